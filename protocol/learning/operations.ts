@@ -1,0 +1,100 @@
+/**
+ * What a training step can do, whatever its matrices are: the seam between the mathematics of learning
+ * (`step.ts`, written once) and those who interpret it: the float64 reference, the fixed-point reference,
+ * a cloud working on shares, the KGC dealing correlated randomness, and the cost model.
+ *
+ * An operation that needs the other cloud is a `Round`: a generator that yields the bytes it wants to send in
+ * this round and is resumed with the bytes the peer sent in the same round. `together` runs independent
+ * operations in lockstep, so that all their openings travel in one message each way.
+ */
+
+/** Rows × columns of a matrix. */
+export interface Shape {
+  readonly rows: number
+  readonly cols: number
+}
+
+/**
+ * The place of an operation in a step. Every random choice is a function of (run, step, operation), never of the
+ * order in which the code happens to run, so a step that is done again, by anyone, gives the same bytes.
+ */
+export type Operation = number & { readonly Operation: unique symbol }
+
+/** The kinds of operation, one number each; at most 16, since an `Operation` is layer · 16 + kind. */
+export const operationKinds = [
+  "openInput",
+  "openWeights",
+  "openActivation",
+  "openDelta",
+  "forwardProduct",
+  "backwardProduct",
+  "gradientProduct",
+  "forwardRescale",
+  "backwardRescale",
+  "weightUpdate",
+  "biasUpdate",
+  "openLabels"
+] as const
+export type OperationKind = (typeof operationKinds)[number]
+
+/** The operation of a kind in a layer. Layers count from 0 (the input layer's data) upwards, at most 4095. */
+export const operation = (kind: OperationKind, layer: number): Operation =>
+  (layer * 16 + operationKinds.indexOf(kind)) as Operation
+
+/** `forwardRescale of layer 2`: for errors and traces. */
+export const describeOperation = (op: Operation): string => `${operationKinds[op % 16]} of layer ${Math.floor(op / 16)}`
+
+/**
+ * A computation that may exchange messages with the peer: yields this party's messages of a round, is resumed with the
+ * peer's messages of that round, in the same order and of the same lengths.
+ */
+export type Round<A> = Generator<ReadonlyArray<Uint8Array>, A, ReadonlyArray<Uint8Array>>
+
+/** Product forms: X·Y, Xᵀ·Y, X·Yᵀ. */
+export type ProductForm = "plain" | "leftTransposed" | "rightTransposed"
+
+/**
+ * `V` is a matrix, `O` a matrix that has been opened under a mask and so can be a factor, `G` the bit matrix
+ * "this ReLU was active". Scales: a value carries f fractional bits, a product of two values 2f.
+ */
+export interface Operations<V, O, G> {
+  /** Opens a value under the mask of `op`. One round, 8 bytes an element. Serves any number of products. */
+  readonly open: (op: Operation, x: V) => Round<O>
+  /** The product of two opened values, at scale 2f. Local; the dealer sends a correction of 8 bytes an element. */
+  readonly product: (op: Operation, x: O, y: O, form: ProductForm) => V
+  /** z + (bias ≪ f), the row vector `bias` added to every row. Local. */
+  readonly addBias: (z: V, bias: V) => V
+  /** x − y. Local. */
+  readonly subtract: (x: V, y: V) => V
+  /** Column sums as a 1 × cols row. Local. */
+  readonly columnSums: (x: V) => V
+  /** ⌊factor·x / 2^shift⌉, up to one unit in the last place. One round. `factor` is a small positive integer. */
+  readonly rescale: (op: Operation, x: V, shift: number, factor: number) => Round<V>
+  /** Rescale and ReLU fused. Four rounds. */
+  readonly rescaleRelu: (op: Operation, z: V, shift: number) => Round<{ readonly value: V; readonly gate: G }>
+  /** Rescale, then zero where the gate of an earlier `rescaleRelu` is shut. One round. */
+  readonly rescaleGated: (op: Operation, x: V, shift: number, gate: G) => Round<V>
+  /** (activation − labels)·gate for a ReLU output, labels opened once per run. Local: no round. */
+  readonly gatedDifference: (op: Operation, activation: V, labels: O, gate: G) => V
+}
+
+/** Runs independent computations in lockstep: the messages of one round travel together. Results in order. */
+export function* together<const A extends ReadonlyArray<unknown>>(
+  ...rounds: { readonly [K in keyof A]: Round<A[K]> }
+): Round<A> {
+  const results: unknown[] = new Array(rounds.length)
+  const pending = rounds.map((round, index) => ({ round: round as Round<unknown>, index, next: round.next() }))
+  for (let live = pending; ; ) {
+    for (const { next, index } of live) if (next.done) results[index] = next.value
+    live = live.filter((entry) => !entry.next.done)
+    if (live.length === 0) return results as unknown as A
+    const sent = live.map((entry) => entry.next.value as ReadonlyArray<Uint8Array>)
+    const received = yield sent.flat()
+    let from = 0
+    live.forEach((entry, i) => {
+      const count = sent[i]!.length
+      entry.next = entry.round.next(received.slice(from, from + count))
+      from += count
+    })
+  }
+}
