@@ -1,0 +1,70 @@
+/**
+ * What a message is: a tag and the schema of what it carries, made into a pair of functions between values and bytes.
+ * The messages of each phase are declared with `ask` and `tell` in the files beside this one; both ends share the declaration.
+ */
+import { Either } from "effect"
+import { ParseResult, Schema, TreeFormatter } from "../schema.ts"
+import { decode, encode, MalformedMessage, plainBytes } from "./codec.ts"
+
+/** Values of one type to bytes and back; both ways check the schema. */
+export interface Format<A> {
+  readonly encode: (value: A) => Either.Either<Uint8Array, MalformedMessage>
+  readonly decode: (bytes: Uint8Array) => Either.Either<A, MalformedMessage>
+}
+
+/** A request that is answered with an `R`. */
+export interface Ask<A, R> {
+  readonly kind: "ask"
+  readonly tag: string
+  readonly payload: Format<A>
+  readonly reply: Format<R>
+}
+
+/** A message without an answer. */
+export interface Tell<A> {
+  readonly kind: "tell"
+  readonly tag: string
+  readonly payload: Format<A>
+}
+
+/** Bytes on the wire. Every other typed array is refused, since the packer would cut it. */
+export const Bytes: Schema.Schema<Uint8Array> = Schema.declare([], {
+  decode: () => (input, _, ast) => checkBytes(input, ast),
+  encode: () => (input, _, ast) => checkBytes(input, ast)
+}).annotations({ identifier: "Bytes" })
+
+const checkBytes = (input: unknown, ast: ConstructorParameters<typeof ParseResult.Type>[0]) =>
+  input instanceof Uint8Array
+    ? ParseResult.succeed(plainBytes(input))
+    : ParseResult.fail(new ParseResult.Type(ast, input, "only a Uint8Array carries bytes"))
+
+/** Bytes of exactly this length. */
+export const BytesOf = (length: number): Schema.Schema<Uint8Array> =>
+  Bytes.pipe(Schema.filter((bytes) => bytes.length === length || `${bytes.length} bytes, expected ${length}`))
+
+/** Declares a request and its reply. `tag` is unique in the project: letters, digits and hyphens. */
+export const ask = <A, IA, R, IR>(
+  tag: string,
+  payload: Schema.Schema<A, IA>,
+  reply: Schema.Schema<R, IR>
+): Ask<A, R> => ({ kind: "ask", tag, payload: format(tag, payload), reply: format(`reply to ${tag}`, reply) })
+
+/** Declares a message without an answer. */
+export const tell = <A, IA>(tag: string, payload: Schema.Schema<A, IA>): Tell<A> => ({
+  kind: "tell",
+  tag,
+  payload: format(tag, payload)
+})
+
+/** Bytes of values of a schema; fields that the schema does not know are refused. */
+export const format = <A, I>(what: string, schema: Schema.Schema<A, I>): Format<A> => {
+  const options = { onExcessProperty: "error" } as const
+  const toWire = Schema.encodeEither(schema, options)
+  const fromWire = Schema.decodeUnknownEither(schema, options)
+  const refuse = (error: ParseResult.ParseError) =>
+    new MalformedMessage({ what, reason: TreeFormatter.formatErrorSync(error) })
+  return {
+    encode: (value) => Either.flatMap(Either.mapLeft(toWire(value), refuse), (wire) => encode(what, wire)),
+    decode: (bytes) => Either.flatMap(decode(what, bytes), (wire) => Either.mapLeft(fromWire(wire), refuse))
+  }
+}

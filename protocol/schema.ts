@@ -1,0 +1,13 @@
+/**
+ * The only file that imports `@effect/schema`: what describes and checks data that comes from outside, messages and
+ * scenario files alike, so that the library can be replaced in one place.
+ */
+import { Schema } from "@effect/schema"
+
+export { ArrayFormatter, JSONSchema, ParseResult, Schema, TreeFormatter } from "@effect/schema"
+
+/** A safe integer from 0 upwards. */
+export const NonNegativeInt = Schema.Int.pipe(
+  Schema.between(0, Number.MAX_SAFE_INTEGER),
+  Schema.annotations({ identifier: "NonNegativeInt" })
+)

@@ -1,0 +1,162 @@
+/**
+ * What an actor is given: `Party`, its own name in a run and its ways to every other actor, and the errors that end a wait.
+ * `party.ts` holds the layer that implements it over any transport.
+ */
+import { Context, Data, Effect, type Scope } from "effect"
+import type { MalformedMessage } from "../protocol/messages/codec.ts"
+import type { Ask, Tell } from "../protocol/messages/message.ts"
+import type { TransportError, TransportStatus } from "./transport.ts"
+
+export interface AskOptions {
+  /** How long to wait for the reply in all, re-sending in between. */
+  readonly deadlineMs: number
+  /** The phase of the run, for the error that ends the wait. */
+  readonly phase?: string
+}
+
+/** Bytes on the wire, envelopes included, and messages that carried them, since the party started. */
+export interface Traffic {
+  readonly direction: "sent" | "received"
+  readonly peer: string
+  /** The message's tag; `round:<phase>` for rounds, `nack:<phase>` for what asks for one again. */
+  readonly tag: string
+  readonly messages: number
+  readonly bytes: number
+}
+
+/** Symmetric numbered exchanges with one peer. One fiber at a time may use it. */
+export interface Rounds {
+  /**
+   * Sends this party's payload of the round and waits for the peer's. Numbers grow by one from call to call; the first may be any.
+   * What is sent is kept until the peer shows, by its next round, that it has arrived; a round that stays out is asked for again.
+   * The payload may be reused as soon as this has begun to wait; the bytes returned belong to the caller.
+   */
+  readonly exchange: (round: number, payload: Uint8Array) => Effect.Effect<Uint8Array, RoundError>
+}
+
+export class Party extends Context.Tag("runtime/Party")<
+  Party,
+  {
+    readonly name: string
+    readonly run: string
+    /**
+     * Sends a request and waits for its reply. Delivery is at least once: the same id is sent again, with growing jittered pauses,
+     * until the reply or the deadline, and the receiver acts on an id once. A payload that its own schema refuses is a defect.
+     */
+    readonly ask: <A, R>(
+      to: string,
+      message: Ask<A, R>,
+      payload: A,
+      options: AskOptions
+    ) => Effect.Effect<R, AskError>
+    /** Sends a message once; it may be lost with the broker, so what must arrive is an `ask`. */
+    readonly tell: <A>(to: string, message: Tell<A>, payload: A) => Effect.Effect<void, TransportError>
+    /**
+     * Begins to answer, until the scope ends. Messages that came before wait in the bounded mailbox. Handlers run concurrently (bounded);
+     * a failure or a defect of one becomes the asker's `RemoteFailure` and ends nothing else.
+     * A tag that no handler of this actor serves is refused, so all handlers of an actor are given in one call.
+     */
+    readonly serve: <E, Env>(
+      handlers: ReadonlyArray<Handler<E, Env>>
+    ) => Effect.Effect<void, never, Env | Scope.Scope>
+    /** The exchanges of a phase with a peer, who opens the same phase. What the peer sends before is kept (bounded). */
+    readonly rounds: (
+      peer: string,
+      phase: string,
+      options?: { readonly deadlineMs?: number }
+    ) => Effect.Effect<Rounds, never, Scope.Scope>
+    readonly traffic: Effect.Effect<ReadonlyArray<Traffic>>
+  }
+>() {}
+
+/** A message and what an actor does on it; made with `on`. */
+export interface Handler<E, Env> {
+  readonly tag: string
+  readonly kind: "ask" | "tell"
+  /** Decodes, handles and encodes; fails with the handler's error or `MalformedMessage`. The bytes of a tell's answer are empty. */
+  readonly handle: (payload: Uint8Array, from: string) => Effect.Effect<Uint8Array, E | MalformedMessage, Env>
+}
+
+/** What an actor does on a message: `handler` gets the checked payload and the sender, which the broker vouches for. */
+export const on: {
+  <A, R, E, Env>(
+    message: Ask<A, R>,
+    handler: (payload: A, from: string) => Effect.Effect<R, E, Env>
+  ): Handler<E, Env>
+  <A, E, Env>(
+    message: Tell<A>,
+    handler: (payload: A, from: string) => Effect.Effect<void, E, Env>
+  ): Handler<E, Env>
+} = <A, R, E, Env>(
+  message: Ask<A, R> | Tell<A>,
+  handler: (payload: A, from: string) => Effect.Effect<R, E, Env>
+): Handler<E, Env> => ({
+  tag: message.tag,
+  kind: message.kind,
+  handle: (bytes, from) =>
+    Effect.flatMap(message.payload.decode(bytes), (payload) =>
+      Effect.flatMap(handler(payload, from), (reply) =>
+        message.kind === "ask" ? message.reply.encode(reply) : noBytes
+      )
+    )
+})
+
+const noBytes = Effect.succeed(new Uint8Array(0))
+
+/** The reply did not come in time. */
+export class DeadlineExceeded extends Data.TaggedError("DeadlineExceeded")<{
+  readonly party: string
+  /** The tag of the message that was not answered. */
+  readonly request: string
+  readonly phase: string | undefined
+  readonly waitedMs: number
+  /** Whether the party said in the meantime that it is at work on the request. */
+  readonly working: boolean
+  /** The state of the connection to the broker when the wait ended. */
+  readonly broker: TransportStatus
+}> {
+  readonly retryable = true
+  override get message(): string {
+    const phase = this.phase === undefined ? "" : ` in phase ${this.phase}`
+    return `${this.party} did not answer ${this.request}${phase} within ${this.waitedMs} ms: ${remedy(this.party, this.broker, this.working)}`
+  }
+}
+
+/** The party answered that it failed, or that it refuses. */
+export class RemoteFailure extends Data.TaggedError("RemoteFailure")<{
+  readonly party: string
+  readonly request: string
+  /** The party's own tagged error; `Defect` where its code broke, `MalformedMessage` where what it sent can't be read. */
+  readonly error: { readonly _tag: string; readonly message: string; readonly retryable: boolean }
+}> {
+  get retryable(): boolean {
+    return this.error.retryable
+  }
+  override get message(): string {
+    return `${this.party} failed at ${this.request}: ${this.error.message} (${this.error._tag})`
+  }
+}
+
+/** The peer's part of a round did not come in time. */
+export class RoundDeadlineExceeded extends Data.TaggedError("RoundDeadlineExceeded")<{
+  readonly party: string
+  readonly phase: string
+  readonly round: number
+  readonly waitedMs: number
+  readonly broker: TransportStatus
+}> {
+  readonly retryable = true
+  override get message(): string {
+    return `${this.party} did not send round ${this.round} of phase ${this.phase} within ${this.waitedMs} ms: ${remedy(this.party, this.broker, false)}`
+  }
+}
+
+const remedy = (party: string, broker: TransportStatus, working: boolean) =>
+  broker !== "connected"
+    ? "the connection to the broker is lost, see that it runs"
+    : working
+      ? "it is at work on it; allow it more time"
+      : `see that ${party} runs and reaches the broker`
+
+export type AskError = DeadlineExceeded | RemoteFailure | TransportError
+export type RoundError = RoundDeadlineExceeded | TransportError

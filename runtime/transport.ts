@@ -1,0 +1,104 @@
+/**
+ * How bytes get from one party to another: one service, with a layer over NATS and one over a hub in this process.
+ * It promises little: a message arrives at most once, and may be lost with the broker. Faults are injected by a
+ * decorator of this service; what makes good the losses is above it, in `party.ts`.
+ */
+import { Context, Data, type Effect, type Scope } from "effect"
+
+/** A message as it arrived. `data` may alias the transport's receive buffer: whoever keeps it for long copies it. */
+export interface Delivery {
+  readonly subject: string
+  readonly data: Uint8Array
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** `reconnecting`: the broker is lost and being sought; `closed`: it will not be sought any more. */
+export type TransportStatus = "connected" | "reconnecting" | "closed"
+
+/** What a transport reports beside messages. A denial is also reported here when it comes back after `publish` has returned. */
+export type TransportEvent =
+  | { readonly _tag: "Status"; readonly status: TransportStatus }
+  | { readonly _tag: "Denied"; readonly error: PermissionDenied }
+
+export interface TransportService {
+  readonly name: "nats" | "memory"
+  /** The largest `data` that one `publish` takes. */
+  readonly maxPayloadBytes: number
+  /** Hands bytes to the broker; the caller may reuse `data` as soon as this returns. Waits when much is on its way already. */
+  readonly publish: (
+    subject: string,
+    data: Uint8Array,
+    headers?: Readonly<Record<string, string>>
+  ) => Effect.Effect<void, TransportError>
+  /** Calls `onDelivery` for each message, in order of arrival, until the scope ends. It must not block or throw. */
+  readonly subscribe: (
+    subject: string,
+    onDelivery: (delivery: Delivery) => void
+  ) => Effect.Effect<void, TransportError, Scope.Scope>
+  readonly status: () => TransportStatus
+  /** Calls `listener` at each event, until the function it returns is called. */
+  readonly listen: (listener: (event: TransportEvent) => void) => () => void
+}
+
+export class Transport extends Context.Tag("runtime/Transport")<Transport, TransportService>() {}
+
+/** Nothing answers where the broker should be. */
+export class BrokerUnreachable extends Data.TaggedError("BrokerUnreachable")<{
+  readonly servers: ReadonlyArray<string>
+  readonly remedy: string
+}> {
+  readonly retryable = true
+  override get message(): string {
+    return `no NATS broker answers at ${this.servers.join(", ")}: ${this.remedy}`
+  }
+}
+
+/** The broker answers and does not let this user in. */
+export class BrokerRefused extends Data.TaggedError("BrokerRefused")<{
+  readonly user: string
+  readonly remedy: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `the NATS broker refuses the credentials of "${this.user}": ${this.remedy}`
+  }
+}
+
+/** The broker's permissions do not let this user use the subject. */
+export class PermissionDenied extends Data.TaggedError("PermissionDenied")<{
+  readonly user: string
+  readonly operation: "publish" | "subscribe"
+  readonly subject: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `"${this.user}" may not ${this.operation} ${this.operation === "publish" ? "on" : "to"} ${this.subject}: see this role's permissions in nats.conf`
+  }
+}
+
+/** One message is larger than the broker takes; what is larger has to be cut before. */
+export class PayloadTooLarge extends Data.TaggedError("PayloadTooLarge")<{
+  readonly subject: string
+  readonly bytes: number
+  readonly limitBytes: number
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.bytes} bytes for ${this.subject} are more than the broker's ${this.limitBytes}`
+  }
+}
+
+/** The connection has been given up. */
+export class TransportClosed extends Data.TaggedError("TransportClosed")<{ readonly reason: string }> {
+  readonly retryable = true
+  override get message(): string {
+    return `the connection to the broker is closed: ${this.reason}`
+  }
+}
+
+export type TransportError =
+  | BrokerUnreachable
+  | BrokerRefused
+  | PermissionDenied
+  | PayloadTooLarge
+  | TransportClosed
