@@ -1,0 +1,133 @@
+/**
+ * What must hold between the parts of a scenario, beyond what each part's own schema says: columns that are named must
+ * exist, names are unique, and what is expected can be judged from what is revealed.
+ */
+import type { Scenario } from "./schema.ts"
+
+export interface Inconsistency {
+  readonly path: ReadonlyArray<PropertyKey>
+  /** What is wrong and what to do about it. */
+  readonly message: string
+}
+
+/** Indices of the entries that occurred before. */
+const repeated = (names: ReadonlyArray<string>): ReadonlyArray<number> =>
+  names.flatMap((name, index) => (names.indexOf(name) < index ? [index] : []))
+
+/** Every inconsistency of a scenario whose parts are valid each for itself. */
+export const inconsistencies = (scenario: Scenario): ReadonlyArray<Inconsistency> => [
+  ...columnProblems(scenario),
+  ...userProblems(scenario),
+  ...securityProblems(scenario),
+  ...revealProblems(scenario)
+]
+
+const columnProblems = ({ data }: Scenario): ReadonlyArray<Inconsistency> => {
+  const features = Object.keys(data.features)
+  const problems: Array<Inconsistency> = []
+  if (features.length === 0) {
+    problems.push({ path: ["data", "features"], message: "must have at least one feature column" })
+  }
+  for (const taken of [data.id, data.label.column]) {
+    if (features.includes(taken)) {
+      const role = taken === data.id ? "id" : "label"
+      problems.push({
+        path: ["data", "features", taken],
+        message: `is also the ${role} column; a column has one role only`
+      })
+    }
+  }
+  if (data.id === data.label.column) {
+    problems.push({
+      path: ["data", "label", "column"],
+      message: "is also the id column; a column has one role only"
+    })
+  }
+  for (const index of repeated(data.label.values)) {
+    problems.push({
+      path: ["data", "label", "values", index],
+      message: `"${data.label.values[index]}" is listed twice; list each label once`
+    })
+  }
+  return problems
+}
+
+const userProblems = ({ data, users }: Scenario): ReadonlyArray<Inconsistency> => {
+  const known = [...Object.keys(data.features), data.label.column]
+  const problems: Array<Inconsistency> = []
+  for (const index of repeated(users.map((user) => user.name))) {
+    problems.push({
+      path: ["users", index, "name"],
+      message: `"${users[index]?.name}" is the name of another user too; give each user a name of its own`
+    })
+  }
+  users.forEach((user, userIndex) => {
+    user.holds.forEach((holding, holdingIndex) => {
+      const path = ["users", userIndex, "holds", holdingIndex]
+      const columns = holding.columns ?? []
+      columns.forEach((column, index) => {
+        if (!known.includes(column)) {
+          problems.push({
+            path: [...path, "columns", index],
+            message: `"${column}" is neither a feature nor the label of data; correct the name or add it there`
+          })
+        }
+      })
+      for (const index of repeated(columns)) {
+        problems.push({
+          path: [...path, "columns", index],
+          message: `"${columns[index]}" is listed twice; list it once`
+        })
+      }
+      const rows = holding.rows ?? []
+      for (const index of repeated(rows)) {
+        problems.push({
+          path: [...path, "rows", index],
+          message: `"${rows[index]}" is listed twice; list it once`
+        })
+      }
+    })
+  })
+  return problems
+}
+
+const securityProblems = ({ security }: Scenario): ReadonlyArray<Inconsistency> =>
+  security.modulusBits < 2048 && !security.insecure
+    ? [
+        {
+          path: ["security", "modulusBits"],
+          message: `${security.modulusBits} bits can be factored; use 2048 or 3072, or say insecure: true in a test of the program`
+        }
+      ]
+    : []
+
+const revealProblems = ({ expect, heldOut, reveal, seed }: Scenario): ReadonlyArray<Inconsistency> => {
+  const problems: Array<Inconsistency> = []
+  for (const index of repeated(reveal)) {
+    problems.push({ path: ["reveal", index], message: `"${reveal[index]}" is listed twice; list it once` })
+  }
+  for (const key of ["minAccuracy", "maxAccuracyGap"] as const) {
+    if (expect[key] !== undefined && !reveal.includes("accuracy")) {
+      problems.push({
+        path: ["expect", key],
+        message: "can't be judged unless the accuracy is revealed; add accuracy to reveal"
+      })
+    }
+  }
+  if (reveal.includes("accuracy") && heldOut === 0) {
+    problems.push({ path: ["heldOut"], message: "must be above 0 where the accuracy is to be revealed" })
+  }
+  if (reveal.includes("heldOutRows") && !reveal.includes("accuracy")) {
+    problems.push({
+      path: ["reveal", reveal.indexOf("heldOutRows")],
+      message: "serves only to find the accuracy; add accuracy to reveal, or leave heldOutRows out"
+    })
+  }
+  if (expect.maxWeightDeviation !== undefined && seed === undefined) {
+    problems.push({
+      path: ["expect", "maxWeightDeviation"],
+      message: "compares with a replay of the run, which only a seed allows; give a seed or leave it out"
+    })
+  }
+  return problems
+}

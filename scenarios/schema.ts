@@ -1,0 +1,321 @@
+/**
+ * What a scenario file may say, as a schema: who holds which cells, what is trained on them, how securely, what may be
+ * revealed and what is expected. The editors' `scenario.schema.json` is generated from it. A scenario is public: every
+ * party knows all of it, so it names files and columns and their ranges but holds no cell and no secret.
+ */
+import { JSONSchema, Schema } from "../protocol/schema.ts"
+import { inconsistencies } from "./consistency.ts"
+
+/** Most users of a scenario: what the roles of the broker (`nats.conf`) provide for. */
+export const maxUsers = 16
+
+/**
+ * A value that is judged as a whole: whatever is wrong with it, its type or its range, is told in the one sentence
+ * "must be `requirement`", and the editor gets the same limits.
+ */
+const value = <A extends string | number>(
+  type: Schema.Schema<A>,
+  valid: (x: A) => boolean,
+  requirement: string,
+  jsonSchema: Readonly<Record<string, unknown>>
+) => {
+  const message = () => `must be ${requirement}`
+  return type.pipe(Schema.annotations({ message }), Schema.filter(valid, { message, jsonSchema }))
+}
+
+const wholeNumber = (min: number, max: number, description: string) =>
+  value(
+    Schema.Number,
+    (x) => Number.isSafeInteger(x) && x >= min && x <= max,
+    `a whole number from ${min} to ${max}`,
+    { type: "integer", minimum: min, maximum: max, description }
+  )
+
+const name = (description: string) =>
+  value(
+    Schema.String,
+    (x) => /^[a-z][a-z0-9-]{0,39}$/.test(x),
+    "at most 40 small letters, digits and hyphens, a letter first",
+    { pattern: "^[a-z][a-z0-9-]{0,39}$", description }
+  )
+
+const text = (description: string) =>
+  value(
+    Schema.String,
+    (x) => x.length > 0,
+    "a text and not empty; put quotes around a number that is meant as a text",
+    { minLength: 1, description }
+  )
+
+const share = (description: string) =>
+  value(Schema.Number, (x) => x >= 0 && x <= 1, "a number from 0 to 1", {
+    minimum: 0,
+    maximum: 1,
+    description
+  })
+
+const finite = value(Schema.Number, Number.isFinite, "a number", { type: "number" })
+
+const interval = (description: string) => {
+  const message = () => "must be [least, greatest], two numbers, the first below the second"
+  return Schema.Tuple(finite, finite).pipe(
+    Schema.annotations({ message }),
+    Schema.filter(([min, max]) => min < max, { message, jsonSchema: { description } })
+  )
+}
+
+const yesOrNo = (description: string) =>
+  Schema.Boolean.annotations({ message: () => "must be true or false", description })
+
+const oneOf = <L extends string | number>(literals: readonly [L, ...ReadonlyArray<L>], description: string) =>
+  Schema.Literal(...literals).annotations({
+    message: () => ({ message: `must be one of ${literals.join(", ")}`, override: true }),
+    jsonSchema: { enum: [...literals], description }
+  })
+
+const list = <A, I>(
+  item: Schema.Schema<A, I>,
+  min: number,
+  max: number,
+  requirement: string,
+  description: string
+) => {
+  const message = () => `must be ${requirement}`
+  return Schema.Array(item).pipe(
+    Schema.annotations({ message }),
+    Schema.filter((items) => items.length >= min && items.length <= max, {
+      message,
+      jsonSchema: { description, minItems: min, ...(Number.isFinite(max) ? { maxItems: max } : {}) }
+    })
+  )
+}
+
+/** A field that may be left out. */
+const defaulted = <A, I>(schema: Schema.Schema<A, I>, byDefault: NoInfer<A>) =>
+  Schema.optionalWith(schema, { exact: true, default: () => byDefault })
+
+const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
+
+/** A section that may be left out: all its fields then have their defaults. */
+const section = <A extends object, I extends object>(schema: Schema.Schema<A, I>, empty: NoInfer<I>) =>
+  defaulted(schema, Schema.decodeSync(schema)(empty))
+
+const Features = Schema.Record({
+  key: Schema.String,
+  value: interval("[least, greatest] value the column may have: public; a value outside is an error")
+}).annotations({
+  message: () => "must list each feature column with its public range",
+  description: "The feature columns in joint order, each with its public range"
+})
+
+const Label = Schema.Struct({
+  column: text("The column that is to be predicted"),
+  values: list(
+    text("A label"),
+    2,
+    65_536,
+    "a list of at least two labels",
+    "All labels the column may have; the k-th is one-hot encoded in output k"
+  )
+})
+
+const Data = Schema.Struct({
+  id: defaulted(text("The column by which the files are joined; default id"), "id"),
+  features: Features,
+  label: Label,
+  scaleTo: defaulted(
+    interval("What the public range of each feature is scaled to before training; default [-1, 1]"),
+    [-1, 1]
+  )
+})
+
+const Holding = Schema.Struct({
+  file: text("A CSV file with a header, relative to the scenario file"),
+  columns: optional(
+    list(
+      text("A column"),
+      1,
+      Infinity,
+      "a list of at least one column",
+      "The columns held; all features and the label when left out"
+    )
+  ),
+  rows: optional(
+    list(
+      text("An id"),
+      1,
+      Infinity,
+      "a list of at least one id",
+      "The ids of the rows held; every row of the file when left out"
+    )
+  )
+}).annotations({ description: "A block of cells: some columns of some rows of a file" })
+/** A block of cells that a user holds: `columns` of `rows` of `file`; all of them where left out. */
+export type Holding = typeof Holding.Type
+
+const User = Schema.Struct({
+  name: name("Display name of the user"),
+  holds: list(
+    Holding,
+    1,
+    Infinity,
+    "a list of at least one file",
+    "The blocks of cells of the joint table that this user holds"
+  )
+})
+export type User = typeof User.Type
+
+const Network = Schema.Struct({
+  hidden: list(
+    wholeNumber(1, 65_536, "Units of a hidden layer"),
+    0,
+    64,
+    "a list of at most 64 whole numbers",
+    "Units of each hidden layer (ReLU), from the input on"
+  ),
+  output: defaulted(
+    oneOf(["identity", "relu"], "Activation of the output layer, one unit a label; default identity"),
+    "identity"
+  )
+})
+
+const Training = Schema.Struct({
+  epochs: wholeNumber(1, 100_000, "Passes over the training rows"),
+  batch: wholeNumber(1, 1_048_576, "Rows a step"),
+  rate: value(Schema.Number, (x) => x > 0 && x <= 1024, "a number above 0 and up to 1024", {
+    exclusiveMinimum: 0,
+    maximum: 1024,
+    description: "Learning rate of a batch's mean gradient"
+  })
+})
+
+const Security = Schema.Struct({
+  modulusBits: defaulted(
+    oneOf([2048, 3072, 1024, 512], "Bits of the BCP modulus; below 2048 only with insecure: true"),
+    2048
+  ),
+  exponents: defaulted(
+    oneOf(
+      ["short", "full"],
+      "Exponents of keys and ciphertexts: full, or short (512 and 256 bits; assumes that short-exponent discrete logarithms are hard); default short"
+    ),
+    "short"
+  ),
+  fractionalBits: defaulted(
+    wholeNumber(8, 26, "Bits after the point of a fixed-point number; default 20"),
+    20
+  ),
+  insecure: defaulted(
+    yesOrNo("Allows a modulus that can be factored: for tests of the program, never for data"),
+    false
+  )
+})
+
+const Placement = Schema.Struct({
+  usersLeaveAfterUpload: defaulted(
+    yesOrNo("Users end their process after the upload and come back for the output; default false"),
+    false
+  )
+})
+
+const Revelation = oneOf(
+  ["accuracy", "heldOutRows", "progress"],
+  "accuracy: users tell the director how many held-out rows the model got right; heldOutRows: users send the held-out cells, sealed, to the user who holds the labels, who tests there; progress: clouds tell the director the step they are at"
+)
+/** What may be told beyond the model. */
+export type Revelation = typeof Revelation.Type
+
+const day = 86_400_000
+
+const Deadlines = Schema.Struct({
+  replyTimeoutMs: defaulted(
+    wholeNumber(100, day, "Longest wait for a sign of life of the party a request went to; default 60 s"),
+    60_000
+  ),
+  roundTimeoutMs: defaulted(
+    wholeNumber(100, day, "Longest wait of a cloud for the other's message of a round; default 60 s"),
+    60_000
+  ),
+  phaseTimeoutMs: defaulted(wholeNumber(100, 7 * day, "Longest a phase may take; default 1 h"), 3_600_000)
+})
+
+const Expectation = Schema.Struct({
+  minAccuracy: optional(share("Least accuracy on the held-out rows")),
+  maxAccuracyGap: optional(
+    share("Greatest difference to the accuracy of the float64 reference trained alike")
+  ),
+  maxWeightDeviation: optional(
+    share("Greatest difference of a weight to the fixed-point reference; needs a seed")
+  )
+})
+
+const Whole = Schema.Struct({
+  name: name("Name of the scenario"),
+  description: text("What the scenario shows, for people"),
+  data: Data,
+  users: list(
+    User,
+    2,
+    maxUsers,
+    `a list of 2 to ${maxUsers} users`,
+    "Who holds what; together they hold every cell exactly once"
+  ),
+  heldOut: defaulted(
+    value(Schema.Number, (x) => x >= 0 && x < 1, "a number from 0 up to, but not including, 1", {
+      minimum: 0,
+      exclusiveMaximum: 1,
+      description: "Share of the rows that is never uploaded and serves for testing; default 0.2"
+    }),
+    0.2
+  ),
+  network: Network,
+  training: Training,
+  security: section(Security, {}),
+  seed: optional(
+    wholeNumber(
+      0,
+      Number.MAX_SAFE_INTEGER,
+      "Makes the run repeat bit for bit, and not private: weights, batches and rounding follow from it"
+    )
+  ),
+  placement: section(Placement, {}),
+  reveal: defaulted(
+    list(
+      Revelation,
+      0,
+      Infinity,
+      "a list of what may be told",
+      "What is told beyond the model; default nothing"
+    ),
+    []
+  ),
+  deadlines: section(Deadlines, {}),
+  expect: section(Expectation, {})
+})
+
+export type Scenario = typeof Whole.Type
+
+/** A whole scenario, as a YAML or JSON parser gives it: defaults are filled in, sections checked against each other. */
+export const Scenario: Schema.Schema<Scenario, typeof Whole.Encoded> = Whole.pipe(
+  Schema.filter((scenario) => inconsistencies(scenario))
+)
+
+/** Unknown keys are errors, and all problems are reported at once. */
+export const decodeScenario = Schema.decodeUnknownEither(Scenario, {
+  errors: "all",
+  onExcessProperty: "error"
+})
+
+/** The JSON Schema (draft 7) that editors check scenario files with. */
+export const scenarioJsonSchema = (): object => {
+  const { $schema, ...rest } = withoutTitles(JSONSchema.make(Whole)) as Record<string, unknown>
+  return { $schema, title: "bicameral scenario", ...rest }
+}
+
+/** The generator titles every section "Struct (Encoded side)", which would be all an editor shows of it. */
+const withoutTitles = (node: unknown): unknown => {
+  if (Array.isArray(node)) return node.map(withoutTitles)
+  if (typeof node !== "object" || node === null) return node
+  const kept = Object.entries(node).filter(([key, child]) => !(key === "title" && typeof child === "string"))
+  return Object.fromEntries(kept.map(([key, child]) => [key, withoutTitles(child)]))
+}
