@@ -1,0 +1,176 @@
+/**
+ * Canonical bytes: the one way a structure is laid out where bytes are signed, digested, bound into a seal or kept at
+ * rest. Integers are little-endian, every field of variable length carries its length (u32), so two different
+ * structures never give the same bytes. Nothing secret is decided here.
+ */
+import { Data, Either } from "effect"
+
+/** The bytes end early, go on too long, or hold something that the layout does not allow. */
+export class MalformedBytes extends Data.TaggedError("MalformedBytes")<{
+  readonly field: string
+  readonly at: number
+  readonly reason: string
+}> {
+  readonly retryable = false
+  override get message() {
+    return `Malformed bytes: ${this.field} at byte ${this.at}: ${this.reason}.`
+  }
+}
+
+const text = new TextEncoder()
+
+/** Collects fields; the bytes given in are copied by `finish`, not before, so they must not change until then. */
+export class CanonicalWriter {
+  readonly #parts: Array<Uint8Array> = []
+  #length = 0
+
+  /** Bytes of a length that the layout fixes: no length is written. */
+  fixed(bytes: Uint8Array): this {
+    this.#parts.push(bytes)
+    this.#length += bytes.length
+    return this
+  }
+
+  u32(value: number): this {
+    if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff) {
+      throw new MalformedBytes({
+        field: "u32",
+        at: this.#length,
+        reason: `${value} is not an unsigned 32-bit integer`
+      })
+    }
+    const part = new Uint8Array(4)
+    new DataView(part.buffer).setUint32(0, value, true)
+    return this.fixed(part)
+  }
+
+  bytes(value: Uint8Array): this {
+    return this.u32(value.length).fixed(value)
+  }
+
+  string(value: string): this {
+    return this.bytes(text.encode(value))
+  }
+
+  /** Indices as little-endian u32, with their count. */
+  indices(values: ArrayLike<number>): this {
+    this.u32(values.length)
+    const part = new Uint8Array(4 * values.length)
+    const view = new DataView(part.buffer)
+    for (let i = 0; i < values.length; i++) view.setUint32(4 * i, values[i]!, true)
+    return this.fixed(part)
+  }
+
+  finish(): Uint8Array {
+    const out = new Uint8Array(this.#length)
+    let at = 0
+    for (const part of this.#parts) {
+      out.set(part, at)
+      at += part.length
+    }
+    return out
+  }
+}
+
+/**
+ * Reads fields in the order they were written. What it returns as bytes is a view of the input, not a copy. It throws
+ * `MalformedBytes`; use it inside `readCanonical`, which gives the error as a value.
+ */
+export class CanonicalReader {
+  readonly #bytes: Uint8Array
+  #at = 0
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  fixed(length: number, field: string): Uint8Array {
+    const left = this.#bytes.length - this.#at
+    if (length > left) this.#fail(field, `${length} bytes expected, ${left} left`)
+    const part = this.#bytes.subarray(this.#at, this.#at + length)
+    this.#at += length
+    return part
+  }
+
+  u32(field: string): number {
+    const part = this.fixed(4, field)
+    return new DataView(part.buffer, part.byteOffset, 4).getUint32(0, true)
+  }
+
+  bytes(field: string): Uint8Array {
+    return this.fixed(this.u32(field), field)
+  }
+
+  string(field: string): string {
+    const bytes = this.bytes(field)
+    try {
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)
+    } catch {
+      return this.#fail(field, "not UTF-8")
+    }
+  }
+
+  /** Bytes whose written length must be `length`. */
+  bytesOf(length: number, field: string): Uint8Array {
+    const bytes = this.bytes(field)
+    if (bytes.length !== length) this.#fail(field, `${bytes.length} bytes, expected ${length}`)
+    return bytes
+  }
+
+  /** A string that must be this one, such as what the bytes claim to be. */
+  literal(expected: string, field: string): void {
+    const found = this.string(field)
+    if (found !== expected) this.#fail(field, `"${expected}" expected`)
+  }
+
+  /** A number that must be this one, such as the version of the layout. */
+  literalU32(expected: number, field: string): void {
+    const found = this.u32(field)
+    if (found !== expected) this.#fail(field, `${expected} expected, found ${found}`)
+  }
+
+  indices(field: string): Uint32Array {
+    const count = this.u32(field)
+    const part = this.fixed(4 * count, field)
+    const view = new DataView(part.buffer, part.byteOffset, part.length)
+    const values = new Uint32Array(count)
+    for (let i = 0; i < count; i++) values[i] = view.getUint32(4 * i, true)
+    return values
+  }
+
+  /** How many of something follow, each of at least `leastBytes`: refused before anything of that size is allocated. */
+  count(leastBytes: number, field: string): number {
+    const count = this.u32(field)
+    if (count * leastBytes > this.#bytes.length - this.#at) this.#fail(field, `${count} of them do not fit`)
+    return count
+  }
+
+  end(): void {
+    const left = this.#bytes.length - this.#at
+    if (left !== 0) this.#fail("end", `${left} bytes too many`)
+  }
+
+  #fail(field: string, reason: string): never {
+    throw new MalformedBytes({ field, at: this.#at, reason })
+  }
+}
+
+/** Reads a whole structure; bytes left over are an error, so that a structure has one encoding only. */
+export const readCanonical = <A>(
+  bytes: Uint8Array,
+  read: (reader: CanonicalReader) => A
+): Either.Either<A, MalformedBytes> => {
+  const reader = new CanonicalReader(bytes)
+  try {
+    const value = read(reader)
+    reader.end()
+    return Either.right(value)
+  } catch (error) {
+    if (error instanceof MalformedBytes) return Either.left(error)
+    throw error
+  }
+}
+
+/** Whether two byte strings are the same. Not for secrets: the time it takes tells where they differ. */
+export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, i) => byte === b[i])
