@@ -97,6 +97,12 @@ export class CanonicalReader {
     return new DataView(part.buffer, part.byteOffset, 4).getUint32(0, true)
   }
 
+  positive(field: string): number {
+    const value = this.u32(field)
+    if (value === 0) this.#fail(field, "must be at least 1")
+    return value
+  }
+
   bytes(field: string): Uint8Array {
     return this.fixed(this.u32(field), field)
   }

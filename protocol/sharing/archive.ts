@@ -1,0 +1,209 @@
+/**
+ * The archive: the joint data set at rest at C1, every user's two shares as ciphertexts under the one key pk (the
+ * paper's c'_i0 and c'_i1). It holds what is needed to take the data up again without any user. C1 cannot open it; C0
+ * could, and is only ever sent c'_i0 as it is and c'_i1 blinded.
+ *
+ * Layout, integers little-endian: magic, version, header (length and bytes), for each user c'_i0 then c'_i1, and the
+ * SHA-256 of everything before it.
+ */
+import { createHash } from "node:crypto"
+import { Data, Either } from "effect"
+import { type CanonicalReader, CanonicalWriter, readCanonical, sameBytes } from "./canonical.ts"
+import { type Block, blockWords, ciphertextCount } from "./upload.ts"
+
+/** A user's part: what cells it is, and both shares of them under pk. */
+export interface ArchivedUpload {
+  readonly user: string
+  readonly blocks: ReadonlyArray<Block>
+  /** c'_i0: Enc_pk of the share of C0, packed; fixed-width ciphertexts, one after the other. */
+  readonly share0: Uint8Array
+  /** c'_i1: Enc_pk of the share of C1, packed alike. */
+  readonly share1: Uint8Array
+}
+
+/** The keys an archive belongs to. */
+export interface ArchiveKeys {
+  readonly bits: number
+  /** N, fixed-width big-endian. */
+  readonly modulus: Uint8Array
+  /** pk, fixed-width big-endian. */
+  readonly unifiedPublicKey: Uint8Array
+}
+
+export interface Archive extends ArchiveKeys {
+  /** The run in which the users uploaded. */
+  readonly run: string
+  readonly slotsPerCiphertext: number
+  readonly uploads: ReadonlyArray<ArchivedUpload>
+}
+
+/** A share of a user does not have the size of its blocks, so there is nothing whole to put to rest. */
+export class ArchiveIncomplete extends Data.TaggedError("ArchiveIncomplete")<{
+  readonly user: string
+  readonly expectedBytes: number
+  readonly bytes: readonly [share0: number, share1: number]
+}> {
+  readonly retryable = false
+  override get message() {
+    return `${this.user}'s blocks take ${this.expectedBytes} bytes of ciphertexts a share; there are ${this.bytes.join(" and ")}.`
+  }
+}
+
+/** The bytes are not a whole, unchanged archive of a version that this program reads; `failed` says which check. */
+export class ArchiveUnreadable extends Data.TaggedError("ArchiveUnreadable")<{
+  readonly failed: "magic" | "version" | "digest" | "layout" | "length"
+  readonly reason: string
+}> {
+  readonly retryable = false
+  override get message() {
+    return `The archive cannot be read (${this.failed}): ${this.reason}; the users have to upload again, or a good copy has to be put back.`
+  }
+}
+
+/** The archive is sound but under other keys than those at hand. */
+export class ArchiveOfOtherKeys extends Data.TaggedError("ArchiveOfOtherKeys")<{
+  readonly run: string
+  readonly differs: "modulus" | "unified public key"
+}> {
+  readonly retryable = false
+  override get message() {
+    return `The archive of run ${this.run} is under another ${this.differs}; open it with the keys of that run.`
+  }
+}
+
+const magic = new TextEncoder().encode("BICAMARC")
+const version = 1
+const digestBytes = 32
+const fixedBytes = magic.length + 4 + 4
+
+/** Bytes of a ciphertext (A, B) modulo N². */
+const ciphertextBytesOf = (bits: number): number => 4 * Math.ceil(bits / 8)
+
+const uploadCiphertexts = (slotsPerCiphertext: number, blocks: ReadonlyArray<Block>): number =>
+  ciphertextCount(blockWords(blocks), slotsPerCiphertext)
+
+/** The archive as bytes, in parts that follow each other, so that a large one need not be held twice. */
+export const archiveParts = (
+  archive: Archive
+): Either.Either<ReadonlyArray<Uint8Array>, ArchiveIncomplete> => {
+  const bytesEach = ciphertextBytesOf(archive.bits)
+  for (const { user, blocks, share0, share1 } of archive.uploads) {
+    const expectedBytes = uploadCiphertexts(archive.slotsPerCiphertext, blocks) * bytesEach
+    if (share0.length !== expectedBytes || share1.length !== expectedBytes) {
+      const bytes = [share0.length, share1.length] as const
+      return Either.left(new ArchiveIncomplete({ user, expectedBytes, bytes }))
+    }
+  }
+  const opening = new CanonicalWriter().fixed(magic).u32(version).bytes(writeHeader(archive)).finish()
+  const parts = [opening, ...archive.uploads.flatMap(({ share0, share1 }) => [share0, share1])]
+  return Either.right([...parts, digest(parts)])
+}
+
+/** The archive as one array of bytes. */
+export const encodeArchive = (archive: Archive): Either.Either<Uint8Array, ArchiveIncomplete> =>
+  Either.map(archiveParts(archive), (parts) =>
+    parts.reduce((writer, part) => writer.fixed(part), new CanonicalWriter()).finish()
+  )
+
+/**
+ * Reads an archive and checks all of it: digest first, then the layout, then the length. The ciphertexts are views of
+ * `bytes`, which must not change afterwards; that they are of the group is checked by whoever computes with them.
+ */
+export const decodeArchive = (bytes: Uint8Array): Either.Either<Archive, ArchiveUnreadable> =>
+  Either.gen(function* () {
+    if (!sameBytes(bytes.subarray(0, magic.length), magic)) {
+      return yield* unreadable("magic", "it is no archive, or its beginning is lost")
+    }
+    if (bytes.length < fixedBytes + digestBytes) return yield* unreadable("length", "it is cut short")
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    const found = view.getUint32(magic.length, true)
+    if (found !== version) {
+      return yield* unreadable("version", `it has version ${found}, this program reads version ${version}`)
+    }
+    const content = bytes.subarray(0, -digestBytes)
+    if (!sameBytes(digest([content]), bytes.subarray(-digestBytes))) {
+      return yield* unreadable("digest", "it was changed or cut short")
+    }
+    const headerEnd = fixedBytes + view.getUint32(magic.length + 4, true)
+    if (headerEnd > content.length) return yield* unreadable("layout", "its header is longer than it")
+    const header = yield* Either.mapLeft(
+      readCanonical(content.subarray(fixedBytes, headerEnd), readHeader),
+      (error) => new ArchiveUnreadable({ failed: "layout", reason: error.message })
+    )
+    return yield* readShares(header, content.subarray(headerEnd))
+  })
+
+/** Whether an archive is under these keys. */
+export const checkArchiveKeys = (
+  archive: Archive,
+  keys: ArchiveKeys
+): Either.Either<Archive, ArchiveOfOtherKeys> => {
+  if (archive.bits !== keys.bits || !sameBytes(archive.modulus, keys.modulus)) {
+    return Either.left(new ArchiveOfOtherKeys({ run: archive.run, differs: "modulus" }))
+  }
+  return sameBytes(archive.unifiedPublicKey, keys.unifiedPublicKey)
+    ? Either.right(archive)
+    : Either.left(new ArchiveOfOtherKeys({ run: archive.run, differs: "unified public key" }))
+}
+
+type Header = Omit<Archive, "uploads"> & {
+  readonly uploads: ReadonlyArray<Pick<ArchivedUpload, "user" | "blocks">>
+}
+
+const writeHeader = (archive: Archive): Uint8Array => {
+  const writer = new CanonicalWriter()
+    .string(archive.run)
+    .u32(archive.bits)
+    .bytes(archive.modulus)
+    .bytes(archive.unifiedPublicKey)
+    .u32(archive.slotsPerCiphertext)
+    .u32(archive.uploads.length)
+  for (const { user, blocks } of archive.uploads) {
+    // The form of the upload: packed ciphertexts.
+    writer.string(user).string("packed").u32(blocks.length)
+    for (const { rows, columns } of blocks) writer.indices(rows).indices(columns)
+  }
+  return writer.finish()
+}
+
+const readHeader = (reader: CanonicalReader): Header => ({
+  run: reader.string("run"),
+  bits: reader.u32("bits of the modulus"),
+  modulus: new Uint8Array(reader.bytes("modulus")),
+  unifiedPublicKey: new Uint8Array(reader.bytes("unified public key")),
+  slotsPerCiphertext: reader.positive("slots of a ciphertext"),
+  uploads: Array.from({ length: reader.count(12, "uploads") }, () => {
+    const user = reader.string("user")
+    reader.literal("packed", "form of the upload")
+    const blocks = Array.from({ length: reader.count(8, "blocks") }, () => ({
+      rows: reader.indices("rows"),
+      columns: Array.from(reader.indices("columns"))
+    }))
+    return { user, blocks }
+  })
+})
+
+const readShares = (header: Header, shares: Uint8Array): Either.Either<Archive, ArchiveUnreadable> => {
+  const bytesEach = ciphertextBytesOf(header.bits)
+  let at = 0
+  const take = (length: number) => {
+    at += length
+    return shares.subarray(at - length, at)
+  }
+  const uploads = header.uploads.map((upload) => {
+    const bytes = uploadCiphertexts(header.slotsPerCiphertext, upload.blocks) * bytesEach
+    return { ...upload, share0: take(bytes), share1: take(bytes) }
+  })
+  return at === shares.length
+    ? Either.right({ ...header, uploads })
+    : unreadable("length", `its blocks take ${at} bytes of ciphertexts, it has ${shares.length}`)
+}
+
+const digest = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const hash = createHash("sha256")
+  for (const part of parts) hash.update(part)
+  return new Uint8Array(hash.digest())
+}
+
+const unreadable = (failed: ArchiveUnreadable["failed"], reason: string) =>
+  Either.left(new ArchiveUnreadable({ failed, reason }))

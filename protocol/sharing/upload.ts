@@ -1,0 +1,192 @@
+/**
+ * A user's upload: all words of its blocks, one after the other, go into the slots of one run of ciphertexts under pk_i
+ * (the paper's c_i0 to C0 and c_i1 to C1). The run is cut into pieces that fit a message and put together again by the
+ * receiver, which names what is missing or came twice. The pieces for C1 must be sealed: C0 could open them.
+ */
+import { Data, Either } from "effect"
+
+/** Bits of a slot of uploaded words: a word, the carry when two shares are added under encryption, and one to spare. */
+export const uploadSlotBits = 66
+
+/** A rectangle of cells of the joint table; its words are row-major in the order of these indices. */
+export interface Block {
+  readonly rows: Uint32Array
+  readonly columns: ReadonlyArray<number>
+}
+
+/** A piece of a run: `count` ciphertexts from the `first`-th. */
+export interface Piece {
+  readonly first: number
+  readonly count: number
+}
+
+/** A piece as it travels. */
+export interface CiphertextPiece {
+  readonly first: number
+  /** Fixed-width ciphertexts, one after the other. */
+  readonly ciphertexts: Uint8Array
+}
+
+/** Where words of a run belong: `words` words of a block, from its `firstWord`-th, found at the `at`-th of the piece. */
+export interface Placement {
+  readonly block: number
+  readonly firstWord: number
+  readonly words: number
+  readonly at: number
+}
+
+/** Not even one ciphertext fits a message. */
+export class MessageTooSmall extends Data.TaggedError("MessageTooSmall")<{
+  readonly limitBytes: number
+  readonly ciphertextBytes: number
+}> {
+  readonly retryable = false
+  override get message() {
+    return `A message holds ${this.limitBytes} bytes, a ciphertext has ${this.ciphertextBytes}; raise max_payload or choose a smaller modulus.`
+  }
+}
+
+/** A piece that cannot be part of the run it is said to belong to. */
+export class PieceRejected extends Data.TaggedError("PieceRejected")<{
+  readonly from: string
+  readonly first: number
+  readonly reason: string
+}> {
+  readonly retryable = false
+  override get message() {
+    return `Piece of ${this.from}'s ciphertexts from the ${this.first}-th: ${this.reason}.`
+  }
+}
+
+/** The run is not whole: the first gap. */
+export class PieceMissing extends Data.TaggedError("PieceMissing")<{
+  readonly from: string
+  readonly first: number
+  readonly count: number
+  readonly expected: number
+}> {
+  readonly retryable = true
+  override get message() {
+    return `${this.from} sent ${this.expected} ciphertexts, but ${this.count} from the ${this.first}-th did not arrive; they have to be sent again.`
+  }
+}
+
+/** How many words a user's blocks have. */
+export const blockWords = (blocks: ReadonlyArray<Block>): number =>
+  blocks.reduce((sum, block) => sum + block.rows.length * block.columns.length, 0)
+
+/** How many ciphertexts hold so many words. */
+export const ciphertextCount = (words: number, slotsPerCiphertext: number): number =>
+  Math.ceil(words / slotsPerCiphertext)
+
+/**
+ * Cuts a run of `ciphertexts` into pieces of at most `limitBytes` each. `bytesEach` is what a ciphertext takes in the
+ * largest message made of it: itself in an upload, itself and its plaintext in a reply of the transformation.
+ */
+export const cutRun = (
+  ciphertexts: number,
+  bytesEach: number,
+  limitBytes: number
+): Either.Either<ReadonlyArray<Piece>, MessageTooSmall> => {
+  const most = Math.floor(limitBytes / bytesEach)
+  if (most < 1) return Either.left(new MessageTooSmall({ limitBytes, ciphertextBytes: bytesEach }))
+  const pieces = Math.ceil(ciphertexts / most)
+  // Pieces of nearly equal size, so that the last worker does not wait for a crumb.
+  const edge = (piece: number) => Math.floor((piece * ciphertexts) / pieces)
+  return Either.right(
+    Array.from({ length: pieces }, (_, i) => ({ first: edge(i), count: edge(i + 1) - edge(i) }))
+  )
+}
+
+/** The bytes of a piece within something that has `bytesEach` bytes a ciphertext; a view. The last may be shorter. */
+export const pieceOf = (whole: Uint8Array, piece: Piece, bytesEach: number): Uint8Array =>
+  whole.subarray(piece.first * bytesEach, (piece.first + piece.count) * bytesEach)
+
+/** The blocks that the words of a piece belong to, in order. `firstWord` and `words` are the piece's within the run. */
+export const placeWords = (
+  blocks: ReadonlyArray<Block>,
+  firstWord: number,
+  words: number
+): ReadonlyArray<Placement> => {
+  const placements: Array<Placement> = []
+  let start = 0
+  blocks.forEach(({ rows, columns }, block) => {
+    const size = rows.length * columns.length
+    const from = Math.max(firstWord, start)
+    const to = Math.min(firstWord + words, start + size)
+    if (from < to) placements.push({ block, firstWord: from - start, words: to - from, at: from - firstWord })
+    start += size
+  })
+  return placements
+}
+
+/**
+ * Puts the pieces of one run together in whatever order they come. It owns its memory, which is taken once, from the
+ * count announced before, so a piece can be dropped as soon as it is placed.
+ */
+export class RunAssembly {
+  readonly #from: string
+  readonly #ciphertextBytes: number
+  readonly #bytes: Uint8Array
+  readonly #placed: Array<Piece> = []
+  readonly ciphertexts: number
+
+  constructor(from: string, ciphertexts: number, ciphertextBytes: number) {
+    this.#from = from
+    this.#ciphertextBytes = ciphertextBytes
+    this.#bytes = new Uint8Array(ciphertexts * ciphertextBytes)
+    this.ciphertexts = ciphertexts
+  }
+
+  /** Copies a piece to its place, and says which it was; nothing is kept of a piece that is rejected. */
+  place({ first, ciphertexts }: CiphertextPiece): Either.Either<Piece, PieceRejected> {
+    const count = ciphertexts.length / this.#ciphertextBytes
+    const end = first + count
+    if (!Number.isInteger(count) || count === 0) {
+      return this.#reject(
+        first,
+        `${ciphertexts.length} bytes are no whole number of ciphertexts of ${this.#ciphertextBytes} bytes`
+      )
+    }
+    if (!Number.isInteger(first) || first < 0 || end > this.ciphertexts) {
+      return this.#reject(first, `${count} of them do not fit the ${this.ciphertexts} announced`)
+    }
+    const at = this.#placed.findIndex((piece) => piece.first + piece.count > first)
+    const next = this.#placed[at]
+    if (next !== undefined && next.first < end) {
+      return this.#reject(
+        first,
+        next.first === first && next.count === count
+          ? "it was received before"
+          : `it overlaps the ${next.count} received from the ${next.first}-th`
+      )
+    }
+    const piece = { first, count }
+    this.#placed.splice(at === -1 ? this.#placed.length : at, 0, piece)
+    this.#bytes.set(ciphertexts, first * this.#ciphertextBytes)
+    return Either.right(piece)
+  }
+
+  /** How many ciphertexts have been placed. */
+  get received(): number {
+    return this.#placed.reduce((sum, piece) => sum + piece.count, 0)
+  }
+
+  /** The whole run, not a copy; or the first gap. */
+  whole(): Either.Either<Uint8Array, PieceMissing> {
+    let end = 0
+    for (const { first, count } of [...this.#placed, { first: this.ciphertexts, count: 0 }]) {
+      if (first > end) {
+        return Either.left(
+          new PieceMissing({ from: this.#from, first: end, count: first - end, expected: this.ciphertexts })
+        )
+      }
+      end = first + count
+    }
+    return Either.right(this.#bytes)
+  }
+
+  #reject(first: number, reason: string) {
+    return Either.left(new PieceRejected({ from: this.#from, first, reason }))
+  }
+}
