@@ -1,0 +1,73 @@
+/**
+ * The pseudorandom generator of the correlated randomness: AES-128-CTR, one key a party and run, and a nonce that
+ * says where in the plan the words are used. Whoever holds the key can compute any part of any stream by itself, so
+ * a lane or a dealing process finds its slice by seeking and needs no state.
+ *
+ * The stream of (step, operation, kind) is what AES-128-CTR gives from the initial counter block
+ * step ‖ operation ‖ kind ‖ 0, each a big-endian u32. It is computed as AES over counter blocks that a kernel writes:
+ * byte for byte the same, without setting up a cipher for each of the many short streams of a step.
+ */
+import { type Cipher, createCipheriv, hkdfSync } from "node:crypto"
+import type { Ring } from "./ring.ts"
+
+const BLOCK_BYTES = 16
+const CHUNK_BLOCKS = 2048 // 32 KiB: counter blocks and key stream stay in the first-level cache
+
+/** What sets one stream of a run apart from every other: all are u32. */
+export interface Stream {
+  readonly step: number
+  readonly operation: number
+  readonly kind: number
+}
+
+export class Prg {
+  readonly #cipher: Cipher
+
+  /** @param key 16 bytes, secret, of one party and one run */
+  constructor(key: Uint8Array) {
+    if (key.length !== 16) throw new RangeError(`a PRG key has 16 bytes, not ${key.length}`)
+    this.#cipher = createCipheriv("aes-128-ecb", key, null)
+    this.#cipher.setAutoPadding(false)
+  }
+
+  /** The generator of a run, from a party's long-term key: HKDF-SHA256 with the run's name as context. */
+  static ofRun(partyKey: Uint8Array, run: string): Prg {
+    return new Prg(new Uint8Array(hkdfSync("sha256", partyKey, "", `bicameral prg ${run}`, 16)))
+  }
+
+  /**
+   * Fills `words` u64 words of the ring's memory at `at` with the stream from the word `place` on: the word of place p
+   * is the p-th of the stream. A stream holds 2^33 words.
+   */
+  fill(ring: Ring, at: number, words: number, stream: Stream, place = 0): void {
+    const mark = ring.mark()
+    const blocks = ring.allocate(CHUNK_BLOCKS * BLOCK_BYTES)
+    const { step, operation, kind } = stream
+    for (let from = place, end = place + words; from < end; ) {
+      const first = Math.floor(from / 2)
+      const to = Math.min(end, (first + CHUNK_BLOCKS) * 2)
+      const count = Math.ceil(to / 2) - first
+      ring.kernels.counterBlocks(blocks, step, operation, kind, first, count)
+      const key = this.#cipher.update(ring.bytes(blocks, count * BLOCK_BYTES))
+      const skipped = (from - first * 2) * 8
+      const wanted = (to - from) * 8
+      ring.memory.set(
+        skipped === 0 && wanted === key.length ? key : key.subarray(skipped, skipped + wanted),
+        at
+      )
+      at += wanted
+      from = to
+    }
+    ring.release(mark)
+  }
+
+  /** The same as bytes of the caller's own. */
+  bytes(ring: Ring, words: number, stream: Stream, place = 0): Uint8Array {
+    const mark = ring.mark()
+    const at = ring.allocate(words * 8)
+    this.fill(ring, at, words, stream, place)
+    const bytes = ring.bytes(at, words * 8).slice()
+    ring.release(mark)
+    return bytes
+  }
+}
