@@ -8,8 +8,10 @@
  */
 import { createHash } from "node:crypto"
 import { Data, Either } from "effect"
+import { plaintextsFor } from "../bcp/packing.ts"
+import { ciphertextBytes } from "../bcp/wire.ts"
 import { type CanonicalReader, CanonicalWriter, readCanonical, sameBytes } from "./canonical.ts"
-import { type Block, blockWords, ciphertextCount } from "./upload.ts"
+import { type Block, blockWords } from "./upload.ts"
 
 /** A user's part: what cells it is, and both shares of them under pk. */
 export interface ArchivedUpload {
@@ -33,7 +35,8 @@ export interface ArchiveKeys {
 export interface Archive extends ArchiveKeys {
   /** The run in which the users uploaded. */
   readonly run: string
-  readonly slotsPerCiphertext: number
+  /** Bits of a slot of a plaintext, one word each. */
+  readonly slotBits: number
   readonly uploads: ReadonlyArray<ArchivedUpload>
 }
 
@@ -76,19 +79,18 @@ const version = 1
 const digestBytes = 32
 const fixedBytes = magic.length + 4 + 4
 
-/** Bytes of a ciphertext (A, B) modulo N². */
-const ciphertextBytesOf = (bits: number): number => 4 * Math.ceil(bits / 8)
-
-const uploadCiphertexts = (slotsPerCiphertext: number, blocks: ReadonlyArray<Block>): number =>
-  ciphertextCount(blockWords(blocks), slotsPerCiphertext)
+/** Bytes of one share of these blocks. */
+const shareBytes = (
+  { bits, slotBits }: Pick<Archive, "bits" | "slotBits">,
+  blocks: ReadonlyArray<Block>
+): number => plaintextsFor(blockWords(blocks), bits, slotBits) * ciphertextBytes({ bits })
 
 /** The archive as bytes, in parts that follow each other, so that a large one need not be held twice. */
 export const archiveParts = (
   archive: Archive
 ): Either.Either<ReadonlyArray<Uint8Array>, ArchiveIncomplete> => {
-  const bytesEach = ciphertextBytesOf(archive.bits)
   for (const { user, blocks, share0, share1 } of archive.uploads) {
-    const expectedBytes = uploadCiphertexts(archive.slotsPerCiphertext, blocks) * bytesEach
+    const expectedBytes = shareBytes(archive, blocks)
     if (share0.length !== expectedBytes || share1.length !== expectedBytes) {
       const bytes = [share0.length, share1.length] as const
       return Either.left(new ArchiveIncomplete({ user, expectedBytes, bytes }))
@@ -156,7 +158,7 @@ const writeHeader = (archive: Archive): Uint8Array => {
     .u32(archive.bits)
     .bytes(archive.modulus)
     .bytes(archive.unifiedPublicKey)
-    .u32(archive.slotsPerCiphertext)
+    .u32(archive.slotBits)
     .u32(archive.uploads.length)
   for (const { user, blocks } of archive.uploads) {
     // The form of the upload: packed ciphertexts.
@@ -166,13 +168,13 @@ const writeHeader = (archive: Archive): Uint8Array => {
   return writer.finish()
 }
 
-const readHeader = (reader: CanonicalReader): Header => ({
-  run: reader.string("run"),
-  bits: reader.u32("bits of the modulus"),
-  modulus: new Uint8Array(reader.bytes("modulus")),
-  unifiedPublicKey: new Uint8Array(reader.bytes("unified public key")),
-  slotsPerCiphertext: reader.positive("slots of a ciphertext"),
-  uploads: Array.from({ length: reader.count(12, "uploads") }, () => {
+const readHeader = (reader: CanonicalReader): Header => {
+  const run = reader.string("run")
+  const bits = reader.within(512, 16_384, "bits of the modulus")
+  const modulus = new Uint8Array(reader.bytes("modulus"))
+  const unifiedPublicKey = new Uint8Array(reader.bytes("unified public key"))
+  const slotBits = reader.within(64, bits - 2, "bits of a slot")
+  const uploads = Array.from({ length: reader.count(12, "uploads") }, () => {
     const user = reader.string("user")
     reader.literal("packed", "form of the upload")
     const blocks = Array.from({ length: reader.count(8, "blocks") }, () => ({
@@ -181,17 +183,17 @@ const readHeader = (reader: CanonicalReader): Header => ({
     }))
     return { user, blocks }
   })
-})
+  return { run, bits, modulus, unifiedPublicKey, slotBits, uploads }
+}
 
 const readShares = (header: Header, shares: Uint8Array): Either.Either<Archive, ArchiveUnreadable> => {
-  const bytesEach = ciphertextBytesOf(header.bits)
   let at = 0
   const take = (length: number) => {
     at += length
     return shares.subarray(at - length, at)
   }
   const uploads = header.uploads.map((upload) => {
-    const bytes = uploadCiphertexts(header.slotsPerCiphertext, upload.blocks) * bytesEach
+    const bytes = shareBytes(header, upload.blocks)
     return { ...upload, share0: take(bytes), share1: take(bytes) }
   })
   return at === shares.length

@@ -6,14 +6,14 @@
 import { Data, Either } from "effect"
 
 /** The bytes end early, go on too long, or hold something that the layout does not allow. */
-export class MalformedBytes extends Data.TaggedError("MalformedBytes")<{
+export class NotCanonical extends Data.TaggedError("NotCanonical")<{
   readonly field: string
   readonly at: number
   readonly reason: string
 }> {
   readonly retryable = false
   override get message() {
-    return `Malformed bytes: ${this.field} at byte ${this.at}: ${this.reason}.`
+    return `Not the bytes expected: ${this.field} at byte ${this.at}: ${this.reason}.`
   }
 }
 
@@ -33,7 +33,7 @@ export class CanonicalWriter {
 
   u32(value: number): this {
     if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff) {
-      throw new MalformedBytes({
+      throw new NotCanonical({
         field: "u32",
         at: this.#length,
         reason: `${value} is not an unsigned 32-bit integer`
@@ -74,7 +74,7 @@ export class CanonicalWriter {
 
 /**
  * Reads fields in the order they were written. What it returns as bytes is a view of the input, not a copy. It throws
- * `MalformedBytes`; use it inside `readCanonical`, which gives the error as a value.
+ * `NotCanonical`; use it inside `readCanonical`, which gives the error as a value.
  */
 export class CanonicalReader {
   readonly #bytes: Uint8Array
@@ -97,9 +97,10 @@ export class CanonicalReader {
     return new DataView(part.buffer, part.byteOffset, 4).getUint32(0, true)
   }
 
-  positive(field: string): number {
+  /** An integer from `least` to `most`. */
+  within(least: number, most: number, field: string): number {
     const value = this.u32(field)
-    if (value === 0) this.#fail(field, "must be at least 1")
+    if (value < least || value > most) this.#fail(field, `${value} is not within ${least} and ${most}`)
     return value
   }
 
@@ -157,7 +158,7 @@ export class CanonicalReader {
   }
 
   #fail(field: string, reason: string): never {
-    throw new MalformedBytes({ field, at: this.#at, reason })
+    throw new NotCanonical({ field, at: this.#at, reason })
   }
 }
 
@@ -165,14 +166,14 @@ export class CanonicalReader {
 export const readCanonical = <A>(
   bytes: Uint8Array,
   read: (reader: CanonicalReader) => A
-): Either.Either<A, MalformedBytes> => {
+): Either.Either<A, NotCanonical> => {
   const reader = new CanonicalReader(bytes)
   try {
     const value = read(reader)
     reader.end()
     return Either.right(value)
   } catch (error) {
-    if (error instanceof MalformedBytes) return Either.left(error)
+    if (error instanceof NotCanonical) return Either.left(error)
     throw error
   }
 }

@@ -5,9 +5,6 @@
  */
 import { Data, Either } from "effect"
 
-/** Bits of a slot of uploaded words: a word, the carry when two shares are added under encryption, and one to spare. */
-export const uploadSlotBits = 66
-
 /** A rectangle of cells of the joint table; its words are row-major in the order of these indices. */
 export interface Block {
   readonly rows: Uint32Array
@@ -74,10 +71,6 @@ export class PieceMissing extends Data.TaggedError("PieceMissing")<{
 /** How many words a user's blocks have. */
 export const blockWords = (blocks: ReadonlyArray<Block>): number =>
   blocks.reduce((sum, block) => sum + block.rows.length * block.columns.length, 0)
-
-/** How many ciphertexts hold so many words. */
-export const ciphertextCount = (words: number, slotsPerCiphertext: number): number =>
-  Math.ceil(words / slotsPerCiphertext)
 
 /**
  * Cuts a run of `ciphertexts` into pieces of at most `limitBytes` each. `bytesEach` is what a ciphertext takes in the

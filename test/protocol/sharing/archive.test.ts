@@ -16,7 +16,7 @@ const archive: Archive = {
   bits: 512,
   modulus: filled(64, 1),
   unifiedPublicKey: filled(128, 2),
-  slotsPerCiphertext: 7,
+  slotBits: 66,
   uploads: [
     {
       user: "user1",
