@@ -1,0 +1,115 @@
+/**
+ * The float64 reference: the training step on plain doubles, what the secure run is compared with. A matrix holds
+ * x·2^f just as the fixed-point words do, only unrounded; powers of two are exact in doubles, so this is ordinary
+ * float64 training. Everything is in the clear: for tests and for reports on scenarios that allow it.
+ */
+import type { Operations, ProductForm, Round, Shape } from "./operations.ts"
+
+export interface FloatMatrix extends Shape {
+  /** rows·cols, row-major. */
+  readonly data: Float64Array
+}
+
+const matrix = (rows: number, cols: number): FloatMatrix => ({
+  rows,
+  cols,
+  data: new Float64Array(rows * cols)
+})
+
+/** Real numbers, row-major, as a matrix of scale f. */
+export const floatMatrix = (
+  { rows, cols }: Shape,
+  values: ArrayLike<number>,
+  fractionalBits: number
+): FloatMatrix => {
+  if (values.length !== rows * cols)
+    throw new RangeError(`${values.length} values for a ${rows} × ${cols} matrix`)
+  return { rows, cols, data: Float64Array.from(values, (x) => x * 2 ** fractionalBits) }
+}
+
+/** The real numbers of a matrix of scale f. */
+export const floatValues = (x: FloatMatrix, fractionalBits: number): Float64Array =>
+  x.data.map((value) => value / 2 ** fractionalBits)
+
+/** The given rows, in the given order. */
+export const gatherFloatRows = (x: FloatMatrix, indices: Uint32Array): FloatMatrix => {
+  const out = matrix(indices.length, x.cols)
+  indices.forEach((row, i) => {
+    out.data.set(x.data.subarray(row * x.cols, (row + 1) * x.cols), i * x.cols)
+  })
+  return out
+}
+
+const zipped = (x: FloatMatrix, y: FloatMatrix, f: (a: number, b: number) => number): FloatMatrix => ({
+  ...x,
+  data: x.data.map((a, i) => f(a, y.data[i]!))
+})
+
+const transposed = (x: FloatMatrix): FloatMatrix => {
+  const out = matrix(x.cols, x.rows)
+  for (let i = 0; i < x.rows; i++)
+    for (let j = 0; j < x.cols; j++) out.data[j * x.rows + i] = x.data[i * x.cols + j]!
+  return out
+}
+
+const product = (left: FloatMatrix, right: FloatMatrix, form: ProductForm): FloatMatrix => {
+  const x = form === "leftTransposed" ? transposed(left) : left
+  const y = form === "rightTransposed" ? transposed(right) : right
+  if (x.cols !== y.rows)
+    throw new RangeError(`product of ${x.rows} × ${x.cols} and ${y.rows} × ${y.cols} matrices`)
+  const out = matrix(x.rows, y.cols)
+  const { data: xs } = x
+  const { data: ys, cols } = y
+  for (let i = 0; i < x.rows; i++) {
+    const row = out.data.subarray(i * cols, (i + 1) * cols)
+    for (let k = 0; k < x.cols; k++) {
+      const factor = xs[i * x.cols + k]!
+      for (let j = 0, at = k * cols; j < cols; j++, at++) row[j]! += factor * ys[at]!
+    }
+  }
+  return out
+}
+
+const columnSums = (x: FloatMatrix): FloatMatrix => {
+  const out = matrix(1, x.cols)
+  x.data.forEach((value, i) => {
+    out.data[i % x.cols]! += value
+  })
+  return out
+}
+
+/** A result that needs no round. */
+function* local<A>(value: A): Round<A> {
+  return value
+}
+
+const shifted = (x: FloatMatrix, shift: number, factor: number): FloatMatrix => {
+  const scale = factor / 2 ** shift
+  return { ...x, data: x.data.map((value) => value * scale) }
+}
+
+/** Gates are matrices of 0 and 1. A ReLU at exactly zero counts as active, as in the secure comparison. */
+export const floatOperations = (
+  fractionalBits: number
+): Operations<FloatMatrix, FloatMatrix, FloatMatrix> => ({
+  open: (_op, x) => local(x),
+  product: (_op, x, y, form) => product(x, y, form),
+  addBias: (z, bias) => ({
+    ...z,
+    data: z.data.map((value, i) => value + bias.data[i % z.cols]! * 2 ** fractionalBits)
+  }),
+  subtract: (x, y) => zipped(x, y, (a, b) => a - b),
+  columnSums,
+  rescale: (_op, x, shift, factor) => local(shifted(x, shift, factor)),
+  rescaleRelu: (_op, z, shift) => {
+    const gate = { ...z, data: z.data.map((value) => (value >= 0 ? 1 : 0)) }
+    return local({ value: zipped(shifted(z, shift, 1), gate, (a, d) => a * d), gate })
+  },
+  rescaleGated: (_op, x, shift, gate) => local(zipped(shifted(x, shift, 1), gate, (a, d) => a * d)),
+  gatedDifference: (_op, activation, labels, gate) =>
+    zipped(
+      zipped(activation, labels, (a, y) => a - y),
+      gate,
+      (a, d) => a * d
+    )
+})

@@ -1,0 +1,126 @@
+/**
+ * The training plan: everything public that decides what a training run computes (network, sizes, epochs, learning rate,
+ * fixed-point precision), checked, with the learning rate brought to the form the protocol uses (PROTOCOL.md section 6):
+ * η/b ≈ factor/2^shift, so that the rate and the truncation are one rescale. Steps count from 1; step 0 opens the data.
+ */
+import { InvalidPlan, type Network, requireCount, validateNetwork } from "./network.ts"
+
+export interface TrainingSettings {
+  readonly network: Network
+  /** Rows of the training matrix; held-out rows are not among them. */
+  readonly rows: number
+  /** Rows a step. The rows that remain when an epoch does not divide evenly are left out of that epoch. */
+  readonly batch: number
+  readonly epochs: number
+  /** η of gradient descent on the mean over the batch of ½Σ(f−y)². */
+  readonly learningRate: number
+  /** f: a value x is the word round(x·2^f). */
+  readonly fractionalBits: number
+}
+
+/** factor/2^shift stands for η/b; factor is odd or shift is 1, and factor < 2^10. */
+export interface Rate {
+  readonly factor: number
+  readonly shift: number
+  /** |factor/2^shift − η/b| / (η/b), at most 2^-10. */
+  readonly relativeError: number
+}
+
+export interface TrainingPlan extends TrainingSettings {
+  readonly rate: Rate
+  readonly stepsPerEpoch: number
+  /** Training steps of the whole run: 1 … steps. */
+  readonly steps: number
+}
+
+/** What a single step needs of the plan. */
+export type StepPlan = Pick<TrainingPlan, "network" | "fractionalBits" | "rate">
+
+const minimumFractionalBits = 8
+const maximumFractionalBits = 26
+const maximumRows = 2 ** 31 - 1
+/** A rescaled value must stay below 2^62 (PROTOCOL.md section 5). */
+export const magnitudeBits = 62
+/** Room for the mean of activation·delta over a batch: its magnitude must stay below 2^gradientBits. */
+const gradientBits = 2
+
+/** The steps are an unsigned 32-bit number in the nonces; the upper half is left to predictions. */
+const maximumSteps = 2 ** 31 - 1
+
+/** Checks the settings and completes them. Throws `InvalidPlan`, which names the field and the remedy. */
+export const trainingPlan = (settings: TrainingSettings): TrainingPlan => {
+  const { network, rows, batch, epochs, learningRate, fractionalBits } = settings
+  validateNetwork(network)
+  requireCount("rows", rows, maximumRows)
+  requireCount("batch", batch, maximumRows)
+  requireCount("epochs", epochs, maximumSteps)
+  if (batch > rows)
+    throw new InvalidPlan({
+      field: "batch",
+      reason: `a batch of ${batch} rows is larger than the ${rows} training rows`,
+      remedy: `use a batch of at most ${rows}, or more training rows`
+    })
+  if (
+    !Number.isInteger(fractionalBits) ||
+    fractionalBits < minimumFractionalBits ||
+    fractionalBits > maximumFractionalBits
+  )
+    throw new InvalidPlan({
+      field: "fractionalBits",
+      reason: `${fractionalBits} is not a whole number from ${minimumFractionalBits} to ${maximumFractionalBits}`,
+      remedy: "use 20 unless there is a reason not to"
+    })
+  const rate = fixedRate(learningRate, batch)
+  requireRoom(settings, rate)
+  const stepsPerEpoch = Math.floor(rows / batch)
+  const steps = stepsPerEpoch * epochs
+  if (steps > maximumSteps)
+    throw new InvalidPlan({
+      field: "epochs",
+      reason: `${epochs} epochs of ${stepsPerEpoch} steps are more than ${maximumSteps} steps`,
+      remedy: `use at most ${Math.floor(maximumSteps / stepsPerEpoch)} epochs`
+    })
+  return { network, rows, batch, epochs, learningRate, fractionalBits, rate, stepsPerEpoch, steps }
+}
+
+/**
+ * η/b as factor/2^shift: factor has ten bits, so the error is at most one in 2^10, and trailing zeros are taken off it.
+ * Throws `InvalidPlan` for a rate that is not positive or too large.
+ */
+export const fixedRate = (learningRate: number, batch: number): Rate => {
+  const wanted = learningRate / batch
+  const exponent = Math.floor(Math.log2(wanted))
+  let shift = 9 - exponent
+  if (!(learningRate > 0) || !Number.isFinite(exponent) || shift < 1)
+    throw new InvalidPlan({
+      field: "learningRate",
+      reason: `${learningRate} is not a positive number below ${batch * 512}`,
+      remedy: "use a rate such as 0.1"
+    })
+  let factor = Math.round(wanted * 2 ** shift)
+  const relativeError = Math.abs(factor / 2 ** shift - wanted) / wanted
+  while (factor % 2 === 0 && shift > 1) {
+    factor /= 2
+    shift -= 1
+  }
+  return { factor, shift, relativeError }
+}
+
+/** Refuses plans whose weight update could leave the range of the rescale with ordinary gradients. */
+const requireRoom = ({ batch, learningRate, fractionalBits }: TrainingSettings, rate: Rate): void => {
+  const used = 2 * fractionalBits + Math.log2(rate.factor) + Math.log2(batch) + gradientBits
+  if (used > magnitudeBits) {
+    const fits = Math.floor((magnitudeBits - (used - 2 * fractionalBits)) / 2)
+    throw new InvalidPlan({
+      field: "fractionalBits",
+      reason: `${fractionalBits} fractional bits leave no room for the gradients of a batch of ${batch} in 64-bit words`,
+      remedy: `use at most ${fits} fractional bits, or a smaller batch`
+    })
+  }
+  if (fractionalBits + rate.shift >= magnitudeBits)
+    throw new InvalidPlan({
+      field: "learningRate",
+      reason: `${learningRate} over a batch of ${batch} is too small for 64-bit words`,
+      remedy: "use a larger rate or a smaller batch"
+    })
+}
