@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest"
+import { assemble, placeWords } from "../../../protocol/data/joint.ts"
+import { MalformedRows } from "../../../protocol/data/rows.ts"
+
+/** Two rows of three features and two labels in three blocks; the cell of row r and column c is 10r + c. */
+const blocks = [
+  { rows: Uint32Array.of(0, 1), columns: Uint32Array.of(0, 2), cells: Float64Array.of(0, 2, 10, 12) },
+  { rows: Uint32Array.of(1), columns: Uint32Array.of(1, 3, 4), cells: Float64Array.of(11, 13, 14) },
+  { rows: Uint32Array.of(0), columns: Uint32Array.of(1, 3, 4), cells: Float64Array.of(1, 3, 4) }
+]
+const widths = { features: 3, labels: 2 }
+
+describe("joint table", () => {
+  it("puts cells where they belong, features apart from labels", () => {
+    const table = assemble(blocks, { firstRow: 0, rows: 2, ...widths })
+    expect(table.features).toEqual(Float64Array.of(0, 1, 2, 10, 11, 12))
+    expect(table.labels).toEqual(Float64Array.of(3, 4, 13, 14))
+  })
+
+  it("counts held-out rows from the first of them", () => {
+    const shifted = blocks.map((block) => ({ ...block, rows: block.rows.map((row) => row + 7) }))
+    expect(assemble(shifted, { firstRow: 7, rows: 2, ...widths })).toEqual(
+      assemble(blocks, { firstRow: 0, rows: 2, ...widths })
+    )
+  })
+
+  it("puts words of shares in the same places, ignoring what packing adds at the end", () => {
+    const into = { features: new Uint8Array(48), labels: new Uint8Array(32) }
+    const words = (cells: Iterable<number>) =>
+      new Uint8Array(BigUint64Array.from(cells, (cell) => 2n ** 63n + BigInt(cell)).buffer)
+    for (const block of blocks) placeWords([block], words([...block.cells, 99]), into, widths)
+    expect(into.features).toEqual(words([0, 1, 2, 10, 11, 12]))
+    expect(into.labels).toEqual(words([3, 4, 13, 14]))
+  })
+
+  it("refuses fewer words than cells", () => {
+    const into = { features: new Uint8Array(48), labels: new Uint8Array(32) }
+    expect(() => placeWords(blocks, new Uint8Array(79), into, widths)).toThrow(MalformedRows)
+  })
+})

@@ -1,0 +1,161 @@
+import { describe, expect, it } from "vitest"
+import { readTable, TableError, type TableSource } from "../../../protocol/data/table.ts"
+import { flowers } from "./description.ts"
+
+const source = (text: string, rest: Partial<TableSource> = {}): TableSource => ({
+  user: "north",
+  file: "data/north.csv",
+  text,
+  columns: ["length", "width", "species"],
+  ...rest
+})
+
+const failure = (text: string, rest: Partial<TableSource> = {}): TableError => {
+  try {
+    readTable(source(text, rest), flowers)
+  } catch (error) {
+    expect(error).toBeInstanceOf(TableError)
+    return error as TableError
+  }
+  throw new Error("the table was accepted")
+}
+
+const header = "id,length,width,species\n"
+
+describe("table - what is read", () => {
+  it("reads numbers as they are and labels as their place in the public list", () => {
+    const table = readTable(source(`${header}a,1.5,-1,virginica\nb,1e1,.5,setosa\n`), flowers)
+    expect(table.ids).toEqual(["a", "b"])
+    expect(table.columns.get("length")).toEqual(Float64Array.of(1.5, 10))
+    expect(table.columns.get("width")).toEqual(Float64Array.of(-1, 0.5))
+    expect(table.columns.get("species")).toEqual(Float64Array.of(2, 0))
+  })
+
+  it("reads only the declared columns, wherever they stand, and ignores what is wrong with others", () => {
+    const text = "species,width,id,comment\nsetosa,abc,a,\n"
+    expect([...readTable(source(text, { columns: ["species"] }), flowers).columns.keys()]).toEqual([
+      "species"
+    ])
+  })
+
+  it("reads only the declared rows, in the order of the declaration", () => {
+    const text = `${header}a,1,0,setosa\nb,,0,setosa\nc,3,0,setosa\n`
+    const table = readTable(source(text, { rows: ["c", "a"] }), flowers)
+    expect(table.ids).toEqual(["c", "a"])
+    expect(table.columns.get("length")).toEqual(Float64Array.of(3, 1))
+  })
+
+  it("understands quotes, a byte order mark, Windows line ends, blanks and empty lines", () => {
+    const table = readTable(source('\ufeffid,length,width,species\r\n\r\n"a b", 1 ,0,"setosa"\r\n'), flowers)
+    expect(table.ids).toEqual(["a b"])
+    expect(table.columns.get("length")).toEqual(Float64Array.of(1))
+  })
+
+  it("accepts the ends of a public range", () => {
+    const table = readTable(source(`${header}a,0,-1,setosa\nb,10,1,setosa\n`), flowers)
+    expect(table.columns.get("length")).toEqual(Float64Array.of(0, 10))
+  })
+})
+
+describe("table - what is refused", () => {
+  it.each([
+    [
+      "a missing column",
+      "id,length,species\na,1,setosa\n",
+      "data/north.csv:1: column width (user north) is missing from the header; add the column, or declare only columns that the file has"
+    ],
+    [
+      "a missing id column",
+      "length,width,species\n1,1,setosa\n",
+      "data/north.csv:1: column id (user north) is missing from the header; add the column, or declare only columns that the file has"
+    ],
+    [
+      "a column that occurs twice",
+      "id,length,width,length,species\na,1,1,1,setosa\n",
+      "data/north.csv:1: column length (user north) occurs twice in the header; rename or remove one of them"
+    ],
+    [
+      "text where a number belongs",
+      `${header}a,1,0,setosa\nb,tall,0,setosa\n`,
+      "data/north.csv:3: column length of row b (user north) is not a number; write a number with a decimal point, such as 12.5 or 1e-3"
+    ],
+    [
+      "an empty cell",
+      `${header}a,1,,setosa\n`,
+      "data/north.csv:2: column width of row a (user north) is empty; fill in the cell, or leave out the row"
+    ],
+    [
+      "a value outside the column's public range",
+      `${header}a,1,0,setosa\nb,10.01,0,setosa\n`,
+      "data/north.csv:3: column length of row b (user north) is outside the column's public range [0, 10]; correct the value, or have all parties agree on a wider range"
+    ],
+    [
+      "an unknown label",
+      `${header}a,1,0,Setosa\n`,
+      "data/north.csv:2: column species of row a (user north) is not one of the labels setosa, versicolor, virginica; correct the label, or add it to the scenario's list"
+    ],
+    [
+      "a duplicate id",
+      `${header}a,1,0,setosa\nb,1,0,setosa\na,2,0,setosa\n`,
+      "data/north.csv:4: row a (user north) has the id of line 2 again; give every row an id of its own"
+    ],
+    [
+      "a row without an id",
+      `${header},1,0,setosa\n`,
+      "data/north.csv:2: the file (user north) has a row without an id here; give every row its id"
+    ],
+    [
+      "a row with a field too few",
+      `${header}a,1,0\n`,
+      "data/north.csv:2: the file (user north) has 3 fields here where the header has 4; give every row one field a column"
+    ],
+    [
+      "an empty file",
+      "",
+      "data/north.csv: the file (user north) is empty; give a line that names the columns, then a line for each row"
+    ],
+    [
+      "a file without rows",
+      header,
+      "data/north.csv: the file (user north) has a header but no rows; give a line that names the columns, then a line for each row"
+    ]
+  ])("names the user, the file, the line and the column - %s", (_, text, message) => {
+    expect(failure(text).message).toBe(message)
+  })
+
+  it.each(["0x10", "Infinity", "NaN", "1,5", "1_000", "--1", "1e", "."])("takes %s for no number", (cell) => {
+    expect(failure(`${header}a,"${cell}",0,setosa\n`).problems).toMatchObject([
+      { line: 2, column: "length", id: "a", reason: "is not a number" }
+    ])
+  })
+
+  it("names a row that is declared and not there", () => {
+    expect(failure(`${header}a,1,0,setosa\n`, { rows: ["a", "z"] }).message).toBe(
+      "data/north.csv: row z (user north) is declared as held but is not in the file; add the row, or take its id out of the rows held"
+    )
+  })
+
+  it("refuses quotes that never end, without quoting the cells", () => {
+    const { message } = failure(`${header}a,1,0,"secret\n`)
+    expect(message).toContain("is not valid CSV (CSV_QUOTE_NOT_CLOSED)")
+    expect(message).not.toContain("secret")
+  })
+
+  it("tells all problems of a file at once, in the order of its lines, and counts those beyond twenty", () => {
+    const rows = Array.from({ length: 25 }, (_, row) => `r${row},x,5,setosa`).join("\n")
+    const error = failure(`${header}${rows}\n`)
+    expect(error.problems).toHaveLength(20)
+    expect(error.problems.slice(0, 3)).toMatchObject([
+      { line: 2, column: "length" },
+      { line: 2, column: "width" },
+      { line: 3, column: "length" }
+    ])
+    expect(error.more).toBe(30)
+    expect(error.message).toContain("and 30 more problems")
+  })
+
+  it("never shows the value of a cell", () => {
+    const { message } = failure(`${header}a,777.25,hush,unheard\n`)
+    for (const value of ["777.25", "hush", "unheard"]) expect(message).not.toContain(value)
+  })
+})
