@@ -1,0 +1,200 @@
+/**
+ * The answering half of a party: a bounded mailbox, handlers that run concurrently, and the memory of what was answered, so
+ * that a request that is sent again is answered with the stored reply and nothing is done twice.
+ */
+import { Cause, Effect, Exit, FiberSet, type Scope } from "effect"
+import { encode } from "../protocol/messages/codec.ts"
+import { type Envelope, encodeEnvelope } from "../protocol/messages/envelope.ts"
+import type { Handler, RemoteFailure } from "./actor.ts"
+import { type Frames, framesOf, sizeOf } from "./framing.ts"
+import { type Post, remoteSpan } from "./post.ts"
+
+/** What the body of a `failure` holds. */
+type RemoteError = RemoteFailure["error"]
+type Headers = Readonly<Record<string, string>>
+
+/** A request that is known: waiting or at work while it has no reply. */
+interface Known {
+  readonly since: number
+  reply: Frames | undefined
+  bytes: number
+}
+
+interface Waiting {
+  readonly kind: "ask" | "tell"
+  readonly key: string
+  readonly id: string
+  readonly tag: string
+  readonly from: string
+  readonly body: Uint8Array
+  readonly headers: Headers
+}
+
+/** A handler with all it needs, given a fiber of its own by `start`. */
+interface Served {
+  readonly kind: "ask" | "tell"
+  readonly start: (request: Waiting, finish: (exit: Exit.Exit<Uint8Array, unknown>) => void) => void
+}
+
+export interface Answering {
+  readonly serve: <E, Env>(
+    handlers: ReadonlyArray<Handler<E, Env>>
+  ) => Effect.Effect<void, never, Env | Scope.Scope>
+  /** Takes an `ask`, `tell` or `poll` from `from`. */
+  readonly receive: (envelope: Envelope, from: string, headers: Headers) => void
+}
+
+export const makeAnswering = (post: Post): Answering => {
+  const { limits, clock, transport } = post
+  const served = new Map<string, Served>()
+  const known = new Map<string, Known>()
+  const mailbox: Array<Waiting> = []
+  let mailboxBytes = 0
+  let rememberedBytes = 0
+  let atWork = 0
+
+  const answer = (to: string, tag: string, frames: Frames) =>
+    post.run(post.send(to, "reply", frames, post.ledger.counter("sent", to, tag)))
+
+  const notice = (kind: "working" | "unknown", { id, tag }: Envelope): Frames => [
+    encodeEnvelope({ kind, id, tag, number: 0, of: 0, body: new Uint8Array(0) })
+  ]
+
+  const forget = (key: string) => {
+    rememberedBytes -= known.get(key)?.bytes ?? 0
+    known.delete(key)
+  }
+
+  /** Forgets the oldest replies beyond the limits; what is still at work stays. */
+  const forgetOldest = (nowMs: number) => {
+    for (const [key, entry] of known) {
+      const old = nowMs - entry.since > limits.rememberedForMs
+      if (!old && known.size < limits.rememberedRequests && rememberedBytes <= limits.rememberedBytes) return
+      if (entry.reply !== undefined) forget(key)
+    }
+  }
+
+  const settle = (request: Waiting, kind: "reply" | "failure", body: Uint8Array) => {
+    if (request.kind === "tell") {
+      const entry = known.get(request.key)
+      if (entry !== undefined) entry.reply = []
+      return
+    }
+    const { id, tag, from, key } = request
+    const frames = framesOf({ kind, id, tag, number: 0, of: 0, body }, transport.maxPayloadBytes)
+    const entry = known.get(key)
+    if (entry !== undefined) {
+      entry.reply = frames
+      entry.bytes = sizeOf(frames)
+      rememberedBytes += entry.bytes
+    }
+    answer(from, tag, frames)
+  }
+
+  const refuse = (request: Waiting, error: RemoteError) => {
+    post.note("a request failed or was refused", {
+      from: request.from,
+      tag: request.tag,
+      error: error.message
+    })
+    settle(request, "failure", failureBody(error))
+  }
+
+  const finished = (request: Waiting, exit: Exit.Exit<Uint8Array, unknown>) => {
+    atWork--
+    if (Exit.isSuccess(exit)) settle(request, "reply", exit.value)
+    // The actor stops answering: whoever asked may ask its next incarnation.
+    else if (Cause.isInterruptedOnly(exit.cause)) forget(request.key)
+    else refuse(request, describe(exit.cause))
+    pump()
+  }
+
+  /** Starts what waits, as long as there is room and somebody serves. */
+  const pump = () => {
+    while (served.size > 0 && atWork < limits.handlersAtOnce && mailbox.length > 0) {
+      const request = mailbox.shift()!
+      mailboxBytes -= request.body.length
+      const handler = served.get(request.tag)
+      if (handler === undefined || handler.kind !== request.kind) {
+        const message = `${post.name} does not answer ${request.kind} ${request.tag}`
+        refuse(request, { _tag: "UnknownMessage", message, retryable: false })
+        continue
+      }
+      atWork++
+      handler.start(request, (exit) => finished(request, exit))
+    }
+  }
+
+  const traced = <Env>(request: Waiting, work: Effect.Effect<Uint8Array, unknown, Env>) => {
+    if (!post.traced) return work
+    const parent = remoteSpan(request.headers)
+    return Effect.useSpan(
+      `${request.kind === "ask" ? "answer" : "take"} ${request.tag}`,
+      {
+        kind: "server",
+        attributes: { from: request.from },
+        ...(parent._tag === "Some" ? { parent: parent.value } : { root: true })
+      },
+      (span) => Effect.withParentSpan(work, span)
+    )
+  }
+
+  return {
+    serve: <E, Env>(handlers: ReadonlyArray<Handler<E, Env>>) =>
+      Effect.gen(function* () {
+        const fork = yield* FiberSet.makeRuntime<Env>()
+        for (const { tag, kind, handle } of handlers) {
+          if (served.has(tag)) return yield* Effect.dieMessage(`${post.name} has two handlers for ${tag}`)
+          served.set(tag, {
+            kind,
+            start: (request, finish) => {
+              const work = Effect.suspend(() => handle(request.body, request.from))
+              fork(Effect.onExit(traced(request, work), (exit) => Effect.sync(() => finish(exit))))
+            }
+          })
+        }
+        yield* Effect.addFinalizer(() =>
+          Effect.sync(() => {
+            for (const { tag } of handlers) served.delete(tag)
+          })
+        )
+        pump()
+      }),
+
+    receive: (envelope, from, headers) => {
+      const { id, tag, kind } = envelope
+      const key = `${from} ${id}`
+      const before = known.get(key)
+      if (before !== undefined) {
+        if (kind === "tell") return
+        return answer(from, tag, before.reply ?? notice("working", envelope))
+      }
+      if (kind === "poll") return answer(from, tag, notice("unknown", envelope))
+      const bytes = envelope.body.length
+      if (mailbox.length >= limits.mailboxMessages || mailboxBytes + bytes > limits.mailboxBytes)
+        return post.note("the mailbox is full, a message was dropped", { from, tag })
+      const now = clock.unsafeCurrentTimeMillis()
+      forgetOldest(now)
+      known.set(key, { since: now, reply: undefined, bytes: 0 })
+      mailboxBytes += bytes
+      // A small body is copied, so that it does not hold on to the transport's whole receive buffer.
+      const body = bytes < 16_384 ? envelope.body.slice() : envelope.body
+      mailbox.push({ kind: kind === "tell" ? "tell" : "ask", key, id, tag, from, body, headers })
+      pump()
+    }
+  }
+}
+
+const failureBody = (error: RemoteError): Uint8Array =>
+  Effect.runSync(encode("failure", { _tag: error._tag, message: error.message, retryable: error.retryable }))
+
+/** What an asker learns of a failure: the tagged error itself, or that the code broke. */
+const describe = (cause: Cause.Cause<unknown>): RemoteError => {
+  const error = Cause.squash(cause)
+  const message = error instanceof Error ? error.message : String(error)
+  if (Cause.isFailure(cause) && typeof error === "object" && error !== null && "_tag" in error) {
+    const retryable = "retryable" in error && error.retryable === true
+    return { _tag: String(error._tag), message, retryable }
+  }
+  return { _tag: "Defect", message, retryable: false }
+}

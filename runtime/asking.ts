@@ -1,0 +1,178 @@
+/**
+ * The asking half of a party: sends requests, sends them again until they are answered or the deadline has passed, and
+ * matches what comes back. A request that is known to have arrived, or that is large, is not sent whole again: the
+ * receiver is polled for its reply and says if it does not know the request.
+ */
+import { Deferred, Duration, Effect, Either, Random } from "effect"
+import { decode, type MalformedMessage } from "../protocol/messages/codec.ts"
+import { type Envelope, encodeEnvelope } from "../protocol/messages/envelope.ts"
+import type { Ask } from "../protocol/messages/message.ts"
+import { type AskError, type AskOptions, DeadlineExceeded, RemoteFailure } from "./actor.ts"
+import { type Frames, framesOf } from "./framing.ts"
+import { type Post, traceHeaders } from "./post.ts"
+import { type PermissionDenied, TransportClosed } from "./transport.ts"
+
+interface Pending {
+  readonly to: string
+  readonly answer: Deferred.Deferred<Uint8Array, AskError>
+  readonly tag: string
+  readonly resend: Effect.Effect<void, AskError>
+  readonly poll: Effect.Effect<void, AskError>
+  working: boolean
+}
+
+export interface Asking {
+  readonly ask: <A, R>(
+    to: string,
+    message: Ask<A, R>,
+    payload: A,
+    options: AskOptions
+  ) => Effect.Effect<R, AskError>
+  /** Takes a `reply`, `failure`, `working` or `unknown` from `from`. */
+  readonly receive: (envelope: Envelope, from: string) => void
+  /** The broker is there again: what was under way may be lost. */
+  readonly reconnected: () => void
+  readonly closed: () => void
+  readonly denied: (error: PermissionDenied) => void
+}
+
+export const makeAsking = (post: Post, newId: () => string): Asking => {
+  const pending = new Map<string, Pending>()
+  const { limits, transport, clock } = post
+
+  const sendAgain = (p: Pending) => (p.working ? p.poll : p.resend)
+
+  const keepSending = (p: Pending, large: boolean) =>
+    Effect.gen(function* () {
+      yield* p.resend
+      for (
+        let pause = limits.resendFirstMs;
+        ;
+        pause = Math.min(pause * limits.resendGrowth, limits.resendLongestMs)
+      ) {
+        const jitter = yield* Random.nextRange(1 - limits.resendJitter, 1 + limits.resendJitter)
+        yield* Effect.sleep(Duration.millis(pause * jitter))
+        // While the broker is away nothing is sent; `reconnected` sends at once when it is back.
+        if (transport.status() === "connected") yield* large ? p.poll : sendAgain(p)
+      }
+    })
+
+  const request = <A, R>(
+    to: string,
+    message: Ask<A, R>,
+    payload: A,
+    options: AskOptions,
+    headers: Readonly<Record<string, string>> | undefined
+  ): Effect.Effect<R, AskError> =>
+    Effect.gen(function* () {
+      const { tag } = message
+      const body = yield* Effect.orDie(message.payload.encode(payload))
+      const id = newId()
+      const frames: Frames = framesOf(
+        { kind: "ask", id, tag, number: 0, of: 0, body },
+        transport.maxPayloadBytes
+      )
+      const poll = [encodeEnvelope({ kind: "poll", id, tag, number: 0, of: 0, body: new Uint8Array(0) })]
+      const counter = post.ledger.counter("sent", to, tag)
+      const p: Pending = {
+        to,
+        tag,
+        answer: yield* Deferred.make<Uint8Array, AskError>(),
+        resend: post.send(to, "ask", frames, counter, headers),
+        poll: post.send(to, "ask", poll, counter, headers),
+        working: false
+      }
+      const started = clock.unsafeCurrentTimeMillis()
+      pending.set(id, p)
+      const reply = yield* Deferred.await(p.answer).pipe(
+        Effect.raceFirst(keepSending(p, frames.length > 1)),
+        Effect.timeoutFail({
+          duration: Duration.millis(options.deadlineMs),
+          onTimeout: () =>
+            new DeadlineExceeded({
+              party: to,
+              request: tag,
+              phase: options.phase,
+              waitedMs: Math.round(clock.unsafeCurrentTimeMillis() - started),
+              working: p.working,
+              broker: transport.status()
+            })
+        }),
+        Effect.ensuring(Effect.sync(() => pending.delete(id)))
+      )
+      return yield* Effect.mapError(
+        message.reply.decode(reply),
+        (error) => new RemoteFailure({ party: to, request: tag, error: wireError(error) })
+      )
+    })
+
+  return {
+    ask: (to, message, payload, options) =>
+      post.traced
+        ? Effect.useSpan(
+            `ask ${message.tag}`,
+            {
+              kind: "client",
+              attributes: { to, ...(options.phase === undefined ? {} : { phase: options.phase }) }
+            },
+            (span) => Effect.withParentSpan(request(to, message, payload, options, traceHeaders(span)), span)
+          )
+        : request(to, message, payload, options, undefined),
+
+    receive: (envelope, from) => {
+      const p = pending.get(envelope.id)
+      // A reply that comes twice, or after the deadline, is of the ordinary.
+      if (p === undefined) return
+      if (p.to !== from)
+        return post.note("an answer came from another than was asked", { from, asked: p.to, tag: p.tag })
+      switch (envelope.kind) {
+        case "reply":
+          return Deferred.unsafeDone(p.answer, Effect.succeed(envelope.body))
+        case "failure":
+          return Deferred.unsafeDone(
+            p.answer,
+            Effect.fail(new RemoteFailure({ party: from, request: p.tag, error: readError(envelope.body) }))
+          )
+        case "working":
+          p.working = true
+          return
+        case "unknown":
+          p.working = false
+          return post.run(Effect.catchAll(p.resend, fail(p)))
+      }
+    },
+
+    reconnected: () => {
+      for (const p of pending.values()) post.run(Effect.catchAll(sendAgain(p), fail(p)))
+    },
+
+    closed: () => {
+      const error = new TransportClosed({ reason: "the connection was given up while a reply was awaited" })
+      for (const p of pending.values()) Deferred.unsafeDone(p.answer, Effect.fail(error))
+    },
+
+    denied: (error) => {
+      for (const p of pending.values())
+        if (error.subject.endsWith(`.${p.to}.${post.name}.ask`))
+          Deferred.unsafeDone(p.answer, Effect.fail(error))
+    }
+  }
+}
+
+const fail = (p: Pending) => (error: AskError) => Deferred.fail(p.answer, error).pipe(Effect.asVoid)
+
+const wireError = (error: MalformedMessage): RemoteFailure["error"] => ({
+  _tag: error._tag,
+  message: error.message,
+  retryable: error.retryable
+})
+
+const readError = (body: Uint8Array): RemoteFailure["error"] => {
+  const value = Either.getOrElse(decode("failure", body), () => undefined)
+  if (typeof value === "object" && value !== null) {
+    const { _tag, message, retryable } = value as Record<string, unknown>
+    if (typeof _tag === "string" && typeof message === "string" && typeof retryable === "boolean")
+      return { _tag, message, retryable }
+  }
+  return { _tag: "MalformedMessage", message: "it failed, and its error can't be read", retryable: false }
+}

@@ -1,0 +1,110 @@
+/**
+ * Envelopes to frames that a transport takes, and back: what is larger than the transport's limit is cut into fragments and put
+ * together again on the other side. Frames are kept for sending again, so they are never written to.
+ */
+import { Either } from "effect"
+import { MalformedMessage } from "../protocol/messages/codec.ts"
+import { type Envelope, encodeEnvelope, envelopeBytes } from "../protocol/messages/envelope.ts"
+import type { Limits } from "./limits.ts"
+
+export type Frames = ReadonlyArray<Uint8Array>
+
+export const sizeOf = (frames: Frames): number => frames.reduce((sum, frame) => sum + frame.length, 0)
+
+/** The frames of an envelope: one, or its fragments. Fragments go by the envelope's id, so a round gives its number as id here. */
+export const framesOf = (envelope: Envelope, maxPayloadBytes: number): Frames => {
+  const whole = encodeEnvelope(envelope)
+  if (whole.length <= maxPayloadBytes) return [whole]
+  const piece = maxPayloadBytes - envelopeBytes
+  const of = Math.ceil(whole.length / piece)
+  const id = envelope.kind === "round" ? String(envelope.number) : envelope.id
+  return Array.from({ length: of }, (_, number) =>
+    encodeEnvelope({
+      kind: "fragment",
+      id,
+      tag: envelope.tag,
+      number,
+      of,
+      body: whole.subarray(number * piece, (number + 1) * piece)
+    })
+  )
+}
+
+interface Partial {
+  readonly pieces: Array<Uint8Array | undefined>
+  missing: number
+  bytes: number
+  since: number
+}
+
+/** Collects fragments, bounded in messages, bytes and time; the oldest incomplete message gives way. */
+export class Reassembly {
+  readonly #limits: Limits
+  readonly #partials = new Map<string, Partial>()
+  #bytes = 0
+
+  constructor(limits: Limits) {
+    this.#limits = limits
+  }
+
+  /**
+   * Takes one fragment of the messages of a `source` (sender and channel); gives the whole message's bytes once none is missing.
+   * A fragment that came before is ignored. `nowMs` is any clock's that goes forward.
+   */
+  add(
+    source: string,
+    fragment: Envelope,
+    nowMs: number
+  ): Either.Either<Uint8Array | undefined, MalformedMessage> {
+    const { id, tag, number, of, body } = fragment
+    if (of < 2 || number >= of || of * Math.max(body.length, 1) > 2 * this.#limits.fragmentedBytes)
+      return Either.left(new MalformedMessage({ what: tag, reason: `fragment ${number} of ${of}` }))
+    const key = `${source} ${tag} ${id}`
+    let partial = this.#partials.get(key)
+    if (partial !== undefined && partial.pieces.length !== of) {
+      this.#forget(key, partial)
+      partial = undefined
+    }
+    if (partial === undefined) {
+      partial = { pieces: new Array(of).fill(undefined), missing: of, bytes: 0, since: nowMs }
+      this.#partials.set(key, partial)
+    }
+    if (partial.pieces[number] === undefined) {
+      partial.pieces[number] = body
+      partial.missing--
+      partial.bytes += body.length
+      this.#bytes += body.length
+    }
+    if (partial.missing > 0) {
+      this.#shrink(nowMs)
+      return Either.right(undefined)
+    }
+    this.#forget(key, partial)
+    const whole = new Uint8Array(partial.bytes)
+    let at = 0
+    for (const piece of partial.pieces) {
+      whole.set(piece!, at)
+      at += piece!.length
+    }
+    return Either.right(whole)
+  }
+
+  /** Messages that wait for fragments. */
+  get incomplete(): number {
+    return this.#partials.size
+  }
+
+  #forget(key: string, partial: Partial) {
+    this.#partials.delete(key)
+    this.#bytes -= partial.bytes
+  }
+
+  #shrink(nowMs: number) {
+    const { fragmentedMessages, fragmentedBytes, fragmentedForMs } = this.#limits
+    for (const [key, partial] of this.#partials) {
+      const old = nowMs - partial.since > fragmentedForMs
+      if (!old && this.#partials.size <= fragmentedMessages && this.#bytes <= fragmentedBytes) return
+      this.#forget(key, partial)
+    }
+  }
+}

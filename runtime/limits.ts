@@ -1,0 +1,52 @@
+/**
+ * Every bound of the actor runtime, in one place. What exceeds one is dropped and logged, or asked for again; none of it can
+ * make a process grow without end.
+ */
+export interface Limits {
+  /** Requests and tells that wait for a handler, and their bytes. More are dropped; a dropped request is sent again. */
+  readonly mailboxMessages: number
+  readonly mailboxBytes: number
+  readonly handlersAtOnce: number
+  /** Requests whose replies are remembered, so that one sent again is not acted on again. */
+  readonly rememberedRequests: number
+  readonly rememberedBytes: number
+  readonly rememberedForMs: number
+  /** Messages of which not every fragment has arrived. */
+  readonly fragmentedMessages: number
+  readonly fragmentedBytes: number
+  readonly fragmentedForMs: number
+  /** Phases whose rounds arrived before this party opened them, or that it has closed; and bytes of such rounds. */
+  readonly unopenedPhases: number
+  readonly unopenedBytes: number
+  /** The pause before a request is sent again: the first, its growth, the longest, and the share by which it is jittered. */
+  readonly resendFirstMs: number
+  readonly resendGrowth: number
+  readonly resendLongestMs: number
+  readonly resendJitter: number
+  /** The pause before a round that stays out is asked for again; it grows as that of requests. */
+  readonly roundResendMs: number
+  /** How long a round may stay out. */
+  readonly roundDeadlineMs: number
+}
+
+const MiB = 2 ** 20
+
+export const defaultLimits: Limits = {
+  mailboxMessages: 1024,
+  mailboxBytes: 512 * MiB,
+  handlersAtOnce: 32,
+  rememberedRequests: 4096,
+  rememberedBytes: 64 * MiB,
+  rememberedForMs: 15 * 60_000,
+  fragmentedMessages: 256,
+  fragmentedBytes: 1024 * MiB,
+  fragmentedForMs: 120_000,
+  unopenedPhases: 32,
+  unopenedBytes: 256 * MiB,
+  resendFirstMs: 500,
+  resendGrowth: 1.7,
+  resendLongestMs: 8_000,
+  resendJitter: 0.2,
+  roundResendMs: 1_000,
+  roundDeadlineMs: 60_000
+}

@@ -1,0 +1,209 @@
+/**
+ * The transport over a NATS broker: the only file that imports `nats`. A connection that was up once is sought again for ever,
+ * while what is published in between is dropped (whoever needs it sends it again); a broker that cannot be reached at the
+ * start, or that refuses the credentials, is an error at once.
+ */
+import { Deferred, Effect, Layer, Redacted, type Scope } from "effect"
+import {
+  connect,
+  ErrorCode,
+  Events,
+  type Msg,
+  headers as makeHeaders,
+  type NatsConnection,
+  NatsError
+} from "nats"
+import { inboxPrefixOf } from "../protocol/messages/subjects.ts"
+import {
+  BrokerRefused,
+  BrokerUnreachable,
+  type Delivery,
+  PayloadTooLarge,
+  PermissionDenied,
+  Transport,
+  TransportClosed,
+  type TransportError,
+  type TransportEvent,
+  type TransportStatus
+} from "./transport.ts"
+
+export interface NatsOptions {
+  readonly servers: ReadonlyArray<string>
+  /** The actor's name: it is the user, and its inbox is named after it. */
+  readonly user: string
+  readonly password: Redacted.Redacted
+  /** How the broker's log calls the connection; the user unless told. */
+  readonly name?: string
+  readonly connectTimeoutMs?: number
+}
+
+/** What may be handed to the socket before `publish` waits for the broker to have taken it. */
+const unflushedBytes = 16 * 2 ** 20
+const reconnectPauseMs = 250
+const drainMs = 2_000
+const noHeaders: Readonly<Record<string, string>> = {}
+
+export const layer = (options: NatsOptions): Layer.Layer<Transport, BrokerUnreachable | BrokerRefused> =>
+  Layer.scoped(Transport, make(options))
+
+const make = (options: NatsOptions) =>
+  Effect.gen(function* () {
+    const connection = yield* Effect.acquireRelease(open(options), close)
+    const listeners = new Set<(event: TransportEvent) => void>()
+    let status: TransportStatus = "connected"
+    const emit = (event: TransportEvent) => {
+      if (event._tag === "Status") status = event.status
+      for (const listener of listeners) listener(event)
+    }
+    watchStatus(connection, options.user, emit)
+    const maxPayloadBytes = connection.info?.max_payload ?? 2 ** 20
+    let unflushed = 0
+
+    const flush = Effect.suspend(() => {
+      unflushed = 0
+      // Rejected when the connection is lost meanwhile; then there is nothing left to wait for.
+      return Effect.ignore(Effect.tryPromise(() => connection.flush()))
+    })
+
+    return Transport.of({
+      name: "nats",
+      maxPayloadBytes,
+      publish: (subject, data, headers) =>
+        Effect.suspend((): Effect.Effect<void, TransportError> => {
+          if (data.length > maxPayloadBytes)
+            return Effect.fail(
+              new PayloadTooLarge({ subject, bytes: data.length, limitBytes: maxPayloadBytes })
+            )
+          if (status === "closed" || connection.isClosed()) return Effect.fail(gone)
+          if (status === "reconnecting") return Effect.void
+          connection.publish(
+            subject,
+            data,
+            headers === undefined ? undefined : { headers: natsHeaders(headers) }
+          )
+          unflushed += data.length
+          return unflushed < unflushedBytes ? Effect.void : flush
+        }),
+      subscribe: (subject, onDelivery) => subscribe(connection, options.user, subject, onDelivery),
+      status: () => status,
+      listen: (listener) => {
+        listeners.add(listener)
+        return () => listeners.delete(listener)
+      }
+    })
+  })
+
+const gone = new TransportClosed({
+  reason: "it was closed here, or the broker refused to let this party in again"
+})
+
+const open = ({ servers, user, password, name, connectTimeoutMs }: NatsOptions) =>
+  Effect.tryPromise({
+    try: () =>
+      connect({
+        servers: [...servers],
+        user,
+        pass: Redacted.value(password),
+        name: name ?? user,
+        inboxPrefix: inboxPrefixOf(user),
+        maxReconnectAttempts: -1,
+        reconnectTimeWait: reconnectPauseMs,
+        reconnectJitter: reconnectPauseMs,
+        pingInterval: 10_000,
+        timeout: connectTimeoutMs ?? 5_000
+      }),
+    catch: (cause) =>
+      isAuthError(cause)
+        ? new BrokerRefused({
+            user,
+            remedy: `check that ${user.toUpperCase()}_PASSWORD is the one that the broker was started with, and that nats.conf has a user "${user}"`
+          })
+        : new BrokerUnreachable({
+            servers,
+            remedy: "start one with nats.conf, or correct NATS_URL (unset, a broker is started here)"
+          })
+  })
+
+const isAuthError = (cause: unknown) =>
+  cause instanceof NatsError &&
+  (cause.code === ErrorCode.AuthorizationViolation ||
+    cause.code === ErrorCode.AuthenticationExpired ||
+    cause.code === ErrorCode.AuthenticationTimeout)
+
+/** What was published is delivered first, unless the broker is away. */
+const close = (connection: NatsConnection) =>
+  Effect.promise(() => connection.drain().catch(() => undefined)).pipe(
+    Effect.timeoutOption(drainMs),
+    Effect.zipRight(Effect.promise(() => connection.close().catch(() => undefined)))
+  )
+
+const watchStatus = (connection: NatsConnection, user: string, emit: (event: TransportEvent) => void) => {
+  const watch = async () => {
+    for await (const event of connection.status()) {
+      if (event.type === Events.Disconnect) emit({ _tag: "Status", status: "reconnecting" })
+      else if (event.type === Events.Reconnect) emit({ _tag: "Status", status: "connected" })
+      else if (event.type === Events.Error && event.permissionContext !== undefined) {
+        const { operation, subject } = event.permissionContext
+        emit({
+          _tag: "Denied",
+          error: new PermissionDenied({
+            user,
+            operation: operation === "publish" ? "publish" : "subscribe",
+            subject
+          })
+        })
+      }
+    }
+  }
+  const closed = () => emit({ _tag: "Status", status: "closed" })
+  watch().catch(closed)
+  connection.closed().then(closed, closed)
+}
+
+const subscribe = (
+  connection: NatsConnection,
+  user: string,
+  subject: string,
+  onDelivery: (delivery: Delivery) => void
+): Effect.Effect<void, TransportError, Scope.Scope> =>
+  Effect.gen(function* () {
+    if (connection.isClosed()) return yield* gone
+    const denied = yield* Deferred.make<never, PermissionDenied>()
+    const subscription = connection.subscribe(subject, {
+      // Callbacks keep the path of a message short, and a slow reader can't pile up an iterator's queue.
+      callback: (error, message) => {
+        if (error === null) onDelivery(delivery(message))
+        else
+          Deferred.unsafeDone(
+            denied,
+            Effect.fail(new PermissionDenied({ user, operation: "subscribe", subject }))
+          )
+      }
+    })
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        if (!connection.isClosed()) subscription.unsubscribe()
+      })
+    )
+    // The broker's refusal comes back before its answer to the flush.
+    yield* Effect.tryPromise({ try: () => connection.flush(), catch: () => gone })
+    if (yield* Deferred.isDone(denied)) yield* Deferred.await(denied)
+  })
+
+const delivery = (message: Msg): Delivery => {
+  const { headers } = message
+  return {
+    subject: message.subject,
+    data: message.data,
+    headers:
+      headers === undefined
+        ? noHeaders
+        : Object.fromEntries(headers.keys().map((key) => [key, headers.get(key)]))
+  }
+}
+
+const natsHeaders = (headers: Readonly<Record<string, string>>) => {
+  const made = makeHeaders()
+  for (const [key, value] of Object.entries(headers)) made.set(key, value)
+  return made
+}

@@ -1,0 +1,159 @@
+/**
+ * An actor's place in a run: the layer that makes a `Party` of any transport. It subscribes once to all that is sent to the
+ * actor, reads each envelope and hands it to the asking, the answering or the rounds. Nothing that arrives can
+ * break it: what is not well-formed, or not from whom it should be, is dropped and noted.
+ */
+import { Effect, Layer, Random, Runtime } from "effect"
+import type { MalformedMessage } from "../protocol/messages/codec.ts"
+import { decodeEnvelope, type Envelope, type Kind } from "../protocol/messages/envelope.ts"
+import {
+  type Address,
+  type Channel,
+  inboxOf,
+  isRunName,
+  parseSubject
+} from "../protocol/messages/subjects.ts"
+import { Party } from "./actor.ts"
+import { makeAnswering } from "./answering.ts"
+import { makeAsking } from "./asking.ts"
+import { framesOf, Reassembly } from "./framing.ts"
+import { defaultLimits, type Limits } from "./limits.ts"
+import { makePost, traceHeaders } from "./post.ts"
+import { makeRounds } from "./rounds.ts"
+import { Tracing } from "./tracing.ts"
+import { Ledger, trafficTag } from "./traffic.ts"
+import { type Delivery, Transport, type TransportError } from "./transport.ts"
+
+export interface PartyOptions {
+  /** The actor's name on the wire: `kgc`, `cloud0`, `user3`. */
+  readonly name: string
+  readonly run: string
+  readonly limits?: Partial<Limits>
+}
+
+/** Subjects that are remembered as read; there are four a peer. */
+const mostAddresses = 256
+
+/** The channel on which each kind of envelope may come; fragments come on any. */
+const channelOf: Readonly<Record<Exclude<Kind, "fragment">, Channel>> = {
+  ask: "ask",
+  poll: "ask",
+  tell: "tell",
+  reply: "reply",
+  failure: "reply",
+  working: "reply",
+  unknown: "reply",
+  round: "round",
+  nack: "round"
+}
+
+const make = (options: PartyOptions) =>
+  Effect.gen(function* () {
+    const { name, run } = options
+    if (!isRunName(run))
+      return yield* Effect.dieMessage(`"${run}" is no name of a run: letters, digits and hyphens, at most 64`)
+    const transport = yield* Transport
+    const clock = yield* Effect.clock
+    const { enabled: traced } = yield* Tracing
+    const fork = Runtime.runFork(yield* Effect.runtime())
+    const limits = { ...defaultLimits, ...options.limits }
+    const ledger = new Ledger()
+    const post = makePost({ name, run }, { transport, limits, ledger, clock, traced }, fork)
+
+    // A prefix drawn at each start makes ids differ from those of the actor's earlier incarnations.
+    const incarnation = yield* Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER)
+    let ids = 0
+    const newId = () => `${incarnation.toString(36)}-${++ids}`
+
+    const asking = makeAsking(post, newId)
+    const answering = makeAnswering(post)
+    const rounds = makeRounds(post)
+    const reassembly = new Reassembly(limits)
+    const addresses = new Map<string, Address>()
+
+    const dispatch = (envelope: Envelope, { from, channel }: Address, headers: Delivery["headers"]) => {
+      const { kind } = envelope
+      if (kind === "fragment" || channelOf[kind] !== channel)
+        return post.note("a message came on a channel that is not its own", { from, channel, kind })
+      ledger.counter("received", from, trafficTag(channel, kind, envelope.tag)).messages++
+      switch (kind) {
+        case "round":
+        case "nack":
+          return rounds.receive(envelope, from)
+        case "ask":
+        case "tell":
+        case "poll":
+          return answering.receive(envelope, from, headers)
+        default:
+          return asking.receive(envelope, from)
+      }
+    }
+
+    const malformed = (address: Address, error: MalformedMessage) =>
+      post.note("a message was malformed", {
+        from: address.from,
+        channel: address.channel,
+        error: error.message
+      })
+
+    const receive = ({ subject, data, headers }: Delivery) => {
+      const address = addresses.get(subject) ?? parseSubject(subject)
+      if (address === undefined || address.to !== name || address.run !== run)
+        return post.note("a message came on a subject that is none of ours", { subject })
+      if (addresses.size < mostAddresses) addresses.set(subject, address)
+      const outer = decodeEnvelope(data)
+      if (outer._tag === "Left") return malformed(address, outer.left)
+      const { kind, tag } = outer.right
+      ledger.counter("received", address.from, trafficTag(address.channel, kind, tag)).bytes += data.length
+      if (kind !== "fragment") return dispatch(outer.right, address, headers)
+      const whole = reassembly.add(
+        `${address.from} ${address.channel}`,
+        outer.right,
+        clock.unsafeCurrentTimeMillis()
+      )
+      if (whole._tag === "Left") return malformed(address, whole.left)
+      if (whole.right === undefined) return
+      const inner = decodeEnvelope(whole.right)
+      if (inner._tag === "Left") return malformed(address, inner.left)
+      dispatch(inner.right, address, headers)
+    }
+
+    const unlisten = transport.listen((event) => {
+      if (event._tag === "Denied") {
+        post.note("the broker denied a subject", { error: event.error.message })
+        asking.denied(event.error)
+      } else if (event.status === "connected") {
+        asking.reconnected()
+        rounds.reconnected()
+      } else if (event.status === "closed") {
+        asking.closed()
+        rounds.closed()
+      }
+    })
+    yield* Effect.addFinalizer(() => Effect.sync(unlisten))
+    yield* transport.subscribe(inboxOf(run, name), receive)
+
+    return Party.of({
+      name,
+      run,
+      ask: asking.ask,
+      tell: (to, message, payload) =>
+        Effect.gen(function* () {
+          const body = yield* Effect.orDie(message.payload.encode(payload))
+          const frames = framesOf(
+            { kind: "tell", id: newId(), tag: message.tag, number: 0, of: 0, body },
+            transport.maxPayloadBytes
+          )
+          const span = traced ? yield* Effect.option(Effect.currentParentSpan) : undefined
+          const headers = span?._tag === "Some" ? traceHeaders(span.value) : undefined
+          yield* post.send(to, "tell", frames, ledger.counter("sent", to, message.tag), headers)
+        }),
+      serve: answering.serve,
+      rounds: (peer, phase, opened) => rounds.open(peer, phase, opened?.deadlineMs ?? limits.roundDeadlineMs),
+      traffic: Effect.sync(() => ledger.rows())
+    })
+  })
+
+/** A party of this name in this run, over whatever transport it is given. */
+export const layer = (options: PartyOptions): Layer.Layer<Party, TransportError, Transport> =>
+  Layer.scoped(Party, make(options))

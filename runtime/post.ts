@@ -1,0 +1,97 @@
+/**
+ * What the three halves of a party share: asking (`asking.ts`), answering (`answering.ts`) and rounds (`rounds.ts`) all send frames,
+ * count them, read one clock and note what they drop. Made once by `party.ts`.
+ */
+import { type Clock, Effect, Option, Tracer } from "effect"
+import { type Channel, subjectOf } from "../protocol/messages/subjects.ts"
+import type { Frames } from "./framing.ts"
+import type { Limits } from "./limits.ts"
+import type { Counter, Ledger } from "./traffic.ts"
+import type { TransportError, TransportService } from "./transport.ts"
+
+export interface Post {
+  readonly name: string
+  readonly transport: TransportService
+  readonly limits: Limits
+  readonly ledger: Ledger
+  readonly clock: Clock.Clock
+  /** Whether spans are recorded; where not, none is made. */
+  readonly traced: boolean
+  readonly send: (
+    to: string,
+    channel: Channel,
+    frames: Frames,
+    counter: Counter,
+    headers?: Readonly<Record<string, string>>
+  ) => Effect.Effect<void, TransportError>
+  /** Runs what a callback needs done; its failure is noted. */
+  readonly run: (effect: Effect.Effect<void, TransportError>) => void
+  /** Logs that something was dropped or refused: of each kind of event the first, and then ever fewer. */
+  readonly note: (what: string, details: Readonly<Record<string, unknown>>) => void
+}
+
+export const makePost = (
+  party: { readonly name: string; readonly run: string },
+  parts: Pick<Post, "transport" | "limits" | "ledger" | "clock" | "traced">,
+  fork: (effect: Effect.Effect<void>) => void
+): Post => {
+  const subjects = new Map<string, string>()
+  const subject = (to: string, channel: Channel) => {
+    const key = `${to}.${channel}`
+    const known = subjects.get(key)
+    if (known !== undefined) return known
+    const made = subjectOf({ run: party.run, to, from: party.name, channel })
+    subjects.set(key, made)
+    return made
+  }
+  const times = new Map<string, number>()
+  const note: Post["note"] = (what, details) => {
+    const count = (times.get(what) ?? 0) + 1
+    times.set(what, count)
+    if ((count & (count - 1)) === 0)
+      fork(Effect.logWarning(what).pipe(Effect.annotateLogs({ ...details, count })))
+  }
+  const publish = (
+    to: string,
+    channel: Channel,
+    frame: Uint8Array,
+    counter: Counter,
+    headers?: Readonly<Record<string, string>>
+  ) => {
+    counter.bytes += frame.length
+    return parts.transport.publish(subject(to, channel), frame, headers)
+  }
+  return {
+    name: party.name,
+    ...parts,
+    note,
+    send: (to, channel, frames, counter, headers) =>
+      Effect.suspend(() => {
+        counter.messages++
+        return frames.length === 1
+          ? publish(to, channel, frames[0]!, counter, headers)
+          : Effect.forEach(frames, (frame) => publish(to, channel, frame, counter, headers), {
+              discard: true
+            })
+      }),
+    run: (effect) =>
+      fork(
+        Effect.catchAll(effect, (error) =>
+          Effect.sync(() => note("a message was not sent", { error: error.message }))
+        )
+      )
+  }
+}
+
+/** The W3C trace context of a span, to go with a message. */
+export const traceHeaders = (span: Tracer.AnySpan): Record<string, string> => ({
+  traceparent: `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}`
+})
+
+/** The sender's span, if the message carries one. */
+export const remoteSpan = (headers: Readonly<Record<string, string>>): Option.Option<Tracer.ExternalSpan> => {
+  const match = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(headers.traceparent ?? "")
+  if (match === null) return Option.none()
+  const [, traceId, spanId, flags] = match as unknown as [string, string, string, string]
+  return Option.some(Tracer.externalSpan({ traceId, spanId, sampled: flags === "01" }))
+}

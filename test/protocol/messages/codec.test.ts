@@ -1,0 +1,149 @@
+import { Either } from "effect"
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { decode, encode } from "../../../protocol/messages/codec.ts"
+import { decodeEnvelope, type Envelope, encodeEnvelope, kinds } from "../../../protocol/messages/envelope.ts"
+import { ask, Bytes, BytesOf, tell } from "../../../protocol/messages/message.ts"
+import { Schema } from "../../../protocol/schema.ts"
+
+const bytesOf = (value: unknown) => Either.getOrThrow(encode("test", value))
+
+describe("codec", () => {
+  it("gives back what JSON and bytes can hold", () => {
+    const value = { a: [1, -2, 2.5, "ü", null, true], b: new Uint8Array([1, 2, 3]), c: 2 ** 40 }
+    expect(Either.getOrThrow(decode("test", bytesOf(value)))).toEqual(value)
+  })
+
+  it("copies bytes out of the received buffer", () => {
+    const wire = bytesOf({ body: new Uint8Array([1, 2, 3]) })
+    const value = Either.getOrThrow(decode("test", wire)) as { body: Uint8Array }
+    wire.fill(0)
+    expect(Array.from(value.body)).toEqual([1, 2, 3])
+  })
+
+  it("refuses a typed array that the packer would cut", () => {
+    for (const array of [
+      new BigUint64Array(4),
+      new Float64Array(2),
+      new Uint32Array(3),
+      new Uint16Array(3),
+      new Int8Array(1),
+      new Uint8ClampedArray(3)
+    ])
+      expect(Either.isLeft(encode("test", { array }))).toBe(true)
+  })
+
+  it("refuses every truncation and appended bytes", () => {
+    const wire = bytesOf({ a: [1, "two", new Uint8Array(40)], b: { c: 1.5 } })
+    for (let length = 0; length < wire.length; length++)
+      expect(Either.isLeft(decode("test", wire.subarray(0, length))), `${length} bytes`).toBe(true)
+    expect(Either.isLeft(decode("test", new Uint8Array([...wire, 0])))).toBe(true)
+  })
+
+  it("survives any bytes", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => Either.isEither(decode("test", bytes)))
+    )
+  })
+})
+
+describe("envelope", () => {
+  const text = fc.string({
+    unit: fc.integer({ min: 0x20, max: 0x7e }).map((c) => String.fromCharCode(c)),
+    maxLength: 255
+  })
+  const envelopes: fc.Arbitrary<Envelope> = fc.record({
+    kind: fc.constantFrom(...kinds),
+    id: text,
+    tag: text,
+    number: fc.nat({ max: 0xffffffff }),
+    of: fc.nat({ max: 0xffffffff }),
+    body: fc.uint8Array({ maxLength: 300 })
+  })
+
+  it("comes back as it was sent", () => {
+    fc.assert(
+      fc.property(envelopes, (envelope) => {
+        expect(Either.getOrThrow(decodeEnvelope(encodeEnvelope(envelope)))).toEqual(envelope)
+      })
+    )
+  })
+
+  it("is MessagePack", () => {
+    const body = new Uint8Array([7, 8])
+    const wire = encodeEnvelope({ kind: "round", id: "x", tag: "train", number: 70_000, of: 0, body })
+    expect(Either.getOrThrow(decode("test", wire))).toEqual([
+      1,
+      kinds.indexOf("round"),
+      "x",
+      "train",
+      70_000,
+      0,
+      body
+    ])
+  })
+
+  it("refuses every truncation, another version, an unknown kind and bytes behind it", () => {
+    const wire = encodeEnvelope({
+      kind: "ask",
+      id: "id",
+      tag: "tag",
+      number: 1,
+      of: 2,
+      body: new Uint8Array(9)
+    })
+    for (let length = 0; length < wire.length; length++)
+      expect(Either.isLeft(decodeEnvelope(wire.subarray(0, length)))).toBe(true)
+    expect(Either.isLeft(decodeEnvelope(new Uint8Array([...wire, 0])))).toBe(true)
+    expect(Either.isLeft(decodeEnvelope(wire.with(1, 2)))).toBe(true)
+    expect(Either.isLeft(decodeEnvelope(wire.with(2, 99)))).toBe(true)
+  })
+
+  it("survives any bytes and any flipped byte", () => {
+    fc.assert(
+      fc.property(envelopes, fc.nat(), fc.nat(255), (envelope, place, value) => {
+        const wire = encodeEnvelope(envelope)
+        return Either.isEither(decodeEnvelope(wire.with(place % wire.length, value)))
+      })
+    )
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => Either.isEither(decodeEnvelope(bytes)))
+    )
+  })
+})
+
+describe("messages", () => {
+  const Upload = ask(
+    "Upload",
+    Schema.Struct({ user: Schema.String, rows: Schema.Int, cells: Bytes }),
+    Schema.Struct({ digest: BytesOf(16) })
+  )
+
+  it("are checked on both sides", () => {
+    const payload = { user: "user1", rows: 2, cells: new Uint8Array([1, 2]) }
+    const wire = Either.getOrThrow(Upload.payload.encode(payload))
+    expect(Either.getOrThrow(Upload.payload.decode(wire))).toEqual(payload)
+    expect(Either.isLeft(Upload.payload.encode({ ...payload, rows: 0.5 }))).toBe(true)
+    expect(Either.isLeft(Upload.payload.decode(bytesOf({ ...payload, rows: "2" })))).toBe(true)
+  })
+
+  it("refuse a field that the schema does not know", () => {
+    expect(
+      Either.isLeft(Upload.payload.decode(bytesOf({ user: "", rows: 1, cells: new Uint8Array(0), more: 1 })))
+    ).toBe(true)
+  })
+
+  it("refuse bytes of another length and say which", () => {
+    const refused = Either.flip(Upload.reply.encode({ digest: new Uint8Array(15) }))
+    expect(Either.getOrThrow(refused).message).toContain("15 bytes, expected 16")
+  })
+
+  it("carry a Buffer as plain bytes", () => {
+    const Blob = tell("Blob", Bytes)
+    const back = Either.getOrThrow(
+      Blob.payload.decode(Either.getOrThrow(Blob.payload.encode(Buffer.from("abc"))))
+    )
+    expect(back.constructor).toBe(Uint8Array)
+    expect(Array.from(back)).toEqual([97, 98, 99])
+  })
+})
