@@ -1,0 +1,65 @@
+/**
+ * Decryption with a secret key: by its one holder, and jointly by users who hold a summand each and show one another A^(sk_j)
+ * only. A partial decryption is meant for the other users; with all of them anyone opens that ciphertext.
+ */
+
+import { Data } from "effect"
+import type { Ciphertext } from "./ciphertext.ts"
+import { modPow } from "./exponentiation.ts"
+import { inverse, inverses, residue } from "./integers.ts"
+import type { Parameters } from "./parameters.ts"
+
+/** ⊥: the ciphertext was not made under this key, or something in it was changed. `index` counts from 0. */
+export class Undecryptable extends Data.TaggedError("Undecryptable")<{ readonly index: number }> {
+  override get message(): string {
+    return `ciphertext ${this.index} does not open: it is under another key or was changed on the way; have it sent again`
+  }
+}
+
+/**
+ * m from the mask P = A^a and B = P·(1 + mN): since B − P = PmN modulo N², N must divide B − P (⊥ otherwise, the same
+ * test as B·P⁻¹ ≡ 1), and m is the quotient times P⁻¹ modulo N. The paper's uDec lacks the division by N.
+ */
+const unmask = (pp: Parameters, B: bigint, P: bigint, inverseOfP: bigint, index: number): bigint => {
+  const difference = residue(B - P, pp.N2)
+  if (difference % pp.N !== 0n) throw new Undecryptable({ index })
+  return ((difference / pp.N) * inverseOfP) % pp.N
+}
+
+/** uDec: the message of one ciphertext under the key that belongs to `secretKey`. Throws Undecryptable. */
+export const decrypt = (pp: Parameters, secretKey: bigint, { A, B }: Ciphertext): bigint => {
+  const mask = modPow(A, secretKey, pp.N2)
+  const inverseOfMask = inverse(mask, pp.N)
+  if (inverseOfMask === undefined) throw new Undecryptable({ index: 0 })
+  return unmask(pp, B, mask, inverseOfMask, 0)
+}
+
+/** What the holder of `secretKey` contributes to the joint decryption of a ciphertext: A^(sk_j) mod N². */
+export const partialDecrypt = (pp: Parameters, secretKey: bigint, A: bigint): bigint =>
+  modPow(A, secretKey, pp.N2)
+
+/** m = L(B / Π A^(sk_j)) from the partial decryptions of all users, in any order. Throws Undecryptable. */
+export const combinePartials = (
+  pp: Parameters,
+  ciphertext: Ciphertext,
+  partials: ReadonlyArray<bigint>
+): bigint => combineAll(pp, [ciphertext], [partials])[0]!
+
+/**
+ * Joint decryption of many ciphertexts, `partials[i]` being those of ciphertext i; one inversion serves all of them. Throws
+ * Undecryptable with the index of the first that does not open.
+ */
+export const combineAll = (
+  pp: Parameters,
+  ciphertexts: ReadonlyArray<Ciphertext>,
+  partials: ReadonlyArray<ReadonlyArray<bigint>>
+): Array<bigint> => {
+  const masks = partials.map((shares) =>
+    shares.reduce((product, share) => residue(product * share, pp.N2), 1n)
+  )
+  const residues = masks.map((mask) => mask % pp.N)
+  const inverted = inverses(residues, pp.N)
+  if (inverted === undefined)
+    throw new Undecryptable({ index: residues.findIndex((mask) => inverse(mask, pp.N) === undefined) })
+  return ciphertexts.map(({ B }, i) => unmask(pp, B, masks[i]!, inverted[i]!, i))
+}

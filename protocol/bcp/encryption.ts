@@ -1,0 +1,89 @@
+/**
+ * Encryption under one public key, with tables for both of its fixed bases g and h = pk. Anyone who has the public key may
+ * encrypt; who also knows the factors of N (C0) encrypts modulo p² and q² for less.
+ */
+
+import { add, addPlain, type Ciphertext } from "./ciphertext.ts"
+import { modPow } from "./exponentiation.ts"
+import { FactoredBase, type FixedBase, WindowedBase } from "./fixed-base.ts"
+import { inverse } from "./integers.ts"
+import { checkPublicKey, type ExponentMode, generateRandomizer, randomizerBits } from "./keys.ts"
+import type { MasterKey, Parameters } from "./parameters.ts"
+
+/** Throws RangeError unless 0 ≤ m < N. */
+export const checkMessage = (pp: Parameters, m: bigint): void => {
+  if (m < 0n || m >= pp.N) throw new RangeError("a BCP message must be at least 0 and below N")
+}
+
+/** Enc_h(m) with a given randomizer, without tables: (g^r, h^r·(1 + mN)) modulo N². For vectors and single messages. */
+export const encryptWith = (pp: Parameters, h: bigint, m: bigint, r: bigint): Ciphertext => {
+  checkMessage(pp, m)
+  return addPlain(pp, { A: modPow(pp.g, r, pp.N2), B: modPow(h, r, pp.N2) }, m)
+}
+
+/** Enc(c·m) from Enc(m) and an integer c of either sign. The randomness is raised with it; constant time in c. */
+export const multiplyPlain = (pp: Parameters, { A, B }: Ciphertext, c: bigint): Ciphertext => {
+  const exponent = c < 0n ? -c : c
+  const [powerOfA, powerOfB] = [modPow(A, exponent, pp.N2), modPow(B, exponent, pp.N2)]
+  return c < 0n
+    ? { A: inverse(powerOfA, pp.N2)!, B: inverse(powerOfB, pp.N2)! }
+    : { A: powerOfA, B: powerOfB }
+}
+
+/** Encrypts under one public key. Throws InvalidPublicKey where the key is no element of the group. */
+export class Encryptor {
+  readonly parameters: Parameters
+  readonly publicKey: bigint
+  readonly mode: ExponentMode
+  readonly #powersOfG: FixedBase
+  readonly #powersOfKey: FixedBase
+
+  /** `powersOfG` lets encryptors of several keys share one table. */
+  constructor(
+    pp: Parameters,
+    publicKey: bigint,
+    mode: ExponentMode,
+    masterKey?: MasterKey,
+    powersOfG?: FixedBase
+  ) {
+    checkPublicKey(pp, publicKey)
+    this.parameters = pp
+    this.publicKey = publicKey
+    this.mode = mode
+    this.#powersOfG = powersOfG ?? fixedBase(pp, pp.g, mode, masterKey)
+    this.#powersOfKey = fixedBase(pp, publicKey, mode, masterKey)
+  }
+
+  /** Announces how many encryptions are wanted soon, so that tables of fitting size are built now. */
+  expect(encryptions: number): void {
+    this.#powersOfG.expect(encryptions)
+    this.#powersOfKey.expect(encryptions)
+  }
+
+  /** A fresh (g^r, h^r), which is an encryption of 0. To be used once. */
+  randomizer(r: bigint = generateRandomizer(this.parameters, this.mode)): Ciphertext {
+    return { A: this.#powersOfG.power(r), B: this.#powersOfKey.power(r) }
+  }
+
+  /** Enc(m) for 0 ≤ m < N (RangeError otherwise), with a fresh randomizer or one that was made ahead and is used up here. */
+  encrypt(m: bigint, randomizer: Ciphertext = this.randomizer()): Ciphertext {
+    checkMessage(this.parameters, m)
+    return addPlain(this.parameters, randomizer, m)
+  }
+
+  /** A ciphertext of the same message that can't be linked to the given one. */
+  rerandomise(ciphertext: Ciphertext, randomizer: Ciphertext = this.randomizer()): Ciphertext {
+    return add(this.parameters, ciphertext, randomizer)
+  }
+}
+
+/** A fixed base of the group for randomizers of the mode. */
+export const fixedBase = (
+  pp: Parameters,
+  base: bigint,
+  mode: ExponentMode,
+  masterKey?: MasterKey
+): FixedBase =>
+  masterKey === undefined
+    ? new WindowedBase(pp.N2, base, randomizerBits(pp, mode))
+    : new FactoredBase(masterKey.p, masterKey.q, base, randomizerBits(pp, mode))

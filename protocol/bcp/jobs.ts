@@ -1,0 +1,405 @@
+/**
+ * The bulk operations as jobs of a worker pool: pure over bytes (and fresh randomness), each on a chunk of any size, so that
+ * the caller cuts the work and sees its progress. Every ciphertext that comes from another party is checked first, and the error
+ * names its index in the chunk. A job runs in the process of the party whose secrets are in its input.
+ */
+
+import { randomBytes } from "node:crypto"
+import { add, addPlain, type Ciphertext, checkCiphertexts } from "./ciphertext.ts"
+import { combineAll, partialDecrypt } from "./decryption.ts"
+import type { Encryptor } from "./encryption.ts"
+import { fromBytes, randomBelow, residue, toBytes } from "./integers.ts"
+import { type ExponentMode, generateSecretKey, joinPublicKeys, publicKey as publicKeyOf } from "./keys.ts"
+import { pack, unpack } from "./packing.ts"
+import type { Parameters } from "./parameters.ts"
+import { decryptorOf, encryptorOf } from "./precomputed.ts"
+import {
+  decodeCiphertexts,
+  decodeIntegers,
+  elementBytes,
+  encodeCiphertexts,
+  encodeIntegers,
+  type MasterKeyBytes,
+  plaintextBytes,
+  secretKeyBytes
+} from "./wire.ts"
+
+/** Told after every item of a job how many are done. */
+export type Progress = (done: number, total: number) => void
+
+/** The ciphertexts of a message, checked. */
+const receive = (pp: Parameters, bytes: Uint8Array): Array<Ciphertext> => {
+  const ciphertexts = decodeCiphertexts(pp, bytes)
+  checkCiphertexts(pp, ciphertexts)
+  return ciphertexts
+}
+
+const mapCounted = <A, B>(
+  items: ReadonlyArray<A>,
+  f: (item: A, index: number) => B,
+  progress?: Progress
+): Array<B> =>
+  items.map((item, index) => {
+    const result = f(item, index)
+    progress?.(index + 1, items.length)
+    return result
+  })
+
+/** A randomizer for each of `count` encryptions: those made ahead first, then fresh ones. */
+const randomizersFor = (
+  encryptor: Encryptor,
+  count: number,
+  made?: Uint8Array
+): ((index: number) => Ciphertext) => {
+  const ahead = made === undefined ? [] : decodeCiphertexts(encryptor.parameters, made)
+  encryptor.expect(Math.max(0, count - ahead.length))
+  return (index) => ahead[index] ?? encryptor.randomizer()
+}
+
+/** `count` secret keys with their public keys, and the unified public key. KGC. */
+export const generateKeys = (
+  input: { readonly parameters: Parameters; readonly count: number; readonly mode: ExponentMode },
+  progress?: Progress
+) => {
+  const { parameters: pp } = input
+  const secretKeys = Array.from({ length: input.count }, () => generateSecretKey(pp, input.mode))
+  const publicKeys = mapCounted(secretKeys, (secretKey) => publicKeyOf(pp, secretKey), progress)
+  return {
+    secretKeys: secretKeys.map((key) => toBytes(key, secretKeyBytes(pp))),
+    publicKeys: publicKeys.map((key) => toBytes(key, elementBytes(pp))),
+    unifiedPublicKey: toBytes(joinPublicKeys(pp, publicKeys), elementBytes(pp))
+  }
+}
+
+/** `count` randomizer pairs of a public key, for a `RandomizerPool`. */
+export const prepareRandomizers = (
+  input: {
+    readonly parameters: Parameters
+    readonly publicKey: Uint8Array
+    readonly mode: ExponentMode
+    readonly count: number
+    readonly masterKey?: MasterKeyBytes
+  },
+  progress?: Progress
+): { readonly randomizers: Uint8Array } => {
+  const encryptor = encryptorOf(input.parameters, input.publicKey, input.mode, input.masterKey)
+  encryptor.expect(input.count)
+  const pairs = mapCounted(Array.from({ length: input.count }), () => encryptor.randomizer(), progress)
+  return { randomizers: encodeCiphertexts(input.parameters, pairs) }
+}
+
+/**
+ * Enc_pk(pack(words)). `words` are little-endian u64, `randomizers` pairs of the same public key from a `RandomizerPool`. With
+ * the master key, C0 does it for less. User; C0.
+ */
+export const encryptPacked = (
+  input: {
+    readonly parameters: Parameters
+    readonly publicKey: Uint8Array
+    readonly mode: ExponentMode
+    readonly words: Uint8Array
+    readonly slotBits: number
+    readonly randomizers?: Uint8Array
+    readonly masterKey?: MasterKeyBytes
+  },
+  progress?: Progress
+): { readonly ciphertexts: Uint8Array } => {
+  const { parameters: pp } = input
+  const encryptor = encryptorOf(pp, input.publicKey, input.mode, input.masterKey)
+  const plaintexts = pack(input.words, pp.bits, input.slotBits)
+  const randomizer = randomizersFor(encryptor, plaintexts.length, input.randomizers)
+  const encrypted = mapCounted(plaintexts, (m, i) => encryptor.encrypt(m, randomizer(i)), progress)
+  return { ciphertexts: encodeCiphertexts(pp, encrypted) }
+}
+
+/**
+ * The words of packed ciphertexts under any public key, `count` of them or as many as there are slots. Throws
+ * InvalidCiphertext, Undecryptable or PlaintextTooWide with the index. C0.
+ */
+export const openMaster = (
+  input: {
+    readonly parameters: Parameters
+    readonly masterKey: MasterKeyBytes
+    readonly publicKey: Uint8Array
+    readonly ciphertexts: Uint8Array
+    readonly slotBits: number
+    readonly count?: number
+  },
+  progress?: Progress
+): { readonly words: Uint8Array } => {
+  const { parameters: pp } = input
+  const decryptor = decryptorOf(pp, input.masterKey)
+  const h = fromBytes(input.publicKey)
+  const plaintexts = mapCounted(
+    receive(pp, input.ciphertexts),
+    (ciphertext, i) => decryptor.decrypt(h, ciphertext, i),
+    progress
+  )
+  return { words: unpack(plaintexts, pp.bits, input.slotBits, input.count) }
+}
+
+/**
+ * c·Enc(τ) with τ uniform modulo N for each ciphertext c under `publicKey`, and the τ's (N-sized integers one after the other),
+ * which stay with the caller. C1, before C0 opens: KeyProd, TransDec, and opening the archive.
+ */
+export const blind = (
+  input: {
+    readonly parameters: Parameters
+    readonly publicKey: Uint8Array
+    readonly mode: ExponentMode
+    readonly ciphertexts: Uint8Array
+    readonly randomizers?: Uint8Array
+  },
+  progress?: Progress
+): { readonly blinded: Uint8Array; readonly blinds: Uint8Array } => {
+  const { parameters: pp } = input
+  const encryptor = encryptorOf(pp, input.publicKey, input.mode)
+  const ciphertexts = receive(pp, input.ciphertexts)
+  const randomizer = randomizersFor(encryptor, ciphertexts.length, input.randomizers)
+  const blinds = ciphertexts.map(() => randomBelow(pp.N))
+  const blinded = mapCounted(
+    ciphertexts,
+    (ciphertext, i) => addPlain(pp, encryptor.rerandomise(ciphertext, randomizer(i)), blinds[i]!),
+    progress
+  )
+  return { blinded: encodeCiphertexts(pp, blinded), blinds: encodeIntegers(blinds, plaintextBytes(pp)) }
+}
+
+/**
+ * Opens blinded ciphertexts under `fromKey` and encrypts the same under `toKey`; the blinded plaintexts, N-sized integers, come
+ * along. For KeyProd both go back to C1; for TransDec (from pk to a user's key) the ciphertexts only. C0.
+ */
+export const reencryptBlinded = (
+  input: {
+    readonly parameters: Parameters
+    readonly masterKey: MasterKeyBytes
+    readonly fromKey: Uint8Array
+    readonly toKey: Uint8Array
+    readonly mode: ExponentMode
+    readonly blinded: Uint8Array
+    readonly randomizers?: Uint8Array
+  },
+  progress?: Progress
+): { readonly ciphertexts: Uint8Array; readonly plaintexts: Uint8Array } => {
+  const { parameters: pp } = input
+  const decryptor = decryptorOf(pp, input.masterKey)
+  const encryptor = encryptorOf(pp, input.toKey, input.mode, input.masterKey)
+  const blinded = receive(pp, input.blinded)
+  const randomizer = randomizersFor(encryptor, blinded.length, input.randomizers)
+  const h = fromBytes(input.fromKey)
+  const plaintexts: Array<bigint> = []
+  const encrypted = mapCounted(
+    blinded,
+    (ciphertext, i) => {
+      const plaintext = decryptor.decrypt(h, ciphertext, i)
+      plaintexts.push(plaintext)
+      return encryptor.encrypt(plaintext, randomizer(i))
+    },
+    progress
+  )
+  return {
+    ciphertexts: encodeCiphertexts(pp, encrypted),
+    plaintexts: encodeIntegers(plaintexts, plaintextBytes(pp))
+  }
+}
+
+/** Opens blinded ciphertexts: the plaintexts m + τ mod N, and no re-encryption. For an archive that rests under pk already. C0. */
+export const openBlinded = (
+  input: {
+    readonly parameters: Parameters
+    readonly masterKey: MasterKeyBytes
+    readonly publicKey: Uint8Array
+    readonly blinded: Uint8Array
+  },
+  progress?: Progress
+): { readonly plaintexts: Uint8Array } => {
+  const { parameters: pp } = input
+  const decryptor = decryptorOf(pp, input.masterKey)
+  const h = fromBytes(input.publicKey)
+  const plaintexts = mapCounted(
+    receive(pp, input.blinded),
+    (ciphertext, i) => decryptor.decrypt(h, ciphertext, i),
+    progress
+  )
+  return { plaintexts: encodeIntegers(plaintexts, plaintextBytes(pp)) }
+}
+
+/** Enc(m) from Enc(m + τ): the blinds taken off in the ciphertext domain. C1. */
+export const stripCiphertexts = (input: {
+  readonly parameters: Parameters
+  readonly ciphertexts: Uint8Array
+  readonly blinds: Uint8Array
+}): { readonly ciphertexts: Uint8Array } => {
+  const { parameters: pp } = input
+  const ciphertexts = receive(pp, input.ciphertexts)
+  const blinds = sameNumber(
+    ciphertexts.length,
+    decodeIntegers(input.blinds, plaintextBytes(pp), "blinds"),
+    "blinds"
+  )
+  const stripped = ciphertexts.map((ciphertext, i) => addPlain(pp, ciphertext, -blinds[i]!))
+  return { ciphertexts: encodeCiphertexts(pp, stripped) }
+}
+
+/** The words of m from m + τ mod N: the blinds taken off in the clear. Throws PlaintextTooWide with the index. C1. */
+export const stripPlaintexts = (input: {
+  readonly parameters: Parameters
+  readonly plaintexts: Uint8Array
+  readonly blinds: Uint8Array
+  readonly slotBits: number
+  readonly count?: number
+}): { readonly words: Uint8Array } => {
+  const { parameters: pp } = input
+  const blinded = decodeIntegers(input.plaintexts, plaintextBytes(pp), "plaintexts")
+  const blinds = sameNumber(
+    blinded.length,
+    decodeIntegers(input.blinds, plaintextBytes(pp), "blinds"),
+    "blinds"
+  )
+  const plaintexts = blinded.map((m, i) => residue(m - blinds[i]!, pp.N))
+  return { words: unpack(plaintexts, pp.bits, input.slotBits, input.count) }
+}
+
+/** Both ways of stripping at once: c'_i1 for the archive and m_i1 for the computation. C1. */
+export const stripBlind = (input: {
+  readonly parameters: Parameters
+  readonly ciphertexts: Uint8Array
+  readonly plaintexts: Uint8Array
+  readonly blinds: Uint8Array
+  readonly slotBits: number
+  readonly count?: number
+}): { readonly ciphertexts: Uint8Array; readonly words: Uint8Array } => ({
+  ...stripCiphertexts(input),
+  ...stripPlaintexts(input)
+})
+
+/** Enc(m1 + m2) of two equally long lists under one key. C1. */
+export const addCiphertexts = (input: {
+  readonly parameters: Parameters
+  readonly left: Uint8Array
+  readonly right: Uint8Array
+}): { readonly ciphertexts: Uint8Array } => {
+  const { parameters: pp } = input
+  const left = receive(pp, input.left)
+  const right = sameNumber(left.length, receive(pp, input.right), "ciphertexts to add")
+  return {
+    ciphertexts: encodeCiphertexts(
+      pp,
+      left.map((x, i) => add(pp, x, right[i]!))
+    )
+  }
+}
+
+/**
+ * Adds packed words, and above each word a random multiple of 2^64 below 2^(64 + maskBits), so that whoever opens the sum sees
+ * no carry. `maskBits` is at most slotBits − 66 and at most 48. The result is re-randomised under `publicKey`. C1.
+ */
+export const addPacked = (
+  input: {
+    readonly parameters: Parameters
+    readonly publicKey: Uint8Array
+    readonly mode: ExponentMode
+    readonly ciphertexts: Uint8Array
+    readonly words: Uint8Array
+    readonly slotBits: number
+    readonly maskBits: number
+  },
+  progress?: Progress
+): { readonly ciphertexts: Uint8Array } => {
+  const { parameters: pp } = input
+  const masks = randomMasks(input.words.length, input.maskBits, input.slotBits)
+  const encryptor = encryptorOf(pp, input.publicKey, input.mode)
+  const ciphertexts = receive(pp, input.ciphertexts)
+  const plaintexts = sameNumber(
+    ciphertexts.length,
+    pack(input.words, pp.bits, input.slotBits, masks),
+    "packed words"
+  )
+  encryptor.expect(ciphertexts.length)
+  const sums = mapCounted(
+    ciphertexts,
+    (ciphertext, i) => addPlain(pp, encryptor.rerandomise(ciphertext), plaintexts[i]!),
+    progress
+  )
+  return { ciphertexts: encodeCiphertexts(pp, sums) }
+}
+
+/** A^(sk_j) of each ciphertext, for the other users. User. */
+export const partialDecryptions = (
+  input: {
+    readonly parameters: Parameters
+    readonly secretKey: Uint8Array
+    readonly ciphertexts: Uint8Array
+  },
+  progress?: Progress
+): { readonly partials: Uint8Array } => {
+  const { parameters: pp } = input
+  const secretKey = fromBytes(input.secretKey)
+  const partials = mapCounted(
+    receive(pp, input.ciphertexts),
+    ({ A }) => partialDecrypt(pp, secretKey, A),
+    progress
+  )
+  return { partials: encodeIntegers(partials, elementBytes(pp)) }
+}
+
+/**
+ * The words of packed ciphertexts from the partial decryptions of every user, one list a user. Throws Undecryptable with the
+ * index where a partial is missing, wrong, or of another ciphertext. User.
+ */
+export const combinePartialDecryptions = (input: {
+  readonly parameters: Parameters
+  readonly ciphertexts: Uint8Array
+  readonly partials: ReadonlyArray<Uint8Array>
+  readonly slotBits: number
+  readonly count?: number
+}): { readonly words: Uint8Array } => {
+  const { parameters: pp } = input
+  const ciphertexts = receive(pp, input.ciphertexts)
+  const perUser = input.partials.map((bytes) =>
+    sameNumber(
+      ciphertexts.length,
+      decodeIntegers(bytes, elementBytes(pp), "partial decryptions"),
+      "partial decryptions"
+    )
+  )
+  const perCiphertext = ciphertexts.map((_, i) => perUser.map((partials) => partials[i]!))
+  return { words: unpack(combineAll(pp, ciphertexts, perCiphertext), pp.bits, input.slotBits, input.count) }
+}
+
+/** Words of fewer than 2^maskBits each. */
+const randomMasks = (bytes: number, maskBits: number, slotBits: number): Uint8Array => {
+  if (maskBits % 8 !== 0 || maskBits > 48 || maskBits > slotBits - 66)
+    throw new RangeError(
+      `masks of ${maskBits} bits: whole bytes, at most 48 bits and slotBits − 66 are possible`
+    )
+  const masks = new Uint8Array(randomBytes(bytes))
+  for (let at = maskBits / 8; at < bytes; at++) if (at % 8 >= maskBits / 8) masks[at] = 0
+  return masks
+}
+
+const sameNumber = <A>(expected: number, items: Array<A>, what: string): Array<A> => {
+  if (items.length !== expected) throw new RangeError(`${items.length} ${what} for ${expected} items`)
+  return items
+}
+
+/** What a worker pool over this module can run. */
+export const jobs = {
+  generateKeys,
+  prepareRandomizers,
+  encryptPacked,
+  openMaster,
+  blind,
+  reencryptBlinded,
+  openBlinded,
+  stripBlind,
+  stripCiphertexts,
+  stripPlaintexts,
+  addCiphertexts,
+  addPacked,
+  partialDecrypt: partialDecryptions,
+  combinePartials: combinePartialDecryptions
+}
+
+/** The jobs by name, for typed calls. */
+export type Jobs = typeof jobs

@@ -1,0 +1,108 @@
+/**
+ * The one outer form of everything in this folder: fixed-width big-endian integers, and ciphertexts one after the other in
+ * one `Uint8Array`. Nothing is checked here but lengths; what came from another party goes through `ciphertext.ts` next.
+ */
+
+import { Data } from "effect"
+import type { Ciphertext } from "./ciphertext.ts"
+import { fromBytes, toBytes, writeBytes } from "./integers.ts"
+import type { MasterKey, Parameters } from "./parameters.ts"
+
+/** Bytes that are no whole number of the things they should hold. */
+export class MalformedBytes extends Data.TaggedError("MalformedBytes")<{
+  readonly what: string
+  readonly bytes: number
+  readonly unitBytes: number
+}> {
+  override get message(): string {
+    return `${this.bytes} bytes of ${this.what} are no multiple of ${this.unitBytes}: the message was cut short or made for a modulus of another length`
+  }
+}
+
+/** Integers one after the other, `width` bytes each. */
+export const encodeIntegers = (values: ReadonlyArray<bigint>, width: number): Uint8Array => {
+  const bytes = new Uint8Array(values.length * width)
+  values.forEach((value, i) => {
+    writeBytes(bytes, i * width, value, width)
+  })
+  return bytes
+}
+
+/** The integers of `bytes`, `width` bytes each. Throws MalformedBytes, naming `what`. */
+export const decodeIntegers = (bytes: Uint8Array, width: number, what: string): Array<bigint> => {
+  if (bytes.length % width !== 0) throw new MalformedBytes({ what, bytes: bytes.length, unitBytes: width })
+  return Array.from({ length: bytes.length / width }, (_, i) =>
+    fromBytes(bytes.subarray(i * width, (i + 1) * width))
+  )
+}
+
+/** Bytes of a plaintext: a residue modulo N. */
+export const plaintextBytes = (pp: Pick<Parameters, "bits">): number => pp.bits / 8
+
+/** Bytes of a public key, a partial decryption or half a ciphertext: a residue modulo N². */
+export const elementBytes = (pp: Pick<Parameters, "bits">): number => pp.bits / 4
+
+/** Bytes of a ciphertext. */
+export const ciphertextBytes = (pp: Pick<Parameters, "bits">): number => pp.bits / 2
+
+/** Bytes of a secret key of either mode: what a sum of up to 2^16 of them needs, too. */
+export const secretKeyBytes = (pp: Pick<Parameters, "bits">): number => pp.bits / 4 + 2
+
+/** A, B, A, B, … of all ciphertexts. */
+export const encodeCiphertexts = (
+  pp: Pick<Parameters, "bits">,
+  ciphertexts: ReadonlyArray<Ciphertext>
+): Uint8Array =>
+  encodeIntegers(
+    ciphertexts.flatMap(({ A, B }) => [A, B]),
+    elementBytes(pp)
+  )
+
+/** The ciphertexts of a message, not yet checked for anything but its length (MalformedBytes). */
+export const decodeCiphertexts = (pp: Pick<Parameters, "bits">, bytes: Uint8Array): Array<Ciphertext> => {
+  const unitBytes = ciphertextBytes(pp)
+  if (bytes.length % unitBytes !== 0)
+    throw new MalformedBytes({ what: "ciphertexts", bytes: bytes.length, unitBytes })
+  const half = elementBytes(pp)
+  return Array.from({ length: bytes.length / unitBytes }, (_, i) => ({
+    A: fromBytes(bytes.subarray(i * unitBytes, i * unitBytes + half)),
+    B: fromBytes(bytes.subarray(i * unitBytes + half, (i + 1) * unitBytes))
+  }))
+}
+
+/** Parameters in their outer form: N and k as long as a plaintext, g as an element. */
+export interface ParameterBytes {
+  readonly bits: number
+  readonly N: Uint8Array
+  readonly k: Uint8Array
+  readonly g: Uint8Array
+}
+
+export const encodeParameters = (pp: Parameters): ParameterBytes => ({
+  bits: pp.bits,
+  N: toBytes(pp.N, plaintextBytes(pp)),
+  k: toBytes(pp.k, plaintextBytes(pp)),
+  g: toBytes(pp.g, elementBytes(pp))
+})
+
+/** Received parameters; whoever receives them calls `checkParameters` next. */
+export const decodeParameters = ({ bits, N, k, g }: ParameterBytes): Parameters => {
+  const modulus = fromBytes(N)
+  return { bits, N: modulus, N2: modulus * modulus, k: fromBytes(k), g: fromBytes(g) }
+}
+
+/** The master key in its outer form: each prime half as long as a plaintext. */
+export interface MasterKeyBytes {
+  readonly p: Uint8Array
+  readonly q: Uint8Array
+}
+
+export const encodeMasterKey = (pp: Pick<Parameters, "bits">, { p, q }: MasterKey): MasterKeyBytes => ({
+  p: toBytes(p, pp.bits / 16),
+  q: toBytes(q, pp.bits / 16)
+})
+
+export const decodeMasterKey = ({ p, q }: MasterKeyBytes): MasterKey => ({
+  p: fromBytes(p),
+  q: fromBytes(q)
+})
