@@ -10,13 +10,14 @@ import { createHash } from "node:crypto"
 import { Data, Either } from "effect"
 import { plaintextsFor } from "../bcp/packing.ts"
 import { ciphertextBytes } from "../bcp/wire.ts"
+import type { CellBlock } from "../data/rows.ts"
 import { type CanonicalReader, CanonicalWriter, readCanonical, sameBytes } from "./canonical.ts"
-import { type Block, blockWords } from "./upload.ts"
+import { blockWords } from "./upload.ts"
 
 /** A user's part: what cells it is, and both shares of them under pk. */
 export interface ArchivedUpload {
   readonly user: string
-  readonly blocks: ReadonlyArray<Block>
+  readonly blocks: ReadonlyArray<CellBlock>
   /** c'_i0: Enc_pk of the share of C0, packed; fixed-width ciphertexts, one after the other. */
   readonly share0: Uint8Array
   /** c'_i1: Enc_pk of the share of C1, packed alike. */
@@ -82,7 +83,7 @@ const fixedBytes = magic.length + 4 + 4
 /** Bytes of one share of these blocks. */
 const shareBytes = (
   { bits, slotBits }: Pick<Archive, "bits" | "slotBits">,
-  blocks: ReadonlyArray<Block>
+  blocks: ReadonlyArray<CellBlock>
 ): number => plaintextsFor(blockWords(blocks), bits, slotBits) * ciphertextBytes({ bits })
 
 /** The archive as bytes, in parts that follow each other, so that a large one need not be held twice. */
@@ -179,7 +180,7 @@ const readHeader = (reader: CanonicalReader): Header => {
     reader.literal("packed", "form of the upload")
     const blocks = Array.from({ length: reader.count(8, "blocks") }, () => ({
       rows: reader.indices("rows"),
-      columns: Array.from(reader.indices("columns"))
+      columns: reader.indices("columns")
     }))
     return { user, blocks }
   })

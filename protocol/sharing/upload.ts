@@ -3,13 +3,13 @@
  * (the paper's c_i0 to C0 and c_i1 to C1). The run is cut into pieces that fit a message and put together again by the
  * receiver, which names what is missing or came twice. The pieces for C1 must be sealed: C0 could open them.
  */
-import { Data, Either } from "effect"
-
-/** A rectangle of cells of the joint table; its words are row-major in the order of these indices. */
-export interface Block {
-  readonly rows: Uint32Array
-  readonly columns: ReadonlyArray<number>
-}
+import { Data, Effect, Either } from "effect"
+import type { ExponentMode } from "../bcp/keys.ts"
+import { slotsPerPlaintext } from "../bcp/packing.ts"
+import type { Parameters } from "../bcp/parameters.ts"
+import type { CellBlock } from "../data/rows.ts"
+import { wordBytes } from "./split.ts"
+import type { Work } from "./work.ts"
 
 /** A piece of a run: `count` ciphertexts from the `first`-th. */
 export interface Piece {
@@ -68,8 +68,12 @@ export class PieceMissing extends Data.TaggedError("PieceMissing")<{
   }
 }
 
+/** How many ciphertexts hold so many words. */
+export const ciphertextCount = (words: number, slotsPerCiphertext: number): number =>
+  Math.ceil(words / slotsPerCiphertext)
+
 /** How many words a user's blocks have. */
-export const blockWords = (blocks: ReadonlyArray<Block>): number =>
+export const blockWords = (blocks: ReadonlyArray<CellBlock>): number =>
   blocks.reduce((sum, block) => sum + block.rows.length * block.columns.length, 0)
 
 /**
@@ -81,14 +85,50 @@ export const cutRun = (
   bytesEach: number,
   limitBytes: number
 ): Either.Either<ReadonlyArray<Piece>, MessageTooSmall> => {
-  const most = Math.floor(limitBytes / bytesEach)
-  if (most < 1) return Either.left(new MessageTooSmall({ limitBytes, ciphertextBytes: bytesEach }))
-  const pieces = Math.ceil(ciphertexts / most)
+  const fit = Math.floor(limitBytes / bytesEach)
+  if (fit < 1) return Either.left(new MessageTooSmall({ limitBytes, ciphertextBytes: bytesEach }))
+  const pieces = Math.ceil(ciphertexts / fit)
   // Pieces of nearly equal size, so that the last worker does not wait for a crumb.
   const edge = (piece: number) => Math.floor((piece * ciphertexts) / pieces)
   return Either.right(
     Array.from({ length: pieces }, (_, i) => ({ first: edge(i), count: edge(i + 1) - edge(i) }))
   )
+}
+
+/** The words that a piece of a run of `words` packed words carries: how many, and from which. */
+export const wordsOfPiece = (
+  words: number,
+  piece: Piece,
+  bits: number,
+  slotBits: number
+): { readonly firstWord: number; readonly words: number } => {
+  const slots = slotsPerPlaintext(bits, slotBits)
+  const firstWord = piece.first * slots
+  return { firstWord, words: Math.max(0, Math.min(words - firstWord, piece.count * slots)) }
+}
+
+/**
+ * One piece of a user's share under pk_i, ready to be sent: to C0 as it is, to C1 sealed. `share` is the whole share,
+ * little-endian words of all blocks. One job of the worker pool.
+ */
+export const encryptPiece = <E>(
+  work: Work<E>,
+  keys: { readonly parameters: Parameters; readonly publicKey: Uint8Array; readonly mode: ExponentMode },
+  share: Uint8Array,
+  piece: Piece,
+  slotBits: number
+): Effect.Effect<CiphertextPiece, E> => {
+  const { firstWord, words } = wordsOfPiece(share.length / wordBytes, piece, keys.parameters.bits, slotBits)
+  return work
+    .run("encryptPacked", {
+      ...keys,
+      words: share.slice(firstWord * wordBytes, (firstWord + words) * wordBytes),
+      slotBits
+    })
+    .pipe(
+      Effect.map(({ ciphertexts }) => ({ first: piece.first, ciphertexts })),
+      Effect.withSpan("User.encryptPiece", { attributes: { first: piece.first, count: piece.count } })
+    )
 }
 
 /** The bytes of a piece within something that has `bytesEach` bytes a ciphertext; a view. The last may be shorter. */
@@ -97,7 +137,7 @@ export const pieceOf = (whole: Uint8Array, piece: Piece, bytesEach: number): Uin
 
 /** The blocks that the words of a piece belong to, in order. `firstWord` and `words` are the piece's within the run. */
 export const placeWords = (
-  blocks: ReadonlyArray<Block>,
+  blocks: ReadonlyArray<CellBlock>,
   firstWord: number,
   words: number
 ): ReadonlyArray<Placement> => {

@@ -21,15 +21,15 @@ const archive: Archive = {
     {
       user: "user1",
       blocks: [
-        { rows: Uint32Array.of(0, 2, 4), columns: [0, 1, 2] },
-        { rows: Uint32Array.of(1), columns: [3] }
+        { rows: Uint32Array.of(0, 2, 4), columns: Uint32Array.of(0, 1, 2) },
+        { rows: Uint32Array.of(1), columns: Uint32Array.of(3) }
       ],
       share0: filled(2 * bytesEach, 3),
       share1: filled(2 * bytesEach, 4)
     },
     {
       user: "user2",
-      blocks: [{ rows: Uint32Array.of(70_000), columns: [4] }],
+      blocks: [{ rows: Uint32Array.of(70_000), columns: Uint32Array.of(4) }],
       share0: filled(bytesEach, 5),
       share1: filled(bytesEach, 6)
     }

@@ -104,9 +104,9 @@ describe("putting a run together", () => {
 
 describe("placing words in blocks", () => {
   const blocks = [
-    { rows: Uint32Array.of(4, 9), columns: [0, 1, 2] },
-    { rows: new Uint32Array(0), columns: [5] },
-    { rows: Uint32Array.of(1, 2, 3, 5), columns: [7] }
+    { rows: Uint32Array.of(4, 9), columns: Uint32Array.of(0, 1, 2) },
+    { rows: new Uint32Array(0), columns: Uint32Array.of(5) },
+    { rows: Uint32Array.of(1, 2, 3, 5), columns: Uint32Array.of(7) }
   ]
 
   it("counts words", () => {

@@ -1,0 +1,225 @@
+/**
+ * The model's way to the users (PROTOCOL section 7): C0 encrypts its shares of the weights under pk, C1 adds its own and a
+ * random multiple of 2^64 a slot, and the users open the sum together, each with a partial decryption A^(sk_j). Only the users
+ * learn the weights. C0 could open the sum and is never sent it; no proper subset of the users can.
+ */
+import { Data, Effect, Redacted } from "effect"
+import type { ExponentMode } from "../bcp/keys.ts"
+import { outputSlotBits, plaintextsFor, slotsPerPlaintext } from "../bcp/packing.ts"
+import type { Parameters } from "../bcp/parameters.ts"
+import { ciphertextBytes, elementBytes } from "../bcp/wire.ts"
+import { wordBytes } from "./split.ts"
+import { concatenate, inJobs, type Work } from "./work.ts"
+
+// σ = 40: what is above a word is ρ or ρ + 1, by the carry, with ρ uniform below 2^40; no one tells which with an advantage
+// above 2^−40. A slot holds 64 bits, these 40, and two bits that the sum of two shares and the mask may carry into.
+const maskBits = 40
+
+/** What it takes to encrypt under pk. */
+export interface UnifiedKey {
+  readonly parameters: Parameters
+  readonly unifiedPublicKey: Uint8Array
+  readonly mode: ExponentMode
+}
+
+/** What a user opens the model with. */
+export interface UserKey {
+  readonly parameters: Parameters
+  readonly secretKey: Redacted.Redacted<Uint8Array>
+}
+
+/** Shares or ciphertexts of the model that do not have the size of the model. */
+export class ModelOfWrongSize extends Data.TaggedError("ModelOfWrongSize")<{
+  readonly what: string
+  readonly bytes: number
+  readonly expectedBytes: number
+}> {
+  readonly retryable = false
+  override get message() {
+    return `${this.what}: ${this.bytes} bytes, a model of this network has ${this.expectedBytes}; all parties need the same scenario.`
+  }
+}
+
+/** Users whose partial decryptions are not there. Without each of them nothing can be opened. */
+export class PartialsMissing extends Data.TaggedError("PartialsMissing")<{
+  readonly users: ReadonlyArray<string>
+}> {
+  readonly retryable = true
+  override get message() {
+    return `No partial decryption of the model by ${this.users.join(", ")}; every user has to take part in opening it.`
+  }
+}
+
+/** Partial decryptions that cannot belong to this model: from somebody who is not a user, or too few or too many. */
+export class PartialsRejected extends Data.TaggedError("PartialsRejected")<{
+  readonly user: string
+  readonly reason: string
+}> {
+  readonly retryable = false
+  override get message() {
+    return `Partial decryptions of the model by ${this.user} were rejected: ${this.reason}.`
+  }
+}
+
+/**
+ * ⊥: all partial decryptions are there, but together they do not open the ciphertexts. One is wrong or of another model, or a
+ * ciphertext is not of the group; the cause says which ciphertext, counted from the `first`-th.
+ */
+export class JointDecryptionFailed<E = unknown> extends Data.TaggedError("JointDecryptionFailed")<{
+  readonly users: ReadonlyArray<string>
+  readonly first: number
+  readonly cause: E
+}> {
+  readonly retryable = false
+  override get message() {
+    const why = this.cause instanceof Error ? this.cause.message : String(this.cause)
+    return (
+      `The model did not open with the partial decryptions of ${this.users.join(", ")}, in the ciphertexts from the ` +
+      `${this.first}-th (${why}); every user must use its key of this run on the same sealed model.`
+    )
+  }
+}
+
+/** Bytes of a sealed model of so many words. */
+export const sealedModelBytes = (words: number, bits: number): number =>
+  plaintextsFor(words, bits, outputSlotBits) * ciphertextBytes({ bits })
+
+/** Cloud 0: its shares of the weights, little-endian words, under pk; for C1. */
+export const sealModelShare = <E>(
+  work: Work<E>,
+  { parameters, unifiedPublicKey, mode }: UnifiedKey,
+  share: Uint8Array
+): Effect.Effect<Uint8Array, E> => {
+  const slots = slotsPerPlaintext(parameters.bits, outputSlotBits)
+  return inJobs(plaintextsFor(share.length / wordBytes, parameters.bits, outputSlotBits), (first, count) =>
+    work.run("encryptPacked", {
+      parameters,
+      publicKey: unifiedPublicKey,
+      mode,
+      words: share.slice(first * slots * wordBytes, (first + count) * slots * wordBytes),
+      slotBits: outputSlotBits
+    })
+  ).pipe(
+    Effect.map((results) => concatenate(results.map(({ ciphertexts }) => ciphertexts))),
+    Effect.withSpan("Cloud0.sealModelShare")
+  )
+}
+
+/**
+ * Cloud 1: adds its own shares and the masks to what C0 sealed. The result is the sealed model, which rests at C1 and
+ * goes to the users only.
+ */
+export const sealModel = <E>(
+  work: Work<E>,
+  { parameters, unifiedPublicKey, mode }: UnifiedKey,
+  sealedShare0: Uint8Array,
+  share1: Uint8Array
+): Effect.Effect<Uint8Array, E | ModelOfWrongSize> =>
+  Effect.gen(function* () {
+    const words = share1.length / wordBytes
+    yield* requireModelSize("C0's sealed share", sealedShare0, words, parameters.bits)
+    const slots = slotsPerPlaintext(parameters.bits, outputSlotBits)
+    const bytesEach = ciphertextBytes(parameters)
+    const results = yield* inJobs(sealedShare0.length / bytesEach, (first, count) =>
+      work.run("addPacked", {
+        parameters,
+        publicKey: unifiedPublicKey,
+        mode,
+        ciphertexts: sealedShare0.slice(first * bytesEach, (first + count) * bytesEach),
+        words: share1.slice(first * slots * wordBytes, (first + count) * slots * wordBytes),
+        slotBits: outputSlotBits,
+        maskBits
+      })
+    )
+    return concatenate(results.map(({ ciphertexts }) => ciphertexts))
+  }).pipe(Effect.withSpan("Cloud1.sealModel"))
+
+/** User: A^(sk_j) of every ciphertext of the sealed model, for the other users; sealed to them, and to no cloud. */
+export const partiallyDecrypt = <E>(
+  work: Work<E>,
+  { parameters, secretKey }: UserKey,
+  sealedModel: Uint8Array
+): Effect.Effect<Uint8Array, E> => {
+  const bytesEach = ciphertextBytes(parameters)
+  // Rounded up, so that a ciphertext cut short reaches a job and is refused there.
+  return inJobs(Math.ceil(sealedModel.length / bytesEach), (first, count) =>
+    work.run("partialDecrypt", {
+      parameters,
+      secretKey: Redacted.value(secretKey),
+      ciphertexts: sealedModel.slice(first * bytesEach, (first + count) * bytesEach)
+    })
+  ).pipe(
+    Effect.map((results) => concatenate(results.map(({ partials }) => partials))),
+    Effect.withSpan("User.partiallyDecrypt")
+  )
+}
+
+/**
+ * User: the weights, little-endian words, from the sealed model and everybody's partial decryptions, one's own included.
+ * `users` are all users of the run, `words` the words of the model.
+ */
+export const openModel = <E>(
+  work: Work<E>,
+  parameters: Parameters,
+  model: { readonly sealed: Uint8Array; readonly words: number },
+  users: ReadonlyArray<string>,
+  partials: ReadonlyMap<string, Uint8Array>
+): Effect.Effect<
+  Uint8Array,
+  ModelOfWrongSize | PartialsMissing | PartialsRejected | JointDecryptionFailed<E>
+> =>
+  Effect.gen(function* () {
+    const { sealed, words } = model
+    yield* requireModelSize("The sealed model", sealed, words, parameters.bits)
+    const bytesEach = ciphertextBytes(parameters)
+    const ciphertexts = sealed.length / bytesEach
+    const ordered = yield* allPartials(users, partials, ciphertexts * elementBytes(parameters))
+    const slots = slotsPerPlaintext(parameters.bits, outputSlotBits)
+    const results = yield* inJobs(ciphertexts, (first, count) =>
+      work
+        .run("combinePartials", {
+          parameters,
+          ciphertexts: sealed.slice(first * bytesEach, (first + count) * bytesEach),
+          partials: ordered.map((each) => sliceElements(each, first, count, elementBytes(parameters))),
+          slotBits: outputSlotBits,
+          count: Math.min(words - first * slots, count * slots)
+        })
+        .pipe(Effect.mapError((cause) => new JointDecryptionFailed({ users, first, cause })))
+    )
+    return concatenate(results.map((result) => result.words))
+  }).pipe(Effect.withSpan("User.openModel"))
+
+/** Everybody's partial decryptions in the order of `users`, each of the size of the model. */
+const allPartials = (
+  users: ReadonlyArray<string>,
+  partials: ReadonlyMap<string, Uint8Array>,
+  expectedBytes: number
+): Effect.Effect<ReadonlyArray<Uint8Array>, PartialsMissing | PartialsRejected> =>
+  Effect.gen(function* () {
+    const missing = users.filter((user) => !partials.has(user))
+    if (missing.length > 0) return yield* new PartialsMissing({ users: missing })
+    for (const [user, { length }] of partials) {
+      if (!users.includes(user))
+        return yield* new PartialsRejected({ user, reason: "it is no user of this run" })
+      if (length !== expectedBytes) {
+        const reason = `${length} bytes, this model takes ${expectedBytes}`
+        return yield* new PartialsRejected({ user, reason })
+      }
+    }
+    return users.map((user) => partials.get(user)!)
+  })
+
+const sliceElements = (bytes: Uint8Array, first: number, count: number, width: number): Uint8Array =>
+  bytes.slice(first * width, (first + count) * width)
+
+const requireModelSize = (
+  what: string,
+  sealed: Uint8Array,
+  words: number,
+  bits: number
+): Effect.Effect<void, ModelOfWrongSize> => {
+  const expectedBytes = sealedModelBytes(words, bits)
+  return sealed.length === expectedBytes
+    ? Effect.void
+    : Effect.fail(new ModelOfWrongSize({ what, bytes: sealed.length, expectedBytes }))
+}

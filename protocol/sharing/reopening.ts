@@ -1,0 +1,99 @@
+/**
+ * Taking up the archive again, without any user (PROTOCOL section 4): C1 sends c'_i0 to C0 as it is, which is C0's own
+ * random share, and c'_i1 blinded, whose opening C1 strips in the clear. Each cloud has its share again; the archive
+ * stays as it was. C0 must never see c'_i1 itself, nor the sum of the two: it could open them.
+ */
+import { Effect, Redacted } from "effect"
+import { uploadSlotBits } from "../bcp/packing.ts"
+import type { Parameters } from "../bcp/parameters.ts"
+import {
+  type AnswerOfWrongSize,
+  type Cloud0Keys,
+  type Cloud1Keys,
+  type PackedPiece,
+  requireSize
+} from "./transformation.ts"
+import type { Work } from "./work.ts"
+
+/** Cloud 0: its share of a piece from c'_i0, as little-endian words. */
+export const reopenShare0 = <E>(
+  work: Work<E>,
+  keys: Cloud0Keys,
+  piece: PackedPiece
+): Effect.Effect<Uint8Array, E> =>
+  work
+    .run("openMaster", {
+      parameters: keys.parameters,
+      masterKey: Redacted.value(keys.masterKey),
+      publicKey: keys.unifiedPublicKey,
+      ciphertexts: piece.ciphertexts,
+      slotBits: uploadSlotBits,
+      count: piece.words
+    })
+    .pipe(
+      Effect.map(({ words }) => words),
+      Effect.withSpan("Cloud0.reopenShare")
+    )
+
+/** Cloud 0: opens blinded ciphertexts under pk for C1; m + τ mod N, fixed-width big-endian. */
+export const openBlinded = <E>(
+  work: Work<E>,
+  keys: Cloud0Keys,
+  blinded: Uint8Array
+): Effect.Effect<Uint8Array, E> =>
+  work
+    .run("openBlinded", {
+      parameters: keys.parameters,
+      masterKey: Redacted.value(keys.masterKey),
+      publicKey: keys.unifiedPublicKey,
+      blinded
+    })
+    .pipe(
+      Effect.map(({ plaintexts }) => plaintexts),
+      Effect.withSpan("Cloud0.openBlinded")
+    )
+
+/**
+ * Cloud 1: its share of a piece from c'_i1, as little-endian words. `askCloud0` carries the blinded ciphertexts to
+ * `openBlinded`.
+ */
+export const reopenShare1 = <E, E2, R>(
+  work: Work<E>,
+  keys: Cloud1Keys,
+  piece: PackedPiece,
+  askCloud0: (blinded: Uint8Array) => Effect.Effect<Uint8Array, E2, R>
+): Effect.Effect<Uint8Array, E | E2 | AnswerOfWrongSize, R> =>
+  Effect.gen(function* () {
+    const { parameters, mode, unifiedPublicKey: publicKey } = keys
+    const { blinded, blinds } = yield* work.run("blind", {
+      parameters,
+      publicKey,
+      mode,
+      ciphertexts: piece.ciphertexts
+    })
+    const plaintexts = yield* askCloud0(blinded)
+    yield* requireSize("plaintexts", plaintexts, blinds.length)
+    const { words } = yield* work.run("stripPlaintexts", {
+      parameters,
+      plaintexts,
+      blinds,
+      slotBits: uploadSlotBits,
+      count: piece.words
+    })
+    return words
+  }).pipe(Effect.withSpan("Cloud1.reopenShare"))
+
+/**
+ * Add (the paper's): Enc_pk(m_i) from (c'_i0, c'_i1), component by component. Its slots hold m_i0 + m_i1 with the carry
+ * above the word, which a slot of 66 bits absorbs. Cloud 1.
+ */
+export const addShares = <E>(
+  work: Work<E>,
+  parameters: Parameters,
+  share0: Uint8Array,
+  share1: Uint8Array
+): Effect.Effect<Uint8Array, E> =>
+  work.run("addCiphertexts", { parameters, left: share0, right: share1 }).pipe(
+    Effect.map(({ ciphertexts }) => ciphertexts),
+    Effect.withSpan("Cloud1.addShares")
+  )

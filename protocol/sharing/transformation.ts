@@ -1,0 +1,150 @@
+/**
+ * Transformation to the unified key (PROTOCOL section 4): C0 opens its own share and encrypts it under pk; C1's share goes
+ * through KeyProd (Peter, Tews, Katzenbeisser, TIFS 2013), batched. What C0 opens for C1 is m + τ with τ uniform modulo N,
+ * so it learns nothing. C1 ends with both shares under pk and its own share in the clear. One call is one piece of a run.
+ */
+import { Data, Effect, Redacted } from "effect"
+import type { ExponentMode } from "../bcp/keys.ts"
+import { uploadSlotBits } from "../bcp/packing.ts"
+import type { Parameters } from "../bcp/parameters.ts"
+import type { MasterKeyBytes } from "../bcp/wire.ts"
+import type { Work } from "./work.ts"
+
+/** What C0 works with. */
+export interface Cloud0Keys {
+  readonly parameters: Parameters
+  readonly masterKey: Redacted.Redacted<MasterKeyBytes>
+  readonly unifiedPublicKey: Uint8Array
+  readonly mode: ExponentMode
+}
+
+/** What C1 works with. */
+export interface Cloud1Keys {
+  readonly parameters: Parameters
+  readonly unifiedPublicKey: Uint8Array
+  readonly mode: ExponentMode
+}
+
+/** Packed ciphertexts and how many words are in them. */
+export interface PackedPiece {
+  readonly ciphertexts: Uint8Array
+  readonly words: number
+}
+
+/** A share in both forms: under pk, for the archive, and as little-endian words, for the computation. */
+export interface UnifiedPiece {
+  /** c'_i0 or c'_i1, one ciphertext for each that was uploaded. */
+  readonly ciphertexts: Uint8Array
+  readonly words: Uint8Array
+}
+
+/** C0's answer to blinded ciphertexts. */
+export interface Reencrypted {
+  /** Enc_pk(m + τ). */
+  readonly ciphertexts: Uint8Array
+  /** m + τ mod N, fixed-width big-endian. */
+  readonly plaintexts: Uint8Array
+}
+
+/** C0 answered with more or fewer ciphertexts or plaintexts than it was asked for. */
+export class AnswerOfWrongSize extends Data.TaggedError("AnswerOfWrongSize")<{
+  readonly from: string
+  readonly what: "ciphertexts" | "plaintexts"
+  readonly bytes: number
+  readonly expectedBytes: number
+}> {
+  readonly retryable = true
+  override get message() {
+    return `${this.from} answered with ${this.bytes} bytes of ${this.what}, expected ${this.expectedBytes}: the answer belongs to another request; ask again.`
+  }
+}
+
+/** Cloud 0: opens its own share of a user's cells, c_i0 under pk_i, and encrypts it under pk for C1. */
+export const unifyShare0 = <E>(
+  work: Work<E>,
+  keys: Cloud0Keys,
+  userPublicKey: Uint8Array,
+  piece: PackedPiece
+): Effect.Effect<UnifiedPiece, E> =>
+  Effect.gen(function* () {
+    const { parameters, mode } = keys
+    const masterKey = Redacted.value(keys.masterKey)
+    const { words } = yield* work.run("openMaster", {
+      parameters,
+      masterKey,
+      publicKey: userPublicKey,
+      ciphertexts: piece.ciphertexts,
+      slotBits: uploadSlotBits,
+      count: piece.words
+    })
+    const { ciphertexts } = yield* work.run("encryptPacked", {
+      parameters,
+      masterKey,
+      publicKey: keys.unifiedPublicKey,
+      mode,
+      words,
+      slotBits: uploadSlotBits
+    })
+    return { ciphertexts, words }
+  }).pipe(Effect.withSpan("Cloud0.unifyShare"))
+
+/** Cloud 0's half of KeyProd: blinded ciphertexts under pk_i, opened and encrypted under pk. */
+export const reencrypt = <E>(
+  work: Work<E>,
+  keys: Cloud0Keys,
+  userPublicKey: Uint8Array,
+  blinded: Uint8Array
+): Effect.Effect<Reencrypted, E> =>
+  work
+    .run("reencryptBlinded", {
+      parameters: keys.parameters,
+      masterKey: Redacted.value(keys.masterKey),
+      fromKey: userPublicKey,
+      toKey: keys.unifiedPublicKey,
+      mode: keys.mode,
+      blinded
+    })
+    .pipe(Effect.withSpan("Cloud0.reencrypt"))
+
+/**
+ * Cloud 1: its share of a user's cells, c_i1 under pk_i, blinded with a fresh τ a ciphertext, re-encrypted by C0 and
+ * stripped. `askCloud0` carries the blinded ciphertexts to `reencrypt` and brings the answer; if it is asked again, it is
+ * asked the very same.
+ */
+export const unifyShare1 = <E, E2, R>(
+  work: Work<E>,
+  keys: Cloud1Keys,
+  userPublicKey: Uint8Array,
+  piece: PackedPiece,
+  askCloud0: (blinded: Uint8Array) => Effect.Effect<Reencrypted, E2, R>
+): Effect.Effect<UnifiedPiece, E | E2 | AnswerOfWrongSize, R> =>
+  Effect.gen(function* () {
+    const { parameters, mode } = keys
+    const { blinded, blinds } = yield* work.run("blind", {
+      parameters,
+      publicKey: userPublicKey,
+      mode,
+      ciphertexts: piece.ciphertexts
+    })
+    const { ciphertexts, plaintexts } = yield* askCloud0(blinded)
+    yield* requireSize("ciphertexts", ciphertexts, blinded.length)
+    yield* requireSize("plaintexts", plaintexts, blinds.length)
+    return yield* work.run("stripBlind", {
+      parameters,
+      ciphertexts,
+      plaintexts,
+      blinds,
+      slotBits: uploadSlotBits,
+      count: piece.words
+    })
+  }).pipe(Effect.withSpan("Cloud1.unifyShare"))
+
+/** Whether C0's answer has one item for each that was asked for. */
+export const requireSize = (
+  what: AnswerOfWrongSize["what"],
+  answer: Uint8Array,
+  expectedBytes: number
+): Effect.Effect<void, AnswerOfWrongSize> =>
+  answer.length === expectedBytes
+    ? Effect.void
+    : Effect.fail(new AnswerOfWrongSize({ from: "cloud0", what, bytes: answer.length, expectedBytes }))
