@@ -1,0 +1,41 @@
+/** What runs in a thread of `pool.ts`: loads the module of jobs it was given and does one job after the other. */
+import { parentPort, workerData } from "node:worker_threads"
+import type { JobRequest, JobResponse, Progress } from "./pool.ts"
+
+type Job = (input: unknown, progress?: Progress) => unknown
+
+/** Progress is for people: more often than this nobody sees. */
+const progressPauseMs = 50
+
+const post = (response: JobResponse) => parentPort!.postMessage(response)
+
+const reporter = (): Progress => {
+  let last = 0
+  return (done, total) => {
+    const now = performance.now()
+    if (now - last < progressPauseMs && done < total) return
+    last = now
+    post({ _tag: "Progress", done, total })
+  }
+}
+
+const failure = (error: unknown): JobResponse => {
+  const message = error instanceof Error ? error.message : String(error)
+  if (typeof error !== "object" || error === null || !("_tag" in error))
+    return { _tag: "Failed", error: { _tag: "Defect", message, retryable: false } }
+  const retryable = "retryable" in error && error.retryable === true
+  return { _tag: "Failed", error: { _tag: String(error._tag), message, retryable } }
+}
+
+const loaded: Promise<{ readonly jobs: Readonly<Record<string, Job>> }> = import(workerData as string)
+
+parentPort!.on("message", async ({ job, input, progress }: JobRequest) => {
+  try {
+    const { jobs } = await loaded
+    const run = jobs[job]
+    if (run === undefined) throw new Error(`there is no job "${job}" in ${workerData as string}`)
+    post({ _tag: "Done", output: await run(input, progress ? reporter() : undefined) })
+  } catch (error) {
+    post(failure(error))
+  }
+})

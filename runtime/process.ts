@@ -1,0 +1,160 @@
+/**
+ * Supervision of parties that are processes of their own: starts one, waits until it says that it is ready, minds its exit and
+ * ends it with the scope. A child whose parent is gone ends itself. Secrets go by the environment, never the command line.
+ */
+import { type ChildProcess, spawn } from "node:child_process"
+import { Data, Deferred, Duration, Effect, type Redacted, type Scope, Redacted as Secret } from "effect"
+import { endProcess } from "./end-process.ts"
+
+/** A party's process ended without being told to, or did not become ready. */
+export class ActorDied extends Data.TaggedError("ActorDied")<{
+  readonly party: string
+  /** The exit status, or the signal that ended it, or what it failed to do. */
+  readonly code: number | string
+  /** What it wrote to its standard error last. */
+  readonly lastLines: ReadonlyArray<string>
+}> {
+  readonly retryable = true
+  override get message(): string {
+    const last = this.lastLines.length === 0 ? "" : `; it said last:\n${this.lastLines.join("\n")}`
+    return `the process of ${this.party} ended unexpectedly (${this.code})${last}`
+  }
+}
+
+export interface ActorProcessOptions {
+  readonly party: string
+  /** The program's JavaScript file and its arguments. */
+  readonly entry: string
+  readonly args: ReadonlyArray<string>
+  /** Added to `PATH`, `HOME` and the like of this process. */
+  readonly env?: Readonly<Record<string, string>>
+  readonly secrets?: Readonly<Record<string, Redacted.Redacted>>
+  readonly readyTimeoutMs: number
+  /** Options of Node itself, such as `--max-old-space-size=2048`. */
+  readonly nodeOptions?: ReadonlyArray<string>
+}
+
+export interface ActorProcess {
+  readonly party: string
+  readonly pid: number
+  /** What the ready line carried. */
+  readonly ready: unknown
+  /** Succeeds when the process ends with status 0, fails when it ends otherwise. */
+  readonly exit: Effect.Effect<void, ActorDied>
+}
+
+const keptLines = 20
+
+/** What a child inherits: enough to run, and none of the passwords of others. */
+const inherited = ["PATH", "HOME", "TMPDIR", "LANG", "TZ", "NODE_ENV", "OTEL_EXPORTER_OTLP_ENDPOINT"]
+
+/** Starts a party's process and waits for its ready line. It is ended, by its id, with the scope. */
+export const startActor = (
+  options: ActorProcessOptions
+): Effect.Effect<ActorProcess, ActorDied, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { party, readyTimeoutMs } = options
+    const ready = yield* Deferred.make<unknown>()
+    const ended = yield* Deferred.make<void, ActorDied>()
+    const child = yield* Effect.acquireRelease(
+      Effect.sync(() => launch(options, ready, ended)),
+      endProcess
+    )
+    const failedFirst = Effect.zipRight(
+      Deferred.await(ended),
+      Effect.fail(new ActorDied({ party, code: "ended before it was ready", lastLines: [] }))
+    )
+    const line = yield* Deferred.await(ready).pipe(
+      Effect.raceFirst(failedFirst),
+      Effect.timeoutFail({
+        duration: Duration.millis(readyTimeoutMs),
+        onTimeout: () =>
+          new ActorDied({ party, code: `not ready within ${readyTimeoutMs} ms`, lastLines: [] })
+      })
+    )
+    return { party, pid: child.pid ?? -1, ready: line, exit: Deferred.await(ended) }
+  })
+
+const launch = (
+  { party, entry, args, env, secrets, nodeOptions }: ActorProcessOptions,
+  ready: Deferred.Deferred<unknown>,
+  ended: Deferred.Deferred<void, ActorDied>
+): ChildProcess => {
+  const child = spawn(process.execPath, [...(nodeOptions ?? []), entry, ...args], {
+    env: {
+      ...Object.fromEntries(
+        inherited.flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]]))
+      ),
+      ...env,
+      ...Object.fromEntries(Object.entries(secrets ?? {}).map(([key, value]) => [key, Secret.value(value)])),
+      [supervisedVariable]: "1"
+    },
+    // Its standard input stays open as long as this process lives: its end tells the child that we are gone.
+    stdio: ["pipe", "pipe", "pipe"]
+  })
+  let lastLines: ReadonlyArray<string> = []
+  eachLine(child.stdout!, (line) => {
+    const value = readyValue(line)
+    if (value !== undefined) Deferred.unsafeDone(ready, Effect.succeed(value.ready))
+  })
+  eachLine(child.stderr!, (line) => {
+    lastLines = [...lastLines, line].slice(-keptLines)
+  })
+  const end = (code: number | string) =>
+    Deferred.unsafeDone(
+      ended,
+      code === 0 ? Effect.void : Effect.fail(new ActorDied({ party, code, lastLines }))
+    )
+  child.on("error", (error) => end(error.message))
+  // `close` comes after the last of its output.
+  child.on("close", (code, signal) => end(code ?? signal ?? "unknown"))
+  return child
+}
+
+const readyValue = (line: string): { readonly ready: unknown } | undefined => {
+  if (!line.startsWith("{")) return undefined
+  try {
+    const value: unknown = JSON.parse(line)
+    return typeof value === "object" && value !== null && "ready" in value
+      ? { ready: value.ready }
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const longestLine = 64 * 1024
+
+const eachLine = (stream: NodeJS.ReadableStream, onLine: (line: string) => void) => {
+  let rest = ""
+  stream.on("data", (chunk: Buffer) => {
+    const lines = (rest + chunk.toString()).split("\n")
+    rest = (lines.pop() ?? "").slice(-longestLine)
+    for (const line of lines) onLine(line)
+  })
+  stream.on("end", () => {
+    if (rest !== "") onLine(rest)
+  })
+}
+
+const supervisedVariable = "BICAMERAL_SUPERVISED"
+
+/** In the child: says that it is ready, on the line that its parent waits for. */
+export const sayReady = (value: unknown): Effect.Effect<void> =>
+  Effect.sync(() => {
+    process.stdout.write(`${JSON.stringify({ ready: value })}\n`)
+  })
+
+/** In the child: never returns while the parent lives; ends the wait when it is gone. One that nobody supervises waits for ever. */
+export const parentGone: Effect.Effect<void> = Effect.suspend(() =>
+  process.env[supervisedVariable] === undefined
+    ? Effect.never
+    : Effect.async<void>((resume) => {
+        const gone = () => resume(Effect.void)
+        process.stdin.once("end", gone).once("close", gone).once("error", gone)
+        process.stdin.resume()
+        return Effect.sync(() => {
+          process.stdin.pause()
+        })
+      })
+)

@@ -1,0 +1,512 @@
+/**
+ * What the actor runtime promises, whatever carries its messages: one suite, run over every transport.
+ */
+import { expect, layer } from "@effect/vitest"
+import { Context, Data, Deferred, Effect, Exit, Fiber, Layer, Ref } from "effect"
+import { ask, Bytes, tell } from "../../protocol/messages/message.ts"
+import { subjectOf } from "../../protocol/messages/subjects.ts"
+import { Schema } from "../../protocol/schema.ts"
+import { type Handler, on, Party } from "../../runtime/actor.ts"
+import type { Limits } from "../../runtime/limits.ts"
+import * as Parties from "../../runtime/party.ts"
+import { Transport, type TransportError, type TransportEvent } from "../../runtime/transport.ts"
+import { type Faults, lossy } from "./lossy.ts"
+
+/** What the suite runs over: the transport of each actor. */
+export class Network extends Context.Tag("test/Network")<
+  Network,
+  { readonly transport: (actor: string) => Layer.Layer<Transport, TransportError> }
+>() {}
+
+const Double = ask(
+  "Double",
+  Schema.Struct({ value: Schema.Number }),
+  Schema.Struct({ doubled: Schema.Number })
+)
+const Echo = ask("Echo", Schema.Struct({ bytes: Bytes }), Schema.Struct({ bytes: Bytes }))
+const Note = tell("Note", Schema.Struct({ text: Schema.String }))
+
+class TooLarge extends Data.TaggedError("TooLarge")<{ readonly limit: number; readonly retryable: boolean }> {
+  override get message(): string {
+    return `more than ${this.limit}`
+  }
+}
+
+/** Pauses short enough that a test with losses is quick. */
+const quick: Partial<Limits> = { resendFirstMs: 15, resendLongestMs: 60, roundResendMs: 20 }
+const soon = { deadlineMs: 20_000, phase: "test" }
+
+let runs = 0
+const freshRun = () => `test-${process.pid}-${++runs}`
+
+const join = (name: string, run: string, options: { limits?: Partial<Limits>; faults?: Faults } = {}) =>
+  Effect.gen(function* () {
+    const network = yield* Network
+    const transport = network.transport(name)
+    const carried = options.faults === undefined ? transport : lossy(options.faults, transport)
+    const context = yield* Layer.build(
+      Parties.layer({ name, run, limits: { ...quick, ...options.limits } }).pipe(Layer.provideMerge(carried))
+    )
+    return { party: Context.get(context, Party), transport: Context.get(context, Transport) }
+  })
+
+const pair = (asker: string, answerer: string, options: Parameters<typeof join>[2] = {}) =>
+  Effect.gen(function* () {
+    const run = freshRun()
+    const one = yield* join(asker, run, options)
+    const other = yield* join(answerer, run, options)
+    return { run, asker: one.party, answerer: other.party, askersTransport: one.transport }
+  })
+
+const double: Handler<never, never> = on(Double, ({ value }) => Effect.succeed({ doubled: 2 * value }))
+
+/** Runs the suite over the network that `network` makes; it is made once. */
+export const transportSuite = (name: string, network: Layer.Layer<Network, unknown>): void =>
+  layer(network, { excludeTestServices: true, timeout: "30 seconds" })(
+    `the actor runtime over ${name}`,
+    (it) => {
+      it.scoped("ask - gets the typed reply", () =>
+        Effect.gen(function* () {
+          const { asker, answerer } = yield* pair("kgc", "cloud1")
+          yield* answerer.serve([double])
+          expect(yield* asker.ask("cloud1", Double, { value: 21 }, soon)).toEqual({ doubled: 42 })
+        })
+      )
+
+      it.scoped("ask - the handler is told who asks, and requests before `serve` wait for it", () =>
+        Effect.gen(function* () {
+          const { asker, answerer } = yield* pair("user3", "kgc")
+          const reply = yield* Effect.fork(asker.ask("kgc", Echo, { bytes: new Uint8Array([7]) }, soon))
+          const sender = yield* Deferred.make<string>()
+          yield* answerer.serve([
+            on(Echo, (payload, from) => Effect.as(Deferred.succeed(sender, from), payload))
+          ])
+          expect(yield* Fiber.join(reply)).toEqual({ bytes: new Uint8Array([7]) })
+          expect(yield* Deferred.await(sender)).toBe("user3")
+        })
+      )
+
+      it.scoped("ask - many at once are told apart", () =>
+        Effect.gen(function* () {
+          const { asker, answerer } = yield* pair("director", "user1")
+          yield* answerer.serve([double])
+          const values = Array.from({ length: 200 }, (_, i) => i)
+          const replies = yield* Effect.forEach(
+            values,
+            (value) => asker.ask("user1", Double, { value }, soon),
+            {
+              concurrency: "unbounded"
+            }
+          )
+          expect(replies.map(({ doubled }) => doubled)).toEqual(values.map((value) => 2 * value))
+        })
+      )
+
+      it.scoped("tell - arrives, in order", () =>
+        Effect.gen(function* () {
+          const { asker, answerer } = yield* pair("user2", "director", { limits: { handlersAtOnce: 1 } })
+          const heard = yield* Ref.make<ReadonlyArray<string>>([])
+          const last = yield* Deferred.make<void>()
+          yield* answerer.serve([
+            on(Note, ({ text }) =>
+              Effect.zipRight(
+                Ref.update(heard, (all) => [...all, text]),
+                text === "three" ? Deferred.succeed(last, undefined) : Effect.void
+              ).pipe(Effect.asVoid)
+            )
+          ])
+          for (const text of ["one", "two", "three"]) yield* asker.tell("director", Note, { text })
+          yield* Deferred.await(last)
+          expect(yield* Ref.get(heard)).toEqual(["one", "two", "three"])
+        })
+      )
+
+      it.scoped("ask - is acted on once although messages are lost and doubled", () =>
+        Effect.gen(function* () {
+          const { asker, answerer } = yield* pair("kgc", "cloud0", {
+            faults: { seed: 1, lost: 0.3, doubled: 0.3 }
+          })
+          const handled = yield* Ref.make(0)
+          yield* answerer.serve([
+            on(Double, ({ value }) =>
+              Effect.as(
+                Ref.update(handled, (n) => n + 1),
+                { doubled: 2 * value }
+              )
+            )
+          ])
+          const values = Array.from({ length: 60 }, (_, i) => i)
+          const replies = yield* Effect.forEach(
+            values,
+            (value) => asker.ask("cloud0", Double, { value }, soon),
+            {
+              concurrency: 10
+            }
+          )
+          expect(replies.map(({ doubled }) => doubled)).toEqual(values.map((value) => 2 * value))
+          expect(yield* Ref.get(handled)).toBe(values.length)
+        })
+      )
+
+      it.scoped("ask - a long handler is not started again, and says that it is at work", () =>
+        Effect.gen(function* () {
+          const { asker, answerer } = yield* pair("director", "cloud1")
+          const started = yield* Ref.make(0)
+          yield* answerer.serve([
+            on(Double, () =>
+              Effect.zipRight(
+                Ref.update(started, (n) => n + 1),
+                Effect.never
+              )
+            )
+          ])
+          const error = yield* Effect.flip(asker.ask("cloud1", Double, { value: 1 }, { deadlineMs: 300 }))
+          expect(error).toMatchObject({ _tag: "DeadlineExceeded", working: true })
+          expect(yield* Ref.get(started)).toBe(1)
+        })
+      )
+
+      it.scoped("ask - the deadline's error names the party, the message, the phase and the time", () =>
+        Effect.gen(function* () {
+          const { party } = yield* join("director", freshRun())
+          const error = yield* Effect.flip(
+            party.ask("user5", Double, { value: 1 }, { deadlineMs: 80, phase: "upload" })
+          )
+          expect(error).toMatchObject({
+            _tag: "DeadlineExceeded",
+            party: "user5",
+            request: "Double",
+            phase: "upload",
+            retryable: true
+          })
+          expect(error.message).toMatch(/user5 did not answer Double in phase upload within \d+ ms/)
+          expect(error._tag === "DeadlineExceeded" && error.waitedMs).toBeGreaterThanOrEqual(80)
+        })
+      )
+
+      it.scoped("ask - a handler's tagged error reaches the asker", () =>
+        Effect.gen(function* () {
+          const { asker, answerer } = yield* pair("user1", "kgc")
+          yield* answerer.serve([on(Double, () => new TooLarge({ limit: 9, retryable: true }))])
+          const error = yield* Effect.flip(asker.ask("kgc", Double, { value: 10 }, soon))
+          expect(error).toMatchObject({
+            _tag: "RemoteFailure",
+            party: "kgc",
+            request: "Double",
+            error: { _tag: "TooLarge", message: "more than 9", retryable: true },
+            retryable: true
+          })
+        })
+      )
+
+      it.scoped("serve - a defect is the asker's failure and harms nobody else", () =>
+        Effect.gen(function* () {
+          const { asker, answerer } = yield* pair("user1", "kgc")
+          yield* answerer.serve([
+            double,
+            on(Echo, () => {
+              throw new Error("a bug")
+            })
+          ])
+          const error = yield* Effect.flip(asker.ask("kgc", Echo, { bytes: new Uint8Array(1) }, soon))
+          expect(error).toMatchObject({ _tag: "RemoteFailure", error: { _tag: "Defect", message: "a bug" } })
+          expect(yield* asker.ask("kgc", Double, { value: 1 }, soon)).toEqual({ doubled: 2 })
+        })
+      )
+
+      it.scoped("serve - a message that nobody handles is refused at once", () =>
+        Effect.gen(function* () {
+          const { asker, answerer } = yield* pair("user1", "kgc")
+          yield* answerer.serve([double])
+          const error = yield* Effect.flip(asker.ask("kgc", Echo, { bytes: new Uint8Array(1) }, soon))
+          expect(error).toMatchObject({
+            _tag: "RemoteFailure",
+            error: { _tag: "UnknownMessage", retryable: false }
+          })
+        })
+      )
+
+      it.scoped("serve - a payload that breaks the schema is refused, not handled", () =>
+        Effect.gen(function* () {
+          const { asker, answerer } = yield* pair("user1", "kgc")
+          yield* answerer.serve([double])
+          const Wrong = ask("Double", Schema.Struct({ value: Schema.String }), Schema.Struct({}))
+          const error = yield* Effect.flip(asker.ask("kgc", Wrong, { value: "12" }, soon))
+          expect(error).toMatchObject({ _tag: "RemoteFailure", error: { _tag: "MalformedMessage" } })
+        })
+      )
+
+      it.scoped("serve - no more handlers run at once than the limit", () =>
+        Effect.gen(function* () {
+          const { asker, answerer } = yield* pair("user1", "kgc", { limits: { handlersAtOnce: 3 } })
+          let running = 0
+          let most = 0
+          yield* answerer.serve([
+            on(Double, ({ value }) =>
+              Effect.sync(() => {
+                most = Math.max(most, ++running)
+              }).pipe(
+                Effect.zipRight(Effect.yieldNow()),
+                Effect.zipRight(
+                  Effect.sync(() => {
+                    running--
+                    return { doubled: 2 * value }
+                  })
+                )
+              )
+            )
+          ])
+          yield* Effect.forEach(Array(30).keys(), (value) => asker.ask("kgc", Double, { value }, soon), {
+            concurrency: "unbounded"
+          })
+          expect(most).toBeLessThanOrEqual(3)
+        })
+      )
+
+      it.scoped("garbage on any channel is dropped and the actor answers on", () =>
+        Effect.gen(function* () {
+          const { run, asker, answerer, askersTransport } = yield* pair("cloud1", "cloud0")
+          yield* answerer.serve([double])
+          for (const channel of ["ask", "tell", "reply", "round"] as const)
+            for (let length = 0; length < 60; length++)
+              yield* askersTransport.publish(
+                subjectOf({ run, to: "cloud0", from: "cloud1", channel }),
+                Uint8Array.from(
+                  { length },
+                  (_, i) => [0x97, 1, length % 11, 0xd9, 2][i] ?? (i * 37 + length) & 0xff
+                )
+              )
+          expect(yield* asker.ask("cloud0", Double, { value: 4 }, soon)).toEqual({ doubled: 8 })
+        })
+      )
+
+      it.scoped("large messages - a request and a reply beyond the broker's limit come whole", () =>
+        Effect.gen(function* () {
+          const { asker, answerer, askersTransport } = yield* pair("user1", "cloud1")
+          yield* answerer.serve([on(Echo, Effect.succeed)])
+          const bytes = Uint8Array.from(
+            { length: Math.floor(2.5 * askersTransport.maxPayloadBytes) },
+            (_, i) => i % 251
+          )
+          const reply = yield* asker.ask("cloud1", Echo, { bytes }, soon)
+          expect(Buffer.compare(reply.bytes, bytes)).toBe(0)
+        })
+      )
+
+      it.scoped("large messages - come whole over a transport that loses some of their fragments", () =>
+        Effect.gen(function* () {
+          const { asker, answerer, askersTransport } = yield* pair("user1", "cloud1", {
+            faults: { seed: 5, lost: 0.25, doubled: 0.1 }
+          })
+          yield* answerer.serve([on(Echo, Effect.succeed)])
+          const bytes = Uint8Array.from({ length: 3 * askersTransport.maxPayloadBytes }, (_, i) => i % 241)
+          const reply = yield* asker.ask("cloud1", Echo, { bytes }, soon)
+          expect(Buffer.compare(reply.bytes, bytes)).toBe(0)
+        })
+      )
+
+      const exchangeAll = (
+        party: Context.Tag.Service<typeof Party>,
+        peer: string,
+        count: number,
+        first = 0
+      ) =>
+        Effect.gen(function* () {
+          const rounds = yield* party.rounds(peer, "train")
+          const got: Array<number> = []
+          for (let round = first; round < first + count; round++) {
+            const theirs = yield* rounds.exchange(
+              round,
+              new Uint8Array([round & 255, party.name === "cloud0" ? 0 : 1])
+            )
+            expect(theirs[1]).toBe(party.name === "cloud0" ? 1 : 0)
+            got.push(theirs[0]!)
+          }
+          return got
+        })
+
+      const expected = (count: number, first = 0) =>
+        Array.from({ length: count }, (_, i) => (first + i) & 255)
+
+      it.scoped("rounds - each gets the other's part of every round, whoever is first", () =>
+        Effect.gen(function* () {
+          const { asker: c0, answerer: c1 } = yield* pair("cloud0", "cloud1")
+          const early = yield* Effect.fork(exchangeAll(c0, "cloud1", 300, 1000))
+          yield* Effect.yieldNow()
+          expect(yield* exchangeAll(c1, "cloud0", 300, 1000)).toEqual(expected(300, 1000))
+          expect(yield* Fiber.join(early)).toEqual(expected(300, 1000))
+        })
+      )
+
+      it.scoped("rounds - cost one message each way, counted with their bytes", () =>
+        Effect.gen(function* () {
+          const { asker: c0, answerer: c1 } = yield* pair("cloud0", "cloud1", {
+            limits: { roundResendMs: 10_000 }
+          })
+          yield* Effect.all([exchangeAll(c0, "cloud1", 20), exchangeAll(c1, "cloud0", 20)], {
+            concurrency: 2
+          })
+          const sent = (yield* c0.traffic).find(
+            (row) => row.direction === "sent" && row.tag === "round:train"
+          )
+          const received = (yield* c1.traffic).find(
+            (row) => row.direction === "received" && row.tag === "round:train"
+          )
+          expect(sent).toMatchObject({ peer: "cloud1", messages: 20 })
+          expect(received).toMatchObject({ peer: "cloud0", messages: 20, bytes: sent!.bytes })
+          expect(sent!.bytes).toBeGreaterThanOrEqual(2 * 20)
+        })
+      )
+
+      it.scoped("rounds - come through loss and duplication, each applied once", () =>
+        Effect.gen(function* () {
+          const { asker: c0, answerer: c1 } = yield* pair("cloud0", "cloud1", {
+            faults: { seed: 9, lost: 0.2, doubled: 0.2 }
+          })
+          const both = yield* Effect.all([exchangeAll(c0, "cloud1", 60), exchangeAll(c1, "cloud0", 60)], {
+            concurrency: 2
+          })
+          expect(both).toEqual([expected(60), expected(60)])
+        })
+      )
+
+      it.scoped("rounds - the last part of one who has closed the phase can still be asked for", () =>
+        Effect.gen(function* () {
+          const run = freshRun()
+          const { party: c0 } = yield* join("cloud0", run)
+          // What C1 sends is lost at first: C0 asks again, C1 has left the phase by then.
+          const { party: c1 } = yield* join("cloud1", run, { faults: { seed: 3, lost: 0.7, doubled: 0 } })
+          const both = yield* Effect.all(
+            [Effect.scoped(exchangeAll(c0, "cloud1", 3)), Effect.scoped(exchangeAll(c1, "cloud0", 3))],
+            { concurrency: 2 }
+          )
+          expect(both).toEqual([expected(3), expected(3)])
+        })
+      )
+
+      it.scoped("rounds - larger than the broker's limit", () =>
+        Effect.gen(function* () {
+          const { asker: c0, answerer: c1, askersTransport } = yield* pair("cloud0", "cloud1")
+          const payload = (seed: number) =>
+            Uint8Array.from({ length: askersTransport.maxPayloadBytes + 99 }, (_, i) => (i * seed) % 253)
+          const swap = (party: typeof c0, peer: string, seed: number) =>
+            Effect.flatMap(party.rounds(peer, "big"), (rounds) => rounds.exchange(7, payload(seed)))
+          const [at0, at1] = yield* Effect.all([swap(c0, "cloud1", 3), swap(c1, "cloud0", 5)], {
+            concurrency: 2
+          })
+          expect(Buffer.compare(at0, payload(5))).toBe(0)
+          expect(Buffer.compare(at1, payload(3))).toBe(0)
+        })
+      )
+
+      it.scoped("rounds - the deadline's error names the peer, the phase, the round and the time", () =>
+        Effect.gen(function* () {
+          const { party } = yield* join("cloud0", freshRun())
+          const rounds = yield* party.rounds("cloud1", "train", { deadlineMs: 80 })
+          const error = yield* Effect.flip(rounds.exchange(17, new Uint8Array(3)))
+          expect(error).toMatchObject({
+            _tag: "RoundDeadlineExceeded",
+            party: "cloud1",
+            phase: "train",
+            round: 17,
+            retryable: true
+          })
+          expect(error.message).toMatch(/cloud1 did not send round 17 of phase train within \d+ ms/)
+        })
+      )
+
+      it.scoped("permissions - what a role may not send is not delivered, and the asker is told", () =>
+        Effect.gen(function* () {
+          const { asker: c0, answerer: user, askersTransport } = yield* pair("cloud0", "user1")
+          const handled = yield* Ref.make(0)
+          yield* user.serve([
+            on(Double, () =>
+              Effect.as(
+                Ref.update(handled, (n) => n + 1),
+                { doubled: 0 }
+              )
+            )
+          ])
+          const events: Array<TransportEvent> = []
+          askersTransport.listen((event) => events.push(event))
+          const error = yield* Effect.flip(c0.ask("user1", Double, { value: 1 }, soon))
+          expect(error).toMatchObject({ _tag: "PermissionDenied", user: "cloud0", operation: "publish" })
+          expect(events.some((event) => event._tag === "Denied")).toBe(true)
+          expect(yield* Ref.get(handled)).toBe(0)
+        })
+      )
+
+      it.scoped("permissions - C0 can't subscribe to what is sent to C1", () =>
+        Effect.gen(function* () {
+          const run = freshRun()
+          const { party: user } = yield* join("user1", run)
+          const { party: c1 } = yield* join("cloud1", run)
+          const { transport } = yield* join("cloud0", run)
+          yield* c1.serve([on(Echo, Effect.succeed)])
+          let seen = 0
+          const subjects = [
+            `bicameral.${run}.cloud1.>`,
+            `bicameral.${run}.cloud1.user1.ask`,
+            "bicameral.>",
+            ">",
+            "*.*.cloud1.>"
+          ]
+          for (const subject of subjects) {
+            const exit = yield* Effect.exit(
+              transport.subscribe(subject, () => {
+                seen++
+              })
+            )
+            expect(Exit.isFailure(exit), subject).toBe(true)
+          }
+          yield* user.ask("cloud1", Echo, { bytes: new Uint8Array([1]) }, soon)
+          expect(seen).toBe(0)
+        })
+      )
+
+      it.scoped("permissions - nobody speaks in another's name", () =>
+        Effect.gen(function* () {
+          const run = freshRun()
+          const { party: kgc } = yield* join("kgc", run)
+          const { transport } = yield* join("user2", run)
+          const { party: user } = yield* join("user1", run)
+          const senders = yield* Ref.make<ReadonlyArray<string>>([])
+          yield* kgc.serve([
+            on(Double, (_, from) =>
+              Effect.as(
+                Ref.update(senders, (all) => [...all, from]),
+                { doubled: 0 }
+              )
+            )
+          ])
+          const body = yield* Double.payload.encode({ value: 1 })
+          const { encodeEnvelope } = yield* Effect.promise(
+            () => import("../../protocol/messages/envelope.ts")
+          )
+          const forged = encodeEnvelope({ kind: "ask", id: "forged", tag: "Double", number: 0, of: 0, body })
+          const denied = yield* Deferred.make<void>()
+          transport.listen((event) => {
+            if (event._tag === "Denied") Deferred.unsafeDone(denied, Effect.void)
+          })
+          yield* transport.publish(subjectOf({ run, to: "kgc", from: "user1", channel: "ask" }), forged)
+          yield* Deferred.await(denied)
+          yield* user.ask("kgc", Double, { value: 1 }, soon)
+          expect(yield* Ref.get(senders)).toEqual(["user1"])
+        })
+      )
+
+      it.scoped("mailbox - what exceeds its bound is dropped, and requests come through later", () =>
+        Effect.gen(function* () {
+          const { asker, answerer } = yield* pair("user1", "kgc", { limits: { mailboxMessages: 2 } })
+          const asks = yield* Effect.fork(
+            Effect.forEach([1, 2, 3, 4, 5, 6], (value) => asker.ask("kgc", Double, { value }, soon), {
+              concurrency: "unbounded"
+            })
+          )
+          yield* asker.ask("kgc", Echo, { bytes: new Uint8Array(0) }, { deadlineMs: 50 }).pipe(Effect.ignore)
+          yield* answerer.serve([double])
+          expect((yield* Fiber.join(asks)).map(({ doubled }) => doubled)).toEqual([2, 4, 6, 8, 10, 12])
+        })
+      )
+    }
+  )
