@@ -1,0 +1,266 @@
+import { randomBytes } from "node:crypto"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Either } from "effect"
+import fc from "fast-check"
+import { toBytes } from "../../../protocol/bcp/integers.ts"
+import { plaintextsFor, slotsPerPlaintext, uploadSlotBits } from "../../../protocol/bcp/packing.ts"
+import { ciphertextBytes, elementBytes, plaintextBytes } from "../../../protocol/bcp/wire.ts"
+import type { CellBlock } from "../../../protocol/data/rows.ts"
+import {
+  type Archive,
+  checkArchiveKeys,
+  decodeArchive,
+  encodeArchive
+} from "../../../protocol/sharing/archive.ts"
+import {
+  openModel,
+  partiallyDecrypt,
+  sealModel,
+  sealModelShare
+} from "../../../protocol/sharing/model-output.ts"
+import { addShares, openBlinded, reopenShare0, reopenShare1 } from "../../../protocol/sharing/reopening.ts"
+import { addWords, seedBytes, splitWords, wordBytes } from "../../../protocol/sharing/split.ts"
+import { reencrypt, unifyShare0, unifyShare1 } from "../../../protocol/sharing/transformation.ts"
+import {
+  blockWords,
+  cutRun,
+  encryptPiece,
+  type Piece,
+  pieceOf,
+  placeWords,
+  RunAssembly,
+  wordsOfPiece
+} from "../../../protocol/sharing/upload.ts"
+import { concatenate } from "../../../protocol/sharing/work.ts"
+import { localWork, parties, type TestUser } from "./parties.ts"
+
+const work = localWork()
+
+/** Sends a share's pieces, last first, and puts them together again. */
+const uploadShare = (
+  keys: ReturnType<typeof parties>,
+  user: TestUser,
+  share: Uint8Array,
+  pieces: ReadonlyArray<Piece>
+) =>
+  Effect.gen(function* () {
+    const { parameters } = keys
+    const userKeys = { parameters, publicKey: user.publicKey, mode: "short" as const }
+    const count = plaintextsFor(share.length / wordBytes, parameters.bits, uploadSlotBits)
+    const assembly = new RunAssembly(user.name, count, ciphertextBytes(parameters))
+    for (const piece of pieces.toReversed()) {
+      expect(
+        yield* assembly.place(yield* encryptPiece(work, userKeys, share, piece, uploadSlotBits))
+      ).toEqual(piece)
+    }
+    return yield* assembly.whole()
+  })
+
+/** A user's cells all the way to the archive, and both clouds' shares of them. */
+const bringIn = (keys: ReturnType<typeof parties>, user: TestUser, words: Uint8Array, piecesOf: number) =>
+  Effect.gen(function* () {
+    const { parameters, cloud0, cloud1 } = keys
+    const bytesEach = ciphertextBytes(parameters)
+    const count = words.length / wordBytes
+    const pieces = yield* cutRun(
+      plaintextsFor(count, parameters.bits, uploadSlotBits),
+      bytesEach,
+      piecesOf * bytesEach
+    )
+    const { share0, share1 } = splitWords(words, new Uint8Array(randomBytes(seedBytes)))
+    const received0 = yield* uploadShare(keys, user, share0, pieces)
+    const received1 = yield* uploadShare(keys, user, share1, pieces)
+    const unified0 = yield* Effect.forEach(pieces, (piece) =>
+      unifyShare0(work, cloud0, user.publicKey, {
+        ciphertexts: pieceOf(received0, piece, bytesEach),
+        words: wordsOfPiece(count, piece, parameters.bits, uploadSlotBits).words
+      })
+    )
+    const unified1 = yield* Effect.forEach(pieces, (piece) =>
+      unifyShare1(
+        work,
+        cloud1,
+        user.publicKey,
+        {
+          ciphertexts: pieceOf(received1, piece, bytesEach),
+          words: wordsOfPiece(count, piece, parameters.bits, uploadSlotBits).words
+        },
+        (blinded) => reencrypt(work, cloud0, user.publicKey, blinded)
+      )
+    )
+    expect(concatenate(unified0.map((part) => part.words))).toEqual(share0)
+    expect(concatenate(unified1.map((part) => part.words))).toEqual(share1)
+    return {
+      archived0: concatenate(unified0.map((part) => part.ciphertexts)),
+      archived1: concatenate(unified1.map((part) => part.ciphertexts)),
+      share0,
+      share1,
+      pieces
+    }
+  })
+
+/** Reopens one user's part of an archive piece by piece: both shares. */
+const reopen = (
+  keys: ReturnType<typeof parties>,
+  upload: Archive["uploads"][number],
+  pieces: ReadonlyArray<Piece>
+) =>
+  Effect.gen(function* () {
+    const { parameters, cloud0, cloud1 } = keys
+    const bytesEach = ciphertextBytes(parameters)
+    const piece = (share: Uint8Array, each: Piece) => ({
+      ciphertexts: pieceOf(share, each, bytesEach),
+      words: wordsOfPiece(blockWords(upload.blocks), each, parameters.bits, uploadSlotBits).words
+    })
+    const share0 = yield* Effect.forEach(pieces, (each) =>
+      reopenShare0(work, cloud0, piece(upload.share0, each))
+    )
+    const share1 = yield* Effect.forEach(pieces, (each) =>
+      reopenShare1(work, cloud1, piece(upload.share1, each), (blinded) => openBlinded(work, cloud0, blinded))
+    )
+    return { share0: concatenate(share0), share1: concatenate(share1) }
+  })
+
+const blocksOf = (
+  shapes: ReadonlyArray<readonly [rows: number, columns: number]>
+): ReadonlyArray<CellBlock> =>
+  shapes.map(([rows, columns], i) => ({
+    rows: Uint32Array.from({ length: rows }, (_, row) => 1000 * i + row),
+    columns: Uint32Array.from({ length: columns }, (_, column) => column)
+  }))
+
+/** Every user's cells in, archive out and in again, the clouds' shares of all words sealed and opened by all users. */
+const wholePath = (
+  keys: ReturnType<typeof parties>,
+  holdings: ReadonlyArray<{ readonly blocks: ReadonlyArray<CellBlock>; readonly words: Uint8Array }>,
+  ciphertextsOfPiece: number
+) =>
+  Effect.gen(function* () {
+    const { parameters, users, cloud0, cloud1 } = keys
+    const brought = yield* Effect.forEach(holdings, ({ words }, i) =>
+      bringIn(keys, users[i]!, words, ciphertextsOfPiece)
+    )
+    const archive: Archive = {
+      run: "path",
+      bits: parameters.bits,
+      modulus: toBytes(parameters.N, plaintextBytes(parameters)),
+      unifiedPublicKey: cloud1.unifiedPublicKey,
+      slotBits: uploadSlotBits,
+      uploads: holdings.map(({ blocks }, i) => ({
+        user: users[i]!.name,
+        blocks,
+        share0: brought[i]!.archived0,
+        share1: brought[i]!.archived1
+      }))
+    }
+    const read = yield* decodeArchive(yield* encodeArchive(archive))
+    expect(yield* checkArchiveKeys(read, archive)).toEqual(archive)
+    const reopened = yield* Effect.forEach(read.uploads, (upload, i) =>
+      reopen(keys, upload, brought[i]!.pieces)
+    )
+    reopened.forEach(({ share0, share1 }, i) => {
+      expect(share0).toEqual(brought[i]!.share0)
+      expect(share1).toEqual(brought[i]!.share1)
+    })
+
+    // A "model" that is all the data: what the users open together is what they gave.
+    const model0 = concatenate(reopened.map(({ share0 }) => share0))
+    const model1 = concatenate(reopened.map(({ share1 }) => share1))
+    const sealed = yield* sealModel(work, cloud1, yield* sealModelShare(work, cloud0, model0), model1)
+    const partials = new Map<string, Uint8Array>()
+    for (const { name, secretKey } of users) {
+      partials.set(name, yield* partiallyDecrypt(work, { parameters, secretKey }, sealed))
+    }
+    for (const each of partials.values())
+      expect(each.length).toBe((sealed.length * elementBytes(parameters)) / ciphertextBytes(parameters))
+    const names = users.map(({ name }) => name)
+    return yield* openModel(work, parameters, { sealed, words: model0.length / wordBytes }, names, partials)
+  })
+
+const randomWords = (count: number) => new Uint8Array(randomBytes(count * wordBytes))
+
+describe("from a user's words to the jointly opened model", () => {
+  const keys = parties(512)
+
+  it.effect("ends with what it began with, for users with any blocks, in pieces of any size (512 bits)", () =>
+    Effect.gen(function* () {
+      const shapes: ReadonlyArray<ReadonlyArray<readonly [rows: number, columns: number]>> = [
+        [
+          [5, 3],
+          [2, 4]
+        ],
+        [[1, 1]],
+        [[7, 3]]
+      ]
+      const holdings = shapes.map((each) => {
+        const blocks = blocksOf(each)
+        return { blocks, words: randomWords(blockWords(blocks)) }
+      })
+      for (const ciphertextsOfPiece of [1, 2, 100]) {
+        const opened = yield* wholePath(keys, holdings, ciphertextsOfPiece)
+        expect(opened).toEqual(concatenate(holdings.map(({ words }) => words)))
+      }
+    })
+  )
+
+  it.effect("ends with what it began with at 2048 bits", () =>
+    Effect.gen(function* () {
+      const secure = parties(2048)
+      const holdings = [
+        [8, 5],
+        [1, 31]
+      ].map(([rows, columns]) => {
+        const blocks = blocksOf([[rows!, columns!]])
+        return { blocks, words: randomWords(blockWords(blocks)) }
+      })
+      const opened = yield* wholePath(secure, holdings, 1)
+      expect(opened).toEqual(concatenate(holdings.map(({ words }) => words)))
+    })
+  )
+
+  it.effect("holds for words at the edges: zero, the largest, the sign bit", () =>
+    Effect.gen(function* () {
+      for (const fill of [0, 255]) {
+        const words = new Uint8Array(9 * wordBytes).fill(fill)
+        words[15] = 0x80
+        const opened = yield* wholePath(keys, [{ blocks: blocksOf([[3, 3]]), words }], 2)
+        expect(opened).toEqual(words)
+      }
+    })
+  )
+
+  it.effect("gives Enc_pk(m_i) by adding the two archived shares: the sum of the words, carry and all", () =>
+    Effect.gen(function* () {
+      const words = randomWords(10)
+      const { archived0, archived1, share0, share1 } = yield* bringIn(keys, keys.users[0]!, words, 2)
+      const sum = yield* addShares(work, keys.parameters, archived0, archived1)
+      expect(yield* reopenShare0(work, keys.cloud0, { ciphertexts: sum, words: 10 })).toEqual(words)
+      expect(addWords(share0, share1)).toEqual(words)
+      const unequal = yield* Effect.flip(addShares(work, keys.parameters, archived0, archived1.subarray(256)))
+      expect(unequal._tag).toBe("JobFailed")
+    })
+  )
+
+  it("finds every word's place in its block from the piece it came in", () => {
+    const slots = slotsPerPlaintext(512, uploadSlotBits)
+    const shape = fc.tuple(fc.nat(9), fc.nat(4))
+    fc.assert(
+      fc.property(fc.array(shape, { maxLength: 4 }), fc.integer({ min: 1, max: 3 }), (shapes, most) => {
+        const blocks = blocksOf(shapes)
+        const words = blockWords(blocks)
+        const pieces = Either.getOrThrow(cutRun(Math.ceil(words / slots), 1, most))
+        const placed = pieces.flatMap((piece) => {
+          const within = wordsOfPiece(words, piece, 512, uploadSlotBits)
+          return placeWords(blocks, within.firstWord, within.words)
+        })
+        const expected = blocks.flatMap(({ rows, columns }, block) =>
+          Array.from({ length: rows.length * columns.length }, (_, word) => [block, word])
+        )
+        const found = placed.flatMap(({ block, firstWord, words: count }) =>
+          Array.from({ length: count }, (_, i) => [block, firstWord + i])
+        )
+        expect(found).toEqual(expected)
+      })
+    )
+  })
+})
