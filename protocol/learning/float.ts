@@ -89,14 +89,12 @@ const shifted = (x: FloatMatrix, shift: number, factor: number): FloatMatrix => 
 }
 
 /** Gates are matrices of 0 and 1. A ReLU at exactly zero counts as active, as in the secure comparison. */
-export const floatOperations = (
-  fractionalBits: number
-): Operations<FloatMatrix, FloatMatrix, FloatMatrix> => ({
+export const floatOperations: Operations<FloatMatrix, FloatMatrix, FloatMatrix> = {
   open: (_op, x) => local(x),
   product: (_op, x, y, form) => product(x, y, form),
-  addBias: (z, bias) => ({
+  addBias: (z, bias, shift) => ({
     ...z,
-    data: z.data.map((value, i) => value + bias.data[i % z.cols]! * 2 ** fractionalBits)
+    data: z.data.map((value, i) => value + bias.data[i % z.cols]! * 2 ** shift)
   }),
   subtract: (x, y) => zipped(x, y, (a, b) => a - b),
   columnSums,
@@ -112,4 +110,4 @@ export const floatOperations = (
       gate,
       (a, d) => a * d
     )
-})
+}

@@ -42,7 +42,8 @@ export const operation = (kind: OperationKind, layer: number): Operation =>
   (layer * 16 + operationKinds.indexOf(kind)) as Operation
 
 /** `forwardRescale of layer 2`: for errors and traces. */
-export const describeOperation = (op: Operation): string => `${operationKinds[op % 16]} of layer ${Math.floor(op / 16)}`
+export const describeOperation = (op: Operation): string =>
+  `${operationKinds[op % 16]} of layer ${Math.floor(op / 16)}`
 
 /**
  * A computation that may exchange messages with the peer: yields this party's messages of a round, is resumed with the
@@ -62,8 +63,8 @@ export interface Operations<V, O, G> {
   readonly open: (op: Operation, x: V) => Round<O>
   /** The product of two opened values, at scale 2f. Local; the dealer sends a correction of 8 bytes an element. */
   readonly product: (op: Operation, x: O, y: O, form: ProductForm) => V
-  /** z + (bias ≪ f), the row vector `bias` added to every row. Local. */
-  readonly addBias: (z: V, bias: V) => V
+  /** z + (bias ≪ shift), the row vector `bias` added to every row. Local. */
+  readonly addBias: (z: V, bias: V, shift: number) => V
   /** x − y. Local. */
   readonly subtract: (x: V, y: V) => V
   /** Column sums as a 1 × cols row. Local. */
@@ -83,7 +84,11 @@ export function* together<const A extends ReadonlyArray<unknown>>(
   ...rounds: { readonly [K in keyof A]: Round<A[K]> }
 ): Round<A> {
   const results: unknown[] = new Array(rounds.length)
-  const pending = rounds.map((round, index) => ({ round: round as Round<unknown>, index, next: round.next() }))
+  const pending = rounds.map((round, index) => ({
+    round: round as Round<unknown>,
+    index,
+    next: round.next()
+  }))
   for (let live = pending; ; ) {
     for (const { next, index } of live) if (next.done) results[index] = next.value
     live = live.filter((entry) => !entry.next.done)

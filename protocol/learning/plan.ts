@@ -33,6 +33,9 @@ export interface TrainingPlan extends TrainingSettings {
   readonly steps: number
 }
 
+/** What a prediction needs of the plan. */
+export type ForwardPlan = Pick<TrainingPlan, "network" | "fractionalBits">
+
 /** What a single step needs of the plan. */
 export type StepPlan = Pick<TrainingPlan, "network" | "fractionalBits" | "rate">
 

@@ -5,7 +5,7 @@
  */
 import { type Network, opensLabels } from "./network.ts"
 import { type Operations, operation, type Round, together } from "./operations.ts"
-import type { StepPlan } from "./plan.ts"
+import type { ForwardPlan, StepPlan } from "./plan.ts"
 
 export interface Layer<V> {
   /** inputs × units. */
@@ -63,7 +63,7 @@ interface Forward<V, O, G> {
  */
 export function* forward<V, O, G>(
   ops: Operations<V, O, G>,
-  plan: StepPlan,
+  plan: ForwardPlan,
   layers: ReadonlyArray<Layer<V>>,
   weights: ReadonlyArray<O>,
   inputs: O
@@ -72,7 +72,7 @@ export function* forward<V, O, G>(
   const gates: Array<G | undefined> = []
   for (let l = 1; ; l++) {
     const product = ops.product(operation("forwardProduct", l), fed[l - 1]!, weights[l - 1]!, "plain")
-    const z = ops.addBias(product, layers[l - 1]!.bias)
+    const z = ops.addBias(product, layers[l - 1]!.bias, plan.fractionalBits)
     const last = l === layers.length
     const op = operation("forwardRescale", l)
     if (last && plan.network.layers[l - 1]!.activation === "identity")
@@ -158,7 +158,7 @@ export function* trainingStep<V, O, G>(
 /** Output of the network for rows that have not been opened yet: weights and rows are opened in the same round. */
 export function* predict<V, O, G>(
   ops: Operations<V, O, G>,
-  plan: StepPlan,
+  plan: ForwardPlan,
   layers: ReadonlyArray<Layer<V>>,
   features: V
 ): Round<V> {

@@ -1,0 +1,111 @@
+/**
+ * The cost model: runs the step on shapes alone and adds up its rounds, the bytes each cloud sends the other and the
+ * bytes the dealer sends cloud 1. Exact for what the computation hands the network; the envelopes of the messages come
+ * on top. Public: it needs nothing but the plan.
+ */
+import { productShape } from "../computation/product.ts"
+import {
+  type DealtOperation,
+  dealtBytes,
+  type OpeningOperation,
+  openedBytes,
+  SECTION_HEADER_BYTES
+} from "../computation/sizes.ts"
+import { biasShape, type Network, opensLabels, outputs, weightShape } from "./network.ts"
+import type { Operations, Round, Shape } from "./operations.ts"
+import type { ForwardPlan, TrainingPlan } from "./plan.ts"
+import { type Batch, type Layer, openData, predict, trainingStep } from "./step.ts"
+
+export interface Cost {
+  readonly rounds: number
+  /** Bytes of all openings that cloud 0 sends cloud 1, and as many back. */
+  readonly bytesEachWay: number
+  /** Bytes of the dealer's corrections to cloud 1. */
+  readonly dealtBytes: number
+}
+
+/** The cost of `once` and then `times` times `each`. */
+const repeated = (once: Cost, times: number, each: Cost): Cost => ({
+  rounds: once.rounds + times * each.rounds,
+  bytesEachWay: once.bytesEachWay + times * each.bytesEachWay,
+  dealtBytes: once.dealtBytes + times * each.dealtBytes
+})
+
+/** What a matrix, an opened matrix and a gate are to the cost model. */
+type ShapeOperations = Operations<Shape, Shape, Shape>
+
+/** Runs a computation on shapes and gives what it costs. */
+export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>): Cost => {
+  let bytesEachWay = 0
+  let dealt = 0
+  const size = ({ rows, cols }: Shape): number => rows * cols
+  const deal = (operation: DealtOperation, x: Shape): void => {
+    dealt += SECTION_HEADER_BYTES + dealtBytes(operation, size(x))
+  }
+  function* rounds<A>(operation: OpeningOperation, x: Shape, result: A): Round<A> {
+    for (const bytes of openedBytes(operation, size(x))) {
+      bytesEachWay += bytes
+      yield []
+    }
+    return result
+  }
+  const run = computation({
+    open: (_op, x) => rounds("open", x, x),
+    product: (_op, x, y, form) => {
+      const shape = productShape(x, y, form)
+      deal("product", shape)
+      return shape
+    },
+    addBias: (z) => z,
+    subtract: (x) => x,
+    columnSums: ({ cols }) => ({ rows: 1, cols }),
+    rescale: (_op, x) => {
+      deal("rescale", x)
+      return rounds("rescale", x, x)
+    },
+    rescaleRelu: (_op, z) => {
+      deal("rescaleRelu", z)
+      return rounds("rescaleRelu", z, { value: z, gate: z })
+    },
+    rescaleGated: (_op, x) => {
+      deal("rescaleGated", x)
+      return rounds("rescaleGated", x, x)
+    },
+    gatedDifference: (_op, activation) => {
+      deal("gatedDifference", activation)
+      return activation
+    }
+  })
+  for (let count = 0; ; count++) {
+    if (run.next([]).done) return { rounds: count, bytesEachWay, dealtBytes: dealt }
+  }
+}
+
+/** Shapes of the layers, for interpreters that need no numbers. */
+export const layerShapes = (network: Network): ReadonlyArray<Layer<Shape>> =>
+  network.layers.map((_, index) => ({
+    weights: weightShape(network, index + 1),
+    bias: biasShape(network, index + 1)
+  }))
+
+/** Shapes of a batch, as `trainingStep` takes it. */
+export const batchShapes = (network: Network, rows: number): Batch<Shape, Shape> => ({
+  inputs: { rows, cols: network.inputs },
+  labels: { opened: opensLabels(network), value: { rows, cols: outputs(network) } }
+})
+
+/** Opening the training matrices once: step 0. */
+export const setupCost = ({ network, rows }: Pick<TrainingPlan, "network" | "rows">): Cost =>
+  costOf((ops) => openData(ops, network, { rows, cols: network.inputs }, { rows, cols: outputs(network) }))
+
+/** One training step. */
+export const stepCost = (plan: TrainingPlan): Cost =>
+  costOf((ops) => trainingStep(ops, plan, layerShapes(plan.network), batchShapes(plan.network, plan.batch)))
+
+/** Setup and all steps. */
+export const trainingCost = (plan: TrainingPlan): Cost =>
+  repeated(setupCost(plan), plan.steps, stepCost(plan))
+
+/** Secure prediction for `rows` rows that have not been opened. */
+export const predictionCost = (plan: ForwardPlan, rows: number): Cost =>
+  costOf((ops) => predict(ops, plan, layerShapes(plan.network), { rows, cols: plan.network.inputs }))

@@ -1,0 +1,84 @@
+/**
+ * The fixed-point reference: the training step in the clear on the very words that the clouds hold shares of. Given the
+ * rounding that the dealer dealt, it replays a secure run bit for bit; without it, it rounds down. Everything is in the
+ * clear: for tests and for reports on reproducible scenarios.
+ */
+import { productShape } from "../computation/product.ts"
+import { roundingWords } from "../computation/sizes.ts"
+import type { Matrix, Ring } from "../ring/ring.ts"
+import type { Operation, Operations, Round, Shape } from "./operations.ts"
+
+/** r0 + r1 of a rescale, uniform words of that shape: what `dealtRounding` of the computation gives. */
+export type Rounding = (op: Operation, shape: Shape) => Matrix
+
+/** Added to a value before it is blinded, so that it is not negative (PROTOCOL.md section 5). */
+const offset = 1n << 62n
+
+/** A result that needs no round. */
+function* local<A>(value: A): Round<A> {
+  return value
+}
+
+/**
+ * Operations on matrices of `ring` in the clear; results are allocated there. `rounding` belongs to one step of one run;
+ * left out, every rescale rounds towards −∞. Gates are matrices of the words 0 and 1.
+ */
+export const fixedOperations = (ring: Ring, rounding?: Rounding): Operations<Matrix, Matrix, Matrix> => {
+  const like = ({ rows, cols }: Shape): Matrix => ring.matrix(rows, cols)
+
+  // The clouds' own arithmetic with one cloud holding everything: c = factor·x + 2^62 + r, from which y follows.
+  const rescale = (op: Operation, x: Matrix, shift: number, factor: number): Matrix => {
+    const words = x.rows * x.cols
+    const out = like(x)
+    const mark = ring.mark()
+    const r = rounding === undefined ? ring.zeros(x.rows, x.cols) : rounding(op, x)
+    const blinded = like(x)
+    const parts = ring.matrix(words, roundingWords.rescale)
+    const nothing = ring.zeros(words, roundingWords.rescale)
+    ring.kernels.blindRescale(blinded.at, x.at, r.at, BigInt(factor), offset, words)
+    ring.kernels.dealRescale(parts.at, r.at, nothing.at, shift, words)
+    ring.kernels.finishRescale(out.at, blinded.at, parts.at, shift, 1, words)
+    ring.release(mark)
+    return out
+  }
+
+  const gated = (x: Matrix, gate: Matrix): Matrix => {
+    const out = like(x)
+    ring.multiply(out, x, gate)
+    return out
+  }
+
+  const subtract = (x: Matrix, y: Matrix): Matrix => {
+    const out = like(x)
+    ring.subtract(out, x, y)
+    return out
+  }
+
+  return {
+    open: (_op, x) => local(x),
+    product: (_op, x, y, form) => {
+      const out = like(productShape(x, y, form))
+      ring.product(out, x, y, form)
+      return out
+    },
+    addBias: (z, bias, shift) => {
+      const out = like(z)
+      ring.addRow(out, z, bias, shift)
+      return out
+    },
+    subtract,
+    columnSums: (x) => {
+      const out = ring.matrix(1, x.cols)
+      ring.columnSums(out, x)
+      return out
+    },
+    rescale: (op, x, shift, factor) => local(rescale(op, x, shift, factor)),
+    rescaleRelu: (op, z, shift) => {
+      const gate = like(z)
+      ring.nonNegative(gate, z)
+      return local({ value: gated(rescale(op, z, shift, 1), gate), gate })
+    },
+    rescaleGated: (op, x, shift, gate) => local(gated(rescale(op, x, shift, 1), gate)),
+    gatedDifference: (_op, activation, labels, gate) => gated(subtract(activation, labels), gate)
+  }
+}

@@ -1,0 +1,102 @@
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { InvalidPlan, type Network } from "../../../protocol/learning/network.ts"
+import { fixedRate, type TrainingSettings, trainingPlan } from "../../../protocol/learning/plan.ts"
+import { networkOf } from "./example.ts"
+
+const settings: TrainingSettings = {
+  network: networkOf([30, 16, 2], "identity"),
+  rows: 456,
+  batch: 32,
+  epochs: 10,
+  learningRate: 0.2,
+  fractionalBits: 20
+}
+
+const refusal = (changes: Partial<TrainingSettings>): InvalidPlan => {
+  try {
+    trainingPlan({ ...settings, ...changes })
+  } catch (error) {
+    if (error instanceof InvalidPlan) return error
+    throw error
+  }
+  throw new Error("the plan was accepted")
+}
+
+describe("training plan", () => {
+  it("leaves the rows that do not fill a batch out of each epoch", () => {
+    const plan = trainingPlan(settings)
+    expect(plan.stepsPerEpoch).toBe(14)
+    expect(plan.steps).toBe(140)
+  })
+
+  it("brings η/b to factor/2^shift within 2^-10, and says how near", () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 1e-4, max: 4, noNaN: true }),
+        fc.integer({ min: 1, max: 4096 }),
+        (rate, batch) => {
+          const { factor, shift, relativeError } = fixedRate(rate, batch)
+          const achieved = factor / 2 ** shift
+          expect(Number.isInteger(factor) && factor >= 1 && factor <= 1024).toBe(true)
+          expect(factor % 2 === 1 || shift === 1).toBe(true)
+          expect(Math.abs(achieved - rate / batch) / (rate / batch)).toBeCloseTo(relativeError, 12)
+          expect(relativeError).toBeLessThanOrEqual(2 ** -10)
+        }
+      )
+    )
+  })
+
+  it("represents a power of two exactly, by factor one", () => {
+    expect(fixedRate(0.25, 32)).toEqual({ factor: 1, shift: 7, relativeError: 0 })
+  })
+
+  it("refuses a batch larger than the training rows, naming the remedy", () => {
+    const { field, message } = refusal({ batch: 457 })
+    expect(field).toBe("batch")
+    expect(message).toMatch(/457 rows.*456 training rows.*at most 456/)
+  })
+
+  it("names the field of whatever else is wrong", () => {
+    const bad: ReadonlyArray<readonly [string, Partial<TrainingSettings>]> = [
+      ["rows", { rows: 0 }],
+      ["batch", { batch: 1.5 }],
+      ["epochs", { epochs: -1 }],
+      ["epochs", { epochs: 2 ** 30 }],
+      ["learningRate", { learningRate: 0 }],
+      ["learningRate", { learningRate: Number.NaN }],
+      ["learningRate", { learningRate: Number.POSITIVE_INFINITY }],
+      ["learningRate", { learningRate: 1e-12 }],
+      ["learningRate", { learningRate: 1e6 }],
+      ["fractionalBits", { fractionalBits: 27 }],
+      ["fractionalBits", { fractionalBits: 20.5 }],
+      ["network.inputs", { network: { ...settings.network, inputs: 0 } }],
+      ["network.layers", { network: { inputs: 3, layers: [] } }],
+      ["network.layers[1].units", { network: networkOf([30, 16, 0], "identity") }]
+    ]
+    for (const [field, changes] of bad) expect(refusal(changes).field).toBe(field)
+  })
+
+  it("refuses hidden layers without ReLU and unknown activations", () => {
+    const withActivations = (hidden: string, output: string) =>
+      ({
+        inputs: 3,
+        layers: [
+          { units: 4, activation: hidden },
+          { units: 2, activation: output }
+        ]
+      }) as Network
+    expect(refusal({ network: withActivations("identity", "relu") }).field).toBe(
+      "network.layers[0].activation"
+    )
+    expect(refusal({ network: withActivations("relu", "sigmoid") }).message).toMatch(/"identity" or "relu"/)
+  })
+
+  it("refuses precision that leaves the gradients of a batch no room in 64-bit words, and says what fits", () => {
+    const { field, message } = refusal({ fractionalBits: 26 })
+    expect(field).toBe("fractionalBits")
+    const fits = Number(/at most (\d+) fractional bits/.exec(message)![1])
+    expect(() => trainingPlan({ ...settings, fractionalBits: fits })).not.toThrow()
+    expect(() => trainingPlan({ ...settings, fractionalBits: fits + 1 })).toThrow(InvalidPlan)
+  })
+})

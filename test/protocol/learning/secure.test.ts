@@ -1,0 +1,75 @@
+import { describe, expect, it } from "vitest"
+import { predictionCost, setupCost, stepCost, trainingCost } from "../../../protocol/learning/cost.ts"
+import { trainingPlan } from "../../../protocol/learning/plan.ts"
+import { Ring } from "../../../protocol/ring/ring.ts"
+import { example } from "./example.ts"
+import { trainFixed, trainSecurely } from "./secure.ts"
+
+const networks = [
+  { widths: [5, 3], output: "identity" },
+  { widths: [6, 9, 3], output: "identity" },
+  { widths: [6, 9, 3], output: "relu" },
+  { widths: [7, 9, 6, 2], output: "identity" },
+  { widths: [7, 9, 6, 2], output: "relu" },
+  { widths: [4, 8, 7, 6, 3], output: "identity" },
+  { widths: [4, 8, 7, 6, 3], output: "relu" }
+] as const
+
+describe.each(networks)("secure training of $widths, $output output", ({ widths, output }) => {
+  const given = example(41, widths, output, 33)
+  const plan = trainingPlan({
+    network: given.network,
+    rows: given.rows,
+    batch: 8,
+    epochs: 6,
+    learningRate: 0.1,
+    fractionalBits: 20
+  })
+
+  it("equals the fixed-point reference bit for bit, predictions too, in the rounds and bytes predicted", async () => {
+    const secure = await trainSecurely(given, plan, "run-1")
+    const fixed = trainFixed(await Ring.load(), given, plan, "run-1")
+    expect(plan.steps).toBeGreaterThanOrEqual(20)
+    expect(secure.weights).toEqual(fixed.weights)
+    expect(secure.predicted).toEqual(fixed.predicted)
+
+    const { setup, trained, all } = secure.measured
+    expect(setup).toEqual(setupCost(plan))
+    expect(trained).toEqual(trainingCost(plan))
+    expect(all.rounds - trained.rounds).toBe(predictionCost(plan, given.rows).rounds)
+    expect(all.bytesEachWay - trained.bytesEachWay).toBe(predictionCost(plan, given.rows).bytesEachWay)
+    expect(all.dealtBytes - trained.dealtBytes).toBe(predictionCost(plan, given.rows).dealtBytes)
+  })
+})
+
+describe("secure training", () => {
+  const given = example(42, [4, 6, 2], "identity", 16)
+  const plan = trainingPlan({
+    network: given.network,
+    rows: 16,
+    batch: 8,
+    epochs: 2,
+    learningRate: 0.1,
+    fractionalBits: 20
+  })
+
+  it("repeats bit for bit under the same run and keys, and rounds otherwise under another run", async () => {
+    const [once, again, other] = [
+      await trainSecurely(given, plan, "run-1"),
+      await trainSecurely(given, plan, "run-1"),
+      await trainSecurely(given, plan, "run-2")
+    ]
+    expect(again).toEqual(once)
+    expect(other.weights).not.toEqual(once.weights)
+  })
+
+  it("takes at most 18 rounds for a step of three layers, 11 for two", async () => {
+    for (const [widths, rounds] of [[[4, 6, 2], 11] as const, [[4, 6, 5, 2], 18] as const]) {
+      const network = example(43, widths, "identity", 8)
+      const one = trainingPlan({ ...plan, network: network.network, rows: 8, epochs: 1 })
+      const { measured } = await trainSecurely(network, one, "run-1")
+      expect(measured.trained.rounds - measured.setup.rounds).toBe(rounds)
+      expect(stepCost(one).rounds).toBe(rounds)
+    }
+  })
+})

@@ -1,0 +1,222 @@
+/** Both clouds and the dealer in one process, training an example as the actors do over the network. */
+import { type CloudOperations, cloudOperations } from "../../../protocol/computation/cloud.ts"
+import { Corrections } from "../../../protocol/computation/corrections.ts"
+import {
+  type DealerKeys,
+  deal,
+  dealtRounding,
+  type GateMask,
+  openingMask
+} from "../../../protocol/computation/dealer.ts"
+import { gatherOpened, type OpenedShare } from "../../../protocol/computation/product.ts"
+import { batchShapes, layerShapes } from "../../../protocol/learning/cost.ts"
+import { fixedOperations } from "../../../protocol/learning/fixed.ts"
+import { outputs } from "../../../protocol/learning/network.ts"
+import { operation, type Round, type Shape } from "../../../protocol/learning/operations.ts"
+import { batchOrder } from "../../../protocol/learning/order.ts"
+import type { TrainingPlan } from "../../../protocol/learning/plan.ts"
+import { runLocally, runPair } from "../../../protocol/learning/run.ts"
+import {
+  type Batch,
+  type Layer,
+  type OpenedData,
+  openData,
+  predict,
+  trainingStep
+} from "../../../protocol/learning/step.ts"
+import { Prg } from "../../../protocol/ring/prg.ts"
+import { type Matrix, Ring } from "../../../protocol/ring/ring.ts"
+import { type Example, uniform } from "./example.ts"
+
+const orderKey = new Uint8Array(16).fill(9)
+const keyOf = (fill: number): Uint8Array => new Uint8Array(16).fill(fill)
+
+export const generators = (run: string): DealerKeys => ({
+  cloud0: Prg.ofRun(keyOf(100), run),
+  cloud1: Prg.ofRun(keyOf(101), run)
+})
+
+/** Sum of rounds and bytes over a run, as counted on the way. */
+export interface Measured {
+  rounds: number
+  bytesEachWay: number
+  dealtBytes: number
+}
+
+/** Encodes an example into matrices of a ring. */
+export const encoded = (
+  ring: Ring,
+  { network, features, labels, weights, biases, rows }: Example,
+  f: number
+) => {
+  const encode = (values: Float64Array, cols: number): Matrix => {
+    const x = ring.matrix(values.length / cols, cols)
+    ring.encode(x, values, f)
+    return x
+  }
+  return {
+    features: encode(features, features.length / rows),
+    labels: encode(labels, outputs(network)),
+    layers: network.layers.map(
+      ({ units }, l): Layer<Matrix> => ({
+        weights: encode(weights[l]!, units),
+        bias: encode(biases[l]!, units)
+      })
+    )
+  }
+}
+
+export const wordsOf = (ring: Ring, layers: ReadonlyArray<Layer<Matrix>>): bigint[] =>
+  layers.flatMap(({ weights, bias }) => [...ring.words(weights), ...ring.words(bias)])
+
+/** Trains in the clear on words, with the rounding of that run if it is named, else rounding down. */
+export const trainFixed = (ring: Ring, given: Example, plan: TrainingPlan, run?: string) => {
+  const f = plan.fractionalBits
+  const { features, labels, layers: initial } = encoded(ring, given, f)
+  const keys = run === undefined ? undefined : generators(run)
+  const operations = (step: number) =>
+    fixedOperations(ring, keys && ((op, shape) => dealtRounding(ring, keys, step, op, shape)))
+  const order = batchOrder(plan, orderKey)
+  const gather = (x: Matrix, rows: Uint32Array): Matrix => {
+    const out = ring.matrix(rows.length, x.cols)
+    ring.gatherRows(out, x, rows)
+    return out
+  }
+  const opened = given.network.layers.at(-1)!.activation === "relu"
+  let layers: ReadonlyArray<Layer<Matrix>> = initial
+  for (let step = 1; step <= plan.steps; step++) {
+    const rows = order(step)
+    const value = gather(labels, rows)
+    const batch = {
+      inputs: gather(features, rows),
+      labels: opened ? { opened, value } : { opened, value }
+    }
+    layers = runLocally(trainingStep(operations(step), plan, layers, batch))
+  }
+  const predicted = runLocally(predict(operations(plan.steps + 1), plan, layers, features))
+  return { weights: wordsOf(ring, layers), predicted: [...ring.words(predicted)] }
+}
+
+/** One cloud: its memory, its shares and its operations. */
+class Cloud {
+  readonly ring: Ring
+  readonly party: 0 | 1
+  readonly prg: Prg
+
+  constructor(ring: Ring, party: 0 | 1, prg: Prg) {
+    this.ring = ring
+    this.party = party
+    this.prg = prg
+  }
+
+  operations(step: number, corrections: Uint8Array): CloudOperations {
+    const { ring, party, prg } = this
+    const own = { ring, party, prg, step }
+    return cloudOperations(party === 0 ? own : { ...own, corrections: Corrections.parse(step, corrections) })
+  }
+
+  batch(data: OpenedData<Matrix, OpenedShare>, rows: Uint32Array): Batch<Matrix, OpenedShare> {
+    const { ring } = this
+    const inputs = gatherOpened(ring, data.inputs, rows)
+    if (data.labels.opened)
+      return { inputs, labels: { opened: true, value: gatherOpened(ring, data.labels.value, rows) } }
+    const value = ring.matrix(rows.length, data.labels.value.cols)
+    ring.gatherRows(value, data.labels.value, rows)
+    return { inputs, labels: { opened: false, value } }
+  }
+}
+
+/** Trains on shares and predicts the training rows; opens the results only at the end. */
+export const trainSecurely = async (given: Example, plan: TrainingPlan, run: string) => {
+  const { network } = plan
+  const f = plan.fractionalBits
+  const keys = generators(run)
+  const dealerRing = await Ring.load()
+  const clouds = [
+    new Cloud(await Ring.load(), 0, keys.cloud0),
+    new Cloud(await Ring.load(), 1, keys.cloud1)
+  ] as const
+  const measured = { rounds: 0, bytesEachWay: 0, dealtBytes: 0 }
+
+  const next = uniform(31)
+  const clear = encoded(dealerRing, given, f)
+  /** Splits a matrix in two random shares, one in each cloud's memory. */
+  const split = (x: Matrix): readonly [Matrix, Matrix] => {
+    const words = dealerRing.words(x)
+    const mask = words.map(
+      () => BigInt(Math.floor(next() * 2 ** 32)) * 2n ** 32n + BigInt(Math.floor(next() * 2 ** 32))
+    )
+    return clouds.map(({ ring }, party) => {
+      const share = ring.matrix(x.rows, x.cols)
+      ring.words(share).set(party === 0 ? mask : words.map((word, i) => word - mask[i]!))
+      return share
+    }) as [Matrix, Matrix]
+  }
+  const features = split(clear.features)
+  const labels = split(clear.labels)
+  const shares = clear.layers.map(({ weights, bias }) => ({ weights: split(weights), bias: split(bias) }))
+
+  const both = <A>(
+    step: number,
+    corrections: Uint8Array,
+    program: (cloud: Cloud, operations: CloudOperations) => Round<A>
+  ) => {
+    measured.dealtBytes += corrections.length
+    const [party0, party1] = clouds.map((cloud) => program(cloud, cloud.operations(step, corrections)))
+    const ran = runPair(party0!, party1!)
+    measured.rounds += ran.rounds
+    measured.bytesEachWay += ran.bytesEachWay
+    return ran.results
+  }
+
+  const none = new Uint8Array(0)
+  const data = both(0, none, ({ party }, ops) => openData(ops, network, features[party], labels[party]))
+  const setup = { ...measured }
+  const order = batchOrder(plan, orderKey)
+  const dataShapes = batchShapes(network, plan.rows)
+  const mask = (kind: "openInput" | "openLabels", layer: number, shape: Shape): Matrix =>
+    openingMask(dealerRing, keys, 0, operation(kind, layer), shape)
+  const inputMask = mask("openInput", 0, dataShapes.inputs)
+  const labelMask = mask("openLabels", network.layers.length, dataShapes.labels.value)
+  const gatherMask = (x: Matrix, rows: Uint32Array): Matrix => {
+    const out = dealerRing.matrix(rows.length, x.cols)
+    dealerRing.gatherRows(out, x, rows)
+    return out
+  }
+
+  let layers: [ReadonlyArray<Layer<Matrix>>, ReadonlyArray<Layer<Matrix>>] = [
+    shares.map(({ weights, bias }) => ({ weights: weights[0], bias: bias[0] })),
+    shares.map(({ weights, bias }) => ({ weights: weights[1], bias: bias[1] }))
+  ]
+  for (let step = 1; step <= plan.steps; step++) {
+    const rows = order(step)
+    const shapes = batchShapes(network, plan.batch)
+    const corrections = deal(dealerRing, keys, step, (ops) =>
+      trainingStep<Shape, Matrix, GateMask>(ops, plan, layerShapes(network), {
+        inputs: gatherMask(inputMask, rows),
+        labels: shapes.labels.opened
+          ? { opened: true, value: gatherMask(labelMask, rows) }
+          : { opened: false, value: shapes.labels.value }
+      })
+    )
+    layers = [
+      ...both(step, corrections, (cloud, ops) =>
+        trainingStep(ops, plan, layers[cloud.party], cloud.batch(data[cloud.party], rows))
+      )
+    ]
+  }
+  const trained = { ...measured }
+  const corrections = deal(dealerRing, keys, plan.steps + 1, (ops) =>
+    predict<Shape, Matrix, GateMask>(ops, plan, layerShapes(network), dataShapes.inputs)
+  )
+  const predicted = both(plan.steps + 1, corrections, ({ party }, ops) =>
+    predict(ops, plan, layers[party], features[party])
+  )
+  const sum = (words: readonly [ReadonlyArray<bigint>, ReadonlyArray<bigint>]): bigint[] =>
+    words[0].map((word, i) => BigInt.asUintN(64, word + words[1][i]!))
+  return {
+    weights: sum([wordsOf(clouds[0].ring, layers[0]), wordsOf(clouds[1].ring, layers[1])]),
+    predicted: sum([[...clouds[0].ring.words(predicted[0])], [...clouds[1].ring.words(predicted[1])]]),
+    measured: { setup, trained, all: measured }
+  }
+}
