@@ -56,9 +56,9 @@ export class Party extends Context.Tag("runtime/Party")<
      * a failure or a defect of one becomes the asker's `RemoteFailure` and ends nothing else.
      * A tag that no handler of this actor serves is refused, so all handlers of an actor are given in one call.
      */
-    readonly serve: <E, Env>(
-      handlers: ReadonlyArray<Handler<E, Env>>
-    ) => Effect.Effect<void, never, Env | Scope.Scope>
+    readonly serve: <H extends Handler<unknown, unknown>>(
+      handlers: ReadonlyArray<H>
+    ) => Effect.Effect<void, never, EnvironmentOf<H> | Scope.Scope>
     /** The exchanges of a phase with a peer, who opens the same phase. What the peer sends before is kept (bounded). */
     readonly rounds: (
       peer: string,
@@ -68,6 +68,9 @@ export class Party extends Context.Tag("runtime/Party")<
     readonly traffic: Effect.Effect<ReadonlyArray<Traffic>>
   }
 >() {}
+
+/** What the handlers of an actor need, all together. */
+export type EnvironmentOf<H> = H extends Handler<unknown, infer Env> ? Env : never
 
 /** A message and what an actor does on it; made with `on`. */
 export interface Handler<E, Env> {

@@ -5,8 +5,8 @@
 import { Cause, Effect, Exit, FiberSet, type Scope } from "effect"
 import { encode } from "../protocol/messages/codec.ts"
 import { type Envelope, encodeEnvelope } from "../protocol/messages/envelope.ts"
-import type { Handler, RemoteFailure } from "./actor.ts"
-import { type Frames, framesOf, sizeOf } from "./framing.ts"
+import type { EnvironmentOf, Handler, RemoteFailure } from "./actor.ts"
+import { type Frames, framesOf, sizeOf, transitMs } from "./framing.ts"
 import { type Post, remoteSpan } from "./post.ts"
 
 /** What the body of a `failure` holds. */
@@ -18,6 +18,8 @@ interface Known {
   readonly since: number
   reply: Frames | undefined
   bytes: number
+  /** Until then the reply may be on its way, and is not sent again. */
+  quietUntil: number
 }
 
 interface Waiting {
@@ -37,9 +39,9 @@ interface Served {
 }
 
 export interface Answering {
-  readonly serve: <E, Env>(
-    handlers: ReadonlyArray<Handler<E, Env>>
-  ) => Effect.Effect<void, never, Env | Scope.Scope>
+  readonly serve: <H extends Handler<unknown, unknown>>(
+    handlers: ReadonlyArray<H>
+  ) => Effect.Effect<void, never, EnvironmentOf<H> | Scope.Scope>
   /** Takes an `ask`, `tell` or `poll` from `from`. */
   readonly receive: (envelope: Envelope, from: string, headers: Headers) => void
 }
@@ -86,6 +88,7 @@ export const makeAnswering = (post: Post): Answering => {
     if (entry !== undefined) {
       entry.reply = frames
       entry.bytes = sizeOf(frames)
+      entry.quietUntil = clock.unsafeCurrentTimeMillis() + transitMs(frames, limits)
       rememberedBytes += entry.bytes
     }
     answer(from, tag, frames)
@@ -140,10 +143,10 @@ export const makeAnswering = (post: Post): Answering => {
   }
 
   return {
-    serve: <E, Env>(handlers: ReadonlyArray<Handler<E, Env>>) =>
+    serve: <H extends Handler<unknown, unknown>>(handlers: ReadonlyArray<H>) =>
       Effect.gen(function* () {
-        const fork = yield* FiberSet.makeRuntime<Env>()
-        for (const { tag, kind, handle } of handlers) {
+        const fork = yield* FiberSet.makeRuntime<EnvironmentOf<H>>()
+        for (const { tag, kind, handle } of handlers as ReadonlyArray<Handler<unknown, EnvironmentOf<H>>>) {
           if (served.has(tag)) return yield* Effect.dieMessage(`${post.name} has two handlers for ${tag}`)
           served.set(tag, {
             kind,
@@ -167,7 +170,11 @@ export const makeAnswering = (post: Post): Answering => {
       const before = known.get(key)
       if (before !== undefined) {
         if (kind === "tell") return
-        return answer(from, tag, before.reply ?? notice("working", envelope))
+        const now = clock.unsafeCurrentTimeMillis()
+        if (before.reply === undefined || now < before.quietUntil)
+          return answer(from, tag, notice("working", envelope))
+        before.quietUntil = now + transitMs(before.reply, limits)
+        return answer(from, tag, before.reply)
       }
       if (kind === "poll") return answer(from, tag, notice("unknown", envelope))
       const bytes = envelope.body.length
@@ -175,7 +182,7 @@ export const makeAnswering = (post: Post): Answering => {
         return post.note("the mailbox is full, a message was dropped", { from, tag })
       const now = clock.unsafeCurrentTimeMillis()
       forgetOldest(now)
-      known.set(key, { since: now, reply: undefined, bytes: 0 })
+      known.set(key, { since: now, reply: undefined, bytes: 0, quietUntil: 0 })
       mailboxBytes += bytes
       // A small body is copied, so that it does not hold on to the transport's whole receive buffer.
       const body = bytes < 16_384 ? envelope.body.slice() : envelope.body

@@ -42,6 +42,9 @@ const checkBytes = (input: unknown, ast: ConstructorParameters<typeof ParseResul
 export const BytesOf = (length: number): Schema.Schema<Uint8Array> =>
   Bytes.pipe(Schema.filter((bytes) => bytes.length === length || `${bytes.length} bytes, expected ${length}`))
 
+/** A whole number from 0: sizes, indices, counts. */
+export const Count = Schema.Int.pipe(Schema.nonNegative())
+
 /** Declares a request and its reply. `tag` is unique in the project: letters, digits and hyphens. */
 export const ask = <A, IA, R, IR>(
   tag: string,

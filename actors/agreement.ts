@@ -1,0 +1,79 @@
+/**
+ * What all parties of a run have in common and may all know: who takes part, which columns the joint table has, the
+ * network, the training and the security parameters. Each party is started with its own copy; the director asks
+ * everybody whether the digests agree before anything else happens.
+ */
+import { createHash } from "node:crypto"
+import { type DataDescription, featureCount } from "../protocol/data/encoding.ts"
+import type { Network } from "../protocol/learning/network.ts"
+import { type TrainingPlan, trainingPlan } from "../protocol/learning/plan.ts"
+
+export interface Agreement {
+  readonly scenario: string
+  /** User k is the actor `user<k>`, counted from 1; the name is for people. */
+  readonly users: ReadonlyArray<{ readonly actor: string; readonly name: string }>
+  /** The columns of the joint table, with their public ranges and labels. */
+  readonly data: DataDescription
+  /** Share of the rows that the users keep for testing. */
+  readonly heldOut: number
+  readonly network: { readonly hidden: ReadonlyArray<number>; readonly output: "identity" | "relu" }
+  readonly training: { readonly epochs: number; readonly batch: number; readonly rate: number }
+  readonly security: {
+    readonly modulusBits: number
+    readonly exponents: "short" | "full"
+    readonly fractionalBits: number
+    readonly insecure: boolean
+  }
+  /** Present only in a run that is reproducible and not private. */
+  readonly seed?: number
+  readonly reveal: { readonly accuracy: boolean; readonly heldOutRows: boolean; readonly progress: boolean }
+  /** How long one reply, one round of the clouds and one whole phase may take. */
+  readonly deadlines: {
+    readonly replyTimeoutMs: number
+    readonly roundTimeoutMs: number
+    readonly phaseTimeoutMs: number
+  }
+}
+
+/** Hexadecimal SHA-256 of the agreement. The order of its columns is part of it. */
+export const agreementDigest = (agreement: Agreement): string =>
+  createHash("sha256").update(JSON.stringify(agreement)).digest("hex")
+
+/** The actors of a run, in the order in which they are started. */
+export const actorsOf = (agreement: Agreement): ReadonlyArray<string> => [
+  "kgc",
+  "cloud0",
+  "cloud1",
+  ...agreement.users.map((user) => user.actor)
+]
+
+/** `north` for `user1`; the actor's own name for everybody else. */
+export const displayName = (agreement: Agreement, actor: string): string =>
+  agreement.users.find((user) => user.actor === actor)?.name ?? actor
+
+/** The network that the agreement asks for: one input a feature, one output a label. */
+export const networkOf = ({ data, network }: Agreement): Network => ({
+  inputs: featureCount(data),
+  layers: [
+    ...network.hidden.map((units) => ({ units, activation: "relu" as const })),
+    { units: data.label.values.length, activation: network.output }
+  ]
+})
+
+/** The training plan for so many training rows. Throws `InvalidPlan`. */
+export const planOf = (agreement: Agreement, rows: number): TrainingPlan =>
+  trainingPlan({
+    network: networkOf(agreement),
+    rows,
+    batch: agreement.training.batch,
+    epochs: agreement.training.epochs,
+    learningRate: agreement.training.rate,
+    fractionalBits: agreement.security.fractionalBits
+  })
+
+/**
+ * The name under which the clouds and the dealer expand their PRG keys: the run's own, so that no mask ever serves twice;
+ * in a reproducible run always the same.
+ */
+export const computationName = (agreement: Agreement, run: string): string =>
+  agreement.seed === undefined ? run : "reproducible"

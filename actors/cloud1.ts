@@ -1,0 +1,208 @@
+/**
+ * C1, the cloud that keeps the ciphertexts (paper, section 3) and does the larger part of the work on them: it brings
+ * everything under the one key with C0's help, keeps the joint data set as an archive, trains on its shares with C0, and
+ * seals the model for the users. It never has the master key, and what it is sent is sealed or masked.
+ */
+import { Deferred, Effect, Redacted } from "effect"
+import { slotsPerPlaintext, uploadSlotBits } from "../protocol/bcp/packing.ts"
+import { ciphertextBytes } from "../protocol/bcp/wire.ts"
+import { countCells } from "../protocol/data/rows.ts"
+import { Enrol, Progress, SealModel, Train, Transform } from "../protocol/messages/control.ts"
+import { Cloud1Secrets } from "../protocol/messages/enrolment.ts"
+import { FetchModel, ModelShare } from "../protocol/messages/output.ts"
+import { Reencrypt, UnifiedShare0 } from "../protocol/messages/transformation.ts"
+import { OpenUpload, SealedCiphertextRun, UploadShare1 } from "../protocol/messages/upload.ts"
+import { encodeArchive } from "../protocol/sharing/archive.ts"
+import { sealModel } from "../protocol/sharing/model-output.ts"
+import { rosterBcpKey } from "../protocol/sharing/roster.ts"
+import { wordBytes } from "../protocol/sharing/split.ts"
+import { type Cloud1Keys, unifyShare1 } from "../protocol/sharing/transformation.ts"
+import { cutRun, pieceOf, RunAssembly } from "../protocol/sharing/upload.ts"
+import { on, Party } from "../runtime/actor.ts"
+import { Store } from "../runtime/store.ts"
+import { BcpPool, pieceBytes, piecesAtOnce } from "./bcp-pool.ts"
+import { gather, NotExpected } from "./gathering.ts"
+import { makeIntake, type Uploaded } from "./intake.ts"
+import { directorOnly, lifecycle } from "./lifecycle.ts"
+import { enrol, type MemberOptions, type Membership, openFrom } from "./membership.ts"
+import { reached } from "./phase.ts"
+import { type SharedTable, sharedTable, type TrainedShare, train } from "./training.ts"
+
+/** Under this name C1 keeps the joint data set at rest. */
+export const archiveEntry = "archive"
+/** Under this name C1 keeps the sealed model. */
+export const sealedModelEntry = "sealed-model"
+
+/** What C1 holds once it has enrolled. */
+interface Standing {
+  readonly membership: Membership
+  readonly keys: Cloud1Keys
+  readonly prgKey: Redacted.Redacted<Uint8Array>
+}
+
+/** Serves as C1 of one run, until it is told to finish. */
+export const cloud1 = (options: MemberOptions) =>
+  Effect.gen(function* () {
+    const { agreement } = options
+    const party = yield* Party
+    const pool = yield* BcpPool
+    const store = yield* Store
+    const standing = yield* Deferred.make<Standing>()
+    const table = yield* Deferred.make<SharedTable>()
+    const trained = yield* Deferred.make<TrainedShare>()
+    const sealedModel = yield* Deferred.make<Uint8Array>()
+    const intake = makeIntake(agreement)
+    const share0Of = yield* Deferred.make<ReadonlyMap<string, RunAssembly>>()
+    const arrived = yield* gather<void>(
+      "its shares under the joint key",
+      agreement.users.map(({ actor }) => actor)
+    )
+    const modelShare = yield* gather<Uint8Array>("its share of the model", ["cloud0"])
+    const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs }
+
+    /** Brings C1's shares of one user's cells under pk: KeyProd, batched. */
+    const unify = (
+      { membership, keys }: Standing,
+      upload: Uploaded,
+      onPiece: (count: number) => Effect.Effect<void>
+    ) =>
+      Effect.gen(function* () {
+        const { user, blocks, ciphertexts } = upload
+        const publicKey = yield* rosterBcpKey(membership.roster, user)
+        const bytesEach = ciphertextBytes(keys.parameters)
+        const slots = slotsPerPlaintext(keys.parameters.bits, uploadSlotBits)
+        const words = countCells(blocks)
+        const pieces = yield* cutRun(ciphertexts.length / bytesEach, bytesEach, pieceBytes)
+        const unified = yield* Effect.forEach(
+          pieces,
+          (piece) => {
+            const count = Math.min(piece.count * slots, words - piece.first * slots)
+            const packed = { ciphertexts: pieceOf(ciphertexts, piece, bytesEach).slice(), words: count }
+            const askCloud0 = (blinded: Uint8Array) =>
+              party.ask("cloud0", Reencrypt, { user, blinded }, { ...ask, phase: "transform" })
+            return Effect.zipLeft(unifyShare1(pool, keys, publicKey, packed, askCloud0), onPiece(piece.count))
+          },
+          { concurrency: piecesAtOnce }
+        )
+        return {
+          ciphertexts: new Uint8Array(Buffer.concat(unified.map((each) => each.ciphertexts))),
+          words: new Uint8Array(
+            Buffer.concat(
+              unified.map((each) => each.words),
+              words * wordBytes
+            )
+          )
+        }
+      })
+
+    const life = yield* lifecycle(agreement)
+    yield* party.serve([
+      ...life.handlers,
+      on(Enrol, (_, from) =>
+        Effect.gen(function* () {
+          yield* directorOnly(from)
+          const { membership, secrets } = yield* enrol(options, Cloud1Secrets)
+          const { parameters, unifiedPublicKey } = membership
+          const keys: Cloud1Keys = { parameters, unifiedPublicKey, mode: agreement.security.exponents }
+          const prgKey = Redacted.make(Redacted.value(secrets).prgKey)
+          yield* Deferred.succeed(standing, { membership, keys, prgKey })
+          return {}
+        })
+      ),
+      on(OpenUpload, (opening, from) => Effect.as(intake.open(from, opening), {})),
+      on(UploadShare1, ({ sealed }, from) =>
+        Effect.gen(function* () {
+          const { membership } = yield* reached(standing, "take an upload", "it had enrolled")
+          const piece = yield* openFrom(membership, from, UploadShare1.tag, SealedCiphertextRun, sealed)
+          yield* intake.place(from, piece)
+          return {}
+        })
+      ),
+      on(UnifiedShare0, ({ user, first, ciphertexts }, from) =>
+        Effect.gen(function* () {
+          if (from !== "cloud0")
+            return yield* new NotExpected({ what: "shares under the joint key", party: from })
+          const run = (yield* Deferred.await(share0Of)).get(user)
+          if (run === undefined) return yield* new NotExpected({ what: `shares of ${user}`, party: from })
+          yield* run.place({ first, ciphertexts })
+          if (run.received === run.ciphertexts) yield* arrived.put(user, undefined)
+          return {}
+        })
+      ),
+      on(Transform, (_, from) =>
+        Effect.gen(function* () {
+          yield* directorOnly(from)
+          const enrolled = yield* reached(standing, "transform", "it had enrolled")
+          const { parameters, unifiedPublicKey } = enrolled.keys
+          const { rows, uploads } = yield* intake.whole
+          const bytesEach = ciphertextBytes(parameters)
+          const runs = new Map(
+            uploads.map(({ user, ciphertexts }) => [
+              user,
+              new RunAssembly(`cloud0 (${user})`, ciphertexts.length / bytesEach, bytesEach)
+            ])
+          )
+          yield* Deferred.succeed(share0Of, runs)
+          const total = uploads.reduce((sum, { ciphertexts }) => sum + ciphertexts.length / bytesEach, 0)
+          let done = 0
+          const report = (count: number) => {
+            done += count
+            return Effect.ignore(party.tell("director", Progress, { phase: "transform", done, total }))
+          }
+          const unified = yield* Effect.forEach(uploads, (upload) => unify(enrolled, upload, report))
+          yield* arrived.all(agreement.deadlines.phaseTimeoutMs)
+          const share0 = yield* Effect.forEach(uploads, ({ user }) => runs.get(user)!.whole())
+          const archive = yield* encodeArchive({
+            run: party.run,
+            bits: parameters.bits,
+            modulus: enrolled.membership.wire.N,
+            unifiedPublicKey,
+            slotBits: uploadSlotBits,
+            uploads: uploads.map(({ user, blocks }, i) => ({
+              user,
+              blocks,
+              share0: share0[i]!,
+              share1: unified[i]!.ciphertexts
+            }))
+          })
+          yield* store.put(archiveEntry, archive)
+          const words = unified.map((each) => each.words)
+          yield* Deferred.succeed(table, sharedTable(agreement, rows, uploads, words))
+          return { ciphertexts: 2 * total }
+        })
+      ),
+      on(Train, (_, from) =>
+        Effect.gen(function* () {
+          yield* directorOnly(from)
+          const { membership, prgKey } = yield* reached(standing, "train", "it had enrolled")
+          const share = yield* reached(table, "train", "the data were transformed")
+          const { orderKey } = membership
+          const result = yield* train({ agreement, cloud: 1, table: share, prgKey, orderKey })
+          yield* Deferred.succeed(trained, result)
+          return { steps: result.steps, rounds: result.rounds }
+        })
+      ),
+      on(ModelShare, ({ ciphertexts }, from) => Effect.as(modelShare.put(from, ciphertexts), {})),
+      on(SealModel, (_, from) =>
+        Effect.gen(function* () {
+          yield* directorOnly(from)
+          const { keys } = yield* reached(standing, "seal the model", "it had enrolled")
+          const { words } = yield* reached(trained, "seal the model", "it was trained")
+          const [share0] = yield* modelShare.all(agreement.deadlines.phaseTimeoutMs)
+          const sealed = yield* sealModel(pool, keys, share0!, words)
+          yield* store.put(sealedModelEntry, sealed)
+          yield* Deferred.succeed(sealedModel, sealed)
+          return { ciphertexts: sealed.length / ciphertextBytes(keys.parameters) }
+        })
+      ),
+      on(FetchModel, (_, from) =>
+        Effect.gen(function* () {
+          if (!agreement.users.some(({ actor }) => actor === from)) {
+            return yield* new NotExpected({ what: "a request for the sealed model", party: from })
+          }
+          return { ciphertexts: yield* reached(sealedModel, "hand out the model", "it was sealed") }
+        })
+      )
+    ])
+    yield* life.finished
+  })

@@ -1,0 +1,104 @@
+/**
+ * What the KGC deals for a step of a run (section 5 of the protocol): the corrections that C1 needs beside its own
+ * PRG. The masks of the data set are the same in every step and kept; they follow from the keys, as everything here.
+ */
+import { Data, Effect } from "effect"
+import { type DealerKeys, type DealerOperations, deal, openingMask } from "../protocol/computation/dealer.ts"
+import { biasShape, InvalidPlan, opensLabels, outputs, weightShape } from "../protocol/learning/network.ts"
+import { operation } from "../protocol/learning/operations.ts"
+import { type BatchOrder, batchOrder } from "../protocol/learning/order.ts"
+import type { TrainingPlan } from "../protocol/learning/plan.ts"
+import { trainingStep } from "../protocol/learning/step.ts"
+import { Prg } from "../protocol/ring/prg.ts"
+import { type Matrix, Ring } from "../protocol/ring/ring.ts"
+import { Party } from "../runtime/actor.ts"
+import { type Agreement, computationName, planOf } from "./agreement.ts"
+import { raised } from "./raised.ts"
+
+/** k_0, k_1 and the public key of the batch order, 16 bytes each. */
+export interface PrgKeys {
+  readonly key0: Uint8Array
+  readonly key1: Uint8Array
+  readonly orderKey: Uint8Array
+}
+
+/** A step that is not in the plan. */
+export class NoSuchStep extends Data.TaggedError("NoSuchStep")<{
+  readonly step: number
+  readonly steps: number
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `step ${this.step} is not in the plan, which has the steps 1 to ${this.steps}; start all parties with the same scenario`
+  }
+}
+
+/** What stays the same over the steps of a run. */
+interface Dealing {
+  readonly rows: number
+  readonly plan: TrainingPlan
+  readonly order: BatchOrder
+  readonly features: Matrix
+  readonly labels: Matrix | undefined
+}
+
+/** A function from (training rows, step) to the corrections of that step. */
+export const dealer = (agreement: Agreement, { key0, key1, orderKey }: PrgKeys) =>
+  Effect.gen(function* () {
+    const { run } = yield* Party
+    const name = computationName(agreement, run)
+    const keys: DealerKeys = { cloud0: Prg.ofRun(key0, name), cloud1: Prg.ofRun(key1, name) }
+    const ring = yield* Effect.promise(() => Ring.load())
+    const empty = ring.mark()
+    let known: Dealing | undefined
+
+    const prepare = (rows: number): Dealing => {
+      if (known?.rows === rows) return known
+      const plan = planOf(agreement, rows)
+      const { network } = plan
+      const inputs = { rows, cols: network.inputs }
+      const labels = { rows, cols: outputs(network) }
+      const last = network.layers.length
+      ring.release(empty)
+      known = {
+        rows,
+        plan,
+        order: batchOrder(plan, orderKey),
+        features: openingMask(ring, keys, 0, operation("openInput", 0), inputs),
+        labels: opensLabels(network)
+          ? openingMask(ring, keys, 0, operation("openLabels", last), labels)
+          : undefined
+      }
+      return known
+    }
+
+    return Effect.fn("kgc.deal")(function* (rows: number, step: number) {
+      const dealing = yield* raised([InvalidPlan], () => prepare(rows))
+      const { plan } = dealing
+      if (step < 1 || step > plan.steps) return yield* new NoSuchStep({ step, steps: plan.steps })
+      return deal(ring, keys, step, (ops) => dealtStep(ring, ops, dealing, step))
+    })
+  })
+
+/** The training step over shapes and masks. */
+const dealtStep = (ring: Ring, ops: DealerOperations, dealing: Dealing, step: number) => {
+  const { plan, order, features, labels } = dealing
+  const batch = order(step)
+  const gather = (from: Matrix): Matrix => {
+    const out = ring.matrix(batch.length, from.cols)
+    ring.gatherRows(out, from, batch)
+    return out
+  }
+  const layers = plan.network.layers.map((_, i) => ({
+    weights: weightShape(plan.network, i + 1),
+    bias: biasShape(plan.network, i + 1)
+  }))
+  const inputs = gather(features)
+  return trainingStep(ops, plan, layers, {
+    inputs,
+    labels:
+      labels === undefined
+        ? { opened: false, value: { rows: batch.length, cols: outputs(plan.network) } }
+        : { opened: true, value: gather(labels) }
+  })
+}

@@ -1,0 +1,101 @@
+/**
+ * A cloud's side of the upload: it puts every user's pieces together and, before anything is computed, checks that the
+ * declared blocks cover the joint training table exactly once. It sees indices and ciphertexts only.
+ */
+import { Data, Effect } from "effect"
+import { ciphertextBytes } from "../protocol/bcp/wire.ts"
+import { BlockOutside, CoverageError, checkCoverage } from "../protocol/data/coverage.ts"
+import { jointColumns } from "../protocol/data/encoding.ts"
+import { type CellBlock, indicesFromBytes, MalformedRows } from "../protocol/data/rows.ts"
+import type { CiphertextPiece } from "../protocol/sharing/upload.ts"
+import { RunAssembly } from "../protocol/sharing/upload.ts"
+import { type Agreement, displayName } from "./agreement.ts"
+import { NotExpected } from "./gathering.ts"
+import { raised } from "./raised.ts"
+
+/** What a user has uploaded to this cloud, whole. */
+export interface Uploaded {
+  readonly user: string
+  readonly blocks: ReadonlyArray<CellBlock>
+  readonly ciphertexts: Uint8Array
+}
+
+/** The users do not mean the same joint table, or one of them has not uploaded. */
+export class UploadsDisagree extends Data.TaggedError("UploadsDisagree")<{ readonly reason: string }> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.reason}; start every user with the same scenario and upload again`
+  }
+}
+
+/** An `OpenUpload` as it arrives. */
+interface Opening {
+  readonly rows: number
+  readonly ciphertexts: number
+  readonly blocks: ReadonlyArray<{ readonly rows: Uint8Array; readonly columns: ReadonlyArray<number> }>
+}
+
+/** Collects the uploads of all users at one cloud. */
+export const makeIntake = (agreement: Agreement) => {
+  const uploads = new Map<
+    string,
+    { readonly rows: number; readonly blocks: ReadonlyArray<CellBlock>; readonly run: RunAssembly }
+  >()
+  const users = agreement.users.map(({ actor }) => actor)
+  const bytesEach = ciphertextBytes({ bits: agreement.security.modulusBits })
+
+  const open = (from: string, opening: Opening) =>
+    Effect.gen(function* () {
+      if (!users.includes(from)) return yield* new NotExpected({ what: "an upload", party: from })
+      const blocks = yield* raised([MalformedRows], () =>
+        opening.blocks.map(({ rows, columns }) => ({
+          rows: indicesFromBytes(rows),
+          columns: Uint32Array.from(columns)
+        }))
+      )
+      const run = new RunAssembly(from, opening.ciphertexts, bytesEach)
+      uploads.set(from, { rows: opening.rows, blocks, run })
+    })
+
+  const place = (from: string, piece: CiphertextPiece) =>
+    Effect.gen(function* () {
+      const upload = uploads.get(from)
+      if (upload === undefined) {
+        return yield* new NotExpected({ what: "ciphertexts before saying of which cells", party: from })
+      }
+      yield* upload.run.place(piece)
+    })
+
+  /** All uploads, in the order of the users, with the number of rows of the joint training table. */
+  const whole = Effect.gen(function* () {
+    const all: Uploaded[] = []
+    const rowCounts = new Set<number>()
+    for (const user of users) {
+      const upload = uploads.get(user)
+      if (upload === undefined) {
+        return yield* new UploadsDisagree({
+          reason: `${displayName(agreement, user)} has not uploaded anything`
+        })
+      }
+      rowCounts.add(upload.rows)
+      all.push({ user, blocks: upload.blocks, ciphertexts: yield* upload.run.whole() })
+    }
+    if (rowCounts.size > 1) {
+      const counts = users.map((user) => `${displayName(agreement, user)}: ${uploads.get(user)!.rows}`)
+      return yield* new UploadsDisagree({
+        reason: `the users do not agree on the number of training rows (${counts.join(", ")})`
+      })
+    }
+    const rows = [...rowCounts][0]!
+    const outline = { rows, columns: jointColumns(agreement.data).map(({ source }) => source) }
+    yield* raised([CoverageError, BlockOutside], () =>
+      checkCoverage(
+        outline,
+        all.map(({ user, blocks }) => ({ user: displayName(agreement, user), blocks }))
+      )
+    )
+    return { rows, uploads: all }
+  })
+
+  return { open, place, whole }
+}

@@ -1,0 +1,137 @@
+/**
+ * The key generation centre: sets up BCP, hands every party its keys (paper, section 4.1), signs the roster, and deals
+ * the correlated randomness of the training. Everybody trusts it with keys; it sees no message of the computation.
+ * Dealing is a pure function of its two PRG keys, the plan and the step: it keeps no state between requests.
+ */
+import { randomBytes } from "node:crypto"
+import { Data, Deferred, Effect, Redacted } from "effect"
+import { generateParameters } from "../protocol/bcp/parameters.ts"
+import { encodeMasterKey, encodeParameters, type ParameterBytes } from "../protocol/bcp/wire.ts"
+import type { MalformedMessage } from "../protocol/messages/codec.ts"
+import { Cloud0Secrets, Cloud1Secrets, Enrolment, UserSecrets } from "../protocol/messages/enrolment.ts"
+import type { Format } from "../protocol/messages/message.ts"
+import { Deal } from "../protocol/messages/training.ts"
+import { type SeededPurpose, seededKey } from "../protocol/seeding.ts"
+import {
+  digestParameters,
+  type RosterEntry,
+  type SigningKeyPair,
+  signRoster
+} from "../protocol/sharing/roster.ts"
+import { seal } from "../protocol/sharing/sealed.ts"
+import { on, Party } from "../runtime/actor.ts"
+import type { JobFailed } from "../runtime/pool.ts"
+import { type Agreement, displayName } from "./agreement.ts"
+import { BcpPool } from "./bcp-pool.ts"
+import { dealer, type PrgKeys } from "./dealing.ts"
+import { gather } from "./gathering.ts"
+import { lifecycle } from "./lifecycle.ts"
+
+export interface KgcOptions {
+  readonly agreement: Agreement
+  /** Its Ed25519 identity; the public half is what the other parties are started with. */
+  readonly signing: SigningKeyPair
+}
+
+/** A party that has enrolled came back with another key. */
+export class AlreadyEnrolled extends Data.TaggedError("AlreadyEnrolled")<{ readonly party: string }> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.party} has enrolled in this run with another sealing key; give the new party the state of the old one, or start a new run`
+  }
+}
+
+/** Everything the KGC draws for a run. */
+interface RunKeys {
+  readonly wire: ParameterBytes
+  readonly unifiedPublicKey: Uint8Array
+  readonly publicKeys: ReadonlyMap<string, Uint8Array>
+  /** What each party is given under seal, packed. */
+  readonly secrets: ReadonlyMap<string, Redacted.Redacted<Uint8Array>>
+}
+
+/** The two PRG keys of section 5 and the public order of the batches: from the operating system, or from the seed of a reproducible run. */
+const drawPrgKeys = ({ seed }: Agreement): PrgKeys => {
+  const draw = (purpose: SeededPurpose) =>
+    seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(seed, purpose)
+  return { key0: draw("dealer0"), key1: draw("dealer1"), orderKey: draw("order") }
+}
+
+const generateRunKeys = Effect.fn("kgc.generateRunKeys")(function* (agreement: Agreement, prg: PrgKeys) {
+  const { modulusBits, exponents: mode, insecure } = agreement.security
+  const pool = yield* BcpPool
+  const { parameters, masterKey } = yield* Effect.promise(() => generateParameters(modulusBits, { insecure }))
+  const count = agreement.users.length
+  const { secretKeys, publicKeys, unifiedPublicKey } = yield* pool.run("generateKeys", {
+    parameters,
+    count,
+    mode
+  })
+  const pack = <A>(format: Format<A>, value: A) => Effect.map(format.encode(value), Redacted.make<Uint8Array>)
+  const secrets = new Map<string, Redacted.Redacted<Uint8Array>>()
+  for (const [i, { actor }] of agreement.users.entries()) {
+    secrets.set(actor, yield* pack(UserSecrets, { secretKey: secretKeys[i]! }))
+  }
+  const factors = encodeMasterKey(parameters, masterKey)
+  secrets.set("cloud0", yield* pack(Cloud0Secrets, { ...factors, prgKey: prg.key0 }))
+  secrets.set("cloud1", yield* pack(Cloud1Secrets, { prgKey: prg.key1 }))
+  const keys: RunKeys = {
+    wire: encodeParameters(parameters),
+    unifiedPublicKey,
+    publicKeys: new Map(agreement.users.map(({ actor }, i) => [actor, publicKeys[i]!])),
+    secrets
+  }
+  return keys
+})
+
+/** Serves as the KGC of one run, until it is told to finish. */
+export const kgc = (options: KgcOptions) =>
+  Effect.gen(function* () {
+    const { agreement, signing } = options
+    const party = yield* Party
+    const prg = drawPrgKeys(agreement)
+    const members = ["cloud0", "cloud1", ...agreement.users.map((user) => user.actor)]
+
+    const keys = yield* Deferred.make<RunKeys, JobFailed | MalformedMessage>()
+    // The primes take seconds to find: the search begins before anybody asks.
+    yield* Effect.forkScoped(Effect.intoDeferred(generateRunKeys(agreement, prg), keys))
+    const sealingKeys = yield* gather<Uint8Array>("an enrolment", members)
+    const enrolled = new Map<string, Uint8Array>()
+
+    const roster = yield* Effect.cached(
+      Effect.gen(function* () {
+        const all = yield* sealingKeys.all(agreement.deadlines.phaseTimeoutMs)
+        const { wire, unifiedPublicKey, publicKeys } = yield* Deferred.await(keys)
+        const entries = members.map((actor, i): RosterEntry => {
+          const bcpPublicKey = publicKeys.get(actor)
+          const entry = { actor, name: displayName(agreement, actor), sealingKey: all[i]! }
+          return bcpPublicKey === undefined ? entry : { ...entry, bcpPublicKey }
+        })
+        const parametersDigest = digestParameters({ ...wire, unifiedPublicKey })
+        return signRoster({ run: party.run, parametersDigest, entries }, signing.privateKey)
+      })
+    )
+
+    const deal = yield* dealer(agreement, prg)
+    const life = yield* lifecycle(agreement)
+    yield* party.serve([
+      ...life.handlers,
+      on(Enrolment, ({ sealingKey }, from) =>
+        Effect.gen(function* () {
+          const before = enrolled.get(from)
+          if (before !== undefined && Buffer.compare(before, sealingKey) !== 0) {
+            return yield* new AlreadyEnrolled({ party: from })
+          }
+          yield* sealingKeys.put(from, sealingKey)
+          enrolled.set(from, sealingKey)
+          const signed = yield* roster
+          const { wire, unifiedPublicKey, secrets } = yield* Deferred.await(keys)
+          const context = { run: party.run, from: party.name, to: from, messageType: Enrolment.tag }
+          const sealed = yield* seal(sealingKey, context, Redacted.value(secrets.get(from)!))
+          return { parameters: wire, unifiedPublicKey, orderKey: prg.orderKey, roster: signed, sealed }
+        })
+      ),
+      on(Deal, ({ rows, step }) => Effect.map(deal(rows, step), (corrections) => ({ corrections })))
+    ])
+    yield* life.finished
+  })

@@ -1,0 +1,61 @@
+/**
+ * What every party but the director answers alike: Begin (are we talking about the same scenario?), Report (what was
+ * sent) and Finish.
+ */
+import { Data, Deferred, Effect } from "effect"
+import { Begin, Finish, Report } from "../protocol/messages/control.ts"
+import { on, Party } from "../runtime/actor.ts"
+import { type Agreement, agreementDigest } from "./agreement.ts"
+
+/** The party was started with another scenario than the director. */
+export class OtherScenario extends Data.TaggedError("OtherScenario")<{ readonly party: string }> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.party} was started with another scenario than the director; give all parties the same file`
+  }
+}
+
+/** Told to begin, or to finish, by somebody who is not the director. */
+export class NotTheDirector extends Data.TaggedError("NotTheDirector")<{ readonly party: string }> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.party} is not the director and cannot direct a run`
+  }
+}
+
+/** Refuses what only the director may ask. */
+export const directorOnly = (from: string): Effect.Effect<void, NotTheDirector> =>
+  from === "director" ? Effect.void : new NotTheDirector({ party: from })
+
+/** The answer to Finish has to leave before the party does. */
+const lingerMs = 100
+
+/** The handlers of the common messages, and `finished`, which waits until the director has let the party go. */
+export const lifecycle = (agreement: Agreement) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const finished = yield* Deferred.make<void>()
+    const digest = agreementDigest(agreement)
+    const handlers = [
+      on(Begin, (begin, from) =>
+        Effect.zipRight(
+          directorOnly(from),
+          begin.agreement === digest ? Effect.succeed({}) : new OtherScenario({ party: party.name })
+        )
+      ),
+      on(Report, (_, from) =>
+        Effect.zipRight(
+          directorOnly(from),
+          Effect.map(party.traffic, (traffic) => ({
+            sent: traffic
+              .filter((entry) => entry.direction === "sent")
+              .map(({ peer, tag, messages, bytes }) => ({ peer, tag, messages, bytes }))
+          }))
+        )
+      ),
+      on(Finish, (_, from) =>
+        Effect.zipRight(directorOnly(from), Effect.as(Deferred.succeed(finished, undefined), {}))
+      )
+    ]
+    return { handlers, finished: Effect.zipRight(Deferred.await(finished), Effect.sleep(lingerMs)) }
+  })

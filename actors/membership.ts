@@ -1,0 +1,122 @@
+/**
+ * What every party but the KGC goes through first: it draws a sealing key pair, hands the public half to the KGC, and
+ * receives the public parameters, the signed roster and its own secrets. From then on it can seal to any other
+ * party and open what is sealed to it. Secrets stay `Redacted`; only the addressee ever holds them in the clear.
+ */
+import { Data, Effect, Redacted } from "effect"
+import {
+  checkParameters,
+  InsecureModulus,
+  InvalidParameters,
+  type Parameters
+} from "../protocol/bcp/parameters.ts"
+import { decodeParameters, type ParameterBytes } from "../protocol/bcp/wire.ts"
+import { Enrolment } from "../protocol/messages/enrolment.ts"
+import type { Format } from "../protocol/messages/message.ts"
+import { digestParameters, type Roster, rosterEntry, verifyRoster } from "../protocol/sharing/roster.ts"
+import {
+  generateSealingKeyPair,
+  open,
+  type SealContext,
+  type SealingKeyPair,
+  seal
+} from "../protocol/sharing/sealed.ts"
+import { Party } from "../runtime/actor.ts"
+import type { Agreement } from "./agreement.ts"
+import { raised } from "./raised.ts"
+
+/** What a party other than the KGC is started with. */
+export interface MemberOptions {
+  readonly agreement: Agreement
+  /** The KGC's Ed25519 verification key: the one thing that must reach a party by another way than the broker. */
+  readonly kgcKey: Uint8Array
+}
+
+/** What the KGC tells everybody: checked, with the signature it came with. */
+export interface PublicStanding {
+  readonly wire: ParameterBytes
+  readonly parameters: Parameters
+  /** pk, under which the joint data and the model rest; fixed-width big-endian. */
+  readonly unifiedPublicKey: Uint8Array
+  /** Decides the batches. */
+  readonly orderKey: Uint8Array
+  readonly signedRoster: Uint8Array
+  readonly roster: Roster
+}
+
+/** A party's standing in a run, once it has enrolled. */
+export interface Membership extends PublicStanding {
+  readonly sealing: SealingKeyPair
+}
+
+/** The parameters that came with the credentials are not those the agreement asks for. */
+export class WrongParameters extends Data.TaggedError("WrongParameters")<{
+  readonly received: number
+  readonly agreed: number
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `the KGC sent parameters of ${this.received} bits where the scenario asks for ${this.agreed}; start every party with the same scenario`
+  }
+}
+
+/** Checks what the KGC says of a run: the size agreed on, sound parameters, its signature over the roster. */
+export const checkStanding = (
+  options: MemberOptions,
+  received: Omit<PublicStanding, "parameters" | "roster">
+) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const { wire, unifiedPublicKey, signedRoster } = received
+    const { modulusBits: agreed, insecure } = options.agreement.security
+    if (wire.bits !== agreed) return yield* new WrongParameters({ received: wire.bits, agreed })
+    const roster = yield* verifyRoster(signedRoster, options.kgcKey, {
+      run: party.run,
+      parametersDigest: digestParameters({ ...wire, unifiedPublicKey })
+    })
+    const parameters = decodeParameters(wire)
+    yield* raised([InsecureModulus, InvalidParameters], () => checkParameters(parameters, { insecure }))
+    const standing: PublicStanding = { ...received, parameters, roster }
+    return standing
+  })
+
+/** Enrols with the KGC. `secrets` is the format of what this role is given under seal. */
+export const enrol = <S>(options: MemberOptions, secrets: Format<S>) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const sealing = yield* generateSealingKeyPair
+    const credentials = yield* party.ask(
+      "kgc",
+      Enrolment,
+      { sealingKey: sealing.publicKey },
+      { deadlineMs: options.agreement.deadlines.phaseTimeoutMs, phase: "setup" }
+    )
+    const { parameters: wire, unifiedPublicKey, orderKey, roster: signedRoster } = credentials
+    const standing = yield* checkStanding(options, { wire, unifiedPublicKey, orderKey, signedRoster })
+    const membership: Membership = { ...standing, sealing }
+    const opened = yield* openFrom(membership, "kgc", Enrolment.tag, secrets, credentials.sealed)
+    return { membership, secrets: Redacted.make(opened) }
+  }).pipe(Effect.withSpan("enrol"))
+
+/** Packs a value and seals it to another party of the roster, bound to this run and to the message that carries it. */
+export const sealTo = <A>(membership: Membership, to: string, tag: string, format: Format<A>, value: A) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const { sealingKey } = yield* rosterEntry(membership.roster, to)
+    const context: SealContext = { run: party.run, from: party.name, to, messageType: tag }
+    return yield* seal(sealingKey, context, yield* format.encode(value))
+  })
+
+/** Opens and unpacks what another party sealed to this one. */
+export const openFrom = <A>(
+  membership: Pick<Membership, "sealing">,
+  from: string,
+  tag: string,
+  format: Format<A>,
+  sealed: Uint8Array
+) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const context: SealContext = { run: party.run, from, to: party.name, messageType: tag }
+    return yield* format.decode(yield* open(membership.sealing.privateKey, context, sealed))
+  })

@@ -1,0 +1,210 @@
+/**
+ * Training at a cloud (section 6 of the protocol): opens the data set once, then runs the plan's steps on shares, one
+ * exchange with the other cloud a round. C1 fetches the dealer's corrections ahead, so that it never waits for
+ * them. Both clouds run this code; neither learns anything but sizes.
+ */
+import { randomBytes } from "node:crypto"
+import { Effect, Fiber, Redacted } from "effect"
+import { cloudOperations } from "../protocol/computation/cloud.ts"
+import { Corrections } from "../protocol/computation/corrections.ts"
+import {
+  CorrectionsRefused,
+  MaskReused,
+  OpeningRefused,
+  RescaleOutOfRange
+} from "../protocol/computation/errors.ts"
+import { gatherOpened } from "../protocol/computation/product.ts"
+import { featureCount } from "../protocol/data/encoding.ts"
+import { type JointWords, placeWords } from "../protocol/data/joint.ts"
+import { initialWeightsShare } from "../protocol/learning/initial.ts"
+import { biasShape, weightShape } from "../protocol/learning/network.ts"
+import type { Round } from "../protocol/learning/operations.ts"
+import { batchOrder } from "../protocol/learning/order.ts"
+import type { TrainingPlan } from "../protocol/learning/plan.ts"
+import { type Layer, openData, trainingStep } from "../protocol/learning/step.ts"
+import { Progress } from "../protocol/messages/control.ts"
+import { Deal } from "../protocol/messages/training.ts"
+import { Prg } from "../protocol/ring/prg.ts"
+import { type Matrix, Ring } from "../protocol/ring/ring.ts"
+import { seededKey } from "../protocol/seeding.ts"
+import { Party, type RoundError } from "../runtime/actor.ts"
+import { type Agreement, computationName, planOf } from "./agreement.ts"
+import type { Uploaded } from "./intake.ts"
+import { raised } from "./raised.ts"
+
+/** A cloud's shares of the joint training table. */
+export interface SharedTable extends JointWords {
+  readonly rows: number
+}
+
+/** Steps whose corrections C1 has asked for ahead of the one it is at. */
+const stepsAhead = 6
+/** Steps between two reports of progress. */
+const stepsAReport = 10
+
+/** Puts the words that a cloud holds of every user where they belong in the joint training table. */
+export const sharedTable = (
+  agreement: Agreement,
+  rows: number,
+  uploads: ReadonlyArray<Uploaded>,
+  words: ReadonlyArray<Uint8Array>
+): SharedTable => {
+  const widths = { features: featureCount(agreement.data), labels: agreement.data.label.values.length }
+  const table = {
+    rows,
+    features: new Uint8Array(8 * rows * widths.features),
+    labels: new Uint8Array(8 * rows * widths.labels)
+  }
+  uploads.forEach(({ blocks }, i) => {
+    placeWords(blocks, words[i]!, table, widths)
+  })
+  return table
+}
+
+/** What a cloud brings to the training. */
+export interface TrainingShare {
+  readonly agreement: Agreement
+  readonly cloud: 0 | 1
+  readonly table: SharedTable
+  /** k_0 or k_1. */
+  readonly prgKey: Redacted.Redacted<Uint8Array>
+  readonly orderKey: Uint8Array
+}
+
+/** This cloud's share of the trained model, in the order of a model's words, and what the training took. */
+export interface TrainedShare {
+  readonly words: Uint8Array
+  readonly steps: number
+  readonly rounds: number
+}
+
+const computationErrors = [CorrectionsRefused, MaskReused, OpeningRefused, RescaleOutOfRange] as const
+
+/** Trains to the end of the plan. */
+export const train = (share: TrainingShare) =>
+  Effect.gen(function* () {
+    const { agreement, cloud, table, prgKey, orderKey } = share
+    const party = yield* Party
+    const plan = planOf(agreement, table.rows)
+    const ring = yield* Effect.promise(() => Ring.load())
+    const prg = Prg.ofRun(Redacted.value(prgKey), computationName(agreement, party.run))
+    const rounds = yield* party.rounds(cloud === 0 ? "cloud1" : "cloud0", "train", {
+      deadlineMs: agreement.deadlines.roundTimeoutMs
+    })
+    let round = 0
+    const exchange = (payload: Uint8Array) => rounds.exchange(++round, payload)
+    const corrections = cloud === 1 ? yield* correctionsAhead(agreement, table.rows, plan.steps) : undefined
+
+    const matrix = (cols: number, bytes: Uint8Array) => ring.from(table.rows, cols, bytes)
+    const features = matrix(plan.network.inputs, table.features)
+    const labels = matrix(agreement.data.label.values.length, table.labels)
+    const opened = yield* drive(
+      openData(
+        cloudOperations({ ring, party: cloud, prg, step: 0}),
+        plan.network,
+        features,
+        labels
+      ),
+      exchange
+    )
+    const order = batchOrder(plan, orderKey)
+    const layers = initialLayers(ring, plan, initialKey(agreement, cloud))
+    for (let step = 1; step <= plan.steps; step++) {
+      const dealt = corrections === undefined ? {} : { corrections: yield* corrections(step) }
+      const mark = ring.mark()
+      const ops = cloudOperations({ ring, party: cloud, prg, step, ...dealt })
+      const batch = order(step)
+      const inputs = gatherOpened(ring, opened.inputs, batch)
+      const batchLabels = opened.labels.opened
+        ? ({ opened: true, value: gatherOpened(ring, opened.labels.value, batch) } as const)
+        : ({ opened: false, value: gatherRows(ring, opened.labels.value, batch) } as const)
+      const updated = yield* drive(trainingStep(ops, plan, layers, { inputs, labels: batchLabels }), exchange)
+      layers.forEach(({ weights, bias }, l) => {
+        ring.copy(weights, updated[l]!.weights)
+        ring.copy(bias, updated[l]!.bias)
+      })
+      ring.release(mark)
+      if (agreement.reveal.progress && (step % stepsAReport === 0 || step === plan.steps)) {
+        yield* party.tell("director", Progress, { phase: "train", done: step, total: plan.steps })
+      }
+    }
+    const words = Buffer.concat(
+      layers.flatMap(({ weights, bias }) => [ring.copyOut(weights), ring.copyOut(bias)])
+    )
+    const trained: TrainedShare = { words: new Uint8Array(words), steps: plan.steps, rounds: round }
+    return trained
+  }).pipe(Effect.scoped, Effect.withSpan("cloud.train"))
+
+/**
+ * Runs a computation whose rounds go over the network: what it yields travels as one message, what arrives is cut to the
+ * same lengths. The lengths are the plan's, so the peer's message of another length fails in the computation.
+ */
+const drive = <A>(
+  computation: Round<A>,
+  exchange: (payload: Uint8Array) => Effect.Effect<Uint8Array, RoundError>
+) =>
+  Effect.gen(function* () {
+    let next = yield* raised(computationErrors, () => computation.next())
+    while (!next.done) {
+      const sent = next.value
+      const received = yield* exchange(sent.length === 1 ? sent[0]! : Buffer.concat(sent))
+      next = yield* raised(computationErrors, () => computation.next(cutLike(received, sent)))
+    }
+    return next.value
+  })
+
+const cutLike = (received: Uint8Array, sent: ReadonlyArray<Uint8Array>): ReadonlyArray<Uint8Array> => {
+  let at = 0
+  return sent.map(({ length }, i) => {
+    const end = i === sent.length - 1 ? received.length : at + length
+    const part = received.subarray(at, end)
+    at = end
+    return part
+  })
+}
+
+/** The corrections of a step, asked for ahead of time: a window of requests is always under way. */
+const correctionsAhead = (agreement: Agreement, rows: number, steps: number) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const scope = yield* Effect.scope
+    const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "train" }
+    const fetch = (step: number) =>
+      Effect.flatMap(party.ask("kgc", Deal, { rows, step }, ask), ({ corrections }) =>
+        raised([CorrectionsRefused], () => Corrections.parse(step, corrections))
+      )
+    const underWay = new Map<
+      number,
+      Fiber.Fiber<Corrections, Effect.Effect.Error<ReturnType<typeof fetch>>>
+    >()
+    let next = 1
+    return (step: number) =>
+      Effect.gen(function* () {
+        for (; next <= Math.min(step + stepsAhead, steps); next++) {
+          underWay.set(next, yield* Effect.forkIn(fetch(next), scope))
+        }
+        const fiber = underWay.get(step)!
+        underWay.delete(step)
+        return yield* Fiber.join(fiber)
+      })
+  })
+
+const gatherRows = (ring: Ring, x: Matrix, rows: Uint32Array): Matrix => {
+  const out = ring.matrix(rows.length, x.cols)
+  ring.gatherRows(out, x, rows)
+  return out
+}
+
+/** Each cloud draws its own share of the first weights; only a reproducible run takes the key from the seed. */
+const initialKey = ({ seed }: Agreement, cloud: 0 | 1): Uint8Array =>
+  seed === undefined
+    ? new Uint8Array(randomBytes(16))
+    : seededKey(seed, cloud === 0 ? "initial0" : "initial1")
+
+const initialLayers = (ring: Ring, plan: TrainingPlan, key: Uint8Array): ReadonlyArray<Layer<Matrix>> =>
+  plan.network.layers.map((_, i) => {
+    const { rows, cols } = weightShape(plan.network, i + 1)
+    const share = initialWeightsShare(plan.network, i + 1, key, plan.fractionalBits)
+    const weights = ring.from(rows, cols, new Uint8Array(share.buffer, share.byteOffset, share.byteLength))
+    return { weights, bias: ring.zeros(1, biasShape(plan.network, i + 1).cols) }
+  })

@@ -1,0 +1,126 @@
+/**
+ * How the users agree on the rows of the joint table without a cloud ever seeing an id: they share a salt, tell each
+ * other (sealed) the salted digests of the rows they hold and in which columns, and each comes to the same joint order. Every
+ * user checks that all cells are held exactly once, and names those that are not by the ids it knows.
+ */
+import { randomBytes } from "node:crypto"
+import { Effect } from "effect"
+import { BlockOutside, CoverageError, checkCoverage } from "../protocol/data/coverage.ts"
+import { type EncodedTable, featureCount, jointColumns } from "../protocol/data/encoding.ts"
+import {
+  digestIds,
+  type JointRows,
+  joinRows,
+  MalformedRows,
+  type PlacedCells,
+  placeCells
+} from "../protocol/data/rows.ts"
+import { Declaration, DeclaredCells, RowSalt, RowSaltSecret } from "../protocol/messages/upload.ts"
+import { seededKey } from "../protocol/seeding.ts"
+import { Party } from "../runtime/actor.ts"
+import { type Agreement, displayName } from "./agreement.ts"
+import type { Gathering } from "./gathering.ts"
+import { type Membership, openFrom, sealTo } from "./membership.ts"
+import { raised } from "./raised.ts"
+
+/** What a user says it holds, as it travels. */
+export type Declared = Effect.Effect.Success<ReturnType<typeof DeclaredCells.decode>>
+
+/** What the users have agreed on, seen from one of them. */
+export interface AgreedRows {
+  readonly joint: JointRows
+  readonly placed: PlacedCells
+  /** The user who tests on pooled held-out rows: the first that holds labels. */
+  readonly tester: string
+}
+
+/** Bytes of the salt under which row ids are compared. */
+const saltBytes = 16
+
+/** The salt: drawn by the first user, derived from the seed in a reproducible run. */
+export const drawRowSalt = ({ seed }: Agreement): Uint8Array =>
+  seed === undefined ? new Uint8Array(randomBytes(saltBytes)) : seededKey(seed, "rows")
+
+/** Gets the salt from the first user. */
+const askRowSalt = (agreement: Agreement, membership: Membership) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const first = agreement.users[0]!.actor
+    const options = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "upload" }
+    const { sealed } = yield* party.ask(first, RowSalt, {}, options)
+    return (yield* openFrom(membership, first, RowSalt.tag, RowSaltSecret, sealed)).salt
+  })
+
+/** Tells the others what this user holds, waits for what they hold, and joins the rows. */
+export const agreeOnRows = (
+  agreement: Agreement,
+  membership: Membership,
+  tables: ReadonlyArray<EncodedTable>,
+  ownSalt: Uint8Array | undefined,
+  declarations: Gathering<Declared>
+) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const salt = ownSalt ?? (yield* askRowSalt(agreement, membership))
+    const own: Declared = {
+      blocks: tables.map(({ ids, columns }) => ({ digests: digestIds(salt, ids), columns: [...columns] }))
+    }
+    const others = agreement.users.map(({ actor }) => actor).filter((actor) => actor !== party.name)
+    yield* Effect.forEach(
+      others,
+      (other) =>
+        Effect.flatMap(sealTo(membership, other, Declaration.tag, DeclaredCells, own), (sealed) =>
+          party.ask(
+            other,
+            Declaration,
+            { sealed },
+            { deadlineMs: agreement.deadlines.phaseTimeoutMs, phase: "upload" }
+          )
+        ),
+      { concurrency: "unbounded", discard: true }
+    )
+    const received = yield* declarations.all(agreement.deadlines.phaseTimeoutMs)
+    const declared = new Map(others.map((other, i) => [other, received[i]!]))
+    declared.set(party.name, own)
+    return yield* raised([MalformedRows, CoverageError, BlockOutside], () =>
+      joinDeclared(agreement, tables, salt, declared)
+    )
+  }).pipe(Effect.withSpan("user.agreeOnRows"))
+
+const joinDeclared = (
+  agreement: Agreement,
+  tables: ReadonlyArray<EncodedTable>,
+  salt: Uint8Array,
+  declared: ReadonlyMap<string, Declared>
+): AgreedRows => {
+  const all = agreement.users.map(({ actor }) => ({ actor, blocks: declared.get(actor)!.blocks }))
+  const joint = joinRows(
+    all.flatMap(({ blocks }) => blocks.map((block) => block.digests)),
+    agreement.heldOut
+  )
+  const ids = new Map(
+    tables.flatMap((table) => {
+      const rows = joint.indices(digestIds(salt, table.ids))
+      return table.ids.map((id, i) => [rows[i]!, id] as const)
+    })
+  )
+  checkCoverage(
+    {
+      rows: joint.total,
+      columns: jointColumns(agreement.data).map((column) => column.source),
+      rowName: (row) => ids.get(row) ?? `number ${row} (its id is known to its holders)`
+    },
+    all.map(({ actor, blocks }) => ({
+      user: displayName(agreement, actor),
+      blocks: blocks.map((block) => ({
+        rows: joint.indices(block.digests),
+        columns: Uint32Array.from(block.columns)
+      }))
+    }))
+  )
+  const features = featureCount(agreement.data)
+  const tester = all.find(({ blocks }) =>
+    blocks.some((block) => block.columns.some((column) => column >= features))
+  )!.actor
+  return { joint, placed: placeCells(tables, salt, joint), tester }
+}

@@ -1,0 +1,50 @@
+/**
+ * What the director says to the parties: begin, go through a phase, report, finish. The director knows the scenario
+ * and holds no secret; replies carry sizes and, where the scenario reveals it, the held-out accuracy.
+ */
+import { Schema } from "../schema.ts"
+import { ask, Count, tell } from "./message.ts"
+
+const Nothing = Schema.Struct({})
+/** Is everybody up, and talking about the same scenario? The digest is that of the agreement (`actors/agreement.ts`). */
+export const Begin = ask("Begin", Schema.Struct({ agreement: Schema.String }), Nothing)
+
+/** To everyone but the KGC: get credentials from it. */
+export const Enrol = ask("Enrol", Nothing, Nothing)
+
+/** To a user: agree on the rows with the other users and upload both shares. */
+export const Upload = ask("Upload", Nothing, Schema.Struct({ rows: Count, words: Count, ciphertexts: Count }))
+
+/** To a cloud: bring everything under the one key. */
+export const Transform = ask("Transform", Nothing, Schema.Struct({ ciphertexts: Count }))
+
+/** To a cloud: train. `rounds` counts the exchanges with the other cloud, the opening of the data set included. */
+export const Train = ask("Train", Nothing, Schema.Struct({ steps: Count, rounds: Count }))
+
+/** To a cloud: seal the model under the joint key. */
+export const SealModel = ask("SealModel", Nothing, Schema.Struct({ ciphertexts: Count }))
+
+/** To a user: open the model together with the other users, and test it on the rows that were held out. */
+export const OpenModel = ask(
+  "OpenModel",
+  Nothing,
+  Schema.Struct({
+    tested: Schema.optionalWith(Schema.Struct({ correct: Count, total: Count }), { exact: true })
+  })
+)
+
+/** How much an actor sent, by message and peer; bytes are those on the wire, envelope included. */
+export const Traffic = Schema.Struct({
+  peer: Schema.String,
+  tag: Schema.String,
+  messages: Count,
+  bytes: Count
+})
+
+export const Report = ask("Report", Nothing, Schema.Struct({ sent: Schema.Array(Traffic) }))
+
+/** The actor answers, then ends. */
+export const Finish = ask("Finish", Nothing, Nothing)
+
+/** How far a phase has come: the only thing the director hears in between. */
+export const Progress = tell("Progress", Schema.Struct({ phase: Schema.String, done: Count, total: Count }))

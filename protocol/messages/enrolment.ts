@@ -1,0 +1,32 @@
+/**
+ * Phase 1, keys: a party hands the KGC the public key to which it wants things sealed, and receives the public
+ * parameters, the signed roster of all parties, and its own secrets sealed to that key. Nobody but the addressee can
+ * read the secrets, the broker included.
+ */
+import { Schema } from "../schema.ts"
+import { ask, Bytes, format } from "./message.ts"
+
+/** BCP parameters on the wire: fixed-width big-endian integers. */
+export const ParametersOnWire = Schema.Struct({ bits: Schema.Int, N: Bytes, k: Bytes, g: Bytes })
+
+export const Enrolment = ask(
+  "Enrolment",
+  Schema.Struct({ sealingKey: Bytes }),
+  Schema.Struct({
+    parameters: ParametersOnWire,
+    unifiedPublicKey: Bytes,
+    /** Public: decides which rows make up which batch (`protocol/learning/order.ts`). */
+    orderKey: Bytes,
+    /** The signed roster, canonical bytes and signature together (`protocol/sharing/roster.ts`). */
+    roster: Bytes,
+    /** `CloudSecrets` or `UserSecrets`, packed and sealed to the party's key. */
+    sealed: Bytes
+  })
+)
+
+/** What a user is given: sk_i. */
+export const UserSecrets = format("user secrets", Schema.Struct({ secretKey: Bytes }))
+/** What C0 is given: the master key and its PRG key k_0. */
+export const Cloud0Secrets = format("cloud0 secrets", Schema.Struct({ p: Bytes, q: Bytes, prgKey: Bytes }))
+/** What C1 is given: its PRG key k_1. */
+export const Cloud1Secrets = format("cloud1 secrets", Schema.Struct({ prgKey: Bytes }))

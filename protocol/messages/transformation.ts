@@ -1,0 +1,20 @@
+/**
+ * Phase 3, transformation to the unified key: C1 sends blinded ciphertexts of the users' second shares and gets them back
+ * under pk; C0 sends its own shares under pk. What C0 opens is uniform modulo N.
+ */
+import { Schema } from "../schema.ts"
+import { ask, Bytes, Count } from "./message.ts"
+
+/** KeyProd, batched: c_i1·Enc(τ) under pk_i, answered by Enc_pk(m + τ) and m + τ. */
+export const Reencrypt = ask(
+  "Reencrypt",
+  Schema.Struct({ user: Schema.String, blinded: Bytes }),
+  Schema.Struct({ ciphertexts: Bytes, plaintexts: Bytes })
+)
+
+/** C0's shares of a user's cells under pk, from the `first`-th ciphertext. */
+export const UnifiedShare0 = ask(
+  "UnifiedShare0",
+  Schema.Struct({ user: Schema.String, first: Count, ciphertexts: Bytes }),
+  Schema.Struct({})
+)

@@ -1,0 +1,38 @@
+/**
+ * Phase 2, upload: the users agree among themselves on the rows (sealed; no cloud sees an id), then send the ciphertexts
+ * of their first shares to C0 and, sealed end to end, those of their second shares to C1.
+ */
+import { Schema } from "../schema.ts"
+import { ask, Bytes, Count, format } from "./message.ts"
+
+/** User 1 draws the salt under which row ids are compared; the others ask it for it. The reply is sealed to the asker. */
+export const RowSalt = ask("RowSalt", Schema.Struct({}), Schema.Struct({ sealed: Bytes }))
+export const RowSaltSecret = format("row salt", Schema.Struct({ salt: Bytes }))
+
+/** Which cells the sender holds, as salted digests of row ids (16 bytes each) × joint column indices; sealed. */
+export const Declaration = ask("Declaration", Schema.Struct({ sealed: Bytes }), Schema.Struct({}))
+export const DeclaredCells = format(
+  "declared cells",
+  Schema.Struct({
+    blocks: Schema.Array(Schema.Struct({ digests: Bytes, columns: Schema.Array(Count) }))
+  })
+)
+
+/** The cells a user is about to upload, by index in the joint training table; row indices are little-endian u32. */
+export const OpenUpload = ask(
+  "OpenUpload",
+  Schema.Struct({
+    rows: Count,
+    ciphertexts: Count,
+    blocks: Schema.Array(Schema.Struct({ rows: Bytes, columns: Schema.Array(Count) }))
+  }),
+  Schema.Struct({})
+)
+
+/** A run of a user's ciphertexts, from the `first`-th. */
+export const CiphertextRun = Schema.Struct({ first: Count, ciphertexts: Bytes })
+/** c_i0 to C0. */
+export const UploadShare0 = ask("UploadShare0", CiphertextRun, Schema.Struct({}))
+export const SealedCiphertextRun = format("sealed ciphertexts", CiphertextRun)
+/** c_i1 to C1: a `CiphertextRun`, packed and sealed to C1. C0 could open it, so it must never see it. */
+export const UploadShare1 = ask("UploadShare1", Schema.Struct({ sealed: Bytes }), Schema.Struct({}))

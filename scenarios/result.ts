@@ -1,0 +1,46 @@
+/**
+ * What a run leaves behind for people and programs: `result.json` in the out folder, and what the report prints. Every
+ * figure was measured in the run or computed from its plan; what was not revealed or cannot be known is null.
+ */
+import type { Phase } from "../actors/director.ts"
+
+export interface PredictedAndMeasured {
+  readonly predicted: number
+  readonly measured: number
+}
+
+/** One thing that the scenario expects. */
+export interface Expectation {
+  /** `accuracy at least 0.95`, for people. */
+  readonly what: string
+  readonly held: boolean
+}
+
+export interface RunResult {
+  readonly scenario: string
+  readonly run: string
+  readonly transport: "nats" | "memory"
+  readonly modulusBits: number
+  /** The seed of a run that is reproducible and not private. */
+  readonly seed: number | null
+  /** Share of the held-out rows that the decrypted model got right; null where the scenario does not reveal it. */
+  readonly accuracy: number | null
+  readonly tested: { readonly correct: number; readonly total: number } | null
+  /** The same of the float64 reference trained alike. */
+  readonly referenceAccuracy: number
+  /** Greatest difference of a weight to the fixed-point reference; null without a seed. */
+  readonly maxWeightDeviation: number | null
+  readonly rows: { readonly training: number; readonly heldOut: number }
+  readonly steps: number
+  readonly rounds: PredictedAndMeasured
+  readonly bytes: PredictedAndMeasured & { readonly byPhase: Readonly<Record<string, PredictedAndMeasured>> }
+  readonly seconds: Readonly<Record<Phase | "total", number>>
+  readonly expectations: ReadonlyArray<Expectation>
+}
+
+/** What a run tells while it goes on; the command line draws it, tests ignore it. */
+export interface RunDisplay {
+  readonly note: (text: string) => void
+  readonly phase: (phase: Phase) => void
+  readonly progress: (actor: string, phase: string, done: number, total: number) => void
+}
