@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import { CoverageError, checkCoverage } from "../protocol/data/coverage.ts"
 import { type EncodedTable, featureCount, jointColumns } from "../protocol/data/encoding.ts"
 import { assemble, type JointTable } from "../protocol/data/joint.ts"
-import { digestIds, type JointRows, joinRows, placeCells } from "../protocol/data/rows.ts"
+import { digestIds, type JointRows, joinRows, type PlacedCells, placeCells } from "../protocol/data/rows.ts"
 import { type LoadedScenario, type Problem, readFiles, ScenarioError } from "./load.ts"
 import type { Scenario } from "./schema.ts"
 
@@ -88,6 +88,8 @@ const testingProblems = (
 /** The joint table in joint order, split into what is trained on and what is held out. */
 export interface JoinedData {
   readonly rows: JointRows
+  /** Where each user's cells belong, in the order of the scenario's users. */
+  readonly placed: ReadonlyArray<PlacedCells>
   readonly training: JointTable
   readonly heldOut: JointTable
 }
@@ -102,6 +104,7 @@ export const joinData = (scenario: Scenario, { tables }: CheckedData, salt: Uint
   const widths = { features: featureCount(scenario.data), labels: scenario.data.label.values.length }
   return {
     rows,
+    placed,
     training: assemble(
       placed.flatMap(({ training }) => training),
       { firstRow: 0, rows: rows.training, ...widths }

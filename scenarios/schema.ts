@@ -67,7 +67,10 @@ const interval = (description: string) => {
 const yesOrNo = (description: string) =>
   Schema.Boolean.annotations({ message: () => "must be true or false", description })
 
-const oneOf = <L extends string | number>(literals: readonly [L, ...ReadonlyArray<L>], description: string) =>
+const oneOf = <const L extends string | number>(
+  literals: readonly [L, ...ReadonlyArray<L>],
+  description: string
+) =>
   Schema.Literal(...literals).annotations({
     message: () => ({ message: `must be one of ${literals.join(", ")}`, override: true }),
     jsonSchema: { enum: [...literals], description }

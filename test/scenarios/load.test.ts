@@ -1,0 +1,272 @@
+import { FileSystem, Path } from "@effect/platform"
+import { SystemError } from "@effect/platform/Error"
+import { NodeContext } from "@effect/platform-node"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Either, Layer } from "effect"
+import { stringify } from "yaml"
+import { seededKey } from "../../protocol/seeding.ts"
+import { checkData, joinData } from "../../scenarios/joined.ts"
+import { loadScenario, parseScenario, readUserTables, ScenarioError } from "../../scenarios/load.ts"
+import { plainScenario } from "./plain-scenario.ts"
+
+/** Files that exist only here. */
+const files = (contents: Readonly<Record<string, string>>) =>
+  Layer.merge(
+    Path.layer,
+    FileSystem.layerNoop({
+      readFileString: (path) =>
+        path in contents
+          ? Effect.succeed(contents[path]!)
+          : Effect.fail(
+              new SystemError({
+                reason: "NotFound",
+                module: "FileSystem",
+                method: "readFileString",
+                pathOrDescriptor: path
+              })
+            )
+    })
+  )
+
+const checked = (contents: Readonly<Record<string, string>>, changes: object = {}) =>
+  Effect.gen(function* () {
+    const loaded = yield* loadScenario("plain.yaml")
+    return { loaded, data: yield* checkData(loaded) }
+  }).pipe(
+    Effect.provide(files({ "plain.yaml": stringify({ ...plainScenario, ...changes }), ...contents })),
+    Effect.either
+  )
+
+const refusal = <A, E>(result: Either.Either<A, E>): string => {
+  if (Either.isRight(result)) throw new Error("it was accepted")
+  expect(result.left).toBeInstanceOf(ScenarioError)
+  return (result.left as ScenarioError).message
+}
+
+const header = "id,length,width,kind\n"
+const north = `${header}n1,1,0,a\nn2,2,0.5,b\n`
+const south = `${header}s1,3,-1,b\n`
+
+describe("scenario - reading", () => {
+  it("names the file, the line and the path of every problem, and the remedy", () => {
+    const text = [
+      "name: plain",
+      "description: Two growers",
+      "data:",
+      "  features:",
+      "    length: [10, 0]",
+      "  label:",
+      "    column: kind",
+      "    values: [a, b]",
+      "users:",
+      "  - name: north",
+      "    holds:",
+      "      - file: north.csv",
+      "        colums: [length]",
+      "  - name: North",
+      "    holds: [file: south.csv]",
+      "network:",
+      "  hidden: [8]",
+      "training:",
+      "  epochs: 1",
+      "  batch: 2"
+    ].join("\n")
+    expect(refusal(parseScenario(text, "scenarios/plain.yaml")).split("\n")).toEqual([
+      "scenarios/plain.yaml:5: data.features.length: must be [least, greatest], two numbers, the first below the second",
+      "scenarios/plain.yaml:13: users[0].holds[0].colums: is not known here; what may be said is file, columns, rows",
+      "scenarios/plain.yaml:14: users[1].name: must be at most 40 small letters, digits and hyphens, a letter first",
+      "scenarios/plain.yaml:18: training.rate: is missing; add it"
+    ])
+  })
+
+  it("names the line of what is not YAML, and of a key that is there twice", () => {
+    expect(refusal(parseScenario("name: a\ndata: {\n", "a.yaml"))).toContain(
+      "a.yaml:3: this is not valid YAML"
+    )
+    expect(refusal(parseScenario("name: a\nname: b\n", "a.yaml"))).toContain(
+      "a.yaml:2: this is not valid YAML"
+    )
+  })
+
+  it("finds the line of a value behind an alias", () => {
+    const holds = "\n    holds:\n      - file: a.csv\n        columns: "
+    const text = `${stringify({ ...plainScenario, users: [] }).replace("users: []", "users:")}`.replace(
+      "users:",
+      `users:\n  - name: north${holds}&all [length, sise]\n  - name: south${holds}*all`
+    )
+    const line = 1 + text.split("\n").findIndex((content) => content.includes("sise"))
+    const message = refusal(parseScenario(text, "a.yaml"))
+    expect(message.split("\n")[0]).toContain(`a.yaml:${line}: users[0].holds[0].columns[1]`)
+    expect(message.split("\n")[1]).toContain(`a.yaml:${line}: users[1].holds[0].columns[1]`)
+  })
+
+  it.effect("says of a file that is not there that it is not there", () =>
+    loadScenario("none.yaml").pipe(
+      Effect.provide(files({})),
+      Effect.either,
+      Effect.map((result) =>
+        expect(refusal(result)).toBe("none.yaml: there is no such file; give the path of a scenario file")
+      )
+    )
+  )
+})
+
+describe("scenario - data", () => {
+  it.effect("joins what the users hold", () =>
+    Effect.gen(function* () {
+      const { loaded, data } = Either.getOrThrow(yield* checked({ "north.csv": north, "south.csv": south }))
+      expect(data.rows).toBe(3)
+      const joined = joinData(loaded.scenario, data, new Uint8Array(16))
+      expect(joined.rows).toMatchObject({ total: 3, training: 3, heldOut: 0 })
+      const lengths = [0, 1, 2].map((row) => joined.training.features[2 * row])
+      expect(lengths.sort()).toEqual([-0.4, -0.6, -0.8])
+      expect([...joined.training.labels].sort()).toEqual([0, 0, 0, 1, 1, 1])
+    })
+  )
+
+  it.effect("takes data files from the scenario's folder", () =>
+    Effect.gen(function* () {
+      const loaded = yield* loadScenario("some/where/plain.yaml")
+      const [table] = yield* readUserTables(loaded, 1)
+      expect(table?.ids).toEqual(["s1"])
+    }).pipe(
+      Effect.provide(
+        files({ "some/where/plain.yaml": stringify(plainScenario), "some/where/south.csv": south })
+      )
+    )
+  )
+
+  it.effect("reads, as one user, no file of another", () =>
+    Effect.gen(function* () {
+      const loaded = yield* loadScenario("plain.yaml")
+      yield* readUserTables(loaded, 0)
+      const missing = refusal(yield* Effect.either(readUserTables(loaded, 1)))
+      expect(missing).toContain(
+        "users[1].holds[0].file: there is no such file; south.csv is where user south"
+      )
+    }).pipe(Effect.provide(files({ "plain.yaml": stringify(plainScenario), "north.csv": north })))
+  )
+
+  it.effect("tells the problems of all users' files at once, each with its file and line", () =>
+    Effect.gen(function* () {
+      const contents = { "north.csv": `${header}n1,x,0,a\n`, "south.csv": `${header}s1,1,0,c\ns2,11,0,a\n` }
+      expect(refusal(yield* checked(contents)).split("\n")).toEqual([
+        "north.csv:2: column length of row n1 (user north) is not a number; write a number with a decimal point, such as 12.5 or 1e-3",
+        "south.csv:2: column kind of row s1 (user south) is not one of the labels a, b; correct the label, or add it to the scenario's list",
+        "south.csv:3: column length of row s2 (user south) is outside the column's public range [0, 10]; correct the value, or have all parties agree on a wider range"
+      ])
+    })
+  )
+
+  it.effect("names a missing column", () =>
+    Effect.gen(function* () {
+      const result = yield* checked({ "north.csv": north, "south.csv": "id,length,kind\ns1,1,a\n" })
+      expect(refusal(result)).toContain("south.csv:1: column width (user south) is missing from the header")
+    })
+  )
+})
+
+describe("scenario - users whose files do not fit together", () => {
+  const columns = {
+    users: [
+      { name: "north", holds: [{ file: "north.csv", columns: ["length", "width"] }] },
+      { name: "south", holds: [{ file: "south.csv", columns: ["kind"] }] }
+    ]
+  }
+  const measures = "id,length,width\nx1,1,0\nx2,2,0\n"
+
+  it.effect("names an id that one user lacks, and who has it", () =>
+    Effect.gen(function* () {
+      const message = refusal(
+        yield* checked({ "north.csv": measures, "south.csv": "id,kind\nx1,a\nx3,b\n" }, columns)
+      )
+      expect(message).toContain("plain.yaml:")
+      expect(message).toContain("users: 3 cells are held by nobody")
+      expect(message).toContain(
+        "row x2: kind (other cells of the row: north; these columns of other rows: south)"
+      )
+      expect(message).toContain(
+        "row x3: length, width (other cells of the row: south; these columns of other rows: north)"
+      )
+    })
+  )
+
+  it.effect("names cells that two users hold", () =>
+    Effect.gen(function* () {
+      const message = refusal(yield* checked({ "north.csv": north, "south.csv": `${south}n2,2,0.5,b\n` }))
+      expect(message).toContain("3 cells are held more than once")
+      expect(message).toContain("row n2: length, width, kind (north and south)")
+    })
+  )
+
+  it.effect("names a column that nobody holds", () =>
+    Effect.gen(function* () {
+      const lengths = {
+        users: [{ name: "north", holds: [{ file: "north.csv", columns: ["length"] }] }, columns.users[1]]
+      }
+      const message = refusal(
+        yield* checked({ "north.csv": measures, "south.csv": "id,kind\nx1,a\nx2,b\n" }, lengths)
+      )
+      expect(message).toContain(
+        "row x1: width (other cells of the row: north, south; nobody holds these columns)"
+      )
+    })
+  )
+
+  it.effect("refuses to promise an accuracy that no user could find alone", () =>
+    Effect.gen(function* () {
+      const contents = { "north.csv": measures, "south.csv": "id,kind\nx1,a\nx2,b\n" }
+      const message = refusal(yield* checked(contents, { ...columns, reveal: ["accuracy"] }))
+      expect(message).toContain("reveal: the cells of row x1 are spread over north and south")
+      const pooled = yield* checked(contents, { ...columns, reveal: ["accuracy", "heldOutRows"] })
+      expect(Either.isRight(pooled)).toBe(true)
+    })
+  )
+})
+
+describe("scenario - those that come with the project", () => {
+  const joined = (file: string) =>
+    Effect.gen(function* () {
+      const loaded = yield* loadScenario(`scenarios/${file}`)
+      const data = yield* checkData(loaded)
+      return { ...joinData(loaded.scenario, data, seededKey(loaded.scenario.seed!, "rows")), ...loaded }
+    }).pipe(Effect.provide(NodeContext.layer))
+
+  it.effect.each([
+    ["three-hospitals.yaml", 456, 113],
+    ["two-labs.yaml", 120, 30],
+    ["patchwork.yaml", 456, 113]
+  ] as const)("%s covers every cell of its real data once", ([file, training, heldOut]) =>
+    Effect.gen(function* () {
+      const { rows } = yield* joined(file)
+      expect(rows).toMatchObject({ total: training + heldOut, training, heldOut })
+    })
+  )
+
+  it.effect("patchwork joins to the very table of three-hospitals, its unsplit twin", () =>
+    Effect.gen(function* () {
+      const [patchwork, twin] = [yield* joined("patchwork.yaml"), yield* joined("three-hospitals.yaml")]
+      expect(patchwork.training).toEqual(twin.training)
+      expect(patchwork.heldOut).toEqual(twin.heldOut)
+      expect(patchwork.scenario.seed).toBe(twin.scenario.seed)
+      expect(patchwork.scenario.training).toEqual(twin.scenario.training)
+      expect(patchwork.scenario.network).toEqual(twin.scenario.network)
+      expect(patchwork.scenario.data).toEqual(twin.scenario.data)
+    })
+  )
+
+  it.effect(
+    "pathology holds labels and nothing else in patchwork, and no row and no feature is with one user",
+    () =>
+      Effect.gen(function* () {
+        const { placed } = yield* joined("patchwork.yaml")
+        const columnsOf = placed.map(
+          ({ training }) => new Set(training.flatMap(({ columns }) => [...columns]))
+        )
+        expect([...columnsOf[3]!]).toEqual([30, 31])
+        for (let column = 0; column < 30; column++) {
+          expect(columnsOf.filter((columns) => columns.has(column)).length).toBeGreaterThan(1)
+        }
+      })
+  )
+})
