@@ -16,9 +16,9 @@ export interface Kernels {
   negate(out: Address, x: Address, n: number): void
   scale(out: Address, x: Address, factor: bigint, n: number): void
   multiply(out: Address, x: Address, y: Address, n: number): void
-  shiftLeft(out: Address, x: Address, shift: bigint, n: number): void
+  shiftLeft(out: Address, x: Address, shift: number, n: number): void
   nonNegative(out: Address, x: Address, n: number): void
-  addRow(out: Address, x: Address, row: Address, shift: bigint, rows: number, cols: number): void
+  addRow(out: Address, x: Address, row: Address, shift: number, rows: number, cols: number): void
   columnSums(out: Address, x: Address, rows: number, cols: number): void
   gatherRows(out: Address, x: Address, indices: Address, count: number, cols: number): void
   encode(out: Address, x: Address, scale: number, limit: number, n: number): number
@@ -31,6 +31,72 @@ export interface Kernels {
     first: number,
     count: number
   ): void
+  blindRescale(out: Address, x: Address, r: Address, factor: bigint, offset: bigint, n: number): void
+  finishRescale(out: Address, c: Address, dealt: Address, shift: number, leads: number, n: number): void
+  finishGated(
+    out: Address,
+    c: Address,
+    dealt: Address,
+    stride: number,
+    beta: Address,
+    betaStride: number,
+    bits: Address,
+    shift: number,
+    leads: number,
+    n: number
+  ): void
+  gatedDifference(
+    out: Address,
+    activation: Address,
+    labels: Address,
+    opened: Address,
+    betaMask: Address,
+    beta: Address,
+    betaStride: number,
+    bits: Address,
+    n: number
+  ): void
+  dealRescale(out: Address, r: Address, share0: Address, shift: number, n: number): void
+  dealGated(
+    out: Address,
+    r: Address,
+    beta: Address,
+    betaStride: number,
+    share0: Address,
+    stride: number,
+    shift: number,
+    n: number
+  ): void
+  dealGatedDifference(
+    out: Address,
+    mask: Address,
+    beta: Address,
+    betaStride: number,
+    share0: Address,
+    n: number
+  ): void
+  compareLeaves(out: Address, kept: Address, c: Address, u: Address, masks: Address, n: number): void
+  combineNodes(
+    out: Address,
+    kept: Address,
+    opened: Address,
+    masks: Address,
+    dealt: Address,
+    leads: number,
+    groups: number
+  ): void
+  combineRoot(
+    out: Address,
+    kept: Address,
+    opened: Address,
+    c: Address,
+    masks: Address,
+    dealt: Address,
+    leads: number,
+    n: number
+  ): void
+  dealOneHot(out: Address, r: Address, share0: Address, n: number): void
+  dealBits(out: Address, r: Address, masks: Address, share0: Address, n: number): void
   product(
     out: Address,
     x: Address,

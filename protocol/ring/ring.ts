@@ -221,7 +221,7 @@ export class Ring {
 
   /** out ← x ≪ bits, 0 ≤ bits < 64. */
   shiftLeft(out: Matrix, x: Matrix, bits: number): void {
-    this.kernels.shiftLeft(out.at, x.at, BigInt(bits), this.#same("shiftLeft", out, x))
+    this.kernels.shiftLeft(out.at, x.at, bits, this.#same("shiftLeft", out, x))
   }
 
   /** Elementwise product: for values in the clear, where one factor is a gate of zeros and ones. */
@@ -238,7 +238,7 @@ export class Ring {
   addRow(out: Matrix, x: Matrix, row: Matrix, shift = 0): void {
     this.#same("addRow", out, x)
     this.#shape("addRow", row, 1, x.cols)
-    this.kernels.addRow(out.at, x.at, row.at, BigInt(shift), x.rows, x.cols)
+    this.kernels.addRow(out.at, x.at, row.at, shift, x.rows, x.cols)
   }
 
   /** out (1 × cols) ← the sums of x's columns. */

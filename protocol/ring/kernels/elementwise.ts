@@ -44,9 +44,9 @@ export function multiply(out: usize, x: usize, y: usize, n: usize): void {
   for (let i: usize = 0; i < end; i += 8) store<u64>(out + i, load<u64>(x + i) * load<u64>(y + i))
 }
 
-export function shiftLeft(out: usize, x: usize, shift: u64, n: usize): void {
+export function shiftLeft(out: usize, x: usize, shift: u32, n: usize): void {
   const end = n << 3
-  for (let i: usize = 0; i < end; i += 8) store<u64>(out + i, load<u64>(x + i) << shift)
+  for (let i: usize = 0; i < end; i += 8) store<u64>(out + i, load<u64>(x + i) << (<u64>shift))
 }
 
 /** 1 where the word read as two's complement is ≥ 0, else 0. */
@@ -56,11 +56,11 @@ export function nonNegative(out: usize, x: usize, n: usize): void {
 }
 
 /** out = x + (row ≪ shift) in every row of a rows × cols matrix. */
-export function addRow(out: usize, x: usize, row: usize, shift: u64, rows: usize, cols: usize): void {
+export function addRow(out: usize, x: usize, row: usize, shift: u32, rows: usize, cols: usize): void {
   const width = cols << 3
   for (let r: usize = 0; r < rows; r++) {
     for (let i: usize = 0; i < width; i += 8) {
-      store<u64>(out + i, load<u64>(x + i) + (load<u64>(row + i) << shift))
+      store<u64>(out + i, load<u64>(x + i) + (load<u64>(row + i) << (<u64>shift)))
     }
     out += width
     x += width

@@ -2,9 +2,11 @@
  * The kernels of Z_2^64, compiled by AssemblyScript to WebAssembly. They work on raw addresses in a memory that the
  * host owns and allocates: nothing here allocates, checks or keeps state, so every length is the caller's duty.
  */
+export * from "./comparison"
 export * from "./elementwise"
 export * from "./fixed-point"
 export * from "./product"
+export * from "./rescale"
 export * from "./stream"
 
 /** First byte the host may use: what lies below is the module's own data. */

@@ -1,0 +1,54 @@
+/**
+ * A cloud's interpretation of the step: matrices are its shares, opening is a round with the other cloud. Nothing it
+ * computes or receives depends on anything but uniformly random words.
+ */
+import type { Operations } from "../learning/operations.ts"
+import type { Prg } from "../ring/prg.ts"
+import type { Matrix, Ring } from "../ring/ring.ts"
+import type { Corrections } from "./corrections.ts"
+import { Party } from "./party.ts"
+import { type OpenedShare, open, product } from "./product.ts"
+import { gatedDifference, rescaleRelu } from "./relu.ts"
+import { type GateShare, rescale, rescaleGated } from "./rescale.ts"
+
+export interface CloudStep {
+  /** Results are allocated here; the caller marks before the step and releases after it. */
+  readonly ring: Ring
+  readonly party: 0 | 1
+  /** This cloud's generator for the run. */
+  readonly prg: Prg
+  /** 0 for what is opened once a run; training steps count from 1. */
+  readonly step: number
+  /** The dealer's message for the step: cloud 1 needs it for everything but `open`. */
+  readonly corrections?: Corrections
+}
+
+export type CloudOperations = Operations<Matrix, OpenedShare, GateShare>
+
+/** The operations of one step at one cloud. They serve one run of the step: each place in it once. */
+export const cloudOperations = ({ ring, party, prg, step, corrections }: CloudStep): CloudOperations => {
+  const cloud = new Party(ring, party, prg, step, corrections)
+  return {
+    open: (op, x) => open(cloud, op, x),
+    product: (op, x, y, form) => product(cloud, op, x, y, form),
+    addBias: (z, bias, shift) => {
+      const out = ring.matrix(z.rows, z.cols)
+      ring.addRow(out, z, bias, shift)
+      return out
+    },
+    subtract: (x, y) => {
+      const out = ring.matrix(x.rows, x.cols)
+      ring.subtract(out, x, y)
+      return out
+    },
+    columnSums: (x) => {
+      const out = ring.matrix(1, x.cols)
+      ring.columnSums(out, x)
+      return out
+    },
+    rescale: (op, x, shift, factor) => rescale(cloud, op, x, shift, factor),
+    rescaleRelu: (op, z, shift) => rescaleRelu(cloud, op, z, shift),
+    rescaleGated: (op, x, shift, gate) => rescaleGated(cloud, op, x, shift, gate),
+    gatedDifference: (op, activation, labels, gate) => gatedDifference(cloud, op, activation, labels, gate)
+  }
+}

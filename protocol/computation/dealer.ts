@@ -1,0 +1,231 @@
+/**
+ * The KGC's interpretation of the step: it runs the same step over shapes and masks instead of values and writes down what
+ * cloud 1 lacks. A pure function of the two keys, the plan and the step: it can be repeated, fetched ahead and
+ * spread over any number of processes. The KGC sees no message of the training.
+ */
+import type { Operation, Operations, ProductForm, Round, Shape } from "../learning/operations.ts"
+import type { Prg } from "../ring/prg.ts"
+import type { Matrix, Ring } from "../ring/ring.ts"
+import { assembleCorrections, type Section } from "./corrections.ts"
+import { MaskReused } from "./errors.ts"
+import { productShape } from "./product.ts"
+import { checkRescale } from "./rescale.ts"
+import { dealtBytes, groupsOf, ONE_HOT_WORDS, planes, roundingWords } from "./sizes.ts"
+import { type StreamKind, streamKinds } from "./streams.ts"
+
+const WORD = 8
+
+/** The generators of both clouds for a run. Only the KGC has both. */
+export interface DealerKeys {
+  readonly cloud0: Prg
+  readonly cloud1: Prg
+}
+
+/** A gate as the dealer holds it: the bits β of 64 values in a word at `beta`, the next `betaStride` bytes on. */
+export interface GateMask {
+  readonly beta: number
+  readonly betaStride: number
+}
+
+export type DealerOperations = Operations<Shape, Matrix, GateMask>
+
+/** Sums (or exclusive ors) of both clouds' streams: masks as neither cloud knows them. New memory. */
+const drawBoth = (
+  ring: Ring,
+  keys: DealerKeys,
+  stream: { readonly step: number; readonly operation: number; readonly kind: number },
+  words: number,
+  combine: "add" | "xor"
+): number => {
+  const at = ring.allocate(words * WORD)
+  const mark = ring.mark()
+  const other = ring.allocate(words * WORD)
+  keys.cloud0.fill(ring, at, words, stream)
+  keys.cloud1.fill(ring, other, words, stream)
+  ring.kernels[combine](at, at, other, words)
+  ring.release(mark)
+  return at
+}
+
+/** The mask under which an operation opens a matrix: of the data set, say, to gather a batch of. New memory. */
+export const openingMask = (
+  ring: Ring,
+  keys: DealerKeys,
+  step: number,
+  op: Operation,
+  { rows, cols }: Shape
+): Matrix => {
+  const stream = { step, operation: op, kind: streamKinds.mask }
+  return { rows, cols, at: drawBoth(ring, keys, stream, rows * cols, "add") }
+}
+
+/** The rounding r that a rescale deals: with it the fixed-point reference replays a run bit for bit. New memory. */
+export const dealtRounding = (
+  ring: Ring,
+  keys: DealerKeys,
+  step: number,
+  op: Operation,
+  { rows, cols }: Shape
+): Matrix => {
+  const stream = { step, operation: op, kind: streamKinds.rounding }
+  return { rows, cols, at: drawBoth(ring, keys, stream, rows * cols, "add") }
+}
+
+class Dealer {
+  readonly ring: Ring
+  readonly keys: DealerKeys
+  readonly step: number
+  readonly sections: Section[] = []
+  readonly #masks = new Set<number>()
+
+  constructor(ring: Ring, keys: DealerKeys, step: number) {
+    this.ring = ring
+    this.keys = keys
+    this.step = step
+  }
+
+  stream(op: Operation, kind: StreamKind): { step: number; operation: number; kind: number } {
+    return { step: this.step, operation: op, kind: streamKinds[kind] }
+  }
+
+  /** Room for the section of an operation; stays until the message is assembled. */
+  section(operation: Operation, length: number): number {
+    const at = this.ring.allocate(length)
+    this.sections.push({ operation, at, length })
+    return at
+  }
+
+  /** Cloud 0's part, in new memory. */
+  share0(op: Operation, kind: StreamKind, words: number): number {
+    const at = this.ring.allocate(words * WORD)
+    this.keys.cloud0.fill(this.ring, at, words, this.stream(op, kind))
+    return at
+  }
+
+  /** Runs `work` and frees what it allocated. */
+  scratch(work: () => void): void {
+    const mark = this.ring.mark()
+    work()
+    this.ring.release(mark)
+  }
+
+  open(op: Operation, shape: Shape): Matrix {
+    if (this.#masks.has(op)) throw new MaskReused({ step: this.step, operation: op })
+    this.#masks.add(op)
+    return openingMask(this.ring, this.keys, this.step, op, shape)
+  }
+
+  product(op: Operation, x: Matrix, y: Matrix, form: ProductForm): Shape {
+    const shape = productShape(x, y, form)
+    const n = shape.rows * shape.cols
+    const out = { ...shape, at: this.section(op, dealtBytes("product", n)) }
+    this.ring.product(out, x, y, form)
+    this.scratch(() => this.ring.subtract(out, out, { ...shape, at: this.share0(op, "product", n) }))
+    return shape
+  }
+
+  rounding(op: Operation, shape: Shape): number {
+    return dealtRounding(this.ring, this.keys, this.step, op, shape).at
+  }
+
+  rescale(op: Operation, shape: Shape, shift: number, factor: number): Shape {
+    checkRescale(op, shift, factor)
+    const n = shape.rows * shape.cols
+    const out = this.section(op, dealtBytes("rescale", n))
+    this.scratch(() => {
+      const r = this.rounding(op, shape)
+      const share0 = this.share0(op, "roundingParts", n * roundingWords.rescale)
+      this.ring.kernels.dealRescale(out, r, share0, shift, n)
+    })
+    return shape
+  }
+
+  rescaleGated(op: Operation, shape: Shape, shift: number, gate: GateMask): Shape {
+    checkRescale(op, shift, 1)
+    const n = shape.rows * shape.cols
+    const out = this.section(op, dealtBytes("rescaleGated", n))
+    this.scratch(() => this.#gated(out, op, this.rounding(op, shape), gate, "rescaleGated", shift, n))
+    return shape
+  }
+
+  #gated(
+    out: number,
+    op: Operation,
+    r: number,
+    { beta, betaStride }: GateMask,
+    kind: "rescaleGated" | "rescaleRelu",
+    shift: number,
+    n: number
+  ): void {
+    const words = roundingWords[kind]
+    const share0 = this.share0(op, "roundingParts", n * words)
+    this.ring.kernels.dealGated(out, r, beta, betaStride, share0, words * WORD, shift, n)
+  }
+
+  rescaleRelu(op: Operation, shape: Shape, shift: number): GateMask {
+    checkRescale(op, shift, 1)
+    const { ring, keys } = this
+    const n = shape.rows * shape.cols
+    const groups = groupsOf(n)
+    const out = this.section(op, dealtBytes("rescaleRelu", n))
+    const oneHot = out + n * roundingWords.rescaleRelu * WORD
+    const products = oneHot + n * ONE_HOT_WORDS * WORD
+    const masks = drawBoth(ring, keys, this.stream(op, "bitMasks"), groups * planes.masks, "xor")
+    const gate = { beta: masks, betaStride: planes.masks * WORD }
+    this.scratch(() => {
+      const r = this.rounding(op, shape)
+      this.scratch(() => this.#gated(out, op, r, gate, "rescaleRelu", shift, n))
+      this.scratch(() => ring.kernels.dealOneHot(oneHot, r, this.share0(op, "oneHot", n * ONE_HOT_WORDS), n))
+      const share0 = this.share0(op, "bitProducts", groups * planes.products)
+      ring.kernels.dealBits(products, r, masks, share0, n)
+    })
+    return gate
+  }
+
+  gatedDifference(op: Operation, shape: Shape, labels: Matrix, { beta, betaStride }: GateMask): Shape {
+    const n = shape.rows * shape.cols
+    const out = this.section(op, dealtBytes("gatedDifference", n))
+    this.scratch(() => {
+      const share0 = this.share0(op, "gatedMask", n)
+      this.ring.kernels.dealGatedDifference(out, labels.at, beta, betaStride, share0, n)
+    })
+    return shape
+  }
+}
+
+/** A result that needs no round. */
+function* dealt<A>(result: () => A): Round<A> {
+  return result()
+}
+
+/**
+ * The corrections of a step, for cloud 1 alone. `program` is the step over the dealer's operations: it gets shapes for values
+ * and masks for what is open already (a batch of the data set's mask); it never waits for anyone.
+ * The ring is left as it was.
+ */
+export const deal = (
+  ring: Ring,
+  keys: DealerKeys,
+  step: number,
+  program: (operations: DealerOperations) => Round<unknown>
+): Uint8Array => {
+  const mark = ring.mark()
+  const dealer = new Dealer(ring, keys, step)
+  try {
+    const outcome = program({
+      open: (op, x) => dealt(() => dealer.open(op, x)),
+      product: (op, x, y, form) => dealer.product(op, x, y, form),
+      addBias: (z) => z,
+      subtract: (x) => x,
+      columnSums: ({ cols }) => ({ rows: 1, cols }),
+      rescale: (op, x, shift, factor) => dealt(() => dealer.rescale(op, x, shift, factor)),
+      rescaleRelu: (op, z, shift) => dealt(() => ({ value: z, gate: dealer.rescaleRelu(op, z, shift) })),
+      rescaleGated: (op, x, shift, gate) => dealt(() => dealer.rescaleGated(op, x, shift, gate)),
+      gatedDifference: (op, x, labels, gate) => dealer.gatedDifference(op, x, labels, gate)
+    }).next()
+    if (!outcome.done) throw new Error("a dealer's program asked for a round")
+    return assembleCorrections(step, dealer.sections, ring.memory)
+  } finally {
+    ring.release(mark)
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * One cloud in one step: its memory, its randomness and its place. The two clouds run the same code; cloud 0 draws its
+ * part of everything dealt from its own key and adds the public terms, cloud 1 takes its part from the corrections.
+ */
+import type { Operation, Round } from "../learning/operations.ts"
+import type { Prg } from "../ring/prg.ts"
+import type { Ring } from "../ring/ring.ts"
+import type { Corrections } from "./corrections.ts"
+import { CorrectionsRefused, MaskReused, OpeningRefused } from "./errors.ts"
+import { type StreamKind, streamKinds } from "./streams.ts"
+
+const WORD = 8
+
+/** A part of what is dealt for an operation: `words` from the stream `kind`. */
+export interface DealtPart {
+  readonly kind: StreamKind
+  readonly words: number
+}
+
+export class Party {
+  readonly ring: Ring
+  /** 1 at cloud 0, which adds public terms, else 0. */
+  readonly leads: 0 | 1
+  readonly step: number
+  readonly #prg: Prg
+  readonly #corrections: Corrections | undefined
+  readonly #used = new Set<number>()
+
+  constructor(ring: Ring, party: 0 | 1, prg: Prg, step: number, corrections: Corrections | undefined) {
+    this.ring = ring
+    this.leads = party === 0 ? 1 : 0
+    this.step = step
+    this.#prg = prg
+    this.#corrections = corrections
+  }
+
+  /** Claims a stream of an operation: it may be drawn once a step. */
+  #claim(op: Operation, kind: StreamKind): { step: number; operation: number; kind: number } {
+    const stream = { step: this.step, operation: op, kind: streamKinds[kind] }
+    const key = op * 16 + stream.kind
+    if (this.#used.has(key)) throw new MaskReused({ step: this.step, operation: op })
+    this.#used.add(key)
+    return stream
+  }
+
+  /** New memory of `words` words with this cloud's own randomness, from the word `place` of the stream on. */
+  draw(op: Operation, kind: StreamKind, words: number): number {
+    const at = this.ring.allocate(words * WORD)
+    this.#prg.fill(this.ring, at, words, this.#claim(op, kind))
+    return at
+  }
+
+  /** New memory with this cloud's share of everything dealt for an operation, the parts one behind the other. */
+  dealt(op: Operation, parts: ReadonlyArray<DealtPart>): number {
+    const bytes = parts.reduce((sum, { words }) => sum + words * WORD, 0)
+    const at = this.ring.allocate(bytes)
+    let to = at
+    for (const { kind, words } of parts) {
+      const stream = this.#claim(op, kind)
+      if (this.leads) this.#prg.fill(this.ring, to, words, stream)
+      to += words * WORD
+    }
+    if (!this.leads) {
+      if (this.#corrections === undefined) {
+        const why = "cloud 1 was given none"
+        throw new CorrectionsRefused({ step: this.step, operation: op, why })
+      }
+      this.ring.memory.set(this.#corrections.section(op, bytes), at)
+    }
+    return at
+  }
+
+  /**
+   * One round: sends the `words` words at `at` and combines them in place with the peer's, `add` for shares modulo
+   * 2^64, `xor` for bit planes. Afterwards the memory holds the opened words.
+   */
+  *reveal(op: Operation, at: number, words: number, combine: "add" | "xor"): Round<void> {
+    const { ring } = this
+    const bytes = words * WORD
+    const received = yield [ring.bytes(at, bytes).slice()]
+    const theirs = received[0]
+    if (theirs === undefined || received.length !== 1 || theirs.length !== bytes) {
+      const actualBytes = received.reduce((sum, { length }) => sum + length, 0)
+      throw new OpeningRefused({ step: this.step, operation: op, expectedBytes: bytes, actualBytes })
+    }
+    const mark = ring.mark()
+    const peer = ring.allocate(bytes)
+    ring.memory.set(theirs, peer)
+    ring.kernels[combine](at, at, peer, words)
+    ring.release(mark)
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * The product of two shared matrices with Beaver's masks (section 5): X and Y are opened once as E = X − A, F = Y − B and
+ * serve any number of products; a share of X·Y is E·[Y] + [A]·F + [A·B]. The openings are uniformly random to both clouds.
+ */
+import type { Operation, ProductForm, Round, Shape } from "../learning/operations.ts"
+import type { Matrix, Ring } from "../ring/ring.ts"
+import type { Party } from "./party.ts"
+
+/** What a cloud holds of an opened matrix. */
+export interface OpenedShare extends Shape {
+  /** X − A, known to both clouds. */
+  readonly opened: Matrix
+  /** This cloud's share of the mask A. */
+  readonly mask: Matrix
+  /** This cloud's share of X. */
+  readonly share: Matrix
+}
+
+/** Rows and columns of a product. */
+export const productShape = (x: Shape, y: Shape, form: ProductForm): Shape => ({
+  rows: form === "leftTransposed" ? x.cols : x.rows,
+  cols: form === "rightTransposed" ? y.rows : y.cols
+})
+
+/** Opens x under the mask of `op`. One round. */
+export function* open(party: Party, op: Operation, x: Matrix): Round<OpenedShare> {
+  const { ring } = party
+  const { rows, cols } = x
+  const mask = { rows, cols, at: party.draw(op, "mask", rows * cols) }
+  const opened = ring.matrix(rows, cols)
+  ring.subtract(opened, x, mask)
+  yield* party.reveal(op, opened.at, rows * cols, "add")
+  return { rows, cols, opened, mask, share: x }
+}
+
+/** This cloud's share of the product of two opened matrices. Local. */
+export const product = (
+  party: Party,
+  op: Operation,
+  x: OpenedShare,
+  y: OpenedShare,
+  form: ProductForm
+): Matrix => {
+  const { rows, cols } = productShape(x, y, form)
+  const out = { rows, cols, at: party.dealt(op, [{ kind: "product", words: rows * cols }]) }
+  party.ring.product(out, x.opened, y.share, form, true)
+  party.ring.product(out, x.mask, y.opened, form, true)
+  return out
+}
+
+/** Rows of an opened matrix, as an opened matrix: a batch of the data set. New memory. */
+export const gatherOpened = (ring: Ring, x: OpenedShare, rows: Uint32Array): OpenedShare => {
+  const gather = (from: Matrix): Matrix => {
+    const out = ring.matrix(rows.length, x.cols)
+    ring.gatherRows(out, from, rows)
+    return out
+  }
+  return {
+    rows: rows.length,
+    cols: x.cols,
+    opened: gather(x.opened),
+    mask: gather(x.mask),
+    share: gather(x.share)
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Rescale and ReLU in one (section 5): the word c opened for the truncation also serves the comparison of c' = c − 2^62 with r,
+ * whose outcome is the sign of x. Four rounds: c, the masked factors of the comparison's nodes, those of its root, and the
+ * masked gate b' = d ⊕ β. Each opened word or bit is hidden by a mask of its own.
+ */
+import type { Operation, Round } from "../learning/operations.ts"
+import type { Matrix } from "../ring/ring.ts"
+import type { Party } from "./party.ts"
+import { checkRescale, type GateShare, openRounded } from "./rescale.ts"
+import { groupsOf, ONE_HOT_WORDS, planes, roundingWords } from "./sizes.ts"
+
+export function* rescaleRelu(
+  party: Party,
+  op: Operation,
+  z: Matrix,
+  shift: number
+): Round<{ readonly value: Matrix; readonly gate: GateShare }> {
+  checkRescale(op, shift, 1)
+  const { ring, leads } = party
+  const { kernels } = ring
+  const n = z.rows * z.cols
+  const groups = groupsOf(n)
+  const c = yield* openRounded(party, op, z, 1)
+
+  const words = roundingWords.rescaleRelu
+  const parts = party.dealt(op, [
+    { kind: "roundingParts", words: n * words },
+    { kind: "oneHot", words: n * ONE_HOT_WORDS },
+    { kind: "bitProducts", words: groups * planes.products }
+  ])
+  const oneHot = parts + n * words * 8
+  const products = oneHot + n * ONE_HOT_WORDS * 8
+  const masks = party.draw(op, "bitMasks", groups * planes.masks)
+  const kept = ring.allocate(groups * planes.kept * 8)
+  const nodes = ring.allocate(groups * planes.nodes * 8)
+  const root = ring.allocate(groups * planes.root * 8)
+  const bits = ring.allocate(groups * planes.gate * 8)
+
+  kernels.compareLeaves(nodes, kept, c.at, oneHot, masks, n)
+  yield* party.reveal(op, nodes, groups * planes.nodes, "xor")
+  kernels.combineNodes(root, kept, nodes, masks, products, leads, groups)
+  yield* party.reveal(op, root, groups * planes.root, "xor")
+  kernels.combineRoot(bits, kept, root, c.at, masks, products, leads, n)
+  yield* party.reveal(op, bits, groups * planes.gate, "xor")
+
+  const value = ring.matrix(z.rows, z.cols)
+  const gate = { bits, beta: parts + (words - 1) * 8, betaStride: words * 8 }
+  kernels.finishGated(value.at, c.at, parts, words * 8, gate.beta, gate.betaStride, bits, shift, leads, n)
+  return { value, gate }
+}
+
+/** A share of (activation − labels)·d where activation = d·z already. Local. */
+export const gatedDifference = (
+  party: Party,
+  op: Operation,
+  activation: Matrix,
+  labels: { readonly share: Matrix; readonly opened: Matrix },
+  gate: GateShare
+): Matrix => {
+  const { ring } = party
+  const n = activation.rows * activation.cols
+  const out = ring.matrix(activation.rows, activation.cols)
+  const mark = ring.mark()
+  const betaMask = party.dealt(op, [{ kind: "gatedMask", words: n }])
+  ring.kernels.gatedDifference(
+    out.at,
+    activation.at,
+    labels.share.at,
+    labels.opened.at,
+    betaMask,
+    gate.beta,
+    gate.betaStride,
+    gate.bits,
+    n
+  )
+  ring.release(mark)
+  return out
+}

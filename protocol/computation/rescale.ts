@@ -1,0 +1,79 @@
+/**
+ * Division of a shared value by a power of two, exact up to one unit in the last place (section 5), alone or followed by
+ * an earlier ReLU's gate. What is opened is x + 2^62 + r with r uniform in the ring, so it tells nobody anything.
+ */
+import type { Operation, Round } from "../learning/operations.ts"
+import type { Matrix } from "../ring/ring.ts"
+import { RescaleOutOfRange } from "./errors.ts"
+import type { Party } from "./party.ts"
+import { roundingWords } from "./sizes.ts"
+
+const OFFSET = 1n << 62n
+
+/**
+ * A gate as a cloud holds it: b' = d ⊕ β in the open, one bit a value, packed in words of 64; and this cloud's share of β
+ * modulo 2^64, `betaStride` bytes a value.
+ */
+export interface GateShare {
+  readonly bits: number
+  readonly beta: number
+  readonly betaStride: number
+}
+
+/** @throws RescaleOutOfRange */
+export const checkRescale = (operation: Operation, shift: number, factor: number): void => {
+  const sound = Number.isInteger(shift) && shift >= 1 && shift <= 62
+  if (!sound || !Number.isSafeInteger(factor) || factor < 1) {
+    throw new RescaleOutOfRange({ operation, shift, factor })
+  }
+}
+
+/** Opens factor·x + 2^62 + r: one round. The words, in new memory. */
+export function* openRounded(party: Party, op: Operation, x: Matrix, factor: number): Round<Matrix> {
+  const n = x.rows * x.cols
+  const at = party.draw(op, "rounding", n)
+  party.ring.kernels.blindRescale(at, x.at, at, BigInt(factor), party.leads ? OFFSET : 0n, n)
+  yield* party.reveal(op, at, n, "add")
+  return { rows: x.rows, cols: x.cols, at }
+}
+
+/** A share of factor·x / 2^shift. |factor·x| < 2^62. */
+export function* rescale(
+  party: Party,
+  op: Operation,
+  x: Matrix,
+  shift: number,
+  factor: number
+): Round<Matrix> {
+  checkRescale(op, shift, factor)
+  const n = x.rows * x.cols
+  const c = yield* openRounded(party, op, x, factor)
+  const { ring } = party
+  const out = ring.matrix(x.rows, x.cols)
+  const mark = ring.mark()
+  const dealt = party.dealt(op, [{ kind: "roundingParts", words: n * roundingWords.rescale }])
+  ring.kernels.finishRescale(out.at, c.at, dealt, shift, party.leads, n)
+  ring.release(mark)
+  return out
+}
+
+/** A share of d·x / 2^shift, d the gate. |x| < 2^62. */
+export function* rescaleGated(
+  party: Party,
+  op: Operation,
+  x: Matrix,
+  shift: number,
+  { bits, beta, betaStride }: GateShare
+): Round<Matrix> {
+  checkRescale(op, shift, 1)
+  const n = x.rows * x.cols
+  const c = yield* openRounded(party, op, x, 1)
+  const { ring } = party
+  const out = ring.matrix(x.rows, x.cols)
+  const mark = ring.mark()
+  const words = roundingWords.rescaleGated
+  const dealt = party.dealt(op, [{ kind: "roundingParts", words: n * words }])
+  ring.kernels.finishGated(out.at, c.at, dealt, words * 8, beta, betaStride, bits, shift, party.leads, n)
+  ring.release(mark)
+  return out
+}

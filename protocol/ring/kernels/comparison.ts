@@ -1,0 +1,244 @@
+/**
+ * The comparison c' < r on bits shared modulo 2, for the sign of x = c' − r. The 63 low bits are cut into 16 blocks of 4; block j
+ * of r is shared as a one-hot word u_j of 16 bits, so P_j = [blocks equal] and G_j = [r's block larger] are local. Four blocks
+ * join in a node, four nodes in the root: G = G3 ⊕ P3G2 ⊕ P3P2G1 ⊕ P3P2P1G0, P = P3P2P1P0. A factor x is opened as
+ * e = x ⊕ λ, and Π(e ⊕ λ) expands into public bits times the dealt products of masks.
+ *
+ * Bits of 64 values are packed in a word, a plane; the planes of a group of 64 values lie together:
+ *   masks   35: β, then a node's 7 (P3 P2 P1 G2 G1 G0 P0) four times, then the root's 6 (no P0)
+ *   dealt  104: top bit of r, then a node's 22 products four times, then the root's 15
+ * The 22 products, a b c = P3 P2 P1, x y z = G2 G1 G0, p = P0:
+ *   ab ac bc abc | ax | ay by aby | az bz cz abz acz bcz abcz | ap bp cp abp acp bcp abcp
+ * and the root's are the first 15. Node 3 has the top blocks.
+ */
+
+const MASKS: usize = 35 * 8
+const DEALT: usize = 104 * 8
+const NODE_MASKS: usize = 7 * 8
+const NODE_DEALT: usize = 22 * 8
+const ROOT_MASKS: usize = 29 * 8
+const ROOT_DEALT: usize = 89 * 8
+const LOW: u64 = ((<u64>1) << 63) - 1
+const OFFSET: u64 = (<u64>1) << 62
+
+/**
+ * Leaves: from the opened words c and the one-hot shares u (32 bytes a value), this cloud's masked factors of the four
+ * nodes (28 planes a group) to `out`, and the nodes' unmasked G3 (4 planes a group) to `kept`.
+ */
+export function compareLeaves(out: usize, kept: usize, c: usize, u: usize, masks: usize, n: usize): void {
+  for (let first: usize = 0; first < n; first += 64) {
+    const count = min<usize>(64, n - first)
+    for (let node: usize = 0; node < 4; node++) {
+      const mask = masks + 8 + node * NODE_MASKS
+      const to = out + node * NODE_MASKS
+      for (let j: usize = 0; j < 4; j++) {
+        const block = (node << 2) + j
+        const shift = (<u64>block) << 2
+        let equal: u64 = 0
+        let larger: u64 = 0
+        for (let v: usize = 0; v < count; v++) {
+          const nibble = <u32>((((load<u64>(c + (v << 3)) - OFFSET) & LOW) >> shift) & 15)
+          const word = <u32>load<u16>(u + (v << 5) + (block << 1)) >> nibble
+          equal |= (<u64>(word & 1)) << v
+          larger |= (<u64>(popcnt<u32>(word >> 1) & 1)) << v
+        }
+        // Factors in the order P3 P2 P1 G2 G1 G0 P0.
+        const place: usize = j === 0 ? 48 : (3 - j) << 3
+        store<u64>(to + place, equal ^ load<u64>(mask + place))
+        if (j === 3) store<u64>(kept + (node << 3), larger)
+        else store<u64>(to + ((5 - j) << 3), larger ^ load<u64>(mask + ((5 - j) << 3)))
+      }
+    }
+    c += 64 * 8
+    u += 64 * 32
+    masks += MASKS
+    out += 28 * 8
+    kept += 4 * 8
+  }
+}
+
+/** Share of P3G2 ⊕ P3P2G1 ⊕ P3P2P1G0. e opened factors, m their mask shares, d dealt products; `all` is all ones at cloud 0. */
+function combineG(e: usize, m: usize, d: usize, all: u64): u64 {
+  const a = load<u64>(e)
+  const b = load<u64>(e, 8)
+  const c = load<u64>(e, 16)
+  const x = load<u64>(e, 24)
+  const y = load<u64>(e, 32)
+  const z = load<u64>(e, 40)
+  const A = load<u64>(m)
+  const B = load<u64>(m, 8)
+  const C = load<u64>(m, 16)
+  const ab = a & b
+  const bc = b & c
+  const ac = a & c
+  // a·x
+  let g = (a & x & all) ^ (a & load<u64>(m, 24)) ^ (x & A) ^ load<u64>(d, 32)
+  // a·b·y: by subsets of masks: none, one, two, three.
+  g ^= (ab & y & all) ^ (ab & load<u64>(m, 32)) ^ (a & y & B) ^ (b & y & A)
+  g ^= (y & load<u64>(d)) ^ (b & load<u64>(d, 40)) ^ (a & load<u64>(d, 48)) ^ load<u64>(d, 56)
+  // a·b·c·z
+  g ^= (ab & c & z & all) ^ (ab & c & load<u64>(m, 40)) ^ (z & ((ab & C) ^ (ac & B) ^ (bc & A)))
+  g ^= z & ((c & load<u64>(d)) ^ (b & load<u64>(d, 8)) ^ (a & load<u64>(d, 16)) ^ load<u64>(d, 24))
+  g ^= (bc & load<u64>(d, 64)) ^ (ac & load<u64>(d, 72)) ^ (ab & load<u64>(d, 80))
+  g ^= (c & load<u64>(d, 88)) ^ (b & load<u64>(d, 96)) ^ (a & load<u64>(d, 104)) ^ load<u64>(d, 112)
+  return g
+}
+
+/** Share of P3P2P1P0. */
+function combineP(e: usize, m: usize, d: usize, all: u64): u64 {
+  const a = load<u64>(e)
+  const b = load<u64>(e, 8)
+  const c = load<u64>(e, 16)
+  const p = load<u64>(e, 48)
+  const ab = a & b
+  const bc = b & c
+  const ac = a & c
+  let g = (ab & c & p & all) ^ (ab & c & load<u64>(m, 48))
+  g ^= p & ((ab & load<u64>(m, 16)) ^ (ac & load<u64>(m, 8)) ^ (bc & load<u64>(m)))
+  g ^= p & ((c & load<u64>(d)) ^ (b & load<u64>(d, 8)) ^ (a & load<u64>(d, 16)) ^ load<u64>(d, 24))
+  g ^= (bc & load<u64>(d, 120)) ^ (ac & load<u64>(d, 128)) ^ (ab & load<u64>(d, 136))
+  g ^= (c & load<u64>(d, 144)) ^ (b & load<u64>(d, 152)) ^ (a & load<u64>(d, 160)) ^ load<u64>(d, 168)
+  return g
+}
+
+/**
+ * Nodes: from their opened factors (28 planes a group), this cloud's masked factors of the root (6 planes a group) to
+ * `out`; the root's unmasked G3 goes to the first of the 4 planes at `kept`, where the nodes' were.
+ */
+export function combineNodes(
+  out: usize,
+  kept: usize,
+  opened: usize,
+  masks: usize,
+  dealt: usize,
+  leads: u32,
+  groups: usize
+): void {
+  const all = 0 - <u64>leads
+  for (let group: usize = 0; group < groups; group++) {
+    const root = masks + ROOT_MASKS
+    for (let node: usize = 0; node < 4; node++) {
+      const e = opened + node * NODE_MASKS
+      const m = masks + 8 + node * NODE_MASKS
+      const d = dealt + 8 + node * NODE_DEALT
+      const g = load<u64>(kept + (node << 3)) ^ combineG(e, m, d, all)
+      if (node === 3) store<u64>(kept, g)
+      else store<u64>(out + ((5 - node) << 3), g ^ load<u64>(root + ((5 - node) << 3)))
+      if (node !== 0) {
+        const place: usize = (3 - node) << 3
+        store<u64>(out + place, combineP(e, m, d, all) ^ load<u64>(root + place))
+      }
+    }
+    out += 6 * 8
+    kept += 4 * 8
+    opened += 28 * 8
+    masks += MASKS
+    dealt += DEALT
+  }
+}
+
+/** Word of the top bits of `count` ≤ 64 words less `offset`. */
+function topBits(words: usize, offset: u64, count: usize): u64 {
+  let bits: u64 = 0
+  for (let v: usize = 0; v < count; v++) bits |= ((load<u64>(words + (v << 3)) - offset) >> 63) << v
+  return bits
+}
+
+/** Root: this cloud's share of b' = ¬sign ⊕ β, sign = G ⊕ top(r) ⊕ top(c'). One plane a group. */
+export function combineRoot(
+  out: usize,
+  kept: usize,
+  opened: usize,
+  c: usize,
+  masks: usize,
+  dealt: usize,
+  leads: u32,
+  n: usize
+): void {
+  const all = 0 - <u64>leads
+  for (let first: usize = 0; first < n; first += 64) {
+    const g = load<u64>(kept) ^ combineG(opened, masks + ROOT_MASKS, dealt + ROOT_DEALT, all)
+    const open = ~topBits(c, OFFSET, min<usize>(64, n - first)) & all
+    store<u64>(out, g ^ load<u64>(dealt) ^ open ^ load<u64>(masks))
+    out += 8
+    kept += 4 * 8
+    opened += 6 * 8
+    c += 64 * 8
+    masks += MASKS
+    dealt += DEALT
+  }
+}
+
+/** The dealer's: one-hot words of the blocks of r mod 2^63, less (⊕) cloud 0's share. 32 bytes a value. */
+export function dealOneHot(out: usize, r: usize, share0: usize, n: usize): void {
+  for (let i: usize = 0; i < n; i++) {
+    let rest = load<u64>(r + (i << 3)) & LOW
+    for (let w: usize = 0; w < 32; w += 8) {
+      const word =
+        ((<u64>1) << (rest & 15)) |
+        ((<u64>0x10000) << ((rest >> 4) & 15)) |
+        ((<u64>0x100000000) << ((rest >> 8) & 15)) |
+        ((<u64>0x1000000000000) << ((rest >> 12) & 15))
+      store<u64>(out + w, word ^ load<u64>(share0 + w))
+      rest >>= 16
+    }
+    out += 32
+    share0 += 32
+  }
+}
+
+function dealPlane(out: usize, share0: usize, plane: usize, bits: u64): void {
+  store<u64>(out + (plane << 3), bits ^ load<u64>(share0 + (plane << 3)))
+}
+
+function dealRootProducts(out: usize, m: usize, share0: usize): void {
+  const a = load<u64>(m)
+  const b = load<u64>(m, 8)
+  const c = load<u64>(m, 16)
+  const y = load<u64>(m, 32)
+  const z = load<u64>(m, 40)
+  dealPlane(out, share0, 0, a & b)
+  dealPlane(out, share0, 1, a & c)
+  dealPlane(out, share0, 2, b & c)
+  dealPlane(out, share0, 3, a & b & c)
+  dealPlane(out, share0, 4, a & load<u64>(m, 24))
+  dealPlane(out, share0, 5, a & y)
+  dealPlane(out, share0, 6, b & y)
+  dealPlane(out, share0, 7, a & b & y)
+  dealFourFactors(out + 64, share0 + 64, a, b, c, z)
+}
+
+function dealFourFactors(out: usize, share0: usize, a: u64, b: u64, c: u64, z: u64): void {
+  dealPlane(out, share0, 0, a & z)
+  dealPlane(out, share0, 1, b & z)
+  dealPlane(out, share0, 2, c & z)
+  dealPlane(out, share0, 3, a & b & z)
+  dealPlane(out, share0, 4, a & c & z)
+  dealPlane(out, share0, 5, b & c & z)
+  dealPlane(out, share0, 6, a & b & c & z)
+}
+
+/** The dealer's: the top bits of r and the products of the masks, less (⊕) cloud 0's share. 104 planes a group. */
+export function dealBits(out: usize, r: usize, masks: usize, share0: usize, n: usize): void {
+  for (let first: usize = 0; first < n; first += 64) {
+    dealPlane(out, share0, 0, topBits(r, 0, min<usize>(64, n - first)))
+    for (let node: usize = 0; node < 4; node++) {
+      const m = masks + 8 + node * NODE_MASKS
+      const place: usize = 8 + node * NODE_DEALT
+      dealRootProducts(out + place, m, share0 + place)
+      dealFourFactors(
+        out + place + 120,
+        share0 + place + 120,
+        load<u64>(m),
+        load<u64>(m, 8),
+        load<u64>(m, 16),
+        load<u64>(m, 48)
+      )
+    }
+    dealRootProducts(out + ROOT_DEALT, masks + ROOT_MASKS, share0 + ROOT_DEALT)
+    out += DEALT
+    r += 64 * 8
+    masks += MASKS
+    share0 += DEALT
+  }
+}

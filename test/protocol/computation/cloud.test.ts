@@ -1,0 +1,230 @@
+import { describe, expect, it } from "vitest"
+import { openingMask } from "../../../protocol/computation/dealer.ts"
+import { gatherOpened } from "../../../protocol/computation/product.ts"
+import { groupsOf } from "../../../protocol/computation/sizes.ts"
+import { operation, type ProductForm, together } from "../../../protocol/learning/operations.ts"
+import { splitmix, wrap } from "../ring/twin.ts"
+import { type Clear, clear, lockstep, Pair, type Program } from "./pair.ts"
+
+const pair = await Pair.load(1)
+const openX = operation("openActivation", 1)
+const openY = operation("openWeights", 1)
+const times = operation("forwardProduct", 1)
+const again = operation("backwardProduct", 1)
+const scaleOp = operation("forwardRescale", 1)
+const gateOp = operation("backwardRescale", 1)
+const labelsOp = operation("openLabels", 1)
+const differenceOp = operation("openDelta", 1)
+
+/** Values of every magnitude up to 2^61, both signs, and the places where something might tip over. */
+const stress = (next: () => bigint, shift: number) => {
+  const unit = 1n << BigInt(shift)
+  const edges = [0n, 1n, -1n, 1n << 61n, -(1n << 61n), (1n << 61n) - 1n, 1n - (1n << 61n), unit, -unit]
+  const near = [-1n, 0n, 1n]
+  return (i: number): bigint => {
+    if (i < edges.length) return edges[i]!
+    const word = next()
+    const sign = word & 1n ? -1n : 1n
+    const magnitude = (word >> 3n) & ((1n << BigInt(i % 62)) - 1n)
+    if (i % 16 !== 0) return sign * magnitude
+    return sign * (magnitude - (magnitude % unit)) + near[i % 3]!
+  }
+}
+
+/** Every value within one unit of x·factor / 2^shift; how far the worst is off, in 2^-shift units of the last place. */
+const worstError = (result: BigInt64Array, exact: (i: number) => bigint, shift: number): bigint => {
+  let worst = 0n
+  for (let i = 0; i < result.length; i++) {
+    const error = (result[i]! << BigInt(shift)) - exact(i)
+    const size = error < 0n ? -error : error
+    if (size > worst) worst = size
+  }
+  return worst
+}
+
+describe("product of shares", () => {
+  const forms: ReadonlyArray<ProductForm> = ["plain", "leftTransposed", "rightTransposed"]
+  const next = splitmix(3n)
+  const random = (rows: number, cols: number) => clear(rows, cols, () => BigInt.asIntN(64, next()))
+  const at = (x: Clear, transposed: boolean, i: number, j: number) =>
+    x.words[transposed ? j * x.cols + i : i * x.cols + j]!
+
+  for (const form of forms) {
+    it(`${form}: equals the product modulo 2^64, after one round for both openings`, () => {
+      const [m, k, n] = [5, 9, 3]
+      const [left, right] = [form === "leftTransposed", form === "rightTransposed"]
+      const x = left ? random(k, m) : random(m, k)
+      const y = right ? random(n, k) : random(k, n)
+      const { results, received } = pair.run(1, [x, y], function* (ops, [X, Y]) {
+        const [openedX, openedY] = yield* together(ops.open(openX, X!), ops.open(openY, Y!))
+        return [
+          ops.product(times, openedX, openedY, form),
+          ops.product(again, openedX, openedX, "leftTransposed")
+        ]
+      })
+      expect(received[0].length).toBe(1)
+      for (let i = 0; i < m; i++)
+        for (let j = 0; j < n; j++) {
+          let sum = 0n
+          for (let l = 0; l < k; l++) sum += at(x, left, i, l) * at(y, right, l, j)
+          expect(wrap(results[0]![i * n + j]!)).toBe(wrap(sum))
+        }
+      const gram = x.cols
+      for (let i = 0; i < gram; i++)
+        for (let j = 0; j < gram; j++) {
+          let sum = 0n
+          for (let l = 0; l < x.rows; l++) sum += at(x, true, i, l) * at(x, false, l, j)
+          expect(wrap(results[1]![i * gram + j]!)).toBe(wrap(sum))
+        }
+    })
+  }
+
+  it("takes rows of a matrix that was opened once", () => {
+    const [x, y] = [random(10, 4), random(4, 2)]
+    const rows = Uint32Array.of(7, 0, 7)
+    const [x0, x1] = pair.share(x)
+    const [y0, y1] = pair.share(y)
+    const dataSet = operation("openInput", 0)
+    const first = pair.operations(0)
+    const [[opened0, opened1]] = lockstep(first[0].open(dataSet, x0), first[1].open(dataSet, x1))
+    const corrections = pair.deal(4, function* (ops) {
+      const ring = pair.dealerRing
+      const mask = openingMask(ring, pair.dealerKeys, 0, dataSet, x)
+      const batch = ring.matrix(rows.length, x.cols)
+      ring.gatherRows(batch, mask, rows)
+      return ops.product(times, batch, yield* ops.open(openY, y), "plain")
+    })
+    const [ops0, ops1] = pair.operations(4, corrections)
+    const [[Y0, Y1]] = lockstep(ops0.open(openY, y0), ops1.open(openY, y1))
+    const result = pair.join(
+      ops0.product(times, gatherOpened(pair.rings[0], opened0, rows), Y0, "plain"),
+      ops1.product(times, gatherOpened(pair.rings[1], opened1, rows), Y1, "plain")
+    )
+    expect(Array.from(result, wrap)).toEqual(
+      Array.from({ length: 6 }, (_, index) => {
+        let sum = 0n
+        for (let l = 0; l < 4; l++)
+          sum += x.words[rows[Math.floor(index / 2)]! * 4 + l]! * y.words[l * 2 + (index % 2)]!
+        return wrap(sum)
+      })
+    )
+  })
+})
+
+describe("local operations on shares", () => {
+  it("add a bias at the product's scale, subtract, sum columns", () => {
+    const x = clear(3, 2, (i) => BigInt(i * 1000 - 7))
+    const y = clear(3, 2, (i) => BigInt(i * i))
+    const bias = clear(1, 2, (i) => BigInt(5 - i * 11))
+    const { results, received } = pair.run(2, [x, y, bias], function* (ops, [X, Y, B]) {
+      return [ops.addBias(X!, B!, 20), ops.subtract(X!, Y!), ops.columnSums(X!)]
+    })
+    expect(received[0].length).toBe(0)
+    expect(results[0]).toEqual(x.words.map((word, i) => word + (bias.words[i % 2]! << 20n)))
+    expect(results[1]).toEqual(x.words.map((word, i) => word - y.words[i]!))
+    expect(Array.from(results[2]!)).toEqual(
+      [0, 1].map((j) => x.words[j]! + x.words[j + 2]! + x.words[j + 4]!)
+    )
+  })
+})
+
+describe("rescale", () => {
+  const rescaled =
+    (shift: number, factor: number): Program =>
+    (ops, [x]) =>
+      (function* () {
+        return [yield* ops.rescale(scaleOp, x!, shift, factor)]
+      })()
+
+  it("a million values up to 2^61 are off by less than one unit in the last place", () => {
+    const next = splitmix(11n)
+    const [chunks, size] = [20, 50_000]
+    const shifts = [1, 4, 13, 20, 20, 20, 27, 30, 41, 60, 62]
+    for (let chunk = 0; chunk < chunks; chunk++) {
+      const shift = shifts[chunk % shifts.length]!
+      const x = clear(size / 50, 50, stress(next, shift))
+      const { results, received } = pair.run(100 + chunk, [x], rescaled(shift, 1))
+      expect(received.map((rounds) => rounds.length)).toEqual([1, 1])
+      expect(worstError(results[0]!, (i) => x.words[i]!, shift)).toBeLessThan(1n << BigInt(shift))
+    }
+  })
+
+  it("multiplies by the public factor first", () => {
+    const next = splitmix(12n)
+    const x = clear(77, 13, () => BigInt.asIntN(45, next()))
+    const { results } = pair.run(3, [x], rescaled(27, 51234))
+    expect(worstError(results[0]!, (i) => x.words[i]! * 51234n, 27)).toBeLessThan(1n << 27n)
+  })
+
+  it("refuses shifts and factors it can't do", () => {
+    for (const [shift, factor] of [
+      [0, 1],
+      [63, 1],
+      [1.5, 1],
+      [20, 0],
+      [20, 0.5]
+    ] as const) {
+      const attempt = () => pair.run(5, [clear(1, 1, () => 0n)], rescaled(shift, factor))
+      expect(attempt).toThrow(/forwardRescale of layer 1/)
+    }
+  })
+})
+
+describe("rescale with ReLU", () => {
+  it("a million values up to 2^61: never a wrong sign, never off by a unit, in four rounds", () => {
+    const next = splitmix(21n)
+    const [chunks, size] = [20, 50_000]
+    const shifts = [20, 1, 20, 33, 60]
+    for (let chunk = 0; chunk < chunks; chunk++) {
+      const shift = shifts[chunk % shifts.length]!
+      const x = clear(size / 50, 50, stress(next, shift))
+      const { results, received } = pair.run(200 + chunk, [x], function* (ops, [z]) {
+        const { value } = yield* ops.rescaleRelu(scaleOp, z!, shift)
+        return [value]
+      })
+      expect(received.map((rounds) => rounds.length)).toEqual([4, 4])
+      const positive = (i: number) => (x.words[i]! >= 0n ? x.words[i]! : 0n)
+      expect(worstError(results[0]!, positive, shift)).toBeLessThan(1n << BigInt(shift))
+    }
+  })
+
+  it("the gate is exactly x ≥ 0: it shuts what has nothing to do with x", () => {
+    const next = splitmix(22n)
+    for (const size of [1, 63, 64, 65, 1000]) {
+      const x = clear(1, size, stress(next, 20))
+      const large = clear(1, size, () => 1n << 40n)
+      const labels = clear(1, size, () => BigInt.asIntN(50, next()))
+      const { results, received } = pair.run(300 + size, [x, large, labels], function* (ops, [z, other, y]) {
+        const { value, gate } = yield* ops.rescaleRelu(scaleOp, z!, 20)
+        const opened = yield* ops.open(labelsOp, y!)
+        return [
+          yield* ops.rescaleGated(gateOp, other!, 20, gate),
+          ops.gatedDifference(differenceOp, value, opened, gate),
+          value
+        ]
+      })
+      expect(received[0].length).toBe(6)
+      const [gated, difference, value] = results
+      for (let i = 0; i < size; i++) {
+        const active = x.words[i]! >= 0n
+        expect(gated![i]! >= (active ? (1n << 20n) - 1n : 0n), `x = ${x.words[i]}`).toBe(true)
+        expect(gated![i]! <= (active ? (1n << 20n) + 1n : 0n), `x = ${x.words[i]}`).toBe(true)
+        expect(difference![i]).toBe(active ? BigInt.asIntN(64, value![i]! - labels.words[i]!) : 0n)
+      }
+    }
+  })
+
+  it("packs bits of 64 values in a word", () => {
+    const { received } = pair.run(400, [clear(1, 65, () => 5n)], function* (ops, [z]) {
+      return [(yield* ops.rescaleRelu(scaleOp, z!, 20)).value]
+    })
+    const groups = groupsOf(65)
+    expect(groups).toBe(2)
+    expect(received[0].map(({ length }) => length)).toEqual([
+      65 * 8,
+      groups * 28 * 8,
+      groups * 6 * 8,
+      groups * 8
+    ])
+  })
+})

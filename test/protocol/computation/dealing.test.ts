@@ -1,0 +1,310 @@
+import { describe, expect, it } from "vitest"
+import { cloudOperations } from "../../../protocol/computation/cloud.ts"
+import { Corrections } from "../../../protocol/computation/corrections.ts"
+import { dealtRounding } from "../../../protocol/computation/dealer.ts"
+import { CorrectionsRefused, MaskReused, OpeningRefused } from "../../../protocol/computation/errors.ts"
+import { dealtBytes, openedBytes, SECTION_HEADER_BYTES } from "../../../protocol/computation/sizes.ts"
+import { streamKinds } from "../../../protocol/computation/streams.ts"
+import { fixedOperations } from "../../../protocol/learning/fixed.ts"
+import { operation, type Round, together } from "../../../protocol/learning/operations.ts"
+import { runLocally } from "../../../protocol/learning/run.ts"
+import { Prg, type Stream } from "../../../protocol/ring/prg.ts"
+import { Ring } from "../../../protocol/ring/ring.ts"
+import { splitmix } from "../ring/twin.ts"
+import { type Clear, clear, lockstep, Pair, type Program } from "./pair.ts"
+
+const x = operation("openActivation", 1)
+const y = operation("openWeights", 2)
+const times = operation("forwardProduct", 2)
+const relu = operation("forwardRescale", 2)
+const labels = operation("openLabels", 2)
+const delta = operation("openDelta", 2)
+const back = operation("backwardRescale", 1)
+const update = operation("weightUpdate", 2)
+
+/** Every operation once, as a step has them. */
+const everything: Program = (ops, [X, Y, L]) =>
+  (function* () {
+    const [openX, openY, openL] = yield* together(ops.open(x, X!), ops.open(y, Y!), ops.open(labels, L!))
+    const z = ops.product(times, openX, openY, "plain")
+    const { value, gate } = yield* ops.rescaleRelu(relu, z, 20)
+    const difference = ops.gatedDifference(delta, value, openL, gate)
+    const [gated, change] = yield* together(
+      ops.rescaleGated(back, z, 20, gate),
+      ops.rescale(update, z, 25, 3)
+    )
+    return [value, difference, gated, change]
+  })()
+
+const inputs = (word: (i: number) => bigint): ReadonlyArray<Clear> => [
+  clear(8, 12, word),
+  clear(12, 9, word),
+  clear(8, 9, word)
+]
+const small = inputs((i) => BigInt(i % 7) << 20n)
+
+describe("dealing", () => {
+  it("is a pure function of keys, plan and step", async () => {
+    const shapes = small.map(({ rows, cols }) => ({ rows, cols }))
+    const deal = async (seed: number, step: number) =>
+      (await Pair.load(seed)).deal(step, (ops) => everything(ops, shapes))
+    const pair = await Pair.load(3)
+    const first = pair.deal(7, (ops) => everything(ops, shapes))
+    pair.deal(8, (ops) => everything(ops, shapes))
+    expect(pair.deal(7, (ops) => everything(ops, shapes))).toEqual(first)
+    expect(await deal(3, 7)).toEqual(first)
+    expect(await deal(3, 8)).not.toEqual(first)
+    expect(await deal(4, 7)).not.toEqual(first)
+  })
+
+  it("gives a step done again the same messages", async () => {
+    const pair = await Pair.load(5)
+    const again = await Pair.load(5)
+    expect(pair.run(9, small, everything).received).toEqual(again.run(9, small, everything).received)
+  })
+
+  it("lets the reference replay the rounding bit for bit", async () => {
+    const pair = await Pair.load(6)
+    const next = splitmix(1n)
+    const input = clear(10, 10, () => BigInt.asIntN(60, next()))
+    const { results } = pair.run(1, [input], function* (ops, [X]) {
+      return [yield* ops.rescale(update, X!, 27, 1)]
+    })
+    const ring = pair.dealerRing
+    const inTheClear = ring.matrix(10, 10)
+    ring.copyIn(inTheClear, new Uint8Array(input.words.buffer))
+    const reference = fixedOperations(ring, (op, shape) => dealtRounding(ring, pair.dealerKeys, 1, op, shape))
+    const replayed = runLocally(reference.rescale(update, inTheClear, 27, 1))
+    expect(new BigInt64Array(ring.copyOut(replayed).buffer)).toEqual(results[0])
+  })
+
+  it("costs what the sizes say, by round and in all", async () => {
+    const pair = await Pair.load(7)
+    for (const n of [1, 64, 100]) {
+      const input = clear(1, n, () => 12345n)
+      const measure = (step: number, program: Program) => {
+        const { received, corrections } = pair.run(step, [input], program)
+        return {
+          opened: received.map((rounds) => rounds.map(({ length }) => length)),
+          dealt: corrections.length
+        }
+      }
+      const both = (lengths: ReadonlyArray<number>) => [lengths, lengths]
+      const rescale = measure(n, function* (ops, [X]) {
+        return [yield* ops.rescale(update, X!, 20, 1)]
+      })
+      expect(rescale.opened).toEqual(both(openedBytes("rescale", n)))
+      expect(rescale.dealt).toBe(SECTION_HEADER_BYTES + dealtBytes("rescale", n))
+
+      const relued = measure(n + 1000, function* (ops, [X]) {
+        return [(yield* ops.rescaleRelu(relu, X!, 20)).value]
+      })
+      expect(relued.opened).toEqual(both(openedBytes("rescaleRelu", n)))
+      expect(relued.dealt).toBe(SECTION_HEADER_BYTES + dealtBytes("rescaleRelu", n))
+
+      const rest = measure(n + 2000, function* (ops, [X]) {
+        const { value, gate } = yield* ops.rescaleRelu(relu, X!, 20)
+        const [gated, opened] = yield* together(ops.rescaleGated(back, X!, 20, gate), ops.open(x, X!))
+        const gram = ops.product(times, opened, opened, "rightTransposed")
+        return [gated, gram, ops.gatedDifference(delta, value, opened, gate)]
+      })
+      expect(rest.opened[0]!.slice(4)).toEqual([
+        openedBytes("rescaleGated", n)[0]! + openedBytes("open", n)[0]!
+      ])
+      expect(rest.dealt - relued.dealt).toBe(
+        3 * SECTION_HEADER_BYTES +
+          dealtBytes("rescaleGated", n) +
+          dealtBytes("product", 1) +
+          dealtBytes("gatedDifference", n)
+      )
+    }
+  })
+
+  it("costs 12.4 bytes opened and 85 dealt for a ReLU, as the protocol says", () => {
+    const n = 64_000
+    const opened = openedBytes("rescaleRelu", n).reduce((sum, bytes) => sum + bytes, 0)
+    expect(opened / n).toBeCloseTo(12.375, 10)
+    expect(dealtBytes("rescaleRelu", n) / n).toBe(85)
+  })
+})
+
+describe("what is refused", () => {
+  const dealt = async () => {
+    const pair = await Pair.load(8)
+    return { pair, message: pair.deal(1, (ops) => everything(ops, small)) }
+  }
+
+  it("corrections that are truncated anywhere, or go on", async () => {
+    const { message } = await dealt()
+    for (const length of [1, 7, 8, 100, message.length - 1]) {
+      expect(() => Corrections.parse(1, message.slice(0, length))).toThrow(CorrectionsRefused)
+    }
+    expect(() => Corrections.parse(1, Buffer.concat([message, Buffer.of(0)]))).toThrow(CorrectionsRefused)
+    expect(() => Corrections.parse(1, Buffer.concat([message, message]))).toThrow(/sent twice/)
+  })
+
+  const runWith = (pair: Pair, corrections: Uint8Array | undefined) => {
+    const shares = small.map((input) => pair.share(input))
+    const [ops0, ops1] = pair.operations(1, corrections)
+    return () =>
+      lockstep(
+        everything(
+          ops0,
+          shares.map(([share]) => share)
+        ),
+        everything(
+          ops1,
+          shares.map(([, share]) => share)
+        )
+      )
+  }
+
+  it("corrections without an operation that the step needs, named", async () => {
+    const { pair } = await dealt()
+    const partial = pair.deal(1, function* (ops) {
+      return ops.product(times, yield* ops.open(x, small[0]!), yield* ops.open(y, small[1]!), "plain")
+    })
+    expect(runWith(pair, partial)).toThrow(/forwardRescale of layer 2: missing/)
+    expect(runWith(pair, undefined)).toThrow(CorrectionsRefused)
+  })
+
+  it("corrections of another size, named", async () => {
+    const { pair } = await dealt()
+    const shapes = [clear(9, 12, () => 0n), small[1]!, clear(9, 9, () => 0n)]
+    const larger = pair.deal(1, (ops) => everything(ops, shapes))
+    expect(runWith(pair, larger)).toThrow(/forwardProduct of layer 2: .* bytes where the plan has/)
+  })
+
+  it("a peer's message of another length, named", async () => {
+    const { pair } = await dealt()
+    for (const reply of [[new Uint8Array(1)], [], [new Uint8Array(8), new Uint8Array(8)]]) {
+      const [share] = pair.share(clear(1, 1, () => 1n))
+      const [ops] = pair.operations(1)
+      const opening = ops.open(x, share)
+      opening.next()
+      const resume = () => opening.next(reply)
+      expect(resume).toThrow(OpeningRefused)
+    }
+  })
+
+  it("the same place for two values, by cloud and dealer", async () => {
+    const { pair } = await dealt()
+    const twice = (kind: "open" | "rescale"): Program =>
+      kind === "open"
+        ? function* (ops, [X]) {
+            yield* ops.open(x, X!)
+            yield* ops.open(x, X!)
+            return []
+          }
+        : function* (ops, [X]) {
+            return [yield* ops.rescale(update, X!, 20, 1), yield* ops.rescale(update, X!, 20, 1)]
+          }
+    const [share0, share1] = pair.share(small[0]!)
+    for (const kind of ["open", "rescale"] as const) {
+      expect(() => pair.deal(1, (ops) => twice(kind)(ops, [small[0]!]))).toThrow(MaskReused)
+      const once = pair.deal(1, function* (ops) {
+        return yield* ops.rescale(update, small[0]!, 20, 1)
+      })
+      const [ops0, ops1] = pair.operations(1, once)
+      expect(() => lockstep(twice(kind)(ops0, [share0]), twice(kind)(ops1, [share1]))).toThrow(MaskReused)
+    }
+  })
+})
+
+/** A generator that remembers which words of which streams it gave. */
+class Remembering extends Prg {
+  readonly given: Array<Stream & { readonly place: number; readonly words: number }> = []
+  override fill(ring: Ring, at: number, words: number, stream: Stream, place = 0): void {
+    this.given.push({ ...stream, place, words })
+    super.fill(ring, at, words, stream, place)
+  }
+}
+
+describe("masks", () => {
+  it("serve one value only: no cloud draws a stream twice, in a step or in two", async () => {
+    const prgs = [new Remembering(new Uint8Array(16)), new Remembering(new Uint8Array(16).fill(1))] as const
+    const pair = await Pair.load(9, prgs)
+    const corrections = [1, 2].map((step) => pair.deal(step, (ops) => everything(ops, small)))
+    for (const prg of prgs) prg.given.length = 0
+    const shares = small.map((input) => pair.share(input))
+    for (const step of [1, 2]) {
+      const [ops0, ops1] = pair.operations(step, corrections[step - 1])
+      lockstep(
+        everything(
+          ops0,
+          shares.map(([share]) => share)
+        ),
+        everything(
+          ops1,
+          shares.map(([, share]) => share)
+        )
+      )
+    }
+    for (const { given } of prgs) {
+      const streams = given.map(({ step, operation: op, kind }) => `${step} ${op} ${kind}`)
+      expect(new Set(streams).size).toBe(streams.length)
+    }
+    // Cloud 1's key is used for masks and roundings only: the rest of its part is dealt.
+    const own = [streamKinds.mask, streamKinds.rounding, streamKinds.bitMasks] as ReadonlyArray<number>
+    expect(prgs[1].given.every(({ kind }) => own.includes(kind))).toBe(true)
+  })
+})
+
+/** χ² of the bytes' frequencies against the uniform distribution: 255 degrees of freedom, σ ≈ 22.6. */
+const chiSquare = (messages: ReadonlyArray<Uint8Array>): number => {
+  const counts = new Float64Array(256)
+  let total = 0
+  for (const message of messages) {
+    total += message.length
+    for (const byte of message) counts[byte]! += 1
+  }
+  return counts.reduce((sum, count) => sum + (count - total / 256) ** 2 / (total / 256), 0)
+}
+
+describe("what the clouds receive", () => {
+  const extremes = { zeros: () => 0n, large: () => -(1n << 30n), ones: () => 1n }
+  for (const [name, word] of Object.entries(extremes)) {
+    it(`is uniform whatever the data: ${name}`, async () => {
+      const pair = await Pair.load(10)
+      const received: [Uint8Array[], Uint8Array[]] = [[], []]
+      const dealt: Uint8Array[] = []
+      for (let step = 1; step <= 40; step++) {
+        const outcome = pair.run(
+          step,
+          [clear(16, 32, word), clear(32, 16, word), clear(16, 16, word)],
+          everything
+        )
+        received[0].push(...outcome.received[0])
+        received[1].push(...outcome.received[1])
+        const corrections = Corrections.parse(step, outcome.corrections)
+        dealt.push(corrections.section(relu, dealtBytes("rescaleRelu", 256)))
+        dealt.push(corrections.section(back, dealtBytes("rescaleGated", 256)))
+        dealt.push(corrections.section(update, dealtBytes("rescale", 256)))
+        dealt.push(corrections.section(times, dealtBytes("product", 256)))
+        dealt.push(corrections.section(delta, dealtBytes("gatedDifference", 256)))
+      }
+      // The streams are fixed, so the outcome is: within 5σ of 255.
+      for (const messages of [...received, dealt]) {
+        expect(chiSquare(messages)).toBeGreaterThan(255 - 5 * 22.6)
+        expect(chiSquare(messages)).toBeLessThan(255 + 5 * 22.6)
+      }
+    })
+  }
+
+  it("would not be uniform without the masks: the test can tell", () => {
+    expect(chiSquare([new Uint8Array(10_000)])).toBeGreaterThan(1e6)
+  })
+})
+
+describe("a cloud's messages", () => {
+  it("stay what they were while the cloud goes on", async () => {
+    const ring = await Ring.load()
+    const operations = cloudOperations({ ring, party: 0, prg: new Prg(new Uint8Array(16)), step: 1 })
+    const opening: Round<unknown> = operations.open(x, ring.zeros(4, 4))
+    const sent = opening.next().value as ReadonlyArray<Uint8Array>
+    const copy = sent[0]!.slice()
+    opening.next([new Uint8Array(128).fill(9)])
+    ring.zeros(1000, 1000)
+    expect(sent[0]).toEqual(copy)
+  })
+})
