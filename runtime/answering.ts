@@ -6,7 +6,7 @@ import { Cause, Effect, Exit, FiberSet, type Scope } from "effect"
 import { encode } from "../protocol/messages/codec.ts"
 import { type Envelope, encodeEnvelope } from "../protocol/messages/envelope.ts"
 import type { EnvironmentOf, Handler, RemoteFailure } from "./actor.ts"
-import { type Frames, framesOf, sizeOf, transitMs } from "./framing.ts"
+import { type Frames, framesOf, type Sent, sentAt, sizeOf, takeAgain } from "./framing.ts"
 import { type Post, remoteSpan } from "./post.ts"
 
 /** What the body of a `failure` holds. */
@@ -16,10 +16,8 @@ type Headers = Readonly<Record<string, string>>
 /** A request that is known: waiting or at work while it has no reply. */
 interface Known {
   readonly since: number
-  reply: Frames | undefined
+  reply: Sent | undefined
   bytes: number
-  /** Until then the reply may be on its way, and is not sent again. */
-  quietUntil: number
 }
 
 interface Waiting {
@@ -58,8 +56,8 @@ export const makeAnswering = (post: Post): Answering => {
   const answer = (to: string, tag: string, frames: Frames) =>
     post.run(post.send(to, "reply", frames, post.ledger.counter("sent", to, tag)))
 
-  const notice = (kind: "working" | "unknown", { id, tag }: Envelope): Frames => [
-    encodeEnvelope({ kind, id, tag, number: 0, of: 0, body: new Uint8Array(0) })
+  const notice = (kind: "working" | "unknown", { id, tag, number }: Envelope): Frames => [
+    encodeEnvelope({ kind, id, tag, number, of: 0, body: new Uint8Array(0) })
   ]
 
   const forget = (key: string) => {
@@ -79,16 +77,15 @@ export const makeAnswering = (post: Post): Answering => {
   const settle = (request: Waiting, kind: "reply" | "failure", body: Uint8Array) => {
     if (request.kind === "tell") {
       const entry = known.get(request.key)
-      if (entry !== undefined) entry.reply = []
+      if (entry !== undefined) entry.reply = nothing
       return
     }
     const { id, tag, from, key } = request
     const frames = framesOf({ kind, id, tag, number: 0, of: 0, body }, transport.maxPayloadBytes)
     const entry = known.get(key)
     if (entry !== undefined) {
-      entry.reply = frames
+      entry.reply = sentAt(frames, clock.unsafeCurrentTimeMillis(), limits)
       entry.bytes = sizeOf(frames)
-      entry.quietUntil = clock.unsafeCurrentTimeMillis() + transitMs(frames, limits)
       rememberedBytes += entry.bytes
     }
     answer(from, tag, frames)
@@ -170,11 +167,9 @@ export const makeAnswering = (post: Post): Answering => {
       const before = known.get(key)
       if (before !== undefined) {
         if (kind === "tell") return
-        const now = clock.unsafeCurrentTimeMillis()
-        if (before.reply === undefined || now < before.quietUntil)
-          return answer(from, tag, notice("working", envelope))
-        before.quietUntil = now + transitMs(before.reply, limits)
-        return answer(from, tag, before.reply)
+        const { reply } = before
+        const again = reply !== undefined && takeAgain(reply, clock.unsafeCurrentTimeMillis())
+        return answer(from, tag, again ? reply.frames : notice("working", envelope))
       }
       if (kind === "poll") return answer(from, tag, notice("unknown", envelope))
       const bytes = envelope.body.length
@@ -182,7 +177,7 @@ export const makeAnswering = (post: Post): Answering => {
         return post.note("the mailbox is full, a message was dropped", { from, tag })
       const now = clock.unsafeCurrentTimeMillis()
       forgetOldest(now)
-      known.set(key, { since: now, reply: undefined, bytes: 0, quietUntil: 0 })
+      known.set(key, { since: now, reply: undefined, bytes: 0 })
       mailboxBytes += bytes
       // A small body is copied, so that it does not hold on to the transport's whole receive buffer.
       const body = bytes < 16_384 ? envelope.body.slice() : envelope.body
@@ -191,6 +186,9 @@ export const makeAnswering = (post: Post): Answering => {
     }
   }
 }
+
+/** The answer to a tell. */
+const nothing: Sent = { frames: [], transitMs: 0, quietUntil: 0 }
 
 const failureBody = (error: RemoteError): Uint8Array =>
   Effect.runSync(encode("failure", { _tag: error._tag, message: error.message, retryable: error.retryable }))

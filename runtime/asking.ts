@@ -8,17 +8,24 @@ import { decode, type MalformedMessage } from "../protocol/messages/codec.ts"
 import { type Envelope, encodeEnvelope } from "../protocol/messages/envelope.ts"
 import type { Ask } from "../protocol/messages/message.ts"
 import { type AskError, type AskOptions, DeadlineExceeded, RemoteFailure } from "./actor.ts"
-import { type Frames, framesOf } from "./framing.ts"
+import { framesOf, sizeOf } from "./framing.ts"
 import { type Post, traceHeaders } from "./post.ts"
 import { type PermissionDenied, TransportClosed } from "./transport.ts"
 
+type Headers = Readonly<Record<string, string>>
+
+/** `unsent` also where the receiver has said that it does not know the request. */
+type State = "unsent" | "sent" | "working"
+
 interface Pending {
   readonly to: string
-  readonly answer: Deferred.Deferred<Uint8Array, AskError>
   readonly tag: string
-  readonly resend: Effect.Effect<void, AskError>
-  readonly poll: Effect.Effect<void, AskError>
-  working: boolean
+  readonly answer: Deferred.Deferred<Uint8Array, AskError>
+  /** Ends the pause before the next sending. */
+  readonly wake: Effect.Latch
+  state: State
+  /** How often the whole request was sent; a poll carries it, so that an answer to an older poll is told. */
+  attempt: number
 }
 
 export interface Asking {
@@ -40,20 +47,30 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
   const pending = new Map<string, Pending>()
   const { limits, transport, clock } = post
 
-  const sendAgain = (p: Pending) => (p.working ? p.poll : p.resend)
-
-  const keepSending = (p: Pending, large: boolean) =>
+  /** The one who sends a request, again and again until it is interrupted. */
+  const keepSending = (p: Pending, id: string, body: Uint8Array, headers: Headers | undefined) =>
     Effect.gen(function* () {
-      yield* p.resend
-      for (
-        let pause = limits.resendFirstMs;
-        ;
-        pause = Math.min(pause * limits.resendGrowth, limits.resendLongestMs)
-      ) {
+      const { to, tag } = p
+      const counter = post.ledger.counter("sent", to, tag)
+      const whole = framesOf({ kind: "ask", id, tag, number: 0, of: 0, body }, transport.maxPayloadBytes)
+      const large = sizeOf(whole) > limits.resendWholeBytes
+      let pause = limits.resendFirstMs
+      while (true) {
+        // While the broker is away nothing is sent; `reconnected` wakes us when it is back.
+        if (transport.status() === "connected") {
+          if (p.state === "unsent" || (p.state === "sent" && !large)) {
+            p.state = "sent"
+            p.attempt++
+            yield* post.send(to, "ask", whole, counter, headers)
+          } else {
+            const poll: Envelope = { kind: "poll", id, tag, number: p.attempt, of: 0, body: noBytes }
+            yield* post.send(to, "ask", [encodeEnvelope(poll)], counter)
+          }
+        }
         const jitter = yield* Random.nextRange(1 - limits.resendJitter, 1 + limits.resendJitter)
-        yield* Effect.sleep(Duration.millis(pause * jitter))
-        // While the broker is away nothing is sent; `reconnected` sends at once when it is back.
-        if (transport.status() === "connected") yield* large ? p.poll : sendAgain(p)
+        yield* p.wake.close
+        yield* Effect.raceFirst(Effect.sleep(Duration.millis(pause * jitter)), p.wake.await)
+        pause = Math.min(pause * limits.resendGrowth, limits.resendLongestMs)
       }
     })
 
@@ -62,30 +79,24 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
     message: Ask<A, R>,
     payload: A,
     options: AskOptions,
-    headers: Readonly<Record<string, string>> | undefined
+    headers: Headers | undefined
   ): Effect.Effect<R, AskError> =>
     Effect.gen(function* () {
       const { tag } = message
       const body = yield* Effect.orDie(message.payload.encode(payload))
       const id = newId()
-      const frames: Frames = framesOf(
-        { kind: "ask", id, tag, number: 0, of: 0, body },
-        transport.maxPayloadBytes
-      )
-      const poll = [encodeEnvelope({ kind: "poll", id, tag, number: 0, of: 0, body: new Uint8Array(0) })]
-      const counter = post.ledger.counter("sent", to, tag)
       const p: Pending = {
         to,
         tag,
         answer: yield* Deferred.make<Uint8Array, AskError>(),
-        resend: post.send(to, "ask", frames, counter, headers),
-        poll: post.send(to, "ask", poll, counter, headers),
-        working: false
+        wake: yield* Effect.makeLatch(),
+        state: "unsent",
+        attempt: 0
       }
       const started = clock.unsafeCurrentTimeMillis()
       pending.set(id, p)
       const reply = yield* Deferred.await(p.answer).pipe(
-        Effect.raceFirst(keepSending(p, frames.length > 1)),
+        Effect.raceFirst(keepSending(p, id, body, headers)),
         Effect.timeoutFail({
           duration: Duration.millis(options.deadlineMs),
           onTimeout: () =>
@@ -94,7 +105,7 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
               request: tag,
               phase: options.phase,
               waitedMs: Math.round(clock.unsafeCurrentTimeMillis() - started),
-              working: p.working,
+              working: p.state === "working",
               broker: transport.status()
             })
         }),
@@ -134,16 +145,17 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
             Effect.fail(new RemoteFailure({ party: from, request: p.tag, error: readError(envelope.body) }))
           )
         case "working":
-          p.working = true
+          p.state = "working"
           return
         case "unknown":
-          p.working = false
-          return post.run(Effect.catchAll(p.resend, fail(p)))
+          if (envelope.number !== p.attempt) return
+          p.state = "unsent"
+          p.wake.unsafeOpen()
       }
     },
 
     reconnected: () => {
-      for (const p of pending.values()) post.run(Effect.catchAll(sendAgain(p), fail(p)))
+      for (const p of pending.values()) p.wake.unsafeOpen()
     },
 
     closed: () => {
@@ -159,7 +171,7 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
   }
 }
 
-const fail = (p: Pending) => (error: AskError) => Deferred.fail(p.answer, error).pipe(Effect.asVoid)
+const noBytes = new Uint8Array(0)
 
 const wireError = (error: MalformedMessage): RemoteFailure["error"] => ({
   _tag: error._tag,

@@ -11,6 +11,27 @@ export type Frames = ReadonlyArray<Uint8Array>
 
 export const sizeOf = (frames: Frames): number => frames.reduce((sum, frame) => sum + frame.length, 0)
 
+/** Frames that have been sent and may be asked for again. */
+export interface Sent {
+  readonly frames: Frames
+  /** How long they may be on their way, and until when: until then they are not sent again. */
+  transitMs: number
+  quietUntil: number
+}
+
+export const sentAt = (frames: Frames, nowMs: number, limits: Limits): Sent => {
+  const transitMs = Math.floor(sizeOf(frames) / limits.assumedBytesPerMs)
+  return { frames, transitMs, quietUntil: nowMs + transitMs }
+}
+
+/** Whether it is time to send them again, which is taken as done. */
+export const takeAgain = (sent: Sent, nowMs: number): boolean => {
+  if (nowMs < sent.quietUntil) return false
+  sent.transitMs *= 2
+  sent.quietUntil = nowMs + sent.transitMs
+  return true
+}
+
 /** The frames of an envelope: one, or its fragments. Fragments go by the envelope's id, so a round gives its number as id here. */
 export const framesOf = (envelope: Envelope, maxPayloadBytes: number): Frames => {
   const whole = encodeEnvelope(envelope)

@@ -23,6 +23,10 @@ export interface Limits {
   readonly resendGrowth: number
   readonly resendLongestMs: number
   readonly resendJitter: number
+  /** A larger request is sent again only if the receiver says that it does not know it. */
+  readonly resendWholeBytes: number
+  /** A reply or round is not sent again before it can have arrived at this rate; each time it gets twice as long. */
+  readonly assumedBytesPerMs: number
   /** The pause before a round that stays out is asked for again; it grows as that of requests. */
   readonly roundResendMs: number
   /** How long a round may stay out. */
@@ -47,6 +51,8 @@ export const defaultLimits: Limits = {
   resendGrowth: 1.7,
   resendLongestMs: 8_000,
   resendJitter: 0.2,
+  resendWholeBytes: 64 * 1024,
+  assumedBytesPerMs: 20_000,
   roundResendMs: 1_000,
   roundDeadlineMs: 60_000
 }

@@ -6,7 +6,7 @@
 import { Duration, Effect, Exit, type Scope } from "effect"
 import { type Envelope, encodeEnvelope } from "../protocol/messages/envelope.ts"
 import { RoundDeadlineExceeded, type RoundError, type Rounds } from "./actor.ts"
-import { type Frames, framesOf } from "./framing.ts"
+import { framesOf, type Sent, sentAt, takeAgain } from "./framing.ts"
 import type { Post } from "./post.ts"
 import { type Counter, trafficTag } from "./traffic.ts"
 import { TransportClosed } from "./transport.ts"
@@ -30,7 +30,7 @@ interface Exchange {
   /** The peer's rounds that nobody has waited for yet. */
   readonly arrived: Map<number, Uint8Array>
   /** What this party sent, of the last round that the peer has surely got and of those after it. */
-  readonly kept: Map<number, Frames>
+  readonly kept: Map<number, Sent>
   waiter: Waiter | undefined
 }
 
@@ -147,7 +147,7 @@ export const makeRounds = (post: Post): RoundKeeping => {
       transport.maxPayloadBytes
     )
     x.at = round
-    x.kept.set(round, frames)
+    x.kept.set(round, sentAt(frames, clock.unsafeCurrentTimeMillis(), limits))
     for (const sent of x.kept.keys()) if (sent < round - 1 || sent > round) x.kept.delete(sent)
     for (const early of x.arrived.keys()) if (early < round || early > round + 1) x.arrived.delete(early)
     return post.send(x.peer, "round", frames, x.counter)
@@ -206,9 +206,10 @@ export const makeRounds = (post: Post): RoundKeeping => {
     receive: ({ kind, tag, number, body }, from) => {
       if (kind === "round") return receiveRound(exchangeOf(from, tag), number, body)
       const x = exchanges.get(`${from} ${tag}`)
-      const frames = x?.kept.get(number)
+      const sent = x?.kept.get(number)
       // What was not sent yet will be; what is forgotten, the peer has shown to have.
-      if (x !== undefined && frames !== undefined) post.run(post.send(x.peer, "round", frames, x.counter))
+      if (x === undefined || sent === undefined || !takeAgain(sent, clock.unsafeCurrentTimeMillis())) return
+      post.run(post.send(x.peer, "round", sent.frames, x.counter))
     },
 
     reconnected: () => {

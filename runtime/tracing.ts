@@ -1,7 +1,211 @@
-/** Spans. */
-import { Context } from "effect"
+/**
+ * What happened, by actor: spans (phases, requests, rounds) and log events, as JSON lines in a file of the actor's own, and to an
+ * OpenTelemetry collector when `OTEL_EXPORTER_OTLP_ENDPOINT` names one. The sender's span goes with each message, so the files
+ * of all actors make one trace. Bytes and big integers, which may be keys or shares, are withheld from both.
+ */
+import { closeSync, mkdirSync, openSync, writeSync } from "node:fs"
+import { dirname } from "node:path"
+import {
+  Cause,
+  Context,
+  Data,
+  Duration,
+  Effect,
+  Exit,
+  FiberId,
+  FiberRef,
+  FiberRefs,
+  HashMap,
+  Layer,
+  List,
+  Logger,
+  LogLevel,
+  Option,
+  Redacted,
+  type Scope,
+  Tracer
+} from "effect"
 
 /** Whether spans are recorded. Where they are not, the runtime makes none and sends no trace headers. */
 export class Tracing extends Context.Reference<Tracing>()("runtime/Tracing", {
   defaultValue: () => ({ enabled: false })
 }) {}
+
+/** The file of events can't be written. */
+export class EventLogUnwritable extends Data.TaggedError("EventLogUnwritable")<{
+  readonly file: string
+  readonly reason: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `the event log ${this.file} can't be written: ${this.reason}; choose another out folder`
+  }
+}
+
+export interface TracingOptions {
+  readonly actor: string
+  /** Where the events go; nowhere if it is not given. */
+  readonly file?: string
+}
+
+/** Spans and log events of one actor. Give it to `party.ts`'s layer and to the actor's effects. */
+export const layer = (options: TracingOptions): Layer.Layer<never, EventLogUnwritable> =>
+  Layer.unwrapScoped(
+    Effect.gen(function* () {
+      const endpoint = process.env.OTEL_EXPORTER_OTLP_ENDPOINT
+      const { file, actor } = options
+      if (file === undefined && endpoint === undefined) return Layer.empty
+      const write: Write = file === undefined ? () => {} : yield* eventLog(actor, file)
+      const inner = endpoint === undefined ? yield* Effect.tracer : yield* collector(actor, endpoint)
+      return Layer.mergeAll(
+        Layer.setTracer(recording(inner, write)),
+        Logger.replace(Logger.defaultLogger, file === undefined ? Logger.defaultLogger : eventLogger(write)),
+        Layer.succeed(Tracing, { enabled: true })
+      )
+    })
+  )
+
+type Write = (line: Readonly<Record<string, unknown>>) => void
+
+const flushPauseMs = 250
+const flushBytes = 64 * 1024
+
+/** Appends lines to a file: in blocks, every so often, and all that is left at the end of the scope. */
+const eventLog = (actor: string, file: string): Effect.Effect<Write, EventLogUnwritable, Scope.Scope> =>
+  Effect.gen(function* () {
+    const descriptor = yield* Effect.try({
+      try: () => {
+        mkdirSync(dirname(file), { recursive: true })
+        return openSync(file, "a", 0o600)
+      },
+      catch: (cause) =>
+        new EventLogUnwritable({ file, reason: cause instanceof Error ? cause.message : String(cause) })
+    })
+    let lines = ""
+    const flush = Effect.sync(() => {
+      if (lines === "") return
+      const block = lines
+      lines = ""
+      writeSync(descriptor, block)
+    })
+    yield* Effect.addFinalizer(() =>
+      Effect.zipRight(
+        flush,
+        Effect.sync(() => closeSync(descriptor))
+      )
+    )
+    yield* Effect.forkScoped(Effect.forever(Effect.delay(flush, Duration.millis(flushPauseMs))))
+    return (line) => {
+      lines += `${JSON.stringify({ actor, ...line })}\n`
+      if (lines.length > flushBytes) Effect.runSync(flush)
+    }
+  })
+
+/** The tracer that sends spans to a collector. Loaded only where one is named, so that others start faster. */
+const collector = (actor: string, endpoint: string) =>
+  Effect.gen(function* () {
+    const [OtlpTracer, { layerJson }, { layer: fetchClient }] = yield* Effect.promise(() =>
+      Promise.all([
+        import("@effect/opentelemetry/OtlpTracer"),
+        import("@effect/opentelemetry/OtlpSerialization"),
+        import("@effect/platform/FetchHttpClient")
+      ])
+    )
+    return yield* OtlpTracer.make({
+      url: `${endpoint.replace(/\/$/, "")}/v1/traces`,
+      resource: { serviceName: `bicameral-${actor}` }
+    }).pipe(Effect.provide(Layer.merge(layerJson, fetchClient)))
+  })
+
+/** A tracer whose spans are also written as lines when they end, and that keeps what may be secret out of them. */
+const recording = (inner: Tracer.Tracer, write: Write): Tracer.Tracer =>
+  Tracer.make({
+    span: (name, parent, context, links, startTime, kind, options) => {
+      const span = inner.span(name, parent, context, links, startTime, kind, options)
+      const events: Array<Readonly<Record<string, unknown>>> = []
+      const { end, attribute, event } = span
+      span.attribute = (key, value) => attribute.call(span, key, withheld(value))
+      span.event = (what, time, attributes) => {
+        const shown = withheldAll(attributes ?? {})
+        events.push({ name: what, time: isoTime(time), ...shown })
+        event.call(span, what, time, shown)
+      }
+      span.end = (endTime, exit) => {
+        end.call(span, endTime, exit)
+        write({
+          type: "span",
+          time: isoTime(startTime),
+          name,
+          kind,
+          traceId: span.traceId,
+          spanId: span.spanId,
+          ...(Option.isSome(parent) ? { parentId: parent.value.spanId } : {}),
+          durationMs: Number((endTime - startTime) / 1000n) / 1000,
+          status: Exit.isSuccess(exit) ? "ok" : Cause.isInterruptedOnly(exit.cause) ? "interrupted" : "error",
+          ...(Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)
+            ? { error: messageOf(exit.cause) }
+            : {}),
+          attributes: Object.fromEntries(span.attributes),
+          ...(events.length > 0 ? { events } : {})
+        })
+      }
+      return span
+    },
+    context: (f, fiber) => inner.context(f, fiber)
+  })
+
+/** Log events as lines; what is as bad as an error also goes to the standard error, where a supervisor keeps it. */
+const eventLogger = (write: Write) =>
+  Logger.make<unknown, void>(
+    ({ date, logLevel, message, annotations, spans, cause, fiberId, context: refs }) => {
+      const text = (Array.isArray(message) ? message : [message]).map(textOf).join(" ")
+      const span = currentSpan(refs)
+      const error = Cause.isEmpty(cause) ? {} : { error: Cause.pretty(cause) }
+      write({
+        type: "event",
+        time: date.toISOString(),
+        level: logLevel.label,
+        message: text,
+        fiber: FiberId.threadName(fiberId),
+        ...(span === undefined ? {} : { traceId: span.traceId, spanId: span.spanId }),
+        ...withheldAll(Object.fromEntries(HashMap.toEntries(annotations))),
+        ...(List.isNil(spans) ? {} : { within: List.toArray(spans).map(({ label }) => label) }),
+        ...error
+      })
+      if (LogLevel.greaterThanEqual(logLevel, LogLevel.Error))
+        process.stderr.write(`${text}${error.error === undefined ? "" : `: ${error.error}`}\n`)
+    }
+  )
+
+const currentSpan = (refs: FiberRefs.FiberRefs): Tracer.AnySpan | undefined =>
+  Option.getOrUndefined(
+    Context.getOption(FiberRefs.getOrDefault(refs, FiberRef.currentContext), Tracer.ParentSpan)
+  )
+
+const messageOf = (cause: Cause.Cause<unknown>) => {
+  const error = Cause.squash(cause)
+  return error instanceof Error ? `${error.name}: ${error.message}` : textOf(error)
+}
+
+/** What may be shown: text, numbers and flags. Bytes and big integers may be keys or shares. */
+const withheld = (value: unknown): unknown => {
+  if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean")
+    return value
+  if (typeof value === "bigint") return "<big integer>"
+  if (ArrayBuffer.isView(value)) return `<${value.byteLength} bytes>`
+  if (Redacted.isRedacted(value)) return "<redacted>"
+  if (Array.isArray(value)) return value.map(withheld)
+  if (typeof value === "object") return withheldAll(value as Record<string, unknown>)
+  return `<${typeof value}>`
+}
+
+const withheldAll = (values: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(values).map(([key, value]) => [key, withheld(value)]))
+
+const textOf = (value: unknown): string => {
+  const shown = withheld(value)
+  return typeof shown === "string" ? shown : JSON.stringify(shown)
+}
+
+/** Nanoseconds since 1970 as a date, to the millisecond. */
+const isoTime = (nanoseconds: bigint) => new Date(Number(nanoseconds / 1_000_000n)).toISOString()

@@ -1,8 +1,10 @@
 /**
  * What the actor runtime promises, whatever carries its messages: one suite, run over every transport.
  */
+import { randomBytes } from "node:crypto"
 import { expect, layer } from "@effect/vitest"
-import { Context, Data, Deferred, Effect, Exit, Fiber, Layer, Ref } from "effect"
+import { Context, Data, Deferred, Effect, Exit, Fiber, Layer, Logger, LogLevel, Ref } from "effect"
+import { encodeEnvelope } from "../../protocol/messages/envelope.ts"
 import { ask, Bytes, tell } from "../../protocol/messages/message.ts"
 import { subjectOf } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
@@ -36,8 +38,13 @@ class TooLarge extends Data.TaggedError("TooLarge")<{ readonly limit: number; re
 const quick: Partial<Limits> = { resendFirstMs: 15, resendLongestMs: 60, roundResendMs: 20 }
 const soon = { deadlineMs: 20_000, phase: "test" }
 
+const noise = (length: number) => new Uint8Array(randomBytes(length))
+
 let runs = 0
 const freshRun = () => `test-${process.pid}-${++runs}`
+
+/** What the runtime notes of dropped messages is right, and would fill the screen. */
+const quiet = Logger.minimumLogLevel(LogLevel.None)
 
 const join = (name: string, run: string, options: { limits?: Partial<Limits>; faults?: Faults } = {}) =>
   Effect.gen(function* () {
@@ -45,7 +52,10 @@ const join = (name: string, run: string, options: { limits?: Partial<Limits>; fa
     const transport = network.transport(name)
     const carried = options.faults === undefined ? transport : lossy(options.faults, transport)
     const context = yield* Layer.build(
-      Parties.layer({ name, run, limits: { ...quick, ...options.limits } }).pipe(Layer.provideMerge(carried))
+      Parties.layer({ name, run, limits: { ...quick, ...options.limits } }).pipe(
+        Layer.provideMerge(carried),
+        Layer.provide(quiet)
+      )
     )
     return { party: Context.get(context, Party), transport: Context.get(context, Transport) }
   })
@@ -187,7 +197,7 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
       it.scoped("ask - a handler's tagged error reaches the asker", () =>
         Effect.gen(function* () {
           const { asker, answerer } = yield* pair("user1", "kgc")
-          yield* answerer.serve([on(Double, () => new TooLarge({ limit: 9, retryable: true }))])
+          yield* answerer.serve([on(Double, () => Effect.fail(new TooLarge({ limit: 9, retryable: true })))])
           const error = yield* Effect.flip(asker.ask("kgc", Double, { value: 10 }, soon))
           expect(error).toMatchObject({
             _tag: "RemoteFailure",
@@ -204,7 +214,7 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
           const { asker, answerer } = yield* pair("user1", "kgc")
           yield* answerer.serve([
             double,
-            on(Echo, () => {
+            on(Echo, (): Effect.Effect<never> => {
               throw new Error("a bug")
             })
           ])
@@ -299,7 +309,7 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
             faults: { seed: 5, lost: 0.25, doubled: 0.1 }
           })
           yield* answerer.serve([on(Echo, Effect.succeed)])
-          const bytes = Uint8Array.from({ length: 3 * askersTransport.maxPayloadBytes }, (_, i) => i % 241)
+          const bytes = noise(3 * askersTransport.maxPayloadBytes)
           const reply = yield* asker.ask("cloud1", Echo, { bytes }, soon)
           expect(Buffer.compare(reply.bytes, bytes)).toBe(0)
         })
@@ -480,9 +490,6 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
             )
           ])
           const body = yield* Double.payload.encode({ value: 1 })
-          const { encodeEnvelope } = yield* Effect.promise(
-            () => import("../../protocol/messages/envelope.ts")
-          )
           const forged = encodeEnvelope({ kind: "ask", id: "forged", tag: "Double", number: 0, of: 0, body })
           const denied = yield* Deferred.make<void>()
           transport.listen((event) => {
