@@ -1,6 +1,6 @@
 /**
  * The fixed-point reference: the training step in the clear on the very words that the clouds hold shares of. Given the
- * rounding that the dealer dealt, it replays a secure run bit for bit; without it, it rounds down. Everything is in the
+ * rounding that the dealer dealt, it replays a secure run bit for bit; without it, it rounds to the nearest. Everything is in the
  * clear: for tests and for reports on reproducible scenarios.
  */
 import { productShape } from "../computation/product.ts"
@@ -21,17 +21,24 @@ function* local<A>(value: A): Round<A> {
 
 /**
  * Operations on matrices of `ring` in the clear; results are allocated there. `rounding` belongs to one step of one run;
- * left out, every rescale rounds towards −∞. Gates are matrices of the words 0 and 1.
+ * left out, every rescale rounds to the nearest. Gates are matrices of the words 0 and 1.
  */
 export const fixedOperations = (ring: Ring, rounding?: Rounding): Operations<Matrix, Matrix, Matrix> => {
   const like = ({ rows, cols }: Shape): Matrix => ring.matrix(rows, cols)
+
+  // With r = 2^(shift−1) the rescale rounds to the nearest.
+  const half = (shape: Shape, shift: number): Matrix => {
+    const r = like(shape)
+    ring.words(r).fill(1n << BigInt(shift - 1))
+    return r
+  }
 
   // The clouds' own arithmetic with one cloud holding everything: c = factor·x + 2^62 + r, from which y follows.
   const rescale = (op: Operation, x: Matrix, shift: number, factor: number): Matrix => {
     const words = x.rows * x.cols
     const out = like(x)
     const mark = ring.mark()
-    const r = rounding === undefined ? ring.zeros(x.rows, x.cols) : rounding(op, x)
+    const r = rounding === undefined ? half(x, shift) : rounding(op, x)
     const blinded = like(x)
     const parts = ring.matrix(words, roundingWords.rescale)
     const nothing = ring.zeros(words, roundingWords.rescale)

@@ -48,6 +48,18 @@ export function* openData<V, O, G>(
   return { inputs, labels: { opened: true, value: opened } }
 }
 
+/** The rows of a step: `gather` and `gatherOpened` take the same rows of a matrix and of an opened one. */
+export const gatherBatch = <V, O>(
+  { inputs, labels }: OpenedData<V, O>,
+  gather: (x: V) => V,
+  gatherOpened: (x: O) => O
+): Batch<V, O> => ({
+  inputs: gatherOpened(inputs),
+  labels: labels.opened
+    ? { opened: true, value: gatherOpened(labels.value) }
+    : { opened: false, value: gather(labels.value) }
+})
+
 /** What the forward pass leaves for the backward pass. Index l - 1 of each array belongs to layer l. */
 interface Forward<V, O, G> {
   /** What layer l was fed: the batch, then the opened activations. */

@@ -35,10 +35,10 @@ describe("fixed-point rescale", () => {
     return y
   }
 
-  it("rounds towards −∞ where no rounding is dealt", () => {
+  it("rounds to the nearest, halves up, where no rounding is dealt", () => {
     fc.assert(
       fc.property(magnitude, fc.integer({ min: 1, max: 61 }), (x, shift) => {
-        expect(rescaled(x, shift, 1)).toBe(x >> BigInt(shift))
+        expect(rescaled(x, shift, 1)).toBe((x + 2n ** BigInt(shift - 1)) >> BigInt(shift))
       })
     )
   })

@@ -12,12 +12,13 @@ import { gatherOpened, type OpenedShare } from "../../../protocol/computation/pr
 import { batchShapes, layerShapes } from "../../../protocol/learning/cost.ts"
 import { fixedOperations } from "../../../protocol/learning/fixed.ts"
 import { outputs } from "../../../protocol/learning/network.ts"
-import { operation, type Round, type Shape } from "../../../protocol/learning/operations.ts"
+import { type Operation, operation, type Round, type Shape } from "../../../protocol/learning/operations.ts"
 import { batchOrder } from "../../../protocol/learning/order.ts"
 import type { TrainingPlan } from "../../../protocol/learning/plan.ts"
 import { runLocally, runPair } from "../../../protocol/learning/run.ts"
 import {
   type Batch,
+  gatherBatch,
   type Layer,
   type OpenedData,
   openData,
@@ -28,13 +29,20 @@ import { Prg } from "../../../protocol/ring/prg.ts"
 import { type Matrix, Ring } from "../../../protocol/ring/ring.ts"
 import { type Example, uniform } from "./example.ts"
 
-const orderKey = new Uint8Array(16).fill(9)
-const keyOf = (fill: number): Uint8Array => new Uint8Array(16).fill(fill)
+export const orderKey = new Uint8Array(16).fill(9)
+/** k_0 and k_1. */
+export const prgKeys = [new Uint8Array(16).fill(100), new Uint8Array(16).fill(101)] as const
 
 export const generators = (run: string): DealerKeys => ({
-  cloud0: Prg.ofRun(keyOf(100), run),
-  cloud1: Prg.ofRun(keyOf(101), run)
+  cloud0: Prg.ofRun(prgKeys[0], run),
+  cloud1: Prg.ofRun(prgKeys[1], run)
 })
+
+const gatherRows = (ring: Ring, x: Matrix, rows: Uint32Array): Matrix => {
+  const out = ring.matrix(rows.length, x.cols)
+  ring.gatherRows(out, x, rows)
+  return out
+}
 
 /** Sum of rounds and bytes over a run, as counted on the way. */
 export interface Measured {
@@ -69,29 +77,19 @@ export const encoded = (
 export const wordsOf = (ring: Ring, layers: ReadonlyArray<Layer<Matrix>>): bigint[] =>
   layers.flatMap(({ weights, bias }) => [...ring.words(weights), ...ring.words(bias)])
 
-/** Trains in the clear on words, with the rounding of that run if it is named, else rounding down. */
+/** Trains in the clear on words, with the rounding of that run if it is named, else rounding to the nearest. */
 export const trainFixed = (ring: Ring, given: Example, plan: TrainingPlan, run?: string) => {
   const f = plan.fractionalBits
   const { features, labels, layers: initial } = encoded(ring, given, f)
   const keys = run === undefined ? undefined : generators(run)
   const operations = (step: number) =>
     fixedOperations(ring, keys && ((op, shape) => dealtRounding(ring, keys, step, op, shape)))
+  const data = runLocally(openData(operations(0), plan.network, features, labels))
   const order = batchOrder(plan, orderKey)
-  const gather = (x: Matrix, rows: Uint32Array): Matrix => {
-    const out = ring.matrix(rows.length, x.cols)
-    ring.gatherRows(out, x, rows)
-    return out
-  }
-  const opened = given.network.layers.at(-1)!.activation === "relu"
   let layers: ReadonlyArray<Layer<Matrix>> = initial
   for (let step = 1; step <= plan.steps; step++) {
-    const rows = order(step)
-    const value = gather(labels, rows)
-    const batch = {
-      inputs: gather(features, rows),
-      labels: opened ? { opened, value } : { opened, value }
-    }
-    layers = runLocally(trainingStep(operations(step), plan, layers, batch))
+    const gather = (x: Matrix): Matrix => gatherRows(ring, x, order(step))
+    layers = runLocally(trainingStep(operations(step), plan, layers, gatherBatch(data, gather, gather)))
   }
   const predicted = runLocally(predict(operations(plan.steps + 1), plan, layers, features))
   return { weights: wordsOf(ring, layers), predicted: [...ring.words(predicted)] }
@@ -117,12 +115,27 @@ class Cloud {
 
   batch(data: OpenedData<Matrix, OpenedShare>, rows: Uint32Array): Batch<Matrix, OpenedShare> {
     const { ring } = this
-    const inputs = gatherOpened(ring, data.inputs, rows)
-    if (data.labels.opened)
-      return { inputs, labels: { opened: true, value: gatherOpened(ring, data.labels.value, rows) } }
-    const value = ring.matrix(rows.length, data.labels.value.cols)
-    ring.gatherRows(value, data.labels.value, rows)
-    return { inputs, labels: { opened: false, value } }
+    return gatherBatch(
+      data,
+      (x) => gatherRows(ring, x, rows),
+      (x) => gatherOpened(ring, x, rows)
+    )
+  }
+}
+
+/** What the dealer has for the opened training matrices: their masks, and of labels that stay shared the shape. */
+const dataMasks = (
+  ring: Ring,
+  keys: DealerKeys,
+  { network, rows }: TrainingPlan
+): OpenedData<Shape, Matrix> => {
+  const { inputs, labels } = batchShapes(network, rows)
+  const mask = (op: Operation, shape: Shape): Matrix => openingMask(ring, keys, 0, op, shape)
+  return {
+    inputs: mask(operation("openInput", 0), inputs),
+    labels: labels.opened
+      ? { opened: true, value: mask(operation("openLabels", network.layers.length), labels.value) }
+      : labels
   }
 }
 
@@ -173,16 +186,7 @@ export const trainSecurely = async (given: Example, plan: TrainingPlan, run: str
   const data = both(0, none, ({ party }, ops) => openData(ops, network, features[party], labels[party]))
   const setup = { ...measured }
   const order = batchOrder(plan, orderKey)
-  const dataShapes = batchShapes(network, plan.rows)
-  const mask = (kind: "openInput" | "openLabels", layer: number, shape: Shape): Matrix =>
-    openingMask(dealerRing, keys, 0, operation(kind, layer), shape)
-  const inputMask = mask("openInput", 0, dataShapes.inputs)
-  const labelMask = mask("openLabels", network.layers.length, dataShapes.labels.value)
-  const gatherMask = (x: Matrix, rows: Uint32Array): Matrix => {
-    const out = dealerRing.matrix(rows.length, x.cols)
-    dealerRing.gatherRows(out, x, rows)
-    return out
-  }
+  const masks = dataMasks(dealerRing, keys, plan)
 
   let layers: [ReadonlyArray<Layer<Matrix>>, ReadonlyArray<Layer<Matrix>>] = [
     shares.map(({ weights, bias }) => ({ weights: weights[0], bias: bias[0] })),
@@ -190,14 +194,10 @@ export const trainSecurely = async (given: Example, plan: TrainingPlan, run: str
   ]
   for (let step = 1; step <= plan.steps; step++) {
     const rows = order(step)
-    const shapes = batchShapes(network, plan.batch)
+    const gatherMask = (x: Matrix): Matrix => gatherRows(dealerRing, x, rows)
+    const labelShape = (): Shape => ({ rows: plan.batch, cols: outputs(network) })
     const corrections = deal(dealerRing, keys, step, (ops) =>
-      trainingStep<Shape, Matrix, GateMask>(ops, plan, layerShapes(network), {
-        inputs: gatherMask(inputMask, rows),
-        labels: shapes.labels.opened
-          ? { opened: true, value: gatherMask(labelMask, rows) }
-          : { opened: false, value: shapes.labels.value }
-      })
+      trainingStep(ops, plan, layerShapes(network), gatherBatch(masks, labelShape, gatherMask))
     )
     layers = [
       ...both(step, corrections, (cloud, ops) =>
@@ -207,7 +207,7 @@ export const trainSecurely = async (given: Example, plan: TrainingPlan, run: str
   }
   const trained = { ...measured }
   const corrections = deal(dealerRing, keys, plan.steps + 1, (ops) =>
-    predict<Shape, Matrix, GateMask>(ops, plan, layerShapes(network), dataShapes.inputs)
+    predict<Shape, Matrix, GateMask>(ops, plan, layerShapes(network), features[0])
   )
   const predicted = both(plan.steps + 1, corrections, ({ party }, ops) =>
     predict(ops, plan, layers[party], features[party])
