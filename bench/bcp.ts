@@ -1,0 +1,278 @@
+/**
+ * What BCP costs beside the bare arithmetic under it: operations a second on one core, next to the exponentiations of
+ * node:crypto and the products of `bigint` that each operation can't do without. Tables are warm; what they cost is a row of
+ * its own. `node dist/bench/bcp.js` runs it alone.
+ */
+
+import { createDiffieHellman, randomBytes } from "node:crypto"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { availableParallelism, cpus, loadavg } from "node:os"
+import { pathToFileURL } from "node:url"
+import { WindowedBase, windowFor } from "../protocol/bcp/fixed-base.ts"
+import { byteLength, fromBytes, randomBelow, toBytes } from "../protocol/bcp/integers.ts"
+import { jobs } from "../protocol/bcp/jobs.ts"
+import { type ExponentMode, shortRandomizerBits, shortSecretKeyBits } from "../protocol/bcp/keys.ts"
+import { MasterDecryptor } from "../protocol/bcp/master-decryption.ts"
+import { slotsPerPlaintext, uploadSlotBits, wordBytes } from "../protocol/bcp/packing.ts"
+import { generateParameters, type MasterKey, type Parameters } from "../protocol/bcp/parameters.ts"
+import { encryptorOf } from "../protocol/bcp/precomputed.ts"
+import { decodeCiphertexts, encodeMasterKey } from "../protocol/bcp/wire.ts"
+
+/** Ciphertexts a repetition. */
+const chunk = 32
+
+/** Repetitions of which median and spread are taken. */
+const repetitions = 9
+
+/** Encryptions for which the tables are made. */
+const expectedEncryptions = 100_000
+
+const mode: ExponentMode = "short"
+
+/** Microseconds an operation. */
+interface Timing {
+  readonly median: number
+  readonly least: number
+  readonly most: number
+}
+
+interface Row {
+  readonly operation: string
+  readonly microseconds: Timing
+  /** What the operation can't do without, and what that takes by itself. */
+  readonly needs: string
+  readonly bareMicroseconds: Timing
+  readonly perSecond: number
+  /** Packed words a second, where the operation handles a ciphertext of them. */
+  readonly wordsPerSecond?: number
+}
+
+const timing = (samples: ReadonlyArray<number>): Timing => {
+  const sorted = [...samples].sort((x, y) => x - y)
+  return { median: sorted[sorted.length >> 1]!, least: sorted[0]!, most: sorted[sorted.length - 1]! }
+}
+
+/** Times work and the bare arithmetic it needs in turns, so that a machine that slows down slows both. */
+const timeBeside = (operations: number, work: () => unknown, bare: () => unknown): [Timing, Timing] => {
+  const sample = (run: () => unknown): number => {
+    const start = performance.now()
+    run()
+    return ((performance.now() - start) * 1000) / operations
+  }
+  sample(work)
+  const pairs = Array.from({ length: repetitions }, () => [sample(work), sample(bare)] as const)
+  return [timing(pairs.map(([spent]) => spent)), timing(pairs.map(([, spent]) => spent))]
+}
+
+/** `count` exponentiations of node:crypto by themselves, bytes in and bytes out. */
+const powers = (count: number, modulus: bigint, exponentBits: number): (() => void) => {
+  const width = byteLength(modulus)
+  const context = createDiffieHellman(toBytes(modulus, width), 2)
+  const exponent = randomBytes(exponentBits / 8)
+  exponent[0]! |= 0x80
+  context.setPrivateKey(exponent)
+  const base = toBytes(randomBelow(modulus), width)
+  return () => {
+    for (let i = 0; i < count; i++) context.computeSecret(base)
+  }
+}
+
+/** `count` products of `bigint` with their reductions, of factors as random as those of a table. */
+const products = (count: number, modulus: bigint): (() => bigint) => {
+  const factors = Array.from({ length: 64 }, () => randomBelow(modulus))
+  return () => {
+    let x = factors[0]!
+    for (let i = 0; i < count; i++) x = (x * factors[i & 63]!) % modulus
+    return x
+  }
+}
+
+/** What checking a ciphertext takes: the residues of A and B modulo N, and two products of such. */
+const checks = (count: number, { N, N2 }: Parameters): (() => bigint) => {
+  const [A, B] = [randomBelow(N2), randomBelow(N2)]
+  return () => {
+    let x = 1n
+    for (let i = 0; i < count; i++) x = (((x * (A % N)) % N) * (B % N)) % N
+    return x
+  }
+}
+
+const together =
+  (...parts: ReadonlyArray<() => unknown>): (() => void) =>
+  () => {
+    for (const part of parts) part()
+  }
+
+const measure = (pp: Parameters, master: MasterKey): Array<Row> => {
+  const masterKey = encodeMasterKey(pp, master)
+  const {
+    secretKeys,
+    publicKeys,
+    unifiedPublicKey: toKey
+  } = jobs.generateKeys({ parameters: pp, count: 3, mode })
+  const publicKey = publicKeys[0]!
+  const slots = slotsPerPlaintext(pp.bits, uploadSlotBits)
+  const common = { parameters: pp, slotBits: uploadSlotBits }
+  const width = windowFor(expectedEncryptions, shortRandomizerBits, 2 * pp.bits)
+  const windows = Math.ceil(shortRandomizerBits / width)
+  const p2 = master.p ** 2n
+
+  const row = (
+    operation: string,
+    [work, needs, bare]: readonly [work: () => unknown, needs: string, bare: () => unknown],
+    { operations = chunk, words = slots } = {}
+  ): Row => {
+    const [microseconds, bareMicroseconds] = timeBeside(operations, work, bare)
+    const perSecond = 1e6 / microseconds.median
+    const wordsPerSecond = words === 0 ? {} : { wordsPerSecond: perSecond * words }
+    return { operation, microseconds, needs, bareMicroseconds, perSecond, ...wordsPerSecond }
+  }
+
+  const few = new Uint8Array(randomBytes(4 * slots * wordBytes))
+  const withoutTables = row(
+    "encrypt, without tables",
+    [
+      () => jobs.encryptPacked({ ...common, publicKey: publicKeys[1]!, mode, words: few }),
+      `2 powers of ${shortRandomizerBits} bits modulo N²`,
+      powers(2 * 4, pp.N2, shortRandomizerBits)
+    ],
+    { operations: 4 }
+  )
+  const table = row(
+    "table of one base",
+    [
+      () => new WindowedBase(pp.N2, pp.g, shortRandomizerBits).expect(expectedEncryptions),
+      `${windows} · (2^${width} − 1) products modulo N²`,
+      products(windows * (2 ** width - 1), pp.N2)
+    ],
+    { operations: 1, words: 0 }
+  )
+  for (const key of [publicKey, toKey])
+    for (const factors of [undefined, masterKey])
+      encryptorOf(pp, key, mode, factors).expect(expectedEncryptions)
+
+  const words = new Uint8Array(randomBytes(chunk * slots * wordBytes))
+  const encrypt = { ...common, publicKey, mode, words }
+  const { ciphertexts } = jobs.encryptPacked(encrypt)
+  const { randomizers } = jobs.prepareRandomizers({ parameters: pp, publicKey, mode, count: chunk })
+  const { blinded, blinds } = jobs.blind({ parameters: pp, publicKey, mode, ciphertexts })
+  const reencrypt = { parameters: pp, masterKey, fromKey: publicKey, toKey, mode, blinded }
+  const returned = jobs.reencryptBlinded(reencrypt)
+  const unified = jobs.stripBlind({ ...common, ...returned, blinds }).ciphertexts
+  const partials = secretKeys.map(
+    (secretKey) => jobs.partialDecrypt({ parameters: pp, secretKey, ciphertexts: unified }).partials
+  )
+  const plain = new MasterDecryptor(pp, master)
+  const one = decodeCiphertexts(pp, ciphertexts)[0]!
+  const opening = `check, 4 powers of ${pp.bits / 2} bits modulo p²`
+
+  return [
+    withoutTables,
+    table,
+    row("encrypt", [
+      () => jobs.encryptPacked(encrypt),
+      `${2 * windows} products modulo N²`,
+      products(chunk * 2 * windows, pp.N2)
+    ]),
+    row("encrypt, factors known", [
+      () => jobs.encryptPacked({ ...encrypt, masterKey }),
+      `${4 * windows} products modulo p²`,
+      products(chunk * 4 * windows, p2)
+    ]),
+    row("encrypt, randomizers made ahead", [
+      () => jobs.encryptPacked({ ...encrypt, randomizers }),
+      "1 product modulo N²",
+      products(chunk, pp.N2)
+    ]),
+    row("open with the master key", [
+      () => jobs.openMaster({ ...common, masterKey, publicKey, ciphertexts }),
+      opening,
+      together(checks(chunk, pp), powers(4 * chunk, p2, pp.bits / 2))
+    ]),
+    row(
+      "the same without CRT",
+      [
+        () => plain.decrypt(fromBytes(publicKey), one),
+        `2 powers of ${pp.bits} bits modulo N²`,
+        powers(2, pp.N2, pp.bits)
+      ],
+      { operations: 1 }
+    ),
+    row("blind", [
+      () => jobs.blind({ parameters: pp, publicKey, mode, ciphertexts }),
+      `check, ${2 * windows + 3} products modulo N²`,
+      together(checks(chunk, pp), products(chunk * (2 * windows + 3), pp.N2))
+    ]),
+    row("open blinded and re-encrypt", [
+      () => jobs.reencryptBlinded(reencrypt),
+      `${opening}, ${4 * windows} products modulo p²`,
+      together(checks(chunk, pp), powers(4 * chunk, p2, pp.bits / 2), products(chunk * 4 * windows, p2))
+    ]),
+    row("strip the blind", [
+      () => jobs.stripBlind({ ...common, ...returned, blinds }),
+      "check, 1 product modulo N²",
+      together(checks(chunk, pp), products(chunk, pp.N2))
+    ]),
+    row("partial decryption", [
+      () => jobs.partialDecrypt({ parameters: pp, secretKey: secretKeys[0]!, ciphertexts: unified }),
+      `check, 1 power of ${shortSecretKeyBits} bits modulo N²`,
+      together(checks(chunk, pp), powers(chunk, pp.N2, shortSecretKeyBits))
+    ]),
+    row(`combine ${secretKeys.length} partial decryptions`, [
+      () => jobs.combinePartials({ ...common, ciphertexts: unified, partials }),
+      `check, ${secretKeys.length} products modulo N², 5 modulo N`,
+      together(checks(chunk, pp), products(chunk * secretKeys.length, pp.N2), products(chunk * 5, pp.N))
+    ])
+  ]
+}
+
+const print = (bits: number, generationSeconds: number, rows: ReadonlyArray<Row>): void => {
+  console.log(`\n${bits} bits, one core; parameters generated in ${generationSeconds.toFixed(1)} s`)
+  console.log(
+    `${"operation".padEnd(32)}${"µs".padStart(10)}${"spread".padStart(18)}${"a second".padStart(10)}${"words/s".padStart(10)}${"bare µs".padStart(10)}${"× bare".padStart(8)}  needs`
+  )
+  for (const { operation, microseconds, perSecond, wordsPerSecond, bareMicroseconds, needs } of rows) {
+    const { median, least, most } = microseconds
+    console.log(
+      operation.padEnd(32) +
+        median.toFixed(0).padStart(10) +
+        `${least.toFixed(0)}–${most.toFixed(0)}`.padStart(18) +
+        perSecond.toFixed(perSecond < 10 ? 1 : 0).padStart(10) +
+        (wordsPerSecond?.toFixed(0) ?? "").padStart(10) +
+        bareMicroseconds.median.toFixed(0).padStart(10) +
+        (median / bareMicroseconds.median).toFixed(2).padStart(8) +
+        `  ${needs}`
+    )
+  }
+}
+
+/** Measures at 2048 and 3072 bits, prints the tables, and writes `out/bench/bcp.json`. */
+export const run = async (): Promise<void> => {
+  const machine = {
+    processor: cpus()[0]?.model ?? "unknown",
+    cores: availableParallelism(),
+    node: process.version,
+    openssl: process.versions.openssl ?? "unknown",
+    loadAverage: loadavg()[0] ?? 0
+  }
+  console.log(
+    `${machine.processor}, ${machine.cores} cores, load ${machine.loadAverage.toFixed(1)}; node ${machine.node}, OpenSSL ${machine.openssl}`
+  )
+  console.log(`medians and spread of ${repetitions} repetitions of ${chunk} ciphertexts; ${mode} exponents`)
+  const sizes: Array<{ bits: number; generationSeconds: number; rows: Array<Row> }> = []
+  for (const bits of [2048, 3072]) {
+    const start = performance.now()
+    const { parameters, masterKey } = await generateParameters(bits)
+    const generationSeconds = (performance.now() - start) / 1000
+    const rows = measure(parameters, masterKey)
+    print(bits, generationSeconds, rows)
+    sizes.push({ bits, generationSeconds, rows })
+  }
+  mkdirSync("out/bench", { recursive: true })
+  writeFileSync(
+    "out/bench/bcp.json",
+    `${JSON.stringify({ machine, repetitions, chunk, mode, sizes }, null, 2)}\n`
+  )
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) await run()
