@@ -97,18 +97,21 @@ export interface Kernels {
   ): void
   dealOneHot(out: Address, r: Address, share0: Address, n: number): void
   dealBits(out: Address, r: Address, masks: Address, share0: Address, n: number): void
+  productScratch(): number
   product(
     out: Address,
+    outRow: number,
     x: Address,
+    xRow: number,
+    xCol: number,
     y: Address,
+    yRow: number,
+    yCol: number,
     m: number,
     k: number,
     n: number,
-    xRow: number,
-    xCol: number,
-    yRow: number,
-    yCol: number,
-    accumulate: number
+    accumulate: number,
+    scratch: Address
   ): void
 }
 

@@ -67,6 +67,7 @@ export class Ring {
   /** The raw kernels, for the operations of `computation`. */
   readonly kernels: Kernels
   readonly #memory: WebAssembly.Memory
+  readonly #productScratchBytes: number
   #bytes: Uint8Array
   #top: number
 
@@ -74,6 +75,7 @@ export class Ring {
     this.#memory = memory
     this.kernels = instantiate(memory)
     this.#bytes = new Uint8Array(memory.buffer)
+    this.#productScratchBytes = this.kernels.productScratch()
     this.#top = align(this.kernels.heapBase() >>> 0)
   }
 
@@ -187,19 +189,24 @@ export class Ring {
     }
     const left = form === "leftTransposed"
     const right = form === "rightTransposed"
+    const mark = this.mark()
+    const scratch = this.allocate(this.#productScratchBytes)
     this.kernels.product(
       out.at,
+      n * 8,
       x.at,
+      left ? 8 : k * 8,
+      left ? m * 8 : 8,
       y.at,
+      right ? 8 : n * 8,
+      right ? k * 8 : 8,
       m,
       k,
       n,
-      left ? 8 : k * 8,
-      left ? m * 8 : 8,
-      right ? 8 : n * 8,
-      right ? k * 8 : 8,
-      Number(accumulate)
+      Number(accumulate),
+      scratch
     )
+    this.release(mark)
   }
 
   add(out: Matrix, x: Matrix, y: Matrix): void {
