@@ -1,0 +1,124 @@
+/**
+ * `bicameral check`: reads a scenario and all data it names, on a machine that has them, and tells what a run would do and
+ * cost, without running anything. Whatever is wrong is the error.
+ */
+import { randomBytes } from "node:crypto"
+import { Effect } from "effect"
+import { phases } from "../actors/director.ts"
+import { raised } from "../actors/raised.ts"
+import { countCells } from "../protocol/data/rows.ts"
+import { InvalidPlan } from "../protocol/learning/network.ts"
+import { seededKey } from "../protocol/seeding.ts"
+import { type CheckedData, checkData, type JoinedData, joinData } from "./joined.ts"
+import { loadScenario } from "./load.ts"
+import { type PredictedCost, predictCost } from "./plan.ts"
+import { privacy, revelations } from "./report.ts"
+import type { Scenario, User } from "./schema.ts"
+import { count, counted, size, table } from "./units.ts"
+
+/** Everything that is known of a run before it starts. */
+export interface Forecast {
+  readonly scenario: Scenario
+  readonly data: CheckedData
+  readonly joined: JoinedData
+  readonly cost: PredictedCost
+}
+
+/** Checks a scenario and its data and gives what a run of it would do, as text. */
+export const checkScenario = Effect.fn("Scenario.check")(function* (file: string) {
+  const loaded = yield* loadScenario(file)
+  const { scenario } = loaded
+  const data = yield* checkData(loaded)
+  // The salt that a run without a seed draws decides which rows are held out; the sizes are the same for any.
+  const salt =
+    scenario.seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(scenario.seed, "rows")
+  const joined = joinData(scenario, data, salt)
+  const cost = yield* raised([InvalidPlan], () => predictCost(scenario, joined))
+  return renderForecast({ scenario, data, joined, cost })
+})
+
+/** What a run would do and cost, for people; ends without a line break. */
+export const renderForecast = (forecast: Forecast): string =>
+  [
+    `${forecast.scenario.name}: ${forecast.scenario.description.trim()}`,
+    "",
+    ...parties(forecast),
+    "",
+    ...training(forecast),
+    ...security(forecast.scenario),
+    "",
+    ...revelations(forecast.scenario.reveal),
+    ...privacy(forecast.scenario.seed ?? null),
+    ...costs(forecast.cost)
+  ].join("\n")
+
+const parties = ({ scenario, data, joined }: Forecast): ReadonlyArray<string> => [
+  `${counted(scenario.users.length, "user")}, a KGC, two clouds and a director`,
+  ...scenario.users.flatMap((user, index) => holdings(user, index, scenario, data, joined)),
+  `  together ${counted(data.rows, "row")}: ${count(joined.rows.training)} to train on, ${count(joined.rows.heldOut)} kept by the users for the test`
+]
+
+const holdings = (
+  user: User,
+  index: number,
+  { data: { label, features } }: Scenario,
+  { tables }: CheckedData,
+  { placed }: JoinedData
+): ReadonlyArray<string> => {
+  const sources = Object.keys(features).length
+  const { training, heldOut } = placed[index]!
+  const cells = countCells(training)
+  return [
+    `  ${user.name} (user${index + 1}), ${counted(cells, "cell")} to train on and ${count(countCells(heldOut))} for the test`,
+    ...user.holds.map(({ file, columns }, holding) => {
+      const held = columns?.length ?? sources + 1
+      const labels = columns === undefined || columns.includes(label.column)
+      const what = labels
+        ? held === 1
+          ? "the label"
+          : `${counted(held - 1, "feature")} and the label`
+        : counted(held, "feature")
+      const rows = tables[index]?.[holding]?.ids.length ?? 0
+      return `    ${counted(rows, "row")} × ${counted(held, "column")} (${what}) of ${file}`
+    })
+  ]
+}
+
+const training = ({ scenario, cost: { plan } }: Forecast): ReadonlyArray<string> => {
+  const { factor, shift, relativeError } = plan.rate
+  const layers = plan.network.layers.map(({ units, activation }) => `${units} ${activation}`)
+  return [
+    `network      ${[`${counted(plan.network.inputs, "input")}`, ...layers].join(" → ")}`,
+    `training     ${counted(plan.steps, "step")}: ${counted(plan.epochs, "epoch")} of ${counted(plan.stepsPerEpoch, "step")} on ${counted(plan.batch, "row")} each`,
+    `rate         ${scenario.training.rate} over a batch of ${plan.batch}, as ${factor}/2^${shift} (${(100 * relativeError).toFixed(3)} % off)`
+  ]
+}
+
+const security = ({ security: { modulusBits, exponents, fractionalBits, insecure } }: Scenario) => [
+  `security     BCP modulus of ${modulusBits} bits${insecure ? ", INSECURE: for tests of the program only" : ""}, ${exponents} exponents`,
+  `numbers      64-bit words, ${fractionalBits} bits after the point`
+]
+
+const costs = ({ rounds, phases: predicted, bytes }: PredictedCost): ReadonlyArray<string> => [
+  "predicted cost",
+  ...table([
+    ["phase", "rounds", "messages", "bytes", "ciphertexts"],
+    ...phases.map((phase) => {
+      const own = predicted.find((each) => each.phase === phase)
+      return [
+        phase,
+        phase === "train" ? count(rounds) : "",
+        count(own?.messages ?? 0),
+        size(own?.bytes ?? 0),
+        count(own?.ciphertexts ?? 0)
+      ]
+    }),
+    [
+      "total",
+      count(rounds),
+      count(predicted.reduce((sum, { messages }) => sum + messages, 0)),
+      size(bytes),
+      count(predicted.reduce((sum, { ciphertexts }) => sum + ciphertexts, 0))
+    ]
+  ]).map((line) => `  ${line}`)
+]

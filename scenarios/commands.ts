@@ -1,0 +1,148 @@
+/**
+ * The commands of `bicameral`, their arguments and what they say when they fail. What the commands do is given to
+ * `commandLine` and loaded when it is asked for: a party's process starts without what only `run` and `check` need.
+ */
+import * as Args from "@effect/cli/Args"
+import * as CliConfig from "@effect/cli/CliConfig"
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import { isValidationError } from "@effect/cli/ValidationError"
+import { Cause, Console, Effect, Exit, Option } from "effect"
+import type { ActorOptions } from "./actor.ts"
+
+/** What `bicameral run` was asked for. */
+export interface RunRequest {
+  readonly file: string
+  /** Without it: `out/` and the scenario's name. */
+  readonly out: Option.Option<string>
+  readonly transport: "nats" | "memory"
+  /** Replaces the scenario's seed. */
+  readonly seed: Option.Option<number>
+}
+
+/** An error that people are told: by its message, which names culprit and remedy. */
+export interface Failure {
+  readonly message: string
+}
+
+/** What the commands do. */
+export interface Deeds<R> {
+  /** Runs a scenario and gives the report; fails also where an expectation did not hold. */
+  readonly run: (request: RunRequest) => Effect.Effect<void, Failure, R>
+  /** Gives what a run would do and cost. */
+  readonly check: (file: string) => Effect.Effect<string, Failure, R>
+  /** Is one party until the run is over. */
+  readonly actor: (options: ActorOptions) => Effect.Effect<void, Failure, R>
+}
+
+const file = Args.text({ name: "FILE" }).pipe(Args.withDescription("The scenario, a YAML file"))
+
+const seed = Options.integer("seed").pipe(
+  Options.filterMap(
+    (n) => (Number.isSafeInteger(n) && n >= 0 ? Option.some(n) : Option.none()),
+    "--seed must be a whole number from 0 to 2^53 − 1"
+  ),
+  Options.withDescription("Makes the run repeat bit for bit, and not private; replaces the scenario's seed"),
+  Options.optional
+)
+
+const out = Options.text("out").pipe(
+  Options.withPseudoName("DIR"),
+  Options.withDescription("Folder of the results; out/ and the scenario's name when left out"),
+  Options.optional
+)
+
+const transport = Options.choice("transport", ["nats", "memory"]).pipe(
+  Options.withDescription("nats: each party a process, over a broker; memory: all in one process, no broker"),
+  Options.withDefault("nats" as const)
+)
+
+const actorArguments = {
+  role: Args.text({ name: "ROLE" }).pipe(
+    Args.withDescription("kgc, cloud0, cloud1, or a user: user1 or its name in the scenario")
+  ),
+  scenario: Options.text("scenario").pipe(
+    Options.withPseudoName("FILE"),
+    Options.withDescription("The scenario, the same for all parties")
+  ),
+  run: Options.text("run").pipe(
+    Options.withPseudoName("ID"),
+    Options.withDescription("Name of the run, the same for all parties: letters, digits and hyphens")
+  ),
+  kgcKey: Options.text("kgc-key").pipe(
+    Options.withPseudoName("BASE64"),
+    Options.withDescription(
+      "The verification key that the KGC prints when it starts; all but the KGC need it"
+    ),
+    Options.optional
+  ),
+  state: Options.text("state").pipe(
+    Options.withPseudoName("DIR"),
+    Options.withDescription("The party's own folder: what it keeps, and its event log")
+  ),
+  seed
+}
+
+/** The program, from the words after its name; every error is a failure, none is printed but those of the arguments. */
+export const commandLine = <R>(deeds: Deeds<R>) => {
+  const run = Command.make("run", { file, out, transport, seed }, deeds.run).pipe(
+    Command.withDescription(
+      "Runs a scenario on this machine: every party, from the data to the decrypted model"
+    )
+  )
+  const check = Command.make("check", { file }, (request) =>
+    Effect.flatMap(deeds.check(request.file), Console.log)
+  ).pipe(Command.withDescription("Checks a scenario and its data; prints the plan and the predicted cost"))
+  const actor = Command.make("actor", actorArguments, deeds.actor).pipe(
+    Command.withDescription("Is one party, over the broker that NATS_URL names, until the run is over")
+  )
+  const bicameral = Command.make("bicameral").pipe(
+    Command.withDescription(
+      "Trains one network on the data of many owners, on two clouds that see none of it"
+    ),
+    Command.withSubcommands([run, check, actor])
+  )
+  const parse = Command.run(bicameral, { name: "bicameral", version: "0.1.0" })
+  return (words: ReadonlyArray<string>) =>
+    parse(["node", "bicameral", ...words]).pipe(Effect.provide(CliConfig.layer({ showBuiltIns: false })))
+}
+
+/** What the shell is told, and what is said to people on the standard error. */
+export interface Verdict {
+  readonly status: number
+  readonly lines: ReadonlyArray<string>
+}
+
+const interruptedStatus = 130
+
+/** How the program ends. Errors are told by their message; of a defect, which is ours, no more than people can use. */
+export const verdictOf = (exit: Exit.Exit<unknown, unknown>): Verdict => {
+  if (Exit.isSuccess(exit)) return { status: 0, lines: [] }
+  const { cause } = exit
+  const failure = Cause.failureOption(cause)
+  if (Option.isSome(failure)) return { status: 1, lines: said(failure.value) }
+  const defect = Cause.dieOption(cause)
+  if (Option.isNone(defect)) return { status: interruptedStatus, lines: ["bicameral: interrupted"] }
+  return {
+    status: 1,
+    lines: [
+      ...prefixed(`internal error: ${messageOf(defect.value)}`),
+      "  This is a fault of the program. In a run, the event logs (parties/*/events.jsonl in the out folder) say more."
+    ]
+  }
+}
+
+const said = (error: unknown): ReadonlyArray<string> =>
+  // The argument's error has been told already, in the words of the parser.
+  isValidationError(error) ? ["bicameral: see bicameral --help"] : prefixed(messageOf(error))
+
+const messageOf = (error: unknown): string =>
+  typeof error === "object" && error !== null && "message" in error && typeof error.message === "string"
+    ? error.message
+    : String(error)
+
+/** A message of several lines keeps together: all but the first are indented. */
+const prefixed = (message: string): ReadonlyArray<string> => {
+  const [first = "", ...rest] = message.split("\n")
+  return [`bicameral: ${first}`, ...rest.map((line) => `  ${line}`)]
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+/**
+ * The program `bicameral`: connects the commands with what they do and this process with both. A signal interrupts the work,
+ * so that every scope is closed and no broker or party stays behind.
+ */
+import { layer as nodeContext } from "@effect/platform-node/NodeContext"
+import { runMain } from "@effect/platform-node/NodeRuntime"
+import { Effect, Logger } from "effect"
+import { commandLine, verdictOf } from "./commands.ts"
+
+const bicameral = commandLine({
+  run: (request) =>
+    Effect.promise(() => Promise.all([import("./run-and-report.ts"), import("./run.ts")])).pipe(
+      Effect.flatMap(([{ runAndReport }, { runScenario }]) => runAndReport(runScenario, request))
+    ),
+  check: (file) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./check.ts")),
+      ({ checkScenario }) => checkScenario(file)
+    ),
+  actor: (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./actor.ts")),
+      ({ startActor }) => startActor(options)
+    )
+})
+
+bicameral(process.argv.slice(2)).pipe(
+  Effect.provide(nodeContext),
+  // Standard output is for the report and the ready line; the parties' own logs are files.
+  Effect.provide(Logger.remove(Logger.defaultLogger)),
+  runMain({
+    disableErrorReporting: true,
+    disablePrettyLogger: true,
+    teardown: (exit, end) => {
+      const { status, lines } = verdictOf(exit)
+      for (const line of lines) console.error(line)
+      end(status)
+    }
+  })
+)

@@ -1,0 +1,129 @@
+/**
+ * What is printed when a run is over: how good the model is beside the plain references, what the run cost beside what was
+ * predicted, what became known beyond the model, whether all expectations held and where everything is. Pure: from a
+ * run's result to text.
+ */
+import { join } from "node:path"
+import { phases } from "../actors/director.ts"
+import type { PredictedAndMeasured, RunResult } from "./result.ts"
+import type { Revelation } from "./schema.ts"
+import { count, counted, duration, size, table } from "./units.ts"
+
+/** What the report tells beside the result. */
+export interface ReportContext {
+  /** The folder in which the results are. */
+  readonly out: string
+  /** What the scenario lets be known beyond the model. */
+  readonly revealed: ReadonlyArray<Revelation>
+}
+
+/** Where the event log of each party is. */
+export const eventLogs = (out: string): string => join(out, "parties", "*", "events.jsonl")
+
+/** The whole report; ends without a line break. */
+export const report = (result: RunResult, { out, revealed }: ReportContext): string =>
+  [
+    "",
+    ...outcome(result),
+    "",
+    ...costs(result),
+    "",
+    ...revelations(revealed),
+    ...privacy(result.seed),
+    ...expectations(result),
+    field("model", join(out, "model.json")),
+    field("result", join(out, "result.json")),
+    field("event logs", eventLogs(out))
+  ].join("\n")
+
+const fieldWidth = 12
+
+const field = (name: string, text: string): string => `${name.padEnd(fieldWidth)} ${text}`
+
+const outcome = (result: RunResult): ReadonlyArray<string> => [
+  field("accuracy", accuracyText(result)),
+  field("weights", deviationText(result.maxWeightDeviation)),
+  field(
+    "training",
+    `${counted(result.steps, "step")} on ${counted(result.rows.training, "row")}; ${count(result.rows.heldOut)} held out for the test`
+  )
+]
+
+const accuracyText = ({ accuracy, tested, referenceAccuracy }: RunResult): string => {
+  const plain = `${figure(referenceAccuracy)} plain (float64 reference trained alike)`
+  if (accuracy === null) return `not revealed; ${plain}`
+  const rows =
+    tested === null ? "" : ` (${count(tested.correct)} of ${counted(tested.total, "held-out row")})`
+  return `${figure(accuracy)} secure${rows}; ${plain}`
+}
+
+const figure = (share: number): string => share.toFixed(4)
+
+const deviationText = (deviation: number | null): string => {
+  if (deviation === null)
+    return "not compared with the fixed-point reference: only a run with a seed can be replayed"
+  if (deviation === 0) return "bit for bit those of the fixed-point reference"
+  return `differ from the fixed-point reference by at most ${deviation.toExponential(2)} (2^${Math.log2(deviation).toFixed(1)})`
+}
+
+const costs = (result: RunResult): ReadonlyArray<string> => {
+  const { rounds, bytes, seconds } = result
+  const others = Object.keys(bytes.byPhase).filter((phase) => !phases.some((known) => known === phase))
+  return [
+    field("modulus", `${result.modulusBits} bits`),
+    field("transport", result.transport === "nats" ? "NATS" : "memory (all parties in one process)"),
+    field("rounds", `${count(rounds.predicted)} predicted, ${count(rounds.measured)} measured`),
+    field(
+      "bytes",
+      `${size(bytes.predicted)} predicted, ${size(bytes.measured)} measured (${deviation(bytes)})`
+    ),
+    "",
+    ...table([
+      ["phase", "time", "predicted", "measured", ""],
+      ...phases.map((phase) => [phase, duration(seconds[phase]), ...traffic(bytes.byPhase[phase])]),
+      ...others.map((phase) => [phase, "", ...traffic(bytes.byPhase[phase])]),
+      ["total", duration(seconds.total), ...traffic(bytes)]
+    ])
+  ]
+}
+
+const traffic = (bytes: PredictedAndMeasured = { predicted: 0, measured: 0 }): ReadonlyArray<string> => [
+  size(bytes.predicted),
+  size(bytes.measured),
+  deviation(bytes)
+]
+
+/** How far what was measured is from what was predicted. */
+const deviation = ({ predicted, measured }: PredictedAndMeasured): string => {
+  if (predicted === measured) return "exact"
+  if (predicted === 0) return "not predicted"
+  const percent = (100 * (measured - predicted)) / predicted
+  return `${percent < 0 ? "−" : "+"}${Math.abs(percent).toFixed(1)} %`
+}
+
+const revelationTexts: Readonly<Record<Revelation, string>> = {
+  accuracy: "the director: how many held-out rows the model got right",
+  heldOutRows: "the user who holds the labels: the held-out cells of the other users, sealed to it",
+  progress: "the director: the step of the training that the clouds were at"
+}
+
+/** What became known beyond the model, as lines; `run` and `check` say it alike. */
+export const revelations = (revealed: ReadonlyArray<Revelation>): ReadonlyArray<string> =>
+  revealed.length === 0
+    ? ["revealed beyond the model: nothing", ""]
+    : ["revealed beyond the model, to", ...revealed.map((what) => `  ${revelationTexts[what]}`), ""]
+
+/** The warning of a run whose choices follow from a seed; nothing without one. */
+export const privacy = (seed: number | null): ReadonlyArray<string> =>
+  seed === null
+    ? []
+    : [
+        `REPRODUCIBLE AND NOT PRIVATE: weights, batches and masks follow from seed ${seed}, which is public.`,
+        "Take the seed out for data that matter.",
+        ""
+      ]
+
+const expectations = ({ expectations: all }: RunResult): ReadonlyArray<string> =>
+  all.length === 0
+    ? []
+    : ["expectations", ...all.map(({ what, held }) => `  ${held ? "ok    " : "FAILED"}  ${what}`), ""]

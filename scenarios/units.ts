@@ -1,0 +1,49 @@
+/** Durations, sizes and counts as people read them: three figures, a unit they know. Pure. */
+
+const minute = 60
+const hour = 60 * minute
+
+/** Seconds for people: `4.2 s`, `48 s`, `1 min 05 s`, `2 h 03 min`. */
+export const duration = (seconds: number): string => {
+  if (Number.isInteger(seconds) ? seconds < minute : seconds < 9.95)
+    return `${Number.isInteger(seconds) ? seconds : seconds.toFixed(1)} s`
+  const rounded = Math.round(seconds)
+  if (rounded < minute) return `${rounded} s`
+  if (rounded < hour) return `${Math.floor(rounded / minute)} min ${twoDigits(rounded % minute)} s`
+  return `${Math.floor(rounded / hour)} h ${twoDigits(Math.floor((rounded % hour) / minute))} min`
+}
+
+const twoDigits = (n: number): string => String(n).padStart(2, "0")
+
+const sizeUnits = ["B", "kB", "MB", "GB", "TB", "PB"] as const
+
+/** Bytes for people, in decimal units: `999 B`, `1.23 MB`. */
+export const size = (bytes: number): string => {
+  let value = bytes
+  let unit = 0
+  // What would be rounded up to 1000 belongs to the next unit.
+  while (value >= 999.5 && unit < sizeUnits.length - 1) {
+    value /= 1000
+    unit += 1
+  }
+  const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2
+  return `${value.toFixed(digits)} ${sizeUnits[unit]}`
+}
+
+/** A whole number with its thousands apart: `12,345`. */
+export const count = (n: number): string => n.toLocaleString("en-US", { maximumFractionDigits: 0 })
+
+/** `1 row`, `2 rows`. */
+export const counted = (n: number, one: string, many = `${one}s`): string =>
+  `${count(n)} ${n === 1 ? one : many}`
+
+/** Rows of a table with its columns aligned: the first to the left, the others to the right, two spaces between. */
+export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  return rows.map((row) =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+      .join("  ")
+      .trimEnd()
+  )
+}
