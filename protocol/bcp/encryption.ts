@@ -21,7 +21,10 @@ export const encryptWith = (pp: Parameters, h: bigint, m: bigint, r: bigint): Ci
   return addPlain(pp, { A: modPow(pp.g, r, pp.N2), B: modPow(h, r, pp.N2) }, m)
 }
 
-/** Enc(c·m) from Enc(m) and an integer c of either sign. The randomness is raised with it; constant time in c. */
+/**
+ * Enc(c·m) from Enc(m) and an integer c of either sign. The randomness is raised with it, so who knows Enc(m) can search for a
+ * small c, and c = 0 gives (1, 1): the result is re-randomised before it is sent to anyone.
+ */
 export const multiplyPlain = (pp: Parameters, { A, B }: Ciphertext, c: bigint): Ciphertext => {
   const exponent = c < 0n ? -c : c
   const [powerOfA, powerOfB] = [modPow(A, exponent, pp.N2), modPow(B, exponent, pp.N2)]

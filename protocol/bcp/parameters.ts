@@ -86,6 +86,8 @@ export const parametersFromPrimes = (
 ): { readonly parameters: Parameters; readonly masterKey: MasterKey } => {
   if (p === q) throw new InvalidParameters({ why: "p and q are equal" })
   if (bitLength(p) !== bitLength(q)) throw new InvalidParameters({ why: "p and q differ in length" })
+  if (bitLength(p * q) !== 2 * bitLength(p))
+    throw new InvalidParameters({ why: "N is shorter than its factors allow" })
   for (const [name, prime] of [["p", p] as const, ["q", q] as const])
     if (!checkPrimeSync(prime) || !checkPrimeSync(half(prime)))
       throw new InvalidParameters({ why: `${name} is not a safe prime` })

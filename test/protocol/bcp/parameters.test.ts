@@ -1,5 +1,10 @@
+import { getDiffieHellman } from "node:crypto"
 import { describe, expect, it } from "vitest"
+import { decrypt } from "../../../protocol/bcp/decryption.ts"
+import { Encryptor } from "../../../protocol/bcp/encryption.ts"
 import { bitLength } from "../../../protocol/bcp/integers.ts"
+import { generateSecretKey, publicKey } from "../../../protocol/bcp/keys.ts"
+import { CrtDecryptor, MasterDecryptor } from "../../../protocol/bcp/master-decryption.ts"
 import {
   checkParameters,
   generateParameters,
@@ -45,7 +50,8 @@ describe("ParaGen", () => {
 
   it.each([
     ["equal primes", masterKey.p, masterKey.p, /equal/],
-    ["a prime that is not safe", masterKey.p, 2n ** 255n + 95n, /q is not a safe prime/],
+    ["a prime that is not safe", masterKey.p, 2n ** 256n - 189n, /q is not a safe prime/],
+    ["primes too small for N", masterKey.p, 2n ** 255n + 95n, /N is shorter/],
     ["primes of different length", masterKey.p, 23n, /length/]
   ])("refuses %s", (_, p, q, why) => {
     expect(() => parametersFromPrimes(p, q)).toThrow(InvalidParameters)
@@ -70,5 +76,31 @@ describe("received parameters", () => {
     const parameters = { ...known, ...change }
     expect(() => checkParameters(parameters, { insecure: true })).toThrow(InvalidParameters)
     expect(() => checkParameters(parameters, { insecure: true })).toThrow(why)
+  })
+})
+
+describe("3072 bits", () => {
+  // RFC 3526's prime of 1536 bits is safe; the other one was generated for this test. Neither is a secret.
+  const p = BigInt(`0x${getDiffieHellman("modp5").getPrime("hex")}`)
+  const q = BigInt(
+    "0x" +
+      "cc803a603e6ebc2ba36e67d8508970ddb261947877f92a7b765fb39ebaaf2c7245d47f9565e737bf9837a369ec9857fb" +
+      "0af413662672712d7e11796180cd48447ee1f6920f310a3d0450f14a8b7d1b898eccf546c7383bacb33f9e930f8beefa" +
+      "ee8bce0da9a344f3962233e436d59bae63a0d5a4684bbeec9b91cceda4bb7e8b38e4ea856621d15b67737f6463790450" +
+      "da2365b1044c9b33a915e93d6c9325ad8e2c6763cfcad9fdcb3d54fcc946142473e91486a6d9565a6904ad868dabea83"
+  )
+
+  it("parameters, encryption and every decryption", () => {
+    const { parameters: pp, masterKey } = parametersFromPrimes(p, q)
+    expect(pp.bits).toBe(3072)
+    expect(() => checkParameters(pp)).not.toThrow()
+    const secretKey = generateSecretKey(pp, "short")
+    const h = publicKey(pp, secretKey)
+    for (const m of [0n, pp.N - 1n]) {
+      const ciphertext = new Encryptor(pp, h, "short", masterKey).encrypt(m)
+      expect(decrypt(pp, secretKey, ciphertext)).toBe(m)
+      expect(new CrtDecryptor(pp, masterKey).decrypt(h, ciphertext)).toBe(m)
+      expect(new MasterDecryptor(pp, masterKey).decrypt(h, ciphertext)).toBe(m)
+    }
   })
 })
