@@ -8,7 +8,7 @@ import { modPow } from "./exponentiation.ts"
 import { FactoredBase, type FixedBase, WindowedBase } from "./fixed-base.ts"
 import { inverse } from "./integers.ts"
 import { checkPublicKey, type ExponentMode, generateRandomizer, randomizerBits } from "./keys.ts"
-import type { MasterKey, Parameters } from "./parameters.ts"
+import { InvalidParameters, type MasterKey, type Parameters } from "./parameters.ts"
 
 /** Throws RangeError unless 0 ≤ m < N. */
 export const checkMessage = (pp: Parameters, m: bigint): void => {
@@ -80,13 +80,16 @@ export class Encryptor {
   }
 }
 
-/** A fixed base of the group for randomizers of the mode. */
+/** A fixed base of the group for randomizers of the mode. Throws InvalidParameters where the master key is not that of N. */
 export const fixedBase = (
   pp: Parameters,
   base: bigint,
   mode: ExponentMode,
   masterKey?: MasterKey
-): FixedBase =>
-  masterKey === undefined
-    ? new WindowedBase(pp.N2, base, randomizerBits(pp, mode))
-    : new FactoredBase(masterKey.p, masterKey.q, base, randomizerBits(pp, mode))
+): FixedBase => {
+  const exponentBits = randomizerBits(pp, mode)
+  if (masterKey === undefined) return new WindowedBase(pp.N2, base, exponentBits)
+  if (masterKey.p * masterKey.q !== pp.N)
+    throw new InvalidParameters({ why: "the master key is not that of N" })
+  return new FactoredBase(masterKey.p, masterKey.q, base, exponentBits)
+}

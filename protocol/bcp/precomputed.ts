@@ -26,8 +26,8 @@ export const encryptorOf = (
 ): Encryptor => {
   const factors = masterKey && decodeMasterKey(masterKey)
   const h = fromBytes(publicKey)
-  const group = `${mode}/${factors === undefined ? "public" : "factored"}/${pp.N.toString(36)}/${pp.g.toString(36)}`
-  const name = `${group}/${h.toString(36)}`
+  const group = `${mode}/${factors === undefined ? "public" : "factored"}/${pp.N.toString(16)}/${pp.g.toString(16)}`
+  const name = `${group}/${h.toString(16)}`
   const known = encryptors.get(name)
   if (known !== undefined) return known
   if (encryptors.size >= tablesLimit) {
@@ -43,7 +43,7 @@ export const encryptorOf = (
 
 /** The decryptor of a master key, with the logarithms of the public keys met so far. */
 export const decryptorOf = (pp: Parameters, masterKey: MasterKeyBytes): CrtDecryptor => {
-  const name = `${pp.N.toString(36)}/${pp.g.toString(36)}`
+  const name = `${pp.N.toString(16)}/${pp.g.toString(16)}`
   const known = decryptors.get(name)
   if (known !== undefined) return known
   if (decryptors.size >= tablesLimit) decryptors.clear()

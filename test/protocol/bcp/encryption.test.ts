@@ -124,6 +124,7 @@ describe("⊥", () => {
     const wrong = { p: masterKey.p, q: masterKey.q + 2n }
     expect(() => new CrtDecryptor(pp, wrong)).toThrow(InvalidParameters)
     expect(() => new MasterDecryptor(pp, wrong)).toThrow(InvalidParameters)
+    expect(() => new Encryptor(pp, h, "short", wrong)).toThrow(InvalidParameters)
   })
 })
 
