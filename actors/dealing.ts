@@ -4,7 +4,8 @@
  */
 import { Data, Effect } from "effect"
 import { type DealerKeys, type DealerOperations, deal, openingMask } from "../protocol/computation/dealer.ts"
-import { biasShape, InvalidPlan, opensLabels, outputs, weightShape } from "../protocol/learning/network.ts"
+import { layerShapes } from "../protocol/learning/cost.ts"
+import { InvalidPlan, opensLabels, outputs } from "../protocol/learning/network.ts"
 import { operation } from "../protocol/learning/operations.ts"
 import { type BatchOrder, batchOrder } from "../protocol/learning/order.ts"
 import type { TrainingPlan } from "../protocol/learning/plan.ts"
@@ -89,12 +90,8 @@ const dealtStep = (ring: Ring, ops: DealerOperations, dealing: Dealing, step: nu
     ring.gatherRows(out, from, batch)
     return out
   }
-  const layers = plan.network.layers.map((_, i) => ({
-    weights: weightShape(plan.network, i + 1),
-    bias: biasShape(plan.network, i + 1)
-  }))
   const inputs = gather(features)
-  return trainingStep(ops, plan, layers, {
+  return trainingStep(ops, plan, layerShapes(plan.network), {
     inputs,
     labels:
       labels === undefined

@@ -21,7 +21,7 @@ import { biasShape, weightShape } from "../protocol/learning/network.ts"
 import type { Round } from "../protocol/learning/operations.ts"
 import { batchOrder } from "../protocol/learning/order.ts"
 import type { TrainingPlan } from "../protocol/learning/plan.ts"
-import { type Layer, openData, trainingStep } from "../protocol/learning/step.ts"
+import { gatherBatch, type Layer, openData, trainingStep } from "../protocol/learning/step.ts"
 import { Progress } from "../protocol/messages/control.ts"
 import { Deal } from "../protocol/messages/training.ts"
 import { Prg } from "../protocol/ring/prg.ts"
@@ -99,12 +99,7 @@ export const train = (share: TrainingShare) =>
     const features = matrix(plan.network.inputs, table.features)
     const labels = matrix(agreement.data.label.values.length, table.labels)
     const opened = yield* drive(
-      openData(
-        cloudOperations({ ring, party: cloud, prg, step: 0}),
-        plan.network,
-        features,
-        labels
-      ),
+      openData(cloudOperations({ ring, party: cloud, prg, step: 0 }), plan.network, features, labels),
       exchange
     )
     const order = batchOrder(plan, orderKey)
@@ -113,12 +108,13 @@ export const train = (share: TrainingShare) =>
       const dealt = corrections === undefined ? {} : { corrections: yield* corrections(step) }
       const mark = ring.mark()
       const ops = cloudOperations({ ring, party: cloud, prg, step, ...dealt })
-      const batch = order(step)
-      const inputs = gatherOpened(ring, opened.inputs, batch)
-      const batchLabels = opened.labels.opened
-        ? ({ opened: true, value: gatherOpened(ring, opened.labels.value, batch) } as const)
-        : ({ opened: false, value: gatherRows(ring, opened.labels.value, batch) } as const)
-      const updated = yield* drive(trainingStep(ops, plan, layers, { inputs, labels: batchLabels }), exchange)
+      const rows = order(step)
+      const batch = gatherBatch(
+        opened,
+        (x) => gatherRows(ring, x, rows),
+        (x) => gatherOpened(ring, x, rows)
+      )
+      const updated = yield* drive(trainingStep(ops, plan, layers, batch), exchange)
       layers.forEach(({ weights, bias }, l) => {
         ring.copy(weights, updated[l]!.weights)
         ring.copy(bias, updated[l]!.bias)
