@@ -1,0 +1,329 @@
+/**
+ * What a training step costs each party in arithmetic alone: the dealer and both clouds run in one process, one after the
+ * other, with nothing between them, and the processor time of each is taken apart. Beside it the floor: the matrix products
+ * that the party cannot do without. `node dist/bench/step-kernels.js` runs it alone.
+ */
+import { mkdirSync, writeFileSync } from "node:fs"
+import { availableParallelism, cpus, loadavg } from "node:os"
+import { pathToFileURL } from "node:url"
+import { type CloudOperations, cloudOperations } from "../protocol/computation/cloud.ts"
+import { Corrections } from "../protocol/computation/corrections.ts"
+import { deal, openingMask } from "../protocol/computation/dealer.ts"
+import { gatherOpened, type OpenedShare } from "../protocol/computation/product.ts"
+import {
+  biasShape,
+  type Network,
+  opensLabels,
+  outputs,
+  weightShape,
+  width
+} from "../protocol/learning/network.ts"
+import { operation, type ProductForm, type Round, type Shape } from "../protocol/learning/operations.ts"
+import { type TrainingPlan, trainingPlan } from "../protocol/learning/plan.ts"
+import { type Layer, type OpenedData, openData, trainingStep } from "../protocol/learning/step.ts"
+import { Prg } from "../protocol/ring/prg.ts"
+import { type Matrix, Ring } from "../protocol/ring/ring.ts"
+
+interface Case {
+  readonly name: string
+  readonly network: Network
+  readonly rows: number
+  readonly batch: number
+  readonly steps: number
+}
+
+const cases: ReadonlyArray<Case> = [
+  {
+    name: "30-16-2",
+    network: {
+      inputs: 30,
+      layers: [
+        { units: 16, activation: "relu" },
+        { units: 2, activation: "identity" }
+      ]
+    },
+    rows: 448,
+    batch: 32,
+    steps: 400
+  },
+  {
+    name: "784-128-128-10",
+    network: {
+      inputs: 784,
+      layers: [
+        { units: 128, activation: "relu" },
+        { units: 128, activation: "relu" },
+        { units: 10, activation: "identity" }
+      ]
+    },
+    rows: 1280,
+    batch: 128,
+    steps: 40
+  }
+]
+
+/** Milliseconds of processor time a step. */
+interface Timing {
+  readonly median: number
+  readonly least: number
+  readonly most: number
+}
+
+export interface StepKernels {
+  readonly name: string
+  readonly batch: number
+  readonly multiplications: number
+  readonly dealer: Timing
+  readonly cloud0: Timing
+  readonly cloud1: Timing
+  /** The matrix products alone: once for the dealer, twice for a cloud. */
+  readonly products: Timing
+  readonly rounds: number
+  readonly openedBytes: number
+  readonly dealtBytes: number
+}
+
+const timing = (samples: ReadonlyArray<number>): Timing => {
+  const sorted = [...samples].sort((x, y) => x - y)
+  return { median: sorted[sorted.length >> 1]!, least: sorted[0]!, most: sorted[sorted.length - 1]! }
+}
+
+const processorMs = (): number => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+/** The step's matrix products: rows, depth, columns and form. */
+const productsOf = (network: Network, batch: number): ReadonlyArray<readonly [Shape, Shape, ProductForm]> =>
+  network.layers.flatMap((_, index) => {
+    const [inputs, units] = [width(network, index), width(network, index + 1)]
+    const fed = { rows: batch, cols: inputs }
+    const delta = { rows: batch, cols: units }
+    const weights = weightShape(network, index + 1)
+    const both = [
+      [fed, weights, "plain"],
+      [fed, delta, "leftTransposed"]
+    ] as const
+    return index === 0 ? both : [...both, [delta, weights, "rightTransposed"] as const]
+  })
+
+const productFloor = async (network: Network, batch: number, repetitions: number): Promise<Timing> => {
+  const ring = await Ring.load()
+  const prepared = productsOf(network, batch).map(([x, y, form]) => {
+    const rows = form === "leftTransposed" ? x.cols : x.rows
+    const cols = form === "rightTransposed" ? y.rows : y.cols
+    const [left, right, out] = [
+      ring.zeros(x.rows, x.cols),
+      ring.zeros(y.rows, y.cols),
+      ring.zeros(rows, cols)
+    ]
+    return () => ring.product(out, left, right, form, true)
+  })
+  return timing(
+    Array.from({ length: repetitions }, () => {
+      const start = processorMs()
+      for (const multiply of prepared) multiply()
+      return processorMs() - start
+    })
+  )
+}
+
+/** A cloud: its share of everything and the processor time it has spent on the step at hand. */
+class Cloud {
+  readonly ring: Ring
+  readonly party: 0 | 1
+  readonly prg: Prg
+  spentMs = 0
+
+  constructor(ring: Ring, party: 0 | 1, prg: Prg) {
+    this.ring = ring
+    this.party = party
+    this.prg = prg
+  }
+
+  operations(step: number, corrections?: Uint8Array): CloudOperations {
+    const { ring, party, prg } = this
+    const own = { ring, party, prg, step }
+    return corrections && party === 1
+      ? cloudOperations({ ...own, corrections: Corrections.parse(step, corrections) })
+      : cloudOperations(own)
+  }
+
+  timed<A>(work: () => A): A {
+    const start = processorMs()
+    const result = work()
+    this.spentMs += processorMs() - start
+    return result
+  }
+}
+
+/** Runs both clouds in lockstep; rounds and bytes each way. */
+const lockstep = <A>(clouds: readonly [Cloud, Cloud], program: (cloud: Cloud) => Round<A>) => {
+  const [round0, round1] = [program(clouds[0]), program(clouds[1])]
+  let next0 = clouds[0].timed(() => round0.next())
+  let next1 = clouds[1].timed(() => round1.next())
+  let [rounds, bytes] = [0, 0]
+  while (!next0.done && !next1.done) {
+    const [sent0, sent1] = [next0.value, next1.value]
+    rounds++
+    for (const message of sent0) bytes += message.length
+    next0 = clouds[0].timed(() => round0.next(sent1))
+    next1 = clouds[1].timed(() => round1.next(sent0))
+  }
+  if (!next0.done || !next1.done) throw new Error("one cloud ended before the other")
+  return { results: [next0.value, next1.value] as const, rounds, bytes }
+}
+
+const batchRows = (plan: TrainingPlan, step: number): Uint32Array =>
+  Uint32Array.from({ length: plan.batch }, (_, i) => (i * 7 + step * plan.batch) % plan.rows)
+
+const gather = (ring: Ring, x: Matrix, rows: Uint32Array): Matrix => {
+  const out = ring.matrix(rows.length, x.cols)
+  ring.gatherRows(out, x, rows)
+  return out
+}
+
+/** The step at a cloud: batch, step, new weights in the place of the old. */
+function* cloudStep(
+  cloud: Cloud,
+  plan: TrainingPlan,
+  step: number,
+  corrections: Uint8Array,
+  data: OpenedData<Matrix, OpenedShare>,
+  layers: ReadonlyArray<Layer<Matrix>>
+): Round<void> {
+  const { ring } = cloud
+  const mark = ring.mark()
+  const rows = batchRows(plan, step)
+  if (data.labels.opened) throw new Error("these networks have an identity output")
+  const batch = {
+    inputs: gatherOpened(ring, data.inputs, rows),
+    labels: { opened: false, value: gather(ring, data.labels.value, rows) } as const
+  }
+  const updated = yield* trainingStep(cloud.operations(step, corrections), plan, layers, batch)
+  layers.forEach(({ weights, bias }, l) => {
+    ring.copy(weights, updated[l]!.weights)
+    ring.copy(bias, updated[l]!.bias)
+  })
+  ring.release(mark)
+}
+
+const measure = async ({ name, network, rows, batch, steps }: Case): Promise<StepKernels> => {
+  const plan = trainingPlan({
+    network,
+    rows,
+    batch,
+    epochs: Math.ceil((steps * batch) / rows),
+    learningRate: 0.1,
+    fractionalBits: 20
+  })
+  if (opensLabels(network)) throw new Error("these networks have an identity output")
+  const keys = { cloud0: new Prg(new Uint8Array(16)), cloud1: new Prg(new Uint8Array(16).fill(1)) }
+  const [ring0, ring1, dealerRing] = [await Ring.load(), await Ring.load(), await Ring.load()]
+  const clouds = [new Cloud(ring0, 0, keys.cloud0), new Cloud(ring1, 1, keys.cloud1)] as const
+
+  // Shares of zero are as good as any: every word the kernels see is masked.
+  const inputs = { rows, cols: network.inputs }
+  const opened = lockstep(clouds, (cloud) =>
+    openData(
+      cloud.operations(0),
+      network,
+      cloud.ring.zeros(inputs.rows, inputs.cols),
+      cloud.ring.zeros(rows, outputs(network))
+    )
+  ).results
+  const layers = clouds.map(({ ring }) =>
+    network.layers.map((_, l) => {
+      const [weights, bias] = [weightShape(network, l + 1), biasShape(network, l + 1)]
+      return { weights: ring.zeros(weights.rows, weights.cols), bias: ring.zeros(bias.rows, bias.cols) }
+    })
+  )
+  const mask = openingMask(dealerRing, keys, 0, operation("openInput", 0), inputs)
+  const shapes = network.layers.map((_, l) => ({
+    weights: weightShape(network, l + 1),
+    bias: biasShape(network, l + 1)
+  }))
+
+  const samples = { dealer: [] as number[], cloud0: [] as number[], cloud1: [] as number[] }
+  let [rounds, openedBytes, dealtBytes] = [0, 0, 0]
+  for (let step = 1; step <= steps; step++) {
+    const start = processorMs()
+    const corrections = deal(dealerRing, keys, step, (ops) =>
+      trainingStep(ops, plan, shapes, {
+        inputs: gather(dealerRing, mask, batchRows(plan, step)),
+        labels: { opened: false, value: { rows: batch, cols: outputs(network) } }
+      })
+    )
+    const dealerMs = processorMs() - start
+    for (const cloud of clouds) cloud.spentMs = 0
+    const ran = lockstep(clouds, (cloud) =>
+      cloudStep(cloud, plan, step, corrections, opened[cloud.party], layers[cloud.party]!)
+    )
+    rounds = ran.rounds
+    openedBytes = ran.bytes
+    dealtBytes = corrections.length
+    // The first steps are spent on compiling.
+    if (step <= steps / 4) continue
+    samples.dealer.push(dealerMs)
+    samples.cloud0.push(clouds[0].spentMs)
+    samples.cloud1.push(clouds[1].spentMs)
+  }
+  const multiplications = productsOf(network, batch).reduce(
+    (sum, [x, y, form]) => sum + x.rows * x.cols * (form === "rightTransposed" ? y.rows : y.cols),
+    0
+  )
+  return {
+    name,
+    batch,
+    multiplications,
+    dealer: timing(samples.dealer),
+    cloud0: timing(samples.cloud0),
+    cloud1: timing(samples.cloud1),
+    products: await productFloor(network, batch, steps),
+    rounds,
+    openedBytes,
+    dealtBytes
+  }
+}
+
+const line = (label: string, { median, least, most }: Timing, floor: number): string =>
+  label.padEnd(12) +
+  median.toFixed(2).padStart(10) +
+  `${least.toFixed(2)}–${most.toFixed(2)}`.padStart(18) +
+  floor.toFixed(2).padStart(12) +
+  (median / floor).toFixed(2).padStart(8)
+
+/** Measures both networks, prints the tables and writes `out/bench/step-kernels.json`. */
+export const run = async (): Promise<void> => {
+  const machine = {
+    processor: cpus()[0]?.model ?? "unknown",
+    cores: availableParallelism(),
+    node: process.version,
+    loadAverage: loadavg()[0] ?? 0
+  }
+  console.log(
+    `${machine.processor}, ${machine.cores} cores, load ${machine.loadAverage.toFixed(1)}; node ${machine.node}`
+  )
+  const results: StepKernels[] = []
+  for (const example of cases) {
+    const result = await measure(example)
+    results.push(result)
+    const { products, multiplications, rounds, openedBytes, dealtBytes } = result
+    console.log(
+      `\n${result.name}, batch ${result.batch}: ${rounds} rounds, ${openedBytes} bytes opened each way, ${dealtBytes} dealt`
+    )
+    console.log(
+      `${(multiplications / 1e6).toFixed(1)} million multiplications, ${(multiplications / products.median / 1e6).toFixed(2)} thousand million a second alone`
+    )
+    console.log(
+      `${"party".padEnd(12)}${"ms a step".padStart(10)}${"spread".padStart(18)}${"products ms".padStart(12)}${"×".padStart(8)}`
+    )
+    console.log(line("dealer", result.dealer, products.median))
+    console.log(line("cloud 0", result.cloud0, 2 * products.median))
+    console.log(line("cloud 1", result.cloud1, 2 * products.median))
+  }
+  mkdirSync("out/bench", { recursive: true })
+  writeFileSync("out/bench/step-kernels.json", `${JSON.stringify({ machine, results }, null, 2)}\n`)
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) await run()
