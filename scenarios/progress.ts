@@ -22,6 +22,8 @@ export const phaseSentences: Readonly<Record<Phase, string>> = {
 export interface Standing {
   readonly phase: Phase
   readonly elapsedMs: number
+  /** What `elapsedMs` was at the last report. */
+  readonly reportedMs: number
   readonly done: number
   /** 0 where nobody has reported anything. */
   readonly total: number
@@ -36,7 +38,9 @@ const fraction = ({ done, total }: Standing): number => (total > 0 ? Math.min(1,
 /** Milliseconds until the phase ends if it goes on as it went; undefined where that can't be known yet. */
 export const timeLeftMs = (standing: Standing): number | undefined => {
   const part = fraction(standing)
-  return part > 0 ? (standing.elapsedMs * (1 - part)) / part : undefined
+  if (part === 0) return undefined
+  const { elapsedMs, reportedMs } = standing
+  return Math.max(0, (reportedMs * (1 - part)) / part - (elapsedMs - reportedMs))
 }
 
 /** The line of the phase that is under way, cut to the terminal's width. */
@@ -84,6 +88,7 @@ class PhaseUnderWay {
   readonly phase: Phase
   readonly #startedMs: number
   readonly #nowMs: () => number
+  #reportedMs = 0
   readonly #reports = new Map<string, { readonly done: number; readonly total: number }>()
 
   constructor(phase: Phase, nowMs: () => number) {
@@ -94,6 +99,7 @@ class PhaseUnderWay {
 
   report(actor: string, done: number, total: number): void {
     this.#reports.set(actor, { done, total })
+    this.#reportedMs = this.#nowMs() - this.#startedMs
   }
 
   get standing(): Standing {
@@ -103,7 +109,8 @@ class PhaseUnderWay {
       done += report.done
       total += report.total
     }
-    return { phase: this.phase, elapsedMs: this.#nowMs() - this.#startedMs, done, total }
+    const elapsedMs = this.#nowMs() - this.#startedMs
+    return { phase: this.phase, elapsedMs, reportedMs: this.#reportedMs, done, total }
   }
 }
 

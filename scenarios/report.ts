@@ -66,39 +66,50 @@ const deviationText = (deviation: number | null): string => {
   return `differ from the fixed-point reference by at most ${deviation.toExponential(2)} (2^${Math.log2(deviation).toFixed(1)})`
 }
 
-const costs = (result: RunResult): ReadonlyArray<string> => {
-  const { rounds, bytes, seconds } = result
-  const others = Object.keys(bytes.byPhase).filter((phase) => !phases.some((known) => known === phase))
-  return [
-    field("modulus", `${result.modulusBits} bits`),
-    field("transport", result.transport === "nats" ? "NATS" : "memory (all parties in one process)"),
-    field("rounds", `${count(rounds.predicted)} predicted, ${count(rounds.measured)} measured`),
-    field(
-      "bytes",
-      `${size(bytes.predicted)} predicted, ${size(bytes.measured)} measured (${deviation(bytes)})`
-    ),
-    "",
-    ...table([
-      ["phase", "time", "predicted", "measured", ""],
-      ...phases.map((phase) => [phase, duration(seconds[phase]), ...traffic(bytes.byPhase[phase])]),
-      ...others.map((phase) => [phase, "", ...traffic(bytes.byPhase[phase])]),
-      ["total", duration(seconds.total), ...traffic(bytes)]
-    ])
-  ]
-}
-
-const traffic = (bytes: PredictedAndMeasured = { predicted: 0, measured: 0 }): ReadonlyArray<string> => [
-  size(bytes.predicted),
-  size(bytes.measured),
-  deviation(bytes)
+const costs = ({ modulusBits, transport, rounds, bytes, seconds }: RunResult): ReadonlyArray<string> => [
+  field("modulus", `${modulusBits} bits`),
+  field("transport", transport === "nats" ? "NATS" : "memory (all parties in one process)"),
+  field("rounds", `${count(rounds.predicted)} predicted, ${count(rounds.measured)} measured`),
+  field(
+    "bytes",
+    `${size(bytes.predicted)} predicted, ${size(bytes.measured)} measured (${deviation(bytes)})`
+  ),
+  "",
+  ...table([
+    ["phase", "time", "predicted", "measured", ""],
+    ...phases.map((phase) => [phase, duration(seconds[phase]), ...traffic([bytes.byPhase[phase]])]),
+    ["other", duration(outsidePhases(seconds)), ...traffic(unphased(bytes.byPhase))],
+    ["total", duration(seconds.total), ...traffic([bytes])]
+  ])
 ]
+
+/** Reading and checking the data, starting the parties, training the references. */
+const outsidePhases = (seconds: RunResult["seconds"]): number =>
+  Math.max(
+    0,
+    phases.reduce((rest, phase) => rest - seconds[phase], seconds.total)
+  )
+
+const unphased = (byPhase: RunResult["bytes"]["byPhase"]): ReadonlyArray<PredictedAndMeasured> =>
+  Object.entries(byPhase).flatMap(([phase, bytes]) =>
+    phases.some((known) => known === phase) ? [] : [bytes]
+  )
+
+const traffic = (entries: ReadonlyArray<PredictedAndMeasured | undefined>): ReadonlyArray<string> => {
+  const predicted = entries.reduce((sum, entry) => sum + (entry?.predicted ?? 0), 0)
+  const measured = entries.reduce((sum, entry) => sum + (entry?.measured ?? 0), 0)
+  return predicted + measured === 0
+    ? ["", "", ""]
+    : [size(predicted), size(measured), deviation({ predicted, measured })]
+}
 
 /** How far what was measured is from what was predicted. */
 const deviation = ({ predicted, measured }: PredictedAndMeasured): string => {
   if (predicted === measured) return "exact"
   if (predicted === 0) return "not predicted"
-  const percent = (100 * (measured - predicted)) / predicted
-  return `${percent < 0 ? "−" : "+"}${Math.abs(percent).toFixed(1)} %`
+  const percent = Math.abs((100 * (measured - predicted)) / predicted)
+  const sign = percent < 0.05 ? "" : measured < predicted ? "−" : "+"
+  return `${sign}${percent.toFixed(1)} %`
 }
 
 const revelationTexts: Readonly<Record<Revelation, string>> = {

@@ -33,7 +33,11 @@ export const runAndReport = <E, R>(
     const out = Option.getOrElse(request.out, () => join("out", scenario.name))
     yield* Console.log(`${scenario.name}: ${scenario.description.trim()}\n`)
     const result = yield* Effect.scoped(
-      Effect.flatMap(standardDisplay, (display) => runScenario({ file, out, transport, seed, display }))
+      Effect.gen(function* () {
+        const display = yield* standardDisplay
+        display.note("checking the data and starting the parties")
+        return yield* runScenario({ file, out, transport, seed, display })
+      })
     )
     yield* Console.log(report(result, { out, revealed: scenario.reveal }))
     const failed = result.expectations.filter(({ held }) => !held).map(({ what }) => what)
