@@ -16,7 +16,8 @@ export const endProcess = (child: ChildProcess): Effect.Effect<void> => {
   return Effect.gen(function* () {
     if (!running()) return
     child.kill("SIGTERM")
-    const ended = yield* Effect.timeoutOption(exit, Duration.millis(politeMs))
+    // This runs as a finalizer, which is uninterruptible: without the exception, the time limit would wait for the exit.
+    const ended = yield* Effect.timeoutOption(Effect.interruptible(exit), Duration.millis(politeMs))
     if (ended._tag === "Some") return
     child.kill("SIGKILL")
     yield* exit

@@ -133,6 +133,7 @@ const isAuthError = (cause: unknown) =>
 /** What was published is delivered first, unless the broker is away. */
 const close = (connection: NatsConnection) =>
   Effect.promise(() => connection.drain().catch(() => undefined)).pipe(
+    Effect.interruptible,
     Effect.timeoutOption(drainMs),
     Effect.zipRight(Effect.promise(() => connection.close().catch(() => undefined)))
   )

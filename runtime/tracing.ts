@@ -59,6 +59,8 @@ export const layer = (options: TracingOptions): Layer.Layer<never, EventLogUnwri
       const inner = endpoint === undefined ? yield* Effect.tracer : yield* collector(actor, endpoint)
       return Layer.mergeAll(
         Layer.setTracer(recording(inner, write)),
+        // Effect would copy every log event into its span, as text that nothing withholds a secret from.
+        Logger.remove(Logger.tracerLogger),
         Logger.replace(Logger.defaultLogger, file === undefined ? Logger.defaultLogger : eventLogger(write)),
         Layer.succeed(Tracing, { enabled: true })
       )

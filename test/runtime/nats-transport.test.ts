@@ -1,14 +1,191 @@
-import { Effect, Layer } from "effect"
-import { startOwnBroker } from "../../runtime/broker/start.ts"
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Deferred, Effect, Fiber, Layer, Redacted } from "effect"
+import { ask } from "../../protocol/messages/message.ts"
+import {
+  actorNames,
+  channels,
+  inboxOf,
+  inboxPrefixOf,
+  mayPublish,
+  maySubscribe,
+  subjectOf
+} from "../../protocol/messages/subjects.ts"
+import { Schema } from "../../protocol/schema.ts"
+import { on, Party } from "../../runtime/actor.ts"
+import { type Broker, startOwnBroker } from "../../runtime/broker/start.ts"
 import * as Nats from "../../runtime/nats-transport.ts"
+import * as Parties from "../../runtime/party.ts"
+import { Transport } from "../../runtime/transport.ts"
 import { Network, transportSuite } from "./conformance.ts"
+import { gateTo } from "./gate.ts"
+
+const transportOf = ({ url, credentials }: Broker, actor: string) =>
+  Nats.layer({ servers: [url], ...credentials[actor]! })
 
 transportSuite(
   "NATS",
   Layer.scoped(
     Network,
-    Effect.map(startOwnBroker(), ({ url, credentials }) => ({
-      transport: (actor: string) => Nats.layer({ servers: [url], ...credentials[actor]! })
+    Effect.map(startOwnBroker(), (broker) => ({
+      // A smaller limit than the broker's, so that the suite's large messages are cut into many and stay quick.
+      transport: (actor: string) =>
+        Layer.map(transportOf(broker, actor), (context) =>
+          Context.make(Transport, { ...Context.get(context, Transport), maxPayloadBytes: 256 * 1024 })
+        )
     }))
   )
 )
+
+const Double = ask(
+  "Double",
+  Schema.Struct({ value: Schema.Number }),
+  Schema.Struct({ doubled: Schema.Number })
+)
+const double = on(Double, ({ value }) => Effect.succeed({ doubled: 2 * value }))
+
+const partyOf = (broker: Broker, name: string, run = "run") =>
+  Layer.build(
+    Parties.layer({ name, run, limits: { resendFirstMs: 50 } }).pipe(
+      Layer.provideMerge(transportOf(broker, name))
+    )
+  )
+
+describe("connecting", () => {
+  it.scopedLive("connecting - no broker is an error that names where it was sought", () =>
+    Effect.gen(function* () {
+      const password = Redacted.make("p")
+      const error = yield* Effect.flip(
+        Layer.build(Nats.layer({ servers: ["nats://127.0.0.1:1"], user: "kgc", password }))
+      )
+      expect(error).toMatchObject({ _tag: "BrokerUnreachable", servers: ["nats://127.0.0.1:1"] })
+      expect(error.message).toMatch(/127\.0\.0\.1:1.*NATS_URL/)
+    })
+  )
+
+  it.scopedLive(
+    "connecting - refused credentials are an error at once, that names the user and not the password",
+    () =>
+      Effect.gen(function* () {
+        const { url } = yield* startOwnBroker()
+        const password = Redacted.make("p-wrong-password")
+        const error = yield* Effect.flip(
+          Layer.build(Nats.layer({ servers: [url], user: "cloud0", password }))
+        )
+        expect(error).toMatchObject({ _tag: "BrokerRefused", user: "cloud0" })
+        expect(error.message).toContain("CLOUD0_PASSWORD")
+        expect(JSON.stringify(error) + error.message).not.toContain("p-wrong-password")
+      })
+  )
+
+  it.scopedLive("connecting - somebody without a name is not let in", () =>
+    Effect.gen(function* () {
+      const { url } = yield* startOwnBroker()
+      const nobody = Nats.layer({ servers: [url], user: "", password: Redacted.make("") })
+      expect(yield* Effect.flip(Layer.build(nobody))).toMatchObject({ _tag: "BrokerRefused" })
+    })
+  )
+})
+
+describe("nats.conf", () => {
+  it.scopedLive(
+    "permissions - the broker lets each role publish where `mayPublish` says, and nowhere else",
+    () =>
+      Effect.gen(function* () {
+        const broker = yield* startOwnBroker()
+        for (const from of ["kgc", "cloud0", "cloud1", "director", "user1", "user16"]) {
+          const transport = Context.get(yield* Layer.build(transportOf(broker, from)), Transport)
+          const denied = new Set<string>()
+          const last = yield* Deferred.make<void>()
+          transport.listen((event) => {
+            if (event._tag !== "Denied") return
+            denied.add(event.error.subject)
+            if (event.error.subject === "the-last") Deferred.unsafeDone(last, Effect.void)
+          })
+          const subjects = actorNames.flatMap((to) =>
+            channels.map((channel) => ({ to, channel, subject: subjectOf({ run: "r", to, from, channel }) }))
+          )
+          const foreign = [
+            subjectOf({ run: "r", to: "kgc", from: "user2", channel: "ask" }),
+            `bicameral.r.kgc.${from}.other`,
+            "elsewhere",
+            "$SYS.REQ.SERVER.PING",
+            "the-last"
+          ]
+          for (const { subject } of subjects) yield* transport.publish(subject, new Uint8Array(1))
+          for (const subject of foreign) yield* transport.publish(subject, new Uint8Array(1))
+          yield* Deferred.await(last)
+          for (const { to, channel, subject } of subjects)
+            expect(denied.has(subject), subject).toBe(!mayPublish(from, to, channel))
+          for (const subject of foreign) expect(denied.has(subject), subject).toBe(true)
+        }
+      })
+  )
+
+  it.scopedLive(
+    "permissions - the broker lets each role subscribe where `maySubscribe` says, and nowhere else",
+    () =>
+      Effect.gen(function* () {
+        const broker = yield* startOwnBroker()
+        for (const self of ["kgc", "cloud0", "cloud1", "director", "user1", "user16"]) {
+          const context = yield* Layer.build(transportOf(broker, self))
+          const transport = Context.get(context, Transport)
+          const subjects = [
+            ...actorNames.map((to) => inboxOf("r", to)),
+            ...actorNames.map((to) => `bicameral.*.${to}.>`),
+            ...actorNames.map((to) => `bicameral.r.${to}.user1.ask`),
+            `${inboxPrefixOf(self)}.>`,
+            "bicameral.>",
+            "bicameral.r.>",
+            "bicameral.r.*.user1.ask",
+            "bicameral.*.*.>",
+            ">",
+            "*.>",
+            "_INBOX.>",
+            "$SYS.>"
+          ]
+          for (const subject of subjects) {
+            const exit = yield* Effect.exit(Effect.scoped(transport.subscribe(subject, () => {})))
+            expect(exit._tag === "Success", `${self} to ${subject}`).toBe(maySubscribe(self, subject))
+          }
+        }
+      })
+  )
+})
+
+describe("losing the broker", () => {
+  it.scopedLive("losing the broker - what was asked meanwhile is answered when it is back", () =>
+    Effect.gen(function* () {
+      const broker = yield* startOwnBroker()
+      const gate = yield* gateTo(Number(new URL(broker.url).port))
+      const through = { ...broker, url: `nats://127.0.0.1:${gate.port}` }
+      const asker = Context.get(yield* partyOf(through, "user1"), Party)
+      const answererContext = yield* partyOf(broker, "kgc")
+      yield* Context.get(answererContext, Party).serve([double])
+      expect(yield* asker.ask("kgc", Double, { value: 1 }, { deadlineMs: 20_000 })).toEqual({ doubled: 2 })
+      yield* gate.shut
+      const reply = yield* Effect.fork(asker.ask("kgc", Double, { value: 2 }, { deadlineMs: 20_000 }))
+      yield* Effect.yieldNow()
+      yield* gate.open
+      expect(yield* Fiber.join(reply)).toEqual({ doubled: 4 })
+    })
+  )
+
+  it.scopedLive("losing the broker - a deadline says that the connection is lost", () =>
+    Effect.gen(function* () {
+      const broker = yield* startOwnBroker()
+      const gate = yield* gateTo(Number(new URL(broker.url).port))
+      const context = yield* partyOf({ ...broker, url: `nats://127.0.0.1:${gate.port}` }, "user1")
+      const lost = yield* Deferred.make<void>()
+      Context.get(context, Transport).listen((event) => {
+        if (event._tag === "Status" && event.status === "reconnecting") Deferred.unsafeDone(lost, Effect.void)
+      })
+      yield* gate.shut
+      yield* Deferred.await(lost)
+      const error = yield* Effect.flip(
+        Context.get(context, Party).ask("kgc", Double, { value: 2 }, { deadlineMs: 100 })
+      )
+      expect(error).toMatchObject({ _tag: "DeadlineExceeded", broker: "reconnecting" })
+      expect(error.message).toContain("the connection to the broker is lost")
+    })
+  )
+})

@@ -1,0 +1,21 @@
+// A process for the tests of supervision; what it does is its first argument.
+
+import { Effect } from "effect"
+import { parentGone, sayReady } from "../../dist/runtime/process.js"
+
+const [what] = process.argv.slice(2)
+console.error("a line", "before it was ready")
+console.log("something else on the standard output")
+
+if (what === "fail-early") process.exit(4)
+if (what === "never-ready") setInterval(() => {}, 1000)
+if (what === "stubborn") process.on("SIGTERM", () => {})
+if (what !== "never-ready")
+  await Effect.runPromise(
+    sayReady({ secret: process.env.A_SECRET?.length, other: process.env.OTHERS_PASSWORD })
+  )
+if (what === "fail-later") {
+  console.error("the last thing it said")
+  process.exitCode = 7
+}
+if (what === "wait" || what === "stubborn") await Effect.runPromise(parentGone)

@@ -1,0 +1,228 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Deferred, Effect, Layer, Redacted } from "effect"
+import { ask } from "../../protocol/messages/message.ts"
+import { Schema } from "../../protocol/schema.ts"
+import { on, Party } from "../../runtime/actor.ts"
+import { makeHub } from "../../runtime/memory-transport.ts"
+import * as Parties from "../../runtime/party.ts"
+import * as Tracing from "../../runtime/tracing.ts"
+import { type Delivery, Transport } from "../../runtime/transport.ts"
+
+const Double = ask(
+  "Double",
+  Schema.Struct({ value: Schema.Number }),
+  Schema.Struct({ doubled: Schema.Number })
+)
+
+const folder = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "bicameral-events-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+)
+
+type Line = Readonly<Record<string, unknown>>
+
+const linesOf = (file: string) =>
+  Effect.map(
+    Effect.promise(() => readFile(file, "utf8")),
+    (text) =>
+      text
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as Line)
+  )
+
+describe("event log", () => {
+  it.scopedLive("spans of two actors make one trace: the context goes with the request", () =>
+    Effect.gen(function* () {
+      const path = yield* folder
+      const hub = makeHub()
+      const file = (name: string) => join(path, `${name}.jsonl`)
+      const as = <A, E>(name: string, work: Effect.Effect<A, E, Party>) =>
+        Effect.provide(
+          work,
+          Parties.layer({ name, run: "traced" }).pipe(
+            Layer.provide(hub.layer(name)),
+            Layer.provideMerge(Tracing.layer({ actor: name, file: file(name) }))
+          )
+        )
+      const served = Effect.gen(function* () {
+        const kgc = yield* Party
+        yield* kgc.serve([
+          on(Double, ({ value }) => Effect.withSpan(Effect.succeed({ doubled: 2 * value }), "kgc.double"))
+        ])
+        return yield* Effect.never
+      })
+      const asked = Effect.flatMap(Party, (user) =>
+        user.ask("kgc", Double, { value: 1 }, { deadlineMs: 20_000, phase: "keys" })
+      )
+      yield* Effect.raceFirst(
+        as("kgc", Effect.scoped(served)),
+        as("user1", Effect.withSpan(asked, "user.enrol"))
+      )
+      const user = yield* linesOf(file("user1"))
+      const kgc = yield* linesOf(file("kgc"))
+      const find = (lines: ReadonlyArray<Line>, name: string) => lines.find((line) => line.name === name)!
+      const [enrol, asking] = [find(user, "user.enrol"), find(user, "ask Double")]
+      const [answering, doubling] = [find(kgc, "answer Double"), find(kgc, "kgc.double")]
+      expect(new Set([enrol, asking, answering, doubling].map(({ traceId }) => traceId)).size).toBe(1)
+      expect(asking.parentId).toBe(enrol.spanId)
+      expect(answering.parentId).toBe(asking.spanId)
+      expect(doubling.parentId).toBe(answering.spanId)
+      expect(asking).toMatchObject({
+        actor: "user1",
+        type: "span",
+        status: "ok",
+        attributes: { to: "kgc", phase: "keys" }
+      })
+    })
+  )
+
+  it.scopedLive("rounds are spans; log events carry the span they happened in", () =>
+    Effect.gen(function* () {
+      const path = yield* folder
+      const hub = makeHub()
+      const cloud = (name: string, peer: string) =>
+        Effect.gen(function* () {
+          const party = yield* Party
+          const rounds = yield* party.rounds(peer, "train")
+          yield* rounds.exchange(5, new Uint8Array(4))
+          yield* Effect.logWarning("a warning").pipe(Effect.annotateLogs({ step: 2 }))
+        }).pipe(
+          Effect.withSpan("train"),
+          Effect.scoped,
+          Effect.provide(
+            Parties.layer({ name, run: "traced" }).pipe(
+              Layer.provide(hub.layer(name)),
+              Layer.provideMerge(Tracing.layer({ actor: name, file: join(path, name) }))
+            )
+          )
+        )
+      yield* Effect.all([cloud("cloud0", "cloud1"), cloud("cloud1", "cloud0")], { concurrency: 2 })
+      const lines = yield* linesOf(join(path, "cloud0"))
+      const train = lines.find(({ name }) => name === "train")!
+      expect(lines.find(({ name }) => name === "round")).toMatchObject({
+        parentId: train.spanId,
+        attributes: { peer: "cloud1", phase: "train", round: 5 }
+      })
+      expect(lines.find(({ type }) => type === "event")).toMatchObject({
+        level: "WARN",
+        message: "a warning",
+        step: 2,
+        spanId: train.spanId,
+        actor: "cloud0"
+      })
+    })
+  )
+
+  it.scopedLive("secrets, bytes and big integers are withheld", () =>
+    Effect.gen(function* () {
+      const file = join(yield* folder, "kgc.jsonl")
+      const attributes = {
+        password: Redacted.make("p-hidden"),
+        share: new Uint8Array([251, 252]),
+        key: 987654321n,
+        nested: { key: [123456789n] },
+        rows: 3
+      }
+      yield* Effect.logInfo("keys", { share: new Uint8Array([251, 252]) }).pipe(
+        Effect.annotateLogs(attributes),
+        Effect.withSpan("deal", { attributes }),
+        Effect.provide(Tracing.layer({ actor: "kgc", file }))
+      )
+      const text = yield* Effect.promise(() => readFile(file, "utf8"))
+      for (const secret of ["p-hidden", "251", "987654321", "123456789"]) expect(text).not.toContain(secret)
+      expect(text).toContain('"rows":3')
+    })
+  )
+
+  it.scopedLive("a failure's span says so", () =>
+    Effect.gen(function* () {
+      const file = join(yield* folder, "kgc.jsonl")
+      yield* Effect.fail(new Error("out of range")).pipe(
+        Effect.withSpan("check"),
+        Effect.ignore,
+        Effect.provide(Tracing.layer({ actor: "kgc", file }))
+      )
+      expect((yield* linesOf(file))[0]).toMatchObject({
+        name: "check",
+        status: "error",
+        error: "Error: out of range"
+      })
+    })
+  )
+
+  it.scopedLive("a file that can't be written is an error that names it", () =>
+    Effect.gen(function* () {
+      const file = join(yield* folder, "taken")
+      yield* Effect.promise(() => writeFile(file, ""))
+      const error = yield* Effect.flip(
+        Layer.build(Tracing.layer({ actor: "kgc", file: join(file, "kgc.jsonl") }))
+      )
+      expect(error).toMatchObject({ _tag: "EventLogUnwritable" })
+      expect(error.message).toContain(join(file, "kgc.jsonl"))
+    })
+  )
+
+  it.scopedLive("spans go to a collector where one is named", () =>
+    Effect.gen(function* () {
+      const received: Array<string> = []
+      const server = createServer((request, response) => {
+        const chunks: Array<Buffer> = []
+        request.on("data", (chunk: Buffer) => chunks.push(chunk))
+        request.on("end", () => {
+          received.push(`${request.url} ${Buffer.concat(chunks).toString()}`)
+          response.end("{}")
+        })
+      })
+      yield* Effect.acquireRelease(
+        Effect.async<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+        () => Effect.sync(() => server.close())
+      )
+      const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          process.env.OTEL_EXPORTER_OTLP_ENDPOINT = endpoint
+        }),
+        () =>
+          Effect.sync(() => {
+            delete process.env.OTEL_EXPORTER_OTLP_ENDPOINT
+          })
+      )
+      yield* Effect.void.pipe(
+        Effect.withSpan("collected", { attributes: { key: 42424242n } }),
+        Effect.provide(Tracing.layer({ actor: "cloud1" }))
+      )
+      const all = received.join("\n")
+      expect(all).toContain("/v1/traces")
+      expect(all).toContain("collected")
+      expect(all).toContain("bicameral-cloud1")
+      expect(all).not.toContain("42424242")
+    })
+  )
+})
+
+describe("without tracing", () => {
+  it.scopedLive("no span's context goes with a request", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      const kgc = Context.get(yield* Layer.build(hub.layer("kgc")), Transport)
+      const request = yield* Deferred.make<Delivery>()
+      yield* kgc.subscribe("bicameral.plain.kgc.>", (delivery) =>
+        Deferred.unsafeDone(request, Effect.succeed(delivery))
+      )
+      const user = Context.get(
+        yield* Layer.build(Layer.provide(Parties.layer({ name: "user1", run: "plain" }), hub.layer("user1"))),
+        Party
+      )
+      yield* Effect.forkScoped(
+        Effect.withSpan(user.ask("kgc", Double, { value: 1 }, { deadlineMs: 9_000 }), "enrol")
+      )
+      expect((yield* Deferred.await(request)).headers).toEqual({})
+    })
+  )
+})
