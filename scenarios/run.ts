@@ -3,8 +3,9 @@
  * takes them through the phases, and what came out is set beside the references and what the scenario expects.
  */
 import { randomBytes } from "node:crypto"
-import { join } from "node:path"
+import { dirname, join, resolve } from "node:path"
 import { FileSystem } from "@effect/platform"
+import type { PlatformError } from "@effect/platform/Error"
 import { Clock, Data, Effect, Option } from "effect"
 import type { Agreement } from "../actors/agreement.ts"
 import { direct, type RunOutcome } from "../actors/director.ts"
@@ -40,13 +41,22 @@ export class OutNotWritable extends Data.TaggedError("OutNotWritable")<{
   }
 }
 
+/** Makes a folder and those above it, one by one: Node's own way spins for ever where the file system says ENOENT to all. */
+const makeFolder = (folder: string): Effect.Effect<void, PlatformError, FileSystem.FileSystem> =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    if (yield* files.exists(folder)) return
+    yield* makeFolder(dirname(folder))
+    yield* files.makeDirectory(folder)
+  })
+
 /** Makes the out folder, proves that it can be written, and clears what an earlier run left in it. */
 const prepareOut = Effect.fn("Run.prepareOut")(function* (folder: string) {
   const files = yield* FileSystem.FileSystem
   const parties = join(folder, "parties")
   yield* Effect.gen(function* () {
     yield* files.remove(parties, { recursive: true, force: true })
-    yield* files.makeDirectory(parties, { recursive: true })
+    yield* makeFolder(resolve(parties))
     for (const name of [modelEntry, "result.json"]) yield* files.remove(join(folder, name), { force: true })
     yield* files.writeFileString(join(parties, ".probe"), "")
     yield* files.remove(join(parties, ".probe"))
