@@ -1,0 +1,203 @@
+/**
+ * What a round of the two clouds costs: an exchange between two processes over NATS, beside the broker's bare one-way latency
+ * (half of the round trip of an echo over two connections of the same client library). `node dist/bench/rounds.js` runs it alone.
+ */
+import { mkdirSync, writeFileSync } from "node:fs"
+import { availableParallelism, cpus, loadavg, tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import { Context, Effect, Layer, Redacted } from "effect"
+import { connect, type NatsConnection } from "nats"
+import { artifact } from "../protocol/artifact.ts"
+import { subjectOf } from "../protocol/messages/subjects.ts"
+import { Party, type Rounds } from "../runtime/actor.ts"
+import { passwordVariable, startOwnBroker } from "../runtime/broker/start.ts"
+import * as Nats from "../runtime/nats-transport.ts"
+import * as Parties from "../runtime/party.ts"
+import { parentGone, sayReady, startActor } from "../runtime/process.ts"
+import * as Tracing from "../runtime/tracing.ts"
+
+/** Bytes each way: an opening of a narrow layer, of a wide one, and of the weights of 784 × 128. */
+const sizes = [64, 4 * 1024, 64 * 1024, 784 * 128 * 8]
+
+/** The two kinds of measurement alternate in blocks, so that a machine that slows down slows both. */
+const blocks = 5
+
+const turnsOf = (bytes: number): number => (bytes > 100_000 ? 40 : 400)
+
+const runName = "bench"
+const bareSubject = (from: "cloud0" | "cloud1") =>
+  subjectOf({ run: "bare", to: from === "cloud0" ? "cloud1" : "cloud0", from, channel: "round" })
+
+interface Timing {
+  readonly median: number
+  readonly p10: number
+  readonly p90: number
+}
+
+interface Row {
+  readonly bytes: number
+  /** Microseconds: of an exchange, of one with its span recorded, and of the bare broker, one way. */
+  readonly exchange: Timing
+  readonly traced: Timing
+  readonly bare: Timing
+  readonly ratio: number
+}
+
+const timing = (samples: ReadonlyArray<number>): Timing => {
+  const sorted = [...samples].sort((x, y) => x - y)
+  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))]!
+  return { median: at(0.5), p10: at(0.1), p90: at(0.9) }
+}
+
+const transport = (url: string, user: string, password: Redacted.Redacted) =>
+  Nats.layer({ servers: [url], user, password })
+
+/** The plain and the traced way to the other cloud, each a party in a run of its own, and a bare connection. */
+const parties = (name: string, url: string, password: Redacted.Redacted) =>
+  Effect.gen(function* () {
+    const plain = yield* Layer.build(
+      Parties.layer({ name, run: runName }).pipe(Layer.provide(transport(url, name, password)))
+    )
+    const file = join(tmpdir(), `bicameral-bench-${name}-${process.pid}.jsonl`)
+    const traced = yield* Layer.build(
+      Parties.layer({ name, run: `${runName}-traced` }).pipe(
+        Layer.provide(transport(url, name, password)),
+        Layer.provideMerge(Tracing.layer({ actor: name, file }))
+      )
+    )
+    const connection = yield* Effect.acquireRelease(
+      Effect.promise(() => connect({ servers: url, user: name, pass: Redacted.value(password) })),
+      (open) => Effect.promise(() => open.close())
+    )
+    return {
+      plain: Context.get(plain, Party),
+      traced: Context.get(traced, Party),
+      tracing: traced,
+      connection
+    }
+  })
+
+/** Exchanges a block of rounds and gives the microseconds of each. */
+const exchangeBlock = (rounds: Rounds, block: number, bytes: number) =>
+  Effect.gen(function* () {
+    const payload = new Uint8Array(bytes)
+    const samples: Array<number> = []
+    const turns = turnsOf(bytes)
+    for (let turn = 0; turn < turns; turn++) {
+      const start = performance.now()
+      yield* rounds.exchange(block * turns + turn, payload)
+      samples.push((performance.now() - start) * 1000)
+    }
+    // The first waits for the other process to get here.
+    return samples.slice(1)
+  })
+
+/** The other cloud: goes through the same blocks, and echoes what comes on the bare subject. */
+const peer = Effect.gen(function* () {
+  const { NATS_URL: url } = process.env
+  const password = Redacted.make(process.env[passwordVariable("cloud1")] ?? "")
+  const { plain, traced, tracing, connection } = yield* parties("cloud1", url ?? "", password)
+  connection.subscribe("bicameral.bare.cloud1.>", {
+    callback: (_, { data }) => connection.publish(bareSubject("cloud1"), data)
+  })
+  yield* Effect.promise(() => connection.flush())
+  yield* sayReady({})
+  for (const bytes of sizes) {
+    const rounds = yield* plain.rounds("cloud0", `${bytes}`)
+    const tracedRounds = yield* traced.rounds("cloud0", `${bytes}`)
+    for (let block = 0; block < blocks; block++) {
+      yield* exchangeBlock(rounds, block, bytes)
+      yield* Effect.provide(exchangeBlock(tracedRounds, block, bytes), tracing)
+    }
+  }
+  yield* Effect.never
+})
+
+/** Round trips over the bare connection, and half of the microseconds of each. */
+const bareBlock = (connection: NatsConnection, echoes: { next: () => void }, bytes: number) =>
+  Effect.promise(async () => {
+    const data = new Uint8Array(bytes)
+    const samples: Array<number> = []
+    for (let turn = 0; turn < turnsOf(bytes); turn++) {
+      const start = performance.now()
+      await new Promise<void>((resolve) => {
+        echoes.next = resolve
+        connection.publish(bareSubject("cloud0"), data)
+      })
+      samples.push(((performance.now() - start) * 1000) / 2)
+    }
+    return samples
+  })
+
+const measure = Effect.gen(function* () {
+  const { url, credentials } = yield* startOwnBroker()
+  yield* startActor({
+    party: "cloud1",
+    entry: fileURLToPath(artifact(import.meta.url, "./rounds.js")),
+    args: ["peer"],
+    env: { NATS_URL: url },
+    secrets: { [passwordVariable("cloud1")]: credentials.cloud1!.password },
+    readyTimeoutMs: 20_000
+  })
+  const { plain, traced, tracing, connection } = yield* parties("cloud0", url, credentials.cloud0!.password)
+  const echoes = { next: () => {} }
+  connection.subscribe("bicameral.bare.cloud0.>", { callback: () => echoes.next() })
+  const rows: Array<Row> = []
+  for (const bytes of sizes) {
+    const rounds = yield* plain.rounds("cloud1", `${bytes}`)
+    const tracedRounds = yield* traced.rounds("cloud1", `${bytes}`)
+    const samples: Record<"exchange" | "traced" | "bare", Array<number>> = {
+      exchange: [],
+      traced: [],
+      bare: []
+    }
+    for (let block = 0; block < blocks; block++) {
+      samples.bare.push(...(yield* bareBlock(connection, echoes, bytes)))
+      samples.exchange.push(...(yield* exchangeBlock(rounds, block, bytes)))
+      samples.traced.push(...(yield* Effect.provide(exchangeBlock(tracedRounds, block, bytes), tracing)))
+    }
+    const exchange = timing(samples.exchange)
+    const oneWay = timing(samples.bare)
+    rows.push({
+      bytes,
+      exchange,
+      traced: timing(samples.traced),
+      bare: oneWay,
+      ratio: exchange.median / oneWay.median
+    })
+  }
+  return rows
+}).pipe(Effect.scoped)
+
+const shown = ({ median, p10, p90 }: Timing): string =>
+  `${median.toFixed(0)} (${p10.toFixed(0)}–${p90.toFixed(0)})`.padStart(22)
+
+/** Measures, prints the table, and writes `out/bench/rounds.json`. */
+export const run = async (): Promise<void> => {
+  const machine = {
+    processor: cpus()[0]?.model ?? "unknown",
+    cores: availableParallelism(),
+    node: process.version,
+    loadAverage: loadavg()[0] ?? 0
+  }
+  console.log(
+    `${machine.processor}, ${machine.cores} cores, load ${machine.loadAverage.toFixed(1)}; node ${machine.node}`
+  )
+  console.log("microseconds, median (10th–90th percentile); two processes and a broker on this machine")
+  const rows = await Effect.runPromise(measure)
+  console.log(
+    `${"bytes".padStart(8)}${"exchange".padStart(22)}${"with its span".padStart(22)}${"bare one way".padStart(22)}${"ratio".padStart(8)}`
+  )
+  for (const { bytes, exchange, traced, bare, ratio } of rows)
+    console.log(
+      `${String(bytes).padStart(8)}${shown(exchange)}${shown(traced)}${shown(bare)}${ratio.toFixed(2).padStart(8)}`
+    )
+  mkdirSync("out/bench", { recursive: true })
+  writeFileSync("out/bench/rounds.json", `${JSON.stringify({ machine, blocks, rows }, null, 2)}\n`)
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  if (process.argv[2] === "peer") await Effect.runPromise(Effect.scoped(Effect.raceFirst(peer, parentGone)))
+  else await run()
+}
