@@ -7,7 +7,7 @@ import { SingleBar } from "cli-progress"
 import { Effect, type Scope } from "effect"
 import type { Phase } from "../actors/director.ts"
 import type { RunDisplay } from "./result.ts"
-import { duration } from "./units.ts"
+import { duration, wholeSeconds } from "./units.ts"
 
 /** What happens in each phase, for people. */
 export const phaseSentences: Readonly<Record<Phase, string>> = {
@@ -50,7 +50,9 @@ export const renderStanding = (standing: Standing, columns: number): string => {
   const filled = Math.round(part * barWidth)
   const bar = `${"█".repeat(filled)}${"░".repeat(barWidth - filled)} ${percent(part).padStart(5)}`
   const time =
-    left === undefined ? duration(whole(standing.elapsedMs)) : `${duration(whole(left, Math.ceil))} left`
+    left === undefined
+      ? wholeSeconds(Math.floor(standing.elapsedMs / 1000))
+      : `${wholeSeconds(Math.ceil(left / 1000))} left`
   const line = [
     standing.phase.padEnd(phaseWidth),
     ...(standing.total > 0 ? [bar, " "] : []),
@@ -70,14 +72,11 @@ export const renderFinished = ({ phase, elapsedMs }: Standing, columns: number):
 /** What is written now and then where there is no terminal. */
 export const renderPlain = (standing: Standing): string => {
   const left = timeLeftMs(standing)
-  const time = left === undefined ? "" : `, ${duration(whole(left, Math.ceil))} left`
+  const time = left === undefined ? "" : `, ${wholeSeconds(Math.ceil(left / 1000))} left`
   return `${standing.phase}: ${percent(fraction(standing))}${time}`
 }
 
 const percent = (part: number): string => `${Math.floor(part * 100)} %`
-
-const whole = (milliseconds: number, round: (x: number) => number = Math.floor): number =>
-  round(milliseconds / 1000)
 
 /** A line that is longer than the terminal would be broken and could not be redrawn in place. */
 const cut = (line: string, columns: number): string =>
@@ -199,11 +198,8 @@ export const terminalDisplay = (
 
 /** The display that fits the standard output. It is closed with the scope, so that an error appears on a line of its own. */
 export const standardDisplay: Effect.Effect<RunDisplay, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.sync(() => {
-    const options = {
-      nowMs: () => performance.now(),
-      writeLine: (line: string) => console.log(line)
-    }
+  Effect.map(Effect.console, ({ unsafe }) => {
+    const options = { nowMs: () => performance.now(), writeLine: (line: string) => unsafe.log(line) }
     return process.stdout.isTTY ? terminalDisplay(process.stdout, options) : plainDisplay(options)
   }),
   (display, exit) => Effect.sync(() => display.close(exit._tag === "Success"))

@@ -3,14 +3,15 @@
 const minute = 60
 const hour = 60 * minute
 
-/** Seconds for people: `4.2 s`, `48 s`, `1 min 05 s`, `2 h 03 min`. */
-export const duration = (seconds: number): string => {
-  if (Number.isInteger(seconds) ? seconds < minute : seconds < 9.95)
-    return `${Number.isInteger(seconds) ? seconds : seconds.toFixed(1)} s`
-  const rounded = Math.round(seconds)
-  if (rounded < minute) return `${rounded} s`
-  if (rounded < hour) return `${Math.floor(rounded / minute)} min ${twoDigits(rounded % minute)} s`
-  return `${Math.floor(rounded / hour)} h ${twoDigits(Math.floor((rounded % hour) / minute))} min`
+/** A time that was measured, in seconds: `4.2 s`, `48 s`, `1 min 05 s`, `2 h 03 min`. */
+export const duration = (seconds: number): string =>
+  seconds < 9.95 ? `${seconds.toFixed(1)} s` : wholeSeconds(Math.round(seconds))
+
+/** The same of a time that runs: whole seconds all along, so that it does not flicker. */
+export const wholeSeconds = (seconds: number): string => {
+  if (seconds < minute) return `${seconds} s`
+  if (seconds < hour) return `${Math.floor(seconds / minute)} min ${twoDigits(seconds % minute)} s`
+  return `${Math.floor(seconds / hour)} h ${twoDigits(Math.floor((seconds % hour) / minute))} min`
 }
 
 const twoDigits = (n: number): string => String(n).padStart(2, "0")

@@ -1,0 +1,247 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { layer as nodeContext } from "@effect/platform-node/NodeContext"
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Console, Data, Effect, Exit, FiberId, Option } from "effect"
+import { afterAll } from "vitest"
+import { stringify } from "yaml"
+import type { ActorOptions } from "../../scenarios/actor.ts"
+import { checkScenario } from "../../scenarios/check.ts"
+import { commandLine, type RunRequest, verdictOf } from "../../scenarios/commands.ts"
+import type { RunResult } from "../../scenarios/result.ts"
+import type { RunOptions } from "../../scenarios/run.ts"
+import { runAndReport } from "../../scenarios/run-and-report.ts"
+import { plainScenario } from "./plain-scenario.ts"
+
+class Broken extends Data.TaggedError("Broken")<{ readonly message: string }> {}
+
+/** Collects what is printed. */
+const recorder = () => {
+  const printed: Array<string> = []
+  const complained: Array<string> = []
+  const log = (...words: ReadonlyArray<unknown>) => void printed.push(words.join(" "))
+  const console: Console.Console = {
+    ...Effect.runSync(Console.consoleWith(Effect.succeed)),
+    log: (...words) => Effect.sync(() => log(...words)),
+    error: (...words) => Effect.sync(() => complained.push(words.join(" "))),
+    unsafe: { ...globalThis.console, log }
+  }
+  return { printed, complained, console }
+}
+
+/** Gives the words to the program and tells what it was asked to do, what it printed and how it ended. */
+const given = (...words: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const asked: Array<RunRequest | ActorOptions | string> = []
+    const note = (what: RunRequest | ActorOptions | string) => Effect.sync(() => void asked.push(what))
+    const { printed, complained, console } = recorder()
+    const program = commandLine({
+      run: note,
+      check: (file) => Effect.as(note(file), `checked ${file}`),
+      actor: note
+    })
+    const exit = yield* program(words).pipe(
+      Effect.provide(nodeContext),
+      Effect.withConsole(console),
+      Effect.exit
+    )
+    return { asked, printed, complained: complained.join("\n"), verdict: verdictOf(exit) }
+  })
+
+describe("bicameral run", () => {
+  it.effect("runs over NATS, in a folder and with a seed of the scenario, unless told otherwise", () =>
+    Effect.gen(function* () {
+      const { asked, verdict } = yield* given("run", "a.yaml")
+      expect(asked).toEqual([{ file: "a.yaml", out: Option.none(), transport: "nats", seed: Option.none() }])
+      expect(verdict).toEqual({ status: 0, lines: [] })
+    })
+  )
+
+  it.effect("takes its options before and after the file", () =>
+    Effect.gen(function* () {
+      const expected = { file: "a.yaml", out: Option.some("o"), transport: "memory", seed: Option.some(0) }
+      const options = ["--out", "o", "--transport", "memory", "--seed", "0"]
+      expect((yield* given("run", "a.yaml", ...options)).asked).toEqual([expected])
+      expect((yield* given("run", ...options, "a.yaml")).asked).toEqual([expected])
+    })
+  )
+
+  it.effect("refuses what it does not know, says so and does nothing", () =>
+    Effect.gen(function* () {
+      const refusals: ReadonlyArray<readonly [RegExp, ReadonlyArray<string>]> = [
+        [/Missing argument <FILE>/, ["run"]],
+        [/unknown argument: '--sed'/, ["run", "a.yaml", "--sed", "1"]],
+        [/whole number/, ["run", "a.yaml", "--seed", "-1"]],
+        [/not a integer/, ["run", "a.yaml", "--seed", "1.5"]],
+        [/nats, memory/, ["run", "a.yaml", "--transport", "pigeon"]],
+        [/'run', 'check', 'actor'/, ["ran", "a.yaml"]]
+      ]
+      for (const [message, words] of refusals) {
+        const { asked, complained, verdict } = yield* given(...words)
+        expect(complained).toMatch(message)
+        expect(verdict.status).toBe(1)
+        expect(asked).toEqual([])
+      }
+    })
+  )
+})
+
+describe("bicameral check and actor", () => {
+  it.effect("check prints what it finds", () =>
+    Effect.gen(function* () {
+      const { asked, printed } = yield* given("check", "a.yaml")
+      expect(asked).toEqual(["a.yaml"])
+      expect(printed).toEqual(["checked a.yaml"])
+    })
+  )
+
+  it.effect("actor takes all that a party needs to know", () =>
+    Effect.gen(function* () {
+      const key = "+/abc0=="
+      const options = ["--scenario", "a.yaml", "--run", "r1", "--kgc-key", key, "--state", "s", "--seed", "3"]
+      expect((yield* given("actor", "cloud1", ...options)).asked).toEqual([
+        {
+          role: "cloud1",
+          scenario: "a.yaml",
+          run: "r1",
+          kgcKey: Option.some(key),
+          state: "s",
+          seed: Option.some(3)
+        }
+      ])
+    })
+  )
+
+  it.effect("actor names what is missing", () =>
+    Effect.gen(function* () {
+      const { complained, verdict } = yield* given("actor", "kgc", "--scenario", "a.yaml", "--state", "s")
+      expect(complained).toContain("--run")
+      expect(verdict).toEqual({ status: 1, lines: ["bicameral: see bicameral --help"] })
+    })
+  )
+})
+
+describe("verdict", () => {
+  it("tells an error by its message alone, further lines indented", () => {
+    const exit = Exit.fail(new Broken({ message: "two problems\none\ntwo" }))
+    expect(verdictOf(exit)).toEqual({ status: 1, lines: ["bicameral: two problems", "  one", "  two"] })
+  })
+
+  it("tells a defect as a fault of the program, without a stack trace, and where to look", () => {
+    const { status, lines } = verdictOf(Exit.die(new TypeError("x is not a function")))
+    expect(status).toBe(1)
+    expect(lines[0]).toBe("bicameral: internal error: x is not a function")
+    expect(lines.join("\n")).toContain("events.jsonl")
+    expect(lines.join("\n")).not.toContain("    at ")
+  })
+
+  it("gives an interruption the status that shells expect", () => {
+    expect(verdictOf(Exit.interrupt(FiberId.none))).toEqual({
+      status: 130,
+      lines: ["bicameral: interrupted"]
+    })
+  })
+
+  it("tells the error of a run that failed while others were being interrupted", () => {
+    const cause = Cause.parallel(Cause.interrupt(FiberId.none), Cause.fail(new Broken({ message: "gone" })))
+    expect(verdictOf(Exit.failCause(cause))).toEqual({ status: 1, lines: ["bicameral: gone"] })
+  })
+})
+
+describe("run and report", () => {
+  const folder = mkdtempSync(join(tmpdir(), "bicameral-main-"))
+  const file = join(folder, "plain.yaml")
+  writeFileSync(file, stringify({ ...plainScenario, reveal: ["accuracy"] }))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  const result = (held: boolean): RunResult => ({
+    scenario: "plain",
+    run: "r",
+    transport: "memory",
+    modulusBits: 2048,
+    seed: null,
+    accuracy: 1,
+    tested: { correct: 2, total: 2 },
+    referenceAccuracy: 1,
+    maxWeightDeviation: null,
+    rows: { training: 8, heldOut: 2 },
+    steps: 1,
+    rounds: { predicted: 1, measured: 1 },
+    bytes: { predicted: 1, measured: 1, byPhase: {} },
+    seconds: { setup: 0, upload: 0, transform: 0, train: 0, output: 0, total: 0 },
+    expectations: [
+      { what: "accuracy at least 0.9", held: true },
+      { what: "difference at most 0.01", held }
+    ]
+  })
+
+  const reported = (held: boolean, out: Option.Option<string> = Option.none()) =>
+    Effect.gen(function* () {
+      const asked: Array<RunOptions> = []
+      const { printed, console } = recorder()
+      const run = (options: RunOptions) => {
+        asked.push(options)
+        return Effect.succeed(result(held))
+      }
+      const exit = yield* runAndReport(run, { file, out, transport: "memory", seed: Option.some(7) }).pipe(
+        Effect.provide(nodeContext),
+        Effect.withConsole(console),
+        Effect.exit
+      )
+      return { asked, printed: printed.join("\n"), verdict: verdictOf(exit) }
+    })
+
+  it.effect("succeeds when all expectations held, and prints the report", () =>
+    Effect.gen(function* () {
+      const { asked, printed, verdict } = yield* reported(true)
+      expect(verdict.status).toBe(0)
+      expect(printed).toContain("how many held-out rows the model got right")
+      expect(asked[0]).toMatchObject({ file, out: join("out", plainScenario.name), seed: Option.some(7) })
+    })
+  )
+
+  it.effect("fails when one expectation did not, after the report, and names it", () =>
+    Effect.gen(function* () {
+      const { printed, verdict } = yield* reported(false, Option.some("elsewhere"))
+      expect(printed).toContain("FAILED  difference at most 0.01")
+      expect(printed).toContain(join("elsewhere", "model.json"))
+      expect(verdict).toEqual({
+        status: 1,
+        lines: ["bicameral: 1 of 2 expectations did not hold: difference at most 0.01"]
+      })
+    })
+  )
+
+  it.effect("does not begin to run a scenario that can't be read", () =>
+    Effect.gen(function* () {
+      const request = {
+        file: join(folder, "absent.yaml"),
+        out: Option.none(),
+        transport: "memory",
+        seed: Option.none()
+      } as const
+      const exit = yield* runAndReport(() => Effect.die("ran"), request).pipe(
+        Effect.provide(nodeContext),
+        Effect.exit
+      )
+      expect(verdictOf(exit).lines.join()).toContain("there is no such file")
+    })
+  )
+})
+
+describe("check", () => {
+  it.effect("tells who holds what, the plan, the cost, what is revealed and whether the run is private", () =>
+    Effect.gen(function* () {
+      const text = yield* checkScenario("scenarios/two-labs.yaml").pipe(Effect.provide(nodeContext))
+      expect(text).toContain("sepals (user1)")
+      expect(text).toContain("150 rows × 3 columns (2 features and the label) of data/two-labs/petals.csv")
+      expect(text).toContain("4 inputs → 8 relu → 3 identity")
+      expect(text).toMatch(/as \d+\/2\^\d+ /)
+      expect(text).toContain("BCP modulus of 2048 bits, short exponents")
+      expect(text).toContain("the held-out cells of the other users")
+      expect(text).toContain("REPRODUCIBLE AND NOT PRIVATE")
+      expect(text).toMatch(/^ {2}train +[\d,]+ +[\d,]+ +[\d.]+ MB +0$/m)
+    })
+  )
+})

@@ -1,0 +1,99 @@
+import { describe, expect, it } from "vitest"
+import {
+  phaseSentences,
+  plainDisplay,
+  renderFinished,
+  renderPlain,
+  renderStanding,
+  type Standing,
+  timeLeftMs
+} from "../../scenarios/progress.ts"
+
+const standing: Standing = { phase: "train", elapsedMs: 10_000, reportedMs: 10_000, done: 25, total: 100 }
+
+/** A display whose clock stands until it is moved. */
+const observed = () => {
+  const lines: Array<string> = []
+  let now = 0
+  const display = plainDisplay({ nowMs: () => now, writeLine: (line) => lines.push(line) })
+  return {
+    lines,
+    display,
+    pass: (milliseconds: number) => {
+      now += milliseconds
+    }
+  }
+}
+
+describe("progress", () => {
+  it("reckons the time left from the pace so far", () => {
+    expect(timeLeftMs(standing)).toBe(30_000)
+  })
+
+  it("counts the time left down between reports, not up", () => {
+    expect(timeLeftMs({ ...standing, elapsedMs: 14_000 })).toBe(26_000)
+    expect(timeLeftMs({ ...standing, elapsedMs: 90_000 })).toBe(0)
+  })
+
+  it("claims no time left before anything is done", () => {
+    expect(timeLeftMs({ ...standing, done: 0 })).toBeUndefined()
+    expect(timeLeftMs({ ...standing, done: 0, total: 0 })).toBeUndefined()
+  })
+
+  it("draws a bar, the share done, the time left and what is happening", () => {
+    expect(renderStanding(standing, 200)).toBe(
+      `train       ██████░░░░░░░░░░░░░░░░░░  25 %   30 s left    ${phaseSentences.train}`
+    )
+  })
+
+  it("draws no bar for a phase that reports nothing, but the time it has taken", () => {
+    const text = renderStanding({ ...standing, phase: "setup", done: 0, total: 0 }, 200)
+    expect(text).toBe(`setup       10 s         ${phaseSentences.setup}`)
+  })
+
+  it("keeps every line narrower than the terminal, so that it can be redrawn in place", () => {
+    for (const columns of [20, 40, 80, 120]) {
+      expect(renderStanding(standing, columns).length).toBeLessThan(columns)
+      expect(renderFinished(standing, columns).length).toBeLessThan(columns)
+    }
+  })
+
+  it("does not go beyond the whole when an actor reports more than it announced", () => {
+    expect(renderPlain({ ...standing, done: 101 })).toBe("train: 100 %, 0 s left")
+  })
+})
+
+describe("plain display", () => {
+  it("writes one line a phase and, for long phases, one every few seconds", () => {
+    const { display, lines, pass } = observed()
+    display.phase("transform")
+    for (let done = 1; done <= 20; done++) {
+      pass(1_000)
+      display.progress("cloud0", "transform", done, 20)
+    }
+    expect(lines).toEqual([
+      `transform: ${phaseSentences.transform}`,
+      "transform: 25 %, 15 s left",
+      "transform: 50 %, 10 s left",
+      "transform: 75 %, 5 s left",
+      "transform: 100 %, 0 s left"
+    ])
+  })
+
+  it("adds up what several actors report of a phase", () => {
+    const { display, lines, pass } = observed()
+    display.phase("transform")
+    display.progress("cloud0", "transform", 5, 10)
+    pass(6_000)
+    display.progress("cloud1", "transform", 0, 10)
+    expect(lines.at(-1)).toBe("transform: 25 %, 18 s left")
+  })
+
+  it("takes no notice of a report that comes after its phase", () => {
+    const { display, lines, pass } = observed()
+    display.phase("train")
+    pass(6_000)
+    display.progress("cloud0", "transform", 10, 10)
+    expect(lines).toHaveLength(1)
+  })
+})
