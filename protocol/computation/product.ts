@@ -12,8 +12,16 @@ export interface OpenedShare extends Shape {
   readonly opened: Matrix
   /** This cloud's share of the mask A. */
   readonly mask: Matrix
-  /** This cloud's share of X. */
-  readonly share: Matrix
+  /** This cloud's share of X where it is at hand; it follows from the other two. */
+  readonly share: Matrix | undefined
+}
+
+/** This cloud's share of an opened X: A's share, and at cloud 0 the public X − A on top. */
+export const shareOf = ({ ring, leads }: Party, { opened, mask, share }: OpenedShare): Matrix => {
+  if (share !== undefined || !leads) return share ?? mask
+  const sum = ring.matrix(mask.rows, mask.cols)
+  ring.add(sum, mask, opened)
+  return sum
 }
 
 /** Rows and columns of a product. */
@@ -43,7 +51,7 @@ export const product = (
 ): Matrix => {
   const { rows, cols } = productShape(x, y, form)
   const out = { rows, cols, at: party.dealt(op, [{ kind: "product", words: rows * cols }]) }
-  party.ring.product(out, x.opened, y.share, form, true)
+  party.ring.product(out, x.opened, shareOf(party, y), form, true)
   party.ring.product(out, x.mask, y.opened, form, true)
   return out
 }
@@ -60,6 +68,6 @@ export const gatherOpened = (ring: Ring, x: OpenedShare, rows: Uint32Array): Ope
     cols: x.cols,
     opened: gather(x.opened),
     mask: gather(x.mask),
-    share: gather(x.share)
+    share: undefined
   }
 }

@@ -6,6 +6,7 @@
 import type { Operation, Round } from "../learning/operations.ts"
 import type { Matrix } from "../ring/ring.ts"
 import type { Party } from "./party.ts"
+import { type OpenedShare, shareOf } from "./product.ts"
 import { checkRescale, type GateShare, openRounded } from "./rescale.ts"
 import { groupsOf, ONE_HOT_WORDS, planes, roundingWords } from "./sizes.ts"
 
@@ -54,7 +55,7 @@ export const gatedDifference = (
   party: Party,
   op: Operation,
   activation: Matrix,
-  labels: { readonly share: Matrix; readonly opened: Matrix },
+  labels: OpenedShare,
   gate: GateShare
 ): Matrix => {
   const { ring } = party
@@ -65,7 +66,7 @@ export const gatedDifference = (
   ring.kernels.gatedDifference(
     out.at,
     activation.at,
-    labels.share.at,
+    shareOf(party, labels).at,
     labels.opened.at,
     betaMask,
     gate.beta,

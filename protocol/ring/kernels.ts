@@ -97,7 +97,7 @@ export interface Kernels {
   ): void
   dealOneHot(out: Address, r: Address, share0: Address, n: number): void
   dealBits(out: Address, r: Address, masks: Address, share0: Address, n: number): void
-  productScratch(): number
+  productScratch(m: number, k: number, n: number): number
   product(
     out: Address,
     outRow: number,
@@ -119,6 +119,6 @@ let compiled: WebAssembly.Module | undefined
 
 /** Instantiates the kernels over `memory`. The module is compiled once a process. */
 export const instantiate = (memory: WebAssembly.Memory): Kernels => {
-  compiled ??= new WebAssembly.Module(readFileSync(artifact(import.meta.url, "./kernels.wasm")))
+  compiled ??= new WebAssembly.Module(readFileSync(artifact("protocol/ring/kernels.wasm")))
   return new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as Kernels
 }

@@ -67,7 +67,6 @@ export class Ring {
   /** The raw kernels, for the operations of `computation`. */
   readonly kernels: Kernels
   readonly #memory: WebAssembly.Memory
-  readonly #productScratchBytes: number
   #bytes: Uint8Array
   #top: number
 
@@ -75,7 +74,6 @@ export class Ring {
     this.#memory = memory
     this.kernels = instantiate(memory)
     this.#bytes = new Uint8Array(memory.buffer)
-    this.#productScratchBytes = this.kernels.productScratch()
     this.#top = align(this.kernels.heapBase() >>> 0)
   }
 
@@ -190,7 +188,7 @@ export class Ring {
     const left = form === "leftTransposed"
     const right = form === "rightTransposed"
     const mark = this.mark()
-    const scratch = this.allocate(this.#productScratchBytes)
+    const scratch = this.allocate(this.kernels.productScratch(m, k, n) >>> 0)
     this.kernels.product(
       out.at,
       n * 8,

@@ -5,9 +5,9 @@
 export * from "./comparison"
 export * from "./elementwise"
 export * from "./fixed-point"
-export * from "./product"
 export * from "./rescale"
 export * from "./stream"
+export * from "./winograd"
 
 /** First byte the host may use: what lies below is the module's own data. */
 export function heapBase(): usize {

@@ -12,7 +12,7 @@ const ROWS: usize = 128
 const COLS: usize = 128
 
 /** Bytes of scratch memory that a product needs. */
-export function productScratch(): usize {
+export function blockedScratch(): usize {
   return (DEPTH * COLS + DEPTH * ROWS) * 8 + 64
 }
 
@@ -20,7 +20,7 @@ export function productScratch(): usize {
  * out (m × n words, rows `outRow` bytes apart) ← x·y, or added to it. Element (i, l) of x is at x + i·xRow + l·xCol, of y
  * likewise: so a stored transpose needs no copy. One of a factor's strides is 8.
  */
-export function product(
+export function blockedProduct(
   out: usize,
   outRow: usize,
   x: usize,

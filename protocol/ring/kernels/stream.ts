@@ -4,7 +4,7 @@
 
 /**
  * `count` blocks of 16 bytes: step, operation, kind and block counter, each a big-endian u32, as a CTR stream with
- * the nonce (step, operation, kind) would count them. `lanes` holds step, operation and kind already swapped.
+ * the nonce (step, operation, kind) would count them.
  */
 export function counterBlocks(
   out: usize,
@@ -14,8 +14,12 @@ export function counterBlocks(
   first: u32,
   count: usize
 ): void {
-  const nonce = i32x4(bswap<i32>(step), bswap<i32>(operation), bswap<i32>(kind), 0)
-  for (let i: usize = 0; i < count; i++) {
-    v128.store(out + (i << 4), i32x4.replace_lane(nonce, 3, bswap<i32>(<i32>(first + <u32>i))))
+  const one = i32x4(0, 0, 0, 1)
+  let block = i32x4(step, operation, kind, first)
+  const end = out + (count << 4)
+  while (out < end) {
+    v128.store(out, v128.shuffle<u8>(block, block, 3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12))
+    block = i32x4.add(block, one)
+    out += 16
   }
 }

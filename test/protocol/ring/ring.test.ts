@@ -19,7 +19,10 @@ describe("Ring - matrix product", () => {
     [32, 30, 16],
     [33, 129, 17],
     [6, 600, 10],
-    [70, 9, 130]
+    [70, 9, 130],
+    [96, 98, 100],
+    [97, 99, 101],
+    [131, 200, 96]
   ] as const
   const forms: ReadonlyArray<ProductForm> = ["plain", "leftTransposed", "rightTransposed"]
   for (const form of forms) {
