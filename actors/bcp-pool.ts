@@ -13,7 +13,7 @@ export const layer = (threads: number): Layer.Layer<BcpPool> =>
   Layer.scoped(
     BcpPool,
     Effect.map(
-      makePool<Jobs>(artifact(import.meta.url, "../protocol/bcp/jobs.js"), { threads }),
+      makePool<Jobs>(artifact("program/jobs.js"), { threads }),
       // The same signature, which the compiler can't see through the conditional types of a generic pool.
       (pool) => pool as Work<JobFailed>
     )

@@ -134,7 +134,7 @@ const measure = Effect.gen(function* () {
   const { url, credentials } = yield* startOwnBroker()
   yield* startActor({
     party: "cloud1",
-    entry: fileURLToPath(artifact(import.meta.url, "./rounds.js")),
+    entry: fileURLToPath(artifact("bench/rounds.js")),
     args: ["peer"],
     env: { NATS_URL: url },
     secrets: { [passwordVariable("cloud1")]: credentials.cloud1!.password },

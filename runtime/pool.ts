@@ -166,7 +166,7 @@ class Threads {
   }
 
   #start(): Worker {
-    const worker = new Worker(artifact(import.meta.url, "./pool-worker.js"), {
+    const worker = new Worker(artifact("program/pool-worker.js"), {
       workerData: this.#moduleUrl.href
     })
     worker.unref()

@@ -66,7 +66,7 @@ export const assembleProcesses = (company: Company) =>
       Effect.gen(function* () {
         const process = yield* startActor({
           party: actor,
-          entry: fileURLToPath(artifact(import.meta.url, "./main.js")),
+          entry: fileURLToPath(artifact("program/main.js")),
           args: [
             "actor",
             actor,

@@ -2,11 +2,9 @@
 import { accessSync, constants } from "node:fs"
 import { delimiter, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { projectRoot } from "../../protocol/artifact.ts"
 
-/** The project's folder, from `runtime/broker` and from `dist/runtime/broker` alike. */
-const root = fileURLToPath(
-  new URL(import.meta.url.includes("/dist/runtime/") ? "../../../" : "../../", import.meta.url)
-)
+const root = fileURLToPath(projectRoot)
 
 /** The configuration every broker of a run is started with. */
 export const brokerConfiguration = join(root, "nats.conf")
