@@ -51,7 +51,7 @@ export const defaultLimits: Limits = {
   resendGrowth: 1.7,
   resendLongestMs: 8_000,
   resendJitter: 0.2,
-  resendWholeBytes: 64 * 1024,
+  resendWholeBytes: 8 * 1024,
   assumedBytesPerMs: 20_000,
   roundResendMs: 1_000,
   roundDeadlineMs: 60_000
