@@ -113,7 +113,8 @@ export interface Verdict {
   readonly lines: ReadonlyArray<string>
 }
 
-const interruptedStatus = 130
+/** The status that shells give what a signal has ended. */
+export const interruptedStatus = 130
 
 /** How the program ends. Errors are told by their message; of a defect, which is ours, no more than people can use. */
 export const verdictOf = (exit: Exit.Exit<unknown, unknown>): Verdict => {

@@ -6,7 +6,7 @@
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { runMain } from "@effect/platform-node/NodeRuntime"
 import { Effect, Logger } from "effect"
-import { commandLine, verdictOf } from "./commands.ts"
+import { commandLine, interruptedStatus, verdictOf } from "./commands.ts"
 
 const bicameral = commandLine({
   run: (request) =>
@@ -25,6 +25,11 @@ const bicameral = commandLine({
     )
 })
 
+let signal: NodeJS.Signals = "SIGINT"
+process.once("SIGTERM", () => {
+  signal = "SIGTERM"
+})
+
 bicameral(process.argv.slice(2)).pipe(
   Effect.provide(nodeContext),
   // Standard output is for the report and the ready line; the parties' own logs are files.
@@ -35,6 +40,9 @@ bicameral(process.argv.slice(2)).pipe(
     teardown: (exit, end) => {
       const { status, lines } = verdictOf(exit)
       for (const line of lines) console.error(line)
+      // All scopes are closed. Dying of the signal, as is the custom, also spares the wait that `process.exit` has for a search
+      // for primes, which nothing can call off.
+      if (status === interruptedStatus) process.kill(process.pid, signal)
       end(status)
     }
   })
