@@ -155,7 +155,7 @@ const redrawsASecond = 8
 
 /** A line that is redrawn in place while its phase is under way. `stream` is a terminal. */
 export const terminalDisplay = (
-  stream: NodeJS.WriteStream,
+  stream: NodeJS.WritableStream & { readonly columns?: number },
   { nowMs, writeLine }: DisplayOptions
 ): ClosableDisplay => {
   const columns = () => stream.columns ?? 80

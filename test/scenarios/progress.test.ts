@@ -1,3 +1,4 @@
+import { PassThrough } from "node:stream"
 import { describe, expect, it } from "vitest"
 import {
   phaseSentences,
@@ -6,6 +7,7 @@ import {
   renderPlain,
   renderStanding,
   type Standing,
+  terminalDisplay,
   timeLeftMs
 } from "../../scenarios/progress.ts"
 
@@ -95,5 +97,34 @@ describe("plain display", () => {
     pass(6_000)
     display.progress("cloud0", "transform", 10, 10)
     expect(lines).toHaveLength(1)
+  })
+})
+
+describe("terminal display", () => {
+  const onTerminal = () => {
+    const stream = Object.assign(new PassThrough(), { isTTY: true, columns: 60 })
+    const lines: Array<string> = []
+    const display = terminalDisplay(stream, {
+      nowMs: () => 0,
+      writeLine: (line) => lines.push(line)
+    })
+    return { display, lines, drawn: () => String(stream.read() ?? "") }
+  }
+
+  it("redraws the phase under way in place and leaves one line of each that is over", () => {
+    const { display, lines, drawn } = onTerminal()
+    display.phase("upload")
+    display.note("a word in between")
+    display.phase("train")
+    expect(drawn()).toContain("train       0 s")
+    display.close(true)
+    expect(lines.map((line) => line.split(" ")[0])).toEqual(["a", "upload", "train"])
+  })
+
+  it("does not call a phase finished in which the run failed", () => {
+    const { display, lines } = onTerminal()
+    display.phase("setup")
+    display.close(false)
+    expect(lines).toEqual([])
   })
 })
