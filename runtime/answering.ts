@@ -132,6 +132,7 @@ export const makeAnswering = (post: Post): Answering => {
       `${request.kind === "ask" ? "answer" : "take"} ${request.tag}`,
       {
         kind: "server",
+        captureStackTrace: false,
         attributes: { from: request.from },
         ...(parent._tag === "Some" ? { parent: parent.value } : { root: true })
       },

@@ -124,6 +124,7 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
             `ask ${message.tag}`,
             {
               kind: "client",
+              captureStackTrace: false,
               attributes: { to, ...(options.phase === undefined ? {} : { phase: options.phase }) }
             },
             (span) => Effect.withParentSpan(request(to, message, payload, options, traceHeaders(span)), span)

@@ -2,7 +2,7 @@
  * Supervision of parties that are processes of their own: starts one, waits until it says that it is ready, minds its exit and
  * ends it with the scope. A child whose parent is gone ends itself. Secrets go by the environment, never the command line.
  */
-import { type ChildProcess, spawn } from "node:child_process"
+import { spawn } from "node:child_process"
 import { Data, Deferred, Duration, Effect, type Redacted, type Scope, Redacted as Secret } from "effect"
 import { endProcess } from "./end-process.ts"
 
@@ -56,20 +56,20 @@ export const startActor = (
     const { party, readyTimeoutMs } = options
     const ready = yield* Deferred.make<unknown>()
     const ended = yield* Deferred.make<void, ActorDied>()
-    const child = yield* Effect.acquireRelease(
+    const { child, lastLines } = yield* Effect.acquireRelease(
       Effect.sync(() => launch(options, ready, ended)),
-      endProcess
+      (launched) => endProcess(launched.child)
     )
+    const notReady = (code: string) => new ActorDied({ party, code, lastLines: lastLines() })
     const failedFirst = Effect.zipRight(
       Deferred.await(ended),
-      Effect.fail(new ActorDied({ party, code: "ended before it was ready", lastLines: [] }))
+      Effect.suspend(() => notReady("ended before it was ready"))
     )
     const line = yield* Deferred.await(ready).pipe(
       Effect.raceFirst(failedFirst),
       Effect.timeoutFail({
         duration: Duration.millis(readyTimeoutMs),
-        onTimeout: () =>
-          new ActorDied({ party, code: `not ready within ${readyTimeoutMs} ms`, lastLines: [] })
+        onTimeout: () => notReady(`not ready within ${readyTimeoutMs} ms`)
       })
     )
     return { party, pid: child.pid ?? -1, ready: line, exit: Deferred.await(ended) }
@@ -79,7 +79,7 @@ const launch = (
   { party, entry, args, env, secrets, nodeOptions }: ActorProcessOptions,
   ready: Deferred.Deferred<unknown>,
   ended: Deferred.Deferred<void, ActorDied>
-): ChildProcess => {
+) => {
   const child = spawn(process.execPath, [...(nodeOptions ?? []), entry, ...args], {
     env: {
       ...Object.fromEntries(
@@ -108,7 +108,7 @@ const launch = (
   child.on("error", (error) => end(error.message))
   // `close` comes after the last of its output.
   child.on("close", (code, signal) => end(code ?? signal ?? "unknown"))
-  return child
+  return { child, lastLines: () => lastLines }
 }
 
 const readyValue = (line: string): { readonly ready: unknown } | undefined => {

@@ -198,7 +198,10 @@ export const makeRounds = (post: Post): RoundKeeping => {
         return {
           exchange: post.traced
             ? (round, payload) =>
-                Effect.withSpan(exchange(x, round, payload), "round", { attributes: { peer, phase, round } })
+                Effect.withSpan(exchange(x, round, payload), "round", {
+                  attributes: { peer, phase, round },
+                  captureStackTrace: false
+                })
             : (round, payload) => exchange(x, round, payload)
         }
       }),

@@ -3,7 +3,20 @@
  */
 import { randomBytes } from "node:crypto"
 import { expect, layer } from "@effect/vitest"
-import { Context, Data, Deferred, Effect, Exit, Fiber, Layer, Logger, LogLevel, Ref } from "effect"
+import {
+  Context,
+  Data,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Logger,
+  LogLevel,
+  Option,
+  Ref,
+  type Tracer
+} from "effect"
 import { encodeEnvelope } from "../../protocol/messages/envelope.ts"
 import { ask, Bytes, tell } from "../../protocol/messages/message.ts"
 import { subjectOf } from "../../protocol/messages/subjects.ts"
@@ -11,6 +24,7 @@ import { Schema } from "../../protocol/schema.ts"
 import { type Handler, on, Party } from "../../runtime/actor.ts"
 import type { Limits } from "../../runtime/limits.ts"
 import * as Parties from "../../runtime/party.ts"
+import { Tracing } from "../../runtime/tracing.ts"
 import { Transport, type TransportError, type TransportEvent } from "../../runtime/transport.ts"
 import { type Faults, lossy } from "./lossy.ts"
 
@@ -46,7 +60,13 @@ const freshRun = () => `test-${process.pid}-${++runs}`
 /** What the runtime notes of dropped messages is right, and would fill the screen. */
 const quiet = Logger.minimumLogLevel(LogLevel.None)
 
-const join = (name: string, run: string, options: { limits?: Partial<Limits>; faults?: Faults } = {}) =>
+interface JoinOptions {
+  readonly limits?: Partial<Limits>
+  readonly faults?: Faults
+  readonly traced?: boolean
+}
+
+const join = (name: string, run: string, options: JoinOptions = {}) =>
   Effect.gen(function* () {
     const network = yield* Network
     const transport = network.transport(name)
@@ -54,13 +74,14 @@ const join = (name: string, run: string, options: { limits?: Partial<Limits>; fa
     const context = yield* Layer.build(
       Parties.layer({ name, run, limits: { ...quick, ...options.limits } }).pipe(
         Layer.provideMerge(carried),
-        Layer.provide(quiet)
+        Layer.provide(quiet),
+        Layer.provide(Layer.succeed(Tracing, { enabled: options.traced ?? false }))
       )
     )
     return { party: Context.get(context, Party), transport: Context.get(context, Transport) }
   })
 
-const pair = (asker: string, answerer: string, options: Parameters<typeof join>[2] = {}) =>
+const pair = (asker: string, answerer: string, options: JoinOptions = {}) =>
   Effect.gen(function* () {
     const run = freshRun()
     const one = yield* join(asker, run, options)
@@ -206,6 +227,48 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
             error: { _tag: "TooLarge", message: "more than 9", retryable: true },
             retryable: true
           })
+        })
+      )
+
+      it.scoped("ask - the replies that are remembered are bounded, and forgetting some does no harm", () =>
+        Effect.gen(function* () {
+          const { asker, answerer } = yield* pair("user1", "kgc", {
+            limits: { rememberedRequests: 2, rememberedBytes: 64, rememberedForMs: 1 }
+          })
+          yield* answerer.serve([double])
+          const values = Array.from({ length: 40 }, (_, i) => i)
+          const replies = yield* Effect.forEach(
+            values,
+            (value) => asker.ask("kgc", Double, { value }, soon),
+            {
+              concurrency: 8
+            }
+          )
+          expect(replies.map(({ doubled }) => doubled)).toEqual(values.map((value) => 2 * value))
+        })
+      )
+
+      it.scoped("tracing - the asker's span is the parent of the answerer's", () =>
+        Effect.gen(function* () {
+          const { asker, answerer } = yield* pair("user1", "kgc", { traced: true })
+          const answering = yield* Deferred.make<Tracer.AnySpan>()
+          yield* answerer.serve([
+            on(Double, ({ value }) =>
+              Effect.currentSpan.pipe(
+                Effect.orDie,
+                Effect.flatMap((span) => Deferred.succeed(answering, span)),
+                Effect.as({ doubled: 2 * value })
+              )
+            )
+          ])
+          const asking = yield* Effect.useSpan("the phase", (span) =>
+            Effect.as(Effect.withParentSpan(asker.ask("kgc", Double, { value: 1 }, soon), span), span)
+          )
+          const span = yield* Deferred.await(answering)
+          expect(span.traceId).toBe(asking.traceId)
+          const parent = span._tag === "Span" ? Option.getOrThrow(span.parent) : undefined
+          expect(parent).toMatchObject({ _tag: "ExternalSpan", traceId: asking.traceId })
+          expect(parent!.spanId).not.toBe(asking.spanId)
         })
       )
 
