@@ -9,8 +9,10 @@ import type { PlatformError } from "@effect/platform/Error"
 import { Clock, Data, Effect, Option } from "effect"
 import type { Agreement } from "../actors/agreement.ts"
 import { direct, type RunOutcome } from "../actors/director.ts"
+import { raised } from "../actors/raised.ts"
 import { modelEntry } from "../actors/user-output.ts"
 import type { Model } from "../protocol/learning/model.ts"
+import { InvalidPlan } from "../protocol/learning/network.ts"
 import { seededKey } from "../protocol/seeding.ts"
 import { agreementOf } from "./agreement.ts"
 import { type Comparison, compareWithReferences } from "./comparison.ts"
@@ -76,7 +78,7 @@ export const runScenario = Effect.fn("Run.scenario")(function* (options: RunOpti
   // Without a seed the users draw a salt of their own, and other rows are held out; the sizes are the same.
   const salt = seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(seed, "rows")
   const joined = joinData(scenario, checked, salt)
-  const predicted = predictCost(scenario, joined)
+  const predicted = yield* raised([InvalidPlan], () => predictCost(scenario, joined))
   const folder = yield* prepareOut(out)
 
   const run = randomBytes(6).toString("hex")
