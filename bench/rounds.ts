@@ -20,10 +20,13 @@ import * as Tracing from "../runtime/tracing.ts"
 /** Bytes each way: an opening of a narrow layer, of a wide one, and of the weights of 784 × 128. */
 const sizes = [64, 4 * 1024, 64 * 1024, 784 * 128 * 8]
 
-/** The two kinds of measurement alternate in blocks, so that a machine that slows down slows both. */
-const blocks = 5
+/**
+ * The kinds of measurement alternate in blocks, so that a machine that slows down slows all. A sample is a block's mean: single
+ * exchanges come in pairs, one that waits for the peer and one whose answer is there already.
+ */
+const blocks = 15
 
-const turnsOf = (bytes: number): number => (bytes > 100_000 ? 40 : 400)
+const turnsOf = (bytes: number): number => (bytes > 100_000 ? 20 : 200)
 
 const runName = "bench"
 const bareSubject = (from: "cloud0" | "cloud1") =>
@@ -78,19 +81,16 @@ const parties = (name: string, url: string, password: Redacted.Redacted) =>
     }
   })
 
-/** Exchanges a block of rounds and gives the microseconds of each. */
+/** Exchanges a block of rounds; gives the microseconds of one. */
 const exchangeBlock = (rounds: Rounds, block: number, bytes: number) =>
   Effect.gen(function* () {
     const payload = new Uint8Array(bytes)
-    const samples: Array<number> = []
     const turns = turnsOf(bytes)
-    for (let turn = 0; turn < turns; turn++) {
-      const start = performance.now()
-      yield* rounds.exchange(block * turns + turn, payload)
-      samples.push((performance.now() - start) * 1000)
-    }
     // The first waits for the other process to get here.
-    return samples.slice(1)
+    yield* rounds.exchange(block * (turns + 1), payload)
+    const start = performance.now()
+    for (let turn = 1; turn <= turns; turn++) yield* rounds.exchange(block * (turns + 1) + turn, payload)
+    return ((performance.now() - start) * 1000) / turns
   })
 
 /** The other cloud: goes through the same blocks, and echoes what comes on the bare subject. */
@@ -114,20 +114,17 @@ const peer = Effect.gen(function* () {
   yield* Effect.never
 })
 
-/** Round trips over the bare connection, and half of the microseconds of each. */
+/** Round trips over the bare connection; gives half of the microseconds of one. */
 const bareBlock = (connection: NatsConnection, echoes: { next: () => void }, bytes: number) =>
   Effect.promise(async () => {
     const data = new Uint8Array(bytes)
-    const samples: Array<number> = []
-    for (let turn = 0; turn < turnsOf(bytes); turn++) {
-      const start = performance.now()
+    const start = performance.now()
+    for (let turn = 0; turn < turnsOf(bytes); turn++)
       await new Promise<void>((resolve) => {
         echoes.next = resolve
         connection.publish(bareSubject("cloud0"), data)
       })
-      samples.push(((performance.now() - start) * 1000) / 2)
-    }
-    return samples
+    return ((performance.now() - start) * 1000) / turnsOf(bytes) / 2
   })
 
 const measure = Effect.gen(function* () {
@@ -153,9 +150,9 @@ const measure = Effect.gen(function* () {
       bare: []
     }
     for (let block = 0; block < blocks; block++) {
-      samples.bare.push(...(yield* bareBlock(connection, echoes, bytes)))
-      samples.exchange.push(...(yield* exchangeBlock(rounds, block, bytes)))
-      samples.traced.push(...(yield* Effect.provide(exchangeBlock(tracedRounds, block, bytes), tracing)))
+      samples.bare.push(yield* bareBlock(connection, echoes, bytes))
+      samples.exchange.push(yield* exchangeBlock(rounds, block, bytes))
+      samples.traced.push(yield* Effect.provide(exchangeBlock(tracedRounds, block, bytes), tracing))
     }
     const exchange = timing(samples.exchange)
     const oneWay = timing(samples.bare)
@@ -184,7 +181,9 @@ export const run = async (): Promise<void> => {
   console.log(
     `${machine.processor}, ${machine.cores} cores, load ${machine.loadAverage.toFixed(1)}; node ${machine.node}`
   )
-  console.log("microseconds, median (10th–90th percentile); two processes and a broker on this machine")
+  console.log(
+    "microseconds, median (10th–90th percentile) of blocks; two processes and a broker on this machine"
+  )
   const rows = await Effect.runPromise(measure)
   console.log(
     `${"bytes".padStart(8)}${"exchange".padStart(22)}${"with its span".padStart(22)}${"bare one way".padStart(22)}${"ratio".padStart(8)}`
