@@ -1,5 +1,5 @@
 /**
- * What the KGC deals for a step of a run (section 5 of the protocol): the corrections that C1 needs beside its own
+ * What the KGC deals for a step of a run (section 5 of docs/protocol.md): the corrections that C1 needs beside its own
  * PRG. The masks of the data set are the same in every step and kept; they follow from the keys, as everything here.
  */
 import { Data, Effect } from "effect"

@@ -50,7 +50,7 @@ interface RunKeys {
   readonly secrets: ReadonlyMap<string, Redacted.Redacted<Uint8Array>>
 }
 
-/** The two PRG keys of section 5 and the public order of the batches: from the operating system, or from the seed of a reproducible run. */
+/** The two PRG keys (section 5 of docs/protocol.md) and the public order of the batches: from the operating system, or from the seed of a reproducible run. */
 const drawPrgKeys = ({ seed }: Agreement): PrgKeys => {
   const draw = (purpose: SeededPurpose) =>
     seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(seed, purpose)

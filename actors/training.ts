@@ -1,5 +1,5 @@
 /**
- * Training at a cloud (section 6 of the protocol): opens the data set once, then runs the plan's steps on shares, one
+ * Training at a cloud (section 6 of docs/protocol.md): opens the data set once, then runs the plan's steps on shares, one
  * exchange with the other cloud a round. C1 fetches the dealer's corrections ahead, so that it never waits for
  * them. Both clouds run this code; neither learns anything but sizes.
  */
