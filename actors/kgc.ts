@@ -24,7 +24,7 @@ import type { JobFailed } from "../runtime/pool.ts"
 import { type Agreement, displayName } from "./agreement.ts"
 import { BcpPool } from "./bcp-pool.ts"
 import { dealer, type PrgKeys } from "./dealing.ts"
-import { gather } from "./gathering.ts"
+import { gather, NotExpected } from "./gathering.ts"
 import { lifecycle } from "./lifecycle.ts"
 
 export interface KgcOptions {
@@ -131,7 +131,14 @@ export const kgc = (options: KgcOptions) =>
           return { parameters: wire, unifiedPublicKey, orderKey: prg.orderKey, roster: signed, sealed }
         })
       ),
-      on(Deal, ({ rows, step }) => Effect.map(deal(rows, step), (corrections) => ({ corrections })))
+      on(Deal, ({ rows, step }, from) =>
+        Effect.gen(function* () {
+          // Whoever holds k_0 could take the masks off with them.
+          if (from !== "cloud1")
+            return yield* new NotExpected({ what: "a request for corrections", party: from })
+          return { corrections: yield* deal(rows, step) }
+        })
+      )
     ])
     yield* life.finished
   })
