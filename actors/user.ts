@@ -16,7 +16,7 @@ import {
 } from "../protocol/messages/output.ts"
 import { Declaration, DeclaredCells, RowSalt, RowSaltSecret } from "../protocol/messages/upload.ts"
 import { on, Party } from "../runtime/actor.ts"
-import { gather } from "./gathering.ts"
+import { gather, NotExpected } from "./gathering.ts"
 import { directorOnly, lifecycle } from "./lifecycle.ts"
 import { enrol, type MemberOptions, openFrom, sealTo } from "./membership.ts"
 import { reached, TooEarly } from "./phase.ts"
@@ -65,6 +65,9 @@ export const user = (options: UserOptions) =>
       ),
       on(RowSalt, (_, from) =>
         Effect.gen(function* () {
+          if (!others.includes(from)) {
+            return yield* new NotExpected({ what: "a request for the row salt", party: from })
+          }
           if (ownSalt === undefined) {
             return yield* new TooEarly({
               party: party.name,
