@@ -1,0 +1,272 @@
+/** What each party refuses, and what the director learns of it: the party, the request, and an error with culprit and remedy. */
+import { describe, expect, layer } from "@effect/vitest"
+import { Effect, Either, Layer, Logger } from "effect"
+import { agreementDigest } from "../../actors/agreement.ts"
+import { layer as bcpPool } from "../../actors/bcp-pool.ts"
+import {
+  Begin,
+  Enrol,
+  Finish,
+  OpenModel,
+  Report,
+  SealModel,
+  Train,
+  Transform,
+  Upload
+} from "../../protocol/messages/control.ts"
+import { Enrolment } from "../../protocol/messages/enrolment.ts"
+import type { Ask } from "../../protocol/messages/message.ts"
+import { FetchModel, HeldOutCells, ModelShare, PartialDecryptions } from "../../protocol/messages/output.ts"
+import { Deal } from "../../protocol/messages/training.ts"
+import { Reencrypt, UnifiedShare0 } from "../../protocol/messages/transformation.ts"
+import { OpenUpload, RowSalt, UploadShare0, UploadShare1 } from "../../protocol/messages/upload.ts"
+import { generateSigningKeyPair } from "../../protocol/sharing/roster.ts"
+import { generateSealingKeyPair } from "../../protocol/sharing/sealed.ts"
+import type { AskError, Party } from "../../runtime/actor.ts"
+import { splits, writeScenario } from "../scenarios/small-scenario.ts"
+import { company } from "./company.ts"
+
+type Asker = Party["Type"]
+
+/** A written scenario and its parties. */
+const written = Effect.flatMap(writeScenario(splits.rows, { seed: 3 }), ({ file }) => company(file))
+
+const options = { deadlineMs: 10_000 }
+
+/** The refusal of a request, as the one who asked learns of it. */
+const refusal = <A, R>(asker: Asker, to: string, message: Ask<A, R>, payload: A) =>
+  Effect.map(Effect.either(asker.ask(to, message, payload, options)), (answer) => {
+    if (Either.isRight(answer)) throw new Error(`${to} answered ${message.tag} of ${asker.name}`)
+    const error: AskError = answer.left
+    if (error._tag !== "RemoteFailure") throw error
+    expect(error.party).toBe(to)
+    expect(error.request).toBe(message.tag)
+    return error.error
+  })
+
+const bytes = new Uint8Array([1, 2, 3])
+
+layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTestServices: true })(
+  "actors",
+  (it) => {
+    describe("started otherwise than the rest", () => {
+      it.scoped("with another scenario, each party says so at the first request", () =>
+        Effect.gen(function* () {
+          const { agreement, played, start } = yield* written
+          const other = { ...agreement, training: { ...agreement.training, epochs: 99 } }
+          const director = yield* played("director")
+          for (const actor of ["kgc", "cloud0", "cloud1", "user2"]) {
+            yield* start(actor, { agreement: other })
+            const error = yield* refusal(director, actor, Begin, { agreement: agreementDigest(agreement) })
+            expect(error._tag).toBe("OtherScenario")
+            expect(error.message).toBe(
+              `${actor} was started with another scenario than the director; give all parties the same file`
+            )
+          }
+        })
+      )
+
+      it.scoped("with the key of another KGC, the roster is rejected and nothing is uploaded", () =>
+        Effect.gen(function* () {
+          for (const actor of ["cloud0", "cloud1", "user1"]) {
+            const { directed, start, startAll } = yield* written
+            yield* startAll(actor)
+            yield* start(actor, { kgcKey: generateSigningKeyPair().publicKey })
+            const error = yield* Effect.flip(directed)
+            expect(error).toMatchObject({ party: actor, request: "Enrol", error: { _tag: "RosterRejected" } })
+            expect(error.message).toMatch(/sign/)
+          }
+        })
+      )
+
+      it.scoped("a second enrolment under the same name with another key is refused", () =>
+        Effect.gen(function* () {
+          const { played, start } = yield* written
+          yield* start("kgc")
+          const user = yield* played("user1")
+          const [one, other] = [yield* generateSealingKeyPair, yield* generateSealingKeyPair]
+          const enrol = (key: typeof one) => ({ sealingKey: key.publicKey })
+          yield* Effect.fork(user.ask("kgc", Enrolment, enrol(one), options))
+          yield* Effect.yieldNow()
+          const error = yield* refusal(user, "kgc", Enrolment, enrol(other))
+          expect(error._tag).toBe("AlreadyEnrolled")
+          expect(error.message).toMatch(/user1 .* start a new run/)
+        })
+      )
+    })
+
+    describe("asked by somebody who may not", () => {
+      it.scoped("nobody but the director directs", () =>
+        Effect.gen(function* () {
+          const { agreement, played, start } = yield* written
+          const common = [
+            [Begin, { agreement: agreementDigest(agreement) }],
+            [Report, {}],
+            [Finish, {}]
+          ] as const
+          const cloud = [Enrol, Transform, Train, SealModel].map((message) => [message, {}] as const)
+          const user = [Enrol, Upload, OpenModel].map((message) => [message, {}] as const)
+          const stranger = yield* played("user3")
+          for (const [actor, own] of [
+            ["kgc", []],
+            ["cloud0", cloud],
+            ["cloud1", cloud],
+            ["user1", user]
+          ] as const) {
+            yield* start(actor)
+            for (const [message, payload] of [...common, ...own]) {
+              const error = yield* refusal(stranger, actor, message as Ask<unknown, unknown>, payload)
+              expect(error, `${actor} ${message.tag}`).toMatchObject({
+                _tag: "NotTheDirector",
+                message: "user3 is not the director and cannot direct a run"
+              })
+            }
+          }
+        })
+      )
+
+      it.scoped("only C1 may have ciphertexts re-encrypted, or be dealt corrections", () =>
+        Effect.gen(function* () {
+          const { played, start } = yield* written
+          yield* start("cloud0")
+          yield* start("kgc")
+          const [user, cloud1, director] = [
+            yield* played("user1"),
+            yield* played("cloud1"),
+            yield* played("director")
+          ]
+          for (const asker of [user, director]) {
+            const error = yield* refusal(asker, "cloud0", Reencrypt, { user: "user1", blinded: bytes })
+            expect(error._tag).toBe("NotExpected")
+            expect(error.message).toContain(`${asker.name} sent ciphertexts to re-encrypt`)
+            const dealt = yield* refusal(asker, "kgc", Deal, { rows: 48, step: 1 })
+            expect(dealt._tag).toBe("NotExpected")
+            expect(dealt.message).toContain(asker.name)
+          }
+          const { corrections } = yield* cloud1.ask("kgc", Deal, { rows: 48, step: 1 }, options)
+          expect(corrections.length).toBeGreaterThan(0)
+          expect(yield* refusal(cloud1, "kgc", Deal, { rows: 48, step: 73 })).toMatchObject({
+            _tag: "NoSuchStep",
+            message: expect.stringContaining("steps 1 to 72")
+          })
+        })
+      )
+
+      it.scoped("C0, who holds the master key, is not dealt C1's corrections", () =>
+        Effect.gen(function* () {
+          const { played, start } = yield* written
+          yield* start("kgc")
+          const cloud0 = yield* played("cloud0")
+          expect(yield* refusal(cloud0, "kgc", Deal, { rows: 48, step: 1 })).toMatchObject({
+            _tag: "NotExpected"
+          })
+        })
+      )
+
+      it.scoped("each takes only from those whose part it is", () =>
+        Effect.gen(function* () {
+          const { played, start } = yield* written
+          for (const actor of ["kgc", "cloud0", "cloud1", "user1"]) yield* start(actor)
+          const [user2, director, cloud1, cloud0] = [
+            yield* played("user2"),
+            yield* played("director"),
+            yield* played("cloud1"),
+            yield* played("cloud0")
+          ]
+          const opening = { rows: 48, ciphertexts: 1, blocks: [] }
+          const share = { user: "user2", first: 0, ciphertexts: bytes }
+          const { publicKey: sealingKey } = yield* generateSealingKeyPair
+          const refused = [
+            refusal(director, "kgc", Enrolment, { sealingKey }),
+            refusal(director, "cloud0", OpenUpload, opening),
+            refusal(cloud1, "cloud0", OpenUpload, opening),
+            refusal(user2, "cloud0", UploadShare0, { first: 0, ciphertexts: bytes }),
+            refusal(user2, "cloud1", UnifiedShare0, share),
+            refusal(user2, "cloud1", ModelShare, { ciphertexts: bytes }),
+            refusal(director, "cloud1", FetchModel, {}),
+            refusal(cloud0, "cloud1", FetchModel, {}),
+            refusal(cloud1, "user1", RowSalt, {}),
+            refusal(director, "user1", RowSalt, {})
+          ]
+          for (const each of refused) {
+            const error = yield* each
+            expect(error._tag).toBe("NotExpected")
+            expect(error.message).toMatch(
+              /^(director|cloud0|cloud1|user2) sent .*not its to send; start every party/
+            )
+          }
+        })
+      )
+
+      it.scoped("what a party does not serve is refused by name", () =>
+        Effect.gen(function* () {
+          const { played, start } = yield* written
+          yield* start("cloud0")
+          const user = yield* played("user1")
+          for (const message of [UploadShare1, PartialDecryptions, HeldOutCells]) {
+            expect(yield* refusal(user, "cloud0", message, { sealed: bytes })).toMatchObject({
+              _tag: "UnknownMessage",
+              message: `cloud0 does not answer ask ${message.tag}`
+            })
+          }
+        })
+      )
+    })
+
+    describe("asked too early", () => {
+      it.scoped("for what a phase before has to give", () =>
+        Effect.gen(function* () {
+          const { played, start } = yield* written
+          for (const actor of ["cloud0", "cloud1", "user1"]) yield* start(actor)
+          const director = yield* played("director")
+          const early = [
+            ["cloud0", Transform, "was asked to transform before it had enrolled"],
+            ["cloud0", Train, "was asked to train before it had enrolled"],
+            ["cloud0", SealModel, "was asked to seal the model before it had enrolled"],
+            ["cloud1", Transform, "was asked to transform before it had enrolled"],
+            ["cloud1", Train, "was asked to train before it had enrolled"],
+            ["cloud1", SealModel, "was asked to seal the model before it had enrolled"],
+            ["user1", Upload, "was asked to upload before it had enrolled"],
+            ["user1", OpenModel, "was asked to open the model before it had uploaded"]
+          ] as const
+          for (const [actor, message, why] of early) {
+            const error = yield* refusal(director, actor, message as Ask<unknown, unknown>, {})
+            expect(error).toMatchObject({ _tag: "TooEarly", message: `${actor} ${why}` })
+          }
+          const user = yield* played("user2")
+          expect(yield* refusal(user, "cloud1", FetchModel, {})).toMatchObject({ _tag: "TooEarly" })
+          expect(yield* refusal(user, "cloud1", UploadShare1, { sealed: bytes })).toMatchObject({
+            _tag: "TooEarly"
+          })
+          const cloud1 = yield* played("cloud1")
+          const blinded = { user: "user2", blinded: bytes }
+          expect(yield* refusal(cloud1, "cloud0", Reencrypt, blinded)).toMatchObject({ _tag: "TooEarly" })
+        })
+      )
+
+      it.scoped("before anybody has uploaded, the clouds name who is missing", () =>
+        Effect.gen(function* () {
+          const { played, startAll } = yield* written
+          yield* startAll()
+          const director = yield* played("director")
+          const members = ["cloud0", "cloud1", "user1", "user2", "user3"]
+          yield* Effect.forEach(members, (actor) => director.ask(actor, Enrol, {}, options), {
+            concurrency: "unbounded"
+          })
+          for (const cloud of ["cloud0", "cloud1"]) {
+            expect(yield* refusal(director, cloud, Transform, {})).toMatchObject({
+              _tag: "UploadsDisagree",
+              message: expect.stringContaining("north has not uploaded anything")
+            })
+          }
+          for (const cloud of ["cloud0", "cloud1"]) {
+            expect(yield* refusal(director, cloud, Train, {})).toMatchObject({
+              _tag: "TooEarly",
+              message: `${cloud} was asked to train before the data were transformed`
+            })
+          }
+        })
+      )
+    })
+  }
+)
