@@ -38,12 +38,8 @@ const drawBoth = (
   combine: "add" | "xor"
 ): number => {
   const at = ring.allocate(words * WORD)
-  const mark = ring.mark()
-  const other = ring.allocate(words * WORD)
   keys.cloud0.fill(ring, at, words, stream)
-  keys.cloud1.fill(ring, other, words, stream)
-  ring.kernels[combine](at, at, other, words)
-  ring.release(mark)
+  keys.cloud1.combine(ring, at, words, stream, combine)
   return at
 }
 
@@ -120,7 +116,7 @@ class Dealer {
     const n = shape.rows * shape.cols
     const out = { ...shape, at: this.section(op, dealtBytes("product", n)) }
     this.ring.product(out, x, y, form)
-    this.scratch(() => this.ring.subtract(out, out, { ...shape, at: this.share0(op, "product", n) }))
+    this.keys.cloud0.combine(this.ring, out.at, n, this.stream(op, "product"), "subtract")
     return shape
   }
 

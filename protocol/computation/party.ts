@@ -10,6 +10,8 @@ import { CorrectionsRefused, MaskReused, OpeningRefused } from "./errors.ts"
 import { type StreamKind, streamKinds } from "./streams.ts"
 
 const WORD = 8
+/** The peer's words are taken in by pieces: they stay in the cache, and need no second array. */
+const PIECE_BYTES = 32768
 
 /** A part of what is dealt for an operation: `words` from the stream `kind`. */
 export interface DealtPart {
@@ -84,9 +86,12 @@ export class Party {
       throw new OpeningRefused({ step: this.step, operation: op, expectedBytes: bytes, actualBytes })
     }
     const mark = ring.mark()
-    const peer = ring.allocate(bytes)
-    ring.memory.set(theirs, peer)
-    ring.kernels[combine](at, at, peer, words)
+    const piece = ring.allocate(Math.min(bytes, PIECE_BYTES))
+    for (let from = 0; from < bytes; from += PIECE_BYTES) {
+      const length = Math.min(PIECE_BYTES, bytes - from)
+      ring.memory.set(theirs.subarray(from, from + length), piece)
+      ring.kernels[combine](at + from, at + from, piece, length / WORD)
+    }
     ring.release(mark)
   }
 }

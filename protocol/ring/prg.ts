@@ -10,6 +10,7 @@
 import { type Cipher, createCipheriv, hkdfSync } from "node:crypto"
 import type { Ring } from "./ring.ts"
 
+const WORD_BYTES = 8
 const BLOCK_BYTES = 16
 const CHUNK_BLOCKS = 2048 // 32 KiB: counter blocks and key stream stay in the first-level cache
 
@@ -40,22 +41,47 @@ export class Prg {
    * is the p-th of the stream. A stream holds 2^33 words.
    */
   fill(ring: Ring, at: number, words: number, stream: Stream, place = 0): void {
+    this.#chunks(ring, words, stream, place, (key, from) => ring.memory.set(key, at + from * WORD_BYTES))
+  }
+
+  /** Combines the words at `at` with the stream in place, piece by piece, so that no second array is needed. */
+  combine(
+    ring: Ring,
+    at: number,
+    words: number,
+    stream: Stream,
+    how: "add" | "subtract" | "xor",
+    place = 0
+  ): void {
+    const mark = ring.mark()
+    const piece = ring.allocate(CHUNK_BLOCKS * BLOCK_BYTES)
+    this.#chunks(ring, words, stream, place, (key, from) => {
+      ring.memory.set(key, piece)
+      const to = at + from * WORD_BYTES
+      ring.kernels[how](to, to, piece, key.length / WORD_BYTES)
+    })
+    ring.release(mark)
+  }
+
+  /** Hands `use` the stream in pieces, each with the number of words before it. */
+  #chunks(
+    ring: Ring,
+    words: number,
+    { step, operation, kind }: Stream,
+    place: number,
+    use: (key: Uint8Array, from: number) => void
+  ): void {
     const mark = ring.mark()
     const blocks = ring.allocate(CHUNK_BLOCKS * BLOCK_BYTES)
-    const { step, operation, kind } = stream
     for (let from = place, end = place + words; from < end; ) {
       const first = Math.floor(from / 2)
       const to = Math.min(end, (first + CHUNK_BLOCKS) * 2)
       const count = Math.ceil(to / 2) - first
       ring.kernels.counterBlocks(blocks, step, operation, kind, first, count)
       const key = this.#cipher.update(ring.bytes(blocks, count * BLOCK_BYTES))
-      const skipped = (from - first * 2) * 8
-      const wanted = (to - from) * 8
-      ring.memory.set(
-        skipped === 0 && wanted === key.length ? key : key.subarray(skipped, skipped + wanted),
-        at
-      )
-      at += wanted
+      const skipped = (from - first * 2) * WORD_BYTES
+      const wanted = (to - from) * WORD_BYTES
+      use(wanted === key.length ? key : key.subarray(skipped, skipped + wanted), from - place)
       from = to
     }
     ring.release(mark)

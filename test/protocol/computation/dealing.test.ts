@@ -218,6 +218,10 @@ class Remembering extends Prg {
     this.given.push({ ...stream, place, words })
     super.fill(ring, at, words, stream, place)
   }
+  override combine(...[ring, at, words, stream, how, place = 0]: Parameters<Prg["combine"]>): void {
+    this.given.push({ ...stream, place, words })
+    super.combine(ring, at, words, stream, how, place)
+  }
 }
 
 describe("masks", () => {

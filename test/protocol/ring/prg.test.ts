@@ -50,6 +50,24 @@ describe("Prg", () => {
     }
   })
 
+  it("combines the stream with words in place, from any place", () => {
+    const prg = new Prg(key)
+    const stream = { step: 4, operation: 5, kind: 6 }
+    for (const [place, words] of [
+      [0, 5000],
+      [3, 4999]
+    ] as const) {
+      const x = new BigUint64Array(prg.bytes(ring, words, { ...stream, kind: 7 }).buffer)
+      const y = new BigUint64Array(prg.bytes(ring, words, stream, place).buffer)
+      const twins = { add: (a: bigint, b: bigint) => a + b, subtract: (a: bigint, b: bigint) => a - b }
+      for (const [how, twin] of Object.entries({ ...twins, xor: (a: bigint, b: bigint) => a ^ b })) {
+        const out = ring.from(1, words, new Uint8Array(x.buffer))
+        prg.combine(ring, out.at, words, stream, how as "add" | "subtract" | "xor", place)
+        expect(ring.words(out)).toEqual(x.map((word, i) => BigInt.asUintN(64, twin(word, y[i]!))))
+      }
+    }
+  })
+
   it("gives unrelated streams for different steps, operations, kinds, runs and keys", () => {
     const base = { step: 1, operation: 1, kind: 1 }
     const streams = [
