@@ -21,6 +21,78 @@ const ROOT_DEALT: usize = 89 * 8
 const LOW: u64 = ((<u64>1) << 63) - 1
 const OFFSET: u64 = (<u64>1) << 62
 
+/** Bits of one group before they are put in planes: 64 bytes each of P and G of blocks 0–7, P and G of blocks 8–15. */
+const rows: usize = memory.data(4 * 64, 16)
+/** The planes of one group: P of the 16 blocks, then G. */
+const leaves: usize = memory.data(32 * 8, 16)
+
+/** P and G of the 16 blocks of value v: bytes of `rows`. `low` is c' mod 2^63, u its 16 one-hot words. */
+function leafRow(v: usize, low: u64, u: usize): void {
+  const digits = i64x2.splat(low)
+  const nibble = i8x16.splat(15)
+  // Byte j is the j-th digit.
+  const digit = v128.shuffle<u8>(
+    v128.and(digits, nibble),
+    v128.and(i64x2.shr_u(digits, 4), nibble),
+    0,
+    16,
+    1,
+    17,
+    2,
+    18,
+    3,
+    19,
+    4,
+    20,
+    5,
+    21,
+    6,
+    22,
+    7,
+    23
+  )
+  const p = v128.load(u)
+  const q = v128.load(u, 16)
+  const first = v128.shuffle<u8>(p, q, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+  const second = v128.shuffle<u8>(p, q, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
+  // By digit: the bit of that number in the first and second byte of a word, and the bits above it.
+  const bitFirst = i8x16(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0)
+  const bitSecond = i8x16(0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, -128)
+  const aboveFirst = i8x16(-2, -4, -8, -16, -32, -64, -128, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+  const aboveSecond = i8x16(-1, -1, -1, -1, -1, -1, -1, -1, -2, -4, -8, -16, -32, -64, -128, 0)
+  const equal = v128.or(
+    v128.and(first, i8x16.swizzle(bitFirst, digit)),
+    v128.and(second, i8x16.swizzle(bitSecond, digit))
+  )
+  const above = v128.xor(
+    v128.and(first, i8x16.swizzle(aboveFirst, digit)),
+    v128.and(second, i8x16.swizzle(aboveSecond, digit))
+  )
+  const isEqual = i8x16.bitmask(i8x16.ne(equal, i8x16.splat(0)))
+  // The parity of a byte, moved to its top bit.
+  const parity = v128.and(i8x16.popcnt(above), i8x16.splat(1))
+  const isLarger = i8x16.bitmask(i64x2.shl(parity, 7))
+  store<u8>(rows + v, isEqual)
+  store<u8>(rows + v, isLarger, 64)
+  store<u8>(rows + v, isEqual >> 8, 128)
+  store<u8>(rows + v, isLarger >> 8, 192)
+}
+
+/** Turns `rows` into `leaves`. */
+function transposeRows(): void {
+  for (let part: usize = 0; part < 4; part++) {
+    // Parts 0 and 2 are P, 1 and 3 G; the last two of blocks 8–15.
+    const to = leaves + (((part & 1) << 4) + ((part >> 1) << 3)) * 8
+    for (let quarter: usize = 0; quarter < 4; quarter++) {
+      let bits = v128.load(rows + (part << 6) + (quarter << 4))
+      for (let plane: isize = 7; plane >= 0; plane--) {
+        store<u16>(to + ((<usize>plane) << 3) + (quarter << 1), i8x16.bitmask(bits))
+        bits = i8x16.add(bits, bits)
+      }
+    }
+  }
+}
+
 /**
  * Leaves: from the opened words c and the one-hot shares u (32 bytes a value), this cloud's masked factors of the four
  * nodes (28 planes a group) to `out`, and the nodes' unmasked G3 (4 planes a group) to `kept`.
@@ -28,26 +100,23 @@ const OFFSET: u64 = (<u64>1) << 62
 export function compareLeaves(out: usize, kept: usize, c: usize, u: usize, masks: usize, n: usize): void {
   for (let first: usize = 0; first < n; first += 64) {
     const count = min<usize>(64, n - first)
+    if (count < 64) memory.fill(rows, 0, 256)
+    for (let v: usize = 0; v < count; v++) {
+      leafRow(v, (load<u64>(c + (v << 3)) - OFFSET) & LOW, u + (v << 5))
+    }
+    transposeRows()
     for (let node: usize = 0; node < 4; node++) {
       const mask = masks + 8 + node * NODE_MASKS
       const to = out + node * NODE_MASKS
-      for (let j: usize = 0; j < 4; j++) {
-        const block = (node << 2) + j
-        const shift = (<u64>block) << 2
-        let equal: u64 = 0
-        let larger: u64 = 0
-        for (let v: usize = 0; v < count; v++) {
-          const nibble = <u32>((((load<u64>(c + (v << 3)) - OFFSET) & LOW) >> shift) & 15)
-          const word = <u32>load<u16>(u + (v << 5) + (block << 1)) >> nibble
-          equal |= (<u64>(word & 1)) << v
-          larger |= (<u64>(popcnt<u32>(word >> 1) & 1)) << v
-        }
-        // Factors in the order P3 P2 P1 G2 G1 G0 P0.
-        const place: usize = j === 0 ? 48 : (3 - j) << 3
-        store<u64>(to + place, equal ^ load<u64>(mask + place))
-        if (j === 3) store<u64>(kept + (node << 3), larger)
-        else store<u64>(to + ((5 - j) << 3), larger ^ load<u64>(mask + ((5 - j) << 3)))
+      const equal = leaves + (node << 5)
+      const larger = equal + 16 * 8
+      // Factors in the order P3 P2 P1 G2 G1 G0 P0.
+      for (let j: usize = 0; j < 3; j++) {
+        store<u64>(to + (j << 3), load<u64>(equal + ((3 - j) << 3)) ^ load<u64>(mask + (j << 3)))
+        store<u64>(to + (j << 3), load<u64>(larger + ((2 - j) << 3)) ^ load<u64>(mask + (j << 3), 24), 24)
       }
+      store<u64>(to, load<u64>(equal) ^ load<u64>(mask, 48), 48)
+      store<u64>(kept + (node << 3), load<u64>(larger, 24))
     }
     c += 64 * 8
     u += 64 * 32
