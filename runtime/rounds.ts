@@ -3,7 +3,7 @@
  * costs one message each way. What was sent is kept until the peer's next round shows that it arrived; whoever
  * misses one asks for it (`nack`). An exchange starts no fiber: one watch a phase asks again and minds the deadline.
  */
-import { Duration, Effect, Exit, type Scope } from "effect"
+import { Context, Duration, Effect, Exit, Option, type Scope, Tracer } from "effect"
 import { type Envelope, encodeEnvelope } from "../protocol/messages/envelope.ts"
 import { RoundDeadlineExceeded, type RoundError, type Rounds } from "./actor.ts"
 import { framesOf, type Sent, sentAt, takeAgain } from "./framing.ts"
@@ -181,6 +181,25 @@ export const makeRounds = (post: Post): RoundKeeping => {
   const exchange = (x: Exchange, round: number, payload: Uint8Array) =>
     Effect.suspend(() => Effect.zipRight(begin(x, round, payload), wait(x, round)))
 
+  /** An exchange with its span, made by hand: there are many, and `withSpan` costs more than the rest of an exchange. */
+  const recorded = (x: Exchange, round: number, work: Effect.Effect<Uint8Array, RoundError>) =>
+    Effect.withFiberRuntime<Uint8Array, RoundError>((fiber) => {
+      const { unsafeMap } = fiber.currentContext
+      const parent = Option.fromNullable(unsafeMap.get(Tracer.ParentSpan.key) as Tracer.AnySpan | undefined)
+      const span = fiber.currentTracer!.span(
+        "round",
+        parent,
+        Context.empty(),
+        [],
+        clock.unsafeCurrentTimeNanos(),
+        "internal"
+      )
+      span.attribute("peer", x.peer)
+      span.attribute("phase", x.phase)
+      span.attribute("round", round)
+      return Effect.onExit(work, (exit) => Effect.sync(() => span.end(clock.unsafeCurrentTimeNanos(), exit)))
+    })
+
   return {
     open: (peer, phase, deadlineMs) =>
       Effect.gen(function* () {
@@ -197,11 +216,7 @@ export const makeRounds = (post: Post): RoundKeeping => {
         yield* Effect.forkScoped(watch(x, deadlineMs))
         return {
           exchange: post.traced
-            ? (round, payload) =>
-                Effect.withSpan(exchange(x, round, payload), "round", {
-                  attributes: { peer, phase, round },
-                  captureStackTrace: false
-                })
+            ? (round, payload) => recorded(x, round, exchange(x, round, payload))
             : (round, payload) => exchange(x, round, payload)
         }
       }),

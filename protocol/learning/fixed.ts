@@ -11,7 +11,7 @@ import type { Operation, Operations, Round, Shape } from "./operations.ts"
 /** r0 + r1 of a rescale, uniform words of that shape: what `dealtRounding` of the computation gives. */
 export type Rounding = (op: Operation, shape: Shape) => Matrix
 
-/** Added to a value before it is blinded, so that it is not negative (PROTOCOL.md section 5). */
+/** Added to a value before it is blinded, so that it is not negative (section 5 of docs/protocol.md). */
 const offset = 1n << 62n
 
 /** A result that needs no round. */

@@ -1,6 +1,6 @@
 /**
  * The training plan: everything public that decides what a training run computes (network, sizes, epochs, learning rate,
- * fixed-point precision), checked, with the learning rate brought to the form the protocol uses (PROTOCOL.md section 6):
+ * fixed-point precision), checked, with the learning rate brought to the form the protocol uses (section 6 of docs/protocol.md):
  * η/b ≈ factor/2^shift, so that the rate and the truncation are one rescale. Steps count from 1; step 0 opens the data.
  */
 import { InvalidPlan, type Network, requireCount, validateNetwork } from "./network.ts"
@@ -42,7 +42,7 @@ export type StepPlan = Pick<TrainingPlan, "network" | "fractionalBits" | "rate">
 const minimumFractionalBits = 8
 const maximumFractionalBits = 26
 const maximumRows = 2 ** 31 - 1
-/** A rescaled value must stay below 2^62 (PROTOCOL.md section 5). */
+/** A rescaled value must stay below 2^62 (section 5 of docs/protocol.md). */
 export const magnitudeBits = 62
 /** Room for the mean of activation·delta over a batch: its magnitude must stay below 2^gradientBits. */
 const gradientBits = 2
