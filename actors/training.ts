@@ -104,22 +104,27 @@ export const train = (share: TrainingShare) =>
     )
     const order = batchOrder(plan, orderKey)
     const layers = initialLayers(ring, plan, initialKey(agreement, cloud))
+    const oneStep = (step: number) =>
+      Effect.gen(function* () {
+        const dealt = corrections === undefined ? {} : { corrections: yield* corrections(step) }
+        const mark = ring.mark()
+        const ops = cloudOperations({ ring, party: cloud, prg, step, ...dealt })
+        const rows = order(step)
+        const batch = gatherBatch(
+          opened,
+          (x) => gatherRows(ring, x, rows),
+          (x) => gatherOpened(ring, x, rows)
+        )
+        const updated = yield* drive(trainingStep(ops, plan, layers, batch), exchange)
+        layers.forEach(({ weights, bias }, l) => {
+          ring.copy(weights, updated[l]!.weights)
+          ring.copy(bias, updated[l]!.bias)
+        })
+        ring.release(mark)
+      }).pipe(Effect.withSpan("step", { attributes: { step }, captureStackTrace: false }))
+
     for (let step = 1; step <= plan.steps; step++) {
-      const dealt = corrections === undefined ? {} : { corrections: yield* corrections(step) }
-      const mark = ring.mark()
-      const ops = cloudOperations({ ring, party: cloud, prg, step, ...dealt })
-      const rows = order(step)
-      const batch = gatherBatch(
-        opened,
-        (x) => gatherRows(ring, x, rows),
-        (x) => gatherOpened(ring, x, rows)
-      )
-      const updated = yield* drive(trainingStep(ops, plan, layers, batch), exchange)
-      layers.forEach(({ weights, bias }, l) => {
-        ring.copy(weights, updated[l]!.weights)
-        ring.copy(bias, updated[l]!.bias)
-      })
-      ring.release(mark)
+      yield* oneStep(step)
       if (agreement.reveal.progress && (step % stepsAReport === 0 || step === plan.steps)) {
         yield* party.tell("director", Progress, { phase: "train", done: step, total: plan.steps })
       }
