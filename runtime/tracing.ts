@@ -57,12 +57,15 @@ export const layer = (options: TracingOptions): Layer.Layer<never, EventLogUnwri
       if (file === undefined && endpoint === undefined) return Layer.empty
       const write: Write = file === undefined ? () => {} : yield* eventLog(actor, file)
       const inner = endpoint === undefined ? yield* Effect.tracer : yield* collector(actor, endpoint)
-      return Layer.mergeAll(
-        Layer.setTracer(recording(inner, write)),
+      // One after the other: what merged layers set is not set back when their scope ends, and whoever runs on in this fiber
+      // would write to the closed file.
+      return Layer.setTracer(recording(inner, write)).pipe(
         // Effect would copy every log event into its span, as text that nothing withholds a secret from.
-        Logger.remove(Logger.tracerLogger),
-        Logger.replace(Logger.defaultLogger, file === undefined ? Logger.defaultLogger : eventLogger(write)),
-        Layer.succeed(Tracing, { enabled: true })
+        Layer.provideMerge(Logger.remove(Logger.tracerLogger)),
+        Layer.provideMerge(
+          Logger.replace(Logger.defaultLogger, file === undefined ? Logger.defaultLogger : eventLogger(write))
+        ),
+        Layer.provideMerge(Layer.succeed(Tracing, { enabled: true }))
       )
     })
   )
