@@ -4,22 +4,23 @@
  */
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
-import { Data, Effect, Layer, Option } from "effect"
+import { Console, Data, Effect, Layer, Option } from "effect"
 import type { Agreement } from "../actors/agreement.ts"
 import { layer as bcpPool } from "../actors/bcp-pool.ts"
+import { direct } from "../actors/director.ts"
 import { type Role, serve } from "../actors/roles.ts"
 import { generateSigningKeyPair } from "../protocol/sharing/roster.ts"
 import { accessFromEnvironment } from "../runtime/broker/access.ts"
 import { layer as nats } from "../runtime/nats-transport.ts"
 import { layer as party } from "../runtime/party.ts"
 import { parentGone, sayReady } from "../runtime/process.ts"
-import { directory } from "../runtime/store.ts"
+import { directory, Store } from "../runtime/store.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
 import { agreementOf } from "./agreement.ts"
 import { type LoadedScenario, loadScenario, readUserTables } from "./load.ts"
 
 export interface ActorOptions {
-  /** `kgc`, `cloud0`, `cloud1`, or a user: `user1` or its name in the scenario. */
+  /** `kgc`, `cloud0`, `cloud1`, `director`, or a user: `user1` or its name in the scenario. */
   readonly role: string
   readonly scenario: string
   /** The run's name, the same for all its parties. */
@@ -51,15 +52,17 @@ export class KgcKeyNeeded extends Data.TaggedError("KgcKeyNeeded")<{ readonly re
   }
 }
 
+const fixedRoles: ReadonlyArray<string> = ["kgc", "cloud0", "cloud1", "director"]
+
 /** The wire name of a role given by that name or by a user's name in the scenario. */
 export const actorNamed = (agreement: Agreement, role: string): Effect.Effect<string, UnknownRole> => {
   const user = agreement.users.find(({ actor, name }) => role === actor || role === name)
   if (user !== undefined) return Effect.succeed(user.actor)
-  return ["kgc", "cloud0", "cloud1"].includes(role)
+  return fixedRoles.includes(role)
     ? Effect.succeed(role)
     : new UnknownRole({
         role,
-        known: ["kgc", "cloud0", "cloud1", ...agreement.users.map(({ name }) => name)]
+        known: [...fixedRoles, ...agreement.users.map(({ name }) => name)]
       })
 }
 
@@ -90,6 +93,23 @@ const roleOf = (actor: string, loaded: LoadedScenario, kgcKey: Option.Option<str
     return { role, ready: {} }
   })
 
+/** Under this name the director keeps what it learned of the run, in its folder. */
+export const outcomeEntry = "outcome.json"
+
+/** Takes a run whose parties are up through its phases; says where it is, a line a phase, on the standard output. */
+const directRun = (agreement: Agreement) =>
+  Effect.gen(function* () {
+    const store = yield* Store
+    const outcome = yield* direct({
+      agreement,
+      onPhase: (phase) => Console.log(JSON.stringify({ phase })),
+      onProgress: (actor, phase, done, total) => Console.log(JSON.stringify({ actor, phase, done, total }))
+    })
+    const text = `${JSON.stringify(outcome, null, 2)}\n`
+    yield* store.put(outcomeEntry, new TextEncoder().encode(text))
+    yield* Console.log(JSON.stringify({ outcome: { tested: outcome.tested ?? null, steps: outcome.steps } }))
+  })
+
 /** Runs one party over NATS to the end of the run, or until the process that started it is gone. */
 export const startActor = (options: ActorOptions) =>
   Effect.gen(function* () {
@@ -99,15 +119,18 @@ export const startActor = (options: ActorOptions) =>
       Option.getOrUndefined(options.seed) ?? loaded.scenario.seed
     )
     const actor = yield* actorNamed(agreement, options.role)
-    const { role, ready } = yield* roleOf(actor, loaded, options.kgcKey)
+    // What is wrong with the party's own files or key is found out before it connects.
+    const own = actor === "director" ? undefined : yield* roleOf(actor, loaded, options.kgcKey)
     const { url, user, password } = yield* accessFromEnvironment(actor)
     const services = Layer.mergeAll(
       party({ name: actor, run: options.run }).pipe(Layer.provide(nats({ servers: [url], user, password }))),
       directory(options.state),
       bcpPool(availableParallelism())
     ).pipe(Layer.provideMerge(tracing({ actor, file: join(options.state, "events.jsonl") })))
-    yield* Effect.zipRight(sayReady(ready), serve(agreement, role)).pipe(
-      Effect.raceFirst(parentGone),
-      Effect.provide(services)
-    )
+    const living = Effect.gen(function* () {
+      if (own === undefined) return yield* directRun(agreement)
+      yield* sayReady(own.ready)
+      yield* serve(agreement, own.role)
+    })
+    yield* living.pipe(Effect.provide(services), Effect.raceFirst(parentGone))
   })

@@ -59,7 +59,7 @@ const transport = Options.choice("transport", ["nats", "memory"]).pipe(
 
 const actorArguments = {
   role: Args.text({ name: "ROLE" }).pipe(
-    Args.withDescription("kgc, cloud0, cloud1, or a user: user1 or its name in the scenario")
+    Args.withDescription("kgc, cloud0, cloud1, director, or a user: user1 or its name in the scenario")
   ),
   scenario: Options.text("scenario").pipe(
     Options.withPseudoName("FILE"),
@@ -72,7 +72,7 @@ const actorArguments = {
   kgcKey: Options.text("kgc-key").pipe(
     Options.withPseudoName("BASE64"),
     Options.withDescription(
-      "The verification key that the KGC prints when it starts; all but the KGC need it"
+      "The verification key that the KGC prints when it starts; clouds and users need it"
     ),
     Options.optional
   ),
