@@ -20,7 +20,7 @@ import { cutRun, pieceOf } from "../protocol/sharing/upload.ts"
 import { on, Party } from "../runtime/actor.ts"
 import { BcpPool, pieceBytes, piecesAtOnce } from "./bcp-pool.ts"
 import { NotExpected } from "./gathering.ts"
-import { makeIntake, type Uploaded } from "./intake.ts"
+import { makeIntake, naming, type Uploaded } from "./intake.ts"
 import { directorOnly, lifecycle } from "./lifecycle.ts"
 import { enrol, type MemberOptions, type Membership } from "./membership.ts"
 import { reached } from "./phase.ts"
@@ -64,7 +64,9 @@ export const cloud0 = (options: MemberOptions) =>
             Effect.gen(function* () {
               const count = Math.min(piece.count * slots, words - piece.first * slots)
               const packed = { ciphertexts: pieceOf(ciphertexts, piece, bytesEach).slice(), words: count }
-              const unified = yield* unifyShare0(pool, keys, publicKey, packed)
+              const unified = yield* unifyShare0(pool, keys, publicKey, packed).pipe(
+                Effect.mapError(naming(agreement, user, piece.first))
+              )
               const sent = { user, first: piece.first, ciphertexts: unified.ciphertexts }
               yield* party.ask("cloud1", UnifiedShare0, sent, { ...ask, phase: "transform" })
               yield* onPiece(piece.count)

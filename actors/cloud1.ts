@@ -18,11 +18,13 @@ import { rosterBcpKey } from "../protocol/sharing/roster.ts"
 import { wordBytes } from "../protocol/sharing/split.ts"
 import { type Cloud1Keys, unifyShare1 } from "../protocol/sharing/transformation.ts"
 import { cutRun, pieceOf, RunAssembly } from "../protocol/sharing/upload.ts"
+import type { Work } from "../protocol/sharing/work.ts"
 import { on, Party } from "../runtime/actor.ts"
+import type { JobFailed } from "../runtime/pool.ts"
 import { Store } from "../runtime/store.ts"
 import { BcpPool, pieceBytes, piecesAtOnce } from "./bcp-pool.ts"
 import { gather, NotExpected } from "./gathering.ts"
-import { makeIntake, type Uploaded } from "./intake.ts"
+import { makeIntake, naming, type Uploaded, type UploadRefused } from "./intake.ts"
 import { directorOnly, lifecycle } from "./lifecycle.ts"
 import { enrol, type MemberOptions, type Membership, openFrom } from "./membership.ts"
 import { reached } from "./phase.ts"
@@ -80,7 +82,14 @@ export const cloud1 = (options: MemberOptions) =>
             const packed = { ciphertexts: pieceOf(ciphertexts, piece, bytesEach).slice(), words: count }
             const askCloud0 = (blinded: Uint8Array) =>
               party.ask("cloud0", Reencrypt, { user, blinded }, { ...ask, phase: "transform" })
-            return Effect.zipLeft(unifyShare1(pool, keys, publicKey, packed, askCloud0), onPiece(piece.count))
+            // Only what is blinded came from the user.
+            const work: Work<JobFailed | UploadRefused> = {
+              run: (name, input) => {
+                const done = pool.run(name, input)
+                return name === "blind" ? Effect.mapError(done, naming(agreement, user, piece.first)) : done
+              }
+            }
+            return Effect.zipLeft(unifyShare1(work, keys, publicKey, packed, askCloud0), onPiece(piece.count))
           },
           { concurrency: piecesAtOnce }
         )

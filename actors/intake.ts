@@ -9,6 +9,7 @@ import { jointColumns } from "../protocol/data/encoding.ts"
 import { type CellBlock, indicesFromBytes, MalformedRows } from "../protocol/data/rows.ts"
 import type { CiphertextPiece } from "../protocol/sharing/upload.ts"
 import { RunAssembly } from "../protocol/sharing/upload.ts"
+import type { JobFailed } from "../runtime/pool.ts"
 import { type Agreement, displayName } from "./agreement.ts"
 import { NotExpected } from "./gathering.ts"
 import { raised } from "./raised.ts"
@@ -27,6 +28,26 @@ export class UploadsDisagree extends Data.TaggedError("UploadsDisagree")<{ reado
     return `${this.reason}; start every user with the same scenario and upload again`
   }
 }
+
+/** A user sent ciphertexts that are not of the group. */
+export class UploadRefused extends Data.TaggedError("UploadRefused")<{
+  readonly user: string
+  readonly first: number
+  readonly reason: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `the upload of ${this.user} can't be used, in its ciphertexts from the ${this.first}-th: ${this.reason}`
+  }
+}
+
+/** Says of a job that refused ciphertexts whose they are. */
+export const naming =
+  (agreement: Agreement, user: string, first: number) =>
+  (failure: JobFailed): JobFailed | UploadRefused =>
+    failure.error._tag === "InvalidCiphertext"
+      ? new UploadRefused({ user: displayName(agreement, user), first, reason: failure.error.message })
+      : failure
 
 /** An `OpenUpload` as it arrives. */
 interface Opening {
