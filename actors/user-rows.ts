@@ -12,6 +12,7 @@ import {
   type JointRows,
   joinRows,
   MalformedRows,
+  MarkedByOneOnly,
   type PlacedCells,
   placeCells
 } from "../protocol/data/rows.ts"
@@ -63,7 +64,11 @@ export const agreeOnRows = (
     const party = yield* Party
     const salt = ownSalt ?? (yield* askRowSalt(agreement, membership))
     const own: Declared = {
-      blocks: tables.map(({ ids, columns }) => ({ digests: digestIds(salt, ids), columns: [...columns] }))
+      blocks: tables.map(({ ids, columns, heldOut = false }) => ({
+        digests: digestIds(salt, ids),
+        columns: [...columns],
+        heldOut
+      }))
     }
     const others = agreement.users.map(({ actor }) => actor).filter((actor) => actor !== party.name)
     yield* Effect.forEach(
@@ -82,7 +87,7 @@ export const agreeOnRows = (
     const received = yield* declarations.all(agreement.deadlines.phaseTimeoutMs)
     const declared = new Map(others.map((other, i) => [other, received[i]!]))
     declared.set(party.name, own)
-    return yield* raised([MalformedRows, CoverageError, BlockOutside], () =>
+    return yield* raised([MalformedRows, MarkedByOneOnly, CoverageError, BlockOutside], () =>
       joinDeclared(agreement, tables, salt, declared)
     )
   }).pipe(Effect.withSpan("user.agreeOnRows"))
@@ -95,7 +100,7 @@ const joinDeclared = (
 ): AgreedRows => {
   const all = agreement.users.map(({ actor }) => ({ actor, blocks: declared.get(actor)!.blocks }))
   const joint = joinRows(
-    all.flatMap(({ blocks }) => blocks.map((block) => block.digests)),
+    all.flatMap(({ blocks }) => blocks),
     agreement.heldOut
   )
   const ids = new Map(

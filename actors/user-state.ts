@@ -3,6 +3,7 @@
  * secret key, and the cells it held out for testing. Kept in the user's own store, which nobody else reads.
  */
 import { Effect, Option, Redacted } from "effect"
+import { denseCells, readRows } from "../protocol/data/cells.ts"
 import { type FilledBlock, indicesFromBytes, indicesToBytes } from "../protocol/data/rows.ts"
 import { ParametersOnWire } from "../protocol/messages/enrolment.ts"
 import { Bytes, format } from "../protocol/messages/message.ts"
@@ -17,14 +18,14 @@ export const blocksToWire = (blocks: ReadonlyArray<FilledBlock>): Blocks =>
   blocks.map(({ rows, columns, cells }) => ({
     rows: indicesToBytes(rows),
     columns: [...columns],
-    cells: new Uint8Array(cells.slice().buffer)
+    cells: new Uint8Array(readRows(cells).buffer)
   }))
 
 export const blocksFromWire = (blocks: Blocks): ReadonlyArray<FilledBlock> =>
   blocks.map(({ rows, columns, cells }) => ({
     rows: indicesFromBytes(rows),
     columns: Uint32Array.from(columns),
-    cells: new Float64Array(cells.slice().buffer)
+    cells: denseCells(columns.length, new Float64Array(cells.slice().buffer))
   }))
 
 export interface UserState {

@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto"
 import { Effect } from "effect"
 import { slotsPerPlaintext, uploadSlotBits } from "../protocol/bcp/packing.ts"
 import { ciphertextBytes } from "../protocol/bcp/wire.ts"
-import { cellsInOrder, indicesToBytes } from "../protocol/data/rows.ts"
+import { cellsInOrder, countCells, indicesToBytes } from "../protocol/data/rows.ts"
 import { OpenUpload, SealedCiphertextRun, UploadShare0, UploadShare1 } from "../protocol/messages/upload.ts"
 import { OutOfRange, Ring } from "../protocol/ring/ring.ts"
 import { rosterBcpKey } from "../protocol/sharing/roster.ts"
@@ -20,6 +20,9 @@ import { type Membership, sealTo } from "./membership.ts"
 import { raised } from "./raised.ts"
 import type { AgreedRows } from "./user-rows.ts"
 
+/** Cells that are encoded at a time. */
+const cellsARun = 2 ** 17
+
 /** Encrypts and sends both shares of all training cells; done when both clouds have confirmed every piece. */
 export const upload = (agreement: Agreement, membership: Membership, { joint, placed }: AgreedRows) =>
   Effect.gen(function* () {
@@ -28,13 +31,19 @@ export const upload = (agreement: Agreement, membership: Membership, { joint, pl
     const { parameters } = membership
     const publicKey = yield* rosterBcpKey(membership.roster, party.name)
     const ring = yield* Effect.promise(() => Ring.load())
-    const cells = cellsInOrder(placed.training)
-    const matrix = ring.matrix(1, cells.length)
-    yield* raised([OutOfRange], () => ring.encode(matrix, cells, agreement.security.fractionalBits))
-    const { share0, share1 } = splitWords(ring.copyOut(matrix), new Uint8Array(randomBytes(seedBytes)))
+    const mark = ring.mark()
+    const words = new Uint8Array(countCells(placed.training) * wordBytes)
+    for (const { first, read } of cellsInOrder(placed.training, cellsARun)) {
+      const cells = read()
+      const matrix = ring.matrix(1, cells.length)
+      yield* raised([OutOfRange], () => ring.encode(matrix, cells, agreement.security.fractionalBits))
+      words.set(ring.view(matrix), first * wordBytes)
+      ring.release(mark)
+    }
+    const { share0, share1 } = splitWords(words, new Uint8Array(randomBytes(seedBytes)))
 
     const slots = slotsPerPlaintext(parameters.bits, uploadSlotBits)
-    const ciphertexts = ciphertextCount(cells.length, slots)
+    const ciphertexts = ciphertextCount(countCells(placed.training), slots)
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "upload" }
     const opening = {
       rows: joint.training,
@@ -69,5 +78,5 @@ export const upload = (agreement: Agreement, membership: Membership, { joint, pl
         }),
       { concurrency: piecesAtOnce, discard: true }
     )
-    return { words: cells.length, ciphertexts: 2 * ciphertexts }
+    return { words: countCells(placed.training), ciphertexts: 2 * ciphertexts }
   }).pipe(Effect.withSpan("user.upload"))

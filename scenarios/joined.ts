@@ -97,7 +97,7 @@ export interface JoinedData {
 /** Joins the users' tables as a run with this salt does. */
 export const joinData = (scenario: Scenario, { tables }: CheckedData, salt: Uint8Array): JoinedData => {
   const rows = joinRows(
-    tables.flat().map(({ ids }) => digestIds(salt, ids)),
+    tables.flat().map(({ ids, heldOut = false }) => ({ digests: digestIds(salt, ids), heldOut })),
     scenario.heldOut
   )
   const placed = tables.map((held) => placeCells(held, salt, rows))

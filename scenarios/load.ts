@@ -5,8 +5,9 @@
 import { FileSystem, Path } from "@effect/platform"
 import { Data, Effect, Either } from "effect"
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from "yaml"
-import { type EncodedTable, encodeTable, sourceColumns } from "../protocol/data/encoding.ts"
-import { describeProblem, readTable, TableError } from "../protocol/data/table.ts"
+import { readDataFile } from "../protocol/data/data-file.ts"
+import { type EncodedTable, encodeTable } from "../protocol/data/encoding.ts"
+import { describeProblem, TableError } from "../protocol/data/table.ts"
 import { ArrayFormatter } from "../protocol/schema.ts"
 import { decodeScenario, type Scenario, type User } from "./schema.ts"
 
@@ -167,32 +168,21 @@ const readHolding = Effect.fn("Scenario.readHolding")(function* (
   const holding = user.holds[holdingIndex]!
   const dataFile = path.join(path.dirname(file), holding.file)
   const at = ["users", userIndex, "holds", holdingIndex, "file"]
-  const text = yield* fileSystem.readFileString(dataFile).pipe(
+  const bytes = yield* fileSystem.readFile(dataFile).pipe(
     Effect.mapError((error): ReadonlyArray<Problem> => {
       const remedy = `${dataFile} is where user ${user.name} should have its data`
       return [{ at: locate(at), path: describePath(at), message: unreadable(error, remedy) }]
     })
   )
-  return yield* Effect.try({
-    try: () =>
-      encodeTable(
-        scenario.data,
-        readTable(
-          {
-            user: user.name,
-            file: dataFile,
-            text,
-            columns: holding.columns ?? sourceColumns(scenario.data),
-            rows: holding.rows
-          },
-          scenario.data
-        )
-      ),
+  const source = { user: user.name, file: dataFile, columns: holding.columns, rows: holding.rows }
+  const table = yield* Effect.tryPromise({
+    try: () => readDataFile(bytes, source, scenario.data),
     catch: (error) => {
       if (error instanceof TableError) return tableProblems(error)
       throw error
     }
   })
+  return encodeTable(scenario.data, table)
 })
 
 const tableProblems = (error: TableError): ReadonlyArray<Problem> => [

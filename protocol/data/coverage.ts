@@ -105,47 +105,151 @@ export class BlockOutside extends Data.TaggedError("BlockOutside")<{
   }
 }
 
-/** At most 255 users, so that an owner fits a byte. Throws `CoverageError` or `BlockOutside`; memory: a byte a cell. */
+/** A block with no row and no column twice, and whose it is. */
+interface DistinctBlock extends CellBlock {
+  /** Index of the declaration. */
+  readonly owner: number
+}
+
+/**
+ * Throws `CoverageError` or `BlockOutside`. Rows that lie in the same blocks are looked at together, and so are columns: the
+ * work is that of the blocks' row and column lists, not of their cells.
+ */
 export const checkCoverage = (outline: TableOutline, declarations: ReadonlyArray<DeclaredCells>): void => {
-  const width = outline.columns.length
-  /** Of each cell, 1 + the index of the first user who declares it. */
-  const owner = new Uint8Array(outline.rows * width)
-  const overlaps = new GroupedCells(outline)
-  declarations.forEach(({ user, blocks }, index) => {
-    for (const block of blocks) {
+  const blocks = declarations.flatMap(({ user, blocks }, owner) =>
+    blocks.flatMap((block) => {
       requireInside(user, block, outline)
-      for (const row of block.rows) {
-        for (const column of block.columns) {
-          const before = owner[row * width + column]!
-          if (before === 0) owner[row * width + column] = index + 1
-          else overlaps.add(row, column, `${before - 1},${index}`)
-        }
+      return distinct(block).map((part): DistinctBlock => ({ ...part, owner }))
+    })
+  )
+  const rows = classesOf(
+    outline.rows,
+    blocks.map((block) => block.rows)
+  )
+  const columns = classesOf(
+    outline.columns.length,
+    blocks.map((block) => block.columns)
+  )
+  const faults = rows.blocks.map((of) => of && faultsOf(of, columns, blocks, outline))
+  if (faults.every((fault) => fault === undefined || fault.gaps.length + fault.overlaps.length === 0)) return
+  throw coverageError(outline, declarations, rows.classOf, faults)
+}
+
+/** Blocks that together have the cells of one, and each every row and column once only. */
+const distinct = (block: CellBlock): ReadonlyArray<CellBlock> => {
+  const parts = (indices: Uint32Array): ReadonlyArray<Uint32Array> => {
+    const sorted = indices.slice().sort()
+    if (sorted.every((index, place) => place === 0 || index > sorted[place - 1]!)) return [sorted]
+    const times = new Map<number, number>()
+    const layers: number[][] = []
+    for (const index of sorted) {
+      const before = times.get(index) ?? 0
+      times.set(index, before + 1)
+      layers[before] ??= []
+      layers[before].push(index)
+    }
+    return layers.map((layer) => Uint32Array.from(layer))
+  }
+  return parts(block.rows).flatMap((rows) => parts(block.columns).map((columns) => ({ rows, columns })))
+}
+
+/** Rows, or columns, in classes: those of a class lie in the same blocks. */
+interface Classes {
+  readonly classOf: Uint32Array
+  /** Of each class the blocks, by index, ascending; undefined where no row or column is of the class. */
+  readonly blocks: ReadonlyArray<ReadonlyArray<number> | undefined>
+}
+
+/** Sorts 0 … count − 1 into classes by the lists that they are in. */
+const classesOf = (count: number, lists: ReadonlyArray<Uint32Array>): Classes => {
+  const classOf = new Uint32Array(count)
+  const blocks: Array<ReadonlyArray<number>> = [[]]
+  lists.forEach((list, block) => {
+    const split = new Map<number, number>()
+    for (const index of list) {
+      const before = classOf[index]!
+      let after = split.get(before)
+      if (after === undefined) {
+        after = blocks.push([...blocks[before]!, block]) - 1
+        split.set(before, after)
+      }
+      classOf[index] = after
+    }
+  })
+  const used = new Set(classOf)
+  return { classOf, blocks: blocks.map((of, index) => (used.has(index) ? of : undefined)) }
+}
+
+/** What is wrong in every row of a class. Columns of one label column count once. */
+interface Faults {
+  readonly gaps: ReadonlyArray<number>
+  /** Cells that two declare, in the order of the first of them. */
+  readonly overlaps: ReadonlyArray<{ readonly owners: readonly [number, number]; readonly columns: number[] }>
+}
+
+const faultsOf = (
+  rowBlocks: ReadonlyArray<number>,
+  columns: Classes,
+  blocks: ReadonlyArray<DistinctBlock>,
+  outline: TableOutline
+): Faults => {
+  const inRow = new Set(rowBlocks)
+  const ofClass = columns.blocks.map((of) => of?.filter((block) => inRow.has(block)))
+  const gaps: number[] = []
+  const overlaps = new Map<string, { owners: readonly [number, number]; columns: number[] }>()
+  if (ofClass.every((covering) => covering === undefined || covering.length === 1))
+    return { gaps, overlaps: [] }
+  for (let column = 0; column < outline.columns.length; column++) {
+    const [first, ...others] = ofClass[columns.classOf[column]!]!
+    if (first === undefined) gaps.push(column)
+    for (const other of others) {
+      const owners = [blocks[first!]!.owner, blocks[other]!.owner] as const
+      const known = overlaps.get(owners.join())
+      if (known === undefined) overlaps.set(owners.join(), { owners, columns: [column] })
+      else known.columns.push(column)
+    }
+  }
+  return { gaps, overlaps: [...overlaps.values()] }
+}
+
+const coverageError = (
+  outline: TableOutline,
+  declarations: ReadonlyArray<DeclaredCells>,
+  classOf: Uint32Array,
+  faults: ReadonlyArray<Faults | undefined>
+): CoverageError => {
+  const names = (columns: ReadonlyArray<number>) => [
+    ...new Set(columns.map((column) => outline.columns[column]!))
+  ]
+  const gaps: Gap[] = []
+  const overlaps: Overlap[] = []
+  let gapCells = 0
+  let overlapCells = 0
+  classOf.forEach((index, row) => {
+    const fault = faults[index]!
+    const rowName = () => outline.rowName?.(row) ?? String(row)
+    if (fault.gaps.length > 0) {
+      const columns = names(fault.gaps)
+      gapCells += columns.length
+      if (gaps.length < namedGroups) {
+        const ofColumns = (block: CellBlock) => fault.gaps.some((column) => block.columns.includes(column))
+        gaps.push({
+          row: rowName(),
+          columns,
+          rowHolders: holders(declarations, (block) => block.rows.includes(row)),
+          columnHolders: holders(declarations, ofColumns)
+        })
+      }
+    }
+    for (const { owners, columns } of fault.overlaps) {
+      overlapCells += names(columns).length
+      if (overlaps.length < namedGroups) {
+        const [first, second] = owners.map((owner) => declarations[owner]!.user)
+        overlaps.push({ row: rowName(), columns: names(columns), users: [first!, second!] })
       }
     }
   })
-  const gaps = new GroupedCells(outline)
-  for (let row = 0; row < outline.rows; row++) {
-    const start = row * width
-    if (!owner.subarray(start, start + width).includes(0)) continue
-    for (let column = 0; column < width; column++) if (owner[start + column] === 0) gaps.add(row, column, "")
-  }
-  if (gaps.count === 0 && overlaps.count === 0) return
-  throw new CoverageError({
-    gaps: gaps.groups().map(({ row, columns }) => ({
-      row: gaps.rowName(row),
-      columns: gaps.names(columns),
-      rowHolders: holders(declarations, (block) => block.rows.includes(row)),
-      columnHolders: holders(declarations, (block) =>
-        columns.some((column) => block.columns.includes(column))
-      )
-    })),
-    overlaps: overlaps.groups().map(({ row, columns, key }) => {
-      const [first, second] = key.split(",").map((index) => declarations[Number(index)]!.user)
-      return { row: overlaps.rowName(row), columns: overlaps.names(columns), users: [first!, second!] }
-    }),
-    gapCells: gaps.count,
-    overlapCells: overlaps.count
-  })
+  return new CoverageError({ gaps, overlaps, gapCells, overlapCells })
 }
 
 const holders = (
@@ -160,46 +264,5 @@ const requireInside = (user: string, block: CellBlock, { rows, columns }: TableO
   ] as const) {
     const index = indices.find((candidate) => candidate >= limit)
     if (index !== undefined) throw new BlockOutside({ user, what, index, limit })
-  }
-}
-
-interface CellGroup {
-  readonly row: number
-  readonly key: string
-  readonly columns: Array<number>
-}
-
-/** Cells grouped by row and key: the first groups in full, of the rest the number. */
-class GroupedCells {
-  readonly #outline: TableOutline
-  readonly #groups = new Map<string, CellGroup>()
-  #last = ""
-  /** Cells added, columns of one name counting once a row. */
-  count = 0
-
-  constructor(outline: TableOutline) {
-    this.#outline = outline
-  }
-
-  add(row: number, column: number, key: string): void {
-    const cell = `${row}:${this.#outline.columns[column]}:${key}`
-    if (cell !== this.#last) this.count += 1
-    this.#last = cell
-    const group = this.#groups.get(`${row}:${key}`)
-    if (group !== undefined) group.columns.push(column)
-    else if (this.#groups.size < namedGroups)
-      this.#groups.set(`${row}:${key}`, { row, key, columns: [column] })
-  }
-
-  groups(): ReadonlyArray<CellGroup> {
-    return [...this.#groups.values()].sort((a, b) => a.row - b.row)
-  }
-
-  names(columns: ReadonlyArray<number>): ReadonlyArray<string> {
-    return [...new Set(columns.map((column) => this.#outline.columns[column]!))]
-  }
-
-  rowName(row: number): string {
-    return this.#outline.rowName?.(row) ?? String(row)
   }
 }

@@ -3,6 +3,7 @@
  * then the label as one column a label (one-hot). The ranges and the list of labels are public, so every user encodes its
  * own cells alike without learning anything of the others'.
  */
+import type { Cells } from "./cells.ts"
 
 /** The public description of the joint table. */
 export interface DataDescription {
@@ -53,12 +54,22 @@ export const scale = (
   [low, high]: readonly [number, number]
 ): number => low + ((x - least) / (greatest - least)) * (high - low)
 
-/** Rows whose cells are encoded: `cells` is ids × columns, row-major. */
+/** The numbers of a column, wherever they stand in an array: that of row r at `first + r · step`. */
+export interface Column {
+  readonly values: ArrayLike<number>
+  readonly first: number
+  readonly step: number
+}
+
+/** Rows whose cells are encoded as they are read. */
 export interface EncodedTable {
   readonly ids: ReadonlyArray<string>
   /** Joint column indices, ascending. */
   readonly columns: Uint32Array
-  readonly cells: Float64Array
+  /** ids × columns. */
+  readonly cells: Cells
+  /** Whether the rows are marked as held out, whatever the share of rows that are; not marked where left out. */
+  readonly heldOut?: boolean
 }
 
 /**
@@ -67,22 +78,25 @@ export interface EncodedTable {
  */
 export const encodeTable = (
   description: DataDescription,
-  table: { readonly ids: ReadonlyArray<string>; readonly columns: ReadonlyMap<string, Float64Array> }
+  table: { readonly ids: ReadonlyArray<string>; readonly columns: ReadonlyMap<string, Column> }
 ): EncodedTable => {
   const joint = jointColumns(description)
   const features = featureCount(description)
   const columns = jointIndices(description, table.columns.keys())
-  const cells = new Float64Array(table.ids.length * columns.length)
-  columns.forEach((column, place) => {
+  const readers = Array.from(columns, (column) => {
     const { source } = joint[column]!
-    const values = table.columns.get(source)!
+    const { values, first, step } = table.columns.get(source)!
     const range = description.features[source]
-    values.forEach((value, row) => {
-      cells[row * columns.length + place] =
-        column < features && range
-          ? scale(value, range, description.scaleTo)
-          : Number(value === column - features)
-    })
+    return column < features && range
+      ? (row: number) => scale(values[first + row * step]!, range, description.scaleTo)
+      : (row: number) => Number(values[first + row * step] === column - features)
   })
+  const cells: Cells = {
+    rows: table.ids.length,
+    width: columns.length,
+    readRow: (row, out, at) => {
+      for (let place = 0; place < readers.length; place++) out[at + place] = readers[place]!(row)
+    }
+  }
   return { ids: table.ids, columns, cells }
 }

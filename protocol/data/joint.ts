@@ -24,17 +24,47 @@ export const assemble = (
   const { firstRow, rows, features, labels } = outline
   const table = { rows, features: new Float64Array(rows * features), labels: new Float64Array(rows * labels) }
   for (const { rows: blockRows, columns, cells } of blocks) {
-    let at = 0
-    for (const jointRow of blockRows) {
-      const row = jointRow - firstRow
-      for (const column of columns) {
-        if (column < features) table.features[row * features + column] = cells[at]!
-        else table.labels[row * labels + column - features] = cells[at]!
-        at += 1
+    const spans = spansOf(columns, outline)
+    const row = new Float64Array(columns.length)
+    for (let place = 0; place < blockRows.length; place++) {
+      cells.readRow(place, row, 0)
+      for (const { matrix, width, column, at, length } of spans) {
+        const to = (blockRows[place]! - firstRow) * width + column
+        table[matrix].set(row.subarray(at, at + length), to)
       }
     }
   }
   return table
+}
+
+/** Columns of a block that stand side by side in one of the two matrices. */
+interface Span {
+  readonly matrix: "features" | "labels"
+  /** Columns of that matrix. */
+  readonly width: number
+  /** The first of them in the matrix, and in the block. */
+  readonly column: number
+  readonly at: number
+  readonly length: number
+}
+
+const spansOf = (
+  columns: Uint32Array,
+  { features, labels }: { readonly features: number; readonly labels: number }
+): ReadonlyArray<Span> => {
+  const spans: Span[] = []
+  for (let at = 0; at < columns.length; ) {
+    const first = columns[at]!
+    let length = 1
+    while (columns[at + length] === first + length && first + length !== features) length += 1
+    spans.push(
+      first < features
+        ? { matrix: "features", width: features, column: first, at, length }
+        : { matrix: "labels", width: labels, column: first - features, at, length }
+    )
+    at += length
+  }
+  return spans
 }
 
 /** The two matrices of shares as little-endian 64-bit words, row-major. */
@@ -43,10 +73,63 @@ export interface JointWords {
   readonly labels: Uint8Array
 }
 
+const wordBytes = 8
+
 /**
- * Puts a user's words, in the order of its blocks, where they belong in the joint training table. `words` may be longer
- * than the cells (packing fills up the last ciphertext), never shorter: `MalformedRows`. The blocks must have passed the
- * coverage check.
+ * Puts a run of a user's words, in the order of its blocks and from the `firstWord`-th of all of them, where they belong in the
+ * joint training table. Words beyond the cells are ignored (packing fills up the last ciphertext). The blocks must have passed
+ * the coverage check.
+ */
+export const placeRun = (
+  blocks: ReadonlyArray<CellBlock>,
+  words: Uint8Array,
+  firstWord: number,
+  into: JointWords,
+  widths: { readonly features: number; readonly labels: number }
+): void => {
+  const end = firstWord + words.length / wordBytes
+  let start = 0
+  for (const { rows, columns } of blocks) {
+    const size = rows.length * columns.length
+    const [from, to] = [Math.max(firstWord - start, 0), Math.min(end - start, size)]
+    if (from < to) {
+      const spans = spansOf(columns, widths)
+      const lastRow = Math.ceil(to / columns.length)
+      for (let place = Math.floor(from / columns.length); place < lastRow; place++) {
+        const rowStart = place * columns.length
+        for (const { matrix, width, column, at, length } of spans) {
+          const first = Math.max(from, rowStart + at)
+          const last = Math.min(to, rowStart + at + length)
+          if (first >= last) continue
+          const cell = rows[place]! * width + column + first - rowStart - at
+          const word = start + first - firstWord
+          copyWords(into[matrix], cell, words, word, last - first)
+        }
+      }
+    }
+    start += size
+  }
+}
+
+/** Few words are faster copied byte by byte than by the object that `subarray` makes of them. */
+const shortRun = 8
+
+const copyWords = (
+  to: Uint8Array,
+  toWord: number,
+  from: Uint8Array,
+  fromWord: number,
+  words: number
+): void => {
+  const [at, start] = [toWord * wordBytes, fromWord * wordBytes]
+  const bytes = words * wordBytes
+  if (words > shortRun) to.set(from.subarray(start, start + bytes), at)
+  else for (let byte = 0; byte < bytes; byte++) to[at + byte] = from[start + byte]!
+}
+
+/**
+ * Puts all of a user's words, in the order of its blocks, where they belong in the joint training table. `words` may be longer
+ * than the cells, never shorter: `MalformedRows`.
  */
 export const placeWords = (
   blocks: ReadonlyArray<CellBlock>,
@@ -55,21 +138,8 @@ export const placeWords = (
   widths: { readonly features: number; readonly labels: number }
 ): void => {
   const cells = countCells(blocks)
-  if (words.length < 8 * cells) {
+  if (words.length < wordBytes * cells) {
     throw new MalformedRows({ reason: `${words.length} bytes hold fewer than the ${cells} declared cells` })
   }
-  let at = 0
-  for (const { rows, columns } of blocks) {
-    for (const row of rows) {
-      for (const column of columns) {
-        const [matrix, cell] =
-          column < widths.features
-            ? [into.features, row * widths.features + column]
-            : [into.labels, row * widths.labels + column - widths.features]
-        // Eight single bytes are faster than the object that subarray makes of them.
-        for (let byte = 0; byte < 8; byte++) matrix[8 * cell + byte] = words[at + byte]!
-        at += 8
-      }
-    }
-  }
+  placeRun(blocks, words, 0, into, widths)
 }

@@ -4,12 +4,11 @@
  */
 import { createHmac } from "node:crypto"
 import { Data } from "effect"
+import { type Cells, pickRows, readRows } from "./cells.ts"
+import { DigestOrder, digestBytes } from "./digest-order.ts"
 import type { EncodedTable } from "./encoding.ts"
 
-/** Bytes of a digest: HMAC-SHA256(salt, id), its first half. */
-export const digestBytes = 16
-
-/** Digests of the ids, one after the other. Without the salt they tell nothing of the ids. */
+/** HMAC-SHA256(salt, id) of the ids, the first half of each, one after the other. Without the salt they tell nothing of the ids. */
 export const digestIds = (salt: Uint8Array, ids: ReadonlyArray<string>): Uint8Array => {
   const digests = new Uint8Array(ids.length * digestBytes)
   ids.forEach((id, index) => {
@@ -40,38 +39,61 @@ export interface JointRows {
   readonly indices: (digests: Uint8Array) => Uint32Array
 }
 
-/** The joint order of all users' rows; the last ⌊share·rows⌋ rows of it are held out. */
-export const joinRows = (digestLists: Iterable<Uint8Array>, heldOutShare: number): JointRows => {
-  const keys = new Set<string>()
-  for (const digests of digestLists) for (const key of digestKeys(digests)) keys.add(key)
-  // Hexadecimal text sorts as the bytes do.
-  const order = new Map([...keys].sort().map((key, index) => [key, index]))
-  const total = order.size
-  const heldOut = Math.floor(heldOutShare * total)
-  return {
-    total,
-    training: total - heldOut,
-    heldOut,
-    indices: (digests) =>
-      Uint32Array.from(digestKeys(digests), (key) => {
-        const index = order.get(key)
-        if (index === undefined)
-          throw new MalformedRows({ reason: "a digest is of no row of the joint table" })
-        return index
-      })
+/** Digests of the rows of one block, and whether they are marked as held out. */
+export interface DigestList {
+  readonly digests: Uint8Array
+  readonly heldOut: boolean
+}
+
+/** Rows that some users mark as held out and others do not. */
+export class MarkedByOneOnly extends Data.TaggedError("MarkedByOneOnly")<{
+  readonly rows: number
+}> {
+  readonly retryable = false
+  override get message(): string {
+    const what = this.rows === 1 ? "1 row is" : `${this.rows} rows are`
+    return `${what} marked as held out in one file and not in another; mark every file that has cells of a row alike`
   }
 }
 
-const digestKeys = (digests: Uint8Array): ReadonlyArray<string> => {
-  if (digests.length % digestBytes !== 0) {
+/**
+ * The joint order of all users' rows: first those that nobody marks as held out, of which the last ⌊share·rows⌋ are held out
+ * none the less, then the marked ones. Throws `MalformedRows` and `MarkedByOneOnly`.
+ */
+export const joinRows = (lists: Iterable<DigestList>, heldOutShare: number): JointRows => {
+  const all = [...lists]
+  for (const { digests } of all) requireWhole(digests)
+  const listed = (heldOut: boolean) => all.flatMap((list) => (list.heldOut === heldOut ? [list.digests] : []))
+  const order = new DigestOrder(listed(false))
+  const marked = new DigestOrder(listed(true))
+  const both = marked.countIn(order)
+  if (both > 0) throw new MarkedByOneOnly({ rows: both })
+  const training = order.count - Math.floor(heldOutShare * order.count)
+  const total = order.count + marked.count
+  return {
+    total,
+    training,
+    heldOut: total - training,
+    indices: (digests) => {
+      requireWhole(digests)
+      const indices = new Uint32Array(digests.length / digestBytes)
+      for (let i = 0; i < indices.length; i++) {
+        const place = order.placeOf(digests, i)
+        const markedPlace = place < 0 ? marked.placeOf(digests, i) : 0
+        if (markedPlace < 0) throw new MalformedRows({ reason: "a digest is of no row of the joint table" })
+        indices[i] = place < 0 ? order.count + markedPlace : place
+      }
+      return indices
+    }
+  }
+}
+
+const requireWhole = ({ length }: Uint8Array): void => {
+  if (length % digestBytes !== 0) {
     throw new MalformedRows({
-      reason: `${digests.length} bytes are not a whole number of ${digestBytes}-byte digests`
+      reason: `${length} bytes are not a whole number of ${digestBytes}-byte digests`
     })
   }
-  const text = Buffer.from(digests.buffer, digests.byteOffset, digests.byteLength).toString("hex")
-  return Array.from({ length: digests.length / digestBytes }, (_, index) =>
-    text.slice(index * 2 * digestBytes, (index + 1) * 2 * digestBytes)
-  )
 }
 
 /** Cells by index: every one of the rows in every one of the columns. */
@@ -82,9 +104,9 @@ export interface CellBlock {
   readonly columns: Uint32Array
 }
 
-/** A block with its cells: rows × columns, row-major. */
+/** A block with its cells: rows × columns. */
 export interface FilledBlock extends CellBlock {
-  readonly cells: Float64Array
+  readonly cells: Cells
 }
 
 /** A user's cells, by joint index: what it uploads, and what it keeps for testing. */
@@ -93,54 +115,61 @@ export interface PlacedCells {
   readonly heldOut: ReadonlyArray<FilledBlock>
 }
 
-/** Places a user's tables in the joint table. Blocks without a cell are left out. */
+/** Places a user's tables in the joint table, in ascending order of joint rows. Blocks without a cell are left out. */
 export const placeCells = (
   tables: ReadonlyArray<EncodedTable>,
   salt: Uint8Array,
   joint: JointRows
 ): PlacedCells => {
-  const blocks = tables.map((table) => placeTable(table, joint.indices(digestIds(salt, table.ids))))
-  const filled = (block: FilledBlock) => block.cells.length > 0
+  const placed = tables.map((table) => {
+    const rows = joint.indices(digestIds(salt, table.ids))
+    const order = Uint32Array.from(rows.keys()).sort((a, b) => rows[a]! - rows[b]!)
+    const some = (keep: (row: number) => boolean): FilledBlock => {
+      const kept = order.filter((place) => keep(rows[place]!))
+      return {
+        rows: kept.map((place) => rows[place]!),
+        columns: table.columns,
+        cells: pickRows(table.cells, kept)
+      }
+    }
+    return { training: some((row) => row < joint.training), heldOut: some((row) => row >= joint.training) }
+  })
+  const filled = ({ rows, columns }: FilledBlock) => rows.length > 0 && columns.length > 0
   return {
-    training: blocks.map((block) => keepRows(block, (row) => row < joint.training)).filter(filled),
-    heldOut: blocks.map((block) => keepRows(block, (row) => row >= joint.training)).filter(filled)
+    training: placed.map(({ training }) => training).filter(filled),
+    heldOut: placed.map(({ heldOut }) => heldOut).filter(filled)
   }
-}
-
-const placeTable = (table: EncodedTable, rows: Uint32Array): FilledBlock => {
-  const width = table.columns.length
-  const order = Array.from(rows.keys()).sort((a, b) => rows[a]! - rows[b]!)
-  const cells = new Float64Array(table.cells.length)
-  order.forEach((from, to) => {
-    cells.set(table.cells.subarray(from * width, (from + 1) * width), to * width)
-  })
-  return { rows: Uint32Array.from(order, (from) => rows[from]!), columns: table.columns, cells }
-}
-
-/** The block with only some of its rows; they stay in order. */
-const keepRows = ({ rows, columns, cells }: FilledBlock, keep: (row: number) => boolean): FilledBlock => {
-  const kept = Array.from(rows.keys()).filter((place) => keep(rows[place]!))
-  const width = columns.length
-  const keptCells = new Float64Array(kept.length * width)
-  kept.forEach((from, to) => {
-    keptCells.set(cells.subarray(from * width, (from + 1) * width), to * width)
-  })
-  return { rows: Uint32Array.from(kept, (place) => rows[place]!), columns, cells: keptCells }
 }
 
 /** Number of cells in blocks. */
 export const countCells = (blocks: ReadonlyArray<CellBlock>): number =>
   blocks.reduce((sum, { rows, columns }) => sum + rows.length * columns.length, 0)
 
-/** The cells of all blocks, block by block, row by row: the order in which they are uploaded. */
-export const cellsInOrder = (blocks: ReadonlyArray<FilledBlock>): Float64Array => {
-  const cells = new Float64Array(countCells(blocks))
-  let at = 0
-  for (const block of blocks) {
-    cells.set(block.cells, at)
-    at += block.cells.length
+/** A run of cells in the order in which they are uploaded. */
+export interface CellRun {
+  /** The place of the first of them. */
+  readonly first: number
+  readonly length: number
+  /** The cells, made anew each time. */
+  readonly read: () => Float64Array
+}
+
+/**
+ * The cells of all blocks, block by block, row by row: the order in which they are uploaded. In runs of whole rows, each of
+ * at most `most` cells where a row is not longer.
+ */
+export const cellsInOrder = (blocks: ReadonlyArray<FilledBlock>, most: number): ReadonlyArray<CellRun> => {
+  let first = 0
+  const runs: CellRun[] = []
+  for (const { rows, columns, cells } of blocks) {
+    const rowsARun = Math.max(1, Math.floor(most / columns.length))
+    for (let row = 0; row < rows.length; row += rowsARun) {
+      const count = Math.min(rowsARun, rows.length - row)
+      runs.push({ first, length: count * columns.length, read: () => readRows(cells, row, count) })
+      first += count * columns.length
+    }
   }
-  return cells
+  return runs
 }
 
 /** Indices as little-endian u32, for messages. */

@@ -9,12 +9,14 @@ import { ask, Bytes, Count, format } from "./message.ts"
 export const RowSalt = ask("RowSalt", Schema.Struct({}), Schema.Struct({ sealed: Bytes }))
 export const RowSaltSecret = format("row salt", Schema.Struct({ salt: Bytes }))
 
-/** Which cells the sender holds, as salted digests of row ids (16 bytes each) × joint column indices; sealed. */
+/** Which cells the sender holds, as salted digests of row ids (16 bytes each) × joint column indices, and which are for the test; sealed. */
 export const Declaration = ask("Declaration", Schema.Struct({ sealed: Bytes }), Schema.Struct({}))
 export const DeclaredCells = format(
   "declared cells",
   Schema.Struct({
-    blocks: Schema.Array(Schema.Struct({ digests: Bytes, columns: Schema.Array(Count) }))
+    blocks: Schema.Array(
+      Schema.Struct({ digests: Bytes, columns: Schema.Array(Count), heldOut: Schema.Boolean })
+    )
   })
 )
 

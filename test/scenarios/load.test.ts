@@ -9,26 +9,33 @@ import { checkData, joinData } from "../../scenarios/joined.ts"
 import { loadScenario, parseScenario, readUserTables, ScenarioError } from "../../scenarios/load.ts"
 import { plainScenario } from "./plain-scenario.ts"
 
+type Contents = Readonly<Record<string, string | Uint8Array>>
+
 /** Files that exist only here. */
-const files = (contents: Readonly<Record<string, string>>) =>
-  Layer.merge(
+const files = (contents: Contents) => {
+  const read = (path: string) => {
+    const content = contents[path]
+    return content === undefined
+      ? Effect.fail(
+          new SystemError({
+            reason: "NotFound",
+            module: "FileSystem",
+            method: "readFile",
+            pathOrDescriptor: path
+          })
+        )
+      : Effect.succeed(new Uint8Array(Buffer.from(content)))
+  }
+  return Layer.merge(
     Path.layer,
     FileSystem.layerNoop({
-      readFileString: (path) =>
-        path in contents
-          ? Effect.succeed(contents[path]!)
-          : Effect.fail(
-              new SystemError({
-                reason: "NotFound",
-                module: "FileSystem",
-                method: "readFileString",
-                pathOrDescriptor: path
-              })
-            )
+      readFile: read,
+      readFileString: (path) => Effect.map(read(path), (bytes) => Buffer.from(bytes).toString())
     })
   )
+}
 
-const checked = (contents: Readonly<Record<string, string>>, changes: object = {}) =>
+const checked = (contents: Contents, changes: object = {}) =>
   Effect.gen(function* () {
     const loaded = yield* loadScenario("plain.yaml")
     return { loaded, data: yield* checkData(loaded) }

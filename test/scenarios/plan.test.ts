@@ -1,6 +1,7 @@
 import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
+import { denseCells } from "../../protocol/data/cells.ts"
 import { InvalidPlan } from "../../protocol/learning/network.ts"
 import { checkData, joinData } from "../../scenarios/joined.ts"
 import { loadScenario } from "../../scenarios/load.ts"
@@ -11,7 +12,7 @@ import { plainScenario } from "./plain-scenario.ts"
 const block = (rows: number, columns: number, firstRow = 0) => ({
   rows: Uint32Array.from({ length: rows }, (_, row) => firstRow + row),
   columns: Uint32Array.from({ length: columns }, (_, column) => column),
-  cells: new Float64Array(rows * columns)
+  cells: denseCells(columns, new Float64Array(rows * columns))
 })
 
 /** Two users with so many rows of four columns each, of which the last are held out. */

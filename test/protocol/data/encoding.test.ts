@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import { readRows } from "../../../protocol/data/cells.ts"
 import {
   encodeTable,
   featureCount,
@@ -36,11 +37,22 @@ describe("encoding - cells", () => {
 
   it("scales features and encodes the label one-hot", () => {
     const columns = new Map([
-      ["species", Float64Array.of(2, 0)],
-      ["length", Float64Array.of(10, 2.5)]
+      ["species", { values: Float64Array.of(2, 0), first: 0, step: 1 }],
+      ["length", { values: Float64Array.of(10, 2.5), first: 0, step: 1 }]
     ])
     const encoded = encodeTable(flowers, { ids: ["a", "b"], columns })
     expect(encoded.columns).toEqual(Uint32Array.of(0, 2, 3, 4))
-    expect(encoded.cells).toEqual(Float64Array.of(1, 0, 0, 1, -0.5, 1, 0, 0))
+    expect(readRows(encoded.cells)).toEqual(Float64Array.of(1, 0, 0, 1, -0.5, 1, 0, 0))
+  })
+
+  it("reads the columns of one array side by side, such as the points of images", () => {
+    const values = Uint8Array.of(0, 1, 10, 0)
+    const columns = new Map([
+      ["length", { values, first: 0, step: 2 }],
+      ["width", { values, first: 1, step: 2 }]
+    ])
+    const { cells } = encodeTable(flowers, { ids: ["a", "b"], columns })
+    expect(readRows(cells)).toEqual(Float64Array.of(-1, 1, 1, 0))
+    expect(readRows(cells, 1)).toEqual(Float64Array.of(1, 0))
   })
 })

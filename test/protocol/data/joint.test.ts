@@ -1,13 +1,26 @@
 import { describe, expect, it } from "vitest"
-import { assemble, placeWords } from "../../../protocol/data/joint.ts"
+import { denseCells, readRows } from "../../../protocol/data/cells.ts"
+import { assemble, placeRun, placeWords } from "../../../protocol/data/joint.ts"
 import { MalformedRows } from "../../../protocol/data/rows.ts"
+
+const filled = (
+  rows: ReadonlyArray<number>,
+  columns: ReadonlyArray<number>,
+  cells: ReadonlyArray<number>
+) => ({
+  rows: Uint32Array.from(rows),
+  columns: Uint32Array.from(columns),
+  cells: denseCells(columns.length, Float64Array.from(cells))
+})
 
 /** Two rows of three features and two labels in three blocks; the cell of row r and column c is 10r + c. */
 const blocks = [
-  { rows: Uint32Array.of(0, 1), columns: Uint32Array.of(0, 2), cells: Float64Array.of(0, 2, 10, 12) },
-  { rows: Uint32Array.of(1), columns: Uint32Array.of(1, 3, 4), cells: Float64Array.of(11, 13, 14) },
-  { rows: Uint32Array.of(0), columns: Uint32Array.of(1, 3, 4), cells: Float64Array.of(1, 3, 4) }
+  filled([0, 1], [0, 2], [0, 2, 10, 12]),
+  filled([1], [1, 3, 4], [11, 13, 14]),
+  filled([0], [1, 3, 4], [1, 3, 4])
 ]
+const words = (cells: Iterable<number>) =>
+  new Uint8Array(BigUint64Array.from(cells, (cell) => 2n ** 63n + BigInt(cell)).buffer)
 const widths = { features: 3, labels: 2 }
 
 describe("joint table", () => {
@@ -26,11 +39,21 @@ describe("joint table", () => {
 
   it("puts words of shares in the same places, ignoring what packing adds at the end", () => {
     const into = { features: new Uint8Array(48), labels: new Uint8Array(32) }
-    const words = (cells: Iterable<number>) =>
-      new Uint8Array(BigUint64Array.from(cells, (cell) => 2n ** 63n + BigInt(cell)).buffer)
-    for (const block of blocks) placeWords([block], words([...block.cells, 99]), into, widths)
+    for (const block of blocks) placeWords([block], words([...readRows(block.cells), 99]), into, widths)
     expect(into.features).toEqual(words([0, 1, 2, 10, 11, 12]))
     expect(into.labels).toEqual(words([3, 4, 13, 14]))
+  })
+
+  it("puts a run of the words where they belong, wherever it is cut", () => {
+    const all = words(blocks.flatMap((block) => [...readRows(block.cells)]))
+    const whole = { features: new Uint8Array(48), labels: new Uint8Array(32) }
+    placeWords(blocks, all, whole, widths)
+    for (let length = 1; length <= 10; length++) {
+      const into = { features: new Uint8Array(48), labels: new Uint8Array(32) }
+      for (let first = 0; first < 10; first += length)
+        placeRun(blocks, all.slice(8 * first, 8 * (first + length)), first, into, widths)
+      expect(into).toEqual(whole)
+    }
   })
 
   it("refuses fewer words than cells", () => {

@@ -1,20 +1,24 @@
 import { createHmac } from "node:crypto"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { denseCells, readRows } from "../../../protocol/data/cells.ts"
+import { digestBytes } from "../../../protocol/data/digest-order.ts"
 import {
   cellsInOrder,
   countCells,
-  digestBytes,
   digestIds,
   indicesFromBytes,
   indicesToBytes,
   joinRows,
   MalformedRows,
+  MarkedByOneOnly,
   placeCells
 } from "../../../protocol/data/rows.ts"
 
 const salt = Uint8Array.from({ length: 16 }, (_, i) => i)
 const ids = (count: number) => Array.from({ length: count }, (_, i) => `row ${i}`)
+
+const list = (digests: Uint8Array, heldOut = false) => ({ digests, heldOut })
 
 describe("rows - digests", () => {
   it("is the first half of HMAC-SHA256 of the id under the salt", () => {
@@ -34,7 +38,10 @@ describe("rows - joint order", () => {
       fc.integer(),
       (all, cut) => {
         const at = Math.abs(cut) % (all.length + 1)
-        const split = joinRows([digestIds(salt, all.slice(0, at).reverse()), digestIds(salt, all)], 0)
+        const split = joinRows(
+          [list(digestIds(salt, all.slice(0, at).reverse())), list(digestIds(salt, all))],
+          0
+        )
         expect(split.total).toBe(all.length)
         const byDigest = (id: string) => Buffer.from(digestIds(salt, [id])).toString("hex")
         const sorted = [...all].sort((a, b) => (byDigest(a) < byDigest(b) ? -1 : 1))
@@ -50,25 +57,41 @@ describe("rows - joint order", () => {
     [569, 0.2, 456, 113],
     [4, 0, 4, 0]
   ])("holds out the last share of %i rows, rounded down", (total, share, training, heldOut) => {
-    expect(joinRows([digestIds(salt, ids(total))], share)).toMatchObject({ total, training, heldOut })
+    expect(joinRows([list(digestIds(salt, ids(total)))], share)).toMatchObject({ total, training, heldOut })
+  })
+
+  it("puts marked rows behind all others, among which the share counts", () => {
+    const marked = ["m1", "m2", "m3"]
+    const joint = joinRows([list(digestIds(salt, ids(10))), list(digestIds(salt, marked), true)], 0.2)
+    expect(joint).toMatchObject({ total: 13, training: 8, heldOut: 5 })
+    expect([...joint.indices(digestIds(salt, marked))].sort((a, b) => a - b)).toEqual([10, 11, 12])
+  })
+
+  it("refuses rows that one user marks as held out and another does not", () => {
+    const lists = [list(digestIds(salt, ids(3))), list(digestIds(salt, ids(2)), true)]
+    expect(() => joinRows(lists, 0)).toThrow(MarkedByOneOnly)
+    expect(() => joinRows(lists, 0)).toThrow("2 rows are marked as held out in one file and not in another")
   })
 
   it("refuses a digest of no row, and a list cut short", () => {
-    const joint = joinRows([digestIds(salt, ids(3))], 0)
+    const joint = joinRows([list(digestIds(salt, ids(3)))], 0)
     expect(() => joint.indices(digestIds(salt, ["stranger"]))).toThrow(MalformedRows)
     expect(() => joint.indices(digestIds(salt, ids(1)).subarray(1))).toThrow(MalformedRows)
-    expect(() => joinRows([new Uint8Array(17)], 0)).toThrow(
+    expect(() => joinRows([list(new Uint8Array(17))], 0)).toThrow(
       "17 bytes are not a whole number of 16-byte digests"
     )
   })
 })
 
 describe("rows - placed cells", () => {
-  const joint = joinRows([digestIds(salt, ids(10))], 0.3)
+  const joint = joinRows([list(digestIds(salt, ids(10)))], 0.3)
   const table = {
     ids: ids(10),
     columns: Uint32Array.of(1, 4),
-    cells: Float64Array.from({ length: 20 }, (_, i) => Math.floor(i / 2) + (i % 2) / 10)
+    cells: denseCells(
+      2,
+      Float64Array.from({ length: 20 }, (_, i) => Math.floor(i / 2) + (i % 2) / 10)
+    )
   }
 
   it("gives every cell its joint row, training rows apart from held-out rows", () => {
@@ -79,7 +102,7 @@ describe("rows - placed cells", () => {
     for (const { rows, cells } of [training, heldOut]) {
       rows.forEach((row, place) => {
         const id = joint.indices(digestIds(salt, table.ids)).indexOf(row)
-        expect(cells.slice(2 * place, 2 * place + 2)).toEqual(table.cells.slice(2 * id, 2 * id + 2))
+        expect(readRows(cells, place, 1)).toEqual(readRows(table.cells, id, 1))
       })
     }
   })
@@ -88,7 +111,7 @@ describe("rows - placed cells", () => {
     const only = digestIds(salt, ids(10))
     const first = ids(10).find((_, index) => joint.indices(only)[index] === 0)!
     const placed = placeCells(
-      [{ ids: [first], columns: Uint32Array.of(0), cells: Float64Array.of(5) }],
+      [{ ids: [first], columns: Uint32Array.of(0), cells: denseCells(1, Float64Array.of(5)) }],
       salt,
       joint
     )
@@ -96,13 +119,22 @@ describe("rows - placed cells", () => {
     expect(placed.heldOut).toEqual([])
   })
 
-  it("uploads the cells block by block, row by row", () => {
+  it("uploads the cells block by block, row by row, in runs of whole rows", () => {
     const blocks = [
-      { rows: Uint32Array.of(0, 2), columns: Uint32Array.of(1), cells: Float64Array.of(1, 2) },
-      { rows: Uint32Array.of(1), columns: Uint32Array.of(0, 3), cells: Float64Array.of(3, 4) }
+      {
+        rows: Uint32Array.of(0, 2, 3),
+        columns: Uint32Array.of(1),
+        cells: denseCells(1, Float64Array.of(1, 2, 3))
+      },
+      { rows: Uint32Array.of(1), columns: Uint32Array.of(0, 3), cells: denseCells(2, Float64Array.of(4, 5)) }
     ]
-    expect(countCells(blocks)).toBe(4)
-    expect(cellsInOrder(blocks)).toEqual(Float64Array.of(1, 2, 3, 4))
+    expect(countCells(blocks)).toBe(5)
+    expect(cellsInOrder(blocks, 2).map(({ first, length, read }) => [first, length, ...read()])).toEqual([
+      [0, 2, 1, 2],
+      [2, 1, 3],
+      [3, 2, 4, 5]
+    ])
+    expect(cellsInOrder(blocks, 1).map(({ first }) => first)).toEqual([0, 1, 2, 3])
   })
 })
 

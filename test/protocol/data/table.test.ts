@@ -1,18 +1,21 @@
 import { describe, expect, it } from "vitest"
-import { readTable, TableError, type TableSource } from "../../../protocol/data/table.ts"
+import { readCsv } from "../../../protocol/data/csv.ts"
+import { checkTable, Problems, TableError, type TableSource } from "../../../protocol/data/table.ts"
 import { flowers } from "./description.ts"
 
-const source = (text: string, rest: Partial<TableSource> = {}): TableSource => ({
-  user: "north",
-  file: "data/north.csv",
-  text,
-  columns: ["length", "width", "species"],
-  ...rest
-})
+const readTable = (text: string, rest: Partial<TableSource> = {}) => {
+  const source = { user: "north", file: "data/north.csv", columns: ["length", "width", "species"], ...rest }
+  const problems = new Problems(source)
+  const table = checkTable(source, readCsv(text, problems, source.header), flowers, problems)
+  return {
+    ids: table.ids,
+    columns: new Map([...table.columns].map(([name, { values }]) => [name, values] as const))
+  }
+}
 
 const failure = (text: string, rest: Partial<TableSource> = {}): TableError => {
   try {
-    readTable(source(text, rest), flowers)
+    readTable(text, rest)
   } catch (error) {
     expect(error).toBeInstanceOf(TableError)
     return error as TableError
@@ -24,7 +27,7 @@ const header = "id,length,width,species\n"
 
 describe("table - what is read", () => {
   it("reads numbers as they are and labels as their place in the public list", () => {
-    const table = readTable(source(`${header}a,1.5,-1,virginica\nb,1e1,.5,setosa\n`), flowers)
+    const table = readTable(`${header}a,1.5,-1,virginica\nb,1e1,.5,setosa\n`)
     expect(table.ids).toEqual(["a", "b"])
     expect(table.columns.get("length")).toEqual(Float64Array.of(1.5, 10))
     expect(table.columns.get("width")).toEqual(Float64Array.of(-1, 0.5))
@@ -33,26 +36,37 @@ describe("table - what is read", () => {
 
   it("reads only the declared columns, wherever they stand, and ignores what is wrong with others", () => {
     const text = "species,width,id,comment\nsetosa,abc,a,\n"
-    expect([...readTable(source(text, { columns: ["species"] }), flowers).columns.keys()]).toEqual([
-      "species"
-    ])
+    expect([...readTable(text, { columns: ["species"] }).columns.keys()]).toEqual(["species"])
   })
 
   it("reads only the declared rows, in the order of the declaration", () => {
     const text = `${header}a,1,0,setosa\nb,,0,setosa\nc,3,0,setosa\n`
-    const table = readTable(source(text, { rows: ["c", "a"] }), flowers)
+    const table = readTable(text, { rows: ["c", "a"] })
     expect(table.ids).toEqual(["c", "a"])
     expect(table.columns.get("length")).toEqual(Float64Array.of(3, 1))
   })
 
   it("understands quotes, a byte order mark, Windows line ends, blanks and empty lines", () => {
-    const table = readTable(source('\ufeffid,length,width,species\r\n\r\n"a b", 1 ,0,"setosa"\r\n'), flowers)
+    const table = readTable('\ufeffid,length,width,species\r\n\r\n"a b", 1 ,0,"setosa"\r\n')
     expect(table.ids).toEqual(["a b"])
     expect(table.columns.get("length")).toEqual(Float64Array.of(1))
   })
 
+  it("reads rows by their place in the file, and gives ids to a file that has none", () => {
+    const text = "length,width,species\n1,0,setosa\n2,0,setosa\n3,0,setosa\n"
+    const table = readTable(text, { rows: { from: 2, to: 3 }, ids: { prefix: "N", first: 10 } })
+    expect(table.ids).toEqual(["N11", "N12"])
+    expect(table.columns.get("length")).toEqual(Float64Array.of(2, 3))
+  })
+
+  it("takes the names of the columns from the scenario where the file has no line of names", () => {
+    const table = readTable("a,1,0,setosa\n", { header: ["id", "length", "width", "species"] })
+    expect(table.ids).toEqual(["a"])
+    expect(table.columns.get("length")).toEqual(Float64Array.of(1))
+  })
+
   it("accepts the ends of a public range", () => {
-    const table = readTable(source(`${header}a,0,-1,setosa\nb,10,1,setosa\n`), flowers)
+    const table = readTable(`${header}a,0,-1,setosa\nb,10,1,setosa\n`)
     expect(table.columns.get("length")).toEqual(Float64Array.of(0, 10))
   })
 })
@@ -132,6 +146,12 @@ describe("table - what is refused", () => {
   it("names a row that is declared and not there", () => {
     expect(failure(`${header}a,1,0,setosa\n`, { rows: ["a", "z"] }).message).toBe(
       "data/north.csv: row z (user north) is declared as held but is not in the file; add the row, or take its id out of the rows held"
+    )
+  })
+
+  it("names the rows that are there where others are declared", () => {
+    expect(failure(`${header}a,1,0,setosa\n`, { rows: { from: 1, to: 2 } }).message).toBe(
+      "data/north.csv: the file (user north) has 1 rows, of which the rows 1 to 2 are declared as held; declare rows that are there, the first before the last"
     )
   })
 
