@@ -5,7 +5,6 @@
  */
 import { randomBytes } from "node:crypto"
 import { Data, Deferred, Effect, Redacted } from "effect"
-import { generateParameters } from "../protocol/bcp/parameters.ts"
 import { encodeMasterKey, encodeParameters, type ParameterBytes } from "../protocol/bcp/wire.ts"
 import type { MalformedMessage } from "../protocol/messages/codec.ts"
 import { Cloud0Secrets, Cloud1Secrets, Enrolment, UserSecrets } from "../protocol/messages/enrolment.ts"
@@ -60,7 +59,10 @@ const drawPrgKeys = ({ seed }: Agreement): PrgKeys => {
 const generateRunKeys = Effect.fn("kgc.generateRunKeys")(function* (agreement: Agreement, prg: PrgKeys) {
   const { modulusBits, exponents: mode, insecure } = agreement.security
   const pool = yield* BcpPool
-  const { parameters, masterKey } = yield* Effect.promise(() => generateParameters(modulusBits, { insecure }))
+  const { parameters, masterKey } = yield* pool.run("newParameters", {
+    bits: modulusBits,
+    insecure
+  })
   const count = agreement.users.length
   const { secretKeys, publicKeys, unifiedPublicKey } = yield* pool.run("generateKeys", {
     parameters,

@@ -11,7 +11,7 @@ import type { Encryptor } from "./encryption.ts"
 import { fromBytes, randomBelow, residue, toBytes } from "./integers.ts"
 import { type ExponentMode, generateSecretKey, joinPublicKeys, publicKey as publicKeyOf } from "./keys.ts"
 import { pack, unpack } from "./packing.ts"
-import type { Parameters } from "./parameters.ts"
+import { generateParameters, type Parameters } from "./parameters.ts"
 import { decryptorOf, encryptorOf } from "./precomputed.ts"
 import {
   decodeCiphertexts,
@@ -55,6 +55,10 @@ const randomizersFor = (
   encryptor.expect(Math.max(0, count - ahead.length))
   return (index) => ahead[index] ?? encryptor.randomizer()
 }
+
+/** New parameters with their master key. KGC. */
+const newParameters = (input: { readonly bits: number; readonly insecure: boolean }) =>
+  generateParameters(input.bits, { insecure: input.insecure })
 
 /** `count` secret keys with their public keys, and the unified public key. KGC. */
 export const generateKeys = (
@@ -385,6 +389,7 @@ const sameNumber = <A>(expected: number, items: Array<A>, what: string): Array<A
 
 /** What a worker pool over this module can run. */
 export const jobs = {
+  newParameters,
   generateKeys,
   prepareRandomizers,
   encryptPacked,

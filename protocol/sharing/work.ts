@@ -7,7 +7,7 @@ import type { Jobs } from "../bcp/jobs.ts"
 
 export type JobName = keyof Jobs
 export type JobInput<K extends JobName> = Parameters<Jobs[K]>[0]
-export type JobOutput<K extends JobName> = ReturnType<Jobs[K]>
+export type JobOutput<K extends JobName> = Awaited<ReturnType<Jobs[K]>>
 
 /** Runs jobs; `E` is how a job that failed is told, with the error of the job inside. */
 export interface Work<E> {
