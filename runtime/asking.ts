@@ -97,18 +97,23 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
       pending.set(id, p)
       const reply = yield* Deferred.await(p.answer).pipe(
         Effect.raceFirst(keepSending(p, id, body, headers)),
-        Effect.timeoutFail({
-          duration: Duration.millis(options.deadlineMs),
-          onTimeout: () =>
-            new DeadlineExceeded({
-              party: to,
-              request: tag,
-              phase: options.phase,
-              waitedMs: Math.round(clock.unsafeCurrentTimeMillis() - started),
-              working: p.state === "working",
-              broker: transport.status()
-            })
-        }),
+        // Not `timeoutFail`, which goes on to its deadline where a concurrent `forEach` around it has failed (Effect 3.22).
+        Effect.raceFirst(
+          Effect.delay(
+            Effect.suspend(
+              () =>
+                new DeadlineExceeded({
+                  party: to,
+                  request: tag,
+                  phase: options.phase,
+                  waitedMs: Math.round(clock.unsafeCurrentTimeMillis() - started),
+                  working: p.state === "working",
+                  broker: transport.status()
+                })
+            ),
+            Duration.millis(options.deadlineMs)
+          )
+        ),
         Effect.ensuring(Effect.sync(() => pending.delete(id)))
       )
       return yield* Effect.mapError(
