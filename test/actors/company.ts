@@ -82,7 +82,9 @@ export const company = (file: string, options: CompanyOptions = {}) =>
     const transport = (actor: string) =>
       options.tap === undefined ? plain(actor) : tapped(options.tap, plain(actor))
     const ways = (actor: string) =>
-      partyOf({ name: actor, run, limits: { resendFirstMs: 100 } }).pipe(Layer.provide(transport(actor)))
+      partyOf({ name: actor, run, limits: { resendFirstMs: 100, roundResendMs: 100 } }).pipe(
+        Layer.provide(transport(actor))
+      )
 
     const roleOf = (actor: string, { kgcKey = signing.publicKey, tables: other }: Otherwise): Role => {
       if (actor === "kgc") return { role: "kgc", signing }

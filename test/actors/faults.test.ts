@@ -1,0 +1,247 @@
+/** Runs in which a party, or the wire, does something wrong: the run ends, and the error says what was wrong and where. */
+import { describe, expect, layer } from "@effect/vitest"
+import { Effect, Either, Layer, Logger } from "effect"
+import { BcpPool, layer as bcpPool } from "../../actors/bcp-pool.ts"
+import { ciphertextBytes } from "../../protocol/bcp/wire.ts"
+import type { Format } from "../../protocol/messages/message.ts"
+import { Deal } from "../../protocol/messages/training.ts"
+import { OpenUpload, UploadShare0 } from "../../protocol/messages/upload.ts"
+import { type Split, splits, writeScenario } from "../scenarios/small-scenario.ts"
+import { type CompanyOptions, company, type Tap } from "./company.ts"
+
+// A phase may take longer than any test: a run that fails must end by itself.
+const quick = {
+  seed: 3,
+  training: { epochs: 1, batch: 8, rate: 0.25 },
+  deadlines: { replyTimeoutMs: 1_500, roundTimeoutMs: 1_500, phaseTimeoutMs: 600_000 }
+}
+
+const patient = { seed: 3, training: quick.training }
+
+const written = (options: CompanyOptions = {}, split: Split = splits.rows, changes: object = quick) =>
+  Effect.flatMap(writeScenario(split, changes), ({ file }) => company(file, options))
+
+/** What the director says of a run that has to fail. */
+const failing = <E extends Error, R>(directed: Effect.Effect<unknown, E, R>) =>
+  Effect.map(Effect.either(directed), (outcome) => {
+    if (Either.isRight(outcome)) throw new Error("the run went through")
+    return outcome.left
+  })
+
+/** Changes what messages of this tag carry, from this party where one is given. */
+const changing =
+  <A>(
+    message: { readonly tag: string; readonly payload: Format<A> },
+    from: string,
+    change: (payload: A) => A
+  ): Tap =>
+  (wired) =>
+    wired.tag === message.tag && wired.kind === "ask" && wired.from === from
+      ? Either.getOrThrow(
+          message.payload.encode(change(Either.getOrThrow(message.payload.decode(wired.body))))
+        )
+      : undefined
+
+layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTestServices: true })(
+  "run - faults",
+  (it) => {
+    const tapped = (tap: Tap) =>
+      Effect.gen(function* () {
+        const { directed, startAll } = yield* written({ tap })
+        yield* startAll()
+        return yield* failing(directed)
+      })
+
+    describe("upload", () => {
+      it.scoped("a ciphertext outside the group is named, with its user and its place", () =>
+        Effect.gen(function* () {
+          const each = ciphertextBytes({ bits: 512 })
+          const spoil = (payload: { readonly first: number; readonly ciphertexts: Uint8Array }) => ({
+            ...payload,
+            ciphertexts: payload.ciphertexts.fill(0, 2 * each, 3 * each)
+          })
+          const error = yield* tapped(changing(UploadShare0, "user2", spoil))
+          expect(error).toMatchObject({ party: "cloud0", error: { _tag: "UploadRefused" } })
+          expect(error.message).toMatch(/the upload of south .* from the 0-th: ciphertext 2 is invalid/)
+        })
+      )
+
+      it.scoped("C1 too names who sent a ciphertext outside the group", () =>
+        Effect.gen(function* () {
+          const { directed, start, startAll } = yield* written()
+          yield* startAll("user2")
+          const pool = yield* BcpPool
+          // Sealed to C1, so that it is the user itself who has to send it; C0's share comes first.
+          let encrypted = 0
+          const spoilt: typeof pool = {
+            run: (job, input) =>
+              Effect.map(pool.run(job, input), (output) => {
+                if (job === "encryptPacked" && ++encrypted === 2) {
+                  ;(output as { readonly ciphertexts: Uint8Array }).ciphertexts.fill(0xff)
+                }
+                return output
+              })
+          }
+          yield* start("user2", { pool: spoilt })
+          const error = yield* failing(directed)
+          expect(error).toMatchObject({ party: "cloud1", error: { _tag: "UploadRefused" } })
+          expect(error.message).toMatch(/the upload of south .* from the 0-th: ciphertext 0 is invalid/)
+        })
+      )
+
+      it.scoped("a message cut short is refused by name", () =>
+        Effect.gen(function* () {
+          const error = yield* tapped((wired) =>
+            wired.tag === UploadShare0.tag && wired.kind === "ask" ? wired.body.slice(0, -1) : undefined
+          )
+          expect(error).toMatchObject({ request: "Upload" })
+          expect(error.message).toMatch(/cloud0 failed at UploadShare0: UploadShare0 is malformed/)
+        })
+      )
+
+      it.scoped("ciphertexts cut short are no whole number of ciphertexts", () =>
+        Effect.gen(function* () {
+          const error = yield* tapped(
+            changing(UploadShare0, "user1", ({ first, ciphertexts }) => ({
+              first,
+              ciphertexts: ciphertexts.slice(0, -1)
+            }))
+          )
+          expect(error.message).toMatch(/no whole number of ciphertexts.*PieceRejected/)
+        })
+      )
+
+      it.scoped(
+        "a message that never arrives whole ends at the deadline, which names who waits for what",
+        () =>
+          Effect.gen(function* () {
+            const error = yield* tapped((wired) =>
+              wired.tag === UploadShare0.tag && wired.kind === "ask" ? "cut" : undefined
+            )
+            expect(error.message).toMatch(
+              /cloud0 did not answer UploadShare0 in phase upload within 1\d\d\d ms/
+            )
+          })
+      )
+
+      it.scoped("a message that is cut once is sent again, and the run goes through", () =>
+        Effect.gen(function* () {
+          const cut = new Set<string>()
+          const once: Tap = (wired) => {
+            const kind = `${wired.tag} ${wired.kind}`
+            if (cut.has(kind)) return undefined
+            cut.add(kind)
+            return "cut"
+          }
+          const { directed, startAll } = yield* written({ tap: once }, splits.rows, patient)
+          yield* startAll()
+          const outcome = yield* directed
+          expect(outcome.steps).toBe(6)
+          expect(cut.size).toBeGreaterThan(30)
+        })
+      )
+    })
+
+    describe("rows", () => {
+      it.scoped("ids that do not match are found by the users themselves, who name them", () =>
+        Effect.gen(function* () {
+          const { directed, start, startAll, tables } = yield* written({}, splits.columns)
+          const renamed = tables.get("user2")!.map((table) => ({
+            ...table,
+            ids: table.ids.map((id) => (id === "leaf-7" ? "stranger" : id))
+          }))
+          yield* startAll("user2")
+          yield* start("user2", { tables: renamed })
+          const error = yield* failing(directed)
+          expect(error).toMatchObject({ request: "Upload", error: { _tag: "CoverageError" } })
+          expect(error.message).toMatch(/leaf-7|stranger/)
+        })
+      )
+
+      it.scoped("cells left out, or taken twice, are found by the clouds", () =>
+        Effect.gen(function* () {
+          const less = yield* tapped(
+            changing(OpenUpload, "user2", (opening) => ({
+              ...opening,
+              blocks: opening.blocks.map((block) => ({ ...block, columns: block.columns.slice(1) }))
+            }))
+          )
+          expect(less).toMatchObject({ request: "Transform", error: { _tag: "CoverageError" } })
+          expect(less.message).toMatch(
+            /19 cells are held by nobody[\s\S]*length \(other cells of the row: south/
+          )
+          const more = yield* tapped(
+            changing(OpenUpload, "user2", (opening) => ({
+              ...opening,
+              blocks: [...opening.blocks, ...opening.blocks]
+            }))
+          )
+          expect(more.message).toMatch(
+            /95 cells are held more than once[\s\S]*south twice[\s\S]*CoverageError/
+          )
+        })
+      )
+    })
+
+    describe("training", () => {
+      it.scoped("a round cut short is refused by the other cloud", () =>
+        Effect.gen(function* () {
+          // The other cloud goes on waiting for what will not come, and the run ends all the same.
+          const error = yield* tapped((wired) =>
+            wired.kind === "round" && wired.from === "cloud0" && wired.number === 3
+              ? wired.body.slice(0, -8)
+              : undefined
+          )
+          expect(error).toMatchObject({
+            party: "cloud1",
+            request: "Train",
+            error: { _tag: "OpeningRefused" }
+          })
+        })
+      )
+
+      it.scoped("corrections cut short are refused by C1", () =>
+        Effect.gen(function* () {
+          const error = yield* tapped((wired) => {
+            if (wired.tag !== Deal.tag || wired.kind !== "reply") return undefined
+            const { corrections } = Either.getOrThrow(Deal.reply.decode(wired.body))
+            return Either.getOrThrow(Deal.reply.encode({ corrections: corrections.slice(0, -8) }))
+          })
+          expect(error).toMatchObject({
+            party: "cloud1",
+            request: "Train",
+            error: { _tag: "CorrectionsRefused" }
+          })
+        })
+      )
+    })
+
+    describe("output", () => {
+      it.scoped("a wrong partial decryption opens nothing, for any user", () =>
+        Effect.gen(function* () {
+          const { directed, start, startAll } = yield* written()
+          const stores = yield* startAll("user2")
+          const pool = yield* BcpPool
+          yield* start("user2", { pool: spoiling(pool) })
+          const error = yield* failing(directed)
+          expect(error).toMatchObject({
+            request: "OpenModel",
+            error: { _tag: "JointDecryptionFailed", retryable: false }
+          })
+          for (const user of ["user1", "user3"]) {
+            expect(yield* stores.get(user)!.store.list).not.toContain("model.json")
+          }
+        })
+      )
+    })
+  }
+)
+
+/** A pool whose partial decryptions have one wrong bit. */
+const spoiling = (pool: BcpPool["Type"]): BcpPool["Type"] => ({
+  run: (job, input) =>
+    Effect.map(pool.run(job, input), (output) => {
+      if (job === "partialDecrypt") (output as { readonly partials: Uint8Array }).partials[100]! ^= 1
+      return output
+    })
+})
