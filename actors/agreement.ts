@@ -14,7 +14,7 @@ export interface Agreement {
   readonly users: ReadonlyArray<{ readonly actor: string; readonly name: string }>
   /** The columns of the joint table, with their public ranges and labels. */
   readonly data: DataDescription
-  /** Share of the rows that the users keep for testing. */
+  /** Share of the rows that the users keep for testing, beside those that they mark. */
   readonly heldOut: number
   readonly network: { readonly hidden: ReadonlyArray<number>; readonly output: "identity" | "relu" }
   readonly training: { readonly epochs: number; readonly batch: number; readonly rate: number }
@@ -22,6 +22,9 @@ export interface Agreement {
     readonly modulusBits: number
     readonly exponents: "short" | "full"
     readonly fractionalBits: number
+    /** Form of the users' shares on their way to the clouds, and of the model on its way to the users. */
+    readonly upload: "packed" | "hybrid"
+    readonly output: "packed" | "hybrid"
     readonly insecure: boolean
   }
   /** Present only in a run that is reproducible and not private. */

@@ -2,12 +2,15 @@
 import type { Agreement } from "../actors/agreement.ts"
 import type { Scenario } from "./schema.ts"
 
+/** Share of the unmarked rows that is held out: none where the files say which rows are. */
+export const shareHeldOut = ({ heldOut }: Scenario): number => (heldOut === "marked" ? 0 : heldOut)
+
 /** The agreement of a scenario; a seed given for the run replaces the scenario's. */
 export const agreementOf = (scenario: Scenario, seed: number | undefined = scenario.seed): Agreement => ({
   scenario: scenario.name,
   users: scenario.users.map(({ name }, i) => ({ actor: `user${i + 1}`, name })),
   data: scenario.data,
-  heldOut: scenario.heldOut,
+  heldOut: shareHeldOut(scenario),
   network: scenario.network,
   training: scenario.training,
   security: scenario.security,

@@ -61,7 +61,7 @@ const parties = ({ scenario, data, joined }: Forecast): ReadonlyArray<string> =>
 const holdings = (
   user: User,
   index: number,
-  { data: { label, features } }: Scenario,
+  { data: { features } }: Scenario,
   { tables }: CheckedData,
   { placed }: JoinedData
 ): ReadonlyArray<string> => {
@@ -70,16 +70,18 @@ const holdings = (
   const cells = countCells(training)
   return [
     `  ${user.name} (user${index + 1}), ${counted(cells, "cell")} to train on and ${count(countCells(heldOut))} for the test`,
-    ...user.holds.map(({ file, columns }, holding) => {
-      const held = columns?.length ?? sources + 1
-      const labels = columns === undefined || columns.includes(label.column)
-      const what = labels
-        ? held === 1
-          ? "the label"
-          : `${counted(held - 1, "feature")} and the label`
-        : counted(held, "feature")
-      const rows = tables[index]?.[holding]?.ids.length ?? 0
-      return `    ${counted(rows, "row")} × ${counted(held, "column")} (${what}) of ${file}`
+    ...user.holds.map(({ file, heldOut: test }, holding) => {
+      const { ids, columns } = tables[index]![holding]!
+      const ofFeatures = columns.filter((column) => column < sources).length
+      const held = ofFeatures < columns.length ? ofFeatures + 1 : ofFeatures
+      const what =
+        held === ofFeatures
+          ? counted(held, "feature")
+          : held === 1
+            ? "the label"
+            : `${counted(ofFeatures, "feature")} and the label`
+      const kept = test === true ? ", for the test" : ""
+      return `    ${counted(ids.length, "row")} × ${counted(held, "column")} (${what}) of ${file}${kept}`
     })
   ]
 }

@@ -2,6 +2,7 @@
  * What must hold between the parts of a scenario, beyond what each part's own schema says: columns that are named must
  * exist, names are unique, and what is expected can be judged from what is revealed.
  */
+import { columnsNamed, columnsOf } from "./columns.ts"
 import type { Scenario } from "./schema.ts"
 
 export interface Inconsistency {
@@ -52,8 +53,7 @@ const columnProblems = ({ data }: Scenario): ReadonlyArray<Inconsistency> => {
   return problems
 }
 
-const userProblems = ({ data, users }: Scenario): ReadonlyArray<Inconsistency> => {
-  const known = [...Object.keys(data.features), data.label.column]
+const userProblems = ({ data, users, heldOut }: Scenario): ReadonlyArray<Inconsistency> => {
   const problems: Array<Inconsistency> = []
   for (const index of repeated(users.map((user) => user.name))) {
     problems.push({
@@ -66,17 +66,38 @@ const userProblems = ({ data, users }: Scenario): ReadonlyArray<Inconsistency> =
       const path = ["users", userIndex, "holds", holdingIndex]
       const columns = holding.columns ?? []
       columns.forEach((column, index) => {
-        if (!known.includes(column)) {
+        const named = columnsNamed(data, column)
+        if (named.length === 0 || named.includes(data.id)) {
           problems.push({
             path: [...path, "columns", index],
             message: `"${column}" is neither a feature nor the label of data; correct the name or add it there`
           })
         }
       })
-      for (const index of repeated(columns)) {
+      for (const field of ["columns", "header"] as const) {
+        const seen = new Set<string>()
+        ;(holding[field] ?? []).forEach((entry, index) => {
+          const names = columnsOf(data, [entry])
+          const twice = names.find((name) => seen.has(name))
+          if (twice !== undefined) {
+            problems.push({
+              path: [...path, field, index],
+              message: `"${twice}" is listed twice; list it once`
+            })
+          }
+          for (const name of names) seen.add(name)
+        })
+      }
+      if (holding.heldOut !== undefined && heldOut !== "marked") {
         problems.push({
-          path: [...path, "columns", index],
-          message: `"${columns[index]}" is listed twice; list it once`
+          path: [...path, "heldOut"],
+          message: "marks rows, which heldOut of the scenario does not ask for; say heldOut: marked there"
+        })
+      }
+      if (holding.part !== undefined && holding.part.from > holding.part.to) {
+        problems.push({
+          path: [...path, "part"],
+          message: "ends before it begins; give the first row as from"
         })
       }
       const rows = holding.rows ?? []
@@ -88,6 +109,12 @@ const userProblems = ({ data, users }: Scenario): ReadonlyArray<Inconsistency> =
       }
     })
   })
+  if (heldOut === "marked" && !users.some(({ holds }) => holds.some((holding) => holding.heldOut))) {
+    problems.push({
+      path: ["heldOut"],
+      message: "asks for marked rows, but no file is marked; say heldOut: true in a file that is held"
+    })
+  }
   return problems
 }
 

@@ -7,6 +7,7 @@ import { CoverageError, checkCoverage } from "../protocol/data/coverage.ts"
 import { type EncodedTable, featureCount, jointColumns } from "../protocol/data/encoding.ts"
 import { assemble, type JointTable } from "../protocol/data/joint.ts"
 import { digestIds, type JointRows, joinRows, type PlacedCells, placeCells } from "../protocol/data/rows.ts"
+import { shareHeldOut } from "./agreement.ts"
 import { type LoadedScenario, type Problem, readFiles, ScenarioError } from "./load.ts"
 import type { Scenario } from "./schema.ts"
 
@@ -98,7 +99,7 @@ export interface JoinedData {
 export const joinData = (scenario: Scenario, { tables }: CheckedData, salt: Uint8Array): JoinedData => {
   const rows = joinRows(
     tables.flat().map(({ ids, heldOut = false }) => ({ digests: digestIds(salt, ids), heldOut })),
-    scenario.heldOut
+    shareHeldOut(scenario)
   )
   const placed = tables.map((held) => placeCells(held, salt, rows))
   const widths = { features: featureCount(scenario.data), labels: scenario.data.label.values.length }

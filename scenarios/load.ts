@@ -9,6 +9,7 @@ import { readDataFile } from "../protocol/data/data-file.ts"
 import { type EncodedTable, encodeTable } from "../protocol/data/encoding.ts"
 import { describeProblem, TableError } from "../protocol/data/table.ts"
 import { ArrayFormatter } from "../protocol/schema.ts"
+import { columnsOf } from "./columns.ts"
 import { decodeScenario, type Scenario, type User } from "./schema.ts"
 
 export interface Problem {
@@ -174,7 +175,16 @@ const readHolding = Effect.fn("Scenario.readHolding")(function* (
       return [{ at: locate(at), path: describePath(at), message: unreadable(error, remedy) }]
     })
   )
-  const source = { user: user.name, file: dataFile, columns: holding.columns, rows: holding.rows }
+  const listed = (entries: ReadonlyArray<string> | undefined) => entries && columnsOf(scenario.data, entries)
+  const source = {
+    user: user.name,
+    file: dataFile,
+    columns: listed(holding.columns),
+    header: listed(holding.header),
+    rows: holding.rows,
+    part: holding.part,
+    ids: holding.ids
+  }
   const table = yield* Effect.tryPromise({
     try: () => readDataFile(bytes, source, scenario.data),
     catch: (error) => {
@@ -182,7 +192,8 @@ const readHolding = Effect.fn("Scenario.readHolding")(function* (
       throw error
     }
   })
-  return encodeTable(scenario.data, table)
+  const encoded: EncodedTable = { ...encodeTable(scenario.data, table), heldOut: holding.heldOut ?? false }
+  return encoded
 })
 
 const tableProblems = (error: TableError): ReadonlyArray<Problem> => [

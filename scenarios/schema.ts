@@ -103,13 +103,60 @@ const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(sche
 const section = <A extends object, I extends object>(schema: Schema.Schema<A, I>, empty: NoInfer<I>) =>
   defaulted(schema, Schema.decodeSync(schema)(empty))
 
-const Features = Schema.Record({
-  key: Schema.String,
-  value: interval("[least, greatest] value the column may have: public; a value outside is an error")
+const range = interval("[least, greatest] value the column may have: public; a value outside is an error")
+
+const Run = Schema.Struct({
+  count: wholeNumber(1, 1_048_576, "How many columns"),
+  range,
+  first: defaulted(wholeNumber(0, 1_048_576, "Number of the first column; default 1"), 1)
 }).annotations({
-  message: () => "must list each feature column with its public range",
-  description: "The feature columns in joint order, each with its public range"
+  description: "So many columns of one range, numbered: pixel1, pixel2, … where the name is pixel"
 })
+
+const WrittenFeatures = Schema.Record({
+  key: Schema.String,
+  value: Schema.Union(range, Run).annotations({
+    message: () => ({
+      message:
+        "must be [least, greatest], two numbers, the first below the second; or {count, range} for columns that are numbered",
+      override: true
+    })
+  })
+})
+  .pipe(
+    Schema.filter((features) => new Set(featureNames(features)).size === featureNames(features).length, {
+      message: () => "must not name a column twice, numbered columns included",
+      jsonSchema: { description: "The feature columns in joint order, each with its public range" }
+    })
+  )
+  .annotations({
+    message: () => "must list each feature column with its public range"
+  })
+
+/** Numbered columns are written as one entry and read as many. */
+const Features = Schema.transform(
+  WrittenFeatures,
+  Schema.Record({ key: Schema.String, value: Schema.typeSchema(range) }),
+  {
+    strict: true,
+    decode: (written) =>
+      Object.fromEntries(
+        Object.entries(written).flatMap(([name, entry]) =>
+          namesOf(name, entry).map((each) => [each, "range" in entry ? entry.range : entry] as const)
+        )
+      ),
+    encode: (features) => features
+  }
+)
+
+type WrittenFeature = readonly [number, number] | { readonly count: number; readonly first: number }
+
+/** The columns that an entry of the features stands for. */
+const namesOf = (name: string, entry: WrittenFeature): ReadonlyArray<string> =>
+  "count" in entry ? Array.from({ length: entry.count }, (_, i) => `${name}${entry.first + i}`) : [name]
+
+const featureNames = (features: Readonly<Record<string, WrittenFeature>>): ReadonlyArray<string> =>
+  Object.entries(features).flatMap(([name, entry]) => namesOf(name, entry))
 
 const Label = Schema.Struct({
   column: text("The column that is to be predicted"),
@@ -132,15 +179,23 @@ const Data = Schema.Struct({
   )
 })
 
+const columnList = (description: string) =>
+  list(
+    text("A column; of numbered columns the name means all, pixel1..pixel9 those from one to another"),
+    1,
+    Infinity,
+    "a list of at least one column",
+    description
+  )
+
 const Holding = Schema.Struct({
-  file: text("A CSV file with a header, relative to the scenario file"),
+  file: text("A CSV, Parquet or IDX file, relative to the scenario file; any may be compressed with gzip"),
   columns: optional(
-    list(
-      text("A column"),
-      1,
-      Infinity,
-      "a list of at least one column",
-      "The columns held; all features and the label when left out"
+    columnList("The columns held; all features and the label when left out, in an IDX file all that it has")
+  ),
+  header: optional(
+    columnList(
+      "The columns of a file that does not name them, in its order; of an IDX file all features when left out, or the label if it has one number a row"
     )
   ),
   rows: optional(
@@ -149,11 +204,29 @@ const Holding = Schema.Struct({
       1,
       Infinity,
       "a list of at least one id",
-      "The ids of the rows held; every row of the file when left out"
+      "The ids of the rows held; every row of the file, or of the part of it, when left out"
     )
+  ),
+  part: optional(
+    Schema.Struct({
+      from: wholeNumber(1, 2 ** 31, "The first row of the file that is held, counted from 1"),
+      to: wholeNumber(1, 2 ** 31, "The last row of the file that is held")
+    }).annotations({ description: "The part of the file that is held, by the place of its rows" })
+  ),
+  ids: optional(
+    Schema.Struct({
+      prefix: defaulted(Schema.String.annotations({ message: () => "must be a text" }), ""),
+      first: defaulted(wholeNumber(0, 2 ** 31, "Number of the file's first row; default 1"), 1)
+    }).annotations({
+      description:
+        "Ids by number, prefix and all, instead of from the id column; what an IDX file gets anyway, without a prefix"
+    })
+  ),
+  heldOut: optional(
+    yesOrNo("These rows are kept for the test and never uploaded; needs heldOut: marked. Default false")
   )
 }).annotations({ description: "A block of cells: some columns of some rows of a file" })
-/** A block of cells that a user holds: `columns` of `rows` of `file`; all of them where left out. */
+/** A block of cells that a user holds: `columns` of `rows` of `file`; all of them where left out. Columns are as written. */
 export type Holding = typeof Holding.Type
 
 const User = Schema.Struct({
@@ -207,6 +280,20 @@ const Security = Schema.Struct({
   fractionalBits: defaulted(
     wholeNumber(8, 26, "Bits after the point of a fixed-point number; default 20"),
     20
+  ),
+  upload: defaulted(
+    oneOf(
+      ["packed", "hybrid"],
+      "Form of the upload: packed, every cell under BCP; hybrid, for bulk: one seed a user under BCP, and the other share as it is, sealed to the second cloud; default packed"
+    ),
+    "packed"
+  ),
+  output: defaulted(
+    oneOf(
+      ["packed", "hybrid"],
+      "Form of the sealed model: packed, every weight under the joint key; hybrid, for large models: under AES-128-GCM, whose keys are under the joint key; default packed"
+    ),
+    "packed"
   ),
   insecure: defaulted(
     yesOrNo("Allows a modulus that can be factored: for tests of the program, never for data"),
@@ -264,10 +351,19 @@ const Whole = Schema.Struct({
     "Who holds what; together they hold every cell exactly once"
   ),
   heldOut: defaulted(
-    value(Schema.Number, (x) => x >= 0 && x < 1, "a number from 0 up to, but not including, 1", {
-      minimum: 0,
-      exclusiveMaximum: 1,
-      description: "Share of the rows that is never uploaded and serves for testing; default 0.2"
+    Schema.Union(
+      Schema.Number.pipe(
+        Schema.filter((x) => x >= 0 && x < 1, { jsonSchema: { minimum: 0, exclusiveMaximum: 1 } })
+      ),
+      Schema.Literal("marked")
+    ).annotations({
+      message: () => ({
+        message:
+          "must be a number from 0 up to, but not including, 1; or marked, for the rows of files marked so",
+        override: true
+      }),
+      description:
+        "Share of the rows that is never uploaded and serves for testing, default 0.2; or marked: the rows of the files that users mark so"
     }),
     0.2
   ),

@@ -36,10 +36,14 @@ const takeApart = async (
   return readParquet(bytes, source.ids === undefined ? [description.id, ...held] : held, problems)
 }
 
+/** The same bytes and no `Buffer`, whose kind arrays made like them would have. */
+const plainBytes = ({ buffer, byteOffset, length }: Uint8Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, length)
+
 const unzipped = (bytes: Uint8Array, problems: Problems): Uint8Array => {
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return plainBytes(bytes)
   try {
-    return gunzipSync(bytes)
+    return plainBytes(gunzipSync(bytes))
   } catch {
     problems.add({ reason: "is not valid gzip", remedy: "get a whole copy of the file" })
     problems.finish()

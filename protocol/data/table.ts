@@ -16,8 +16,10 @@ export interface TableSource {
   readonly columns?: ReadonlyArray<string> | undefined
   /** Names of the columns of a file that does not say them, in its order. */
   readonly header?: ReadonlyArray<string> | undefined
-  /** The rows held: their ids, or the rows of the file from one to another, counted from 1; all when left out. */
-  readonly rows?: ReadonlyArray<string> | { readonly from: number; readonly to: number } | undefined
+  /** The ids of the rows held; all when left out. */
+  readonly rows?: ReadonlyArray<string> | undefined
+  /** The part of the file that is held: rows counted from 1, the last among them; all when left out. */
+  readonly part?: { readonly from: number; readonly to: number } | undefined
   /** Ids by number instead of from a column: `prefix` and the row's number, the first row's being `first`. */
   readonly ids?: { readonly prefix: string; readonly first: number } | undefined
 }
@@ -225,8 +227,13 @@ interface Selected {
 }
 
 /** The rows held, each with its id. */
-const selectRows = (raw: RawTable, idOf: IdOf, { rows: held }: TableSource, problems: Problems): Selected => {
-  const run = held !== undefined && "from" in held ? held : { from: 1, to: raw.rows }
+const selectRows = (
+  raw: RawTable,
+  idOf: IdOf,
+  { rows: held, part }: TableSource,
+  problems: Problems
+): Selected => {
+  const run = part ?? { from: 1, to: raw.rows }
   if (run.to > raw.rows || run.from > run.to) {
     problems.add({
       reason: `has ${raw.rows} rows, of which the rows ${run.from} to ${run.to} are declared as held`,
@@ -254,8 +261,7 @@ const selectRows = (raw: RawTable, idOf: IdOf, { rows: held }: TableSource, prob
       })
     }
   }
-  if (held === undefined || "from" in held)
-    return { ids: [...known.keys()], rows: Uint32Array.from(known.values()) }
+  if (held === undefined) return { ids: [...known.keys()], rows: Uint32Array.from(known.values()) }
   const there = held.filter((id) => {
     if (known.has(id)) return true
     problems.add({

@@ -22,7 +22,14 @@ describe("scenario schema - defaults", () => {
       data: { ...data, id: "id", scaleTo: [-1, 1] },
       heldOut: 0.2,
       network: { hidden: [8], output: "identity" },
-      security: { modulusBits: 2048, exponents: "short", fractionalBits: 20, insecure: false },
+      security: {
+        modulusBits: 2048,
+        exponents: "short",
+        fractionalBits: 20,
+        upload: "packed",
+        output: "packed",
+        insecure: false
+      },
       placement: { usersLeaveAfterUpload: false },
       reveal: [],
       deadlines: { replyTimeoutMs: 60_000, roundTimeoutMs: 60_000, phaseTimeoutMs: 3_600_000 },
@@ -48,7 +55,7 @@ describe("scenario schema - what is refused", () => {
     [
       "a number out of bounds",
       { heldOut: 1 },
-      /^heldOut must be a number from 0 up to, but not including, 1$/
+      /^heldOut must be a number from 0 up to, but not including, 1; or marked/
     ],
     [
       "a fraction of an epoch",
@@ -90,7 +97,7 @@ describe("scenario schema - what is refused", () => {
     [
       "a range of words",
       { data: { ...data, features: { length: ["low", 1] } } },
-      /^data\.features\.length\.0 must be a number$/
+      /^data\.features\.length must be \[least, greatest\]/
     ],
     [
       "one label only",

@@ -54,7 +54,7 @@ describe("table - what is read", () => {
 
   it("reads rows by their place in the file, and gives ids to a file that has none", () => {
     const text = "length,width,species\n1,0,setosa\n2,0,setosa\n3,0,setosa\n"
-    const table = readTable(text, { rows: { from: 2, to: 3 }, ids: { prefix: "N", first: 10 } })
+    const table = readTable(text, { part: { from: 2, to: 3 }, ids: { prefix: "N", first: 10 } })
     expect(table.ids).toEqual(["N11", "N12"])
     expect(table.columns.get("length")).toEqual(Float64Array.of(2, 3))
   })
@@ -150,7 +150,7 @@ describe("table - what is refused", () => {
   })
 
   it("names the rows that are there where others are declared", () => {
-    expect(failure(`${header}a,1,0,setosa\n`, { rows: { from: 1, to: 2 } }).message).toBe(
+    expect(failure(`${header}a,1,0,setosa\n`, { part: { from: 1, to: 2 } }).message).toBe(
       "data/north.csv: the file (user north) has 1 rows, of which the rows 1 to 2 are declared as held; declare rows that are there, the first before the last"
     )
   })
