@@ -6,7 +6,7 @@
 import { Deferred, Effect, Redacted } from "effect"
 import { slotsPerPlaintext, uploadSlotBits } from "../protocol/bcp/packing.ts"
 import { ciphertextBytes } from "../protocol/bcp/wire.ts"
-import { countCells } from "../protocol/data/rows.ts"
+import { type CellBlock, countCells } from "../protocol/data/rows.ts"
 import { Enrol, Progress, SealModel, Train, Transform } from "../protocol/messages/control.ts"
 import { Cloud0Secrets } from "../protocol/messages/enrolment.ts"
 import { ModelShare } from "../protocol/messages/output.ts"
@@ -14,7 +14,7 @@ import { Reencrypt, UnifiedShare0 } from "../protocol/messages/transformation.ts
 import { OpenUpload, UploadShare0 } from "../protocol/messages/upload.ts"
 import { sealModelShare } from "../protocol/sharing/model-output.ts"
 import { rosterBcpKey } from "../protocol/sharing/roster.ts"
-import { wordBytes } from "../protocol/sharing/split.ts"
+import { expandSeed, seedBytes, wordBytes } from "../protocol/sharing/split.ts"
 import { type Cloud0Keys, reencrypt, unifyShare0 } from "../protocol/sharing/transformation.ts"
 import { cutRun, pieceOf } from "../protocol/sharing/upload.ts"
 import { on, Party } from "../runtime/actor.ts"
@@ -24,7 +24,8 @@ import { makeIntake, naming, type Uploaded } from "./intake.ts"
 import { directorOnly, lifecycle } from "./lifecycle.ts"
 import { enrol, type MemberOptions, type Membership } from "./membership.ts"
 import { reached } from "./phase.ts"
-import { type SharedTable, sharedTable, type TrainedShare, train } from "./training.ts"
+import { emptyTable, partOf, placeAll, type SharedTable } from "./shared-table.ts"
+import { type TrainedShare, train } from "./training.ts"
 
 /** What C0 holds once it has enrolled. */
 interface Standing {
@@ -42,21 +43,25 @@ export const cloud0 = (options: MemberOptions) =>
     const standing = yield* Deferred.make<Standing>()
     const table = yield* Deferred.make<SharedTable>()
     const trained = yield* Deferred.make<TrainedShare>()
-    const intake = makeIntake(agreement)
+    const intake = makeIntake(agreement, 0)
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs }
 
-    /** Opens C0's own shares of one user's cells, and sends them on under pk. */
+    /** What of a user's upload is under its key: C0's share itself, or the seed of it. */
+    const wordsUnderKey = (blocks: ReadonlyArray<CellBlock>) =>
+      agreement.security.upload === "hybrid" ? seedBytes / wordBytes : countCells(blocks)
+
+    /** Opens what a user has encrypted for C0, and sends it on under pk. */
     const unify = (
       { membership, keys }: Standing,
       upload: Uploaded,
       onPiece: (count: number) => Effect.Effect<void>
     ) =>
       Effect.gen(function* () {
-        const { user, blocks, ciphertexts } = upload
+        const { user, blocks, bytes: ciphertexts } = upload
         const publicKey = yield* rosterBcpKey(membership.roster, user)
         const bytesEach = ciphertextBytes(keys.parameters)
         const slots = slotsPerPlaintext(keys.parameters.bits, uploadSlotBits)
-        const words = countCells(blocks)
+        const words = wordsUnderKey(blocks)
         const pieces = yield* cutRun(ciphertexts.length / bytesEach, bytesEach, pieceBytes)
         const opened = yield* Effect.forEach(
           pieces,
@@ -110,14 +115,23 @@ export const cloud0 = (options: MemberOptions) =>
           yield* directorOnly(from)
           const enrolled = yield* reached(standing, "transform", "it had enrolled")
           const { rows, uploads } = yield* intake.whole
-          const total = uploads.reduce((sum, { ciphertexts }) => sum + ciphertexts.length, 0)
+          const total = uploads.reduce((sum, { bytes }) => sum + bytes.length, 0)
           let done = 0
           const report = (count: number) => {
             done += count * ciphertextBytes(enrolled.keys.parameters)
             return Effect.ignore(party.tell("director", Progress, { phase: "transform", done, total }))
           }
-          const words = yield* Effect.forEach(uploads, (upload) => unify(enrolled, upload, report))
-          yield* Deferred.succeed(table, sharedTable(agreement, rows, uploads, words))
+          const joint = yield* emptyTable(agreement, rows)
+          yield* Effect.forEach(uploads, (upload) =>
+            Effect.gen(function* () {
+              const words = yield* unify(enrolled, upload, report)
+              const hybrid = agreement.security.upload === "hybrid"
+              const expanded = (first: number, count: number) =>
+                Effect.sync(() => expandSeed(words, count, first))
+              yield* placeAll(joint, upload.blocks, hybrid ? expanded : partOf(words))
+            })
+          )
+          yield* Deferred.succeed(table, joint)
           return { ciphertexts: total / ciphertextBytes(enrolled.keys.parameters) }
         })
       ),

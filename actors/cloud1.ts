@@ -3,6 +3,7 @@
  * everything under the one key with C0's help, keeps the joint data set as an archive, trains on its shares with C0, and
  * seals the model for the users. It never has the master key, and what it is sent is sealed or masked.
  */
+import { randomBytes } from "node:crypto"
 import { Deferred, Effect, Redacted } from "effect"
 import { slotsPerPlaintext, uploadSlotBits } from "../protocol/bcp/packing.ts"
 import { ciphertextBytes } from "../protocol/bcp/wire.ts"
@@ -11,8 +12,15 @@ import { Enrol, Progress, SealModel, Train, Transform } from "../protocol/messag
 import { Cloud1Secrets } from "../protocol/messages/enrolment.ts"
 import { FetchModel, ModelShare } from "../protocol/messages/output.ts"
 import { Reencrypt, UnifiedShare0 } from "../protocol/messages/transformation.ts"
-import { OpenUpload, SealedCiphertextRun, UploadShare1 } from "../protocol/messages/upload.ts"
-import { encodeArchive } from "../protocol/sharing/archive.ts"
+import {
+  OpenUpload,
+  SealedCiphertextRun,
+  SealedWordRun,
+  UploadShare1,
+  UploadWords1
+} from "../protocol/messages/upload.ts"
+import { type ArchivedUpload, encodeArchive } from "../protocol/sharing/archive.ts"
+import { pieceEntry, pieceKeyBytes, sealPiece } from "../protocol/sharing/archive-pieces.ts"
 import { sealModel } from "../protocol/sharing/model-output.ts"
 import { rosterBcpKey } from "../protocol/sharing/roster.ts"
 import { wordBytes } from "../protocol/sharing/split.ts"
@@ -28,10 +36,13 @@ import { makeIntake, naming, type Uploaded, type UploadRefused } from "./intake.
 import { directorOnly, lifecycle } from "./lifecycle.ts"
 import { enrol, type MemberOptions, type Membership, openFrom } from "./membership.ts"
 import { reached } from "./phase.ts"
-import { type SharedTable, sharedTable, type TrainedShare, train } from "./training.ts"
+import { emptyTable, partOf, placeAll, runWords, type SharedTable } from "./shared-table.ts"
+import { type TrainedShare, train } from "./training.ts"
 
 /** Under this name C1 keeps the joint data set at rest. */
 export const archiveEntry = "archive"
+/** Under this name C1 keeps the key of the archive's pieces; to be kept elsewhere where others reach its folder. */
+export const pieceKeyEntry = "archive-key"
 /** Under this name C1 keeps the sealed model. */
 export const sealedModelEntry = "sealed-model"
 
@@ -53,7 +64,8 @@ export const cloud1 = (options: MemberOptions) =>
     const table = yield* Deferred.make<SharedTable>()
     const trained = yield* Deferred.make<TrainedShare>()
     const sealedModel = yield* Deferred.make<Uint8Array>()
-    const intake = makeIntake(agreement)
+    const intake = makeIntake(agreement, 1)
+    const hybrid = agreement.security.upload === "hybrid"
     const share0Of = yield* Deferred.make<ReadonlyMap<string, RunAssembly>>()
     const arrived = yield* gather<void>(
       "its shares under the joint key",
@@ -69,7 +81,7 @@ export const cloud1 = (options: MemberOptions) =>
       onPiece: (count: number) => Effect.Effect<void>
     ) =>
       Effect.gen(function* () {
-        const { user, blocks, ciphertexts } = upload
+        const { user, blocks, bytes: ciphertexts } = upload
         const publicKey = yield* rosterBcpKey(membership.roster, user)
         const bytesEach = ciphertextBytes(keys.parameters)
         const slots = slotsPerPlaintext(keys.parameters.bits, uploadSlotBits)
@@ -104,6 +116,23 @@ export const cloud1 = (options: MemberOptions) =>
         }
       })
 
+    /** Puts a user's words in their place, and to rest, encrypted under the key of this store. */
+    const keepPieces = (
+      joint: SharedTable,
+      { user, blocks, bytes }: Uploaded,
+      key: Uint8Array,
+      onPiece: (count: number) => Effect.Effect<void>
+    ) =>
+      placeAll(joint, blocks, (first, count) =>
+        Effect.gen(function* () {
+          const words = yield* partOf(bytes)(first, count)
+          const name = { run: party.run, user, piece: first / runWords }
+          yield* store.put(pieceEntry(name), sealPiece(key, name, words))
+          yield* onPiece(count)
+          return words
+        })
+      )
+
     const life = yield* lifecycle(agreement)
     yield* party.serve([
       ...life.handlers,
@@ -127,6 +156,16 @@ export const cloud1 = (options: MemberOptions) =>
           return {}
         })
       ),
+      on(UploadWords1, ({ sealed }, from) =>
+        Effect.gen(function* () {
+          const { membership } = yield* reached(standing, "take an upload", "it had enrolled")
+          yield* intake.place(
+            from,
+            yield* openFrom(membership, from, UploadWords1.tag, SealedWordRun, sealed)
+          )
+          return {}
+        })
+      ),
       on(UnifiedShare0, ({ user, first, ciphertexts }, from) =>
         Effect.gen(function* () {
           if (from !== "cloud0")
@@ -134,7 +173,7 @@ export const cloud1 = (options: MemberOptions) =>
           const run = (yield* Deferred.await(share0Of)).get(user)
           if (run === undefined) return yield* new NotExpected({ what: `shares of ${user}`, party: from })
           yield* run.place({ first, ciphertexts })
-          if (run.received === run.ciphertexts) yield* arrived.put(user, undefined)
+          if (run.received === run.length) yield* arrived.put(user, undefined)
           return {}
         })
       ),
@@ -145,39 +184,58 @@ export const cloud1 = (options: MemberOptions) =>
           const { parameters, unifiedPublicKey } = enrolled.keys
           const { rows, uploads } = yield* intake.whole
           const bytesEach = ciphertextBytes(parameters)
+          const ofShare0 = ({ bytes }: Uploaded) => (hybrid ? 1 : bytes.length / bytesEach)
           const runs = new Map(
-            uploads.map(({ user, ciphertexts }) => [
-              user,
-              new RunAssembly(`cloud0 (${user})`, ciphertexts.length / bytesEach, bytesEach)
+            uploads.map((upload) => [
+              upload.user,
+              new RunAssembly(`cloud0 (${upload.user})`, ofShare0(upload), bytesEach)
             ])
           )
           yield* Deferred.succeed(share0Of, runs)
-          const total = uploads.reduce((sum, { ciphertexts }) => sum + ciphertexts.length / bytesEach, 0)
+          const joint = yield* emptyTable(agreement, rows)
+          const total = uploads.reduce(
+            (sum, { bytes }) => sum + bytes.length / (hybrid ? wordBytes : bytesEach),
+            0
+          )
           let done = 0
           const report = (count: number) => {
             done += count
             return Effect.ignore(party.tell("director", Progress, { phase: "transform", done, total }))
           }
-          const unified = yield* Effect.forEach(uploads, (upload) => unify(enrolled, upload, report))
+          const pieceKey = new Uint8Array(randomBytes(pieceKeyBytes))
+          if (hybrid) yield* store.put(pieceKeyEntry, pieceKey)
+          // Each upload is dropped when it is placed, so that the shares are never there twice as a whole.
+          const unified: Array<Omit<ArchivedUpload, "share0">> = []
+          for (let upload = uploads.shift(); upload !== undefined; upload = uploads.shift()) {
+            const { user, blocks } = upload
+            if (hybrid) {
+              yield* keepPieces(joint, upload, pieceKey, report)
+              unified.push({ user, blocks, share1: new Uint8Array(0), pieceWords: runWords })
+            } else {
+              const { ciphertexts, words } = yield* unify(enrolled, upload, report)
+              yield* placeAll(joint, blocks, partOf(words))
+              unified.push({ user, blocks, share1: ciphertexts })
+            }
+          }
           yield* arrived.all(agreement.deadlines.phaseTimeoutMs)
-          const share0 = yield* Effect.forEach(uploads, ({ user }) => runs.get(user)!.whole())
+          const withShare0 = yield* Effect.forEach(unified, (upload) =>
+            Effect.map(runs.get(upload.user)!.whole(), (share0) => ({ ...upload, share0 }))
+          )
           const archive = yield* encodeArchive({
             run: party.run,
             bits: parameters.bits,
             modulus: enrolled.membership.wire.N,
             unifiedPublicKey,
             slotBits: uploadSlotBits,
-            uploads: uploads.map(({ user, blocks }, i) => ({
-              user,
-              blocks,
-              share0: share0[i]!,
-              share1: unified[i]!.ciphertexts
-            }))
+            uploads: withShare0
           })
           yield* store.put(archiveEntry, archive)
-          const words = unified.map((each) => each.words)
-          yield* Deferred.succeed(table, sharedTable(agreement, rows, uploads, words))
-          return { ciphertexts: 2 * total }
+          yield* Deferred.succeed(table, joint)
+          const ofArchive = withShare0.reduce(
+            (sum, { share0, share1 }) => sum + share0.length + share1.length,
+            0
+          )
+          return { ciphertexts: ofArchive / bytesEach }
         })
       ),
       on(Train, (_, from) =>

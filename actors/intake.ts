@@ -6,8 +6,9 @@ import { Data, Effect } from "effect"
 import { ciphertextBytes } from "../protocol/bcp/wire.ts"
 import { BlockOutside, CoverageError, checkCoverage } from "../protocol/data/coverage.ts"
 import { jointColumns } from "../protocol/data/encoding.ts"
-import { type CellBlock, indicesFromBytes, MalformedRows } from "../protocol/data/rows.ts"
-import type { CiphertextPiece } from "../protocol/sharing/upload.ts"
+import { type CellBlock, countCells, indicesFromBytes, MalformedRows } from "../protocol/data/rows.ts"
+import { wordBytes } from "../protocol/sharing/split.ts"
+import type { CiphertextPiece, WordPiece } from "../protocol/sharing/upload.ts"
 import { RunAssembly } from "../protocol/sharing/upload.ts"
 import type { JobFailed } from "../runtime/pool.ts"
 import { type Agreement, displayName } from "./agreement.ts"
@@ -18,7 +19,8 @@ import { raised } from "./raised.ts"
 export interface Uploaded {
   readonly user: string
   readonly blocks: ReadonlyArray<CellBlock>
-  readonly ciphertexts: Uint8Array
+  /** Ciphertexts, one after the other; at C1 in the hybrid form the words of its share. */
+  readonly bytes: Uint8Array
 }
 
 /** The users do not mean the same joint table, or one of them has not uploaded. */
@@ -57,7 +59,8 @@ interface Opening {
 }
 
 /** Collects the uploads of all users at one cloud. */
-export const makeIntake = (agreement: Agreement) => {
+export const makeIntake = (agreement: Agreement, cloud: 0 | 1) => {
+  const hybrid = agreement.security.upload === "hybrid"
   const uploads = new Map<
     string,
     { readonly rows: number; readonly blocks: ReadonlyArray<CellBlock>; readonly run: RunAssembly }
@@ -74,20 +77,23 @@ export const makeIntake = (agreement: Agreement) => {
           columns: Uint32Array.from(columns)
         }))
       )
-      const run = new RunAssembly(from, opening.ciphertexts, bytesEach)
+      const run =
+        hybrid && cloud === 1
+          ? new RunAssembly(from, countCells(blocks), wordBytes, "words")
+          : new RunAssembly(from, hybrid ? 1 : opening.ciphertexts, bytesEach)
       uploads.set(from, { rows: opening.rows, blocks, run })
     })
 
-  const place = (from: string, piece: CiphertextPiece) =>
+  const place = (from: string, piece: CiphertextPiece | WordPiece) =>
     Effect.gen(function* () {
       const upload = uploads.get(from)
       if (upload === undefined) {
-        return yield* new NotExpected({ what: "ciphertexts before saying of which cells", party: from })
+        return yield* new NotExpected({ what: "shares before saying of which cells", party: from })
       }
       yield* upload.run.place(piece)
     })
 
-  /** All uploads, in the order of the users, with the number of rows of the joint training table. */
+  /** All uploads, in the order of the users, with the number of rows of the joint training table. They are handed over, once. */
   const whole = Effect.gen(function* () {
     const all: Uploaded[] = []
     const rowCounts = new Set<number>()
@@ -99,7 +105,7 @@ export const makeIntake = (agreement: Agreement) => {
         })
       }
       rowCounts.add(upload.rows)
-      all.push({ user, blocks: upload.blocks, ciphertexts: yield* upload.run.whole() })
+      all.push({ user, blocks: upload.blocks, bytes: yield* upload.run.whole() })
     }
     if (rowCounts.size > 1) {
       const counts = users.map((user) => `${displayName(agreement, user)}: ${uploads.get(user)!.rows}`)
@@ -115,6 +121,8 @@ export const makeIntake = (agreement: Agreement) => {
         all.map(({ user, blocks }) => ({ user: displayName(agreement, user), blocks }))
       )
     )
+    // What is large goes when it has been used.
+    uploads.clear()
     return { rows, uploads: all }
   })
 

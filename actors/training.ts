@@ -14,8 +14,6 @@ import {
   RescaleOutOfRange
 } from "../protocol/computation/errors.ts"
 import { gatherOpened } from "../protocol/computation/product.ts"
-import { featureCount } from "../protocol/data/encoding.ts"
-import { type JointWords, placeWords } from "../protocol/data/joint.ts"
 import { initialWeightsShare } from "../protocol/learning/initial.ts"
 import { biasShape, weightShape } from "../protocol/learning/network.ts"
 import type { Round } from "../protocol/learning/operations.ts"
@@ -25,41 +23,17 @@ import { gatherBatch, type Layer, openData, trainingStep } from "../protocol/lea
 import { Progress } from "../protocol/messages/control.ts"
 import { Deal } from "../protocol/messages/training.ts"
 import { Prg } from "../protocol/ring/prg.ts"
-import { type Matrix, Ring } from "../protocol/ring/ring.ts"
+import type { Matrix, Ring } from "../protocol/ring/ring.ts"
 import { seededKey } from "../protocol/seeding.ts"
 import { Party, type RoundError } from "../runtime/actor.ts"
 import { type Agreement, computationName, planOf } from "./agreement.ts"
-import type { Uploaded } from "./intake.ts"
 import { raised } from "./raised.ts"
-
-/** A cloud's shares of the joint training table. */
-export interface SharedTable extends JointWords {
-  readonly rows: number
-}
+import type { SharedTable } from "./shared-table.ts"
 
 /** Steps whose corrections C1 has asked for ahead of the one it is at. */
 const stepsAhead = 6
 /** Steps between two reports of progress. */
 const stepsAReport = 10
-
-/** Puts the words that a cloud holds of every user where they belong in the joint training table. */
-export const sharedTable = (
-  agreement: Agreement,
-  rows: number,
-  uploads: ReadonlyArray<Uploaded>,
-  words: ReadonlyArray<Uint8Array>
-): SharedTable => {
-  const widths = { features: featureCount(agreement.data), labels: agreement.data.label.values.length }
-  const table = {
-    rows,
-    features: new Uint8Array(8 * rows * widths.features),
-    labels: new Uint8Array(8 * rows * widths.labels)
-  }
-  uploads.forEach(({ blocks }, i) => {
-    placeWords(blocks, words[i]!, table, widths)
-  })
-  return table
-}
 
 /** What a cloud brings to the training. */
 export interface TrainingShare {
@@ -86,7 +60,7 @@ export const train = (share: TrainingShare) =>
     const { agreement, cloud, table, prgKey, orderKey } = share
     const party = yield* Party
     const plan = planOf(agreement, table.rows)
-    const ring = yield* Effect.promise(() => Ring.load())
+    const { ring } = table
     const prg = Prg.ofRun(Redacted.value(prgKey), computationName(agreement, party.run))
     const rounds = yield* party.rounds(cloud === 0 ? "cloud1" : "cloud0", "train", {
       deadlineMs: agreement.deadlines.roundTimeoutMs
@@ -95,11 +69,13 @@ export const train = (share: TrainingShare) =>
     const exchange = (payload: Uint8Array) => rounds.exchange(++round, payload)
     const corrections = cloud === 1 ? yield* correctionsAhead(agreement, table.rows, plan.steps) : undefined
 
-    const matrix = (cols: number, bytes: Uint8Array) => ring.from(table.rows, cols, bytes)
-    const features = matrix(plan.network.inputs, table.features)
-    const labels = matrix(agreement.data.label.values.length, table.labels)
     const opened = yield* drive(
-      openData(cloudOperations({ ring, party: cloud, prg, step: 0 }), plan.network, features, labels),
+      openData(
+        cloudOperations({ ring, party: cloud, prg, step: 0 }),
+        plan.network,
+        table.features,
+        table.labels
+      ),
       exchange
     )
     const order = batchOrder(plan, orderKey)

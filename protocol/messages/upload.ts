@@ -20,7 +20,10 @@ export const DeclaredCells = format(
   })
 )
 
-/** The cells a user is about to upload, by index in the joint training table; row indices are little-endian u32. */
+/**
+ * The cells a user is about to upload, by index in the joint training table; row indices are little-endian u32. `ciphertexts` are
+ * those that the cloud will be sent.
+ */
 export const OpenUpload = ask(
   "OpenUpload",
   Schema.Struct({
@@ -33,8 +36,13 @@ export const OpenUpload = ask(
 
 /** A run of a user's ciphertexts, from the `first`-th. */
 export const CiphertextRun = Schema.Struct({ first: Count, ciphertexts: Bytes })
-/** c_i0 to C0. */
+/** c_i0 to C0; in the hybrid form the one ciphertext of the seed. */
 export const UploadShare0 = ask("UploadShare0", CiphertextRun, Schema.Struct({}))
 export const SealedCiphertextRun = format("sealed ciphertexts", CiphertextRun)
+/** In the hybrid form, a run of the words of m_i1, from the `first`-th of all. */
+export const SealedWordRun = format("sealed words", Schema.Struct({ first: Count, words: Bytes }))
+/** m_i1 to C1, a one-time pad to it: a `SealedWordRun`, packed and sealed to C1. C0 knows the seed of the pad. */
+export const UploadWords1 = ask("UploadWords1", Schema.Struct({ sealed: Bytes }), Schema.Struct({}))
+
 /** c_i1 to C1: a `CiphertextRun`, packed and sealed to C1. C0 could open it, so it must never see it. */
 export const UploadShare1 = ask("UploadShare1", Schema.Struct({ sealed: Bytes }), Schema.Struct({}))

@@ -1,7 +1,8 @@
 /**
  * The archive: the joint data set at rest at C1, every user's two shares as ciphertexts under the one key pk (the
  * paper's c'_i0 and c'_i1). It holds what is needed to take the data up again without any user. C1 cannot open it; C0
- * could, and is only ever sent c'_i0 as it is and c'_i1 blinded.
+ * could, and is only ever sent c'_i0 as it is and c'_i1 blinded. Of a hybrid upload the archive holds the seed of C0's share
+ * under pk, and says in which entries of their own C1's share is (`archive-pieces.ts`).
  *
  * Layout, integers little-endian: magic, version, header (length and bytes), for each user c'_i0 then c'_i1, and the
  * SHA-256 of everything before it.
@@ -12,6 +13,7 @@ import { plaintextsFor } from "../bcp/packing.ts"
 import { ciphertextBytes } from "../bcp/wire.ts"
 import type { CellBlock } from "../data/rows.ts"
 import { type CanonicalReader, CanonicalWriter, readCanonical, sameBytes } from "./canonical.ts"
+import { seedBytes, wordBytes } from "./split.ts"
 import { blockWords } from "./upload.ts"
 
 /** A user's part: what cells it is, and both shares of them under pk. */
@@ -20,8 +22,10 @@ export interface ArchivedUpload {
   readonly blocks: ReadonlyArray<CellBlock>
   /** c'_i0: Enc_pk of the share of C0, packed; fixed-width ciphertexts, one after the other. */
   readonly share0: Uint8Array
-  /** c'_i1: Enc_pk of the share of C1, packed alike. */
+  /** c'_i1: Enc_pk of the share of C1, packed alike; nothing in the hybrid form, where `share0` is Enc_pk of the seed. */
   readonly share1: Uint8Array
+  /** Only in the hybrid form: words of C1's share in each piece but the last. */
+  readonly pieceWords?: number
 }
 
 /** The keys an archive belongs to. */
@@ -44,12 +48,12 @@ export interface Archive extends ArchiveKeys {
 /** A share of a user does not have the size of its blocks, so there is nothing whole to put to rest. */
 export class ArchiveIncomplete extends Data.TaggedError("ArchiveIncomplete")<{
   readonly user: string
-  readonly expectedBytes: number
+  readonly expectedBytes: readonly [share0: number, share1: number]
   readonly bytes: readonly [share0: number, share1: number]
 }> {
   readonly retryable = false
   override get message() {
-    return `${this.user}'s blocks take ${this.expectedBytes} bytes of ciphertexts a share; there are ${this.bytes.join(" and ")}.`
+    return `The shares of ${this.user}'s blocks take ${this.expectedBytes.join(" and ")} bytes of ciphertexts; there are ${this.bytes.join(" and ")}.`
   }
 }
 
@@ -80,19 +84,24 @@ const version = 1
 const digestBytes = 32
 const fixedBytes = magic.length + 4 + 4
 
-/** Bytes of one share of these blocks. */
+/** Bytes of both shares of an upload. */
 const shareBytes = (
   { bits, slotBits }: Pick<Archive, "bits" | "slotBits">,
-  blocks: ReadonlyArray<CellBlock>
-): number => plaintextsFor(blockWords(blocks), bits, slotBits) * ciphertextBytes({ bits })
+  { blocks, pieceWords }: Pick<ArchivedUpload, "blocks" | "pieceWords">
+): readonly [share0: number, share1: number] => {
+  const bytes = (words: number) => plaintextsFor(words, bits, slotBits) * ciphertextBytes({ bits })
+  if (pieceWords !== undefined) return [bytes(seedBytes / wordBytes), 0]
+  return [bytes(blockWords(blocks)), bytes(blockWords(blocks))]
+}
 
 /** The archive as bytes, in parts that follow each other, so that a large one need not be held twice. */
 export const archiveParts = (
   archive: Archive
 ): Either.Either<ReadonlyArray<Uint8Array>, ArchiveIncomplete> => {
-  for (const { user, blocks, share0, share1 } of archive.uploads) {
-    const expectedBytes = shareBytes(archive, blocks)
-    if (share0.length !== expectedBytes || share1.length !== expectedBytes) {
+  for (const upload of archive.uploads) {
+    const { user, share0, share1 } = upload
+    const expectedBytes = shareBytes(archive, upload)
+    if (share0.length !== expectedBytes[0] || share1.length !== expectedBytes[1]) {
       const bytes = [share0.length, share1.length] as const
       return Either.left(new ArchiveIncomplete({ user, expectedBytes, bytes }))
     }
@@ -150,7 +159,7 @@ export const checkArchiveKeys = (
 }
 
 type Header = Omit<Archive, "uploads"> & {
-  readonly uploads: ReadonlyArray<Pick<ArchivedUpload, "user" | "blocks">>
+  readonly uploads: ReadonlyArray<Pick<ArchivedUpload, "user" | "blocks" | "pieceWords">>
 }
 
 const writeHeader = (archive: Archive): Uint8Array => {
@@ -161,9 +170,10 @@ const writeHeader = (archive: Archive): Uint8Array => {
     .bytes(archive.unifiedPublicKey)
     .u32(archive.slotBits)
     .u32(archive.uploads.length)
-  for (const { user, blocks } of archive.uploads) {
-    // The form of the upload: packed ciphertexts.
-    writer.string(user).string("packed").u32(blocks.length)
+  for (const { user, blocks, pieceWords } of archive.uploads) {
+    if (pieceWords === undefined) writer.string(user).string("packed")
+    else writer.string(user).string("hybrid").u32(pieceWords)
+    writer.u32(blocks.length)
     for (const { rows, columns } of blocks) writer.indices(rows).indices(columns)
   }
   return writer.finish()
@@ -177,12 +187,13 @@ const readHeader = (reader: CanonicalReader): Header => {
   const slotBits = reader.within(64, bits - 2, "bits of a slot")
   const uploads = Array.from({ length: reader.count(12, "uploads") }, () => {
     const user = reader.string("user")
-    reader.literal("packed", "form of the upload")
+    const hybrid = reader.oneOf(["packed", "hybrid"], "form of the upload") === "hybrid"
+    const pieceWords = hybrid ? { pieceWords: reader.within(1, 2 ** 31, "words of a piece") } : {}
     const blocks = Array.from({ length: reader.count(8, "blocks") }, () => ({
       rows: reader.indices("rows"),
       columns: reader.indices("columns")
     }))
-    return { user, blocks }
+    return { user, blocks, ...pieceWords }
   })
   return { run, bits, modulus, unifiedPublicKey, slotBits, uploads }
 }
@@ -194,8 +205,8 @@ const readShares = (header: Header, shares: Uint8Array): Either.Either<Archive, 
     return shares.subarray(at - length, at)
   }
   const uploads = header.uploads.map((upload) => {
-    const bytes = shareBytes(header, upload.blocks)
-    return { ...upload, share0: take(bytes), share1: take(bytes) }
+    const [bytes0, bytes1] = shareBytes(header, upload)
+    return { ...upload, share0: take(bytes0), share1: take(bytes1) }
   })
   return at === shares.length
     ? Either.right({ ...header, uploads })

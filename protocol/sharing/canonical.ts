@@ -130,6 +130,14 @@ export class CanonicalReader {
     if (found !== expected) this.#fail(field, `"${expected}" expected`)
   }
 
+  /** A string that must be one of these. */
+  oneOf<const S extends string>(allowed: ReadonlyArray<S>, field: string): S {
+    const found = this.string(field)
+    return (
+      allowed.find((each) => each === found) ?? this.#fail(field, `one of ${allowed.join(", ")} expected`)
+    )
+  }
+
   /** A number that must be this one, such as the version of the layout. */
   literalU32(expected: number, field: string): void {
     const found = this.u32(field)

@@ -24,6 +24,14 @@ export interface CiphertextPiece {
   readonly ciphertexts: Uint8Array
 }
 
+/** A piece of a share of words as it travels, in the hybrid form. */
+export interface WordPiece {
+  /** The place of the first word among all of the share. */
+  readonly first: number
+  /** Little-endian words, one after the other. */
+  readonly words: Uint8Array
+}
+
 /** Where words of a run belong: `words` words of a block, from its `firstWord`-th, found at the `at`-th of the piece. */
 export interface Placement {
   readonly block: number
@@ -46,25 +54,27 @@ export class MessageTooSmall extends Data.TaggedError("MessageTooSmall")<{
 /** A piece that cannot be part of the run it is said to belong to. */
 export class PieceRejected extends Data.TaggedError("PieceRejected")<{
   readonly from: string
+  readonly what: string
   readonly first: number
   readonly reason: string
 }> {
   readonly retryable = false
   override get message() {
-    return `Piece of ${this.from}'s ciphertexts from the ${this.first}-th: ${this.reason}.`
+    return `Piece of ${this.from}'s ${this.what} from the ${this.first}-th: ${this.reason}.`
   }
 }
 
 /** The run is not whole: the first gap. */
 export class PieceMissing extends Data.TaggedError("PieceMissing")<{
   readonly from: string
+  readonly what: string
   readonly first: number
   readonly count: number
   readonly expected: number
 }> {
   readonly retryable = true
   override get message() {
-    return `${this.from} sent ${this.expected} ciphertexts, but ${this.count} from the ${this.first}-th did not arrive; they have to be sent again.`
+    return `${this.from} sent ${this.expected} ${this.what}, but ${this.count} from the ${this.first}-th did not arrive; they have to be sent again.`
   }
 }
 
@@ -154,35 +164,40 @@ export const placeWords = (
 }
 
 /**
- * Puts the pieces of one run together in whatever order they come. It owns its memory, which is taken once, from the
+ * Puts the pieces of one run together in whatever order they come: of ciphertexts, or of words. It owns its memory, which is taken once, from the
  * count announced before, so a piece can be dropped as soon as it is placed.
  */
 export class RunAssembly {
   readonly #from: string
-  readonly #ciphertextBytes: number
+  readonly #bytesEach: number
+  readonly #what: string
   readonly #bytes: Uint8Array
   readonly #placed: Array<Piece> = []
-  readonly ciphertexts: number
+  /** How many ciphertexts, or words, the run has. */
+  readonly length: number
 
-  constructor(from: string, ciphertexts: number, ciphertextBytes: number) {
+  constructor(from: string, length: number, bytesEach: number, what = "ciphertexts") {
     this.#from = from
-    this.#ciphertextBytes = ciphertextBytes
-    this.#bytes = new Uint8Array(ciphertexts * ciphertextBytes)
-    this.ciphertexts = ciphertexts
+    this.#bytesEach = bytesEach
+    this.#what = what
+    this.#bytes = new Uint8Array(length * bytesEach)
+    this.length = length
   }
 
   /** Copies a piece to its place, and says which it was; nothing is kept of a piece that is rejected. */
-  place({ first, ciphertexts }: CiphertextPiece): Either.Either<Piece, PieceRejected> {
-    const count = ciphertexts.length / this.#ciphertextBytes
+  place(piece: CiphertextPiece | WordPiece): Either.Either<Piece, PieceRejected> {
+    const { first } = piece
+    const bytes = "words" in piece ? piece.words : piece.ciphertexts
+    const count = bytes.length / this.#bytesEach
     const end = first + count
     if (!Number.isInteger(count) || count === 0) {
       return this.#reject(
         first,
-        `${ciphertexts.length} bytes are no whole number of ciphertexts of ${this.#ciphertextBytes} bytes`
+        `${bytes.length} bytes are no whole number of ${this.#what} of ${this.#bytesEach} bytes`
       )
     }
-    if (!Number.isInteger(first) || first < 0 || end > this.ciphertexts) {
-      return this.#reject(first, `${count} of them do not fit the ${this.ciphertexts} announced`)
+    if (!Number.isInteger(first) || first < 0 || end > this.length) {
+      return this.#reject(first, `${count} of them do not fit the ${this.length} announced`)
     }
     const at = this.#placed.findIndex((piece) => piece.first + piece.count > first)
     const next = this.#placed[at]
@@ -194,13 +209,13 @@ export class RunAssembly {
           : `it overlaps the ${next.count} received from the ${next.first}-th`
       )
     }
-    const piece = { first, count }
-    this.#placed.splice(at === -1 ? this.#placed.length : at, 0, piece)
-    this.#bytes.set(ciphertexts, first * this.#ciphertextBytes)
-    return Either.right(piece)
+    const placed = { first, count }
+    this.#placed.splice(at === -1 ? this.#placed.length : at, 0, placed)
+    this.#bytes.set(bytes, first * this.#bytesEach)
+    return Either.right(placed)
   }
 
-  /** How many ciphertexts have been placed. */
+  /** How many of them have been placed. */
   get received(): number {
     return this.#placed.reduce((sum, piece) => sum + piece.count, 0)
   }
@@ -208,10 +223,16 @@ export class RunAssembly {
   /** The whole run, not a copy; or the first gap. */
   whole(): Either.Either<Uint8Array, PieceMissing> {
     let end = 0
-    for (const { first, count } of [...this.#placed, { first: this.ciphertexts, count: 0 }]) {
+    for (const { first, count } of [...this.#placed, { first: this.length, count: 0 }]) {
       if (first > end) {
         return Either.left(
-          new PieceMissing({ from: this.#from, first: end, count: first - end, expected: this.ciphertexts })
+          new PieceMissing({
+            from: this.#from,
+            what: this.#what,
+            first: end,
+            count: first - end,
+            expected: this.length
+          })
         )
       }
       end = first + count
@@ -220,6 +241,6 @@ export class RunAssembly {
   }
 
   #reject(first: number, reason: string) {
-    return Either.left(new PieceRejected({ from: this.#from, first, reason }))
+    return Either.left(new PieceRejected({ from: this.#from, what: this.#what, first, reason }))
   }
 }

@@ -117,7 +117,7 @@ describe("archive", () => {
     expect(left(encodeArchive({ ...archive, uploads }))).toMatchObject({
       _tag: "ArchiveIncomplete",
       user: "user2",
-      expectedBytes: bytesEach,
+      expectedBytes: [bytesEach, bytesEach],
       bytes: [bytesEach, bytesEach - 1]
     })
   })
