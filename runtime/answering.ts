@@ -15,7 +15,8 @@ type Headers = Readonly<Record<string, string>>
 
 /** A request that is known: waiting or at work while it has no reply. */
 interface Known {
-  readonly since: number
+  /** When it arrived; once it is answered, when it was. */
+  since: number
   reply: Sent | undefined
   bytes: number
 }
@@ -84,9 +85,14 @@ export const makeAnswering = (post: Post): Answering => {
     const frames = framesOf({ kind, id, tag, number: 0, of: 0, body }, transport.maxPayloadBytes)
     const entry = known.get(key)
     if (entry !== undefined) {
-      entry.reply = sentAt(frames, clock.unsafeCurrentTimeMillis(), limits)
+      const now = clock.unsafeCurrentTimeMillis()
+      entry.reply = sentAt(frames, now, limits)
       entry.bytes = sizeOf(frames)
       rememberedBytes += entry.bytes
+      // Remembered from its answer on: what took long to do must not be done again because its reply was lost.
+      entry.since = now
+      known.delete(key)
+      known.set(key, entry)
     }
     answer(from, tag, frames)
   }

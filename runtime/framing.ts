@@ -78,7 +78,9 @@ export class Reassembly {
     nowMs: number
   ): Either.Either<Uint8Array | undefined, MalformedMessage> {
     const { id, tag, number, of, body } = fragment
-    if (of < 2 || number >= of || of * Math.max(body.length, 1) > 2 * this.#limits.fragmentedBytes)
+    const { fragmentedBytes, fragmentsOfMessage } = this.#limits
+    const tooLarge = of > fragmentsOfMessage || of * body.length > 2 * fragmentedBytes
+    if (of < 2 || number >= of || tooLarge)
       return Either.left(new MalformedMessage({ what: tag, reason: `fragment ${number} of ${of}` }))
     const key = `${source} ${tag} ${id}`
     let partial = this.#partials.get(key)

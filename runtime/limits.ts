@@ -14,6 +14,8 @@ export interface Limits {
   /** Messages of which not every fragment has arrived. */
   readonly fragmentedMessages: number
   readonly fragmentedBytes: number
+  /** Fragments that one message may have. */
+  readonly fragmentsOfMessage: number
   readonly fragmentedForMs: number
   /** Phases whose rounds arrived before this party opened them, or that it has closed; and bytes of such rounds. */
   readonly unopenedPhases: number
@@ -44,6 +46,7 @@ export const defaultLimits: Limits = {
   rememberedForMs: 15 * 60_000,
   fragmentedMessages: 256,
   fragmentedBytes: 1024 * MiB,
+  fragmentsOfMessage: 16_384,
   fragmentedForMs: 120_000,
   unopenedPhases: 32,
   unopenedBytes: 256 * MiB,

@@ -53,15 +53,37 @@ export const parseSubject = (subject: string): Address | undefined => {
 }
 
 /**
- * Whether an actor's role needs to write to another. Rounds are between the two clouds. C0, who holds the master key, does
- * no more towards users than reply; the others talk with everybody.
+ * Whom each role asks: the director everybody; users the KGC, both clouds and each other; the clouds the KGC and each other. The
+ * KGC asks nobody. C0, who holds the master key, can do no more towards users than reply.
  */
+const asks = (from: Role, to: Role): boolean => {
+  switch (from) {
+    case "director":
+      return true
+    case "user":
+      return to !== "director"
+    case "cloud0":
+    case "cloud1":
+      return to === "kgc" || (to !== from && (to === "cloud0" || to === "cloud1"))
+    case "kgc":
+      return false
+  }
+}
+
+/** Whether an actor's role needs to write to another on a channel. Whoever is asked may reply; the director is asked by nobody. */
 export const mayPublish = (from: string, to: string, channel: Channel): boolean => {
-  if (roleOf(from) === undefined || roleOf(to) === undefined) return false
-  if (channel === "round")
-    return (from === "cloud0" && to === "cloud1") || (from === "cloud1" && to === "cloud0")
-  if (from === "cloud0") return channel === "reply" || to === "kgc" || to === "cloud1" || to === "director"
-  return true
+  const [sender, receiver] = [roleOf(from), roleOf(to)]
+  if (sender === undefined || receiver === undefined) return false
+  switch (channel) {
+    case "ask":
+      return asks(sender, receiver)
+    case "reply":
+      return sender !== "director"
+    case "tell":
+      return receiver === "director" && (sender === "user" || sender === "cloud0" || sender === "cloud1")
+    case "round":
+      return (sender === "cloud0" && receiver === "cloud1") || (sender === "cloud1" && receiver === "cloud0")
+  }
 }
 
 /** Whether an actor may publish on a subject. */

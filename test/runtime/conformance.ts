@@ -98,7 +98,7 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
     (it) => {
       it.scoped("ask - gets the typed reply", () =>
         Effect.gen(function* () {
-          const { asker, answerer } = yield* pair("kgc", "cloud1")
+          const { asker, answerer } = yield* pair("director", "cloud1")
           yield* answerer.serve([double])
           expect(yield* asker.ask("cloud1", Double, { value: 21 }, soon)).toEqual({ doubled: 42 })
         })
@@ -154,7 +154,7 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
 
       it.scoped("ask - is acted on once although messages are lost and doubled", () =>
         Effect.gen(function* () {
-          const { asker, answerer } = yield* pair("kgc", "cloud0", {
+          const { asker, answerer } = yield* pair("director", "cloud0", {
             faults: { seed: 1, lost: 0.3, doubled: 0.3 }
           })
           const handled = yield* Ref.make(0)
