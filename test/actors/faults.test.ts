@@ -1,11 +1,12 @@
 /** Runs in which a party, or the wire, does something wrong: the run ends, and the error says what was wrong and where. */
 import { describe, expect, layer } from "@effect/vitest"
-import { Effect, Either, Layer, Logger } from "effect"
+import { Effect, Either, Exit, Layer, Logger } from "effect"
 import { BcpPool, layer as bcpPool } from "../../actors/bcp-pool.ts"
 import { ciphertextBytes } from "../../protocol/bcp/wire.ts"
 import type { Format } from "../../protocol/messages/message.ts"
 import { Deal } from "../../protocol/messages/training.ts"
 import { OpenUpload, UploadShare0 } from "../../protocol/messages/upload.ts"
+import { verdictOf } from "../../scenarios/commands.ts"
 import { type Split, splits, writeScenario } from "../scenarios/small-scenario.ts"
 import { type CompanyOptions, company, type Tap } from "./company.ts"
 
@@ -25,6 +26,9 @@ const written = (options: CompanyOptions = {}, split: Split = splits.rows, chang
 const failing = <E extends Error, R>(directed: Effect.Effect<unknown, E, R>) =>
   Effect.map(Effect.either(directed), (outcome) => {
     if (Either.isRight(outcome)) throw new Error("the run went through")
+    const { lines, status } = verdictOf(Exit.fail(outcome.left))
+    expect(status).toBe(1)
+    expect(lines[0]).toMatch(/^bicameral: \w+ failed at \w+: /)
     return outcome.left
   })
 
