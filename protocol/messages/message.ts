@@ -3,7 +3,7 @@
  * The messages of each phase are declared with `ask` and `tell` in the files beside this one; both ends share the declaration.
  */
 import { Either } from "effect"
-import { ParseResult, Schema, TreeFormatter } from "../schema.ts"
+import { ArrayFormatter, ParseResult, Schema } from "../schema.ts"
 import { decode, encode, MalformedMessage, plainBytes } from "./codec.ts"
 
 /** Values of one type to bytes and back; both ways check the schema. */
@@ -59,13 +59,34 @@ export const tell = <A, IA>(tag: string, payload: Schema.Schema<A, IA>): Tell<A>
   payload: format(tag, payload)
 })
 
+/** Where a value does not fit its schema and how; never the value, which may be a secret and the error may travel. */
+const withoutValues = (error: ParseResult.ParseError): string =>
+  ArrayFormatter.formatErrorSync(error)
+    .map(({ _tag, path, message }) => {
+      // The library's own texts end in the actual value; ours do not.
+      const misfit = message.includes("actual ") ? misfits[_tag] : message
+      return `${path.length === 0 ? "the message" : path.join(".")}: ${misfit}`
+    })
+    .join("; ")
+
+const misfits: Readonly<Record<ArrayFormatter.Issue["_tag"], string>> = {
+  Type: "is not of its type",
+  Missing: "is missing",
+  Unexpected: "is not known",
+  Forbidden: "is not allowed",
+  Pointer: "does not fit",
+  Refinement: "is out of its range",
+  Transformation: "can't be read",
+  Composite: "does not fit"
+}
+
 /** Bytes of values of a schema; fields that the schema does not know are refused. */
 export const format = <A, I>(what: string, schema: Schema.Schema<A, I>): Format<A> => {
   const options = { onExcessProperty: "error" } as const
   const toWire = Schema.encodeEither(schema, options)
   const fromWire = Schema.decodeUnknownEither(schema, options)
   const refuse = (error: ParseResult.ParseError) =>
-    new MalformedMessage({ what, reason: TreeFormatter.formatErrorSync(error) })
+    new MalformedMessage({ what, reason: withoutValues(error) })
   return {
     encode: (value) => Either.flatMap(Either.mapLeft(toWire(value), refuse), (wire) => encode(what, wire)),
     decode: (bytes) => Either.flatMap(decode(what, bytes), (wire) => Either.mapLeft(fromWire(wire), refuse))

@@ -49,7 +49,7 @@ export class OutOfRange extends Data.TaggedError("OutOfRange")<{
 }> {
   readonly retryable = false
   override get message(): string {
-    return `value ${this.value} at index ${this.index} is not a number of magnitude below ${this.limit}: scale the data down or keep fewer fractional bits`
+    return `the value at index ${this.index} is not a number of magnitude below ${this.limit}: scale the data down or keep fewer fractional bits`
   }
 }
 
