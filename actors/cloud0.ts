@@ -12,6 +12,7 @@ import { Cloud0Secrets } from "../protocol/messages/enrolment.ts"
 import { ModelShare } from "../protocol/messages/output.ts"
 import { Reencrypt, UnifiedShare0 } from "../protocol/messages/transformation.ts"
 import { OpenUpload, UploadShare0 } from "../protocol/messages/upload.ts"
+import { sealShare } from "../protocol/sharing/hybrid-output.ts"
 import { sealModelShare } from "../protocol/sharing/model-output.ts"
 import { rosterBcpKey } from "../protocol/sharing/roster.ts"
 import { expandSeed, seedBytes, wordBytes } from "../protocol/sharing/split.ts"
@@ -151,9 +152,17 @@ export const cloud0 = (options: MemberOptions) =>
           yield* directorOnly(from)
           const { keys } = yield* reached(standing, "seal the model", "it had enrolled")
           const { words } = yield* reached(trained, "seal the model", "it was trained")
-          const ciphertexts = yield* sealModelShare(pool, keys, words)
-          yield* party.ask("cloud1", ModelShare, { ciphertexts }, { ...ask, phase: "output" })
-          return { ciphertexts: ciphertexts.length / ciphertextBytes(keys.parameters) }
+          const name = { run: party.run, cloud: 0 } as const
+          const sealed =
+            agreement.security.output === "hybrid"
+              ? Effect.map(sealShare(pool, keys, name, words), ({ key, share }) => ({
+                  ciphertexts: key,
+                  share
+                }))
+              : Effect.map(sealModelShare(pool, keys, words), (ciphertexts) => ({ ciphertexts }))
+          const sent = yield* sealed
+          yield* party.ask("cloud1", ModelShare, sent, { ...ask, phase: "output" })
+          return { ciphertexts: sent.ciphertexts.length / ciphertextBytes(keys.parameters) }
         })
       )
     ])

@@ -21,12 +21,13 @@ import {
 } from "../protocol/messages/upload.ts"
 import { type ArchivedUpload, encodeArchive } from "../protocol/sharing/archive.ts"
 import { pieceEntry, pieceKeyBytes, sealPiece } from "../protocol/sharing/archive-pieces.ts"
+import { encodeHybridModel, type HybridModel, sealShare } from "../protocol/sharing/hybrid-output.ts"
 import { sealModel } from "../protocol/sharing/model-output.ts"
 import { rosterBcpKey } from "../protocol/sharing/roster.ts"
 import { wordBytes } from "../protocol/sharing/split.ts"
 import { type Cloud1Keys, unifyShare1 } from "../protocol/sharing/transformation.ts"
 import { cutRun, pieceOf, RunAssembly } from "../protocol/sharing/upload.ts"
-import type { Work } from "../protocol/sharing/work.ts"
+import { concatenate, type Work } from "../protocol/sharing/work.ts"
 import { on, Party } from "../runtime/actor.ts"
 import type { JobFailed } from "../runtime/pool.ts"
 import { Store } from "../runtime/store.ts"
@@ -46,6 +47,10 @@ export const pieceKeyEntry = "archive-key"
 /** Under this name C1 keeps the sealed model. */
 export const sealedModelEntry = "sealed-model"
 
+/** C0's share of the model as it comes, and the sealed model as it is handed out. */
+type SealedShare0 = Effect.Effect.Success<ReturnType<typeof ModelShare.payload.decode>>
+type SealedModel = Effect.Effect.Success<ReturnType<typeof FetchModel.reply.decode>>
+
 /** What C1 holds once it has enrolled. */
 interface Standing {
   readonly membership: Membership
@@ -63,7 +68,7 @@ export const cloud1 = (options: MemberOptions) =>
     const standing = yield* Deferred.make<Standing>()
     const table = yield* Deferred.make<SharedTable>()
     const trained = yield* Deferred.make<TrainedShare>()
-    const sealedModel = yield* Deferred.make<Uint8Array>()
+    const sealedModel = yield* Deferred.make<SealedModel>()
     const intake = makeIntake(agreement, 1)
     const hybrid = agreement.security.upload === "hybrid"
     const share0Of = yield* Deferred.make<ReadonlyMap<string, RunAssembly>>()
@@ -71,7 +76,7 @@ export const cloud1 = (options: MemberOptions) =>
       "its shares under the joint key",
       agreement.users.map(({ actor }) => actor)
     )
-    const modelShare = yield* gather<Uint8Array>("its share of the model", ["cloud0"])
+    const modelShare = yield* gather<SealedShare0>("its share of the model", ["cloud0"])
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs }
 
     /** Brings C1's shares of one user's cells under pk: KeyProd, batched. */
@@ -132,6 +137,20 @@ export const cloud1 = (options: MemberOptions) =>
           return words
         })
       )
+
+    /** The sealed model from C0's sealed share and C1's share: as it is handed out, and as it rests. */
+    const joinModel = (keys: Cloud1Keys, { ciphertexts, share }: SealedShare0, words: Uint8Array) =>
+      Effect.gen(function* () {
+        if (share === undefined) {
+          const packed = yield* sealModel(pool, keys, ciphertexts, words)
+          const sealed: SealedModel = { ciphertexts: packed }
+          return { sealed, atRest: packed }
+        }
+        const own = yield* sealShare(pool, keys, { run: party.run, cloud: 1 }, words)
+        const model: HybridModel = { keys: concatenate([ciphertexts, own.key]), shares: [share, own.share] }
+        const sealed: SealedModel = { ciphertexts: model.keys, shares: model.shares }
+        return { sealed, atRest: encodeHybridModel(model) }
+      })
 
     const life = yield* lifecycle(agreement)
     yield* party.serve([
@@ -249,17 +268,17 @@ export const cloud1 = (options: MemberOptions) =>
           return { steps: result.steps, rounds: result.rounds }
         })
       ),
-      on(ModelShare, ({ ciphertexts }, from) => Effect.as(modelShare.put(from, ciphertexts), {})),
+      on(ModelShare, (share, from) => Effect.as(modelShare.put(from, share), {})),
       on(SealModel, (_, from) =>
         Effect.gen(function* () {
           yield* directorOnly(from)
           const { keys } = yield* reached(standing, "seal the model", "it had enrolled")
           const { words } = yield* reached(trained, "seal the model", "it was trained")
           const [share0] = yield* modelShare.all(agreement.deadlines.phaseTimeoutMs)
-          const sealed = yield* sealModel(pool, keys, share0!, words)
-          yield* store.put(sealedModelEntry, sealed)
+          const { sealed, atRest } = yield* joinModel(keys, share0!, words)
+          yield* store.put(sealedModelEntry, atRest)
           yield* Deferred.succeed(sealedModel, sealed)
-          return { ciphertexts: sealed.length / ciphertextBytes(keys.parameters) }
+          return { ciphertexts: sealed.ciphertexts.length / ciphertextBytes(keys.parameters) }
         })
       ),
       on(FetchModel, (_, from) =>
@@ -267,7 +286,7 @@ export const cloud1 = (options: MemberOptions) =>
           if (!agreement.users.some(({ actor }) => actor === from)) {
             return yield* new NotExpected({ what: "a request for the sealed model", party: from })
           }
-          return { ciphertexts: yield* reached(sealedModel, "hand out the model", "it was sealed") }
+          return yield* reached(sealedModel, "hand out the model", "it was sealed")
         })
       )
     ])

@@ -15,6 +15,7 @@ import {
   PartialsSecret
 } from "../protocol/messages/output.ts"
 import { Ring } from "../protocol/ring/ring.ts"
+import { openHybridModel } from "../protocol/sharing/hybrid-output.ts"
 import { openModel as openSealed, partiallyDecrypt } from "../protocol/sharing/model-output.ts"
 import { Party } from "../runtime/actor.ts"
 import { Store } from "../runtime/store.ts"
@@ -38,7 +39,7 @@ export const openModel = (
     const pool = yield* BcpPool
     const { parameters } = membership
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "output" }
-    const { ciphertexts: sealed } = yield* party.ask("cloud1", FetchModel, {}, ask)
+    const { ciphertexts: sealed, shares } = yield* party.ask("cloud1", FetchModel, {}, ask)
     const own = yield* partiallyDecrypt(pool, { parameters, secretKey }, sealed)
     const users = agreement.users.map(({ actor }) => actor)
     const others = users.filter((actor) => actor !== party.name)
@@ -54,10 +55,12 @@ export const openModel = (
     const received = yield* partials.all(agreement.deadlines.phaseTimeoutMs)
     const all = new Map([[party.name, own], ...others.map((other, i) => [other, received[i]!] as const)])
     const network = networkOf(agreement)
-    const sealedModel = { sealed, words: modelWords(network) }
-    const words = yield* openSealed(pool, parameters, sealedModel, users, all)
+    const size = modelWords(network)
+    const words = yield* shares === undefined
+      ? openSealed(pool, parameters, { sealed, words: size }, users, all)
+      : openHybridModel(pool, parameters, party.run, { keys: sealed, shares, words: size }, users, all)
     const ring = yield* Effect.promise(() => Ring.load())
-    const values = ring.decode(ring.from(1, modelWords(network), words), agreement.security.fractionalBits)
+    const values = ring.decode(ring.from(1, size, words), agreement.security.fractionalBits)
     const model = modelOf(agreement.data, network, values)
     const store = yield* Store
     yield* store.put(modelEntry, new TextEncoder().encode(`${JSON.stringify(model)}\n`))

@@ -29,7 +29,7 @@ export type CloudOperations = Operations<Matrix, OpenedShare, GateShare>
 export const cloudOperations = ({ ring, party, prg, step, corrections }: CloudStep): CloudOperations => {
   const cloud = new Party(ring, party, prg, step, corrections)
   return {
-    open: (op, x) => open(cloud, op, x),
+    open: (op, x, consumed) => open(cloud, op, x, consumed),
     product: (op, x, y, form) => product(cloud, op, x, y, form),
     addBias: (z, bias, shift) => {
       const out = ring.matrix(z.rows, z.cols)

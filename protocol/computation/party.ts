@@ -52,6 +52,12 @@ export class Party {
     return at
   }
 
+  /** Claims a stream, and gives what fills memory with the words of it from a place on: for what is not drawn at once. */
+  drawer(op: Operation, kind: StreamKind): (at: number, words: number, place: number) => void {
+    const stream = this.#claim(op, kind)
+    return (at, words, place) => this.#prg.fill(this.ring, at, words, stream, place)
+  }
+
   /** New memory with this cloud's share of everything dealt for an operation, the parts one behind the other. */
   dealt(op: Operation, parts: ReadonlyArray<DealtPart>): number {
     const bytes = parts.reduce((sum, { words }) => sum + words * WORD, 0)

@@ -5,6 +5,9 @@
 import type { Operation, ProductForm, Round, Shape } from "../learning/operations.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import type { Party } from "./party.ts"
+import { openingPieces } from "./sizes.ts"
+
+const WORD = 8
 
 /** What a cloud holds of an opened matrix. */
 export interface OpenedShare extends Shape {
@@ -30,15 +33,25 @@ export const productShape = (x: Shape, y: Shape, form: ProductForm): Shape => ({
   cols: form === "rightTransposed" ? y.rows : y.cols
 })
 
-/** Opens x under the mask of `op`. One round. */
-export function* open(party: Party, op: Operation, x: Matrix): Round<OpenedShare> {
+/**
+ * Opens x under the mask of `op`. One round for each of `openingPieces`. Where x is `consumed`, what is opened takes its place in
+ * memory.
+ */
+export function* open(party: Party, op: Operation, x: Matrix, consumed = false): Round<OpenedShare> {
   const { ring } = party
   const { rows, cols } = x
-  const mask = { rows, cols, at: party.draw(op, "mask", rows * cols) }
-  const opened = ring.matrix(rows, cols)
-  ring.subtract(opened, x, mask)
-  yield* party.reveal(op, opened.at, rows * cols, "add")
-  return { rows, cols, opened, mask, share: x }
+  const mask = ring.matrix(rows, cols)
+  const opened = consumed ? x : ring.matrix(rows, cols)
+  const draw = party.drawer(op, "mask")
+  let first = 0
+  for (const words of openingPieces(rows * cols)) {
+    const piece = (of: Matrix): Matrix => ({ rows: 1, cols: words, at: of.at + first * WORD })
+    draw(piece(mask).at, words, first)
+    ring.subtract(piece(opened), piece(x), piece(mask))
+    yield* party.reveal(op, piece(opened).at, words, "add")
+    first += words
+  }
+  return { rows, cols, opened, mask, share: consumed ? undefined : x }
 }
 
 /** This cloud's share of the product of two opened matrices. Local. */

@@ -32,9 +32,19 @@ export const groupsOf = (elements: number): number => Math.ceil(elements / GROUP
 /** The operations that open something. */
 export type OpeningOperation = "open" | "rescale" | "rescaleGated" | "rescaleRelu"
 
+/** Words that are opened in one round; larger matrices take several, so that messages and what is copied stay bounded. */
+export const openingWords = 2 ** 19
+
+/** Sizes of the pieces in which so many words are opened: at least one. */
+export const openingPieces = (words: number): ReadonlyArray<number> =>
+  Array.from({ length: Math.max(1, Math.ceil(words / openingWords)) }, (_, piece) =>
+    Math.min(openingWords, words - piece * openingWords)
+  )
+
 /** Bytes a cloud sends in each round of an operation on `elements` values; its peer sends as many. */
 export const openedBytes = (operation: OpeningOperation, elements: number): ReadonlyArray<number> => {
   const groups = groupsOf(elements) * WORD
+  if (operation === "open") return openingPieces(elements).map((words) => words * WORD)
   return operation === "rescaleRelu"
     ? [elements * WORD, groups * planes.nodes, groups * planes.root, groups * planes.gate]
     : [elements * WORD]

@@ -59,8 +59,11 @@ export type ProductForm = "plain" | "leftTransposed" | "rightTransposed"
  * "this ReLU was active". Scales: a value carries f fractional bits, a product of two values 2f.
  */
 export interface Operations<V, O, G> {
-  /** Opens a value under the mask of `op`. One round, 8 bytes an element. Serves any number of products. */
-  readonly open: (op: Operation, x: V) => Round<O>
+  /**
+   * Opens a value under the mask of `op`. 8 bytes an element, one round up to half a million elements. Serves any number of
+   * products. A value that is `consumed` is not used again, and its memory may be.
+   */
+  readonly open: (op: Operation, x: V, consumed?: boolean) => Round<O>
   /** The product of two opened values, at scale 2f. Local; the dealer sends a correction of 8 bytes an element. */
   readonly product: (op: Operation, x: O, y: O, form: ProductForm) => V
   /** z + (bias ≪ shift), the row vector `bias` added to every row. Local. */

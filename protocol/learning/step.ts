@@ -29,21 +29,21 @@ export interface Batch<V, O> {
 /** The training matrices as step 0 leaves them: the features opened once for the whole run, and the labels where needed. */
 export type OpenedData<V, O> = Batch<V, O>
 
-/** Step 0: opens the features, and for a ReLU output the labels, in one round. */
+/** Step 0: opens the features, and for a ReLU output the labels, together. What is opened is consumed. */
 export function* openData<V, O, G>(
   ops: Operations<V, O, G>,
   network: Network,
   features: V,
   labels: V
 ): Round<OpenedData<V, O>> {
-  const openFeatures = ops.open(operation("openInput", 0), features)
+  const openFeatures = ops.open(operation("openInput", 0), features, true)
   if (!opensLabels(network)) {
     const [inputs] = yield* together(openFeatures)
     return { inputs, labels: { opened: false, value: labels } }
   }
   const [inputs, opened] = yield* together(
     openFeatures,
-    ops.open(operation("openLabels", network.layers.length), labels)
+    ops.open(operation("openLabels", network.layers.length), labels, true)
   )
   return { inputs, labels: { opened: true, value: opened } }
 }

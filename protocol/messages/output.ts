@@ -5,10 +5,22 @@
 import { Schema } from "../schema.ts"
 import { ask, Bytes, Count, format } from "./message.ts"
 
-/** C0's share of the weights under pk. */
-export const ModelShare = ask("ModelShare", Schema.Struct({ ciphertexts: Bytes }), Schema.Struct({}))
+/** C0's share of the weights under pk; in the hybrid form its key under pk, and `share` under that key. */
+export const ModelShare = ask(
+  "ModelShare",
+  Schema.Struct({ ciphertexts: Bytes, share: Schema.optionalWith(Bytes, { exact: true }) }),
+  Schema.Struct({})
+)
 
-export const FetchModel = ask("FetchModel", Schema.Struct({}), Schema.Struct({ ciphertexts: Bytes }))
+/** The sealed model; in the hybrid form the two keys under pk, and both shares under them. */
+export const FetchModel = ask(
+  "FetchModel",
+  Schema.Struct({}),
+  Schema.Struct({
+    ciphertexts: Bytes,
+    shares: Schema.optionalWith(Schema.Tuple(Bytes, Bytes), { exact: true })
+  })
+)
 
 /** A^{sk_j} for every ciphertext of the model, packed and sealed to the receiving user. */
 export const PartialDecryptions = ask(

@@ -183,7 +183,11 @@ export const trainSecurely = async (given: Example, plan: TrainingPlan, run: str
   }
 
   const none = new Uint8Array(0)
-  const data = both(0, none, ({ party }, ops) => openData(ops, network, features[party], labels[party]))
+  // What is opened is consumed, and the features are predicted on at the end.
+  const copied = ({ ring }: Cloud, x: Matrix): Matrix => ring.from(x.rows, x.cols, ring.copyOut(x))
+  const data = both(0, none, (cloud, ops) =>
+    openData(ops, network, copied(cloud, features[cloud.party]), labels[cloud.party])
+  )
   const setup = { ...measured }
   const order = batchOrder(plan, orderKey)
   const masks = dataMasks(dealerRing, keys, plan)
