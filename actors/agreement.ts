@@ -80,3 +80,9 @@ export const planOf = (agreement: Agreement, rows: number): TrainingPlan =>
  */
 export const computationName = (agreement: Agreement, run: string): string =>
   agreement.seed === undefined ? run : "reproducible"
+
+/**
+ * How long a party waits for another within a phase: less than the director waits for the phase, so that the error that
+ * ends the run is the one that knows who was waited for.
+ */
+export const partTimeoutMs = ({ deadlines }: Agreement): number => Math.round(0.8 * deadlines.phaseTimeoutMs)

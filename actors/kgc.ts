@@ -20,7 +20,7 @@ import {
 import { seal } from "../protocol/sharing/sealed.ts"
 import { on, Party } from "../runtime/actor.ts"
 import type { JobFailed } from "../runtime/pool.ts"
-import { type Agreement, displayName } from "./agreement.ts"
+import { type Agreement, displayName, partTimeoutMs } from "./agreement.ts"
 import { BcpPool } from "./bcp-pool.ts"
 import { dealer, type PrgKeys } from "./dealing.ts"
 import { gather, NotExpected } from "./gathering.ts"
@@ -102,7 +102,7 @@ export const kgc = (options: KgcOptions) =>
 
     const roster = yield* Effect.cached(
       Effect.gen(function* () {
-        const all = yield* sealingKeys.all(agreement.deadlines.phaseTimeoutMs)
+        const all = yield* sealingKeys.all(partTimeoutMs(agreement))
         const { wire, unifiedPublicKey, publicKeys } = yield* Deferred.await(keys)
         const entries = members.map((actor, i): RosterEntry => {
           const bcpPublicKey = publicKeys.get(actor)

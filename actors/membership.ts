@@ -22,7 +22,7 @@ import {
   seal
 } from "../protocol/sharing/sealed.ts"
 import { Party } from "../runtime/actor.ts"
-import type { Agreement } from "./agreement.ts"
+import { type Agreement, partTimeoutMs } from "./agreement.ts"
 import { raised } from "./raised.ts"
 
 /** What a party other than the KGC is started with. */
@@ -89,7 +89,7 @@ export const enrol = <S>(options: MemberOptions, secrets: Format<S>) =>
       "kgc",
       Enrolment,
       { sealingKey: sealing.publicKey },
-      { deadlineMs: options.agreement.deadlines.phaseTimeoutMs, phase: "setup" }
+      { deadlineMs: partTimeoutMs(options.agreement), phase: "setup" }
     )
     const { parameters: wire, unifiedPublicKey, orderKey, roster: signedRoster } = credentials
     const standing = yield* checkStanding(options, { wire, unifiedPublicKey, orderKey, signedRoster })

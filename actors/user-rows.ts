@@ -4,7 +4,7 @@
  * user checks that all cells are held exactly once, and names those that are not by the ids it knows.
  */
 import { randomBytes } from "node:crypto"
-import { Effect } from "effect"
+import { Data, Effect } from "effect"
 import { BlockOutside, CoverageError, checkCoverage } from "../protocol/data/coverage.ts"
 import { type EncodedTable, featureCount, jointColumns } from "../protocol/data/encoding.ts"
 import {
@@ -19,7 +19,7 @@ import {
 import { Declaration, DeclaredCells, RowSalt, RowSaltSecret } from "../protocol/messages/upload.ts"
 import { seededKey } from "../protocol/seeding.ts"
 import { Party } from "../runtime/actor.ts"
-import { type Agreement, displayName } from "./agreement.ts"
+import { type Agreement, displayName, partTimeoutMs } from "./agreement.ts"
 import type { Gathering } from "./gathering.ts"
 import { type Membership, openFrom, sealTo } from "./membership.ts"
 import { raised } from "./raised.ts"
@@ -33,6 +33,20 @@ export interface AgreedRows {
   readonly placed: PlacedCells
   /** The user who tests on pooled held-out rows: the first that holds labels. */
   readonly tester: string
+}
+
+/** The users' tables do not make up the joint table. Which rows it is, each user finds in its own log. */
+export class RowsDoNotMatch extends Data.TaggedError("RowsDoNotMatch")<{
+  readonly user: string
+  /** Cells that nobody holds. */
+  readonly gapCells: number
+  /** Cells that are held more than once. */
+  readonly overlapCells: number
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `the users' rows do not match: ${this.gapCells} cells are held by nobody and ${this.overlapCells} more than once; the event log of ${this.user} names the rows it knows, correct the files or the scenario`
+  }
 }
 
 /** Bytes of the salt under which row ids are compared. */
@@ -75,20 +89,27 @@ export const agreeOnRows = (
       others,
       (other) =>
         Effect.flatMap(sealTo(membership, other, Declaration.tag, DeclaredCells, own), (sealed) =>
-          party.ask(
-            other,
-            Declaration,
-            { sealed },
-            { deadlineMs: agreement.deadlines.phaseTimeoutMs, phase: "upload" }
-          )
+          party.ask(other, Declaration, { sealed }, { deadlineMs: partTimeoutMs(agreement), phase: "upload" })
         ),
       { concurrency: "unbounded", discard: true }
     )
-    const received = yield* declarations.all(agreement.deadlines.phaseTimeoutMs)
+    const received = yield* declarations.all(partTimeoutMs(agreement))
     const declared = new Map(others.map((other, i) => [other, received[i]!]))
     declared.set(party.name, own)
     return yield* raised([MalformedRows, MarkedByOneOnly, CoverageError, BlockOutside], () =>
       joinDeclared(agreement, tables, salt, declared)
+    ).pipe(
+      Effect.catchTag("CoverageError", (error) =>
+        // The ids stay in this user's own log: the error itself goes to the director, unsealed.
+        Effect.zipRight(
+          Effect.logError(error.message),
+          new RowsDoNotMatch({
+            user: displayName(agreement, party.name),
+            gapCells: error.gapCells,
+            overlapCells: error.overlapCells
+          })
+        )
+      )
     )
   }).pipe(Effect.withSpan("user.agreeOnRows"))
 

@@ -3,6 +3,7 @@ import { describe, expect, layer } from "@effect/vitest"
 import { Effect, Either, Exit, Layer, Logger } from "effect"
 import { BcpPool, layer as bcpPool } from "../../actors/bcp-pool.ts"
 import { ciphertextBytes } from "../../protocol/bcp/wire.ts"
+import { indicesFromBytes, indicesToBytes } from "../../protocol/data/rows.ts"
 import type { Format } from "../../protocol/messages/message.ts"
 import { Deal } from "../../protocol/messages/training.ts"
 import { OpenUpload, UploadShare0 } from "../../protocol/messages/upload.ts"
@@ -147,7 +148,7 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
     })
 
     describe("rows", () => {
-      it.scoped("ids that do not match are found by the users themselves, who name them", () =>
+      it.scoped("ids that do not match are found by the users themselves, who do not tell them", () =>
         Effect.gen(function* () {
           const { directed, start, startAll, tables } = yield* written({}, splits.columns)
           const renamed = tables.get("user2")!.map((table) => ({
@@ -157,32 +158,46 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           yield* startAll("user2")
           yield* start("user2", { tables: renamed })
           const error = yield* failing(directed)
-          expect(error).toMatchObject({ request: "Upload", error: { _tag: "CoverageError" } })
-          expect(error.message).toMatch(/leaf-7|stranger/)
+          expect(error).toMatchObject({ request: "Upload", error: { _tag: "RowsDoNotMatch" } })
+          expect(error.message).toMatch(/cells are held by nobody.*the event log of/)
+          expect(error.message).not.toMatch(/leaf-7|stranger/)
         })
       )
 
-      it.scoped("cells left out, or taken twice, are found by the clouds", () =>
+      it.scoped("cells taken twice, and others by nobody, are found by the clouds", () =>
         Effect.gen(function* () {
-          const less = yield* tapped(
+          const error = yield* tapped(
             changing(OpenUpload, "user2", (opening) => ({
               ...opening,
-              blocks: opening.blocks.map((block) => ({ ...block, columns: block.columns.slice(1) }))
+              blocks: opening.blocks.map(({ rows, columns }) => {
+                const held = indicesFromBytes(rows)
+                const foreign = Array.from({ length: opening.rows }, (_, row) => row).find(
+                  (row) => !held.includes(row)
+                )!
+                return { rows: indicesToBytes(Uint32Array.from([foreign, ...held.subarray(1)])), columns }
+              })
             }))
           )
-          expect(less).toMatchObject({ request: "Transform", error: { _tag: "CoverageError" } })
-          expect(less.message).toMatch(
-            /19 cells are held by nobody[\s\S]*length \(other cells of the row: south/
+          expect(error).toMatchObject({ request: "Transform", error: { _tag: "CoverageError" } })
+          expect(error.message).toMatch(/5 cells are held by nobody; add/)
+          expect(error.message).toMatch(/5 cells are held more than once/)
+          expect(error.message).toMatch(
+            /length, width, veins, weight, kind \((north and south|south and west)\)/
           )
-          const more = yield* tapped(
-            changing(OpenUpload, "user2", (opening) => ({
-              ...opening,
-              blocks: [...opening.blocks, ...opening.blocks]
-            }))
-          )
-          expect(more.message).toMatch(
-            /95 cells are held more than once[\s\S]*south twice[\s\S]*CoverageError/
-          )
+        })
+      )
+
+      it.scoped("fewer or more ciphertexts than the cells take are refused before they are sent", () =>
+        Effect.gen(function* () {
+          for (const ciphertexts of [1, 2 ** 40]) {
+            const error = yield* tapped(
+              changing(OpenUpload, "user2", (opening) => ({ ...opening, ciphertexts }))
+            )
+            expect(error).toMatchObject({ party: "user2", request: "Upload" })
+            expect(error.message).toMatch(
+              /south announced \d+ ciphertexts for 95 cells, which take 14; .*UploadsDisagree/
+            )
+          }
         })
       )
     })
