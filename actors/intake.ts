@@ -3,13 +3,14 @@
  * declared blocks cover the joint training table exactly once. It sees indices and ciphertexts only.
  */
 import { Data, Effect } from "effect"
+import { slotsPerPlaintext, uploadSlotBits } from "../protocol/bcp/packing.ts"
 import { ciphertextBytes } from "../protocol/bcp/wire.ts"
 import { BlockOutside, CoverageError, checkCoverage } from "../protocol/data/coverage.ts"
 import { jointColumns } from "../protocol/data/encoding.ts"
 import { type CellBlock, countCells, indicesFromBytes, MalformedRows } from "../protocol/data/rows.ts"
 import { wordBytes } from "../protocol/sharing/split.ts"
 import type { CiphertextPiece, WordPiece } from "../protocol/sharing/upload.ts"
-import { RunAssembly } from "../protocol/sharing/upload.ts"
+import { ciphertextCount, RunAssembly } from "../protocol/sharing/upload.ts"
 import type { JobFailed } from "../runtime/pool.ts"
 import { type Agreement, displayName } from "./agreement.ts"
 import { NotExpected } from "./gathering.ts"
@@ -77,9 +78,18 @@ export const makeIntake = (agreement: Agreement, cloud: 0 | 1) => {
           columns: Uint32Array.from(columns)
         }))
       )
+      const words = countCells(blocks)
+      const slots = slotsPerPlaintext(agreement.security.modulusBits, uploadSlotBits)
+      const expected = ciphertextCount(words, slots)
+      // Fewer would leave cells that nobody sent at zero, more would make room for as much as a user likes to announce.
+      if (!hybrid && opening.ciphertexts !== expected) {
+        return yield* new UploadsDisagree({
+          reason: `${displayName(agreement, from)} announced ${opening.ciphertexts} ciphertexts for ${words} cells, which take ${expected}`
+        })
+      }
       const run =
         hybrid && cloud === 1
-          ? new RunAssembly(from, countCells(blocks), wordBytes, "words")
+          ? new RunAssembly(from, words, wordBytes, "words")
           : new RunAssembly(from, hybrid ? 1 : opening.ciphertexts, bytesEach)
       uploads.set(from, { rows: opening.rows, blocks, run })
     })

@@ -195,7 +195,7 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
             )
             expect(error).toMatchObject({ party: "user2", request: "Upload" })
             expect(error.message).toMatch(
-              /south announced \d+ ciphertexts for 95 cells, which take 14; .*UploadsDisagree/
+              /south announced \d+ ciphertexts for 114 cells, which take 17; .*UploadsDisagree/
             )
           }
         })
