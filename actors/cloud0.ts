@@ -24,7 +24,7 @@ import { NotExpected } from "./gathering.ts"
 import { makeIntake, naming, type Uploaded } from "./intake.ts"
 import { directorOnly, lifecycle } from "./lifecycle.ts"
 import { enrol, type MemberOptions, type Membership } from "./membership.ts"
-import { reached } from "./phase.ts"
+import { reached, singlePhase } from "./phase.ts"
 import { emptyTable, partOf, placeAll, type SharedTable } from "./shared-table.ts"
 import { type TrainedShare, train } from "./training.ts"
 
@@ -44,6 +44,8 @@ export const cloud0 = (options: MemberOptions) =>
     const standing = yield* Deferred.make<Standing>()
     const table = yield* Deferred.make<SharedTable>()
     const trained = yield* Deferred.make<TrainedShare>()
+    const transforming = yield* singlePhase("transform")
+    const training = yield* singlePhase("train")
     const intake = makeIntake(agreement, 0)
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs }
 
@@ -101,7 +103,9 @@ export const cloud0 = (options: MemberOptions) =>
           return {}
         })
       ),
-      on(OpenUpload, (opening, from) => Effect.as(intake.open(from, opening), {})),
+      on(OpenUpload, (opening, from) =>
+        Effect.zipRight(transforming.before("take another upload"), Effect.as(intake.open(from, opening), {}))
+      ),
       on(UploadShare0, (piece, from) => Effect.as(intake.place(from, piece), {})),
       on(Reencrypt, ({ user, blinded }, from) =>
         Effect.gen(function* () {
@@ -115,6 +119,7 @@ export const cloud0 = (options: MemberOptions) =>
         Effect.gen(function* () {
           yield* directorOnly(from)
           const enrolled = yield* reached(standing, "transform", "it had enrolled")
+          yield* transforming.begin
           const { rows, uploads } = yield* intake.whole
           const total = uploads.reduce((sum, { bytes }) => sum + bytes.length, 0)
           let done = 0
@@ -141,6 +146,7 @@ export const cloud0 = (options: MemberOptions) =>
           yield* directorOnly(from)
           const { membership, prgKey } = yield* reached(standing, "train", "it had enrolled")
           const share = yield* reached(table, "train", "the data were transformed")
+          yield* training.begin
           const { orderKey } = membership
           const result = yield* train({ agreement, cloud: 0, table: share, prgKey, orderKey })
           yield* Deferred.succeed(trained, result)

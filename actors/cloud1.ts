@@ -31,12 +31,13 @@ import { concatenate, type Work } from "../protocol/sharing/work.ts"
 import { on, Party } from "../runtime/actor.ts"
 import type { JobFailed } from "../runtime/pool.ts"
 import { Store } from "../runtime/store.ts"
+import { partTimeoutMs } from "./agreement.ts"
 import { BcpPool, pieceBytes, piecesAtOnce } from "./bcp-pool.ts"
 import { gather, NotExpected } from "./gathering.ts"
 import { makeIntake, naming, type Uploaded, type UploadRefused } from "./intake.ts"
 import { directorOnly, lifecycle } from "./lifecycle.ts"
 import { enrol, type MemberOptions, type Membership, openFrom } from "./membership.ts"
-import { reached } from "./phase.ts"
+import { awaited, reached, singlePhase } from "./phase.ts"
 import { emptyTable, partOf, placeAll, runWords, type SharedTable } from "./shared-table.ts"
 import { type TrainedShare, train } from "./training.ts"
 
@@ -69,6 +70,8 @@ export const cloud1 = (options: MemberOptions) =>
     const table = yield* Deferred.make<SharedTable>()
     const trained = yield* Deferred.make<TrainedShare>()
     const sealedModel = yield* Deferred.make<SealedModel>()
+    const transforming = yield* singlePhase("transform")
+    const training = yield* singlePhase("train")
     const intake = makeIntake(agreement, 1)
     const hybrid = agreement.security.upload === "hybrid"
     const share0Of = yield* Deferred.make<ReadonlyMap<string, RunAssembly>>()
@@ -166,7 +169,9 @@ export const cloud1 = (options: MemberOptions) =>
           return {}
         })
       ),
-      on(OpenUpload, (opening, from) => Effect.as(intake.open(from, opening), {})),
+      on(OpenUpload, (opening, from) =>
+        Effect.zipRight(transforming.before("take another upload"), Effect.as(intake.open(from, opening), {}))
+      ),
       on(UploadShare1, ({ sealed }, from) =>
         Effect.gen(function* () {
           const { membership } = yield* reached(standing, "take an upload", "it had enrolled")
@@ -189,8 +194,11 @@ export const cloud1 = (options: MemberOptions) =>
         Effect.gen(function* () {
           if (from !== "cloud0")
             return yield* new NotExpected({ what: "shares under the joint key", party: from })
-          const run = (yield* Deferred.await(share0Of)).get(user)
+          const { membership } = yield* reached(standing, "take shares", "it had enrolled")
+          const runs = yield* awaited(share0Of, "take shares", "it was to transform", ask.deadlineMs)
+          const run = runs.get(user)
           if (run === undefined) return yield* new NotExpected({ what: `shares of ${user}`, party: from })
+          yield* pool.run("checkReceived", { parameters: membership.parameters, ciphertexts })
           yield* run.place({ first, ciphertexts })
           if (run.received === run.length) yield* arrived.put(user, undefined)
           return {}
@@ -200,6 +208,7 @@ export const cloud1 = (options: MemberOptions) =>
         Effect.gen(function* () {
           yield* directorOnly(from)
           const enrolled = yield* reached(standing, "transform", "it had enrolled")
+          yield* transforming.begin
           const { parameters, unifiedPublicKey } = enrolled.keys
           const { rows, uploads } = yield* intake.whole
           const bytesEach = ciphertextBytes(parameters)
@@ -211,6 +220,8 @@ export const cloud1 = (options: MemberOptions) =>
             ])
           )
           yield* Deferred.succeed(share0Of, runs)
+          // A user may hold nothing but held-out rows.
+          for (const [user, run] of runs) if (run.length === 0) yield* arrived.put(user, undefined)
           const joint = yield* emptyTable(agreement, rows)
           const total = uploads.reduce(
             (sum, { bytes }) => sum + bytes.length / (hybrid ? wordBytes : bytesEach),
@@ -236,7 +247,7 @@ export const cloud1 = (options: MemberOptions) =>
               unified.push({ user, blocks, share1: ciphertexts })
             }
           }
-          yield* arrived.all(agreement.deadlines.phaseTimeoutMs)
+          yield* arrived.all(partTimeoutMs(agreement))
           const withShare0 = yield* Effect.forEach(unified, (upload) =>
             Effect.map(runs.get(upload.user)!.whole(), (share0) => ({ ...upload, share0 }))
           )
@@ -262,6 +273,7 @@ export const cloud1 = (options: MemberOptions) =>
           yield* directorOnly(from)
           const { membership, prgKey } = yield* reached(standing, "train", "it had enrolled")
           const share = yield* reached(table, "train", "the data were transformed")
+          yield* training.begin
           const { orderKey } = membership
           const result = yield* train({ agreement, cloud: 1, table: share, prgKey, orderKey })
           yield* Deferred.succeed(trained, result)
@@ -274,7 +286,7 @@ export const cloud1 = (options: MemberOptions) =>
           yield* directorOnly(from)
           const { keys } = yield* reached(standing, "seal the model", "it had enrolled")
           const { words } = yield* reached(trained, "seal the model", "it was trained")
-          const [share0] = yield* modelShare.all(agreement.deadlines.phaseTimeoutMs)
+          const [share0] = yield* modelShare.all(partTimeoutMs(agreement))
           const { sealed, atRest } = yield* joinModel(keys, share0!, words)
           yield* store.put(sealedModelEntry, atRest)
           yield* Deferred.succeed(sealedModel, sealed)

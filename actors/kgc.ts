@@ -25,6 +25,7 @@ import { BcpPool } from "./bcp-pool.ts"
 import { dealer, type PrgKeys } from "./dealing.ts"
 import { gather, NotExpected } from "./gathering.ts"
 import { lifecycle } from "./lifecycle.ts"
+import { awaited } from "./phase.ts"
 
 export interface KgcOptions {
   readonly agreement: Agreement
@@ -97,13 +98,14 @@ export const kgc = (options: KgcOptions) =>
     const keys = yield* Deferred.make<RunKeys, JobFailed | MalformedMessage>()
     // The primes take seconds to find: the search begins before anybody asks.
     yield* Effect.forkScoped(Effect.intoDeferred(generateRunKeys(agreement, prg), keys))
+    const drawn = awaited(keys, "hand out keys", "it had found the primes", partTimeoutMs(agreement))
     const sealingKeys = yield* gather<Uint8Array>("an enrolment", members)
     const enrolled = new Map<string, Uint8Array>()
 
     const roster = yield* Effect.cached(
       Effect.gen(function* () {
         const all = yield* sealingKeys.all(partTimeoutMs(agreement))
-        const { wire, unifiedPublicKey, publicKeys } = yield* Deferred.await(keys)
+        const { wire, unifiedPublicKey, publicKeys } = yield* drawn
         const entries = members.map((actor, i): RosterEntry => {
           const bcpPublicKey = publicKeys.get(actor)
           const entry = { actor, name: displayName(agreement, actor), sealingKey: all[i]! }
@@ -127,7 +129,7 @@ export const kgc = (options: KgcOptions) =>
           yield* sealingKeys.put(from, sealingKey)
           enrolled.set(from, sealingKey)
           const signed = yield* roster
-          const { wire, unifiedPublicKey, secrets } = yield* Deferred.await(keys)
+          const { wire, unifiedPublicKey, secrets } = yield* drawn
           const context = { run: party.run, from: party.name, to: from, messageType: Enrolment.tag }
           const sealed = yield* seal(sealingKey, context, Redacted.value(secrets.get(from)!))
           return { parameters: wire, unifiedPublicKey, orderKey: prg.orderKey, roster: signed, sealed }

@@ -19,7 +19,7 @@ import { on, Party } from "../runtime/actor.ts"
 import { gather, NotExpected } from "./gathering.ts"
 import { directorOnly, lifecycle } from "./lifecycle.ts"
 import { enrol, type MemberOptions, openFrom, sealTo } from "./membership.ts"
-import { reached, TooEarly } from "./phase.ts"
+import { awaited, reached } from "./phase.ts"
 import { raised } from "./raised.ts"
 import { openModel, testModel } from "./user-output.ts"
 import { agreeOnRows, type Declared, drawRowSalt } from "./user-rows.ts"
@@ -51,6 +51,7 @@ export const user = (options: UserOptions) =>
     const partials = yield* gather<Uint8Array>("its partial decryptions", others)
     const pooled = yield* gather<ReadonlyArray<FilledBlock>>("its held-out cells", others)
 
+    const standing = awaited(enrolled, "take part", "it had enrolled", agreement.deadlines.replyTimeoutMs)
     const life = yield* lifecycle(agreement)
     yield* party.serve([
       ...life.handlers,
@@ -69,19 +70,18 @@ export const user = (options: UserOptions) =>
             return yield* new NotExpected({ what: "a request for the row salt", party: from })
           }
           if (ownSalt === undefined) {
-            return yield* new TooEarly({
-              party: party.name,
-              what: "give the salt",
-              before: "it was the first user"
+            return yield* new NotExpected({
+              what: "a request that is the first user's to answer",
+              party: from
             })
           }
-          const { membership } = yield* Deferred.await(enrolled)
+          const { membership } = yield* standing
           return { sealed: yield* sealTo(membership, from, RowSalt.tag, RowSaltSecret, { salt: ownSalt }) }
         })
       ),
       on(Declaration, ({ sealed }, from) =>
         Effect.gen(function* () {
-          const { membership } = yield* Deferred.await(enrolled)
+          const { membership } = yield* standing
           yield* declarations.put(
             from,
             yield* openFrom(membership, from, Declaration.tag, DeclaredCells, sealed)
@@ -110,7 +110,7 @@ export const user = (options: UserOptions) =>
       ),
       on(PartialDecryptions, ({ sealed }, from) =>
         Effect.gen(function* () {
-          const { membership } = yield* Deferred.await(enrolled)
+          const { membership } = yield* standing
           const secret = yield* openFrom(membership, from, PartialDecryptions.tag, PartialsSecret, sealed)
           yield* partials.put(from, secret.partials)
           return {}
@@ -118,7 +118,7 @@ export const user = (options: UserOptions) =>
       ),
       on(HeldOutCells, ({ sealed }, from) =>
         Effect.gen(function* () {
-          const { membership } = yield* Deferred.await(enrolled)
+          const { membership } = yield* standing
           const { blocks } = yield* openFrom(membership, from, HeldOutCells.tag, HeldOutSecret, sealed)
           yield* pooled.put(from, yield* raised([MalformedRows], () => blocksFromWire(blocks)))
           return {}

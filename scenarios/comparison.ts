@@ -36,14 +36,14 @@ export const compareWithReferences = async (
   const reference: ReferenceRun = {
     data: agreement.data,
     plan: planOf(agreement, joined.rows.training),
-    training: joined.training,
+    training: joined.training(),
     orderKey: key("order"),
     initialKeys: [key("initial0"), key("initial1")],
     replay: { run: computationName(agreement, run), keys: [key("dealer0"), key("dealer1")] }
   }
   const float = await trainFloatReference(reference)
   return {
-    referenceAccuracy: accuracy(float, joined.heldOut),
+    referenceAccuracy: accuracy(float, joined.heldOut()),
     maxWeightDeviation:
       seed === undefined ? null : maximumDeviation(model, await trainFixedReference(reference))
   }

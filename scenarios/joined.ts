@@ -91,8 +91,9 @@ export interface JoinedData {
   readonly rows: JointRows
   /** Where each user's cells belong, in the order of the scenario's users. */
   readonly placed: ReadonlyArray<PlacedCells>
-  readonly training: JointTable
-  readonly heldOut: JointTable
+  /** The tables themselves, put together anew each time: they may be large. */
+  readonly training: () => JointTable
+  readonly heldOut: () => JointTable
 }
 
 /** Joins the users' tables as a run with this salt does. */
@@ -106,13 +107,15 @@ export const joinData = (scenario: Scenario, { tables }: CheckedData, salt: Uint
   return {
     rows,
     placed,
-    training: assemble(
-      placed.flatMap(({ training }) => training),
-      { firstRow: 0, rows: rows.training, ...widths }
-    ),
-    heldOut: assemble(
-      placed.flatMap(({ heldOut }) => heldOut),
-      { firstRow: rows.training, rows: rows.heldOut, ...widths }
-    )
+    training: () =>
+      assemble(
+        placed.flatMap(({ training }) => training),
+        { firstRow: 0, rows: rows.training, ...widths }
+      ),
+    heldOut: () =>
+      assemble(
+        placed.flatMap(({ heldOut }) => heldOut),
+        { firstRow: rows.training, rows: rows.heldOut, ...widths }
+      )
   }
 }

@@ -7,10 +7,11 @@
 import { planOf } from "../actors/agreement.ts"
 import { pieceBytes } from "../actors/bcp-pool.ts"
 import { type Phase, phases } from "../actors/director.ts"
+import { cellsARun } from "../actors/user-upload.ts"
 import { outputSlotBits, plaintextsFor, uploadSlotBits } from "../protocol/bcp/packing.ts"
 import { ciphertextBytes, elementBytes, plaintextBytes } from "../protocol/bcp/wire.ts"
 import { featureCount } from "../protocol/data/encoding.ts"
-import { type CellBlock, countCells, type PlacedCells } from "../protocol/data/rows.ts"
+import { type CellBlock, cellsInOrder, countCells, type PlacedCells } from "../protocol/data/rows.ts"
 import { trainingCost } from "../protocol/learning/cost.ts"
 import { modelWords } from "../protocol/learning/model.ts"
 import type { Network } from "../protocol/learning/network.ts"
@@ -30,8 +31,17 @@ import { Enrolment } from "../protocol/messages/enrolment.ts"
 import { FetchModel, HeldOutCells, ModelShare, PartialDecryptions } from "../protocol/messages/output.ts"
 import { Deal } from "../protocol/messages/training.ts"
 import { Reencrypt, UnifiedShare0 } from "../protocol/messages/transformation.ts"
-import { Declaration, OpenUpload, RowSalt, UploadShare0, UploadShare1 } from "../protocol/messages/upload.ts"
+import {
+  Declaration,
+  OpenUpload,
+  RowSalt,
+  UploadShare0,
+  UploadShare1,
+  UploadWords1
+} from "../protocol/messages/upload.ts"
+import { shareOverheadBytes } from "../protocol/sharing/hybrid-output.ts"
 import { sealingKeyBytes, sealOverheadBytes } from "../protocol/sharing/sealed.ts"
+import { seedBytes, wordBytes } from "../protocol/sharing/split.ts"
 import { agreementOf } from "./agreement.ts"
 import type { JoinedData } from "./joined.ts"
 import type { Scenario } from "./schema.ts"
@@ -172,11 +182,15 @@ const indexBytes = 4
 const declaredBytes = (blocks: ReadonlyArray<CellBlock>, bytesARow: number): number =>
   total(blocks, ({ rows, columns }) => rows.length * bytesARow + columns.length + fieldBytes)
 
-/** Ciphertexts of one share of each user's training cells. */
-const shareCiphertexts = (scenario: Scenario, placed: ReadonlyArray<PlacedCells>): ReadonlyArray<number> =>
-  placed.map(({ training }) =>
-    plaintextsFor(countCells(training), scenario.security.modulusBits, uploadSlotBits)
-  )
+/** Ciphertexts of each user's share for C0: of its training cells, or of the seed that it is expanded from. */
+const shareCiphertexts = (
+  { security }: Scenario,
+  placed: ReadonlyArray<PlacedCells>
+): ReadonlyArray<number> =>
+  placed.map(({ training }) => {
+    const words = security.upload === "hybrid" ? seedBytes / wordBytes : countCells(training)
+    return plaintextsFor(words, security.modulusBits, uploadSlotBits)
+  })
 
 /** Messages in which so many ciphertexts travel. */
 const pieces = (scenario: Scenario, ciphertexts: number): number =>
@@ -199,10 +213,13 @@ const predictUpload = (tally: Tally, scenario: Scenario, placed: ReadonlyArray<P
   tally.ask("upload", Declaration, users * others, { requests: others * declared })
   tally.ask("upload", OpenUpload, 2 * users, { requests: 2 * opened })
   tally.ask("upload", UploadShare0, messages, { requests: bytes })
-  tally.ask("upload", UploadShare1, messages, {
-    requests: bytes + messages * (sealOverheadBytes + fieldBytes)
+  const hybrid = scenario.security.upload === "hybrid"
+  const sealed = hybrid ? total(placed, ({ training }) => cellsInOrder(training, cellsARun).length) : messages
+  const words = total(placed, ({ training }) => wordBytes * countCells(training))
+  tally.ask("upload", hybrid ? UploadWords1 : UploadShare1, sealed, {
+    requests: (hybrid ? words : bytes) + sealed * (sealOverheadBytes + fieldBytes)
   })
-  tally.encrypted("upload", 2 * total(shares, (count) => count))
+  tally.encrypted("upload", (hybrid ? 1 : 2) * total(shares, (count) => count))
   if (scenario.placement.usersLeaveAfterUpload) predictFarewell(tally, "upload", users)
 }
 
@@ -223,6 +240,7 @@ const predictTransformation = (
   const pp = modulus(scenario)
   tally.ask("transform", Transform, 2)
   tally.ask("transform", UnifiedShare0, messages, { requests: count * ciphertextBytes(pp) })
+  if (scenario.security.upload === "hybrid") return tally.encrypted("transform", count)
   tally.ask("transform", Reencrypt, messages, {
     requests: count * ciphertextBytes(pp),
     replies: count * (ciphertextBytes(pp) + plaintextBytes(pp))
@@ -239,13 +257,20 @@ const predictOutput = (
 ): void => {
   const users = placed.length
   const pp = modulus(scenario)
-  const ciphertexts = plaintextsFor(modelWords(network), pp.bits, outputSlotBits)
+  const hybrid = scenario.security.output === "hybrid"
+  // Of a hybrid model only the two keys are under pk, one of them C0's.
+  const ciphertexts = hybrid ? 2 : plaintextsFor(modelWords(network), pp.bits, outputSlotBits)
+  const share = hybrid ? wordBytes * modelWords(network) + shareOverheadBytes : 0
   const others = users - 1
   tally.ask("output", SealModel, 2)
-  tally.ask("output", ModelShare, 1, { requests: ciphertexts * ciphertextBytes(pp) })
+  tally.ask("output", ModelShare, 1, {
+    requests: (hybrid ? 1 : ciphertexts) * ciphertextBytes(pp) + share
+  })
   if (scenario.placement.usersLeaveAfterUpload) tally.ask("output", Begin, users, { requests: 64 * users })
   tally.ask("output", OpenModel, users)
-  tally.ask("output", FetchModel, users, { replies: users * ciphertexts * ciphertextBytes(pp) })
+  tally.ask("output", FetchModel, users, {
+    replies: users * (ciphertexts * ciphertextBytes(pp) + 2 * share)
+  })
   tally.ask("output", PartialDecryptions, users * others, {
     requests: users * others * (ciphertexts * elementBytes(pp) + sealOverheadBytes + fieldBytes)
   })

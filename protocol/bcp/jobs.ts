@@ -277,6 +277,12 @@ export const stripBlind = (input: {
   ...stripPlaintexts(input)
 })
 
+/** Checks ciphertexts that are to be kept as they came. Throws InvalidCiphertext with the index. C1. */
+export const checkReceived = (input: {
+  readonly parameters: Parameters
+  readonly ciphertexts: Uint8Array
+}): { readonly count: number } => ({ count: receive(input.parameters, input.ciphertexts).length })
+
 /** Enc(m1 + m2) of two equally long lists under one key. C1. */
 export const addCiphertexts = (input: {
   readonly parameters: Parameters
@@ -397,6 +403,7 @@ export const jobs = {
   blind,
   reencryptBlinded,
   openBlinded,
+  checkReceived,
   stripBlind,
   stripCiphertexts,
   stripPlaintexts,

@@ -185,7 +185,6 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
             refusal(user2, "cloud1", ModelShare, { ciphertexts: bytes }),
             refusal(director, "cloud1", FetchModel, {}),
             refusal(cloud0, "cloud1", FetchModel, {}),
-            refusal(cloud1, "user1", RowSalt, {}),
             refusal(director, "user1", RowSalt, {})
           ]
           for (const each of refused) {
