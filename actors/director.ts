@@ -43,7 +43,12 @@ export interface RunOutcome {
   readonly tested: { readonly correct: number; readonly total: number } | undefined
   readonly seconds: Readonly<Record<Phase, number>>
   readonly traffic: ReadonlyArray<SentTraffic>
+  /** The most memory that each actor's process needed; that of users who left, over both of their processes. */
+  readonly peakMemoryBytes: Readonly<Record<string, number>>
 }
+
+/** How long a party may take to answer that it ends. */
+const farewellMs = 5_000
 
 /** How users end their processes after the upload and come back for the output. */
 export interface Leave<E> {
@@ -83,14 +88,25 @@ export const direct = <E = never>(
           { concurrency: "unbounded" }
         )
       const traffic: SentTraffic[] = []
+      const peakMemoryBytes: Record<string, number> = {}
       const collect = (actors: ReadonlyArray<string>, phase: Phase) =>
         Effect.map(askAll(actors, Report, {}, phase), (reports) =>
-          reports.forEach(({ sent }, i) => {
-            for (const { peer, ...rest } of sent) traffic.push({ from: actors[i]!, to: peer, ...rest })
+          reports.forEach(({ sent, peakMemoryBytes: peak }, i) => {
+            const from = actors[i]!
+            for (const { peer, ...rest } of sent) traffic.push({ from, to: peer, ...rest })
+            peakMemoryBytes[from] = Math.max(peak, peakMemoryBytes[from] ?? 0)
           })
         )
+      // A party ends as soon as it has answered; one whose answer is lost is gone all the same.
+      const letGo = (actor: string, phase: Phase) =>
+        party
+          .ask(actor, Finish, {}, { deadlineMs: farewellMs, phase })
+          .pipe(Effect.catchTag("DeadlineExceeded", () => Effect.void))
       const finish = (actors: ReadonlyArray<string>, phase: Phase) =>
-        Effect.zipRight(collect(actors, phase), askAll(actors, Finish, {}, phase))
+        Effect.zipRight(
+          collect(actors, phase),
+          Effect.forEach(actors, (actor) => letGo(actor, phase), { concurrency: "unbounded", discard: true })
+        )
 
       const seconds: Record<Phase, number> = { setup: 0, upload: 0, transform: 0, train: 0, output: 0 }
       const timed = <A, F>(phase: Phase, work: Effect.Effect<A, F, Party>) =>
@@ -156,7 +172,8 @@ export const direct = <E = never>(
             }
           : undefined,
         seconds,
-        traffic
+        traffic,
+        peakMemoryBytes
       }
     })
   )

@@ -5,6 +5,7 @@
 import { Data, Deferred, Effect } from "effect"
 import { Begin, Finish, Report } from "../protocol/messages/control.ts"
 import { on, Party } from "../runtime/actor.ts"
+import { peakMemoryBytes } from "../runtime/memory.ts"
 import { type Agreement, agreementDigest } from "./agreement.ts"
 
 /** The party was started with another scenario than the director. */
@@ -26,6 +27,20 @@ export class NotTheDirector extends Data.TaggedError("NotTheDirector")<{ readonl
 /** Refuses what only the director may ask. */
 export const directorOnly = (from: string): Effect.Effect<void, NotTheDirector> =>
   from === "director" ? Effect.void : new NotTheDirector({ party: from })
+
+/** The director has not let the party go in the time that all phases together may take. */
+export class Abandoned extends Data.TaggedError("Abandoned")<{
+  readonly party: string
+  readonly waitedMs: number
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.party} was not let go within ${this.waitedMs} ms, the longest that a run may take; see what became of the director and start a new run`
+  }
+}
+
+/** A run has five phases; the sixth is for the time before it begins. */
+const phasesOfLife = 6
 
 /** The answer to Finish has to leave before the party does. */
 const lingerMs = 100
@@ -49,7 +64,8 @@ export const lifecycle = (agreement: Agreement) =>
           Effect.map(party.traffic, (traffic) => ({
             sent: traffic
               .filter((entry) => entry.direction === "sent")
-              .map(({ peer, tag, messages, bytes }) => ({ peer, tag, messages, bytes }))
+              .map(({ peer, tag, messages, bytes }) => ({ peer, tag, messages, bytes })),
+            peakMemoryBytes: peakMemoryBytes()
           }))
         )
       ),
@@ -57,5 +73,12 @@ export const lifecycle = (agreement: Agreement) =>
         Effect.zipRight(directorOnly(from), Effect.as(Deferred.succeed(finished, undefined), {}))
       )
     ]
-    return { handlers, finished: Effect.zipRight(Deferred.await(finished), Effect.sleep(lingerMs)) }
+    const lifeMs = phasesOfLife * agreement.deadlines.phaseTimeoutMs
+    const told = Deferred.await(finished).pipe(
+      Effect.timeoutFail({
+        duration: lifeMs,
+        onTimeout: () => new Abandoned({ party: party.name, waitedMs: lifeMs })
+      })
+    )
+    return { handlers, finished: Effect.zipRight(told, Effect.sleep(lingerMs)) }
   })

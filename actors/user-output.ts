@@ -3,6 +3,7 @@
  * test it on the rows that were held out. Only all users together can open; each of them then has the whole model.
  */
 import { Effect } from "effect"
+import { pickRows } from "../protocol/data/cells.ts"
 import { featureCount } from "../protocol/data/encoding.ts"
 import { assemble } from "../protocol/data/joint.ts"
 import type { FilledBlock } from "../protocol/data/rows.ts"
@@ -107,14 +108,24 @@ const testOn = (
 ): Tested => {
   const features = featureCount(agreement.data)
   const labels = agreement.data.label.values.length
-  const heldOut = rows.total - rows.training
-  const table = assemble(blocks, { firstRow: rows.training, rows: heldOut, features, labels })
-  const cellsOfRow = new Uint32Array(heldOut)
+  const cellsOfRow = new Uint32Array(rows.total - rows.training)
   for (const block of blocks) {
     for (const row of block.rows) cellsOfRow[row - rows.training]! += block.columns.length
   }
+  // Only whole rows: the others' cells are not there to be tested.
+  let total = 0
+  const placeOf = cellsOfRow.map((cells) => (cells === features + labels ? total++ : 0))
+  const isWhole = (row: number) => cellsOfRow[row - rows.training] === features + labels
+  const whole = blocks.map(({ rows: ofBlock, columns, cells }): FilledBlock => {
+    const kept = Uint32Array.from(ofBlock.keys()).filter((place) => isWhole(ofBlock[place]!))
+    return {
+      rows: kept.map((place) => placeOf[ofBlock[place]! - rows.training]!),
+      columns,
+      cells: pickRows(cells, kept)
+    }
+  })
+  const table = assemble(whole, { firstRow: 0, rows: total, features, labels })
   const predicted = classify(model, table.features)
   const actual = greatestOfEachRow(table.labels, labels)
-  const whole = [...predicted.keys()].filter((row) => cellsOfRow[row] === features + labels)
-  return { correct: whole.filter((row) => predicted[row] === actual[row]).length, total: whole.length }
+  return { correct: predicted.filter((label, row) => label === actual[row]).length, total }
 }

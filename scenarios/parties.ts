@@ -19,7 +19,7 @@ import { passwordVariable, startBroker } from "../runtime/broker/start.ts"
 import { makeHub } from "../runtime/memory-transport.ts"
 import { layer as nats } from "../runtime/nats-transport.ts"
 import { layer as party } from "../runtime/party.ts"
-import { startActor } from "../runtime/process.ts"
+import { ActorDied, startActor } from "../runtime/process.ts"
 import { directory } from "../runtime/store.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
 
@@ -45,6 +45,7 @@ export interface Assembled<E> {
 }
 
 const readyTimeoutMs = 60_000
+const goneTimeoutMs = 15_000
 
 /** One process a party, over a broker that is there already or is started for the run. */
 export const assembleProcesses = (company: Company) =>
@@ -94,7 +95,18 @@ export const assembleProcesses = (company: Company) =>
     const processes = new Map(started.map((process) => [process.party, process]))
     return {
       leave: {
-        gone: (actor: string) => processes.get(actor)!.exit,
+        gone: (actor: string) =>
+          processes.get(actor)!.exit.pipe(
+            Effect.timeoutFail({
+              duration: goneTimeoutMs,
+              onTimeout: () =>
+                new ActorDied({
+                  party: actor,
+                  code: `told to end, it did not within ${goneTimeoutMs} ms`,
+                  lastLines: []
+                })
+            })
+          ),
         back: (actor: string) =>
           Effect.map(start(actor, kgcKey), (process) => {
             processes.set(actor, process)

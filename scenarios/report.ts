@@ -66,7 +66,14 @@ const deviationText = (deviation: number | null): string => {
   return `differ from the fixed-point reference by at most ${deviation.toExponential(2)} (2^${Math.log2(deviation).toFixed(1)})`
 }
 
-const costs = ({ modulusBits, transport, rounds, bytes, seconds }: RunResult): ReadonlyArray<string> => [
+const costs = ({
+  modulusBits,
+  transport,
+  rounds,
+  bytes,
+  seconds,
+  peakMemoryBytes
+}: RunResult): ReadonlyArray<string> => [
   field("modulus", `${modulusBits} bits`),
   field("transport", transport === "nats" ? "NATS" : "memory (all parties in one process)"),
   field("rounds", `${count(rounds.predicted)} predicted, ${count(rounds.measured)} measured`),
@@ -74,6 +81,7 @@ const costs = ({ modulusBits, transport, rounds, bytes, seconds }: RunResult): R
     "bytes",
     `${size(bytes.predicted)} predicted, ${size(bytes.measured)} measured (${deviation(bytes)})`
   ),
+  ...memory(peakMemoryBytes),
   "",
   ...table([
     ["phase", "time", "predicted", "measured", ""],
@@ -82,6 +90,12 @@ const costs = ({ modulusBits, transport, rounds, bytes, seconds }: RunResult): R
     ["total", duration(seconds.total), ...traffic([bytes])]
   ])
 ]
+
+/** Which process needed most. */
+const memory = (peaks: RunResult["peakMemoryBytes"]): ReadonlyArray<string> => {
+  const [most] = Object.entries(peaks ?? {}).sort(([, a], [, b]) => b - a)
+  return most === undefined ? [] : [field("memory", `at most ${size(most[1])} a process (${most[0]})`)]
+}
 
 /** Reading and checking the data, starting the parties, training the references. */
 const outsidePhases = (seconds: RunResult["seconds"]): number =>

@@ -35,6 +35,8 @@ export interface RunResult {
   readonly rounds: PredictedAndMeasured
   readonly bytes: PredictedAndMeasured & { readonly byPhase: Readonly<Record<string, PredictedAndMeasured>> }
   readonly seconds: Readonly<Record<Phase | "total", number>>
+  /** The most memory that the process of each actor needed; null where all share one. */
+  readonly peakMemoryBytes: Readonly<Record<string, number>> | null
   readonly expectations: ReadonlyArray<Expectation>
 }
 

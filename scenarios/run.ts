@@ -162,6 +162,7 @@ const resultOf = (measured: Measured): RunResult => {
     rounds: { predicted: predicted.rounds, measured: outcome.rounds },
     bytes: bytesOf(predicted, outcome),
     seconds: { ...outcome.seconds, total: measured.seconds },
+    peakMemoryBytes: transport === "nats" ? outcome.peakMemoryBytes : null,
     expectations: expectationsOf(measured.scenario, judged)
   }
 }

@@ -41,7 +41,12 @@ export const Traffic = Schema.Struct({
   bytes: Count
 })
 
-export const Report = ask("Report", Nothing, Schema.Struct({ sent: Schema.Array(Traffic) }))
+/** What was sent, and the most memory that the actor's process needed. */
+export const Report = ask(
+  "Report",
+  Nothing,
+  Schema.Struct({ sent: Schema.Array(Traffic), peakMemoryBytes: Count })
+)
 
 /** The actor answers, then ends. */
 export const Finish = ask("Finish", Nothing, Nothing)
