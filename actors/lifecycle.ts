@@ -5,6 +5,7 @@
 import { Data, Deferred, Effect } from "effect"
 import { Begin, Finish, Report } from "../protocol/messages/control.ts"
 import { on, Party } from "../runtime/actor.ts"
+import { within } from "../runtime/deadline.ts"
 import { peakMemoryBytes } from "../runtime/memory.ts"
 import { type Agreement, agreementDigest } from "./agreement.ts"
 
@@ -75,10 +76,7 @@ export const lifecycle = (agreement: Agreement) =>
     ]
     const lifeMs = phasesOfLife * agreement.deadlines.phaseTimeoutMs
     const told = Deferred.await(finished).pipe(
-      Effect.timeoutFail({
-        duration: lifeMs,
-        onTimeout: () => new Abandoned({ party: party.name, waitedMs: lifeMs })
-      })
+      within(lifeMs, () => new Abandoned({ party: party.name, waitedMs: lifeMs }))
     )
     return { handlers, finished: Effect.zipRight(told, Effect.sleep(lingerMs)) }
   })

@@ -96,8 +96,11 @@ const training = ({ scenario, cost: { plan } }: Forecast): ReadonlyArray<string>
   ]
 }
 
-const security = ({ security: { modulusBits, exponents, fractionalBits, insecure } }: Scenario) => [
+const security = ({
+  security: { modulusBits, exponents, fractionalBits, insecure, upload, output }
+}: Scenario) => [
   `security     BCP modulus of ${modulusBits} bits${insecure ? ", INSECURE: for tests of the program only" : ""}, ${exponents} exponents`,
+  `forms        ${upload} upload, ${output} model`,
   `numbers      64-bit words, ${fractionalBits} bits after the point`
 ]
 

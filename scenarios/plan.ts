@@ -240,7 +240,10 @@ const predictTransformation = (
   const pp = modulus(scenario)
   tally.ask("transform", Transform, 2)
   tally.ask("transform", UnifiedShare0, messages, { requests: count * ciphertextBytes(pp) })
-  if (scenario.security.upload === "hybrid") return tally.encrypted("transform", count)
+  if (scenario.security.upload === "hybrid") {
+    tally.encrypted("transform", count)
+    return
+  }
   tally.ask("transform", Reencrypt, messages, {
     requests: count * ciphertextBytes(pp),
     replies: count * (ciphertextBytes(pp) + plaintextBytes(pp))

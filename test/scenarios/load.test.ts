@@ -125,9 +125,9 @@ describe("scenario - data", () => {
       expect(data.rows).toBe(3)
       const joined = joinData(loaded.scenario, data, new Uint8Array(16))
       expect(joined.rows).toMatchObject({ total: 3, training: 3, heldOut: 0 })
-      const lengths = [0, 1, 2].map((row) => joined.training.features[2 * row])
-      expect(lengths.sort()).toEqual([-0.4, -0.6, -0.8])
-      expect([...joined.training.labels].sort()).toEqual([0, 0, 0, 1, 1, 1])
+      const { features, labels } = joined.training()
+      expect([0, 1, 2].map((row) => features[2 * row]).sort()).toEqual([-0.4, -0.6, -0.8])
+      expect([...labels].sort()).toEqual([0, 0, 0, 1, 1, 1])
     })
   )
 
@@ -236,25 +236,29 @@ describe("scenario - those that come with the project", () => {
     Effect.gen(function* () {
       const loaded = yield* loadScenario(`scenarios/${file}`)
       const data = yield* checkData(loaded)
-      return { ...joinData(loaded.scenario, data, seededKey(loaded.scenario.seed!, "rows")), ...loaded }
+      return {
+        data: joinData(loaded.scenario, data, seededKey(loaded.scenario.seed!, "rows")),
+        scenario: loaded.scenario
+      }
     }).pipe(Effect.provide(NodeContext.layer))
 
   it.effect.each([
     ["three-hospitals.yaml", 456, 113],
     ["two-labs.yaml", 120, 30],
-    ["patchwork.yaml", 456, 113]
+    ["patchwork.yaml", 456, 113],
+    ["mnist-small.yaml", 2000, 1000]
   ] as const)("%s covers every cell of its real data once", ([file, training, heldOut]) =>
     Effect.gen(function* () {
-      const { rows } = yield* joined(file)
-      expect(rows).toMatchObject({ total: training + heldOut, training, heldOut })
+      const { data } = yield* joined(file)
+      expect(data.rows).toMatchObject({ total: training + heldOut, training, heldOut })
     })
   )
 
   it.effect("patchwork joins to the very table of three-hospitals, its unsplit twin", () =>
     Effect.gen(function* () {
       const [patchwork, twin] = [yield* joined("patchwork.yaml"), yield* joined("three-hospitals.yaml")]
-      expect(patchwork.training).toEqual(twin.training)
-      expect(patchwork.heldOut).toEqual(twin.heldOut)
+      expect(patchwork.data.training()).toEqual(twin.data.training())
+      expect(patchwork.data.heldOut()).toEqual(twin.data.heldOut())
       expect(patchwork.scenario.seed).toBe(twin.scenario.seed)
       expect(patchwork.scenario.training).toEqual(twin.scenario.training)
       expect(patchwork.scenario.network).toEqual(twin.scenario.network)
@@ -266,8 +270,8 @@ describe("scenario - those that come with the project", () => {
     "pathology holds labels and nothing else in patchwork, and no row and no feature is with one user",
     () =>
       Effect.gen(function* () {
-        const { placed } = yield* joined("patchwork.yaml")
-        const columnsOf = placed.map(
+        const { data } = yield* joined("patchwork.yaml")
+        const columnsOf = data.placed.map(
           ({ training }) => new Set(training.flatMap(({ columns }) => [...columns]))
         )
         expect([...columnsOf[3]!]).toEqual([30, 31])

@@ -169,6 +169,7 @@ describe("run and report", () => {
     steps: 1,
     rounds: { predicted: 1, measured: 1 },
     bytes: { predicted: 1, measured: 1, byPhase: {} },
+    peakMemoryBytes: null,
     seconds: { setup: 0, upload: 0, transform: 0, train: 0, output: 0, total: 0 },
     expectations: [
       { what: "accuracy at least 0.9", held: true },

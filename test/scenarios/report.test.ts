@@ -15,6 +15,7 @@ const result: RunResult = {
   maxWeightDeviation: null,
   rows: { training: 160, heldOut: 40 },
   steps: 1200,
+  peakMemoryBytes: { cloud0: 1_000_000, cloud1: 2_500_000 },
   rounds: { predicted: 13_201, measured: 13_201 },
   bytes: {
     predicted: 2_000_000,
