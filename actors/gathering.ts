@@ -3,6 +3,7 @@
  * users, uploads at a cloud. Waiting for the rest has a deadline, and the error names who has not sent.
  */
 import { Data, Deferred, Effect } from "effect"
+import { within } from "../runtime/deadline.ts"
 
 /** Not everybody sent what was due. */
 export class StillMissing extends Data.TaggedError("StillMissing")<{
@@ -49,15 +50,15 @@ export const gather = <A>(what: string, parties: ReadonlyArray<string>): Effect.
         }),
       all: (deadlineMs) =>
         Deferred.await(complete).pipe(
-          Effect.timeoutFail({
-            duration: deadlineMs,
-            onTimeout: () =>
+          within(
+            deadlineMs,
+            () =>
               new StillMissing({
                 what,
                 parties: parties.filter((party) => !values.has(party)),
                 waitedMs: deadlineMs
               })
-          }),
+          ),
           Effect.map(() => parties.map((party) => values.get(party)!))
         )
     }

@@ -1,6 +1,7 @@
 /** What a party has once a phase is over, and the refusal of what is asked for before. */
 import { Data, Deferred, Effect, Option } from "effect"
 import { Party } from "../runtime/actor.ts"
+import { within } from "../runtime/deadline.ts"
 
 /** Asked for something that another phase must come before. */
 export class TooEarly extends Data.TaggedError("TooEarly")<{
@@ -60,7 +61,5 @@ export const awaited = <A, E>(
   timeoutMs: number
 ) =>
   Effect.flatMap(Party, ({ name: party }) =>
-    Deferred.await(result).pipe(
-      Effect.timeoutFail({ duration: timeoutMs, onTimeout: () => new TooEarly({ party, what, before }) })
-    )
+    Deferred.await(result).pipe(within(timeoutMs, () => new TooEarly({ party, what, before })))
   )

@@ -8,6 +8,7 @@ import { decode, type MalformedMessage } from "../protocol/messages/codec.ts"
 import { type Envelope, encodeEnvelope } from "../protocol/messages/envelope.ts"
 import type { Ask } from "../protocol/messages/message.ts"
 import { type AskError, type AskOptions, DeadlineExceeded, RemoteFailure } from "./actor.ts"
+import { within } from "./deadline.ts"
 import { framesOf, sizeOf } from "./framing.ts"
 import { type Post, traceHeaders } from "./post.ts"
 import { type PermissionDenied, TransportClosed } from "./transport.ts"
@@ -97,22 +98,17 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
       pending.set(id, p)
       const reply = yield* Deferred.await(p.answer).pipe(
         Effect.raceFirst(keepSending(p, id, body, headers)),
-        // Not `timeoutFail`, which goes on to its deadline where a concurrent `forEach` around it has failed (Effect 3.22).
-        Effect.raceFirst(
-          Effect.delay(
-            Effect.suspend(
-              () =>
-                new DeadlineExceeded({
-                  party: to,
-                  request: tag,
-                  phase: options.phase,
-                  waitedMs: Math.round(clock.unsafeCurrentTimeMillis() - started),
-                  working: p.state === "working",
-                  broker: transport.status()
-                })
-            ),
-            Duration.millis(options.deadlineMs)
-          )
+        within(
+          options.deadlineMs,
+          () =>
+            new DeadlineExceeded({
+              party: to,
+              request: tag,
+              phase: options.phase,
+              waitedMs: Math.round(clock.unsafeCurrentTimeMillis() - started),
+              working: p.state === "working",
+              broker: transport.status()
+            })
         ),
         Effect.ensuring(Effect.sync(() => pending.delete(id)))
       )

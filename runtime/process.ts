@@ -3,7 +3,8 @@
  * ends it with the scope. A child whose parent is gone ends itself. Secrets go by the environment, never the command line.
  */
 import { spawn } from "node:child_process"
-import { Data, Deferred, Duration, Effect, type Redacted, type Scope, Redacted as Secret } from "effect"
+import { Data, Deferred, Effect, type Redacted, type Scope, Redacted as Secret } from "effect"
+import { within } from "./deadline.ts"
 import { endProcess } from "./end-process.ts"
 
 /** A party's process ended without being told to, or did not become ready. */
@@ -67,10 +68,7 @@ export const startActor = (
     )
     const line = yield* Deferred.await(ready).pipe(
       Effect.raceFirst(failedFirst),
-      Effect.timeoutFail({
-        duration: Duration.millis(readyTimeoutMs),
-        onTimeout: () => notReady(`not ready within ${readyTimeoutMs} ms`)
-      })
+      within(readyTimeoutMs, () => notReady(`not ready within ${readyTimeoutMs} ms`))
     )
     return { party, pid: child.pid ?? -1, ready: line, exit: Deferred.await(ended) }
   })

@@ -16,6 +16,7 @@ import { generateSigningKeyPair } from "../protocol/sharing/roster.ts"
 import type { Party } from "../runtime/actor.ts"
 import { accessTo, type BrokerAccess } from "../runtime/broker/access.ts"
 import { passwordVariable, startBroker } from "../runtime/broker/start.ts"
+import { within } from "../runtime/deadline.ts"
 import { makeHub } from "../runtime/memory-transport.ts"
 import { layer as nats } from "../runtime/nats-transport.ts"
 import { layer as party } from "../runtime/party.ts"
@@ -97,15 +98,15 @@ export const assembleProcesses = (company: Company) =>
       leave: {
         gone: (actor: string) =>
           processes.get(actor)!.exit.pipe(
-            Effect.timeoutFail({
-              duration: goneTimeoutMs,
-              onTimeout: () =>
+            within(
+              goneTimeoutMs,
+              () =>
                 new ActorDied({
                   party: actor,
                   code: `told to end, it did not within ${goneTimeoutMs} ms`,
                   lastLines: []
                 })
-            })
+            )
           ),
         back: (actor: string) =>
           Effect.map(start(actor, kgcKey), (process) => {
