@@ -24,7 +24,10 @@ export const floatMatrix = (
 ): FloatMatrix => {
   if (values.length !== rows * cols)
     throw new RangeError(`${values.length} values for a ${rows} × ${cols} matrix`)
-  return { rows, cols, data: Float64Array.from(values, (x) => x * 2 ** fractionalBits) }
+  // A loop: `Float64Array.from` first makes a list of all numbers, which is several times as large.
+  const x = matrix(rows, cols)
+  for (let i = 0; i < values.length; i++) x.data[i] = values[i]! * 2 ** fractionalBits
+  return x
 }
 
 /** The real numbers of a matrix of scale f. */
