@@ -111,7 +111,7 @@ export const kgc = (options: KgcOptions) =>
           const entry = { actor, name: displayName(agreement, actor), sealingKey: all[i]! }
           return bcpPublicKey === undefined ? entry : { ...entry, bcpPublicKey }
         })
-        const parametersDigest = digestParameters({ ...wire, unifiedPublicKey })
+        const parametersDigest = digestParameters({ ...wire, unifiedPublicKey, orderKey: prg.orderKey })
         return signRoster({ run: party.run, parametersDigest, entries }, signing.privateKey)
       })
     )

@@ -4,6 +4,8 @@
  * party and open what is sealed to it. Secrets stay `Redacted`; only the addressee ever holds them in the clear.
  */
 import { Data, Effect, Redacted } from "effect"
+import { fromBytes } from "../protocol/bcp/integers.ts"
+import { joinPublicKeys } from "../protocol/bcp/keys.ts"
 import {
   checkParameters,
   InsecureModulus,
@@ -22,7 +24,7 @@ import {
   seal
 } from "../protocol/sharing/sealed.ts"
 import { Party } from "../runtime/actor.ts"
-import { type Agreement, partTimeoutMs } from "./agreement.ts"
+import { type Agreement, actorsOf, partTimeoutMs } from "./agreement.ts"
 import { raised } from "./raised.ts"
 
 /** What a party other than the KGC is started with. */
@@ -67,17 +69,47 @@ export const checkStanding = (
 ) =>
   Effect.gen(function* () {
     const party = yield* Party
-    const { wire, unifiedPublicKey, signedRoster } = received
+    const { wire, unifiedPublicKey, orderKey, signedRoster } = received
     const { modulusBits: agreed, insecure } = options.agreement.security
     if (wire.bits !== agreed) return yield* new WrongParameters({ received: wire.bits, agreed })
     const roster = yield* verifyRoster(signedRoster, options.kgcKey, {
       run: party.run,
-      parametersDigest: digestParameters({ ...wire, unifiedPublicKey })
+      parametersDigest: digestParameters({ ...wire, unifiedPublicKey, orderKey })
     })
     const parameters = decodeParameters(wire)
     yield* raised([InsecureModulus, InvalidParameters], () => checkParameters(parameters, { insecure }))
+    yield* checkRoster(options.agreement, roster, parameters, unifiedPublicKey)
     const standing: PublicStanding = { ...received, parameters, roster }
     return standing
+  })
+
+/** The roster is signed, but not of the parties agreed on, or its keys do not make up the joint key. */
+export class RosterDisagrees extends Data.TaggedError("RosterDisagrees")<{ readonly reason: string }> {
+  readonly retryable = false
+  override get message(): string {
+    return `the KGC's roster does not fit the agreement: ${this.reason}; start every party with the same scenario`
+  }
+}
+
+/** The roster must hold both clouds and all users and nobody else, and pk must be the product of the users' keys. */
+const checkRoster = (
+  agreement: Agreement,
+  { entries }: Roster,
+  parameters: Parameters,
+  unifiedPublicKey: Uint8Array
+) =>
+  Effect.suspend(() => {
+    const agreed = actorsOf(agreement).filter((actor) => actor !== "kgc")
+    const listed = entries.map(({ actor }) => actor)
+    if (agreed.length !== listed.length || agreed.some((actor) => !listed.includes(actor))) {
+      return new RosterDisagrees({ reason: `it lists ${listed.join(", ")}, agreed are ${agreed.join(", ")}` })
+    }
+    const publicKeys = entries.flatMap(({ bcpPublicKey }) =>
+      bcpPublicKey === undefined ? [] : [fromBytes(bcpPublicKey)]
+    )
+    return joinPublicKeys(parameters, publicKeys) === fromBytes(unifiedPublicKey)
+      ? Effect.void
+      : new RosterDisagrees({ reason: "the joint key is not the product of the users' keys" })
   })
 
 /** Enrols with the KGC. `secrets` is the format of what this role is given under seal. */

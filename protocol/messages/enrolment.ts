@@ -4,7 +4,10 @@
  * read the secrets, the broker included.
  */
 import { Schema } from "../schema.ts"
-import { ask, Bytes, format } from "./message.ts"
+import { ask, Bytes, BytesOf, format } from "./message.ts"
+
+/** λ = 128 bits: keys of the PRG and of the batch order. */
+const prgKeyBytes = 16
 
 /** BCP parameters on the wire: fixed-width big-endian integers. */
 export const ParametersOnWire = Schema.Struct({ bits: Schema.Int, N: Bytes, k: Bytes, g: Bytes })
@@ -16,7 +19,7 @@ export const Enrolment = ask(
     parameters: ParametersOnWire,
     unifiedPublicKey: Bytes,
     /** Public: decides which rows make up which batch (`protocol/learning/order.ts`). */
-    orderKey: Bytes,
+    orderKey: BytesOf(prgKeyBytes),
     /** The signed roster, canonical bytes and signature together (`protocol/sharing/roster.ts`). */
     roster: Bytes,
     /** `CloudSecrets` or `UserSecrets`, packed and sealed to the party's key. */
@@ -27,6 +30,9 @@ export const Enrolment = ask(
 /** What a user is given: sk_i. */
 export const UserSecrets = format("user secrets", Schema.Struct({ secretKey: Bytes }))
 /** What C0 is given: the master key and its PRG key k_0. */
-export const Cloud0Secrets = format("cloud0 secrets", Schema.Struct({ p: Bytes, q: Bytes, prgKey: Bytes }))
+export const Cloud0Secrets = format(
+  "cloud0 secrets",
+  Schema.Struct({ p: Bytes, q: Bytes, prgKey: BytesOf(prgKeyBytes) })
+)
 /** What C1 is given: its PRG key k_1. */
-export const Cloud1Secrets = format("cloud1 secrets", Schema.Struct({ prgKey: Bytes }))
+export const Cloud1Secrets = format("cloud1 secrets", Schema.Struct({ prgKey: BytesOf(prgKeyBytes) }))

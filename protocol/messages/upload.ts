@@ -3,11 +3,11 @@
  * of their first shares to C0 and, sealed end to end, those of their second shares to C1.
  */
 import { Schema } from "../schema.ts"
-import { ask, Bytes, Count, format } from "./message.ts"
+import { ask, Bytes, BytesOf, Count, format } from "./message.ts"
 
 /** User 1 draws the salt under which row ids are compared; the others ask it for it. The reply is sealed to the asker. */
 export const RowSalt = ask("RowSalt", Schema.Struct({}), Schema.Struct({ sealed: Bytes }))
-export const RowSaltSecret = format("row salt", Schema.Struct({ salt: Bytes }))
+export const RowSaltSecret = format("row salt", Schema.Struct({ salt: BytesOf(16) }))
 
 /** Which cells the sender holds, as salted digests of row ids (16 bytes each) × joint column indices, and which are for the test; sealed. */
 export const Declaration = ask("Declaration", Schema.Struct({ sealed: Bytes }), Schema.Struct({}))

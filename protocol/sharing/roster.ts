@@ -79,13 +79,14 @@ export const generateSigningKeyPair = (): SigningKeyPair => {
   }
 }
 
-/** SHA-256 over the public parameters (N, k, g) and pk, each fixed-width big-endian, so a roster belongs to one set of keys. */
+/** SHA-256 over all that the KGC tells everybody: the parameters (N, k, g) and pk, fixed-width big-endian, and the order key. */
 export const digestParameters = (parameters: {
   readonly bits: number
   readonly N: Uint8Array
   readonly k: Uint8Array
   readonly g: Uint8Array
   readonly unifiedPublicKey: Uint8Array
+  readonly orderKey: Uint8Array
 }): Uint8Array =>
   new Uint8Array(
     createHash("sha256")
@@ -98,6 +99,7 @@ export const digestParameters = (parameters: {
           .bytes(parameters.k)
           .bytes(parameters.g)
           .bytes(parameters.unifiedPublicKey)
+          .bytes(parameters.orderKey)
           .finish()
       )
       .digest()

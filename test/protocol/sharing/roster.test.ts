@@ -19,7 +19,8 @@ const parameters = {
   N: bytes(64, 1),
   k: bytes(64, 2),
   g: bytes(128, 3),
-  unifiedPublicKey: bytes(128, 4)
+  unifiedPublicKey: bytes(128, 4),
+  orderKey: bytes(16, 5)
 }
 const roster: Roster = {
   run: "run-1",
@@ -100,7 +101,8 @@ describe("roster", () => {
       { N: bytes(64, 9) },
       { k: bytes(64, 9) },
       { g: bytes(128, 9) },
-      { unifiedPublicKey: bytes(128, 9) }
+      { unifiedPublicKey: bytes(128, 9) },
+      { orderKey: bytes(16, 9) }
     ]) {
       expect(digestParameters({ ...parameters, ...change })).not.toEqual(digest)
     }
