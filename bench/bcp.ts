@@ -5,8 +5,6 @@
  */
 
 import { createDiffieHellman, randomBytes } from "node:crypto"
-import { mkdirSync, writeFileSync } from "node:fs"
-import { availableParallelism, cpus, loadavg } from "node:os"
 import { pathToFileURL } from "node:url"
 import { WindowedBase, windowFor } from "../protocol/bcp/fixed-base.ts"
 import { byteLength, fromBytes, randomBelow, toBytes } from "../protocol/bcp/integers.ts"
@@ -17,6 +15,7 @@ import { slotsPerPlaintext, uploadSlotBits, wordBytes } from "../protocol/bcp/pa
 import { generateParameters, type MasterKey, type Parameters } from "../protocol/bcp/parameters.ts"
 import { encryptorOf } from "../protocol/bcp/precomputed.ts"
 import { decodeCiphertexts, encodeMasterKey } from "../protocol/bcp/wire.ts"
+import { announceMachine, type Spread, spreadOf, writeFigures } from "./measure.ts"
 
 /** Ciphertexts a repetition. */
 const chunk = 32
@@ -29,31 +28,19 @@ const expectedEncryptions = 100_000
 
 const mode: ExponentMode = "short"
 
-/** Microseconds an operation. */
-interface Timing {
-  readonly median: number
-  readonly least: number
-  readonly most: number
-}
-
 interface Row {
   readonly operation: string
-  readonly microseconds: Timing
+  readonly microseconds: Spread
   /** What the operation can't do without, and what that takes by itself. */
   readonly needs: string
-  readonly bareMicroseconds: Timing
+  readonly bareMicroseconds: Spread
   readonly perSecond: number
   /** Packed words a second, where the operation handles a ciphertext of them. */
   readonly wordsPerSecond?: number
 }
 
-const timing = (samples: ReadonlyArray<number>): Timing => {
-  const sorted = [...samples].sort((x, y) => x - y)
-  return { median: sorted[sorted.length >> 1]!, least: sorted[0]!, most: sorted[sorted.length - 1]! }
-}
-
 /** Times work and the bare arithmetic it needs in turns, so that a machine that slows down slows both. */
-const timeBeside = (operations: number, work: () => unknown, bare: () => unknown): [Timing, Timing] => {
+const timeBeside = (operations: number, work: () => unknown, bare: () => unknown): [Spread, Spread] => {
   const sample = (run: () => unknown): number => {
     const start = performance.now()
     run()
@@ -61,7 +48,7 @@ const timeBeside = (operations: number, work: () => unknown, bare: () => unknown
   }
   sample(work)
   const pairs = Array.from({ length: repetitions }, () => [sample(work), sample(bare)] as const)
-  return [timing(pairs.map(([spent]) => spent)), timing(pairs.map(([, spent]) => spent))]
+  return [spreadOf(pairs.map(([spent]) => spent)), spreadOf(pairs.map(([, spent]) => spent))]
 }
 
 /** `count` exponentiations of node:crypto by themselves, bytes in and bytes out. */
@@ -248,16 +235,7 @@ const print = (bits: number, generationSeconds: number, rows: ReadonlyArray<Row>
 
 /** Measures at 2048 and 3072 bits, prints the tables, and writes `out/bench/bcp.json`. */
 export const run = async (): Promise<void> => {
-  const machine = {
-    processor: cpus()[0]?.model ?? "unknown",
-    cores: availableParallelism(),
-    node: process.version,
-    openssl: process.versions.openssl ?? "unknown",
-    loadAverage: loadavg()[0] ?? 0
-  }
-  console.log(
-    `${machine.processor}, ${machine.cores} cores, load ${machine.loadAverage.toFixed(1)}; node ${machine.node}, OpenSSL ${machine.openssl}`
-  )
+  const machine = announceMachine()
   console.log(`medians and spread of ${repetitions} repetitions of ${chunk} ciphertexts; ${mode} exponents`)
   const sizes: Array<{ bits: number; generationSeconds: number; rows: Array<Row> }> = []
   for (const bits of [2048, 3072]) {
@@ -268,11 +246,7 @@ export const run = async (): Promise<void> => {
     print(bits, generationSeconds, rows)
     sizes.push({ bits, generationSeconds, rows })
   }
-  mkdirSync("out/bench", { recursive: true })
-  writeFileSync(
-    "out/bench/bcp.json",
-    `${JSON.stringify({ machine, repetitions, chunk, mode, sizes }, null, 2)}\n`
-  )
+  writeFigures("bcp", { machine, repetitions, chunk, mode, sizes })
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) await run()

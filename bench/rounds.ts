@@ -2,8 +2,7 @@
  * What a round of the two clouds costs: an exchange between two processes over NATS, beside the broker's bare one-way latency
  * (half of the round trip of an echo over two connections of the same client library). `node dist/bench/rounds.js` runs it alone.
  */
-import { mkdirSync, writeFileSync } from "node:fs"
-import { availableParallelism, cpus, loadavg, tmpdir } from "node:os"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { Context, Effect, Layer, Redacted } from "effect"
@@ -16,6 +15,7 @@ import * as Nats from "../runtime/nats-transport.ts"
 import * as Parties from "../runtime/party.ts"
 import { parentGone, sayReady, startActor } from "../runtime/process.ts"
 import * as Tracing from "../runtime/tracing.ts"
+import { announceMachine, type Spread, spreadOf, writeFigures } from "./measure.ts"
 
 /** Bytes each way: an opening of a narrow layer, of a wide one, and of the weights of 784 × 128. */
 const sizes = [64, 4 * 1024, 64 * 1024, 784 * 128 * 8]
@@ -32,25 +32,13 @@ const runName = "bench"
 const bareSubject = (from: "cloud0" | "cloud1") =>
   subjectOf({ run: "bare", to: from === "cloud0" ? "cloud1" : "cloud0", from, channel: "round" })
 
-interface Timing {
-  readonly median: number
-  readonly p10: number
-  readonly p90: number
-}
-
 interface Row {
   readonly bytes: number
   /** Microseconds: of an exchange, of one with its span recorded, and of the bare broker, one way. */
-  readonly exchange: Timing
-  readonly traced: Timing
-  readonly bare: Timing
+  readonly exchange: Spread
+  readonly traced: Spread
+  readonly bare: Spread
   readonly ratio: number
-}
-
-const timing = (samples: ReadonlyArray<number>): Timing => {
-  const sorted = [...samples].sort((x, y) => x - y)
-  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))]!
-  return { median: at(0.5), p10: at(0.1), p90: at(0.9) }
 }
 
 const transport = (url: string, user: string, password: Redacted.Redacted) =>
@@ -154,12 +142,12 @@ const measure = Effect.gen(function* () {
       samples.exchange.push(yield* exchangeBlock(rounds, block, bytes))
       samples.traced.push(yield* Effect.provide(exchangeBlock(tracedRounds, block, bytes), tracing))
     }
-    const exchange = timing(samples.exchange)
-    const oneWay = timing(samples.bare)
+    const exchange = spreadOf(samples.exchange)
+    const oneWay = spreadOf(samples.bare)
     rows.push({
       bytes,
       exchange,
-      traced: timing(samples.traced),
+      traced: spreadOf(samples.traced),
       bare: oneWay,
       ratio: exchange.median / oneWay.median
     })
@@ -167,23 +155,13 @@ const measure = Effect.gen(function* () {
   return rows
 }).pipe(Effect.scoped)
 
-const shown = ({ median, p10, p90 }: Timing): string =>
-  `${median.toFixed(0)} (${p10.toFixed(0)}–${p90.toFixed(0)})`.padStart(22)
+const shown = ({ median, least, most }: Spread): string =>
+  `${median.toFixed(0)} (${least.toFixed(0)}–${most.toFixed(0)})`.padStart(22)
 
 /** Measures, prints the table, and writes `out/bench/rounds.json`. */
 export const run = async (): Promise<void> => {
-  const machine = {
-    processor: cpus()[0]?.model ?? "unknown",
-    cores: availableParallelism(),
-    node: process.version,
-    loadAverage: loadavg()[0] ?? 0
-  }
-  console.log(
-    `${machine.processor}, ${machine.cores} cores, load ${machine.loadAverage.toFixed(1)}; node ${machine.node}`
-  )
-  console.log(
-    "microseconds, median (10th–90th percentile) of blocks; two processes and a broker on this machine"
-  )
+  const machine = announceMachine()
+  console.log("microseconds, median (least–greatest) of blocks; two processes and a broker on this machine")
   const rows = await Effect.runPromise(measure)
   console.log(
     `${"bytes".padStart(8)}${"exchange".padStart(22)}${"with its span".padStart(22)}${"bare one way".padStart(22)}${"ratio".padStart(8)}`
@@ -192,8 +170,7 @@ export const run = async (): Promise<void> => {
     console.log(
       `${String(bytes).padStart(8)}${shown(exchange)}${shown(traced)}${shown(bare)}${ratio.toFixed(2).padStart(8)}`
     )
-  mkdirSync("out/bench", { recursive: true })
-  writeFileSync("out/bench/rounds.json", `${JSON.stringify({ machine, blocks, rows }, null, 2)}\n`)
+  writeFigures("rounds", { machine, blocks, rows })
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -3,8 +3,6 @@
  * other, with nothing between them, and the processor time of each is taken apart. Beside it the floor: the matrix products
  * that the party cannot do without. `node dist/bench/step-kernels.js` runs it alone.
  */
-import { mkdirSync, writeFileSync } from "node:fs"
-import { availableParallelism, cpus, loadavg } from "node:os"
 import { pathToFileURL } from "node:url"
 import { type CloudOperations, cloudOperations } from "../protocol/computation/cloud.ts"
 import { Corrections } from "../protocol/computation/corrections.ts"
@@ -23,69 +21,22 @@ import { type TrainingPlan, trainingPlan } from "../protocol/learning/plan.ts"
 import { type Layer, type OpenedData, openData, trainingStep } from "../protocol/learning/step.ts"
 import { Prg } from "../protocol/ring/prg.ts"
 import { type Matrix, Ring } from "../protocol/ring/ring.ts"
-
-interface Case {
-  readonly name: string
-  readonly network: Network
-  readonly rows: number
-  readonly batch: number
-  readonly steps: number
-}
-
-const cases: ReadonlyArray<Case> = [
-  {
-    name: "30-16-2",
-    network: {
-      inputs: 30,
-      layers: [
-        { units: 16, activation: "relu" },
-        { units: 2, activation: "identity" }
-      ]
-    },
-    rows: 448,
-    batch: 32,
-    steps: 400
-  },
-  {
-    name: "784-128-128-10",
-    network: {
-      inputs: 784,
-      layers: [
-        { units: 128, activation: "relu" },
-        { units: 128, activation: "relu" },
-        { units: 10, activation: "identity" }
-      ]
-    },
-    rows: 1280,
-    batch: 128,
-    steps: 40
-  }
-]
-
-/** Milliseconds of processor time a step. */
-interface Timing {
-  readonly median: number
-  readonly least: number
-  readonly most: number
-}
+import { announceMachine, type Spread, spreadOf, writeFigures } from "./measure.ts"
+import { type MeasuredNetwork, measuredNetworks } from "./networks.ts"
 
 export interface StepKernels {
   readonly name: string
   readonly batch: number
   readonly multiplications: number
-  readonly dealer: Timing
-  readonly cloud0: Timing
-  readonly cloud1: Timing
+  /** Milliseconds of processor time a step. */
+  readonly dealer: Spread
+  readonly cloud0: Spread
+  readonly cloud1: Spread
   /** The matrix products alone: once for the dealer, twice for a cloud. */
-  readonly products: Timing
+  readonly products: Spread
   readonly rounds: number
   readonly openedBytes: number
   readonly dealtBytes: number
-}
-
-const timing = (samples: ReadonlyArray<number>): Timing => {
-  const sorted = [...samples].sort((x, y) => x - y)
-  return { median: sorted[sorted.length >> 1]!, least: sorted[0]!, most: sorted[sorted.length - 1]! }
 }
 
 const processorMs = (): number => {
@@ -107,7 +58,7 @@ const productsOf = (network: Network, batch: number): ReadonlyArray<readonly [Sh
     return index === 0 ? both : [...both, [delta, weights, "rightTransposed"] as const]
   })
 
-const productFloor = async (network: Network, batch: number, repetitions: number): Promise<Timing> => {
+const productFloor = async (network: Network, batch: number, repetitions: number): Promise<Spread> => {
   const ring = await Ring.load()
   const prepared = productsOf(network, batch).map(([x, y, form]) => {
     const rows = form === "leftTransposed" ? x.cols : x.rows
@@ -119,7 +70,7 @@ const productFloor = async (network: Network, batch: number, repetitions: number
     ]
     return () => ring.product(out, left, right, form, true)
   })
-  return timing(
+  return spreadOf(
     Array.from({ length: repetitions }, () => {
       const start = processorMs()
       for (const multiply of prepared) multiply()
@@ -208,7 +159,14 @@ function* cloudStep(
   ring.release(mark)
 }
 
-const measure = async ({ name, network, rows, batch, steps }: Case): Promise<StepKernels> => {
+/** Measures one network. */
+export const stepKernels = async ({
+  name,
+  network,
+  rows,
+  batch,
+  steps
+}: MeasuredNetwork): Promise<StepKernels> => {
   const plan = trainingPlan({
     network,
     rows,
@@ -276,9 +234,9 @@ const measure = async ({ name, network, rows, batch, steps }: Case): Promise<Ste
     name,
     batch,
     multiplications,
-    dealer: timing(samples.dealer),
-    cloud0: timing(samples.cloud0),
-    cloud1: timing(samples.cloud1),
+    dealer: spreadOf(samples.dealer),
+    cloud0: spreadOf(samples.cloud0),
+    cloud1: spreadOf(samples.cloud1),
     products: await productFloor(network, batch, steps),
     rounds,
     openedBytes,
@@ -286,7 +244,7 @@ const measure = async ({ name, network, rows, batch, steps }: Case): Promise<Ste
   }
 }
 
-const line = (label: string, { median, least, most }: Timing, floor: number): string =>
+const line = (label: string, { median, least, most }: Spread, floor: number): string =>
   label.padEnd(12) +
   median.toFixed(2).padStart(10) +
   `${least.toFixed(2)}–${most.toFixed(2)}`.padStart(18) +
@@ -295,18 +253,10 @@ const line = (label: string, { median, least, most }: Timing, floor: number): st
 
 /** Measures both networks, prints the tables and writes `out/bench/step-kernels.json`. */
 export const run = async (): Promise<void> => {
-  const machine = {
-    processor: cpus()[0]?.model ?? "unknown",
-    cores: availableParallelism(),
-    node: process.version,
-    loadAverage: loadavg()[0] ?? 0
-  }
-  console.log(
-    `${machine.processor}, ${machine.cores} cores, load ${machine.loadAverage.toFixed(1)}; node ${machine.node}`
-  )
+  const machine = announceMachine()
   const results: StepKernels[] = []
-  for (const example of cases) {
-    const result = await measure(example)
+  for (const example of measuredNetworks) {
+    const result = await stepKernels(example)
     results.push(result)
     const { products, multiplications, rounds, openedBytes, dealtBytes } = result
     console.log(
@@ -322,8 +272,7 @@ export const run = async (): Promise<void> => {
     console.log(line("cloud 0", result.cloud0, 2 * products.median))
     console.log(line("cloud 1", result.cloud1, 2 * products.median))
   }
-  mkdirSync("out/bench", { recursive: true })
-  writeFileSync("out/bench/step-kernels.json", `${JSON.stringify({ machine, results }, null, 2)}\n`)
+  writeFigures("step-kernels", { machine, results })
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) await run()

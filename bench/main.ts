@@ -1,0 +1,16 @@
+/** `npm run bench -- TOPIC`: measures one topic, prints it and writes `out/bench/<topic>.json`. */
+const topics: Readonly<Record<string, () => Promise<void>>> = {
+  step: async () => (await import("./step.ts")).run(),
+  kernels: async () => (await import("./step-kernels.ts")).run(),
+  rounds: async () => (await import("./rounds.ts")).run(),
+  bcp: async () => (await import("./bcp.ts")).run(),
+  startup: async () => (await import("./scenario.ts")).startup(),
+  epoch: async () => (await import("./scenario.ts")).epoch()
+}
+
+const name = process.argv[2] ?? ""
+const topic = topics[name]
+if (topic === undefined) {
+  console.error(`no topic "${name}"; choose one of ${Object.keys(topics).join(", ")}`)
+  process.exitCode = 1
+} else await topic()

@@ -1,0 +1,47 @@
+/** What all benchmarks share: which machine it was, medians with their spread, and where the figures go. */
+import { mkdirSync, writeFileSync } from "node:fs"
+import { availableParallelism, cpus, loadavg } from "node:os"
+
+/** The machine and how busy it was when the benchmark began. */
+export interface Machine {
+  readonly processor: string
+  readonly cores: number
+  readonly node: string
+  readonly openssl: string
+  readonly loadAverage: number
+}
+
+/** Reads the machine and prints it: no figure without it. */
+export const announceMachine = (): Machine => {
+  const machine = {
+    processor: cpus()[0]?.model ?? "unknown",
+    cores: availableParallelism(),
+    node: process.version,
+    openssl: process.versions.openssl ?? "unknown",
+    loadAverage: loadavg()[0] ?? 0
+  }
+  const { processor, cores, node, openssl, loadAverage } = machine
+  console.log(
+    `${processor}, ${cores} cores, load ${loadAverage.toFixed(1)}; node ${node}, OpenSSL ${openssl}`
+  )
+  return machine
+}
+
+/** Median, least and greatest of samples, in their unit. */
+export interface Spread {
+  readonly median: number
+  readonly least: number
+  readonly most: number
+}
+
+export const spreadOf = (samples: ReadonlyArray<number>): Spread => {
+  const sorted = [...samples].sort((x, y) => x - y)
+  return { median: sorted[sorted.length >> 1]!, least: sorted[0]!, most: sorted[sorted.length - 1]! }
+}
+
+/** Writes `out/bench/<topic>.json`. */
+export const writeFigures = (topic: string, figures: object): void => {
+  mkdirSync("out/bench", { recursive: true })
+  writeFileSync(`out/bench/${topic}.json`, `${JSON.stringify(figures, null, 2)}\n`)
+  console.log(`\nwritten to out/bench/${topic}.json`)
+}

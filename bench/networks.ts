@@ -1,0 +1,42 @@
+/** The two networks that training is measured on, with the batches of the systems they are compared with. */
+import type { Network } from "../protocol/learning/network.ts"
+
+export interface MeasuredNetwork {
+  readonly name: string
+  readonly network: Network
+  /** Training rows of the synthetic table. */
+  readonly rows: number
+  readonly batch: number
+  /** Steps of one measurement. */
+  readonly steps: number
+}
+
+export const measuredNetworks: ReadonlyArray<MeasuredNetwork> = [
+  {
+    name: "30-16-2",
+    network: {
+      inputs: 30,
+      layers: [
+        { units: 16, activation: "relu" },
+        { units: 2, activation: "identity" }
+      ]
+    },
+    rows: 448,
+    batch: 32,
+    steps: 400
+  },
+  {
+    name: "784-128-128-10",
+    network: {
+      inputs: 784,
+      layers: [
+        { units: 128, activation: "relu" },
+        { units: 128, activation: "relu" },
+        { units: 10, activation: "identity" }
+      ]
+    },
+    rows: 1280,
+    batch: 128,
+    steps: 40
+  }
+]

@@ -1,0 +1,57 @@
+/**
+ * Whole scenarios as anybody runs them, every party a process over NATS: seconds by phase, bytes, and the most memory that each
+ * process needed. `startup` is the breast-cancer scenario from nothing to the decrypted model, `epoch` the one on MNIST.
+ */
+import { execFile } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import { artifact, projectRoot } from "../protocol/artifact.ts"
+import type { RunResult } from "../scenarios/result.ts"
+import { announceMachine, type Spread, spreadOf, writeFigures } from "./measure.ts"
+
+const start = promisify(execFile)
+
+const runOnce = async (scenario: string): Promise<RunResult> => {
+  const out = mkdtempSync(join(tmpdir(), "bicameral-bench-"))
+  try {
+    const program = fileURLToPath(artifact("program/main.js"))
+    const file = fileURLToPath(new URL(`scenarios/${scenario}.yaml`, projectRoot))
+    await start(process.execPath, [program, "run", file, "--out", out])
+    return JSON.parse(readFileSync(join(out, "result.json"), "utf8")) as RunResult
+  } finally {
+    rmSync(out, { recursive: true, force: true })
+  }
+}
+
+const shown = (what: string, { median, least, most }: Spread): string =>
+  `${what.padEnd(12)}${median.toFixed(2).padStart(10)}${`${least.toFixed(2)}–${most.toFixed(2)}`.padStart(18)}`
+
+const measureScenario = async (topic: string, scenario: string, runs: number): Promise<void> => {
+  const machine = announceMachine()
+  const results: Array<RunResult> = []
+  for (let run = 0; run < runs; run++) results.push(await runOnce(scenario))
+  const last = results.at(-1)!
+  console.log(
+    `\n${scenario}, ${last.modulusBits} bits, ${last.rows.training} training rows, ${last.steps} steps`
+  )
+  console.log(`${"phase".padEnd(12)}${"seconds".padStart(10)}${"spread".padStart(18)}   of ${runs} runs`)
+  const phases = Object.keys(last.seconds) as Array<keyof RunResult["seconds"]>
+  const seconds = Object.fromEntries(
+    phases.map((phase) => [phase, spreadOf(results.map((result) => result.seconds[phase]))])
+  )
+  for (const [phase, spread] of Object.entries(seconds)) console.log(shown(phase, spread))
+  for (const [actor, bytes] of Object.entries(last.peakMemoryBytes ?? {}))
+    console.log(`${actor.padEnd(12)}${(bytes / 2 ** 20).toFixed(0).padStart(10)} MiB at most`)
+  if (last.accuracy !== null) console.log(`accuracy ${last.accuracy.toFixed(4)}`)
+  const { accuracy, steps, bytes, peakMemoryBytes } = last
+  writeFigures(topic, { machine, scenario, runs, seconds, accuracy, steps, bytes, peakMemoryBytes })
+}
+
+/** `three-hospitals`, from its start to the decrypted model. */
+export const startup = (): Promise<void> => measureScenario("startup", "three-hospitals", 5)
+
+/** `mnist`: all of the training set once. */
+export const epoch = (): Promise<void> => measureScenario("epoch", "mnist", 1)

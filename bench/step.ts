@@ -1,0 +1,258 @@
+/**
+ * What a training step takes with every party a process of its own over NATS: the KGC deals, the clouds train on shares of a
+ * synthetic table. Beside it the floor, which is the same arithmetic with nothing between; and where the processes' time goes,
+ * from samples of their stacks in a second run, so that the sampling does not slow what is timed.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { availableParallelism, tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import { Effect, Layer, Redacted, Schedule } from "effect"
+import type { Agreement } from "../actors/agreement.ts"
+import { dealer } from "../actors/dealing.ts"
+import { emptyTable } from "../actors/shared-table.ts"
+import { train } from "../actors/training.ts"
+import { artifact } from "../protocol/artifact.ts"
+import { Deal } from "../protocol/messages/training.ts"
+import { on, Party } from "../runtime/actor.ts"
+import { passwordVariable, startOwnBroker } from "../runtime/broker/start.ts"
+import { layer as nats } from "../runtime/nats-transport.ts"
+import { layer as party } from "../runtime/party.ts"
+import { parentGone, sayReady, startActor } from "../runtime/process.ts"
+import { layer as tracing } from "../runtime/tracing.ts"
+import { announceMachine, type Spread, spreadOf, writeFigures } from "./measure.ts"
+import { type MeasuredNetwork, measuredNetworks } from "./networks.ts"
+import { parts, partsOfProfile } from "./profile.ts"
+import { stepKernels } from "./step-kernels.ts"
+
+const actors = ["kgc", "cloud0", "cloud1"] as const
+type Actor = (typeof actors)[number]
+
+/** Runs whose steps are timed, each of fresh processes. */
+const runs = 5
+/** The first steps of a run are spent on compiling. */
+const warmShare = 0.25
+const prgKeys = {
+  key0: new Uint8Array(16).fill(1),
+  key1: new Uint8Array(16).fill(2),
+  orderKey: new Uint8Array(16).fill(3)
+}
+
+const named = (name: string | undefined): MeasuredNetwork => {
+  const found = measuredNetworks.find((each) => each.name === name)
+  if (found === undefined) throw new RangeError(`no network ${name} is measured`)
+  return found
+}
+
+const agreementOf = ({ name, network, rows, batch, steps }: MeasuredNetwork): Agreement => {
+  const [output, ...hidden] = network.layers.toReversed()
+  return {
+    scenario: name,
+    users: [],
+    data: {
+      id: "row",
+      features: Object.fromEntries(
+        Array.from({ length: network.inputs }, (_, i) => [`x${i}`, [0, 1] as const])
+      ),
+      label: { column: "label", values: Array.from({ length: output!.units }, (_, i) => `${i}`) },
+      scaleTo: [0, 1]
+    },
+    heldOut: 0,
+    network: { hidden: hidden.reverse().map(({ units }) => units), output: output!.activation },
+    training: { epochs: Math.ceil((steps * batch) / rows), batch, rate: 0.1 },
+    security: {
+      modulusBits: 2048,
+      exponents: "short",
+      fractionalBits: 20,
+      upload: "hybrid",
+      output: "hybrid",
+      insecure: false
+    },
+    reveal: { accuracy: false, heldOutRows: false, progress: false },
+    deadlines: { replyTimeoutMs: 60_000, roundTimeoutMs: 60_000, phaseTimeoutMs: 600_000 }
+  }
+}
+
+/** A party, in a process of its own: the KGC deals until it is told to go, a cloud trains and goes. */
+const actor = (name: Actor, measured: MeasuredNetwork, folder: string) => {
+  const agreement = agreementOf(measured)
+  const { rows } = measured
+  const cloud = name === "cloud0" ? 0 : 1
+  const role =
+    name === "kgc"
+      ? Effect.gen(function* () {
+          const deal = yield* dealer(agreement, prgKeys)
+          const { serve } = yield* Party
+          yield* serve([
+            on(Deal, ({ rows, step, steps }) =>
+              Effect.map(deal(rows, step, steps), (corrections) => ({ corrections }))
+            )
+          ])
+          yield* sayReady({})
+          yield* parentGone
+        })
+      : Effect.gen(function* () {
+          yield* sayReady({})
+          // Shares of zero are as good as any: every word that is computed on is masked.
+          const table = yield* emptyTable(agreement, rows)
+          const prgKey = Redacted.make(cloud === 0 ? prgKeys.key0 : prgKeys.key1)
+          yield* train({ agreement, cloud, table, prgKey, orderKey: prgKeys.orderKey })
+        })
+  const password = Redacted.make(process.env[passwordVariable(name)] ?? "")
+  return Effect.scoped(role).pipe(
+    Effect.provide(
+      party({ name, run: "bench" }).pipe(
+        Layer.provide(nats({ servers: [process.env.NATS_URL ?? ""], user: name, password })),
+        Layer.provideMerge(tracing({ actor: name, file: join(folder, `${name}.jsonl`) }))
+      )
+    )
+  )
+}
+
+/** Samples the stacks of a process and writes them when it ends. */
+const sampling = (folder: string, name: Actor): ReadonlyArray<string> => [
+  "--cpu-prof",
+  `--cpu-prof-dir=${folder}`,
+  `--cpu-prof-name=${name}.cpuprofile`,
+  "--cpu-prof-interval=250"
+]
+
+/** Milliseconds of a step: on the clock, and of each process's processor time. */
+interface StepTime {
+  readonly step: number
+  readonly processor: Readonly<Record<string, number>>
+}
+
+/** Trains once; gives the time of a step after the first ones, with what lies between steps. */
+const trainOnce = (measured: MeasuredNetwork, folder: string, sampled: boolean) =>
+  Effect.gen(function* () {
+    const { url, credentials, pid } = yield* startOwnBroker()
+    const processes = yield* Effect.forEach(actors, (name) =>
+      startActor({
+        party: name,
+        entry: fileURLToPath(artifact("bench/step.js")),
+        args: [name, measured.name, folder],
+        env: { NATS_URL: url },
+        secrets: { [passwordVariable(name)]: credentials[name]!.password },
+        readyTimeoutMs: 30_000,
+        nodeOptions: sampled ? sampling(folder, name) : []
+      })
+    )
+    const pids = { broker: pid, ...Object.fromEntries(processes.map(({ party, pid }) => [party, pid])) }
+    const spent: Array<{ readonly at: number; readonly ms: Readonly<Record<string, number>> }> = []
+    const watch = Effect.sync(() => {
+      const ms = Object.fromEntries(Object.entries(pids).map(([name, each]) => [name, processorMs(each)]))
+      spent.push({ at: Date.now(), ms })
+    })
+    yield* Effect.forkScoped(Effect.repeat(watch, Schedule.spaced("20 millis")))
+    yield* Effect.all([processes[1]!.exit, processes[2]!.exit])
+    const ends = stepEnds(join(folder, "cloud0.jsonl"))
+    const first = ends[Math.floor(ends.length * warmShare)]!
+    const steps = ends.filter((end) => end > first).length
+    const within = spent.filter(({ at, ms }) => at >= first && at <= ends.at(-1)! && ms.cloud1! > 0)
+    const [from, to] = [within[0]!, within.at(-1)!]
+    const step = (ends.at(-1)! - first) / steps
+    const counted = (to.at - from.at) / step
+    const time: StepTime = {
+      step,
+      processor: Object.fromEntries(
+        Object.keys(pids).map((name) => [name, (to.ms[name]! - from.ms[name]!) / counted])
+      )
+    }
+    return time
+  }).pipe(Effect.scoped)
+
+const stepEnds = (events: string): ReadonlyArray<number> =>
+  readFileSync(events, "utf8")
+    .split("\n")
+    .filter((line) => line.includes('"name":"step"'))
+    .map((line) => {
+      const span = JSON.parse(line) as { readonly time: string; readonly durationMs: number }
+      return Date.parse(span.time) + span.durationMs
+    })
+
+/** Processor time of a process so far, in ticks of 10 ms; 0 where the system does not tell. */
+const processorMs = (pid: number): number => {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /, "")
+      .split(" ")
+    return 10 * (Number(fields[11]) + Number(fields[12]))
+  } catch {
+    return 0
+  }
+}
+
+const inFolder = <A>(work: (folder: string) => Promise<A>): Promise<A> => {
+  const folder = mkdtempSync(join(tmpdir(), "bicameral-bench-"))
+  return work(folder).finally(() => rmSync(folder, { recursive: true, force: true }))
+}
+
+/** Where the time of each process goes, as shares of it, from sampled stacks. */
+const sample = (measured: MeasuredNetwork) =>
+  inFolder(async (folder) => {
+    const { step: stepMs } = await Effect.runPromise(trainOnce(measured, folder, true))
+    const profiles = actors.map((name) => {
+      const profile = JSON.parse(readFileSync(join(folder, `${name}.cpuprofile`), "utf8"))
+      return { actor: name, shares: partsOfProfile(profile, 1 - warmShare) }
+    })
+    return { stepMs, profiles }
+  })
+
+const measure = async (measured: MeasuredNetwork) => {
+  const times: Array<StepTime> = []
+  for (let run = 0; run < runs; run++)
+    times.push(await inFolder((folder) => Effect.runPromise(trainOnce(measured, folder, false))))
+  const step = spreadOf(times.map((time) => time.step))
+  const processor = Object.fromEntries(
+    ["broker", ...actors].map((name) => [name, spreadOf(times.map((time) => time.processor[name]!)).median])
+  )
+  const { dealer, cloud0, cloud1 } = await stepKernels(measured)
+  const floor = (dealer.median + cloud0.median + cloud1.median) / availableParallelism()
+  return {
+    name: measured.name,
+    batch: measured.batch,
+    step,
+    processor,
+    floor,
+    ratio: step.median / floor,
+    ...(await sample(measured))
+  }
+}
+
+const shown = ({ median, least, most }: Spread): string =>
+  `${median.toFixed(2)} ms a step (${least.toFixed(2)}–${most.toFixed(2)})`
+
+/** Measures both networks, prints the tables and writes `out/bench/step.json`. */
+export const run = async (): Promise<void> => {
+  const machine = announceMachine()
+  const results = []
+  for (const network of measuredNetworks) {
+    const result = await measure(network)
+    results.push(result)
+    console.log(`\n${result.name}, batch ${result.batch}: ${shown(result.step)}, medians of ${runs} runs`)
+    console.log(
+      `floor, all arithmetic spread over ${machine.cores} cores: ${result.floor.toFixed(2)} ms; ${result.ratio.toFixed(2)} times the floor`
+    )
+    console.log(
+      `processor time of a step: ${Object.entries(result.processor)
+        .map(([name, ms]) => `${name} ${ms.toFixed(2)}`)
+        .join(", ")} ms`
+    )
+    console.log(`${"ms a step".padEnd(12)}${parts.map((part) => part.padStart(10)).join("")}`)
+    for (const { actor, shares } of result.profiles)
+      console.log(
+        `${actor.padEnd(12)}${parts.map((part) => (shares[part] * result.stepMs).toFixed(2).padStart(10)).join("")}`
+      )
+  }
+  writeFigures("step", { machine, results })
+}
+
+const [, script, name, network, folder] = process.argv
+if (script !== undefined && import.meta.url === pathToFileURL(script).href) {
+  if (folder !== undefined) {
+    // The samples are written where a process ends of itself.
+    process.once("SIGTERM", () => process.exit(0))
+    await Effect.runPromise(Effect.raceFirst(actor(name as Actor, named(network), folder), parentGone))
+  } else await run()
+}
