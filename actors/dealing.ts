@@ -4,12 +4,13 @@
  */
 import { Data, Effect } from "effect"
 import { type DealerKeys, type DealerOperations, deal, openingMask } from "../protocol/computation/dealer.ts"
-import { layerShapes } from "../protocol/learning/cost.ts"
+import { layerShapes, stepCost } from "../protocol/learning/cost.ts"
 import { InvalidPlan, opensLabels, outputs } from "../protocol/learning/network.ts"
 import { operation } from "../protocol/learning/operations.ts"
 import { type BatchOrder, batchOrder } from "../protocol/learning/order.ts"
 import type { TrainingPlan } from "../protocol/learning/plan.ts"
 import { trainingStep } from "../protocol/learning/step.ts"
+import { plainBytes } from "../protocol/messages/codec.ts"
 import { Prg } from "../protocol/ring/prg.ts"
 import { type Matrix, Ring } from "../protocol/ring/ring.ts"
 import { Party } from "../runtime/actor.ts"
@@ -43,7 +44,16 @@ interface Dealing {
   readonly labels: Matrix | undefined
 }
 
-/** A function from (training rows, step) to the corrections of that step. */
+/** Bytes of corrections that are asked for at once, where a step has fewer. */
+const bytesAsked = 2 ** 20
+/** More steps would keep the KGC from answering others for too long. */
+const mostStepsAsked = 16
+
+/** Steps whose corrections are asked for in one request: small ones by the dozen, for a request costs as much as a small step. */
+export const stepsAsked = (plan: TrainingPlan): number =>
+  Math.max(1, Math.min(mostStepsAsked, plan.steps, Math.floor(bytesAsked / stepCost(plan).dealtBytes)))
+
+/** A function from (training rows, first step, how many steps) to the corrections of those steps, one behind the other. */
 export const dealer = (agreement: Agreement, { key0, key1, orderKey }: PrgKeys) =>
   Effect.gen(function* () {
     const { run } = yield* Party
@@ -73,11 +83,16 @@ export const dealer = (agreement: Agreement, { key0, key1, orderKey }: PrgKeys) 
       return known
     }
 
-    return Effect.fn("kgc.deal")(function* (rows: number, step: number) {
+    return Effect.fn("kgc.deal")(function* (rows: number, step: number, steps = 1) {
       const dealing = yield* raised([InvalidPlan], () => prepare(rows))
       const { plan } = dealing
-      if (step < 1 || step > plan.steps) return yield* new NoSuchStep({ step, steps: plan.steps })
-      return deal(ring, keys, step, (ops) => dealtStep(ring, ops, dealing, step))
+      const last = step + steps - 1
+      if (step < 1 || steps < 1 || last > plan.steps)
+        return yield* new NoSuchStep({ step: last > plan.steps ? last : step, steps: plan.steps })
+      const each = Array.from({ length: steps }, (_, i) =>
+        deal(ring, keys, step + i, (ops) => dealtStep(ring, ops, dealing, step + i))
+      )
+      return steps === 1 ? each[0]! : plainBytes(Buffer.concat(each))
     })
   })
 

@@ -135,12 +135,12 @@ export const kgc = (options: KgcOptions) =>
           return { parameters: wire, unifiedPublicKey, orderKey: prg.orderKey, roster: signed, sealed }
         })
       ),
-      on(Deal, ({ rows, step }, from) =>
+      on(Deal, ({ rows, step, steps }, from) =>
         Effect.gen(function* () {
           // Whoever holds k_0 could take the masks off with them.
           if (from !== "cloud1")
             return yield* new NotExpected({ what: "a request for corrections", party: from })
-          return { corrections: yield* deal(rows, step) }
+          return { corrections: yield* deal(rows, step, steps) }
         })
       )
     ])

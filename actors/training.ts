@@ -27,11 +27,12 @@ import type { Matrix, Ring } from "../protocol/ring/ring.ts"
 import { seededKey } from "../protocol/seeding.ts"
 import { Party, type RoundError } from "../runtime/actor.ts"
 import { type Agreement, computationName, planOf } from "./agreement.ts"
+import { stepsAsked } from "./dealing.ts"
 import { raised } from "./raised.ts"
 import type { SharedTable } from "./shared-table.ts"
 
-/** Steps whose corrections C1 has asked for ahead of the one it is at. */
-const stepsAhead = 6
+/** Requests for corrections that are under way or answered ahead of the step that C1 is at. */
+const requestsAhead = 3
 /** Steps between two reports of progress. */
 const stepsAReport = 10
 
@@ -67,7 +68,7 @@ export const train = (share: TrainingShare) =>
     })
     let round = 0
     const exchange = (payload: Uint8Array) => rounds.exchange(++round, payload)
-    const corrections = cloud === 1 ? yield* correctionsAhead(agreement, table.rows, plan.steps) : undefined
+    const corrections = cloud === 1 ? yield* correctionsAhead(agreement, plan) : undefined
 
     const opened = yield* drive(
       openData(
@@ -140,29 +141,35 @@ const cutLike = (received: Uint8Array, sent: ReadonlyArray<Uint8Array>): Readonl
   })
 }
 
-/** The corrections of a step, asked for ahead of time: a window of requests is always under way. */
-const correctionsAhead = (agreement: Agreement, rows: number, steps: number) =>
+/** The corrections of each step in turn, asked for ahead of time, those of several steps in one request. */
+const correctionsAhead = (agreement: Agreement, plan: TrainingPlan) =>
   Effect.gen(function* () {
     const party = yield* Party
     const scope = yield* Effect.scope
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "train" }
+    const asked = stepsAsked(plan)
     const fetch = (step: number) =>
-      Effect.flatMap(party.ask("kgc", Deal, { rows, step }, ask), ({ corrections }) =>
-        raised([CorrectionsRefused], () => Corrections.parse(step, corrections))
-      )
-    const underWay = new Map<
-      number,
-      Fiber.Fiber<Corrections, Effect.Effect.Error<ReturnType<typeof fetch>>>
-    >()
-    let next = 1
+      Effect.gen(function* () {
+        const steps = Math.min(asked, plan.steps + 1 - step)
+        const { corrections } = yield* party.ask("kgc", Deal, { rows: plan.rows, step, steps }, ask)
+        return { corrections, each: Math.floor(corrections.length / steps) }
+      })
+    type Fetched = ReturnType<typeof fetch>
+    const underWay: Array<Fiber.Fiber<Effect.Effect.Success<Fetched>, Effect.Effect.Error<Fetched>>> = []
+    let [next, first] = [1, 1]
+    let here: Effect.Effect.Success<Fetched>
     return (step: number) =>
       Effect.gen(function* () {
-        for (; next <= Math.min(step + stepsAhead, steps); next++) {
-          underWay.set(next, yield* Effect.forkIn(fetch(next), scope))
+        if ((step - 1) % asked === 0) {
+          for (; next <= plan.steps && underWay.length <= requestsAhead; next += asked)
+            underWay.push(yield* Effect.forkIn(fetch(next), scope))
+          here = yield* Fiber.join(underWay.shift()!)
+          first = step
         }
-        const fiber = underWay.get(step)!
-        underWay.delete(step)
-        return yield* Fiber.join(fiber)
+        const at = (step - first) * here.each
+        return yield* raised([CorrectionsRefused], () =>
+          Corrections.parse(step, here.corrections.subarray(at, at + here.each))
+        )
       })
   })
 

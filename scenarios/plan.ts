@@ -6,6 +6,7 @@
 
 import { planOf } from "../actors/agreement.ts"
 import { pieceBytes } from "../actors/bcp-pool.ts"
+import { stepsAsked } from "../actors/dealing.ts"
 import { type Phase, phases } from "../actors/director.ts"
 import { cellsARun } from "../actors/user-upload.ts"
 import { outputSlotBits, plaintextsFor, uploadSlotBits } from "../protocol/bcp/packing.ts"
@@ -145,7 +146,7 @@ export const predictCost = (
   predictTransformation(tally, scenario, placed)
   tally.ask("train", Train, 2)
   tally.rounds("train", training.rounds, training.bytesEachWay)
-  tally.ask("train", Deal, plan.steps, { replies: training.dealtBytes })
+  tally.ask("train", Deal, Math.ceil(plan.steps / stepsAsked(plan)), { replies: training.dealtBytes })
   predictOutput(tally, scenario, placed, plan.network)
   return {
     plan,
