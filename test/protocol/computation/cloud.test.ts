@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest"
 import { openingMask } from "../../../protocol/computation/dealer.ts"
 import { gatherOpened } from "../../../protocol/computation/product.ts"
-import { groupsOf } from "../../../protocol/computation/sizes.ts"
+import { groupsOf, openedBytes, openingWords } from "../../../protocol/computation/sizes.ts"
 import { operation, type ProductForm, together } from "../../../protocol/learning/operations.ts"
+import { runPair } from "../../../protocol/learning/run.ts"
 import { splitmix, wrap } from "../ring/twin.ts"
 import { type Clear, clear, lockstep, Pair, type Program } from "./pair.ts"
 
@@ -78,6 +79,37 @@ describe("product of shares", () => {
         }
     })
   }
+
+  it("opens a large matrix in rounds of bounded size, in place where it is consumed", () => {
+    const words = openingWords + 6
+    const dataSet = operation("openInput", 0)
+    const x = clear(words / 2, 2, (i) => BigInt(i) * 3n - 7n)
+    const open = (consumed: boolean) => {
+      const shares = pair.share(x)
+      const [ops0, ops1] = pair.operations(0)
+      const ran = runPair(ops0.open(dataSet, shares[0], consumed), ops1.open(dataSet, shares[1], consumed))
+      return { ...ran, shares }
+    }
+    const kept = open(false)
+    expect(kept.rounds).toBe(2)
+    expect(kept.bytesEachWay).toBe(8 * words)
+    expect(openedBytes("open", words)).toEqual([8 * openingWords, 8 * 6])
+    expect(kept.results.map(({ share }) => share)).toEqual(kept.shares)
+    const consumed = open(true)
+    consumed.results.forEach((result, cloud) => {
+      const ring = pair.rings[cloud]!
+      expect(result.opened.at).toBe(consumed.shares[cloud]!.at)
+      expect(result.share).toBe(undefined)
+      const before = kept.results[cloud]!
+      expect(Buffer.compare(ring.view(result.opened), ring.view(before.opened))).toBe(0)
+      expect(Buffer.compare(ring.view(result.mask), ring.view(before.mask))).toBe(0)
+    })
+    // E = X − A, and the masks of both make A.
+    const last = words - 1
+    const [at0, at1] = kept.results.map(({ mask }, cloud) => pair.rings[cloud]!.words(mask)[last]!)
+    const opened = pair.rings[0].words(kept.results[0].opened)[last]!
+    expect(BigInt.asIntN(64, opened + at0! + at1!)).toBe(x.words[last])
+  })
 
   it("takes rows of a matrix that was opened once", () => {
     const [x, y] = [random(10, 4), random(4, 2)]
