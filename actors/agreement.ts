@@ -16,7 +16,11 @@ export interface Agreement {
   readonly data: DataDescription
   /** Share of the rows that the users keep for testing, beside those that they mark. */
   readonly heldOut: number
-  readonly network: { readonly hidden: ReadonlyArray<number>; readonly output: "identity" | "relu" }
+  readonly network: {
+    readonly hidden: ReadonlyArray<number>
+    readonly output: "identity" | "relu"
+    readonly initialVariance?: number
+  }
   readonly training: { readonly epochs: number; readonly batch: number; readonly rate: number }
   readonly security: {
     readonly modulusBits: number
@@ -60,7 +64,8 @@ export const networkOf = ({ data, network }: Agreement): Network => ({
   layers: [
     ...network.hidden.map((units) => ({ units, activation: "relu" as const })),
     { units: data.label.values.length, activation: network.output }
-  ]
+  ],
+  ...(network.initialVariance === undefined ? {} : { initialVariance: network.initialVariance })
 })
 
 /** The training plan for so many training rows. Throws `InvalidPlan`. */

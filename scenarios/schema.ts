@@ -252,6 +252,14 @@ const Network = Schema.Struct({
   output: defaulted(
     oneOf(["identity", "relu"], "Activation of the output layer, one unit a label; default identity"),
     "identity"
+  ),
+  initialVariance: optional(
+    value(Schema.Number, (x) => x > 0 && x <= 16, "a number above 0 and up to 16", {
+      exclusiveMinimum: 0,
+      maximum: 16,
+      description:
+        "Variance of a first weight times the inputs of its layer; default 2 (He). Less where a high rate diverges, such as 0.33"
+    })
   )
 })
 

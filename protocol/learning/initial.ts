@@ -1,10 +1,11 @@
 /**
  * Initial weights that nobody knows: each cloud draws its share from a key of its own, the sum is the matrix. Each share
- * is uniform in ±√(3/fan-in), so the sum of the two has the variance 2/fan-in of He's initialisation for ReLU. A cloud
+ * is uniform in ±√(3/fan-in), so the sum of the two has the variance 2/fan-in of He's initialisation for ReLU; for another
+ * variance v/fan-in, in ±√(3v/(2·fan-in)). A cloud
  * sees its own share, which says nothing beyond that the sum is within reach of it; biases start at zero.
  */
 import { createCipheriv } from "node:crypto"
-import { type Network, weightShape } from "./network.ts"
+import { defaultInitialVariance, type Network, weightShape } from "./network.ts"
 
 /**
  * One cloud's share of the weights of layer l, inputs × units, row-major, as 64-bit two's complement words with f
@@ -17,7 +18,8 @@ export const initialWeightsShare = (
   fractionalBits: number
 ): BigUint64Array => {
   const { rows, cols } = weightShape(network, layer)
-  const bound = Math.round(Math.sqrt(3 / rows) * 2 ** fractionalBits)
+  const { initialVariance = defaultInitialVariance } = network
+  const bound = Math.round(Math.sqrt((1.5 * initialVariance) / rows) * 2 ** fractionalBits)
   const nonce = new Uint8Array(16)
   new DataView(nonce.buffer).setUint32(0, layer, true)
   const stream = createCipheriv("aes-128-ctr", key, nonce).update(new Uint8Array(8 * rows * cols))

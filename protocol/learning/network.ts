@@ -16,7 +16,12 @@ export interface Network {
   /** Features of a row. */
   readonly inputs: number
   readonly layers: ReadonlyArray<DenseLayer>
+  /** Variance of a first weight times the inputs of its layer; `defaultInitialVariance` where left out. */
+  readonly initialVariance?: number
 }
+
+/** He's, which keeps the variance of activations from layer to layer with ReLU. */
+export const defaultInitialVariance = 2
 
 /** A network or training plan that cannot be run. `field` is the path below the plan, `network.layers[0].units` for one. */
 export class InvalidPlan extends Data.TaggedError("InvalidPlan")<{
@@ -53,6 +58,13 @@ export const validateNetwork = (network: Network): void => {
       field: "network.layers",
       reason: `there are ${network.layers.length} layers`,
       remedy: `list from 1 to ${maximumLayers} layers, the output layer last`
+    })
+  const { initialVariance = defaultInitialVariance } = network
+  if (!(initialVariance > 0 && initialVariance <= 16))
+    throw new InvalidPlan({
+      field: "network.initialVariance",
+      reason: `${initialVariance} is not a number above 0 and up to 16`,
+      remedy: "use 2, or less where a high rate diverges"
     })
   network.layers.forEach((layer, index) => {
     const field = `network.layers[${index}]`

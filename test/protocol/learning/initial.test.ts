@@ -18,6 +18,13 @@ describe("initial weights", () => {
     expect(variance / (2 / 100)).toBeLessThan(1.07)
   })
 
+  it("has another variance over the fan-in where the network asks for it", () => {
+    const narrow = { ...network, initialVariance: 0.5 }
+    const { mean, variance } = moments(initialWeights(narrow, 1, keys, 20))
+    expect(Math.abs(mean)).toBeLessThan(0.01)
+    expect((variance * network.inputs) / 0.5).toBeCloseTo(1, 1)
+  })
+
   it("are the sum of the shares modulo 2^64", () => {
     const shares = keys.map((key) => initialWeightsShare(network, 2, key, 20))
     const sums = initialWeights(network, 2, keys, 20)
