@@ -18,11 +18,13 @@ import {
 } from "../protocol/data/rows.ts"
 import { Declaration, DeclaredCells, RowSalt, RowSaltSecret } from "../protocol/messages/upload.ts"
 import { seededKey } from "../protocol/seeding.ts"
+import { concatenate } from "../protocol/sharing/work.ts"
 import { Party } from "../runtime/actor.ts"
 import { type Agreement, displayName, partTimeoutMs } from "./agreement.ts"
 import type { Gathering } from "./gathering.ts"
 import { type Membership, openFrom, sealTo } from "./membership.ts"
 import { raised } from "./raised.ts"
+import { othersTurn } from "./turn.ts"
 
 /** What a user says it holds, as it travels. */
 export type Declared = Effect.Effect.Success<ReturnType<typeof DeclaredCells.decode>>
@@ -77,13 +79,10 @@ export const agreeOnRows = (
   Effect.gen(function* () {
     const party = yield* Party
     const salt = ownSalt ?? (yield* askRowSalt(agreement, membership))
-    const own: Declared = {
-      blocks: tables.map(({ ids, columns, heldOut = false }) => ({
-        digests: digestIds(salt, ids),
-        columns: [...columns],
-        heldOut
-      }))
-    }
+    const blocks = yield* Effect.forEach(tables, ({ ids, columns, heldOut = false }) =>
+      Effect.map(digested(salt, ids), (digests) => ({ digests, columns: [...columns], heldOut }))
+    )
+    const own: Declared = { blocks }
     const others = agreement.users.map(({ actor }) => actor).filter((actor) => actor !== party.name)
     yield* Effect.forEach(
       others,
@@ -97,7 +96,7 @@ export const agreeOnRows = (
     const declared = new Map(others.map((other, i) => [other, received[i]!]))
     declared.set(party.name, own)
     return yield* raised([MalformedRows, MarkedByOneOnly, CoverageError, BlockOutside], () =>
-      joinDeclared(agreement, tables, salt, declared)
+      joinDeclared(agreement, party.name, tables, declared)
     ).pipe(
       Effect.catchTag("CoverageError", (error) =>
         // The ids stay in this user's own log: the error itself goes to the director, unsealed.
@@ -113,10 +112,24 @@ export const agreeOnRows = (
     )
   }).pipe(Effect.withSpan("user.agreeOnRows"))
 
+/** Ids that are digested at a time: some ten milliseconds. */
+const idsAtATime = 4096
+
+/** The digests of the ids, however many there are. */
+const digested = (salt: Uint8Array, ids: ReadonlyArray<string>): Effect.Effect<Uint8Array> =>
+  Effect.gen(function* () {
+    const parts: Array<Uint8Array> = []
+    for (let first = 0; first < ids.length; first += idsAtATime) {
+      parts.push(digestIds(salt, ids.slice(first, first + idsAtATime)))
+      yield* othersTurn
+    }
+    return concatenate(parts)
+  })
+
 const joinDeclared = (
   agreement: Agreement,
+  self: string,
   tables: ReadonlyArray<EncodedTable>,
-  salt: Uint8Array,
   declared: ReadonlyMap<string, Declared>
 ): AgreedRows => {
   const all = agreement.users.map(({ actor }) => ({ actor, blocks: declared.get(actor)!.blocks }))
@@ -124,17 +137,15 @@ const joinDeclared = (
     all.flatMap(({ blocks }) => blocks),
     agreement.heldOut
   )
-  const ids = new Map(
-    tables.flatMap((table) => {
-      const rows = joint.indices(digestIds(salt, table.ids))
-      return table.ids.map((id, i) => [rows[i]!, id] as const)
-    })
-  )
+  const digests = declared.get(self)!.blocks.map((block) => block.digests)
+  /** The id of a row where this user knows it: for errors only. */
+  const idOf = (row: number) =>
+    tables.flatMap(({ ids }, table) => ids[joint.indices(digests[table]!).indexOf(row)] ?? [])[0]
   checkCoverage(
     {
       rows: joint.total,
       columns: jointColumns(agreement.data).map((column) => column.source),
-      rowName: (row) => ids.get(row) ?? `number ${row} (its id is known to its holders)`
+      rowName: (row) => idOf(row) ?? `number ${row} (its id is known to its holders)`
     },
     all.map(({ actor, blocks }) => ({
       user: displayName(agreement, actor),
@@ -148,5 +159,5 @@ const joinDeclared = (
   const tester = all.find(({ blocks }) =>
     blocks.some((block) => block.columns.some((column) => column >= features))
   )!.actor
-  return { joint, placed: placeCells(tables, salt, joint), tester }
+  return { joint, placed: placeCells(tables, digests, joint), tester }
 }

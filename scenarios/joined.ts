@@ -98,11 +98,17 @@ export interface JoinedData {
 
 /** Joins the users' tables as a run with this salt does. */
 export const joinData = (scenario: Scenario, { tables }: CheckedData, salt: Uint8Array): JoinedData => {
-  const rows = joinRows(
-    tables.flat().map(({ ids, heldOut = false }) => ({ digests: digestIds(salt, ids), heldOut })),
-    shareHeldOut(scenario)
+  const lists = tables.map((held) =>
+    held.map(({ ids, heldOut = false }) => ({ digests: digestIds(salt, ids), heldOut }))
   )
-  const placed = tables.map((held) => placeCells(held, salt, rows))
+  const rows = joinRows(lists.flat(), shareHeldOut(scenario))
+  const placed = tables.map((held, user) =>
+    placeCells(
+      held,
+      lists[user]!.map(({ digests }) => digests),
+      rows
+    )
+  )
   const widths = { features: featureCount(scenario.data), labels: scenario.data.label.values.length }
   return {
     rows,

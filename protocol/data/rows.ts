@@ -115,14 +115,17 @@ export interface PlacedCells {
   readonly heldOut: ReadonlyArray<FilledBlock>
 }
 
-/** Places a user's tables in the joint table, in ascending order of joint rows. Blocks without a cell are left out. */
+/**
+ * Places a user's tables in the joint table, in ascending order of joint rows. `digests` are those of each table's ids. Blocks
+ * without a cell are left out.
+ */
 export const placeCells = (
   tables: ReadonlyArray<EncodedTable>,
-  salt: Uint8Array,
+  digests: ReadonlyArray<Uint8Array>,
   joint: JointRows
 ): PlacedCells => {
-  const placed = tables.map((table) => {
-    const rows = joint.indices(digestIds(salt, table.ids))
+  const placed = tables.map((table, index) => {
+    const rows = joint.indices(digests[index]!)
     const order = Uint32Array.from(rows.keys()).sort((a, b) => rows[a]! - rows[b]!)
     const some = (keep: (row: number) => boolean): FilledBlock => {
       const kept = order.filter((place) => keep(rows[place]!))

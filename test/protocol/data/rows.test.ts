@@ -95,7 +95,7 @@ describe("rows - placed cells", () => {
   }
 
   it("gives every cell its joint row, training rows apart from held-out rows", () => {
-    const placed = placeCells([table], salt, joint)
+    const placed = placeCells([table], [digestIds(salt, table.ids)], joint)
     const [training, heldOut] = [placed.training[0]!, placed.heldOut[0]!]
     expect(training.rows).toEqual(Uint32Array.of(0, 1, 2, 3, 4, 5, 6))
     expect(heldOut.rows).toEqual(Uint32Array.of(7, 8, 9))
@@ -112,7 +112,7 @@ describe("rows - placed cells", () => {
     const first = ids(10).find((_, index) => joint.indices(only)[index] === 0)!
     const placed = placeCells(
       [{ ids: [first], columns: Uint32Array.of(0), cells: denseCells(1, Float64Array.of(5)) }],
-      salt,
+      [digestIds(salt, [first])],
       joint
     )
     expect(placed.training).toHaveLength(1)
