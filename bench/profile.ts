@@ -7,7 +7,7 @@ export const parts = [
   "runtime",
   "codec",
   "broker",
-  "copies",
+
   "gc",
   "native",
   "waiting"

@@ -149,8 +149,9 @@ const trainOnce = (measured: MeasuredNetwork, folder: string, sampled: boolean) 
     const ends = stepEnds(join(folder, "cloud0.jsonl"))
     const first = ends[Math.floor(ends.length * warmShare)]!
     const steps = ends.filter((end) => end > first).length
-    const within = spent.filter(({ at, ms }) => at >= first && at <= ends.at(-1)! && ms.cloud1! > 0)
-    const [from, to] = [within[0]!, within.at(-1)!]
+    // A cloud that has gone has no processor time to read.
+    const living = spent.filter(({ ms }) => ms.cloud0! > 0 && ms.cloud1! > 0)
+    const [from, to] = [living[Math.floor(living.length * warmShare)]!, living.at(-1)!]
     const step = (ends.at(-1)! - first) / steps
     const counted = (to.at - from.at) / step
     const time: StepTime = {
