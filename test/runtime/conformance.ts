@@ -211,7 +211,7 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
             retryable: true
           })
           expect(error.message).toMatch(/user5 did not answer Double in phase upload within \d+ ms/)
-          expect(error._tag === "DeadlineExceeded" && error.waitedMs).toBeGreaterThanOrEqual(80)
+          expect(error._tag === "DeadlineExceeded" && error.waitedMs).toBeGreaterThanOrEqual(78)
         })
       )
 
