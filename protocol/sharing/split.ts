@@ -39,6 +39,7 @@ export const expandSeed = (seed: Uint8Array, words: number, firstWord = 0): Uint
   new DataView(counter.buffer).setBigUint64(8, BigInt(Math.floor(firstWord / 2)))
   const cipher = createCipheriv("aes-128-ctr", seed, counter)
   if (firstWord % 2 === 1) cipher.update(new Uint8Array(wordBytes))
+  if (words * wordBytes <= partBytes) return plainBytes(cipher.update(new Uint8Array(words * wordBytes)))
   const stream = new Uint8Array(words * wordBytes)
   const zeros = new Uint8Array(Math.min(stream.length, partBytes))
   for (let at = 0; at < stream.length; at += partBytes) {
@@ -46,6 +47,10 @@ export const expandSeed = (seed: Uint8Array, words: number, firstWord = 0): Uint
   }
   return stream
 }
+
+/** The same bytes as an array that is no `Buffer`. */
+const plainBytes = ({ buffer, byteOffset, length }: Uint8Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, length)
 
 /** a + b mod 2^64, word by word; little-endian bytes in and out, a new array. Throws `NotWords` on unequal lengths. */
 export const addWords = (a: Uint8Array, b: Uint8Array): Uint8Array => combineHalves(a, b, addHalves)
