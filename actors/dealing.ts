@@ -3,10 +3,15 @@
  * PRG. The masks of the data set are the same in every step and kept; they follow from the keys, as everything here.
  */
 import { Data, Effect } from "effect"
-import { type DealerKeys, type DealerOperations, deal, openingMask } from "../protocol/computation/dealer.ts"
+import {
+  type DealerKeys,
+  type DealerOperations,
+  deal,
+  openingMaskInPieces
+} from "../protocol/computation/dealer.ts"
 import { layerShapes, stepCost } from "../protocol/learning/cost.ts"
 import { InvalidPlan, opensLabels, outputs } from "../protocol/learning/network.ts"
-import { operation } from "../protocol/learning/operations.ts"
+import { type Operation, operation, type Shape } from "../protocol/learning/operations.ts"
 import { type BatchOrder, batchOrder } from "../protocol/learning/order.ts"
 import type { TrainingPlan } from "../protocol/learning/plan.ts"
 import { trainingStep } from "../protocol/learning/step.ts"
@@ -16,6 +21,7 @@ import { type Matrix, Ring } from "../protocol/ring/ring.ts"
 import { Party } from "../runtime/actor.ts"
 import { type Agreement, computationName, planOf } from "./agreement.ts"
 import { raised } from "./raised.ts"
+import { othersTurn } from "./turn.ts"
 
 /** k_0, k_1 and the public key of the batch order, 16 bytes each. */
 export interface PrgKeys {
@@ -63,28 +69,36 @@ export const dealer = (agreement: Agreement, { key0, key1, orderKey }: PrgKeys) 
     const empty = ring.mark()
     let known: Dealing | undefined
 
-    const prepare = (rows: number): Dealing => {
-      if (known?.rows === rows) return known
-      const plan = planOf(agreement, rows)
-      const { network } = plan
-      const inputs = { rows, cols: network.inputs }
-      const labels = { rows, cols: outputs(network) }
-      const last = network.layers.length
-      ring.release(empty)
-      known = {
-        rows,
-        plan,
-        order: batchOrder(plan, orderKey),
-        features: openingMask(ring, keys, 0, operation("openInput", 0), inputs),
-        labels: opensLabels(network)
-          ? openingMask(ring, keys, 0, operation("openLabels", last), labels)
-          : undefined
-      }
-      return known
-    }
+    const draw = (op: Operation, shape: Shape) =>
+      Effect.gen(function* () {
+        const pieces = openingMaskInPieces(ring, keys, 0, op, shape)
+        for (;;) {
+          const next = pieces.next()
+          if (next.done) return next.value
+          yield* othersTurn
+        }
+      })
 
-    return Effect.fn("kgc.deal")(function* (rows: number, step: number, steps = 1) {
-      const dealing = yield* raised([InvalidPlan], () => prepare(rows))
+    const prepare = (rows: number) =>
+      Effect.gen(function* () {
+        if (known?.rows === rows) return known
+        const plan = yield* raised([InvalidPlan], () => planOf(agreement, rows))
+        const { network } = plan
+        const last = network.layers.length
+        known = undefined
+        ring.release(empty)
+        const features = yield* draw(operation("openInput", 0), { rows, cols: network.inputs })
+        const labels = opensLabels(network)
+          ? yield* draw(operation("openLabels", last), { rows, cols: outputs(network) })
+          : undefined
+        known = { rows, plan, order: batchOrder(plan, orderKey), features, labels }
+        return known
+      })
+    // Steps are asked for several at a time; the masks are drawn once, and nothing else uses the ring meanwhile.
+    const oneAtATime = yield* Effect.makeSemaphore(1)
+
+    const dealt = Effect.fn("kgc.deal")(function* (rows: number, step: number, steps = 1) {
+      const dealing = yield* prepare(rows)
       const { plan } = dealing
       const last = step + steps - 1
       if (step < 1 || steps < 1 || last > plan.steps)
@@ -94,6 +108,7 @@ export const dealer = (agreement: Agreement, { key0, key1, orderKey }: PrgKeys) 
       )
       return steps === 1 ? each[0]! : plainBytes(Buffer.concat(each))
     })
+    return (rows: number, step: number, steps?: number) => oneAtATime.withPermits(1)(dealt(rows, step, steps))
   })
 
 /** The training step over shapes and masks. */

@@ -10,7 +10,7 @@ import { assembleCorrections, type Section } from "./corrections.ts"
 import { MaskReused } from "./errors.ts"
 import { productShape } from "./product.ts"
 import { checkRescale } from "./rescale.ts"
-import { dealtBytes, groupsOf, ONE_HOT_WORDS, planes, roundingWords } from "./sizes.ts"
+import { dealtBytes, groupsOf, ONE_HOT_WORDS, openingPieces, planes, roundingWords } from "./sizes.ts"
 import { type StreamKind, streamKinds } from "./streams.ts"
 
 const WORD = 8
@@ -53,6 +53,26 @@ export const openingMask = (
 ): Matrix => {
   const stream = { step, operation: op, kind: streamKinds.mask }
   return { rows, cols, at: drawBoth(ring, keys, stream, rows * cols, "add") }
+}
+
+/** `openingMask` a piece at a time, since that of a large data set takes seconds: yields after each, and ends with the mask. */
+export function* openingMaskInPieces(
+  ring: Ring,
+  keys: DealerKeys,
+  step: number,
+  op: Operation,
+  { rows, cols }: Shape
+): Generator<void, Matrix> {
+  const stream = { step, operation: op, kind: streamKinds.mask }
+  const at = ring.allocate(rows * cols * WORD)
+  let place = 0
+  for (const words of openingPieces(rows * cols)) {
+    keys.cloud0.fill(ring, at + place * WORD, words, stream, place)
+    keys.cloud1.combine(ring, at + place * WORD, words, stream, "add", place)
+    place += words
+    yield
+  }
+  return { rows, cols, at }
 }
 
 /** The rounding r that a rescale deals: with it the fixed-point reference replays a run bit for bit. New memory. */
