@@ -48,6 +48,28 @@ describe("plan", () => {
     expect(bytesOf(cost, "Reencrypt") / share).toBeCloseTo(2.25, 1)
   })
 
+  it("counts one ciphertext a user for a hybrid upload, the other share in bare words, and two for a hybrid model", () => {
+    const security = { upload: "hybrid", output: "hybrid" }
+    const cost = predictCost(scenario({ security }), joined(2 * 31_000, 0))
+    const ciphertexts = Object.fromEntries(cost.phases.map((phase) => [phase.phase, phase.ciphertexts]))
+    expect(ciphertexts).toMatchObject({ upload: 2, transform: 2, output: 2 })
+    expect(bytesOf(cost, "UploadShare1") + bytesOf(cost, "Reencrypt")).toBe(0)
+    expect(bytesOf(cost, "UploadWords1") / (8 * 4 * 62_000)).toBeCloseTo(1, 3)
+    // 124,000 words a user, in runs of 131,072.
+    expect(cost.traffic.find(({ tag }) => tag === "UploadWords1")?.messages).toBe(2 * 2)
+  })
+
+  it("opens data that are larger than a round in several", () => {
+    // Two features and two labels; 2^19 words are opened a round.
+    const rows = 2 ** 19
+    const large = scenario({
+      training: { epochs: 1, batch: 4096, rate: 0.1 },
+      security: { fractionalBits: 16 }
+    })
+    const cost = predictCost(large, joined(rows, 0))
+    expect(cost.rounds).toBe(2 + 128 * 11)
+  })
+
   it("counts one round to open the data, then eleven a step of two layers, and a message each way a round", () => {
     const cost = predictCost(scenario(), joined(8, 0))
     expect(cost.plan.steps).toBe(2 * 4)

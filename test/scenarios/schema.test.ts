@@ -42,6 +42,23 @@ describe("scenario schema - defaults", () => {
     expect(Either.getOrThrow(decoded).security).toMatchObject({ modulusBits: 3072, exponents: "short" })
   })
 
+  it("reads numbered columns as the columns they stand for, in the order of the features", () => {
+    const features = {
+      age: [0, 100],
+      point: { count: 3, range: [0, 255] },
+      tap: { count: 2, range: [0, 1], first: 0 }
+    }
+    const decoded = decodeScenario({ ...plainScenario, data: { ...data, features } })
+    expect(Object.entries(Either.getOrThrow(decoded).data.features)).toEqual([
+      ["age", [0, 100]],
+      ["point1", [0, 255]],
+      ["point2", [0, 255]],
+      ["point3", [0, 255]],
+      ["tap0", [0, 1]],
+      ["tap1", [0, 1]]
+    ])
+  })
+
   it("allows a small modulus where it is said to be insecure", () => {
     const decoded = decodeScenario({ ...plainScenario, security: { modulusBits: 512, insecure: true } })
     expect(Either.isRight(decoded)).toBe(true)
@@ -123,6 +140,26 @@ describe("scenario schema - what is refused", () => {
     expect(problems(changes)).toEqual([expect.stringMatching(message)])
   })
 
+  it.each([
+    [
+      "a numbered column that is listed too",
+      { features: { point2: [0, 1], point: { count: 2, range: [0, 1] } } },
+      /must not name a column twice/
+    ],
+    [
+      "numbered columns without a range",
+      { features: { point: { count: 2 } } },
+      /must be \[least, greatest\].*\{count, range\}/
+    ],
+    [
+      "no columns at all",
+      { features: { point: { count: 0, range: [0, 1] } } },
+      /must be \[least, greatest\].*\{count, range\}/
+    ]
+  ])("%s", (_, changes, message) => {
+    expect(problems({ data: { ...data, ...changes } })).toEqual([expect.stringMatching(message)])
+  })
+
   it("tells all problems at once", () => {
     expect(problems({ heldOut: 2, name: 7, colour: "red" })).toHaveLength(3)
   })
@@ -159,6 +196,31 @@ describe("scenario schema - parts that do not fit together", () => {
       "a column that the data do not have",
       { users: [north, { name: "south", holds: [{ file: "b.csv", columns: ["lenght"] }] }] },
       'users.1.holds.0.columns.0 "lenght" is neither a feature nor the label of data; correct the name or add it there'
+    ],
+    [
+      "a column that two entries stand for",
+      { users: [north, { name: "south", holds: [{ file: "b.csv", columns: ["width", "length..width"] }] }] },
+      'users.1.holds.0.columns.1 "width" is listed twice; list it once'
+    ],
+    [
+      "a run of columns that ends before it begins",
+      { users: [north, { name: "south", holds: [{ file: "b.csv", columns: ["width..length"] }] }] },
+      'users.1.holds.0.columns.0 "width..length" is neither a feature nor the label of data; correct the name or add it there'
+    ],
+    [
+      "a part that ends before it begins",
+      { users: [north, { name: "south", holds: [{ file: "b.csv", part: { from: 3, to: 2 } }] }] },
+      "users.1.holds.0.part ends before it begins; give the first row as from"
+    ],
+    [
+      "a file that is marked where nobody asks",
+      { users: [north, { name: "south", holds: [{ file: "b.csv", heldOut: true }] }] },
+      "users.1.holds.0.heldOut marks rows, which heldOut of the scenario does not ask for; say heldOut: marked there"
+    ],
+    [
+      "marked rows where no file is marked",
+      { heldOut: "marked" },
+      "heldOut asks for marked rows, but no file is marked; say heldOut: true in a file that is held"
     ],
     [
       "an accuracy expected but not revealed",
