@@ -123,15 +123,13 @@ const WrittenFeatures = Schema.Record({
     })
   })
 })
+  .annotations({ message: () => "must list each feature column with its public range" })
   .pipe(
     Schema.filter((features) => new Set(featureNames(features)).size === featureNames(features).length, {
       message: () => "must not name a column twice, numbered columns included",
       jsonSchema: { description: "The feature columns in joint order, each with its public range" }
     })
   )
-  .annotations({
-    message: () => "must list each feature column with its public range"
-  })
 
 /** Numbered columns are written as one entry and read as many. */
 const Features = Schema.transform(
