@@ -2,7 +2,8 @@
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Either } from "effect"
+import { decodeArchive } from "../../protocol/sharing/archive.ts"
 import { within } from "../../scenarios/run.ts"
 import { runInMemory, type Split, splits, writeScenario } from "../scenarios/small-scenario.ts"
 
@@ -67,6 +68,23 @@ describe("run - in memory", () => {
       }
       const otherSeed = yield* run(splits.rows, { ...short, seed: 6 })
       expect(otherSeed.model).not.toBe(model)
+    })
+  )
+
+  it.scopedLive("takes no key of BCP from the seed, and archives training rows only", () =>
+    Effect.gen(function* () {
+      const archive = Effect.gen(function* () {
+        const { file, out } = yield* writeScenario(splits.rows, short)
+        const result = yield* runInMemory(file, out)
+        const bytes = yield* Effect.promise(() => readFile(join(out, "parties", "cloud1", "archive")))
+        return { result, archive: Either.getOrThrow(decodeArchive(new Uint8Array(bytes))) }
+      })
+      const [one, two] = [yield* archive, yield* archive]
+      expect(one.archive.modulus).not.toEqual(two.archive.modulus)
+      expect(one.archive.unifiedPublicKey).not.toEqual(two.archive.unifiedPublicKey)
+      const rows = one.archive.uploads.flatMap(({ blocks }) => blocks.flatMap((block) => [...block.rows]))
+      expect(new Set(rows).size).toBe(one.result.rows.training)
+      expect(Math.max(...rows)).toBe(one.result.rows.training - 1)
     })
   )
 
