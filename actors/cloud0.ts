@@ -4,7 +4,7 @@
  * user's second share never reaches it, because it could open that too.
  */
 import { Deferred, Effect, Redacted } from "effect"
-import { slotsPerPlaintext, uploadSlotBits } from "../protocol/bcp/packing.ts"
+import { uploadSlotBits } from "../protocol/bcp/packing.ts"
 import { ciphertextBytes } from "../protocol/bcp/wire.ts"
 import { type CellBlock, countCells } from "../protocol/data/rows.ts"
 import { Enrol, Progress, SealModel, Train, Transform } from "../protocol/messages/control.ts"
@@ -17,7 +17,7 @@ import { sealModelShare } from "../protocol/sharing/model-output.ts"
 import { rosterBcpKey } from "../protocol/sharing/roster.ts"
 import { expandSeed, seedBytes, wordBytes } from "../protocol/sharing/split.ts"
 import { type Cloud0Keys, reencrypt, unifyShare0 } from "../protocol/sharing/transformation.ts"
-import { cutRun, pieceOf } from "../protocol/sharing/upload.ts"
+import { cutRun, pieceOf, wordsOfPiece } from "../protocol/sharing/upload.ts"
 import { on, Party } from "../runtime/actor.ts"
 import { BcpPool, pieceBytes, piecesAtOnce } from "./bcp-pool.ts"
 import { NotExpected } from "./gathering.ts"
@@ -63,14 +63,13 @@ export const cloud0 = (options: MemberOptions) =>
         const { user, blocks, bytes: ciphertexts } = upload
         const publicKey = yield* rosterBcpKey(membership.roster, user)
         const bytesEach = ciphertextBytes(keys.parameters)
-        const slots = slotsPerPlaintext(keys.parameters.bits, uploadSlotBits)
         const words = wordsUnderKey(blocks)
         const pieces = yield* cutRun(ciphertexts.length / bytesEach, bytesEach, pieceBytes)
         const opened = yield* Effect.forEach(
           pieces,
           (piece) =>
             Effect.gen(function* () {
-              const count = Math.min(piece.count * slots, words - piece.first * slots)
+              const { words: count } = wordsOfPiece(words, piece, keys.parameters.bits, uploadSlotBits)
               const packed = { ciphertexts: pieceOf(ciphertexts, piece, bytesEach).slice(), words: count }
               const unified = yield* unifyShare0(pool, keys, publicKey, packed).pipe(
                 Effect.mapError(naming(agreement, user, piece.first))

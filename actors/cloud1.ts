@@ -5,7 +5,7 @@
  */
 import { randomBytes } from "node:crypto"
 import { Deferred, Effect, Redacted } from "effect"
-import { slotsPerPlaintext, uploadSlotBits } from "../protocol/bcp/packing.ts"
+import { uploadSlotBits } from "../protocol/bcp/packing.ts"
 import { ciphertextBytes } from "../protocol/bcp/wire.ts"
 import { countCells } from "../protocol/data/rows.ts"
 import { Enrol, Progress, SealModel, Train, Transform } from "../protocol/messages/control.ts"
@@ -26,7 +26,7 @@ import { sealModel } from "../protocol/sharing/model-output.ts"
 import { rosterBcpKey } from "../protocol/sharing/roster.ts"
 import { wordBytes } from "../protocol/sharing/split.ts"
 import { type Cloud1Keys, unifyShare1 } from "../protocol/sharing/transformation.ts"
-import { cutRun, pieceOf, RunAssembly } from "../protocol/sharing/upload.ts"
+import { cutRun, pieceOf, RunAssembly, wordsOfPiece } from "../protocol/sharing/upload.ts"
 import { concatenate, type Work } from "../protocol/sharing/work.ts"
 import { on, Party } from "../runtime/actor.ts"
 import type { JobFailed } from "../runtime/pool.ts"
@@ -92,13 +92,12 @@ export const cloud1 = (options: MemberOptions) =>
         const { user, blocks, bytes: ciphertexts } = upload
         const publicKey = yield* rosterBcpKey(membership.roster, user)
         const bytesEach = ciphertextBytes(keys.parameters)
-        const slots = slotsPerPlaintext(keys.parameters.bits, uploadSlotBits)
         const words = countCells(blocks)
         const pieces = yield* cutRun(ciphertexts.length / bytesEach, bytesEach, pieceBytes)
         const unified = yield* Effect.forEach(
           pieces,
           (piece) => {
-            const count = Math.min(piece.count * slots, words - piece.first * slots)
+            const { words: count } = wordsOfPiece(words, piece, keys.parameters.bits, uploadSlotBits)
             const packed = { ciphertexts: pieceOf(ciphertexts, piece, bytesEach).slice(), words: count }
             const askCloud0 = (blinded: Uint8Array) =>
               party.ask("cloud0", Reencrypt, { user, blinded }, { ...ask, phase: "transform" })

@@ -19,7 +19,7 @@ import {
 import { OutOfRange, Ring } from "../protocol/ring/ring.ts"
 import { rosterBcpKey } from "../protocol/sharing/roster.ts"
 import { expandSeed, seedBytes, splitWords, subtractWords, wordBytes } from "../protocol/sharing/split.ts"
-import { ciphertextCount, cutRun } from "../protocol/sharing/upload.ts"
+import { ciphertextCount, cutRun, encryptPiece } from "../protocol/sharing/upload.ts"
 import { Party } from "../runtime/actor.ts"
 import type { Agreement } from "./agreement.ts"
 import { BcpPool, pieceBytes, piecesAtOnce } from "./bcp-pool.ts"
@@ -109,21 +109,14 @@ const uploadPacked = (
     const ciphertexts = ciphertextCount(countCells(blocks), slots)
     const ask = askOptions(agreement)
     const pieces = yield* cutRun(ciphertexts, ciphertextBytes(parameters), pieceBytes)
-    const encrypt = (share: Uint8Array, first: number, count: number) =>
-      pool.run("encryptPacked", {
-        parameters,
-        publicKey,
-        mode: agreement.security.exponents,
-        words: share.slice(first * slots * wordBytes, (first + count) * slots * wordBytes),
-        slotBits: uploadSlotBits
-      })
+    const key = { parameters, publicKey, mode: agreement.security.exponents }
     yield* Effect.forEach(
       pieces,
-      ({ first, count }) =>
+      (piece) =>
         Effect.gen(function* () {
-          const run0 = { first, ...(yield* encrypt(share0, first, count)) }
+          const run0 = yield* encryptPiece(pool, key, share0, piece, uploadSlotBits)
           yield* party.ask("cloud0", UploadShare0, run0, ask)
-          const run1 = { first, ...(yield* encrypt(share1, first, count)) }
+          const run1 = yield* encryptPiece(pool, key, share1, piece, uploadSlotBits)
           const sealed = yield* sealTo(membership, "cloud1", UploadShare1.tag, SealedCiphertextRun, run1)
           yield* party.ask("cloud1", UploadShare1, { sealed }, ask)
         }),

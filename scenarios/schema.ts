@@ -3,11 +3,9 @@
  * revealed and what is expected. The editors' `scenario.schema.json` is generated from it. A scenario is public: every
  * party knows all of it, so it names files and columns and their ranges but holds no cell and no secret.
  */
+import { maxUsers } from "../protocol/messages/subjects.ts"
 import { JSONSchema, Schema } from "../protocol/schema.ts"
 import { inconsistencies } from "./consistency.ts"
-
-/** Most users of a scenario: what the roles of the broker (`nats.conf`) provide for. */
-export const maxUsers = 16
 
 /**
  * A value that is judged as a whole: whatever is wrong with it, its type or its range, is told in the one sentence
