@@ -4,10 +4,10 @@
  * reproducible scenario. No party of a run uses this.
  */
 import { setImmediate } from "node:timers/promises"
-import { type DealerKeys, dealtRounding } from "../protocol/computation/dealer.ts"
+import { type DealerKeys, drawnIn } from "../protocol/computation/dealer.ts"
 import type { DataDescription } from "../protocol/data/encoding.ts"
 import type { JointTable } from "../protocol/data/joint.ts"
-import { fixedOperations } from "../protocol/learning/fixed.ts"
+import { type FixedMatrix, fixedOperations, gatherFixedRows } from "../protocol/learning/fixed.ts"
 import {
   type FloatMatrix,
   floatMatrix,
@@ -68,20 +68,15 @@ export const trainFixedReference = async (run: ReferenceRun): Promise<Model> => 
   const f = run.plan.fractionalBits
   const ring = await Ring.load()
   const keys = run.replay && dealerKeys(run.replay)
-  return trainWith<Matrix, Matrix>(run, {
+  return trainWith<FixedMatrix, Matrix>(run, {
     matrix: ({ rows, cols }, values) => {
       const x = ring.matrix(rows, cols)
       ring.encode(x, values, f)
       return x
     },
     values: (x) => ring.decode(x, f),
-    gather: (x, rows) => {
-      const out = ring.matrix(rows.length, x.cols)
-      ring.gatherRows(out, x, rows)
-      return out
-    },
-    operations: (step) =>
-      fixedOperations(ring, keys && ((op, shape) => dealtRounding(ring, keys, step, op, shape))),
+    gather: (x, rows) => gatherFixedRows(ring, x, rows),
+    operations: (step) => fixedOperations(ring, keys && drawnIn(ring, keys, step)),
     settling: () => {
       const mark = ring.mark()
       return (lasting, updated) => {

@@ -30,7 +30,7 @@ export const cloudOperations = ({ ring, party, prg, step, corrections }: CloudSt
   const cloud = new Party(ring, party, prg, step, corrections)
   return {
     open: (op, x, consumed) => open(cloud, op, x, consumed),
-    product: (op, x, y, form) => product(cloud, op, x, y, form),
+    product: (_op, x, y, form) => product(cloud, x, y, form),
     addBias: (z, bias, shift) => {
       const out = ring.matrix(z.rows, z.cols)
       ring.addRow(out, z, bias, shift)

@@ -3,11 +3,12 @@
  * cloud 1 lacks. A pure function of the two keys, the plan and the step: it can be repeated, fetched ahead and
  * spread over any number of processes. The KGC sees no message of the training.
  */
+import type { Drawn } from "../learning/fixed.ts"
 import type { Operation, Operations, ProductForm, Round, Shape } from "../learning/operations.ts"
 import type { Prg } from "../ring/prg.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import { assembleCorrections, type Section } from "./corrections.ts"
-import { MaskReused } from "./errors.ts"
+import { MaskReused, ProductNotRescaled } from "./errors.ts"
 import { productShape } from "./product.ts"
 import { checkRescale } from "./rescale.ts"
 import { dealtBytes, groupsOf, ONE_HOT_WORDS, openingPieces, planes, roundingWords } from "./sizes.ts"
@@ -27,7 +28,17 @@ export interface GateMask {
   readonly betaStride: number
 }
 
-export type DealerOperations = Operations<Shape, Matrix, GateMask>
+/** A value as the dealer holds it: its shape and, of a product that is not yet rescaled, what the clouds' shares lack. */
+export interface DealtValue extends Shape {
+  readonly lacks?: MaskProduct
+}
+
+/** A·B for a product of matrices that are opened under the masks A and B. */
+interface MaskProduct extends Matrix {
+  readonly product: Operation
+}
+
+export type DealerOperations = Operations<DealtValue, Matrix, GateMask>
 
 /** Sums (or exclusive ors) of both clouds' streams: masks as neither cloud knows them. New memory. */
 const drawBoth = (
@@ -75,8 +86,8 @@ export function* openingMaskInPieces(
   return { rows, cols, at }
 }
 
-/** The rounding r that a rescale deals: with it the fixed-point reference replays a run bit for bit. New memory. */
-export const dealtRounding = (
+/** What the clouds draw for the rounding of a rescale, ρ. New memory. */
+const drawnRounding = (
   ring: Ring,
   keys: DealerKeys,
   step: number,
@@ -86,6 +97,12 @@ export const dealtRounding = (
   const stream = { step, operation: op, kind: streamKinds.rounding }
   return { rows, cols, at: drawBoth(ring, keys, stream, rows * cols, "add") }
 }
+
+/** The masks and roundings of a step: with them the fixed-point reference replays a run bit for bit. */
+export const drawnIn = (ring: Ring, keys: DealerKeys, step: number): Drawn => ({
+  mask: (op, shape) => openingMask(ring, keys, step, op, shape),
+  rounding: (op, shape) => drawnRounding(ring, keys, step, op, shape)
+})
 
 class Dealer {
   readonly ring: Ring
@@ -125,43 +142,52 @@ class Dealer {
     this.ring.release(mark)
   }
 
-  open(op: Operation, shape: Shape): Matrix {
+  /** The shape of a value that lacks nothing. */
+  whole({ rows, cols, lacks }: DealtValue): Shape {
+    if (lacks !== undefined) throw new ProductNotRescaled({ step: this.step, product: lacks.product })
+    return { rows, cols }
+  }
+
+  open(op: Operation, x: DealtValue): Matrix {
+    const shape = this.whole(x)
     if (this.#masks.has(op)) throw new MaskReused({ step: this.step, operation: op })
     this.#masks.add(op)
     return openingMask(this.ring, this.keys, this.step, op, shape)
   }
 
-  product(op: Operation, x: Matrix, y: Matrix, form: ProductForm): Shape {
-    const shape = productShape(x, y, form)
-    const n = shape.rows * shape.cols
-    const out = { ...shape, at: this.section(op, dealtBytes("product", n)) }
-    this.ring.product(out, x, y, form)
-    this.keys.cloud0.combine(this.ring, out.at, n, this.stream(op, "product"), "subtract")
-    return shape
+  product(op: Operation, x: Matrix, y: Matrix, form: ProductForm): DealtValue {
+    const { rows, cols } = productShape(x, y, form)
+    const masks = this.ring.matrix(rows, cols)
+    this.ring.product(masks, x, y, form)
+    return { rows, cols, lacks: { ...masks, product: op } }
   }
 
-  rounding(op: Operation, shape: Shape): number {
-    return dealtRounding(this.ring, this.keys, this.step, op, shape).at
+  /** r = ρ − factor·A·B: as uniform as ρ, and what is opened is the same with it as if the product lacked nothing. */
+  rounding(op: Operation, { rows, cols, lacks }: DealtValue, factor: number): number {
+    const { ring } = this
+    const { at } = drawnRounding(ring, this.keys, this.step, op, { rows, cols })
+    if (lacks !== undefined) ring.kernels.blindRescale(at, lacks.at, at, BigInt(-factor), 0n, rows * cols)
+    return at
   }
 
-  rescale(op: Operation, shape: Shape, shift: number, factor: number): Shape {
+  rescale(op: Operation, x: DealtValue, shift: number, factor: number): Shape {
     checkRescale(op, shift, factor)
-    const n = shape.rows * shape.cols
+    const n = x.rows * x.cols
     const out = this.section(op, dealtBytes("rescale", n))
     this.scratch(() => {
-      const r = this.rounding(op, shape)
+      const r = this.rounding(op, x, factor)
       const share0 = this.share0(op, "roundingParts", n * roundingWords.rescale)
       this.ring.kernels.dealRescale(out, r, share0, shift, n)
     })
-    return shape
+    return { rows: x.rows, cols: x.cols }
   }
 
-  rescaleGated(op: Operation, shape: Shape, shift: number, gate: GateMask): Shape {
+  rescaleGated(op: Operation, x: DealtValue, shift: number, gate: GateMask): Shape {
     checkRescale(op, shift, 1)
-    const n = shape.rows * shape.cols
+    const n = x.rows * x.cols
     const out = this.section(op, dealtBytes("rescaleGated", n))
-    this.scratch(() => this.#gated(out, op, this.rounding(op, shape), gate, "rescaleGated", shift, n))
-    return shape
+    this.scratch(() => this.#gated(out, op, this.rounding(op, x, 1), gate, "rescaleGated", shift, n))
+    return { rows: x.rows, cols: x.cols }
   }
 
   #gated(
@@ -178,10 +204,11 @@ class Dealer {
     this.ring.kernels.dealGated(out, r, beta, betaStride, share0, words * WORD, shift, n)
   }
 
-  rescaleRelu(op: Operation, shape: Shape, shift: number): GateMask {
+  rescaleRelu(op: Operation, z: DealtValue, shift: number): { value: Shape; gate: GateMask } {
     checkRescale(op, shift, 1)
     const { ring, keys } = this
-    const n = shape.rows * shape.cols
+    const { rows, cols } = z
+    const n = rows * cols
     const groups = groupsOf(n)
     const out = this.section(op, dealtBytes("rescaleRelu", n))
     const oneHot = out + n * roundingWords.rescaleRelu * WORD
@@ -189,16 +216,22 @@ class Dealer {
     const masks = drawBoth(ring, keys, this.stream(op, "bitMasks"), groups * planes.masks, "xor")
     const gate = { beta: masks, betaStride: planes.masks * WORD }
     this.scratch(() => {
-      const r = this.rounding(op, shape)
+      const r = this.rounding(op, z, 1)
       this.scratch(() => this.#gated(out, op, r, gate, "rescaleRelu", shift, n))
       this.scratch(() => ring.kernels.dealOneHot(oneHot, r, this.share0(op, "oneHot", n * ONE_HOT_WORDS), n))
       const share0 = this.share0(op, "bitProducts", groups * planes.products)
       ring.kernels.dealBits(products, r, masks, share0, n)
     })
-    return gate
+    return { value: { rows, cols }, gate }
   }
 
-  gatedDifference(op: Operation, shape: Shape, labels: Matrix, { beta, betaStride }: GateMask): Shape {
+  gatedDifference(
+    op: Operation,
+    activation: DealtValue,
+    labels: Matrix,
+    { beta, betaStride }: GateMask
+  ): Shape {
+    const shape = this.whole(activation)
     const n = shape.rows * shape.cols
     const out = this.section(op, dealtBytes("gatedDifference", n))
     this.scratch(() => {
@@ -232,10 +265,13 @@ export const deal = (
       open: (op, x) => dealt(() => dealer.open(op, x)),
       product: (op, x, y, form) => dealer.product(op, x, y, form),
       addBias: (z) => z,
-      subtract: (x) => x,
-      columnSums: ({ cols }) => ({ rows: 1, cols }),
+      subtract: (x, y) => {
+        dealer.whole(y)
+        return dealer.whole(x)
+      },
+      columnSums: (x) => ({ rows: 1, cols: dealer.whole(x).cols }),
       rescale: (op, x, shift, factor) => dealt(() => dealer.rescale(op, x, shift, factor)),
-      rescaleRelu: (op, z, shift) => dealt(() => ({ value: z, gate: dealer.rescaleRelu(op, z, shift) })),
+      rescaleRelu: (op, z, shift) => dealt(() => dealer.rescaleRelu(op, z, shift)),
       rescaleGated: (op, x, shift, gate) => dealt(() => dealer.rescaleGated(op, x, shift, gate)),
       gatedDifference: (op, x, labels, gate) => dealer.gatedDifference(op, x, labels, gate)
     }).next()

@@ -44,6 +44,17 @@ export class MaskReused extends Data.TaggedError("MaskReused")<{
   }
 }
 
+/** A product was used for something else than a rescale, which is what makes up for the masks that its shares lack. */
+export class ProductNotRescaled extends Data.TaggedError("ProductNotRescaled")<{
+  readonly step: number
+  readonly product: Operation
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `${describeOperation(this.product)} in step ${this.step} is used as it is, and its shares lack the product of the masks: rescale it first`
+  }
+}
+
 /** A rescale outside what the dealt rounding can do. */
 export class RescaleOutOfRange extends Data.TaggedError("RescaleOutOfRange")<{
   readonly operation: Operation

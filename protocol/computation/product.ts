@@ -1,6 +1,7 @@
 /**
  * The product of two shared matrices with Beaver's masks (section 5): X and Y are opened once as E = X − A, F = Y − B and
- * serve any number of products; a share of X·Y is E·[Y] + [A]·F + [A·B]. The openings are uniformly random to both clouds.
+ * serve any number of products. The clouds' E·[Y] + [A]·F make X·Y − A·B; what they lack is in the rounding of the rescale that
+ * every product goes to. The openings are uniformly random to both clouds.
  */
 import type { Operation, ProductForm, Round, Shape } from "../learning/operations.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
@@ -54,17 +55,11 @@ export function* open(party: Party, op: Operation, x: Matrix, consumed = false):
   return { rows, cols, opened, mask, share: consumed ? undefined : x }
 }
 
-/** This cloud's share of the product of two opened matrices. Local. */
-export const product = (
-  party: Party,
-  op: Operation,
-  x: OpenedShare,
-  y: OpenedShare,
-  form: ProductForm
-): Matrix => {
+/** This cloud's share of X·Y − A·B for two opened matrices: for a rescale, which makes up for A·B. Local. */
+export const product = (party: Party, x: OpenedShare, y: OpenedShare, form: ProductForm): Matrix => {
   const { rows, cols } = productShape(x, y, form)
-  const out = { rows, cols, at: party.dealt(op, [{ kind: "product", words: rows * cols }]) }
-  party.ring.product(out, x.opened, shareOf(party, y), form, true)
+  const out = party.ring.matrix(rows, cols)
+  party.ring.product(out, x.opened, shareOf(party, y), form)
   party.ring.product(out, x.mask, y.opened, form, true)
   return out
 }

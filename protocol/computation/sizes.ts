@@ -51,12 +51,11 @@ export const openedBytes = (operation: OpeningOperation, elements: number): Read
 }
 
 /** The operations for which cloud 1 gets a correction. */
-export type DealtOperation = "product" | "rescale" | "rescaleGated" | "rescaleRelu" | "gatedDifference"
+export type DealtOperation = "rescale" | "rescaleGated" | "rescaleRelu" | "gatedDifference"
 
 /** Bytes of the correction for an operation whose result has `elements` values, without its section's header. */
 export const dealtBytes = (operation: DealtOperation, elements: number): number => {
   switch (operation) {
-    case "product":
     case "gatedDifference":
       return elements * WORD
     case "rescaleRelu":

@@ -7,9 +7,7 @@
 export const streamKinds = {
   /** Mask of an opened tensor: one word an element, row-major. Both clouds. */
   mask: 1,
-  /** Share of the product of two masks: one word an element. Cloud 0. */
-  product: 2,
-  /** Rounding r of a rescale: one word an element. Both clouds. */
+  /** Rounding ρ of a rescale: one word an element. Both clouds. */
   rounding: 3,
   /** Shares of what depends on r (and β): 2, 4 or 5 words an element, together. Cloud 0. */
   roundingParts: 4,

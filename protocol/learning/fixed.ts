@@ -1,15 +1,28 @@
 /**
- * The fixed-point reference: the training step in the clear on the very words that the clouds hold shares of. Given the
- * rounding that the dealer dealt, it replays a secure run bit for bit; without it, it rounds to the nearest. Everything is in the
+ * The fixed-point reference: the training step in the clear on the very words that the clouds hold shares of. Given what
+ * the clouds drew, it replays a secure run bit for bit; without it, it rounds to the nearest. Everything is in the
  * clear: for tests and for reports on reproducible scenarios.
  */
 import { productShape } from "../computation/product.ts"
 import { roundingWords } from "../computation/sizes.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
-import type { Operation, Operations, Round, Shape } from "./operations.ts"
+import type { Operation, Operations, ProductForm, Round, Shape } from "./operations.ts"
 
-/** r0 + r1 of a rescale, uniform words of that shape: what `dealtRounding` of the computation gives. */
-export type Rounding = (op: Operation, shape: Shape) => Matrix
+/** What both clouds drew in a step, added up: `drawnIn` of the computation gives it. */
+export interface Drawn {
+  /** The mask under which an operation opens a matrix. */
+  readonly mask: (op: Operation, shape: Shape) => Matrix
+  /** ρ of a rescale. */
+  readonly rounding: (op: Operation, shape: Shape) => Matrix
+}
+
+/**
+ * A matrix in the clear. In a replay an opened one has the mask that it was opened under, and the product of two the product of
+ * their masks, which is part of the rounding of its rescale.
+ */
+export interface FixedMatrix extends Matrix {
+  readonly mask?: Matrix
+}
 
 /** Added to a value before it is blinded, so that it is not negative (section 5 of docs/protocol.md). */
 const offset = 1n << 62n
@@ -19,12 +32,25 @@ function* local<A>(value: A): Round<A> {
   return value
 }
 
+/** Rows of a matrix in new memory, with those of its mask. */
+export const gatherFixedRows = (ring: Ring, { mask, ...x }: FixedMatrix, rows: Uint32Array): FixedMatrix => {
+  const out = ring.matrix(rows.length, x.cols)
+  ring.gatherRows(out, x, rows)
+  return mask === undefined ? out : { ...out, mask: gatherFixedRows(ring, mask, rows) }
+}
+
 /**
- * Operations on matrices of `ring` in the clear; results are allocated there. `rounding` belongs to one step of one run;
+ * Operations on matrices of `ring` in the clear; results are allocated there. `drawn` belongs to one step of one run;
  * left out, every rescale rounds to the nearest. Gates are matrices of the words 0 and 1.
  */
-export const fixedOperations = (ring: Ring, rounding?: Rounding): Operations<Matrix, Matrix, Matrix> => {
+export const fixedOperations = (ring: Ring, drawn?: Drawn): Operations<FixedMatrix, FixedMatrix, Matrix> => {
   const like = ({ rows, cols }: Shape): Matrix => ring.matrix(rows, cols)
+
+  const product = (x: Matrix, y: Matrix, form: ProductForm): Matrix => {
+    const out = like(productShape(x, y, form))
+    ring.product(out, x, y, form)
+    return out
+  }
 
   // With r = 2^(shift−1) the rescale rounds to the nearest.
   const half = (shape: Shape, shift: number): Matrix => {
@@ -33,12 +59,22 @@ export const fixedOperations = (ring: Ring, rounding?: Rounding): Operations<Mat
     return r
   }
 
+  // r = ρ − factor·A·B for a product, as the dealer has it.
+  const dealt = (op: Operation, x: FixedMatrix, factor: number, { rounding }: Drawn): Matrix => {
+    const r = rounding(op, x)
+    if (x.mask === undefined) return r
+    const masks = like(x)
+    ring.scale(masks, x.mask, factor)
+    ring.subtract(r, r, masks)
+    return r
+  }
+
   // The clouds' own arithmetic with one cloud holding everything: c = factor·x + 2^62 + r, from which y follows.
-  const rescale = (op: Operation, x: Matrix, shift: number, factor: number): Matrix => {
+  const rescale = (op: Operation, x: FixedMatrix, shift: number, factor: number): Matrix => {
     const words = x.rows * x.cols
     const out = like(x)
     const mark = ring.mark()
-    const r = rounding === undefined ? half(x, shift) : rounding(op, x)
+    const r = drawn === undefined ? half(x, shift) : dealt(op, x, factor, drawn)
     const blinded = like(x)
     const parts = ring.matrix(words, roundingWords.rescale)
     const nothing = ring.zeros(words, roundingWords.rescale)
@@ -62,16 +98,15 @@ export const fixedOperations = (ring: Ring, rounding?: Rounding): Operations<Mat
   }
 
   return {
-    open: (_op, x) => local(x),
+    open: (op, x) => local(drawn === undefined ? x : { ...x, mask: drawn.mask(op, x) }),
     product: (_op, x, y, form) => {
-      const out = like(productShape(x, y, form))
-      ring.product(out, x, y, form)
-      return out
+      const out = product(x, y, form)
+      return x.mask && y.mask ? { ...out, mask: product(x.mask, y.mask, form) } : out
     },
     addBias: (z, bias, shift) => {
       const out = like(z)
       ring.addRow(out, z, bias, shift)
-      return out
+      return z.mask ? { ...out, mask: z.mask } : out
     },
     subtract,
     columnSums: (x) => {

@@ -64,7 +64,7 @@ export interface Operations<V, O, G> {
    * products. A value that is `consumed` is not used again, and its memory may be.
    */
   readonly open: (op: Operation, x: V, consumed?: boolean) => Round<O>
-  /** The product of two opened values, at scale 2f. Local; the dealer sends a correction of 8 bytes an element. */
+  /** The product of two opened values, at scale 2f. Local. It can be added a bias to and be rescaled, and nothing else. */
   readonly product: (op: Operation, x: O, y: O, form: ProductForm) => V
   /** z + (bias ≪ shift), the row vector `bias` added to every row. Local. */
   readonly addBias: (z: V, bias: V, shift: number) => V

@@ -1,8 +1,13 @@
 import { describe, expect, it } from "vitest"
 import { cloudOperations } from "../../../protocol/computation/cloud.ts"
 import { Corrections } from "../../../protocol/computation/corrections.ts"
-import { dealtRounding } from "../../../protocol/computation/dealer.ts"
-import { CorrectionsRefused, MaskReused, OpeningRefused } from "../../../protocol/computation/errors.ts"
+import { drawnIn } from "../../../protocol/computation/dealer.ts"
+import {
+  CorrectionsRefused,
+  MaskReused,
+  OpeningRefused,
+  ProductNotRescaled
+} from "../../../protocol/computation/errors.ts"
 import { dealtBytes, openedBytes, SECTION_HEADER_BYTES } from "../../../protocol/computation/sizes.ts"
 import { streamKinds } from "../../../protocol/computation/streams.ts"
 import { fixedOperations } from "../../../protocol/learning/fixed.ts"
@@ -63,19 +68,21 @@ describe("dealing", () => {
     expect(pair.run(9, small, everything).received).toEqual(again.run(9, small, everything).received)
   })
 
-  it("lets the reference replay the rounding bit for bit", async () => {
+  it("lets the reference replay every operation bit for bit", async () => {
     const pair = await Pair.load(6)
     const next = splitmix(1n)
-    const input = clear(10, 10, () => BigInt.asIntN(60, next()))
-    const { results } = pair.run(1, [input], function* (ops, [X]) {
-      return [yield* ops.rescale(update, X!, 27, 1)]
-    })
+    const given = inputs(() => BigInt.asIntN(28, next()))
+    const { results } = pair.run(1, given, everything)
     const ring = pair.dealerRing
-    const inTheClear = ring.matrix(10, 10)
-    ring.copyIn(inTheClear, new Uint8Array(input.words.buffer))
-    const reference = fixedOperations(ring, (op, shape) => dealtRounding(ring, pair.dealerKeys, 1, op, shape))
-    const replayed = runLocally(reference.rescale(update, inTheClear, 27, 1))
-    expect(new BigInt64Array(ring.copyOut(replayed).buffer)).toEqual(results[0])
+    const inTheClear = given.map(({ rows, cols, words }) =>
+      ring.from(rows, cols, new Uint8Array(words.buffer))
+    )
+    const replay = (step: number) =>
+      runLocally(everything(fixedOperations(ring, drawnIn(ring, pair.dealerKeys, step)), inTheClear)).map(
+        (x) => new BigInt64Array(ring.copyOut(x).buffer)
+      )
+    expect(replay(1)).toEqual(results)
+    expect(replay(2)).not.toEqual(results)
   })
 
   it("costs what the sizes say, by round and in all", async () => {
@@ -105,19 +112,23 @@ describe("dealing", () => {
       const rest = measure(n + 2000, function* (ops, [X]) {
         const { value, gate } = yield* ops.rescaleRelu(relu, X!, 20)
         const [gated, opened] = yield* together(ops.rescaleGated(back, X!, 20, gate), ops.open(x, X!))
-        const gram = ops.product(times, opened, opened, "rightTransposed")
-        return [gated, gram, ops.gatedDifference(delta, value, opened, gate)]
+        return [gated, ops.gatedDifference(delta, value, opened, gate)]
       })
       expect(rest.opened[0]!.slice(4)).toEqual([
         openedBytes("rescaleGated", n)[0]! + openedBytes("open", n)[0]!
       ])
       expect(rest.dealt - relued.dealt).toBe(
-        3 * SECTION_HEADER_BYTES +
-          dealtBytes("rescaleGated", n) +
-          dealtBytes("product", 1) +
-          dealtBytes("gatedDifference", n)
+        2 * SECTION_HEADER_BYTES + dealtBytes("rescaleGated", n) + dealtBytes("gatedDifference", n)
       )
     }
+  })
+
+  it("costs nothing for a product", async () => {
+    const pair = await Pair.load(7)
+    const corrections = pair.deal(1, function* (ops) {
+      ops.product(times, yield* ops.open(x, small[0]!), yield* ops.open(y, small[1]!), "plain")
+    })
+    expect(corrections.length).toBe(0)
   })
 
   it("costs 12.4 bytes opened and 85 dealt for a ReLU, as the protocol says", () => {
@@ -162,7 +173,7 @@ describe("what is refused", () => {
   it("corrections without an operation that the step needs, named", async () => {
     const { pair } = await dealt()
     const partial = pair.deal(1, function* (ops) {
-      return ops.product(times, yield* ops.open(x, small[0]!), yield* ops.open(y, small[1]!), "plain")
+      return yield* ops.rescale(update, small[2]!, 25, 3)
     })
     expect(runWith(pair, partial)).toThrow(/forwardRescale of layer 2: missing/)
     expect(runWith(pair, undefined)).toThrow(CorrectionsRefused)
@@ -172,7 +183,35 @@ describe("what is refused", () => {
     const { pair } = await dealt()
     const shapes = [clear(9, 12, () => 0n), small[1]!, clear(9, 9, () => 0n)]
     const larger = pair.deal(1, (ops) => everything(ops, shapes))
-    expect(runWith(pair, larger)).toThrow(/forwardProduct of layer 2: .* bytes where the plan has/)
+    expect(runWith(pair, larger)).toThrow(/forwardRescale of layer 2: .* bytes where the plan has/)
+  })
+
+  it("a product that is used before it is rescaled, by the dealer, named", async () => {
+    const { pair } = await dealt()
+    const uses: ReadonlyArray<Program> = [
+      function* (ops, [z]) {
+        yield* ops.open(labels, z!)
+        return []
+      },
+      function* (ops, [z, whole]) {
+        return [ops.subtract(z!, whole!)]
+      },
+      function* (ops, [z, whole]) {
+        return [ops.subtract(whole!, z!)]
+      },
+      function* (ops, [z]) {
+        return [ops.columnSums(z!)]
+      }
+    ]
+    for (const use of uses) {
+      const attempt = () =>
+        pair.deal(1, function* (ops) {
+          const z = ops.product(times, yield* ops.open(x, small[0]!), yield* ops.open(y, small[1]!), "plain")
+          yield* use(ops, [ops.addBias(z, { rows: 1, cols: 9 }, 20), small[2]!])
+        })
+      expect(attempt).toThrow(ProductNotRescaled)
+      expect(attempt).toThrow(/forwardProduct of layer 2 in step 1/)
+    }
   })
 
   it("a peer's message of another length, named", async () => {
@@ -284,7 +323,6 @@ describe("what the clouds receive", () => {
         dealt.push(corrections.section(relu, dealtBytes("rescaleRelu", 256)))
         dealt.push(corrections.section(back, dealtBytes("rescaleGated", 256)))
         dealt.push(corrections.section(update, dealtBytes("rescale", 256)))
-        dealt.push(corrections.section(times, dealtBytes("product", 256)))
         dealt.push(corrections.section(delta, dealtBytes("gatedDifference", 256)))
       }
       // The streams are fixed, so the outcome is: within 5σ of 255.

@@ -6,7 +6,7 @@ import { operation } from "../../../protocol/learning/operations.ts"
 import { trainingPlan } from "../../../protocol/learning/plan.ts"
 import { runLocally } from "../../../protocol/learning/run.ts"
 import { trainingStep } from "../../../protocol/learning/step.ts"
-import { Ring } from "../../../protocol/ring/ring.ts"
+import { type Matrix, Ring } from "../../../protocol/ring/ring.ts"
 import { example, floatBatch, floatLayers } from "./example.ts"
 import { trainFixed, wordsOf } from "./secure.ts"
 
@@ -24,12 +24,12 @@ describe("fixed-point rescale", () => {
     const mark = ring.mark()
     const matrix = ring.matrix(1, 1)
     ring.words(matrix)[0] = x
-    const rounding = () => {
-      const dealt = ring.matrix(1, 1)
-      ring.words(dealt)[0] = r!
-      return dealt
+    const drawn = (): Matrix => {
+      const rounding = ring.matrix(1, 1)
+      ring.words(rounding)[0] = r!
+      return rounding
     }
-    const ops = fixedOperations(ring, r === undefined ? undefined : rounding)
+    const ops = fixedOperations(ring, r === undefined ? undefined : { mask: drawn, rounding: drawn })
     const y = signed(ring.words(runLocally(ops.rescale(op, matrix, shift, factor)))[0]!)
     ring.release(mark)
     return y

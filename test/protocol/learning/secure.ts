@@ -4,13 +4,13 @@ import { Corrections } from "../../../protocol/computation/corrections.ts"
 import {
   type DealerKeys,
   deal,
-  dealtRounding,
+  drawnIn,
   type GateMask,
   openingMask
 } from "../../../protocol/computation/dealer.ts"
 import { gatherOpened, type OpenedShare } from "../../../protocol/computation/product.ts"
 import { batchShapes, layerShapes } from "../../../protocol/learning/cost.ts"
-import { fixedOperations } from "../../../protocol/learning/fixed.ts"
+import { type FixedMatrix, fixedOperations, gatherFixedRows } from "../../../protocol/learning/fixed.ts"
 import { outputs } from "../../../protocol/learning/network.ts"
 import { type Operation, operation, type Round, type Shape } from "../../../protocol/learning/operations.ts"
 import { batchOrder } from "../../../protocol/learning/order.ts"
@@ -82,13 +82,12 @@ export const trainFixed = (ring: Ring, given: Example, plan: TrainingPlan, run?:
   const f = plan.fractionalBits
   const { features, labels, layers: initial } = encoded(ring, given, f)
   const keys = run === undefined ? undefined : generators(run)
-  const operations = (step: number) =>
-    fixedOperations(ring, keys && ((op, shape) => dealtRounding(ring, keys, step, op, shape)))
+  const operations = (step: number) => fixedOperations(ring, keys && drawnIn(ring, keys, step))
   const data = runLocally(openData(operations(0), plan.network, features, labels))
   const order = batchOrder(plan, orderKey)
   let layers: ReadonlyArray<Layer<Matrix>> = initial
   for (let step = 1; step <= plan.steps; step++) {
-    const gather = (x: Matrix): Matrix => gatherRows(ring, x, order(step))
+    const gather = (x: FixedMatrix): FixedMatrix => gatherFixedRows(ring, x, order(step))
     layers = runLocally(trainingStep(operations(step), plan, layers, gatherBatch(data, gather, gather)))
   }
   const predicted = runLocally(predict(operations(plan.steps + 1), plan, layers, features))
