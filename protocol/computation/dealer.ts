@@ -11,8 +11,8 @@ import { assembleCorrections, type Section } from "./corrections.ts"
 import { MaskReused, ProductNotRescaled } from "./errors.ts"
 import { productShape } from "./product.ts"
 import { checkRescale } from "./rescale.ts"
-import { dealtBytes, groupsOf, ONE_HOT_WORDS, openingPieces, planes, roundingWords } from "./sizes.ts"
-import { type StreamKind, streamKinds } from "./streams.ts"
+import { dealtLayout, groupsOf, openingPieces, planes } from "./sizes.ts"
+import { streamKinds } from "./streams.ts"
 
 const WORD = 8
 
@@ -117,21 +117,12 @@ class Dealer {
     this.step = step
   }
 
-  stream(op: Operation, kind: StreamKind): { step: number; operation: number; kind: number } {
-    return { step: this.step, operation: op, kind: streamKinds[kind] }
-  }
-
-  /** Room for the section of an operation; stays until the message is assembled. */
+  /** Room for cloud 1's share of what is dealt for an operation, with cloud 0's in it; stays until the message is assembled. */
   section(operation: Operation, length: number): number {
     const at = this.ring.allocate(length)
     this.sections.push({ operation, at, length })
-    return at
-  }
-
-  /** Cloud 0's part, in new memory. */
-  share0(op: Operation, kind: StreamKind, words: number): number {
-    const at = this.ring.allocate(words * WORD)
-    this.keys.cloud0.fill(this.ring, at, words, this.stream(op, kind))
+    const stream = { step: this.step, operation, kind: streamKinds.dealt }
+    this.keys.cloud0.fill(this.ring, at, length / WORD, stream)
     return at
   }
 
@@ -173,11 +164,11 @@ class Dealer {
   rescale(op: Operation, x: DealtValue, shift: number, factor: number): Shape {
     checkRescale(op, shift, factor)
     const n = x.rows * x.cols
-    const out = this.section(op, dealtBytes("rescale", n))
+    const { at, bytes } = dealtLayout.rescale(n, shift)
+    const dealt = this.section(op, bytes)
     this.scratch(() => {
       const r = this.rounding(op, x, factor)
-      const share0 = this.share0(op, "roundingParts", n * roundingWords.rescale)
-      this.ring.kernels.dealRescale(out, r, share0, shift, n)
+      this.ring.kernels.dealRescale(dealt + at.top, dealt + at.shifted, r, shift, n)
     })
     return { rows: x.rows, cols: x.cols }
   }
@@ -185,42 +176,41 @@ class Dealer {
   rescaleGated(op: Operation, x: DealtValue, shift: number, gate: GateMask): Shape {
     checkRescale(op, shift, 1)
     const n = x.rows * x.cols
-    const out = this.section(op, dealtBytes("rescaleGated", n))
-    this.scratch(() => this.#gated(out, op, this.rounding(op, x, 1), gate, "rescaleGated", shift, n))
+    const { at, bytes } = dealtLayout.rescaleGated(n, shift)
+    const dealt = this.section(op, bytes)
+    this.scratch(() => this.#gated(dealt, at, this.rounding(op, x, 1), gate, shift, n))
     return { rows: x.rows, cols: x.cols }
   }
 
   #gated(
-    out: number,
-    op: Operation,
+    dealt: number,
+    at: ReturnType<typeof dealtLayout.rescaleGated>["at"],
     r: number,
     { beta, betaStride }: GateMask,
-    kind: "rescaleGated" | "rescaleRelu",
     shift: number,
     n: number
   ): void {
-    const words = roundingWords[kind]
-    const share0 = this.share0(op, "roundingParts", n * words)
-    this.ring.kernels.dealGated(out, r, beta, betaStride, share0, words * WORD, shift, n)
+    const [top, gatedTop] = [dealt + at.top, dealt + at.gatedTop]
+    const [shifted, gatedShifted] = [dealt + at.shifted, dealt + at.gatedShifted]
+    this.ring.kernels.dealGated(top, gatedTop, shifted, gatedShifted, r, beta, betaStride, shift, n)
   }
 
   rescaleRelu(op: Operation, z: DealtValue, shift: number): { value: Shape; gate: GateMask } {
     checkRescale(op, shift, 1)
-    const { ring, keys } = this
+    const { kernels } = this.ring
     const { rows, cols } = z
     const n = rows * cols
-    const groups = groupsOf(n)
-    const out = this.section(op, dealtBytes("rescaleRelu", n))
-    const oneHot = out + n * roundingWords.rescaleRelu * WORD
-    const products = oneHot + n * ONE_HOT_WORDS * WORD
-    const masks = drawBoth(ring, keys, this.stream(op, "bitMasks"), groups * planes.masks, "xor")
+    const { at, bytes } = dealtLayout.rescaleRelu(n, shift)
+    const dealt = this.section(op, bytes)
+    const stream = { step: this.step, operation: op, kind: streamKinds.bitMasks }
+    const masks = drawBoth(this.ring, this.keys, stream, groupsOf(n) * planes.masks, "xor")
     const gate = { beta: masks, betaStride: planes.masks * WORD }
     this.scratch(() => {
       const r = this.rounding(op, z, 1)
-      this.scratch(() => this.#gated(out, op, r, gate, "rescaleRelu", shift, n))
-      this.scratch(() => ring.kernels.dealOneHot(oneHot, r, this.share0(op, "oneHot", n * ONE_HOT_WORDS), n))
-      const share0 = this.share0(op, "bitProducts", groups * planes.products)
-      ring.kernels.dealBits(products, r, masks, share0, n)
+      this.#gated(dealt, at, r, gate, shift, n)
+      kernels.dealGate(dealt + at.beta, gate.beta, gate.betaStride, n)
+      kernels.dealOneHot(dealt + at.oneHot, r, n)
+      kernels.dealBits(dealt + at.products, r, masks, n)
     })
     return { value: { rows, cols }, gate }
   }
@@ -233,11 +223,8 @@ class Dealer {
   ): Shape {
     const shape = this.whole(activation)
     const n = shape.rows * shape.cols
-    const out = this.section(op, dealtBytes("gatedDifference", n))
-    this.scratch(() => {
-      const share0 = this.share0(op, "gatedMask", n)
-      this.ring.kernels.dealGatedDifference(out, labels.at, beta, betaStride, share0, n)
-    })
+    const dealt = this.section(op, dealtLayout.gatedDifference(n).bytes)
+    this.ring.kernels.dealGatedDifference(dealt, labels.at, beta, betaStride, n)
     return shape
   }
 }

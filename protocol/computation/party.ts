@@ -13,12 +13,6 @@ const WORD = 8
 /** The peer's words are taken in by pieces: they stay in the cache, and need no second array. */
 const PIECE_BYTES = 32768
 
-/** A part of what is dealt for an operation: `words` from the stream `kind`. */
-export interface DealtPart {
-  readonly kind: StreamKind
-  readonly words: number
-}
-
 export class Party {
   readonly ring: Ring
   /** 1 at cloud 0, which adds public terms, else 0. */
@@ -58,17 +52,12 @@ export class Party {
     return (at, words, place) => this.#prg.fill(this.ring, at, words, stream, place)
   }
 
-  /** New memory with this cloud's share of everything dealt for an operation, the parts one behind the other. */
-  dealt(op: Operation, parts: ReadonlyArray<DealtPart>): number {
-    const bytes = parts.reduce((sum, { words }) => sum + words * WORD, 0)
+  /** New memory with this cloud's share of all that is dealt for an operation: so many bytes, a multiple of 16. */
+  dealt(op: Operation, bytes: number): number {
+    const stream = this.#claim(op, "dealt")
     const at = this.ring.allocate(bytes)
-    let to = at
-    for (const { kind, words } of parts) {
-      const stream = this.#claim(op, kind)
-      if (this.leads) this.#prg.fill(this.ring, to, words, stream)
-      to += words * WORD
-    }
-    if (!this.leads) {
+    if (this.leads) this.#prg.fill(this.ring, at, bytes / WORD, stream)
+    else {
       if (this.#corrections === undefined) {
         const why = "cloud 1 was given none"
         throw new CorrectionsRefused({ step: this.step, operation: op, why })

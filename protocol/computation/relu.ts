@@ -7,8 +7,8 @@ import type { Operation, Round } from "../learning/operations.ts"
 import type { Matrix } from "../ring/ring.ts"
 import type { Party } from "./party.ts"
 import { type OpenedShare, shareOf } from "./product.ts"
-import { checkRescale, type GateShare, openRounded } from "./rescale.ts"
-import { groupsOf, ONE_HOT_WORDS, planes, roundingWords } from "./sizes.ts"
+import { checkRescale, finishGated, type GateShare, openRounded } from "./rescale.ts"
+import { dealtLayout, groupsOf, planes } from "./sizes.ts"
 
 export function* rescaleRelu(
   party: Party,
@@ -23,21 +23,16 @@ export function* rescaleRelu(
   const groups = groupsOf(n)
   const c = yield* openRounded(party, op, z, 1)
 
-  const words = roundingWords.rescaleRelu
-  const parts = party.dealt(op, [
-    { kind: "roundingParts", words: n * words },
-    { kind: "oneHot", words: n * ONE_HOT_WORDS },
-    { kind: "bitProducts", words: groups * planes.products }
-  ])
-  const oneHot = parts + n * words * 8
-  const products = oneHot + n * ONE_HOT_WORDS * 8
+  const { at, bytes } = dealtLayout.rescaleRelu(n, shift)
+  const dealt = party.dealt(op, bytes)
+  const products = dealt + at.products
   const masks = party.draw(op, "bitMasks", groups * planes.masks)
   const kept = ring.allocate(groups * planes.kept * 8)
   const nodes = ring.allocate(groups * planes.nodes * 8)
   const root = ring.allocate(groups * planes.root * 8)
   const bits = ring.allocate(groups * planes.gate * 8)
 
-  kernels.compareLeaves(nodes, kept, c.at, oneHot, masks, n)
+  kernels.compareLeaves(nodes, kept, c.at, dealt + at.oneHot, masks, n)
   yield* party.reveal(op, nodes, groups * planes.nodes, "xor")
   kernels.combineNodes(root, kept, nodes, masks, products, leads, groups)
   yield* party.reveal(op, root, groups * planes.root, "xor")
@@ -45,8 +40,8 @@ export function* rescaleRelu(
   yield* party.reveal(op, bits, groups * planes.gate, "xor")
 
   const value = ring.matrix(z.rows, z.cols)
-  const gate = { bits, beta: parts + (words - 1) * 8, betaStride: words * 8 }
-  kernels.finishGated(value.at, c.at, parts, words * 8, gate.beta, gate.betaStride, bits, shift, leads, n)
+  const gate = { bits, beta: dealt + at.beta }
+  finishGated(party, value, c, dealt, at, gate, shift)
   return { value, gate }
 }
 
@@ -62,7 +57,7 @@ export const gatedDifference = (
   const n = activation.rows * activation.cols
   const out = ring.matrix(activation.rows, activation.cols)
   const mark = ring.mark()
-  const betaMask = party.dealt(op, [{ kind: "gatedMask", words: n }])
+  const betaMask = party.dealt(op, dealtLayout.gatedDifference(n).bytes)
   ring.kernels.gatedDifference(
     out.at,
     activation.at,
@@ -70,7 +65,6 @@ export const gatedDifference = (
     labels.opened.at,
     betaMask,
     gate.beta,
-    gate.betaStride,
     gate.bits,
     n
   )

@@ -6,18 +6,17 @@ import type { Operation, Round } from "../learning/operations.ts"
 import type { Matrix } from "../ring/ring.ts"
 import { RescaleOutOfRange } from "./errors.ts"
 import type { Party } from "./party.ts"
-import { roundingWords } from "./sizes.ts"
+import { dealtLayout } from "./sizes.ts"
 
 const OFFSET = 1n << 62n
 
 /**
  * A gate as a cloud holds it: b' = d ⊕ β in the open, one bit a value, packed in words of 64; and this cloud's share of β
- * modulo 2^64, `betaStride` bytes a value.
+ * modulo 2^64, a word a value.
  */
 export interface GateShare {
   readonly bits: number
   readonly beta: number
-  readonly betaStride: number
 }
 
 /** @throws RescaleOutOfRange */
@@ -51,8 +50,9 @@ export function* rescale(
   const { ring } = party
   const out = ring.matrix(x.rows, x.cols)
   const mark = ring.mark()
-  const dealt = party.dealt(op, [{ kind: "roundingParts", words: n * roundingWords.rescale }])
-  ring.kernels.finishRescale(out.at, c.at, dealt, shift, party.leads, n)
+  const { at, bytes } = dealtLayout.rescale(n, shift)
+  const dealt = party.dealt(op, bytes)
+  ring.kernels.finishRescale(out.at, c.at, dealt + at.top, dealt + at.shifted, shift, party.leads, n)
   ring.release(mark)
   return out
 }
@@ -63,7 +63,7 @@ export function* rescaleGated(
   op: Operation,
   x: Matrix,
   shift: number,
-  { bits, beta, betaStride }: GateShare
+  gate: GateShare
 ): Round<Matrix> {
   checkRescale(op, shift, 1)
   const n = x.rows * x.cols
@@ -71,9 +71,32 @@ export function* rescaleGated(
   const { ring } = party
   const out = ring.matrix(x.rows, x.cols)
   const mark = ring.mark()
-  const words = roundingWords.rescaleGated
-  const dealt = party.dealt(op, [{ kind: "roundingParts", words: n * words }])
-  ring.kernels.finishGated(out.at, c.at, dealt, words * 8, beta, betaStride, bits, shift, party.leads, n)
+  const { at, bytes } = dealtLayout.rescaleGated(n, shift)
+  finishGated(party, out, c, party.dealt(op, bytes), at, gate, shift)
   ring.release(mark)
   return out
 }
+
+/** A share of d·x / 2^shift from the opened c and the parts `at` of what is dealt. */
+export const finishGated = (
+  { ring, leads }: Party,
+  out: Matrix,
+  c: Matrix,
+  dealt: number,
+  at: ReturnType<typeof dealtLayout.rescaleGated>["at"],
+  { bits, beta }: GateShare,
+  shift: number
+): void =>
+  ring.kernels.finishGated(
+    out.at,
+    c.at,
+    dealt + at.top,
+    dealt + at.gatedTop,
+    dealt + at.shifted,
+    dealt + at.gatedShifted,
+    beta,
+    bits,
+    shift,
+    leads,
+    out.rows * out.cols
+  )

@@ -21,9 +21,6 @@ export const planes = {
   kept: 4
 } as const
 
-/** Dealt words a value: r≫s and the top bit of r; with a gate β times both; for the ReLU β itself. */
-export const roundingWords = { rescale: 2, rescaleGated: 4, rescaleRelu: 5 } as const
-
 /** Words of the 16 one-hot blocks of a value. */
 export const ONE_HOT_WORDS = 4
 
@@ -50,22 +47,44 @@ export const openedBytes = (operation: OpeningOperation, elements: number): Read
     : [elements * WORD]
 }
 
-/** The operations for which cloud 1 gets a correction. */
-export type DealtOperation = "rescale" | "rescaleGated" | "rescaleRelu" | "gatedDifference"
-
-/** Bytes of the correction for an operation whose result has `elements` values, without its section's header. */
-export const dealtBytes = (operation: DealtOperation, elements: number): number => {
-  switch (operation) {
-    case "gatedDifference":
-      return elements * WORD
-    case "rescaleRelu":
-      return (
-        (elements * (roundingWords.rescaleRelu + ONE_HOT_WORDS) + groupsOf(elements) * planes.products) * WORD
-      )
-    default:
-      return elements * roundingWords[operation] * WORD
+/** Arrays of so many bytes one behind the other, each from a multiple of 16 on: where each begins, and the bytes of all. */
+const laidOut = <Part extends string>(parts: Readonly<Record<Part, number>>) => {
+  const at = {} as Record<Part, number>
+  let bytes = 0
+  for (const part of Object.keys(parts) as Part[]) {
+    at[part] = bytes
+    bytes += Math.ceil(parts[part] / 16) * 16
   }
+  return { at, bytes }
 }
+
+/** Bytes of a share of r's top bit: it counts times 2^(64−shift), so only its low `shift` bits do. */
+const topBytes = (shift: number): number => Math.ceil(shift / 8)
+
+const gatedParts = (elements: number, shift: number) => ({
+  top: elements * topBytes(shift),
+  gatedTop: elements * topBytes(shift),
+  shifted: elements * WORD,
+  gatedShifted: elements * WORD
+})
+
+/**
+ * What is dealt for an operation on `elements` values: top bits of r, r≫s, both times the gate's β, β itself, one-hot words
+ * of r's blocks, products of bit masks, β times the labels' mask.
+ */
+export const dealtLayout = {
+  rescale: (elements: number, shift: number) =>
+    laidOut({ top: elements * topBytes(shift), shifted: elements * WORD }),
+  rescaleGated: (elements: number, shift: number) => laidOut(gatedParts(elements, shift)),
+  rescaleRelu: (elements: number, shift: number) =>
+    laidOut({
+      ...gatedParts(elements, shift),
+      beta: elements * WORD,
+      oneHot: elements * ONE_HOT_WORDS * WORD,
+      products: groupsOf(elements) * planes.products * WORD
+    }),
+  gatedDifference: (elements: number) => laidOut({ gatedMask: elements * WORD })
+} as const
 
 /** Each section of a corrections message is preceded by its operation and length, u32 each. */
 export const SECTION_HEADER_BYTES = 8

@@ -5,8 +5,7 @@
  */
 import { productShape } from "../computation/product.ts"
 import {
-  type DealtOperation,
-  dealtBytes,
+  dealtLayout,
   type OpeningOperation,
   openedBytes,
   SECTION_HEADER_BYTES
@@ -39,8 +38,8 @@ export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>): C
   let bytesEachWay = 0
   let dealt = 0
   const size = ({ rows, cols }: Shape): number => rows * cols
-  const deal = (operation: DealtOperation, x: Shape): void => {
-    dealt += SECTION_HEADER_BYTES + dealtBytes(operation, size(x))
+  const deal = ({ bytes }: { readonly bytes: number }): void => {
+    dealt += SECTION_HEADER_BYTES + bytes
   }
   function* rounds<A>(operation: OpeningOperation, x: Shape, result: A): Round<A> {
     for (const bytes of openedBytes(operation, size(x))) {
@@ -55,20 +54,20 @@ export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>): C
     addBias: (z) => z,
     subtract: (x) => x,
     columnSums: ({ cols }) => ({ rows: 1, cols }),
-    rescale: (_op, x) => {
-      deal("rescale", x)
+    rescale: (_op, x, shift) => {
+      deal(dealtLayout.rescale(size(x), shift))
       return rounds("rescale", x, x)
     },
-    rescaleRelu: (_op, z) => {
-      deal("rescaleRelu", z)
+    rescaleRelu: (_op, z, shift) => {
+      deal(dealtLayout.rescaleRelu(size(z), shift))
       return rounds("rescaleRelu", z, { value: z, gate: z })
     },
-    rescaleGated: (_op, x) => {
-      deal("rescaleGated", x)
+    rescaleGated: (_op, x, shift) => {
+      deal(dealtLayout.rescaleGated(size(x), shift))
       return rounds("rescaleGated", x, x)
     },
     gatedDifference: (_op, activation) => {
-      deal("gatedDifference", activation)
+      deal(dealtLayout.gatedDifference(size(activation)))
       return activation
     }
   })

@@ -4,7 +4,7 @@
  * clear: for tests and for reports on reproducible scenarios.
  */
 import { productShape } from "../computation/product.ts"
-import { roundingWords } from "../computation/sizes.ts"
+import { dealtLayout } from "../computation/sizes.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import type { Operation, Operations, ProductForm, Round, Shape } from "./operations.ts"
 
@@ -60,7 +60,7 @@ export const fixedOperations = (ring: Ring, drawn?: Drawn): Operations<FixedMatr
   }
 
   // r = ρ − factor·A·B for a product, as the dealer has it.
-  const dealt = (op: Operation, x: FixedMatrix, factor: number, { rounding }: Drawn): Matrix => {
+  const dealtRounding = (op: Operation, x: FixedMatrix, factor: number, { rounding }: Drawn): Matrix => {
     const r = rounding(op, x)
     if (x.mask === undefined) return r
     const masks = like(x)
@@ -74,13 +74,14 @@ export const fixedOperations = (ring: Ring, drawn?: Drawn): Operations<FixedMatr
     const words = x.rows * x.cols
     const out = like(x)
     const mark = ring.mark()
-    const r = drawn === undefined ? half(x, shift) : dealt(op, x, factor, drawn)
+    const r = drawn === undefined ? half(x, shift) : dealtRounding(op, x, factor, drawn)
     const blinded = like(x)
-    const parts = ring.matrix(words, roundingWords.rescale)
-    const nothing = ring.zeros(words, roundingWords.rescale)
+    const { at, bytes } = dealtLayout.rescale(words, shift)
+    const dealt = ring.zeros(1, bytes / 8).at
+    const [top, shifted] = [dealt + at.top, dealt + at.shifted]
     ring.kernels.blindRescale(blinded.at, x.at, r.at, BigInt(factor), offset, words)
-    ring.kernels.dealRescale(parts.at, r.at, nothing.at, shift, words)
-    ring.kernels.finishRescale(out.at, blinded.at, parts.at, shift, 1, words)
+    ring.kernels.dealRescale(top, shifted, r.at, shift, words)
+    ring.kernels.finishRescale(out.at, blinded.at, top, shifted, shift, 1, words)
     ring.release(mark)
     return out
   }

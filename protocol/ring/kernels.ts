@@ -32,14 +32,23 @@ export interface Kernels {
     count: number
   ): void
   blindRescale(out: Address, x: Address, r: Address, factor: bigint, offset: bigint, n: number): void
-  finishRescale(out: Address, c: Address, dealt: Address, shift: number, leads: number, n: number): void
+  finishRescale(
+    out: Address,
+    c: Address,
+    top: Address,
+    shifted: Address,
+    shift: number,
+    leads: number,
+    n: number
+  ): void
   finishGated(
     out: Address,
     c: Address,
-    dealt: Address,
-    stride: number,
+    top: Address,
+    gatedTop: Address,
+    shifted: Address,
+    gatedShifted: Address,
     beta: Address,
-    betaStride: number,
     bits: Address,
     shift: number,
     leads: number,
@@ -52,29 +61,23 @@ export interface Kernels {
     opened: Address,
     betaMask: Address,
     beta: Address,
-    betaStride: number,
     bits: Address,
     n: number
   ): void
-  dealRescale(out: Address, r: Address, share0: Address, shift: number, n: number): void
+  dealRescale(top: Address, shifted: Address, r: Address, shift: number, n: number): void
   dealGated(
-    out: Address,
+    top: Address,
+    gatedTop: Address,
+    shifted: Address,
+    gatedShifted: Address,
     r: Address,
     beta: Address,
-    betaStride: number,
-    share0: Address,
     stride: number,
     shift: number,
     n: number
   ): void
-  dealGatedDifference(
-    out: Address,
-    mask: Address,
-    beta: Address,
-    betaStride: number,
-    share0: Address,
-    n: number
-  ): void
+  dealGate(out: Address, beta: Address, stride: number, n: number): void
+  dealGatedDifference(out: Address, mask: Address, beta: Address, stride: number, n: number): void
   compareLeaves(out: Address, kept: Address, c: Address, u: Address, masks: Address, n: number): void
   combineNodes(
     out: Address,
@@ -95,8 +98,8 @@ export interface Kernels {
     leads: number,
     n: number
   ): void
-  dealOneHot(out: Address, r: Address, share0: Address, n: number): void
-  dealBits(out: Address, r: Address, masks: Address, share0: Address, n: number): void
+  dealOneHot(out: Address, r: Address, n: number): void
+  dealBits(out: Address, r: Address, masks: Address, n: number): void
   productScratch(m: number, k: number, n: number): number
   product(
     out: Address,

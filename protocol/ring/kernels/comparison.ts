@@ -10,6 +10,7 @@
  * The 22 products, a b c = P3 P2 P1, x y z = G2 G1 G0, p = P0:
  *   ab ac bc abc | ax | ay by aby | az bz cz abz acz bcz abcz | ap bp cp abp acp bcp abcp
  * and the root's are the first 15. Node 3 has the top blocks.
+ * The dealer's kernels find cloud 0's share where cloud 1's goes.
  */
 
 const MASKS: usize = 35 * 8
@@ -238,8 +239,8 @@ export function combineRoot(
   }
 }
 
-/** The dealer's: one-hot words of the blocks of r mod 2^63, less (⊕) cloud 0's share. 32 bytes a value. */
-export function dealOneHot(out: usize, r: usize, share0: usize, n: usize): void {
+/** The dealer's: one-hot words of the blocks of r mod 2^63. 32 bytes a value. */
+export function dealOneHot(out: usize, r: usize, n: usize): void {
   for (let i: usize = 0; i < n; i++) {
     let rest = load<u64>(r + (i << 3)) & LOW
     for (let w: usize = 0; w < 32; w += 8) {
@@ -248,66 +249,57 @@ export function dealOneHot(out: usize, r: usize, share0: usize, n: usize): void 
         ((<u64>0x10000) << ((rest >> 4) & 15)) |
         ((<u64>0x100000000) << ((rest >> 8) & 15)) |
         ((<u64>0x1000000000000) << ((rest >> 12) & 15))
-      store<u64>(out + w, word ^ load<u64>(share0 + w))
+      store<u64>(out + w, word ^ load<u64>(out + w))
       rest >>= 16
     }
     out += 32
-    share0 += 32
   }
 }
 
-function dealPlane(out: usize, share0: usize, plane: usize, bits: u64): void {
-  store<u64>(out + (plane << 3), bits ^ load<u64>(share0 + (plane << 3)))
+function dealPlane(out: usize, plane: usize, bits: u64): void {
+  store<u64>(out + (plane << 3), bits ^ load<u64>(out + (plane << 3)))
 }
 
-function dealRootProducts(out: usize, m: usize, share0: usize): void {
+function dealRootProducts(out: usize, m: usize): void {
   const a = load<u64>(m)
   const b = load<u64>(m, 8)
   const c = load<u64>(m, 16)
   const y = load<u64>(m, 32)
   const z = load<u64>(m, 40)
-  dealPlane(out, share0, 0, a & b)
-  dealPlane(out, share0, 1, a & c)
-  dealPlane(out, share0, 2, b & c)
-  dealPlane(out, share0, 3, a & b & c)
-  dealPlane(out, share0, 4, a & load<u64>(m, 24))
-  dealPlane(out, share0, 5, a & y)
-  dealPlane(out, share0, 6, b & y)
-  dealPlane(out, share0, 7, a & b & y)
-  dealFourFactors(out + 64, share0 + 64, a, b, c, z)
+  dealPlane(out, 0, a & b)
+  dealPlane(out, 1, a & c)
+  dealPlane(out, 2, b & c)
+  dealPlane(out, 3, a & b & c)
+  dealPlane(out, 4, a & load<u64>(m, 24))
+  dealPlane(out, 5, a & y)
+  dealPlane(out, 6, b & y)
+  dealPlane(out, 7, a & b & y)
+  dealFourFactors(out + 64, a, b, c, z)
 }
 
-function dealFourFactors(out: usize, share0: usize, a: u64, b: u64, c: u64, z: u64): void {
-  dealPlane(out, share0, 0, a & z)
-  dealPlane(out, share0, 1, b & z)
-  dealPlane(out, share0, 2, c & z)
-  dealPlane(out, share0, 3, a & b & z)
-  dealPlane(out, share0, 4, a & c & z)
-  dealPlane(out, share0, 5, b & c & z)
-  dealPlane(out, share0, 6, a & b & c & z)
+function dealFourFactors(out: usize, a: u64, b: u64, c: u64, z: u64): void {
+  dealPlane(out, 0, a & z)
+  dealPlane(out, 1, b & z)
+  dealPlane(out, 2, c & z)
+  dealPlane(out, 3, a & b & z)
+  dealPlane(out, 4, a & c & z)
+  dealPlane(out, 5, b & c & z)
+  dealPlane(out, 6, a & b & c & z)
 }
 
-/** The dealer's: the top bits of r and the products of the masks, less (⊕) cloud 0's share. 104 planes a group. */
-export function dealBits(out: usize, r: usize, masks: usize, share0: usize, n: usize): void {
+/** The dealer's: the top bits of r and the products of the masks. 104 planes a group. */
+export function dealBits(out: usize, r: usize, masks: usize, n: usize): void {
   for (let first: usize = 0; first < n; first += 64) {
-    dealPlane(out, share0, 0, topBits(r, 0, min<usize>(64, n - first)))
+    dealPlane(out, 0, topBits(r, 0, min<usize>(64, n - first)))
     for (let node: usize = 0; node < 4; node++) {
       const m = masks + 8 + node * NODE_MASKS
-      const place: usize = 8 + node * NODE_DEALT
-      dealRootProducts(out + place, m, share0 + place)
-      dealFourFactors(
-        out + place + 120,
-        share0 + place + 120,
-        load<u64>(m),
-        load<u64>(m, 8),
-        load<u64>(m, 16),
-        load<u64>(m, 48)
-      )
+      const to = out + 8 + node * NODE_DEALT
+      dealRootProducts(to, m)
+      dealFourFactors(to + 120, load<u64>(m), load<u64>(m, 8), load<u64>(m, 16), load<u64>(m, 48))
     }
-    dealRootProducts(out + ROOT_DEALT, masks + ROOT_MASKS, share0 + ROOT_DEALT)
+    dealRootProducts(out + ROOT_DEALT, masks + ROOT_MASKS)
     out += DEALT
     r += 64 * 8
     masks += MASKS
-    share0 += DEALT
   }
 }

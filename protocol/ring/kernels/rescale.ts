@@ -3,7 +3,9 @@
  * word is c = x + 2^62 + r with |x| < 2^62, so x + 2^62 never passes 2^63 and the carry out of the addition of r is
  * known from the top bits of c and r: top(r) = 1 and top(c) = 0 is the one case with a carry. Hence
  *   y = (c≫s) − 2^(62−s) − (r≫s) + (1−top c)·2^(64−s)·top r.
- * A cloud's dealt words lie side by side: (r≫s), top r, and for a gated value also β(r≫s), β·top r, β.
+ * Of a share of top r only the low s bits count. It takes ⌈s/8⌉ bytes, side by side; a word is read at each, so at least
+ * eight bytes must lie behind the last.
+ * The dealer's kernels find cloud 0's share where cloud 1's goes.
  */
 
 /** out = factor·x + r + offset: one cloud's part of c. */
@@ -14,51 +16,85 @@ export function blindRescale(out: usize, x: usize, r: usize, factor: u64, offset
   }
 }
 
-/** One cloud's share of y. The public part is cloud 0's (`leads` = 1, else 0). */
-export function finishRescale(out: usize, c: usize, dealt: usize, shift: u32, leads: u32, n: usize): void {
+/** Bytes of a share of top r. */
+function topBytes(shift: u32): usize {
+  return (shift + 7) >> 3
+}
+
+/** The low `bytes` ≤ 8 bytes of a word. */
+function storeLow(at: usize, word: u64, bytes: usize): void {
+  if (bytes & 8) store<u64>(at, word)
+  if (bytes & 4) {
+    store<u32>(at, <u32>word)
+    at += 4
+    word >>= 32
+  }
+  if (bytes & 2) {
+    store<u16>(at, <u16>word)
+    at += 2
+    word >>= 16
+  }
+  if (bytes & 1) store<u8>(at, <u8>word)
+}
+
+/** One cloud's share of y, from its shares of top r and r≫s. The public part is cloud 0's (`leads` = 1, else 0). */
+export function finishRescale(
+  out: usize,
+  c: usize,
+  top: usize,
+  shifted: usize,
+  shift: u32,
+  leads: u32,
+  n: usize
+): void {
   const s = <u64>shift
+  const step = topBytes(shift)
   const half = (<u64>1) << (62 - s)
   const publicMask = 0 - <u64>leads
-  for (let i: usize = 0; i < n; i++) {
-    const word = load<u64>(c + (i << 3))
+  const end = n << 3
+  for (let i: usize = 0; i < end; i += 8) {
+    const word = load<u64>(c + i)
     const open = ((word >> s) - half) & publicMask
-    const carried = load<u64>(dealt + (i << 4), 8) << (64 - s)
-    store<u64>(out + (i << 3), open - load<u64>(dealt + (i << 4)) + (carried & ((word >> 63) - 1)))
+    const carried = load<u64>(top) << (64 - s)
+    store<u64>(out + i, open - load<u64>(shifted + i) + (carried & ((word >> 63) - 1)))
+    top += step
   }
 }
 
 /**
  * One cloud's share of d·y, d the gate: from the opened b' = d ⊕ β, d·y = b'·y + (1−2b')·βy, and βy is linear in the
- * dealt words because c is public. `dealt` has `stride` bytes a value, `beta` the share of β with `betaStride` bytes
- * a value, `bits` a word of b' for every 64 values.
+ * dealt β, β·top r and β(r≫s) because c is public. `bits` has a word of b' for every 64 values.
  */
 export function finishGated(
   out: usize,
   c: usize,
-  dealt: usize,
-  stride: usize,
+  top: usize,
+  gatedTop: usize,
+  shifted: usize,
+  gatedShifted: usize,
   beta: usize,
-  betaStride: usize,
   bits: usize,
   shift: u32,
   leads: u32,
   n: usize
 ): void {
   const s = <u64>shift
+  const step = topBytes(shift)
   const half = (<u64>1) << (62 - s)
   const publicMask = 0 - <u64>leads
-  for (let i: usize = 0; i < n; i++) {
-    const word = load<u64>(c + (i << 3))
+  for (let v: usize = 0; v < n; v++) {
+    const i = v << 3
+    const word = load<u64>(c + i)
     const open = (word >> s) - half
     const carries = (word >> 63) - 1
-    const y = (open & publicMask) - load<u64>(dealt) + ((load<u64>(dealt, 8) << (64 - s)) & carries)
+    const y = (open & publicMask) - load<u64>(shifted + i) + ((load<u64>(top) << (64 - s)) & carries)
     const gated =
-      load<u64>(beta) * open - load<u64>(dealt, 16) + ((load<u64>(dealt, 24) << (64 - s)) & carries)
-    const flipped = 0 - ((load<u64>(bits + ((i >> 6) << 3)) >> (i & 63)) & 1)
+      load<u64>(beta + i) * open - load<u64>(gatedShifted + i) + ((load<u64>(gatedTop) << (64 - s)) & carries)
+    const flipped = 0 - ((load<u64>(bits + ((v >> 6) << 3)) >> (v & 63)) & 1)
     // b' = 0: βy; b' = 1: y − βy.
-    store<u64>(out + (i << 3), (y & flipped) + ((gated ^ flipped) - flipped))
-    dealt += stride
-    beta += betaStride
+    store<u64>(out + i, (y & flipped) + ((gated ^ flipped) - flipped))
+    top += step
+    gatedTop += step
   }
 }
 
@@ -70,73 +106,72 @@ export function gatedDifference(
   opened: usize,
   betaMask: usize,
   beta: usize,
-  betaStride: usize,
   bits: usize,
   n: usize
 ): void {
-  for (let i: usize = 0; i < n; i++) {
-    const at = i << 3
-    const gated = load<u64>(beta) * load<u64>(opened + at) + load<u64>(betaMask + at)
-    const flipped = 0 - ((load<u64>(bits + ((i >> 6) << 3)) >> (i & 63)) & 1)
-    const product = (load<u64>(labels + at) & flipped) + ((gated ^ flipped) - flipped)
-    store<u64>(out + at, load<u64>(activation + at) - product)
-    beta += betaStride
+  for (let v: usize = 0; v < n; v++) {
+    const i = v << 3
+    const gated = load<u64>(beta + i) * load<u64>(opened + i) + load<u64>(betaMask + i)
+    const flipped = 0 - ((load<u64>(bits + ((v >> 6) << 3)) >> (v & 63)) & 1)
+    const product = (load<u64>(labels + i) & flipped) + ((gated ^ flipped) - flipped)
+    store<u64>(out + i, load<u64>(activation + i) - product)
   }
 }
 
-/** The dealer's: what cloud 1 adds to `share0` for a plain rescale by `shift` with rounding r. Two words a value. */
-export function dealRescale(out: usize, r: usize, share0: usize, shift: u32, n: usize): void {
+/** The dealer's, for a rescale by `shift` with rounding r. */
+export function dealRescale(top: usize, shifted: usize, r: usize, shift: u32, n: usize): void {
   const s = <u64>shift
-  for (let i: usize = 0; i < n; i++) {
-    const word = load<u64>(r + (i << 3))
-    const at = i << 4
-    store<u64>(out + at, (word >> s) - load<u64>(share0 + at))
-    store<u64>(out + at, (word >> 63) - load<u64>(share0 + at, 8), 8)
+  const step = topBytes(shift)
+  const end = n << 3
+  for (let i: usize = 0; i < end; i += 8) {
+    const word = load<u64>(r + i)
+    storeLow(top, (word >> 63) - load<u64>(top), step)
+    store<u64>(shifted + i, (word >> s) - load<u64>(shifted + i))
+    top += step
   }
 }
 
-/**
- * The dealer's, for a gated rescale: four words a value, and β as a fifth if `stride` is 40. The bit β of 64 values is a
- * word at `beta`, the next one `betaStride` bytes on.
- */
+/** Of the bits β of 64 values a word, the next one `stride` bytes on, that of value v. */
+function betaOf(beta: usize, stride: usize, v: usize): u64 {
+  return (load<u64>(beta + (v >> 6) * stride) >> (v & 63)) & 1
+}
+
+/** The dealer's, for a rescale under a gate: β is a word for every 64 values, the next one `stride` bytes on. */
 export function dealGated(
-  out: usize,
+  top: usize,
+  gatedTop: usize,
+  shifted: usize,
+  gatedShifted: usize,
   r: usize,
   beta: usize,
-  betaStride: usize,
-  share0: usize,
   stride: usize,
   shift: u32,
   n: usize
 ): void {
+  dealRescale(top, shifted, r, shift, n)
   const s = <u64>shift
-  for (let i: usize = 0; i < n; i++) {
-    const word = load<u64>(r + (i << 3))
-    const bit = (load<u64>(beta + (i >> 6) * betaStride) >> (i & 63)) & 1
-    const chosen = 0 - bit
-    const shifted = word >> s
-    const top = word >> 63
-    store<u64>(out, shifted - load<u64>(share0))
-    store<u64>(out, top - load<u64>(share0, 8), 8)
-    store<u64>(out, (shifted & chosen) - load<u64>(share0, 16), 16)
-    store<u64>(out, (top & chosen) - load<u64>(share0, 24), 24)
-    if (stride === 40) store<u64>(out, bit - load<u64>(share0, 32), 32)
-    out += stride
-    share0 += stride
+  const step = topBytes(shift)
+  for (let v: usize = 0; v < n; v++) {
+    const i = v << 3
+    const word = load<u64>(r + i) & (0 - betaOf(beta, stride, v))
+    storeLow(gatedTop, (word >> 63) - load<u64>(gatedTop), step)
+    store<u64>(gatedShifted + i, (word >> s) - load<u64>(gatedShifted + i))
+    gatedTop += step
   }
 }
 
-/** The dealer's, for a gated difference: β·mask − share0. */
-export function dealGatedDifference(
-  out: usize,
-  mask: usize,
-  beta: usize,
-  betaStride: usize,
-  share0: usize,
-  n: usize
-): void {
-  for (let i: usize = 0; i < n; i++) {
-    const bit = (load<u64>(beta + (i >> 6) * betaStride) >> (i & 63)) & 1
-    store<u64>(out + (i << 3), (load<u64>(mask + (i << 3)) & (0 - bit)) - load<u64>(share0 + (i << 3)))
+/** The dealer's: β itself, modulo 2^64. */
+export function dealGate(out: usize, beta: usize, stride: usize, n: usize): void {
+  for (let v: usize = 0; v < n; v++) {
+    store<u64>(out + (v << 3), betaOf(beta, stride, v) - load<u64>(out + (v << 3)))
+  }
+}
+
+/** The dealer's, for a gated difference: β·mask. */
+export function dealGatedDifference(out: usize, mask: usize, beta: usize, stride: usize, n: usize): void {
+  for (let v: usize = 0; v < n; v++) {
+    const i = v << 3
+    const gated = load<u64>(mask + i) & (0 - betaOf(beta, stride, v))
+    store<u64>(out + i, gated - load<u64>(out + i))
   }
 }

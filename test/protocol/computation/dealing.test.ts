@@ -8,7 +8,7 @@ import {
   OpeningRefused,
   ProductNotRescaled
 } from "../../../protocol/computation/errors.ts"
-import { dealtBytes, openedBytes, SECTION_HEADER_BYTES } from "../../../protocol/computation/sizes.ts"
+import { dealtLayout, openedBytes, SECTION_HEADER_BYTES } from "../../../protocol/computation/sizes.ts"
 import { streamKinds } from "../../../protocol/computation/streams.ts"
 import { fixedOperations } from "../../../protocol/learning/fixed.ts"
 import { operation, type Round, together } from "../../../protocol/learning/operations.ts"
@@ -101,13 +101,13 @@ describe("dealing", () => {
         return [yield* ops.rescale(update, X!, 20, 1)]
       })
       expect(rescale.opened).toEqual(both(openedBytes("rescale", n)))
-      expect(rescale.dealt).toBe(SECTION_HEADER_BYTES + dealtBytes("rescale", n))
+      expect(rescale.dealt).toBe(SECTION_HEADER_BYTES + dealtLayout.rescale(n, 20).bytes)
 
       const relued = measure(n + 1000, function* (ops, [X]) {
         return [(yield* ops.rescaleRelu(relu, X!, 20)).value]
       })
       expect(relued.opened).toEqual(both(openedBytes("rescaleRelu", n)))
-      expect(relued.dealt).toBe(SECTION_HEADER_BYTES + dealtBytes("rescaleRelu", n))
+      expect(relued.dealt).toBe(SECTION_HEADER_BYTES + dealtLayout.rescaleRelu(n, 20).bytes)
 
       const rest = measure(n + 2000, function* (ops, [X]) {
         const { value, gate } = yield* ops.rescaleRelu(relu, X!, 20)
@@ -118,7 +118,9 @@ describe("dealing", () => {
         openedBytes("rescaleGated", n)[0]! + openedBytes("open", n)[0]!
       ])
       expect(rest.dealt - relued.dealt).toBe(
-        2 * SECTION_HEADER_BYTES + dealtBytes("rescaleGated", n) + dealtBytes("gatedDifference", n)
+        2 * SECTION_HEADER_BYTES +
+          dealtLayout.rescaleGated(n, 20).bytes +
+          dealtLayout.gatedDifference(n).bytes
       )
     }
   })
@@ -131,11 +133,11 @@ describe("dealing", () => {
     expect(corrections.length).toBe(0)
   })
 
-  it("costs 12.4 bytes opened and 85 dealt for a ReLU, as the protocol says", () => {
+  it("costs 12.4 bytes opened and 75 dealt for a ReLU, as the protocol says", () => {
     const n = 64_000
     const opened = openedBytes("rescaleRelu", n).reduce((sum, bytes) => sum + bytes, 0)
     expect(opened / n).toBeCloseTo(12.375, 10)
-    expect(dealtBytes("rescaleRelu", n) / n).toBe(85)
+    expect(dealtLayout.rescaleRelu(n, 20).bytes / n).toBe(75)
   })
 })
 
@@ -320,10 +322,10 @@ describe("what the clouds receive", () => {
         received[0].push(...outcome.received[0])
         received[1].push(...outcome.received[1])
         const corrections = Corrections.parse(step, outcome.corrections)
-        dealt.push(corrections.section(relu, dealtBytes("rescaleRelu", 256)))
-        dealt.push(corrections.section(back, dealtBytes("rescaleGated", 256)))
-        dealt.push(corrections.section(update, dealtBytes("rescale", 256)))
-        dealt.push(corrections.section(delta, dealtBytes("gatedDifference", 256)))
+        dealt.push(corrections.section(relu, dealtLayout.rescaleRelu(256, 20).bytes))
+        dealt.push(corrections.section(back, dealtLayout.rescaleGated(256, 20).bytes))
+        dealt.push(corrections.section(update, dealtLayout.rescale(256, 25).bytes))
+        dealt.push(corrections.section(delta, dealtLayout.gatedDifference(256).bytes))
       }
       // The streams are fixed, so the outcome is: within 5σ of 255.
       for (const messages of [...received, dealt]) {

@@ -37,11 +37,11 @@ describe("cost model", () => {
     expect(stepCost(planOf([inputs, hidden, classes])).bytesEachWay).toBe(relu + words(openings + rescales))
   })
 
-  it("deals 85 bytes for a value of the fused ReLU", () => {
+  it("deals 75 bytes for a value of the fused ReLU", () => {
     const { dealtBytes } = predictionCost(planOf([30, 16, 2], "relu"), 64)
     const values = 64 * 16 + 64 * 2
     const headers = 2 * 8
-    expect((dealtBytes - headers) / values).toBeCloseTo(85, 1)
+    expect((dealtBytes - headers) / values).toBeCloseTo(75, 1)
   })
 
   it("opens the features once a run, and the labels with them for a ReLU output", () => {

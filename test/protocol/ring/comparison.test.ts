@@ -22,6 +22,15 @@ const result = (rows: number, cols: number, run: (out: number) => void): TwinMat
   return { rows, cols, words: ring.words(out).slice() }
 }
 
+/** What a kernel of the dealer makes of cloud 0's share, in the same place. */
+const completed = (
+  { rows, cols, at }: TwinMatrix & { readonly at: number },
+  deal: (at: number) => void
+): BigUint64Array => {
+  deal(at)
+  return ring.words({ rows, cols, at }).slice()
+}
+
 /** The factors of a node and the names of their masks' products, in the order of the planes. */
 const factors = ["a", "b", "c", "x", "y", "z", "p"] as const
 const productNames = "ab ac bc abc ax ay by aby az bz cz abz acz bcz abcz ap bp cp abp acp bcp abcp".split(
@@ -154,20 +163,19 @@ describe("comparison kernels agree with their BigInt twins", () => {
     it(`dealer's one-hot words and products of masks for ${n} values`, () => {
       const [r, masks] = [random(1, n), random(groups, 35)]
       const oneHotShare = random(n, 4)
-      const oneHot = result(n, 4, (at) => ring.kernels.dealOneHot(at, r.at, oneHotShare.at, n))
+      const oneHot = completed(oneHotShare, (at) => ring.kernels.dealOneHot(at, r.at, n))
       for (let i = 0; i < n; i++)
         for (let block = 0; block < 16; block++) {
           const word = i * 4 + (block >> 2)
           const digit = ((r.words[i]! & (all >> 1n)) >> BigInt(4 * block)) & 15n
-          const bits = (oneHot.words[word]! ^ oneHotShare.words[word]!) >> BigInt(16 * (block % 4))
+          const bits = (oneHot[word]! ^ oneHotShare.words[word]!) >> BigInt(16 * (block % 4))
           expect(bits & 0xffffn).toBe(1n << digit)
         }
 
       const share = random(groups, 104)
-      const products = result(groups, 104, (at) => ring.kernels.dealBits(at, r.at, masks.at, share.at, n))
+      const products = completed(share, (at) => ring.kernels.dealBits(at, r.at, masks.at, n))
       for (let group = 0; group < groups; group++) {
-        const dealt = (plane: number) =>
-          products.words[group * 104 + plane]! ^ share.words[group * 104 + plane]!
+        const dealt = (plane: number) => products[group * 104 + plane]! ^ share.words[group * 104 + plane]!
         let top = 0n
         for (let v = 0; v < 64 && group * 64 + v < n; v++)
           top |= (r.words[group * 64 + v]! >> 63n) << BigInt(v)

@@ -5,7 +5,7 @@ import { randomMatrix, splitmix, toRing, wrap } from "./twin.ts"
 const ring = await Ring.load()
 const next = splitmix(31n)
 const sizes = [1, 5, 64, 65, 200]
-const shifts = [1, 20, 37, 62]
+const shifts = [1, 8, 20, 32, 37, 56, 62]
 
 const random = (rows: number, cols: number) => {
   const twin = randomMatrix(rows, cols, next)
@@ -27,6 +27,19 @@ const each = (n: number, word: (i: number) => bigint): BigUint64Array =>
 const bitOf = (bits: { readonly words: BigUint64Array }, i: number, stride = 1): bigint =>
   (bits.words[(i >> 6) * stride]! >> BigInt(i % 64)) & 1n
 
+/** Shares of top bits as they are dealt: ⌈s/8⌉ bytes each, and something behind the last. */
+const topsOf = (n: number, shift: number) => {
+  const step = Math.ceil(shift / 8)
+  const x = random(1, Math.ceil((n * step) / 8) + 1)
+  const bytes = ring.bytes(x.at, x.cols * 8).slice()
+  return { at: x.at, words: x.cols, tops: topsIn(bytes, n, step) }
+}
+
+const topsIn = (bytes: Uint8Array, n: number, step: number): bigint[] =>
+  Array.from({ length: n }, (_, i) =>
+    bytes.subarray(i * step, (i + 1) * step).reduceRight((word, byte) => (word << 8n) | BigInt(byte), 0n)
+  )
+
 /** One cloud's share of y = (c≫s) − 2^(62−s) − (r≫s) + (1−top c)·2^(64−s)·top r, the public terms times `open`. */
 const truncated = (c: bigint, shift: number, open: bigint, shifted: bigint, top: bigint): bigint => {
   const s = BigInt(shift)
@@ -36,57 +49,60 @@ const truncated = (c: bigint, shift: number, open: bigint, shifted: bigint, top:
 describe("rescale kernels agree with their BigInt twins", () => {
   for (const n of sizes) {
     it(`a cloud's, ${n} values`, () => {
-      const [x, r, c, parts] = [random(1, n), random(1, n), random(1, n), random(n, 2)]
+      const [x, r, c, shifted] = [random(1, n), random(1, n), random(1, n), random(1, n)]
       const offset = 1n << 62n
       expect(result(1, n, (out) => ring.kernels.blindRescale(out, x.at, r.at, 77n, offset, n))).toEqual(
         each(n, (i) => 77n * x.words[i]! + r.words[i]! + offset)
       )
       for (const shift of shifts)
-        for (const leads of [0, 1] as const)
+        for (const leads of [0, 1] as const) {
+          const { at, tops } = topsOf(n, shift)
           expect(
-            result(1, n, (out) => ring.kernels.finishRescale(out, c.at, parts.at, shift, leads, n))
-          ).toEqual(
-            each(n, (i) =>
-              truncated(c.words[i]!, shift, BigInt(leads), parts.words[2 * i]!, parts.words[2 * i + 1]!)
-            )
-          )
+            result(1, n, (out) => ring.kernels.finishRescale(out, c.at, at, shifted.at, shift, leads, n))
+          ).toEqual(each(n, (i) => truncated(c.words[i]!, shift, BigInt(leads), shifted.words[i]!, tops[i]!)))
+        }
     })
 
-    it(`a cloud's with a gate, ${n} values, four or five dealt words a value`, () => {
+    it(`a cloud's with a gate, ${n} values`, () => {
       const bits = random(1, Math.ceil(n / 64))
-      const c = random(1, n)
-      for (const words of [4, 5]) {
-        const [parts, beta] = [random(n, words), random(n, 5)]
-        for (const shift of shifts)
-          for (const leads of [0, 1] as const)
-            expect(
-              result(1, n, (out) =>
-                ring.kernels.finishGated(
-                  out,
-                  c.at,
-                  parts.at,
-                  words * 8,
-                  beta.at,
-                  40,
-                  bits.at,
-                  shift,
-                  leads,
-                  n
-                )
+      const [c, shifted, gatedShifted, beta] = [random(1, n), random(1, n), random(1, n), random(1, n)]
+      for (const shift of shifts)
+        for (const leads of [0, 1] as const) {
+          const [top, gatedTop] = [topsOf(n, shift), topsOf(n, shift)]
+          expect(
+            result(1, n, (out) =>
+              ring.kernels.finishGated(
+                out,
+                c.at,
+                top.at,
+                gatedTop.at,
+                shifted.at,
+                gatedShifted.at,
+                beta.at,
+                bits.at,
+                shift,
+                leads,
+                n
               )
-            ).toEqual(
-              each(n, (i) => {
-                const [shifted, top, gatedShifted, gatedTop] = parts.words.slice(i * words)
-                const y = truncated(c.words[i]!, shift, BigInt(leads), shifted!, top!)
-                const gated = truncated(c.words[i]!, shift, beta.words[i * 5]!, gatedShifted!, gatedTop!)
-                return bitOf(bits, i) * y + (1n - 2n * bitOf(bits, i)) * gated
-              })
             )
-      }
+          ).toEqual(
+            each(n, (i) => {
+              const y = truncated(c.words[i]!, shift, BigInt(leads), shifted.words[i]!, top.tops[i]!)
+              const gated = truncated(
+                c.words[i]!,
+                shift,
+                beta.words[i]!,
+                gatedShifted.words[i]!,
+                gatedTop.tops[i]!
+              )
+              return bitOf(bits, i) * y + (1n - 2n * bitOf(bits, i)) * gated
+            })
+          )
+        }
     })
 
     it(`a cloud's gated difference, ${n} values`, () => {
-      const [activation, labels, opened, betaMask, beta] = [1, 1, 1, 1, 5].map((cols) => random(n, cols))
+      const [activation, labels, opened, betaMask, beta] = Array.from({ length: 5 }, () => random(1, n))
       const bits = random(1, Math.ceil(n / 64))
       expect(
         result(1, n, (out) =>
@@ -97,14 +113,13 @@ describe("rescale kernels agree with their BigInt twins", () => {
             opened!.at,
             betaMask!.at,
             beta!.at,
-            40,
             bits.at,
             n
           )
         )
       ).toEqual(
         each(n, (i) => {
-          const gated = beta!.words[i * 5]! * opened!.words[i]! + betaMask!.words[i]!
+          const gated = beta!.words[i]! * opened!.words[i]! + betaMask!.words[i]!
           const product = bitOf(bits, i) * labels!.words[i]! + (1n - 2n * bitOf(bits, i)) * gated
           return activation!.words[i]! - product
         })
@@ -116,30 +131,46 @@ describe("rescale kernels agree with their BigInt twins", () => {
       const stride = 3
       const beta = random(Math.ceil(n / 64), stride)
       const bit = (i: number) => bitOf(beta, i, stride)
-      for (const shift of shifts) {
-        const parts = (i: number): bigint[] => {
-          const [shifted, top] = [r.words[i]! >> BigInt(shift), r.words[i]! >> 63n]
-          return [shifted, top, bit(i) * shifted, bit(i) * top, bit(i)]
-        }
-        const plain = random(n, 2)
-        expect(result(n, 2, (out) => ring.kernels.dealRescale(out, r.at, plain.at, shift, n))).toEqual(
-          each(2 * n, (i) => parts(i >> 1)[i % 2]! - plain.words[i]!)
+      /** What a kernel makes of cloud 0's share where cloud 1's goes, and their sum as it should be. */
+      const dealt = (word: (i: number) => bigint, deal: (at: number) => void) => {
+        const share = random(1, n)
+        deal(share.at)
+        expect(ring.words({ rows: 1, cols: n, at: share.at })).toEqual(
+          each(n, (i) => word(i) - share.words[i]!)
         )
-        for (const words of [4, 5]) {
-          const share = random(n, words)
-          expect(
-            result(n, words, (out) =>
-              ring.kernels.dealGated(out, r.at, beta.at, stride * 8, share.at, words * 8, shift, n)
-            )
-          ).toEqual(each(words * n, (i) => parts(Math.floor(i / words))[i % words]! - share.words[i]!))
-        }
       }
-      const share = random(1, n)
-      expect(
-        result(1, n, (out) =>
-          ring.kernels.dealGatedDifference(out, mask.at, beta.at, stride * 8, share.at, n)
+      const dealtTops = (shift: number, word: (i: number) => bigint, deal: (at: number) => void) => {
+        const step = Math.ceil(shift / 8)
+        const { at, words, tops } = topsOf(n, shift)
+        const behind = ring.bytes(at + n * step, words * 8 - n * step).slice()
+        deal(at)
+        expect(topsIn(ring.bytes(at, n * step), n, step)).toEqual(
+          tops.map((top, i) => BigInt.asUintN(8 * step, word(i) - top))
         )
-      ).toEqual(each(n, (i) => bit(i) * mask.words[i]! - share.words[i]!))
+        expect(ring.bytes(at + n * step, words * 8 - n * step)).toEqual(behind)
+      }
+      const top = (i: number) => r.words[i]! >> 63n
+      for (const shift of shifts) {
+        const shifted = (i: number) => r.words[i]! >> BigInt(shift)
+        const gated = (of: (i: number) => bigint) => (i: number) => bit(i) * of(i)
+        dealtTops(shift, top, (tops) =>
+          dealt(shifted, (at) => ring.kernels.dealRescale(tops, at, r.at, shift, n))
+        )
+        dealtTops(shift, top, (tops) =>
+          dealtTops(shift, gated(top), (gatedTops) =>
+            dealt(shifted, (at) =>
+              dealt(gated(shifted), (gatedAt) =>
+                ring.kernels.dealGated(tops, gatedTops, at, gatedAt, r.at, beta.at, stride * 8, shift, n)
+              )
+            )
+          )
+        )
+      }
+      dealt(bit, (at) => ring.kernels.dealGate(at, beta.at, stride * 8, n))
+      dealt(
+        (i) => bit(i) * mask.words[i]!,
+        (at) => ring.kernels.dealGatedDifference(at, mask.at, beta.at, stride * 8, n)
+      )
     })
   }
 })
