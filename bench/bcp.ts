@@ -128,7 +128,7 @@ const measure = (pp: Parameters, master: MasterKey): Array<Row> => {
   const table = row(
     "table of one base",
     [
-      () => new WindowedBase(pp.N2, pp.g, shortRandomizerBits).expect(expectedEncryptions),
+      () => new WindowedBase(pp.N, pp.g, shortRandomizerBits).expect(expectedEncryptions),
       `${windows} · (2^${width} − 1) products modulo N²`,
       products(windows * (2 ** width - 1), pp.N2)
     ],

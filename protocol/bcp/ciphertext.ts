@@ -4,7 +4,7 @@
  */
 
 import { Data } from "effect"
-import { gcd, residue } from "./integers.ts"
+import { gcd, residue, timesOnePlus } from "./integers.ts"
 import type { Parameters } from "./parameters.ts"
 
 /** Two residues modulo N². */
@@ -59,11 +59,8 @@ export const add = (pp: Parameters, x: Ciphertext, y: Ciphertext): Ciphertext =>
   B: (x.B * y.B) % pp.N2
 })
 
-/**
- * Enc(m1 + m) from Enc(m1) and any integer m, with the randomness of the first. B·(1 + mN) is B + N·(mB mod N) modulo N²,
- * which spares a product of full length.
- */
+/** Enc(m1 + m) from Enc(m1) and any integer m, with the randomness of the first. */
 export const addPlain = (pp: Parameters, x: Ciphertext, m: bigint): Ciphertext => ({
   A: x.A,
-  B: (x.B + pp.N * residue(m * (x.B % pp.N), pp.N)) % pp.N2
+  B: timesOnePlus(x.B, m, pp.N, pp.N2)
 })

@@ -65,18 +65,32 @@ export class Encryptor {
 
   /** A fresh (g^r, h^r), which is an encryption of 0. To be used once. */
   randomizer(r: bigint = generateRandomizer(this.parameters, this.mode)): Ciphertext {
-    return { A: this.#powersOfG.power(r), B: this.#powersOfKey.power(r) }
+    return this.#randomise({ A: 1n, B: 1n }, 0n, r)
   }
 
   /** Enc(m) for 0 ≤ m < N (RangeError otherwise), with a fresh randomizer or one that was made ahead and is used up here. */
-  encrypt(m: bigint, randomizer: Ciphertext = this.randomizer()): Ciphertext {
+  encrypt(m: bigint, randomizer?: Ciphertext): Ciphertext {
     checkMessage(this.parameters, m)
-    return addPlain(this.parameters, randomizer, m)
+    return randomizer === undefined
+      ? this.#randomise({ A: 1n, B: 1n }, m)
+      : addPlain(this.parameters, randomizer, m)
   }
 
-  /** A ciphertext of the same message that can't be linked to the given one. */
-  rerandomise(ciphertext: Ciphertext, randomizer: Ciphertext = this.randomizer()): Ciphertext {
-    return add(this.parameters, ciphertext, randomizer)
+  /** Enc(m1 + m) from Enc(m1) and 0 ≤ m < N (RangeError otherwise), which can't be linked to the given ciphertext. */
+  rerandomise(ciphertext: Ciphertext, m = 0n, randomizer?: Ciphertext): Ciphertext {
+    checkMessage(this.parameters, m)
+    return randomizer === undefined
+      ? this.#randomise(ciphertext, m)
+      : addPlain(this.parameters, add(this.parameters, ciphertext, randomizer), m)
+  }
+
+  /** (A·g^r, B·h^r·(1 + mN)). */
+  #randomise(
+    { A, B }: Ciphertext,
+    m: bigint,
+    r: bigint = generateRandomizer(this.parameters, this.mode)
+  ): Ciphertext {
+    return { A: this.#powersOfG.multiply(A, r), B: this.#powersOfKey.multiply(B, r, m) }
   }
 }
 
@@ -88,7 +102,7 @@ export const fixedBase = (
   masterKey?: MasterKey
 ): FixedBase => {
   const exponentBits = randomizerBits(pp, mode)
-  if (masterKey === undefined) return new WindowedBase(pp.N2, base, exponentBits)
+  if (masterKey === undefined) return new WindowedBase(pp.N, base, exponentBits)
   if (masterKey.p * masterKey.q !== pp.N)
     throw new InvalidParameters({ why: "the master key is not that of N" })
   return new FactoredBase(masterKey.p, masterKey.q, base, exponentBits)

@@ -46,6 +46,15 @@ export const residue = (x: bigint, modulus: bigint): bigint => {
   return remainder < 0n ? remainder + modulus : remainder
 }
 
+/**
+ * x·(1 + mn) modulo n², for 0 ≤ x < n² and any integer m. It is x + n·(mx mod n), which spares a product of full length.
+ * `square` is n².
+ */
+export const timesOnePlus = (x: bigint, m: bigint, n: bigint, square: bigint): bigint => {
+  const sum = x + n * residue(m * (x % n), n)
+  return sum < square ? sum : sum - square
+}
+
 /** Greatest common divisor of two non-negative integers. */
 export const gcd = (x: bigint, y: bigint): bigint => {
   let [a, b] = [x, y]

@@ -45,15 +45,11 @@ const mapCounted = <A, B>(
     return result
   })
 
-/** A randomizer for each of `count` encryptions: those made ahead first, then fresh ones. */
-const randomizersFor = (
-  encryptor: Encryptor,
-  count: number,
-  made?: Uint8Array
-): ((index: number) => Ciphertext) => {
+/** The randomizers made ahead, of `count` that are needed; tables for the rest are got ready. */
+const madeAhead = (encryptor: Encryptor, count: number, made?: Uint8Array): Array<Ciphertext> => {
   const ahead = made === undefined ? [] : decodeCiphertexts(encryptor.parameters, made)
   encryptor.expect(Math.max(0, count - ahead.length))
-  return (index) => ahead[index] ?? encryptor.randomizer()
+  return ahead
 }
 
 /** New parameters with their master key. KGC. */
@@ -111,8 +107,8 @@ export const encryptPacked = (
   const { parameters: pp } = input
   const encryptor = encryptorOf(pp, input.publicKey, input.mode, input.masterKey)
   const plaintexts = pack(input.words, pp.bits, input.slotBits)
-  const randomizer = randomizersFor(encryptor, plaintexts.length, input.randomizers)
-  const encrypted = mapCounted(plaintexts, (m, i) => encryptor.encrypt(m, randomizer(i)), progress)
+  const ahead = madeAhead(encryptor, plaintexts.length, input.randomizers)
+  const encrypted = mapCounted(plaintexts, (m, i) => encryptor.encrypt(m, ahead[i]), progress)
   return { ciphertexts: encodeCiphertexts(pp, encrypted) }
 }
 
@@ -159,11 +155,11 @@ export const blind = (
   const { parameters: pp } = input
   const encryptor = encryptorOf(pp, input.publicKey, input.mode)
   const ciphertexts = receive(pp, input.ciphertexts)
-  const randomizer = randomizersFor(encryptor, ciphertexts.length, input.randomizers)
+  const ahead = madeAhead(encryptor, ciphertexts.length, input.randomizers)
   const blinds = ciphertexts.map(() => randomBelow(pp.N))
   const blinded = mapCounted(
     ciphertexts,
-    (ciphertext, i) => addPlain(pp, encryptor.rerandomise(ciphertext, randomizer(i)), blinds[i]!),
+    (ciphertext, i) => encryptor.rerandomise(ciphertext, blinds[i]!, ahead[i]),
     progress
   )
   return { blinded: encodeCiphertexts(pp, blinded), blinds: encodeIntegers(blinds, plaintextBytes(pp)) }
@@ -189,7 +185,7 @@ export const reencryptBlinded = (
   const decryptor = decryptorOf(pp, input.masterKey)
   const encryptor = encryptorOf(pp, input.toKey, input.mode, input.masterKey)
   const blinded = receive(pp, input.blinded)
-  const randomizer = randomizersFor(encryptor, blinded.length, input.randomizers)
+  const ahead = madeAhead(encryptor, blinded.length, input.randomizers)
   const h = fromBytes(input.fromKey)
   const plaintexts: Array<bigint> = []
   const encrypted = mapCounted(
@@ -197,7 +193,7 @@ export const reencryptBlinded = (
     (ciphertext, i) => {
       const plaintext = decryptor.decrypt(h, ciphertext, i)
       plaintexts.push(plaintext)
-      return encryptor.encrypt(plaintext, randomizer(i))
+      return encryptor.encrypt(plaintext, ahead[i])
     },
     progress
   )
@@ -328,7 +324,7 @@ export const addPacked = (
   encryptor.expect(ciphertexts.length)
   const sums = mapCounted(
     ciphertexts,
-    (ciphertext, i) => addPlain(pp, encryptor.rerandomise(ciphertext), plaintexts[i]!),
+    (ciphertext, i) => encryptor.rerandomise(ciphertext, plaintexts[i]!),
     progress
   )
   return { ciphertexts: encodeCiphertexts(pp, sums) }

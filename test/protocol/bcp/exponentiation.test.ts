@@ -59,15 +59,18 @@ describe("fixed bases", () => {
     ]
     const widths = new Set<number>()
     for (const powers of [0, 200, 400, 900, 2000, 5000]) {
-      const base = new WindowedBase(N2, g, 256)
+      const base = new WindowedBase(N, g, 256)
       const factored = new FactoredBase(p, q, g, 256)
       base.expect(powers)
       factored.expect(powers)
       widths.add(base.width)
       for (const exponent of exponents) {
         const power = slowPower(g, exponent, N2)
-        expect(base.power(exponent)).toBe(power)
-        expect(factored.power(exponent)).toBe(power)
+        for (const fixed of [base, factored]) {
+          expect(fixed.multiply(1n, exponent)).toBe(power)
+          const [x, m] = [randomBelow(N2), randomBelow(N)]
+          expect(fixed.multiply(x, exponent, m)).toBe((((x * power) % N2) * (1n + m * N)) % N2)
+        }
       }
     }
     expect(widths.size).toBeGreaterThan(3)
@@ -77,11 +80,11 @@ describe("fixed bases", () => {
     expect(windowFor(1, 256, 4096)).toBe(0)
     const widths = [50, 500, 5_000, 50_000].map((powers) => windowFor(powers, 256, 4096))
     expect(widths).toEqual([...widths].sort((x, y) => x - y))
-    const base = new WindowedBase(N2, g, 64)
+    const base = new WindowedBase(N, g, 64)
     const seen: Array<number> = []
     for (let i = 0; i < 2000; i++) {
       base.expect(1)
-      base.power(3n)
+      base.multiply(1n, 3n)
       seen.push(base.width)
     }
     expect(seen[0]).toBe(0)
@@ -89,10 +92,14 @@ describe("fixed bases", () => {
     expect(seen).toEqual([...seen].sort((x, y) => x - y))
   })
 
+  it("refuse a base that is no unit, once they build a table", () => {
+    expect(() => new WindowedBase(N, p, 256).expect(1000)).toThrow(RangeError)
+  })
+
   it("refuse an exponent that is longer than their table", () => {
-    const base = new WindowedBase(N2, g, 256)
-    expect(() => base.power(2n ** 256n)).toThrow(RangeError)
-    expect(() => base.power(-1n)).toThrow(RangeError)
+    const base = new WindowedBase(N, g, 256)
+    expect(() => base.multiply(1n, 2n ** 256n)).toThrow(RangeError)
+    expect(() => base.multiply(1n, -1n)).toThrow(RangeError)
   })
 })
 
