@@ -1,5 +1,5 @@
 /** Pure code throws its tagged errors; here they become typed failures. Anything else that is thrown is a defect. */
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 
 type ErrorClass = new (...args: never) => unknown
 
@@ -12,8 +12,19 @@ export const raised = <A, const C extends ReadonlyArray<ErrorClass>>(
     try {
       return Effect.succeed(evaluate())
     } catch (error) {
-      return classes.some((each) => error instanceof each)
-        ? Effect.fail(error as InstanceType<C[number]>)
-        : Effect.die(error)
+      return isOneOf(classes, error) ? Effect.fail(error) : Effect.die(error)
     }
   })
+
+/** Where code runs out of sight and what it throws is a defect: the errors of the classes are failures. */
+export const raisedWithin =
+  <const C extends ReadonlyArray<ErrorClass>>(classes: C) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | InstanceType<C[number]>, R> =>
+    Effect.catchSomeDefect(effect, (defect) =>
+      isOneOf(classes, defect) ? Option.some(Effect.fail(defect)) : Option.none()
+    )
+
+const isOneOf = <C extends ReadonlyArray<ErrorClass>>(
+  classes: C,
+  error: unknown
+): error is InstanceType<C[number]> => classes.some((each) => error instanceof each)

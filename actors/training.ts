@@ -16,7 +16,6 @@ import {
 import { gatherOpened } from "../protocol/computation/product.ts"
 import { initialWeightsShare } from "../protocol/learning/initial.ts"
 import { biasShape, weightShape } from "../protocol/learning/network.ts"
-import type { Round } from "../protocol/learning/operations.ts"
 import { batchOrder } from "../protocol/learning/order.ts"
 import type { TrainingPlan } from "../protocol/learning/plan.ts"
 import { gatherBatch, type Layer, openData, trainingStep } from "../protocol/learning/step.ts"
@@ -25,10 +24,10 @@ import { Deal } from "../protocol/messages/training.ts"
 import { Prg } from "../protocol/ring/prg.ts"
 import type { Matrix, Ring } from "../protocol/ring/ring.ts"
 import { seededKey } from "../protocol/seeding.ts"
-import { Party, type RoundError } from "../runtime/actor.ts"
+import { type Computation, Party } from "../runtime/actor.ts"
 import { type Agreement, computationName, planOf } from "./agreement.ts"
 import { stepsAsked } from "./dealing.ts"
-import { raised } from "./raised.ts"
+import { raised, raisedWithin } from "./raised.ts"
 import type { SharedTable } from "./shared-table.ts"
 
 /** Requests for corrections that are under way or answered ahead of the step that C1 is at. */
@@ -66,8 +65,15 @@ export const train = (share: TrainingShare) =>
     const rounds = yield* party.rounds(cloud === 0 ? "cloud1" : "cloud0", "train", {
       deadlineMs: agreement.deadlines.roundTimeoutMs
     })
-    let round = 0
-    const exchange = (payload: Uint8Array) => rounds.exchange(++round, payload)
+    let done = 0
+    const drive = <A>(computation: Computation<A>) =>
+      rounds.drive(done + 1, computation).pipe(
+        raisedWithin(computationErrors),
+        Effect.map(({ value, rounds }) => {
+          done += rounds
+          return value
+        })
+      )
     const corrections = cloud === 1 ? yield* correctionsAhead(agreement, plan) : undefined
 
     const opened = yield* drive(
@@ -76,8 +82,7 @@ export const train = (share: TrainingShare) =>
         plan.network,
         table.features,
         table.labels
-      ),
-      exchange
+      )
     )
     const order = batchOrder(plan, orderKey)
     const layers = initialLayers(ring, plan, initialKey(agreement, cloud))
@@ -92,7 +97,9 @@ export const train = (share: TrainingShare) =>
           (x) => gatherRows(ring, x, rows),
           (x) => gatherOpened(ring, x, rows)
         )
-        const updated = yield* drive(trainingStep(ops, plan, layers, batch), exchange)
+        const before = done
+        const updated = yield* drive(trainingStep(ops, plan, layers, batch))
+        yield* Effect.annotateCurrentSpan("rounds", done - before)
         layers.forEach(({ weights, bias }, l) => {
           ring.copy(weights, updated[l]!.weights)
           ring.copy(bias, updated[l]!.bias)
@@ -109,37 +116,9 @@ export const train = (share: TrainingShare) =>
     const words = Buffer.concat(
       layers.flatMap(({ weights, bias }) => [ring.copyOut(weights), ring.copyOut(bias)])
     )
-    const trained: TrainedShare = { words: new Uint8Array(words), steps: plan.steps, rounds: round }
+    const trained: TrainedShare = { words: new Uint8Array(words), steps: plan.steps, rounds: done }
     return trained
   }).pipe(Effect.scoped, Effect.withSpan("cloud.train"))
-
-/**
- * Runs a computation whose rounds go over the network: what it yields travels as one message, what arrives is cut to the
- * same lengths. The lengths are the plan's, so the peer's message of another length fails in the computation.
- */
-const drive = <A>(
-  computation: Round<A>,
-  exchange: (payload: Uint8Array) => Effect.Effect<Uint8Array, RoundError>
-) =>
-  Effect.gen(function* () {
-    let next = yield* raised(computationErrors, () => computation.next())
-    while (!next.done) {
-      const sent = next.value
-      const received = yield* exchange(sent.length === 1 ? sent[0]! : Buffer.concat(sent))
-      next = yield* raised(computationErrors, () => computation.next(cutLike(received, sent)))
-    }
-    return next.value
-  })
-
-const cutLike = (received: Uint8Array, sent: ReadonlyArray<Uint8Array>): ReadonlyArray<Uint8Array> => {
-  let at = 0
-  return sent.map(({ length }, i) => {
-    const end = i === sent.length - 1 ? received.length : at + length
-    const part = received.subarray(at, end)
-    at = end
-    return part
-  })
-}
 
 /** The corrections of each step in turn, asked for ahead of time, those of several steps in one request. */
 const correctionsAhead = (agreement: Agreement, plan: TrainingPlan) =>

@@ -2,19 +2,16 @@
  * What a round of the two clouds costs: an exchange between two processes over NATS, beside the broker's bare one-way latency
  * (half of the round trip of an echo over two connections of the same client library). `node dist/bench/rounds.js` runs it alone.
  */
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { connect, type NatsConnection } from "nats"
 import { artifact } from "../protocol/artifact.ts"
 import { subjectOf } from "../protocol/messages/subjects.ts"
-import { Party, type Rounds } from "../runtime/actor.ts"
+import { type Computation, Party, type Rounds } from "../runtime/actor.ts"
 import { passwordVariable, startOwnBroker } from "../runtime/broker/start.ts"
 import * as Nats from "../runtime/nats-transport.ts"
 import * as Parties from "../runtime/party.ts"
 import { parentGone, sayReady, startActor } from "../runtime/process.ts"
-import * as Tracing from "../runtime/tracing.ts"
 import { announceMachine, type Spread, spreadOf, writeFigures } from "./measure.ts"
 
 /** Bytes each way: an opening of a narrow layer, of a wide one, and of the weights of 784 × 128. */
@@ -34,9 +31,8 @@ const bareSubject = (from: "cloud0" | "cloud1") =>
 
 interface Row {
   readonly bytes: number
-  /** Microseconds: of an exchange, of one with its span recorded, and of the bare broker, one way. */
+  /** Microseconds: of an exchange, and of the bare broker, one way. */
   readonly exchange: Spread
-  readonly traced: Spread
   readonly bare: Spread
   readonly ratio: number
 }
@@ -44,40 +40,34 @@ interface Row {
 const transport = (url: string, user: string, password: Redacted.Redacted) =>
   Nats.layer({ servers: [url], user, password })
 
-/** The plain and the traced way to the other cloud, each a party in a run of its own, and a bare connection. */
+/** The way to the other cloud, and a bare connection. */
 const parties = (name: string, url: string, password: Redacted.Redacted) =>
   Effect.gen(function* () {
-    const plain = yield* Layer.build(
+    const built = yield* Layer.build(
       Parties.layer({ name, run: runName }).pipe(Layer.provide(transport(url, name, password)))
-    )
-    const file = join(tmpdir(), `bicameral-bench-${name}-${process.pid}.jsonl`)
-    const traced = yield* Layer.build(
-      Parties.layer({ name, run: `${runName}-traced` }).pipe(
-        Layer.provide(transport(url, name, password)),
-        Layer.provideMerge(Tracing.layer({ actor: name, file }))
-      )
     )
     const connection = yield* Effect.acquireRelease(
       Effect.promise(() => connect({ servers: url, user: name, pass: Redacted.value(password) })),
       (open) => Effect.promise(() => open.close())
     )
-    return {
-      plain: Context.get(plain, Party),
-      traced: Context.get(traced, Party),
-      tracing: traced,
-      connection
-    }
+    return { party: Context.get(built, Party), connection }
   })
+
+/** Sends the payload in each of so many rounds. */
+function* payloads(payload: Uint8Array, rounds: number): Computation<void> {
+  for (let round = 0; round < rounds; round++) yield [payload]
+}
 
 /** Exchanges a block of rounds; gives the microseconds of one. */
 const exchangeBlock = (rounds: Rounds, block: number, bytes: number) =>
   Effect.gen(function* () {
     const payload = new Uint8Array(bytes)
     const turns = turnsOf(bytes)
+    const first = block * (turns + 1)
     // The first waits for the other process to get here.
-    yield* rounds.exchange(block * (turns + 1), payload)
+    yield* rounds.drive(first, payloads(payload, 1))
     const start = performance.now()
-    for (let turn = 1; turn <= turns; turn++) yield* rounds.exchange(block * (turns + 1) + turn, payload)
+    yield* rounds.drive(first + 1, payloads(payload, turns))
     return ((performance.now() - start) * 1000) / turns
   })
 
@@ -85,19 +75,15 @@ const exchangeBlock = (rounds: Rounds, block: number, bytes: number) =>
 const peer = Effect.gen(function* () {
   const { NATS_URL: url } = process.env
   const password = Redacted.make(process.env[passwordVariable("cloud1")] ?? "")
-  const { plain, traced, tracing, connection } = yield* parties("cloud1", url ?? "", password)
+  const { party, connection } = yield* parties("cloud1", url ?? "", password)
   connection.subscribe("bicameral.bare.cloud1.>", {
     callback: (_, { data }) => connection.publish(bareSubject("cloud1"), data)
   })
   yield* Effect.promise(() => connection.flush())
   yield* sayReady({})
   for (const bytes of sizes) {
-    const rounds = yield* plain.rounds("cloud0", `${bytes}`)
-    const tracedRounds = yield* traced.rounds("cloud0", `${bytes}`)
-    for (let block = 0; block < blocks; block++) {
-      yield* exchangeBlock(rounds, block, bytes)
-      yield* Effect.provide(exchangeBlock(tracedRounds, block, bytes), tracing)
-    }
+    const rounds = yield* party.rounds("cloud0", `${bytes}`)
+    for (let block = 0; block < blocks; block++) yield* exchangeBlock(rounds, block, bytes)
   }
   yield* Effect.never
 })
@@ -125,29 +111,22 @@ const measure = Effect.gen(function* () {
     secrets: { [passwordVariable("cloud1")]: credentials.cloud1!.password },
     readyTimeoutMs: 20_000
   })
-  const { plain, traced, tracing, connection } = yield* parties("cloud0", url, credentials.cloud0!.password)
+  const { party, connection } = yield* parties("cloud0", url, credentials.cloud0!.password)
   const echoes = { next: () => {} }
   connection.subscribe("bicameral.bare.cloud0.>", { callback: () => echoes.next() })
   const rows: Array<Row> = []
   for (const bytes of sizes) {
-    const rounds = yield* plain.rounds("cloud1", `${bytes}`)
-    const tracedRounds = yield* traced.rounds("cloud1", `${bytes}`)
-    const samples: Record<"exchange" | "traced" | "bare", Array<number>> = {
-      exchange: [],
-      traced: [],
-      bare: []
-    }
+    const rounds = yield* party.rounds("cloud1", `${bytes}`)
+    const samples: Record<"exchange" | "bare", Array<number>> = { exchange: [], bare: [] }
     for (let block = 0; block < blocks; block++) {
       samples.bare.push(yield* bareBlock(connection, echoes, bytes))
       samples.exchange.push(yield* exchangeBlock(rounds, block, bytes))
-      samples.traced.push(yield* Effect.provide(exchangeBlock(tracedRounds, block, bytes), tracing))
     }
     const exchange = spreadOf(samples.exchange)
     const oneWay = spreadOf(samples.bare)
     rows.push({
       bytes,
       exchange,
-      traced: spreadOf(samples.traced),
       bare: oneWay,
       ratio: exchange.median / oneWay.median
     })
@@ -164,12 +143,10 @@ export const run = async (): Promise<void> => {
   console.log("microseconds, median (least–greatest) of blocks; two processes and a broker on this machine")
   const rows = await Effect.runPromise(measure)
   console.log(
-    `${"bytes".padStart(8)}${"exchange".padStart(22)}${"with its span".padStart(22)}${"bare one way".padStart(22)}${"ratio".padStart(8)}`
+    `${"bytes".padStart(8)}${"exchange".padStart(22)}${"bare one way".padStart(22)}${"ratio".padStart(8)}`
   )
-  for (const { bytes, exchange, traced, bare, ratio } of rows)
-    console.log(
-      `${String(bytes).padStart(8)}${shown(exchange)}${shown(traced)}${shown(bare)}${ratio.toFixed(2).padStart(8)}`
-    )
+  for (const { bytes, exchange, bare, ratio } of rows)
+    console.log(`${String(bytes).padStart(8)}${shown(exchange)}${shown(bare)}${ratio.toFixed(2).padStart(8)}`)
   writeFigures("rounds", { machine, blocks, rows })
 }
 

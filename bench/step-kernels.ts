@@ -115,7 +115,8 @@ const lockstep = <A>(clouds: readonly [Cloud, Cloud], program: (cloud: Cloud) =>
   let next1 = clouds[1].timed(() => round1.next())
   let [rounds, bytes] = [0, 0]
   while (!next0.done && !next1.done) {
-    const [sent0, sent1] = [next0.value, next1.value]
+    const copied = (sent: ReadonlyArray<Uint8Array>) => sent.map((part) => part.slice())
+    const [sent0, sent1] = [copied(next0.value), copied(next1.value)]
     rounds++
     for (const message of sent0) bytes += message.length
     next0 = clouds[0].timed(() => round0.next(sent1))

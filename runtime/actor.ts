@@ -24,15 +24,43 @@ export interface Traffic {
   readonly bytes: number
 }
 
+/**
+ * A computation in rounds: yields this party's part of a round, in pieces that are copied before it goes on, and is resumed with the
+ * peer's part, cut to the same lengths, which it must have done with when it yields again.
+ */
+export type Computation<A> = Generator<ReadonlyArray<Uint8Array>, A, ReadonlyArray<Uint8Array>>
+
+/** What a computation came to, and how many rounds it took. */
+export interface Driven<A> {
+  readonly value: A
+  readonly rounds: number
+}
+
 /** Symmetric numbered exchanges with one peer. One fiber at a time may use it. */
 export interface Rounds {
   /**
-   * Sends this party's payload of the round and waits for the peer's. Numbers grow by one from call to call; the first may be any.
-   * What is sent is kept until the peer shows, by its next round, that it has arrived; a round that stays out is asked for again.
-   * The payload may be reused as soon as this has begun to wait; the bytes returned belong to the caller.
+   * Runs a computation to its end, its rounds numbered from `first` on; each call's numbers follow on those before. What is sent is kept
+   * until the peer shows, by its next round, that it has arrived; a round that stays out is asked for again. What the
+   * computation throws is a defect.
    */
-  readonly exchange: (round: number, payload: Uint8Array) => Effect.Effect<Uint8Array, RoundError>
+  readonly drive: <A>(first: number, computation: Computation<A>) => Effect.Effect<Driven<A>, RoundError>
 }
+
+/** One round: sends the payload and waits for the peer's. */
+export const exchange = (
+  rounds: Rounds,
+  round: number,
+  payload: Uint8Array
+): Effect.Effect<Uint8Array, RoundError> =>
+  Effect.map(
+    rounds.drive(
+      round,
+      (function* (): Computation<Uint8Array> {
+        return (yield [payload])[0]!.slice()
+      })()
+    ),
+    ({ value }) => value
+  )
 
 export class Party extends Context.Tag("runtime/Party")<
   Party,

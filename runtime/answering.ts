@@ -82,7 +82,7 @@ export const makeAnswering = (post: Post): Answering => {
       return
     }
     const { id, tag, from, key } = request
-    const frames = framesOf({ kind, id, tag, number: 0, of: 0, body }, transport.maxPayloadBytes)
+    const frames = framesOf({ kind, id, tag, number: 0, of: 0, body }, transport)
     const entry = known.get(key)
     if (entry !== undefined) {
       const now = clock.unsafeCurrentTimeMillis()
@@ -195,7 +195,7 @@ export const makeAnswering = (post: Post): Answering => {
 }
 
 /** The answer to a tell. */
-const nothing: Sent = { frames: [], transitMs: 0, quietUntil: 0 }
+const nothing: Sent = { frames: [], transitMs: 0, quietUntil: 0, again: false }
 
 const failureBody = (error: RemoteError): Uint8Array =>
   Effect.runSync(encode("failure", { _tag: error._tag, message: error.message, retryable: error.retryable }))

@@ -53,7 +53,7 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
     Effect.gen(function* () {
       const { to, tag } = p
       const counter = post.ledger.counter("sent", to, tag)
-      const whole = framesOf({ kind: "ask", id, tag, number: 0, of: 0, body }, transport.maxPayloadBytes)
+      const whole = framesOf({ kind: "ask", id, tag, number: 0, of: 0, body }, transport)
       const large = sizeOf(whole) > limits.resendWholeBytes
       let pause = limits.resendFirstMs
       while (true) {

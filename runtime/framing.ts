@@ -4,8 +4,15 @@
  */
 import { Either } from "effect"
 import { MalformedMessage } from "../protocol/messages/codec.ts"
-import { type Envelope, encodeEnvelope, envelopeBytes } from "../protocol/messages/envelope.ts"
+import {
+  type Envelope,
+  encodedBytes,
+  encodeEnvelope,
+  encodeParts,
+  envelopeBytes
+} from "../protocol/messages/envelope.ts"
 import type { Limits } from "./limits.ts"
+import type { TransportService } from "./transport.ts"
 
 export type Frames = ReadonlyArray<Uint8Array>
 
@@ -17,11 +24,12 @@ export interface Sent {
   /** How long they may be on their way, and until when: until then they are not sent again. */
   transitMs: number
   quietUntil: number
+  again: boolean
 }
 
 export const sentAt = (frames: Frames, nowMs: number, limits: Limits): Sent => {
   const transitMs = Math.floor(sizeOf(frames) / limits.assumedBytesPerMs)
-  return { frames, transitMs, quietUntil: nowMs + transitMs }
+  return { frames, transitMs, quietUntil: nowMs + transitMs, again: false }
 }
 
 /** Whether it is time to send them again, which is taken as done. */
@@ -29,25 +37,40 @@ export const takeAgain = (sent: Sent, nowMs: number): boolean => {
   if (nowMs < sent.quietUntil) return false
   sent.transitMs *= 2
   sent.quietUntil = nowMs + sent.transitMs
+  sent.again = true
   return true
 }
 
-/** The frames of an envelope: one, or its fragments. Fragments go by the envelope's id, so a round gives its number as id here. */
-export const framesOf = (envelope: Envelope, maxPayloadBytes: number): Frames => {
-  const whole = encodeEnvelope(envelope)
-  if (whole.length <= maxPayloadBytes) return [whole]
+/** What frames are made for. */
+export type Carrier = Pick<TransportService, "maxPayloadBytes" | "frame">
+
+/** The frames of an envelope: one, or its fragments. */
+export const framesOf = (envelope: Envelope, carrier: Carrier): Frames =>
+  framesOfParts(envelope, [envelope.body], carrier)
+
+/** The same, of a body in parts, which are copied. Fragments go by the envelope's id, so a round gives its number as id here. */
+export const framesOfParts = (
+  envelope: Omit<Envelope, "body">,
+  parts: ReadonlyArray<Uint8Array>,
+  { maxPayloadBytes, frame }: Carrier
+): Frames => {
+  if (encodedBytes(envelope, sizeOf(parts)) <= maxPayloadBytes) return [encodeParts(envelope, parts, frame)]
+  const whole = encodeParts(envelope, parts)
   const piece = maxPayloadBytes - envelopeBytes
   const of = Math.ceil(whole.length / piece)
   const id = envelope.kind === "round" ? String(envelope.number) : envelope.id
   return Array.from({ length: of }, (_, number) =>
-    encodeEnvelope({
-      kind: "fragment",
-      id,
-      tag: envelope.tag,
-      number,
-      of,
-      body: whole.subarray(number * piece, (number + 1) * piece)
-    })
+    encodeEnvelope(
+      {
+        kind: "fragment",
+        id,
+        tag: envelope.tag,
+        number,
+        of,
+        body: whole.subarray(number * piece, (number + 1) * piece)
+      },
+      frame
+    )
   )
 }
 

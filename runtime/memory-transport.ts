@@ -1,6 +1,6 @@
 /**
  * A broker in this process: a hub that many parties share. It enforces the permissions that `nats.conf` enforces on the real one
- * and copies what passes through it, so that parties share no memory; delivery is in order and never within `publish`.
+ * and copies what passes through it, so that parties share no memory; delivery is in order and never within `send`.
  */
 import { Effect, Layer } from "effect"
 import { mayPublishOn, maySubscribe } from "../protocol/messages/subjects.ts"
@@ -49,23 +49,21 @@ export const makeHub = (options: { readonly maxPayloadBytes?: number } = {}): Hu
     return Transport.of({
       name: "memory",
       maxPayloadBytes,
-      publish: (subject, data, headers) =>
-        Effect.suspend(() => {
-          if (data.length > maxPayloadBytes)
-            return Effect.fail(
-              new PayloadTooLarge({ subject, bytes: data.length, limitBytes: maxPayloadBytes })
-            )
-          if (mayPublishOn(actor, subject))
-            send({ subject, data: data.slice(), headers: headers ?? noHeaders })
-          else {
-            // As from a real broker, the refusal comes back later.
-            const error = new PermissionDenied({ user: actor, operation: "publish", subject })
-            setImmediate(() => {
-              for (const listener of listeners) listener({ _tag: "Denied", error })
-            })
-          }
-          return Effect.void
-        }),
+      frame: (bytes) => new Uint8Array(bytes),
+      send: (subject, data, headers) => {
+        if (data.length > maxPayloadBytes)
+          return new PayloadTooLarge({ subject, bytes: data.length, limitBytes: maxPayloadBytes })
+        if (mayPublishOn(actor, subject)) send({ subject, data: data.slice(), headers: headers ?? noHeaders })
+        else {
+          // As from a real broker, the refusal comes back later.
+          const error = new PermissionDenied({ user: actor, operation: "publish", subject })
+          setImmediate(() => {
+            for (const listener of listeners) listener({ _tag: "Denied", error })
+          })
+        }
+        return undefined
+      },
+      settled: Effect.void,
       subscribe: (subject, onDelivery) =>
         maySubscribe(actor, subject)
           ? Effect.asVoid(

@@ -13,6 +13,7 @@ import {
   type NatsConnection,
   NatsError
 } from "nats"
+import type { NatsConnectionImpl } from "nats/lib/nats-base-client/nats.js"
 import { inboxPrefixOf } from "../protocol/messages/subjects.ts"
 import {
   BrokerRefused,
@@ -57,6 +58,9 @@ const make = (options: NatsOptions) =>
     }
     watchStatus(connection, options.user, emit)
     const maxPayloadBytes = connection.info?.max_payload ?? 2 ** 20
+    const frames = new FrameRoom()
+    const { protocol } = connection as NatsConnectionImpl
+    growOnce(protocol)
     let unflushed = 0
 
     const flush = Effect.suspend(() => {
@@ -68,22 +72,26 @@ const make = (options: NatsOptions) =>
     return Transport.of({
       name: "nats",
       maxPayloadBytes,
-      publish: (subject, data, headers) =>
-        Effect.suspend((): Effect.Effect<void, TransportError> => {
-          if (data.length > maxPayloadBytes)
-            return Effect.fail(
-              new PayloadTooLarge({ subject, bytes: data.length, limitBytes: maxPayloadBytes })
-            )
-          if (status === "closed" || connection.isClosed()) return Effect.fail(gone)
-          if (status === "reconnecting") return Effect.void
+      frame: (bytes) => frames.make(bytes),
+      send: (subject, data, headers) => {
+        if (data.length > maxPayloadBytes)
+          return new PayloadTooLarge({ subject, bytes: data.length, limitBytes: maxPayloadBytes })
+        if (status === "closed" || connection.isClosed()) return gone
+        if (status === "reconnecting") return undefined
+        unflushed += data.length
+        // What the client has gathered goes first.
+        const direct = headers === undefined && protocol.connected && protocol.outbound.size() === 0
+        const whole = direct ? frames.written(subject, data) : undefined
+        if (whole === undefined)
           connection.publish(
             subject,
             data,
             headers === undefined ? undefined : { headers: natsHeaders(headers) }
           )
-          unflushed += data.length
-          return unflushed < unflushedBytes ? Effect.void : flush
-        }),
+        else protocol.transport.send(whole)
+        return undefined
+      },
+      settled: Effect.suspend(() => (unflushed < unflushedBytes ? Effect.void : flush)),
       subscribe: (subject, onDelivery) => subscribe(connection, options.user, subject, onDelivery),
       status: () => status,
       listen: (listener) => {
@@ -92,6 +100,58 @@ const make = (options: NatsOptions) =>
       }
     })
   })
+
+/** Longest command before a message: `PUB`, a subject, a length. */
+const commandBytes = 320
+
+/**
+ * Messages with the room that the protocol's command needs before them and its line end behind: they go to the socket as they are, where
+ * the client would copy each into a buffer of its own.
+ */
+class FrameRoom {
+  readonly #wholes = new WeakMap<Uint8Array, Buffer>()
+
+  make(bytes: number): Uint8Array {
+    const whole = Buffer.allocUnsafeSlow(commandBytes + bytes + 2)
+    whole.write("\r\n", commandBytes + bytes, "latin1")
+    const data = new Uint8Array(whole.buffer, whole.byteOffset + commandBytes, bytes)
+    this.#wholes.set(data, whole)
+    return data
+  }
+
+  /** The frame with its command, if there is room for it. */
+  written(subject: string, data: Uint8Array): Uint8Array | undefined {
+    const whole = this.#wholes.get(data)
+    const command = `PUB ${subject} ${data.length}\r\n`
+    if (whole === undefined || command.length > commandBytes) return undefined
+    const start = commandBytes - command.length
+    whole.write(command, start, "latin1")
+    return whole.subarray(start)
+  }
+}
+
+/**
+ * Lets the client's parser allocate once for a message that comes in many chunks: it would double its buffer again and again.
+ * It makes a new parser for each connection, so this is done where it is set.
+ */
+const growOnce = (protocol: NatsConnectionImpl["protocol"]) => {
+  const growing = (parser: typeof protocol.parser) => {
+    const parse = parser.parse.bind(parser)
+    parser.parse = (chunk) => {
+      parse(chunk)
+      const { msgBuf, ma } = parser
+      if (msgBuf !== undefined && msgBuf.capacity < ma.size) msgBuf.grow(ma.size - msgBuf.length)
+    }
+    return parser
+  }
+  let current = growing(protocol.parser)
+  Object.defineProperty(protocol, "parser", {
+    get: () => current,
+    set: (parser: typeof protocol.parser) => {
+      current = growing(parser)
+    }
+  })
+}
 
 const gone = new TransportClosed({
   reason: "it was closed here, or the broker refused to let this party in again"

@@ -21,7 +21,7 @@ import { defaultLimits, type Limits } from "./limits.ts"
 import { makePost, traceHeaders } from "./post.ts"
 import { makeRounds } from "./rounds.ts"
 import { Tracing } from "./tracing.ts"
-import { Ledger, trafficTag } from "./traffic.ts"
+import { type Counter, Ledger, trafficTag } from "./traffic.ts"
 import { type Delivery, Transport, type TransportError } from "./transport.ts"
 
 export interface PartyOptions {
@@ -33,6 +33,13 @@ export interface PartyOptions {
 
 /** Subjects that are remembered as read; there are four a peer. */
 const mostAddresses = 256
+/** Counters that an address keeps at hand. */
+const mostCounters = 64
+
+/** A subject that was read, and the counters of what came on it, by kind and tag. */
+interface Sender extends Address {
+  readonly counters: Map<string, Counter>
+}
 
 /** The channel on which each kind of envelope may come; fragments come on any. */
 const channelOf: Readonly<Record<Exclude<Kind, "fragment">, Channel>> = {
@@ -69,13 +76,23 @@ const make = (options: PartyOptions) =>
     const answering = makeAnswering(post)
     const rounds = makeRounds(post)
     const reassembly = new Reassembly(limits)
-    const addresses = new Map<string, Address>()
+    const senders = new Map<string, Sender>()
 
-    const dispatch = (envelope: Envelope, { from, channel }: Address, headers: Delivery["headers"]) => {
+    /** What came from a sender is counted here. */
+    const counterOf = ({ counters, from, channel }: Sender, kind: Kind, tag: string): Counter => {
+      const known = counters.get(kind === "nack" ? "" : tag)
+      if (known !== undefined) return known
+      const made = ledger.counter("received", from, trafficTag(channel, kind, tag))
+      if (counters.size < mostCounters) counters.set(kind === "nack" ? "" : tag, made)
+      return made
+    }
+
+    const dispatch = (envelope: Envelope, sender: Sender, headers: Delivery["headers"]) => {
       const { kind } = envelope
+      const { from, channel } = sender
       if (kind === "fragment" || channelOf[kind] !== channel)
         return post.note("a message came on a channel that is not its own", { from, channel, kind })
-      ledger.counter("received", from, trafficTag(channel, kind, envelope.tag)).messages++
+      counterOf(sender, kind, envelope.tag).messages++
       switch (kind) {
         case "round":
         case "nack":
@@ -96,26 +113,33 @@ const make = (options: PartyOptions) =>
         error: error.message
       })
 
+    const senderOf = (subject: string): Sender | undefined => {
+      const address = parseSubject(subject)
+      if (address === undefined || address.to !== name || address.run !== run) return undefined
+      const sender = { ...address, counters: new Map<string, Counter>() }
+      if (senders.size < mostAddresses) senders.set(subject, sender)
+      return sender
+    }
+
     const receive = ({ subject, data, headers }: Delivery) => {
-      const address = addresses.get(subject) ?? parseSubject(subject)
-      if (address === undefined || address.to !== name || address.run !== run)
+      const sender = senders.get(subject) ?? senderOf(subject)
+      if (sender === undefined)
         return post.note("a message came on a subject that is none of ours", { subject })
-      if (addresses.size < mostAddresses) addresses.set(subject, address)
       const outer = decodeEnvelope(data)
-      if (outer._tag === "Left") return malformed(address, outer.left)
+      if (outer._tag === "Left") return malformed(sender, outer.left)
       const { kind, tag } = outer.right
-      ledger.counter("received", address.from, trafficTag(address.channel, kind, tag)).bytes += data.length
-      if (kind !== "fragment") return dispatch(outer.right, address, headers)
+      counterOf(sender, kind, tag).bytes += data.length
+      if (kind !== "fragment") return dispatch(outer.right, sender, headers)
       const whole = reassembly.add(
-        `${address.from} ${address.channel}`,
+        `${sender.from} ${sender.channel}`,
         outer.right,
         clock.unsafeCurrentTimeMillis()
       )
-      if (whole._tag === "Left") return malformed(address, whole.left)
+      if (whole._tag === "Left") return malformed(sender, whole.left)
       if (whole.right === undefined) return
       const inner = decodeEnvelope(whole.right)
-      if (inner._tag === "Left") return malformed(address, inner.left)
-      dispatch(inner.right, address, headers)
+      if (inner._tag === "Left") return malformed(sender, inner.left)
+      dispatch(inner.right, sender, headers)
     }
 
     const unlisten = transport.listen((event) => {
@@ -142,7 +166,7 @@ const make = (options: PartyOptions) =>
           const body = yield* Effect.orDie(message.payload.encode(payload))
           const frames = framesOf(
             { kind: "tell", id: newId(), tag: message.tag, number: 0, of: 0, body },
-            transport.maxPayloadBytes
+            transport
           )
           const span = traced ? yield* Effect.option(Effect.currentParentSpan) : undefined
           const headers = span?._tag === "Some" ? traceHeaders(span.value) : undefined

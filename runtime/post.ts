@@ -7,7 +7,7 @@ import { type Channel, subjectOf } from "../protocol/messages/subjects.ts"
 import type { Frames } from "./framing.ts"
 import type { Limits } from "./limits.ts"
 import type { Counter, Ledger } from "./traffic.ts"
-import type { TransportError, TransportService } from "./transport.ts"
+import { publish, type TransportError, type TransportService } from "./transport.ts"
 
 export interface Post {
   readonly name: string
@@ -24,6 +24,13 @@ export interface Post {
     counter: Counter,
     headers?: Readonly<Record<string, string>>
   ) => Effect.Effect<void, TransportError>
+  /** Sends frames without headers and without waiting for the broker to take them; gives the error where it can't. */
+  readonly sendNow: (
+    to: string,
+    channel: Channel,
+    frames: Frames,
+    counter: Counter
+  ) => TransportError | undefined
   /** Runs what a callback needs done; its failure is noted. */
   readonly run: (effect: Effect.Effect<void, TransportError>) => void
   /** Logs that something was dropped or refused: of each kind of event the first, and then ever fewer. */
@@ -51,16 +58,6 @@ export const makePost = (
     if ((count & (count - 1)) === 0)
       fork(Effect.logWarning(what).pipe(Effect.annotateLogs({ ...details, count })))
   }
-  const publish = (
-    to: string,
-    channel: Channel,
-    frame: Uint8Array,
-    counter: Counter,
-    headers?: Readonly<Record<string, string>>
-  ) => {
-    counter.bytes += frame.length
-    return parts.transport.publish(subject(to, channel), frame, headers)
-  }
   return {
     name: party.name,
     ...parts,
@@ -68,12 +65,24 @@ export const makePost = (
     send: (to, channel, frames, counter, headers) =>
       Effect.suspend(() => {
         counter.messages++
-        return frames.length === 1
-          ? publish(to, channel, frames[0]!, counter, headers)
-          : Effect.forEach(frames, (frame) => publish(to, channel, frame, counter, headers), {
-              discard: true
-            })
+        return Effect.forEach(
+          frames,
+          (frame) => {
+            counter.bytes += frame.length
+            return publish(parts.transport, subject(to, channel), frame, headers)
+          },
+          { discard: true }
+        )
       }),
+    sendNow: (to, channel, frames, counter) => {
+      counter.messages++
+      for (const frame of frames) {
+        counter.bytes += frame.length
+        const error = parts.transport.send(subject(to, channel), frame)
+        if (error !== undefined) return error
+      }
+      return undefined
+    },
     run: (effect) =>
       fork(
         Effect.catchAll(effect, (error) =>

@@ -1,15 +1,25 @@
 /**
  * The rounds of a party: symmetric exchanges numbered by the plan, each its own acknowledgement, so that without a fault a round
  * costs one message each way. What was sent is kept until the peer's next round shows that it arrived; whoever
- * misses one asks for it (`nack`). An exchange starts no fiber: one watch a phase asks again and minds the deadline.
+ * misses one asks for it (`nack`). A round starts no fiber: the computation goes on where the peer's part arrives, and one watch a
+ * phase asks again and minds the deadline.
  */
-import { Context, Duration, Effect, Exit, Option, type Scope, Tracer } from "effect"
+import { Duration, Effect, Exit, type Scope } from "effect"
 import { type Envelope, encodeEnvelope } from "../protocol/messages/envelope.ts"
-import { RoundDeadlineExceeded, type RoundError, type Rounds } from "./actor.ts"
-import { framesOf, type Sent, sentAt, takeAgain } from "./framing.ts"
+import {
+  type Computation,
+  type Driven,
+  RoundDeadlineExceeded,
+  type RoundError,
+  type Rounds
+} from "./actor.ts"
+import { framesOfParts, type Sent, sentAt, takeAgain } from "./framing.ts"
 import type { Post } from "./post.ts"
 import { type Counter, trafficTag } from "./traffic.ts"
-import { TransportClosed } from "./transport.ts"
+import { TransportClosed, type TransportError } from "./transport.ts"
+
+/** Lengths of frames whose memory is used again: a step has fewer. */
+const mostSpareSizes = 64
 
 interface Waiter {
   readonly round: number
@@ -31,6 +41,8 @@ interface Exchange {
   readonly arrived: Map<number, Uint8Array>
   /** What this party sent, of the last round that the peer has surely got and of those after it. */
   readonly kept: Map<number, Sent>
+  /** Frames of earlier rounds that may be written again, by their length. */
+  readonly spare: Map<number, Array<Uint8Array>>
   waiter: Waiter | undefined
 }
 
@@ -62,6 +74,7 @@ export const makeRounds = (post: Post): RoundKeeping => {
       at: undefined,
       arrived: new Map(),
       kept: new Map(),
+      spare: new Map(),
       waiter: undefined
     }
     exchanges.set(key, made)
@@ -104,7 +117,7 @@ export const makeRounds = (post: Post): RoundKeeping => {
 
   const receiveRound = (x: Exchange, round: number, body: Uint8Array) => {
     // The peer is at `round`, so it has got ours before it.
-    for (const sent of x.kept.keys()) if (sent < round - 1) x.kept.delete(sent)
+    for (const sent of x.kept.keys()) if (sent < round - 1) drop(x, sent)
     if (x.waiter?.round === round) {
       advance(x, round)
       return settle(x, Exit.succeed(body))
@@ -141,63 +154,87 @@ export const makeRounds = (post: Post): RoundKeeping => {
       askAgain(x, waiter)
     }).pipe(Effect.delay(Duration.millis(Math.min(limits.roundResendMs / 4, deadlineMs / 4))), Effect.forever)
 
-  const begin = (x: Exchange, round: number, payload: Uint8Array) => {
-    const frames = framesOf(
-      { kind: "round", id: "", tag: x.phase, number: round, of: 0, body: payload },
-      transport.maxPayloadBytes
-    )
+  /** Sends this party's part of a round and keeps it. */
+  const begin = (
+    x: Exchange,
+    round: number,
+    parts: ReadonlyArray<Uint8Array>
+  ): TransportError | undefined => {
+    const frames = framesOfParts({ kind: "round", id: "", tag: x.phase, number: round, of: 0 }, parts, {
+      maxPayloadBytes: transport.maxPayloadBytes,
+      frame: (bytes) => x.spare.get(bytes)?.pop() ?? transport.frame(bytes)
+    })
     x.at = round
     x.kept.set(round, sentAt(frames, clock.unsafeCurrentTimeMillis(), limits))
-    for (const sent of x.kept.keys()) if (sent < round - 1 || sent > round) x.kept.delete(sent)
+    for (const sent of x.kept.keys()) if (sent < round - 1 || sent > round) drop(x, sent)
     for (const early of x.arrived.keys()) if (early < round || early > round + 1) x.arrived.delete(early)
-    return post.send(x.peer, "round", frames, x.counter)
+    return post.sendNow(x.peer, "round", frames, x.counter)
   }
 
-  const wait = (x: Exchange, round: number): Effect.Effect<Uint8Array, RoundError> =>
-    Effect.async((resume) => {
+  /** Forgets what the peer has got; its memory serves later rounds of the same size, unless it was sent again and may be on its way still. */
+  const drop = (x: Exchange, round: number) => {
+    const sent = x.kept.get(round)
+    x.kept.delete(round)
+    if (sent === undefined || sent.again || sent.frames.length !== 1) return
+    const frame = sent.frames[0]!
+    const spare = x.spare.get(frame.length)
+    if (spare === undefined) {
+      if (x.spare.size < mostSpareSizes) x.spare.set(frame.length, [frame])
+    } else if (spare.length < 2) spare.push(frame)
+  }
+
+  /** The peer's part of a round if it is here; else `resume` gets it, or the error that ends the wait. */
+  const take = (x: Exchange, round: number, resume: Waiter["resume"]): Uint8Array | undefined => {
+    const arrived = x.arrived.get(round)
+    if (arrived !== undefined) {
+      advance(x, round)
+      return arrived
+    }
+    const now = clock.unsafeCurrentTimeMillis()
+    x.waiter = {
+      round,
+      since: now,
+      resume,
+      askAgainAt: now + limits.roundResendMs,
+      pause: limits.roundResendMs
+    }
+    if (transport.status() === "closed") settle(x, Exit.fail(givenUp))
+    return undefined
+  }
+
+  const drive = <A>(x: Exchange, first: number, computation: Computation<A>) =>
+    Effect.async<Driven<A>, RoundError>((resume) => {
       if (x.waiter !== undefined)
         return resume(
           Effect.dieMessage(`two fibers exchange rounds of phase ${x.phase} with ${x.peer} at once`)
         )
-      const arrived = x.arrived.get(round)
-      if (arrived !== undefined) {
-        advance(x, round)
-        return resume(Exit.succeed(arrived))
+      let round = first
+      let sent: ReadonlyArray<Uint8Array> = []
+      const goOn = (received: Uint8Array | undefined): Exit.Exit<Driven<A>, RoundError> | undefined => {
+        for (let theirs = received; ; ) {
+          const next = theirs === undefined ? computation.next([]) : computation.next(cutLike(theirs, sent))
+          if (next.done) return Exit.succeed({ value: next.value, rounds: round - first })
+          sent = next.value
+          const error = begin(x, round, sent)
+          if (error !== undefined) return Exit.fail(error)
+          theirs = take(x, round++, (exit) =>
+            Exit.isSuccess(exit) ? run(exit.value) : resume(Exit.failCause(exit.cause))
+          )
+          if (theirs === undefined) return undefined
+        }
       }
-      if (transport.status() === "closed") return resume(Exit.fail(givenUp))
-      const now = clock.unsafeCurrentTimeMillis()
-      x.waiter = {
-        round,
-        since: now,
-        resume,
-        askAgainAt: now + limits.roundResendMs,
-        pause: limits.roundResendMs
+      const run = (received: Uint8Array | undefined) => {
+        try {
+          const end = goOn(received)
+          if (end !== undefined) resume(end)
+        } catch (defect) {
+          resume(Exit.die(defect))
+        }
       }
+      run(undefined)
       return Effect.sync(() => {
         x.waiter = undefined
       })
-    })
-
-  const exchange = (x: Exchange, round: number, payload: Uint8Array) =>
-    Effect.suspend(() => Effect.zipRight(begin(x, round, payload), wait(x, round)))
-
-  /** An exchange with its span, made by hand: there are many, and `withSpan` costs more than the rest of an exchange. */
-  const recorded = (x: Exchange, round: number, work: Effect.Effect<Uint8Array, RoundError>) =>
-    Effect.withFiberRuntime<Uint8Array, RoundError>((fiber) => {
-      const { unsafeMap } = fiber.currentContext
-      const parent = Option.fromNullable(unsafeMap.get(Tracer.ParentSpan.key) as Tracer.AnySpan | undefined)
-      const span = fiber.currentTracer!.span(
-        "round",
-        parent,
-        Context.empty(),
-        [],
-        clock.unsafeCurrentTimeNanos(),
-        "internal"
-      )
-      span.attribute("peer", x.peer)
-      span.attribute("phase", x.phase)
-      span.attribute("round", round)
-      return Effect.onExit(work, (exit) => Effect.sync(() => span.end(clock.unsafeCurrentTimeNanos(), exit)))
     })
 
   return {
@@ -211,13 +248,12 @@ export const makeRounds = (post: Post): RoundKeeping => {
           Effect.sync(() => {
             x.open = false
             x.arrived.clear()
+            x.spare.clear()
           })
         )
         yield* Effect.forkScoped(watch(x, deadlineMs))
         return {
-          exchange: post.traced
-            ? (round, payload) => recorded(x, round, exchange(x, round, payload))
-            : (round, payload) => exchange(x, round, payload)
+          drive: (first, computation) => drive(x, first, computation)
         }
       }),
 
@@ -238,6 +274,17 @@ export const makeRounds = (post: Post): RoundKeeping => {
       for (const x of exchanges.values()) settle(x, Exit.fail(givenUp))
     }
   }
+}
+
+/** The peer's part, cut like this party's own. Where it is shorter or longer, the last piece shows it. */
+const cutLike = (received: Uint8Array, sent: ReadonlyArray<Uint8Array>): ReadonlyArray<Uint8Array> => {
+  let at = 0
+  return sent.map(({ length }, i) => {
+    const end = i === sent.length - 1 ? received.length : at + length
+    const part = received.subarray(at, end)
+    at = end
+    return part
+  })
 }
 
 const givenUp = new TransportClosed({ reason: "it was given up while a round was awaited" })

@@ -1,5 +1,5 @@
 /**
- * What happened, by actor: spans (phases, requests, rounds) and log events, as JSON lines in a file of the actor's own, and to an
+ * What happened, by actor: spans (phases, requests, training steps) and log events, as JSON lines in a file of the actor's own, and to an
  * OpenTelemetry collector when `OTEL_EXPORTER_OTLP_ENDPOINT` names one. The sender's span goes with each message, so the files
  * of all actors make one trace. Bytes and big integers, which may be keys or shares, are withheld from both.
  */

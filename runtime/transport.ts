@@ -3,7 +3,7 @@
  * It promises little: a message arrives at most once, and may be lost with the broker. Faults are injected by a
  * decorator of this service; what makes good the losses is above it, in `party.ts`.
  */
-import { Context, Data, type Effect, type Scope } from "effect"
+import { Context, Data, Effect, type Scope } from "effect"
 
 /** A message as it arrived. `data` may alias the transport's receive buffer: whoever keeps it for long copies it. */
 export interface Delivery {
@@ -22,14 +22,22 @@ export type TransportEvent =
 
 export interface TransportService {
   readonly name: "nats" | "memory"
-  /** The largest `data` that one `publish` takes. */
+  /** The largest `data` that one `send` takes. */
   readonly maxPayloadBytes: number
-  /** Hands bytes to the broker; the caller may reuse `data` as soon as this returns. Waits when much is on its way already. */
-  readonly publish: (
+  /** Room for a message of that many bytes, arbitrary at first: `send` hands it to the broker without another copy. */
+  readonly frame: (bytes: number) => Uint8Array
+  /**
+   * Hands bytes to the broker at once; gives the error where it can't. While the broker is away they are dropped. What `frame` gave stays
+   * unchanged until the receiver is known to have it, so who sends it later than it is told to copies it. Anything else is the caller's
+   * again after a turn of the event loop.
+   */
+  readonly send: (
     subject: string,
     data: Uint8Array,
     headers?: Readonly<Record<string, string>>
-  ) => Effect.Effect<void, TransportError>
+  ) => TransportError | undefined
+  /** Waits, where much has been sent lately, until the broker has taken it. */
+  readonly settled: Effect.Effect<void>
   /** Calls `onDelivery` for each message, in order of arrival, until the scope ends. It must not block or throw. */
   readonly subscribe: (
     subject: string,
@@ -41,6 +49,18 @@ export interface TransportService {
 }
 
 export class Transport extends Context.Tag("runtime/Transport")<Transport, TransportService>() {}
+
+/** Sends, and waits when much is on its way already. */
+export const publish = (
+  transport: TransportService,
+  subject: string,
+  data: Uint8Array,
+  headers?: Readonly<Record<string, string>>
+): Effect.Effect<void, TransportError> =>
+  Effect.suspend(() => {
+    const error = transport.send(subject, data, headers)
+    return error === undefined ? transport.settled : Effect.fail(error)
+  })
 
 /** Nothing answers where the broker should be. */
 export class BrokerUnreachable extends Data.TaggedError("BrokerUnreachable")<{

@@ -78,7 +78,7 @@ export interface PredictedCost {
 }
 
 /** An envelope without its tag: marks, lengths, numbers, and the id of a request (none on rounds). */
-const roundEnvelopeBytes = 22
+const roundEnvelopeBytes = 27
 const requestIdBytes = 12
 /** Names and lengths of a message's fields, and its small numbers. */
 const fieldBytes = 24

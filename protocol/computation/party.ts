@@ -74,7 +74,7 @@ export class Party {
   *reveal(op: Operation, at: number, words: number, combine: "add" | "xor"): Round<void> {
     const { ring } = this
     const bytes = words * WORD
-    const received = yield [ring.bytes(at, bytes).slice()]
+    const received = yield [ring.bytes(at, bytes)]
     const theirs = received[0]
     if (theirs === undefined || received.length !== 1 || theirs.length !== bytes) {
       const actualBytes = received.reduce((sum, { length }) => sum + length, 0)

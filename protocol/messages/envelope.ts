@@ -1,12 +1,13 @@
 /**
- * The envelope of every message: a MessagePack array `[version, kind, id, tag, number, of, body]`, written and read by hand,
- * since it is on the path of every round: the body is neither parsed nor copied on receipt. The sender is not in it; the
- * broker vouches for the one in the subject.
+ * The envelope of every message: a MessagePack array `[version, kind, id, tag, number, of, body, check]`, written and read by hand,
+ * since it is on the path of every round: the body is neither parsed nor copied on receipt. The check is the CRC-32 of all before
+ * it: what was corrupted on the way counts as lost. The sender is not in the envelope; the broker vouches for the one in the subject.
  */
+import { crc32 } from "node:zlib"
 import { Either } from "effect"
 import { MalformedMessage } from "./codec.ts"
 
-export const envelopeVersion = 1
+export const envelopeVersion = 2
 
 /**
  * `ask` and its answers: `reply`, `failure`, and `working` while the handler runs. `poll` asks again after a request that the receiver
@@ -40,48 +41,75 @@ export interface Envelope {
   readonly body: Uint8Array
 }
 
-/** The most bytes that an envelope adds to its body. */
-export const envelopeBytes = 3 + 2 * (2 + 255) + 2 * 5 + 5
+const checkBytes = 5
 
-/** The envelope's bytes, in a buffer of their own. */
-export const encodeEnvelope = (envelope: Envelope): Uint8Array => {
-  const { id, tag, body } = envelope
-  const bytes = new Uint8Array(3 + 2 + id.length + 2 + tag.length + 15 + body.length)
-  bytes[0] = 0x97 // an array of 7
+/** The most bytes that an envelope adds to its body. */
+export const envelopeBytes = 3 + 2 * (2 + 255) + 2 * 5 + 5 + checkBytes
+
+/** Where the bytes of an envelope are written: by default, a buffer of their own. */
+export type Room = (bytes: number) => Uint8Array
+
+const ownRoom: Room = (bytes) => new Uint8Array(bytes)
+
+/** Bytes of an envelope whose body has `bodyBytes`. */
+export const encodedBytes = ({ id, tag }: Pick<Envelope, "id" | "tag">, bodyBytes: number): number =>
+  3 + 2 + id.length + 2 + tag.length + 15 + bodyBytes + checkBytes
+
+/** The bytes of an envelope whose body is the parts one behind the other, in what `room` gives. */
+export const encodeParts = (
+  { kind, id, tag, number, of }: Omit<Envelope, "body">,
+  parts: ReadonlyArray<Uint8Array>,
+  room: Room = ownRoom
+): Uint8Array => {
+  let length = 0
+  for (const part of parts) length += part.length
+  const bytes = room(encodedBytes({ id, tag }, length))
+  bytes[0] = 0x98 // an array of 8
   bytes[1] = envelopeVersion
-  bytes[2] = kinds.indexOf(envelope.kind)
+  bytes[2] = kinds.indexOf(kind)
   let at = writeText(bytes, 3, id)
   at = writeText(bytes, at, tag)
-  at = writeNumber(bytes, at, 0xce, envelope.number)
-  at = writeNumber(bytes, at, 0xce, envelope.of)
-  at = writeNumber(bytes, at, 0xc6, body.length)
-  bytes.set(body, at)
+  at = writeNumber(bytes, at, 0xce, number)
+  at = writeNumber(bytes, at, 0xce, of)
+  at = writeNumber(bytes, at, 0xc6, length)
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  writeNumber(bytes, at, 0xce, crc32(bytes.subarray(0, at)))
   return bytes
 }
 
+/** The envelope's bytes. */
+export const encodeEnvelope = (envelope: Envelope, room?: Room): Uint8Array =>
+  encodeParts(envelope, [envelope.body], room)
+
 /** Reads an envelope; its body is a view into `bytes`. */
 export const decodeEnvelope = (bytes: Uint8Array): Either.Either<Envelope, MalformedMessage> => {
-  if (bytes.length < 4 || bytes[0] !== 0x97) return refuse("not an array of seven")
+  if (bytes.length < 4 || bytes[0] !== 0x98) return refuse("not an array of eight")
   if (bytes[1] !== envelopeVersion) return refuse(`version ${bytes[1]}, this is version ${envelopeVersion}`)
   const kind = kinds[bytes[2]!]
   if (kind === undefined) return refuse(`unknown kind ${bytes[2]}`)
   const afterId = endOfText(bytes, 3)
   const afterTag = afterId === undefined ? undefined : endOfText(bytes, afterId)
   if (afterId === undefined || afterTag === undefined) return refuse("id or tag can't be read")
-  if (bytes.length < afterTag + 15) return refuse("truncated")
+  if (bytes.length < afterTag + 15 + checkBytes) return refuse("truncated")
   if (bytes[afterTag] !== 0xce || bytes[afterTag + 5] !== 0xce || bytes[afterTag + 10] !== 0xc6)
     return refuse("number, count or body can't be read")
   const start = afterTag + 15
   const length = readNumber(bytes, afterTag + 10)
-  if (bytes.length !== start + length)
-    return refuse(`body of ${bytes.length - start} bytes, announced are ${length}`)
+  const end = start + length
+  if (bytes.length !== end + checkBytes)
+    return refuse(`body of ${bytes.length - start - checkBytes} bytes, announced are ${length}`)
+  if (bytes[end] !== 0xce || readNumber(bytes, end) !== crc32(bytes.subarray(0, end)))
+    return refuse("its check does not fit: it was corrupted on the way")
   return Either.right({
     kind,
     id: readText(bytes, 3),
     tag: readText(bytes, afterId),
     number: readNumber(bytes, afterTag),
     of: readNumber(bytes, afterTag + 5),
-    body: bytes.subarray(start)
+    body: bytes.subarray(start, end)
   })
 }
 
@@ -108,8 +136,22 @@ const endOfText = (bytes: Uint8Array, at: number): number | undefined => {
   return end
 }
 
-const readText = (bytes: Uint8Array, at: number): string =>
-  String.fromCharCode(...bytes.subarray(at + 2, at + 2 + bytes[at + 1]!))
+/** Texts read before, by length: rounds bring the same few again and again. */
+const lastRead: Array<string> = []
+
+const readText = (bytes: Uint8Array, at: number): string => {
+  const length = bytes[at + 1]!
+  const last = lastRead[length]
+  if (last !== undefined && isText(bytes, at + 2, last)) return last
+  const text = String.fromCharCode(...bytes.subarray(at + 2, at + 2 + length))
+  lastRead[length] = text
+  return text
+}
+
+const isText = (bytes: Uint8Array, at: number, text: string): boolean => {
+  for (let i = 0; i < text.length; i++) if (bytes[at + i] !== text.charCodeAt(i)) return false
+  return true
+}
 
 /** A mark and 32 bits, most significant first: a uint 32 (0xce) or the head of a bin 32 (0xc6). */
 const writeNumber = (bytes: Uint8Array, at: number, mark: number, value: number): number => {

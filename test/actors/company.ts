@@ -35,7 +35,7 @@ export const tapped = <E, R>(
     Effect.map(Transport, (real) =>
       Transport.of({
         ...real,
-        publish: (subject, data, headers) => {
+        send: (subject, data, headers) => {
           const envelope = Either.getOrThrow(decodeEnvelope(data))
           const { from, to, channel } = parseSubject(subject)!
           const changed = tap({ ...envelope, body: envelope.body.slice(), from, to, channel })
@@ -45,7 +45,7 @@ export const tapped = <E, R>(
               : changed === "cut"
                 ? data.slice(0, -1)
                 : encodeEnvelope({ ...envelope, body: changed })
-          return real.publish(subject, sent, headers)
+          return real.send(subject, sent, headers)
         }
       })
     )

@@ -21,11 +21,11 @@ import { encodeEnvelope } from "../../protocol/messages/envelope.ts"
 import { ask, Bytes, tell } from "../../protocol/messages/message.ts"
 import { subjectOf } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
-import { type Handler, on, Party } from "../../runtime/actor.ts"
+import { exchange, type Handler, on, Party } from "../../runtime/actor.ts"
 import type { Limits } from "../../runtime/limits.ts"
 import * as Parties from "../../runtime/party.ts"
 import { Tracing } from "../../runtime/tracing.ts"
-import { Transport, type TransportError, type TransportEvent } from "../../runtime/transport.ts"
+import { publish, Transport, type TransportError, type TransportEvent } from "../../runtime/transport.ts"
 import { type Faults, lossy } from "./lossy.ts"
 
 /** What the suite runs over: the transport of each actor. */
@@ -342,11 +342,12 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
           yield* answerer.serve([double])
           for (const channel of ["ask", "tell", "reply", "round"] as const)
             for (let length = 0; length < 60; length++)
-              yield* askersTransport.publish(
+              yield* publish(
+                askersTransport,
                 subjectOf({ run, to: "cloud0", from: "cloud1", channel }),
                 Uint8Array.from(
                   { length },
-                  (_, i) => [0x97, 1, length % 11, 0xd9, 2][i] ?? (i * 37 + length) & 0xff
+                  (_, i) => [0x98, 2, length % 11, 0xd9, 2][i] ?? (i * 37 + length) & 0xff
                 )
               )
           expect(yield* asker.ask("cloud0", Double, { value: 4 }, soon)).toEqual({ doubled: 8 })
@@ -388,7 +389,8 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
           const rounds = yield* party.rounds(peer, "train")
           const got: Array<number> = []
           for (let round = first; round < first + count; round++) {
-            const theirs = yield* rounds.exchange(
+            const theirs = yield* exchange(
+              rounds,
               round,
               new Uint8Array([round & 255, party.name === "cloud0" ? 0 : 1])
             )
@@ -463,7 +465,7 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
           const payload = (seed: number) =>
             Uint8Array.from({ length: askersTransport.maxPayloadBytes + 99 }, (_, i) => (i * seed) % 253)
           const swap = (party: typeof c0, peer: string, seed: number) =>
-            Effect.flatMap(party.rounds(peer, "big"), (rounds) => rounds.exchange(7, payload(seed)))
+            Effect.flatMap(party.rounds(peer, "big"), (rounds) => exchange(rounds, 7, payload(seed)))
           const [at0, at1] = yield* Effect.all([swap(c0, "cloud1", 3), swap(c1, "cloud0", 5)], {
             concurrency: 2
           })
@@ -476,7 +478,7 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
         Effect.gen(function* () {
           const { party } = yield* join("cloud0", freshRun())
           const rounds = yield* party.rounds("cloud1", "train", { deadlineMs: 80 })
-          const error = yield* Effect.flip(rounds.exchange(17, new Uint8Array(3)))
+          const error = yield* Effect.flip(exchange(rounds, 17, new Uint8Array(3)))
           expect(error).toMatchObject({
             _tag: "RoundDeadlineExceeded",
             party: "cloud1",
@@ -558,7 +560,7 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
           transport.listen((event) => {
             if (event._tag === "Denied") Deferred.unsafeDone(denied, Effect.void)
           })
-          yield* transport.publish(subjectOf({ run, to: "kgc", from: "user1", channel: "ask" }), forged)
+          yield* publish(transport, subjectOf({ run, to: "kgc", from: "user1", channel: "ask" }), forged)
           yield* Deferred.await(denied)
           yield* user.ask("kgc", Double, { value: 1 }, soon)
           expect(yield* Ref.get(senders)).toEqual(["user1"])

@@ -2,7 +2,7 @@ import { Either } from "effect"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { decodeEnvelope, type Envelope } from "../../protocol/messages/envelope.ts"
-import { framesOf, Reassembly, sentAt, takeAgain } from "../../runtime/framing.ts"
+import { type Carrier, framesOf, Reassembly, sentAt, takeAgain } from "../../runtime/framing.ts"
 import { defaultLimits } from "../../runtime/limits.ts"
 
 const envelope = (body: Uint8Array, id = "x-1"): Envelope => ({
@@ -14,9 +14,10 @@ const envelope = (body: Uint8Array, id = "x-1"): Envelope => ({
   body
 })
 const limit = 1024
+const carrier: Carrier = { maxPayloadBytes: limit, frame: (bytes) => new Uint8Array(bytes) }
 
 const fragmentsOf = (body: Uint8Array, id?: string) =>
-  framesOf(envelope(body, id), limit).map((frame) => Either.getOrThrow(decodeEnvelope(frame)))
+  framesOf(envelope(body, id), carrier).map((frame) => Either.getOrThrow(decodeEnvelope(frame)))
 
 const add = (reassembly: Reassembly, fragment: Envelope, now = 0) =>
   Either.getOrThrow(reassembly.add("user1 ask", fragment, now))
@@ -32,7 +33,8 @@ describe("fragments", () => {
           ),
         ([body, order]) => {
           const fragments = fragmentsOf(body)
-          for (const frame of framesOf(envelope(body), limit)) expect(frame.length).toBeLessThanOrEqual(limit)
+          for (const frame of framesOf(envelope(body), carrier))
+            expect(frame.length).toBeLessThanOrEqual(limit)
           const reassembly = new Reassembly(defaultLimits)
           let whole: Uint8Array | undefined
           for (const draw of order) {
@@ -48,7 +50,7 @@ describe("fragments", () => {
   })
 
   it("a message within the limit is one frame", () => {
-    expect(framesOf(envelope(new Uint8Array(500)), limit)).toHaveLength(1)
+    expect(framesOf(envelope(new Uint8Array(500)), carrier)).toHaveLength(1)
   })
 
   it("messages of different ids or sources are not mixed", () => {

@@ -19,12 +19,11 @@ export const lossy = <E, R>(
       const draw = draws(faults.seed)
       return Transport.of({
         ...real,
-        publish: (subject, data, headers) =>
-          Effect.suspend(() => {
-            if (draw() < faults.lost) return Effect.void
-            const once = real.publish(subject, data, headers)
-            return draw() < faults.doubled ? Effect.zipRight(once, once) : once
-          })
+        send: (subject, data, headers) => {
+          if (draw() < faults.lost) return undefined
+          const error = real.send(subject, data, headers)
+          return error === undefined && draw() < faults.doubled ? real.send(subject, data, headers) : error
+        }
       })
     })
   ).pipe(Layer.provide(transport))

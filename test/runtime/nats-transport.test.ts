@@ -15,7 +15,7 @@ import { on, Party } from "../../runtime/actor.ts"
 import { type Broker, startOwnBroker } from "../../runtime/broker/start.ts"
 import * as Nats from "../../runtime/nats-transport.ts"
 import * as Parties from "../../runtime/party.ts"
-import { Transport } from "../../runtime/transport.ts"
+import { publish, Transport } from "../../runtime/transport.ts"
 import { Network, transportSuite } from "./conformance.ts"
 import { gateTo } from "./gate.ts"
 
@@ -111,8 +111,8 @@ describe("nats.conf", () => {
             "$SYS.REQ.SERVER.PING",
             "the-last"
           ]
-          for (const { subject } of subjects) yield* transport.publish(subject, new Uint8Array(1))
-          for (const subject of foreign) yield* transport.publish(subject, new Uint8Array(1))
+          for (const { subject } of subjects) yield* publish(transport, subject, new Uint8Array(1))
+          for (const subject of foreign) yield* publish(transport, subject, new Uint8Array(1))
           yield* Deferred.await(last)
           for (const { to, channel, subject } of subjects)
             expect(denied.has(subject), subject).toBe(!mayPublish(from, to, channel))
