@@ -54,8 +54,8 @@ export const combineAll = (
   ciphertexts: ReadonlyArray<Ciphertext>,
   partials: ReadonlyArray<ReadonlyArray<bigint>>
 ): Array<bigint> => {
-  const masks = partials.map((shares) =>
-    shares.reduce((product, share) => residue(product * share, pp.N2), 1n)
+  const masks = partials.map(([first = 1n, ...others]) =>
+    others.reduce((product, share) => (product * share) % pp.N2, first)
   )
   const residues = masks.map((mask) => mask % pp.N)
   const inverted = inverses(residues, pp.N)

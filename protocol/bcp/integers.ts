@@ -12,21 +12,13 @@ export const fromBytes = (bytes: Uint8Array): bigint =>
     ? 0n
     : BigInt(`0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex")}`)
 
-/** Writes 0 ≤ x < 256^width big-endian into `target` at `offset`. Throws RangeError where it does not fit. */
-export const writeBytes = (target: Uint8Array, offset: number, x: bigint, width: number): void => {
+/** 0 ≤ x < 256^width as `width` big-endian bytes of its own. Throws RangeError where it does not fit. */
+export const toBytes = (x: bigint, width: number): Uint8Array => {
   if (x < 0n) throw new RangeError("a negative integer has no fixed-width form")
   const digits = x.toString(16)
   if (digits.length > 2 * width) throw new RangeError(`an integer does not fit ${width} bytes`)
-  if (offset + width > target.length)
-    throw new RangeError(`${width} bytes at ${offset} pass the end of the target`)
-  const view = Buffer.from(target.buffer, target.byteOffset, target.byteLength)
-  view.write(digits.padStart(2 * width, "0"), offset, width, "hex")
-}
-
-/** x as `width` big-endian bytes of its own. Throws RangeError where it does not fit. */
-export const toBytes = (x: bigint, width: number): Uint8Array => {
   const bytes = new Uint8Array(width)
-  writeBytes(bytes, 0, x, width)
+  Buffer.from(bytes.buffer).write(digits.padStart(2 * width, "0"), "hex")
   return bytes
 }
 
@@ -55,23 +47,59 @@ export const timesOnePlus = (x: bigint, m: bigint, n: bigint, square: bigint): b
   return sum < square ? sum : sum - square
 }
 
-/** Greatest common divisor of two non-negative integers. */
-export const gcd = (x: bigint, y: bigint): bigint => {
+/** Bits of two integers that decide many quotients of Euclid's algorithm; sums of such numbers are exact. */
+const leadingBits = 50
+
+/**
+ * The matrix (p q; r s) of the steps of Euclid's algorithm that any two integers beginning with x ≥ y have in common, as far
+ * as x and y show (Knuth, The Art of Computer Programming 4.5.2, algorithm L); q = 0 where they show none.
+ */
+const commonSteps = (x: number, y: number): readonly [p: number, q: number, r: number, s: number] => {
   let [a, b] = [x, y]
-  while (b !== 0n) [a, b] = [b, a % b]
-  return a
+  let [p, q, r, s] = [1, 0, 0, 1]
+  while (b + r !== 0 && b + s !== 0) {
+    const quotient = Math.floor((a + p) / (b + r))
+    if (quotient !== Math.floor((a + q) / (b + s))) break
+    ;[a, b] = [b, a - quotient * b]
+    ;[p, r] = [r, p - quotient * r]
+    ;[q, s] = [s, q - quotient * s]
+  }
+  return [p, q, r, s]
 }
+
+/**
+ * Euclid's algorithm in Lehmer's form for x ≥ y ≥ 0, which takes some twenty quotients at a time from the leading bits: the
+ * greatest common divisor d, and t with ty ≡ d modulo x.
+ */
+const euclid = (x: bigint, y: bigint): { readonly divisor: bigint; readonly cofactor: bigint } => {
+  let [a, b] = [x, y]
+  let [t, u] = [0n, 1n]
+  let shift = bitLength(a)
+  while (b !== 0n) {
+    const leading = Number(a >> BigInt(shift))
+    const missing = leadingBits - Math.ceil(Math.log2(leading + 1))
+    shift = Math.max(0, shift - missing)
+    const [p, q, r, s] = commonSteps(Number(a >> BigInt(shift)), Number(b >> BigInt(shift)))
+    if (q === 0) {
+      const quotient = a / b
+      ;[a, b] = [b, a - quotient * b]
+      ;[t, u] = [u, t - quotient * u]
+    } else {
+      const [P, Q, R, S] = [BigInt(p), BigInt(q), BigInt(r), BigInt(s)]
+      ;[a, b] = [P * a + Q * b, R * a + S * b]
+      ;[t, u] = [P * t + Q * u, R * t + S * u]
+    }
+  }
+  return { divisor: a, cofactor: t }
+}
+
+/** Greatest common divisor of two non-negative integers. */
+export const gcd = (x: bigint, y: bigint): bigint => (x < y ? euclid(y, x) : euclid(x, y)).divisor
 
 /** x⁻¹ modulo `modulus`, or undefined where gcd(x, modulus) ≠ 1. */
 export const inverse = (x: bigint, modulus: bigint): bigint | undefined => {
-  let [r0, r1] = [modulus, residue(x, modulus)]
-  let [t0, t1] = [0n, 1n]
-  while (r1 !== 0n) {
-    const quotient = r0 / r1
-    ;[r0, r1] = [r1, r0 - quotient * r1]
-    ;[t0, t1] = [t1, t0 - quotient * t1]
-  }
-  return r0 === 1n ? residue(t0, modulus) : undefined
+  const { divisor, cofactor } = euclid(modulus, residue(x, modulus))
+  return divisor === 1n ? residue(cofactor, modulus) : undefined
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 
 import { Data } from "effect"
-import { fromBytes } from "./integers.ts"
+import { fromDigits, toDigits } from "./digits.ts"
 
 /** Slots of uploaded words and of the archive: two shares and a carry, with a bit to spare. */
 export const uploadSlotBits = 66
@@ -52,20 +52,19 @@ export const pack = (
   const high = above && new DataView(above.buffer, above.byteOffset, above.byteLength)
   const count = words.length / wordBytes
   const slots = slotsPerPlaintext(bits, slotBits)
-  const limbs = new Limbs(slots * slotBits)
-  return Array.from({ length: plaintextsFor(count, bits, slotBits) }, (_, i) => {
-    limbs.clear()
-    for (let slot = 0; slot < slots && i * slots + slot < count; slot++) {
-      const at = (i * slots + slot) * wordBytes
-      limbs.or(slot * slotBits, low.getUint32(at, true))
-      limbs.or(slot * slotBits + 32, low.getUint32(at + 4, true))
-      if (high !== undefined) {
-        limbs.or(slot * slotBits + 64, high.getUint32(at, true))
-        limbs.or(slot * slotBits + 96, high.getUint32(at + 4, true))
-      }
+  const limbs = new Limbs(plaintextsFor(count, bits, slotBits), slots * slotBits)
+  for (let word = 0; word < count; word++) {
+    const plaintext = Math.floor(word / slots)
+    const bit = (word % slots) * slotBits
+    const at = word * wordBytes
+    limbs.or(plaintext, bit, low.getUint32(at, true))
+    limbs.or(plaintext, bit + 32, low.getUint32(at + 4, true))
+    if (high !== undefined) {
+      limbs.or(plaintext, bit + 64, high.getUint32(at, true))
+      limbs.or(plaintext, bit + 96, high.getUint32(at + 4, true))
     }
-    return limbs.toInteger()
-  })
+  }
+  return limbs.toIntegers()
 }
 
 /**
@@ -84,73 +83,54 @@ export const unpack = (
     throw new RangeError(`${wanted} words do not take ${plaintexts.length} plaintexts`)
   const words = new Uint8Array(wanted * wordBytes)
   const view = new DataView(words.buffer)
-  const limbs = new Limbs(slots * slotBits)
-  plaintexts.forEach((plaintext, index) => {
-    if (!limbs.fromInteger(plaintext)) throw new PlaintextTooWide({ index, slots, slotBits })
-    for (let slot = 0; slot < slots && index * slots + slot < wanted; slot++) {
-      const at = (index * slots + slot) * wordBytes
-      view.setUint32(at, limbs.read(slot * slotBits), true)
-      view.setUint32(at + 4, limbs.read(slot * slotBits + 32), true)
-    }
-  })
+  const tooWide = plaintexts.findIndex((plaintext) => plaintext >> BigInt(slots * slotBits) !== 0n)
+  if (tooWide >= 0) throw new PlaintextTooWide({ index: tooWide, slots, slotBits })
+  const limbs = new Limbs(plaintexts, slots * slotBits)
+  for (let word = 0; word < wanted; word++) {
+    const plaintext = Math.floor(word / slots)
+    const bit = (word % slots) * slotBits
+    view.setUint32(word * wordBytes, limbs.read(plaintext, bit), true)
+    view.setUint32(word * wordBytes + 4, limbs.read(plaintext, bit + 32), true)
+  }
   return words
 }
 
 /**
- * An integer of `bits` bits as 32-bit limbs in one buffer, so that a plaintext is put together in time linear in its length;
+ * Integers of `bits` bits as 32-bit limbs in one buffer, so that a plaintext is put together in time linear in its length;
  * adding shifted `bigint`s would be quadratic.
  */
 class Limbs {
-  readonly #bits: number
   readonly #bytes: Uint8Array
   readonly #view: DataView
-  readonly #last: number
+  readonly #width: number
 
-  constructor(bits: number) {
-    this.#bits = bits
-    // Three limbs more than the integer has, so that a word and its mask at the last slot may be written in whole.
-    this.#last = Math.ceil(bits / 32) + 2
-    this.#bytes = new Uint8Array(4 * (this.#last + 1))
+  /** So many zeros, or the given integers. */
+  constructor(integers: number | ReadonlyArray<bigint>, bits: number) {
+    // Three limbs more than an integer has, so that a word and its mask at the last slot may be written in whole.
+    this.#width = 4 * (Math.ceil(bits / 32) + 3)
+    this.#bytes =
+      typeof integers === "number" ? new Uint8Array(integers * this.#width) : toDigits(integers, this.#width)
     this.#view = new DataView(this.#bytes.buffer)
   }
 
-  clear(): void {
-    this.#bytes.fill(0)
-  }
-
-  /** Sets the bits of a 32-bit `value` at bit `offset`; they are 0 before. */
-  or(offset: number, value: number): void {
-    const limb = offset >>> 5
+  /** Sets the bits of a 32-bit `value` at bit `offset` of an integer; they are 0 before. */
+  or(integer: number, offset: number, value: number): void {
+    const at = integer * this.#width + 4 * (offset >>> 5)
     const shift = offset & 31
-    this.#set(limb, this.#get(limb) | (value << shift))
-    if (shift !== 0) this.#set(limb + 1, this.#get(limb + 1) | (value >>> (32 - shift)))
+    this.#view.setUint32(at, this.#view.getUint32(at, true) | (value << shift), true)
+    if (shift !== 0)
+      this.#view.setUint32(at + 4, this.#view.getUint32(at + 4, true) | (value >>> (32 - shift)), true)
   }
 
-  /** The 32 bits from bit `offset`. */
-  read(offset: number): number {
-    const limb = offset >>> 5
+  /** The 32 bits from bit `offset` of an integer. */
+  read(integer: number, offset: number): number {
+    const at = integer * this.#width + 4 * (offset >>> 5)
     const shift = offset & 31
-    if (shift === 0) return this.#get(limb)
-    return ((this.#get(limb) >>> shift) | (this.#get(limb + 1) << (32 - shift))) >>> 0
+    const low = this.#view.getUint32(at, true)
+    return shift === 0 ? low : ((low >>> shift) | (this.#view.getUint32(at + 4, true) << (32 - shift))) >>> 0
   }
 
-  toInteger(): bigint {
-    return fromBytes(this.#bytes)
-  }
-
-  /** False where the integer is longer than the limbs. */
-  fromInteger(x: bigint): boolean {
-    if (x >> BigInt(this.#bits) !== 0n) return false
-    Buffer.from(this.#bytes.buffer).write(x.toString(16).padStart(2 * this.#bytes.length, "0"), "hex")
-    return true
-  }
-
-  // The bytes are big-endian, as `bigint` conversion wants them; limbs count from the least significant end.
-  #get(limb: number): number {
-    return this.#view.getUint32(4 * (this.#last - limb))
-  }
-
-  #set(limb: number, value: number): void {
-    this.#view.setUint32(4 * (this.#last - limb), value >>> 0)
+  toIntegers(): Array<bigint> {
+    return fromDigits(this.#bytes, this.#width)
   }
 }

@@ -5,7 +5,8 @@
 
 import { Data } from "effect"
 import type { Ciphertext } from "./ciphertext.ts"
-import { fromBytes, toBytes, writeBytes } from "./integers.ts"
+import { fromDigits, toDigits } from "./digits.ts"
+import { fromBytes, toBytes } from "./integers.ts"
 import type { MasterKey, Parameters } from "./parameters.ts"
 
 /** Bytes that are no whole number of the things they should hold. */
@@ -19,21 +20,14 @@ export class MalformedBytes extends Data.TaggedError("MalformedBytes")<{
   }
 }
 
-/** Integers one after the other, `width` bytes each. */
-export const encodeIntegers = (values: ReadonlyArray<bigint>, width: number): Uint8Array => {
-  const bytes = new Uint8Array(values.length * width)
-  values.forEach((value, i) => {
-    writeBytes(bytes, i * width, value, width)
-  })
-  return bytes
-}
+/** Integers one after the other, `width` bytes each. Throws RangeError where one does not fit. */
+export const encodeIntegers = (values: ReadonlyArray<bigint>, width: number): Uint8Array =>
+  toDigits([...values].reverse(), width).reverse()
 
 /** The integers of `bytes`, `width` bytes each. Throws MalformedBytes, naming `what`. */
 export const decodeIntegers = (bytes: Uint8Array, width: number, what: string): Array<bigint> => {
   if (bytes.length % width !== 0) throw new MalformedBytes({ what, bytes: bytes.length, unitBytes: width })
-  return Array.from({ length: bytes.length / width }, (_, i) =>
-    fromBytes(bytes.subarray(i * width, (i + 1) * width))
-  )
+  return fromDigits(new Uint8Array(bytes).reverse(), width).reverse()
 }
 
 /** Bytes of a plaintext: a residue modulo N. */
@@ -63,10 +57,10 @@ export const decodeCiphertexts = (pp: Pick<Parameters, "bits">, bytes: Uint8Arra
   const unitBytes = ciphertextBytes(pp)
   if (bytes.length % unitBytes !== 0)
     throw new MalformedBytes({ what: "ciphertexts", bytes: bytes.length, unitBytes })
-  const half = elementBytes(pp)
-  return Array.from({ length: bytes.length / unitBytes }, (_, i) => ({
-    A: fromBytes(bytes.subarray(i * unitBytes, i * unitBytes + half)),
-    B: fromBytes(bytes.subarray(i * unitBytes + half, (i + 1) * unitBytes))
+  const elements = decodeIntegers(bytes, elementBytes(pp), "ciphertexts")
+  return Array.from({ length: elements.length / 2 }, (_, i) => ({
+    A: elements[2 * i]!,
+    B: elements[2 * i + 1]!
   }))
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest"
 import { Exponentiation, modPow } from "../../../protocol/bcp/exponentiation.ts"
 import { FactoredBase, WindowedBase, windowFor } from "../../../protocol/bcp/fixed-base.ts"
 import { gcd, inverse, inverses, randomBelow, toBytes } from "../../../protocol/bcp/integers.ts"
+import { decodeIntegers, encodeIntegers, MalformedBytes } from "../../../protocol/bcp/wire.ts"
 import { knownAnswers, slowPower } from "./known-answers.ts"
 
 const {
@@ -115,8 +116,53 @@ describe("integers", () => {
     expect(gcd(p * 6n, N)).toBe(p)
   })
 
+  it("gcd and inverse agree with Euclid's algorithm, one quotient at a time", () => {
+    const slowGcd = (x: bigint, y: bigint): bigint => (y === 0n ? x : slowGcd(y, x % y))
+    const anyLength = fc
+      .integer({ min: 1, max: 3000 })
+      .chain((bits) => fc.bigInt(0n, (1n << BigInt(bits)) - 1n))
+    fc.assert(
+      fc.property(anyLength, anyLength, anyLength, (x, y, common) => {
+        const [a, b] = [x * common, y * common]
+        expect(gcd(a, b)).toBe(slowGcd(a, b))
+        if (y < 2n) return
+        const inverted = inverse(x, y)
+        if (slowGcd(x, y) === 1n) expect((inverted! * x) % y).toBe(1n)
+        else expect(inverted).toBeUndefined()
+      }),
+      { numRuns: 300 }
+    )
+    const fibonacci = (n: number, x = 0n, y = 1n): bigint => (n === 0 ? x : fibonacci(n - 1, y, x + y))
+    expect(gcd(fibonacci(1200), fibonacci(900))).toBe(fibonacci(300))
+    expect(gcd(2n ** 900n, 2n ** 700n)).toBe(2n ** 700n)
+  })
+
   it("do not take a form that is too short for them", () => {
     expect(() => toBytes(256n, 1)).toThrow(RangeError)
     expect(() => toBytes(-1n, 4)).toThrow(RangeError)
+  })
+
+  it("many at once take the same form as one by one", () => {
+    const widths = fc.constantFrom(1, 7, 8, 64, 66, 512)
+    const lists = widths.chain((width) =>
+      fc.tuple(fc.constant(width), fc.array(fc.bigInt(0n, 256n ** BigInt(width) - 1n), { maxLength: 20 }))
+    )
+    fc.assert(
+      fc.property(lists, ([width, values]) => {
+        const bytes = encodeIntegers(values, width)
+        expect(bytes).toEqual(new Uint8Array(values.flatMap((value) => [...toBytes(value, width)])))
+        expect(decodeIntegers(bytes, width, "integers")).toEqual(values)
+        const within = new Uint8Array([9, ...bytes, 9]).subarray(1, -1)
+        expect(decodeIntegers(within, width, "integers")).toEqual(values)
+        expect(within).toEqual(bytes)
+      })
+    )
+  })
+
+  it("many at once are refused where one does not fit or is negative", () => {
+    expect(() => encodeIntegers([1n, 256n], 1)).toThrow(RangeError)
+    expect(() => encodeIntegers([1n, 2n ** 64n], 8)).toThrow(RangeError)
+    expect(() => encodeIntegers([1n, -1n], 8)).toThrow(RangeError)
+    expect(() => decodeIntegers(new Uint8Array(9), 8, "integers")).toThrow(MalformedBytes)
   })
 })
