@@ -11,7 +11,7 @@ import { assembleCorrections, type Section } from "./corrections.ts"
 import { MaskReused, ProductNotRescaled } from "./errors.ts"
 import { productShape } from "./product.ts"
 import { checkRescale } from "./rescale.ts"
-import { dealtLayout, groupsOf, openingPieces, planes } from "./sizes.ts"
+import { dealtLayout, groupsOf, nodesOf, openingPieces, planesOf } from "./sizes.ts"
 import { streamKinds } from "./streams.ts"
 
 const WORD = 8
@@ -200,18 +200,21 @@ class Dealer {
     const { kernels } = this.ring
     const { rows, cols } = z
     const n = rows * cols
+    const groups = groupsOf(n)
+    const nodes = nodesOf(shift)
+    const planes = planesOf(nodes)
     const { at, bytes } = dealtLayout.rescaleRelu(n, shift)
     const dealt = this.section(op, bytes)
     const stream = { step: this.step, operation: op, kind: streamKinds.bitMasks }
-    const masks = drawBoth(this.ring, this.keys, stream, groupsOf(n) * planes.masks, "xor")
+    const masks = drawBoth(this.ring, this.keys, stream, groups * planes.masks, "xor")
     const gate = { beta: masks, betaStride: planes.masks * WORD }
     this.scratch(() => {
       const r = this.rounding(op, z, 1)
       this.#gated(dealt, at, r, gate, shift, n)
       kernels.dealGate(dealt + at.beta, gate.beta, gate.betaStride, n)
-      kernels.dealOneHot(dealt + at.oneHot, r, n)
-      kernels.dealBits(dealt + at.products, r, masks, n)
+      kernels.dealOneHot(dealt + at.oneHot, r, shift, nodes, n)
     })
+    kernels.dealBits(dealt + at.products, masks, nodes, groups)
     return { value: { rows, cols }, gate }
   }
 

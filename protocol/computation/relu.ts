@@ -1,6 +1,6 @@
 /**
  * Rescale and ReLU in one (section 5): the word c opened for the truncation also serves the comparison of c' = c − 2^62 with r,
- * whose outcome is the sign of x. Four rounds: c, the masked factors of the comparison's nodes, those of its root, and the
+ * both shifted, whose outcome is the sign of the rescaled value. Four rounds: c, the masked factors of the comparison's nodes, those of its root, and the
  * masked gate b' = d ⊕ β. Each opened word or bit is hidden by a mask of its own.
  */
 import type { Operation, Round } from "../learning/operations.ts"
@@ -8,7 +8,7 @@ import type { Matrix } from "../ring/ring.ts"
 import type { Party } from "./party.ts"
 import { type OpenedShare, shareOf } from "./product.ts"
 import { checkRescale, finishGated, type GateShare, openRounded } from "./rescale.ts"
-import { dealtLayout, groupsOf, planes } from "./sizes.ts"
+import { dealtLayout, groupsOf, nodesOf, planesOf } from "./sizes.ts"
 
 export function* rescaleRelu(
   party: Party,
@@ -23,6 +23,8 @@ export function* rescaleRelu(
   const groups = groupsOf(n)
   const c = yield* openRounded(party, op, z, 1)
 
+  const count = nodesOf(shift)
+  const planes = planesOf(count)
   const { at, bytes } = dealtLayout.rescaleRelu(n, shift)
   const dealt = party.dealt(op, bytes)
   const products = dealt + at.products
@@ -32,11 +34,11 @@ export function* rescaleRelu(
   const root = ring.allocate(groups * planes.root * 8)
   const bits = ring.allocate(groups * planes.gate * 8)
 
-  kernels.compareLeaves(nodes, kept, c.at, dealt + at.oneHot, masks, n)
+  kernels.compareLeaves(nodes, kept, c.at, dealt + at.oneHot, masks, shift, count, n)
   yield* party.reveal(op, nodes, groups * planes.nodes, "xor")
-  kernels.combineNodes(root, kept, nodes, masks, products, leads, groups)
+  kernels.combineNodes(root, kept, nodes, masks, products, count, leads, groups)
   yield* party.reveal(op, root, groups * planes.root, "xor")
-  kernels.combineRoot(bits, kept, root, c.at, masks, products, leads, n)
+  kernels.combineRoot(bits, kept, root, c.at, dealt + at.top, masks, products, shift, count, leads, n)
   yield* party.reveal(op, bits, groups * planes.gate, "xor")
 
   const value = ring.matrix(z.rows, z.cols)

@@ -8,26 +8,25 @@ const WORD = 8
 /** Values whose bits share a word; a bit plane is padded to a whole group. */
 export const GROUP = 64
 
-/** Bit planes of a group of 64 values. */
-export const planes = {
-  /** β, 4 nodes of 7 factors, the root's 6. */
-  masks: 35,
-  /** Top bit of r, 22 products a node, the root's 15. */
-  products: 104,
-  nodes: 28,
-  root: 6,
+/** Nodes of the comparison in a ReLU that is rescaled by `shift`: one for each 16 of the 63 − shift bits, at least two. */
+export const nodesOf = (shift: number): number => Math.max(2, Math.ceil((63 - shift) / 16))
+
+/** Bit planes of a group of 64 values for a comparison of so many nodes. */
+export const planesOf = (nodes: number) => ({
+  /** β, the nodes' factors, the root's. */
+  masks: 9 * nodes - 2,
+  /** 22 products a node, 15 of the last one, the root's. */
+  products: 22 * nodes - 7 + (nodes === 2 ? 1 : nodes === 3 ? 5 : 15),
+  /** Factors of the nodes: seven each, six of the last one. */
+  nodes: 7 * nodes - 1,
+  /** Factors of the root. */
+  root: 2 * nodes - 2,
   gate: 1,
   /** Kept between rounds, not sent: the unmasked G3 of each node. */
-  kept: 4
-} as const
-
-/** Words of the 16 one-hot blocks of a value. */
-export const ONE_HOT_WORDS = 4
+  kept: nodes
+})
 
 export const groupsOf = (elements: number): number => Math.ceil(elements / GROUP)
-
-/** The operations that open something. */
-export type OpeningOperation = "open" | "rescale" | "rescaleGated" | "rescaleRelu"
 
 /** Words that are opened in one round; larger matrices take several, so that messages and what is copied stay bounded. */
 export const openingWords = 2 ** 19
@@ -39,13 +38,16 @@ export const openingPieces = (words: number): ReadonlyArray<number> =>
   )
 
 /** Bytes a cloud sends in each round of an operation on `elements` values; its peer sends as many. */
-export const openedBytes = (operation: OpeningOperation, elements: number): ReadonlyArray<number> => {
-  const groups = groupsOf(elements) * WORD
-  if (operation === "open") return openingPieces(elements).map((words) => words * WORD)
-  return operation === "rescaleRelu"
-    ? [elements * WORD, groups * planes.nodes, groups * planes.root, groups * planes.gate]
-    : [elements * WORD]
-}
+export const openedBytes = {
+  open: (elements: number): ReadonlyArray<number> => openingPieces(elements).map((words) => words * WORD),
+  rescale: (elements: number): ReadonlyArray<number> => [elements * WORD],
+  rescaleGated: (elements: number): ReadonlyArray<number> => [elements * WORD],
+  rescaleRelu: (elements: number, shift: number): ReadonlyArray<number> => {
+    const { nodes, root, gate } = planesOf(nodesOf(shift))
+    const group = groupsOf(elements) * WORD
+    return [elements * WORD, group * nodes, group * root, group * gate]
+  }
+} as const
 
 /** Arrays of so many bytes one behind the other, each from a multiple of 16 on: where each begins, and the bytes of all. */
 const laidOut = <Part extends string>(parts: Readonly<Record<Part, number>>) => {
@@ -80,8 +82,8 @@ export const dealtLayout = {
     laidOut({
       ...gatedParts(elements, shift),
       beta: elements * WORD,
-      oneHot: elements * ONE_HOT_WORDS * WORD,
-      products: groupsOf(elements) * planes.products * WORD
+      oneHot: elements * nodesOf(shift) * WORD,
+      products: groupsOf(elements) * planesOf(nodesOf(shift)).products * WORD
     }),
   gatedDifference: (elements: number) => laidOut({ gatedMask: elements * WORD })
 } as const

@@ -8,7 +8,7 @@ export const streamKinds = {
   mask: 1,
   /** Rounding ρ of a rescale: one word an element. Both clouds. */
   rounding: 2,
-  /** β and the masks of the comparison's factors: `planes.masks` words for 64 elements. Both clouds. */
+  /** β and the masks of the comparison's factors: `planesOf(…).masks` words for 64 elements. Both clouds. */
   bitMasks: 3,
   /** Cloud 0's share of all that is dealt for the operation (`dealtLayout`). Cloud 1 gets its share from the dealer. */
   dealt: 4

@@ -4,12 +4,7 @@
  * on top. Public: it needs nothing but the plan.
  */
 import { productShape } from "../computation/product.ts"
-import {
-  dealtLayout,
-  type OpeningOperation,
-  openedBytes,
-  SECTION_HEADER_BYTES
-} from "../computation/sizes.ts"
+import { dealtLayout, openedBytes, SECTION_HEADER_BYTES } from "../computation/sizes.ts"
 import { biasShape, type Network, opensLabels, outputs, weightShape } from "./network.ts"
 import type { Operations, Round, Shape } from "./operations.ts"
 import type { ForwardPlan, TrainingPlan } from "./plan.ts"
@@ -41,30 +36,30 @@ export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>): C
   const deal = ({ bytes }: { readonly bytes: number }): void => {
     dealt += SECTION_HEADER_BYTES + bytes
   }
-  function* rounds<A>(operation: OpeningOperation, x: Shape, result: A): Round<A> {
-    for (const bytes of openedBytes(operation, size(x))) {
+  function* rounds<A>(openings: ReadonlyArray<number>, result: A): Round<A> {
+    for (const bytes of openings) {
       bytesEachWay += bytes
       yield []
     }
     return result
   }
   const run = computation({
-    open: (_op, x) => rounds("open", x, x),
+    open: (_op, x) => rounds(openedBytes.open(size(x)), x),
     product: (_op, x, y, form) => productShape(x, y, form),
     addBias: (z) => z,
     subtract: (x) => x,
     columnSums: ({ cols }) => ({ rows: 1, cols }),
     rescale: (_op, x, shift) => {
       deal(dealtLayout.rescale(size(x), shift))
-      return rounds("rescale", x, x)
+      return rounds(openedBytes.rescale(size(x)), x)
     },
     rescaleRelu: (_op, z, shift) => {
       deal(dealtLayout.rescaleRelu(size(z), shift))
-      return rounds("rescaleRelu", z, { value: z, gate: z })
+      return rounds(openedBytes.rescaleRelu(size(z), shift), { value: z, gate: z })
     },
     rescaleGated: (_op, x, shift) => {
       deal(dealtLayout.rescaleGated(size(x), shift))
-      return rounds("rescaleGated", x, x)
+      return rounds(openedBytes.rescaleGated(size(x)), x)
     },
     gatedDifference: (_op, activation) => {
       deal(dealtLayout.gatedDifference(size(activation)))

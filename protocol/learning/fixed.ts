@@ -117,9 +117,10 @@ export const fixedOperations = (ring: Ring, drawn?: Drawn): Operations<FixedMatr
     },
     rescale: (op, x, shift, factor) => local(rescale(op, x, shift, factor)),
     rescaleRelu: (op, z, shift) => {
+      const value = rescale(op, z, shift, 1)
       const gate = like(z)
-      ring.nonNegative(gate, z)
-      return local({ value: gated(rescale(op, z, shift, 1), gate), gate })
+      ring.nonNegative(gate, value)
+      return local({ value: gated(value, gate), gate })
     },
     rescaleGated: (op, x, shift, gate) => local(gated(rescale(op, x, shift, 1), gate)),
     gatedDifference: (_op, activation, labels, gate) => gated(subtract(activation, labels), gate)

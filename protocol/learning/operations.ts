@@ -74,7 +74,7 @@ export interface Operations<V, O, G> {
   readonly columnSums: (x: V) => V
   /** ⌊factor·x / 2^shift⌉, up to one unit in the last place. One round. `factor` is a small positive integer. */
   readonly rescale: (op: Operation, x: V, shift: number, factor: number) => Round<V>
-  /** Rescale and ReLU fused. Four rounds. */
+  /** Rescale and ReLU fused: max(y, 0) for the y of `rescale`, and the gate y ≥ 0. Four rounds. */
   readonly rescaleRelu: (op: Operation, z: V, shift: number) => Round<{ readonly value: V; readonly gate: G }>
   /** Rescale, then zero where the gate of an earlier `rescaleRelu` is shut. One round. */
   readonly rescaleGated: (op: Operation, x: V, shift: number, gate: G) => Round<V>

@@ -78,13 +78,23 @@ export interface Kernels {
   ): void
   dealGate(out: Address, beta: Address, stride: number, n: number): void
   dealGatedDifference(out: Address, mask: Address, beta: Address, stride: number, n: number): void
-  compareLeaves(out: Address, kept: Address, c: Address, u: Address, masks: Address, n: number): void
+  compareLeaves(
+    out: Address,
+    kept: Address,
+    c: Address,
+    u: Address,
+    masks: Address,
+    shift: number,
+    nodes: number,
+    n: number
+  ): void
   combineNodes(
     out: Address,
     kept: Address,
     opened: Address,
     masks: Address,
     dealt: Address,
+    nodes: number,
     leads: number,
     groups: number
   ): void
@@ -93,13 +103,16 @@ export interface Kernels {
     kept: Address,
     opened: Address,
     c: Address,
+    top: Address,
     masks: Address,
     dealt: Address,
+    shift: number,
+    nodes: number,
     leads: number,
     n: number
   ): void
-  dealOneHot(out: Address, r: Address, n: number): void
-  dealBits(out: Address, r: Address, masks: Address, n: number): void
+  dealOneHot(out: Address, r: Address, shift: number, nodes: number, n: number): void
+  dealBits(out: Address, masks: Address, nodes: number, groups: number): void
   productScratch(m: number, k: number, n: number): number
   product(
     out: Address,

@@ -100,13 +100,13 @@ describe("dealing", () => {
       const rescale = measure(n, function* (ops, [X]) {
         return [yield* ops.rescale(update, X!, 20, 1)]
       })
-      expect(rescale.opened).toEqual(both(openedBytes("rescale", n)))
+      expect(rescale.opened).toEqual(both(openedBytes.rescale(n)))
       expect(rescale.dealt).toBe(SECTION_HEADER_BYTES + dealtLayout.rescale(n, 20).bytes)
 
       const relued = measure(n + 1000, function* (ops, [X]) {
         return [(yield* ops.rescaleRelu(relu, X!, 20)).value]
       })
-      expect(relued.opened).toEqual(both(openedBytes("rescaleRelu", n)))
+      expect(relued.opened).toEqual(both(openedBytes.rescaleRelu(n, 20)))
       expect(relued.dealt).toBe(SECTION_HEADER_BYTES + dealtLayout.rescaleRelu(n, 20).bytes)
 
       const rest = measure(n + 2000, function* (ops, [X]) {
@@ -114,9 +114,7 @@ describe("dealing", () => {
         const [gated, opened] = yield* together(ops.rescaleGated(back, X!, 20, gate), ops.open(x, X!))
         return [gated, ops.gatedDifference(delta, value, opened, gate)]
       })
-      expect(rest.opened[0]!.slice(4)).toEqual([
-        openedBytes("rescaleGated", n)[0]! + openedBytes("open", n)[0]!
-      ])
+      expect(rest.opened[0]!.slice(4)).toEqual([openedBytes.rescaleGated(n)[0]! + openedBytes.open(n)[0]!])
       expect(rest.dealt - relued.dealt).toBe(
         2 * SECTION_HEADER_BYTES +
           dealtLayout.rescaleGated(n, 20).bytes +
@@ -133,11 +131,14 @@ describe("dealing", () => {
     expect(corrections.length).toBe(0)
   })
 
-  it("costs 12.4 bytes opened and 75 dealt for a ReLU, as the protocol says", () => {
+  it("costs 11.1 bytes opened and 62 dealt for a ReLU of 20 fractional bits, as the protocol says", () => {
     const n = 64_000
-    const opened = openedBytes("rescaleRelu", n).reduce((sum, bytes) => sum + bytes, 0)
-    expect(opened / n).toBeCloseTo(12.375, 10)
-    expect(dealtLayout.rescaleRelu(n, 20).bytes / n).toBe(75)
+    const opened = openedBytes.rescaleRelu(n, 20).reduce((sum, bytes) => sum + bytes, 0)
+    expect(opened / n).toBe(11.125)
+    expect(dealtLayout.rescaleRelu(n, 20).bytes / n).toBe(62)
+    expect(dealtLayout.rescaleGated(n, 20).bytes / n).toBe(22)
+    expect(dealtLayout.rescale(n, 20).bytes / n).toBe(11)
+    expect(dealtLayout.rescale(n, 40).bytes / n).toBe(13)
   })
 })
 

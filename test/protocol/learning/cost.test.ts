@@ -29,19 +29,19 @@ describe("cost model", () => {
   it("adds up the bytes of a two-layer step as the protocol states them", () => {
     const [batch, inputs, hidden, classes] = [64, 30, 16, 2]
     const words = (count: number) => 8 * count
-    // c, then 28, 6 and 1 bits a value: 12.375 bytes.
-    const relu = 12.375 * batch * hidden
+    // c, then 20, 4 and 1 bits a value: 11.125 bytes.
+    const relu = 11.125 * batch * hidden
     const weights = inputs * hidden + hidden * classes
     const openings = weights + batch * hidden + batch * classes + batch * hidden
     const rescales = batch * classes + batch * hidden + weights + hidden + classes
     expect(stepCost(planOf([inputs, hidden, classes])).bytesEachWay).toBe(relu + words(openings + rescales))
   })
 
-  it("deals 75 bytes for a value of the fused ReLU", () => {
+  it("deals 62 bytes for a value of the fused ReLU", () => {
     const { dealtBytes } = predictionCost(planOf([30, 16, 2], "relu"), 64)
     const values = 64 * 16 + 64 * 2
     const headers = 2 * 8
-    expect((dealtBytes - headers) / values).toBeCloseTo(75, 1)
+    expect((dealtBytes - headers) / values).toBe(62)
   })
 
   it("opens the features once a run, and the labels with them for a ReLU output", () => {
