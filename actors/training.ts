@@ -24,15 +24,15 @@ import { Deal } from "../protocol/messages/training.ts"
 import { Prg } from "../protocol/ring/prg.ts"
 import type { Matrix, Ring } from "../protocol/ring/ring.ts"
 import { seededKey } from "../protocol/seeding.ts"
-import { type Computation, Party } from "../runtime/actor.ts"
+import { type AskError, type Computation, Party } from "../runtime/actor.ts"
 import { type Agreement, computationName, planOf } from "./agreement.ts"
 import { stepsAsked } from "./dealing.ts"
-import { raised, raisedWithin } from "./raised.ts"
+import { raisedWithin } from "./raised.ts"
 import type { SharedTable } from "./shared-table.ts"
 
 /** Requests for corrections that are under way or answered ahead of the step that C1 is at. */
 const requestsAhead = 3
-/** Steps between two reports of progress. */
+/** Steps between two reports of progress, at least. */
 const stepsAReport = 10
 
 /** What a cloud brings to the training. */
@@ -74,7 +74,8 @@ export const train = (share: TrainingShare) =>
           return value
         })
       )
-    const corrections = cloud === 1 ? yield* correctionsAhead(agreement, plan) : undefined
+    const stretches = stretchesOf(plan)
+    const corrections = cloud === 1 ? yield* correctionsAhead(agreement, plan, stretches) : undefined
 
     const opened = yield* drive(
       openData(
@@ -86,31 +87,40 @@ export const train = (share: TrainingShare) =>
     )
     const order = batchOrder(plan, orderKey)
     const layers = initialLayers(ring, plan, initialKey(agreement, cloud))
-    const oneStep = (step: number) =>
-      Effect.gen(function* () {
-        const dealt = corrections === undefined ? {} : { corrections: yield* corrections(step) }
+    /** A stretch of steps, with the dealer's message for them at C1. */
+    function* steps({ first, last }: Stretch, dealt: Uint8Array | undefined): Computation<void> {
+      const each = dealt === undefined ? 0 : Math.floor(dealt.length / (last - first + 1))
+      for (let step = first; step <= last; step++) {
+        const at = (step - first) * each
+        const corrections =
+          dealt === undefined ? {} : { corrections: Corrections.parse(step, dealt.subarray(at, at + each)) }
         const mark = ring.mark()
-        const ops = cloudOperations({ ring, party: cloud, prg, step, ...dealt })
+        const ops = cloudOperations({ ring, party: cloud, prg, step, ...corrections })
         const rows = order(step)
         const batch = gatherBatch(
           opened,
           (x) => gatherRows(ring, x, rows),
           (x) => gatherOpened(ring, x, rows)
         )
-        const before = done
-        const updated = yield* drive(trainingStep(ops, plan, layers, batch))
-        yield* Effect.annotateCurrentSpan("rounds", done - before)
+        const updated = yield* trainingStep(ops, plan, layers, batch)
         layers.forEach(({ weights, bias }, l) => {
           ring.copy(weights, updated[l]!.weights)
           ring.copy(bias, updated[l]!.bias)
         })
         ring.release(mark)
-      }).pipe(Effect.withSpan("step", { attributes: { step }, captureStackTrace: false }))
+      }
+    }
 
-    for (let step = 1; step <= plan.steps; step++) {
-      yield* oneStep(step)
-      if (agreement.reveal.progress && (step % stepsAReport === 0 || step === plan.steps)) {
-        yield* party.tell("director", Progress, { phase: "train", done: step, total: plan.steps })
+    let reported = 0
+    for (const stretch of stretches) {
+      const dealt = corrections === undefined ? undefined : yield* corrections
+      const { first, last } = stretch
+      yield* drive(steps(stretch, dealt)).pipe(
+        Effect.withSpan("steps", { attributes: { first, last }, captureStackTrace: false })
+      )
+      if (agreement.reveal.progress && (last - reported >= stepsAReport || last === plan.steps)) {
+        reported = last
+        yield* party.tell("director", Progress, { phase: "train", done: last, total: plan.steps })
       }
     }
     const words = Buffer.concat(
@@ -120,36 +130,38 @@ export const train = (share: TrainingShare) =>
     return trained
   }).pipe(Effect.scoped, Effect.withSpan("cloud.train"))
 
-/** The corrections of each step in turn, asked for ahead of time, those of several steps in one request. */
-const correctionsAhead = (agreement: Agreement, plan: TrainingPlan) =>
+/** Steps whose corrections come in one message; between two stretches a cloud does whatever else there is. */
+interface Stretch {
+  readonly first: number
+  readonly last: number
+}
+
+const stretchesOf = (plan: TrainingPlan): ReadonlyArray<Stretch> => {
+  const length = stepsAsked(plan)
+  return Array.from({ length: Math.ceil(plan.steps / length) }, (_, i) => ({
+    first: i * length + 1,
+    last: Math.min((i + 1) * length, plan.steps)
+  }))
+}
+
+/** Gives the corrections of each stretch in turn, asked for ahead of time. */
+const correctionsAhead = (agreement: Agreement, plan: TrainingPlan, stretches: ReadonlyArray<Stretch>) =>
   Effect.gen(function* () {
     const party = yield* Party
     const scope = yield* Effect.scope
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "train" }
-    const asked = stepsAsked(plan)
-    const fetch = (step: number) =>
-      Effect.gen(function* () {
-        const steps = Math.min(asked, plan.steps + 1 - step)
-        const { corrections } = yield* party.ask("kgc", Deal, { rows: plan.rows, step, steps }, ask)
-        return { corrections, each: Math.floor(corrections.length / steps) }
-      })
-    type Fetched = ReturnType<typeof fetch>
-    const underWay: Array<Fiber.Fiber<Effect.Effect.Success<Fetched>, Effect.Effect.Error<Fetched>>> = []
-    let [next, first] = [1, 1]
-    let here: Effect.Effect.Success<Fetched>
-    return (step: number) =>
-      Effect.gen(function* () {
-        if ((step - 1) % asked === 0) {
-          for (; next <= plan.steps && underWay.length <= requestsAhead; next += asked)
-            underWay.push(yield* Effect.forkIn(fetch(next), scope))
-          here = yield* Fiber.join(underWay.shift()!)
-          first = step
-        }
-        const at = (step - first) * here.each
-        return yield* raised([CorrectionsRefused], () =>
-          Corrections.parse(step, here.corrections.subarray(at, at + here.each))
-        )
-      })
+    const fetch = ({ first, last }: Stretch) =>
+      Effect.map(
+        party.ask("kgc", Deal, { rows: plan.rows, step: first, steps: last - first + 1 }, ask),
+        ({ corrections }) => corrections
+      )
+    const underWay: Array<Fiber.Fiber<Uint8Array, AskError>> = []
+    let next = 0
+    return Effect.gen(function* () {
+      for (; next < stretches.length && underWay.length <= requestsAhead; next++)
+        underWay.push(yield* Effect.forkIn(fetch(stretches[next]!), scope))
+      return yield* Fiber.join(underWay.shift()!)
+    })
   })
 
 const gatherRows = (ring: Ring, x: Matrix, rows: Uint32Array): Matrix => {

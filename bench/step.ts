@@ -146,13 +146,12 @@ const trainOnce = (measured: MeasuredNetwork, folder: string, sampled: boolean) 
     })
     yield* Effect.forkScoped(Effect.repeat(watch, Schedule.spaced("20 millis")))
     yield* Effect.all([processes[1]!.exit, processes[2]!.exit])
-    const ends = stepEnds(join(folder, "cloud0.jsonl"))
-    const first = ends[Math.floor(ends.length * warmShare)]!
-    const steps = ends.filter((end) => end > first).length
+    const ends = stretchEnds(join(folder, "cloud0.jsonl"))
+    const [first, last] = [ends[Math.floor(ends.length * warmShare)]!, ends.at(-1)!]
     // A cloud that has gone has no processor time to read.
     const living = spent.filter(({ ms }) => ms.cloud0! > 0 && ms.cloud1! > 0)
     const [from, to] = [living[Math.floor(living.length * warmShare)]!, living.at(-1)!]
-    const step = (ends.at(-1)! - first) / steps
+    const step = (last.at - first.at) / (last.last - first.last)
     const counted = (to.at - from.at) / step
     const time: StepTime = {
       step,
@@ -163,13 +162,23 @@ const trainOnce = (measured: MeasuredNetwork, folder: string, sampled: boolean) 
     return time
   }).pipe(Effect.scoped)
 
-const stepEnds = (events: string): ReadonlyArray<number> =>
+/** When a stretch of steps ended, and its last step. */
+interface StretchEnd {
+  readonly at: number
+  readonly last: number
+}
+
+const stretchEnds = (events: string): ReadonlyArray<StretchEnd> =>
   readFileSync(events, "utf8")
     .split("\n")
-    .filter((line) => line.includes('"name":"step"'))
+    .filter((line) => line.includes('"name":"steps"'))
     .map((line) => {
-      const span = JSON.parse(line) as { readonly time: string; readonly durationMs: number }
-      return Date.parse(span.time) + span.durationMs
+      const span = JSON.parse(line) as {
+        readonly time: string
+        readonly durationMs: number
+        readonly attributes: { readonly last: number }
+      }
+      return { at: Date.parse(span.time) + span.durationMs, last: span.attributes.last }
     })
 
 /** Processor time of a process so far, in ticks of 10 ms; 0 where the system does not tell. */
