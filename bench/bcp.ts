@@ -1,20 +1,24 @@
 /**
  * What BCP costs beside the bare arithmetic under it: operations a second on one core, next to the exponentiations of
- * node:crypto and the products of `bigint` that each operation can't do without. Tables are warm; what they cost is a row of
- * its own. `node dist/bench/bcp.js` runs it alone.
+ * node:crypto and the products of `bigint` that each operation can't do without, and encrypting and opening in a party's worker
+ * threads on all cores. Tables are warm; what they cost is a row of its own. `node dist/bench/bcp.js` runs it alone.
  */
 
 import { createDiffieHellman, randomBytes } from "node:crypto"
+import { availableParallelism } from "node:os"
 import { pathToFileURL } from "node:url"
+import { Duration, Effect } from "effect"
+import { artifact } from "../protocol/artifact.ts"
 import { WindowedBase, windowFor } from "../protocol/bcp/fixed-base.ts"
 import { byteLength, fromBytes, randomBelow, toBytes } from "../protocol/bcp/integers.ts"
-import { jobs } from "../protocol/bcp/jobs.ts"
+import { type Jobs, jobs } from "../protocol/bcp/jobs.ts"
 import { type ExponentMode, shortRandomizerBits, shortSecretKeyBits } from "../protocol/bcp/keys.ts"
-import { MasterDecryptor } from "../protocol/bcp/master-decryption.ts"
+import { MasterDecryptor, openingBits } from "../protocol/bcp/master-decryption.ts"
 import { slotsPerPlaintext, uploadSlotBits, wordBytes } from "../protocol/bcp/packing.ts"
 import { generateParameters, type MasterKey, type Parameters } from "../protocol/bcp/parameters.ts"
 import { encryptorOf } from "../protocol/bcp/precomputed.ts"
 import { decodeCiphertexts, encodeMasterKey } from "../protocol/bcp/wire.ts"
+import { makePool } from "../runtime/pool.ts"
 import { announceMachine, type Spread, spreadOf, writeFigures } from "./measure.ts"
 
 /** Ciphertexts a repetition. */
@@ -31,7 +35,10 @@ const mode: ExponentMode = "short"
 interface Row {
   readonly operation: string
   readonly microseconds: Spread
-  /** What the operation can't do without, and what that takes by itself. */
+  /**
+   * What the operation can't do without, and what that takes by itself. "(1 + mN)" is a multiplication by it: how a plaintext is
+   * added, and the last step of a power from tables.
+   */
   readonly needs: string
   readonly bareMicroseconds: Spread
   readonly perSecond: number
@@ -65,8 +72,8 @@ const powers = (count: number, modulus: bigint, exponentBits: number): (() => vo
 }
 
 /** `count` products of `bigint` with their reductions, of factors as random as those of a table. */
-const products = (count: number, modulus: bigint): (() => bigint) => {
-  const factors = Array.from({ length: 64 }, () => randomBelow(modulus))
+const products = (count: number, modulus: bigint, bound = modulus): (() => bigint) => {
+  const factors = Array.from({ length: 64 }, () => randomBelow(bound))
   return () => {
     let x = factors[0]!
     for (let i = 0; i < count; i++) x = (x * factors[i & 63]!) % modulus
@@ -74,14 +81,31 @@ const products = (count: number, modulus: bigint): (() => bigint) => {
   }
 }
 
-/** What checking a ciphertext takes: the residues of A and B modulo N, and two products of such. */
-const checks = (count: number, { N, N2 }: Parameters): (() => bigint) => {
-  const [A, B] = [randomBelow(N2), randomBelow(N2)]
+/** `count` products modulo n² of which one factor is below n. */
+const halfProducts = (count: number, n: bigint): (() => bigint) => products(count, n * n, n)
+
+/** `count` residues modulo n of elements modulo n². */
+const residues = (count: number, n: bigint): (() => bigint) => {
+  const elements = Array.from({ length: 64 }, () => randomBelow(n * n))
   return () => {
-    let x = 1n
-    for (let i = 0; i < count; i++) x = (((x * (A % N)) % N) * (B % N)) % N
+    let x = 0n
+    for (let i = 0; i < count; i++) x = elements[i & 63]! % n
     return x
   }
+}
+
+/** What checking a ciphertext takes: the residues of A and B modulo N, and two products of such. */
+const checks = (count: number, { N }: Parameters): (() => void) =>
+  together(residues(2 * count, N), products(2 * count, N))
+
+/** What multiplying by 1 + mn modulo n² takes: a residue modulo n, a product modulo n, and a product with n. */
+const shifts = (count: number, n: bigint): (() => void) => {
+  const [x, y] = [randomBelow(n), randomBelow(n)]
+  return together(residues(count, n), products(count, n), () => {
+    let z = 0n
+    for (let i = 0; i < count; i++) z = x * y
+    return z
+  })
 }
 
 const together =
@@ -102,7 +126,10 @@ const measure = (pp: Parameters, master: MasterKey): Array<Row> => {
   const common = { parameters: pp, slotBits: uploadSlotBits }
   const width = windowFor(expectedEncryptions, shortRandomizerBits, 2 * pp.bits)
   const windows = Math.ceil(shortRandomizerBits / width)
-  const p2 = master.p ** 2n
+  const factoredWidth = windowFor(expectedEncryptions, shortRandomizerBits, pp.bits)
+  const factoredWindows = Math.ceil(shortRandomizerBits / factoredWidth)
+  const { p } = master
+  const p2 = p ** 2n
 
   const row = (
     operation: string,
@@ -129,8 +156,8 @@ const measure = (pp: Parameters, master: MasterKey): Array<Row> => {
     "table of one base",
     [
       () => new WindowedBase(pp.N, pp.g, shortRandomizerBits).expect(expectedEncryptions),
-      `${windows} · (2^${width} − 1) products modulo N²`,
-      products(windows * (2 ** width - 1), pp.N2)
+      `${windows} · (2^${width} − 1) · 3 products modulo N`,
+      products(windows * (2 ** width - 1) * 3, pp.N)
     ],
     { operations: 1, words: 0 }
   )
@@ -151,30 +178,40 @@ const measure = (pp: Parameters, master: MasterKey): Array<Row> => {
   )
   const plain = new MasterDecryptor(pp, master)
   const one = decodeCiphertexts(pp, ciphertexts)[0]!
-  const opening = `check, 4 powers of ${pp.bits / 2} bits modulo p²`
+  const opening = `check, 1 power of ${pp.bits / 2} and 3 of ${openingBits} bits modulo p²`
+  const bareOpening = together(
+    checks(chunk, pp),
+    powers(chunk, p2, pp.bits / 2),
+    powers(3 * chunk, p2, openingBits)
+  )
+  const encrypting = `${2 * windows} products of N² and N, 2 · (1 + mN)`
+  const bareEncrypting = together(halfProducts(chunk * 2 * windows, pp.N), shifts(2 * chunk, pp.N))
+  const encryptingFactored = `${4 * factoredWindows} products of p² and p, 4 · (1 + mp), 2 products modulo p²`
+  const bareEncryptingFactored = together(
+    halfProducts(chunk * 4 * factoredWindows, p),
+    shifts(4 * chunk, p),
+    products(2 * chunk, p2)
+  )
+  const users = secretKeys.length
 
   return [
     withoutTables,
     table,
-    row("encrypt", [
-      () => jobs.encryptPacked(encrypt),
-      `${2 * windows} products modulo N²`,
-      products(chunk * 2 * windows, pp.N2)
-    ]),
+    row("encrypt", [() => jobs.encryptPacked(encrypt), encrypting, bareEncrypting]),
     row("encrypt, factors known", [
       () => jobs.encryptPacked({ ...encrypt, masterKey }),
-      `${4 * windows} products modulo p²`,
-      products(chunk * 4 * windows, p2)
+      encryptingFactored,
+      bareEncryptingFactored
     ]),
     row("encrypt, randomizers made ahead", [
       () => jobs.encryptPacked({ ...encrypt, randomizers }),
-      "1 product modulo N²",
-      products(chunk, pp.N2)
+      "1 + mN",
+      shifts(chunk, pp.N)
     ]),
     row("open with the master key", [
       () => jobs.openMaster({ ...common, masterKey, publicKey, ciphertexts }),
       opening,
-      together(checks(chunk, pp), powers(4 * chunk, p2, pp.bits / 2))
+      bareOpening
     ]),
     row(
       "the same without CRT",
@@ -187,34 +224,106 @@ const measure = (pp: Parameters, master: MasterKey): Array<Row> => {
     ),
     row("blind", [
       () => jobs.blind({ parameters: pp, publicKey, mode, ciphertexts }),
-      `check, ${2 * windows + 3} products modulo N²`,
-      together(checks(chunk, pp), products(chunk * (2 * windows + 3), pp.N2))
+      `check, ${encrypting}`,
+      together(checks(chunk, pp), bareEncrypting)
     ]),
     row("open blinded and re-encrypt", [
       () => jobs.reencryptBlinded(reencrypt),
-      `${opening}, ${4 * windows} products modulo p²`,
-      together(checks(chunk, pp), powers(4 * chunk, p2, pp.bits / 2), products(chunk * 4 * windows, p2))
+      `${opening}, ${encryptingFactored}`,
+      together(bareOpening, bareEncryptingFactored)
     ]),
     row("strip the blind", [
       () => jobs.stripBlind({ ...common, ...returned, blinds }),
-      "check, 1 product modulo N²",
-      together(checks(chunk, pp), products(chunk, pp.N2))
+      "check, 1 + mN",
+      together(checks(chunk, pp), shifts(chunk, pp.N))
     ]),
     row("partial decryption", [
       () => jobs.partialDecrypt({ parameters: pp, secretKey: secretKeys[0]!, ciphertexts: unified }),
       `check, 1 power of ${shortSecretKeyBits} bits modulo N²`,
       together(checks(chunk, pp), powers(chunk, pp.N2, shortSecretKeyBits))
     ]),
-    row(`combine ${secretKeys.length} partial decryptions`, [
+    row(`combine ${users} partial decryptions`, [
       () => jobs.combinePartials({ ...common, ciphertexts: unified, partials }),
-      `check, ${secretKeys.length} products modulo N², 5 modulo N`,
-      together(checks(chunk, pp), products(chunk * secretKeys.length, pp.N2), products(chunk * 5, pp.N))
+      `check, ${users - 1} products modulo N², 4 modulo N, 3 residues modulo N`,
+      together(
+        checks(chunk, pp),
+        products(chunk * (users - 1), pp.N2),
+        products(chunk * 4, pp.N),
+        residues(chunk * 3, pp.N)
+      )
     ])
   ]
 }
 
+/** A job of `inJobs`, and how many of them a repetition runs. */
+const perJob = 16
+const jobsAtOnce = 16
+
+/**
+ * Encrypting and opening by the worker threads of a party, one a core, beside the same jobs on one core, divided by the cores.
+ * The threads have grown their tables on as many ciphertexts before.
+ */
+const measureThreads = (pp: Parameters, master: MasterKey): Effect.Effect<Array<Row>> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const threads = availableParallelism()
+      const pool = yield* makePool<Jobs>(artifact("program/jobs.js"), { threads })
+      const alone = yield* makePool<Jobs>(artifact("program/jobs.js"), { threads: 1 })
+      const { publicKeys } = jobs.generateKeys({ parameters: pp, count: 1, mode })
+      const slots = slotsPerPlaintext(pp.bits, uploadSlotBits)
+      const common = { parameters: pp, slotBits: uploadSlotBits, publicKey: publicKeys[0]! }
+      const masterKey = encodeMasterKey(pp, master)
+      const encrypt = Array.from({ length: jobsAtOnce }, () => ({
+        ...common,
+        mode,
+        words: new Uint8Array(randomBytes(perJob * slots * wordBytes))
+      }))
+      const sealed = yield* pool.mapChunks("encryptPacked", encrypt)
+      const open = sealed.map((ciphertexts) => ({ ...common, masterKey, ...ciphertexts }))
+      const operations = perJob * jobsAtOnce
+      const timed = <A, E>(work: Effect.Effect<A, E>) =>
+        Effect.map(Effect.timed(work), ([duration]) => (Duration.toMillis(duration) * 1000) / operations)
+      const row = <E>(
+        operation: string,
+        byAll: Effect.Effect<unknown, E>,
+        byOne: Effect.Effect<unknown, E>
+      ) =>
+        Effect.gen(function* () {
+          for (let i = 0; i < threads; i++) yield* Effect.zipRight(byAll, byOne)
+          const pairs = yield* Effect.replicateEffect(
+            Effect.all([timed(byAll), Effect.map(timed(byOne), (spent) => spent / threads)]),
+            repetitions
+          )
+          const microseconds = spreadOf(pairs.map(([spent]) => spent))
+          const perSecond = 1e6 / microseconds.median
+          return {
+            operation: `${operation}, ${threads} threads`,
+            microseconds,
+            needs: `the same in one thread, divided by ${threads}`,
+            bareMicroseconds: spreadOf(pairs.map(([, spent]) => spent)),
+            perSecond,
+            wordsPerSecond: perSecond * slots
+          }
+        })
+      return [
+        yield* row(
+          "encrypt",
+          pool.mapChunks("encryptPacked", encrypt),
+          alone.mapChunks("encryptPacked", encrypt)
+        ),
+        yield* row(
+          "open with the master key",
+          pool.mapChunks("openMaster", open),
+          alone.mapChunks("openMaster", open)
+        )
+      ]
+    })
+  ).pipe(Effect.orDie)
+
 const print = (bits: number, generationSeconds: number, rows: ReadonlyArray<Row>): void => {
-  console.log(`\n${bits} bits, one core; parameters generated in ${generationSeconds.toFixed(1)} s`)
+  console.log(
+    `\n${bits} bits, one core where no threads are named; parameters generated in ${generationSeconds.toFixed(1)} s`
+  )
   console.log(
     `${"operation".padEnd(32)}${"µs".padStart(10)}${"spread".padStart(18)}${"a second".padStart(10)}${"words/s".padStart(10)}${"bare µs".padStart(10)}${"× bare".padStart(8)}  needs`
   )
@@ -242,7 +351,10 @@ export const run = async (): Promise<void> => {
     const start = performance.now()
     const { parameters, masterKey } = await generateParameters(bits)
     const generationSeconds = (performance.now() - start) / 1000
-    const rows = measure(parameters, masterKey)
+    const rows = [
+      ...measure(parameters, masterKey),
+      ...(await Effect.runPromise(measureThreads(parameters, masterKey)))
+    ]
     print(bits, generationSeconds, rows)
     sizes.push({ bits, generationSeconds, rows })
   }

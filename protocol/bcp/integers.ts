@@ -69,11 +69,15 @@ const commonSteps = (x: number, y: number): readonly [p: number, q: number, r: n
 
 /**
  * Euclid's algorithm in Lehmer's form for x ≥ y ≥ 0, which takes some twenty quotients at a time from the leading bits: the
- * greatest common divisor d, and t with ty ≡ d modulo x.
+ * greatest common divisor d, and `factor`·t with ty ≡ d modulo x.
  */
-const euclid = (x: bigint, y: bigint): { readonly divisor: bigint; readonly cofactor: bigint } => {
+const euclid = (
+  x: bigint,
+  y: bigint,
+  factor: bigint
+): { readonly divisor: bigint; readonly cofactor: bigint } => {
   let [a, b] = [x, y]
-  let [t, u] = [0n, 1n]
+  let [t, u] = [0n, factor]
   let shift = bitLength(a)
   while (b !== 0n) {
     const leading = Number(a >> BigInt(shift))
@@ -94,11 +98,13 @@ const euclid = (x: bigint, y: bigint): { readonly divisor: bigint; readonly cofa
 }
 
 /** Greatest common divisor of two non-negative integers. */
-export const gcd = (x: bigint, y: bigint): bigint => (x < y ? euclid(y, x) : euclid(x, y)).divisor
+export const gcd = (x: bigint, y: bigint): bigint =>
+  // The factor 0 keeps the cofactors, which nobody asks for, at 0.
+  (x < y ? euclid(y, x, 0n) : euclid(x, y, 0n)).divisor
 
 /** x⁻¹ modulo `modulus`, or undefined where gcd(x, modulus) ≠ 1. */
 export const inverse = (x: bigint, modulus: bigint): bigint | undefined => {
-  const { divisor, cofactor } = euclid(modulus, residue(x, modulus))
+  const { divisor, cofactor } = euclid(modulus, residue(x, modulus), 1n)
   return divisor === 1n ? residue(cofactor, modulus) : undefined
 }
 

@@ -62,8 +62,11 @@ export class MasterDecryptor {
   }
 }
 
-/** Short exponents are below this; those of a few ciphertexts added together still are. */
-const shortExponentBound = 2n ** BigInt(shortRandomizerBits + 63)
+/** Bits of the exponents by which ciphertexts with a short r are opened: five words, whatever r. */
+export const openingBits = shortRandomizerBits + 64
+
+/** Short exponents are below this; those of ciphertexts that were added together still are. */
+const shortExponentBound = 2n ** BigInt(openingBits - 1)
 
 /** Below this length of p too many residues would pass for short exponents. Tests alone have such primes. */
 const leastShortPrimeBits = shortRandomizerBits + 128
