@@ -168,7 +168,6 @@ const measure = (pp: Parameters, master: MasterKey): Array<Row> => {
   const words = new Uint8Array(randomBytes(chunk * slots * wordBytes))
   const encrypt = { ...common, publicKey, mode, words }
   const { ciphertexts } = jobs.encryptPacked(encrypt)
-  const { randomizers } = jobs.prepareRandomizers({ parameters: pp, publicKey, mode, count: chunk })
   const { blinded, blinds } = jobs.blind({ parameters: pp, publicKey, mode, ciphertexts })
   const reencrypt = { parameters: pp, masterKey, fromKey: publicKey, toKey, mode, blinded }
   const returned = jobs.reencryptBlinded(reencrypt)
@@ -202,11 +201,6 @@ const measure = (pp: Parameters, master: MasterKey): Array<Row> => {
       () => jobs.encryptPacked({ ...encrypt, masterKey }),
       encryptingFactored,
       bareEncryptingFactored
-    ]),
-    row("encrypt, randomizers made ahead", [
-      () => jobs.encryptPacked({ ...encrypt, randomizers }),
-      "1 + mN",
-      shifts(chunk, pp.N)
     ]),
     row("open with the master key", [
       () => jobs.openMaster({ ...common, masterKey, publicKey, ciphertexts }),

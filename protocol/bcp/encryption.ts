@@ -3,7 +3,7 @@
  * encrypt; who also knows the factors of N (C0) encrypts modulo p² and q² for less.
  */
 
-import { add, addPlain, type Ciphertext } from "./ciphertext.ts"
+import { addPlain, type Ciphertext } from "./ciphertext.ts"
 import { modPow } from "./exponentiation.ts"
 import { FactoredBase, type FixedBase, WindowedBase } from "./fixed-base.ts"
 import { inverse } from "./integers.ts"
@@ -63,34 +63,24 @@ export class Encryptor {
     this.#powersOfKey.expect(encryptions)
   }
 
-  /** A fresh (g^r, h^r), which is an encryption of 0. To be used once. */
-  randomizer(r: bigint = generateRandomizer(this.parameters, this.mode)): Ciphertext {
-    return this.#randomise({ A: 1n, B: 1n }, 0n, r)
-  }
-
-  /** Enc(m) for 0 ≤ m < N (RangeError otherwise), with a fresh randomizer or one that was made ahead and is used up here. */
-  encrypt(m: bigint, randomizer?: Ciphertext): Ciphertext {
-    checkMessage(this.parameters, m)
-    return randomizer === undefined
-      ? this.#randomise({ A: 1n, B: 1n }, m)
-      : addPlain(this.parameters, randomizer, m)
+  /** Enc(m) for 0 ≤ m < N (RangeError otherwise). */
+  encrypt(m: bigint, r: bigint = this.#freshRandomizer()): Ciphertext {
+    return this.#randomise({ A: 1n, B: 1n }, m, r)
   }
 
   /** Enc(m1 + m) from Enc(m1) and 0 ≤ m < N (RangeError otherwise), which can't be linked to the given ciphertext. */
-  rerandomise(ciphertext: Ciphertext, m = 0n, randomizer?: Ciphertext): Ciphertext {
-    checkMessage(this.parameters, m)
-    return randomizer === undefined
-      ? this.#randomise(ciphertext, m)
-      : addPlain(this.parameters, add(this.parameters, ciphertext, randomizer), m)
+  rerandomise(ciphertext: Ciphertext, m = 0n): Ciphertext {
+    return this.#randomise(ciphertext, m, this.#freshRandomizer())
   }
 
   /** (A·g^r, B·h^r·(1 + mN)). */
-  #randomise(
-    { A, B }: Ciphertext,
-    m: bigint,
-    r: bigint = generateRandomizer(this.parameters, this.mode)
-  ): Ciphertext {
+  #randomise({ A, B }: Ciphertext, m: bigint, r: bigint): Ciphertext {
+    checkMessage(this.parameters, m)
     return { A: this.#powersOfG.multiply(A, r), B: this.#powersOfKey.multiply(B, r, m) }
+  }
+
+  #freshRandomizer(): bigint {
+    return generateRandomizer(this.parameters, this.mode)
   }
 }
 

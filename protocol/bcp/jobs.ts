@@ -7,7 +7,6 @@
 import { randomBytes } from "node:crypto"
 import { add, addPlain, type Ciphertext, checkCiphertexts } from "./ciphertext.ts"
 import { combineAll, partialDecrypt } from "./decryption.ts"
-import type { Encryptor } from "./encryption.ts"
 import { fromBytes, randomBelow, residue, toBytes } from "./integers.ts"
 import { type ExponentMode, generateSecretKey, joinPublicKeys, publicKey as publicKeyOf } from "./keys.ts"
 import { pack, unpack } from "./packing.ts"
@@ -45,13 +44,6 @@ const mapCounted = <A, B>(
     return result
   })
 
-/** The randomizers made ahead, of `count` that are needed; tables for the rest are got ready. */
-const madeAhead = (encryptor: Encryptor, count: number, made?: Uint8Array): Array<Ciphertext> => {
-  const ahead = made === undefined ? [] : decodeCiphertexts(encryptor.parameters, made)
-  encryptor.expect(Math.max(0, count - ahead.length))
-  return ahead
-}
-
 /** New parameters with their master key. KGC. */
 const newParameters = (input: { readonly bits: number; readonly insecure: boolean }) =>
   generateParameters(input.bits, { insecure: input.insecure })
@@ -71,26 +63,8 @@ export const generateKeys = (
   }
 }
 
-/** `count` randomizer pairs of a public key, for a `RandomizerPool`. */
-export const prepareRandomizers = (
-  input: {
-    readonly parameters: Parameters
-    readonly publicKey: Uint8Array
-    readonly mode: ExponentMode
-    readonly count: number
-    readonly masterKey?: MasterKeyBytes
-  },
-  progress?: Progress
-): { readonly randomizers: Uint8Array } => {
-  const encryptor = encryptorOf(input.parameters, input.publicKey, input.mode, input.masterKey)
-  encryptor.expect(input.count)
-  const pairs = mapCounted(Array.from({ length: input.count }), () => encryptor.randomizer(), progress)
-  return { randomizers: encodeCiphertexts(input.parameters, pairs) }
-}
-
 /**
- * Enc_pk(pack(words)). `words` are little-endian u64, `randomizers` pairs of the same public key from a `RandomizerPool`. With
- * the master key, C0 does it for less. User; C0.
+ * Enc_pk(pack(words)). `words` are little-endian u64. With the master key, C0 does it for less. User; C0.
  */
 export const encryptPacked = (
   input: {
@@ -99,7 +73,6 @@ export const encryptPacked = (
     readonly mode: ExponentMode
     readonly words: Uint8Array
     readonly slotBits: number
-    readonly randomizers?: Uint8Array
     readonly masterKey?: MasterKeyBytes
   },
   progress?: Progress
@@ -107,8 +80,8 @@ export const encryptPacked = (
   const { parameters: pp } = input
   const encryptor = encryptorOf(pp, input.publicKey, input.mode, input.masterKey)
   const plaintexts = pack(input.words, pp.bits, input.slotBits)
-  const ahead = madeAhead(encryptor, plaintexts.length, input.randomizers)
-  const encrypted = mapCounted(plaintexts, (m, i) => encryptor.encrypt(m, ahead[i]), progress)
+  encryptor.expect(plaintexts.length)
+  const encrypted = mapCounted(plaintexts, (m) => encryptor.encrypt(m), progress)
   return { ciphertexts: encodeCiphertexts(pp, encrypted) }
 }
 
@@ -148,18 +121,17 @@ export const blind = (
     readonly publicKey: Uint8Array
     readonly mode: ExponentMode
     readonly ciphertexts: Uint8Array
-    readonly randomizers?: Uint8Array
   },
   progress?: Progress
 ): { readonly blinded: Uint8Array; readonly blinds: Uint8Array } => {
   const { parameters: pp } = input
   const encryptor = encryptorOf(pp, input.publicKey, input.mode)
   const ciphertexts = receive(pp, input.ciphertexts)
-  const ahead = madeAhead(encryptor, ciphertexts.length, input.randomizers)
+  encryptor.expect(ciphertexts.length)
   const blinds = ciphertexts.map(() => randomBelow(pp.N))
   const blinded = mapCounted(
     ciphertexts,
-    (ciphertext, i) => encryptor.rerandomise(ciphertext, blinds[i]!, ahead[i]),
+    (ciphertext, i) => encryptor.rerandomise(ciphertext, blinds[i]!),
     progress
   )
   return { blinded: encodeCiphertexts(pp, blinded), blinds: encodeIntegers(blinds, plaintextBytes(pp)) }
@@ -177,7 +149,6 @@ export const reencryptBlinded = (
     readonly toKey: Uint8Array
     readonly mode: ExponentMode
     readonly blinded: Uint8Array
-    readonly randomizers?: Uint8Array
   },
   progress?: Progress
 ): { readonly ciphertexts: Uint8Array; readonly plaintexts: Uint8Array } => {
@@ -185,7 +156,7 @@ export const reencryptBlinded = (
   const decryptor = decryptorOf(pp, input.masterKey)
   const encryptor = encryptorOf(pp, input.toKey, input.mode, input.masterKey)
   const blinded = receive(pp, input.blinded)
-  const ahead = madeAhead(encryptor, blinded.length, input.randomizers)
+  encryptor.expect(blinded.length)
   const h = fromBytes(input.fromKey)
   const plaintexts: Array<bigint> = []
   const encrypted = mapCounted(
@@ -193,7 +164,7 @@ export const reencryptBlinded = (
     (ciphertext, i) => {
       const plaintext = decryptor.decrypt(h, ciphertext, i)
       plaintexts.push(plaintext)
-      return encryptor.encrypt(plaintext, ahead[i])
+      return encryptor.encrypt(plaintext)
     },
     progress
   )
@@ -393,7 +364,6 @@ const sameNumber = <A>(expected: number, items: Array<A>, what: string): Array<A
 export const jobs = {
   newParameters,
   generateKeys,
-  prepareRandomizers,
   encryptPacked,
   openMaster,
   blind,

@@ -21,8 +21,6 @@ import {
 } from "../../../protocol/bcp/keys.ts"
 import { CrtDecryptor, MasterDecryptor } from "../../../protocol/bcp/master-decryption.ts"
 import { InvalidParameters } from "../../../protocol/bcp/parameters.ts"
-import { RandomizerPool } from "../../../protocol/bcp/randomizers.ts"
-import { encodeCiphertexts } from "../../../protocol/bcp/wire.ts"
 import { knownAnswers } from "./known-answers.ts"
 
 const { parameters: pp, masterKey } = knownAnswers(512)
@@ -68,6 +66,8 @@ describe.each(["short", "full"] as const)("%s exponents", (mode) => {
     expect(decrypt(pp, secretKey, again)).toBe(42n)
     expect(again.A).not.toBe(ciphertext.A)
     expect(again.B).not.toBe(ciphertext.B)
+    expect(decrypt(pp, secretKey, encryptor.rerandomise(ciphertext, N - 2n))).toBe(40n)
+    for (const m of [-1n, N]) expect(() => encryptor.rerandomise(ciphertext, m)).toThrow(RangeError)
   })
 
   it("equal messages give different ciphertexts", () => {
@@ -171,34 +171,5 @@ describe("checks", () => {
     expect(generateSecretKey(pp, "short") >> BigInt(shortSecretKeyBits)).toBe(0n)
     expect(generateSecretKey(pp, "full")).toBeLessThan(N2 / 4n)
     expect(generateSecretKey(pp, "full") >> 900n).toBeGreaterThan(0n)
-  })
-})
-
-describe("randomizer pool", () => {
-  const encryptor = new Encryptor(pp, publicKey(pp, 12345n), "short")
-  const batch = (size: number) =>
-    encodeCiphertexts(
-      pp,
-      Array.from({ length: size }, () => encryptor.randomizer())
-    )
-
-  it("hands every pair out once, across batches, and runs dry", () => {
-    const pool = new RandomizerPool(pp)
-    const [first, second] = [batch(3), batch(2)]
-    const all = Buffer.concat([first, second])
-    pool.deposit(first)
-    pool.deposit(second)
-    expect(pool.size).toBe(5)
-    const taken = [pool.take(2), pool.take(2), pool.take(9)]
-    expect(Buffer.concat(taken)).toEqual(all)
-    expect(taken.map((pairs) => pairs.length / 256)).toEqual([2, 2, 1])
-    expect(pool.size).toBe(0)
-    expect(pool.take(1)).toHaveLength(0)
-    // What was handed out is wiped from the pool's own memory.
-    expect(first.every((byte) => byte === 0)).toBe(true)
-  })
-
-  it("refuses half a pair", () => {
-    expect(() => new RandomizerPool(pp).deposit(new Uint8Array(100))).toThrow(RangeError)
   })
 })

@@ -108,32 +108,6 @@ describe.each(["short", "full"] as const)("jobs, %s exponents", (mode) => {
       fromBytes(sealed.ciphertexts.subarray(0, half))
     )
   })
-
-  it("randomizers made ahead serve as well as fresh ones, as far as they go", () => {
-    const words = randomWords()
-    const made = jobs.prepareRandomizers({ parameters, publicKey: userKey, mode, count: 5 })
-    const { ciphertexts } = jobs.encryptPacked({
-      parameters,
-      publicKey: userKey,
-      mode,
-      words,
-      ...uploadSlots,
-      ...made
-    })
-    const sameA = (i: number) =>
-      fromBytes(ciphertexts.subarray(i * unit, i * unit + half)) ===
-      fromBytes(made.randomizers.subarray(i * unit, i * unit + half))
-    expect([0, 1, 2, 3, 4].every(sameA)).toBe(true)
-    const opened = jobs.openMaster({
-      parameters,
-      masterKey: keyOfC0,
-      publicKey: userKey,
-      ciphertexts,
-      ...uploadSlots,
-      count
-    })
-    expect(opened.words).toEqual(words)
-  })
 })
 
 describe("jobs", () => {
