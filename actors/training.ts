@@ -14,6 +14,7 @@ import {
   RescaleOutOfRange
 } from "../protocol/computation/errors.ts"
 import { gatherOpened } from "../protocol/computation/product.ts"
+import { free } from "../protocol/free.ts"
 import { initialWeightsShare } from "../protocol/learning/initial.ts"
 import { biasShape, weightShape } from "../protocol/learning/network.ts"
 import { batchOrder } from "../protocol/learning/order.ts"
@@ -25,6 +26,7 @@ import { Prg } from "../protocol/ring/prg.ts"
 import type { Matrix, Ring } from "../protocol/ring/ring.ts"
 import { seededKey } from "../protocol/seeding.ts"
 import { type AskError, type Computation, Party } from "../runtime/actor.ts"
+import { sharedBytes } from "../runtime/transport.ts"
 import { type Agreement, computationName, planOf } from "./agreement.ts"
 import { stepsAsked } from "./dealing.ts"
 import { raisedWithin } from "./raised.ts"
@@ -118,6 +120,7 @@ export const train = (share: TrainingShare) =>
       yield* drive(steps(stretch, dealt)).pipe(
         Effect.withSpan("steps", { attributes: { first, last }, captureStackTrace: false })
       )
+      if (dealt !== undefined && dealt.length > sharedBytes) free(dealt)
       if (agreement.reveal.progress && (last - reported >= stepsAReport || last === plan.steps)) {
         reported = last
         yield* party.tell("director", Progress, { phase: "train", done: last, total: plan.steps })

@@ -106,6 +106,8 @@ export interface Handler<E, Env> {
   readonly kind: "ask" | "tell"
   /** Decodes, handles and encodes; fails with the handler's error or `MalformedMessage`. The bytes of a tell's answer are empty. */
   readonly handle: (payload: Uint8Array, from: string) => Effect.Effect<Uint8Array, E | MalformedMessage, Env>
+  /** Whether an answer's bytes are freed when they have been put in frames. */
+  readonly freesAnswer: boolean
 }
 
 /** What an actor does on a message: `handler` gets the checked payload and the sender, which the broker vouches for. */
@@ -124,6 +126,7 @@ export const on: {
 ): Handler<E, Env> => ({
   tag: message.tag,
   kind: message.kind,
+  freesAnswer: message.kind === "ask" && message.reply.ownBuffer === true,
   handle: (bytes, from) =>
     Effect.flatMap(message.payload.decode(bytes), (payload) =>
       Effect.flatMap(handler(payload, from), (reply) =>

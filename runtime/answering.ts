@@ -3,6 +3,7 @@
  * that a request that is sent again is answered with the stored reply and nothing is done twice.
  */
 import { Cause, Effect, Exit, FiberSet, type Scope } from "effect"
+import { free } from "../protocol/free.ts"
 import { encode } from "../protocol/messages/codec.ts"
 import { type Envelope, encodeEnvelope } from "../protocol/messages/envelope.ts"
 import type { EnvironmentOf, Handler, RemoteFailure } from "./actor.ts"
@@ -34,6 +35,7 @@ interface Waiting {
 /** A handler with all it needs, given a fiber of its own by `start`. */
 interface Served {
   readonly kind: "ask" | "tell"
+  readonly freesAnswer: boolean
   readonly start: (request: Waiting, finish: (exit: Exit.Exit<Uint8Array, unknown>) => void) => void
 }
 
@@ -62,7 +64,9 @@ export const makeAnswering = (post: Post): Answering => {
   ]
 
   const forget = (key: string) => {
-    rememberedBytes -= known.get(key)?.bytes ?? 0
+    const entry = known.get(key)
+    rememberedBytes -= entry?.bytes ?? 0
+    for (const frame of entry?.reply?.frames ?? []) transport.release(frame)
     known.delete(key)
   }
 
@@ -108,7 +112,10 @@ export const makeAnswering = (post: Post): Answering => {
 
   const finished = (request: Waiting, exit: Exit.Exit<Uint8Array, unknown>) => {
     atWork--
-    if (Exit.isSuccess(exit)) settle(request, "reply", exit.value)
+    if (Exit.isSuccess(exit)) {
+      settle(request, "reply", exit.value)
+      if (served.get(request.tag)?.freesAnswer) free(exit.value)
+    }
     // The actor stops answering: whoever asked may ask its next incarnation.
     else if (Cause.isInterruptedOnly(exit.cause)) forget(request.key)
     else refuse(request, describe(exit.cause))
@@ -150,10 +157,13 @@ export const makeAnswering = (post: Post): Answering => {
     serve: <H extends Handler<unknown, unknown>>(handlers: ReadonlyArray<H>) =>
       Effect.gen(function* () {
         const fork = yield* FiberSet.makeRuntime<EnvironmentOf<H>>()
-        for (const { tag, kind, handle } of handlers as ReadonlyArray<Handler<unknown, EnvironmentOf<H>>>) {
+        for (const { tag, kind, handle, freesAnswer } of handlers as ReadonlyArray<
+          Handler<unknown, EnvironmentOf<H>>
+        >) {
           if (served.has(tag)) return yield* Effect.dieMessage(`${post.name} has two handlers for ${tag}`)
           served.set(tag, {
             kind,
+            freesAnswer,
             start: (request, finish) => {
               const work = Effect.suspend(() => handle(request.body, request.from))
               fork(Effect.onExit(traced(request, work), (exit) => Effect.sync(() => finish(exit))))
@@ -195,7 +205,7 @@ export const makeAnswering = (post: Post): Answering => {
 }
 
 /** The answer to a tell. */
-const nothing: Sent = { frames: [], transitMs: 0, quietUntil: 0, again: false }
+const nothing: Sent = { frames: [], transitMs: 0, quietUntil: 0 }
 
 const failureBody = (error: RemoteError): Uint8Array =>
   Effect.runSync(encode("failure", { _tag: error._tag, message: error.message, retryable: error.retryable }))

@@ -50,6 +50,7 @@ export const makeHub = (options: { readonly maxPayloadBytes?: number } = {}): Hu
       name: "memory",
       maxPayloadBytes,
       frame: (bytes) => new Uint8Array(bytes),
+      release: () => {},
       send: (subject, data, headers) => {
         if (data.length > maxPayloadBytes)
           return new PayloadTooLarge({ subject, bytes: data.length, limitBytes: maxPayloadBytes })

@@ -14,7 +14,9 @@ import {
   NatsError
 } from "nats"
 import type { NatsConnectionImpl } from "nats/lib/nats-base-client/nats.js"
+import type { NodeTransport } from "nats/lib/src/node_transport.js"
 import { inboxPrefixOf } from "../protocol/messages/subjects.ts"
+import { FrameRoom, gatherAtOnce } from "./nats-frames.ts"
 import {
   BrokerRefused,
   BrokerUnreachable,
@@ -60,7 +62,7 @@ const make = (options: NatsOptions) =>
     const maxPayloadBytes = connection.info?.max_payload ?? 2 ** 20
     const frames = new FrameRoom()
     const { protocol } = connection as NatsConnectionImpl
-    growOnce(protocol)
+    gatherAtOnce(protocol)
     let unflushed = 0
 
     const flush = Effect.suspend(() => {
@@ -73,6 +75,7 @@ const make = (options: NatsOptions) =>
       name: "nats",
       maxPayloadBytes,
       frame: (bytes) => frames.make(bytes),
+      release: (frame) => frames.release(frame),
       send: (subject, data, headers) => {
         if (data.length > maxPayloadBytes)
           return new PayloadTooLarge({ subject, bytes: data.length, limitBytes: maxPayloadBytes })
@@ -81,14 +84,13 @@ const make = (options: NatsOptions) =>
         unflushed += data.length
         // What the client has gathered goes first.
         const direct = headers === undefined && protocol.connected && protocol.outbound.size() === 0
-        const whole = direct ? frames.written(subject, data) : undefined
-        if (whole === undefined)
+        const { socket } = protocol.transport as NodeTransport
+        if (!direct || socket === undefined || !frames.write(socket, subject, data))
           connection.publish(
             subject,
             data,
             headers === undefined ? undefined : { headers: natsHeaders(headers) }
           )
-        else protocol.transport.send(whole)
         return undefined
       },
       settled: Effect.suspend(() => (unflushed < unflushedBytes ? Effect.void : flush)),
@@ -100,58 +102,6 @@ const make = (options: NatsOptions) =>
       }
     })
   })
-
-/** Longest command before a message: `PUB`, a subject, a length. */
-const commandBytes = 320
-
-/**
- * Messages with the room that the protocol's command needs before them and its line end behind: they go to the socket as they are, where
- * the client would copy each into a buffer of its own.
- */
-class FrameRoom {
-  readonly #wholes = new WeakMap<Uint8Array, Buffer>()
-
-  make(bytes: number): Uint8Array {
-    const whole = Buffer.allocUnsafeSlow(commandBytes + bytes + 2)
-    whole.write("\r\n", commandBytes + bytes, "latin1")
-    const data = new Uint8Array(whole.buffer, whole.byteOffset + commandBytes, bytes)
-    this.#wholes.set(data, whole)
-    return data
-  }
-
-  /** The frame with its command, if there is room for it. */
-  written(subject: string, data: Uint8Array): Uint8Array | undefined {
-    const whole = this.#wholes.get(data)
-    const command = `PUB ${subject} ${data.length}\r\n`
-    if (whole === undefined || command.length > commandBytes) return undefined
-    const start = commandBytes - command.length
-    whole.write(command, start, "latin1")
-    return whole.subarray(start)
-  }
-}
-
-/**
- * Lets the client's parser allocate once for a message that comes in many chunks: it would double its buffer again and again.
- * It makes a new parser for each connection, so this is done where it is set.
- */
-const growOnce = (protocol: NatsConnectionImpl["protocol"]) => {
-  const growing = (parser: typeof protocol.parser) => {
-    const parse = parser.parse.bind(parser)
-    parser.parse = (chunk) => {
-      parse(chunk)
-      const { msgBuf, ma } = parser
-      if (msgBuf !== undefined && msgBuf.capacity < ma.size) msgBuf.grow(ma.size - msgBuf.length)
-    }
-    return parser
-  }
-  let current = growing(protocol.parser)
-  Object.defineProperty(protocol, "parser", {
-    get: () => current,
-    set: (parser: typeof protocol.parser) => {
-      current = growing(parser)
-    }
-  })
-}
 
 const gone = new TransportClosed({
   reason: "it was closed here, or the broker refused to let this party in again"

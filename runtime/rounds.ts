@@ -5,6 +5,7 @@
  * phase asks again and minds the deadline.
  */
 import { Duration, Effect, Exit, type Scope } from "effect"
+import { free } from "../protocol/free.ts"
 import { type Envelope, encodeEnvelope } from "../protocol/messages/envelope.ts"
 import {
   type Computation,
@@ -16,10 +17,7 @@ import {
 import { framesOfParts, type Sent, sentAt, takeAgain } from "./framing.ts"
 import type { Post } from "./post.ts"
 import { type Counter, trafficTag } from "./traffic.ts"
-import { TransportClosed, type TransportError } from "./transport.ts"
-
-/** Lengths of frames whose memory is used again: a step has fewer. */
-const mostSpareSizes = 64
+import { sharedBytes, TransportClosed, type TransportError } from "./transport.ts"
 
 interface Waiter {
   readonly round: number
@@ -41,8 +39,6 @@ interface Exchange {
   readonly arrived: Map<number, Uint8Array>
   /** What this party sent, of the last round that the peer has surely got and of those after it. */
   readonly kept: Map<number, Sent>
-  /** Frames of earlier rounds that may be written again, by their length. */
-  readonly spare: Map<number, Array<Uint8Array>>
   waiter: Waiter | undefined
 }
 
@@ -74,7 +70,6 @@ export const makeRounds = (post: Post): RoundKeeping => {
       at: undefined,
       arrived: new Map(),
       kept: new Map(),
-      spare: new Map(),
       waiter: undefined
     }
     exchanges.set(key, made)
@@ -160,10 +155,11 @@ export const makeRounds = (post: Post): RoundKeeping => {
     round: number,
     parts: ReadonlyArray<Uint8Array>
   ): TransportError | undefined => {
-    const frames = framesOfParts({ kind: "round", id: "", tag: x.phase, number: round, of: 0 }, parts, {
-      maxPayloadBytes: transport.maxPayloadBytes,
-      frame: (bytes) => x.spare.get(bytes)?.pop() ?? transport.frame(bytes)
-    })
+    const frames = framesOfParts(
+      { kind: "round", id: "", tag: x.phase, number: round, of: 0 },
+      parts,
+      transport
+    )
     x.at = round
     x.kept.set(round, sentAt(frames, clock.unsafeCurrentTimeMillis(), limits))
     for (const sent of x.kept.keys()) if (sent < round - 1 || sent > round) drop(x, sent)
@@ -171,16 +167,10 @@ export const makeRounds = (post: Post): RoundKeeping => {
     return post.sendNow(x.peer, "round", frames, x.counter)
   }
 
-  /** Forgets what the peer has got; its memory serves later rounds of the same size, unless it was sent again and may be on its way still. */
+  /** Forgets what the peer has got. */
   const drop = (x: Exchange, round: number) => {
-    const sent = x.kept.get(round)
+    for (const frame of x.kept.get(round)?.frames ?? []) transport.release(frame)
     x.kept.delete(round)
-    if (sent === undefined || sent.again || sent.frames.length !== 1) return
-    const frame = sent.frames[0]!
-    const spare = x.spare.get(frame.length)
-    if (spare === undefined) {
-      if (x.spare.size < mostSpareSizes) x.spare.set(frame.length, [frame])
-    } else if (spare.length < 2) spare.push(frame)
   }
 
   /** The peer's part of a round if it is here; else `resume` gets it, or the error that ends the wait. */
@@ -213,6 +203,7 @@ export const makeRounds = (post: Post): RoundKeeping => {
       const goOn = (received: Uint8Array | undefined): Exit.Exit<Driven<A>, RoundError> | undefined => {
         for (let theirs = received; ; ) {
           const next = theirs === undefined ? computation.next([]) : computation.next(cutLike(theirs, sent))
+          if (theirs !== undefined && theirs.length > sharedBytes) free(theirs)
           if (next.done) return Exit.succeed({ value: next.value, rounds: round - first })
           sent = next.value
           const error = begin(x, round, sent)
@@ -248,7 +239,6 @@ export const makeRounds = (post: Post): RoundKeeping => {
           Effect.sync(() => {
             x.open = false
             x.arrived.clear()
-            x.spare.clear()
           })
         )
         yield* Effect.forkScoped(watch(x, deadlineMs))

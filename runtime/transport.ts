@@ -5,12 +5,18 @@
  */
 import { Context, Data, Effect, type Scope } from "effect"
 
-/** A message as it arrived. `data` may alias the transport's receive buffer: whoever keeps it for long copies it. */
+/**
+ * A message as it arrived. `data` may alias the transport's receive buffer: whoever keeps it for long copies it. One larger than
+ * `sharedBytes` has a buffer of its own, which the receiver may free.
+ */
 export interface Delivery {
   readonly subject: string
   readonly data: Uint8Array
   readonly headers: Readonly<Record<string, string>>
 }
+
+/** The most that a transport reads at once: messages up to this size may share a buffer. */
+export const sharedBytes = 64 * 1024
 
 /** `reconnecting`: the broker is lost and being sought; `closed`: it will not be sought any more. */
 export type TransportStatus = "connected" | "reconnecting" | "closed"
@@ -26,6 +32,8 @@ export interface TransportService {
   readonly maxPayloadBytes: number
   /** Room for a message of that many bytes, arbitrary at first: `send` hands it to the broker without another copy. */
   readonly frame: (bytes: number) => Uint8Array
+  /** Gives a frame back that will not be sent again. */
+  readonly release: (frame: Uint8Array) => void
   /**
    * Hands bytes to the broker at once; gives the error where it can't. While the broker is away they are dropped. What `frame` gave stays
    * unchanged until the receiver is known to have it, so who sends it later than it is told to copies it. Anything else is the caller's

@@ -10,6 +10,8 @@ import { decode, encode, MalformedMessage, plainBytes } from "./codec.ts"
 export interface Format<A> {
   readonly encode: (value: A) => Either.Either<Uint8Array, MalformedMessage>
   readonly decode: (bytes: Uint8Array) => Either.Either<A, MalformedMessage>
+  /** Whether what `encode` gives has a buffer of its own, which is freed when it has been sent. */
+  readonly ownBuffer?: boolean
 }
 
 /** A request that is answered with an `R`. */

@@ -20,6 +20,7 @@ interface Dealt {
 
 // The largest messages of a run, and bytes already: packing them would only copy them.
 const dealt: Format<Dealt> = {
+  ownBuffer: true,
   encode: ({ corrections }) => Either.right(corrections),
   decode: (corrections) => Either.right({ corrections })
 }

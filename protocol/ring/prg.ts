@@ -8,11 +8,11 @@
  * byte for byte the same, without setting up a cipher for each of the many short streams of a step.
  */
 import { type Cipher, createCipheriv, hkdfSync } from "node:crypto"
+import { free } from "../free.ts"
 import type { Ring } from "./ring.ts"
 
 const WORD_BYTES = 8
 const BLOCK_BYTES = 16
-const FREED_BYTES = 4096
 const CHUNK_BLOCKS = 4096 // 64 KiB: counter blocks and key stream stay in the second-level cache
 
 /** What sets one stream of a run apart from every other: all are u32. */
@@ -20,15 +20,6 @@ export interface Stream {
   readonly step: number
   readonly operation: number
   readonly kind: number
-}
-
-/**
- * Gives the memory of a cipher's output back at once, where the engine can (`ArrayBuffer.transfer`; `runtime/process.ts` sees to it). A step draws
- * megabytes in new buffers, and waiting for the garbage collector costs more than the cipher.
- */
-const free = ({ buffer }: Uint8Array): void => {
-  const { transfer } = buffer as ArrayBuffer & { readonly transfer?: (bytes: number) => ArrayBuffer }
-  if (buffer.byteLength >= FREED_BYTES) transfer?.call(buffer, 0)
 }
 
 export class Prg {
@@ -92,6 +83,7 @@ export class Prg {
       const skipped = (from - first * 2) * WORD_BYTES
       const wanted = (to - from) * WORD_BYTES
       use(wanted === key.length ? key : key.subarray(skipped, skipped + wanted), from - place)
+      // Megabytes a step: waiting for the garbage collector would cost more than the cipher.
       free(key)
       from = to
     }

@@ -1,0 +1,114 @@
+/**
+ * What keeps large messages from being copied between us and the socket of the NATS client: frames with room for the protocol's
+ * command around them, used again once they are sent; and receive buffers of the right size from the start, whose chunks are given
+ * back as they are emptied.
+ */
+import type { Socket } from "node:net"
+import { free } from "../protocol/free.ts"
+
+/** Longest command before a message: `PUB`, a subject, a length. */
+const commandBytes = 320
+const lineEnd = "\r\n"
+/** Smaller frames come from Node's own pool. */
+const largeBytes = 64 * 1024
+/** Frames of one size that wait to be used again; and the sizes, of which a step has about a dozen. */
+const spareOfSize = 4
+const spareSizes = 32
+
+interface Room {
+  readonly whole: Buffer
+  /** Writes of it that the socket has not finished. */
+  underWay: number
+  released: boolean
+}
+
+export class FrameRoom {
+  readonly #rooms = new WeakMap<Uint8Array, Room>()
+  readonly #spare = new Map<number, Array<Uint8Array>>()
+
+  /** Room for a message of so many bytes. */
+  make(bytes: number): Uint8Array {
+    const again = this.#spare.get(bytes)?.pop()
+    if (again !== undefined) {
+      this.#rooms.get(again)!.released = false
+      return again
+    }
+    const length = commandBytes + bytes + lineEnd.length
+    const whole = length < largeBytes ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length)
+    whole.write(lineEnd, commandBytes + bytes, "latin1")
+    const data = new Uint8Array(whole.buffer, whole.byteOffset + commandBytes, bytes)
+    this.#rooms.set(data, { whole, underWay: 0, released: false })
+    return data
+  }
+
+  /** Publishes a frame straight to the socket; false if `data` is none. */
+  write(socket: Socket, subject: string, data: Uint8Array): boolean {
+    const room = this.#rooms.get(data)
+    const command = `PUB ${subject} ${data.length}${lineEnd}`
+    if (room === undefined || command.length > commandBytes) return false
+    const start = commandBytes - command.length
+    room.whole.write(command, start, "latin1")
+    const frame = room.whole.subarray(start)
+    if (data.length < largeBytes) socket.write(frame)
+    else {
+      room.underWay++
+      socket.write(frame, () => {
+        room.underWay--
+        if (room.released && room.underWay === 0) this.#keep(data)
+      })
+    }
+    return true
+  }
+
+  /** The frame will not be sent again: its memory may serve another as soon as the socket has it. */
+  release(data: Uint8Array): void {
+    const room = this.#rooms.get(data)
+    if (room === undefined || room.released || data.length < largeBytes) return
+    room.released = true
+    if (room.underWay === 0) this.#keep(data)
+  }
+
+  #keep(data: Uint8Array): void {
+    const spare = this.#spare.get(data.length)
+    if (spare !== undefined) {
+      if (spare.length < spareOfSize) spare.push(data)
+    } else if (this.#spare.size < spareSizes) this.#spare.set(data.length, [data])
+  }
+}
+
+/** The part of the client's parser that gathers a message from chunks. */
+interface Gathering {
+  parse: (chunk: Uint8Array) => void
+  readonly ma: { readonly size: number }
+  readonly msgBuf?: { _buf: Uint8Array; readonly length: number; readonly capacity: number }
+}
+
+/**
+ * Lets the client's parser allocate once for a message that comes in many chunks, where it would double its buffer again and again, and
+ * frees the chunks that hold nothing but a part of such a message. It makes a new parser for each connection, so this is done where it is set.
+ */
+export const gatherAtOnce = <P extends Gathering>(protocol: { parser: P }): void => {
+  const gathering = (parser: P): P => {
+    const parse = parser.parse.bind(parser)
+    parser.parse = (chunk) => {
+      const before = parser.msgBuf
+      parse(chunk)
+      const { msgBuf, ma } = parser
+      if (msgBuf === undefined) return
+      if (msgBuf === before) return free(chunk)
+      if (msgBuf.capacity < ma.size) {
+        const room = Buffer.allocUnsafeSlow(ma.size)
+        room.set(msgBuf._buf)
+        msgBuf._buf = new Uint8Array(room.buffer, 0, msgBuf.length)
+      }
+    }
+    return parser
+  }
+  let current = gathering(protocol.parser)
+  Object.defineProperty(protocol, "parser", {
+    get: () => current,
+    set: (parser: P) => {
+      current = gathering(parser)
+    }
+  })
+}
