@@ -15,7 +15,6 @@ import { type Operation, operation, type Shape } from "../protocol/learning/oper
 import { type BatchOrder, batchOrder } from "../protocol/learning/order.ts"
 import type { TrainingPlan } from "../protocol/learning/plan.ts"
 import { trainingStep } from "../protocol/learning/step.ts"
-import { plainBytes } from "../protocol/messages/codec.ts"
 import { Prg } from "../protocol/ring/prg.ts"
 import { type Matrix, Ring } from "../protocol/ring/ring.ts"
 import { Party } from "../runtime/actor.ts"
@@ -45,6 +44,8 @@ export class NoSuchStep extends Data.TaggedError("NoSuchStep")<{
 interface Dealing {
   readonly rows: number
   readonly plan: TrainingPlan
+  /** Bytes of a step's corrections. */
+  readonly stepBytes: number
   readonly order: BatchOrder
   readonly features: Matrix
   readonly labels: Matrix | undefined
@@ -91,7 +92,8 @@ export const dealer = (agreement: Agreement, { key0, key1, orderKey }: PrgKeys) 
         const labels = opensLabels(network)
           ? yield* draw(operation("openLabels", last), { rows, cols: outputs(network) })
           : undefined
-        known = { rows, plan, order: batchOrder(plan, orderKey), features, labels }
+        const stepBytes = stepCost(plan).dealtBytes
+        known = { rows, plan, stepBytes, order: batchOrder(plan, orderKey), features, labels }
         return known
       })
     // Steps are asked for several at a time; the masks are drawn once, and nothing else uses the ring meanwhile.
@@ -99,14 +101,16 @@ export const dealer = (agreement: Agreement, { key0, key1, orderKey }: PrgKeys) 
 
     const dealt = Effect.fn("kgc.deal")(function* (rows: number, step: number, steps = 1) {
       const dealing = yield* prepare(rows)
-      const { plan } = dealing
+      const { plan, stepBytes } = dealing
       const last = step + steps - 1
       if (step < 1 || steps < 1 || last > plan.steps)
         return yield* new NoSuchStep({ step: last > plan.steps ? last : step, steps: plan.steps })
-      const each = Array.from({ length: steps }, (_, i) =>
-        deal(ring, keys, step + i, (ops) => dealtStep(ring, ops, dealing, step + i))
-      )
-      return steps === 1 ? each[0]! : plainBytes(Buffer.concat(each))
+      const message = new Uint8Array(steps * stepBytes)
+      for (let i = 0; i < steps; i++) {
+        const part = message.subarray(i * stepBytes, (i + 1) * stepBytes)
+        deal(ring, keys, step + i, (ops) => dealtStep(ring, ops, dealing, step + i), part)
+      }
+      return message
     })
     return (rows: number, step: number, steps?: number) => oneAtATime.withPermits(1)(dealt(rows, step, steps))
   })

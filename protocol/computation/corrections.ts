@@ -60,16 +60,24 @@ export interface Section {
   readonly length: number
 }
 
-/** The message of a step from sections in `memory`. One copy. */
+/**
+ * The message of a step from sections in `memory`, written to `message` where that is given: all of it.
+ * @throws RangeError if `message` has another length than the sections take
+ */
 export const assembleCorrections = (
   step: number,
   sections: ReadonlyArray<Section>,
-  memory: Uint8Array
+  memory: Uint8Array,
+  message?: Uint8Array
 ): Uint8Array => {
   const seen = new Set<number>()
   const total = sections.reduce((sum, { length }) => sum + SECTION_HEADER_BYTES + length, 0)
-  const message = new Uint8Array(total)
-  const header = new DataView(message.buffer)
+  const out = message ?? new Uint8Array(total)
+  if (out.length !== total)
+    throw new RangeError(
+      `the corrections of step ${step} take ${total} bytes, there is room for ${out.length}`
+    )
+  const header = new DataView(out.buffer, out.byteOffset, total)
   let to = 0
   for (const { operation, at, length } of sections) {
     if (seen.has(operation)) throw new MaskReused({ step, operation })
@@ -77,8 +85,8 @@ export const assembleCorrections = (
     header.setUint32(to, operation, true)
     header.setUint32(to + 4, length, true)
     to += SECTION_HEADER_BYTES
-    message.set(memory.subarray(at, at + length), to)
+    out.set(memory.subarray(at, at + length), to)
     to += length
   }
-  return message
+  return out
 }

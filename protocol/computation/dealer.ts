@@ -240,13 +240,15 @@ function* dealt<A>(result: () => A): Round<A> {
 /**
  * The corrections of a step, for cloud 1 alone. `program` is the step over the dealer's operations: it gets shapes for values
  * and masks for what is open already (a batch of the data set's mask); it never waits for anyone.
- * The ring is left as it was.
+ * The ring is left as it was. What is dealt leaves its memory once, for `message` where that is given: the step's part, of the
+ * length that the cost model says, of a message of several steps.
  */
 export const deal = (
   ring: Ring,
   keys: DealerKeys,
   step: number,
-  program: (operations: DealerOperations) => Round<unknown>
+  program: (operations: DealerOperations) => Round<unknown>,
+  message?: Uint8Array
 ): Uint8Array => {
   const mark = ring.mark()
   const dealer = new Dealer(ring, keys, step)
@@ -266,7 +268,7 @@ export const deal = (
       gatedDifference: (op, x, labels, gate) => dealer.gatedDifference(op, x, labels, gate)
     }).next()
     if (!outcome.done) throw new Error("a dealer's program asked for a round")
-    return assembleCorrections(step, dealer.sections, ring.memory)
+    return assembleCorrections(step, dealer.sections, ring.memory, message)
   } finally {
     ring.release(mark)
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { cloudOperations } from "../../../protocol/computation/cloud.ts"
 import { Corrections } from "../../../protocol/computation/corrections.ts"
-import { drawnIn } from "../../../protocol/computation/dealer.ts"
+import { type DealerOperations, deal, drawnIn } from "../../../protocol/computation/dealer.ts"
 import {
   CorrectionsRefused,
   MaskReused,
@@ -51,15 +51,31 @@ const small = inputs((i) => BigInt(i % 7) << 20n)
 describe("dealing", () => {
   it("is a pure function of keys, plan and step", async () => {
     const shapes = small.map(({ rows, cols }) => ({ rows, cols }))
-    const deal = async (seed: number, step: number) =>
+    const dealt = async (seed: number, step: number) =>
       (await Pair.load(seed)).deal(step, (ops) => everything(ops, shapes))
     const pair = await Pair.load(3)
     const first = pair.deal(7, (ops) => everything(ops, shapes))
     pair.deal(8, (ops) => everything(ops, shapes))
     expect(pair.deal(7, (ops) => everything(ops, shapes))).toEqual(first)
-    expect(await deal(3, 7)).toEqual(first)
-    expect(await deal(3, 8)).not.toEqual(first)
-    expect(await deal(4, 7)).not.toEqual(first)
+    expect(await dealt(3, 7)).toEqual(first)
+    expect(await dealt(3, 8)).not.toEqual(first)
+    expect(await dealt(4, 7)).not.toEqual(first)
+  })
+
+  it("writes a step to its part of a message of several, and to no other", async () => {
+    const pair = await Pair.load(3)
+    const program = (ops: DealerOperations) => everything(ops, small)
+    const each = [1, 2].map((step) => pair.deal(step, program))
+    const message = new Uint8Array(2 * each[0]!.length)
+    each.forEach(({ length }, i) => {
+      const part = message.subarray(i * length, (i + 1) * length)
+      deal(pair.dealerRing, pair.dealerKeys, i + 1, program, part)
+    })
+    expect(message).toEqual(new Uint8Array(Buffer.concat(each)))
+    for (const room of [message, message.subarray(1, each[0]!.length)]) {
+      const attempt = () => deal(pair.dealerRing, pair.dealerKeys, 1, program, room)
+      expect(attempt).toThrow(RangeError)
+    }
   })
 
   it("gives a step done again the same messages", async () => {
@@ -342,14 +358,14 @@ describe("what the clouds receive", () => {
 })
 
 describe("a cloud's messages", () => {
-  it("stay what they were while the cloud goes on", async () => {
+  it("are views of its memory, for the driver to copy before the cloud goes on", async () => {
     const ring = await Ring.load()
     const operations = cloudOperations({ ring, party: 0, prg: new Prg(new Uint8Array(16)), step: 1 })
     const opening: Round<unknown> = operations.open(x, ring.zeros(4, 4))
-    const sent = opening.next().value as ReadonlyArray<Uint8Array>
-    const copy = sent[0]!.slice()
+    const [sent] = opening.next().value as ReadonlyArray<Uint8Array>
+    const copy = sent!.slice()
+    expect(sent!.buffer).toBe(ring.memory.buffer)
     opening.next([new Uint8Array(128).fill(9)])
-    ring.zeros(1000, 1000)
-    expect(sent[0]).toEqual(copy)
+    expect(sent).not.toEqual(copy)
   })
 })
