@@ -1,10 +1,10 @@
 /**
  * The envelope of every message: a MessagePack array `[version, kind, id, tag, number, of, body, check]`, written and read by hand,
- * since it is on the path of every round: the body is neither parsed nor copied on receipt. The check is the CRC-32 of all before
- * it: what was corrupted on the way counts as lost. The sender is not in the envelope; the broker vouches for the one in the subject.
+ * since it is on the path of every round: the body is neither parsed nor copied on receipt. The check is a sum over all before
+ * it (`check.ts`): what was corrupted on the way counts as lost. The sender is not in the envelope; the broker vouches for the one in the subject.
  */
-import { crc32 } from "node:zlib"
 import { Either } from "effect"
+import { checkOf } from "./check.ts"
 import { MalformedMessage } from "./codec.ts"
 
 export const envelopeVersion = 2
@@ -76,7 +76,7 @@ export const encodeParts = (
     bytes.set(part, at)
     at += part.length
   }
-  writeNumber(bytes, at, 0xce, crc32(bytes.subarray(0, at)))
+  writeNumber(bytes, at, 0xce, checkOf(bytes, at))
   return bytes
 }
 
@@ -101,7 +101,7 @@ export const decodeEnvelope = (bytes: Uint8Array): Either.Either<Envelope, Malfo
   const end = start + length
   if (bytes.length !== end + checkBytes)
     return refuse(`body of ${bytes.length - start - checkBytes} bytes, announced are ${length}`)
-  if (bytes[end] !== 0xce || readNumber(bytes, end) !== crc32(bytes.subarray(0, end)))
+  if (bytes[end] !== 0xce || readNumber(bytes, end) !== checkOf(bytes, end))
     return refuse("its check does not fit: it was corrupted on the way")
   return Either.right({
     kind,

@@ -1,7 +1,7 @@
-import { crc32 } from "node:zlib"
 import { Either } from "effect"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { checkOf } from "../../../protocol/messages/check.ts"
 import { decode, encode } from "../../../protocol/messages/codec.ts"
 import {
   decodeEnvelope,
@@ -87,7 +87,7 @@ describe("envelope", () => {
       70_000,
       0,
       body,
-      crc32(wire.subarray(0, -5))
+      checkOf(wire, wire.length - 5)
     ])
   })
 

@@ -1,0 +1,28 @@
+/**
+ * The check at the end of every envelope: 32 bits of a checksum that WebAssembly computes three times as fast as zlib its CRC-32. It is
+ * against corruption, by a bad link or an injected fault; against people there are the broker's permissions and TLS.
+ */
+import { instantiate } from "../ring/kernels.ts"
+
+const BLOCK = 64
+/** Bytes that are copied in at a time: they stay in the second-level cache. */
+const PIECE = 65_536
+
+const memory = new WebAssembly.Memory({ initial: 16, maximum: 65_536 })
+const kernels = instantiate(memory)
+const bytesOf = new Uint8Array(memory.buffer)
+const state = Math.ceil((kernels.heapBase() >>> 0) / BLOCK) * BLOCK
+const piece = state + BLOCK
+
+/** Of the first `length` bytes; below 2^32. */
+export const checkOf = (bytes: Uint8Array, length: number): number => {
+  bytesOf.fill(0, state, piece)
+  for (let from = 0; from < length; from += PIECE) {
+    const end = Math.min(from + PIECE, length)
+    const whole = Math.ceil((end - from) / BLOCK) * BLOCK
+    bytesOf.fill(0, piece + whole - BLOCK, piece + whole)
+    bytesOf.set(from === 0 && end === bytes.length ? bytes : bytes.subarray(from, end), piece)
+    kernels.checkFold(piece, whole, state)
+  }
+  return kernels.checkDigest(state, length) >>> 0
+}
