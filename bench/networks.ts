@@ -23,7 +23,7 @@ export const measuredNetworks: ReadonlyArray<MeasuredNetwork> = [
     },
     rows: 448,
     batch: 32,
-    steps: 400
+    steps: 1600
   },
   {
     name: "784-128-128-10",

@@ -6,7 +6,7 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { Data, Duration, Effect, Redacted, type Scope } from "effect"
 import { actorNames } from "../../protocol/messages/subjects.ts"
@@ -89,6 +89,9 @@ interface Running {
   readonly ended: () => string | undefined
 }
 
+/** The parties are on this machine too: a server that runs on every core takes theirs from them. */
+const serverThreads = () => Math.max(1, availableParallelism() >> 1)
+
 const run = (server: string, folder: string, credentials: Broker["credentials"]): Running => {
   const passwords = Object.entries(credentials).map(([user, { password }]) => [
     passwordVariable(user),
@@ -96,7 +99,7 @@ const run = (server: string, folder: string, credentials: Broker["credentials"])
   ])
   const args = ["-c", brokerConfiguration, "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", folder]
   const child = spawn(server, args, {
-    env: Object.fromEntries(passwords),
+    env: { ...Object.fromEntries(passwords), GOMAXPROCS: String(serverThreads()) },
     stdio: ["ignore", "ignore", "pipe"]
   })
   let said = ""
