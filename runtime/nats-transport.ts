@@ -3,6 +3,7 @@
  * while what is published in between is dropped (whoever needs it sends it again); a broker that cannot be reached at the
  * start, or that refuses the credentials, is an error at once.
  */
+import type { Socket } from "node:net"
 import { Deferred, Effect, Layer, Redacted, type Scope } from "effect"
 import {
   connect,
@@ -16,7 +17,7 @@ import {
 import type { NatsConnectionImpl } from "nats/lib/nats-base-client/nats.js"
 import type { NodeTransport } from "nats/lib/src/node_transport.js"
 import { inboxPrefixOf } from "../protocol/messages/subjects.ts"
-import { FrameRoom, gatherAtOnce } from "./nats-frames.ts"
+import { FrameRoom, gatherAtOnce, parseAtOnce } from "./nats-frames.ts"
 import {
   BrokerRefused,
   BrokerUnreachable,
@@ -55,14 +56,20 @@ const make = (options: NatsOptions) =>
     const listeners = new Set<(event: TransportEvent) => void>()
     let status: TransportStatus = "connected"
     const emit = (event: TransportEvent) => {
-      if (event._tag === "Status") status = event.status
+      if (event._tag === "Status") {
+        status = event.status
+        if (status === "connected") parseAtOnce(protocol, socketNow())
+      }
       for (const listener of listeners) listener(event)
     }
     watchStatus(connection, options.user, emit)
     const maxPayloadBytes = connection.info?.max_payload ?? 2 ** 20
     const frames = new FrameRoom()
     const { protocol } = connection as NatsConnectionImpl
+    /** The connection's socket; none while there is no connection. */
+    const socketNow = (): Socket | undefined => (protocol.transport as NodeTransport).socket
     gatherAtOnce(protocol)
+    parseAtOnce(protocol, socketNow())
     let unflushed = 0
 
     const flush = Effect.suspend(() => {
@@ -84,8 +91,8 @@ const make = (options: NatsOptions) =>
         unflushed += data.length
         // What the client has gathered goes first.
         const direct = headers === undefined && protocol.connected && protocol.outbound.size() === 0
-        const { socket } = protocol.transport as NodeTransport
-        if (!direct || socket === undefined || !frames.write(socket, subject, data))
+        const socket = direct ? socketNow() : undefined
+        if (socket === undefined || !frames.write(socket, subject, data))
           connection.publish(
             subject,
             data,
