@@ -1,7 +1,8 @@
 /**
  * C0, the cloud that holds the master key (paper, section 3). It opens its own shares, re-encrypts what C1 has blinded,
  * trains on its shares with C1, and seals its share of the model. What it opens for C1 is uniform modulo N; a
- * user's second share never reaches it, because it could open that too.
+ * user's second share never reaches it, because it could open that too. What it has confirmed or come to is in stable
+ * storage: it may die at any moment, and goes on from there.
  */
 import { Deferred, Effect, Redacted } from "effect"
 import { uploadSlotBits } from "../protocol/bcp/packing.ts"
@@ -9,9 +10,11 @@ import { ciphertextBytes } from "../protocol/bcp/wire.ts"
 import { type CellBlock, countCells } from "../protocol/data/rows.ts"
 import { Enrol, Progress, SealModel, Train, Transform } from "../protocol/messages/control.ts"
 import { Cloud0Secrets } from "../protocol/messages/enrolment.ts"
+import { Bytes, format } from "../protocol/messages/message.ts"
 import { ModelShare } from "../protocol/messages/output.ts"
 import { Reencrypt, UnifiedShare0 } from "../protocol/messages/transformation.ts"
 import { OpenUpload, UploadShare0 } from "../protocol/messages/upload.ts"
+import { Schema } from "../protocol/schema.ts"
 import { sealShare } from "../protocol/sharing/hybrid-output.ts"
 import { sealModelShare } from "../protocol/sharing/model-output.ts"
 import { rosterBcpKey } from "../protocol/sharing/roster.ts"
@@ -23,17 +26,23 @@ import { BcpPool, pieceBytes, piecesAtOnce } from "./bcp-pool.ts"
 import { NotExpected } from "./gathering.ts"
 import { makeIntake, naming, type Uploaded } from "./intake.ts"
 import { directorOnly, lifecycle } from "./lifecycle.ts"
-import { enrol, type MemberOptions, type Membership } from "./membership.ts"
-import { reached, singlePhase } from "./phase.ts"
-import { emptyTable, partOf, placeAll, type SharedTable } from "./shared-table.ts"
-import { type TrainedShare, train } from "./training.ts"
+import { type Enrolled, enrolment, type MemberOptions } from "./membership.ts"
+import { once, recalled, remembered } from "./once.ts"
+import { reached } from "./phase.ts"
+import { partOf } from "./shared-table.ts"
+import { train } from "./training.ts"
+import { jointTable, keptTrained, keptTransformed, type ShareOf, type Transformed } from "./transformed.ts"
 
 /** What C0 holds once it has enrolled. */
 interface Standing {
-  readonly membership: Membership
+  readonly membership: Enrolled<unknown>["membership"]
   readonly keys: Cloud0Keys
   readonly prgKey: Redacted.Redacted<Uint8Array>
 }
+
+/** What is kept of a user's opened share: its words, or the seed that they follow from. */
+const Opened = format("opened share", Schema.Struct({ words: Bytes }))
+const openedEntry = (user: string) => `opened-${user}`
 
 /** Serves as C0 of one run, until it is told to finish. */
 export const cloud0 = (options: MemberOptions) =>
@@ -41,17 +50,25 @@ export const cloud0 = (options: MemberOptions) =>
     const { agreement } = options
     const party = yield* Party
     const pool = yield* BcpPool
-    const standing = yield* Deferred.make<Standing>()
-    const table = yield* Deferred.make<SharedTable>()
-    const trained = yield* Deferred.make<TrainedShare>()
-    const transforming = yield* singlePhase("transform")
-    const training = yield* singlePhase("train")
-    const intake = makeIntake(agreement, 0)
+    const hybrid = agreement.security.upload === "hybrid"
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs }
+    const enrolling = yield* enrolment(options, Cloud0Secrets)
+    const intake = yield* makeIntake(agreement, 0)
+
+    /** What it takes to do what was asked for. */
+    const standing = (what: string) =>
+      Effect.map(reached(enrolling.outcome, what, "it had enrolled"), ({ membership, secrets }): Standing => {
+        const { p, q, prgKey } = Redacted.value(secrets)
+        const { parameters, unifiedPublicKey } = membership
+        const masterKey = Redacted.make({ p, q })
+        const mode = agreement.security.exponents
+        const keys = { parameters, masterKey, unifiedPublicKey, mode }
+        return { membership, keys, prgKey: Redacted.make(prgKey) }
+      })
 
     /** What of a user's upload is under its key: C0's share itself, or the seed of it. */
     const wordsUnderKey = (blocks: ReadonlyArray<CellBlock>) =>
-      agreement.security.upload === "hybrid" ? seedBytes / wordBytes : countCells(blocks)
+      hybrid ? seedBytes / wordBytes : countCells(blocks)
 
     /** Opens what a user has encrypted for C0, and sends it on under pk. */
     const unify = (
@@ -84,92 +101,112 @@ export const cloud0 = (options: MemberOptions) =>
         return new Uint8Array(Buffer.concat(opened, words * wordBytes))
       })
 
+    const transforming = yield* once(
+      "transformed",
+      keptTransformed,
+      Effect.gen(function* () {
+        const enrolled = yield* standing("transform")
+        const { rows, uploads } = yield* intake.whole
+        const total = uploads.reduce((sum, { bytes }) => sum + bytes.length, 0)
+        let done = 0
+        const report = (count: number) => {
+          done += count * ciphertextBytes(enrolled.keys.parameters)
+          return Effect.ignore(party.tell("director", Progress, { phase: "transform", done, total }))
+        }
+        yield* Effect.forEach(uploads, (upload) =>
+          remembered(
+            openedEntry(upload.user),
+            Opened,
+            Effect.map(unify(enrolled, upload, report), (words) => ({ words }))
+          )
+        )
+        const transformed: Transformed = {
+          rows,
+          ciphertexts: total / ciphertextBytes(enrolled.keys.parameters),
+          uploads: uploads.map(({ user, blocks }) => ({ user, blocks }))
+        }
+        return transformed
+      })
+    )
+    const table = yield* Effect.cached(
+      Effect.gen(function* () {
+        const transformed = yield* reached(transforming.outcome, "train", "the data were transformed")
+        return yield* jointTable(agreement, transformed, (user) =>
+          Effect.map(recalled(openedEntry(user), Opened), ({ words }): ShareOf<never, never> => {
+            const expanded = (first: number, count: number) =>
+              Effect.sync(() => expandSeed(words, count, first))
+            return hybrid ? expanded : partOf(words)
+          })
+        )
+      })
+    )
+    const training = yield* once(
+      "trained",
+      keptTrained,
+      Effect.gen(function* () {
+        const { membership, prgKey } = yield* standing("train")
+        yield* reached(transforming.outcome, "train", "the data were transformed")
+        const { orderKey } = membership
+        return yield* train({ agreement, cloud: 0, table: yield* table, prgKey, orderKey })
+      })
+    )
+    const sealing = yield* once(
+      "sealed",
+      SealModel.reply,
+      Effect.gen(function* () {
+        const { keys } = yield* standing("seal the model")
+        const { words } = yield* reached(training.outcome, "seal the model", "it was trained")
+        const name = { run: party.run, cloud: 0 } as const
+        const sealed =
+          agreement.security.output === "hybrid"
+            ? Effect.map(sealShare(pool, keys, name, words), ({ key, share }) => ({
+                ciphertexts: key,
+                share
+              }))
+            : Effect.map(sealModelShare(pool, keys, words), (ciphertexts) => ({ ciphertexts }))
+        const sent = yield* sealed
+        yield* party.ask("cloud1", ModelShare, sent, { ...ask, phase: "output" })
+        return { ciphertexts: sent.ciphertexts.length / ciphertextBytes(keys.parameters) }
+      })
+    )
+
     const life = yield* lifecycle(agreement)
     yield* party.serve([
       ...life.handlers,
-      on(Enrol, (_, from) =>
+      on(Enrol, (_, from) => Effect.zipRight(directorOnly(from), Effect.as(enrolling.done, {}))),
+      on(OpenUpload, (announced, from) =>
         Effect.gen(function* () {
-          yield* directorOnly(from)
-          const { membership, secrets } = yield* enrol(options, Cloud0Secrets)
-          const { p, q, prgKey } = Redacted.value(secrets)
-          const keys: Cloud0Keys = {
-            parameters: membership.parameters,
-            masterKey: Redacted.make({ p, q }),
-            unifiedPublicKey: membership.unifiedPublicKey,
-            mode: agreement.security.exponents
-          }
-          yield* Deferred.succeed(standing, { membership, keys, prgKey: Redacted.make(prgKey) })
+          if (yield* Deferred.isDone(transforming.outcome))
+            return yield* new NotExpected({ what: "another upload", party: from })
+          yield* intake.open(from, announced)
           return {}
         })
-      ),
-      on(OpenUpload, (opening, from) =>
-        Effect.zipRight(transforming.before("take another upload"), Effect.as(intake.open(from, opening), {}))
       ),
       on(UploadShare0, (piece, from) => Effect.as(intake.place(from, piece), {})),
       on(Reencrypt, ({ user, blinded }, from) =>
         Effect.gen(function* () {
           if (from !== "cloud1")
             return yield* new NotExpected({ what: "ciphertexts to re-encrypt", party: from })
-          const { membership, keys } = yield* reached(standing, "re-encrypt", "it had enrolled")
+          const { membership, keys } = yield* standing("re-encrypt")
           return yield* reencrypt(pool, keys, yield* rosterBcpKey(membership.roster, user), blinded)
         })
       ),
       on(Transform, (_, from) =>
         Effect.gen(function* () {
           yield* directorOnly(from)
-          const enrolled = yield* reached(standing, "transform", "it had enrolled")
-          yield* transforming.begin
-          const { rows, uploads } = yield* intake.whole
-          const total = uploads.reduce((sum, { bytes }) => sum + bytes.length, 0)
-          let done = 0
-          const report = (count: number) => {
-            done += count * ciphertextBytes(enrolled.keys.parameters)
-            return Effect.ignore(party.tell("director", Progress, { phase: "transform", done, total }))
-          }
-          const joint = yield* emptyTable(agreement, rows)
-          yield* Effect.forEach(uploads, (upload) =>
-            Effect.gen(function* () {
-              const words = yield* unify(enrolled, upload, report)
-              const hybrid = agreement.security.upload === "hybrid"
-              const expanded = (first: number, count: number) =>
-                Effect.sync(() => expandSeed(words, count, first))
-              yield* placeAll(joint, upload.blocks, hybrid ? expanded : partOf(words))
-            })
-          )
-          yield* Deferred.succeed(table, joint)
-          return { ciphertexts: total / ciphertextBytes(enrolled.keys.parameters) }
+          const { ciphertexts } = yield* transforming.done
+          yield* intake.forget
+          yield* table
+          return { ciphertexts }
         })
       ),
       on(Train, (_, from) =>
-        Effect.gen(function* () {
-          yield* directorOnly(from)
-          const { membership, prgKey } = yield* reached(standing, "train", "it had enrolled")
-          const share = yield* reached(table, "train", "the data were transformed")
-          yield* training.begin
-          const { orderKey } = membership
-          const result = yield* train({ agreement, cloud: 0, table: share, prgKey, orderKey })
-          yield* Deferred.succeed(trained, result)
-          return { steps: result.steps, rounds: result.rounds }
-        })
+        Effect.zipRight(
+          directorOnly(from),
+          Effect.map(training.done, ({ steps, rounds }) => ({ steps, rounds }))
+        )
       ),
-      on(SealModel, (_, from) =>
-        Effect.gen(function* () {
-          yield* directorOnly(from)
-          const { keys } = yield* reached(standing, "seal the model", "it had enrolled")
-          const { words } = yield* reached(trained, "seal the model", "it was trained")
-          const name = { run: party.run, cloud: 0 } as const
-          const sealed =
-            agreement.security.output === "hybrid"
-              ? Effect.map(sealShare(pool, keys, name, words), ({ key, share }) => ({
-                  ciphertexts: key,
-                  share
-                }))
-              : Effect.map(sealModelShare(pool, keys, words), (ciphertexts) => ({ ciphertexts }))
-          const sent = yield* sealed
-          yield* party.ask("cloud1", ModelShare, sent, { ...ask, phase: "output" })
-          return { ciphertexts: sent.ciphertexts.length / ciphertextBytes(keys.parameters) }
-        })
-      )
+      on(SealModel, (_, from) => Effect.zipRight(directorOnly(from), sealing.done))
     ])
     yield* life.finished
   })

@@ -1,15 +1,16 @@
 /**
  * C1, the cloud that keeps the ciphertexts (paper, section 3) and does the larger part of the work on them: it brings
  * everything under the one key with C0's help, keeps the joint data set as an archive, trains on its shares with C0, and
- * seals the model for the users. It never has the master key, and what it is sent is sealed or masked.
+ * seals the model for the users. It never has the master key, and what it is sent is sealed or masked. What it has confirmed
+ * or come to is in stable storage: it may die at any moment, and goes on from there.
  */
-import { randomBytes } from "node:crypto"
-import { Deferred, Effect, Redacted } from "effect"
+import { Deferred, Effect, Option, Redacted } from "effect"
 import { uploadSlotBits } from "../protocol/bcp/packing.ts"
 import { ciphertextBytes } from "../protocol/bcp/wire.ts"
 import { countCells } from "../protocol/data/rows.ts"
 import { Enrol, Progress, SealModel, Train, Transform } from "../protocol/messages/control.ts"
 import { Cloud1Secrets } from "../protocol/messages/enrolment.ts"
+import { Bytes, format } from "../protocol/messages/message.ts"
 import { FetchModel, ModelShare } from "../protocol/messages/output.ts"
 import { Reencrypt, UnifiedShare0 } from "../protocol/messages/transformation.ts"
 import {
@@ -19,8 +20,9 @@ import {
   UploadShare1,
   UploadWords1
 } from "../protocol/messages/upload.ts"
+import { Schema } from "../protocol/schema.ts"
 import { type ArchivedUpload, encodeArchive } from "../protocol/sharing/archive.ts"
-import { pieceEntry, pieceKeyBytes, sealPiece } from "../protocol/sharing/archive-pieces.ts"
+import { openPiece, pieceEntry, sealPiece } from "../protocol/sharing/archive-pieces.ts"
 import { encodeHybridModel, type HybridModel, sealShare } from "../protocol/sharing/hybrid-output.ts"
 import { sealModel } from "../protocol/sharing/model-output.ts"
 import { rosterBcpKey } from "../protocol/sharing/roster.ts"
@@ -29,17 +31,22 @@ import { type Cloud1Keys, unifyShare1 } from "../protocol/sharing/transformation
 import { cutRun, pieceOf, RunAssembly, wordsOfPiece } from "../protocol/sharing/upload.ts"
 import { concatenate, type Work } from "../protocol/sharing/work.ts"
 import { on, Party } from "../runtime/actor.ts"
+import { within } from "../runtime/deadline.ts"
 import type { JobFailed } from "../runtime/pool.ts"
-import { Store } from "../runtime/store.ts"
+import { Store, StoreFailed } from "../runtime/store.ts"
 import { partTimeoutMs } from "./agreement.ts"
 import { BcpPool, pieceBytes, piecesAtOnce } from "./bcp-pool.ts"
-import { gather, NotExpected } from "./gathering.ts"
+import { gather, NotExpected, StillMissing } from "./gathering.ts"
 import { makeIntake, naming, type Uploaded, type UploadRefused } from "./intake.ts"
+import { type KeptRun, keptRun } from "./kept-run.ts"
 import { directorOnly, lifecycle } from "./lifecycle.ts"
-import { enrol, type MemberOptions, type Membership, openFrom } from "./membership.ts"
-import { awaited, reached, singlePhase } from "./phase.ts"
-import { emptyTable, partOf, placeAll, runWords, type SharedTable } from "./shared-table.ts"
-import { type TrainedShare, train } from "./training.ts"
+import { type Enrolled, enrolment, type MemberOptions, openFrom } from "./membership.ts"
+import { once, recalled, remembered } from "./once.ts"
+import { awaited, reached } from "./phase.ts"
+import { partyRoot } from "./root.ts"
+import { partOf, runWords } from "./shared-table.ts"
+import { train } from "./training.ts"
+import { jointTable, keptTrained, keptTransformed, type ShareOf, type Transformed } from "./transformed.ts"
 
 /** Under this name C1 keeps the joint data set at rest. */
 export const archiveEntry = "archive"
@@ -54,10 +61,14 @@ type SealedModel = Effect.Effect.Success<ReturnType<typeof FetchModel.reply.deco
 
 /** What C1 holds once it has enrolled. */
 interface Standing {
-  readonly membership: Membership
+  readonly membership: Enrolled<unknown>["membership"]
   readonly keys: Cloud1Keys
   readonly prgKey: Redacted.Redacted<Uint8Array>
 }
+
+/** What is kept of a user's share: under pk for the archive, and its words. */
+const Opened = format("opened share", Schema.Struct({ ciphertexts: Bytes, words: Bytes }))
+const openedEntry = (user: string) => `opened-${user}`
 
 /** Serves as C1 of one run, until it is told to finish. */
 export const cloud1 = (options: MemberOptions) =>
@@ -66,21 +77,24 @@ export const cloud1 = (options: MemberOptions) =>
     const party = yield* Party
     const pool = yield* BcpPool
     const store = yield* Store
-    const standing = yield* Deferred.make<Standing>()
-    const table = yield* Deferred.make<SharedTable>()
-    const trained = yield* Deferred.make<TrainedShare>()
-    const sealedModel = yield* Deferred.make<SealedModel>()
-    const transforming = yield* singlePhase("transform")
-    const training = yield* singlePhase("train")
-    const intake = makeIntake(agreement, 1)
+    const root = yield* partyRoot
     const hybrid = agreement.security.upload === "hybrid"
-    const share0Of = yield* Deferred.make<ReadonlyMap<string, RunAssembly>>()
-    const arrived = yield* gather<void>(
-      "its shares under the joint key",
-      agreement.users.map(({ actor }) => actor)
-    )
-    const modelShare = yield* gather<SealedShare0>("its share of the model", ["cloud0"])
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs }
+    const pieceKey = root("archive")
+    const enrolling = yield* enrolment(options, Cloud1Secrets)
+    const intake = yield* makeIntake(agreement, 1)
+    /** C0's shares under pk, by user, as soon as it is known how many there will be. */
+    const share0Of = yield* Deferred.make<ReadonlyMap<string, KeptRun>>()
+    const share0Complete = yield* Deferred.make<void>()
+    const modelShare = yield* gather("its share of the model", ["cloud0"], "model-share", ModelShare.payload)
+
+    /** What it takes to do what was asked for. */
+    const standing = (what: string) =>
+      Effect.map(reached(enrolling.outcome, what, "it had enrolled"), ({ membership, secrets }): Standing => {
+        const { parameters, unifiedPublicKey } = membership
+        const keys: Cloud1Keys = { parameters, unifiedPublicKey, mode: agreement.security.exponents }
+        return { membership, keys, prgKey: Redacted.make(Redacted.value(secrets).prgKey) }
+      })
 
     /** Brings C1's shares of one user's cells under pk: KeyProd, batched. */
     const unify = (
@@ -123,22 +137,36 @@ export const cloud1 = (options: MemberOptions) =>
         }
       })
 
-    /** Puts a user's words in their place, and to rest, encrypted under the key of this store. */
-    const keepPieces = (
-      joint: SharedTable,
-      { user, blocks, bytes }: Uploaded,
-      key: Uint8Array,
-      onPiece: (count: number) => Effect.Effect<void>
-    ) =>
-      placeAll(joint, blocks, (first, count) =>
-        Effect.gen(function* () {
-          const words = yield* partOf(bytes)(first, count)
+    /** Puts a user's words to rest, encrypted under the key of this store. */
+    const keepPieces = ({ user, bytes }: Uploaded, onPiece: (count: number) => Effect.Effect<void>) =>
+      Effect.gen(function* () {
+        const words = bytes.length / wordBytes
+        for (let first = 0; first < words; first += runWords) {
+          const count = Math.min(runWords, words - first)
           const name = { run: party.run, user, piece: first / runWords }
-          yield* store.put(pieceEntry(name), sealPiece(key, name, words))
+          const piece = yield* partOf(bytes)(first, count)
+          yield* store.put(pieceEntry(name), sealPiece(pieceKey, name, piece))
           yield* onPiece(count)
-          return words
-        })
-      )
+        }
+      })
+
+    /** The words again. */
+    const openedPiece = (user: string) => (first: number) =>
+      Effect.gen(function* () {
+        const name = { run: party.run, user, piece: first / runWords }
+        const sealed = yield* store.get(pieceEntry(name))
+        if (Option.isNone(sealed)) {
+          const place = pieceEntry(name)
+          return yield* new StoreFailed({ operation: "read", place, reason: "it is not there any more" })
+        }
+        return yield* openPiece(pieceKey, name, sealed.value)
+      })
+
+    /** Completes `share0Complete` when every user's share is here. */
+    const ifComplete = (runs: ReadonlyMap<string, KeptRun>) =>
+      Array.from(runs.values()).every((run) => run.complete())
+        ? Effect.asVoid(Deferred.succeed(share0Complete, undefined))
+        : Effect.void
 
     /** The sealed model from C0's sealed share and C1's share: as it is handed out, and as it rests. */
     const joinModel = (keys: Cloud1Keys, { ciphertexts, share }: SealedShare0, words: Uint8Array) =>
@@ -154,26 +182,133 @@ export const cloud1 = (options: MemberOptions) =>
         return { sealed, atRest: encodeHybridModel(model) }
       })
 
+    const transforming = yield* once(
+      "transformed",
+      keptTransformed,
+      Effect.gen(function* () {
+        const enrolled = yield* standing("transform")
+        const { parameters, unifiedPublicKey } = enrolled.keys
+        const { rows, uploads } = yield* intake.whole
+        const bytesEach = ciphertextBytes(parameters)
+        if (!(yield* Deferred.isDone(share0Of))) {
+          const runs = new Map<string, KeptRun>()
+          for (const { user, bytes } of uploads) {
+            const count = hybrid ? 1 : bytes.length / bytesEach
+            const assembly = new RunAssembly(`cloud0 (${user})`, count, bytesEach)
+            runs.set(user, yield* keptRun(`unified-of-${user}`, assembly))
+          }
+          yield* Deferred.succeed(share0Of, runs)
+        }
+        const runs = yield* Deferred.await(share0Of)
+        // All may be here: a user may hold nothing but held-out rows, and C0 sends nothing twice that was confirmed.
+        yield* ifComplete(runs)
+        const total = uploads.reduce(
+          (sum, { bytes }) => sum + bytes.length / (hybrid ? wordBytes : bytesEach),
+          0
+        )
+        let done = 0
+        const report = (count: number) => {
+          done += count
+          return Effect.ignore(party.tell("director", Progress, { phase: "transform", done, total }))
+        }
+        if (hybrid) yield* store.put(pieceKeyEntry, pieceKey)
+        const unified = yield* Effect.forEach(uploads, (upload) => {
+          const { user, blocks } = upload
+          const outline: Omit<ArchivedUpload, "share0" | "share1"> = { user, blocks }
+          return hybrid
+            ? Effect.as(keepPieces(upload, report), {
+                ...outline,
+                share1: new Uint8Array(0),
+                pieceWords: runWords
+              })
+            : Effect.map(
+                remembered(openedEntry(user), Opened, unify(enrolled, upload, report)),
+                ({ ciphertexts }) => ({ ...outline, share1: ciphertexts })
+              )
+        })
+        const waitedMs = partTimeoutMs(agreement)
+        yield* Deferred.await(share0Complete).pipe(
+          within(
+            waitedMs,
+            () => new StillMissing({ what: "the shares under the joint key", parties: ["cloud0"], waitedMs })
+          )
+        )
+        const withShare0 = yield* Effect.forEach(unified, (upload) =>
+          Effect.map(runs.get(upload.user)!.whole, (share0) => ({ ...upload, share0 }))
+        )
+        const archive = yield* encodeArchive({
+          run: party.run,
+          bits: parameters.bits,
+          modulus: enrolled.membership.wire.N,
+          unifiedPublicKey,
+          slotBits: uploadSlotBits,
+          uploads: withShare0
+        })
+        yield* store.put(archiveEntry, archive)
+        const ofArchive = withShare0.reduce(
+          (sum, { share0, share1 }) => sum + share0.length + share1.length,
+          0
+        )
+        const transformed: Transformed = {
+          rows,
+          ciphertexts: ofArchive / bytesEach,
+          uploads: uploads.map(({ user, blocks }) => ({ user, blocks }))
+        }
+        return transformed
+      })
+    )
+    const table = yield* Effect.cached(
+      Effect.gen(function* () {
+        const transformed = yield* reached(transforming.outcome, "train", "the data were transformed")
+        return yield* jointTable(agreement, transformed, (user) =>
+          hybrid
+            ? Effect.succeed(openedPiece(user))
+            : Effect.map(
+                recalled(openedEntry(user), Opened),
+                ({ words }): ShareOf<never, never> => partOf(words)
+              )
+        )
+      })
+    )
+    const training = yield* once(
+      "trained",
+      keptTrained,
+      Effect.gen(function* () {
+        const { membership, prgKey } = yield* standing("train")
+        yield* reached(transforming.outcome, "train", "the data were transformed")
+        const { orderKey } = membership
+        return yield* train({ agreement, cloud: 1, table: yield* table, prgKey, orderKey })
+      })
+    )
+    // Kept before any user is told: the users open one version together.
+    const sealing = yield* once(
+      "sealed",
+      FetchModel.reply,
+      Effect.gen(function* () {
+        const { keys } = yield* standing("seal the model")
+        const { words } = yield* reached(training.outcome, "seal the model", "it was trained")
+        const [share0] = yield* modelShare.all(partTimeoutMs(agreement))
+        const { sealed, atRest } = yield* joinModel(keys, share0!, words)
+        yield* store.put(sealedModelEntry, atRest)
+        return sealed
+      })
+    )
+
     const life = yield* lifecycle(agreement)
     yield* party.serve([
       ...life.handlers,
-      on(Enrol, (_, from) =>
+      on(Enrol, (_, from) => Effect.zipRight(directorOnly(from), Effect.as(enrolling.done, {}))),
+      on(OpenUpload, (announced, from) =>
         Effect.gen(function* () {
-          yield* directorOnly(from)
-          const { membership, secrets } = yield* enrol(options, Cloud1Secrets)
-          const { parameters, unifiedPublicKey } = membership
-          const keys: Cloud1Keys = { parameters, unifiedPublicKey, mode: agreement.security.exponents }
-          const prgKey = Redacted.make(Redacted.value(secrets).prgKey)
-          yield* Deferred.succeed(standing, { membership, keys, prgKey })
+          if (yield* Deferred.isDone(transforming.outcome))
+            return yield* new NotExpected({ what: "another upload", party: from })
+          yield* intake.open(from, announced)
           return {}
         })
       ),
-      on(OpenUpload, (opening, from) =>
-        Effect.zipRight(transforming.before("take another upload"), Effect.as(intake.open(from, opening), {}))
-      ),
       on(UploadShare1, ({ sealed }, from) =>
         Effect.gen(function* () {
-          const { membership } = yield* reached(standing, "take an upload", "it had enrolled")
+          const { membership } = yield* standing("take an upload")
           const piece = yield* openFrom(membership, from, UploadShare1.tag, SealedCiphertextRun, sealed)
           yield* intake.place(from, piece)
           return {}
@@ -181,7 +316,7 @@ export const cloud1 = (options: MemberOptions) =>
       ),
       on(UploadWords1, ({ sealed }, from) =>
         Effect.gen(function* () {
-          const { membership } = yield* reached(standing, "take an upload", "it had enrolled")
+          const { membership } = yield* standing("take an upload")
           yield* intake.place(
             from,
             yield* openFrom(membership, from, UploadWords1.tag, SealedWordRun, sealed)
@@ -193,103 +328,42 @@ export const cloud1 = (options: MemberOptions) =>
         Effect.gen(function* () {
           if (from !== "cloud0")
             return yield* new NotExpected({ what: "shares under the joint key", party: from })
-          const { membership } = yield* reached(standing, "take shares", "it had enrolled")
+          // C0 died before it learned that all is here.
+          if (yield* Deferred.isDone(transforming.outcome)) return {}
+          const { keys } = yield* standing("take shares")
           const runs = yield* awaited(share0Of, "take shares", "it was to transform", ask.deadlineMs)
           const run = runs.get(user)
           if (run === undefined) return yield* new NotExpected({ what: `shares of ${user}`, party: from })
-          yield* pool.run("checkReceived", { parameters: membership.parameters, ciphertexts })
+          yield* pool.run("checkReceived", { parameters: keys.parameters, ciphertexts })
           yield* run.place({ first, ciphertexts })
-          if (run.received === run.length) yield* arrived.put(user, undefined)
+          yield* ifComplete(runs)
           return {}
         })
       ),
       on(Transform, (_, from) =>
         Effect.gen(function* () {
           yield* directorOnly(from)
-          const enrolled = yield* reached(standing, "transform", "it had enrolled")
-          yield* transforming.begin
-          const { parameters, unifiedPublicKey } = enrolled.keys
-          const { rows, uploads } = yield* intake.whole
-          const bytesEach = ciphertextBytes(parameters)
-          const ofShare0 = ({ bytes }: Uploaded) => (hybrid ? 1 : bytes.length / bytesEach)
-          const runs = new Map(
-            uploads.map((upload) => [
-              upload.user,
-              new RunAssembly(`cloud0 (${upload.user})`, ofShare0(upload), bytesEach)
-            ])
-          )
-          yield* Deferred.succeed(share0Of, runs)
-          // A user may hold nothing but held-out rows.
-          for (const [user, run] of runs) if (run.length === 0) yield* arrived.put(user, undefined)
-          const joint = yield* emptyTable(agreement, rows)
-          const total = uploads.reduce(
-            (sum, { bytes }) => sum + bytes.length / (hybrid ? wordBytes : bytesEach),
-            0
-          )
-          let done = 0
-          const report = (count: number) => {
-            done += count
-            return Effect.ignore(party.tell("director", Progress, { phase: "transform", done, total }))
-          }
-          const pieceKey = new Uint8Array(randomBytes(pieceKeyBytes))
-          if (hybrid) yield* store.put(pieceKeyEntry, pieceKey)
-          // Each upload is dropped when it is placed, so that the shares are never there twice as a whole.
-          const unified: Array<Omit<ArchivedUpload, "share0">> = []
-          for (let upload = uploads.shift(); upload !== undefined; upload = uploads.shift()) {
-            const { user, blocks } = upload
-            if (hybrid) {
-              yield* keepPieces(joint, upload, pieceKey, report)
-              unified.push({ user, blocks, share1: new Uint8Array(0), pieceWords: runWords })
-            } else {
-              const { ciphertexts, words } = yield* unify(enrolled, upload, report)
-              yield* placeAll(joint, blocks, partOf(words))
-              unified.push({ user, blocks, share1: ciphertexts })
-            }
-          }
-          yield* arrived.all(partTimeoutMs(agreement))
-          const withShare0 = yield* Effect.forEach(unified, (upload) =>
-            Effect.map(runs.get(upload.user)!.whole(), (share0) => ({ ...upload, share0 }))
-          )
-          const archive = yield* encodeArchive({
-            run: party.run,
-            bits: parameters.bits,
-            modulus: enrolled.membership.wire.N,
-            unifiedPublicKey,
-            slotBits: uploadSlotBits,
-            uploads: withShare0
-          })
-          yield* store.put(archiveEntry, archive)
-          yield* Deferred.succeed(table, joint)
-          const ofArchive = withShare0.reduce(
-            (sum, { share0, share1 }) => sum + share0.length + share1.length,
-            0
-          )
-          return { ciphertexts: ofArchive / bytesEach }
+          const { ciphertexts } = yield* transforming.done
+          if (yield* Deferred.isDone(share0Of))
+            for (const run of (yield* Deferred.await(share0Of)).values()) yield* run.forget
+          yield* intake.forget
+          yield* table
+          return { ciphertexts }
         })
       ),
       on(Train, (_, from) =>
-        Effect.gen(function* () {
-          yield* directorOnly(from)
-          const { membership, prgKey } = yield* reached(standing, "train", "it had enrolled")
-          const share = yield* reached(table, "train", "the data were transformed")
-          yield* training.begin
-          const { orderKey } = membership
-          const result = yield* train({ agreement, cloud: 1, table: share, prgKey, orderKey })
-          yield* Deferred.succeed(trained, result)
-          return { steps: result.steps, rounds: result.rounds }
-        })
+        Effect.zipRight(
+          directorOnly(from),
+          Effect.map(training.done, ({ steps, rounds }) => ({ steps, rounds }))
+        )
       ),
       on(ModelShare, (share, from) => Effect.as(modelShare.put(from, share), {})),
       on(SealModel, (_, from) =>
         Effect.gen(function* () {
           yield* directorOnly(from)
-          const { keys } = yield* reached(standing, "seal the model", "it had enrolled")
-          const { words } = yield* reached(trained, "seal the model", "it was trained")
-          const [share0] = yield* modelShare.all(partTimeoutMs(agreement))
-          const { sealed, atRest } = yield* joinModel(keys, share0!, words)
-          yield* store.put(sealedModelEntry, atRest)
-          yield* Deferred.succeed(sealedModel, sealed)
-          return { ciphertexts: sealed.ciphertexts.length / ciphertextBytes(keys.parameters) }
+          const { ciphertexts } = yield* sealing.done
+          const each = ciphertextBytes({ bits: agreement.security.modulusBits })
+          return { ciphertexts: ciphertexts.length / each }
         })
       ),
       on(FetchModel, (_, from) =>
@@ -297,7 +371,7 @@ export const cloud1 = (options: MemberOptions) =>
           if (!agreement.users.some(({ actor }) => actor === from)) {
             return yield* new NotExpected({ what: "a request for the sealed model", party: from })
           }
-          return yield* reached(sealedModel, "hand out the model", "it was sealed")
+          return yield* reached(sealing.outcome, "hand out the model", "it was sealed")
         })
       )
     ])

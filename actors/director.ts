@@ -1,9 +1,10 @@
 /**
  * The director takes a run through its phases: it knows the scenario and holds no secret. Each phase is a request to
  * every party that has work in it; all must answer before the next begins. A party that fails ends the run with
- * an error that names it.
+ * an error that names it. What is done is in the director's log, so that a director that died goes on with the phase at hand.
  */
 import { Clock, Effect } from "effect"
+import type { MalformedMessage } from "../protocol/messages/codec.ts"
 import {
   Begin,
   Enrol,
@@ -18,7 +19,9 @@ import {
 } from "../protocol/messages/control.ts"
 import type { Ask } from "../protocol/messages/message.ts"
 import { type AskError, on, Party } from "../runtime/actor.ts"
+import type { Stable, StoreError } from "../runtime/store.ts"
 import { type Agreement, actorsOf, agreementDigest } from "./agreement.ts"
+import { type Keeping, remembered } from "./once.ts"
 
 /** The phases in order; their names stand in progress bars, errors, spans and results. */
 export const phases = ["setup", "upload", "transform", "train", "output"] as const
@@ -50,17 +53,16 @@ export interface RunOutcome {
 /** How long a party may take to answer that it ends. */
 const farewellMs = 5_000
 
-/** How users end their processes after the upload and come back for the output. */
-export interface Leave<E> {
-  /** Waits until the actor, told to finish, has gone. */
-  readonly gone: (actor: string) => Effect.Effect<void, E>
-  /** Starts it again, with the state it kept. */
-  readonly back: (actor: string) => Effect.Effect<void, E>
-}
+/** An entry of the director's own log. */
+const logged = <A>(): Keeping<A, never, never> => ({
+  encode: (value) => Effect.sync(() => new TextEncoder().encode(JSON.stringify(value))),
+  decode: (bytes) => Effect.sync(() => JSON.parse(new TextDecoder().decode(bytes)) as A)
+})
 
 export interface DirectorOptions<E> {
   readonly agreement: Agreement
-  readonly leave?: Leave<E>
+  /** Where users end after the upload: starts those again that are not there, with the state they kept. */
+  readonly bringBack?: (users: ReadonlyArray<string>) => Effect.Effect<void, E>
   readonly onPhase: (phase: Phase) => Effect.Effect<void>
   readonly onProgress: (actor: string, phase: string, done: number, total: number) => Effect.Effect<void>
 }
@@ -68,10 +70,10 @@ export interface DirectorOptions<E> {
 /** Directs a whole run; fails with the first error of a party. All parties have been told to finish when this succeeds. */
 export const direct = <E = never>(
   options: DirectorOptions<E>
-): Effect.Effect<RunOutcome, E | AskError, Party> =>
+): Effect.Effect<RunOutcome, E | AskError | StoreError | MalformedMessage, Party | Stable> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { agreement, leave } = options
+      const { agreement, bringBack } = options
       const party = yield* Party
       yield* party.serve([
         on(Progress, ({ phase, done, total }, from) => options.onProgress(from, phase, done, total))
@@ -87,73 +89,91 @@ export const direct = <E = never>(
             party.ask(actor, message, payload, { deadlineMs: agreement.deadlines.phaseTimeoutMs, phase }),
           { concurrency: "unbounded" }
         )
-      const traffic: SentTraffic[] = []
-      const peakMemoryBytes: Record<string, number> = {}
+      interface Reported {
+        readonly traffic: ReadonlyArray<SentTraffic>
+        readonly peakMemoryBytes: Readonly<Record<string, number>>
+      }
       const collect = (actors: ReadonlyArray<string>, phase: Phase) =>
-        Effect.map(askAll(actors, Report, {}, phase), (reports) =>
-          reports.forEach(({ sent, peakMemoryBytes: peak }, i) => {
-            const from = actors[i]!
-            for (const { peer, ...rest } of sent) traffic.push({ from, to: peer, ...rest })
-            peakMemoryBytes[from] = Math.max(peak, peakMemoryBytes[from] ?? 0)
-          })
-        )
+        Effect.map(askAll(actors, Report, {}, phase), (reports): Reported => {
+          const from = (i: number) => actors[i]!
+          return {
+            traffic: reports.flatMap(({ sent }, i) =>
+              sent.map(({ peer, ...rest }) => ({ from: from(i), to: peer, ...rest }))
+            ),
+            peakMemoryBytes: Object.fromEntries(reports.map((report, i) => [from(i), report.peakMemoryBytes]))
+          }
+        })
       // A party ends as soon as it has answered; one whose answer is lost is gone all the same.
-      const letGo = (actor: string, phase: Phase) =>
-        party
-          .ask(actor, Finish, {}, { deadlineMs: farewellMs, phase })
-          .pipe(Effect.catchTag("DeadlineExceeded", () => Effect.void))
-      const finish = (actors: ReadonlyArray<string>, phase: Phase) =>
-        Effect.zipRight(
-          collect(actors, phase),
-          Effect.forEach(actors, (actor) => letGo(actor, phase), { concurrency: "unbounded", discard: true })
+      const letGo = (actors: ReadonlyArray<string>, phase: Phase) =>
+        Effect.forEach(
+          actors,
+          (actor) =>
+            party
+              .ask(actor, Finish, {}, { deadlineMs: farewellMs, phase })
+              .pipe(Effect.catchTag("DeadlineExceeded", () => Effect.void)),
+          { concurrency: "unbounded", discard: true }
         )
 
       const seconds: Record<Phase, number> = { setup: 0, upload: 0, transform: 0, train: 0, output: 0 }
-      const timed = <A, F>(phase: Phase, work: Effect.Effect<A, F, Party>) =>
+      /** Goes through a phase; or, where an earlier director has, gives what it wrote down. */
+      const through = <A, F, R>(phase: Phase, work: Effect.Effect<A, F, R>) =>
         Effect.gen(function* () {
-          yield* options.onPhase(phase)
-          const started = yield* Clock.currentTimeMillis
-          const result = yield* work
-          seconds[phase] = ((yield* Clock.currentTimeMillis) - started) / 1000
-          return result
-        }).pipe(Effect.withSpan(`phase ${phase}`))
+          const entry = yield* remembered(
+            `phase-${phase}`,
+            logged<{ readonly result: A; readonly seconds: number }>(),
+            Effect.gen(function* () {
+              yield* options.onPhase(phase)
+              const started = yield* Clock.currentTimeMillis
+              const result = yield* work
+              return { result, seconds: ((yield* Clock.currentTimeMillis) - started) / 1000 }
+            }).pipe(Effect.withSpan(`phase ${phase}`))
+          )
+          seconds[phase] = entry.seconds
+          return entry.result
+        })
 
       const begin = { agreement: agreementDigest(agreement) }
-      yield* timed(
+      yield* through(
         "setup",
         Effect.zipRight(
           askAll(everyone, Begin, begin, "setup"),
           askAll([...clouds, ...users], Enrol, {}, "setup")
         )
       )
-      const uploads = yield* timed(
-        "upload",
-        Effect.gen(function* () {
-          const sizes = yield* askAll(users, Upload, {}, "upload")
-          if (leave !== undefined) {
-            yield* finish(users, "upload")
-            yield* Effect.forEach(users, leave.gone, { concurrency: "unbounded" })
-          }
-          return sizes
-        })
+      const uploads = yield* through("upload", askAll(users, Upload, {}, "upload"))
+      const nothing: Reported = { traffic: [], peakMemoryBytes: {} }
+      const left = yield* remembered(
+        "left",
+        logged<Reported>(),
+        bringBack === undefined ? Effect.succeed(nothing) : collect(users, "upload")
       )
-      const [, archive] = yield* timed("transform", askAll(clouds, Transform, {}, "transform"))
-      const [training] = yield* timed("train", askAll(clouds, Train, {}, "train"))
-      const output = yield* timed(
+      if (bringBack !== undefined)
+        yield* remembered("let-go", logged<object>(), Effect.as(letGo(users, "upload"), {}))
+      const [, archive] = yield* through("transform", askAll(clouds, Transform, {}, "transform"))
+      const [training] = yield* through("train", askAll(clouds, Train, {}, "train"))
+      const output = yield* through(
         "output",
         Effect.gen(function* () {
           const [, sealed] = yield* askAll(clouds, SealModel, {}, "output")
-          if (leave !== undefined) {
-            yield* Effect.forEach(users, leave.back, { concurrency: "unbounded" })
+          if (bringBack !== undefined) {
+            yield* bringBack(users)
             yield* askAll(users, Begin, begin, "output")
           }
           return { sealed: sealed!, opened: yield* askAll(users, OpenModel, {}, "output") }
         })
       )
-      yield* finish(everyone, "output")
+      const stayed = yield* remembered("reported", logged<Reported>(), collect(everyone, "output"))
+      yield* letGo(everyone, "output")
+      const traffic = [...left.traffic, ...stayed.traffic]
       for (const { direction, peer, tag, messages, bytes } of yield* party.traffic) {
         if (direction === "sent") traffic.push({ from: party.name, to: peer, tag, messages, bytes })
       }
+      const peakMemoryBytes = Object.fromEntries(
+        everyone.map((actor) => [
+          actor,
+          Math.max(left.peakMemoryBytes[actor] ?? 0, stayed.peakMemoryBytes[actor] ?? 0)
+        ])
+      )
 
       const tested = output.opened.flatMap((user) => (user.tested === undefined ? [] : [user.tested]))
       return {

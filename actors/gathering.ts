@@ -1,9 +1,13 @@
 /**
  * One value from each of several parties, in whatever order they come: declarations and partial decryptions among the
- * users, uploads at a cloud. Waiting for the rest has a deadline, and the error names who has not sent.
+ * users, uploads at a cloud. What is acknowledged is kept, since its sender will not send it again. Waiting for the rest has a
+ * deadline, and the error names who has not sent.
  */
-import { Data, Deferred, Effect } from "effect"
+import { Data, Deferred, Effect, Option } from "effect"
+import type { MalformedMessage } from "../protocol/messages/codec.ts"
 import { within } from "../runtime/deadline.ts"
+import { Stable, type StoreError } from "../runtime/store.ts"
+import type { Keeping } from "./once.ts"
 
 /** Not everybody sent what was due. */
 export class StillMissing extends Data.TaggedError("StillMissing")<{
@@ -29,25 +33,46 @@ export class NotExpected extends Data.TaggedError("NotExpected")<{
 }
 
 export interface Gathering<A> {
-  /** What a party sent; a later value of the same party replaces the earlier. */
-  readonly put: (party: string, value: A) => Effect.Effect<void, NotExpected>
+  /** What a party sent, in stable storage when this returns; a later value of the same party replaces the earlier. */
+  readonly put: (party: string, value: A) => Effect.Effect<void, NotExpected | StoreError | MalformedMessage>
+  /** What this party has sent, if anything. */
+  readonly of: (party: string) => Option.Option<A>
   /** All values, once they are there, in the order of the parties. */
   readonly all: (deadlineMs: number) => Effect.Effect<ReadonlyArray<A>, StillMissing>
 }
 
-/** Gathers one value from each of `parties`. `what` says in errors what is gathered. */
-export const gather = <A>(what: string, parties: ReadonlyArray<string>): Effect.Effect<Gathering<A>> =>
+/**
+ * Gathers one value from each of `parties`, those of an earlier process included. `what` says in errors what is gathered,
+ * `name` begins the names of the entries in stable storage.
+ */
+export const gather = <A, E, R>(
+  what: string,
+  parties: ReadonlyArray<string>,
+  name: string,
+  keeping: Keeping<A, E, R>
+): Effect.Effect<Gathering<A>, E | StoreError, Stable | R> =>
   Effect.gen(function* () {
+    const stable = yield* Stable
+    const entry = (party: string) => `${name}-${party}`
     const values = new Map<string, A>()
+    for (const party of parties) {
+      const kept = yield* stable.get(entry(party))
+      if (Option.isSome(kept)) values.set(party, yield* keeping.decode(kept.value))
+    }
     const complete = yield* Deferred.make<void>()
-    if (parties.length === 0) yield* Deferred.succeed(complete, undefined)
+    const ifComplete = Effect.suspend(() =>
+      values.size === parties.length ? Effect.asVoid(Deferred.succeed(complete, undefined)) : Effect.void
+    )
+    yield* ifComplete
     return {
       put: (party, value) =>
         Effect.gen(function* () {
           if (!parties.includes(party)) return yield* new NotExpected({ what, party })
+          yield* stable.put(entry(party), yield* keeping.encode(value))
           values.set(party, value)
-          if (values.size === parties.length) yield* Deferred.succeed(complete, undefined)
+          yield* ifComplete
         }),
+      of: (party) => Option.fromNullable(values.get(party)),
       all: (deadlineMs) =>
         Deferred.await(complete).pipe(
           within(

@@ -1,15 +1,21 @@
 /**
  * The key generation centre: sets up BCP, hands every party its keys (paper, section 4.1), signs the roster, and deals
  * the correlated randomness of the training. Everybody trusts it with keys; it sees no message of the computation.
- * Dealing is a pure function of its two PRG keys, the plan and the step: it keeps no state between requests.
+ * Dealing is a pure function of its two PRG keys, the plan and the step: it keeps no state between requests. Keys and enrolments
+ * are kept before anybody is told of them, so that a KGC that died hands out the same.
  */
-import { randomBytes } from "node:crypto"
-import { Data, Deferred, Effect, Redacted } from "effect"
+import { Data, Effect, Option, Redacted } from "effect"
 import { encodeMasterKey, encodeParameters, type ParameterBytes } from "../protocol/bcp/wire.ts"
-import type { MalformedMessage } from "../protocol/messages/codec.ts"
-import { Cloud0Secrets, Cloud1Secrets, Enrolment, UserSecrets } from "../protocol/messages/enrolment.ts"
-import type { Format } from "../protocol/messages/message.ts"
+import {
+  Cloud0Secrets,
+  Cloud1Secrets,
+  Enrolment,
+  ParametersOnWire,
+  UserSecrets
+} from "../protocol/messages/enrolment.ts"
+import { Bytes, type Format, format } from "../protocol/messages/message.ts"
 import { Deal } from "../protocol/messages/training.ts"
+import { Schema } from "../protocol/schema.ts"
 import { type SeededPurpose, seededKey } from "../protocol/seeding.ts"
 import {
   digestParameters,
@@ -19,13 +25,15 @@ import {
 } from "../protocol/sharing/roster.ts"
 import { seal } from "../protocol/sharing/sealed.ts"
 import { on, Party } from "../runtime/actor.ts"
-import type { JobFailed } from "../runtime/pool.ts"
+import { within } from "../runtime/deadline.ts"
 import { type Agreement, displayName, partTimeoutMs } from "./agreement.ts"
 import { BcpPool } from "./bcp-pool.ts"
 import { dealer, type PrgKeys } from "./dealing.ts"
 import { gather, NotExpected } from "./gathering.ts"
 import { lifecycle } from "./lifecycle.ts"
-import { awaited } from "./phase.ts"
+import { type Keeping, once } from "./once.ts"
+import { TooEarly } from "./phase.ts"
+import { partyRoot, type Root } from "./root.ts"
 
 export interface KgcOptions {
   readonly agreement: Agreement
@@ -50,11 +58,41 @@ interface RunKeys {
   readonly secrets: ReadonlyMap<string, Redacted.Redacted<Uint8Array>>
 }
 
-/** The two PRG keys (section 5 of docs/protocol.md) and the public order of the batches: from the operating system, or from the seed of a reproducible run. */
-const drawPrgKeys = ({ seed }: Agreement): PrgKeys => {
-  const draw = (purpose: SeededPurpose) =>
-    seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(seed, purpose)
-  return { key0: draw("dealer0"), key1: draw("dealer1"), orderKey: draw("order") }
+const KeptKeys = format(
+  "keys of the run",
+  Schema.Struct({
+    parameters: ParametersOnWire,
+    unifiedPublicKey: Bytes,
+    publicKeys: Schema.Array(Schema.Tuple(Schema.String, Bytes)),
+    secrets: Schema.Array(Schema.Tuple(Schema.String, Bytes))
+  })
+)
+
+/** How the keys are kept. */
+const keptKeys: Keeping<RunKeys, Effect.Effect.Error<ReturnType<typeof KeptKeys.decode>>, never> = {
+  encode: ({ wire, unifiedPublicKey, publicKeys, secrets }) =>
+    KeptKeys.encode({
+      parameters: wire,
+      unifiedPublicKey,
+      publicKeys: [...publicKeys],
+      secrets: Array.from(secrets, ([actor, secret]) => [actor, Redacted.value(secret)] as const)
+    }),
+  decode: (bytes) =>
+    Effect.map(KeptKeys.decode(bytes), ({ parameters, unifiedPublicKey, publicKeys, secrets }) => ({
+      wire: parameters,
+      unifiedPublicKey,
+      publicKeys: new Map(publicKeys),
+      secrets: new Map(secrets.map(([actor, secret]) => [actor, Redacted.make(secret)]))
+    }))
+}
+
+const KeptEnrolment = format("enrolment", Schema.Struct({ sealingKey: Bytes }))
+
+/** The two PRG keys (section 5 of docs/protocol.md) and the public order of the batches: from the root, or from the seed of a reproducible run. */
+const prgKeysOf = ({ seed }: Agreement, root: Root): PrgKeys => {
+  const key = (purpose: SeededPurpose & Parameters<Root>[0]) =>
+    seed === undefined ? root(purpose) : seededKey(seed, purpose)
+  return { key0: key("dealer0"), key1: key("dealer1"), orderKey: key("order") }
 }
 
 const generateRunKeys = Effect.fn("kgc.generateRunKeys")(function* (agreement: Agreement, prg: PrgKeys) {
@@ -92,23 +130,36 @@ export const kgc = (options: KgcOptions) =>
   Effect.gen(function* () {
     const { agreement, signing } = options
     const party = yield* Party
-    const prg = drawPrgKeys(agreement)
+    const prg = prgKeysOf(agreement, yield* partyRoot)
     const members = ["cloud0", "cloud1", ...agreement.users.map((user) => user.actor)]
 
-    const keys = yield* Deferred.make<RunKeys, JobFailed | MalformedMessage>()
+    const keys = yield* once("keys", keptKeys, generateRunKeys(agreement, prg))
+    const timeoutMs = partTimeoutMs(agreement)
     // The primes take seconds to find: the search begins before anybody asks.
-    yield* Effect.forkScoped(Effect.intoDeferred(generateRunKeys(agreement, prg), keys))
-    const drawn = awaited(keys, "hand out keys", "it had found the primes", partTimeoutMs(agreement))
-    const sealingKeys = yield* gather<Uint8Array>("an enrolment", members)
-    const enrolled = new Map<string, Uint8Array>()
+    yield* Effect.forkScoped(keys.done)
+    const drawn = keys.done.pipe(
+      within(
+        timeoutMs,
+        () => new TooEarly({ party: party.name, what: "hand out keys", before: "it had found the primes" })
+      )
+    )
+    const enrolments = yield* gather("an enrolment", members, "enrolment", KeptEnrolment)
+    const sealingKeys = new Map(
+      members.flatMap((actor) =>
+        Option.match(enrolments.of(actor), {
+          onNone: () => [],
+          onSome: ({ sealingKey }) => [[actor, sealingKey] as const]
+        })
+      )
+    )
 
     const roster = yield* Effect.cached(
       Effect.gen(function* () {
-        const all = yield* sealingKeys.all(partTimeoutMs(agreement))
+        const all = yield* enrolments.all(timeoutMs)
         const { wire, unifiedPublicKey, publicKeys } = yield* drawn
         const entries = members.map((actor, i): RosterEntry => {
           const bcpPublicKey = publicKeys.get(actor)
-          const entry = { actor, name: displayName(agreement, actor), sealingKey: all[i]! }
+          const entry = { actor, name: displayName(agreement, actor), sealingKey: all[i]!.sealingKey }
           return bcpPublicKey === undefined ? entry : { ...entry, bcpPublicKey }
         })
         const parametersDigest = digestParameters({ ...wire, unifiedPublicKey, orderKey: prg.orderKey })
@@ -122,12 +173,12 @@ export const kgc = (options: KgcOptions) =>
       ...life.handlers,
       on(Enrolment, ({ sealingKey }, from) =>
         Effect.gen(function* () {
-          const before = enrolled.get(from)
+          const before = sealingKeys.get(from)
           if (before !== undefined && Buffer.compare(before, sealingKey) !== 0) {
             return yield* new AlreadyEnrolled({ party: from })
           }
-          yield* sealingKeys.put(from, sealingKey)
-          enrolled.set(from, sealingKey)
+          sealingKeys.set(from, sealingKey)
+          yield* enrolments.put(from, { sealingKey })
           const signed = yield* roster
           const { wire, unifiedPublicKey, secrets } = yield* drawn
           const context = { run: party.run, from: party.name, to: from, messageType: Enrolment.tag }

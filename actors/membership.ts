@@ -1,7 +1,8 @@
 /**
  * What every party but the KGC goes through first: it draws a sealing key pair, hands the public half to the KGC, and
  * receives the public parameters, the signed roster and its own secrets. From then on it can seal to any other
- * party and open what is sealed to it. Secrets stay `Redacted`; only the addressee ever holds them in the clear.
+ * party and open what is sealed to it. Secrets stay `Redacted`; only the addressee ever holds them in the clear. Key pair
+ * and standing are kept, so that a party that died is who it was.
  */
 import { Data, Effect, Redacted } from "effect"
 import { fromBytes } from "../protocol/bcp/integers.ts"
@@ -13,8 +14,9 @@ import {
   type Parameters
 } from "../protocol/bcp/parameters.ts"
 import { decodeParameters, type ParameterBytes } from "../protocol/bcp/wire.ts"
-import { Enrolment } from "../protocol/messages/enrolment.ts"
-import type { Format } from "../protocol/messages/message.ts"
+import { Enrolment, ParametersOnWire } from "../protocol/messages/enrolment.ts"
+import { Bytes, type Format, format } from "../protocol/messages/message.ts"
+import { Schema } from "../protocol/schema.ts"
 import { digestParameters, type Roster, rosterEntry, verifyRoster } from "../protocol/sharing/roster.ts"
 import {
   generateSealingKeyPair,
@@ -25,6 +27,7 @@ import {
 } from "../protocol/sharing/sealed.ts"
 import { Party } from "../runtime/actor.ts"
 import { type Agreement, actorsOf, partTimeoutMs } from "./agreement.ts"
+import { once, remembered } from "./once.ts"
 import { raised } from "./raised.ts"
 
 /** What a party other than the KGC is started with. */
@@ -112,23 +115,87 @@ const checkRoster = (
       : new RosterDisagrees({ reason: "the joint key is not the product of the users' keys" })
   })
 
-/** Enrols with the KGC. `secrets` is the format of what this role is given under seal. */
-export const enrol = <S>(options: MemberOptions, secrets: Format<S>) =>
+/** What a party has once it has enrolled: its standing, and what it alone was told. */
+export interface Enrolled<S> {
+  readonly membership: Membership
+  readonly secrets: Redacted.Redacted<S>
+}
+
+const KeptPair = format("sealing key", Schema.Struct({ publicKey: Bytes, privateKey: Bytes }))
+
+/** The party's key pair, kept before the public half is told to anybody. */
+const sealingKeyPair = Effect.map(
+  remembered(
+    "sealing-key",
+    KeptPair,
+    Effect.map(generateSealingKeyPair, ({ publicKey, privateKey }) => ({
+      publicKey,
+      privateKey: Redacted.value(privateKey)
+    }))
+  ),
+  ({ publicKey, privateKey }): SealingKeyPair => ({ publicKey, privateKey: Redacted.make(privateKey) })
+)
+
+const KeptStanding = format(
+  "standing",
+  Schema.Struct({
+    parameters: ParametersOnWire,
+    unifiedPublicKey: Bytes,
+    orderKey: Bytes,
+    roster: Bytes,
+    secrets: Bytes
+  })
+)
+
+/** The enrolment with the KGC. `secrets` is the format of what this role is given under seal. What was kept is checked again. */
+export const enrolment = <S>(options: MemberOptions, secrets: Format<S>) =>
   Effect.gen(function* () {
-    const party = yield* Party
-    const sealing = yield* generateSealingKeyPair
-    const credentials = yield* party.ask(
-      "kgc",
-      Enrolment,
-      { sealingKey: sealing.publicKey },
-      { deadlineMs: partTimeoutMs(options.agreement), phase: "setup" }
+    const sealing = yield* sealingKeyPair
+    const enrol = Effect.gen(function* () {
+      const party = yield* Party
+      const credentials = yield* party.ask(
+        "kgc",
+        Enrolment,
+        { sealingKey: sealing.publicKey },
+        { deadlineMs: partTimeoutMs(options.agreement), phase: "setup" }
+      )
+      const { parameters: wire, unifiedPublicKey, orderKey, roster: signedRoster } = credentials
+      const standing = yield* checkStanding(options, { wire, unifiedPublicKey, orderKey, signedRoster })
+      const membership: Membership = { ...standing, sealing }
+      const opened = yield* openFrom(membership, "kgc", Enrolment.tag, secrets, credentials.sealed)
+      const enrolled: Enrolled<S> = { membership, secrets: Redacted.make(opened) }
+      return enrolled
+    }).pipe(Effect.withSpan("enrol"))
+    return yield* once(
+      "standing",
+      {
+        encode: ({ membership, secrets: own }: Enrolled<S>) =>
+          Effect.flatMap(secrets.encode(Redacted.value(own)), (packed) =>
+            KeptStanding.encode({
+              parameters: membership.wire,
+              unifiedPublicKey: membership.unifiedPublicKey,
+              orderKey: membership.orderKey,
+              roster: membership.signedRoster,
+              secrets: packed
+            })
+          ),
+        decode: (bytes) =>
+          Effect.gen(function* () {
+            const kept = yield* KeptStanding.decode(bytes)
+            const { parameters: wire, unifiedPublicKey, orderKey, roster: signedRoster } = kept
+            const standing = yield* checkStanding(options, {
+              wire,
+              unifiedPublicKey,
+              orderKey,
+              signedRoster
+            })
+            const own = Redacted.make(yield* secrets.decode(kept.secrets))
+            return { membership: { ...standing, sealing }, secrets: own }
+          })
+      },
+      enrol
     )
-    const { parameters: wire, unifiedPublicKey, orderKey, roster: signedRoster } = credentials
-    const standing = yield* checkStanding(options, { wire, unifiedPublicKey, orderKey, signedRoster })
-    const membership: Membership = { ...standing, sealing }
-    const opened = yield* openFrom(membership, "kgc", Enrolment.tag, secrets, credentials.sealed)
-    return { membership, secrets: Redacted.make(opened) }
-  }).pipe(Effect.withSpan("enrol"))
+  })
 
 /** Packs a value and seals it to another party of the roster, bound to this run and to the message that carries it. */
 export const sealTo = <A>(membership: Membership, to: string, tag: string, format: Format<A>, value: A) =>

@@ -15,36 +15,6 @@ export class TooEarly extends Data.TaggedError("TooEarly")<{
   }
 }
 
-/** Asked to do again what may be done once in a run. */
-export class OnlyOnce extends Data.TaggedError("OnlyOnce")<{
-  readonly party: string
-  readonly what: string
-}> {
-  readonly retryable = false
-  override get message(): string {
-    return `${this.party} was asked to ${this.what} although it had begun to before; start a new run`
-  }
-}
-
-/** A phase that may begin once in a run: what it opens under a mask must never be opened under the same mask again. */
-export interface SinglePhase {
-  /** Begins it; fails from the second time on, also where the first has failed. */
-  readonly begin: Effect.Effect<void, OnlyOnce>
-  /** Fails once it has begun: for what must come before. `what` is what was asked for. */
-  readonly before: (what: string) => Effect.Effect<void, OnlyOnce>
-}
-
-export const singlePhase = (what: string) =>
-  Effect.map(Party, ({ name: party }): SinglePhase => {
-    let begun = false
-    const before = (asked: string) =>
-      Effect.suspend(() => (begun ? new OnlyOnce({ party, what: asked }) : Effect.void))
-    const begin = Effect.tap(before(what), () => {
-      begun = true
-    })
-    return { begin, before }
-  })
-
 /** What a phase left, if it is over. */
 export const reached = <A, E>(result: Deferred.Deferred<A, E>, what: string, before: string) =>
   Effect.gen(function* () {

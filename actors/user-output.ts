@@ -2,7 +2,7 @@
  * The end of a run at a user: fetch the sealed model, exchange partial decryptions with all other users, open it, and
  * test it on the rows that were held out. Only all users together can open; each of them then has the whole model.
  */
-import { Effect } from "effect"
+import { Effect, type Redacted } from "effect"
 import { pickRows } from "../protocol/data/cells.ts"
 import { featureCount } from "../protocol/data/encoding.ts"
 import { assemble } from "../protocol/data/joint.ts"
@@ -23,8 +23,12 @@ import { Store } from "../runtime/store.ts"
 import { type Agreement, networkOf } from "./agreement.ts"
 import { BcpPool } from "./bcp-pool.ts"
 import type { Gathering } from "./gathering.ts"
-import { sealTo } from "./membership.ts"
-import { blocksToWire, type UserState } from "./user-state.ts"
+import { type Membership, sealTo } from "./membership.ts"
+import { blocksFromWire, blocksToWire, type UserState } from "./user-state.ts"
+
+/** What users send each other, as it travels under seal. */
+type Partials = Effect.Effect.Success<ReturnType<typeof PartialsSecret.decode>>
+type HeldOut = Effect.Effect.Success<ReturnType<typeof HeldOutSecret.decode>>
 
 /** Under this name a user keeps the opened model, as JSON, in its store. */
 export const modelEntry = "model.json"
@@ -32,8 +36,9 @@ export const modelEntry = "model.json"
 /** Opens the model together with the other users and keeps it. `partials` gathers what they send, in their order. */
 export const openModel = (
   agreement: Agreement,
-  { membership, secretKey }: UserState,
-  partials: Gathering<Uint8Array>
+  membership: Membership,
+  secretKey: Redacted.Redacted<Uint8Array>,
+  partials: Gathering<Partials>
 ) =>
   Effect.gen(function* () {
     const party = yield* Party
@@ -54,7 +59,10 @@ export const openModel = (
       { concurrency: "unbounded", discard: true }
     )
     const received = yield* partials.all(agreement.deadlines.phaseTimeoutMs)
-    const all = new Map([[party.name, own], ...others.map((other, i) => [other, received[i]!] as const)])
+    const all = new Map([
+      [party.name, own],
+      ...others.map((other, i) => [other, received[i]!.partials] as const)
+    ])
     const network = networkOf(agreement)
     const size = modelWords(network)
     const words = yield* shares === undefined
@@ -80,9 +88,10 @@ export interface Tested {
  */
 export const testModel = (
   agreement: Agreement,
+  membership: Membership,
   state: UserState,
   model: Model,
-  pooled: Gathering<ReadonlyArray<FilledBlock>>
+  pooled: Gathering<HeldOut>
 ) =>
   Effect.gen(function* () {
     if (!agreement.reveal.accuracy) return undefined
@@ -90,10 +99,13 @@ export const testModel = (
     const party = yield* Party
     if (party.name === state.tester) {
       const others = yield* pooled.all(agreement.deadlines.replyTimeoutMs)
-      return testOn(agreement, state, model, [...state.heldOut, ...others.flat()])
+      return testOn(agreement, state, model, [
+        ...state.heldOut,
+        ...others.flatMap(({ blocks }) => blocksFromWire(blocks))
+      ])
     }
     const own = { blocks: blocksToWire(state.heldOut) }
-    const sealed = yield* sealTo(state.membership, state.tester, HeldOutCells.tag, HeldOutSecret, own)
+    const sealed = yield* sealTo(membership, state.tester, HeldOutCells.tag, HeldOutSecret, own)
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "output" }
     yield* party.ask(state.tester, HeldOutCells, { sealed }, ask)
     return undefined

@@ -3,7 +3,6 @@
  * other (sealed) the salted digests of the rows they hold and in which columns, and each comes to the same joint order. Every
  * user checks that all cells are held exactly once, and names those that are not by the ids it knows.
  */
-import { randomBytes } from "node:crypto"
 import { Data, Effect } from "effect"
 import { BlockOutside, CoverageError, checkCoverage } from "../protocol/data/coverage.ts"
 import { type EncodedTable, featureCount, jointColumns } from "../protocol/data/encoding.ts"
@@ -24,6 +23,7 @@ import { type Agreement, displayName, partTimeoutMs } from "./agreement.ts"
 import type { Gathering } from "./gathering.ts"
 import { type Membership, openFrom, sealTo } from "./membership.ts"
 import { raised } from "./raised.ts"
+import type { Root } from "./root.ts"
 import { othersTurn } from "./turn.ts"
 
 /** What a user says it holds, as it travels. */
@@ -51,12 +51,9 @@ export class RowsDoNotMatch extends Data.TaggedError("RowsDoNotMatch")<{
   }
 }
 
-/** Bytes of the salt under which row ids are compared. */
-const saltBytes = 16
-
-/** The salt: drawn by the first user, derived from the seed in a reproducible run. */
-export const drawRowSalt = ({ seed }: Agreement): Uint8Array =>
-  seed === undefined ? new Uint8Array(randomBytes(saltBytes)) : seededKey(seed, "rows")
+/** The salt: the first user's to draw; derived from the seed in a reproducible run. */
+export const rowSalt = ({ seed }: Agreement, root: Root): Uint8Array =>
+  seed === undefined ? root("salt") : seededKey(seed, "rows")
 
 /** Gets the salt from the first user. */
 const askRowSalt = (agreement: Agreement, membership: Membership) =>

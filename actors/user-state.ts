@@ -1,16 +1,15 @@
 /**
- * What a user keeps between the upload and the output, so that it can leave in between: its standing in the run, its
- * secret key, and the cells it held out for testing. Kept in the user's own store, which nobody else reads.
+ * What a user has when its upload is done, and keeps until the output, so that it can leave in between or die: the size of the joint
+ * table, and the cells it held out for testing.
  */
-import { Effect, Option, Redacted } from "effect"
+
+import { Effect } from "effect"
 import { denseCells, readRows } from "../protocol/data/cells.ts"
 import { type FilledBlock, indicesFromBytes, indicesToBytes } from "../protocol/data/rows.ts"
-import { ParametersOnWire } from "../protocol/messages/enrolment.ts"
-import { Bytes, format } from "../protocol/messages/message.ts"
+import { Count, format } from "../protocol/messages/message.ts"
 import { BlocksOnWire } from "../protocol/messages/output.ts"
 import { Schema } from "../protocol/schema.ts"
-import { Store } from "../runtime/store.ts"
-import { checkStanding, type MemberOptions, type Membership } from "./membership.ts"
+import type { Keeping } from "./once.ts"
 
 type Blocks = typeof BlocksOnWire.Type
 
@@ -29,71 +28,31 @@ export const blocksFromWire = (blocks: Blocks): ReadonlyArray<FilledBlock> =>
   }))
 
 export interface UserState {
-  readonly membership: Membership
-  /** sk_i, fixed-width big-endian. */
-  readonly secretKey: Redacted.Redacted<Uint8Array>
   /** Rows of the joint table: those trained on come first, the held-out ones after them. */
   readonly rows: { readonly total: number; readonly training: number }
   /** The user's own cells of held-out rows. */
   readonly heldOut: ReadonlyArray<FilledBlock>
   /** The user who tests on pooled held-out rows. */
   readonly tester: string
+  /** What was uploaded, for the director. */
+  readonly words: number
+  readonly ciphertexts: number
 }
 
 const Kept = format(
   "user state",
   Schema.Struct({
-    parameters: ParametersOnWire,
-    unifiedPublicKey: Bytes,
-    orderKey: Bytes,
-    roster: Bytes,
-    sealing: Schema.Struct({ publicKey: Bytes, privateKey: Bytes }),
-    secretKey: Bytes,
-    rows: Schema.Struct({ total: Schema.Int, training: Schema.Int }),
+    rows: Schema.Struct({ total: Count, training: Count }),
     heldOut: BlocksOnWire,
-    tester: Schema.String
+    tester: Schema.String,
+    words: Count,
+    ciphertexts: Count
   })
 )
 
-const entry = "user-state"
-
-/** Writes the state, durably, before the upload is reported as done. */
-export const keepUserState = (state: UserState) =>
-  Effect.gen(function* () {
-    const store = yield* Store
-    const { wire, unifiedPublicKey, orderKey, signedRoster, sealing } = state.membership
-    const packed = yield* Kept.encode({
-      parameters: wire,
-      unifiedPublicKey,
-      orderKey,
-      roster: signedRoster,
-      sealing: { publicKey: sealing.publicKey, privateKey: Redacted.value(sealing.privateKey) },
-      secretKey: Redacted.value(state.secretKey),
-      rows: state.rows,
-      heldOut: blocksToWire(state.heldOut),
-      tester: state.tester
-    })
-    yield* store.put(entry, packed)
-  })
-
-/** The state that an earlier process of this user kept, if any. The roster is verified again. */
-export const restoreUserState = (options: MemberOptions) =>
-  Effect.gen(function* () {
-    const store = yield* Store
-    const packed = yield* store.get(entry)
-    if (Option.isNone(packed)) return Option.none<UserState>()
-    const kept = yield* Kept.decode(packed.value)
-    const { parameters: wire, unifiedPublicKey, orderKey, roster: signedRoster, sealing } = kept
-    const standing = yield* checkStanding(options, { wire, unifiedPublicKey, orderKey, signedRoster })
-    const state: UserState = {
-      membership: {
-        ...standing,
-        sealing: { publicKey: sealing.publicKey, privateKey: Redacted.make(sealing.privateKey) }
-      },
-      secretKey: Redacted.make(kept.secretKey),
-      rows: kept.rows,
-      heldOut: blocksFromWire(kept.heldOut),
-      tester: kept.tester
-    }
-    return Option.some(state)
-  })
+/** How it is kept. */
+export const keptState: Keeping<UserState, Effect.Effect.Error<ReturnType<typeof Kept.decode>>, never> = {
+  encode: (state) => Kept.encode({ ...state, heldOut: blocksToWire(state.heldOut) }),
+  decode: (bytes) =>
+    Effect.map(Kept.decode(bytes), (kept) => ({ ...kept, heldOut: blocksFromWire(kept.heldOut) }))
+}

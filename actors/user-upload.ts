@@ -3,7 +3,6 @@
  * the user's own key; the ciphertexts of the first go to C0, those of the second to C1, sealed end to end, because C0, which has
  * the master key, could open them. In the hybrid form C0 gets the seed of its share under that key, and C1 its share, sealed.
  */
-import { randomBytes } from "node:crypto"
 import { Effect } from "effect"
 import { slotsPerPlaintext, uploadSlotBits } from "../protocol/bcp/packing.ts"
 import { ciphertextBytes } from "../protocol/bcp/wire.ts"
@@ -30,8 +29,16 @@ import type { AgreedRows } from "./user-rows.ts"
 /** Cells that are encoded at a time, and in the hybrid form travel in a message: 1 MiB of words. */
 export const cellsARun = 2 ** 17
 
-/** Encrypts and sends both shares of all training cells; done when both clouds have confirmed every piece. */
-export const upload = (agreement: Agreement, membership: Membership, { joint, placed }: AgreedRows) =>
+/**
+ * Encrypts and sends both shares of all training cells; done when both clouds have confirmed every piece. Whoever uploads again
+ * after a crash splits by the same 16-byte `seed`: each cloud may have either version of a piece.
+ */
+export const upload = (
+  agreement: Agreement,
+  membership: Membership,
+  { joint, placed }: AgreedRows,
+  seed: Uint8Array
+) =>
   Effect.gen(function* () {
     const hybrid = agreement.security.upload === "hybrid"
     const words = countCells(placed.training)
@@ -43,7 +50,7 @@ export const upload = (agreement: Agreement, membership: Membership, { joint, pl
       : [ofWords(words), ofWords(words)]
     yield* announce(agreement, joint.training, placed.training, ciphertexts)
     const encode = yield* encoder(agreement)
-    yield* (hybrid ? uploadHybrid : uploadPacked)(agreement, membership, placed.training, encode)
+    yield* (hybrid ? uploadHybrid : uploadPacked)(agreement, membership, placed.training, encode, seed)
     return { words, ciphertexts: ciphertexts[0] + ciphertexts[1] }
   }).pipe(Effect.withSpan("user.upload"))
 
@@ -93,7 +100,8 @@ const uploadPacked = (
   agreement: Agreement,
   membership: Membership,
   blocks: ReadonlyArray<FilledBlock>,
-  encode: Encode
+  encode: Encode,
+  seed: Uint8Array
 ) =>
   Effect.gen(function* () {
     const party = yield* Party
@@ -103,7 +111,7 @@ const uploadPacked = (
     const words = new Uint8Array(countCells(blocks) * wordBytes)
     for (const { first, read } of cellsInOrder(blocks, cellsARun))
       words.set(yield* encode(read()), first * wordBytes)
-    const { share0, share1 } = splitWords(words, new Uint8Array(randomBytes(seedBytes)))
+    const { share0, share1 } = splitWords(words, seed)
 
     const slots = slotsPerPlaintext(parameters.bits, uploadSlotBits)
     const ciphertexts = ciphertextCount(countCells(blocks), slots)
@@ -129,13 +137,13 @@ const uploadHybrid = (
   agreement: Agreement,
   membership: Membership,
   blocks: ReadonlyArray<FilledBlock>,
-  encode: Encode
+  encode: Encode,
+  seed: Uint8Array
 ) =>
   Effect.gen(function* () {
     const party = yield* Party
     const pool = yield* BcpPool
     const ask = askOptions(agreement)
-    const seed = new Uint8Array(randomBytes(seedBytes))
     const { ciphertexts } = yield* pool.run("encryptPacked", {
       parameters: membership.parameters,
       publicKey: yield* rosterBcpKey(membership.roster, party.name),

@@ -3,9 +3,9 @@
  * its own key and uploads one to each cloud; may leave then. At the end the users open the model together, and test it
  * on the rows that they held out. Cells and keys leave this actor only encrypted or sealed.
  */
-import { Deferred, Effect, Option, Redacted } from "effect"
+import { Effect, Redacted } from "effect"
 import type { EncodedTable } from "../protocol/data/encoding.ts"
-import { type FilledBlock, MalformedRows } from "../protocol/data/rows.ts"
+import { MalformedRows } from "../protocol/data/rows.ts"
 import { Enrol, OpenModel, Upload } from "../protocol/messages/control.ts"
 import { UserSecrets } from "../protocol/messages/enrolment.ts"
 import {
@@ -18,12 +18,14 @@ import { Declaration, DeclaredCells, RowSalt, RowSaltSecret } from "../protocol/
 import { on, Party } from "../runtime/actor.ts"
 import { gather, NotExpected } from "./gathering.ts"
 import { directorOnly, lifecycle } from "./lifecycle.ts"
-import { enrol, type MemberOptions, openFrom, sealTo } from "./membership.ts"
+import { enrolment, type MemberOptions, openFrom, sealTo } from "./membership.ts"
+import { once } from "./once.ts"
 import { awaited, reached } from "./phase.ts"
 import { raised } from "./raised.ts"
+import { partyRoot } from "./root.ts"
 import { openModel, testModel } from "./user-output.ts"
-import { agreeOnRows, type Declared, drawRowSalt } from "./user-rows.ts"
-import { blocksFromWire, keepUserState, restoreUserState, type UserState } from "./user-state.ts"
+import { agreeOnRows, rowSalt } from "./user-rows.ts"
+import { blocksFromWire, keptState, type UserState } from "./user-state.ts"
 import { upload } from "./user-upload.ts"
 
 export interface UserOptions extends MemberOptions {
@@ -38,32 +40,49 @@ export const user = (options: UserOptions) =>
     const party = yield* Party
     const others = agreement.users.map(({ actor }) => actor).filter((actor) => actor !== party.name)
 
-    const enrolled = yield* Deferred.make<Pick<UserState, "membership" | "secretKey">>()
-    const ready = yield* Deferred.make<UserState>()
-    const restored = yield* restoreUserState(options)
-    if (Option.isSome(restored)) {
-      yield* Deferred.succeed(enrolled, restored.value)
-      yield* Deferred.succeed(ready, restored.value)
-    }
+    const root = yield* partyRoot
+    const enrolling = yield* enrolment(options, UserSecrets)
+    const ownSalt = party.name === agreement.users[0]!.actor ? rowSalt(agreement, root) : undefined
+    const declarations = yield* gather("a declaration of its cells", others, "declaration", DeclaredCells)
+    const partials = yield* gather("its partial decryptions", others, "partials", PartialsSecret)
+    const pooled = yield* gather("its held-out cells", others, "held-out", HeldOutSecret)
 
-    const ownSalt = party.name === agreement.users[0]!.actor ? drawRowSalt(agreement) : undefined
-    const declarations = yield* gather<Declared>("a declaration of its cells", others)
-    const partials = yield* gather<Uint8Array>("its partial decryptions", others)
-    const pooled = yield* gather<ReadonlyArray<FilledBlock>>("its held-out cells", others)
+    const uploading = yield* once(
+      "uploaded",
+      keptState,
+      Effect.gen(function* () {
+        const { membership } = yield* reached(enrolling.outcome, "upload", "it had enrolled")
+        const agreed = yield* agreeOnRows(agreement, membership, tables, ownSalt, declarations)
+        const sizes = yield* upload(agreement, membership, agreed, root("share"))
+        const { total, training } = agreed.joint
+        const { placed, tester } = agreed
+        const state: UserState = { rows: { total, training }, heldOut: placed.heldOut, tester, ...sizes }
+        return state
+      })
+    )
+    const opening = yield* once(
+      "opened",
+      OpenModel.reply,
+      Effect.gen(function* () {
+        const state = yield* reached(uploading.outcome, "open the model", "it had uploaded")
+        const { membership, secrets } = yield* reached(enrolling.outcome, "open the model", "it had enrolled")
+        const secretKey = Redacted.make(Redacted.value(secrets).secretKey)
+        const model = yield* openModel(agreement, membership, secretKey, partials)
+        const tested = yield* testModel(agreement, membership, state, model, pooled)
+        return tested === undefined ? {} : { tested }
+      })
+    )
 
-    const standing = awaited(enrolled, "take part", "it had enrolled", agreement.deadlines.replyTimeoutMs)
+    const standing = awaited(
+      enrolling.outcome,
+      "take part",
+      "it had enrolled",
+      agreement.deadlines.replyTimeoutMs
+    )
     const life = yield* lifecycle(agreement)
     yield* party.serve([
       ...life.handlers,
-      on(Enrol, (_, from) =>
-        Effect.gen(function* () {
-          yield* directorOnly(from)
-          const { membership, secrets } = yield* enrol(options, UserSecrets)
-          const secretKey = Redacted.make(Redacted.value(secrets).secretKey)
-          yield* Deferred.succeed(enrolled, { membership, secretKey })
-          return {}
-        })
-      ),
+      on(Enrol, (_, from) => Effect.zipRight(directorOnly(from), Effect.as(enrolling.done, {}))),
       on(RowSalt, (_, from) =>
         Effect.gen(function* () {
           if (!others.includes(from)) {
@@ -90,49 +109,35 @@ export const user = (options: UserOptions) =>
         })
       ),
       on(Upload, (_, from) =>
-        Effect.gen(function* () {
-          yield* directorOnly(from)
-          const { membership, secretKey } = yield* reached(enrolled, "upload", "it had enrolled")
-          const agreed = yield* agreeOnRows(agreement, membership, tables, ownSalt, declarations)
-          const sizes = yield* upload(agreement, membership, agreed)
-          const { total, training } = agreed.joint
-          const state: UserState = {
-            membership,
-            secretKey,
-            rows: { total, training },
-            heldOut: agreed.placed.heldOut,
-            tester: agreed.tester
-          }
-          yield* keepUserState(state)
-          yield* Deferred.succeed(ready, state)
-          return { rows: training, ...sizes }
-        })
+        Effect.zipRight(
+          directorOnly(from),
+          Effect.map(uploading.done, ({ rows, words, ciphertexts }) => ({
+            rows: rows.training,
+            words,
+            ciphertexts
+          }))
+        )
       ),
       on(PartialDecryptions, ({ sealed }, from) =>
         Effect.gen(function* () {
           const { membership } = yield* standing
-          const secret = yield* openFrom(membership, from, PartialDecryptions.tag, PartialsSecret, sealed)
-          yield* partials.put(from, secret.partials)
+          yield* partials.put(
+            from,
+            yield* openFrom(membership, from, PartialDecryptions.tag, PartialsSecret, sealed)
+          )
           return {}
         })
       ),
       on(HeldOutCells, ({ sealed }, from) =>
         Effect.gen(function* () {
           const { membership } = yield* standing
-          const { blocks } = yield* openFrom(membership, from, HeldOutCells.tag, HeldOutSecret, sealed)
-          yield* pooled.put(from, yield* raised([MalformedRows], () => blocksFromWire(blocks)))
+          const cells = yield* openFrom(membership, from, HeldOutCells.tag, HeldOutSecret, sealed)
+          yield* raised([MalformedRows], () => blocksFromWire(cells.blocks))
+          yield* pooled.put(from, cells)
           return {}
         })
       ),
-      on(OpenModel, (_, from) =>
-        Effect.gen(function* () {
-          yield* directorOnly(from)
-          const state = yield* reached(ready, "open the model", "it had uploaded")
-          const model = yield* openModel(agreement, state, partials)
-          const tested = yield* testModel(agreement, state, model, pooled)
-          return tested === undefined ? {} : { tested }
-        })
-      )
+      on(OpenModel, (_, from) => Effect.zipRight(directorOnly(from), opening.done))
     ])
     yield* life.finished
   })

@@ -16,6 +16,10 @@ export class ActorDied extends Data.TaggedError("ActorDied")<{
   readonly lastLines: ReadonlyArray<string>
 }> {
   readonly retryable = true
+  /** Whether it was killed or broke down, rather than ended with an error that it told. */
+  get crashed(): boolean {
+    return typeof this.code === "string" ? /^SIG[A-Z0-9]+$/.test(this.code) : this.code > 1
+  }
   override get message(): string {
     const last = this.lastLines.length === 0 ? "" : `; it said last:\n${this.lastLines.join("\n")}`
     return `the process of ${this.party} ended unexpectedly (${this.code})${last}`
@@ -31,6 +35,8 @@ export interface ActorProcessOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly secrets?: Readonly<Record<string, Redacted.Redacted>>
   readonly readyTimeoutMs: number
+  /** Told of each further line of JSON that it says on its standard output. */
+  readonly onLine?: (value: unknown) => void
   /** Options of Node itself, such as `--max-old-space-size=2048`. */
   readonly nodeOptions?: ReadonlyArray<string>
 }
@@ -85,7 +91,7 @@ export const startActor = (
   })
 
 const launch = (
-  { party, entry, args, env, secrets, nodeOptions }: ActorProcessOptions,
+  { party, entry, args, env, secrets, nodeOptions, onLine }: ActorProcessOptions,
   ready: Deferred.Deferred<unknown>,
   ended: Deferred.Deferred<void, ActorDied>
 ) => {
@@ -103,8 +109,10 @@ const launch = (
   })
   let lastLines: ReadonlyArray<string> = []
   eachLine(child.stdout!, (line) => {
-    const value = readyValue(line)
-    if (value !== undefined) Deferred.unsafeDone(ready, Effect.succeed(value.ready))
+    const value = jsonOf(line)
+    if (value === undefined) return
+    if ("ready" in value) Deferred.unsafeDone(ready, Effect.succeed(value.ready))
+    else onLine?.(value)
   })
   eachLine(child.stderr!, (line) => {
     lastLines = [...lastLines, line].slice(-keptLines)
@@ -120,13 +128,10 @@ const launch = (
   return { child, lastLines: () => lastLines }
 }
 
-const readyValue = (line: string): { readonly ready: unknown } | undefined => {
+const jsonOf = (line: string): object | undefined => {
   if (!line.startsWith("{")) return undefined
   try {
-    const value: unknown = JSON.parse(line)
-    return typeof value === "object" && value !== null && "ready" in value
-      ? { ready: value.ready }
-      : undefined
+    return JSON.parse(line) as object
   } catch {
     return undefined
   }
@@ -148,6 +153,9 @@ const eachLine = (stream: NodeJS.ReadableStream, onLine: (line: string) => void)
 
 const supervisedVariable = "BICAMERAL_SUPERVISED"
 
+/** In the child: whether the process that started it looks after it, and starts it again if it dies. */
+export const isSupervised = (): boolean => process.env[supervisedVariable] !== undefined
+
 /** In the child: says that it is ready, on the line that its parent waits for. */
 export const sayReady = (value: unknown): Effect.Effect<void> =>
   Effect.sync(() => {
@@ -156,7 +164,7 @@ export const sayReady = (value: unknown): Effect.Effect<void> =>
 
 /** In the child: never returns while the parent lives; ends the wait when it is gone. One that nobody supervises waits for ever. */
 export const parentGone: Effect.Effect<void> = Effect.suspend(() =>
-  process.env[supervisedVariable] === undefined
+  !isSupervised()
     ? Effect.never
     : Effect.async<void>((resume) => {
         const gone = () => resume(Effect.void)

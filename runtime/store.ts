@@ -1,11 +1,12 @@
 /**
- * What a party keeps so that it is there after a crash: named bytes, written whole or not at all. One party's store is
- * never another's. What is secret is sealed by whoever puts it.
+ * What a party keeps: named bytes, written whole or not at all. `Store` is what it leaves behind for whoever reads its folder: the
+ * archive, the models. `Stable` is what it must have again after a crash; that is encrypted under a key of the party's
+ * own and verified on reading. One party's stores are never another's.
  */
-import { randomUUID } from "node:crypto"
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes, randomUUID } from "node:crypto"
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
-import { Context, Data, Effect, Layer, Option } from "effect"
+import { Context, Data, Effect, Layer, Option, Redacted } from "effect"
 
 /** The place where a party keeps things can't be used. */
 export class StoreFailed extends Data.TaggedError("StoreFailed")<{
@@ -19,74 +20,152 @@ export class StoreFailed extends Data.TaggedError("StoreFailed")<{
   }
 }
 
-/** Names are of letters, digits, dots, hyphens and underscores, and do not begin with a dot. */
-export class Store extends Context.Tag("runtime/Store")<
-  Store,
-  {
-    /** Once this returns, the bytes survive a crash; before, what was there under the name does. */
-    readonly put: (name: string, bytes: Uint8Array) => Effect.Effect<void, StoreFailed>
-    readonly get: (name: string) => Effect.Effect<Option.Option<Uint8Array>, StoreFailed>
-    /** All names, in order. */
-    readonly list: Effect.Effect<ReadonlyArray<string>, StoreFailed>
-    readonly remove: (name: string) => Effect.Effect<void, StoreFailed>
+/** What was kept does not open: it was changed, it stood under another name, or it is another party's. */
+export class StoredBytesChanged extends Data.TaggedError("StoredBytesChanged")<{
+  readonly party: string
+  readonly name: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `what ${this.party} kept as ${this.name} does not open under its key: it was changed, or kept under another password; put a good copy back or start a new run`
   }
->() {}
+}
+
+export type StoreError = StoreFailed | StoredBytesChanged
+
+/** Names are of letters, digits, dots, hyphens and underscores, and do not begin with a dot. */
+export interface StoreService {
+  /** Once this returns, the bytes survive a crash; before, what was there under the name does. */
+  readonly put: (name: string, bytes: Uint8Array) => Effect.Effect<void, StoreFailed>
+  readonly get: (name: string) => Effect.Effect<Option.Option<Uint8Array>, StoreError>
+  /** All names, in order. */
+  readonly list: Effect.Effect<ReadonlyArray<string>, StoreFailed>
+  readonly remove: (name: string) => Effect.Effect<void, StoreFailed>
+}
+
+/** What the party leaves behind. What is secret is sealed by whoever puts it. */
+export class Store extends Context.Tag("runtime/Store")<Store, StoreService>() {}
+
+/** Stable storage: what the party goes on from after a crash. Nobody else can read it. */
+export class Stable extends Context.Tag("runtime/Stable")<Stable, StoreService>() {}
+
+/** Whose stable storage it is, and the secret that its key is made from. */
+export interface StableOwner {
+  readonly party: string
+  readonly run: string
+  /** The party's password at the broker: at least 16 bytes that nobody can guess. */
+  readonly secret: Redacted.Redacted
+}
+
+const keyBytes = 32
+const nonceBytes = 12
+const tagBytes = 16
+
+/** A store whose entries are encrypted with AES-256-GCM, each bound to its name, under HKDF-SHA256 of the owner's secret. */
+export const encrypted = (inner: StoreService, { party, run, secret }: StableOwner): StoreService => {
+  const info = `bicameral stable storage of ${party}`
+  const key = new Uint8Array(hkdfSync("sha256", Redacted.value(secret), run, info, keyBytes))
+  return {
+    ...inner,
+    put: (name, bytes) =>
+      Effect.suspend(() => {
+        const nonce = randomBytes(nonceBytes)
+        const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(Buffer.from(name))
+        const sealed = new Uint8Array(nonceBytes + bytes.length + tagBytes)
+        sealed.set(nonce)
+        sealed.set(cipher.update(bytes), nonceBytes)
+        cipher.final()
+        sealed.set(cipher.getAuthTag(), nonceBytes + bytes.length)
+        return inner.put(name, sealed)
+      }),
+    get: (name) =>
+      Effect.flatMap(inner.get(name), (found) => {
+        if (Option.isNone(found)) return Effect.succeed(Option.none())
+        const sealed = found.value
+        const changed = new StoredBytesChanged({ party, name })
+        if (sealed.length < nonceBytes + tagBytes) return changed
+        const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, nonceBytes))
+          .setAAD(Buffer.from(name))
+          .setAuthTag(sealed.subarray(-tagBytes))
+        try {
+          const { buffer, byteOffset, length } = decipher.update(sealed.subarray(nonceBytes, -tagBytes))
+          decipher.final()
+          return Effect.succeed(Option.some(new Uint8Array(buffer, byteOffset, length)))
+        } catch {
+          return changed
+        }
+      })
+  }
+}
 
 /** A folder, which is made if it is not there. A file that can't be written is found out here, before anything is computed. */
-export const directory = (folder: string): Layer.Layer<Store, StoreFailed> =>
-  Layer.effect(
-    Store,
-    Effect.gen(function* () {
-      const attempt = <A>(operation: string, place: string, run: () => Promise<A>) =>
-        Effect.tryPromise({
-          try: run,
-          catch: (cause) => new StoreFailed({ operation, place, reason: reasonOf(cause) })
-        })
-      yield* attempt("write to", folder, async () => {
-        await mkdir(folder, { recursive: true })
-        await writeWhole(folder, ".probe", new Uint8Array(0))
-        await rm(join(folder, ".probe"))
+export const folderStore = (folder: string): Effect.Effect<StoreService, StoreFailed> =>
+  Effect.gen(function* () {
+    const attempt = <A>(operation: string, place: string, run: () => Promise<A>) =>
+      Effect.tryPromise({
+        try: run,
+        catch: (cause) => new StoreFailed({ operation, place, reason: reasonOf(cause) })
       })
-      return Store.of({
-        put: (name, bytes) =>
-          Effect.zipRight(
-            checkName(name),
-            Effect.uninterruptible(
-              attempt("write", join(folder, name), () => writeWhole(folder, name, bytes))
-            )
-          ),
-        get: (name) =>
-          Effect.zipRight(
-            checkName(name),
-            attempt("read", join(folder, name), () =>
-              readFile(join(folder, name)).then(
-                (bytes) => Option.some(new Uint8Array(bytes)),
-                (error: NodeJS.ErrnoException) => {
-                  if (error.code === "ENOENT") return Option.none<Uint8Array>()
-                  throw error
-                }
-              )
-            )
-          ),
-        list: attempt("list", folder, async () =>
-          (await readdir(folder)).filter((name) => !name.startsWith(".")).sort()
-        ),
-        remove: (name) =>
-          Effect.zipRight(
-            checkName(name),
-            attempt("remove", join(folder, name), async () => {
-              await rm(join(folder, name), { force: true })
-              await syncFolder(folder)
-            })
-          )
-      })
+    yield* attempt("write to", folder, async () => {
+      await mkdir(folder, { recursive: true })
+      await writeWhole(folder, ".probe", new Uint8Array(0))
+      await rm(join(folder, ".probe"))
     })
+    const store: StoreService = {
+      put: (name, bytes) =>
+        Effect.zipRight(
+          checkName(name),
+          Effect.uninterruptible(attempt("write", join(folder, name), () => writeWhole(folder, name, bytes)))
+        ),
+      get: (name) =>
+        Effect.zipRight(
+          checkName(name),
+          attempt("read", join(folder, name), () =>
+            readFile(join(folder, name)).then(
+              (bytes) => Option.some(new Uint8Array(bytes)),
+              (error: NodeJS.ErrnoException) => {
+                if (error.code === "ENOENT") return Option.none<Uint8Array>()
+                throw error
+              }
+            )
+          )
+        ),
+      list: attempt("list", folder, async () =>
+        (await readdir(folder, { withFileTypes: true }))
+          .filter((entry) => entry.isFile() && !entry.name.startsWith("."))
+          .map(({ name }) => name)
+          .sort()
+      ),
+      remove: (name) =>
+        Effect.zipRight(
+          checkName(name),
+          attempt("remove", join(folder, name), async () => {
+            await rm(join(folder, name), { force: true })
+            await syncFolder(folder)
+          })
+        )
+    }
+    return store
+  })
+
+/** The folder of a party: what it leaves behind. */
+export const directory = (folder: string): Layer.Layer<Store, StoreFailed> =>
+  Layer.effect(Store, folderStore(folder))
+
+/** Where in its folder a party's stable storage is. */
+export const stableFolder = "stable"
+
+/** Stable storage in the folder of a party, under its own key. */
+export const stable = (folder: string, owner: StableOwner): Layer.Layer<Stable, StoreFailed> =>
+  Layer.effect(
+    Stable,
+    Effect.map(folderStore(join(folder, stableFolder)), (inner) => encrypted(inner, owner))
   )
 
 /** This process's memory, for simulations and tests: what is put is copied, as a disk would. */
-export const memory: Layer.Layer<Store> = Layer.sync(Store, () => {
+export const memoryStore = (): StoreService => {
   const kept = new Map<string, Uint8Array>()
-  return Store.of({
+  return {
     put: (name, bytes) =>
       Effect.zipRight(
         checkName(name),
@@ -96,8 +175,14 @@ export const memory: Layer.Layer<Store> = Layer.sync(Store, () => {
       Effect.sync(() => Option.map(Option.fromNullable(kept.get(name)), (bytes) => bytes.slice())),
     list: Effect.sync(() => Array.from(kept.keys()).sort()),
     remove: (name) => Effect.sync(() => void kept.delete(name))
-  })
-})
+  }
+}
+
+/** Both in memory, new and empty. */
+export const memory: Layer.Layer<Store | Stable> = Layer.merge(
+  Layer.sync(Store, memoryStore),
+  Layer.sync(Stable, memoryStore)
+)
 
 const checkName = (name: string) =>
   /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(name)

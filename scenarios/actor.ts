@@ -1,20 +1,21 @@
 /**
  * One party as a process of its own: reads the scenario's public part and, for a user, its own files; connects to the
- * broker with its own credentials, and serves until the director lets it go. What it keeps is in its own folder.
+ * broker with its own credentials, and serves until the director lets it go. What it keeps is in its own folder; started
+ * again with the same, it goes on where it was.
  */
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
-import { Console, Data, Effect, Layer, Option } from "effect"
+import { Console, Data, Effect, Layer, Option, Schedule } from "effect"
 import type { Agreement } from "../actors/agreement.ts"
 import { layer as bcpPool } from "../actors/bcp-pool.ts"
-import { direct } from "../actors/director.ts"
+import { direct, type Phase } from "../actors/director.ts"
 import { type Role, serve } from "../actors/roles.ts"
-import { generateSigningKeyPair } from "../protocol/sharing/roster.ts"
+import { signingKeys } from "../actors/signing.ts"
 import { accessFromEnvironment } from "../runtime/broker/access.ts"
 import { layer as nats } from "../runtime/nats-transport.ts"
 import { layer as party } from "../runtime/party.ts"
-import { parentGone, sayReady } from "../runtime/process.ts"
-import { directory, Store } from "../runtime/store.ts"
+import { isSupervised, parentGone, sayReady } from "../runtime/process.ts"
+import { directory, Store, stable } from "../runtime/store.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
 import { agreementOf } from "./agreement.ts"
 import { type LoadedScenario, loadScenario, readUserTables } from "./load.ts"
@@ -75,40 +76,52 @@ const readKgcKey = (text: Option.Option<string>): Effect.Effect<Uint8Array, KgcK
     : new KgcKeyNeeded({ reason: `"${text.value}" is not 32 bytes of base64` })
 }
 
-/** What the party of this name is started with, and what its ready line says: the KGC's tells its verification key. */
-const roleOf = (actor: string, loaded: LoadedScenario, kgcKey: Option.Option<string>) =>
+/** What a party other than KGC and director is started with. */
+const memberRole = (actor: string, loaded: LoadedScenario, kgcKey: Option.Option<string>) =>
   Effect.gen(function* () {
-    if (actor === "kgc") {
-      const signing = generateSigningKeyPair()
-      const role: Role = { role: "kgc", signing }
-      return { role, ready: { kgcKey: Buffer.from(signing.publicKey).toString("base64") } }
-    }
     const key = yield* readKgcKey(kgcKey)
     if (actor === "cloud0" || actor === "cloud1") {
       const role: Role = { role: actor, kgcKey: key }
-      return { role, ready: {} }
+      return role
     }
     const tables = yield* readUserTables(loaded, Number(actor.slice("user".length)) - 1)
     const role: Role = { role: "user", kgcKey: key, tables }
-    return { role, ready: {} }
+    return role
   })
 
 /** Under this name the director keeps what it learned of the run, in its folder. */
 export const outcomeEntry = "outcome.json"
 
-/** Takes a run whose parties are up through its phases; says where it is, a line a phase, on the standard output. */
-const directRun = (agreement: Agreement) =>
+/** What the director says on its standard output, a line of JSON each. */
+export type Said =
+  | { readonly phase: Phase }
+  | { readonly progress: readonly [actor: string, phase: string, done: number, total: number] }
+  /** Users who left and are needed again. */
+  | { readonly back: ReadonlyArray<string> }
+  | { readonly outcome: { readonly tested: object | null; readonly steps: number } }
+
+const say = (said: Said) => Console.log(JSON.stringify(said))
+
+/** Takes a run whose parties are up through its phases. Users leave only where somebody can start them again. */
+const directRun = (agreement: Agreement, usersLeave: boolean) =>
   Effect.gen(function* () {
     const store = yield* Store
     const outcome = yield* direct({
       agreement,
-      onPhase: (phase) => Console.log(JSON.stringify({ phase })),
-      onProgress: (actor, phase, done, total) => Console.log(JSON.stringify({ actor, phase, done, total }))
+      ...(usersLeave && isSupervised()
+        ? { bringBack: (users: ReadonlyArray<string>) => say({ back: users }) }
+        : {}),
+      onPhase: (phase) => say({ phase }),
+      onProgress: (...progress) => say({ progress })
     })
     const text = `${JSON.stringify(outcome, null, 2)}\n`
     yield* store.put(outcomeEntry, new TextEncoder().encode(text))
-    yield* Console.log(JSON.stringify({ outcome: { tested: outcome.tested ?? null, steps: outcome.steps } }))
+    yield* say({ outcome: { tested: outcome.tested ?? null, steps: outcome.steps } })
   })
+
+// The broker may be away just when a party comes back.
+const brokerPauseMs = 250
+const brokerPatience = 120
 
 /** Runs one party over NATS to the end of the run, or until the process that started it is gone. */
 export const startActor = (options: ActorOptions) =>
@@ -120,17 +133,36 @@ export const startActor = (options: ActorOptions) =>
     )
     const actor = yield* actorNamed(agreement, options.role)
     // What is wrong with the party's own files or key is found out before it connects.
-    const own = actor === "director" ? undefined : yield* roleOf(actor, loaded, options.kgcKey)
+    const member =
+      actor === "director" || actor === "kgc" ? undefined : yield* memberRole(actor, loaded, options.kgcKey)
     const { url, user, password } = yield* accessFromEnvironment(actor)
+    const { run, state } = options
+    const broker = nats({ servers: [url], user, password })
+    const patient = Layer.retry(
+      broker,
+      Schedule.spaced(brokerPauseMs).pipe(
+        Schedule.intersect(Schedule.recurs(isSupervised() ? brokerPatience : 0)),
+        Schedule.whileInput((error: { readonly _tag: string }) => error._tag === "BrokerUnreachable")
+      )
+    )
     const services = Layer.mergeAll(
-      party({ name: actor, run: options.run }).pipe(Layer.provide(nats({ servers: [url], user, password }))),
-      directory(options.state),
+      party({ name: actor, run }).pipe(Layer.provide(patient)),
+      directory(state),
+      stable(state, { party: actor, run, secret: password }),
       bcpPool(availableParallelism())
-    ).pipe(Layer.provideMerge(tracing({ actor, file: join(options.state, "events.jsonl") })))
+    ).pipe(Layer.provideMerge(tracing({ actor, file: join(state, "events.jsonl") })))
     const living = Effect.gen(function* () {
-      if (own === undefined) return yield* directRun(agreement)
-      yield* sayReady(own.ready)
-      yield* serve(agreement, own.role)
+      if (actor === "director") {
+        yield* sayReady({})
+        return yield* directRun(agreement, loaded.scenario.placement.usersLeaveAfterUpload)
+      }
+      if (member !== undefined) {
+        yield* sayReady({})
+        return yield* serve(agreement, member)
+      }
+      const signing = yield* signingKeys
+      yield* sayReady({ kgcKey: Buffer.from(signing.publicKey).toString("base64") })
+      yield* serve(agreement, { role: "kgc", signing })
     })
     yield* living.pipe(Effect.provide(services), Effect.raceFirst(parentGone))
   })

@@ -29,6 +29,8 @@ export interface Failure {
 export interface Deeds<R> {
   /** Runs a scenario and gives the report; fails also where an expectation did not hold. */
   readonly run: (request: RunRequest) => Effect.Effect<void, Failure, R>
+  /** Goes on with a run that was broken off; otherwise as `run`. */
+  readonly resume: (out: string) => Effect.Effect<void, Failure, R>
   /** Gives what a run would do and cost. */
   readonly check: (file: string) => Effect.Effect<string, Failure, R>
   /** Is one party until the run is over. */
@@ -36,6 +38,8 @@ export interface Deeds<R> {
 }
 
 const file = Args.text({ name: "FILE" }).pipe(Args.withDescription("The scenario, a YAML file"))
+
+const folder = Args.text({ name: "DIR" }).pipe(Args.withDescription("The out folder of the run"))
 
 const seed = Options.integer("seed").pipe(
   Options.filterMap(
@@ -90,6 +94,9 @@ export const commandLine = <R>(deeds: Deeds<R>) => {
       "Runs a scenario on this machine: every party, from the data to the decrypted model"
     )
   )
+  const resume = Command.make("resume", { out: folder }, (request) => deeds.resume(request.out)).pipe(
+    Command.withDescription("Goes on with a run over NATS that was broken off, from what its parties kept")
+  )
   const check = Command.make("check", { file }, (request) =>
     Effect.flatMap(deeds.check(request.file), Console.log)
   ).pipe(Command.withDescription("Checks a scenario and its data; prints the plan and the predicted cost"))
@@ -100,7 +107,7 @@ export const commandLine = <R>(deeds: Deeds<R>) => {
     Command.withDescription(
       "Trains one network on the data of many owners, on two clouds that see none of it"
     ),
-    Command.withSubcommands([run, check, actor])
+    Command.withSubcommands([run, resume, check, actor])
   )
   const parse = Command.run(bicameral, { name: "bicameral", version: "0.1.0" })
   return (words: ReadonlyArray<string>) =>

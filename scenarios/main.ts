@@ -13,6 +13,10 @@ const bicameral = commandLine({
     Effect.promise(() => Promise.all([import("./run-and-report.ts"), import("./run.ts")])).pipe(
       Effect.flatMap(([{ runAndReport }, { runScenario }]) => runAndReport(runScenario, request))
     ),
+  resume: (out) =>
+    Effect.promise(() => Promise.all([import("./run-and-report.ts"), import("./run.ts")])).pipe(
+      Effect.flatMap(([{ resumeAndReport }, { resumeRun }]) => resumeAndReport(resumeRun, out))
+    ),
   check: (file) =>
     Effect.flatMap(
       Effect.promise(() => import("./check.ts")),

@@ -1,140 +1,202 @@
 /**
- * Brings up all parties of a run on this machine: over NATS each in a process of its own, over memory each as a fiber of this
- * one. Either way a party gets nothing but the public scenario, the KGC's verification key and, a user, its own files.
+ * Brings up all parties of a run on this machine: over NATS each in a process of its own, the director too, that is started again
+ * if it dies; over memory each as a fiber of this process. Either way a party gets nothing but the public scenario, the KGC's
+ * verification key and, a user, its own files.
  */
+import { readFile } from "node:fs/promises"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { Data, Deferred, Duration, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { type Agreement, actorsOf } from "../actors/agreement.ts"
 import { layer as bcpPool } from "../actors/bcp-pool.ts"
-import type { Leave } from "../actors/director.ts"
+import { direct, type RunOutcome } from "../actors/director.ts"
 import { type Role, serve } from "../actors/roles.ts"
 import { artifact } from "../protocol/artifact.ts"
 import type { EncodedTable } from "../protocol/data/encoding.ts"
 import { generateSigningKeyPair } from "../protocol/sharing/roster.ts"
-import type { Party } from "../runtime/actor.ts"
 import { accessTo, type BrokerAccess } from "../runtime/broker/access.ts"
-import { passwordVariable, startBroker } from "../runtime/broker/start.ts"
-import { within } from "../runtime/deadline.ts"
+import { type Broker, passwordVariable, startBroker } from "../runtime/broker/start.ts"
 import { makeHub } from "../runtime/memory-transport.ts"
 import { layer as nats } from "../runtime/nats-transport.ts"
 import { layer as party } from "../runtime/party.ts"
-import { ActorDied, startActor } from "../runtime/process.ts"
-import { directory } from "../runtime/store.ts"
+import { type ActorDied, startActor } from "../runtime/process.ts"
+import { directory, memoryStore, Stable, type StoreService } from "../runtime/store.ts"
+import { type LifeEvent, type Supervised, supervise } from "../runtime/supervision.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
+import { outcomeEntry, type Said } from "./actor.ts"
+import type { RunDisplay } from "./result.ts"
 
 /** What it takes to bring up the parties. */
 export interface Company {
   /** Path of the scenario file. */
   readonly file: string
   readonly agreement: Agreement
+  readonly usersLeave: boolean
   readonly run: string
   /** Each party's own folder is `<folder>/<actor>`. */
   readonly folder: string
   /** The users' cells, for users who are fibers of this process. */
   readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+  readonly display: RunDisplay
+}
+
+/** What it takes beside it where each party is a process. */
+export interface BrokeredCompany extends Company {
+  /** Where a broker that is started for the run stores, and the passwords that it knows. */
+  readonly broker: { readonly folder: string; readonly credentials: Broker["credentials"] }
+}
+
+/** What may be done to the processes of a run from outside. */
+export interface Hands {
+  /** Sends a signal to the process of an actor, the `director` or the `broker`; says whether one was up. */
+  readonly signal: (actor: string, signal: NodeJS.Signals) => boolean
 }
 
 /** The parties, up and waiting for the director. */
 export interface Assembled<E> {
-  readonly leave: Leave<E>
-  /** Fails as soon as a party has gone that should not have. */
-  readonly loss: Effect.Effect<never, E>
-  /** The director's own way to the others. */
-  readonly director: Layer.Layer<Party, E>
+  /** Directs them to the end; fails as soon as one is lost. */
+  readonly directed: Effect.Effect<RunOutcome, E>
+  /** Nobody's, where all parties are fibers of this process. */
+  readonly hands: Hands
+}
+
+/** The director ended the run, for the reason that it gave. */
+export class RunStopped extends Data.TaggedError("RunStopped")<{ readonly reason: string }> {
+  readonly retryable = true
+  override get message(): string {
+    return this.reason
+  }
 }
 
 const readyTimeoutMs = 60_000
-const goneTimeoutMs = 15_000
+/** A user who was told to finish may still be on its way out when it is wanted back. */
+const farewellMs = 2_000
 
 /** One process a party, over a broker that is there already or is started for the run. */
-export const assembleProcesses = (company: Company) =>
+export const assembleProcesses = (company: BrokeredCompany) =>
   Effect.gen(function* () {
-    const { agreement, file, folder, run } = company
+    const { agreement, display, file, folder, run } = company
     const scope = yield* Effect.scope
-    const broker = yield* startBroker
-    const lost = yield* Deferred.make<never, Effect.Effect.Error<ReturnType<typeof startActor>>>()
+    const onEvent = (event: LifeEvent) => display.life?.(event)
+    const broker = yield* startBroker({ ...company.broker, onEvent })
     const access = new Map<string, BrokerAccess>()
     for (const actor of ["director", ...actorsOf(agreement)])
       access.set(actor, yield* accessTo(broker, actor))
-    // The director connects first: a broker that is not there, or refuses, is found out before anything is started.
-    const director = yield* Layer.buildWithScope(
-      connected(company, "director", access.get("director")!),
-      scope
-    )
+    // A broker that is not there, or refuses, is found out before anything is started.
+    const { url, user, password } = access.get("director")!
+    yield* Effect.scoped(Layer.build(nats({ servers: [url], user, password })))
 
-    const start = (actor: string, kgcKey: string | undefined) =>
+    const lost = yield* Deferred.make<never, ActorDied>()
+    const processes = new Map<string, Supervised<unknown, ActorDied>>()
+    const start = (actor: string, kgcKey?: string, onLine?: (said: unknown) => void) =>
       Effect.gen(function* () {
-        const process = yield* startActor({
+        const supervised = yield* supervise({
           party: actor,
-          entry: fileURLToPath(artifact("program/main.js")),
-          args: [
-            "actor",
-            actor,
-            ...["--scenario", file, "--run", run, "--state", join(folder, actor)],
-            ...(kgcKey === undefined ? [] : ["--kgc-key", kgcKey]),
-            ...(agreement.seed === undefined ? [] : ["--seed", String(agreement.seed)])
-          ],
-          env: { NATS_URL: broker.url },
-          secrets: { [passwordVariable(actor)]: access.get(actor)!.password },
-          readyTimeoutMs
+          launch: startActor({
+            party: actor,
+            entry: fileURLToPath(artifact("program/main.js")),
+            args: [
+              "actor",
+              actor,
+              ...["--scenario", file, "--run", run, "--state", join(folder, actor)],
+              ...(kgcKey === undefined ? [] : ["--kgc-key", kgcKey]),
+              ...(agreement.seed === undefined ? [] : ["--seed", String(agreement.seed)])
+            ],
+            env: { NATS_URL: broker.url },
+            secrets: { [passwordVariable(actor)]: access.get(actor)!.password },
+            readyTimeoutMs,
+            ...(onLine === undefined ? {} : { onLine })
+          }),
+          crashed: (died) => died.crashed,
+          onEvent
         })
+        processes.set(actor, supervised)
+        return supervised
+      }).pipe(Scope.extend(scope))
+    /** The same, for a party whose loss ends the run. */
+    const startParty = (actor: string, kgcKey?: string) =>
+      Effect.gen(function* () {
+        const { ended, ready } = yield* start(actor, kgcKey)
         yield* Effect.forkIn(
-          Effect.catchAll(process.exit, (died) => Deferred.fail(lost, died)),
+          Effect.catchAll(ended, (died) => Deferred.fail(lost, died)),
           scope
         )
-        return process
-      }).pipe(Scope.extend(scope))
+        return yield* ready
+      })
 
-    const kgc = yield* start("kgc", undefined)
-    const { kgcKey } = kgc.ready as { readonly kgcKey: string }
+    const { ready } = yield* startParty("kgc")
+    const { kgcKey } = ready as { readonly kgcKey: string }
     const others = actorsOf(agreement).filter((actor) => actor !== "kgc")
-    const started = yield* Effect.forEach(others, (actor) => start(actor, kgcKey), {
-      concurrency: "unbounded"
+    yield* Effect.forEach(others, (actor) => startParty(actor, kgcKey), { concurrency: "unbounded" })
+
+    const comeBack = (user: string) =>
+      Effect.gen(function* () {
+        const gone = yield* Effect.timeoutOption(processes.get(user)!.ended, Duration.millis(farewellMs))
+        if (gone._tag === "Some") yield* startParty(user, kgcKey)
+      }).pipe(Effect.catchAll((died) => Deferred.fail(lost, died)))
+    const runFork = yield* Effect.map(Effect.runtime(), (runtime) => (work: Effect.Effect<unknown>) => {
+      void Effect.runFork(Effect.provide(Effect.forkIn(work, scope), runtime))
     })
-    const processes = new Map(started.map((process) => [process.party, process]))
-    return {
-      leave: {
-        gone: (actor: string) =>
-          processes.get(actor)!.exit.pipe(
-            within(
-              goneTimeoutMs,
-              () =>
-                new ActorDied({
-                  party: actor,
-                  code: `told to end, it did not within ${goneTimeoutMs} ms`,
-                  lastLines: []
-                })
-            )
-          ),
-        back: (actor: string) =>
-          Effect.map(start(actor, kgcKey), (process) => {
-            processes.set(actor, process)
-          })
-      },
-      loss: Deferred.await(lost),
-      director: Layer.succeedContext(director)
+    let phase: string | undefined
+    const onLine = (line: unknown) => {
+      const said = line as Said
+      if ("back" in said) for (const each of said.back) runFork(comeBack(each))
+      if ("progress" in said) display.progress(...said.progress)
+      if (!("phase" in said) || said.phase === phase) return
+      // A director that came back begins the phase again; for whoever watches it goes on.
+      phase = said.phase
+      display.phase(said.phase)
     }
+    const directed = Effect.gen(function* () {
+      const { ended } = yield* start("director", undefined, onLine)
+      yield* ended.pipe(
+        Effect.mapError((died) => (died.code === 1 ? new RunStopped({ reason: reasonOf(died) }) : died)),
+        Effect.raceFirst(Deferred.await(lost))
+      )
+      const text = yield* Effect.promise(() => readFile(join(folder, "director", outcomeEntry), "utf8"))
+      return JSON.parse(text) as RunOutcome
+    })
+    const hands: Hands = {
+      signal: (actor, signal) => {
+        const pid = actor === "broker" && "pid" in broker ? broker.pid : processes.get(actor)?.pid()
+        return pid !== undefined && process.kill(pid, signal)
+      }
+    }
+    return { directed, hands }
   })
 
-const connected = (company: Company, actor: string, { url, user, password }: BrokerAccess) =>
-  party({ name: actor, run: company.run }).pipe(
-    Layer.provide(nats({ servers: [url], user, password })),
-    Layer.provideMerge(tracing({ actor, file: join(company.folder, actor, "events.jsonl") }))
-  )
+const prefix = "bicameral: "
+
+/** What a process that ended with an error said of it: its last words to people. */
+const reasonOf = ({ lastLines }: ActorDied): string => {
+  const first = lastLines.findLastIndex((line) => line.startsWith(prefix))
+  if (first === -1) return lastLines.join("\n")
+  return lastLines
+    .slice(first)
+    .map((line, i) => (i === 0 ? line.slice(prefix.length) : line.trimStart()))
+    .join("\n")
+}
 
 /** All parties as fibers of this process, over a hub that enforces the broker's permissions. */
 export const assembleFibers = (company: Company) =>
   Effect.gen(function* () {
-    const { agreement, folder, run } = company
+    const { agreement, display, folder, run } = company
     const scope = yield* Effect.scope
     const hub = makeHub()
     const pool = yield* Layer.buildWithScope(bcpPool(availableParallelism()), scope)
     const signing = generateSigningKeyPair()
     const kgcKey = signing.publicKey
+    // They all die with this process, so what each would need then is kept here; users leave and come back.
+    const kept = new Map<string, StoreService>()
+    const stable = (actor: string) => {
+      const known = kept.get(actor) ?? memoryStore()
+      kept.set(actor, known)
+      return Layer.succeed(Stable, known)
+    }
     const services = (actor: string) =>
       Layer.mergeAll(
+        stable(actor),
         party({ name: actor, run }).pipe(Layer.provide(hub.layer(actor))),
         directory(join(folder, actor)),
         Layer.succeedContext(pool)
@@ -158,18 +220,30 @@ export const assembleFibers = (company: Company) =>
       )
     const fibers = new Map<string, Fiber.Fiber<void, unknown>>()
     for (const actor of actorsOf(agreement)) fibers.set(actor, yield* start(actor))
-    return {
-      leave: {
-        gone: (actor: string) => Effect.asVoid(Fiber.await(fibers.get(actor)!)),
-        back: (actor: string) =>
-          Effect.map(start(actor), (fiber) => {
-            fibers.set(actor, fiber)
-          })
-      },
-      loss: Deferred.await(lost),
-      director: party({ name: "director", run }).pipe(
-        Layer.provide(hub.layer("director")),
-        Layer.provideMerge(tracing({ actor: "director", file: join(folder, "director", "events.jsonl") }))
+    const bringBack = (users: ReadonlyArray<string>) =>
+      Effect.forEach(
+        users,
+        (user) =>
+          Effect.gen(function* () {
+            yield* Fiber.await(fibers.get(user)!)
+            fibers.set(user, yield* start(user))
+          }),
+        { discard: true }
       )
-    }
+    const directed = direct({
+      agreement,
+      ...(company.usersLeave ? { bringBack } : {}),
+      onPhase: (phase) => Effect.sync(() => display.phase(phase)),
+      onProgress: (...progress) => Effect.sync(() => display.progress(...progress))
+    }).pipe(
+      Effect.provide(
+        party({ name: "director", run }).pipe(
+          Layer.provide(hub.layer("director")),
+          Layer.merge(stable("director")),
+          Layer.provideMerge(tracing({ actor: "director", file: join(folder, "director", "events.jsonl") }))
+        )
+      ),
+      Effect.raceFirst(Deferred.await(lost))
+    )
+    return { directed, hands: { signal: () => false } }
   })

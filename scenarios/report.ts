@@ -27,6 +27,7 @@ export const report = (result: RunResult, { out, revealed }: ReportContext): str
     ...outcome(result),
     "",
     ...costs(result),
+    ...recoveries(result),
     "",
     ...revelations(revealed),
     ...privacy(result.seed),
@@ -96,6 +97,12 @@ const memory = (peaks: RunResult["peakMemoryBytes"]): ReadonlyArray<string> => {
   const [most] = Object.entries(peaks ?? {}).sort(([, a], [, b]) => b - a)
   return most === undefined ? [] : [field("memory", `at most ${size(most[1])} a process (${most[0]})`)]
 }
+
+/** Who died on the way and came back. */
+const recoveries = ({ recoveries: all }: RunResult): ReadonlyArray<string> =>
+  all.length === 0
+    ? []
+    : ["", ...all.map(({ party, seconds }) => field("recovered", `${party}, away for ${duration(seconds)}`))]
 
 /** Reading and checking the data, starting the parties, training the references. */
 const outsidePhases = (seconds: RunResult["seconds"]): number =>

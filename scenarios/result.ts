@@ -3,6 +3,7 @@
  * figure was measured in the run or computed from its plan; what was not revealed or cannot be known is null.
  */
 import type { Phase } from "../actors/director.ts"
+import type { LifeEvent } from "../runtime/supervision.ts"
 
 export interface PredictedAndMeasured {
   readonly predicted: number
@@ -37,6 +38,8 @@ export interface RunResult {
   readonly seconds: Readonly<Record<Phase | "total", number>>
   /** The most memory that the process of each actor needed; null where all share one. */
   readonly peakMemoryBytes: Readonly<Record<string, number>> | null
+  /** Parties whose process died and came back, and how long each was away. */
+  readonly recoveries: ReadonlyArray<{ readonly party: string; readonly seconds: number }>
   readonly expectations: ReadonlyArray<Expectation>
 }
 
@@ -45,4 +48,6 @@ export interface RunDisplay {
   readonly note: (text: string) => void
   readonly phase: (phase: Phase) => void
   readonly progress: (actor: string, phase: string, done: number, total: number) => void
+  /** A process came up, died, or came back. */
+  readonly life?: (event: LifeEvent) => void
 }

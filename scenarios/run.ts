@@ -1,27 +1,31 @@
 /**
  * A whole run of a scenario on this machine: everything is checked first, then the parties are brought up, the director
- * takes them through the phases, and what came out is set beside the references and what the scenario expects.
+ * takes them through the phases, and what came out is set beside the references and what the scenario expects. A run
+ * over NATS that was broken off goes on where it was.
  */
 import { randomBytes } from "node:crypto"
 import { dirname, join, resolve } from "node:path"
 import { FileSystem } from "@effect/platform"
 import type { PlatformError } from "@effect/platform/Error"
-import { Clock, Data, Effect, Option } from "effect"
-import type { Agreement } from "../actors/agreement.ts"
-import { direct, type RunOutcome } from "../actors/director.ts"
+import { Clock, Data, Effect, Option, Redacted } from "effect"
+import { type Agreement, agreementDigest } from "../actors/agreement.ts"
+import type { RunOutcome } from "../actors/director.ts"
 import { raised } from "../actors/raised.ts"
 import { modelEntry } from "../actors/user-output.ts"
 import type { Model } from "../protocol/learning/model.ts"
 import { InvalidPlan } from "../protocol/learning/network.ts"
 import { seededKey } from "../protocol/seeding.ts"
+import { drawCredentials } from "../runtime/broker/start.ts"
+import type { LifeEvent } from "../runtime/supervision.ts"
 import { agreementOf } from "./agreement.ts"
 import { type Comparison, compareWithReferences } from "./comparison.ts"
 import { checkData, joinData } from "./joined.ts"
 import { loadScenario } from "./load.ts"
-import { assembleFibers, assembleProcesses } from "./parties.ts"
+import { assembleFibers, assembleProcesses, type Hands } from "./parties.ts"
 import { type PredictedCost, predictCost } from "./plan.ts"
 import type { Expectation, PredictedAndMeasured, RunDisplay, RunResult } from "./result.ts"
 import type { Scenario } from "./schema.ts"
+import { duration } from "./units.ts"
 
 export interface RunOptions {
   readonly file: string
@@ -30,6 +34,14 @@ export interface RunOptions {
   /** Replaces the scenario's seed. */
   readonly seed: Option.Option<number>
   readonly display: RunDisplay
+  /** Given hold of the parties' processes when they are up, before the director begins. */
+  readonly onUp?: (hands: Hands) => void
+}
+
+/** What it takes to go on with a run. */
+export interface ResumeOptions extends Pick<RunOptions, "display" | "onUp"> {
+  /** The out folder of the run. */
+  readonly out: string
 }
 
 /** Nothing can be written where the results should go. */
@@ -43,6 +55,17 @@ export class OutNotWritable extends Data.TaggedError("OutNotWritable")<{
   }
 }
 
+/** There is no run in the folder that could go on. */
+export class NothingToResume extends Data.TaggedError("NothingToResume")<{
+  readonly folder: string
+  readonly reason: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `nothing to resume in ${this.folder}: ${this.reason}`
+  }
+}
+
 /** Makes a folder and those above it, one by one: Node's own way spins for ever where the file system says ENOENT to all. */
 const makeFolder = (folder: string): Effect.Effect<void, PlatformError, FileSystem.FileSystem> =>
   Effect.gen(function* () {
@@ -52,44 +75,153 @@ const makeFolder = (folder: string): Effect.Effect<void, PlatformError, FileSyst
     yield* files.makeDirectory(folder)
   })
 
+/** What the out folder of a run says of it, for whoever resumes it. */
+interface Begun {
+  readonly file: string
+  readonly run: string
+  readonly seed: number | null
+  /** Hexadecimal SHA-256 of the agreement. */
+  readonly agreement: string
+}
+
+const begunEntry = "run.json"
+const credentialsEntry = "credentials.json"
+const partiesFolder = "parties"
+const brokerFolder = "broker"
+
 /** Makes the out folder, proves that it can be written, and clears what an earlier run left in it. */
 const prepareOut = Effect.fn("Run.prepareOut")(function* (folder: string) {
   const files = yield* FileSystem.FileSystem
-  const parties = join(folder, "parties")
+  const parties = join(folder, partiesFolder)
   yield* Effect.gen(function* () {
-    yield* files.remove(parties, { recursive: true, force: true })
+    for (const each of [parties, join(folder, brokerFolder)])
+      yield* files.remove(each, { recursive: true, force: true })
     yield* makeFolder(resolve(parties))
-    for (const name of [modelEntry, "result.json"]) yield* files.remove(join(folder, name), { force: true })
+    for (const name of [modelEntry, "result.json", begunEntry, credentialsEntry])
+      yield* files.remove(join(folder, name), { force: true })
     yield* files.writeFileString(join(parties, ".probe"), "")
     yield* files.remove(join(parties, ".probe"))
   }).pipe(Effect.mapError((error) => new OutNotWritable({ folder, reason: error.message })))
-  return parties
+})
+
+/** The passwords of a run that is under way here, or new ones, which are kept: the parties' stored state is under them. */
+const credentialsIn = Effect.fn("Run.credentials")(function* (out: string) {
+  const files = yield* FileSystem.FileSystem
+  const file = join(out, credentialsEntry)
+  if (yield* files.exists(file)) {
+    const kept = JSON.parse(yield* files.readFileString(file)) as Record<string, string>
+    return Object.fromEntries(
+      Object.entries(kept).map(([user, password]) => [user, { user, password: Redacted.make(password) }])
+    )
+  }
+  const drawn = drawCredentials()
+  const passwords = Object.values(drawn).map(({ user, password }) => [user, Redacted.value(password)])
+  yield* files.writeFileString(file, `${JSON.stringify(Object.fromEntries(passwords))}\n`, { mode: 0o600 })
+  return drawn
 })
 
 /** Runs a scenario and writes `model.json`, `result.json` and the event logs to the out folder. */
 export const runScenario = Effect.fn("Run.scenario")(function* (options: RunOptions) {
-  const { display, file, out, transport } = options
+  const { file, out, transport } = options
   const started = yield* Clock.currentTimeMillis
-  const loaded = yield* loadScenario(file)
-  const { scenario } = loaded
-  const seed = Option.getOrUndefined(options.seed) ?? scenario.seed
-  const agreement = agreementOf(scenario, seed)
-  const checked = yield* checkData(loaded)
-  // Without a seed the users draw a salt of their own, and other rows are held out; the sizes are the same.
-  const salt = seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(seed, "rows")
-  const joined = joinData(scenario, checked, salt)
-  const predicted = yield* raised([InvalidPlan], () => predictCost(scenario, joined))
-  const folder = yield* prepareOut(out)
-
+  const checked = yield* checkScenario(file, Option.getOrUndefined(options.seed))
+  yield* prepareOut(out)
   const run = randomBytes(6).toString("hex")
-  const company = { file, agreement, run, folder, tables: checked.tables }
+  const files = yield* FileSystem.FileSystem
+  const { agreement } = checked
+  if (transport === "nats") {
+    const begun: Begun = {
+      file: resolve(file),
+      run,
+      seed: agreement.seed ?? null,
+      agreement: agreementDigest(agreement)
+    }
+    yield* files.writeFileString(join(out, begunEntry), `${JSON.stringify(begun, null, 2)}\n`)
+  }
+  return yield* carryOut({ ...checked, ...options, run, started })
+})
+
+/** Goes on with a run over NATS that was broken off: by an error, by a signal, or by the end of its machine. */
+export const resumeRun = Effect.fn("Run.resume")(function* ({ out, ...options }: ResumeOptions) {
+  const started = yield* Clock.currentTimeMillis
+  const files = yield* FileSystem.FileSystem
+  const nothing = (reason: string) => new NothingToResume({ folder: out, reason })
+  const text = yield* files
+    .readFileString(join(out, begunEntry))
+    .pipe(Effect.mapError(() => nothing("no run over NATS was begun there")))
+  if (yield* files.exists(join(out, "result.json")))
+    return yield* nothing("its run has ended, see its result.json")
+  const { file, run, seed, agreement } = JSON.parse(text) as Begun
+  const checked = yield* checkScenario(file, seed ?? undefined)
+  if (agreementDigest(checked.agreement) !== agreement)
+    return yield* nothing(`${file} is another scenario than when the run began`)
+  const result = yield* carryOut({ ...checked, ...options, file, out, run, started, transport: "nats" })
+  return { result, revealed: checked.scenario.reveal }
+})
+
+/** Reads and checks the scenario and all data. */
+const checkScenario = (file: string, givenSeed: number | undefined) =>
+  Effect.gen(function* () {
+    const loaded = yield* loadScenario(file)
+    const { scenario } = loaded
+    const seed = givenSeed ?? scenario.seed
+    const agreement = agreementOf(scenario, seed)
+    const checked = yield* checkData(loaded)
+    // Without a seed the users draw a salt of their own, and other rows are held out; the sizes are the same.
+    const salt = seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(seed, "rows")
+    const joined = joinData(scenario, checked, salt)
+    const predicted = yield* raised([InvalidPlan], () => predictCost(scenario, joined))
+    return { scenario, agreement, tables: checked.tables, joined, predicted }
+  })
+
+type Checked = Effect.Effect.Success<ReturnType<typeof checkScenario>>
+
+interface Undertaking extends Checked, Pick<RunOptions, "file" | "out" | "transport" | "display" | "onUp"> {
+  readonly run: string
+  /** When this process began with it. */
+  readonly started: number
+}
+
+const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) {
+  const { agreement, display, file, joined, onUp, out, predicted, run, scenario, started, transport } =
+    undertaking
+  const files = yield* FileSystem.FileSystem
+  const folder = join(out, partiesFolder)
+  const recoveries: Array<RunResult["recoveries"][number]> = []
+  const life = (event: LifeEvent) => {
+    if (event._tag === "Back") {
+      const seconds = event.awayMs / 1000
+      recoveries.push({ party: event.party, seconds })
+      display.note(`${event.party} came back after ${duration(seconds)}`)
+    }
+    display.life?.(event)
+  }
+  const company = {
+    file,
+    agreement,
+    usersLeave: scenario.placement.usersLeaveAfterUpload,
+    run,
+    folder,
+    tables: undertaking.tables,
+    display: { ...display, life }
+  }
   const outcome = yield* Effect.scoped(
     Effect.gen(function* () {
-      const parties = yield* transport === "nats" ? assembleProcesses(company) : assembleFibers(company)
-      return yield* directed(parties, scenario, agreement, display)
+      if (transport === "memory")
+        return yield* Effect.flatMap(assembleFibers(company), ({ directed }) => directed)
+      const broker = { folder: join(out, brokerFolder), credentials: yield* credentialsIn(out) }
+      const { directed, hands } = yield* assembleProcesses({ ...company, broker })
+      onUp?.(hands)
+      return yield* directed
     })
+  ).pipe(
+    Effect.onError(() =>
+      Effect.sync(() => {
+        if (transport === "nats")
+          display.note(`what the parties have is kept: bicameral resume ${out} goes on with it`)
+      })
+    )
   )
-  const files = yield* FileSystem.FileSystem
   const modelText = yield* files.readFileString(join(folder, "user1", modelEntry))
   yield* files.writeFileString(join(out, modelEntry), modelText)
   const model = JSON.parse(modelText) as Model
@@ -104,31 +236,12 @@ export const runScenario = Effect.fn("Run.scenario")(function* (options: RunOpti
     predicted,
     outcome,
     compared,
+    recoveries,
     seconds
   })
   yield* files.writeFileString(join(out, "result.json"), `${JSON.stringify(result, null, 2)}\n`)
   return result
 })
-
-type Assembly =
-  | Effect.Effect.Success<ReturnType<typeof assembleProcesses>>
-  | Effect.Effect.Success<ReturnType<typeof assembleFibers>>
-
-/** Directs the parties; the loss of one ends the run at once. */
-const directed = (parties: Assembly, scenario: Scenario, agreement: Agreement, display: RunDisplay) => {
-  const { leave, loss, director } = parties as {
-    readonly leave: Assembly["leave"]
-    readonly loss: Effect.Effect<never, Effect.Effect.Error<Assembly["loss"]>>
-    readonly director: Assembly["director"]
-  }
-  type LeaveError = Effect.Effect.Error<ReturnType<Assembly["leave"]["back"]>>
-  return direct<LeaveError>({
-    agreement,
-    ...(scenario.placement.usersLeaveAfterUpload ? { leave } : {}),
-    onPhase: (phase) => Effect.sync(() => display.phase(phase)),
-    onProgress: (actor, phase, done, total) => Effect.sync(() => display.progress(actor, phase, done, total))
-  }).pipe(Effect.provide(director), Effect.raceFirst(loss))
-}
 
 interface Measured {
   readonly scenario: Scenario
@@ -139,6 +252,7 @@ interface Measured {
   readonly predicted: PredictedCost
   readonly outcome: RunOutcome
   readonly compared: Comparison
+  readonly recoveries: RunResult["recoveries"]
   readonly seconds: number
 }
 
@@ -162,6 +276,7 @@ const resultOf = (measured: Measured): RunResult => {
     rounds: { predicted: predicted.rounds, measured: outcome.rounds },
     bytes: bytesOf(predicted, outcome),
     seconds: { ...outcome.seconds, total: measured.seconds },
+    recoveries: measured.recoveries,
     peakMemoryBytes: transport === "nats" ? outcome.peakMemoryBytes : null,
     expectations: expectationsOf(measured.scenario, judged)
   }

@@ -1,16 +1,20 @@
 /**
  * The broker of a run. With `NATS_URL` set it is the one there, and each role's password is in the variable that `nats.conf` reads:
  * `KGC_PASSWORD`, `CLOUD0_PASSWORD`, `CLOUD1_PASSWORD`, `DIRECTOR_PASSWORD`, `USER1_PASSWORD` … `USER16_PASSWORD`.
- * Otherwise one is started on the loopback at a free port, with passwords drawn for this run, and ended with the scope.
+ * Otherwise one is started on the loopback at a free port, with passwords drawn for this run, and ended with the scope. It is
+ * started again, at the same port and with what it had stored, if it dies, and ends when this process is gone.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
+import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises"
 import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
-import { Data, Duration, Effect, Redacted, type Scope } from "effect"
+import { Data, Deferred, Duration, Effect, FiberId, Redacted, type Scope } from "effect"
 import { actorNames } from "../../protocol/messages/subjects.ts"
+import { within } from "../deadline.ts"
 import { endProcess } from "../end-process.ts"
+import { ActorDied } from "../process.ts"
+import { type LifeEvent, type Living, supervise } from "../supervision.ts"
 import { brokerConfiguration, findServer, howToGetOne } from "./find.ts"
 
 export interface Credentials {
@@ -41,11 +45,31 @@ const lookPauseMs = 20
 /** The variable that holds an actor's password, here and in `nats.conf`. */
 export const passwordVariable = (actor: string): string => `${actor.toUpperCase()}_PASSWORD`
 
+/** A broker of this process's own. */
+export interface OwnBroker extends Broker {
+  /** Of its process, the last where none is up. */
+  readonly pid: number
+}
+
+export interface BrokerOptions {
+  /** The program; else it is looked for. */
+  readonly server?: string
+  /** Where it stores; else a temporary folder, which is removed with the scope. */
+  readonly folder?: string
+  /** Passwords of an earlier start; else they are drawn. */
+  readonly credentials?: Broker["credentials"]
+  /** Told when it died and when it came back. */
+  readonly onEvent?: (event: LifeEvent) => void
+}
+
 /** The broker at `NATS_URL`, or one of this run's own. */
-export const startBroker: Effect.Effect<Broker, BrokerNotStarted, Scope.Scope> = Effect.suspend(() => {
-  const url = process.env.NATS_URL
-  return url === undefined || url === "" ? startOwnBroker() : Effect.succeed(givenBroker(url))
-})
+export const startBroker = (
+  options: BrokerOptions = {}
+): Effect.Effect<Broker | OwnBroker, BrokerNotStarted, Scope.Scope> =>
+  Effect.suspend((): Effect.Effect<Broker | OwnBroker, BrokerNotStarted, Scope.Scope> => {
+    const url = process.env.NATS_URL
+    return url === undefined || url === "" ? startOwnBroker(options) : Effect.succeed(givenBroker(url))
+  })
 
 const givenBroker = (url: string): Broker => ({
   url,
@@ -57,33 +81,72 @@ const givenBroker = (url: string): Broker => ({
   )
 })
 
-/** A broker of this process, on the loopback at a free port. `server` is the program, else it is looked for. */
+/** A broker of this process, on the loopback at a free port. */
 export const startOwnBroker = (
-  server = findServer()
-): Effect.Effect<Broker & { readonly pid: number }, BrokerNotStarted, Scope.Scope> =>
+  options: BrokerOptions = {}
+): Effect.Effect<OwnBroker, BrokerNotStarted, Scope.Scope> =>
   Effect.gen(function* () {
+    const server = options.server ?? findServer()
     if (server === undefined)
       return yield* new BrokerNotStarted({ reason: "no nats-server found", remedy: howToGetOne })
-    const folder = yield* Effect.acquireRelease(
-      Effect.promise(() => mkdtemp(join(tmpdir(), "bicameral-broker-"))),
-      (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+    const folder = options.folder ?? (yield* temporaryFolder)
+    yield* Effect.promise(() => mkdir(folder, { recursive: true }))
+    const credentials = options.credentials ?? drawCredentials()
+    let port: string | undefined
+    let pid = 0
+    const launch = Effect.gen(function* () {
+      yield* Effect.promise(() => removePortFiles(folder))
+      const running = yield* Effect.acquireRelease(
+        Effect.sync(() => run(server, folder, credentials, port ?? "-1")),
+        ({ child, guard }) =>
+          Effect.ensuring(
+            endProcess(child),
+            Effect.sync(() => guard?.kill("SIGKILL"))
+          )
+      )
+      port = yield* readPort(folder, running)
+      pid = running.child.pid!
+      return { pid, exit: running.exit }
+    })
+    const broker = yield* supervise<Living<ActorDied | BrokerNotStarted>, ActorDied | BrokerNotStarted>({
+      party: "broker",
+      launch,
+      // Whatever it ended with: it was up and is needed.
+      crashed: (error) => error._tag === "ActorDied",
+      ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent })
+    })
+    yield* broker.ready.pipe(
+      Effect.catchTag(
+        "ActorDied",
+        ({ message }) => new BrokerNotStarted({ reason: message, remedy: howToGetOne })
+      )
     )
-    const credentials = Object.fromEntries(
-      actorNames.map((user) => [user, { user, password: Redacted.make(newPassword()) }])
-    )
-    const running = yield* Effect.acquireRelease(
-      Effect.sync(() => run(server, folder, credentials)),
-      ({ child }) => endProcess(child)
-    )
-    const port = yield* readPort(folder, running)
-    return { url: `nats://127.0.0.1:${port}`, credentials, pid: running.child.pid ?? -1 }
+    return {
+      url: `nats://127.0.0.1:${port}`,
+      credentials,
+      get pid() {
+        return pid
+      }
+    }
   })
+
+const temporaryFolder = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "bicameral-broker-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+)
+
+/** A password for every actor that may exist, of this run's own. */
+export const drawCredentials = (): Broker["credentials"] =>
+  Object.fromEntries(actorNames.map((user) => [user, { user, password: Redacted.make(newPassword()) }]))
 
 /** A letter first: the server would read a password such as 12e4 as a number. */
 const newPassword = () => `p${randomBytes(24).toString("hex")}`
 
 interface Running {
   readonly child: ChildProcess
+  /** Ends the server when this process is gone, however it went. */
+  readonly guard: ChildProcess | undefined
+  readonly exit: Effect.Effect<void, ActorDied>
   /** What the server said last, to say why it ended. */
   readonly said: () => string
   readonly ended: () => string | undefined
@@ -92,12 +155,15 @@ interface Running {
 /** The parties are on this machine too: a server that runs on every core takes theirs from them. */
 const serverThreads = () => Math.max(1, availableParallelism() >> 1)
 
-const run = (server: string, folder: string, credentials: Broker["credentials"]): Running => {
+// It waits for the end of its standard input, which this process never writes to, and which ends with this process.
+const guardScript = 'cat > /dev/null; kill "$1"'
+
+const run = (server: string, folder: string, credentials: Broker["credentials"], port: string): Running => {
   const passwords = Object.entries(credentials).map(([user, { password }]) => [
     passwordVariable(user),
     Redacted.value(password)
   ])
-  const args = ["-c", brokerConfiguration, "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", folder]
+  const args = ["-c", brokerConfiguration, "-a", "127.0.0.1", "-p", port, "--ports_file_dir", folder]
   const child = spawn(server, args, {
     env: { ...Object.fromEntries(passwords), GOMAXPROCS: String(serverThreads()) },
     stdio: ["ignore", "ignore", "pipe"]
@@ -110,10 +176,22 @@ const run = (server: string, folder: string, credentials: Broker["credentials"])
   child.on("error", (error) => {
     ended = error.message
   })
+  const exited = Deferred.unsafeMake<void, ActorDied>(FiberId.none)
   child.on("exit", (code, signal) => {
     ended ??= `it ended with ${signal ?? `status ${code}`}`
+    const lastLines = said.trim().split("\n").slice(-5)
+    const died = new ActorDied({ party: "broker", code: signal ?? code ?? "unknown", lastLines })
+    Deferred.unsafeDone(exited, Effect.fail(died))
   })
-  return { child, said: () => said.trim(), ended: () => ended }
+  const { pid } = child
+  const guard =
+    pid === undefined
+      ? undefined
+      : spawn("/bin/sh", ["-c", guardScript, "bicameral-guard", String(pid)], {
+          stdio: ["pipe", "ignore", "ignore"]
+        })
+  guard?.on("error", () => undefined)
+  return { child, guard, exit: Deferred.await(exited), said: () => said.trim(), ended: () => ended }
 }
 
 /** The server writes its ports once it listens. */
@@ -129,12 +207,17 @@ const readPort = (folder: string, { said, ended }: Running) => {
     }
   })
   return look.pipe(
-    Effect.timeoutFail({
-      duration: Duration.millis(readyDeadlineMs),
-      onTimeout: () =>
-        new BrokerNotStarted({ reason: `not ready within ${readyDeadlineMs} ms: ${said()}`, remedy })
-    })
+    within(
+      readyDeadlineMs,
+      () => new BrokerNotStarted({ reason: `not ready within ${readyDeadlineMs} ms: ${said()}`, remedy })
+    )
   )
+}
+
+/** Those of an earlier start, which was killed. */
+const removePortFiles = async (folder: string): Promise<void> => {
+  for (const name of await readdir(folder))
+    if (name.endsWith(".ports")) await rm(join(folder, name), { force: true })
 }
 
 const readPortFile = async (folder: string): Promise<string | undefined> => {

@@ -125,7 +125,7 @@ export const company = (file: string, options: CompanyOptions = {}) =>
       /** Directs the run to its end. */
       directed: Effect.provide(
         direct({ agreement, onPhase: () => Effect.void, onProgress: () => Effect.void }),
-        ways("director")
+        Layer.merge(ways("director"), storeInMemory)
       )
     }
   }).pipe(Effect.provide(nodeContext))

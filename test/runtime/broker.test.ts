@@ -62,7 +62,7 @@ describe("the broker of a run", () => {
   it.scopedLive("is the one at NATS_URL where that is set, with the passwords of the environment", () =>
     Effect.gen(function* () {
       yield* withEnvironment({ NATS_URL: "nats://broker.example:4222", [passwordVariable("user2")]: "p-two" })
-      const { url, credentials } = yield* startBroker
+      const { url, credentials } = yield* startBroker()
       expect(url).toBe("nats://broker.example:4222")
       expect(Redacted.value(credentials.user2!.password)).toBe("p-two")
       expect(credentials.user3).toBeUndefined()
@@ -72,7 +72,7 @@ describe("the broker of a run", () => {
   it.scopedLive("that ends at once is an error with what it said", () =>
     Effect.gen(function* () {
       const server = yield* program(join(yield* folder, "nats-server"), "echo 'no such option' >&2; exit 1")
-      const error = yield* Effect.flip(startOwnBroker(server))
+      const error = yield* Effect.flip(startOwnBroker({ server }))
       expect(error).toMatchObject({ _tag: "BrokerNotStarted" })
       expect(error.message).toContain("no such option")
     })
@@ -80,7 +80,7 @@ describe("the broker of a run", () => {
 
   it.scopedLive("whose program can't be run is an error", () =>
     Effect.gen(function* () {
-      const error = yield* Effect.flip(startOwnBroker(join(yield* folder, "nothing-here")))
+      const error = yield* Effect.flip(startOwnBroker({ server: join(yield* folder, "nothing-here") }))
       expect(error.message).toContain("ENOENT")
     })
   )

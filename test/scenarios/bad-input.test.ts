@@ -12,8 +12,8 @@ import { startOwnBroker } from "../../runtime/broker/start.ts"
 import { startActor } from "../../scenarios/actor.ts"
 import { checkScenario } from "../../scenarios/check.ts"
 import { commandLine, verdictOf } from "../../scenarios/commands.ts"
-import { runScenario } from "../../scenarios/run.ts"
-import { runAndReport } from "../../scenarios/run-and-report.ts"
+import { resumeRun, runScenario } from "../../scenarios/run.ts"
+import { resumeAndReport, runAndReport } from "../../scenarios/run-and-report.ts"
 import { bicameral } from "./program.ts"
 import { csv, type Leaf, leaves, type Split, splits, writeScenario } from "./small-scenario.ts"
 
@@ -31,6 +31,7 @@ const command = (...words: ReadonlyArray<string>) =>
     }
     const program = commandLine({
       run: (request) => runAndReport(runScenario, request),
+      resume: (folder) => resumeAndReport(resumeRun, folder),
       check: checkScenario,
       actor: startActor
     })

@@ -38,6 +38,7 @@ const given = (...words: ReadonlyArray<string>) =>
     const { printed, complained, console } = recorder()
     const program = commandLine({
       run: note,
+      resume: note,
       check: (file) => Effect.as(note(file), `checked ${file}`),
       actor: note
     })
@@ -171,6 +172,7 @@ describe("run and report", () => {
     bytes: { predicted: 1, measured: 1, byPhase: {} },
     peakMemoryBytes: null,
     seconds: { setup: 0, upload: 0, transform: 0, train: 0, output: 0, total: 0 },
+    recoveries: [],
     expectations: [
       { what: "accuracy at least 0.9", held: true },
       { what: "difference at most 0.01", held }
