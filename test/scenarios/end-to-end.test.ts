@@ -43,10 +43,10 @@ describe("bicameral run - over NATS", () => {
       const actors = (lines: ReadonlyArray<string>) =>
         lines.flatMap((line) => /main\.js actor (\w+)/.exec(line)?.[1] ?? []).sort()
       const upload = yield* Effect.promise(() => during.get("upload")!)
-      expect(actors(upload)).toEqual(["cloud0", "cloud1", "kgc", "user1", "user2", "user3"])
+      expect(actors(upload)).toEqual(["cloud0", "cloud1", "director", "kgc", "user1", "user2", "user3"])
       expect(upload.some((line) => line.includes("nats-server"))).toBe(true)
       const train = yield* Effect.promise(() => during.get("train")!)
-      expect(actors(train)).toEqual(["cloud0", "cloud1", "kgc"])
+      expect(actors(train)).toEqual(["cloud0", "cloud1", "director", "kgc"])
       expect(yield* remaining(folder)).toEqual([])
 
       const result = yield* readJson<RunResult>(out, "result.json")

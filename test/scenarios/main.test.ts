@@ -76,7 +76,7 @@ describe("bicameral run", () => {
         [/whole number/, ["run", "a.yaml", "--seed", "-1"]],
         [/not a integer/, ["run", "a.yaml", "--seed", "1.5"]],
         [/nats, memory/, ["run", "a.yaml", "--transport", "pigeon"]],
-        [/'run', 'check', 'actor'/, ["ran", "a.yaml"]]
+        [/'run', 'resume', 'check', 'actor'/, ["ran", "a.yaml"]]
       ]
       for (const [message, words] of refusals) {
         const { asked, complained, verdict } = yield* given(...words)
