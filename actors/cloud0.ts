@@ -29,9 +29,10 @@ import { directorOnly, lifecycle } from "./lifecycle.ts"
 import { type Enrolled, enrolment, type MemberOptions } from "./membership.ts"
 import { once, recalled, remembered } from "./once.ts"
 import { reached } from "./phase.ts"
+import { partyRoot } from "./root.ts"
+import { sessions0 } from "./sessions.ts"
 import { partOf } from "./shared-table.ts"
-import { train } from "./training.ts"
-import { jointTable, keptTrained, keptTransformed, type ShareOf, type Transformed } from "./transformed.ts"
+import { jointTables, keptTrained, keptTransformed, type ShareOf, type Transformed } from "./transformed.ts"
 
 /** What C0 holds once it has enrolled. */
 interface Standing {
@@ -50,6 +51,7 @@ export const cloud0 = (options: MemberOptions) =>
     const { agreement } = options
     const party = yield* Party
     const pool = yield* BcpPool
+    const root = yield* partyRoot
     const hybrid = agreement.security.upload === "hybrid"
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs }
     const enrolling = yield* enrolment(options, Cloud0Secrets)
@@ -128,28 +130,25 @@ export const cloud0 = (options: MemberOptions) =>
         return transformed
       })
     )
-    const table = yield* Effect.cached(
-      Effect.gen(function* () {
-        const transformed = yield* reached(transforming.outcome, "train", "the data were transformed")
-        return yield* jointTable(agreement, transformed, (user) =>
-          Effect.map(recalled(openedEntry(user), Opened), ({ words }): ShareOf<never, never> => {
-            const expanded = (first: number, count: number) =>
-              Effect.sync(() => expandSeed(words, count, first))
-            return hybrid ? expanded : partOf(words)
-          })
-        )
-      })
+    const tables = jointTables(
+      agreement,
+      reached(transforming.outcome, "train", "the data were transformed"),
+      (user) =>
+        Effect.map(recalled(openedEntry(user), Opened), ({ words }): ShareOf<never, never> => {
+          const expanded = (first: number, count: number) =>
+            Effect.sync(() => expandSeed(words, count, first))
+          return hybrid ? expanded : partOf(words)
+        })
     )
-    const training = yield* once(
-      "trained",
-      keptTrained,
+    const sessions = yield* sessions0(
+      agreement,
       Effect.gen(function* () {
         const { membership, prgKey } = yield* standing("train")
         yield* reached(transforming.outcome, "train", "the data were transformed")
-        const { orderKey } = membership
-        return yield* train({ agreement, cloud: 0, table: yield* table, prgKey, orderKey })
+        return { cloud: 0 as const, table: tables.take, prgKey, orderKey: membership.orderKey, root }
       })
     )
+    const training = yield* once("trained", keptTrained, sessions.trained)
     const sealing = yield* once(
       "sealed",
       SealModel.reply,
@@ -173,6 +172,7 @@ export const cloud0 = (options: MemberOptions) =>
     const life = yield* lifecycle(agreement)
     yield* party.serve([
       ...life.handlers,
+      ...sessions.handlers,
       on(Enrol, (_, from) => Effect.zipRight(directorOnly(from), Effect.as(enrolling.done, {}))),
       on(OpenUpload, (announced, from) =>
         Effect.gen(function* () {
@@ -196,7 +196,7 @@ export const cloud0 = (options: MemberOptions) =>
           yield* directorOnly(from)
           const { ciphertexts } = yield* transforming.done
           yield* intake.forget
-          yield* table
+          yield* tables.prepare
           return { ciphertexts }
         })
       ),
@@ -208,5 +208,6 @@ export const cloud0 = (options: MemberOptions) =>
       ),
       on(SealModel, (_, from) => Effect.zipRight(directorOnly(from), sealing.done))
     ])
+    yield* life.announced
     yield* life.finished
   })

@@ -44,9 +44,9 @@ import { type Enrolled, enrolment, type MemberOptions, openFrom } from "./member
 import { once, recalled, remembered } from "./once.ts"
 import { awaited, reached } from "./phase.ts"
 import { partyRoot } from "./root.ts"
+import { sessions1 } from "./sessions.ts"
 import { partOf, runWords } from "./shared-table.ts"
-import { train } from "./training.ts"
-import { jointTable, keptTrained, keptTransformed, type ShareOf, type Transformed } from "./transformed.ts"
+import { jointTables, keptTrained, keptTransformed, type ShareOf, type Transformed } from "./transformed.ts"
 
 /** Under this name C1 keeps the joint data set at rest. */
 export const archiveEntry = "archive"
@@ -257,29 +257,26 @@ export const cloud1 = (options: MemberOptions) =>
         return transformed
       })
     )
-    const table = yield* Effect.cached(
-      Effect.gen(function* () {
-        const transformed = yield* reached(transforming.outcome, "train", "the data were transformed")
-        return yield* jointTable(agreement, transformed, (user) =>
-          hybrid
-            ? Effect.succeed(openedPiece(user))
-            : Effect.map(
-                recalled(openedEntry(user), Opened),
-                ({ words }): ShareOf<never, never> => partOf(words)
-              )
-        )
-      })
+    const tables = jointTables(
+      agreement,
+      reached(transforming.outcome, "train", "the data were transformed"),
+      (user) =>
+        hybrid
+          ? Effect.succeed(openedPiece(user))
+          : Effect.map(
+              recalled(openedEntry(user), Opened),
+              ({ words }): ShareOf<never, never> => partOf(words)
+            )
     )
-    const training = yield* once(
-      "trained",
-      keptTrained,
+    const sessions = yield* sessions1(
+      agreement,
       Effect.gen(function* () {
         const { membership, prgKey } = yield* standing("train")
         yield* reached(transforming.outcome, "train", "the data were transformed")
-        const { orderKey } = membership
-        return yield* train({ agreement, cloud: 1, table: yield* table, prgKey, orderKey })
+        return { cloud: 1 as const, table: tables.take, prgKey, orderKey: membership.orderKey, root }
       })
     )
+    const training = yield* once("trained", keptTrained, sessions.trained)
     // Kept before any user is told: the users open one version together.
     const sealing = yield* once(
       "sealed",
@@ -297,6 +294,7 @@ export const cloud1 = (options: MemberOptions) =>
     const life = yield* lifecycle(agreement)
     yield* party.serve([
       ...life.handlers,
+      ...sessions.handlers,
       on(Enrol, (_, from) => Effect.zipRight(directorOnly(from), Effect.as(enrolling.done, {}))),
       on(OpenUpload, (announced, from) =>
         Effect.gen(function* () {
@@ -347,7 +345,7 @@ export const cloud1 = (options: MemberOptions) =>
           if (yield* Deferred.isDone(share0Of))
             for (const run of (yield* Deferred.await(share0Of)).values()) yield* run.forget
           yield* intake.forget
-          yield* table
+          yield* tables.prepare
           return { ciphertexts }
         })
       ),
@@ -375,5 +373,6 @@ export const cloud1 = (options: MemberOptions) =>
         })
       )
     ])
+    yield* life.announced
     yield* life.finished
   })

@@ -195,5 +195,6 @@ export const kgc = (options: KgcOptions) =>
         })
       )
     ])
+    yield* life.announced
     yield* life.finished
   })

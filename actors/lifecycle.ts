@@ -7,7 +7,7 @@ import { Begin, Finish, Report } from "../protocol/messages/control.ts"
 import { on, Party } from "../runtime/actor.ts"
 import { within } from "../runtime/deadline.ts"
 import { peakMemoryBytes } from "../runtime/memory.ts"
-import { type Agreement, agreementDigest } from "./agreement.ts"
+import { type Agreement, actorsOf, agreementDigest } from "./agreement.ts"
 
 /** The party was started with another scenario than the director. */
 export class OtherScenario extends Data.TaggedError("OtherScenario")<{ readonly party: string }> {
@@ -46,7 +46,7 @@ const phasesOfLife = 6
 /** The answer to Finish has to leave before the party does. */
 const lingerMs = 100
 
-/** The handlers of the common messages, and `finished`, which waits until the director has let the party go. */
+/** The handlers of the common messages, `announced`, to be run when they are served, and `finished`, which waits until the director has let the party go. */
 export const lifecycle = (agreement: Agreement) =>
   Effect.gen(function* () {
     const party = yield* Party
@@ -78,5 +78,11 @@ export const lifecycle = (agreement: Agreement) =>
     const told = Deferred.await(finished).pipe(
       within(lifeMs, () => new Abandoned({ party: party.name, waitedMs: lifeMs }))
     )
-    return { handlers, finished: Effect.zipRight(told, Effect.sleep(lingerMs)) }
+    // Whoever waits for this party's last process learns that it is back.
+    const peers = ["director", ...actorsOf(agreement)].filter((peer) => peer !== party.name)
+    return {
+      handlers,
+      announced: party.announce(peers),
+      finished: Effect.zipRight(told, Effect.sleep(lingerMs))
+    }
   })

@@ -8,7 +8,7 @@ import { Bytes, Count, format } from "../protocol/messages/message.ts"
 import { Schema } from "../protocol/schema.ts"
 import type { Agreement } from "./agreement.ts"
 import type { Keeping } from "./once.ts"
-import { emptyTable, placeAll } from "./shared-table.ts"
+import { emptyTable, placeAll, type SharedTable } from "./shared-table.ts"
 
 /** The outline of the joint table. */
 export interface Transformed {
@@ -67,17 +67,38 @@ export const keptTransformed: Keeping<
 /** Gives the words of a user's share from the `first`-th on, `count` of them. */
 export type ShareOf<E, R> = (first: number, count: number) => Effect.Effect<Uint8Array, E, R>
 
-/** The table, from each user's share in turn; one share is there at a time. */
-export const jointTable = <E1, R1, E2, R2>(
+/**
+ * The joint table at a cloud, from each user's share in turn; one share is there at a time. A session of the training uses it up, so
+ * it is made again for the next.
+ */
+export const jointTables = <E1, R1, E2, R2, E3, R3>(
   agreement: Agreement,
-  { rows, uploads }: Transformed,
+  transformed: Effect.Effect<Transformed, E3, R3>,
   shareOf: (user: string) => Effect.Effect<ShareOf<E2, R2>, E1, R1>
-) =>
-  Effect.gen(function* () {
+) => {
+  let ahead: SharedTable | undefined
+  const make = Effect.gen(function* () {
+    const { rows, uploads } = yield* transformed
     const joint = yield* emptyTable(agreement, rows)
     for (const { user, blocks } of uploads) yield* placeAll(joint, blocks, yield* shareOf(user))
     return joint
   })
+  /** Makes it ahead of the training. */
+  const prepare = Effect.suspend(() =>
+    ahead === undefined
+      ? Effect.map(make, (table) => {
+          ahead = table
+        })
+      : Effect.void
+  )
+  /** Hands it over. */
+  const take = Effect.suspend(() => {
+    const table = ahead
+    ahead = undefined
+    return table === undefined ? make : Effect.succeed(table)
+  })
+  return { prepare, take }
+}
 
 /** How a cloud's share of the trained model is kept. */
 export const keptTrained = format(

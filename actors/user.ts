@@ -139,5 +139,6 @@ export const user = (options: UserOptions) =>
       ),
       on(OpenModel, (_, from) => Effect.zipRight(directorOnly(from), opening.done))
     ])
+    yield* life.announced
     yield* life.finished
   })

@@ -9,6 +9,7 @@ import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { Effect, Layer, Redacted, Schedule } from "effect"
 import type { Agreement } from "../actors/agreement.ts"
+import { checkpointsIn } from "../actors/checkpoints.ts"
 import { dealer } from "../actors/dealing.ts"
 import { emptyTable } from "../actors/shared-table.ts"
 import { train } from "../actors/training.ts"
@@ -19,6 +20,7 @@ import { passwordVariable, startOwnBroker } from "../runtime/broker/start.ts"
 import { layer as nats } from "../runtime/nats-transport.ts"
 import { layer as party } from "../runtime/party.ts"
 import { parentGone, sayReady, startActor } from "../runtime/process.ts"
+import { folderStore } from "../runtime/store.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
 import { announceMachine, type Spread, spreadOf, writeFigures } from "./measure.ts"
 import { type MeasuredNetwork, measuredNetworks } from "./networks.ts"
@@ -96,7 +98,9 @@ const actor = (name: Actor, measured: MeasuredNetwork, folder: string) => {
           // Shares of zero are as good as any: every word that is computed on is masked.
           const table = yield* emptyTable(agreement, rows)
           const prgKey = Redacted.make(cloud === 0 ? prgKeys.key0 : prgKeys.key1)
-          yield* train({ agreement, cloud, table, prgKey, orderKey: prgKeys.orderKey })
+          const checkpoints = checkpointsIn(yield* folderStore(join(folder, `${name}-checkpoints`)))
+          const root = () => prgKeys.orderKey
+          yield* train({ agreement, cloud, table, prgKey, orderKey: prgKeys.orderKey, root, checkpoints })
         })
   const password = Redacted.make(process.env[passwordVariable(name)] ?? "")
   return Effect.scoped(role).pipe(

@@ -87,6 +87,11 @@ export class Party extends Context.Tag("runtime/Party")<
     readonly serve: <H extends Handler<unknown, unknown>>(
       handlers: ReadonlyArray<H>
     ) => Effect.Effect<void, never, EnvironmentOf<H> | Scope.Scope>
+    /**
+     * Tells peers that this party has begun to answer and knows of no earlier request, so that what they asked of a process that
+     * died, or too early, they ask again at once and not after their next pause.
+     */
+    readonly announce: (peers: ReadonlyArray<string>) => Effect.Effect<void, TransportError>
     /** The exchanges of a phase with a peer, who opens the same phase. What the peer sends before is kept (bounded). */
     readonly rounds: (
       peer: string,

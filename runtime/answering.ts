@@ -7,8 +7,10 @@ import { free } from "../protocol/free.ts"
 import { encode } from "../protocol/messages/codec.ts"
 import { type Envelope, encodeEnvelope } from "../protocol/messages/envelope.ts"
 import type { EnvironmentOf, Handler, RemoteFailure } from "./actor.ts"
+import { everyRequest } from "./asking.ts"
 import { type Frames, framesOf, type Sent, sentAt, sizeOf, takeAgain } from "./framing.ts"
 import { type Post, remoteSpan } from "./post.ts"
+import type { TransportError } from "./transport.ts"
 
 /** What the body of a `failure` holds. */
 type RemoteError = RemoteFailure["error"]
@@ -43,6 +45,8 @@ export interface Answering {
   readonly serve: <H extends Handler<unknown, unknown>>(
     handlers: ReadonlyArray<H>
   ) => Effect.Effect<void, never, EnvironmentOf<H> | Scope.Scope>
+  /** Tells a peer that nothing is known here of what it asked before. */
+  readonly announce: (to: string) => Effect.Effect<void, TransportError>
   /** Takes an `ask`, `tell` or `poll` from `from`. */
   readonly receive: (envelope: Envelope, from: string, headers: Headers) => void
 }
@@ -59,9 +63,10 @@ export const makeAnswering = (post: Post): Answering => {
   const answer = (to: string, tag: string, frames: Frames) =>
     post.run(post.send(to, "reply", frames, post.ledger.counter("sent", to, tag)))
 
-  const notice = (kind: "working" | "unknown", { id, tag, number }: Envelope): Frames => [
-    encodeEnvelope({ kind, id, tag, number, of: 0, body: new Uint8Array(0) })
-  ]
+  const notice = (
+    kind: "working" | "unknown",
+    { id, tag, number }: Pick<Envelope, "id" | "tag" | "number">
+  ): Frames => [encodeEnvelope({ kind, id, tag, number, of: 0, body: new Uint8Array(0) })]
 
   const forget = (key: string) => {
     const entry = known.get(key)
@@ -177,6 +182,12 @@ export const makeAnswering = (post: Post): Answering => {
         )
         pump()
       }),
+
+    announce: (to) => {
+      const nothingKnown = { id: everyRequest, tag: "hello", number: 0 }
+      const frames = notice("unknown", nothingKnown)
+      return post.send(to, "reply", frames, post.ledger.counter("sent", to, "hello"))
+    },
 
     receive: (envelope, from, headers) => {
       const { id, tag, kind } = envelope

@@ -133,6 +133,14 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
         : request(to, message, payload, options, undefined),
 
     receive: (envelope, from) => {
+      if (envelope.kind === "unknown" && envelope.id === everyRequest) {
+        for (const p of pending.values()) {
+          if (p.to !== from) continue
+          p.state = "unsent"
+          p.wake.unsafeOpen()
+        }
+        return
+      }
       const p = pending.get(envelope.id)
       // A reply that comes twice, or after the deadline, is of the ordinary.
       if (p === undefined) return
@@ -174,6 +182,9 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
 }
 
 const noBytes = new Uint8Array(0)
+
+/** In place of an id: a party that has just begun knows of no request. */
+export const everyRequest = ""
 
 const wireError = (error: MalformedMessage): RemoteFailure["error"] => ({
   _tag: error._tag,

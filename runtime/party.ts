@@ -11,6 +11,7 @@ import {
   type Channel,
   inboxOf,
   isRunName,
+  mayPublish,
   parseSubject
 } from "../protocol/messages/subjects.ts"
 import { Party } from "./actor.ts"
@@ -173,6 +174,12 @@ const make = (options: PartyOptions) =>
           yield* post.send(to, "tell", frames, ledger.counter("sent", to, message.tag), headers)
         }),
       serve: answering.serve,
+      announce: (peers) =>
+        Effect.forEach(
+          peers.filter((peer) => mayPublish(name, peer, "reply")),
+          answering.announce,
+          { discard: true }
+        ),
       rounds: (peer, phase, opened) => rounds.open(peer, phase, opened?.deadlineMs ?? limits.roundDeadlineMs),
       traffic: Effect.sync(() => ledger.rows())
     })

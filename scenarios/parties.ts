@@ -127,9 +127,6 @@ export const assembleProcesses = (company: BrokeredCompany) =>
 
     const { ready } = yield* startParty("kgc")
     const { kgcKey } = ready as { readonly kgcKey: string }
-    const others = actorsOf(agreement).filter((actor) => actor !== "kgc")
-    yield* Effect.forEach(others, (actor) => startParty(actor, kgcKey), { concurrency: "unbounded" })
-
     const comeBack = (user: string) =>
       Effect.gen(function* () {
         const gone = yield* Effect.timeoutOption(processes.get(user)!.ended, Duration.millis(farewellMs))
@@ -150,6 +147,8 @@ export const assembleProcesses = (company: BrokeredCompany) =>
     }
     const directed = Effect.gen(function* () {
       const { ended } = yield* start("director", undefined, onLine)
+      const others = actorsOf(agreement).filter((actor) => actor !== "kgc")
+      yield* Effect.forEach(others, (actor) => startParty(actor, kgcKey), { concurrency: "unbounded" })
       yield* ended.pipe(
         Effect.mapError((died) => (died.code === 1 ? new RunStopped({ reason: reasonOf(died) }) : died)),
         Effect.raceFirst(Deferred.await(lost))

@@ -284,14 +284,16 @@ const resultOf = (measured: Measured): RunResult => {
 
 /** Bytes on the wire, all of them, by the phase in which the plan has each kind of message. */
 const bytesOf = (predicted: PredictedCost, outcome: RunOutcome): RunResult["bytes"] => {
-  const phaseOf = new Map(predicted.traffic.map(({ tag, phase }) => [tag, phase as string]))
+  const phases = new Map(predicted.traffic.map(({ tag, phase }) => [tag, phase as string]))
+  // Rounds that were gone through again carry the number of their epoch.
+  const phaseOf = (tag: string) => phases.get(tag.replace(/\.\d+$/, "")) ?? "other"
   const byPhase: Record<string, { predicted: number; measured: number }> = {}
   const entry = (phase: string) => {
     byPhase[phase] ??= { predicted: 0, measured: 0 }
     return byPhase[phase]
   }
-  for (const { tag, bytes } of predicted.traffic) entry(phaseOf.get(tag)!).predicted += bytes
-  for (const { tag, bytes } of outcome.traffic) entry(phaseOf.get(tag) ?? "other").measured += bytes
+  for (const { tag, bytes } of predicted.traffic) entry(phaseOf(tag)).predicted += bytes
+  for (const { tag, bytes } of outcome.traffic) entry(phaseOf(tag)).measured += bytes
   const measured = outcome.traffic.reduce((sum, { bytes }) => sum + bytes, 0)
   return { predicted: predicted.bytes, measured, byPhase }
 }

@@ -1,0 +1,163 @@
+/**
+ * How the clouds begin to train together, and again after one of them died (section 6 of docs/protocol.md). C0 joins: it names a new
+ * epoch and the steps whose weights it has, C1 answers with the latest that it has too, and both train from there in
+ * rounds of that epoch. C1, when it has died, has C0 join again. A cloud that is done already takes part for the other's sake.
+ */
+import { Effect, Fiber } from "effect"
+import type { MalformedMessage } from "../protocol/messages/codec.ts"
+import { Count, format } from "../protocol/messages/message.ts"
+import { Join, Rejoin } from "../protocol/messages/training.ts"
+import { Schema } from "../protocol/schema.ts"
+import { type AskError, on, Party } from "../runtime/actor.ts"
+import { within } from "../runtime/deadline.ts"
+import { Stable, type StoreError } from "../runtime/store.ts"
+import { type Agreement, partTimeoutMs } from "./agreement.ts"
+import { checkpointsIn } from "./checkpoints.ts"
+import { NotExpected, StillMissing } from "./gathering.ts"
+import type { SharedTable } from "./shared-table.ts"
+import { type Session, type TrainedShare, type TrainingShare, train } from "./training.ts"
+
+const KeptEpoch = format("epoch", Schema.Struct({ epoch: Count }))
+const epochEntry = "epoch"
+/** There as soon as C1 has been in a session. */
+const begunEntry = "training-begun"
+
+/** All of `TrainingShare` that the cloud brings; the table is made when a session begins. */
+export interface Brought<E, R> extends Omit<TrainingShare, "agreement" | "checkpoints" | "table"> {
+  readonly table: Effect.Effect<SharedTable, E, R>
+}
+
+/**
+ * The training at a cloud: what it does when the director asks for it, and what it answers the other cloud. `brought` gives what it
+ * trains with, or fails where it is too early.
+ */
+const sessions = <E, R, E1, R1>(agreement: Agreement, brought: Effect.Effect<Brought<E1, R1>, E, R>) =>
+  Effect.gen(function* () {
+    const stable = yield* Stable
+    const scope = yield* Effect.scope
+    const checkpoints = checkpointsIn(stable)
+    const oneAtATime = yield* Effect.makeSemaphore(1)
+    /** Open when a session has begun since it was closed. */
+    const begun = yield* Effect.makeLatch()
+
+    /** Begins a session, after breaking off the one that is under way. */
+    const inSession = <E2, R2>(agreed: Effect.Effect<Session, E2, R2>) =>
+      Effect.gen(function* () {
+        const own = yield* brought
+        const session = yield* agreed
+        const share: TrainingShare = { ...own, agreement, checkpoints, table: yield* own.table }
+        return yield* train(share, session)
+      })
+    type Failure = Effect.Effect.Error<ReturnType<typeof inSession<JoinError, never>>>
+    let underWay: Fiber.Fiber<TrainedShare, Failure> | undefined
+    const begin = <R2>(agreed: Effect.Effect<Session, JoinError, R2>) =>
+      Effect.gen(function* () {
+        const last = underWay
+        const next =
+          last === undefined ? inSession(agreed) : Effect.zipRight(Fiber.interrupt(last), inSession(agreed))
+        underWay = yield* Effect.forkIn(next, scope)
+        yield* begun.open
+      }).pipe(oneAtATime.withPermits(1))
+
+    /** How the latest session ended; nothing if none has, or one is under way. */
+    const ended = Effect.suspend(() => (underWay === undefined ? Effect.succeedNone : Fiber.poll(underWay)))
+    /** Waits for the end of the session that no other follows. */
+    const end: Effect.Effect<TrainedShare, Failure> = Effect.suspend(() => {
+      const mine = underWay!
+      return Effect.flatMap(Fiber.await(mine), (exit) => (mine === underWay ? exit : end))
+    })
+    return { checkpoints, begin, begun, ended, end }
+  })
+
+type JoinError = AskError | StoreError | MalformedMessage
+
+/** The training at C0. */
+export const sessions0 = <E, R, E1, R1>(
+  agreement: Agreement,
+  brought: Effect.Effect<Brought<E1, R1>, E, R>
+) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const stable = yield* Stable
+    const { begin, checkpoints, end } = yield* sessions(agreement, brought)
+    const kept = yield* stable.get(epochEntry)
+    let epoch = kept._tag === "Some" ? (yield* KeptEpoch.decode(kept.value)).epoch : 0
+
+    // The epoch is in stable storage before C1 hears of it: no later one is the same.
+    const join = begin(
+      Effect.gen(function* () {
+        const mine = ++epoch
+        yield* stable.put(epochEntry, yield* KeptEpoch.encode({ epoch: mine }))
+        const steps = yield* checkpoints.steps
+        const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "train" }
+        const { step } = yield* party.ask("cloud1", Join, { epoch: mine, steps }, ask)
+        return { epoch: mine, step }
+      })
+    )
+    return {
+      trained: Effect.zipRight(join, end),
+      handlers: [
+        on(Rejoin, (_, from) =>
+          Effect.gen(function* () {
+            if (from !== "cloud1")
+              return yield* new NotExpected({ what: "a call to train again", party: from })
+            // Where it has not begun, it will join when the director asks it to train.
+            if (epoch > 0) yield* join
+            return {}
+          })
+        )
+      ]
+    }
+  })
+
+/** The training at C1. */
+export const sessions1 = <E, R, E1, R1>(
+  agreement: Agreement,
+  brought: Effect.Effect<Brought<E1, R1>, E, R>
+) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const stable = yield* Stable
+    const { begin, begun, checkpoints, end, ended } = yield* sessions(agreement, brought)
+    let before = (yield* stable.get(begunEntry))._tag === "Some"
+    let epoch = 0
+
+    const trained = Effect.gen(function* () {
+      const last = yield* ended
+      if (last._tag === "Some" && last.value._tag === "Success") return last.value.value
+      const lost = last._tag === "Some" || (before && epoch === 0)
+      if (lost) {
+        yield* begun.close
+        const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "train" }
+        yield* party.ask("cloud0", Rejoin, {}, ask)
+      }
+      const waitedMs = partTimeoutMs(agreement)
+      yield* begun.await.pipe(
+        within(
+          waitedMs,
+          () => new StillMissing({ what: "word that it trains", parties: ["cloud0"], waitedMs })
+        )
+      )
+      return yield* end
+    })
+    return {
+      trained,
+      handlers: [
+        on(Join, (joining, from) =>
+          Effect.gen(function* () {
+            if (from !== "cloud0") return yield* new NotExpected({ what: "word that it trains", party: from })
+            yield* brought
+            if (joining.epoch <= epoch)
+              return yield* new NotExpected({ what: "word of an earlier epoch", party: from })
+            epoch = joining.epoch
+            if (!before) yield* stable.put(begunEntry, new Uint8Array(0))
+            before = true
+            const own = yield* checkpoints.steps
+            const step = Math.max(0, ...own.filter((each) => joining.steps.includes(each)))
+            yield* begin(Effect.succeed({ epoch: joining.epoch, step }))
+            return { step }
+          })
+        )
+      ]
+    }
+  })
