@@ -123,6 +123,8 @@ export const sessions1 = <E, R, E1, R1>(
     let epoch = 0
 
     const trained = Effect.gen(function* () {
+      // Too early is told at once, not when C0 stays out.
+      yield* brought
       const last = yield* ended
       if (last._tag === "Some" && last.value._tag === "Success") return last.value.value
       const lost = last._tag === "Some" || (before && epoch === 0)
