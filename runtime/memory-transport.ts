@@ -15,6 +15,19 @@ import {
 export interface Hub {
   /** The transport of one actor. Its name decides what it may do, as its credentials do at a real broker. */
   readonly layer: (actor: string) => Layer.Layer<Transport>
+  /** Takes the hub away, as a broker that dies: what is on its way is lost, and nothing is taken. */
+  readonly down: () => void
+  /** Puts it back; everybody is connected again at once. */
+  readonly up: () => void
+  /** Puts a message before its receiver at once, past all permissions, as who has broken into the broker could. */
+  readonly inject: (delivery: Delivery) => void
+}
+
+export interface HubOptions {
+  /** That of `nats.conf` unless told. */
+  readonly maxPayloadBytes?: number
+  /** Brings a message on its way: calls `arrive` when it is there, never at once. The next turn of the event loop unless told. */
+  readonly carry?: (delivery: Delivery, arrive: () => void) => void
 }
 
 interface Subscription {
@@ -24,24 +37,28 @@ interface Subscription {
 
 const noHeaders: Readonly<Record<string, string>> = {}
 
-/** `maxPayloadBytes` is that of `nats.conf` unless told. */
-export const makeHub = (options: { readonly maxPayloadBytes?: number } = {}): Hub => {
-  const maxPayloadBytes = options.maxPayloadBytes ?? 8 * 2 ** 20
+export const makeHub = (options: HubOptions = {}): Hub => {
+  const { maxPayloadBytes = 8 * 2 ** 20, carry = nextTurn() } = options
   const subscriptions = new Set<Subscription>()
-  let queue: Array<Delivery> = []
-
-  const deliver = () => {
-    const deliveries = queue
-    queue = []
-    for (const delivery of deliveries) {
-      const parts = delivery.subject.split(".")
-      for (const { pattern, onDelivery } of subscriptions) if (matches(pattern, parts)) onDelivery(delivery)
-    }
-  }
+  const everybody = new Set<(event: TransportEvent) => void>()
+  let isUp = true
+  /** Grows with each outage: what was sent before it does not arrive. */
+  let outages = 0
 
   const send = (delivery: Delivery) => {
-    if (queue.length === 0) setImmediate(deliver)
-    queue.push(delivery)
+    const sentIn = outages
+    carry(delivery, () => {
+      if (outages === sentIn) deliver(delivery)
+    })
+  }
+
+  const deliver = (delivery: Delivery) => {
+    const parts = delivery.subject.split(".")
+    for (const { pattern, onDelivery } of subscriptions) if (matches(pattern, parts)) onDelivery(delivery)
+  }
+
+  const turn = (status: "connected" | "reconnecting") => {
+    for (const listener of [...everybody]) listener({ _tag: "Status", status })
   }
 
   const transport = (actor: string) => {
@@ -54,6 +71,7 @@ export const makeHub = (options: { readonly maxPayloadBytes?: number } = {}): Hu
       send: (subject, data, headers) => {
         if (data.length > maxPayloadBytes)
           return new PayloadTooLarge({ subject, bytes: data.length, limitBytes: maxPayloadBytes })
+        if (!isUp) return undefined
         if (mayPublishOn(actor, subject)) send({ subject, data: data.slice(), headers: headers ?? noHeaders })
         else {
           // As from a real broker, the refusal comes back later.
@@ -78,15 +96,45 @@ export const makeHub = (options: { readonly maxPayloadBytes?: number } = {}): Hu
               )
             )
           : Effect.fail(new PermissionDenied({ user: actor, operation: "subscribe", subject })),
-      status: () => "connected",
+      status: () => (isUp ? "connected" : "reconnecting"),
       listen: (listener) => {
         listeners.add(listener)
-        return () => listeners.delete(listener)
+        everybody.add(listener)
+        return () => {
+          listeners.delete(listener)
+          everybody.delete(listener)
+        }
       }
     })
   }
 
-  return { layer: (actor) => Layer.sync(Transport, () => transport(actor)) }
+  return {
+    layer: (actor) => Layer.sync(Transport, () => transport(actor)),
+    down: () => {
+      isUp = false
+      outages++
+      turn("reconnecting")
+    },
+    up: () => {
+      isUp = true
+      turn("connected")
+    },
+    inject: deliver
+  }
+}
+
+/** Brings all that is sent in one turn of the event loop in the next. */
+const nextTurn = (): NonNullable<HubOptions["carry"]> => {
+  let queue: Array<() => void> = []
+  const deliver = () => {
+    const arrivals = queue
+    queue = []
+    for (const arrive of arrivals) arrive()
+  }
+  return (_, arrive) => {
+    if (queue.length === 0) setImmediate(deliver)
+    queue.push(arrive)
+  }
 }
 
 /** Whether a subject is one of a pattern's: `*` stands for one part, a last `>` for one or more. */
