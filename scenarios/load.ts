@@ -8,8 +8,9 @@ import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, pa
 import { readDataFile } from "../protocol/data/data-file.ts"
 import { type EncodedTable, encodeTable } from "../protocol/data/encoding.ts"
 import { describeProblem, TableError } from "../protocol/data/table.ts"
-import { ArrayFormatter } from "../protocol/schema.ts"
+import { ArrayFormatter, type ParseResult } from "../protocol/schema.ts"
 import { columnsOf } from "./columns.ts"
+import { decodeFaults } from "./faults-schema.ts"
 import { decodeScenario, type Scenario, type User } from "./schema.ts"
 
 export interface Problem {
@@ -42,34 +43,49 @@ export interface LoadedScenario {
   readonly locate: (path: ReadonlyArray<PropertyKey>) => string
 }
 
-/** Parses and validates the text of a scenario. `file` serves for errors. */
-export const parseScenario = (text: string, file: string): Either.Either<LoadedScenario, ScenarioError> => {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true })
-  const place = (offset: number) => `${file}:${lines.linePos(offset).line}`
-  const malformed = [...document.errors, ...document.warnings]
-  if (malformed.length > 0) {
-    const problems = malformed.map(({ message, pos }) => ({
-      at: place(pos[0]),
-      path: "",
-      message: `this is not valid YAML: ${message}`
-    }))
-    return Either.left(new ScenarioError({ file, problems }))
+/** A file in YAML, parsed and validated. `file` serves for errors. */
+const parsed =
+  <A>(decode: (value: unknown) => Either.Either<A, ParseResult.ParseError>) =>
+  (text: string, file: string): Either.Either<Parsed<A>, ScenarioError> => {
+    const lines = new LineCounter()
+    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true })
+    const place = (offset: number) => `${file}:${lines.linePos(offset).line}`
+    const malformed = [...document.errors, ...document.warnings]
+    if (malformed.length > 0) {
+      const problems = malformed.map(({ message, pos }) => ({
+        at: place(pos[0]),
+        path: "",
+        message: `this is not valid YAML: ${message}`
+      }))
+      return Either.left(new ScenarioError({ file, problems }))
+    }
+    const locate = (path: ReadonlyArray<PropertyKey>) => place(offsetOf(document, path))
+    return Either.mapBoth(decode(document.toJS()), {
+      onRight: (value) => ({ value, locate }),
+      onLeft: (error) =>
+        new ScenarioError({
+          file,
+          problems: ArrayFormatter.formatErrorSync(error).map((issue) => ({
+            at: locate(issue.path),
+            path: describePath(issue.path),
+            message: describeIssue(issue)
+          }))
+        })
+    })
   }
-  const locate = (path: ReadonlyArray<PropertyKey>) => place(offsetOf(document, path))
-  return Either.mapBoth(decodeScenario(document.toJS()), {
-    onRight: (scenario) => ({ scenario, file, locate }),
-    onLeft: (error) =>
-      new ScenarioError({
-        file,
-        problems: ArrayFormatter.formatErrorSync(error).map((issue) => ({
-          at: locate(issue.path),
-          path: describePath(issue.path),
-          message: describeIssue(issue)
-        }))
-      })
-  })
+
+interface Parsed<A> {
+  readonly value: A
+  readonly locate: LoadedScenario["locate"]
 }
+
+/** Parses and validates the text of a scenario. `file` serves for errors. */
+export const parseScenario = (text: string, file: string): Either.Either<LoadedScenario, ScenarioError> =>
+  Either.map(parsed(decodeScenario)(text, file), ({ value: scenario, locate }) => ({
+    scenario,
+    file,
+    locate
+  }))
 
 const describePath = (path: ReadonlyArray<PropertyKey>): string =>
   path
@@ -108,18 +124,25 @@ const offsetOf = (document: Document.Parsed, path: ReadonlyArray<PropertyKey>): 
 
 /** Reads and validates a scenario file. */
 export const loadScenario = Effect.fn("Scenario.load")(function* (file: string) {
-  const fileSystem = yield* FileSystem.FileSystem
-  const text = yield* fileSystem.readFileString(file).pipe(
+  return yield* parseScenario(yield* readText(file, "give the path of a scenario file"), file)
+})
+
+/** Reads and validates a plan of faults that has a file of its own. */
+export const loadFaults = Effect.fn("Scenario.loadFaults")(function* (file: string) {
+  const text = yield* readText(
+    file,
+    "give the path of a file with what the section faults of a scenario may say"
+  )
+  return yield* Either.map(parsed(decodeFaults)(text, file), ({ value }) => value)
+})
+
+const readText = (file: string, remedy: string) =>
+  Effect.flatMap(FileSystem.FileSystem, (files) => files.readFileString(file)).pipe(
     Effect.mapError(
       (error) =>
-        new ScenarioError({
-          file,
-          problems: [{ at: file, path: "", message: unreadable(error, "give the path of a scenario file") }]
-        })
+        new ScenarioError({ file, problems: [{ at: file, path: "", message: unreadable(error, remedy) }] })
     )
   )
-  return yield* parseScenario(text, file)
-})
 
 const unreadable = (error: { readonly _tag: string; readonly reason?: string }, remedy: string): string =>
   error.reason === "NotFound"
