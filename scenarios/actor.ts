@@ -18,7 +18,9 @@ import { isSupervised, parentGone, sayReady } from "../runtime/process.ts"
 import { directory, Store, stable } from "../runtime/store.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
 import { agreementOf } from "./agreement.ts"
-import { type LoadedScenario, loadScenario, readUserTables } from "./load.ts"
+import { planFaults } from "./faults.ts"
+import { faultsAtParty } from "./faults-at-party.ts"
+import { type LoadedScenario, loadFaults, loadScenario, readUserTables } from "./load.ts"
 
 export interface ActorOptions {
   /** `kgc`, `cloud0`, `cloud1`, `director`, or a user: `user1` or its name in the scenario. */
@@ -32,6 +34,8 @@ export interface ActorOptions {
   readonly state: string
   /** Replaces the scenario's seed. */
   readonly seed: Option.Option<number>
+  /** A file of faults, in place of those of the scenario. */
+  readonly faults: Option.Option<string>
 }
 
 /** The scenario has no such party. */
@@ -123,6 +127,18 @@ const directRun = (agreement: Agreement, usersLeave: boolean) =>
 const brokerPauseMs = 250
 const brokerPatience = 120
 
+/** What is done to this party on purpose, if anything. */
+const faultsOf = (
+  { faults: file, state }: ActorOptions,
+  { scenario }: LoadedScenario,
+  agreement: Agreement,
+  actor: string
+) =>
+  Effect.gen(function* () {
+    const faults = Option.isSome(file) ? yield* loadFaults(file.value) : scenario.faults
+    return faults && faultsAtParty(yield* planFaults(faults, agreement), agreement, actor, state)
+  })
+
 /** Runs one party over NATS to the end of the run, or until the process that started it is gone. */
 export const startActor = (options: ActorOptions) =>
   Effect.gen(function* () {
@@ -145,10 +161,11 @@ export const startActor = (options: ActorOptions) =>
         Schedule.whileInput((error: { readonly _tag: string }) => error._tag === "BrokerUnreachable")
       )
     )
+    const faulty = yield* faultsOf(options, loaded, agreement, actor)
+    const stores = Layer.merge(directory(state), stable(state, { party: actor, run, secret: password }))
     const services = Layer.mergeAll(
-      party({ name: actor, run }).pipe(Layer.provide(patient)),
-      directory(state),
-      stable(state, { party: actor, run, secret: password }),
+      party({ name: actor, run }).pipe(Layer.provide(faulty?.transport(patient) ?? patient)),
+      faulty?.stores(stores) ?? stores,
       bcpPool(availableParallelism())
     ).pipe(Layer.provideMerge(tracing({ actor, file: join(state, "events.jsonl") })))
     const living = Effect.gen(function* () {
@@ -164,5 +181,6 @@ export const startActor = (options: ActorOptions) =>
       yield* sayReady({ kgcKey: Buffer.from(signing.publicKey).toString("base64") })
       yield* serve(agreement, { role: "kgc", signing })
     })
-    yield* living.pipe(Effect.provide(services), Effect.raceFirst(parentGone))
+    const lived = living.pipe(Effect.provide(services), Effect.raceFirst(parentGone))
+    yield* faulty === undefined ? lived : Effect.withClock(lived, faulty.clock)
   })

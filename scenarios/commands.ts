@@ -18,6 +18,19 @@ export interface RunRequest {
   readonly transport: "nats" | "memory"
   /** Replaces the scenario's seed. */
   readonly seed: Option.Option<number>
+  /** A file of faults, in place of those of the scenario. */
+  readonly faults: Option.Option<string>
+}
+
+/** What `bicameral simulate` was asked for. */
+export interface SimulateRequest {
+  readonly file: string
+  /** Both included. */
+  readonly seeds: { readonly from: number; readonly to: number }
+  /** A file of faults, in place of those of the scenario. */
+  readonly faults: Option.Option<string>
+  /** As many as there are cores where left out. */
+  readonly processes: Option.Option<number>
 }
 
 /** An error that people are told: by its message, which names culprit and remedy. */
@@ -31,6 +44,8 @@ export interface Deeds<R> {
   readonly run: (request: RunRequest) => Effect.Effect<void, Failure, R>
   /** Goes on with a run that was broken off; otherwise as `run`. */
   readonly resume: (out: string) => Effect.Effect<void, Failure, R>
+  /** Simulates a scenario once a seed; fails also where a seed did. */
+  readonly simulate: (request: SimulateRequest) => Effect.Effect<void, Failure, R>
   /** Gives what a run would do and cost. */
   readonly check: (file: string) => Effect.Effect<string, Failure, R>
   /** Is one party until the run is over. */
@@ -61,6 +76,39 @@ const transport = Options.choice("transport", ["nats", "memory"]).pipe(
   Options.withDefault("nats" as const)
 )
 
+const faults = Options.text("faults").pipe(
+  Options.withPseudoName("FILE"),
+  Options.withDescription("Faults to inject, in place of those of the scenario; see docs/faults.md"),
+  Options.optional
+)
+
+const seeds = Options.text("seeds").pipe(
+  Options.withPseudoName("A..B"),
+  Options.filterMap(
+    (text) => Option.fromNullable(seedsOf(text)),
+    "--seeds must be a seed or a range of them, such as 1..1000"
+  ),
+  Options.withDescription("One seed or a range; default 1..100"),
+  Options.withDefault({ from: 1, to: 100 })
+)
+
+const seedsOf = (text: string): SimulateRequest["seeds"] | undefined => {
+  const match = /^(\d{1,15})(?:\.\.(\d{1,15}))?$/.exec(text)
+  if (match === null) return undefined
+  const from = Number(match[1])
+  const to = match[2] === undefined ? from : Number(match[2])
+  return from <= to ? { from, to } : undefined
+}
+
+const processes = Options.integer("processes").pipe(
+  Options.filterMap(
+    (n) => (n >= 1 && n <= 256 ? Option.some(n) : Option.none()),
+    "--processes must be from 1 to 256"
+  ),
+  Options.withDescription("How many simulate at a time; as many as there are cores when left out"),
+  Options.optional
+)
+
 const actorArguments = {
   role: Args.text({ name: "ROLE" }).pipe(
     Args.withDescription("kgc, cloud0, cloud1, director, or a user: user1 or its name in the scenario")
@@ -84,18 +132,24 @@ const actorArguments = {
     Options.withPseudoName("DIR"),
     Options.withDescription("The party's own folder: what it keeps, and its event log")
   ),
-  seed
+  seed,
+  faults
 }
 
 /** The program, from the words after its name; every error is a failure, none is printed but those of the arguments. */
 export const commandLine = <R>(deeds: Deeds<R>) => {
-  const run = Command.make("run", { file, out, transport, seed }, deeds.run).pipe(
+  const run = Command.make("run", { file, out, transport, seed, faults }, deeds.run).pipe(
     Command.withDescription(
       "Runs a scenario on this machine: every party, from the data to the decrypted model"
     )
   )
   const resume = Command.make("resume", { out: folder }, (request) => deeds.resume(request.out)).pipe(
     Command.withDescription("Goes on with a run over NATS that was broken off, from what its parties kept")
+  )
+  const simulate = Command.make("simulate", { file, seeds, faults, processes }, deeds.simulate).pipe(
+    Command.withDescription(
+      "Runs a scenario once a seed on a virtual network that injects faults; every run must end with the same model"
+    )
   )
   const check = Command.make("check", { file }, (request) =>
     Effect.flatMap(deeds.check(request.file), Console.log)
@@ -107,7 +161,7 @@ export const commandLine = <R>(deeds: Deeds<R>) => {
     Command.withDescription(
       "Trains one network on the data of many owners, on two clouds that see none of it"
     ),
-    Command.withSubcommands([run, resume, check, actor])
+    Command.withSubcommands([run, resume, simulate, check, actor])
   )
   const parse = Command.run(bicameral, { name: "bicameral", version: "0.1.0" })
   return (words: ReadonlyArray<string>) =>

@@ -17,6 +17,11 @@ const bicameral = commandLine({
     Effect.promise(() => Promise.all([import("./run-and-report.ts"), import("./run.ts")])).pipe(
       Effect.flatMap(([{ resumeAndReport }, { resumeRun }]) => resumeAndReport(resumeRun, out))
     ),
+  simulate: (request) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./simulate.ts")),
+      ({ simulateAndReport }) => simulateAndReport(request)
+    ),
   check: (file) =>
     Effect.flatMap(
       Effect.promise(() => import("./check.ts")),

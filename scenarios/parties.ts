@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { Data, Deferred, Duration, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { Data, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
 import { type Agreement, actorsOf } from "../actors/agreement.ts"
 import { layer as bcpPool } from "../actors/bcp-pool.ts"
 import { direct, type RunOutcome } from "../actors/director.ts"
@@ -45,6 +45,10 @@ export interface Company {
 export interface BrokeredCompany extends Company {
   /** Where a broker that is started for the run stores, and the passwords that it knows. */
   readonly broker: { readonly folder: string; readonly credentials: Broker["credentials"] }
+  /** A file of faults that the parties are given. */
+  readonly faultsFile?: Option.Option<string>
+  /** Takes what the parties' processes say, a line of JSON at a time. */
+  readonly onLine?: (line: unknown) => void
 }
 
 /** What may be done to the processes of a run from outside. */
@@ -89,7 +93,8 @@ export const assembleProcesses = (company: BrokeredCompany) =>
 
     const lost = yield* Deferred.make<never, ActorDied>()
     const processes = new Map<string, Supervised<unknown, ActorDied>>()
-    const start = (actor: string, kgcKey?: string, onLine?: (said: unknown) => void) =>
+    const faults = Option.getOrUndefined(company.faultsFile ?? Option.none())
+    const start = (actor: string, kgcKey?: string, onLine = company.onLine) =>
       Effect.gen(function* () {
         const supervised = yield* supervise({
           party: actor,
@@ -101,7 +106,8 @@ export const assembleProcesses = (company: BrokeredCompany) =>
               actor,
               ...["--scenario", file, "--run", run, "--state", join(folder, actor)],
               ...(kgcKey === undefined ? [] : ["--kgc-key", kgcKey]),
-              ...(agreement.seed === undefined ? [] : ["--seed", String(agreement.seed)])
+              ...(agreement.seed === undefined ? [] : ["--seed", String(agreement.seed)]),
+              ...(faults === undefined ? [] : ["--faults", faults])
             ],
             env: { NATS_URL: broker.url },
             secrets: { [passwordVariable(actor)]: access.get(actor)!.password },
@@ -137,6 +143,7 @@ export const assembleProcesses = (company: BrokeredCompany) =>
     })
     let phase: string | undefined
     const onLine = (line: unknown) => {
+      company.onLine?.(line)
       const said = line as Said
       if ("back" in said) for (const each of said.back) runFork(comeBack(each))
       if ("progress" in said) display.progress(...said.progress)

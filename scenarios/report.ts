@@ -28,6 +28,7 @@ export const report = (result: RunResult, { out, revealed }: ReportContext): str
     "",
     ...costs(result),
     ...recoveries(result),
+    ...faults(result),
     "",
     ...revelations(revealed),
     ...privacy(result.seed),
@@ -103,6 +104,20 @@ const recoveries = ({ recoveries: all }: RunResult): ReadonlyArray<string> =>
   all.length === 0
     ? []
     : ["", ...all.map(({ party, seconds }) => field("recovered", `${party}, away for ${duration(seconds)}`))]
+
+/** What was done to the run on purpose. */
+const faults = ({ faults: injected }: RunResult): ReadonlyArray<string> =>
+  injected === null
+    ? []
+    : [
+        field(
+          "faults",
+          Object.entries(injected)
+            .sort(([, a], [, b]) => b - a)
+            .map(([kind, number]) => `${count(number)} ${kind}`)
+            .join(", ") || "none came about"
+        )
+      ]
 
 /** Reading and checking the data, starting the parties, training the references. */
 const outsidePhases = (seconds: RunResult["seconds"]): number =>

@@ -40,6 +40,8 @@ export interface RunResult {
   readonly peakMemoryBytes: Readonly<Record<string, number>> | null
   /** Parties whose process died and came back, and how long each was away. */
   readonly recoveries: ReadonlyArray<{ readonly party: string; readonly seconds: number }>
+  /** Faults that were injected, by kind; null where there was no plan of any. */
+  readonly faults: Readonly<Record<string, number>> | null
   readonly expectations: ReadonlyArray<Expectation>
 }
 

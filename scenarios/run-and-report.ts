@@ -29,11 +29,11 @@ export const runAndReport = <E, R>(
   request: RunRequest
 ) =>
   Effect.gen(function* () {
-    const { file, transport, seed } = request
+    const { file, transport, seed, faults } = request
     const { scenario } = yield* loadScenario(file)
     const out = Option.getOrElse(request.out, () => join("out", scenario.name))
     yield* Console.log(`${scenario.name}: ${scenario.description.trim()}\n`)
-    const result = yield* watched((display) => runScenario({ file, out, transport, seed, display }))
+    const result = yield* watched((display) => runScenario({ file, out, transport, seed, faults, display }))
     yield* reported(result, out, scenario.reveal)
   })
 

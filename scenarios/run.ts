@@ -19,8 +19,10 @@ import { drawCredentials } from "../runtime/broker/start.ts"
 import type { LifeEvent } from "../runtime/supervision.ts"
 import { agreementOf } from "./agreement.ts"
 import { type Comparison, compareWithReferences } from "./comparison.ts"
+import { type FaultPlan, planFaults } from "./faults.ts"
+import { type FaultsAtRun, faultsAtRun } from "./faults-at-run.ts"
 import { checkData, joinData } from "./joined.ts"
-import { loadScenario } from "./load.ts"
+import { loadFaults, loadScenario } from "./load.ts"
 import { assembleFibers, assembleProcesses, type Hands } from "./parties.ts"
 import { type PredictedCost, predictCost } from "./plan.ts"
 import type { Expectation, PredictedAndMeasured, RunDisplay, RunResult } from "./result.ts"
@@ -33,6 +35,8 @@ export interface RunOptions {
   readonly transport: "nats" | "memory"
   /** Replaces the scenario's seed. */
   readonly seed: Option.Option<number>
+  /** A file of faults, in place of those of the scenario. */
+  readonly faults?: Option.Option<string>
   readonly display: RunDisplay
   /** Given hold of the parties' processes when they are up, before the director begins. */
   readonly onUp?: (hands: Hands) => void
@@ -52,6 +56,14 @@ export class OutNotWritable extends Data.TaggedError("OutNotWritable")<{
   readonly retryable = false
   override get message(): string {
     return `the out folder ${this.folder} can't be written: ${this.reason}; choose another with --out`
+  }
+}
+
+/** Faults are done to processes and what goes between them. */
+export class FaultsNeedProcesses extends Data.TaggedError("FaultsNeedProcesses")<object> {
+  readonly retryable = false
+  override get message(): string {
+    return "faults are injected into runs over NATS; take out --transport memory, or use bicameral simulate"
   }
 }
 
@@ -122,9 +134,12 @@ const credentialsIn = Effect.fn("Run.credentials")(function* (out: string) {
 
 /** Runs a scenario and writes `model.json`, `result.json` and the event logs to the out folder. */
 export const runScenario = Effect.fn("Run.scenario")(function* (options: RunOptions) {
-  const { file, out, transport } = options
+  const { file, out, transport, faults: faultsFile = Option.none() } = options
   const started = yield* Clock.currentTimeMillis
   const checked = yield* checkScenario(file, Option.getOrUndefined(options.seed))
+  const faults = Option.isSome(faultsFile) ? yield* loadFaults(faultsFile.value) : checked.scenario.faults
+  const plan = faults && (yield* planFaults(faults, checked.agreement))
+  if (plan !== undefined && transport === "memory") return yield* new FaultsNeedProcesses()
   yield* prepareOut(out)
   const run = randomBytes(6).toString("hex")
   const files = yield* FileSystem.FileSystem
@@ -138,7 +153,8 @@ export const runScenario = Effect.fn("Run.scenario")(function* (options: RunOpti
     }
     yield* files.writeFileString(join(out, begunEntry), `${JSON.stringify(begun, null, 2)}\n`)
   }
-  return yield* carryOut({ ...checked, ...options, run, started })
+  const disturbed = plan === undefined ? {} : { injected: { plan, file: faultsFile } }
+  return yield* carryOut({ ...checked, ...options, ...disturbed, run, started })
 })
 
 /** Goes on with a run over NATS that was broken off: by an error, by a signal, or by the end of its machine. */
@@ -180,6 +196,7 @@ interface Undertaking extends Checked, Pick<RunOptions, "file" | "out" | "transp
   readonly run: string
   /** When this process began with it. */
   readonly started: number
+  readonly injected?: { readonly plan: FaultPlan; readonly file: Option.Option<string> }
 }
 
 const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) {
@@ -188,7 +205,13 @@ const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) 
   const files = yield* FileSystem.FileSystem
   const folder = join(out, partiesFolder)
   const recoveries: Array<RunResult["recoveries"][number]> = []
+  let disturbance: FaultsAtRun | undefined
+  const phase: RunDisplay["phase"] = (begun) => {
+    display.phase(begun)
+    disturbance?.phase(begun)
+  }
   const life = (event: LifeEvent) => {
+    disturbance?.life(event)
     if (event._tag === "Back") {
       const seconds = event.awayMs / 1000
       recoveries.push({ party: event.party, seconds })
@@ -203,14 +226,21 @@ const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) 
     run,
     folder,
     tables: undertaking.tables,
-    display: { ...display, life }
+    display: { ...display, life, phase }
   }
   const outcome = yield* Effect.scoped(
     Effect.gen(function* () {
       if (transport === "memory")
         return yield* Effect.flatMap(assembleFibers(company), ({ directed }) => directed)
       const broker = { folder: join(out, brokerFolder), credentials: yield* credentialsIn(out) }
-      const { directed, hands } = yield* assembleProcesses({ ...company, broker })
+      const { injected } = undertaking
+      if (injected !== undefined) disturbance = yield* faultsAtRun(injected.plan, folder, display.note)
+      const disturbed =
+        injected === undefined
+          ? {}
+          : { faultsFile: injected.file, onLine: (line: unknown) => disturbance?.said(line) }
+      const { directed, hands } = yield* assembleProcesses({ ...company, broker, ...disturbed })
+      disturbance?.up(hands)
       onUp?.(hands)
       return yield* directed
     })
@@ -237,6 +267,7 @@ const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) 
     outcome,
     compared,
     recoveries,
+    faults: disturbance?.counts() ?? null,
     seconds
   })
   yield* files.writeFileString(join(out, "result.json"), `${JSON.stringify(result, null, 2)}\n`)
@@ -253,6 +284,7 @@ interface Measured {
   readonly outcome: RunOutcome
   readonly compared: Comparison
   readonly recoveries: RunResult["recoveries"]
+  readonly faults: RunResult["faults"]
   readonly seconds: number
 }
 
@@ -277,6 +309,7 @@ const resultOf = (measured: Measured): RunResult => {
     bytes: bytesOf(predicted, outcome),
     seconds: { ...outcome.seconds, total: measured.seconds },
     recoveries: measured.recoveries,
+    faults: measured.faults,
     peakMemoryBytes: transport === "nats" ? outcome.peakMemoryBytes : null,
     expectations: expectationsOf(measured.scenario, judged)
   }

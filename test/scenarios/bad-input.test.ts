@@ -14,6 +14,7 @@ import { checkScenario } from "../../scenarios/check.ts"
 import { commandLine, verdictOf } from "../../scenarios/commands.ts"
 import { resumeRun, runScenario } from "../../scenarios/run.ts"
 import { resumeAndReport, runAndReport } from "../../scenarios/run-and-report.ts"
+import { simulateAndReport } from "../../scenarios/simulate.ts"
 import { bicameral } from "./program.ts"
 import { csv, type Leaf, leaves, type Split, splits, writeScenario } from "./small-scenario.ts"
 
@@ -32,6 +33,7 @@ const command = (...words: ReadonlyArray<string>) =>
     const program = commandLine({
       run: (request) => runAndReport(runScenario, request),
       resume: (folder) => resumeAndReport(resumeRun, folder),
+      simulate: simulateAndReport,
       check: checkScenario,
       actor: startActor
     })

@@ -8,7 +8,7 @@ import { afterAll } from "vitest"
 import { stringify } from "yaml"
 import type { ActorOptions } from "../../scenarios/actor.ts"
 import { checkScenario } from "../../scenarios/check.ts"
-import { commandLine, type RunRequest, verdictOf } from "../../scenarios/commands.ts"
+import { commandLine, type RunRequest, type SimulateRequest, verdictOf } from "../../scenarios/commands.ts"
 import type { RunResult } from "../../scenarios/result.ts"
 import type { RunOptions } from "../../scenarios/run.ts"
 import { runAndReport } from "../../scenarios/run-and-report.ts"
@@ -33,12 +33,14 @@ const recorder = () => {
 /** Gives the words to the program and tells what it was asked to do, what it printed and how it ended. */
 const given = (...words: ReadonlyArray<string>) =>
   Effect.gen(function* () {
-    const asked: Array<RunRequest | ActorOptions | string> = []
-    const note = (what: RunRequest | ActorOptions | string) => Effect.sync(() => void asked.push(what))
+    const asked: Array<RunRequest | ActorOptions | SimulateRequest | string> = []
+    const note = (what: RunRequest | ActorOptions | SimulateRequest | string) =>
+      Effect.sync(() => void asked.push(what))
     const { printed, complained, console } = recorder()
     const program = commandLine({
       run: note,
       resume: note,
+      simulate: note,
       check: (file) => Effect.as(note(file), `checked ${file}`),
       actor: note
     })
@@ -54,15 +56,23 @@ describe("bicameral run", () => {
   it.effect("runs over NATS, in a folder and with a seed of the scenario, unless told otherwise", () =>
     Effect.gen(function* () {
       const { asked, verdict } = yield* given("run", "a.yaml")
-      expect(asked).toEqual([{ file: "a.yaml", out: Option.none(), transport: "nats", seed: Option.none() }])
+      expect(asked).toEqual([
+        { file: "a.yaml", out: Option.none(), transport: "nats", seed: Option.none(), faults: Option.none() }
+      ])
       expect(verdict).toEqual({ status: 0, lines: [] })
     })
   )
 
   it.effect("takes its options before and after the file", () =>
     Effect.gen(function* () {
-      const expected = { file: "a.yaml", out: Option.some("o"), transport: "memory", seed: Option.some(0) }
-      const options = ["--out", "o", "--transport", "memory", "--seed", "0"]
+      const expected = {
+        file: "a.yaml",
+        out: Option.some("o"),
+        transport: "memory",
+        seed: Option.some(0),
+        faults: Option.some("f.yaml")
+      }
+      const options = ["--out", "o", "--transport", "memory", "--seed", "0", "--faults", "f.yaml"]
       expect((yield* given("run", "a.yaml", ...options)).asked).toEqual([expected])
       expect((yield* given("run", ...options, "a.yaml")).asked).toEqual([expected])
     })
@@ -76,12 +86,38 @@ describe("bicameral run", () => {
         [/whole number/, ["run", "a.yaml", "--seed", "-1"]],
         [/not a integer/, ["run", "a.yaml", "--seed", "1.5"]],
         [/nats, memory/, ["run", "a.yaml", "--transport", "pigeon"]],
-        [/'run', 'resume', 'check', 'actor'/, ["ran", "a.yaml"]]
+        [/'run', 'resume', 'simulate', 'check', 'actor'/, ["ran", "a.yaml"]]
       ]
       for (const [message, words] of refusals) {
         const { asked, complained, verdict } = yield* given(...words)
         expect(complained).toMatch(message)
         expect(verdict.status).toBe(1)
+        expect(asked).toEqual([])
+      }
+    })
+  )
+})
+
+describe("bicameral simulate", () => {
+  it.effect("takes one seed or a range of them", () =>
+    Effect.gen(function* () {
+      const others = { faults: Option.none(), processes: Option.none() }
+      for (const [words, seeds] of [
+        [[], { from: 1, to: 100 }],
+        [["--seeds", "17"], { from: 17, to: 17 }],
+        [["--seeds", "1..2000"], { from: 1, to: 2_000 }]
+      ] as const) {
+        const { asked } = yield* given("simulate", "a.yaml", ...words)
+        expect(asked).toEqual([{ file: "a.yaml", seeds, ...others }])
+      }
+    })
+  )
+
+  it.effect("refuses what is no range", () =>
+    Effect.gen(function* () {
+      for (const words of ["2..1", "1-5", "x", "1..", "-1"]) {
+        const { asked, complained } = yield* given("simulate", "a.yaml", "--seeds", words)
+        expect(complained).toMatch(/--seeds must be a seed or a range/)
         expect(asked).toEqual([])
       }
     })
@@ -108,7 +144,8 @@ describe("bicameral check and actor", () => {
           run: "r1",
           kgcKey: Option.some(key),
           state: "s",
-          seed: Option.some(3)
+          seed: Option.some(3),
+          faults: Option.none()
         }
       ])
     })
@@ -173,6 +210,7 @@ describe("run and report", () => {
     peakMemoryBytes: null,
     seconds: { setup: 0, upload: 0, transform: 0, train: 0, output: 0, total: 0 },
     recoveries: [],
+    faults: null,
     expectations: [
       { what: "accuracy at least 0.9", held: true },
       { what: "difference at most 0.01", held }
@@ -187,11 +225,13 @@ describe("run and report", () => {
         asked.push(options)
         return Effect.succeed(result(held))
       }
-      const exit = yield* runAndReport(run, { file, out, transport: "memory", seed: Option.some(7) }).pipe(
-        Effect.provide(nodeContext),
-        Effect.withConsole(console),
-        Effect.exit
-      )
+      const exit = yield* runAndReport(run, {
+        file,
+        out,
+        transport: "memory",
+        seed: Option.some(7),
+        faults: Option.none()
+      }).pipe(Effect.provide(nodeContext), Effect.withConsole(console), Effect.exit)
       return { asked, printed: printed.join("\n"), verdict: verdictOf(exit) }
     })
 
@@ -222,7 +262,8 @@ describe("run and report", () => {
         file: join(folder, "absent.yaml"),
         out: Option.none(),
         transport: "memory",
-        seed: Option.none()
+        seed: Option.none(),
+        faults: Option.none()
       } as const
       const exit = yield* runAndReport(() => Effect.die("ran"), request).pipe(
         Effect.provide(nodeContext),

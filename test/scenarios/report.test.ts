@@ -28,6 +28,7 @@ const result: RunResult = {
   },
   seconds: { setup: 3.21, upload: 1, transform: 2, train: 61.7, output: 0.5, total: 70.41 },
   recoveries: [],
+  faults: null,
   expectations: []
 }
 
