@@ -17,6 +17,7 @@ import {
 import type { NatsConnectionImpl } from "nats/lib/nats-base-client/nats.js"
 import type { NodeTransport } from "nats/lib/src/node_transport.js"
 import { inboxPrefixOf } from "../protocol/messages/subjects.ts"
+import { within } from "./deadline.ts"
 import { FrameRoom, gatherAtOnce, parseAtOnce } from "./nats-frames.ts"
 import {
   BrokerRefused,
@@ -45,6 +46,8 @@ export interface NatsOptions {
 const unflushedBytes = 16 * 2 ** 20
 const reconnectPauseMs = 250
 const drainMs = 2_000
+/** How long the broker may take to confirm a subscription; one that died meanwhile never does. */
+const subscribeMs = 5_000
 const noHeaders: Readonly<Record<string, string>> = {}
 
 export const layer = (options: NatsOptions): Layer.Layer<Transport, BrokerUnreachable | BrokerRefused> =>
@@ -204,7 +207,9 @@ const subscribe = (
       })
     )
     // The broker's refusal comes back before its answer to the flush.
-    yield* Effect.tryPromise({ try: () => connection.flush(), catch: () => gone })
+    yield* Effect.tryPromise({ try: () => connection.flush(), catch: () => gone }).pipe(
+      within(subscribeMs, () => gone)
+    )
     if (yield* Deferred.isDone(denied)) yield* Deferred.await(denied)
   })
 

@@ -16,9 +16,9 @@ export class ActorDied extends Data.TaggedError("ActorDied")<{
   readonly lastLines: ReadonlyArray<string>
 }> {
   readonly retryable = true
-  /** Whether it was killed or broke down, rather than ended with an error that it told. */
+  /** Whether it was killed, broke down or hung, rather than ended with an error that it told. */
   get crashed(): boolean {
-    return typeof this.code === "string" ? /^SIG[A-Z0-9]+$/.test(this.code) : this.code > 1
+    return typeof this.code === "string" ? /^(SIG[A-Z0-9]+$|not ready)/.test(this.code) : this.code > 1
   }
   override get message(): string {
     const last = this.lastLines.length === 0 ? "" : `; it said last:\n${this.lastLines.join("\n")}`

@@ -17,6 +17,7 @@ import { layer as party } from "../runtime/party.ts"
 import { isSupervised, parentGone, sayReady } from "../runtime/process.ts"
 import { directory, Store, stable } from "../runtime/store.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
+import type { TransportError } from "../runtime/transport.ts"
 import { agreementOf } from "./agreement.ts"
 import { planFaults } from "./faults.ts"
 import { faultsAtParty } from "./faults-at-party.ts"
@@ -153,18 +154,18 @@ export const startActor = (options: ActorOptions) =>
       actor === "director" || actor === "kgc" ? undefined : yield* memberRole(actor, loaded, options.kgcKey)
     const { url, user, password } = yield* accessFromEnvironment(actor)
     const { run, state } = options
+    const faulty = yield* faultsOf(options, loaded, agreement, actor)
     const broker = nats({ servers: [url], user, password })
-    const patient = Layer.retry(
-      broker,
+    const connected = Layer.retry(
+      party({ name: actor, run }).pipe(Layer.provide(faulty?.transport(broker) ?? broker)),
       Schedule.spaced(brokerPauseMs).pipe(
         Schedule.intersect(Schedule.recurs(isSupervised() ? brokerPatience : 0)),
-        Schedule.whileInput((error: { readonly _tag: string }) => error._tag === "BrokerUnreachable")
+        Schedule.whileInput((error: TransportError) => error.retryable)
       )
     )
-    const faulty = yield* faultsOf(options, loaded, agreement, actor)
     const stores = Layer.merge(directory(state), stable(state, { party: actor, run, secret: password }))
     const services = Layer.mergeAll(
-      party({ name: actor, run }).pipe(Layer.provide(faulty?.transport(patient) ?? patient)),
+      connected,
       faulty?.stores(stores) ?? stores,
       bcpPool(availableParallelism())
     ).pipe(Layer.provideMerge(tracing({ actor, file: join(state, "events.jsonl") })))

@@ -73,7 +73,8 @@ export class RunStopped extends Data.TaggedError("RunStopped")<{ readonly reason
   }
 }
 
-const readyTimeoutMs = 60_000
+/** A party that is not up by then is started again. */
+const readyTimeoutMs = 30_000
 /** A user who was told to finish may still be on its way out when it is wanted back. */
 const farewellMs = 2_000
 

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Deferred, Effect, Redacted } from "effect"
 import { actorNames } from "../../protocol/messages/subjects.ts"
 import { findServer } from "../../runtime/broker/find.ts"
 import { integrityOf } from "../../runtime/broker/install.ts"
@@ -56,6 +56,23 @@ describe("the broker of a run", () => {
       expect(new Set(passwords).size).toBe(2 * actorNames.length)
       expect(JSON.stringify(one)).not.toContain(passwords[0])
       expect([one.pid, two.pid].map(alive)).toEqual([false, false])
+    })
+  )
+
+  it.scopedLive("that was killed comes back at the same address, as another process", () =>
+    Effect.gen(function* () {
+      const back = yield* Deferred.make<void>()
+      const broker = yield* startOwnBroker({
+        onEvent: (event) => {
+          if (event._tag === "Back") Deferred.unsafeDone(back, Effect.void)
+        }
+      })
+      const { pid, url } = broker
+      process.kill(pid, "SIGKILL")
+      yield* Deferred.await(back)
+      expect(broker.url).toBe(url)
+      expect(broker.pid).not.toBe(pid)
+      expect([pid, broker.pid].map(alive)).toEqual([false, true])
     })
   )
 

@@ -1,8 +1,8 @@
-import { chmod, mkdtemp, readdir, rm, writeFile } from "node:fs/promises"
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Option } from "effect"
+import { Context, Effect, Exit, Layer, Option, Redacted } from "effect"
 import * as Stores from "../../runtime/store.ts"
 
 const folder = Effect.acquireRelease(
@@ -77,6 +77,45 @@ describe("directory store", () => {
       const error = yield* Effect.flip(Layer.build(Stores.directory(join(file, "store"))))
       expect(error).toMatchObject({ _tag: "StoreFailed", operation: "write to" })
       expect(error.message).toContain(file)
+    })
+  )
+})
+
+describe("stable storage", () => {
+  const owner = { party: "cloud0", run: "r", secret: Redacted.make("p-0123456789abcdef") }
+  const words = new TextEncoder().encode("a share of the weights")
+
+  it.scoped("shows nothing of what it keeps, and gives it back to its owner only", () =>
+    Effect.gen(function* () {
+      const path = yield* folder
+      const open = (changes: Partial<Stores.StableOwner> = {}) =>
+        Effect.map(Layer.build(Stores.stable(path, { ...owner, ...changes })), Context.get(Stores.Stable))
+      yield* Effect.flatMap(open(), (store) => store.put("weights-64", words))
+      expect(yield* Effect.flatMap(open(), (store) => store.get("weights-64"))).toEqual(Option.some(words))
+      const file = join(path, Stores.stableFolder, "weights-64")
+      expect((yield* Effect.promise(() => readFile(file))).includes("share")).toBe(false)
+      for (const other of [{ party: "cloud1" }, { run: "s" }, { secret: Redacted.make("p-another") }]) {
+        const error = yield* Effect.flip(Effect.flatMap(open(other), (store) => store.get("weights-64")))
+        expect(error).toMatchObject({ _tag: "StoredBytesChanged", name: "weights-64" })
+      }
+    })
+  )
+
+  it.effect("finds out what was changed, cut short or put under another name", () =>
+    Effect.gen(function* () {
+      const inner = Stores.memoryStore()
+      const store = Stores.encrypted(inner, owner)
+      yield* store.put("root", words)
+      const sealed = Option.getOrThrow(yield* inner.get("root"))
+      const changed = sealed.slice()
+      changed[20]! ^= 1
+      yield* inner.put("changed", changed)
+      yield* inner.put("moved", sealed)
+      yield* inner.put("short", sealed.slice(0, 5))
+      for (const name of ["changed", "moved", "short"])
+        expect(yield* Effect.flip(store.get(name))).toMatchObject({ _tag: "StoredBytesChanged", name })
+      expect(yield* store.get("root")).toEqual(Option.some(words))
+      expect(yield* store.get("nothing")).toEqual(Option.none())
     })
   )
 })
