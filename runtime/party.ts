@@ -3,7 +3,7 @@
  * actor, reads each envelope and hands it to the asking, the answering or the rounds. Nothing that arrives can
  * break it: what is not well-formed, or not from whom it should be, is dropped and noted.
  */
-import { Effect, Layer, Random, Runtime } from "effect"
+import { Clock, Effect, Layer, Random, Runtime } from "effect"
 import type { MalformedMessage } from "../protocol/messages/codec.ts"
 import { decodeEnvelope, type Envelope, type Kind } from "../protocol/messages/envelope.ts"
 import {
@@ -61,7 +61,7 @@ const make = (options: PartyOptions) =>
     if (!isRunName(run))
       return yield* Effect.dieMessage(`"${run}" is no name of a run: letters, digits and hyphens, at most 64`)
     const transport = yield* Transport
-    const clock = yield* Effect.clock
+    const clock = steady(yield* Effect.clock)
     const { enabled: traced } = yield* Tracing
     const fork = Runtime.runFork(yield* Effect.runtime())
     const limits = { ...defaultLimits, ...options.limits }
@@ -184,6 +184,22 @@ const make = (options: PartyOptions) =>
       traffic: Effect.sync(() => ledger.rows())
     })
   })
+
+/**
+ * A clock whose milliseconds go on evenly, from no date in particular: the system's date may be set at any time, and what is not to be sent again
+ * for some milliseconds would then wait for hours.
+ */
+const steady = (clock: Clock.Clock): Clock.Clock => {
+  const millis = () => Math.floor(Number(clock.unsafeCurrentTimeNanos()) / 1e6)
+  return {
+    [Clock.ClockTypeId]: Clock.ClockTypeId,
+    unsafeCurrentTimeMillis: millis,
+    currentTimeMillis: Effect.sync(millis),
+    unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
+    currentTimeNanos: clock.currentTimeNanos,
+    sleep: (duration) => clock.sleep(duration)
+  }
+}
 
 /** A party of this name in this run, over whatever transport it is given. */
 export const layer = (options: PartyOptions): Layer.Layer<Party, TransportError, Transport> =>

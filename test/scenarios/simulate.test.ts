@@ -70,6 +70,17 @@ describe("simulation", () => {
     }
   })
 
+  it("sends again what was lost, whatever the date has become", async () => {
+    // A reply is not sent again before it can have arrived; by a date that was set back that would be in an hour.
+    const moment = { on: "message", tag: "Enrol", nth: 1 } as const
+    const jump = { ...event, kind: "clock-jump", party: "user1", byMs: -3_600_000, moment } as const
+    const links = [{ ...everywhere, from: "user1", to: "director", loss: 0.9 }]
+    for (let seed = 1; seed <= 3; seed++) {
+      const { problems } = await underPlan({ seed, links, events: [jump], healAfterMs: 5_000 }, 60_000)
+      expect(problems).toEqual([])
+    }
+  })
+
   it("stands the death of each party in each phase", async () => {
     for (const party of partiesOf(company.agreement))
       for (const phase of phases) {
