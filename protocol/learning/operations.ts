@@ -4,7 +4,7 @@
  * a cloud working on shares, the KGC dealing correlated randomness, and the cost model.
  *
  * An operation that needs the other cloud is a `Round`: a generator that yields the bytes it wants to send in
- * this round, for whoever drives it to copy, and is resumed with the bytes the peer sent in the same round. `together` runs independent
+ * this round, and is resumed with the bytes the peer sent in the same round. `together` runs independent
  * operations in lockstep, so that all their openings travel in one message each way.
  */
 

@@ -11,7 +11,7 @@ import {
 import { dealtLayout, openedBytes, SECTION_HEADER_BYTES } from "../../../protocol/computation/sizes.ts"
 import { streamKinds } from "../../../protocol/computation/streams.ts"
 import { fixedOperations } from "../../../protocol/learning/fixed.ts"
-import { operation, type Round, together } from "../../../protocol/learning/operations.ts"
+import { operation, together } from "../../../protocol/learning/operations.ts"
 import { runLocally } from "../../../protocol/learning/run.ts"
 import { Prg, type Stream } from "../../../protocol/ring/prg.ts"
 import { Ring } from "../../../protocol/ring/ring.ts"
@@ -358,14 +358,17 @@ describe("what the clouds receive", () => {
 })
 
 describe("a cloud's messages", () => {
-  it("are views of its memory, for the driver to copy before the cloud goes on", async () => {
+  it("stay what they were when a computation that runs with theirs makes the memory grow", async () => {
     const ring = await Ring.load()
     const operations = cloudOperations({ ring, party: 0, prg: new Prg(new Uint8Array(16)), step: 1 })
-    const opening: Round<unknown> = operations.open(x, ring.zeros(4, 4))
-    const [sent] = opening.next().value as ReadonlyArray<Uint8Array>
-    const copy = sent!.slice()
-    expect(sent!.buffer).toBe(ring.memory.buffer)
-    opening.next([new Uint8Array(128).fill(9)])
-    expect(sent).not.toEqual(copy)
+    const [small, large] = [ring.zeros(4, 4), ring.zeros(600, 600)]
+    const before = ring.memory.buffer
+    const both = together(
+      operations.open(operation("openWeights", 1), small),
+      operations.open(operation("openWeights", 2), large)
+    )
+    const sent = both.next().value as ReadonlyArray<Uint8Array>
+    expect(ring.memory.buffer).not.toBe(before)
+    expect(sent.map(({ length }) => length)).toEqual([128, 600 * 600 * 8])
   })
 })
