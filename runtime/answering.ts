@@ -71,7 +71,6 @@ export const makeAnswering = (post: Post): Answering => {
   const forget = (key: string) => {
     const entry = known.get(key)
     rememberedBytes -= entry?.bytes ?? 0
-    for (const frame of entry?.reply?.frames ?? []) transport.release(frame)
     known.delete(key)
   }
 
@@ -216,7 +215,7 @@ export const makeAnswering = (post: Post): Answering => {
 }
 
 /** The answer to a tell. */
-const nothing: Sent = { frames: [], transitMs: 0, quietUntil: 0 }
+const nothing: Sent = { frames: [], transitMs: 0, quietUntil: 0, again: false }
 
 const failureBody = (error: RemoteError): Uint8Array =>
   Effect.runSync(encode("failure", { _tag: error._tag, message: error.message, retryable: error.retryable }))

@@ -24,11 +24,13 @@ export interface Sent {
   /** How long they may be on their way, and until when: until then they are not sent again. */
   transitMs: number
   quietUntil: number
+  /** Whether they were sent again: that sending may still be under way. */
+  again: boolean
 }
 
 export const sentAt = (frames: Frames, nowMs: number, limits: Limits): Sent => {
   const transitMs = Math.floor(sizeOf(frames) / limits.assumedBytesPerMs)
-  return { frames, transitMs, quietUntil: nowMs + transitMs }
+  return { frames, transitMs, quietUntil: nowMs + transitMs, again: false }
 }
 
 /** Whether it is time to send them again, which is taken as done. */
@@ -36,6 +38,7 @@ export const takeAgain = (sent: Sent, nowMs: number): boolean => {
   if (nowMs < sent.quietUntil) return false
   sent.transitMs *= 2
   sent.quietUntil = nowMs + sent.transitMs
+  sent.again = true
   return true
 }
 

@@ -167,9 +167,10 @@ export const makeRounds = (post: Post): RoundKeeping => {
     return post.sendNow(x.peer, "round", frames, x.counter)
   }
 
-  /** Forgets what the peer has got. */
+  /** Forgets what the peer has got. Its frames serve again, unless they were sent again: that waits for the broker and may not be over. */
   const drop = (x: Exchange, round: number) => {
-    for (const frame of x.kept.get(round)?.frames ?? []) transport.release(frame)
+    const sent = x.kept.get(round)
+    if (sent?.again === false) for (const frame of sent.frames) transport.release(frame)
     x.kept.delete(round)
   }
 
