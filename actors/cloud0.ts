@@ -51,7 +51,7 @@ export const cloud0 = (options: MemberOptions) =>
     const { agreement } = options
     const party = yield* Party
     const pool = yield* BcpPool
-    const root = yield* partyRoot
+    const root = yield* partyRoot(agreement)
     const hybrid = agreement.security.upload === "hybrid"
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs }
     const enrolling = yield* enrolment(options, Cloud0Secrets)

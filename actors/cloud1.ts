@@ -77,7 +77,7 @@ export const cloud1 = (options: MemberOptions) =>
     const party = yield* Party
     const pool = yield* BcpPool
     const store = yield* Store
-    const root = yield* partyRoot
+    const root = yield* partyRoot(agreement)
     const hybrid = agreement.security.upload === "hybrid"
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs }
     const pieceKey = root("archive")

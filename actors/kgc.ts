@@ -130,7 +130,7 @@ export const kgc = (options: KgcOptions) =>
   Effect.gen(function* () {
     const { agreement, signing } = options
     const party = yield* Party
-    const prg = prgKeysOf(agreement, yield* partyRoot)
+    const prg = prgKeysOf(agreement, yield* partyRoot(agreement))
     const members = ["cloud0", "cloud1", ...agreement.users.map((user) => user.actor)]
 
     const keys = yield* once("keys", keptKeys, generateRunKeys(agreement, prg))

@@ -22,7 +22,8 @@ import { enrolment, type MemberOptions, openFrom, sealTo } from "./membership.ts
 import { once } from "./once.ts"
 import { awaited, reached } from "./phase.ts"
 import { raised } from "./raised.ts"
-import { partyRoot } from "./root.ts"
+import { partyRoot, unchanged } from "./root.ts"
+import { tablesDigest } from "./tables-digest.ts"
 import { openModel, testModel } from "./user-output.ts"
 import { agreeOnRows, rowSalt } from "./user-rows.ts"
 import { blocksFromWire, keptState, type UserState } from "./user-state.ts"
@@ -40,7 +41,7 @@ export const user = (options: UserOptions) =>
     const party = yield* Party
     const others = agreement.users.map(({ actor }) => actor).filter((actor) => actor !== party.name)
 
-    const root = yield* partyRoot
+    const root = yield* partyRoot(agreement)
     const enrolling = yield* enrolment(options, UserSecrets)
     const ownSalt = party.name === agreement.users[0]!.actor ? rowSalt(agreement, root) : undefined
     const declarations = yield* gather("a declaration of its cells", others, "declaration", DeclaredCells)
@@ -52,6 +53,7 @@ export const user = (options: UserOptions) =>
       keptState,
       Effect.gen(function* () {
         const { membership } = yield* reached(enrolling.outcome, "upload", "it had enrolled")
+        yield* unchanged("tables", "the data in this user's files", yield* tablesDigest(tables))
         const agreed = yield* agreeOnRows(agreement, membership, tables, ownSalt, declarations)
         const sizes = yield* upload(agreement, membership, agreed, root("share"))
         const { total, training } = agreed.joint
