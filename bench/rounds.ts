@@ -55,7 +55,7 @@ const parties = (name: string, url: string, password: Redacted.Redacted) =>
 
 /** Sends the payload in each of so many rounds. */
 function* payloads(payload: Uint8Array, rounds: number): Computation<void> {
-  for (let round = 0; round < rounds; round++) yield [payload]
+  for (let round = 0; round < rounds; round++) yield [() => payload]
 }
 
 /** Exchanges a block of rounds; gives the microseconds of one. */

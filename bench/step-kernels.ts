@@ -16,7 +16,13 @@ import {
   weightShape,
   width
 } from "../protocol/learning/network.ts"
-import { operation, type ProductForm, type Round, type Shape } from "../protocol/learning/operations.ts"
+import {
+  type Message,
+  operation,
+  type ProductForm,
+  type Round,
+  type Shape
+} from "../protocol/learning/operations.ts"
 import { type TrainingPlan, trainingPlan } from "../protocol/learning/plan.ts"
 import { type Layer, type OpenedData, openData, trainingStep } from "../protocol/learning/step.ts"
 import { Prg } from "../protocol/ring/prg.ts"
@@ -115,7 +121,7 @@ const lockstep = <A>(clouds: readonly [Cloud, Cloud], program: (cloud: Cloud) =>
   let next1 = clouds[1].timed(() => round1.next())
   let [rounds, bytes] = [0, 0]
   while (!next0.done && !next1.done) {
-    const copied = (sent: ReadonlyArray<Uint8Array>) => sent.map((part) => part.slice())
+    const copied = (sent: ReadonlyArray<Message>) => sent.map((message) => message().slice())
     const [sent0, sent1] = [copied(next0.value), copied(next1.value)]
     rounds++
     for (const message of sent0) bytes += message.length

@@ -25,10 +25,10 @@ export interface Traffic {
 }
 
 /**
- * A computation in rounds: yields this party's part of a round, in pieces that are copied before it goes on, and is resumed with the
+ * A computation in rounds: yields this party's part of a round, in pieces that are asked for and copied before it goes on, and is resumed with the
  * peer's part, cut to the same lengths, which it must have done with when it yields again.
  */
-export type Computation<A> = Generator<ReadonlyArray<Uint8Array>, A, ReadonlyArray<Uint8Array>>
+export type Computation<A> = Generator<ReadonlyArray<() => Uint8Array>, A, ReadonlyArray<Uint8Array>>
 
 /** What a computation came to, and how many rounds it took. */
 export interface Driven<A> {
@@ -56,7 +56,7 @@ export const exchange = (
     rounds.drive(
       round,
       (function* (): Computation<Uint8Array> {
-        return (yield [payload])[0]!.slice()
+        return (yield [() => payload])[0]!.slice()
       })()
     ),
     ({ value }) => value

@@ -200,14 +200,15 @@ export const makeRounds = (post: Post): RoundKeeping => {
           Effect.dieMessage(`two fibers exchange rounds of phase ${x.phase} with ${x.peer} at once`)
         )
       let round = first
-      let sent: ReadonlyArray<Uint8Array> = []
+      let lengths: ReadonlyArray<number> = []
       const goOn = (received: Uint8Array | undefined): Exit.Exit<Driven<A>, RoundError> | undefined => {
         for (let theirs = received; ; ) {
-          const next = theirs === undefined ? computation.next([]) : computation.next(cutLike(theirs, sent))
+          const next = theirs === undefined ? computation.next([]) : computation.next(cut(theirs, lengths))
           if (theirs !== undefined && theirs.length > sharedBytes) free(theirs)
           if (next.done) return Exit.succeed({ value: next.value, rounds: round - first })
-          sent = next.value
-          const error = begin(x, round, sent)
+          const parts = next.value.map((part) => part())
+          lengths = parts.map(({ length }) => length)
+          const error = begin(x, round, parts)
           if (error !== undefined) return Exit.fail(error)
           theirs = take(x, round++, (exit) =>
             Exit.isSuccess(exit) ? run(exit.value) : resume(Exit.failCause(exit.cause))
@@ -268,10 +269,10 @@ export const makeRounds = (post: Post): RoundKeeping => {
 }
 
 /** The peer's part, cut like this party's own. Where it is shorter or longer, the last piece shows it. */
-const cutLike = (received: Uint8Array, sent: ReadonlyArray<Uint8Array>): ReadonlyArray<Uint8Array> => {
+const cut = (received: Uint8Array, lengths: ReadonlyArray<number>): ReadonlyArray<Uint8Array> => {
   let at = 0
-  return sent.map(({ length }, i) => {
-    const end = i === sent.length - 1 ? received.length : at + length
+  return lengths.map((length, i) => {
+    const end = i === lengths.length - 1 ? received.length : at + length
     const part = received.subarray(at, end)
     at = end
     return part

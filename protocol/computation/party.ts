@@ -74,8 +74,7 @@ export class Party {
   *reveal(op: Operation, at: number, words: number, combine: "add" | "xor"): Round<void> {
     const { ring } = this
     const bytes = words * WORD
-    // A copy: computations that run together may make the memory grow before it is sent, which detaches every view.
-    const received = yield [ring.bytes(at, bytes).slice()]
+    const received = yield [() => ring.bytes(at, bytes)]
     const theirs = received[0]
     if (theirs === undefined || received.length !== 1 || theirs.length !== bytes) {
       const actualBytes = received.reduce((sum, { length }) => sum + length, 0)

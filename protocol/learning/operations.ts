@@ -3,7 +3,7 @@
  * (`step.ts`, written once) and those who interpret it: the float64 reference, the fixed-point reference,
  * a cloud working on shares, the KGC dealing correlated randomness, and the cost model.
  *
- * An operation that needs the other cloud is a `Round`: a generator that yields the bytes it wants to send in
+ * An operation that needs the other cloud is a `Round`: a generator that yields what it wants to send in
  * this round, and is resumed with the bytes the peer sent in the same round. `together` runs independent
  * operations in lockstep, so that all their openings travel in one message each way.
  */
@@ -46,10 +46,16 @@ export const describeOperation = (op: Operation): string =>
   `${operationKinds[op % 16]} of layer ${Math.floor(op / 16)}`
 
 /**
+ * A message of a round: its bytes, asked for when it is sent. They may be a view of memory that moves when it grows, so they
+ * are looked up after all computations of the round have run, and copied before any goes on.
+ */
+export type Message = () => Uint8Array
+
+/**
  * A computation that may exchange messages with the peer: yields this party's messages of a round, is resumed with the
  * peer's messages of that round, in the same order and of the same lengths.
  */
-export type Round<A> = Generator<ReadonlyArray<Uint8Array>, A, ReadonlyArray<Uint8Array>>
+export type Round<A> = Generator<ReadonlyArray<Message>, A, ReadonlyArray<Uint8Array>>
 
 /** Product forms: X·Y, Xᵀ·Y, X·Yᵀ. */
 export type ProductForm = "plain" | "leftTransposed" | "rightTransposed"
@@ -96,7 +102,7 @@ export function* together<const A extends ReadonlyArray<unknown>>(
     for (const { next, index } of live) if (next.done) results[index] = next.value
     live = live.filter((entry) => !entry.next.done)
     if (live.length === 0) return results as unknown as A
-    const sent = live.map((entry) => entry.next.value as ReadonlyArray<Uint8Array>)
+    const sent = live.map((entry) => entry.next.value as ReadonlyArray<Message>)
     const received = yield sent.flat()
     let from = 0
     live.forEach((entry, i) => {

@@ -26,8 +26,8 @@ export const runPair = <A, B>(party0: Round<A>, party1: Round<B>): PairRun<A, B>
     if (next0.done && next1.done) return { results: [next0.value, next1.value], rounds, bytesEachWay }
     if (next0.done || next1.done)
       throw new Error(`party ${next0.done ? 0 : 1} ended after ${rounds} rounds, its peer did not`)
-    const sent0 = next0.value.map((message) => message.slice())
-    const sent1 = next1.value.map((message) => message.slice())
+    const sent0 = next0.value.map((message) => message().slice())
+    const sent1 = next1.value.map((message) => message().slice())
     requireSameLengths(sent0, sent1, rounds + 1)
     for (const message of sent0) bytesEachWay += message.length
     next0 = party0.next(sent1)

@@ -11,7 +11,7 @@ import {
 import { dealtLayout, openedBytes, SECTION_HEADER_BYTES } from "../../../protocol/computation/sizes.ts"
 import { streamKinds } from "../../../protocol/computation/streams.ts"
 import { fixedOperations } from "../../../protocol/learning/fixed.ts"
-import { operation, together } from "../../../protocol/learning/operations.ts"
+import { type Message, operation, together } from "../../../protocol/learning/operations.ts"
 import { runLocally } from "../../../protocol/learning/run.ts"
 import { Prg, type Stream } from "../../../protocol/ring/prg.ts"
 import { Ring } from "../../../protocol/ring/ring.ts"
@@ -367,8 +367,8 @@ describe("a cloud's messages", () => {
       operations.open(operation("openWeights", 1), small),
       operations.open(operation("openWeights", 2), large)
     )
-    const sent = both.next().value as ReadonlyArray<Uint8Array>
+    const sent = both.next().value as ReadonlyArray<Message>
     expect(ring.memory.buffer).not.toBe(before)
-    expect(sent.map(({ length }) => length)).toEqual([128, 600 * 600 * 8])
+    expect(sent.map((message) => message().length)).toEqual([128, 600 * 600 * 8])
   })
 })

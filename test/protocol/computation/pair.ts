@@ -127,7 +127,7 @@ export const lockstep = <A, B>(
   const received: [Uint8Array[], Uint8Array[]] = [[], []]
   let [a, b] = [left.next(), right.next()]
   while (!a.done && !b.done) {
-    const [fromLeft, fromRight] = [a.value.map((x) => x.slice()), b.value.map((x) => x.slice())]
+    const [fromLeft, fromRight] = [a.value.map((x) => x().slice()), b.value.map((x) => x().slice())]
     received[0].push(Buffer.concat(fromRight))
     received[1].push(Buffer.concat(fromLeft))
     a = left.next(fromRight)

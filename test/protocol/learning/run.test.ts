@@ -6,7 +6,7 @@ import { runLocally, runPair } from "../../../protocol/learning/run.ts"
 function* exchange(...values: number[]): Round<number> {
   let sum = 0
   for (const value of values) {
-    const [received] = yield [Uint8Array.of(value)]
+    const [received] = yield [() => Uint8Array.of(value)]
     sum += received![0]!
   }
   return sum
@@ -42,7 +42,7 @@ describe("rounds", () => {
   it("are copied, as a network would", () => {
     function* overwriting(): Round<number> {
       const buffer = Uint8Array.of(7)
-      const [received] = yield [buffer]
+      const [received] = yield [() => buffer]
       buffer[0] = 99
       return received![0]!
     }
@@ -51,7 +51,7 @@ describe("rounds", () => {
 
   it("are refused when the parties send different lengths", () => {
     function* longer(): Round<void> {
-      yield [new Uint8Array(2)]
+      yield [() => new Uint8Array(2)]
     }
     expect(() => runPair(exchange(1), longer())).toThrow("round 1: party 0 sent 1 bytes, party 1 2")
   })
