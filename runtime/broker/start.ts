@@ -49,6 +49,8 @@ export const passwordVariable = (actor: string): string => `${actor.toUpperCase(
 export interface OwnBroker extends Broker {
   /** Of its process, the last where none is up. */
   readonly pid: number
+  /** Fails when it is given up: it died again and again, or was not to be started again. */
+  readonly lost: Effect.Effect<never, ActorDied | BrokerNotStarted>
 }
 
 export interface BrokerOptions {
@@ -111,8 +113,8 @@ export const startOwnBroker = (
     const broker = yield* supervise<Living<ActorDied | BrokerNotStarted>, ActorDied | BrokerNotStarted>({
       party: "broker",
       launch,
-      // Whatever it ended with: it was up and is needed.
-      crashed: (error) => error._tag === "ActorDied",
+      // Whatever it ended with, or however often its port is not free again at once: it was up and is needed.
+      crashed: () => port !== undefined,
       ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent })
     })
     yield* broker.ready.pipe(
@@ -126,7 +128,8 @@ export const startOwnBroker = (
       credentials,
       get pid() {
         return pid
-      }
+      },
+      lost: Effect.zipRight(broker.ended, Effect.never)
     }
   })
 

@@ -76,6 +76,31 @@ describe("the broker of a run", () => {
     })
   )
 
+  it.scopedLive("that does not start again at once, because its port is taken, is tried again", () =>
+    Effect.gen(function* () {
+      const path = yield* folder
+      const second =
+        "echo x >> starts; [ $(wc -l < starts) -ne 2 ] || { echo 'address already in use' >&2; exit 1; }"
+      const script = `cd ${path}; ${second}; exec ${findServer()} "$@"`
+      const back = yield* Deferred.make<void>()
+      const reasons: Array<string> = []
+      const broker = yield* startOwnBroker({
+        server: yield* program(join(path, "nats-server"), script),
+        onEvent: (event) => {
+          if (event._tag === "Died") reasons.push(event.reason)
+          if (event._tag === "Back") Deferred.unsafeDone(back, Effect.void)
+        }
+      })
+      process.kill(broker.pid, "SIGKILL")
+      yield* Effect.raceFirst(Deferred.await(back), broker.lost)
+      expect(reasons.map((reason) => /SIGKILL|already in use/.exec(reason)?.[0])).toEqual([
+        "SIGKILL",
+        "already in use"
+      ])
+      expect(alive(broker.pid)).toBe(true)
+    })
+  )
+
   it.scopedLive("is the one at NATS_URL where that is set, with the passwords of the environment", () =>
     Effect.gen(function* () {
       yield* withEnvironment({ NATS_URL: "nats://broker.example:4222", [passwordVariable("user2")]: "p-two" })
