@@ -7,6 +7,11 @@ import { Data, Deferred, Effect, type Redacted, type Scope, Redacted as Secret }
 import { within } from "./deadline.ts"
 import { endProcess } from "./end-process.ts"
 
+/** With this status a process ends that told an error of its own: to be started again would not help it. */
+export const toldStatus = 1
+/** With this status a process ends where its program broke down, by an error that nobody expected (`EX_SOFTWARE` of sysexits.h). */
+export const defectStatus = 70
+
 /** A party's process ended without being told to, or did not become ready. */
 export class ActorDied extends Data.TaggedError("ActorDied")<{
   readonly party: string
@@ -18,7 +23,9 @@ export class ActorDied extends Data.TaggedError("ActorDied")<{
   readonly retryable = true
   /** Whether it was killed, broke down or hung, rather than ended with an error that it told. */
   get crashed(): boolean {
-    return typeof this.code === "string" ? /^(SIG[A-Z0-9]+$|not ready)/.test(this.code) : this.code > 1
+    return typeof this.code === "string"
+      ? /^(SIG[A-Z0-9]+$|not ready)/.test(this.code)
+      : this.code !== toldStatus
   }
   override get message(): string {
     const last = this.lastLines.length === 0 ? "" : `; it said last:\n${this.lastLines.join("\n")}`

@@ -8,6 +8,7 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { isValidationError } from "@effect/cli/ValidationError"
 import { Cause, Console, Effect, Exit, Option } from "effect"
+import { defectStatus, toldStatus } from "../runtime/process.ts"
 import type { ActorOptions } from "./actor.ts"
 
 /** What `bicameral run` was asked for. */
@@ -182,17 +183,20 @@ export const verdictOf = (exit: Exit.Exit<unknown, unknown>): Verdict => {
   if (Exit.isSuccess(exit)) return { status: 0, lines: [] }
   const { cause } = exit
   const failure = Cause.failureOption(cause)
-  if (Option.isSome(failure)) return { status: 1, lines: said(failure.value) }
+  if (Option.isSome(failure)) return { status: toldStatus, lines: said(failure.value) }
   const defect = Cause.dieOption(cause)
   if (Option.isNone(defect)) return { status: interruptedStatus, lines: ["bicameral: interrupted"] }
-  return {
-    status: 1,
-    lines: [
-      ...prefixed(`internal error: ${messageOf(defect.value)}`),
-      "  This is a fault of the program. In a run, the event logs (parties/*/events.jsonl in the out folder) say more."
-    ]
-  }
+  return brokenDown(defect.value)
 }
+
+/** How the program ends on what is a fault of its own. A party that does is started again. */
+export const brokenDown = (defect: unknown): Verdict => ({
+  status: defectStatus,
+  lines: [
+    ...prefixed(`internal error: ${messageOf(defect)}`),
+    "  This is a fault of the program. In a run, the event logs (parties/*/events.jsonl in the out folder) say more."
+  ]
+})
 
 const said = (error: unknown): ReadonlyArray<string> =>
   // The argument's error has been told already, in the words of the parser.

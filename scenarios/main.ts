@@ -6,7 +6,7 @@
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { runMain } from "@effect/platform-node/NodeRuntime"
 import { Effect, Logger } from "effect"
-import { commandLine, interruptedStatus, verdictOf } from "./commands.ts"
+import { brokenDown, commandLine, interruptedStatus, type Verdict, verdictOf } from "./commands.ts"
 
 const bicameral = commandLine({
   run: (request) =>
@@ -39,6 +39,19 @@ process.once("SIGTERM", () => {
   signal = "SIGTERM"
 })
 
+const tell = ({ lines }: Verdict) => {
+  for (const line of lines) console.error(line)
+}
+
+// What is thrown past every fiber, by a callback of a socket or of a promise that nobody awaits.
+process.on("uncaughtException", (error) => {
+  // Nothing else tells where it came from.
+  console.error(error?.stack)
+  const verdict = brokenDown(error)
+  tell(verdict)
+  process.exit(verdict.status)
+})
+
 bicameral(process.argv.slice(2)).pipe(
   Effect.provide(nodeContext),
   // Standard output is for the report and the ready line; the parties' own logs are files.
@@ -47,8 +60,9 @@ bicameral(process.argv.slice(2)).pipe(
     disableErrorReporting: true,
     disablePrettyLogger: true,
     teardown: (exit, end) => {
-      const { status, lines } = verdictOf(exit)
-      for (const line of lines) console.error(line)
+      const verdict = verdictOf(exit)
+      const { status } = verdict
+      tell(verdict)
       // All scopes are closed. Dying of the signal, as is the custom, also spares the wait that `process.exit` has for a search
       // for primes, which nothing can call off.
       if (status === interruptedStatus) process.kill(process.pid, signal)

@@ -16,11 +16,11 @@ import { artifact } from "../protocol/artifact.ts"
 import type { EncodedTable } from "../protocol/data/encoding.ts"
 import { generateSigningKeyPair } from "../protocol/sharing/roster.ts"
 import { accessTo, type BrokerAccess } from "../runtime/broker/access.ts"
-import { type Broker, passwordVariable, startBroker } from "../runtime/broker/start.ts"
+import { type Broker, type BrokerNotStarted, passwordVariable, startBroker } from "../runtime/broker/start.ts"
 import { makeHub } from "../runtime/memory-transport.ts"
 import { layer as nats } from "../runtime/nats-transport.ts"
 import { layer as party } from "../runtime/party.ts"
-import { type ActorDied, startActor } from "../runtime/process.ts"
+import { type ActorDied, startActor, toldStatus } from "../runtime/process.ts"
 import { directory, memoryStore, Stable, type StoreService } from "../runtime/store.ts"
 import { type LifeEvent, type Supervised, supervise } from "../runtime/supervision.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
@@ -92,7 +92,12 @@ export const assembleProcesses = (company: BrokeredCompany) =>
     const { url, user, password } = access.get("director")!
     yield* Effect.scoped(Layer.build(nats({ servers: [url], user, password })))
 
-    const lost = yield* Deferred.make<never, ActorDied>()
+    const lost = yield* Deferred.make<never, ActorDied | BrokerNotStarted>()
+    if ("lost" in broker)
+      yield* Effect.forkIn(
+        Effect.catchAll(broker.lost, (error) => Deferred.fail(lost, error)),
+        scope
+      )
     const processes = new Map<string, Supervised<unknown, ActorDied>>()
     const faults = Option.getOrUndefined(company.faultsFile ?? Option.none())
     const start = (actor: string, kgcKey?: string, onLine = company.onLine) =>
@@ -158,7 +163,9 @@ export const assembleProcesses = (company: BrokeredCompany) =>
       const others = actorsOf(agreement).filter((actor) => actor !== "kgc")
       yield* Effect.forEach(others, (actor) => startParty(actor, kgcKey), { concurrency: "unbounded" })
       yield* ended.pipe(
-        Effect.mapError((died) => (died.code === 1 ? new RunStopped({ reason: reasonOf(died) }) : died)),
+        Effect.mapError((died) =>
+          died.code === toldStatus ? new RunStopped({ reason: reasonOf(died) }) : died
+        ),
         Effect.raceFirst(Deferred.await(lost))
       )
       const text = yield* Effect.promise(() => readFile(join(folder, "director", outcomeEntry), "utf8"))

@@ -1,9 +1,10 @@
 // A process for the tests of supervision; what it does is its first argument.
 
+import { appendFileSync, readFileSync } from "node:fs"
 import { Effect } from "effect"
 import { parentGone, sayReady } from "../../dist/runtime/process.js"
 
-const [what] = process.argv.slice(2)
+const [what, file] = process.argv.slice(2)
 console.error("a line", "before it was ready")
 console.log("something else on the standard output")
 
@@ -17,5 +18,10 @@ if (what !== "never-ready")
 if (what === "fail-later") {
   console.error("the last thing it said")
   process.exitCode = 7
+}
+// Its first two lives end with a status, the third well; each leaves a letter in the file.
+if (what.startsWith("two-lives-")) {
+  appendFileSync(file, "x")
+  process.exitCode = readFileSync(file).length <= 2 ? Number(what.slice("two-lives-".length)) : 0
 }
 if (what === "wait" || what === "stubborn") await Effect.runPromise(parentGone)

@@ -166,9 +166,9 @@ describe("verdict", () => {
     expect(verdictOf(exit)).toEqual({ status: 1, lines: ["bicameral: two problems", "  one", "  two"] })
   })
 
-  it("tells a defect as a fault of the program, without a stack trace, and where to look", () => {
+  it("tells a defect as a fault of the program, without a stack trace, where to look, and by a status of its own", () => {
     const { status, lines } = verdictOf(Exit.die(new TypeError("x is not a function")))
-    expect(status).toBe(1)
+    expect(status).toBe(70)
     expect(lines[0]).toBe("bicameral: internal error: x is not a function")
     expect(lines.join("\n")).toContain("events.jsonl")
     expect(lines.join("\n")).not.toContain("    at ")

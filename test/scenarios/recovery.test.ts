@@ -2,6 +2,7 @@
  * Every party of a run over NATS is killed with SIGKILL in every phase, some in each run; the model is that of the undisturbed run,
  * byte for byte. A kill is triggered by what the run reports of itself, never by a clock.
  */
+import { mkdirSync, rmdirSync } from "node:fs"
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
@@ -87,6 +88,43 @@ describe("recovery - over NATS", () => {
     6 * minutes
   )
 })
+
+describe("recovery - a party whose program breaks down", () => {
+  it.scopedLive("comes back as one that was killed does", () =>
+    Effect.gen(function* () {
+      const faults = { links: [{ loss: 0 }] }
+      const { file, out } = yield* writeScenario(splits.rows, { ...scenario, faults })
+      const obstacle = join(out, "parties", "cloud0", "faults-fired")
+      let hands: Hands | undefined
+      const deaths: Array<string> = []
+      const display: RunDisplay = {
+        note: () => {},
+        progress: () => {},
+        // A folder where the process expects a file is an error that nobody has foreseen.
+        phase: (phase) => {
+          if (phase !== "upload") return
+          mkdirSync(obstacle)
+          hands?.signal("cloud0", "SIGKILL")
+        },
+        life: (event) => {
+          if (event._tag !== "Died") return
+          deaths.push(event.reason)
+          if (deaths.length === 2) rmdirSync(obstacle)
+        }
+      }
+      const onUp = (given: Hands) => {
+        hands = given
+      }
+      const options = { file, out, transport: "nats", seed: Option.none(), display, onUp } as const
+      const result = yield* runScenario(options).pipe(Effect.provide(nodeContext))
+      expect(deaths.length).toBe(2)
+      expect(deaths[0]).toContain("(SIGKILL)")
+      expect(deaths[1]).toMatch(/\(70\); it said last:\nbicameral: internal error: EISDIR/)
+      expect(result.maxWeightDeviation).toBe(0)
+    })
+  )
+})
+
 /** The words with which a run ended. */
 const ending = <A, E extends { readonly message: string }, R>(work: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.flip(work as Effect.Effect<A, E, R>), ({ message }) => message)
