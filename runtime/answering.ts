@@ -60,17 +60,21 @@ export const makeAnswering = (post: Post): Answering => {
   let rememberedBytes = 0
   let atWork = 0
 
-  const answer = (to: string, tag: string, frames: Frames) =>
-    post.run(post.send(to, "reply", frames, post.ledger.counter("sent", to, tag)))
+  const answer = (to: string, tag: string, reply: Sent) =>
+    post.run(post.sendKept(to, "reply", reply, post.ledger.counter("sent", to, tag)))
 
   const notice = (
     kind: "working" | "unknown",
     { id, tag, number }: Pick<Envelope, "id" | "tag" | "number">
   ): Frames => [encodeEnvelope({ kind, id, tag, number, of: 0, body: new Uint8Array(0) })]
 
+  const notify = (to: string, kind: "working" | "unknown", about: Pick<Envelope, "id" | "tag" | "number">) =>
+    post.run(post.send(to, "reply", notice(kind, about), post.ledger.counter("sent", to, about.tag)))
+
   const forget = (key: string) => {
     const entry = known.get(key)
     rememberedBytes -= entry?.bytes ?? 0
+    if (entry?.reply !== undefined) post.forget(entry.reply)
     known.delete(key)
   }
 
@@ -91,10 +95,11 @@ export const makeAnswering = (post: Post): Answering => {
     }
     const { id, tag, from, key } = request
     const frames = framesOf({ kind, id, tag, number: 0, of: 0, body }, transport)
+    const now = clock.unsafeCurrentTimeMillis()
+    const reply = sentAt(frames, now, limits)
     const entry = known.get(key)
     if (entry !== undefined) {
-      const now = clock.unsafeCurrentTimeMillis()
-      entry.reply = sentAt(frames, now, limits)
+      entry.reply = reply
       entry.bytes = sizeOf(frames)
       rememberedBytes += entry.bytes
       // Remembered from its answer on: what took long to do must not be done again because its reply was lost.
@@ -102,7 +107,7 @@ export const makeAnswering = (post: Post): Answering => {
       known.delete(key)
       known.set(key, entry)
     }
-    answer(from, tag, frames)
+    answer(from, tag, reply)
   }
 
   const refuse = (request: Waiting, error: RemoteError) => {
@@ -196,9 +201,9 @@ export const makeAnswering = (post: Post): Answering => {
         if (kind === "tell") return
         const { reply } = before
         const again = reply !== undefined && takeAgain(reply, clock.unsafeCurrentTimeMillis())
-        return answer(from, tag, again ? reply.frames : notice("working", envelope))
+        return again ? answer(from, tag, reply) : notify(from, "working", envelope)
       }
-      if (kind === "poll") return answer(from, tag, notice("unknown", envelope))
+      if (kind === "poll") return notify(from, "unknown", envelope)
       const bytes = envelope.body.length
       if (mailbox.length >= limits.mailboxMessages || mailboxBytes + bytes > limits.mailboxBytes)
         return post.note("the mailbox is full, a message was dropped", { from, tag })
@@ -215,7 +220,7 @@ export const makeAnswering = (post: Post): Answering => {
 }
 
 /** The answer to a tell. */
-const nothing: Sent = { frames: [], transitMs: 0, quietUntil: 0, again: false }
+const nothing: Sent = { frames: [], transitMs: 0, quietUntil: 0, underWay: 0, forgotten: false }
 
 const failureBody = (error: RemoteError): Uint8Array =>
   Effect.runSync(encode("failure", { _tag: error._tag, message: error.message, retryable: error.retryable }))

@@ -7,8 +7,8 @@ import { MalformedMessage } from "../protocol/messages/codec.ts"
 import {
   type Envelope,
   encodedBytes,
-  encodeEnvelope,
   encodeParts,
+  encodePieces,
   envelopeBytes
 } from "../protocol/messages/envelope.ts"
 import type { Limits } from "./limits.ts"
@@ -24,13 +24,15 @@ export interface Sent {
   /** How long they may be on their way, and until when: until then they are not sent again. */
   transitMs: number
   quietUntil: number
-  /** Whether they were sent again: that sending may still be under way. */
-  again: boolean
+  /** Sendings of them that wait for the broker. */
+  underWay: number
+  /** Nobody will ask for them again. */
+  forgotten: boolean
 }
 
 export const sentAt = (frames: Frames, nowMs: number, limits: Limits): Sent => {
   const transitMs = Math.floor(sizeOf(frames) / limits.assumedBytesPerMs)
-  return { frames, transitMs, quietUntil: nowMs + transitMs, again: false }
+  return { frames, transitMs, quietUntil: nowMs + transitMs, underWay: 0, forgotten: false }
 }
 
 /** Whether it is time to send them again, which is taken as done. */
@@ -38,7 +40,6 @@ export const takeAgain = (sent: Sent, nowMs: number): boolean => {
   if (nowMs < sent.quietUntil) return false
   sent.transitMs *= 2
   sent.quietUntil = nowMs + sent.transitMs
-  sent.again = true
   return true
 }
 
@@ -56,23 +57,34 @@ export const framesOfParts = (
   { maxPayloadBytes, frame }: Carrier
 ): Frames => {
   if (encodedBytes(envelope, sizeOf(parts)) <= maxPayloadBytes) return [encodeParts(envelope, parts, frame)]
-  const whole = encodeParts(envelope, parts)
-  const piece = maxPayloadBytes - envelopeBytes
-  const of = Math.ceil(whole.length / piece)
+  const whole = encodePieces(envelope, parts)
+  const bodyBytes = maxPayloadBytes - envelopeBytes
+  const of = Math.ceil(sizeOf(whole) / bodyBytes)
   const id = envelope.kind === "round" ? String(envelope.number) : envelope.id
-  return Array.from({ length: of }, (_, number) =>
-    encodeEnvelope(
-      {
-        kind: "fragment",
-        id,
-        tag: envelope.tag,
-        number,
-        of,
-        body: whole.subarray(number * piece, (number + 1) * piece)
-      },
-      frame
-    )
+  return cutEvery(bodyBytes, whole).map((body, number) =>
+    encodeParts({ kind: "fragment", id, tag: envelope.tag, number, of }, body, frame)
   )
+}
+
+/** The bytes of all pieces, cut anew after every `bytes` of them. */
+const cutEvery = (
+  bytes: number,
+  pieces: ReadonlyArray<Uint8Array>
+): ReadonlyArray<ReadonlyArray<Uint8Array>> => {
+  const cuts: Array<Array<Uint8Array>> = []
+  let room = 0
+  for (const piece of pieces)
+    for (let from = 0; from < piece.length; ) {
+      if (room === 0) {
+        cuts.push([])
+        room = bytes
+      }
+      const end = Math.min(from + room, piece.length)
+      cuts.at(-1)!.push(piece.subarray(from, end))
+      room -= end - from
+      from = end
+    }
+  return cuts
 }
 
 interface Partial {

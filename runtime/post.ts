@@ -4,7 +4,7 @@
  */
 import { type Clock, Effect, Option, Tracer } from "effect"
 import { type Channel, subjectOf } from "../protocol/messages/subjects.ts"
-import type { Frames } from "./framing.ts"
+import type { Frames, Sent } from "./framing.ts"
 import type { Limits } from "./limits.ts"
 import type { Counter, Ledger } from "./traffic.ts"
 import { publish, type TransportError, type TransportService } from "./transport.ts"
@@ -31,6 +31,15 @@ export interface Post {
     frames: Frames,
     counter: Counter
   ) => TransportError | undefined
+  /** Sends frames that are kept to be sent again; they stay what they are until it is done. */
+  readonly sendKept: (
+    to: string,
+    channel: Channel,
+    sent: Sent,
+    counter: Counter
+  ) => Effect.Effect<void, TransportError>
+  /** Gives back the frames of what nobody will ask for again, as soon as no sending of them is under way. */
+  readonly forget: (sent: Sent) => void
   /** Runs what a callback needs done; its failure is noted. */
   readonly run: (effect: Effect.Effect<void, TransportError>) => void
   /** Logs that something was dropped or refused: of each kind of event the first, and then ever fewer. */
@@ -58,7 +67,7 @@ export const makePost = (
     if ((count & (count - 1)) === 0)
       fork(Effect.logWarning(what).pipe(Effect.annotateLogs({ ...details, count })))
   }
-  return {
+  const post: Post = {
     name: party.name,
     ...parts,
     note,
@@ -83,6 +92,22 @@ export const makePost = (
       }
       return undefined
     },
+    sendKept: (to, channel, sent, counter) =>
+      Effect.suspend(() => {
+        sent.underWay++
+        return post.send(to, channel, sent.frames, counter)
+      }).pipe(
+        Effect.ensuring(
+          Effect.sync(() => {
+            sent.underWay--
+            if (sent.forgotten) post.forget(sent)
+          })
+        )
+      ),
+    forget: (sent) => {
+      sent.forgotten = true
+      if (sent.underWay === 0) for (const frame of sent.frames) parts.transport.release(frame)
+    },
     run: (effect) =>
       fork(
         Effect.catchAll(effect, (error) =>
@@ -90,6 +115,7 @@ export const makePost = (
         )
       )
   }
+  return post
 }
 
 /** The W3C trace context of a span, to go with a message. */

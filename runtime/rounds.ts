@@ -167,10 +167,10 @@ export const makeRounds = (post: Post): RoundKeeping => {
     return post.sendNow(x.peer, "round", frames, x.counter)
   }
 
-  /** Forgets what the peer has got. Its frames serve again, unless they were sent again: that waits for the broker and may not be over. */
+  /** Forgets what the peer has got. */
   const drop = (x: Exchange, round: number) => {
     const sent = x.kept.get(round)
-    if (sent?.again === false) for (const frame of sent.frames) transport.release(frame)
+    if (sent !== undefined) post.forget(sent)
     x.kept.delete(round)
   }
 
@@ -255,7 +255,7 @@ export const makeRounds = (post: Post): RoundKeeping => {
       const sent = x?.kept.get(number)
       // What was not sent yet will be; what is forgotten, the peer has shown to have.
       if (x === undefined || sent === undefined || !takeAgain(sent, clock.unsafeCurrentTimeMillis())) return
-      post.run(post.send(x.peer, "round", sent.frames, x.counter))
+      post.run(post.sendKept(x.peer, "round", sent, x.counter))
     },
 
     reconnected: () => {

@@ -15,13 +15,29 @@ const state = Math.ceil((kernels.heapBase() >>> 0) / BLOCK) * BLOCK
 const piece = state + BLOCK
 
 /** Of the first `length` bytes; below 2^32. */
-export const checkOf = (bytes: Uint8Array, length: number): number => {
+export const checkOf = (bytes: Uint8Array, length: number): number =>
+  checkOfParts([length === bytes.length ? bytes : bytes.subarray(0, length)])
+
+/** Of the bytes of all parts, one behind the other. */
+export const checkOfParts = (parts: ReadonlyArray<Uint8Array>): number => {
   bytesOf.fill(0, state, piece)
-  for (let from = 0; from < length; from += PIECE) {
-    const end = Math.min(from + PIECE, length)
-    const whole = Math.ceil((end - from) / BLOCK) * BLOCK
-    bytesOf.fill(0, piece + whole - BLOCK, piece + whole)
-    bytesOf.set(from === 0 && end === bytes.length ? bytes : bytes.subarray(from, end), piece)
+  let length = 0
+  let held = 0
+  for (const part of parts) {
+    length += part.length
+    for (let from = 0; from < part.length; ) {
+      const end = Math.min(from + PIECE - held, part.length)
+      bytesOf.set(from === 0 && end === part.length ? part : part.subarray(from, end), piece + held)
+      held += end - from
+      from = end
+      if (held < PIECE) break
+      kernels.checkFold(piece, PIECE, state)
+      held = 0
+    }
+  }
+  if (held > 0) {
+    const whole = Math.ceil(held / BLOCK) * BLOCK
+    bytesOf.fill(0, piece + held, piece + whole)
     kernels.checkFold(piece, whole, state)
   }
   return kernels.checkDigest(state, length) >>> 0

@@ -4,7 +4,7 @@
  * it (`check.ts`): what was corrupted on the way counts as lost. The sender is not in the envelope; the broker vouches for the one in the subject.
  */
 import { Either } from "effect"
-import { checkOf } from "./check.ts"
+import { checkOf, checkOfParts } from "./check.ts"
 import { MalformedMessage } from "./codec.ts"
 
 export const envelopeVersion = 2
@@ -57,13 +57,45 @@ export const encodedBytes = ({ id, tag }: Pick<Envelope, "id" | "tag">, bodyByte
 
 /** The bytes of an envelope whose body is the parts one behind the other, in what `room` gives. */
 export const encodeParts = (
-  { kind, id, tag, number, of }: Omit<Envelope, "body">,
+  envelope: Omit<Envelope, "body">,
   parts: ReadonlyArray<Uint8Array>,
   room: Room = ownRoom
 ): Uint8Array => {
+  const length = lengthOf(parts)
+  const bytes = room(encodedBytes(envelope, length))
+  let at = writeHead(bytes, envelope, length)
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  writeNumber(bytes, at, 0xce, checkOf(bytes, at))
+  return bytes
+}
+
+/** The same bytes in pieces, of which the parts are some: for an envelope that is cut into fragments anyway. */
+export const encodePieces = (
+  envelope: Omit<Envelope, "body">,
+  parts: ReadonlyArray<Uint8Array>
+): ReadonlyArray<Uint8Array> => {
+  const head = new Uint8Array(encodedBytes(envelope, 0) - checkBytes)
+  writeHead(head, envelope, lengthOf(parts))
+  const tail = new Uint8Array(checkBytes)
+  writeNumber(tail, 0, 0xce, checkOfParts([head, ...parts]))
+  return [head, ...parts, tail]
+}
+
+const lengthOf = (parts: ReadonlyArray<Uint8Array>): number => {
   let length = 0
   for (const part of parts) length += part.length
-  const bytes = room(encodedBytes({ id, tag }, length))
+  return length
+}
+
+/** Writes all before the body; gives where that begins. */
+const writeHead = (
+  bytes: Uint8Array,
+  { kind, id, tag, number, of }: Omit<Envelope, "body">,
+  bodyBytes: number
+): number => {
   bytes[0] = 0x98 // an array of 8
   bytes[1] = envelopeVersion
   bytes[2] = kinds.indexOf(kind)
@@ -71,13 +103,7 @@ export const encodeParts = (
   at = writeText(bytes, at, tag)
   at = writeNumber(bytes, at, 0xce, number)
   at = writeNumber(bytes, at, 0xce, of)
-  at = writeNumber(bytes, at, 0xc6, length)
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  writeNumber(bytes, at, 0xce, checkOf(bytes, at))
-  return bytes
+  return writeNumber(bytes, at, 0xc6, bodyBytes)
 }
 
 /** The envelope's bytes. */
