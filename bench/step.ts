@@ -19,7 +19,7 @@ import { on, Party } from "../runtime/actor.ts"
 import { passwordVariable, startOwnBroker } from "../runtime/broker/start.ts"
 import { layer as nats } from "../runtime/nats-transport.ts"
 import { layer as party } from "../runtime/party.ts"
-import { parentGone, sayReady, startActor } from "../runtime/process.ts"
+import { giveWay, parentGone, sayReady, startActor } from "../runtime/process.ts"
 import { folderStore } from "../runtime/store.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
 import { announceMachine, type Spread, spreadOf, writeFigures } from "./measure.ts"
@@ -83,6 +83,8 @@ const actor = (name: Actor, measured: MeasuredNetwork, folder: string) => {
   const role =
     name === "kgc"
       ? Effect.gen(function* () {
+          // As the KGC of a run does.
+          yield* giveWay
           const deal = yield* dealer(agreement, prgKeys)
           const { serve } = yield* Party
           yield* serve([

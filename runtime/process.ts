@@ -3,6 +3,7 @@
  * ends it with the scope. A child whose parent is gone ends itself. Secrets go by the environment, never the command line.
  */
 import { spawn } from "node:child_process"
+import { constants, setPriority } from "node:os"
 import { Data, Deferred, Effect, type Redacted, type Scope, Redacted as Secret } from "effect"
 import { within } from "./deadline.ts"
 import { endProcess } from "./end-process.ts"
@@ -157,6 +158,11 @@ const eachLine = (stream: NodeJS.ReadableStream, onLine: (line: string) => void)
     if (rest !== "") onLine(rest)
   })
 }
+
+/** In the child: lets the other processes of this machine go first. For what works ahead of them: it gets what they leave. */
+export const giveWay: Effect.Effect<void> = Effect.sync(() =>
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+)
 
 const supervisedVariable = "BICAMERAL_SUPERVISED"
 

@@ -14,7 +14,7 @@ import { signingKeys } from "../actors/signing.ts"
 import { accessFromEnvironment } from "../runtime/broker/access.ts"
 import { layer as nats } from "../runtime/nats-transport.ts"
 import { layer as party } from "../runtime/party.ts"
-import { isSupervised, parentGone, sayReady } from "../runtime/process.ts"
+import { giveWay, isSupervised, parentGone, sayReady } from "../runtime/process.ts"
 import { directory, Store, stable } from "../runtime/store.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
 import type { TransportError } from "../runtime/transport.ts"
@@ -178,6 +178,8 @@ export const startActor = (options: ActorOptions) =>
         yield* sayReady({})
         return yield* serve(agreement, member)
       }
+      // It deals ahead of the clouds, who wait for each other.
+      yield* giveWay
       const signing = yield* signingKeys
       yield* sayReady({ kgcKey: Buffer.from(signing.publicKey).toString("base64") })
       yield* serve(agreement, { role: "kgc", signing })
