@@ -190,9 +190,14 @@ const correctionsAhead = (agreement: Agreement, plan: TrainingPlan, stretches: R
       )
     const underWay: Array<Fiber.Fiber<Uint8Array, AskError>> = []
     let next = 0
-    return Effect.gen(function* () {
+    const askAhead = Effect.gen(function* () {
       for (; next < stretches.length && underWay.length <= requestsAhead; next++)
         underWay.push(yield* Effect.forkIn(fetch(stretches[next]!), scope))
+    })
+    // At once: before its first answer the dealer draws the masks of the data set, which the clouds open meanwhile.
+    yield* askAhead
+    return Effect.gen(function* () {
+      yield* askAhead
       return yield* Fiber.join(underWay.shift()!)
     })
   })
