@@ -69,7 +69,8 @@ export class Party extends Context.Tag("runtime/Party")<
     readonly run: string
     /**
      * Sends a request and waits for its reply. Delivery is at least once: the same id is sent again, with growing jittered pauses,
-     * until the reply or the deadline, and the receiver acts on an id once. A payload that its own schema refuses is a defect.
+     * until the reply or the deadline, and the receiver acts on an id once. Asked of a group, any of its house may answer; who does not say
+     * any more that it is at work is taken for dead, and the group is asked again. A payload that its own schema refuses is a defect.
      */
     readonly ask: <A, R>(
       to: string,
@@ -87,6 +88,11 @@ export class Party extends Context.Tag("runtime/Party")<
     readonly serve: <H extends Handler<unknown, unknown>>(
       handlers: ReadonlyArray<H>
     ) => Effect.Effect<void, never, EnvironmentOf<H> | Scope.Scope>
+    /**
+     * Answers also, until the scope ends, what is asked of a group of its house, such as `kgc.deal`: one of those who have joined gets each
+     * request, and gets it again only by chance, so that it must not matter who answers or how often.
+     */
+    readonly joinGroup: (group: string) => Effect.Effect<void, TransportError, Scope.Scope>
     /**
      * Tells peers that this party has begun to answer and knows of no earlier request, so that what they asked of a process that
      * died, or too early, they ask again at once and not after their next pause.

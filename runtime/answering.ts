@@ -47,8 +47,8 @@ export interface Answering {
   ) => Effect.Effect<void, never, EnvironmentOf<H> | Scope.Scope>
   /** Tells a peer that nothing is known here of what it asked before. */
   readonly announce: (to: string) => Effect.Effect<void, TransportError>
-  /** Takes an `ask`, `tell` or `poll` from `from`. */
-  readonly receive: (envelope: Envelope, from: string, headers: Headers) => void
+  /** Takes an `ask`, `tell` or `poll` from `from`; one of a group's is told at once who has it, so that it is not asked of another. */
+  readonly receive: (envelope: Envelope, from: string, headers: Headers, ofGroup?: boolean) => void
 }
 
 export const makeAnswering = (post: Post): Answering => {
@@ -193,7 +193,7 @@ export const makeAnswering = (post: Post): Answering => {
       return post.send(to, "reply", frames, post.ledger.counter("sent", to, "hello"))
     },
 
-    receive: (envelope, from, headers) => {
+    receive: (envelope, from, headers, ofGroup = false) => {
       const { id, tag, kind } = envelope
       const key = `${from} ${id}`
       const before = known.get(key)
@@ -214,6 +214,7 @@ export const makeAnswering = (post: Post): Answering => {
       // A small body is copied, so that it does not hold on to the transport's whole receive buffer.
       const body = bytes < 16_384 ? envelope.body.slice() : envelope.body
       mailbox.push({ kind: kind === "tell" ? "tell" : "ask", key, id, tag, from, body, headers })
+      if (ofGroup && kind === "ask") notify(from, "working", envelope)
       pump()
     }
   }

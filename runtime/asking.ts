@@ -7,6 +7,7 @@ import { Deferred, Duration, Effect, Either, Random } from "effect"
 import { decode, type MalformedMessage } from "../protocol/messages/codec.ts"
 import { type Envelope, encodeEnvelope } from "../protocol/messages/envelope.ts"
 import type { Ask } from "../protocol/messages/message.ts"
+import { actorOf, isGroup, parseSubject } from "../protocol/messages/subjects.ts"
 import { type AskError, type AskOptions, DeadlineExceeded, RemoteFailure } from "./actor.ts"
 import { within } from "./deadline.ts"
 import { framesOf, sizeOf } from "./framing.ts"
@@ -27,6 +28,9 @@ interface Pending {
   state: State
   /** How often the whole request was sent; a poll carries it, so that an answer to an older poll is told. */
   attempt: number
+  /** Who of a group has it, and whether it has said so since it was polled. */
+  holder: string | undefined
+  heldStill: boolean
 }
 
 export interface Asking {
@@ -59,13 +63,18 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
       while (true) {
         // While the broker is away nothing is sent; `reconnected` wakes us when it is back.
         if (transport.status() === "connected") {
+          if (p.holder !== undefined && !p.heldStill) {
+            p.holder = undefined
+            p.state = "unsent"
+          }
           if (p.state === "unsent" || (p.state === "sent" && !large)) {
             p.state = "sent"
             p.attempt++
             yield* post.send(to, "ask", whole, counter, headers)
           } else {
             const poll: Envelope = { kind: "poll", id, tag, number: p.attempt, of: 0, body: noBytes }
-            yield* post.send(to, "ask", [encodeEnvelope(poll)], counter)
+            p.heldStill = false
+            yield* post.send(p.holder ?? to, "ask", [encodeEnvelope(poll)], counter)
           }
         }
         const jitter = yield* Random.nextRange(1 - limits.resendJitter, 1 + limits.resendJitter)
@@ -92,7 +101,9 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
         answer: yield* Deferred.make<Uint8Array, AskError>(),
         wake: yield* Effect.makeLatch(),
         state: "unsent",
-        attempt: 0
+        attempt: 0,
+        holder: undefined,
+        heldStill: false
       }
       const started = clock.unsafeCurrentTimeMillis()
       pending.set(id, p)
@@ -135,7 +146,8 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
     receive: (envelope, from) => {
       if (envelope.kind === "unknown" && envelope.id === everyRequest) {
         for (const p of pending.values()) {
-          if (p.to !== from) continue
+          if (!answers(p, from) || (p.holder !== undefined && p.holder !== from)) continue
+          p.holder = undefined
           p.state = "unsent"
           p.wake.unsafeOpen()
         }
@@ -144,7 +156,7 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
       const p = pending.get(envelope.id)
       // A reply that comes twice, or after the deadline, is of the ordinary.
       if (p === undefined) return
-      if (p.to !== from)
+      if (!answers(p, from))
         return post.note("an answer came from another than was asked", { from, asked: p.to, tag: p.tag })
       switch (envelope.kind) {
         case "reply":
@@ -156,9 +168,14 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
           )
         case "working":
           p.state = "working"
+          if (isGroup(p.to)) {
+            p.holder = from
+            p.heldStill = true
+          }
           return
         case "unknown":
-          if (envelope.number !== p.attempt) return
+          if (envelope.number !== p.attempt || (p.holder !== undefined && p.holder !== from)) return
+          p.holder = undefined
           p.state = "unsent"
           p.wake.unsafeOpen()
       }
@@ -174,12 +191,17 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
     },
 
     denied: (error) => {
+      const denied = parseSubject(error.subject)
+      if (denied === undefined || denied.channel !== "ask" || denied.from !== post.name) return
       for (const p of pending.values())
-        if (error.subject.endsWith(`.${p.to}.${post.name}.ask`))
-          Deferred.unsafeDone(p.answer, Effect.fail(error))
+        if (p.to === denied.to) Deferred.unsafeDone(p.answer, Effect.fail(error))
     }
   }
 }
+
+/** Whether what `from` says may be the answer. */
+const answers = ({ to }: Pending, from: string): boolean =>
+  isGroup(to) ? actorOf(from) === actorOf(to) : from === to
 
 const noBytes = new Uint8Array(0)
 

@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto"
 import { Duration, Effect, Layer, Runtime } from "effect"
-import { parseSubject } from "../protocol/messages/subjects.ts"
+import { actorOf, parseSubject } from "../protocol/messages/subjects.ts"
 import { Transport } from "./transport.ts"
 
 /** How long messages are held back, in milliseconds. */
@@ -38,7 +38,7 @@ export type MessageFault = (typeof messageFaults)[number]
 
 export interface FaultyOptions {
   readonly seed: number
-  /** What the link from one actor to another does at the moment; nothing where it is as it should be. */
+  /** What the link from one actor, any of its processes, to another does at the moment; nothing where it is as it should be. */
   readonly faultsOf: (from: string, to: string) => LinkFaults | undefined
   /** Whether there is no way from one to the other at the moment. */
   readonly cut?: (from: string, to: string) => boolean
@@ -87,11 +87,11 @@ export const faulty = <E, R>(
           const { from, to } = address
           const link = linkOf(from, to)
           const number = link.sent++
-          if (options.cut?.(from, to)) {
+          if (options.cut?.(actorOf(from), actorOf(to))) {
             options.count("partition")
             return undefined
           }
-          const faults = options.faultsOf(from, to)
+          const faults = options.faultsOf(actorOf(from), actorOf(to))
           const now = Number(clock.unsafeCurrentTimeNanos() / 1_000n) / 1_000
           // What was held back before goes first, also once the link does nothing any more.
           if (faults === undefined && link.busyUntilMs <= now) return real.send(subject, data, headers)

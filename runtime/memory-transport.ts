@@ -13,7 +13,7 @@ import {
 } from "./transport.ts"
 
 export interface Hub {
-  /** The transport of one actor. Its name decides what it may do, as its credentials do at a real broker. */
+  /** The transport of an actor or of a member. The actor's name decides what it may do, as its credentials do at a real broker. */
   readonly layer: (actor: string) => Layer.Layer<Transport>
   /** Takes the hub away, as a broker that dies: what is on its way is lost, and nothing is taken. */
   readonly down: () => void
@@ -32,6 +32,7 @@ export interface HubOptions {
 
 interface Subscription {
   readonly pattern: ReadonlyArray<string>
+  readonly queue: string | undefined
   readonly onDelivery: (delivery: Delivery) => void
 }
 
@@ -44,6 +45,8 @@ export const makeHub = (options: HubOptions = {}): Hub => {
   let isUp = true
   /** Grows with each outage: what was sent before it does not arrive. */
   let outages = 0
+  /** The members of a queue get in turn what comes for it. */
+  let deliveries = 0
 
   const send = (delivery: Delivery) => {
     const sentIn = outages
@@ -54,7 +57,13 @@ export const makeHub = (options: HubOptions = {}): Hub => {
 
   const deliver = (delivery: Delivery) => {
     const parts = delivery.subject.split(".")
-    for (const { pattern, onDelivery } of subscriptions) if (matches(pattern, parts)) onDelivery(delivery)
+    const queued = new Map<string, Array<Subscription>>()
+    for (const each of subscriptions) {
+      if (!matches(each.pattern, parts)) continue
+      if (each.queue === undefined) each.onDelivery(delivery)
+      else queued.set(each.queue, [...(queued.get(each.queue) ?? []), each])
+    }
+    for (const members of queued.values()) members[deliveries++ % members.length]!.onDelivery(delivery)
   }
 
   const turn = (status: "connected" | "reconnecting") => {
@@ -83,12 +92,12 @@ export const makeHub = (options: HubOptions = {}): Hub => {
         return undefined
       },
       settled: Effect.void,
-      subscribe: (subject, onDelivery) =>
+      subscribe: (subject, onDelivery, queue) =>
         maySubscribe(actor, subject)
           ? Effect.asVoid(
               Effect.acquireRelease(
                 Effect.sync(() => {
-                  const subscription = { pattern: subject.split("."), onDelivery }
+                  const subscription = { pattern: subject.split("."), queue, onDelivery }
                   subscriptions.add(subscription)
                   return subscription
                 }),

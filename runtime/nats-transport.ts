@@ -34,7 +34,7 @@ import {
 
 export interface NatsOptions {
   readonly servers: ReadonlyArray<string>
-  /** The actor's name: it is the user, and its inbox is named after it. */
+  /** The actor's name, for its members too: it is the user, and its inbox is named after it. */
   readonly user: string
   readonly password: Redacted.Redacted
   /** How the broker's log calls the connection; the user unless told. */
@@ -104,7 +104,8 @@ const make = (options: NatsOptions) =>
         return undefined
       },
       settled: Effect.suspend(() => (unflushed < unflushedBytes ? Effect.void : flush)),
-      subscribe: (subject, onDelivery) => subscribe(connection, options.user, subject, onDelivery),
+      subscribe: (subject, onDelivery, queue) =>
+        subscribe(connection, options.user, { subject, queue }, onDelivery),
       status: () => status,
       listen: (listener) => {
         listeners.add(listener)
@@ -184,13 +185,14 @@ const watchStatus = (connection: NatsConnection, user: string, emit: (event: Tra
 const subscribe = (
   connection: NatsConnection,
   user: string,
-  subject: string,
+  { subject, queue }: { readonly subject: string; readonly queue: string | undefined },
   onDelivery: (delivery: Delivery) => void
 ): Effect.Effect<void, TransportError, Scope.Scope> =>
   Effect.gen(function* () {
     if (connection.isClosed()) return yield* gone
     const denied = yield* Deferred.make<never, PermissionDenied>()
     const subscription = connection.subscribe(subject, {
+      ...(queue === undefined ? {} : { queue }),
       // Callbacks keep the path of a message short, and a slow reader can't pile up an iterator's queue.
       callback: (error, message) => {
         if (error === null) onDelivery(delivery(message))

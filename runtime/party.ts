@@ -10,6 +10,7 @@ import {
   type Address,
   type Channel,
   inboxOf,
+  isGroup,
   isRunName,
   mayPublish,
   parseSubject
@@ -26,7 +27,7 @@ import { type Counter, Ledger, trafficTag } from "./traffic.ts"
 import { type Delivery, Transport, type TransportError } from "./transport.ts"
 
 export interface PartyOptions {
-  /** The actor's name on the wire: `kgc`, `cloud0`, `user3`. */
+  /** The name on the wire: an actor's, `kgc`, `cloud0`, `user3`, or that of a member of a house, `cloud0.w-3f2a`. */
   readonly name: string
   readonly run: string
   readonly limits?: Partial<Limits>
@@ -78,6 +79,8 @@ const make = (options: PartyOptions) =>
     const rounds = makeRounds(post)
     const reassembly = new Reassembly(limits)
     const senders = new Map<string, Sender>()
+    /** All that it answers to: its own name and the groups that it is in. */
+    const names = new Set([name])
 
     /** What came from a sender is counted here. */
     const counterOf = ({ counters, from, channel }: Sender, kind: Kind, tag: string): Counter => {
@@ -101,7 +104,7 @@ const make = (options: PartyOptions) =>
         case "ask":
         case "tell":
         case "poll":
-          return answering.receive(envelope, from, headers)
+          return answering.receive(envelope, from, headers, isGroup(sender.to))
         default:
           return asking.receive(envelope, from)
       }
@@ -116,7 +119,7 @@ const make = (options: PartyOptions) =>
 
     const senderOf = (subject: string): Sender | undefined => {
       const address = parseSubject(subject)
-      if (address === undefined || address.to !== name || address.run !== run) return undefined
+      if (address === undefined || !names.has(address.to) || address.run !== run) return undefined
       const sender = { ...address, counters: new Map<string, Counter>() }
       if (senders.size < mostAddresses) senders.set(subject, sender)
       return sender
@@ -174,6 +177,11 @@ const make = (options: PartyOptions) =>
           yield* post.send(to, "tell", frames, ledger.counter("sent", to, message.tag), headers)
         }),
       serve: answering.serve,
+      joinGroup: (group) =>
+        Effect.gen(function* () {
+          names.add(group)
+          yield* transport.subscribe(inboxOf(run, group), receive, group)
+        }),
       announce: (peers) =>
         Effect.forEach(
           peers.filter((peer) => mayPublish(name, peer, "reply")),

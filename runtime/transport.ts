@@ -46,10 +46,14 @@ export interface TransportService {
   ) => TransportError | undefined
   /** Waits, where much has been sent lately, until the broker has taken it. */
   readonly settled: Effect.Effect<void>
-  /** Calls `onDelivery` for each message, in order of arrival, until the scope ends. It must not block or throw. */
+  /**
+   * Calls `onDelivery` for each message, in order of arrival, until the scope ends. It must not block or throw. Of all who subscribe with the
+   * same name of a `queue`, one gets each message.
+   */
   readonly subscribe: (
     subject: string,
-    onDelivery: (delivery: Delivery) => void
+    onDelivery: (delivery: Delivery) => void,
+    queue?: string
   ) => Effect.Effect<void, TransportError, Scope.Scope>
   readonly status: () => TransportStatus
   /** Calls `listener` at each event, until the function it returns is called. */

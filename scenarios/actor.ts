@@ -9,6 +9,7 @@ import { Console, Data, Effect, Layer, Option, Schedule } from "effect"
 import type { Agreement } from "../actors/agreement.ts"
 import { layer as bcpPool } from "../actors/bcp-pool.ts"
 import { direct, type Phase } from "../actors/director.ts"
+import { houseFromEnvironment } from "../actors/house.ts"
 import { type Role, serve } from "../actors/roles.ts"
 import { signingKeys } from "../actors/signing.ts"
 import { accessFromEnvironment } from "../runtime/broker/access.ts"
@@ -167,6 +168,7 @@ export const startActor = (options: ActorOptions) =>
     const services = Layer.mergeAll(
       connected,
       faulty?.stores(stores) ?? stores,
+      houseFromEnvironment({ name: actor, run }),
       bcpPool(availableParallelism())
     ).pipe(Layer.provideMerge(tracing({ actor, file: join(state, "events.jsonl") })))
     const living = Effect.gen(function* () {

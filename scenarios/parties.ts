@@ -7,10 +7,11 @@ import { readFile } from "node:fs/promises"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { Data, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
+import { Data, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, type Redacted, Scope } from "effect"
 import { type Agreement, actorsOf } from "../actors/agreement.ts"
 import { layer as bcpPool } from "../actors/bcp-pool.ts"
 import { direct, type RunOutcome } from "../actors/director.ts"
+import { houseVariable } from "../actors/house.ts"
 import { type Role, serve } from "../actors/roles.ts"
 import { artifact } from "../protocol/artifact.ts"
 import type { EncodedTable } from "../protocol/data/encoding.ts"
@@ -45,6 +46,8 @@ export interface Company {
 export interface BrokeredCompany extends Company {
   /** Where a broker that is started for the run stores, and the passwords that it knows. */
   readonly broker: { readonly folder: string; readonly credentials: Broker["credentials"] }
+  /** The secrets of the houses, as their processes are given them. */
+  readonly houses: Readonly<Record<string, Redacted.Redacted>>
   /** A file of faults that the parties are given. */
   readonly faultsFile?: Option.Option<string>
   /** Takes what the parties' processes say, a line of JSON at a time. */
@@ -100,6 +103,13 @@ export const assembleProcesses = (company: BrokeredCompany) =>
       )
     const processes = new Map<string, Supervised<unknown, ActorDied>>()
     const faults = Option.getOrUndefined(company.faultsFile ?? Option.none())
+    const secretsOf = (actor: string) => {
+      const house = company.houses[actor]
+      return {
+        [passwordVariable(actor)]: access.get(actor)!.password,
+        ...(house === undefined ? {} : { [houseVariable(actor)]: house })
+      }
+    }
     const start = (actor: string, kgcKey?: string, onLine = company.onLine) =>
       Effect.gen(function* () {
         const supervised = yield* supervise({
@@ -116,7 +126,7 @@ export const assembleProcesses = (company: BrokeredCompany) =>
               ...(faults === undefined ? [] : ["--faults", faults])
             ],
             env: { NATS_URL: broker.url },
-            secrets: { [passwordVariable(actor)]: access.get(actor)!.password },
+            secrets: secretsOf(actor),
             readyTimeoutMs,
             ...(onLine === undefined ? {} : { onLine })
           }),

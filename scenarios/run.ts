@@ -10,6 +10,7 @@ import type { PlatformError } from "@effect/platform/Error"
 import { Clock, Data, Effect, Option, Redacted } from "effect"
 import { type Agreement, agreementDigest } from "../actors/agreement.ts"
 import type { RunOutcome } from "../actors/director.ts"
+import { drawHouses } from "../actors/house.ts"
 import { raised } from "../actors/raised.ts"
 import { modelEntry } from "../actors/user-output.ts"
 import type { Model } from "../protocol/learning/model.ts"
@@ -116,21 +117,39 @@ const prepareOut = Effect.fn("Run.prepareOut")(function* (folder: string) {
   }).pipe(Effect.mapError((error) => new OutNotWritable({ folder, reason: error.message })))
 })
 
-/** The passwords of a run that is under way here, or new ones, which are kept: the parties' stored state is under them. */
+/** What is kept of a run's credentials: passwords at the broker, and the secrets of the houses. */
+interface KeptCredentials {
+  readonly passwords: Readonly<Record<string, string>>
+  readonly houses: Readonly<Record<string, string>>
+}
+
+/** The credentials of a run that is under way here, or new ones, which are kept: the parties' stored state is under them. */
 const credentialsIn = Effect.fn("Run.credentials")(function* (out: string) {
   const files = yield* FileSystem.FileSystem
   const file = join(out, credentialsEntry)
   if (yield* files.exists(file)) {
-    const kept = JSON.parse(yield* files.readFileString(file)) as Record<string, string>
-    return Object.fromEntries(
-      Object.entries(kept).map(([user, password]) => [user, { user, password: Redacted.make(password) }])
-    )
+    const kept = JSON.parse(yield* files.readFileString(file)) as KeptCredentials
+    return {
+      credentials: mapValues(kept.passwords, (password, user) => ({
+        user,
+        password: Redacted.make(password)
+      })),
+      houses: mapValues(kept.houses, (secret) => Redacted.make(secret))
+    }
   }
-  const drawn = drawCredentials()
-  const passwords = Object.values(drawn).map(({ user, password }) => [user, Redacted.value(password)])
-  yield* files.writeFileString(file, `${JSON.stringify(Object.fromEntries(passwords))}\n`, { mode: 0o600 })
+  const drawn = { credentials: drawCredentials(), houses: drawHouses() }
+  const kept: KeptCredentials = {
+    passwords: mapValues(drawn.credentials, ({ password }) => Redacted.value(password)),
+    houses: mapValues(drawn.houses, Redacted.value)
+  }
+  yield* files.writeFileString(file, `${JSON.stringify(kept)}\n`, { mode: 0o600 })
   return drawn
 })
+
+const mapValues = <A, B>(
+  record: Readonly<Record<string, A>>,
+  f: (value: A, key: string) => B
+): Record<string, B> => Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value, key)]))
 
 /** Runs a scenario and writes `model.json`, `result.json` and the event logs to the out folder. */
 export const runScenario = Effect.fn("Run.scenario")(function* (options: RunOptions) {
@@ -232,14 +251,15 @@ const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) 
     Effect.gen(function* () {
       if (transport === "memory")
         return yield* Effect.flatMap(assembleFibers(company), ({ directed }) => directed)
-      const broker = { folder: join(out, brokerFolder), credentials: yield* credentialsIn(out) }
+      const { credentials, houses } = yield* credentialsIn(out)
+      const broker = { folder: join(out, brokerFolder), credentials }
       const { injected } = undertaking
       if (injected !== undefined) disturbance = yield* faultsAtRun(injected.plan, folder, display.note)
       const disturbed =
         injected === undefined
           ? {}
           : { faultsFile: injected.file, onLine: (line: unknown) => disturbance?.said(line) }
-      const { directed, hands } = yield* assembleProcesses({ ...company, broker, ...disturbed })
+      const { directed, hands } = yield* assembleProcesses({ ...company, broker, houses, ...disturbed })
       disturbance?.up(hands)
       onUp?.(hands)
       return yield* directed

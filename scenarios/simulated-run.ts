@@ -224,12 +224,16 @@ export const simulateRun = async (
               Transport.of({
                 ...real,
                 send: (subject, data, headers) => (life.dead ? undefined : real.send(subject, data, headers)),
-                subscribe: (subject, onDelivery) =>
-                  real.subscribe(subject, (delivery) => {
-                    const waitMs = stillMs(actor) - time.nowMs()
-                    if (waitMs > 0) time.after(waitMs, () => !life.dead && onDelivery(delivery))
-                    else if (!life.dead) onDelivery(delivery)
-                  })
+                subscribe: (subject, onDelivery, queue) =>
+                  real.subscribe(
+                    subject,
+                    (delivery) => {
+                      const waitMs = stillMs(actor) - time.nowMs()
+                      if (waitMs > 0) time.after(waitMs, () => !life.dead && onDelivery(delivery))
+                      else if (!life.dead) onDelivery(delivery)
+                    },
+                    queue
+                  )
               })
             )
           ).pipe(Layer.provide(hub.layer(actor)))

@@ -1,7 +1,10 @@
 /**
  * Who there is, where messages to each go, and who may write to whom. A subject is
- * `bicameral.<run>.<to>.<from>.<channel>`; the broker lets an actor write only its own name as `<from>`, so the sender is
- * read off the subject. `nats.conf` states the same permissions for the broker, and a test holds the two together.
+ * `bicameral.<run>.<to>.<toMember>.<from>.<fromMember>.<channel>`; the broker lets an actor write only its own name as `<from>`, so the
+ * sender is read off the subject. `nats.conf` states the same permissions for the broker, and a test holds the two together.
+ *
+ * The KGC and the clouds are houses: beside the main process, which is called `cloud0`, each may have members, `cloud0.w-3f2a`, with the same
+ * credentials. On subjects the main process is the member `main`. Everywhere else a name is one string.
  */
 
 export type Role = "kgc" | "cloud0" | "cloud1" | "director" | "user"
@@ -21,10 +24,46 @@ export const actorNames: ReadonlyArray<string> = [
   ...Array.from({ length: maxUsers }, (_, k) => `user${k + 1}`)
 ]
 
-/** The role of an actor, or nothing where nobody has that name. */
+/** The actors that may have more processes than one. */
+export const houses: ReadonlyArray<string> = ["kgc", "cloud0", "cloud1"]
+
+/** What any process that deals answers at, one for each request. */
+export const dealers = "kgc.deal"
+
+/** An address that several processes of a house answer at, each request at one of them. */
+export const isGroup = (name: string): boolean => name === dealers
+
+const main = "main"
+
+/** A name in its two parts, or nothing where nobody can have it. */
+const partsOf = (name: string): { readonly actor: string; readonly member: string } | undefined => {
+  const dot = name.indexOf(".")
+  const [actor, member] = dot === -1 ? [name, main] : [name.slice(0, dot), name.slice(dot + 1)]
+  if (!actorNames.includes(actor)) return undefined
+  if (dot === -1) return { actor, member }
+  const known = isGroup(name) || (houses.includes(actor) && member !== main && isMember(member))
+  return known ? { actor, member } : undefined
+}
+
+/** `w-` a worker's, `l-` a lane's. */
+const isMember = (member: string): boolean => /^[wl]-[a-z0-9]{1,32}$/.test(member)
+
+const nameOf = (actor: string, member: string): string => (member === main ? actor : `${actor}.${member}`)
+
+/** The name of a member of a house; `id` is of 1 to 32 small letters and digits. */
+export const memberNamed = (house: string, kind: "worker" | "lane", id: string): string =>
+  `${house}.${kind[0]}-${id}`
+
+/** The actor that a name is of, a member's or its own: whose credentials it has, what others know it as. */
+export const actorOf = (name: string): string => {
+  const dot = name.indexOf(".")
+  return dot === -1 ? name : name.slice(0, dot)
+}
+
+/** The role of an actor or of its member, or nothing where nobody has that name. */
 export const roleOf = (name: string): Role | undefined => {
-  if (!actorNames.includes(name)) return undefined
-  return name.startsWith("user") ? "user" : (name as Role)
+  const actor = partsOf(name)?.actor
+  return actor?.startsWith("user") ? "user" : (actor as Role | undefined)
 }
 
 export interface Address {
@@ -37,24 +76,29 @@ export interface Address {
 /** What a run may be called: it is a part of subjects. */
 export const isRunName = (run: string): boolean => /^[A-Za-z0-9-]{1,64}$/.test(run)
 
-export const subjectOf = ({ run, to, from, channel }: Address): string =>
-  `bicameral.${run}.${to}.${from}.${channel}`
+const onSubject = (name: string): string => (name.includes(".") ? name : `${name}.${main}`)
 
-/** Everything that is sent to an actor in a run: its one subscription. */
-export const inboxOf = (run: string, self: string): string => `bicameral.${run}.${self}.>`
+export const subjectOf = ({ run, to, from, channel }: Address): string =>
+  `bicameral.${run}.${onSubject(to)}.${onSubject(from)}.${channel}`
+
+/** Everything that is sent to a name in a run: its one subscription. */
+export const inboxOf = (run: string, self: string): string => `bicameral.${run}.${onSubject(self)}.>`
 
 /** The parts of a subject, or nothing where it is not one of ours. */
 export const parseSubject = (subject: string): Address | undefined => {
   const parts = subject.split(".")
-  if (parts.length !== 5 || parts[0] !== "bicameral") return undefined
-  const [, run, to, from, channel] = parts as [string, string, string, string, string]
-  if (!isRunName(run) || roleOf(to) === undefined || roleOf(from) === undefined) return undefined
+  if (parts.length !== 7 || parts[0] !== "bicameral") return undefined
+  const [run = "", toActor = "", toMember = "", fromActor = "", fromMember = "", channel = ""] =
+    parts.slice(1)
+  const [to, from] = [nameOf(toActor, toMember), nameOf(fromActor, fromMember)]
+  if (!isRunName(run) || roleOf(to) === undefined || roleOf(from) === undefined || isGroup(from))
+    return undefined
   return channels.includes(channel as Channel) ? { run, to, from, channel: channel as Channel } : undefined
 }
 
 /**
- * Whom each role asks: the director everybody; users the KGC, both clouds and each other; the clouds the KGC and each other. The
- * KGC asks nobody. C0, who holds the master key, can do no more towards users than reply.
+ * Whether the main process of a role asks that of another: the director everybody; users the KGC, both clouds and each other; the clouds the
+ * KGC and each other. The KGC asks nobody. C0, who holds the master key, can do no more towards users than reply.
  */
 const asks = (from: Role, to: Role): boolean => {
   switch (from) {
@@ -64,41 +108,54 @@ const asks = (from: Role, to: Role): boolean => {
       return to !== "director"
     case "cloud0":
     case "cloud1":
-      return to === "kgc" || (to !== from && (to === "cloud0" || to === "cloud1"))
+      return to === "kgc" || areClouds(from, to)
     case "kgc":
       return false
   }
 }
 
-/** Whether an actor's role needs to write to another on a channel. Whoever is asked may reply; the director is asked by nobody. */
+const areClouds = (one: Role, other: Role): boolean =>
+  (one === "cloud0" && other === "cloud1") || (one === "cloud1" && other === "cloud0")
+
+/**
+ * Whether a name needs to write to another on a channel. Within a house all may; between houses, members reply and exchange rounds, ask the other
+ * cloud's, and C1's ask the KGC's, who deal. Whoever is asked may reply; the director is asked by nobody.
+ */
 export const mayPublish = (from: string, to: string, channel: Channel): boolean => {
-  const [sender, receiver] = [roleOf(from), roleOf(to)]
-  if (sender === undefined || receiver === undefined) return false
+  const [sender, receiver] = [partsOf(from), partsOf(to)]
+  const [own, other] = [roleOf(from), roleOf(to)]
+  if (sender === undefined || receiver === undefined || own === undefined || other === undefined) return false
+  if (sender.actor === receiver.actor && houses.includes(sender.actor)) return true
+  const mains = sender.member === main && receiver.member === main
   switch (channel) {
     case "ask":
-      return asks(sender, receiver)
+      return areClouds(own, other) || (own === "cloud1" && other === "kgc") || (mains && asks(own, other))
     case "reply":
-      return sender !== "director"
+      return own !== "director"
     case "tell":
-      return receiver === "director" && (sender === "user" || sender === "cloud0" || sender === "cloud1")
+      return mains && other === "director" && (own === "user" || own === "cloud0" || own === "cloud1")
     case "round":
-      return (sender === "cloud0" && receiver === "cloud1") || (sender === "cloud1" && receiver === "cloud0")
+      return areClouds(own, other)
   }
 }
 
-/** Whether an actor may publish on a subject. */
+/** Whether an actor, by its main process or a member, may publish on a subject. */
 export const mayPublishOn = (self: string, subject: string): boolean => {
   const address = parseSubject(subject)
-  return address !== undefined && address.from === self && mayPublish(self, address.to, address.channel)
+  return (
+    address !== undefined &&
+    actorOf(address.from) === actorOf(self) &&
+    mayPublish(address.from, address.to, address.channel)
+  )
 }
 
-/** Whether an actor may subscribe to a subject, which may hold the wildcards `*` and `>`: only to what is sent to itself. */
+/** Whether an actor may subscribe to a subject, which may hold the wildcards `*` and `>`: only to what is sent to its house. */
 export const maySubscribe = (self: string, subject: string): boolean => {
   if (roleOf(self) === undefined) return false
   const [first, run, to, ...rest] = subject.split(".")
   if (first === inboxPrefixOf(self)) return run !== undefined
-  return first === "bicameral" && run !== ">" && to === self && rest.length > 0
+  return first === "bicameral" && run !== ">" && to === actorOf(self) && rest.length > 0
 }
 
 /** The first token of the subjects on which the NATS client itself gets replies; each actor has its own. */
-export const inboxPrefixOf = (self: string): string => `_INBOX_${self}`
+export const inboxPrefixOf = (self: string): string => `_INBOX_${actorOf(self)}`

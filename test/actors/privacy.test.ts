@@ -184,8 +184,8 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
             "bicameral.*.cloud1.>",
             "bicameral.>",
             ">",
-            `bicameral.${run}.cloud1.user1.ask`,
-            `bicameral.${run}.*.user1.>`,
+            `bicameral.${run}.cloud1.main.user1.main.ask`,
+            `bicameral.${run}.*.*.user1.>`,
             "bicameral.*.user1.>",
             "_INBOX.>",
             "_INBOX_cloud1.>",
@@ -201,7 +201,7 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           yield* startAll()
           yield* directed
           expect(sent.share1).toBeGreaterThanOrEqual(3)
-          expect(own.some(({ subject }) => subject.endsWith("cloud0.user1.ask"))).toBe(true)
+          expect(own.some(({ subject }) => subject.endsWith("cloud0.main.user1.main.ask"))).toBe(true)
           expect(overheard).toEqual([])
           expect(own.every(({ subject }) => subject.startsWith(`bicameral.${run}.cloud0.`))).toBe(true)
         })

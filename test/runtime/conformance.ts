@@ -8,6 +8,7 @@ import {
   Data,
   Deferred,
   Effect,
+  Either,
   Exit,
   Fiber,
   Layer,
@@ -15,11 +16,12 @@ import {
   LogLevel,
   Option,
   Ref,
+  Scope,
   type Tracer
 } from "effect"
-import { encodeEnvelope } from "../../protocol/messages/envelope.ts"
+import { decodeEnvelope, encodeEnvelope } from "../../protocol/messages/envelope.ts"
 import { ask, Bytes, tell } from "../../protocol/messages/message.ts"
-import { subjectOf } from "../../protocol/messages/subjects.ts"
+import { dealers, inboxOf, subjectOf } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { exchange, type Handler, on, Party } from "../../runtime/actor.ts"
 import type { Limits } from "../../runtime/limits.ts"
@@ -50,6 +52,8 @@ class TooLarge extends Data.TaggedError("TooLarge")<{ readonly limit: number; re
 
 /** Pauses short enough that a test with losses is quick. */
 const quick: Partial<Limits> = { resendFirstMs: 15, resendLongestMs: 60, roundResendMs: 20 }
+/** Pauses that no answer takes on a busy machine. */
+const unhurried: JoinOptions = { limits: { resendFirstMs: 400, resendGrowth: 1, resendLongestMs: 400 } }
 const soon = { deadlineMs: 20_000, phase: "test" }
 
 const noise = (length: number) => new Uint8Array(randomBytes(length))
@@ -130,6 +134,113 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
             }
           )
           expect(replies.map(({ doubled }) => doubled)).toEqual(values.map((value) => 2 * value))
+        })
+      )
+
+      it.scoped("a group - each request is answered by one of those who joined", () =>
+        Effect.gen(function* () {
+          const run = freshRun()
+          const asker = (yield* join("cloud1", run, unhurried)).party
+          const answered = new Map<string, number>()
+          for (const name of ["kgc", "kgc.w-1", "kgc.w-2"]) {
+            const { party } = yield* join(name, run)
+            yield* party.serve([
+              on(Double, ({ value }, from) =>
+                Effect.sync(() => {
+                  expect(from).toBe("cloud1")
+                  answered.set(name, (answered.get(name) ?? 0) + 1)
+                  return { doubled: 2 * value }
+                })
+              )
+            ])
+            yield* party.joinGroup(dealers)
+          }
+          const values = Array.from({ length: 60 }, (_, i) => i)
+          const replies = yield* Effect.forEach(
+            values,
+            (value) => asker.ask(dealers, Double, { value }, soon),
+            {
+              concurrency: 8
+            }
+          )
+          expect(replies.map(({ doubled }) => doubled)).toEqual(values.map((value) => 2 * value))
+          expect([...answered.keys()].sort()).toEqual(["kgc", "kgc.w-1", "kgc.w-2"])
+          expect([...answered.values()].reduce((sum, n) => sum + n, 0)).toBe(60)
+        })
+      )
+
+      it.scoped("a group - what takes one of them long is asked of no other", () =>
+        Effect.gen(function* () {
+          const run = freshRun()
+          const asker = (yield* join("cloud1", run, unhurried)).party
+          let begun = 0
+          const finish = yield* Deferred.make<void>()
+          for (const name of ["kgc.w-1", "kgc.w-2"]) {
+            const { party } = yield* join(name, run)
+            yield* party.serve([
+              on(Double, ({ value }) => {
+                begun++
+                return Effect.as(Deferred.await(finish), { doubled: 2 * value })
+              })
+            ])
+            yield* party.joinGroup(dealers)
+          }
+          const reply = yield* Effect.fork(asker.ask(dealers, Double, { value: 3 }, soon))
+          // Some pauses of a sender, after each of which it polls.
+          yield* Effect.sleep("1500 millis")
+          yield* Deferred.succeed(finish, undefined)
+          expect(yield* Fiber.join(reply)).toEqual({ doubled: 6 })
+          expect(begun).toBe(1)
+        })
+      )
+
+      it.scoped("a group - who dies over a request is replaced by another", () =>
+        Effect.gen(function* () {
+          const run = freshRun()
+          const asker = (yield* join("cloud1.l-1", run)).party
+          const life = yield* Scope.make()
+          const begun = yield* Deferred.make<void>()
+          const first = (yield* Scope.extend(join("kgc.w-1", run), life)).party
+          yield* Scope.extend(
+            Effect.zipRight(
+              first.serve([
+                on(Double, () => Effect.zipRight(Deferred.succeed(begun, undefined), Effect.never))
+              ]),
+              first.joinGroup(dealers)
+            ),
+            life
+          )
+          const reply = yield* Effect.fork(asker.ask(dealers, Double, { value: 5 }, soon))
+          yield* Deferred.await(begun)
+          const second = (yield* join("kgc.w-2", run)).party
+          yield* second.serve([double])
+          yield* second.joinGroup(dealers)
+          yield* Scope.close(life, Exit.void)
+          expect(yield* Fiber.join(reply)).toEqual({ doubled: 10 })
+        })
+      )
+
+      it.scoped("a group - an answer of another house is not taken", () =>
+        Effect.gen(function* () {
+          const run = freshRun()
+          const { party: asker } = yield* join("cloud1", run)
+          const { transport: stranger } = yield* join("user1", run)
+          const asked = yield* Deferred.make<string>()
+          const { party: dealer } = yield* join("kgc", run)
+          yield* dealer.serve([double])
+          const reply = yield* Effect.fork(asker.ask(dealers, Double, { value: 8 }, soon))
+          // Whoever has broken into the KGC's place sees the id; the answer of a user with it is dropped.
+          const { transport: watching } = yield* join("kgc.w-1", run)
+          yield* watching.subscribe(inboxOf(run, dealers), ({ data }) => {
+            const envelope = decodeEnvelope(data)
+            if (envelope._tag === "Right") Deferred.unsafeDone(asked, Effect.succeed(envelope.right.id))
+          })
+          const id = yield* Deferred.await(asked)
+          const body = Either.getOrThrow(Double.reply.encode({ doubled: 0 }))
+          const forged = encodeEnvelope({ kind: "reply", id, tag: "Double", number: 0, of: 0, body })
+          yield* publish(stranger, subjectOf({ run, to: "cloud1", from: "user1", channel: "reply" }), forged)
+          yield* dealer.joinGroup(dealers)
+          expect(yield* Fiber.join(reply)).toEqual({ doubled: 16 })
         })
       )
 
@@ -521,7 +632,7 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
           let seen = 0
           const subjects = [
             `bicameral.${run}.cloud1.>`,
-            `bicameral.${run}.cloud1.user1.ask`,
+            `bicameral.${run}.cloud1.main.user1.main.ask`,
             "bicameral.>",
             ">",
             "*.*.cloud1.>"

@@ -3,11 +3,15 @@ import { Context, Deferred, Effect, Fiber, Layer, Redacted } from "effect"
 import { ask } from "../../protocol/messages/message.ts"
 import {
   actorNames,
+  actorOf,
   channels,
+  dealers,
+  houses,
   inboxOf,
   inboxPrefixOf,
   mayPublish,
   maySubscribe,
+  memberNamed,
   subjectOf
 } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
@@ -20,7 +24,7 @@ import { Network, transportSuite } from "./conformance.ts"
 import { gateTo } from "./gate.ts"
 
 const transportOf = ({ url, credentials }: Broker, actor: string) =>
-  Nats.layer({ servers: [url], ...credentials[actor]! })
+  Nats.layer({ servers: [url], ...credentials[actorOf(actor)]! })
 
 transportSuite(
   "NATS",
@@ -86,13 +90,19 @@ describe("connecting", () => {
   )
 })
 
+const members = houses.flatMap((house) => [
+  memberNamed(house, "worker", "1"),
+  memberNamed(house, "lane", "1")
+])
+const processes = ["kgc", "cloud0", "cloud1", "director", "user1", "user16", ...members]
+
 describe("nats.conf", () => {
   it.scopedLive(
     "permissions - the broker lets each role publish where `mayPublish` says, and nowhere else",
     () =>
       Effect.gen(function* () {
         const broker = yield* startOwnBroker()
-        for (const from of ["kgc", "cloud0", "cloud1", "director", "user1", "user16"]) {
+        for (const from of processes) {
           const transport = Context.get(yield* Layer.build(transportOf(broker, from)), Transport)
           const denied = new Set<string>()
           const last = yield* Deferred.make<void>()
@@ -101,12 +111,14 @@ describe("nats.conf", () => {
             denied.add(event.error.subject)
             if (event.error.subject === "the-last") Deferred.unsafeDone(last, Effect.void)
           })
-          const subjects = actorNames.flatMap((to) =>
+          const subjects = [...actorNames, ...members, dealers].flatMap((to) =>
             channels.map((channel) => ({ to, channel, subject: subjectOf({ run: "r", to, from, channel }) }))
           )
           const foreign = [
             subjectOf({ run: "r", to: "kgc", from: "user2", channel: "ask" }),
-            `bicameral.r.kgc.${from}.other`,
+            `bicameral.r.director.main.${from.includes(".") ? from : `${from}.main`}.other`,
+            `bicameral.r.kgc.main.${actorOf(from)}.main`,
+            "bicameral.r.kgc.main.user1.w-1.ask",
             "elsewhere",
             "$SYS.REQ.SERVER.PING",
             "the-last"
@@ -126,17 +138,17 @@ describe("nats.conf", () => {
     () =>
       Effect.gen(function* () {
         const broker = yield* startOwnBroker()
-        for (const self of ["kgc", "cloud0", "cloud1", "director", "user1", "user16"]) {
+        for (const self of processes) {
           const context = yield* Layer.build(transportOf(broker, self))
           const transport = Context.get(context, Transport)
           const subjects = [
-            ...actorNames.map((to) => inboxOf("r", to)),
+            ...[...actorNames, ...members, dealers].map((to) => inboxOf("r", to)),
             ...actorNames.map((to) => `bicameral.*.${to}.>`),
-            ...actorNames.map((to) => `bicameral.r.${to}.user1.ask`),
+            ...actorNames.map((to) => `bicameral.r.${to}.main.user1.main.ask`),
             `${inboxPrefixOf(self)}.>`,
             "bicameral.>",
             "bicameral.r.>",
-            "bicameral.r.*.user1.ask",
+            "bicameral.r.*.*.user1.main.ask",
             "bicameral.*.*.>",
             ">",
             "*.>",

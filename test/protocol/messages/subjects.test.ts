@@ -1,20 +1,29 @@
 import { describe, expect, it } from "vitest"
 import {
   actorNames,
+  actorOf,
   channels,
+  dealers,
+  houses,
   inboxOf,
   mayPublish,
   mayPublishOn,
   maySubscribe,
+  memberNamed,
   parseSubject,
   subjectOf
 } from "../../../protocol/messages/subjects.ts"
 
+const members = houses.flatMap((house) => [
+  memberNamed(house, "worker", "1"),
+  memberNamed(house, "lane", "1")
+])
+
 describe("subjects", () => {
   it("are read as they are written", () => {
-    for (const to of actorNames)
+    for (const to of [...actorNames, ...members, dealers])
       for (const channel of channels) {
-        const address = { run: "run-7", to, from: "kgc", channel }
+        const address = { run: "run-7", to, from: "kgc.w-1", channel }
         expect(parseSubject(subjectOf(address))).toEqual(address)
       }
   })
@@ -23,14 +32,22 @@ describe("subjects", () => {
     for (const subject of [
       "",
       "bicameral",
-      "bicameral.r.kgc.user1",
-      "bicameral.r.kgc.user1.ask.more",
-      "other.r.kgc.user1.ask",
-      "bicameral.r.kgc.mallory.ask",
-      "bicameral.r.user17.kgc.ask",
-      "bicameral.r.kgc.user1.shout",
-      "bicameral.*.kgc.user1.ask",
-      "bicameral..kgc.user1.ask"
+      "bicameral.r.kgc.main.user1.main",
+      "bicameral.r.kgc.user1.ask",
+      "bicameral.r.kgc.main.user1.main.ask.more",
+      "other.r.kgc.main.user1.main.ask",
+      "bicameral.r.kgc.main.mallory.main.ask",
+      "bicameral.r.user17.main.kgc.main.ask",
+      "bicameral.r.kgc.main.user1.main.shout",
+      "bicameral.*.kgc.main.user1.main.ask",
+      "bicameral..kgc.main.user1.main.ask",
+      "bicameral.r.kgc..user1.main.ask",
+      "bicameral.r.kgc.x-1.user1.main.ask",
+      "bicameral.r.kgc.w-*.user1.main.ask",
+      "bicameral.r.kgc.main.user1.w-1.ask",
+      "bicameral.r.director.w-1.kgc.main.reply",
+      "bicameral.r.cloud0.deal.cloud1.main.ask",
+      "bicameral.r.director.main.kgc.deal.reply"
     ])
       expect(parseSubject(subject), subject).toBeUndefined()
   })
@@ -38,8 +55,9 @@ describe("subjects", () => {
 
 describe("permissions", () => {
   it("everybody reads what is sent to itself and nothing else", () => {
-    for (const self of actorNames)
-      for (const to of actorNames) expect(maySubscribe(self, inboxOf("r", to))).toBe(self === to)
+    for (const self of [...actorNames, ...members])
+      for (const to of [...actorNames, ...members, dealers])
+        expect(maySubscribe(self, inboxOf("r", to))).toBe(actorOf(self) === actorOf(to))
   })
 
   it("C0 reads nothing that others are sent, by whatever wildcard", () => {
@@ -50,8 +68,9 @@ describe("permissions", () => {
       "bicameral.r.>",
       "bicameral.*.*.>",
       "bicameral.r.cloud1.>",
-      "bicameral.*.cloud1.user1.ask",
-      "bicameral.r.*.user1.ask",
+      "bicameral.*.cloud1.main.user1.main.ask",
+      "bicameral.*.cloud1.l-1.>",
+      "bicameral.r.*.*.user1.main.ask",
       "_INBOX.>",
       "_INBOX_cloud1.>"
     ])
@@ -59,9 +78,9 @@ describe("permissions", () => {
   })
 
   it("nobody writes in another's name", () => {
-    expect(mayPublishOn("user1", "bicameral.r.kgc.user1.ask")).toBe(true)
-    for (const self of actorNames)
-      if (self !== "user1") expect(mayPublishOn(self, "bicameral.r.kgc.user1.ask")).toBe(false)
+    expect(mayPublishOn("user1", "bicameral.r.kgc.main.user1.main.ask")).toBe(true)
+    for (const self of [...actorNames, ...members])
+      if (self !== "user1") expect(mayPublishOn(self, "bicameral.r.kgc.main.user1.main.ask")).toBe(false)
   })
 
   it("C0 asks no user and only answers them", () => {
@@ -70,12 +89,30 @@ describe("permissions", () => {
     expect(mayPublish("cloud0", "user1", "reply")).toBe(true)
   })
 
-  it("rounds go between the clouds only", () => {
-    for (const from of actorNames)
-      for (const to of actorNames)
-        expect(mayPublish(from, to, "round")).toBe(
-          `${from} ${to}` === "cloud0 cloud1" || `${from} ${to}` === "cloud1 cloud0"
-        )
+  it("rounds go between the clouds, and within a house", () => {
+    for (const from of [...actorNames, ...members])
+      for (const to of [...actorNames, ...members]) {
+        const [one, other] = [actorOf(from), actorOf(to)]
+        const clouds = `${one} ${other}` === "cloud0 cloud1" || `${one} ${other}` === "cloud1 cloud0"
+        expect(mayPublish(from, to, "round")).toBe(clouds || (one === other && houses.includes(one)))
+      }
+  })
+
+  it("members of a house write to each other and, of others, only to whom the work is with", () => {
+    for (const channel of channels) {
+      expect(mayPublish("cloud0.w-1", "cloud0", channel)).toBe(true)
+      expect(mayPublish("cloud0", "cloud0.l-1", channel)).toBe(true)
+      expect(mayPublish("cloud0.l-1", "cloud1.l-1", channel)).toBe(channel !== "tell")
+      expect(mayPublish("cloud0.w-1", "kgc", channel)).toBe(channel === "reply")
+      expect(mayPublish("cloud1.l-1", "director", channel)).toBe(channel === "reply")
+      expect(mayPublish("user1", "cloud0.w-1", channel)).toBe(channel === "reply")
+      expect(mayPublish("director", "cloud0.w-1", channel)).toBe(false)
+    }
+  })
+
+  it("of those who deal, only C1 and its members ask", () => {
+    for (const from of [...actorNames, ...members])
+      expect(mayPublish(from, dealers, "ask"), from).toBe(["cloud1", "kgc"].includes(actorOf(from)))
   })
 
   it("who has no role may do nothing", () => {
