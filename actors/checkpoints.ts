@@ -1,9 +1,9 @@
-/** A cloud's shares of the weights, kept from time to time: the last two, so that one is there that the other cloud has too. */
+/** A cloud's shares of the weights, kept from time to time: the last three, so that one is there that the other cloud has too. */
 import { Effect } from "effect"
 import { type StoreError, StoreFailed, type StoreService } from "../runtime/store.ts"
 
 export interface Checkpoints {
-  /** Keeps the share after a step, and forgets all but the one before it. */
+  /** Keeps the share after a step, and forgets all but the two before it. */
   readonly keep: (step: number, words: Uint8Array) => Effect.Effect<void, StoreError>
   readonly load: (step: number) => Effect.Effect<Uint8Array, StoreError>
   /** The steps that are kept, ascending. */
@@ -11,7 +11,12 @@ export interface Checkpoints {
 }
 
 const prefix = "weights-"
-const kept = 2
+/**
+ * The training goes on while a checkpoint is being kept, and waits for it only where it comes to the next. So when this cloud has kept
+ * its checkpoint k, the other, which is at most a round behind, has come to its own k and waited for its k-1, or is about
+ * to: what it has for certain is k-2. Both come to the same steps, wherever they began.
+ */
+const kept = 3
 
 export const checkpointsIn = (store: StoreService): Checkpoints => {
   const steps = Effect.map(store.list, (names) =>
