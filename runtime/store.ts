@@ -98,7 +98,10 @@ export const encrypted = (inner: StoreService, { party, run, secret }: StableOwn
   }
 }
 
-/** A folder, which is made if it is not there. A file that can't be written is found out here, before anything is computed. */
+/**
+ * A folder, which is made if it is not there, and which no other process writes to (`folder-lock.ts`). That it can't be written to is found out here,
+ * before anything is computed; drafts of a process that was killed are removed.
+ */
 export const folderStore = (folder: string): Effect.Effect<StoreService, StoreFailed> =>
   Effect.gen(function* () {
     const attempt = <A>(operation: string, place: string, run: () => Promise<A>) =>
@@ -110,6 +113,8 @@ export const folderStore = (folder: string): Effect.Effect<StoreService, StoreFa
       await mkdir(folder, { recursive: true })
       await writeWhole(folder, ".probe", new Uint8Array(0))
       await rm(join(folder, ".probe"))
+      for (const name of await readdir(folder))
+        if (isDraft(name)) await rm(join(folder, name), { force: true })
     })
     const store: StoreService = {
       put: (name, bytes) =>
@@ -189,9 +194,12 @@ const checkName = (name: string) =>
     ? Effect.void
     : Effect.dieMessage(`"${name}" is no name for something stored`)
 
+const draftOf = (name: string) => `.${name}.${randomUUID()}`
+const isDraft = (name: string) => /^\..+\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(name)
+
 /** Under another name first, and on the disk, so that a crash leaves the old or the new. */
 const writeWhole = async (folder: string, name: string, bytes: Uint8Array) => {
-  const draft = join(folder, `.${name}.${randomUUID()}`)
+  const draft = join(folder, draftOf(name))
   try {
     const file = await open(draft, "wx", 0o600)
     try {

@@ -13,6 +13,7 @@ import { houseFromEnvironment } from "../actors/house.ts"
 import { type Role, serve } from "../actors/roles.ts"
 import { signingKeys } from "../actors/signing.ts"
 import { accessFromEnvironment } from "../runtime/broker/access.ts"
+import { holdFolder } from "../runtime/folder-lock.ts"
 import { layer as nats } from "../runtime/nats-transport.ts"
 import { layer as party } from "../runtime/party.ts"
 import { giveWay, isSupervised, parentGone, sayReady } from "../runtime/process.ts"
@@ -155,6 +156,7 @@ export const startActor = (options: ActorOptions) =>
       actor === "director" || actor === "kgc" ? undefined : yield* memberRole(actor, loaded, options.kgcKey)
     const { url, user, password } = yield* accessFromEnvironment(actor)
     const { run, state } = options
+    yield* holdFolder(state)
     const faulty = yield* faultsOf(options, loaded, agreement, actor)
     const broker = nats({ servers: [url], user, password })
     const connected = Layer.retry(
@@ -188,4 +190,4 @@ export const startActor = (options: ActorOptions) =>
     })
     const lived = living.pipe(Effect.provide(services), Effect.raceFirst(parentGone))
     yield* faulty === undefined ? lived : Effect.withClock(lived, faulty.clock)
-  })
+  }).pipe(Effect.scoped)

@@ -17,6 +17,7 @@ import type { Model } from "../protocol/learning/model.ts"
 import { InvalidPlan } from "../protocol/learning/network.ts"
 import { seededKey } from "../protocol/seeding.ts"
 import { drawCredentials } from "../runtime/broker/start.ts"
+import { holdFolder } from "../runtime/folder-lock.ts"
 import type { LifeEvent } from "../runtime/supervision.ts"
 import { agreementOf } from "./agreement.ts"
 import { type Comparison, compareWithReferences } from "./comparison.ts"
@@ -102,10 +103,14 @@ const credentialsEntry = "credentials.json"
 const partiesFolder = "parties"
 const brokerFolder = "broker"
 
-/** Makes the out folder, proves that it can be written, and clears what an earlier run left in it. */
+/** Makes the out folder and holds it, proves that it can be written, and clears what an earlier run left in it. */
 const prepareOut = Effect.fn("Run.prepareOut")(function* (folder: string) {
   const files = yield* FileSystem.FileSystem
   const parties = join(folder, partiesFolder)
+  const unwritable = (error: { readonly message: string }) =>
+    new OutNotWritable({ folder, reason: error.message })
+  yield* Effect.mapError(makeFolder(resolve(folder)), unwritable)
+  yield* Effect.catchTag(holdFolder(folder), "StoreFailed", ({ reason }) => unwritable({ message: reason }))
   yield* Effect.gen(function* () {
     for (const each of [parties, join(folder, brokerFolder)])
       yield* files.remove(each, { recursive: true, force: true })
@@ -114,7 +119,7 @@ const prepareOut = Effect.fn("Run.prepareOut")(function* (folder: string) {
       yield* files.remove(join(folder, name), { force: true })
     yield* files.writeFileString(join(parties, ".probe"), "")
     yield* files.remove(join(parties, ".probe"))
-  }).pipe(Effect.mapError((error) => new OutNotWritable({ folder, reason: error.message })))
+  }).pipe(Effect.mapError(unwritable))
 })
 
 /** What is kept of a run's credentials: passwords at the broker, and the secrets of the houses. */
@@ -174,7 +179,7 @@ export const runScenario = Effect.fn("Run.scenario")(function* (options: RunOpti
   }
   const disturbed = plan === undefined ? {} : { injected: { plan, file: faultsFile } }
   return yield* carryOut({ ...checked, ...options, ...disturbed, run, started })
-})
+}, Effect.scoped)
 
 /** Goes on with a run over NATS that was broken off: by an error, by a signal, or by the end of its machine. */
 export const resumeRun = Effect.fn("Run.resume")(function* ({ out, ...options }: ResumeOptions) {
@@ -186,13 +191,14 @@ export const resumeRun = Effect.fn("Run.resume")(function* ({ out, ...options }:
     .pipe(Effect.mapError(() => nothing("no run over NATS was begun there")))
   if (yield* files.exists(join(out, "result.json")))
     return yield* nothing("its run has ended, see its result.json")
+  yield* holdFolder(out)
   const { file, run, seed, agreement } = JSON.parse(text) as Begun
   const checked = yield* checkScenario(file, seed ?? undefined)
   if (agreementDigest(checked.agreement) !== agreement)
     return yield* nothing(`${file} is another scenario than when the run began`)
   const result = yield* carryOut({ ...checked, ...options, file, out, run, started, transport: "nats" })
   return { result, revealed: checked.scenario.reveal }
-})
+}, Effect.scoped)
 
 /** Reads and checks the scenario and all data. */
 const checkScenario = (file: string, givenSeed: number | undefined) =>

@@ -2,12 +2,21 @@
 
 import { appendFileSync, readFileSync } from "node:fs"
 import { Effect } from "effect"
+import { holdFolder } from "../../dist/runtime/folder-lock.js"
 import { parentGone, sayReady } from "../../dist/runtime/process.js"
 
-const [what, file] = process.argv.slice(2)
+const [what, file, patienceMs] = process.argv.slice(2)
 console.error("a line", "before it was ready")
 console.log("something else on the standard output")
 
+if (what === "hold") {
+  const hold = Effect.zipRight(
+    holdFolder(file, Number(patienceMs)),
+    Effect.zipRight(sayReady({}), parentGone)
+  )
+  await Effect.runPromise(Effect.scoped(hold))
+  process.exit(0)
+}
 if (what === "fail-early") process.exit(4)
 if (what === "never-ready") setInterval(() => {}, 1000)
 if (what === "stubborn") process.on("SIGTERM", () => {})

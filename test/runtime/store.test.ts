@@ -68,6 +68,26 @@ describe("directory store", () => {
     })
   )
 
+  it.scoped("removes the drafts of a process that was killed, and nothing else", () =>
+    Effect.gen(function* () {
+      const path = yield* folder
+      const others = [
+        ".held-1-2-3",
+        ".share",
+        ".share.not-a-draft",
+        "share.8c9f1a52-7e4b-4d6a-9b1f-0c2d3e4f5a6b"
+      ]
+      const drafts = [
+        ".share.8c9f1a52-7e4b-4d6a-9b1f-0c2d3e4f5a6b",
+        ".a.b.00000000-0000-4000-8000-000000000000"
+      ]
+      for (const name of [...others, ...drafts])
+        yield* Effect.promise(() => writeFile(join(path, name), "half"))
+      yield* Layer.build(Stores.directory(path))
+      expect(yield* Effect.promise(() => readdir(path))).toEqual(others)
+    })
+  )
+
   it.scoped("says at once where it can't write", () =>
     Effect.gen(function* () {
       const path = yield* folder

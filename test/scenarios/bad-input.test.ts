@@ -9,6 +9,7 @@ import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Console, Effect, Redacted } from "effect"
 import { startOwnBroker } from "../../runtime/broker/start.ts"
+import { holdFolder } from "../../runtime/folder-lock.ts"
 import { startActor } from "../../scenarios/actor.ts"
 import { checkScenario } from "../../scenarios/check.ts"
 import { commandLine, verdictOf } from "../../scenarios/commands.ts"
@@ -194,6 +195,28 @@ describe("bad input - the out folder", () => {
         expect(complained).toMatch(/the out folder .* can't be written: .*; choose another with --out/)
         expect(complained).toContain(out)
         expect(printed).not.toContain("setup:")
+      }
+    })
+  )
+
+  it.scopedLive("one that another process is using, and a party's own folder that is", () =>
+    Effect.gen(function* () {
+      const { file, folder, out } = yield* writeScenario(splits.rows)
+      const state = join(folder, "kgc")
+      for (const held of [out, state]) yield* holdFolder(held)
+      const [run, actor] = yield* Effect.all(
+        [
+          bicameral(["run", file, "--out", out]),
+          bicameral(["actor", "kgc", "--scenario", file, "--run", "r1", "--state", state], {
+            NATS_URL: "nats://127.0.0.1:1",
+            KGC_PASSWORD: "p-any"
+          })
+        ],
+        { concurrency: "unbounded" }
+      )
+      for (const [{ complained, status }, held] of [[run, out] as const, [actor, state] as const]) {
+        expect(status).toBe(1)
+        expect(complained).toContain(`the folder ${held} is in use by process ${process.pid}`)
       }
     })
   )
