@@ -121,7 +121,8 @@ export const makeIntake = (agreement: Agreement, cloud: 0 | 1) =>
       uploads.set(user, yield* underWay(user, yield* OpenUpload.payload.decode(kept.value)))
     }
 
-    /** Takes an announcement, once; the same again changes nothing. */
+    const oneAtATime = yield* Effect.makeSemaphore(1)
+    /** Takes an announcement, once; the same again changes nothing. One at a time, for pieces may come as soon as it is answered. */
     const open = (from: string, opening: Opening) =>
       Effect.gen(function* () {
         if (!users.includes(from)) return yield* new NotExpected({ what: "an upload", party: from })
@@ -136,7 +137,7 @@ export const makeIntake = (agreement: Agreement, cloud: 0 | 1) =>
         const made = yield* underWay(from, opening)
         yield* stable.put(openingEntry(from), announced)
         uploads.set(from, made)
-      })
+      }).pipe(oneAtATime.withPermits(1))
 
     const place = (from: string, piece: CiphertextPiece | WordPiece) =>
       Effect.gen(function* () {

@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { Data, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, type Redacted, Scope } from "effect"
+import { Data, Deferred, Effect, Exit, Fiber, Layer, Option, type Redacted, Scope } from "effect"
 import { type Agreement, actorsOf } from "../actors/agreement.ts"
 import { layer as bcpPool } from "../actors/bcp-pool.ts"
 import { direct, type RunOutcome } from "../actors/director.ts"
@@ -78,8 +78,6 @@ export class RunStopped extends Data.TaggedError("RunStopped")<{ readonly reason
 
 /** A party that is not up by then is started again. */
 const readyTimeoutMs = 30_000
-/** A user who was told to finish may still be on its way out when it is wanted back. */
-const farewellMs = 2_000
 
 /** One process a party, over a broker that is there already or is started for the run. */
 export const assembleProcesses = (company: BrokeredCompany) =>
@@ -149,11 +147,13 @@ export const assembleProcesses = (company: BrokeredCompany) =>
 
     const { ready } = yield* startParty("kgc")
     const { kgcKey } = ready as { readonly kgcKey: string }
+    /** Who was called back; a director that comes back itself calls again. */
+    const called = new Set<string>()
+    /** A user who was told to finish may still be on its way out. One who never left goes on as it is. */
     const comeBack = (user: string) =>
-      Effect.gen(function* () {
-        const gone = yield* Effect.timeoutOption(processes.get(user)!.ended, Duration.millis(farewellMs))
-        if (gone._tag === "Some") yield* startParty(user, kgcKey)
-      }).pipe(Effect.catchAll((died) => Deferred.fail(lost, died)))
+      Effect.zipRight(processes.get(user)!.ended, startParty(user, kgcKey)).pipe(
+        Effect.catchAll((died) => Deferred.fail(lost, died))
+      )
     const runFork = yield* Effect.map(Effect.runtime(), (runtime) => (work: Effect.Effect<unknown>) => {
       void Effect.runFork(Effect.provide(Effect.forkIn(work, scope), runtime))
     })
@@ -161,7 +161,11 @@ export const assembleProcesses = (company: BrokeredCompany) =>
     const onLine = (line: unknown) => {
       company.onLine?.(line)
       const said = line as Said
-      if ("back" in said) for (const each of said.back) runFork(comeBack(each))
+      if ("back" in said)
+        for (const each of said.back) {
+          if (!called.has(each)) runFork(comeBack(each))
+          called.add(each)
+        }
       if ("progress" in said) display.progress(...said.progress)
       if (!("phase" in said) || said.phase === phase) return
       // A director that came back begins the phase again; for whoever watches it goes on.
