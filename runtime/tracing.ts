@@ -91,7 +91,11 @@ const eventLog = (actor: string, file: string): Effect.Effect<Write, EventLogUnw
       if (lines === "") return
       const block = lines
       lines = ""
-      writeSync(descriptor, block)
+      try {
+        writeSync(descriptor, block)
+      } catch {
+        // A disk that is full ends a party where it needs what it keeps, not here: these lines are lost.
+      }
     })
     yield* Effect.addFinalizer(() =>
       Effect.zipRight(

@@ -37,6 +37,20 @@ const linesOf = (file: string) =>
   )
 
 describe("event log", () => {
+  it.runIf(process.platform === "linux")("a full disk loses lines of it, and does no harm to the party", () =>
+    // Each write to this device fails as on a full disk.
+    Effect.runPromise(
+      Effect.gen(function* () {
+        const text = "x".repeat(1_000)
+        for (let i = 0; i < 100; i++) yield* Effect.withSpan(Effect.logInfo(text), "a step")
+        return "done"
+      }).pipe(
+        Effect.provide(Tracing.layer({ actor: "cloud0", file: "/dev/full" })),
+        Effect.map((said) => expect(said).toBe("done"))
+      )
+    )
+  )
+
   it.scopedLive("spans of two actors make one trace: the context goes with the request", () =>
     Effect.gen(function* () {
       const path = yield* folder

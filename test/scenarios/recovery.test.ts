@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
+import { stringify } from "yaml"
 import { type Phase, phases } from "../../actors/director.ts"
 import type { Hands } from "../../scenarios/parties.ts"
 import type { RunDisplay } from "../../scenarios/result.ts"
@@ -165,6 +166,40 @@ describe("resume", () => {
       expect(yield* read(folder, "model.json")).toBe(yield* read(out, "undisturbed", "model.json"))
       expect(yield* ending(resumed)).toContain("its run has ended")
     })
+  )
+
+  it.scopedLive(
+    "a party whose disk is full ends the run by name and remedy, the others end with what they have, and the run goes on",
+    () =>
+      Effect.gen(function* () {
+        const { file, folder, out } = yield* writeScenario(splits.rows, scenario)
+        yield* runInMemory(file, join(out, "undisturbed"))
+        const undisturbed = yield* read(out, "undisturbed", "model.json")
+        const full = [
+          ["user2", "upload", "user2 failed at Upload"],
+          ["director", "transform", ""],
+          ["cloud1", "train", "cloud1 failed at Train"]
+        ] as const
+        for (const [party, phase, failed] of full) {
+          const faults = join(folder, `${party}.yaml`)
+          const event = { event: "disk-full", party, forMs: 600_000, when: { phase } }
+          yield* Effect.promise(() => writeFile(faults, stringify({ events: [event] })))
+          const filled = join(out, party)
+          const stopped = yield* bicameral(["run", file, "--out", filled, "--faults", faults])
+          expect(stopped.status).toBe(1)
+          expect(stopped.complained).toContain(`bicameral: ${failed}`)
+          expect(stopped.complained).toMatch(
+            new RegExp(`can't write ${party}/.*: no space left; see that the folder .* has room`)
+          )
+          expect(stopped.printed).toContain(`bicameral resume ${filled}`)
+          expect(yield* Effect.promise(() => processesNaming(folder))).toEqual([])
+          const resumed = yield* bicameral(["resume", filled])
+          expect(resumed.complained).toBe("")
+          expect(resumed.printed).not.toContain("setup:")
+          expect(yield* read(filled, "model.json"), party).toBe(undisturbed)
+        }
+      }),
+    3 * minutes
   )
 
   it.scopedLive("a runner that was killed leaves nobody behind, and its run goes on", () =>
