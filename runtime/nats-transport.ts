@@ -17,6 +17,14 @@ import {
 import type { NatsConnectionImpl } from "nats/lib/nats-base-client/nats.js"
 import type { NodeTransport } from "nats/lib/src/node_transport.js"
 import { inboxPrefixOf } from "../protocol/messages/subjects.ts"
+import {
+  type BrokerUntrusted,
+  type PasswordExposed,
+  type TlsSettings,
+  type Trust,
+  tlsSettings,
+  untrusted
+} from "./broker/trust.ts"
 import { within } from "./deadline.ts"
 import { FrameRoom, gatherAtOnce, parseAtOnce } from "./nats-frames.ts"
 import {
@@ -33,13 +41,16 @@ import {
 } from "./transport.ts"
 
 export interface NatsOptions {
-  readonly servers: ReadonlyArray<string>
+  /** Addresses of one broker, which has one certificate. */
+  readonly servers: readonly [string, ...ReadonlyArray<string>]
   /** The actor's name, for its members too: it is the user, and its inbox is named after it. */
   readonly user: string
   readonly password: Redacted.Redacted
   /** How the broker's log calls the connection; the user unless told. */
   readonly name?: string
   readonly connectTimeoutMs?: number
+  /** Over which connections the password may go; to this machine over any, else over TLS, unless told. */
+  readonly trust?: Trust
 }
 
 /** What may be handed to the socket before `publish` waits for the broker to have taken it. */
@@ -50,8 +61,10 @@ const drainMs = 2_000
 const subscribeMs = 5_000
 const noHeaders: Readonly<Record<string, string>> = {}
 
-export const layer = (options: NatsOptions): Layer.Layer<Transport, BrokerUnreachable | BrokerRefused> =>
+export const layer = (options: NatsOptions): Layer.Layer<Transport, NotConnected> =>
   Layer.scoped(Transport, make(options))
+
+type NotConnected = BrokerUnreachable | BrokerRefused | BrokerUntrusted | PasswordExposed
 
 const make = (options: NatsOptions) =>
   Effect.gen(function* () {
@@ -118,11 +131,26 @@ const gone = new TransportClosed({
   reason: "it was closed here, or the broker refused to let this party in again"
 })
 
-const open = ({ servers, user, password, name, connectTimeoutMs }: NatsOptions) =>
+const open = ({ servers, trust = {}, ...options }: NatsOptions) =>
+  Effect.gen(function* () {
+    const [tls] = yield* Effect.forEach(servers, (server) => tlsSettings(server, options.user, trust))
+    return yield* connecting({ ...options, servers, trust, tls })
+  })
+
+const connecting = ({
+  servers,
+  user,
+  password,
+  name,
+  connectTimeoutMs,
+  trust,
+  tls
+}: NatsOptions & { readonly trust: Trust; readonly tls: TlsSettings | undefined }) =>
   Effect.tryPromise({
     try: () =>
       connect({
         servers: [...servers],
+        ...(tls === undefined ? {} : { tls }),
         user,
         pass: Redacted.value(password),
         name: name ?? user,
@@ -133,16 +161,17 @@ const open = ({ servers, user, password, name, connectTimeoutMs }: NatsOptions) 
         pingInterval: 10_000,
         timeout: connectTimeoutMs ?? 5_000
       }),
-    catch: (cause) =>
+    catch: (cause): NotConnected =>
       isAuthError(cause)
         ? new BrokerRefused({
             user,
             remedy: `check that ${user.toUpperCase()}_PASSWORD is the one that the broker was started with, and that nats.conf has a user "${user}"`
           })
-        : new BrokerUnreachable({
+        : (untrusted(cause, servers[0], trust) ??
+          new BrokerUnreachable({
             servers,
             remedy: "start one with nats.conf, or correct NATS_URL (unset, a broker is started here)"
-          })
+          }))
   })
 
 const isAuthError = (cause: unknown) =>

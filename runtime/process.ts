@@ -5,6 +5,7 @@
 import { spawn } from "node:child_process"
 import { constants, setPriority } from "node:os"
 import { Data, Deferred, Effect, type Redacted, type Scope, Redacted as Secret } from "effect"
+import { trustVariables } from "./broker/trust.ts"
 import { within } from "./deadline.ts"
 import { endProcess } from "./end-process.ts"
 
@@ -72,7 +73,10 @@ const garbageCollection = [
 ]
 
 /** What a child inherits: enough to run, and none of the passwords of others. */
-const inherited = ["PATH", "HOME", "TMPDIR", "LANG", "TZ", "NODE_ENV", "OTEL_EXPORTER_OTLP_ENDPOINT"]
+const inherited = [
+  ...["PATH", "HOME", "TMPDIR", "LANG", "TZ", "NODE_ENV", "OTEL_EXPORTER_OTLP_ENDPOINT"],
+  ...trustVariables
+]
 
 /** Starts a party's process and waits for its ready line. It is ended, by its id, with the scope. */
 export const startActor = (

@@ -4,6 +4,7 @@
  * decorator of this service; what makes good the losses is above it, in `party.ts`.
  */
 import { Context, Data, Effect, type Scope } from "effect"
+import type { BrokerUntrusted, PasswordExposed } from "./broker/trust.ts"
 
 /**
  * A message as it arrived. `data` may alias the transport's receive buffer: whoever keeps it for long copies it. One larger than
@@ -134,3 +135,5 @@ export type TransportError =
   | PermissionDenied
   | PayloadTooLarge
   | TransportClosed
+  | BrokerUntrusted
+  | PasswordExposed

@@ -154,11 +154,11 @@ export const startActor = (options: ActorOptions) =>
     // What is wrong with the party's own files or key is found out before it connects.
     const member =
       actor === "director" || actor === "kgc" ? undefined : yield* memberRole(actor, loaded, options.kgcKey)
-    const { url, user, password } = yield* accessFromEnvironment(actor)
+    const { url, user, password, trust } = yield* accessFromEnvironment(actor)
     const { run, state } = options
     yield* holdFolder(state)
     const faulty = yield* faultsOf(options, loaded, agreement, actor)
-    const broker = nats({ servers: [url], user, password })
+    const broker = nats({ servers: [url], user, password, trust })
     const connected = Layer.retry(
       party({ name: actor, run }).pipe(Layer.provide(faulty?.transport(broker) ?? broker)),
       Schedule.spaced(brokerPauseMs).pipe(

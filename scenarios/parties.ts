@@ -90,8 +90,8 @@ export const assembleProcesses = (company: BrokeredCompany) =>
     for (const actor of ["director", ...actorsOf(agreement)])
       access.set(actor, yield* accessTo(broker, actor))
     // A broker that is not there, or refuses, is found out before anything is started.
-    const { url, user, password } = access.get("director")!
-    yield* Effect.scoped(Layer.build(nats({ servers: [url], user, password })))
+    const { url, user, password, trust } = access.get("director")!
+    yield* Effect.scoped(Layer.build(nats({ servers: [url], user, password, trust })))
 
     const lost = yield* Deferred.make<never, ActorDied | BrokerNotStarted>()
     if ("lost" in broker)

@@ -1,6 +1,7 @@
 /** How a party that is started by itself finds the broker: its address and the party's own password, from the environment. */
 import { Data, Effect, Redacted } from "effect"
 import { type Broker, type Credentials, passwordVariable } from "./start.ts"
+import { type Trust, trustFromEnvironment } from "./trust.ts"
 
 /** The environment does not say where the broker is, or not the party's password. */
 export class BrokerAccessMissing extends Data.TaggedError("BrokerAccessMissing")<{
@@ -16,9 +17,10 @@ export class BrokerAccessMissing extends Data.TaggedError("BrokerAccessMissing")
 /** What one party needs to connect. */
 export interface BrokerAccess extends Credentials {
   readonly url: string
+  readonly trust: Trust
 }
 
-/** From `NATS_URL` and the variable of the actor's password. */
+/** From `NATS_URL`, the variable of the actor's password, and those that say whom to trust. */
 export const accessFromEnvironment = (actor: string): Effect.Effect<BrokerAccess, BrokerAccessMissing> =>
   Effect.suspend(() => {
     const read = (variable: string) => {
@@ -30,7 +32,8 @@ export const accessFromEnvironment = (actor: string): Effect.Effect<BrokerAccess
     return Effect.map(Effect.all([read("NATS_URL"), read(passwordVariable(actor))]), ([url, password]) => ({
       url,
       user: actor,
-      password: Redacted.make(password)
+      password: Redacted.make(password),
+      trust: trustFromEnvironment()
     }))
   })
 
@@ -39,5 +42,5 @@ export const accessTo = (broker: Broker, actor: string): Effect.Effect<BrokerAcc
   const credentials = broker.credentials[actor]
   return credentials === undefined
     ? new BrokerAccessMissing({ actor, variable: passwordVariable(actor) })
-    : Effect.succeed({ url: broker.url, ...credentials })
+    : Effect.succeed({ url: broker.url, trust: trustFromEnvironment(), ...credentials })
 }

@@ -1,0 +1,148 @@
+/**
+ * Whom a party takes for the broker, and when it gives its password away: over TLS (`tls://`) to whoever has a certificate for the
+ * name that was meant, signed by an authority that the party knows; in the clear to its own machine, and elsewhere only where it was
+ * told that it may.
+ */
+import { X509Certificate } from "node:crypto"
+import { readFile } from "node:fs/promises"
+import { isIP } from "node:net"
+import { Data, Effect } from "effect"
+
+export interface Trust {
+  /** File of the certificates (PEM) of the authorities that sign brokers; else those that Node comes with. */
+  readonly authorities?: string
+  /** The name that the certificate has to be for; else the host in the broker's address. */
+  readonly serverName?: string
+  /** The password may cross a network in the clear. */
+  readonly plaintext?: boolean
+}
+
+/** The variables that it comes from; a party's process hands them on to those that it starts. */
+export const trustVariables = ["NATS_CA", "NATS_SERVER_NAME", "NATS_PLAINTEXT"] as const
+
+/** From `NATS_CA`, `NATS_SERVER_NAME` and `NATS_PLAINTEXT`, which must be `allowed`. */
+export const trustFromEnvironment = (): Trust => {
+  const [authorities, serverName, plaintext] = trustVariables.map((variable) => process.env[variable] ?? "")
+  return {
+    ...(authorities ? { authorities } : {}),
+    ...(serverName ? { serverName } : {}),
+    plaintext: plaintext === "allowed"
+  }
+}
+
+/** The broker is on another machine, and its address asks for no encryption. */
+export class PasswordExposed extends Data.TaggedError("PasswordExposed")<{
+  readonly user: string
+  readonly server: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `the password of "${this.user}" would go to ${this.server} in the clear: give the broker a certificate and use tls:// in NATS_URL, or set NATS_PLAINTEXT=allowed where nobody else is on the way`
+  }
+}
+
+/** Who answers does not prove to be the broker. */
+export class BrokerUntrusted extends Data.TaggedError("BrokerUntrusted")<{
+  readonly server: string
+  readonly reason: string
+  readonly remedy: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `the NATS broker at ${this.server} is not trusted: ${this.reason}; ${this.remedy}`
+  }
+}
+
+/** What a TLS connection is made with. */
+export interface TlsSettings {
+  /** PEM. */
+  readonly ca?: string
+  /** The name that is looked for in the certificate. */
+  readonly host: string
+  /** The same as it is told the broker; an address is not told. */
+  readonly servername: string
+}
+
+const hostOf = (server: string): string => new URL(server).hostname.replace(/^\[(.*)\]$/, "$1")
+
+const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."))
+
+/** How the connection to a broker is to be secured; nothing where the password may go in the clear. */
+export const tlsSettings = (
+  server: string,
+  user: string,
+  { authorities, serverName, plaintext }: Trust
+): Effect.Effect<TlsSettings | undefined, PasswordExposed | BrokerUntrusted> =>
+  Effect.gen(function* () {
+    const host = hostOf(server)
+    if (new URL(server).protocol !== "tls:") {
+      if (isLoopback(host) || plaintext) return undefined
+      return yield* new PasswordExposed({ user, server })
+    }
+    const name = serverName ?? host
+    const named = { host: name, servername: isIP(name) === 0 ? name : "" }
+    if (authorities === undefined) return named
+    const ca = yield* Effect.tryPromise({
+      try: async () => {
+        const pem = await readFile(authorities, "utf8")
+        // Throws where it is none.
+        new X509Certificate(pem)
+        return pem
+      },
+      catch: (cause) =>
+        new BrokerUntrusted({
+          server,
+          reason: `NATS_CA=${authorities} can't be read as certificates (${messageOf(cause)})`,
+          remedy: "name a PEM file with the certificate of the authority that signed the broker's"
+        })
+    })
+    return { ...named, ca }
+  })
+
+const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
+
+const codeOf = (cause: unknown): string | undefined =>
+  typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : undefined
+
+const unknownAuthority = new Set([
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "CERT_SIGNATURE_FAILURE"
+])
+
+/** What an error of a connection says of the broker's certificate; nothing where it is of something else. */
+export const untrusted = (cause: unknown, server: string, trust: Trust): BrokerUntrusted | undefined => {
+  const code = codeOf(cause)
+  const told = (reason: string, remedy: string) => new BrokerUntrusted({ server, reason, remedy })
+  if (code === undefined) return undefined
+  if (unknownAuthority.has(code))
+    return told(
+      `its certificate is signed by none of the authorities in ${trust.authorities ?? "Node's own list"} (${code})`,
+      "set NATS_CA to the file with the certificate of the authority that signed it, and use tls:// in NATS_URL"
+    )
+  if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID")
+    return told(
+      `its certificate ${code === "CERT_HAS_EXPIRED" ? "has expired" : "is not valid yet"}`,
+      "have it signed anew, or set the clock of this machine"
+    )
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
+    return told(
+      `its certificate is not for ${trust.serverName ?? hostOf(server)}, but for ${namesOf(cause)}`,
+      "connect by a name that it is for, set NATS_SERVER_NAME to one of them, or have one signed for this name"
+    )
+  if (code === "SERVER_OPT_NA")
+    return told("it speaks no TLS", "add a tls block to its configuration, as nats-tls.conf has it")
+  if (code.startsWith("ERR_SSL_") || code.startsWith("ERR_TLS_") || code.startsWith("CERT_"))
+    return told(`the TLS handshake failed (${code})`, "see the tls block of its configuration and its log")
+  return undefined
+}
+
+/** The names in a certificate that did not have the one that was sought. */
+const namesOf = (cause: unknown): string => {
+  const { cert } = cause as { readonly cert?: { readonly subjectaltname?: string } }
+  return cert?.subjectaltname ?? "no name that can be checked"
+}
