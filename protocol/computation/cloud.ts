@@ -10,6 +10,7 @@ import { Party } from "./party.ts"
 import { type OpenedShare, open, product } from "./product.ts"
 import { gatedDifference, rescaleRelu } from "./relu.ts"
 import { type GateShare, rescale, rescaleGated } from "./rescale.ts"
+import type { Slice } from "./slices.ts"
 
 export interface CloudStep {
   /** Results are allocated here; the caller marks before the step and releases after it. */
@@ -21,13 +22,22 @@ export interface CloudStep {
   readonly step: number
   /** The dealer's message for the step: cloud 1 needs it for everything but `open`. */
   readonly corrections?: Corrections
+  /** Of a lane: the rows of the batch (in step 0, of the data set) that it works on. All its matrices are of these rows. */
+  readonly slice?: Slice
 }
 
 export type CloudOperations = Operations<Matrix, OpenedShare, GateShare>
 
 /** The operations of one step at one cloud. They serve one run of the step: each place in it once. */
-export const cloudOperations = ({ ring, party, prg, step, corrections }: CloudStep): CloudOperations => {
-  const cloud = new Party(ring, party, prg, step, corrections)
+export const cloudOperations = ({
+  ring,
+  party,
+  prg,
+  step,
+  corrections,
+  slice
+}: CloudStep): CloudOperations => {
+  const cloud = new Party(ring, party, prg, step, corrections, slice)
   return {
     open: (op, x, consumed) => open(cloud, op, x, consumed),
     product: (_op, x, y, form) => product(cloud, x, y, form),

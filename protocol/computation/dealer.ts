@@ -11,7 +11,8 @@ import { assembleCorrections, type Section } from "./corrections.ts"
 import { MaskReused, ProductNotRescaled } from "./errors.ts"
 import { productShape } from "./product.ts"
 import { checkRescale } from "./rescale.ts"
-import { dealtLayout, groupsOf, nodesOf, openingPieces, planesOf } from "./sizes.ts"
+import { dealtLayout, GROUP, groupsOf, nodesOf, openingPieces, planesOf } from "./sizes.ts"
+import { clearForeign, drawDealt, type Layout, padWords, type Range, rangeOf, type Slice } from "./slices.ts"
 import { streamKinds } from "./streams.ts"
 
 const WORD = 8
@@ -33,9 +34,12 @@ export interface DealtValue extends Shape {
   readonly lacks?: MaskProduct
 }
 
-/** A·B for a product of matrices that are opened under the masks A and B. */
-interface MaskProduct extends Matrix {
+/** A·B for a product of matrices that are opened under the masks A and B; computed where it is rescaled. */
+interface MaskProduct {
   readonly product: Operation
+  readonly x: Matrix
+  readonly y: Matrix
+  readonly form: ProductForm
 }
 
 export type DealerOperations = Operations<DealtValue, Matrix, GateMask>
@@ -46,24 +50,26 @@ const drawBoth = (
   keys: DealerKeys,
   stream: { readonly step: number; readonly operation: number; readonly kind: number },
   words: number,
-  combine: "add" | "xor"
+  combine: "add" | "xor",
+  place = 0
 ): number => {
   const at = ring.allocate(words * WORD)
-  keys.cloud0.fill(ring, at, words, stream)
-  keys.cloud1.combine(ring, at, words, stream, combine)
+  keys.cloud0.fill(ring, at, words, stream, place)
+  keys.cloud1.combine(ring, at, words, stream, combine, place)
   return at
 }
 
-/** The mask under which an operation opens a matrix: of the data set, say, to gather a batch of. New memory. */
+/** The mask under which an operation opens a matrix, from a place on: of the data set, say, to gather a batch of. New memory. */
 export const openingMask = (
   ring: Ring,
   keys: DealerKeys,
   step: number,
   op: Operation,
-  { rows, cols }: Shape
+  { rows, cols }: Shape,
+  place = 0
 ): Matrix => {
   const stream = { step, operation: op, kind: streamKinds.mask }
-  return { rows, cols, at: drawBoth(ring, keys, stream, rows * cols, "add") }
+  return { rows, cols, at: drawBoth(ring, keys, stream, rows * cols, "add", place) }
 }
 
 /** `openingMask` a piece at a time, since that of a large data set takes seconds: yields after each, and ends with the mask. */
@@ -92,10 +98,11 @@ const drawnRounding = (
   keys: DealerKeys,
   step: number,
   op: Operation,
-  { rows, cols }: Shape
+  { rows, cols }: Shape,
+  place = 0
 ): Matrix => {
   const stream = { step, operation: op, kind: streamKinds.rounding }
-  return { rows, cols, at: drawBoth(ring, keys, stream, rows * cols, "add") }
+  return { rows, cols, at: drawBoth(ring, keys, stream, rows * cols, "add", place) }
 }
 
 /** The masks and roundings of a step: with them the fixed-point reference replays a run bit for bit. */
@@ -104,25 +111,35 @@ export const drawnIn = (ring: Ring, keys: DealerKeys, step: number): Drawn => ({
   rounding: (op, shape) => drawnRounding(ring, keys, step, op, shape)
 })
 
+/** Of what is dealt for a gated rescale, for each value by itself. */
+const gatedParts = ["top", "gatedTop", "shifted", "gatedShifted"] as const
+
 class Dealer {
   readonly ring: Ring
   readonly keys: DealerKeys
   readonly step: number
   readonly sections: Section[] = []
+  readonly #slice: Slice | undefined
   readonly #masks = new Set<number>()
 
-  constructor(ring: Ring, keys: DealerKeys, step: number) {
+  constructor(ring: Ring, keys: DealerKeys, step: number, slice: Slice | undefined) {
+    this.#slice = slice
     this.ring = ring
     this.keys = keys
     this.step = step
   }
 
+  range(shape: Shape): Range {
+    return rangeOf(shape, this.#slice)
+  }
+
   /** Room for cloud 1's share of what is dealt for an operation, with cloud 0's in it; stays until the message is assembled. */
-  section(operation: Operation, length: number): number {
-    const at = this.ring.allocate(length)
-    this.sections.push({ operation, at, length })
+  section<Part extends string>(operation: Operation, layout: Layout<Part>, shape: Shape): number {
+    const range = this.range(shape)
     const stream = { step: this.step, operation, kind: streamKinds.dealt }
-    this.keys.cloud0.fill(this.ring, at, length / WORD, stream)
+    const values = (this.#slice?.of ?? shape.rows) * shape.cols
+    const at = drawDealt(this.ring, this.keys.cloud0, stream, layout, range, values)
+    this.sections.push({ operation, at, length: layout(range.padded).bytes })
     return at
   }
 
@@ -143,42 +160,51 @@ class Dealer {
     const shape = this.whole(x)
     if (this.#masks.has(op)) throw new MaskReused({ step: this.step, operation: op })
     this.#masks.add(op)
-    return openingMask(this.ring, this.keys, this.step, op, shape)
+    return openingMask(this.ring, this.keys, this.step, op, shape, this.range(shape).first)
   }
 
   product(op: Operation, x: Matrix, y: Matrix, form: ProductForm): DealtValue {
-    const { rows, cols } = productShape(x, y, form)
-    const masks = this.ring.matrix(rows, cols)
-    this.ring.product(masks, x, y, form)
-    return { rows, cols, lacks: { ...masks, product: op } }
+    return { ...productShape(x, y, form), lacks: { product: op, x, y, form } }
   }
 
   /** r = ρ − factor·A·B: as uniform as ρ, and what is opened is the same with it as if the product lacked nothing. */
   rounding(op: Operation, { rows, cols, lacks }: DealtValue, factor: number): number {
     const { ring } = this
-    const { at } = drawnRounding(ring, this.keys, this.step, op, { rows, cols })
-    if (lacks !== undefined) ring.kernels.blindRescale(at, lacks.at, at, BigInt(-factor), 0n, rows * cols)
+    const { first } = this.range({ rows, cols })
+    const { at } = drawnRounding(ring, this.keys, this.step, op, { rows, cols }, first)
+    if (lacks === undefined) return at
+    const masks = ring.matrix(rows, cols)
+    ring.product(masks, lacks.x, lacks.y, lacks.form)
+    ring.kernels.blindRescale(at, masks.at, at, BigInt(-factor), 0n, rows * cols)
     return at
   }
 
   rescale(op: Operation, x: DealtValue, shift: number, factor: number): Shape {
     checkRescale(op, shift, factor)
-    const n = x.rows * x.cols
-    const { at, bytes } = dealtLayout.rescale(n, shift)
-    const dealt = this.section(op, bytes)
+    const layout = (values: number) => dealtLayout.rescale(values, shift)
+    const dealt = this.section(op, layout, x)
+    const range = this.range(x)
+    const laid = layout(range.padded)
+    const { at } = laid
     this.scratch(() => {
-      const r = this.rounding(op, x, factor)
-      this.ring.kernels.dealRescale(dealt + at.top, dealt + at.shifted, r, shift, n)
+      const r = padWords(this.ring, this.rounding(op, x, factor), range)
+      this.ring.kernels.dealRescale(dealt + at.top, dealt + at.shifted, r, shift, range.padded)
     })
+    clearForeign(this.ring, dealt, laid, ["top", "shifted"], range)
     return { rows: x.rows, cols: x.cols }
   }
 
   rescaleGated(op: Operation, x: DealtValue, shift: number, gate: GateMask): Shape {
     checkRescale(op, shift, 1)
-    const n = x.rows * x.cols
-    const { at, bytes } = dealtLayout.rescaleGated(n, shift)
-    const dealt = this.section(op, bytes)
-    this.scratch(() => this.#gated(dealt, at, this.rounding(op, x, 1), gate, shift, n))
+    const layout = (values: number) => dealtLayout.rescaleGated(values, shift)
+    const dealt = this.section(op, layout, x)
+    const range = this.range(x)
+    const laid = layout(range.padded)
+    this.scratch(() => {
+      const r = padWords(this.ring, this.rounding(op, x, 1), range)
+      this.#gated(dealt, laid.at, r, gate, shift, range.padded)
+    })
+    clearForeign(this.ring, dealt, laid, gatedParts, range)
     return { rows: x.rows, cols: x.cols }
   }
 
@@ -199,21 +225,26 @@ class Dealer {
     checkRescale(op, shift, 1)
     const { kernels } = this.ring
     const { rows, cols } = z
-    const n = rows * cols
+    const range = this.range(z)
+    const n = range.padded
     const groups = groupsOf(n)
     const nodes = nodesOf(shift)
     const planes = planesOf(nodes)
-    const { at, bytes } = dealtLayout.rescaleRelu(n, shift)
-    const dealt = this.section(op, bytes)
+    const layout = (values: number) => dealtLayout.rescaleRelu(values, shift)
+    const dealt = this.section(op, layout, z)
+    const laid = layout(n)
+    const { at } = laid
     const stream = { step: this.step, operation: op, kind: streamKinds.bitMasks }
-    const masks = drawBoth(this.ring, this.keys, stream, groups * planes.masks, "xor")
+    const place = ((range.first - range.lead) / GROUP) * planes.masks
+    const masks = drawBoth(this.ring, this.keys, stream, groups * planes.masks, "xor", place)
     const gate = { beta: masks, betaStride: planes.masks * WORD }
     this.scratch(() => {
-      const r = this.rounding(op, z, 1)
+      const r = padWords(this.ring, this.rounding(op, z, 1), range)
       this.#gated(dealt, at, r, gate, shift, n)
       kernels.dealGate(dealt + at.beta, gate.beta, gate.betaStride, n)
       kernels.dealOneHot(dealt + at.oneHot, r, shift, nodes, n)
     })
+    clearForeign(this.ring, dealt, laid, [...gatedParts, "beta", "oneHot"], range)
     kernels.dealBits(dealt + at.products, masks, nodes, groups)
     return { value: { rows, cols }, gate }
   }
@@ -225,9 +256,14 @@ class Dealer {
     { beta, betaStride }: GateMask
   ): Shape {
     const shape = this.whole(activation)
-    const n = shape.rows * shape.cols
-    const dealt = this.section(op, dealtLayout.gatedDifference(n).bytes)
-    this.ring.kernels.dealGatedDifference(dealt, labels.at, beta, betaStride, n)
+    const layout = dealtLayout.gatedDifference
+    const dealt = this.section(op, layout, shape)
+    const range = this.range(shape)
+    this.scratch(() => {
+      const masks = padWords(this.ring, labels.at, range)
+      this.ring.kernels.dealGatedDifference(dealt, masks, beta, betaStride, range.padded)
+    })
+    clearForeign(this.ring, dealt, layout(range.padded), ["gatedMask"], range)
     return shape
   }
 }
@@ -239,7 +275,8 @@ function* dealt<A>(result: () => A): Round<A> {
 
 /**
  * The corrections of a step, for cloud 1 alone. `program` is the step over the dealer's operations: it gets shapes for values
- * and masks for what is open already (a batch of the data set's mask); it never waits for anyone.
+ * and masks for what is open already (a batch of the data set's mask); it never waits for anyone. Of a slice, all its shapes are
+ * those of the slice.
  * The ring is left as it was. What is dealt leaves its memory once, for `message` where that is given: the step's part, of the
  * length that the cost model says, of a message of several steps.
  */
@@ -248,10 +285,11 @@ export const deal = (
   keys: DealerKeys,
   step: number,
   program: (operations: DealerOperations) => Round<unknown>,
-  message?: Uint8Array
+  message?: Uint8Array,
+  slice?: Slice
 ): Uint8Array => {
   const mark = ring.mark()
-  const dealer = new Dealer(ring, keys, step)
+  const dealer = new Dealer(ring, keys, step, slice)
   try {
     const outcome = program({
       open: (op, x) => dealt(() => dealer.open(op, x)),

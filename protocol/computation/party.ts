@@ -2,11 +2,12 @@
  * One cloud in one step: its memory, its randomness and its place. The two clouds run the same code; cloud 0 draws its
  * part of everything dealt from its own key and adds the public terms, cloud 1 takes its part from the corrections.
  */
-import type { Operation, Round } from "../learning/operations.ts"
+import type { Operation, Round, Shape } from "../learning/operations.ts"
 import type { Prg } from "../ring/prg.ts"
 import type { Ring } from "../ring/ring.ts"
 import type { Corrections } from "./corrections.ts"
 import { CorrectionsRefused, MaskReused, OpeningRefused } from "./errors.ts"
+import { drawDealt, type Layout, type Range, rangeOf, type Slice } from "./slices.ts"
 import { type StreamKind, streamKinds } from "./streams.ts"
 
 const WORD = 8
@@ -18,12 +19,22 @@ export class Party {
   /** 1 at cloud 0, which adds public terms, else 0. */
   readonly leads: 0 | 1
   readonly step: number
+  readonly #slice: Slice | undefined
   readonly #prg: Prg
   readonly #corrections: Corrections | undefined
   readonly #used = new Set<number>()
 
-  constructor(ring: Ring, party: 0 | 1, prg: Prg, step: number, corrections: Corrections | undefined) {
+  /** Of a lane, `slice` says which rows of the batch all its matrices with as many rows are. */
+  constructor(
+    ring: Ring,
+    party: 0 | 1,
+    prg: Prg,
+    step: number,
+    corrections: Corrections | undefined,
+    slice?: Slice
+  ) {
     this.ring = ring
+    this.#slice = slice
     this.leads = party === 0 ? 1 : 0
     this.step = step
     this.#prg = prg
@@ -39,10 +50,15 @@ export class Party {
     return stream
   }
 
+  /** The values of a matrix of the step in that of the whole batch. */
+  range(shape: Shape): Range {
+    return rangeOf(shape, this.#slice)
+  }
+
   /** New memory of `words` words with this cloud's own randomness, from the word `place` of the stream on. */
-  draw(op: Operation, kind: StreamKind, words: number): number {
+  draw(op: Operation, kind: StreamKind, words: number, place: number): number {
     const at = this.ring.allocate(words * WORD)
-    this.#prg.fill(this.ring, at, words, this.#claim(op, kind))
+    this.#prg.fill(this.ring, at, words, this.#claim(op, kind), place)
     return at
   }
 
@@ -52,19 +68,25 @@ export class Party {
     return (at, words, place) => this.#prg.fill(this.ring, at, words, stream, place)
   }
 
-  /** New memory with this cloud's share of all that is dealt for an operation: so many bytes, a multiple of 16. */
-  dealt(op: Operation, bytes: number): number {
+  /** New memory with this cloud's share of all that is dealt for an operation on the values of `shape`. */
+  dealt<Part extends string>(op: Operation, layout: Layout<Part>, shape: Shape): number {
+    const { ring } = this
     const stream = this.#claim(op, "dealt")
-    const at = this.ring.allocate(bytes)
-    if (this.leads) this.#prg.fill(this.ring, at, bytes / WORD, stream)
-    else {
-      if (this.#corrections === undefined) {
-        const why = "cloud 1 was given none"
-        throw new CorrectionsRefused({ step: this.step, operation: op, why })
-      }
-      this.ring.memory.set(this.#corrections.section(op, bytes), at)
+    const range = this.range(shape)
+    if (this.leads) return drawDealt(ring, this.#prg, stream, layout, range, this.#values(shape))
+    if (this.#corrections === undefined) {
+      const why = "cloud 1 was given none"
+      throw new CorrectionsRefused({ step: this.step, operation: op, why })
     }
+    const { bytes } = layout(range.padded)
+    const at = ring.allocate(bytes)
+    ring.memory.set(this.#corrections.section(op, bytes), at)
     return at
+  }
+
+  /** Values of the whole batch. */
+  #values({ rows, cols }: Shape): number {
+    return (this.#slice?.of ?? rows) * cols
   }
 
   /**

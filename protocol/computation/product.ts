@@ -44,10 +44,11 @@ export function* open(party: Party, op: Operation, x: Matrix, consumed = false):
   const mask = ring.matrix(rows, cols)
   const opened = consumed ? x : ring.matrix(rows, cols)
   const draw = party.drawer(op, "mask")
+  const { first: place } = party.range(x)
   let first = 0
   for (const words of openingPieces(rows * cols)) {
     const piece = (of: Matrix): Matrix => ({ rows: 1, cols: words, at: of.at + first * WORD })
-    draw(piece(mask).at, words, first)
+    draw(piece(mask).at, words, place + first)
     ring.subtract(piece(opened), piece(x), piece(mask))
     yield* party.reveal(op, piece(opened).at, words, "add")
     first += words

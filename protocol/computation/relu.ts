@@ -8,7 +8,8 @@ import type { Matrix } from "../ring/ring.ts"
 import type { Party } from "./party.ts"
 import { type OpenedShare, shareOf } from "./product.ts"
 import { checkRescale, finishGated, type GateShare, openRounded } from "./rescale.ts"
-import { dealtLayout, groupsOf, nodesOf, planesOf } from "./sizes.ts"
+import { dealtLayout, GROUP, groupsOf, nodesOf, planesOf } from "./sizes.ts"
+import { clearForeignBits, padWords, unpadded } from "./slices.ts"
 
 export function* rescaleRelu(
   party: Party,
@@ -19,32 +20,39 @@ export function* rescaleRelu(
   checkRescale(op, shift, 1)
   const { ring, leads } = party
   const { kernels } = ring
-  const n = z.rows * z.cols
+  const range = party.range(z)
+  const n = range.padded
   const groups = groupsOf(n)
-  const c = yield* openRounded(party, op, z, 1)
+  const opened = yield* openRounded(party, op, z, 1)
+  const c = padWords(ring, opened.at, range)
 
   const count = nodesOf(shift)
   const planes = planesOf(count)
-  const { at, bytes } = dealtLayout.rescaleRelu(n, shift)
-  const dealt = party.dealt(op, bytes)
+  const layout = (values: number) => dealtLayout.rescaleRelu(values, shift)
+  const dealt = party.dealt(op, layout, z)
+  const { at } = layout(n)
   const products = dealt + at.products
-  const masks = party.draw(op, "bitMasks", groups * planes.masks)
+  const firstGroup = (range.first - range.lead) / GROUP
+  const masks = party.draw(op, "bitMasks", groups * planes.masks, firstGroup * planes.masks)
   const kept = ring.allocate(groups * planes.kept * 8)
   const nodes = ring.allocate(groups * planes.nodes * 8)
   const root = ring.allocate(groups * planes.root * 8)
   const bits = ring.allocate(groups * planes.gate * 8)
 
-  kernels.compareLeaves(nodes, kept, c.at, dealt + at.oneHot, masks, shift, count, n)
+  kernels.compareLeaves(nodes, kept, c, dealt + at.oneHot, masks, shift, count, n)
+  clearForeignBits(ring, nodes, planes.nodes, range)
   yield* party.reveal(op, nodes, groups * planes.nodes, "xor")
   kernels.combineNodes(root, kept, nodes, masks, products, count, leads, groups)
+  clearForeignBits(ring, root, planes.root, range)
   yield* party.reveal(op, root, groups * planes.root, "xor")
-  kernels.combineRoot(bits, kept, root, c.at, dealt + at.top, masks, products, shift, count, leads, n)
+  kernels.combineRoot(bits, kept, root, c, dealt + at.top, masks, products, shift, count, leads, n)
+  clearForeignBits(ring, bits, planes.gate, range)
   yield* party.reveal(op, bits, groups * planes.gate, "xor")
 
-  const value = ring.matrix(z.rows, z.cols)
+  const values = ring.matrix(1, n)
   const gate = { bits, beta: dealt + at.beta }
-  finishGated(party, value, c, dealt, at, gate, shift)
-  return { value, gate }
+  finishGated(party, values, c, dealt, at, gate, shift)
+  return { value: unpadded(values.at, z, range), gate }
 }
 
 /** A share of (activation − labels)·d where activation = d·z already. Local. */
@@ -56,20 +64,19 @@ export const gatedDifference = (
   gate: GateShare
 ): Matrix => {
   const { ring } = party
-  const n = activation.rows * activation.cols
-  const out = ring.matrix(activation.rows, activation.cols)
+  const range = party.range(activation)
+  const out = ring.matrix(1, range.padded)
   const mark = ring.mark()
-  const betaMask = party.dealt(op, dealtLayout.gatedDifference(n).bytes)
   ring.kernels.gatedDifference(
     out.at,
-    activation.at,
-    shareOf(party, labels).at,
-    labels.opened.at,
-    betaMask,
+    padWords(ring, activation.at, range),
+    padWords(ring, shareOf(party, labels).at, range),
+    padWords(ring, labels.opened.at, range),
+    party.dealt(op, dealtLayout.gatedDifference, activation),
     gate.beta,
     gate.bits,
-    n
+    range.padded
   )
   ring.release(mark)
-  return out
+  return unpadded(out.at, activation, range)
 }

@@ -7,12 +7,13 @@ import type { Matrix } from "../ring/ring.ts"
 import { RescaleOutOfRange } from "./errors.ts"
 import type { Party } from "./party.ts"
 import { dealtLayout } from "./sizes.ts"
+import { padWords, unpadded } from "./slices.ts"
 
 const OFFSET = 1n << 62n
 
 /**
  * A gate as a cloud holds it: b' = d ⊕ β in the open, one bit a value, packed in words of 64; and this cloud's share of β
- * modulo 2^64, a word a value.
+ * modulo 2^64, a word a value. Of a slice, for the whole groups that hold it.
  */
 export interface GateShare {
   readonly bits: number
@@ -30,7 +31,7 @@ export const checkRescale = (operation: Operation, shift: number, factor: number
 /** Opens factor·x + 2^62 + r: one round. The words, in new memory. */
 export function* openRounded(party: Party, op: Operation, x: Matrix, factor: number): Round<Matrix> {
   const n = x.rows * x.cols
-  const at = party.draw(op, "rounding", n)
+  const at = party.draw(op, "rounding", n, party.range(x).first)
   party.ring.kernels.blindRescale(at, x.at, at, BigInt(factor), party.leads ? OFFSET : 0n, n)
   yield* party.reveal(op, at, n, "add")
   return { rows: x.rows, cols: x.cols, at }
@@ -50,9 +51,13 @@ export function* rescale(
   const { ring } = party
   const out = ring.matrix(x.rows, x.cols)
   const mark = ring.mark()
-  const { at, bytes } = dealtLayout.rescale(n, shift)
-  const dealt = party.dealt(op, bytes)
-  ring.kernels.finishRescale(out.at, c.at, dealt + at.top, dealt + at.shifted, shift, party.leads, n)
+  const { lead, padded } = party.range(x)
+  const layout = (values: number) => dealtLayout.rescale(values, shift)
+  const dealt = party.dealt(op, layout, x)
+  const { at, parts } = layout(padded)
+  const top = dealt + at.top + (lead * parts.top) / padded
+  const shifted = dealt + at.shifted + (lead * parts.shifted) / padded
+  ring.kernels.finishRescale(out.at, c.at, top, shifted, shift, party.leads, n)
   ring.release(mark)
   return out
 }
@@ -66,22 +71,24 @@ export function* rescaleGated(
   gate: GateShare
 ): Round<Matrix> {
   checkRescale(op, shift, 1)
-  const n = x.rows * x.cols
   const c = yield* openRounded(party, op, x, 1)
   const { ring } = party
-  const out = ring.matrix(x.rows, x.cols)
+  const range = party.range(x)
+  const out = ring.matrix(1, range.padded)
   const mark = ring.mark()
-  const { at, bytes } = dealtLayout.rescaleGated(n, shift)
-  finishGated(party, out, c, party.dealt(op, bytes), at, gate, shift)
+  const layout = (values: number) => dealtLayout.rescaleGated(values, shift)
+  const dealt = party.dealt(op, layout, x)
+  const { at } = layout(range.padded)
+  finishGated(party, out, padWords(ring, c.at, range), dealt, at, gate, shift)
   ring.release(mark)
-  return out
+  return unpadded(out.at, x, range)
 }
 
-/** A share of d·x / 2^shift from the opened c and the parts `at` of what is dealt. */
+/** A share of d·x / 2^shift from the opened c and the parts `at` of what is dealt, all of whole groups as the gate. */
 export const finishGated = (
   { ring, leads }: Party,
   out: Matrix,
-  c: Matrix,
+  c: number,
   dealt: number,
   at: ReturnType<typeof dealtLayout.rescaleGated>["at"],
   { bits, beta }: GateShare,
@@ -89,7 +96,7 @@ export const finishGated = (
 ): void =>
   ring.kernels.finishGated(
     out.at,
-    c.at,
+    c,
     dealt + at.top,
     dealt + at.gatedTop,
     dealt + at.shifted,

@@ -57,7 +57,7 @@ const laidOut = <Part extends string>(parts: Readonly<Record<Part, number>>) => 
     at[part] = bytes
     bytes += Math.ceil(parts[part] / 16) * 16
   }
-  return { at, bytes }
+  return { at, bytes, parts }
 }
 
 /** Bytes of a share of r's top bit: it counts times 2^(64−shift), so only its low `shift` bits do. */

@@ -5,10 +5,11 @@
  */
 import { productShape } from "../computation/product.ts"
 import { dealtLayout, openedBytes, SECTION_HEADER_BYTES } from "../computation/sizes.ts"
+import { rangeOf, type Slice } from "../computation/slices.ts"
 import { biasShape, type Network, opensLabels, outputs, weightShape } from "./network.ts"
 import type { Operations, Round, Shape } from "./operations.ts"
 import type { ForwardPlan, TrainingPlan } from "./plan.ts"
-import { type Batch, type Layer, openData, predict, trainingStep } from "./step.ts"
+import { type Batch, gradients, type Layer, openData, predict, trainingStep, update } from "./step.ts"
 
 export interface Cost {
   readonly rounds: number
@@ -29,10 +30,12 @@ const repeated = (once: Cost, times: number, each: Cost): Cost => ({
 type ShapeOperations = Operations<Shape, Shape, Shape>
 
 /** Runs a computation on shapes and gives what it costs. */
-export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>): Cost => {
+export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>, slice?: Slice): Cost => {
   let bytesEachWay = 0
   let dealt = 0
   const size = ({ rows, cols }: Shape): number => rows * cols
+  /** Values of the whole groups that are dealt for. */
+  const padded = (shape: Shape): number => rangeOf(shape, slice).padded
   const deal = ({ bytes }: { readonly bytes: number }): void => {
     dealt += SECTION_HEADER_BYTES + bytes
   }
@@ -50,19 +53,20 @@ export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>): C
     subtract: (x) => x,
     columnSums: ({ cols }) => ({ rows: 1, cols }),
     rescale: (_op, x, shift) => {
-      deal(dealtLayout.rescale(size(x), shift))
+      deal(dealtLayout.rescale(padded(x), shift))
       return rounds(openedBytes.rescale(size(x)), x)
     },
     rescaleRelu: (_op, z, shift) => {
-      deal(dealtLayout.rescaleRelu(size(z), shift))
-      return rounds(openedBytes.rescaleRelu(size(z), shift), { value: z, gate: z })
+      deal(dealtLayout.rescaleRelu(padded(z), shift))
+      const [blinded, ...bits] = openedBytes.rescaleRelu(padded(z), shift)
+      return rounds([size(z) * (blinded! / padded(z)), ...bits], { value: z, gate: z })
     },
     rescaleGated: (_op, x, shift) => {
-      deal(dealtLayout.rescaleGated(size(x), shift))
+      deal(dealtLayout.rescaleGated(padded(x), shift))
       return rounds(openedBytes.rescaleGated(size(x)), x)
     },
     gatedDifference: (_op, activation) => {
-      deal(dealtLayout.gatedDifference(size(activation)))
+      deal(dealtLayout.gatedDifference(padded(activation)))
       return activation
     }
   })
@@ -91,6 +95,19 @@ export const setupCost = ({ network, rows }: Pick<TrainingPlan, "network" | "row
 /** One training step. */
 export const stepCost = (plan: TrainingPlan): Cost =>
   costOf((ops) => trainingStep(ops, plan, layerShapes(plan.network), batchShapes(plan.network, plan.batch)))
+
+/** The gradients of so many rows of a batch, a slice of it, at a lane. */
+export const sliceCost = (plan: TrainingPlan, slice: Slice, rows: number): Cost => {
+  const shapes = layerShapes(plan.network)
+  const weights = shapes.map((layer) => layer.weights)
+  return costOf((ops) => gradients(ops, plan, shapes, weights, batchShapes(plan.network, rows)), slice)
+}
+
+/** The update at lane 0: what is left of a step beside opening the weights and the lanes' gradients. */
+export const updateCost = (plan: TrainingPlan): Cost => {
+  const shapes = layerShapes(plan.network)
+  return costOf((ops) => update(ops, plan, shapes, shapes))
+}
 
 /** Setup and all steps. */
 export const trainingCost = (plan: TrainingPlan): Cost =>

@@ -76,7 +76,7 @@ interface Forward<V, O, G> {
 export function* forward<V, O, G>(
   ops: Operations<V, O, G>,
   plan: ForwardPlan,
-  layers: ReadonlyArray<Layer<V>>,
+  layers: ReadonlyArray<Pick<Layer<V>, "bias">>,
   weights: ReadonlyArray<O>,
   inputs: O
 ): Round<Forward<V, O, G>> {
@@ -97,7 +97,7 @@ export function* forward<V, O, G>(
 }
 
 /** Opens the weights of all layers in one round. */
-function* openWeights<V, O, G>(
+export function* openWeights<V, O, G>(
   ops: Operations<V, O, G>,
   layers: ReadonlyArray<Layer<V>>
 ): Round<ReadonlyArray<O>> {
@@ -117,9 +117,66 @@ const outputDelta = <V, O, G>(
   return ops.gatedDifference(operation("openDelta", last), output, labels.value, gates[last - 1]!)
 }
 
+/** The gradient of a layer: Xᵀδ at scale 2f, and the column sums of δ. Those of the slices of a batch add up to that of the batch. */
+export interface Gradient<V> {
+  /** inputs × units. It can be rescaled, and nothing else. */
+  readonly weights: V
+  /** 1 × units. */
+  readonly bias: V
+}
+
+/**
+ * Backward pass. What `settle` makes of the gradient of layer l, from the last to the first, runs in the same round as δ of the layer
+ * before.
+ */
+function* backward<V, O, G>(
+  ops: Operations<V, O, G>,
+  plan: StepPlan,
+  weights: ReadonlyArray<O>,
+  pass: Forward<V, O, G>,
+  labels: Labels<V, O>,
+  settle: (l: number, gradient: Gradient<V>) => ReadonlyArray<Round<void>>
+): Round<void> {
+  let delta = outputDelta(ops, pass, labels)
+  for (let l = weights.length; ; l--) {
+    const opened = yield* ops.open(operation("openDelta", l), delta)
+    const gradient = ops.product(operation("gradientProduct", l), pass.fed[l - 1]!, opened, "leftTransposed")
+    const settling = settle(l, { weights: gradient, bias: ops.columnSums(delta) })
+    if (l === 1) {
+      yield* together(...settling)
+      return
+    }
+    const back = ops.product(operation("backwardProduct", l), opened, weights[l - 1]!, "rightTransposed")
+    const gate = pass.gates[l - 2]!
+    const [next] = yield* together(
+      ops.rescaleGated(operation("backwardRescale", l - 1), back, plan.fractionalBits, gate),
+      ...settling
+    )
+    delta = next as V
+  }
+}
+
+/** The new layer l: its old weights less rate times gradient. One round. */
+function* updateLayer<V, O, G>(
+  ops: Operations<V, O, G>,
+  { fractionalBits, rate }: StepPlan,
+  l: number,
+  layer: Layer<V>,
+  gradient: Gradient<V>
+): Round<Layer<V>> {
+  // The gradient of the weights carries 2f fractional bits, that of the bias f.
+  const shift = fractionalBits + rate.shift
+  const [change, biasChange] = yield* together(
+    ops.rescale(operation("weightUpdate", l), gradient.weights, shift, rate.factor),
+    ops.rescale(operation("biasUpdate", l), gradient.bias, rate.shift, rate.factor)
+  )
+  return { weights: ops.subtract(layer.weights, change), bias: ops.subtract(layer.bias, biasChange) }
+}
+
 /**
  * One step of gradient descent on a batch; returns the new layers. Rounds with an identity output: 4 for one layer, 11
- * for two, 18 for three, 7 more for each further one; three more with a ReLU output.
+ * for two, 18 for three, 7 more for each further one; three more with a ReLU output. It is `openWeights`, `gradients` and `update`
+ * in fewer messages, with the same result to the bit.
  */
 export function* trainingStep<V, O, G>(
   ops: Operations<V, O, G>,
@@ -127,44 +184,43 @@ export function* trainingStep<V, O, G>(
   layers: ReadonlyArray<Layer<V>>,
   batch: Batch<V, O>
 ): Round<ReadonlyArray<Layer<V>>> {
-  const { fractionalBits, rate } = plan
   const weights = yield* openWeights(ops, layers)
   const pass = yield* forward(ops, plan, layers, weights, batch.inputs)
   const updated: Array<Layer<V>> = []
-
-  let delta = outputDelta(ops, pass, batch.labels)
-  for (let l = layers.length; l >= 1; l--) {
-    const opened = yield* ops.open(operation("openDelta", l), delta)
-    const gradient = ops.product(operation("gradientProduct", l), pass.fed[l - 1]!, opened, "leftTransposed")
-    // The gradient of the weights carries 2f fractional bits, that of the bias f.
-    const weightUpdate = ops.rescale(
-      operation("weightUpdate", l),
-      gradient,
-      fractionalBits + rate.shift,
-      rate.factor
-    )
-    const biasUpdate = ops.rescale(operation("biasUpdate", l), ops.columnSums(delta), rate.shift, rate.factor)
-    const { weights: oldWeights, bias: oldBias } = layers[l - 1]!
-    const settle = (change: V, biasChange: V): void => {
-      updated.unshift({ weights: ops.subtract(oldWeights, change), bias: ops.subtract(oldBias, biasChange) })
-    }
-    if (l === 1) {
-      const [change, biasChange] = yield* together(weightUpdate, biasUpdate)
-      settle(change, biasChange)
-    } else {
-      const back = ops.product(operation("backwardProduct", l), opened, weights[l - 1]!, "rightTransposed")
-      const backward = ops.rescaleGated(
-        operation("backwardRescale", l - 1),
-        back,
-        fractionalBits,
-        pass.gates[l - 2]!
-      )
-      const [next, change, biasChange] = yield* together(backward, weightUpdate, biasUpdate)
-      settle(change, biasChange)
-      delta = next
-    }
+  function* settle(l: number, gradient: Gradient<V>): Round<void> {
+    updated[l - 1] = yield* updateLayer(ops, plan, l, layers[l - 1]!, gradient)
   }
+  yield* backward(ops, plan, weights, pass, batch.labels, (l, gradient) => [settle(l, gradient)])
   return updated
+}
+
+/** The gradients of all layers on a batch or a slice of it. Of the layers it needs the biases. */
+export function* gradients<V, O, G>(
+  ops: Operations<V, O, G>,
+  plan: StepPlan,
+  layers: ReadonlyArray<Pick<Layer<V>, "bias">>,
+  weights: ReadonlyArray<O>,
+  batch: Batch<V, O>
+): Round<ReadonlyArray<Gradient<V>>> {
+  const pass = yield* forward(ops, plan, layers, weights, batch.inputs)
+  const found: Array<Gradient<V>> = []
+  yield* backward(ops, plan, weights, pass, batch.labels, (l, gradient) => {
+    found[l - 1] = gradient
+    return []
+  })
+  return found
+}
+
+/** The new layers from the gradients on the whole batch. One round. */
+export function* update<V, O, G>(
+  ops: Operations<V, O, G>,
+  plan: StepPlan,
+  layers: ReadonlyArray<Layer<V>>,
+  gradients: ReadonlyArray<Gradient<V>>
+): Round<ReadonlyArray<Layer<V>>> {
+  return yield* together(
+    ...layers.map((layer, index) => updateLayer(ops, plan, index + 1, layer, gradients[index]!))
+  )
 }
 
 /** Output of the network for rows that have not been opened yet: weights and rows are opened in the same round. */

@@ -1,0 +1,133 @@
+/**
+ * Slices of a batch: a lane of a cloud works on some rows, one behind the other, and all randomness is addressed by an
+ * element's place in the whole batch, so what comes out does not depend on how the batch was cut.
+ *
+ * The bits of 64 values share a word (a group), and a group may straddle two slices. Both lanes compute it, each with the
+ * foreign values zero; what they send has the foreign bits cleared, so a bit's mask hides one value, that of the slice it
+ * belongs to. Of what is dealt for a value by itself, the lane that does not own the value gets zeros in place of the share: the
+ * share would be one under the same randomness of something else. What is dealt for a group depends on the masks alone and is the
+ * same for both.
+ */
+import type { Shape } from "../learning/operations.ts"
+import type { Prg, Stream } from "../ring/prg.ts"
+import type { Matrix, Ring } from "../ring/ring.ts"
+import { GROUP } from "./sizes.ts"
+
+const WORD = 8
+
+/** Rows of a batch. */
+export interface Slice {
+  /** Rows of the batch before it. */
+  readonly first: number
+  /** Rows of the whole batch. */
+  readonly of: number
+}
+
+/** The values of a slice of a matrix, and the whole groups that hold them. */
+export interface Range {
+  /** Values of the matrix before the slice. */
+  readonly first: number
+  readonly count: number
+  /** Values in the groups, of which `lead` are before the slice. The last group of the matrix may be short. */
+  readonly padded: number
+  readonly lead: number
+  /** Whether they are all of the matrix. */
+  readonly whole: boolean
+}
+
+/** Where the rows of `shape` are in the matrix that they are a slice of; without a slice they are the matrix. */
+export const rangeOf = ({ rows, cols }: Shape, slice: Slice | undefined): Range => {
+  const count = rows * cols
+  if (slice === undefined) return { first: 0, count, padded: count, lead: 0, whole: true }
+  const [first, all] = [slice.first * cols, slice.of * cols]
+  const lead = first % GROUP
+  const end = Math.min(all, Math.ceil((first + count) / GROUP) * GROUP)
+  return { first, count, padded: end - first + lead, lead, whole: count === all }
+}
+
+/** What a layout of `sizes.ts` gives for so many values. */
+export type Layout<Part extends string> = (values: number) => {
+  readonly at: Readonly<Record<Part, number>>
+  readonly bytes: number
+  readonly parts: Readonly<Record<Part, number>>
+}
+
+/** New memory with cloud 0's share of what is dealt for the groups of a range: each part from its place in that of the whole matrix. */
+export const drawDealt = <Part extends string>(
+  ring: Ring,
+  prg: Prg,
+  stream: Stream,
+  layout: Layout<Part>,
+  { first, lead, padded, whole }: Range,
+  /** Values of the whole matrix. */
+  values: number
+): number => {
+  const { at, bytes, parts } = layout(padded)
+  const memory = ring.allocate(bytes)
+  if (whole) {
+    prg.fill(ring, memory, bytes / WORD, stream)
+    return memory
+  }
+  const all = layout(values)
+  const before = layout(first - lead)
+  for (const part of Object.keys(parts) as Part[]) {
+    const words = Math.ceil(parts[part] / 16) * 2
+    prg.fill(ring, memory + at[part], words, stream, (all.at[part] + before.parts[part]) / WORD)
+  }
+  return memory
+}
+
+/** Puts zeros in the place of shares of foreign values; `parts` are those dealt for each value by itself. */
+export const clearForeign = <Part extends string>(
+  ring: Ring,
+  memory: number,
+  { at, parts: bytes }: ReturnType<Layout<Part>>,
+  parts: ReadonlyArray<Part>,
+  { count, lead, padded }: Range
+): void => {
+  if (padded === count) return
+  for (const part of parts) {
+    const width = bytes[part] / padded
+    const from = memory + at[part]
+    ring.memory.fill(0, from, from + lead * width)
+    ring.memory.fill(0, from + (lead + count) * width, from + padded * width)
+  }
+}
+
+/** The words at `at`, with zeros for the foreign values around them: new memory, unless there are none. */
+export const padWords = (ring: Ring, at: number, { count, lead, padded }: Range): number => {
+  if (padded === count) return at
+  const memory = ring.allocate(padded * WORD)
+  ring.memory.fill(0, memory, memory + padded * WORD)
+  ring.memory.copyWithin(memory + lead * WORD, at, at + count * WORD)
+  return memory
+}
+
+/** The slice in padded words. */
+export const unpadded = (at: number, { rows, cols }: Shape, { lead }: Range): Matrix => ({
+  rows,
+  cols,
+  at: at + lead * WORD
+})
+
+/** Clears the foreign bits in the planes of the first and the last group, of so many words each. */
+export const clearForeignBits = (
+  ring: Ring,
+  at: number,
+  planes: number,
+  { count, lead, padded }: Range
+): void => {
+  const groups = Math.ceil(padded / GROUP)
+  const keep = (group: number, from: number, to: number) => {
+    const words = new Uint32Array(ring.memory.buffer, at + group * planes * WORD, 2 * planes)
+    for (let i = 0; i < words.length; i++) {
+      const start = (i % 2) * 32
+      words[i]! &= bitsBelow(to - start) & ~bitsBelow(from - start)
+    }
+  }
+  if (lead > 0) keep(0, lead, GROUP)
+  if (lead + count < padded) keep(groups - 1, 0, lead + count - (groups - 1) * GROUP)
+}
+
+/** The lowest n bits of 32; all for n ≥ 32, none for n ≤ 0. */
+const bitsBelow = (n: number): number => (n >= 32 ? -1 : n <= 0 ? 0 : (1 << n) - 1)
