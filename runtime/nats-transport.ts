@@ -26,6 +26,7 @@ import {
   untrusted
 } from "./broker/trust.ts"
 import { within } from "./deadline.ts"
+import { oneAtATime } from "./nats-attempts.ts"
 import { FrameRoom, gatherAtOnce, parseAtOnce } from "./nats-frames.ts"
 import {
   BrokerRefused,
@@ -84,6 +85,7 @@ const make = (options: NatsOptions) =>
     const { protocol } = connection as NatsConnectionImpl
     /** The connection's socket; none while there is no connection. */
     const socketNow = (): Socket | undefined => (protocol.transport as NodeTransport).socket
+    oneAtATime(protocol)
     gatherAtOnce(protocol)
     parseAtOnce(protocol, socketNow())
     let unflushed = 0
@@ -174,11 +176,10 @@ const connecting = ({
           }))
   })
 
+// That it took one of the two too long to get to the credentials is no refusal.
 const isAuthError = (cause: unknown) =>
   cause instanceof NatsError &&
-  (cause.code === ErrorCode.AuthorizationViolation ||
-    cause.code === ErrorCode.AuthenticationExpired ||
-    cause.code === ErrorCode.AuthenticationTimeout)
+  (cause.code === ErrorCode.AuthorizationViolation || cause.code === ErrorCode.AuthenticationExpired)
 
 /** What was published is delivered first, unless the broker is away. */
 const close = (connection: NatsConnection) =>
@@ -188,11 +189,19 @@ const close = (connection: NatsConnection) =>
     Effect.zipRight(Effect.promise(() => connection.close().catch(() => undefined)))
   )
 
+/** The client pauses between two attempts by the date, which may have been set back since the last. */
+const tryAtOnce = (connection: NatsConnection) => {
+  const server = (connection as NatsConnectionImpl).protocol.servers.getCurrentServer()
+  server.lastConnect = 0
+}
+
 const watchStatus = (connection: NatsConnection, user: string, emit: (event: TransportEvent) => void) => {
   const watch = async () => {
     for await (const event of connection.status()) {
-      if (event.type === Events.Disconnect) emit({ _tag: "Status", status: "reconnecting" })
-      else if (event.type === Events.Reconnect) emit({ _tag: "Status", status: "connected" })
+      if (event.type === Events.Disconnect) {
+        emit({ _tag: "Status", status: "reconnecting" })
+        tryAtOnce(connection)
+      } else if (event.type === Events.Reconnect) emit({ _tag: "Status", status: "connected" })
       else if (event.type === Events.Error && event.permissionContext !== undefined) {
         const { operation, subject } = event.permissionContext
         emit({

@@ -1,3 +1,5 @@
+import { once } from "node:events"
+import { type AddressInfo, createServer, type Socket } from "node:net"
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Layer, Redacted } from "effect"
 import { ask } from "../../protocol/messages/message.ts"
@@ -17,6 +19,7 @@ import {
 import { Schema } from "../../protocol/schema.ts"
 import { on, Party } from "../../runtime/actor.ts"
 import { type Broker, startOwnBroker } from "../../runtime/broker/start.ts"
+import { within } from "../../runtime/deadline.ts"
 import * as Nats from "../../runtime/nats-transport.ts"
 import * as Parties from "../../runtime/party.ts"
 import { publish, Transport } from "../../runtime/transport.ts"
@@ -182,6 +185,28 @@ describe("losing the broker", () => {
     })
   )
 
+  it.scopedLive("losing the broker - it is sought at once though the date was set back before", () =>
+    Effect.gen(function* () {
+      const broker = yield* startOwnBroker()
+      const gate = yield* gateTo(Number(new URL(broker.url).port))
+      const context = yield* partyOf({ ...broker, url: `nats://127.0.0.1:${gate.port}` }, "user1")
+      const back = yield* Deferred.make<void>()
+      Context.get(context, Transport).listen((event) => {
+        if (event._tag === "Status" && event.status === "connected") Deferred.unsafeDone(back, Effect.void)
+      })
+      const now = Date.now
+      Date.now = () => now() - 3_600_000
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          Date.now = now
+        })
+      )
+      yield* gate.shut
+      yield* gate.open
+      yield* Deferred.await(back).pipe(within(20_000, () => new Error("it is not sought")))
+    })
+  )
+
   it.scopedLive("losing the broker - a deadline says that the connection is lost", () =>
     Effect.gen(function* () {
       const broker = yield* startOwnBroker()
@@ -199,5 +224,60 @@ describe("losing the broker", () => {
       expect(error).toMatchObject({ _tag: "DeadlineExceeded", broker: "reconnecting" })
       expect(error.message).toContain("the connection to the broker is lost")
     })
+  )
+
+  it.scopedLive(
+    "losing the broker - an attempt that was given up does not end the connection that came after it",
+    () =>
+      Effect.gen(function* () {
+        // A broker that says no more than it takes to connect, and nothing at all to the second who comes.
+        const info =
+          'INFO {"server_id":"s","version":"2.10.0","headers":true,"proto":1,"max_payload":1048576}\r\n'
+        const came: Array<Socket> = []
+        const server = createServer((socket) => {
+          socket.on("error", () => {})
+          socket.on("data", (chunk) => {
+            if (chunk.includes("PING")) socket.write("PONG\r\n")
+          })
+          if (came.push(socket) !== 2) socket.write(info)
+        })
+        yield* Effect.acquireRelease(
+          Effect.async<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+          () =>
+            Effect.sync(() => {
+              for (const socket of came) socket.destroy()
+              server.close()
+            })
+        )
+        const { port } = server.address() as AddressInfo
+        const context = yield* Layer.build(
+          Nats.layer({
+            servers: [`nats://127.0.0.1:${port}`],
+            user: "kgc",
+            password: Redacted.make("p"),
+            connectTimeoutMs: 200
+          })
+        )
+        const transport = Context.get(context, Transport)
+        const seen: Array<string> = []
+        const back = yield* Deferred.make<void>()
+        transport.listen((event) => {
+          if (event._tag !== "Status") return
+          seen.push(event.status)
+          if (event.status === "connected") Deferred.unsafeDone(back, Effect.void)
+        })
+        came[0]!.destroy()
+        yield* Deferred.await(back)
+        expect(came.length).toBe(3)
+        // Now the second is answered after all, and let go as one that did not say who it is.
+        const second = came[1]!
+        if (!second.closed) {
+          second.end(info)
+          yield* Effect.promise(() => once(second, "close"))
+        }
+        for (let i = 0; i < 20; i++) yield* transport.subscribe(`x${i}`, () => {})
+        expect(seen).toEqual(["reconnecting", "connected"])
+        expect(came.length).toBe(3)
+      })
   )
 })
