@@ -7,10 +7,18 @@ import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Effect, Option, Redacted } from "effect"
 import { stringify } from "yaml"
+import { computationName, planOf } from "../../actors/agreement.ts"
 import { type Phase, phases } from "../../actors/director.ts"
+import { partyRoot } from "../../actors/root.ts"
+import type { Model } from "../../protocol/learning/model.ts"
+import { stable } from "../../runtime/store.ts"
+import { agreementOf } from "../../scenarios/agreement.ts"
+import { checkData, joinData } from "../../scenarios/joined.ts"
+import { loadScenario } from "../../scenarios/load.ts"
 import type { Hands } from "../../scenarios/parties.ts"
+import { maximumDeviation, trainFixedReference } from "../../scenarios/reference.ts"
 import type { RunDisplay } from "../../scenarios/result.ts"
 import { resumeRun, runScenario } from "../../scenarios/run.ts"
 import { bicameral, processesNaming } from "./program.ts"
@@ -25,17 +33,18 @@ const scenario = {
 }
 
 const parties = ["kgc", "cloud0", "cloud1", "user1", "user2", "director", "broker"] as const
-type Killed = (typeof parties)[number]
+type Killed = (typeof parties)[number] | "user3"
+type Kills = ReadonlyArray<readonly [Phase, Killed]>
 
 /** Who is killed in which phase of the k-th run: over as many runs as there are parties, each in each phase. */
-const plan = (k: number): ReadonlyArray<readonly [Phase, Killed]> =>
-  phases.map((phase, i) => [phase, parties[(k + 3 * i) % parties.length]!])
+const plan = (k: number): Kills => phases.map((phase, i) => [phase, parties[(k + 3 * i) % parties.length]!])
 
-/** A display that kills: when a phase begins; in training, when the clouds have got somewhere. */
-const killing = (kills: ReadonlyArray<readonly [Phase, Killed]>) => {
+/** A display that kills: when a phase begins, or as soon as the victim is up in it; in training, when the clouds have got somewhere. */
+const killing = (kills: Kills) => {
   const left = new Map(kills)
   const done: Array<string> = []
   let hands: Hands | undefined
+  let begun = "setup"
   const kill = (phase: string) => {
     const victim = left.get(phase as Phase)
     if (victim === undefined || hands === undefined || !hands.signal(victim, "SIGKILL")) return
@@ -44,11 +53,12 @@ const killing = (kills: ReadonlyArray<readonly [Phase, Killed]>) => {
   }
   const display: RunDisplay = {
     note: () => {},
-    // The director begins while the others are still starting.
+    // The director begins while the others are still starting, and users who left come back for the output.
     life: (event) => {
-      if (event._tag === "Up" && event.party === left.get("setup")) kill("setup")
+      if (begun !== "train" && event._tag === "Up" && event.party === left.get(begun as Phase)) kill(begun)
     },
     phase: (phase) => {
+      begun = phase
       if (phase !== "train") kill(phase)
     },
     progress: (_, phase, steps) => {
@@ -88,7 +98,94 @@ describe("recovery - over NATS", () => {
       }),
     6 * minutes
   )
+
+  const others = {
+    "a hybrid upload": [
+      { security: { modulusBits: 512, insecure: true, upload: "hybrid" } },
+      { setup: "user1", upload: "cloud1", transform: "cloud0", train: "cloud1", output: "user3" }
+    ],
+    "users who leave after the upload": [
+      { placement: { usersLeaveAfterUpload: true } },
+      { setup: "director", upload: "user1", transform: "kgc", train: "cloud0", output: "user2" }
+    ],
+    "a hybrid upload of users who leave": [
+      {
+        placement: { usersLeaveAfterUpload: true },
+        security: { modulusBits: 512, insecure: true, upload: "hybrid" }
+      },
+      { setup: "cloud0", upload: "user2", transform: "cloud1", train: "broker", output: "director" }
+    ]
+  } as const
+  for (const [what, [changes, kills]] of Object.entries(others))
+    it.scopedLive(
+      `with ${what} as well`,
+      () =>
+        Effect.gen(function* () {
+          const { file, out } = yield* writeScenario(splits.rows, { ...scenario, ...changes })
+          yield* runInMemory(file, join(out, "undisturbed"))
+          const { display, done, onUp } = killing(Object.entries(kills) as Kills)
+          const options = { file, out: join(out, "killed"), transport: "nats", seed: Option.none() } as const
+          yield* runScenario({ ...options, display, onUp }).pipe(Effect.provide(nodeContext))
+          expect(done.length).toBe(phases.length)
+          expect(yield* read(out, "killed", "model.json")).toBe(yield* read(out, "undisturbed", "model.json"))
+        }),
+      2 * minutes
+    )
+
+  it.scopedLive(
+    "without a seed the model is the one that follows from what the parties drew before they were killed",
+    () =>
+      Effect.gen(function* () {
+        const { seed: _, expect: __, ...unseeded } = scenario
+        const { file, out } = yield* writeScenario(splits.rows, unseeded)
+        const kills = [
+          ["setup", "kgc"],
+          ["upload", "user1"],
+          ["transform", "cloud0"],
+          ["train", "cloud1"],
+          ["output", "cloud0"]
+        ] as const
+        const { display, done, onUp } = killing(kills)
+        const options = { file, out, transport: "nats", seed: Option.none() } as const
+        const result = yield* runScenario({ ...options, display, onUp }).pipe(Effect.provide(nodeContext))
+        expect(done.length).toBe(phases.length)
+        expect(result.maxWeightDeviation).toBe(null)
+        const models = yield* Effect.forEach(["user1", "user2", "user3"], (user) =>
+          read(out, "parties", user, "model.json")
+        )
+        expect(new Set(models).size).toBe(1)
+        const model = JSON.parse(models[0]!) as Model
+        expect(maximumDeviation(model, yield* replayed(file, out))).toBe(0)
+      }),
+    2 * minutes
+  )
 })
+
+/** What the fixed-point reference comes to with what the parties of a run without a seed drew: it is in their stable storage. */
+const replayed = (file: string, out: string) =>
+  Effect.gen(function* () {
+    const loaded = yield* loadScenario(file)
+    const agreement = agreementOf(loaded.scenario, undefined)
+    const { run } = JSON.parse(yield* read(out, "run.json"))
+    const { passwords } = JSON.parse(yield* read(out, "credentials.json"))
+    const rootOf = (party: string) => {
+      const owner = { party, run, secret: Redacted.make<string>(passwords[party]) }
+      return Effect.provide(partyRoot(agreement), stable(join(out, "parties", party), owner))
+    }
+    const [kgc, cloud0, cloud1] = [yield* rootOf("kgc"), yield* rootOf("cloud0"), yield* rootOf("cloud1")]
+    const salt = (yield* rootOf("user1"))("salt")
+    const joined = joinData(loaded.scenario, yield* checkData(loaded), salt)
+    return yield* Effect.promise(async () =>
+      trainFixedReference({
+        data: agreement.data,
+        plan: planOf(agreement, joined.rows.training),
+        training: joined.training(),
+        orderKey: kgc("order"),
+        initialKeys: [cloud0("weights"), cloud1("weights")],
+        replay: { run: computationName(agreement, run), keys: [kgc("dealer0"), kgc("dealer1")] }
+      })
+    )
+  }).pipe(Effect.provide(nodeContext))
 
 describe("recovery - a party whose program breaks down", () => {
   it.scopedLive("comes back as one that was killed does", () =>
