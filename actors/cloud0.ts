@@ -4,7 +4,7 @@
  * user's second share never reaches it, because it could open that too. What it has confirmed or come to is in stable
  * storage: it may die at any moment, and goes on from there.
  */
-import { Deferred, Effect, Redacted } from "effect"
+import { Deferred, Effect, Option, Redacted } from "effect"
 import { uploadSlotBits } from "../protocol/bcp/packing.ts"
 import { ciphertextBytes } from "../protocol/bcp/wire.ts"
 import { type CellBlock, countCells } from "../protocol/data/rows.ts"
@@ -22,8 +22,9 @@ import { expandSeed, seedBytes, wordBytes } from "../protocol/sharing/split.ts"
 import { type Cloud0Keys, reencrypt, unifyShare0 } from "../protocol/sharing/transformation.ts"
 import { cutRun, pieceOf, wordsOfPiece } from "../protocol/sharing/upload.ts"
 import { on, Party } from "../runtime/actor.ts"
-import { BcpPool, pieceBytes, piecesAtOnce } from "./bcp-pool.ts"
+import { BcpPool, BcpQueue, pieceBytes, piecesUnderWay } from "./bcp-pool.ts"
 import { NotExpected } from "./gathering.ts"
+import { household } from "./household.ts"
 import { makeIntake, naming, type Uploaded } from "./intake.ts"
 import { directorOnly, lifecycle } from "./lifecycle.ts"
 import { type Enrolled, enrolment, type MemberOptions } from "./membership.ts"
@@ -51,6 +52,8 @@ export const cloud0 = (options: MemberOptions) =>
     const { agreement } = options
     const party = yield* Party
     const pool = yield* BcpPool
+    const queue = yield* Effect.serviceOption(BcpQueue)
+    const underWay = yield* piecesUnderWay
     const root = yield* partyRoot(agreement)
     const hybrid = agreement.security.upload === "hybrid"
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs }
@@ -84,21 +87,18 @@ export const cloud0 = (options: MemberOptions) =>
         const bytesEach = ciphertextBytes(keys.parameters)
         const words = wordsUnderKey(blocks)
         const pieces = yield* cutRun(ciphertexts.length / bytesEach, bytesEach, pieceBytes)
-        const opened = yield* Effect.forEach(
-          pieces,
-          (piece) =>
-            Effect.gen(function* () {
-              const { words: count } = wordsOfPiece(words, piece, keys.parameters.bits, uploadSlotBits)
-              const packed = { ciphertexts: pieceOf(ciphertexts, piece, bytesEach).slice(), words: count }
-              const unified = yield* unifyShare0(pool, keys, publicKey, packed).pipe(
-                Effect.mapError(naming(agreement, user, piece.first))
-              )
-              const sent = { user, first: piece.first, ciphertexts: unified.ciphertexts }
-              yield* party.ask("cloud1", UnifiedShare0, sent, { ...ask, phase: "transform" })
-              yield* onPiece(piece.count)
-              return unified.words
-            }),
-          { concurrency: piecesAtOnce }
+        const opened = yield* underWay.forEach(pieces, (piece) =>
+          Effect.gen(function* () {
+            const { words: count } = wordsOfPiece(words, piece, keys.parameters.bits, uploadSlotBits)
+            const packed = { ciphertexts: pieceOf(ciphertexts, piece, bytesEach).slice(), words: count }
+            const unified = yield* unifyShare0(pool, keys, publicKey, packed).pipe(
+              Effect.mapError(naming(agreement, user, piece.first))
+            )
+            const sent = { user, first: piece.first, ciphertexts: unified.ciphertexts }
+            yield* party.ask("cloud1", UnifiedShare0, sent, { ...ask, phase: "transform" })
+            yield* onPiece(piece.count)
+            return unified.words
+          })
         )
         return new Uint8Array(Buffer.concat(opened, words * wordBytes))
       })
@@ -169,9 +169,11 @@ export const cloud0 = (options: MemberOptions) =>
       })
     )
 
-    const life = yield* lifecycle(agreement)
+    const members = yield* household({ agreement })
+    const life = yield* lifecycle(agreement, members)
     yield* party.serve([
       ...life.handlers,
+      ...members.handlers,
       ...sessions.handlers,
       on(Enrol, (_, from) => Effect.zipRight(directorOnly(from), Effect.as(enrolling.done, {}))),
       on(OpenUpload, (announced, from) =>
@@ -188,7 +190,12 @@ export const cloud0 = (options: MemberOptions) =>
           if (from !== "cloud1")
             return yield* new NotExpected({ what: "ciphertexts to re-encrypt", party: from })
           const { membership, keys } = yield* standing("re-encrypt")
-          return yield* reencrypt(pool, keys, yield* rosterBcpKey(membership.roster, user), blinded)
+          const publicKey = yield* rosterBcpKey(membership.roster, user)
+          const reencrypted = yield* reencrypt(pool, keys, publicKey, blinded)
+          return {
+            ...reencrypted,
+            takers: Option.match(queue, { onNone: () => 1, onSome: (q) => q.takers() })
+          }
         })
       ),
       on(Transform, (_, from) =>

@@ -35,8 +35,9 @@ import { within } from "../runtime/deadline.ts"
 import type { JobFailed } from "../runtime/pool.ts"
 import { Store, StoreFailed } from "../runtime/store.ts"
 import { partTimeoutMs } from "./agreement.ts"
-import { BcpPool, pieceBytes, piecesAtOnce } from "./bcp-pool.ts"
+import { BcpPool, pieceBytes, piecesUnderWay } from "./bcp-pool.ts"
 import { gather, NotExpected, StillMissing } from "./gathering.ts"
+import { household } from "./household.ts"
 import { makeIntake, naming, type Uploaded, type UploadRefused } from "./intake.ts"
 import { type KeptRun, keptRun } from "./kept-run.ts"
 import { directorOnly, lifecycle } from "./lifecycle.ts"
@@ -77,6 +78,7 @@ export const cloud1 = (options: MemberOptions) =>
     const party = yield* Party
     const pool = yield* BcpPool
     const store = yield* Store
+    const underWay = yield* piecesUnderWay
     const root = yield* partyRoot(agreement)
     const hybrid = agreement.security.upload === "hybrid"
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs }
@@ -108,24 +110,23 @@ export const cloud1 = (options: MemberOptions) =>
         const bytesEach = ciphertextBytes(keys.parameters)
         const words = countCells(blocks)
         const pieces = yield* cutRun(ciphertexts.length / bytesEach, bytesEach, pieceBytes)
-        const unified = yield* Effect.forEach(
-          pieces,
-          (piece) => {
-            const { words: count } = wordsOfPiece(words, piece, keys.parameters.bits, uploadSlotBits)
-            const packed = { ciphertexts: pieceOf(ciphertexts, piece, bytesEach).slice(), words: count }
-            const askCloud0 = (blinded: Uint8Array) =>
-              party.ask("cloud0", Reencrypt, { user, blinded }, { ...ask, phase: "transform" })
-            // Only what is blinded came from the user.
-            const work: Work<JobFailed | UploadRefused> = {
-              run: (name, input) => {
-                const done = pool.run(name, input)
-                return name === "blind" ? Effect.mapError(done, naming(agreement, user, piece.first)) : done
-              }
+        const unified = yield* underWay.forEach(pieces, (piece) => {
+          const { words: count } = wordsOfPiece(words, piece, keys.parameters.bits, uploadSlotBits)
+          const packed = { ciphertexts: pieceOf(ciphertexts, piece, bytesEach).slice(), words: count }
+          const askCloud0 = (blinded: Uint8Array) =>
+            Effect.tap(
+              party.ask("cloud0", Reencrypt, { user, blinded }, { ...ask, phase: "transform" }),
+              ({ takers }) => underWay.others(takers)
+            )
+          // Only what is blinded came from the user.
+          const work: Work<JobFailed | UploadRefused> = {
+            run: (name, input) => {
+              const done = pool.run(name, input)
+              return name === "blind" ? Effect.mapError(done, naming(agreement, user, piece.first)) : done
             }
-            return Effect.zipLeft(unifyShare1(work, keys, publicKey, packed, askCloud0), onPiece(piece.count))
-          },
-          { concurrency: piecesAtOnce }
-        )
+          }
+          return Effect.zipLeft(unifyShare1(work, keys, publicKey, packed, askCloud0), onPiece(piece.count))
+        })
         return {
           ciphertexts: new Uint8Array(Buffer.concat(unified.map((each) => each.ciphertexts))),
           words: new Uint8Array(
@@ -291,9 +292,11 @@ export const cloud1 = (options: MemberOptions) =>
       })
     )
 
-    const life = yield* lifecycle(agreement)
+    const members = yield* household({ agreement })
+    const life = yield* lifecycle(agreement, members)
     yield* party.serve([
       ...life.handlers,
+      ...members.handlers,
       ...sessions.handlers,
       on(Enrol, (_, from) => Effect.zipRight(directorOnly(from), Effect.as(enrolling.done, {}))),
       on(OpenUpload, (announced, from) =>

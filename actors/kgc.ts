@@ -14,6 +14,7 @@ import {
   UserSecrets
 } from "../protocol/messages/enrolment.ts"
 import { Bytes, type Format, format } from "../protocol/messages/message.ts"
+import { actorOf, dealers } from "../protocol/messages/subjects.ts"
 import { Deal } from "../protocol/messages/training.ts"
 import { Schema } from "../protocol/schema.ts"
 import { type SeededPurpose, seededKey } from "../protocol/seeding.ts"
@@ -30,6 +31,7 @@ import { type Agreement, displayName, partTimeoutMs } from "./agreement.ts"
 import { BcpPool } from "./bcp-pool.ts"
 import { dealer, type PrgKeys } from "./dealing.ts"
 import { gather, NotExpected } from "./gathering.ts"
+import { household } from "./household.ts"
 import { lifecycle } from "./lifecycle.ts"
 import { type Keeping, once } from "./once.ts"
 import { TooEarly } from "./phase.ts"
@@ -125,13 +127,25 @@ const generateRunKeys = Effect.fn("kgc.generateRunKeys")(function* (agreement: A
   return keys
 })
 
+/** Deals to C1 and its members. Whoever holds k_0 could take the masks off with what is dealt. */
+export const dealing = (agreement: Agreement, prg: PrgKeys) =>
+  Effect.map(dealer(agreement, prg), (deal) =>
+    on(Deal, ({ rows, step, steps }, from) =>
+      Effect.gen(function* () {
+        if (actorOf(from) !== "cloud1")
+          return yield* new NotExpected({ what: "a request for corrections", party: from })
+        return { corrections: yield* deal(rows, step, steps) }
+      })
+    )
+  )
+
 /** Serves as the KGC of one run, until it is told to finish. */
 export const kgc = (options: KgcOptions) =>
   Effect.gen(function* () {
     const { agreement, signing } = options
     const party = yield* Party
     const prg = prgKeysOf(agreement, yield* partyRoot(agreement))
-    const members = ["cloud0", "cloud1", ...agreement.users.map((user) => user.actor)]
+    const others = ["cloud0", "cloud1", ...agreement.users.map((user) => user.actor)]
 
     const keys = yield* once("keys", keptKeys, generateRunKeys(agreement, prg))
     const timeoutMs = partTimeoutMs(agreement)
@@ -143,9 +157,9 @@ export const kgc = (options: KgcOptions) =>
         () => new TooEarly({ party: party.name, what: "hand out keys", before: "it had found the primes" })
       )
     )
-    const enrolments = yield* gather("an enrolment", members, "enrolment", KeptEnrolment)
+    const enrolments = yield* gather("an enrolment", others, "enrolment", KeptEnrolment)
     const sealingKeys = new Map(
-      members.flatMap((actor) =>
+      others.flatMap((actor) =>
         Option.match(enrolments.of(actor), {
           onNone: () => [],
           onSome: ({ sealingKey }) => [[actor, sealingKey] as const]
@@ -157,7 +171,7 @@ export const kgc = (options: KgcOptions) =>
       Effect.gen(function* () {
         const all = yield* enrolments.all(timeoutMs)
         const { wire, unifiedPublicKey, publicKeys } = yield* drawn
-        const entries = members.map((actor, i): RosterEntry => {
+        const entries = others.map((actor, i): RosterEntry => {
           const bcpPublicKey = publicKeys.get(actor)
           const entry = { actor, name: displayName(agreement, actor), sealingKey: all[i]!.sealingKey }
           return bcpPublicKey === undefined ? entry : { ...entry, bcpPublicKey }
@@ -167,8 +181,8 @@ export const kgc = (options: KgcOptions) =>
       })
     )
 
-    const deal = yield* dealer(agreement, prg)
-    const life = yield* lifecycle(agreement)
+    const members = yield* household({ agreement, dealing: prg })
+    const life = yield* lifecycle(agreement, members)
     yield* party.serve([
       ...life.handlers,
       on(Enrolment, ({ sealingKey }, from) =>
@@ -186,15 +200,10 @@ export const kgc = (options: KgcOptions) =>
           return { parameters: wire, unifiedPublicKey, orderKey: prg.orderKey, roster: signed, sealed }
         })
       ),
-      on(Deal, ({ rows, step, steps }, from) =>
-        Effect.gen(function* () {
-          // Whoever holds k_0 could take the masks off with them.
-          if (from !== "cloud1")
-            return yield* new NotExpected({ what: "a request for corrections", party: from })
-          return { corrections: yield* deal(rows, step, steps) }
-        })
-      )
+      yield* dealing(agreement, prg),
+      ...members.handlers
     ])
+    yield* party.joinGroup(dealers)
     yield* life.announced
     yield* life.finished
   })

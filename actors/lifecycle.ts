@@ -8,6 +8,7 @@ import { on, Party } from "../runtime/actor.ts"
 import { within } from "../runtime/deadline.ts"
 import { peakMemoryBytes } from "../runtime/memory.ts"
 import { type Agreement, actorsOf, agreementDigest } from "./agreement.ts"
+import { type Household, nobody } from "./household.ts"
 
 /** The party was started with another scenario than the director. */
 export class OtherScenario extends Data.TaggedError("OtherScenario")<{ readonly party: string }> {
@@ -43,11 +44,28 @@ export class Abandoned extends Data.TaggedError("Abandoned")<{
 /** A run has five phases; the sixth is for the time before it begins. */
 const phasesOfLife = 6
 
+/** What this process has sent since it started, and the most memory that it had. */
+export const ownReport = Effect.gen(function* () {
+  const { traffic } = yield* Party
+  return {
+    sent: (yield* traffic)
+      .filter((entry) => entry.direction === "sent")
+      .map(({ peer, tag, messages, bytes }) => ({ peer, tag, messages, bytes })),
+    peakMemoryBytes: peakMemoryBytes()
+  }
+})
+
 /** The answer to Finish has to leave before the party does. */
 const lingerMs = 100
 
-/** The handlers of the common messages, `announced`, to be run when they are served, and `finished`, which waits until the director has let the party go. */
-export const lifecycle = (agreement: Agreement) =>
+/**
+ * The handlers of the common messages, `announced`, to be run when they are served, and `finished`, which waits until the director has let the
+ * party go, and then lets its members go. What they have sent is told with what this process has.
+ */
+export const lifecycle = (
+  agreement: Agreement,
+  { dismissed, told }: Pick<Household, "dismissed" | "told"> = nobody
+) =>
   Effect.gen(function* () {
     const party = yield* Party
     const finished = yield* Deferred.make<void>()
@@ -62,11 +80,9 @@ export const lifecycle = (agreement: Agreement) =>
       on(Report, (_, from) =>
         Effect.zipRight(
           directorOnly(from),
-          Effect.map(party.traffic, (traffic) => ({
-            sent: traffic
-              .filter((entry) => entry.direction === "sent")
-              .map(({ peer, tag, messages, bytes }) => ({ peer, tag, messages, bytes })),
-            peakMemoryBytes: peakMemoryBytes()
+          Effect.map(ownReport, (own) => ({
+            sent: [own, ...told()].flatMap(({ sent }) => sent),
+            peakMemoryBytes: Math.max(...[own, ...told()].map((each) => each.peakMemoryBytes))
           }))
         )
       ),
@@ -75,7 +91,7 @@ export const lifecycle = (agreement: Agreement) =>
       )
     ]
     const lifeMs = phasesOfLife * agreement.deadlines.phaseTimeoutMs
-    const told = Deferred.await(finished).pipe(
+    const letGo = Deferred.await(finished).pipe(
       within(lifeMs, () => new Abandoned({ party: party.name, waitedMs: lifeMs }))
     )
     // Whoever waits for this party's last process learns that it is back.
@@ -83,6 +99,6 @@ export const lifecycle = (agreement: Agreement) =>
     return {
       handlers,
       announced: party.announce(peers),
-      finished: Effect.zipRight(told, Effect.sleep(lingerMs))
+      finished: letGo.pipe(Effect.zipRight(dismissed), Effect.zipRight(Effect.sleep(lingerMs)))
     }
   })

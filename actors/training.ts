@@ -21,6 +21,7 @@ import { batchOrder } from "../protocol/learning/order.ts"
 import type { TrainingPlan } from "../protocol/learning/plan.ts"
 import { gatherBatch, type Layer, openData, trainingStep } from "../protocol/learning/step.ts"
 import { Progress } from "../protocol/messages/control.ts"
+import { dealers } from "../protocol/messages/subjects.ts"
 import { Deal } from "../protocol/messages/training.ts"
 import { Prg } from "../protocol/ring/prg.ts"
 import type { Matrix, Ring } from "../protocol/ring/ring.ts"
@@ -185,7 +186,7 @@ const correctionsAhead = (agreement: Agreement, plan: TrainingPlan, stretches: R
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "train" }
     const fetch = ({ first, last }: Stretch) =>
       Effect.map(
-        party.ask("kgc", Deal, { rows: plan.rows, step: first, steps: last - first + 1 }, ask),
+        party.ask(dealers, Deal, { rows: plan.rows, step: first, steps: last - first + 1 }, ask),
         ({ corrections }) => corrections
       )
     const underWay: Array<Fiber.Fiber<Uint8Array, AskError>> = []

@@ -14,6 +14,7 @@ import { dealer } from "../actors/dealing.ts"
 import { emptyTable } from "../actors/shared-table.ts"
 import { train } from "../actors/training.ts"
 import { artifact } from "../protocol/artifact.ts"
+import { dealers } from "../protocol/messages/subjects.ts"
 import { Deal } from "../protocol/messages/training.ts"
 import { on, Party } from "../runtime/actor.ts"
 import { passwordVariable, startOwnBroker } from "../runtime/broker/start.ts"
@@ -86,12 +87,13 @@ const actor = (name: Actor, measured: MeasuredNetwork, folder: string) => {
           // As the KGC of a run does.
           yield* giveWay
           const deal = yield* dealer(agreement, prgKeys)
-          const { serve } = yield* Party
+          const { joinGroup, serve } = yield* Party
           yield* serve([
             on(Deal, ({ rows, step, steps }) =>
               Effect.map(deal(rows, step, steps), (corrections) => ({ corrections }))
             )
           ])
+          yield* joinGroup(dealers)
           yield* sayReady({})
           yield* parentGone
         })

@@ -119,6 +119,8 @@ export interface Handler<E, Env> {
   readonly handle: (payload: Uint8Array, from: string) => Effect.Effect<Uint8Array, E | MalformedMessage, Env>
   /** Whether an answer's bytes are freed when they have been put in frames. */
   readonly freesAnswer: boolean
+  /** It does nothing but wait, so it takes no place among the handlers that may run at once. */
+  readonly waits?: boolean
 }
 
 /** What an actor does on a message: `handler` gets the checked payload and the sender, which the broker vouches for. */

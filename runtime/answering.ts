@@ -38,6 +38,8 @@ interface Waiting {
 interface Served {
   readonly kind: "ask" | "tell"
   readonly freesAnswer: boolean
+  /** How many of the places at work it takes. */
+  readonly places: number
   readonly start: (request: Waiting, finish: (exit: Exit.Exit<Uint8Array, unknown>) => void) => void
 }
 
@@ -119,11 +121,15 @@ export const makeAnswering = (post: Post): Answering => {
     settle(request, "failure", failureBody(error))
   }
 
-  const finished = (request: Waiting, exit: Exit.Exit<Uint8Array, unknown>) => {
-    atWork--
+  const finished = (
+    request: Waiting,
+    { places, freesAnswer }: Served,
+    exit: Exit.Exit<Uint8Array, unknown>
+  ) => {
+    atWork -= places
     if (Exit.isSuccess(exit)) {
       settle(request, "reply", exit.value)
-      if (served.get(request.tag)?.freesAnswer) free(exit.value)
+      if (freesAnswer) free(exit.value)
     }
     // The actor stops answering: whoever asked may ask its next incarnation.
     else if (Cause.isInterruptedOnly(exit.cause)) forget(request.key)
@@ -142,8 +148,8 @@ export const makeAnswering = (post: Post): Answering => {
         refuse(request, { _tag: "UnknownMessage", message, retryable: false })
         continue
       }
-      atWork++
-      handler.start(request, (exit) => finished(request, exit))
+      atWork += handler.places
+      handler.start(request, (exit) => finished(request, handler, exit))
     }
   }
 
@@ -166,13 +172,14 @@ export const makeAnswering = (post: Post): Answering => {
     serve: <H extends Handler<unknown, unknown>>(handlers: ReadonlyArray<H>) =>
       Effect.gen(function* () {
         const fork = yield* FiberSet.makeRuntime<EnvironmentOf<H>>()
-        for (const { tag, kind, handle, freesAnswer } of handlers as ReadonlyArray<
+        for (const { tag, kind, handle, freesAnswer, waits } of handlers as ReadonlyArray<
           Handler<unknown, EnvironmentOf<H>>
         >) {
           if (served.has(tag)) return yield* Effect.dieMessage(`${post.name} has two handlers for ${tag}`)
           served.set(tag, {
             kind,
             freesAnswer,
+            places: waits === true ? 0 : 1,
             start: (request, finish) => {
               const work = Effect.suspend(() => handle(request.body, request.from))
               fork(Effect.onExit(traced(request, work), (exit) => Effect.sync(() => finish(exit))))

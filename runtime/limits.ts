@@ -35,6 +35,30 @@ export interface Limits {
   readonly roundDeadlineMs: number
 }
 
+/** The bounds of work that the processes of a house share. */
+export interface WorkLimits {
+  /** Pieces of ciphertexts, of 64 KiB, that a cloud has under way at most, however many there are to work on them. */
+  readonly mostPieces: number
+  /** Jobs that may be at work elsewhere for one process; more workers are refused. */
+  readonly mostTakers: number
+  /** A worker says that it is alive so often; of one that is silent for the time of a lease, others get the jobs. */
+  readonly aliveEveryMs: number
+  readonly leaseMs: number
+  /** A worker's wish for a job is answered after so long, with or without one. */
+  readonly longPollMs: number
+  /** How long a worker seeks its main process before it ends. */
+  readonly patienceMs: number
+}
+
+export const workLimits: WorkLimits = {
+  mostPieces: 1024,
+  mostTakers: 4096,
+  aliveEveryMs: 1_000,
+  leaseMs: 5_000,
+  longPollMs: 20_000,
+  patienceMs: 60_000
+}
+
 const MiB = 2 ** 20
 
 export const defaultLimits: Limits = {

@@ -1,7 +1,7 @@
 /**
  * Worker threads for work that would block the event loop, and with it the connection to the broker: big-integer
  * exponentiation, key generation. A pool runs the functions that one module exports as `jobs`; inputs and outputs are cloned into
- * and out of the thread. Secrets in them stay in this process.
+ * and out of the thread. Others may take jobs from its queue that no thread here is free for: what becomes of the secrets in them is theirs.
  */
 import { Worker } from "node:worker_threads"
 import { type Context, Data, Effect, Layer, type Scope } from "effect"
@@ -36,8 +36,31 @@ export interface RunOptions {
   readonly onProgress?: Progress
 }
 
+/** A job that somebody outside has taken. Its first result counts. */
+export interface Taken {
+  readonly request: JobRequest
+  /** Whether it has a result, or nobody wants one any more. */
+  readonly settled: () => boolean
+  readonly finish: (result: Effect.Effect<unknown, JobFailed>) => void
+  /** Puts it back to the front of the queue; whoever took it may still finish it. */
+  readonly giveBack: () => void
+}
+
+/** The queue of a pool, for those who help it. */
+export interface JobQueue {
+  /** How many jobs can be at work at a time, here and elsewhere. */
+  readonly takers: () => number
+  /** Calls `listener` whenever that changes, until the function it returns is called. */
+  readonly onTakers: (listener: (takers: number) => void) => () => void
+  /** Says how many jobs can be at work elsewhere. */
+  readonly setOthers: (takers: number) => void
+  /** Gives `give`, once, the next job that no thread here is free for; the function it returns withdraws the wish. */
+  readonly take: (give: (taken: Taken) => void) => () => void
+}
+
 export interface WorkerPool<J extends JobTable<J>> {
   readonly threads: number
+  readonly queue: JobQueue
   /** Runs a job in the next free thread. Interrupted while it waits, it is not run; while it runs, its result is dropped. */
   readonly run: <K extends keyof J & string>(
     job: K,
@@ -69,15 +92,19 @@ interface Task {
   readonly request: JobRequest
   readonly onProgress: Progress | undefined
   readonly done: (result: Effect.Effect<unknown, JobFailed>) => void
+  settled: boolean
 }
 
-/** A pool over the module at `moduleUrl` (built JavaScript). Threads start when there is work for them and end with the scope. */
+/**
+ * A pool over the module at `moduleUrl` (built JavaScript). Threads start when there is work for them and end with the scope. Without a thread
+ * of its own all is left to others.
+ */
 export const makePool = <J extends JobTable<J>>(
   moduleUrl: URL,
   options: { readonly threads: number }
 ): Effect.Effect<WorkerPool<J>, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const threads = Math.max(1, Math.floor(options.threads))
+    const threads = Math.max(0, Math.floor(options.threads))
     const pool = yield* Effect.acquireRelease(
       Effect.sync(() => new Threads(moduleUrl, threads)),
       (running) => Effect.promise(() => running.end())
@@ -87,13 +114,15 @@ export const makePool = <J extends JobTable<J>>(
         const task: Task = {
           request: { job, input, progress: onProgress !== undefined },
           onProgress,
-          done: resume
+          done: resume,
+          settled: false
         }
         pool.add(task)
         return Effect.sync(() => pool.withdraw(task))
       })
     return {
       threads,
+      queue: pool.queue,
       run: <K extends keyof J & string>(job: K, input: Input<J[K]>, runOptions?: RunOptions) =>
         run(job, input, runOptions?.onProgress) as Effect.Effect<Output<J[K]>, JobFailed>,
       mapChunks: <K extends keyof J & string>(
@@ -128,11 +157,33 @@ class Threads {
   readonly #waiting: Array<Task> = []
   readonly #idle: Array<Worker> = []
   readonly #working = new Map<Worker, Task>()
+  /** Those outside who wait for a job, in order. */
+  readonly #takers: Array<(taken: Taken) => void> = []
+  readonly #listeners = new Set<(takers: number) => void>()
+  #others = 0
   #ended = false
 
   constructor(moduleUrl: URL, most: number) {
     this.#moduleUrl = moduleUrl
     this.#most = most
+  }
+
+  readonly queue: JobQueue = {
+    takers: () => this.#most + this.#others,
+    onTakers: (listener) => {
+      this.#listeners.add(listener)
+      return () => this.#listeners.delete(listener)
+    },
+    setOthers: (takers) => {
+      if (takers === this.#others) return
+      this.#others = takers
+      for (const listener of this.#listeners) listener(this.queue.takers())
+    },
+    take: (give) => {
+      this.#takers.push(give)
+      this.#assign()
+      return () => remove(this.#takers, give)
+    }
   }
 
   add(task: Task) {
@@ -141,8 +192,8 @@ class Threads {
   }
 
   withdraw(task: Task) {
-    const at = this.#waiting.indexOf(task)
-    if (at >= 0) this.#waiting.splice(at, 1)
+    task.settled = true
+    remove(this.#waiting, task)
   }
 
   async end() {
@@ -153,7 +204,12 @@ class Threads {
   #assign() {
     while (this.#waiting.length > 0 && !this.#ended) {
       const worker = this.#idle.pop() ?? (this.#working.size < this.#most ? this.#start() : undefined)
-      if (worker === undefined) return
+      if (worker === undefined) {
+        const give = this.#takers.shift()
+        if (give === undefined) return
+        give(this.#taken(this.#waiting.shift()!))
+        continue
+      }
       const task = this.#waiting.shift()!
       this.#working.set(worker, task)
       try {
@@ -161,6 +217,22 @@ class Threads {
       } catch (error) {
         // The input can't be cloned: it never left this thread.
         this.#finish(worker, Effect.fail(failed(task, "Defect", String(error), false)))
+      }
+    }
+  }
+
+  #taken(task: Task): Taken {
+    return {
+      request: task.request,
+      settled: () => task.settled,
+      finish: (result) => {
+        remove(this.#waiting, task)
+        settle(task, result)
+      },
+      giveBack: () => {
+        if (task.settled) return
+        this.#waiting.unshift(task)
+        this.#assign()
       }
     }
   }
@@ -186,7 +258,7 @@ class Threads {
       const at = this.#idle.indexOf(worker)
       if (at >= 0) this.#idle.splice(at, 1)
       this.#working.delete(worker)
-      task?.done(Effect.fail(failed(task, "WorkerDied", reason, true)))
+      if (task !== undefined) settle(task, Effect.fail(failed(task, "WorkerDied", reason, true)))
       this.#assign()
     })
     return worker
@@ -196,9 +268,20 @@ class Threads {
     const task = this.#working.get(worker)
     this.#working.delete(worker)
     this.#idle.push(worker)
-    task?.done(result)
+    if (task !== undefined) settle(task, result)
     this.#assign()
   }
+}
+
+const settle = (task: Task, result: Effect.Effect<unknown, JobFailed>) => {
+  if (task.settled) return
+  task.settled = true
+  task.done(result)
+}
+
+const remove = <A>(from: Array<A>, item: A) => {
+  const at = from.indexOf(item)
+  if (at >= 0) from.splice(at, 1)
 }
 
 const failed = (task: Task, _tag: string, message: string, retryable: boolean) =>

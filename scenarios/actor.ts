@@ -5,7 +5,7 @@
  */
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
-import { Console, Data, Effect, Layer, Option, Schedule } from "effect"
+import { Console, Data, Effect, Layer, Option } from "effect"
 import type { Agreement } from "../actors/agreement.ts"
 import { layer as bcpPool } from "../actors/bcp-pool.ts"
 import { direct, type Phase } from "../actors/director.ts"
@@ -19,11 +19,11 @@ import { layer as party } from "../runtime/party.ts"
 import { giveWay, isSupervised, parentGone, sayReady } from "../runtime/process.ts"
 import { directory, Store, stable } from "../runtime/store.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
-import type { TransportError } from "../runtime/transport.ts"
 import { agreementOf } from "./agreement.ts"
 import { planFaults } from "./faults.ts"
 import { faultsAtParty } from "./faults-at-party.ts"
 import { type LoadedScenario, loadFaults, loadScenario, readUserTables } from "./load.ts"
+import { untilBroker } from "./until-broker.ts"
 
 export interface ActorOptions {
   /** `kgc`, `cloud0`, `cloud1`, `director`, or a user: `user1` or its name in the scenario. */
@@ -126,10 +126,6 @@ const directRun = (agreement: Agreement, usersLeave: boolean) =>
     yield* say({ outcome: { tested: outcome.tested ?? null, steps: outcome.steps } })
   })
 
-// The broker may be away just when a party comes back.
-const brokerPauseMs = 250
-const brokerPatience = 120
-
 /** What is done to this party on purpose, if anything. */
 const faultsOf = (
   { faults: file, state }: ActorOptions,
@@ -141,6 +137,10 @@ const faultsOf = (
     const faults = Option.isSome(file) ? yield* loadFaults(file.value) : scenario.faults
     return faults && faultsAtParty(yield* planFaults(faults, agreement), agreement, actor, state)
   })
+
+/** How many threads a party has for its work. */
+const threadsOf = ({ placement }: LoadedScenario["scenario"], actor: string): number =>
+  (placement.threads as Readonly<Record<string, number | undefined>>)[actor] ?? availableParallelism()
 
 /** Runs one party over NATS to the end of the run, or until the process that started it is gone. */
 export const startActor = (options: ActorOptions) =>
@@ -159,19 +159,15 @@ export const startActor = (options: ActorOptions) =>
     yield* holdFolder(state)
     const faulty = yield* faultsOf(options, loaded, agreement, actor)
     const broker = nats({ servers: [url], user, password, trust })
-    const connected = Layer.retry(
-      party({ name: actor, run }).pipe(Layer.provide(faulty?.transport(broker) ?? broker)),
-      Schedule.spaced(brokerPauseMs).pipe(
-        Schedule.intersect(Schedule.recurs(isSupervised() ? brokerPatience : 0)),
-        Schedule.whileInput((error: TransportError) => error.retryable)
-      )
+    const connected = untilBroker(
+      party({ name: actor, run }).pipe(Layer.provide(faulty?.transport(broker) ?? broker))
     )
     const stores = Layer.merge(directory(state), stable(state, { party: actor, run, secret: password }))
     const services = Layer.mergeAll(
       connected,
       faulty?.stores(stores) ?? stores,
       houseFromEnvironment({ name: actor, run }),
-      bcpPool(availableParallelism())
+      bcpPool(threadsOf(loaded.scenario, actor))
     ).pipe(Layer.provideMerge(tracing({ actor, file: join(state, "events.jsonl") })))
     const living = Effect.gen(function* () {
       if (actor === "director") {

@@ -7,9 +7,10 @@ import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { isValidationError } from "@effect/cli/ValidationError"
-import { Cause, Console, Effect, Exit, Option } from "effect"
+import { Cause, Console, Data, Effect, Exit, Option } from "effect"
 import { defectStatus, toldStatus } from "../runtime/process.ts"
 import type { ActorOptions } from "./actor.ts"
+import type { MemberOptions } from "./member.ts"
 
 /** What `bicameral run` was asked for. */
 export interface RunRequest {
@@ -51,6 +52,8 @@ export interface Deeds<R> {
   readonly check: (file: string) => Effect.Effect<string, Failure, R>
   /** Is one party until the run is over. */
   readonly actor: (options: ActorOptions) => Effect.Effect<void, Failure, R>
+  /** Is a worker of a party until it is let go. */
+  readonly worker: (options: MemberOptions) => Effect.Effect<void, Failure, R>
 }
 
 const file = Args.text({ name: "FILE" }).pipe(Args.withDescription("The scenario, a YAML file"))
@@ -116,7 +119,8 @@ const actorArguments = {
   ),
   scenario: Options.text("scenario").pipe(
     Options.withPseudoName("FILE"),
-    Options.withDescription("The scenario, the same for all parties")
+    Options.withDescription("The scenario, the same for all parties; a worker needs none"),
+    Options.optional
   ),
   run: Options.text("run").pipe(
     Options.withPseudoName("ID"),
@@ -131,10 +135,38 @@ const actorArguments = {
   ),
   state: Options.text("state").pipe(
     Options.withPseudoName("DIR"),
-    Options.withDescription("The party's own folder: what it keeps, and its event log")
+    Options.withDescription(
+      "The party's own folder: what it keeps, and its event log; a worker may do without"
+    ),
+    Options.optional
+  ),
+  worker: Options.boolean("worker").pipe(
+    Options.withAlias("join"),
+    Options.withDescription(
+      "Joins a party that runs, as one of its workers: kgc, cloud0 or cloud1; needs its password and house secret"
+    )
+  ),
+  threads: Options.integer("threads").pipe(
+    Options.filterMap(
+      (n) => (n >= 1 && n <= 256 ? Option.some(n) : Option.none()),
+      "--threads must be from 1 to 256"
+    ),
+    Options.withDescription("Jobs that a worker is at at a time; as many as there are cores when left out"),
+    Options.optional
   ),
   seed,
   faults
+}
+
+/** A party that is no worker was started without what it needs. */
+export class OptionNeeded extends Data.TaggedError("OptionNeeded")<{
+  readonly role: string
+  readonly option: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.role} needs ${this.option}; only a worker does without`
+  }
 }
 
 /** The program, from the words after its name; every error is a failure, none is printed but those of the arguments. */
@@ -155,9 +187,18 @@ export const commandLine = <R>(deeds: Deeds<R>) => {
   const check = Command.make("check", { file }, (request) =>
     Effect.flatMap(deeds.check(request.file), Console.log)
   ).pipe(Command.withDescription("Checks a scenario and its data; prints the plan and the predicted cost"))
-  const actor = Command.make("actor", actorArguments, deeds.actor).pipe(
-    Command.withDescription("Is one party, over the broker that NATS_URL names, until the run is over")
-  )
+  const actor = Command.make("actor", actorArguments, ({ worker, threads, scenario, state, ...rest }) =>
+    Effect.gen(function* () {
+      if (worker) return yield* deeds.worker({ role: rest.role, run: rest.run, threads, state })
+      const needed = (option: string, value: Option.Option<string>) =>
+        Effect.mapError(value, () => new OptionNeeded({ role: rest.role, option }))
+      yield* deeds.actor({
+        ...rest,
+        scenario: yield* needed("--scenario FILE", scenario),
+        state: yield* needed("--state DIR", state)
+      })
+    })
+  ).pipe(Command.withDescription("Is one party, over the broker that NATS_URL names, until the run is over"))
   const bicameral = Command.make("bicameral").pipe(
     Command.withDescription(
       "Trains one network on the data of many owners, on two clouds that see none of it"

@@ -31,6 +31,11 @@ const bicameral = commandLine({
     Effect.flatMap(
       Effect.promise(() => import("./actor.ts")),
       ({ startActor }) => startActor(options)
+    ),
+  worker: (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./member.ts")),
+      ({ startWorker }) => startWorker(options)
     )
 })
 

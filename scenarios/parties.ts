@@ -27,13 +27,14 @@ import { type LifeEvent, type Supervised, supervise } from "../runtime/supervisi
 import { layer as tracing } from "../runtime/tracing.ts"
 import { outcomeEntry, type Said } from "./actor.ts"
 import type { RunDisplay } from "./result.ts"
+import type { Scenario } from "./schema.ts"
 
 /** What it takes to bring up the parties. */
 export interface Company {
   /** Path of the scenario file. */
   readonly file: string
   readonly agreement: Agreement
-  readonly usersLeave: boolean
+  readonly placement: Scenario["placement"]
   readonly run: string
   /** Each party's own folder is `<folder>/<actor>`. */
   readonly folder: string
@@ -108,31 +109,64 @@ export const assembleProcesses = (company: BrokeredCompany) =>
         ...(house === undefined ? {} : { [houseVariable(actor)]: house })
       }
     }
+    const launchProcess = (
+      label: string,
+      actor: string,
+      args: ReadonlyArray<string>,
+      onLine?: (line: unknown) => void
+    ) =>
+      startActor({
+        party: label,
+        entry: fileURLToPath(artifact("program/main.js")),
+        args: ["actor", actor, ...args],
+        env: { NATS_URL: broker.url },
+        secrets: secretsOf(actor),
+        readyTimeoutMs,
+        ...(onLine === undefined ? {} : { onLine })
+      })
     const start = (actor: string, kgcKey?: string, onLine = company.onLine) =>
       Effect.gen(function* () {
         const supervised = yield* supervise({
           party: actor,
-          launch: startActor({
-            party: actor,
-            entry: fileURLToPath(artifact("program/main.js")),
-            args: [
-              "actor",
-              actor,
+          launch: launchProcess(
+            actor,
+            actor,
+            [
               ...["--scenario", file, "--run", run, "--state", join(folder, actor)],
               ...(kgcKey === undefined ? [] : ["--kgc-key", kgcKey]),
               ...(agreement.seed === undefined ? [] : ["--seed", String(agreement.seed)]),
               ...(faults === undefined ? [] : ["--faults", faults])
             ],
-            env: { NATS_URL: broker.url },
-            secrets: secretsOf(actor),
-            readyTimeoutMs,
-            ...(onLine === undefined ? {} : { onLine })
-          }),
+            onLine
+          ),
           crashed: (died) => died.crashed,
           onEvent
         })
         processes.set(actor, supervised)
         return supervised
+      }).pipe(Scope.extend(scope))
+    /** Starts a worker, whose loss costs the run nothing but time. */
+    const startWorker = (actor: string, number: number) =>
+      Effect.gen(function* () {
+        const label = `${actor}.w-${number}`
+        const threads = (company.placement.threads as Readonly<Record<string, number | undefined>>)[actor]
+        const supervised = yield* supervise({
+          party: label,
+          launch: launchProcess(label, actor, [
+            "--worker",
+            ...["--run", run, "--state", join(folder, label)],
+            ...(threads === undefined ? [] : ["--threads", String(threads)])
+          ]),
+          crashed: (died) => died.crashed,
+          onEvent
+        })
+        processes.set(label, supervised)
+        yield* Effect.forkIn(
+          Effect.catchAll(supervised.ended, (died) =>
+            Effect.sync(() => display.note(`the run goes on without ${label}: ${died.message}`))
+          ),
+          scope
+        )
       }).pipe(Scope.extend(scope))
     /** The same, for a party whose loss ends the run. */
     const startParty = (actor: string, kgcKey?: string) =>
@@ -176,6 +210,8 @@ export const assembleProcesses = (company: BrokeredCompany) =>
       const { ended } = yield* start("director", undefined, onLine)
       const others = actorsOf(agreement).filter((actor) => actor !== "kgc")
       yield* Effect.forEach(others, (actor) => startParty(actor, kgcKey), { concurrency: "unbounded" })
+      for (const [actor, count] of Object.entries(company.placement.workers))
+        for (let number = 1; number <= count; number++) yield* startWorker(actor, number)
       yield* ended.pipe(
         Effect.mapError((died) =>
           died.code === toldStatus ? new RunStopped({ reason: reasonOf(died) }) : died
@@ -260,7 +296,7 @@ export const assembleFibers = (company: Company) =>
       )
     const directed = direct({
       agreement,
-      ...(company.usersLeave ? { bringBack } : {}),
+      ...(company.placement.usersLeaveAfterUpload ? { bringBack } : {}),
       onPhase: (phase) => Effect.sync(() => display.phase(phase)),
       onProgress: (...progress) => Effect.sync(() => display.progress(...progress))
     }).pipe(

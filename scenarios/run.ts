@@ -247,7 +247,7 @@ const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) 
   const company = {
     file,
     agreement,
-    usersLeave: scenario.placement.usersLeaveAfterUpload,
+    placement: scenario.placement,
     run,
     folder,
     tables: undertaking.tables,

@@ -226,10 +226,29 @@ const Security = Schema.Struct({
   )
 })
 
+const workersOf = (whose: string) =>
+  defaulted(wholeNumber(0, 64, `Worker processes of ${whose} that are started with it; default 0`), 0)
+const threadsOf = (whose: string) =>
+  optional(
+    wholeNumber(
+      1,
+      256,
+      `Threads for the work of each process of ${whose}; as many as there are cores when left out`
+    )
+  )
+
 const Placement = Schema.Struct({
   usersLeaveAfterUpload: defaulted(
     yesOrNo("Users end their process after the upload and come back for the output; default false"),
     false
+  ),
+  workers: section(
+    Schema.Struct({ kgc: workersOf("the KGC"), cloud0: workersOf("cloud 0"), cloud1: workersOf("cloud 1") }),
+    {}
+  ),
+  threads: section(
+    Schema.Struct({ kgc: threadsOf("the KGC"), cloud0: threadsOf("cloud 0"), cloud1: threadsOf("cloud 1") }),
+    {}
   )
 })
 

@@ -5,11 +5,11 @@
 import { Schema } from "../schema.ts"
 import { ask, Bytes, Count } from "./message.ts"
 
-/** KeyProd, batched: c_i1·Enc(τ) under pk_i, answered by Enc_pk(m + τ) and m + τ. */
+/** KeyProd, batched: c_i1·Enc(τ) under pk_i, answered by Enc_pk(m + τ) and m + τ, and by how many jobs C0 can be at at a time. */
 export const Reencrypt = ask(
   "Reencrypt",
   Schema.Struct({ user: Schema.String, blinded: Bytes }),
-  Schema.Struct({ ciphertexts: Bytes, plaintexts: Bytes })
+  Schema.Struct({ ciphertexts: Bytes, plaintexts: Bytes, takers: Count })
 )
 
 /** C0's shares of a user's cells under pk, from the `first`-th ciphertext. */

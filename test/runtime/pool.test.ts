@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { JobFailed, makePool, type Progress } from "../../runtime/pool.ts"
+import { JobFailed, makePool, type Progress, type Taken } from "../../runtime/pool.ts"
 
 interface TestJobs {
   readonly square: (input: { readonly value: bigint }) => { readonly square: bigint }
@@ -111,6 +111,53 @@ describe("worker pool", () => {
       // The machine may be busy with others: the best of three is what the pool itself allows.
       const tries = yield* Effect.all([longest, longest, longest])
       expect(Math.min(...tries)).toBeLessThan(50)
+    })
+  )
+
+  it.scopedLive("gives others what no thread is free for, in order, and takes their first result", () =>
+    Effect.gen(function* () {
+      const { run, queue } = yield* makePool<TestJobs>(new URL("./pool-jobs.mjs", import.meta.url), {
+        threads: 1
+      })
+      const busy = yield* Effect.fork(run("spin", { ms: 400 }))
+      yield* Effect.yieldNow()
+      const given: Array<Taken> = []
+      const withdrawn = queue.take(() => expect.unreachable("a wish that was withdrawn"))
+      withdrawn()
+      queue.take((taken) => given.push(taken))
+      queue.take((taken) => given.push(taken))
+      const [one, two, three] = yield* Effect.forEach([1n, 2n, 3n], (value) =>
+        Effect.fork(run("square", { value }))
+      )
+      yield* Effect.yieldNow()
+      expect(given.map(({ request }) => request.input)).toEqual([{ value: 1n }, { value: 2n }])
+      given[0]!.finish(Effect.succeed({ square: 100n }))
+      given[0]!.finish(Effect.succeed({ square: 0n }))
+      expect(yield* Fiber.join(one!)).toEqual({ square: 100n })
+      expect(given[0]!.settled()).toBe(true)
+      // Back at the front, before what has waited all the time; its thread's result comes first.
+      given[1]!.giveBack()
+      const next: Array<Taken> = []
+      queue.take((taken) => next.push(taken))
+      expect(next[0]!.request.input).toEqual({ value: 2n })
+      next[0]!.giveBack()
+      expect(yield* Fiber.join(two!)).toEqual({ square: 4n })
+      expect(yield* Fiber.join(three!)).toEqual({ square: 9n })
+      given[1]!.finish(Effect.succeed({ square: 0n }))
+      yield* Fiber.join(busy)
+    })
+  )
+
+  it.scopedLive("tells how many jobs can be at work, here and elsewhere, when that changes", () =>
+    Effect.gen(function* () {
+      const { queue } = yield* pool
+      const heard: Array<number> = []
+      const unlisten = queue.onTakers((takers) => heard.push(takers))
+      expect(queue.takers()).toBe(2)
+      for (const others of [3, 3, 0]) queue.setOthers(others)
+      unlisten()
+      queue.setOthers(9)
+      expect(heard).toEqual([5, 2])
     })
   )
 })

@@ -13,6 +13,7 @@ import { holdFolder } from "../../runtime/folder-lock.ts"
 import { startActor } from "../../scenarios/actor.ts"
 import { checkScenario } from "../../scenarios/check.ts"
 import { commandLine, verdictOf } from "../../scenarios/commands.ts"
+import { startWorker } from "../../scenarios/member.ts"
 import { resumeRun, runScenario } from "../../scenarios/run.ts"
 import { resumeAndReport, runAndReport } from "../../scenarios/run-and-report.ts"
 import { simulateAndReport } from "../../scenarios/simulate.ts"
@@ -36,7 +37,8 @@ const command = (...words: ReadonlyArray<string>) =>
       resume: (folder) => resumeAndReport(resumeRun, folder),
       simulate: simulateAndReport,
       check: checkScenario,
-      actor: startActor
+      actor: startActor,
+      worker: startWorker
     })
     const exit = yield* program(words).pipe(
       Effect.provide(nodeContext),

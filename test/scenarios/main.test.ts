@@ -9,6 +9,7 @@ import { stringify } from "yaml"
 import type { ActorOptions } from "../../scenarios/actor.ts"
 import { checkScenario } from "../../scenarios/check.ts"
 import { commandLine, type RunRequest, type SimulateRequest, verdictOf } from "../../scenarios/commands.ts"
+import type { MemberOptions } from "../../scenarios/member.ts"
 import type { RunResult } from "../../scenarios/result.ts"
 import type { RunOptions } from "../../scenarios/run.ts"
 import { runAndReport } from "../../scenarios/run-and-report.ts"
@@ -33,8 +34,8 @@ const recorder = () => {
 /** Gives the words to the program and tells what it was asked to do, what it printed and how it ended. */
 const given = (...words: ReadonlyArray<string>) =>
   Effect.gen(function* () {
-    const asked: Array<RunRequest | ActorOptions | SimulateRequest | string> = []
-    const note = (what: RunRequest | ActorOptions | SimulateRequest | string) =>
+    const asked: Array<RunRequest | ActorOptions | MemberOptions | SimulateRequest | string> = []
+    const note = (what: RunRequest | ActorOptions | MemberOptions | SimulateRequest | string) =>
       Effect.sync(() => void asked.push(what))
     const { printed, complained, console } = recorder()
     const program = commandLine({
@@ -42,7 +43,8 @@ const given = (...words: ReadonlyArray<string>) =>
       resume: note,
       simulate: note,
       check: (file) => Effect.as(note(file), `checked ${file}`),
-      actor: note
+      actor: note,
+      worker: note
     })
     const exit = yield* program(words).pipe(
       Effect.provide(nodeContext),
@@ -148,6 +150,29 @@ describe("bicameral check and actor", () => {
           faults: Option.none()
         }
       ])
+    })
+  )
+
+  it.effect("actor needs a scenario and a folder, a worker neither", () =>
+    Effect.gen(function* () {
+      const worker = {
+        role: "cloud0",
+        run: "r1",
+        threads: Option.some(3),
+        state: Option.none()
+      }
+      for (const join of ["--worker", "--join"]) {
+        const { asked } = yield* given("actor", "cloud0", join, "--run", "r1", "--threads", "3")
+        expect(asked).toEqual([worker])
+      }
+      for (const [missing, ...words] of [
+        ["--scenario", "--state", "s"],
+        ["--state", "--scenario", "a.yaml"]
+      ] as const) {
+        const { asked, verdict } = yield* given("actor", "kgc", "--run", "r1", ...words)
+        expect(asked).toEqual([])
+        expect(verdict.lines.join()).toContain(`kgc needs ${missing}`)
+      }
     })
   )
 

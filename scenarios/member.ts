@@ -1,0 +1,63 @@
+/**
+ * A member of a party's house as a process of its own, on any machine: a worker, which has nothing but the broker's address, the party's
+ * password and the secret of its house, and is told the rest by the party's main process.
+ */
+
+import { randomBytes } from "node:crypto"
+import { availableParallelism } from "node:os"
+import { join } from "node:path"
+import { Data, Effect, Layer, Option } from "effect"
+import { House, houseFromEnvironment, NoHouse } from "../actors/house.ts"
+import { worker } from "../actors/worker.ts"
+import { houses, memberNamed } from "../protocol/messages/subjects.ts"
+import { accessFromEnvironment } from "../runtime/broker/access.ts"
+import { layer as nats } from "../runtime/nats-transport.ts"
+import { layer as party } from "../runtime/party.ts"
+import { parentGone, sayReady } from "../runtime/process.ts"
+import { layer as tracing } from "../runtime/tracing.ts"
+import { untilBroker } from "./until-broker.ts"
+
+export interface MemberOptions {
+  /** Whose member: `kgc`, `cloud0`, `cloud1`. */
+  readonly role: string
+  /** The run's name, the same for all its parties. */
+  readonly run: string
+  /** Jobs that it is at at a time; as many as there are cores where left out. */
+  readonly threads: Option.Option<number>
+  /** Where its event log goes; nowhere where left out. */
+  readonly state: Option.Option<string>
+}
+
+/** Only the KGC and the clouds have members. */
+export class NoMembers extends Data.TaggedError("NoMembers")<{ readonly role: string }> {
+  readonly retryable = false
+  override get message(): string {
+    return `"${this.role}" has no members; workers are of ${houses.join(", ")}`
+  }
+}
+
+/** Is a worker of a party over NATS until the main process lets it go, or the process that started it is gone. */
+export const startWorker = ({ role, run, threads, state }: MemberOptions) =>
+  Effect.gen(function* () {
+    if (!houses.includes(role)) return yield* new NoMembers({ role })
+    const { url, user, password, trust } = yield* accessFromEnvironment(role)
+    const name = memberNamed(role, "worker", randomBytes(8).toString("hex"))
+    const house = yield* Layer.build(houseFromEnvironment({ name, run }))
+    const { open } = yield* Effect.provide(House, house)
+    if (!open) return yield* new NoHouse({ actor: role, reason: "its house has no secret here" })
+    const connected = untilBroker(
+      party({ name, run }).pipe(Layer.provide(nats({ servers: [url], user, password, trust, name })))
+    )
+    const log = Option.match(state, {
+      onNone: () => ({ actor: name }),
+      onSome: (folder) => ({ actor: name, file: join(folder, "events.jsonl") })
+    })
+    const services = Layer.merge(connected, Layer.succeedContext(house)).pipe(
+      Layer.provideMerge(tracing(log))
+    )
+    const working = Effect.zipRight(
+      sayReady({ name }),
+      worker({ threads: Option.getOrElse(threads, availableParallelism) })
+    )
+    yield* working.pipe(Effect.provide(services), Effect.raceFirst(parentGone))
+  }).pipe(Effect.scoped)

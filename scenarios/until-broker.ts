@@ -1,0 +1,20 @@
+/** How a party's process connects. */
+import { Layer, Schedule } from "effect"
+import { isSupervised } from "../runtime/process.ts"
+import type { TransportError } from "../runtime/transport.ts"
+
+// The broker may be away just when a process comes back.
+const brokerPauseMs = 250
+const brokerPatience = 120
+
+/** Tries again for a while where somebody looks after the process, and once where a person does. */
+export const untilBroker = <A, R>(
+  connected: Layer.Layer<A, TransportError, R>
+): Layer.Layer<A, TransportError, R> =>
+  Layer.retry(
+    connected,
+    Schedule.spaced(brokerPauseMs).pipe(
+      Schedule.intersect(Schedule.recurs(isSupervised() ? brokerPatience : 0)),
+      Schedule.whileInput((error: TransportError) => error.retryable)
+    )
+  )

@@ -1,0 +1,242 @@
+/** Workers of a house and the main process that they take jobs from, over a hub, with leases short enough to wait for. */
+import { randomBytes } from "node:crypto"
+import { layer as nodeContext } from "@effect/platform-node/NodeContext"
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Exit, Fiber, Layer, Logger, LogLevel, Option, Redacted, Scope } from "effect"
+import { BcpPool, BcpQueue, layer as bcpPool } from "../../actors/bcp-pool.ts"
+import { dealer } from "../../actors/dealing.ts"
+import { askHouse, House, houseOf } from "../../actors/house.ts"
+import { Alive, Give, household, packed, Take } from "../../actors/household.ts"
+import { worker } from "../../actors/worker.ts"
+import { toBytes } from "../../protocol/bcp/integers.ts"
+import { uploadSlotBits } from "../../protocol/bcp/packing.ts"
+import { encodeMasterKey } from "../../protocol/bcp/wire.ts"
+import { dealers } from "../../protocol/messages/subjects.ts"
+import { Deal } from "../../protocol/messages/training.ts"
+import { Party } from "../../runtime/actor.ts"
+import { workLimits } from "../../runtime/limits.ts"
+import { type Hub, makeHub } from "../../runtime/memory-transport.ts"
+import * as Parties from "../../runtime/party.ts"
+import { agreementOf } from "../../scenarios/agreement.ts"
+import { loadScenario } from "../../scenarios/load.ts"
+import { knownAnswers } from "../protocol/bcp/known-answers.ts"
+import { splits, writeScenario } from "../scenarios/small-scenario.ts"
+
+const secret = Option.some(Redacted.make(new Uint8Array(randomBytes(32))))
+const limits = { ...workLimits, aliveEveryMs: 100, leaseMs: 600, longPollMs: 300, patienceMs: 5_000 }
+const ask = { deadlineMs: 5_000 }
+
+const { parameters, masterKey, unifiedPublicKey } = knownAnswers(512)
+const publicKey = toBytes(unifiedPublicKey, parameters.bits / 4)
+const words = (k: number) => Uint8Array.from({ length: 8 * 14 }, (_, i) => (i * 7 + k) % 251)
+
+// What is refused on purpose would fill the screen.
+const quiet = Logger.minimumLogLevel(LogLevel.None)
+
+/** A process of a house, on the hub; its pauses are short. */
+const processOf = (hub: Hub, name: string, own = secret) =>
+  Layer.build(
+    Layer.merge(
+      Parties.layer({ name, run: "r", limits: { resendFirstMs: 50, resendLongestMs: 100 } }).pipe(
+        Layer.provideMerge(hub.layer(name)),
+        Layer.provide(quiet)
+      ),
+      Layer.succeed(House, houseOf({ name, run: "r" }, own))
+    )
+  )
+
+const agreed = Effect.gen(function* () {
+  const { file } = yield* writeScenario(splits.rows, {})
+  const { scenario } = yield* loadScenario(file)
+  return agreementOf(scenario)
+}).pipe(Effect.provide(nodeContext))
+
+/** A main process without a thread of its own. */
+const mainOf = (
+  hub: Hub,
+  name: string,
+  own = secret,
+  given: { dealing?: Parameters<typeof dealer>[1] } = {}
+) =>
+  Effect.gen(function* () {
+    const agreement = yield* agreed
+    const context = Context.merge(yield* processOf(hub, name, own), yield* Layer.build(bcpPool(0)))
+    const { handlers, dismissed, told } = yield* Effect.provide(
+      household({ agreement, ...given }, limits),
+      context
+    )
+    yield* Context.get(context, Party).serve(handlers)
+    return {
+      agreement,
+      context,
+      dismissed,
+      told,
+      pool: Context.get(context, BcpPool),
+      queue: Context.get(context, BcpQueue)
+    }
+  })
+
+const working = (hub: Hub, name: string) =>
+  Effect.gen(function* () {
+    const context = yield* processOf(hub, name)
+    return yield* Effect.fork(Effect.provide(Effect.scoped(worker({ threads: 1, limits })), context))
+  })
+
+const encrypted = (pool: Context.Tag.Service<BcpPool>, k: number) =>
+  pool.run("encryptPacked", {
+    parameters,
+    publicKey,
+    mode: "short",
+    words: words(k),
+    slotBits: uploadSlotBits
+  })
+const decrypted = (pool: Context.Tag.Service<BcpPool>, ciphertexts: Uint8Array) =>
+  pool.run("openMaster", {
+    parameters,
+    masterKey: encodeMasterKey(parameters, masterKey),
+    publicKey,
+    ciphertexts,
+    slotBits: uploadSlotBits
+  })
+
+describe("workers", () => {
+  it.scopedLive("do the jobs of their main process, and end when it lets them go", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      const { pool, queue, dismissed, told } = yield* mainOf(hub, "cloud0")
+      const workers = yield* Effect.forEach(["cloud0.w-1", "cloud0.w-2"], (name) => working(hub, name))
+      const results = yield* Effect.forEach(
+        Array.from({ length: 12 }, (_, k) => k),
+        (k) => Effect.flatMap(encrypted(pool, k), ({ ciphertexts }) => decrypted(pool, ciphertexts)),
+        { concurrency: "unbounded" }
+      )
+      expect(results.map((each) => each.words)).toEqual(Array.from({ length: 12 }, (_, k) => words(k)))
+      expect(queue.takers()).toBe(2)
+      const gave = told().map(({ sent }) => sent.some(({ tag }) => tag === "Take"))
+      expect(gave).toEqual([true, true])
+      yield* dismissed
+      for (const each of workers) yield* Fiber.join(each)
+    })
+  )
+
+  it.scopedLive("a job's own error comes back as it is", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      const { pool } = yield* mainOf(hub, "cloud0")
+      yield* working(hub, "cloud0.w-1")
+      const error = yield* Effect.flip(decrypted(pool, new Uint8Array(parameters.bits / 2)))
+      expect(error).toMatchObject({
+        _tag: "JobFailed",
+        job: "openMaster",
+        error: { _tag: "InvalidCiphertext" }
+      })
+    })
+  )
+
+  it.scopedLive("the jobs of one that falls silent are taken over, and what it gives later is dropped", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      const { pool, queue } = yield* mainOf(hub, "cloud0")
+      const silent = yield* processOf(hub, "cloud0.w-1")
+      yield* Effect.provide(
+        askHouse("cloud0", Alive, { places: 1, report: { sent: [], peakMemoryBytes: 0 } }, ask),
+        silent
+      )
+      expect(queue.takers()).toBe(1)
+      const result = yield* Effect.fork(encrypted(pool, 7))
+      const { task } = yield* Effect.provide(askHouse("cloud0", Take, {}, ask), silent)
+      expect(task?.job).toBe("encryptPacked")
+      yield* working(hub, "cloud0.w-2")
+      const { ciphertexts } = yield* Fiber.join(result)
+      yield* Effect.provide(
+        askHouse(
+          "cloud0",
+          Give,
+          { lease: task!.lease, result: { output: packed({ ciphertexts: new Uint8Array(1) }) } },
+          ask
+        ),
+        silent
+      )
+      expect((yield* decrypted(pool, ciphertexts)).words).toEqual(words(7))
+      // The silent one does not count any more.
+      expect(queue.takers()).toBe(1)
+    })
+  )
+
+  it.scopedLive("who is late but first is taken at its word", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      const { pool } = yield* mainOf(hub, "cloud0")
+      const late = yield* processOf(hub, "cloud0.w-1")
+      const taken = Effect.provide(askHouse("cloud0", Take, {}, ask), late)
+      const result = yield* Effect.fork(encrypted(pool, 7))
+      const first = yield* taken
+      // It has never said that it is alive, so its lease ends, and the job is there again.
+      const again = yield* Effect.repeat(taken, { until: ({ task }) => task !== undefined })
+      expect(again.task?.lease).not.toBe(first.task?.lease)
+      const output = packed({ ciphertexts: new Uint8Array([1, 2, 3]) })
+      yield* Effect.provide(
+        askHouse("cloud0", Give, { lease: first.task!.lease, result: { output } }, ask),
+        late
+      )
+      expect(yield* Fiber.join(result)).toEqual({ ciphertexts: new Uint8Array([1, 2, 3]) })
+    })
+  )
+
+  it.scopedLive("go on with a main process that was started again", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      const life = yield* Scope.make()
+      const first = yield* Scope.extend(mainOf(hub, "cloud1"), life)
+      yield* working(hub, "cloud1.w-1")
+      expect((yield* encrypted(first.pool, 1)).ciphertexts.length).toBeGreaterThan(0)
+      yield* Scope.close(life, Exit.void)
+      const second = yield* mainOf(hub, "cloud1")
+      expect((yield* encrypted(second.pool, 2)).ciphertexts.length).toBeGreaterThan(0)
+    })
+  )
+
+  it.scopedLive("end with an error that names the main process, where they don't reach it", () =>
+    Effect.gen(function* () {
+      const context = yield* processOf(makeHub(), "cloud1.w-1")
+      const short = { ...limits, patienceMs: 300 }
+      const error = yield* Effect.flip(
+        Effect.scoped(Effect.provide(worker({ threads: 1, limits: short }), context))
+      )
+      expect(error).toMatchObject({ _tag: "DeadlineExceeded", party: "cloud1" })
+    })
+  )
+
+  it.scopedLive("are not admitted by a party without a house secret, nor with another", () =>
+    Effect.gen(function* () {
+      for (const [own, tag] of [
+        [Option.none(), "NoHouse"],
+        [Option.some(Redacted.make(new Uint8Array(randomBytes(32)))), "NotOfTheHouse"]
+      ] as const) {
+        const hub = makeHub()
+        yield* mainOf(hub, "cloud0", own)
+        const context = yield* processOf(hub, "cloud0.w-1")
+        const error = yield* Effect.flip(
+          Effect.scoped(Effect.provide(worker({ threads: 1, limits }), context))
+        )
+        expect(error).toMatchObject({ _tag: "RemoteFailure", party: "cloud0", error: { _tag: tag } })
+      }
+    })
+  )
+
+  it.scopedLive("of the KGC deal what the KGC deals, to C1 and its members", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      const key = (k: number) => new Uint8Array(16).fill(k)
+      const keys = { key0: key(1), key1: key(2), orderKey: key(3) }
+      const { agreement, context } = yield* mainOf(hub, "kgc", secret, { dealing: keys })
+      const deal = yield* Effect.provide(dealer(agreement, keys), context)
+      yield* working(hub, "kgc.w-1")
+      for (const name of ["cloud1", "cloud1.l-1"]) {
+        const asker = Context.get(yield* processOf(hub, name), Party)
+        const { corrections } = yield* asker.ask(dealers, Deal, { rows: 48, step: 2 }, ask)
+        expect(corrections).toEqual(yield* deal(48, 2))
+      }
+    })
+  )
+})
