@@ -22,6 +22,8 @@ export interface RunRequest {
   readonly seed: Option.Option<number>
   /** A file of faults, in place of those of the scenario. */
   readonly faults: Option.Option<string>
+  /** Whether it is run without the faults first, to set both side by side. */
+  readonly compare: boolean
 }
 
 /** What `bicameral simulate` was asked for. */
@@ -84,6 +86,10 @@ const faults = Options.text("faults").pipe(
   Options.withPseudoName("FILE"),
   Options.withDescription("Faults to inject, in place of those of the scenario; see docs/faults.md"),
   Options.optional
+)
+
+const compare = Options.boolean("compare").pipe(
+  Options.withDescription("Runs it without the faults first, and prints what they cost in time")
 )
 
 const seeds = Options.text("seeds").pipe(
@@ -171,7 +177,7 @@ export class OptionNeeded extends Data.TaggedError("OptionNeeded")<{
 
 /** The program, from the words after its name; every error is a failure, none is printed but those of the arguments. */
 export const commandLine = <R>(deeds: Deeds<R>) => {
-  const run = Command.make("run", { file, out, transport, seed, faults }, deeds.run).pipe(
+  const run = Command.make("run", { file, out, transport, seed, faults, compare }, deeds.run).pipe(
     Command.withDescription(
       "Runs a scenario on this machine: every party, from the data to the decrypted model"
     )

@@ -38,6 +38,19 @@ export const report = (result: RunResult, { out, revealed }: ReportContext): str
     field("event logs", eventLogs(out))
   ].join("\n")
 
+/** The times of a run with faults beside those of the same run without, by phase. */
+export const sideBySide = (undisturbed: RunResult, disturbed: RunResult): ReadonlyArray<string> => {
+  const row = (name: string, of: (seconds: RunResult["seconds"]) => number) => {
+    const [without, withThem] = [of(undisturbed.seconds), of(disturbed.seconds)]
+    return [name, duration(without), duration(withThem), `${(withThem / without).toFixed(1)} ×`]
+  }
+  return table([
+    ["phase", "without faults", "with faults", ""],
+    ...phases.map((phase) => row(phase, (seconds) => seconds[phase])),
+    row("total", ({ total }) => total)
+  ])
+}
+
 const fieldWidth = 12
 
 const field = (name: string, text: string): string => `${name.padEnd(fieldWidth)} ${text}`

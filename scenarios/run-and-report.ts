@@ -3,11 +3,13 @@
  * scenario expects did not hold.
  */
 import { join } from "node:path"
+import { FileSystem } from "@effect/platform"
 import { Console, Data, Effect, Option } from "effect"
+import { modelEntry } from "../actors/user-output.ts"
 import type { RunRequest } from "./commands.ts"
 import { loadScenario } from "./load.ts"
 import { standardDisplay } from "./progress.ts"
-import { report } from "./report.ts"
+import { report, sideBySide } from "./report.ts"
 import type { RunDisplay, RunResult } from "./result.ts"
 import type { ResumeOptions, RunOptions } from "./run.ts"
 import type { Revelation } from "./schema.ts"
@@ -23,18 +25,74 @@ export class ExpectationsFailed extends Data.TaggedError("ExpectationsFailed")<{
   }
 }
 
+/** `--compare` without anything to compare. */
+export class NoFaultsToCompare extends Data.TaggedError("NoFaultsToCompare")<{ readonly file: string }> {
+  readonly retryable = false
+  override get message(): string {
+    return `--compare sets a run over NATS with faults beside one without; give a plan with --faults or in a section faults of ${this.file}`
+  }
+}
+
+/** The faults did to the model what they must not. */
+export class ModelsDiffer extends Data.TaggedError("ModelsDiffer")<{
+  readonly models: readonly [string, string]
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `the models with and without faults differ: ${this.models.join(", ")}; this is a fault of the program, please report it with both out folders`
+  }
+}
+
 /** Runs by `runScenario`, showing how it goes, and prints the report. */
 export const runAndReport = <E, R>(
   runScenario: (options: RunOptions) => Effect.Effect<RunResult, E, R>,
   request: RunRequest
 ) =>
   Effect.gen(function* () {
-    const { file, transport, seed, faults } = request
+    const { compare, file, transport, seed, faults } = request
     const { scenario } = yield* loadScenario(file)
+    if (compare && (transport === "memory" || (Option.isNone(faults) && scenario.faults === undefined)))
+      return yield* new NoFaultsToCompare({ file })
     const out = Option.getOrElse(request.out, () => join("out", scenario.name))
     yield* Console.log(`${scenario.name}: ${scenario.description.trim()}\n`)
-    const result = yield* watched((display) => runScenario({ file, out, transport, seed, faults, display }))
+    const options = { file, out, transport, seed, faults }
+    const run = (changes: Partial<RunOptions>) =>
+      watched((display) => runScenario({ ...options, ...changes, display }))
+    if (!compare) return yield* reported(yield* run({}), out, scenario.reveal)
+
+    const quiet = join(out, undisturbedFolder)
+    yield* Console.log("without the faults:")
+    const undisturbed = yield* run({ out: quiet, faults: Option.some(yield* noFaults(quiet)) })
+    yield* Console.log("\nwith them:")
+    const result = yield* run({})
+    yield* Console.log(["", ...sideBySide(undisturbed, result)].join("\n"))
+    yield* sameModel(result, [quiet, out])
     yield* reported(result, out, scenario.reveal)
+  })
+
+const undisturbedFolder = "undisturbed"
+
+/** A plan in which nothing happens: with it a run goes through all that a plan takes, and through no fault. */
+const noFaults = (folder: string) =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    const plan = join(folder, "no-faults.yaml")
+    yield* files.makeDirectory(folder, { recursive: true })
+    yield* files.writeFileString(plan, "links: []\n")
+    return plan
+  })
+
+const sameModel = ({ seed }: RunResult, folders: readonly [string, string]) =>
+  Effect.gen(function* () {
+    if (seed === null)
+      return yield* Console.log(
+        "models       not compared: without a seed each run draws its own first weights"
+      )
+    const files = yield* FileSystem.FileSystem
+    const [one, other] = [join(folders[0], modelEntry), join(folders[1], modelEntry)] as const
+    if ((yield* files.readFileString(one)) !== (yield* files.readFileString(other)))
+      return yield* new ModelsDiffer({ models: [one, other] })
+    yield* Console.log("models       with and without faults the same, byte for byte")
   })
 
 /** `bicameral resume`: the same for a run that was broken off. */

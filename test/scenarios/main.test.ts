@@ -59,7 +59,14 @@ describe("bicameral run", () => {
     Effect.gen(function* () {
       const { asked, verdict } = yield* given("run", "a.yaml")
       expect(asked).toEqual([
-        { file: "a.yaml", out: Option.none(), transport: "nats", seed: Option.none(), faults: Option.none() }
+        {
+          file: "a.yaml",
+          out: Option.none(),
+          transport: "nats",
+          seed: Option.none(),
+          faults: Option.none(),
+          compare: false
+        }
       ])
       expect(verdict).toEqual({ status: 0, lines: [] })
     })
@@ -72,9 +79,20 @@ describe("bicameral run", () => {
         out: Option.some("o"),
         transport: "memory",
         seed: Option.some(0),
-        faults: Option.some("f.yaml")
+        faults: Option.some("f.yaml"),
+        compare: true
       }
-      const options = ["--out", "o", "--transport", "memory", "--seed", "0", "--faults", "f.yaml"]
+      const options = [
+        "--out",
+        "o",
+        "--transport",
+        "memory",
+        "--seed",
+        "0",
+        "--faults",
+        "f.yaml",
+        "--compare"
+      ]
       expect((yield* given("run", "a.yaml", ...options)).asked).toEqual([expected])
       expect((yield* given("run", ...options, "a.yaml")).asked).toEqual([expected])
     })
@@ -242,7 +260,7 @@ describe("run and report", () => {
     ]
   })
 
-  const reported = (held: boolean, out: Option.Option<string> = Option.none()) =>
+  const reported = (held: boolean, out: Option.Option<string> = Option.none(), compare = false) =>
     Effect.gen(function* () {
       const asked: Array<RunOptions> = []
       const { printed, console } = recorder()
@@ -255,7 +273,8 @@ describe("run and report", () => {
         out,
         transport: "memory",
         seed: Option.some(7),
-        faults: Option.none()
+        faults: Option.none(),
+        compare
       }).pipe(Effect.provide(nodeContext), Effect.withConsole(console), Effect.exit)
       return { asked, printed: printed.join("\n"), verdict: verdictOf(exit) }
     })
@@ -266,6 +285,14 @@ describe("run and report", () => {
       expect(verdict.status).toBe(0)
       expect(printed).toContain("how many held-out rows the model got right")
       expect(asked[0]).toMatchObject({ file, out: join("out", plainScenario.name), seed: Option.some(7) })
+    })
+  )
+
+  it.effect("compares only where there are faults to compare with, and runs nothing otherwise", () =>
+    Effect.gen(function* () {
+      const { asked, verdict } = yield* reported(true, Option.none(), true)
+      expect(asked).toEqual([])
+      expect(verdict.lines[0]).toContain("give a plan with --faults or in a section faults")
     })
   )
 
@@ -288,7 +315,8 @@ describe("run and report", () => {
         out: Option.none(),
         transport: "memory",
         seed: Option.none(),
-        faults: Option.none()
+        faults: Option.none(),
+        compare: false
       } as const
       const exit = yield* runAndReport(() => Effect.die("ran"), request).pipe(
         Effect.provide(nodeContext),
