@@ -16,7 +16,7 @@ import { modelEntry } from "../actors/user-output.ts"
 import type { Model } from "../protocol/learning/model.ts"
 import { InvalidPlan } from "../protocol/learning/network.ts"
 import { seededKey } from "../protocol/seeding.ts"
-import { drawCredentials } from "../runtime/broker/start.ts"
+import { drawCredentials, givenUrl } from "../runtime/broker/start.ts"
 import { holdFolder } from "../runtime/folder-lock.ts"
 import type { LifeEvent } from "../runtime/supervision.ts"
 import { agreementOf } from "./agreement.ts"
@@ -142,7 +142,9 @@ const credentialsIn = Effect.fn("Run.credentials")(function* (out: string) {
       houses: mapValues(kept.houses, (secret) => Redacted.make(secret))
     }
   }
-  const drawn = { credentials: drawCredentials(), houses: drawHouses() }
+  // A broker that is there already has passwords of its own, which are nobody's to keep here.
+  const credentials = givenUrl() === undefined ? drawCredentials() : {}
+  const drawn = { credentials, houses: drawHouses() }
   const kept: KeptCredentials = {
     passwords: mapValues(drawn.credentials, ({ password }) => Redacted.value(password)),
     houses: mapValues(drawn.houses, Redacted.value)

@@ -69,9 +69,12 @@ export const startBroker = (
   options: BrokerOptions = {}
 ): Effect.Effect<Broker | OwnBroker, BrokerNotStarted, Scope.Scope> =>
   Effect.suspend((): Effect.Effect<Broker | OwnBroker, BrokerNotStarted, Scope.Scope> => {
-    const url = process.env.NATS_URL
-    return url === undefined || url === "" ? startOwnBroker(options) : Effect.succeed(givenBroker(url))
+    const url = givenUrl()
+    return url === undefined ? startOwnBroker(options) : Effect.succeed(givenBroker(url))
   })
+
+/** The address of the broker that is there already, if there is one. */
+export const givenUrl = (): string | undefined => process.env.NATS_URL || undefined
 
 const givenBroker = (url: string): Broker => ({
   url,

@@ -2,7 +2,7 @@
  * Bad input at the command line, each with an error that names culprit and remedy, another exit status than 0, and nothing
  * computed: no party started, nothing in the out folder.
  */
-import { access, mkdir, writeFile } from "node:fs/promises"
+import { access, mkdir, readFile, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
@@ -297,6 +297,10 @@ describe("bad input - the broker", () => {
       expect(status).toBe(1)
       expect(complained).toMatch(/refuses the credentials of "director": .*DIRECTOR_PASSWORD/)
       expect(printed).not.toContain("setup:")
+
+      // Its passwords are in the environment, and nobody's to keep.
+      const kept = yield* Effect.promise(() => readFile(join(out, "credentials.json"), "utf8"))
+      expect(JSON.parse(kept)).toMatchObject({ passwords: {} })
 
       const party = yield* bicameral(
         ["actor", "kgc", "--scenario", file, "--run", "r1", "--state", join(folder, "kgc")],
