@@ -7,16 +7,20 @@ import {
   type DealerKeys,
   type DealerOperations,
   deal,
+  openingMask,
   openingMaskInPieces
 } from "../protocol/computation/dealer.ts"
+import { dealtGradients, dealtUpdate, sliceOf } from "../protocol/computation/lanes.ts"
 import { layerShapes, stepCost } from "../protocol/learning/cost.ts"
 import { InvalidPlan, opensLabels, outputs } from "../protocol/learning/network.ts"
 import { type Operation, operation, type Shape } from "../protocol/learning/operations.ts"
 import { type BatchOrder, batchOrder } from "../protocol/learning/order.ts"
 import type { TrainingPlan } from "../protocol/learning/plan.ts"
-import { trainingStep } from "../protocol/learning/step.ts"
+import { type Batch, trainingStep } from "../protocol/learning/step.ts"
+import type { DealtPart } from "../protocol/messages/training.ts"
 import { Prg } from "../protocol/ring/prg.ts"
 import { type Matrix, Ring } from "../protocol/ring/ring.ts"
+import { concatenate } from "../protocol/sharing/work.ts"
 import { Party } from "../runtime/actor.ts"
 import { type Agreement, computationName, planOf } from "./agreement.ts"
 import { raised } from "./raised.ts"
@@ -99,12 +103,21 @@ export const dealer = (agreement: Agreement, { key0, key1, orderKey }: PrgKeys) 
     // Steps are asked for several at a time; the masks are drawn once, and nothing else uses the ring meanwhile.
     const oneAtATime = yield* Effect.makeSemaphore(1)
 
-    const dealt = Effect.fn("kgc.deal")(function* (rows: number, step: number, steps = 1) {
+    const dealt = Effect.fn("kgc.deal")(function* (
+      rows: number,
+      step: number,
+      steps: number,
+      part: DealtPart | undefined
+    ) {
       const dealing = yield* prepare(rows)
       const { plan, stepBytes } = dealing
       const last = step + steps - 1
       if (step < 1 || steps < 1 || last > plan.steps)
         return yield* new NoSuchStep({ step: last > plan.steps ? last : step, steps: plan.steps })
+      if (part !== undefined) {
+        const each = Array.from({ length: steps }, (_, i) => dealtPart(ring, keys, dealing, step + i, part))
+        return concatenate(each.flat())
+      }
       const message = new Uint8Array(steps * stepBytes)
       for (let i = 0; i < steps; i++) {
         const part = message.subarray(i * stepBytes, (i + 1) * stepBytes)
@@ -112,24 +125,62 @@ export const dealer = (agreement: Agreement, { key0, key1, orderKey }: PrgKeys) 
       }
       return message
     })
-    return (rows: number, step: number, steps?: number) => oneAtATime.withPermits(1)(dealt(rows, step, steps))
+    return (rows: number, step: number, steps = 1, part?: DealtPart) =>
+      oneAtATime.withPermits(1)(dealt(rows, step, steps, part))
   })
 
 /** The training step over shapes and masks. */
 const dealtStep = (ring: Ring, ops: DealerOperations, dealing: Dealing, step: number) => {
-  const { plan, order, features, labels } = dealing
-  const batch = order(step)
-  const gather = (from: Matrix): Matrix => {
-    const out = ring.matrix(batch.length, from.cols)
-    ring.gatherRows(out, from, batch)
-    return out
-  }
-  const inputs = gather(features)
-  return trainingStep(ops, plan, layerShapes(plan.network), {
-    inputs,
-    labels:
-      labels === undefined
-        ? { opened: false, value: { rows: batch.length, cols: outputs(plan.network) } }
-        : { opened: true, value: gather(labels) }
-  })
+  const { plan, order } = dealing
+  return trainingStep(ops, plan, layerShapes(plan.network), maskedBatch(ring, dealing, order(step)))
 }
+
+/** What a lane needs of a step: the gradients of its slice, if any of the batch is in its rows, and the update if it makes it. */
+const dealtPart = (
+  ring: Ring,
+  keys: DealerKeys,
+  dealing: Dealing,
+  step: number,
+  part: DealtPart
+): ReadonlyArray<Uint8Array> => {
+  const { plan, order, features } = dealing
+  const layers = layerShapes(plan.network)
+  const batch = order(step)
+  const slice = sliceOf(batch, part)
+  const end = slice.first + slice.rows.length
+  const mark = ring.mark()
+  const weights = layers.map((layer, index) =>
+    openingMask(ring, keys, step, operation("openWeights", index + 1), layer.weights)
+  )
+  const dealt: Array<Uint8Array> = []
+  if (slice.rows.length > 0) {
+    const own = (ops: DealerOperations) =>
+      dealtGradients(ops, plan, layers, weights, maskedBatch(ring, dealing, batch.subarray(slice.first, end)))
+    dealt.push(deal(ring, keys, step, own, undefined, slice))
+  }
+  if (part.update)
+    dealt.push(
+      deal(ring, keys, step, (ops) => dealtUpdate(ops, plan, layers, gatherRows(ring, features, batch)))
+    )
+  ring.release(mark)
+  return dealt
+}
+
+const gatherRows = (ring: Ring, from: Matrix, rows: Uint32Array): Matrix => {
+  const out = ring.matrix(rows.length, from.cols)
+  ring.gatherRows(out, from, rows)
+  return out
+}
+
+/** These rows of the data set, as the dealer has them. */
+const maskedBatch = (
+  ring: Ring,
+  { plan, features, labels }: Dealing,
+  rows: Uint32Array
+): Batch<Shape, Matrix> => ({
+  inputs: gatherRows(ring, features, rows),
+  labels:
+    labels === undefined
+      ? { opened: false, value: { rows: rows.length, cols: outputs(plan.network) } }
+      : { opened: true, value: gatherRows(ring, labels, rows) }
+})

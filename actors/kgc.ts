@@ -130,11 +130,11 @@ const generateRunKeys = Effect.fn("kgc.generateRunKeys")(function* (agreement: A
 /** Deals to C1 and its members. Whoever holds k_0 could take the masks off with what is dealt. */
 export const dealing = (agreement: Agreement, prg: PrgKeys) =>
   Effect.map(dealer(agreement, prg), (deal) =>
-    on(Deal, ({ rows, step, steps }, from) =>
+    on(Deal, ({ rows, step, steps, part }, from) =>
       Effect.gen(function* () {
         if (actorOf(from) !== "cloud1")
           return yield* new NotExpected({ what: "a request for corrections", party: from })
-        return { corrections: yield* deal(rows, step, steps) }
+        return { corrections: yield* deal(rows, step, steps, part) }
       })
     )
   )

@@ -6,7 +6,7 @@
 import { Effect, Fiber } from "effect"
 import type { MalformedMessage } from "../protocol/messages/codec.ts"
 import { Count, format } from "../protocol/messages/message.ts"
-import { Join, Rejoin } from "../protocol/messages/training.ts"
+import { Join, LanesReady, Rejoin } from "../protocol/messages/training.ts"
 import { Schema } from "../protocol/schema.ts"
 import { type AskError, on, Party } from "../runtime/actor.ts"
 import { within } from "../runtime/deadline.ts"
@@ -14,8 +14,9 @@ import { Stable, type StoreError } from "../runtime/store.ts"
 import { type Agreement, partTimeoutMs } from "./agreement.ts"
 import { checkpointsIn } from "./checkpoints.ts"
 import { NotExpected, StillMissing } from "./gathering.ts"
+import { LaneLost, type LanePair, type Lanes, lanesOf } from "./lanes.ts"
 import type { SharedTable } from "./shared-table.ts"
-import { type Session, type TrainedShare, type TrainingShare, train } from "./training.ts"
+import { MoreLanes, type Session, type TrainedShare, type TrainingShare, train } from "./training.ts"
 
 const KeptEpoch = format("epoch", Schema.Struct({ epoch: Count }))
 const epochEntry = "epoch"
@@ -23,7 +24,7 @@ const epochEntry = "epoch"
 const begunEntry = "training-begun"
 
 /** All of `TrainingShare` that the cloud brings; the table is made when a session begins. */
-export interface Brought<E, R> extends Omit<TrainingShare, "agreement" | "checkpoints" | "table"> {
+export interface Brought<E, R> extends Pick<TrainingShare, "cloud" | "prgKey" | "orderKey" | "root"> {
   readonly table: Effect.Effect<SharedTable, E, R>
 }
 
@@ -31,26 +32,40 @@ export interface Brought<E, R> extends Omit<TrainingShare, "agreement" | "checkp
  * The training at a cloud: what it does when the director asks for it, and what it answers the other cloud. `brought` gives what it
  * trains with, or fails where it is too early.
  */
-const sessions = <E, R, E1, R1>(agreement: Agreement, brought: Effect.Effect<Brought<E1, R1>, E, R>) =>
+const sessions = <E, R, E1, R1>(
+  agreement: Agreement,
+  brought: Effect.Effect<Brought<E1, R1>, E, R>,
+  lanes: Pick<Lanes, "enlist">,
+  /** How many lanes beside lane 0 a session could have now. */
+  wanted: Effect.Effect<number>,
+  /** Has another session begin, which breaks off this one. */
+  again: Effect.Effect<void, JoinError>
+) =>
   Effect.gen(function* () {
     const stable = yield* Stable
+    const services = yield* Effect.context<R | R1 | Party>()
     const scope = yield* Effect.scope
     const checkpoints = checkpointsIn(stable)
     const oneAtATime = yield* Effect.makeSemaphore(1)
     /** Open when a session has begun since it was closed. */
     const begun = yield* Effect.makeLatch()
 
+    /** Other lanes than the session's are there: waits for the next one, which ends this. */
+    const otherLanes = (reason: LaneLost | MoreLanes) =>
+      Effect.logInfo(reason.message).pipe(Effect.zipRight(again), Effect.zipRight(Effect.never))
+
     /** Begins a session, after breaking off the one that is under way. */
-    const inSession = <E2, R2>(agreed: Effect.Effect<Session, E2, R2>) =>
+    const inSession = (agreed: Effect.Effect<Session, JoinError>) =>
       Effect.gen(function* () {
         const own = yield* brought
         const session = yield* agreed
-        const share: TrainingShare = { ...own, agreement, checkpoints, table: yield* own.table }
+        const table = yield* own.table
+        const share: TrainingShare = { ...own, agreement, checkpoints, table, lanes, wanted }
         return yield* train(share, session)
-      })
-    type Failure = Effect.Effect.Error<ReturnType<typeof inSession<JoinError, never>>>
+      }).pipe(Effect.catchIf(changed, otherLanes), Effect.provide(services))
+    type Failure = Effect.Effect.Error<ReturnType<typeof inSession>>
     let underWay: Fiber.Fiber<TrainedShare, Failure> | undefined
-    const begin = <R2>(agreed: Effect.Effect<Session, JoinError, R2>) =>
+    const begin = (agreed: Effect.Effect<Session, JoinError>): Effect.Effect<void> =>
       Effect.gen(function* () {
         const last = underWay
         const next =
@@ -69,6 +84,13 @@ const sessions = <E, R, E1, R1>(agreement: Agreement, brought: Effect.Effect<Bro
     return { checkpoints, begin, begun, ended, end }
   })
 
+const changed = (error: unknown): error is LaneLost | MoreLanes =>
+  error instanceof LaneLost || error instanceof MoreLanes
+
+/** The lanes that two lists make: the first of each, and so on. */
+const paired = (own: ReadonlyArray<string>, peers: ReadonlyArray<string>): ReadonlyArray<LanePair> =>
+  own.slice(0, peers.length).map((name, i) => ({ own: name, peer: peers[i]! }))
+
 type JoinError = AskError | StoreError | MalformedMessage
 
 /** The training at C0. */
@@ -79,7 +101,13 @@ export const sessions0 = <E, R, E1, R1>(
   Effect.gen(function* () {
     const party = yield* Party
     const stable = yield* Stable
-    const { begin, checkpoints, end } = yield* sessions(agreement, brought)
+    /** Lanes that C1 has. */
+    let theirs = 0
+    const lanes = yield* lanesOf(agreement, () => Effect.void)
+    const wanted = Effect.map(lanes.ready, ({ length }) => Math.min(length, theirs))
+    let again: Effect.Effect<void> = Effect.void
+    const joinAgain = Effect.suspend(() => again)
+    const { begin, checkpoints, end } = yield* sessions(agreement, brought, lanes, wanted, joinAgain)
     const kept = yield* stable.get(epochEntry)
     let epoch = kept._tag === "Some" ? (yield* KeptEpoch.decode(kept.value)).epoch : 0
 
@@ -89,14 +117,26 @@ export const sessions0 = <E, R, E1, R1>(
         const mine = ++epoch
         yield* stable.put(epochEntry, yield* KeptEpoch.encode({ epoch: mine }))
         const steps = yield* checkpoints.steps
+        const own = yield* lanes.ready
         const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "train" }
-        const { step } = yield* party.ask("cloud1", Join, { epoch: mine, steps }, ask)
-        return { epoch: mine, step }
+        const joined = yield* party.ask("cloud1", Join, { epoch: mine, steps, lanes: own }, ask)
+        theirs = joined.lanes.length
+        return { epoch: mine, step: joined.step, lanes: paired(own, joined.lanes) }
       })
     )
+    again = join
     return {
       trained: Effect.zipRight(join, end),
       handlers: [
+        ...lanes.handlers,
+        on(LanesReady, (ready, from) =>
+          Effect.gen(function* () {
+            if (from !== "cloud1")
+              return yield* new NotExpected({ what: "word of cloud1's lanes", party: from })
+            theirs = ready.lanes
+            return {}
+          })
+        ),
         on(Rejoin, (_, from) =>
           Effect.gen(function* () {
             if (from !== "cloud1")
@@ -118,7 +158,19 @@ export const sessions1 = <E, R, E1, R1>(
   Effect.gen(function* () {
     const party = yield* Party
     const stable = yield* Stable
-    const { begin, begun, checkpoints, end, ended } = yield* sessions(agreement, brought)
+    const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "train" }
+    const lanes = yield* lanesOf(agreement, (ready) =>
+      // C0 hears of them again when it joins.
+      Effect.ignore(party.ask("cloud0", LanesReady, { lanes: ready }, ask))
+    )
+    const rejoin = Effect.asVoid(party.ask("cloud0", Rejoin, {}, ask))
+    const { begin, begun, checkpoints, end, ended } = yield* sessions(
+      agreement,
+      brought,
+      lanes,
+      Effect.succeed(0),
+      rejoin
+    )
     let before = (yield* stable.get(begunEntry))._tag === "Some"
     let epoch = 0
 
@@ -130,8 +182,7 @@ export const sessions1 = <E, R, E1, R1>(
       const lost = last._tag === "Some" || (before && epoch === 0)
       if (lost) {
         yield* begun.close
-        const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "train" }
-        yield* party.ask("cloud0", Rejoin, {}, ask)
+        yield* rejoin
       }
       const waitedMs = partTimeoutMs(agreement)
       yield* begun.await.pipe(
@@ -145,6 +196,7 @@ export const sessions1 = <E, R, E1, R1>(
     return {
       trained,
       handlers: [
+        ...lanes.handlers,
         on(Join, (joining, from) =>
           Effect.gen(function* () {
             if (from !== "cloud0") return yield* new NotExpected({ what: "word that it trains", party: from })
@@ -156,8 +208,10 @@ export const sessions1 = <E, R, E1, R1>(
             before = true
             const own = yield* checkpoints.steps
             const step = Math.max(0, ...own.filter((each) => joining.steps.includes(each)))
-            yield* begin(Effect.succeed({ epoch: joining.epoch, step }))
-            return { step }
+            const mine = yield* lanes.ready
+            const session = { epoch: joining.epoch, step, lanes: paired(mine, joining.lanes) }
+            yield* begin(Effect.succeed(session))
+            return { step, lanes: mine }
           })
         )
       ]

@@ -11,6 +11,7 @@ import { Effect, Layer, Redacted, Schedule } from "effect"
 import type { Agreement } from "../actors/agreement.ts"
 import { checkpointsIn } from "../actors/checkpoints.ts"
 import { dealer } from "../actors/dealing.ts"
+import { noLanes } from "../actors/lanes.ts"
 import { emptyTable } from "../actors/shared-table.ts"
 import { train } from "../actors/training.ts"
 import { artifact } from "../protocol/artifact.ts"
@@ -104,7 +105,17 @@ const actor = (name: Actor, measured: MeasuredNetwork, folder: string) => {
           const prgKey = Redacted.make(cloud === 0 ? prgKeys.key0 : prgKeys.key1)
           const checkpoints = checkpointsIn(yield* folderStore(join(folder, `${name}-checkpoints`)))
           const root = () => prgKeys.orderKey
-          yield* train({ agreement, cloud, table, prgKey, orderKey: prgKeys.orderKey, root, checkpoints })
+          yield* train({
+            agreement,
+            cloud,
+            table,
+            prgKey,
+            orderKey: prgKeys.orderKey,
+            root,
+            checkpoints,
+            lanes: noLanes,
+            wanted: Effect.succeed(0)
+          })
         })
   const password = Redacted.make(process.env[passwordVariable(name)] ?? "")
   return Effect.scoped(role).pipe(

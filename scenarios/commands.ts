@@ -54,8 +54,8 @@ export interface Deeds<R> {
   readonly check: (file: string) => Effect.Effect<string, Failure, R>
   /** Is one party until the run is over. */
   readonly actor: (options: ActorOptions) => Effect.Effect<void, Failure, R>
-  /** Is a worker of a party until it is let go. */
-  readonly worker: (options: MemberOptions) => Effect.Effect<void, Failure, R>
+  /** Is a worker or a lane of a party until it is let go. */
+  readonly member: (options: MemberOptions) => Effect.Effect<void, Failure, R>
 }
 
 const file = Args.text({ name: "FILE" }).pipe(Args.withDescription("The scenario, a YAML file"))
@@ -152,6 +152,11 @@ const actorArguments = {
       "Joins a party that runs, as one of its workers: kgc, cloud0 or cloud1; needs its password and house secret"
     )
   ),
+  lane: Options.boolean("lane").pipe(
+    Options.withDescription(
+      "Joins a cloud that runs, as one of its lanes: cloud0 or cloud1; needs its password and house secret"
+    )
+  ),
   threads: Options.integer("threads").pipe(
     Options.filterMap(
       (n) => (n >= 1 && n <= 256 ? Option.some(n) : Option.none()),
@@ -193,9 +198,12 @@ export const commandLine = <R>(deeds: Deeds<R>) => {
   const check = Command.make("check", { file }, (request) =>
     Effect.flatMap(deeds.check(request.file), Console.log)
   ).pipe(Command.withDescription("Checks a scenario and its data; prints the plan and the predicted cost"))
-  const actor = Command.make("actor", actorArguments, ({ worker, threads, scenario, state, ...rest }) =>
+  const actor = Command.make("actor", actorArguments, ({ worker, lane, threads, scenario, state, ...rest }) =>
     Effect.gen(function* () {
-      if (worker) return yield* deeds.worker({ role: rest.role, run: rest.run, threads, state })
+      if (worker || lane) {
+        const kind = lane ? "lane" : "worker"
+        return yield* deeds.member({ kind, role: rest.role, run: rest.run, threads, state })
+      }
       const needed = (option: string, value: Option.Option<string>) =>
         Effect.mapError(value, () => new OptionNeeded({ role: rest.role, option }))
       yield* deeds.actor({

@@ -32,10 +32,10 @@ const bicameral = commandLine({
       Effect.promise(() => import("./actor.ts")),
       ({ startActor }) => startActor(options)
     ),
-  worker: (options) =>
+  member: (options) =>
     Effect.flatMap(
       Effect.promise(() => import("./member.ts")),
-      ({ startWorker }) => startWorker(options)
+      ({ startMember }) => startMember(options)
     )
 })
 

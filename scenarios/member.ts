@@ -8,6 +8,7 @@ import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { Data, Effect, Layer, Option } from "effect"
 import { House, houseFromEnvironment, NoHouse } from "../actors/house.ts"
+import { lane } from "../actors/lane.ts"
 import { worker } from "../actors/worker.ts"
 import { houses, memberNamed } from "../protocol/messages/subjects.ts"
 import { accessFromEnvironment } from "../runtime/broker/access.ts"
@@ -18,6 +19,7 @@ import { layer as tracing } from "../runtime/tracing.ts"
 import { untilBroker } from "./until-broker.ts"
 
 export interface MemberOptions {
+  readonly kind: "worker" | "lane"
   /** Whose member: `kgc`, `cloud0`, `cloud1`. */
   readonly role: string
   /** The run's name, the same for all its parties. */
@@ -29,19 +31,24 @@ export interface MemberOptions {
 }
 
 /** Only the KGC and the clouds have members. */
-export class NoMembers extends Data.TaggedError("NoMembers")<{ readonly role: string }> {
+export class NoMembers extends Data.TaggedError("NoMembers")<{
+  readonly role: string
+  readonly kind: MemberOptions["kind"]
+}> {
   readonly retryable = false
   override get message(): string {
-    return `"${this.role}" has no members; workers are of ${houses.join(", ")}`
+    const whose = this.kind === "lane" ? houses.filter((house) => house !== "kgc") : houses
+    return `"${this.role}" has no ${this.kind}s; choose one of ${whose.join(", ")}`
   }
 }
 
-/** Is a worker of a party over NATS until the main process lets it go, or the process that started it is gone. */
-export const startWorker = ({ role, run, threads, state }: MemberOptions) =>
+/** Is a member of a party over NATS until the main process lets it go, or the process that started it is gone. */
+export const startMember = ({ kind, role, run, threads, state }: MemberOptions) =>
   Effect.gen(function* () {
-    if (!houses.includes(role)) return yield* new NoMembers({ role })
+    if (!houses.includes(role) || (kind === "lane" && role === "kgc"))
+      return yield* new NoMembers({ role, kind })
     const { url, user, password, trust } = yield* accessFromEnvironment(role)
-    const name = memberNamed(role, "worker", randomBytes(8).toString("hex"))
+    const name = memberNamed(role, kind, randomBytes(8).toString("hex"))
     const house = yield* Layer.build(houseFromEnvironment({ name, run }))
     const { open } = yield* Effect.provide(House, house)
     if (!open) return yield* new NoHouse({ actor: role, reason: "its house has no secret here" })
@@ -55,9 +62,8 @@ export const startWorker = ({ role, run, threads, state }: MemberOptions) =>
     const services = Layer.merge(connected, Layer.succeedContext(house)).pipe(
       Layer.provideMerge(tracing(log))
     )
-    const working = Effect.zipRight(
-      sayReady({ name }),
-      worker({ threads: Option.getOrElse(threads, availableParallelism) })
-    )
+    const work =
+      kind === "lane" ? lane() : worker({ threads: Option.getOrElse(threads, availableParallelism) })
+    const working = Effect.zipRight(sayReady({ name }), work)
     yield* working.pipe(Effect.provide(services), Effect.raceFirst(parentGone))
   }).pipe(Effect.scoped)

@@ -15,6 +15,7 @@ import { houseVariable } from "../actors/house.ts"
 import { type Role, serve } from "../actors/roles.ts"
 import { artifact } from "../protocol/artifact.ts"
 import type { EncodedTable } from "../protocol/data/encoding.ts"
+import { memberNamed } from "../protocol/messages/subjects.ts"
 import { generateSigningKeyPair } from "../protocol/sharing/roster.ts"
 import { accessTo, type BrokerAccess } from "../runtime/broker/access.ts"
 import { type Broker, type BrokerNotStarted, passwordVariable, startBroker } from "../runtime/broker/start.ts"
@@ -145,15 +146,15 @@ export const assembleProcesses = (company: BrokeredCompany) =>
         processes.set(actor, supervised)
         return supervised
       }).pipe(Scope.extend(scope))
-    /** Starts a worker, whose loss costs the run nothing but time. */
-    const startWorker = (actor: string, number: number) =>
+    /** Starts a member, whose loss costs the run nothing but time. */
+    const startMember = (kind: "worker" | "lane", actor: string, number: number) =>
       Effect.gen(function* () {
-        const label = `${actor}.w-${number}`
+        const label = memberNamed(actor, kind, String(number))
         const threads = (company.placement.threads as Readonly<Record<string, number | undefined>>)[actor]
         const supervised = yield* supervise({
           party: label,
           launch: launchProcess(label, actor, [
-            "--worker",
+            `--${kind}`,
             ...["--run", run, "--state", join(folder, label)],
             ...(threads === undefined ? [] : ["--threads", String(threads)])
           ]),
@@ -211,7 +212,10 @@ export const assembleProcesses = (company: BrokeredCompany) =>
       const others = actorsOf(agreement).filter((actor) => actor !== "kgc")
       yield* Effect.forEach(others, (actor) => startParty(actor, kgcKey), { concurrency: "unbounded" })
       for (const [actor, count] of Object.entries(company.placement.workers))
-        for (let number = 1; number <= count; number++) yield* startWorker(actor, number)
+        for (let number = 1; number <= count; number++) yield* startMember("worker", actor, number)
+      for (const actor of ["cloud0", "cloud1"])
+        for (let number = 1; number < company.placement.lanes; number++)
+          yield* startMember("lane", actor, number)
       yield* ended.pipe(
         Effect.mapError((died) =>
           died.code === toldStatus ? new RunStopped({ reason: reasonOf(died) }) : died

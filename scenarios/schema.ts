@@ -246,6 +246,10 @@ const Placement = Schema.Struct({
     Schema.Struct({ kgc: workersOf("the KGC"), cloud0: workersOf("cloud 0"), cloud1: workersOf("cloud 1") }),
     {}
   ),
+  lanes: defaulted(
+    wholeNumber(1, 64, "Processes in which each cloud trains, its main process among them; default 1"),
+    1
+  ),
   threads: section(
     Schema.Struct({ kgc: threadsOf("the KGC"), cloud0: threadsOf("cloud 0"), cloud1: threadsOf("cloud 1") }),
     {}

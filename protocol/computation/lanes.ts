@@ -5,7 +5,7 @@
  * hands on are words of this cloud's shares.
  */
 import { biasShape, type Network, weightShape, width } from "../learning/network.ts"
-import { operation, type Round } from "../learning/operations.ts"
+import { operation, type Round, type Shape } from "../learning/operations.ts"
 import type { StepPlan } from "../learning/plan.ts"
 import { type Batch, type Gradient, gradients, type Layer, update } from "../learning/step.ts"
 import type { Prg } from "../ring/prg.ts"
@@ -52,6 +52,16 @@ export const handedOut = (
     layers.map(({ bias }) => bias)
   )
 })
+
+/** Bytes of both. */
+export const weightBytes = (network: Network): { readonly weights: number; readonly biases: number } => {
+  const words = (of: (network: Network, layer: number) => Shape) =>
+    network.layers.reduce((sum, _, index) => {
+      const { rows, cols } = of(network, index + 1)
+      return sum + rows * cols * WORD
+    }, 0)
+  return { weights: words(weightShape), biases: words(biasShape) }
+}
 
 /** What a lane makes of it, with its own cloud's generator. New memory. */
 export const takenIn = (

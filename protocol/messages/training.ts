@@ -6,27 +6,38 @@ import { Either } from "effect"
 import { Schema } from "../schema.ts"
 import { type Ask, ask, Count, type Format, format } from "./message.ts"
 
+const Lanes = Schema.Array(Schema.String)
+
 /**
- * C0 to C1: it trains, in rounds of this epoch, which no earlier rounds had, and has its share of the weights after these steps. The
- * reply is the latest of the steps that both have; 0 is before the first.
+ * C0 to C1: it trains, in rounds of this epoch, which no earlier rounds had, and has its share of the weights after these steps, and
+ * lanes of these names. The reply is the latest of the steps that both have (0 is before the first), and C1's lanes. The first of
+ * either's lanes work together, then the second, for as long as both have one.
  */
 export const Join = ask(
   "Join",
-  Schema.Struct({ epoch: Count, steps: Schema.Array(Count) }),
-  Schema.Struct({ step: Count })
+  Schema.Struct({ epoch: Count, steps: Schema.Array(Count), lanes: Lanes }),
+  Schema.Struct({ step: Count, lanes: Lanes })
 )
+
+/** C1 to C0: so many lanes of its are ready. */
+export const LanesReady = ask("LanesReady", Schema.Struct({ lanes: Count }), Schema.Struct({}))
 
 /** C1 to C0: it has lost its place in the rounds; C0 is to join again. */
 export const Rejoin = ask("Rejoin", Schema.Struct({}), Schema.Struct({}))
 
-/** The training rows, the first step and how many steps; one where that is left out. */
+/** What a lane needs of a step: of the gradients on its rows, from `from` up to and without `end`; lane 0 of the update too. */
+const Part = Schema.Struct({ from: Count, end: Count, update: Schema.Boolean })
+export type DealtPart = typeof Part.Type
+
+/** The training rows, the first step and how many steps; one where that is left out. Without a part, all of each. */
 const request = Schema.Struct({
   rows: Count,
   step: Count,
-  steps: Schema.optionalWith(Count, { exact: true })
+  steps: Schema.optionalWith(Count, { exact: true }),
+  part: Schema.optionalWith(Part, { exact: true })
 })
 
-/** The corrections of the steps one behind the other, all of the same length. */
+/** The corrections of the steps one behind the other, all of the same length where there is no part. */
 interface Dealt {
   readonly corrections: Uint8Array
 }

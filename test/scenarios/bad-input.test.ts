@@ -13,7 +13,7 @@ import { holdFolder } from "../../runtime/folder-lock.ts"
 import { startActor } from "../../scenarios/actor.ts"
 import { checkScenario } from "../../scenarios/check.ts"
 import { commandLine, verdictOf } from "../../scenarios/commands.ts"
-import { startWorker } from "../../scenarios/member.ts"
+import { startMember } from "../../scenarios/member.ts"
 import { resumeRun, runScenario } from "../../scenarios/run.ts"
 import { resumeAndReport, runAndReport } from "../../scenarios/run-and-report.ts"
 import { simulateAndReport } from "../../scenarios/simulate.ts"
@@ -38,7 +38,7 @@ const command = (...words: ReadonlyArray<string>) =>
       simulate: simulateAndReport,
       check: checkScenario,
       actor: startActor,
-      worker: startWorker
+      member: startMember
     })
     const exit = yield* program(words).pipe(
       Effect.provide(nodeContext),

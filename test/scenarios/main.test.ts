@@ -44,7 +44,7 @@ const given = (...words: ReadonlyArray<string>) =>
       simulate: note,
       check: (file) => Effect.as(note(file), `checked ${file}`),
       actor: note,
-      worker: note
+      member: note
     })
     const exit = yield* program(words).pipe(
       Effect.provide(nodeContext),
@@ -171,17 +171,21 @@ describe("bicameral check and actor", () => {
     })
   )
 
-  it.effect("actor needs a scenario and a folder, a worker neither", () =>
+  it.effect("actor needs a scenario and a folder, a worker or a lane neither", () =>
     Effect.gen(function* () {
-      const worker = {
+      const member = {
         role: "cloud0",
         run: "r1",
         threads: Option.some(3),
         state: Option.none()
       }
-      for (const join of ["--worker", "--join"]) {
-        const { asked } = yield* given("actor", "cloud0", join, "--run", "r1", "--threads", "3")
-        expect(asked).toEqual([worker])
+      for (const [kind, join] of [
+        ["worker", "--worker"],
+        ["worker", "--join"],
+        ["lane", "--lane"]
+      ]) {
+        const { asked } = yield* given("actor", "cloud0", join!, "--run", "r1", "--threads", "3")
+        expect(asked).toEqual([{ kind, ...member }])
       }
       for (const [missing, ...words] of [
         ["--scenario", "--state", "s"],

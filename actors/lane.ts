@@ -1,0 +1,146 @@
+/**
+ * A lane of a cloud other than lane 0: a process that is started with nothing but the party's credentials and is told by the main process
+ * which rows are its own, whenever a session of the training begins. It keeps nothing, and may come and go at any moment of a run.
+ */
+import { Deferred, Duration, Effect, Fiber } from "effect"
+import { gradientWords, takenIn, weightBytes } from "../protocol/computation/lanes.ts"
+import { featureCount } from "../protocol/data/encoding.ts"
+import { batchOrder } from "../protocol/learning/order.ts"
+import { actorOf } from "../protocol/messages/subjects.ts"
+import { Prg } from "../protocol/ring/prg.ts"
+import { type Matrix, Ring } from "../protocol/ring/ring.ts"
+import { type Computation, exchange, Party } from "../runtime/actor.ts"
+import { type WorkLimits, workLimits } from "../runtime/limits.ts"
+import { type Agreement, computationName, planOf } from "./agreement.ts"
+import { NotExpected } from "./gathering.ts"
+import { askHouse, House, onHouse } from "./house.ts"
+import { Admission, Alive } from "./household.ts"
+import { gradientsOnSlice, type LaneShare, openRows } from "./lane-share.ts"
+import {
+  Assign,
+  type Assignment,
+  Enter,
+  gatherRound,
+  gradientsOf,
+  handOutRound,
+  LaneRows,
+  lanePhase,
+  weightsOf
+} from "./lanes.ts"
+import { ownReport } from "./lifecycle.ts"
+import { runWords } from "./shared-table.ts"
+import { correctionsAhead, drivenBy, partsOfStretch, phaseOf, stretchesOf } from "./training.ts"
+
+/** Trains when it is told to, until the main process lets it go or can't be reached for long. */
+export const lane = (limits: WorkLimits = workLimits) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const main = actorOf(party.name)
+    const ask = { deadlineMs: limits.patienceMs }
+    const { agreement: text } = yield* askHouse(main, Admission, {}, ask)
+    const agreement = JSON.parse(text) as Agreement
+    const scope = yield* Effect.scope
+    const oneAtATime = yield* Effect.makeSemaphore(1)
+    let underWay: Fiber.Fiber<void, unknown> = Fiber.void
+    yield* party.serve([
+      onHouse(Assign, (assigned, from) =>
+        Effect.gen(function* () {
+          if (from !== main) return yield* new NotExpected({ what: "word which rows to hold", party: from })
+          yield* Fiber.interrupt(underWay)
+          const share = yield* shareOf(agreement, assigned)
+          underWay = yield* session(agreement, assigned, share).pipe(
+            // The main process hears nothing of it any more, and begins another session.
+            Effect.tapErrorCause((cause) => Effect.logWarning("a session of this lane ended", cause)),
+            Effect.forkIn(scope)
+          )
+          return {}
+        }).pipe(oneAtATime.withPermits(1))
+      )
+    ])
+    const over = yield* Deferred.make<void>()
+    const present = Effect.forever(
+      Effect.gen(function* () {
+        yield* askHouse(main, Enter, {}, ask)
+        const said = yield* askHouse(main, Alive, { places: 0, report: yield* ownReport }, ask)
+        if (said.over) yield* Deferred.succeed(over, undefined)
+        yield* Effect.sleep(Duration.millis(limits.aliveEveryMs))
+      })
+    )
+    yield* Effect.raceFirst(Deferred.await(over), present)
+  }).pipe(Effect.scoped)
+
+/** This cloud's shares of the lane's rows, asked of the main process. */
+const shareOf = (agreement: Agreement, { epoch, of, from, end, prgKey, orderKey }: Assignment) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const main = actorOf(party.name)
+    const plan = planOf(agreement, of)
+    const ring = yield* Effect.promise(() => Ring.load())
+    const features = ring.matrix(end - from, featureCount(agreement.data))
+    const labels = ring.matrix(end - from, agreement.data.label.values.length)
+    const each = Math.max(1, Math.floor(runWords / (features.cols + labels.cols)))
+    const place = (to: Matrix, first: number, words: Uint8Array) =>
+      ring.memory.set(words, to.at + (first - from) * to.cols * 8)
+    for (let first = from; first < end; first += each) {
+      const count = Math.min(each, end - first)
+      const rows = yield* askHouse(
+        main,
+        LaneRows,
+        { epoch, first, count },
+        { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "train" }
+      )
+      place(features, first, rows.features)
+      place(labels, first, rows.labels)
+    }
+    const share: LaneShare = {
+      plan,
+      cloud: main === "cloud0" ? 0 : 1,
+      prg: Prg.ofRun(prgKey, computationName(agreement, party.run)),
+      order: batchOrder(plan, orderKey),
+      ring,
+      rows: { from, end },
+      features,
+      labels
+    }
+    return share
+  })
+
+/** From the step whose weights lane 0 has to the last of the plan. */
+const session = (agreement: Agreement, { epoch, step: kept, peer }: Assignment, share: LaneShare) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const house = yield* House
+    const main = actorOf(party.name)
+    const { plan, cloud, prg, ring, rows } = share
+    const deadlineMs = agreement.deadlines.roundTimeoutMs
+    const drive = drivenBy(yield* party.rounds(peer, phaseOf(epoch), { deadlineMs }))
+    const withMain = yield* party.rounds(main, lanePhase(epoch), { deadlineMs })
+    const stretches = stretchesOf(plan, kept)
+    const part = { ...rows, update: false }
+    const corrections = cloud === 1 ? yield* correctionsAhead(agreement, plan, stretches, part) : undefined
+    const opened = yield* drive(openRows(share))
+    const { weights: bytes } = weightBytes(plan.network)
+    const stepOf = (step: number, dealt: Uint8Array | undefined) =>
+      Effect.gen(function* () {
+        const sealed = yield* exchange(withMain, handOutRound(step), new Uint8Array(0))
+        const handed = yield* house.unseal(main, weightsOf(epoch, step), sealed)
+        const mark = ring.mark()
+        const words = yield* drive(
+          (function* (): Computation<Uint8Array> {
+            const { weights, layers } = takenIn(ring, prg, step, plan.network, {
+              weights: handed.subarray(0, bytes),
+              biases: handed.subarray(bytes)
+            })
+            const found = yield* gradientsOnSlice(share, opened, step, weights, layers, dealt)
+            return gradientWords(ring, found)
+          })()
+        )
+        ring.release(mark)
+        yield* exchange(withMain, gatherRound(step), yield* house.seal(main, gradientsOf(epoch, step), words))
+      })
+    for (const stretch of stretches) {
+      const dealt = corrections === undefined ? undefined : yield* corrections
+      for (const [step, own] of partsOfStretch(plan, share.order, stretch, part, dealt))
+        yield* stepOf(step, own)
+    }
+  }).pipe(Effect.scoped, Effect.withSpan("lane.train"))
