@@ -4,6 +4,9 @@ const topics: Readonly<Record<string, () => Promise<void>>> = {
   kernels: async () => (await import("./step-kernels.ts")).run(),
   rounds: async () => (await import("./rounds.ts")).run(),
   bcp: async () => (await import("./bcp.ts")).run(),
+  calibrate: async () => (await import("./calibrate.ts")).run(),
+  prediction: async () => (await import("./prediction.ts")).run(),
+  scale: async () => (await import("./prediction.ts")).scale(),
   startup: async () => (await import("./scenario.ts")).startup(),
   epoch: async () => (await import("./scenario.ts")).epoch()
 }

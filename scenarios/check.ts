@@ -3,18 +3,24 @@
  * cost, without running anything. Whatever is wrong is the error.
  */
 import { randomBytes } from "node:crypto"
-import { Effect } from "effect"
+import { fileURLToPath } from "node:url"
+import { FileSystem } from "@effect/platform"
+import { Data, Effect, Option } from "effect"
 import { phases } from "../actors/director.ts"
 import { raised } from "../actors/raised.ts"
+import { projectRoot } from "../protocol/artifact.ts"
 import { countCells } from "../protocol/data/rows.ts"
 import { InvalidPlan } from "../protocol/learning/network.ts"
 import { seededKey } from "../protocol/seeding.ts"
+import type { Calibration } from "./calibration.ts"
+import type { CheckRequest } from "./commands.ts"
 import { type CheckedData, checkData, type JoinedData, joinData } from "./joined.ts"
-import { loadScenario } from "./load.ts"
+import { loadHosts, loadScenario } from "./load.ts"
 import { type PredictedCost, predictCost } from "./plan.ts"
+import { type Prediction, predictTime } from "./prediction.ts"
 import { privacy, revelations } from "./report.ts"
 import type { Scenario, User } from "./schema.ts"
-import { count, counted, size, table } from "./units.ts"
+import { count, counted, duration, size, table } from "./units.ts"
 
 /** Everything that is known of a run before it starts. */
 export interface Forecast {
@@ -22,10 +28,45 @@ export interface Forecast {
   readonly data: CheckedData
   readonly joined: JoinedData
   readonly cost: PredictedCost
+  /** On the hosts that were given. */
+  readonly time?: Prediction
 }
 
+/** A calibration can't be read, or lacks what the scenario needs. */
+export class CalibrationError extends Data.TaggedError("CalibrationError")<{
+  readonly file: string
+  readonly reason: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `the calibration ${this.file} ${this.reason}; npm run bench -- calibrate makes one`
+  }
+}
+
+/** What the machines of the hosts take, as it was measured on one when this version was made. */
+const defaultCalibration = fileURLToPath(new URL("scenarios/calibration.json", projectRoot))
+
+/** Reads a calibration that has a modulus of so many bits. */
+const loadCalibration = (file: string, modulusBits: number) =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    const wrong = (reason: string) => new CalibrationError({ file, reason })
+    const text = yield* files.readFileString(file).pipe(Effect.mapError(() => wrong("can't be read")))
+    const calibration = yield* Effect.try({
+      try: () => JSON.parse(text) as Calibration,
+      catch: () => wrong("is not JSON")
+    })
+    return calibration.bcp?.[modulusBits] === undefined
+      ? yield* wrong(`has no figures for a modulus of ${modulusBits} bits`)
+      : calibration
+  })
+
 /** Checks a scenario and its data and gives what a run of it would do, as text. */
-export const checkScenario = Effect.fn("Scenario.check")(function* (file: string) {
+export const checkScenario = Effect.fn("Scenario.check")(function* ({
+  file,
+  hosts,
+  calibration
+}: CheckRequest) {
   const loaded = yield* loadScenario(file)
   const { scenario } = loaded
   const data = yield* checkData(loaded)
@@ -34,7 +75,19 @@ export const checkScenario = Effect.fn("Scenario.check")(function* (file: string
     scenario.seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(scenario.seed, "rows")
   const joined = joinData(scenario, data, salt)
   const cost = yield* raised([InvalidPlan], () => predictCost(scenario, joined))
-  return renderForecast({ scenario, data, joined, cost })
+  if (Option.isNone(hosts)) return renderForecast({ scenario, data, joined, cost })
+  const ground = yield* loadHosts(hosts.value)
+  const measured = yield* loadCalibration(
+    Option.getOrElse(calibration, () => defaultCalibration),
+    scenario.security.modulusBits
+  )
+  return renderForecast({
+    scenario,
+    data,
+    joined,
+    cost,
+    time: predictTime({ scenario, cost }, ground, measured)
+  })
 })
 
 /** What a run would do and cost, for people; ends without a line break. */
@@ -49,7 +102,8 @@ export const renderForecast = (forecast: Forecast): string =>
     "",
     ...revelations(forecast.scenario.reveal),
     ...privacy(forecast.scenario.seed ?? null),
-    ...costs(forecast.cost)
+    ...costs(forecast.cost),
+    ...(forecast.time === undefined ? [] : ["", ...times(forecast.time)])
   ].join("\n")
 
 const parties = ({ scenario, data, joined }: Forecast): ReadonlyArray<string> => [
@@ -126,4 +180,22 @@ const costs = ({ rounds, phases: predicted, bytes }: PredictedCost): ReadonlyArr
       count(predicted.reduce((sum, { ciphertexts }) => sum + ciphertexts, 0))
     ]
   ]).map((line) => `  ${line}`)
+]
+
+/** The predicted time of each phase, with its three parts and what is the greatest of them. */
+export const times = ({ phases: predicted, seconds, binds, tooSmall }: Prediction): ReadonlyArray<string> => [
+  "predicted time",
+  ...table([
+    ["phase", "time", "work", "waiting", "links", "bound by"],
+    ...predicted.map(({ phase, seconds, work, waiting, transfer, binds }) => [
+      phase,
+      ...[seconds, work.seconds, waiting.seconds, transfer.seconds].map(duration),
+      binds
+    ]),
+    ["total", duration(seconds), "", "", "", binds]
+  ]).map((line) => `  ${line}`),
+  ...tooSmall.map(
+    ({ host, gigabytes }) =>
+      `  ${host} needs ${gigabytes.toFixed(1)} GB of memory, more than it has: it won't run so`
+  )
 ]

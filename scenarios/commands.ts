@@ -37,6 +37,15 @@ export interface SimulateRequest {
   readonly processes: Option.Option<number>
 }
 
+/** What `bicameral check` was asked for. */
+export interface CheckRequest {
+  readonly file: string
+  /** A file of hosts, for which the time of a run is predicted. */
+  readonly hosts: Option.Option<string>
+  /** What their machines take, as `npm run bench -- calibrate` measures it; what comes with the project where left out. */
+  readonly calibration: Option.Option<string>
+}
+
 /** An error that people are told: by its message, which names culprit and remedy. */
 export interface Failure {
   readonly message: string
@@ -51,7 +60,7 @@ export interface Deeds<R> {
   /** Simulates a scenario once a seed; fails also where a seed did. */
   readonly simulate: (request: SimulateRequest) => Effect.Effect<void, Failure, R>
   /** Gives what a run would do and cost. */
-  readonly check: (file: string) => Effect.Effect<string, Failure, R>
+  readonly check: (request: CheckRequest) => Effect.Effect<string, Failure, R>
   /** Is one party until the run is over. */
   readonly actor: (options: ActorOptions) => Effect.Effect<void, Failure, R>
   /** Is a worker or a lane of a party until it is let go. */
@@ -90,6 +99,18 @@ const faults = Options.text("faults").pipe(
 
 const compare = Options.boolean("compare").pipe(
   Options.withDescription("Runs it without the faults first, and prints what they cost in time")
+)
+
+const hosts = Options.text("hosts").pipe(
+  Options.withPseudoName("HOSTS"),
+  Options.withDescription("Hosts and links, a YAML file: predicts the time of a run there; see docs/cost.md"),
+  Options.optional
+)
+
+const calibration = Options.text("calibration").pipe(
+  Options.withPseudoName("FILE"),
+  Options.withDescription("What the hosts' machines take, as npm run bench -- calibrate writes it"),
+  Options.optional
 )
 
 const seeds = Options.text("seeds").pipe(
@@ -195,9 +216,13 @@ export const commandLine = <R>(deeds: Deeds<R>) => {
       "Runs a scenario once a seed on a virtual network that injects faults; every run must end with the same model"
     )
   )
-  const check = Command.make("check", { file }, (request) =>
-    Effect.flatMap(deeds.check(request.file), Console.log)
-  ).pipe(Command.withDescription("Checks a scenario and its data; prints the plan and the predicted cost"))
+  const check = Command.make("check", { file, hosts, calibration }, (request) =>
+    Effect.flatMap(deeds.check(request), Console.log)
+  ).pipe(
+    Command.withDescription(
+      "Checks a scenario and its data; prints the plan and the predicted cost, and the time on given hosts"
+    )
+  )
   const actor = Command.make("actor", actorArguments, ({ worker, lane, threads, scenario, state, ...rest }) =>
     Effect.gen(function* () {
       if (worker || lane) {

@@ -11,6 +11,7 @@ import { describeProblem, TableError } from "../protocol/data/table.ts"
 import { ArrayFormatter, type ParseResult } from "../protocol/schema.ts"
 import { columnsOf } from "./columns.ts"
 import { decodeFaults } from "./faults-schema.ts"
+import { decodeHosts } from "./hosts.ts"
 import { decodeScenario, type Scenario, type User } from "./schema.ts"
 
 export interface Problem {
@@ -125,6 +126,12 @@ const offsetOf = (document: Document.Parsed, path: ReadonlyArray<PropertyKey>): 
 /** Reads and validates a scenario file. */
 export const loadScenario = Effect.fn("Scenario.load")(function* (file: string) {
   return yield* parseScenario(yield* readText(file, "give the path of a scenario file"), file)
+})
+
+/** Reads and validates a file of hosts. */
+export const loadHosts = Effect.fn("Scenario.loadHosts")(function* (file: string) {
+  const text = yield* readText(file, "give the path of a file of hosts")
+  return (yield* parsed(decodeHosts)(text, file)).value
 })
 
 /** Reads and validates a plan of faults that has a file of its own. */

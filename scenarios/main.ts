@@ -22,10 +22,10 @@ const bicameral = commandLine({
       Effect.promise(() => import("./simulate.ts")),
       ({ simulateAndReport }) => simulateAndReport(request)
     ),
-  check: (file) =>
+  check: (request) =>
     Effect.flatMap(
       Effect.promise(() => import("./check.ts")),
-      ({ checkScenario }) => checkScenario(file)
+      ({ checkScenario }) => checkScenario(request)
     ),
   actor: (options) =>
     Effect.flatMap(

@@ -73,6 +73,9 @@ export interface PredictedCost {
   readonly rounds: number
   readonly phases: ReadonlyArray<PredictedPhase>
   readonly traffic: ReadonlyArray<PredictedTraffic>
+  /** Ciphertexts of one share of each user, and of the sealed model. */
+  readonly shares: ReadonlyArray<number>
+  readonly modelCiphertexts: number
   /** All bytes of the run. */
   readonly bytes: number
 }
@@ -154,6 +157,8 @@ export const predictCost = (
     rounds: training.rounds,
     phases: tally.phases,
     traffic: tally.traffic,
+    shares: shareCiphertexts(scenario, placed),
+    modelCiphertexts: modelCiphertexts(scenario, plan.network),
     bytes: total(tally.traffic, ({ bytes }) => bytes)
   }
 }
@@ -253,6 +258,10 @@ const predictTransformation = (
   tally.encrypted("transform", 3 * count)
 }
 
+/** Ciphertexts of the sealed model; of a hybrid one, of its two keys. */
+const modelCiphertexts = ({ security: { output, modulusBits } }: Scenario, network: Network): number =>
+  output === "hybrid" ? 2 : plaintextsFor(modelWords(network), modulusBits, outputSlotBits)
+
 const predictOutput = (
   tally: Tally,
   scenario: Scenario,
@@ -262,12 +271,12 @@ const predictOutput = (
   const users = placed.length
   const pp = modulus(scenario)
   const hybrid = scenario.security.output === "hybrid"
-  // Of a hybrid model only the two keys are under pk, one of them C0's.
-  const ciphertexts = hybrid ? 2 : plaintextsFor(modelWords(network), pp.bits, outputSlotBits)
+  const ciphertexts = modelCiphertexts(scenario, network)
   const share = hybrid ? wordBytes * modelWords(network) + shareOverheadBytes : 0
   const others = users - 1
   tally.ask("output", SealModel, 2)
   tally.ask("output", ModelShare, 1, {
+    // Of a hybrid model only the two keys are under pk, one of them C0's.
     requests: (hybrid ? 1 : ciphertexts) * ciphertextBytes(pp) + share
   })
   if (scenario.placement.usersLeaveAfterUpload) tally.ask("output", Begin, users, { requests: 64 * users })

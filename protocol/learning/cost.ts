@@ -1,6 +1,6 @@
 /**
- * The cost model: runs the step on shapes alone and adds up its rounds, the bytes each cloud sends the other and the
- * bytes the dealer sends cloud 1. Exact for what the computation hands the network; the envelopes of the messages come
+ * The cost model: runs the step on shapes alone and adds up its rounds, the bytes each cloud sends the other, the
+ * bytes the dealer sends cloud 1 and the multiplications of its matrix products. Exact for what the computation hands the network; the envelopes of the messages come
  * on top. Public: it needs nothing but the plan.
  */
 import { productShape } from "../computation/product.ts"
@@ -17,13 +17,16 @@ export interface Cost {
   readonly bytesEachWay: number
   /** Bytes of the dealer's corrections to cloud 1. */
   readonly dealtBytes: number
+  /** Of the matrix products, each counted once: the dealer does them once, each cloud twice. */
+  readonly multiplications: number
 }
 
 /** The cost of `once` and then `times` times `each`. */
 const repeated = (once: Cost, times: number, each: Cost): Cost => ({
   rounds: once.rounds + times * each.rounds,
   bytesEachWay: once.bytesEachWay + times * each.bytesEachWay,
-  dealtBytes: once.dealtBytes + times * each.dealtBytes
+  dealtBytes: once.dealtBytes + times * each.dealtBytes,
+  multiplications: once.multiplications + times * each.multiplications
 })
 
 /** What a matrix, an opened matrix and a gate are to the cost model. */
@@ -33,6 +36,7 @@ type ShapeOperations = Operations<Shape, Shape, Shape>
 export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>, slice?: Slice): Cost => {
   let bytesEachWay = 0
   let dealt = 0
+  let multiplications = 0
   const size = ({ rows, cols }: Shape): number => rows * cols
   /** Values of the whole groups that are dealt for. */
   const padded = (shape: Shape): number => rangeOf(shape, slice).padded
@@ -48,7 +52,11 @@ export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>, sl
   }
   const run = computation({
     open: (_op, x) => rounds(openedBytes.open(size(x)), x),
-    product: (_op, x, y, form) => productShape(x, y, form),
+    product: (_op, x, y, form) => {
+      const shape = productShape(x, y, form)
+      multiplications += size(shape) * (form === "leftTransposed" ? x.rows : x.cols)
+      return shape
+    },
     addBias: (z) => z,
     subtract: (x) => x,
     columnSums: ({ cols }) => ({ rows: 1, cols }),
@@ -71,7 +79,7 @@ export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>, sl
     }
   })
   for (let count = 0; ; count++) {
-    if (run.next([]).done) return { rounds: count, bytesEachWay, dealtBytes: dealt }
+    if (run.next([]).done) return { rounds: count, bytesEachWay, dealtBytes: dealt, multiplications }
   }
 }
 

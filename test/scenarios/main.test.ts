@@ -8,7 +8,13 @@ import { afterAll } from "vitest"
 import { stringify } from "yaml"
 import type { ActorOptions } from "../../scenarios/actor.ts"
 import { checkScenario } from "../../scenarios/check.ts"
-import { commandLine, type RunRequest, type SimulateRequest, verdictOf } from "../../scenarios/commands.ts"
+import {
+  type CheckRequest,
+  commandLine,
+  type RunRequest,
+  type SimulateRequest,
+  verdictOf
+} from "../../scenarios/commands.ts"
 import type { MemberOptions } from "../../scenarios/member.ts"
 import type { RunResult } from "../../scenarios/result.ts"
 import type { RunOptions } from "../../scenarios/run.ts"
@@ -34,15 +40,17 @@ const recorder = () => {
 /** Gives the words to the program and tells what it was asked to do, what it printed and how it ended. */
 const given = (...words: ReadonlyArray<string>) =>
   Effect.gen(function* () {
-    const asked: Array<RunRequest | ActorOptions | MemberOptions | SimulateRequest | string> = []
-    const note = (what: RunRequest | ActorOptions | MemberOptions | SimulateRequest | string) =>
-      Effect.sync(() => void asked.push(what))
+    const asked: Array<RunRequest | CheckRequest | ActorOptions | MemberOptions | SimulateRequest | string> =
+      []
+    const note = (
+      what: RunRequest | CheckRequest | ActorOptions | MemberOptions | SimulateRequest | string
+    ) => Effect.sync(() => void asked.push(what))
     const { printed, complained, console } = recorder()
     const program = commandLine({
       run: note,
       resume: note,
       simulate: note,
-      check: (file) => Effect.as(note(file), `checked ${file}`),
+      check: (request) => Effect.as(note(request), `checked ${request.file}`),
       actor: note,
       member: note
     })
@@ -148,8 +156,17 @@ describe("bicameral check and actor", () => {
   it.effect("check prints what it finds", () =>
     Effect.gen(function* () {
       const { asked, printed } = yield* given("check", "a.yaml")
-      expect(asked).toEqual(["a.yaml"])
+      expect(asked).toEqual([{ file: "a.yaml", hosts: Option.none(), calibration: Option.none() }])
       expect(printed).toEqual(["checked a.yaml"])
+    })
+  )
+
+  it.effect("check takes hosts, and what their machines take", () =>
+    Effect.gen(function* () {
+      const { asked } = yield* given("check", "a.yaml", "--hosts", "h.yaml", "--calibration", "c.json")
+      expect(asked).toEqual([
+        { file: "a.yaml", hosts: Option.some("h.yaml"), calibration: Option.some("c.json") }
+      ])
     })
   )
 
@@ -334,7 +351,11 @@ describe("run and report", () => {
 describe("check", () => {
   it.effect("tells who holds what, the plan, the cost, what is revealed and whether the run is private", () =>
     Effect.gen(function* () {
-      const text = yield* checkScenario("scenarios/two-labs.yaml").pipe(Effect.provide(nodeContext))
+      const text = yield* checkScenario({
+        file: "scenarios/two-labs.yaml",
+        hosts: Option.none(),
+        calibration: Option.none()
+      }).pipe(Effect.provide(nodeContext))
       expect(text).toContain("sepals (user1)")
       expect(text).toContain("150 rows × 3 columns (2 features and the label) of data/two-labs/petals.csv")
       expect(text).toContain("4 inputs → 8 relu → 3 identity")
@@ -343,6 +364,41 @@ describe("check", () => {
       expect(text).toContain("the held-out cells of the other users")
       expect(text).toContain("REPRODUCIBLE AND NOT PRIVATE")
       expect(text).toMatch(/^ {2}train +[\d,]+ +[\d,]+ +[\d.]+ MB +0$/m)
+    })
+  )
+
+  it.effect("tells the time on hosts, what binds each phase, and that of the run", () =>
+    Effect.gen(function* () {
+      const text = yield* checkScenario({
+        file: "scenarios/two-labs.yaml",
+        hosts: Option.some("docs/deployment/hosts.yaml"),
+        calibration: Option.none()
+      }).pipe(Effect.provide(nodeContext))
+      expect(text).toMatch(/^ {2}phase +time +work +waiting +links +bound by$/m)
+      expect(text).toMatch(/^ {2}train .* the delay of 11 rounds a step$/m)
+      expect(text).toMatch(/^ {2}total .* in train$/m)
+    })
+  )
+
+  it.effect("names what a file of hosts or a calibration lacks", () =>
+    Effect.gen(function* () {
+      const failed = (hosts: string, calibration?: string) =>
+        Effect.flip(
+          checkScenario({
+            file: "scenarios/two-labs.yaml",
+            hosts: Option.some(hosts),
+            calibration: Option.fromNullable(calibration)
+          })
+        ).pipe(Effect.provide(nodeContext))
+      expect((yield* failed("nowhere.yaml")).message).toContain(
+        "there is no such file; give the path of a file of hosts"
+      )
+      expect((yield* failed("scenarios/two-labs.yaml")).message).toContain("links: is missing; add it")
+      const hosts = "docs/deployment/hosts.yaml"
+      expect((yield* failed(hosts, "nowhere.json")).message).toContain("npm run bench -- calibrate")
+      expect((yield* failed(hosts, "package.json")).message).toContain(
+        "has no figures for a modulus of 2048 bits"
+      )
     })
   )
 })

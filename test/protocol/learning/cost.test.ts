@@ -45,8 +45,21 @@ describe("cost model", () => {
   })
 
   it("opens the features once a run, and the labels with them for a ReLU output", () => {
-    expect(setupCost(planOf([30, 16, 2]))).toEqual({ rounds: 1, bytesEachWay: 200 * 30 * 8, dealtBytes: 0 })
+    expect(setupCost(planOf([30, 16, 2]))).toEqual({
+      rounds: 1,
+      bytesEachWay: 200 * 30 * 8,
+      dealtBytes: 0,
+      multiplications: 0
+    })
     expect(setupCost(planOf([30, 16, 2], "relu")).bytesEachWay).toBe(200 * 32 * 8)
+  })
+
+  it("counts the multiplications of both directions, but none for deltas that nobody needs", () => {
+    const [batch, inputs, hidden, classes] = [64, 30, 16, 2]
+    const forward = batch * (inputs * hidden + hidden * classes)
+    const gradients = forward
+    const back = batch * hidden * classes
+    expect(stepCost(planOf([inputs, hidden, classes])).multiplications).toBe(forward + gradients + back)
   })
 
   it("counts a run as its setup and steps", () => {

@@ -1,0 +1,401 @@
+/**
+ * What this machine takes for the pieces that a run is made of (docs/cost.md), for predictions: `npm run bench -- calibrate` writes
+ * `out/bench/calibration.json`. No figure is taken of a run: products, two training steps in one process with nothing between, exchanges
+ * of two processes over a broker, jobs on ciphertexts, and starts.
+ */
+import { execFileSync } from "node:child_process"
+import { randomBytes } from "node:crypto"
+import { readFileSync } from "node:fs"
+import { availableParallelism } from "node:os"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import { Worker } from "node:worker_threads"
+import { Context, Effect, Layer, Redacted } from "effect"
+import { artifact } from "../protocol/artifact.ts"
+import type { Jobs } from "../protocol/bcp/jobs.ts"
+import { slotsPerPlaintext, uploadSlotBits, wordBytes } from "../protocol/bcp/packing.ts"
+import { generateParameters } from "../protocol/bcp/parameters.ts"
+import { ciphertextBytes, encodeMasterKey } from "../protocol/bcp/wire.ts"
+import { type Computation, Party, type Rounds } from "../runtime/actor.ts"
+import { passwordVariable, startOwnBroker } from "../runtime/broker/start.ts"
+import * as Nats from "../runtime/nats-transport.ts"
+import * as Parties from "../runtime/party.ts"
+import { makePool } from "../runtime/pool.ts"
+import { parentGone, sayReady, startActor } from "../runtime/process.ts"
+import type { BcpCalibration, Calibration, Curve } from "../scenarios/calibration.ts"
+import { announceMachine, spreadOf, writeFigures } from "./measure.ts"
+import { measuredNetworks } from "./networks.ts"
+import { type StepKernels, stepKernels } from "./step-kernels.ts"
+
+const processorMs = (): number => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+/** Processor time of another process, in ticks of 10 ms. */
+const processorMsOf = (pid: number): number => {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ")
+  return 10 * (Number(fields[11]) + Number(fields[12]))
+}
+
+const median = (samples: ReadonlyArray<number>): number => spreadOf(samples).median
+
+const busyMs = 700
+
+/** Cores that as many busy threads get as there are cores. */
+export const coresGot = async (): Promise<number> => {
+  const before = { at: performance.now(), ms: processorMs() }
+  const spin = `const end = performance.now() + ${busyMs}; while (performance.now() < end);`
+  const threads = Array.from({ length: availableParallelism() }, () => new Worker(spin, { eval: true }))
+  await Promise.all(threads.map((thread) => new Promise((resolve) => thread.once("exit", resolve))))
+  return Math.min(availableParallelism(), (processorMs() - before.ms) / (performance.now() - before.at))
+}
+
+/** Steps of the arithmetic, enough for a median. */
+const arithmeticSteps: Readonly<Record<string, number>> = { "30-16-2": 400, "784-128-128-10": 16 }
+
+/** Solves for what a megabyte and a round take, from what two steps take beside their products. */
+const besideProducts = (steps: ReadonlyArray<StepKernels>, spent: ReadonlyArray<number>) => {
+  const [x, y] = steps.map(({ openedBytes, dealtBytes, rounds }) => ({
+    megabytes: (openedBytes + dealtBytes) / 1e6,
+    rounds
+  })) as [{ megabytes: number; rounds: number }, { megabytes: number; rounds: number }]
+  const [a, b] = spent as [number, number]
+  const determinant = x.megabytes * y.rounds - y.megabytes * x.rounds
+  return {
+    megabyteMs: (a * y.rounds - b * x.rounds) / determinant,
+    roundMs: Math.max(0, (x.megabytes * b - y.megabytes * a) / determinant)
+  }
+}
+
+const arithmetic = async (): Promise<Calibration["arithmetic"]> => {
+  const steps: Array<StepKernels> = []
+  for (const network of measuredNetworks)
+    steps.push(await stepKernels({ ...network, steps: arithmeticSteps[network.name] ?? 16 }))
+  const wide = steps.at(-1)!
+  const millionProductsMs = wide.products.median / (wide.multiplications / 1e6)
+  const rest = (spent: (step: StepKernels) => number, times: number) =>
+    besideProducts(
+      steps,
+      steps.map((step) => Math.max(0, spent(step) - (times * millionProductsMs * step.multiplications) / 1e6))
+    )
+  return {
+    millionProductsMs,
+    cloud: rest(({ cloud0, cloud1 }) => Math.max(cloud0.median, cloud1.median), 2),
+    dealer: rest(({ dealer }) => dealer.median, 1)
+  }
+}
+
+const runName = "calibration"
+const exchanges = [
+  { bytes: 64, turns: 1500 },
+  { bytes: 2 ** 20, turns: 60 }
+] as const
+const blocks = 5
+
+const partyOf = (name: string, url: string, password: Redacted.Redacted) =>
+  Effect.map(
+    Layer.build(
+      Parties.layer({ name, run: runName }).pipe(
+        Layer.provide(Nats.layer({ servers: [url], user: name, password }))
+      )
+    ),
+    (built) => Context.get(built, Party)
+  )
+
+function* payloads(payload: Uint8Array, rounds: number): Computation<void> {
+  for (let round = 0; round < rounds; round++) yield [() => payload]
+}
+
+const block = (rounds: Rounds, number: number, { bytes, turns }: (typeof exchanges)[number]) =>
+  Effect.gen(function* () {
+    const payload = new Uint8Array(bytes)
+    const first = number * (turns + 1)
+    yield* rounds.drive(first, payloads(payload, 1))
+    const begun = { at: performance.now(), ms: processorMs() }
+    yield* rounds.drive(first + 1, payloads(payload, turns))
+    return {
+      wall: (performance.now() - begun.at) / turns,
+      end: (processorMs() - begun.ms) / turns
+    }
+  })
+
+const peer = (url: string) =>
+  Effect.gen(function* () {
+    const party = yield* partyOf("cloud1", url, Redacted.make(process.env[passwordVariable("cloud1")] ?? ""))
+    yield* sayReady({})
+    for (const exchange of exchanges) {
+      const rounds = yield* party.rounds("cloud0", `${exchange.bytes}`)
+      for (let number = 0; number < blocks; number++) yield* block(rounds, number, exchange)
+    }
+    yield* Effect.never
+  })
+
+/** Milliseconds of exchanges of both sizes: on the clock, and of processor time at an end and at the broker. */
+const measureExchanges = (through: (port: number) => Promise<number>) =>
+  Effect.gen(function* () {
+    const { url, credentials, pid } = yield* startOwnBroker()
+    const own = yield* Effect.promise(() => through(Number(new URL(url).port)))
+    const address = `nats://127.0.0.1:${own}`
+    yield* startActor({
+      party: "cloud1",
+      entry: fileURLToPath(artifact("bench/calibrate.js")),
+      args: ["peer"],
+      env: { NATS_URL: address },
+      secrets: { [passwordVariable("cloud1")]: credentials.cloud1!.password },
+      readyTimeoutMs: 20_000
+    })
+    const party = yield* partyOf("cloud0", address, credentials.cloud0!.password)
+    const measured = []
+    for (const exchange of exchanges) {
+      const rounds = yield* party.rounds("cloud1", `${exchange.bytes}`)
+      const samples: Array<{ wall: number; end: number }> = []
+      let brokerBefore = 0
+      for (let number = 0; number < blocks; number++) {
+        // The first is spent on compiling.
+        if (number === 1) brokerBefore = processorMsOf(pid)
+        const sample = yield* block(rounds, number, exchange)
+        if (number > 0) samples.push(sample)
+      }
+      measured.push({
+        wall: median(samples.map(({ wall }) => wall)),
+        end: median(samples.map(({ end }) => end)),
+        broker: (processorMsOf(pid) - brokerBefore) / ((blocks - 1) * exchange.turns)
+      })
+    }
+    return measured as [(typeof measured)[number], (typeof measured)[number]]
+  }).pipe(Effect.scoped)
+
+/** Milliseconds of an exchange of 64 bytes by way of a link: what the link adds is its delay. */
+export const exchangeMs = async (through: (port: number) => Promise<number>): Promise<number> =>
+  (await Effect.runPromise(measureExchanges(through)))[0].wall
+
+const messages = async (cores: number): Promise<Calibration["messages"]> => {
+  const [small, large] = await Effect.runPromise(measureExchanges(async (port) => port))
+  const megabytes = (exchanges[1].bytes - exchanges[0].bytes) / 1e6
+  // An exchange is a message sent and one received at each end, and two at the broker.
+  const work = Math.max((2 * small.end + small.broker) / cores, small.end + small.broker)
+  return {
+    end: { messageMs: small.end / 2, megabyteMs: Math.max(0, large.end - small.end) / megabytes / 2 },
+    broker: {
+      messageMs: small.broker / 2,
+      megabyteMs: Math.max(0, large.broker - small.broker) / megabytes / 2
+    },
+    waitMs: Math.max(0, small.wall - work)
+  }
+}
+
+const counts = [1, 16, 64, 192] as const
+const mode = "short"
+
+/** Processor time of the jobs of one thread that has made no tables yet, at each of the counts. */
+const curve = (job: (count: number) => Effect.Effect<unknown, unknown>) =>
+  Effect.gen(function* () {
+    const points: Array<readonly [number, number]> = []
+    const before = processorMs()
+    let done = 0
+    for (const count of counts) {
+      // In pieces, as they travel.
+      for (; done < count; ) {
+        const piece = Math.min(64, count - done)
+        yield* job(piece)
+        done += piece
+      }
+      points.push([done, processorMs() - before])
+    }
+    const made: Curve = points
+    return made
+  })
+
+const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly bcp: BcpCalibration }> =>
+  Effect.gen(function* () {
+    const begun = processorMs()
+    const searches = bits > 1024 ? 2 : 4
+    let found = yield* Effect.promise(() => generateParameters(bits, { insecure: true }))
+    for (let i = 1; i < searches; i++)
+      found = yield* Effect.promise(() => generateParameters(bits, { insecure: true }))
+    const parametersMs = (processorMs() - begun) / searches
+    const { parameters, masterKey: master } = found
+    const masterKey = encodeMasterKey(parameters, master)
+    const slots = slotsPerPlaintext(bits, uploadSlotBits)
+    const common = { parameters, slotBits: uploadSlotBits }
+    const wordsOf = (count: number) => new Uint8Array(randomBytes(count * slots * wordBytes))
+    let threadMs = 0
+    const fresh = Effect.gen(function* () {
+      const before = processorMs()
+      const pool = yield* makePool<Jobs>(artifact("program/jobs.js"), { threads: 1 })
+      const keys = yield* pool.run("generateKeys", { parameters, count: 3, mode })
+      threadMs = processorMs() - before
+      return { pool, ...keys, key: keys.publicKeys[0]! }
+    })
+    const encrypted = (count: number) =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { pool, key, secretKeys, publicKeys, unifiedPublicKey } = yield* fresh
+          const encrypt = (publicKey: Uint8Array) =>
+            pool.run("encryptPacked", { ...common, publicKey, mode, words: wordsOf(count) })
+          const { ciphertexts } = yield* encrypt(key)
+          const unified = (yield* encrypt(unifiedPublicKey)).ciphertexts
+          const { blinded, blinds } = yield* pool.run("blind", {
+            parameters,
+            publicKey: key,
+            mode,
+            ciphertexts
+          })
+          const partials = yield* Effect.forEach(secretKeys, (secretKey) =>
+            Effect.map(
+              pool.run("partialDecrypt", { parameters, secretKey, ciphertexts: unified }),
+              (each) => each.partials
+            )
+          )
+          const answer = yield* pool.run("reencryptBlinded", {
+            parameters,
+            masterKey,
+            fromKey: key,
+            toKey: unifiedPublicKey,
+            mode,
+            blinded
+          })
+          return {
+            ciphertexts,
+            unified,
+            blinded,
+            blinds,
+            partials,
+            answer,
+            key,
+            secretKeys,
+            publicKeys,
+            unifiedPublicKey
+          }
+        })
+      )
+    const material = yield* encrypted(64)
+    const { key, unifiedPublicKey, secretKeys } = material
+    const each = ciphertextBytes(parameters)
+    const some = (bytes: Uint8Array, count: number, width = each) => bytes.slice(0, count * width)
+    const inFresh = (
+      work: (
+        pool: Effect.Effect.Success<typeof fresh>["pool"],
+        count: number
+      ) => Effect.Effect<unknown, unknown>
+    ) => Effect.scoped(Effect.flatMap(fresh, ({ pool }) => curve((count) => work(pool, count))))
+    const measured: BcpCalibration = {
+      parametersMs,
+      encrypt: yield* inFresh((pool, count) =>
+        pool.run("encryptPacked", { ...common, publicKey: key, mode, words: wordsOf(count) })
+      ),
+      encryptFactored: yield* inFresh((pool, count) =>
+        pool.run("encryptPacked", { ...common, publicKey: key, mode, words: wordsOf(count), masterKey })
+      ),
+      openMaster: yield* inFresh((pool, count) =>
+        pool.run("openMaster", {
+          ...common,
+          masterKey,
+          publicKey: key,
+          ciphertexts: some(material.ciphertexts, count)
+        })
+      ),
+      blind: yield* inFresh((pool, count) =>
+        pool.run("blind", {
+          parameters,
+          publicKey: key,
+          mode,
+          ciphertexts: some(material.ciphertexts, count)
+        })
+      ),
+      reencrypt: yield* inFresh((pool, count) =>
+        pool.run("reencryptBlinded", {
+          parameters,
+          masterKey,
+          fromKey: key,
+          toKey: unifiedPublicKey,
+          mode,
+          blinded: some(material.blinded, count)
+        })
+      ),
+      strip: yield* inFresh((pool, count) =>
+        pool.run("stripBlind", {
+          ...common,
+          ciphertexts: some(material.answer.ciphertexts, count),
+          plaintexts: some(material.answer.plaintexts, count, bits / 8),
+          blinds: some(material.blinds, count, bits / 8)
+        })
+      ),
+      partialDecrypt: yield* inFresh((pool, count) =>
+        pool.run("partialDecrypt", {
+          parameters,
+          secretKey: secretKeys[0]!,
+          ciphertexts: some(material.unified, count)
+        })
+      ),
+      combine: yield* inFresh((pool, count) =>
+        pool.run("combinePartials", {
+          ...common,
+          ciphertexts: some(material.unified, count),
+          partials: material.partials.map((partials) => some(partials, count, bits / 4))
+        })
+      )
+    }
+    return { threadMs, bcp: measured }
+  }).pipe(Effect.scoped, Effect.orDie)
+
+/** Processor time until the program has loaded what a party needs and says how it is used. */
+const startUp = (): number => {
+  const program = fileURLToPath(artifact("program/main.js"))
+  const children = () => {
+    const fields = readFileSync("/proc/self/stat", "utf8")
+      .replace(/^.*\) /, "")
+      .split(" ")
+    return 10 * (Number(fields[13]) + Number(fields[14]))
+  }
+  const starts = 5
+  const before = children()
+  for (let i = 0; i < starts; i++) execFileSync(process.execPath, [program, "--help"], { stdio: "ignore" })
+  return (children() - before) / starts
+}
+
+/** Four figures of each number are as many as mean anything. */
+const rounded = (calibration: Calibration): Calibration =>
+  JSON.parse(JSON.stringify(calibration), (_, value: unknown) =>
+    typeof value === "number" ? Number(value.toPrecision(4)) : value
+  )
+
+/** Measures everything, for so many bits of the modulus. */
+export const calibrate = async (moduli: ReadonlyArray<number>): Promise<Calibration> => {
+  const { processor, cores: nominal, node } = announceMachine()
+  const before = await coresGot()
+  const arithmeticCosts = await arithmetic()
+  const costs: Record<string, BcpCalibration> = {}
+  let threadMs = 0
+  for (const bits of moduli) {
+    const measured = await Effect.runPromise(bcp(bits))
+    costs[bits] = measured.bcp
+    threadMs = measured.threadMs
+  }
+  const between = await coresGot()
+  const cores = Math.min(nominal, (before + between) / 2)
+  return {
+    machine: { processor, cores: nominal, node, date: new Date().toISOString().slice(0, 10) },
+    cores,
+    startUpMs: startUp(),
+    threadMs,
+    arithmetic: arithmeticCosts,
+    messages: await messages(cores),
+    bcp: costs
+  }
+}
+
+/** Calibrates, prints it and writes `out/bench/calibration.json`. */
+export const run = async (): Promise<void> => {
+  const calibration = rounded(await calibrate([512, 1024, 2048, 3072]))
+  console.log(JSON.stringify(calibration, null, 2))
+  writeFigures("calibration", calibration)
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  if (process.argv[2] === "peer")
+    await Effect.runPromise(Effect.scoped(Effect.raceFirst(peer(process.env.NATS_URL ?? ""), parentGone)))
+  else await run()
+}

@@ -1,0 +1,100 @@
+/** Where the parties of a run are to be: the file of `bicameral check FILE --hosts HOSTS`, its links, hosts, and who is on which. */
+import { Schema } from "../protocol/schema.ts"
+import { defaulted, list, name, optional, value, wholeNumber } from "./fields.ts"
+
+const positive = (description: string) =>
+  value(Schema.Number, (x) => x > 0 && Number.isFinite(x), "a number above 0", {
+    exclusiveMinimum: 0,
+    description
+  })
+
+const Link = Schema.Struct({
+  delayMs: value(Schema.Number, (x) => x >= 0 && x <= 60_000, "a number from 0 to 60000", {
+    minimum: 0,
+    maximum: 60_000,
+    description: "From one host to the other, one way"
+  }),
+  megabitsPerSecond: positive("What it carries each way")
+})
+export type Link = typeof Link.Type
+
+const Host = Schema.Struct({
+  name: name("Name of the host"),
+  site: name("Hosts of one site are joined by the link lan, others by wan"),
+  cores: positive("Cores that the parties have there"),
+  gigabytes: optional(positive("Memory that the parties have there"))
+})
+export type Host = typeof Host.Type
+
+const where = (what: string) => name(`The host of ${what}`)
+const several = (what: string) =>
+  list(
+    name("A host"),
+    0,
+    Infinity,
+    "a list of names of hosts",
+    `Hosts of ${what}, one each; a name may be there again`
+  )
+
+const HostsFile = Schema.Struct({
+  links: Schema.Struct({ lan: Link, wan: Link }),
+  /** All hosts are of one machine, with so many cores: for trials. */
+  sharedCores: optional(positive("Cores that all hosts share, where they are one machine")),
+  hosts: list(Host, 1, 100_000, "a list of hosts", "The hosts"),
+  placement: Schema.Struct({
+    broker: where("the broker that all lead to"),
+    siteBrokers: defaulted(
+      list(
+        name("A host"),
+        0,
+        Infinity,
+        "a list of names of hosts",
+        "Hosts of brokers that serve their site and lead to that one"
+      ),
+      []
+    ),
+    kgc: where("the KGC"),
+    cloud0: where("cloud 0"),
+    cloud1: where("cloud 1"),
+    users: list(name("A host"), 1, 16, "a list of 1 to 16 names of hosts", "Hosts of the users in turn"),
+    workers: defaulted(
+      Schema.Struct({
+        kgc: defaulted(several("the KGC's workers"), []),
+        cloud0: defaulted(several("cloud 0's workers"), []),
+        cloud1: defaulted(several("cloud 1's workers"), [])
+      }),
+      { kgc: [], cloud0: [], cloud1: [] }
+    ),
+    /** Pairs of lanes beside lane 0, which is the main process. */
+    lanes: defaulted(
+      Schema.Struct({
+        cloud0: defaulted(several("cloud 0's further lanes"), []),
+        cloud1: defaulted(several("cloud 1's further lanes"), [])
+      }),
+      { cloud0: [], cloud1: [] }
+    )
+  }),
+  threads: defaulted(wholeNumber(1, 1024, "Worker threads of each process at most; its host's cores"), 1024)
+}).pipe(
+  Schema.filter(({ hosts, placement }) => {
+    const known = new Set(hosts.map((host) => host.name))
+    if (known.size < hosts.length) return "two hosts have the same name"
+    const { workers, lanes, users, siteBrokers, ...single } = placement
+    const named = [
+      ...Object.values(single),
+      ...users,
+      ...siteBrokers,
+      ...Object.values(workers).flat(),
+      ...Object.values(lanes).flat()
+    ]
+    const unknown = named.find((each) => !known.has(each))
+    if (unknown !== undefined) return `placement names "${unknown}", which is no host; add it to hosts`
+    if (lanes.cloud0.length !== lanes.cloud1.length)
+      return "each lane of cloud 0 needs its peer at cloud 1: give both as many lanes"
+    return true
+  })
+)
+export type Hosts = typeof HostsFile.Type
+
+/** Unknown keys are errors, and all problems are reported at once. */
+export const decodeHosts = Schema.decodeUnknownEither(HostsFile, { errors: "all", onExcessProperty: "error" })
