@@ -8,6 +8,7 @@ const topics: Readonly<Record<string, () => Promise<void>>> = {
   prediction: async () => (await import("./prediction.ts")).run(),
   scale: async () => (await import("./prediction.ts")).scale(),
   startup: async () => (await import("./scenario.ts")).startup(),
+  lanes: async () => (await import("./lanes.ts")).run(),
   epoch: async () => (await import("./scenario.ts")).epoch()
 }
 
