@@ -3,6 +3,7 @@ const topics: Readonly<Record<string, () => Promise<void>>> = {
   step: async () => (await import("./step.ts")).run(),
   kernels: async () => (await import("./step-kernels.ts")).run(),
   rounds: async () => (await import("./rounds.ts")).run(),
+  workers: async () => (await import("./workers.ts")).run(),
   bcp: async () => (await import("./bcp.ts")).run(),
   calibrate: async () => (await import("./calibrate.ts")).run(),
   prediction: async () => (await import("./prediction.ts")).run(),

@@ -48,7 +48,7 @@ const named = (name: string | undefined): MeasuredNetwork => {
   return found
 }
 
-const agreementOf = ({ name, network, rows, batch, steps }: MeasuredNetwork): Agreement => {
+export const agreementOf = ({ name, network, rows, batch, steps }: MeasuredNetwork): Agreement => {
   const [output, ...hidden] = network.layers.toReversed()
   return {
     scenario: name,
@@ -201,7 +201,7 @@ const stretchEnds = (events: string): ReadonlyArray<StretchEnd> =>
     })
 
 /** Processor time of a process so far, in ticks of 10 ms; 0 where the system does not tell. */
-const processorMs = (pid: number): number => {
+export const processorMs = (pid: number): number => {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
       .replace(/^.*\) /, "")

@@ -64,7 +64,7 @@ const MiB = 2 ** 20
 export const defaultLimits: Limits = {
   mailboxMessages: 1024,
   mailboxBytes: 512 * MiB,
-  handlersAtOnce: 32,
+  handlersAtOnce: 128,
   rememberedRequests: 4096,
   rememberedBytes: 64 * MiB,
   rememberedForMs: 15 * 60_000,

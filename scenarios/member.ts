@@ -14,7 +14,7 @@ import { houses, memberNamed } from "../protocol/messages/subjects.ts"
 import { accessFromEnvironment } from "../runtime/broker/access.ts"
 import { layer as nats } from "../runtime/nats-transport.ts"
 import { layer as party } from "../runtime/party.ts"
-import { parentGone, sayReady } from "../runtime/process.ts"
+import { giveWay, parentGone, sayReady } from "../runtime/process.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
 import { untilBroker } from "./until-broker.ts"
 
@@ -62,8 +62,12 @@ export const startMember = ({ kind, role, run, threads, state }: MemberOptions) 
     const services = Layer.merge(connected, Layer.succeedContext(house)).pipe(
       Layer.provideMerge(tracing(log))
     )
-    const work =
-      kind === "lane" ? lane() : worker({ threads: Option.getOrElse(threads, availableParallelism) })
-    const working = Effect.zipRight(sayReady({ name }), work)
+    const working = Effect.gen(function* () {
+      yield* sayReady({ name })
+      if (kind === "lane") return yield* lane()
+      // As the KGC itself: it deals ahead of the clouds, who wait for each other.
+      if (role === "kgc") yield* giveWay
+      yield* worker({ threads: Option.getOrElse(threads, availableParallelism) })
+    })
     yield* working.pipe(Effect.provide(services), Effect.raceFirst(parentGone))
   }).pipe(Effect.scoped)

@@ -2,10 +2,11 @@
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { BcpPool, layer } from "../../actors/bcp-pool.ts"
+import { BcpPool, BcpQueue, layer, piecesUnderWay } from "../../actors/bcp-pool.ts"
 import { toBytes } from "../../protocol/bcp/integers.ts"
 import { uploadSlotBits } from "../../protocol/bcp/packing.ts"
 import { encodeMasterKey } from "../../protocol/bcp/wire.ts"
+import { workLimits } from "../../runtime/limits.ts"
 import { knownAnswers } from "../protocol/bcp/known-answers.ts"
 
 const { parameters, masterKey, userPublicKeys } = knownAnswers(2048)
@@ -45,6 +46,46 @@ describe("BCP in worker threads, 2048 bits", () => {
       // The machine may be busy with others: the best of three is what the work itself allows.
       const tries = yield* Effect.all([longest, longest, longest])
       expect(Math.min(...tries)).toBeLessThan(50)
+    }).pipe(Effect.provide(layer(2)))
+  )
+})
+
+describe("pieces under way", () => {
+  it.scopedLive("are two for each taker, here and at the other cloud, however many there are to do", () =>
+    Effect.gen(function* () {
+      const queue = yield* BcpQueue
+      const underWay = yield* piecesUnderWay
+      let now = 0
+      let most = 0
+      const piece = Effect.acquireUseRelease(
+        Effect.sync(() => {
+          most = Math.max(most, ++now)
+        }),
+        () => Effect.sleep("1 millis"),
+        () => Effect.sync(() => now--)
+      )
+      const mostOf = (pieces: number) =>
+        Effect.suspend(() => {
+          most = 0
+          return Effect.map(
+            underWay.forEach(
+              Array.from({ length: pieces }, (_, i) => i),
+              () => piece
+            ),
+            () => most
+          )
+        })
+      expect(yield* mostOf(100)).toBe(4)
+      queue.setOthers(8)
+      expect(yield* mostOf(200)).toBe(20)
+      yield* underWay.others(5)
+      expect(yield* mostOf(200)).toBe(30)
+      // Workers that have gone take no pieces with them.
+      queue.setOthers(0)
+      yield* underWay.others(0)
+      expect(yield* mostOf(100)).toBe(4)
+      queue.setOthers(workLimits.mostTakers)
+      expect(yield* mostOf(3_000)).toBe(workLimits.mostPieces)
     }).pipe(Effect.provide(layer(2)))
   )
 })

@@ -17,6 +17,7 @@ import { Party } from "../../runtime/actor.ts"
 import { workLimits } from "../../runtime/limits.ts"
 import { type Hub, makeHub } from "../../runtime/memory-transport.ts"
 import * as Parties from "../../runtime/party.ts"
+import type { Taken } from "../../runtime/pool.ts"
 import { agreementOf } from "../../scenarios/agreement.ts"
 import { loadScenario } from "../../scenarios/load.ts"
 import { knownAnswers } from "../protocol/bcp/known-answers.ts"
@@ -116,6 +117,34 @@ describe("workers", () => {
       expect(gave).toEqual([true, true])
       yield* dismissed
       for (const each of workers) yield* Fiber.join(each)
+    })
+  )
+
+  it.scopedLive("take one job more than they have threads, however many wait", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      const { pool, queue } = yield* mainOf(hub, "cloud0")
+      const [take, given] = [queue.take, new Map<unknown, Taken>()]
+      let most = 0
+      Object.assign(queue, {
+        take: (give: (taken: Taken) => void) =>
+          take((taken) => {
+            given.set(taken.request, taken)
+            most = Math.max(most, Array.from(given.values()).filter((each) => !each.settled()).length)
+            give(taken)
+          })
+      })
+      const done = yield* Effect.fork(
+        Effect.forEach(
+          Array.from({ length: 40 }, (_, k) => k),
+          (k) => encrypted(pool, k),
+          { concurrency: "unbounded" }
+        )
+      )
+      yield* working(hub, "cloud0.w-1")
+      expect((yield* Fiber.join(done)).length).toBe(40)
+      expect(given.size).toBe(40)
+      expect(most).toBe(2)
     })
   )
 
