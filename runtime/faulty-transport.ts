@@ -4,9 +4,9 @@
  * over a broker and in a simulation. What makes good the damage is above it, in `party.ts`.
  */
 import { createHash } from "node:crypto"
-import { Duration, Effect, Layer, Runtime } from "effect"
+import { Duration, Effect, Layer, Runtime, type Scope } from "effect"
 import { actorOf, parseSubject } from "../protocol/messages/subjects.ts"
-import { Transport } from "./transport.ts"
+import { Transport, type TransportService } from "./transport.ts"
 
 /** How long messages are held back, in milliseconds. */
 export type Delay =
@@ -44,6 +44,8 @@ export interface FaultyOptions {
   readonly cut?: (from: string, to: string) => boolean
   /** Told of each fault. */
   readonly count: (kind: MessageFault) => void
+  /** Lets something happen after so many milliseconds; unless told, a fiber of its own does, which ends with the transport. */
+  readonly after?: (ms: number, happen: () => void) => void
 }
 
 /** A doubled message comes again, and a reordered one is passed by others, within so many milliseconds. */
@@ -59,69 +61,78 @@ export const faulty = <E, R>(
 ): Layer.Layer<Transport, E, R> =>
   Layer.scoped(
     Transport,
-    Effect.gen(function* () {
-      const real = yield* Transport
-      const clock = yield* Effect.clock
-      const scope = yield* Effect.scope
-      const fork = Runtime.runFork(yield* Effect.runtime())
-      const links = new Map<string, Link>()
-      const linkOf = (from: string, to: string) => {
-        const key = `${from} ${to}`
-        const known = links.get(key)
-        if (known !== undefined) return known
-        const made: Link = { seed: hashOf(`${options.seed} ${key}`), sent: 0, busyUntilMs: 0 }
-        links.set(key, made)
-        return made
-      }
-      /** What is late is sent by a fiber of its own, which ends with the transport. */
-      const later = (ms: number, subject: string, data: Uint8Array, headers?: Headers) => {
-        const sending = Effect.sync(() => void real.send(subject, data, headers))
-        fork(Effect.forkIn(Effect.delay(sending, Duration.millis(ms)), scope))
-      }
+    Effect.flatMap(Transport, (real) => withFaults(options, real))
+  ).pipe(Layer.provide(transport))
 
-      return Transport.of({
-        ...real,
-        send: (subject, data, headers) => {
-          const address = parseSubject(subject)
-          if (address === undefined) return real.send(subject, data, headers)
-          const { from, to } = address
-          const link = linkOf(from, to)
-          const number = link.sent++
-          if (options.cut?.(actorOf(from), actorOf(to))) {
-            options.count("partition")
-            return undefined
-          }
-          const faults = options.faultsOf(actorOf(from), actorOf(to))
-          const now = Number(clock.unsafeCurrentTimeNanos() / 1_000n) / 1_000
-          // What was held back before goes first, also once the link does nothing any more.
-          if (faults === undefined && link.busyUntilMs <= now) return real.send(subject, data, headers)
-          const draw = draws(link.seed, number)
-          const happens = (kind: keyof Omit<LinkFaults, "delay">) => {
-            const does = faults !== undefined && draw() < faults[kind]
-            if (does) options.count(kind)
-            return does
-          }
-          if (happens("loss")) return undefined
-          const damaged = happens("truncation")
-            ? data.slice(0, Math.floor(draw() * data.length))
-            : happens("corruption")
-              ? withBitsFlipped(data, draw)
-              : data
-          const delayMs = faults?.delay === undefined ? 0 : delayOf(faults.delay, draw)
-          if (delayMs > 0) options.count("delay")
-          const doubled = happens("duplication")
-          const strays = happens("reordering")
-          // What is only delayed keeps its place among the messages of its link.
-          const dueMs = strays ? now + delayMs + draw() * strayMs : Math.max(link.busyUntilMs, now + delayMs)
-          if (!strays) link.busyUntilMs = dueMs
-          if (doubled) later(dueMs - now + draw() * strayMs, subject, damaged.slice(), headers)
-          if (dueMs <= now) return real.send(subject, damaged, headers)
-          later(dueMs - now, subject, damaged.slice(), headers)
+/** The same without its layer. */
+export const withFaults = (
+  options: FaultyOptions,
+  real: TransportService
+): Effect.Effect<TransportService, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const clock = yield* Effect.clock
+    const after = options.after ?? (yield* afterInScope)
+    const links = new Map<string, Link>()
+    const linkOf = (from: string, to: string) => {
+      const key = `${from} ${to}`
+      const known = links.get(key)
+      if (known !== undefined) return known
+      const made: Link = { seed: hashOf(`${options.seed} ${key}`), sent: 0, busyUntilMs: 0 }
+      links.set(key, made)
+      return made
+    }
+    const later = (ms: number, subject: string, data: Uint8Array, headers?: Headers) =>
+      after(ms, () => void real.send(subject, data, headers))
+
+    return {
+      ...real,
+      send: (subject, data, headers) => {
+        const address = parseSubject(subject)
+        if (address === undefined) return real.send(subject, data, headers)
+        const { from, to } = address
+        const link = linkOf(from, to)
+        const number = link.sent++
+        if (options.cut?.(actorOf(from), actorOf(to))) {
+          options.count("partition")
           return undefined
         }
-      })
-    })
-  ).pipe(Layer.provide(transport))
+        const faults = options.faultsOf(actorOf(from), actorOf(to))
+        const now = Number(clock.unsafeCurrentTimeNanos() / 1_000n) / 1_000
+        // What was held back before goes first, also once the link does nothing any more.
+        if (faults === undefined && link.busyUntilMs <= now) return real.send(subject, data, headers)
+        const draw = draws(link.seed, number)
+        const happens = (kind: keyof Omit<LinkFaults, "delay">) => {
+          const does = faults !== undefined && draw() < faults[kind]
+          if (does) options.count(kind)
+          return does
+        }
+        if (happens("loss")) return undefined
+        const damaged = happens("truncation")
+          ? data.slice(0, Math.floor(draw() * data.length))
+          : happens("corruption")
+            ? withBitsFlipped(data, draw)
+            : data
+        const delayMs = faults?.delay === undefined ? 0 : delayOf(faults.delay, draw)
+        if (delayMs > 0) options.count("delay")
+        const doubled = happens("duplication")
+        const strays = happens("reordering")
+        // What is only delayed keeps its place among the messages of its link.
+        const dueMs = strays ? now + delayMs + draw() * strayMs : Math.max(link.busyUntilMs, now + delayMs)
+        if (!strays) link.busyUntilMs = dueMs
+        if (doubled) later(dueMs - now + draw() * strayMs, subject, damaged.slice(), headers)
+        if (dueMs <= now) return real.send(subject, damaged, headers)
+        later(dueMs - now, subject, damaged.slice(), headers)
+        return undefined
+      }
+    }
+  })
+
+const afterInScope = Effect.gen(function* () {
+  const scope = yield* Effect.scope
+  const fork = Runtime.runFork(yield* Effect.runtime())
+  return (ms: number, happen: () => void): void =>
+    void fork(Effect.forkIn(Effect.delay(Effect.sync(happen), Duration.millis(ms)), scope))
+})
 
 type Headers = Readonly<Record<string, string>>
 

@@ -9,12 +9,15 @@ import {
   PayloadTooLarge,
   PermissionDenied,
   Transport,
-  type TransportEvent
+  type TransportEvent,
+  type TransportService
 } from "./transport.ts"
 
 export interface Hub {
   /** The transport of an actor or of a member. The actor's name decides what it may do, as its credentials do at a real broker. */
   readonly layer: (actor: string) => Layer.Layer<Transport>
+  /** The same without its layer, for whoever starts parties by the thousand. */
+  readonly transport: (actor: string) => TransportService
   /** Takes the hub away, as a broker that dies: what is on its way is lost, and nothing is taken. */
   readonly down: () => void
   /** Puts it back; everybody is connected again at once. */
@@ -70,9 +73,9 @@ export const makeHub = (options: HubOptions = {}): Hub => {
     for (const listener of [...everybody]) listener({ _tag: "Status", status })
   }
 
-  const transport = (actor: string) => {
+  const transport = (actor: string): TransportService => {
     const listeners = new Set<(event: TransportEvent) => void>()
-    return Transport.of({
+    return {
       name: "memory",
       maxPayloadBytes,
       frame: (bytes) => new Uint8Array(bytes),
@@ -114,11 +117,12 @@ export const makeHub = (options: HubOptions = {}): Hub => {
           everybody.delete(listener)
         }
       }
-    })
+    }
   }
 
   return {
     layer: (actor) => Layer.sync(Transport, () => transport(actor)),
+    transport,
     down: () => {
       isUp = false
       outages++

@@ -56,7 +56,8 @@ const channelOf: Readonly<Record<Exclude<Kind, "fragment">, Channel>> = {
   nack: "round"
 }
 
-const make = (options: PartyOptions) =>
+/** The party itself, until the scope ends. */
+export const makeParty = (options: PartyOptions) =>
   Effect.gen(function* () {
     const { name, run } = options
     if (!isRunName(run))
@@ -211,4 +212,4 @@ const steady = (clock: Clock.Clock): Clock.Clock => {
 
 /** A party of this name in this run, over whatever transport it is given. */
 export const layer = (options: PartyOptions): Layer.Layer<Party, TransportError, Transport> =>
-  Layer.scoped(Party, make(options))
+  Layer.scoped(Party, makeParty(options))

@@ -1,19 +1,16 @@
 /**
  * For simulations only: everything that this process draws at random from the operating system comes from one seed instead, libraries
- * included, and WebCrypto does its work at once. The product has no seam for this, by which somebody
+ * included, and WebCrypto does its work at once, on a group that is no group. The product has no seam for this, by which somebody
  * could make keys predictable: Node's own modules are replaced in the process of the simulator, for as long as one run takes.
  */
 import crypto, {
   type BinaryLike,
   createCipheriv,
   createDecipheriv,
-  createECDH,
   createHash,
   createHmac,
   createPrivateKey,
   createPublicKey,
-  ECDH,
-  hkdfSync,
   webcrypto
 } from "node:crypto"
 import { syncBuiltinESMExports } from "node:module"
@@ -30,17 +27,28 @@ type Draw = (length: number) => Buffer
 
 let replaced = false
 
+/** The randomness of this process while it is replaced. */
+export interface VirtualRandomness {
+  /** Does something with a stream of its own; `onDrawn` sees its bytes, and the one of the process goes on afterwards as if nothing had been. */
+  readonly aside: <A>(seed: BinaryLike, onDrawn: (bytes: Uint8Array) => void, work: () => A) => A
+  /** Puts the system's back. */
+  readonly giveBack: () => void
+}
+
 /**
- * Replaces the randomness of this process until the function that it returns is called; `onDrawn` sees all bytes that are drawn. Throws where it is replaced already: two
+ * Replaces the randomness of this process until it is given back; `onDrawn` sees all bytes that are drawn. Throws where it is replaced already: two
  * simulations at a time would draw from each other's seed.
  */
-export const replaceRandomness = (seed: BinaryLike, onDrawn: (bytes: Uint8Array) => void): (() => void) => {
+export const replaceRandomness = (
+  seed: BinaryLike,
+  onDrawn: (bytes: Uint8Array) => void
+): VirtualRandomness => {
   if (replaced) throw new Error("the randomness of this process has been replaced already")
   replaced = true
-  const stream = byteStream(seed)
+  let source = { stream: byteStream(seed), onDrawn }
   const draw: Draw = (length) => {
-    const bytes = stream(length)
-    onDrawn(bytes)
+    const bytes = source.stream(length)
+    source.onDrawn(bytes)
     return bytes
   }
   const giveBack = [
@@ -51,10 +59,21 @@ export const replaceRandomness = (seed: BinaryLike, onDrawn: (bytes: Uint8Array)
     ...replaceSubtle(draw)
   ]
   syncBuiltinESMExports()
-  return () => {
-    for (const back of giveBack) back()
-    syncBuiltinESMExports()
-    replaced = false
+  return {
+    aside: (ownSeed, onOwnDrawn, work) => {
+      const before = source
+      source = { stream: byteStream(ownSeed), onDrawn: onOwnDrawn }
+      try {
+        return work()
+      } finally {
+        source = before
+      }
+    },
+    giveBack: () => {
+      for (const back of giveBack) back()
+      syncBuiltinESMExports()
+      replaced = false
+    }
   }
 }
 
@@ -77,33 +96,55 @@ const signingKeyPair = (kind: string, bytes: Buffer) => {
   return { privateKey, publicKey: createPublicKey(privateKey) }
 }
 
-/** A key of this simulation: of ECDH on P-256 a scalar with its point, or a point; of anything else its bytes. */
+/** A key of this simulation: of a key agreement 32 secret bytes with their public key, or a public key; of anything else its bytes. */
 interface VirtualKey {
   readonly [virtual]: true
   readonly type: "private" | "public" | "secret"
   readonly algorithm: unknown
   readonly bytes: Buffer
-  readonly point?: Buffer
+  readonly publicKey?: Buffer
 }
 
 const virtual = Symbol("virtual key")
 
 type Operation = (...args: Array<never>) => Promise<unknown>
 
-const curve = "prime256v1"
+const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest()
 
-const privateKeyOf = (scalar: Buffer): VirtualKey => {
-  const ecdh = createECDH(curve)
-  ecdh.setPrivateKey(scalar)
-  return { [virtual]: true, type: "private", algorithm: p256, bytes: scalar, point: ecdh.getPublicKey() }
+/**
+ * In place of P-256 there is something that looks like it and costs nothing. A public key is an x, the hash of the secret key, and a y, the hash of
+ * x, so that not every 64 bytes are one. Two keys agree on the hash of both public keys under a key of the simulator, which it uses for
+ * nobody but who has one of the two secret keys.
+ */
+const privateKeyOf = (secret: Buffer): VirtualKey => {
+  const x = sha256(secret)
+  const publicKey = Buffer.concat([uncompressed, x, sha256(x)])
+  return { [virtual]: true, type: "private", algorithm: p256, bytes: secret, publicKey }
+}
+
+const publicKeyOf = (publicKey: Buffer): VirtualKey => {
+  const isOne =
+    publicKey.length === 65 &&
+    publicKey[0] === uncompressed[0] &&
+    sha256(publicKey.subarray(1, 33)).equals(publicKey.subarray(33))
+  if (!isOne) throw new Error("no public key of this simulation")
+  return { [virtual]: true, type: "public", algorithm: p256, bytes: publicKey, publicKey }
+}
+
+const agree = (one: Buffer, other: Buffer): Buffer =>
+  createHmac("sha256", "simulated key agreement")
+    .update(Buffer.concat(Buffer.compare(one, other) < 0 ? [one, other] : [other, one]))
+    .digest()
+
+/** In place of HKDF one hash. */
+const derived = (key: Buffer, salt: BytesLike, info: BytesLike, length: number): ArrayBuffer => {
+  if (length > 32) throw new Error(`no ${length} bytes are derived at a time in a simulation`)
+  const digest = createHmac("sha256", key).update(bufferOf(salt)).update(bufferOf(info)).digest()
+  return copied(digest.subarray(0, length))
 }
 
 const p256 = { name: "ECDH", namedCurve: "P-256" }
-
-const publicKeyOf = (point: Buffer): VirtualKey => {
-  ECDH.convertKey(point, curve) // throws unless it is a point of the curve
-  return { [virtual]: true, type: "public", algorithm: p256, bytes: point, point }
-}
+const uncompressed = Uint8Array.of(4)
 
 type BytesLike = ArrayBuffer | ArrayBufferView
 
@@ -112,7 +153,7 @@ const bufferOf = (source: BytesLike): Buffer =>
     ? Buffer.from(source.buffer, source.byteOffset, source.byteLength)
     : Buffer.from(source)
 
-const copied = (bytes: Buffer): ArrayBuffer => new Uint8Array(bytes).buffer
+const copied = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer
 
 const coordinate = (text: string | undefined): Buffer => Buffer.from(text ?? "", "base64url")
 
@@ -133,7 +174,7 @@ const tagBytes = 16
 const virtualSubtle = (draw: Draw) => ({
   generateKey: async () => {
     const privateKey = privateKeyOf(draw(32))
-    return { privateKey, publicKey: publicKeyOf(privateKey.point!) }
+    return { privateKey, publicKey: publicKeyOf(privateKey.publicKey!) }
   },
   importKey: async (format: string, data: BytesLike | webcrypto.JsonWebKey, algorithm: Algorithm) => {
     if (nameOf(algorithm) !== "ECDH")
@@ -141,11 +182,11 @@ const virtualSubtle = (draw: Draw) => ({
     if (format === "pkcs8") return privateKeyOf(Buffer.from(bufferOf(data as BytesLike).subarray(-32)))
     if (format === "raw") return publicKeyOf(Buffer.from(bufferOf(data as BytesLike)))
     const { x, y } = data as webcrypto.JsonWebKey
-    return publicKeyOf(Buffer.concat([Uint8Array.of(4), coordinate(x), coordinate(y)]))
+    return publicKeyOf(Buffer.concat([uncompressed, coordinate(x), coordinate(y)]))
   },
   exportKey: async (format: string, key: VirtualKey) => {
-    if (format === "raw") return copied(key.point!)
-    const [x, y] = [key.point!.subarray(1, 33), key.point!.subarray(33)]
+    if (format === "raw") return copied(key.publicKey!)
+    const [x, y] = [key.publicKey!.subarray(1, 33), key.publicKey!.subarray(33)]
     const d = key.type === "private" ? { d: key.bytes.toString("base64url") } : {}
     return { kty: "EC", crv: "P-256", x: x.toString("base64url"), y: y.toString("base64url"), ...d }
   },
@@ -159,11 +200,8 @@ const virtualSubtle = (draw: Draw) => ({
     key: VirtualKey,
     bits: number
   ) => {
-    if (algorithm.name === "HKDF")
-      return hkdfSync("sha256", key.bytes, bufferOf(algorithm.salt), bufferOf(algorithm.info), bits / 8)
-    const ecdh = createECDH(curve)
-    ecdh.setPrivateKey(key.bytes)
-    return copied(ecdh.computeSecret(algorithm.public.point!))
+    if (algorithm.name === "HKDF") return derived(key.bytes, algorithm.salt, algorithm.info, bits / 8)
+    return copied(agree(key.publicKey!, algorithm.public.publicKey!))
   },
   sign: async (_: string, key: VirtualKey, data: BytesLike) =>
     copied(createHmac("sha256", key.bytes).update(bufferOf(data)).digest()),

@@ -3,7 +3,10 @@
  * that was drawn at random, the data, and what came out; and asks no party.
  */
 import { createHash } from "node:crypto"
+import { Either } from "effect"
+import { phaseOf } from "../actors/training.ts"
 import { decodeEnvelope, type Envelope } from "../protocol/messages/envelope.ts"
+import { Join } from "../protocol/messages/training.ts"
 
 /** A frame as its sender gave it away. */
 export interface SentFrame {
@@ -24,9 +27,16 @@ export const leastSecretBytes = 8
  * ids, shares, secret keys, PRG keys, seeds, blinds and randomizers.
  */
 export class Secrets {
-  /** By the first four bytes: two bits of a filter for each, and the secrets themselves. */
-  readonly #filter = new Uint8Array(2 ** 16)
+  /** By the first four bytes: two bytes of a filter for each, and the secrets themselves. */
+  readonly #filter: Uint8Array
   readonly #byPrefix = new Map<number, Array<{ readonly what: string; readonly bytes: Uint8Array }>>()
+  readonly #others: Secrets | undefined
+
+  /** Secrets beside others, of which none is added any more. */
+  constructor(others?: Secrets) {
+    this.#filter = others === undefined ? new Uint8Array(2 ** 16) : others.#filter.slice()
+    this.#others = others
+  }
 
   /** Registers a secret of at least eight bytes that are not all alike. */
   add(what: string, bytes: Uint8Array): void {
@@ -34,9 +44,9 @@ export class Secrets {
       throw new RangeError(`${what}: ${bytes.length} bytes turn up by chance`)
     const key = prefixAt(bytes, 0)
     this.#filter[filterOf(key)] = 1
-    const others = this.#byPrefix.get(key) ?? []
-    others.push({ what, bytes })
-    this.#byPrefix.set(key, others)
+    const alike = this.#byPrefix.get(key)
+    if (alike === undefined) this.#byPrefix.set(key, [{ what, bytes }])
+    else alike.push({ what, bytes })
   }
 
   /** What of it is in these bytes, if anything. */
@@ -45,9 +55,15 @@ export class Secrets {
     for (let at = 0; at <= last; at++) {
       const key = prefixAt(data, at)
       if (this.#filter[filterOf(key)] === 0) continue
-      for (const { what, bytes } of this.#byPrefix.get(key) ?? []) if (isAt(data, at, bytes)) return what
+      for (const { what, bytes } of this.#alike(key)) if (isAt(data, at, bytes)) return what
     }
     return undefined
+  }
+
+  /** Those that begin so. */
+  #alike(prefix: number): ReadonlyArray<{ readonly what: string; readonly bytes: Uint8Array }> {
+    const own = this.#byPrefix.get(prefix) ?? []
+    return this.#others === undefined ? own : [...own, ...this.#others.#alike(prefix)]
   }
 }
 
@@ -86,9 +102,51 @@ export class RoundWatch {
   }
 }
 
-/** All watches over the frames of one run. */
-export const watchFrames = (secrets: Secrets) => {
-  const rounds = new RoundWatch()
+/** In the phase of an epoch this round opens the data; those of the steps follow. */
+const openingRound = 1
+
+/**
+ * Watches the masks of training over all of its epochs. A step that is done again, by clouds that went on from a checkpoint, uses the same masks, so it
+ * has to open the same values: what each cloud sends for it is the same bytes as the first time. From which step an epoch goes on is
+ * in what the clouds tell each other as it begins.
+ */
+export class MaskWatch {
+  readonly #roundsAStep: number
+  /** The epochs that were asked for, by the request's id. */
+  readonly #joining = new Map<string, number>()
+  readonly #stepsBefore = new Map<string, number>()
+  readonly #sent = new Map<string, string>()
+
+  constructor(roundsAStep: number) {
+    this.#roundsAStep = roundsAStep
+  }
+
+  see({ from }: SentFrame, { kind, id, tag, number, body }: Envelope): Violation | undefined {
+    if (tag === Join.tag) this.#join(kind, id, body)
+    const before = this.#stepsBefore.get(tag)
+    if (kind !== "round" || before === undefined) return undefined
+    const after = number - openingRound - 1
+    const step = after < 0 ? 0 : before + 1 + Math.floor(after / this.#roundsAStep)
+    const of = after < 0 ? "the opening of the data" : `step ${step}, part ${after % this.#roundsAStep}`
+    const digest = createHash("sha256").update(body).digest("base64")
+    const first = this.#sent.get(`${from} ${of}`) ?? digest
+    this.#sent.set(`${from} ${of}`, first)
+    return first === digest
+      ? undefined
+      : `${from} opened two different things under the masks of ${of}, the latter in ${tag}`
+  }
+
+  #join(kind: Envelope["kind"], id: string, body: Uint8Array): void {
+    if (kind === "ask") this.#joining.set(id, Either.getOrThrow(Join.payload.decode(body)).epoch)
+    const epoch = this.#joining.get(id)
+    if (kind === "reply" && epoch !== undefined)
+      this.#stepsBefore.set(phaseOf(epoch), Either.getOrThrow(Join.reply.decode(body)).step)
+  }
+}
+
+/** All watches over the frames of one run, whose clouds take so many rounds for a step. */
+export const watchFrames = (secrets: Secrets, roundsAStep: number) => {
+  const watches = [new RoundWatch(), new MaskWatch(roundsAStep)]
   const violations: Array<Violation> = []
   return {
     violations,
@@ -97,10 +155,11 @@ export const watchFrames = (secrets: Secrets) => {
       if (leaked !== undefined) violations.push(`${leaked} was on the link from ${frame.from} to ${frame.to}`)
       const envelope = decodeEnvelope(frame.data)
       if (envelope._tag === "Left") violations.push(`${frame.from} sent ${frame.to} something malformed`)
-      else {
-        const wrong = rounds.see(frame, envelope.right)
-        if (wrong !== undefined) violations.push(wrong)
-      }
+      else
+        for (const each of watches) {
+          const wrong = each.see(frame, envelope.right)
+          if (wrong !== undefined) violations.push(wrong)
+        }
     }
   }
 }

@@ -6,7 +6,8 @@ import { jobs } from "../protocol/bcp/jobs.ts"
 import { parametersFromPrimes } from "../protocol/bcp/parameters.ts"
 import type { Work } from "../protocol/sharing/work.ts"
 import type { JobFailed } from "../runtime/pool.ts"
-import { makeVirtualPool } from "../runtime/virtual-pool.ts"
+import { makeVirtualPools } from "../runtime/virtual-pool.ts"
+import type { VirtualRandomness } from "../runtime/virtual-randomness.ts"
 
 const p = 0xc47f836746a457ed1798adfe9e5bc7306a83582d2f25692f079ed5eea3a930f3n
 const q = 0xf4e7935a6998de4c0ead71d94a787b67c90243ee9660bc9facd26f5e531cec77n
@@ -17,8 +18,12 @@ const g = BigInt(
 /** Bits of the simulated modulus: agreements that are simulated ask for it, and say that it is insecure. */
 export const simulatedModulusBits = 512
 
-/** The worker pool of simulated parties, which gives out this key as a new one. */
-export const simulatedPool = (): Work<JobFailed> => {
-  const key = parametersFromPrimes(p, q, g)
-  return makeVirtualPool({ ...jobs, newParameters: () => key }) as Work<JobFailed>
-}
+const key = parametersFromPrimes(p, q, g)
+
+const pools = makeVirtualPools({ ...jobs, newParameters: () => key })
+
+/** The worker pool of the parties of one simulated run, which gives out this key as a new one. */
+export const simulatedPool = (
+  randomness: VirtualRandomness,
+  onDrawn: (bytes: Uint8Array) => void
+): Work<JobFailed> => pools(randomness, onDrawn) as Work<JobFailed>

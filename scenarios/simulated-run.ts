@@ -4,7 +4,7 @@
  * and a supervisor starts them again.
  */
 import { createHash } from "node:crypto"
-import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Option, Random } from "effect"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Logger, Option, Random } from "effect"
 import { type Agreement, planOf } from "../actors/agreement.ts"
 import { BcpPool } from "../actors/bcp-pool.ts"
 import { direct, type Phase, type RunOutcome } from "../actors/director.ts"
@@ -18,33 +18,47 @@ import { Bytes, format } from "../protocol/messages/message.ts"
 import { parseSubject } from "../protocol/messages/subjects.ts"
 import { Schema } from "../protocol/schema.ts"
 import { generateSigningKeyPair } from "../protocol/sharing/roster.ts"
-import { draws, faulty, hashOf, type MessageFault } from "../runtime/faulty-transport.ts"
+import { Party } from "../runtime/actor.ts"
+import {
+  draws,
+  type FaultyOptions,
+  hashOf,
+  type MessageFault,
+  withFaults
+} from "../runtime/faulty-transport.ts"
 import { makeHub } from "../runtime/memory-transport.ts"
-import { layer as party } from "../runtime/party.ts"
+import { makeParty } from "../runtime/party.ts"
 import { memoryStore, Stable, Store, StoreFailed, type StoreService } from "../runtime/store.ts"
-import { type Delivery, Transport } from "../runtime/transport.ts"
+import { type Delivery, Transport, type TransportService } from "../runtime/transport.ts"
 import { replaceRandomness } from "../runtime/virtual-randomness.ts"
 import { makeVirtualTime } from "../runtime/virtual-time.ts"
-import { type Violation, watchFrames } from "./checkers.ts"
+import { Secrets, type Violation, watchFrames } from "./checkers.ts"
 import { type FaultPlan, type PlannedEvent, partiesOf, ratesOf } from "./faults.ts"
 import type { EventKind } from "./faults-schema.ts"
 import { simulatedModulusBits, simulatedPool } from "./simulated-keys.ts"
 import { rootOf, secretsOf } from "./simulated-secrets.ts"
 
-export interface SimulatedCompany {
+/** Whose run is simulated. */
+export interface Company {
   readonly agreement: Agreement
   /** The users' cells, in the order of the agreement. */
   readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
   readonly usersLeave: boolean
 }
 
+export interface SimulatedCompany extends Company {
+  /** What is secret in every run. */
+  readonly secrets: Secrets
+}
+
 /** A company as it is simulated: under the simulator's own BCP key, which changes nothing about the model. */
-export const simulated = (company: SimulatedCompany): SimulatedCompany => ({
+export const simulated = (company: Company): SimulatedCompany => ({
   ...company,
   agreement: {
     ...company.agreement,
     security: { ...company.agreement.security, modulusBits: simulatedModulusBits, insecure: true }
-  }
+  },
+  secrets: secretsOf(company)
 })
 
 export type FaultKind = MessageFault | EventKind
@@ -74,8 +88,6 @@ export interface SimulationOptions {
   readonly onArrival?: (delivery: Delivery, inject: (delivery: Delivery) => void) => void
 }
 
-const pool = simulatedPool()
-
 /** The name of every simulated run: masks follow from it where the scenario has no seed. */
 const runName = "simulated"
 
@@ -95,21 +107,24 @@ const Root = format("root", Schema.Struct({ secret: Bytes }))
 
 /** Runs a company from `simulated` to its end under a plan of faults. */
 export const simulateRun = async (
-  { agreement, tables, usersLeave }: SimulatedCompany,
+  { agreement, tables, usersLeave, secrets: secretsOfAll }: SimulatedCompany,
   { seed, plan, livenessMs, onArrival }: SimulationOptions
 ): Promise<SimulatedRun> => {
   const time = makeVirtualTime()
-  const secrets = secretsOf(agreement, tables)
-  const restore = replaceRandomness(`bicameral simulation ${seed}`, (bytes) => {
+  const secrets = new Secrets(secretsOfAll)
+  const onDrawn = (bytes: Uint8Array) => {
     if (bytes.length >= 16) secrets.add("something drawn at random", bytes)
-  })
+  }
+  const randomness = replaceRandomness(`bicameral simulation ${seed}`, onDrawn)
+  const pool = simulatedPool(randomness, onDrawn)
   try {
     const parties = partiesOf(agreement)
     const faults = new Map<FaultKind, number>()
     const count = (kind: FaultKind) => void faults.set(kind, (faults.get(kind) ?? 0) + 1)
     const history: Array<string> = []
     const say = (what: string) => void history.push(`${time.nowMs().toFixed(1)} ms: ${what}`)
-    const watch = watchFrames(secrets)
+    const roundsAStep = stepCost(planOf(agreement, agreement.training.batch)).rounds
+    const watch = watchFrames(secrets, roundsAStep)
 
     // The network: each link has a delay of its own for each message, and keeps their order.
     const trace = createHash("sha256")
@@ -186,7 +201,6 @@ export const simulateRun = async (
         sent.set(key, n)
         return n
       }
-      const roundsAStep = stepCost(planOf(agreement, agreement.training.batch)).rounds
       const seeSent = (from: string, data: Uint8Array) => {
         if (pending.size === 0) return
         const envelope = decodeEnvelope(data)
@@ -210,53 +224,39 @@ export const simulateRun = async (
         })
       }
 
-      const transportOf = (actor: string, life: { dead: boolean }) =>
-        faulty(
-          {
-            seed: hashOf(`${seed} faults`),
-            faultsOf: (from, to) => (healed() ? undefined : ratesOf(plan, from, to)),
-            cut,
-            count
-          },
-          Layer.effect(
-            Transport,
-            Effect.map(Transport, (real) =>
-              Transport.of({
-                ...real,
-                send: (subject, data, headers) => (life.dead ? undefined : real.send(subject, data, headers)),
-                subscribe: (subject, onDelivery, queue) =>
-                  real.subscribe(
-                    subject,
-                    (delivery) => {
-                      const waitMs = stillMs(actor) - time.nowMs()
-                      if (waitMs > 0) time.after(waitMs, () => !life.dead && onDelivery(delivery))
-                      else if (!life.dead) onDelivery(delivery)
-                    },
-                    queue
-                  )
-              })
+      /** The way of a party into the network: what it sends is seen before anything happens to it. */
+      const transportOf = (actor: string, life: { readonly dead: boolean }) => {
+        const real = hub.transport(actor)
+        const mortal: TransportService = {
+          ...real,
+          send: (subject, data, headers) => (life.dead ? undefined : real.send(subject, data, headers)),
+          subscribe: (subject, onDelivery, queue) =>
+            real.subscribe(
+              subject,
+              (delivery) => {
+                const waitMs = stillMs(actor) - time.nowMs()
+                if (waitMs > 0) time.after(waitMs, () => !life.dead && onDelivery(delivery))
+                else if (!life.dead) onDelivery(delivery)
+              },
+              queue
             )
-          ).pipe(Layer.provide(hub.layer(actor)))
+        }
+        return Effect.map(
+          withFaults(network, mortal),
+          (faulty): TransportService => ({
+            ...faulty,
+            send: (subject, data, headers) => {
+              if (life.dead) return undefined
+              const { to } = parseSubject(subject)!
+              watch.see({ from: actor, to, data })
+              trace.update(`${time.nowMs()} ${subject} `)
+              if (!saysPeakMemory(data)) trace.update(data)
+              seeSent(actor, data)
+              return faulty.send(subject, data, headers)
+            }
+          })
         )
-      /** Sees what a party gives away before anything happens to it. */
-      const watched = (actor: string, life: { dead: boolean }) =>
-        Layer.effect(
-          Transport,
-          Effect.map(Transport, (real) =>
-            Transport.of({
-              ...real,
-              send: (subject, data, headers) => {
-                if (life.dead) return undefined
-                const { to } = parseSubject(subject)!
-                watch.see({ from: actor, to, data })
-                trace.update(`${time.nowMs()} ${subject} `)
-                if (!saysPeakMemory(data)) trace.update(data)
-                seeSent(actor, data)
-                return real.send(subject, data, headers)
-              }
-            })
-          )
-        ).pipe(Layer.provide(transportOf(actor, life)))
+      }
       const storeOf = (actor: string, life: { dead: boolean }, real: StoreService): StoreService => ({
         ...real,
         put: (name, bytes) =>
@@ -273,22 +273,38 @@ export const simulateRun = async (
         remove: (name) => Effect.suspend(() => (life.dead ? Effect.never : real.remove(name)))
       })
 
+      const network: FaultyOptions = {
+        seed: hashOf(`${seed} faults`),
+        faultsOf: (from, to) => (healed() ? undefined : ratesOf(plan, from, to)),
+        cut,
+        count,
+        after: time.after
+      }
+
       const start = (actor: string): Effect.Effect<void> =>
         Effect.gen(function* () {
           const birth = (births.get(actor) ?? 0) + 1
           births.set(actor, birth)
           const life = { dead: false }
           const { store, stable } = stores.get(actor)!
-          const services = Layer.mergeAll(
-            party({ name: actor, run: runName }).pipe(Layer.provide(watched(actor, life))),
-            Layer.succeed(Store, storeOf(actor, life, store)),
-            Layer.succeed(Stable, storeOf(actor, life, stable)),
-            Layer.succeed(BcpPool, pool)
+          const work: Effect.Effect<unknown, unknown> = Effect.scoped(
+            Effect.gen(function* () {
+              const transport = yield* transportOf(actor, life)
+              const itself = yield* Effect.provideService(
+                makeParty({ name: actor, run: runName }),
+                Transport,
+                transport
+              )
+              const services = Context.make(Party, itself).pipe(
+                Context.add(Store, storeOf(actor, life, store)),
+                Context.add(Stable, storeOf(actor, life, stable)),
+                Context.add(BcpPool, pool)
+              )
+              return actor === "director"
+                ? yield* Effect.provide(directing, services)
+                : yield* Effect.provide(serve(agreement, roleOf(actor)), services)
+            })
           )
-          const work: Effect.Effect<unknown, unknown> =
-            actor === "director"
-              ? Effect.provide(directing, services)
-              : Effect.provide(serve(agreement, roleOf(actor)), services)
           const clock = time.clockOf(
             () => clockOffset.get(actor) ?? 0,
             () => stillMs(actor)
@@ -437,7 +453,7 @@ export const simulateRun = async (
       virtualMs: time.nowMs()
     }
   } finally {
-    restore()
+    randomness.giveBack()
   }
 }
 

@@ -15,11 +15,12 @@ export const rootOf = (actor: string): Uint8Array =>
 const drawnFromRoots = ["share", "salt", "weights", "dealer0", "dealer1", "archive"] as const
 const seeded = ["dealer0", "dealer1", "initial0", "initial1", "rows"] as const
 
-/** The secrets of a run, before it begins. */
-export const secretsOf = (
-  agreement: Agreement,
-  tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
-): Secrets => {
+/** The secrets of a company's runs, before they begin. */
+export const secretsOf = (company: {
+  readonly agreement: Agreement
+  readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+}): Secrets => {
+  const { agreement, tables } = company
   const secrets = new Secrets()
   for (const actor of partiesOf(agreement)) {
     const root = rootOf(actor)

@@ -1,8 +1,10 @@
 /** The checkers that stand outside a run: each finds what it is there for. */
 import { randomBytes } from "node:crypto"
+import { Either } from "effect"
 import { describe, expect, it } from "vitest"
 import { type Envelope, encodeEnvelope } from "../../protocol/messages/envelope.ts"
-import { RoundWatch, Secrets, watchFrames } from "../../scenarios/checkers.ts"
+import { Join } from "../../protocol/messages/training.ts"
+import { MaskWatch, RoundWatch, Secrets, watchFrames } from "../../scenarios/checkers.ts"
 
 const envelope = (number: number, body: Uint8Array): Envelope => ({
   kind: "round",
@@ -47,7 +49,7 @@ describe("secrets on the wire", () => {
     const secrets = new Secrets()
     const key = new Uint8Array(randomBytes(16))
     secrets.add("k_0", key)
-    const watch = watchFrames(secrets)
+    const watch = watchFrames(secrets, 3)
     watch.see(frame("cloud0", 1, new Uint8Array(64)))
     expect(watch.violations).toEqual([])
     watch.see(frame("cloud1", 1, key))
@@ -77,5 +79,42 @@ describe("rounds", () => {
     const watch = new RoundWatch()
     see(watch, "cloud0", 1)
     expect(see(watch, "cloud0", 2)).toBe("cloud0 was at round 2 of train while cloud1 was at 0")
+  })
+})
+
+describe("masks", () => {
+  const join = (watch: MaskWatch, epoch: number, step: number) => {
+    const asked = { kind: "ask", id: `join-${epoch}`, tag: "Join", number: 0, of: 0 } as const
+    const ask = Either.getOrThrow(Join.payload.encode({ epoch, steps: [0, step], lanes: [] }))
+    const reply = Either.getOrThrow(Join.reply.encode({ step, lanes: [] }))
+    watch.see(frame("cloud0", 0, ask), { ...asked, body: ask })
+    watch.see(frame("cloud1", 0, reply), { ...asked, kind: "reply", body: reply })
+  }
+  const see = (watch: MaskWatch, tag: string, number: number, byte: number) => {
+    const body = Uint8Array.of(byte)
+    return watch.see(frame("cloud0", number, body), { ...envelope(number, body), tag })
+  }
+
+  it("serve the same values in each epoch that does a step again, wherever it goes on", () => {
+    const watch = new MaskWatch(2)
+    join(watch, 1, 0)
+    // The data, then two rounds each of steps 1 to 3.
+    for (const number of [1, 2, 3, 4, 5, 6, 7]) expect(see(watch, "train", number, number)).toBe(undefined)
+    join(watch, 2, 2)
+    expect(see(watch, "train.2", 1, 1)).toBe(undefined)
+    expect([2, 3].map((number) => see(watch, "train.2", number, number + 4))).toEqual([undefined, undefined])
+  })
+
+  it("never serve two", () => {
+    const watch = new MaskWatch(2)
+    join(watch, 1, 0)
+    for (const number of [1, 2, 3, 4, 5]) see(watch, "train", number, number)
+    join(watch, 2, 1)
+    expect(see(watch, "train.2", 1, 9)).toBe(
+      "cloud0 opened two different things under the masks of the opening of the data, the latter in train.2"
+    )
+    expect(see(watch, "train.2", 3, 9)).toBe(
+      "cloud0 opened two different things under the masks of step 2, part 1, the latter in train.2"
+    )
   })
 })
