@@ -3,16 +3,21 @@ import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { Effect, Option } from "effect"
 import { beforeAll, describe, expect, it } from "vitest"
 import { phases } from "../../actors/director.ts"
-import { type FaultPlan, partiesOf } from "../../scenarios/faults.ts"
+import { type FaultPlan, type PlannedEvent, partiesOf } from "../../scenarios/faults.ts"
 import { fuzzKinds, fuzzRun } from "../../scenarios/fuzzed-run.ts"
-import { type SimulatedCompany, type SimulatedRun, simulateRun } from "../../scenarios/simulated-run.ts"
+import {
+  type SimulatedCompany,
+  type SimulatedRun,
+  simulated,
+  simulateRun
+} from "../../scenarios/simulated-run.ts"
 import { judge, loadSimulation, simulateSeed, simulateUndisturbed } from "../../scenarios/simulated-seeds.ts"
 
 let company: SimulatedCompany
 let expected: SimulatedRun
 
 beforeAll(async () => {
-  const loading = loadSimulation("scenarios/two-growers.yaml", Option.none())
+  const loading = loadSimulation("scenarios/two-plots.yaml", Option.none())
   company = (await Effect.runPromise(Effect.provide(loading, nodeContext))).company
   expected = await simulateUndisturbed(company)
 })
@@ -37,7 +42,7 @@ const underPlan = async (plan: Partial<FaultPlan>, livenessMs = 600_000) => {
 
 describe("simulation", () => {
   it("is the fixed-point model of the scenario, and repeats to the byte on the wire", async () => {
-    expect(expected.outcome?.steps).toBe(4)
+    expect(expected.outcome?.steps).toBe(2)
     const plan = { seed: 9, links: [{ ...everywhere, loss: 0.1, duplication: 0.1, corruption: 0.05 }] }
     const [one, again] = [await underPlan(plan), await underPlan(plan)]
     expect(again.run.trace).toBe(one.run.trace)
@@ -91,11 +96,40 @@ describe("simulation", () => {
       }
   })
 
+  it("goes on from a checkpoint in the middle of the training, under the same masks", async () => {
+    const { agreement } = company
+    const epochs = 70
+    const longer = simulated({
+      ...company,
+      agreement: { ...agreement, training: { ...agreement.training, epochs } }
+    })
+    const undisturbed = await simulateUndisturbed(longer)
+    const steps = undisturbed.outcome!.steps
+    expect(steps).toBeGreaterThan(64)
+    const kill = (party: string, moment: PlannedEvent["moment"]): PlannedEvent => ({
+      ...event,
+      kind: "kill",
+      party,
+      moment
+    })
+    // The latest checkpoint is that of step 64; the second epoch goes on from there.
+    const events = [
+      kill("cloud0", { on: "step", step: steps - 3 }),
+      kill("cloud1", { on: "message", tag: "train.2", nth: 9 })
+    ]
+    const plan = { ...quiet, healAfterMs: undefined, events }
+    const run = await simulateRun(longer, { seed: 1, plan, livenessMs: 600_000 })
+    expect(judge(run, undisturbed, plan, longer.agreement)).toEqual([])
+    expect(run.faults.get("kill")).toBe(2)
+    // Had they begun again at the first step, it would be more than twice as many.
+    expect(run.messages).toBeLessThan(1.3 * undisturbed.messages)
+  })
+
   it("ends with an error that names who never comes back", async () => {
     const moment = { on: "message", tag: "UploadShare0", nth: 1 } as const
     const killed = { ...event, kind: "kill", party: "user2", returns: false, moment } as const
     const { run, problems } = await underPlan({ events: [killed] }, 4 * 3_600_000)
-    expect(run.error).toMatch(/user2|south/)
+    expect(run.error).toMatch(/user2|west/)
     expect(problems).toEqual([])
     // Where the plan takes nobody away, the same error is a failure.
     expect(judge(run, expected, quiet, company.agreement)).not.toEqual([])
@@ -114,6 +148,10 @@ describe("simulation", () => {
     const results = []
     for (let seed = 1; seed <= 8; seed++) results.push(await simulateSeed(company, undefined, expected, seed))
     for (const { problems, plan } of results) expect(problems, plan.join("\n")).toEqual([])
+    // Whatever this process has simulated before.
+    const [first, ...others] = results
+    expect(await simulateSeed(company, undefined, expected, 1)).toEqual(first)
+    expect(new Set(others.map(({ trace }) => trace)).size).toBe(others.length)
   })
 })
 
