@@ -30,7 +30,12 @@ describe("scenario schema - defaults", () => {
         output: "packed",
         insecure: false
       },
-      placement: { usersLeaveAfterUpload: false, lanes: 1, workers: { kgc: 0, cloud0: 0, cloud1: 0 }, threads: {} },
+      placement: {
+        usersLeaveAfterUpload: false,
+        lanes: 1,
+        workers: { kgc: 0, cloud0: 0, cloud1: 0 },
+        threads: {}
+      },
       reveal: [],
       deadlines: { replyTimeoutMs: 60_000, roundTimeoutMs: 60_000, phaseTimeoutMs: 3_600_000 },
       expect: {}
