@@ -1,0 +1,199 @@
+#!/bin/sh
+# The deployment of docs/deployment.md on one machine, each host a network namespace: the KGC with the hub, two clouds of two hosts and a broker each,
+# three users. TLS on all links, 0.2 ms within a site and 40 ms between two, one way. Runs three-hospitals for one epoch through, and compares the
+# model with that of a run on this machine without any of it.
+#
+#   sudo docs/deployment/hosts.sh [FOLDER]      in the project's folder, after npm ci and npm run build
+#
+# Needs Linux, ip, openssl and nats-server. The delay is tc's netem; where the kernel has none, the links of bench/link.ts, a process each that hands
+# on what it gets after so long. All namespaces are named bic-…; they and all processes in them are gone at the end.
+set -eu
+
+LAN_MS=0.2
+WAN_MS=40
+out=${1:-out/hosts}
+project=$(pwd)
+program="node $project/dist/program/main.js"
+server=$(command -v nats-server || echo "$project/node_modules/.cache/bicameral/nats-server")
+hosts="kgc c0a c0b c1a c1b u1 u2 u3"
+
+rm -rf "$out"
+mkdir -p "$out/secrets"
+out=$(cd "$out" && pwd)
+secrets=$out/secrets
+started=""
+
+finish() {
+  status=$?
+  trap - EXIT INT TERM
+  for pid in $started; do kill "$pid" 2>/dev/null || true; done
+  wait
+  for each in $hosts wan; do ip netns delete "bic-$each" 2>/dev/null || true; done
+  rm -rf "$secrets"
+  exit $status
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+# start NAME HOST COMMAND…: in the host's namespace, with its output to NAME.out and NAME.err.
+start() {
+  name=$1 host=$2
+  shift 2
+  ip netns exec "bic-$host" "$@" >"$out/$name.out" 2>"$out/$name.err" </dev/null &
+  started="$! $started"
+}
+
+# await NAME FILE WORDS: until a file says so.
+await() {
+  for _ in $(seq 600); do
+    grep -q "$3" "$out/$2" 2>/dev/null && return
+    sleep 0.1
+  done
+  echo "$1 is not ready; see $out/$2" >&2
+  tail -5 "$out/$1.err" >&2 || true
+  exit 1
+}
+
+# --- Hosts: a namespace each, joined to a router, and those of a site to each other.
+
+for each in $hosts wan; do
+  ip netns add "bic-$each"
+  ip -n "bic-$each" link set lo up
+done
+ip netns exec bic-wan sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward'
+
+netem=yes
+ip -n bic-wan link add probe type veth peer name probed
+tc -n bic-wan qdisc add dev probe root netem delay 1ms 2>/dev/null || netem=no
+ip -n bic-wan link delete probe
+
+# slow HOST DEVICE MS: what leaves by the device is held back so long.
+slow() {
+  [ $netem = no ] || tc -n "bic-$1" qdisc add dev "$2" root netem delay "$3ms" limit 1000000
+}
+
+half=$(echo "$WAN_MS" | awk '{ print $1 / 2 }')
+number=0
+for host in kgc c0a c1a u1 u2 u3; do
+  number=$((number + 1))
+  ip link add wan netns "bic-$host" type veth peer name "to-$host" netns bic-wan
+  ip -n "bic-$host" address add "10.77.$number.2/24" dev wan
+  ip -n bic-wan address add "10.77.$number.1/24" dev "to-$host"
+  ip -n "bic-$host" link set wan up
+  ip -n bic-wan link set "to-$host" up
+  ip -n "bic-$host" route add default via "10.77.$number.1"
+  slow "$host" wan "$half"
+  slow wan "to-$host" "$half"
+done
+for cloud in 0 1; do
+  ip link add lan netns "bic-c${cloud}a" type veth peer name lan netns "bic-c${cloud}b"
+  for host in a b; do
+    address=$([ $host = a ] && echo 1 || echo 2)
+    ip -n "bic-c$cloud$host" address add "10.78.$cloud.$address/24" dev lan
+    ip -n "bic-c$cloud$host" link set lan up
+    slow "c$cloud$host" lan $LAN_MS
+  done
+done
+
+# via HOST ADDRESS PORT MS: where a host reaches another; by a link of its own where the kernel delays nothing. Sets `reached`.
+via() {
+  reached=$2:$3
+  [ $netem = no ] || return 0
+  start "link-$1-$3" "$1" node "$project/dist/bench/link.js" "127.0.0.1:$3" "$2:$3" "$4"
+  await "link-$1-$3" "link-$1-$3.out" "one way"
+  reached=127.0.0.1:$3
+}
+
+# --- Who they are: an authority, a certificate for each broker, a password for each role, a secret for each house.
+
+key="-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+openssl req -x509 $key -keyout "$secrets/ca.key" -out "$secrets/ca.pem" -days 2 -subj "/CN=trial" 2>/dev/null
+# certify NAME ADDRESS…: for these addresses, and for this machine's own, by which links are reached.
+certify() {
+  name=$1
+  shift
+  openssl req $key -keyout "$secrets/$name.key" -out "$secrets/$name.csr" -subj "/CN=$name" 2>/dev/null
+  names=IP:127.0.0.1
+  for address in "$@"; do names=$names,IP:$address; done
+  echo "subjectAltName=$names" >"$secrets/$name.ext"
+  openssl x509 -req -in "$secrets/$name.csr" -CA "$secrets/ca.pem" -CAkey "$secrets/ca.key" -CAcreateserial \
+    -days 2 -extfile "$secrets/$name.ext" -out "$secrets/$name.pem" 2>/dev/null
+}
+certify hub 10.77.1.2
+certify cloud0 10.77.2.2 10.78.0.1
+certify cloud1 10.77.3.2 10.78.1.1
+
+for role in KGC CLOUD0 CLOUD1 DIRECTOR $(seq -f 'USER%g' 1 16); do
+  eval "${role}_PASSWORD=p$(openssl rand -hex 24)"
+  passwords="${passwords:-} ${role}_PASSWORD=\$${role}_PASSWORD"
+done
+for role in KGC CLOUD0 CLOUD1; do eval "${role}_HOUSE=$(openssl rand -base64 32)"; done
+
+# --- Brokers: the hub with the KGC, and one with each cloud, which leads to it.
+
+broker() {
+  name=$1 host=$2
+  shift 2
+  start "broker-$name" "$host" env BROKER_LISTEN=0.0.0.0:4222 BROKER_CERTIFICATE="$secrets/$name.pem" BROKER_KEY="$secrets/$name.key" \
+    HUB_CA="$secrets/ca.pem" "$@"
+}
+eval "broker hub kgc HUB_LEAF_LISTEN=0.0.0.0:7422 $passwords" '"$server"' -c docs/deployment/hub.conf
+await broker-hub broker-hub.err "Server is ready"
+for cloud in 0 1; do
+  via "c${cloud}a" 10.77.1.2 7422 $WAN_MS
+  eval "password=\$CLOUD${cloud}_PASSWORD"
+  broker "cloud$cloud" "c${cloud}a" "CLOUD${cloud}_PASSWORD=$password" \
+    "CLOUD${cloud}_HUB=tls://cloud$cloud:$password@$reached" "$server" -c "docs/deployment/cloud$cloud.conf"
+  await "broker-cloud$cloud" "broker-cloud$cloud.err" "Leafnode connection created"
+done
+
+# --- The scenario: three-hospitals, for one epoch.
+
+scenario=$out/scenario.yaml
+mkdir "$out/data"
+cp -r scenarios/data/three-hospitals "$out/data"
+sed -e 's/epochs: .*/epochs: 1/' -e '/^expect:/,$d' \
+  -e '/^placement:/,/usersLeave/d' scenarios/three-hospitals.yaml >"$scenario"
+
+# --- Parties. Each gets the address of its own broker, its own password, and a folder of its own.
+
+# party NAME HOST BROKER OPTIONS…
+party() {
+  name=$1 host=$2 broker=$3
+  shift 3
+  role=${name%%-*}
+  upper=$(echo "$role" | tr a-z A-Z)
+  eval "password=\$${upper}_PASSWORD house=\${${upper}_HOUSE:-}"
+  start "$name" "$host" env NATS_URL="tls://$broker" NATS_CA="$secrets/ca.pem" "${upper}_PASSWORD=$password" "${upper}_HOUSE=$house" \
+    $program actor "$role" --run trial-1 --state "$out/$name" "$@"
+}
+party kgc kgc 127.0.0.1:4222 --scenario "$scenario"
+await kgc kgc.out kgcKey
+verification=$(sed 's/.*"kgcKey":"\([^"]*\)".*/\1/' "$out/kgc.out")
+for cloud in 0 1; do
+  party "cloud$cloud" "c${cloud}a" "10.78.$cloud.1:4222" --scenario "$scenario" --kgc-key "$verification"
+done
+for user in 1 2 3; do
+  via "u$user" 10.77.1.2 4222 $WAN_MS
+  party "user$user" "u$user" "$reached" --scenario "$scenario" --kgc-key "$verification"
+done
+for name in cloud0 cloud1 user1 user2 user3; do await $name $name.out ready; done
+# The second hosts of the clouds: a worker and a lane each.
+for cloud in 0 1; do
+  via "c${cloud}b" "10.78.$cloud.1" 4222 $LAN_MS
+  party "cloud$cloud-worker" "c${cloud}b" "$reached" --worker
+  party "cloud$cloud-lane" "c${cloud}b" "$reached" --lane
+done
+
+echo "running over $(ip netns list | grep -c '^bic-') namespaces, delays by $([ $netem = yes ] && echo netem || echo bench/link.ts)"
+begun=$(date +%s)
+party director kgc 127.0.0.1:4222 --scenario "$scenario"
+wait "${started%% *}" || { cat "$out/director.err" >&2; exit 1; }
+echo "done in $(($(date +%s) - begun)) s"
+
+# --- The same on this machine, and both models.
+
+$program run "$scenario" --out "$out/local" >"$out/local.out"
+cmp "$out/user1/model.json" "$out/local/model.json"
+for user in 2 3; do cmp "$out/user$user/model.json" "$out/local/model.json"; done
+echo "the model of all three users is that of the local run, byte for byte"
