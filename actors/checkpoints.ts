@@ -1,6 +1,11 @@
 /** A cloud's shares of the weights, kept from time to time: the last three, so that one is there that the other cloud has too. */
-import { Effect } from "effect"
+import { Context, Effect, Option } from "effect"
 import { type StoreError, StoreFailed, type StoreService } from "../runtime/store.ts"
+
+/** Where they are, if not in the party's stable storage. */
+export class CheckpointStore extends Context.Reference<CheckpointStore>()("actors/CheckpointStore", {
+  defaultValue: () => Option.none<StoreService>()
+}) {}
 
 export interface Checkpoints {
   /** Keeps the share after a step, and forgets all but the two before it. */

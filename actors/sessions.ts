@@ -3,7 +3,7 @@
  * epoch and the steps whose weights it has, C1 answers with the latest that it has too, and both train from there in
  * rounds of that epoch. C1, when it has died, has C0 join again. A cloud that is done already takes part for the other's sake.
  */
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Option } from "effect"
 import type { MalformedMessage } from "../protocol/messages/codec.ts"
 import { Count, format } from "../protocol/messages/message.ts"
 import { Join, LanesReady, Rejoin } from "../protocol/messages/training.ts"
@@ -12,7 +12,7 @@ import { type AskError, on, Party } from "../runtime/actor.ts"
 import { within } from "../runtime/deadline.ts"
 import { Stable, type StoreError } from "../runtime/store.ts"
 import { type Agreement, partTimeoutMs } from "./agreement.ts"
-import { checkpointsIn } from "./checkpoints.ts"
+import { CheckpointStore, checkpointsIn } from "./checkpoints.ts"
 import { NotExpected, StillMissing } from "./gathering.ts"
 import { LaneLost, type LanePair, type Lanes, lanesOf } from "./lanes.ts"
 import type { SharedTable } from "./shared-table.ts"
@@ -45,7 +45,7 @@ const sessions = <E, R, E1, R1>(
     const stable = yield* Stable
     const services = yield* Effect.context<R | R1 | Party>()
     const scope = yield* Effect.scope
-    const checkpoints = checkpointsIn(stable)
+    const checkpoints = checkpointsIn(Option.getOrElse(yield* CheckpointStore, () => stable))
     const oneAtATime = yield* Effect.makeSemaphore(1)
     /** Open when a session has begun since it was closed. */
     const begun = yield* Effect.makeLatch()

@@ -4,7 +4,7 @@
  * start, or that refuses the credentials, is an error at once.
  */
 import type { Socket } from "node:net"
-import { Deferred, Effect, Layer, Redacted, type Scope } from "effect"
+import { Deferred, Effect, Layer, Redacted, Schedule, type Scope } from "effect"
 import {
   connect,
   ErrorCode,
@@ -127,6 +127,56 @@ const make = (options: NatsOptions) =>
         return () => listeners.delete(listener)
       }
     })
+  })
+
+/** Requests that the broker answers itself. */
+export interface BrokerRequests {
+  /** Sends a request, again if the broker is away meanwhile, so it must be one that may be done twice. */
+  readonly request: (
+    subject: string,
+    data: Uint8Array,
+    deadlineMs: number
+  ) => Effect.Effect<Uint8Array, TransportError>
+}
+
+const answerMs = 5_000
+
+/** Over a connection of their own. */
+export const brokerRequests = (
+  options: NatsOptions
+): Effect.Effect<BrokerRequests, NotConnected, Scope.Scope> =>
+  Effect.gen(function* () {
+    const connection = yield* Effect.acquireRelease(open(options), close)
+    oneAtATime((connection as NatsConnectionImpl).protocol)
+    watchStatus(connection, options.user, () => {})
+    const request = (subject: string, data: Uint8Array) =>
+      Effect.tryPromise({
+        try: () => connection.request(subject, data, { timeout: answerMs }),
+        catch: (cause) => {
+          if (connection.isClosed()) return gone
+          return cause instanceof NatsError && cause.isPermissionError()
+            ? new PermissionDenied({ user: options.user, operation: "publish", subject })
+            : new BrokerUnreachable({ servers: options.servers, remedy: "see that it runs, with JetStream" })
+        }
+      })
+    return {
+      request: (subject, data, deadlineMs) =>
+        request(subject, data).pipe(
+          Effect.retry({
+            schedule: Schedule.spaced(reconnectPauseMs),
+            while: ({ _tag }) => _tag === "BrokerUnreachable"
+          }),
+          within(
+            deadlineMs,
+            () =>
+              new BrokerUnreachable({
+                servers: options.servers,
+                remedy: `it did not answer ${subject} within ${deadlineMs} ms; see that it runs, with nats-jetstream.conf`
+              })
+          ),
+          Effect.map((message) => message.data)
+        )
+    }
   })
 
 const gone = new TransportClosed({

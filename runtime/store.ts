@@ -13,10 +13,13 @@ export class StoreFailed extends Data.TaggedError("StoreFailed")<{
   readonly operation: string
   readonly place: string
   readonly reason: string
+  /** Where the place is none of a folder. */
+  readonly remedy?: string
 }> {
   readonly retryable = false
   override get message(): string {
-    return `can't ${this.operation} ${this.place}: ${this.reason}; see that the folder exists, can be written and has room`
+    const { remedy = "see that the folder exists, can be written and has room" } = this
+    return `can't ${this.operation} ${this.place}: ${this.reason}; ${remedy}`
   }
 }
 

@@ -8,16 +8,18 @@ import { join } from "node:path"
 import { Console, Data, Effect, Layer, Option } from "effect"
 import type { Agreement } from "../actors/agreement.ts"
 import { layer as bcpPool } from "../actors/bcp-pool.ts"
+import { CheckpointStore } from "../actors/checkpoints.ts"
 import { direct, type Phase } from "../actors/director.ts"
 import { houseFromEnvironment } from "../actors/house.ts"
 import { type Role, serve } from "../actors/roles.ts"
 import { signingKeys } from "../actors/signing.ts"
 import { accessFromEnvironment } from "../runtime/broker/access.ts"
 import { holdFolder } from "../runtime/folder-lock.ts"
-import { layer as nats } from "../runtime/nats-transport.ts"
+import { bucketStore } from "../runtime/jetstream-store.ts"
+import { brokerRequests, layer as nats } from "../runtime/nats-transport.ts"
 import { layer as party } from "../runtime/party.ts"
 import { giveWay, isSupervised, parentGone, sayReady } from "../runtime/process.ts"
-import { directory, Store, stable } from "../runtime/store.ts"
+import { directory, encrypted, Store, stable } from "../runtime/store.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
 import { agreementOf } from "./agreement.ts"
 import { planFaults } from "./faults.ts"
@@ -60,6 +62,7 @@ export class KgcKeyNeeded extends Data.TaggedError("KgcKeyNeeded")<{ readonly re
   }
 }
 
+const clouds: ReadonlyArray<string> = ["cloud0", "cloud1"]
 const fixedRoles: ReadonlyArray<string> = ["kgc", "cloud0", "cloud1", "director"]
 
 /** The wire name of a role given by that name or by a user's name in the scenario. */
@@ -162,11 +165,20 @@ export const startActor = (options: ActorOptions) =>
     const connected = untilBroker(
       party({ name: actor, run }).pipe(Layer.provide(faulty?.transport(broker) ?? broker))
     )
-    const stores = Layer.merge(directory(state), stable(state, { party: actor, run, secret: password }))
+    const owner = { party: actor, run, secret: password }
+    const stores = Layer.merge(directory(state), stable(state, owner))
+    const kept = Layer.scoped(
+      CheckpointStore,
+      Effect.map(brokerRequests({ servers: [url], user, password, trust }), (requests) =>
+        Option.some(encrypted(bucketStore(requests, actor, run), owner))
+      )
+    )
+    const atBroker = loaded.scenario.placement.checkpoints === "jetstream" && clouds.includes(actor)
     const services = Layer.mergeAll(
       connected,
       faulty?.stores(stores) ?? stores,
       houseFromEnvironment({ name: actor, run }),
+      atBroker ? untilBroker(kept) : Layer.empty,
       bcpPool(threadsOf(loaded.scenario, actor))
     ).pipe(Layer.provideMerge(tracing({ actor, file: join(state, "events.jsonl") })))
     const living = Effect.gen(function* () {

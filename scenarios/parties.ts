@@ -18,9 +18,16 @@ import type { EncodedTable } from "../protocol/data/encoding.ts"
 import { memberNamed } from "../protocol/messages/subjects.ts"
 import { generateSigningKeyPair } from "../protocol/sharing/roster.ts"
 import { accessTo, type BrokerAccess } from "../runtime/broker/access.ts"
-import { type Broker, type BrokerNotStarted, passwordVariable, startBroker } from "../runtime/broker/start.ts"
+import {
+  type Broker,
+  type BrokerNotStarted,
+  operator,
+  passwordVariable,
+  startBroker
+} from "../runtime/broker/start.ts"
+import { makeBucket } from "../runtime/jetstream-store.ts"
 import { makeHub } from "../runtime/memory-transport.ts"
-import { layer as nats } from "../runtime/nats-transport.ts"
+import { brokerRequests, layer as nats } from "../runtime/nats-transport.ts"
 import { layer as party } from "../runtime/party.ts"
 import { type ActorDied, startActor, toldStatus } from "../runtime/process.ts"
 import { directory, memoryStore, Stable, type StoreService } from "../runtime/store.ts"
@@ -87,13 +94,17 @@ export const assembleProcesses = (company: BrokeredCompany) =>
     const { agreement, display, file, folder, run } = company
     const scope = yield* Effect.scope
     const onEvent = (event: LifeEvent) => display.life?.(event)
-    const broker = yield* startBroker({ ...company.broker, onEvent })
+    const storing = company.placement.checkpoints === "jetstream"
+    const broker = yield* startBroker({ ...company.broker, storing, onEvent })
     const access = new Map<string, BrokerAccess>()
     for (const actor of ["director", ...actorsOf(agreement)])
       access.set(actor, yield* accessTo(broker, actor))
     // A broker that is not there, or refuses, is found out before anything is started.
     const { url, user, password, trust } = access.get("director")!
     yield* Effect.scoped(Layer.build(nats({ servers: [url], user, password, trust })))
+
+    // At a broker of somebody else's, who has not given us the password, they are there already.
+    if (storing && broker.credentials[operator] !== undefined) yield* Effect.scoped(makeBuckets(broker))
 
     const lost = yield* Deferred.make<never, ActorDied | BrokerNotStarted>()
     if ("lost" in broker)
@@ -232,6 +243,14 @@ export const assembleProcesses = (company: BrokeredCompany) =>
       }
     }
     return { directed, hands }
+  })
+
+/** As the operator of the broker, which no party is. */
+const makeBuckets = (broker: Broker) =>
+  Effect.gen(function* () {
+    const { url, user, password, trust } = yield* accessTo(broker, operator)
+    const requests = yield* brokerRequests({ servers: [url], user, password, trust })
+    for (const cloud of ["cloud0", "cloud1"]) yield* makeBucket(requests, cloud)
   })
 
 const prefix = "bicameral: "

@@ -242,6 +242,13 @@ const Placement = Schema.Struct({
     yesOrNo("Users end their process after the upload and come back for the output; default false"),
     false
   ),
+  checkpoints: defaulted(
+    oneOf(
+      ["folder", "jetstream"],
+      "Where clouds that are processes keep their checkpoints: in their own folders, or at the broker; default folder"
+    ),
+    "folder"
+  ),
   workers: section(
     Schema.Struct({ kgc: workersOf("the KGC"), cloud0: workersOf("cloud 0"), cloud1: workersOf("cloud 1") }),
     {}

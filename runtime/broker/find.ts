@@ -9,6 +9,9 @@ const root = fileURLToPath(projectRoot)
 /** The configuration every broker of a run is started with. */
 export const brokerConfiguration = join(root, "nats.conf")
 
+/** The same for one that stores the clouds' checkpoints. */
+export const storingConfiguration = join(root, "nats-jetstream.conf")
+
 /** Where the installation puts a server. */
 export const cachedServer = join(root, "node_modules", ".cache", "bicameral", "nats-server")
 

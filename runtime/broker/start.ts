@@ -15,7 +15,7 @@ import { within } from "../deadline.ts"
 import { endProcess } from "../end-process.ts"
 import { ActorDied } from "../process.ts"
 import { type LifeEvent, type Living, supervise } from "../supervision.ts"
-import { brokerConfiguration, findServer, howToGetOne } from "./find.ts"
+import { brokerConfiguration, findServer, howToGetOne, storingConfiguration } from "./find.ts"
 
 export interface Credentials {
   readonly user: string
@@ -58,6 +58,8 @@ export interface BrokerOptions {
   readonly server?: string
   /** Where it stores; else a temporary folder, which is removed with the scope. */
   readonly folder?: string
+  /** Whether it stores the clouds' checkpoints. */
+  readonly storing?: boolean
   /** Passwords of an earlier start; else they are drawn. */
   readonly credentials?: Broker["credentials"]
   /** Told when it died and when it came back. */
@@ -79,7 +81,7 @@ export const givenUrl = (): string | undefined => process.env.NATS_URL || undefi
 const givenBroker = (url: string): Broker => ({
   url,
   credentials: Object.fromEntries(
-    actorNames.flatMap((user) => {
+    everyUser.flatMap((user) => {
       const password = process.env[passwordVariable(user)]
       return password === undefined ? [] : [[user, { user, password: Redacted.make(password) }]]
     })
@@ -102,7 +104,7 @@ export const startOwnBroker = (
     const launch = Effect.gen(function* () {
       yield* Effect.promise(() => removePortFiles(folder))
       const running = yield* Effect.acquireRelease(
-        Effect.sync(() => run(server, folder, credentials, port ?? "-1")),
+        Effect.sync(() => run(server, folder, credentials, port ?? "-1", options.storing ?? false)),
         ({ child, guard }) =>
           Effect.ensuring(
             endProcess(child),
@@ -141,9 +143,13 @@ const temporaryFolder = Effect.acquireRelease(
   (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
 )
 
-/** A password for every actor that may exist, of this run's own. */
+/** Who makes the buckets of the clouds; no party. */
+export const operator = "operator"
+const everyUser = [...actorNames, operator]
+
+/** A password for every actor that may exist, and for the operator, of this run's own. */
 export const drawCredentials = (): Broker["credentials"] =>
-  Object.fromEntries(actorNames.map((user) => [user, { user, password: Redacted.make(newPassword()) }]))
+  Object.fromEntries(everyUser.map((user) => [user, { user, password: Redacted.make(newPassword()) }]))
 
 /** A letter first: the server would read a password such as 12e4 as a number. */
 const newPassword = () => `p${randomBytes(24).toString("hex")}`
@@ -164,14 +170,25 @@ const serverThreads = () => Math.max(1, availableParallelism() >> 1)
 // It waits for the end of its standard input, which this process never writes to, and which ends with this process.
 const guardScript = 'cat > /dev/null; kill "$1"'
 
-const run = (server: string, folder: string, credentials: Broker["credentials"], port: string): Running => {
+const run = (
+  server: string,
+  folder: string,
+  credentials: Broker["credentials"],
+  port: string,
+  storing: boolean
+): Running => {
   const passwords = Object.entries(credentials).map(([user, { password }]) => [
     passwordVariable(user),
     Redacted.value(password)
   ])
-  const args = ["-c", brokerConfiguration, "-a", "127.0.0.1", "-p", port, "--ports_file_dir", folder]
+  const configuration = storing ? storingConfiguration : brokerConfiguration
+  const args = ["-c", configuration, "-a", "127.0.0.1", "-p", port, "--ports_file_dir", folder]
   const child = spawn(server, args, {
-    env: { ...Object.fromEntries(passwords), GOMAXPROCS: String(serverThreads()) },
+    env: {
+      ...Object.fromEntries(passwords),
+      GOMAXPROCS: String(serverThreads()),
+      BROKER_STORE: join(folder, "jetstream")
+    },
     stdio: ["ignore", "ignore", "pipe"]
   })
   let said = ""

@@ -6,7 +6,7 @@ import { Deferred, Effect, Redacted } from "effect"
 import { actorNames } from "../../protocol/messages/subjects.ts"
 import { findServer } from "../../runtime/broker/find.ts"
 import { integrityOf } from "../../runtime/broker/install.ts"
-import { passwordVariable, startBroker, startOwnBroker } from "../../runtime/broker/start.ts"
+import { operator, passwordVariable, startBroker, startOwnBroker } from "../../runtime/broker/start.ts"
 
 const folder = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "bicameral-find-"))),
@@ -49,11 +49,11 @@ describe("the broker of a run", () => {
         })
       )
       const [one, two] = [yield* start, yield* start]
-      expect(Object.keys(one.credentials).sort()).toEqual([...actorNames].sort())
+      expect(Object.keys(one.credentials).sort()).toEqual([...actorNames, operator].sort())
       const passwords = [one, two].flatMap(({ credentials }) =>
         Object.values(credentials).map(({ password }) => Redacted.value(password))
       )
-      expect(new Set(passwords).size).toBe(2 * actorNames.length)
+      expect(new Set(passwords).size).toBe(2 * (actorNames.length + 1))
       expect(JSON.stringify(one)).not.toContain(passwords[0])
       expect([one.pid, two.pid].map(alive)).toEqual([false, false])
     })
