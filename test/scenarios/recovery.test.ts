@@ -3,7 +3,7 @@
  * byte for byte. A kill is triggered by what the run reports of itself, never by a clock.
  */
 import { mkdirSync, rmdirSync } from "node:fs"
-import { readFile, writeFile } from "node:fs/promises"
+import { readdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
@@ -131,6 +131,39 @@ describe("recovery - over NATS", () => {
         }),
       2 * minutes
     )
+
+  it.scopedLive(
+    "with checkpoints at the broker a cloud goes on from there, and has none in its folder",
+    () =>
+      Effect.gen(function* () {
+        const placement = { checkpoints: "jetstream" }
+        const { file, out } = yield* writeScenario(splits.rows, { ...scenario, placement })
+        yield* runInMemory(file, join(out, "undisturbed"))
+        const killed = join(out, "killed")
+        const kills: Kills = [
+          ["upload", "broker"],
+          ["train", "cloud0"]
+        ]
+        const { display, done, onUp } = killing(kills)
+        const options = { file, out: killed, transport: "nats", seed: Option.none() } as const
+        yield* runScenario({ ...options, display, onUp }).pipe(Effect.provide(nodeContext))
+        expect(done).toEqual(["broker in upload", "cloud0 in train"])
+        expect(yield* read(killed, "model.json")).toBe(yield* read(out, "undisturbed", "model.json"))
+        for (const cloud of ["cloud0", "cloud1"]) {
+          const kept = yield* Effect.promise(() => readdir(join(killed, "parties", cloud, "stable")))
+          expect(kept.filter((name) => name.startsWith("weights-"))).toEqual([])
+        }
+        // Cloud 1 has seen it all: that training began at the first step once, and again later on.
+        const log = yield* read(killed, "parties", "cloud1", "events.jsonl")
+        const firsts = log
+          .split("\n")
+          .filter((line) => line.includes('"steps"'))
+          .map((line) => Number(/"first":(\d+)/.exec(line)?.[1]))
+        expect(firsts.filter((first) => first === 1)).toEqual([1])
+        expect(firsts.length).toBeGreaterThan(1)
+      }),
+    2 * minutes
+  )
 
   it.scopedLive(
     "without a seed the model is the one that follows from what the parties drew before they were killed",

@@ -32,6 +32,7 @@ describe("scenario schema - defaults", () => {
       },
       placement: {
         usersLeaveAfterUpload: false,
+        checkpoints: "folder",
         lanes: 1,
         workers: { kgc: 0, cloud0: 0, cloud1: 0 },
         threads: {}
