@@ -306,9 +306,10 @@ describe("resume", () => {
         yield* runInMemory(file, join(out, "undisturbed"))
         const undisturbed = yield* read(out, "undisturbed", "model.json")
         const full = [
-          ["user2", "upload", "user2 failed at Upload"],
-          ["director", "transform", ""],
-          ["cloud1", "train", "cloud1 failed at Train"]
+          ["user2", "upload", /user2 failed at Upload/],
+          ["director", "transform", /^bicameral: /],
+          // Its first write is as it joins cloud 0, who may be the one to tell.
+          ["cloud1", "train", /cloud1 failed at (Train|Join)/]
         ] as const
         for (const [party, phase, failed] of full) {
           const faults = join(folder, `${party}.yaml`)
@@ -317,7 +318,7 @@ describe("resume", () => {
           const filled = join(out, party)
           const stopped = yield* bicameral(["run", file, "--out", filled, "--faults", faults])
           expect(stopped.status).toBe(1)
-          expect(stopped.complained).toContain(`bicameral: ${failed}`)
+          expect(stopped.complained).toMatch(failed)
           expect(stopped.complained).toMatch(
             new RegExp(`can't write ${party}/.*: no space left; see that the folder .* has room`)
           )
