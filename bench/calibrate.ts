@@ -5,8 +5,9 @@
  */
 import { execFileSync } from "node:child_process"
 import { randomBytes } from "node:crypto"
-import { readFileSync } from "node:fs"
-import { availableParallelism } from "node:os"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { availableParallelism, tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { Worker } from "node:worker_threads"
 import { Context, Effect, Layer, Redacted } from "effect"
@@ -15,12 +16,15 @@ import type { Jobs } from "../protocol/bcp/jobs.ts"
 import { slotsPerPlaintext, uploadSlotBits, wordBytes } from "../protocol/bcp/packing.ts"
 import { generateParameters } from "../protocol/bcp/parameters.ts"
 import { ciphertextBytes, encodeMasterKey } from "../protocol/bcp/wire.ts"
+import { generateSealingKeyPair, open, seal } from "../protocol/sharing/sealed.ts"
+import { expandSeed, seedBytes, subtractWords } from "../protocol/sharing/split.ts"
 import { type Computation, Party, type Rounds } from "../runtime/actor.ts"
 import { passwordVariable, startOwnBroker } from "../runtime/broker/start.ts"
 import * as Nats from "../runtime/nats-transport.ts"
 import * as Parties from "../runtime/party.ts"
 import { makePool } from "../runtime/pool.ts"
 import { parentGone, sayReady, startActor } from "../runtime/process.ts"
+import { encrypted, folderStore } from "../runtime/store.ts"
 import type { BcpCalibration, Calibration, Curve } from "../scenarios/calibration.ts"
 import { announceMachine, spreadOf, writeFigures } from "./measure.ts"
 import { measuredNetworks } from "./networks.ts"
@@ -43,11 +47,14 @@ const median = (samples: ReadonlyArray<number>): number => spreadOf(samples).med
 
 const busyMs = 700
 
-/** Cores that as many busy threads get as there are cores. */
+/** A run has as many busy processes at least: two clouds, the dealer, the broker. */
+const busyThreads = 4
+
+/** Cores that so many busy threads get. */
 export const coresGot = async (): Promise<number> => {
   const before = { at: performance.now(), ms: processorMs() }
   const spin = `const end = performance.now() + ${busyMs}; while (performance.now() < end);`
-  const threads = Array.from({ length: availableParallelism() }, () => new Worker(spin, { eval: true }))
+  const threads = Array.from({ length: busyThreads }, () => new Worker(spin, { eval: true }))
   await Promise.all(threads.map((thread) => new Promise((resolve) => thread.once("exit", resolve))))
   return Math.min(availableParallelism(), (processorMs() - before.ms) / (performance.now() - before.at))
 }
@@ -88,10 +95,16 @@ const arithmetic = async (): Promise<Calibration["arithmetic"]> => {
 }
 
 const runName = "calibration"
-const exchanges = [
+interface Exchange {
+  readonly bytes: number
+  readonly turns: number
+}
+const exchanges: readonly [Exchange, Exchange] = [
   { bytes: 64, turns: 1500 },
   { bytes: 2 ** 20, turns: 60 }
-] as const
+]
+/** By way of a link, which may be slow. */
+const linkedExchanges: readonly [Exchange] = [{ bytes: 64, turns: 40 }]
 const blocks = 5
 
 const partyOf = (name: string, url: string, password: Redacted.Redacted) =>
@@ -108,7 +121,7 @@ function* payloads(payload: Uint8Array, rounds: number): Computation<void> {
   for (let round = 0; round < rounds; round++) yield [() => payload]
 }
 
-const block = (rounds: Rounds, number: number, { bytes, turns }: (typeof exchanges)[number]) =>
+const block = (rounds: Rounds, number: number, { bytes, turns }: Exchange) =>
   Effect.gen(function* () {
     const payload = new Uint8Array(bytes)
     const first = number * (turns + 1)
@@ -121,34 +134,41 @@ const block = (rounds: Rounds, number: number, { bytes, turns }: (typeof exchang
     }
   })
 
-const peer = (url: string) =>
+const peer = (url: string, linked: boolean) =>
   Effect.gen(function* () {
     const party = yield* partyOf("cloud1", url, Redacted.make(process.env[passwordVariable("cloud1")] ?? ""))
     yield* sayReady({})
-    for (const exchange of exchanges) {
+    for (const exchange of linked ? linkedExchanges : exchanges) {
       const rounds = yield* party.rounds("cloud0", `${exchange.bytes}`)
       for (let number = 0; number < blocks; number++) yield* block(rounds, number, exchange)
     }
     yield* Effect.never
   })
 
-/** Milliseconds of exchanges of both sizes: on the clock, and of processor time at an end and at the broker. */
-const measureExchanges = (through: (port: number) => Promise<number>) =>
+interface Measured {
+  readonly wall: number
+  readonly end: number
+  readonly broker: number
+}
+
+/** Milliseconds of exchanges: on the clock, and of processor time at an end and at the broker; by way of a link where one is given. */
+const measureExchanges = (through?: (port: number) => Promise<number>) =>
   Effect.gen(function* () {
     const { url, credentials, pid } = yield* startOwnBroker()
-    const own = yield* Effect.promise(() => through(Number(new URL(url).port)))
+    const port = Number(new URL(url).port)
+    const own = through === undefined ? port : yield* Effect.promise(() => through(port))
     const address = `nats://127.0.0.1:${own}`
     yield* startActor({
       party: "cloud1",
       entry: fileURLToPath(artifact("bench/calibrate.js")),
-      args: ["peer"],
+      args: through === undefined ? ["peer"] : ["peer", "linked"],
       env: { NATS_URL: address },
       secrets: { [passwordVariable("cloud1")]: credentials.cloud1!.password },
       readyTimeoutMs: 20_000
     })
     const party = yield* partyOf("cloud0", address, credentials.cloud0!.password)
-    const measured = []
-    for (const exchange of exchanges) {
+    const measured: Array<Measured> = []
+    for (const exchange of through === undefined ? exchanges : linkedExchanges) {
       const rounds = yield* party.rounds("cloud1", `${exchange.bytes}`)
       const samples: Array<{ wall: number; end: number }> = []
       let brokerBefore = 0
@@ -164,15 +184,15 @@ const measureExchanges = (through: (port: number) => Promise<number>) =>
         broker: (processorMsOf(pid) - brokerBefore) / ((blocks - 1) * exchange.turns)
       })
     }
-    return measured as [(typeof measured)[number], (typeof measured)[number]]
+    return measured
   }).pipe(Effect.scoped)
 
 /** Milliseconds of an exchange of 64 bytes by way of a link: what the link adds is its delay. */
 export const exchangeMs = async (through: (port: number) => Promise<number>): Promise<number> =>
-  (await Effect.runPromise(measureExchanges(through)))[0].wall
+  (await Effect.runPromise(measureExchanges(through)))[0]!.wall
 
 const messages = async (cores: number): Promise<Calibration["messages"]> => {
-  const [small, large] = await Effect.runPromise(measureExchanges(async (port) => port))
+  const [small, large] = (await Effect.runPromise(measureExchanges())) as [Measured, Measured]
   const megabytes = (exchanges[1].bytes - exchanges[0].bytes) / 1e6
   // An exchange is a message sent and one received at each end, and two at the broker.
   const work = Math.max((2 * small.end + small.broker) / cores, small.end + small.broker)
@@ -185,6 +205,51 @@ const messages = async (cores: number): Promise<Calibration["messages"]> => {
     waitMs: Math.max(0, small.wall - work)
   }
 }
+
+/** What goes through a hybrid upload at a time, and through stable storage. */
+const wordsBytes = 2 ** 20
+const repetitions = 16
+
+const hybridWords = Effect.gen(function* () {
+  const { publicKey, privateKey } = yield* generateSealingKeyPair
+  const context = { run: "calibration", from: "user1", to: "cloud1", messageType: "Words" }
+  const seed = new Uint8Array(randomBytes(seedBytes))
+  const encoded = new Uint8Array(randomBytes(wordsBytes))
+  const make = Effect.suspend(() =>
+    seal(publicKey, context, subtractWords(encoded, expandSeed(seed, wordsBytes / wordBytes)))
+  )
+  const sealed = yield* make
+  const spent = <A, E>(work: Effect.Effect<A, E>) =>
+    Effect.gen(function* () {
+      const before = processorMs()
+      yield* Effect.replicateEffect(work, repetitions)
+      return (processorMs() - before) / repetitions / (wordsBytes / 1e6)
+    })
+  return {
+    makeMegabyteMs: yield* spent(make),
+    openMegabyteMs: yield* spent(open(privateKey, context, sealed))
+  }
+}).pipe(Effect.orDie)
+
+const storing = Effect.gen(function* () {
+  const folder = mkdtempSync(join(tmpdir(), "bicameral-bench-"))
+  yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true, force: true })))
+  const secret = Redacted.make("calibration")
+  const store = encrypted(yield* folderStore(folder), { party: "cloud1", run: "calibration", secret })
+  const put = (bytes: Uint8Array) =>
+    Effect.gen(function* () {
+      const samples: Array<number> = []
+      for (let i = 0; i < repetitions; i++) {
+        const before = performance.now()
+        yield* store.put(`entry-${i}`, bytes)
+        samples.push(performance.now() - before)
+      }
+      return median(samples)
+    })
+  const entryMs = yield* put(new Uint8Array(64))
+  const whole = yield* put(new Uint8Array(randomBytes(wordsBytes)))
+  return { entryMs, megabyteMs: Math.max(0, whole - entryMs) / (wordsBytes / 1e6) }
+}).pipe(Effect.scoped, Effect.orDie)
 
 const counts = [1, 16, 64, 192] as const
 const mode = "short"
@@ -211,7 +276,7 @@ const curve = (job: (count: number) => Effect.Effect<unknown, unknown>) =>
 const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly bcp: BcpCalibration }> =>
   Effect.gen(function* () {
     const begun = processorMs()
-    const searches = bits > 1024 ? 2 : 4
+    const searches = bits > 2048 ? 3 : 6
     let found = yield* Effect.promise(() => generateParameters(bits, { insecure: true }))
     for (let i = 1; i < searches; i++)
       found = yield* Effect.promise(() => generateParameters(bits, { insecure: true }))
@@ -229,7 +294,7 @@ const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly 
       threadMs = processorMs() - before
       return { pool, ...keys, key: keys.publicKeys[0]! }
     })
-    const encrypted = (count: number) =>
+    const sample = (count: number) =>
       Effect.scoped(
         Effect.gen(function* () {
           const { pool, key, secretKeys, publicKeys, unifiedPublicKey } = yield* fresh
@@ -271,7 +336,7 @@ const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly 
           }
         })
       )
-    const material = yield* encrypted(64)
+    const material = yield* sample(64)
     const { key, unifiedPublicKey, secretKeys } = material
     const each = ciphertextBytes(parameters)
     const some = (bytes: Uint8Array, count: number, width = each) => bytes.slice(0, count * width)
@@ -383,6 +448,8 @@ export const calibrate = async (moduli: ReadonlyArray<number>): Promise<Calibrat
     threadMs,
     arithmetic: arithmeticCosts,
     messages: await messages(cores),
+    words: await Effect.runPromise(hybridWords),
+    store: await Effect.runPromise(storing),
     bcp: costs
   }
 }
@@ -396,6 +463,10 @@ export const run = async (): Promise<void> => {
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   if (process.argv[2] === "peer")
-    await Effect.runPromise(Effect.scoped(Effect.raceFirst(peer(process.env.NATS_URL ?? ""), parentGone)))
+    await Effect.runPromise(
+      Effect.scoped(
+        Effect.raceFirst(peer(process.env.NATS_URL ?? "", process.argv[3] === "linked"), parentGone)
+      )
+    )
   else await run()
 }

@@ -17,7 +17,7 @@ export interface BcpCalibration {
   readonly combine: Curve
 }
 
-/** All but `cores` and `waitMs` is processor time in milliseconds. */
+/** All but `cores`, `waitMs` and `store` is processor time in milliseconds. */
 export interface Calibration {
   readonly machine: {
     readonly processor: string
@@ -44,6 +44,10 @@ export interface Calibration {
     /** What an exchange takes beyond the work for it: until processes wake. */
     readonly waitMs: number
   }
+  /** A megabyte of a hybrid upload: at its user, who makes and seals it, and at cloud 1, who opens it. */
+  readonly words: { readonly makeMegabyteMs: number; readonly openMegabyteMs: number }
+  /** An entry of stable storage and a megabyte of it, on the clock, until it is synced. */
+  readonly store: { readonly entryMs: number; readonly megabyteMs: number }
   /** By bits of the modulus. */
   readonly bcp: Readonly<Record<string, BcpCalibration>>
 }

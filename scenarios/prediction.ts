@@ -11,6 +11,7 @@ import { type Cost, setupCost, sliceCost, stepCost, updateCost } from "../protoc
 import { modelWords } from "../protocol/learning/model.ts"
 import { outputs } from "../protocol/learning/network.ts"
 import type { TrainingPlan } from "../protocol/learning/plan.ts"
+import { UploadShare0, UploadShare1, UploadWords1 } from "../protocol/messages/upload.ts"
 import { wordBytes } from "../protocol/sharing/split.ts"
 import { type BcpCalibration, type Calibration, type Curve, onCurve } from "./calibration.ts"
 import type { Hosts, Link } from "./hosts.ts"
@@ -214,6 +215,12 @@ const bcpOf = ({ scenario }: Predicted, { calibration }: Ground): BcpCalibration
   return known
 }
 
+/** What a cloud puts into stable storage, one entry after the other. */
+const stored = ({ calibration }: Ground, who: string, entries: number, bytes: number): Part => ({
+  seconds: (entries * calibration.store.entryMs + (bytes / mega) * calibration.store.megabyteMs) / 1000,
+  by: `the storage of ${who}`
+})
+
 /** All messages of a phase and their bytes, by tag where one is given. */
 const trafficOf = ({ cost: { traffic } }: Predicted, phase: Phase, tags?: ReadonlyArray<string>) => {
   const own = traffic.filter((entry) => entry.phase === phase && (tags?.includes(entry.tag) ?? true))
@@ -289,12 +296,18 @@ const upload = (run: Predicted, ground: Ground): PredictedTime => {
     const host = ground.user(index)
     const sent = { messages: traffic.messages / shares.length, bytes: traffic.bytes / shares.length }
     const asks = 2 * Math.ceil(count / ciphertextsEach)
+    const making = hybrid ? (sent.bytes / mega) * calibration.words.makeMegabyteMs : 0
     return {
       loads: [
         ...ciphertextLoads(run, ground, { who: `user ${index + 1}`, main: host, workers: [] }, [
           [encrypt, (hybrid ? 1 : 2) * count]
         ]),
-        { who: `user ${index + 1}`, host, ms: endMs(calibration, sent.messages, sent.bytes), threads: 1 }
+        {
+          who: `user ${index + 1}`,
+          host,
+          ms: endMs(calibration, sent.messages, sent.bytes) + making,
+          threads: 1
+        }
       ],
       // Salt, declarations and what is coming; then the pieces, several under way at a time.
       waiting: ground.requests(
@@ -305,15 +318,27 @@ const upload = (run: Predicted, ground: Ground): PredictedTime => {
       transfer: ground.transfer(host, placement.cloud1, sent.bytes)
     }
   })
+  const received = {
+    cloud0: trafficOf(run, "upload", [UploadShare0.tag]),
+    cloud1: trafficOf(run, "upload", [UploadShare1.tag, UploadWords1.tag])
+  }
   const cloudLoads = (["cloud0", "cloud1"] as const).map((who) => ({
     who,
     host: placement[who],
-    ms: endMs(calibration, traffic.messages / 2, traffic.bytes / 2),
+    ms:
+      endMs(calibration, received[who].messages, received[who].bytes) +
+      (who === "cloud1" ? (received[who].bytes / mega) * calibration.words.openMegabyteMs : 0),
     threads: 1
   }))
+  const storing = (["cloud0", "cloud1"] as const).map((who) =>
+    stored(ground, who, received[who].messages / 2, received[who].bytes)
+  )
   return time(
     "upload",
-    ground.work([...users.flatMap(({ loads }) => loads), ...cloudLoads, brokerLoad(ground, traffic)]),
+    greatest([
+      ground.work([...users.flatMap(({ loads }) => loads), ...cloudLoads, brokerLoad(ground, traffic)]),
+      ...storing
+    ]),
     greatest(users.map(({ waiting }) => waiting)),
     greatest([
       ...users.map(({ transfer }) => transfer),
@@ -360,11 +385,15 @@ const transform = (run: Predicted, ground: Ground): PredictedTime => {
     ...ends,
     brokerLoad(ground, traffic)
   ])
+  // Each cloud keeps what came of each user: cloud 1 the words, and what rests under pk or under a key of its own.
+  const words =
+    wordBytes * run.cost.plan.rows * (run.cost.plan.network.inputs + outputs(run.cost.plan.network))
+  const keeping = stored(ground, "cloud1", run.cost.shares.length, words + traffic.bytes)
   // A user's shares are transformed after another's.
   const waiting = ground.requests(placement.cloud1, placement.cloud0, 1 + run.cost.shares.length)
   return time(
     "transform",
-    work,
+    sumOf([work, keeping]),
     waiting,
     ground.transfer(placement.cloud1, placement.cloud0, traffic.bytes / 2)
   )

@@ -50,6 +50,8 @@ const calibration: Calibration = {
     dealer: { megabyteMs: 0, roundMs: 0 }
   },
   messages: { end: { messageMs: 0, megabyteMs: 0 }, broker: { messageMs: 0, megabyteMs: 0 }, waitMs: 0 },
+  words: { makeMegabyteMs: 0, openMegabyteMs: 0 },
+  store: { entryMs: 0, megabyteMs: 0 },
   bcp: {
     2048: {
       parametersMs: 2000,
@@ -145,6 +147,13 @@ describe("predicted time", () => {
     expect(alone.work.seconds / helped.work.seconds).toBeGreaterThan(1.8)
     expect(alone.work.seconds / helped.work.seconds).toBeLessThan(2)
     expect(alone.binds).toBe("the cores of c0 (cloud0 most)")
+  })
+
+  it("is as long as a cloud takes to store an upload, where that is longest", () => {
+    const upload = phase(predicted({}, { ...calibration, store: { entryMs: 5000, megabyteMs: 0 } }), "upload")
+    const pieces = cost.traffic.find(({ tag }) => tag === "UploadShare0")!.messages / 2
+    expect(upload.work.seconds).toBeCloseTo(5 * pieces, 6)
+    expect(upload.binds).toBe("the storage of cloud0")
   })
 
   it("names the host whose memory the table does not fit", () => {
