@@ -123,7 +123,7 @@ certify hub 10.77.1.2
 certify cloud0 10.77.2.2 10.78.0.1
 certify cloud1 10.77.3.2 10.78.1.1
 
-for role in KGC CLOUD0 CLOUD1 DIRECTOR $(seq -f 'USER%g' 1 16); do
+for role in OPERATOR KGC CLOUD0 CLOUD1 DIRECTOR $(seq -f 'USER%g' 1 16); do
   eval "${role}_PASSWORD=p$(openssl rand -hex 24)"
   passwords="${passwords:-} ${role}_PASSWORD=\$${role}_PASSWORD"
 done

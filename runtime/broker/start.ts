@@ -1,6 +1,6 @@
 /**
  * The broker of a run. With `NATS_URL` set it is the one there, and each role's password is in the variable that `nats.conf` reads:
- * `KGC_PASSWORD`, `CLOUD0_PASSWORD`, `CLOUD1_PASSWORD`, `DIRECTOR_PASSWORD`, `USER1_PASSWORD` … `USER16_PASSWORD`.
+ * `KGC_PASSWORD`, `CLOUD0_PASSWORD`, `CLOUD1_PASSWORD`, `DIRECTOR_PASSWORD`, `USER1_PASSWORD` … `USER16_PASSWORD`, `OPERATOR_PASSWORD`.
  * Otherwise one is started on the loopback at a free port, with passwords drawn for this run, and ended with the scope. It is
  * started again, at the same port and with what it had stored, if it dies, and ends when this process is gone.
  */
