@@ -292,6 +292,9 @@ export const cloud1 = (options: MemberOptions) =>
       })
     )
 
+    /** An earlier process was done with the training, perhaps before C0 had its last rounds. */
+    const wasTrained =
+      (yield* Deferred.isDone(training.outcome)) && !(yield* Deferred.isDone(sealing.outcome))
     const members = yield* household({ agreement })
     const life = yield* lifecycle(agreement, members)
     yield* party.serve([
@@ -377,5 +380,6 @@ export const cloud1 = (options: MemberOptions) =>
       )
     ])
     yield* life.announced
+    if (wasTrained) yield* Effect.forkScoped(Effect.ignore(sessions.rejoin))
     yield* life.finished
   })

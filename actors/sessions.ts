@@ -195,6 +195,8 @@ export const sessions1 = <E, R, E1, R1>(
     })
     return {
       trained,
+      /** Has C0 join again, which may wait for rounds of a process that died. */
+      rejoin,
       handlers: [
         ...lanes.handlers,
         on(Join, (joining, from) =>

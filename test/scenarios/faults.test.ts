@@ -114,7 +114,6 @@ describe("faults - plans", () => {
     expect([...kinds].sort()).toEqual([
       "broker-restart",
       "clock-jump",
-      "disk-full",
       "kill",
       "partition",
       "pause",

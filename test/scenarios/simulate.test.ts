@@ -125,6 +125,18 @@ describe("simulation", () => {
     expect(run.messages).toBeLessThan(1.3 * undisturbed.messages)
   })
 
+  it("gives a cloud its last round by whoever comes back in place of the other that was done", async () => {
+    const moment = { on: "message", tag: "Train", nth: 1 } as const
+    // Cloud 1 answers that it has trained, and dies: where it took long, what it sent last to cloud 0 is lost.
+    const links = [{ ...everywhere, from: "cloud1", to: "cloud0", delay: { meanMs: 5 } }]
+    const events = [{ ...event, kind: "kill", party: "cloud1", moment } as const]
+    for (let seed = 1; seed <= 4; seed++) {
+      const { run, problems } = await underPlan({ seed, links, events })
+      expect(problems).toEqual([])
+      expect(run.faults.get("kill")).toBe(1)
+    }
+  })
+
   it("ends with an error that names who never comes back", async () => {
     const moment = { on: "message", tag: "UploadShare0", nth: 1 } as const
     const killed = { ...event, kind: "kill", party: "user2", returns: false, moment } as const
