@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { Data, Deferred, Effect, Exit, Fiber, Layer, Option, type Redacted, Scope } from "effect"
+import { Cause, Data, Deferred, Effect, Exit, Fiber, Layer, Option, type Redacted, Scope } from "effect"
 import { type Agreement, actorsOf } from "../actors/agreement.ts"
 import { layer as bcpPool } from "../actors/bcp-pool.ts"
 import { direct, type RunOutcome } from "../actors/director.ts"
@@ -299,7 +299,7 @@ export const assembleFibers = (company: Company) =>
     const start = (actor: string) =>
       living(actor).pipe(
         Effect.onExit((exit) =>
-          Exit.isFailure(exit) && !Exit.isInterrupted(exit)
+          Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)
             ? Deferred.failCause(lost, exit.cause)
             : Effect.void
         ),

@@ -321,7 +321,8 @@ export const simulateRun = async (
       const ended = (actor: string, exit: Exit.Exit<unknown, unknown>) =>
         Effect.suspend(() => {
           lives.delete(actor)
-          if (Exit.isInterrupted(exit)) return Effect.void
+          // A failure beside interrupted work is a failure.
+          if (Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)) return Effect.void
           if (actor === "director") return Deferred.done(done, exit as Exit.Exit<RunOutcome, unknown>)
           return Exit.isFailure(exit) ? Deferred.failCause(done, exit.cause) : Effect.void
         })
