@@ -207,6 +207,8 @@ const connecting = ({
         pass: Redacted.value(password),
         name: name ?? user,
         inboxPrefix: inboxPrefixOf(user),
+        // Only addresses that were named have been checked for who hears the password.
+        ignoreClusterUpdates: true,
         maxReconnectAttempts: -1,
         reconnectTimeWait: reconnectPauseMs,
         reconnectJitter: reconnectPauseMs,

@@ -1,6 +1,6 @@
 import { once } from "node:events"
 import { writeFile } from "node:fs/promises"
-import { type AddressInfo, createServer } from "node:net"
+import { type AddressInfo, createServer, type Socket } from "node:net"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
@@ -9,6 +9,7 @@ import { projectRoot } from "../../protocol/artifact.ts"
 import { inboxOf, subjectOf } from "../../protocol/messages/subjects.ts"
 import { drawCredentials, passwordVariable } from "../../runtime/broker/start.ts"
 import { type Trust, trustFromEnvironment } from "../../runtime/broker/trust.ts"
+import { within } from "../../runtime/deadline.ts"
 import * as Nats from "../../runtime/nats-transport.ts"
 import { publish, Transport } from "../../runtime/transport.ts"
 import { authority, type Signed } from "./certificates.ts"
@@ -132,30 +133,42 @@ describe("TLS to the broker", () => {
   )
 })
 
-/** Speaks as a broker without TLS does, and keeps what it is told. */
-const plainBroker = Effect.acquireRelease(
-  Effect.promise(async () => {
-    let told = ""
-    const server = createServer((socket) => {
-      socket.on("error", () => {})
-      socket.on("data", (chunk) => {
-        told += chunk.toString()
-        socket.write("PONG\r\n")
+/** Speaks as a broker without TLS does, keeps what it is told, and names others to go to. */
+const plainBroker = (host = "127.0.0.1", others: ReadonlyArray<string> = []) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      let told = ""
+      const sockets = new Set<Socket>()
+      const server = createServer((socket) => {
+        sockets.add(socket)
+        socket.on("error", () => {})
+        socket.on("data", (chunk) => {
+          told += chunk.toString()
+          socket.write("PONG\r\n")
+        })
+        socket.write(
+          `INFO {"server_id":"x","version":"2.14.0","proto":1,"headers":true,"max_payload":1048576,"connect_urls":${JSON.stringify(others)}}\r\n`
+        )
+      }).listen(0, host)
+      await once(server, "listening")
+      const { port } = server.address() as AddressInfo
+      const connections = () => sockets.size
+      const hangUp = () => {
+        for (const socket of sockets) socket.destroy()
+      }
+      return { server, told: () => told, port, connections, hangUp }
+    }),
+    ({ server, hangUp }) =>
+      Effect.sync(() => {
+        server.close()
+        hangUp()
       })
-      socket.write(
-        'INFO {"server_id":"x","version":"2.14.0","proto":1,"headers":true,"max_payload":1048576}\r\n'
-      )
-    }).listen(0, "127.0.0.1")
-    await once(server, "listening")
-    return { server, told: () => told, port: (server.address() as AddressInfo).port }
-  }),
-  ({ server }) => Effect.sync(() => server.close())
-)
+  )
 
 describe("a password", () => {
   it.scopedLive("does not follow a tls:// address to a broker that speaks none", () =>
     Effect.gen(function* () {
-      const { port, told } = yield* plainBroker
+      const { port, told } = yield* plainBroker()
       const broker = { user: "kgc", password: Redacted.make("p-secret") }
       const error = yield* Effect.flip(
         Layer.build(Nats.layer({ servers: [`tls://127.0.0.1:${port}`], ...broker }))
@@ -166,6 +179,26 @@ describe("a password", () => {
       // The same broker is told it where this machine is all that it crosses.
       yield* Effect.scoped(Layer.build(Nats.layer({ servers: [`nats://127.0.0.1:${port}`], ...broker })))
       expect(told()).toContain("p-secret")
+    })
+  )
+
+  it.scopedLive("is not sent where the broker says that others are: nobody checked those addresses", () =>
+    Effect.gen(function* () {
+      const other = yield* plainBroker("127.0.0.2")
+      const named = yield* plainBroker("127.0.0.1", [`127.0.0.2:${other.port}`])
+      const broker = { user: "kgc", password: Redacted.make("p-secret") }
+      yield* Layer.build(Nats.layer({ servers: [`nats://127.0.0.1:${named.port}`], ...broker }))
+      expect(named.told()).toContain("p-secret")
+      // A party that is hung up on comes back, four times, to the one that it was given.
+      const back = (times: number) =>
+        Effect.gen(function* () {
+          while (named.connections() < times && other.connections() === 0) yield* Effect.sleep(20)
+        }).pipe(within(20_000, () => new Error("the party did not come back")))
+      for (let times = 2; times <= 5; times++) {
+        named.hangUp()
+        yield* back(times)
+      }
+      expect(other.connections()).toBe(0)
     })
   )
 
