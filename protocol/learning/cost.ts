@@ -66,8 +66,8 @@ export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>, sl
     },
     rescaleRelu: (_op, z, shift) => {
       deal(dealtLayout.rescaleRelu(padded(z), shift))
-      const [blinded, ...bits] = openedBytes.rescaleRelu(padded(z), shift)
-      return rounds([size(z) * (blinded! / padded(z)), ...bits], { value: z, gate: z })
+      const [, ...bits] = openedBytes.rescaleRelu(padded(z), shift)
+      return rounds([...openedBytes.rescale(size(z)), ...bits], { value: z, gate: z })
     },
     rescaleGated: (_op, x, shift) => {
       deal(dealtLayout.rescaleGated(padded(x), shift))

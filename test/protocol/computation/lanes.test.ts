@@ -1,297 +1,331 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { cloudOperations } from "../../../protocol/computation/cloud.ts"
-import { Corrections } from "../../../protocol/computation/corrections.ts"
-import { deal, openingMask } from "../../../protocol/computation/dealer.ts"
+import { openingMask } from "../../../protocol/computation/dealer.ts"
 import {
   addGradients,
-  dealtGradients,
-  dealtUpdate,
   gradientBytes,
-  gradientWords,
-  handedOut,
   noGradients,
   type Rows,
   rowsOfLanes,
-  sliceOf,
-  takenIn
+  sliceOf
 } from "../../../protocol/computation/lanes.ts"
-import { gatherOpened, type OpenedShare } from "../../../protocol/computation/product.ts"
-import { dealtLayout, nodesOf, planesOf } from "../../../protocol/computation/sizes.ts"
-import { drawDealt, type Range, rangeOf } from "../../../protocol/computation/slices.ts"
-import { streamKinds } from "../../../protocol/computation/streams.ts"
-import { batchShapes, layerShapes, sliceCost, updateCost } from "../../../protocol/learning/cost.ts"
-import { opensLabels } from "../../../protocol/learning/network.ts"
-import { operation, type Round } from "../../../protocol/learning/operations.ts"
+import {
+  dealtLayout,
+  GROUP,
+  nodesOf,
+  openingPieces,
+  openingWords,
+  planesOf
+} from "../../../protocol/computation/sizes.ts"
+import { rangeOf } from "../../../protocol/computation/slices.ts"
+import { stepCost } from "../../../protocol/learning/cost.ts"
+import { width } from "../../../protocol/learning/network.ts"
+import {
+  describeOperation,
+  type Operation,
+  operation,
+  operationKinds
+} from "../../../protocol/learning/operations.ts"
 import { batchOrder } from "../../../protocol/learning/order.ts"
 import { type TrainingPlan, trainingPlan } from "../../../protocol/learning/plan.ts"
-import {
-  gatherBatch,
-  gradients,
-  type Layer,
-  type OpenedData,
-  openData,
-  openWeights,
-  update
-} from "../../../protocol/learning/step.ts"
-import { type Matrix, Ring } from "../../../protocol/ring/ring.ts"
-import { type Example, example } from "../learning/example.ts"
-import { encoded, generators, orderKey, trainFixed, wordsOf } from "../learning/secure.ts"
+import { Ring } from "../../../protocol/ring/ring.ts"
+import { type Example, example, networkOf } from "../learning/example.ts"
+import { generators, orderKey, trainFixed } from "../learning/secure.ts"
+import { type Opening, run, type Transcript, trainInLanes, trainUndivided } from "./lanes.ts"
 import { lockstep } from "./pair.ts"
 
-const run = "run-1"
+const planOf = (
+  { network, rows }: Pick<Example, "network" | "rows">,
+  batch: number,
+  fractionalBits = 20
+): TrainingPlan => trainingPlan({ network, rows, batch, epochs: 1, learningRate: 0.2, fractionalBits })
 
-const gatherRows = (ring: Ring, x: Matrix, rows: Uint32Array): Matrix => {
-  const out = ring.matrix(rows.length, x.cols)
-  ring.gatherRows(out, x, rows)
-  return out
+/** Lanes between these cuts. */
+const cutAt = (rows: number, cuts: ReadonlyArray<number>): ReadonlyArray<Rows> => {
+  const ends = [...cuts, rows].sort((a, b) => a - b)
+  return ends.map((end, i) => ({ from: i === 0 ? 0 : ends[i - 1]!, end }))
 }
 
-/** Everything the clouds opened, by lane. */
-type Heard = (lane: number, from0: Uint8Array, from1: Uint8Array) => void
+/** The kind and the layer of an operation. */
+const placeOf = (op: Operation) => ({ kind: operationKinds[op % 16]!, layer: Math.floor(op / 16) })
 
-/** Trains on shares in lanes that hold these rows; the opened weights, as `trainFixed` gives them. */
-const trainInLanes = async (
-  given: Example,
-  plan: TrainingPlan,
-  lanes: ReadonlyArray<Rows>,
-  heard: Heard = () => {}
-): Promise<bigint[]> => {
+/** Whether these are the bit planes of a comparison, and how many of a group. */
+const planesIn = ({ operation: op, round }: Opening, { fractionalBits }: TrainingPlan): number => {
+  const { nodes, root, gate } = planesOf(nodesOf(fractionalBits))
+  return placeOf(op).kind === "forwardRescale" && round > 0 ? [nodes, root, gate][round - 1]! : 0
+}
+
+const wordsIn = (bytes: Uint8Array): BigUint64Array => new BigUint64Array(bytes.slice().buffer)
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Uint8Array | BigUint64Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
+
+/** Demands equal bytes, and says where they are not: to show them all takes minutes. */
+const expectSame = (
+  where: {
+    readonly step: number
+    readonly operation: Operation
+    readonly round?: number
+    readonly part?: string
+  },
+  found: Uint8Array | BigUint64Array,
+  expected: Uint8Array | BigUint64Array
+): void => {
+  const { step, operation: op, round, part } = where
+  const same = Buffer.from(bytesOf(found)).equals(bytesOf(expected))
+  expect(same, `${part ?? `round ${round}`} of ${describeOperation(op)} in step ${step}`).toBe(true)
+}
+
+/** What both clouds know after a round. */
+const openedBy = ({ sent }: Opening, combine: "add" | "xor"): BigUint64Array => {
+  const [words0, words1] = sent.map(wordsIn)
+  return words0!.map((word, i) => (combine === "add" ? word + words1![i]! : word ^ words1![i]!))
+}
+
+const all = 2n ** 64n - 1n
+
+/** The bits of a group's word that stand for values of a range; the last one of a matrix has those that stand for none. */
+const ownBits = (group: number, from: number, end: number, last: boolean): bigint => {
+  const below = (values: number) => 2n ** BigInt(Math.max(0, Math.min(GROUP, values - group * GROUP))) - 1n
+  return (last ? all : below(end)) & ~below(from) & all
+}
+
+/**
+ * Demands that what lanes opened in a round of an operation are pieces of what is opened undivided, and that neither cloud sends a
+ * bit of a value that is not its lane's. A cloud knows its own part, so that what is opened is all it learns from the other's.
+ */
+const expectOpened = (whole: Opening, lanes: ReadonlyArray<Opening>, plan: TrainingPlan): void => {
+  const planes = planesIn(whole, plan)
+  if (planes === 0) {
+    expectSame(
+      whole,
+      Buffer.concat(lanes.map((lane) => bytesOf(openedBy(lane, "add")))),
+      openedBy(whole, "add")
+    )
+    return
+  }
+  const words = openedBy(whole, "xor")
+  let rows = 0
+  for (const lane of lanes) {
+    const { shape, slice } = lane
+    const [from, end] = [rows * shape.cols, (rows + shape.rows) * shape.cols]
+    rows += shape.rows
+    expect(slice!.first * shape.cols).toBe(from)
+    const first = Math.floor(from / GROUP)
+    const own = (i: number) => ownBits(first + Math.floor(i / planes), from, end, rows === slice!.of)
+    const opened = openedBy(lane, "xor")
+    const expected = opened.map((_, i) => words[first * planes + i]! & own(i))
+    expectSame(whole, opened, expected)
+    for (const sent of lane.sent) expect(wordsIn(sent).some((word, i) => (word & ~own(i)) !== 0n)).toBe(false)
+  }
+  expect(rows).toBe(whole.shape.rows)
+}
+
+const layoutOf = (op: Operation, { network, fractionalBits: f }: TrainingPlan) => {
+  const { kind, layer } = placeOf(op)
+  const relu = network.layers[layer - 1]!.activation === "relu"
+  return (values: number): { at: Record<string, number>; parts: Record<string, number>; bytes: number } => {
+    if (kind === "openDelta") return dealtLayout.gatedDifference(values)
+    if (kind === "backwardRescale") return dealtLayout.rescaleGated(values, f)
+    return relu ? dealtLayout.rescaleRelu(values, f) : dealtLayout.rescale(values, f)
+  }
+}
+
+/** Demands that what is dealt to the lanes for an operation on values of the batch are pieces of what is dealt undivided. */
+const expectDealt = (whole: Transcript, lanes: Transcript, plan: TrainingPlan): void => {
   const { network } = plan
-  const keys = generators(run)
-  const prgs = [keys.cloud0, keys.cloud1] as const
-  const dealerRing = await Ring.load()
-  const scratch = await Ring.load()
-  const plain = encoded(scratch, given, plan.fractionalBits)
-  // Cloud 0's shares are zero: that what is opened is uniform is tested elsewhere.
-  const shareOf = (party: 0 | 1, words: Uint8Array): Uint8Array =>
-    party === 1 ? words.slice() : new Uint8Array(words.length)
-  const rowsOf = (x: Matrix, { from, end }: Rows): Uint8Array =>
-    scratch.bytes(x.at + from * x.cols * 8, (end - from) * x.cols * 8).slice()
-
-  /** A lane of a cloud: its memory and its opened rows. */
-  const members = await Promise.all(
-    lanes.map(async (rows) => ({ rows, rings: [await Ring.load(), await Ring.load()] as const }))
-  )
-  const both = <A>(lane: number, program: (party: 0 | 1, ring: Ring) => Round<A>): readonly [A, A] => {
-    const { rings } = members[lane]!
-    const [results, received] = lockstep(program(0, rings[0]), program(1, rings[1]))
-    received[0].forEach((from1, i) => {
-      heard(lane, received[1][i]!, from1)
-    })
-    return results
-  }
-  const data = members.map(({ rows }, lane) =>
-    both(lane, (party, ring) => {
-      const count = rows.end - rows.from
-      const slice = { first: rows.from, of: plan.rows }
-      const ops = cloudOperations({ ring, party, prg: prgs[party], step: 0, slice })
-      const own = (x: Matrix) => ring.from(count, x.cols, shareOf(party, rowsOf(x, rows)))
-      return openData(ops, network, own(plain.features), own(plain.labels))
-    })
-  )
-  const masks = {
-    inputs: openingMask(dealerRing, keys, 0, operation("openInput", 0), {
-      rows: plan.rows,
-      cols: network.inputs
-    }),
-    labels: opensLabels(network)
-      ? openingMask(
-          dealerRing,
-          keys,
-          0,
-          operation("openLabels", network.layers.length),
-          batchShapes(network, plan.rows).labels.value
-        )
-      : undefined
-  }
-  const order = batchOrder(plan, orderKey)
-  const [first] = members
-  let layers = [0, 1].map((party) =>
-    plain.layers.map(({ weights, bias }): Layer<Matrix> => {
-      const own = (x: Matrix) =>
-        first!.rings[party]!.from(x.rows, x.cols, shareOf(party as 0 | 1, scratch.copyOut(x)))
-      return { weights: own(weights), bias: own(bias) }
-    })
-  )
-  for (let step = 1; step <= plan.steps; step++) {
-    const batch = order(step)
-    const weights = both(0, (party, ring) =>
-      openWeights(cloudOperations({ ring, party, prg: prgs[party], step }), layers[party]!)
-    )
-    const weightMasks = layerShapes(network).map((layer, index) =>
-      openingMask(dealerRing, keys, step, operation("openWeights", index + 1), layer.weights)
-    )
-    const sums = ([0, 1] as const).map((party) => noGradients(first!.rings[party], network))
-    for (const [lane, { rows, rings }] of members.entries()) {
-      const slice = sliceOf(batch, rows)
-      if (slice.rows.length === 0) continue
-      const own = batch.slice(slice.first, slice.first + slice.rows.length)
-      const labelShape = batchShapes(network, own.length).labels.value
-      const corrections = deal(
-        dealerRing,
-        keys,
-        step,
-        (ops) =>
-          dealtGradients(ops, plan, layerShapes(network), weightMasks, {
-            inputs: gatherRows(dealerRing, masks.inputs, own),
-            labels:
-              masks.labels === undefined
-                ? { opened: false, value: labelShape }
-                : { opened: true, value: gatherRows(dealerRing, masks.labels, own) }
-          }),
-        undefined,
-        slice
-      )
-      expect(corrections.length).toBe(sliceCost(plan, slice, own.length).dealtBytes)
-      const found = both(lane, (party, ring) => {
-        const handed = handedOut(first!.rings[party], weights[party]!, layers[party]!)
-        const taken = takenIn(ring, prgs[party], step, network, handed)
-        const ops = cloudOperations({
-          ring,
-          party,
-          prg: prgs[party],
-          step,
-          slice,
-          ...(party === 1 ? { corrections: Corrections.parse(step, corrections) } : {})
-        })
-        const opened = data[lane]![party] as OpenedData<Matrix, OpenedShare>
-        const sliced = gatherBatch(
-          opened,
-          (x) => gatherRows(ring, x, slice.rows),
-          (x) => gatherOpened(ring, x, slice.rows)
-        )
-        return gradients(ops, plan, taken.layers, taken.weights, sliced)
-      })
-      for (const party of [0, 1] as const) {
-        const words = gradientWords(rings[party], found[party]!)
-        expect(words.length).toBe(gradientBytes(network))
-        addGradients(first!.rings[party], sums[party]!, words)
+  const forward = network.layers.map((_, i) => operation("forwardRescale", i + 1))
+  const backward = network.layers.slice(1).map((_, i) => operation("backwardRescale", i + 1))
+  const last = network.layers.length
+  const difference = network.layers[last - 1]!.activation === "relu" ? [operation("openDelta", last)] : []
+  for (const { step, corrections } of whole.dealt)
+    for (const op of [...forward, ...backward, ...difference]) {
+      const layout = layoutOf(op, plan)
+      const cols = width(network, placeOf(op).layer)
+      const values = plan.batch * cols
+      const section = (from: typeof corrections, count: number) => {
+        const { at, parts, bytes } = layout(count)
+        const dealt = from.section(op, bytes)
+        return Object.keys(parts).map((part) => ({
+          part,
+          each: parts[part]! / count,
+          dealt: dealt.subarray(at[part]!, at[part]! + parts[part]!)
+        }))
+      }
+      const undivided = section(corrections, values)
+      for (const { slice, corrections } of lanes.dealt.filter((dealt) => dealt.step === step)) {
+        if (slice === undefined) continue
+        const { first, count, lead, padded } = rangeOf({ rows: slice.rows, cols }, slice)
+        expect(first - lead).toBe(Math.floor((slice.first * cols) / GROUP) * GROUP)
+        for (const [i, { part, each, dealt }] of section(corrections, padded).entries()) {
+          const place = layout(first - lead).parts[part]!
+          const there = undivided[i]!.dealt.slice(place, place + dealt.length)
+          if (part !== "products") {
+            there.fill(0, 0, lead * each)
+            there.fill(0, (lead + count) * each)
+          }
+          expectSame({ step, operation: op, part }, dealt, there)
+        }
       }
     }
-    const corrections = deal(dealerRing, keys, step, (ops) =>
-      dealtUpdate(ops, plan, layerShapes(network), gatherRows(dealerRing, masks.inputs, batch))
-    )
-    expect(corrections.length).toBe(updateCost(plan).dealtBytes)
-    layers = both(0, (party, ring) =>
-      update(
-        cloudOperations({
-          ring,
-          party,
-          prg: prgs[party],
-          step,
-          ...(party === 1 ? { corrections: Corrections.parse(step, corrections) } : {})
-        }),
-        plan,
-        layers[party]!,
-        sums[party]!
-      )
-    ).map((each) => [...each])
-  }
-  const [words0, words1] = layers.map((each, party) => wordsOf(first!.rings[party]!, each))
-  return words0!.map((word, i) => BigInt.asUintN(64, word + words1![i]!))
 }
 
-const planOf = ({ network, rows }: Example, batch: number, epochs = 1): TrainingPlan =>
-  trainingPlan({ network, rows, batch, epochs, learningRate: 0.2, fractionalBits: 20 })
+/** Demands that training in lanes sends and is dealt nothing but pieces of what undivided training does: at both clouds, to the bit. */
+const expectPieces = (whole: Transcript, lanes: Transcript, plan: TrainingPlan): void => {
+  const key = ({ step, operation: op, round }: Opening) => `${step} ${op} ${round}`
+  const pieces = new Map<string, Opening[]>()
+  for (const opening of lanes.openings)
+    pieces.set(key(opening), [...(pieces.get(key(opening)) ?? []), opening])
+  expect([...pieces.keys()].sort()).toEqual(whole.openings.map(key).sort())
+  for (const opening of whole.openings) expectOpened(opening, pieces.get(key(opening))!, plan)
+  expectDealt(whole, lanes, plan)
+  for (const { step, slice, corrections } of lanes.dealt) {
+    if (slice !== undefined) continue
+    const undivided = whole.dealt.find((dealt) => dealt.step === step)!.corrections
+    plan.network.layers.forEach((_, i) => {
+      const [rows, cols] = [width(plan.network, i), width(plan.network, i + 1)]
+      const { bytes } = dealtLayout.rescale(rows * cols, plan.fractionalBits + plan.rate.shift)
+      const ofBias = dealtLayout.rescale(cols, plan.rate.shift).bytes
+      const [weights, bias] = [operation("weightUpdate", i + 1), operation("biasUpdate", i + 1)]
+      expect(corrections.section(weights, bytes)).toEqual(undivided.section(weights, bytes))
+      expect(corrections.section(bias, ofBias)).toEqual(undivided.section(bias, ofBias))
+    })
+  }
+  expect(lanes.weights).toEqual(whole.weights)
+}
 
 const networks = [
-  { widths: [5, 3, 2], output: "identity" },
   { widths: [30, 16, 2], output: "identity" },
+  { widths: [5, 3, 2], output: "identity" },
   { widths: [4, 7, 5, 3], output: "identity" },
   { widths: [4, 6, 3], output: "relu" },
+  { widths: [9, 70, 65], output: "relu" },
   { widths: [6, 1], output: "identity" }
 ] as const
 
-const signed = (words: ReadonlyArray<bigint>) => words.map((word) => BigInt.asIntN(64, word))
-
 describe("training in lanes", () => {
-  for (const { widths, output } of networks)
-    for (const lanes of [1, 2, 3, 4])
-      it(`gives with ${lanes} the model of the reference, bit for bit: ${widths.join("-")}, ${output}`, async () => {
-        const given = example(41, widths, output, 40)
-        const plan = planOf(given, 20, 2)
-        const expected = trainFixed(await Ring.load(), given, plan, run).weights
-        const trained = await trainInLanes(given, plan, rowsOfLanes(plan.rows, lanes))
-        expect(signed(trained)).toEqual(signed(expected))
-      })
+  for (const { widths, output } of networks) {
+    const given = example(41, widths, output, 70)
+    const plan = planOf(given, 32)
+    it(`is undivided the reference, bit for bit: ${widths.join("-")}, ${output}`, async () => {
+      const { weights, exchanges } = await trainUndivided(given, plan)
+      const reference = trainFixed(await Ring.load(), given, plan, run).weights
+      expect(weights).toEqual(reference.map((word) => BigInt.asIntN(64, word)))
+      for (const { taken, expected } of exchanges) expect(taken).toEqual(expected)
+    })
 
-  it("gives the same model however the rows are cut", async () => {
-    const given = example(42, [4, 7, 5, 3], "relu", 33)
-    const plan = planOf(given, 11)
-    const expected = trainFixed(await Ring.load(), given, plan, run).weights
+    it(`sends pieces of what is sent undivided, whose sum is the same model: ${widths.join("-")}, ${output}`, async () => {
+      const whole = await trainUndivided(given, plan)
+      for (const lanes of [[], [35], [1, 64], [20, 40, 41]])
+        expectPieces(whole, await trainInLanes(given, plan, cutAt(70, lanes)), plan)
+    })
+  }
+
+  it("does so for any network, batch, precision and rows, none among them", async () => {
+    const choice = fc.record({
+      widths: fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 2, maxLength: 4 }),
+      output: fc.constantFrom("identity", "relu"),
+      rows: fc.integer({ min: 1, max: 40 }),
+      share: fc.double({ min: 0.1, max: 1, noNaN: true }),
+      fractionalBits: fc.constantFrom(8, 13, 20, 22),
+      cuts: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 3 })
+    })
     await fc.assert(
-      fc.asyncProperty(fc.uniqueArray(fc.integer({ min: 1, max: 32 }), { maxLength: 4 }), async (cuts) => {
-        const ends = [...cuts.sort((a, b) => a - b), 33]
-        const lanes = ends.map((end, i) => ({ from: i === 0 ? 0 : ends[i - 1]!, end }))
-        expect(signed(await trainInLanes(given, plan, lanes))).toEqual(signed(expected))
+      fc.asyncProperty(choice, async ({ widths, output, rows, share, fractionalBits, cuts }) => {
+        const given = example(rows, widths, output as "identity" | "relu", rows)
+        const plan = planOf(given, Math.ceil(rows * share), fractionalBits)
+        const lanes = cutAt(
+          rows,
+          cuts.map((cut) => Math.floor(cut * rows))
+        )
+        const whole = await trainUndivided(given, plan)
+        const divided = await trainInLanes(given, plan, lanes)
+        expectPieces(whole, divided, plan)
+        for (const { taken, expected } of divided.exchanges) expect(taken).toEqual(expected)
       }),
-      { numRuns: 10 }
+      { numRuns: 25 }
     )
   })
 
-  it("sends each bit of a word that straddles two lanes from one of them only", async () => {
-    const given = example(43, [4, 7, 3], "identity", 24)
-    const plan = planOf(given, 24)
-    const sent: [Uint8Array[], Uint8Array[]] = [[], []]
-    await trainInLanes(given, plan, rowsOfLanes(24, 2), (lane, from0) => {
-      sent[lane as 0 | 1].push(from0)
+  it("costs what the sizes say, by slice", async () => {
+    const given = example(44, [30, 16, 2], "identity", 70)
+    const plan = planOf(given, 32)
+    const { exchanges } = await trainInLanes(given, plan, cutAt(70, [20, 41]))
+    // Two steps of opening weights, three slices at a time and the update: as many rounds as undivided.
+    expect(exchanges.length).toBe(10)
+    for (const { taken, expected } of exchanges) expect(taken).toEqual(expected)
+    const [weights, slice, , , update] = exchanges.map(({ taken }) => taken.rounds)
+    expect(weights! + slice! + update!).toBe(stepCost(plan).rounds)
+  })
+
+  it("opens large data in pieces, each under the mask of its place", async () => {
+    const [ring, mine, theirs] = [await Ring.load(), await Ring.load(), await Ring.load()]
+    const keys = generators(run)
+    const op = operation("openInput", 0)
+    const rows = openingWords + 1001
+    const mask = ring.words(openingMask(ring, keys, 0, op, { rows: rows + 99, cols: 1 }))
+    const slice = { first: 99, of: rows + 99 }
+    const ops = ([mine, theirs] as const).map((memory, party) => {
+      const prg = [keys.cloud0, keys.cloud1][party]!
+      return cloudOperations({ ring: memory, party: party as 0 | 1, prg, step: 0, slice })
     })
-    // 24 × 7 values in three groups: the lanes hold 84 each, so the second group has 20 of one and 44 of the other.
-    const { nodes, root, gate } = planesOf(nodesOf(plan.fractionalBits))
-    const firstOfBits = sent[1].findIndex(({ length }) => length === 2 * nodes * 8)
-    const before = sent[0].length - sent[1].length - 1 // opened weights and the update are lane 0's alone
-    expect(firstOfBits).toBeGreaterThan(0)
-    for (const [round, planes] of [nodes, root, gate].entries()) {
-      const second = (bytes: Uint8Array, group: number) => {
-        const view = new DataView(bytes.buffer, bytes.byteOffset)
-        return Array.from({ length: planes }, (_, plane) =>
-          view.getBigUint64((group * planes + plane) * 8, true)
-        )
-      }
-      const ofLane0 = second(sent[0][firstOfBits + before + round]!, 1)
-      const ofLane1 = second(sent[1][firstOfBits + round]!, 0)
-      for (const word of ofLane0) expect(word >> 20n).toBe(0n)
-      for (const word of ofLane1) expect(word & 0xfffffn).toBe(0n)
-      expect(ofLane0.some((word) => word !== 0n)).toBe(true)
-      expect(ofLane1.some((word) => word !== 0n)).toBe(true)
-    }
+    const [[{ opened }], received] = lockstep(
+      ops[0]!.open(op, mine.zeros(rows, 1)),
+      ops[1]!.open(op, theirs.zeros(rows, 1))
+    )
+    expect(received[0].map(({ length }) => length / 8)).toEqual(openingPieces(rows))
+    const expected = mask.subarray(99).map((word) => -word)
+    expectSame({ step: 0, operation: op, part: "words" }, mine.view(opened), expected)
   })
+})
 
-  it("draws what is dealt from the places that it has in the whole batch", async () => {
-    const ring = await Ring.load()
-    const { cloud0 } = generators(run)
-    const stream = { step: 1, operation: operation("forwardRescale", 1), kind: streamKinds.dealt }
-    const layout = (values: number) => dealtLayout.rescaleRelu(values, 20)
-    const range = rangeOf({ rows: 12, cols: 7 }, { first: 12, of: 24 })
-    const [slice, whole] = [layout(range.padded), layout(168)]
-    const bytes = (r: Range, { bytes }: { readonly bytes: number }) =>
-      ring.bytes(drawDealt(ring, cloud0, stream, layout, r, 168), bytes).slice()
-    const ofSlice = bytes(range, slice)
-    const ofWhole = bytes(rangeOf({ rows: 24, cols: 7 }, undefined), whole)
-    for (const part of Object.keys(slice.parts) as Array<keyof typeof slice.parts>) {
-      const drawn = ofSlice.subarray(slice.at[part], slice.at[part] + slice.parts[part])
-      const end = whole.at[part] + whole.parts[part]
-      expect(drawn).toEqual(ofWhole.subarray(end - drawn.length, end))
-    }
+describe("the rows of lanes", () => {
+  it("are all rows, each in one lane, and of a batch the places that lie between them", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 200 }),
+        fc.integer({ min: 1, max: 9 }),
+        fc.integer({ min: 1, max: 200 }),
+        (rows, lanes, size) => {
+          const network = networkOf([2, 1], "identity")
+          const plan = planOf({ network, rows }, Math.min(rows, size))
+          const held = rowsOfLanes(rows, lanes)
+          expect(
+            held.flatMap(({ from, end }) => Array.from({ length: end - from }, (_, i) => from + i))
+          ).toEqual(Array.from({ length: rows }, (_, row) => row))
+          const counts = held.map(({ from, end }) => end - from)
+          expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1)
+          const batch = batchOrder(plan, orderKey)(1)
+          let place = 0
+          for (const lane of held) {
+            const slice = sliceOf(batch, lane)
+            if (slice.rows.length > 0) expect(slice.first).toBe(place)
+            expect(slice.of).toBe(batch.length)
+            expect([...slice.rows].map((row) => row + lane.from)).toEqual([
+              ...batch.slice(place, place + slice.rows.length)
+            ])
+            place += slice.rows.length
+          }
+          expect(place).toBe(batch.length)
+        }
+      )
+    )
   })
+})
 
-  it("is dealt zeros for the values of other lanes", async () => {
+describe("gradients of another lane", () => {
+  it("are added only where they are of the network's size", async () => {
     const ring = await Ring.load()
-    const shift = 20
-    const op = operation("forwardRescale", 1)
-    const z = { rows: 12, cols: 7 }
-    const slice = { first: 12, of: 24 }
-    const message = deal(ring, generators(run), 1, (ops) => ops.rescaleRelu(op, z, shift), undefined, slice)
-    const range = rangeOf(z, slice)
-    expect(range).toEqual({ first: 84, count: 84, padded: 104, lead: 20, whole: false })
-    const { at, parts, bytes } = dealtLayout.rescaleRelu(range.padded, shift)
-    const section = Corrections.parse(1, message).section(op, bytes)
-    for (const part of ["top", "gatedTop", "shifted", "gatedShifted", "beta", "oneHot"] as const) {
-      const width = parts[part] / range.padded
-      const values = section.subarray(at[part], at[part] + parts[part])
-      expect(values.subarray(0, 20 * width).every((byte) => byte === 0)).toBe(true)
-      expect(values.subarray(20 * width).some((byte) => byte !== 0)).toBe(true)
-    }
+    const network = networkOf([3, 2], "identity")
+    const sums = noGradients(ring, network)
+    const words = BigUint64Array.from({ length: gradientBytes(network) / 8 }, (_, i) => BigInt(i))
+    const bytes = new Uint8Array(words.buffer)
+    for (let times = 0; times < 2; times++) addGradients(ring, sums, bytes)
+    expect([...ring.words(sums[0]!.weights), ...ring.words(sums[0]!.bias)]).toEqual(
+      [...words].map((word) => 2n * word)
+    )
+    for (const other of [bytes.subarray(8), new Uint8Array(bytes.length + 8)])
+      expect(() => addGradients(ring, sums, other)).toThrow(RangeError)
   })
 })
