@@ -12,7 +12,16 @@ import { MaskReused, ProductNotRescaled } from "./errors.ts"
 import { productShape } from "./product.ts"
 import { checkRescale } from "./rescale.ts"
 import { dealtLayout, GROUP, groupsOf, nodesOf, openingPieces, planesOf } from "./sizes.ts"
-import { clearForeign, drawDealt, type Layout, padWords, type Range, rangeOf, type Slice } from "./slices.ts"
+import {
+  clearForeign,
+  type Dealt,
+  drawDealt,
+  type Layout,
+  padWords,
+  type Range,
+  rangeOf,
+  type Slice
+} from "./slices.ts"
 import { streamKinds } from "./streams.ts"
 
 const WORD = 8
@@ -113,6 +122,8 @@ export const drawnIn = (ring: Ring, keys: DealerKeys, step: number): Drawn => ({
 
 /** Of what is dealt for a gated rescale, for each value by itself. */
 const gatedParts = ["top", "gatedTop", "shifted", "gatedShifted"] as const
+/** The same for a rescale with ReLU, of which the rest is dealt for whole groups. */
+const reluParts = [...gatedParts, "beta", "oneHot"] as const
 
 class Dealer {
   readonly ring: Ring
@@ -134,13 +145,11 @@ class Dealer {
   }
 
   /** Room for cloud 1's share of what is dealt for an operation, with cloud 0's in it; stays until the message is assembled. */
-  section<Part extends string>(operation: Operation, layout: Layout<Part>, shape: Shape): number {
-    const range = this.range(shape)
+  section<Part extends string>(operation: Operation, layout: Layout<Part>, range: Range): Dealt<Part> {
     const stream = { step: this.step, operation, kind: streamKinds.dealt }
-    const values = (this.#slice?.of ?? shape.rows) * shape.cols
-    const at = drawDealt(this.ring, this.keys.cloud0, stream, layout, range, values)
-    this.sections.push({ operation, at, length: layout(range.padded).bytes })
-    return at
+    const dealt = drawDealt(this.ring, this.keys.cloud0, stream, layout, range)
+    this.sections.push({ operation, at: dealt.memory, length: dealt.bytes })
+    return dealt
   }
 
   /** Runs `work` and frees what it allocated. */
@@ -182,42 +191,39 @@ class Dealer {
   rescale(op: Operation, x: DealtValue, shift: number, factor: number): Shape {
     checkRescale(op, shift, factor)
     const layout = (values: number) => dealtLayout.rescale(values, shift)
-    const dealt = this.section(op, layout, x)
     const range = this.range(x)
-    const laid = layout(range.padded)
-    const { at } = laid
+    const dealt = this.section(op, layout, range)
+    const { memory, at } = dealt
     this.scratch(() => {
       const r = padWords(this.ring, this.rounding(op, x, factor), range)
-      this.ring.kernels.dealRescale(dealt + at.top, dealt + at.shifted, r, shift, range.padded)
+      this.ring.kernels.dealRescale(memory + at.top, memory + at.shifted, r, shift, range.padded)
     })
-    clearForeign(this.ring, dealt, laid, ["top", "shifted"], range)
+    clearForeign(this.ring, dealt, ["top", "shifted"], range)
     return { rows: x.rows, cols: x.cols }
   }
 
   rescaleGated(op: Operation, x: DealtValue, shift: number, gate: GateMask): Shape {
     checkRescale(op, shift, 1)
     const layout = (values: number) => dealtLayout.rescaleGated(values, shift)
-    const dealt = this.section(op, layout, x)
     const range = this.range(x)
-    const laid = layout(range.padded)
+    const dealt = this.section(op, layout, range)
     this.scratch(() => {
       const r = padWords(this.ring, this.rounding(op, x, 1), range)
-      this.#gated(dealt, laid.at, r, gate, shift, range.padded)
+      this.#gated(dealt, r, gate, shift, range.padded)
     })
-    clearForeign(this.ring, dealt, laid, gatedParts, range)
+    clearForeign(this.ring, dealt, gatedParts, range)
     return { rows: x.rows, cols: x.cols }
   }
 
   #gated(
-    dealt: number,
-    at: ReturnType<typeof dealtLayout.rescaleGated>["at"],
+    { memory, at }: Dealt<(typeof gatedParts)[number]>,
     r: number,
     { beta, betaStride }: GateMask,
     shift: number,
     n: number
   ): void {
-    const [top, gatedTop] = [dealt + at.top, dealt + at.gatedTop]
-    const [shifted, gatedShifted] = [dealt + at.shifted, dealt + at.gatedShifted]
+    const [top, gatedTop] = [memory + at.top, memory + at.gatedTop]
+    const [shifted, gatedShifted] = [memory + at.shifted, memory + at.gatedShifted]
     this.ring.kernels.dealGated(top, gatedTop, shifted, gatedShifted, r, beta, betaStride, shift, n)
   }
 
@@ -231,21 +237,20 @@ class Dealer {
     const nodes = nodesOf(shift)
     const planes = planesOf(nodes)
     const layout = (values: number) => dealtLayout.rescaleRelu(values, shift)
-    const dealt = this.section(op, layout, z)
-    const laid = layout(n)
-    const { at } = laid
+    const dealt = this.section(op, layout, range)
+    const { memory, at } = dealt
     const stream = { step: this.step, operation: op, kind: streamKinds.bitMasks }
     const place = ((range.first - range.lead) / GROUP) * planes.masks
     const masks = drawBoth(this.ring, this.keys, stream, groups * planes.masks, "xor", place)
     const gate = { beta: masks, betaStride: planes.masks * WORD }
     this.scratch(() => {
       const r = padWords(this.ring, this.rounding(op, z, 1), range)
-      this.#gated(dealt, at, r, gate, shift, n)
-      kernels.dealGate(dealt + at.beta, gate.beta, gate.betaStride, n)
-      kernels.dealOneHot(dealt + at.oneHot, r, shift, nodes, n)
+      this.#gated(dealt, r, gate, shift, n)
+      kernels.dealGate(memory + at.beta, gate.beta, gate.betaStride, n)
+      kernels.dealOneHot(memory + at.oneHot, r, shift, nodes, n)
     })
-    clearForeign(this.ring, dealt, laid, [...gatedParts, "beta", "oneHot"], range)
-    kernels.dealBits(dealt + at.products, masks, nodes, groups)
+    clearForeign(this.ring, dealt, reluParts, range)
+    kernels.dealBits(memory + at.products, masks, nodes, groups)
     return { value: { rows, cols }, gate }
   }
 
@@ -256,14 +261,13 @@ class Dealer {
     { beta, betaStride }: GateMask
   ): Shape {
     const shape = this.whole(activation)
-    const layout = dealtLayout.gatedDifference
-    const dealt = this.section(op, layout, shape)
     const range = this.range(shape)
+    const dealt = this.section(op, dealtLayout.gatedDifference, range)
     this.scratch(() => {
       const masks = padWords(this.ring, labels.at, range)
-      this.ring.kernels.dealGatedDifference(dealt, masks, beta, betaStride, range.padded)
+      this.ring.kernels.dealGatedDifference(dealt.memory, masks, beta, betaStride, range.padded)
     })
-    clearForeign(this.ring, dealt, layout(range.padded), ["gatedMask"], range)
+    clearForeign(this.ring, dealt, ["gatedMask"], range)
     return shape
   }
 }

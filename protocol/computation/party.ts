@@ -7,7 +7,7 @@ import type { Prg } from "../ring/prg.ts"
 import type { Ring } from "../ring/ring.ts"
 import type { Corrections } from "./corrections.ts"
 import { CorrectionsRefused, MaskReused, OpeningRefused } from "./errors.ts"
-import { drawDealt, type Layout, type Range, rangeOf, type Slice } from "./slices.ts"
+import { type Dealt, drawDealt, type Layout, type Range, rangeOf, type Slice } from "./slices.ts"
 import { type StreamKind, streamKinds } from "./streams.ts"
 
 const WORD = 8
@@ -68,25 +68,19 @@ export class Party {
     return (at, words, place) => this.#prg.fill(this.ring, at, words, stream, place)
   }
 
-  /** New memory with this cloud's share of all that is dealt for an operation on the values of `shape`. */
-  dealt<Part extends string>(op: Operation, layout: Layout<Part>, shape: Shape): number {
+  /** New memory with this cloud's share of all that is dealt for an operation on the values of a range. */
+  dealt<Part extends string>(op: Operation, layout: Layout<Part>, range: Range): Dealt<Part> {
     const { ring } = this
     const stream = this.#claim(op, "dealt")
-    const range = this.range(shape)
-    if (this.leads) return drawDealt(ring, this.#prg, stream, layout, range, this.#values(shape))
+    if (this.leads) return drawDealt(ring, this.#prg, stream, layout, range)
     if (this.#corrections === undefined) {
       const why = "cloud 1 was given none"
       throw new CorrectionsRefused({ step: this.step, operation: op, why })
     }
-    const { bytes } = layout(range.padded)
-    const at = ring.allocate(bytes)
-    ring.memory.set(this.#corrections.section(op, bytes), at)
-    return at
-  }
-
-  /** Values of the whole batch. */
-  #values({ rows, cols }: Shape): number {
-    return (this.#slice?.of ?? rows) * cols
+    const { at, bytes, parts } = layout(range.padded)
+    const memory = ring.allocate(bytes)
+    ring.memory.set(this.#corrections.section(op, bytes), memory)
+    return { memory, at, bytes, parts }
   }
 
   /**

@@ -29,9 +29,9 @@ export function* rescaleRelu(
   const count = nodesOf(shift)
   const planes = planesOf(count)
   const layout = (values: number) => dealtLayout.rescaleRelu(values, shift)
-  const dealt = party.dealt(op, layout, z)
-  const { at } = layout(n)
-  const products = dealt + at.products
+  const dealt = party.dealt(op, layout, range)
+  const { memory, at } = dealt
+  const products = memory + at.products
   const firstGroup = (range.first - range.lead) / GROUP
   const masks = party.draw(op, "bitMasks", groups * planes.masks, firstGroup * planes.masks)
   const kept = ring.allocate(groups * planes.kept * 8)
@@ -39,19 +39,19 @@ export function* rescaleRelu(
   const root = ring.allocate(groups * planes.root * 8)
   const bits = ring.allocate(groups * planes.gate * 8)
 
-  kernels.compareLeaves(nodes, kept, c, dealt + at.oneHot, masks, shift, count, n)
+  kernels.compareLeaves(nodes, kept, c, memory + at.oneHot, masks, shift, count, n)
   clearForeignBits(ring, nodes, planes.nodes, range)
   yield* party.reveal(op, nodes, groups * planes.nodes, "xor")
   kernels.combineNodes(root, kept, nodes, masks, products, count, leads, groups)
   clearForeignBits(ring, root, planes.root, range)
   yield* party.reveal(op, root, groups * planes.root, "xor")
-  kernels.combineRoot(bits, kept, root, c, dealt + at.top, masks, products, shift, count, leads, n)
+  kernels.combineRoot(bits, kept, root, c, memory + at.top, masks, products, shift, count, leads, n)
   clearForeignBits(ring, bits, planes.gate, range)
   yield* party.reveal(op, bits, groups * planes.gate, "xor")
 
   const values = ring.matrix(1, n)
-  const gate = { bits, beta: dealt + at.beta }
-  finishGated(party, values, c, dealt, at, gate, shift)
+  const gate = { bits, beta: memory + at.beta }
+  finishGated(party, values, c, dealt, gate, shift)
   return { value: unpadded(values.at, z, range), gate }
 }
 
@@ -72,7 +72,7 @@ export const gatedDifference = (
     padWords(ring, activation.at, range),
     padWords(ring, shareOf(party, labels).at, range),
     padWords(ring, labels.opened.at, range),
-    party.dealt(op, dealtLayout.gatedDifference, activation),
+    party.dealt(op, dealtLayout.gatedDifference, range).memory,
     gate.beta,
     gate.bits,
     range.padded

@@ -7,7 +7,7 @@ import type { Matrix } from "../ring/ring.ts"
 import { RescaleOutOfRange } from "./errors.ts"
 import type { Party } from "./party.ts"
 import { dealtLayout } from "./sizes.ts"
-import { padWords, unpadded } from "./slices.ts"
+import { type Dealt, padWords, unpadded } from "./slices.ts"
 
 const OFFSET = 1n << 62n
 
@@ -19,6 +19,9 @@ export interface GateShare {
   readonly bits: number
   readonly beta: number
 }
+
+/** Of what is dealt for a gated rescale. */
+type GatedPart = keyof ReturnType<typeof dealtLayout.rescaleGated>["at"]
 
 /** @throws RescaleOutOfRange */
 export const checkRescale = (operation: Operation, shift: number, factor: number): void => {
@@ -51,12 +54,12 @@ export function* rescale(
   const { ring } = party
   const out = ring.matrix(x.rows, x.cols)
   const mark = ring.mark()
-  const { lead, padded } = party.range(x)
+  const range = party.range(x)
+  const { lead, padded } = range
   const layout = (values: number) => dealtLayout.rescale(values, shift)
-  const dealt = party.dealt(op, layout, x)
-  const { at, parts } = layout(padded)
-  const top = dealt + at.top + (lead * parts.top) / padded
-  const shifted = dealt + at.shifted + (lead * parts.shifted) / padded
+  const { memory, at, parts } = party.dealt(op, layout, range)
+  const top = memory + at.top + (lead * parts.top) / padded
+  const shifted = memory + at.shifted + (lead * parts.shifted) / padded
   ring.kernels.finishRescale(out.at, c.at, top, shifted, shift, party.leads, n)
   ring.release(mark)
   return out
@@ -77,30 +80,28 @@ export function* rescaleGated(
   const out = ring.matrix(1, range.padded)
   const mark = ring.mark()
   const layout = (values: number) => dealtLayout.rescaleGated(values, shift)
-  const dealt = party.dealt(op, layout, x)
-  const { at } = layout(range.padded)
-  finishGated(party, out, padWords(ring, c.at, range), dealt, at, gate, shift)
+  const dealt = party.dealt(op, layout, range)
+  finishGated(party, out, padWords(ring, c.at, range), dealt, gate, shift)
   ring.release(mark)
   return unpadded(out.at, x, range)
 }
 
-/** A share of d·x / 2^shift from the opened c and the parts `at` of what is dealt, all of whole groups as the gate. */
+/** A share of d·x / 2^shift from the opened c and what is dealt, all of whole groups as the gate. */
 export const finishGated = (
   { ring, leads }: Party,
   out: Matrix,
   c: number,
-  dealt: number,
-  at: ReturnType<typeof dealtLayout.rescaleGated>["at"],
+  { memory, at }: Dealt<GatedPart>,
   { bits, beta }: GateShare,
   shift: number
 ): void =>
   ring.kernels.finishGated(
     out.at,
     c,
-    dealt + at.top,
-    dealt + at.gatedTop,
-    dealt + at.shifted,
-    dealt + at.gatedShifted,
+    memory + at.top,
+    memory + at.gatedTop,
+    memory + at.shifted,
+    memory + at.gatedShifted,
     beta,
     bits,
     shift,

@@ -28,28 +28,36 @@ export interface Range {
   /** Values of the matrix before the slice. */
   readonly first: number
   readonly count: number
+  /** Values of the matrix. */
+  readonly of: number
   /** Values in the groups, of which `lead` are before the slice. The last group of the matrix may be short. */
   readonly padded: number
   readonly lead: number
-  /** Whether they are all of the matrix. */
-  readonly whole: boolean
 }
 
 /** Where the rows of `shape` are in the matrix that they are a slice of; without a slice they are the matrix. */
 export const rangeOf = ({ rows, cols }: Shape, slice: Slice | undefined): Range => {
   const count = rows * cols
-  if (slice === undefined) return { first: 0, count, padded: count, lead: 0, whole: true }
-  const [first, all] = [slice.first * cols, slice.of * cols]
+  if (slice === undefined) return { first: 0, count, of: count, padded: count, lead: 0 }
+  const [first, of] = [slice.first * cols, slice.of * cols]
   const lead = first % GROUP
-  const end = Math.min(all, Math.ceil((first + count) / GROUP) * GROUP)
-  return { first, count, padded: end - first + lead, lead, whole: count === all }
+  const end = Math.min(of, Math.ceil((first + count) / GROUP) * GROUP)
+  return { first, count, of, padded: end - first + lead, lead }
 }
 
-/** What a layout of `sizes.ts` gives for so many values. */
-export type Layout<Part extends string> = (values: number) => {
+/** Where the parts of what is dealt are, and their bytes. */
+interface Laid<Part extends string> {
   readonly at: Readonly<Record<Part, number>>
   readonly bytes: number
   readonly parts: Readonly<Record<Part, number>>
+}
+
+/** A layout of `sizes.ts`, by the number of values. */
+export type Layout<Part extends string> = (values: number) => Laid<Part>
+
+/** A share of what is dealt for the groups of a range, from the address `memory` on. */
+export interface Dealt<Part extends string> extends Laid<Part> {
+  readonly memory: number
 }
 
 /** New memory with cloud 0's share of what is dealt for the groups of a range: each part from its place in that of the whole matrix. */
@@ -58,30 +66,28 @@ export const drawDealt = <Part extends string>(
   prg: Prg,
   stream: Stream,
   layout: Layout<Part>,
-  { first, lead, padded, whole }: Range,
-  /** Values of the whole matrix. */
-  values: number
-): number => {
+  { first, of, lead, padded }: Range
+): Dealt<Part> => {
   const { at, bytes, parts } = layout(padded)
   const memory = ring.allocate(bytes)
-  if (whole) {
+  const dealt = { memory, at, bytes, parts }
+  if (padded === of) {
     prg.fill(ring, memory, bytes / WORD, stream)
-    return memory
+    return dealt
   }
-  const all = layout(values)
+  const all = layout(of)
   const before = layout(first - lead)
   for (const part of Object.keys(parts) as Part[]) {
     const words = Math.ceil(parts[part] / 16) * 2
     prg.fill(ring, memory + at[part], words, stream, (all.at[part] + before.parts[part]) / WORD)
   }
-  return memory
+  return dealt
 }
 
 /** Puts zeros in the place of shares of foreign values; `parts` are those dealt for each value by itself. */
 export const clearForeign = <Part extends string>(
   ring: Ring,
-  memory: number,
-  { at, parts: bytes }: ReturnType<Layout<Part>>,
+  { memory, at, parts: bytes }: Dealt<Part>,
   parts: ReadonlyArray<Part>,
   { count, lead, padded }: Range
 ): void => {
