@@ -87,7 +87,7 @@ describe("simulation", () => {
   })
 
   it("ends with the error of a party that fails while the director waits for others too", async () => {
-    const moment = { on: "message", tag: "Enrolment", nth: 1 } as const
+    const moment = { on: "sent", messages: 2 } as const
     const full = { ...event, kind: "disk-full", party: "kgc", forMs: 60_000, moment } as const
     const { run, problems } = await underPlan({ events: [full] }, 60_000)
     expect(problems).toEqual([])
