@@ -156,7 +156,7 @@ export const drawFaults = (seed: number, agreement: Agreement): FaultPlan => {
 
 const drawEvent = (parties: ReadonlyArray<string>, draw: () => number): PlannedEvent => {
   const kind = pick<EventKind>(
-    ["kill", "kill", "kill", "restart", "pause", "partition", "broker-restart", "clock-jump"],
+    ["kill", "kill", "kill", "restart", "pause", "partition", "broker-restart", "clock-jump", "disk-full"],
     draw
   )
   const alone = kind === "partition" || kind === "broker-restart"

@@ -114,6 +114,7 @@ describe("faults - plans", () => {
     expect([...kinds].sort()).toEqual([
       "broker-restart",
       "clock-jump",
+      "disk-full",
       "kill",
       "partition",
       "pause",
