@@ -14,7 +14,7 @@ import { artifact, projectRoot } from "../protocol/artifact.ts"
 import { announceMachine, type Spread, spreadOf, writeFigures } from "./measure.ts"
 
 const start = promisify(execFile)
-const repetitions = 5
+const repetitions = 3
 const lanes = [1, 2, 4] as const
 /** 2,000 digits in batches of 500, for the network of the other benchmarks. */
 const changes = {
