@@ -11,6 +11,7 @@ import {
   openingMaskInPieces
 } from "../protocol/computation/dealer.ts"
 import { dealtGradients, dealtUpdate, sliceOf } from "../protocol/computation/lanes.ts"
+import { gatherRows } from "../protocol/computation/product.ts"
 import { layerShapes, stepCost } from "../protocol/learning/cost.ts"
 import { InvalidPlan, opensLabels, outputs } from "../protocol/learning/network.ts"
 import { type Operation, operation, type Shape } from "../protocol/learning/operations.ts"
@@ -164,12 +165,6 @@ const dealtPart = (
     )
   ring.release(mark)
   return dealt
-}
-
-const gatherRows = (ring: Ring, from: Matrix, rows: Uint32Array): Matrix => {
-  const out = ring.matrix(rows.length, from.cols)
-  ring.gatherRows(out, from, rows)
-  return out
 }
 
 /** These rows of the data set, as the dealer has them. */

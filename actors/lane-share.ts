@@ -5,7 +5,7 @@
 import { cloudOperations } from "../protocol/computation/cloud.ts"
 import { Corrections } from "../protocol/computation/corrections.ts"
 import { noGradients, type Rows, sliceOf } from "../protocol/computation/lanes.ts"
-import { gatherOpened, type OpenedShare } from "../protocol/computation/product.ts"
+import { gatherOpened, gatherRows, type OpenedShare } from "../protocol/computation/product.ts"
 import type { BatchOrder } from "../protocol/learning/order.ts"
 import type { TrainingPlan } from "../protocol/learning/plan.ts"
 import {
@@ -70,10 +70,4 @@ export function* gradientsOnSlice(
     (x) => gatherOpened(ring, x, slice.rows)
   )
   return yield* gradients(ops, plan, layers, weights, batch)
-}
-
-export const gatherRows = (ring: Ring, x: Matrix, rows: Uint32Array): Matrix => {
-  const out = ring.matrix(rows.length, x.cols)
-  ring.gatherRows(out, x, rows)
-  return out
 }

@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url"
 import { type CloudOperations, cloudOperations } from "../protocol/computation/cloud.ts"
 import { Corrections } from "../protocol/computation/corrections.ts"
 import { deal, openingMask } from "../protocol/computation/dealer.ts"
-import { gatherOpened, type OpenedShare } from "../protocol/computation/product.ts"
+import { gatherOpened, gatherRows, type OpenedShare } from "../protocol/computation/product.ts"
 import {
   biasShape,
   type Network,
@@ -135,12 +135,6 @@ const lockstep = <A>(clouds: readonly [Cloud, Cloud], program: (cloud: Cloud) =>
 const batchRows = (plan: TrainingPlan, step: number): Uint32Array =>
   Uint32Array.from({ length: plan.batch }, (_, i) => (i * 7 + step * plan.batch) % plan.rows)
 
-const gather = (ring: Ring, x: Matrix, rows: Uint32Array): Matrix => {
-  const out = ring.matrix(rows.length, x.cols)
-  ring.gatherRows(out, x, rows)
-  return out
-}
-
 /** The step at a cloud: batch, step, new weights in the place of the old. */
 function* cloudStep(
   cloud: Cloud,
@@ -156,7 +150,7 @@ function* cloudStep(
   if (data.labels.opened) throw new Error("these networks have an identity output")
   const batch = {
     inputs: gatherOpened(ring, data.inputs, rows),
-    labels: { opened: false, value: gather(ring, data.labels.value, rows) } as const
+    labels: { opened: false, value: gatherRows(ring, data.labels.value, rows) } as const
   }
   const updated = yield* trainingStep(cloud.operations(step, corrections), plan, layers, batch)
   layers.forEach(({ weights, bias }, l) => {
@@ -215,7 +209,7 @@ export const stepKernels = async ({
     const start = processorMs()
     const corrections = deal(dealerRing, keys, step, (ops) =>
       trainingStep(ops, plan, shapes, {
-        inputs: gather(dealerRing, mask, batchRows(plan, step)),
+        inputs: gatherRows(dealerRing, mask, batchRows(plan, step)),
         labels: { opened: false, value: { rows: batch, cols: outputs(network) } }
       })
     )

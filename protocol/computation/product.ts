@@ -65,18 +65,18 @@ export const product = (party: Party, x: OpenedShare, y: OpenedShare, form: Prod
   return out
 }
 
-/** Rows of an opened matrix, as an opened matrix: a batch of the data set. New memory. */
-export const gatherOpened = (ring: Ring, x: OpenedShare, rows: Uint32Array): OpenedShare => {
-  const gather = (from: Matrix): Matrix => {
-    const out = ring.matrix(rows.length, x.cols)
-    ring.gatherRows(out, from, rows)
-    return out
-  }
-  return {
-    rows: rows.length,
-    cols: x.cols,
-    opened: gather(x.opened),
-    mask: gather(x.mask),
-    share: undefined
-  }
+/** Rows of a matrix. New memory. */
+export const gatherRows = (ring: Ring, x: Matrix, rows: Uint32Array): Matrix => {
+  const out = ring.matrix(rows.length, x.cols)
+  ring.gatherRows(out, x, rows)
+  return out
 }
+
+/** Rows of an opened matrix, as an opened matrix: a batch of the data set. New memory. */
+export const gatherOpened = (ring: Ring, x: OpenedShare, rows: Uint32Array): OpenedShare => ({
+  rows: rows.length,
+  cols: x.cols,
+  opened: gatherRows(ring, x.opened, rows),
+  mask: gatherRows(ring, x.mask, rows),
+  share: undefined
+})

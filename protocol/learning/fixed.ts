@@ -3,7 +3,7 @@
  * the clouds drew, it replays a secure run bit for bit; without it, it rounds to the nearest. Everything is in the
  * clear: for tests and for reports on reproducible scenarios.
  */
-import { productShape } from "../computation/product.ts"
+import { gatherRows, productShape } from "../computation/product.ts"
 import { dealtLayout } from "../computation/sizes.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import type { Operation, Operations, ProductForm, Round, Shape } from "./operations.ts"
@@ -34,8 +34,7 @@ function* local<A>(value: A): Round<A> {
 
 /** Rows of a matrix in new memory, with those of its mask. */
 export const gatherFixedRows = (ring: Ring, { mask, ...x }: FixedMatrix, rows: Uint32Array): FixedMatrix => {
-  const out = ring.matrix(rows.length, x.cols)
-  ring.gatherRows(out, x, rows)
+  const out = gatherRows(ring, x, rows)
   return mask === undefined ? out : { ...out, mask: gatherFixedRows(ring, mask, rows) }
 }
 

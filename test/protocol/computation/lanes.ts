@@ -13,7 +13,7 @@ import {
   sliceOf,
   takenIn
 } from "../../../protocol/computation/lanes.ts"
-import { gatherOpened, type OpenedShare } from "../../../protocol/computation/product.ts"
+import { gatherOpened, gatherRows, type OpenedShare } from "../../../protocol/computation/product.ts"
 import type { Slice } from "../../../protocol/computation/slices.ts"
 import {
   type Cost,
@@ -98,12 +98,6 @@ const noted = (ops: CloudOperations, note: Note): CloudOperations => {
     rescaleRelu: (op, z, shift) => through(op, z, ops.rescaleRelu(op, z, shift)),
     rescaleGated: (op, x, shift, gate) => through(op, x, ops.rescaleGated(op, x, shift, gate))
   }
-}
-
-const gatherRows = (ring: Ring, x: Matrix, rows: Uint32Array): Matrix => {
-  const out = ring.matrix(rows.length, x.cols)
-  ring.gatherRows(out, x, rows)
-  return out
 }
 
 const parties = [0, 1] as const

@@ -8,7 +8,7 @@ import {
   type GateMask,
   openingMask
 } from "../../../protocol/computation/dealer.ts"
-import { gatherOpened, type OpenedShare } from "../../../protocol/computation/product.ts"
+import { gatherOpened, gatherRows, type OpenedShare } from "../../../protocol/computation/product.ts"
 import { batchShapes, layerShapes } from "../../../protocol/learning/cost.ts"
 import { type FixedMatrix, fixedOperations, gatherFixedRows } from "../../../protocol/learning/fixed.ts"
 import { outputs } from "../../../protocol/learning/network.ts"
@@ -37,12 +37,6 @@ export const generators = (run: string): DealerKeys => ({
   cloud0: Prg.ofRun(prgKeys[0], run),
   cloud1: Prg.ofRun(prgKeys[1], run)
 })
-
-const gatherRows = (ring: Ring, x: Matrix, rows: Uint32Array): Matrix => {
-  const out = ring.matrix(rows.length, x.cols)
-  ring.gatherRows(out, x, rows)
-  return out
-}
 
 /** Sum of rounds and bytes over a run, as counted on the way. */
 export interface Measured {
