@@ -6,18 +6,20 @@ import { Data, Effect } from "effect"
 import {
   type DealerKeys,
   type DealerOperations,
+  type DealtValue,
   deal,
+  type GateMask,
   openingMask,
   openingMaskInPieces
 } from "../protocol/computation/dealer.ts"
-import { dealtGradients, dealtUpdate, sliceOf } from "../protocol/computation/lanes.ts"
+import { dealtUpdate, sliceOf } from "../protocol/computation/lanes.ts"
 import { gatherRows } from "../protocol/computation/product.ts"
 import { layerShapes, stepCost } from "../protocol/learning/cost.ts"
 import { InvalidPlan, opensLabels, outputs } from "../protocol/learning/network.ts"
 import { type Operation, operation, type Shape } from "../protocol/learning/operations.ts"
 import { type BatchOrder, batchOrder } from "../protocol/learning/order.ts"
 import type { TrainingPlan } from "../protocol/learning/plan.ts"
-import { type Batch, trainingStep } from "../protocol/learning/step.ts"
+import { type Batch, gradients, trainingStep } from "../protocol/learning/step.ts"
 import type { DealtPart } from "../protocol/messages/training.ts"
 import { Prg } from "../protocol/ring/prg.ts"
 import { type Matrix, Ring } from "../protocol/ring/ring.ts"
@@ -149,21 +151,24 @@ const dealtPart = (
   const batch = order(step)
   const slice = sliceOf(batch, part)
   const end = slice.first + slice.rows.length
-  const mark = ring.mark()
-  const weights = layers.map((layer, index) =>
-    openingMask(ring, keys, step, operation("openWeights", index + 1), layer.weights)
-  )
   const dealt: Array<Uint8Array> = []
   if (slice.rows.length > 0) {
-    const own = (ops: DealerOperations) =>
-      dealtGradients(ops, plan, layers, weights, maskedBatch(ring, dealing, batch.subarray(slice.first, end)))
+    const mark = ring.mark()
+    // Opened elsewhere, under the same masks.
+    const weights = layers.map((layer, index) =>
+      openingMask(ring, keys, step, operation("openWeights", index + 1), layer.weights)
+    )
+    const own = (ops: DealerOperations) => {
+      const sliced = maskedBatch(ring, dealing, batch.subarray(slice.first, end))
+      return gradients<DealtValue, Matrix, GateMask>(ops, plan, layers, weights, sliced)
+    }
     dealt.push(deal(ring, keys, step, own, undefined, slice))
+    ring.release(mark)
   }
   if (part.update)
     dealt.push(
       deal(ring, keys, step, (ops) => dealtUpdate(ops, plan, layers, gatherRows(ring, features, batch)))
     )
-  ring.release(mark)
   return dealt
 }
 

@@ -3,7 +3,8 @@
  * which rows are its own, whenever a session of the training begins. It keeps nothing, and may come and go at any moment of a run.
  */
 import { Deferred, Duration, Effect, Fiber } from "effect"
-import { gradientWords, takenIn, weightBytes } from "../protocol/computation/lanes.ts"
+import { takenIn } from "../protocol/computation/lanes.ts"
+import { layerWords } from "../protocol/computation/layer-words.ts"
 import { featureCount } from "../protocol/data/encoding.ts"
 import { batchOrder } from "../protocol/learning/order.ts"
 import { actorOf } from "../protocol/messages/subjects.ts"
@@ -113,13 +114,12 @@ const session = (agreement: Agreement, { epoch, step: kept, peer }: Assignment, 
     const main = actorOf(party.name)
     const { plan, cloud, prg, ring, rows } = share
     const deadlineMs = agreement.deadlines.roundTimeoutMs
-    const drive = drivenBy(yield* party.rounds(peer, phaseOf(epoch), { deadlineMs }))
+    const { drive } = drivenBy(yield* party.rounds(peer, phaseOf(epoch), { deadlineMs }))
     const withMain = yield* party.rounds(main, lanePhase(epoch), { deadlineMs })
     const stretches = stretchesOf(plan, kept)
     const part = { ...rows, update: false }
     const corrections = cloud === 1 ? yield* correctionsAhead(agreement, plan, stretches, part) : undefined
     const opened = yield* drive(openRows(share))
-    const { weights: bytes } = weightBytes(plan.network)
     const stepOf = (step: number, dealt: Uint8Array | undefined) =>
       Effect.gen(function* () {
         const sealed = yield* exchange(withMain, handOutRound(step), new Uint8Array(0))
@@ -127,12 +127,9 @@ const session = (agreement: Agreement, { epoch, step: kept, peer }: Assignment, 
         const mark = ring.mark()
         const words = yield* drive(
           (function* (): Computation<Uint8Array> {
-            const { weights, layers } = takenIn(ring, prg, step, plan.network, {
-              weights: handed.subarray(0, bytes),
-              biases: handed.subarray(bytes)
-            })
+            const { weights, layers } = takenIn(ring, prg, step, plan.network, handed)
             const found = yield* gradientsOnSlice(share, opened, step, weights, layers, dealt)
-            return gradientWords(ring, found)
+            return layerWords(ring, found)
           })()
         )
         ring.release(mark)

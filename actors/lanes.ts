@@ -4,10 +4,9 @@
  * back. All of it is under the house key. A lane that falls silent or fails ends the session, and the next is without it.
  */
 import { Clock, Data, Duration, Effect, Option, type Scope } from "effect"
-import { type handedOut, rowsOfLanes } from "../protocol/computation/lanes.ts"
+import { rowsOfLanes } from "../protocol/computation/lanes.ts"
 import { Bytes, Count } from "../protocol/messages/message.ts"
 import { Schema } from "../protocol/schema.ts"
-import { concatenate } from "../protocol/sharing/work.ts"
 import { exchange, type Handler, Party, type Rounds } from "../runtime/actor.ts"
 import { type WorkLimits, workLimits } from "../runtime/limits.ts"
 import { type Agreement, partTimeoutMs } from "./agreement.ts"
@@ -81,10 +80,7 @@ export interface Enlisting {
 /** The lanes at work in a session. */
 export interface Enlisted {
   /** Each lane's shares of the gradients on its slice. */
-  readonly gradients: (
-    step: number,
-    handed: ReturnType<typeof handedOut>
-  ) => Effect.Effect<ReadonlyArray<Uint8Array>, LaneLost>
+  readonly gradients: (step: number, handed: Uint8Array) => Effect.Effect<ReadonlyArray<Uint8Array>, LaneLost>
   /** Fails as soon as one is lost. */
   readonly lost: Effect.Effect<never, LaneLost>
 }
@@ -183,12 +179,10 @@ export const lanesOf = (
           )
         )
         const enlisted: Enlisted = {
-          gradients: (step, { weights, biases }) => {
-            const handed = concatenate([weights, biases])
-            return Effect.forEach(links, (link) => gathered(link, epoch, step, handed), {
+          gradients: (step, handed) =>
+            Effect.forEach(links, (link) => gathered(link, epoch, step, handed), {
               concurrency: "unbounded"
-            })
-          },
+            }),
           lost: lostOf(pairs)
         }
         return enlisted

@@ -14,9 +14,10 @@ import {
   RescaleOutOfRange
 } from "../protocol/computation/errors.ts"
 import { addGradients, handedOut, rowsOfLanes, sliceOf } from "../protocol/computation/lanes.ts"
+import { layerWords, loadLayers } from "../protocol/computation/layer-words.ts"
 import { gatherOpened, gatherRows } from "../protocol/computation/product.ts"
 import { free } from "../protocol/free.ts"
-import { partBytes } from "../protocol/learning/cost.ts"
+import { sliceCost, updateCost } from "../protocol/learning/cost.ts"
 import { initialWeightsShare } from "../protocol/learning/initial.ts"
 import { biasShape, weightShape } from "../protocol/learning/network.ts"
 import { type BatchOrder, batchOrder } from "../protocol/learning/order.ts"
@@ -28,8 +29,6 @@ import { Deal, type DealtPart } from "../protocol/messages/training.ts"
 import { Prg } from "../protocol/ring/prg.ts"
 import type { Matrix, Ring } from "../protocol/ring/ring.ts"
 import { seededKey } from "../protocol/seeding.ts"
-import { wordBytes } from "../protocol/sharing/split.ts"
-import { concatenate } from "../protocol/sharing/work.ts"
 import { type AskError, type Computation, Party, type Rounds } from "../runtime/actor.ts"
 import type { StoreError } from "../runtime/store.ts"
 import { sharedBytes } from "../runtime/transport.ts"
@@ -96,18 +95,18 @@ export class MoreLanes extends Data.TaggedError("MoreLanes")<{ readonly lanes: n
   }
 }
 
-/** Runs computations one after the other in rounds with one peer. */
-export const drivenBy = (rounds: Rounds, onRounds: (count: number) => void = () => {}) => {
+/** Runs computations one after the other in rounds with one peer, and says how many rounds that has taken. */
+export const drivenBy = (rounds: Rounds) => {
   let done = 0
-  return <A>(computation: Computation<A>) =>
+  const drive = <A>(computation: Computation<A>) =>
     rounds.drive(done + 1, computation).pipe(
       raisedWithin(computationErrors),
       Effect.map(({ value, rounds }) => {
         done += rounds
-        onRounds(rounds)
         return value
       })
     )
+  return { drive, done: () => done }
 }
 
 /** Trains to the end of the plan, or until more lanes are `wanted` than the session has. */
@@ -126,14 +125,10 @@ export const train = (share: TrainingShare, session: Session = { epoch: 1, step:
       prgKey: Redacted.value(prgKey),
       orderKey
     })
-    let done = 0
-    const drive = drivenBy(
+    const { drive, done } = drivenBy(
       yield* party.rounds(cloud === 0 ? "cloud1" : "cloud0", phaseOf(session.epoch), {
         deadlineMs: agreement.deadlines.roundTimeoutMs
-      }),
-      (rounds) => {
-        done += rounds
-      }
+      })
     )
     const alone = pairs.length === 0
     const rows = rowsOfLanes(plan.rows, pairs.length + 1)[0]!
@@ -198,7 +193,7 @@ export const train = (share: TrainingShare, session: Session = { epoch: 1, step:
       for (const stretch of stretches) {
         const dealt = corrections === undefined ? undefined : yield* corrections
         const { first, last } = stretch
-        const done =
+        const stepped =
           part === undefined
             ? drive(steps(stretch, dealt))
             : Effect.forEach(
@@ -206,7 +201,9 @@ export const train = (share: TrainingShare, session: Session = { epoch: 1, step:
                 ([step, own]) => stepInLanes(step, own),
                 { discard: true }
               )
-        yield* done.pipe(Effect.withSpan("steps", { attributes: { first, last }, captureStackTrace: false }))
+        yield* stepped.pipe(
+          Effect.withSpan("steps", { attributes: { first, last }, captureStackTrace: false })
+        )
         if (dealt !== undefined && dealt.length > sharedBytes) free(dealt)
         if (agreement.reveal.progress && (last - reported >= stepsAReport || last === plan.steps)) {
           reported = last
@@ -225,7 +222,7 @@ export const train = (share: TrainingShare, session: Session = { epoch: 1, step:
         }
       }
       yield* Fiber.join(keeping)
-      const trained: TrainedShare = { words: layerWords(ring, layers), steps: plan.steps, rounds: done }
+      const trained: TrainedShare = { words: layerWords(ring, layers), steps: plan.steps, rounds: done() }
       return trained
     })
     return yield* Effect.raceFirst(training, enlisted.lost)
@@ -254,12 +251,14 @@ export const partsOfStretch = (
   part: DealtPart,
   dealt: Uint8Array | undefined
 ): ReadonlyArray<readonly [step: number, dealt: Uint8Array | undefined]> => {
+  const updateBytes = part.update ? updateCost(plan).dealtBytes : 0
   let at = 0
   return Array.from({ length: last - first + 1 }, (_, i) => {
     const step = first + i
     if (dealt === undefined) return [step, undefined] as const
     const slice = sliceOf(order(step), part)
-    const bytes = partBytes(plan, slice, slice.rows.length, part.update)
+    const own = slice.rows.length === 0 ? 0 : sliceCost(plan, slice, slice.rows.length).dealtBytes
+    const bytes = own + updateBytes
     at += bytes
     return [step, dealt.subarray(at - bytes, at)] as const
   })
@@ -311,19 +310,3 @@ const initialLayers = (ring: Ring, plan: TrainingPlan, key: Uint8Array): Readonl
     const weights = ring.from(rows, cols, new Uint8Array(share.buffer, share.byteOffset, share.byteLength))
     return { weights, bias: ring.zeros(1, biasShape(plan.network, i + 1).cols) }
   })
-
-/** All shares of the weights, layer by layer, in the order of a model's words. */
-const layerWords = (ring: Ring, layers: ReadonlyArray<Layer<Matrix>>): Uint8Array =>
-  concatenate(layers.flatMap(({ weights, bias }) => [ring.copyOut(weights), ring.copyOut(bias)]))
-
-/** Puts kept words in place of the layers' own. */
-const loadLayers = (ring: Ring, layers: ReadonlyArray<Layer<Matrix>>, words: Uint8Array): void => {
-  const mark = ring.mark()
-  let at = 0
-  for (const matrix of layers.flatMap(({ weights, bias }) => [weights, bias])) {
-    const bytes = matrix.rows * matrix.cols * wordBytes
-    ring.copy(matrix, ring.from(matrix.rows, matrix.cols, words.slice(at, at + bytes)))
-    at += bytes
-  }
-  ring.release(mark)
-}

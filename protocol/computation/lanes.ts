@@ -4,13 +4,15 @@
  * on its slice together with the other cloud's lane of the same rows, and lane 0 adds them up and updates the weights. What a lane
  * hands on are words of this cloud's shares.
  */
-import { biasShape, type Network, weightShape, width } from "../learning/network.ts"
-import { operation, type Round, type Shape } from "../learning/operations.ts"
+import { layerShapes } from "../learning/cost.ts"
+import { type Network, width } from "../learning/network.ts"
+import { operation, type Round } from "../learning/operations.ts"
 import type { StepPlan } from "../learning/plan.ts"
-import { type Batch, type Gradient, gradients, type Layer, update } from "../learning/step.ts"
+import { type Gradient, type Layer, update } from "../learning/step.ts"
 import type { Prg } from "../ring/prg.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import type { DealerOperations, DealtValue } from "./dealer.ts"
+import { matricesIn, matricesOf, wordsOf } from "./layer-words.ts"
 import type { OpenedShare } from "./product.ts"
 import type { Slice } from "./slices.ts"
 import { streamKinds } from "./streams.ts"
@@ -37,31 +39,12 @@ export const sliceOf = (batch: Uint32Array, { from, end }: Rows): Slice & { read
   return { first, of: batch.length, rows }
 }
 
-/** What lane 0 hands out in a step: the opened weights of all layers, which both clouds know, and its shares of the biases. */
+/** What lane 0 hands out in a step: the opened weights of all layers, which both clouds know, then its shares of the biases. */
 export const handedOut = (
   ring: Ring,
   weights: ReadonlyArray<OpenedShare>,
   layers: ReadonlyArray<Pick<Layer<Matrix>, "bias">>
-): { readonly weights: Uint8Array; readonly biases: Uint8Array } => ({
-  weights: wordsOf(
-    ring,
-    weights.map(({ opened }) => opened)
-  ),
-  biases: wordsOf(
-    ring,
-    layers.map(({ bias }) => bias)
-  )
-})
-
-/** Bytes of both. */
-export const weightBytes = (network: Network): { readonly weights: number; readonly biases: number } => {
-  const words = (of: (network: Network, layer: number) => Shape) =>
-    network.layers.reduce((sum, _, index) => {
-      const { rows, cols } = of(network, index + 1)
-      return sum + rows * cols * WORD
-    }, 0)
-  return { weights: words(weightShape), biases: words(biasShape) }
-}
+): Uint8Array => wordsOf(ring, [...weights.map(({ opened }) => opened), ...layers.map(({ bias }) => bias)])
 
 /** What a lane makes of it, with its own cloud's generator. New memory. */
 export const takenIn = (
@@ -69,55 +52,30 @@ export const takenIn = (
   prg: Prg,
   step: number,
   network: Network,
-  words: ReturnType<typeof handedOut>
+  words: Uint8Array
 ): {
   readonly weights: ReadonlyArray<OpenedShare>
   readonly layers: ReadonlyArray<Pick<Layer<Matrix>, "bias">>
 } => {
-  const shapes = network.layers.map((_, index) => ({
-    weights: weightShape(network, index + 1),
-    bias: biasShape(network, index + 1)
-  }))
-  const opened = matricesOf(
-    ring,
-    shapes.map(({ weights }) => weights),
-    words.weights
-  )
-  const biases = matricesOf(
-    ring,
-    shapes.map(({ bias }) => bias),
-    words.biases
-  )
-  const weights = opened.map((each, index): OpenedShare => {
-    const { rows, cols } = each
+  const shapes = layerShapes(network)
+  const both = [...shapes.map(({ weights }) => weights), ...shapes.map(({ bias }) => bias)]
+  const matrices = matricesOf(ring, both, words)
+  const weights = matrices.slice(0, shapes.length).map((opened, index): OpenedShare => {
+    const { rows, cols } = opened
     const mask = ring.matrix(rows, cols)
     const stream = { step, operation: operation("openWeights", index + 1), kind: streamKinds.mask }
     prg.fill(ring, mask.at, rows * cols, stream)
-    return { rows, cols, opened: each, mask, share: undefined }
+    return { rows, cols, opened, mask, share: undefined }
   })
-  return { weights, layers: biases.map((bias) => ({ bias })) }
+  return { weights, layers: matrices.slice(shapes.length).map((bias) => ({ bias })) }
 }
-
-/** This cloud's shares of a slice's gradients as words. */
-export const gradientWords = (ring: Ring, gradients: ReadonlyArray<Gradient<Matrix>>): Uint8Array =>
-  wordsOf(
-    ring,
-    gradients.flatMap(({ weights, bias }) => [weights, bias])
-  )
-
-/** Bytes of them. */
-export const gradientBytes = (network: Network): number =>
-  network.layers.reduce((sum, _, index) => {
-    const { rows, cols } = weightShape(network, index + 1)
-    return sum + (rows + 1) * cols * WORD
-  }, 0)
 
 /** Gradients of no rows. New memory. */
 export const noGradients = (ring: Ring, network: Network): ReadonlyArray<Gradient<Matrix>> =>
-  network.layers.map((_, index) => {
-    const { rows, cols } = weightShape(network, index + 1)
-    return { weights: ring.zeros(rows, cols), bias: ring.zeros(1, cols) }
-  })
+  layerShapes(network).map(({ weights, bias }) => ({
+    weights: ring.zeros(weights.rows, weights.cols),
+    bias: ring.zeros(bias.rows, bias.cols)
+  }))
 
 /** Adds another lane's to this one's, in place. */
 export const addGradients = (
@@ -126,22 +84,11 @@ export const addGradients = (
   words: Uint8Array
 ): void => {
   const mark = ring.mark()
-  const own = gradients.flatMap(({ weights, bias }) => [weights, bias])
+  const own = matricesIn(gradients)
   matricesOf(ring, own, words).forEach((theirs, i) => {
     ring.add(own[i]!, own[i]!, theirs)
   })
   ring.release(mark)
-}
-
-/** The dealer's part in the gradients of a slice: weights are opened elsewhere, under the same masks. */
-export function* dealtGradients(
-  ops: DealerOperations,
-  plan: StepPlan,
-  layers: ReadonlyArray<Layer<DealtValue>>,
-  weights: ReadonlyArray<Matrix>,
-  batch: Batch<DealtValue, Matrix>
-): Round<void> {
-  yield* gradients(ops, plan, layers, weights, batch)
 }
 
 /** The dealer's part in the update: the products of masks of the whole batch, whose slices the lanes have the gradients on. */
@@ -167,37 +114,4 @@ export function* dealtUpdate(
     masked.push({ weights, bias: ops.columnSums(units) })
   }
   yield* update(ops, plan, layers, masked)
-}
-
-const WORD = 8
-
-const wordsOf = (ring: Ring, matrices: ReadonlyArray<Matrix>): Uint8Array => {
-  const words = matrices.map(({ rows, cols, at }) => ring.bytes(at, rows * cols * WORD))
-  const bytes = new Uint8Array(words.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of words) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  return bytes
-}
-
-/** Matrices of these shapes from their words, one behind the other. New memory. Throws RangeError where they are of other shapes. */
-const matricesOf = (
-  ring: Ring,
-  shapes: ReadonlyArray<{ readonly rows: number; readonly cols: number }>,
-  words: Uint8Array
-): ReadonlyArray<Matrix> => {
-  let from = 0
-  const matrices = shapes.map(({ rows, cols }) => {
-    const bytes = rows * cols * WORD
-    if (from + bytes > words.length)
-      throw new RangeError(`${words.length} bytes are too few for the matrices`)
-    const matrix = ring.matrix(rows, cols)
-    ring.memory.set(words.subarray(from, from + bytes), matrix.at)
-    from += bytes
-    return matrix
-  })
-  if (from !== words.length) throw new RangeError(`${words.length} bytes where the matrices take ${from}`)
-  return matrices
 }

@@ -117,10 +117,6 @@ export const updateCost = (plan: TrainingPlan): Cost => {
   return costOf((ops) => update(ops, plan, shapes, shapes))
 }
 
-/** Bytes that the dealer sends a lane for a step: for the gradients of so many rows, and for the update to the lane that makes it. */
-export const partBytes = (plan: TrainingPlan, slice: Slice, rows: number, updates: boolean): number =>
-  (rows === 0 ? 0 : sliceCost(plan, slice, rows).dealtBytes) + (updates ? updateCost(plan).dealtBytes : 0)
-
 /** Setup and all steps. */
 export const trainingCost = (plan: TrainingPlan): Cost =>
   repeated(setupCost(plan), plan.steps, stepCost(plan))

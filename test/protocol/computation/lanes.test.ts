@@ -4,7 +4,6 @@ import { cloudOperations } from "../../../protocol/computation/cloud.ts"
 import { openingMask } from "../../../protocol/computation/dealer.ts"
 import {
   addGradients,
-  gradientBytes,
   noGradients,
   type Rows,
   rowsOfLanes,
@@ -20,6 +19,7 @@ import {
 } from "../../../protocol/computation/sizes.ts"
 import { rangeOf } from "../../../protocol/computation/slices.ts"
 import { stepCost } from "../../../protocol/learning/cost.ts"
+import { modelWords } from "../../../protocol/learning/model.ts"
 import { width } from "../../../protocol/learning/network.ts"
 import {
   describeOperation,
@@ -319,7 +319,7 @@ describe("gradients of another lane", () => {
     const ring = await Ring.load()
     const network = networkOf([3, 2], "identity")
     const sums = noGradients(ring, network)
-    const words = BigUint64Array.from({ length: gradientBytes(network) / 8 }, (_, i) => BigInt(i))
+    const words = BigUint64Array.from({ length: modelWords(network) }, (_, i) => BigInt(i))
     const bytes = new Uint8Array(words.buffer)
     for (let times = 0; times < 2; times++) addGradients(ring, sums, bytes)
     expect([...ring.words(sums[0]!.weights), ...ring.words(sums[0]!.bias)]).toEqual(

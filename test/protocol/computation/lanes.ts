@@ -1,18 +1,17 @@
 /** A training run undivided and in lanes, in one process: both clouds in lockstep, the dealer beside them, and all that they send written down. */
 import { type CloudOperations, cloudOperations } from "../../../protocol/computation/cloud.ts"
 import { Corrections } from "../../../protocol/computation/corrections.ts"
-import { deal, openingMask } from "../../../protocol/computation/dealer.ts"
+import { type DealtValue, deal, type GateMask, openingMask } from "../../../protocol/computation/dealer.ts"
 import {
   addGradients,
-  dealtGradients,
   dealtUpdate,
-  gradientWords,
   handedOut,
   noGradients,
   type Rows,
   sliceOf,
   takenIn
 } from "../../../protocol/computation/lanes.ts"
+import { layerWords } from "../../../protocol/computation/layer-words.ts"
 import { gatherOpened, gatherRows, type OpenedShare } from "../../../protocol/computation/product.ts"
 import type { Slice } from "../../../protocol/computation/slices.ts"
 import {
@@ -153,7 +152,7 @@ class Company {
   }
 
   /** Takes in what another lane of the cloud handed out. */
-  taken(ring: Ring, party: 0 | 1, step: number, words: ReturnType<typeof handedOut>) {
+  taken(ring: Ring, party: 0 | 1, step: number, words: Uint8Array) {
     return takenIn(ring, [this.#keys.cloud0, this.#keys.cloud1][party]!, step, this.plan.network, words)
   }
 
@@ -220,7 +219,7 @@ class Company {
       openingMask(this.#dealerRing, this.#keys, step, operation("openWeights", i + 1), layer.weights)
     )
     return this.#deal(step, { first: slice.first, of: slice.of, rows: rows.length }, (ops) =>
-      dealtGradients(ops, this.plan, shapes, weights, this.#batch(rows))
+      gradients<DealtValue, Matrix, GateMask>(ops, this.plan, shapes, weights, this.#batch(rows))
     )
   }
 
@@ -321,7 +320,7 @@ export const trainInLanes = async (
         { slice, message, expected: sliceCost(plan, slice, own.length) }
       )
       for (const party of parties)
-        addGradients(lead[party], sums[party]!, gradientWords(rings[party], found[party]))
+        addGradients(lead[party], sums[party]!, layerWords(rings[party], found[party]))
     }
     const message = company.dealUpdate(step, batch)
     layers = [

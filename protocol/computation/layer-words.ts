@@ -1,0 +1,49 @@
+/** Matrices as words, one behind the other: what a cloud keeps of its shares of the layers, and what its lanes hand on. */
+import type { Shape } from "../learning/operations.ts"
+import type { Gradient, Layer } from "../learning/step.ts"
+import type { Matrix, Ring } from "../ring/ring.ts"
+import { concatenate } from "../sharing/work.ts"
+
+const WORD = 8
+
+/** Words of matrices, one behind the other: a copy. */
+export const wordsOf = (ring: Ring, matrices: ReadonlyArray<Matrix>): Uint8Array =>
+  concatenate(matrices.map((x) => ring.view(x)))
+
+/** Matrices of these shapes from their words, one behind the other. New memory. Throws RangeError where they are of other shapes. */
+export const matricesOf = (
+  ring: Ring,
+  shapes: ReadonlyArray<Shape>,
+  words: Uint8Array
+): ReadonlyArray<Matrix> => {
+  let from = 0
+  const matrices = shapes.map(({ rows, cols }) => {
+    const bytes = rows * cols * WORD
+    if (from + bytes > words.length)
+      throw new RangeError(`${words.length} bytes are too few for the matrices`)
+    const matrix = ring.matrix(rows, cols)
+    ring.memory.set(words.subarray(from, from + bytes), matrix.at)
+    from += bytes
+    return matrix
+  })
+  if (from !== words.length) throw new RangeError(`${words.length} bytes where the matrices take ${from}`)
+  return matrices
+}
+
+/** Layer by layer, in the order of a model's words. */
+export const matricesIn = <V>(layers: ReadonlyArray<Layer<V> | Gradient<V>>): ReadonlyArray<V> =>
+  layers.flatMap(({ weights, bias }) => [weights, bias])
+
+/** This cloud's shares of layers, or of their gradients, in the order of a model's words. */
+export const layerWords = (ring: Ring, layers: ReadonlyArray<Layer<Matrix> | Gradient<Matrix>>): Uint8Array =>
+  wordsOf(ring, matricesIn(layers))
+
+/** Puts such words in place of the layers' own. */
+export const loadLayers = (ring: Ring, layers: ReadonlyArray<Layer<Matrix>>, words: Uint8Array): void => {
+  const mark = ring.mark()
+  const own = matricesIn(layers)
+  matricesOf(ring, own, words).forEach((kept, i) => {
+    ring.copy(own[i]!, kept)
+  })
+  ring.release(mark)
+}
