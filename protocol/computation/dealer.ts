@@ -11,7 +11,7 @@ import { assembleCorrections, type Section } from "./corrections.ts"
 import { MaskReused, ProductNotRescaled } from "./errors.ts"
 import { productShape } from "./product.ts"
 import { checkRescale } from "./rescale.ts"
-import { dealtLayout, GROUP, groupsOf, nodesOf, openingPieces, planesOf } from "./sizes.ts"
+import { dealtLayout, groupsOf, nodesOf, openingPieces, planesOf } from "./sizes.ts"
 import {
   clearForeign,
   type Dealt,
@@ -240,7 +240,7 @@ class Dealer {
     const dealt = this.section(op, layout, range)
     const { memory, at } = dealt
     const stream = { step: this.step, operation: op, kind: streamKinds.bitMasks }
-    const place = ((range.first - range.lead) / GROUP) * planes.masks
+    const place = range.group * planes.masks
     const masks = drawBoth(this.ring, this.keys, stream, groups * planes.masks, "xor", place)
     const gate = { beta: masks, betaStride: planes.masks * WORD }
     this.scratch(() => {

@@ -8,7 +8,7 @@ import type { Matrix } from "../ring/ring.ts"
 import type { Party } from "./party.ts"
 import { type OpenedShare, shareOf } from "./product.ts"
 import { checkRescale, finishGated, type GateShare, openRounded } from "./rescale.ts"
-import { dealtLayout, GROUP, groupsOf, nodesOf, planesOf } from "./sizes.ts"
+import { dealtLayout, groupsOf, nodesOf, planesOf } from "./sizes.ts"
 import { clearForeignBits, padWords, unpadded } from "./slices.ts"
 
 export function* rescaleRelu(
@@ -32,8 +32,7 @@ export function* rescaleRelu(
   const dealt = party.dealt(op, layout, range)
   const { memory, at } = dealt
   const products = memory + at.products
-  const firstGroup = (range.first - range.lead) / GROUP
-  const masks = party.draw(op, "bitMasks", groups * planes.masks, firstGroup * planes.masks)
+  const masks = party.draw(op, "bitMasks", groups * planes.masks, range.group * planes.masks)
   const kept = ring.allocate(groups * planes.kept * 8)
   const nodes = ring.allocate(groups * planes.nodes * 8)
   const root = ring.allocate(groups * planes.root * 8)

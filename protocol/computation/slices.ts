@@ -33,16 +33,18 @@ export interface Range {
   /** Values in the groups, of which `lead` are before the slice. The last group of the matrix may be short. */
   readonly padded: number
   readonly lead: number
+  /** Groups of the matrix before them. */
+  readonly group: number
 }
 
 /** Where the rows of `shape` are in the matrix that they are a slice of; without a slice they are the matrix. */
 export const rangeOf = ({ rows, cols }: Shape, slice: Slice | undefined): Range => {
   const count = rows * cols
-  if (slice === undefined) return { first: 0, count, of: count, padded: count, lead: 0 }
+  if (slice === undefined) return { first: 0, count, of: count, padded: count, lead: 0, group: 0 }
   const [first, of] = [slice.first * cols, slice.of * cols]
   const lead = first % GROUP
   const end = Math.min(of, Math.ceil((first + count) / GROUP) * GROUP)
-  return { first, count, of, padded: end - first + lead, lead }
+  return { first, count, of, padded: end - first + lead, lead, group: (first - lead) / GROUP }
 }
 
 /** Where the parts of what is dealt are, and their bytes. */
@@ -66,7 +68,7 @@ export const drawDealt = <Part extends string>(
   prg: Prg,
   stream: Stream,
   layout: Layout<Part>,
-  { first, of, lead, padded }: Range
+  { of, padded, group }: Range
 ): Dealt<Part> => {
   const { at, bytes, parts } = layout(padded)
   const memory = ring.allocate(bytes)
@@ -76,7 +78,7 @@ export const drawDealt = <Part extends string>(
     return dealt
   }
   const all = layout(of)
-  const before = layout(first - lead)
+  const before = layout(group * GROUP)
   for (const part of Object.keys(parts) as Part[]) {
     const words = Math.ceil(parts[part] / 16) * 2
     prg.fill(ring, memory + at[part], words, stream, (all.at[part] + before.parts[part]) / WORD)
