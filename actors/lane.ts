@@ -2,7 +2,7 @@
  * A lane of a cloud other than lane 0: a process that is started with nothing but the party's credentials and is told by the main process
  * which rows are its own, whenever a session of the training begins. It keeps nothing, and may come and go at any moment of a run.
  */
-import { Deferred, Duration, Effect, Fiber } from "effect"
+import { Duration, Effect, Fiber } from "effect"
 import { takenIn } from "../protocol/computation/lanes.ts"
 import { layerWords } from "../protocol/computation/layer-words.ts"
 import { featureCount } from "../protocol/data/encoding.ts"
@@ -15,7 +15,7 @@ import { type WorkLimits, workLimits } from "../runtime/limits.ts"
 import { type Agreement, computationName, planOf } from "./agreement.ts"
 import { NotExpected } from "./gathering.ts"
 import { askHouse, House, onHouse } from "./house.ts"
-import { Admission, Alive } from "./household.ts"
+import { Admission } from "./household.ts"
 import { gradientsOnSlice, type LaneShare, openRows } from "./lane-share.ts"
 import {
   Assign,
@@ -28,7 +28,7 @@ import {
   lanePhase,
   weightsOf
 } from "./lanes.ts"
-import { ownReport } from "./lifecycle.ts"
+import { attending } from "./lifecycle.ts"
 import { runWords } from "./shared-table.ts"
 import { correctionsAhead, drivenBy, partsOfStretch, phaseOf, stretchesOf } from "./training.ts"
 
@@ -58,16 +58,10 @@ export const lane = (limits: WorkLimits = workLimits) =>
         }).pipe(oneAtATime.withPermits(1))
       )
     ])
-    const over = yield* Deferred.make<void>()
     const present = Effect.forever(
-      Effect.gen(function* () {
-        yield* askHouse(main, Enter, {}, ask)
-        const said = yield* askHouse(main, Alive, { places: 0, report: yield* ownReport }, ask)
-        if (said.over) yield* Deferred.succeed(over, undefined)
-        yield* Effect.sleep(Duration.millis(limits.aliveEveryMs))
-      })
+      Effect.zipLeft(askHouse(main, Enter, {}, ask), Effect.sleep(Duration.millis(limits.aliveEveryMs)))
     )
-    yield* Effect.raceFirst(Deferred.await(over), present)
+    yield* Effect.raceFirst(attending(0, limits), present)
   }).pipe(Effect.scoped)
 
 /** This cloud's shares of the lane's rows, asked of the main process. */

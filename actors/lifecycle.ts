@@ -2,13 +2,16 @@
  * What every party but the director answers alike: Begin (are we talking about the same scenario?), Report (what was
  * sent) and Finish.
  */
-import { Data, Deferred, Effect } from "effect"
+import { Data, Deferred, Duration, Effect } from "effect"
 import { Begin, Finish, Report } from "../protocol/messages/control.ts"
+import { actorOf } from "../protocol/messages/subjects.ts"
 import { on, Party } from "../runtime/actor.ts"
 import { within } from "../runtime/deadline.ts"
+import type { WorkLimits } from "../runtime/limits.ts"
 import { peakMemoryBytes } from "../runtime/memory.ts"
 import { type Agreement, actorsOf, agreementDigest } from "./agreement.ts"
-import { type Household, nobody } from "./household.ts"
+import { askHouse } from "./house.ts"
+import { Alive, type Household, nobody } from "./household.ts"
 
 /** The party was started with another scenario than the director. */
 export class OtherScenario extends Data.TaggedError("OtherScenario")<{ readonly party: string }> {
@@ -54,6 +57,19 @@ export const ownReport = Effect.gen(function* () {
     peakMemoryBytes: peakMemoryBytes()
   }
 })
+
+/** A member says that it is there, and has places for so many jobs, until its main process lets it go. */
+export const attending = (places: number, { aliveEveryMs, patienceMs }: WorkLimits) =>
+  Effect.gen(function* () {
+    const main = actorOf((yield* Party).name)
+    const alive = Effect.gen(function* () {
+      const report = yield* ownReport
+      const { over } = yield* askHouse(main, Alive, { places, report }, { deadlineMs: patienceMs })
+      if (!over) yield* Effect.sleep(Duration.millis(aliveEveryMs))
+      return over
+    })
+    yield* Effect.repeat(alive, { until: (over) => over })
+  })
 
 /** The answer to Finish has to leave before the party does. */
 const lingerMs = 100

@@ -2,7 +2,7 @@
  * A worker of a house: a process that does jobs of its party's, and at the KGC deals. It is started with nothing but the party's credentials,
  * gets all else from the main process, keeps nothing, and may come and go at any moment of a run.
  */
-import { Deferred, Duration, Effect } from "effect"
+import { Deferred, Effect } from "effect"
 import { artifact } from "../protocol/artifact.ts"
 import type { Jobs } from "../protocol/bcp/jobs.ts"
 import { actorOf, dealers } from "../protocol/messages/subjects.ts"
@@ -12,9 +12,9 @@ import { type WorkLimits, workLimits } from "../runtime/limits.ts"
 import { type JobFailed, makePool } from "../runtime/pool.ts"
 import type { Agreement } from "./agreement.ts"
 import { askHouse } from "./house.ts"
-import { Admission, Alive, Give, packed, Take, unpacked } from "./household.ts"
+import { Admission, Give, packed, Take, unpacked } from "./household.ts"
 import { dealing } from "./kgc.ts"
-import { ownReport } from "./lifecycle.ts"
+import { attending } from "./lifecycle.ts"
 
 export interface WorkerOptions {
   /** Jobs that it is at at a time. */
@@ -30,7 +30,6 @@ export const worker = ({ threads, limits = workLimits }: WorkerOptions) =>
     const ask = { deadlineMs: limits.patienceMs }
     const admitted = yield* askHouse(main, Admission, {}, ask)
     const over = yield* Deferred.make<void>()
-    const endIf = (is: boolean) => (is ? Deferred.succeed(over, undefined) : Effect.void)
 
     const pool = (yield* makePool<Jobs>(artifact("program/jobs.js"), { threads })) as Work<JobFailed>
     // What is taken was named and packed by the main process of the same program.
@@ -43,7 +42,7 @@ export const worker = ({ threads, limits = workLimits }: WorkerOptions) =>
         {},
         { deadlineMs: limits.patienceMs + limits.longPollMs }
       )
-      yield* endIf(is)
+      if (is) yield* Deferred.succeed(over, undefined)
       if (task === undefined) return
       const result = yield* run(task.job, unpacked(task.input)).pipe(
         Effect.match({
@@ -58,17 +57,10 @@ export const worker = ({ threads, limits = workLimits }: WorkerOptions) =>
       Array.from({ length: places }, () => Effect.forever(oneJob)),
       { concurrency: "unbounded", discard: true }
     )
-    const alive = Effect.forever(
-      Effect.gen(function* () {
-        const { over: is } = yield* askHouse(main, Alive, { places: threads, report: yield* ownReport }, ask)
-        yield* endIf(is)
-        yield* Effect.sleep(Duration.millis(limits.aliveEveryMs))
-      })
-    )
     if (admitted.dealing !== undefined) {
       const agreement = JSON.parse(admitted.agreement) as Agreement
       yield* party.serve([yield* dealing(agreement, admitted.dealing)])
       yield* party.joinGroup(dealers)
     }
-    yield* Effect.raceFirst(Deferred.await(over), Effect.raceFirst(jobs, alive))
+    yield* Effect.raceFirst(Deferred.await(over), Effect.raceFirst(jobs, attending(threads, limits)))
   })
