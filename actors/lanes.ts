@@ -114,6 +114,7 @@ export const lanesOf = (
     if (Option.isNone(found) || !found.value.open) return noLanes
     const house = found.value
     const party = yield* Party
+    const scope = yield* Effect.scope
     const known = new Map<string, { heardAt: number; failures: number }>()
     let serving: { readonly epoch: number; readonly table: SharedTable } | undefined
 
@@ -138,7 +139,8 @@ export const lanesOf = (
         Effect.gen(function* () {
           const before = known.get(from)
           known.set(from, { heardAt: yield* Clock.currentTimeMillis, failures: before?.failures ?? 0 })
-          if (before === undefined) yield* onChange((yield* ready).length)
+          // The lane does not wait for whoever hears it, who may be away.
+          if (before === undefined) yield* Effect.forkIn(onChange((yield* ready).length), scope)
           return {}
         })
       ),

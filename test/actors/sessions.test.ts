@@ -1,0 +1,76 @@
+/** How the clouds come to a session, over a hub, where messages and disks take their time. */
+import { randomBytes } from "node:crypto"
+import { layer as nodeContext } from "@effect/platform-node/NodeContext"
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Layer, Logger, LogLevel, Option, Redacted } from "effect"
+import { askHouse, House, houseOf } from "../../actors/house.ts"
+import { Enter } from "../../actors/lanes.ts"
+import { sessions1 } from "../../actors/sessions.ts"
+import { emptyTable } from "../../actors/shared-table.ts"
+import { Party } from "../../runtime/actor.ts"
+import { type Hub, makeHub } from "../../runtime/memory-transport.ts"
+import * as Parties from "../../runtime/party.ts"
+import { memoryStore, Stable, type StoreService } from "../../runtime/store.ts"
+import { agreementOf } from "../../scenarios/agreement.ts"
+import { loadScenario } from "../../scenarios/load.ts"
+import { splits, writeScenario } from "../scenarios/small-scenario.ts"
+
+const secret = Option.some(Redacted.make(new Uint8Array(randomBytes(32))))
+const ask = { deadlineMs: 2_000 }
+const rows = 64
+
+// What is refused on purpose would fill the screen.
+const quiet = Logger.minimumLogLevel(LogLevel.None)
+
+/** A process on the hub; its pauses are short. */
+const processOf = (hub: Hub, name: string, stable: StoreService = memoryStore()) =>
+  Layer.build(
+    Layer.mergeAll(
+      Parties.layer({ name, run: "r", limits: { resendFirstMs: 50, resendLongestMs: 100 } }).pipe(
+        Layer.provideMerge(hub.layer(name)),
+        Layer.provide(quiet)
+      ),
+      Layer.succeed(House, houseOf({ name, run: "r" }, secret)),
+      Layer.succeed(Stable, stable)
+    )
+  )
+
+const agreed = Effect.gen(function* () {
+  const { file } = yield* writeScenario(splits.rows, {})
+  const { scenario } = yield* loadScenario(file)
+  return agreementOf(scenario)
+}).pipe(Effect.provide(nodeContext))
+
+const sixteen = () => new Uint8Array(16)
+
+/** What a cloud brings: a table of noughts. */
+const broughtBy = <C extends 0 | 1>(cloud: C) =>
+  Effect.map(agreed, (agreement) =>
+    Effect.succeed({
+      cloud,
+      table: emptyTable(agreement, rows),
+      prgKey: Redacted.make(sixteen()),
+      orderKey: sixteen(),
+      root: sixteen
+    })
+  )
+
+/** C1 as it waits for C0. */
+const cloud1On = (hub: Hub, stable?: StoreService) =>
+  Effect.gen(function* () {
+    const context = yield* processOf(hub, "cloud1", stable)
+    const sessions = yield* sessions1(yield* agreed, yield* broughtBy(1)).pipe(Effect.provide(context))
+    yield* Context.get(context, Party).serve(sessions.handlers)
+    return Context.get(context, Party)
+  })
+
+describe("sessions", () => {
+  it.scopedLive("a lane of C1 is let in at once, also while C0 is away", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      yield* cloud1On(hub)
+      const lane = yield* processOf(hub, "cloud1.l-1")
+      expect(yield* askHouse("cloud1", Enter, {}, ask).pipe(Effect.provide(lane))).toEqual({})
+    })
+  )
+})
