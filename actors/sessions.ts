@@ -211,6 +211,9 @@ export const sessions1 = <E, R, E1, R1>(
             const own = yield* checkpoints.steps
             const step = Math.max(0, ...own.filter((each) => joining.steps.includes(each)))
             const mine = yield* lanes.ready
+            // Meanwhile C0 may have joined again, and would not be found in the rounds of this epoch.
+            if (joining.epoch !== epoch)
+              return yield* new NotExpected({ what: "word of an earlier epoch", party: from })
             const session = { epoch: joining.epoch, step, lanes: paired(mine, joining.lanes) }
             yield* begin(Effect.succeed(session))
             return { step, lanes: mine }

@@ -2,11 +2,12 @@
 import { randomBytes } from "node:crypto"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Layer, Logger, LogLevel, Option, Redacted } from "effect"
+import { Context, Effect, Fiber, Layer, Logger, LogLevel, Option, Redacted } from "effect"
 import { askHouse, House, houseOf } from "../../actors/house.ts"
 import { Enter } from "../../actors/lanes.ts"
 import { sessions1 } from "../../actors/sessions.ts"
 import { emptyTable } from "../../actors/shared-table.ts"
+import { Join } from "../../protocol/messages/training.ts"
 import { Party } from "../../runtime/actor.ts"
 import { type Hub, makeHub } from "../../runtime/memory-transport.ts"
 import * as Parties from "../../runtime/party.ts"
@@ -64,7 +65,42 @@ const cloud1On = (hub: Hub, stable?: StoreService) =>
     return Context.get(context, Party)
   })
 
+const join = (epoch: number, steps: ReadonlyArray<number> = []) => ({ epoch, steps, lanes: [] })
+
 describe("sessions", () => {
+  it.scopedLive(
+    "C1 keeps to the later of two words to train, though it is done with the earlier one last",
+    () =>
+      Effect.gen(function* () {
+        const hub = makeHub()
+        const stable = memoryStore()
+        const atLast = yield* Effect.makeLatch()
+        let lists = 0
+        const slow: StoreService = {
+          ...stable,
+          list: Effect.suspend(() =>
+            ++lists === 1 ? Effect.zipRight(atLast.await, stable.list) : stable.list
+          )
+        }
+        const party = yield* cloud1On(hub, slow)
+        const cloud0 = Context.get(yield* processOf(hub, "cloud0"), Party)
+        const first = yield* Effect.fork(Effect.exit(cloud0.ask("cloud1", Join, join(1), ask)))
+        yield* Effect.repeat(Effect.sleep(10), { until: () => lists === 1 })
+        // C0 has lost a lane meanwhile, say, and joins again.
+        yield* cloud0.ask("cloud1", Join, join(2), ask)
+        yield* atLast.open
+        expect((yield* Fiber.join(first))._tag).toBe("Failure")
+        const sent = Effect.map(party.traffic, (traffic) =>
+          traffic
+            .filter(({ direction, tag }) => direction === "sent" && tag.startsWith("round:"))
+            .map(({ tag }) => tag)
+        )
+        yield* Effect.repeat(Effect.sleep(10), { until: () => Effect.map(sent, (tags) => tags.length > 0) })
+        yield* Effect.sleep(200)
+        expect(yield* sent).toEqual(["round:train.2"])
+      })
+  )
+
   it.scopedLive("a lane of C1 is let in at once, also while C0 is away", () =>
     Effect.gen(function* () {
       const hub = makeHub()
