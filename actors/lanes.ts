@@ -172,8 +172,14 @@ export const lanesOf = (
               { deadlineMs: partTimeoutMs(agreement) }
             ).pipe(Effect.mapError(({ message }) => failed(own, message))),
           { concurrency: "unbounded", discard: true }
-        ).pipe(Effect.raceFirst(lostOf(pairs)))
-        serving = undefined
+        ).pipe(
+          Effect.raceFirst(lostOf(pairs)),
+          Effect.ensuring(
+            Effect.sync(() => {
+              if (serving?.epoch === epoch) serving = undefined
+            })
+          )
+        )
         const links = yield* Effect.forEach(pairs, ({ own }) =>
           Effect.map(
             party.rounds(own, lanePhase(epoch), { deadlineMs: agreement.deadlines.roundTimeoutMs }),

@@ -3,12 +3,13 @@ import { randomBytes } from "node:crypto"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Logger, LogLevel, Option, Redacted } from "effect"
-import { askHouse, House, houseOf } from "../../actors/house.ts"
-import { Enter } from "../../actors/lanes.ts"
+import { askHouse, House, houseOf, onHouse } from "../../actors/house.ts"
+import { Assign, Enter, LaneRows, lanesOf } from "../../actors/lanes.ts"
 import { sessions1 } from "../../actors/sessions.ts"
 import { emptyTable } from "../../actors/shared-table.ts"
 import { Join } from "../../protocol/messages/training.ts"
 import { Party } from "../../runtime/actor.ts"
+import { workLimits } from "../../runtime/limits.ts"
 import { type Hub, makeHub } from "../../runtime/memory-transport.ts"
 import * as Parties from "../../runtime/party.ts"
 import { memoryStore, Stable, type StoreService } from "../../runtime/store.ts"
@@ -107,6 +108,39 @@ describe("sessions", () => {
       yield* cloud1On(hub)
       const lane = yield* processOf(hub, "cloud1.l-1")
       expect(yield* askHouse("cloud1", Enter, {}, ask).pipe(Effect.provide(lane))).toEqual({})
+    })
+  )
+
+  it.scopedLive("rows are handed out to no lane when a session did not come about", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      const agreement = yield* agreed
+      const main = yield* processOf(hub, "cloud0")
+      const limits = { ...workLimits, aliveEveryMs: 50, leaseMs: 300 }
+      const lanes = yield* lanesOf(agreement, () => Effect.void, limits).pipe(Effect.provide(main))
+      yield* Context.get(main, Party).serve(lanes.handlers)
+      const lane = yield* processOf(hub, "cloud0.l-1")
+      const asked = yield* Effect.makeLatch()
+      yield* Context.get(lane, Party)
+        .serve([onHouse(Assign, () => Effect.zipRight(asked.open, Effect.never))])
+        .pipe(Effect.provide(lane))
+      yield* askHouse("cloud0", Enter, {}, ask).pipe(Effect.provide(lane))
+      const wanted = askHouse("cloud0", LaneRows, { epoch: 1, first: 0, count: 1 }, ask).pipe(
+        Effect.provide(lane)
+      )
+      const enlisting = {
+        epoch: 1,
+        step: 0,
+        pairs: [{ own: "cloud0.l-1", peer: "cloud1.l-1" }],
+        table: yield* emptyTable(agreement, rows),
+        prgKey: sixteen(),
+        orderKey: sixteen()
+      }
+      const outcome = yield* Effect.fork(Effect.flip(Effect.scoped(lanes.enlist(enlisting))))
+      yield* asked.await
+      yield* wanted
+      expect((yield* Fiber.join(outcome)).message).toContain("nothing was heard of it")
+      expect((yield* Effect.flip(wanted)).message).toContain("rows of epoch 1")
     })
   )
 })
