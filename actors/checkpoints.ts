@@ -13,6 +13,8 @@ export interface Checkpoints {
   readonly load: (step: number) => Effect.Effect<Uint8Array, StoreError>
   /** The steps that are kept, ascending. */
   readonly steps: Effect.Effect<ReadonlyArray<number>, StoreError>
+  /** Forgets all: before the first session, what is there is an earlier run's of the same name. */
+  readonly clear: Effect.Effect<void, StoreError>
 }
 
 const prefix = "weights-"
@@ -46,6 +48,9 @@ export const checkpointsIn = (store: StoreService): Checkpoints => {
               reason: "it is not there any more"
             })
       ),
-    steps
+    steps,
+    clear: Effect.flatMap(steps, (all) =>
+      Effect.forEach(all, (step) => store.remove(`${prefix}${step}`), { discard: true })
+    )
   }
 }

@@ -115,6 +115,7 @@ export const sessions0 = <E, R, E1, R1>(
     const join = begin(
       Effect.gen(function* () {
         const mine = ++epoch
+        if (mine === 1) yield* checkpoints.clear
         yield* stable.put(epochEntry, yield* KeptEpoch.encode({ epoch: mine }))
         const steps = yield* checkpoints.steps
         const own = yield* lanes.ready
@@ -206,7 +207,10 @@ export const sessions1 = <E, R, E1, R1>(
             if (joining.epoch <= epoch)
               return yield* new NotExpected({ what: "word of an earlier epoch", party: from })
             epoch = joining.epoch
-            if (!before) yield* stable.put(begunEntry, new Uint8Array(0))
+            if (!before) {
+              yield* checkpoints.clear
+              yield* stable.put(begunEntry, new Uint8Array(0))
+            }
             before = true
             const own = yield* checkpoints.steps
             const step = Math.max(0, ...own.filter((each) => joining.steps.includes(each)))

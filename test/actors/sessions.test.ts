@@ -3,9 +3,10 @@ import { randomBytes } from "node:crypto"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Logger, LogLevel, Option, Redacted } from "effect"
+import { CheckpointStore } from "../../actors/checkpoints.ts"
 import { askHouse, House, houseOf, onHouse } from "../../actors/house.ts"
 import { Assign, Enter, LaneRows, lanesOf } from "../../actors/lanes.ts"
-import { sessions1 } from "../../actors/sessions.ts"
+import { sessions0, sessions1 } from "../../actors/sessions.ts"
 import { emptyTable } from "../../actors/shared-table.ts"
 import { Join } from "../../protocol/messages/training.ts"
 import { Party } from "../../runtime/actor.ts"
@@ -58,10 +59,17 @@ const broughtBy = <C extends 0 | 1>(cloud: C) =>
   )
 
 /** C1 as it waits for C0. */
-const cloud1On = (hub: Hub, stable?: StoreService) =>
+const cloud1On = (
+  hub: Hub,
+  stable?: StoreService,
+  checkpoints: Option.Option<StoreService> = Option.none()
+) =>
   Effect.gen(function* () {
     const context = yield* processOf(hub, "cloud1", stable)
-    const sessions = yield* sessions1(yield* agreed, yield* broughtBy(1)).pipe(Effect.provide(context))
+    const sessions = yield* sessions1(yield* agreed, yield* broughtBy(1)).pipe(
+      Effect.provideService(CheckpointStore, checkpoints),
+      Effect.provide(context)
+    )
     yield* Context.get(context, Party).serve(sessions.handlers)
     return Context.get(context, Party)
   })
@@ -141,6 +149,28 @@ describe("sessions", () => {
       yield* wanted
       expect((yield* Fiber.join(outcome)).message).toContain("nothing was heard of it")
       expect((yield* Effect.flip(wanted)).message).toContain("rows of epoch 1")
+    })
+  )
+
+  it.scopedLive("checkpoints at the broker of an earlier run of the same name are none of this one's", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      const [bucket0, bucket1] = [memoryStore(), memoryStore()]
+      for (const bucket of [bucket0, bucket1])
+        for (const step of [512, 576, 640]) yield* bucket.put(`weights-${step}`, sixteen())
+      yield* cloud1On(hub, memoryStore(), Option.some(bucket1))
+      const cloud0 = yield* processOf(hub, "cloud0")
+      const { trained } = yield* sessions0(yield* agreed, yield* broughtBy(0)).pipe(
+        Effect.provideService(CheckpointStore, Option.some(bucket0)),
+        Effect.provide(cloud0)
+      )
+      yield* Effect.forkScoped(Effect.provide(trained, cloud0))
+      const rounds = Effect.map(Context.get(cloud0, Party).traffic, (traffic) =>
+        traffic.some(({ tag }) => tag === "round:train")
+      )
+      yield* Effect.repeat(Effect.sleep(10), { until: () => rounds })
+      expect(yield* bucket0.list).toEqual([])
+      expect(yield* bucket1.list).toEqual([])
     })
   )
 })
