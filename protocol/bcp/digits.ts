@@ -39,7 +39,9 @@ export const fromDigits = (bytes: Uint8Array, width: number): Array<bigint> => {
 export const toDigits = (values: ReadonlyArray<bigint>, width: number): Uint8Array => {
   const writer = new Serializer()
   for (const value of values) writer.writeValue(value)
-  const serialised = writer.releaseBuffer()
+  // As what it is: views of a `Buffer` take longer to make.
+  const { buffer, byteOffset, byteLength } = writer.releaseBuffer()
+  const serialised = new Uint8Array(buffer, byteOffset, byteLength)
   const bytes = new Uint8Array(values.length * width)
   let at = 0
   for (let i = 0; i < values.length; i++) {
@@ -59,7 +61,7 @@ export const toDigits = (values: ReadonlyArray<bigint>, width: number): Uint8Arr
     // V8 gives whole words, and the width need not be a multiple of them.
     for (let above = width; above < digits.length; above++)
       if (digits[above] !== 0) throw new RangeError(`an integer does not fit ${width} bytes`)
-    bytes.set(digits.subarray(0, width), i * width)
+    bytes.set(digits.length > width ? digits.subarray(0, width) : digits, i * width)
   }
   return bytes
 }

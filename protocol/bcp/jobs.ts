@@ -195,54 +195,54 @@ export const openBlinded = (
   return { plaintexts: encodeIntegers(plaintexts, plaintextBytes(pp)) }
 }
 
-/** Enc(m) from Enc(m + τ): the blinds taken off in the ciphertext domain. C1. */
-export const stripCiphertexts = (input: {
+interface Blinded {
   readonly parameters: Parameters
   readonly ciphertexts: Uint8Array
   readonly blinds: Uint8Array
-}): { readonly ciphertexts: Uint8Array } => {
-  const { parameters: pp } = input
-  const ciphertexts = receive(pp, input.ciphertexts)
-  const blinds = sameNumber(
-    ciphertexts.length,
-    decodeIntegers(input.blinds, plaintextBytes(pp), "blinds"),
-    "blinds"
-  )
+}
+
+interface BlindedWords {
+  readonly parameters: Parameters
+  readonly plaintexts: Uint8Array
+  readonly blinds: Uint8Array
+  readonly slotBits: number
+  readonly count?: number
+}
+
+const blindsOf = ({ parameters, blinds }: Pick<Blinded, "parameters" | "blinds">): ReadonlyArray<bigint> =>
+  decodeIntegers(blinds, plaintextBytes(parameters), "blinds")
+
+const withoutBlinds = (
+  { parameters: pp, ciphertexts: bytes }: Blinded,
+  blinds: ReadonlyArray<bigint>
+): { readonly ciphertexts: Uint8Array } => {
+  const ciphertexts = receive(pp, bytes)
+  sameNumber(ciphertexts.length, blinds, "blinds")
   const stripped = ciphertexts.map((ciphertext, i) => addPlain(pp, ciphertext, -blinds[i]!))
   return { ciphertexts: encodeCiphertexts(pp, stripped) }
 }
 
-/** The words of m from m + τ mod N: the blinds taken off in the clear. Throws PlaintextTooWide with the index. C1. */
-export const stripPlaintexts = (input: {
-  readonly parameters: Parameters
-  readonly plaintexts: Uint8Array
-  readonly blinds: Uint8Array
-  readonly slotBits: number
-  readonly count?: number
-}): { readonly words: Uint8Array } => {
-  const { parameters: pp } = input
-  const blinded = decodeIntegers(input.plaintexts, plaintextBytes(pp), "plaintexts")
-  const blinds = sameNumber(
-    blinded.length,
-    decodeIntegers(input.blinds, plaintextBytes(pp), "blinds"),
-    "blinds"
-  )
+const wordsWithoutBlinds = (
+  { parameters: pp, plaintexts: bytes, slotBits, count }: BlindedWords,
+  blinds: ReadonlyArray<bigint>
+): { readonly words: Uint8Array } => {
+  const blinded = decodeIntegers(bytes, plaintextBytes(pp), "plaintexts")
+  sameNumber(blinded.length, blinds, "blinds")
   const plaintexts = blinded.map((m, i) => residue(m - blinds[i]!, pp.N))
-  return { words: unpack(plaintexts, pp.bits, input.slotBits, input.count) }
+  return { words: unpack(plaintexts, pp.bits, slotBits, count) }
 }
 
+/** Enc(m) from Enc(m + τ): the blinds taken off in the ciphertext domain. C1. */
+export const stripCiphertexts = (input: Blinded) => withoutBlinds(input, blindsOf(input))
+
+/** The words of m from m + τ mod N: the blinds taken off in the clear. Throws PlaintextTooWide with the index. C1. */
+export const stripPlaintexts = (input: BlindedWords) => wordsWithoutBlinds(input, blindsOf(input))
+
 /** Both ways of stripping at once: c'_i1 for the archive and m_i1 for the computation. C1. */
-export const stripBlind = (input: {
-  readonly parameters: Parameters
-  readonly ciphertexts: Uint8Array
-  readonly plaintexts: Uint8Array
-  readonly blinds: Uint8Array
-  readonly slotBits: number
-  readonly count?: number
-}): { readonly ciphertexts: Uint8Array; readonly words: Uint8Array } => ({
-  ...stripCiphertexts(input),
-  ...stripPlaintexts(input)
-})
+export const stripBlind = (input: Blinded & BlindedWords) => {
+  const blinds = blindsOf(input)
+  return { ...withoutBlinds(input, blinds), ...wordsWithoutBlinds(input, blinds) }
+}
 
 /** Checks ciphertexts that are to be kept as they came. Throws InvalidCiphertext with the index. C1. */
 export const checkReceived = (input: {
@@ -355,7 +355,11 @@ const randomMasks = (bytes: number, maskBits: number, slotBits: number): Uint8Ar
   return masks
 }
 
-const sameNumber = <A>(expected: number, items: Array<A>, what: string): Array<A> => {
+const sameNumber = <Items extends ReadonlyArray<unknown>>(
+  expected: number,
+  items: Items,
+  what: string
+): Items => {
   if (items.length !== expected) throw new RangeError(`${items.length} ${what} for ${expected} items`)
   return items
 }

@@ -22,12 +22,20 @@ export class MalformedBytes extends Data.TaggedError("MalformedBytes")<{
 
 /** Integers one after the other, `width` bytes each. Throws RangeError where one does not fit. */
 export const encodeIntegers = (values: ReadonlyArray<bigint>, width: number): Uint8Array =>
-  toDigits([...values].reverse(), width).reverse()
+  reverse(toDigits([...values].reverse(), width))
 
 /** The integers of `bytes`, `width` bytes each. Throws MalformedBytes, naming `what`. */
 export const decodeIntegers = (bytes: Uint8Array, width: number, what: string): Array<bigint> => {
   if (bytes.length % width !== 0) throw new MalformedBytes({ what, bytes: bytes.length, unitBytes: width })
-  return fromDigits(new Uint8Array(bytes).reverse(), width).reverse()
+  return fromDigits(reverse(new Uint8Array(bytes)), width).reverse()
+}
+
+/** Reverses the bytes of a whole buffer, in place: words at a time, where there is no rest, as bytes take five times as long. */
+const reverse = (bytes: Uint8Array): Uint8Array => {
+  if (bytes.length % 8 !== 0 || bytes.byteOffset !== 0) return bytes.reverse()
+  Buffer.from(bytes.buffer, 0, bytes.length).swap64()
+  new BigUint64Array(bytes.buffer, 0, bytes.length / 8).reverse()
+  return bytes
 }
 
 /** Bytes of a plaintext: a residue modulo N. */
