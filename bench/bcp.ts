@@ -1,12 +1,11 @@
 /**
  * What BCP costs beside the bare arithmetic under it: operations a second on one core, next to the exponentiations of
  * node:crypto and the products of `bigint` that each operation can't do without, and encrypting and opening in a party's worker
- * threads on all cores. Tables are warm; what they cost is a row of its own. `node dist/bench/bcp.js` runs it alone.
+ * threads on all cores. Tables are warm; what they cost is a row of its own.
  */
 
 import { createDiffieHellman, randomBytes } from "node:crypto"
 import { availableParallelism } from "node:os"
-import { pathToFileURL } from "node:url"
 import { Duration, Effect } from "effect"
 import { artifact } from "../protocol/artifact.ts"
 import { WindowedBase, windowFor } from "../protocol/bcp/fixed-base.ts"
@@ -354,5 +353,3 @@ export const run = async (): Promise<void> => {
   }
   writeFigures("bcp", { machine, repetitions, chunk, mode, sizes })
 }
-
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) await run()

@@ -8,7 +8,7 @@ import { randomBytes } from "node:crypto"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath, pathToFileURL } from "node:url"
+import { fileURLToPath } from "node:url"
 import { Worker } from "node:worker_threads"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { artifact } from "../protocol/artifact.ts"
@@ -461,12 +461,9 @@ export const run = async (): Promise<void> => {
   writeFigures("calibration", calibration)
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  if (process.argv[2] === "peer")
-    await Effect.runPromise(
-      Effect.scoped(
-        Effect.raceFirst(peer(process.env.NATS_URL ?? "", process.argv[3] === "linked"), parentGone)
-      )
+if (process.argv[2] === "peer")
+  await Effect.runPromise(
+    Effect.scoped(
+      Effect.raceFirst(peer(process.env.NATS_URL ?? "", process.argv[3] === "linked"), parentGone)
     )
-  else await run()
-}
+  )

@@ -1,4 +1,8 @@
 /** `npm run bench -- TOPIC`: measures one topic, prints it and writes `out/bench/<topic>.json`. */
+import { spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { garbageCollection } from "../runtime/process.ts"
+
 const topics: Readonly<Record<string, () => Promise<void>>> = {
   step: async () => (await import("./step.ts")).run(),
   kernels: async () => (await import("./step-kernels.ts")).run(),
@@ -18,4 +22,12 @@ const topic = topics[name]
 if (topic === undefined) {
   console.error(`no topic "${name}"; choose one of ${Object.keys(topics).join(", ")}`)
   process.exitCode = 1
-} else await topic()
+} else if (garbageCollection.every((option) => process.execArgv.includes(option))) await topic()
+else {
+  // What measures is often a party itself, so it is started as one is.
+  const again = [...garbageCollection, fileURLToPath(import.meta.url), name]
+  const child = spawn(process.execPath, again, { stdio: "inherit" })
+  child.on("exit", (code) => {
+    process.exitCode = code ?? 1
+  })
+}

@@ -1,9 +1,8 @@
 /**
  * What a round of the two clouds costs: an exchange between two processes over NATS, beside the broker's bare one-way latency
- * (half of the round trip of an echo over two connections of the same client library). Both processes are started as a party's
- * is. `node dist/bench/rounds.js` runs it alone.
+ * (half of the round trip of an echo over two connections of the same client library).
  */
-import { fileURLToPath, pathToFileURL } from "node:url"
+import { fileURLToPath } from "node:url"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { connect, type NatsConnection } from "nats"
 import { artifact } from "../protocol/artifact.ts"
@@ -29,8 +28,7 @@ const warmBlocks = 20
 const turnsOf = (bytes: number): number => (bytes > 100_000 ? 20 : 200)
 
 const runName = "bench"
-type Cloud = "cloud0" | "cloud1"
-const bareSubject = (from: Cloud) =>
+const bareSubject = (from: "cloud0" | "cloud1") =>
   subjectOf({ run: "bare", to: from === "cloud0" ? "cloud1" : "cloud0", from, channel: "round" })
 
 interface Row {
@@ -45,10 +43,8 @@ const transport = (url: string, user: string, password: Redacted.Redacted) =>
   Nats.layer({ servers: [url], user, password })
 
 /** The way to the other cloud, and a bare connection. */
-const parties = (name: Cloud) =>
+const parties = (name: string, url: string, password: Redacted.Redacted) =>
   Effect.gen(function* () {
-    const url = process.env.NATS_URL ?? ""
-    const password = Redacted.make(process.env[passwordVariable(name)] ?? "")
     const built = yield* Layer.build(
       Parties.layer({ name, run: runName }).pipe(Layer.provide(transport(url, name, password)))
     )
@@ -79,7 +75,9 @@ const exchangeBlock = (rounds: Rounds, block: number, bytes: number) =>
 
 /** The other cloud: goes through the same blocks, and echoes what comes on the bare subject. */
 const peer = Effect.gen(function* () {
-  const { party, connection } = yield* parties("cloud1")
+  const { NATS_URL: url } = process.env
+  const password = Redacted.make(process.env[passwordVariable("cloud1")] ?? "")
+  const { party, connection } = yield* parties("cloud1", url ?? "", password)
   connection.subscribe("bicameral.bare.cloud1.>", {
     callback: (_, { data }) => connection.publish(bareSubject("cloud1"), data)
   })
@@ -105,12 +103,20 @@ const bareBlock = (connection: NatsConnection, echoes: { next: () => void }, byt
     return ((performance.now() - start) * 1000) / turnsOf(bytes) / 2
   })
 
-/** Cloud 0: measures, and says each row on a line. */
 const measure = Effect.gen(function* () {
-  const { party, connection } = yield* parties("cloud0")
+  const { url, credentials } = yield* startOwnBroker()
+  yield* startActor({
+    party: "cloud1",
+    entry: fileURLToPath(artifact("bench/rounds.js")),
+    args: ["peer"],
+    env: { NATS_URL: url },
+    secrets: { [passwordVariable("cloud1")]: credentials.cloud1!.password },
+    readyTimeoutMs: 20_000
+  })
+  const { party, connection } = yield* parties("cloud0", url, credentials.cloud0!.password)
   const echoes = { next: () => {} }
   connection.subscribe("bicameral.bare.cloud0.>", { callback: () => echoes.next() })
-  yield* sayReady({})
+  const rows: Array<Row> = []
   for (const bytes of sizes) {
     const rounds = yield* party.rounds("cloud1", `${bytes}`)
     const samples: Record<"exchange" | "bare", Array<number>> = { exchange: [], bare: [] }
@@ -120,28 +126,8 @@ const measure = Effect.gen(function* () {
     }
     const exchange = spreadOf(samples.exchange.slice(warmBlocks))
     const bare = spreadOf(samples.bare.slice(warmBlocks))
-    const row: Row = { bytes, exchange, bare, ratio: exchange.median / bare.median }
-    console.log(JSON.stringify(row))
+    rows.push({ bytes, exchange, bare, ratio: exchange.median / bare.median })
   }
-})
-
-/** Starts a broker and both clouds. */
-const measured = Effect.gen(function* () {
-  const { url, credentials } = yield* startOwnBroker()
-  const rows: Array<Row> = []
-  const started = (name: Cloud) =>
-    startActor({
-      party: name,
-      entry: fileURLToPath(artifact("bench/rounds.js")),
-      args: [name],
-      env: { NATS_URL: url },
-      secrets: { [passwordVariable(name)]: credentials[name]!.password },
-      readyTimeoutMs: 20_000,
-      onLine: (row) => rows.push(row as Row)
-    })
-  yield* started("cloud1")
-  const { exit } = yield* started("cloud0")
-  yield* exit
   return rows
 }).pipe(Effect.scoped)
 
@@ -152,7 +138,7 @@ const shown = ({ median, least, most }: Spread): string =>
 export const run = async (): Promise<void> => {
   const machine = announceMachine()
   console.log("microseconds, median (least–greatest) of blocks; two processes and a broker on this machine")
-  const rows = await Effect.runPromise(measured)
+  const rows = await Effect.runPromise(measure)
   console.log(
     `${"bytes".padStart(8)}${"exchange".padStart(22)}${"bare one way".padStart(22)}${"ratio".padStart(8)}`
   )
@@ -161,9 +147,4 @@ export const run = async (): Promise<void> => {
   writeFigures("rounds", { machine, blocks, rows })
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const role = process.argv[2]
-  if (role === undefined) await run()
-  else
-    await Effect.runPromise(Effect.scoped(Effect.raceFirst(role === "cloud0" ? measure : peer, parentGone)))
-}
+if (process.argv[2] === "peer") await Effect.runPromise(Effect.scoped(Effect.raceFirst(peer, parentGone)))

@@ -1,9 +1,8 @@
 /**
  * What a training step costs each party in arithmetic alone: the dealer and both clouds run in one process, one after the
  * other, with nothing between them, and the processor time of each is taken apart. Beside it the floor: the matrix products
- * that the party cannot do without. `node dist/bench/step-kernels.js` runs it alone.
+ * that the party cannot do without.
  */
-import { pathToFileURL } from "node:url"
 import { type CloudOperations, cloudOperations } from "../protocol/computation/cloud.ts"
 import { Corrections } from "../protocol/computation/corrections.ts"
 import { deal, openingMask } from "../protocol/computation/dealer.ts"
@@ -275,5 +274,3 @@ export const run = async (): Promise<void> => {
   }
   writeFigures("step-kernels", { machine, results })
 }
-
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) await run()

@@ -4,7 +4,7 @@
  * the time and work in turns, so that a machine that slows down slows both.
  */
 import { randomBytes } from "node:crypto"
-import { fileURLToPath, pathToFileURL } from "node:url"
+import { fileURLToPath } from "node:url"
 import { Context, Duration, Effect, Layer, Option, Redacted } from "effect"
 import { planOf } from "../actors/agreement.ts"
 import { BcpPool, BcpQueue, layer as bcpPool, pieceBytes } from "../actors/bcp-pool.ts"
@@ -210,5 +210,3 @@ export const run = async (): Promise<void> => {
     )
   writeFigures("workers", { machine, turns, rows })
 }
-
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) await run()

@@ -66,7 +66,7 @@ const keptLines = 20
  * that the parties share, one thread at a time and a collection as a whole cost a third of what its defaults do. Where
  * `ArrayBuffer.transfer` is behind an option (Node 20), it is given, so that the PRG can free its buffers itself.
  */
-const garbageCollection = [
+export const garbageCollection: ReadonlyArray<string> = [
   "--single-threaded-gc",
   "--no-incremental-marking",
   ...("transfer" in ArrayBuffer.prototype ? [] : ["--harmony-rab-gsab-transfer"])
