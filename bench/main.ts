@@ -1,6 +1,5 @@
 /** `npm run bench -- TOPIC`: measures one topic, prints it and writes `out/bench/<topic>.json`. */
 import { spawn } from "node:child_process"
-import { fileURLToPath } from "node:url"
 import { garbageCollection } from "../runtime/process.ts"
 
 const topics: Readonly<Record<string, () => Promise<void>>> = {
@@ -25,7 +24,7 @@ if (topic === undefined) {
 } else if (garbageCollection.every((option) => process.execArgv.includes(option))) await topic()
 else {
   // What measures is often a party itself, so it is started as one is.
-  const again = [...garbageCollection, fileURLToPath(import.meta.url), name]
+  const again = [...garbageCollection, ...process.argv.slice(1)]
   const child = spawn(process.execPath, again, { stdio: "inherit" })
   child.on("exit", (code) => {
     process.exitCode = code ?? 1
