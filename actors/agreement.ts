@@ -91,3 +91,12 @@ export const computationName = (agreement: Agreement, run: string): string =>
  * ends the run is the one that knows who was waited for.
  */
 export const partTimeoutMs = ({ deadlines }: Agreement): number => Math.round(0.8 * deadlines.phaseTimeoutMs)
+
+/**
+ * How long rounds may stay out. Before the first of a session the other may still put its table together, or give lanes their rows, which takes
+ * as long as the table is large.
+ */
+export const roundDeadlines = (agreement: Agreement) => ({
+  deadlineMs: agreement.deadlines.roundTimeoutMs,
+  firstMs: partTimeoutMs(agreement)
+})

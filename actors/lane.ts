@@ -12,7 +12,7 @@ import { Prg } from "../protocol/ring/prg.ts"
 import { type Matrix, Ring } from "../protocol/ring/ring.ts"
 import { type Computation, exchange, Party } from "../runtime/actor.ts"
 import { type WorkLimits, workLimits } from "../runtime/limits.ts"
-import { type Agreement, computationName, planOf } from "./agreement.ts"
+import { type Agreement, computationName, planOf, roundDeadlines } from "./agreement.ts"
 import { NotExpected } from "./gathering.ts"
 import { askHouse, House, onHouse } from "./house.ts"
 import { Admission } from "./household.ts"
@@ -107,9 +107,9 @@ const session = (agreement: Agreement, { epoch, step: kept, peer }: Assignment, 
     const house = yield* House
     const main = actorOf(party.name)
     const { plan, cloud, prg, ring, rows } = share
-    const deadlineMs = agreement.deadlines.roundTimeoutMs
-    const { drive } = drivenBy(yield* party.rounds(peer, phaseOf(epoch), { deadlineMs }))
-    const withMain = yield* party.rounds(main, lanePhase(epoch), { deadlineMs })
+    const deadlines = roundDeadlines(agreement)
+    const { drive } = drivenBy(yield* party.rounds(peer, phaseOf(epoch), deadlines))
+    const withMain = yield* party.rounds(main, lanePhase(epoch), deadlines)
     const stretches = stretchesOf(plan, kept)
     const part = { ...rows, update: false }
     const corrections = cloud === 1 ? yield* correctionsAhead(agreement, plan, stretches, part) : undefined

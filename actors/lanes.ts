@@ -9,7 +9,7 @@ import { Bytes, Count } from "../protocol/messages/message.ts"
 import { Schema } from "../protocol/schema.ts"
 import { exchange, type Handler, Party, type Rounds } from "../runtime/actor.ts"
 import { type WorkLimits, workLimits } from "../runtime/limits.ts"
-import { type Agreement, partTimeoutMs } from "./agreement.ts"
+import { type Agreement, partTimeoutMs, roundDeadlines } from "./agreement.ts"
 import { NotExpected } from "./gathering.ts"
 import { askHouse, House, houseAsk, onHouse } from "./house.ts"
 import type { SharedTable } from "./shared-table.ts"
@@ -181,10 +181,10 @@ export const lanesOf = (
           )
         )
         const links = yield* Effect.forEach(pairs, ({ own }) =>
-          Effect.map(
-            party.rounds(own, lanePhase(epoch), { deadlineMs: agreement.deadlines.roundTimeoutMs }),
-            (rounds) => ({ own, rounds })
-          )
+          Effect.map(party.rounds(own, lanePhase(epoch), roundDeadlines(agreement)), (rounds) => ({
+            own,
+            rounds
+          }))
         )
         const enlisted: Enlisted = {
           gradients: (step, handed) =>

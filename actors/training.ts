@@ -32,7 +32,7 @@ import { seededKey } from "../protocol/seeding.ts"
 import { type AskError, type Computation, Party, type Rounds } from "../runtime/actor.ts"
 import type { StoreError } from "../runtime/store.ts"
 import { sharedBytes } from "../runtime/transport.ts"
-import { type Agreement, computationName, planOf } from "./agreement.ts"
+import { type Agreement, computationName, planOf, roundDeadlines } from "./agreement.ts"
 import type { Checkpoints } from "./checkpoints.ts"
 import { stepsAsked } from "./dealing.ts"
 import { gradientsOnSlice, type LaneShare, openRows } from "./lane-share.ts"
@@ -126,9 +126,11 @@ export const train = (share: TrainingShare, session: Session = { epoch: 1, step:
       orderKey
     })
     const { drive, done } = drivenBy(
-      yield* party.rounds(cloud === 0 ? "cloud1" : "cloud0", phaseOf(session.epoch), {
-        deadlineMs: agreement.deadlines.roundTimeoutMs
-      })
+      yield* party.rounds(
+        cloud === 0 ? "cloud1" : "cloud0",
+        phaseOf(session.epoch),
+        roundDeadlines(agreement)
+      )
     )
     const alone = pairs.length === 0
     const rows = rowsOfLanes(plan.rows, pairs.length + 1)[0]!

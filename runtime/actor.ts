@@ -98,11 +98,14 @@ export class Party extends Context.Tag("runtime/Party")<
      * died, or too early, they ask again at once and not after their next pause.
      */
     readonly announce: (peers: ReadonlyArray<string>) => Effect.Effect<void, TransportError>
-    /** The exchanges of a phase with a peer, who opens the same phase. What the peer sends before is kept (bounded). */
+    /**
+     * The exchanges of a phase with a peer, who opens the same phase. What the peer sends before is kept (bounded). A round may stay out for
+     * `deadlineMs`; the first, for which the peer may not be ready yet, for `firstMs`, the same where that is left out.
+     */
     readonly rounds: (
       peer: string,
       phase: string,
-      options?: { readonly deadlineMs?: number }
+      options?: { readonly deadlineMs?: number; readonly firstMs?: number }
     ) => Effect.Effect<Rounds, never, Scope.Scope>
     readonly traffic: Effect.Effect<ReadonlyArray<Traffic>>
   }

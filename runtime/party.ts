@@ -189,7 +189,8 @@ export const makeParty = (options: PartyOptions) =>
           answering.announce,
           { discard: true }
         ),
-      rounds: (peer, phase, opened) => rounds.open(peer, phase, opened?.deadlineMs ?? limits.roundDeadlineMs),
+      rounds: (peer, phase, { deadlineMs = limits.roundDeadlineMs, firstMs = deadlineMs } = {}) =>
+        rounds.open(peer, phase, { deadlineMs, firstMs }),
       traffic: Effect.sync(() => ledger.rows())
     })
   })

@@ -23,6 +23,8 @@ interface Waiter {
   readonly round: number
   readonly since: number
   readonly resume: (exit: Exit.Exit<Uint8Array, RoundError>) => void
+  /** Whether the peer has sent no part of this phase yet: it may not have come to it. */
+  readonly first: boolean
   askAgainAt: number
   pause: number
 }
@@ -33,6 +35,8 @@ interface Exchange {
   readonly phase: string
   readonly counter: Counter
   open: boolean
+  /** Whether a round was exchanged since this party opened the phase. */
+  met: boolean
   /** The round this party is at: its own part is sent, or it is the next. Unknown before the first. */
   at: number | undefined
   /** The peer's rounds that nobody has waited for yet. */
@@ -42,11 +46,17 @@ interface Exchange {
   waiter: Waiter | undefined
 }
 
+/** How long a round may stay out, and the first of a phase. */
+export interface RoundDeadlines {
+  readonly deadlineMs: number
+  readonly firstMs: number
+}
+
 export interface RoundKeeping {
   readonly open: (
     peer: string,
     phase: string,
-    deadlineMs: number
+    deadlines: RoundDeadlines
   ) => Effect.Effect<Rounds, never, Scope.Scope>
   /** Takes a `round` or `nack` from `from`. */
   readonly receive: (envelope: Envelope, from: string) => void
@@ -67,6 +77,7 @@ export const makeRounds = (post: Post): RoundKeeping => {
       phase,
       counter: post.ledger.counter("sent", peer, trafficTag("round", "round", phase)),
       open: false,
+      met: false,
       at: undefined,
       arrived: new Map(),
       kept: new Map(),
@@ -107,6 +118,7 @@ export const makeRounds = (post: Post): RoundKeeping => {
   /** Ends the wait for a round with the peer's part of it. */
   const advance = (x: Exchange, round: number) => {
     x.at = round + 1
+    x.met = true
     x.arrived.delete(round)
   }
 
@@ -125,12 +137,12 @@ export const makeRounds = (post: Post): RoundKeeping => {
     x.arrived.set(round, body)
   }
 
-  const watch = (x: Exchange, deadlineMs: number) =>
+  const watch = (x: Exchange, { deadlineMs, firstMs }: RoundDeadlines) =>
     Effect.sync(() => {
       const waiter = x.waiter
       if (waiter === undefined) return
       const now = clock.unsafeCurrentTimeMillis()
-      if (now - waiter.since >= deadlineMs)
+      if (now - waiter.since >= (waiter.first ? firstMs : deadlineMs))
         return settle(
           x,
           Exit.fail(
@@ -186,6 +198,7 @@ export const makeRounds = (post: Post): RoundKeeping => {
       round,
       since: now,
       resume,
+      first: !x.met,
       askAgainAt: now + limits.roundResendMs,
       pause: limits.roundResendMs
     }
@@ -231,11 +244,12 @@ export const makeRounds = (post: Post): RoundKeeping => {
     })
 
   return {
-    open: (peer, phase, deadlineMs) =>
+    open: (peer, phase, deadlines) =>
       Effect.gen(function* () {
         const x = exchangeOf(peer, phase)
         if (x.open) return yield* Effect.dieMessage(`phase ${phase} with ${peer} is open already`)
         x.open = true
+        x.met = false
         x.at = undefined
         yield* Effect.addFinalizer(() =>
           Effect.sync(() => {
@@ -243,7 +257,7 @@ export const makeRounds = (post: Post): RoundKeeping => {
             x.arrived.clear()
           })
         )
-        yield* Effect.forkScoped(watch(x, deadlineMs))
+        yield* Effect.forkScoped(watch(x, deadlines))
         return {
           drive: (first, computation) => drive(x, first, computation)
         }

@@ -1,10 +1,8 @@
 /** How the clouds come to a session, over a hub, where messages and disks take their time. */
-import { randomBytes } from "node:crypto"
-import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer, Logger, LogLevel, Option, Redacted } from "effect"
+import { Context, Effect, Fiber, Option, Redacted } from "effect"
 import { CheckpointStore } from "../../actors/checkpoints.ts"
-import { askHouse, House, houseOf, onHouse } from "../../actors/house.ts"
+import { askHouse, onHouse } from "../../actors/house.ts"
 import { Assign, Enter, LaneRows, lanesOf } from "../../actors/lanes.ts"
 import { sessions0, sessions1 } from "../../actors/sessions.ts"
 import { emptyTable } from "../../actors/shared-table.ts"
@@ -12,37 +10,11 @@ import { Join } from "../../protocol/messages/training.ts"
 import { Party } from "../../runtime/actor.ts"
 import { workLimits } from "../../runtime/limits.ts"
 import { type Hub, makeHub } from "../../runtime/memory-transport.ts"
-import * as Parties from "../../runtime/party.ts"
-import { memoryStore, Stable, type StoreService } from "../../runtime/store.ts"
-import { agreementOf } from "../../scenarios/agreement.ts"
-import { loadScenario } from "../../scenarios/load.ts"
-import { splits, writeScenario } from "../scenarios/small-scenario.ts"
+import { memoryStore, type StoreService } from "../../runtime/store.ts"
+import { agreed, agreedBut, processOf } from "./on-a-hub.ts"
 
-const secret = Option.some(Redacted.make(new Uint8Array(randomBytes(32))))
 const ask = { deadlineMs: 2_000 }
 const rows = 64
-
-// What is refused on purpose would fill the screen.
-const quiet = Logger.minimumLogLevel(LogLevel.None)
-
-/** A process on the hub; its pauses are short. */
-const processOf = (hub: Hub, name: string, stable: StoreService = memoryStore()) =>
-  Layer.build(
-    Layer.mergeAll(
-      Parties.layer({ name, run: "r", limits: { resendFirstMs: 50, resendLongestMs: 100 } }).pipe(
-        Layer.provideMerge(hub.layer(name)),
-        Layer.provide(quiet)
-      ),
-      Layer.succeed(House, houseOf({ name, run: "r" }, secret)),
-      Layer.succeed(Stable, stable)
-    )
-  )
-
-const agreed = Effect.gen(function* () {
-  const { file } = yield* writeScenario(splits.rows, {})
-  const { scenario } = yield* loadScenario(file)
-  return agreementOf(scenario)
-}).pipe(Effect.provide(nodeContext))
 
 const sixteen = () => new Uint8Array(16)
 
@@ -77,6 +49,32 @@ const cloud1On = (
 const join = (epoch: number, steps: ReadonlyArray<number> = []) => ({ epoch, steps, lanes: [] })
 
 describe("sessions", () => {
+  it.scopedLive(
+    "a cloud waits for the other, which still puts its table together, longer than for a round",
+    () =>
+      Effect.gen(function* () {
+        const hub = makeHub()
+        const agreement = yield* agreedBut({ roundTimeoutMs: 100 })
+        const brought0 = yield* broughtBy(0)
+        const brought1 = Effect.map(yield* broughtBy(1), (own) => ({
+          ...own,
+          table: Effect.delay(own.table, 400)
+        }))
+        const [main0, main1] = [yield* processOf(hub, "cloud0"), yield* processOf(hub, "cloud1")]
+        const at1 = yield* Effect.provide(sessions1(agreement, brought1), main1)
+        yield* Context.get(main1, Party).serve(at1.handlers)
+        const at0 = yield* Effect.provide(sessions0(agreement, brought0), main0)
+        // There is nobody who deals, so that C1 stays out in the round after the opening of the table.
+        const error = yield* Effect.flip(Effect.provide(at0.trained, main0))
+        expect(error).toMatchObject({
+          _tag: "RoundDeadlineExceeded",
+          party: "cloud1",
+          phase: "train",
+          round: 2
+        })
+      })
+  )
+
   it.scopedLive(
     "C1 keeps to the later of two words to train, though it is done with the earlier one last",
     () =>

@@ -601,6 +601,24 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
         })
       )
 
+      it.scoped("rounds - the first may be given longer than the others", () =>
+        Effect.gen(function* () {
+          const { asker: c0, answerer: c1 } = yield* pair("cloud0", "cloud1")
+          const deadlines = { deadlineMs: 80, firstMs: 10_000 }
+          const late = yield* Effect.fork(
+            Effect.gen(function* () {
+              const rounds = yield* c0.rounds("cloud1", "train", deadlines)
+              yield* exchange(rounds, 5, new Uint8Array(3))
+              return yield* Effect.flip(exchange(rounds, 6, new Uint8Array(3)))
+            })
+          )
+          yield* Effect.sleep(300)
+          const rounds = yield* c1.rounds("cloud0", "train", deadlines)
+          yield* exchange(rounds, 5, new Uint8Array(3))
+          expect(yield* Fiber.join(late)).toMatchObject({ _tag: "RoundDeadlineExceeded", round: 6 })
+        })
+      )
+
       it.scoped("permissions - what a role may not send is not delivered, and the asker is told", () =>
         Effect.gen(function* () {
           const { asker: c0, answerer: user, askersTransport } = yield* pair("cloud0", "user1")
