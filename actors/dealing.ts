@@ -47,6 +47,31 @@ export class NoSuchStep extends Data.TaggedError("NoSuchStep")<{
   }
 }
 
+/** More than a step is cut into, or at once. */
+export class DealRefused extends Data.TaggedError("DealRefused")<{
+  readonly asked: string
+  readonly most: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `corrections were asked for ${this.asked}, and are dealt for ${this.most}; start all parties with the same scenario and version`
+  }
+}
+
+/** The same masks would hide the values of two training matrices, whose difference C1 would then see. */
+export class OtherRows extends Data.TaggedError("OtherRows")<{
+  readonly rows: number
+  readonly first: number
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `corrections were asked for ${this.rows} training rows in a run in which they are dealt for ${this.first}; go on with the data that the run began with, or start a new run`
+  }
+}
+
+/** How many rows the training matrix of the run has: what is named here, unless another number was named before. */
+export type RowsOfRun<E, R> = (named: number) => Effect.Effect<number, E, R>
+
 /** What stays the same over the steps of a run. */
 interface Dealing {
   readonly rows: number
@@ -67,8 +92,15 @@ const mostStepsAsked = 16
 export const stepsAsked = (plan: TrainingPlan): number =>
   Math.max(1, Math.min(mostStepsAsked, plan.steps, Math.floor(bytesAsked / stepCost(plan).dealtBytes)))
 
-/** A function from (training rows, first step, how many steps) to the corrections of those steps, one behind the other. */
-export const dealer = (agreement: Agreement, { key0, key1, orderKey }: PrgKeys) =>
+/**
+ * A function from (training rows, first step, how many steps) to the corrections of those steps, one behind the other. It deals for the
+ * rows of the run only.
+ */
+export const dealer = <E, R>(
+  agreement: Agreement,
+  { key0, key1, orderKey }: PrgKeys,
+  rowsOfRun: RowsOfRun<E, R>
+) =>
   Effect.gen(function* () {
     const { run } = yield* Party
     const name = computationName(agreement, run)
@@ -91,6 +123,8 @@ export const dealer = (agreement: Agreement, { key0, key1, orderKey }: PrgKeys) 
       Effect.gen(function* () {
         if (known?.rows === rows) return known
         const plan = yield* raised([InvalidPlan], () => planOf(agreement, rows))
+        const first = yield* rowsOfRun(rows)
+        if (first !== rows) return yield* new OtherRows({ rows, first })
         const { network } = plan
         const last = network.layers.length
         known = undefined
@@ -117,6 +151,13 @@ export const dealer = (agreement: Agreement, { key0, key1, orderKey }: PrgKeys) 
       const last = step + steps - 1
       if (step < 1 || steps < 1 || last > plan.steps)
         return yield* new NoSuchStep({ step: last > plan.steps ? last : step, steps: plan.steps })
+      if (steps > mostStepsAsked)
+        return yield* new DealRefused({ asked: `${steps} steps at once`, most: `${mostStepsAsked}` })
+      if (part !== undefined && (part.from > part.end || part.end > rows))
+        return yield* new DealRefused({
+          asked: `rows from ${part.from} up to ${part.end}`,
+          most: `those from 0 up to ${rows}`
+        })
       if (part !== undefined) {
         const each = Array.from({ length: steps }, (_, i) => dealtPart(ring, keys, dealing, step + i, part))
         return concatenate(each.flat())

@@ -14,8 +14,8 @@ import { type WorkLimits, workLimits } from "../runtime/limits.ts"
 import { JobFailed, type JobQueue, type Taken } from "../runtime/pool.ts"
 import type { Agreement } from "./agreement.ts"
 import { BcpQueue } from "./bcp-pool.ts"
-import type { PrgKeys } from "./dealing.ts"
-import { House, houseAsk, onHouse } from "./house.ts"
+import type { PrgKeys, RowsOfRun } from "./dealing.ts"
+import { House, type HouseHandler, houseAsk, onHouse } from "./house.ts"
 
 /** A member's first request. The reply has the agreement, as JSON, and at the KGC the keys that dealing follows from. */
 export const Admission = houseAsk(
@@ -27,6 +27,13 @@ export const Admission = houseAsk(
       exact: true
     })
   })
+)
+
+/** A worker of the KGC asks for how many training rows the run deals: for so many, unless others were named before. */
+export const TrainingRows = houseAsk(
+  "TrainingRows",
+  Schema.Struct({ named: Count }),
+  Schema.Struct({ rows: Count })
 )
 
 /** A wish for a job. The reply has none when there was none for a while, and `over` when there will be none any more. */
@@ -82,7 +89,7 @@ export class TooManyWorkers extends Data.TaggedError("TooManyWorkers")<{
 /** What a member needs beside what it was started with. */
 interface Given {
   readonly agreement: Agreement
-  readonly dealing?: PrgKeys
+  readonly dealing?: { readonly keys: PrgKeys; readonly rowsOfRun: RowsOfRun<unknown, never> }
 }
 
 /** What a main process has for its members. */
@@ -107,11 +114,11 @@ export const household = ({ agreement, dealing }: Given, limits: WorkLimits = wo
     const leases = yield* leasesOn(queue.value, limits)
     const reports = new Map<string, MemberReport>()
     const isOver = Deferred.isDone(over)
-    const handlers = [
+    const handlers: ReadonlyArray<HouseHandler<unknown, never>> = [
       onHouse(Admission, () =>
         Effect.succeed({
           agreement: JSON.stringify(agreement),
-          ...(dealing === undefined ? {} : { dealing })
+          ...(dealing === undefined ? {} : { dealing: dealing.keys })
         })
       ),
       {
@@ -154,7 +161,10 @@ export const household = ({ agreement, dealing }: Given, limits: WorkLimits = wo
           reports.set(from, report)
           return { over: yield* isOver }
         })
-      )
+      ),
+      ...(dealing === undefined
+        ? []
+        : [onHouse(TrainingRows, ({ named }) => Effect.map(dealing.rowsOfRun(named), (rows) => ({ rows })))])
     ]
     const found: Household = {
       handlers: handlers.map((each) => ({

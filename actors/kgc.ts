@@ -1,8 +1,8 @@
 /**
  * The key generation centre: sets up BCP, hands every party its keys (paper, section 4.1), signs the roster, and deals
  * the correlated randomness of the training. Everybody trusts it with keys; it sees no message of the computation.
- * Dealing is a pure function of its two PRG keys, the plan and the step: it keeps no state between requests. Keys and enrolments
- * are kept before anybody is told of them, so that a KGC that died hands out the same.
+ * Dealing is a pure function of its two PRG keys, the plan and the step: between requests it keeps but the number of training rows. That, keys
+ * and enrolments are kept before anybody is told of them, so that a KGC that died hands out the same.
  */
 import { Data, Effect, Option, Redacted } from "effect"
 import { encodeMasterKey, encodeParameters, type ParameterBytes } from "../protocol/bcp/wire.ts"
@@ -13,7 +13,7 @@ import {
   ParametersOnWire,
   UserSecrets
 } from "../protocol/messages/enrolment.ts"
-import { Bytes, type Format, format } from "../protocol/messages/message.ts"
+import { Bytes, Count, type Format, format } from "../protocol/messages/message.ts"
 import { actorOf, dealers } from "../protocol/messages/subjects.ts"
 import { Deal } from "../protocol/messages/training.ts"
 import { Schema } from "../protocol/schema.ts"
@@ -27,13 +27,14 @@ import {
 import { seal } from "../protocol/sharing/sealed.ts"
 import { on, Party } from "../runtime/actor.ts"
 import { within } from "../runtime/deadline.ts"
+import { Stable } from "../runtime/store.ts"
 import { type Agreement, displayName, partTimeoutMs } from "./agreement.ts"
 import { BcpPool } from "./bcp-pool.ts"
-import { dealer, type PrgKeys } from "./dealing.ts"
+import { dealer, type PrgKeys, type RowsOfRun } from "./dealing.ts"
 import { gather, NotExpected } from "./gathering.ts"
 import { household } from "./household.ts"
 import { lifecycle } from "./lifecycle.ts"
-import { type Keeping, once } from "./once.ts"
+import { type Keeping, once, remembered } from "./once.ts"
 import { TooEarly } from "./phase.ts"
 import { partyRoot, type Root } from "./root.ts"
 
@@ -127,9 +128,23 @@ const generateRunKeys = Effect.fn("kgc.generateRunKeys")(function* (agreement: A
   return keys
 })
 
+const KeptRows = format("training rows", Schema.Struct({ rows: Count }))
+
+/** Keeps the first number of training rows that C1 names, before anything is dealt for it. */
+export const firstNamed = Effect.gen(function* () {
+  const stable = yield* Stable
+  const oneAtATime = yield* Effect.makeSemaphore(1)
+  return (rows: number) =>
+    remembered("training-rows", KeptRows, Effect.succeed({ rows })).pipe(
+      Effect.map((first) => first.rows),
+      Effect.provideService(Stable, stable),
+      oneAtATime.withPermits(1)
+    )
+})
+
 /** Deals to C1 and its members. Whoever holds k_0 could take the masks off with what is dealt. */
-export const dealing = (agreement: Agreement, prg: PrgKeys) =>
-  Effect.map(dealer(agreement, prg), (deal) =>
+export const dealing = <E, R>(agreement: Agreement, prg: PrgKeys, rowsOfRun: RowsOfRun<E, R>) =>
+  Effect.map(dealer(agreement, prg, rowsOfRun), (deal) =>
     on(Deal, ({ rows, step, steps, part }, from) =>
       Effect.gen(function* () {
         if (actorOf(from) !== "cloud1")
@@ -181,7 +196,8 @@ export const kgc = (options: KgcOptions) =>
       })
     )
 
-    const members = yield* household({ agreement, dealing: prg })
+    const rowsOfRun = yield* firstNamed
+    const members = yield* household({ agreement, dealing: { keys: prg, rowsOfRun } })
     const life = yield* lifecycle(agreement, members)
     yield* party.serve([
       ...life.handlers,
@@ -200,7 +216,7 @@ export const kgc = (options: KgcOptions) =>
           return { parameters: wire, unifiedPublicKey, orderKey: prg.orderKey, roster: signed, sealed }
         })
       ),
-      yield* dealing(agreement, prg),
+      yield* dealing(agreement, prg, rowsOfRun),
       ...members.handlers
     ])
     yield* party.joinGroup(dealers)

@@ -12,7 +12,7 @@ import { type WorkLimits, workLimits } from "../runtime/limits.ts"
 import { type JobFailed, makePool } from "../runtime/pool.ts"
 import type { Agreement } from "./agreement.ts"
 import { askHouse } from "./house.ts"
-import { Admission, Give, packed, Take, unpacked } from "./household.ts"
+import { Admission, Give, packed, Take, TrainingRows, unpacked } from "./household.ts"
 import { dealing } from "./kgc.ts"
 import { attending } from "./lifecycle.ts"
 
@@ -59,7 +59,9 @@ export const worker = ({ threads, limits = workLimits }: WorkerOptions) =>
     )
     if (admitted.dealing !== undefined) {
       const agreement = JSON.parse(admitted.agreement) as Agreement
-      yield* party.serve([yield* dealing(agreement, admitted.dealing)])
+      const rowsOfRun = (named: number) =>
+        Effect.map(askHouse(main, TrainingRows, { named }, ask), ({ rows }) => rows)
+      yield* party.serve([yield* dealing(agreement, admitted.dealing, rowsOfRun)])
       yield* party.joinGroup(dealers)
     }
     yield* Effect.raceFirst(Deferred.await(over), Effect.raceFirst(jobs, attending(threads, limits)))

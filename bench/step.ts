@@ -87,7 +87,7 @@ const actor = (name: Actor, measured: MeasuredNetwork, folder: string) => {
       ? Effect.gen(function* () {
           // As the KGC of a run does.
           yield* giveWay
-          const deal = yield* dealer(agreement, prgKeys)
+          const deal = yield* dealer(agreement, prgKeys, Effect.succeed<number>)
           const { joinGroup, serve } = yield* Party
           yield* serve([
             on(Deal, ({ rows, step, steps }) =>

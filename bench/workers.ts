@@ -68,7 +68,8 @@ const houseWith = (broker: Broker, actor: "cloud0" | "kgc", workers: number) =>
     const services = yield* Layer.build(
       Layer.mergeAll(partyOf(broker, actor, run), bcpPool(0), Layer.succeed(House, house))
     )
-    const given = actor === "kgc" ? { agreement, dealing: keys } : { agreement }
+    const dealing = { keys, rowsOfRun: Effect.succeed<number> }
+    const given = actor === "kgc" ? { agreement, dealing } : { agreement }
     const { handlers } = yield* Effect.provide(household(given), services)
     yield* Context.get(services, Party).serve(handlers)
     for (let number = 1; number <= workers; number++)

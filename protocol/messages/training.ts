@@ -1,6 +1,6 @@
 /**
  * Phase 4, training: C1 asks the dealer for the corrections of some steps; the clouds agree on the step to begin or go on from.
- * Everything else between the clouds is rounds of bare bytes. The request says all the dealer needs, so that it keeps no state.
+ * Everything else between the clouds is rounds of bare bytes. The request says all that is dealt for; the dealer keeps but the number of rows.
  */
 import { Either } from "effect"
 import { Schema } from "../schema.ts"

@@ -152,6 +152,30 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
         })
       )
 
+      it.scoped("C1 is dealt for one training matrix, its rows, and some steps at once", () =>
+        Effect.gen(function* () {
+          const { played, start } = yield* written
+          yield* start("kgc")
+          const cloud1 = yield* played("cloud1")
+          const dealt = { rows: 48, step: 1, steps: 16, part: { from: 0, end: 48, update: true } }
+          yield* cloud1.ask("kgc", Deal, dealt, options)
+          // The plan for 49 rows has other batches, so that the same masks would hide other values.
+          expect(yield* refusal(cloud1, "kgc", Deal, { ...dealt, rows: 49 })).toMatchObject({
+            _tag: "OtherRows",
+            message: expect.stringContaining("for 49 training rows in a run in which they are dealt for 48")
+          })
+          for (const [refused, named] of [
+            [{ ...dealt, steps: 17 }, "17 steps at once"],
+            [{ ...dealt, part: { ...dealt.part, end: 49 } }, "rows from 0 up to 49"],
+            [{ ...dealt, part: { ...dealt.part, from: 9, end: 8 } }, "rows from 9 up to 8"]
+          ] as const)
+            expect(yield* refusal(cloud1, "kgc", Deal, refused)).toMatchObject({
+              _tag: "DealRefused",
+              message: expect.stringContaining(named)
+            })
+        })
+      )
+
       it.scoped("C0, who holds the master key, is not dealt C1's corrections", () =>
         Effect.gen(function* () {
           const { played, start } = yield* written

@@ -7,6 +7,7 @@ import { BcpPool, BcpQueue, layer as bcpPool } from "../../actors/bcp-pool.ts"
 import { dealer } from "../../actors/dealing.ts"
 import { askHouse, House, houseOf } from "../../actors/house.ts"
 import { Alive, Give, household, packed, Take } from "../../actors/household.ts"
+import { firstNamed } from "../../actors/kgc.ts"
 import { worker } from "../../actors/worker.ts"
 import { toBytes } from "../../protocol/bcp/integers.ts"
 import { uploadSlotBits } from "../../protocol/bcp/packing.ts"
@@ -18,6 +19,7 @@ import { workLimits } from "../../runtime/limits.ts"
 import { type Hub, makeHub } from "../../runtime/memory-transport.ts"
 import * as Parties from "../../runtime/party.ts"
 import type { Taken } from "../../runtime/pool.ts"
+import { memoryStore, Stable } from "../../runtime/store.ts"
 import { agreementOf } from "../../scenarios/agreement.ts"
 import { loadScenario } from "../../scenarios/load.ts"
 import { knownAnswers } from "../protocol/bcp/known-answers.ts"
@@ -57,7 +59,7 @@ const mainOf = (
   hub: Hub,
   name: string,
   own = secret,
-  given: { dealing?: Parameters<typeof dealer>[1] } = {}
+  given: Pick<Parameters<typeof household>[0], "dealing"> = {}
 ) =>
   Effect.gen(function* () {
     const agreement = yield* agreed
@@ -258,8 +260,9 @@ describe("workers", () => {
       const hub = makeHub()
       const key = (k: number) => new Uint8Array(16).fill(k)
       const keys = { key0: key(1), key1: key(2), orderKey: key(3) }
-      const { agreement, context } = yield* mainOf(hub, "kgc", secret, { dealing: keys })
-      const deal = yield* Effect.provide(dealer(agreement, keys), context)
+      const rowsOfRun = yield* Effect.provideService(firstNamed, Stable, memoryStore())
+      const { agreement, context } = yield* mainOf(hub, "kgc", secret, { dealing: { keys, rowsOfRun } })
+      const deal = yield* Effect.provide(dealer(agreement, keys, rowsOfRun), context)
       yield* working(hub, "kgc.w-1")
       for (const name of ["cloud1", "cloud1.l-1"]) {
         const asker = Context.get(yield* processOf(hub, name), Party)
@@ -267,5 +270,27 @@ describe("workers", () => {
         expect(corrections).toEqual(yield* deal(48, 2))
       }
     })
+  )
+
+  it.scopedLive(
+    "of the KGC deal for no training rows but those that it was asked for first, before it died or after",
+    () =>
+      Effect.gen(function* () {
+        const hub = makeHub()
+        const key = (k: number) => new Uint8Array(16).fill(k)
+        const keys = { key0: key(1), key1: key(2), orderKey: key(3) }
+        const stable = memoryStore()
+        const rowsOfRun = Effect.provideService(firstNamed, Stable, stable)
+        // Both are asked for the first time, and at once.
+        const named = yield* rowsOfRun
+        expect(yield* Effect.all([named(48), named(49)], { concurrency: 2 })).toEqual([48, 48])
+        yield* mainOf(hub, "kgc", secret, { dealing: { keys, rowsOfRun: yield* rowsOfRun } })
+        yield* working(hub, "kgc.w-1")
+        const cloud1 = Context.get(yield* processOf(hub, "cloud1"), Party)
+        const asked = (rows: number) => cloud1.ask(dealers, Deal, { rows, step: 2 }, ask)
+        expect(yield* Effect.flip(asked(49))).toMatchObject({ error: { _tag: "OtherRows" } })
+        expect((yield* asked(48)).corrections.length).toBeGreaterThan(0)
+        expect(yield* Effect.flip(asked(49))).toMatchObject({ error: { _tag: "OtherRows" } })
+      })
   )
 })
