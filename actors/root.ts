@@ -11,7 +11,15 @@ import { type Agreement, agreementDigest } from "./agreement.ts"
 import { remembered } from "./once.ts"
 
 /** What is drawn from a root; one purpose, one key. */
-export type Purpose = "share" | "salt" | "weights" | "dealer0" | "dealer1" | "order" | "archive"
+export type Purpose =
+  | "share"
+  | "salt"
+  | "weights"
+  | "dealer0"
+  | "dealer1"
+  | "order"
+  | "archive"
+  | "checkpoints"
 
 /** 16 bytes for a purpose, always the same in a run. */
 export type Root = (purpose: Purpose) => Uint8Array

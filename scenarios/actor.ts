@@ -5,13 +5,14 @@
  */
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
-import { Console, Data, Effect, Layer, Option } from "effect"
+import { Console, Data, Effect, Layer, Option, Redacted } from "effect"
 import type { Agreement } from "../actors/agreement.ts"
 import { layer as bcpPool } from "../actors/bcp-pool.ts"
 import { CheckpointStore } from "../actors/checkpoints.ts"
 import { direct, type Phase } from "../actors/director.ts"
 import { houseFromEnvironment } from "../actors/house.ts"
 import { type Role, serve } from "../actors/roles.ts"
+import { partyRoot } from "../actors/root.ts"
 import { signingKeys } from "../actors/signing.ts"
 import { accessFromEnvironment } from "../runtime/broker/access.ts"
 import { holdFolder } from "../runtime/folder-lock.ts"
@@ -166,17 +167,22 @@ export const startActor = (options: ActorOptions) =>
       party({ name: actor, run }).pipe(Layer.provide(faulty?.transport(broker) ?? broker))
     )
     const owner = { party: actor, run, secret: password }
-    const stores = Layer.merge(directory(state), stable(state, owner))
+    const plainStores = Layer.merge(directory(state), stable(state, owner))
+    const stores = faulty?.stores(plainStores) ?? plainStores
+    // The broker knows the password: what it stores is under a key that follows from the cloud's root, which only the cloud's own folder has.
     const kept = Layer.scoped(
       CheckpointStore,
-      Effect.map(brokerRequests({ servers: [url], user, password, trust }), (requests) =>
-        Option.some(encrypted(bucketStore(requests, actor, run), owner))
-      )
-    )
+      Effect.gen(function* () {
+        const key = (yield* partyRoot(agreement))("checkpoints")
+        const secret = Redacted.make(Buffer.from(key).toString("hex"))
+        const requests = yield* brokerRequests({ servers: [url], user, password, trust })
+        return Option.some(encrypted(bucketStore(requests, actor, run), { ...owner, secret }))
+      })
+    ).pipe(Layer.provide(stores))
     const atBroker = loaded.scenario.placement.checkpoints === "jetstream" && clouds.includes(actor)
     const services = Layer.mergeAll(
       connected,
-      faulty?.stores(stores) ?? stores,
+      stores,
       houseFromEnvironment({ name: actor, run }),
       atBroker ? untilBroker(kept) : Layer.empty,
       bcpPool(threadsOf(loaded.scenario, actor))

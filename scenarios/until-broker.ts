@@ -1,20 +1,19 @@
 /** How a party's process connects. */
 import { Layer, Schedule } from "effect"
 import { isSupervised } from "../runtime/process.ts"
-import type { TransportError } from "../runtime/transport.ts"
 
 // The broker may be away just when a process comes back.
 const brokerPauseMs = 250
 const brokerPatience = 120
 
 /** Tries again for a while where somebody looks after the process, and once where a person does. */
-export const untilBroker = <A, R>(
-  connected: Layer.Layer<A, TransportError, R>
-): Layer.Layer<A, TransportError, R> =>
+export const untilBroker = <A, E extends { readonly retryable: boolean }, R>(
+  connected: Layer.Layer<A, E, R>
+): Layer.Layer<A, E, R> =>
   Layer.retry(
     connected,
     Schedule.spaced(brokerPauseMs).pipe(
       Schedule.intersect(Schedule.recurs(isSupervised() ? brokerPatience : 0)),
-      Schedule.whileInput((error: TransportError) => error.retryable)
+      Schedule.whileInput((error: E) => error.retryable)
     )
   )

@@ -13,7 +13,10 @@ import { computationName, planOf } from "../../actors/agreement.ts"
 import { type Phase, phases } from "../../actors/director.ts"
 import { partyRoot } from "../../actors/root.ts"
 import type { Model } from "../../protocol/learning/model.ts"
-import { stable } from "../../runtime/store.ts"
+import { drawCredentials, startOwnBroker } from "../../runtime/broker/start.ts"
+import { bucketStore } from "../../runtime/jetstream-store.ts"
+import { brokerRequests } from "../../runtime/nats-transport.ts"
+import { encrypted, stable } from "../../runtime/store.ts"
 import { agreementOf } from "../../scenarios/agreement.ts"
 import { checkData, joinData } from "../../scenarios/joined.ts"
 import { loadScenario } from "../../scenarios/load.ts"
@@ -152,6 +155,26 @@ describe("recovery - over NATS", () => {
         for (const cloud of ["cloud0", "cloud1"]) {
           const kept = yield* Effect.promise(() => readdir(join(killed, "parties", cloud, "stable")))
           expect(kept.filter((name) => name.startsWith("weights-"))).toEqual([])
+        }
+        // The broker has both clouds' shares, and knows the passwords that the clouds' folders are under.
+        const { run } = JSON.parse(yield* read(killed, "run.json")) as { run: string }
+        const { passwords } = JSON.parse(yield* read(killed, "credentials.json"))
+        const broker = yield* startOwnBroker({
+          storing: true,
+          folder: join(killed, "broker"),
+          credentials: drawCredentials()
+        })
+        for (const party of ["cloud0", "cloud1"]) {
+          const bucket = bucketStore(
+            yield* brokerRequests({ servers: [broker.url], ...broker.credentials[party]! }),
+            party,
+            run
+          )
+          const [name] = yield* bucket.list
+          const opening = encrypted(bucket, { party, run, secret: Redacted.make(passwords[party]) }).get(
+            name!
+          )
+          expect(yield* Effect.flip(opening), name).toMatchObject({ _tag: "StoredBytesChanged", party })
         }
         // Cloud 1 has seen it all: that training began at the first step once, and again later on.
         const log = yield* read(killed, "parties", "cloud1", "events.jsonl")
