@@ -14,8 +14,8 @@ export const bucketOf = (actor: string): string => `checkpoints-${actor}`
 const chunkBytes = 512 * 1024
 /** How long the broker may be away, or take. */
 const deadlineMs = 60_000
-/** What JetStream says where no message has the subject. */
-const notFound = 404
+/** What JetStream says where no message has the subject; that there is no bucket is another error. */
+const noMessage = 10037
 
 interface Manifest {
   readonly version: string
@@ -25,7 +25,7 @@ interface Manifest {
 
 /** What the broker answers, as far as it is needed here. */
 interface Answer {
-  readonly error?: { readonly code: number; readonly description: string }
+  readonly error?: { readonly err_code: number; readonly description: string }
   /** Of what was stored. */
   readonly seq?: number
   readonly message?: { readonly data?: string }
@@ -133,7 +133,7 @@ const said = (
     Effect.mapError((error: TransportError) => failed(error.message)),
     Effect.flatMap((bytes) => {
       const answer = JSON.parse(Buffer.from(bytes).toString()) as Answer
-      return answer.error === undefined || answer.error.code === notFound
+      return answer.error === undefined || answer.error.err_code === noMessage
         ? Effect.succeed(answer)
         : failed(answer.error.description)
     })

@@ -119,6 +119,15 @@ describe("a store at the broker", () => {
     })
   )
 
+  it.scopedLive("is an error where there is no bucket, and not an empty store", () =>
+    Effect.gen(function* () {
+      const started = yield* startOwnBroker({ storing: true })
+      const store = bucketStore(yield* requestsOf(started, "cloud0"), "cloud0", "run-1")
+      for (const use of [store.list, store.get("weights-64"), store.remove("weights-64")])
+        expect((yield* Effect.flip(Effect.asVoid(use))).message).toContain("has the bucket")
+    })
+  )
+
   it.scopedLive("says what to look for where the broker stores nothing", () =>
     Effect.gen(function* () {
       const started = yield* startOwnBroker()
