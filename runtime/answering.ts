@@ -63,7 +63,7 @@ export const makeAnswering = (post: Post): Answering => {
   let atWork = 0
 
   const answer = (to: string, tag: string, reply: Sent) =>
-    post.run(post.sendKept(to, "reply", reply, post.ledger.counter("sent", to, tag)))
+    post.postKept(to, "reply", reply, post.ledger.counter("sent", to, tag))
 
   const notice = (
     kind: "working" | "unknown",
@@ -71,7 +71,7 @@ export const makeAnswering = (post: Post): Answering => {
   ): Frames => [encodeEnvelope({ kind, id, tag, number, of: 0, body: new Uint8Array(0) })]
 
   const notify = (to: string, kind: "working" | "unknown", about: Pick<Envelope, "id" | "tag" | "number">) =>
-    post.run(post.send(to, "reply", notice(kind, about), post.ledger.counter("sent", to, about.tag)))
+    post.post(to, "reply", notice(kind, about), post.ledger.counter("sent", to, about.tag))
 
   const forget = (key: string) => {
     const entry = known.get(key)
@@ -182,7 +182,7 @@ export const makeAnswering = (post: Post): Answering => {
             places: waits === true ? 0 : 1,
             start: (request, finish) => {
               const work = Effect.suspend(() => handle(request.body, request.from))
-              fork(Effect.onExit(traced(request, work), (exit) => Effect.sync(() => finish(exit))))
+              fork(traced(request, work)).addObserver(finish)
             }
           })
         }

@@ -3,16 +3,15 @@
  * matches what comes back. A request that is known to have arrived, or that is large, is not sent whole again: the
  * receiver is polled for its reply and says if it does not know the request.
  */
-import { Deferred, Duration, Effect, Either, Random } from "effect"
+import { Effect, Either, Random } from "effect"
 import { decode, type MalformedMessage } from "../protocol/messages/codec.ts"
 import { type Envelope, encodeEnvelope } from "../protocol/messages/envelope.ts"
 import type { Ask } from "../protocol/messages/message.ts"
 import { actorOf, isGroup, parseSubject } from "../protocol/messages/subjects.ts"
 import { type AskError, type AskOptions, DeadlineExceeded, RemoteFailure } from "./actor.ts"
-import { within } from "./deadline.ts"
 import { framesOf, sizeOf } from "./framing.ts"
 import { type Post, traceHeaders } from "./post.ts"
-import { type PermissionDenied, TransportClosed } from "./transport.ts"
+import { type PermissionDenied, TransportClosed, type TransportError } from "./transport.ts"
 
 type Headers = Readonly<Record<string, string>>
 
@@ -22,9 +21,10 @@ type State = "unsent" | "sent" | "working"
 interface Pending {
   readonly to: string
   readonly tag: string
-  readonly answer: Deferred.Deferred<Uint8Array, AskError>
+  /** Ends the wait. */
+  readonly end: (result: Effect.Effect<Uint8Array, AskError>) => void
   /** Ends the pause before the next sending. */
-  readonly wake: Effect.Latch
+  readonly wake: () => void
   state: State
   /** How often the whole request was sent; a poll carries it, so that an answer to an older poll is told. */
   attempt: number
@@ -52,36 +52,91 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
   const pending = new Map<string, Pending>()
   const { limits, transport, clock } = post
 
-  /** The one who sends a request, again and again until it is interrupted. */
-  const keepSending = (p: Pending, id: string, body: Uint8Array, headers: Headers | undefined) =>
-    Effect.gen(function* () {
-      const { to, tag } = p
+  /** Sends a request, again and again, until it is answered, the deadline has passed or who asks is interrupted. */
+  const answered = (
+    to: string,
+    tag: string,
+    body: Uint8Array,
+    jitter: number,
+    { deadlineMs, phase }: AskOptions,
+    headers: Headers | undefined
+  ) =>
+    Effect.async<Uint8Array, AskError>((resume) => {
+      const id = newId()
       const counter = post.ledger.counter("sent", to, tag)
       const whole = framesOf({ kind: "ask", id, tag, number: 0, of: 0, body }, transport)
       const large = sizeOf(whole) > limits.resendWholeBytes
-      let pause = limits.resendFirstMs
-      while (true) {
+      const started = clock.unsafeCurrentTimeMillis()
+      let pauseMs = limits.resendFirstMs
+      let pausing = false
+      /** Ends the pause or the sending. */
+      let breakOff = () => {}
+
+      const send = () => {
+        pausing = false
         // While the broker is away nothing is sent; `reconnected` wakes us when it is back.
-        if (transport.status() === "connected") {
-          if (p.holder !== undefined && !p.heldStill) {
-            p.holder = undefined
-            p.state = "unsent"
-          }
-          if (p.state === "unsent" || (p.state === "sent" && !large)) {
-            p.state = "sent"
-            p.attempt++
-            yield* post.send(to, "ask", whole, counter, headers)
-          } else {
-            const poll: Envelope = { kind: "poll", id, tag, number: p.attempt, of: 0, body: noBytes }
-            p.heldStill = false
-            yield* post.send(p.holder ?? to, "ask", [encodeEnvelope(poll)], counter)
-          }
+        if (transport.status() !== "connected") return pause()
+        if (p.holder !== undefined && !p.heldStill) {
+          p.holder = undefined
+          p.state = "unsent"
         }
-        const jitter = yield* Random.nextRange(1 - limits.resendJitter, 1 + limits.resendJitter)
-        yield* p.wake.close
-        yield* Effect.raceFirst(Effect.sleep(Duration.millis(pause * jitter)), p.wake.await)
-        pause = Math.min(pause * limits.resendGrowth, limits.resendLongestMs)
+        if (p.state === "unsent" || (p.state === "sent" && !large)) {
+          p.state = "sent"
+          p.attempt++
+          breakOff = post.begin(to, "ask", whole, counter, sent, headers) ?? breakOff
+        } else {
+          const poll: Envelope = { kind: "poll", id, tag, number: p.attempt, of: 0, body: noBytes }
+          p.heldStill = false
+          breakOff = post.begin(p.holder ?? to, "ask", [encodeEnvelope(poll)], counter, sent) ?? breakOff
+        }
       }
+      const sent = (error: TransportError | undefined) =>
+        error === undefined ? pause() : p.end(Effect.fail(error))
+      const pause = () => {
+        pausing = true
+        breakOff = post.after(pauseMs * jitter, send)
+        pauseMs = Math.min(pauseMs * limits.resendGrowth, limits.resendLongestMs)
+      }
+      const forget = () => {
+        breakOff()
+        callOffDeadline()
+        pending.delete(id)
+      }
+
+      const p: Pending = {
+        to,
+        tag,
+        end: (result) => {
+          forget()
+          resume(result)
+        },
+        wake: () => {
+          if (!pausing) return
+          breakOff()
+          send()
+        },
+        state: "unsent",
+        attempt: 0,
+        holder: undefined,
+        heldStill: false
+      }
+      pending.set(id, p)
+      const callOffDeadline = post.after(deadlineMs, () =>
+        p.end(
+          Effect.fail(
+            new DeadlineExceeded({
+              party: to,
+              request: tag,
+              phase,
+              waitedMs: Math.round(clock.unsafeCurrentTimeMillis() - started),
+              working: p.state === "working",
+              broker: transport.status()
+            })
+          )
+        )
+      )
+      send()
+      return Effect.sync(forget)
     })
 
   const request = <A, R>(
@@ -94,35 +149,8 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
     Effect.gen(function* () {
       const { tag } = message
       const body = yield* Effect.orDie(message.payload.encode(payload))
-      const id = newId()
-      const p: Pending = {
-        to,
-        tag,
-        answer: yield* Deferred.make<Uint8Array, AskError>(),
-        wake: yield* Effect.makeLatch(),
-        state: "unsent",
-        attempt: 0,
-        holder: undefined,
-        heldStill: false
-      }
-      const started = clock.unsafeCurrentTimeMillis()
-      pending.set(id, p)
-      const reply = yield* Deferred.await(p.answer).pipe(
-        Effect.raceFirst(keepSending(p, id, body, headers)),
-        within(
-          options.deadlineMs,
-          () =>
-            new DeadlineExceeded({
-              party: to,
-              request: tag,
-              phase: options.phase,
-              waitedMs: Math.round(clock.unsafeCurrentTimeMillis() - started),
-              working: p.state === "working",
-              broker: transport.status()
-            })
-        ),
-        Effect.ensuring(Effect.sync(() => pending.delete(id)))
-      )
+      const jitter = yield* Random.nextRange(1 - limits.resendJitter, 1 + limits.resendJitter)
+      const reply = yield* answered(to, tag, body, jitter, options, headers)
       return yield* Effect.mapError(
         message.reply.decode(reply),
         (error) => new RemoteFailure({ party: to, request: tag, error: wireError(error) })
@@ -149,7 +177,7 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
           if (!answers(p, from) || (p.holder !== undefined && p.holder !== from)) continue
           p.holder = undefined
           p.state = "unsent"
-          p.wake.unsafeOpen()
+          p.wake()
         }
         return
       }
@@ -160,10 +188,9 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
         return post.note("an answer came from another than was asked", { from, asked: p.to, tag: p.tag })
       switch (envelope.kind) {
         case "reply":
-          return Deferred.unsafeDone(p.answer, Effect.succeed(envelope.body))
+          return p.end(Effect.succeed(envelope.body))
         case "failure":
-          return Deferred.unsafeDone(
-            p.answer,
+          return p.end(
             Effect.fail(new RemoteFailure({ party: from, request: p.tag, error: readError(envelope.body) }))
           )
         case "working":
@@ -177,24 +204,23 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
           if (envelope.number !== p.attempt || (p.holder !== undefined && p.holder !== from)) return
           p.holder = undefined
           p.state = "unsent"
-          p.wake.unsafeOpen()
+          p.wake()
       }
     },
 
     reconnected: () => {
-      for (const p of pending.values()) p.wake.unsafeOpen()
+      for (const p of pending.values()) p.wake()
     },
 
     closed: () => {
       const error = new TransportClosed({ reason: "the connection was given up while a reply was awaited" })
-      for (const p of pending.values()) Deferred.unsafeDone(p.answer, Effect.fail(error))
+      for (const p of pending.values()) p.end(Effect.fail(error))
     },
 
     denied: (error) => {
       const denied = parseSubject(error.subject)
       if (denied === undefined || denied.channel !== "ask" || denied.from !== post.name) return
-      for (const p of pending.values())
-        if (p.to === denied.to) Deferred.unsafeDone(p.answer, Effect.fail(error))
+      for (const p of pending.values()) if (p.to === denied.to) p.end(Effect.fail(error))
     }
   }
 }

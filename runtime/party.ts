@@ -3,7 +3,7 @@
  * actor, reads each envelope and hands it to the asking, the answering or the rounds. Nothing that arrives can
  * break it: what is not well-formed, or not from whom it should be, is dropped and noted.
  */
-import { Clock, Effect, Layer, Random, Runtime } from "effect"
+import { Clock, Duration, Effect, Layer, Random, Runtime } from "effect"
 import type { MalformedMessage } from "../protocol/messages/codec.ts"
 import { decodeEnvelope, type Envelope, type Kind } from "../protocol/messages/envelope.ts"
 import {
@@ -31,6 +31,8 @@ export interface PartyOptions {
   readonly name: string
   readonly run: string
   readonly limits?: Partial<Limits>
+  /** Lets something happen after so many milliseconds and gives what calls it off; unless told, a fiber of its own waits for it. */
+  readonly after?: (ms: number, happen: () => void) => () => void
 }
 
 /** Subjects that are remembered as read; there are four a peer. */
@@ -68,7 +70,13 @@ export const makeParty = (options: PartyOptions) =>
     const fork = Runtime.runFork(yield* Effect.runtime())
     const limits = { ...defaultLimits, ...options.limits }
     const ledger = new Ledger()
-    const post = makePost({ name, run }, { transport, limits, ledger, clock, traced }, fork)
+    const after =
+      options.after ??
+      ((ms, happen) => {
+        const waiting = fork(Effect.delay(Effect.sync(happen), Duration.millis(ms)))
+        return () => waiting.unsafeInterruptAsFork(waiting.id())
+      })
+    const post = makePost({ name, run }, { transport, limits, ledger, clock, traced, after }, fork)
 
     // A prefix drawn at each start makes ids differ from those of the actor's earlier incarnations.
     const incarnation = yield* Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER)

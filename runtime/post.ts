@@ -2,12 +2,12 @@
  * What the three halves of a party share: asking (`asking.ts`), answering (`answering.ts`) and rounds (`rounds.ts`) all send frames,
  * count them, read one clock and note what they drop. Made once by `party.ts`.
  */
-import { type Clock, Effect, Option, Tracer } from "effect"
+import { type Clock, Effect, type Fiber, Option, Tracer } from "effect"
 import { type Channel, subjectOf } from "../protocol/messages/subjects.ts"
 import type { Frames, Sent } from "./framing.ts"
 import type { Limits } from "./limits.ts"
 import type { Counter, Ledger } from "./traffic.ts"
-import { publish, type TransportError, type TransportService } from "./transport.ts"
+import { publish, sharedBytes, type TransportError, type TransportService } from "./transport.ts"
 
 export interface Post {
   readonly name: string
@@ -17,6 +17,8 @@ export interface Post {
   readonly clock: Clock.Clock
   /** Whether spans are recorded; where not, none is made. */
   readonly traced: boolean
+  /** Lets something happen after so many milliseconds; a function that calls it off. */
+  readonly after: (ms: number, happen: () => void) => () => void
   readonly send: (
     to: string,
     channel: Channel,
@@ -24,32 +26,40 @@ export interface Post {
     counter: Counter,
     headers?: Readonly<Record<string, string>>
   ) => Effect.Effect<void, TransportError>
-  /** Sends frames without headers and without waiting for the broker to take them; gives the error where it can't. */
+  /** Sends frames without waiting for the broker to take them; gives the error where it can't. */
   readonly sendNow: (
     to: string,
     channel: Channel,
     frames: Frames,
-    counter: Counter
+    counter: Counter,
+    headers?: Readonly<Record<string, string>>
   ) => TransportError | undefined
-  /** Sends frames that are kept to be sent again; they stay what they are until it is done. */
-  readonly sendKept: (
+  /**
+   * Sends frames for a callback, and calls `done` when the broker has taken them, or with why it can't: at once, and without a fiber, where it is
+   * one small frame. Gives what breaks it off, unless it is done.
+   */
+  readonly begin: (
     to: string,
     channel: Channel,
-    sent: Sent,
-    counter: Counter
-  ) => Effect.Effect<void, TransportError>
+    frames: Frames,
+    counter: Counter,
+    done: (error: TransportError | undefined) => void,
+    headers?: Readonly<Record<string, string>>
+  ) => (() => void) | undefined
+  /** Sends frames for a callback; that it can't is noted. */
+  readonly post: (to: string, channel: Channel, frames: Frames, counter: Counter) => void
+  /** The same with frames that are kept to be sent again; they stay what they are until it is done. */
+  readonly postKept: (to: string, channel: Channel, sent: Sent, counter: Counter) => void
   /** Gives back the frames of what nobody will ask for again, as soon as no sending of them is under way. */
   readonly forget: (sent: Sent) => void
-  /** Runs what a callback needs done; its failure is noted. */
-  readonly run: (effect: Effect.Effect<void, TransportError>) => void
   /** Logs that something was dropped or refused: of each kind of event the first, and then ever fewer. */
   readonly note: (what: string, details: Readonly<Record<string, unknown>>) => void
 }
 
 export const makePost = (
   party: { readonly name: string; readonly run: string },
-  parts: Pick<Post, "transport" | "limits" | "ledger" | "clock" | "traced">,
-  fork: (effect: Effect.Effect<void>) => void
+  parts: Pick<Post, "transport" | "limits" | "ledger" | "clock" | "traced" | "after">,
+  fork: (effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
 ): Post => {
   const subjects = new Map<string, string>()
   const subject = (to: string, channel: Channel) => {
@@ -67,6 +77,9 @@ export const makePost = (
     if ((count & (count - 1)) === 0)
       fork(Effect.logWarning(what).pipe(Effect.annotateLogs({ ...details, count })))
   }
+  const noteUnsent = (error: TransportError | undefined) => {
+    if (error !== undefined) note("a message was not sent", { error: error.message })
+  }
   const post: Post = {
     name: party.name,
     ...parts,
@@ -83,37 +96,41 @@ export const makePost = (
           { discard: true }
         )
       }),
-    sendNow: (to, channel, frames, counter) => {
+    sendNow: (to, channel, frames, counter, headers) => {
       counter.messages++
       for (const frame of frames) {
         counter.bytes += frame.length
-        const error = parts.transport.send(subject(to, channel), frame)
+        const error = parts.transport.send(subject(to, channel), frame, headers)
         if (error !== undefined) return error
       }
       return undefined
     },
-    sendKept: (to, channel, sent, counter) =>
-      Effect.suspend(() => {
-        sent.underWay++
-        return post.send(to, channel, sent.frames, counter)
-      }).pipe(
-        Effect.ensuring(
-          Effect.sync(() => {
-            sent.underWay--
-            if (sent.forgotten) post.forget(sent)
-          })
-        )
-      ),
+    begin: (to, channel, frames, counter, done, headers) => {
+      if (frames.length === 1 && frames[0]!.length <= sharedBytes) {
+        done(post.sendNow(to, channel, frames, counter, headers))
+        return undefined
+      }
+      const fiber = fork(
+        Effect.match(post.send(to, channel, frames, counter, headers), {
+          onFailure: done,
+          onSuccess: () => done(undefined)
+        })
+      )
+      return fiber.unsafePoll() === null ? () => fiber.unsafeInterruptAsFork(fiber.id()) : undefined
+    },
+    post: (to, channel, frames, counter) => void post.begin(to, channel, frames, counter, noteUnsent),
+    postKept: (to, channel, sent, counter) => {
+      sent.underWay++
+      post.begin(to, channel, sent.frames, counter, (error) => {
+        sent.underWay--
+        if (sent.forgotten) post.forget(sent)
+        noteUnsent(error)
+      })
+    },
     forget: (sent) => {
       sent.forgotten = true
       if (sent.underWay === 0) for (const frame of sent.frames) parts.transport.release(frame)
-    },
-    run: (effect) =>
-      fork(
-        Effect.catchAll(effect, (error) =>
-          Effect.sync(() => note("a message was not sent", { error: error.message }))
-        )
-      )
+    }
   }
   return post
 }

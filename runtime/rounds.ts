@@ -106,7 +106,7 @@ export const makeRounds = (post: Post): RoundKeeping => {
       of: 0,
       body: new Uint8Array(0)
     })
-    post.run(post.send(x.peer, "round", [frame], post.ledger.counter("sent", x.peer, `nack:${x.phase}`)))
+    post.post(x.peer, "round", [frame], post.ledger.counter("sent", x.peer, `nack:${x.phase}`))
   }
 
   const settle = (x: Exchange, exit: Exit.Exit<Uint8Array, RoundError>) => {
@@ -269,7 +269,7 @@ export const makeRounds = (post: Post): RoundKeeping => {
       const sent = x?.kept.get(number)
       // What was not sent yet will be; what is forgotten, the peer has shown to have.
       if (x === undefined || sent === undefined || !takeAgain(sent, clock.unsafeCurrentTimeMillis())) return
-      post.run(post.sendKept(x.peer, "round", sent, x.counter))
+      post.postKept(x.peer, "round", sent, x.counter)
     },
 
     reconnected: () => {

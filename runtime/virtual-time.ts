@@ -20,6 +20,11 @@ export type Ending<A, E> =
   | { readonly _tag: "Stuck"; readonly atMs: number }
   | { readonly _tag: "OutOfTime"; readonly atMs: number }
 
+/** A clock that also lets something happen later without a fiber: `after` gives what calls it off. */
+export interface VirtualClock extends Clock.Clock {
+  readonly after: (delayMs: number, happen: () => void) => () => void
+}
+
 export interface VirtualTime {
   readonly clock: Clock.Clock
   readonly scheduler: Scheduler.Scheduler
@@ -27,7 +32,7 @@ export interface VirtualTime {
    * The clock of one party. Its date is ahead of (or behind) that of others by what `offsetMs` says, while nanoseconds and waits, which the
    * system counts from the start of the machine, are not. Nothing wakes up on it before `stoppedUntilMs`.
    */
-  readonly clockOf: (offsetMs: () => number, stoppedUntilMs: () => number) => Clock.Clock
+  readonly clockOf: (offsetMs: () => number, stoppedUntilMs: () => number) => VirtualClock
   readonly nowMs: () => number
   /** Lets something happen after so many milliseconds; a function that calls it off. */
   readonly after: (delayMs: number, happen: () => void) => () => void
@@ -61,6 +66,15 @@ export const makeVirtualTime = (): VirtualTime => {
   }
 
   const clockOf: VirtualTime["clockOf"] = (offsetMs, stoppedUntilMs) => {
+    const afterOfParty: VirtualClock["after"] = (delayMs, happen) => {
+      const wake = () => {
+        const stillMs = stoppedUntilMs() - nowMs
+        if (stillMs > 0) cancel = after(stillMs, wake)
+        else happen()
+      }
+      let cancel = after(delayMs, wake)
+      return () => cancel()
+    }
     const millis = () => Math.floor(epochMs + nowMs + offsetMs())
     const nanos = () => BigInt(Math.floor((epochMs + nowMs) * 1000)) * 1000n
     return {
@@ -70,15 +84,10 @@ export const makeVirtualTime = (): VirtualTime => {
       currentTimeMillis: Effect.sync(millis),
       currentTimeNanos: Effect.sync(nanos),
       sleep: (duration) =>
-        Effect.async<void>((resume) => {
-          const wake = () => {
-            const stillMs = stoppedUntilMs() - nowMs
-            if (stillMs > 0) cancel = after(stillMs, wake)
-            else resume(Effect.void)
-          }
-          let cancel = after(Duration.toMillis(duration), wake)
-          return Effect.sync(() => cancel())
-        })
+        Effect.async<void>((resume) =>
+          Effect.sync(afterOfParty(Duration.toMillis(duration), () => resume(Effect.void)))
+        ),
+      after: afterOfParty
     }
   }
   const clock = clockOf(

@@ -286,12 +286,16 @@ export const simulateRun = async (
           const birth = (births.get(actor) ?? 0) + 1
           births.set(actor, birth)
           const life = { dead: false }
+          const clock = time.clockOf(
+            () => clockOffset.get(actor) ?? 0,
+            () => stillMs(actor)
+          )
           const { store, stable } = stores.get(actor)!
           const work: Effect.Effect<unknown, unknown> = Effect.scoped(
             Effect.gen(function* () {
               const transport = yield* transportOf(actor, life)
               const itself = yield* Effect.provideService(
-                makeParty({ name: actor, run: runName }),
+                makeParty({ name: actor, run: runName, after: clock.after }),
                 Transport,
                 transport
               )
@@ -304,10 +308,6 @@ export const simulateRun = async (
                 ? yield* Effect.provide(directing, services)
                 : yield* Effect.provide(serve(agreement, roleOf(actor)), services)
             })
-          )
-          const clock = time.clockOf(
-            () => clockOffset.get(actor) ?? 0,
-            () => stillMs(actor)
           )
           const fiber = yield* work.pipe(
             Effect.onExit((exit) => (life.dead ? Effect.void : ended(actor, exit))),
