@@ -3,7 +3,7 @@
  * ends it with the scope. A child whose parent is gone ends itself. Secrets go by the environment, never the command line.
  */
 import { spawn } from "node:child_process"
-import { constants, setPriority } from "node:os"
+import { constants, getPriority, setPriority } from "node:os"
 import { Data, Deferred, Effect, type Redacted, type Scope, Redacted as Secret } from "effect"
 import { trustVariables } from "./broker/trust.ts"
 import { within } from "./deadline.ts"
@@ -163,9 +163,12 @@ const eachLine = (stream: NodeJS.ReadableStream, onLine: (line: string) => void)
   })
 }
 
-/** In the child: lets the other processes of this machine go first. For what works ahead of them: it gets what they leave. */
+/**
+ * In the child: lets the other processes of this machine go first. For what works ahead of them: it gets what they leave. Where it was started to
+ * give way more than that, it stays so: it may not go back, and would go before the others.
+ */
 export const giveWay: Effect.Effect<void> = Effect.sync(() =>
-  setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+  setPriority(Math.max(getPriority(), constants.priority.PRIORITY_BELOW_NORMAL))
 )
 
 const supervisedVariable = "BICAMERAL_SUPERVISED"

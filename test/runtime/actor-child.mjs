@@ -1,9 +1,10 @@
 // A process for the tests of supervision; what it does is its first argument.
 
 import { appendFileSync, readFileSync } from "node:fs"
+import { getPriority } from "node:os"
 import { Effect } from "effect"
 import { holdFolder } from "../../dist/runtime/folder-lock.js"
-import { parentGone, sayReady } from "../../dist/runtime/process.js"
+import { giveWay, parentGone, sayReady } from "../../dist/runtime/process.js"
 
 const [what, file, patienceMs] = process.argv.slice(2)
 console.error("a line", "before it was ready")
@@ -15,6 +16,11 @@ if (what === "hold") {
     Effect.zipRight(sayReady({}), parentGone)
   )
   await Effect.runPromise(Effect.scoped(hold))
+  process.exit(0)
+}
+if (what === "give-way") {
+  await Effect.runPromise(giveWay)
+  await Effect.runPromise(sayReady(getPriority()))
   process.exit(0)
 }
 if (what === "fail-early") process.exit(4)

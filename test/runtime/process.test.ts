@@ -1,6 +1,8 @@
-import { spawn } from "node:child_process"
+import { execFile, spawn } from "node:child_process"
 import { once } from "node:events"
+import { constants, getPriority } from "node:os"
 import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Redacted } from "effect"
 import { type ActorProcessOptions, startActor } from "../../runtime/process.ts"
@@ -80,6 +82,20 @@ describe("supervision", () => {
       const error = yield* Effect.flip(child("x", { entry: "/nowhere/main.js" }))
       expect(error._tag).toBe("ActorDied")
       expect(error.message).toContain("Cannot find module")
+    })
+  )
+
+  it.live("a child that gives way goes after others, and no earlier than it was started to", () =>
+    Effect.gen(function* () {
+      const after = (niceness: number) =>
+        Effect.promise(async () => {
+          const niced = ["-n", String(niceness), process.execPath, entry, "give-way"]
+          const { stdout } = await promisify(execFile)("nice", niced)
+          return Number(/"ready":(-?\d+)/.exec(stdout)?.[1])
+        })
+      const own = getPriority()
+      expect(yield* after(0)).toBe(Math.max(own, constants.priority.PRIORITY_BELOW_NORMAL))
+      expect(yield* after(15)).toBe(Math.min(19, own + 15))
     })
   )
 
