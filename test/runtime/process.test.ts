@@ -87,15 +87,15 @@ describe("supervision", () => {
 
   it.live("a child that gives way goes after others, and no earlier than it was started to", () =>
     Effect.gen(function* () {
-      const after = (niceness: number) =>
+      const startedAt = (niceness: number) =>
         Effect.promise(async () => {
           const niced = ["-n", String(niceness), process.execPath, entry, "give-way"]
           const { stdout } = await promisify(execFile)("nice", niced)
           return Number(/"ready":(-?\d+)/.exec(stdout)?.[1])
         })
       const own = getPriority()
-      expect(yield* after(0)).toBe(Math.max(own, constants.priority.PRIORITY_BELOW_NORMAL))
-      expect(yield* after(15)).toBe(Math.min(19, own + 15))
+      expect(yield* startedAt(0)).toBe(Math.max(own, constants.priority.PRIORITY_BELOW_NORMAL))
+      expect(yield* startedAt(15)).toBe(Math.min(19, own + 15))
     })
   )
 
