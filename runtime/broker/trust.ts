@@ -75,6 +75,12 @@ export const tlsSettings = (
   { authorities, serverName, plaintext }: Trust
 ): Effect.Effect<TlsSettings | undefined, PasswordExposed | BrokerUntrusted> =>
   Effect.gen(function* () {
+    if (!/^(nats|tls):\/\//i.test(server) || !URL.canParse(server))
+      return yield* new BrokerUntrusted({
+        server,
+        reason: "that is no address of one",
+        remedy: "write NATS_URL as nats://HOST:PORT, or tls://HOST:PORT for one with a certificate"
+      })
     const host = hostOf(server)
     if (new URL(server).protocol !== "tls:") {
       if (isLoopback(host) || plaintext) return undefined

@@ -224,6 +224,22 @@ describe("a password", () => {
     })
   )
 
+  it.scopedLive("stays where NATS_URL is no address of a broker, which says how one is written", () =>
+    Effect.gen(function* () {
+      const broker = { user: "kgc", password: Redacted.make("p-secret"), connectTimeoutMs: 100 }
+      for (const server of [
+        "127.0.0.1:4222",
+        "localhost:4222",
+        "wss://127.0.0.1:4222",
+        "nats://a:1,nats://b:1"
+      ]) {
+        const error = yield* Effect.flip(Layer.build(Nats.layer({ servers: [server], ...broker })))
+        expect(error).toMatchObject({ _tag: "BrokerUntrusted", server })
+        expect(error.message).toContain("nats://HOST:PORT")
+      }
+    })
+  )
+
   it.scopedLive("may cross a network in the clear only where NATS_PLAINTEXT says `allowed`", () =>
     Effect.gen(function* () {
       yield* Effect.acquireRelease(
