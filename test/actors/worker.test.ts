@@ -287,9 +287,13 @@ describe("workers", () => {
         yield* mainOf(hub, "kgc", secret, { dealing: { keys, rowsOfRun: yield* rowsOfRun } })
         yield* working(hub, "kgc.w-1")
         const cloud1 = Context.get(yield* processOf(hub, "cloud1"), Party)
-        const asked = (rows: number) => cloud1.ask(dealers, Deal, { rows, step: 2 }, ask)
+        const asked = (rows: number) =>
+          Effect.map(
+            cloud1.ask(dealers, Deal, { rows, step: 2 }, ask),
+            ({ corrections }) => corrections.length
+          )
         expect(yield* Effect.flip(asked(49))).toMatchObject({ error: { _tag: "OtherRows" } })
-        expect((yield* asked(48)).corrections.length).toBeGreaterThan(0)
+        expect(yield* asked(48)).toBeGreaterThan(0)
         expect(yield* Effect.flip(asked(49))).toMatchObject({ error: { _tag: "OtherRows" } })
       })
   )
