@@ -11,7 +11,7 @@ import { Bytes, Count } from "../protocol/messages/message.ts"
 import { Schema } from "../protocol/schema.ts"
 import { type Handler, Party } from "../runtime/actor.ts"
 import { type WorkLimits, workLimits } from "../runtime/limits.ts"
-import { JobFailed, type JobQueue, type Taken } from "../runtime/pool.ts"
+import { JobFailed, type JobQueue, type JobRequest, type Taken } from "../runtime/pool.ts"
 import type { Agreement } from "./agreement.ts"
 import { BcpQueue } from "./bcp-pool.ts"
 import type { PrgKeys, RowsOfRun } from "./dealing.ts"
@@ -125,14 +125,7 @@ export const household = ({ agreement, dealing }: Given, limits: WorkLimits = wo
         ...onHouse(Take, (_, from) =>
           Effect.gen(function* () {
             if (yield* isOver) return { over: true }
-            const task = yield* leases.next(from).pipe(
-              Effect.raceFirst(Effect.as(Deferred.await(over), undefined)),
-              Effect.timeoutTo({
-                duration: Duration.millis(limits.longPollMs),
-                onSuccess: (taken) => taken,
-                onTimeout: () => undefined
-              })
-            )
+            const task = yield* leases.next(from, Deferred.await(over))
             return task === undefined ? { over: yield* isOver } : { over: false, task }
           })
         ),
@@ -220,19 +213,30 @@ const leasesOn = (queue: JobQueue, limits: WorkLimits) =>
 
     return {
       alive,
-      /** The next job for a worker, on lease from the moment that it leaves the queue. */
-      next: (worker: string) =>
-        Effect.async<{ readonly lease: string; readonly job: string; readonly input: Uint8Array }>(
-          (resume) => {
-            const withdraw = queue.take((taken) => {
-              const lease = `${incarnation}-${++count}`
-              leases.set(lease, { taken, worker, givenBack: false })
-              const { job, input } = taken.request
-              resume(Effect.sync(() => ({ lease, job, input: packed(input) })))
-            })
-            return Effect.sync(withdraw)
-          }
-        ),
+      /**
+       * The next job for a worker, on lease from the moment that it leaves the queue; none where there was none for the time of a long poll, or
+       * until `over`. Which of these ended the wait does not count: what has left the queue meanwhile is the worker's.
+       */
+      next: (worker: string, over: Effect.Effect<void>) =>
+        Effect.gen(function* () {
+          const left = yield* Deferred.make<void>()
+          let given: { readonly lease: string; readonly request: JobRequest } | undefined
+          const withdraw = queue.take((taken) => {
+            const lease = `${incarnation}-${++count}`
+            leases.set(lease, { taken, worker, givenBack: false })
+            given = { lease, request: taken.request }
+            Deferred.unsafeDone(left, Effect.void)
+          })
+          yield* Deferred.await(left).pipe(
+            Effect.raceFirst(over),
+            Effect.raceFirst(Effect.sleep(Duration.millis(limits.longPollMs))),
+            Effect.ensuring(Effect.sync(withdraw))
+          )
+          const task = given as { readonly lease: string; readonly request: JobRequest } | undefined
+          if (task === undefined) return undefined
+          const { job, input } = task.request
+          return { lease: task.lease, job, input: packed(input) }
+        }),
       give: (id: string, result: (job: string) => Effect.Effect<unknown, JobFailed>) =>
         Effect.sync(() => {
           const lease = leases.get(id)

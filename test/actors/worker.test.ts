@@ -2,7 +2,21 @@
 import { randomBytes } from "node:crypto"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Logger, LogLevel, Option, Redacted, Scope } from "effect"
+import {
+  type Clock,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Logger,
+  LogLevel,
+  Option,
+  Redacted,
+  Runtime,
+  Scope
+} from "effect"
 import { BcpPool, BcpQueue, layer as bcpPool } from "../../actors/bcp-pool.ts"
 import { dealer } from "../../actors/dealing.ts"
 import { askHouse, House, houseOf } from "../../actors/house.ts"
@@ -148,6 +162,50 @@ describe("workers", () => {
       expect(given.size).toBe(40)
       expect(most).toBe(2)
     })
+  )
+
+  it.scopedLive(
+    "a job that comes in the turn in which a wish for one has lasted long enough goes to who wished",
+    () =>
+      Effect.gen(function* () {
+        const hub = makeHub()
+        const real = yield* Effect.clock
+        let come = () => {}
+        // What comes comes as the clock strikes, before who waits for it hears it.
+        const striking: Clock.Clock = {
+          ...real,
+          unsafeCurrentTimeMillis: () => real.unsafeCurrentTimeMillis(),
+          unsafeCurrentTimeNanos: () => real.unsafeCurrentTimeNanos(),
+          sleep: (duration) => {
+            const slept = real.sleep(duration)
+            return Duration.toMillis(duration) === limits.longPollMs
+              ? Effect.zipRight(
+                  slept,
+                  Effect.sync(() => come())
+                )
+              : slept
+          }
+        }
+        const { pool, queue } = yield* Effect.withClock(mainOf(hub, "cloud0"), striking)
+        const one = yield* processOf(hub, "cloud0.w-1")
+        let left = 0
+        const take = queue.take
+        Object.assign(queue, {
+          take: (give: (taken: Taken) => void) =>
+            take((taken) => {
+              left++
+              give(taken)
+            })
+        })
+        const runtime = yield* Effect.runtime()
+        come = () => {
+          come = () => {}
+          Runtime.runFork(runtime)(encrypted(pool, 7))
+        }
+        const { task } = yield* Effect.provide(askHouse("cloud0", Take, {}, ask), one)
+        expect(left).toBe(1)
+        expect(task?.job).toBe("encryptPacked")
+      })
   )
 
   it.scopedLive("a job's own error comes back as it is", () =>
