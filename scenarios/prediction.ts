@@ -3,7 +3,7 @@
  * (docs/cost.md). Each phase is the busiest host's or process's work, plus what its sequential messages wait, plus what its links
  * carry. Pure.
  */
-import { pieceBytes } from "../actors/bcp-pool.ts"
+import { pieceBytes, piecesAtOnce } from "../actors/bcp-pool.ts"
 import { stepsAsked } from "../actors/dealing.ts"
 import { type Phase, phases } from "../actors/director.ts"
 import { ciphertextBytes } from "../protocol/bcp/wire.ts"
@@ -240,12 +240,13 @@ const brokerLoad = (
   threads: 1
 })
 
-/** Work on so many ciphertexts by the threads of a party and of its workers, each of which makes its own tables. */
+/** Work on so many ciphertexts by the threads of a party and of its workers, each of which makes its own tables; `atOnce` of them at most have a piece. */
 const ciphertextLoads = (
   { scenario }: Predicted,
   ground: Ground,
   { who, main, workers }: { who: string; main: string; workers: ReadonlyArray<string> },
-  work: ReadonlyArray<readonly [Curve, number]>
+  work: ReadonlyArray<readonly [Curve, number]>,
+  atOnce = Number.POSITIVE_INFINITY
 ): ReadonlyArray<Load> => {
   const most = Math.max(...work.map(([, count]) => count))
   if (most === 0) return []
@@ -253,7 +254,7 @@ const ciphertextLoads = (
     most / Math.floor(pieceBytes / ciphertextBytes({ bits: scenario.security.modulusBits }))
   )
   const all = [main, ...workers].reduce((sum, host) => sum + ground.threads(host), 0)
-  const takers = Math.min(pieces, all)
+  const takers = Math.min(pieces, all, atOnce)
   const { threadMs } = ground.calibration
   const each = threadMs + work.reduce((sum, [curve, count]) => sum + onCurve(curve, count / takers), 0)
   return [main, ...workers].map((host, i) => {
@@ -295,13 +296,19 @@ const upload = (run: Predicted, ground: Ground): PredictedTime => {
   const users = shares.map((count, index) => {
     const host = ground.user(index)
     const sent = { messages: traffic.messages / shares.length, bytes: traffic.bytes / shares.length }
-    const asks = 2 * Math.ceil(count / ciphertextsEach)
+    const asks = hybrid
+      ? 1 + trafficOf(run, "upload", [UploadWords1.tag]).messages / 2 / shares.length
+      : 2 * Math.ceil(count / ciphertextsEach)
     const making = hybrid ? (sent.bytes / mega) * calibration.words.makeMegabyteMs : 0
     return {
       loads: [
-        ...ciphertextLoads(run, ground, { who: `user ${index + 1}`, main: host, workers: [] }, [
-          [encrypt, (hybrid ? 1 : 2) * count]
-        ]),
+        ...ciphertextLoads(
+          run,
+          ground,
+          { who: `user ${index + 1}`, main: host, workers: [] },
+          [[encrypt, (hybrid ? 1 : 2) * count]],
+          Math.min(piecesAtOnce, Math.ceil(count / ciphertextsEach))
+        ),
         {
           who: `user ${index + 1}`,
           host,
@@ -310,11 +317,7 @@ const upload = (run: Predicted, ground: Ground): PredictedTime => {
         }
       ],
       // Salt, declarations and what is coming; then the pieces, several under way at a time.
-      waiting: ground.requests(
-        host,
-        placement.cloud1,
-        4 + asks / Math.min(asks, 2 * ground.threads(host) + 2)
-      ),
+      waiting: ground.requests(host, placement.cloud1, 4 + asks / Math.min(asks, piecesAtOnce)),
       transfer: ground.transfer(host, placement.cloud1, sent.bytes)
     }
   })

@@ -18,20 +18,22 @@ const scenario = Either.getOrThrow(
 )
 
 /** Two users with half of the rows each. */
+const costOf = (rows: number) =>
+  predictCost(scenario, {
+    rows: { total: rows, training: rows, heldOut: 0, indices: () => new Uint32Array(0) },
+    placed: [0, 1].map(() => ({
+      training: [
+        {
+          rows: new Uint32Array(rows / 2),
+          columns: new Uint32Array(4),
+          cells: denseCells(4, new Float64Array(0))
+        }
+      ],
+      heldOut: []
+    }))
+  })
 const rows = 640
-const cost = predictCost(scenario, {
-  rows: { total: rows, training: rows, heldOut: 0, indices: () => new Uint32Array(0) },
-  placed: [0, 1].map(() => ({
-    training: [
-      {
-        rows: new Uint32Array(rows / 2),
-        columns: new Uint32Array(4),
-        cells: denseCells(4, new Float64Array(0))
-      }
-    ],
-    heldOut: []
-  }))
-})
+const cost = costOf(rows)
 
 const linear = (msEach: number) =>
   [
@@ -154,6 +156,27 @@ describe("predicted time", () => {
     const pieces = cost.traffic.find(({ tag }) => tag === "UploadShare0")!.messages / 2
     expect(upload.work.seconds).toBeCloseTo(5 * pieces, 6)
     expect(upload.binds).toBe("the storage of cloud0")
+  })
+
+  it("is by no more cores of a user shorter than it has pieces of its upload under way", () => {
+    const links = {
+      lan: { delayMs: 0, megabitsPerSecond: 1e9 },
+      wan: { delayMs: 20, megabitsPerSecond: 1e9 }
+    }
+    const large = costOf(64_000)
+    const pieces = large.traffic.find(({ tag }) => tag === "UploadShare0")!.messages / 2 / 2
+    expect(pieces).toBeGreaterThan(32)
+    const upload = (cores: number) => {
+      const those = ground.hosts.map((host) => ({ ...host, cores }))
+      return phase(
+        predictTime({ scenario, cost: large }, hosts({ hosts: those, links }), calibration),
+        "upload"
+      )
+    }
+    expect(upload(1).work.seconds / upload(4).work.seconds).toBeGreaterThan(3)
+    expect(upload(64).seconds).toBeCloseTo(upload(4).seconds, 9)
+    // Of each piece the share of one cloud is sent when that of the other is kept.
+    expect(upload(4).waiting.seconds).toBeCloseTo(((4 + (2 * pieces) / 4) * 4 * 20) / 1000, 6)
   })
 
   it("names the host whose memory the table does not fit", () => {
