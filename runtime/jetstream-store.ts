@@ -97,7 +97,9 @@ export const bucketStore = (broker: BrokerRequests, actor: string, run: string):
       Effect.gen(function* () {
         const found = yield* last(name, manifestOf(name))
         if (Option.isNone(found)) return Option.none()
-        const manifest = JSON.parse(found.value.toString()) as Manifest
+        const manifest = manifestIn(found.value)
+        // The other cloud can have the broker's answers to itself put here.
+        if (manifest === undefined) return yield* new StoredBytesChanged({ party: actor, name })
         return Option.some(new Uint8Array(Buffer.concat(yield* chunksOf(name, manifest))))
       }),
     list: Effect.map(api("INFO", "", "list", { subjects_filter: manifestOf("*") }), ({ state }) =>
@@ -106,6 +108,15 @@ export const bucketStore = (broker: BrokerRequests, actor: string, run: string):
         .sort()
     ),
     remove: (name) => Effect.asVoid(api("PURGE", name, "remove", { filter: `${subjectOf(name)}.>` }))
+  }
+}
+
+const manifestIn = (bytes: Buffer): Manifest | undefined => {
+  try {
+    const { version, digests } = JSON.parse(bytes.toString()) as Partial<Manifest>
+    return typeof version === "string" && Array.isArray(digests) ? { version, digests } : undefined
+  } catch {
+    return undefined
   }
 }
 

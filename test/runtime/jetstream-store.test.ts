@@ -79,6 +79,11 @@ describe("a store at the broker", () => {
         yield* requests.request(chunk(version), new Uint8Array(100), 10_000)
         const error = yield* Effect.flip(store.get("weights-64"))
         expect(error).toMatchObject({ _tag: "StoredBytesChanged", party: "cloud0", name: "weights-64" })
+        // What the broker says of a message that was stored, which the other cloud can have it say here; and what is no JSON.
+        for (const instead of [json({ stream: bucketOf("cloud1"), seq: 3 }), Buffer.from("weights")]) {
+          yield* requests.request("checkpoints.cloud0.run-1.weights-64.manifest", instead, 10_000)
+          expect(yield* Effect.flip(store.get("weights-64"))).toEqual(error)
+        }
       })
   )
 
