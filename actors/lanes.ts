@@ -102,6 +102,8 @@ export const noLanes: Lanes = {
 
 /** A lane that failed so often is not taken again. */
 const mostFailures = 3
+/** Lanes whose failures are counted; each start of one has another name. */
+const mostNames = 1024
 
 /** The lanes of this cloud. `onChange` hears how many are ready, whenever one comes. */
 export const lanesOf = (
@@ -115,32 +117,35 @@ export const lanesOf = (
     const house = found.value
     const party = yield* Party
     const scope = yield* Effect.scope
-    const known = new Map<string, { heardAt: number; failures: number }>()
+    /** When each was last heard of. */
+    const known = new Map<string, number>()
+    /** How often each has failed in this run, there or not. */
+    const failures = new Map<string, number>()
     let serving: { readonly epoch: number; readonly table: SharedTable } | undefined
 
     const silent = (name: string, now: number): boolean => {
-      const lane = known.get(name)
-      return lane === undefined || now - lane.heardAt > limits.leaseMs
+      const heardAt = known.get(name)
+      return heardAt === undefined || now - heardAt > limits.leaseMs
     }
     const ready = Effect.map(Clock.currentTimeMillis, (now) => {
       for (const name of known.keys()) if (silent(name, now)) known.delete(name)
-      return Array.from(known.entries()).flatMap(([name, { failures }]) =>
-        failures < mostFailures ? [name] : []
-      )
+      return Array.from(known.keys()).filter((name) => (failures.get(name) ?? 0) < mostFailures)
     })
     const failed = (lane: string, reason: string) => {
-      const entry = known.get(lane)
-      if (entry !== undefined) entry.failures++
+      const count = (failures.get(lane) ?? 0) + 1
+      failures.delete(lane)
+      if (failures.size >= mostNames) failures.delete(failures.keys().next().value!)
+      failures.set(lane, count)
       return new LaneLost({ lane, reason })
     }
 
     const handlers = [
       onHouse(Enter, (_, from) =>
         Effect.gen(function* () {
-          const before = known.get(from)
-          known.set(from, { heardAt: yield* Clock.currentTimeMillis, failures: before?.failures ?? 0 })
+          const before = known.has(from)
+          known.set(from, yield* Clock.currentTimeMillis)
           // The lane does not wait for whoever hears it, who may be away.
-          if (before === undefined) yield* Effect.forkIn(onChange((yield* ready).length), scope)
+          if (!before) yield* Effect.forkIn(onChange((yield* ready).length), scope)
           return {}
         })
       ),

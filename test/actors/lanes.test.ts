@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer } from "effect"
 import type { Agreement } from "../../actors/agreement.ts"
 import { layer as bcpPool } from "../../actors/bcp-pool.ts"
+import { NotExpected } from "../../actors/gathering.ts"
 import { askHouse, House, onHouse } from "../../actors/house.ts"
 import { household } from "../../actors/household.ts"
 import { lane } from "../../actors/lane.ts"
@@ -104,6 +105,31 @@ describe("lanes", () => {
       }).pipe(Effect.provide(played))
       expect(given).toEqual(new Uint8Array([7]))
       expect(yield* Fiber.join(found)).toEqual([new Uint8Array([8])])
+    })
+  )
+
+  it.scopedLive("that have failed three times are not taken again, also when they were away meanwhile", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      const { lanes, enlisting } = yield* mainOn(hub, "cloud0", yield* agreedBut({}))
+      const played = yield* processOf(hub, "cloud0.l-1")
+      const enter = Effect.provide(askHouse("cloud0", Enter, {}, ask), played)
+      const refusing = onHouse(Assign, () => new NotExpected({ what: "rows", party: "cloud0" }))
+      yield* Effect.provide(Context.get(played, Party).serve([refusing]), played)
+      const fails = (epoch: number) =>
+        Effect.gen(function* () {
+          yield* enter
+          expect(yield* lanes.ready).toEqual(["cloud0.l-1"])
+          const error = yield* Effect.flip(Effect.scoped(lanes.enlist({ ...enlisting, epoch })))
+          expect(error.message).toContain("cloud0 sent rows")
+        })
+      yield* fails(1)
+      yield* fails(2)
+      yield* Effect.sleep(1.5 * limits.leaseMs)
+      expect(yield* lanes.ready).toEqual([])
+      yield* fails(3)
+      yield* enter
+      expect(yield* lanes.ready).toEqual([])
     })
   )
 })
