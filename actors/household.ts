@@ -5,11 +5,12 @@
  */
 import { randomBytes } from "node:crypto"
 import { deserialize, serialize } from "node:v8"
-import { Clock, Data, Deferred, Duration, Effect, Option } from "effect"
+import { Data, Deferred, Duration, Effect, Option } from "effect"
 import { Traffic } from "../protocol/messages/control.ts"
 import { Bytes, Count } from "../protocol/messages/message.ts"
 import { Schema } from "../protocol/schema.ts"
 import { type Handler, Party } from "../runtime/actor.ts"
+import { awakeMillis } from "../runtime/awake.ts"
 import { type WorkLimits, workLimits } from "../runtime/limits.ts"
 import { JobFailed, type JobQueue, type JobRequest, type Taken } from "../runtime/pool.ts"
 import type { Agreement } from "./agreement.ts"
@@ -184,7 +185,9 @@ const leasesOn = (queue: JobQueue, limits: WorkLimits) =>
     const incarnation = randomBytes(8).toString("hex")
     let count = 0
     const leases = new Map<string, Lease>()
+    /** Heard of at a time of those that this process was awake. */
     const workers = new Map<string, { places: number; heardAt: number }>()
+    const awake = yield* awakeMillis(limits.aliveEveryMs)
 
     const giveBack = (lease: Lease) => {
       if (lease.givenBack) return
@@ -194,7 +197,7 @@ const leasesOn = (queue: JobQueue, limits: WorkLimits) =>
     const placesBut = (worker: string) =>
       Array.from(workers).reduce((sum, [each, { places }]) => sum + (each === worker ? 0 : places), 0)
 
-    const sweep = Effect.map(Clock.currentTimeMillis, (now) => {
+    const sweep = Effect.map(awake, (now) => {
       for (const [worker, { heardAt }] of workers) if (now - heardAt > limits.leaseMs) workers.delete(worker)
       for (const [id, lease] of leases)
         if (lease.taken.settled()) leases.delete(id)
@@ -207,7 +210,7 @@ const leasesOn = (queue: JobQueue, limits: WorkLimits) =>
       Effect.gen(function* () {
         const all = placesBut(worker) + places
         if (all > limits.mostTakers) return yield* new TooManyWorkers({ party: name, places: all })
-        workers.set(worker, { places, heardAt: yield* Clock.currentTimeMillis })
+        workers.set(worker, { places, heardAt: yield* awake })
         queue.setOthers(all)
       })
 

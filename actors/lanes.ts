@@ -3,11 +3,12 @@
  * session begins, and the exchange of each step: the opened weights and shares of the biases one way, shares of the gradients
  * back. All of it is under the house key. A lane that falls silent or fails ends the session, and the next is without it.
  */
-import { Clock, Data, Duration, Effect, Option, type Scope } from "effect"
+import { Data, Duration, Effect, Option, type Scope } from "effect"
 import { rowsOfLanes } from "../protocol/computation/lanes.ts"
 import { Bytes, Count } from "../protocol/messages/message.ts"
 import { Schema } from "../protocol/schema.ts"
 import { exchange, type Handler, Party, type Rounds } from "../runtime/actor.ts"
+import { awakeMillis } from "../runtime/awake.ts"
 import { type WorkLimits, workLimits } from "../runtime/limits.ts"
 import { type Agreement, partTimeoutMs, roundDeadlines } from "./agreement.ts"
 import { NotExpected } from "./gathering.ts"
@@ -117,17 +118,18 @@ export const lanesOf = (
     const house = found.value
     const party = yield* Party
     const scope = yield* Effect.scope
-    /** When each was last heard of. */
+    /** When each was last heard of, in time that this process was awake. */
     const known = new Map<string, number>()
     /** How often each has failed in this run, there or not. */
     const failures = new Map<string, number>()
+    const awake = yield* awakeMillis(limits.aliveEveryMs)
     let serving: { readonly epoch: number; readonly table: SharedTable } | undefined
 
     const silent = (name: string, now: number): boolean => {
       const heardAt = known.get(name)
       return heardAt === undefined || now - heardAt > limits.leaseMs
     }
-    const ready = Effect.map(Clock.currentTimeMillis, (now) => {
+    const ready = Effect.map(awake, (now) => {
       for (const name of known.keys()) if (silent(name, now)) known.delete(name)
       return Array.from(known.keys()).filter((name) => (failures.get(name) ?? 0) < mostFailures)
     })
@@ -143,7 +145,7 @@ export const lanesOf = (
       onHouse(Enter, (_, from) =>
         Effect.gen(function* () {
           const before = known.has(from)
-          known.set(from, yield* Clock.currentTimeMillis)
+          known.set(from, yield* awake)
           // The lane does not wait for whoever hears it, who may be away.
           if (!before) yield* Effect.forkIn(onChange((yield* ready).length), scope)
           return {}
@@ -214,7 +216,7 @@ export const lanesOf = (
       }).pipe(Effect.mapError(({ message }) => failed(own, message)))
 
     const lostOf = (pairs: ReadonlyArray<LanePair>): Effect.Effect<never, LaneLost> =>
-      Clock.currentTimeMillis.pipe(
+      awake.pipe(
         Effect.flatMap((now) => {
           const gone = pairs.find(({ own }) => silent(own, now))
           return gone === undefined

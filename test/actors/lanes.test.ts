@@ -21,7 +21,7 @@ import { emptyTable } from "../../actors/shared-table.ts"
 import { exchange, Party } from "../../runtime/actor.ts"
 import { workLimits } from "../../runtime/limits.ts"
 import { type Hub, makeHub } from "../../runtime/memory-transport.ts"
-import { agreedBut, processOf } from "./on-a-hub.ts"
+import { agreedBut, processOf, standStill } from "./on-a-hub.ts"
 
 const limits = { ...workLimits, aliveEveryMs: 50, leaseMs: 600, patienceMs: 5_000 }
 const ask = { deadlineMs: 2_000 }
@@ -130,6 +130,17 @@ describe("lanes", () => {
       yield* fails(3)
       yield* enter
       expect(yield* lanes.ready).toEqual([])
+    })
+  )
+
+  it.scopedLive("are not taken for silent by a main process that was itself not there", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      const { lanes } = yield* mainOn(hub, "cloud0", yield* agreedBut({}))
+      yield* Effect.provide(askHouse("cloud0", Enter, {}, ask), yield* processOf(hub, "cloud0.l-1"))
+      standStill(2 * limits.leaseMs)
+      expect(yield* lanes.ready).toEqual(["cloud0.l-1"])
+      yield* until(Effect.map(lanes.ready, ({ length }) => length === 0))
     })
   )
 })

@@ -38,3 +38,8 @@ export const agreedBut = (deadlines: Partial<Agreement["deadlines"]>) =>
   }).pipe(Effect.provide(nodeContext))
 
 export const agreed = agreedBut({})
+
+/** All processes on the hub stand still, as one does that is stopped or collects its garbage. */
+export const standStill = (milliseconds: number): void => {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
+}

@@ -38,6 +38,7 @@ import { agreementOf } from "../../scenarios/agreement.ts"
 import { loadScenario } from "../../scenarios/load.ts"
 import { knownAnswers } from "../protocol/bcp/known-answers.ts"
 import { splits, writeScenario } from "../scenarios/small-scenario.ts"
+import { standStill } from "./on-a-hub.ts"
 
 const secret = Option.some(Redacted.make(new Uint8Array(randomBytes(32))))
 const limits = { ...workLimits, aliveEveryMs: 100, leaseMs: 600, longPollMs: 300, patienceMs: 5_000 }
@@ -249,6 +250,19 @@ describe("workers", () => {
       expect((yield* decrypted(pool, ciphertexts)).words).toEqual(words(7))
       // The silent one does not count any more.
       expect(queue.takers()).toBe(1)
+    })
+  )
+
+  it.scopedLive("are not taken for silent by a main process that was itself not there", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      const { queue } = yield* mainOf(hub, "cloud0")
+      const there = { places: 1, report: { sent: [], peakMemoryBytes: 0 } }
+      yield* Effect.provide(askHouse("cloud0", Alive, there, ask), yield* processOf(hub, "cloud0.w-1"))
+      standStill(2 * limits.leaseMs)
+      yield* Effect.sleep(limits.leaseMs / 3)
+      expect(queue.takers()).toBe(1)
+      yield* Effect.repeat(Effect.sleep(10), { until: () => queue.takers() === 0 })
     })
   )
 
