@@ -2,7 +2,7 @@
  * A lane of a cloud other than lane 0: a process that is started with nothing but the party's credentials and is told by the main process
  * which rows are its own, whenever a session of the training begins. It keeps nothing, and may come and go at any moment of a run.
  */
-import { Duration, Effect, Fiber } from "effect"
+import { Cause, Duration, Effect, Fiber } from "effect"
 import { takenIn } from "../protocol/computation/lanes.ts"
 import { layerWords } from "../protocol/computation/layer-words.ts"
 import { featureCount } from "../protocol/data/encoding.ts"
@@ -24,7 +24,9 @@ import {
   gatherRound,
   gradientsOf,
   handOutRound,
+  LaneFailed,
   LaneRows,
+  laneDeadlines,
   lanePhase,
   weightsOf
 } from "./lanes.ts"
@@ -50,8 +52,15 @@ export const lane = (limits: WorkLimits = workLimits) =>
           yield* Fiber.interrupt(underWay)
           const share = yield* shareOf(agreement, assigned)
           underWay = yield* session(agreement, assigned, share).pipe(
-            // The main process hears nothing of it any more, and begins another session.
-            Effect.tapErrorCause((cause) => Effect.logWarning("a session of this lane ended", cause)),
+            Effect.tapErrorCause((cause) => {
+              const error = Cause.squash(cause)
+              const reason = error instanceof Error ? error.message : String(error)
+              return Effect.zipRight(
+                Effect.logWarning("a session of this lane ended", cause),
+                // So that the main process need not wait in vain. It begins another session.
+                Effect.ignore(askHouse(main, LaneFailed, { epoch: assigned.epoch, reason }, ask))
+              )
+            }),
             Effect.forkIn(scope)
           )
           return {}
@@ -107,9 +116,8 @@ const session = (agreement: Agreement, { epoch, step: kept, peer }: Assignment, 
     const house = yield* House
     const main = actorOf(party.name)
     const { plan, cloud, prg, ring, rows } = share
-    const deadlines = roundDeadlines(agreement)
-    const { drive } = drivenBy(yield* party.rounds(peer, phaseOf(epoch), deadlines))
-    const withMain = yield* party.rounds(main, lanePhase(epoch), deadlines)
+    const { drive } = drivenBy(yield* party.rounds(peer, phaseOf(epoch), roundDeadlines(agreement)))
+    const withMain = yield* party.rounds(main, lanePhase(epoch), laneDeadlines(agreement))
     const stretches = stretchesOf(plan, kept)
     const part = { ...rows, update: false }
     const corrections = cloud === 1 ? yield* correctionsAhead(agreement, plan, stretches, part) : undefined

@@ -3,7 +3,7 @@
  * session begins, and the exchange of each step: the opened weights and shares of the biases one way, shares of the gradients
  * back. All of it is under the house key. A lane that falls silent or fails ends the session, and the next is without it.
  */
-import { Data, Duration, Effect, Option, type Scope } from "effect"
+import { Data, Deferred, Duration, Effect, Option, type Scope } from "effect"
 import { rowsOfLanes } from "../protocol/computation/lanes.ts"
 import { Bytes, Count } from "../protocol/messages/message.ts"
 import { Schema } from "../protocol/schema.ts"
@@ -35,6 +35,13 @@ const Assignment = Schema.Struct({
 export type Assignment = typeof Assignment.Type
 export const Assign = houseAsk("AssignLane", Assignment, Schema.Struct({}))
 
+/** A lane's session ended before the training did. */
+export const LaneFailed = houseAsk(
+  "LaneFailed",
+  Schema.Struct({ epoch: Count, reason: Schema.String }),
+  Schema.Struct({})
+)
+
 /** Rows of the joint table for a lane, `count` from `first` on: this cloud's shares, as words. */
 export const LaneRows = houseAsk(
   "LaneRows",
@@ -50,6 +57,12 @@ export const gradientsOf = (epoch: number, step: number): string =>
 export const lanePhase = (epoch: number): string => `lane.${epoch}`
 export const handOutRound = (step: number): number => 2 * step
 export const gatherRound = (step: number): number => 2 * step + 1
+
+/** In the rounds of lane 0 with a lane either waits also while the other waits for the other cloud, whose word on who is late comes first. */
+export const laneDeadlines = (agreement: Agreement) => ({
+  ...roundDeadlines(agreement),
+  deadlineMs: 2 * agreement.deadlines.roundTimeoutMs
+})
 
 /** A lane is needed and does not do its part. */
 export class LaneLost extends Data.TaggedError("LaneLost")<{
@@ -123,6 +136,8 @@ export const lanesOf = (
     /** How often each has failed in this run, there or not. */
     const failures = new Map<string, number>()
     const awake = yield* awakeMillis(limits.aliveEveryMs)
+    /** The session that is under way; it ends with what is told of one of its lanes. */
+    let underWay: { readonly epoch: number; readonly lost: Deferred.Deferred<never, LaneLost> } | undefined
     let serving: { readonly epoch: number; readonly table: SharedTable } | undefined
 
     const silent = (name: string, now: number): boolean => {
@@ -151,6 +166,13 @@ export const lanesOf = (
           return {}
         })
       ),
+      onHouse(LaneFailed, ({ epoch, reason }, from) =>
+        Effect.gen(function* () {
+          // Of an earlier session it is nothing new.
+          if (underWay?.epoch === epoch) yield* Deferred.fail(underWay.lost, failed(from, reason))
+          return {}
+        })
+      ),
       onHouse(LaneRows, ({ epoch, first, count }, from) =>
         Effect.gen(function* () {
           if (serving?.epoch !== epoch || first + count > serving.table.rows)
@@ -167,6 +189,14 @@ export const lanesOf = (
       Effect.gen(function* () {
         if (pairs.length === 0) return yield* noLanes.enlist({ epoch, step, pairs, table, prgKey, orderKey })
         serving = { epoch, table }
+        const lost = yield* Deferred.make<never, LaneLost>()
+        underWay = { epoch, lost }
+        yield* Effect.addFinalizer(() =>
+          Effect.sync(() => {
+            if (underWay?.epoch === epoch) underWay = undefined
+          })
+        )
+        const anyLost = Effect.raceFirst(Deferred.await(lost), lostOf(pairs))
         const parts = rowsOfLanes(table.rows, pairs.length + 1)
         const told = { epoch, step, of: table.rows, prgKey, orderKey }
         yield* Effect.forEach(
@@ -180,7 +210,7 @@ export const lanesOf = (
             ).pipe(Effect.mapError(({ message }) => failed(own, message))),
           { concurrency: "unbounded", discard: true }
         ).pipe(
-          Effect.raceFirst(lostOf(pairs)),
+          Effect.raceFirst(anyLost),
           Effect.ensuring(
             Effect.sync(() => {
               if (serving?.epoch === epoch) serving = undefined
@@ -188,7 +218,7 @@ export const lanesOf = (
           )
         )
         const links = yield* Effect.forEach(pairs, ({ own }) =>
-          Effect.map(party.rounds(own, lanePhase(epoch), roundDeadlines(agreement)), (rounds) => ({
+          Effect.map(party.rounds(own, lanePhase(epoch), laneDeadlines(agreement)), (rounds) => ({
             own,
             rounds
           }))
@@ -198,7 +228,7 @@ export const lanesOf = (
             Effect.forEach(links, (link) => gathered(link, epoch, step, handed), {
               concurrency: "unbounded"
             }),
-          lost: lostOf(pairs)
+          lost: anyLost
         }
         return enlisted
       }).pipe(Effect.provideService(House, house), Effect.provideService(Party, party))

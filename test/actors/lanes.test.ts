@@ -108,6 +108,22 @@ describe("lanes", () => {
     })
   )
 
+  it.scopedLive("that fail say so, and the session is over at once", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      const { lanes, enlisting } = yield* mainOn(hub, "cloud0", yield* agreedBut({}))
+      yield* laneOn(hub, "cloud0.l-1")
+      yield* until(Effect.map(lanes.ready, ({ length }) => length === 1))
+      const { lost } = yield* lanes.enlist(enlisting)
+      const peer = Context.get(yield* processOf(hub, "cloud1.l-1"), Party)
+      // Not as long as the rows are.
+      yield* exchange(yield* peer.rounds("cloud0.l-1", "train"), 1, new Uint8Array(8))
+      const error = yield* Effect.flip(lost).pipe(Effect.timeout(2_000))
+      expect(error).toMatchObject({ _tag: "LaneLost", lane: "cloud0.l-1" })
+      expect(error.message).toMatch(/openInput/)
+    })
+  )
+
   it.scopedLive("that have failed three times are not taken again, also when they were away meanwhile", () =>
     Effect.gen(function* () {
       const hub = makeHub()
