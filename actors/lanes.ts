@@ -71,7 +71,7 @@ export class LaneLost extends Data.TaggedError("LaneLost")<{
 }> {
   readonly retryable = true
   override get message(): string {
-    return `the lane ${this.lane} was lost: ${this.reason}`
+    return `the lane ${this.lane} was lost: ${this.reason}; the training goes on without it; see its event log and that it runs and reaches the broker, or start another lane`
   }
 }
 
