@@ -70,9 +70,10 @@ const sessions = <E, R, E1, R1>(
         const last = underWay
         const next =
           last === undefined ? inSession(agreed) : Effect.zipRight(Fiber.interrupt(last), inSession(agreed))
-        underWay = yield* Effect.forkIn(next, scope)
+        underWay = yield* Effect.forkIn(Effect.interruptible(next), scope)
         yield* begun.open
-      }).pipe(oneAtATime.withPermits(1))
+        // A session that nobody knows of would never be broken off.
+      }).pipe(Effect.uninterruptible, oneAtATime.withPermits(1))
 
     /** How the latest session ended; nothing if none has, or one is under way. */
     const ended = Effect.suspend(() => (underWay === undefined ? Effect.succeedNone : Fiber.poll(underWay)))

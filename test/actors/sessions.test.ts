@@ -1,6 +1,6 @@
 /** How the clouds come to a session, over a hub, where messages and disks take their time. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Option, Redacted } from "effect"
+import { Context, Effect, Fiber, Option, Redacted, Supervisor } from "effect"
 import { CheckpointStore } from "../../actors/checkpoints.ts"
 import { askHouse, onHouse } from "../../actors/house.ts"
 import { Assign, Enter, LaneRows, lanesOf } from "../../actors/lanes.ts"
@@ -47,6 +47,18 @@ const cloud1On = (
   })
 
 const join = (epoch: number, steps: ReadonlyArray<number> = []) => ({ epoch, steps, lanes: [] })
+
+/** Interrupts whoever starts a fiber. */
+class Interrupting extends Supervisor.AbstractSupervisor<void> {
+  override value = Effect.void
+  override onStart<A, E, R>(
+    _context: Context.Context<R>,
+    _effect: Effect.Effect<A, E, R>,
+    parent: Option.Option<Fiber.RuntimeFiber<unknown, unknown>>
+  ): void {
+    if (Option.isSome(parent)) parent.value.unsafeInterruptAsFork(parent.value.id())
+  }
+}
 
 describe("sessions", () => {
   it.scopedLive(
@@ -105,6 +117,28 @@ describe("sessions", () => {
         yield* Effect.repeat(Effect.sleep(10), { until: () => Effect.map(sent, (tags) => tags.length > 0) })
         yield* Effect.sleep(200)
         expect(yield* sent).toEqual(["round:train.2"])
+      })
+  )
+
+  it.scopedLive(
+    "a session is broken off by the next, also where who began it was interrupted as it began",
+    () =>
+      Effect.gen(function* () {
+        const main = yield* processOf(makeHub(), "cloud0")
+        let sessions = 0
+        const brought = Effect.acquireUseRelease(
+          Effect.sync(() => ++sessions),
+          () => Effect.never,
+          () => Effect.sync(() => --sessions)
+        )
+        const at0 = yield* Effect.provide(sessions0(yield* agreed, brought), main)
+        const trained = Effect.provide(at0.trained, main)
+        const interrupted = yield* Effect.fork(Effect.supervised(trained, new Interrupting()))
+        yield* Fiber.await(interrupted)
+        yield* Effect.repeat(Effect.sleep(10), { until: () => sessions === 1 })
+        yield* Effect.fork(trained)
+        yield* Effect.sleep(50)
+        expect(sessions).toBe(1)
       })
   )
 
