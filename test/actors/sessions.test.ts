@@ -4,7 +4,7 @@ import { Context, Effect, Fiber, Option, Redacted, Supervisor } from "effect"
 import { CheckpointStore } from "../../actors/checkpoints.ts"
 import { askHouse, onHouse } from "../../actors/house.ts"
 import { Assign, Enter, LaneRows, lanesOf } from "../../actors/lanes.ts"
-import { sessions0, sessions1 } from "../../actors/sessions.ts"
+import { type Brought, sessions0, sessions1 } from "../../actors/sessions.ts"
 import { emptyTable } from "../../actors/shared-table.ts"
 import { Join } from "../../protocol/messages/training.ts"
 import { Party } from "../../runtime/actor.ts"
@@ -128,7 +128,7 @@ describe("sessions", () => {
         let sessions = 0
         const brought = Effect.acquireUseRelease(
           Effect.sync(() => ++sessions),
-          () => Effect.never,
+          (): Effect.Effect<Brought<never, never>> => Effect.never,
           () => Effect.sync(() => --sessions)
         )
         const at0 = yield* Effect.provide(sessions0(yield* agreed, brought), main)
