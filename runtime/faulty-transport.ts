@@ -3,7 +3,7 @@
  * over. What happens to a message follows from the seed, its link and its number on that link alone, so the same plan does the same
  * over a broker and in a simulation. What makes good the damage is above it, in `party.ts`.
  */
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import { Duration, Effect, Layer, Runtime, type Scope } from "effect"
 import { actorOf, parseSubject } from "../protocol/messages/subjects.ts"
 import { Transport, type TransportService } from "./transport.ts"
@@ -73,13 +73,24 @@ export const withFaults = (
     const clock = yield* Effect.clock
     const after = options.after ?? (yield* afterInScope)
     const links = new Map<string, Link>()
-    const linkOf = (from: string, to: string) => {
-      const key = `${from} ${to}`
-      const known = links.get(key)
+    /** The link of each subject that was sent on; the subjects of a link share it. */
+    const linksOfSubjects = new Map<string, Link>()
+    const linkOf = (subject: string): Link | undefined => {
+      const known = linksOfSubjects.get(subject)
       if (known !== undefined) return known
-      const made: Link = { seed: hashOf(`${options.seed} ${key}`), sent: 0, busyUntilMs: 0 }
-      links.set(key, made)
-      return made
+      const address = parseSubject(subject)
+      if (address === undefined) return undefined
+      const key = `${address.from} ${address.to}`
+      const link = links.get(key) ?? {
+        from: actorOf(address.from),
+        to: actorOf(address.to),
+        seed: hashOf(`${options.seed} ${key}`),
+        sent: 0,
+        busyUntilMs: 0
+      }
+      links.set(key, link)
+      linksOfSubjects.set(subject, link)
+      return link
     }
     const later = (ms: number, subject: string, data: Uint8Array, headers?: Headers) =>
       after(ms, () => void real.send(subject, data, headers))
@@ -87,16 +98,15 @@ export const withFaults = (
     return {
       ...real,
       send: (subject, data, headers) => {
-        const address = parseSubject(subject)
-        if (address === undefined) return real.send(subject, data, headers)
-        const { from, to } = address
-        const link = linkOf(from, to)
+        const link = linkOf(subject)
+        if (link === undefined) return real.send(subject, data, headers)
+        const { from, to } = link
         const number = link.sent++
-        if (options.cut?.(actorOf(from), actorOf(to))) {
+        if (options.cut?.(from, to)) {
           options.count("partition")
           return undefined
         }
-        const faults = options.faultsOf(actorOf(from), actorOf(to))
+        const faults = options.faultsOf(from, to)
         const now = Number(clock.unsafeCurrentTimeNanos() / 1_000n) / 1_000
         // What was held back before goes first, also once the link does nothing any more.
         if (faults === undefined && link.busyUntilMs <= now) return real.send(subject, data, headers)
@@ -137,6 +147,9 @@ const afterInScope = Effect.gen(function* () {
 type Headers = Readonly<Record<string, string>>
 
 interface Link {
+  /** The actors at its ends. */
+  readonly from: string
+  readonly to: string
   readonly seed: number
   sent: number
   busyUntilMs: number
@@ -164,7 +177,7 @@ const withBitsFlipped = (data: Uint8Array, draw: () => number): Uint8Array => {
 }
 
 /** 32 bits that stand for a text. */
-export const hashOf = (text: string): number => createHash("sha256").update(text).digest().readUInt32LE(0)
+export const hashOf = (text: string): number => hash("sha256", text, "buffer").readUInt32LE(0)
 
 /** Numbers in [0, 1) for one message: SplitMix32 (Steele, Lea, Flood 2014, with the finalizer of MurmurHash3), from seed and number. */
 export const draws = (seed: number, number = 0): (() => number) => {

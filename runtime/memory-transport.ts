@@ -75,6 +75,14 @@ export const makeHub = (options: HubOptions = {}): Hub => {
 
   const transport = (actor: string): TransportService => {
     const listeners = new Set<(event: TransportEvent) => void>()
+    const permissions = new Map<string, boolean>()
+    const may = (subject: string) => {
+      const known = permissions.get(subject)
+      if (known !== undefined) return known
+      const allowed = mayPublishOn(actor, subject)
+      permissions.set(subject, allowed)
+      return allowed
+    }
     return {
       name: "memory",
       maxPayloadBytes,
@@ -84,7 +92,7 @@ export const makeHub = (options: HubOptions = {}): Hub => {
         if (data.length > maxPayloadBytes)
           return new PayloadTooLarge({ subject, bytes: data.length, limitBytes: maxPayloadBytes })
         if (!isUp) return undefined
-        if (mayPublishOn(actor, subject)) send({ subject, data: data.slice(), headers: headers ?? noHeaders })
+        if (may(subject)) send({ subject, data: data.slice(), headers: headers ?? noHeaders })
         else {
           // As from a real broker, the refusal comes back later.
           const error = new PermissionDenied({ user: actor, operation: "publish", subject })

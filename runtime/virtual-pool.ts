@@ -3,7 +3,7 @@
  * draws at random follows from the job, its input and how often the run has asked for just that before; so what it gives is kept for all runs of this
  * process, which come to the same jobs again and again.
  */
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import { serialize } from "node:v8"
 import { Effect } from "effect"
 import { JobFailed, type JobTable, type WorkerPool } from "./pool.ts"
@@ -27,7 +27,7 @@ export const makeVirtualPools = <J extends JobTable<J>>(jobs: J) => {
   ): Pick<WorkerPool<J>, "run"> => {
     const asked = new Map<string, number>()
     const attempt = (job: keyof J & string, input: unknown) => {
-      const digest = createHash("sha256").update(serialize(input)).digest("base64")
+      const digest = hash("sha256", serialize(input), "base64")
       const request = `${job} ${digest}`
       const before = asked.get(request) ?? 0
       asked.set(request, before + 1)

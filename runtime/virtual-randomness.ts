@@ -11,6 +11,7 @@ import crypto, {
   createHmac,
   createPrivateKey,
   createPublicKey,
+  hash,
   webcrypto
 } from "node:crypto"
 import { syncBuiltinESMExports } from "node:module"
@@ -109,7 +110,7 @@ const virtual = Symbol("virtual key")
 
 type Operation = (...args: Array<never>) => Promise<unknown>
 
-const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest()
+const sha256 = (bytes: Uint8Array) => hash("sha256", bytes, "buffer")
 
 /**
  * In place of P-256 there is something that looks like it and costs nothing. A public key is an x, the hash of the secret key, and a y, the hash of

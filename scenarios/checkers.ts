@@ -2,7 +2,7 @@
  * What must hold of a run whatever happens to it, judged by one who stands outside: who sees every frame that is sent, every byte
  * that was drawn at random, the data, and what came out; and asks no party.
  */
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import { Either } from "effect"
 import { phaseOf } from "../actors/training.ts"
 import { decodeEnvelope, type Envelope } from "../protocol/messages/envelope.ts"
@@ -90,7 +90,7 @@ export class RoundWatch {
   see({ from, to }: SentFrame, { kind, tag, number, body }: Envelope): Violation | undefined {
     if (kind !== "round") return undefined
     const key = `${from} ${tag} ${number}`
-    const digest = createHash("sha256").update(body).digest("base64")
+    const digest = hash("sha256", body, "base64")
     const before = this.#sent.get(key)
     this.#sent.set(key, digest)
     if (before !== undefined && before !== digest)
@@ -128,7 +128,7 @@ export class MaskWatch {
     const after = number - openingRound - 1
     const step = after < 0 ? 0 : before + 1 + Math.floor(after / this.#roundsAStep)
     const of = after < 0 ? "the opening of the data" : `step ${step}, part ${after % this.#roundsAStep}`
-    const digest = createHash("sha256").update(body).digest("base64")
+    const digest = hash("sha256", body, "base64")
     const first = this.#sent.get(`${from} ${of}`) ?? digest
     this.#sent.set(`${from} ${of}`, first)
     return first === digest
@@ -150,10 +150,10 @@ export const watchFrames = (secrets: Secrets, roundsAStep: number) => {
   const violations: Array<Violation> = []
   return {
     violations,
-    see: (frame: SentFrame): void => {
+    /** Sees a frame, and what it reads as where that is known. */
+    see: (frame: SentFrame, envelope = decodeEnvelope(frame.data)): void => {
       const leaked = secrets.find(frame.data)
       if (leaked !== undefined) violations.push(`${leaked} was on the link from ${frame.from} to ${frame.to}`)
-      const envelope = decodeEnvelope(frame.data)
       if (envelope._tag === "Left") violations.push(`${frame.from} sent ${frame.to} something malformed`)
       else
         for (const each of watches) {

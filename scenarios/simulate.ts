@@ -79,8 +79,8 @@ export const simulateAndReport = (request: SimulateRequest) =>
         const worker = yield* Effect.acquireRelease(
           Effect.sync(() =>
             fork(fileURLToPath(artifact("program/simulate-worker.js")), {
-              // Each worker has a core to itself: threads that collect garbage beside it only get in the way of the others.
-              execArgv: ["--max-semi-space-size=32", "--single-threaded-gc"]
+              // Each worker has a core to itself: threads that compile and collect garbage beside it only get in the way of the others.
+              execArgv: ["--max-semi-space-size=64", "--single-threaded"]
             })
           ),
           (child) => Effect.sync(() => child.kill("SIGKILL"))

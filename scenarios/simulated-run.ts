@@ -23,6 +23,7 @@ import {
   draws,
   type FaultyOptions,
   hashOf,
+  type LinkFaults,
   type MessageFault,
   withFaults
 } from "../runtime/faulty-transport.ts"
@@ -128,6 +129,23 @@ export const simulateRun = async (
 
     // The network: each link has a delay of its own for each message, and keeps their order.
     const trace = createHash("sha256")
+    /** Text that is still to go into the trace, which takes much at a time for less. */
+    let text = ""
+    const record = (more: string | Uint8Array) => {
+      if (typeof more === "string") text += more
+      else {
+        trace.update(text).update(more)
+        text = ""
+      }
+    }
+    const receivers = new Map<string, string>()
+    const receiverOf = (subject: string): string => {
+      const known = receivers.get(subject)
+      if (known !== undefined) return known
+      const { to } = parseSubject(subject)!
+      receivers.set(subject, to)
+      return to
+    }
     let messages = 0
     const links = new Map<string, { readonly seed: number; sent: number; busyUntilMs: number }>()
     const hub = makeHub({
@@ -139,7 +157,7 @@ export const simulateRun = async (
         link.busyUntilMs = Math.max(link.busyUntilMs, time.nowMs() + ownMs)
         time.after(link.busyUntilMs - time.nowMs(), () => {
           messages++
-          trace.update(`${time.nowMs()} ${subject} ${data.length} `)
+          record(`${time.nowMs()} ${subject} ${data.length} `)
           arrive()
           onArrival?.(delivery, hub.inject)
         })
@@ -201,10 +219,8 @@ export const simulateRun = async (
         sent.set(key, n)
         return n
       }
-      const seeSent = (from: string, data: Uint8Array) => {
-        if (pending.size === 0) return
-        const envelope = decodeEnvelope(data)
-        if (envelope._tag === "Left") return
+      const seeSent = (from: string, envelope: ReturnType<typeof decodeEnvelope>) => {
+        if (pending.size === 0 || envelope._tag === "Left") return
         const { kind, tag, number } = envelope.right
         const ofTag = counted(`${from} ${tag}`)
         const inAll = counted(from)
@@ -247,11 +263,11 @@ export const simulateRun = async (
             ...faulty,
             send: (subject, data, headers) => {
               if (life.dead) return undefined
-              const { to } = parseSubject(subject)!
-              watch.see({ from: actor, to, data })
-              trace.update(`${time.nowMs()} ${subject} `)
-              if (!saysPeakMemory(data)) trace.update(data)
-              seeSent(actor, data)
+              const envelope = decodeEnvelope(data)
+              watch.see({ from: actor, to: receiverOf(subject), data }, envelope)
+              record(`${time.nowMs()} ${subject} `)
+              if (!saysPeakMemory(envelope)) record(data)
+              seeSent(actor, envelope)
               return faulty.send(subject, data, headers)
             }
           })
@@ -273,9 +289,15 @@ export const simulateRun = async (
         remove: (name) => Effect.suspend(() => (life.dead ? Effect.never : real.remove(name)))
       })
 
+      const rates = new Map<string, LinkFaults | undefined>()
+      const ratesOfLink = (from: string, to: string) => {
+        const key = `${from} ${to}`
+        if (!rates.has(key)) rates.set(key, ratesOf(plan, from, to))
+        return rates.get(key)
+      }
       const network: FaultyOptions = {
         seed: hashOf(`${seed} faults`),
-        faultsOf: (from, to) => (healed() ? undefined : ratesOf(plan, from, to)),
+        faultsOf: (from, to) => (healed() ? undefined : ratesOfLink(from, to)),
         cut,
         count,
         after: time.after
@@ -449,7 +471,7 @@ export const simulateRun = async (
       violations,
       faults,
       history,
-      trace: trace.digest("hex"),
+      trace: trace.update(text).digest("hex"),
       messages,
       virtualMs: time.nowMs()
     }
@@ -459,10 +481,8 @@ export const simulateRun = async (
 }
 
 /** A report of how much memory this process has needed, which no seed decides. */
-const saysPeakMemory = (data: Uint8Array): boolean => {
-  const envelope = decodeEnvelope(data)
-  return envelope._tag === "Right" && envelope.right.kind === "reply" && envelope.right.tag === "Report"
-}
+const saysPeakMemory = (envelope: ReturnType<typeof decodeEnvelope>): boolean =>
+  envelope._tag === "Right" && envelope.right.kind === "reply" && envelope.right.tag === "Report"
 
 const describeCause = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
