@@ -11,9 +11,18 @@ const commandBytes = 320
 const lineEnd = "\r\n"
 /** Smaller frames come from Node's own pool. */
 const largeBytes = 64 * 1024
-/** Frames of one size that wait to be used again; and the sizes, of which a step has about a dozen. */
+/** Memory of one size that waits to be used again; and the sizes, four from each power of two to the next. */
 const spareOfSize = 4
 const spareSizes = 32
+
+/**
+ * Bytes of memory for a frame of so many: at most a quarter more. What lanes send is of another length in every step, and would find
+ * none of its own length to use again.
+ */
+const roomFor = (bytes: number): number => {
+  const quarter = 2 ** (Math.floor(Math.log2(bytes)) - 2)
+  return Math.ceil(bytes / quarter) * quarter
+}
 
 interface Room {
   readonly whole: Buffer
@@ -24,21 +33,20 @@ interface Room {
 
 export class FrameRoom {
   readonly #rooms = new WeakMap<Uint8Array, Room>()
-  readonly #spare = new Map<number, Array<Uint8Array>>()
+  readonly #spare = new Map<number, Array<Buffer>>()
 
   /** Room for a message of so many bytes. */
   make(bytes: number): Uint8Array {
-    const again = this.#spare.get(bytes)?.pop()
-    if (again !== undefined) {
-      this.#rooms.get(again)!.released = false
-      return again
-    }
     const length = commandBytes + bytes + lineEnd.length
-    const whole = length < largeBytes ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length)
+    const whole = bytes < largeBytes ? Buffer.allocUnsafe(length) : this.#large(roomFor(length))
     whole.write(lineEnd, commandBytes + bytes, "latin1")
     const data = new Uint8Array(whole.buffer, whole.byteOffset + commandBytes, bytes)
     this.#rooms.set(data, { whole, underWay: 0, released: false })
     return data
+  }
+
+  #large(bytes: number): Buffer {
+    return this.#spare.get(bytes)?.pop() ?? Buffer.allocUnsafeSlow(bytes)
   }
 
   /** Publishes a frame straight to the socket; false if `data` is none. */
@@ -48,13 +56,13 @@ export class FrameRoom {
     if (room === undefined || command.length > commandBytes) return false
     const start = commandBytes - command.length
     room.whole.write(command, start, "latin1")
-    const frame = room.whole.subarray(start)
+    const frame = room.whole.subarray(start, commandBytes + data.length + lineEnd.length)
     if (data.length < largeBytes) socket.write(frame)
     else {
       room.underWay++
       socket.write(frame, () => {
         room.underWay--
-        if (room.released && room.underWay === 0) this.#keep(data)
+        if (room.released && room.underWay === 0) this.#keep(room.whole)
       })
     }
     return true
@@ -65,14 +73,14 @@ export class FrameRoom {
     const room = this.#rooms.get(data)
     if (room === undefined || room.released || data.length < largeBytes) return
     room.released = true
-    if (room.underWay === 0) this.#keep(data)
+    if (room.underWay === 0) this.#keep(room.whole)
   }
 
-  #keep(data: Uint8Array): void {
-    const spare = this.#spare.get(data.length)
+  #keep(whole: Buffer): void {
+    const spare = this.#spare.get(whole.length)
     if (spare !== undefined) {
-      if (spare.length < spareOfSize) spare.push(data)
-    } else if (this.#spare.size < spareSizes) this.#spare.set(data.length, [data])
+      if (spare.length < spareOfSize) spare.push(whole)
+    } else if (this.#spare.size < spareSizes) this.#spare.set(whole.length, [whole])
   }
 }
 
