@@ -6,12 +6,14 @@ import { Cause, Duration, Effect, Fiber } from "effect"
 import { takenIn } from "../protocol/computation/lanes.ts"
 import { layerWords } from "../protocol/computation/layer-words.ts"
 import { featureCount } from "../protocol/data/encoding.ts"
+import { free } from "../protocol/free.ts"
 import { batchOrder } from "../protocol/learning/order.ts"
 import { actorOf } from "../protocol/messages/subjects.ts"
 import { Prg } from "../protocol/ring/prg.ts"
 import { type Matrix, Ring } from "../protocol/ring/ring.ts"
 import { type Computation, exchange, Party } from "../runtime/actor.ts"
 import { type WorkLimits, workLimits } from "../runtime/limits.ts"
+import { sharedBytes } from "../runtime/transport.ts"
 import { type Agreement, computationName, planOf, roundDeadlines } from "./agreement.ts"
 import { NotExpected } from "./gathering.ts"
 import { askHouse, House, onHouse } from "./house.ts"
@@ -126,20 +128,26 @@ const session = (agreement: Agreement, { epoch, step: kept, peer }: Assignment, 
       Effect.gen(function* () {
         const sealed = yield* exchange(withMain, handOutRound(step), new Uint8Array(0))
         const handed = yield* house.unseal(main, weightsOf(epoch, step), sealed)
+        free(sealed)
         const mark = ring.mark()
         const words = yield* drive(
           (function* (): Computation<Uint8Array> {
             const { weights, layers } = takenIn(ring, prg, step, plan.network, handed)
+            free(handed)
             const found = yield* gradientsOnSlice(share, opened, step, weights, layers, dealt)
             return layerWords(ring, found)
           })()
         )
         ring.release(mark)
-        yield* exchange(withMain, gatherRound(step), yield* house.seal(main, gradientsOf(epoch, step), words))
+        const found = yield* house.seal(main, gradientsOf(epoch, step), words)
+        free(words)
+        yield* exchange(withMain, gatherRound(step), found)
+        free(found)
       })
     for (const stretch of stretches) {
       const dealt = corrections === undefined ? undefined : yield* corrections
       for (const [step, own] of partsOfStretch(plan, share.order, stretch, part, dealt))
         yield* stepOf(step, own)
+      if (dealt !== undefined && dealt.length > sharedBytes) free(dealt)
     }
   }).pipe(Effect.scoped, Effect.withSpan("lane.train"))

@@ -5,6 +5,7 @@
  */
 import { Data, Deferred, Duration, Effect, Option, type Scope } from "effect"
 import { rowsOfLanes } from "../protocol/computation/lanes.ts"
+import { free } from "../protocol/free.ts"
 import { Bytes, Count } from "../protocol/messages/message.ts"
 import { Schema } from "../protocol/schema.ts"
 import { exchange, type Handler, Party, type Rounds } from "../runtime/actor.ts"
@@ -240,9 +241,13 @@ export const lanesOf = (
       handed: Uint8Array
     ) =>
       Effect.gen(function* () {
-        yield* exchange(rounds, handOutRound(step), yield* house.seal(own, weightsOf(epoch, step), handed))
-        const sealed = yield* exchange(rounds, gatherRound(step), new Uint8Array(0))
-        return yield* house.unseal(own, gradientsOf(epoch, step), sealed)
+        const sealed = yield* house.seal(own, weightsOf(epoch, step), handed)
+        yield* exchange(rounds, handOutRound(step), sealed)
+        free(sealed)
+        const found = yield* exchange(rounds, gatherRound(step), new Uint8Array(0))
+        const gradients = yield* house.unseal(own, gradientsOf(epoch, step), found)
+        free(found)
+        return gradients
       }).pipe(Effect.mapError(({ message }) => failed(own, message)))
 
     const lostOf = (pairs: ReadonlyArray<LanePair>): Effect.Effect<never, LaneLost> =>
