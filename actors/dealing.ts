@@ -14,7 +14,7 @@ import {
 } from "../protocol/computation/dealer.ts"
 import { dealtUpdate, sliceOf } from "../protocol/computation/lanes.ts"
 import { gatherRows } from "../protocol/computation/product.ts"
-import { layerShapes, stepCost } from "../protocol/learning/cost.ts"
+import { layerShapes, sliceCost, stepCost, updateCost } from "../protocol/learning/cost.ts"
 import { InvalidPlan, opensLabels, outputs } from "../protocol/learning/network.ts"
 import { type Operation, operation, type Shape } from "../protocol/learning/operations.ts"
 import { type BatchOrder, batchOrder } from "../protocol/learning/order.ts"
@@ -23,7 +23,6 @@ import { type Batch, gradients, trainingStep } from "../protocol/learning/step.t
 import type { DealtPart } from "../protocol/messages/training.ts"
 import { Prg } from "../protocol/ring/prg.ts"
 import { type Matrix, Ring } from "../protocol/ring/ring.ts"
-import { concatenate } from "../protocol/sharing/work.ts"
 import { Party } from "../runtime/actor.ts"
 import { type Agreement, computationName, planOf } from "./agreement.ts"
 import { raised } from "./raised.ts"
@@ -81,6 +80,8 @@ interface Dealing {
   readonly order: BatchOrder
   readonly features: Matrix
   readonly labels: Matrix | undefined
+  /** Masks of the weights of one step, which lanes share; of none in step 0. */
+  readonly weights: { step: number; readonly masks: ReadonlyArray<Matrix> }
 }
 
 /** Bytes of corrections that are asked for at once, where a step has fewer. */
@@ -134,7 +135,11 @@ export const dealer = <E, R>(
           ? yield* draw(operation("openLabels", last), { rows, cols: outputs(network) })
           : undefined
         const stepBytes = stepCost(plan).dealtBytes
-        known = { rows, plan, stepBytes, order: batchOrder(plan, orderKey), features, labels }
+        const weights = {
+          step: 0,
+          masks: layerShapes(network).map(({ weights }) => ring.matrix(weights.rows, weights.cols))
+        }
+        known = { rows, plan, stepBytes, order: batchOrder(plan, orderKey), features, labels, weights }
         return known
       })
     // Steps are asked for several at a time; the masks are drawn once, and nothing else uses the ring meanwhile.
@@ -159,8 +164,19 @@ export const dealer = <E, R>(
           most: `those from 0 up to ${rows}`
         })
       if (part !== undefined) {
-        const each = Array.from({ length: steps }, (_, i) => dealtPart(ring, keys, dealing, step + i, part))
-        return concatenate(each.flat())
+        const bytes = Array.from({ length: steps }, (_, i) => partBytes(plan, dealing.order(step + i), part))
+        const message = new Uint8Array(
+          bytes.reduce((sum, { gradients, update }) => sum + gradients + update, 0)
+        )
+        let at = 0
+        bytes.forEach(({ gradients, update }, i) => {
+          dealPart(ring, keys, dealing, step + i, part, {
+            gradients: message.subarray(at, at + gradients),
+            update: message.subarray(at + gradients, at + gradients + update)
+          })
+          at += gradients + update
+        })
+        return message
       }
       const message = new Uint8Array(steps * stepBytes)
       for (let i = 0; i < steps; i++) {
@@ -179,38 +195,63 @@ const dealtStep = (ring: Ring, ops: DealerOperations, dealing: Dealing, step: nu
   return trainingStep(ops, plan, layerShapes(plan.network), maskedBatch(ring, dealing, order(step)))
 }
 
-/** What a lane needs of a step: the gradients of its slice, if any of the batch is in its rows, and the update if it makes it. */
-const dealtPart = (
+/** Bytes of what a lane needs of the step of a batch: for the gradients on its slice, if any of the batch is in its rows, and for the update if it makes it. */
+export const partBytes = (plan: TrainingPlan, batch: Uint32Array, part: DealtPart) => {
+  const slice = sliceOf(batch, part)
+  return {
+    gradients: slice.rows.length === 0 ? 0 : sliceCost(plan, slice, slice.rows.length).dealtBytes,
+    update: part.update ? updateCost(plan).dealtBytes : 0
+  }
+}
+
+/** Deals a lane's part of a step, to the bytes that are given. */
+const dealPart = (
   ring: Ring,
   keys: DealerKeys,
   dealing: Dealing,
   step: number,
-  part: DealtPart
-): ReadonlyArray<Uint8Array> => {
+  part: DealtPart,
+  to: { readonly gradients: Uint8Array; readonly update: Uint8Array }
+): void => {
   const { plan, order, features } = dealing
   const layers = layerShapes(plan.network)
   const batch = order(step)
   const slice = sliceOf(batch, part)
   const end = slice.first + slice.rows.length
-  const dealt: Array<Uint8Array> = []
   if (slice.rows.length > 0) {
-    const mark = ring.mark()
-    // Opened elsewhere, under the same masks.
-    const weights = layers.map((layer, index) =>
-      openingMask(ring, keys, step, operation("openWeights", index + 1), layer.weights)
-    )
+    const weights = weightMasks(ring, keys, dealing, step)
     const own = (ops: DealerOperations) => {
       const sliced = maskedBatch(ring, dealing, batch.subarray(slice.first, end))
       return gradients<DealtValue, Matrix, GateMask>(ops, plan, layers, weights, sliced)
     }
-    dealt.push(deal(ring, keys, step, own, undefined, slice))
-    ring.release(mark)
+    deal(ring, keys, step, own, to.gradients, slice)
   }
   if (part.update)
-    dealt.push(
-      deal(ring, keys, step, (ops) => dealtUpdate(ops, plan, layers, gatherRows(ring, features, batch)))
+    deal(
+      ring,
+      keys,
+      step,
+      (ops) => dealtUpdate(ops, plan, layers, gatherRows(ring, features, batch)),
+      to.update
     )
-  return dealt
+}
+
+/** The masks under which lane 0 opens the weights of a step: kept, for all lanes' parts of a step are asked for at about the same time. */
+const weightMasks = (
+  ring: Ring,
+  keys: DealerKeys,
+  { weights }: Dealing,
+  step: number
+): ReadonlyArray<Matrix> => {
+  if (weights.step !== step) {
+    const mark = ring.mark()
+    weights.masks.forEach((mask, index) => {
+      ring.copy(mask, openingMask(ring, keys, step, operation("openWeights", index + 1), mask))
+    })
+    ring.release(mark)
+    weights.step = step
+  }
+  return weights.masks
 }
 
 /** These rows of the data set, as the dealer has them. */

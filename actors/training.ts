@@ -13,11 +13,10 @@ import {
   OpeningRefused,
   RescaleOutOfRange
 } from "../protocol/computation/errors.ts"
-import { addGradients, handedOut, rowsOfLanes, sliceOf } from "../protocol/computation/lanes.ts"
+import { addGradients, handedOut, rowsOfLanes } from "../protocol/computation/lanes.ts"
 import { layerWords, loadLayers } from "../protocol/computation/layer-words.ts"
 import { gatherOpened, gatherRows } from "../protocol/computation/product.ts"
 import { free } from "../protocol/free.ts"
-import { sliceCost, updateCost } from "../protocol/learning/cost.ts"
 import { initialWeightsShare } from "../protocol/learning/initial.ts"
 import { biasShape, weightShape } from "../protocol/learning/network.ts"
 import { type BatchOrder, batchOrder } from "../protocol/learning/order.ts"
@@ -34,7 +33,7 @@ import type { StoreError } from "../runtime/store.ts"
 import { sharedBytes } from "../runtime/transport.ts"
 import { type Agreement, computationName, planOf, roundDeadlines } from "./agreement.ts"
 import type { Checkpoints } from "./checkpoints.ts"
-import { stepsAsked } from "./dealing.ts"
+import { partBytes, stepsAsked } from "./dealing.ts"
 import { gradientsOnSlice, type LaneShare, openRows } from "./lane-share.ts"
 import type { LanePair, Lanes } from "./lanes.ts"
 import { raisedWithin } from "./raised.ts"
@@ -181,9 +180,14 @@ export const train = (share: TrainingShare, session: Session = { epoch: 1, step:
         const corrections = dealt === undefined ? {} : { corrections: Corrections.parse(step, dealt) }
         const ops = () => cloudOperations({ ring, party: cloud, prg, step, ...corrections })
         const weights = yield* drive(openWeights(ops(), layers))
-        const others = yield* Effect.fork(enlisted.gradients(step, handedOut(ring, weights, layers)))
+        const handed = handedOut(ring, weights, layers)
+        const others = yield* Effect.fork(enlisted.gradients(step, handed))
         const found = yield* drive(gradientsOnSlice(own, opened, step, weights, layers, dealt))
-        for (const words of yield* Fiber.join(others)) addGradients(ring, found, words)
+        for (const words of yield* Fiber.join(others)) {
+          addGradients(ring, found, words)
+          free(words)
+        }
+        free(handed)
         settle(yield* drive(update(ops(), plan, layers, found)))
         ring.release(mark)
       })
@@ -253,14 +257,12 @@ export const partsOfStretch = (
   part: DealtPart,
   dealt: Uint8Array | undefined
 ): ReadonlyArray<readonly [step: number, dealt: Uint8Array | undefined]> => {
-  const updateBytes = part.update ? updateCost(plan).dealtBytes : 0
   let at = 0
   return Array.from({ length: last - first + 1 }, (_, i) => {
     const step = first + i
     if (dealt === undefined) return [step, undefined] as const
-    const slice = sliceOf(order(step), part)
-    const own = slice.rows.length === 0 ? 0 : sliceCost(plan, slice, slice.rows.length).dealtBytes
-    const bytes = own + updateBytes
+    const { gradients, update } = partBytes(plan, order(step), part)
+    const bytes = gradients + update
     at += bytes
     return [step, dealt.subarray(at - bytes, at)] as const
   })
