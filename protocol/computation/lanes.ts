@@ -32,11 +32,21 @@ export const rowsOfLanes = (rows: number, lanes: number): ReadonlyArray<Rows> =>
 
 /** The slice of a batch, whose rows ascend, that lies in a lane's rows; and these, counted from the lane's first. */
 export const sliceOf = (batch: Uint32Array, { from, end }: Rows): Slice & { readonly rows: Uint32Array } => {
-  const first = batch.findIndex((row) => row >= from)
-  if (first < 0) return { first: batch.length, of: batch.length, rows: new Uint32Array(0) }
-  const after = batch.subarray(first).findIndex((row) => row >= end)
-  const rows = batch.slice(first, after < 0 ? batch.length : first + after).map((row) => row - from)
+  const first = placeOf(batch, from)
+  const rows = batch.slice(first, placeOf(batch, end))
+  for (let i = 0; i < rows.length; i++) rows[i]! -= from
   return { first, of: batch.length, rows }
+}
+
+/** How many rows of a batch, which ascend, come before a row. */
+const placeOf = (batch: Uint32Array, row: number): number => {
+  let [place, end] = [0, batch.length]
+  while (place < end) {
+    const middle = (place + end) >> 1
+    if (batch[middle]! < row) place = middle + 1
+    else end = middle
+  }
+  return place
 }
 
 /** What lane 0 hands out in a step: the opened weights of all layers, which both clouds know, then its shares of the biases. */
