@@ -82,6 +82,8 @@ const arithmetic = async (): Promise<Calibration["arithmetic"]> => {
     steps.push(await stepKernels({ ...network, steps: arithmeticSteps[network.name] ?? 16 }))
   const wide = steps.at(-1)!
   const millionProductsMs = wide.products.median / (wide.multiplications / 1e6)
+  // The first of the networks meets what no step has compiled yet.
+  const { first } = steps[0]!
   const rest = (spent: (step: StepKernels) => number, times: number) =>
     besideProducts(
       steps,
@@ -89,8 +91,11 @@ const arithmetic = async (): Promise<Calibration["arithmetic"]> => {
     )
   return {
     millionProductsMs,
-    cloud: rest(({ cloud0, cloud1 }) => Math.max(cloud0.median, cloud1.median), 2),
-    dealer: rest(({ dealer }) => dealer.median, 1)
+    cloud: {
+      ...rest(({ cloud0, cloud1 }) => Math.max(cloud0.median, cloud1.median), 2),
+      firstMs: first.clouds
+    },
+    dealer: { ...rest(({ dealer }) => dealer.median, 1), firstMs: first.dealer }
   }
 }
 
@@ -149,6 +154,8 @@ interface Measured {
   readonly wall: number
   readonly end: number
   readonly broker: number
+  /** Processor time at an end that the first block took beyond the others: compiling. */
+  readonly first: number
 }
 
 /** Milliseconds of exchanges: on the clock, and of processor time at an end and at the broker; by way of a link where one is given. */
@@ -170,18 +177,16 @@ const measureExchanges = (through?: (port: number) => Promise<number>) =>
     const measured: Array<Measured> = []
     for (const exchange of through === undefined ? exchanges : linkedExchanges) {
       const rounds = yield* party.rounds("cloud1", `${exchange.bytes}`)
+      const cold = yield* block(rounds, 0, exchange)
+      const brokerBefore = processorMsOf(pid)
       const samples: Array<{ wall: number; end: number }> = []
-      let brokerBefore = 0
-      for (let number = 0; number < blocks; number++) {
-        // The first is spent on compiling.
-        if (number === 1) brokerBefore = processorMsOf(pid)
-        const sample = yield* block(rounds, number, exchange)
-        if (number > 0) samples.push(sample)
-      }
+      for (let number = 1; number < blocks; number++) samples.push(yield* block(rounds, number, exchange))
+      const end = median(samples.map((sample) => sample.end))
       measured.push({
         wall: median(samples.map(({ wall }) => wall)),
-        end: median(samples.map(({ end }) => end)),
-        broker: (processorMsOf(pid) - brokerBefore) / ((blocks - 1) * exchange.turns)
+        end,
+        broker: (processorMsOf(pid) - brokerBefore) / ((blocks - 1) * exchange.turns),
+        first: (cold.end - end) * exchange.turns
       })
     }
     return measured
@@ -197,7 +202,11 @@ const messages = async (cores: number): Promise<Calibration["messages"]> => {
   // An exchange is a message sent and one received at each end, and two at the broker.
   const work = Math.max((2 * small.end + small.broker) / cores, small.end + small.broker)
   return {
-    end: { messageMs: small.end / 2, megabyteMs: Math.max(0, large.end - small.end) / megabytes / 2 },
+    end: {
+      messageMs: small.end / 2,
+      megabyteMs: Math.max(0, large.end - small.end) / megabytes / 2,
+      firstMs: Math.max(0, small.first)
+    },
     broker: {
       messageMs: small.broker / 2,
       megabyteMs: Math.max(0, large.broker - small.broker) / megabytes / 2

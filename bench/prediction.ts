@@ -39,6 +39,9 @@ interface Configuration {
   readonly form: "packed" | "hybrid"
   /** Between the clouds, one way: half of it between each party and the broker. */
   readonly delayMs: number
+  /** Lanes and workers of each cloud: 1 and none where left out. */
+  readonly lanes?: number
+  readonly workers?: number
 }
 
 const configurations: ReadonlyArray<Configuration> = [
@@ -125,6 +128,32 @@ const configurations: ReadonlyArray<Configuration> = [
     modulusBits: 2048,
     form: "hybrid",
     delayMs: 0
+  },
+  {
+    name: "large batch, lanes",
+    features: 200,
+    labels: 10,
+    hidden: [100],
+    rows: 2048,
+    batch: 512,
+    epochs: 15,
+    modulusBits: 2048,
+    form: "hybrid",
+    delayMs: 0,
+    lanes: 2
+  },
+  {
+    name: "many ciphertexts, workers",
+    features: 60,
+    labels: 2,
+    hidden: [16],
+    rows: 1024,
+    batch: 64,
+    epochs: 10,
+    modulusBits: 2048,
+    form: "packed",
+    delayMs: 0,
+    workers: 1
   }
 ]
 
@@ -150,6 +179,10 @@ const scenarioOf = (configuration: Configuration): unknown => ({
     insecure: configuration.modulusBits < 2048,
     upload: configuration.form,
     output: configuration.form
+  },
+  placement: {
+    lanes: configuration.lanes ?? 1,
+    workers: { cloud0: configuration.workers ?? 0, cloud1: configuration.workers ?? 0 }
   }
 })
 
@@ -173,8 +206,17 @@ const writeTables = (folder: string, { features, labels, rows }: Configuration):
   }
 }
 
+const ofBoth = (number: number) => {
+  const here = Array.from({ length: number }, () => "parties")
+  return { cloud0: here, cloud1: here }
+}
+
 /** All parties on this machine, and a link of so many milliseconds to the broker. */
-const thisMachine = (cores: number, delayMs: number): unknown => ({
+const thisMachine = (
+  { lanes = 1, workers = 0 }: Pick<Configuration, "lanes" | "workers">,
+  cores: number,
+  delayMs: number
+): unknown => ({
   links: {
     lan: { delayMs, megabitsPerSecond: 100_000 },
     wan: { delayMs, megabitsPerSecond: 100_000 }
@@ -184,7 +226,15 @@ const thisMachine = (cores: number, delayMs: number): unknown => ({
     { name: "parties", site: "here", cores },
     { name: "broker", site: "there", cores }
   ],
-  placement: { broker: "broker", kgc: "parties", cloud0: "parties", cloud1: "parties", users: ["parties"] },
+  placement: {
+    broker: "broker",
+    kgc: "parties",
+    cloud0: "parties",
+    cloud1: "parties",
+    users: ["parties"],
+    lanes: ofBoth(lanes - 1),
+    workers: ofBoth(workers)
+  },
   threads: 2
 })
 
@@ -216,7 +266,7 @@ const predicted = (
   const scenario = parsedScenario(scenarioOf(configuration))
   const { features, labels, rows } = configuration
   const cost = predictCost(scenario, sizesOf(features, labels, rows, users))
-  return predictTime({ scenario, cost }, hostsOf(thisMachine(cores, delayMs)), calibration)
+  return predictTime({ scenario, cost }, hostsOf(thisMachine(configuration, cores, delayMs)), calibration)
 }
 
 /** One run, over a broker behind a link; seconds by phase. */

@@ -37,6 +37,8 @@ export interface StepKernels {
   readonly dealer: Spread
   readonly cloud0: Spread
   readonly cloud1: Spread
+  /** What the first steps, which are not in these, took beyond the median: compiling. The clouds share what is compiled. */
+  readonly first: { readonly dealer: number; readonly clouds: number }
   /** The matrix products alone: once for the dealer, twice for a cloud. */
   readonly products: Spread
   readonly rounds: number
@@ -204,6 +206,7 @@ export const stepKernels = async ({
 
   const samples = { dealer: [] as number[], cloud0: [] as number[], cloud1: [] as number[] }
   let [rounds, openedBytes, dealtBytes] = [0, 0, 0]
+  const firstSteps = Math.floor(steps / 4)
   for (let step = 1; step <= steps; step++) {
     const start = processorMs()
     const corrections = deal(dealerRing, keys, step, (ops) =>
@@ -220,12 +223,16 @@ export const stepKernels = async ({
     rounds = ran.rounds
     openedBytes = ran.bytes
     dealtBytes = corrections.length
-    // The first steps are spent on compiling.
-    if (step <= steps / 4) continue
     samples.dealer.push(dealerMs)
     samples.cloud0.push(clouds[0].spentMs)
     samples.cloud1.push(clouds[1].spentMs)
   }
+  /** Median and spread after the first steps, and what those took beyond it. */
+  const settled = (all: ReadonlyArray<number>) => {
+    const spread = spreadOf(all.slice(firstSteps))
+    return { spread, first: all.slice(0, firstSteps).reduce((sum, ms) => sum + ms - spread.median, 0) }
+  }
+  const [dealer, cloud0, cloud1] = [settled(samples.dealer), settled(samples.cloud0), settled(samples.cloud1)]
   const multiplications = productsOf(network, batch).reduce(
     (sum, [x, y, form]) => sum + x.rows * x.cols * (form === "rightTransposed" ? y.rows : y.cols),
     0
@@ -234,9 +241,10 @@ export const stepKernels = async ({
     name,
     batch,
     multiplications,
-    dealer: spreadOf(samples.dealer),
-    cloud0: spreadOf(samples.cloud0),
-    cloud1: spreadOf(samples.cloud1),
+    dealer: dealer.spread,
+    cloud0: cloud0.spread,
+    cloud1: cloud1.spread,
+    first: { dealer: dealer.first, clouds: cloud0.first + cloud1.first },
     products: await productFloor(network, batch, steps),
     rounds,
     openedBytes,

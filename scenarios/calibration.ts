@@ -33,13 +33,16 @@ export interface Calibration {
   readonly arithmetic: {
     /** A million multiplications of a matrix product. */
     readonly millionProductsMs: number
-    /** A megabyte that a step opens each way or is dealt, and a round, at a cloud and at the dealer, without the products. */
-    readonly cloud: { readonly megabyteMs: number; readonly roundMs: number }
-    readonly dealer: { readonly megabyteMs: number; readonly roundMs: number }
+    /**
+     * A megabyte that a step opens each way or is dealt, and a round, at a cloud and at the dealer, without the products; and
+     * once, what the first steps take beyond the others, for compiling.
+     */
+    readonly cloud: { readonly megabyteMs: number; readonly roundMs: number; readonly firstMs: number }
+    readonly dealer: { readonly megabyteMs: number; readonly roundMs: number; readonly firstMs: number }
   }
   readonly messages: {
-    /** A message and a megabyte at each of its two ends, and at the broker. */
-    readonly end: { readonly messageMs: number; readonly megabyteMs: number }
+    /** A message and a megabyte at each of its two ends, and at the broker; and once what the first messages take beyond the others. */
+    readonly end: { readonly messageMs: number; readonly megabyteMs: number; readonly firstMs: number }
     readonly broker: { readonly messageMs: number; readonly megabyteMs: number }
     /** What an exchange takes beyond the work for it: until processes wake. */
     readonly waitMs: number

@@ -48,10 +48,14 @@ const calibration: Calibration = {
   threadMs: 10,
   arithmetic: {
     millionProductsMs: 1000,
-    cloud: { megabyteMs: 0, roundMs: 0 },
-    dealer: { megabyteMs: 0, roundMs: 0 }
+    cloud: { megabyteMs: 0, roundMs: 0, firstMs: 0 },
+    dealer: { megabyteMs: 0, roundMs: 0, firstMs: 0 }
   },
-  messages: { end: { messageMs: 0, megabyteMs: 0 }, broker: { messageMs: 0, megabyteMs: 0 }, waitMs: 0 },
+  messages: {
+    end: { messageMs: 0, megabyteMs: 0, firstMs: 0 },
+    broker: { messageMs: 0, megabyteMs: 0 },
+    waitMs: 0
+  },
   words: { makeMegabyteMs: 0, openMegabyteMs: 0 },
   store: { entryMs: 0, megabyteMs: 0 },
   bcp: {
@@ -100,6 +104,23 @@ describe("predicted time", () => {
     expect(train.binds).toContain("the cores of all hosts")
   })
 
+  it("has what compiling takes once, side by side where the parties have cores of their own", () => {
+    const { cloud, dealer } = calibration.arithmetic
+    const slow: Calibration = {
+      ...calibration,
+      arithmetic: {
+        ...calibration.arithmetic,
+        cloud: { ...cloud, firstMs: 300 },
+        dealer: { ...dealer, firstMs: 200 }
+      },
+      messages: { ...calibration.messages, end: { ...calibration.messages.end, firstMs: 100 } }
+    }
+    const longer = (changes: Changes) =>
+      phase(predicted(changes, slow), "train").seconds - phase(predicted(changes), "train").seconds
+    expect(longer({})).toBeCloseTo(0.4, 9)
+    expect(longer({ sharedCores: 2 })).toBeCloseTo((2 * 0.4 + 0.3) / 2, 9)
+  })
+
   it("has the delay of each round to the broker and from it", () => {
     const wan = { delayMs: 20, megabitsPerSecond: 1e9 }
     const train = phase(predicted({ links: { lan: wan, wan } }), "train")
@@ -135,7 +156,7 @@ describe("predicted time", () => {
     const placement = { ...ground.placement, lanes: { cloud0: ["l0"], cloud1: ["l1"] } }
     const half = phase(predicted({ placement }), "train")
     expect(half.seconds).toBeCloseTo((steps * step.multiplications) / 1e6, 6)
-    const messages = { ...calibration.messages, end: { messageMs: 1000, megabyteMs: 0 } }
+    const messages = { ...calibration.messages, end: { ...calibration.messages.end, messageMs: 1000 } }
     const handed = phase(predicted({ placement }, { ...calibration, messages }), "train")
     const alone = phase(predicted({}, { ...calibration, messages }), "train")
     // Two messages each way more for the lanes, and what answers them takes.
