@@ -240,31 +240,52 @@ const brokerLoad = (
   threads: 1
 })
 
+const total = (numbers: ReadonlyArray<number>): number => numbers.reduce((sum, each) => sum + each, 0)
+
+/** Of so many things that go out in turn, those that the holder `i` gets, where none takes more than it has places. */
+const shareInTurn = (things: number, places: ReadonlyArray<number>, i: number): number => {
+  const taken = places.map(() => 0)
+  let left = Math.min(things, total(places))
+  while (left > 0)
+    for (const [k, most] of places.entries())
+      if (left > 0 && taken[k]! < most) {
+        taken[k]!++
+        left--
+      }
+  return taken[i]!
+}
+
+/** The threads of a party and of its workers. */
+interface Threads {
+  readonly who: string
+  readonly main: string
+  readonly workers?: ReadonlyArray<string>
+  /** Pieces that are under way at most. */
+  readonly atOnce?: number
+  /** Whether they are there already. */
+  readonly started?: boolean
+}
+
 /** Work on so many ciphertexts by the threads of a party and of its workers, each of which makes its own tables; `atOnce` of them at most have a piece. */
 const ciphertextLoads = (
   { scenario }: Predicted,
   ground: Ground,
-  { who, main, workers }: { who: string; main: string; workers: ReadonlyArray<string> },
-  work: ReadonlyArray<readonly [Curve, number]>,
-  atOnce = Number.POSITIVE_INFINITY
+  { who, main, workers = [], atOnce = Number.POSITIVE_INFINITY, started = false }: Threads,
+  work: ReadonlyArray<readonly [Curve, number]>
 ): ReadonlyArray<Load> => {
   const most = Math.max(...work.map(([, count]) => count))
   if (most === 0) return []
   const pieces = Math.ceil(
     most / Math.floor(pieceBytes / ciphertextBytes({ bits: scenario.security.modulusBits }))
   )
-  const all = [main, ...workers].reduce((sum, host) => sum + ground.threads(host), 0)
-  const takers = Math.min(pieces, all, atOnce)
-  const { threadMs } = ground.calibration
-  const each = threadMs + work.reduce((sum, [curve, count]) => sum + onCurve(curve, count / takers), 0)
-  return [main, ...workers].map((host, i) => {
-    const threads = (ground.threads(host) * takers) / all
-    return {
-      who: i === 0 ? who : `a worker of ${who}`,
-      host,
-      ms: threads * each,
-      threads: Math.max(1, threads)
-    }
+  const hosts = [main, ...workers]
+  const threads = hosts.map((host) => ground.threads(host))
+  const takers = Math.min(pieces, total(threads), atOnce)
+  const threadMs = started ? 0 : ground.calibration.threadMs
+  const each = threadMs + total(work.map(([curve, count]) => onCurve(curve, count / takers)))
+  return hosts.map((host, i) => {
+    const own = shareInTurn(takers, threads, i)
+    return { who: i === 0 ? who : `a worker of ${who}`, host, ms: own * each, threads: Math.max(1, own) }
   })
 }
 
@@ -305,9 +326,12 @@ const upload = (run: Predicted, ground: Ground): PredictedTime => {
         ...ciphertextLoads(
           run,
           ground,
-          { who: `user ${index + 1}`, main: host, workers: [] },
-          [[encrypt, (hybrid ? 1 : 2) * count]],
-          Math.min(piecesAtOnce, Math.ceil(count / ciphertextsEach))
+          {
+            who: `user ${index + 1}`,
+            main: host,
+            atOnce: Math.min(piecesAtOnce, Math.ceil(count / ciphertextsEach))
+          },
+          [[encrypt, (hybrid ? 1 : 2) * count]]
         ),
         {
           who: `user ${index + 1}`,
@@ -354,40 +378,40 @@ const upload = (run: Predicted, ground: Ground): PredictedTime => {
 const transform = (run: Predicted, ground: Ground): PredictedTime => {
   const { calibration, placement } = ground
   const bcp = bcpOf(run, ground)
-  const count = run.cost.shares.reduce((sum, each) => sum + each, 0)
   const traffic = trafficOf(run, "transform")
   const hybrid = run.scenario.security.upload === "hybrid"
-  const ends = (["cloud0", "cloud1"] as const).map((who) => ({
-    who,
-    host: placement[who],
-    ms: endMs(calibration, traffic.messages, traffic.bytes),
-    threads: 1
-  }))
-  const own: ReadonlyArray<readonly [Curve, number]> = [
-    [bcp.openMaster, count],
-    [bcp.encryptFactored, count]
-  ]
-  const work = ground.work([
-    ...ciphertextLoads(
-      run,
-      ground,
-      { who: "cloud0", main: placement.cloud0, workers: placement.workers.cloud0 },
-      hybrid ? own : [...own, [bcp.reencrypt, count]]
-    ),
-    ...ciphertextLoads(
-      run,
-      ground,
-      { who: "cloud1", main: placement.cloud1, workers: placement.workers.cloud1 },
-      hybrid
+  const { workers } = placement
+  const all = total(run.cost.shares)
+  /** A user's shares, after those of the users before: tables of its key are made anew. */
+  const share = (count: number, i: number) => {
+    const started = i > 0
+    const messages = (traffic.messages * count) / all
+    const bytes = (traffic.bytes * count) / all
+    const ends = (["cloud0", "cloud1"] as const).map((who) => ({
+      who,
+      host: placement[who],
+      ms: endMs(calibration, messages, bytes),
+      threads: 1
+    }))
+    const own: ReadonlyArray<readonly [Curve, number]> = [
+      [bcp.openMaster, count],
+      [bcp.encryptFactored, count]
+    ]
+    const threads0 = { who: "cloud0", main: placement.cloud0, workers: workers.cloud0, started }
+    const threads1 = { who: "cloud1", main: placement.cloud1, workers: workers.cloud1, started }
+    return ground.work([
+      ...ciphertextLoads(run, ground, threads0, hybrid ? own : [...own, [bcp.reencrypt, count]]),
+      ...(hybrid
         ? []
-        : [
+        : ciphertextLoads(run, ground, threads1, [
             [bcp.blind, count],
             [bcp.strip, count]
-          ]
-    ),
-    ...ends,
-    brokerLoad(ground, traffic)
-  ])
+          ])),
+      ...ends,
+      brokerLoad(ground, { messages, bytes })
+    ])
+  }
+  const work = sumOf(run.cost.shares.map(share))
   // Each cloud keeps what came of each user: cloud 1 the words, and what rests under pk or under a key of its own.
   const words =
     wordBytes * run.cost.plan.rows * (run.cost.plan.network.inputs + outputs(run.cost.plan.network))
@@ -581,7 +605,7 @@ const output = (run: Predicted, ground: Ground): PredictedTime => {
     const host = ground.user(index)
     const who = `user ${index + 1}`
     return [
-      ...ciphertextLoads(run, ground, { who, main: host, workers: [] }, [
+      ...ciphertextLoads(run, ground, { who, main: host }, [
         [bcp.partialDecrypt, count],
         [bcp.combine, count]
       ]),
@@ -599,7 +623,7 @@ const output = (run: Predicted, ground: Ground): PredictedTime => {
     ...ciphertextLoads(
       run,
       ground,
-      { who: "cloud0", main: placement.cloud0, workers: placement.workers.cloud0 },
+      { who: "cloud0", main: placement.cloud0, workers: placement.workers.cloud0, started: true },
       [[bcp.encryptFactored, count]]
     ),
     ...ciphertextLoads(
