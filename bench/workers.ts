@@ -45,8 +45,8 @@ const network: MeasuredNetwork = {
       { units: 2, activation: "identity" }
     ]
   },
-  rows: 4096,
-  batch: 2048,
+  rows: 2048,
+  batch: 1024,
   steps: 40
 }
 const agreement = agreementOf(network)
