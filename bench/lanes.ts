@@ -5,7 +5,7 @@
 import { execFile } from "node:child_process"
 import { createHash } from "node:crypto"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { availableParallelism, tmpdir } from "node:os"
+import { tmpdir } from "node:os"
 import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
@@ -25,7 +25,7 @@ interface Batches {
   readonly cores: ReadonlyArray<number>
 }
 const measured: ReadonlyArray<Batches> = [
-  { rowsOfUser: 400, batch: 500, epochs: 6, cores: [1, availableParallelism()] },
+  { rowsOfUser: 400, batch: 500, epochs: 6, cores: [1] },
   { rowsOfUser: 1600, batch: 4000, epochs: 5, cores: [1] }
 ]
 /** For the network of the other benchmarks. */

@@ -6,7 +6,7 @@
  */
 import { execFile } from "node:child_process"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
@@ -223,8 +223,8 @@ const thisMachine = (
   },
   sharedCores: cores,
   hosts: [
-    { name: "parties", site: "here", cores },
-    { name: "broker", site: "there", cores }
+    { name: "parties", site: "here", cores: availableParallelism() },
+    { name: "broker", site: "there", cores: availableParallelism() }
   ],
   placement: {
     broker: "broker",
@@ -390,7 +390,7 @@ const rowOf = (result: Compared): ReadonlyArray<string> => {
 
 /** Calibrates, runs every configuration, prints the table and writes `out/bench/prediction.json`. */
 export const run = async (names: ReadonlyArray<string> = process.argv.slice(3)): Promise<void> => {
-  const calibration = await calibrate([1024, 2048])
+  const calibration = await calibrate([512, 1024, 2048, 3072])
   const results: Array<Compared> = []
   for (const configuration of configurations) {
     if (names.length > 0 && !names.includes(configuration.name)) continue

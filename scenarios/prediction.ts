@@ -255,6 +255,9 @@ const shareInTurn = (things: number, places: ReadonlyArray<number>, i: number): 
   return taken[i]!
 }
 
+/** What so many ciphertexts take, after others for which the same tables were made. */
+type Work = readonly [curve: Curve, count: number, before?: number]
+
 /** The threads of a party and of its workers. */
 interface Threads {
   readonly who: string
@@ -271,7 +274,7 @@ const ciphertextLoads = (
   { scenario }: Predicted,
   ground: Ground,
   { who, main, workers = [], atOnce = Number.POSITIVE_INFINITY, started = false }: Threads,
-  work: ReadonlyArray<readonly [Curve, number]>
+  work: ReadonlyArray<Work>
 ): ReadonlyArray<Load> => {
   const most = Math.max(...work.map(([, count]) => count))
   if (most === 0) return []
@@ -282,7 +285,9 @@ const ciphertextLoads = (
   const threads = hosts.map((host) => ground.threads(host))
   const takers = Math.min(pieces, total(threads), atOnce)
   const threadMs = started ? 0 : ground.calibration.threadMs
-  const each = threadMs + total(work.map(([curve, count]) => onCurve(curve, count / takers)))
+  const spent = ([curve, count, before = 0]: Work) =>
+    onCurve(curve, (before + count) / takers) - onCurve(curve, before / takers)
+  const each = threadMs + total(work.map(spent))
   return hosts.map((host, i) => {
     const own = shareInTurn(takers, threads, i)
     return { who: i === 0 ? who : `a worker of ${who}`, host, ms: own * each, threads: Math.max(1, own) }
@@ -382,7 +387,7 @@ const transform = (run: Predicted, ground: Ground): PredictedTime => {
   const hybrid = run.scenario.security.upload === "hybrid"
   const { workers } = placement
   const all = total(run.cost.shares)
-  /** A user's shares, after those of the users before: tables of its key are made anew. */
+  /** A user's shares, after those of the users before: only tables of its own key are made anew. */
   const share = (count: number, i: number) => {
     const started = i > 0
     const messages = (traffic.messages * count) / all
@@ -393,19 +398,20 @@ const transform = (run: Predicted, ground: Ground): PredictedTime => {
       ms: endMs(calibration, messages, bytes),
       threads: 1
     }))
-    const own: ReadonlyArray<readonly [Curve, number]> = [
-      [bcp.openMaster, count],
-      [bcp.encryptFactored, count]
+    const before = total(run.cost.shares.slice(0, i))
+    const own: ReadonlyArray<Work> = [
+      [bcp.openMaster, count, before],
+      [bcp.encryptFactored, count, before]
     ]
     const threads0 = { who: "cloud0", main: placement.cloud0, workers: workers.cloud0, started }
     const threads1 = { who: "cloud1", main: placement.cloud1, workers: workers.cloud1, started }
     return ground.work([
-      ...ciphertextLoads(run, ground, threads0, hybrid ? own : [...own, [bcp.reencrypt, count]]),
+      ...ciphertextLoads(run, ground, threads0, hybrid ? own : [...own, [bcp.reencrypt, count, before]]),
       ...(hybrid
         ? []
         : ciphertextLoads(run, ground, threads1, [
             [bcp.blind, count],
-            [bcp.strip, count]
+            [bcp.strip, count, before]
           ])),
       ...ends,
       brokerLoad(ground, { messages, bytes })
@@ -532,15 +538,15 @@ const train = (run: Predicted, ground: Ground): PredictedTime => {
   const corrections = ground.transfer(kgc, cloud1, dealtBytes)
   // Corrections come ahead of the steps, by the way that the openings take too.
   const perStep = corrections.seconds > step.seconds ? time("train", nobody, nobody, corrections) : step
-  // Each process compiles what it does again and again, the clouds side by side with the dealer.
-  const compiling = ground.work(
-    (["cloud", "cloud", "dealer"] as const).map((who, i) => ({
-      who,
-      host: [cloud0, cloud1, kgc][i]!,
-      ms: calibration.arithmetic[who].firstMs + calibration.messages.end.firstMs,
-      threads: 1
-    }))
-  )
+  // Each process compiles what it does again and again, side by side with the others.
+  const trainers = [cloud0, cloud1, ...placement.lanes.cloud0, ...placement.lanes.cloud1]
+  const compiler = (who: "cloud" | "dealer") => (host: string) => ({
+    who,
+    host,
+    ms: calibration.arithmetic[who].firstMs + calibration.messages.end.firstMs,
+    threads: 1
+  })
+  const compiling = ground.work([...trainers.map(compiler("cloud")), compiler("dealer")(kgc)])
   const opening = {
     work:
       compiling.seconds +
@@ -605,7 +611,7 @@ const output = (run: Predicted, ground: Ground): PredictedTime => {
     const host = ground.user(index)
     const who = `user ${index + 1}`
     return [
-      ...ciphertextLoads(run, ground, { who, main: host }, [
+      ...ciphertextLoads(run, ground, { who, main: host, started: !usersLeaveAfterUpload }, [
         [bcp.partialDecrypt, count],
         [bcp.combine, count]
       ]),
