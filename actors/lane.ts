@@ -13,7 +13,7 @@ import { Prg } from "../protocol/ring/prg.ts"
 import { type Matrix, Ring } from "../protocol/ring/ring.ts"
 import { type Computation, exchange, Party } from "../runtime/actor.ts"
 import { type WorkLimits, workLimits } from "../runtime/limits.ts"
-import { sharedBytes } from "../runtime/transport.ts"
+import { freeReceived } from "../runtime/transport.ts"
 import { type Agreement, computationName, planOf, roundDeadlines } from "./agreement.ts"
 import { NotExpected } from "./gathering.ts"
 import { askHouse, House, onHouse } from "./house.ts"
@@ -148,6 +148,6 @@ const session = (agreement: Agreement, { epoch, step: kept, peer }: Assignment, 
       const dealt = corrections === undefined ? undefined : yield* corrections
       for (const [step, own] of partsOfStretch(plan, share.order, stretch, part, dealt))
         yield* stepOf(step, own)
-      if (dealt !== undefined && dealt.length > sharedBytes) free(dealt)
+      if (dealt !== undefined) freeReceived(dealt)
     }
   }).pipe(Effect.scoped, Effect.withSpan("lane.train"))

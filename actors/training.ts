@@ -30,7 +30,7 @@ import type { Matrix, Ring } from "../protocol/ring/ring.ts"
 import { seededKey } from "../protocol/seeding.ts"
 import { type AskError, type Computation, Party, type Rounds } from "../runtime/actor.ts"
 import type { StoreError } from "../runtime/store.ts"
-import { sharedBytes } from "../runtime/transport.ts"
+import { freeReceived } from "../runtime/transport.ts"
 import { type Agreement, computationName, planOf, roundDeadlines } from "./agreement.ts"
 import type { Checkpoints } from "./checkpoints.ts"
 import { partBytes, stepsAsked } from "./dealing.ts"
@@ -210,7 +210,7 @@ export const train = (share: TrainingShare, session: Session = { epoch: 1, step:
         yield* stepped.pipe(
           Effect.withSpan("steps", { attributes: { first, last }, captureStackTrace: false })
         )
-        if (dealt !== undefined && dealt.length > sharedBytes) free(dealt)
+        if (dealt !== undefined) freeReceived(dealt)
         if (agreement.reveal.progress && (last - reported >= stepsAReport || last === plan.steps)) {
           reported = last
           yield* party.tell("director", Progress, { phase: "train", done: last, total: plan.steps })

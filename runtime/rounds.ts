@@ -5,7 +5,6 @@
  * phase asks again and minds the deadline.
  */
 import { Duration, Effect, Exit, type Scope } from "effect"
-import { free } from "../protocol/free.ts"
 import { type Envelope, encodeEnvelope } from "../protocol/messages/envelope.ts"
 import {
   type Computation,
@@ -17,7 +16,7 @@ import {
 import { framesOfParts, type Sent, sentAt, takeAgain } from "./framing.ts"
 import type { Post } from "./post.ts"
 import { type Counter, trafficTag } from "./traffic.ts"
-import { sharedBytes, TransportClosed, type TransportError } from "./transport.ts"
+import { freeReceived, TransportClosed, type TransportError } from "./transport.ts"
 
 interface Waiter {
   readonly round: number
@@ -217,7 +216,7 @@ export const makeRounds = (post: Post): RoundKeeping => {
       const goOn = (received: Uint8Array | undefined): Exit.Exit<Driven<A>, RoundError> | undefined => {
         for (let theirs = received; ; ) {
           const next = theirs === undefined ? computation.next([]) : computation.next(cut(theirs, lengths))
-          if (theirs !== undefined && theirs.length > sharedBytes) free(theirs)
+          if (theirs !== undefined) freeReceived(theirs)
           if (next.done) return Exit.succeed({ value: next.value, rounds: round - first })
           const parts = next.value.map((part) => part())
           lengths = parts.map(({ length }) => length)

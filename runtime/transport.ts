@@ -4,6 +4,7 @@
  * decorator of this service; what makes good the losses is above it, in `party.ts`.
  */
 import { Context, Data, Effect, type Scope } from "effect"
+import { free } from "../protocol/free.ts"
 import type { BrokerUntrusted, PasswordExposed } from "./broker/trust.ts"
 
 /**
@@ -18,6 +19,11 @@ export interface Delivery {
 
 /** The most that a transport reads at once: messages up to this size may share a buffer. */
 export const sharedBytes = 64 * 1024
+
+/** Frees a message that has served, or the part that is read of it, where it has a buffer of its own. */
+export const freeReceived = (data: Uint8Array): void => {
+  if (data.length > sharedBytes) free(data)
+}
 
 /** `reconnecting`: the broker is lost and being sought; `closed`: it will not be sought any more. */
 export type TransportStatus = "connected" | "reconnecting" | "closed"
