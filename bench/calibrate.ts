@@ -26,22 +26,9 @@ import { makePool } from "../runtime/pool.ts"
 import { parentGone, sayReady, startActor } from "../runtime/process.ts"
 import { encrypted, folderStore } from "../runtime/store.ts"
 import type { BcpCalibration, Calibration, Curve } from "../scenarios/calibration.ts"
-import { announceMachine, spreadOf, writeFigures } from "./measure.ts"
+import { announceMachine, ownProcessorMs, processorMs, spreadOf, writeFigures } from "./measure.ts"
 import { measuredNetworks } from "./networks.ts"
 import { type StepKernels, stepKernels } from "./step-kernels.ts"
-
-const processorMs = (): number => {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1000
-}
-
-/** Processor time of another process, in ticks of 10 ms. */
-const processorMsOf = (pid: number): number => {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-    .replace(/^.*\) /, "")
-    .split(" ")
-  return 10 * (Number(fields[11]) + Number(fields[12]))
-}
 
 const median = (samples: ReadonlyArray<number>): number => spreadOf(samples).median
 
@@ -52,11 +39,11 @@ const busyThreads = 4
 
 /** Cores that so many busy threads get. */
 export const coresGot = async (): Promise<number> => {
-  const before = { at: performance.now(), ms: processorMs() }
+  const before = { at: performance.now(), ms: ownProcessorMs() }
   const spin = `const end = performance.now() + ${busyMs}; while (performance.now() < end);`
   const threads = Array.from({ length: busyThreads }, () => new Worker(spin, { eval: true }))
   await Promise.all(threads.map((thread) => new Promise((resolve) => thread.once("exit", resolve))))
-  return Math.min(availableParallelism(), (processorMs() - before.ms) / (performance.now() - before.at))
+  return Math.min(availableParallelism(), (ownProcessorMs() - before.ms) / (performance.now() - before.at))
 }
 
 /** Steps of the arithmetic, enough for a median. */
@@ -134,11 +121,11 @@ const block = (rounds: Rounds, number: number, exchange: Exchange) =>
     const turns = number === 0 ? exchange.first : exchange.turns
     const from = number === 0 ? 0 : exchange.first + 1 + (number - 1) * (turns + 1)
     yield* rounds.drive(from, payloads(payload, 1))
-    const begun = { at: performance.now(), ms: processorMs() }
+    const begun = { at: performance.now(), ms: ownProcessorMs() }
     yield* rounds.drive(from + 1, payloads(payload, turns))
     return {
       wall: (performance.now() - begun.at) / turns,
-      end: (processorMs() - begun.ms) / turns
+      end: (ownProcessorMs() - begun.ms) / turns
     }
   })
 
@@ -181,14 +168,14 @@ const measureExchanges = (through?: (port: number) => Promise<number>) =>
     for (const exchange of through === undefined ? exchanges : linkedExchanges) {
       const rounds = yield* party.rounds("cloud1", `${exchange.bytes}`)
       const cold = yield* block(rounds, 0, exchange)
-      const brokerBefore = processorMsOf(pid)
+      const brokerBefore = processorMs(pid)
       const samples: Array<{ wall: number; end: number }> = []
       for (let number = 1; number < blocks; number++) samples.push(yield* block(rounds, number, exchange))
       const end = median(samples.map((sample) => sample.end))
       measured.push({
         wall: median(samples.map(({ wall }) => wall)),
         end,
-        broker: (processorMsOf(pid) - brokerBefore) / ((blocks - 1) * exchange.turns),
+        broker: (processorMs(pid) - brokerBefore) / ((blocks - 1) * exchange.turns),
         first: (cold.end - end) * exchange.first
       })
     }
@@ -233,9 +220,9 @@ const hybridWords = Effect.gen(function* () {
   const sealed = yield* make
   const spent = <A, E>(work: Effect.Effect<A, E>) =>
     Effect.gen(function* () {
-      const before = processorMs()
+      const before = ownProcessorMs()
       yield* Effect.replicateEffect(work, repetitions)
-      return (processorMs() - before) / repetitions / (wordsBytes / 1e6)
+      return (ownProcessorMs() - before) / repetitions / (wordsBytes / 1e6)
     })
   return {
     makeMegabyteMs: yield* spent(make),
@@ -270,7 +257,7 @@ const mode = "short"
 const curve = (job: (count: number) => Effect.Effect<unknown, unknown>) =>
   Effect.gen(function* () {
     const points: Array<readonly [number, number]> = []
-    const before = processorMs()
+    const before = ownProcessorMs()
     let done = 0
     for (const count of counts) {
       // In pieces, as they travel.
@@ -279,7 +266,7 @@ const curve = (job: (count: number) => Effect.Effect<unknown, unknown>) =>
         yield* job(piece)
         done += piece
       }
-      points.push([done, processorMs() - before])
+      points.push([done, ownProcessorMs() - before])
     }
     const made: Curve = points
     return made
@@ -287,12 +274,12 @@ const curve = (job: (count: number) => Effect.Effect<unknown, unknown>) =>
 
 const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly bcp: BcpCalibration }> =>
   Effect.gen(function* () {
-    const begun = processorMs()
+    const begun = ownProcessorMs()
     const searches = bits > 2048 ? 3 : 6
     let found = yield* Effect.promise(() => generateParameters(bits, { insecure: true }))
     for (let i = 1; i < searches; i++)
       found = yield* Effect.promise(() => generateParameters(bits, { insecure: true }))
-    const parametersMs = (processorMs() - begun) / searches
+    const parametersMs = (ownProcessorMs() - begun) / searches
     const { parameters, masterKey: master } = found
     const masterKey = encodeMasterKey(parameters, master)
     const slots = slotsPerPlaintext(bits, uploadSlotBits)
@@ -300,10 +287,10 @@ const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly 
     const wordsOf = (count: number) => new Uint8Array(randomBytes(count * slots * wordBytes))
     let threadMs = 0
     const fresh = Effect.gen(function* () {
-      const before = processorMs()
+      const before = ownProcessorMs()
       const pool = yield* makePool<Jobs>(artifact("program/jobs.js"), { threads: 1 })
       const keys = yield* pool.run("generateKeys", { parameters, count: 3, mode })
-      threadMs = processorMs() - before
+      threadMs = ownProcessorMs() - before
       return { pool, ...keys, key: keys.publicKeys[0]! }
     })
     const sample = (count: number) =>

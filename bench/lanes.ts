@@ -1,6 +1,6 @@
 /**
- * What training in lanes costs and gains: the same scenario with 1, 2 and 4 lanes a cloud, all processes on one core and on all of
- * them, in turns. Milliseconds a step as cloud 0 saw them, and whether the models are the same to the bit.
+ * What training in lanes costs and gains: the same scenario with 1, 2 and 4 lanes a cloud, in turns, all processes on one
+ * core. Milliseconds a step as cloud 0 saw them, and whether the models are the same to the bit.
  */
 import { execFile } from "node:child_process"
 import { createHash } from "node:crypto"
@@ -22,11 +22,10 @@ interface Batches {
   readonly rowsOfUser: number
   readonly batch: number
   readonly epochs: number
-  readonly cores: ReadonlyArray<number>
 }
 const measured: ReadonlyArray<Batches> = [
-  { rowsOfUser: 400, batch: 500, epochs: 6, cores: [1] },
-  { rowsOfUser: 1600, batch: 4000, epochs: 5, cores: [1] }
+  { rowsOfUser: 400, batch: 500, epochs: 6 },
+  { rowsOfUser: 1600, batch: 4000, epochs: 5 }
 ]
 /** For the network of the other benchmarks. */
 const changes = ({ batch, epochs }: Batches) => ({
@@ -71,16 +70,13 @@ interface StepsSpan {
 /** Milliseconds of a step at cloud 0 in one run, and the digest of the model. */
 const runOnce = async (
   batches: Batches,
-  count: number,
-  cores: number
+  count: number
 ): Promise<{ readonly ms: number; readonly model: string }> => {
   const folder = mkdtempSync(join(tmpdir(), "bicameral-bench-"))
   try {
-    const program = [process.execPath, fileURLToPath(artifact("program/main.js"))] as const
+    const program = [process.execPath, fileURLToPath(artifact("program/main.js"))]
     const words = ["run", scenarioWith(batches, count, folder), "--out", join(folder, "out")]
-    const pinned = ["taskset", "-c", "0", ...program, ...words]
-    const [command, ...rest] = cores === 1 ? pinned : [...program, ...words]
-    await start(command!, rest, { maxBuffer: 2 ** 26 })
+    await start("taskset", ["-c", "0", ...program, ...words], { maxBuffer: 2 ** 26 })
     const spans = readFileSync(join(folder, "out", "parties", "cloud0", "events.jsonl"), "utf8")
       .split("\n")
       .filter((line) => line.includes('"steps"'))
@@ -101,7 +97,6 @@ const runOnce = async (
 
 interface Row {
   readonly batch: number
-  readonly cores: number
   readonly lanes: number
   readonly ms: Spread
   /** Beside one lane in the same turn. */
@@ -109,19 +104,18 @@ interface Row {
 }
 
 /** Takes turns with each number of lanes. */
-const measure = async (batches: Batches, cores: number): Promise<ReadonlyArray<Row>> => {
+const measure = async (batches: Batches): Promise<ReadonlyArray<Row>> => {
   const samples = lanes.map(() => [] as number[])
   const models = new Set<string>()
   for (let repetition = 0; repetition < repetitions; repetition++)
     for (const [i, count] of lanes.entries()) {
-      const { ms, model } = await runOnce(batches, count, cores)
+      const { ms, model } = await runOnce(batches, count)
       samples[i]!.push(ms)
       models.add(model)
     }
   if (models.size !== 1) throw new Error(`${models.size} different models of batch ${batches.batch}`)
   return lanes.map((count, i) => ({
     batch: batches.batch,
-    cores,
     lanes: count,
     ms: spreadOf(samples[i]!),
     times: spreadOf(samples[i]!.map((ms, repetition) => ms / samples[0]![repetition]!))
@@ -133,14 +127,13 @@ export const run = async (): Promise<void> => {
   console.log("\n784-128-128-10: ms a step, and times that of one lane in the same turn")
   const rows: Array<Row> = []
   for (const batches of measured)
-    for (const cores of batches.cores)
-      for (const row of await measure(batches, cores)) {
-        const { ms, times, lanes: count } = row
-        rows.push(row)
-        console.log(
-          `batch ${String(row.batch).padEnd(5)} ${cores} core${cores === 1 ? " " : "s"} ${count} lane${count === 1 ? " " : "s"}${ms.median.toFixed(1).padStart(9)}${`${ms.least.toFixed(1)}–${ms.most.toFixed(1)}`.padStart(18)}${times.median.toFixed(2).padStart(8)}${`${times.least.toFixed(2)}–${times.most.toFixed(2)}`.padStart(12)}`
-        )
-      }
+    for (const row of await measure(batches)) {
+      const { ms, times, lanes: count } = row
+      rows.push(row)
+      console.log(
+        `batch ${String(row.batch).padEnd(5)} ${count} lane${count === 1 ? " " : "s"}${ms.median.toFixed(1).padStart(9)}${`${ms.least.toFixed(1)}–${ms.most.toFixed(1)}`.padStart(18)}${times.median.toFixed(2).padStart(8)}${`${times.least.toFixed(2)}–${times.most.toFixed(2)}`.padStart(12)}`
+      )
+    }
   console.log("all models of a batch are the same to the bit")
   writeFigures("lanes", { machine, repetitions, rows })
 }

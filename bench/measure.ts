@@ -1,5 +1,5 @@
 /** What all benchmarks share: which machine it was, medians with their spread, and where the figures go. */
-import { mkdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { availableParallelism, cpus, loadavg } from "node:os"
 
 /** The machine and how busy it was when the benchmark began. */
@@ -44,4 +44,22 @@ export const writeFigures = (topic: string, figures: object): void => {
   mkdirSync("out/bench", { recursive: true })
   writeFileSync(`out/bench/${topic}.json`, `${JSON.stringify(figures, null, 2)}\n`)
   console.log(`\nwritten to out/bench/${topic}.json`)
+}
+
+/** Processor time of this process so far. */
+export const ownProcessorMs = (): number => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+/** Processor time of a process so far, in ticks of 10 ms; 0 where the system does not tell. */
+export const processorMs = (pid: number): number => {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /, "")
+      .split(" ")
+    return 10 * (Number(fields[11]) + Number(fields[12]))
+  } catch {
+    return 0
+  }
 }

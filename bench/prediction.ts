@@ -44,6 +44,19 @@ interface Configuration {
   readonly workers?: number
 }
 
+const largeBatch: Configuration = {
+  name: "large batch",
+  features: 200,
+  labels: 10,
+  hidden: [100],
+  rows: 2048,
+  batch: 512,
+  epochs: 15,
+  modulusBits: 2048,
+  form: "hybrid",
+  delayMs: 0
+}
+
 const configurations: ReadonlyArray<Configuration> = [
   {
     name: "narrow",
@@ -105,18 +118,7 @@ const configurations: ReadonlyArray<Configuration> = [
     form: "packed",
     delayMs: 0
   },
-  {
-    name: "large batch",
-    features: 200,
-    labels: 10,
-    hidden: [100],
-    rows: 2048,
-    batch: 512,
-    epochs: 15,
-    modulusBits: 2048,
-    form: "hybrid",
-    delayMs: 0
-  },
+  largeBatch,
   {
     name: "wide",
     features: 784,
@@ -129,19 +131,7 @@ const configurations: ReadonlyArray<Configuration> = [
     form: "hybrid",
     delayMs: 0
   },
-  {
-    name: "large batch, lanes",
-    features: 200,
-    labels: 10,
-    hidden: [100],
-    rows: 2048,
-    batch: 512,
-    epochs: 15,
-    modulusBits: 2048,
-    form: "hybrid",
-    delayMs: 0,
-    lanes: 2
-  },
+  { ...largeBatch, name: "large batch, lanes", lanes: 2 },
   {
     name: "many ciphertexts, workers",
     features: 60,

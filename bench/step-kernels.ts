@@ -26,7 +26,7 @@ import { type TrainingPlan, trainingPlan } from "../protocol/learning/plan.ts"
 import { type Layer, type OpenedData, openData, trainingStep } from "../protocol/learning/step.ts"
 import { Prg } from "../protocol/ring/prg.ts"
 import { type Matrix, Ring } from "../protocol/ring/ring.ts"
-import { announceMachine, type Spread, spreadOf, writeFigures } from "./measure.ts"
+import { announceMachine, ownProcessorMs, type Spread, spreadOf, writeFigures } from "./measure.ts"
 import { type MeasuredNetwork, measuredNetworks } from "./networks.ts"
 
 export interface StepKernels {
@@ -44,11 +44,6 @@ export interface StepKernels {
   readonly rounds: number
   readonly openedBytes: number
   readonly dealtBytes: number
-}
-
-const processorMs = (): number => {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1000
 }
 
 /** The step's matrix products: rows, depth, columns and form. */
@@ -79,9 +74,9 @@ const productFloor = async (network: Network, batch: number, repetitions: number
   })
   return spreadOf(
     Array.from({ length: repetitions }, () => {
-      const start = processorMs()
+      const start = ownProcessorMs()
       for (const multiply of prepared) multiply()
-      return processorMs() - start
+      return ownProcessorMs() - start
     })
   )
 }
@@ -108,9 +103,9 @@ class Cloud {
   }
 
   timed<A>(work: () => A): A {
-    const start = processorMs()
+    const start = ownProcessorMs()
     const result = work()
-    this.spentMs += processorMs() - start
+    this.spentMs += ownProcessorMs() - start
     return result
   }
 }
@@ -208,14 +203,14 @@ export const stepKernels = async ({
   let [rounds, openedBytes, dealtBytes] = [0, 0, 0]
   const firstSteps = Math.floor(steps / 4)
   for (let step = 1; step <= steps; step++) {
-    const start = processorMs()
+    const start = ownProcessorMs()
     const corrections = deal(dealerRing, keys, step, (ops) =>
       trainingStep(ops, plan, shapes, {
         inputs: gatherRows(dealerRing, mask, batchRows(plan, step)),
         labels: { opened: false, value: { rows: batch, cols: outputs(network) } }
       })
     )
-    const dealerMs = processorMs() - start
+    const dealerMs = ownProcessorMs() - start
     for (const cloud of clouds) cloud.spentMs = 0
     const ran = lockstep(clouds, (cloud) =>
       cloudStep(cloud, plan, step, corrections, opened[cloud.party], layers[cloud.party]!)

@@ -24,7 +24,7 @@ import { layer as party } from "../runtime/party.ts"
 import { giveWay, parentGone, sayReady, startActor } from "../runtime/process.ts"
 import { folderStore } from "../runtime/store.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
-import { announceMachine, type Spread, spreadOf, writeFigures } from "./measure.ts"
+import { announceMachine, processorMs, type Spread, spreadOf, writeFigures } from "./measure.ts"
 import { type MeasuredNetwork, measuredNetworks } from "./networks.ts"
 import { parts, partsOfProfile } from "./profile.ts"
 import { stepKernels } from "./step-kernels.ts"
@@ -199,18 +199,6 @@ const stretchEnds = (events: string): ReadonlyArray<StretchEnd> =>
       }
       return { at: Date.parse(span.time) + span.durationMs, last: span.attributes.last }
     })
-
-/** Processor time of a process so far, in ticks of 10 ms; 0 where the system does not tell. */
-export const processorMs = (pid: number): number => {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-      .replace(/^.*\) /, "")
-      .split(" ")
-    return 10 * (Number(fields[11]) + Number(fields[12]))
-  } catch {
-    return 0
-  }
-}
 
 const inFolder = <A>(work: (folder: string) => Promise<A>): Promise<A> => {
   const folder = mkdtempSync(join(tmpdir(), "bicameral-bench-"))

@@ -24,9 +24,9 @@ import { type Broker, passwordVariable, startOwnBroker } from "../runtime/broker
 import { layer as nats } from "../runtime/nats-transport.ts"
 import { layer as party } from "../runtime/party.ts"
 import { startActor } from "../runtime/process.ts"
-import { announceMachine, type Spread, spreadOf, writeFigures } from "./measure.ts"
+import { announceMachine, processorMs, type Spread, spreadOf, writeFigures } from "./measure.ts"
 import type { MeasuredNetwork } from "./networks.ts"
-import { agreementOf, processorMs } from "./step.ts"
+import { agreementOf } from "./step.ts"
 
 /** Turns of one worker and of two. */
 const turns = 7

@@ -242,8 +242,8 @@ const brokerLoad = (
 
 const total = (numbers: ReadonlyArray<number>): number => numbers.reduce((sum, each) => sum + each, 0)
 
-/** Of so many things that go out in turn, those that the holder `i` gets, where none takes more than it has places. */
-const shareInTurn = (things: number, places: ReadonlyArray<number>, i: number): number => {
+/** What each holder gets of so many things that go out in turn, where none takes more than it has places. */
+const inTurn = (things: number, places: ReadonlyArray<number>): ReadonlyArray<number> => {
   const taken = places.map(() => 0)
   let left = Math.min(things, total(places))
   while (left > 0)
@@ -252,7 +252,7 @@ const shareInTurn = (things: number, places: ReadonlyArray<number>, i: number): 
         taken[k]!++
         left--
       }
-  return taken[i]!
+  return taken
 }
 
 /** What so many ciphertexts take, after others for which the same tables were made. */
@@ -288,10 +288,12 @@ const ciphertextLoads = (
   const spent = ([curve, count, before = 0]: Work) =>
     onCurve(curve, (before + count) / takers) - onCurve(curve, before / takers)
   const each = threadMs + total(work.map(spent))
-  return hosts.map((host, i) => {
-    const own = shareInTurn(takers, threads, i)
-    return { who: i === 0 ? who : `a worker of ${who}`, host, ms: own * each, threads: Math.max(1, own) }
-  })
+  return inTurn(takers, threads).map((own, i) => ({
+    who: i === 0 ? who : `a worker of ${who}`,
+    host: hosts[i]!,
+    ms: own * each,
+    threads: Math.max(1, own)
+  }))
 }
 
 const setup = (run: Predicted, ground: Ground): PredictedTime => {
