@@ -185,8 +185,9 @@ export const dealer = <E, R>(
       }
       return message
     })
+    // Between two requests an answer gets out, and whoever asks for one that waits is told that it does.
     return (rows: number, step: number, steps = 1, part?: DealtPart) =>
-      oneAtATime.withPermits(1)(dealt(rows, step, steps, part))
+      oneAtATime.withPermits(1)(Effect.zipRight(othersTurn, dealt(rows, step, steps, part)))
   })
 
 /** The training step over shapes and masks. */

@@ -69,7 +69,8 @@ export class Party extends Context.Tag("runtime/Party")<
     readonly run: string
     /**
      * Sends a request and waits for its reply. Delivery is at least once: the same id is sent again, with growing jittered pauses,
-     * until the reply or the deadline, and the receiver acts on an id once. Asked of a group, any of its house may answer; who does not say
+     * until the reply or the deadline, and the receiver acts on an id once. Asked of a group, any of its house may answer: whoever has
+     * answered before and has the fewest requests is asked by name, the group where nobody is known; who does not say
      * any more that it is at work is taken for dead, and the group is asked again. A payload that its own schema refuses is a defect.
      */
     readonly ask: <A, R>(

@@ -1,7 +1,8 @@
 /**
  * The asking half of a party: sends requests, sends them again until they are answered or the deadline has passed, and
  * matches what comes back. A request that is known to have arrived, or that is large, is not sent whole again: the
- * receiver is polled for its reply and says if it does not know the request.
+ * receiver is polled for its reply and says if it does not know the request. What is asked of a group goes to one of its members that are known
+ * (`group.ts`), and to the group where none is or the one asked falls silent.
  */
 import { Effect, Either, Random } from "effect"
 import { decode, type MalformedMessage } from "../protocol/messages/codec.ts"
@@ -10,6 +11,7 @@ import type { Ask } from "../protocol/messages/message.ts"
 import { actorOf, isGroup, parseSubject } from "../protocol/messages/subjects.ts"
 import { type AskError, type AskOptions, DeadlineExceeded, RemoteFailure } from "./actor.ts"
 import { framesOf, sizeOf } from "./framing.ts"
+import { KnownMembers } from "./group.ts"
 import { type Post, traceHeaders } from "./post.ts"
 import { type PermissionDenied, TransportClosed, type TransportError } from "./transport.ts"
 
@@ -21,6 +23,8 @@ type State = "unsent" | "sent" | "working"
 interface Pending {
   readonly to: string
   readonly tag: string
+  /** Those of a group; of nobody where `to` is none. */
+  readonly members: KnownMembers | undefined
   /** Ends the wait. */
   readonly end: (result: Effect.Effect<Uint8Array, AskError>) => void
   /** Ends the pause before the next sending. */
@@ -28,7 +32,7 @@ interface Pending {
   state: State
   /** How often the whole request was sent; a poll carries it, so that an answer to an older poll is told. */
   attempt: number
-  /** Who of a group has it, and whether it has said so since it was polled. */
+  /** Who of a group has it or was asked by name, and whether it has said so since it was asked again. */
   holder: string | undefined
   heldStill: boolean
 }
@@ -51,6 +55,21 @@ export interface Asking {
 export const makeAsking = (post: Post, newId: () => string): Asking => {
   const pending = new Map<string, Pending>()
   const { limits, transport, clock } = post
+  const groups = new Map<string, KnownMembers>()
+
+  const membersOf = (to: string): KnownMembers | undefined => {
+    if (!isGroup(to)) return undefined
+    const known = groups.get(to) ?? new KnownMembers(limits)
+    groups.set(to, known)
+    return known
+  }
+
+  /** Requests that a member has of ours. */
+  const underWay = (member: string): number => {
+    let requests = 0
+    for (const { holder } of pending.values()) if (holder === member) requests++
+    return requests
+  }
 
   /** Sends a request, again and again, until it is answered, the deadline has passed or who asks is interrupted. */
   const answered = (
@@ -63,6 +82,7 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
   ) =>
     Effect.async<Uint8Array, AskError>((resume) => {
       const id = newId()
+      const members = membersOf(to)
       const counter = post.ledger.counter("sent", to, tag)
       const whole = framesOf({ kind: "ask", id, tag, number: 0, of: 0, body }, transport)
       const large = sizeOf(whole) > limits.resendWholeBytes
@@ -77,13 +97,16 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
         // While the broker is away nothing is sent; `reconnected` wakes us when it is back.
         if (transport.status() !== "connected") return pause()
         if (p.holder !== undefined && !p.heldStill) {
+          members?.forget(p.holder)
           p.holder = undefined
           p.state = "unsent"
         }
         if (p.state === "unsent" || (p.state === "sent" && !large)) {
           p.state = "sent"
+          // Who was heard before may be busy, and is asked twice.
+          p.heldStill = p.attempt === 0
           p.attempt++
-          breakOff = post.begin(to, "ask", whole, counter, sent, headers) ?? breakOff
+          breakOff = post.begin(p.holder ?? to, "ask", whole, counter, sent, headers) ?? breakOff
         } else {
           const poll: Envelope = { kind: "poll", id, tag, number: p.attempt, of: 0, body: noBytes }
           p.heldStill = false
@@ -106,6 +129,7 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
       const p: Pending = {
         to,
         tag,
+        members,
         end: (result) => {
           forget()
           resume(result)
@@ -117,8 +141,8 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
         },
         state: "unsent",
         attempt: 0,
-        holder: undefined,
-        heldStill: false
+        holder: members?.next(underWay),
+        heldStill: true
       }
       pending.set(id, p)
       const callOffDeadline = post.after(deadlineMs, () =>
@@ -188,14 +212,18 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
         return post.note("an answer came from another than was asked", { from, asked: p.to, tag: p.tag })
       switch (envelope.kind) {
         case "reply":
+          p.members?.heard(from)
           return p.end(Effect.succeed(envelope.body))
         case "failure":
+          // It would be the least busy of all.
+          p.members?.forget(from)
           return p.end(
             Effect.fail(new RemoteFailure({ party: from, request: p.tag, error: readError(envelope.body) }))
           )
         case "working":
           p.state = "working"
-          if (isGroup(p.to)) {
+          if (p.members !== undefined) {
+            p.members.heard(from)
             p.holder = from
             p.heldStill = true
           }
@@ -220,7 +248,8 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
     denied: (error) => {
       const denied = parseSubject(error.subject)
       if (denied === undefined || denied.channel !== "ask" || denied.from !== post.name) return
-      for (const p of pending.values()) if (p.to === denied.to) p.end(Effect.fail(error))
+      for (const p of pending.values())
+        if (denied.to === p.to || denied.to === p.holder) p.end(Effect.fail(error))
     }
   }
 }

@@ -27,6 +27,9 @@ export interface Limits {
   readonly resendJitter: number
   /** A larger request is sent again only if the receiver says that it does not know it. */
   readonly resendWholeBytes: number
+  /** Members of a group that are asked by name; and that of so many requests one goes to the group, where it may find new ones. */
+  readonly rememberedMembers: number
+  readonly groupAskedEvery: number
   /** A reply or round is not sent again before it can have arrived at this rate; each time it gets twice as long. */
   readonly assumedBytesPerMs: number
   /** The pause before a round that stays out is asked for again; it grows as that of requests. */
@@ -79,6 +82,8 @@ export const defaultLimits: Limits = {
   resendLongestMs: 8_000,
   resendJitter: 0.2,
   resendWholeBytes: 8 * 1024,
+  rememberedMembers: 64,
+  groupAskedEvery: 8,
   assumedBytesPerMs: 20_000,
   roundResendMs: 1_000,
   roundDeadlineMs: 60_000

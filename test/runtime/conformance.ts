@@ -155,7 +155,8 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
             ])
             yield* party.joinGroup(dealers)
           }
-          const values = Array.from({ length: 60 }, (_, i) => i)
+          // So many that it is next to impossible that the group, where it is asked, never gives one to each.
+          const values = Array.from({ length: 200 }, (_, i) => i)
           const replies = yield* Effect.forEach(
             values,
             (value) => asker.ask(dealers, Double, { value }, soon),
@@ -165,7 +166,7 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
           )
           expect(replies.map(({ doubled }) => doubled)).toEqual(values.map((value) => 2 * value))
           expect([...answered.keys()].sort()).toEqual(["kgc", "kgc.w-1", "kgc.w-2"])
-          expect([...answered.values()].reduce((sum, n) => sum + n, 0)).toBe(60)
+          expect([...answered.values()].reduce((sum, n) => sum + n, 0)).toBe(200)
         })
       )
 
@@ -217,6 +218,107 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
           yield* second.joinGroup(dealers)
           yield* Scope.close(life, Exit.void)
           expect(yield* Fiber.join(reply)).toEqual({ doubled: 10 })
+        })
+      )
+
+      it.scoped("a group - of two at work on one request at a time, the slow one gets less", () =>
+        Effect.gen(function* () {
+          const run = freshRun()
+          const asker = (yield* join("cloud1", run, unhurried)).party
+          const answered = { "kgc.w-1": 0, "kgc.w-2": 0 }
+          for (const [name, ms] of [
+            ["kgc.w-1", 10],
+            ["kgc.w-2", 100]
+          ] as const) {
+            const { party } = yield* join(name, run)
+            const oneAtATime = yield* Effect.makeSemaphore(1)
+            yield* party.serve([
+              on(Double, ({ value }) =>
+                Effect.sleep(ms).pipe(
+                  Effect.map(() => {
+                    answered[name]++
+                    return { doubled: 2 * value }
+                  }),
+                  oneAtATime.withPermits(1)
+                )
+              )
+            ])
+            yield* party.joinGroup(dealers)
+          }
+          const values = Array.from({ length: 80 }, (_, i) => i)
+          const replies = yield* Effect.forEach(
+            values,
+            (value) => asker.ask(dealers, Double, { value }, soon),
+            { concurrency: 4 }
+          )
+          expect(replies.map(({ doubled }) => doubled)).toEqual(values.map((value) => 2 * value))
+          expect(answered["kgc.w-1"] + answered["kgc.w-2"]).toBe(80)
+          expect(answered["kgc.w-1"]).toBeGreaterThan(3 * answered["kgc.w-2"])
+        })
+      )
+
+      it.scoped("a group - one that joins later is found", () =>
+        Effect.gen(function* () {
+          const run = freshRun()
+          const asker = (yield* join("cloud1", run, unhurried)).party
+          const asked = Effect.forEach(
+            Array.from({ length: 200 }, (_, i) => i),
+            (value) => asker.ask(dealers, Double, { value }, soon)
+          )
+          let found = 0
+          for (const name of ["kgc", "kgc.w-1"]) {
+            const { party } = yield* join(name, run)
+            yield* party.serve([
+              on(Double, ({ value }) => {
+                if (name === "kgc.w-1") found++
+                return Effect.succeed({ doubled: 2 * value })
+              })
+            ])
+            yield* party.joinGroup(dealers)
+            yield* asked
+          }
+          expect(found).toBeGreaterThan(0)
+        })
+      )
+
+      it.scoped("a group - nothing is lost with one that dies, and no more is asked of it", () =>
+        Effect.gen(function* () {
+          const run = freshRun()
+          const asker = (yield* join("cloud1", run)).party
+          const life = yield* Scope.make()
+          const both = yield* Deferred.make<void>()
+          const heard = new Set<string>()
+          for (const name of ["kgc.w-1", "kgc.w-2"]) {
+            const joined = Effect.gen(function* () {
+              const { party } = yield* join(name, run)
+              yield* party.serve([
+                on(Double, ({ value }) => {
+                  heard.add(name)
+                  if (heard.size === 2) Deferred.unsafeDone(both, Effect.void)
+                  return Effect.delay(Effect.succeed({ doubled: 2 * value }), 5)
+                })
+              ])
+              yield* party.joinGroup(dealers)
+            })
+            yield* name === "kgc.w-1" ? Scope.extend(joined, life) : joined
+          }
+          const values = Array.from({ length: 300 }, (_, i) => i)
+          const concurrency = 6
+          const replies = yield* Effect.fork(
+            Effect.forEach(values, (value) => asker.ask(dealers, Double, { value }, soon), { concurrency })
+          )
+          yield* Deferred.await(both)
+          yield* Scope.close(life, Exit.void)
+          const askedInVain = new Set<string>()
+          const { transport: watching } = yield* join("kgc.w-3", run)
+          yield* watching.subscribe(inboxOf(run, "kgc.w-1"), ({ data }) => {
+            askedInVain.add(Either.getOrThrow(decodeEnvelope(data)).id)
+          })
+          expect((yield* Fiber.join(replies)).map(({ doubled }) => doubled)).toEqual(
+            values.map((value) => 2 * value)
+          )
+          // What was under way when the first of them was given up.
+          expect(askedInVain.size).toBeLessThanOrEqual(concurrency)
         })
       )
 
