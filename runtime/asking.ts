@@ -32,9 +32,9 @@ interface Pending {
   state: State
   /** How often the whole request was sent; a poll carries it, so that an answer to an older poll is told. */
   attempt: number
-  /** Who of a group has it or was asked by name, and whether it has said so since it was asked again. */
+  /** Who of a group has it or was asked by name; since when it, or the group, was asked and has said nothing. */
   holder: string | undefined
-  heldStill: boolean
+  silentSince: number | undefined
 }
 
 export interface Asking {
@@ -96,20 +96,24 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
         pausing = false
         // While the broker is away nothing is sent; `reconnected` wakes us when it is back.
         if (transport.status() !== "connected") return pause()
-        if (p.holder !== undefined && !p.heldStill) {
-          members?.forget(p.holder)
-          p.holder = undefined
-          p.state = "unsent"
+        if (members !== undefined) {
+          const now = clock.unsafeCurrentTimeMillis()
+          if (p.silentSince !== undefined && now - p.silentSince > limits.memberSilentMs) {
+            if (p.holder !== undefined) members.forget(p.holder)
+            p.holder = undefined
+            p.state = "unsent"
+            p.silentSince = undefined
+          }
+          // Whoever the group gave it to may be at work and deaf; another would do the same again.
+          if (p.state === "sent" && p.holder === undefined && members.any()) return pause()
+          p.silentSince ??= now
         }
         if (p.state === "unsent" || (p.state === "sent" && !large)) {
           p.state = "sent"
-          // Who was heard before may be busy, and is asked twice.
-          p.heldStill = p.attempt === 0
           p.attempt++
           breakOff = post.begin(p.holder ?? to, "ask", whole, counter, sent, headers) ?? breakOff
         } else {
           const poll: Envelope = { kind: "poll", id, tag, number: p.attempt, of: 0, body: noBytes }
-          p.heldStill = false
           breakOff = post.begin(p.holder ?? to, "ask", [encodeEnvelope(poll)], counter, sent) ?? breakOff
         }
       }
@@ -142,7 +146,7 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
         state: "unsent",
         attempt: 0,
         holder: members?.next(underWay),
-        heldStill: true
+        silentSince: undefined
       }
       pending.set(id, p)
       const callOffDeadline = post.after(deadlineMs, () =>
@@ -200,6 +204,7 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
         for (const p of pending.values()) {
           if (!answers(p, from) || (p.holder !== undefined && p.holder !== from)) continue
           p.holder = undefined
+          p.silentSince = undefined
           p.state = "unsent"
           p.wake()
         }
@@ -225,19 +230,24 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
           if (p.members !== undefined) {
             p.members.heard(from)
             p.holder = from
-            p.heldStill = true
+            p.silentSince = undefined
           }
           return
         case "unknown":
           if (envelope.number !== p.attempt || (p.holder !== undefined && p.holder !== from)) return
           p.holder = undefined
+          p.silentSince = undefined
           p.state = "unsent"
           p.wake()
       }
     },
 
     reconnected: () => {
-      for (const p of pending.values()) p.wake()
+      for (const p of pending.values()) {
+        p.silentSince = undefined
+        if (p.members !== undefined && p.holder === undefined) p.state = "unsent"
+        p.wake()
+      }
     },
 
     closed: () => {

@@ -15,6 +15,11 @@ export class KnownMembers {
     this.#limits = limits
   }
 
+  /** Whether there is anybody in the group, as far as is known. */
+  any(): boolean {
+    return this.#members.size > 0
+  }
+
   /** It has answered, or said that it is at work. */
   heard(member: string): void {
     if (this.#members.size < this.#limits.rememberedMembers) this.#members.add(member)

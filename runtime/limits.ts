@@ -30,6 +30,8 @@ export interface Limits {
   /** Members of a group that are asked by name; and that of so many requests one goes to the group, where it may find new ones. */
   readonly rememberedMembers: number
   readonly groupAskedEvery: number
+  /** A member that was asked and has said nothing for so long is taken for dead; one at work may be deaf for the length of a step. */
+  readonly memberSilentMs: number
   /** A reply or round is not sent again before it can have arrived at this rate; each time it gets twice as long. */
   readonly assumedBytesPerMs: number
   /** The pause before a round that stays out is asked for again; it grows as that of requests. */
@@ -84,6 +86,7 @@ export const defaultLimits: Limits = {
   resendWholeBytes: 8 * 1024,
   rememberedMembers: 64,
   groupAskedEvery: 8,
+  memberSilentMs: 5_000,
   assumedBytesPerMs: 20_000,
   roundResendMs: 1_000,
   roundDeadlineMs: 60_000

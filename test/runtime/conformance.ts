@@ -51,9 +51,16 @@ class TooLarge extends Data.TaggedError("TooLarge")<{ readonly limit: number; re
 }
 
 /** Pauses short enough that a test with losses is quick. */
-const quick: Partial<Limits> = { resendFirstMs: 15, resendLongestMs: 60, roundResendMs: 20 }
+const quick: Partial<Limits> = {
+  resendFirstMs: 15,
+  resendLongestMs: 60,
+  roundResendMs: 20,
+  memberSilentMs: 100
+}
 /** Pauses that no answer takes on a busy machine. */
-const unhurried: JoinOptions = { limits: { resendFirstMs: 400, resendGrowth: 1, resendLongestMs: 400 } }
+const unhurried: JoinOptions = {
+  limits: { resendFirstMs: 400, resendGrowth: 1, resendLongestMs: 400, memberSilentMs: 5_000 }
+}
 const soon = { deadlineMs: 20_000, phase: "test" }
 
 const noise = (length: number) => new Uint8Array(randomBytes(length))

@@ -13,6 +13,9 @@ describe("the known members of a group", () => {
   it("are none at first: the group is asked", () => {
     const known = new KnownMembers({ rememberedMembers: 8, groupAskedEvery: 3 })
     expect(asked(known, 4, new Map())).toEqual([undefined, undefined, undefined, undefined])
+    expect(known.any()).toBe(false)
+    known.heard("a")
+    expect(known.any()).toBe(true)
   })
 
   it("are asked the least busy first, of equals the one asked longest ago, and every so often the group", () => {
