@@ -24,6 +24,7 @@ import { type Broker, passwordVariable, startOwnBroker } from "../runtime/broker
 import { layer as nats } from "../runtime/nats-transport.ts"
 import { layer as party } from "../runtime/party.ts"
 import { startActor } from "../runtime/process.ts"
+import { freeReceived } from "../runtime/transport.ts"
 import { announceMachine, processorMs, type Spread, spreadOf, writeFigures } from "./measure.ts"
 import type { MeasuredNetwork } from "./networks.ts"
 import { agreementOf } from "./step.ts"
@@ -35,17 +36,22 @@ const modulusBits = 2048
 
 const runOf = (workers: number) => `with-${workers}`
 const houses = drawHouses()
-/** Wide and in large batches: the broker and who asks share the cores with the workers, and what they do grows with the bytes. */
+/**
+ * Wide: the broker and who asks share the cores with the workers, and what they do grows with the bytes dealt. Of b rows, n inputs and u units
+ * those are about 100·b·u, nearly all for the ReLU, and 8·n·u; the multiplications are 2·b·n·u. So the wider it is, the less is dealt for the
+ * dealer's time. With twice the units a step would be larger than the broker takes in one message. The mask of the rows takes a dealer
+ * 128 MiB, that of a batch as much again.
+ */
 const network: MeasuredNetwork = {
-  name: "4096-32-2",
+  name: "16384-16-2",
   network: {
-    inputs: 4096,
+    inputs: 16_384,
     layers: [
-      { units: 32, activation: "relu" },
+      { units: 16, activation: "relu" },
       { units: 2, activation: "identity" }
     ]
   },
-  rows: 2048,
+  rows: 1024,
   batch: 1024,
   steps: 40
 }
@@ -141,7 +147,10 @@ const dealing = (broker: Broker) =>
         Effect.forEach(
           Array.from({ length: requests }, (_, i) => 1 + ((i * steps) % (network.steps - steps))),
           (step) =>
-            askers[k]!.ask(dealers, Deal, { rows: network.rows, step, steps }, { deadlineMs: 120_000 }),
+            Effect.map(
+              askers[k]!.ask(dealers, Deal, { rows: network.rows, step, steps }, { deadlineMs: 120_000 }),
+              ({ corrections }) => freeReceived(corrections)
+            ),
           { concurrency: 2 * numbers[k]! + 2, discard: true }
         )
       )
