@@ -1,7 +1,7 @@
 /**
  * What BCP costs beside the bare arithmetic under it: operations a second on one core, next to the exponentiations of
- * node:crypto and the products of `bigint` that each operation can't do without, and encrypting and opening in a party's worker
- * threads on all cores. Tables are warm; what they cost is a row of its own.
+ * node:crypto and the products and gcds of `bigint` that each operation can't do without, and encrypting and opening in a
+ * party's worker threads on all cores. Tables are warm; what they cost is a row of its own.
  */
 
 import { createDiffieHellman, randomBytes } from "node:crypto"
@@ -9,7 +9,7 @@ import { availableParallelism } from "node:os"
 import { Duration, Effect } from "effect"
 import { artifact } from "../protocol/artifact.ts"
 import { WindowedBase, windowFor } from "../protocol/bcp/fixed-base.ts"
-import { byteLength, fromBytes, randomBelow, toBytes } from "../protocol/bcp/integers.ts"
+import { byteLength, fromBytes, gcd, randomBelow, toBytes } from "../protocol/bcp/integers.ts"
 import { type Jobs, jobs } from "../protocol/bcp/jobs.ts"
 import { type ExponentMode, shortRandomizerBits, shortSecretKeyBits } from "../protocol/bcp/keys.ts"
 import { MasterDecryptor, openingBits } from "../protocol/bcp/master-decryption.ts"
@@ -18,7 +18,7 @@ import { generateParameters, type MasterKey, type Parameters } from "../protocol
 import { encryptorOf } from "../protocol/bcp/precomputed.ts"
 import { decodeCiphertexts, encodeMasterKey } from "../protocol/bcp/wire.ts"
 import { makePool } from "../runtime/pool.ts"
-import { announceMachine, type Spread, spreadOf, writeFigures } from "./measure.ts"
+import { announceMachine, ratioOf, type Spread, spreadOf, writeFigures } from "./measure.ts"
 
 /** Ciphertexts a repetition. */
 const chunk = 32
@@ -31,30 +31,40 @@ const expectedEncryptions = 100_000
 
 const mode: ExponentMode = "short"
 
-interface Row {
-  readonly operation: string
+/** What work took, what the bare arithmetic under it did, in microseconds an operation, and the one divided by the other. */
+interface Timed {
   readonly microseconds: Spread
+  readonly bareMicroseconds: Spread
+  readonly ratio: Spread
+}
+
+/** Of samples taken in turns. */
+const timedOf = (pairs: ReadonlyArray<readonly [work: number, bare: number]>): Timed => {
+  const [work, bare] = [pairs.map(([spent]) => spent), pairs.map(([, spent]) => spent)]
+  return { microseconds: spreadOf(work), bareMicroseconds: spreadOf(bare), ratio: ratioOf(work, bare) }
+}
+
+interface Row extends Timed {
+  readonly operation: string
   /**
    * What the operation can't do without, and what that takes by itself. "(1 + mN)" is a multiplication by it: how a plaintext is
-   * added, and the last step of a power from tables.
+   * added, and the last step of a power from tables. The factors of encrypting are read from as many as the tables hold.
    */
   readonly needs: string
-  readonly bareMicroseconds: Spread
   readonly perSecond: number
   /** Packed words a second, where the operation handles a ciphertext of them. */
   readonly wordsPerSecond?: number
 }
 
 /** Times work and the bare arithmetic it needs in turns, so that a machine that slows down slows both. */
-const timeBeside = (operations: number, work: () => unknown, bare: () => unknown): [Spread, Spread] => {
+const timeBeside = (operations: number, work: () => unknown, bare: () => unknown): Timed => {
   const sample = (run: () => unknown): number => {
     const start = performance.now()
     run()
     return ((performance.now() - start) * 1000) / operations
   }
   sample(work)
-  const pairs = Array.from({ length: repetitions }, () => [sample(work), sample(bare)] as const)
-  return [spreadOf(pairs.map(([spent]) => spent)), spreadOf(pairs.map(([, spent]) => spent))]
+  return timedOf(Array.from({ length: repetitions }, () => [sample(work), sample(bare)] as const))
 }
 
 /** `count` exponentiations of node:crypto by themselves, bytes in and bytes out. */
@@ -70,18 +80,25 @@ const powers = (count: number, modulus: bigint, exponentBits: number): (() => vo
   }
 }
 
-/** `count` products of `bigint` with their reductions, of factors as random as those of a table. */
-const products = (count: number, modulus: bigint, bound = modulus): (() => bigint) => {
-  const factors = Array.from({ length: 64 }, () => randomBelow(bound))
+/** `count` products of `bigint` with their reductions, of factors below `bound`, of which so many lie about in memory. */
+const products = (count: number, modulus: bigint, bound = modulus, lying = 64): (() => bigint) => {
+  const factors = Array.from({ length: lying }, () => randomBelow(bound))
+  // No cache foresees these steps, nor the digits of an exponent.
+  const stride = Math.floor(lying * 0.618) | 1
+  let at = 0
   return () => {
-    let x = factors[0]!
-    for (let i = 0; i < count; i++) x = (x * factors[i & 63]!) % modulus
+    let x = factors[at]!
+    for (let i = 0; i < count; i++) {
+      at = (at + stride) % lying
+      x = (x * factors[at]!) % modulus
+    }
     return x
   }
 }
 
-/** `count` products modulo n² of which one factor is below n. */
-const halfProducts = (count: number, n: bigint): (() => bigint) => products(count, n * n, n)
+/** `count` products modulo n² of which one factor is below n, and is read from tables of so many. */
+const halfProducts = (count: number, n: bigint, tables: number): (() => bigint) =>
+  products(count, n * n, n, tables)
 
 /** `count` residues modulo n of elements modulo n². */
 const residues = (count: number, n: bigint): (() => bigint) => {
@@ -93,9 +110,11 @@ const residues = (count: number, n: bigint): (() => bigint) => {
   }
 }
 
-/** What checking a ciphertext takes: the residues of A and B modulo N, and two products of such. */
-const checks = (count: number, { N }: Parameters): (() => void) =>
-  together(residues(2 * count, N), products(2 * count, N))
+/** What checking ciphertexts takes: the residues of A and B modulo N, two products of such, and for all of them one gcd. */
+const checks = (count: number, { N }: Parameters): (() => void) => {
+  const product = randomBelow(N)
+  return together(residues(2 * count, N), products(2 * count, N), () => gcd(product, N))
+}
 
 /** What multiplying by 1 + mn modulo n² takes: a residue modulo n, a product modulo n, and a product with n. */
 const shifts = (count: number, n: bigint): (() => void) => {
@@ -127,6 +146,7 @@ const measure = (pp: Parameters, master: MasterKey): Array<Row> => {
   const windows = Math.ceil(shortRandomizerBits / width)
   const factoredWidth = windowFor(expectedEncryptions, shortRandomizerBits, pp.bits)
   const factoredWindows = Math.ceil(shortRandomizerBits / factoredWidth)
+  const [entries, factoredEntries] = [windows * (2 ** width - 1), factoredWindows * (2 ** factoredWidth - 1)]
   const { p } = master
   const p2 = p ** 2n
 
@@ -135,10 +155,10 @@ const measure = (pp: Parameters, master: MasterKey): Array<Row> => {
     [work, needs, bare]: readonly [work: () => unknown, needs: string, bare: () => unknown],
     { operations = chunk, words = slots } = {}
   ): Row => {
-    const [microseconds, bareMicroseconds] = timeBeside(operations, work, bare)
-    const perSecond = 1e6 / microseconds.median
+    const timed = timeBeside(operations, work, bare)
+    const perSecond = 1e6 / timed.microseconds.median
     const wordsPerSecond = words === 0 ? {} : { wordsPerSecond: perSecond * words }
-    return { operation, microseconds, needs, bareMicroseconds, perSecond, ...wordsPerSecond }
+    return { operation, ...timed, needs, perSecond, ...wordsPerSecond }
   }
 
   const few = new Uint8Array(randomBytes(4 * slots * wordBytes))
@@ -155,8 +175,8 @@ const measure = (pp: Parameters, master: MasterKey): Array<Row> => {
     "table of one base",
     [
       () => new WindowedBase(pp.N, pp.g, shortRandomizerBits).expect(expectedEncryptions),
-      `${windows} · (2^${width} − 1) · 3 products modulo N`,
-      products(windows * (2 ** width - 1) * 3, pp.N)
+      `${entries} · 3 products modulo N`,
+      products(entries * 3, pp.N)
     ],
     { operations: 1, words: 0 }
   )
@@ -182,11 +202,14 @@ const measure = (pp: Parameters, master: MasterKey): Array<Row> => {
     powers(chunk, p2, pp.bits / 2),
     powers(3 * chunk, p2, openingBits)
   )
-  const encrypting = `${2 * windows} products of N² and N, 2 · (1 + mN)`
-  const bareEncrypting = together(halfProducts(chunk * 2 * windows, pp.N), shifts(2 * chunk, pp.N))
-  const encryptingFactored = `${4 * factoredWindows} products of p² and p, 4 · (1 + mp), 2 products modulo p²`
+  const encrypting = `${2 * windows} products of N² and N from ${2 * entries}, 2 · (1 + mN)`
+  const bareEncrypting = together(
+    halfProducts(chunk * 2 * windows, pp.N, 2 * entries),
+    shifts(2 * chunk, pp.N)
+  )
+  const encryptingFactored = `${4 * factoredWindows} products of p² and p from ${4 * factoredEntries}, 4 · (1 + mp), 2 products modulo p²`
   const bareEncryptingFactored = together(
-    halfProducts(chunk * 4 * factoredWindows, p),
+    halfProducts(chunk * 4 * factoredWindows, p, 4 * factoredEntries),
     shifts(4 * chunk, p),
     products(2 * chunk, p2)
   )
@@ -251,6 +274,8 @@ const measure = (pp: Parameters, master: MasterKey): Array<Row> => {
 /** A job of `inJobs`, and how many of them a repetition runs. */
 const perJob = 16
 const jobsAtOnce = 16
+/** Repetitions before those that count: a table grows with its use, in ever longer intervals. */
+const warmTurns = 8
 
 /**
  * Encrypting and opening by the worker threads of a party, one a core, beside the same jobs on one core, divided by the cores.
@@ -282,18 +307,17 @@ const measureThreads = (pp: Parameters, master: MasterKey): Effect.Effect<Array<
         byOne: Effect.Effect<unknown, E>
       ) =>
         Effect.gen(function* () {
-          for (let i = 0; i < threads; i++) yield* Effect.zipRight(byAll, byOne)
+          for (let i = 0; i < warmTurns; i++) yield* Effect.zipRight(byAll, byOne)
           const pairs = yield* Effect.replicateEffect(
             Effect.all([timed(byAll), Effect.map(timed(byOne), (spent) => spent / threads)]),
             repetitions
           )
-          const microseconds = spreadOf(pairs.map(([spent]) => spent))
-          const perSecond = 1e6 / microseconds.median
+          const beside = timedOf(pairs)
+          const perSecond = 1e6 / beside.microseconds.median
           return {
             operation: `${operation}, ${threads} threads`,
-            microseconds,
+            ...beside,
             needs: `the same in one thread, divided by ${threads}`,
-            bareMicroseconds: spreadOf(pairs.map(([, spent]) => spent)),
             perSecond,
             wordsPerSecond: perSecond * slots
           }
@@ -318,9 +342,9 @@ const print = (bits: number, generationSeconds: number, rows: ReadonlyArray<Row>
     `\n${bits} bits, one core where no threads are named; parameters generated in ${generationSeconds.toFixed(1)} s`
   )
   console.log(
-    `${"operation".padEnd(32)}${"µs".padStart(10)}${"spread".padStart(18)}${"a second".padStart(10)}${"words/s".padStart(10)}${"bare µs".padStart(10)}${"× bare".padStart(8)}  needs`
+    `${"operation".padEnd(32)}${"µs".padStart(10)}${"spread".padStart(18)}${"a second".padStart(10)}${"words/s".padStart(10)}${"bare µs".padStart(10)}${"× bare".padStart(8)}${"spread".padStart(12)}  needs`
   )
-  for (const { operation, microseconds, perSecond, wordsPerSecond, bareMicroseconds, needs } of rows) {
+  for (const { operation, microseconds, perSecond, wordsPerSecond, bareMicroseconds, ratio, needs } of rows) {
     const { median, least, most } = microseconds
     console.log(
       operation.padEnd(32) +
@@ -329,7 +353,8 @@ const print = (bits: number, generationSeconds: number, rows: ReadonlyArray<Row>
         perSecond.toFixed(perSecond < 10 ? 1 : 0).padStart(10) +
         (wordsPerSecond?.toFixed(0) ?? "").padStart(10) +
         bareMicroseconds.median.toFixed(0).padStart(10) +
-        (median / bareMicroseconds.median).toFixed(2).padStart(8) +
+        ratio.median.toFixed(2).padStart(8) +
+        `${ratio.least.toFixed(2)}–${ratio.most.toFixed(2)}`.padStart(12) +
         `  ${needs}`
     )
   }

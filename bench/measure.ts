@@ -39,6 +39,13 @@ export const spreadOf = (samples: ReadonlyArray<number>): Spread => {
   return { median: sorted[sorted.length >> 1]!, least: sorted[0]!, most: sorted[sorted.length - 1]! }
 }
 
+/**
+ * How much longer the one takes than the other, of samples taken in turns: each is divided by its neighbour in time, which
+ * a slower moment of the machine has slowed as much.
+ */
+export const ratioOf = (ones: ReadonlyArray<number>, others: ReadonlyArray<number>): Spread =>
+  spreadOf(ones.map((one, turn) => one / others[turn]!))
+
 /** Writes `out/bench/<topic>.json`. */
 export const writeFigures = (topic: string, figures: object): void => {
   mkdirSync("out/bench", { recursive: true })

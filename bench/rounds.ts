@@ -12,7 +12,7 @@ import { passwordVariable, startOwnBroker } from "../runtime/broker/start.ts"
 import * as Nats from "../runtime/nats-transport.ts"
 import * as Parties from "../runtime/party.ts"
 import { parentGone, sayReady, startActor } from "../runtime/process.ts"
-import { announceMachine, type Spread, spreadOf, writeFigures } from "./measure.ts"
+import { announceMachine, ratioOf, type Spread, spreadOf, writeFigures } from "./measure.ts"
 
 /** Bytes each way: an opening of a narrow layer, of a wide one, and of the weights of 784 × 128. */
 const sizes = [64, 4 * 1024, 64 * 1024, 784 * 128 * 8]
@@ -36,7 +36,8 @@ interface Row {
   /** Microseconds: of an exchange, and of the bare broker, one way. */
   readonly exchange: Spread
   readonly bare: Spread
-  readonly ratio: number
+  /** Of the two blocks that followed each other. */
+  readonly ratio: Spread
 }
 
 const transport = (url: string, user: string, password: Redacted.Redacted) =>
@@ -124,15 +125,14 @@ const measure = Effect.gen(function* () {
       samples.bare.push(yield* bareBlock(connection, echoes, bytes))
       samples.exchange.push(yield* exchangeBlock(rounds, block, bytes))
     }
-    const exchange = spreadOf(samples.exchange.slice(warmBlocks))
-    const bare = spreadOf(samples.bare.slice(warmBlocks))
-    rows.push({ bytes, exchange, bare, ratio: exchange.median / bare.median })
+    const [exchange, bare] = [samples.exchange.slice(warmBlocks), samples.bare.slice(warmBlocks)]
+    rows.push({ bytes, exchange: spreadOf(exchange), bare: spreadOf(bare), ratio: ratioOf(exchange, bare) })
   }
   return rows
 }).pipe(Effect.scoped)
 
-const shown = ({ median, least, most }: Spread): string =>
-  `${median.toFixed(0)} (${least.toFixed(0)}–${most.toFixed(0)})`.padStart(22)
+const shown = ({ median, least, most }: Spread, digits = 0): string =>
+  `${median.toFixed(digits)} (${least.toFixed(digits)}–${most.toFixed(digits)})`.padStart(22)
 
 /** Measures, prints the table, and writes `out/bench/rounds.json`. */
 export const run = async (): Promise<void> => {
@@ -140,10 +140,10 @@ export const run = async (): Promise<void> => {
   console.log("microseconds, median (least–greatest) of blocks; two processes and a broker on this machine")
   const rows = await Effect.runPromise(measure)
   console.log(
-    `${"bytes".padStart(8)}${"exchange".padStart(22)}${"bare one way".padStart(22)}${"ratio".padStart(8)}`
+    `${"bytes".padStart(8)}${"exchange".padStart(22)}${"bare one way".padStart(22)}${"ratio".padStart(22)}`
   )
   for (const { bytes, exchange, bare, ratio } of rows)
-    console.log(`${String(bytes).padStart(8)}${shown(exchange)}${shown(bare)}${ratio.toFixed(2).padStart(8)}`)
+    console.log(`${String(bytes).padStart(8)}${shown(exchange)}${shown(bare)}${shown(ratio, 2)}`)
   writeFigures("rounds", { machine, blocks, rows })
 }
 

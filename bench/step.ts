@@ -1,12 +1,14 @@
 /**
  * What a training step takes with every party a process of its own over NATS: the KGC deals, the clouds train on shares of a
- * synthetic table. Beside it the floor, which is the same arithmetic with nothing between; and where the processes' time goes,
- * from samples of their stacks in a second run, so that the sampling does not slow what is timed.
+ * synthetic table. Beside it the floor, which is the same arithmetic with nothing between, on all cores at once; and where the
+ * processes' time goes, from samples of their stacks in a last run, so that the sampling does not slow what is timed.
  */
+import { execFile } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import { promisify } from "node:util"
 import { Effect, Layer, Redacted, Schedule } from "effect"
 import type { Agreement } from "../actors/agreement.ts"
 import { checkpointsIn } from "../actors/checkpoints.ts"
@@ -24,11 +26,12 @@ import { layer as party } from "../runtime/party.ts"
 import { giveWay, parentGone, sayReady, startActor } from "../runtime/process.ts"
 import { folderStore } from "../runtime/store.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
-import { announceMachine, processorMs, type Spread, spreadOf, writeFigures } from "./measure.ts"
+import { announceMachine, processorMs, ratioOf, type Spread, spreadOf, writeFigures } from "./measure.ts"
 import { type MeasuredNetwork, measuredNetworks } from "./networks.ts"
 import { parts, partsOfProfile } from "./profile.ts"
 import { stepKernels } from "./step-kernels.ts"
 
+const execute = promisify(execFile)
 const actors = ["kgc", "cloud0", "cloud1"] as const
 type Actor = (typeof actors)[number]
 
@@ -216,29 +219,47 @@ const sample = (measured: MeasuredNetwork) =>
     return { stepMs, profiles }
   })
 
+/** The arithmetic of all parties for a step, by this process alone: milliseconds of its processor time. */
+const arithmetic = async (measured: MeasuredNetwork): Promise<number> => {
+  const { dealer, cloud0, cloud1 } = await stepKernels(measured)
+  return dealer.median + cloud0.median + cloud1.median
+}
+
+/**
+ * Milliseconds a step would take were there nothing but arithmetic, spread evenly: every core is at it, since what they share
+ * makes one that works alone the faster.
+ */
+const floorOf = async ({ name }: MeasuredNetwork): Promise<number> => {
+  const alone = [...process.execArgv, fileURLToPath(artifact("bench/step.js")), "floor", name]
+  const cores = availableParallelism()
+  const found = await Promise.all(Array.from({ length: cores }, () => execute(process.execPath, alone)))
+  return found.reduce((sum, { stdout }) => sum + Number(stdout), 0) / cores ** 2
+}
+
 const measure = async (measured: MeasuredNetwork) => {
   const times: Array<StepTime> = []
-  for (let run = 0; run < runs; run++)
+  const floors: Array<number> = []
+  for (let run = 0; run < runs; run++) {
     times.push(await inFolder((folder) => Effect.runPromise(trainOnce(measured, folder, false))))
-  const step = spreadOf(times.map((time) => time.step))
+    floors.push(await floorOf(measured))
+  }
+  const steps = times.map((time) => time.step)
   const processor = Object.fromEntries(
     ["broker", ...actors].map((name) => [name, spreadOf(times.map((time) => time.processor[name]!)).median])
   )
-  const { dealer, cloud0, cloud1 } = await stepKernels(measured)
-  const floor = (dealer.median + cloud0.median + cloud1.median) / availableParallelism()
   return {
     name: measured.name,
     batch: measured.batch,
-    step,
+    step: spreadOf(steps),
     processor,
-    floor,
-    ratio: step.median / floor,
+    floor: spreadOf(floors),
+    ratio: ratioOf(steps, floors),
     ...(await sample(measured))
   }
 }
 
-const shown = ({ median, least, most }: Spread): string =>
-  `${median.toFixed(2)} ms a step (${least.toFixed(2)}–${most.toFixed(2)})`
+const shown = ({ median, least, most }: Spread, unit: string): string =>
+  `${median.toFixed(2)} ${unit} (${least.toFixed(2)}–${most.toFixed(2)})`
 
 /** Measures both networks, prints the tables and writes `out/bench/step.json`. */
 export const run = async (): Promise<void> => {
@@ -247,9 +268,11 @@ export const run = async (): Promise<void> => {
   for (const network of measuredNetworks) {
     const result = await measure(network)
     results.push(result)
-    console.log(`\n${result.name}, batch ${result.batch}: ${shown(result.step)}, medians of ${runs} runs`)
     console.log(
-      `floor, all arithmetic spread over ${machine.cores} cores: ${result.floor.toFixed(2)} ms; ${result.ratio.toFixed(2)} times the floor`
+      `\n${result.name}, batch ${result.batch}: ${shown(result.step, "ms a step")}, medians of ${runs} runs`
+    )
+    console.log(
+      `floor, all arithmetic spread over ${machine.cores} cores: ${shown(result.floor, "ms")}; ${shown(result.ratio, "times the floor")}`
     )
     console.log(
       `processor time of a step: ${Object.entries(result.processor)
@@ -271,5 +294,6 @@ if (script !== undefined && import.meta.url === pathToFileURL(script).href) {
     // The samples are written where a process ends of itself.
     process.once("SIGTERM", () => process.exit(0))
     await Effect.runPromise(Effect.raceFirst(actor(name as Actor, named(network), folder), parentGone))
-  } else await run()
+  } else if (name === "floor") console.log(await arithmetic(named(network)))
+  else await run()
 }
