@@ -3,12 +3,11 @@
  * byte for byte. A kill is triggered by what the run reports of itself, never by a clock.
  */
 import { mkdirSync, rmdirSync } from "node:fs"
-import { readdir, readFile, writeFile } from "node:fs/promises"
+import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option, Redacted } from "effect"
-import { stringify } from "yaml"
 import { computationName, planOf } from "../../actors/agreement.ts"
 import { type Phase, phases } from "../../actors/director.ts"
 import { partyRoot } from "../../actors/root.ts"
@@ -23,8 +22,7 @@ import { loadScenario } from "../../scenarios/load.ts"
 import type { Hands } from "../../scenarios/parties.ts"
 import { maximumDeviation, trainFixedReference } from "../../scenarios/reference.ts"
 import type { RunDisplay } from "../../scenarios/result.ts"
-import { resumeRun, runScenario } from "../../scenarios/run.ts"
-import { bicameral, processesNaming } from "./program.ts"
+import { runScenario } from "../../scenarios/run.ts"
 import { runInMemory, splits, writeScenario } from "./small-scenario.ts"
 
 const minutes = 60_000
@@ -275,125 +273,6 @@ describe("recovery - a party whose program breaks down", () => {
       expect(deaths[0]).toContain("(SIGKILL)")
       expect(deaths[1]).toMatch(/\(70\); it said last:\nbicameral: internal error: EISDIR/)
       expect(result.maxWeightDeviation).toBe(0)
-    })
-  )
-})
-
-/** The words with which a run ended. */
-const ending = <A, E extends { readonly message: string }, R>(work: Effect.Effect<A, E, R>) =>
-  Effect.map(Effect.flip(work as Effect.Effect<A, E, R>), ({ message }) => message)
-
-describe("resume", () => {
-  it.scopedLive("a party that stays away ends the run by name, and the run goes on from what was kept", () =>
-    Effect.gen(function* () {
-      const deadlines = { replyTimeoutMs: 3_000, roundTimeoutMs: 3_000, phaseTimeoutMs: 60_000 }
-      const { file, out } = yield* writeScenario(splits.rows, { ...scenario, deadlines })
-      yield* runInMemory(file, join(out, "undisturbed"))
-      let hands: Hands | undefined
-      const notes: Array<string> = []
-      const display: RunDisplay = {
-        note: (text) => notes.push(text),
-        phase: () => {},
-        // Stopped, not killed: its supervisor sees nothing wrong.
-        progress: (_, phase, steps) => {
-          if (phase === "train" && steps >= 96) hands?.signal("cloud0", "SIGSTOP")
-        }
-      }
-      const folder = join(out, "stopped")
-      const options = { file, out: folder, transport: "nats", seed: Option.none(), display } as const
-      const onUp = (given: Hands) => {
-        hands = given
-      }
-      const message = yield* ending(runScenario({ ...options, onUp }).pipe(Effect.provide(nodeContext)))
-      expect(message).toMatch(
-        /cloud1 failed at Train: cloud0 did not send round \d+ of phase train within 3\d\d\d ms/
-      )
-      expect(notes.at(-1)).toContain(`bicameral resume ${folder}`)
-
-      const seen: Array<Phase> = []
-      const watching: RunDisplay = { ...display, phase: (phase) => seen.push(phase), progress: () => {} }
-      const resumed = resumeRun({ out: folder, display: watching }).pipe(Effect.provide(nodeContext))
-      const { result } = yield* resumed
-      expect(seen).toEqual(["train", "output"])
-      expect(result.maxWeightDeviation).toBe(0)
-      expect(yield* read(folder, "model.json")).toBe(yield* read(out, "undisturbed", "model.json"))
-      expect(yield* ending(resumed)).toContain("its run has ended")
-    })
-  )
-
-  it.scopedLive(
-    "a party whose disk is full ends the run by name and remedy, the others end with what they have, and the run goes on",
-    () =>
-      Effect.gen(function* () {
-        const { file, folder, out } = yield* writeScenario(splits.rows, scenario)
-        yield* runInMemory(file, join(out, "undisturbed"))
-        const undisturbed = yield* read(out, "undisturbed", "model.json")
-        const full = [
-          ["user2", "upload", /user2 failed at Upload/],
-          ["director", "transform", /^bicameral: /],
-          // Its first write is as it joins cloud 0, who may be the one to tell.
-          ["cloud1", "train", /cloud1 failed at (Train|Join)/]
-        ] as const
-        for (const [party, phase, failed] of full) {
-          const faults = join(folder, `${party}.yaml`)
-          const event = { event: "disk-full", party, forMs: 600_000, when: { phase } }
-          yield* Effect.promise(() => writeFile(faults, stringify({ events: [event] })))
-          const filled = join(out, party)
-          const stopped = yield* bicameral(["run", file, "--out", filled, "--faults", faults])
-          expect(stopped.status).toBe(1)
-          expect(stopped.complained).toMatch(failed)
-          expect(stopped.complained).toMatch(
-            new RegExp(`can't write ${party}/.*: no space left; see that the folder .* has room`)
-          )
-          expect(stopped.printed).toContain(`bicameral resume ${filled}`)
-          expect(yield* Effect.promise(() => processesNaming(folder))).toEqual([])
-          const resumed = yield* bicameral(["resume", filled])
-          expect(resumed.complained).toBe("")
-          expect(resumed.printed).not.toContain("setup:")
-          expect(yield* read(filled, "model.json"), party).toBe(undisturbed)
-        }
-      }),
-    3 * minutes
-  )
-
-  it.scopedLive("a runner that was killed leaves nobody behind, and its run goes on", () =>
-    Effect.gen(function* () {
-      const { file, folder, out } = yield* writeScenario(splits.rows, scenario)
-      yield* runInMemory(file, join(out, "undisturbed"))
-      const killed = join(out, "killed")
-      const { status } = yield* bicameral(["run", file, "--out", killed], {}, (printed, running) => {
-        if (printed.includes("transform:")) running.signal("SIGKILL")
-      })
-      expect(status).toBe("SIGKILL")
-      // Each ends as soon as it finds that the runner is gone.
-      yield* Effect.repeat(
-        Effect.delay(
-          Effect.promise(() => processesNaming(folder)),
-          "50 millis"
-        ),
-        { while: (left) => left.length > 0 }
-      )
-      const resumed = yield* bicameral(["resume", killed])
-      expect(resumed.complained).toBe("")
-      expect(resumed.status).toBe(0)
-      expect(resumed.printed).not.toContain("upload:")
-      expect(yield* read(killed, "model.json")).toBe(yield* read(out, "undisturbed", "model.json"))
-    })
-  )
-
-  it.scopedLive("where nothing was begun, or by another scenario, is refused", () =>
-    Effect.gen(function* () {
-      const { file, folder, out } = yield* writeScenario(splits.rows, scenario)
-      const nowhere = yield* bicameral(["resume", join(folder, "nowhere")])
-      expect(nowhere.complained).toMatch(/nothing to resume in .*nowhere: no run over NATS was begun there/)
-      yield* bicameral(["run", file, "--out", out], {}, (printed, running) => {
-        if (printed.includes("setup:")) running.signal("SIGINT")
-      })
-      const text = yield* read(file)
-      yield* Effect.promise(() => writeFile(file, text.replace("rate: 0.25", "rate: 0.5")))
-      const other = yield* bicameral(["resume", out])
-      expect(other.status).toBe(1)
-      expect(other.complained).toMatch(/leaves.yaml is another scenario than when the run began/)
     })
   )
 })
