@@ -61,15 +61,20 @@ export interface ActorProcess {
 
 const keptLines = 20
 
+/** Node 20 has `ArrayBuffer.transfer` behind it. */
+const transferOption = "--harmony-rab-gsab-transfer"
+const hasTransfer = "transfer" in ArrayBuffer.prototype && !process.execArgv.includes(transferOption)
+
 /**
  * A party's heap is small, but what it sends and receives is not, and counts as if it were: V8 collects often. On the few cores
  * that the parties share, one thread at a time and a collection as a whole cost a third of what its defaults do. Where
- * `ArrayBuffer.transfer` is behind an option (Node 20), it is given, so that the PRG can free its buffers itself.
+ * `ArrayBuffer.transfer` is behind an option, it is given, so that the PRG can free its buffers itself.
  */
 export const garbageCollection: ReadonlyArray<string> = [
   "--single-threaded-gc",
   "--no-incremental-marking",
-  ...("transfer" in ArrayBuffer.prototype ? [] : ["--harmony-rab-gsab-transfer"])
+  // Also where this process was given it, and so has it: a child has not.
+  ...(hasTransfer ? [] : [transferOption])
 ]
 
 /** What a child inherits: enough to run, and none of the passwords of others. */

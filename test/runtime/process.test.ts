@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Redacted } from "effect"
-import { type ActorProcessOptions, startActor } from "../../runtime/process.ts"
+import { type ActorProcessOptions, garbageCollection, startActor } from "../../runtime/process.ts"
 
 const entry = fileURLToPath(new URL("./actor-child.mjs", import.meta.url))
 const child = (what: string, options: Partial<ActorProcessOptions> = {}) =>
@@ -29,6 +29,16 @@ const gone = (pid: number) =>
     ),
     { while: (running) => running }
   )
+
+describe("a child's memory", () => {
+  // The process of this test has what a child is to get, and does not hand it on.
+  it("can be freed by itself, also where its parent can do so", async () => {
+    expect("transfer" in ArrayBuffer.prototype).toBe(true)
+    const script = 'console.log("transfer" in ArrayBuffer.prototype)'
+    const { stdout } = await promisify(execFile)(process.execPath, [...garbageCollection, "-e", script])
+    expect(stdout.trim()).toBe("true")
+  })
+})
 
 describe("supervision", () => {
   it.scopedLive("a child is ready when it says so, gets its secrets and nobody else's", () =>
