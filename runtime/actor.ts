@@ -46,7 +46,7 @@ export interface Rounds {
   readonly drive: <A>(first: number, computation: Computation<A>) => Effect.Effect<Driven<A>, RoundError>
 }
 
-/** One round: sends the payload and waits for the peer's. */
+/** One round: sends the payload and waits for the peer's, which is given in memory of its own. */
 export const exchange = (
   rounds: Rounds,
   round: number,
@@ -56,7 +56,8 @@ export const exchange = (
     rounds.drive(
       round,
       (function* (): Computation<Uint8Array> {
-        return (yield [() => payload])[0]!.slice()
+        // `slice` would not copy a Buffer, and what is received is one, of a chunk that holds other messages too.
+        return new Uint8Array((yield [() => payload])[0]!)
       })()
     ),
     ({ value }) => value
