@@ -90,10 +90,7 @@ export const cloud0 = (options: MemberOptions) =>
         const opened = yield* underWay.forEach(pieces, (piece) =>
           Effect.gen(function* () {
             const { words: count } = wordsOfPiece(words, piece, keys.parameters.bits, uploadSlotBits)
-            const packed = {
-              ciphertexts: new Uint8Array(pieceOf(ciphertexts, piece, bytesEach)),
-              words: count
-            }
+            const packed = { ciphertexts: pieceOf(ciphertexts, piece, bytesEach).slice(), words: count }
             const unified = yield* unifyShare0(pool, keys, publicKey, packed).pipe(
               Effect.mapError(naming(agreement, user, piece.first))
             )

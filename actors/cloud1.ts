@@ -112,7 +112,7 @@ export const cloud1 = (options: MemberOptions) =>
         const pieces = yield* cutRun(ciphertexts.length / bytesEach, bytesEach, pieceBytes)
         const unified = yield* underWay.forEach(pieces, (piece) => {
           const { words: count } = wordsOfPiece(words, piece, keys.parameters.bits, uploadSlotBits)
-          const packed = { ciphertexts: new Uint8Array(pieceOf(ciphertexts, piece, bytesEach)), words: count }
+          const packed = { ciphertexts: pieceOf(ciphertexts, piece, bytesEach).slice(), words: count }
           const askCloud0 = (blinded: Uint8Array) =>
             Effect.tap(
               party.ask("cloud0", Reencrypt, { user, blinded }, { ...ask, phase: "transform" }),

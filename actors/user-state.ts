@@ -24,7 +24,7 @@ export const blocksFromWire = (blocks: Blocks): ReadonlyArray<FilledBlock> =>
   blocks.map(({ rows, columns, cells }) => ({
     rows: indicesFromBytes(rows),
     columns: Uint32Array.from(columns),
-    cells: denseCells(columns.length, new Float64Array(new Uint8Array(cells).buffer))
+    cells: denseCells(columns.length, new Float64Array(cells.slice().buffer))
   }))
 
 export interface UserState {

@@ -56,7 +56,6 @@ export const exchange = (
     rounds.drive(
       round,
       (function* (): Computation<Uint8Array> {
-        // `slice` would not copy a Buffer, and what is received is one, of a chunk that holds other messages too.
         return new Uint8Array((yield [() => payload])[0]!)
       })()
     ),

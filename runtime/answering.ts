@@ -219,7 +219,7 @@ export const makeAnswering = (post: Post): Answering => {
       known.set(key, { since: now, reply: undefined, bytes: 0 })
       mailboxBytes += bytes
       // A small body is copied, so that it does not hold on to the transport's whole receive buffer.
-      const body = bytes < 16_384 ? new Uint8Array(envelope.body) : envelope.body
+      const body = bytes < 16_384 ? envelope.body.slice() : envelope.body
       mailbox.push({ kind: kind === "tell" ? "tell" : "ask", key, id, tag, from, body, headers })
       if (ofGroup && kind === "ask") notify(from, "working", envelope)
       pump()

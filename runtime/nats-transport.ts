@@ -16,6 +16,7 @@ import {
 } from "nats"
 import type { NatsConnectionImpl } from "nats/lib/nats-base-client/nats.js"
 import type { NodeTransport } from "nats/lib/src/node_transport.js"
+import { plainBytes } from "../protocol/messages/codec.ts"
 import { inboxPrefixOf } from "../protocol/messages/subjects.ts"
 import {
   type BrokerUntrusted,
@@ -309,7 +310,8 @@ const delivery = (message: Msg): Delivery => {
   const { headers } = message
   return {
     subject: message.subject,
-    data: message.data,
+    // What came in one chunk with other messages is a view of it, and a Buffer, whose `slice` would be another view.
+    data: plainBytes(message.data),
     headers:
       headers === undefined
         ? noHeaders

@@ -54,7 +54,7 @@ export interface TransportService {
   /** Waits, where much has been sent lately, until the broker has taken it. */
   readonly settled: Effect.Effect<void>
   /**
-   * Calls `onDelivery` for each message, in order of arrival, until the scope ends. It must not block or throw. Of all who subscribe with the
+   * Calls `onDelivery` for each message, in order of arrival, until the scope ends; its bytes are no Buffer. It must not block or throw. Of all who subscribe with the
    * same name of a `queue`, one gets each message.
    */
   readonly subscribe: (

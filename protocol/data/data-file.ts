@@ -3,6 +3,7 @@
  * with gzip. What comes out has been checked and does not depend on the format.
  */
 import { gunzipSync } from "node:zlib"
+import { plainBytes } from "../messages/codec.ts"
 import { readCsv } from "./csv.ts"
 import type { DataDescription } from "./encoding.ts"
 import { isIdx, readIdx } from "./idx.ts"
@@ -35,10 +36,6 @@ const takeApart = async (
   const held = heldColumns(source, { named: true, names: [] }, description)
   return readParquet(bytes, source.ids === undefined ? [description.id, ...held] : held, problems)
 }
-
-/** The same bytes and no `Buffer`, whose kind arrays made like them would have. */
-const plainBytes = ({ buffer, byteOffset, length }: Uint8Array): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, length)
 
 const unzipped = (bytes: Uint8Array, problems: Problems): Uint8Array => {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return plainBytes(bytes)

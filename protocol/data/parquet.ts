@@ -24,7 +24,7 @@ export const readParquet = async (
   wanted: ReadonlyArray<string>,
   problems: Problems
 ): Promise<RawTable> => {
-  const file = new Uint8Array(bytes).buffer
+  const file = bytes.slice().buffer
   try {
     const metadata = await parquetMetadataAsync(file)
     const names = parquetSchema(metadata).children.map(({ element }) => element.name)

@@ -5,6 +5,7 @@
  */
 import { createCipheriv } from "node:crypto"
 import { Data } from "effect"
+import { plainBytes } from "../messages/codec.ts"
 
 /** Bytes of a word of Z_2^64. */
 export const wordBytes = 8
@@ -47,10 +48,6 @@ export const expandSeed = (seed: Uint8Array, words: number, firstWord = 0): Uint
   }
   return stream
 }
-
-/** The same bytes as an array that is no `Buffer`. */
-const plainBytes = ({ buffer, byteOffset, length }: Uint8Array): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, length)
 
 /** a + b mod 2^64, word by word; little-endian bytes in and out, a new array. Throws `NotWords` on unequal lengths. */
 export const addWords = (a: Uint8Array, b: Uint8Array): Uint8Array => combineHalves(a, b, addHalves)

@@ -353,6 +353,20 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
         })
       )
 
+      it.scoped("a message - arrives as plain bytes, whose slice is a copy", () =>
+        Effect.gen(function* () {
+          const run = freshRun()
+          const { party: user } = yield* join("user2", run)
+          const { transport } = yield* join("director", run)
+          const arrived = yield* Deferred.make<Uint8Array>()
+          yield* transport.subscribe(inboxOf(run, "director"), ({ data }) => {
+            Deferred.unsafeDone(arrived, Effect.succeed(data))
+          })
+          yield* user.tell("director", Note, { text: "one" })
+          expect((yield* Deferred.await(arrived)).constructor).toBe(Uint8Array)
+        })
+      )
+
       it.scoped("tell - arrives, in order", () =>
         Effect.gen(function* () {
           const { asker, answerer } = yield* pair("user2", "director", { limits: { handlersAtOnce: 1 } })
