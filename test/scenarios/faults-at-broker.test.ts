@@ -1,12 +1,10 @@
 /** The same faults over a real broker, with every party a process: the model is that of an undisturbed run. */
-import { readFile } from "node:fs/promises"
-import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { RunResult } from "../../scenarios/result.ts"
 import { duration } from "../../scenarios/units.ts"
 import { bicameral } from "./program.ts"
-import { runInMemory, splits, writeScenario } from "./small-scenario.ts"
+import { read, runInMemory, splits, writeScenario } from "./small-scenario.ts"
 
 const short = { seed: 5, training: { epochs: 1, batch: 16, rate: 0.25 } }
 
@@ -26,10 +24,8 @@ describe("run - faults over NATS", () => {
         const { complained, printed, status } = yield* bicameral(["run", file, "--out", out, "--compare"])
         expect(complained).toBe("")
         expect(status).toBe(0)
-        const read = (...path: ReadonlyArray<string>) =>
-          Effect.promise(() => readFile(join(out, ...path), "utf8"))
         const results = yield* Effect.forEach([["undisturbed"], []], (path) =>
-          Effect.map(read(...path, "result.json"), (text) => JSON.parse(text) as RunResult)
+          Effect.map(read(out, ...path, "result.json"), (text) => JSON.parse(text) as RunResult)
         )
         const [undisturbed, disturbed] = results as [RunResult, RunResult]
         const [without, withThem] = results.map(({ seconds }) => duration(seconds.total))
@@ -41,7 +37,7 @@ describe("run - faults over NATS", () => {
             .filter((line) => line.includes(" × ") || line.endsWith(" ×"))
             .join("\n")
         )
-        expect(yield* read("model.json")).toBe(yield* read("undisturbed", "model.json"))
+        expect(yield* read(out, "model.json")).toBe(yield* read(out, "undisturbed", "model.json"))
         expect(undisturbed.faults).toEqual({})
         for (const { maxWeightDeviation } of results) expect(maxWeightDeviation).toBe(0)
         expect(disturbed.faults).toMatchObject({ kill: 2 })

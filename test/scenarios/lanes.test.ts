@@ -2,7 +2,6 @@
  * Training in lanes over NATS, each a process of its own: the model is that of one lane, byte for byte, also where lanes are killed and
  * others join in their place.
  */
-import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
@@ -10,7 +9,7 @@ import { Effect, Option } from "effect"
 import type { Hands } from "../../scenarios/parties.ts"
 import type { RunDisplay } from "../../scenarios/result.ts"
 import { runScenario } from "../../scenarios/run.ts"
-import { runInMemory, splits, writeScenario } from "./small-scenario.ts"
+import { read, runInMemory, splits, writeScenario } from "./small-scenario.ts"
 
 const minutes = 60_000
 
@@ -42,8 +41,6 @@ const killing = (kills: ReadonlyArray<readonly [step: number, victim: string]>) 
   }
   return { display, lives, onUp }
 }
-
-const read = (...path: ReadonlyArray<string>) => Effect.promise(() => readFile(join(...path), "utf8"))
 
 describe("lanes - over NATS", () => {
   it.scopedLive(

@@ -3,7 +3,7 @@
  * byte for byte. A kill is triggered by what the run reports of itself, never by a clock.
  */
 import { mkdirSync, rmdirSync } from "node:fs"
-import { readdir, readFile } from "node:fs/promises"
+import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
@@ -23,15 +23,9 @@ import type { Hands } from "../../scenarios/parties.ts"
 import { maximumDeviation, trainFixedReference } from "../../scenarios/reference.ts"
 import type { RunDisplay } from "../../scenarios/result.ts"
 import { runScenario } from "../../scenarios/run.ts"
-import { runInMemory, splits, writeScenario } from "./small-scenario.ts"
+import { disturbedRun, read, runInMemory, splits, writeScenario } from "./small-scenario.ts"
 
 const minutes = 60_000
-
-const scenario = {
-  seed: 5,
-  training: { epochs: 40, batch: 8, rate: 0.25 },
-  expect: { maxWeightDeviation: 0 }
-}
 
 const parties = ["kgc", "cloud0", "cloud1", "user1", "user2", "director", "broker"] as const
 type Killed = (typeof parties)[number] | "user3"
@@ -72,14 +66,12 @@ const killing = (kills: Kills) => {
   return { display, done, onUp }
 }
 
-const read = (...path: ReadonlyArray<string>) => Effect.promise(() => readFile(join(...path), "utf8"))
-
 describe("recovery - over NATS", () => {
   it.scopedLive(
     "whoever is killed in whatever phase, the model is that of the undisturbed run",
     () =>
       Effect.gen(function* () {
-        const { file, out } = yield* writeScenario(splits.rows, scenario)
+        const { file, out } = yield* writeScenario(splits.rows, disturbedRun)
         yield* runInMemory(file, join(out, "undisturbed"))
         const undisturbed = yield* read(out, "undisturbed", "model.json")
         const killed = new Set<string>()
@@ -122,7 +114,7 @@ describe("recovery - over NATS", () => {
       `with ${what} as well`,
       () =>
         Effect.gen(function* () {
-          const { file, out } = yield* writeScenario(splits.rows, { ...scenario, ...changes })
+          const { file, out } = yield* writeScenario(splits.rows, { ...disturbedRun, ...changes })
           yield* runInMemory(file, join(out, "undisturbed"))
           const { display, done, onUp } = killing(Object.entries(kills) as Kills)
           const options = { file, out: join(out, "killed"), transport: "nats", seed: Option.none() } as const
@@ -138,7 +130,7 @@ describe("recovery - over NATS", () => {
     () =>
       Effect.gen(function* () {
         const placement = { checkpoints: "jetstream" }
-        const { file, out } = yield* writeScenario(splits.rows, { ...scenario, placement })
+        const { file, out } = yield* writeScenario(splits.rows, { ...disturbedRun, placement })
         yield* runInMemory(file, join(out, "undisturbed"))
         const killed = join(out, "killed")
         const kills: Kills = [
@@ -245,7 +237,7 @@ describe("recovery - a party whose program breaks down", () => {
   it.scopedLive("comes back as one that was killed does", () =>
     Effect.gen(function* () {
       const faults = { links: [{ loss: 0 }] }
-      const { file, out } = yield* writeScenario(splits.rows, { ...scenario, faults })
+      const { file, out } = yield* writeScenario(splits.rows, { ...disturbedRun, faults })
       const obstacle = join(out, "parties", "cloud0", "faults-fired")
       let hands: Hands | undefined
       const deaths: Array<string> = []

@@ -2,7 +2,7 @@
  * A run that ended before its time, over NATS: by a party that stays away, by a full disk, by the death of the runner. It says who
  * and why, leaves nothing behind, and `resume` goes on from what was kept, to the model of the undisturbed run.
  */
-import { readFile, writeFile } from "node:fs/promises"
+import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
@@ -13,17 +13,9 @@ import type { Hands } from "../../scenarios/parties.ts"
 import type { RunDisplay } from "../../scenarios/result.ts"
 import { resumeRun, runScenario } from "../../scenarios/run.ts"
 import { bicameral, processesNaming } from "./program.ts"
-import { runInMemory, splits, writeScenario } from "./small-scenario.ts"
+import { disturbedRun, read, runInMemory, splits, writeScenario } from "./small-scenario.ts"
 
 const minutes = 60_000
-
-const scenario = {
-  seed: 5,
-  training: { epochs: 40, batch: 8, rate: 0.25 },
-  expect: { maxWeightDeviation: 0 }
-}
-
-const read = (...path: ReadonlyArray<string>) => Effect.promise(() => readFile(join(...path), "utf8"))
 
 /** The words with which a run ended. */
 const ending = <A, E extends { readonly message: string }, R>(work: Effect.Effect<A, E, R>) =>
@@ -33,7 +25,7 @@ describe("resume", () => {
   it.scopedLive("a party that stays away ends the run by name, and the run goes on from what was kept", () =>
     Effect.gen(function* () {
       const deadlines = { replyTimeoutMs: 3_000, roundTimeoutMs: 3_000, phaseTimeoutMs: 60_000 }
-      const { file, out } = yield* writeScenario(splits.rows, { ...scenario, deadlines })
+      const { file, out } = yield* writeScenario(splits.rows, { ...disturbedRun, deadlines })
       yield* runInMemory(file, join(out, "undisturbed"))
       let hands: Hands | undefined
       const notes: Array<string> = []
@@ -71,7 +63,7 @@ describe("resume", () => {
     "a party whose disk is full ends the run by name and remedy, the others end with what they have, and the run goes on",
     () =>
       Effect.gen(function* () {
-        const { file, folder, out } = yield* writeScenario(splits.rows, scenario)
+        const { file, folder, out } = yield* writeScenario(splits.rows, disturbedRun)
         yield* runInMemory(file, join(out, "undisturbed"))
         const undisturbed = yield* read(out, "undisturbed", "model.json")
         const full = [
@@ -105,7 +97,7 @@ describe("resume", () => {
 
   it.scopedLive("a runner that was killed leaves nobody behind, and its run goes on", () =>
     Effect.gen(function* () {
-      const { file, folder, out } = yield* writeScenario(splits.rows, scenario)
+      const { file, folder, out } = yield* writeScenario(splits.rows, disturbedRun)
       yield* runInMemory(file, join(out, "undisturbed"))
       const killed = join(out, "killed")
       const { status } = yield* bicameral(["run", file, "--out", killed], {}, (printed, running) => {
@@ -130,7 +122,7 @@ describe("resume", () => {
 
   it.scopedLive("where nothing was begun, or by another scenario, is refused", () =>
     Effect.gen(function* () {
-      const { file, folder, out } = yield* writeScenario(splits.rows, scenario)
+      const { file, folder, out } = yield* writeScenario(splits.rows, disturbedRun)
       const nowhere = yield* bicameral(["resume", join(folder, "nowhere")])
       expect(nowhere.complained).toMatch(/nothing to resume in .*nowhere: no run over NATS was begun there/)
       yield* bicameral(["run", file, "--out", out], {}, (printed, running) => {

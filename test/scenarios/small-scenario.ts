@@ -2,7 +2,7 @@
  * A scenario small enough to run in a second: made-up measurements of two kinds of leaves, one table split among three
  * growers in different ways, a modulus of 512 bits. Written into a folder that goes with the scope.
  */
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
@@ -92,6 +92,13 @@ export const smallScenario = (split: Split, changes: object = {}) => ({
   ...changes
 })
 
+/** What of it runs for long enough to be disturbed in every phase, and must come out to the bit all the same. */
+export const disturbedRun = {
+  seed: 5,
+  training: { epochs: 40, batch: 8, rate: 0.25 },
+  expect: { maxWeightDeviation: 0 }
+}
+
 /** A folder that goes with the scope. */
 export const temporaryFolder = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "bicameral-test-"))),
@@ -119,6 +126,9 @@ export const writeScenario = (
     )
     return { folder, file: join(folder, "leaves.yaml"), out: join(folder, "out") }
   })
+
+/** The text of a file that a run wrote. */
+export const read = (...path: ReadonlyArray<string>) => Effect.promise(() => readFile(join(...path), "utf8"))
 
 export const silent: RunOptions["display"] = { note: () => {}, phase: () => {}, progress: () => {} }
 

@@ -13,7 +13,7 @@ import type { Hands } from "../../scenarios/parties.ts"
 import type { RunDisplay } from "../../scenarios/result.ts"
 import { runScenario } from "../../scenarios/run.ts"
 import { bicameral } from "./program.ts"
-import { columns, type Leaf, leaves, runInMemory, type Split, writeScenario } from "./small-scenario.ts"
+import { columns, type Leaf, leaves, read, runInMemory, type Split, writeScenario } from "./small-scenario.ts"
 
 /** Enough rows for some pieces of ciphertexts a user. */
 const rows: ReadonlyArray<Leaf> = Array.from({ length: 1_500 }, (_, row) => ({
@@ -34,8 +34,6 @@ const scenario = (workers: number) => ({
   },
   expect: { maxWeightDeviation: 0 }
 })
-
-const read = (...path: ReadonlyArray<string>) => Effect.promise(() => readFile(join(...path), "utf8"))
 
 /** How often a worker of a run noted something. */
 const noted = (out: string, worker: string, what: string) =>
