@@ -182,7 +182,7 @@ describe("recovery - over NATS", () => {
     "without a seed the model is the one that follows from what the parties drew before they were killed",
     () =>
       Effect.gen(function* () {
-        const { seed: _, expect: __, ...unseeded } = scenario
+        const { seed: _, expect: __, ...unseeded } = disturbedRun
         const { file, out } = yield* writeScenario(splits.rows, unseeded)
         const kills = [
           ["setup", "kgc"],
