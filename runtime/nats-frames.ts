@@ -1,10 +1,8 @@
 /**
- * What keeps large messages from being copied between us and the socket of the NATS client: frames with room for the protocol's
- * command around them, used again once they are sent; and receive buffers of the right size from the start, whose chunks are given
- * back as they are emptied.
+ * What keeps large messages from being copied on the way to the socket of the NATS client: frames with room for the protocol's
+ * command around them, used again once they are sent. The way from the socket is in `nats-reading.ts`.
  */
 import type { Socket } from "node:net"
-import { free } from "../protocol/free.ts"
 
 /** Longest command before a message: `PUB`, a subject, a length. */
 const commandBytes = 320
@@ -82,62 +80,4 @@ export class FrameRoom {
       if (spare.length < spareOfSize) spare.push(whole)
     } else if (this.#spare.size < spareSizes) this.#spare.set(whole.length, [whole])
   }
-}
-
-/** The part of the client's parser that gathers a message from chunks. */
-interface Gathering {
-  parse: (chunk: Uint8Array) => void
-  readonly ma: { readonly size: number }
-  readonly msgBuf?: { _buf: Uint8Array; readonly length: number; readonly capacity: number }
-}
-
-/**
- * Lets the client's parser allocate once for a message that comes in many chunks, where it would double its buffer again and again, and
- * frees the chunks that hold nothing but a part of such a message. It makes a new parser for each connection, so this is done where it is set.
- */
-export const gatherAtOnce = <P extends Gathering>(protocol: { parser: P }): void => {
-  const gathering = (parser: P): P => {
-    const parse = parser.parse.bind(parser)
-    parser.parse = (chunk) => {
-      const before = parser.msgBuf
-      parse(chunk)
-      const { msgBuf, ma } = parser
-      if (msgBuf === undefined) return
-      if (msgBuf === before) return free(chunk)
-      if (msgBuf.capacity < ma.size) {
-        const room = Buffer.allocUnsafeSlow(ma.size)
-        room.set(msgBuf._buf)
-        msgBuf._buf = new Uint8Array(room.buffer, 0, msgBuf.length)
-      }
-    }
-    return parser
-  }
-  let current = gathering(protocol.parser)
-  Object.defineProperty(protocol, "parser", {
-    get: () => current,
-    set: (parser: P) => {
-      current = gathering(parser)
-    }
-  })
-}
-
-/**
- * Gives the parser what the socket reads as it comes. The client passes each chunk through a chain of promises first, which costs a small
- * message a tenth of its way. To be called for each connection once it is up; what came before has been parsed by the next read.
- */
-export const parseAtOnce = (
-  protocol: { readonly parser: Pick<Gathering, "parse"> },
-  socket: Socket | undefined
-): void => {
-  if (socket === undefined) return
-  const before = socket.listeners("data")
-  socket.on("data", (chunk: Uint8Array) => {
-    try {
-      protocol.parser.parse(chunk)
-    } catch (error) {
-      // Not the broker's language: the client connects anew.
-      socket.destroy(error instanceof Error ? error : new Error(String(error)))
-    }
-  })
-  for (const listener of before) socket.off("data", listener as () => void)
 }

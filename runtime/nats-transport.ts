@@ -6,7 +6,6 @@
 import type { Socket } from "node:net"
 import { Deferred, Effect, Layer, Redacted, Schedule, type Scope } from "effect"
 import {
-  connect,
   ErrorCode,
   Events,
   type Msg,
@@ -14,9 +13,9 @@ import {
   type NatsConnection,
   NatsError
 } from "nats"
-import type { NatsConnectionImpl } from "nats/lib/nats-base-client/nats.js"
-import type { NodeTransport } from "nats/lib/src/node_transport.js"
-import { plainBytes } from "../protocol/messages/codec.ts"
+import { NatsConnectionImpl } from "nats/lib/nats-base-client/nats.js"
+import { setTransportFactory } from "nats/lib/nats-base-client/transport.js"
+import { NodeTransport, nodeResolveHost } from "nats/lib/src/node_transport.js"
 import { inboxPrefixOf } from "../protocol/messages/subjects.ts"
 import {
   type BrokerUntrusted,
@@ -28,7 +27,8 @@ import {
 } from "./broker/trust.ts"
 import { within } from "./deadline.ts"
 import { oneAtATime } from "./nats-attempts.ts"
-import { FrameRoom, gatherAtOnce, parseAtOnce } from "./nats-frames.ts"
+import { FrameRoom } from "./nats-frames.ts"
+import { gatherAtOnce, openSocket, ownBytes, parseAtOnce } from "./nats-reading.ts"
 import {
   BrokerRefused,
   BrokerUnreachable,
@@ -180,6 +180,32 @@ export const brokerRequests = (
     }
   })
 
+/** The client's way to the broker, with a socket whose reading is ours. */
+class BrokerTransport extends NodeTransport {
+  override dial({ hostname, port }: { readonly hostname: string; readonly port: number }): Promise<Socket> {
+    return new Promise((resolve, reject) => {
+      const socket = openSocket(port, hostname)
+      let failure: Error | undefined
+      socket
+        .setNoDelay(true)
+        .on("connect", () => {
+          socket.removeAllListeners()
+          resolve(socket)
+        })
+        .on("error", (error) => {
+          failure = error
+        })
+        .on("close", () => {
+          socket.removeAllListeners()
+          reject(failure)
+        })
+    })
+  }
+}
+
+// Of all connections of this process.
+setTransportFactory({ factory: () => new BrokerTransport(), dnsResolveFn: nodeResolveHost })
+
 const gone = new TransportClosed({
   reason: "it was closed here, or the broker refused to let this party in again"
 })
@@ -201,7 +227,7 @@ const connecting = ({
 }: NatsOptions & { readonly trust: Trust; readonly tls: TlsSettings | undefined }) =>
   Effect.tryPromise({
     try: () =>
-      connect({
+      NatsConnectionImpl.connect({
         servers: [...servers],
         ...(tls === undefined ? {} : { tls }),
         user,
@@ -310,8 +336,7 @@ const delivery = (message: Msg): Delivery => {
   const { headers } = message
   return {
     subject: message.subject,
-    // What came in one chunk with other messages is a view of it, and a Buffer, whose `slice` would be another view.
-    data: plainBytes(message.data),
+    data: ownBytes(message.data),
     headers:
       headers === undefined
         ? noHeaders
