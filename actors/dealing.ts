@@ -14,6 +14,7 @@ import {
 } from "../protocol/computation/dealer.ts"
 import { dealtUpdate, sliceOf } from "../protocol/computation/lanes.ts"
 import { gatherRows } from "../protocol/computation/product.ts"
+import { unwritten } from "../protocol/free.ts"
 import { layerShapes, sliceCost, stepCost, updateCost } from "../protocol/learning/cost.ts"
 import { InvalidPlan, opensLabels, outputs } from "../protocol/learning/network.ts"
 import { type Operation, operation, type Shape } from "../protocol/learning/operations.ts"
@@ -165,9 +166,7 @@ export const dealer = <E, R>(
         })
       if (part !== undefined) {
         const bytes = Array.from({ length: steps }, (_, i) => partBytes(plan, dealing.order(step + i), part))
-        const message = new Uint8Array(
-          bytes.reduce((sum, { gradients, update }) => sum + gradients + update, 0)
-        )
+        const message = unwritten(bytes.reduce((sum, { gradients, update }) => sum + gradients + update, 0))
         let at = 0
         bytes.forEach(({ gradients, update }, i) => {
           dealPart(ring, keys, dealing, step + i, part, {
@@ -178,7 +177,7 @@ export const dealer = <E, R>(
         })
         return message
       }
-      const message = new Uint8Array(steps * stepBytes)
+      const message = unwritten(steps * stepBytes)
       for (let i = 0; i < steps; i++) {
         const part = message.subarray(i * stepBytes, (i + 1) * stepBytes)
         deal(ring, keys, step + i, (ops) => dealtStep(ring, ops, dealing, step + i), part)

@@ -1,5 +1,5 @@
 /**
- * Memory given back at once. Buffers of megabytes that live for a moment make V8 collect all its garbage again and again; who knows
+ * Memory taken without being cleared and given back at once. Buffers of megabytes that live for a moment make V8 collect all its garbage again and again; who knows
  * that a buffer has served frees it instead.
  */
 
@@ -14,3 +14,6 @@ export const free = ({ buffer }: Uint8Array): void => {
   const { transfer } = buffer as ArrayBuffer & { readonly transfer?: (bytes: number) => ArrayBuffer }
   if (buffer.byteLength >= LEAST && buffer.byteLength !== Buffer.poolSize) transfer?.call(buffer, 0)
 }
+
+/** Memory for bytes that are all written before anyone reads them: whatever was there before still is. It has a buffer of its own. */
+export const unwritten = (bytes: number): Uint8Array => new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer)

@@ -3,6 +3,7 @@
  * together again on the other side. Frames are kept for sending again, so they are never written to.
  */
 import { Either } from "effect"
+import { unwritten } from "../protocol/free.ts"
 import { MalformedMessage } from "../protocol/messages/codec.ts"
 import {
   type Envelope,
@@ -139,7 +140,7 @@ export class Reassembly {
       return Either.right(undefined)
     }
     this.#forget(key, partial)
-    const whole = new Uint8Array(partial.bytes)
+    const whole = unwritten(partial.bytes)
     let at = 0
     for (const piece of partial.pieces) {
       whole.set(piece!, at)

@@ -3,7 +3,7 @@
  * a message is, the socket reads the rest of it to where it stays, as much as there is at a time. All else, and all over TLS, comes in chunks.
  */
 import { createConnection, type Socket } from "node:net"
-import { free } from "../protocol/free.ts"
+import { free, unwritten } from "../protocol/free.ts"
 
 /** What a socket reads at once while no large message is under way; all that begins there is copied out of it. */
 const chunkBytes = 32 * 1024
@@ -26,7 +26,7 @@ interface Protocol {
 
 /** Where a socket reads to, and who is told. */
 class Reading {
-  readonly #chunk = Buffer.allocUnsafeSlow(chunkBytes)
+  readonly #chunk = unwritten(chunkBytes)
   #protocol: Protocol | undefined
   #into: Uint8Array = this.#chunk
 
@@ -36,9 +36,7 @@ class Reading {
     const { msgBuf, ma } = parser ?? {}
     const left = msgBuf === undefined ? 0 : ma!.size - msgBuf.length
     const whole = left > 0 && msgBuf!.capacity >= ma!.size + endBytes
-    this.#into = whole
-      ? new Uint8Array(msgBuf!._buf.buffer, msgBuf!.length, left + endBytes)
-      : this.#chunk
+    this.#into = whole ? new Uint8Array(msgBuf!._buf.buffer, msgBuf!.length, left + endBytes) : this.#chunk
     return this.#into
   }
 
@@ -50,7 +48,10 @@ class Reading {
       return
     }
     const { parser } = this.#protocol
-    if (into === this.#chunk) return parseOrClose(parser, into.subarray(0, bytes), socket)
+    if (into === this.#chunk) {
+      parseOrClose(parser, into.subarray(0, bytes), socket)
+      return
+    }
     const { msgBuf, ma } = parser
     const end = Math.min(msgBuf!.length + bytes, ma.size)
     const rest = msgBuf!.length + bytes - end
@@ -101,7 +102,7 @@ export const gatherAtOnce = <P extends Gathering>(protocol: { parser: P }): void
       parse(chunk)
       const { msgBuf, ma } = parser
       if (msgBuf === undefined || msgBuf === before || msgBuf.capacity >= ma.size) return
-      const room = Buffer.allocUnsafeSlow(ma.size + endBytes)
+      const room = unwritten(ma.size + endBytes)
       room.set(msgBuf._buf)
       msgBuf._buf = new Uint8Array(room.buffer, 0, msgBuf.length)
     }
@@ -123,7 +124,10 @@ export const gatherAtOnce = <P extends Gathering>(protocol: { parser: P }): void
 export const parseAtOnce = (protocol: Protocol, socket: Socket | undefined): void => {
   if (socket === undefined) return
   const reading = readings.get(socket)
-  if (reading !== undefined) return reading.begin(protocol)
+  if (reading !== undefined) {
+    reading.begin(protocol)
+    return
+  }
   const before = socket.listeners("data")
   socket.on("data", (chunk: Uint8Array) => {
     const { parser } = protocol

@@ -5,14 +5,7 @@
  */
 import type { Socket } from "node:net"
 import { Deferred, Effect, Layer, Redacted, Schedule, type Scope } from "effect"
-import {
-  ErrorCode,
-  Events,
-  type Msg,
-  headers as makeHeaders,
-  type NatsConnection,
-  NatsError
-} from "nats"
+import { ErrorCode, Events, type Msg, headers as makeHeaders, type NatsConnection, NatsError } from "nats"
 import { NatsConnectionImpl } from "nats/lib/nats-base-client/nats.js"
 import { setTransportFactory } from "nats/lib/nats-base-client/transport.js"
 import { NodeTransport, nodeResolveHost } from "nats/lib/src/node_transport.js"

@@ -20,25 +20,54 @@ export const checkOf = (bytes: Uint8Array, length: number): number =>
 
 /** Of the bytes of all parts, one behind the other. */
 export const checkOfParts = (parts: ReadonlyArray<Uint8Array>): number => {
-  bytesOf.fill(0, state, piece)
-  let length = 0
-  let held = 0
-  for (const part of parts) {
-    length += part.length
-    for (let from = 0; from < part.length; ) {
-      const end = Math.min(from + PIECE - held, part.length)
-      bytesOf.set(from === 0 && end === part.length ? part : part.subarray(from, end), piece + held)
-      held += end - from
+  const sum = new Check()
+  for (const part of parts) sum.add(part)
+  return sum.end()
+}
+
+/** Copies bytes to `to`, and gives the check of what is written there up to their end: each piece while the cache has it. */
+export const copyWithCheck = (to: Uint8Array, start: number, parts: ReadonlyArray<Uint8Array>): number => {
+  const sum = new Check()
+  sum.add(to.subarray(0, start))
+  let at = start
+  for (const part of parts)
+    for (let from = 0; from < part.length; from += PIECE) {
+      const bytes = part.length <= PIECE ? part : part.subarray(from, from + PIECE)
+      to.set(bytes, at)
+      sum.add(bytes)
+      at += bytes.length
+    }
+  return sum.end()
+}
+
+/** A sum under way, of bytes one behind the other. There is one at a time, for it lies in the kernels' memory. */
+class Check {
+  #length = 0
+  #held = 0
+
+  constructor() {
+    bytesOf.fill(0, state, piece)
+  }
+
+  add(bytes: Uint8Array): void {
+    this.#length += bytes.length
+    for (let from = 0; from < bytes.length; ) {
+      const end = Math.min(from + PIECE - this.#held, bytes.length)
+      bytesOf.set(from === 0 && end === bytes.length ? bytes : bytes.subarray(from, end), piece + this.#held)
+      this.#held += end - from
       from = end
-      if (held < PIECE) break
+      if (this.#held < PIECE) break
       kernels.checkFold(piece, PIECE, state)
-      held = 0
+      this.#held = 0
     }
   }
-  if (held > 0) {
-    const whole = Math.ceil(held / BLOCK) * BLOCK
-    bytesOf.fill(0, piece + held, piece + whole)
-    kernels.checkFold(piece, whole, state)
+
+  end(): number {
+    if (this.#held > 0) {
+      const whole = Math.ceil(this.#held / BLOCK) * BLOCK
+      bytesOf.fill(0, piece + this.#held, piece + whole)
+      kernels.checkFold(piece, whole, state)
+    }
+    return kernels.checkDigest(state, this.#length) >>> 0
   }
-  return kernels.checkDigest(state, length) >>> 0
 }

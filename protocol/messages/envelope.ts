@@ -4,7 +4,7 @@
  * it (`check.ts`): what was corrupted on the way counts as lost. The sender is not in the envelope; the broker vouches for the one in the subject.
  */
 import { Either } from "effect"
-import { checkOf, checkOfParts } from "./check.ts"
+import { checkOf, checkOfParts, copyWithCheck } from "./check.ts"
 import { MalformedMessage } from "./codec.ts"
 
 export const envelopeVersion = 2
@@ -63,12 +63,8 @@ export const encodeParts = (
 ): Uint8Array => {
   const length = lengthOf(parts)
   const bytes = room(encodedBytes(envelope, length))
-  let at = writeHead(bytes, envelope, length)
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  writeNumber(bytes, at, 0xce, checkOf(bytes, at))
+  const start = writeHead(bytes, envelope, length)
+  writeNumber(bytes, start + length, 0xce, copyWithCheck(bytes, start, parts))
   return bytes
 }
 
