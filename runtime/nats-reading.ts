@@ -5,8 +5,10 @@
 import { createConnection, type Socket } from "node:net"
 import { free, unwritten } from "../protocol/free.ts"
 
-/** What a socket reads at once while no large message is under way; all that begins there is copied out of it. */
+/** What a socket reads at once while no large message is under way. It is used again and again: messages are copied out of it. */
 const chunkBytes = 32 * 1024
+/** Less than this of a message is read with what follows it. */
+const leastLeft = chunkBytes / 2
 /** What ends a message; it is read with it. */
 const endBytes = 2
 
@@ -30,13 +32,13 @@ class Reading {
   #protocol: Protocol | undefined
   #into: Uint8Array = this.#chunk
 
-  /** Where the next bytes go: into the message under way, where there is one that has room. */
+  /** Where the next bytes go: into the message under way, where much of one is to come. */
   room(): Uint8Array {
     const parser = this.#protocol?.parser
     const { msgBuf, ma } = parser ?? {}
     const left = msgBuf === undefined ? 0 : ma!.size - msgBuf.length
-    const whole = left > 0 && msgBuf!.capacity >= ma!.size + endBytes
-    this.#into = whole ? new Uint8Array(msgBuf!._buf.buffer, msgBuf!.length, left + endBytes) : this.#chunk
+    const direct = left >= leastLeft && msgBuf!.capacity >= ma!.size + endBytes
+    this.#into = direct ? new Uint8Array(msgBuf!._buf.buffer, msgBuf!.length, left + endBytes) : this.#chunk
     return this.#into
   }
 
@@ -119,7 +121,8 @@ export const gatherAtOnce = <P extends Gathering>(protocol: { parser: P }): void
 
 /**
  * Gives the parser what the socket reads as it comes. The client passes each chunk through a chain of promises first, which costs a small
- * message a tenth of its way. To be called for each connection once it is up; what came before has been parsed by the next read.
+ * message a tenth of its way. To be called for each connection once it is up; what came before has been parsed by the next read. From then
+ * on all that the client hands out of small messages is valid in the callback that it is handed to, and no longer (`ownBytes`).
  */
 export const parseAtOnce = (protocol: Protocol, socket: Socket | undefined): void => {
   if (socket === undefined) return

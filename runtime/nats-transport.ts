@@ -179,25 +179,31 @@ class BrokerTransport extends NodeTransport {
     return new Promise((resolve, reject) => {
       const socket = openSocket(port, hostname)
       let failure: Error | undefined
+      // The client gives up after as long, but leaves the socket of who does not answer at all to the system, which tries for minutes.
+      const giveUp = setTimeout(
+        () => socket.destroy(NatsError.errorForCode(ErrorCode.Timeout)),
+        this.options.timeout
+      )
+      const settled = () => {
+        clearTimeout(giveUp)
+        socket.removeAllListeners()
+      }
       socket
         .setNoDelay(true)
         .on("connect", () => {
-          socket.removeAllListeners()
+          settled()
           resolve(socket)
         })
         .on("error", (error) => {
           failure = error
         })
         .on("close", () => {
-          socket.removeAllListeners()
+          settled()
           reject(failure)
         })
     })
   }
 }
-
-// Of all connections of this process.
-setTransportFactory({ factory: () => new BrokerTransport(), dnsResolveFn: nodeResolveHost })
 
 const gone = new TransportClosed({
   reason: "it was closed here, or the broker refused to let this party in again"
@@ -219,8 +225,10 @@ const connecting = ({
   tls
 }: NatsOptions & { readonly trust: Trust; readonly tls: TlsSettings | undefined }) =>
   Effect.tryPromise({
-    try: () =>
-      NatsConnectionImpl.connect({
+    try: () => {
+      // For all connections of this process, as the client has it; its own `connect` sets it back.
+      setTransportFactory({ factory: () => new BrokerTransport(), dnsResolveFn: nodeResolveHost })
+      return NatsConnectionImpl.connect({
         servers: [...servers],
         ...(tls === undefined ? {} : { tls }),
         user,
@@ -234,7 +242,8 @@ const connecting = ({
         reconnectJitter: reconnectPauseMs,
         pingInterval: 10_000,
         timeout: connectTimeoutMs ?? 5_000
-      }),
+      })
+    },
     catch: (cause): NotConnected =>
       isAuthError(cause)
         ? new BrokerRefused({

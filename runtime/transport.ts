@@ -7,17 +7,14 @@ import { Context, Data, Effect, type Scope } from "effect"
 import { free } from "../protocol/free.ts"
 import type { BrokerUntrusted, PasswordExposed } from "./broker/trust.ts"
 
-/**
- * A message as it arrived. `data` may alias the transport's receive buffer: whoever keeps it for long copies it. One larger than
- * `sharedBytes` has a buffer of its own, which the receiver may free.
- */
+/** A message as it arrived. `data` stays as it is; where it is larger than `sharedBytes`, it has a buffer of its own, which the receiver may free. */
 export interface Delivery {
   readonly subject: string
   readonly data: Uint8Array
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** The most that a transport reads at once: messages up to this size may share a buffer. */
+/** More than a transport reads at once: messages up to this size may share a buffer. */
 export const sharedBytes = 64 * 1024
 
 /** Frees a message that has served, or the part that is read of it, where it has a buffer of its own. */
