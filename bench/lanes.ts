@@ -14,18 +14,21 @@ import { artifact, projectRoot } from "../protocol/artifact.ts"
 import { announceMachine, type Spread, spreadOf, writeFigures } from "./measure.ts"
 
 const start = promisify(execFile)
-const repetitions = 3
+const repetitions = 2
 const lanes = [1, 2, 4] as const
 
-/** Digits of five users, in batches that are cut over the lanes; what a lane costs beside its rows is the same for any. */
+/**
+ * Digits of five users, in batches that are cut over the lanes; what a lane costs beside its rows is the same for any. As many steps as
+ * its program needs to be compiled, which each process of a lane does for itself.
+ */
 interface Batches {
   readonly rowsOfUser: number
   readonly batch: number
   readonly epochs: number
 }
 const measured: ReadonlyArray<Batches> = [
-  { rowsOfUser: 400, batch: 500, epochs: 12 },
-  { rowsOfUser: 1600, batch: 4000, epochs: 10 }
+  { rowsOfUser: 400, batch: 500, epochs: 40 },
+  { rowsOfUser: 1600, batch: 2000, epochs: 15 }
 ]
 /** For the network of the other benchmarks. */
 const changes = ({ batch, epochs }: Batches) => ({
@@ -36,7 +39,7 @@ const changes = ({ batch, epochs }: Batches) => ({
   expect: {}
 })
 /** The first steps are spent on compiling. */
-const warmShare = 0.25
+const warmShare = 0.5
 
 /** The scenario with so many lanes, as a file in `folder`. */
 const scenarioWith = (batches: Batches, count: number, folder: string): string => {
