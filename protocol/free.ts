@@ -1,6 +1,6 @@
 /**
- * Memory taken without being cleared and given back at once. Buffers of megabytes that live for a moment make V8 collect all its garbage again and again; who knows
- * that a buffer has served frees it instead.
+ * Memory that is taken without being cleared, and given back at once. Buffers of megabytes that live for a moment make V8 collect all its
+ * garbage again and again; who knows that a buffer has served frees it instead.
  */
 
 /** Smaller buffers are left to the garbage collector: they may lie in a pool. */
