@@ -18,8 +18,8 @@ const repetitions = 2
 const lanes = [1, 2, 4] as const
 
 /**
- * Digits of five users, in batches that are cut over the lanes; what a lane costs beside its rows is the same for any. As many steps as
- * its program needs to be compiled, which each process of a lane does for itself.
+ * Digits of five users, in batches that are cut over the lanes. As many steps as a lane's program needs to be compiled, which each process
+ * does for itself.
  */
 interface Batches {
   readonly rowsOfUser: number
