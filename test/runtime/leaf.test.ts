@@ -82,7 +82,10 @@ const deployment = (configurations: Readonly<Record<"cloud0" | "cloud1", string>
     return { connect, leaves, passwords }
   })
 
-/** Comes in at the hub as a broker that forgets its manners: speaks the protocol of leaf nodes itself, and checks nothing. */
+/**
+ * Comes in at the hub as a broker that forgets its manners: speaks the protocol of leaf nodes itself, and checks nothing. Until the scope
+ * ends, or the hub has enough of it.
+ */
 const rawLeaf = (port: number, user: string, password: string) =>
   Effect.map(
     Effect.acquireRelease(
@@ -93,7 +96,6 @@ const rawLeaf = (port: number, user: string, password: string) =>
         const socket = connectTls({ socket: plain, rejectUnauthorized: false })
         socket.on("error", () => {})
         await once(socket, "secureConnect")
-        socket.on("data", () => {})
         const hello = {
           user,
           pass: password,
@@ -107,7 +109,20 @@ const rawLeaf = (port: number, user: string, password: string) =>
       }),
       (socket) => Effect.sync(() => socket.destroy())
     ),
-    (socket) => (subject: string) => Effect.sync(() => socket.write(`LMSG ${subject} 1\r\nx\r\n`))
+    (socket) => {
+      let said = ""
+      socket.on("data", (chunk: Buffer) => {
+        said += chunk.toString()
+      })
+      return {
+        send: (subject: string) => Effect.sync(() => socket.write(`LMSG ${subject} 1\r\nx\r\n`)),
+        /** All that the hub said, once it has ended the connection. */
+        ended: Effect.async<string>((resume) => {
+          if (socket.closed) resume(Effect.succeed(said))
+          else socket.once("close", () => resume(Effect.succeed(said)))
+        })
+      }
+    }
   )
 
 /** What arrives at an actor, by subject, and when a subject of that name has. */
@@ -245,13 +260,25 @@ describe("brokers of the clouds, joined to the hub", () => {
         cloud0: configuration("cloud0.conf"),
         cloud1: configuration("cloud1.conf")
       })
-      const send = yield* rawLeaf(leaves, "cloud0", passwords[passwordVariable("cloud0")]!)
+      const leaf = rawLeaf(leaves, "cloud0", passwords[passwordVariable("cloud0")]!)
       const { subjects, arrives } = yield* listening(yield* connect("kgc", "hub"), inboxOf(run, "kgc"))
       const allowed = subjectOf({ run, to: "kgc", from: "cloud0", channel: "ask" })
-      const forged = ["cloud1", "user1"].map((from) => subjectOf({ run, to: "kgc", from, channel: "ask" }))
-      yield* arrives(allowed, send(allowed))
-      for (const subject of forged) yield* send(subject)
+      for (const from of ["cloud1", "user1"]) {
+        const forged = subjectOf({ run, to: "kgc", from, channel: "ask" })
+        // A connection for each: the hub ends it for such a message.
+        const said = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const { send, ended } = yield* leaf
+            yield* arrives(allowed, send(allowed))
+            yield* send(forged)
+            return yield* ended
+          })
+        )
+        expect(said).toContain(`Permissions Violation for Publish to "${forged}"`)
+      }
+      // What the hub lets through comes to the KGC in order: when this is there, the others would have been.
       subjects.delete(allowed)
+      const { send } = yield* leaf
       yield* arrives(allowed, send(allowed))
       expect([...subjects]).toEqual([allowed])
     })
