@@ -80,12 +80,15 @@ export const makeAnswering = (post: Post): Answering => {
     known.delete(key)
   }
 
-  /** Forgets the oldest replies beyond the limits; what is still at work stays. */
+  /**
+   * Forgets the oldest replies beyond the limits; what is still at work stays, and so does a reply that is being sent: that it is unknown
+   * here would overtake it, and all be done again.
+   */
   const forgetOldest = (nowMs: number) => {
     for (const [key, entry] of known) {
       const old = nowMs - entry.since > limits.rememberedForMs
       if (!old && known.size < limits.rememberedRequests && rememberedBytes <= limits.rememberedBytes) return
-      if (entry.reply !== undefined) forget(key)
+      if (entry.reply?.underWay === 0) forget(key)
     }
   }
 
@@ -207,7 +210,7 @@ export const makeAnswering = (post: Post): Answering => {
       if (before !== undefined) {
         if (kind === "tell") return
         const { reply } = before
-        const again = reply !== undefined && takeAgain(reply, clock.unsafeCurrentTimeMillis())
+        const again = reply?.underWay === 0 && takeAgain(reply, clock.unsafeCurrentTimeMillis())
         return again ? answer(from, tag, reply) : notify(from, "working", envelope)
       }
       if (kind === "poll") return notify(from, "unknown", envelope)

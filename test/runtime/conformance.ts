@@ -75,12 +75,25 @@ interface JoinOptions {
   readonly limits?: Partial<Limits>
   readonly faults?: Faults
   readonly traced?: boolean
+  /** Where given, every kibibyte takes the broker so long. */
+  readonly slowMs?: number
 }
+
+/** A transport of small messages that are sent slowly. */
+const slow = (ms: number, transport: Layer.Layer<Transport, TransportError>) =>
+  Layer.map(transport, (context) =>
+    Context.add(context, Transport, {
+      ...Context.get(context, Transport),
+      maxPayloadBytes: 1024,
+      settled: Effect.sleep(ms)
+    })
+  )
 
 const join = (name: string, run: string, options: JoinOptions = {}) =>
   Effect.gen(function* () {
     const network = yield* Network
-    const transport = network.transport(name)
+    const made = network.transport(name)
+    const transport = options.slowMs === undefined ? made : slow(options.slowMs, made)
     const carried = options.faults === undefined ? transport : lossy(options.faults, transport)
     const context = yield* Layer.build(
       Parties.layer({ name, run, limits: { ...quick, ...options.limits } }).pipe(
@@ -479,6 +492,36 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
             }
           )
           expect(replies.map(({ doubled }) => doubled)).toEqual(values.map((value) => 2 * value))
+        })
+      )
+
+      it.scoped("ask - a reply that is long on its way is neither forgotten meanwhile nor sent again", () =>
+        Effect.gen(function* () {
+          const run = freshRun()
+          const { party: asker } = yield* join("user1", run)
+          const { party: answerer } = yield* join("kgc", run, { limits: { rememberedBytes: 64 }, slowMs: 20 })
+          const bytes = noise(20_000)
+          const handled = yield* Ref.make(0)
+          const answered = yield* Deferred.make<void>()
+          yield* answerer.serve([
+            double,
+            on(Echo, () =>
+              Ref.update(handled, (n) => n + 1).pipe(
+                Effect.zipRight(Deferred.succeed(answered, undefined)),
+                Effect.as({ bytes })
+              )
+            )
+          ])
+          const reply = yield* Effect.fork(asker.ask("kgc", Echo, { bytes: new Uint8Array(0) }, soon))
+          yield* Deferred.await(answered)
+          // Each makes the other forget replies beyond its bounds.
+          while (reply.unsafePoll() === null) yield* asker.ask("kgc", Double, { value: 1 }, soon)
+          expect((yield* Fiber.join(reply)).bytes).toEqual(bytes)
+          expect(yield* Ref.get(handled)).toBe(1)
+          const sent = (yield* answerer.traffic).filter(
+            ({ direction, tag }) => direction === "sent" && tag === "Echo"
+          )
+          expect(sent.reduce((sum, row) => sum + row.bytes, 0)).toBeLessThan(2 * bytes.length)
         })
       )
 
