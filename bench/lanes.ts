@@ -68,20 +68,22 @@ const scenarioWith = (batches: Batches, count: number, folder: string): string =
 /** Runs a scenario on one core until the model is there: the references that it is compared with then take as long again. */
 const trained = async (scenario: string, out: string): Promise<void> => {
   const program = [process.execPath, fileURLToPath(artifact("program/main.js"))]
-  const enough = new AbortController()
-  let failure: unknown
-  const ended = start("taskset", ["-c", "0", ...program, "run", scenario, "--out", out], {
-    maxBuffer: 2 ** 26,
-    signal: enough.signal,
-    killSignal: "SIGKILL"
+  const running = start("taskset", ["-c", "0", ...program, "run", scenario, "--out", out], {
+    maxBuffer: 2 ** 26
   })
+  let over = false
+  let failure: unknown
+  const ended = running
     .catch((error: unknown) => {
-      if (!enough.signal.aborted) failure = error
+      if (!over) failure = error
     })
-    .then(() => enough.abort())
-  while (!enough.signal.aborted && !isWhole(join(out, "model.json"))) await pause(200)
-  // The parties have ended, and their broker.
-  enough.abort()
+    .then(() => {
+      over = true
+    })
+  while (!over && !isWhole(join(out, "model.json"))) await pause(200)
+  over = true
+  // The parties have ended by then, and their broker.
+  running.child.kill("SIGKILL")
   await ended
   if (failure !== undefined) throw failure
 }
