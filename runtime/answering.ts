@@ -21,6 +21,7 @@ interface Known {
   /** When it arrived; once it is answered, when it was. */
   since: number
   reply: Sent | undefined
+  /** Of its reply, once that is sent. */
   bytes: number
 }
 
@@ -62,8 +63,8 @@ export const makeAnswering = (post: Post): Answering => {
   let rememberedBytes = 0
   let atWork = 0
 
-  const answer = (to: string, tag: string, reply: Sent) =>
-    post.postKept(to, "reply", reply, post.ledger.counter("sent", to, tag))
+  const answer = (to: string, tag: string, reply: Sent, done?: () => void) =>
+    post.postKept(to, "reply", reply, post.ledger.counter("sent", to, tag), done)
 
   const notice = (
     kind: "working" | "unknown",
@@ -105,14 +106,18 @@ export const makeAnswering = (post: Post): Answering => {
     const entry = known.get(key)
     if (entry !== undefined) {
       entry.reply = reply
-      entry.bytes = sizeOf(frames)
-      rememberedBytes += entry.bytes
       // Remembered from its answer on: what took long to do must not be done again because its reply was lost.
       entry.since = now
       known.delete(key)
       known.set(key, entry)
     }
-    answer(from, tag, reply)
+    answer(from, tag, reply, () => {
+      if (known.get(key)?.reply !== reply) return
+      // While it is sent its bytes are held anyway, and others need not be forgotten for it.
+      entry!.bytes = sizeOf(frames)
+      rememberedBytes += entry!.bytes
+      if (rememberedBytes > limits.rememberedBytes) forgetOldest(clock.unsafeCurrentTimeMillis())
+    })
   }
 
   const refuse = (request: Waiting, error: RemoteError) => {

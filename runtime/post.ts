@@ -48,8 +48,8 @@ export interface Post {
   ) => (() => void) | undefined
   /** Sends frames for a callback; that it can't is noted. */
   readonly post: (to: string, channel: Channel, frames: Frames, counter: Counter) => void
-  /** The same with frames that are kept to be sent again; they stay what they are until it is done. */
-  readonly postKept: (to: string, channel: Channel, sent: Sent, counter: Counter) => void
+  /** The same with frames that are kept to be sent again; they stay what they are until it is done, of which `done` is told. */
+  readonly postKept: (to: string, channel: Channel, sent: Sent, counter: Counter, done?: () => void) => void
   /** Gives back the frames of what nobody will ask for again, as soon as no sending of them is under way. */
   readonly forget: (sent: Sent) => void
   /** Logs that something was dropped or refused: of each kind of event the first, and then ever fewer. */
@@ -119,12 +119,15 @@ export const makePost = (
       return fiber.unsafePoll() === null ? () => fiber.unsafeInterruptAsFork(fiber.id()) : undefined
     },
     post: (to, channel, frames, counter) => void post.begin(to, channel, frames, counter, noteUnsent),
-    postKept: (to, channel, sent, counter) => {
+    postKept: (to, channel, sent, counter, done) => {
       sent.underWay++
       post.begin(to, channel, sent.frames, counter, (error) => {
         sent.underWay--
+        // The last of it has only now begun its way.
+        sent.quietUntil = parts.clock.unsafeCurrentTimeMillis() + sent.transitMs
         if (sent.forgotten) post.forget(sent)
         noteUnsent(error)
+        done?.()
       })
     },
     forget: (sent) => {
