@@ -112,10 +112,11 @@ export const makeAnswering = (post: Post): Answering => {
       known.set(key, entry)
     }
     answer(from, tag, reply, () => {
-      if (known.get(key)?.reply !== reply) return
+      const answered = known.get(key)
+      if (answered?.reply !== reply) return
       // While it is sent its bytes are held anyway, and others need not be forgotten for it.
-      entry!.bytes = sizeOf(frames)
-      rememberedBytes += entry!.bytes
+      answered.bytes = sizeOf(frames)
+      rememberedBytes += answered.bytes
       if (rememberedBytes > limits.rememberedBytes) forgetOldest(clock.unsafeCurrentTimeMillis())
     })
   }
@@ -215,7 +216,7 @@ export const makeAnswering = (post: Post): Answering => {
       if (before !== undefined) {
         if (kind === "tell") return
         const { reply } = before
-        const again = reply?.underWay === 0 && takeAgain(reply, clock.unsafeCurrentTimeMillis())
+        const again = reply !== undefined && takeAgain(reply, clock.unsafeCurrentTimeMillis())
         return again ? answer(from, tag, reply) : notify(from, "working", envelope)
       }
       if (kind === "poll") return notify(from, "unknown", envelope)

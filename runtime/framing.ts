@@ -36,9 +36,9 @@ export const sentAt = (frames: Frames, nowMs: number, limits: Limits): Sent => {
   return { frames, transitMs, quietUntil: nowMs + transitMs, underWay: 0, forgotten: false }
 }
 
-/** Whether it is time to send them again, which is taken as done. */
+/** Whether it is time to send them again, which is taken as done. It is not while they are being sent. */
 export const takeAgain = (sent: Sent, nowMs: number): boolean => {
-  if (nowMs < sent.quietUntil) return false
+  if (sent.underWay > 0 || nowMs < sent.quietUntil) return false
   sent.transitMs *= 2
   sent.quietUntil = nowMs + sent.transitMs
   return true

@@ -114,4 +114,12 @@ describe("sending again", () => {
     const sent = sentAt([new Uint8Array(100)], 5, defaultLimits)
     expect([takeAgain(sent, 5), takeAgain(sent, 5)]).toEqual([true, true])
   })
+
+  it("waits for a sending that is under way, however long that takes", () => {
+    const sent = sentAt([new Uint8Array(1000)], 0, { ...defaultLimits, assumedBytesPerMs: 100 })
+    sent.underWay = 1
+    expect(takeAgain(sent, 60_000)).toBe(false)
+    sent.underWay = 0
+    expect(takeAgain(sent, 60_000)).toBe(true)
+  })
 })
