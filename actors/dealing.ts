@@ -9,15 +9,16 @@ import {
   type DealtValue,
   deal,
   type GateMask,
-  openingMask,
-  openingMaskInPieces
+  labelMask,
+  maskDifference,
+  maskDifferenceInPieces
 } from "../protocol/computation/dealer.ts"
 import { dealtUpdate, sliceOf } from "../protocol/computation/lanes.ts"
 import { gatherRows } from "../protocol/computation/product.ts"
 import { unwritten } from "../protocol/free.ts"
 import { layerShapes, sliceCost, stepCost, updateCost } from "../protocol/learning/cost.ts"
 import { InvalidPlan, opensLabels, outputs } from "../protocol/learning/network.ts"
-import { type Operation, operation, type Shape } from "../protocol/learning/operations.ts"
+import { operation, type Shape } from "../protocol/learning/operations.ts"
 import { type BatchOrder, batchOrder } from "../protocol/learning/order.ts"
 import type { TrainingPlan } from "../protocol/learning/plan.ts"
 import { type Batch, gradients, trainingStep } from "../protocol/learning/step.ts"
@@ -111,9 +112,9 @@ export const dealer = <E, R>(
     const empty = ring.mark()
     let known: Dealing | undefined
 
-    const draw = (op: Operation, shape: Shape) =>
+    const featureMasks = (shape: Shape) =>
       Effect.gen(function* () {
-        const pieces = openingMaskInPieces(ring, keys, 0, op, shape)
+        const pieces = maskDifferenceInPieces(ring, keys, operation("openInput", 0), shape)
         for (;;) {
           const next = pieces.next()
           if (next.done) return next.value
@@ -131,9 +132,9 @@ export const dealer = <E, R>(
         const last = network.layers.length
         known = undefined
         ring.release(empty)
-        const features = yield* draw(operation("openInput", 0), { rows, cols: network.inputs })
+        const features = yield* featureMasks({ rows, cols: network.inputs })
         const labels = opensLabels(network)
-          ? yield* draw(operation("openLabels", last), { rows, cols: outputs(network) })
+          ? labelMask(ring, keys, 0, operation("openLabels", last), { rows, cols: outputs(network) })
           : undefined
         const stepBytes = stepCost(plan).dealtBytes
         const weights = {
@@ -222,7 +223,7 @@ const dealPart = (
     const weights = weightMasks(ring, keys, dealing, step)
     const own = (ops: DealerOperations) => {
       const sliced = maskedBatch(ring, dealing, batch.subarray(slice.first, end))
-      return gradients<DealtValue, Matrix, GateMask>(ops, plan, layers, weights, sliced)
+      return gradients<DealtValue, Matrix, GateMask, Matrix>(ops, plan, layers, weights, sliced)
     }
     deal(ring, keys, step, own, to.gradients, slice)
   }
@@ -246,7 +247,7 @@ const weightMasks = (
   if (weights.step !== step) {
     const mark = ring.mark()
     weights.masks.forEach((mask, index) => {
-      ring.copy(mask, openingMask(ring, keys, step, operation("openWeights", index + 1), mask))
+      ring.copy(mask, maskDifference(ring, keys, step, operation("openWeights", index + 1), mask))
     })
     ring.release(mark)
     weights.step = step

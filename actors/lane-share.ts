@@ -4,11 +4,13 @@
  */
 import { cloudOperations } from "../protocol/computation/cloud.ts"
 import { Corrections } from "../protocol/computation/corrections.ts"
+import { gatherLabels, type OpenedLabels } from "../protocol/computation/labels.ts"
 import { noGradients, type Rows, sliceOf } from "../protocol/computation/lanes.ts"
-import { gatherOpened, gatherRows, type OpenedShare } from "../protocol/computation/product.ts"
+import { gatherRows } from "../protocol/computation/product.ts"
 import type { BatchOrder } from "../protocol/learning/order.ts"
 import type { TrainingPlan } from "../protocol/learning/plan.ts"
 import {
+  type Batch,
   type Gradient,
   gatherBatch,
   gradients,
@@ -41,7 +43,7 @@ export const openRows = ({
   rows,
   features,
   labels
-}: LaneShare): Computation<OpenedData<Matrix, OpenedShare>> => {
+}: LaneShare): Computation<OpenedData<Matrix, Matrix, OpenedLabels>> => {
   const slice = { first: rows.from, of: plan.rows }
   return openData(
     cloudOperations({ ring, party: cloud, prg, step: 0, slice }),
@@ -51,12 +53,22 @@ export const openRows = ({
   )
 }
 
+/** Rows of the opened data. New memory. */
+export const rowsOf = (
+  ring: Ring,
+  opened: OpenedData<Matrix, Matrix, OpenedLabels>,
+  rows: Uint32Array
+): Batch<Matrix, Matrix, OpenedLabels> => {
+  const gather = (x: Matrix) => gatherRows(ring, x, rows)
+  return gatherBatch(opened, { value: gather, opened: gather, labels: (y) => gatherLabels(ring, y, rows) })
+}
+
 /** The gradients on this lane's slice of a step's batch; `dealt` is what the dealer has for them, at C1. New memory. */
 export function* gradientsOnSlice(
   { plan, cloud, prg, order, ring, rows }: LaneShare,
-  opened: OpenedData<Matrix, OpenedShare>,
+  opened: OpenedData<Matrix, Matrix, OpenedLabels>,
   step: number,
-  weights: ReadonlyArray<OpenedShare>,
+  weights: ReadonlyArray<Matrix>,
   layers: ReadonlyArray<Pick<Layer<Matrix>, "bias">>,
   dealt: Uint8Array | undefined
 ): Computation<ReadonlyArray<Gradient<Matrix>>> {
@@ -64,10 +76,5 @@ export function* gradientsOnSlice(
   if (slice.rows.length === 0) return noGradients(ring, plan.network)
   const corrections = dealt === undefined ? {} : { corrections: Corrections.parse(step, dealt) }
   const ops = cloudOperations({ ring, party: cloud, prg, step, slice, ...corrections })
-  const batch = gatherBatch(
-    opened,
-    (x) => gatherRows(ring, x, slice.rows),
-    (x) => gatherOpened(ring, x, slice.rows)
-  )
-  return yield* gradients(ops, plan, layers, weights, batch)
+  return yield* gradients(ops, plan, layers, weights, rowsOf(ring, opened, slice.rows))
 }

@@ -117,7 +117,7 @@ const session = (agreement: Agreement, { epoch, step: kept, peer }: Assignment, 
     const party = yield* Party
     const house = yield* House
     const main = actorOf(party.name)
-    const { plan, cloud, prg, ring, rows } = share
+    const { plan, cloud, ring, rows } = share
     const { drive } = drivenBy(yield* party.rounds(peer, phaseOf(epoch), roundDeadlines(agreement)))
     const withMain = yield* party.rounds(main, lanePhase(epoch), laneDeadlines(agreement))
     const stretches = stretchesOf(plan, kept)
@@ -132,7 +132,7 @@ const session = (agreement: Agreement, { epoch, step: kept, peer }: Assignment, 
         const mark = ring.mark()
         const words = yield* drive(
           (function* (): Computation<Uint8Array> {
-            const { weights, layers } = takenIn(ring, prg, step, plan.network, handed)
+            const { weights, layers } = takenIn(ring, plan.network, handed)
             free(handed)
             const found = yield* gradientsOnSlice(share, opened, step, weights, layers, dealt)
             return layerWords(ring, found)

@@ -15,13 +15,12 @@ import {
 } from "../protocol/computation/errors.ts"
 import { addGradients, handedOut, rowsOfLanes } from "../protocol/computation/lanes.ts"
 import { layerWords, loadLayers } from "../protocol/computation/layer-words.ts"
-import { gatherOpened, gatherRows } from "../protocol/computation/product.ts"
 import { free } from "../protocol/free.ts"
 import { initialWeightsShare } from "../protocol/learning/initial.ts"
 import { biasShape, weightShape } from "../protocol/learning/network.ts"
 import { type BatchOrder, batchOrder } from "../protocol/learning/order.ts"
 import type { TrainingPlan } from "../protocol/learning/plan.ts"
-import { gatherBatch, type Layer, openWeights, trainingStep, update } from "../protocol/learning/step.ts"
+import { type Layer, openWeights, trainingStep, update } from "../protocol/learning/step.ts"
 import { Progress } from "../protocol/messages/control.ts"
 import { dealers } from "../protocol/messages/subjects.ts"
 import { Deal, type DealtPart } from "../protocol/messages/training.ts"
@@ -34,7 +33,7 @@ import { freeReceived } from "../runtime/transport.ts"
 import { type Agreement, computationName, planOf, roundDeadlines } from "./agreement.ts"
 import type { Checkpoints } from "./checkpoints.ts"
 import { partBytes, stepsAsked } from "./dealing.ts"
-import { gradientsOnSlice, type LaneShare, openRows } from "./lane-share.ts"
+import { gradientsOnSlice, type LaneShare, openRows, rowsOf } from "./lane-share.ts"
 import type { LanePair, Lanes } from "./lanes.ts"
 import { raisedWithin } from "./raised.ts"
 import type { Root } from "./root.ts"
@@ -162,12 +161,7 @@ export const train = (share: TrainingShare, session: Session = { epoch: 1, step:
           dealt === undefined ? {} : { corrections: Corrections.parse(step, dealt.subarray(at, at + each)) }
         const mark = ring.mark()
         const ops = cloudOperations({ ring, party: cloud, prg, step, ...corrections })
-        const rows = order(step)
-        const batch = gatherBatch(
-          opened,
-          (x) => gatherRows(ring, x, rows),
-          (x) => gatherOpened(ring, x, rows)
-        )
+        const batch = rowsOf(ring, opened, order(step))
         settle(yield* trainingStep(ops, plan, layers, batch))
         ring.release(mark)
       }

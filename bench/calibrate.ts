@@ -71,18 +71,18 @@ const arithmetic = async (): Promise<Calibration["arithmetic"]> => {
   const millionProductsMs = wide.products.median / (wide.multiplications / 1e6)
   // The first of the networks meets what no step has compiled yet.
   const { first } = steps[0]!
-  const rest = (spent: (step: StepKernels) => number, times: number) =>
+  const rest = (spent: (step: StepKernels) => number) =>
     besideProducts(
       steps,
-      steps.map((step) => Math.max(0, spent(step) - (times * millionProductsMs * step.multiplications) / 1e6))
+      steps.map((step) => Math.max(0, spent(step) - (millionProductsMs * step.multiplications) / 1e6))
     )
   return {
     millionProductsMs,
     cloud: {
-      ...rest(({ cloud0, cloud1 }) => Math.max(cloud0.median, cloud1.median), 2),
+      ...rest(({ cloud0, cloud1 }) => Math.max(cloud0.median, cloud1.median)),
       firstMs: first.clouds
     },
-    dealer: { ...rest(({ dealer }) => dealer.median, 1), firstMs: first.dealer }
+    dealer: { ...rest(({ dealer }) => dealer.median), firstMs: first.dealer }
   }
 }
 

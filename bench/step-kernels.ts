@@ -5,8 +5,9 @@
  */
 import { type CloudOperations, cloudOperations } from "../protocol/computation/cloud.ts"
 import { Corrections } from "../protocol/computation/corrections.ts"
-import { deal, openingMask } from "../protocol/computation/dealer.ts"
-import { gatherOpened, gatherRows, type OpenedShare } from "../protocol/computation/product.ts"
+import { deal, maskDifference } from "../protocol/computation/dealer.ts"
+import type { OpenedLabels } from "../protocol/computation/labels.ts"
+import { gatherRows } from "../protocol/computation/product.ts"
 import {
   biasShape,
   type Network,
@@ -39,7 +40,7 @@ export interface StepKernels {
   readonly cloud1: Spread
   /** What the first steps, which are not in these, took beyond the median: compiling. The clouds share what is compiled. */
   readonly first: { readonly dealer: number; readonly clouds: number }
-  /** The matrix products alone: once for the dealer, twice for a cloud. */
+  /** The matrix products alone, as many for the dealer as for a cloud. */
   readonly products: Spread
   readonly rounds: number
   readonly openedBytes: number
@@ -137,7 +138,7 @@ function* cloudStep(
   plan: TrainingPlan,
   step: number,
   corrections: Uint8Array,
-  data: OpenedData<Matrix, OpenedShare>,
+  data: OpenedData<Matrix, Matrix, OpenedLabels>,
   layers: ReadonlyArray<Layer<Matrix>>
 ): Round<void> {
   const { ring } = cloud
@@ -145,7 +146,7 @@ function* cloudStep(
   const rows = batchRows(plan, step)
   if (data.labels.opened) throw new Error("these networks have an identity output")
   const batch = {
-    inputs: gatherOpened(ring, data.inputs, rows),
+    inputs: gatherRows(ring, data.inputs, rows),
     labels: { opened: false, value: gatherRows(ring, data.labels.value, rows) } as const
   }
   const updated = yield* trainingStep(cloud.operations(step, corrections), plan, layers, batch)
@@ -193,7 +194,7 @@ export const stepKernels = async ({
       return { weights: ring.zeros(weights.rows, weights.cols), bias: ring.zeros(bias.rows, bias.cols) }
     })
   )
-  const mask = openingMask(dealerRing, keys, 0, operation("openInput", 0), inputs)
+  const mask = maskDifference(dealerRing, keys, 0, operation("openInput", 0), inputs)
   const shapes = network.layers.map((_, l) => ({
     weights: weightShape(network, l + 1),
     bias: biasShape(network, l + 1)
@@ -272,8 +273,8 @@ export const run = async (): Promise<void> => {
       `${"party".padEnd(12)}${"ms a step".padStart(10)}${"spread".padStart(18)}${"products ms".padStart(12)}${"×".padStart(8)}`
     )
     console.log(line("dealer", result.dealer, products.median))
-    console.log(line("cloud 0", result.cloud0, 2 * products.median))
-    console.log(line("cloud 1", result.cloud1, 2 * products.median))
+    console.log(line("cloud 0", result.cloud0, products.median))
+    console.log(line("cloud 1", result.cloud1, products.median))
   }
   writeFigures("step-kernels", { machine, results })
 }

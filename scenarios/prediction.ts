@@ -437,7 +437,7 @@ const transform = (run: Predicted, ground: Ground): PredictedTime => {
 /** Arithmetic of a cloud, and of the dealer for it. */
 const arithmeticMs = ({ calibration }: Ground, who: "cloud" | "dealer", cost: Cost): number => {
   const { millionProductsMs, [who]: own } = calibration.arithmetic
-  const products = (who === "cloud" ? 2 : 1) * (cost.multiplications / mega) * millionProductsMs
+  const products = (cost.multiplications / mega) * millionProductsMs
   return (
     products + ((cost.bytesEachWay + cost.dealtBytes) / mega) * own.megabyteMs + cost.rounds * own.roundMs
   )
@@ -655,7 +655,7 @@ const output = (run: Predicted, ground: Ground): PredictedTime => {
 /** What a process takes beside the data. */
 const processBytes = 150e6
 
-/** What the parties keep: the opened table and its mask at a cloud, the mask at the KGC, each in the memory of one host. */
+/** What the parties keep: the opened table at a cloud, what the KGC knows of its mask, each in the memory of one host. */
 const memory = ({ cost: { plan } }: Predicted, ground: Ground): ReadonlyArray<TooSmall> => {
   const { placement } = ground
   const lanes = 1 + placement.lanes.cloud0.length
@@ -663,7 +663,7 @@ const memory = ({ cost: { plan } }: Predicted, ground: Ground): ReadonlyArray<To
   const kept = new Map<string, number>()
   const keep = (host: string, bytes: number) => kept.set(host, (kept.get(host) ?? processBytes) + bytes)
   for (const who of ["cloud0", "cloud1"] as const)
-    for (const host of [placement[who], ...placement.lanes[who]]) keep(host, (2 * table) / lanes)
+    for (const host of [placement[who], ...placement.lanes[who]]) keep(host, table / lanes)
   for (const host of [placement.kgc, ...placement.workers.kgc]) keep(host, table)
   return Array.from(kept, ([host, bytes]) => ({ host, gigabytes: bytes / 1e9 })).filter(
     ({ host, gigabytes }) => gigabytes > (ground.host(host).gigabytes ?? Number.POSITIVE_INFINITY)

@@ -115,7 +115,7 @@ const trainWith = async <V, G>(run: ReferenceRun, arithmetic: Arithmetic<V, G>):
   for (let step = 1; step <= plan.steps; step++) {
     const chosen = order(step)
     const gather = (x: V): V => arithmetic.gather(x, chosen)
-    const batch = gatherBatch(data, gather, gather)
+    const batch = gatherBatch(data, { value: gather, opened: gather, labels: gather })
     const updated = runLocally(trainingStep(arithmetic.operations(step), plan, layers, batch))
     layers = settle(layers, updated)
     if (step % plan.stepsPerEpoch === 0) await setImmediate()

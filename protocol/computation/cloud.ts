@@ -6,9 +6,10 @@ import type { Operations } from "../learning/operations.ts"
 import type { Prg } from "../ring/prg.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import type { Corrections } from "./corrections.ts"
+import { gatedDifference, type OpenedLabels, openLabels } from "./labels.ts"
 import { Party } from "./party.ts"
-import { type OpenedShare, open, product } from "./product.ts"
-import { gatedDifference, rescaleRelu } from "./relu.ts"
+import { open, product } from "./product.ts"
+import { rescaleRelu } from "./relu.ts"
 import { type GateShare, rescale, rescaleGated } from "./rescale.ts"
 import type { Slice } from "./slices.ts"
 
@@ -20,13 +21,14 @@ export interface CloudStep {
   readonly prg: Prg
   /** 0 for what is opened once a run; training steps count from 1. */
   readonly step: number
-  /** The dealer's message for the step: cloud 1 needs it for everything but `open`. */
+  /** The dealer's message for the step: cloud 1 needs it for everything but opening. */
   readonly corrections?: Corrections
   /** Of a lane: the rows of the batch (in step 0, of the data set) that it works on. All its matrices are of these rows. */
   readonly slice?: Slice
 }
 
-export type CloudOperations = Operations<Matrix, OpenedShare, GateShare>
+/** What is opened for products is this cloud's share of its double. */
+export type CloudOperations = Operations<Matrix, Matrix, GateShare, OpenedLabels>
 
 /** The operations of one step at one cloud. They serve one run of the step: each place in it once. */
 export const cloudOperations = ({
@@ -40,6 +42,7 @@ export const cloudOperations = ({
   const cloud = new Party(ring, party, prg, step, corrections, slice)
   return {
     open: (op, x, consumed) => open(cloud, op, x, consumed),
+    openLabels: (op, y) => openLabels(cloud, op, y),
     product: (_op, x, y, form) => product(cloud, x, y, form),
     addBias: (z, bias, shift) => {
       const out = ring.matrix(z.rows, z.cols)

@@ -38,12 +38,12 @@ export interface GateMask {
   readonly betaStride: number
 }
 
-/** A value as the dealer holds it: its shape and, of a product that is not yet rescaled, what the clouds' shares lack. */
+/** A value as the dealer holds it: its shape and, of a product that is not yet rescaled, what the clouds' shares have too much. */
 export interface DealtValue extends Shape {
-  readonly lacks?: MaskProduct
+  readonly surplus?: MaskProduct
 }
 
-/** A·B for a product of matrices that are opened under the masks A and B; computed where it is rescaled. */
+/** 2·ΔA·ΔB for a product of matrices that are opened under the masks A and B; computed where it is rescaled. */
 interface MaskProduct {
   readonly product: Operation
   readonly x: Matrix
@@ -51,15 +51,19 @@ interface MaskProduct {
   readonly form: ProductForm
 }
 
+/** What is opened for products is the difference of the clouds' shares of its mask, opened labels are their sum. */
 export type DealerOperations = Operations<DealtValue, Matrix, GateMask>
 
-/** Sums (or exclusive ors) of both clouds' streams: masks as neither cloud knows them. New memory. */
+/** How both clouds' streams make what the dealer needs. */
+type Combination = "add" | "subtract" | "xor"
+
+/** Both clouds' streams combined: as neither cloud knows them. New memory. */
 const drawBoth = (
   ring: Ring,
   keys: DealerKeys,
   stream: { readonly step: number; readonly operation: number; readonly kind: number },
   words: number,
-  combine: "add" | "xor",
+  combine: Combination,
   place = 0
 ): number => {
   const at = ring.allocate(words * WORD)
@@ -68,8 +72,24 @@ const drawBoth = (
   return at
 }
 
-/** The mask under which an operation opens a matrix, from a place on: of the data set, say, to gather a batch of. New memory. */
-export const openingMask = (
+/**
+ * ΔA = [A]_0 − [A]_1 of the mask under which an operation opens a matrix for products, from a place on: of the data set, say, to
+ * gather a batch of. New memory.
+ */
+export const maskDifference = (
+  ring: Ring,
+  keys: DealerKeys,
+  step: number,
+  op: Operation,
+  { rows, cols }: Shape,
+  place = 0
+): Matrix => {
+  const stream = { step, operation: op, kind: streamKinds.mask }
+  return { rows, cols, at: drawBoth(ring, keys, stream, rows * cols, "subtract", place) }
+}
+
+/** The mask under which an operation opens labels. New memory. */
+export const labelMask = (
   ring: Ring,
   keys: DealerKeys,
   step: number,
@@ -81,20 +101,19 @@ export const openingMask = (
   return { rows, cols, at: drawBoth(ring, keys, stream, rows * cols, "add", place) }
 }
 
-/** `openingMask` a piece at a time, since that of a large data set takes seconds: yields after each, and ends with the mask. */
-export function* openingMaskInPieces(
+/** `maskDifference` of the data set a piece at a time, since that of a large one takes seconds: yields after each, and ends with it. */
+export function* maskDifferenceInPieces(
   ring: Ring,
   keys: DealerKeys,
-  step: number,
   op: Operation,
   { rows, cols }: Shape
 ): Generator<void, Matrix> {
-  const stream = { step, operation: op, kind: streamKinds.mask }
+  const stream = { step: 0, operation: op, kind: streamKinds.mask }
   const at = ring.allocate(rows * cols * WORD)
   let place = 0
   for (const words of openingPieces(rows * cols)) {
     keys.cloud0.fill(ring, at + place * WORD, words, stream, place)
-    keys.cloud1.combine(ring, at + place * WORD, words, stream, "add", place)
+    keys.cloud1.combine(ring, at + place * WORD, words, stream, "subtract", place)
     place += words
     yield
   }
@@ -116,7 +135,7 @@ const drawnRounding = (
 
 /** The masks and roundings of a step: with them the fixed-point reference replays a run bit for bit. */
 export const drawnIn = (ring: Ring, keys: DealerKeys, step: number): Drawn => ({
-  mask: (op, shape) => openingMask(ring, keys, step, op, shape),
+  maskDifference: (op, shape) => maskDifference(ring, keys, step, op, shape),
   rounding: (op, shape) => drawnRounding(ring, keys, step, op, shape)
 })
 
@@ -159,32 +178,32 @@ class Dealer {
     this.ring.release(mark)
   }
 
-  /** The shape of a value that lacks nothing. */
-  whole({ rows, cols, lacks }: DealtValue): Shape {
-    if (lacks !== undefined) throw new ProductNotRescaled({ step: this.step, product: lacks.product })
+  /** The shape of a value that is a value. */
+  whole({ rows, cols, surplus }: DealtValue): Shape {
+    if (surplus !== undefined) throw new ProductNotRescaled({ step: this.step, product: surplus.product })
     return { rows, cols }
   }
 
-  open(op: Operation, x: DealtValue): Matrix {
+  open(op: Operation, x: DealtValue, mask: typeof maskDifference): Matrix {
     const shape = this.whole(x)
     if (this.#masks.has(op)) throw new MaskReused({ step: this.step, operation: op })
     this.#masks.add(op)
-    return openingMask(this.ring, this.keys, this.step, op, shape, this.range(shape).first)
+    return mask(this.ring, this.keys, this.step, op, shape, this.range(shape).first)
   }
 
   product(op: Operation, x: Matrix, y: Matrix, form: ProductForm): DealtValue {
-    return { ...productShape(x, y, form), lacks: { product: op, x, y, form } }
+    return { ...productShape(x, y, form), surplus: { product: op, x, y, form } }
   }
 
-  /** r = ρ − factor·A·B: as uniform as ρ, and what is opened is the same with it as if the product lacked nothing. */
-  rounding(op: Operation, { rows, cols, lacks }: DealtValue, factor: number): number {
+  /** r = ρ + factor·2·ΔA·ΔB: as uniform as ρ, and what is opened is the same with it as if the product were one. */
+  rounding(op: Operation, { rows, cols, surplus }: DealtValue, factor: number): number {
     const { ring } = this
     const { first } = this.range({ rows, cols })
     const { at } = drawnRounding(ring, this.keys, this.step, op, { rows, cols }, first)
-    if (lacks === undefined) return at
+    if (surplus === undefined) return at
     const masks = ring.matrix(rows, cols)
-    ring.product(masks, lacks.x, lacks.y, lacks.form)
-    ring.kernels.blindRescale(at, masks.at, at, BigInt(-factor), 0n, rows * cols)
+    ring.product(masks, surplus.x, surplus.y, surplus.form)
+    ring.kernels.blindRescale(at, masks.at, at, BigInt(2 * factor), 0n, rows * cols)
     return at
   }
 
@@ -296,7 +315,8 @@ export const deal = (
   const dealer = new Dealer(ring, keys, step, slice)
   try {
     const outcome = program({
-      open: (op, x) => dealt(() => dealer.open(op, x)),
+      open: (op, x) => dealt(() => dealer.open(op, x, maskDifference)),
+      openLabels: (op, y) => dealt(() => dealer.open(op, y, labelMask)),
       product: (op, x, y, form) => dealer.product(op, x, y, form),
       addBias: (z) => z,
       subtract: (x, y) => {

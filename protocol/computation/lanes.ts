@@ -9,13 +9,10 @@ import { type Network, width } from "../learning/network.ts"
 import { operation, type Round } from "../learning/operations.ts"
 import type { StepPlan } from "../learning/plan.ts"
 import { type Gradient, type Layer, update } from "../learning/step.ts"
-import type { Prg } from "../ring/prg.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import type { DealerOperations, DealtValue } from "./dealer.ts"
 import { matricesIn, matricesOf, wordsOf } from "./layer-words.ts"
-import type { OpenedShare } from "./product.ts"
 import type { Slice } from "./slices.ts"
-import { streamKinds } from "./streams.ts"
 
 /** Rows of the training matrix, from `from` up to and without `end`. */
 export interface Rows {
@@ -49,34 +46,26 @@ const placeOf = (batch: Uint32Array, row: number): number => {
   return place
 }
 
-/** What lane 0 hands out in a step: the opened weights of all layers, which both clouds know, then its shares of the biases. */
+/** What lane 0 hands out in a step: the opened weights of all layers, then the biases; of both its shares. */
 export const handedOut = (
   ring: Ring,
-  weights: ReadonlyArray<OpenedShare>,
+  weights: ReadonlyArray<Matrix>,
   layers: ReadonlyArray<Pick<Layer<Matrix>, "bias">>
-): Uint8Array => wordsOf(ring, [...weights.map(({ opened }) => opened), ...layers.map(({ bias }) => bias)])
+): Uint8Array => wordsOf(ring, [...weights, ...layers.map(({ bias }) => bias)])
 
-/** What a lane makes of it, with its own cloud's generator. New memory. */
+/** What a lane finds in it. New memory. */
 export const takenIn = (
   ring: Ring,
-  prg: Prg,
-  step: number,
   network: Network,
   words: Uint8Array
 ): {
-  readonly weights: ReadonlyArray<OpenedShare>
+  readonly weights: ReadonlyArray<Matrix>
   readonly layers: ReadonlyArray<Pick<Layer<Matrix>, "bias">>
 } => {
   const shapes = layerShapes(network)
   const both = [...shapes.map(({ weights }) => weights), ...shapes.map(({ bias }) => bias)]
   const matrices = matricesOf(ring, both, words)
-  const weights = matrices.slice(0, shapes.length).map((opened, index): OpenedShare => {
-    const { rows, cols } = opened
-    const mask = ring.matrix(rows, cols)
-    const stream = { step, operation: operation("openWeights", index + 1), kind: streamKinds.mask }
-    prg.fill(ring, mask.at, rows * cols, stream)
-    return { rows, cols, opened, mask, share: undefined }
-  })
+  const weights = matrices.slice(0, shapes.length)
   return { weights, layers: matrices.slice(shapes.length).map((bias) => ({ bias })) }
 }
 

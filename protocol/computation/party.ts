@@ -87,7 +87,12 @@ export class Party {
    * One round: sends the `words` words at `at` and combines them in place with the peer's, `add` for shares modulo
    * 2^64, `xor` for bit planes. Afterwards the memory holds the opened words.
    */
-  *reveal(op: Operation, at: number, words: number, combine: "add" | "xor"): Round<void> {
+  reveal(op: Operation, at: number, words: number, combine: "add" | "xor"): Round<void> {
+    return this.exchange(op, at, words, combine, at)
+  }
+
+  /** One round: sends the `words` words at `at` and combines the peer's with those at `into`. */
+  *exchange(op: Operation, at: number, words: number, combine: "add" | "xor", into: number): Round<void> {
     const { ring } = this
     const bytes = words * WORD
     const received = yield [() => ring.bytes(at, bytes)]
@@ -101,7 +106,7 @@ export class Party {
     for (let from = 0; from < bytes; from += PIECE_BYTES) {
       const length = Math.min(PIECE_BYTES, bytes - from)
       ring.memory.set(theirs.subarray(from, from + length), piece)
-      ring.kernels[combine](at + from, at + from, piece, length / WORD)
+      ring.kernels[combine](into + from, into + from, piece, length / WORD)
     }
     ring.release(mark)
   }

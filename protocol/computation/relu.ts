@@ -6,7 +6,6 @@
 import type { Operation, Round } from "../learning/operations.ts"
 import type { Matrix } from "../ring/ring.ts"
 import type { Party } from "./party.ts"
-import { type OpenedShare, shareOf } from "./product.ts"
 import { checkRescale, finishGated, type GateShare, openRounded } from "./rescale.ts"
 import { dealtLayout, groupsOf, nodesOf, planesOf } from "./sizes.ts"
 import { clearForeignBits, padWords, unpadded } from "./slices.ts"
@@ -52,30 +51,4 @@ export function* rescaleRelu(
   const gate = { bits, beta: memory + at.beta }
   finishGated(party, values, c, dealt, gate, shift)
   return { value: unpadded(values.at, z, range), gate }
-}
-
-/** A share of (activation − labels)·d where activation = d·z already. Local. */
-export const gatedDifference = (
-  party: Party,
-  op: Operation,
-  activation: Matrix,
-  labels: OpenedShare,
-  gate: GateShare
-): Matrix => {
-  const { ring } = party
-  const range = party.range(activation)
-  const out = ring.matrix(1, range.padded)
-  const mark = ring.mark()
-  ring.kernels.gatedDifference(
-    out.at,
-    padWords(ring, activation.at, range),
-    padWords(ring, shareOf(party, labels).at, range),
-    padWords(ring, labels.opened.at, range),
-    party.dealt(op, dealtLayout.gatedDifference, range).memory,
-    gate.beta,
-    gate.bits,
-    range.padded
-  )
-  ring.release(mark)
-  return unpadded(out.at, activation, range)
 }

@@ -17,7 +17,7 @@ export interface Cost {
   readonly bytesEachWay: number
   /** Bytes of the dealer's corrections to cloud 1. */
   readonly dealtBytes: number
-  /** Of the matrix products, each counted once: the dealer does them once, each cloud twice. */
+  /** Of the matrix products: the dealer and each cloud do them once. */
   readonly multiplications: number
 }
 
@@ -52,6 +52,7 @@ export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>, sl
   }
   const run = computation({
     open: (_op, x) => rounds(openedBytes.open(size(x)), x),
+    openLabels: (_op, y) => rounds(openedBytes.open(size(y)), y),
     product: (_op, x, y, form) => {
       const shape = productShape(x, y, form)
       multiplications += size(shape) * (form === "leftTransposed" ? x.rows : x.cols)

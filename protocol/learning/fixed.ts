@@ -8,20 +8,20 @@ import { dealtLayout } from "../computation/sizes.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import type { Operation, Operations, ProductForm, Round, Shape } from "./operations.ts"
 
-/** What both clouds drew in a step, added up: `drawnIn` of the computation gives it. */
+/** What both clouds drew in a step: `drawnIn` of the computation gives it. */
 export interface Drawn {
-  /** The mask under which an operation opens a matrix. */
-  readonly mask: (op: Operation, shape: Shape) => Matrix
+  /** The difference of the clouds' shares of the mask under which an operation opens a matrix. */
+  readonly maskDifference: (op: Operation, shape: Shape) => Matrix
   /** ρ of a rescale. */
   readonly rounding: (op: Operation, shape: Shape) => Matrix
 }
 
 /**
- * A matrix in the clear. In a replay an opened one has the mask that it was opened under, and the product of two the product of
- * their masks, which is part of the rounding of its rescale.
+ * A matrix in the clear. In a replay an opened one has the difference of the shares of its mask, and the product of two the product of
+ * these, which is part of the rounding of its rescale.
  */
 export interface FixedMatrix extends Matrix {
-  readonly mask?: Matrix
+  readonly difference?: Matrix
 }
 
 /** Added to a value before it is blinded, so that it is not negative (section 5 of docs/protocol.md). */
@@ -32,10 +32,14 @@ function* local<A>(value: A): Round<A> {
   return value
 }
 
-/** Rows of a matrix in new memory, with those of its mask. */
-export const gatherFixedRows = (ring: Ring, { mask, ...x }: FixedMatrix, rows: Uint32Array): FixedMatrix => {
+/** Rows of a matrix in new memory, with those of its difference. */
+export const gatherFixedRows = (
+  ring: Ring,
+  { difference, ...x }: FixedMatrix,
+  rows: Uint32Array
+): FixedMatrix => {
   const out = gatherRows(ring, x, rows)
-  return mask === undefined ? out : { ...out, mask: gatherFixedRows(ring, mask, rows) }
+  return difference === undefined ? out : { ...out, difference: gatherRows(ring, difference, rows) }
 }
 
 /**
@@ -58,13 +62,13 @@ export const fixedOperations = (ring: Ring, drawn?: Drawn): Operations<FixedMatr
     return r
   }
 
-  // r = ρ − factor·A·B for a product, as the dealer has it.
+  // r = ρ + 2·factor·ΔA·ΔB for a product, as the dealer has it.
   const dealtRounding = (op: Operation, x: FixedMatrix, factor: number, { rounding }: Drawn): Matrix => {
     const r = rounding(op, x)
-    if (x.mask === undefined) return r
-    const masks = like(x)
-    ring.scale(masks, x.mask, factor)
-    ring.subtract(r, r, masks)
+    if (x.difference === undefined) return r
+    const surplus = like(x)
+    ring.scale(surplus, x.difference, 2 * factor)
+    ring.add(r, r, surplus)
     return r
   }
 
@@ -98,15 +102,19 @@ export const fixedOperations = (ring: Ring, drawn?: Drawn): Operations<FixedMatr
   }
 
   return {
-    open: (op, x) => local(drawn === undefined ? x : { ...x, mask: drawn.mask(op, x) }),
+    open: (op, x) => local(drawn === undefined ? x : { ...x, difference: drawn.maskDifference(op, x) }),
+    openLabels: (_op, y) => local(y),
     product: (_op, x, y, form) => {
       const out = product(x, y, form)
-      return x.mask && y.mask ? { ...out, mask: product(x.mask, y.mask, form) } : out
+      ring.shiftLeft(out, out, 1)
+      return x.difference && y.difference
+        ? { ...out, difference: product(x.difference, y.difference, form) }
+        : out
     },
     addBias: (z, bias, shift) => {
       const out = like(z)
       ring.addRow(out, z, bias, shift)
-      return z.mask ? { ...out, mask: z.mask } : out
+      return z.difference ? { ...out, difference: z.difference } : out
     },
     subtract,
     columnSums: (x) => {

@@ -55,6 +55,7 @@ const transposed = (x: FloatMatrix): FloatMatrix => {
   return out
 }
 
+/** Twice the product, as all who compute the step have it. */
 const product = (left: FloatMatrix, right: FloatMatrix, form: ProductForm): FloatMatrix => {
   const x = form === "leftTransposed" ? transposed(left) : left
   const y = form === "rightTransposed" ? transposed(right) : right
@@ -66,7 +67,7 @@ const product = (left: FloatMatrix, right: FloatMatrix, form: ProductForm): Floa
   for (let i = 0; i < x.rows; i++) {
     const row = out.data.subarray(i * cols, (i + 1) * cols)
     for (let k = 0; k < x.cols; k++) {
-      const factor = xs[i * x.cols + k]!
+      const factor = 2 * xs[i * x.cols + k]!
       for (let j = 0, at = k * cols; j < cols; j++, at++) row[j]! += factor * ys[at]!
     }
   }
@@ -94,6 +95,7 @@ const shifted = (x: FloatMatrix, shift: number, factor: number): FloatMatrix => 
 /** Gates are matrices of 0 and 1. A ReLU at exactly zero counts as active, as in the secure comparison. */
 export const floatOperations: Operations<FloatMatrix, FloatMatrix, FloatMatrix> = {
   open: (_op, x) => local(x),
+  openLabels: (_op, y) => local(y),
   product: (_op, x, y, form) => product(x, y, form),
   addBias: (z, bias, shift) => ({
     ...z,

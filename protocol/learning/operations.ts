@@ -60,17 +60,22 @@ export type Round<A> = Generator<ReadonlyArray<Message>, A, ReadonlyArray<Uint8A
 /** Product forms: X·Y, Xᵀ·Y, X·Yᵀ. */
 export type ProductForm = "plain" | "leftTransposed" | "rightTransposed"
 
+/** Fractional bits of a product of two values of f: it comes doubled (section 5 of docs/protocol.md). */
+export const productBits = (f: number): number => 2 * f + 1
+
 /**
  * `V` is a matrix, `O` a matrix that has been opened under a mask and so can be a factor, `G` the bit matrix
- * "this ReLU was active". Scales: a value carries f fractional bits, a product of two values 2f.
+ * "this ReLU was active", `L` opened labels. Scales: a value carries f fractional bits, a product `productBits`.
  */
-export interface Operations<V, O, G> {
+export interface Operations<V, O, G, L = O> {
   /**
    * Opens a value under the mask of `op`. 8 bytes an element, one round up to half a million elements. Serves any number of
    * products. A value that is `consumed` is not used again, and its memory may be.
    */
   readonly open: (op: Operation, x: V, consumed?: boolean) => Round<O>
-  /** The product of two opened values, at scale 2f. Local. It can be added a bias to and be rescaled, and nothing else. */
+  /** Opens the labels of a ReLU output: the same messages. */
+  readonly openLabels: (op: Operation, y: V) => Round<L>
+  /** Twice the product of two opened values. Local. It can be added a bias to and be rescaled, and nothing else. */
   readonly product: (op: Operation, x: O, y: O, form: ProductForm) => V
   /** z + (bias ≪ shift), the row vector `bias` added to every row. Local. */
   readonly addBias: (z: V, bias: V, shift: number) => V
@@ -85,7 +90,7 @@ export interface Operations<V, O, G> {
   /** Rescale, then zero where the gate of an earlier `rescaleRelu` is shut. One round. */
   readonly rescaleGated: (op: Operation, x: V, shift: number, gate: G) => Round<V>
   /** (activation − labels)·gate for a ReLU output, labels opened once per run. Local: no round. */
-  readonly gatedDifference: (op: Operation, activation: V, labels: O, gate: G) => V
+  readonly gatedDifference: (op: Operation, activation: V, labels: L, gate: G) => V
 }
 
 /** Runs independent computations in lockstep: the messages of one round travel together. Results in order. */

@@ -4,6 +4,7 @@
  * η/b ≈ factor/2^shift, so that the rate and the truncation are one rescale. Steps count from 1; step 0 opens the data.
  */
 import { InvalidPlan, type Network, requireCount, validateNetwork } from "./network.ts"
+import { productBits } from "./operations.ts"
 
 export interface TrainingSettings {
   readonly network: Network
@@ -111,16 +112,17 @@ export const fixedRate = (learningRate: number, batch: number): Rate => {
 
 /** Refuses plans whose weight update could leave the range of the rescale with ordinary gradients. */
 const requireRoom = ({ batch, learningRate, fractionalBits }: TrainingSettings, rate: Rate): void => {
-  const used = 2 * fractionalBits + Math.log2(rate.factor) + Math.log2(batch) + gradientBits
+  const scale = productBits(fractionalBits)
+  const used = scale + Math.log2(rate.factor) + Math.log2(batch) + gradientBits
   if (used > magnitudeBits) {
-    const fits = Math.floor((magnitudeBits - (used - 2 * fractionalBits)) / 2)
+    const fits = Math.floor(fractionalBits - (used - magnitudeBits) / 2)
     throw new InvalidPlan({
       field: "fractionalBits",
       reason: `${fractionalBits} fractional bits leave no room for the gradients of a batch of ${batch} in 64-bit words`,
       remedy: `use at most ${fits} fractional bits, or a smaller batch`
     })
   }
-  if (fractionalBits + rate.shift >= magnitudeBits)
+  if (scale - fractionalBits + rate.shift >= magnitudeBits)
     throw new InvalidPlan({
       field: "learningRate",
       reason: `${learningRate} over a batch of ${batch} is too small for 64-bit words`,

@@ -4,7 +4,7 @@
  * here sees a value in the clear unless the interpreter works in the clear.
  */
 import { type Network, opensLabels } from "./network.ts"
-import { type Operations, operation, type Round, together } from "./operations.ts"
+import { type Operations, operation, productBits, type Round, together } from "./operations.ts"
 import type { ForwardPlan, StepPlan } from "./plan.ts"
 
 export interface Layer<V> {
@@ -15,27 +15,27 @@ export interface Layer<V> {
 }
 
 /** Labels of a batch: as they are for an identity output, opened under a mask for a ReLU output. */
-export type Labels<V, O> =
+export type Labels<V, L> =
   | { readonly opened: false; readonly value: V }
-  | { readonly opened: true; readonly value: O }
+  | { readonly opened: true; readonly value: L }
 
-export interface Batch<V, O> {
+export interface Batch<V, O, L = O> {
   /** batch × features. */
   readonly inputs: O
   /** batch × outputs. */
-  readonly labels: Labels<V, O>
+  readonly labels: Labels<V, L>
 }
 
 /** The training matrices as step 0 leaves them: the features opened once for the whole run, and the labels where needed. */
-export type OpenedData<V, O> = Batch<V, O>
+export type OpenedData<V, O, L = O> = Batch<V, O, L>
 
-/** Step 0: opens the features, and for a ReLU output the labels, together. What is opened is consumed. */
-export function* openData<V, O, G>(
-  ops: Operations<V, O, G>,
+/** Step 0: opens the features, which are consumed, and for a ReLU output the labels, together. */
+export function* openData<V, O, G, L>(
+  ops: Operations<V, O, G, L>,
   network: Network,
   features: V,
   labels: V
-): Round<OpenedData<V, O>> {
+): Round<OpenedData<V, O, L>> {
   const openFeatures = ops.open(operation("openInput", 0), features, true)
   if (!opensLabels(network)) {
     const [inputs] = yield* together(openFeatures)
@@ -43,22 +43,31 @@ export function* openData<V, O, G>(
   }
   const [inputs, opened] = yield* together(
     openFeatures,
-    ops.open(operation("openLabels", network.layers.length), labels, true)
+    ops.openLabels(operation("openLabels", network.layers.length), labels)
   )
   return { inputs, labels: { opened: true, value: opened } }
 }
 
-/** The rows of a step: `gather` and `gatherOpened` take the same rows of a matrix and of an opened one. */
-export const gatherBatch = <V, O>(
-  { inputs, labels }: OpenedData<V, O>,
-  gather: (x: V) => V,
-  gatherOpened: (x: O) => O
-): Batch<V, O> => ({
-  inputs: gatherOpened(inputs),
+/** How the same rows of each kind of matrix are taken. */
+export interface Gather<V, O, L> {
+  readonly value: (x: V) => V
+  readonly opened: (x: O) => O
+  readonly labels: (x: L) => L
+}
+
+/** The rows of a step. */
+export const gatherBatch = <V, O, L>(
+  { inputs, labels }: OpenedData<V, O, L>,
+  gather: Gather<V, O, L>
+): Batch<V, O, L> => ({
+  inputs: gather.opened(inputs),
   labels: labels.opened
-    ? { opened: true, value: gatherOpened(labels.value) }
-    : { opened: false, value: gather(labels.value) }
+    ? { opened: true, value: gather.labels(labels.value) }
+    : { opened: false, value: gather.value(labels.value) }
 })
+
+/** By how many bits a product is rescaled to a value. */
+const toValue = ({ fractionalBits }: ForwardPlan): number => productBits(fractionalBits) - fractionalBits
 
 /** What the forward pass leaves for the backward pass. Index l - 1 of each array belongs to layer l. */
 interface Forward<V, O, G> {
@@ -73,8 +82,8 @@ interface Forward<V, O, G> {
  * Forward pass with opened weights. Rounds: five a hidden layer (four of the ReLU, one to open its result), then one for
  * an identity output or four for ReLU.
  */
-export function* forward<V, O, G>(
-  ops: Operations<V, O, G>,
+export function* forward<V, O, G, L>(
+  ops: Operations<V, O, G, L>,
   plan: ForwardPlan,
   layers: ReadonlyArray<Pick<Layer<V>, "bias">>,
   weights: ReadonlyArray<O>,
@@ -82,14 +91,15 @@ export function* forward<V, O, G>(
 ): Round<Forward<V, O, G>> {
   const fed: O[] = [inputs]
   const gates: Array<G | undefined> = []
+  const shift = toValue(plan)
   for (let l = 1; ; l++) {
     const product = ops.product(operation("forwardProduct", l), fed[l - 1]!, weights[l - 1]!, "plain")
-    const z = ops.addBias(product, layers[l - 1]!.bias, plan.fractionalBits)
+    const z = ops.addBias(product, layers[l - 1]!.bias, shift)
     const last = l === layers.length
     const op = operation("forwardRescale", l)
     if (last && plan.network.layers[l - 1]!.activation === "identity")
-      return { fed, gates: [...gates, undefined], output: yield* ops.rescale(op, z, plan.fractionalBits, 1) }
-    const { value, gate } = yield* ops.rescaleRelu(op, z, plan.fractionalBits)
+      return { fed, gates: [...gates, undefined], output: yield* ops.rescale(op, z, shift, 1) }
+    const { value, gate } = yield* ops.rescaleRelu(op, z, shift)
     gates.push(gate)
     if (last) return { fed, gates, output: value }
     fed.push(yield* ops.open(operation("openActivation", l), value))
@@ -97,8 +107,8 @@ export function* forward<V, O, G>(
 }
 
 /** Opens the weights of all layers in one round. */
-export function* openWeights<V, O, G>(
-  ops: Operations<V, O, G>,
+export function* openWeights<V, O, G, L>(
+  ops: Operations<V, O, G, L>,
   layers: ReadonlyArray<Layer<V>>
 ): Round<ReadonlyArray<O>> {
   return yield* together(
@@ -107,17 +117,17 @@ export function* openWeights<V, O, G>(
 }
 
 /** δ_L = H_L − Y, times the gate where the output is ReLU. Local. */
-const outputDelta = <V, O, G>(
-  ops: Operations<V, O, G>,
+const outputDelta = <V, O, G, L>(
+  ops: Operations<V, O, G, L>,
   { output, gates }: Forward<V, O, G>,
-  labels: Labels<V, O>
+  labels: Labels<V, L>
 ): V => {
   if (!labels.opened) return ops.subtract(output, labels.value)
   const last = gates.length
   return ops.gatedDifference(operation("openDelta", last), output, labels.value, gates[last - 1]!)
 }
 
-/** The gradient of a layer: Xᵀδ at scale 2f, and the column sums of δ. Those of the slices of a batch add up to that of the batch. */
+/** The gradient of a layer: the product Xᵀδ, and the column sums of δ. Those of the slices of a batch add up to that of the batch. */
 export interface Gradient<V> {
   /** inputs × units. It can be rescaled, and nothing else. */
   readonly weights: V
@@ -129,12 +139,12 @@ export interface Gradient<V> {
  * Backward pass. What `settle` makes of the gradient of layer l, from the last to the first, runs in the same round as δ of the layer
  * before.
  */
-function* backward<V, O, G>(
-  ops: Operations<V, O, G>,
+function* backward<V, O, G, L>(
+  ops: Operations<V, O, G, L>,
   plan: StepPlan,
   weights: ReadonlyArray<O>,
   pass: Forward<V, O, G>,
-  labels: Labels<V, O>,
+  labels: Labels<V, L>,
   settle: (l: number, gradient: Gradient<V>) => ReadonlyArray<Round<void>>
 ): Round<void> {
   let delta = outputDelta(ops, pass, labels)
@@ -149,7 +159,7 @@ function* backward<V, O, G>(
     const back = ops.product(operation("backwardProduct", l), opened, weights[l - 1]!, "rightTransposed")
     const gate = pass.gates[l - 2]!
     const [next] = yield* together(
-      ops.rescaleGated(operation("backwardRescale", l - 1), back, plan.fractionalBits, gate),
+      ops.rescaleGated(operation("backwardRescale", l - 1), back, toValue(plan), gate),
       ...settling
     )
     delta = next as V
@@ -157,15 +167,16 @@ function* backward<V, O, G>(
 }
 
 /** The new layer l: its old weights less rate times gradient. One round. */
-function* updateLayer<V, O, G>(
-  ops: Operations<V, O, G>,
-  { fractionalBits, rate }: StepPlan,
+function* updateLayer<V, O, G, L>(
+  ops: Operations<V, O, G, L>,
+  plan: StepPlan,
   l: number,
   layer: Layer<V>,
   gradient: Gradient<V>
 ): Round<Layer<V>> {
-  // The gradient of the weights carries 2f fractional bits, that of the bias f.
-  const shift = fractionalBits + rate.shift
+  const { rate } = plan
+  // The gradient of the weights is a product, that of the bias a value.
+  const shift = toValue(plan) + rate.shift
   const [change, biasChange] = yield* together(
     ops.rescale(operation("weightUpdate", l), gradient.weights, shift, rate.factor),
     ops.rescale(operation("biasUpdate", l), gradient.bias, rate.shift, rate.factor)
@@ -178,11 +189,11 @@ function* updateLayer<V, O, G>(
  * for two, 18 for three, 7 more for each further one; three more with a ReLU output. It is `openWeights`, `gradients` and `update`
  * in fewer messages, with the same result to the bit.
  */
-export function* trainingStep<V, O, G>(
-  ops: Operations<V, O, G>,
+export function* trainingStep<V, O, G, L>(
+  ops: Operations<V, O, G, L>,
   plan: StepPlan,
   layers: ReadonlyArray<Layer<V>>,
-  batch: Batch<V, O>
+  batch: Batch<V, O, L>
 ): Round<ReadonlyArray<Layer<V>>> {
   const weights = yield* openWeights(ops, layers)
   const pass = yield* forward(ops, plan, layers, weights, batch.inputs)
@@ -195,12 +206,12 @@ export function* trainingStep<V, O, G>(
 }
 
 /** The gradients of all layers on a batch or a slice of it. Of the layers it needs the biases. */
-export function* gradients<V, O, G>(
-  ops: Operations<V, O, G>,
+export function* gradients<V, O, G, L>(
+  ops: Operations<V, O, G, L>,
   plan: StepPlan,
   layers: ReadonlyArray<Pick<Layer<V>, "bias">>,
   weights: ReadonlyArray<O>,
-  batch: Batch<V, O>
+  batch: Batch<V, O, L>
 ): Round<ReadonlyArray<Gradient<V>>> {
   const pass = yield* forward(ops, plan, layers, weights, batch.inputs)
   const found: Array<Gradient<V>> = []
@@ -212,8 +223,8 @@ export function* gradients<V, O, G>(
 }
 
 /** The new layers from the gradients on the whole batch. One round. */
-export function* update<V, O, G>(
-  ops: Operations<V, O, G>,
+export function* update<V, O, G, L>(
+  ops: Operations<V, O, G, L>,
   plan: StepPlan,
   layers: ReadonlyArray<Layer<V>>,
   gradients: ReadonlyArray<Gradient<V>>
@@ -224,8 +235,8 @@ export function* update<V, O, G>(
 }
 
 /** Output of the network for rows that have not been opened yet: weights and rows are opened in the same round. */
-export function* predict<V, O, G>(
-  ops: Operations<V, O, G>,
+export function* predict<V, O, G, L>(
+  ops: Operations<V, O, G, L>,
   plan: ForwardPlan,
   layers: ReadonlyArray<Layer<V>>,
   features: V

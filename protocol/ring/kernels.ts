@@ -14,6 +14,7 @@ export interface Kernels {
   checkDigest(state: Address, length: number): number
   add(out: Address, x: Address, y: Address, n: number): void
   subtract(out: Address, x: Address, y: Address, n: number): void
+  sumAndDifference(sum: Address, x: Address, y: Address, n: number): void
   xor(out: Address, x: Address, y: Address, n: number): void
   negate(out: Address, x: Address, n: number): void
   scale(out: Address, x: Address, factor: bigint, n: number): void

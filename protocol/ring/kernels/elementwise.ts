@@ -19,6 +19,23 @@ export function subtract(out: usize, x: usize, y: usize, n: usize): void {
   if (n & 1) store<u64>(out + pairs, load<u64>(x + pairs) - load<u64>(y + pairs))
 }
 
+/** sum = x + y, and y becomes x − y. `sum` may be x. */
+export function sumAndDifference(sum: usize, x: usize, y: usize, n: usize): void {
+  const pairs = (n & ~1) << 3
+  for (let i: usize = 0; i < pairs; i += 16) {
+    const a = v128.load(x + i)
+    const b = v128.load(y + i)
+    v128.store(sum + i, i64x2.add(a, b))
+    v128.store(y + i, i64x2.sub(a, b))
+  }
+  if (n & 1) {
+    const a = load<u64>(x + pairs)
+    const b = load<u64>(y + pairs)
+    store<u64>(sum + pairs, a + b)
+    store<u64>(y + pairs, a - b)
+  }
+}
+
 /** Exclusive or: of bit planes, which are shared modulo 2. */
 export function xor(out: usize, x: usize, y: usize, n: usize): void {
   const pairs = (n & ~1) << 3

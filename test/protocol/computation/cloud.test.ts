@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { openingMask } from "../../../protocol/computation/dealer.ts"
-import { gatherOpened } from "../../../protocol/computation/product.ts"
+import { maskDifference } from "../../../protocol/computation/dealer.ts"
+import { gatherRows } from "../../../protocol/computation/product.ts"
 import { groupsOf, openedBytes, openingWords } from "../../../protocol/computation/sizes.ts"
 import { operation, type ProductForm, together } from "../../../protocol/learning/operations.ts"
 import { runPair } from "../../../protocol/learning/run.ts"
@@ -44,6 +44,10 @@ const worstError = (result: BigInt64Array, exact: (i: number) => bigint, shift: 
   return worst
 }
 
+/** Where words are not what they should be; -1 for nowhere. */
+const differing = (words: BigInt64Array, expected: (i: number) => bigint): number =>
+  words.findIndex((word, i) => word !== expected(i))
+
 describe("product of shares", () => {
   const forms: ReadonlyArray<ProductForm> = ["plain", "leftTransposed", "rightTransposed"]
   const next = splitmix(3n)
@@ -61,7 +65,7 @@ describe("product of shares", () => {
         const [openedX, openedY] = yield* together(ops.open(openX, X!), ops.open(openY, Y!))
         const product = ops.product(times, openedX, openedY, form)
         const gram = ops.product(again, openedX, openedX, "leftTransposed")
-        return yield* together(ops.rescale(scaleOp, product, 3, 1), ops.rescale(gramOp, gram, 5, 7))
+        return yield* together(ops.rescale(scaleOp, product, 4, 1), ops.rescale(gramOp, gram, 6, 7))
       })
       expect(received[0].length).toBe(2)
       const exact = (index: number): bigint => {
@@ -82,7 +86,7 @@ describe("product of shares", () => {
     })
   }
 
-  it("lacks the product of the masks until it is rescaled", () => {
+  it("is twice the product and twice that of the masks' differences until it is rescaled", () => {
     const [x, y] = [random(4, 6), random(6, 2)]
     const [shares0, shares1] = [x, y].map((input) => pair.share(input)) as [
       ReturnType<Pair["share"]>,
@@ -93,14 +97,14 @@ describe("product of shares", () => {
     const [[Y0, Y1]] = lockstep(ops0.open(openY, shares1[0]), ops1.open(openY, shares1[1]))
     const product = pair.join(ops0.product(times, X0, Y0, "plain"), ops1.product(times, X1, Y1, "plain"))
     const ring = pair.dealerRing
-    const lacking = ring.matrix(4, 2)
-    const mask = (op: typeof openX, shape: Clear) => openingMask(ring, pair.dealerKeys, 6, op, shape)
-    ring.product(lacking, mask(openX, x), mask(openY, y))
-    const masks = ring.words(lacking)
+    const differences = ring.matrix(4, 2)
+    const difference = (op: typeof openX, shape: Clear) => maskDifference(ring, pair.dealerKeys, 6, op, shape)
+    ring.product(differences, difference(openX, x), difference(openY, y))
+    const surplus = ring.words(differences)
     product.forEach((word, index) => {
       let sum = 0n
       for (let l = 0; l < 6; l++) sum += x.words[(index >> 1) * 6 + l]! * y.words[l * 2 + (index % 2)]!
-      expect(wrap(word + masks[index]!)).toBe(wrap(sum))
+      expect(wrap(word)).toBe(wrap(2n * (sum + surplus[index]!)))
     })
   })
 
@@ -118,21 +122,18 @@ describe("product of shares", () => {
     expect(kept.rounds).toBe(2)
     expect(kept.bytesEachWay).toBe(8 * words)
     expect(openedBytes.open(words)).toEqual([8 * openingWords, 8 * 6])
-    expect(kept.results.map(({ share }) => share)).toEqual(kept.shares)
+    kept.shares.forEach((share, cloud) => {
+      expect(kept.results[cloud]!.at).not.toBe(share.at)
+    })
+    // What is not consumed is what it was.
+    expect(differing(pair.join(...kept.shares), (i) => x.words[i]!)).toBe(-1)
     const consumed = open(true)
     consumed.results.forEach((result, cloud) => {
       const ring = pair.rings[cloud]!
-      expect(result.opened.at).toBe(consumed.shares[cloud]!.at)
-      expect(result.share).toBe(undefined)
-      const before = kept.results[cloud]!
-      expect(Buffer.compare(ring.view(result.opened), ring.view(before.opened))).toBe(0)
-      expect(Buffer.compare(ring.view(result.mask), ring.view(before.mask))).toBe(0)
+      expect(result.at).toBe(consumed.shares[cloud]!.at)
+      expect(Buffer.compare(ring.view(result), ring.view(kept.results[cloud]!))).toBe(0)
     })
-    // E = X − A, and the masks of both make A.
-    const last = words - 1
-    const [at0, at1] = kept.results.map(({ mask }, cloud) => pair.rings[cloud]!.words(mask)[last]!)
-    const opened = pair.rings[0].words(kept.results[0].opened)[last]!
-    expect(BigInt.asIntN(64, opened + at0! + at1!)).toBe(x.words[last])
+    expect(differing(pair.join(...kept.results), (i) => 2n * x.words[i]!)).toBe(-1)
   })
 
   it("takes rows of a matrix that was opened once", () => {
@@ -145,19 +146,19 @@ describe("product of shares", () => {
     const [[opened0, opened1]] = lockstep(first[0].open(dataSet, x0), first[1].open(dataSet, x1))
     const corrections = pair.deal(4, function* (ops) {
       const ring = pair.dealerRing
-      const mask = openingMask(ring, pair.dealerKeys, 0, dataSet, x)
+      const mask = maskDifference(ring, pair.dealerKeys, 0, dataSet, x)
       const batch = ring.matrix(rows.length, x.cols)
       ring.gatherRows(batch, mask, rows)
       const product = ops.product(times, batch, yield* ops.open(openY, y), "plain")
-      return yield* ops.rescale(scaleOp, product, 3, 1)
+      return yield* ops.rescale(scaleOp, product, 4, 1)
     })
     const [ops0, ops1] = pair.operations(4, corrections)
     const [[Y0, Y1]] = lockstep(ops0.open(openY, y0), ops1.open(openY, y1))
-    const product0 = ops0.product(times, gatherOpened(pair.rings[0], opened0, rows), Y0, "plain")
-    const product1 = ops1.product(times, gatherOpened(pair.rings[1], opened1, rows), Y1, "plain")
+    const product0 = ops0.product(times, gatherRows(pair.rings[0], opened0, rows), Y0, "plain")
+    const product1 = ops1.product(times, gatherRows(pair.rings[1], opened1, rows), Y1, "plain")
     const [[result0, result1]] = lockstep(
-      ops0.rescale(scaleOp, product0, 3, 1),
-      ops1.rescale(scaleOp, product1, 3, 1)
+      ops0.rescale(scaleOp, product0, 4, 1),
+      ops1.rescale(scaleOp, product1, 4, 1)
     )
     const exact = (index: number): bigint => {
       let sum = 0n
@@ -260,7 +261,7 @@ describe("rescale with ReLU", () => {
       const labels = clear(1, size, () => BigInt.asIntN(50, next()))
       const { results, received } = pair.run(300 + size, [x, large, labels], function* (ops, [z, other, y]) {
         const { value, gate } = yield* ops.rescaleRelu(scaleOp, z!, 20)
-        const opened = yield* ops.open(labelsOp, y!)
+        const opened = yield* ops.openLabels(labelsOp, y!)
         return [
           yield* ops.rescaleGated(gateOp, other!, 20, gate),
           ops.gatedDifference(differenceOp, value, opened, gate),

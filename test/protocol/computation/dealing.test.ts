@@ -30,7 +30,11 @@ const update = operation("weightUpdate", 2)
 /** Every operation once, as a step has them. */
 const everything: Program = (ops, [X, Y, L]) =>
   (function* () {
-    const [openX, openY, openL] = yield* together(ops.open(x, X!), ops.open(y, Y!), ops.open(labels, L!))
+    const [openX, openY, openL] = yield* together(
+      ops.open(x, X!),
+      ops.open(y, Y!),
+      ops.openLabels(labels, L!)
+    )
     const z = ops.product(times, openX, openY, "plain")
     const { value, gate } = yield* ops.rescaleRelu(relu, z, 20)
     const difference = ops.gatedDifference(delta, value, openL, gate)
@@ -127,7 +131,7 @@ describe("dealing", () => {
 
       const rest = measure(n + 2000, function* (ops, [X]) {
         const { value, gate } = yield* ops.rescaleRelu(relu, X!, 20)
-        const [gated, opened] = yield* together(ops.rescaleGated(back, X!, 20, gate), ops.open(x, X!))
+        const [gated, opened] = yield* together(ops.rescaleGated(back, X!, 20, gate), ops.openLabels(x, X!))
         return [gated, ops.gatedDifference(delta, value, opened, gate)]
       })
       expect(rest.opened[0]!.slice(4)).toEqual([openedBytes.rescaleGated(n)[0]! + openedBytes.open(n)[0]!])

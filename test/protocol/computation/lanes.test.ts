@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { cloudOperations } from "../../../protocol/computation/cloud.ts"
-import { openingMask } from "../../../protocol/computation/dealer.ts"
+import { maskDifference } from "../../../protocol/computation/dealer.ts"
 import {
   addGradients,
   noGradients,
@@ -25,7 +25,8 @@ import {
   describeOperation,
   type Operation,
   operation,
-  operationKinds
+  operationKinds,
+  productBits
 } from "../../../protocol/learning/operations.ts"
 import { batchOrder } from "../../../protocol/learning/order.ts"
 import { type TrainingPlan, trainingPlan } from "../../../protocol/learning/plan.ts"
@@ -51,8 +52,8 @@ const cutAt = (rows: number, cuts: ReadonlyArray<number>): ReadonlyArray<Rows> =
 const placeOf = (op: Operation) => ({ kind: operationKinds[op % 16]!, layer: Math.floor(op / 16) })
 
 /** Whether these are the bit planes of a comparison, and how many of a group. */
-const planesIn = ({ operation: op, round }: Opening, { fractionalBits }: TrainingPlan): number => {
-  const { nodes, root, gate } = planesOf(nodesOf(fractionalBits))
+const planesIn = ({ operation: op, round }: Opening, { fractionalBits: f }: TrainingPlan): number => {
+  const { nodes, root, gate } = planesOf(nodesOf(productBits(f) - f))
   return placeOf(op).kind === "forwardRescale" && round > 0 ? [nodes, root, gate][round - 1]! : 0
 }
 
@@ -125,10 +126,11 @@ const expectOpened = (whole: Opening, lanes: ReadonlyArray<Opening>, plan: Train
 const layoutOf = (op: Operation, { network, fractionalBits: f }: TrainingPlan) => {
   const { kind, layer } = placeOf(op)
   const relu = network.layers[layer - 1]!.activation === "relu"
+  const shift = productBits(f) - f
   return (values: number): { at: Record<string, number>; parts: Record<string, number>; bytes: number } => {
     if (kind === "openDelta") return dealtLayout.gatedDifference(values)
-    if (kind === "backwardRescale") return dealtLayout.rescaleGated(values, f)
-    return relu ? dealtLayout.rescaleRelu(values, f) : dealtLayout.rescale(values, f)
+    if (kind === "backwardRescale") return dealtLayout.rescaleGated(values, shift)
+    return relu ? dealtLayout.rescaleRelu(values, shift) : dealtLayout.rescale(values, shift)
   }
 }
 
@@ -185,7 +187,10 @@ const expectPieces = (whole: Transcript, lanes: Transcript, plan: TrainingPlan):
     const undivided = whole.dealt.find((dealt) => dealt.step === step)!.corrections
     plan.network.layers.forEach((_, i) => {
       const [rows, cols] = [width(plan.network, i), width(plan.network, i + 1)]
-      const { bytes } = dealtLayout.rescale(rows * cols, plan.fractionalBits + plan.rate.shift)
+      const { bytes } = dealtLayout.rescale(
+        rows * cols,
+        productBits(plan.fractionalBits) - plan.fractionalBits + plan.rate.shift
+      )
       const ofBias = dealtLayout.rescale(cols, plan.rate.shift).bytes
       const [weights, bias] = [operation("weightUpdate", i + 1), operation("biasUpdate", i + 1)]
       expect(corrections.section(weights, bytes)).toEqual(undivided.section(weights, bytes))
@@ -264,19 +269,24 @@ describe("training in lanes", () => {
     const keys = generators(run)
     const op = operation("openInput", 0)
     const rows = openingWords + 1001
-    const mask = ring.words(openingMask(ring, keys, 0, op, { rows: rows + 99, cols: 1 }))
+    const difference = ring.words(maskDifference(ring, keys, 0, op, { rows: rows + 99, cols: 1 }))
     const slice = { first: 99, of: rows + 99 }
     const ops = ([mine, theirs] as const).map((memory, party) => {
       const prg = [keys.cloud0, keys.cloud1][party]!
       return cloudOperations({ ring: memory, party: party as 0 | 1, prg, step: 0, slice })
     })
-    const [[{ opened }], received] = lockstep(
+    const [[doubled0, doubled1], received] = lockstep(
       ops[0]!.open(op, mine.zeros(rows, 1)),
       ops[1]!.open(op, theirs.zeros(rows, 1))
     )
     expect(received[0].map(({ length }) => length / 8)).toEqual(openingPieces(rows))
-    const expected = mask.subarray(99).map((word) => -word)
-    expectSame({ step: 0, operation: op, part: "words" }, mine.view(opened), expected)
+    // (X − A) + 2·[A] at either cloud: two shares of nothing, apart by twice the difference.
+    const apart = difference.subarray(99).map((word) => 2n * word)
+    const theirWords = theirs.words(doubled1)
+    const found = mine.words(doubled0).map((word, i) => word - theirWords[i]!)
+    expectSame({ step: 0, operation: op, part: "words" }, new Uint8Array(found.buffer), apart)
+    const sum = mine.words(doubled0).map((word, i) => word + theirWords[i]!)
+    expect(sum.every((word) => word === 0n)).toBe(true)
   })
 })
 

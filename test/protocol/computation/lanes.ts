@@ -1,7 +1,14 @@
 /** A training run undivided and in lanes, in one process: both clouds in lockstep, the dealer beside them, and all that they send written down. */
 import { type CloudOperations, cloudOperations } from "../../../protocol/computation/cloud.ts"
 import { Corrections } from "../../../protocol/computation/corrections.ts"
-import { type DealtValue, deal, type GateMask, openingMask } from "../../../protocol/computation/dealer.ts"
+import {
+  type DealtValue,
+  deal,
+  type GateMask,
+  labelMask,
+  maskDifference
+} from "../../../protocol/computation/dealer.ts"
+import { gatherLabels, type OpenedLabels } from "../../../protocol/computation/labels.ts"
 import {
   addGradients,
   dealtUpdate,
@@ -12,7 +19,7 @@ import {
   takenIn
 } from "../../../protocol/computation/lanes.ts"
 import { layerWords } from "../../../protocol/computation/layer-words.ts"
-import { gatherOpened, gatherRows, type OpenedShare } from "../../../protocol/computation/product.ts"
+import { gatherRows } from "../../../protocol/computation/product.ts"
 import type { Slice } from "../../../protocol/computation/slices.ts"
 import {
   type Cost,
@@ -93,6 +100,7 @@ const noted = (ops: CloudOperations, note: Note): CloudOperations => {
   return {
     ...ops,
     open: (op, x, consumed) => through(op, x, ops.open(op, x, consumed)),
+    openLabels: (op, y) => through(op, y, ops.openLabels(op, y)),
     rescale: (op, x, shift, factor) => through(op, x, ops.rescale(op, x, shift, factor)),
     rescaleRelu: (op, z, shift) => through(op, z, ops.rescaleRelu(op, z, shift)),
     rescaleGated: (op, x, shift, gate) => through(op, x, ops.rescaleGated(op, x, shift, gate))
@@ -127,12 +135,13 @@ class Company {
       ring.subtract(share, x, share)
       return [ofCloud0, ring.copyOut(share)]
     })
-    const mask = (op: Operation, cols: number) => openingMask(ring, this.#keys, 0, op, { rows, cols })
     const value = { rows, cols: outputs(network) }
+    const inputs = { rows, cols: network.inputs }
+    const labelled = operation("openLabels", network.layers.length)
     this.#masks = {
-      inputs: mask(operation("openInput", 0), network.inputs),
+      inputs: maskDifference(ring, this.#keys, 0, operation("openInput", 0), inputs),
       labels: opensLabels(network)
-        ? { opened: true, value: mask(operation("openLabels", network.layers.length), value.cols) }
+        ? { opened: true, value: labelMask(ring, this.#keys, 0, labelled, value) }
         : { opened: false, value }
     }
   }
@@ -149,11 +158,6 @@ class Company {
       weights: ring.from(weights.rows, weights.cols, this.#shares[2 + 2 * i]![party]),
       bias: ring.from(1, bias.cols, this.#shares[3 + 2 * i]![party])
     }))
-  }
-
-  /** Takes in what another lane of the cloud handed out. */
-  taken(ring: Ring, party: 0 | 1, step: number, words: Uint8Array) {
-    return takenIn(ring, [this.#keys.cloud0, this.#keys.cloud1][party]!, step, this.plan.network, words)
   }
 
   /** Runs a part of a step at both clouds. */
@@ -195,11 +199,9 @@ class Company {
   }
 
   #batch(rows: Uint32Array): Batch<Shape, Matrix> {
-    return gatherBatch<Shape, Matrix>(
-      this.#masks,
-      ({ cols }) => ({ rows: rows.length, cols }),
-      (x) => gatherRows(this.#dealerRing, x, rows)
-    )
+    const gather = (x: Matrix) => gatherRows(this.#dealerRing, x, rows)
+    const value = ({ cols }: Shape) => ({ rows: rows.length, cols })
+    return gatherBatch<Shape, Matrix, Matrix>(this.#masks, { value, opened: gather, labels: gather })
   }
 
   #deal(step: number, slice: Dealt["slice"], program: Parameters<typeof deal>[3]): Uint8Array {
@@ -216,10 +218,10 @@ class Company {
   dealGradients(step: number, rows: Uint32Array, slice: Slice): Uint8Array {
     const shapes = layerShapes(this.plan.network)
     const weights = shapes.map((layer, i) =>
-      openingMask(this.#dealerRing, this.#keys, step, operation("openWeights", i + 1), layer.weights)
+      maskDifference(this.#dealerRing, this.#keys, step, operation("openWeights", i + 1), layer.weights)
     )
     return this.#deal(step, { first: slice.first, of: slice.of, rows: rows.length }, (ops) =>
-      gradients<DealtValue, Matrix, GateMask>(ops, this.plan, shapes, weights, this.#batch(rows))
+      gradients<DealtValue, Matrix, GateMask, Matrix>(ops, this.plan, shapes, weights, this.#batch(rows))
     )
   }
 
@@ -246,12 +248,10 @@ class Company {
 
 const twoRings = async (): Promise<[Ring, Ring]> => [await Ring.load(), await Ring.load()]
 
-const gathered = (ring: Ring, data: OpenedData<Matrix, OpenedShare>, rows: Uint32Array) =>
-  gatherBatch(
-    data,
-    (x) => gatherRows(ring, x, rows),
-    (x) => gatherOpened(ring, x, rows)
-  )
+const gathered = (ring: Ring, data: OpenedData<Matrix, Matrix, OpenedLabels>, rows: Uint32Array) => {
+  const gather = (x: Matrix) => gatherRows(ring, x, rows)
+  return gatherBatch(data, { value: gather, opened: gather, labels: (y) => gatherLabels(ring, y, rows) })
+}
 
 /** Trains on shares, one process a cloud. */
 export const trainUndivided = async (given: Example, plan: TrainingPlan): Promise<Transcript> => {
@@ -314,7 +314,7 @@ export const trainInLanes = async (
         step,
         (ops, party, ring) => {
           const handed = handedOut(lead[party], weights[party], layers[party]!)
-          const taken = company.taken(ring, party, step, handed)
+          const taken = takenIn(ring, network, handed)
           return gradients(ops, plan, taken.layers, taken.weights, gathered(ring, data[lane]![party], own))
         },
         { slice, message, expected: sliceCost(plan, slice, own.length) }

@@ -21,8 +21,8 @@ export const clear = (rows: number, cols: number, word: (i: number) => bigint): 
 })
 
 /** A program that clouds and dealer run alike, given the shared inputs. */
-export type Program = <V, O, G>(
-  operations: Operations<V, O, G>,
+export type Program = <V, O, G, L>(
+  operations: Operations<V, O, G, L>,
   inputs: ReadonlyArray<V>
 ) => Round<ReadonlyArray<V>>
 

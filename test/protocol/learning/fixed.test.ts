@@ -29,7 +29,10 @@ describe("fixed-point rescale", () => {
       ring.words(rounding)[0] = r!
       return rounding
     }
-    const ops = fixedOperations(ring, r === undefined ? undefined : { mask: drawn, rounding: drawn })
+    const ops = fixedOperations(
+      ring,
+      r === undefined ? undefined : { maskDifference: drawn, rounding: drawn }
+    )
     const y = signed(ring.words(runLocally(ops.rescale(op, matrix, shift, factor)))[0]!)
     ring.release(mark)
     return y

@@ -6,13 +6,15 @@ import {
   deal,
   drawnIn,
   type GateMask,
-  openingMask
+  labelMask,
+  maskDifference
 } from "../../../protocol/computation/dealer.ts"
-import { gatherOpened, gatherRows, type OpenedShare } from "../../../protocol/computation/product.ts"
+import { gatherLabels, type OpenedLabels } from "../../../protocol/computation/labels.ts"
+import { gatherRows } from "../../../protocol/computation/product.ts"
 import { batchShapes, layerShapes } from "../../../protocol/learning/cost.ts"
 import { type FixedMatrix, fixedOperations, gatherFixedRows } from "../../../protocol/learning/fixed.ts"
 import { outputs } from "../../../protocol/learning/network.ts"
-import { type Operation, operation, type Round, type Shape } from "../../../protocol/learning/operations.ts"
+import { operation, type Round, type Shape } from "../../../protocol/learning/operations.ts"
 import { batchOrder } from "../../../protocol/learning/order.ts"
 import type { TrainingPlan } from "../../../protocol/learning/plan.ts"
 import { runLocally, runPair } from "../../../protocol/learning/run.ts"
@@ -82,7 +84,14 @@ export const trainFixed = (ring: Ring, given: Example, plan: TrainingPlan, run?:
   let layers: ReadonlyArray<Layer<Matrix>> = initial
   for (let step = 1; step <= plan.steps; step++) {
     const gather = (x: FixedMatrix): FixedMatrix => gatherFixedRows(ring, x, order(step))
-    layers = runLocally(trainingStep(operations(step), plan, layers, gatherBatch(data, gather, gather)))
+    layers = runLocally(
+      trainingStep(
+        operations(step),
+        plan,
+        layers,
+        gatherBatch(data, { value: gather, opened: gather, labels: gather })
+      )
+    )
   }
   const predicted = runLocally(predict(operations(plan.steps + 1), plan, layers, features))
   return { weights: wordsOf(ring, layers), predicted: [...ring.words(predicted)] }
@@ -106,13 +115,13 @@ class Cloud {
     return cloudOperations(party === 0 ? own : { ...own, corrections: Corrections.parse(step, corrections) })
   }
 
-  batch(data: OpenedData<Matrix, OpenedShare>, rows: Uint32Array): Batch<Matrix, OpenedShare> {
+  batch(
+    data: OpenedData<Matrix, Matrix, OpenedLabels>,
+    rows: Uint32Array
+  ): Batch<Matrix, Matrix, OpenedLabels> {
     const { ring } = this
-    return gatherBatch(
-      data,
-      (x) => gatherRows(ring, x, rows),
-      (x) => gatherOpened(ring, x, rows)
-    )
+    const gather = (x: Matrix) => gatherRows(ring, x, rows)
+    return gatherBatch(data, { value: gather, opened: gather, labels: (y) => gatherLabels(ring, y, rows) })
   }
 }
 
@@ -123,12 +132,10 @@ const dataMasks = (
   { network, rows }: TrainingPlan
 ): OpenedData<Shape, Matrix> => {
   const { inputs, labels } = batchShapes(network, rows)
-  const mask = (op: Operation, shape: Shape): Matrix => openingMask(ring, keys, 0, op, shape)
+  const labelled = operation("openLabels", network.layers.length)
   return {
-    inputs: mask(operation("openInput", 0), inputs),
-    labels: labels.opened
-      ? { opened: true, value: mask(operation("openLabels", network.layers.length), labels.value) }
-      : labels
+    inputs: maskDifference(ring, keys, 0, operation("openInput", 0), inputs),
+    labels: labels.opened ? { opened: true, value: labelMask(ring, keys, 0, labelled, labels.value) } : labels
   }
 }
 
@@ -192,9 +199,10 @@ export const trainSecurely = async (given: Example, plan: TrainingPlan, run: str
   for (let step = 1; step <= plan.steps; step++) {
     const rows = order(step)
     const gatherMask = (x: Matrix): Matrix => gatherRows(dealerRing, x, rows)
-    const labelShape = (): Shape => ({ rows: plan.batch, cols: outputs(network) })
+    const value = (): Shape => ({ rows: plan.batch, cols: outputs(network) })
+    const gather = { value, opened: gatherMask, labels: gatherMask }
     const corrections = deal(dealerRing, keys, step, (ops) =>
-      trainingStep(ops, plan, layerShapes(network), gatherBatch(masks, labelShape, gatherMask))
+      trainingStep(ops, plan, layerShapes(network), gatherBatch(masks, gather))
     )
     layers = [
       ...both(step, corrections, (cloud, ops) =>
@@ -204,7 +212,7 @@ export const trainSecurely = async (given: Example, plan: TrainingPlan, run: str
   }
   const trained = { ...measured }
   const corrections = deal(dealerRing, keys, plan.steps + 1, (ops) =>
-    predict<Shape, Matrix, GateMask>(ops, plan, layerShapes(network), features[0])
+    predict<Shape, Matrix, GateMask, Matrix>(ops, plan, layerShapes(network), features[0])
   )
   const predicted = both(plan.steps + 1, corrections, ({ party }, ops) =>
     predict(ops, plan, layers[party], features[party])
