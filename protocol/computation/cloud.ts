@@ -27,7 +27,7 @@ export interface CloudStep {
   readonly slice?: Slice
 }
 
-/** What is opened for products is this cloud's share of its double. */
+/** A matrix that is opened for products is one under the difference of both clouds' masks. */
 export type CloudOperations = Operations<Matrix, Matrix, GateShare, OpenedLabels>
 
 /** The operations of one step at one cloud. They serve one run of the step: each place in it once. */

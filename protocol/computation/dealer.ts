@@ -51,7 +51,7 @@ interface MaskProduct {
   readonly form: ProductForm
 }
 
-/** What is opened for products is the difference of the clouds' shares of its mask, opened labels are their sum. */
+/** A matrix that is opened for products is the difference of the clouds' masks, opened labels are the sum of theirs. */
 export type DealerOperations = Operations<DealtValue, Matrix, GateMask>
 
 /** How both clouds' streams make what the dealer needs. */
@@ -73,8 +73,8 @@ const drawBoth = (
 }
 
 /**
- * ΔA = [A]_0 − [A]_1 of the mask under which an operation opens a matrix for products, from a place on: of the data set, say, to
- * gather a batch of. New memory.
+ * ΔA = A_0 − A_1, the difference of the masks under which an operation opens a matrix for products, from a place on: of the data
+ * set, say, to gather a batch of. New memory.
  */
 export const maskDifference = (
   ring: Ring,
@@ -88,7 +88,7 @@ export const maskDifference = (
   return { rows, cols, at: drawBoth(ring, keys, stream, rows * cols, "subtract", place) }
 }
 
-/** The mask under which an operation opens labels. New memory. */
+/** M = M_0 + M_1 under which an operation opens labels. New memory. */
 export const labelMask = (
   ring: Ring,
   keys: DealerKeys,

@@ -44,14 +44,14 @@ export class MaskReused extends Data.TaggedError("MaskReused")<{
   }
 }
 
-/** A product was used for something else than a rescale, which is what makes up for the masks that its shares lack. */
+/** A product was used for something else than a rescale, which is what takes the product of the masks away. */
 export class ProductNotRescaled extends Data.TaggedError("ProductNotRescaled")<{
   readonly step: number
   readonly product: Operation
 }> {
   readonly retryable = false
   override get message(): string {
-    return `${describeOperation(this.product)} in step ${this.step} is used as it is, and its shares lack the product of the masks: rescale it first`
+    return `${describeOperation(this.product)} in step ${this.step} is used as it is, with a product of the masks in it: rescale it first`
   }
 }
 

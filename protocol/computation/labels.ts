@@ -14,7 +14,7 @@ const WORD = 8
 
 /** What a cloud holds of opened labels. */
 export interface OpenedLabels extends Shape {
-  /** Y − M, M the mask: known to both clouds. */
+  /** Y − M, M the sum of the masks: known to both clouds. */
   readonly opened: Matrix
   /** This cloud's share of Y. */
   readonly share: Matrix

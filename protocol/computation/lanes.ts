@@ -46,7 +46,7 @@ const placeOf = (batch: Uint32Array, row: number): number => {
   return place
 }
 
-/** What lane 0 hands out in a step: the opened weights of all layers, then the biases; of both its shares. */
+/** What lane 0 hands out in a step: the weights of all layers as its cloud has opened them, then its shares of the biases. */
 export const handedOut = (
   ring: Ring,
   weights: ReadonlyArray<Matrix>,

