@@ -7,6 +7,7 @@ import { createHash } from "node:crypto"
 import { type DataDescription, featureCount } from "../protocol/data/encoding.ts"
 import type { Network } from "../protocol/learning/network.ts"
 import { type TrainingPlan, trainingPlan } from "../protocol/learning/plan.ts"
+import { computationVersion } from "../protocol/version.ts"
 
 export interface Agreement {
   readonly scenario: string
@@ -42,9 +43,11 @@ export interface Agreement {
   }
 }
 
-/** Hexadecimal SHA-256 of the agreement. The order of its columns is part of it. */
+/** Hexadecimal SHA-256 of the agreement and of how it is computed. The order of its columns is part of it. */
 export const agreementDigest = (agreement: Agreement): string =>
-  createHash("sha256").update(JSON.stringify(agreement)).digest("hex")
+  createHash("sha256")
+    .update(JSON.stringify([computationVersion, agreement]))
+    .digest("hex")
 
 /** The actors of a run, in the order in which they are started. */
 export const actorsOf = (agreement: Agreement): ReadonlyArray<string> => [

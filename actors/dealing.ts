@@ -1,6 +1,6 @@
 /**
  * What the KGC deals for a step of a run (section 5 of docs/protocol.md): the corrections that C1 needs beside its own
- * PRG. The masks of the data set are the same in every step and kept; they follow from the keys, as everything here.
+ * PRG. Of the masks of the data set the differences are the same in every step and kept; they follow from the keys, as everything here.
  */
 import { Data, Effect } from "effect"
 import {
@@ -9,7 +9,9 @@ import {
   type DealtValue,
   deal,
   type GateMask,
+  type LabelMask,
   labelMask,
+  type MaskDifference,
   maskDifference,
   maskDifferenceInPieces
 } from "../protocol/computation/dealer.ts"
@@ -24,7 +26,7 @@ import type { TrainingPlan } from "../protocol/learning/plan.ts"
 import { type Batch, gradients, trainingStep } from "../protocol/learning/step.ts"
 import type { DealtPart } from "../protocol/messages/training.ts"
 import { Prg } from "../protocol/ring/prg.ts"
-import { type Matrix, Ring } from "../protocol/ring/ring.ts"
+import { Ring } from "../protocol/ring/ring.ts"
 import { Party } from "../runtime/actor.ts"
 import { type Agreement, computationName, planOf } from "./agreement.ts"
 import { raised } from "./raised.ts"
@@ -80,10 +82,11 @@ interface Dealing {
   /** Bytes of a step's corrections. */
   readonly stepBytes: number
   readonly order: BatchOrder
-  readonly features: Matrix
-  readonly labels: Matrix | undefined
-  /** Masks of the weights of one step, which lanes share; of none in step 0. */
-  readonly weights: { step: number; readonly masks: ReadonlyArray<Matrix> }
+  /** Differences of the clouds' masks. */
+  readonly features: MaskDifference
+  readonly labels: LabelMask | undefined
+  /** Those of the weights in one step, for all lanes; of none in step 0. */
+  readonly weights: { step: number; readonly differences: ReadonlyArray<MaskDifference> }
 }
 
 /** Bytes of corrections that are asked for at once, where a step has fewer. */
@@ -112,7 +115,7 @@ export const dealer = <E, R>(
     const empty = ring.mark()
     let known: Dealing | undefined
 
-    const featureMasks = (shape: Shape) =>
+    const featureDifference = (shape: Shape) =>
       Effect.gen(function* () {
         const pieces = maskDifferenceInPieces(ring, keys, operation("openInput", 0), shape)
         for (;;) {
@@ -132,14 +135,16 @@ export const dealer = <E, R>(
         const last = network.layers.length
         known = undefined
         ring.release(empty)
-        const features = yield* featureMasks({ rows, cols: network.inputs })
+        const features = yield* featureDifference({ rows, cols: network.inputs })
         const labels = opensLabels(network)
           ? labelMask(ring, keys, 0, operation("openLabels", last), { rows, cols: outputs(network) })
           : undefined
         const stepBytes = stepCost(plan).dealtBytes
         const weights = {
           step: 0,
-          masks: layerShapes(network).map(({ weights }) => ring.matrix(weights.rows, weights.cols))
+          differences: layerShapes(network).map(
+            ({ weights: { rows, cols } }): MaskDifference => ({ ...ring.matrix(rows, cols), of: "factor" })
+          )
         }
         known = { rows, plan, stepBytes, order: batchOrder(plan, orderKey), features, labels, weights }
         return known
@@ -220,10 +225,10 @@ const dealPart = (
   const slice = sliceOf(batch, part)
   const end = slice.first + slice.rows.length
   if (slice.rows.length > 0) {
-    const weights = weightMasks(ring, keys, dealing, step)
+    const weights = weightDifferences(ring, keys, dealing, step)
     const own = (ops: DealerOperations) => {
       const sliced = maskedBatch(ring, dealing, batch.subarray(slice.first, end))
-      return gradients<DealtValue, Matrix, GateMask, Matrix>(ops, plan, layers, weights, sliced)
+      return gradients<DealtValue, MaskDifference, GateMask, LabelMask>(ops, plan, layers, weights, sliced)
     }
     deal(ring, keys, step, own, to.gradients, slice)
   }
@@ -237,22 +242,22 @@ const dealPart = (
     )
 }
 
-/** The masks under which lane 0 opens the weights of a step: kept, for all lanes' parts of a step are asked for at about the same time. */
-const weightMasks = (
+/** Of the masks under which lane 0 opens the weights of a step: kept, for all lanes' parts of a step are asked for at about the same time. */
+const weightDifferences = (
   ring: Ring,
   keys: DealerKeys,
   { weights }: Dealing,
   step: number
-): ReadonlyArray<Matrix> => {
+): ReadonlyArray<MaskDifference> => {
   if (weights.step !== step) {
     const mark = ring.mark()
-    weights.masks.forEach((mask, index) => {
-      ring.copy(mask, maskDifference(ring, keys, step, operation("openWeights", index + 1), mask))
+    weights.differences.forEach((kept, index) => {
+      ring.copy(kept, maskDifference(ring, keys, step, operation("openWeights", index + 1), kept))
     })
     ring.release(mark)
     weights.step = step
   }
-  return weights.masks
+  return weights.differences
 }
 
 /** These rows of the data set, as the dealer has them. */
@@ -260,7 +265,7 @@ const maskedBatch = (
   ring: Ring,
   { plan, features, labels }: Dealing,
   rows: Uint32Array
-): Batch<Shape, Matrix> => ({
+): Batch<Shape, MaskDifference, LabelMask> => ({
   inputs: gatherRows(ring, features, rows),
   labels:
     labels === undefined

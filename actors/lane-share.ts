@@ -6,7 +6,7 @@ import { cloudOperations } from "../protocol/computation/cloud.ts"
 import { Corrections } from "../protocol/computation/corrections.ts"
 import { gatherLabels, type OpenedLabels } from "../protocol/computation/labels.ts"
 import { noGradients, type Rows, sliceOf } from "../protocol/computation/lanes.ts"
-import { gatherRows } from "../protocol/computation/product.ts"
+import { gatherRows, type OpenedMatrix } from "../protocol/computation/product.ts"
 import type { BatchOrder } from "../protocol/learning/order.ts"
 import type { TrainingPlan } from "../protocol/learning/plan.ts"
 import {
@@ -29,7 +29,7 @@ export interface LaneShare {
   readonly order: BatchOrder
   readonly ring: Ring
   readonly rows: Rows
-  /** This cloud's shares of the rows. Their place in memory is taken by what is opened. */
+  /** This cloud's shares of the rows. The place in memory of the features is taken by what is opened. */
   readonly features: Matrix
   readonly labels: Matrix
 }
@@ -43,7 +43,7 @@ export const openRows = ({
   rows,
   features,
   labels
-}: LaneShare): Computation<OpenedData<Matrix, Matrix, OpenedLabels>> => {
+}: LaneShare): Computation<OpenedData<Matrix, OpenedMatrix, OpenedLabels>> => {
   const slice = { first: rows.from, of: plan.rows }
   return openData(
     cloudOperations({ ring, party: cloud, prg, step: 0, slice }),
@@ -56,19 +56,21 @@ export const openRows = ({
 /** Rows of the opened data. New memory. */
 export const rowsOf = (
   ring: Ring,
-  opened: OpenedData<Matrix, Matrix, OpenedLabels>,
+  opened: OpenedData<Matrix, OpenedMatrix, OpenedLabels>,
   rows: Uint32Array
-): Batch<Matrix, Matrix, OpenedLabels> => {
-  const gather = (x: Matrix) => gatherRows(ring, x, rows)
-  return gatherBatch(opened, { value: gather, opened: gather, labels: (y) => gatherLabels(ring, y, rows) })
-}
+): Batch<Matrix, OpenedMatrix, OpenedLabels> =>
+  gatherBatch(opened, {
+    value: (x) => gatherRows(ring, x, rows),
+    opened: (x) => gatherRows(ring, x, rows),
+    labels: (y) => gatherLabels(ring, y, rows)
+  })
 
 /** The gradients on this lane's slice of a step's batch; `dealt` is what the dealer has for them, at C1. New memory. */
 export function* gradientsOnSlice(
   { plan, cloud, prg, order, ring, rows }: LaneShare,
-  opened: OpenedData<Matrix, Matrix, OpenedLabels>,
+  opened: OpenedData<Matrix, OpenedMatrix, OpenedLabels>,
   step: number,
-  weights: ReadonlyArray<Matrix>,
+  weights: ReadonlyArray<OpenedMatrix>,
   layers: ReadonlyArray<Pick<Layer<Matrix>, "bias">>,
   dealt: Uint8Array | undefined
 ): Computation<ReadonlyArray<Gradient<Matrix>>> {

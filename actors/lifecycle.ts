@@ -17,7 +17,7 @@ import { Alive, type Household, nobody } from "./household.ts"
 export class OtherScenario extends Data.TaggedError("OtherScenario")<{ readonly party: string }> {
   readonly retryable = false
   override get message(): string {
-    return `${this.party} was started with another scenario than the director; give all parties the same file`
+    return `${this.party} was started with another scenario or version of bicameral than the director; give all parties the same`
   }
 }
 

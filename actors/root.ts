@@ -50,7 +50,7 @@ export const unchanged = (entry: string, what: string, digest: string) =>
 /** This party's root: drawn from the operating system at its first start, and for this agreement alone. */
 export const partyRoot = (agreement: Agreement) =>
   Effect.gen(function* () {
-    yield* unchanged("agreement", "the scenario", agreementDigest(agreement))
+    yield* unchanged("agreement", "the scenario, or the version of bicameral,", agreementDigest(agreement))
     const { secret } = yield* remembered(
       rootEntry,
       Kept,

@@ -7,7 +7,7 @@ import { type CloudOperations, cloudOperations } from "../protocol/computation/c
 import { Corrections } from "../protocol/computation/corrections.ts"
 import { deal, maskDifference } from "../protocol/computation/dealer.ts"
 import type { OpenedLabels } from "../protocol/computation/labels.ts"
-import { gatherRows } from "../protocol/computation/product.ts"
+import { gatherRows, type OpenedMatrix } from "../protocol/computation/product.ts"
 import {
   biasShape,
   type Network,
@@ -71,7 +71,7 @@ const productFloor = async (network: Network, batch: number, repetitions: number
       ring.zeros(y.rows, y.cols),
       ring.zeros(rows, cols)
     ]
-    return () => ring.product(out, left, right, form, true)
+    return () => ring.product(out, left, right, form)
   })
   return spreadOf(
     Array.from({ length: repetitions }, () => {
@@ -138,7 +138,7 @@ function* cloudStep(
   plan: TrainingPlan,
   step: number,
   corrections: Uint8Array,
-  data: OpenedData<Matrix, Matrix, OpenedLabels>,
+  data: OpenedData<Matrix, OpenedMatrix, OpenedLabels>,
   layers: ReadonlyArray<Layer<Matrix>>
 ): Round<void> {
   const { ring } = cloud

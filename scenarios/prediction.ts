@@ -9,7 +9,7 @@ import { type Phase, phases } from "../actors/director.ts"
 import { ciphertextBytes } from "../protocol/bcp/wire.ts"
 import { type Cost, setupCost, sliceCost, stepCost, updateCost } from "../protocol/learning/cost.ts"
 import { modelWords } from "../protocol/learning/model.ts"
-import { outputs } from "../protocol/learning/network.ts"
+import { opensLabels, outputs } from "../protocol/learning/network.ts"
 import type { TrainingPlan } from "../protocol/learning/plan.ts"
 import { UploadShare0, UploadShare1, UploadWords1 } from "../protocol/messages/upload.ts"
 import { wordBytes } from "../protocol/sharing/split.ts"
@@ -655,15 +655,22 @@ const output = (run: Predicted, ground: Ground): PredictedTime => {
 /** What a process takes beside the data. */
 const processBytes = 150e6
 
-/** What the parties keep: the opened table at a cloud, what the KGC knows of its mask, each in the memory of one host. */
+/**
+ * What the parties keep: at a cloud the opened table, of which lane 0 has the rows of all and the others their own, and the labels of
+ * a ReLU output once more; what the KGC knows of its mask. Each in the memory of one host.
+ */
 const memory = ({ cost: { plan } }: Predicted, ground: Ground): ReadonlyArray<TooSmall> => {
   const { placement } = ground
   const lanes = 1 + placement.lanes.cloud0.length
-  const table = wordBytes * plan.rows * (plan.network.inputs + outputs(plan.network))
+  const labels = wordBytes * plan.rows * outputs(plan.network)
+  const table = wordBytes * plan.rows * plan.network.inputs + labels
+  const opened = table + (opensLabels(plan.network) ? labels : 0)
   const kept = new Map<string, number>()
   const keep = (host: string, bytes: number) => kept.set(host, (kept.get(host) ?? processBytes) + bytes)
-  for (const who of ["cloud0", "cloud1"] as const)
-    for (const host of [placement[who], ...placement.lanes[who]]) keep(host, table / lanes)
+  for (const who of ["cloud0", "cloud1"] as const) {
+    keep(placement[who], opened)
+    for (const host of placement.lanes[who]) keep(host, opened / lanes)
+  }
   for (const host of [placement.kgc, ...placement.workers.kgc]) keep(host, table)
   return Array.from(kept, ([host, bytes]) => ({ host, gigabytes: bytes / 1e9 })).filter(
     ({ host, gigabytes }) => gigabytes > (ground.host(host).gigabytes ?? Number.POSITIVE_INFINITY)

@@ -44,7 +44,7 @@ interface Arithmetic<V, G> {
   readonly matrix: (shape: Shape, values: Float64Array) => V
   readonly values: (x: V) => Float64Array
   readonly gather: (x: V, rows: Uint32Array) => V
-  readonly operations: (step: number) => Operations<V, V, G>
+  readonly operations: (step: number) => Operations<V, V, G, V>
   /** Called once all that lasts is there: gives what makes a step's layers last and drops the rest of the step. */
   readonly settling: () => (lasting: Layers<V>, updated: Layers<V>) => Layers<V>
 }

@@ -8,7 +8,7 @@ import type { Matrix, Ring } from "../ring/ring.ts"
 import type { Corrections } from "./corrections.ts"
 import { gatedDifference, type OpenedLabels, openLabels } from "./labels.ts"
 import { Party } from "./party.ts"
-import { open, product } from "./product.ts"
+import { type OpenedMatrix, open, product } from "./product.ts"
 import { rescaleRelu } from "./relu.ts"
 import { type GateShare, rescale, rescaleGated } from "./rescale.ts"
 import type { Slice } from "./slices.ts"
@@ -27,8 +27,7 @@ export interface CloudStep {
   readonly slice?: Slice
 }
 
-/** A matrix that is opened for products is one under the difference of both clouds' masks. */
-export type CloudOperations = Operations<Matrix, Matrix, GateShare, OpenedLabels>
+export type CloudOperations = Operations<Matrix, OpenedMatrix, GateShare, OpenedLabels>
 
 /** The operations of one step at one cloud. They serve one run of the step: each place in it once. */
 export const cloudOperations = ({

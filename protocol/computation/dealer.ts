@@ -43,16 +43,25 @@ export interface DealtValue extends Shape {
   readonly surplus?: MaskProduct
 }
 
-/** 2·ΔA·ΔB for a product of matrices that are opened under the masks A and B; computed where it is rescaled. */
+/** A matrix that is opened for products, as the dealer has it: the difference of the clouds' masks, ΔA = A_0 − A_1. */
+export interface MaskDifference extends Matrix {
+  readonly of: "factor"
+}
+
+/** Opened labels as the dealer has them: the sum of the clouds' masks. */
+export interface LabelMask extends Matrix {
+  readonly of: "labels"
+}
+
+/** 2·ΔA·ΔB for a product; computed where it is rescaled. */
 interface MaskProduct {
   readonly product: Operation
-  readonly x: Matrix
-  readonly y: Matrix
+  readonly x: MaskDifference
+  readonly y: MaskDifference
   readonly form: ProductForm
 }
 
-/** A matrix that is opened for products is the difference of the clouds' masks, opened labels are the sum of theirs. */
-export type DealerOperations = Operations<DealtValue, Matrix, GateMask>
+export type DealerOperations = Operations<DealtValue, MaskDifference, GateMask, LabelMask>
 
 /** How both clouds' streams make what the dealer needs. */
 type Combination = "add" | "subtract" | "xor"
@@ -72,10 +81,7 @@ const drawBoth = (
   return at
 }
 
-/**
- * ΔA = A_0 − A_1, the difference of the masks under which an operation opens a matrix for products, from a place on: of the data
- * set, say, to gather a batch of. New memory.
- */
+/** ΔA of the masks under which an operation opens a matrix, from a place on: of the data set, say, to gather a batch of. New memory. */
 export const maskDifference = (
   ring: Ring,
   keys: DealerKeys,
@@ -83,12 +89,12 @@ export const maskDifference = (
   op: Operation,
   { rows, cols }: Shape,
   place = 0
-): Matrix => {
+): MaskDifference => {
   const stream = { step, operation: op, kind: streamKinds.mask }
-  return { rows, cols, at: drawBoth(ring, keys, stream, rows * cols, "subtract", place) }
+  return { rows, cols, at: drawBoth(ring, keys, stream, rows * cols, "subtract", place), of: "factor" }
 }
 
-/** M = M_0 + M_1 under which an operation opens labels. New memory. */
+/** The sum of the masks under which an operation opens labels. New memory. */
 export const labelMask = (
   ring: Ring,
   keys: DealerKeys,
@@ -96,9 +102,9 @@ export const labelMask = (
   op: Operation,
   { rows, cols }: Shape,
   place = 0
-): Matrix => {
+): LabelMask => {
   const stream = { step, operation: op, kind: streamKinds.mask }
-  return { rows, cols, at: drawBoth(ring, keys, stream, rows * cols, "add", place) }
+  return { rows, cols, at: drawBoth(ring, keys, stream, rows * cols, "add", place), of: "labels" }
 }
 
 /** `maskDifference` of the data set a piece at a time, since that of a large one takes seconds: yields after each, and ends with it. */
@@ -107,7 +113,7 @@ export function* maskDifferenceInPieces(
   keys: DealerKeys,
   op: Operation,
   { rows, cols }: Shape
-): Generator<void, Matrix> {
+): Generator<void, MaskDifference> {
   const stream = { step: 0, operation: op, kind: streamKinds.mask }
   const at = ring.allocate(rows * cols * WORD)
   let place = 0
@@ -117,7 +123,7 @@ export function* maskDifferenceInPieces(
     place += words
     yield
   }
-  return { rows, cols, at }
+  return { rows, cols, at, of: "factor" }
 }
 
 /** What the clouds draw for the rounding of a rescale, ρ. New memory. */
@@ -178,24 +184,28 @@ class Dealer {
     this.ring.release(mark)
   }
 
-  /** The shape of a value that is a value. */
+  /** The shape of a value, which a product is not until it is rescaled. */
   whole({ rows, cols, surplus }: DealtValue): Shape {
     if (surplus !== undefined) throw new ProductNotRescaled({ step: this.step, product: surplus.product })
     return { rows, cols }
   }
 
-  open(op: Operation, x: DealtValue, mask: typeof maskDifference): Matrix {
+  open<Mask>(
+    op: Operation,
+    x: DealtValue,
+    mask: (...drawn: Parameters<typeof maskDifference>) => Mask
+  ): Mask {
     const shape = this.whole(x)
     if (this.#masks.has(op)) throw new MaskReused({ step: this.step, operation: op })
     this.#masks.add(op)
     return mask(this.ring, this.keys, this.step, op, shape, this.range(shape).first)
   }
 
-  product(op: Operation, x: Matrix, y: Matrix, form: ProductForm): DealtValue {
+  product(op: Operation, x: MaskDifference, y: MaskDifference, form: ProductForm): DealtValue {
     return { ...productShape(x, y, form), surplus: { product: op, x, y, form } }
   }
 
-  /** r = ρ + factor·2·ΔA·ΔB: as uniform as ρ, and what is opened is the same with it as if the product were one. */
+  /** r = ρ + factor·2·ΔA·ΔB: as uniform as ρ, and takes away what the clouds' products have too much. */
   rounding(op: Operation, { rows, cols, surplus }: DealtValue, factor: number): number {
     const { ring } = this
     const { first } = this.range({ rows, cols })
@@ -276,7 +286,7 @@ class Dealer {
   gatedDifference(
     op: Operation,
     activation: DealtValue,
-    labels: Matrix,
+    labels: LabelMask,
     { beta, betaStride }: GateMask
   ): Shape {
     const shape = this.whole(activation)
@@ -298,7 +308,7 @@ function* dealt<A>(result: () => A): Round<A> {
 
 /**
  * The corrections of a step, for cloud 1 alone. `program` is the step over the dealer's operations: it gets shapes for values
- * and masks for what is open already (a batch of the data set's mask); it never waits for anyone. Of a slice, all its shapes are
+ * and differences of masks for what is open already (those of a batch of the data set); it never waits for anyone. Of a slice, all its shapes are
  * those of the slice.
  * The ring is left as it was. What is dealt leaves its memory once, for `message` where that is given: the step's part, of the
  * length that the cost model says, of a message of several steps.

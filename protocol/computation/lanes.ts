@@ -10,8 +10,9 @@ import { operation, type Round } from "../learning/operations.ts"
 import type { StepPlan } from "../learning/plan.ts"
 import { type Gradient, type Layer, update } from "../learning/step.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
-import type { DealerOperations, DealtValue } from "./dealer.ts"
+import type { DealerOperations, DealtValue, MaskDifference } from "./dealer.ts"
 import { matricesIn, matricesOf, wordsOf } from "./layer-words.ts"
+import { asOpened, type OpenedMatrix } from "./product.ts"
 import type { Slice } from "./slices.ts"
 
 /** Rows of the training matrix, from `from` up to and without `end`. */
@@ -49,7 +50,7 @@ const placeOf = (batch: Uint32Array, row: number): number => {
 /** What lane 0 hands out in a step: the weights of all layers as its cloud has opened them, then its shares of the biases. */
 export const handedOut = (
   ring: Ring,
-  weights: ReadonlyArray<Matrix>,
+  weights: ReadonlyArray<OpenedMatrix>,
   layers: ReadonlyArray<Pick<Layer<Matrix>, "bias">>
 ): Uint8Array => wordsOf(ring, [...weights, ...layers.map(({ bias }) => bias)])
 
@@ -59,13 +60,13 @@ export const takenIn = (
   network: Network,
   words: Uint8Array
 ): {
-  readonly weights: ReadonlyArray<Matrix>
+  readonly weights: ReadonlyArray<OpenedMatrix>
   readonly layers: ReadonlyArray<Pick<Layer<Matrix>, "bias">>
 } => {
   const shapes = layerShapes(network)
   const both = [...shapes.map(({ weights }) => weights), ...shapes.map(({ bias }) => bias)]
   const matrices = matricesOf(ring, both, words)
-  const weights = matrices.slice(0, shapes.length)
+  const weights = matrices.slice(0, shapes.length).map(asOpened)
   return { weights, layers: matrices.slice(shapes.length).map((bias) => ({ bias })) }
 }
 
@@ -90,12 +91,12 @@ export const addGradients = (
   ring.release(mark)
 }
 
-/** The dealer's part in the update: the products of masks of the whole batch, whose slices the lanes have the gradients on. */
+/** The dealer's part in the update: the products of the differences of masks of the whole batch, whose slices the lanes have the gradients on. */
 export function* dealtUpdate(
   ops: DealerOperations,
   plan: StepPlan,
   layers: ReadonlyArray<Layer<DealtValue>>,
-  inputs: Matrix
+  inputs: MaskDifference
 ): Round<void> {
   const { network } = plan
   const masked: Array<Gradient<DealtValue>> = []

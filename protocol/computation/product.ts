@@ -12,6 +12,14 @@ import { openingPieces } from "./sizes.ts"
 
 const WORD = 8
 
+/** A matrix under the difference of both clouds' masks: X + ΔA at cloud 0, X − ΔA at cloud 1. */
+export interface OpenedMatrix extends Matrix {
+  readonly opened: true
+}
+
+/** Says of a matrix that it is one. */
+export const asOpened = (x: Matrix): OpenedMatrix => ({ ...x, opened: true })
+
 /** Rows and columns of a product. */
 export const productShape = (x: Shape, y: Shape, form: ProductForm): Shape => ({
   rows: form === "leftTransposed" ? x.cols : x.rows,
@@ -22,7 +30,7 @@ export const productShape = (x: Shape, y: Shape, form: ProductForm): Shape => ({
  * Opens x under the masks of `op`: gives X + ΔA at cloud 0, X − ΔA at cloud 1. One round for each of `openingPieces`. Where x is
  * `consumed`, the result takes its place in memory.
  */
-export function* open(party: Party, op: Operation, x: Matrix, consumed = false): Round<Matrix> {
+export function* open(party: Party, op: Operation, x: Matrix, consumed = false): Round<OpenedMatrix> {
   const { ring } = party
   const { rows, cols } = x
   const masked = consumed ? x : ring.matrix(rows, cols)
@@ -39,20 +47,20 @@ export function* open(party: Party, op: Operation, x: Matrix, consumed = false):
     yield* party.exchange(op, piece, words, "add", at)
     first += words
   }
-  return masked
+  return asOpened(masked)
 }
 
 /** This cloud's share of 2·X·Y + 2·ΔA·ΔB for two opened matrices: for a rescale, which takes the second away. Local. */
-export const product = ({ ring }: Party, x: Matrix, y: Matrix, form: ProductForm): Matrix => {
+export const product = ({ ring }: Party, x: OpenedMatrix, y: OpenedMatrix, form: ProductForm): Matrix => {
   const { rows, cols } = productShape(x, y, form)
   const out = ring.matrix(rows, cols)
   ring.product(out, x, y, form)
   return out
 }
 
-/** Rows of a matrix. New memory. */
-export const gatherRows = (ring: Ring, x: Matrix, rows: Uint32Array): Matrix => {
+/** Rows of a matrix, which are of its kind. New memory. */
+export const gatherRows = <Kind extends Matrix>(ring: Ring, x: Kind, rows: Uint32Array): Kind => {
   const out = ring.matrix(rows.length, x.cols)
   ring.gatherRows(out, x, rows)
-  return out
+  return { ...x, ...out }
 }

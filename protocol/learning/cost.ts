@@ -30,7 +30,7 @@ const repeated = (once: Cost, times: number, each: Cost): Cost => ({
 })
 
 /** What a matrix, an opened matrix and a gate are to the cost model. */
-type ShapeOperations = Operations<Shape, Shape, Shape>
+type ShapeOperations = Operations<Shape, Shape, Shape, Shape>
 
 /** Runs a computation on shapes and gives what it costs. */
 export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>, slice?: Slice): Cost => {
@@ -92,7 +92,7 @@ export const layerShapes = (network: Network): ReadonlyArray<Layer<Shape>> =>
   }))
 
 /** Shapes of a batch, as `trainingStep` takes it. */
-export const batchShapes = (network: Network, rows: number): Batch<Shape, Shape> => ({
+export const batchShapes = (network: Network, rows: number): Batch<Shape, Shape, Shape> => ({
   inputs: { rows, cols: network.inputs },
   labels: { opened: opensLabels(network), value: { rows, cols: outputs(network) } }
 })

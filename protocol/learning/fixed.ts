@@ -46,7 +46,10 @@ export const gatherFixedRows = (
  * Operations on matrices of `ring` in the clear; results are allocated there. `drawn` belongs to one step of one run;
  * left out, every rescale rounds to the nearest. Gates are matrices of the words 0 and 1.
  */
-export const fixedOperations = (ring: Ring, drawn?: Drawn): Operations<FixedMatrix, FixedMatrix, Matrix> => {
+export const fixedOperations = (
+  ring: Ring,
+  drawn?: Drawn
+): Operations<FixedMatrix, FixedMatrix, Matrix, FixedMatrix> => {
   const like = ({ rows, cols }: Shape): Matrix => ring.matrix(rows, cols)
 
   const product = (x: Matrix, y: Matrix, form: ProductForm): Matrix => {

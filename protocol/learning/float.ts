@@ -93,7 +93,7 @@ const shifted = (x: FloatMatrix, shift: number, factor: number): FloatMatrix => 
 }
 
 /** Gates are matrices of 0 and 1. A ReLU at exactly zero counts as active, as in the secure comparison. */
-export const floatOperations: Operations<FloatMatrix, FloatMatrix, FloatMatrix> = {
+export const floatOperations: Operations<FloatMatrix, FloatMatrix, FloatMatrix, FloatMatrix> = {
   open: (_op, x) => local(x),
   openLabels: (_op, y) => local(y),
   product: (_op, x, y, form) => product(x, y, form),

@@ -67,13 +67,13 @@ export const productBits = (f: number): number => 2 * f + 1
  * `V` is a matrix, `O` a matrix that has been opened under a mask and so can be a factor, `G` the bit matrix
  * "this ReLU was active", `L` opened labels. Scales: a value carries f fractional bits, a product `productBits`.
  */
-export interface Operations<V, O, G, L = O> {
+export interface Operations<V, O, G, L> {
   /**
-   * Opens a value under the mask of `op`. 8 bytes an element, one round up to half a million elements. Serves any number of
+   * Opens a value under the masks of `op`, as a factor of products. 8 bytes an element, one round up to half a million elements. Serves any number of
    * products. A value that is `consumed` is not used again, and its memory may be.
    */
   readonly open: (op: Operation, x: V, consumed?: boolean) => Round<O>
-  /** Opens the labels of a ReLU output: the same messages. */
+  /** Opens the labels of a ReLU output, with messages of the same sizes. */
   readonly openLabels: (op: Operation, y: V) => Round<L>
   /** Twice the product of two opened values. Local. It can be added a bias to and be rescaled, and nothing else. */
   readonly product: (op: Operation, x: O, y: O, form: ProductForm) => V

@@ -19,11 +19,11 @@ export interface TrainingSettings {
   readonly fractionalBits: number
 }
 
-/** factor/2^shift stands for η/b; factor is odd or shift is 1, and factor < 2^10. */
+/** factor/2^shift stands for η/b; factor is odd or shift is 1, and factor ≤ 2^10. */
 export interface Rate {
   readonly factor: number
   readonly shift: number
-  /** |factor/2^shift − η/b| / (η/b), at most 2^-10. */
+  /** |factor/2^shift − η/b| / (η/b): at most 2^-10, or 2^-8 where a large batch leaves no room for more. */
   readonly relativeError: number
 }
 
@@ -43,8 +43,10 @@ export type StepPlan = Pick<TrainingPlan, "network" | "fractionalBits" | "rate">
 const minimumFractionalBits = 8
 const maximumFractionalBits = 26
 const maximumRows = 2 ** 31 - 1
-/** A rescaled value must stay below 2^62 (section 5 of docs/protocol.md). */
+/** What is rescaled, factor included, must stay below 2^62 (section 5 of docs/protocol.md). */
 export const magnitudeBits = 62
+/** Bits of the rate's factor, as many as there is room for. */
+const rateBits = { most: 10, least: 8 }
 /** Room for the mean of activation·delta over a batch: its magnitude must stay below 2^gradientBits. */
 const gradientBits = 2
 
@@ -74,7 +76,9 @@ export const trainingPlan = (settings: TrainingSettings): TrainingPlan => {
       reason: `${fractionalBits} is not a whole number from ${minimumFractionalBits} to ${maximumFractionalBits}`,
       remedy: "use 20 unless there is a reason not to"
     })
-  const rate = fixedRate(learningRate, batch)
+  let rate = fixedRate(learningRate, batch)
+  for (let bits = rateBits.most - 1; bits >= rateBits.least && !hasRoom(settings, rate); bits--)
+    rate = fixedRate(learningRate, batch, bits)
   requireRoom(settings, rate)
   const stepsPerEpoch = Math.floor(rows / batch)
   const steps = stepsPerEpoch * epochs
@@ -88,17 +92,17 @@ export const trainingPlan = (settings: TrainingSettings): TrainingPlan => {
 }
 
 /**
- * η/b as factor/2^shift: factor has ten bits, so the error is at most one in 2^10, and trailing zeros are taken off it.
+ * η/b as factor/2^shift: factor has so many bits, so the error is at most one in 2^bits, and trailing zeros are taken off it.
  * Throws `InvalidPlan` for a rate that is not positive or too large.
  */
-export const fixedRate = (learningRate: number, batch: number): Rate => {
+export const fixedRate = (learningRate: number, batch: number, bits = rateBits.most): Rate => {
   const wanted = learningRate / batch
   const exponent = Math.floor(Math.log2(wanted))
-  let shift = 9 - exponent
+  let shift = bits - 1 - exponent
   if (!(learningRate > 0) || !Number.isFinite(exponent) || shift < 1)
     throw new InvalidPlan({
       field: "learningRate",
-      reason: `${learningRate} is not a positive number below ${batch * 512}`,
+      reason: `${learningRate} is not a positive number below ${batch * 2 ** (bits - 1)}`,
       remedy: "use a rate such as 0.1"
     })
   let factor = Math.round(wanted * 2 ** shift)
@@ -110,11 +114,17 @@ export const fixedRate = (learningRate: number, batch: number): Rate => {
   return { factor, shift, relativeError }
 }
 
+/** Bits of what is rescaled in a weight update with ordinary gradients. */
+const usedBits = ({ batch, fractionalBits }: TrainingSettings, { factor }: Rate): number =>
+  productBits(fractionalBits) + Math.log2(factor) + Math.log2(batch) + gradientBits
+
+const hasRoom = (settings: TrainingSettings, rate: Rate): boolean => usedBits(settings, rate) <= magnitudeBits
+
 /** Refuses plans whose weight update could leave the range of the rescale with ordinary gradients. */
-const requireRoom = ({ batch, learningRate, fractionalBits }: TrainingSettings, rate: Rate): void => {
-  const scale = productBits(fractionalBits)
-  const used = scale + Math.log2(rate.factor) + Math.log2(batch) + gradientBits
-  if (used > magnitudeBits) {
+const requireRoom = (settings: TrainingSettings, rate: Rate): void => {
+  const { batch, learningRate, fractionalBits } = settings
+  if (!hasRoom(settings, rate)) {
+    const used = usedBits(settings, rate)
     const fits = Math.floor(fractionalBits - (used - magnitudeBits) / 2)
     throw new InvalidPlan({
       field: "fractionalBits",
@@ -122,7 +132,7 @@ const requireRoom = ({ batch, learningRate, fractionalBits }: TrainingSettings, 
       remedy: `use at most ${fits} fractional bits, or a smaller batch`
     })
   }
-  if (scale - fractionalBits + rate.shift >= magnitudeBits)
+  if (productBits(fractionalBits) - fractionalBits + rate.shift >= magnitudeBits)
     throw new InvalidPlan({
       field: "learningRate",
       reason: `${learningRate} over a batch of ${batch} is too small for 64-bit words`,

@@ -19,7 +19,7 @@ export type Labels<V, L> =
   | { readonly opened: false; readonly value: V }
   | { readonly opened: true; readonly value: L }
 
-export interface Batch<V, O, L = O> {
+export interface Batch<V, O, L> {
   /** batch × features. */
   readonly inputs: O
   /** batch × outputs. */
@@ -27,7 +27,7 @@ export interface Batch<V, O, L = O> {
 }
 
 /** The training matrices as step 0 leaves them: the features opened once for the whole run, and the labels where needed. */
-export type OpenedData<V, O, L = O> = Batch<V, O, L>
+export type OpenedData<V, O, L> = Batch<V, O, L>
 
 /** Step 0: opens the features, which are consumed, and for a ReLU output the labels, together. */
 export function* openData<V, O, G, L>(

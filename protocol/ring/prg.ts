@@ -9,6 +9,7 @@
  */
 import { type Cipher, createCipheriv, hkdfSync } from "node:crypto"
 import { free } from "../free.ts"
+import { computationVersion } from "../version.ts"
 import type { Ring } from "./ring.ts"
 
 const WORD_BYTES = 8
@@ -32,9 +33,11 @@ export class Prg {
     this.#cipher.setAutoPadding(false)
   }
 
-  /** The generator of a run, from a party's long-term key: HKDF-SHA256 with the run's name as context. */
+  /** The generator of a run, from a party's long-term key: HKDF-SHA256 with the computation's version and the run's name as context. */
   static ofRun(partyKey: Uint8Array, run: string): Prg {
-    return new Prg(new Uint8Array(hkdfSync("sha256", partyKey, "", `bicameral prg ${run}`, 16)))
+    return new Prg(
+      new Uint8Array(hkdfSync("sha256", partyKey, "", `bicameral prg ${computationVersion} ${run}`, 16))
+    )
   }
 
   /**

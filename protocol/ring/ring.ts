@@ -175,8 +175,8 @@ export class Ring {
     this.#bytes.copyWithin(out.at, x.at, x.at + x.rows * x.cols * 8)
   }
 
-  /** out ← x·y (or xᵀ·y, x·yᵀ), added to what `out` holds if `accumulate`. `out` apart from both factors. */
-  product(out: Matrix, x: Matrix, y: Matrix, form: ProductForm = "plain", accumulate = false): void {
+  /** out ← x·y (or xᵀ·y, x·yᵀ). `out` apart from both factors. */
+  product(out: Matrix, x: Matrix, y: Matrix, form: ProductForm = "plain"): void {
     const [m, k, k2, n] = factorShapes(x, y, form)
     if (k !== k2 || out.rows !== m || out.cols !== n) {
       throw new ShapeMismatch({
@@ -201,7 +201,7 @@ export class Ring {
       m,
       k,
       n,
-      Number(accumulate),
+      0,
       scratch
     )
     this.release(mark)

@@ -208,10 +208,14 @@ describe("predicted time", () => {
   })
 
   it("names the host whose memory the table does not fit", () => {
-    const small = ground.hosts.map((host) => ({ ...host, gigabytes: host.name === "c1" ? 0.1 : 1 }))
-    const { tooSmall, binds } = predicted({ hosts: small })
+    const many = costOf(10 ** 6)
+    const gigabytes = (c1: number) =>
+      ground.hosts.map((host) => ({ ...host, gigabytes: host.name === "c1" ? c1 : 1 }))
+    // Four columns of 10^6 rows, 8 bytes a cell, and 150 MB for the process itself.
+    const { tooSmall, binds } = predicted({ hosts: gigabytes(0.181) }, calibration, many)
     expect(tooSmall.map(({ host }) => host)).toEqual(["c1"])
     expect(binds).toBe("the memory of c1")
+    expect(predicted({ hosts: gigabytes(0.183) }, calibration, many).tooSmall).toEqual([])
   })
 
   it("adds up to the sum of its phases, each of its three parts", () => {

@@ -147,9 +147,7 @@ describe("product of shares", () => {
     const corrections = pair.deal(4, function* (ops) {
       const ring = pair.dealerRing
       const mask = maskDifference(ring, pair.dealerKeys, 0, dataSet, x)
-      const batch = ring.matrix(rows.length, x.cols)
-      ring.gatherRows(batch, mask, rows)
-      const product = ops.product(times, batch, yield* ops.open(openY, y), "plain")
+      const product = ops.product(times, gatherRows(ring, mask, rows), yield* ops.open(openY, y), "plain")
       return yield* ops.rescale(scaleOp, product, 4, 1)
     })
     const [ops0, ops1] = pair.operations(4, corrections)

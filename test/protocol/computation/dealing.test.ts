@@ -216,6 +216,14 @@ describe("what is refused", () => {
         yield* ops.open(labels, z!)
         return []
       },
+      function* (ops, [z]) {
+        yield* ops.openLabels(labels, z!)
+        return []
+      },
+      function* (ops, [z, whole]) {
+        const { gate } = yield* ops.rescaleRelu(relu, whole!, 20)
+        return [ops.gatedDifference(delta, z!, yield* ops.openLabels(labels, whole!), gate)]
+      },
       function* (ops, [z, whole]) {
         return [ops.subtract(z!, whole!)]
       },

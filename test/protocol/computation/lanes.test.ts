@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { cloudOperations } from "../../../protocol/computation/cloud.ts"
-import { maskDifference } from "../../../protocol/computation/dealer.ts"
+import { maskDifference, maskDifferenceInPieces } from "../../../protocol/computation/dealer.ts"
 import {
   addGradients,
   noGradients,
@@ -269,7 +269,14 @@ describe("training in lanes", () => {
     const keys = generators(run)
     const op = operation("openInput", 0)
     const rows = openingWords + 1001
-    const difference = ring.words(maskDifference(ring, keys, 0, op, { rows: rows + 99, cols: 1 }))
+    const whole = maskDifference(ring, keys, 0, op, { rows: rows + 99, cols: 1 })
+    const difference = ring.words(whole).slice()
+    const inPieces = maskDifferenceInPieces(ring, keys, op, whole)
+    let pieces = 0
+    let next = inPieces.next()
+    for (; !next.done; next = inPieces.next()) pieces++
+    expect(pieces).toBe(openingPieces(rows + 99).length)
+    expectSame({ step: 0, operation: op, part: "differences" }, ring.view(next.value), difference)
     const slice = { first: 99, of: rows + 99 }
     const ops = ([mine, theirs] as const).map((memory, party) => {
       const prg = [keys.cloud0, keys.cloud1][party]!

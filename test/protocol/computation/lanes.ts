@@ -5,7 +5,9 @@ import {
   type DealtValue,
   deal,
   type GateMask,
+  type LabelMask,
   labelMask,
+  type MaskDifference,
   maskDifference
 } from "../../../protocol/computation/dealer.ts"
 import { gatherLabels, type OpenedLabels } from "../../../protocol/computation/labels.ts"
@@ -19,7 +21,7 @@ import {
   takenIn
 } from "../../../protocol/computation/lanes.ts"
 import { layerWords } from "../../../protocol/computation/layer-words.ts"
-import { gatherRows } from "../../../protocol/computation/product.ts"
+import { gatherRows, type OpenedMatrix } from "../../../protocol/computation/product.ts"
 import type { Slice } from "../../../protocol/computation/slices.ts"
 import {
   type Cost,
@@ -117,7 +119,7 @@ class Company {
   readonly exchanges: Exchange[] = []
   readonly #keys = generators(run)
   readonly #dealerRing: Ring
-  readonly #masks: OpenedData<Shape, Matrix>
+  readonly #masks: OpenedData<Shape, MaskDifference, LabelMask>
   /** Of the training matrices and the first weights, by cloud. */
   readonly #shares: readonly [Uint8Array, Uint8Array][]
 
@@ -198,10 +200,12 @@ class Company {
     return results
   }
 
-  #batch(rows: Uint32Array): Batch<Shape, Matrix> {
-    const gather = (x: Matrix) => gatherRows(this.#dealerRing, x, rows)
-    const value = ({ cols }: Shape) => ({ rows: rows.length, cols })
-    return gatherBatch<Shape, Matrix, Matrix>(this.#masks, { value, opened: gather, labels: gather })
+  #batch(rows: Uint32Array): Batch<Shape, MaskDifference, LabelMask> {
+    return gatherBatch<Shape, MaskDifference, LabelMask>(this.#masks, {
+      value: ({ cols }) => ({ rows: rows.length, cols }),
+      opened: (x) => gatherRows(this.#dealerRing, x, rows),
+      labels: (y) => gatherRows(this.#dealerRing, y, rows)
+    })
   }
 
   #deal(step: number, slice: Dealt["slice"], program: Parameters<typeof deal>[3]): Uint8Array {
@@ -221,7 +225,13 @@ class Company {
       maskDifference(this.#dealerRing, this.#keys, step, operation("openWeights", i + 1), layer.weights)
     )
     return this.#deal(step, { first: slice.first, of: slice.of, rows: rows.length }, (ops) =>
-      gradients<DealtValue, Matrix, GateMask, Matrix>(ops, this.plan, shapes, weights, this.#batch(rows))
+      gradients<DealtValue, MaskDifference, GateMask, LabelMask>(
+        ops,
+        this.plan,
+        shapes,
+        weights,
+        this.#batch(rows)
+      )
     )
   }
 
@@ -248,10 +258,12 @@ class Company {
 
 const twoRings = async (): Promise<[Ring, Ring]> => [await Ring.load(), await Ring.load()]
 
-const gathered = (ring: Ring, data: OpenedData<Matrix, Matrix, OpenedLabels>, rows: Uint32Array) => {
-  const gather = (x: Matrix) => gatherRows(ring, x, rows)
-  return gatherBatch(data, { value: gather, opened: gather, labels: (y) => gatherLabels(ring, y, rows) })
-}
+const gathered = (ring: Ring, data: OpenedData<Matrix, OpenedMatrix, OpenedLabels>, rows: Uint32Array) =>
+  gatherBatch(data, {
+    value: (x) => gatherRows(ring, x, rows),
+    opened: (x) => gatherRows(ring, x, rows),
+    labels: (y) => gatherLabels(ring, y, rows)
+  })
 
 /** Trains on shares, one process a cloud. */
 export const trainUndivided = async (given: Example, plan: TrainingPlan): Promise<Transcript> => {

@@ -79,7 +79,7 @@ export const floatLayers = (
 export const floatBatch = (
   { network, features, labels, rows }: Example,
   fractionalBits: number
-): Batch<FloatMatrix, FloatMatrix> => {
+): Batch<FloatMatrix, FloatMatrix, FloatMatrix> => {
   const value = floatMatrix({ rows, cols: outputs(network) }, labels, fractionalBits)
   const opened = network.layers.at(-1)!.activation === "relu"
   return {

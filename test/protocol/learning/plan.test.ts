@@ -98,5 +98,29 @@ describe("training plan", () => {
     const fits = Number(/at most (\d+) fractional bits/.exec(message)![1])
     expect(() => trainingPlan({ ...settings, fractionalBits: fits })).not.toThrow()
     expect(() => trainingPlan({ ...settings, fractionalBits: fits + 1 })).toThrow(InvalidPlan)
+    // Twice the gradient of a batch of 2^11, below 2^2 each row, with a factor of one: 2f + 1 + 11 + 2 ≤ 62.
+    const halved = { rows: 2048, batch: 2048, learningRate: 1 }
+    expect(() => trainingPlan({ ...settings, ...halved, fractionalBits: 24 })).not.toThrow()
+    expect(refusal({ ...halved, fractionalBits: 25 }).message).toMatch(/at most 24 fractional bits/)
+  })
+
+  it("gives the rate fewer bits before it refuses a large batch", () => {
+    const rate = (batch: number) => trainingPlan({ ...settings, rows: batch, batch, learningRate: 0.1 }).rate
+    expect(rate(512)).toEqual(fixedRate(0.1, 512))
+    expect(rate(1024)).toEqual(fixedRate(0.1, 1024, 9))
+    expect(rate(2048)).toEqual(fixedRate(0.1, 2048, 8))
+    expect(rate(2048).relativeError).toBeLessThanOrEqual(2 ** -8)
+    expect(refusal({ rows: 4096, batch: 4096, learningRate: 0.1 }).message).toMatch(/at most 19 fractional/)
+  })
+
+  it("refuses a rate whose shift is more than a word has, to the bit", () => {
+    // f + 1 for the product and the rate's own, at most 61.
+    const plan = (shift: number) => ({ rows: 1, batch: 1, learningRate: 2 ** -shift })
+    expect(trainingPlan({ ...settings, ...plan(40) }).rate).toEqual({
+      factor: 1,
+      shift: 40,
+      relativeError: 0
+    })
+    expect(refusal(plan(41)).field).toBe("learningRate")
   })
 })

@@ -6,11 +6,13 @@ import {
   deal,
   drawnIn,
   type GateMask,
+  type LabelMask,
   labelMask,
+  type MaskDifference,
   maskDifference
 } from "../../../protocol/computation/dealer.ts"
 import { gatherLabels, type OpenedLabels } from "../../../protocol/computation/labels.ts"
-import { gatherRows } from "../../../protocol/computation/product.ts"
+import { gatherRows, type OpenedMatrix } from "../../../protocol/computation/product.ts"
 import { batchShapes, layerShapes } from "../../../protocol/learning/cost.ts"
 import { type FixedMatrix, fixedOperations, gatherFixedRows } from "../../../protocol/learning/fixed.ts"
 import { outputs } from "../../../protocol/learning/network.ts"
@@ -116,12 +118,15 @@ class Cloud {
   }
 
   batch(
-    data: OpenedData<Matrix, Matrix, OpenedLabels>,
+    data: OpenedData<Matrix, OpenedMatrix, OpenedLabels>,
     rows: Uint32Array
-  ): Batch<Matrix, Matrix, OpenedLabels> {
+  ): Batch<Matrix, OpenedMatrix, OpenedLabels> {
     const { ring } = this
-    const gather = (x: Matrix) => gatherRows(ring, x, rows)
-    return gatherBatch(data, { value: gather, opened: gather, labels: (y) => gatherLabels(ring, y, rows) })
+    return gatherBatch(data, {
+      value: (x) => gatherRows(ring, x, rows),
+      opened: (x) => gatherRows(ring, x, rows),
+      labels: (y) => gatherLabels(ring, y, rows)
+    })
   }
 }
 
@@ -130,7 +135,7 @@ const dataMasks = (
   ring: Ring,
   keys: DealerKeys,
   { network, rows }: TrainingPlan
-): OpenedData<Shape, Matrix> => {
+): OpenedData<Shape, MaskDifference, LabelMask> => {
   const { inputs, labels } = batchShapes(network, rows)
   const labelled = operation("openLabels", network.layers.length)
   return {
@@ -198,9 +203,11 @@ export const trainSecurely = async (given: Example, plan: TrainingPlan, run: str
   ]
   for (let step = 1; step <= plan.steps; step++) {
     const rows = order(step)
-    const gatherMask = (x: Matrix): Matrix => gatherRows(dealerRing, x, rows)
-    const value = (): Shape => ({ rows: plan.batch, cols: outputs(network) })
-    const gather = { value, opened: gatherMask, labels: gatherMask }
+    const gather = {
+      value: (): Shape => ({ rows: plan.batch, cols: outputs(network) }),
+      opened: (x: MaskDifference) => gatherRows(dealerRing, x, rows),
+      labels: (y: LabelMask) => gatherRows(dealerRing, y, rows)
+    }
     const corrections = deal(dealerRing, keys, step, (ops) =>
       trainingStep(ops, plan, layerShapes(network), gatherBatch(masks, gather))
     )
@@ -212,7 +219,7 @@ export const trainSecurely = async (given: Example, plan: TrainingPlan, run: str
   }
   const trained = { ...measured }
   const corrections = deal(dealerRing, keys, plan.steps + 1, (ops) =>
-    predict<Shape, Matrix, GateMask, Matrix>(ops, plan, layerShapes(network), features[0])
+    predict<Shape, MaskDifference, GateMask, LabelMask>(ops, plan, layerShapes(network), features[0])
   )
   const predicted = both(plan.steps + 1, corrections, ({ party }, ops) =>
     predict(ops, plan, layers[party], features[party])
