@@ -60,7 +60,7 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
             const error = yield* refusal(director, actor, Begin, { agreement: agreementDigest(agreement) })
             expect(error._tag).toBe("OtherScenario")
             expect(error.message).toBe(
-              `${actor} was started with another scenario than the director; give all parties the same file`
+              `${actor} was started with another scenario or version of bicameral than the director; give all parties the same`
             )
           }
         })
