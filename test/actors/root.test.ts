@@ -24,7 +24,9 @@ describe("the root of a party", () => {
       expect(again("share")).not.toEqual(first("weights"))
       const error = yield* Effect.flip(partyRoot(agreement(0.2)))
       expect(error).toMatchObject({ _tag: "RunChanged", retryable: false })
-      expect(error.message).toMatch(/the scenario, or the version of bicameral, changed since this run began: .*start a new run/)
+      expect(error.message).toMatch(
+        /the scenario, or the version of bicameral, changed since this run began: .*start a new run/
+      )
     }).pipe(Effect.provideService(Stable, memoryStore()))
   )
 
