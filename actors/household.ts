@@ -9,6 +9,7 @@ import { Data, Deferred, Duration, Effect, Option } from "effect"
 import { Traffic } from "../protocol/messages/control.ts"
 import { Bytes, Count } from "../protocol/messages/message.ts"
 import { Schema } from "../protocol/schema.ts"
+import { computationVersion } from "../protocol/version.ts"
 import { type Handler, Party } from "../runtime/actor.ts"
 import { awakeMillis } from "../runtime/awake.ts"
 import { type WorkLimits, workLimits } from "../runtime/limits.ts"
@@ -21,7 +22,7 @@ import { House, type HouseHandler, houseAsk, onHouse } from "./house.ts"
 /** A member's first request. The reply has the agreement, as JSON, and at the KGC the keys that dealing follows from. */
 export const Admission = houseAsk(
   "Admission",
-  Schema.Struct({}),
+  Schema.Struct({ version: Count }),
   Schema.Struct({
     agreement: Schema.String,
     dealing: Schema.optionalWith(Schema.Struct({ key0: Bytes, key1: Bytes, orderKey: Bytes }), {
@@ -76,6 +77,14 @@ export const Alive = houseAsk(
 export const packed = (value: unknown): Uint8Array => new Uint8Array(serialize(value))
 export const unpacked = (bytes: Uint8Array): unknown => deserialize(bytes)
 
+/** A member of another version: it would make other words of the same keys. */
+export class OtherVersion extends Data.TaggedError("OtherVersion")<{ readonly member: string }> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.member} computes as another version of bicameral does; start all processes of a party with the same`
+  }
+}
+
 /** There are more places at workers than this process can keep in view. */
 export class TooManyWorkers extends Data.TaggedError("TooManyWorkers")<{
   readonly party: string
@@ -116,11 +125,13 @@ export const household = ({ agreement, dealing }: Given, limits: WorkLimits = wo
     const reports = new Map<string, MemberReport>()
     const isOver = Deferred.isDone(over)
     const handlers: ReadonlyArray<HouseHandler<unknown, never>> = [
-      onHouse(Admission, () =>
-        Effect.succeed({
-          agreement: JSON.stringify(agreement),
-          ...(dealing === undefined ? {} : { dealing: dealing.keys })
-        })
+      onHouse(Admission, ({ version }, member) =>
+        version === computationVersion
+          ? Effect.succeed({
+              agreement: JSON.stringify(agreement),
+              ...(dealing === undefined ? {} : { dealing: dealing.keys })
+            })
+          : new OtherVersion({ member })
       ),
       {
         ...onHouse(Take, (_, from) =>

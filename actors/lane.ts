@@ -11,6 +11,7 @@ import { batchOrder } from "../protocol/learning/order.ts"
 import { actorOf } from "../protocol/messages/subjects.ts"
 import { Prg } from "../protocol/ring/prg.ts"
 import { type Matrix, Ring } from "../protocol/ring/ring.ts"
+import { computationVersion } from "../protocol/version.ts"
 import { type Computation, exchange, Party } from "../runtime/actor.ts"
 import { type WorkLimits, workLimits } from "../runtime/limits.ts"
 import { freeReceived } from "../runtime/transport.ts"
@@ -42,7 +43,7 @@ export const lane = (limits: WorkLimits = workLimits) =>
     const party = yield* Party
     const main = actorOf(party.name)
     const ask = { deadlineMs: limits.patienceMs }
-    const { agreement: text } = yield* askHouse(main, Admission, {}, ask)
+    const { agreement: text } = yield* askHouse(main, Admission, { version: computationVersion }, ask)
     const agreement = JSON.parse(text) as Agreement
     const scope = yield* Effect.scope
     const oneAtATime = yield* Effect.makeSemaphore(1)

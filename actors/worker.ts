@@ -7,6 +7,7 @@ import { artifact } from "../protocol/artifact.ts"
 import type { Jobs } from "../protocol/bcp/jobs.ts"
 import { actorOf, dealers } from "../protocol/messages/subjects.ts"
 import type { Work } from "../protocol/sharing/work.ts"
+import { computationVersion } from "../protocol/version.ts"
 import { Party } from "../runtime/actor.ts"
 import { type WorkLimits, workLimits } from "../runtime/limits.ts"
 import { type JobFailed, makePool } from "../runtime/pool.ts"
@@ -28,7 +29,7 @@ export const worker = ({ threads, limits = workLimits }: WorkerOptions) =>
     const party = yield* Party
     const main = actorOf(party.name)
     const ask = { deadlineMs: limits.patienceMs }
-    const admitted = yield* askHouse(main, Admission, {}, ask)
+    const admitted = yield* askHouse(main, Admission, { version: computationVersion }, ask)
     const over = yield* Deferred.make<void>()
 
     const pool = (yield* makePool<Jobs>(artifact("program/jobs.js"), { threads })) as Work<JobFailed>

@@ -27,13 +27,14 @@ const trainingOf = (out: string): { readonly opening: number; readonly steps: nu
     .split("\n")
     .map((line) => JSON.parse(line) as Event)
   const started = (name: string) => events.filter((event) => event.name === name)
-  const at = (event: Event | undefined) => Date.parse(event!.time)
+  const at = ({ time }: Event) => Date.parse(time)
   const [train] = started("cloud.train")
   const steps = started("steps")
-  const last = steps.at(-1)!
+  const last = steps.at(-1)
+  if (train === undefined || last === undefined) throw new Error(`cloud 0 has no steps in its log in ${out}`)
   return {
-    opening: (at(steps[0]) - at(train)) / 1000,
-    steps: (at(last) + last.durationMs! - at(steps[0])) / 1000
+    opening: (at(steps[0]!) - at(train)) / 1000,
+    steps: (at(last) + last.durationMs! - at(steps[0]!)) / 1000
   }
 }
 

@@ -197,7 +197,9 @@ export const resumeRun = Effect.fn("Run.resume")(function* ({ out, ...options }:
   const { file, run, seed, agreement } = JSON.parse(text) as Begun
   const checked = yield* checkScenario(file, seed ?? undefined)
   if (agreementDigest(checked.agreement) !== agreement)
-    return yield* nothing(`${file} is another scenario than when the run began`)
+    return yield* nothing(
+      `${file} is another scenario than when the run began, or this another version of bicameral`
+    )
   const result = yield* carryOut({ ...checked, ...options, file, out, run, started, transport: "nats" })
   return { result, revealed: checked.scenario.reveal }
 }, Effect.scoped)

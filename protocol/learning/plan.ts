@@ -23,7 +23,7 @@ export interface TrainingSettings {
 export interface Rate {
   readonly factor: number
   readonly shift: number
-  /** |factor/2^shift − η/b| / (η/b): at most 2^-10, or 2^-8 where a large batch leaves no room for more. */
+  /** |factor/2^shift − η/b| / (η/b): at most 2^-10, or up to 2^-8 where a large batch leaves no room for more bits. */
   readonly relativeError: number
 }
 
@@ -77,7 +77,9 @@ export const trainingPlan = (settings: TrainingSettings): TrainingPlan => {
       remedy: "use 20 unless there is a reason not to"
     })
   let rate = fixedRate(learningRate, batch)
-  for (let bits = rateBits.most - 1; bits >= rateBits.least && !hasRoom(settings, rate); bits--)
+  // Fewer bits are of no use for a rate that they cannot hold.
+  const holds = (bits: number) => bits >= rateBits.least && learningRate < batch * 2 ** (bits - 1)
+  for (let bits = rateBits.most - 1; holds(bits) && !hasRoom(settings, rate); bits--)
     rate = fixedRate(learningRate, batch, bits)
   requireRoom(settings, rate)
   const stepsPerEpoch = Math.floor(rows / batch)

@@ -20,7 +20,7 @@ import {
 import { BcpPool, BcpQueue, layer as bcpPool } from "../../actors/bcp-pool.ts"
 import { dealer } from "../../actors/dealing.ts"
 import { askHouse, House, houseOf } from "../../actors/house.ts"
-import { Alive, Give, household, packed, Take } from "../../actors/household.ts"
+import { Admission, Alive, Give, household, packed, Take } from "../../actors/household.ts"
 import { firstNamed } from "../../actors/kgc.ts"
 import { worker } from "../../actors/worker.ts"
 import { toBytes } from "../../protocol/bcp/integers.ts"
@@ -28,6 +28,7 @@ import { uploadSlotBits } from "../../protocol/bcp/packing.ts"
 import { encodeMasterKey } from "../../protocol/bcp/wire.ts"
 import { dealers } from "../../protocol/messages/subjects.ts"
 import { Deal } from "../../protocol/messages/training.ts"
+import { computationVersion } from "../../protocol/version.ts"
 import { Party } from "../../runtime/actor.ts"
 import { workLimits } from "../../runtime/limits.ts"
 import { type Hub, makeHub } from "../../runtime/memory-transport.ts"
@@ -118,6 +119,19 @@ const decrypted = (pool: Context.Tag.Service<BcpPool>, ciphertexts: Uint8Array) 
   })
 
 describe("workers", () => {
+  it.scopedLive("of another version are not admitted", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      const { agreement } = yield* mainOf(hub, "cloud0")
+      const member = yield* processOf(hub, "cloud0.w-1")
+      const admitted = (version: number) =>
+        Effect.provide(askHouse("cloud0", Admission, { version }, ask), member)
+      expect(JSON.parse((yield* admitted(computationVersion)).agreement)).toEqual(agreement)
+      const refused = yield* Effect.flip(admitted(computationVersion - 1))
+      expect(refused.message).toMatch(/cloud0\.w-1 computes as another version of bicameral does/)
+    })
+  )
+
   it.scopedLive("do the jobs of their main process, and end when it lets them go", () =>
     Effect.gen(function* () {
       const hub = makeHub()

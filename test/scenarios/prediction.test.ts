@@ -216,6 +216,11 @@ describe("predicted time", () => {
     expect(tooSmall.map(({ host }) => host)).toEqual(["c1"])
     expect(binds).toBe("the memory of c1")
     expect(predicted({ hosts: gigabytes(0.183) }, calibration, many).tooSmall).toEqual([])
+    // With two lanes the main process keeps all rows still, the other half of them.
+    const placement = { ...ground.placement, lanes: { cloud0: ["l0"], cloud1: ["l1"] } }
+    const hosts = ground.hosts.map((host) => ({ ...host, gigabytes: host.name === "l1" ? 0.165 : 0.181 }))
+    const lacking = predicted({ hosts, placement }, calibration, many).tooSmall
+    expect(lacking.map(({ host }) => host).toSorted()).toEqual(["c0", "c1", "kgc", "l1"])
   })
 
   it("adds up to the sum of its phases, each of its three parts", () => {

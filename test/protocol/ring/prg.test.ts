@@ -1,7 +1,8 @@
-import { createCipheriv } from "node:crypto"
+import { createCipheriv, hkdfSync } from "node:crypto"
 import { describe, expect, it } from "vitest"
 import { Prg } from "../../../protocol/ring/prg.ts"
 import { Ring } from "../../../protocol/ring/ring.ts"
+import { computationVersion } from "../../../protocol/version.ts"
 
 const ring = await Ring.load()
 const key = Uint8Array.from({ length: 16 }, (_, i) => i * 7 + 1)
@@ -66,6 +67,12 @@ describe("Prg", () => {
         expect(ring.words(out)).toEqual(x.map((word, i) => BigInt.asUintN(64, twin(word, y[i]!))))
       }
     }
+  })
+
+  it("takes the key of a run from the party's key, the version and the run's name", () => {
+    const base = { step: 1, operation: 1, kind: 1 }
+    const own = new Uint8Array(hkdfSync("sha256", key, "", `bicameral prg ${computationVersion} a`, 16))
+    expect(Prg.ofRun(key, "a").bytes(ring, 4, base)).toEqual(new Prg(own).bytes(ring, 4, base))
   })
 
   it("gives unrelated streams for different steps, operations, kinds, runs and keys", () => {
