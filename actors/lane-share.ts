@@ -2,22 +2,14 @@
  * What each lane of a cloud does in a session, lane 0 like any other: it opens the rows that it holds, and in each step finds the
  * gradients on its slice of the batch, both together with the other cloud's lane of the same rows.
  */
-import { cloudOperations } from "../protocol/computation/cloud.ts"
+import { cloudOperations, rowsOf } from "../protocol/computation/cloud.ts"
 import { Corrections } from "../protocol/computation/corrections.ts"
-import { gatherLabels, type OpenedLabels } from "../protocol/computation/labels.ts"
+import type { OpenedLabels } from "../protocol/computation/labels.ts"
 import { noGradients, type Rows, sliceOf } from "../protocol/computation/lanes.ts"
-import { gatherRows, type OpenedMatrix } from "../protocol/computation/product.ts"
+import type { OpenedMatrix } from "../protocol/computation/product.ts"
 import type { BatchOrder } from "../protocol/learning/order.ts"
 import type { TrainingPlan } from "../protocol/learning/plan.ts"
-import {
-  type Batch,
-  type Gradient,
-  gatherBatch,
-  gradients,
-  type Layer,
-  type OpenedData,
-  openData
-} from "../protocol/learning/step.ts"
+import { type Gradient, gradients, type Layer, type OpenedData, openData } from "../protocol/learning/step.ts"
 import type { Prg } from "../protocol/ring/prg.ts"
 import type { Matrix, Ring } from "../protocol/ring/ring.ts"
 import type { Computation } from "../runtime/actor.ts"
@@ -52,18 +44,6 @@ export const openRows = ({
     labels
   )
 }
-
-/** Rows of the opened data. New memory. */
-export const rowsOf = (
-  ring: Ring,
-  opened: OpenedData<Matrix, OpenedMatrix, OpenedLabels>,
-  rows: Uint32Array
-): Batch<Matrix, OpenedMatrix, OpenedLabels> =>
-  gatherBatch(opened, {
-    value: (x) => gatherRows(ring, x, rows),
-    opened: (x) => gatherRows(ring, x, rows),
-    labels: (y) => gatherLabels(ring, y, rows)
-  })
 
 /** The gradients on this lane's slice of a step's batch; `dealt` is what the dealer has for them, at C1. New memory. */
 export function* gradientsOnSlice(

@@ -5,7 +5,7 @@
  * may begin again there: what is opened then is what was opened before, under the same masks.
  */
 import { Data, Effect, Fiber, Redacted } from "effect"
-import { cloudOperations } from "../protocol/computation/cloud.ts"
+import { cloudOperations, rowsOf } from "../protocol/computation/cloud.ts"
 import { Corrections } from "../protocol/computation/corrections.ts"
 import {
   CorrectionsRefused,
@@ -33,7 +33,7 @@ import { freeReceived } from "../runtime/transport.ts"
 import { type Agreement, computationName, planOf, roundDeadlines } from "./agreement.ts"
 import type { Checkpoints } from "./checkpoints.ts"
 import { partBytes, stepsAsked } from "./dealing.ts"
-import { gradientsOnSlice, type LaneShare, openRows, rowsOf } from "./lane-share.ts"
+import { gradientsOnSlice, type LaneShare, openRows } from "./lane-share.ts"
 import type { LanePair, Lanes } from "./lanes.ts"
 import { raisedWithin } from "./raised.ts"
 import type { Root } from "./root.ts"

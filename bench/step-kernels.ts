@@ -3,7 +3,7 @@
  * other, with nothing between them, and the processor time of each is taken apart. Beside it the floor: the matrix products
  * that the party cannot do without.
  */
-import { type CloudOperations, cloudOperations } from "../protocol/computation/cloud.ts"
+import { type CloudOperations, cloudOperations, rowsOf } from "../protocol/computation/cloud.ts"
 import { Corrections } from "../protocol/computation/corrections.ts"
 import { deal, maskDifference } from "../protocol/computation/dealer.ts"
 import type { OpenedLabels } from "../protocol/computation/labels.ts"
@@ -143,12 +143,7 @@ function* cloudStep(
 ): Round<void> {
   const { ring } = cloud
   const mark = ring.mark()
-  const rows = batchRows(plan, step)
-  if (data.labels.opened) throw new Error("these networks have an identity output")
-  const batch = {
-    inputs: gatherRows(ring, data.inputs, rows),
-    labels: { opened: false, value: gatherRows(ring, data.labels.value, rows) } as const
-  }
+  const batch = rowsOf(ring, data, batchRows(plan, step))
   const updated = yield* trainingStep(cloud.operations(step, corrections), plan, layers, batch)
   layers.forEach(({ weights, bias }, l) => {
     ring.copy(weights, updated[l]!.weights)

@@ -3,12 +3,13 @@
  * computes or receives depends on anything but uniformly random words.
  */
 import type { Operations } from "../learning/operations.ts"
+import { type Batch, gatherBatch, type OpenedData } from "../learning/step.ts"
 import type { Prg } from "../ring/prg.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import type { Corrections } from "./corrections.ts"
-import { gatedDifference, type OpenedLabels, openLabels } from "./labels.ts"
+import { gatedDifference, gatherLabels, type OpenedLabels, openLabels } from "./labels.ts"
 import { Party } from "./party.ts"
-import { type OpenedMatrix, open, product } from "./product.ts"
+import { gatherRows, type OpenedMatrix, open, product } from "./product.ts"
 import { rescaleRelu } from "./relu.ts"
 import { type GateShare, rescale, rescaleGated } from "./rescale.ts"
 import type { Slice } from "./slices.ts"
@@ -64,3 +65,15 @@ export const cloudOperations = ({
     gatedDifference: (op, activation, labels, gate) => gatedDifference(cloud, op, activation, labels, gate)
   }
 }
+
+/** The rows of a step, of what this cloud has opened. New memory. */
+export const rowsOf = (
+  ring: Ring,
+  opened: OpenedData<Matrix, OpenedMatrix, OpenedLabels>,
+  rows: Uint32Array
+): Batch<Matrix, OpenedMatrix, OpenedLabels> =>
+  gatherBatch(opened, {
+    value: (x) => gatherRows(ring, x, rows),
+    opened: (x) => gatherRows(ring, x, rows),
+    labels: (y) => gatherLabels(ring, y, rows)
+  })

@@ -1,5 +1,5 @@
 /** A training run undivided and in lanes, in one process: both clouds in lockstep, the dealer beside them, and all that they send written down. */
-import { type CloudOperations, cloudOperations } from "../../../protocol/computation/cloud.ts"
+import { type CloudOperations, cloudOperations, rowsOf } from "../../../protocol/computation/cloud.ts"
 import { Corrections } from "../../../protocol/computation/corrections.ts"
 import {
   type DealtValue,
@@ -10,7 +10,6 @@ import {
   type MaskDifference,
   maskDifference
 } from "../../../protocol/computation/dealer.ts"
-import { gatherLabels, type OpenedLabels } from "../../../protocol/computation/labels.ts"
 import {
   addGradients,
   dealtUpdate,
@@ -21,7 +20,7 @@ import {
   takenIn
 } from "../../../protocol/computation/lanes.ts"
 import { layerWords } from "../../../protocol/computation/layer-words.ts"
-import { gatherRows, type OpenedMatrix } from "../../../protocol/computation/product.ts"
+import { gatherRows } from "../../../protocol/computation/product.ts"
 import type { Slice } from "../../../protocol/computation/slices.ts"
 import {
   type Cost,
@@ -258,13 +257,6 @@ class Company {
 
 const twoRings = async (): Promise<[Ring, Ring]> => [await Ring.load(), await Ring.load()]
 
-const gathered = (ring: Ring, data: OpenedData<Matrix, OpenedMatrix, OpenedLabels>, rows: Uint32Array) =>
-  gatherBatch(data, {
-    value: (x) => gatherRows(ring, x, rows),
-    opened: (x) => gatherRows(ring, x, rows),
-    labels: (y) => gatherLabels(ring, y, rows)
-  })
-
 /** Trains on shares, one process a cloud. */
 export const trainUndivided = async (given: Example, plan: TrainingPlan): Promise<Transcript> => {
   const company = new Company(await Ring.load(), given, plan)
@@ -282,7 +274,7 @@ export const trainUndivided = async (given: Example, plan: TrainingPlan): Promis
       ...company.both(
         rings,
         step,
-        (ops, party, ring) => trainingStep(ops, plan, layers[party]!, gathered(ring, data[party], rows)),
+        (ops, party, ring) => trainingStep(ops, plan, layers[party]!, rowsOf(ring, data[party], rows)),
         { message, expected: stepCost(plan) }
       )
     ]
@@ -327,7 +319,7 @@ export const trainInLanes = async (
         (ops, party, ring) => {
           const handed = handedOut(lead[party], weights[party], layers[party]!)
           const taken = takenIn(ring, network, handed)
-          return gradients(ops, plan, taken.layers, taken.weights, gathered(ring, data[lane]![party], own))
+          return gradients(ops, plan, taken.layers, taken.weights, rowsOf(ring, data[lane]![party], own))
         },
         { slice, message, expected: sliceCost(plan, slice, own.length) }
       )

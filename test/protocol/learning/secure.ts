@@ -1,5 +1,5 @@
 /** Both clouds and the dealer in one process, training an example as the actors do over the network. */
-import { type CloudOperations, cloudOperations } from "../../../protocol/computation/cloud.ts"
+import { type CloudOperations, cloudOperations, rowsOf } from "../../../protocol/computation/cloud.ts"
 import { Corrections } from "../../../protocol/computation/corrections.ts"
 import {
   type DealerKeys,
@@ -11,8 +11,7 @@ import {
   type MaskDifference,
   maskDifference
 } from "../../../protocol/computation/dealer.ts"
-import { gatherLabels, type OpenedLabels } from "../../../protocol/computation/labels.ts"
-import { gatherRows, type OpenedMatrix } from "../../../protocol/computation/product.ts"
+import { gatherRows } from "../../../protocol/computation/product.ts"
 import { batchShapes, layerShapes } from "../../../protocol/learning/cost.ts"
 import { type FixedMatrix, fixedOperations, gatherFixedRows } from "../../../protocol/learning/fixed.ts"
 import { outputs } from "../../../protocol/learning/network.ts"
@@ -21,7 +20,6 @@ import { batchOrder } from "../../../protocol/learning/order.ts"
 import type { TrainingPlan } from "../../../protocol/learning/plan.ts"
 import { runLocally, runPair } from "../../../protocol/learning/run.ts"
 import {
-  type Batch,
   gatherBatch,
   type Layer,
   type OpenedData,
@@ -116,18 +114,6 @@ class Cloud {
     const own = { ring, party, prg, step }
     return cloudOperations(party === 0 ? own : { ...own, corrections: Corrections.parse(step, corrections) })
   }
-
-  batch(
-    data: OpenedData<Matrix, OpenedMatrix, OpenedLabels>,
-    rows: Uint32Array
-  ): Batch<Matrix, OpenedMatrix, OpenedLabels> {
-    const { ring } = this
-    return gatherBatch(data, {
-      value: (x) => gatherRows(ring, x, rows),
-      opened: (x) => gatherRows(ring, x, rows),
-      labels: (y) => gatherLabels(ring, y, rows)
-    })
-  }
 }
 
 /** What the dealer has for the opened training matrices: their masks, and of labels that stay shared the shape. */
@@ -213,7 +199,7 @@ export const trainSecurely = async (given: Example, plan: TrainingPlan, run: str
     )
     layers = [
       ...both(step, corrections, (cloud, ops) =>
-        trainingStep(ops, plan, layers[cloud.party], cloud.batch(data[cloud.party], rows))
+        trainingStep(ops, plan, layers[cloud.party], rowsOf(cloud.ring, data[cloud.party], rows))
       )
     ]
   }

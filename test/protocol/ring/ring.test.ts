@@ -45,6 +45,19 @@ describe("Ring - matrix product", () => {
     })
   }
 
+  it("the kernel adds to what is there where it is told to, as the halves of a large product need it", () => {
+    const next = splitmix(6n)
+    for (const [m, k, n] of sizes) {
+      const mark = ring.mark()
+      const [x, y, start] = [randomMatrix(m, k, next), randomMatrix(k, n, next), randomMatrix(m, n, next)]
+      const [out, X, Y] = [toRing(ring, start), toRing(ring, x), toRing(ring, y)]
+      const scratch = ring.allocate(ring.kernels.productScratch(m, k, n))
+      ring.kernels.product(out.at, n * 8, X.at, k * 8, 8, Y.at, n * 8, 8, m, k, n, 1, scratch)
+      expect(ring.words(out), `${m}×${k}×${n}`).toEqual(twinProduct(x, y, "plain", start))
+      ring.release(mark)
+    }
+  })
+
   it("writes nothing beyond its result", () => {
     const next = splitmix(5n)
     const out = ring.matrix(5, 3)
