@@ -3,4 +3,4 @@
  * not compute together, nor may a run that one began be gone on with by another: the same masks would hide other values. So it is part
  * of what parties agree on, and of the keys of their generators.
  */
-export const computationVersion = 2
+export const computationVersion = 3

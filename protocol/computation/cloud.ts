@@ -9,7 +9,7 @@ import type { Matrix, Ring } from "../ring/ring.ts"
 import type { Corrections } from "./corrections.ts"
 import { gatedDifference, gatherLabels, type OpenedLabels, openLabels } from "./labels.ts"
 import { Party } from "./party.ts"
-import { gatherRows, type OpenedMatrix, open, product } from "./product.ts"
+import { gatherRows, type OpenedMatrix, open, product, type Share } from "./product.ts"
 import { rescaleRelu } from "./relu.ts"
 import { type GateShare, rescale, rescaleGated } from "./rescale.ts"
 import type { Slice } from "./slices.ts"
@@ -28,7 +28,7 @@ export interface CloudStep {
   readonly slice?: Slice
 }
 
-export type CloudOperations = Operations<Matrix, OpenedMatrix, GateShare, OpenedLabels>
+export type CloudOperations = Operations<Share, OpenedMatrix, GateShare, OpenedLabels>
 
 /** The operations of one step at one cloud. They serve one run of the step: each place in it once. */
 export const cloudOperations = ({
@@ -47,7 +47,7 @@ export const cloudOperations = ({
     addBias: (z, bias, shift) => {
       const out = ring.matrix(z.rows, z.cols)
       ring.addRow(out, z, bias, shift)
-      return out
+      return { ...z, ...out }
     },
     subtract: (x, y) => {
       const out = ring.matrix(x.rows, x.cols)

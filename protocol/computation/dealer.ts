@@ -142,7 +142,12 @@ const drawnRounding = (
 /** The masks and roundings of a step: with them the fixed-point reference replays a run bit for bit. */
 export const drawnIn = (ring: Ring, keys: DealerKeys, step: number): Drawn => ({
   maskDifference: (op, shape) => maskDifference(ring, keys, step, op, shape),
-  rounding: (op, shape) => drawnRounding(ring, keys, step, op, shape)
+  rounding: (op, shape) => drawnRounding(ring, keys, step, op, shape),
+  leadingRounding: (op, { rows, cols }) => {
+    const out = ring.matrix(rows, cols)
+    keys.cloud0.fill(ring, out.at, rows * cols, { step, operation: op, kind: streamKinds.rounding })
+    return out
+  }
 })
 
 /** Of what is dealt for a gated rescale, for each value by itself. */

@@ -12,7 +12,7 @@ import { type Gradient, type Layer, update } from "../learning/step.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import type { DealerOperations, DealtValue, MaskDifference } from "./dealer.ts"
 import { matricesIn, matricesOf, wordsOf } from "./layer-words.ts"
-import { asOpened, type OpenedMatrix } from "./product.ts"
+import { asOpened, asProduct, type OpenedMatrix, type Share } from "./product.ts"
 import type { Slice } from "./slices.ts"
 
 /** Rows of the training matrix, from `from` up to and without `end`. */
@@ -71,9 +71,9 @@ export const takenIn = (
 }
 
 /** Gradients of no rows. New memory. */
-export const noGradients = (ring: Ring, network: Network): ReadonlyArray<Gradient<Matrix>> =>
+export const noGradients = (ring: Ring, network: Network): ReadonlyArray<Gradient<Share>> =>
   layerShapes(network).map(({ weights, bias }) => ({
-    weights: ring.zeros(weights.rows, weights.cols),
+    weights: asProduct(ring.zeros(weights.rows, weights.cols)),
     bias: ring.zeros(bias.rows, bias.cols)
   }))
 

@@ -11,8 +11,8 @@ import { type Dealt, drawDealt, type Layout, type Range, rangeOf, type Slice } f
 import { type StreamKind, streamKinds } from "./streams.ts"
 
 const WORD = 8
-/** The peer's words are taken in by pieces: they stay in the cache, and need no second array. */
-const PIECE_BYTES = 32768
+/** The peer's values are taken in by pieces: they stay in the cache, and need no second array. */
+const PIECE_VALUES = 4096
 
 export class Party {
   readonly ring: Ring
@@ -92,9 +92,37 @@ export class Party {
   }
 
   /** One round: sends the `words` words at `at` and combines the peer's with those at `into`. */
-  *exchange(op: Operation, at: number, words: number, combine: "add" | "xor", into: number): Round<void> {
+  exchange(op: Operation, at: number, words: number, combine: "add" | "xor", into: number): Round<void> {
+    const { kernels } = this.ring
+    return this.#round(op, at, words, WORD, (first, theirs, n) => {
+      const to = into + first * WORD
+      kernels[combine](to, to, theirs, n)
+    })
+  }
+
+  /**
+   * One round: of each of the `n` words at `at`, shares modulo 2^64, sends the `bytes` bytes from the top. Afterwards the memory holds
+   * the sum of what both clouds sent, with zeros below.
+   */
+  *revealTop(op: Operation, at: number, n: number, bytes: number): Round<void> {
+    const { kernels } = this.ring
+    const sent = this.ring.allocate(n * bytes + WORD)
+    kernels.packTop(sent, at, bytes, n)
+    yield* this.#round(op, sent, n, bytes, (first, theirs, count) => {
+      kernels.addTop(at + first * WORD, theirs, bytes, count)
+    })
+  }
+
+  /** One round of `n` values of `width` bytes at `at`: hands `take` the peer's in pieces, each with the number of values before it. */
+  *#round(
+    op: Operation,
+    at: number,
+    n: number,
+    width: number,
+    take: (first: number, theirs: number, n: number) => void
+  ): Round<void> {
     const { ring } = this
-    const bytes = words * WORD
+    const bytes = n * width
     const received = yield [() => ring.bytes(at, bytes)]
     const theirs = received[0]
     if (theirs === undefined || received.length !== 1 || theirs.length !== bytes) {
@@ -102,11 +130,11 @@ export class Party {
       throw new OpeningRefused({ step: this.step, operation: op, expectedBytes: bytes, actualBytes })
     }
     const mark = ring.mark()
-    const piece = ring.allocate(Math.min(bytes, PIECE_BYTES))
-    for (let from = 0; from < bytes; from += PIECE_BYTES) {
-      const length = Math.min(PIECE_BYTES, bytes - from)
-      ring.memory.set(theirs.subarray(from, from + length), piece)
-      ring.kernels[combine](into + from, into + from, piece, length / WORD)
+    const piece = ring.allocate(Math.min(n, PIECE_VALUES) * width + WORD)
+    for (let first = 0; first < n; first += PIECE_VALUES) {
+      const count = Math.min(PIECE_VALUES, n - first)
+      ring.memory.set(theirs.subarray(first * width, (first + count) * width), piece)
+      take(first, piece, count)
     }
     ring.release(mark)
   }

@@ -17,6 +17,11 @@ export interface OpenedMatrix extends Matrix {
   readonly opened: true
 }
 
+/** This cloud's share of a value, or of a product that is not rescaled yet: twice the product, and that of the masks' differences. */
+export interface Share extends Matrix {
+  readonly product?: true
+}
+
 /** Says of a matrix that it is one. */
 export const asOpened = (x: Matrix): OpenedMatrix => ({ ...x, opened: true })
 
@@ -50,12 +55,15 @@ export function* open(party: Party, op: Operation, x: Matrix, consumed = false):
   return asOpened(masked)
 }
 
+/** Says of a matrix that it is a share of a product. */
+export const asProduct = (x: Matrix): Share => ({ ...x, product: true })
+
 /** This cloud's share of 2·X·Y + 2·ΔA·ΔB for two opened matrices: for a rescale, which takes the second away. Local. */
-export const product = ({ ring }: Party, x: OpenedMatrix, y: OpenedMatrix, form: ProductForm): Matrix => {
+export const product = ({ ring }: Party, x: OpenedMatrix, y: OpenedMatrix, form: ProductForm): Share => {
   const { rows, cols } = productShape(x, y, form)
   const out = ring.matrix(rows, cols)
   ring.product(out, x, y, form)
-  return out
+  return asProduct(out)
 }
 
 /** Rows of a matrix, which are of its kind. New memory. */

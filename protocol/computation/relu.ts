@@ -6,6 +6,7 @@
 import type { Operation, Round } from "../learning/operations.ts"
 import type { Matrix } from "../ring/ring.ts"
 import type { Party } from "./party.ts"
+import type { Share } from "./product.ts"
 import { checkRescale, finishGated, type GateShare, openRounded } from "./rescale.ts"
 import { dealtLayout, groupsOf, nodesOf, planesOf } from "./sizes.ts"
 import { clearForeignBits, padWords, unpadded } from "./slices.ts"
@@ -13,7 +14,7 @@ import { clearForeignBits, padWords, unpadded } from "./slices.ts"
 export function* rescaleRelu(
   party: Party,
   op: Operation,
-  z: Matrix,
+  z: Share,
   shift: number
 ): Round<{ readonly value: Matrix; readonly gate: GateShare }> {
   checkRescale(op, shift, 1)
@@ -22,7 +23,7 @@ export function* rescaleRelu(
   const range = party.range(z)
   const n = range.padded
   const groups = groupsOf(n)
-  const opened = yield* openRounded(party, op, z, 1)
+  const opened = yield* openRounded(party, op, z, shift, 1)
   const c = padWords(ring, opened.at, range)
 
   const count = nodesOf(shift)

@@ -1,15 +1,22 @@
 /**
  * Division of a shared value by a power of two, exact up to one unit in the last place (section 5), alone or followed by
- * an earlier ReLU's gate. What is opened is x + 2^62 + r with r uniform in the ring, so it tells nobody anything.
+ * an earlier ReLU's gate. What is opened is x + 2^62 + r with r uniform in the ring, so it tells nobody anything; of a product, the sum of
+ * the upper bytes of both clouds' parts of it, which costs another 32nd of a unit at most.
  */
 import type { Operation, Round } from "../learning/operations.ts"
 import type { Matrix } from "../ring/ring.ts"
 import { RescaleOutOfRange } from "./errors.ts"
 import type { Party } from "./party.ts"
-import { dealtLayout } from "./sizes.ts"
+import type { Share } from "./product.ts"
+import { blindedBytes, dealtLayout } from "./sizes.ts"
 import { type Dealt, padWords, unpadded } from "./slices.ts"
 
-const OFFSET = 1n << 62n
+/**
+ * Added to what is blinded: 2^62, so that it is not negative, and where only its upper `bytes` bytes are opened the mean of what both
+ * clouds keep of theirs.
+ */
+export const blindingOffset = (bytes: number): bigint =>
+  (1n << 62n) + (bytes === 8 ? 0n : 1n << BigInt(64 - 8 * bytes))
 
 /**
  * A gate as a cloud holds it: b' = d ⊕ β in the open, one bit a value, packed in words of 64; and this cloud's share of β
@@ -31,12 +38,23 @@ export const checkRescale = (operation: Operation, shift: number, factor: number
   }
 }
 
-/** Opens factor·x + 2^62 + r: one round. The words, in new memory. */
-export function* openRounded(party: Party, op: Operation, x: Matrix, factor: number): Round<Matrix> {
+/**
+ * Opens c = factor·x + 2^62 + r: one round. Of a product only the upper bytes, so that c, with zeros below, is a little less. The words, in
+ * new memory.
+ */
+export function* openRounded(
+  party: Party,
+  op: Operation,
+  x: Share,
+  shift: number,
+  factor: number
+): Round<Matrix> {
   const n = x.rows * x.cols
   const at = party.draw(op, "rounding", n, party.range(x).first)
-  party.ring.kernels.blindRescale(at, x.at, at, BigInt(factor), party.leads ? OFFSET : 0n, n)
-  yield* party.reveal(op, at, n, "add")
+  const bytes = blindedBytes(x, shift)
+  const offset = party.leads ? blindingOffset(bytes) : 0n
+  party.ring.kernels.blindRescale(at, x.at, at, BigInt(factor), offset, n)
+  yield* bytes === 8 ? party.reveal(op, at, n, "add") : party.revealTop(op, at, n, bytes)
   return { rows: x.rows, cols: x.cols, at }
 }
 
@@ -44,13 +62,13 @@ export function* openRounded(party: Party, op: Operation, x: Matrix, factor: num
 export function* rescale(
   party: Party,
   op: Operation,
-  x: Matrix,
+  x: Share,
   shift: number,
   factor: number
 ): Round<Matrix> {
   checkRescale(op, shift, factor)
   const n = x.rows * x.cols
-  const c = yield* openRounded(party, op, x, factor)
+  const c = yield* openRounded(party, op, x, shift, factor)
   const { ring } = party
   const out = ring.matrix(x.rows, x.cols)
   const mark = ring.mark()
@@ -69,12 +87,12 @@ export function* rescale(
 export function* rescaleGated(
   party: Party,
   op: Operation,
-  x: Matrix,
+  x: Share,
   shift: number,
   gate: GateShare
 ): Round<Matrix> {
   checkRescale(op, shift, 1)
-  const c = yield* openRounded(party, op, x, 1)
+  const c = yield* openRounded(party, op, x, shift, 1)
   const { ring } = party
   const range = party.range(x)
   const out = ring.matrix(1, range.padded)

@@ -37,15 +37,31 @@ export const openingPieces = (words: number): ReadonlyArray<number> =>
     Math.min(openingWords, words - piece * openingWords)
   )
 
+/** Bits below a result's last place that the blinded word of a product keeps, at the least. */
+const guardBits = 5
+
+/** What is rescaled: whether it is a product that is not rescaled yet. */
+export interface Rescaled {
+  readonly product?: true
+}
+
+/**
+ * Bytes that a rescale by `shift` opens of a blinded word, from the top. The bits that it shifts out only carry into the last place:
+ * of a product all but a few of them stay at home.
+ */
+export const blindedBytes = ({ product }: Rescaled, shift: number): number =>
+  product ? WORD - Math.max(0, Math.floor((shift - guardBits) / 8)) : WORD
+
 /** Bytes a cloud sends in each round of an operation on `elements` values; its peer sends as many. */
 export const openedBytes = {
   open: (elements: number): ReadonlyArray<number> => openingPieces(elements).map((words) => words * WORD),
-  rescale: (elements: number): ReadonlyArray<number> => [elements * WORD],
-  rescaleGated: (elements: number): ReadonlyArray<number> => [elements * WORD],
-  rescaleRelu: (elements: number, shift: number): ReadonlyArray<number> => {
+  /** One round, of words of `blindedBytes`. */
+  rescale: (elements: number, bytes: number): ReadonlyArray<number> => [elements * bytes],
+  /** What the rounds of a ReLU after its rescale take. */
+  relu: (elements: number, shift: number): ReadonlyArray<number> => {
     const { nodes, root, gate } = planesOf(nodesOf(shift))
     const group = groupsOf(elements) * WORD
-    return [elements * WORD, group * nodes, group * root, group * gate]
+    return [group * nodes, group * root, group * gate]
   }
 } as const
 

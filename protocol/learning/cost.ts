@@ -4,7 +4,13 @@
  * on top. Public: it needs nothing but the plan.
  */
 import { productShape } from "../computation/product.ts"
-import { dealtLayout, openedBytes, SECTION_HEADER_BYTES } from "../computation/sizes.ts"
+import {
+  blindedBytes,
+  dealtLayout,
+  openedBytes,
+  type Rescaled,
+  SECTION_HEADER_BYTES
+} from "../computation/sizes.ts"
 import { rangeOf, type Slice } from "../computation/slices.ts"
 import { biasShape, type Network, opensLabels, outputs, weightShape } from "./network.ts"
 import type { Operations, Round, Shape } from "./operations.ts"
@@ -29,8 +35,11 @@ const repeated = (once: Cost, times: number, each: Cost): Cost => ({
   multiplications: once.multiplications + times * each.multiplications
 })
 
+/** What a value is to the cost model, or a product that is not rescaled yet. */
+interface CostedShape extends Shape, Rescaled {}
+
 /** What a matrix, an opened matrix and a gate are to the cost model. */
-type ShapeOperations = Operations<Shape, Shape, Shape, Shape>
+type ShapeOperations = Operations<CostedShape, Shape, Shape, Shape>
 
 /** Runs a computation on shapes and gives what it costs. */
 export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>, slice?: Slice): Cost => {
@@ -40,6 +49,8 @@ export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>, sl
   const size = ({ rows, cols }: Shape): number => rows * cols
   /** Values of the whole groups that are dealt for. */
   const padded = (shape: Shape): number => rangeOf(shape, slice).padded
+  const shapeOf = ({ rows, cols }: Shape): Shape => ({ rows, cols })
+  const blinded = (x: CostedShape, shift: number) => openedBytes.rescale(size(x), blindedBytes(x, shift))
   const deal = ({ bytes }: { readonly bytes: number }): void => {
     dealt += SECTION_HEADER_BYTES + bytes
   }
@@ -56,23 +67,23 @@ export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>, sl
     product: (_op, x, y, form) => {
       const shape = productShape(x, y, form)
       multiplications += size(shape) * (form === "leftTransposed" ? x.rows : x.cols)
-      return shape
+      return { ...shape, product: true }
     },
     addBias: (z) => z,
     subtract: (x) => x,
     columnSums: ({ cols }) => ({ rows: 1, cols }),
     rescale: (_op, x, shift) => {
       deal(dealtLayout.rescale(padded(x), shift))
-      return rounds(openedBytes.rescale(size(x)), x)
+      return rounds(blinded(x, shift), shapeOf(x))
     },
     rescaleRelu: (_op, z, shift) => {
       deal(dealtLayout.rescaleRelu(padded(z), shift))
-      const [, ...bits] = openedBytes.rescaleRelu(padded(z), shift)
-      return rounds([...openedBytes.rescale(size(z)), ...bits], { value: z, gate: z })
+      const value = shapeOf(z)
+      return rounds([...blinded(z, shift), ...openedBytes.relu(padded(z), shift)], { value, gate: value })
     },
     rescaleGated: (_op, x, shift) => {
       deal(dealtLayout.rescaleGated(padded(x), shift))
-      return rounds(openedBytes.rescaleGated(size(x)), x)
+      return rounds(blinded(x, shift), shapeOf(x))
     },
     gatedDifference: (_op, activation) => {
       deal(dealtLayout.gatedDifference(padded(activation)))
@@ -115,7 +126,11 @@ export const sliceCost = (plan: TrainingPlan, slice: Slice, rows: number): Cost 
 /** The update at lane 0: what is left of a step beside opening the weights and the lanes' gradients. */
 export const updateCost = (plan: TrainingPlan): Cost => {
   const shapes = layerShapes(plan.network)
-  return costOf((ops) => update(ops, plan, shapes, shapes))
+  const gradients = shapes.map(({ weights, bias }) => ({
+    weights: { ...weights, product: true } as const,
+    bias
+  }))
+  return costOf((ops) => update(ops, plan, shapes, gradients))
 }
 
 /** Setup and all steps. */

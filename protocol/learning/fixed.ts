@@ -4,7 +4,8 @@
  * clear: for tests and for reports on reproducible scenarios.
  */
 import { gatherRows, productShape } from "../computation/product.ts"
-import { dealtLayout } from "../computation/sizes.ts"
+import { blindingOffset } from "../computation/rescale.ts"
+import { blindedBytes, dealtLayout } from "../computation/sizes.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import type { Operation, Operations, ProductForm, Round, Shape } from "./operations.ts"
 
@@ -12,20 +13,20 @@ import type { Operation, Operations, ProductForm, Round, Shape } from "./operati
 export interface Drawn {
   /** The difference of the clouds' masks under which an operation opens a matrix. */
   readonly maskDifference: (op: Operation, shape: Shape) => Matrix
-  /** ρ of a rescale. */
+  /** ρ of a rescale, of both clouds together. */
   readonly rounding: (op: Operation, shape: Shape) => Matrix
+  /** Cloud 0's part of it. */
+  readonly leadingRounding: (op: Operation, shape: Shape) => Matrix
 }
 
 /**
- * A matrix in the clear. In a replay an opened one has the difference of the clouds' masks, and the product of two the product of
- * these, which is part of the rounding of its rescale.
+ * A matrix in the clear. In a replay an opened one has the difference of the clouds' masks; and the product of two the product of
+ * these, which is part of the rounding of its rescale, and cloud 0's share of it.
  */
 export interface FixedMatrix extends Matrix {
   readonly difference?: Matrix
+  readonly leading?: Matrix
 }
-
-/** Added to a value before it is blinded, so that it is not negative (section 5 of docs/protocol.md). */
-const offset = 1n << 62n
 
 /** A result that needs no round. */
 function* local<A>(value: A): Round<A> {
@@ -75,19 +76,35 @@ export const fixedOperations = (
     return r
   }
 
+  const blinded = (x: Matrix, r: Matrix, factor: number, offset: bigint): Matrix => {
+    const out = like(x)
+    ring.kernels.blindRescale(out.at, x.at, r.at, BigInt(factor), offset, x.rows * x.cols)
+    return out
+  }
+
+  // Of a product each cloud opens its part's upper bytes. Where the bias is counted makes no difference to those below.
+  const openTop = (c: Matrix, leading: Matrix, bytes: number): void => {
+    const words = c.rows * c.cols
+    const packed = ring.allocate(words * bytes + 8)
+    ring.subtract(c, c, leading)
+    ring.kernels.packTop(packed, leading.at, bytes, words)
+    ring.kernels.addTop(c.at, packed, bytes, words)
+  }
+
   // The clouds' own arithmetic with one cloud holding everything: c = factor·x + 2^62 + r, from which y follows.
   const rescale = (op: Operation, x: FixedMatrix, shift: number, factor: number): Matrix => {
     const words = x.rows * x.cols
     const out = like(x)
     const mark = ring.mark()
     const r = drawn === undefined ? half(x, shift) : dealtRounding(op, x, factor, drawn)
-    const blinded = like(x)
     const { at, bytes } = dealtLayout.rescale(words, shift)
     const dealt = ring.zeros(1, bytes / 8).at
     const [top, shifted] = [dealt + at.top, dealt + at.shifted]
-    ring.kernels.blindRescale(blinded.at, x.at, r.at, BigInt(factor), offset, words)
+    const opened = blindedBytes(x.leading ? { product: true } : {}, shift)
+    const c = blinded(x, r, factor, blindingOffset(opened))
+    if (x.leading && drawn) openTop(c, blinded(x.leading, drawn.leadingRounding(op, x), factor, 0n), opened)
     ring.kernels.dealRescale(top, shifted, r.at, shift, words)
-    ring.kernels.finishRescale(out.at, blinded.at, top, shifted, shift, 1, words)
+    ring.kernels.finishRescale(out.at, c.at, top, shifted, shift, 1, words)
     ring.release(mark)
     return out
   }
@@ -95,6 +112,12 @@ export const fixedOperations = (
   const gated = (x: Matrix, gate: Matrix): Matrix => {
     const out = like(x)
     ring.multiply(out, x, gate)
+    return out
+  }
+
+  const sum = (x: Matrix, y: Matrix): Matrix => {
+    const out = like(x)
+    ring.add(out, x, y)
     return out
   }
 
@@ -110,14 +133,15 @@ export const fixedOperations = (
     product: (_op, x, y, form) => {
       const out = product(x, y, form)
       ring.shiftLeft(out, out, 1)
-      return x.difference && y.difference
-        ? { ...out, difference: product(x.difference, y.difference, form) }
-        : out
+      if (x.difference === undefined || y.difference === undefined) return out
+      const difference = product(x.difference, y.difference, form)
+      const leading = product(sum(x, x.difference), sum(y, y.difference), form)
+      return { ...out, difference, leading }
     },
     addBias: (z, bias, shift) => {
       const out = like(z)
       ring.addRow(out, z, bias, shift)
-      return z.difference ? { ...out, difference: z.difference } : out
+      return { ...z, ...out }
     },
     subtract,
     columnSums: (x) => {

@@ -35,6 +35,8 @@ export interface Kernels {
     count: number
   ): void
   blindRescale(out: Address, x: Address, r: Address, factor: bigint, offset: bigint, n: number): void
+  packTop(out: Address, x: Address, bytes: number, n: number): void
+  addTop(x: Address, packed: Address, bytes: number, n: number): void
   finishRescale(
     out: Address,
     c: Address,

@@ -16,6 +16,27 @@ export function blindRescale(out: usize, x: usize, r: usize, factor: u64, offset
   }
 }
 
+/** The upper `bytes` bytes of each word, side by side. Eight bytes must be free behind the last. */
+export function packTop(out: usize, x: usize, bytes: usize, n: usize): void {
+  const dropped = <u64>((8 - bytes) << 3)
+  const end = n << 3
+  for (let i: usize = 0; i < end; i += 8) {
+    store<u64>(out, load<u64>(x + i) >> dropped)
+    out += bytes
+  }
+}
+
+/** Adds to the upper `bytes` bytes of each word at `x` what `packTop` has of another, and clears those below. A word is read at each. */
+export function addTop(x: usize, packed: usize, bytes: usize, n: usize): void {
+  const dropped = <u64>((8 - bytes) << 3)
+  const kept = (<u64>-1) << dropped
+  const end = n << 3
+  for (let i: usize = 0; i < end; i += 8) {
+    store<u64>(x + i, (load<u64>(x + i) & kept) + (load<u64>(packed) << dropped))
+    packed += bytes
+  }
+}
+
 /** Bytes of a share of top r. */
 function topBytes(shift: u32): usize {
   return (shift + 7) >> 3

@@ -8,7 +8,12 @@ import {
   OpeningRefused,
   ProductNotRescaled
 } from "../../../protocol/computation/errors.ts"
-import { dealtLayout, openedBytes, SECTION_HEADER_BYTES } from "../../../protocol/computation/sizes.ts"
+import {
+  blindedBytes,
+  dealtLayout,
+  openedBytes,
+  SECTION_HEADER_BYTES
+} from "../../../protocol/computation/sizes.ts"
 import { streamKinds } from "../../../protocol/computation/streams.ts"
 import { fixedOperations } from "../../../protocol/learning/fixed.ts"
 import { type Message, operation, together } from "../../../protocol/learning/operations.ts"
@@ -120,13 +125,13 @@ describe("dealing", () => {
       const rescale = measure(n, function* (ops, [X]) {
         return [yield* ops.rescale(update, X!, 20, 1)]
       })
-      expect(rescale.opened).toEqual(both(openedBytes.rescale(n)))
+      expect(rescale.opened).toEqual(both(openedBytes.rescale(n, 8)))
       expect(rescale.dealt).toBe(SECTION_HEADER_BYTES + dealtLayout.rescale(n, 20).bytes)
 
       const relued = measure(n + 1000, function* (ops, [X]) {
         return [(yield* ops.rescaleRelu(relu, X!, 20)).value]
       })
-      expect(relued.opened).toEqual(both(openedBytes.rescaleRelu(n, 20)))
+      expect(relued.opened).toEqual(both([...openedBytes.rescale(n, 8), ...openedBytes.relu(n, 20)]))
       expect(relued.dealt).toBe(SECTION_HEADER_BYTES + dealtLayout.rescaleRelu(n, 20).bytes)
 
       const rest = measure(n + 2000, function* (ops, [X]) {
@@ -134,7 +139,7 @@ describe("dealing", () => {
         const [gated, opened] = yield* together(ops.rescaleGated(back, X!, 20, gate), ops.openLabels(x, X!))
         return [gated, ops.gatedDifference(delta, value, opened, gate)]
       })
-      expect(rest.opened[0]!.slice(4)).toEqual([openedBytes.rescaleGated(n)[0]! + openedBytes.open(n)[0]!])
+      expect(rest.opened[0]!.slice(4)).toEqual([openedBytes.rescale(n, 8)[0]! + openedBytes.open(n)[0]!])
       expect(rest.dealt - relued.dealt).toBe(
         2 * SECTION_HEADER_BYTES +
           dealtLayout.rescaleGated(n, 20).bytes +
@@ -151,10 +156,34 @@ describe("dealing", () => {
     expect(corrections.length).toBe(0)
   })
 
-  it("costs 11.1 bytes opened and 62 dealt for a ReLU of 20 fractional bits, as the protocol says", () => {
+  it("opens of the blinded words of a product what a result has, and five to twelve bits more", async () => {
+    const pair = await Pair.load(8)
+    const [m, k, n] = [5, 3, 7]
+    const factors = [clear(m, k, (i) => BigInt(i)), clear(k, n, (i) => BigInt(i))]
+    for (let shift = 1; shift <= 62; shift++) {
+      const bytes = blindedBytes({ product: true }, shift)
+      const kept = 8 * bytes - (64 - shift)
+      expect(bytes === 8 ? shift : kept).toBeLessThanOrEqual(12)
+      expect(bytes === 8 ? 5 : kept).toBeGreaterThanOrEqual(5)
+      const { received } = pair.run(shift, factors, function* (ops, [X, Y]) {
+        const [openX, openY] = yield* together(ops.open(x, X!), ops.open(y, Y!))
+        const product = ops.product(times, openX, openY, "plain")
+        return [yield* ops.rescale(update, product, shift, 1)]
+      })
+      for (const [, rescale] of received) expect(rescale!.length).toBe(m * n * bytes)
+    }
+    expect(blindedBytes({ product: true }, 21)).toBe(6)
+    expect(blindedBytes({ product: true }, 41)).toBe(4)
+    expect(blindedBytes({}, 41)).toBe(8)
+  })
+
+  it("costs 9.1 bytes opened and 62 dealt for a ReLU of 20 fractional bits, as the protocol says", () => {
     const n = 64_000
-    const opened = openedBytes.rescaleRelu(n, 21).reduce((sum, bytes) => sum + bytes, 0)
-    expect(opened / n).toBe(11.125)
+    const opened = [
+      ...openedBytes.rescale(n, blindedBytes({ product: true }, 21)),
+      ...openedBytes.relu(n, 21)
+    ].reduce((sum, bytes) => sum + bytes, 0)
+    expect(opened / n).toBe(9.125)
     expect(dealtLayout.rescaleRelu(n, 21).bytes / n).toBe(62)
     expect(dealtLayout.rescaleGated(n, 21).bytes / n).toBe(22)
     expect(dealtLayout.rescale(n, 21).bytes / n).toBe(11)

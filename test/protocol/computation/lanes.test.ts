@@ -78,9 +78,18 @@ const expectSame = (
   expect(same, `${part ?? `round ${round}`} of ${describeOperation(op)} in step ${step}`).toBe(true)
 }
 
+/** Values of so many bytes side by side, as the upper bytes of words. */
+const upperBytes = (bytes: Uint8Array, width: number): BigUint64Array => {
+  const words = new Uint8Array((bytes.length / width) * 8)
+  for (let i = 0; i * width < bytes.length; i++)
+    words.set(bytes.subarray(i * width, (i + 1) * width), i * 8 + 8 - width)
+  return new BigUint64Array(words.buffer)
+}
+
 /** What both clouds know after a round. */
-const openedBy = ({ sent }: Opening, combine: "add" | "xor"): BigUint64Array => {
-  const [words0, words1] = sent.map(wordsIn)
+const openedBy = ({ sent, shape: { rows, cols } }: Opening, combine: "add" | "xor"): BigUint64Array => {
+  const width = combine === "add" && rows > 0 ? sent[0]!.length / (rows * cols) : 8
+  const [words0, words1] = sent.map((bytes) => upperBytes(bytes, width))
   return words0!.map((word, i) => (combine === "add" ? word + words1![i]! : word ^ words1![i]!))
 }
 

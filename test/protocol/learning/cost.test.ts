@@ -29,12 +29,15 @@ describe("cost model", () => {
   it("adds up the bytes of a two-layer step as the protocol states them", () => {
     const [batch, inputs, hidden, classes] = [64, 30, 16, 2]
     const words = (count: number) => 8 * count
-    // c, then 20, 4 and 1 bits a value: 11.125 bytes.
-    const relu = 11.125 * batch * hidden
+    // Six bytes of c, then 20, 4 and 1 bits a value: 9.125 bytes.
+    const relu = 9.125 * batch * hidden
     const weights = inputs * hidden + hidden * classes
     const openings = weights + batch * hidden + batch * classes + batch * hidden
-    const rescales = batch * classes + batch * hidden + weights + hidden + classes
-    expect(stepCost(planOf([inputs, hidden, classes])).bytesEachWay).toBe(relu + words(openings + rescales))
+    const rescales = 6 * (batch * classes + batch * hidden)
+    const updates = 4 * weights + words(hidden + classes)
+    expect(stepCost(planOf([inputs, hidden, classes])).bytesEachWay).toBe(
+      relu + words(openings) + rescales + updates
+    )
   })
 
   it("deals 62 bytes for a value of the fused ReLU", () => {

@@ -63,6 +63,23 @@ describe("rescale kernels agree with their BigInt twins", () => {
         }
     })
 
+    it(`upper bytes of words, ${n} values`, () => {
+      for (let bytes = 1; bytes <= 8; bytes++) {
+        const [x, y] = [random(1, n), random(1, n)]
+        const dropped = BigInt(64 - 8 * bytes)
+        const packed = ring.allocate(n * bytes + 8)
+        ring.kernels.packTop(packed, y.at, bytes, n)
+        expect(topsIn(ring.bytes(packed, n * bytes).slice(), n, bytes)).toEqual(
+          Array.from(y.words, (word) => word >> dropped)
+        )
+        const sum = result(1, n, (out) => {
+          ring.copy({ rows: 1, cols: n, at: out }, x)
+          ring.kernels.addTop(out, packed, bytes, n)
+        })
+        expect(sum).toEqual(each(n, (i) => ((x.words[i]! >> dropped) + (y.words[i]! >> dropped)) << dropped))
+      }
+    })
+
     it(`a cloud's with a gate, ${n} values`, () => {
       const bits = random(1, Math.ceil(n / 64))
       const [c, shifted, gatedShifted, beta] = [random(1, n), random(1, n), random(1, n), random(1, n)]
