@@ -89,12 +89,12 @@ interface Dealing {
   readonly weights: { step: number; readonly differences: ReadonlyArray<MaskDifference> }
 }
 
-/** Bytes of corrections that are asked for at once, where a step has fewer. */
-const bytesAsked = 2 ** 20
+/** Bytes of corrections that are asked for at once, where a step has fewer: nats.conf lets one message have as many. */
+const bytesAsked = 15 * 2 ** 20
 /** More steps would keep the KGC from answering others for too long. */
 const mostStepsAsked = 16
 
-/** Steps whose corrections are asked for in one request: small ones by the dozen, for a request costs as much as a small step. */
+/** Steps whose corrections are asked for in one request, which costs as much as a small step. */
 export const stepsAsked = (plan: TrainingPlan): number =>
   Math.max(1, Math.min(mostStepsAsked, plan.steps, Math.floor(bytesAsked / stepCost(plan).dealtBytes)))
 
