@@ -174,23 +174,25 @@ export const dealer = <E, R>(
         const bytes = Array.from({ length: steps }, (_, i) => partBytes(plan, dealing.order(step + i), part))
         const message = unwritten(bytes.reduce((sum, { gradients, update }) => sum + gradients + update, 0))
         let at = 0
-        bytes.forEach(({ gradients, update }, i) => {
+        for (const [i, { gradients, update }] of bytes.entries()) {
+          if (i > 0) yield* othersTurn
           dealPart(ring, keys, dealing, step + i, part, {
             gradients: message.subarray(at, at + gradients),
             update: message.subarray(at + gradients, at + gradients + update)
           })
           at += gradients + update
-        })
+        }
         return message
       }
       const message = unwritten(steps * stepBytes)
       for (let i = 0; i < steps; i++) {
+        if (i > 0) yield* othersTurn
         const part = message.subarray(i * stepBytes, (i + 1) * stepBytes)
         deal(ring, keys, step + i, (ops) => dealtStep(ring, ops, dealing, step + i), part)
       }
       return message
     })
-    // Between two requests an answer gets out, and whoever asks for one that waits is told that it does.
+    // Between two steps, as between two requests, an answer gets out, and whoever asks for one that waits is told that it does.
     return (rows: number, step: number, steps = 1, part?: DealtPart) =>
       oneAtATime.withPermits(1)(Effect.zipRight(othersTurn, dealt(rows, step, steps, part)))
   })

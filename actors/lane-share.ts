@@ -6,7 +6,7 @@ import { cloudOperations, rowsOf } from "../protocol/computation/cloud.ts"
 import { Corrections } from "../protocol/computation/corrections.ts"
 import type { OpenedLabels } from "../protocol/computation/labels.ts"
 import { noGradients, type Rows, sliceOf } from "../protocol/computation/lanes.ts"
-import type { OpenedMatrix } from "../protocol/computation/product.ts"
+import type { OpenedMatrix, Share } from "../protocol/computation/product.ts"
 import type { BatchOrder } from "../protocol/learning/order.ts"
 import type { TrainingPlan } from "../protocol/learning/plan.ts"
 import { type Gradient, gradients, type Layer, type OpenedData, openData } from "../protocol/learning/step.ts"
@@ -53,7 +53,7 @@ export function* gradientsOnSlice(
   weights: ReadonlyArray<OpenedMatrix>,
   layers: ReadonlyArray<Pick<Layer<Matrix>, "bias">>,
   dealt: Uint8Array | undefined
-): Computation<ReadonlyArray<Gradient<Matrix>>> {
+): Computation<ReadonlyArray<Gradient<Share>>> {
   const slice = sliceOf(order(step), rows)
   if (slice.rows.length === 0) return noGradients(ring, plan.network)
   const corrections = dealt === undefined ? {} : { corrections: Corrections.parse(step, dealt) }

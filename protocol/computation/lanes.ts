@@ -80,7 +80,7 @@ export const noGradients = (ring: Ring, network: Network): ReadonlyArray<Gradien
 /** Adds another lane's to this one's, in place. */
 export const addGradients = (
   ring: Ring,
-  gradients: ReadonlyArray<Gradient<Matrix>>,
+  gradients: ReadonlyArray<Gradient<Share>>,
   words: Uint8Array
 ): void => {
   const mark = ring.mark()

@@ -1,7 +1,7 @@
 /**
  * Division of a shared value by a power of two, exact up to one unit in the last place (section 5), alone or followed by
  * an earlier ReLU's gate. What is opened is x + 2^62 + r with r uniform in the ring, so it tells nobody anything; of a product, the sum of
- * the upper bytes of both clouds' parts of it, which costs another 32nd of a unit at most.
+ * the upper bytes of both clouds' parts of it, which costs another 64th of a unit at most.
  */
 import type { Operation, Round } from "../learning/operations.ts"
 import type { Matrix } from "../ring/ring.ts"
@@ -12,11 +12,11 @@ import { blindedBytes, dealtLayout } from "./sizes.ts"
 import { type Dealt, padWords, unpadded } from "./slices.ts"
 
 /**
- * Added to what is blinded: 2^62, so that it is not negative, and where only its upper `bytes` bytes are opened the mean of what both
- * clouds keep of theirs.
+ * Added to what is blinded: 2^62, so that it is not negative; and where the t bits below its upper `bytes` bytes are not opened 2^(t−1), so
+ * that the result is right in the mean: both clouds keep 2^t of theirs in the mean, and c, with zeros there, is rounded down by half of that less.
  */
 export const blindingOffset = (bytes: number): bigint =>
-  (1n << 62n) + (bytes === 8 ? 0n : 1n << BigInt(64 - 8 * bytes))
+  (1n << 62n) + (bytes === 8 ? 0n : 1n << BigInt(63 - 8 * bytes))
 
 /**
  * A gate as a cloud holds it: b' = d ⊕ β in the open, one bit a value, packed in words of 64; and this cloud's share of β
@@ -58,7 +58,7 @@ export function* openRounded(
   return { rows: x.rows, cols: x.cols, at }
 }
 
-/** A share of factor·x / 2^shift. |factor·x| < 2^62. */
+/** A share of factor·x / 2^shift. |factor·x| < 2^62, of a product less what is not opened. */
 export function* rescale(
   party: Party,
   op: Operation,

@@ -82,7 +82,7 @@ export const fixedOperations = (
     return out
   }
 
-  // Of a product each cloud opens its part's upper bytes. Where the bias is counted makes no difference to those below.
+  // Of a product each cloud opens its part's upper bytes. Whose share has the bias makes no difference to those below.
   const openTop = (c: Matrix, leading: Matrix, bytes: number): void => {
     const words = c.rows * c.cols
     const packed = ring.allocate(words * bytes + 8)
@@ -100,9 +100,11 @@ export const fixedOperations = (
     const { at, bytes } = dealtLayout.rescale(words, shift)
     const dealt = ring.zeros(1, bytes / 8).at
     const [top, shifted] = [dealt + at.top, dealt + at.shifted]
-    const opened = blindedBytes(x.leading ? { product: true } : {}, shift)
-    const c = blinded(x, r, factor, blindingOffset(opened))
-    if (x.leading && drawn) openTop(c, blinded(x.leading, drawn.leadingRounding(op, x), factor, 0n), opened)
+    const leading = x.leading && drawn && { share: x.leading, rounding: drawn.leadingRounding(op, x) }
+    const opened = blindedBytes(leading ? { product: true } : {}, shift)
+    const offset = blindingOffset(opened)
+    const c = blinded(x, r, factor, offset)
+    if (leading) openTop(c, blinded(leading.share, leading.rounding, factor, offset), opened)
     ring.kernels.dealRescale(top, shifted, r.at, shift, words)
     ring.kernels.finishRescale(out.at, c.at, top, shifted, shift, 1, words)
     ring.release(mark)

@@ -83,7 +83,7 @@ export interface Operations<V, O, G, L> {
   readonly subtract: (x: V, y: V) => V
   /** Column sums as a 1 × cols row. Local. */
   readonly columnSums: (x: V) => V
-  /** ⌊factor·x / 2^shift⌉, up to one unit in the last place, of a product a 32nd more. One round. `factor` is a small positive integer. */
+  /** ⌊factor·x / 2^shift⌉, up to one unit in the last place, of a product a 64th more. One round. `factor` is a small positive integer. */
   readonly rescale: (op: Operation, x: V, shift: number, factor: number) => Round<V>
   /** Rescale and ReLU fused: max(y, 0) for the y of `rescale`, and the gate y ≥ 0. Four rounds. */
   readonly rescaleRelu: (op: Operation, z: V, shift: number) => Round<{ readonly value: V; readonly gate: G }>

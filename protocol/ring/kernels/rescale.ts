@@ -1,7 +1,8 @@
 /**
  * Exact truncation of shares with dealt rounding (Escudero, Ghosh, Keller, Rachuri, Scholl 2020 in spirit). The opened
  * word is c = x + 2^62 + r with |x| < 2^62, so x + 2^62 never passes 2^63 and the carry out of the addition of r is
- * known from the top bits of c and r: top(r) = 1 and top(c) = 0 is the one case with a carry. Hence
+ * known from the top bits of c and r: top(r) = 1 and top(c) = 0 is the one case with a carry. Where the lowest bits of both clouds' parts of c
+ * are not opened, x is taken for so much less. Hence
  *   y = (c≫s) − 2^(62−s) − (r≫s) + (1−top c)·2^(64−s)·top r.
  * Of a share of top r only the low s bits count. It takes ⌈s/8⌉ bytes, side by side; a word is read at each, so at least
  * eight bytes must lie behind the last.
