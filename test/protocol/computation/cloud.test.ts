@@ -159,7 +159,7 @@ describe("product of shares", () => {
         return 2n * BigInt(factor) * sum
       }
       const unit = 1n << BigInt(shift)
-      expect(worstError(results[0]!, exact, shift)).toBeLessThan(unit + (3n * unit) / 64n)
+      expect(worstError(results[0]!, exact, shift)).toBeLessThan(unit + (unit >> 6n))
     }
   })
 
