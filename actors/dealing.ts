@@ -152,6 +152,7 @@ export const dealer = <E, R>(
     // Steps are asked for several at a time; the masks are drawn once, and nothing else uses the ring meanwhile.
     const oneAtATime = yield* Effect.makeSemaphore(1)
 
+    // Before each step others have their turn: an answer gets out, and whoever asks for one that waits is told that it does.
     const dealt = Effect.fn("kgc.deal")(function* (
       rows: number,
       step: number,
@@ -175,7 +176,7 @@ export const dealer = <E, R>(
         const message = unwritten(bytes.reduce((sum, { gradients, update }) => sum + gradients + update, 0))
         let at = 0
         for (const [i, { gradients, update }] of bytes.entries()) {
-          if (i > 0) yield* othersTurn
+          yield* othersTurn
           dealPart(ring, keys, dealing, step + i, part, {
             gradients: message.subarray(at, at + gradients),
             update: message.subarray(at + gradients, at + gradients + update)
@@ -186,15 +187,14 @@ export const dealer = <E, R>(
       }
       const message = unwritten(steps * stepBytes)
       for (let i = 0; i < steps; i++) {
-        if (i > 0) yield* othersTurn
+        yield* othersTurn
         const part = message.subarray(i * stepBytes, (i + 1) * stepBytes)
         deal(ring, keys, step + i, (ops) => dealtStep(ring, ops, dealing, step + i), part)
       }
       return message
     })
-    // Between two steps, as between two requests, an answer gets out, and whoever asks for one that waits is told that it does.
     return (rows: number, step: number, steps = 1, part?: DealtPart) =>
-      oneAtATime.withPermits(1)(Effect.zipRight(othersTurn, dealt(rows, step, steps, part)))
+      oneAtATime.withPermits(1)(dealt(rows, step, steps, part))
   })
 
 /** The training step over shapes and masks. */

@@ -8,7 +8,7 @@
 import type { Operation, ProductForm, Round, Shape } from "../learning/operations.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import type { Party } from "./party.ts"
-import { openingPieces } from "./sizes.ts"
+import { openingPieces, type Rescaled } from "./sizes.ts"
 
 const WORD = 8
 
@@ -18,9 +18,7 @@ export interface OpenedMatrix extends Matrix {
 }
 
 /** This cloud's share of a value, or of a product that is not rescaled yet: twice the product, and that of the masks' differences. */
-export interface Share extends Matrix {
-  readonly product?: true
-}
+export interface Share extends Matrix, Rescaled {}
 
 /** Says of a matrix that it is one. */
 export const asOpened = (x: Matrix): OpenedMatrix => ({ ...x, opened: true })

@@ -49,6 +49,7 @@ export function* openRounded(
   shift: number,
   factor: number
 ): Round<Matrix> {
+  checkRescale(op, shift, factor)
   const n = x.rows * x.cols
   const at = party.draw(op, "rounding", n, party.range(x).first)
   const bytes = blindedBytes(x, shift)
@@ -66,7 +67,6 @@ export function* rescale(
   shift: number,
   factor: number
 ): Round<Matrix> {
-  checkRescale(op, shift, factor)
   const n = x.rows * x.cols
   const c = yield* openRounded(party, op, x, shift, factor)
   const { ring } = party
@@ -91,7 +91,6 @@ export function* rescaleGated(
   shift: number,
   gate: GateShare
 ): Round<Matrix> {
-  checkRescale(op, shift, 1)
   const c = yield* openRounded(party, op, x, shift, 1)
   const { ring } = party
   const range = party.range(x)
