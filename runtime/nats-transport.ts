@@ -2,14 +2,15 @@
  * The transport over a NATS broker: the only file that imports `nats`. A connection that was up once is sought again for ever,
  * while what is published in between is dropped (whoever needs it sends it again); a broker that cannot be reached at the
  * start, or that refuses the credentials, is an error at once.
+ * The rounds of a cloud have a connection of their own: behind the corrections of some steps, megabytes, each would wait, and both clouds with it.
  */
 import type { Socket } from "node:net"
-import { Deferred, Effect, Layer, Redacted, Schedule, type Scope } from "effect"
+import { Deferred, Effect, Layer, Redacted, Schedule, Scope } from "effect"
 import { ErrorCode, Events, type Msg, headers as makeHeaders, type NatsConnection, NatsError } from "nats"
 import { NatsConnectionImpl } from "nats/lib/nats-base-client/nats.js"
 import { setTransportFactory } from "nats/lib/nats-base-client/transport.js"
 import { NodeTransport, nodeResolveHost } from "nats/lib/src/node_transport.js"
-import { inboxPrefixOf } from "../protocol/messages/subjects.ts"
+import { inboxPrefixOf, isOfRounds } from "../protocol/messages/subjects.ts"
 import {
   type BrokerUntrusted,
   type PasswordExposed,
@@ -61,33 +62,77 @@ export const layer = (options: NatsOptions): Layer.Layer<Transport, NotConnected
 
 type NotConnected = BrokerUnreachable | BrokerRefused | BrokerUntrusted | PasswordExposed
 
-const make = (options: NatsOptions) =>
+/** A connection of a party, and how it stands. */
+interface Line {
+  readonly connection: NatsConnection
+  readonly protocol: NatsConnectionImpl["protocol"]
+  status: TransportStatus
+  /** None while there is no connection. */
+  readonly socket: () => Socket | undefined
+}
+
+const lineOf = (options: NatsOptions, tell: (event: TransportEvent) => void) =>
   Effect.gen(function* () {
     const connection = yield* Effect.acquireRelease(open(options), close)
-    const listeners = new Set<(event: TransportEvent) => void>()
-    let status: TransportStatus = "connected"
-    const emit = (event: TransportEvent) => {
-      if (event._tag === "Status") {
-        status = event.status
-        if (status === "connected") parseAtOnce(protocol, socketNow())
-      }
-      for (const listener of listeners) listener(event)
-    }
-    watchStatus(connection, options.user, emit)
-    const maxPayloadBytes = connection.info?.max_payload ?? 2 ** 20
-    const frames = new FrameRoom()
     const { protocol } = connection as NatsConnectionImpl
-    /** The connection's socket; none while there is no connection. */
-    const socketNow = (): Socket | undefined => (protocol.transport as NodeTransport).socket
+    const socket = () => (protocol.transport as NodeTransport).socket as Socket | undefined
+    const line: Line = { connection, protocol, status: "connected", socket }
+    watchStatus(connection, options.user, (event) => {
+      if (event._tag === "Status") {
+        line.status = event.status
+        if (line.status === "connected") parseAtOnce(protocol, socket())
+      }
+      tell(event)
+    })
     oneAtATime(protocol)
     gatherAtOnce(protocol)
-    parseAtOnce(protocol, socketNow())
+    parseAtOnce(protocol, socket())
+    return line
+  })
+
+const make = (options: NatsOptions) =>
+  Effect.gen(function* () {
+    const scope = yield* Effect.scope
+    const listeners = new Set<(event: TransportEvent) => void>()
+    const lines: Array<Line> = []
+    let status: TransportStatus = "connected"
+    /** That of the line that is worst off: what is to come over any of them is missed. */
+    const statusOfAll = (): TransportStatus => {
+      const all = lines.map((line) => line.status)
+      return (["closed", "reconnecting"] as const).find((each) => all.includes(each)) ?? "connected"
+    }
+    const tell = (event: TransportEvent) => {
+      if (event._tag === "Status") {
+        const before = status
+        status = statusOfAll()
+        if (status === before) return
+      }
+      for (const listener of listeners) listener(event._tag === "Status" ? { ...event, status } : event)
+    }
+    const newLine = (name: string) =>
+      Effect.tap(lineOf({ ...options, name }, tell), (line) => Effect.sync(() => void lines.push(line)))
+    const name = options.name ?? options.user
+    const main = yield* newLine(name)
+    /** That of the rounds; who exchanges none has none. */
+    let rounds: Line | undefined
+    const openRounds = yield* newLine(`${name} rounds`).pipe(
+      Effect.tap((line) => {
+        rounds = line
+      }),
+      Effect.provideService(Scope.Scope, scope),
+      Effect.cached
+    )
+    const maxPayloadBytes = main.connection.info?.max_payload ?? 2 ** 20
+    const frames = new FrameRoom()
     let unflushed = 0
 
     const flush = Effect.suspend(() => {
       unflushed = 0
       // Rejected when the connection is lost meanwhile; then there is nothing left to wait for.
-      return Effect.ignore(Effect.tryPromise(() => connection.flush()))
+      const up = lines.filter((line) => line.status === "connected")
+      return Effect.ignore(
+        Effect.tryPromise(() => Promise.all(up.map(({ connection }) => connection.flush())))
+      )
     })
 
     return Transport.of({
@@ -98,12 +143,14 @@ const make = (options: NatsOptions) =>
       send: (subject, data, headers) => {
         if (data.length > maxPayloadBytes)
           return new PayloadTooLarge({ subject, bytes: data.length, limitBytes: maxPayloadBytes })
-        if (status === "closed" || connection.isClosed()) return gone
-        if (status === "reconnecting") return undefined
+        const line = rounds !== undefined && isOfRounds(subject) ? rounds : main
+        const { connection, protocol } = line
+        if (line.status === "closed" || connection.isClosed()) return gone
+        if (line.status === "reconnecting") return undefined
         unflushed += data.length
         // What the client has gathered goes first.
         const direct = headers === undefined && protocol.connected && protocol.outbound.size() === 0
-        const socket = direct ? socketNow() : undefined
+        const socket = direct ? line.socket() : undefined
         if (socket === undefined || !frames.write(socket, subject, data))
           connection.publish(
             subject,
@@ -114,7 +161,9 @@ const make = (options: NatsOptions) =>
       },
       settled: Effect.suspend(() => (unflushed < unflushedBytes ? Effect.void : flush)),
       subscribe: (subject, onDelivery, queue) =>
-        subscribe(connection, options.user, { subject, queue }, onDelivery),
+        Effect.flatMap(isOfRounds(subject) ? openRounds : Effect.succeed(main), ({ connection }) =>
+          subscribe(connection, options.user, { subject, queue }, onDelivery)
+        ),
       status: () => status,
       listen: (listener) => {
         listeners.add(listener)

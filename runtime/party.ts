@@ -1,5 +1,5 @@
 /**
- * An actor's place in a run: the layer that makes a `Party` of any transport. It subscribes once to all that is sent to the
+ * An actor's place in a run: the layer that makes a `Party` of any transport. It subscribes to all that is sent to the
  * actor, reads each envelope and hands it to the asking, the answering or the rounds. Nothing that arrives can
  * break it: what is not well-formed, or not from whom it should be, is dropped and noted.
  */
@@ -9,6 +9,7 @@ import { decodeEnvelope, type Envelope, type Kind } from "../protocol/messages/e
 import {
   type Address,
   type Channel,
+  inboxesOf,
   inboxOf,
   isGroup,
   isRunName,
@@ -168,7 +169,7 @@ export const makeParty = (options: PartyOptions) =>
       }
     })
     yield* Effect.addFinalizer(() => Effect.sync(unlisten))
-    yield* transport.subscribe(inboxOf(run, name), receive)
+    for (const inbox of inboxesOf(run, name)) yield* transport.subscribe(inbox, receive)
 
     return Party.of({
       name,

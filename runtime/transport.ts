@@ -52,7 +52,7 @@ export interface TransportService {
   readonly settled: Effect.Effect<void>
   /**
    * Calls `onDelivery` for each message, in order of arrival, until the scope ends; its bytes are no Buffer. It must not block or throw. Of all who subscribe with the
-   * same name of a `queue`, one gets each message.
+   * same name of a `queue`, one gets each message. Rounds and what comes on other subjects have no order among them.
    */
   readonly subscribe: (
     subject: string,

@@ -81,8 +81,19 @@ const onSubject = (name: string): string => (name.includes(".") ? name : `${name
 export const subjectOf = ({ run, to, from, channel }: Address): string =>
   `bicameral.${run}.${onSubject(to)}.${onSubject(from)}.${channel}`
 
-/** Everything that is sent to a name in a run: its one subscription. */
+/** Everything that is sent to a name in a run. */
 export const inboxOf = (run: string, self: string): string => `bicameral.${run}.${onSubject(self)}.>`
+
+/** What a name in a run subscribes to, which comes to the same: a cloud to each channel by itself, as its rounds have a connection of their own. */
+export const inboxesOf = (run: string, self: string): ReadonlyArray<string> => {
+  const role = roleOf(self)
+  return role === "cloud0" || role === "cloud1"
+    ? channels.map((channel) => `bicameral.${run}.${onSubject(self)}.*.*.${channel}`)
+    : [inboxOf(run, self)]
+}
+
+/** Whether rounds go on a subject. */
+export const isOfRounds = (subject: string): boolean => subject.endsWith(".round")
 
 /** The parts of a subject, or nothing where it is not one of ours. */
 export const parseSubject = (subject: string): Address | undefined => {

@@ -1,4 +1,4 @@
-/** A door in front of a TCP port: shut, it cuts who is inside and lets nobody in. */
+/** A door in front of a TCP port: shut, it cuts who is inside, all or the last who came, and lets nobody in. */
 import { once } from "node:events"
 import { type AddressInfo, connect, createServer, type Socket } from "node:net"
 import { Effect, type Scope } from "effect"
@@ -6,6 +6,7 @@ import { Effect, type Scope } from "effect"
 export interface Gate {
   readonly port: number
   readonly shut: Effect.Effect<void>
+  readonly shutOnLast: Effect.Effect<void>
   readonly open: Effect.Effect<void>
 }
 
@@ -42,8 +43,8 @@ export const gateTo = (port: number): Effect.Effect<Gate, never, Scope.Scope> =>
           cut,
           admit: (admitted: boolean) => {
             open = admitted
-            if (!admitted) cut()
-          }
+          },
+          cutLast: () => void [...sockets].at(-1)?.destroy()
         }
       }),
       ({ server, cut }) =>
@@ -52,9 +53,16 @@ export const gateTo = (port: number): Effect.Effect<Gate, never, Scope.Scope> =>
           server.close()
         })
     ),
-    ({ server, admit }) => ({
+    ({ server, admit, cut, cutLast }) => ({
       port: (server.address() as AddressInfo).port,
-      shut: Effect.sync(() => admit(false)),
+      shut: Effect.sync(() => {
+        admit(false)
+        cut()
+      }),
+      shutOnLast: Effect.sync(() => {
+        admit(false)
+        cutLast()
+      }),
       open: Effect.sync(() => admit(true))
     })
   )

@@ -11,6 +11,7 @@ import { projectRoot } from "../../protocol/artifact.ts"
 import {
   actorNames,
   channels,
+  inboxesOf,
   inboxOf,
   mayPublish,
   memberNamed,
@@ -125,16 +126,17 @@ const rawLeaf = (port: number, user: string, password: string) =>
     }
   )
 
-/** What arrives at an actor, by subject, and when a subject of that name has. */
-const listening = (transport: TransportService, subject: string) =>
+/** What arrives on what an actor subscribes to, by subject, and when a subject of that name has. */
+const listening = (transport: TransportService, subscribed: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const subjects = new Set<string>()
     const waiting = new Map<string, Deferred.Deferred<void>>()
-    yield* transport.subscribe(subject, (delivery) => {
-      subjects.add(delivery.subject)
-      const deferred = waiting.get(delivery.subject)
-      if (deferred !== undefined) Deferred.unsafeDone(deferred, Effect.void)
-    })
+    for (const subject of subscribed)
+      yield* transport.subscribe(subject, (delivery) => {
+        subjects.add(delivery.subject)
+        const deferred = waiting.get(delivery.subject)
+        if (deferred !== undefined) Deferred.unsafeDone(deferred, Effect.void)
+      })
     /** Sends it again until it comes: what a broker has learned of another's subscribers takes a moment. */
     const arrives = (wanted: string, send: Effect.Effect<void, unknown>) =>
       Effect.gen(function* () {
@@ -149,6 +151,7 @@ const listening = (transport: TransportService, subject: string) =>
   })
 
 const run = "r"
+const inboxes = (name: string) => inboxesOf(run, name)
 const byte = new Uint8Array(1)
 
 describe("brokers of the clouds, joined to the hub", () => {
@@ -170,10 +173,7 @@ describe("brokers of the clouds, joined to the hub", () => {
         })
         const receivers = new Map<string, Effect.Effect.Success<ReturnType<typeof listening>>>()
         for (const to of ["kgc", "director", "user1", other] as const)
-          receivers.set(
-            to,
-            yield* listening(yield* connect(to, to === other ? other : "hub"), inboxOf(run, to))
-          )
+          receivers.set(to, yield* listening(yield* connect(to, to === other ? other : "hub"), inboxes(to)))
         for (const [to, { arrives }] of receivers)
           for (const channel of channels) {
             const subject = subjectOf({ run, to, from: cloud, channel })
@@ -203,10 +203,7 @@ describe("brokers of the clouds, joined to the hub", () => {
         const from = yield* connect("cloud0", "cloud0")
         const atHub = new Map<string, Effect.Effect.Success<ReturnType<typeof listening>>>()
         for (const to of ["kgc", "cloud1", "user2"] as const)
-          atHub.set(
-            to,
-            yield* listening(yield* connect(to, to === "cloud1" ? "cloud1" : "hub"), inboxOf(run, to))
-          )
+          atHub.set(to, yield* listening(yield* connect(to, to === "cloud1" ? "cloud1" : "hub"), inboxes(to)))
         const allowed: Readonly<Record<string, string>> = {
           kgc: subjectOf({ run, to: "kgc", from: "cloud0", channel: "ask" }),
           cloud1: subjectOf({ run, to: "cloud1", from: "cloud0", channel: "round" }),
@@ -237,11 +234,11 @@ describe("brokers of the clouds, joined to the hub", () => {
         yield* Effect.promise(() => writeFile(file, lawless))
         const { connect } = yield* deployment({ cloud0: file, cloud1: configuration("cloud1.conf") })
         const spy = yield* connect("cloud0", "cloud0")
-        const heard = yield* listening(spy, "bicameral.>")
-        const named = yield* listening(spy, inboxOf(run, "cloud1"))
-        const own = yield* listening(spy, inboxOf(run, "cloud0"))
+        const heard = yield* listening(spy, ["bicameral.>"])
+        const named = yield* listening(spy, [inboxOf(run, "cloud1"), ...inboxes("cloud1")])
+        const own = yield* listening(spy, inboxes("cloud0"))
         const [user, kgc] = [yield* connect("user1", "hub"), yield* connect("kgc", "hub")]
-        const there = yield* listening(yield* connect("cloud1", "cloud1"), inboxOf(run, "cloud1"))
+        const there = yield* listening(yield* connect("cloud1", "cloud1"), inboxes("cloud1"))
         const toCloud0 = subjectOf({ run, to: "cloud0", from: "user1", channel: "ask" })
         const toCloud1 = subjectOf({ run, to: "cloud1", from: "user1", channel: "ask" })
         const dealt = subjectOf({ run, to: "cloud1", from: "kgc", channel: "reply" })
@@ -261,7 +258,7 @@ describe("brokers of the clouds, joined to the hub", () => {
         cloud1: configuration("cloud1.conf")
       })
       const leaf = rawLeaf(leaves, "cloud0", passwords[passwordVariable("cloud0")]!)
-      const { subjects, arrives } = yield* listening(yield* connect("kgc", "hub"), inboxOf(run, "kgc"))
+      const { subjects, arrives } = yield* listening(yield* connect("kgc", "hub"), inboxes("kgc"))
       const allowed = subjectOf({ run, to: "kgc", from: "cloud0", channel: "ask" })
       for (const from of ["cloud1", "user1"]) {
         const forged = subjectOf({ run, to: "kgc", from, channel: "ask" })

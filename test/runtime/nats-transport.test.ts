@@ -17,7 +17,7 @@ import {
   subjectOf
 } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
-import { on, Party } from "../../runtime/actor.ts"
+import { exchange, on, Party } from "../../runtime/actor.ts"
 import { type Broker, startOwnBroker } from "../../runtime/broker/start.ts"
 import { within } from "../../runtime/deadline.ts"
 import * as Nats from "../../runtime/nats-transport.ts"
@@ -224,6 +224,40 @@ describe("losing the broker", () => {
       expect(error).toMatchObject({ _tag: "DeadlineExceeded", broker: "reconnecting" })
       expect(error.message).toContain("the connection to the broker is lost")
     })
+  )
+
+  it.scopedLive(
+    "losing the broker - rounds have a connection of their own: all else comes without it, and they go on when it is back",
+    () =>
+      Effect.gen(function* () {
+        const broker = yield* startOwnBroker()
+        const gate = yield* gateTo(Number(new URL(broker.url).port))
+        const user = Context.get(yield* partyOf(broker, "user1"), Party)
+        const c0 = Context.get(yield* partyOf(broker, "cloud0"), Party)
+        const context = yield* partyOf({ ...broker, url: `nats://127.0.0.1:${gate.port}` }, "cloud1")
+        const [c1, transport] = [Context.get(context, Party), Context.get(context, Transport)]
+        yield* c1.serve([double])
+        const [at0, at1] = [yield* c0.rounds("cloud1", "train"), yield* c1.rounds("cloud0", "train")]
+        const lost = yield* Deferred.make<void>()
+        transport.listen((event) => {
+          if (event._tag === "Status" && event.status === "reconnecting")
+            Deferred.unsafeDone(lost, Effect.void)
+        })
+        yield* gate.shutOnLast
+        yield* Deferred.await(lost)
+        const exchanges = yield* Effect.fork(
+          Effect.all([exchange(at0, 1, Uint8Array.of(0)), exchange(at1, 1, Uint8Array.of(1))], {
+            concurrency: 2
+          })
+        )
+        const reply = yield* user.ask("cloud1", Double, { value: 4 }, { deadlineMs: 5_000 })
+        expect(reply).toEqual({ doubled: 8 })
+        expect(transport.status()).toBe("reconnecting")
+        expect(exchanges.unsafePoll()).toBeNull()
+        yield* gate.open
+        expect(yield* Fiber.join(exchanges)).toEqual([Uint8Array.of(1), Uint8Array.of(0)])
+        expect(transport.status()).toBe("connected")
+      })
   )
 
   it.scopedLive(
