@@ -1,4 +1,4 @@
-/** The two networks that training is measured on, with the batches of the systems they are compared with. */
+/** The two networks that training is measured on, with the batches of the systems they are compared with and the rates of our scenarios. */
 import type { Network } from "../protocol/learning/network.ts"
 
 export interface MeasuredNetwork {
@@ -7,6 +7,7 @@ export interface MeasuredNetwork {
   /** Training rows of the synthetic table. */
   readonly rows: number
   readonly batch: number
+  readonly rate: number
   /** Steps of one measurement. */
   readonly steps: number
 }
@@ -23,7 +24,8 @@ export const measuredNetworks: ReadonlyArray<MeasuredNetwork> = [
     },
     rows: 448,
     batch: 32,
-    steps: 1600
+    rate: 0.1,
+    steps: 6400
   },
   {
     name: "784-128-128-10",
@@ -37,6 +39,7 @@ export const measuredNetworks: ReadonlyArray<MeasuredNetwork> = [
     },
     rows: 1280,
     batch: 128,
+    rate: 0.2,
     // As many as two epochs of MNIST have: V8 still compiles a good deal in the first.
     steps: 938
   }

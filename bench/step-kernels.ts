@@ -152,20 +152,30 @@ function* cloudStep(
   ring.release(mark)
 }
 
-/** Measures one network. */
-export const stepKernels = async ({
-  name,
+/** What one step took of each party's processor time, in milliseconds, and what went between them. */
+export interface KernelStep {
+  readonly dealer: number
+  readonly cloud0: number
+  readonly cloud1: number
+  readonly rounds: number
+  readonly openedBytes: number
+  readonly dealtBytes: number
+}
+
+/** Steps of a network, one after the other without end. */
+export async function* kernelSteps({
   network,
   rows,
   batch,
+  rate,
   steps
-}: MeasuredNetwork): Promise<StepKernels> => {
+}: MeasuredNetwork): AsyncGenerator<KernelStep, never> {
   const plan = trainingPlan({
     network,
     rows,
     batch,
     epochs: Math.ceil((steps * batch) / rows),
-    learningRate: 0.1,
+    learningRate: rate,
     fractionalBits: 20
   })
   if (opensLabels(network)) throw new Error("these networks have an identity output")
@@ -195,10 +205,7 @@ export const stepKernels = async ({
     bias: biasShape(network, l + 1)
   }))
 
-  const samples = { dealer: [] as number[], cloud0: [] as number[], cloud1: [] as number[] }
-  let [rounds, openedBytes, dealtBytes] = [0, 0, 0]
-  const firstSteps = Math.floor(steps / 4)
-  for (let step = 1; step <= steps; step++) {
+  for (let step = 1; ; step++) {
     const start = ownProcessorMs()
     const corrections = deal(dealerRing, keys, step, (ops) =>
       trainingStep(ops, plan, shapes, {
@@ -206,28 +213,34 @@ export const stepKernels = async ({
         labels: { opened: false, value: { rows: batch, cols: outputs(network) } }
       })
     )
-    const dealerMs = ownProcessorMs() - start
+    const dealer = ownProcessorMs() - start
     for (const cloud of clouds) cloud.spentMs = 0
-    const ran = lockstep(clouds, (cloud) =>
+    const { rounds, bytes } = lockstep(clouds, (cloud) =>
       cloudStep(cloud, plan, step, corrections, opened[cloud.party], layers[cloud.party]!)
     )
-    rounds = ran.rounds
-    openedBytes = ran.bytes
-    dealtBytes = corrections.length
-    samples.dealer.push(dealerMs)
-    samples.cloud0.push(clouds[0].spentMs)
-    samples.cloud1.push(clouds[1].spentMs)
+    const [cloud0, cloud1] = [clouds[0].spentMs, clouds[1].spentMs]
+    yield { dealer, cloud0, cloud1, rounds, openedBytes: bytes, dealtBytes: corrections.length }
   }
+}
+
+/** Measures one network. */
+export const stepKernels = async (measured: MeasuredNetwork): Promise<StepKernels> => {
+  const { name, network, batch, steps } = measured
+  const taken: Array<KernelStep> = []
+  for await (const step of kernelSteps(measured)) if (taken.push(step) === steps) break
+  const firstSteps = Math.floor(steps / 4)
   /** Median and spread after the first steps, and what those took beyond it. */
-  const settled = (all: ReadonlyArray<number>) => {
+  const settled = (party: "dealer" | "cloud0" | "cloud1") => {
+    const all = taken.map((step) => step[party])
     const spread = spreadOf(all.slice(firstSteps))
     return { spread, first: all.slice(0, firstSteps).reduce((sum, ms) => sum + ms - spread.median, 0) }
   }
-  const [dealer, cloud0, cloud1] = [settled(samples.dealer), settled(samples.cloud0), settled(samples.cloud1)]
+  const [dealer, cloud0, cloud1] = [settled("dealer"), settled("cloud0"), settled("cloud1")]
   const multiplications = productsOf(network, batch).reduce(
     (sum, [x, y, form]) => sum + x.rows * x.cols * (form === "rightTransposed" ? y.rows : y.cols),
     0
   )
+  const { rounds, openedBytes, dealtBytes } = taken.at(-1)!
   return {
     name,
     batch,

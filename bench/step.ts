@@ -1,15 +1,14 @@
 /**
  * What a training step takes with every party a process of its own over NATS: the KGC deals, the clouds train on shares of a
- * synthetic table. Beside it the floor, which is the same arithmetic with nothing between, on all cores at once; and where the
- * processes' time goes, from samples of their stacks in a last run, so that the sampling does not slow what is timed.
+ * synthetic table. Beside it the floor, which is the same arithmetic with nothing between, on all cores at once, in turns with the
+ * training; and where the processes' time goes, from samples of their stacks in a last run, so that the sampling does not slow what is timed.
  */
-import { execFile } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
+import { setImmediate } from "node:timers/promises"
 import { fileURLToPath, pathToFileURL } from "node:url"
-import { promisify } from "node:util"
-import { Effect, Layer, Redacted, Schedule } from "effect"
+import { Effect, Fiber, Layer, Redacted, Schedule } from "effect"
 import type { Agreement } from "../actors/agreement.ts"
 import { checkpointsIn } from "../actors/checkpoints.ts"
 import { dealer } from "../actors/dealing.ts"
@@ -29,9 +28,8 @@ import { layer as tracing } from "../runtime/tracing.ts"
 import { announceMachine, processorMs, ratioOf, type Spread, spreadOf, writeFigures } from "./measure.ts"
 import { type MeasuredNetwork, measuredNetworks } from "./networks.ts"
 import { parts, partsOfProfile } from "./profile.ts"
-import { stepKernels } from "./step-kernels.ts"
+import { kernelSteps } from "./step-kernels.ts"
 
-const execute = promisify(execFile)
 const actors = ["kgc", "cloud0", "cloud1"] as const
 type Actor = (typeof actors)[number]
 
@@ -39,6 +37,12 @@ type Actor = (typeof actors)[number]
 const runs = 5
 /** The first steps of a run are spent on compiling, for V8 takes up one function after the other. */
 const warmShare = 0.5
+/** The same for arithmetic alone, which is compiled sooner. */
+const arithmeticWarmMs = 6_000
+/** How long training and arithmetic are at it in turns: what slows the machine for a while slows both. */
+const turnMs = 1_500
+/** After its pause the training gets into its stride. */
+const strideMs = 100
 const prgKeys = {
   key0: new Uint8Array(16).fill(1),
   key1: new Uint8Array(16).fill(2),
@@ -51,7 +55,7 @@ const named = (name: string | undefined): MeasuredNetwork => {
   return found
 }
 
-export const agreementOf = ({ name, network, rows, batch, steps }: MeasuredNetwork): Agreement => {
+export const agreementOf = ({ name, network, rows, batch, rate, steps }: MeasuredNetwork): Agreement => {
   const [output, ...hidden] = network.layers.toReversed()
   return {
     scenario: name,
@@ -66,7 +70,7 @@ export const agreementOf = ({ name, network, rows, batch, steps }: MeasuredNetwo
     },
     heldOut: 0,
     network: { hidden: hidden.reverse().map(({ units }) => units), output: output!.activation },
-    training: { epochs: Math.ceil((steps * batch) / rows), batch, rate: 0.1 },
+    training: { epochs: Math.ceil((steps * batch) / rows), batch, rate },
     security: {
       modulusBits: 2048,
       exponents: "short",
@@ -143,11 +147,76 @@ const sampling = (folder: string, name: Actor): ReadonlyArray<string> => [
 interface StepTime {
   readonly step: number
   readonly processor: Readonly<Record<string, number>>
+  /** Milliseconds that its arithmetic takes on all cores; none where it was not measured. */
+  readonly floor: number | undefined
 }
 
-/** Trains once; gives the time of a step after the first ones, with what lies between steps. */
-const trainOnce = (measured: MeasuredNetwork, folder: string, sampled: boolean) =>
+/** From and until when, in milliseconds. */
+type Turn = readonly [from: number, to: number]
+
+/** Processes that wait while others are measured. */
+const paused = (pids: ReadonlyArray<number>) => {
+  const all = (signal: NodeJS.Signals) => () => {
+    for (const pid of pids) {
+      try {
+        process.kill(pid, signal)
+      } catch {
+        // It has ended.
+      }
+    }
+  }
+  const goOn = all("SIGCONT")
+  // Who is stopped does not see that this process ends.
+  process.on("exit", goOn)
+  const end = () => {
+    goOn()
+    process.off("exit", goOn)
+  }
+  return Effect.as(
+    Effect.addFinalizer(() => Effect.sync(end)),
+    { stop: Effect.sync(all("SIGSTOP")), goOn: Effect.sync(goOn) }
+  )
+}
+
+/** The arithmetic of all parties, step after step, on every core at once; stopped at first, once it is compiled. */
+const arithmeticBeside = ({ name }: MeasuredNetwork) =>
   Effect.gen(function* () {
+    const steps: Array<{ readonly at: number; readonly ms: number }> = []
+    const processes = yield* Effect.forEach(
+      Array.from({ length: availableParallelism() }, (_, core) => `arithmetic ${core}`),
+      (party) =>
+        startActor({
+          party,
+          entry: fileURLToPath(artifact("bench/step.js")),
+          args: ["floor", name],
+          env: {},
+          readyTimeoutMs: 30_000,
+          onLine: (step) => steps.push(step as (typeof steps)[number])
+        }),
+      { concurrency: "unbounded" }
+    )
+    const { stop, goOn } = yield* paused(processes.map(({ pid }) => pid))
+    yield* Effect.sleep(arithmeticWarmMs)
+    yield* stop
+    /** Milliseconds of a step whose arithmetic is spread evenly, over some turns. */
+    const during = (turns: ReadonlyArray<Turn>) => {
+      const taken = steps.filter(({ at }) => turns.some(([from, to]) => at >= from && at <= to))
+      return taken.reduce((sum, { ms }) => sum + ms, 0) / taken.length / processes.length
+    }
+    return { stop, goOn, during }
+  })
+
+/**
+ * Trains once; gives the time of a step after the first ones, with what lies between steps. Arithmetic that is `beside` has every second turn
+ * of that time.
+ */
+const trainOnce = (
+  measured: MeasuredNetwork,
+  folder: string,
+  { sampled = false, beside }: { readonly sampled?: boolean; readonly beside?: boolean }
+) =>
+  Effect.gen(function* () {
+    const arithmetic = beside ? yield* arithmeticBeside(measured) : undefined
     const { url, credentials, pid } = yield* startOwnBroker()
     const processes = yield* Effect.forEach(actors, (name) =>
       startActor({
@@ -161,6 +230,7 @@ const trainOnce = (measured: MeasuredNetwork, folder: string, sampled: boolean) 
       })
     )
     const pids = { broker: pid, ...Object.fromEntries(processes.map(({ party, pid }) => [party, pid])) }
+    const training = yield* paused(Object.values(pids))
     const spent: Array<{ readonly at: number; readonly ms: Readonly<Record<string, number>> }> = []
     const watch = Effect.sync(() => {
       const ms = Object.fromEntries(Object.entries(pids).map(([name, each]) => [name, processorMs(each)]))
@@ -168,22 +238,60 @@ const trainOnce = (measured: MeasuredNetwork, folder: string, sampled: boolean) 
     })
     // Seldom: the processes need both cores.
     yield* Effect.forkScoped(Effect.repeat(watch, Schedule.spaced("100 millis")))
+    const ends = () => stretchEnds(join(folder, "cloud0.jsonl"))
+    const warm = () => (ends().at(-1)?.last ?? 0) >= measured.steps * warmShare
+    const trained: Array<Turn> = []
+    const computed: Array<Turn> = []
+    const turn = (turns: Array<Turn>) =>
+      Effect.gen(function* () {
+        const from = Date.now()
+        yield* Effect.sleep(turnMs)
+        turns.push([from, Date.now()])
+      })
+    const turns = Effect.gen(function* () {
+      while (!warm()) yield* Effect.sleep("500 millis")
+      if (arithmetic === undefined) return
+      for (;;) {
+        yield* turn(trained)
+        yield* training.stop
+        yield* arithmetic.goOn
+        yield* turn(computed)
+        yield* arithmetic.stop
+        yield* training.goOn
+      }
+    })
+    const inTurns = yield* Effect.forkScoped(turns)
     yield* Effect.all([processes[1]!.exit, processes[2]!.exit])
-    const ends = stretchEnds(join(folder, "cloud0.jsonl"))
-    const [first, last] = [ends[Math.floor(ends.length * warmShare)]!, ends.at(-1)!]
-    // A cloud that has gone has no processor time to read.
-    const living = spent.filter(({ ms }) => ms.cloud0! > 0 && ms.cloud1! > 0)
-    const [from, to] = [living[Math.floor(living.length * warmShare)]!, living.at(-1)!]
-    const step = (last.at - first.at) / (last.last - first.last)
-    const counted = (to.at - from.at) / step
+    yield* Fiber.interrupt(inTurns)
+    const all = ends()
+    const [first, last] = [all.find((end) => end.last >= measured.steps * warmShare)!, all.at(-1)!]
+    const whole = trained.length > 0 ? trained : ([[first.at, last.at]] as const)
+    const step = stepDuring(all, whole)
+    const at = (time: number) =>
+      spent.findLast((each) => each.at <= time && each.ms.cloud0! > 0 && each.ms.cloud1! > 0)!.ms
+    const [before, after] = [at(first.at), at(last.at)]
     const time: StepTime = {
       step,
       processor: Object.fromEntries(
-        Object.keys(pids).map((name) => [name, (to.ms[name]! - from.ms[name]!) / counted])
-      )
+        Object.keys(pids).map((name) => [name, (after[name]! - before[name]!) / (last.last - first.last)])
+      ),
+      floor: arithmetic?.during(computed)
     }
     return time
   }).pipe(Effect.scoped)
+
+/** Milliseconds of a step over some turns: of the stretches that lie in them whole. */
+const stepDuring = (ends: ReadonlyArray<StretchEnd>, turns: ReadonlyArray<Turn>): number => {
+  let [ms, steps] = [0, 0]
+  for (const [i, end] of ends.entries()) {
+    const before = ends[i - 1]
+    if (before === undefined || !turns.some(([from, to]) => before.at >= from + strideMs && end.at <= to))
+      continue
+    ms += end.at - before.at
+    steps += end.last - before.last
+  }
+  return ms / steps
+}
 
 /** When a stretch of steps ended, and its last step. */
 interface StretchEnd {
@@ -212,7 +320,7 @@ const inFolder = <A>(work: (folder: string) => Promise<A>): Promise<A> => {
 /** Where the time of each process goes, as shares of it, from sampled stacks. */
 const sample = (measured: MeasuredNetwork) =>
   inFolder(async (folder) => {
-    const { step: stepMs } = await Effect.runPromise(trainOnce(measured, folder, true))
+    const { step: stepMs } = await Effect.runPromise(trainOnce(measured, folder, { sampled: true }))
     const profiles = actors.map((name) => {
       const profile = JSON.parse(readFileSync(join(folder, `${name}.cpuprofile`), "utf8"))
       return { actor: name, shares: partsOfProfile(profile, 1 - warmShare) }
@@ -220,32 +328,22 @@ const sample = (measured: MeasuredNetwork) =>
     return { stepMs, profiles }
   })
 
-/** The arithmetic of all parties for a step, by this process alone: milliseconds of its processor time. */
-const arithmetic = async (measured: MeasuredNetwork): Promise<number> => {
-  // Arithmetic alone is compiled sooner.
-  const { dealer, cloud0, cloud1 } = await stepKernels({ ...measured, steps: Math.ceil(measured.steps / 4) })
-  return dealer.median + cloud0.median + cloud1.median
-}
-
-/**
- * Milliseconds a step would take were there nothing but arithmetic, spread evenly: every core is at it, since what they share
- * makes one that works alone the faster.
- */
-const floorOf = async ({ name }: MeasuredNetwork): Promise<number> => {
-  const alone = [...process.execArgv, fileURLToPath(artifact("bench/step.js")), "floor", name]
-  const cores = availableParallelism()
-  const found = await Promise.all(Array.from({ length: cores }, () => execute(process.execPath, alone)))
-  return found.reduce((sum, { stdout }) => sum + Number(stdout), 0) / cores ** 2
+/** In a process of its own: arithmetic without end, each step told when it is done. */
+const computing = async (measured: MeasuredNetwork): Promise<void> => {
+  await Effect.runPromise(sayReady({}))
+  for await (const { dealer, cloud0, cloud1 } of kernelSteps(measured)) {
+    process.stdout.write(`${JSON.stringify({ at: Date.now(), ms: dealer + cloud0 + cloud1 })}\n`)
+    // That its parent has gone is seen between steps.
+    await setImmediate()
+  }
 }
 
 const measure = async (measured: MeasuredNetwork) => {
   const times: Array<StepTime> = []
-  const floors: Array<number> = []
-  for (let run = 0; run < runs; run++) {
-    times.push(await inFolder((folder) => Effect.runPromise(trainOnce(measured, folder, false))))
-    floors.push(await floorOf(measured))
-  }
+  for (let run = 0; run < runs; run++)
+    times.push(await inFolder((folder) => Effect.runPromise(trainOnce(measured, folder, { beside: true }))))
   const steps = times.map((time) => time.step)
+  const floors = times.map(({ floor }) => floor!)
   const processor = Object.fromEntries(
     ["broker", ...actors].map((name) => [name, spreadOf(times.map((time) => time.processor[name]!)).median])
   )
@@ -265,6 +363,8 @@ const shown = ({ median, least, most }: Spread, unit: string): string =>
 
 /** Measures both networks, prints the tables and writes `out/bench/step.json`. */
 export const run = async (): Promise<void> => {
+  // Broken off, this process ends as it does otherwise, so that nobody stays stopped.
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1))
   const machine = announceMachine()
   const results = []
   for (const network of measuredNetworks) {
@@ -296,6 +396,7 @@ if (script !== undefined && import.meta.url === pathToFileURL(script).href) {
     // The samples are written where a process ends of itself.
     process.once("SIGTERM", () => process.exit(0))
     await Effect.runPromise(Effect.raceFirst(actor(name as Actor, named(network), folder), parentGone))
-  } else if (name === "floor") console.log(await arithmetic(named(network)))
+  } else if (name === "floor")
+    await Promise.race([computing(named(network)), Effect.runPromise(parentGone).then(() => process.exit(0))])
   else await run()
 }

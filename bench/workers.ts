@@ -53,6 +53,7 @@ const network: MeasuredNetwork = {
   },
   rows: 1024,
   batch: 1024,
+  rate: 0.1,
   steps: 40
 }
 const agreement = agreementOf(network)
