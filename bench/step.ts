@@ -8,7 +8,7 @@ import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { setImmediate } from "node:timers/promises"
 import { fileURLToPath, pathToFileURL } from "node:url"
-import { Effect, Fiber, Layer, Redacted, Schedule } from "effect"
+import { Effect, Layer, Redacted, Schedule } from "effect"
 import type { Agreement } from "../actors/agreement.ts"
 import { checkpointsIn } from "../actors/checkpoints.ts"
 import { dealer } from "../actors/dealing.ts"
@@ -39,7 +39,10 @@ const runs = 5
 const warmShare = 0.5
 /** The same for arithmetic alone, which is compiled sooner. */
 const arithmeticWarmMs = 6_000
-/** How long training and arithmetic are at it in turns: what slows the machine for a while slows both. */
+/**
+ * How long training and arithmetic are at it in turns: what slows the processor for a while slows both. What takes it away, by
+ * another machine on the same host, lengthens the step and not the arithmetic, which is processor time.
+ */
 const turnMs = 1_500
 /** After its pause the training gets into its stride. */
 const strideMs = 100
@@ -201,6 +204,7 @@ const arithmeticBeside = ({ name }: MeasuredNetwork) =>
     /** Milliseconds of a step whose arithmetic is spread evenly, over some turns. */
     const during = (turns: ReadonlyArray<Turn>) => {
       const taken = steps.filter(({ at }) => turns.some(([from, to]) => at >= from && at <= to))
+      if (taken.length === 0) throw new Error("no step's arithmetic ended in a turn")
       return taken.reduce((sum, { ms }) => sum + ms, 0) / taken.length / processes.length
     }
     return { stop, goOn, during }
@@ -260,13 +264,11 @@ const trainOnce = (
         yield* training.goOn
       }
     })
-    const inTurns = yield* Effect.forkScoped(turns)
-    yield* Effect.all([processes[1]!.exit, processes[2]!.exit])
-    yield* Fiber.interrupt(inTurns)
+    const both = Effect.all([processes[1]!.exit, processes[2]!.exit])
+    yield* Effect.raceFirst(both, Effect.zipRight(turns, Effect.never))
     const all = ends()
     const [first, last] = [all.find((end) => end.last >= measured.steps * warmShare)!, all.at(-1)!]
-    const whole = trained.length > 0 ? trained : ([[first.at, last.at]] as const)
-    const step = stepDuring(all, whole)
+    const step = stepDuring(all, arithmetic === undefined ? [[first.at, last.at]] : trained)
     const at = (time: number) =>
       spent.findLast((each) => each.at <= time && each.ms.cloud0! > 0 && each.ms.cloud1! > 0)!.ms
     const [before, after] = [at(first.at), at(last.at)]
@@ -290,6 +292,7 @@ const stepDuring = (ends: ReadonlyArray<StretchEnd>, turns: ReadonlyArray<Turn>)
     ms += end.at - before.at
     steps += end.last - before.last
   }
+  if (steps === 0) throw new Error("no stretch of steps lies in a turn")
   return ms / steps
 }
 
@@ -364,7 +367,7 @@ const shown = ({ median, least, most }: Spread, unit: string): string =>
 /** Measures both networks, prints the tables and writes `out/bench/step.json`. */
 export const run = async (): Promise<void> => {
   // Broken off, this process ends as it does otherwise, so that nobody stays stopped.
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1))
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1))
   const machine = announceMachine()
   const results = []
   for (const network of measuredNetworks) {

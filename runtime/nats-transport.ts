@@ -2,10 +2,10 @@
  * The transport over a NATS broker: the only file that imports `nats`. A connection that was up once is sought again for ever,
  * while what is published in between is dropped (whoever needs it sends it again); a broker that cannot be reached at the
  * start, or that refuses the credentials, is an error at once.
- * The rounds of a cloud have a connection of their own: behind the corrections of some steps, megabytes, each would wait, and both clouds with it.
+ * Rounds go over a connection of their own (docs/architecture.md).
  */
 import type { Socket } from "node:net"
-import { Deferred, Effect, Layer, Redacted, Schedule, Scope } from "effect"
+import { Deferred, Effect, Layer, Redacted, Schedule, type Scope } from "effect"
 import { ErrorCode, Events, type Msg, headers as makeHeaders, type NatsConnection, NatsError } from "nats"
 import { NatsConnectionImpl } from "nats/lib/nats-base-client/nats.js"
 import { setTransportFactory } from "nats/lib/nats-base-client/transport.js"
@@ -67,16 +67,17 @@ interface Line {
   readonly connection: NatsConnection
   readonly protocol: NatsConnectionImpl["protocol"]
   status: TransportStatus
+  /** Bytes since it was last seen that the broker has taken all. */
+  unflushed: number
   /** None while there is no connection. */
   readonly socket: () => Socket | undefined
 }
 
 const lineOf = (options: NatsOptions, tell: (event: TransportEvent) => void) =>
-  Effect.gen(function* () {
-    const connection = yield* Effect.acquireRelease(open(options), close)
+  Effect.map(open(options), (connection) => {
     const { protocol } = connection as NatsConnectionImpl
     const socket = () => (protocol.transport as NodeTransport).socket as Socket | undefined
-    const line: Line = { connection, protocol, status: "connected", socket }
+    const line: Line = { connection, protocol, status: "connected", unflushed: 0, socket }
     watchStatus(connection, options.user, (event) => {
       if (event._tag === "Status") {
         line.status = event.status
@@ -92,11 +93,10 @@ const lineOf = (options: NatsOptions, tell: (event: TransportEvent) => void) =>
 
 const make = (options: NatsOptions) =>
   Effect.gen(function* () {
-    const scope = yield* Effect.scope
     const listeners = new Set<(event: TransportEvent) => void>()
     const lines: Array<Line> = []
     let status: TransportStatus = "connected"
-    /** That of the line that is worst off: what is to come over any of them is missed. */
+    /** That of the line that is worst off: what is to come over any of them is missed. Until all are up nothing is asked either. */
     const statusOfAll = (): TransportStatus => {
       const all = lines.map((line) => line.status)
       return (["closed", "reconnecting"] as const).find((each) => all.includes(each)) ?? "connected"
@@ -109,8 +109,18 @@ const make = (options: NatsOptions) =>
       }
       for (const listener of listeners) listener(event._tag === "Status" ? { ...event, status } : event)
     }
+    yield* Effect.addFinalizer(() =>
+      Effect.forEach(lines, ({ connection }) => close(connection), {
+        concurrency: "unbounded",
+        discard: true
+      })
+    )
     const newLine = (name: string) =>
-      Effect.tap(lineOf({ ...options, name }, tell), (line) => Effect.sync(() => void lines.push(line)))
+      Effect.uninterruptible(
+        Effect.tap(lineOf({ ...options, name }, tell), (line) => {
+          lines.push(line)
+        })
+      )
     const name = options.name ?? options.user
     const main = yield* newLine(name)
     /** That of the rounds; who exchanges none has none. */
@@ -119,21 +129,17 @@ const make = (options: NatsOptions) =>
       Effect.tap((line) => {
         rounds = line
       }),
-      Effect.provideService(Scope.Scope, scope),
       Effect.cached
     )
     const maxPayloadBytes = main.connection.info?.max_payload ?? 2 ** 20
     const frames = new FrameRoom()
-    let unflushed = 0
 
-    const flush = Effect.suspend(() => {
-      unflushed = 0
-      // Rejected when the connection is lost meanwhile; then there is nothing left to wait for.
-      const up = lines.filter((line) => line.status === "connected")
-      return Effect.ignore(
-        Effect.tryPromise(() => Promise.all(up.map(({ connection }) => connection.flush())))
-      )
-    })
+    const flush = (line: Line) =>
+      Effect.suspend(() => {
+        line.unflushed = 0
+        // Rejected when the connection is lost meanwhile; then there is nothing left to wait for.
+        return Effect.ignore(Effect.tryPromise(() => line.connection.flush()))
+      })
 
     return Transport.of({
       name: "nats",
@@ -147,7 +153,7 @@ const make = (options: NatsOptions) =>
         const { connection, protocol } = line
         if (line.status === "closed" || connection.isClosed()) return gone
         if (line.status === "reconnecting") return undefined
-        unflushed += data.length
+        line.unflushed += data.length
         // What the client has gathered goes first.
         const direct = headers === undefined && protocol.connected && protocol.outbound.size() === 0
         const socket = direct ? line.socket() : undefined
@@ -159,7 +165,10 @@ const make = (options: NatsOptions) =>
           )
         return undefined
       },
-      settled: Effect.suspend(() => (unflushed < unflushedBytes ? Effect.void : flush)),
+      settled: Effect.suspend(() => {
+        const full = lines.filter((line) => line.unflushed >= unflushedBytes)
+        return full.length === 0 ? Effect.void : Effect.forEach(full, flush, { discard: true })
+      }),
       subscribe: (subject, onDelivery, queue) =>
         Effect.flatMap(isOfRounds(subject) ? openRounds : Effect.succeed(main), ({ connection }) =>
           subscribe(connection, options.user, { subject, queue }, onDelivery)

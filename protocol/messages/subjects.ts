@@ -84,12 +84,18 @@ export const subjectOf = ({ run, to, from, channel }: Address): string =>
 /** Everything that is sent to a name in a run. */
 export const inboxOf = (run: string, self: string): string => `bicameral.${run}.${onSubject(self)}.>`
 
-/** What a name in a run subscribes to, which comes to the same: a cloud to each channel by itself, as its rounds have a connection of their own. */
-export const inboxesOf = (run: string, self: string): ReadonlyArray<string> => {
-  const role = roleOf(self)
-  return role === "cloud0" || role === "cloud1"
+/**
+ * What a name in a run subscribes to, which comes to the same: who exchanges rounds, a cloud's main process or a lane, to each channel by
+ * itself, for its rounds have a connection of their own.
+ */
+export const inboxesOf = (run: string, self: string): ReadonlyArray<string> =>
+  exchangesRounds(self)
     ? channels.map((channel) => `bicameral.${run}.${onSubject(self)}.*.*.${channel}`)
     : [inboxOf(run, self)]
+
+const exchangesRounds = (self: string): boolean => {
+  const { actor, member = "" } = partsOf(self) ?? {}
+  return (actor === "cloud0" || actor === "cloud1") && !member.startsWith("w-")
 }
 
 /** Whether rounds go on a subject. */

@@ -5,7 +5,9 @@ import {
   channels,
   dealers,
   houses,
+  inboxesOf,
   inboxOf,
+  isOfRounds,
   mayPublish,
   mayPublishOn,
   maySubscribe,
@@ -50,6 +52,36 @@ describe("subjects", () => {
       "bicameral.r.director.main.kgc.deal.reply"
     ])
       expect(parseSubject(subject), subject).toBeUndefined()
+  })
+})
+
+describe("inboxes", () => {
+  const covers = (pattern: string, subject: string) => {
+    const [parts, tokens] = [pattern.split("."), subject.split(".")]
+    const open = parts.at(-1) === ">"
+    return (
+      (open ? tokens.length >= parts.length : tokens.length === parts.length) &&
+      parts.every((part, i) => part === "*" || part === ">" || part === tokens[i])
+    )
+  }
+
+  it("bring each message to whom it is sent, once, and to nobody else", () => {
+    for (const self of [...actorNames, ...members])
+      for (const to of [...actorNames, ...members])
+        for (const channel of channels) {
+          const subject = subjectOf({ run: "r", to, from: "cloud0.l-1", channel })
+          const bringing = inboxesOf("r", self).filter((inbox) => covers(inbox, subject))
+          expect(bringing.length, `${subject} to ${self}`).toBe(self === to ? 1 : 0)
+        }
+  })
+
+  it("are allowed, and have rounds apart where rounds are exchanged", () => {
+    for (const self of [...actorNames, ...members]) {
+      const inboxes = inboxesOf("r", self)
+      for (const inbox of inboxes) expect(maySubscribe(self, inbox), inbox).toBe(true)
+      const exchanges = ["cloud0", "cloud1", "cloud0.l-1", "cloud1.l-1"].includes(self)
+      expect(inboxes.filter(isOfRounds).length, self).toBe(exchanges ? 1 : 0)
+    }
   })
 })
 
