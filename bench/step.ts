@@ -25,7 +25,15 @@ import { layer as party } from "../runtime/party.ts"
 import { giveWay, parentGone, sayReady, startActor } from "../runtime/process.ts"
 import { folderStore } from "../runtime/store.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
-import { announceMachine, processorMs, ratioOf, type Spread, spreadOf, writeFigures } from "./measure.ts"
+import {
+  announceMachine,
+  ownProcessorMs,
+  processorMs,
+  ratioOf,
+  type Spread,
+  spreadOf,
+  writeFigures
+} from "./measure.ts"
 import { type MeasuredNetwork, measuredNetworks } from "./networks.ts"
 import { parts, partsOfProfile } from "./profile.ts"
 import { kernelSteps } from "./step-kernels.ts"
@@ -39,13 +47,12 @@ const runs = 5
 const warmShare = 0.5
 /** The same for arithmetic alone, which is compiled sooner. */
 const arithmeticWarmMs = 6_000
-/**
- * How long training and arithmetic are at it in turns: what slows the processor for a while slows both. What takes it away, by
- * another machine on the same host, lengthens the step and not the arithmetic, which is processor time.
- */
+/** How long training and arithmetic are at it in turns: what slows the machine for a while slows both. */
 const turnMs = 1_500
 /** After its pause the training gets into its stride. */
 const strideMs = 100
+/** How often who computes tells how far it is. */
+const toldMs = 100
 const prgKeys = {
   key0: new Uint8Array(16).fill(1),
   key1: new Uint8Array(16).fill(2),
@@ -181,10 +188,18 @@ const paused = (pids: ReadonlyArray<number>) => {
   )
 }
 
+/** Steps of arithmetic alone, when the last of them was done, and milliseconds of processor time: of the arithmetic, and all. */
+interface Computed {
+  readonly at: number
+  readonly steps: number
+  readonly arithmetic: number
+  readonly all: number
+}
+
 /** The arithmetic of all parties, step after step, on every core at once; stopped at first, once it is compiled. */
 const arithmeticBeside = ({ name }: MeasuredNetwork) =>
   Effect.gen(function* () {
-    const steps: Array<{ readonly at: number; readonly ms: number }> = []
+    const told: Array<Computed> = []
     const processes = yield* Effect.forEach(
       Array.from({ length: availableParallelism() }, (_, core) => `arithmetic ${core}`),
       (party) =>
@@ -194,18 +209,23 @@ const arithmeticBeside = ({ name }: MeasuredNetwork) =>
           args: ["floor", name],
           env: {},
           readyTimeoutMs: 30_000,
-          onLine: (step) => steps.push(step as (typeof steps)[number])
+          onLine: (line) => told.push(line as Computed)
         }),
       { concurrency: "unbounded" }
     )
     const { stop, goOn } = yield* paused(processes.map(({ pid }) => pid))
     yield* Effect.sleep(arithmeticWarmMs)
     yield* stop
-    /** Milliseconds of a step whose arithmetic is spread evenly, over some turns. */
+    /**
+     * Milliseconds of a step whose arithmetic is spread evenly, over some turns. On the clock, as the training is: what takes the cores from one,
+     * such as another machine on the same host, takes them from both. What the loop does beside arithmetic is not counted.
+     */
     const during = (turns: ReadonlyArray<Turn>) => {
-      const taken = steps.filter(({ at }) => turns.some(([from, to]) => at >= from && at <= to))
+      const taken = told.filter(({ at }) => turns.some(([from, to]) => at >= from && at <= to))
       if (taken.length === 0) throw new Error("no step's arithmetic ended in a turn")
-      return taken.reduce((sum, { ms }) => sum + ms, 0) / taken.length / processes.length
+      const sum = (numbers: ReadonlyArray<number>) => numbers.reduce((all, each) => all + each, 0)
+      const share = sum(taken.map(({ arithmetic }) => arithmetic)) / sum(taken.map(({ all }) => all))
+      return (share * sum(turns.map(([from, to]) => to - from))) / sum(taken.map(({ steps }) => steps))
     }
     return { stop, goOn, during }
   })
@@ -331,11 +351,22 @@ const sample = (measured: MeasuredNetwork) =>
     return { stepMs, profiles }
   })
 
-/** In a process of its own: arithmetic without end, each step told when it is done. */
+/** In a process of its own: arithmetic without end. */
 const computing = async (measured: MeasuredNetwork): Promise<void> => {
   await Effect.runPromise(sayReady({}))
+  let [at, before, steps, arithmetic] = [Date.now(), ownProcessorMs(), 0, 0]
   for await (const { dealer, cloud0, cloud1 } of kernelSteps(measured)) {
-    process.stdout.write(`${JSON.stringify({ at: Date.now(), ms: dealer + cloud0 + cloud1 })}\n`)
+    steps++
+    arithmetic += dealer + cloud0 + cloud1
+    // Seldom, as the parent needs a core to read it.
+    if (Date.now() >= at + toldMs) {
+      at = Date.now()
+      const now = ownProcessorMs()
+      const told: Computed = { at, steps, arithmetic, all: now - before }
+      process.stdout.write(`${JSON.stringify(told)}\n`)
+      before = now
+      steps = arithmetic = 0
+    }
     // That its parent has gone is seen between steps.
     await setImmediate()
   }
