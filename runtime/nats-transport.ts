@@ -165,10 +165,13 @@ const make = (options: NatsOptions) =>
           )
         return undefined
       },
-      settled: Effect.suspend(() => {
-        const full = lines.filter((line) => line.unflushed >= unflushedBytes)
-        return full.length === 0 ? Effect.void : Effect.forEach(full, flush, { discard: true })
-      }),
+      settled: Effect.suspend(() =>
+        Effect.forEach(
+          lines.filter((line) => line.unflushed >= unflushedBytes),
+          flush,
+          { discard: true }
+        )
+      ),
       subscribe: (subject, onDelivery, queue) =>
         Effect.flatMap(isOfRounds(subject) ? openRounds : Effect.succeed(main), ({ connection }) =>
           subscribe(connection, options.user, { subject, queue }, onDelivery)
