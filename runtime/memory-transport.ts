@@ -159,7 +159,7 @@ const nextTurn = (): NonNullable<HubOptions["carry"]> => {
 }
 
 /** Whether a subject is one of a pattern's: `*` stands for one part, a last `>` for one or more. */
-const matches = (pattern: ReadonlyArray<string>, parts: ReadonlyArray<string>): boolean => {
+export const matches = (pattern: ReadonlyArray<string>, parts: ReadonlyArray<string>): boolean => {
   for (let i = 0; i < pattern.length; i++) {
     if (pattern[i] === ">") return parts.length > i
     if (parts[i] === undefined || (pattern[i] !== "*" && pattern[i] !== parts[i])) return false

@@ -15,6 +15,7 @@ import {
   parseSubject,
   subjectOf
 } from "../../../protocol/messages/subjects.ts"
+import { matches } from "../../../runtime/memory-transport.ts"
 
 const members = houses.flatMap((house) => [
   memberNamed(house, "worker", "1"),
@@ -56,21 +57,14 @@ describe("subjects", () => {
 })
 
 describe("inboxes", () => {
-  const covers = (pattern: string, subject: string) => {
-    const [parts, tokens] = [pattern.split("."), subject.split(".")]
-    const open = parts.at(-1) === ">"
-    return (
-      (open ? tokens.length >= parts.length : tokens.length === parts.length) &&
-      parts.every((part, i) => part === "*" || part === ">" || part === tokens[i])
-    )
-  }
-
   it("bring each message to whom it is sent, once, and to nobody else", () => {
     for (const self of [...actorNames, ...members])
       for (const to of [...actorNames, ...members])
         for (const channel of channels) {
           const subject = subjectOf({ run: "r", to, from: "cloud0.l-1", channel })
-          const bringing = inboxesOf("r", self).filter((inbox) => covers(inbox, subject))
+          const bringing = inboxesOf("r", self).filter((inbox) =>
+            matches(inbox.split("."), subject.split("."))
+          )
           expect(bringing.length, `${subject} to ${self}`).toBe(self === to ? 1 : 0)
         }
   })
