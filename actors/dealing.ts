@@ -17,7 +17,6 @@ import {
 } from "../protocol/computation/dealer.ts"
 import { dealtUpdate, sliceOf } from "../protocol/computation/lanes.ts"
 import { gatherRows } from "../protocol/computation/product.ts"
-import { unwritten } from "../protocol/free.ts"
 import { layerShapes, sliceCost, stepCost, updateCost } from "../protocol/learning/cost.ts"
 import { InvalidPlan, opensLabels, outputs } from "../protocol/learning/network.ts"
 import { operation, type Shape } from "../protocol/learning/operations.ts"
@@ -27,7 +26,7 @@ import { type Batch, gradients, trainingStep } from "../protocol/learning/step.t
 import type { DealtPart } from "../protocol/messages/training.ts"
 import { Prg } from "../protocol/ring/prg.ts"
 import { Ring } from "../protocol/ring/ring.ts"
-import { Party } from "../runtime/actor.ts"
+import { type AnswerRoom, Party } from "../runtime/actor.ts"
 import { type Agreement, computationName, planOf } from "./agreement.ts"
 import { raised } from "./raised.ts"
 import { othersTurn } from "./turn.ts"
@@ -99,8 +98,8 @@ export const stepsAsked = (plan: TrainingPlan): number =>
   Math.max(1, Math.min(mostStepsAsked, plan.steps, Math.floor(bytesAsked / stepCost(plan).dealtBytes)))
 
 /**
- * A function from (training rows, first step, how many steps) to the corrections of those steps, one behind the other. It deals for the
- * rows of the run only.
+ * A function from (training rows, first step, how many steps, a lane's part, memory for what is dealt) to the corrections of those
+ * steps, one behind the other. It deals for the rows of the run only.
  */
 export const dealer = <E, R>(
   agreement: Agreement,
@@ -157,7 +156,8 @@ export const dealer = <E, R>(
       rows: number,
       step: number,
       steps: number,
-      part: DealtPart | undefined
+      part: DealtPart | undefined,
+      room: AnswerRoom
     ) {
       const dealing = yield* prepare(rows)
       const { plan, stepBytes } = dealing
@@ -173,7 +173,7 @@ export const dealer = <E, R>(
         })
       if (part !== undefined) {
         const bytes = Array.from({ length: steps }, (_, i) => partBytes(plan, dealing.order(step + i), part))
-        const message = unwritten(bytes.reduce((sum, { gradients, update }) => sum + gradients + update, 0))
+        const message = room(bytes.reduce((sum, { gradients, update }) => sum + gradients + update, 0))
         let at = 0
         for (const [i, { gradients, update }] of bytes.entries()) {
           yield* othersTurn
@@ -185,7 +185,7 @@ export const dealer = <E, R>(
         }
         return message
       }
-      const message = unwritten(steps * stepBytes)
+      const message = room(steps * stepBytes)
       for (let i = 0; i < steps; i++) {
         yield* othersTurn
         const part = message.subarray(i * stepBytes, (i + 1) * stepBytes)
@@ -193,8 +193,13 @@ export const dealer = <E, R>(
       }
       return message
     })
-    return (rows: number, step: number, steps = 1, part?: DealtPart) =>
-      oneAtATime.withPermits(1)(dealt(rows, step, steps, part))
+    return (
+      rows: number,
+      step: number,
+      steps: number | undefined,
+      part: DealtPart | undefined,
+      room: AnswerRoom
+    ) => oneAtATime.withPermits(1)(dealt(rows, step, steps ?? 1, part, room))
   })
 
 /** The training step over shapes and masks. */

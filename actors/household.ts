@@ -174,7 +174,7 @@ export const household = ({ agreement, dealing }: Given, limits: WorkLimits = wo
     const found: Household = {
       handlers: handlers.map((each) => ({
         ...each,
-        handle: (payload, from) => Effect.provideService(each.handle(payload, from), House, house.value)
+        handle: (...request) => Effect.provideService(each.handle(...request), House, house.value)
       })),
       dismissed: Effect.asVoid(Deferred.succeed(over, undefined)),
       told: () => Array.from(reports.values())

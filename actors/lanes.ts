@@ -265,7 +265,7 @@ export const lanesOf = (
     const lanes: Lanes = {
       handlers: handlers.map((each) => ({
         ...each,
-        handle: (payload, from) => Effect.provideService(each.handle(payload, from), House, house)
+        handle: (...request) => Effect.provideService(each.handle(...request), House, house)
       })),
       ready,
       enlist

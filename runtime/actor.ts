@@ -115,13 +115,23 @@ export class Party extends Context.Tag("runtime/Party")<
 /** What the handlers of an actor need, all together. */
 export type EnvironmentOf<H> = H extends Handler<unknown, infer Env> ? Env : never
 
+/**
+ * Memory of so many bytes for an answer that is bytes as it is: written there, all of it, it is not copied when it is sent. It serves for the
+ * answer to this request only, and is not to be read or written to after that is given: it is the frame's, and then another's.
+ */
+export type AnswerRoom = (bytes: number) => Uint8Array
+
 /** A message and what an actor does on it; made with `on`. */
 export interface Handler<E, Env> {
   readonly tag: string
   readonly kind: "ask" | "tell"
   /** Decodes, handles and encodes; fails with the handler's error or `MalformedMessage`. The bytes of a tell's answer are empty. */
-  readonly handle: (payload: Uint8Array, from: string) => Effect.Effect<Uint8Array, E | MalformedMessage, Env>
-  /** Whether an answer's bytes are freed when they have been put in frames. */
+  readonly handle: (
+    payload: Uint8Array,
+    from: string,
+    room: AnswerRoom
+  ) => Effect.Effect<Uint8Array, E | MalformedMessage, Env>
+  /** Whether an answer's bytes are freed when they have been put in frames, unless they lie in one. */
   readonly freesAnswer: boolean
   /** It does nothing but wait, so it takes no place among the handlers that may run at once. */
   readonly waits?: boolean
@@ -131,7 +141,7 @@ export interface Handler<E, Env> {
 export const on: {
   <A, R, E, Env>(
     message: Ask<A, R>,
-    handler: (payload: A, from: string) => Effect.Effect<R, E, Env>
+    handler: (payload: A, from: string, room: AnswerRoom) => Effect.Effect<R, E, Env>
   ): Handler<E, Env>
   <A, E, Env>(
     message: Tell<A>,
@@ -139,14 +149,14 @@ export const on: {
   ): Handler<E, Env>
 } = <A, R, E, Env>(
   message: Ask<A, R> | Tell<A>,
-  handler: (payload: A, from: string) => Effect.Effect<R, E, Env>
+  handler: (payload: A, from: string, room: AnswerRoom) => Effect.Effect<R, E, Env>
 ): Handler<E, Env> => ({
   tag: message.tag,
   kind: message.kind,
   freesAnswer: message.kind === "ask" && message.reply.ownBuffer === true,
-  handle: (bytes, from) =>
+  handle: (bytes, from, room) =>
     Effect.flatMap(message.payload.decode(bytes), (payload) =>
-      Effect.flatMap(handler(payload, from), (reply) =>
+      Effect.flatMap(handler(payload, from, room), (reply) =>
         message.kind === "ask" ? message.reply.encode(reply) : noBytes
       )
     )

@@ -8,7 +8,7 @@ import { encode } from "../protocol/messages/codec.ts"
 import { type Envelope, encodeEnvelope } from "../protocol/messages/envelope.ts"
 import type { EnvironmentOf, Handler, RemoteFailure } from "./actor.ts"
 import { everyRequest } from "./asking.ts"
-import { type Frames, framesOf, type Sent, sentAt, sizeOf, takeAgain } from "./framing.ts"
+import { BodyRoom, type Frames, type Sent, sentAt, sizeOf, takeAgain } from "./framing.ts"
 import { type Post, remoteSpan } from "./post.ts"
 import type { TransportError } from "./transport.ts"
 
@@ -33,6 +33,8 @@ interface Waiting {
   readonly from: string
   readonly body: Uint8Array
   readonly headers: Headers
+  /** Where the answer's body may be written. */
+  readonly room: BodyRoom
 }
 
 /** A handler with all it needs, given a fiber of its own by `start`. */
@@ -100,7 +102,7 @@ export const makeAnswering = (post: Post): Answering => {
       return
     }
     const { id, tag, from, key } = request
-    const frames = framesOf({ kind, id, tag, number: 0, of: 0, body }, transport)
+    const frames = request.room.framesOf({ kind, id, tag, number: 0, of: 0, body })
     const now = clock.unsafeCurrentTimeMillis()
     const reply = sentAt(frames, now, limits)
     const entry = known.get(key)
@@ -138,7 +140,7 @@ export const makeAnswering = (post: Post): Answering => {
     atWork -= places
     if (Exit.isSuccess(exit)) {
       settle(request, "reply", exit.value)
-      if (freesAnswer) free(exit.value)
+      if (freesAnswer && !request.room.holds(exit.value)) free(exit.value)
     }
     // The actor stops answering: whoever asked may ask its next incarnation.
     else if (Cause.isInterruptedOnly(exit.cause)) forget(request.key)
@@ -190,7 +192,9 @@ export const makeAnswering = (post: Post): Answering => {
             freesAnswer,
             places: waits === true ? 0 : 1,
             start: (request, finish) => {
-              const work = Effect.suspend(() => handle(request.body, request.from))
+              const work = Effect.suspend(() =>
+                handle(request.body, request.from, (bytes) => request.room.take(bytes))
+              )
               fork(traced(request, work)).addObserver(finish)
             }
           })
@@ -229,7 +233,8 @@ export const makeAnswering = (post: Post): Answering => {
       mailboxBytes += bytes
       // A small body is copied, so that it does not hold on to the transport's whole receive buffer.
       const body = bytes < 16_384 ? envelope.body.slice() : envelope.body
-      mailbox.push({ kind: kind === "tell" ? "tell" : "ask", key, id, tag, from, body, headers })
+      const room = new BodyRoom({ id, tag }, transport)
+      mailbox.push({ kind: kind === "tell" ? "tell" : "ask", key, id, tag, from, body, headers, room })
       if (ofGroup && kind === "ask") notify(from, "working", envelope)
       pump()
     }

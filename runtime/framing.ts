@@ -1,16 +1,19 @@
 /**
  * Envelopes to frames that a transport takes, and back: what is larger than the transport's limit is cut into fragments and put
- * together again on the other side. Frames are kept for sending again, so they are never written to.
+ * together again on the other side. Frames are kept for sending again, so once they are made they are never written to.
  */
 import { Either } from "effect"
 import { unwritten } from "../protocol/free.ts"
 import { MalformedMessage } from "../protocol/messages/codec.ts"
 import {
+  closeEnvelope,
   type Envelope,
   encodedBytes,
   encodeParts,
   encodePieces,
-  envelopeBytes
+  envelopeBytes,
+  type OpenEnvelope,
+  openEnvelope
 } from "../protocol/messages/envelope.ts"
 import type { Limits } from "./limits.ts"
 import type { TransportService } from "./transport.ts"
@@ -65,6 +68,38 @@ export const framesOfParts = (
   return cutEvery(bodyBytes, whole).map((body, number) =>
     encodeParts({ kind: "fragment", id, tag: envelope.tag, number, of }, body, frame)
   )
+}
+
+/** Memory for one body, in the frame that it will be sent in where one takes it: what is written there is not copied. */
+export class BodyRoom {
+  readonly #envelope: Pick<Envelope, "id" | "tag">
+  readonly #carrier: Carrier
+  #taken: OpenEnvelope | undefined
+
+  constructor(envelope: Pick<Envelope, "id" | "tag">, carrier: Carrier) {
+    this.#envelope = envelope
+    this.#carrier = carrier
+  }
+
+  /** Memory of so many bytes, all of which are to be written. Taken again, what was taken before is sent as any other memory. */
+  take(bytes: number): Uint8Array {
+    const { maxPayloadBytes, frame } = this.#carrier
+    if (encodedBytes(this.#envelope, bytes) > maxPayloadBytes) return unwritten(bytes)
+    this.#taken = openEnvelope(this.#envelope, bytes, frame)
+    return this.#taken.body
+  }
+
+  /** The frames of an envelope of the id and the tag that the room is for. What was taken must not be written to any more. */
+  framesOf(envelope: Envelope): Frames {
+    return this.#taken !== undefined && this.holds(envelope.body)
+      ? [closeEnvelope(this.#taken, envelope)]
+      : framesOf(envelope, this.#carrier)
+  }
+
+  /** Whether the body lies in its frame. */
+  holds(body: Uint8Array): boolean {
+    return this.#taken?.body === body
+  }
 }
 
 /** The bytes of all pieces, cut anew after every `bytes` of them. */

@@ -68,7 +68,35 @@ export const encodeParts = (
   return bytes
 }
 
-/** The same bytes in pieces, of which the parts are some: for an envelope that is cut into fragments anyway. */
+/** An envelope whose body is written to its place, before the rest of it. */
+export interface OpenEnvelope {
+  /** All of it. */
+  readonly bytes: Uint8Array
+  readonly body: Uint8Array
+}
+
+/** Room for an envelope with a body of so many bytes. */
+export const openEnvelope = (
+  envelope: Pick<Envelope, "id" | "tag">,
+  bodyBytes: number,
+  room: Room
+): OpenEnvelope => {
+  const bytes = room(encodedBytes(envelope, bodyBytes))
+  const end = bytes.length - checkBytes
+  return { bytes, body: bytes.subarray(end - bodyBytes, end) }
+}
+
+/** Writes all but the body. The envelope has the id and the tag that the room was for. */
+export const closeEnvelope = (
+  { bytes, body }: OpenEnvelope,
+  envelope: Omit<Envelope, "body">
+): Uint8Array => {
+  const end = writeHead(bytes, envelope, body.length) + body.length
+  writeNumber(bytes, end, 0xce, checkOf(bytes, end))
+  return bytes
+}
+
+/** An envelope's bytes in pieces, of which the parts are some: for one that is cut into fragments anyway. */
 export const encodePieces = (
   envelope: Omit<Envelope, "body">,
   parts: ReadonlyArray<Uint8Array>

@@ -10,7 +10,7 @@ import { decode, encode, MalformedMessage, plainBytes } from "./codec.ts"
 export interface Format<A> {
   readonly encode: (value: A) => Either.Either<Uint8Array, MalformedMessage>
   readonly decode: (bytes: Uint8Array) => Either.Either<A, MalformedMessage>
-  /** Whether what `encode` gives has a buffer of its own, which is freed when it has been sent. */
+  /** Whether what `encode` gives has a buffer of its own, which is freed when it has been sent, or lies in the room that there was for it. */
   readonly ownBuffer?: boolean
 }
 

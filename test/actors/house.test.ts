@@ -160,8 +160,8 @@ describe("asking within a house", () => {
       const context = yield* process(hub, "cloud1")
       let first: Uint8Array | undefined
       const { handle } = onHouse(Double, ({ value }) => Effect.succeed({ doubled: 2 * value }))
-      const repeating = on(Double.wire, (request, from) =>
-        Effect.map(handle(request, from), (reply) => {
+      const repeating = on(Double.wire, (request, from, room) =>
+        Effect.map(handle(request, from, room), (reply) => {
           first ??= reply
           return first
         })

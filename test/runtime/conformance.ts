@@ -22,6 +22,7 @@ import {
 import { decodeEnvelope, encodeEnvelope } from "../../protocol/messages/envelope.ts"
 import { ask, Bytes, tell } from "../../protocol/messages/message.ts"
 import { dealers, inboxOf, subjectOf } from "../../protocol/messages/subjects.ts"
+import { Deal } from "../../protocol/messages/training.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { exchange, type Handler, on, Party } from "../../runtime/actor.ts"
 import type { Limits } from "../../runtime/limits.ts"
@@ -522,6 +523,36 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
             ({ direction, tag }) => direction === "sent" && tag === "Echo"
           )
           expect(sent.reduce((sum, row) => sum + row.bytes, 0)).toBeLessThan(2 * bytes.length)
+        })
+      )
+
+      it.scoped("ask - an answer that is written where it is sent from comes whole, whatever is lost", () =>
+        Effect.gen(function* () {
+          const { asker, answerer, askersTransport } = yield* pair("cloud1", "kgc", {
+            faults: { seed: 3, lost: 0.3, doubled: 0.3 },
+            // So that frames are used again.
+            limits: { rememberedRequests: 2, rememberedForMs: 1 }
+          })
+          const lengths = [0, 100, 100_000, askersTransport.maxPayloadBytes + 1]
+          const answers = lengths.map(noise)
+          yield* answerer.serve([
+            on(Deal, ({ rows }, _, room) =>
+              Effect.sync(() => {
+                const corrections = room(lengths[rows]!)
+                corrections.set(answers[rows]!)
+                return { corrections }
+              })
+            )
+          ])
+          const asked = [...Array.from({ length: 18 }, (_, i) => i % 3), 3]
+          const given = yield* Effect.forEach(
+            asked,
+            (rows) => asker.ask("kgc", Deal, { rows, step: 1 }, soon),
+            { concurrency: 4 }
+          )
+          given.forEach(({ corrections }, i) => {
+            expect(Buffer.compare(corrections, answers[asked[i]!]!)).toBe(0)
+          })
         })
       )
 

@@ -1,8 +1,8 @@
 import { Either } from "effect"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { decodeEnvelope, type Envelope } from "../../protocol/messages/envelope.ts"
-import { type Carrier, framesOf, Reassembly, sentAt, takeAgain } from "../../runtime/framing.ts"
+import { decodeEnvelope, type Envelope, encodedBytes } from "../../protocol/messages/envelope.ts"
+import { BodyRoom, type Carrier, framesOf, Reassembly, sentAt, takeAgain } from "../../runtime/framing.ts"
 import { defaultLimits } from "../../runtime/limits.ts"
 
 const envelope = (body: Uint8Array, id = "x-1"): Envelope => ({
@@ -51,6 +51,30 @@ describe("fragments", () => {
 
   it("a message within the limit is one frame", () => {
     expect(framesOf(envelope(new Uint8Array(500)), carrier)).toHaveLength(1)
+  })
+
+  it("a body that was written to its room makes the same frames, and is copied only where it is cut", () => {
+    const most = limit - encodedBytes(envelope(new Uint8Array(0)), 0)
+    for (const length of [0, 500, most, most + 1, 3000]) {
+      const room = new BodyRoom(envelope(new Uint8Array(0)), carrier)
+      const body = room.take(length)
+      body.set(Uint8Array.from({ length }, (_, i) => i % 251))
+      const frames = room.framesOf(envelope(body))
+      expect(frames).toEqual(framesOf(envelope(body.slice()), carrier))
+      expect(room.holds(body)).toBe(length <= most)
+      expect(frames.some(({ buffer }) => buffer === body.buffer)).toBe(length <= most)
+    }
+  })
+
+  it("of a room only what was taken last is sent from where it lies", () => {
+    const room = new BodyRoom(envelope(new Uint8Array(0)), carrier)
+    const first = room.take(100).fill(1)
+    const second = room.take(200).fill(2)
+    for (const body of [first, second, second.subarray(0, 50), new Uint8Array(7).fill(3)]) {
+      const frames = room.framesOf(envelope(body))
+      expect(frames.map((frame) => Either.getOrThrow(decodeEnvelope(frame)).body)).toEqual([body])
+      expect(room.holds(body)).toBe(body === second)
+    }
   })
 
   it("messages of different ids or sources are not mixed", () => {
