@@ -8,7 +8,7 @@ import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { setImmediate } from "node:timers/promises"
 import { fileURLToPath, pathToFileURL } from "node:url"
-import { Effect, Layer, Redacted, Schedule } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import type { Agreement } from "../actors/agreement.ts"
 import { checkpointsIn } from "../actors/checkpoints.ts"
 import { dealer } from "../actors/dealing.ts"
@@ -107,8 +107,8 @@ const actor = (name: Actor, measured: MeasuredNetwork, folder: string) => {
           const deal = yield* dealer(agreement, prgKeys, Effect.succeed<number>)
           const { joinGroup, serve } = yield* Party
           yield* serve([
-            on(Deal, ({ rows, step, steps }) =>
-              Effect.map(deal(rows, step, steps), (corrections) => ({ corrections }))
+            on(Deal, ({ rows, step, steps }, _, room) =>
+              Effect.map(deal(rows, step, steps, undefined, room), (corrections) => ({ corrections }))
             )
           ])
           yield* joinGroup(dealers)
@@ -153,12 +153,11 @@ const sampling = (folder: string, name: Actor): ReadonlyArray<string> => [
   "--cpu-prof-interval=250"
 ]
 
-/** Milliseconds of a step: on the clock, and of each process's processor time. */
+/** Milliseconds of a step: on the clock, and of each process's processor time; and what its arithmetic takes on all cores. */
 interface StepTime {
   readonly step: number
   readonly processor: Readonly<Record<string, number>>
-  /** Milliseconds that its arithmetic takes on all cores; none where it was not measured. */
-  readonly floor: number | undefined
+  readonly floor: number
 }
 
 /** From and until when, in milliseconds. */
@@ -230,17 +229,9 @@ const arithmeticBeside = ({ name }: MeasuredNetwork) =>
     return { stop, goOn, during }
   })
 
-/**
- * Trains once; gives the time of a step after the first ones, with what lies between steps. Arithmetic that is `beside` has every second turn
- * of that time.
- */
-const trainOnce = (
-  measured: MeasuredNetwork,
-  folder: string,
-  { sampled = false, beside }: { readonly sampled?: boolean; readonly beside?: boolean }
-) =>
+/** Starts the parties, which train once. */
+const startTraining = (measured: MeasuredNetwork, folder: string, { sampled = false } = {}) =>
   Effect.gen(function* () {
-    const arithmetic = beside ? yield* arithmeticBeside(measured) : undefined
     const { url, credentials, pid } = yield* startOwnBroker()
     const processes = yield* Effect.forEach(actors, (name) =>
       startActor({
@@ -253,51 +244,64 @@ const trainOnce = (
         nodeOptions: sampled ? sampling(folder, name) : []
       })
     )
-    const pids = { broker: pid, ...Object.fromEntries(processes.map(({ party, pid }) => [party, pid])) }
+    /** The stretches after the first steps. */
+    const warm = () =>
+      stretchEnds(join(folder, "cloud0.jsonl")).filter(({ last }) => last >= measured.steps * warmShare)
+    return {
+      pids: { broker: pid, ...Object.fromEntries(processes.map(({ party, pid }) => [party, pid])) },
+      warm,
+      trained: Effect.all([processes[1]!.exit, processes[2]!.exit])
+    }
+  })
+
+/** Trains once, and has arithmetic alone take every second turn after the first steps. */
+const trainInTurns = (measured: MeasuredNetwork, folder: string) =>
+  Effect.gen(function* () {
+    const arithmetic = yield* arithmeticBeside(measured)
+    const { pids, warm, trained } = yield* startTraining(measured, folder)
     const training = yield* paused(Object.values(pids))
-    const spent: Array<{ readonly at: number; readonly ms: Readonly<Record<string, number>> }> = []
-    const watch = Effect.sync(() => {
-      const ms = Object.fromEntries(Object.entries(pids).map(([name, each]) => [name, processorMs(each)]))
-      spent.push({ at: Date.now(), ms })
+    const spent = () =>
+      Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, processorMs(pid)]))
+    const turn = Effect.gen(function* () {
+      const from = Date.now()
+      yield* Effect.sleep(turnMs)
+      return [from, Date.now()] as Turn
     })
-    // Seldom: the processes need both cores.
-    yield* Effect.forkScoped(Effect.repeat(watch, Schedule.spaced("100 millis")))
-    const ends = () => stretchEnds(join(folder, "cloud0.jsonl"))
-    const warm = () => (ends().at(-1)?.last ?? 0) >= measured.steps * warmShare
-    const trained: Array<Turn> = []
-    const computed: Array<Turn> = []
-    const turn = (turns: Array<Turn>) =>
-      Effect.gen(function* () {
-        const from = Date.now()
-        yield* Effect.sleep(turnMs)
-        turns.push([from, Date.now()])
-      })
+    const ofTraining: Array<Turn> = []
+    const ofArithmetic: Array<Turn> = []
+    let before: Readonly<Record<string, number>> = {}
+    let after = before
     const turns = Effect.gen(function* () {
-      while (!warm()) yield* Effect.sleep("500 millis")
-      if (arithmetic === undefined) return
+      while (warm().length === 0) yield* Effect.sleep("500 millis")
+      before = spent()
       for (;;) {
-        yield* turn(trained)
+        const took = yield* turn
         yield* training.stop
+        // Only between turns: the parties need both cores.
+        const now = spent()
+        // Of who has ended nothing is known any more.
+        if (Object.values(now).every((ms) => ms > 0)) {
+          ofTraining.push(took)
+          after = now
+        }
         yield* arithmetic.goOn
-        yield* turn(computed)
+        ofArithmetic.push(yield* turn)
         yield* arithmetic.stop
         yield* training.goOn
       }
     })
-    const both = Effect.all([processes[1]!.exit, processes[2]!.exit])
-    yield* Effect.raceFirst(both, Effect.zipRight(turns, Effect.never))
-    const all = ends()
-    const [first, last] = [all.find((end) => end.last >= measured.steps * warmShare)!, all.at(-1)!]
-    const step = stepDuring(all, arithmetic === undefined ? [[first.at, last.at]] : trained)
-    const at = (time: number) =>
-      spent.findLast((each) => each.at <= time && each.ms.cloud0! > 0 && each.ms.cloud1! > 0)!.ms
-    const [before, after] = [at(first.at), at(last.at)]
+    yield* Effect.raceFirst(trained, turns)
+    const ends = warm()
+    const step = stepDuring(ends, ofTraining)
+    // Who is stopped makes no step and takes no time, so all that lies between the first turn and the last is theirs.
+    const [from, to] = [ofTraining[0]![0], ofTraining.at(-1)![1]]
+    const done = ends.findLast(({ at }) => at <= to)!.last - ends.find(({ at }) => at >= from)!.last
     const time: StepTime = {
       step,
       processor: Object.fromEntries(
-        Object.keys(pids).map((name) => [name, (after[name]! - before[name]!) / (last.last - first.last)])
+        Object.keys(pids).map((name) => [name, (after[name]! - before[name]!) / done])
       ),
-      floor: arithmetic?.during(computed)
+      floor: arithmetic.during(ofArithmetic)
     }
     return time
   }).pipe(Effect.scoped)
@@ -343,7 +347,15 @@ const inFolder = <A>(work: (folder: string) => Promise<A>): Promise<A> => {
 /** Where the time of each process goes, as shares of it, from sampled stacks. */
 const sample = (measured: MeasuredNetwork) =>
   inFolder(async (folder) => {
-    const { step: stepMs } = await Effect.runPromise(trainOnce(measured, folder, { sampled: true }))
+    const stepMs = await Effect.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { warm, trained } = yield* startTraining(measured, folder, { sampled: true })
+          yield* trained
+          return stepDuring(warm(), [[0, Date.now()]])
+        })
+      )
+    )
     const profiles = actors.map((name) => {
       const profile = JSON.parse(readFileSync(join(folder, `${name}.cpuprofile`), "utf8"))
       return { actor: name, shares: partsOfProfile(profile, 1 - warmShare) }
@@ -375,9 +387,9 @@ const computing = async (measured: MeasuredNetwork): Promise<void> => {
 const measure = async (measured: MeasuredNetwork) => {
   const times: Array<StepTime> = []
   for (let run = 0; run < runs; run++)
-    times.push(await inFolder((folder) => Effect.runPromise(trainOnce(measured, folder, { beside: true }))))
+    times.push(await inFolder((folder) => Effect.runPromise(trainInTurns(measured, folder))))
   const steps = times.map((time) => time.step)
-  const floors = times.map(({ floor }) => floor!)
+  const floors = times.map(({ floor }) => floor)
   const processor = Object.fromEntries(
     ["broker", ...actors].map((name) => [name, spreadOf(times.map((time) => time.processor[name]!)).median])
   )
