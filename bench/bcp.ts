@@ -279,7 +279,7 @@ const warmTurns = 8
 
 /**
  * Encrypting and opening by the worker threads of a party, one a core, beside the same jobs on one core, divided by the cores.
- * The threads have grown their tables on as many ciphertexts before.
+ * All threads have grown their tables on as many ciphertexts: who does alone what they share does as much the more.
  */
 const measureThreads = (pp: Parameters, master: MasterKey): Effect.Effect<Array<Row>> =>
   Effect.scoped(
@@ -307,11 +307,13 @@ const measureThreads = (pp: Parameters, master: MasterKey): Effect.Effect<Array<
         byOne: Effect.Effect<unknown, E>
       ) =>
         Effect.gen(function* () {
-          for (let i = 0; i < warmTurns; i++) yield* Effect.zipRight(byAll, byOne)
-          const pairs = yield* Effect.replicateEffect(
+          const rest = Effect.replicateEffect(byAll, threads - 1, { discard: true })
+          const turn = Effect.zipLeft(
             Effect.all([timed(byAll), Effect.map(timed(byOne), (spent) => spent / threads)]),
-            repetitions
+            rest
           )
+          yield* Effect.replicateEffect(turn, warmTurns, { discard: true })
+          const pairs = yield* Effect.replicateEffect(turn, repetitions)
           const beside = timedOf(pairs)
           const perSecond = 1e6 / beside.microseconds.median
           return {
