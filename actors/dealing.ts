@@ -23,7 +23,7 @@ import { operation, type Shape } from "../protocol/learning/operations.ts"
 import { type BatchOrder, batchOrder } from "../protocol/learning/order.ts"
 import type { TrainingPlan } from "../protocol/learning/plan.ts"
 import { type Batch, gradients, trainingStep } from "../protocol/learning/step.ts"
-import type { DealtPart } from "../protocol/messages/training.ts"
+import type { DealRequest, DealtPart } from "../protocol/messages/training.ts"
 import { Prg } from "../protocol/ring/prg.ts"
 import { Ring } from "../protocol/ring/ring.ts"
 import { type AnswerRoom, Party } from "../runtime/actor.ts"
@@ -98,8 +98,8 @@ export const stepsAsked = (plan: TrainingPlan): number =>
   Math.max(1, Math.min(mostStepsAsked, plan.steps, Math.floor(bytesAsked / stepCost(plan).dealtBytes)))
 
 /**
- * A function from (training rows, first step, how many steps, a lane's part, memory for what is dealt) to the corrections of those
- * steps, one behind the other. It deals for the rows of the run only.
+ * A function from a request, and memory for what is dealt, to the corrections of the steps, one behind the other. It deals for the rows
+ * of the run only.
  */
 export const dealer = <E, R>(
   agreement: Agreement,
@@ -153,10 +153,7 @@ export const dealer = <E, R>(
 
     // Before each step others have their turn: an answer gets out, and whoever asks for one that waits is told that it does.
     const dealt = Effect.fn("kgc.deal")(function* (
-      rows: number,
-      step: number,
-      steps: number,
-      part: DealtPart | undefined,
+      { rows, step, steps = 1, part }: DealRequest,
       room: AnswerRoom
     ) {
       const dealing = yield* prepare(rows)
@@ -193,13 +190,7 @@ export const dealer = <E, R>(
       }
       return message
     })
-    return (
-      rows: number,
-      step: number,
-      steps: number | undefined,
-      part: DealtPart | undefined,
-      room: AnswerRoom
-    ) => oneAtATime.withPermits(1)(dealt(rows, step, steps ?? 1, part, room))
+    return (request: DealRequest, room: AnswerRoom) => oneAtATime.withPermits(1)(dealt(request, room))
   })
 
 /** The training step over shapes and masks. */

@@ -145,11 +145,11 @@ export const firstNamed = Effect.gen(function* () {
 /** Deals to C1 and its members. Whoever holds k_0 could take the masks off with what is dealt. */
 export const dealing = <E, R>(agreement: Agreement, prg: PrgKeys, rowsOfRun: RowsOfRun<E, R>) =>
   Effect.map(dealer(agreement, prg, rowsOfRun), (deal) =>
-    on(Deal, ({ rows, step, steps, part }, from, room) =>
+    on(Deal, (request, from, room) =>
       Effect.gen(function* () {
         if (actorOf(from) !== "cloud1")
           return yield* new NotExpected({ what: "a request for corrections", party: from })
-        return { corrections: yield* deal(rows, step, steps, part, room) }
+        return { corrections: yield* deal(request, room) }
       })
     )
   )

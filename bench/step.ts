@@ -107,8 +107,8 @@ const actor = (name: Actor, measured: MeasuredNetwork, folder: string) => {
           const deal = yield* dealer(agreement, prgKeys, Effect.succeed<number>)
           const { joinGroup, serve } = yield* Party
           yield* serve([
-            on(Deal, ({ rows, step, steps }, _, room) =>
-              Effect.map(deal(rows, step, steps, undefined, room), (corrections) => ({ corrections }))
+            on(Deal, (request, _, room) =>
+              Effect.map(deal(request, room), (corrections) => ({ corrections }))
             )
           ])
           yield* joinGroup(dealers)

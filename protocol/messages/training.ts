@@ -36,6 +36,7 @@ const request = Schema.Struct({
   steps: Schema.optionalWith(Count, { exact: true }),
   part: Schema.optionalWith(Part, { exact: true })
 })
+export type DealRequest = typeof request.Type
 
 /** The corrections of the steps one behind the other, all of the same length where there is no part. */
 interface Dealt {
@@ -49,7 +50,7 @@ const dealt: Format<Dealt> = {
   decode: (corrections) => Either.right({ corrections })
 }
 
-export const Deal: Ask<typeof request.Type, Dealt> = {
+export const Deal: Ask<DealRequest, Dealt> = {
   kind: "ask",
   tag: "Deal",
   payload: format("Deal", request),

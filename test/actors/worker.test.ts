@@ -353,7 +353,7 @@ describe("workers", () => {
       for (const name of ["cloud1", "cloud1.l-1"]) {
         const asker = Context.get(yield* processOf(hub, name), Party)
         const { corrections } = yield* asker.ask(dealers, Deal, { rows: 48, step: 2 }, ask)
-        expect(corrections).toEqual(yield* deal(48, 2, 1, undefined, (bytes) => new Uint8Array(bytes)))
+        expect(corrections).toEqual(yield* deal({ rows: 48, step: 2 }, (bytes) => new Uint8Array(bytes)))
       }
     })
   )
