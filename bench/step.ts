@@ -72,9 +72,7 @@ export const agreementOf = ({ name, network, rows, batch, rate, steps }: Measure
     users: [],
     data: {
       id: "row",
-      features: Object.fromEntries(
-        Array.from({ length: network.inputs }, (_, i) => [`x${i}`, [0, 1] as const])
-      ),
+      features: Array.from({ length: network.inputs }, (_, i) => ({ name: `x${i}`, range: [0, 1] })),
       label: { column: "label", values: Array.from({ length: output!.units }, (_, i) => `${i}`) },
       scaleTo: [0, 1]
     },

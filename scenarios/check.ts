@@ -119,7 +119,7 @@ const holdings = (
   { tables }: CheckedData,
   { placed }: JoinedData
 ): ReadonlyArray<string> => {
-  const sources = Object.keys(features).length
+  const sources = features.length
   const { training, heldOut } = placed[index]!
   const cells = countCells(training)
   return [

@@ -24,7 +24,7 @@ export const inconsistencies = (scenario: Scenario): ReadonlyArray<Inconsistency
 ]
 
 const columnProblems = ({ data }: Scenario): ReadonlyArray<Inconsistency> => {
-  const features = Object.keys(data.features)
+  const features = data.features.map(({ name }) => name)
   const problems: Array<Inconsistency> = []
   if (features.length === 0) {
     problems.push({ path: ["data", "features"], message: "must have at least one feature column" })

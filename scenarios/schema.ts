@@ -53,16 +53,14 @@ const WrittenFeatures = Schema.Record({
 /** Numbered columns are written as one entry and read as many. */
 const Features = Schema.transform(
   WrittenFeatures,
-  Schema.Record({ key: Schema.String, value: Schema.typeSchema(range) }),
+  Schema.Array(Schema.Struct({ name: Schema.String, range: Schema.typeSchema(range) })),
   {
     strict: true,
     decode: (written) =>
-      Object.fromEntries(
-        Object.entries(written).flatMap(([name, entry]) =>
-          namesOf(name, entry).map((each) => [each, "range" in entry ? entry.range : entry] as const)
-        )
+      Object.entries(written).flatMap(([name, entry]) =>
+        namesOf(name, entry).map((each) => ({ name: each, range: "range" in entry ? entry.range : entry }))
       ),
-    encode: (features) => features
+    encode: (features) => Object.fromEntries(features.map(({ name, range }) => [name, range]))
   }
 )
 

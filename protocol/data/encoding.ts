@@ -5,12 +5,19 @@
  */
 import type { Cells } from "./cells.ts"
 
+/** A column that is trained on. */
+export interface Feature {
+  readonly name: string
+  /** The [least, greatest] value that the column may have: public. */
+  readonly range: readonly [number, number]
+}
+
 /** The public description of the joint table. */
 export interface DataDescription {
   /** Name of the column by which the files are joined. */
   readonly id: string
-  /** Feature columns in joint order, each with the [least, greatest] value it may have. */
-  readonly features: Readonly<Record<string, readonly [number, number]>>
+  /** In joint order. A list, since the keys of an object do not keep their order where they are numbers. */
+  readonly features: ReadonlyArray<Feature>
   readonly label: { readonly column: string; readonly values: ReadonlyArray<string> }
   /** What each feature's range is scaled to. */
   readonly scaleTo: readonly [number, number]
@@ -26,16 +33,16 @@ export interface JointColumn {
 
 /** The columns of the joint table: features in their order, then one column a label. */
 export const jointColumns = ({ features, label }: DataDescription): ReadonlyArray<JointColumn> => [
-  ...Object.keys(features).map((name) => ({ name, source: name })),
+  ...features.map(({ name }) => ({ name, source: name })),
   ...label.values.map((value) => ({ name: `${label.column}=${value}`, source: label.column }))
 ]
 
 /** Number of feature columns; the label columns come after them. */
-export const featureCount = ({ features }: DataDescription): number => Object.keys(features).length
+export const featureCount = ({ features }: DataDescription): number => features.length
 
 /** The columns of the files that a user holds who does not say which: all. */
 export const sourceColumns = ({ features, label }: DataDescription): ReadonlyArray<string> => [
-  ...Object.keys(features),
+  ...features.map(({ name }) => name),
   label.column
 ]
 
@@ -86,9 +93,9 @@ export const encodeTable = (
   const readers = Array.from(columns, (column) => {
     const { source } = joint[column]!
     const { values, first, step } = table.columns.get(source)!
-    const range = description.features[source]
-    return column < features && range
-      ? (row: number) => scale(values[first + row * step]!, range, description.scaleTo)
+    const feature = description.features[column]
+    return feature !== undefined
+      ? (row: number) => scale(values[first + row * step]!, feature.range, description.scaleTo)
       : (row: number) => Number(values[first + row * step] === column - features)
   })
   const cells: Cells = {

@@ -42,7 +42,7 @@ export const readIdx = (
   if (bytes.length !== expected) {
     refuse(problems, `has ${bytes.length} bytes where its sizes ${sizes.join(" × ")} take ${expected}`)
   }
-  const features = Object.keys(description.features)
+  const features = description.features.map(({ name }) => name)
   const names = header ?? (dimensions === 1 ? [description.label.column] : features)
   if (names.length !== columns) {
     const listed = header === undefined ? "the scenario has" : "its header lists"

@@ -144,6 +144,7 @@ export const checkTable = (
   const { ids, rows } = selectRows(raw, idOf, source, problems)
   problems.finish()
   const arrays = new Map<Values, Values>()
+  const ranges = new Map(description.features.map(({ name, range }) => [name, range]))
   const columns = new Map(
     held.map((column) => {
       const cells = raw.column(places.get(column)!)
@@ -151,7 +152,7 @@ export const checkTable = (
         const line = raw.lineOf?.(rows[place]!)
         problems.add({ ...(line === undefined ? {} : { line }), column, id: ids[place]!, ...problem })
       }
-      const range = Object.hasOwn(description.features, column) ? description.features[column] : undefined
+      const range = ranges.get(column)
       if (range !== undefined && typeof cells !== "function") {
         const kept = keepRows(cells, rows, arrays)
         checkNumbers(kept, rows.length, range, found)

@@ -19,7 +19,7 @@ export interface ModelLayer {
 
 export interface Model {
   readonly format: "bicameral model"
-  readonly version: 1
+  readonly version: 2
   readonly data: DataDescription
   readonly network: Network
   readonly layers: ReadonlyArray<ModelLayer>
@@ -47,7 +47,7 @@ export const modelOf = (data: DataDescription, network: Network, values: Float64
     const weights = take(weightShape(network, i + 1))
     return { weights, bias: take(biasShape(network, i + 1))[0]! }
   })
-  return { format: "bicameral model", version: 1, data, network, layers }
+  return { format: "bicameral model", version: 2, data, network, layers }
 }
 
 /** The model's numbers in the order of its words; the reverse of `modelOf`. */

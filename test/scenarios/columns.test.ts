@@ -4,11 +4,14 @@ import { columnsNamed, columnsOf } from "../../scenarios/columns.ts"
 
 const description: DataDescription = {
   id: "id",
-  features: { age: [0, 1], point1: [0, 1], point2: [0, 1], point10: [0, 1], point: [0, 1], pointed: [0, 1] },
+  features: ["age", "point1", "point2", "point10", "point", "pointed"].map((name) => ({
+    name,
+    range: [0, 1]
+  })),
   label: { column: "kind", values: ["a", "b"] },
   scaleTo: [0, 1]
 }
-const { point: _, ...withoutPoint } = description.features
+const withoutPoint = description.features.filter(({ name }) => name !== "point")
 
 describe("columns of a scenario", () => {
   it("are named one by one, a column's own name before that of numbered ones", () => {

@@ -49,12 +49,12 @@ const iris = () => {
   const [length, sepalWidth, petalLength, petalWidth] = ranges
   const data: DataDescription = {
     id: "id",
-    features: {
-      sepal_length: length!,
-      sepal_width: sepalWidth!,
-      petal_length: petalLength!,
-      petal_width: petalWidth!
-    },
+    features: [
+      { name: "sepal_length", range: length! },
+      { name: "sepal_width", range: sepalWidth! },
+      { name: "petal_length", range: petalLength! },
+      { name: "petal_width", range: petalWidth! }
+    ],
     label: { column: "species", values: species },
     scaleTo: [-1, 1]
   }

@@ -19,7 +19,15 @@ describe("scenario schema - defaults", () => {
   it("fills in what is left out, and nothing is revealed by default", () => {
     expect(Either.getOrThrow(decodeScenario(plainScenario))).toEqual({
       ...plainScenario,
-      data: { ...data, id: "id", scaleTo: [-1, 1] },
+      data: {
+        ...data,
+        id: "id",
+        features: [
+          { name: "length", range: [0, 10] },
+          { name: "width", range: [-1, 1] }
+        ],
+        scaleTo: [-1, 1]
+      },
       heldOut: 0.2,
       network: { hidden: [8], output: "identity" },
       security: {
@@ -55,7 +63,7 @@ describe("scenario schema - defaults", () => {
       tap: { count: 2, range: [0, 1], first: 0 }
     }
     const decoded = decodeScenario({ ...plainScenario, data: { ...data, features } })
-    expect(Object.entries(Either.getOrThrow(decoded).data.features)).toEqual([
+    expect(Either.getOrThrow(decoded).data.features.map(({ name, range }) => [name, range])).toEqual([
       ["age", [0, 100]],
       ["point1", [0, 255]],
       ["point2", [0, 255]],

@@ -3,13 +3,14 @@ import { describe, expect, it } from "vitest"
 import { readDataFile } from "../../../protocol/data/data-file.ts"
 import type { DataDescription } from "../../../protocol/data/encoding.ts"
 import { TableError, type TableSource } from "../../../protocol/data/table.ts"
+import { features } from "./description.ts"
 import { idx } from "./idx.ts"
 import { parquet } from "./parquet.ts"
 
 /** Images of four points, labelled with a digit. */
 const images: DataDescription = {
   id: "id",
-  features: { point1: [0, 255], point2: [0, 255], point3: [0, 255], point4: [0, 255] },
+  features: features({ point1: [0, 255], point2: [0, 255], point3: [0, 255], point4: [0, 255] }),
   label: { column: "digit", values: ["0", "1", "7"] },
   scaleTo: [0, 1]
 }
@@ -71,7 +72,7 @@ describe("data file - IDX", () => {
     ["single precision", 13, [0, -0.5, 1.25]],
     ["double precision", 14, [0, -0.1, 1e300]]
   ])("reads %s", async (_, type, numbers) => {
-    const wide: DataDescription = { ...images, features: { point1: [-1e308, 1e307] } }
+    const wide: DataDescription = { ...images, features: features({ point1: [-1e308, 1e307] }) }
     const table = await read(idx(type, [3, 1], numbers), {}, wide)
     expect(values(table, "point1")).toEqual(numbers)
   })
@@ -81,7 +82,10 @@ describe("data file - IDX", () => {
   })
 
   it("names a value outside its column's range by column and row, and a label that there is not", async () => {
-    const narrow = { ...images, features: { ...images.features, point3: [0, 252] as const } }
+    const narrow = {
+      ...images,
+      features: features({ point1: [0, 255], point2: [0, 255], point3: [0, 252], point4: [0, 255] })
+    }
     expect(await failure(points, {}, narrow)).toBe(
       "data/images: column point3 of row 3 (user ada) is outside the column's public range [0, 252]; correct the value, or have all parties agree on a wider range"
     )
@@ -117,7 +121,7 @@ describe("data file - IDX", () => {
 describe("data file - Parquet", () => {
   const leaves: DataDescription = {
     id: "id",
-    features: { length: [0, 10], veins: [0, 20] },
+    features: features({ length: [0, 10], veins: [0, 20] }),
     label: { column: "kind", values: ["ash", "elm"] },
     scaleTo: [-1, 1]
   }
@@ -131,7 +135,7 @@ describe("data file - Parquet", () => {
   })
 
   it("checks what it reads as it does with other formats", async () => {
-    const narrow = { ...leaves, features: { length: [0, 9] as const, veins: [0, 19] as const } }
+    const narrow = { ...leaves, features: features({ length: [0, 9], veins: [0, 19] }) }
     expect((await failure(parquet, {}, narrow)).split("\n")).toEqual([
       expect.stringContaining("column length of row leaf-3 (user ada) is outside the column's public range"),
       expect.stringContaining("column veins of row leaf-3 (user ada) is outside the column's public range")

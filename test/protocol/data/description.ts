@@ -1,9 +1,14 @@
-import type { DataDescription } from "../../../protocol/data/encoding.ts"
+import type { DataDescription, Feature } from "../../../protocol/data/encoding.ts"
+
+/** Features as a scenario writes them. */
+export const features = (
+  ranges: Readonly<Record<string, readonly [number, number]>>
+): ReadonlyArray<Feature> => Object.entries(ranges).map(([name, range]) => ({ name, range }))
 
 /** Two features and a label of three values: five joint columns. */
 export const flowers: DataDescription = {
   id: "id",
-  features: { length: [0, 10], width: [-1, 1] },
+  features: features({ length: [0, 10], width: [-1, 1] }),
   label: { column: "species", values: ["setosa", "versicolor", "virginica"] },
   scaleTo: [-1, 1]
 }
