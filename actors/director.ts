@@ -20,8 +20,8 @@ import {
 import type { Ask } from "../protocol/messages/message.ts"
 import { type AskError, on, Party } from "../runtime/actor.ts"
 import type { Stable, StoreError } from "../runtime/store.ts"
-import { type Agreement, actorsOf, agreementDigest } from "./agreement.ts"
-import { type Keeping, remembered } from "./once.ts"
+import { type Agreement, actorsOf, agreementDigest } from "./party/agreement.ts"
+import { type Keeping, remembered } from "./party/once.ts"
 
 /** The phases in order; their names stand in progress bars, errors, spans and results. */
 export const phases = ["setup", "upload", "transform", "train", "output"] as const

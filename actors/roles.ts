@@ -2,11 +2,11 @@
 import { Effect } from "effect"
 import type { EncodedTable } from "../protocol/data/encoding.ts"
 import type { SigningKeyPair } from "../protocol/sharing/roster.ts"
-import type { Agreement } from "./agreement.ts"
-import { cloud0 } from "./cloud0.ts"
-import { cloud1 } from "./cloud1.ts"
-import { kgc } from "./kgc.ts"
-import { user } from "./user.ts"
+import { cloud0 } from "./clouds/cloud0.ts"
+import { cloud1 } from "./clouds/cloud1.ts"
+import { kgc } from "./kgc/kgc.ts"
+import type { Agreement } from "./party/agreement.ts"
+import { user } from "./users/user.ts"
 
 /** What each role is started with, beside the agreement. */
 export type Role =

@@ -11,11 +11,11 @@ import { computationVersion } from "../protocol/version.ts"
 import { Party } from "../runtime/actor.ts"
 import { type WorkLimits, workLimits } from "../runtime/limits.ts"
 import { type JobFailed, makePool } from "../runtime/pool.ts"
-import type { Agreement } from "./agreement.ts"
-import { askHouse } from "./house.ts"
-import { Admission, Give, packed, Take, TrainingRows, unpacked } from "./household.ts"
-import { dealing } from "./kgc.ts"
-import { attending } from "./lifecycle.ts"
+import { Admission, Give, packed, Take, TrainingRows, unpacked } from "./group/members.ts"
+import { askHouse } from "./group/process-group.ts"
+import { dealing } from "./kgc/kgc.ts"
+import type { Agreement } from "./party/agreement.ts"
+import { attending } from "./party/lifecycle.ts"
 
 export interface WorkerOptions {
   /** Jobs that it is at at a time. */

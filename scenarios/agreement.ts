@@ -1,5 +1,5 @@
 /** From a scenario, which also says where each user's files are and what is expected, to what the parties agree on. */
-import type { Agreement } from "../actors/agreement.ts"
+import type { Agreement } from "../actors/party/agreement.ts"
 import type { Scenario } from "./schema.ts"
 
 /** Share of the unmarked rows that is held out: none where the files say which rows are. */

@@ -4,7 +4,7 @@
  * otherwise nobody knows the keys, the references draw their own, and weights cannot be compared.
  */
 import { randomBytes } from "node:crypto"
-import { type Agreement, computationName, planOf } from "../actors/agreement.ts"
+import { type Agreement, computationName, planOf } from "../actors/party/agreement.ts"
 import type { Model } from "../protocol/learning/model.ts"
 import { type SeededPurpose, seededKey } from "../protocol/seeding.ts"
 import type { JoinedData } from "./joined.ts"

@@ -6,7 +6,7 @@
 import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync, writeSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { Clock, Effect, Layer } from "effect"
-import { type Agreement, planOf } from "../actors/agreement.ts"
+import { type Agreement, planOf } from "../actors/party/agreement.ts"
 import { stepCost } from "../protocol/learning/cost.ts"
 import { decodeEnvelope } from "../protocol/messages/envelope.ts"
 import { faulty, type MessageFault } from "../runtime/faulty-transport.ts"

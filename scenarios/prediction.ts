@@ -3,9 +3,10 @@
  * (docs/cost.md). Each phase is the busiest host's or process's work, plus what its sequential messages wait, plus what its links
  * carry. Pure.
  */
-import { pieceBytes, piecesAtOnce } from "../actors/bcp-pool.ts"
-import { stepsAsked } from "../actors/dealing.ts"
+
 import { type Phase, phases } from "../actors/director.ts"
+import { stepsAsked } from "../actors/kgc/dealing.ts"
+import { pieceBytes, piecesAtOnce } from "../actors/party/bcp-pool.ts"
 import { ciphertextBytes } from "../protocol/bcp/wire.ts"
 import { type Cost, setupCost, sliceCost, stepCost, updateCost } from "../protocol/learning/cost.ts"
 import { modelWords } from "../protocol/learning/model.ts"

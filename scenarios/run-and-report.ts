@@ -5,7 +5,7 @@
 import { join } from "node:path"
 import { FileSystem } from "@effect/platform"
 import { Console, Data, Effect, Option } from "effect"
-import { modelEntry } from "../actors/user-output.ts"
+import { modelEntry } from "../actors/users/output.ts"
 import type { RunRequest } from "./commands.ts"
 import { loadScenario } from "./load.ts"
 import { standardDisplay } from "./progress.ts"

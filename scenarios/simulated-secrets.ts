@@ -1,6 +1,6 @@
 /** What is secret in a simulated run and known to the simulator from the start: the parties' roots and what follows from them, cells and ids. */
 import { createHash, hkdfSync } from "node:crypto"
-import type { Agreement } from "../actors/agreement.ts"
+import type { Agreement } from "../actors/party/agreement.ts"
 import { readRows } from "../protocol/data/cells.ts"
 import type { EncodedTable } from "../protocol/data/encoding.ts"
 import { seededKey } from "../protocol/seeding.ts"

@@ -1,6 +1,6 @@
 /** Many simulated runs of one scenario: what each seed does to it, and whether the run stood it. */
 import { Effect, Option } from "effect"
-import type { Agreement } from "../actors/agreement.ts"
+import type { Agreement } from "../actors/party/agreement.ts"
 import { agreementOf } from "./agreement.ts"
 import { describePlan, drawFaults, type FaultPlan, lostForGood, planFaults } from "./faults.ts"
 import type { Faults } from "./faults-schema.ts"

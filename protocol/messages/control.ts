@@ -6,7 +6,7 @@ import { Schema } from "../schema.ts"
 import { ask, Count, tell } from "./message.ts"
 
 const Nothing = Schema.Struct({})
-/** Is everybody up, and talking about the same scenario? The digest is that of the agreement (`actors/agreement.ts`). */
+/** Is everybody up, and talking about the same scenario? The digest is that of the agreement (`actors/party/agreement.ts`). */
 export const Begin = ask("Begin", Schema.Struct({ agreement: Schema.String }), Nothing)
 
 /** To everyone but the KGC: get credentials from it. */

@@ -1,7 +1,7 @@
 /** Runs in which a party, or the wire, does something wrong: the run ends, and the error says what was wrong and where. */
 import { describe, expect, layer } from "@effect/vitest"
 import { Effect, Either, Exit, Layer, Logger } from "effect"
-import { BcpPool, layer as bcpPool } from "../../actors/bcp-pool.ts"
+import { BcpPool, layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { ciphertextBytes } from "../../protocol/bcp/wire.ts"
 import { indicesFromBytes, indicesToBytes } from "../../protocol/data/rows.ts"
 import type { Format } from "../../protocol/messages/message.ts"
@@ -9,7 +9,7 @@ import { Deal } from "../../protocol/messages/training.ts"
 import { OpenUpload, UploadShare0 } from "../../protocol/messages/upload.ts"
 import { verdictOf } from "../../scenarios/commands.ts"
 import { type Split, splits, writeScenario } from "../scenarios/small-scenario.ts"
-import { type CompanyOptions, company, type Tap } from "./company.ts"
+import { type CompanyOptions, company, type Tap } from "../support/company.ts"
 
 // A phase may take longer than any test: a run that fails must end by itself.
 const quick = {

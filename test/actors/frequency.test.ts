@@ -4,12 +4,12 @@
  */
 import { describe, expect, layer } from "@effect/vitest"
 import { Effect, Either, Layer, Logger } from "effect"
-import { layer as bcpPool } from "../../actors/bcp-pool.ts"
+import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { ciphertextBytes, elementBytes, plaintextBytes } from "../../protocol/bcp/wire.ts"
 import { Reencrypt, UnifiedShare0 } from "../../protocol/messages/transformation.ts"
 import { againstUniform, betweenSamples, hardlyAbove, histogram } from "../protocol/sharing/frequency.ts"
 import { type Leaf, type Split, smallScenario, writeScenario } from "../scenarios/small-scenario.ts"
-import { company, type Wired } from "./company.ts"
+import { company, type Wired } from "../support/company.ts"
 
 const held = ["length", "width", "veins", "weight", "kind"]
 const rows = 160

@@ -1,7 +1,7 @@
 /** Who is sent what: every message of a run is read on the wire and held against what its receiver may have. */
 import { describe, expect, layer } from "@effect/vitest"
 import { Effect, Either, Layer, Logger } from "effect"
-import { layer as bcpPool } from "../../actors/bcp-pool.ts"
+import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { OpenModel } from "../../protocol/messages/control.ts"
 import { Enrolment } from "../../protocol/messages/enrolment.ts"
 import { HeldOutCells, PartialDecryptions } from "../../protocol/messages/output.ts"
@@ -11,7 +11,7 @@ import { startOwnBroker } from "../../runtime/broker/start.ts"
 import { layer as nats } from "../../runtime/nats-transport.ts"
 import { type Delivery, Transport } from "../../runtime/transport.ts"
 import { leaves, splits, writeScenario } from "../scenarios/small-scenario.ts"
-import { company, type Wired } from "./company.ts"
+import { company, type Wired } from "../support/company.ts"
 
 const short = { training: { epochs: 1, batch: 8, rate: 0.25 } }
 const isUser = (name: string) => name.startsWith("user")

@@ -1,8 +1,8 @@
 /** What each party refuses, and what the director learns of it: the party, the request, and an error with culprit and remedy. */
 import { describe, expect, layer } from "@effect/vitest"
 import { Effect, Either, Layer, Logger } from "effect"
-import { agreementDigest } from "../../actors/agreement.ts"
-import { layer as bcpPool } from "../../actors/bcp-pool.ts"
+import { agreementDigest } from "../../actors/party/agreement.ts"
+import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import {
   Begin,
   Enrol,
@@ -24,7 +24,7 @@ import { generateSigningKeyPair } from "../../protocol/sharing/roster.ts"
 import { generateSealingKeyPair } from "../../protocol/sharing/sealed.ts"
 import type { AskError, Party } from "../../runtime/actor.ts"
 import { splits, writeScenario } from "../scenarios/small-scenario.ts"
-import { company } from "./company.ts"
+import { company } from "../support/company.ts"
 
 type Asker = Party["Type"]
 

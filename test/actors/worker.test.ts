@@ -17,11 +17,11 @@ import {
   Runtime,
   Scope
 } from "effect"
-import { BcpPool, BcpQueue, layer as bcpPool } from "../../actors/bcp-pool.ts"
-import { dealer } from "../../actors/dealing.ts"
-import { askHouse, House, houseOf } from "../../actors/house.ts"
-import { Admission, Alive, Give, household, packed, Take } from "../../actors/household.ts"
-import { firstNamed } from "../../actors/kgc.ts"
+import { Admission, Alive, Give, household, packed, Take } from "../../actors/group/members.ts"
+import { askHouse, House, houseOf } from "../../actors/group/process-group.ts"
+import { dealer } from "../../actors/kgc/dealing.ts"
+import { firstNamed } from "../../actors/kgc/kgc.ts"
+import { BcpPool, BcpQueue, layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { worker } from "../../actors/worker.ts"
 import { toBytes } from "../../protocol/bcp/integers.ts"
 import { uploadSlotBits } from "../../protocol/bcp/packing.ts"
@@ -39,7 +39,7 @@ import { agreementOf } from "../../scenarios/agreement.ts"
 import { loadScenario } from "../../scenarios/load.ts"
 import { knownAnswers } from "../protocol/bcp/known-answers.ts"
 import { splits, writeScenario } from "../scenarios/small-scenario.ts"
-import { standStill } from "./on-a-hub.ts"
+import { standStill } from "../support/on-a-hub.ts"
 
 const secret = Option.some(Redacted.make(new Uint8Array(randomBytes(32))))
 const limits = { ...workLimits, aliveEveryMs: 100, leaseMs: 600, longPollMs: 300, patienceMs: 5_000 }

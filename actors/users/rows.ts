@@ -1,0 +1,160 @@
+/**
+ * How the users agree on the rows of the joint table without a cloud ever seeing an id: they share a salt, tell each
+ * other (sealed) the salted digests of the rows they hold and in which columns, and each comes to the same joint order. Every
+ * user checks that all cells are held exactly once, and names those that are not by the ids it knows.
+ */
+import { Data, Effect } from "effect"
+import { BlockOutside, CoverageError, checkCoverage } from "../../protocol/data/coverage.ts"
+import { type EncodedTable, featureCount, jointColumns } from "../../protocol/data/encoding.ts"
+import {
+  digestIds,
+  type JointRows,
+  joinRows,
+  MalformedRows,
+  MarkedByOneOnly,
+  type PlacedCells,
+  placeCells
+} from "../../protocol/data/rows.ts"
+import { Declaration, DeclaredCells, RowSalt, RowSaltSecret } from "../../protocol/messages/upload.ts"
+import { seededKey } from "../../protocol/seeding.ts"
+import { concatenate } from "../../protocol/sharing/work.ts"
+import { Party } from "../../runtime/actor.ts"
+import { type Agreement, displayName, partTimeoutMs } from "../party/agreement.ts"
+import { type Membership, openFrom, sealTo } from "../party/enrolment.ts"
+import type { Gathering } from "../party/gathering.ts"
+import type { Root } from "../party/root.ts"
+import { raised } from "../party/typed-throws.ts"
+import { othersTurn } from "../party/yield-turn.ts"
+
+/** What a user says it holds, as it travels. */
+export type Declared = Effect.Effect.Success<ReturnType<typeof DeclaredCells.decode>>
+
+/** What the users have agreed on, seen from one of them. */
+export interface AgreedRows {
+  readonly joint: JointRows
+  readonly placed: PlacedCells
+  /** The user who tests on pooled held-out rows: the first that holds labels. */
+  readonly tester: string
+}
+
+/** The users' tables do not make up the joint table. Which rows it is, each user finds in its own log. */
+export class RowsDoNotMatch extends Data.TaggedError("RowsDoNotMatch")<{
+  readonly user: string
+  /** Cells that nobody holds. */
+  readonly gapCells: number
+  /** Cells that are held more than once. */
+  readonly overlapCells: number
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `the users' rows do not match: ${this.gapCells} cells are held by nobody and ${this.overlapCells} more than once; the event log of ${this.user} names the rows it knows, correct the files or the scenario`
+  }
+}
+
+/** The salt: the first user's to draw; derived from the seed in a reproducible run. */
+export const rowSalt = ({ seed }: Agreement, root: Root): Uint8Array =>
+  seed === undefined ? root("salt") : seededKey(seed, "rows")
+
+/** Gets the salt from the first user. */
+const askRowSalt = (agreement: Agreement, membership: Membership) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const first = agreement.users[0]!.actor
+    const options = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "upload" }
+    const { sealed } = yield* party.ask(first, RowSalt, {}, options)
+    return (yield* openFrom(membership, first, RowSalt.tag, RowSaltSecret, sealed)).salt
+  })
+
+/** Tells the others what this user holds, waits for what they hold, and joins the rows. */
+export const agreeOnRows = (
+  agreement: Agreement,
+  membership: Membership,
+  tables: ReadonlyArray<EncodedTable>,
+  ownSalt: Uint8Array | undefined,
+  declarations: Gathering<Declared>
+) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const salt = ownSalt ?? (yield* askRowSalt(agreement, membership))
+    const blocks = yield* Effect.forEach(tables, ({ ids, columns, heldOut = false }) =>
+      Effect.map(digested(salt, ids), (digests) => ({ digests, columns: [...columns], heldOut }))
+    )
+    const own: Declared = { blocks }
+    const others = agreement.users.map(({ actor }) => actor).filter((actor) => actor !== party.name)
+    yield* Effect.forEach(
+      others,
+      (other) =>
+        Effect.flatMap(sealTo(membership, other, Declaration.tag, DeclaredCells, own), (sealed) =>
+          party.ask(other, Declaration, { sealed }, { deadlineMs: partTimeoutMs(agreement), phase: "upload" })
+        ),
+      { concurrency: "unbounded", discard: true }
+    )
+    const received = yield* declarations.all(partTimeoutMs(agreement))
+    const declared = new Map(others.map((other, i) => [other, received[i]!]))
+    declared.set(party.name, own)
+    return yield* raised([MalformedRows, MarkedByOneOnly, CoverageError, BlockOutside], () =>
+      joinDeclared(agreement, party.name, tables, declared)
+    ).pipe(
+      Effect.catchTag("CoverageError", (error) =>
+        // The ids stay in this user's own log: the error itself goes to the director, unsealed.
+        Effect.zipRight(
+          Effect.logError(error.message),
+          new RowsDoNotMatch({
+            user: displayName(agreement, party.name),
+            gapCells: error.gapCells,
+            overlapCells: error.overlapCells
+          })
+        )
+      )
+    )
+  }).pipe(Effect.withSpan("user.agreeOnRows"))
+
+/** Ids that are digested at a time: some ten milliseconds. */
+const idsAtATime = 4096
+
+/** The digests of the ids, however many there are. */
+const digested = (salt: Uint8Array, ids: ReadonlyArray<string>): Effect.Effect<Uint8Array> =>
+  Effect.gen(function* () {
+    const parts: Array<Uint8Array> = []
+    for (let first = 0; first < ids.length; first += idsAtATime) {
+      parts.push(digestIds(salt, ids.slice(first, first + idsAtATime)))
+      yield* othersTurn
+    }
+    return concatenate(parts)
+  })
+
+const joinDeclared = (
+  agreement: Agreement,
+  self: string,
+  tables: ReadonlyArray<EncodedTable>,
+  declared: ReadonlyMap<string, Declared>
+): AgreedRows => {
+  const all = agreement.users.map(({ actor }) => ({ actor, blocks: declared.get(actor)!.blocks }))
+  const joint = joinRows(
+    all.flatMap(({ blocks }) => blocks),
+    agreement.heldOut
+  )
+  const digests = declared.get(self)!.blocks.map((block) => block.digests)
+  /** The id of a row where this user knows it: for errors only. */
+  const idOf = (row: number) =>
+    tables.flatMap(({ ids }, table) => ids[joint.indices(digests[table]!).indexOf(row)] ?? [])[0]
+  checkCoverage(
+    {
+      rows: joint.total,
+      columns: jointColumns(agreement.data).map((column) => column.source),
+      rowName: (row) => idOf(row) ?? `number ${row} (its id is known to its holders)`
+    },
+    all.map(({ actor, blocks }) => ({
+      user: displayName(agreement, actor),
+      blocks: blocks.map((block) => ({
+        rows: joint.indices(block.digests),
+        columns: Uint32Array.from(block.columns)
+      }))
+    }))
+  )
+  const features = featureCount(agreement.data)
+  const tester = all.find(({ blocks }) =>
+    blocks.some((block) => block.columns.some((column) => column >= features))
+  )!.actor
+  return { joint, placed: placeCells(tables, digests, joint), tester }
+}

@@ -1,0 +1,24 @@
+/** The digest of a user's own tables, kept by the user alone, so that a run is not gone on with over other data. */
+import { createHash } from "node:crypto"
+import { Effect } from "effect"
+import { readRows } from "../../protocol/data/cells.ts"
+import type { EncodedTable } from "../../protocol/data/encoding.ts"
+import { othersTurn } from "../party/yield-turn.ts"
+
+/** Cells that are read at a time. */
+const cellsATurn = 2 ** 17
+
+/** Hexadecimal SHA-256 of ids, columns, marks and cells. */
+export const tablesDigest = (tables: ReadonlyArray<EncodedTable>) =>
+  Effect.gen(function* () {
+    const hash = createHash("sha256")
+    for (const { ids, columns, cells, heldOut } of tables) {
+      hash.update(JSON.stringify([ids, Array.from(columns), heldOut ?? null]))
+      const rows = Math.max(1, Math.floor(cellsATurn / Math.max(1, cells.width)))
+      for (let first = 0; first < cells.rows; first += rows) {
+        hash.update(new Uint8Array(readRows(cells, first, Math.min(rows, cells.rows - first)).buffer))
+        yield* othersTurn
+      }
+    }
+    return hash.digest("hex")
+  })

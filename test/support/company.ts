@@ -1,0 +1,131 @@
+/**
+ * The parties of a written scenario in this process, one by one under a test's hand: any of them may be started otherwise than
+ * the rest, or be played by the test itself, and every message on the wire can be read and changed on its way.
+ */
+import { layer as nodeContext } from "@effect/platform-node/NodeContext"
+import { Context, Effect, Either, Layer } from "effect"
+import { direct } from "../../actors/director.ts"
+import { type Agreement, actorsOf } from "../../actors/party/agreement.ts"
+import { BcpPool } from "../../actors/party/bcp-pool.ts"
+import { type Role, serve } from "../../actors/roles.ts"
+import type { EncodedTable } from "../../protocol/data/encoding.ts"
+import { decodeEnvelope, type Envelope, encodeEnvelope } from "../../protocol/messages/envelope.ts"
+import { type Address, parseSubject } from "../../protocol/messages/subjects.ts"
+import { generateSigningKeyPair } from "../../protocol/sharing/roster.ts"
+import { Party } from "../../runtime/actor.ts"
+import { makeHub } from "../../runtime/memory-transport.ts"
+import { layer as partyOf } from "../../runtime/party.ts"
+import { Store, memory as storeInMemory } from "../../runtime/store.ts"
+import { Transport, type TransportError } from "../../runtime/transport.ts"
+import { agreementOf } from "../../scenarios/agreement.ts"
+import { loadScenario, readUserTables } from "../../scenarios/load.ts"
+
+/** A message as it goes over the wire. */
+export type Wired = Pick<Address, "from" | "to" | "channel"> & Envelope
+
+/** Sees every message, and may give another body; `"cut"` truncates the whole message, envelope included. */
+export type Tap = (message: Wired) => Uint8Array | "cut" | undefined
+
+export const tapped = <E, R>(
+  tap: Tap,
+  transport: Layer.Layer<Transport, E, R>
+): Layer.Layer<Transport, E, R> =>
+  Layer.effect(
+    Transport,
+    Effect.map(Transport, (real) =>
+      Transport.of({
+        ...real,
+        send: (subject, data, headers) => {
+          const envelope = Either.getOrThrow(decodeEnvelope(data))
+          const { from, to, channel } = parseSubject(subject)!
+          const changed = tap({ ...envelope, body: envelope.body.slice(), from, to, channel })
+          const sent =
+            changed === undefined
+              ? data
+              : changed === "cut"
+                ? data.slice(0, -1)
+                : encodeEnvelope({ ...envelope, body: changed })
+          return real.send(subject, sent, headers)
+        }
+      })
+    )
+  ).pipe(Layer.provide(transport))
+
+/** How a party is started otherwise than the rest. */
+export interface Otherwise {
+  readonly agreement?: Agreement
+  readonly kgcKey?: Uint8Array
+  readonly tables?: ReadonlyArray<EncodedTable>
+  readonly pool?: Context.Tag.Service<BcpPool>
+}
+
+export interface CompanyOptions {
+  readonly tap?: Tap
+  /** The way to the others; a hub in this process unless told. */
+  readonly transport?: (actor: string) => Layer.Layer<Transport, TransportError>
+  /** The users' tables in place of those of the scenario, by actor. */
+  readonly tables?: Readonly<Record<string, ReadonlyArray<EncodedTable>>>
+}
+
+export const company = (file: string, options: CompanyOptions = {}) =>
+  Effect.gen(function* () {
+    const loaded = yield* loadScenario(file)
+    const agreement = agreementOf(loaded.scenario)
+    const tables = new Map<string, ReadonlyArray<EncodedTable>>()
+    for (const [k, { actor }] of agreement.users.entries()) {
+      tables.set(actor, options.tables?.[actor] ?? (yield* readUserTables(loaded, k)))
+    }
+    const run = "test-run"
+    const hub = makeHub()
+    const signing = generateSigningKeyPair()
+    const plain = options.transport ?? hub.layer
+    const transport = (actor: string) =>
+      options.tap === undefined ? plain(actor) : tapped(options.tap, plain(actor))
+    const ways = (actor: string) =>
+      partyOf({ name: actor, run, limits: { resendFirstMs: 100, roundResendMs: 100 } }).pipe(
+        Layer.provide(transport(actor))
+      )
+
+    const roleOf = (actor: string, { kgcKey = signing.publicKey, tables: other }: Otherwise): Role => {
+      if (actor === "kgc") return { role: "kgc", signing }
+      if (actor === "cloud0" || actor === "cloud1") return { role: actor, kgcKey }
+      return { role: "user", kgcKey, tables: other ?? tables.get(actor)! }
+    }
+
+    /** Starts a party, which serves until the scope ends. Its store can be looked into. */
+    const start = (actor: string, otherwise: Otherwise = {}) =>
+      Effect.gen(function* () {
+        const pool = otherwise.pool ?? (yield* BcpPool)
+        const services = yield* Layer.build(Layer.merge(ways(actor), storeInMemory))
+        const store = Context.get(services, Store)
+        const serving = serve(otherwise.agreement ?? agreement, roleOf(actor, otherwise)).pipe(
+          Effect.provideService(BcpPool, pool),
+          Effect.provide(services)
+        )
+        const fiber = yield* Effect.forkScoped(serving)
+        return { fiber, store }
+      })
+
+    /** A party that the test plays. */
+    const played = (actor: string) => Effect.map(Layer.build(ways(actor)), Context.get(Party))
+
+    return {
+      agreement,
+      run,
+      signing,
+      tables,
+      start,
+      played,
+      /** Starts all parties but these. */
+      startAll: (...but: ReadonlyArray<string>) =>
+        Effect.forEach(
+          actorsOf(agreement).filter((actor) => !but.includes(actor)),
+          (actor) => Effect.map(start(actor), (started) => [actor, started] as const)
+        ).pipe(Effect.map((started) => new Map(started))),
+      /** Directs the run to its end. */
+      directed: Effect.provide(
+        direct({ agreement, onPhase: () => Effect.void, onProgress: () => Effect.void }),
+        Layer.merge(ways("director"), storeInMemory)
+      )
+    }
+  }).pipe(Effect.provide(nodeContext))

@@ -1,0 +1,45 @@
+/** Processes of a run that a test puts on a hub, one by one, of one house where they are of one party; their pauses are short. */
+import { randomBytes } from "node:crypto"
+import { layer as nodeContext } from "@effect/platform-node/NodeContext"
+import { Effect, Layer, Logger, LogLevel, Option, Redacted } from "effect"
+import { House, houseOf } from "../../actors/group/process-group.ts"
+import type { Agreement } from "../../actors/party/agreement.ts"
+import type { Hub } from "../../runtime/memory-transport.ts"
+import * as Parties from "../../runtime/party.ts"
+import { memoryStore, Stable, type StoreService } from "../../runtime/store.ts"
+import { agreementOf } from "../../scenarios/agreement.ts"
+import { loadScenario } from "../../scenarios/load.ts"
+import { splits, writeScenario } from "../scenarios/small-scenario.ts"
+
+const secret = Option.some(Redacted.make(new Uint8Array(randomBytes(32))))
+
+// What is refused on purpose would fill the screen.
+const quiet = Logger.minimumLogLevel(LogLevel.None)
+
+export const processOf = (hub: Hub, name: string, stable: StoreService = memoryStore()) =>
+  Layer.build(
+    Layer.mergeAll(
+      Parties.layer({ name, run: "r", limits: { resendFirstMs: 50, resendLongestMs: 100 } }).pipe(
+        Layer.provideMerge(hub.layer(name)),
+        Layer.provide(quiet)
+      ),
+      Layer.succeed(House, houseOf({ name, run: "r" }, secret)),
+      Layer.succeed(Stable, stable)
+    )
+  )
+
+/** What the parties of the small scenario agree on, but for these deadlines. */
+export const agreedBut = (deadlines: Partial<Agreement["deadlines"]>) =>
+  Effect.gen(function* () {
+    const { file } = yield* writeScenario(splits.rows, {})
+    const { scenario } = yield* loadScenario(file)
+    const agreement = agreementOf(scenario)
+    return { ...agreement, deadlines: { ...agreement.deadlines, ...deadlines } }
+  }).pipe(Effect.provide(nodeContext))
+
+export const agreed = agreedBut({})
+
+/** All processes on the hub stand still, as one does that is stopped or collects its garbage. */
+export const standStill = (milliseconds: number): void => {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
+}
