@@ -6,7 +6,7 @@ import type { RunOutcome } from "../actors/director.ts"
 import type { Comparison } from "./comparison.ts"
 import type { JoinedData } from "./joined.ts"
 import type { PredictedCost } from "./plan.ts"
-import type { Expectation, PredictedAndMeasured, RunResult } from "./result.ts"
+import type { Expectation, PredictedAndMeasured, RunResult, Uncertain } from "./result.ts"
 import type { Scenario } from "./schema.ts"
 
 /** All that is known of a run when it has ended. */
@@ -28,17 +28,20 @@ export const resultOf = (measured: Measured): RunResult => {
   const { agreement, run, transport, joined, predicted, outcome, compared } = measured
   const { tested } = outcome
   const accuracy = tested === undefined ? null : tested.correct / tested.total
-  const judged = { accuracy, ...compared }
+  const figures: Judged = {
+    accuracy,
+    referenceAccuracy: compared.referenceAccuracy,
+    maxWeightDeviation: compared.maxWeightDeviation,
+    reasons: { ...(accuracy === null ? { accuracy: "not revealed" } : {}), ...compared.reasons }
+  }
   return {
     scenario: agreement.scenario,
     run,
     transport,
     modulusBits: agreement.security.modulusBits,
     seed: agreement.seed ?? null,
-    accuracy,
+    ...figures,
     tested: tested ?? null,
-    referenceAccuracy: compared.referenceAccuracy,
-    maxWeightDeviation: compared.maxWeightDeviation,
     rows: { training: joined.rows.training, heldOut: joined.rows.heldOut },
     steps: outcome.steps,
     rounds: { predicted: predicted.rounds, measured: outcome.rounds },
@@ -47,7 +50,7 @@ export const resultOf = (measured: Measured): RunResult => {
     recoveries: measured.recoveries,
     faults: measured.faults,
     peakMemoryBytes: transport === "nats" ? outcome.peakMemoryBytes : null,
-    expectations: expectationsOf(measured.scenario, judged)
+    expectations: expectationsOf(measured.scenario, figures)
   }
 }
 
@@ -67,29 +70,49 @@ const bytesOf = (predicted: PredictedCost, outcome: RunOutcome): RunResult["byte
   return { predicted: predicted.bytes, measured, byPhase }
 }
 
-interface Judged {
-  readonly accuracy: number | null
-  readonly referenceAccuracy: number
-  readonly maxWeightDeviation: number | null
-}
+type Judged = Pick<RunResult, Uncertain | "reasons">
 
-const expectationsOf = ({ expect }: Scenario, judged: Judged): ReadonlyArray<Expectation> => {
-  const { accuracy, referenceAccuracy, maxWeightDeviation } = judged
-  const { minAccuracy, maxAccuracyGap, maxWeightDeviation: maxDeviation } = expect
-  const gap = accuracy === null ? null : Math.abs(accuracy - referenceAccuracy)
-  const expectation = (limit: number | undefined, what: string, held: boolean) =>
-    limit === undefined ? [] : [{ what: `${what} ${limit}`, held }]
+/** What a scenario expects of a run, and whether it held: what cannot be judged did not. */
+export const expectationsOf = (
+  { expect }: Pick<Scenario, "expect">,
+  judged: Judged
+): ReadonlyArray<Expectation> => {
+  const { accuracy, referenceAccuracy, maxWeightDeviation, reasons } = judged
+  const expectation = (
+    limit: number | undefined,
+    what: string,
+    held: boolean | undefined,
+    reason: string | undefined
+  ): ReadonlyArray<Expectation> =>
+    limit === undefined
+      ? []
+      : [
+          {
+            what: `${what} ${limit}`,
+            held: held ?? false,
+            ...(held === undefined ? { reason: `not judged: ${reason}` } : {})
+          }
+        ]
+  const known = accuracy !== null
+  const gap = known && referenceAccuracy !== null ? Math.abs(accuracy - referenceAccuracy) : undefined
   return [
-    ...expectation(minAccuracy, "accuracy at least", accuracy !== null && accuracy >= minAccuracy!),
     ...expectation(
-      maxAccuracyGap,
-      "difference to the float64 reference at most",
-      gap !== null && gap <= maxAccuracyGap!
+      expect.minAccuracy,
+      "accuracy at least",
+      known ? accuracy >= expect.minAccuracy! : undefined,
+      reasons.accuracy
     ),
     ...expectation(
-      maxDeviation,
+      expect.maxAccuracyGap,
+      "difference to the float64 reference at most",
+      gap === undefined ? undefined : gap <= expect.maxAccuracyGap!,
+      reasons.accuracy ?? reasons.referenceAccuracy
+    ),
+    ...expectation(
+      expect.maxWeightDeviation,
       "deviation from the fixed-point reference at most",
-      maxWeightDeviation !== null && maxWeightDeviation <= maxDeviation!
+      maxWeightDeviation === null ? undefined : maxWeightDeviation <= expect.maxWeightDeviation!,
+      reasons.maxWeightDeviation
     )
   ]
 }

@@ -225,6 +225,8 @@ interface Undertaking extends Checked, Pick<RunOptions, "file" | "out" | "transp
   /** When this process began with it. */
   readonly started: number
   readonly injected?: { readonly plan: FaultPlan; readonly file: Option.Option<string> }
+  /** Why no reference can be trained, such as data that are no longer those of the run. */
+  readonly referenceLeftOut?: string
 }
 
 const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) {
@@ -285,7 +287,10 @@ const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) 
   yield* files.writeFileString(join(out, modelEntry), modelText)
   const model = JSON.parse(modelText) as Model
   const seconds = ((yield* Clock.currentTimeMillis) - started) / 1000
-  const compared = yield* Effect.promise(() => compareWithReferences(agreement, run, joined, model))
+  const { referenceLeftOut } = undertaking
+  const compared = yield* Effect.promise(() =>
+    compareWithReferences({ agreement, run, joined, model, referenceLeftOut })
+  )
   const result = resultOf({
     scenario,
     agreement,

@@ -283,6 +283,7 @@ describe("run and report", () => {
     tested: { correct: 2, total: 2 },
     referenceAccuracy: 1,
     maxWeightDeviation: null,
+    reasons: { maxWeightDeviation: "only a run with a seed can be replayed" },
     rows: { training: 8, heldOut: 2 },
     steps: 1,
     rounds: { predicted: 1, measured: 1 },
