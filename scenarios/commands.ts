@@ -49,6 +49,8 @@ export interface CheckRequest {
 /** An error that people are told: by its message, which names culprit and remedy. */
 export interface Failure {
   readonly message: string
+  /** The status with which it ends the program; 1 where left out. */
+  readonly exitStatus?: number
 }
 
 /** What the commands do. */
@@ -263,7 +265,7 @@ export const verdictOf = (exit: Exit.Exit<unknown, unknown>): Verdict => {
   if (Exit.isSuccess(exit)) return { status: 0, lines: [] }
   const { cause } = exit
   const failure = Cause.failureOption(cause)
-  if (Option.isSome(failure)) return { status: toldStatus, lines: said(failure.value) }
+  if (Option.isSome(failure)) return { status: statusOf(failure.value), lines: said(failure.value) }
   const defect = Cause.dieOption(cause)
   if (Option.isNone(defect)) return { status: interruptedStatus, lines: ["bicameral: interrupted"] }
   return brokenDown(defect.value)
@@ -277,6 +279,15 @@ export const brokenDown = (defect: unknown): Verdict => ({
     "  This is a fault of the program. In a run, the event logs (parties/*/events.jsonl in the out folder) say more."
   ]
 })
+
+/** An error may say with which status it ends the program; never with one that stands for success. */
+const statusOf = (error: unknown): number =>
+  typeof error === "object" && error !== null && "exitStatus" in error && isStatus(error.exitStatus)
+    ? error.exitStatus
+    : toldStatus
+
+const isStatus = (status: unknown): status is number =>
+  typeof status === "number" && Number.isInteger(status) && status >= 1 && status <= 255
 
 const said = (error: unknown): ReadonlyArray<string> =>
   // The argument's error has been told already, in the words of the parser.

@@ -15,21 +15,41 @@ import {
   trainFixedReference,
   trainFloatReference
 } from "./reference.ts"
+import type { Reasons } from "./result.ts"
+
+const onlyWithSeed = "only a run with a seed can be replayed"
 
 export interface Comparison {
   /** Of the float64 reference on the held-out rows. */
-  readonly referenceAccuracy: number
-  /** Greatest difference of a weight to the fixed-point reference; null without a seed. */
+  readonly referenceAccuracy: number | null
+  /** Greatest difference of a weight to the fixed-point reference. */
   readonly maxWeightDeviation: number | null
+  /** Why a figure is null. */
+  readonly reasons: Reasons
 }
 
-/** Trains the references on the joined data and compares. `run` is the run's name. */
-export const compareWithReferences = async (
-  agreement: Agreement,
-  run: string,
-  joined: JoinedData,
-  model: Model
-): Promise<Comparison> => {
+/** What is compared, and whether it can be. */
+export interface Compared {
+  readonly agreement: Agreement
+  /** The run's name. */
+  readonly run: string
+  readonly joined: JoinedData
+  readonly model: Model
+  /** Why no reference can be trained, such as data that are no longer those of the run. */
+  readonly referenceLeftOut?: string | undefined
+}
+
+/** Nothing to compare with, for one reason. */
+export const notCompared = (reason: string): Comparison => ({
+  referenceAccuracy: null,
+  maxWeightDeviation: null,
+  reasons: { referenceAccuracy: reason, maxWeightDeviation: reason }
+})
+
+/** Trains the references on the joined data and compares. */
+export const compareWithReferences = async (compared: Compared): Promise<Comparison> => {
+  const { agreement, run, joined, model, referenceLeftOut } = compared
+  if (referenceLeftOut !== undefined) return notCompared(referenceLeftOut)
   const { seed } = agreement
   const key = (purpose: SeededPurpose): Uint8Array =>
     seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(seed, purpose)
@@ -45,6 +65,7 @@ export const compareWithReferences = async (
   return {
     referenceAccuracy: accuracy(float, joined.heldOut()),
     maxWeightDeviation:
-      seed === undefined ? null : maximumDeviation(model, await trainFixedReference(reference))
+      seed === undefined ? null : maximumDeviation(model, await trainFixedReference(reference)),
+    reasons: seed === undefined ? { maxWeightDeviation: onlyWithSeed } : {}
   }
 }

@@ -57,16 +57,19 @@ const field = (name: string, text: string): string => `${name.padEnd(fieldWidth)
 
 const outcome = (result: RunResult): ReadonlyArray<string> => [
   field("accuracy", accuracyText(result)),
-  field("weights", deviationText(result.maxWeightDeviation)),
+  field("weights", deviationText(result)),
   field(
     "training",
     `${counted(result.steps, "step")} on ${counted(result.rows.training, "row")}; ${count(result.rows.heldOut)} held out for the test`
   )
 ]
 
-const accuracyText = ({ accuracy, tested, referenceAccuracy }: RunResult): string => {
-  const plain = `${figure(referenceAccuracy)} plain (float64 reference trained alike)`
-  if (accuracy === null) return `not revealed; ${plain}`
+const accuracyText = ({ accuracy, tested, referenceAccuracy, reasons }: RunResult): string => {
+  const plain =
+    referenceAccuracy === null
+      ? `no float64 reference: ${reasons.referenceAccuracy}`
+      : `${figure(referenceAccuracy)} plain (float64 reference trained alike)`
+  if (accuracy === null) return `${reasons.accuracy}; ${plain}`
   const rows =
     tested === null ? "" : ` (${count(tested.correct)} of ${counted(tested.total, "held-out row")})`
   return `${figure(accuracy)} secure${rows}; ${plain}`
@@ -74,9 +77,8 @@ const accuracyText = ({ accuracy, tested, referenceAccuracy }: RunResult): strin
 
 const figure = (share: number): string => share.toFixed(4)
 
-const deviationText = (deviation: number | null): string => {
-  if (deviation === null)
-    return "not compared with the fixed-point reference: only a run with a seed can be replayed"
+const deviationText = ({ maxWeightDeviation: deviation, reasons }: RunResult): string => {
+  if (deviation === null) return `not compared with the fixed-point reference: ${reasons.maxWeightDeviation}`
   if (deviation === 0) return "bit for bit those of the fixed-point reference"
   return `differ from the fixed-point reference by at most ${deviation.toExponential(2)} (2^${Math.log2(deviation).toFixed(1)})`
 }
@@ -186,4 +188,11 @@ export const privacy = (seed: number | null): ReadonlyArray<string> =>
 const expectations = ({ expectations: all }: RunResult): ReadonlyArray<string> =>
   all.length === 0
     ? []
-    : ["expectations", ...all.map(({ what, held }) => `  ${held ? "ok    " : "FAILED"}  ${what}`), ""]
+    : [
+        "expectations",
+        ...all.map(
+          ({ what, held, reason }) =>
+            `  ${held ? "ok    " : "FAILED"}  ${what}${reason === undefined ? "" : ` (${reason})`}`
+        ),
+        ""
+      ]

@@ -1,6 +1,7 @@
 /**
  * What a run leaves behind for people and programs: `result.json` in the out folder, and what the report prints. Every
- * figure was measured in the run or computed from its plan; what was not revealed or cannot be known is null.
+ * figure was measured in the run or computed from its plan and is a finite number; what was not revealed or cannot be
+ * known is null, and `reasons` says why.
  */
 import type { Phase } from "../actors/director.ts"
 import type { LifeEvent } from "../runtime/supervision.ts"
@@ -15,7 +16,15 @@ export interface Expectation {
   /** `accuracy at least 0.95`, for people. */
   readonly what: string
   readonly held: boolean
+  /** Why it could not be judged; it did not hold then. */
+  readonly reason?: string
 }
+
+/** The figures that may be null. */
+export type Uncertain = "accuracy" | "referenceAccuracy" | "maxWeightDeviation"
+
+/** Why figures are null, by their names. */
+export type Reasons = { readonly [figure in Uncertain]?: string }
 
 export interface RunResult {
   readonly scenario: string
@@ -24,13 +33,14 @@ export interface RunResult {
   readonly modulusBits: number
   /** The seed of a run that is reproducible and not private. */
   readonly seed: number | null
-  /** Share of the held-out rows that the decrypted model got right; null where the scenario does not reveal it. */
+  /** Share of the held-out rows that the decrypted model got right. */
   readonly accuracy: number | null
   readonly tested: { readonly correct: number; readonly total: number } | null
   /** The same of the float64 reference trained alike. */
-  readonly referenceAccuracy: number
-  /** Greatest difference of a weight to the fixed-point reference; null without a seed. */
+  readonly referenceAccuracy: number | null
+  /** Greatest difference of a weight to the fixed-point reference, which only a run with a seed has. */
   readonly maxWeightDeviation: number | null
+  readonly reasons: Reasons
   readonly rows: { readonly training: number; readonly heldOut: number }
   readonly steps: number
   readonly rounds: PredictedAndMeasured

@@ -8,9 +8,8 @@ import { dirname, join, resolve } from "node:path"
 import { FileSystem } from "@effect/platform"
 import type { PlatformError } from "@effect/platform/Error"
 import { Clock, Data, Effect, Option, Redacted } from "effect"
-import type { RunOutcome } from "../actors/director.ts"
 import { drawHouses } from "../actors/group/process-group.ts"
-import { type Agreement, agreementDigest } from "../actors/party/agreement.ts"
+import { agreementDigest } from "../actors/party/agreement.ts"
 import { raised } from "../actors/party/typed-throws.ts"
 import { modelEntry } from "../actors/users/output.ts"
 import type { Model } from "../protocol/learning/model.ts"
@@ -20,15 +19,15 @@ import { drawCredentials, givenUrl } from "../runtime/broker/start.ts"
 import { holdFolder } from "../runtime/folder-lock.ts"
 import type { LifeEvent } from "../runtime/supervision.ts"
 import { agreementOf } from "./agreement.ts"
-import { type Comparison, compareWithReferences } from "./comparison.ts"
+import { compareWithReferences } from "./comparison.ts"
 import { type FaultPlan, planFaults } from "./faults.ts"
 import { type FaultsAtRun, faultsAtRun } from "./faults-at-run.ts"
 import { checkData, joinData } from "./joined.ts"
 import { loadFaults, loadScenario } from "./load.ts"
 import { assembleFibers, assembleProcesses, type Hands } from "./parties.ts"
-import { type PredictedCost, predictCost } from "./plan.ts"
-import type { Expectation, PredictedAndMeasured, RunDisplay, RunResult } from "./result.ts"
-import type { Scenario } from "./schema.ts"
+import { predictCost } from "./plan.ts"
+import type { RunDisplay, RunResult } from "./result.ts"
+import { resultOf } from "./run-result.ts"
 import { duration } from "./units.ts"
 
 export interface RunOptions {
@@ -226,6 +225,8 @@ interface Undertaking extends Checked, Pick<RunOptions, "file" | "out" | "transp
   /** When this process began with it. */
   readonly started: number
   readonly injected?: { readonly plan: FaultPlan; readonly file: Option.Option<string> }
+  /** Why no reference can be trained, such as data that are no longer those of the run. */
+  readonly referenceLeftOut?: string
 }
 
 const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) {
@@ -286,7 +287,10 @@ const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) 
   yield* files.writeFileString(join(out, modelEntry), modelText)
   const model = JSON.parse(modelText) as Model
   const seconds = ((yield* Clock.currentTimeMillis) - started) / 1000
-  const compared = yield* Effect.promise(() => compareWithReferences(agreement, run, joined, model))
+  const { referenceLeftOut } = undertaking
+  const compared = yield* Effect.promise(() =>
+    compareWithReferences({ agreement, run, joined, model, referenceLeftOut })
+  )
   const result = resultOf({
     scenario,
     agreement,
@@ -303,91 +307,3 @@ const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) 
   yield* files.writeFileString(join(out, "result.json"), `${JSON.stringify(result, null, 2)}\n`)
   return result
 })
-
-interface Measured {
-  readonly scenario: Scenario
-  readonly agreement: Agreement
-  readonly run: string
-  readonly transport: "nats" | "memory"
-  readonly joined: ReturnType<typeof joinData>
-  readonly predicted: PredictedCost
-  readonly outcome: RunOutcome
-  readonly compared: Comparison
-  readonly recoveries: RunResult["recoveries"]
-  readonly faults: RunResult["faults"]
-  readonly seconds: number
-}
-
-const resultOf = (measured: Measured): RunResult => {
-  const { agreement, run, transport, joined, predicted, outcome, compared } = measured
-  const { tested } = outcome
-  const accuracy = tested === undefined ? null : tested.correct / tested.total
-  const judged = { accuracy, ...compared }
-  return {
-    scenario: agreement.scenario,
-    run,
-    transport,
-    modulusBits: agreement.security.modulusBits,
-    seed: agreement.seed ?? null,
-    accuracy,
-    tested: tested ?? null,
-    referenceAccuracy: compared.referenceAccuracy,
-    maxWeightDeviation: compared.maxWeightDeviation,
-    rows: { training: joined.rows.training, heldOut: joined.rows.heldOut },
-    steps: outcome.steps,
-    rounds: { predicted: predicted.rounds, measured: outcome.rounds },
-    bytes: bytesOf(predicted, outcome),
-    seconds: { ...outcome.seconds, total: measured.seconds },
-    recoveries: measured.recoveries,
-    faults: measured.faults,
-    peakMemoryBytes: transport === "nats" ? outcome.peakMemoryBytes : null,
-    expectations: expectationsOf(measured.scenario, judged)
-  }
-}
-
-/** Bytes on the wire, all of them, by the phase in which the plan has each kind of message. */
-const bytesOf = (predicted: PredictedCost, outcome: RunOutcome): RunResult["bytes"] => {
-  const phases = new Map(predicted.traffic.map(({ tag, phase }) => [tag, phase as string]))
-  // Rounds that were gone through again carry the number of their epoch.
-  const phaseOf = (tag: string) => phases.get(tag.replace(/\.\d+$/, "")) ?? "other"
-  const byPhase: Record<string, { predicted: number; measured: number }> = {}
-  const entry = (phase: string) => {
-    byPhase[phase] ??= { predicted: 0, measured: 0 }
-    return byPhase[phase]
-  }
-  for (const { tag, bytes } of predicted.traffic) entry(phaseOf(tag)).predicted += bytes
-  for (const { tag, bytes } of outcome.traffic) entry(phaseOf(tag)).measured += bytes
-  const measured = outcome.traffic.reduce((sum, { bytes }) => sum + bytes, 0)
-  return { predicted: predicted.bytes, measured, byPhase }
-}
-
-interface Judged {
-  readonly accuracy: number | null
-  readonly referenceAccuracy: number
-  readonly maxWeightDeviation: number | null
-}
-
-const expectationsOf = ({ expect }: Scenario, judged: Judged): ReadonlyArray<Expectation> => {
-  const { accuracy, referenceAccuracy, maxWeightDeviation } = judged
-  const { minAccuracy, maxAccuracyGap, maxWeightDeviation: maxDeviation } = expect
-  const gap = accuracy === null ? null : Math.abs(accuracy - referenceAccuracy)
-  const expectation = (limit: number | undefined, what: string, held: boolean) =>
-    limit === undefined ? [] : [{ what: `${what} ${limit}`, held }]
-  return [
-    ...expectation(minAccuracy, "accuracy at least", accuracy !== null && accuracy >= minAccuracy!),
-    ...expectation(
-      maxAccuracyGap,
-      "difference to the float64 reference at most",
-      gap !== null && gap <= maxAccuracyGap!
-    ),
-    ...expectation(
-      maxDeviation,
-      "deviation from the fixed-point reference at most",
-      maxWeightDeviation !== null && maxWeightDeviation <= maxDeviation!
-    )
-  ]
-}
-
-/** Whether a figure is within a share of what was predicted. */
-export const within = ({ predicted, measured }: PredictedAndMeasured, share: number): boolean =>
-  Math.abs(measured - predicted) <= share * predicted

@@ -8,7 +8,7 @@ import { countCells } from "../../protocol/data/rows.ts"
 import { decodeArchive } from "../../protocol/sharing/archive.ts"
 import { openPiece, pieceEntry } from "../../protocol/sharing/archive-pieces.ts"
 import { wordBytes } from "../../protocol/sharing/split.ts"
-import { within } from "../../scenarios/run.ts"
+import { within } from "../../scenarios/run-result.ts"
 import { runInMemory, type Split, splits, writeScenario } from "../scenarios/small-scenario.ts"
 
 const short = { seed: 5, training: { epochs: 2, batch: 8, rate: 0.25 } }

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
 import { decodeArchive } from "../../protocol/sharing/archive.ts"
-import { within } from "../../scenarios/run.ts"
+import { within } from "../../scenarios/run-result.ts"
 import { runInMemory, type Split, splits, writeScenario } from "../scenarios/small-scenario.ts"
 
 const run = (split: Split, changes: object = {}) =>

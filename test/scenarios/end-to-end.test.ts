@@ -143,7 +143,7 @@ describe("bicameral run - the scenarios that come with the project", () => {
         const result = yield* readJson<RunResult>(out, "result.json")
         expect(result).toMatchObject({ transport: "nats", modulusBits: 2048, maxWeightDeviation: 0 })
         expect(result.accuracy).toBeGreaterThanOrEqual(0.95)
-        expect(Math.abs(result.accuracy! - result.referenceAccuracy)).toBeLessThanOrEqual(0.01)
+        expect(Math.abs(result.accuracy! - result.referenceAccuracy!)).toBeLessThanOrEqual(0.01)
         expect(result.rounds.measured).toBe(result.rounds.predicted)
         expect(Math.abs(result.bytes.measured / result.bytes.predicted - 1)).toBeLessThanOrEqual(0.05)
         const { layers } = yield* readJson<Model>(out, "model.json")

@@ -230,6 +230,22 @@ describe("verdict", () => {
     expect(verdictOf(exit)).toEqual({ status: 1, lines: ["bicameral: two problems", "  one", "  two"] })
   })
 
+  it("ends with the status that an error carries, and with 1 where it carries none", () => {
+    for (const [carried, status] of [
+      [2, 2],
+      [255, 255],
+      [undefined, 1],
+      [0, 1],
+      [256, 1],
+      [1.5, 1],
+      ["2", 1]
+    ] as const) {
+      const exit = Exit.fail({ message: "not meaningful", exitStatus: carried })
+      expect(verdictOf(exit)).toEqual({ status, lines: ["bicameral: not meaningful"] })
+    }
+    expect(verdictOf(Exit.fail(new Broken({ message: "gone" }))).status).toBe(1)
+  })
+
   it("tells a defect as a fault of the program, without a stack trace, where to look, and by a status of its own", () => {
     const { status, lines } = verdictOf(Exit.die(new TypeError("x is not a function")))
     expect(status).toBe(70)
@@ -267,6 +283,7 @@ describe("run and report", () => {
     tested: { correct: 2, total: 2 },
     referenceAccuracy: 1,
     maxWeightDeviation: null,
+    reasons: { maxWeightDeviation: "only a run with a seed can be replayed" },
     rows: { training: 8, heldOut: 2 },
     steps: 1,
     rounds: { predicted: 1, measured: 1 },

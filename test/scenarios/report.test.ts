@@ -13,6 +13,7 @@ const result: RunResult = {
   tested: { correct: 39, total: 40 },
   referenceAccuracy: 0.95,
   maxWeightDeviation: null,
+  reasons: { maxWeightDeviation: "only a run with a seed can be replayed" },
   rows: { training: 160, heldOut: 40 },
   steps: 1200,
   peakMemoryBytes: { cloud0: 1_000_000, cloud1: 2_500_000 },
@@ -46,7 +47,10 @@ describe("report", () => {
   })
 
   it("says that an accuracy was not revealed rather than giving a figure", () => {
-    const text = line(told({ accuracy: null, tested: null }), "accuracy")
+    const text = line(
+      told({ accuracy: null, tested: null, reasons: { accuracy: "not revealed" } }),
+      "accuracy"
+    )
     expect(text).toContain("not revealed")
     expect(text).not.toContain("secure")
   })
