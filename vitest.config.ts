@@ -6,7 +6,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: "forks",
-    // As parties' processes have it (runtime/process.ts): a buffer that is freed too early has to be found out here.
+    // As parties' processes have it (runtime/processes/process.ts): a buffer that is freed too early has to be found out here.
     poolOptions: {
       forks: {
         // Most files wait for processes of their own; with two at a time the wait of one is the work of the other.

@@ -18,8 +18,8 @@ import {
   Upload
 } from "../protocol/messages/control.ts"
 import type { Ask } from "../protocol/messages/message.ts"
-import { type AskError, on, Party } from "../runtime/actor.ts"
-import type { Stable, StoreError } from "../runtime/store.ts"
+import { type AskError, on, Party } from "../runtime/messaging/contract.ts"
+import type { Stable, StoreError } from "../runtime/storage/store.ts"
 import { type Agreement, actorsOf, agreementDigest } from "./party/agreement.ts"
 import { type Keeping, remembered } from "./party/once.ts"
 

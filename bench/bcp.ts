@@ -17,7 +17,7 @@ import { slotsPerPlaintext, uploadSlotBits, wordBytes } from "../protocol/bcp/pa
 import { generateParameters, type MasterKey, type Parameters } from "../protocol/bcp/parameters.ts"
 import { encryptorOf } from "../protocol/bcp/precomputed.ts"
 import { decodeCiphertexts, encodeMasterKey } from "../protocol/bcp/wire.ts"
-import { makePool } from "../runtime/pool.ts"
+import { makePool } from "../runtime/work/pool.ts"
 import { announceMachine, ratioOf, type Spread, spreadOf, writeFigures } from "./measure.ts"
 
 /** Ciphertexts a repetition. */

@@ -1,6 +1,6 @@
 /** `npm run bench -- TOPIC`: measures one topic, prints it and writes `out/bench/<topic>.json`. */
 import { spawn } from "node:child_process"
-import { garbageCollection } from "../runtime/process.ts"
+import { garbageCollection } from "../runtime/processes/process.ts"
 
 const topics: Readonly<Record<string, () => Promise<void>>> = {
   step: async () => (await import("./step.ts")).run(),

@@ -18,13 +18,13 @@ import type { Agreement } from "../actors/party/agreement.ts"
 import { artifact } from "../protocol/artifact.ts"
 import { dealers } from "../protocol/messages/subjects.ts"
 import { Deal } from "../protocol/messages/training.ts"
-import { on, Party } from "../runtime/actor.ts"
 import { passwordVariable, startOwnBroker } from "../runtime/broker/start.ts"
-import { layer as nats } from "../runtime/nats-transport.ts"
-import { layer as party } from "../runtime/party.ts"
-import { giveWay, parentGone, sayReady, startActor } from "../runtime/process.ts"
-import { folderStore } from "../runtime/store.ts"
+import { on, Party } from "../runtime/messaging/contract.ts"
+import { layer as party } from "../runtime/messaging/party.ts"
+import { giveWay, parentGone, sayReady, startActor } from "../runtime/processes/process.ts"
+import { folderStore } from "../runtime/storage/store.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
+import { layer as nats } from "../runtime/transport/nats.ts"
 import {
   announceMachine,
   ownProcessorMs,

@@ -8,7 +8,7 @@ const LEAST = 4096
 
 /**
  * Frees the whole buffer under `bytes`, which nobody may use any more. Where the engine has no `ArrayBuffer.transfer` (Node 20 without the
- * option that `runtime/process.ts` gives), it is left to the garbage collector.
+ * option that `runtime/processes/process.ts` gives), it is left to the garbage collector.
  */
 export const free = ({ buffer }: Uint8Array): void => {
   const { transfer } = buffer as ArrayBuffer & { readonly transfer?: (bytes: number) => ArrayBuffer }

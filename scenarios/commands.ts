@@ -8,7 +8,7 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { isValidationError } from "@effect/cli/ValidationError"
 import { Cause, Console, Data, Effect, Exit, Option } from "effect"
-import { defectStatus, toldStatus } from "../runtime/process.ts"
+import { defectStatus, toldStatus } from "../runtime/processes/process.ts"
 import type { ActorOptions } from "./actor.ts"
 import type { MemberOptions } from "./member.ts"
 

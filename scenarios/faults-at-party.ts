@@ -9,9 +9,9 @@ import { Clock, Effect, Layer } from "effect"
 import { type Agreement, planOf } from "../actors/party/agreement.ts"
 import { stepCost } from "../protocol/learning/cost.ts"
 import { decodeEnvelope } from "../protocol/messages/envelope.ts"
-import { faulty, type MessageFault } from "../runtime/faulty-transport.ts"
-import { Stable, Store, StoreFailed, type StoreService } from "../runtime/store.ts"
-import { Transport, type TransportService } from "../runtime/transport.ts"
+import { Stable, Store, StoreFailed, type StoreService } from "../runtime/storage/store.ts"
+import { faulty, type MessageFault } from "../runtime/transport/faulty.ts"
+import { Transport, type TransportService } from "../runtime/transport/transport.ts"
 import { type FaultPlan, type PlannedEvent, ratesOf } from "./faults.ts"
 
 /** What holds at the moment for all parties; written by who runs them, times in milliseconds since 1970. */

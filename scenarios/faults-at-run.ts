@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 
 import { join } from "node:path"
 import { Effect, type Scope } from "effect"
 import type { Phase } from "../actors/director.ts"
-import type { LifeEvent } from "../runtime/supervision.ts"
+import type { LifeEvent } from "../runtime/processes/supervision.ts"
 import type { FaultPlan, PlannedEvent } from "./faults.ts"
 import { type FaultsNow, faultCountsFile, faultsNowFile, type MomentCame } from "./faults-at-party.ts"
 import type { Hands } from "./parties.ts"

@@ -5,7 +5,7 @@
 import { Data, Effect } from "effect"
 import type { Phase } from "../actors/director.ts"
 import { type Agreement, actorsOf } from "../actors/party/agreement.ts"
-import { draws, type LinkFaults } from "../runtime/faulty-transport.ts"
+import { draws, type LinkFaults } from "../runtime/transport/faulty.ts"
 import type { EventKind, FaultEvent, Faults, LinkPlan, When } from "./faults-schema.ts"
 
 /** The moment of an event. `sent`: when the party has sent so many messages since the run began. */

@@ -17,7 +17,7 @@ const [file = "scenarios/two-growers.yaml", count = "100000", seed = "1"] = proc
 const messages = Number(count)
 /** Between two messages of the run; so many that all are injected well before it ends. */
 const atATime = Math.ceil(messages / 120)
-/** What may be kept of a flood: the memories of requests, replies and fragments, each bounded in `runtime/limits.ts`. */
+/** What may be kept of a flood: the memories of requests, replies and fragments, each bounded in `runtime/messaging/limits.ts`. */
 const mostGrowthBytes = 64 * 2 ** 20
 
 const { company } = await Effect.runPromise(Effect.provide(loadSimulation(file, Option.none()), nodeContext))

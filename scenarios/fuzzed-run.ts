@@ -5,8 +5,8 @@
  */
 import { decodeEnvelope, type Envelope, encodeEnvelope, kinds } from "../protocol/messages/envelope.ts"
 import { actorNames, type Channel, channels, parseSubject, subjectOf } from "../protocol/messages/subjects.ts"
-import { draws } from "../runtime/faulty-transport.ts"
-import type { Delivery } from "../runtime/transport.ts"
+import { draws } from "../runtime/transport/faulty.ts"
+import type { Delivery } from "../runtime/transport/transport.ts"
 import { partiesOf } from "./faults.ts"
 import { type SimulatedCompany, type SimulatedRun, simulateRun } from "./simulated-run.ts"
 

@@ -12,10 +12,10 @@ import { House, houseFromEnvironment, NoHouse } from "../actors/group/process-gr
 import { worker } from "../actors/worker.ts"
 import { houses, memberNamed } from "../protocol/messages/subjects.ts"
 import { accessFromEnvironment } from "../runtime/broker/access.ts"
-import { layer as nats } from "../runtime/nats-transport.ts"
-import { layer as party } from "../runtime/party.ts"
-import { giveWay, parentGone, sayReady } from "../runtime/process.ts"
+import { layer as party } from "../runtime/messaging/party.ts"
+import { giveWay, parentGone, sayReady } from "../runtime/processes/process.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
+import { layer as nats } from "../runtime/transport/nats.ts"
 import { untilBroker } from "./until-broker.ts"
 
 export interface MemberOptions {

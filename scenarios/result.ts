@@ -4,7 +4,7 @@
  * known is null, and `reasons` says why.
  */
 import type { Phase } from "../actors/director.ts"
-import type { LifeEvent } from "../runtime/supervision.ts"
+import type { LifeEvent } from "../runtime/processes/supervision.ts"
 
 export interface PredictedAndMeasured {
   readonly predicted: number

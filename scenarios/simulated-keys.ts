@@ -5,9 +5,9 @@
 import { jobs } from "../protocol/bcp/jobs.ts"
 import { parametersFromPrimes } from "../protocol/bcp/parameters.ts"
 import type { Work } from "../protocol/sharing/work.ts"
-import type { JobFailed } from "../runtime/pool.ts"
-import { makeVirtualPools } from "../runtime/virtual-pool.ts"
-import type { VirtualRandomness } from "../runtime/virtual-randomness.ts"
+import { makeVirtualPools } from "../runtime/virtual/pool.ts"
+import type { VirtualRandomness } from "../runtime/virtual/randomness.ts"
+import type { JobFailed } from "../runtime/work/pool.ts"
 
 const p = 0xc47f836746a457ed1798adfe9e5bc7306a83582d2f25692f079ed5eea3a930f3n
 const q = 0xf4e7935a6998de4c0ead71d94a787b67c90243ee9660bc9facd26f5e531cec77n

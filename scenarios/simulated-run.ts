@@ -18,7 +18,9 @@ import { Bytes, format } from "../protocol/messages/message.ts"
 import { parseSubject } from "../protocol/messages/subjects.ts"
 import { Schema } from "../protocol/schema.ts"
 import { generateSigningKeyPair } from "../protocol/sharing/roster.ts"
-import { Party } from "../runtime/actor.ts"
+import { Party } from "../runtime/messaging/contract.ts"
+import { makeParty } from "../runtime/messaging/party.ts"
+import { memoryStore, Stable, Store, StoreFailed, type StoreService } from "../runtime/storage/store.ts"
 import {
   draws,
   type FaultyOptions,
@@ -26,13 +28,11 @@ import {
   type LinkFaults,
   type MessageFault,
   withFaults
-} from "../runtime/faulty-transport.ts"
-import { makeHub } from "../runtime/memory-transport.ts"
-import { makeParty } from "../runtime/party.ts"
-import { memoryStore, Stable, Store, StoreFailed, type StoreService } from "../runtime/store.ts"
-import { type Delivery, Transport, type TransportService } from "../runtime/transport.ts"
-import { replaceRandomness } from "../runtime/virtual-randomness.ts"
-import { makeVirtualTime } from "../runtime/virtual-time.ts"
+} from "../runtime/transport/faulty.ts"
+import { makeHub } from "../runtime/transport/memory.ts"
+import { type Delivery, Transport, type TransportService } from "../runtime/transport/transport.ts"
+import { replaceRandomness } from "../runtime/virtual/randomness.ts"
+import { makeVirtualTime } from "../runtime/virtual/time.ts"
 import { Secrets, type Violation, watchFrames } from "./checkers.ts"
 import { type FaultPlan, type PlannedEvent, partiesOf, ratesOf } from "./faults.ts"
 import type { EventKind } from "./faults-schema.ts"

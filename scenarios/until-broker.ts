@@ -1,6 +1,6 @@
 /** How a party's process connects. */
 import { Layer, Schedule } from "effect"
-import { isSupervised } from "../runtime/process.ts"
+import { isSupervised } from "../runtime/processes/process.ts"
 
 // The broker may be away just when a process comes back.
 const brokerPauseMs = 250

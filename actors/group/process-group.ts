@@ -8,7 +8,7 @@ import { Context, Data, Effect, Either, Layer, Option, Redacted } from "effect"
 import { type Ask, type Format, format } from "../../protocol/messages/message.ts"
 import { actorOf, houses } from "../../protocol/messages/subjects.ts"
 import type { Schema } from "../../protocol/schema.ts"
-import { type AskOptions, type Handler, on, Party } from "../../runtime/actor.ts"
+import { type AskOptions, type Handler, on, Party } from "../../runtime/messaging/contract.ts"
 
 /** The variable that holds the secret of an actor's house, as base64 of 32 bytes. */
 export const houseVariable = (actor: string): string => `${actor.toUpperCase()}_HOUSE`

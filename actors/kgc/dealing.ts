@@ -26,7 +26,7 @@ import { type Batch, gradients, trainingStep } from "../../protocol/learning/ste
 import type { DealRequest, DealtPart } from "../../protocol/messages/training.ts"
 import { Prg } from "../../protocol/ring/prg.ts"
 import { Ring } from "../../protocol/ring/ring.ts"
-import { type AnswerRoom, Party } from "../../runtime/actor.ts"
+import { type AnswerRoom, Party } from "../../runtime/messaging/contract.ts"
 import { type Agreement, computationName, planOf } from "../party/agreement.ts"
 import { raised } from "../party/typed-throws.ts"
 import { othersTurn } from "../party/yield-turn.ts"

@@ -25,9 +25,9 @@ import {
   signRoster
 } from "../../protocol/sharing/roster.ts"
 import { seal } from "../../protocol/sharing/sealed.ts"
-import { on, Party } from "../../runtime/actor.ts"
 import { within } from "../../runtime/deadline.ts"
-import { Stable } from "../../runtime/store.ts"
+import { on, Party } from "../../runtime/messaging/contract.ts"
+import { Stable } from "../../runtime/storage/store.ts"
 import { household } from "../group/members.ts"
 import { type Agreement, displayName, partTimeoutMs } from "../party/agreement.ts"
 import { BcpPool } from "../party/bcp-pool.ts"

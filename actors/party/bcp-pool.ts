@@ -3,8 +3,8 @@ import { Context, Effect, Layer, Option } from "effect"
 import { artifact } from "../../protocol/artifact.ts"
 import type { Jobs } from "../../protocol/bcp/jobs.ts"
 import type { Work } from "../../protocol/sharing/work.ts"
-import { workLimits } from "../../runtime/limits.ts"
-import { type JobFailed, type JobQueue, makePool } from "../../runtime/pool.ts"
+import { workLimits } from "../../runtime/messaging/limits.ts"
+import { type JobFailed, type JobQueue, makePool } from "../../runtime/work/pool.ts"
 
 /** Runs the jobs of `protocol/bcp/jobs.ts`. */
 export class BcpPool extends Context.Tag("actors/BcpPool")<BcpPool, Work<JobFailed>>() {}

@@ -25,7 +25,7 @@ import {
   type SealingKeyPair,
   seal
 } from "../../protocol/sharing/sealed.ts"
-import { Party } from "../../runtime/actor.ts"
+import { Party } from "../../runtime/messaging/contract.ts"
 import { type Agreement, actorsOf, partTimeoutMs } from "./agreement.ts"
 import { once, remembered } from "./once.ts"
 import { raised } from "./typed-throws.ts"

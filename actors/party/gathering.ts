@@ -6,7 +6,7 @@
 import { Data, Deferred, Effect, Option } from "effect"
 import type { MalformedMessage } from "../../protocol/messages/codec.ts"
 import { within } from "../../runtime/deadline.ts"
-import { Stable, type StoreError } from "../../runtime/store.ts"
+import { Stable, type StoreError } from "../../runtime/storage/store.ts"
 import type { Keeping } from "./once.ts"
 
 /** Not everybody sent what was due. */

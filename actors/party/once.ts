@@ -5,7 +5,7 @@
  */
 import { Deferred, Effect, type Exit, Option } from "effect"
 import type { MalformedMessage } from "../../protocol/messages/codec.ts"
-import { Stable, type StoreError, StoreFailed } from "../../runtime/store.ts"
+import { Stable, type StoreError, StoreFailed } from "../../runtime/storage/store.ts"
 
 /** How something is kept: a `Format`, or what takes more to be there again. */
 export interface Keeping<A, E, R> {

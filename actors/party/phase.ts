@@ -1,7 +1,7 @@
 /** What a party has once a phase is over, and the refusal of what is asked for before. */
 import { Data, Deferred, Effect, Option } from "effect"
-import { Party } from "../../runtime/actor.ts"
 import { within } from "../../runtime/deadline.ts"
+import { Party } from "../../runtime/messaging/contract.ts"
 
 /** Asked for something that another phase must come before. */
 export class TooEarly extends Data.TaggedError("TooEarly")<{

@@ -18,7 +18,7 @@ import {
 import { Declaration, DeclaredCells, RowSalt, RowSaltSecret } from "../../protocol/messages/upload.ts"
 import { seededKey } from "../../protocol/seeding.ts"
 import { concatenate } from "../../protocol/sharing/work.ts"
-import { Party } from "../../runtime/actor.ts"
+import { Party } from "../../runtime/messaging/contract.ts"
 import { type Agreement, displayName, partTimeoutMs } from "../party/agreement.ts"
 import { type Membership, openFrom, sealTo } from "../party/enrolment.ts"
 import type { Gathering } from "../party/gathering.ts"

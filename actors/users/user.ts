@@ -15,7 +15,7 @@ import {
   PartialsSecret
 } from "../../protocol/messages/output.ts"
 import { Declaration, DeclaredCells, RowSalt, RowSaltSecret } from "../../protocol/messages/upload.ts"
-import { on, Party } from "../../runtime/actor.ts"
+import { on, Party } from "../../runtime/messaging/contract.ts"
 import { enrolment, type MemberOptions, openFrom, sealTo } from "../party/enrolment.ts"
 import { gather, NotExpected } from "../party/gathering.ts"
 import { directorOnly, lifecycle } from "../party/lifecycle.ts"

@@ -1,7 +1,7 @@
 /** How a party that is started by itself finds the broker: its address and the party's own password, from the environment. */
 import { Data, Effect, Redacted } from "effect"
+import { type Trust, trustFromEnvironment } from "../transport/trust.ts"
 import { type Broker, type Credentials, passwordVariable } from "./start.ts"
-import { type Trust, trustFromEnvironment } from "./trust.ts"
 
 /** The environment does not say where the broker is, or not the party's password. */
 export class BrokerAccessMissing extends Data.TaggedError("BrokerAccessMissing")<{

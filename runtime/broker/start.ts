@@ -12,9 +12,9 @@ import { join } from "node:path"
 import { Data, Deferred, Duration, Effect, FiberId, Redacted, type Scope } from "effect"
 import { actorNames } from "../../protocol/messages/subjects.ts"
 import { within } from "../deadline.ts"
-import { endProcess } from "../end-process.ts"
-import { ActorDied } from "../process.ts"
-import { type LifeEvent, type Living, supervise } from "../supervision.ts"
+import { endProcess } from "../processes/end-process.ts"
+import { ActorDied } from "../processes/process.ts"
+import { type LifeEvent, type Living, supervise } from "../processes/supervision.ts"
 import { brokerConfiguration, findServer, howToGetOne, storingConfiguration } from "./find.ts"
 
 export interface Credentials {

@@ -8,8 +8,8 @@ import { HeldOutCells, PartialDecryptions } from "../../protocol/messages/output
 import { Declaration, RowSalt, UploadShare0, UploadShare1 } from "../../protocol/messages/upload.ts"
 import { generateSealingKeyPair, open } from "../../protocol/sharing/sealed.ts"
 import { startOwnBroker } from "../../runtime/broker/start.ts"
-import { layer as nats } from "../../runtime/nats-transport.ts"
-import { type Delivery, Transport } from "../../runtime/transport.ts"
+import { layer as nats } from "../../runtime/transport/nats.ts"
+import { type Delivery, Transport } from "../../runtime/transport/transport.ts"
 import { leaves, splits, writeScenario } from "../scenarios/small-scenario.ts"
 import { company, type Wired } from "../support/company.ts"
 

@@ -22,7 +22,7 @@ import { Reencrypt, UnifiedShare0 } from "../../protocol/messages/transformation
 import { OpenUpload, RowSalt, UploadShare0, UploadShare1 } from "../../protocol/messages/upload.ts"
 import { generateSigningKeyPair } from "../../protocol/sharing/roster.ts"
 import { generateSealingKeyPair } from "../../protocol/sharing/sealed.ts"
-import type { AskError, Party } from "../../runtime/actor.ts"
+import type { AskError, Party } from "../../runtime/messaging/contract.ts"
 import { splits, writeScenario } from "../scenarios/small-scenario.ts"
 import { company } from "../support/company.ts"
 

@@ -7,11 +7,11 @@ import { describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Layer, Redacted } from "effect"
 import { ask } from "../../protocol/messages/message.ts"
 import { Schema } from "../../protocol/schema.ts"
-import { exchange, on, Party } from "../../runtime/actor.ts"
-import { makeHub } from "../../runtime/memory-transport.ts"
-import * as Parties from "../../runtime/party.ts"
+import { exchange, on, Party } from "../../runtime/messaging/contract.ts"
+import * as Parties from "../../runtime/messaging/party.ts"
 import * as Tracing from "../../runtime/tracing.ts"
-import { type Delivery, Transport } from "../../runtime/transport.ts"
+import { makeHub } from "../../runtime/transport/memory.ts"
+import { type Delivery, Transport } from "../../runtime/transport/transport.ts"
 
 const Double = ask(
   "Double",

@@ -1,6 +1,6 @@
 /** A cloud's shares of the weights, kept from time to time: the last three, so that one is there that the other cloud has too. */
 import { Context, Effect, Option } from "effect"
-import { type StoreError, StoreFailed, type StoreService } from "../../../runtime/store.ts"
+import { type StoreError, StoreFailed, type StoreService } from "../../../runtime/storage/store.ts"
 
 /** Where they are, if not in the party's stable storage. */
 export class CheckpointStore extends Context.Reference<CheckpointStore>()("actors/CheckpointStore", {

@@ -18,7 +18,7 @@ import {
 } from "../../../protocol/learning/step.ts"
 import type { Prg } from "../../../protocol/ring/prg.ts"
 import type { Matrix, Ring } from "../../../protocol/ring/ring.ts"
-import type { Computation } from "../../../runtime/actor.ts"
+import type { Computation } from "../../../runtime/messaging/contract.ts"
 
 export interface LaneShare {
   readonly plan: TrainingPlan

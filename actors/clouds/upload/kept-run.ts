@@ -9,7 +9,7 @@ import type {
   RunAssembly,
   WordPiece
 } from "../../../protocol/sharing/upload.ts"
-import { Stable } from "../../../runtime/store.ts"
+import { Stable } from "../../../runtime/storage/store.ts"
 
 /** A piece that is in its place in memory. */
 interface Placed {

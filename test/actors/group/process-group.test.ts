@@ -12,10 +12,10 @@ import {
   onHouse
 } from "../../../actors/group/process-group.ts"
 import { Schema } from "../../../protocol/schema.ts"
-import { on, Party } from "../../../runtime/actor.ts"
-import { makeHub } from "../../../runtime/memory-transport.ts"
-import * as Parties from "../../../runtime/party.ts"
-import { Transport } from "../../../runtime/transport.ts"
+import { on, Party } from "../../../runtime/messaging/contract.ts"
+import * as Parties from "../../../runtime/messaging/party.ts"
+import { makeHub } from "../../../runtime/transport/memory.ts"
+import { Transport } from "../../../runtime/transport/transport.ts"
 
 const drawn = () => Option.some(Redacted.make(new Uint8Array(randomBytes(32))))
 const content = new TextEncoder().encode("what only the house knows")

@@ -6,7 +6,7 @@ import { BcpPool, BcpQueue, layer, piecesUnderWay } from "../../../actors/party/
 import { toBytes } from "../../../protocol/bcp/integers.ts"
 import { uploadSlotBits } from "../../../protocol/bcp/packing.ts"
 import { encodeMasterKey } from "../../../protocol/bcp/wire.ts"
-import { workLimits } from "../../../runtime/limits.ts"
+import { workLimits } from "../../../runtime/messaging/limits.ts"
 import { knownAnswers } from "../../protocol/bcp/known-answers.ts"
 
 const { parameters, masterKey, userPublicKeys } = knownAnswers(2048)

@@ -5,7 +5,7 @@ import type { Agreement } from "../../../actors/party/agreement.ts"
 import { partyRoot, unchanged } from "../../../actors/party/root.ts"
 import { tablesDigest } from "../../../actors/users/tables-digest.ts"
 import { denseCells } from "../../../protocol/data/cells.ts"
-import { memoryStore, Stable } from "../../../runtime/store.ts"
+import { memoryStore, Stable } from "../../../runtime/storage/store.ts"
 
 // Only the digest of an agreement is looked at.
 const agreement = (rate: number) => ({ scenario: "x", training: { rate } }) as unknown as Agreement

@@ -15,7 +15,7 @@ import {
   parseSubject,
   subjectOf
 } from "../../../protocol/messages/subjects.ts"
-import { matches } from "../../../runtime/memory-transport.ts"
+import { matches } from "../../../runtime/transport/memory.ts"
 
 const members = houses.flatMap((house) => [
   memberNamed(house, "worker", "1"),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { checkpointsIn } from "../../../../actors/clouds/training/checkpoints.ts"
-import { memoryStore, type StoreService } from "../../../../runtime/store.ts"
+import { memoryStore, type StoreService } from "../../../../runtime/storage/store.ts"
 
 const share = (step: number) => new Uint8Array([step])
 

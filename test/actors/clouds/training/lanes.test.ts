@@ -18,9 +18,9 @@ import { askHouse, House, onHouse } from "../../../../actors/group/process-group
 import type { Agreement } from "../../../../actors/party/agreement.ts"
 import { layer as bcpPool } from "../../../../actors/party/bcp-pool.ts"
 import { NotExpected } from "../../../../actors/party/gathering.ts"
-import { exchange, Party } from "../../../../runtime/actor.ts"
-import { workLimits } from "../../../../runtime/limits.ts"
-import { type Hub, makeHub } from "../../../../runtime/memory-transport.ts"
+import { exchange, Party } from "../../../../runtime/messaging/contract.ts"
+import { workLimits } from "../../../../runtime/messaging/limits.ts"
+import { type Hub, makeHub } from "../../../../runtime/transport/memory.ts"
 import { agreedBut, processOf, standStill } from "../../../support/on-a-hub.ts"
 
 const limits = { ...workLimits, aliveEveryMs: 50, leaseMs: 600, patienceMs: 5_000 }

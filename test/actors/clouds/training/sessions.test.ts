@@ -7,10 +7,10 @@ import { type Brought, sessions0, sessions1 } from "../../../../actors/clouds/tr
 import { emptyTable } from "../../../../actors/clouds/transformation/shared-table.ts"
 import { askHouse, onHouse } from "../../../../actors/group/process-group.ts"
 import { Join } from "../../../../protocol/messages/training.ts"
-import { Party } from "../../../../runtime/actor.ts"
-import { workLimits } from "../../../../runtime/limits.ts"
-import { type Hub, makeHub } from "../../../../runtime/memory-transport.ts"
-import { memoryStore, type StoreService } from "../../../../runtime/store.ts"
+import { Party } from "../../../../runtime/messaging/contract.ts"
+import { workLimits } from "../../../../runtime/messaging/limits.ts"
+import { memoryStore, type StoreService } from "../../../../runtime/storage/store.ts"
+import { type Hub, makeHub } from "../../../../runtime/transport/memory.ts"
 import { agreed, agreedBut, processOf } from "../../../support/on-a-hub.ts"
 
 const ask = { deadlineMs: 2_000 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import { keptRun } from "../../../../actors/clouds/upload/kept-run.ts"
 import { RunAssembly } from "../../../../protocol/sharing/upload.ts"
-import { memoryStore, Stable, StoreFailed, type StoreService } from "../../../../runtime/store.ts"
+import { memoryStore, Stable, StoreFailed, type StoreService } from "../../../../runtime/storage/store.ts"
 
 const assembly = () => new RunAssembly("user1", 4, 2)
 const open = (store: StoreService) => Effect.provideService(keptRun("run", assembly()), Stable, store)

@@ -1,0 +1,205 @@
+/**
+ * Envelopes to frames that a transport takes, and back: what is larger than the transport's limit is cut into fragments and put
+ * together again on the other side. Frames are kept for sending again, so once they are made they are never written to.
+ */
+import { Either } from "effect"
+import { unwritten } from "../../protocol/free.ts"
+import { MalformedMessage } from "../../protocol/messages/codec.ts"
+import {
+  closeEnvelope,
+  type Envelope,
+  encodedBytes,
+  encodeParts,
+  encodePieces,
+  envelopeBytes,
+  type OpenEnvelope,
+  openEnvelope
+} from "../../protocol/messages/envelope.ts"
+import type { TransportService } from "../transport/transport.ts"
+import type { Limits } from "./limits.ts"
+
+export type Frames = ReadonlyArray<Uint8Array>
+
+export const sizeOf = (frames: Frames): number => frames.reduce((sum, frame) => sum + frame.length, 0)
+
+/** Frames that have been sent and may be asked for again. */
+export interface Sent {
+  readonly frames: Frames
+  /** How long they may be on their way, and until when: until then they are not sent again. */
+  transitMs: number
+  quietUntil: number
+  /** Sendings of them that wait for the broker. */
+  underWay: number
+  /** Nobody will ask for them again. */
+  forgotten: boolean
+}
+
+export const sentAt = (frames: Frames, nowMs: number, limits: Limits): Sent => {
+  const transitMs = Math.floor(sizeOf(frames) / limits.assumedBytesPerMs)
+  return { frames, transitMs, quietUntil: nowMs + transitMs, underWay: 0, forgotten: false }
+}
+
+/** Whether it is time to send them again, which is taken as done. It is not while they are being sent. */
+export const takeAgain = (sent: Sent, nowMs: number): boolean => {
+  if (sent.underWay > 0 || nowMs < sent.quietUntil) return false
+  sent.transitMs *= 2
+  sent.quietUntil = nowMs + sent.transitMs
+  return true
+}
+
+/** What frames are made for. */
+export type Carrier = Pick<TransportService, "maxPayloadBytes" | "frame">
+
+/** The frames of an envelope: one, or its fragments. */
+export const framesOf = (envelope: Envelope, carrier: Carrier): Frames =>
+  framesOfParts(envelope, [envelope.body], carrier)
+
+/** The same, of a body in parts, which are copied. Fragments go by the envelope's id, so a round gives its number as id here. */
+export const framesOfParts = (
+  envelope: Omit<Envelope, "body">,
+  parts: ReadonlyArray<Uint8Array>,
+  { maxPayloadBytes, frame }: Carrier
+): Frames => {
+  if (encodedBytes(envelope, sizeOf(parts)) <= maxPayloadBytes) return [encodeParts(envelope, parts, frame)]
+  const whole = encodePieces(envelope, parts)
+  const bodyBytes = maxPayloadBytes - envelopeBytes
+  const of = Math.ceil(sizeOf(whole) / bodyBytes)
+  const id = envelope.kind === "round" ? String(envelope.number) : envelope.id
+  return cutEvery(bodyBytes, whole).map((body, number) =>
+    encodeParts({ kind: "fragment", id, tag: envelope.tag, number, of }, body, frame)
+  )
+}
+
+/** Memory for one body, in the frame that it will be sent in where one takes it: what is written there is not copied. */
+export class BodyRoom {
+  readonly #envelope: Pick<Envelope, "id" | "tag">
+  readonly #carrier: Carrier
+  #taken: OpenEnvelope | undefined
+
+  constructor(envelope: Pick<Envelope, "id" | "tag">, carrier: Carrier) {
+    this.#envelope = envelope
+    this.#carrier = carrier
+  }
+
+  /** Memory of so many bytes, all of which are to be written. Taken again, what was taken before is sent as any other memory. */
+  take(bytes: number): Uint8Array {
+    const { maxPayloadBytes, frame } = this.#carrier
+    if (encodedBytes(this.#envelope, bytes) > maxPayloadBytes) return unwritten(bytes)
+    this.#taken = openEnvelope(this.#envelope, bytes, frame)
+    return this.#taken.body
+  }
+
+  /** The frames of an envelope of the id and the tag that the room is for. What was taken must not be written to any more. */
+  framesOf(envelope: Envelope): Frames {
+    return this.#taken !== undefined && this.holds(envelope.body)
+      ? [closeEnvelope(this.#taken, envelope)]
+      : framesOf(envelope, this.#carrier)
+  }
+
+  /** Whether the body lies in its frame. */
+  holds(body: Uint8Array): boolean {
+    return this.#taken?.body === body
+  }
+}
+
+/** The bytes of all pieces, cut anew after every `bytes` of them. */
+const cutEvery = (
+  bytes: number,
+  pieces: ReadonlyArray<Uint8Array>
+): ReadonlyArray<ReadonlyArray<Uint8Array>> => {
+  const cuts: Array<Array<Uint8Array>> = []
+  let room = 0
+  for (const piece of pieces)
+    for (let from = 0; from < piece.length; ) {
+      if (room === 0) {
+        cuts.push([])
+        room = bytes
+      }
+      const end = Math.min(from + room, piece.length)
+      cuts.at(-1)!.push(piece.subarray(from, end))
+      room -= end - from
+      from = end
+    }
+  return cuts
+}
+
+interface Partial {
+  readonly pieces: Array<Uint8Array | undefined>
+  missing: number
+  bytes: number
+  since: number
+}
+
+/** Collects fragments, bounded in messages, bytes and time; the oldest incomplete message gives way. */
+export class Reassembly {
+  readonly #limits: Limits
+  readonly #partials = new Map<string, Partial>()
+  #bytes = 0
+
+  constructor(limits: Limits) {
+    this.#limits = limits
+  }
+
+  /**
+   * Takes one fragment of the messages of a `source` (sender and channel); gives the whole message's bytes once none is missing.
+   * A fragment that came before is ignored. `nowMs` is any clock's that goes forward.
+   */
+  add(
+    source: string,
+    fragment: Envelope,
+    nowMs: number
+  ): Either.Either<Uint8Array | undefined, MalformedMessage> {
+    const { id, tag, number, of, body } = fragment
+    const { fragmentedBytes, fragmentsOfMessage } = this.#limits
+    const tooLarge = of > fragmentsOfMessage || of * body.length > 2 * fragmentedBytes
+    if (of < 2 || number >= of || tooLarge)
+      return Either.left(new MalformedMessage({ what: tag, reason: `fragment ${number} of ${of}` }))
+    const key = `${source} ${tag} ${id}`
+    let partial = this.#partials.get(key)
+    if (partial !== undefined && partial.pieces.length !== of) {
+      this.#forget(key, partial)
+      partial = undefined
+    }
+    if (partial === undefined) {
+      partial = { pieces: new Array(of).fill(undefined), missing: of, bytes: 0, since: nowMs }
+      this.#partials.set(key, partial)
+    }
+    if (partial.pieces[number] === undefined) {
+      partial.pieces[number] = body
+      partial.missing--
+      partial.bytes += body.length
+      this.#bytes += body.length
+    }
+    if (partial.missing > 0) {
+      this.#shrink(nowMs)
+      return Either.right(undefined)
+    }
+    this.#forget(key, partial)
+    const whole = unwritten(partial.bytes)
+    let at = 0
+    for (const piece of partial.pieces) {
+      whole.set(piece!, at)
+      at += piece!.length
+    }
+    return Either.right(whole)
+  }
+
+  /** Messages that wait for fragments. */
+  get incomplete(): number {
+    return this.#partials.size
+  }
+
+  #forget(key: string, partial: Partial) {
+    this.#partials.delete(key)
+    this.#bytes -= partial.bytes
+  }
+
+  #shrink(nowMs: number) {
+    const { fragmentedMessages, fragmentedBytes, fragmentedForMs } = this.#limits
+    for (const [key, partial] of this.#partials) {
+      const old = nowMs - partial.since > fragmentedForMs
+      if (!old && this.#partials.size <= fragmentedMessages && this.#bytes <= fragmentedBytes) return
+      this.#forget(key, partial)
+    }
+  }
+}

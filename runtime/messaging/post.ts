@@ -1,0 +1,152 @@
+/**
+ * What the three halves of a party share: asking (`asking.ts`), answering (`answering.ts`) and rounds (`rounds.ts`) all send frames,
+ * count them, read one clock and note what they drop. Made once by `party.ts`.
+ */
+import { type Clock, Effect, type Fiber, Option, Tracer } from "effect"
+import { type Channel, subjectOf } from "../../protocol/messages/subjects.ts"
+import { publish, sharedBytes, type TransportError, type TransportService } from "../transport/transport.ts"
+import type { Frames, Sent } from "./framing.ts"
+import type { Limits } from "./limits.ts"
+import type { Counter, Ledger } from "./traffic.ts"
+
+export interface Post {
+  readonly name: string
+  readonly transport: TransportService
+  readonly limits: Limits
+  readonly ledger: Ledger
+  readonly clock: Clock.Clock
+  /** Whether spans are recorded; where not, none is made. */
+  readonly traced: boolean
+  /** Lets something happen after so many milliseconds; a function that calls it off. */
+  readonly after: (ms: number, happen: () => void) => () => void
+  readonly send: (
+    to: string,
+    channel: Channel,
+    frames: Frames,
+    counter: Counter,
+    headers?: Readonly<Record<string, string>>
+  ) => Effect.Effect<void, TransportError>
+  /** Sends frames without waiting for the broker to take them; gives the error where it can't. */
+  readonly sendNow: (
+    to: string,
+    channel: Channel,
+    frames: Frames,
+    counter: Counter,
+    headers?: Readonly<Record<string, string>>
+  ) => TransportError | undefined
+  /**
+   * Sends frames for a callback, and calls `done` when the broker has taken them, or with why it can't: at once, and without a fiber, where it is
+   * one small frame. Gives what breaks it off, unless it is done.
+   */
+  readonly begin: (
+    to: string,
+    channel: Channel,
+    frames: Frames,
+    counter: Counter,
+    done: (error: TransportError | undefined) => void,
+    headers?: Readonly<Record<string, string>>
+  ) => (() => void) | undefined
+  /** Sends frames for a callback; that it can't is noted. */
+  readonly post: (to: string, channel: Channel, frames: Frames, counter: Counter) => void
+  /** The same with frames that are kept to be sent again; they stay what they are until it is done, of which `done` is told. */
+  readonly postKept: (to: string, channel: Channel, sent: Sent, counter: Counter, done?: () => void) => void
+  /** Gives back the frames of what nobody will ask for again, as soon as no sending of them is under way. */
+  readonly forget: (sent: Sent) => void
+  /** Logs that something was dropped or refused: of each kind of event the first, and then ever fewer. */
+  readonly note: (what: string, details: Readonly<Record<string, unknown>>) => void
+}
+
+export const makePost = (
+  party: { readonly name: string; readonly run: string },
+  parts: Pick<Post, "transport" | "limits" | "ledger" | "clock" | "traced" | "after">,
+  fork: (effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
+): Post => {
+  const subjects = new Map<string, string>()
+  const subject = (to: string, channel: Channel) => {
+    const key = `${to}.${channel}`
+    const known = subjects.get(key)
+    if (known !== undefined) return known
+    const made = subjectOf({ run: party.run, to, from: party.name, channel })
+    subjects.set(key, made)
+    return made
+  }
+  const times = new Map<string, number>()
+  const note: Post["note"] = (what, details) => {
+    const count = (times.get(what) ?? 0) + 1
+    times.set(what, count)
+    if ((count & (count - 1)) === 0)
+      fork(Effect.logWarning(what).pipe(Effect.annotateLogs({ ...details, count })))
+  }
+  const noteUnsent = (error: TransportError | undefined) => {
+    if (error !== undefined) note("a message was not sent", { error: error.message })
+  }
+  const post: Post = {
+    name: party.name,
+    ...parts,
+    note,
+    send: (to, channel, frames, counter, headers) =>
+      Effect.suspend(() => {
+        counter.messages++
+        return Effect.forEach(
+          frames,
+          (frame) => {
+            counter.bytes += frame.length
+            return publish(parts.transport, subject(to, channel), frame, headers)
+          },
+          { discard: true }
+        )
+      }),
+    sendNow: (to, channel, frames, counter, headers) => {
+      counter.messages++
+      for (const frame of frames) {
+        counter.bytes += frame.length
+        const error = parts.transport.send(subject(to, channel), frame, headers)
+        if (error !== undefined) return error
+      }
+      return undefined
+    },
+    begin: (to, channel, frames, counter, done, headers) => {
+      if (frames.length === 1 && frames[0]!.length <= sharedBytes) {
+        done(post.sendNow(to, channel, frames, counter, headers))
+        return undefined
+      }
+      const fiber = fork(
+        Effect.match(post.send(to, channel, frames, counter, headers), {
+          onFailure: done,
+          onSuccess: () => done(undefined)
+        })
+      )
+      return fiber.unsafePoll() === null ? () => fiber.unsafeInterruptAsFork(fiber.id()) : undefined
+    },
+    post: (to, channel, frames, counter) => void post.begin(to, channel, frames, counter, noteUnsent),
+    postKept: (to, channel, sent, counter, done) => {
+      sent.underWay++
+      post.begin(to, channel, sent.frames, counter, (error) => {
+        sent.underWay--
+        // The last of it has only now begun its way.
+        sent.quietUntil = parts.clock.unsafeCurrentTimeMillis() + sent.transitMs
+        if (sent.forgotten) post.forget(sent)
+        noteUnsent(error)
+        done?.()
+      })
+    },
+    forget: (sent) => {
+      sent.forgotten = true
+      if (sent.underWay === 0) for (const frame of sent.frames) parts.transport.release(frame)
+    }
+  }
+  return post
+}
+
+/** The W3C trace context of a span, to go with a message. */
+export const traceHeaders = (span: Tracer.AnySpan): Record<string, string> => ({
+  traceparent: `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}`
+})
+
+/** The sender's span, if the message carries one. */
+export const remoteSpan = (headers: Readonly<Record<string, string>>): Option.Option<Tracer.ExternalSpan> => {
+  const match = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(headers.traceparent ?? "")
+  if (match === null) return Option.none()
+  const [, traceId, spanId, flags] = match as unknown as [string, string, string, string]
+  return Option.some(Tracer.externalSpan({ traceId, spanId, sampled: flags === "01" }))
+}

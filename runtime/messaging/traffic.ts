@@ -1,0 +1,32 @@
+/** Counts what a party sends and receives, by peer and message, so that a run can set its measured bytes beside the predicted. */
+import type { Traffic } from "./contract.ts"
+
+/** Grows in place; whoever sends often keeps it at hand. A message that travels in fragments counts once. */
+export interface Counter {
+  messages: number
+  bytes: number
+}
+
+/** A stranger who makes up tags must not make the ledger grow without end. */
+const mostRows = 4096
+
+export class Ledger {
+  readonly #rows = new Map<string, Traffic & Counter>()
+
+  counter(direction: Traffic["direction"], peer: string, tag: string): Counter {
+    const key = `${direction} ${peer} ${tag}`
+    const known = this.#rows.get(key)
+    if (known !== undefined) return known
+    const row = { direction, peer, tag, messages: 0, bytes: 0 }
+    if (this.#rows.size < mostRows) this.#rows.set(key, row)
+    return row
+  }
+
+  rows(): ReadonlyArray<Traffic> {
+    return Array.from(this.#rows.values(), (row) => ({ ...row }))
+  }
+}
+
+/** The tag under which the traffic of a channel is counted. */
+export const trafficTag = (channel: string, kind: string, tag: string): string =>
+  kind === "nack" ? `nack:${tag}` : channel === "round" ? `round:${tag}` : tag

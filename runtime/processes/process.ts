@@ -1,0 +1,202 @@
+/**
+ * Supervision of parties that are processes of their own: starts one, waits until it says that it is ready, minds its exit and
+ * ends it with the scope. A child whose parent is gone ends itself. Secrets go by the environment, never the command line.
+ */
+import { spawn } from "node:child_process"
+import { constants, getPriority, setPriority } from "node:os"
+import { Data, Deferred, Effect, type Redacted, type Scope, Redacted as Secret } from "effect"
+import { within } from "../deadline.ts"
+import { trustVariables } from "../transport/trust.ts"
+import { endProcess } from "./end-process.ts"
+
+/** With this status a process ends that told an error of its own: to be started again would not help it. */
+export const toldStatus = 1
+/** With this status a process ends where its program broke down, by an error that nobody expected (`EX_SOFTWARE` of sysexits.h). */
+export const defectStatus = 70
+
+/** A party's process ended without being told to, or did not become ready. */
+export class ActorDied extends Data.TaggedError("ActorDied")<{
+  readonly party: string
+  /** The exit status, or the signal that ended it, or what it failed to do. */
+  readonly code: number | string
+  /** What it wrote to its standard error last. */
+  readonly lastLines: ReadonlyArray<string>
+}> {
+  readonly retryable = true
+  /** Whether it was killed, broke down or hung, rather than ended with an error that it told. */
+  get crashed(): boolean {
+    return typeof this.code === "string"
+      ? /^(SIG[A-Z0-9]+$|not ready)/.test(this.code)
+      : this.code !== toldStatus
+  }
+  override get message(): string {
+    const last = this.lastLines.length === 0 ? "" : `; it said last:\n${this.lastLines.join("\n")}`
+    return `the process of ${this.party} ended unexpectedly (${this.code})${last}`
+  }
+}
+
+export interface ActorProcessOptions {
+  readonly party: string
+  /** The program's JavaScript file and its arguments. */
+  readonly entry: string
+  readonly args: ReadonlyArray<string>
+  /** Added to `PATH`, `HOME` and the like of this process. */
+  readonly env?: Readonly<Record<string, string>>
+  readonly secrets?: Readonly<Record<string, Redacted.Redacted>>
+  readonly readyTimeoutMs: number
+  /** Told of each further line of JSON that it says on its standard output. */
+  readonly onLine?: (value: unknown) => void
+  /** Options of Node itself, such as `--max-old-space-size=2048`. */
+  readonly nodeOptions?: ReadonlyArray<string>
+}
+
+export interface ActorProcess {
+  readonly party: string
+  readonly pid: number
+  /** What the ready line carried. */
+  readonly ready: unknown
+  /** Succeeds when the process ends with status 0, fails when it ends otherwise. */
+  readonly exit: Effect.Effect<void, ActorDied>
+}
+
+const keptLines = 20
+
+/** Node 20 has `ArrayBuffer.transfer` behind it. */
+const transferOption = "--harmony-rab-gsab-transfer"
+const hasTransfer = "transfer" in ArrayBuffer.prototype && !process.execArgv.includes(transferOption)
+
+/**
+ * A party's heap is small, but what it sends and receives is not, and counts as if it were: V8 collects often. On the few cores
+ * that the parties share, one thread at a time and a collection as a whole cost a third of what its defaults do. Where
+ * `ArrayBuffer.transfer` is behind an option, it is given, so that the PRG can free its buffers itself.
+ */
+export const garbageCollection: ReadonlyArray<string> = [
+  "--single-threaded-gc",
+  "--no-incremental-marking",
+  // Also where this process was given it, and so has it: a child has not.
+  ...(hasTransfer ? [] : [transferOption])
+]
+
+/** What a child inherits: enough to run, and none of the passwords of others. */
+const inherited = [
+  ...["PATH", "HOME", "TMPDIR", "LANG", "TZ", "NODE_ENV", "OTEL_EXPORTER_OTLP_ENDPOINT"],
+  ...trustVariables
+]
+
+/** Starts a party's process and waits for its ready line. It is ended, by its id, with the scope. */
+export const startActor = (
+  options: ActorProcessOptions
+): Effect.Effect<ActorProcess, ActorDied, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { party, readyTimeoutMs } = options
+    const ready = yield* Deferred.make<unknown>()
+    const ended = yield* Deferred.make<void, ActorDied>()
+    const { child, lastLines } = yield* Effect.acquireRelease(
+      Effect.sync(() => launch(options, ready, ended)),
+      (launched) => endProcess(launched.child)
+    )
+    const notReady = (code: string) => new ActorDied({ party, code, lastLines: lastLines() })
+    const failedFirst = Effect.zipRight(
+      Deferred.await(ended),
+      Effect.suspend(() => notReady("ended before it was ready"))
+    )
+    const line = yield* Deferred.await(ready).pipe(
+      Effect.raceFirst(failedFirst),
+      within(readyTimeoutMs, () => notReady(`not ready within ${readyTimeoutMs} ms`))
+    )
+    return { party, pid: child.pid ?? -1, ready: line, exit: Deferred.await(ended) }
+  })
+
+const launch = (
+  { party, entry, args, env, secrets, nodeOptions, onLine }: ActorProcessOptions,
+  ready: Deferred.Deferred<unknown>,
+  ended: Deferred.Deferred<void, ActorDied>
+) => {
+  const child = spawn(process.execPath, [...garbageCollection, ...(nodeOptions ?? []), entry, ...args], {
+    env: {
+      ...Object.fromEntries(
+        inherited.flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]]))
+      ),
+      ...env,
+      ...Object.fromEntries(Object.entries(secrets ?? {}).map(([key, value]) => [key, Secret.value(value)])),
+      [supervisedVariable]: "1"
+    },
+    // Its standard input stays open as long as this process lives: its end tells the child that we are gone.
+    stdio: ["pipe", "pipe", "pipe"]
+  })
+  let lastLines: ReadonlyArray<string> = []
+  eachLine(child.stdout!, (line) => {
+    const value = jsonOf(line)
+    if (value === undefined) return
+    if ("ready" in value) Deferred.unsafeDone(ready, Effect.succeed(value.ready))
+    else onLine?.(value)
+  })
+  eachLine(child.stderr!, (line) => {
+    lastLines = [...lastLines, line].slice(-keptLines)
+  })
+  const end = (code: number | string) =>
+    Deferred.unsafeDone(
+      ended,
+      code === 0 ? Effect.void : Effect.fail(new ActorDied({ party, code, lastLines }))
+    )
+  child.on("error", (error) => end(error.message))
+  // `close` comes after the last of its output.
+  child.on("close", (code, signal) => end(code ?? signal ?? "unknown"))
+  return { child, lastLines: () => lastLines }
+}
+
+const jsonOf = (line: string): object | undefined => {
+  if (!line.startsWith("{")) return undefined
+  try {
+    return JSON.parse(line) as object
+  } catch {
+    return undefined
+  }
+}
+
+const longestLine = 64 * 1024
+
+const eachLine = (stream: NodeJS.ReadableStream, onLine: (line: string) => void) => {
+  let rest = ""
+  stream.on("data", (chunk: Buffer) => {
+    const lines = (rest + chunk.toString()).split("\n")
+    rest = (lines.pop() ?? "").slice(-longestLine)
+    for (const line of lines) onLine(line)
+  })
+  stream.on("end", () => {
+    if (rest !== "") onLine(rest)
+  })
+}
+
+/**
+ * In the child: lets the other processes of this machine go first. For what works ahead of them: it gets what they leave. Where it was started to
+ * give way more than that, it stays so: it may not go back, and would go before the others.
+ */
+export const giveWay: Effect.Effect<void> = Effect.sync(() =>
+  setPriority(Math.max(getPriority(), constants.priority.PRIORITY_BELOW_NORMAL))
+)
+
+const supervisedVariable = "BICAMERAL_SUPERVISED"
+
+/** In the child: whether the process that started it looks after it, and starts it again if it dies. */
+export const isSupervised = (): boolean => process.env[supervisedVariable] !== undefined
+
+/** In the child: says that it is ready, on the line that its parent waits for. */
+export const sayReady = (value: unknown): Effect.Effect<void> =>
+  Effect.sync(() => {
+    process.stdout.write(`${JSON.stringify({ ready: value })}\n`)
+  })
+
+/** In the child: never returns while the parent lives; ends the wait when it is gone. One that nobody supervises waits for ever. */
+export const parentGone: Effect.Effect<void> = Effect.suspend(() =>
+  !isSupervised()
+    ? Effect.never
+    : Effect.async<void>((resume) => {
+        const gone = () => resume(Effect.void)
+        process.stdin.once("end", gone).once("close", gone).once("error", gone)
+        process.stdin.resume()
+        return Effect.sync(() => {
+          process.stdin.pause()
+        })
+      })
+)

@@ -1,0 +1,142 @@
+/**
+ * How bytes get from one party to another: one service, with a layer over NATS and one over a hub in this process.
+ * It promises little: a message arrives at most once, and may be lost with the broker. Faults are injected by a
+ * decorator of this service; what makes good the losses is above it, in `party.ts`.
+ */
+import { Context, Data, Effect, type Scope } from "effect"
+import { free } from "../../protocol/free.ts"
+import type { BrokerUntrusted, PasswordExposed } from "./trust.ts"
+
+/** A message as it arrived. `data` stays as it is; where it is larger than `sharedBytes`, it has a buffer of its own, which the receiver may free. */
+export interface Delivery {
+  readonly subject: string
+  readonly data: Uint8Array
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** More than a transport reads at once: messages up to this size may share a buffer. */
+export const sharedBytes = 64 * 1024
+
+/** Frees a message that has served, or the part that is read of it, where it has a buffer of its own. */
+export const freeReceived = (data: Uint8Array): void => {
+  if (data.length > sharedBytes) free(data)
+}
+
+/** `reconnecting`: the broker is lost and being sought; `closed`: it will not be sought any more. */
+export type TransportStatus = "connected" | "reconnecting" | "closed"
+
+/** What a transport reports beside messages. A denial is also reported here when it comes back after `publish` has returned. */
+export type TransportEvent =
+  | { readonly _tag: "Status"; readonly status: TransportStatus }
+  | { readonly _tag: "Denied"; readonly error: PermissionDenied }
+
+export interface TransportService {
+  readonly name: "nats" | "memory"
+  /** The largest `data` that one `send` takes. */
+  readonly maxPayloadBytes: number
+  /** Room for a message of that many bytes, arbitrary at first: `send` hands it to the broker without another copy. */
+  readonly frame: (bytes: number) => Uint8Array
+  /** Gives a frame back that will not be sent again. */
+  readonly release: (frame: Uint8Array) => void
+  /**
+   * Hands bytes to the broker at once; gives the error where it can't. While the broker is away they are dropped. What `frame` gave stays
+   * unchanged until the receiver is known to have it, so who sends it later than it is told to copies it. Anything else is the caller's
+   * again after a turn of the event loop.
+   */
+  readonly send: (
+    subject: string,
+    data: Uint8Array,
+    headers?: Readonly<Record<string, string>>
+  ) => TransportError | undefined
+  /** Waits, where much has been sent lately, until the broker has taken it. */
+  readonly settled: Effect.Effect<void>
+  /**
+   * Calls `onDelivery` for each message, in order of arrival, until the scope ends; its bytes are no Buffer. It must not block or throw. Of all who subscribe with the
+   * same name of a `queue`, one gets each message. Rounds and what comes on other subjects have no order among them.
+   */
+  readonly subscribe: (
+    subject: string,
+    onDelivery: (delivery: Delivery) => void,
+    queue?: string
+  ) => Effect.Effect<void, TransportError, Scope.Scope>
+  readonly status: () => TransportStatus
+  /** Calls `listener` at each event, until the function it returns is called. */
+  readonly listen: (listener: (event: TransportEvent) => void) => () => void
+}
+
+export class Transport extends Context.Tag("runtime/Transport")<Transport, TransportService>() {}
+
+/** Sends, and waits when much is on its way already. */
+export const publish = (
+  transport: TransportService,
+  subject: string,
+  data: Uint8Array,
+  headers?: Readonly<Record<string, string>>
+): Effect.Effect<void, TransportError> =>
+  Effect.suspend(() => {
+    const error = transport.send(subject, data, headers)
+    return error === undefined ? transport.settled : Effect.fail(error)
+  })
+
+/** Nothing answers where the broker should be. */
+export class BrokerUnreachable extends Data.TaggedError("BrokerUnreachable")<{
+  readonly servers: ReadonlyArray<string>
+  readonly remedy: string
+}> {
+  readonly retryable = true
+  override get message(): string {
+    return `no NATS broker answers at ${this.servers.join(", ")}: ${this.remedy}`
+  }
+}
+
+/** The broker answers and does not let this user in. */
+export class BrokerRefused extends Data.TaggedError("BrokerRefused")<{
+  readonly user: string
+  readonly remedy: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `the NATS broker refuses the credentials of "${this.user}": ${this.remedy}`
+  }
+}
+
+/** The broker's permissions do not let this user use the subject. */
+export class PermissionDenied extends Data.TaggedError("PermissionDenied")<{
+  readonly user: string
+  readonly operation: "publish" | "subscribe"
+  readonly subject: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `"${this.user}" may not ${this.operation} ${this.operation === "publish" ? "on" : "to"} ${this.subject}: see this role's permissions in nats.conf`
+  }
+}
+
+/** One message is larger than the broker takes; what is larger has to be cut before. */
+export class PayloadTooLarge extends Data.TaggedError("PayloadTooLarge")<{
+  readonly subject: string
+  readonly bytes: number
+  readonly limitBytes: number
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.bytes} bytes for ${this.subject} are more than the broker's ${this.limitBytes}`
+  }
+}
+
+/** The connection has been given up. */
+export class TransportClosed extends Data.TaggedError("TransportClosed")<{ readonly reason: string }> {
+  readonly retryable = true
+  override get message(): string {
+    return `the connection to the broker is closed: ${this.reason}`
+  }
+}
+
+export type TransportError =
+  | BrokerUnreachable
+  | BrokerRefused
+  | PermissionDenied
+  | PayloadTooLarge
+  | TransportClosed
+  | BrokerUntrusted
+  | PasswordExposed

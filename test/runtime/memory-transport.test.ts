@@ -1,9 +1,0 @@
-import { Layer } from "effect"
-import { makeHub } from "../../runtime/memory-transport.ts"
-import { Network, transportSuite } from "./conformance.ts"
-
-// A small limit, so that the suite's large messages are cut into many.
-transportSuite(
-  "a hub in one process",
-  Layer.sync(Network, () => ({ transport: makeHub({ maxPayloadBytes: 64 * 1024 }).layer }))
-)
