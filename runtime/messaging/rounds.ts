@@ -1,8 +1,8 @@
 /**
- * The rounds of a party: symmetric exchanges numbered by the plan, each its own acknowledgement, so that without a fault a round
- * costs one message each way. What was sent is kept until the peer's next round shows that it arrived; whoever
- * misses one asks for it (`nack`). A round starts no fiber: the computation goes on where the peer's part arrives, and one watch a
- * phase asks again and minds the deadline.
+ * The rounds of a party: symmetric exchanges numbered by the plan. Each message acknowledges the one before it, so a
+ * round without a fault costs one message each way. What was sent is kept until the peer's next round shows that it
+ * arrived; a party that misses a round asks for it (`nack`). A round starts no fiber: the computation continues in the
+ * callback that delivers the peer's part, and one watch a phase repeats the request and enforces the deadline.
  */
 import { Duration, Effect, Exit, type Scope } from "effect"
 import { type Envelope, encodeEnvelope } from "../../protocol/messages/envelope.ts"
@@ -17,33 +17,6 @@ import {
 import { framesOfParts, type Sent, sentAt, takeAgain } from "./framing.ts"
 import type { Post } from "./post.ts"
 import { type Counter, trafficTag } from "./traffic.ts"
-
-interface Waiter {
-  readonly round: number
-  readonly since: number
-  readonly resume: (exit: Exit.Exit<Uint8Array, RoundError>) => void
-  /** Whether the peer has sent no part of this phase yet: it may not have come to it. */
-  readonly first: boolean
-  askAgainAt: number
-  pause: number
-}
-
-/** Where a phase with a peer stands. It exists before this party opens the phase, if the peer was faster, and stays when it has closed it. */
-interface Exchange {
-  readonly peer: string
-  readonly phase: string
-  readonly counter: Counter
-  open: boolean
-  /** Whether a round was exchanged since this party opened the phase. */
-  met: boolean
-  /** The round this party is at: its own part is sent, or it is the next. Unknown before the first. */
-  at: number | undefined
-  /** The peer's rounds that nobody has waited for yet. */
-  readonly arrived: Map<number, Uint8Array>
-  /** What this party sent, of the last round that the peer has surely got and of those after it. */
-  readonly kept: Map<number, Sent>
-  waiter: Waiter | undefined
-}
 
 /** How long a round may stay out, and the first of a phase. */
 export interface RoundDeadlines {
@@ -63,221 +36,293 @@ export interface RoundKeeping {
   readonly closed: () => void
 }
 
-export const makeRounds = (post: Post): RoundKeeping => {
-  const { limits, clock, transport } = post
-  const exchanges = new Map<string, Exchange>()
+interface Waiter {
+  readonly round: number
+  readonly since: number
+  readonly resume: (exit: Exit.Exit<Uint8Array, RoundError>) => void
+  /** Whether the peer has sent no part of this phase yet: it may not have reached it. */
+  readonly first: boolean
+  askAgainAt: number
+  pause: number
+}
 
-  const exchangeOf = (peer: string, phase: string): Exchange => {
-    const key = `${peer} ${phase}`
-    const known = exchanges.get(key)
-    if (known !== undefined) return known
-    const made: Exchange = {
-      peer,
-      phase,
-      counter: post.ledger.counter("sent", peer, trafficTag("round", "round", phase)),
-      open: false,
-      met: false,
-      at: undefined,
-      arrived: new Map(),
-      kept: new Map(),
-      waiter: undefined
-    }
-    exchanges.set(key, made)
-    const unopened = Array.from(exchanges.entries()).filter(([, x]) => !x.open && x !== made)
-    for (const [old] of unopened.slice(0, Math.max(0, unopened.length + 1 - limits.unopenedPhases)))
-      exchanges.delete(old)
-    return made
+/**
+ * The state of one phase with one peer. It exists before this party opens the phase, if the peer was faster, and stays
+ * after this party has closed it.
+ */
+class Exchange {
+  readonly peer: string
+  readonly phase: string
+  readonly #post: Post
+  readonly #counter: Counter
+  /** The round this party is at: its own part is sent, or it is the next. Unknown before the first. */
+  #at: number | undefined
+  /** Whether a round was exchanged since this party opened the phase. */
+  #met = false
+  #open = false
+  /** The peer's rounds that nobody has waited for yet. */
+  readonly #arrived = new Map<number, Uint8Array>()
+  /** What this party sent: of the last round that the peer has surely got and of those after it. */
+  readonly #kept = new Map<number, Sent>()
+  #waiter: Waiter | undefined
+
+  constructor(post: Post, peer: string, phase: string) {
+    this.peer = peer
+    this.phase = phase
+    this.#post = post
+    this.#counter = post.ledger.counter("sent", peer, trafficTag("round", "round", phase))
   }
 
-  const unopenedBytes = () => {
+  get isOpen(): boolean {
+    return this.#open
+  }
+
+  get waiting(): boolean {
+    return this.#waiter !== undefined
+  }
+
+  get arrivedBytes(): number {
     let bytes = 0
-    for (const x of exchanges.values())
-      if (!x.open) for (const body of x.arrived.values()) bytes += body.length
+    for (const body of this.#arrived.values()) bytes += body.length
     return bytes
   }
 
-  const askAgain = (x: Exchange, waiter: Waiter) => {
-    const frame = encodeEnvelope({
-      kind: "nack",
-      id: "",
-      tag: x.phase,
-      number: waiter.round,
-      of: 0,
-      body: new Uint8Array(0)
-    })
-    post.post(x.peer, "round", [frame], post.ledger.counter("sent", x.peer, `nack:${x.phase}`))
+  open(): void {
+    this.#open = true
+    this.#met = false
+    this.#at = undefined
   }
 
-  const settle = (x: Exchange, exit: Exit.Exit<Uint8Array, RoundError>) => {
-    const waiter = x.waiter
-    x.waiter = undefined
-    waiter?.resume(exit)
+  close(): void {
+    this.#open = false
+    this.#arrived.clear()
   }
 
-  /** Ends the wait for a round with the peer's part of it. */
-  const advance = (x: Exchange, round: number) => {
-    x.at = round + 1
-    x.met = true
-    x.arrived.delete(round)
-  }
-
-  const receiveRound = (x: Exchange, round: number, body: Uint8Array) => {
+  /** Takes the peer's part of a round. `roomBytes` is what may still be kept of phases that are not open. */
+  receive(round: number, body: Uint8Array, roomBytes: () => number): void {
     // The peer is at `round`, so it has got ours before it.
-    for (const sent of x.kept.keys()) if (sent < round - 1) drop(x, sent)
-    if (x.waiter?.round === round) {
-      advance(x, round)
-      return settle(x, Exit.succeed(body))
+    for (const sent of this.#kept.keys()) if (sent < round - 1) this.#drop(sent)
+    if (this.#waiter?.round === round) {
+      this.#advance(round)
+      this.#settle(Exit.succeed(body))
+      return
     }
-    if (x.at === undefined ? x.arrived.size >= 2 : round > x.at + 1)
-      return post.note("a round far ahead was dropped", { peer: x.peer, phase: x.phase, round, at: x.at })
-    if (x.at !== undefined && round < x.at) return
-    if (!x.open && unopenedBytes() + body.length > limits.unopenedBytes)
-      return post.note("a round came too early to be kept", { peer: x.peer, phase: x.phase, round })
-    x.arrived.set(round, body)
+    const { peer, phase } = this
+    const at = this.#at
+    if (at !== undefined && round < at) return
+    if (at === undefined ? this.#arrived.size >= 2 : round > at + 1)
+      this.#post.note("a round far ahead was dropped", { peer, phase, round, at })
+    else if (!this.#open && body.length > roomBytes())
+      this.#post.note("a round came too early to be kept", { peer, phase, round })
+    else this.#arrived.set(round, body)
   }
 
-  const watch = (x: Exchange, { deadlineMs, firstMs }: RoundDeadlines) =>
-    Effect.sync(() => {
-      const waiter = x.waiter
-      if (waiter === undefined) return
-      const now = clock.unsafeCurrentTimeMillis()
-      if (now - waiter.since >= (waiter.first ? firstMs : deadlineMs))
-        return settle(
-          x,
-          Exit.fail(
-            new RoundDeadlineExceeded({
-              party: x.peer,
-              phase: x.phase,
-              round: waiter.round,
-              waitedMs: Math.round(now - waiter.since),
-              broker: transport.status()
-            })
-          )
-        )
-      if (now < waiter.askAgainAt || transport.status() !== "connected") return
+  /** The peer asks for a round again. What was not sent yet will be; what is forgotten, the peer has shown to have. */
+  repeat(round: number): void {
+    const sent = this.#kept.get(round)
+    if (sent === undefined || !takeAgain(sent, this.#post.clock.unsafeCurrentTimeMillis())) return
+    this.#post.postKept(this.peer, "round", sent, this.#counter)
+  }
+
+  /** Asks the peer for the round that is awaited, if any is. */
+  askAgain(): void {
+    const waiter = this.#waiter
+    if (waiter === undefined) return
+    const { peer, phase } = this
+    const nack = { kind: "nack", id: "", tag: phase, number: waiter.round, of: 0, body: noBytes } as const
+    this.#post.post(
+      peer,
+      "round",
+      [encodeEnvelope(nack)],
+      this.#post.ledger.counter("sent", peer, `nack:${phase}`)
+    )
+  }
+
+  giveUp(): void {
+    this.#settle(Exit.fail(givenUp))
+  }
+
+  /** Repeats the request for a round that stays out, and ends the wait at its deadline. */
+  watch({ deadlineMs, firstMs }: RoundDeadlines): void {
+    const waiter = this.#waiter
+    if (waiter === undefined) return
+    const { clock, limits, transport } = this.#post
+    const now = clock.unsafeCurrentTimeMillis()
+    if (now - waiter.since >= (waiter.first ? firstMs : deadlineMs))
+      this.#settle(Exit.fail(this.#late(waiter, now)))
+    else if (now >= waiter.askAgainAt && transport.status() === "connected") {
       waiter.pause = Math.min(waiter.pause * limits.resendGrowth, limits.resendLongestMs)
       waiter.askAgainAt = now + waiter.pause
-      askAgain(x, waiter)
-    }).pipe(Effect.delay(Duration.millis(Math.min(limits.roundResendMs / 4, deadlineMs / 4))), Effect.forever)
-
-  /** Sends this party's part of a round and keeps it. */
-  const begin = (
-    x: Exchange,
-    round: number,
-    parts: ReadonlyArray<Uint8Array>
-  ): TransportError | undefined => {
-    const frames = framesOfParts(
-      { kind: "round", id: "", tag: x.phase, number: round, of: 0 },
-      parts,
-      transport
-    )
-    x.at = round
-    x.kept.set(round, sentAt(frames, clock.unsafeCurrentTimeMillis(), limits))
-    for (const sent of x.kept.keys()) if (sent < round - 1 || sent > round) drop(x, sent)
-    for (const early of x.arrived.keys()) if (early < round || early > round + 1) x.arrived.delete(early)
-    return post.sendNow(x.peer, "round", frames, x.counter)
-  }
-
-  /** Forgets what the peer has got. */
-  const drop = (x: Exchange, round: number) => {
-    const sent = x.kept.get(round)
-    if (sent !== undefined) post.forget(sent)
-    x.kept.delete(round)
-  }
-
-  /** The peer's part of a round if it is here; else `resume` gets it, or the error that ends the wait. */
-  const take = (x: Exchange, round: number, resume: Waiter["resume"]): Uint8Array | undefined => {
-    const arrived = x.arrived.get(round)
-    if (arrived !== undefined) {
-      advance(x, round)
-      return arrived
+      this.askAgain()
     }
-    const now = clock.unsafeCurrentTimeMillis()
-    x.waiter = {
-      round,
-      since: now,
-      resume,
-      first: !x.met,
-      askAgainAt: now + limits.roundResendMs,
-      pause: limits.roundResendMs
-    }
-    if (transport.status() === "closed") settle(x, Exit.fail(givenUp))
-    return undefined
   }
 
-  const drive = <A>(x: Exchange, first: number, computation: Computation<A>) =>
-    Effect.async<Driven<A>, RoundError>((resume) => {
-      if (x.waiter !== undefined)
+  #late({ round, since }: Waiter, now: number): RoundDeadlineExceeded {
+    const { peer: party, phase } = this
+    const waitedMs = Math.round(now - since)
+    return new RoundDeadlineExceeded({ party, phase, round, waitedMs, broker: this.#post.transport.status() })
+  }
+
+  /** Runs a computation: sends its part of each round and resumes it with the peer's. */
+  drive<A>(first: number, computation: Computation<A>): Effect.Effect<Driven<A>, RoundError> {
+    return Effect.async<Driven<A>, RoundError>((resume) => {
+      if (this.waiting)
         return resume(
-          Effect.dieMessage(`two fibers exchange rounds of phase ${x.phase} with ${x.peer} at once`)
+          Effect.dieMessage(`two fibers exchange rounds of phase ${this.phase} with ${this.peer} at once`)
         )
       let round = first
       let lengths: ReadonlyArray<number> = []
-      const goOn = (received: Uint8Array | undefined): Exit.Exit<Driven<A>, RoundError> | undefined => {
+      const advance = (received: Uint8Array | undefined): Exit.Exit<Driven<A>, RoundError> | undefined => {
         for (let theirs = received; ; ) {
           const next = theirs === undefined ? computation.next([]) : computation.next(cut(theirs, lengths))
           if (theirs !== undefined) freeReceived(theirs)
           if (next.done) return Exit.succeed({ value: next.value, rounds: round - first })
           const parts = next.value.map((part) => part())
           lengths = parts.map(({ length }) => length)
-          const error = begin(x, round, parts)
+          const error = this.#send(round, parts)
           if (error !== undefined) return Exit.fail(error)
-          theirs = take(x, round++, (exit) =>
-            Exit.isSuccess(exit) ? run(exit.value) : resume(Exit.failCause(exit.cause))
-          )
+          theirs = this.#take(round++, onRound)
           if (theirs === undefined) return undefined
         }
       }
       const run = (received: Uint8Array | undefined) => {
         try {
-          const end = goOn(received)
+          const end = advance(received)
           if (end !== undefined) resume(end)
         } catch (defect) {
           resume(Exit.die(defect))
         }
       }
+      const onRound: Waiter["resume"] = (exit) =>
+        Exit.isSuccess(exit) ? run(exit.value) : resume(Exit.failCause(exit.cause))
       run(undefined)
       return Effect.sync(() => {
-        x.waiter = undefined
+        this.#waiter = undefined
       })
     })
+  }
 
+  /** Sends this party's part of a round and keeps it. */
+  #send(round: number, parts: ReadonlyArray<Uint8Array>): TransportError | undefined {
+    const { clock, limits, transport } = this.#post
+    const frames = framesOfParts(
+      { kind: "round", id: "", tag: this.phase, number: round, of: 0 },
+      parts,
+      transport
+    )
+    this.#at = round
+    this.#kept.set(round, sentAt(frames, clock.unsafeCurrentTimeMillis(), limits))
+    for (const sent of this.#kept.keys()) if (sent < round - 1 || sent > round) this.#drop(sent)
+    for (const early of this.#arrived.keys())
+      if (early < round || early > round + 1) this.#arrived.delete(early)
+    return this.#post.sendNow(this.peer, "round", frames, this.#counter)
+  }
+
+  /** The peer's part of a round if it is here; otherwise `resume` gets it later, or the error that ends the wait. */
+  #take(round: number, resume: Waiter["resume"]): Uint8Array | undefined {
+    const arrived = this.#arrived.get(round)
+    if (arrived !== undefined) {
+      this.#advance(round)
+      return arrived
+    }
+    const { clock, limits, transport } = this.#post
+    const now = clock.unsafeCurrentTimeMillis()
+    const pause = limits.roundResendMs
+    this.#waiter = { round, since: now, resume, first: !this.#met, askAgainAt: now + pause, pause }
+    if (transport.status() === "closed") this.giveUp()
+    return undefined
+  }
+
+  /** The peer's part of `round` is here: the next round is awaited from now on. */
+  #advance(round: number): void {
+    this.#at = round + 1
+    this.#met = true
+    this.#arrived.delete(round)
+  }
+
+  #settle(exit: Exit.Exit<Uint8Array, RoundError>): void {
+    const waiter = this.#waiter
+    this.#waiter = undefined
+    waiter?.resume(exit)
+  }
+
+  /** Forgets what the peer has got. */
+  #drop(round: number): void {
+    const sent = this.#kept.get(round)
+    if (sent !== undefined) this.#post.forget(sent)
+    this.#kept.delete(round)
+  }
+}
+
+/** The exchanges of a party, by peer and phase. */
+class Exchanges {
+  readonly #post: Post
+  readonly #all = new Map<string, Exchange>()
+
+  constructor(post: Post) {
+    this.#post = post
+  }
+
+  of(peer: string, phase: string): Exchange {
+    const key = keyOf(peer, phase)
+    const known = this.#all.get(key)
+    if (known !== undefined) return known
+    this.#forgetUnopened()
+    const made = new Exchange(this.#post, peer, phase)
+    this.#all.set(key, made)
+    return made
+  }
+
+  receive({ kind, tag, number, body }: Envelope, from: string): void {
+    if (kind === "nack") this.#all.get(keyOf(from, tag))?.repeat(number)
+    else
+      this.of(from, tag).receive(number, body, () => this.#post.limits.unopenedBytes - this.#unopenedBytes())
+  }
+
+  reconnected(): void {
+    for (const exchange of this.#all.values()) exchange.askAgain()
+  }
+
+  closed(): void {
+    for (const exchange of this.#all.values()) exchange.giveUp()
+  }
+
+  /** Makes room for one more phase that this party has not opened. */
+  #forgetUnopened(): void {
+    const unopened = Array.from(this.#all.entries()).filter(([, { isOpen }]) => !isOpen)
+    const tooMany = unopened.length + 1 - this.#post.limits.unopenedPhases
+    for (const [key] of unopened.slice(0, Math.max(0, tooMany))) this.#all.delete(key)
+  }
+
+  #unopenedBytes(): number {
+    let bytes = 0
+    for (const exchange of this.#all.values()) if (!exchange.isOpen) bytes += exchange.arrivedBytes
+    return bytes
+  }
+}
+
+const keyOf = (peer: string, phase: string): string => `${peer} ${phase}`
+
+export const makeRounds = (post: Post): RoundKeeping => {
+  const exchanges = new Exchanges(post)
   return {
     open: (peer, phase, deadlines) =>
       Effect.gen(function* () {
-        const x = exchangeOf(peer, phase)
-        if (x.open) return yield* Effect.dieMessage(`phase ${phase} with ${peer} is open already`)
-        x.open = true
-        x.met = false
-        x.at = undefined
-        yield* Effect.addFinalizer(() =>
-          Effect.sync(() => {
-            x.open = false
-            x.arrived.clear()
-          })
+        const exchange = exchanges.of(peer, phase)
+        if (exchange.isOpen) return yield* Effect.dieMessage(`phase ${phase} with ${peer} is open already`)
+        exchange.open()
+        yield* Effect.addFinalizer(() => Effect.sync(() => exchange.close()))
+        const pauseMs = Math.min(post.limits.roundResendMs / 4, deadlines.deadlineMs / 4)
+        yield* Effect.sync(() => exchange.watch(deadlines)).pipe(
+          Effect.delay(Duration.millis(pauseMs)),
+          Effect.forever,
+          Effect.forkScoped
         )
-        yield* Effect.forkScoped(watch(x, deadlines))
-        return {
-          drive: (first, computation) => drive(x, first, computation)
-        }
+        return { drive: (first, computation) => exchange.drive(first, computation) }
       }),
-
-    receive: ({ kind, tag, number, body }, from) => {
-      if (kind === "round") return receiveRound(exchangeOf(from, tag), number, body)
-      const x = exchanges.get(`${from} ${tag}`)
-      const sent = x?.kept.get(number)
-      // What was not sent yet will be; what is forgotten, the peer has shown to have.
-      if (x === undefined || sent === undefined || !takeAgain(sent, clock.unsafeCurrentTimeMillis())) return
-      post.postKept(x.peer, "round", sent, x.counter)
-    },
-
-    reconnected: () => {
-      for (const x of exchanges.values()) if (x.waiter !== undefined) askAgain(x, x.waiter)
-    },
-
-    closed: () => {
-      for (const x of exchanges.values()) settle(x, Exit.fail(givenUp))
-    }
+    receive: (envelope, from) => exchanges.receive(envelope, from),
+    reconnected: () => exchanges.reconnected(),
+    closed: () => exchanges.closed()
   }
 }
 
@@ -291,5 +336,7 @@ const cut = (received: Uint8Array, lengths: ReadonlyArray<number>): ReadonlyArra
     return part
   })
 }
+
+const noBytes = new Uint8Array(0)
 
 const givenUp = new TransportClosed({ reason: "it was given up while a round was awaited" })
