@@ -1,8 +1,8 @@
 /**
- * The asking half of a party: sends requests, sends them again until they are answered or the deadline has passed, and
- * matches what comes back. A request that is known to have arrived, or that is large, is not sent whole again: the
- * receiver is polled for its reply and says if it does not know the request. What is asked of a group goes to one of its members that are known
- * (`group.ts`), and to the group where none is or the one asked falls silent.
+ * The asking half of a party: sends requests, repeats them until they are answered or their deadline has passed, and
+ * matches the answers. A request that is known to have arrived, or that is large, is not sent whole again: the receiver
+ * is polled for its reply and says so if it does not know the request. A request to a group goes to one of its known
+ * members (`group.ts`), and to the group where none is known or the member that was asked falls silent.
  */
 import { Effect, Either, Random } from "effect"
 import { decode, type MalformedMessage } from "../../protocol/messages/codec.ts"
@@ -11,31 +11,12 @@ import type { Ask } from "../../protocol/messages/message.ts"
 import { actorOf, isGroup, parseSubject } from "../../protocol/messages/subjects.ts"
 import { type PermissionDenied, TransportClosed, type TransportError } from "../transport/transport.ts"
 import { type AskError, type AskOptions, DeadlineExceeded, RemoteFailure } from "./contract.ts"
-import { framesOf, sizeOf } from "./framing.ts"
+import { type Frames, framesOf, sizeOf } from "./framing.ts"
 import { KnownMembers } from "./group.ts"
 import { type Post, traceHeaders } from "./post.ts"
+import type { Counter } from "./traffic.ts"
 
 type Headers = Readonly<Record<string, string>>
-
-/** `unsent` also where the receiver has said that it does not know the request. */
-type State = "unsent" | "sent" | "working"
-
-interface Pending {
-  readonly to: string
-  readonly tag: string
-  /** Those of a group; of nobody where `to` is none. */
-  readonly members: KnownMembers | undefined
-  /** Ends the wait. */
-  readonly end: (result: Effect.Effect<Uint8Array, AskError>) => void
-  /** Ends the pause before the next sending. */
-  readonly wake: () => void
-  state: State
-  /** How often the whole request was sent; a poll carries it, so that an answer to an older poll is told. */
-  attempt: number
-  /** Who of a group has it or was asked by name; since when it, or the group, was asked and has said nothing. */
-  holder: string | undefined
-  silentSince: number | undefined
-}
 
 export interface Asking {
   readonly ask: <A, R>(
@@ -52,120 +33,286 @@ export interface Asking {
   readonly denied: (error: PermissionDenied) => void
 }
 
-export const makeAsking = (post: Post, newId: () => string): Asking => {
-  const pending = new Map<string, Pending>()
-  const { limits, transport, clock } = post
-  const groups = new Map<string, KnownMembers>()
+/** What a request needs to be sent. */
+interface Outgoing {
+  readonly id: string
+  readonly to: string
+  readonly tag: string
+  readonly body: Uint8Array
+  /** A factor around 1, so that several parties do not repeat in step. */
+  readonly jitter: number
+  readonly options: AskOptions
+  readonly headers: Headers | undefined
+}
 
-  const membersOf = (to: string): KnownMembers | undefined => {
+/** `unsent` also where the receiver has said that it does not know the request. */
+type State = "unsent" | "sent" | "working"
+
+/** A request that is under way, until its answer, its deadline or an interruption ends it. */
+class Request {
+  readonly #post: Post
+  readonly #outgoing: Outgoing
+  /** Those of the group that is asked; undefined where `to` is no group. */
+  readonly #members: KnownMembers | undefined
+  readonly #onEnd: (result: Effect.Effect<Uint8Array, AskError>) => void
+  readonly #counter: Counter
+  readonly #whole: Frames
+  readonly #large: boolean
+  readonly #started: number
+  readonly #cancelDeadline: () => void
+  #state: State = "unsent"
+  /** How often the whole request was sent. A poll carries it, so that an answer to an older poll is recognised. */
+  #attempt = 0
+  /** The member of a group that has the request or was asked by name. */
+  #holder: string | undefined
+  /** Since when the member, or the group, was asked and has said nothing. */
+  #silentSince: number | undefined
+  #pauseMs: number
+  #pausing = false
+  /** Ends the pause or the sending. */
+  #breakOff = () => {}
+
+  constructor(
+    post: Post,
+    outgoing: Outgoing,
+    members: KnownMembers | undefined,
+    holder: string | undefined,
+    onEnd: (result: Effect.Effect<Uint8Array, AskError>) => void
+  ) {
+    this.#post = post
+    this.#outgoing = outgoing
+    this.#members = members
+    this.#holder = holder
+    this.#onEnd = onEnd
+    const { id, to, tag, body, options } = outgoing
+    this.#counter = post.ledger.counter("sent", to, tag)
+    this.#whole = framesOf({ kind: "ask", id, tag, number: 0, of: 0, body }, post.transport)
+    this.#large = sizeOf(this.#whole) > post.limits.resendWholeBytes
+    this.#pauseMs = post.limits.resendFirstMs
+    this.#started = post.clock.unsafeCurrentTimeMillis()
+    this.#cancelDeadline = post.after(options.deadlineMs, () => this.end(Effect.fail(this.#late())))
+  }
+
+  get to(): string {
+    return this.#outgoing.to
+  }
+
+  get tag(): string {
+    return this.#outgoing.tag
+  }
+
+  get holder(): string | undefined {
+    return this.#holder
+  }
+
+  /** Sends the request, or a poll where the receiver should have it, and again after a pause. */
+  send(): void {
+    this.#pausing = false
+    // While the broker is away nothing is sent; `reconnected` wakes the request when it is back.
+    if (this.#post.transport.status() !== "connected" || this.#membersAreBusy()) {
+      this.#pause()
+      return
+    }
+    const { id, tag, headers } = this.#outgoing
+    const to = this.#holder ?? this.to
+    if (this.#state === "unsent" || (this.#state === "sent" && !this.#large)) {
+      this.#state = "sent"
+      this.#attempt++
+      this.#breakOff =
+        this.#post.begin(to, "ask", this.#whole, this.#counter, this.#sent, headers) ?? this.#breakOff
+    } else {
+      const poll: Envelope = { kind: "poll", id, tag, number: this.#attempt, of: 0, body: noBytes }
+      this.#breakOff =
+        this.#post.begin(to, "ask", [encodeEnvelope(poll)], this.#counter, this.#sent) ?? this.#breakOff
+    }
+  }
+
+  /** Ends the request and gives its result to the asker. */
+  end(result: Effect.Effect<Uint8Array, AskError>): void {
+    this.cancel()
+    this.#onEnd(result)
+  }
+
+  /** Stops all that is under way for it. */
+  cancel(): void {
+    this.#breakOff()
+    this.#cancelDeadline()
+  }
+
+  /** Whether a message from `from` may be the answer. */
+  isAnsweredBy(from: string): boolean {
+    return isGroup(this.to) ? actorOf(from) === actorOf(this.to) : from === this.to
+  }
+
+  /** Takes an answer of a party that was asked. */
+  receive({ kind, number, body }: Envelope, from: string): void {
+    switch (kind) {
+      case "reply":
+        this.#members?.heard(from)
+        this.end(Effect.succeed(body))
+        break
+      case "failure":
+        // A member that fails at once would seem the least busy of all.
+        this.#members?.forget(from)
+        this.end(Effect.fail(new RemoteFailure({ party: from, request: this.tag, error: readError(body) })))
+        break
+      case "working":
+        this.#state = "working"
+        if (this.#members !== undefined) {
+          this.#members.heard(from)
+          this.#holder = from
+          this.#silentSince = undefined
+        }
+        break
+      case "unknown":
+        if (number === this.#attempt) this.unknownTo(from)
+    }
+  }
+
+  /** `from` does not know the request: it is sent whole again, at once. */
+  unknownTo(from: string): void {
+    if (this.#holder !== undefined && this.#holder !== from) return
+    this.#unsend()
+    this.#wake()
+  }
+
+  /** The broker was away: what a group got may be lost. */
+  reconnected(): void {
+    this.#silentSince = undefined
+    if (this.#members !== undefined && this.#holder === undefined) this.#state = "unsent"
+    this.#wake()
+  }
+
+  /** Whether the group has the request, and one of its members may be at work on it. Gives up a member that is silent. */
+  #membersAreBusy(): boolean {
+    const members = this.#members
+    if (members === undefined) return false
+    const now = this.#post.clock.unsafeCurrentTimeMillis()
+    if (this.#silentSince !== undefined && now - this.#silentSince > this.#post.limits.memberSilentMs) {
+      if (this.#holder !== undefined) members.forget(this.#holder)
+      this.#unsend()
+    }
+    // The member that got it from the group may be at work and deaf; another would do the same again.
+    if (this.#state === "sent" && this.#holder === undefined && members.any()) return true
+    this.#silentSince ??= now
+    return false
+  }
+
+  #unsend(): void {
+    this.#holder = undefined
+    this.#silentSince = undefined
+    this.#state = "unsent"
+  }
+
+  /** Ends the pause before the next sending. */
+  #wake(): void {
+    if (!this.#pausing) return
+    this.#breakOff()
+    this.send()
+  }
+
+  readonly #sent = (error: TransportError | undefined): void => {
+    if (error === undefined) this.#pause()
+    else this.end(Effect.fail(error))
+  }
+
+  #pause(): void {
+    const { after, limits } = this.#post
+    this.#pausing = true
+    this.#breakOff = after(this.#pauseMs * this.#outgoing.jitter, () => this.send())
+    this.#pauseMs = Math.min(this.#pauseMs * limits.resendGrowth, limits.resendLongestMs)
+  }
+
+  #late(): DeadlineExceeded {
+    return new DeadlineExceeded({
+      party: this.to,
+      request: this.tag,
+      phase: this.#outgoing.options.phase,
+      waitedMs: Math.round(this.#post.clock.unsafeCurrentTimeMillis() - this.#started),
+      working: this.#state === "working",
+      broker: this.#post.transport.status()
+    })
+  }
+}
+
+/** The requests of a party that are under way. */
+class Requests {
+  readonly #post: Post
+  readonly #newId: () => string
+  readonly #pending = new Map<string, Request>()
+  readonly #groups = new Map<string, KnownMembers>()
+
+  constructor(post: Post, newId: () => string) {
+    this.#post = post
+    this.#newId = newId
+  }
+
+  /** Sends a request until it is answered, its deadline has passed or the asker is interrupted. Gives the reply's body. */
+  answered(outgoing: Omit<Outgoing, "id">): Effect.Effect<Uint8Array, AskError> {
+    return Effect.async((resume) => {
+      const id = this.#newId()
+      const members = this.#membersOf(outgoing.to)
+      const holder = members?.next((member) => this.#underWay(member))
+      const request = new Request(this.#post, { ...outgoing, id }, members, holder, (result) => {
+        this.#pending.delete(id)
+        resume(result)
+      })
+      this.#pending.set(id, request)
+      request.send()
+      return Effect.sync(() => {
+        request.cancel()
+        this.#pending.delete(id)
+      })
+    })
+  }
+
+  receive(envelope: Envelope, from: string): void {
+    if (envelope.kind === "unknown" && envelope.id === everyRequest) {
+      for (const request of this.#pending.values()) if (request.isAnsweredBy(from)) request.unknownTo(from)
+      return
+    }
+    const request = this.#pending.get(envelope.id)
+    // A reply that comes twice, or after the deadline, is ordinary.
+    if (request === undefined) return
+    const { to: asked, tag } = request
+    if (request.isAnsweredBy(from)) request.receive(envelope, from)
+    else this.#post.note("an answer came from another than was asked", { from, asked, tag })
+  }
+
+  reconnected(): void {
+    for (const request of this.#pending.values()) request.reconnected()
+  }
+
+  closed(): void {
+    const error = new TransportClosed({ reason: "the connection was given up while a reply was awaited" })
+    for (const request of this.#pending.values()) request.end(Effect.fail(error))
+  }
+
+  denied(error: PermissionDenied): void {
+    const denied = parseSubject(error.subject)
+    if (denied === undefined || denied.channel !== "ask" || denied.from !== this.#post.name) return
+    for (const request of this.#pending.values())
+      if (denied.to === request.to || denied.to === request.holder) request.end(Effect.fail(error))
+  }
+
+  #membersOf(to: string): KnownMembers | undefined {
     if (!isGroup(to)) return undefined
-    const known = groups.get(to) ?? new KnownMembers(limits)
-    groups.set(to, known)
+    const known = this.#groups.get(to) ?? new KnownMembers(this.#post.limits)
+    this.#groups.set(to, known)
     return known
   }
 
-  /** Requests that a member has of ours. */
-  const underWay = (member: string): number => {
+  /** How many of our requests a member has. */
+  #underWay(member: string): number {
     let requests = 0
-    for (const { holder } of pending.values()) if (holder === member) requests++
+    for (const { holder } of this.#pending.values()) if (holder === member) requests++
     return requests
   }
+}
 
-  /** Sends a request, again and again, until it is answered, the deadline has passed or who asks is interrupted. */
-  const answered = (
-    to: string,
-    tag: string,
-    body: Uint8Array,
-    jitter: number,
-    { deadlineMs, phase }: AskOptions,
-    headers: Headers | undefined
-  ) =>
-    Effect.async<Uint8Array, AskError>((resume) => {
-      const id = newId()
-      const members = membersOf(to)
-      const counter = post.ledger.counter("sent", to, tag)
-      const whole = framesOf({ kind: "ask", id, tag, number: 0, of: 0, body }, transport)
-      const large = sizeOf(whole) > limits.resendWholeBytes
-      const started = clock.unsafeCurrentTimeMillis()
-      let pauseMs = limits.resendFirstMs
-      let pausing = false
-      /** Ends the pause or the sending. */
-      let breakOff = () => {}
-
-      const send = () => {
-        pausing = false
-        // While the broker is away nothing is sent; `reconnected` wakes us when it is back.
-        if (transport.status() !== "connected") return pause()
-        if (members !== undefined) {
-          const now = clock.unsafeCurrentTimeMillis()
-          if (p.silentSince !== undefined && now - p.silentSince > limits.memberSilentMs) {
-            if (p.holder !== undefined) members.forget(p.holder)
-            p.holder = undefined
-            p.state = "unsent"
-            p.silentSince = undefined
-          }
-          // Whoever the group gave it to may be at work and deaf; another would do the same again.
-          if (p.state === "sent" && p.holder === undefined && members.any()) return pause()
-          p.silentSince ??= now
-        }
-        if (p.state === "unsent" || (p.state === "sent" && !large)) {
-          p.state = "sent"
-          p.attempt++
-          breakOff = post.begin(p.holder ?? to, "ask", whole, counter, sent, headers) ?? breakOff
-        } else {
-          const poll: Envelope = { kind: "poll", id, tag, number: p.attempt, of: 0, body: noBytes }
-          breakOff = post.begin(p.holder ?? to, "ask", [encodeEnvelope(poll)], counter, sent) ?? breakOff
-        }
-      }
-      const sent = (error: TransportError | undefined) =>
-        error === undefined ? pause() : p.end(Effect.fail(error))
-      const pause = () => {
-        pausing = true
-        breakOff = post.after(pauseMs * jitter, send)
-        pauseMs = Math.min(pauseMs * limits.resendGrowth, limits.resendLongestMs)
-      }
-      const forget = () => {
-        breakOff()
-        callOffDeadline()
-        pending.delete(id)
-      }
-
-      const p: Pending = {
-        to,
-        tag,
-        members,
-        end: (result) => {
-          forget()
-          resume(result)
-        },
-        wake: () => {
-          if (!pausing) return
-          breakOff()
-          send()
-        },
-        state: "unsent",
-        attempt: 0,
-        holder: members?.next(underWay),
-        silentSince: undefined
-      }
-      pending.set(id, p)
-      const callOffDeadline = post.after(deadlineMs, () =>
-        p.end(
-          Effect.fail(
-            new DeadlineExceeded({
-              party: to,
-              request: tag,
-              phase,
-              waitedMs: Math.round(clock.unsafeCurrentTimeMillis() - started),
-              working: p.state === "working",
-              broker: transport.status()
-            })
-          )
-        )
-      )
-      send()
-      return Effect.sync(forget)
-    })
+export const makeAsking = (post: Post, newId: () => string): Asking => {
+  const { limits } = post
+  const requests = new Requests(post, newId)
 
   const request = <A, R>(
     to: string,
@@ -178,7 +325,7 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
       const { tag } = message
       const body = yield* Effect.orDie(message.payload.encode(payload))
       const jitter = yield* Random.nextRange(1 - limits.resendJitter, 1 + limits.resendJitter)
-      const reply = yield* answered(to, tag, body, jitter, options, headers)
+      const reply = yield* requests.answered({ to, tag, body, jitter, options, headers })
       return yield* Effect.mapError(
         message.reply.decode(reply),
         (error) => new RemoteFailure({ party: to, request: tag, error: wireError(error) })
@@ -198,75 +345,12 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
             (span) => Effect.withParentSpan(request(to, message, payload, options, traceHeaders(span)), span)
           )
         : request(to, message, payload, options, undefined),
-
-    receive: (envelope, from) => {
-      if (envelope.kind === "unknown" && envelope.id === everyRequest) {
-        for (const p of pending.values()) {
-          if (!answers(p, from) || (p.holder !== undefined && p.holder !== from)) continue
-          p.holder = undefined
-          p.silentSince = undefined
-          p.state = "unsent"
-          p.wake()
-        }
-        return
-      }
-      const p = pending.get(envelope.id)
-      // A reply that comes twice, or after the deadline, is of the ordinary.
-      if (p === undefined) return
-      if (!answers(p, from))
-        return post.note("an answer came from another than was asked", { from, asked: p.to, tag: p.tag })
-      switch (envelope.kind) {
-        case "reply":
-          p.members?.heard(from)
-          return p.end(Effect.succeed(envelope.body))
-        case "failure":
-          // It would be the least busy of all.
-          p.members?.forget(from)
-          return p.end(
-            Effect.fail(new RemoteFailure({ party: from, request: p.tag, error: readError(envelope.body) }))
-          )
-        case "working":
-          p.state = "working"
-          if (p.members !== undefined) {
-            p.members.heard(from)
-            p.holder = from
-            p.silentSince = undefined
-          }
-          return
-        case "unknown":
-          if (envelope.number !== p.attempt || (p.holder !== undefined && p.holder !== from)) return
-          p.holder = undefined
-          p.silentSince = undefined
-          p.state = "unsent"
-          p.wake()
-      }
-    },
-
-    reconnected: () => {
-      for (const p of pending.values()) {
-        p.silentSince = undefined
-        if (p.members !== undefined && p.holder === undefined) p.state = "unsent"
-        p.wake()
-      }
-    },
-
-    closed: () => {
-      const error = new TransportClosed({ reason: "the connection was given up while a reply was awaited" })
-      for (const p of pending.values()) p.end(Effect.fail(error))
-    },
-
-    denied: (error) => {
-      const denied = parseSubject(error.subject)
-      if (denied === undefined || denied.channel !== "ask" || denied.from !== post.name) return
-      for (const p of pending.values())
-        if (denied.to === p.to || denied.to === p.holder) p.end(Effect.fail(error))
-    }
+    receive: (envelope, from) => requests.receive(envelope, from),
+    reconnected: () => requests.reconnected(),
+    closed: () => requests.closed(),
+    denied: (error) => requests.denied(error)
   }
 }
-
-/** Whether what `from` says may be the answer. */
-const answers = ({ to }: Pending, from: string): boolean =>
-  isGroup(to) ? actorOf(from) === actorOf(to) : from === to
 
 const noBytes = new Uint8Array(0)
 
