@@ -1,6 +1,6 @@
 /**
- * The answering half of a party: a bounded mailbox, handlers that run concurrently, and the memory of what was answered, so
- * that a request that is sent again is answered with the stored reply and nothing is done twice.
+ * The answering half of a party: a bounded mailbox, handlers that run concurrently, and the memory of what was answered.
+ * A request that is sent again gets the stored reply, so nothing is done twice.
  */
 import { Cause, Effect, Exit, FiberSet, type Scope } from "effect"
 import { free } from "../../protocol/free.ts"
@@ -10,19 +10,25 @@ import type { TransportError } from "../transport/transport.ts"
 import { everyRequest } from "./asking.ts"
 import type { EnvironmentOf, Handler, RemoteFailure } from "./contract.ts"
 import { BodyRoom, type Frames, type Sent, sentAt, sizeOf, takeAgain } from "./framing.ts"
+import type { Limits } from "./limits.ts"
 import { type Post, remoteSpan } from "./post.ts"
 
 /** What the body of a `failure` holds. */
 type RemoteError = RemoteFailure["error"]
 type Headers = Readonly<Record<string, string>>
+type About = Pick<Envelope, "id" | "tag" | "number">
 
-/** A request that is known: waiting or at work while it has no reply. */
-interface Known {
-  /** When it arrived; once it is answered, when it was. */
-  since: number
-  reply: Sent | undefined
-  /** Of its reply, once that is sent. */
-  bytes: number
+export interface Answering {
+  readonly serve: <H extends Handler<unknown, unknown>>(
+    handlers: ReadonlyArray<H>
+  ) => Effect.Effect<void, never, EnvironmentOf<H> | Scope.Scope>
+  /** Tells a peer that nothing is known here of what it asked before. */
+  readonly announce: (to: string) => Effect.Effect<void, TransportError>
+  /**
+   * Takes an `ask`, `tell` or `poll` from `from`. A request to a group is acknowledged immediately, so that the asker
+   * turns to no other member.
+   */
+  readonly receive: (envelope: Envelope, from: string, headers: Headers, ofGroup?: boolean) => void
 }
 
 interface Waiting {
@@ -46,123 +52,214 @@ interface Served {
   readonly start: (request: Waiting, finish: (exit: Exit.Exit<Uint8Array, unknown>) => void) => void
 }
 
-export interface Answering {
-  readonly serve: <H extends Handler<unknown, unknown>>(
-    handlers: ReadonlyArray<H>
-  ) => Effect.Effect<void, never, EnvironmentOf<H> | Scope.Scope>
-  /** Tells a peer that nothing is known here of what it asked before. */
-  readonly announce: (to: string) => Effect.Effect<void, TransportError>
-  /** Takes an `ask`, `tell` or `poll` from `from`; one of a group's is told at once who has it, so that it is not asked of another. */
-  readonly receive: (envelope: Envelope, from: string, headers: Headers, ofGroup?: boolean) => void
+/** A request that is known: waiting or at work while it has no reply. */
+interface Known {
+  /** When it arrived; once it is answered, when it was. */
+  since: number
+  reply: Sent | undefined
+  /** Of its reply, once that is sent. */
+  bytes: number
 }
 
-export const makeAnswering = (post: Post): Answering => {
-  const { limits, clock, transport } = post
-  const served = new Map<string, Served>()
-  const known = new Map<string, Known>()
-  const mailbox: Array<Waiting> = []
-  let mailboxBytes = 0
-  let rememberedBytes = 0
-  let atWork = 0
+/** The requests that a party knows, and its replies as long as they may be asked for again. */
+class Memory {
+  readonly #limits: Limits
+  readonly #release: (reply: Sent) => void
+  /** The oldest first. */
+  readonly #known = new Map<string, Known>()
+  #bytes = 0
 
-  const answer = (to: string, tag: string, reply: Sent, done?: () => void) =>
-    post.postKept(to, "reply", reply, post.ledger.counter("sent", to, tag), done)
+  constructor(limits: Limits, release: (reply: Sent) => void) {
+    this.#limits = limits
+    this.#release = release
+  }
 
-  const notice = (
-    kind: "working" | "unknown",
-    { id, tag, number }: Pick<Envelope, "id" | "tag" | "number">
-  ): Frames => [encodeEnvelope({ kind, id, tag, number, of: 0, body: new Uint8Array(0) })]
+  get(key: string): Known | undefined {
+    return this.#known.get(key)
+  }
 
-  const notify = (to: string, kind: "working" | "unknown", about: Pick<Envelope, "id" | "tag" | "number">) =>
-    post.post(to, "reply", notice(kind, about), post.ledger.counter("sent", to, about.tag))
+  add(key: string, nowMs: number): void {
+    this.#forgetOldest(nowMs)
+    this.#known.set(key, { since: nowMs, reply: undefined, bytes: 0 })
+  }
 
-  const forget = (key: string) => {
-    const entry = known.get(key)
-    rememberedBytes -= entry?.bytes ?? 0
-    if (entry?.reply !== undefined) post.forget(entry.reply)
-    known.delete(key)
+  forget(key: string): void {
+    const entry = this.#known.get(key)
+    this.#bytes -= entry?.bytes ?? 0
+    if (entry?.reply !== undefined) this.#release(entry.reply)
+    this.#known.delete(key)
+  }
+
+  /** The request is answered. It is remembered from its answer on: work that took long is not repeated for a lost reply. */
+  answered(key: string, reply: Sent, nowMs: number): void {
+    const entry = this.#known.get(key)
+    if (entry === undefined) return
+    entry.reply = reply
+    entry.since = nowMs
+    this.#known.delete(key)
+    this.#known.set(key, entry)
+  }
+
+  /** Counts the bytes of a reply once it is sent. Until then they are held anyway, and nothing need be forgotten for them. */
+  count(key: string, reply: Sent, bytes: number, nowMs: number): void {
+    const entry = this.#known.get(key)
+    if (entry?.reply !== reply) return
+    entry.bytes = bytes
+    this.#bytes += bytes
+    if (this.#bytes > this.#limits.rememberedBytes) this.#forgetOldest(nowMs)
   }
 
   /**
-   * Forgets the oldest replies beyond the limits; what is still at work stays, and so does a reply that is being sent: that it is unknown
-   * here would overtake it, and all be done again.
+   * Forgets the oldest replies beyond the limits. Requests at work stay, and so does a reply that is being sent: the
+   * word that it is unknown here would overtake it, and the work would be repeated.
    */
-  const forgetOldest = (nowMs: number) => {
-    for (const [key, entry] of known) {
-      const old = nowMs - entry.since > limits.rememberedForMs
-      if (!old && known.size < limits.rememberedRequests && rememberedBytes <= limits.rememberedBytes) return
-      if (entry.reply?.underWay === 0) forget(key)
+  #forgetOldest(nowMs: number): void {
+    const { rememberedBytes, rememberedForMs, rememberedRequests } = this.#limits
+    for (const [key, entry] of this.#known) {
+      const old = nowMs - entry.since > rememberedForMs
+      if (!old && this.#known.size < rememberedRequests && this.#bytes <= rememberedBytes) return
+      if (entry.reply?.underWay === 0) this.forget(key)
+    }
+  }
+}
+
+/** The mailbox of a party and its handlers at work. */
+class Mailbox {
+  readonly #post: Post
+  readonly #memory: Memory
+  readonly #served = new Map<string, Served>()
+  readonly #waiting: Array<Waiting> = []
+  #waitingBytes = 0
+  #atWork = 0
+
+  constructor(post: Post) {
+    this.#post = post
+    this.#memory = new Memory(post.limits, post.forget)
+  }
+
+  /** Adds a handler; false where its tag has one. */
+  serve(tag: string, handler: Served): boolean {
+    if (this.#served.has(tag)) return false
+    this.#served.set(tag, handler)
+    return true
+  }
+
+  unserve(tag: string): void {
+    this.#served.delete(tag)
+  }
+
+  receive(envelope: Envelope, from: string, headers: Headers, ofGroup: boolean): void {
+    const key = `${from} ${envelope.id}`
+    const known = this.#memory.get(key)
+    if (known !== undefined) this.#repeated(envelope, from, known)
+    else if (envelope.kind === "poll") this.#notify(from, "unknown", envelope)
+    else if (this.#isFull(envelope.body.length))
+      this.#post.note("the mailbox is full, a message was dropped", { from, tag: envelope.tag })
+    else {
+      this.#memory.add(key, this.#now())
+      this.#put(envelope, from, key, headers)
+      if (ofGroup && envelope.kind === "ask") this.#notify(from, "working", envelope)
+      this.pump()
     }
   }
 
-  const settle = (request: Waiting, kind: "reply" | "failure", body: Uint8Array) => {
+  /** Starts what waits, as long as there is room and handlers serve. */
+  pump(): void {
+    while (
+      this.#served.size > 0 &&
+      this.#atWork < this.#post.limits.handlersAtOnce &&
+      this.#waiting.length > 0
+    ) {
+      const request = this.#waiting.shift()!
+      this.#waitingBytes -= request.body.length
+      const handler = this.#served.get(request.tag)
+      if (handler === undefined || handler.kind !== request.kind) {
+        const message = `${this.#post.name} does not answer ${request.kind} ${request.tag}`
+        this.#refuse(request, { _tag: "UnknownMessage", message, retryable: false })
+        continue
+      }
+      this.#atWork += handler.places
+      handler.start(request, (exit) => this.#finished(request, handler, exit))
+    }
+  }
+
+  #isFull(bytes: number): boolean {
+    const { mailboxBytes, mailboxMessages } = this.#post.limits
+    return this.#waiting.length >= mailboxMessages || this.#waitingBytes + bytes > mailboxBytes
+  }
+
+  #put({ body, id, kind, tag }: Envelope, from: string, key: string, headers: Headers): void {
+    this.#waitingBytes += body.length
+    this.#waiting.push({
+      kind: kind === "tell" ? "tell" : "ask",
+      key,
+      id,
+      tag,
+      from,
+      // A small body is copied, so that it does not hold on to the transport's whole receive buffer.
+      body: body.length < 16_384 ? body.slice() : body,
+      headers,
+      room: new BodyRoom({ id, tag }, this.#post.transport)
+    })
+  }
+
+  /** A request that came before: its reply again, or that it is at work. */
+  #repeated(envelope: Envelope, from: string, { reply }: Known): void {
+    if (envelope.kind === "tell") return
+    if (reply !== undefined && takeAgain(reply, this.#now())) this.#send(from, envelope.tag, reply)
+    else this.#notify(from, "working", envelope)
+  }
+
+  #finished(request: Waiting, { freesAnswer, places }: Served, exit: Exit.Exit<Uint8Array, unknown>): void {
+    this.#atWork -= places
+    if (Exit.isSuccess(exit)) {
+      this.#settle(request, "reply", exit.value)
+      if (freesAnswer && !request.room.holds(exit.value)) free(exit.value)
+    }
+    // The actor stops answering: the asker may ask its next incarnation.
+    else if (Cause.isInterruptedOnly(exit.cause)) this.#memory.forget(request.key)
+    else this.#refuse(request, describe(exit.cause))
+    this.pump()
+  }
+
+  #refuse(request: Waiting, error: RemoteError): void {
+    const { from, tag } = request
+    this.#post.note("a request failed or was refused", { from, tag, error: error.message })
+    this.#settle(request, "failure", failureBody(error))
+  }
+
+  #settle(request: Waiting, kind: "reply" | "failure", body: Uint8Array): void {
+    const { from, id, key, tag } = request
     if (request.kind === "tell") {
-      const entry = known.get(request.key)
+      const entry = this.#memory.get(key)
       if (entry !== undefined) entry.reply = nothing
       return
     }
-    const { id, tag, from, key } = request
     const frames = request.room.framesOf({ kind, id, tag, number: 0, of: 0, body })
-    const now = clock.unsafeCurrentTimeMillis()
-    const reply = sentAt(frames, now, limits)
-    const entry = known.get(key)
-    if (entry !== undefined) {
-      entry.reply = reply
-      // Remembered from its answer on: what took long to do must not be done again because its reply was lost.
-      entry.since = now
-      known.delete(key)
-      known.set(key, entry)
-    }
-    answer(from, tag, reply, () => {
-      const answered = known.get(key)
-      if (answered?.reply !== reply) return
-      // While it is sent its bytes are held anyway, and others need not be forgotten for it.
-      answered.bytes = sizeOf(frames)
-      rememberedBytes += answered.bytes
-      if (rememberedBytes > limits.rememberedBytes) forgetOldest(clock.unsafeCurrentTimeMillis())
-    })
+    const reply = sentAt(frames, this.#now(), this.#post.limits)
+    this.#memory.answered(key, reply, this.#now())
+    this.#send(from, tag, reply, () => this.#memory.count(key, reply, sizeOf(frames), this.#now()))
   }
 
-  const refuse = (request: Waiting, error: RemoteError) => {
-    post.note("a request failed or was refused", {
-      from: request.from,
-      tag: request.tag,
-      error: error.message
-    })
-    settle(request, "failure", failureBody(error))
+  #send(to: string, tag: string, reply: Sent, done?: () => void): void {
+    this.#post.postKept(to, "reply", reply, this.#post.ledger.counter("sent", to, tag), done)
   }
 
-  const finished = (
-    request: Waiting,
-    { places, freesAnswer }: Served,
-    exit: Exit.Exit<Uint8Array, unknown>
-  ) => {
-    atWork -= places
-    if (Exit.isSuccess(exit)) {
-      settle(request, "reply", exit.value)
-      if (freesAnswer && !request.room.holds(exit.value)) free(exit.value)
-    }
-    // The actor stops answering: whoever asked may ask its next incarnation.
-    else if (Cause.isInterruptedOnly(exit.cause)) forget(request.key)
-    else refuse(request, describe(exit.cause))
-    pump()
+  #notify(to: string, kind: "working" | "unknown", about: About): void {
+    this.#post.post(to, "reply", notice(kind, about), this.#post.ledger.counter("sent", to, about.tag))
   }
 
-  /** Starts what waits, as long as there is room and somebody serves. */
-  const pump = () => {
-    while (served.size > 0 && atWork < limits.handlersAtOnce && mailbox.length > 0) {
-      const request = mailbox.shift()!
-      mailboxBytes -= request.body.length
-      const handler = served.get(request.tag)
-      if (handler === undefined || handler.kind !== request.kind) {
-        const message = `${post.name} does not answer ${request.kind} ${request.tag}`
-        refuse(request, { _tag: "UnknownMessage", message, retryable: false })
-        continue
-      }
-      atWork += handler.places
-      handler.start(request, (exit) => finished(request, handler, exit))
-    }
+  #now(): number {
+    return this.#post.clock.unsafeCurrentTimeMillis()
   }
+}
+
+const notice = (kind: "working" | "unknown", { id, tag, number }: About): Frames => [
+  encodeEnvelope({ kind, id, tag, number, of: 0, body: new Uint8Array(0) })
+]
+
+export const makeAnswering = (post: Post): Answering => {
+  const mailbox = new Mailbox(post)
 
   const traced = <Env>(request: Waiting, work: Effect.Effect<Uint8Array, unknown, Env>) => {
     if (!post.traced) return work
@@ -186,58 +283,29 @@ export const makeAnswering = (post: Post): Answering => {
         for (const { tag, kind, handle, freesAnswer, waits } of handlers as ReadonlyArray<
           Handler<unknown, EnvironmentOf<H>>
         >) {
-          if (served.has(tag)) return yield* Effect.dieMessage(`${post.name} has two handlers for ${tag}`)
-          served.set(tag, {
-            kind,
-            freesAnswer,
-            places: waits === true ? 0 : 1,
-            start: (request, finish) => {
-              const work = Effect.suspend(() =>
-                handle(request.body, request.from, (bytes) => request.room.take(bytes))
-              )
-              fork(traced(request, work)).addObserver(finish)
-            }
-          })
+          const start: Served["start"] = (request, finish) => {
+            const work = Effect.suspend(() =>
+              handle(request.body, request.from, (bytes) => request.room.take(bytes))
+            )
+            fork(traced(request, work)).addObserver(finish)
+          }
+          if (!mailbox.serve(tag, { kind, freesAnswer, places: waits === true ? 0 : 1, start }))
+            return yield* Effect.dieMessage(`${post.name} has two handlers for ${tag}`)
         }
         yield* Effect.addFinalizer(() =>
           Effect.sync(() => {
-            for (const { tag } of handlers) served.delete(tag)
+            for (const { tag } of handlers) mailbox.unserve(tag)
           })
         )
-        pump()
+        mailbox.pump()
       }),
 
     announce: (to) => {
-      const nothingKnown = { id: everyRequest, tag: "hello", number: 0 }
-      const frames = notice("unknown", nothingKnown)
+      const frames = notice("unknown", { id: everyRequest, tag: "hello", number: 0 })
       return post.send(to, "reply", frames, post.ledger.counter("sent", to, "hello"))
     },
 
-    receive: (envelope, from, headers, ofGroup = false) => {
-      const { id, tag, kind } = envelope
-      const key = `${from} ${id}`
-      const before = known.get(key)
-      if (before !== undefined) {
-        if (kind === "tell") return
-        const { reply } = before
-        const again = reply !== undefined && takeAgain(reply, clock.unsafeCurrentTimeMillis())
-        return again ? answer(from, tag, reply) : notify(from, "working", envelope)
-      }
-      if (kind === "poll") return notify(from, "unknown", envelope)
-      const bytes = envelope.body.length
-      if (mailbox.length >= limits.mailboxMessages || mailboxBytes + bytes > limits.mailboxBytes)
-        return post.note("the mailbox is full, a message was dropped", { from, tag })
-      const now = clock.unsafeCurrentTimeMillis()
-      forgetOldest(now)
-      known.set(key, { since: now, reply: undefined, bytes: 0 })
-      mailboxBytes += bytes
-      // A small body is copied, so that it does not hold on to the transport's whole receive buffer.
-      const body = bytes < 16_384 ? envelope.body.slice() : envelope.body
-      const room = new BodyRoom({ id, tag }, transport)
-      mailbox.push({ kind: kind === "tell" ? "tell" : "ask", key, id, tag, from, body, headers, room })
-      if (ofGroup && kind === "ask") notify(from, "working", envelope)
-      pump()
-    }
+    receive: (envelope, from, headers, ofGroup = false) => mailbox.receive(envelope, from, headers, ofGroup)
   }
 }
 
