@@ -4,7 +4,7 @@
  */
 import { Schema } from "@effect/schema"
 
-export { ArrayFormatter, JSONSchema, ParseResult, Schema, TreeFormatter } from "@effect/schema"
+export { ArrayFormatter, AST, JSONSchema, ParseResult, Schema, TreeFormatter } from "@effect/schema"
 
 /** A safe integer from 0 upwards. */
 export const NonNegativeInt = Schema.Int.pipe(

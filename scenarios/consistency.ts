@@ -2,7 +2,8 @@
  * What must hold between the parts of a scenario, beyond what each part's own schema says: columns that are named must
  * exist, names are unique, and what is expected can be judged from what is revealed.
  */
-import { columnsNamed, columnsOf } from "./columns.ts"
+import { columnsNamed } from "./columns.ts"
+import { closest } from "./hints.ts"
 import type { Scenario } from "./schema.ts"
 
 export interface Inconsistency {
@@ -12,8 +13,28 @@ export interface Inconsistency {
 }
 
 /** Indices of the entries that occurred before. */
-const repeated = (names: ReadonlyArray<string>): ReadonlyArray<number> =>
-  names.flatMap((name, index) => (names.indexOf(name) < index ? [index] : []))
+const repeated = (names: ReadonlyArray<string>): ReadonlyArray<number> => {
+  const seen = new Set<string>()
+  return names.flatMap((name, index) => {
+    if (seen.has(name)) return [index]
+    seen.add(name)
+    return []
+  })
+}
+
+/** Names that differ but look alike, since a letter with an accent can be written in two ways: index, and the one before. */
+const lookalikes = (names: ReadonlyArray<string>): ReadonlyArray<readonly [number, string]> => {
+  const seen = new Map<string, string>()
+  return names.flatMap((name, index) => {
+    const shown = name.normalize("NFC")
+    const before = seen.get(shown)
+    if (before === undefined) seen.set(shown, name)
+    return before === undefined || before === name ? [] : [[index, before] as const]
+  })
+}
+
+const looksLike = (before: string): string =>
+  `looks like ${JSON.stringify(before)}, but the characters are coded differently (Unicode normalisation); write both as the files do, or rename one`
 
 /** Every inconsistency of a scenario whose parts are valid each for itself. */
 export const inconsistencies = (scenario: Scenario): ReadonlyArray<Inconsistency> => [
@@ -44,17 +65,43 @@ const columnProblems = ({ data }: Scenario): ReadonlyArray<Inconsistency> => {
       message: "is also the id column; a column has one role only"
     })
   }
-  for (const index of repeated(data.label.values)) {
-    problems.push({
-      path: ["data", "label", "values", index],
-      message: `"${data.label.values[index]}" is listed twice; list each label once`
-    })
-  }
-  return problems
+  for (const [index, before] of lookalikes([...features, data.label.column, data.id]))
+    problems.push({ path: pathOfColumn(data, index), message: looksLike(before) })
+  return [...problems, ...labelProblems(data.label.values)]
+}
+
+/** Where the scenario names a column, by its place among features, label and id. */
+const pathOfColumn = ({ features }: Scenario["data"], index: number): ReadonlyArray<PropertyKey> => {
+  const feature = features[index]
+  if (feature !== undefined) return ["data", "features", feature.name]
+  return index === features.length ? ["data", "label", "column"] : ["data", "id"]
+}
+
+const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
+
+const labelProblems = (values: ReadonlyArray<string>): ReadonlyArray<Inconsistency> => {
+  const at = (index: number, message: string) => ({ path: ["data", "label", "values", index], message })
+  const twice = repeated(values).map((index) =>
+    at(index, `"${values[index]}" is listed twice; list each label once`)
+  )
+  const alike = lookalikes(values).map(([index, before]) => at(index, looksLike(before)))
+  if (!values.every((each) => decimal.test(each))) return [...twice, ...alike]
+  // Where all labels are numbers, 1 in a file is the label 1.0.
+  const texts = new Map<number, string>()
+  const equal = values.flatMap((each, index) => {
+    const before = texts.get(Number(each))
+    if (before === undefined) texts.set(Number(each), each)
+    return before === undefined || before === each
+      ? []
+      : [at(index, `"${each}" is the same number as "${before}"; list each label once`)]
+  })
+  return [...twice, ...equal]
 }
 
 const userProblems = ({ data, users, heldOut }: Scenario): ReadonlyArray<Inconsistency> => {
   const problems: Array<Inconsistency> = []
+  const named = columnsNamed(data)
+  const known = new Set([data.label.column, ...data.features.map(({ name }) => name)])
   for (const index of repeated(users.map((user) => user.name))) {
     problems.push({
       path: ["users", index, "name"],
@@ -64,20 +111,20 @@ const userProblems = ({ data, users, heldOut }: Scenario): ReadonlyArray<Inconsi
   users.forEach((user, userIndex) => {
     user.holds.forEach((holding, holdingIndex) => {
       const path = ["users", userIndex, "holds", holdingIndex]
-      const columns = holding.columns ?? []
-      columns.forEach((column, index) => {
-        const named = columnsNamed(data, column)
-        if (named.length === 0 || named.includes(data.id)) {
-          problems.push({
-            path: [...path, "columns", index],
-            message: `"${column}" is neither a feature nor the label of data; correct the name or add it there`
-          })
-        }
+      holding.columns?.forEach((column, index) => {
+        const names = named(column)
+        if (names.length > 0 && !names.includes(data.id)) return
+        const meant = closest(column, [...known])
+        problems.push({
+          path: [...path, "columns", index],
+          message: `"${column}" is neither a feature nor the label of data; correct the name or add it there${meant === undefined ? "" : `; did you mean ${meant}?`}`
+        })
       })
       for (const field of ["columns", "header"] as const) {
         const seen = new Set<string>()
-        ;(holding[field] ?? []).forEach((entry, index) => {
-          const names = columnsOf(data, [entry])
+        holding[field]?.forEach((entry, index) => {
+          const stands = named(entry)
+          const names = stands.length === 0 ? [entry] : stands
           const twice = names.find((name) => seen.has(name))
           if (twice !== undefined) {
             problems.push({

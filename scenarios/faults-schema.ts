@@ -4,7 +4,7 @@
  */
 import { actorNames } from "../protocol/messages/subjects.ts"
 import { Schema } from "../protocol/schema.ts"
-import { defaulted, list, oneOf, optional, share, value, wholeNumber, yesOrNo } from "./fields.ts"
+import { defaulted, list, oneOf, optional, share, struct, value, wholeNumber, yesOrNo } from "./fields.ts"
 
 const day = 86_400_000
 
@@ -19,18 +19,18 @@ const Party = value(
 )
 
 const Delay = Schema.Union(
-  Schema.Struct({ fixedMs: milliseconds("Every message so long") }),
-  Schema.Struct({
+  struct({ fixedMs: milliseconds("Every message so long") }),
+  struct({
     fromMs: milliseconds("At least so long"),
     toMs: milliseconds("At most so long, all between alike")
   }),
-  Schema.Struct({ meanMs: milliseconds("So long on average, exponentially distributed") })
+  struct({ meanMs: milliseconds("So long on average, exponentially distributed") })
 ).annotations({
   message: () => ({ message: "must be {fixedMs}, {fromMs, toMs} or {meanMs}", override: true }),
   description: "How long messages are held back; they keep their order"
 })
 
-const Link = Schema.Struct({
+const Link = struct({
   from: defaulted(Party, "*"),
   to: defaulted(Party, "*"),
   loss: defaulted(share("Share of the messages that are lost"), 0),
@@ -49,14 +49,14 @@ export type LinkPlan = typeof Link.Type
 const Phase = oneOf(["setup", "upload", "transform", "train", "output"], "At the beginning of this phase")
 
 const When = Schema.Union(
-  Schema.Struct({
+  struct({
     phase: Phase,
     afterMs: defaulted(milliseconds("So long after it has begun; default 0"), 0)
   }),
-  Schema.Struct({ afterMs: milliseconds("So long after the run has begun") }),
-  Schema.Struct({ step: wholeNumber(1, 2 ** 31, "When this step of the training begins") }),
-  Schema.Struct({ round: wholeNumber(1, 2 ** 31, "When this round of the clouds begins") }),
-  Schema.Struct({
+  struct({ afterMs: milliseconds("So long after the run has begun") }),
+  struct({ step: wholeNumber(1, 2 ** 31, "When this step of the training begins") }),
+  struct({ round: wholeNumber(1, 2 ** 31, "When this round of the clouds begins") }),
+  struct({
     message: value(
       Schema.String,
       (tag) => /^[A-Z][A-Za-z0-9]*$/.test(tag),
@@ -88,7 +88,7 @@ export const eventKinds = [
 ] as const
 export type EventKind = (typeof eventKinds)[number]
 
-const Event = Schema.Struct({
+const Event = struct({
   event: oneOf(
     eventKinds,
     "kill: ends the party at once, its supervisor starts it again; restart: ends it in order and starts it again; pause: stops it for a time; partition: no messages between the groups for a time; broker-restart: the broker dies and comes back; disk-full: the party can't keep anything for a time; clock-jump: the party's clock is set"
@@ -177,7 +177,7 @@ function eventProblems(event: EventFields): ReadonlyArray<Schema.FilterIssue> {
 }
 
 /** A plan of faults. */
-export const Faults = Schema.Struct({
+export const Faults = struct({
   seed: defaulted(
     wholeNumber(
       0,

@@ -3,125 +3,82 @@
  * once, each with the file and line where it is and what to do about it.
  */
 import { FileSystem, Path } from "@effect/platform"
-import { Data, Effect, Either } from "effect"
-import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from "yaml"
+import { Effect, Either } from "effect"
 import { readDataFile } from "../protocol/data/data-file.ts"
 import { type EncodedTable, encodeTable } from "../protocol/data/encoding.ts"
 import { describeProblem, TableError } from "../protocol/data/table.ts"
-import { ArrayFormatter, type ParseResult } from "../protocol/schema.ts"
+import type { ParseResult } from "../protocol/schema.ts"
 import { columnsOf } from "./columns.ts"
+import { dataFileOf, missingFileHint } from "./data-path.ts"
+import { decodeScenario } from "./decode.ts"
 import { decodeFaults } from "./faults-schema.ts"
 import { decodeHosts } from "./hosts.ts"
-import { decodeScenario, type Scenario, type User } from "./schema.ts"
+import { decodingProblems, describePath, type Problem, ScenarioError } from "./problems.ts"
+import { mostBytes, textOf } from "./scenario-text.ts"
+import type { Scenario, User } from "./schema.ts"
+import { type Path as PathInFile, readYaml } from "./yaml.ts"
 
-export interface Problem {
-  /** `scenarios/iris.yaml:12`, or the line of a data file. */
-  readonly at: string
-  /** `users[0].holds[1].file`; empty where the place says it all. */
-  readonly path: string
-  /** What is wrong and what to do about it. */
-  readonly message: string
-}
-
-/** A scenario, or its data, that cannot be run. */
-export class ScenarioError extends Data.TaggedError("ScenarioError")<{
-  readonly file: string
-  readonly problems: ReadonlyArray<Problem>
-}> {
-  readonly retryable = false
-  override get message(): string {
-    return this.problems
-      .map(({ at, path, message }) => [at, ...(path === "" ? [] : [path]), message].join(": "))
-      .join("\n")
-  }
-}
+export { type Problem, ScenarioError } from "./problems.ts"
 
 export interface LoadedScenario {
   readonly scenario: Scenario
   /** The scenario's file as it was named to us; data files are relative to its folder. */
   readonly file: string
   /** The place `file:line` of a path in the scenario. */
-  readonly locate: (path: ReadonlyArray<PropertyKey>) => string
+  readonly locate: (path: PathInFile) => string
 }
-
-/** A file in YAML, parsed and validated. `file` serves for errors. */
-const parsed =
-  <A>(decode: (value: unknown) => Either.Either<A, ParseResult.ParseError>) =>
-  (text: string, file: string): Either.Either<Parsed<A>, ScenarioError> => {
-    const lines = new LineCounter()
-    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true })
-    const place = (offset: number) => `${file}:${lines.linePos(offset).line}`
-    const malformed = [...document.errors, ...document.warnings]
-    if (malformed.length > 0) {
-      const problems = malformed.map(({ message, pos }) => ({
-        at: place(pos[0]),
-        path: "",
-        message: `this is not valid YAML: ${message}`
-      }))
-      return Either.left(new ScenarioError({ file, problems }))
-    }
-    const locate = (path: ReadonlyArray<PropertyKey>) => place(offsetOf(document, path))
-    return Either.mapBoth(decode(document.toJS()), {
-      onRight: (value) => ({ value, locate }),
-      onLeft: (error) =>
-        new ScenarioError({
-          file,
-          problems: ArrayFormatter.formatErrorSync(error).map((issue) => ({
-            at: locate(issue.path),
-            path: describePath(issue.path),
-            message: describeIssue(issue)
-          }))
-        })
-    })
-  }
 
 interface Parsed<A> {
   readonly value: A
   readonly locate: LoadedScenario["locate"]
 }
 
+/** Problems that are told of one file; more are counted. */
+const mostTold = 50
+
+/** A file in YAML, parsed and validated. `file` serves for errors. */
+const parsed =
+  <A>(decode: (value: unknown) => Either.Either<A, ParseResult.ParseError>, isScenario: boolean) =>
+  (text: string, file: string): Either.Either<Parsed<A>, ScenarioError> => {
+    const refused = (problems: ReadonlyArray<{ line: number; path: PathInFile; message: string }>) => {
+      const told = problems
+        .slice(0, mostTold)
+        .map(({ line, path, message }) => ({ at: `${file}:${line}`, path: describePath(path), message }))
+      const more = problems.length - told.length
+      const rest = more > 0 ? [{ at: file, path: "", message: `and ${more} more problems like these` }] : []
+      return new ScenarioError({ file, problems: [...told, ...rest] })
+    }
+    return readYaml(text, isScenario ? isFeatures : () => false).pipe(
+      Either.mapLeft(refused),
+      Either.flatMap(({ value, lineOf }) =>
+        Either.mapBoth(decode(value), {
+          onRight: (decoded) => ({
+            value: decoded,
+            locate: (path: PathInFile) => `${file}:${lineOf(path)}`
+          }),
+          onLeft: (error) =>
+            refused(
+              decodingProblems(error, isScenario).map((problem) => ({
+                line: lineOf(problem.path),
+                ...problem
+              }))
+            )
+        })
+      )
+    )
+  }
+
+/** The names in this section are the files' columns, in joint order. */
+const isFeatures = (path: PathInFile): boolean =>
+  path.length === 2 && path[0] === "data" && path[1] === "features"
+
 /** Parses and validates the text of a scenario. `file` serves for errors. */
 export const parseScenario = (text: string, file: string): Either.Either<LoadedScenario, ScenarioError> =>
-  Either.map(parsed(decodeScenario)(text, file), ({ value: scenario, locate }) => ({
+  Either.map(parsed(decodeScenario, true)(text, file), ({ value: scenario, locate }) => ({
     scenario,
     file,
     locate
   }))
-
-const describePath = (path: ReadonlyArray<PropertyKey>): string =>
-  path
-    .map((key, index) => (typeof key === "number" ? `[${key}]` : `${index === 0 ? "" : "."}${String(key)}`))
-    .join("")
-
-const describeIssue = ({ _tag, message }: ArrayFormatter.Issue): string => {
-  if (_tag === "Missing") return "is missing; add it"
-  if (_tag === "Unexpected") {
-    const known = message.match(/"[^"]*"/g)?.map((key) => key.slice(1, -1)) ?? []
-    return `is not known here; ${known.length > 0 ? `what may be said is ${known.join(", ")}` : "take it out"}`
-  }
-  return message
-}
-
-/** Offset in the text of the deepest part of the path that is there: of its key, or of the item of a list. */
-const offsetOf = (document: Document.Parsed, path: ReadonlyArray<PropertyKey>): number => {
-  let offset = 0
-  let node: unknown = document.contents
-  for (const key of path) {
-    if (isAlias(node)) node = node.resolve(document)
-    if (isMap(node)) {
-      const pair = node.items.find((item) => isScalar(item.key) && item.key.value === key)
-      if (pair === undefined) break
-      if (isNode(pair.key)) offset = pair.key.range?.[0] ?? offset
-      node = pair.value
-    } else if (isSeq(node) && typeof key === "number") {
-      node = node.items[key]
-      if (isNode(node)) offset = node.range?.[0] ?? offset
-    } else {
-      break
-    }
-  }
-  return offset
-}
 
 /** Reads and validates a scenario file. */
 export const loadScenario = Effect.fn("Scenario.load")(function* (file: string) {
@@ -131,7 +88,7 @@ export const loadScenario = Effect.fn("Scenario.load")(function* (file: string) 
 /** Reads and validates a file of hosts. */
 export const loadHosts = Effect.fn("Scenario.loadHosts")(function* (file: string) {
   const text = yield* readText(file, "give the path of a file of hosts")
-  return (yield* parsed(decodeHosts)(text, file)).value
+  return (yield* parsed(decodeHosts, false)(text, file)).value
 })
 
 /** Reads and validates a plan of faults that has a file of its own. */
@@ -140,21 +97,38 @@ export const loadFaults = Effect.fn("Scenario.loadFaults")(function* (file: stri
     file,
     "give the path of a file with what the section faults of a scenario may say"
   )
-  return yield* Either.map(parsed(decodeFaults)(text, file), ({ value }) => value)
+  return yield* Either.map(parsed(decodeFaults, false)(text, file), ({ value }) => value)
 })
 
-const readText = (file: string, remedy: string) =>
-  Effect.flatMap(FileSystem.FileSystem, (files) => files.readFileString(file)).pipe(
-    Effect.mapError(
-      (error) =>
-        new ScenarioError({ file, problems: [{ at: file, path: "", message: unreadable(error, remedy) }] })
-    )
+const readText = Effect.fn("Scenario.readText")(function* (file: string, remedy: string) {
+  const files = yield* FileSystem.FileSystem
+  const failed = (message: string, at = file) =>
+    new ScenarioError({ file, problems: [{ at, path: "", message }] })
+  const told = Effect.mapError((error: FileError) => failed(unreadable(error, file, remedy)))
+  const { type, size } = yield* files.stat(file).pipe(told)
+  if (type === "Directory") return yield* failed(`is a folder; ${remedy}`)
+  if (type === "CharacterDevice" || type === "BlockDevice") return yield* failed(`is a device; ${remedy}`)
+  if (size > mostBytes)
+    return yield* failed(`has more than ${mostBytes / 2 ** 20} MiB, too much for a scenario; ${remedy}`)
+  const bytes = yield* files.readFile(file).pipe(told)
+  return yield* Either.mapLeft(textOf(bytes), ({ line, message }) =>
+    failed(message, line === undefined ? file : `${file}:${line}`)
   )
+})
 
-const unreadable = (error: { readonly _tag: string; readonly reason?: string }, remedy: string): string =>
-  error.reason === "NotFound"
-    ? `there is no such file; ${remedy}`
-    : `can't be read (${error.reason ?? error._tag}); ${remedy}`
+interface FileError {
+  readonly _tag: string
+  readonly reason?: string
+  readonly message: string
+}
+
+const unreadable = (error: FileError, file: string, remedy: string): string => {
+  if (error.reason === "NotFound") return `there is no such file; ${remedy}${missingFileHint(file)}`
+  if (error.reason === "PermissionDenied")
+    return "may not be read by this process; allow it, or give another path"
+  if (/EISDIR/.test(error.message)) return `is a folder; ${remedy}`
+  return `can't be read (${error.reason ?? error._tag}); ${remedy}`
+}
 
 /** What checking a user's files gives: its encoded tables, or everything that is wrong with them. */
 interface ReadFiles {
@@ -197,12 +171,17 @@ const readHolding = Effect.fn("Scenario.readHolding")(function* (
   const fileSystem = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const holding = user.holds[holdingIndex]!
-  const dataFile = path.join(path.dirname(file), holding.file)
+  const dataFile = dataFileOf(path, file, holding.file)
   const at = ["users", userIndex, "holds", holdingIndex, "file"]
+  if (path.resolve(dataFile) === path.resolve(file)) {
+    const message = "is the scenario itself; give the path of the data"
+    const problem: Problem = { at: locate(at), path: describePath(at), message }
+    return yield* Effect.fail([problem])
+  }
   const bytes = yield* fileSystem.readFile(dataFile).pipe(
     Effect.mapError((error): ReadonlyArray<Problem> => {
       const remedy = `${dataFile} is where user ${user.name} should have its data`
-      return [{ at: locate(at), path: describePath(at), message: unreadable(error, remedy) }]
+      return [{ at: locate(at), path: describePath(at), message: unreadable(error, holding.file, remedy) }]
     })
   )
   const listed = (entries: ReadonlyArray<string> | undefined) => entries && columnsOf(scenario.data, entries)

@@ -5,10 +5,12 @@
  */
 import { maxUsers } from "../protocol/messages/subjects.ts"
 import { JSONSchema, Schema } from "../protocol/schema.ts"
-import { inconsistencies } from "./consistency.ts"
+import { fileProblem } from "./data-path.ts"
 import { Faults } from "./faults-schema.ts"
+import { Features } from "./features.ts"
 import {
   defaulted,
+  exactText,
   interval,
   list,
   name,
@@ -16,76 +18,31 @@ import {
   optional,
   section,
   share,
+  struct,
   text,
   value,
   wholeNumber,
   yesOrNo
 } from "./fields.ts"
 
-const range = interval("[least, greatest] value the column may have: public; a value outside is an error")
+/** What is said to people who would have a number predicted. */
+const classesOnly = "a label is one of a list of classes, and this version does not predict numbers"
 
-const Run = Schema.Struct({
-  count: wholeNumber(1, 1_048_576, "How many columns"),
-  range,
-  first: defaulted(wholeNumber(0, 1_048_576, "Number of the first column; default 1"), 1)
-}).annotations({
-  description: "So many columns of one range, numbered: pixel1, pixel2, … where the name is pixel"
+const Label = struct({
+  column: exactText("The column that is to be predicted"),
+  values: Schema.propertySignature(
+    list(
+      exactText("A label"),
+      2,
+      65_536,
+      `a list of at least two labels: ${classesOnly}`,
+      "All labels the column may have; the k-th is one-hot encoded in output k"
+    )
+  ).annotations({ missingMessage: () => `is missing; list the labels: ${classesOnly}` })
 })
 
-const WrittenFeatures = Schema.Record({
-  key: Schema.String,
-  value: Schema.Union(range, Run).annotations({
-    message: () => ({
-      message:
-        "must be [least, greatest], two numbers, the first below the second; or {count, range} for columns that are numbered",
-      override: true
-    })
-  })
-})
-  .annotations({ message: () => "must list each feature column with its public range" })
-  .pipe(
-    Schema.filter((features) => new Set(featureNames(features)).size === featureNames(features).length, {
-      message: () => "must not name a column twice, numbered columns included",
-      jsonSchema: { description: "The feature columns in joint order, each with its public range" }
-    })
-  )
-
-/** Numbered columns are written as one entry and read as many. */
-const Features = Schema.transform(
-  WrittenFeatures,
-  Schema.Array(Schema.Struct({ name: Schema.String, range: Schema.typeSchema(range) })),
-  {
-    strict: true,
-    decode: (written) =>
-      Object.entries(written).flatMap(([name, entry]) =>
-        namesOf(name, entry).map((each) => ({ name: each, range: "range" in entry ? entry.range : entry }))
-      ),
-    encode: (features) => Object.fromEntries(features.map(({ name, range }) => [name, range]))
-  }
-)
-
-type WrittenFeature = readonly [number, number] | { readonly count: number; readonly first: number }
-
-/** The columns that an entry of the features stands for. */
-const namesOf = (name: string, entry: WrittenFeature): ReadonlyArray<string> =>
-  "count" in entry ? Array.from({ length: entry.count }, (_, i) => `${name}${entry.first + i}`) : [name]
-
-const featureNames = (features: Readonly<Record<string, WrittenFeature>>): ReadonlyArray<string> =>
-  Object.entries(features).flatMap(([name, entry]) => namesOf(name, entry))
-
-const Label = Schema.Struct({
-  column: text("The column that is to be predicted"),
-  values: list(
-    text("A label"),
-    2,
-    65_536,
-    "a list of at least two labels",
-    "All labels the column may have; the k-th is one-hot encoded in output k"
-  )
-})
-
-const Data = Schema.Struct({
-  id: defaulted(text("The column by which the files are joined; default id"), "id"),
+const Data = struct({
+  id: defaulted(exactText("The column by which the files are joined; default id"), "id"),
   features: Features,
   label: Label,
   scaleTo: defaulted(
@@ -96,15 +53,17 @@ const Data = Schema.Struct({
 
 const columnList = (description: string) =>
   list(
-    text("A column; of numbered columns the name means all, pixel1..pixel9 those from one to another"),
+    exactText("A column; of numbered columns the name means all, pixel1..pixel9 those from one to another"),
     1,
     Infinity,
     "a list of at least one column",
     description
   )
 
-const Holding = Schema.Struct({
-  file: text("A CSV, Parquet or IDX file, relative to the scenario file; any may be compressed with gzip"),
+const Holding = struct({
+  file: text(
+    "A CSV, Parquet or IDX file, relative to the scenario file; any may be compressed with gzip"
+  ).pipe(Schema.filter((file) => fileProblem(file) ?? true, { jsonSchema: {} })),
   columns: optional(
     columnList("The columns held; all features and the label when left out, in an IDX file all that it has")
   ),
@@ -115,7 +74,7 @@ const Holding = Schema.Struct({
   ),
   rows: optional(
     list(
-      text("An id"),
+      exactText("An id"),
       1,
       Infinity,
       "a list of at least one id",
@@ -123,13 +82,13 @@ const Holding = Schema.Struct({
     )
   ),
   part: optional(
-    Schema.Struct({
+    struct({
       from: wholeNumber(1, 2 ** 31, "The first row of the file that is held, counted from 1"),
       to: wholeNumber(1, 2 ** 31, "The last row of the file that is held")
     }).annotations({ description: "The part of the file that is held, by the place of its rows" })
   ),
   ids: optional(
-    Schema.Struct({
+    struct({
       prefix: defaulted(Schema.String.annotations({ message: () => "must be a text" }), ""),
       first: defaulted(wholeNumber(0, 2 ** 31, "Number of the file's first row; default 1"), 1)
     }).annotations({
@@ -144,7 +103,7 @@ const Holding = Schema.Struct({
 /** A block of cells that a user holds: `columns` of `rows` of `file`; all of them where left out. Columns are as written. */
 export type Holding = typeof Holding.Type
 
-const User = Schema.Struct({
+const User = struct({
   name: name("Display name of the user"),
   holds: list(
     Holding,
@@ -156,7 +115,7 @@ const User = Schema.Struct({
 })
 export type User = typeof User.Type
 
-const Network = Schema.Struct({
+const Network = struct({
   hidden: list(
     wholeNumber(1, 65_536, "Units of a hidden layer"),
     0,
@@ -178,7 +137,7 @@ const Network = Schema.Struct({
   )
 })
 
-const Training = Schema.Struct({
+const Training = struct({
   epochs: wholeNumber(1, 100_000, "Passes over the training rows"),
   batch: wholeNumber(1, 1_048_576, "Rows a step"),
   rate: value(Schema.Number, (x) => x > 0 && x <= 1024, "a number above 0 and up to 1024", {
@@ -188,7 +147,7 @@ const Training = Schema.Struct({
   })
 })
 
-const Security = Schema.Struct({
+const Security = struct({
   modulusBits: defaulted(
     oneOf([2048, 3072, 1024, 512], "Bits of the BCP modulus; below 2048 only with insecure: true"),
     2048
@@ -235,7 +194,7 @@ const threadsOf = (whose: string) =>
     )
   )
 
-const Placement = Schema.Struct({
+const Placement = struct({
   usersLeaveAfterUpload: defaulted(
     yesOrNo("Users end their process after the upload and come back for the output; default false"),
     false
@@ -248,7 +207,7 @@ const Placement = Schema.Struct({
     "folder"
   ),
   workers: section(
-    Schema.Struct({ kgc: workersOf("the KGC"), cloud0: workersOf("cloud 0"), cloud1: workersOf("cloud 1") }),
+    struct({ kgc: workersOf("the KGC"), cloud0: workersOf("cloud 0"), cloud1: workersOf("cloud 1") }),
     {}
   ),
   lanes: defaulted(
@@ -256,7 +215,7 @@ const Placement = Schema.Struct({
     1
   ),
   threads: section(
-    Schema.Struct({ kgc: threadsOf("the KGC"), cloud0: threadsOf("cloud 0"), cloud1: threadsOf("cloud 1") }),
+    struct({ kgc: threadsOf("the KGC"), cloud0: threadsOf("cloud 0"), cloud1: threadsOf("cloud 1") }),
     {}
   )
 })
@@ -270,7 +229,7 @@ export type Revelation = typeof Revelation.Type
 
 const day = 86_400_000
 
-const Deadlines = Schema.Struct({
+const Deadlines = struct({
   replyTimeoutMs: defaulted(
     wholeNumber(100, day, "Longest wait for a sign of life of the party a request went to; default 60 s"),
     60_000
@@ -282,7 +241,7 @@ const Deadlines = Schema.Struct({
   phaseTimeoutMs: defaulted(wholeNumber(100, 7 * day, "Longest a phase may take; default 1 h"), 3_600_000)
 })
 
-const Expectation = Schema.Struct({
+const Expectation = struct({
   minAccuracy: optional(share("Least accuracy on the held-out rows")),
   maxAccuracyGap: optional(
     share("Greatest difference to the accuracy of the float64 reference trained alike")
@@ -292,7 +251,8 @@ const Expectation = Schema.Struct({
   )
 })
 
-const Whole = Schema.Struct({
+/** A scenario, its parts each for itself: `decode.ts` checks them against each other. */
+export const Whole = struct({
   name: name("Name of the scenario"),
   description: text("What the scenario shows, for people"),
   data: Data,
@@ -347,17 +307,6 @@ const Whole = Schema.Struct({
 })
 
 export type Scenario = typeof Whole.Type
-
-/** A whole scenario, as a YAML or JSON parser gives it: defaults are filled in, sections checked against each other. */
-export const Scenario: Schema.Schema<Scenario, typeof Whole.Encoded> = Whole.pipe(
-  Schema.filter((scenario) => inconsistencies(scenario))
-)
-
-/** Unknown keys are errors, and all problems are reported at once. */
-export const decodeScenario = Schema.decodeUnknownEither(Scenario, {
-  errors: "all",
-  onExcessProperty: "error"
-})
 
 /** The JSON Schema (draft 7) that editors check scenario files with. */
 export const scenarioJsonSchema = (): object => {

@@ -3,9 +3,9 @@ import { Effect, Either } from "effect"
 import { describe, expect, it } from "vitest"
 import { ArrayFormatter } from "../../protocol/schema.ts"
 import { agreementOf } from "../../scenarios/agreement.ts"
+import { decodeScenario } from "../../scenarios/decode.ts"
 import { drawFaults, lostForGood, planFaults, ratesOf } from "../../scenarios/faults.ts"
 import { decodeFaults } from "../../scenarios/faults-schema.ts"
-import { decodeScenario } from "../../scenarios/schema.ts"
 import { plainScenario } from "./plain-scenario.ts"
 
 const agreement = agreementOf(Either.getOrThrow(decodeScenario(plainScenario)))

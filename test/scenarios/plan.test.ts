@@ -3,10 +3,11 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
 import { denseCells } from "../../protocol/data/cells.ts"
 import { InvalidPlan } from "../../protocol/learning/network.ts"
+import { decodeScenario } from "../../scenarios/decode.ts"
 import { checkData, joinData } from "../../scenarios/joined.ts"
 import { loadScenario } from "../../scenarios/load.ts"
 import { predictCost } from "../../scenarios/plan.ts"
-import { decodeScenario, type Scenario } from "../../scenarios/schema.ts"
+import type { Scenario } from "../../scenarios/schema.ts"
 import { plainScenario } from "./plain-scenario.ts"
 
 const block = (rows: number, columns: number, firstRow = 0) => ({

@@ -3,10 +3,10 @@ import { describe, expect, it } from "vitest"
 import { denseCells } from "../../protocol/data/cells.ts"
 import { stepCost } from "../../protocol/learning/cost.ts"
 import { type Calibration, onCurve } from "../../scenarios/calibration.ts"
+import { decodeScenario } from "../../scenarios/decode.ts"
 import { decodeHosts, type Hosts } from "../../scenarios/hosts.ts"
 import { predictCost } from "../../scenarios/plan.ts"
 import { type Prediction, predictTime } from "../../scenarios/prediction.ts"
-import { decodeScenario } from "../../scenarios/schema.ts"
 import { plainScenario } from "./plain-scenario.ts"
 
 const scenario = Either.getOrThrow(

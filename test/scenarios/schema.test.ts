@@ -1,7 +1,8 @@
 import { Either } from "effect"
 import { describe, expect, it } from "vitest"
 import { ArrayFormatter } from "../../protocol/schema.ts"
-import { decodeScenario, scenarioJsonSchema } from "../../scenarios/schema.ts"
+import { decodeScenario } from "../../scenarios/decode.ts"
+import { scenarioJsonSchema } from "../../scenarios/schema.ts"
 import { plainScenario } from "./plain-scenario.ts"
 
 const problems = (changes: object): ReadonlyArray<string> => {
@@ -133,7 +134,7 @@ describe("scenario schema - what is refused", () => {
     [
       "one label only",
       { data: { ...data, label: { column: "kind", values: ["a"] } } },
-      /^data\.label\.values must be a list of at least two labels$/
+      /^data\.label\.values must be a list of at least two labels: a label is one of a list of classes/
     ],
     [
       "an id that YAML reads as a number",
@@ -158,7 +159,7 @@ describe("scenario schema - what is refused", () => {
     [
       "a numbered column that is listed too",
       { features: { point2: [0, 1], point: { count: 2, range: [0, 1] } } },
-      /must not name a column twice/
+      /names the column "point2" a second time/
     ],
     [
       "numbered columns without a range",
@@ -209,7 +210,7 @@ describe("scenario schema - parts that do not fit together", () => {
     [
       "a column that the data do not have",
       { users: [north, { name: "south", holds: [{ file: "b.csv", columns: ["lenght"] }] }] },
-      'users.1.holds.0.columns.0 "lenght" is neither a feature nor the label of data; correct the name or add it there'
+      'users.1.holds.0.columns.0 "lenght" is neither a feature nor the label of data; correct the name or add it there; did you mean length?'
     ],
     [
       "a column that two entries stand for",

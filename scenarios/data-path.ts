@@ -1,0 +1,20 @@
+/** Names of data files as a scenario writes them. Pure. */
+import type { Path } from "@effect/platform"
+
+/** What is wrong with the name of a data file, wherever the scenario is. */
+export const fileProblem = (file: string): string | undefined => {
+  if (/^~[^/\\]*([/\\]|$)/.test(file))
+    return "begins with ~, which only shells replace by a home folder; write the whole path, or one relative to the scenario file"
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(file))
+    return "is an address; fetch the file, and give its path on this machine"
+  if (file.includes("\0")) return "has a zero character in it; correct the path"
+  return undefined
+}
+
+/** Where a data file is: relative to the folder of the scenario, unless it is absolute. */
+export const dataFileOf = (path: Path.Path, scenario: string, file: string): string =>
+  path.isAbsolute(file) ? file : path.join(path.dirname(scenario), file)
+
+/** What may be wrong with the name of a file that is not there. */
+export const missingFileHint = (file: string): string =>
+  file.includes("\\") ? "; write / between the folders of a path, not \\" : ""
