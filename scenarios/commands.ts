@@ -298,8 +298,9 @@ const messageOf = (error: unknown): string =>
     ? error.message
     : String(error)
 
-/** A message of several lines keeps together: all but the first are indented. */
+/** A message of several lines keeps together: all but the first are indented. Of an empty one there is nothing to say. */
 const prefixed = (message: string): ReadonlyArray<string> => {
+  if (message === "") return []
   const [first = "", ...rest] = message.split("\n")
   return [`bicameral: ${first}`, ...rest.map((line) => `  ${line}`)]
 }
