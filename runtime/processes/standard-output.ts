@@ -3,8 +3,8 @@
  * closed. None of that is a fault of the program, and none of it may cost a run what it has.
  */
 import type { Writable } from "node:stream"
-import { getSystemErrorMap } from "node:util"
-import { Data, Deferred, Effect, FiberId } from "effect"
+import { getSystemErrorMap, stripVTControlCharacters } from "node:util"
+import { Console, Data, Deferred, Effect, FiberId } from "effect"
 
 /** What shells report of a program that SIGPIPE ended. */
 export const brokenPipeStatus = 141
@@ -69,3 +69,23 @@ const written = (output: Writable): Effect.Effect<void> =>
   Effect.async((resume) => {
     output.write("", () => setImmediate(() => resume(Effect.void)))
   })
+
+/** Whether a stream is a terminal with colours, for somebody who wants them (https://no-color.org). */
+export const showsColours = (
+  { isTTY = false }: { readonly isTTY?: boolean },
+  { TERM, NO_COLOR = "" }: { readonly TERM?: string; readonly NO_COLOR?: string }
+): boolean => isTTY && TERM !== "dumb" && NO_COLOR === ""
+
+/** Takes the colours out of what is printed where they would be read as characters. */
+export const withPlainText =
+  (coloured: { readonly output: boolean; readonly errors: boolean }) =>
+  <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Console.consoleWith((console) => {
+      const plain = (words: ReadonlyArray<unknown>) =>
+        words.map((word) => (typeof word === "string" ? stripVTControlCharacters(word) : word))
+      return Console.withConsole(work, {
+        ...console,
+        log: (...words) => console.log(...(coloured.output ? words : plain(words))),
+        error: (...words) => console.error(...(coloured.errors ? words : plain(words)))
+      })
+    })
