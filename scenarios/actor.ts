@@ -26,6 +26,7 @@ import { agreementOf } from "./agreement.ts"
 import { planFaults } from "./faults.ts"
 import { faultsAtParty } from "./faults-at-party.ts"
 import { type LoadedScenario, loadFaults, loadScenario, readUserTables } from "./load.ts"
+import { checkRunName } from "./run-name.ts"
 import { untilBroker } from "./until-broker.ts"
 
 export interface ActorOptions {
@@ -149,6 +150,7 @@ const threadsOf = ({ placement }: LoadedScenario["scenario"], actor: string): nu
 /** Runs one party over NATS to the end of the run, or until the process that started it is gone. */
 export const startActor = (options: ActorOptions) =>
   Effect.gen(function* () {
+    yield* checkRunName(options.run)
     const loaded = yield* loadScenario(options.scenario)
     const agreement = agreementOf(
       loaded.scenario,

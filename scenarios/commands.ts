@@ -2,15 +2,28 @@
  * The commands of `bicameral`, their arguments and what they say when they fail. What the commands do is given to
  * `commandLine` and loaded when it is asked for: a party's process starts without what only `run` and `check` need.
  */
-import * as Args from "@effect/cli/Args"
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
-import * as Options from "@effect/cli/Options"
 import { isValidationError } from "@effect/cli/ValidationError"
 import { Cause, Console, Data, Effect, Exit, Option } from "effect"
 import { defectStatus, toldStatus } from "../runtime/processes/process.ts"
 import type { ActorOptions } from "./actor.ts"
 import type { MemberOptions } from "./member.ts"
+import {
+  actorArguments,
+  calibration,
+  compare,
+  faults,
+  file,
+  folder,
+  hosts,
+  out,
+  processes,
+  seed,
+  seeds,
+  transport
+} from "./options.ts"
+import { WrongWords, wrongWords } from "./words.ts"
 
 /** What `bicameral run` was asked for. */
 export interface RunRequest {
@@ -69,129 +82,6 @@ export interface Deeds<R> {
   readonly member: (options: MemberOptions) => Effect.Effect<void, Failure, R>
 }
 
-const file = Args.text({ name: "FILE" }).pipe(Args.withDescription("The scenario, a YAML file"))
-
-const folder = Args.text({ name: "DIR" }).pipe(Args.withDescription("The out folder of the run"))
-
-const seed = Options.integer("seed").pipe(
-  Options.filterMap(
-    (n) => (Number.isSafeInteger(n) && n >= 0 ? Option.some(n) : Option.none()),
-    "--seed must be a whole number from 0 to 2^53 − 1"
-  ),
-  Options.withDescription("Makes the run repeat bit for bit, and not private; replaces the scenario's seed"),
-  Options.optional
-)
-
-const out = Options.text("out").pipe(
-  Options.withPseudoName("DIR"),
-  Options.withDescription("Folder of the results; out/ and the scenario's name when left out"),
-  Options.optional
-)
-
-const transport = Options.choice("transport", ["nats", "memory"]).pipe(
-  Options.withDescription("nats: each party a process, over a broker; memory: all in one process, no broker"),
-  Options.withDefault("nats" as const)
-)
-
-const faults = Options.text("faults").pipe(
-  Options.withPseudoName("FILE"),
-  Options.withDescription("Faults to inject, in place of those of the scenario; see docs/faults.md"),
-  Options.optional
-)
-
-const compare = Options.boolean("compare").pipe(
-  Options.withDescription("Runs it without the faults first, and prints what they cost in time")
-)
-
-const hosts = Options.text("hosts").pipe(
-  Options.withPseudoName("HOSTS"),
-  Options.withDescription("Hosts and links, a YAML file: predicts the time of a run there; see docs/cost.md"),
-  Options.optional
-)
-
-const calibration = Options.text("calibration").pipe(
-  Options.withPseudoName("FILE"),
-  Options.withDescription("What the hosts' machines take, as npm run bench -- calibrate writes it"),
-  Options.optional
-)
-
-const seeds = Options.text("seeds").pipe(
-  Options.withPseudoName("A..B"),
-  Options.filterMap(
-    (text) => Option.fromNullable(seedsOf(text)),
-    "--seeds must be a seed or a range of them, such as 1..1000"
-  ),
-  Options.withDescription("One seed or a range; default 1..100"),
-  Options.withDefault({ from: 1, to: 100 })
-)
-
-const seedsOf = (text: string): SimulateRequest["seeds"] | undefined => {
-  const match = /^(\d{1,15})(?:\.\.(\d{1,15}))?$/.exec(text)
-  if (match === null) return undefined
-  const from = Number(match[1])
-  const to = match[2] === undefined ? from : Number(match[2])
-  return from <= to ? { from, to } : undefined
-}
-
-const processes = Options.integer("processes").pipe(
-  Options.filterMap(
-    (n) => (n >= 1 && n <= 256 ? Option.some(n) : Option.none()),
-    "--processes must be from 1 to 256"
-  ),
-  Options.withDescription("How many simulate at a time; as many as there are cores when left out"),
-  Options.optional
-)
-
-const actorArguments = {
-  role: Args.text({ name: "ROLE" }).pipe(
-    Args.withDescription("kgc, cloud0, cloud1, director, or a user: user1 or its name in the scenario")
-  ),
-  scenario: Options.text("scenario").pipe(
-    Options.withPseudoName("FILE"),
-    Options.withDescription("The scenario, the same for all parties; a worker needs none"),
-    Options.optional
-  ),
-  run: Options.text("run").pipe(
-    Options.withPseudoName("ID"),
-    Options.withDescription("Name of the run, the same for all parties: letters, digits and hyphens")
-  ),
-  kgcKey: Options.text("kgc-key").pipe(
-    Options.withPseudoName("BASE64"),
-    Options.withDescription(
-      "The verification key that the KGC prints when it starts; clouds and users need it"
-    ),
-    Options.optional
-  ),
-  state: Options.text("state").pipe(
-    Options.withPseudoName("DIR"),
-    Options.withDescription(
-      "The party's own folder: what it keeps, and its event log; a worker may do without"
-    ),
-    Options.optional
-  ),
-  worker: Options.boolean("worker").pipe(
-    Options.withAlias("join"),
-    Options.withDescription(
-      "Joins a party that runs, as one of its workers: kgc, cloud0 or cloud1; needs its password and house secret"
-    )
-  ),
-  lane: Options.boolean("lane").pipe(
-    Options.withDescription(
-      "Joins a cloud that runs, as one of its lanes: cloud0 or cloud1; needs its password and house secret"
-    )
-  ),
-  threads: Options.integer("threads").pipe(
-    Options.filterMap(
-      (n) => (n >= 1 && n <= 256 ? Option.some(n) : Option.none()),
-      "--threads must be from 1 to 256"
-    ),
-    Options.withDescription("Jobs that a worker is at at a time; as many as there are cores when left out"),
-    Options.optional
-  ),
-  seed,
-  faults
-}
-
 /** A party that is no worker was started without what it needs. */
 export class OptionNeeded extends Data.TaggedError("OptionNeeded")<{
   readonly role: string
@@ -227,10 +117,17 @@ export const commandLine = <R>(deeds: Deeds<R>) => {
   )
   const actor = Command.make("actor", actorArguments, ({ worker, lane, threads, scenario, state, ...rest }) =>
     Effect.gen(function* () {
+      const wrong = (reason: string) => new WrongWords({ reason, help: "bicameral actor" })
+      if (worker && lane)
+        return yield* wrong("--worker and --lane are two processes; start one after the other")
       if (worker || lane) {
         const kind = lane ? "lane" : "worker"
         return yield* deeds.member({ kind, role: rest.role, run: rest.run, threads, state })
       }
+      if (Option.isSome(threads))
+        return yield* wrong(
+          "--threads is for a --worker; a party's own are under placement.threads of the scenario"
+        )
       const needed = (option: string, value: Option.Option<string>) =>
         Effect.mapError(value, () => new OptionNeeded({ role: rest.role, option }))
       yield* deeds.actor({
@@ -247,8 +144,19 @@ export const commandLine = <R>(deeds: Deeds<R>) => {
     Command.withSubcommands([run, resume, simulate, check, actor])
   )
   const parse = Command.run(bicameral, { name: "bicameral", version: "0.1.0" })
+  const usages = new Map([
+    ["run", Command.getUsage(run)],
+    ["resume", Command.getUsage(resume)],
+    ["simulate", Command.getUsage(simulate)],
+    ["check", Command.getUsage(check)],
+    ["actor", Command.getUsage(actor)]
+  ])
   return (words: ReadonlyArray<string>) =>
-    parse(["node", "bicameral", ...words]).pipe(Effect.provide(CliConfig.layer({ showBuiltIns: false })))
+    Effect.gen(function* () {
+      const wrong = wrongWords(usages, words)
+      if (wrong !== undefined) return yield* wrong
+      yield* parse(["node", "bicameral", ...words])
+    }).pipe(Effect.provide(CliConfig.layer({ showBuiltIns: false })))
 }
 
 /** What the shell is told, and what is said to people on the standard error. */
@@ -298,8 +206,9 @@ const messageOf = (error: unknown): string =>
     ? error.message
     : String(error)
 
-/** A message of several lines keeps together: all but the first are indented. */
+/** A message of several lines keeps together: all but the first are indented. Of an empty one there is nothing to say. */
 const prefixed = (message: string): ReadonlyArray<string> => {
+  if (message === "") return []
   const [first = "", ...rest] = message.split("\n")
   return [`bicameral: ${first}`, ...rest.map((line) => `  ${line}`)]
 }

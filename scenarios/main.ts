@@ -6,7 +6,10 @@
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { runMain } from "@effect/platform-node/NodeRuntime"
 import { Effect, Logger } from "effect"
+import { showsColours, watchOutput, withPlainText } from "../runtime/processes/standard-output.ts"
 import { brokenDown, commandLine, interruptedStatus, type Verdict, verdictOf } from "./commands.ts"
+
+const output = watchOutput(process.stdout, process.stderr)
 
 const bicameral = commandLine({
   run: (request) =>
@@ -20,7 +23,8 @@ const bicameral = commandLine({
   simulate: (request) =>
     Effect.flatMap(
       Effect.promise(() => import("./simulate.ts")),
-      ({ simulateAndReport }) => simulateAndReport(request)
+      // Its output is all that it gives.
+      ({ simulateAndReport }) => Effect.raceFirst(simulateAndReport(request), output.lost)
     ),
   check: (request) =>
     Effect.flatMap(
@@ -58,6 +62,11 @@ process.on("uncaughtException", (error) => {
 })
 
 bicameral(process.argv.slice(2)).pipe(
+  output.during,
+  withPlainText({
+    output: showsColours(process.stdout, process.env),
+    errors: showsColours(process.stderr, process.env)
+  }),
   Effect.provide(nodeContext),
   // Standard output is for the report and the ready line; the parties' own logs are files.
   Effect.provide(Logger.remove(Logger.defaultLogger)),

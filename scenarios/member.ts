@@ -16,6 +16,7 @@ import { layer as party } from "../runtime/messaging/party.ts"
 import { giveWay, parentGone, sayReady } from "../runtime/processes/process.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
 import { layer as nats } from "../runtime/transport/nats.ts"
+import { checkRunName } from "./run-name.ts"
 import { untilBroker } from "./until-broker.ts"
 
 export interface MemberOptions {
@@ -45,6 +46,7 @@ export class NoMembers extends Data.TaggedError("NoMembers")<{
 /** Is a member of a party over NATS until the main process lets it go, or the process that started it is gone. */
 export const startMember = ({ kind, role, run, threads, state }: MemberOptions) =>
   Effect.gen(function* () {
+    yield* checkRunName(run)
     if (!houses.includes(role) || (kind === "lane" && role === "kgc"))
       return yield* new NoMembers({ role, kind })
     const { url, user, password, trust } = yield* accessFromEnvironment(role)

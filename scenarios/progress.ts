@@ -3,7 +3,7 @@
  * reports how far it is. On a terminal the line is redrawn in place; elsewhere (a file, a pipe) plain lines are written, few.
  * It learns phases and counts, which the director may know, and nothing else.
  */
-import { SingleBar } from "cli-progress"
+import { clearLine, cursorTo } from "node:readline"
 import { Effect, type Scope } from "effect"
 import type { Phase } from "../actors/director.ts"
 import type { RunDisplay } from "./result.ts"
@@ -151,56 +151,86 @@ export const plainDisplay = ({ nowMs, writeLine }: DisplayOptions): ClosableDisp
   }
 }
 
-const redrawsASecond = 8
+const redrawPauseMs = 125
 
-/** A line that is redrawn in place while its phase is under way. `stream` is a terminal. */
+/** What a line that is redrawn needs of a terminal. */
+export type Terminal = NodeJS.WritableStream & { readonly columns?: number }
+
+const usualColumns = 80
+
+/** A terminal that does not say how wide it is, or says 0, is taken as one of 80 columns. */
+const columnsOf = ({ columns = 0 }: Terminal): number => (columns >= 1 ? columns : usualColumns)
+
+/** A line that is redrawn in place while its phase is under way. */
 export const terminalDisplay = (
-  stream: NodeJS.WritableStream & { readonly columns?: number },
+  terminal: Terminal,
   { nowMs, writeLine }: DisplayOptions
 ): ClosableDisplay => {
-  const columns = () => stream.columns ?? 80
   let underWay: PhaseUnderWay | undefined
-  const bar = new SingleBar({
-    stream,
-    fps: redrawsASecond,
-    clearOnComplete: true,
-    gracefulExit: false,
-    linewrap: true,
-    format: () => (underWay === undefined ? "" : renderStanding(underWay.standing, columns()))
-  })
+  let redrawing: NodeJS.Timeout | undefined
+  const draw = () => {
+    if (underWay === undefined) return
+    cursorTo(terminal, 0)
+    terminal.write(renderStanding(underWay.standing, columnsOf(terminal)))
+    clearLine(terminal, toTheRight)
+  }
+  const start = () => {
+    draw()
+    redrawing = setInterval(draw, redrawPauseMs)
+  }
+  const stop = () => {
+    if (redrawing === undefined) return
+    clearInterval(redrawing)
+    redrawing = undefined
+    cursorTo(terminal, 0)
+    clearLine(terminal, toTheRight)
+  }
   const finish = () => {
-    bar.stop()
-    if (underWay !== undefined) writeLine(renderFinished(underWay.standing, columns()))
+    stop()
+    if (underWay !== undefined) writeLine(renderFinished(underWay.standing, columnsOf(terminal)))
     underWay = undefined
   }
   return {
     note: (text) => {
-      bar.stop()
+      stop()
       writeLine(text)
-      if (underWay !== undefined) bar.start(1, 0)
+      if (underWay !== undefined) start()
     },
     phase: (phase) => {
       finish()
       underWay = new PhaseUnderWay(phase, nowMs)
-      bar.start(1, 0)
+      start()
     },
-    // The bar redraws itself: a phase that reports often costs no more.
+    // The line is redrawn by the clock: a phase that reports often costs no more.
     progress: (actor, phase, done, total) => {
       if (underWay?.phase === phase) underWay.report(actor, done, total)
     },
     close: (succeeded) => {
       if (succeeded) return finish()
-      bar.stop()
+      stop()
       underWay = undefined
     }
   }
 }
 
+const toTheRight = 1
+
+/** What of the environment says how to write to a terminal. */
+export interface TerminalVariables {
+  readonly TERM?: string
+  readonly CI?: string
+}
+
+/** Whether lines can be redrawn in place: on a terminal that has a cursor and is not the log of a build server. */
+export const redrawsLines = (isTerminal: boolean, { TERM, CI = "" }: TerminalVariables): boolean =>
+  isTerminal && TERM !== "dumb" && ["", "0", "false"].includes(CI)
+
 /** The display that fits the standard output. It is closed with the scope, so that an error appears on a line of its own. */
 export const standardDisplay: Effect.Effect<RunDisplay, never, Scope.Scope> = Effect.acquireRelease(
   Effect.map(Effect.console, ({ unsafe }) => {
     const options = { nowMs: () => performance.now(), writeLine: (line: string) => unsafe.log(line) }
-    return process.stdout.isTTY ? terminalDisplay(process.stdout, options) : plainDisplay(options)
+    const { stdout, env } = process
+    return redrawsLines(stdout.isTTY, env) ? terminalDisplay(stdout, options) : plainDisplay(options)
   }),
   (display, exit) => Effect.sync(() => display.close(exit._tag === "Success"))
 )

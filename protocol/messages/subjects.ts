@@ -73,8 +73,10 @@ export interface Address {
   readonly channel: Channel
 }
 
+export const longestRunName = 64
+
 /** What a run may be called: it is a part of subjects. */
-export const isRunName = (run: string): boolean => /^[A-Za-z0-9-]{1,64}$/.test(run)
+export const isRunName = (run: string): boolean => /^[A-Za-z0-9-]+$/.test(run) && run.length <= longestRunName
 
 const onSubject = (name: string): string => (name.includes(".") ? name : `${name}.${main}`)
 

@@ -30,7 +30,8 @@ export const makeParty = (options: PartyOptions) =>
   Effect.gen(function* () {
     const { name, run } = options
     if (!isRunName(run))
-      return yield* Effect.dieMessage(`"${run}" is no name of a run: letters, digits and hyphens, at most 64`)
+      // Names that people give are checked where they come in.
+      return yield* Effect.dieMessage(`"${run}" is no name of a run`)
     const transport = yield* Transport
     const clock = steady(yield* Effect.clock)
     const { enabled: traced } = yield* Tracing

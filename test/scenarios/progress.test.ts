@@ -1,8 +1,9 @@
 import { PassThrough } from "node:stream"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import {
   phaseSentences,
   plainDisplay,
+  redrawsLines,
   renderFinished,
   renderPlain,
   renderStanding,
@@ -101,14 +102,14 @@ describe("plain display", () => {
 })
 
 describe("terminal display", () => {
-  const onTerminal = () => {
-    const stream = Object.assign(new PassThrough(), { isTTY: true, columns: 60 })
+  const onTerminal = (size: { readonly columns?: number } = { columns: 60 }) => {
+    const terminal = Object.assign(new PassThrough(), size)
     const lines: Array<string> = []
-    const display = terminalDisplay(stream, {
+    const display = terminalDisplay(terminal, {
       nowMs: () => 0,
       writeLine: (line) => lines.push(line)
     })
-    return { display, lines, drawn: () => String(stream.read() ?? "") }
+    return { display, lines, drawn: () => String(terminal.read() ?? "") }
   }
 
   it("redraws the phase under way in place and leaves one line of each that is over", () => {
@@ -121,10 +122,58 @@ describe("terminal display", () => {
     expect(lines.map((line) => line.split(" ")[0])).toEqual(["a", "upload", "train"])
   })
 
+  it("redraws the line by the clock while its phase is under way, and no longer", () => {
+    vi.useFakeTimers()
+    const { display, drawn } = onTerminal()
+    display.phase("train")
+    drawn()
+    display.progress("cloud0", "train", 1, 2)
+    expect(drawn()).toBe("")
+    vi.advanceTimersByTime(1_000)
+    expect(drawn().match(/50 %/g)).toHaveLength(8)
+    display.close(false)
+    // What is left of the line is wiped out, so that an error begins on a clean one.
+    expect(drawn()).toBe("\u001b[1G\u001b[0K")
+    vi.advanceTimersByTime(1_000)
+    expect(drawn()).toBe("")
+    vi.useRealTimers()
+  })
+
   it("does not call a phase finished in which the run failed", () => {
     const { display, lines } = onTerminal()
     display.phase("setup")
     display.close(false)
     expect(lines).toEqual([])
+  })
+
+  it("takes a terminal that does not say its width as one of 80 columns", () => {
+    for (const size of [{ columns: 0 }, {}, { columns: Number.NaN }, { columns: -1 }]) {
+      const { display, lines, drawn } = onTerminal(size)
+      display.phase("setup")
+      expect(drawn()).toContain("setup       0 s          the KGC makes the keys")
+      display.close(true)
+      expect(lines[0]).toMatch(/^setup {7}0\.0 s .*…$/)
+      expect(lines[0]).toHaveLength(79)
+    }
+  })
+
+  it("draws no line wider than a terminal of 12 columns, or of 1", () => {
+    for (const columns of [12, 1]) {
+      const { display, lines } = onTerminal({ columns })
+      display.phase("setup")
+      display.close(true)
+      expect(lines[0]!.length).toBeLessThanOrEqual(Math.max(1, columns - 1))
+    }
+  })
+})
+
+describe("what lines are redrawn on", () => {
+  it("is a terminal, unless it has no cursor or is the log of a build server", () => {
+    expect(redrawsLines(true, { TERM: "xterm-256color" })).toBe(true)
+    expect(redrawsLines(true, {})).toBe(true)
+    expect(redrawsLines(true, { TERM: "xterm", CI: "false" })).toBe(true)
+    expect(redrawsLines(true, { TERM: "dumb" })).toBe(false)
+    expect(redrawsLines(true, { TERM: "xterm", CI: "true" })).toBe(false)
+    expect(redrawsLines(false, { TERM: "xterm" })).toBe(false)
   })
 })

@@ -1,0 +1,112 @@
+/**
+ * The words of a command line, looked at before they are parsed: a parser calls an option without its value, or given twice, an
+ * unknown argument, and takes the name of an option for a file. Here each of these is called what it is.
+ */
+import type { Usage } from "@effect/cli/Usage"
+import { Data, Option } from "effect"
+
+/** The words are not those of a command; nothing was done. */
+export class WrongWords extends Data.TaggedError("WrongWords")<{
+  readonly reason: string
+  /** `bicameral`, or with a command, `bicameral run`. */
+  readonly help: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.reason}; see ${this.help} --help`
+  }
+}
+
+interface OptionSyntax {
+  /** All that it goes by, `--worker` and `--join`. */
+  readonly names: ReadonlyArray<string>
+  /** What stands for its value in the help; a flag has none. */
+  readonly value: string | undefined
+  readonly required: boolean
+}
+
+/** What a command takes, read off its usage. */
+interface Syntax {
+  readonly options: ReadonlyArray<OptionSyntax>
+  /** `FILE`; each is required. */
+  readonly places: ReadonlyArray<string>
+}
+
+const syntaxOf = (usage: Usage, required = true): Syntax => {
+  switch (usage._tag) {
+    case "Named": {
+      const { names, acceptedValues } = usage
+      if (names[0]?.startsWith("--"))
+        return { options: [{ names, value: Option.getOrUndefined(acceptedValues), required }], places: [] }
+      const place = /^<(.*)>$/.exec(names[0] ?? "")?.[1]
+      return { options: [], places: place === undefined ? [] : [place] }
+    }
+    case "Optional":
+      return syntaxOf(usage.usage, false)
+    case "Concat": {
+      const [left, right] = [syntaxOf(usage.left, required), syntaxOf(usage.right, required)]
+      return { options: [...left.options, ...right.options], places: [...left.places, ...right.places] }
+    }
+    default:
+      return { options: [], places: [] }
+  }
+}
+
+/** What the parser answers itself, whatever else there is. */
+const answered = ["--help", "-h", "--version", "--wizard", "--completions"]
+
+/** What is wrong with the words, if anything that can be seen without knowing what the values mean. */
+export const wrongWords = (
+  usages: ReadonlyMap<string, Usage>,
+  words: ReadonlyArray<string>
+): WrongWords | undefined => {
+  if (words.some((word) => answered.includes(word.split("=")[0]!))) return undefined
+  const [command, ...rest] = withoutLogLevel(words)
+  if (command === undefined) return undefined
+  const usage = usages.get(command)
+  if (usage === undefined) {
+    const reason = `"${command}" is no command; choose one of ${[...usages.keys()].join(", ")}`
+    return new WrongWords({ reason, help: "bicameral" })
+  }
+  const reason = wrongWith(command, syntaxOf(usage), rest)
+  return reason === undefined ? undefined : new WrongWords({ reason, help: `bicameral ${command}` })
+}
+
+/** The parser takes it out wherever it is. */
+const withoutLogLevel = (words: ReadonlyArray<string>): ReadonlyArray<string> =>
+  words.filter((word, i) => !/^--log-level(=|$)/.test(word) && words[i - 1] !== "--log-level")
+
+const wrongWith = (command: string, { options, places }: Syntax, words: ReadonlyArray<string>) => {
+  const given = new Set<OptionSyntax>()
+  const placed: Array<string> = []
+  const rest = words.values()
+  for (const word of rest) {
+    if (word === "--") {
+      placed.push(...rest)
+    } else if (!/^-./.test(word)) {
+      placed.push(word)
+    } else {
+      const [name = "", ...value] = word.split("=")
+      const option = options.find(({ names }) => names.includes(name))
+      if (option === undefined) return `${command} has no option ${name}; it takes ${known(options)}`
+      if (given.has(option)) return `${name} is given twice; take one out`
+      given.add(option)
+      if (option.value === undefined) continue
+      const text = value.length > 0 ? value.join("=") : rest.next().value
+      if (text === undefined || (value.length === 0 && text.startsWith("--")))
+        return `${name} has no value; write ${name} ${option.value}`
+      if (text === "") return `the value of ${name} is empty; write ${name} ${option.value}`
+    }
+  }
+  const lacking = options.find((option) => option.required && !given.has(option))
+  if (placed.length < places.length) return `${command} needs ${places[placed.length]}`
+  if (placed.length > places.length)
+    return `"${placed[places.length]}" is one word too many: ${command} takes one ${places.join(" and one ")}; put quotes around a name with spaces`
+  const empty = placed.indexOf("")
+  if (empty !== -1) return `${places[empty]} is empty`
+  if (lacking !== undefined) return `${command} needs ${lacking.names[0]} ${lacking.value ?? ""}`.trimEnd()
+  return undefined
+}
+
+const known = (options: ReadonlyArray<OptionSyntax>): string =>
+  options.length === 0 ? "none" : options.flatMap(({ names }) => names).join(", ")
