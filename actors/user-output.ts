@@ -7,7 +7,7 @@ import { pickRows } from "../protocol/data/cells.ts"
 import { featureCount } from "../protocol/data/encoding.ts"
 import { assemble } from "../protocol/data/joint.ts"
 import type { FilledBlock } from "../protocol/data/rows.ts"
-import { classify, greatestOfEachRow, type Model, modelOf, modelWords } from "../protocol/learning/model.ts"
+import { countCorrect, type Model, modelOf, modelWords } from "../protocol/learning/model.ts"
 import {
   FetchModel,
   HeldOutCells,
@@ -137,7 +137,5 @@ const testOn = (
     }
   })
   const table = assemble(whole, { firstRow: 0, rows: total, features, labels })
-  const predicted = classify(model, table.features)
-  const actual = greatestOfEachRow(table.labels, labels)
-  return { correct: predicted.filter((label, row) => label === actual[row]).length, total }
+  return { correct: countCorrect(model, table.features, table.labels), total }
 }

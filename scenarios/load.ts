@@ -88,7 +88,8 @@ export const parseScenario = (text: string, file: string): Either.Either<LoadedS
     locate
   }))
 
-const describePath = (path: ReadonlyArray<PropertyKey>): string =>
+/** A path as people write it: `users[0].holds[1].file`. */
+export const describePath = (path: ReadonlyArray<PropertyKey>): string =>
   path
     .map((key, index) => (typeof key === "number" ? `[${key}]` : `${index === 0 ? "" : "."}${String(key)}`))
     .join("")

@@ -287,7 +287,7 @@ const Deadlines = Schema.Struct({
 const Expectation = Schema.Struct({
   minAccuracy: optional(share("Least accuracy on the held-out rows")),
   maxAccuracyGap: optional(
-    share("Greatest difference to the accuracy of the float64 reference trained alike")
+    share("Greatest difference to the accuracy of the float64 reference trained the same way")
   ),
   maxWeightDeviation: optional(
     share("Greatest difference of a weight to the fixed-point reference; needs a seed")
