@@ -10,10 +10,11 @@ import type { JointTable } from "../protocol/data/joint.ts"
 import { type Model, modelValues } from "../protocol/learning/model.ts"
 import { batchOrder } from "../protocol/learning/order.ts"
 import type { TrainingPlan } from "../protocol/learning/plan.ts"
-import { sumLimit } from "../protocol/learning/range.ts"
+import { leavesRange, rangeText } from "../protocol/learning/range.ts"
 import { RingMemoryExhausted } from "../protocol/ring/ring.ts"
 import { type SeededPurpose, seededKey } from "../protocol/seeding.ts"
 import type { JoinedData } from "./joined.ts"
+import { beyondRange } from "./opened-model.ts"
 import {
   accuracy,
   maximumDeviation,
@@ -78,8 +79,12 @@ export const choicesOf = (agreement: Agreement, trainingRows: number) => {
 /** Trains the references on the joined data and compares. */
 export const compareWithReferences = async (compared: Compared): Promise<Comparison> => {
   const { agreement, run, joined, model, referenceLeftOut } = compared
-  // Then the data are none to judge the model by either.
-  if (referenceLeftOut !== undefined) return notCompared(referenceLeftOut)
+  // Then the data are none to judge the model by either, and it has to speak for itself.
+  if (referenceLeftOut !== undefined) {
+    const { fractionalBits } = agreement.security
+    const meaningless = leavesRange(model, fractionalBits) ? [beyondRange(fractionalBits)] : []
+    return { ...notCompared(referenceLeftOut), meaningless }
+  }
   const { dealerKey, ...choices } = choicesOf(agreement, joined.rows.training)
   const { plan, order } = choices
   const standing = furtherStep(plan, model, joined.trainingRows(order(plan.steps)))
@@ -156,7 +161,7 @@ const farOff = 10
 /** What the numbers of the run and of its float64 reference say about the result. */
 const verdict = (
   plan: TrainingPlan,
-  { leavesRange, error }: Standing,
+  { strays, error }: Standing,
   float: { readonly leftRangeIn: number | undefined; readonly finite: boolean } | undefined,
   reproducible: boolean
 ): Pick<Comparison, "meaningless" | "warnings"> => {
@@ -169,7 +174,7 @@ const verdict = (
       ],
       warnings: []
     }
-  if (leavesRange)
+  if (strays)
     return {
       meaningless: [
         `the training left the range of the fixed-point numbers (${range}), or is about to: a further step from the model does; ${remedy}`
@@ -197,7 +202,3 @@ const verdict = (
     ]
   }
 }
-
-/** What the sums of a layer must be below, for people. */
-export const rangeText = (fractionalBits: number): string =>
-  `${fractionalBits} bits after the point, sums below 2^${Math.log2(sumLimit(fractionalBits))}`

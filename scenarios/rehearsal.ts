@@ -43,7 +43,7 @@ export const rehearse = async (
 /** How a model stands to rows that it was trained on. */
 export interface Standing {
   /** Whether a further step of the training on these rows leaves the range. */
-  readonly leavesRange: boolean
+  readonly strays: boolean
   /** Root mean square, over the rows, of the distance of the outputs to the labels, which are 0 and 1. */
   readonly error: number
 }
@@ -55,9 +55,9 @@ export const furtherStep = (
   { rows, features, labels }: JointTable
 ): Standing => {
   const { fractionalBits: f, network } = plan
-  let leavesRange = false
+  let strays = false
   const operations = watched(() => {
-    leavesRange = true
+    strays = true
   })
   const matrix = (cols: number, values: Float64Array) => floatMatrix({ rows, cols }, values, f)
   const batch = runLocally(
@@ -65,5 +65,5 @@ export const furtherStep = (
   )
   runLocally(trainingStep(operations, plan, floatLayers(model, f), batch))
   const squares = scores(model, features).reduce((sum, score, i) => sum + (score - labels[i]!) ** 2, 0)
-  return { leavesRange, error: Math.sqrt(squares / rows) }
+  return { strays, error: Math.sqrt(squares / rows) }
 }
