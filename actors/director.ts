@@ -3,7 +3,7 @@
  * every party that has work in it; all must answer before the next begins. A party that fails ends the run with
  * an error that names it. What is done is in the director's log, so that a director that died goes on with the phase at hand.
  */
-import { Clock, Effect } from "effect"
+import { Duration, Effect } from "effect"
 import type { MalformedMessage } from "../protocol/messages/codec.ts"
 import {
   Begin,
@@ -123,9 +123,8 @@ export const direct = <E = never>(
             logged<{ readonly result: A; readonly seconds: number }>(),
             Effect.gen(function* () {
               yield* options.onPhase(phase)
-              const started = yield* Clock.currentTimeMillis
-              const result = yield* work
-              return { result, seconds: ((yield* Clock.currentTimeMillis) - started) / 1000 }
+              const [lasted, result] = yield* Effect.timed(work)
+              return { result, seconds: Math.round(Duration.toMillis(lasted)) / 1000 }
             }).pipe(Effect.withSpan(`phase ${phase}`))
           )
           seconds[phase] = entry.seconds

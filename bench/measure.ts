@@ -34,7 +34,10 @@ export interface Spread {
   readonly most: number
 }
 
+/** Throws where there is no sample, or one that is no finite number: no figure is better than a meaningless one. */
 export const spreadOf = (samples: ReadonlyArray<number>): Spread => {
+  if (samples.length === 0 || !samples.every(Number.isFinite))
+    throw new RangeError(`what was measured is no list of numbers: ${samples.join(", ") || "nothing"}`)
   const sorted = [...samples].sort((x, y) => x - y)
   return { median: sorted[sorted.length >> 1]!, least: sorted[0]!, most: sorted[sorted.length - 1]! }
 }

@@ -26,6 +26,7 @@ import { agreementOf } from "./agreement.ts"
 import { planFaults } from "./faults.ts"
 import { faultsAtParty } from "./faults-at-party.ts"
 import { type LoadedScenario, loadFaults, loadScenario, readUserTables } from "./load.ts"
+import { requireMeaningful } from "./opened-model.ts"
 import { checkRunName } from "./run-name.ts"
 import { untilBroker } from "./until-broker.ts"
 
@@ -196,7 +197,9 @@ export const startActor = (options: ActorOptions) =>
       }
       if (member !== undefined) {
         yield* sayReady({})
-        return yield* serve(agreement, member)
+        yield* serve(agreement, member)
+        // Where another process looks after the parties, it judges what came of the run.
+        return yield* member.role === "user" && !isSupervised() ? requireMeaningful(agreement) : Effect.void
       }
       // It deals ahead of the clouds, who wait for each other.
       yield* giveWay

@@ -7,18 +7,18 @@ import { fileURLToPath } from "node:url"
 import { FileSystem } from "@effect/platform"
 import { Data, Effect, Option } from "effect"
 import { phases } from "../actors/director.ts"
-import { raised } from "../actors/party/typed-throws.ts"
 import { projectRoot } from "../protocol/artifact.ts"
 import { countCells } from "../protocol/data/rows.ts"
-import { InvalidPlan } from "../protocol/learning/network.ts"
 import { seededKey } from "../protocol/seeding.ts"
+import { agreementOf } from "./agreement.ts"
 import type { Calibration } from "./calibration.ts"
 import type { CheckRequest } from "./commands.ts"
+import { foresee } from "./foresight.ts"
 import { type CheckedData, checkData, type JoinedData, joinData } from "./joined.ts"
 import { loadHosts, loadScenario } from "./load.ts"
 import { type PredictedCost, predictCost } from "./plan.ts"
 import { type Prediction, predictTime } from "./prediction.ts"
-import { privacy, revelations } from "./report.ts"
+import { privacy, revelations, warningLines } from "./report.ts"
 import type { Scenario, User } from "./schema.ts"
 import { count, counted, duration, size, table } from "./units.ts"
 
@@ -28,6 +28,8 @@ export interface Forecast {
   readonly data: CheckedData
   readonly joined: JoinedData
   readonly cost: PredictedCost
+  /** What may spoil the result. */
+  readonly warnings: ReadonlyArray<string>
   /** On the hosts that were given. */
   readonly time?: Prediction
 }
@@ -74,20 +76,16 @@ export const checkScenario = Effect.fn("Scenario.check")(function* ({
   const salt =
     scenario.seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(scenario.seed, "rows")
   const joined = joinData(scenario, data, salt)
-  const cost = yield* raised([InvalidPlan], () => predictCost(scenario, joined))
-  if (Option.isNone(hosts)) return renderForecast({ scenario, data, joined, cost })
+  const cost = predictCost(scenario, joined)
+  const warnings = yield* foresee(loaded, agreementOf(scenario), joined)
+  const forecast: Forecast = { scenario, data, joined, cost, warnings }
+  if (Option.isNone(hosts)) return renderForecast(forecast)
   const ground = yield* loadHosts(hosts.value)
   const measured = yield* loadCalibration(
     Option.getOrElse(calibration, () => defaultCalibration),
     scenario.security.modulusBits
   )
-  return renderForecast({
-    scenario,
-    data,
-    joined,
-    cost,
-    time: predictTime({ scenario, cost }, ground, measured)
-  })
+  return renderForecast({ ...forecast, time: predictTime({ scenario, cost }, ground, measured) })
 })
 
 /** What a run would do and cost, for people; ends without a line break. */
@@ -102,6 +100,7 @@ export const renderForecast = (forecast: Forecast): string =>
     "",
     ...revelations(forecast.scenario.reveal),
     ...privacy(forecast.scenario.seed ?? null),
+    ...warningLines(forecast.warnings),
     ...costs(forecast.cost),
     ...(forecast.time === undefined ? [] : ["", ...times(forecast.time)])
   ].join("\n")

@@ -2,8 +2,11 @@
  * What must hold between the parts of a scenario, beyond what each part's own schema says: columns that are named must
  * exist, names are unique, and what is expected can be judged from what is revealed.
  */
+
+import { valueLimit } from "../protocol/learning/range.ts"
 import { columnsNamed } from "./columns.ts"
 import { closest } from "./hints.ts"
+import { planProblems } from "./plan-problem.ts"
 import type { Scenario } from "./schema.ts"
 
 export interface Inconsistency {
@@ -41,6 +44,8 @@ export const inconsistencies = (scenario: Scenario): ReadonlyArray<Inconsistency
   ...columnProblems(scenario),
   ...userProblems(scenario),
   ...securityProblems(scenario),
+  ...rangeProblems(scenario),
+  ...(Object.keys(scenario.data.features).length > 0 ? planProblems(scenario) : []),
   ...revealProblems(scenario)
 ]
 
@@ -174,6 +179,27 @@ const securityProblems = ({ security }: Scenario): ReadonlyArray<Inconsistency> 
         }
       ]
     : []
+
+/** Ranges by which no cell could be scaled, or only to what no fixed-point number holds. */
+const rangeProblems = ({ data, security }: Scenario): ReadonlyArray<Inconsistency> => {
+  const tooWide = data.features.filter(({ range: [least, most] }) => !Number.isFinite(most - least))
+  const limit = valueLimit(security.fractionalBits)
+  const beyond = Math.max(...data.scaleTo.map(Math.abs)) >= limit
+  return [
+    ...tooWide.map(({ name }) => ({
+      path: ["data", "features", name],
+      message: "is wider than a number can say; give the range that the quantity really has"
+    })),
+    ...(beyond
+      ? [
+          {
+            path: ["data", "scaleTo"],
+            message: `is beyond the fixed-point numbers of ${security.fractionalBits} fractional bits, which are below ${limit}; use [-1, 1] unless there is a reason not to`
+          }
+        ]
+      : [])
+  ]
+}
 
 const revealProblems = ({ expect, heldOut, reveal, seed }: Scenario): ReadonlyArray<Inconsistency> => {
   const problems: Array<Inconsistency> = []

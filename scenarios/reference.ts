@@ -16,11 +16,12 @@ import {
   gatherFloatRows
 } from "../protocol/learning/float.ts"
 import { initialWeights } from "../protocol/learning/initial.ts"
-import { classify, greatestOfEachRow, type Model, modelOf, modelValues } from "../protocol/learning/model.ts"
+import { countCorrect, type Model, modelOf, modelValues } from "../protocol/learning/model.ts"
 import { outputs, weightShape, width } from "../protocol/learning/network.ts"
 import type { Operations, Shape } from "../protocol/learning/operations.ts"
-import { batchOrder } from "../protocol/learning/order.ts"
+import type { BatchOrder } from "../protocol/learning/order.ts"
 import type { TrainingPlan } from "../protocol/learning/plan.ts"
+import { watched } from "../protocol/learning/range.ts"
 import { runLocally } from "../protocol/learning/run.ts"
 import { gatherBatch, type Layer, openData, trainingStep } from "../protocol/learning/step.ts"
 import { Prg } from "../protocol/ring/prg.ts"
@@ -29,10 +30,10 @@ import { type Matrix, Ring } from "../protocol/ring/ring.ts"
 export interface ReferenceRun {
   readonly data: DataDescription
   readonly plan: TrainingPlan
-  /** The training rows in joint order: features scaled, labels one-hot. */
+  /** Features scaled, labels one-hot. */
   readonly training: JointTable
-  /** The public key of the batch order, 16 bytes. */
-  readonly orderKey: Uint8Array
+  /** The rows of a step in the training table. */
+  readonly order: BatchOrder
   /** The keys of both clouds' shares of the initial weights, 16 bytes each. */
   readonly initialKeys: readonly [Uint8Array, Uint8Array]
   /** The run whose rounding the fixed-point reference repeats, with k_0 and k_1; it rounds to the nearest if there is none. */
@@ -51,16 +52,31 @@ interface Arithmetic<V, G> {
 
 type Layers<V> = ReadonlyArray<Layer<V>>
 
+/** What training in float64 comes to. */
+export interface FloatReference {
+  /** Its numbers may be infinite, or none at all, where the training diverges. */
+  readonly model: Model
+  /** The first step with a number beyond the range of the fixed-point numbers; a secure run of the same training wraps there. */
+  readonly leftRangeIn: number | undefined
+}
+
 /** Trains in float64, with the learning rate that the fixed-point arithmetic achieves. */
-export const trainFloatReference = (run: ReferenceRun): Promise<Model> => {
+export const trainFloatReference = async (run: ReferenceRun): Promise<FloatReference> => {
   const f = run.plan.fractionalBits
-  return trainWith<FloatMatrix, FloatMatrix>(run, {
+  let leftRangeIn: number | undefined
+  const model = await trainWith<FloatMatrix, FloatMatrix>(run, {
     matrix: (shape, values) => floatMatrix(shape, values, f),
     values: (x) => floatValues(x, f),
     gather: gatherFloatRows,
-    operations: () => floatOperations,
+    operations: (step) =>
+      leftRangeIn === undefined
+        ? watched(() => {
+            leftRangeIn ??= step
+          })
+        : floatOperations,
     settling: () => (_, updated) => updated
   })
+  return { model, leftRangeIn }
 }
 
 /** Trains in fixed point; with `replay` the result is bit for bit that of the secure run. */
@@ -96,7 +112,10 @@ const dealerKeys = ({ run, keys }: NonNullable<ReferenceRun["replay"]>): DealerK
   cloud1: Prg.ofRun(keys[1], run)
 })
 
-/** The whole plan; after each epoch others have their turn, since actors may share the process. */
+/** Between turns: a signal is heard, and actors may share the process. */
+const turnMs = 50
+
+/** The whole plan. */
 const trainWith = async <V, G>(run: ReferenceRun, arithmetic: Arithmetic<V, G>): Promise<Model> => {
   const { plan, training } = run
   const { network } = plan
@@ -111,14 +130,17 @@ const trainWith = async <V, G>(run: ReferenceRun, arithmetic: Arithmetic<V, G>):
   )
   let layers: Layers<V> = network.layers.map((_, index) => initialLayer(run, index + 1, arithmetic))
   const settle = arithmetic.settling()
-  const order = batchOrder(plan, run.orderKey)
+  const { order } = run
+  let turn = performance.now()
   for (let step = 1; step <= plan.steps; step++) {
     const chosen = order(step)
     const gather = (x: V): V => arithmetic.gather(x, chosen)
     const batch = gatherBatch(data, { value: gather, opened: gather, labels: gather })
     const updated = runLocally(trainingStep(arithmetic.operations(step), plan, layers, batch))
     layers = settle(layers, updated)
-    if (step % plan.stepsPerEpoch === 0) await setImmediate()
+    if (performance.now() - turn < turnMs) continue
+    await setImmediate()
+    turn = performance.now()
   }
   const values = layers.flatMap(({ weights, bias }) => [arithmetic.values(weights), arithmetic.values(bias)])
   return modelOf(run.data, network, Float64Array.from(values.flatMap((part) => [...part])))
@@ -137,11 +159,9 @@ const initialLayer = <V, G>(
   }
 }
 
-/** The share of rows whose greatest output is the row's label. NaN without rows. */
-export const accuracy = (model: Model, { rows, features, labels }: JointTable): number => {
-  const expected = greatestOfEachRow(labels, outputs(model.network))
-  return classify(model, features).filter((label, row) => label === expected[row]).length / rows
-}
+/** The share of rows that the model puts into the class of their label; undefined without rows. */
+export const accuracy = (model: Model, { rows, features, labels }: JointTable): number | undefined =>
+  rows === 0 ? undefined : countCorrect(model, features, labels) / rows
 
 /** The greatest difference between two models' weights and biases. Throws if the networks differ in size. */
 export const maximumDeviation = (one: Model, other: Model): number => {

@@ -26,6 +26,7 @@ export const report = (result: RunResult, { out, revealed }: ReportContext): str
     "",
     ...outcome(result),
     "",
+    ...doubts(result),
     ...costs(result),
     ...recoveries(result),
     ...faults(result),
@@ -42,7 +43,12 @@ export const report = (result: RunResult, { out, revealed }: ReportContext): str
 export const sideBySide = (undisturbed: RunResult, disturbed: RunResult): ReadonlyArray<string> => {
   const row = (name: string, of: (seconds: RunResult["seconds"]) => number) => {
     const [without, withThem] = [of(undisturbed.seconds), of(disturbed.seconds)]
-    return [name, duration(without), duration(withThem), `${(withThem / without).toFixed(1)} ×`]
+    return [
+      name,
+      duration(without),
+      duration(withThem),
+      without > 0 ? `${(withThem / without).toFixed(1)} ×` : ""
+    ]
   }
   return table([
     ["phase", "without faults", "with faults", ""],
@@ -64,11 +70,21 @@ const outcome = (result: RunResult): ReadonlyArray<string> => [
   )
 ]
 
+/** Why the result means nothing; or, where it may mean something, what may spoil it. */
+const doubts = ({ meaningless, warnings }: RunResult): ReadonlyArray<string> =>
+  meaningless.length === 0
+    ? warningLines(warnings)
+    : ["NOT MEANINGFUL", ...meaningless.map((each) => `  ${each}`), ""]
+
+/** What may spoil a result, as lines; `run` and `check` say it alike. */
+export const warningLines = (warnings: ReadonlyArray<string>): ReadonlyArray<string> =>
+  warnings.length === 0 ? [] : ["warnings", ...warnings.map((each) => `  ${each}`), ""]
+
 const accuracyText = ({ accuracy, tested, referenceAccuracy, reasons }: RunResult): string => {
   const plain =
     referenceAccuracy === null
       ? `no float64 reference: ${reasons.referenceAccuracy}`
-      : `${figure(referenceAccuracy)} plain (float64 reference trained alike)`
+      : `${figure(referenceAccuracy)} plain (float64 reference trained the same way)`
   if (accuracy === null) return `${reasons.accuracy}; ${plain}`
   const rows =
     tested === null ? "" : ` (${count(tested.correct)} of ${counted(tested.total, "held-out row")})`

@@ -36,11 +36,15 @@ export interface RunResult {
   /** Share of the held-out rows that the decrypted model got right. */
   readonly accuracy: number | null
   readonly tested: { readonly correct: number; readonly total: number } | null
-  /** The same of the float64 reference trained alike. */
+  /** The same of the float64 reference trained the same way. */
   readonly referenceAccuracy: number | null
   /** Greatest difference of a weight to the fixed-point reference, which only a run with a seed has. */
   readonly maxWeightDeviation: number | null
   readonly reasons: Reasons
+  /** Why the result is not meaningful; nothing where it is. */
+  readonly meaningless: ReadonlyArray<string>
+  /** What may spoil the result, as it was foreseen or found. */
+  readonly warnings: ReadonlyArray<string>
   readonly rows: { readonly training: number; readonly heldOut: number }
   readonly steps: number
   readonly rounds: PredictedAndMeasured

@@ -25,6 +25,17 @@ export class ExpectationsFailed extends Data.TaggedError("ExpectationsFailed")<{
   }
 }
 
+/** The run went through, but its numbers mean nothing. */
+export class ResultNotMeaningful extends Data.TaggedError("ResultNotMeaningful")<{
+  readonly reasons: ReadonlyArray<string>
+}> {
+  readonly retryable = false
+  readonly exitStatus = 2
+  override get message(): string {
+    return `the run ended, but its result is not meaningful: ${this.reasons.join("\n")}`
+  }
+}
+
 /** `--compare` without anything to compare. */
 export class NoFaultsToCompare extends Data.TaggedError("NoFaultsToCompare")<{ readonly file: string }> {
   readonly retryable = false
@@ -119,6 +130,7 @@ const watched = <A, E, R>(work: (display: RunDisplay) => Effect.Effect<A, E, R>)
 const reported = (result: RunResult, out: string, revealed: ReadonlyArray<Revelation>) =>
   Effect.gen(function* () {
     yield* Console.log(report(result, { out, revealed }))
+    if (result.meaningless.length > 0) return yield* new ResultNotMeaningful({ reasons: result.meaningless })
     const failed = result.expectations.filter(({ held }) => !held).map(({ what }) => what)
     if (failed.length > 0) return yield* new ExpectationsFailed({ failed, of: result.expectations.length })
   })

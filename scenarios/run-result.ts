@@ -1,8 +1,7 @@
 /**
  * The result of a run: what was measured next to what was predicted, and which expectations of the scenario held. Pure.
  */
-
-import type { RunOutcome } from "../actors/director.ts"
+import { type Phase, phases, type RunOutcome } from "../actors/director.ts"
 import type { Agreement } from "../actors/party/agreement.ts"
 import type { Comparison } from "./comparison.ts"
 import type { JoinedData } from "./joined.ts"
@@ -20,20 +19,30 @@ export interface Measured {
   readonly predicted: PredictedCost
   readonly outcome: RunOutcome
   readonly compared: Comparison
+  /** Warnings from before the run. */
+  readonly foreseen: ReadonlyArray<string>
   readonly recoveries: RunResult["recoveries"]
   readonly faults: RunResult["faults"]
   readonly seconds: number
 }
 
+/** The result of a run; every number in it is finite, and no time is negative. */
 export const resultOf = (measured: Measured): RunResult => {
   const { agreement, run, transport, joined, predicted, outcome, compared } = measured
   const { tested } = outcome
-  const accuracy = tested === undefined ? null : tested.correct / tested.total
+  const untested = tested?.total === 0 ? "no held-out row was tested" : "not revealed"
+  const accuracy = tested === undefined || tested.total === 0 ? null : tested.correct / tested.total
   const figures: Judged = {
     accuracy,
     referenceAccuracy: compared.referenceAccuracy,
     maxWeightDeviation: compared.maxWeightDeviation,
-    reasons: { ...(accuracy === null ? { accuracy: "not revealed" } : {}), ...compared.reasons }
+    reasons: { ...(accuracy === null ? { accuracy: untested } : {}), ...compared.reasons },
+    meaningless: [
+      ...(tested?.total === 0
+        ? ["the accuracy is to be revealed, but no held-out row was tested; hold out more rows"]
+        : []),
+      ...compared.meaningless
+    ]
   }
   return {
     scenario: agreement.scenario,
@@ -42,17 +51,26 @@ export const resultOf = (measured: Measured): RunResult => {
     modulusBits: agreement.security.modulusBits,
     seed: agreement.seed ?? null,
     ...figures,
+    warnings: [...measured.foreseen, ...compared.warnings],
     tested: tested ?? null,
     rows: { training: joined.rows.training, heldOut: joined.rows.heldOut },
     steps: outcome.steps,
     rounds: { predicted: predicted.rounds, measured: outcome.rounds },
     bytes: bytesOf(predicted, outcome),
-    seconds: { ...outcome.seconds, total: measured.seconds },
-    recoveries: measured.recoveries,
+    seconds: secondsOf(outcome, measured.seconds),
+    recoveries: measured.recoveries.map(({ party, seconds }) => ({ party, seconds: Math.max(0, seconds) })),
     faults: measured.faults,
     peakMemoryBytes: transport === "nats" ? outcome.peakMemoryBytes : null,
     expectations: expectationsOf(measured.scenario, figures)
   }
+}
+
+/** A clock may have been set back meanwhile; and phases may be of an earlier process, which the total does not include. */
+const secondsOf = ({ seconds }: RunOutcome, total: number): RunResult["seconds"] => {
+  const entries = phases.map((phase) => [phase, Math.max(0, seconds[phase])] as const)
+  const inPhases = entries.reduce((sum, [, each]) => sum + each, 0)
+  const byPhase = Object.fromEntries(entries) as Record<Phase, number>
+  return { ...byPhase, total: Math.max(total, inPhases) }
 }
 
 /** Bytes on the wire, all of them, by the phase in which the plan has each kind of message. */
@@ -71,7 +89,7 @@ const bytesOf = (predicted: PredictedCost, outcome: RunOutcome): RunResult["byte
   return { predicted: predicted.bytes, measured, byPhase }
 }
 
-type Judged = Pick<RunResult, Uncertain | "reasons">
+type Judged = Pick<RunResult, Uncertain | "reasons" | "meaningless">
 
 /** What a scenario expects of a run, and whether it held: what cannot be judged did not. */
 export const expectationsOf = (
@@ -79,40 +97,33 @@ export const expectationsOf = (
   judged: Judged
 ): ReadonlyArray<Expectation> => {
   const { accuracy, referenceAccuracy, maxWeightDeviation, reasons } = judged
+  const spoilt = judged.meaningless.length > 0 ? "the result is not meaningful" : undefined
   const expectation = (
-    limit: number | undefined,
     what: string,
-    held: boolean | undefined,
+    limit: number | undefined,
+    figure: number | null,
+    holds: (figure: number, limit: number) => boolean,
     reason: string | undefined
-  ): ReadonlyArray<Expectation> =>
-    limit === undefined
-      ? []
-      : [
-          {
-            what: `${what} ${limit}`,
-            held: held ?? false,
-            ...(held === undefined ? { reason: `not judged: ${reason}` } : {})
-          }
-        ]
-  const known = accuracy !== null
-  const gap = known && referenceAccuracy !== null ? Math.abs(accuracy - referenceAccuracy) : undefined
+  ): ReadonlyArray<Expectation> => {
+    if (limit === undefined) return []
+    const named = `${what} ${limit}`
+    return figure === null || spoilt !== undefined
+      ? [{ what: named, held: false, reason: `not judged: ${spoilt ?? reason}` }]
+      : [{ what: named, held: holds(figure, limit) }]
+  }
+  const atMost = (figure: number, limit: number) => figure <= limit
+  const atLeast = (figure: number, limit: number) => figure >= limit
+  const gap = accuracy === null || referenceAccuracy === null ? null : Math.abs(accuracy - referenceAccuracy)
+  const { minAccuracy, maxAccuracyGap } = expect
+  const noGap = reasons.accuracy ?? `no float64 reference: ${reasons.referenceAccuracy}`
   return [
+    ...expectation("accuracy at least", minAccuracy, accuracy, atLeast, reasons.accuracy),
+    ...expectation("difference to the float64 reference at most", maxAccuracyGap, gap, atMost, noGap),
     ...expectation(
-      expect.minAccuracy,
-      "accuracy at least",
-      known ? accuracy >= expect.minAccuracy! : undefined,
-      reasons.accuracy
-    ),
-    ...expectation(
-      expect.maxAccuracyGap,
-      "difference to the float64 reference at most",
-      gap === undefined ? undefined : gap <= expect.maxAccuracyGap!,
-      reasons.accuracy ?? reasons.referenceAccuracy
-    ),
-    ...expectation(
-      expect.maxWeightDeviation,
       "deviation from the fixed-point reference at most",
-      maxWeightDeviation === null ? undefined : maxWeightDeviation <= expect.maxWeightDeviation!,
+      expect.maxWeightDeviation,
+      maxWeightDeviation,
+      atMost,
       reasons.maxWeightDeviation
     )
   ]

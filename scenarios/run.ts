@@ -7,13 +7,11 @@ import { randomBytes } from "node:crypto"
 import { dirname, join, resolve } from "node:path"
 import { FileSystem } from "@effect/platform"
 import type { PlatformError } from "@effect/platform/Error"
-import { Clock, Data, Effect, Option, Redacted } from "effect"
+import { Data, Effect, Option, Redacted } from "effect"
 import { drawHouses } from "../actors/group/process-group.ts"
 import { agreementDigest } from "../actors/party/agreement.ts"
-import { raised } from "../actors/party/typed-throws.ts"
 import { modelEntry } from "../actors/users/output.ts"
 import type { Model } from "../protocol/learning/model.ts"
-import { InvalidPlan } from "../protocol/learning/network.ts"
 import { seededKey } from "../protocol/seeding.ts"
 import { drawCredentials, givenUrl } from "../runtime/broker/start.ts"
 import type { LifeEvent } from "../runtime/processes/supervision.ts"
@@ -22,6 +20,7 @@ import { agreementOf } from "./agreement.ts"
 import { compareWithReferences } from "./comparison.ts"
 import { type FaultPlan, planFaults } from "./faults.ts"
 import { type FaultsAtRun, faultsAtRun } from "./faults-at-run.ts"
+import { foresee } from "./foresight.ts"
 import { checkData, joinData } from "./joined.ts"
 import { loadFaults, loadScenario } from "./load.ts"
 import { assembleFibers, assembleProcesses, type Hands } from "./parties.ts"
@@ -41,6 +40,8 @@ export interface RunOptions {
   readonly display: RunDisplay
   /** Given hold of the parties' processes when they are up, before the director begins. */
   readonly onUp?: (hands: Hands) => void
+  /** What a reference may take; what is left of the machine's memory where left out. */
+  readonly memoryBytes?: number
 }
 
 /** What it takes to go on with a run. */
@@ -160,7 +161,7 @@ const mapValues = <A, B>(
 /** Runs a scenario and writes `model.json`, `result.json` and the event logs to the out folder. */
 export const runScenario = Effect.fn("Run.scenario")(function* (options: RunOptions) {
   const { file, out, transport, faults: faultsFile = Option.none() } = options
-  const started = yield* Clock.currentTimeMillis
+  const startedMs = performance.now()
   const checked = yield* checkScenario(file, Option.getOrUndefined(options.seed))
   const faults = Option.isSome(faultsFile) ? yield* loadFaults(faultsFile.value) : checked.scenario.faults
   const plan = faults && (yield* planFaults(faults, checked.agreement))
@@ -179,12 +180,12 @@ export const runScenario = Effect.fn("Run.scenario")(function* (options: RunOpti
     yield* files.writeFileString(join(out, begunEntry), `${JSON.stringify(begun, null, 2)}\n`)
   }
   const disturbed = plan === undefined ? {} : { injected: { plan, file: faultsFile } }
-  return yield* carryOut({ ...checked, ...options, ...disturbed, run, started })
+  return yield* carryOut({ ...checked, ...options, ...disturbed, run, startedMs })
 }, Effect.scoped)
 
 /** Goes on with a run over NATS that was broken off: by an error, by a signal, or by the end of its machine. */
 export const resumeRun = Effect.fn("Run.resume")(function* ({ out, ...options }: ResumeOptions) {
-  const started = yield* Clock.currentTimeMillis
+  const startedMs = performance.now()
   const files = yield* FileSystem.FileSystem
   const nothing = (reason: string) => new NothingToResume({ folder: out, reason })
   const text = yield* files
@@ -199,7 +200,7 @@ export const resumeRun = Effect.fn("Run.resume")(function* ({ out, ...options }:
     return yield* nothing(
       `${file} is another scenario than when the run began, or this another version of bicameral`
     )
-  const result = yield* carryOut({ ...checked, ...options, file, out, run, started, transport: "nats" })
+  const result = yield* carryOut({ ...checked, ...options, file, out, run, startedMs, transport: "nats" })
   return { result, revealed: checked.scenario.reveal }
 }, Effect.scoped)
 
@@ -214,24 +215,28 @@ const checkScenario = (file: string, givenSeed: number | undefined) =>
     // Without a seed the users draw a salt of their own, and other rows are held out; the sizes are the same.
     const salt = seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(seed, "rows")
     const joined = joinData(scenario, checked, salt)
-    const predicted = yield* raised([InvalidPlan], () => predictCost(scenario, joined))
-    return { scenario, agreement, tables: checked.tables, joined, predicted }
+    const predicted = predictCost(scenario, joined)
+    const foreseen = yield* foresee(loaded, agreement, joined)
+    return { scenario, agreement, tables: checked.tables, joined, predicted, foreseen }
   })
 
 type Checked = Effect.Effect.Success<ReturnType<typeof checkScenario>>
 
-interface Undertaking extends Checked, Pick<RunOptions, "file" | "out" | "transport" | "display" | "onUp"> {
+interface Undertaking
+  extends Checked,
+    Pick<RunOptions, "file" | "out" | "transport" | "display" | "onUp" | "memoryBytes"> {
   readonly run: string
   /** When this process began with it. */
-  readonly started: number
+  readonly startedMs: number
   readonly injected?: { readonly plan: FaultPlan; readonly file: Option.Option<string> }
   /** Why no reference can be trained, such as data that are no longer those of the run. */
   readonly referenceLeftOut?: string
 }
 
 const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) {
-  const { agreement, display, file, joined, onUp, out, predicted, run, scenario, started, transport } =
+  const { agreement, display, file, joined, onUp, out, predicted, run, scenario, startedMs, transport } =
     undertaking
+  for (const each of undertaking.foreseen) display.note(`warning: ${each}`)
   const files = yield* FileSystem.FileSystem
   const folder = join(out, partiesFolder)
   const recoveries: Array<RunResult["recoveries"][number]> = []
@@ -286,10 +291,14 @@ const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) 
   const modelText = yield* files.readFileString(join(folder, "user1", modelEntry))
   yield* files.writeFileString(join(out, modelEntry), modelText)
   const model = JSON.parse(modelText) as Model
-  const seconds = ((yield* Clock.currentTimeMillis) - started) / 1000
+  const seconds = Math.round(performance.now() - startedMs) / 1000
   const { referenceLeftOut } = undertaking
   const compared = yield* Effect.promise(() =>
-    compareWithReferences({ agreement, run, joined, model, referenceLeftOut })
+    compareWithReferences({
+      ...{ agreement, run, joined, model, referenceLeftOut },
+      memoryBytes: undertaking.memoryBytes,
+      note: display.note
+    })
   )
   const result = resultOf({
     scenario,
@@ -300,6 +309,7 @@ const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) 
     predicted,
     outcome,
     compared,
+    foreseen: undertaking.foreseen,
     recoveries,
     faults: disturbance?.counts() ?? null,
     seconds

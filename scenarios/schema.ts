@@ -244,7 +244,7 @@ const Deadlines = struct({
 const Expectation = struct({
   minAccuracy: optional(share("Least accuracy on the held-out rows")),
   maxAccuracyGap: optional(
-    share("Greatest difference to the accuracy of the float64 reference trained alike")
+    share("Greatest difference to the accuracy of the float64 reference trained the same way")
   ),
   maxWeightDeviation: optional(
     share("Greatest difference of a weight to the fixed-point reference; needs a seed")

@@ -5,7 +5,7 @@
 import { fork } from "node:child_process"
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
-import { Clock, Console, Data, Deferred, Effect, Option } from "effect"
+import { Console, Data, Deferred, Effect, Option } from "effect"
 import { artifact } from "../protocol/artifact.ts"
 import type { SimulateRequest } from "./commands.ts"
 import type { WorkerReply, WorkerRequest } from "./simulate-worker.ts"
@@ -54,8 +54,8 @@ export const simulateAndReport = (request: SimulateRequest) =>
       yield* Console.log(
         `${file}: ${number} ${number === 1 ? "seed" : "seeds"}, ${faults === undefined ? "each with faults of its own" : "each with the faults of the plan, drawn anew"}`
       )
-      const started = yield* Clock.currentTimeMillis
-      let told = started
+      const startedMs = performance.now()
+      let toldMs = startedMs
       const tally: Tally = { done: 0, failed: 0, messages: 0, virtualMs: 0, faults: new Map() }
       const ended = yield* Deferred.make<void, SimulatorFailed>()
       let next = seeds.from
@@ -64,10 +64,10 @@ export const simulateAndReport = (request: SimulateRequest) =>
         add(tally, result)
         if (result.problems.length > 0 && tally.failed <= toldInFull) lines.push(...failure(request, result))
         else if (number === 1) lines.push(...story(result))
-        const now = Date.now()
-        if (now - told >= progressEveryMs && tally.done < number) {
-          told = now
-          lines.push(`  ${tally.done} of ${number} seeds, ${rate(tally.done, now - started)}`)
+        const nowMs = performance.now()
+        if (nowMs - toldMs >= progressEveryMs && tally.done < number) {
+          toldMs = nowMs
+          lines.push(`  ${tally.done} of ${number} seeds, ${rate(tally.done, nowMs - startedMs)}`)
         }
         for (const line of lines.splice(0)) console.log(line)
         if (tally.done === number) Deferred.unsafeDone(ended, Effect.void)
@@ -99,8 +99,7 @@ export const simulateAndReport = (request: SimulateRequest) =>
         tell({ file, faults: Option.getOrUndefined(request.faults) })
       }
       yield* Deferred.await(ended)
-      const elapsedMs = (yield* Clock.currentTimeMillis) - started
-      for (const line of summary(tally, elapsedMs)) yield* Console.log(line)
+      for (const line of summary(tally, performance.now() - startedMs)) yield* Console.log(line)
       if (tally.failed > 0) return yield* new SeedsFailed({ failed: tally.failed, of: number })
     })
   )
@@ -114,6 +113,7 @@ const add = (tally: Tally, { problems, messages, virtualMs, faults }: SeedResult
     tally.faults.set(kind, (tally.faults.get(kind) ?? 0) + count)
 }
 
+/** `ms` are above 0: a process has been started meanwhile. */
 const rate = (seeds: number, ms: number) => `${(seeds / (ms / 1000)).toFixed(1)} seeds/s`
 
 const summary = (tally: Tally, elapsedMs: number): ReadonlyArray<string> => {

@@ -1,14 +1,20 @@
-/** Durations, sizes and counts as people read them: three figures, a unit they know. Pure. */
+/** Durations, sizes and counts as people read them: three figures, a unit they know. What is no finite number is said to be unknown. Pure. */
+
+const unknown = "unknown"
 
 const minute = 60
 const hour = 60 * minute
 
 /** A time that was measured, in seconds: `4.2 s`, `48 s`, `1 min 05 s`, `2 h 03 min`. */
-export const duration = (seconds: number): string =>
-  seconds < 9.95 ? `${seconds.toFixed(1)} s` : wholeSeconds(Math.round(seconds))
+export const duration = (seconds: number): string => {
+  if (!Number.isFinite(seconds)) return unknown
+  // A clock that was set back says less than nothing.
+  return seconds < 9.95 ? `${Math.max(0, seconds).toFixed(1)} s` : wholeSeconds(Math.round(seconds))
+}
 
 /** The same of a time that runs: whole seconds all along, so that it does not flicker. */
 export const wholeSeconds = (seconds: number): string => {
+  if (!Number.isFinite(seconds)) return unknown
   if (seconds < minute) return `${seconds} s`
   if (seconds < hour) return `${Math.floor(seconds / minute)} min ${twoDigits(seconds % minute)} s`
   return `${Math.floor(seconds / hour)} h ${twoDigits(Math.floor((seconds % hour) / minute))} min`
@@ -20,6 +26,7 @@ const sizeUnits = ["B", "kB", "MB", "GB", "TB", "PB"] as const
 
 /** Bytes for people, in decimal units: `999 B`, `1.23 MB`. */
 export const size = (bytes: number): string => {
+  if (!Number.isFinite(bytes)) return unknown
   let value = bytes
   let unit = 0
   // What would be rounded up to 1000 belongs to the next unit.
@@ -32,11 +39,18 @@ export const size = (bytes: number): string => {
 }
 
 /** A whole number with its thousands apart: `12,345`. */
-export const count = (n: number): string => n.toLocaleString("en-US", { maximumFractionDigits: 0 })
+export const count = (n: number): string =>
+  Number.isFinite(n) ? n.toLocaleString("en-US", { maximumFractionDigits: 0 }) : unknown
 
 /** `1 row`, `2 rows`. */
 export const counted = (n: number, one: string, many = `${one}s`): string =>
   `${count(n)} ${n === 1 ? one : many}`
+
+/** `a, b and 3 more`: names in a sentence, of many the first ones. */
+export const listed = (names: ReadonlyArray<string>, most = 5): string =>
+  names.length <= most
+    ? names.join(", ")
+    : `${names.slice(0, most).join(", ")} and ${names.length - most} more`
 
 /** Rows of a table with its columns aligned: the first to the left, the others to the right, two spaces between. */
 export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {

@@ -5,8 +5,8 @@
  */
 import { createHash } from "node:crypto"
 import { type DataDescription, featureCount } from "../../protocol/data/encoding.ts"
-import type { Network } from "../../protocol/learning/network.ts"
-import { type TrainingPlan, trainingPlan } from "../../protocol/learning/plan.ts"
+import { InvalidPlan, type Network } from "../../protocol/learning/network.ts"
+import { requireMemory, type TrainingPlan, trainingPlan } from "../../protocol/learning/plan.ts"
 import { computationVersion } from "../../protocol/version.ts"
 
 export interface Agreement {
@@ -71,16 +71,54 @@ export const networkOf = ({ data, network }: Agreement): Network => ({
   ...(network.initialVariance === undefined ? {} : { initialVariance: network.initialVariance })
 })
 
-/** The training plan for so many training rows. Throws `InvalidPlan`. */
+/** The training plan for so many training rows. Throws `InvalidPlan`, which names the field of the scenario. */
 export const planOf = (agreement: Agreement, rows: number): TrainingPlan =>
-  trainingPlan({
-    network: networkOf(agreement),
-    rows,
-    batch: agreement.training.batch,
-    epochs: agreement.training.epochs,
-    learningRate: agreement.training.rate,
-    fractionalBits: agreement.security.fractionalBits
-  })
+  inWordsOf(agreement, () =>
+    trainingPlan({
+      network: networkOf(agreement),
+      rows,
+      batch: agreement.training.batch,
+      epochs: agreement.training.epochs,
+      learningRate: agreement.training.rate,
+      fractionalBits: agreement.security.fractionalBits
+    })
+  )
+
+/** The same for rows that are there, at the clouds too. Throws `InvalidPlan` also where no cloud's memory can hold them. */
+export const feasiblePlan = (agreement: Agreement, rows: number): TrainingPlan => {
+  const plan = planOf(agreement, rows)
+  inWordsOf(agreement, () => requireMemory(plan))
+  return plan
+}
+
+/** Where a scenario has the fields of a plan. */
+const scenarioFields: ReadonlyMap<string, string> = new Map([
+  ["learningRate", "training.rate"],
+  ["batch", "training.batch"],
+  ["epochs", "training.epochs"],
+  ["fractionalBits", "security.fractionalBits"],
+  ["rows", "heldOut"],
+  ["network.inputs", "data.features"],
+  ["network.layers", "network.hidden"]
+])
+
+/** An `InvalidPlan` that `evaluate` throws names the scenario's field instead of the plan's. */
+const inWordsOf = <A>({ network: { hidden } }: Agreement, evaluate: () => A): A => {
+  try {
+    return evaluate()
+  } catch (error) {
+    if (!(error instanceof InvalidPlan)) throw error
+    const { field, reason, remedy } = error
+    const [, layer, of] = /^network\.layers\[(\d+)\]\.(units|activation)$/.exec(field) ?? []
+    const ofLayer =
+      of === "units" && Number(layer) === hidden.length
+        ? "data.label.values"
+        : of === "units"
+          ? `network.hidden[${layer}]`
+          : of && "network.output"
+    throw new InvalidPlan({ field: ofLayer ?? scenarioFields.get(field) ?? field, reason, remedy })
+  }
+}
 
 /**
  * The name under which the clouds and the dealer expand their PRG keys: the run's own, so that no mask ever serves twice;

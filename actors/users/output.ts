@@ -7,13 +7,8 @@ import { pickRows } from "../../protocol/data/cells.ts"
 import { featureCount } from "../../protocol/data/encoding.ts"
 import { assemble } from "../../protocol/data/joint.ts"
 import type { FilledBlock } from "../../protocol/data/rows.ts"
-import {
-  classify,
-  greatestOfEachRow,
-  type Model,
-  modelOf,
-  modelWords
-} from "../../protocol/learning/model.ts"
+import { countCorrect, type Model, modelOf, modelWords } from "../../protocol/learning/model.ts"
+import { leavesRange } from "../../protocol/learning/range.ts"
 import {
   FetchModel,
   HeldOutCells,
@@ -77,6 +72,9 @@ export const openModel = (
     const ring = yield* Effect.promise(() => Ring.load())
     const values = ring.decode(ring.from(1, size, words), agreement.security.fractionalBits)
     const model = modelOf(agreement.data, network, values)
+    // The director is not told: it may not learn what the model is like.
+    if (leavesRange(model, agreement.security.fractionalBits))
+      yield* Effect.logWarning("the model leaves the range of the fixed-point numbers: its training diverged")
     const store = yield* Store
     yield* store.put(modelEntry, new TextEncoder().encode(`${JSON.stringify(model)}\n`))
     return model
@@ -143,7 +141,5 @@ const testOn = (
     }
   })
   const table = assemble(whole, { firstRow: 0, rows: total, features, labels })
-  const predicted = classify(model, table.features)
-  const actual = greatestOfEachRow(table.labels, labels)
-  return { correct: predicted.filter((label, row) => label === actual[row]).length, total }
+  return { correct: countCorrect(model, table.features, table.labels), total }
 }

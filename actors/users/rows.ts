@@ -15,11 +15,12 @@ import {
   type PlacedCells,
   placeCells
 } from "../../protocol/data/rows.ts"
+import { InvalidPlan } from "../../protocol/learning/network.ts"
 import { Declaration, DeclaredCells, RowSalt, RowSaltSecret } from "../../protocol/messages/upload.ts"
 import { seededKey } from "../../protocol/seeding.ts"
 import { concatenate } from "../../protocol/sharing/work.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
-import { type Agreement, displayName, partTimeoutMs } from "../party/agreement.ts"
+import { type Agreement, displayName, feasiblePlan, partTimeoutMs } from "../party/agreement.ts"
 import { type Membership, openFrom, sealTo } from "../party/enrolment.ts"
 import type { Gathering } from "../party/gathering.ts"
 import type { Root } from "../party/root.ts"
@@ -48,6 +49,17 @@ export class RowsDoNotMatch extends Data.TaggedError("RowsDoNotMatch")<{
   readonly retryable = false
   override get message(): string {
     return `the users' rows do not match: ${this.gapCells} cells are held by nobody and ${this.overlapCells} more than once; the event log of ${this.user} names the rows it knows, correct the files or the scenario`
+  }
+}
+
+/** The accuracy is to be revealed, and no row is left to find it on. */
+export class NothingHeldOut extends Data.TaggedError("NothingHeldOut")<{
+  readonly share: number
+  readonly rows: number
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `heldOut: ${this.share} of ${this.rows} rows is no row, so nothing is left to find the accuracy on; hold out more, or take accuracy out of reveal`
   }
 }
 
@@ -92,9 +104,7 @@ export const agreeOnRows = (
     const received = yield* declarations.all(partTimeoutMs(agreement))
     const declared = new Map(others.map((other, i) => [other, received[i]!]))
     declared.set(party.name, own)
-    return yield* raised([MalformedRows, MarkedByOneOnly, CoverageError, BlockOutside], () =>
-      joinDeclared(agreement, party.name, tables, declared)
-    ).pipe(
+    return yield* raised(unfit, () => joinDeclared(agreement, party.name, tables, declared)).pipe(
       Effect.catchTag("CoverageError", (error) =>
         // The ids stay in this user's own log: the error itself goes to the director, unsealed.
         Effect.zipRight(
@@ -108,6 +118,16 @@ export const agreeOnRows = (
       )
     )
   }).pipe(Effect.withSpan("user.agreeOnRows"))
+
+/** What may be wrong with the rows of all users together. */
+const unfit = [
+  MalformedRows,
+  MarkedByOneOnly,
+  CoverageError,
+  BlockOutside,
+  InvalidPlan,
+  NothingHeldOut
+] as const
 
 /** Ids that are digested at a time: some ten milliseconds. */
 const idsAtATime = 4096
@@ -152,6 +172,10 @@ const joinDeclared = (
       }))
     }))
   )
+  // Nobody has uploaded yet: what can't be trained or tested is found out here.
+  feasiblePlan(agreement, joint.training)
+  if (agreement.reveal.accuracy && joint.heldOut === 0)
+    throw new NothingHeldOut({ share: agreement.heldOut, rows: joint.total })
   const features = featureCount(agreement.data)
   const tester = all.find(({ blocks }) =>
     blocks.some((block) => block.columns.some((column) => column >= features))

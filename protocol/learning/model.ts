@@ -4,11 +4,11 @@
  * each layer the weights row by row and then the bias.
  */
 import type { DataDescription } from "../data/encoding.ts"
-import { floatMatrix, floatOperations, floatValues } from "./float.ts"
+import { type FloatMatrix, floatMatrix, floatOperations, floatValues } from "./float.ts"
 import { biasShape, type Network, outputs, weightShape } from "./network.ts"
 import type { Shape } from "./operations.ts"
 import { runLocally } from "./run.ts"
-import { predict } from "./step.ts"
+import { type Layer, predict } from "./step.ts"
 
 export interface ModelLayer {
   /** inputs × units. */
@@ -54,26 +54,60 @@ export const modelOf = (data: DataDescription, network: Network, values: Float64
 export const modelValues = (model: Model): Float64Array =>
   Float64Array.from(model.layers.flatMap(({ weights, bias }) => [...weights.flat(), ...bias]))
 
+/** Stands for the class of a row that has none: one of its outputs is not a finite number. */
+export const noClass = 2 ** 32 - 1
+
+/** Rows whose outputs are computed at a time: what a layer takes is small next to the rows themselves. */
+const rowsAtATime = 1024
+
 /**
- * The class of each row: the index of the greatest output. `features` is rows × inputs, scaled as the model's data
- * description says, row-major. Computed in float64.
+ * The outputs of the network for each row, rows × outputs, computed in float64. `features` is rows × inputs, scaled as
+ * the model's data description says, row-major.
  */
-export const classify = (model: Model, features: Float64Array): Uint32Array => {
+export const scores = (model: Model, features: Float64Array): Float64Array => {
   const { network } = model
-  const rows = features.length / network.inputs
-  const layers = model.layers.map(({ weights, bias }, i) => ({
-    weights: floatMatrix(weightShape(network, i + 1), weights.flat(), 0),
-    bias: floatMatrix(biasShape(network, i + 1), bias, 0)
-  }))
-  const plan = { network, fractionalBits: 0, rate: { factor: 1, shift: 1, relativeError: 0 } }
-  const inputs = floatMatrix({ rows, cols: network.inputs }, features, 0)
-  const scores = floatValues(runLocally(predict(floatOperations, plan, layers, inputs)), 0)
-  return greatestOfEachRow(scores, outputs(network))
+  const { inputs } = network
+  const layers = floatLayers(model, 0)
+  const plan = { network, fractionalBits: 0 }
+  const rows = features.length / inputs
+  const found = new Float64Array(rows * outputs(network))
+  for (let first = 0; first < rows; first += rowsAtATime) {
+    const some = features.subarray(first * inputs, (first + rowsAtATime) * inputs)
+    const x = floatMatrix({ rows: some.length / inputs, cols: inputs }, some, 0)
+    const values = floatValues(runLocally(predict(floatOperations, plan, layers, x)), 0)
+    found.set(values, first * outputs(network))
+  }
+  return found
 }
 
-/** Index of the greatest entry of each row; the first where several are. */
+/** The layers of a model for computing in float64, on matrices of scale f. */
+export const floatLayers = (
+  { network, layers }: Model,
+  fractionalBits: number
+): ReadonlyArray<Layer<FloatMatrix>> =>
+  layers.map(({ weights, bias }, i) => ({
+    weights: floatMatrix(weightShape(network, i + 1), weights.flat(), fractionalBits),
+    bias: floatMatrix(biasShape(network, i + 1), bias, fractionalBits)
+  }))
+
+/** The class of each row: the index of the greatest of its `scores`, or `noClass`. */
+export const classify = (model: Model, features: Float64Array): Uint32Array =>
+  greatestOfEachRow(scores(model, features), outputs(model.network))
+
+/** Index of the greatest entry of each row, the first where several are; `noClass` where an entry is not finite. */
 export const greatestOfEachRow = (values: Float64Array, cols: number): Uint32Array =>
   Uint32Array.from({ length: values.length / cols }, (_, row) => {
     const scores = values.subarray(row * cols, (row + 1) * cols)
-    return scores.indexOf(Math.max(...scores))
+    let greatest = 0
+    for (let i = 0; i < cols; i++) {
+      if (!Number.isFinite(scores[i])) return noClass
+      if (scores[i]! > scores[greatest]!) greatest = i
+    }
+    return greatest
   })
+
+/** How many of the rows the model puts into the class of their labels, one-hot; a row without a class is not among them. */
+export const countCorrect = (model: Model, features: Float64Array, labels: Float64Array): number => {
+  const expected = greatestOfEachRow(labels, outputs(model.network))
+  return classify(model, features).filter((found, row) => found !== noClass && found === expected[row]).length
+}

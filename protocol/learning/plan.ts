@@ -3,7 +3,7 @@
  * fixed-point precision), checked, with the learning rate brought to the form the protocol uses (section 6 of docs/protocol.md):
  * η/b ≈ factor/2^shift, so that the rate and the truncation are one rescale. Steps count from 1; step 0 opens the data.
  */
-import { InvalidPlan, type Network, requireCount, validateNetwork } from "./network.ts"
+import { InvalidPlan, type Network, outputs, requireCount, validateNetwork } from "./network.ts"
 import { productBits } from "./operations.ts"
 
 export interface TrainingSettings {
@@ -57,13 +57,19 @@ const maximumSteps = 2 ** 31 - 1
 export const trainingPlan = (settings: TrainingSettings): TrainingPlan => {
   const { network, rows, batch, epochs, learningRate, fractionalBits } = settings
   validateNetwork(network)
+  if (rows === 0)
+    throw new InvalidPlan({
+      field: "rows",
+      reason: "no row is left to train on",
+      remedy: "hold out fewer rows, or bring more"
+    })
   requireCount("rows", rows, maximumRows)
   requireCount("batch", batch, maximumRows)
   requireCount("epochs", epochs, maximumSteps)
   if (batch > rows)
     throw new InvalidPlan({
       field: "batch",
-      reason: `a batch of ${batch} rows is larger than the ${rows} training rows`,
+      reason: `a batch of ${batch} rows is larger than the ${rows === 1 ? "one training row" : `${rows} training rows`}`,
       remedy: `use a batch of at most ${rows}, or more training rows`
     })
   if (
@@ -138,6 +144,29 @@ const requireRoom = (settings: TrainingSettings, rate: Rate): void => {
     throw new InvalidPlan({
       field: "learningRate",
       reason: `${learningRate} over a batch of ${batch} is too small for 64-bit words`,
-      remedy: "use a larger rate or a smaller batch"
+      remedy: `use at least ${leastRate(settings).toPrecision(3)}, or a smaller batch`
     })
 }
+
+/** A rate from which on every rate has room: a little above the least of them that has a factor of ten bits. */
+const leastRate = ({ batch, fractionalBits }: TrainingSettings): number =>
+  1.01 *
+  batch *
+  2 ** (rateBits.most - 1 - (magnitudeBits - 1 - (productBits(fractionalBits) - fractionalBits)))
+
+/** All that the 32-bit addresses of a cloud's memory reach. */
+const memoryBytes = 2 ** 32
+
+/** Throws `InvalidPlan` for a training table that no cloud can open: it has all of it in one memory, and more besides. */
+export const requireMemory = ({ network, rows }: Pick<TrainingPlan, "network" | "rows">): void => {
+  const columns = network.inputs + outputs(network)
+  const bytes = wordBytes * rows * columns
+  if (bytes < memoryBytes) return
+  throw new InvalidPlan({
+    field: "rows",
+    reason: `the ${rows} training rows with ${columns} columns, one a label among them, take ${bytes} bytes at a cloud, which has room for ${memoryBytes}`,
+    remedy: `use at most ${Math.floor((memoryBytes - 1) / wordBytes / columns)} training rows, less what a step takes, or fewer columns`
+  })
+}
+
+const wordBytes = 8

@@ -35,6 +35,9 @@ export interface Supervised<P, E> {
   readonly pid: () => number | undefined
 }
 
+/** Of a clock that nobody sets. */
+const nowMs = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1_000_000n))
+
 const firstPauseMs = 50
 const longestPauseMs = 5_000
 /** A life that is shorter counts towards giving up. */
@@ -55,8 +58,7 @@ export const supervise = <P extends Living<E>, E extends { readonly message: str
         const process = yield* launch
         pid = process.pid
         onEvent({ _tag: "Up", party, pid })
-        if (diedAt !== undefined)
-          onEvent({ _tag: "Back", party, awayMs: (yield* Clock.currentTimeMillis) - diedAt })
+        if (diedAt !== undefined) onEvent({ _tag: "Back", party, awayMs: (yield* nowMs) - diedAt })
         yield* Deferred.succeed(ready, process)
         yield* process.exit
       })
@@ -70,12 +72,12 @@ export const supervise = <P extends Living<E>, E extends { readonly message: str
     const lives = Effect.gen(function* () {
       let short = 0
       while (true) {
-        const born = yield* Clock.currentTimeMillis
+        const born = yield* nowMs
         const exit: Exit.Exit<void, E> = yield* Effect.exit(life)
         if (exit._tag === "Success") return
         const failure = Cause.failureOption(exit.cause)
         if (failure._tag === "None" || !crashed(failure.value)) return yield* exit
-        diedAt = yield* Clock.currentTimeMillis
+        diedAt = yield* nowMs
         short = diedAt - born < shortLifeMs ? short + 1 : 1
         if (short >= shortLivesAtMost) return yield* exit
         onEvent({ _tag: "Died", party, reason: failure.value.message })

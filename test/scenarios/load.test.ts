@@ -229,7 +229,8 @@ describe("scenario - users whose files do not fit together", () => {
       const contents = { "north.csv": measures, "south.csv": "id,kind\nx1,a\nx2,b\n" }
       const message = refusal(yield* checked(contents, { ...columns, reveal: ["accuracy"] }))
       expect(message).toContain("reveal: the cells of row x1 are spread over north and south")
-      const pooled = yield* checked(contents, { ...columns, reveal: ["accuracy", "heldOutRows"] })
+      const halves = { heldOut: 0.5, training: { epochs: 1, batch: 1, rate: 0.1 } }
+      const pooled = yield* checked(contents, { ...columns, ...halves, reveal: ["accuracy", "heldOutRows"] })
       expect(Either.isRight(pooled)).toBe(true)
     })
   )

@@ -270,6 +270,8 @@ describe("run and report", () => {
     referenceAccuracy: 1,
     maxWeightDeviation: null,
     reasons: { maxWeightDeviation: "only a run with a seed can be replayed" },
+    meaningless: [],
+    warnings: [],
     rows: { training: 8, heldOut: 2 },
     steps: 1,
     rounds: { predicted: 1, measured: 1 },

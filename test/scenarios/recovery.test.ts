@@ -12,6 +12,7 @@ import { type Phase, phases } from "../../actors/director.ts"
 import { computationName, planOf } from "../../actors/party/agreement.ts"
 import { partyRoot } from "../../actors/party/root.ts"
 import type { Model } from "../../protocol/learning/model.ts"
+import { batchOrder } from "../../protocol/learning/order.ts"
 import { drawCredentials, startOwnBroker } from "../../runtime/broker/start.ts"
 import { bucketStore } from "../../runtime/storage/jetstream-store.ts"
 import { encrypted, stable } from "../../runtime/storage/store.ts"
@@ -221,12 +222,13 @@ const replayed = (file: string, out: string) =>
     const [kgc, cloud0, cloud1] = [yield* rootOf("kgc"), yield* rootOf("cloud0"), yield* rootOf("cloud1")]
     const salt = (yield* rootOf("user1"))("salt")
     const joined = joinData(loaded.scenario, yield* checkData(loaded), salt)
+    const plan = planOf(agreement, joined.rows.training)
     return yield* Effect.promise(async () =>
       trainFixedReference({
         data: agreement.data,
-        plan: planOf(agreement, joined.rows.training),
+        plan,
         training: joined.training(),
-        orderKey: kgc("order"),
+        order: batchOrder(plan, kgc("order")),
         initialKeys: [cloud0("weights"), cloud1("weights")],
         replay: { run: computationName(agreement, run), keys: [kgc("dealer0"), kgc("dealer1")] }
       })

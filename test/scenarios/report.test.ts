@@ -14,6 +14,8 @@ const result: RunResult = {
   referenceAccuracy: 0.95,
   maxWeightDeviation: null,
   reasons: { maxWeightDeviation: "only a run with a seed can be replayed" },
+  meaningless: [],
+  warnings: [],
   rows: { training: 160, heldOut: 40 },
   steps: 1200,
   peakMemoryBytes: { cloud0: 1_000_000, cloud1: 2_500_000 },
@@ -42,7 +44,7 @@ const line = (text: string, start: string) => text.split("\n").find((each) => ea
 describe("report", () => {
   it("sets the accuracy beside that of the plain reference", () => {
     expect(line(told(), "accuracy")).toBe(
-      "accuracy     0.9750 secure (39 of 40 held-out rows); 0.9500 plain (float64 reference trained alike)"
+      "accuracy     0.9750 secure (39 of 40 held-out rows); 0.9500 plain (float64 reference trained the same way)"
     )
   })
 

@@ -1,0 +1,87 @@
+/**
+ * The range of the fixed-point numbers (section 5 of docs/protocol.md), and whether a training stays within it. Beyond it
+ * a secure computation wraps and gives numbers that mean nothing, without any party noticing; the same training in
+ * float64 does not wrap, so its magnitudes tell.
+ */
+import { type FloatMatrix, floatMatrix, floatOperations } from "./float.ts"
+import { floatLayers, type Model } from "./model.ts"
+import { type Operations, productBits } from "./operations.ts"
+import { magnitudeBits } from "./plan.ts"
+import { runLocally } from "./run.ts"
+import { predict } from "./step.ts"
+
+/** A value must be below this. */
+export const valueLimit = (fractionalBits: number): number => 2 ** (magnitudeBits - fractionalBits)
+
+/** A sum of products, such as that of a unit of a layer, must be below this. */
+export const sumLimit = (fractionalBits: number): number => 2 ** (magnitudeBits - productBits(fractionalBits))
+
+/** The range, for people. */
+export const rangeText = (fractionalBits: number): string =>
+  `${fractionalBits} bits after the point, sums below 2^${Math.log2(sumLimit(fractionalBits))}`
+
+type FloatOperations = Operations<FloatMatrix, FloatMatrix, FloatMatrix, FloatMatrix>
+
+/** The float64 operations; `beyond` is called for a matrix with a number that the fixed-point words could not hold, or with none. */
+export const watched = (beyond: () => void): FloatOperations => {
+  const limit = 2 ** magnitudeBits
+  const look = ({ data }: FloatMatrix, factor = 1): void => {
+    for (let i = 0; i < data.length; i++) {
+      // What is not a number is not below anything.
+      if (Math.abs(data[i]!) * factor < limit) continue
+      beyond()
+      return
+    }
+  }
+  return {
+    ...floatOperations,
+    open: (op, x, consumed) => {
+      look(x)
+      return floatOperations.open(op, x, consumed)
+    },
+    rescale: (op, x, shift, factor) => {
+      look(x, factor)
+      return floatOperations.rescale(op, x, shift, factor)
+    },
+    rescaleRelu: (op, z, shift) => {
+      look(z)
+      return floatOperations.rescaleRelu(op, z, shift)
+    },
+    rescaleGated: (op, x, shift, gate) => {
+      look(x)
+      return floatOperations.rescaleGated(op, x, shift, gate)
+    }
+  }
+}
+
+/** Rows that stand for all that the public ranges allow. */
+const rowsTried = 64
+
+/**
+ * Whether a model leaves the range for most rows that the public ranges allow: for all that anybody knows who has no data,
+ * it comes from a training that diverged. The rows are spread evenly, the same each time.
+ */
+export const leavesRange = (model: Model, fractionalBits: number): boolean => {
+  const { data, network } = model
+  const [low, high] = data.scaleTo
+  const layers = floatLayers(model, fractionalBits)
+  const plan = { network, fractionalBits }
+  let beyond = 0
+  for (let row = 1; row <= rowsTried; row++) {
+    const features = Float64Array.from(
+      { length: network.inputs },
+      (_, column) => low + spread(row, column) * (high - low)
+    )
+    const x = floatMatrix({ rows: 1, cols: network.inputs }, features, fractionalBits)
+    let left = false
+    const operations = watched(() => {
+      left = true
+    })
+    runLocally(predict(operations, plan, layers, x))
+    if (left) beyond++
+  }
+  return beyond > rowsTried / 2
+}
+
+/** From 0 to 1: multiples of an irrational number for each column, which fill the interval evenly. */
+const spread = (row: number, column: number): number => (row * (column + 1) * Math.SQRT2) % 1
