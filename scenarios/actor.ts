@@ -15,7 +15,6 @@ import { type Role, serve } from "../actors/roles.ts"
 import { partyRoot } from "../actors/root.ts"
 import { signingKeys } from "../actors/signing.ts"
 import { accessFromEnvironment } from "../runtime/broker/access.ts"
-import { holdFolder } from "../runtime/folder-lock.ts"
 import { bucketStore } from "../runtime/jetstream-store.ts"
 import { brokerRequests, layer as nats } from "../runtime/nats-transport.ts"
 import { layer as party } from "../runtime/party.ts"
@@ -26,6 +25,7 @@ import { agreementOf } from "./agreement.ts"
 import { planFaults } from "./faults.ts"
 import { faultsAtParty } from "./faults-at-party.ts"
 import { type LoadedScenario, loadFaults, loadScenario, readUserTables } from "./load.ts"
+import { eventsEntry, holdPartyFolder, outcomeEntry } from "./party-folder.ts"
 import { untilBroker } from "./until-broker.ts"
 
 export interface ActorOptions {
@@ -100,9 +100,6 @@ const memberRole = (actor: string, loaded: LoadedScenario, kgcKey: Option.Option
     return role
   })
 
-/** Under this name the director keeps what it learned of the run, in its folder. */
-export const outcomeEntry = "outcome.json"
-
 /** What the director says on its standard output, a line of JSON each. */
 export type Said =
   | { readonly phase: Phase }
@@ -160,7 +157,7 @@ export const startActor = (options: ActorOptions) =>
       actor === "director" || actor === "kgc" ? undefined : yield* memberRole(actor, loaded, options.kgcKey)
     const { url, user, password, trust } = yield* accessFromEnvironment(actor)
     const { run, state } = options
-    yield* holdFolder(state)
+    yield* holdPartyFolder(state, { actor, run })
     const faulty = yield* faultsOf(options, loaded, agreement, actor)
     const broker = nats({ servers: [url], user, password, trust })
     const connected = untilBroker(
@@ -186,7 +183,7 @@ export const startActor = (options: ActorOptions) =>
       houseFromEnvironment({ name: actor, run }),
       atBroker ? untilBroker(kept) : Layer.empty,
       bcpPool(threadsOf(loaded.scenario, actor))
-    ).pipe(Layer.provideMerge(tracing({ actor, file: join(state, "events.jsonl") })))
+    ).pipe(Layer.provideMerge(tracing({ actor, file: join(state, eventsEntry) })))
     const living = Effect.gen(function* () {
       if (actor === "director") {
         yield* sayReady({})

@@ -16,6 +16,7 @@ import { layer as nats } from "../runtime/nats-transport.ts"
 import { layer as party } from "../runtime/party.ts"
 import { giveWay, parentGone, sayReady } from "../runtime/process.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
+import { eventsEntry } from "./party-folder.ts"
 import { untilBroker } from "./until-broker.ts"
 
 export interface MemberOptions {
@@ -57,7 +58,7 @@ export const startMember = ({ kind, role, run, threads, state }: MemberOptions) 
     )
     const log = Option.match(state, {
       onNone: () => ({ actor: name }),
-      onSome: (folder) => ({ actor: name, file: join(folder, "events.jsonl") })
+      onSome: (folder) => ({ actor: name, file: join(folder, eventsEntry) })
     })
     const services = Layer.merge(connected, Layer.succeedContext(house)).pipe(
       Layer.provideMerge(tracing(log))
