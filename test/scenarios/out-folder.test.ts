@@ -515,4 +515,31 @@ describe("an out folder to be resumed", () => {
       )
     })
   )
+
+  it.scopedLive("is not resumed with another broker than it had", () =>
+    Effect.gen(function* () {
+      const folder = join(yield* temporaryFolder, "out")
+      yield* open(folder)
+      const parties = join(folder, "parties")
+      const atUrl = Effect.acquireRelease(
+        Effect.sync(() => {
+          process.env.NATS_URL = "nats://127.0.0.1:4222"
+        }),
+        () =>
+          Effect.sync(() => {
+            delete process.env.NATS_URL
+          })
+      )
+      const given = Effect.scoped(Effect.zipRight(atUrl, Effect.either(credentialsIn(folder, parties))))
+      yield* credentialsIn(folder, parties)
+      expect(yield* given).toMatchObject({ left: { message: expect.stringContaining("unset NATS_URL") } })
+      // Passwords of a broker that is there already are in the environment, and not to be kept.
+      yield* Effect.promise(() => rm(join(folder, "credentials.json")))
+      yield* given
+      expect(JSON.parse((yield* tree(folder))["credentials.json"]!).passwords).toEqual({})
+      expect((yield* Effect.flip(credentialsIn(folder, parties))).message).toContain(
+        "set NATS_URL and the passwords"
+      )
+    })
+  )
 })
