@@ -134,7 +134,9 @@ const look = (folder: string): Effect.Effect<Look, OutNotWritable | OutNotOurs> 
     const found = yield* writing(folder, () => surveyed(folder, mark))
     const ended = yield* writing(folder, () => runOfResult(folder))
     if (found.foreign.length === 0) return { mark, ended, found }
-    return yield* refuse(`holds what no run has written where a new one would write: ${listed(found.foreign)}`)
+    return yield* refuse(
+      `holds what no run has written where a new one would write: ${listed(found.foreign)}`
+    )
   })
 
 /** Whether the folder is there. Fails where something else has its name. */
@@ -265,7 +267,8 @@ const writingLast = (
   Effect.mapError(
     writing(folder, async () => {
       const { foreign } = await survey(join(folder, name), written.get(name))
-      if (foreign.length > 0) throw new Error(`its ${name} is of another program, and came while the run went on`)
+      if (foreign.length > 0)
+        throw new Error(`its ${name} is of another program, and came while the run went on`)
       await writeText(folder, name, text)
     }),
     ({ reason }) => new OutNotWritable({ folder, reason, remedy })
