@@ -3,7 +3,7 @@
  * OpenTelemetry collector when `OTEL_EXPORTER_OTLP_ENDPOINT` names one. The sender's span goes with each message, so the files
  * of all actors make one trace. Bytes and big integers, which may be keys or shares, are withheld from both.
  */
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs"
+import { closeSync, mkdirSync, openSync, readSync, statSync, writeSync } from "node:fs"
 import { dirname } from "node:path"
 import {
   Cause,
@@ -25,6 +25,7 @@ import {
   type Scope,
   Tracer
 } from "effect"
+import { fileReason } from "./storage/file-reason.ts"
 
 /** Whether spans are recorded. Where they are not, the runtime makes none and sends no trace headers. */
 export class Tracing extends Context.Reference<Tracing>()("runtime/Tracing", {
@@ -38,7 +39,7 @@ export class EventLogUnwritable extends Data.TaggedError("EventLogUnwritable")<{
 }> {
   readonly retryable = false
   override get message(): string {
-    return `the event log ${this.file} can't be written: ${this.reason}; choose another out folder`
+    return `the event log ${this.file} can't be written: ${this.reason}; choose another folder`
   }
 }
 
@@ -75,16 +76,34 @@ type Write = (line: Readonly<Record<string, unknown>>) => void
 const flushPauseMs = 250
 const flushBytes = 64 * 1024
 
+/**
+ * Whether a file is the event log of an actor, or of any for an empty name; one that is empty or not there may become
+ * it. A disk that was full may have cut the first line.
+ */
+export const isEventLogOf = (actor: string, file: string): boolean => {
+  const begins = actor === "" ? '{"actor":"' : `{"actor":"${actor}",`
+  const found = statSync(file, { throwIfNoEntry: false })
+  if (found === undefined || !found.isFile()) return true
+  const descriptor = openSync(file, "r")
+  try {
+    const head = new Uint8Array(begins.length)
+    const text = new TextDecoder().decode(head.subarray(0, readSync(descriptor, head, 0, head.length, 0)))
+    return begins.startsWith(text)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
 /** Appends lines to a file: in blocks, every so often, and all that is left at the end of the scope. */
 const eventLog = (actor: string, file: string): Effect.Effect<Write, EventLogUnwritable, Scope.Scope> =>
   Effect.gen(function* () {
     const descriptor = yield* Effect.try({
       try: () => {
         mkdirSync(dirname(file), { recursive: true })
+        if (!isEventLogOf("", file)) throw new Error("it is there, and no event log of bicameral")
         return openSync(file, "a", 0o600)
       },
-      catch: (cause) =>
-        new EventLogUnwritable({ file, reason: cause instanceof Error ? cause.message : String(cause) })
+      catch: (cause) => new EventLogUnwritable({ file, reason: fileReason(cause) })
     })
     let lines = ""
     const flush = Effect.sync(() => {

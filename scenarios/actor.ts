@@ -17,7 +17,6 @@ import { type Role, serve } from "../actors/roles.ts"
 import { accessFromEnvironment } from "../runtime/broker/access.ts"
 import { layer as party } from "../runtime/messaging/party.ts"
 import { giveWay, isSupervised, parentGone, sayReady } from "../runtime/processes/process.ts"
-import { holdFolder } from "../runtime/storage/folder-lock.ts"
 import { bucketStore } from "../runtime/storage/jetstream-store.ts"
 import { directory, encrypted, Store, stable } from "../runtime/storage/store.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
@@ -27,6 +26,7 @@ import { planFaults } from "./faults.ts"
 import { faultsAtParty } from "./faults-at-party.ts"
 import { type LoadedScenario, loadFaults, loadScenario, readUserTables } from "./load.ts"
 import { requireMeaningful } from "./opened-model.ts"
+import { eventsEntry, holdPartyFolder, outcomeEntry } from "./party-folder.ts"
 import { checkRunName } from "./run-name.ts"
 import { untilBroker } from "./until-broker.ts"
 
@@ -102,9 +102,6 @@ const memberRole = (actor: string, loaded: LoadedScenario, kgcKey: Option.Option
     return role
   })
 
-/** Under this name the director keeps what it learned of the run, in its folder. */
-export const outcomeEntry = "outcome.json"
-
 /** What the director says on its standard output, a line of JSON each. */
 export type Said =
   | { readonly phase: Phase }
@@ -163,7 +160,7 @@ export const startActor = (options: ActorOptions) =>
       actor === "director" || actor === "kgc" ? undefined : yield* memberRole(actor, loaded, options.kgcKey)
     const { url, user, password, trust } = yield* accessFromEnvironment(actor)
     const { run, state } = options
-    yield* holdFolder(state)
+    yield* holdPartyFolder(state, { actor, run })
     const faulty = yield* faultsOf(options, loaded, agreement, actor)
     const broker = nats({ servers: [url], user, password, trust })
     const connected = untilBroker(
@@ -189,7 +186,7 @@ export const startActor = (options: ActorOptions) =>
       houseFromEnvironment({ name: actor, run }),
       atBroker ? untilBroker(kept) : Layer.empty,
       bcpPool(threadsOf(loaded.scenario, actor))
-    ).pipe(Layer.provideMerge(tracing({ actor, file: join(state, "events.jsonl") })))
+    ).pipe(Layer.provideMerge(tracing({ actor, file: join(state, eventsEntry) })))
     const living = Effect.gen(function* () {
       if (actor === "director") {
         yield* sayReady({})

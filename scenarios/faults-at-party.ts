@@ -32,7 +32,7 @@ export const faultsNowFile = (folder: string): string => join(folder, "faults-no
 /** In a party's own folder: what it did to its messages, a file a process. */
 export const faultCountsFile = /^faults-\d+\.json$/
 /** In a party's own folder: events whose moment has come, a number a line. */
-const firedFile = "faults-fired"
+export const firedFile = "faults-fired"
 
 const readAgainMs = 20
 const writeAgainMs = 200

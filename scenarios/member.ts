@@ -16,6 +16,7 @@ import { layer as party } from "../runtime/messaging/party.ts"
 import { giveWay, parentGone, sayReady } from "../runtime/processes/process.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
 import { layer as nats } from "../runtime/transport/nats.ts"
+import { eventsEntry } from "./party-folder.ts"
 import { checkRunName } from "./run-name.ts"
 import { untilBroker } from "./until-broker.ts"
 
@@ -59,7 +60,7 @@ export const startMember = ({ kind, role, run, threads, state }: MemberOptions) 
     )
     const log = Option.match(state, {
       onNone: () => ({ actor: name }),
-      onSome: (folder) => ({ actor: name, file: join(folder, "events.jsonl") })
+      onSome: (folder) => ({ actor: name, file: join(folder, eventsEntry) })
     })
     const services = Layer.merge(connected, Layer.succeedContext(house)).pipe(
       Layer.provideMerge(tracing(log))

@@ -21,8 +21,10 @@ import { accessTo, type BrokerAccess } from "../runtime/broker/access.ts"
 import {
   type Broker,
   type BrokerNotStarted,
+  givenUrl,
   operator,
   passwordVariable,
+  serverProgram,
   startBroker
 } from "../runtime/broker/start.ts"
 import { layer as party } from "../runtime/messaging/party.ts"
@@ -33,7 +35,8 @@ import { directory, memoryStore, Stable, type StoreService } from "../runtime/st
 import { layer as tracing } from "../runtime/tracing.ts"
 import { makeHub } from "../runtime/transport/memory.ts"
 import { brokerRequests, layer as nats } from "../runtime/transport/nats.ts"
-import { outcomeEntry, type Said } from "./actor.ts"
+import type { Said } from "./actor.ts"
+import { eventsEntry, outcomeEntry } from "./party-folder.ts"
 import type { RunDisplay } from "./result.ts"
 import type { Scenario } from "./schema.ts"
 
@@ -88,6 +91,23 @@ export class RunStopped extends Data.TaggedError("RunStopped")<{ readonly reason
 /** A party that is not up by then is started again. */
 const readyTimeoutMs = 30_000
 
+/** How each party gets to the broker. One that is not there, or refuses, is found out before anything is started. */
+const accessOf = (broker: Broker, agreement: Agreement) =>
+  Effect.gen(function* () {
+    const access = new Map<string, BrokerAccess>()
+    for (const actor of ["director", ...actorsOf(agreement)])
+      access.set(actor, yield* accessTo(broker, actor))
+    const { url, user, password, trust } = access.get("director")!
+    yield* Effect.scoped(Layer.build(nats({ servers: [url], user, password, trust })))
+    return access
+  })
+
+/** Finds out, as far as that can be known before it is started or used, whether a run will have a broker. */
+export const brokerIsThere = (agreement: Agreement) =>
+  givenUrl() === undefined
+    ? Effect.asVoid(serverProgram())
+    : Effect.scoped(Effect.flatMap(startBroker(), (broker) => accessOf(broker, agreement)))
+
 /** One process a party, over a broker that is there already or is started for the run. */
 export const assembleProcesses = (company: BrokeredCompany) =>
   Effect.gen(function* () {
@@ -96,12 +116,7 @@ export const assembleProcesses = (company: BrokeredCompany) =>
     const onEvent = (event: LifeEvent) => display.life?.(event)
     const storing = company.placement.checkpoints === "jetstream"
     const broker = yield* startBroker({ ...company.broker, storing, onEvent })
-    const access = new Map<string, BrokerAccess>()
-    for (const actor of ["director", ...actorsOf(agreement)])
-      access.set(actor, yield* accessTo(broker, actor))
-    // A broker that is not there, or refuses, is found out before anything is started.
-    const { url, user, password, trust } = access.get("director")!
-    yield* Effect.scoped(Layer.build(nats({ servers: [url], user, password, trust })))
+    const access = yield* accessOf(broker, agreement)
 
     // At a broker of somebody else's, who has not given us the password, they are there already.
     if (storing && broker.credentials[operator] !== undefined) yield* Effect.scoped(makeBuckets(broker))
@@ -287,7 +302,7 @@ export const assembleFibers = (company: Company) =>
         party({ name: actor, run }).pipe(Layer.provide(hub.layer(actor))),
         directory(join(folder, actor)),
         Layer.succeedContext(pool)
-      ).pipe(Layer.provideMerge(tracing({ actor, file: join(folder, actor, "events.jsonl") })))
+      ).pipe(Layer.provideMerge(tracing({ actor, file: join(folder, actor, eventsEntry) })))
     const roleOf = (actor: string): Role => {
       if (actor === "kgc") return { role: "kgc", signing }
       if (actor === "cloud0" || actor === "cloud1") return { role: actor, kgcKey }
@@ -327,7 +342,7 @@ export const assembleFibers = (company: Company) =>
         party({ name: "director", run }).pipe(
           Layer.provide(hub.layer("director")),
           Layer.merge(stable("director")),
-          Layer.provideMerge(tracing({ actor: "director", file: join(folder, "director", "events.jsonl") }))
+          Layer.provideMerge(tracing({ actor: "director", file: join(folder, "director", eventsEntry) }))
         )
       ),
       Effect.raceFirst(Deferred.await(lost))

@@ -3,11 +3,14 @@
  * scenario expects did not hold.
  */
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { FileSystem } from "@effect/platform"
 import { Console, Data, Effect, Option } from "effect"
 import { modelEntry } from "../actors/users/output.ts"
+import { projectRoot } from "../protocol/artifact.ts"
 import type { RunRequest } from "./commands.ts"
 import { loadScenario } from "./load.ts"
+import { claimOut } from "./out-folder.ts"
 import { standardDisplay } from "./progress.ts"
 import { report, sideBySide } from "./report.ts"
 import type { RunDisplay, RunResult } from "./result.ts"
@@ -72,8 +75,9 @@ export const runAndReport = <E, R>(
     if (!compare) return yield* reported(yield* run({}), out, scenario.reveal)
 
     const quiet = join(out, undisturbedFolder)
+    yield* claimOut(out)
     yield* Console.log("without the faults:")
-    const undisturbed = yield* run({ out: quiet, faults: Option.some(yield* noFaults(quiet)) })
+    const undisturbed = yield* run({ out: quiet, faults: Option.some(noFaults) })
     yield* Console.log("\nwith them:")
     const result = yield* run({})
     yield* Console.log(["", ...sideBySide(undisturbed, result)].join("\n"))
@@ -84,14 +88,7 @@ export const runAndReport = <E, R>(
 const undisturbedFolder = "undisturbed"
 
 /** A plan in which nothing happens: with it a run goes through all that a plan takes, and through no fault. */
-const noFaults = (folder: string) =>
-  Effect.gen(function* () {
-    const files = yield* FileSystem.FileSystem
-    const plan = join(folder, "no-faults.yaml")
-    yield* files.makeDirectory(folder, { recursive: true })
-    yield* files.writeFileString(plan, "links: []\n")
-    return plan
-  })
+const noFaults = fileURLToPath(new URL("scenarios/faults/none.yaml", projectRoot))
 
 const sameModel = ({ seed }: RunResult, folders: readonly [string, string]) =>
   Effect.gen(function* () {

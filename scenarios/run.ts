@@ -1,32 +1,40 @@
 /**
  * A whole run of a scenario on this machine: everything is checked first, then the parties are brought up, the director
  * takes them through the phases, and what came out is set beside the references and what the scenario expects. A run
- * over NATS that was broken off goes on where it was.
+ * over NATS that was broken off can be resumed.
  */
 import { randomBytes } from "node:crypto"
+import { readFile } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
-import { FileSystem } from "@effect/platform"
-import type { PlatformError } from "@effect/platform/Error"
-import { Data, Effect, Option, Redacted } from "effect"
-import { drawHouses } from "../actors/group/process-group.ts"
+import { Data, Effect, Option } from "effect"
 import { agreementDigest } from "../actors/party/agreement.ts"
 import { modelEntry } from "../actors/users/output.ts"
 import type { Model } from "../protocol/learning/model.ts"
 import { seededKey } from "../protocol/seeding.ts"
-import { drawCredentials, givenUrl } from "../runtime/broker/start.ts"
 import type { LifeEvent } from "../runtime/processes/supervision.ts"
-import { holdFolder } from "../runtime/storage/folder-lock.ts"
 import { agreementOf } from "./agreement.ts"
 import { compareWithReferences } from "./comparison.ts"
 import { type FaultPlan, planFaults } from "./faults.ts"
 import { type FaultsAtRun, faultsAtRun } from "./faults-at-run.ts"
 import { foresee } from "./foresight.ts"
+import { heldData, whyNoReference } from "./held-data.ts"
 import { checkData, joinData } from "./joined.ts"
+import { credentialsIn } from "./kept-credentials.ts"
 import { loadFaults, loadScenario } from "./load.ts"
-import { assembleFibers, assembleProcesses, type Hands } from "./parties.ts"
+import {
+  beginIn,
+  brokerEntry,
+  openOut,
+  partiesEntry,
+  resumableRun,
+  writeModel,
+  writeResult
+} from "./out-folder.ts"
+import { assembleFibers, assembleProcesses, brokerIsThere, type Hands } from "./parties.ts"
 import { predictCost } from "./plan.ts"
 import type { RunDisplay, RunResult } from "./result.ts"
 import { resultOf } from "./run-result.ts"
+import type { Scenario } from "./schema.ts"
 import { duration } from "./units.ts"
 
 export interface RunOptions {
@@ -44,21 +52,10 @@ export interface RunOptions {
   readonly memoryBytes?: number
 }
 
-/** What it takes to go on with a run. */
+/** What it takes to resume a run. */
 export interface ResumeOptions extends Pick<RunOptions, "display" | "onUp"> {
   /** The out folder of the run. */
   readonly out: string
-}
-
-/** Nothing can be written where the results should go. */
-export class OutNotWritable extends Data.TaggedError("OutNotWritable")<{
-  readonly folder: string
-  readonly reason: string
-}> {
-  readonly retryable = false
-  override get message(): string {
-    return `the out folder ${this.folder} can't be written: ${this.reason}; choose another with --out`
-  }
 }
 
 /** Faults are done to processes and what goes between them. */
@@ -69,139 +66,74 @@ export class FaultsNeedProcesses extends Data.TaggedError("FaultsNeedProcesses")
   }
 }
 
-/** There is no run in the folder that could go on. */
-export class NothingToResume extends Data.TaggedError("NothingToResume")<{
+/** The scenario is not that of the run. */
+export class OtherScenario extends Data.TaggedError("OtherScenario")<{
   readonly folder: string
-  readonly reason: string
+  readonly file: string
 }> {
   readonly retryable = false
   override get message(): string {
-    return `nothing to resume in ${this.folder}: ${this.reason}`
+    return `the run in ${this.folder} can't be resumed: ${this.file} is another scenario than when the run began, or this another version of bicameral; put back what was there, or run the scenario again`
   }
 }
-
-/** Makes a folder and those above it, one by one: Node's own way spins for ever where the file system says ENOENT to all. */
-const makeFolder = (folder: string): Effect.Effect<void, PlatformError, FileSystem.FileSystem> =>
-  Effect.gen(function* () {
-    const files = yield* FileSystem.FileSystem
-    if (yield* files.exists(folder)) return
-    yield* makeFolder(dirname(folder))
-    yield* files.makeDirectory(folder)
-  })
-
-/** What the out folder of a run says of it, for whoever resumes it. */
-interface Begun {
-  readonly file: string
-  readonly run: string
-  readonly seed: number | null
-  /** Hexadecimal SHA-256 of the agreement. */
-  readonly agreement: string
-}
-
-const begunEntry = "run.json"
-const credentialsEntry = "credentials.json"
-const partiesFolder = "parties"
-const brokerFolder = "broker"
-
-/** Makes the out folder and holds it, proves that it can be written, and clears what an earlier run left in it. */
-const prepareOut = Effect.fn("Run.prepareOut")(function* (folder: string) {
-  const files = yield* FileSystem.FileSystem
-  const parties = join(folder, partiesFolder)
-  const unwritable = (error: { readonly message: string }) =>
-    new OutNotWritable({ folder, reason: error.message })
-  yield* Effect.mapError(makeFolder(resolve(folder)), unwritable)
-  yield* Effect.catchTag(holdFolder(folder), "StoreFailed", ({ reason }) => unwritable({ message: reason }))
-  yield* Effect.gen(function* () {
-    for (const each of [parties, join(folder, brokerFolder)])
-      yield* files.remove(each, { recursive: true, force: true })
-    yield* makeFolder(resolve(parties))
-    for (const name of [modelEntry, "result.json", begunEntry, credentialsEntry])
-      yield* files.remove(join(folder, name), { force: true })
-    yield* files.writeFileString(join(parties, ".probe"), "")
-    yield* files.remove(join(parties, ".probe"))
-  }).pipe(Effect.mapError(unwritable))
-})
-
-/** What is kept of a run's credentials: passwords at the broker, and the secrets of the houses. */
-interface KeptCredentials {
-  readonly passwords: Readonly<Record<string, string>>
-  readonly houses: Readonly<Record<string, string>>
-}
-
-/** The credentials of a run that is under way here, or new ones, which are kept: the parties' stored state is under them. */
-const credentialsIn = Effect.fn("Run.credentials")(function* (out: string) {
-  const files = yield* FileSystem.FileSystem
-  const file = join(out, credentialsEntry)
-  if (yield* files.exists(file)) {
-    const kept = JSON.parse(yield* files.readFileString(file)) as KeptCredentials
-    return {
-      credentials: mapValues(kept.passwords, (password, user) => ({
-        user,
-        password: Redacted.make(password)
-      })),
-      houses: mapValues(kept.houses, (secret) => Redacted.make(secret))
-    }
-  }
-  // A broker that is there already has passwords of its own, which are nobody's to keep here.
-  const credentials = givenUrl() === undefined ? drawCredentials() : {}
-  const drawn = { credentials, houses: drawHouses() }
-  const kept: KeptCredentials = {
-    passwords: mapValues(drawn.credentials, ({ password }) => Redacted.value(password)),
-    houses: mapValues(drawn.houses, Redacted.value)
-  }
-  yield* files.writeFileString(file, `${JSON.stringify(kept)}\n`, { mode: 0o600 })
-  return drawn
-})
-
-const mapValues = <A, B>(
-  record: Readonly<Record<string, A>>,
-  f: (value: A, key: string) => B
-): Record<string, B> => Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value, key)]))
 
 /** Runs a scenario and writes `model.json`, `result.json` and the event logs to the out folder. */
 export const runScenario = Effect.fn("Run.scenario")(function* (options: RunOptions) {
   const { file, out, transport, faults: faultsFile = Option.none() } = options
   const startedMs = performance.now()
   const checked = yield* checkScenario(file, Option.getOrUndefined(options.seed))
-  const faults = Option.isSome(faultsFile) ? yield* loadFaults(faultsFile.value) : checked.scenario.faults
-  const plan = faults && (yield* planFaults(faults, checked.agreement))
+  const { agreement, scenario, tables } = checked
+  const faults = Option.isSome(faultsFile) ? yield* loadFaults(faultsFile.value) : scenario.faults
+  const plan = faults && (yield* planFaults(faults, agreement))
   if (plan !== undefined && transport === "memory") return yield* new FaultsNeedProcesses()
-  yield* prepareOut(out)
+  if (transport === "nats") yield* brokerIsThere(agreement)
+  yield* openOut(out, inputsOf(file, scenario, faultsFile))
   const run = randomBytes(6).toString("hex")
-  const files = yield* FileSystem.FileSystem
-  const { agreement } = checked
-  if (transport === "nats") {
-    const begun: Begun = {
-      file: resolve(file),
-      run,
-      seed: agreement.seed ?? null,
-      agreement: agreementDigest(agreement)
-    }
-    yield* files.writeFileString(join(out, begunEntry), `${JSON.stringify(begun, null, 2)}\n`)
-  }
+  yield* beginIn(out, {
+    file: resolve(file),
+    run,
+    transport,
+    seed: agreement.seed ?? null,
+    agreement: agreementDigest(agreement),
+    // A run over memory is never resumed.
+    data: transport === "memory" ? [] : yield* heldData(scenario, tables)
+  })
   const disturbed = plan === undefined ? {} : { injected: { plan, file: faultsFile } }
   return yield* carryOut({ ...checked, ...options, ...disturbed, run, startedMs })
 }, Effect.scoped)
 
-/** Goes on with a run over NATS that was broken off: by an error, by a signal, or by the end of its machine. */
+/** The files that a run reads. */
+const inputsOf = (
+  file: string,
+  { users }: Scenario,
+  faults: Option.Option<string>
+): ReadonlyArray<string> => [
+  file,
+  ...Option.toArray(faults),
+  ...users.flatMap(({ holds }) => holds.map((held) => resolve(dirname(file), held.file)))
+]
+
+/** Resumes a run over NATS that was broken off: by an error, by a signal, or by the end of its machine. */
 export const resumeRun = Effect.fn("Run.resume")(function* ({ out, ...options }: ResumeOptions) {
   const startedMs = performance.now()
-  const files = yield* FileSystem.FileSystem
-  const nothing = (reason: string) => new NothingToResume({ folder: out, reason })
-  const text = yield* files
-    .readFileString(join(out, begunEntry))
-    .pipe(Effect.mapError(() => nothing("no run over NATS was begun there")))
-  if (yield* files.exists(join(out, "result.json")))
-    return yield* nothing("its run has ended, see its result.json")
-  yield* holdFolder(out)
-  const { file, run, seed, agreement } = JSON.parse(text) as Begun
+  const { file, run, seed, agreement, data } = yield* resumableRun(out)
   const checked = yield* checkScenario(file, seed ?? undefined)
-  if (agreementDigest(checked.agreement) !== agreement)
-    return yield* nothing(
-      `${file} is another scenario than when the run began, or this another version of bicameral`
-    )
-  const result = yield* carryOut({ ...checked, ...options, file, out, run, startedMs, transport: "nats" })
-  return { result, revealed: checked.scenario.reveal }
+  const { scenario, tables } = checked
+  if (agreementDigest(checked.agreement) !== agreement) return yield* new OtherScenario({ folder: out, file })
+  const reason = yield* whyNoReference(data, yield* heldData(scenario, tables))
+  if (reason !== undefined) options.display.note(`no reference will be trained: ${reason}`)
+  const compared = reason === undefined ? {} : { referenceLeftOut: reason }
+  const resumed = {
+    ...checked,
+    ...options,
+    ...compared,
+    file,
+    out,
+    run,
+    startedMs,
+    transport: "nats"
+  } as const
+  return { result: yield* carryOut(resumed), revealed: scenario.reveal }
 }, Effect.scoped)
 
 /** Reads and checks the scenario and all data. */
@@ -237,8 +169,7 @@ const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) 
   const { agreement, display, file, joined, onUp, out, predicted, run, scenario, startedMs, transport } =
     undertaking
   for (const each of undertaking.foreseen) display.note(`warning: ${each}`)
-  const files = yield* FileSystem.FileSystem
-  const folder = join(out, partiesFolder)
+  const folder = join(out, partiesEntry)
   const recoveries: Array<RunResult["recoveries"][number]> = []
   let disturbance: FaultsAtRun | undefined
   const phase: RunDisplay["phase"] = (begun) => {
@@ -267,8 +198,8 @@ const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) 
     Effect.gen(function* () {
       if (transport === "memory")
         return yield* Effect.flatMap(assembleFibers(company), ({ directed }) => directed)
-      const { credentials, houses } = yield* credentialsIn(out)
-      const broker = { folder: join(out, brokerFolder), credentials }
+      const { credentials, houses } = yield* credentialsIn(out, folder)
+      const broker = { folder: join(out, brokerEntry), credentials }
       const { injected } = undertaking
       if (injected !== undefined) disturbance = yield* faultsAtRun(injected.plan, folder, display.note)
       const disturbed =
@@ -284,12 +215,16 @@ const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) 
     Effect.onError(() =>
       Effect.sync(() => {
         if (transport === "nats")
-          display.note(`what the parties have is kept: bicameral resume ${out} goes on with it`)
+          display.note(`what the parties have is kept: bicameral resume ${out} resumes the run`)
       })
     )
   )
-  const modelText = yield* files.readFileString(join(folder, "user1", modelEntry))
-  yield* files.writeFileString(join(out, modelEntry), modelText)
+  const modelText = yield* Effect.promise(() => readFile(join(folder, "user1", modelEntry), "utf8"))
+  const remedy =
+    transport === "nats"
+      ? `see to it, then bicameral resume ${out}`
+      : `the model is in ${join(folder, "user1", modelEntry)}`
+  yield* writeModel(out, modelText, remedy)
   const model = JSON.parse(modelText) as Model
   const seconds = Math.round(performance.now() - startedMs) / 1000
   const { referenceLeftOut } = undertaking
@@ -314,6 +249,6 @@ const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) 
     faults: disturbance?.counts() ?? null,
     seconds
   })
-  yield* files.writeFileString(join(out, "result.json"), `${JSON.stringify(result, null, 2)}\n`)
+  yield* writeResult(out, result, remedy)
   return result
 })

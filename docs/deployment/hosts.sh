@@ -5,6 +5,8 @@
 #
 #   sudo docs/deployment/hosts.sh [FOLDER]      in the project's folder, after npm ci and npm run build
 #
+# FOLDER (out/hosts) is new or empty: nothing is removed to make room.
+#
 # Needs Linux, ip, openssl and nats-server. The delay is tc's netem; where the kernel has none, the links of bench/link.ts, a process each that hands
 # on what it gets after so long. All namespaces are named bic-…; they and all processes in them are gone at the end.
 set -eu
@@ -17,7 +19,10 @@ program="node $project/dist/program/main.js"
 server=$(command -v nats-server || echo "$project/node_modules/.cache/bicameral/nats-server")
 hosts="kgc c0a c0b c1a c1b u1 u2 u3"
 
-rm -rf "$out"
+if [ -e "$out" ] && [ -n "$(ls -A "$out")" ]; then
+  echo "$out is not empty; remove it or name another folder" >&2
+  exit 1
+fi
 mkdir -p "$out/secrets"
 out=$(cd "$out" && pwd)
 secrets=$out/secrets

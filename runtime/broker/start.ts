@@ -88,16 +88,23 @@ const givenBroker = (url: string): Broker => ({
   )
 })
 
+/** The program of a broker of one's own: the given one, or that of this machine. */
+export const serverProgram = (given?: string): Effect.Effect<string, BrokerNotStarted> =>
+  Effect.suspend(() => {
+    const server = given ?? findServer()
+    return server === undefined
+      ? new BrokerNotStarted({ reason: "no nats-server found", remedy: howToGetOne })
+      : Effect.succeed(server)
+  })
+
 /** A broker of this process, on the loopback at a free port. */
 export const startOwnBroker = (
   options: BrokerOptions = {}
 ): Effect.Effect<OwnBroker, BrokerNotStarted, Scope.Scope> =>
   Effect.gen(function* () {
-    const server = options.server ?? findServer()
-    if (server === undefined)
-      return yield* new BrokerNotStarted({ reason: "no nats-server found", remedy: howToGetOne })
+    const server = yield* serverProgram(options.server)
     const folder = options.folder ?? (yield* temporaryFolder)
-    yield* Effect.promise(() => mkdir(folder, { recursive: true }))
+    yield* Effect.promise(() => mkdir(folder, { recursive: true, mode: 0o700 }))
     const credentials = options.credentials ?? drawCredentials()
     let port: string | undefined
     let pid = 0
@@ -145,7 +152,8 @@ const temporaryFolder = Effect.acquireRelease(
 
 /** Who makes the buckets of the clouds; no party. */
 export const operator = "operator"
-const everyUser = [...actorNames, operator]
+/** All whom the broker knows. */
+export const everyUser = [...actorNames, operator]
 
 /** A password for every actor that may exist, and for the operator, of this run's own. */
 export const drawCredentials = (): Broker["credentials"] =>
@@ -241,14 +249,17 @@ const readPort = (folder: string, { said, ended }: Running) => {
   )
 }
 
+/** Whether a file of this name has the ports of a server: `nats-server_10635.ports`. */
+export const isPortsFile = (name: string): boolean => /_\d+\.ports$/.test(name)
+
 /** Those of an earlier start, which was killed. */
 const removePortFiles = async (folder: string): Promise<void> => {
   for (const name of await readdir(folder))
-    if (name.endsWith(".ports")) await rm(join(folder, name), { force: true })
+    if (isPortsFile(name)) await rm(join(folder, name), { force: true })
 }
 
 const readPortFile = async (folder: string): Promise<string | undefined> => {
-  const file = (await readdir(folder)).find((name) => name.endsWith(".ports"))
+  const file = (await readdir(folder)).find(isPortsFile)
   if (file === undefined) return undefined
   const text = await readFile(join(folder, file), "utf8")
   return /"nats:\/\/[^"]*:(\d+)"/.exec(text)?.[1]

@@ -4,11 +4,12 @@
  * nothing. All who share a folder must see each other's processes: those of one host, outside of containers or in the same.
  */
 import { execFile } from "node:child_process"
-import { mkdir, open, readdir, readFile, rm } from "node:fs/promises"
+import { lstat, mkdir, open, readdir, readFile, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { Data, Duration, Effect, Random, type Scope } from "effect"
 import { within } from "../deadline.ts"
+import { fileReason } from "./file-reason.ts"
 import { StoreFailed } from "./store.ts"
 
 /** Another process holds the folder. */
@@ -39,7 +40,7 @@ export const holdFolder = (
           new StoreFailed({
             operation: "hold",
             place: folder,
-            reason: cause instanceof Error ? cause.message : String(cause)
+            reason: fileReason(cause)
           })
       })
     const own = nameOf({ pid: process.pid, began: (yield* attempt(() => beganAt(process.pid))) ?? "" })
@@ -72,6 +73,9 @@ interface Holder {
   readonly began: string
 }
 
+/** Whether a file of this name says who holds its folder, or did. */
+export const isHoldersFile = (name: string): boolean => holderIn(name) !== undefined
+
 const nameOf = ({ pid, began }: Holder): string => `.held-${pid}-${began}`
 const holderIn = (name: string): Holder | undefined => {
   const match = /^\.held-(\d+)-([0-9a-z-]+)$/.exec(name)
@@ -84,10 +88,17 @@ const otherHolder = async (folder: string, own: string): Promise<number | undefi
     const holder = holderIn(name)
     if (holder === undefined || name === own) continue
     if ((await beganAt(holder.pid)) === holder.began) return holder.pid
-    await rm(join(folder, name), { force: true })
+    if (await isEmptyFile(join(folder, name))) await rm(join(folder, name), { force: true })
   }
   return undefined
 }
+
+/** As holders make them: nothing else of such a name is removed. */
+const isEmptyFile = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    (found) => found.isFile() && found.size === 0,
+    () => false
+  )
 
 /** When a process began, as letters, digits and hyphens that no other process of this id has; nothing where there is none. */
 const beganAt = (pid: number): Promise<string | undefined> =>

@@ -7,6 +7,7 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes, randomUUID } f
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { Context, Data, Effect, Layer, Option, Redacted } from "effect"
+import { fileReason } from "./file-reason.ts"
 
 /** The place where a party keeps things can't be used. */
 export class StoreFailed extends Data.TaggedError("StoreFailed")<{
@@ -110,12 +111,13 @@ export const folderStore = (folder: string): Effect.Effect<StoreService, StoreFa
     const attempt = <A>(operation: string, place: string, run: () => Promise<A>) =>
       Effect.tryPromise({
         try: run,
-        catch: (cause) => new StoreFailed({ operation, place, reason: reasonOf(cause) })
+        catch: (cause) => new StoreFailed({ operation, place, reason: fileReason(cause) })
       })
     yield* attempt("write to", folder, async () => {
-      await mkdir(folder, { recursive: true })
-      await writeWhole(folder, ".probe", new Uint8Array(0))
-      await rm(join(folder, ".probe"))
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      const probe = join(folder, draftOf("probe"))
+      await (await open(probe, "wx", 0o600)).close()
+      await rm(probe)
       for (const name of await readdir(folder))
         if (isDraft(name)) await rm(join(folder, name), { force: true })
     })
@@ -198,13 +200,21 @@ const checkName = (name: string) =>
     : Effect.dieMessage(`"${name}" is no name for something stored`)
 
 const draftOf = (name: string) => `.${name}.${randomUUID()}`
-const isDraft = (name: string) => /^\..+\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(name)
 
-/** Under another name first, and on the disk, so that a crash leaves the old or the new. */
-const writeWhole = async (folder: string, name: string, bytes: Uint8Array) => {
+/** Whether a file of this name is a draft that a process which was killed has left. */
+export const isDraft = (name: string): boolean =>
+  /^\..+\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(name)
+
+/** Writes a file, under another name first, and on the disk, so that a crash leaves the old or the new. */
+export const writeWhole = async (
+  folder: string,
+  name: string,
+  bytes: Uint8Array,
+  mode = 0o600
+): Promise<void> => {
   const draft = join(folder, draftOf(name))
   try {
-    const file = await open(draft, "wx", 0o600)
+    const file = await open(draft, "wx", mode)
     try {
       await file.writeFile(bytes)
       await file.sync()
@@ -228,5 +238,3 @@ const syncFolder = async (folder: string) => {
     await handle.close()
   }
 }
-
-const reasonOf = (cause: unknown) => (cause instanceof Error ? cause.message : String(cause))

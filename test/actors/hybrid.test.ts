@@ -9,7 +9,7 @@ import { decodeArchive } from "../../protocol/sharing/archive.ts"
 import { openPiece, pieceEntry } from "../../protocol/sharing/archive-pieces.ts"
 import { wordBytes } from "../../protocol/sharing/split.ts"
 import { within } from "../../scenarios/run-result.ts"
-import { runInMemory, type Split, splits, writeScenario } from "../scenarios/small-scenario.ts"
+import { allOwn, runInMemory, type Split, splits, writeScenario } from "../scenarios/small-scenario.ts"
 
 const short = { seed: 5, training: { epochs: 2, batch: 8, rate: 0.25 } }
 const security = { modulusBits: 512, insecure: true }
@@ -62,6 +62,7 @@ describe("run - hybrid", () => {
       expect(sealed.length).toBeGreaterThan(2 * 256)
       const files = yield* Effect.promise(() => readdir(join(out, "parties", "cloud0")))
       expect(files).toEqual(["events.jsonl"])
+      yield* allOwn(out)
     })
   )
 

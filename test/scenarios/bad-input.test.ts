@@ -2,7 +2,7 @@
  * Bad input at the command line, each with an error that names culprit and remedy, another exit status than 0, and nothing
  * computed: no party started, nothing in the out folder.
  */
-import { access, mkdir, readFile, writeFile } from "node:fs/promises"
+import { access, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
@@ -17,8 +17,17 @@ import { startMember } from "../../scenarios/member.ts"
 import { resumeRun, runScenario } from "../../scenarios/run.ts"
 import { resumeAndReport, runAndReport } from "../../scenarios/run-and-report.ts"
 import { simulateAndReport } from "../../scenarios/simulate.ts"
-import { bicameral } from "./program.ts"
-import { csv, type Leaf, leaves, type Split, splits, writeScenario } from "./small-scenario.ts"
+import { bicameral, program, ran } from "./program.ts"
+import {
+  csv,
+  type Leaf,
+  leaves,
+  read,
+  runInMemory,
+  type Split,
+  splits,
+  writeScenario
+} from "./small-scenario.ts"
 
 /** The command line in this process: what it printed, what it complained of and its exit status. */
 const command = (...words: ReadonlyArray<string>) =>
@@ -223,13 +232,35 @@ describe("bad input - the out folder", () => {
     })
   )
 
-  it.scopedLive("one in which an event log can't be written", () =>
+  it.scopedLive("one whose disk is full, in which all of an earlier run stays", () =>
     Effect.gen(function* () {
       const { file, out } = yield* writeScenario(splits.rows)
-      yield* Effect.promise(() => mkdir(join(out, "model.json", "in-the-way"), { recursive: true }))
-      const { complained, status } = yield* command("run", file, "--out", out, "--transport", "memory")
+      yield* runInMemory(file, out)
+      const before = yield* read(out, "run.json")
+      const model = yield* read(out, "model.json")
+      // No file may grow beyond nothing, which the system says as it says that a disk is full.
+      const run = [process.execPath, program, "run", file, "--out", out, "--transport", "memory"]
+      const { complained, status } = yield* ran("/bin/sh", ["-c", 'ulimit -f 0; exec "$@"', "sh", ...run])
       expect(status).toBe(1)
-      expect(complained).toMatch(/the out folder .* can't be written/)
+      expect(complained).toBe(
+        `bicameral: the out folder ${out} can't be written: the file is too large for this disk; choose another with --out\n`
+      )
+      expect(yield* read(out, "run.json")).toBe(before)
+      expect(yield* read(out, "model.json")).toBe(model)
+    })
+  )
+
+  it.scopedLive("one that another run takes in the same moment", () =>
+    Effect.gen(function* () {
+      const { file, out } = yield* writeScenario(splits.rows, { seed: 5 })
+      const run = bicameral(["run", file, "--out", out, "--transport", "memory"])
+      const both = yield* Effect.all([run, run], { concurrency: "unbounded" })
+      expect(both.map(({ status }) => status).sort()).toEqual([0, 1])
+      expect(both.map(({ complained }) => complained).join("")).toMatch(
+        /^bicameral: the (out )?folder .* (is in use by process \d+|was used by another run at the same time)/
+      )
+      const { run: begun } = JSON.parse(yield* read(out, "run.json"))
+      expect(JSON.parse(yield* read(out, "result.json"))).toMatchObject({ run: begun, seed: 5 })
     })
   )
 })
@@ -246,9 +277,11 @@ const closedPort = Effect.promise(
 )
 
 describe("bad input - the broker", () => {
-  it.scopedLive("nobody where NATS_URL points", () =>
+  it.scopedLive("nobody where NATS_URL points: an earlier run stays in the out folder", () =>
     Effect.gen(function* () {
       const { file, out } = yield* writeScenario(splits.rows)
+      yield* runInMemory(file, out)
+      const model = yield* read(out, "model.json")
       const url = `nats://127.0.0.1:${yield* closedPort}`
       const passwords = Object.fromEntries(
         ["KGC", "CLOUD0", "CLOUD1", "DIRECTOR", "USER1", "USER2", "USER3"].map((role) => [
@@ -264,6 +297,7 @@ describe("bad input - the broker", () => {
       expect(complained).toMatch(
         /^bicameral: no NATS broker answers at nats:\/\/127\.0\.0\.1:\d+: .*NATS_URL/
       )
+      expect(yield* read(out, "model.json")).toBe(model)
       expect(printed).not.toContain("setup:")
     })
   )
@@ -297,10 +331,7 @@ describe("bad input - the broker", () => {
       expect(status).toBe(1)
       expect(complained).toMatch(/refuses the credentials of "director": .*DIRECTOR_PASSWORD/)
       expect(printed).not.toContain("setup:")
-
-      // Its passwords are in the environment, and nobody's to keep.
-      const kept = yield* Effect.promise(() => readFile(join(out, "credentials.json"), "utf8"))
-      expect(JSON.parse(kept)).toMatchObject({ passwords: {} })
+      expect(yield* exists(out)).toBe(false)
 
       const party = yield* bicameral(
         ["actor", "kgc", "--scenario", file, "--run", "r1", "--state", join(folder, "kgc")],

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import type { RunResult } from "../../scenarios/result.ts"
 import { duration } from "../../scenarios/units.ts"
 import { bicameral } from "./program.ts"
-import { read, runInMemory, splits, writeScenario } from "./small-scenario.ts"
+import { allOwn, read, runInMemory, splits, writeScenario } from "./small-scenario.ts"
 
 const short = { seed: 5, training: { epochs: 1, batch: 16, rate: 0.25 } }
 
@@ -44,6 +44,7 @@ describe("run - faults over NATS", () => {
         for (const kind of ["loss", "duplication", "reordering"])
           expect(disturbed.faults?.[kind]).toBeGreaterThan(0)
         expect(disturbed.recoveries.map(({ party }) => party).sort()).toEqual(["cloud1", "user2"])
+        yield* allOwn(out)
       }),
     180_000
   )

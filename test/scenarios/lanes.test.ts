@@ -9,7 +9,7 @@ import { Effect, Option } from "effect"
 import type { Hands } from "../../scenarios/parties.ts"
 import type { RunDisplay } from "../../scenarios/result.ts"
 import { runScenario } from "../../scenarios/run.ts"
-import { read, runInMemory, splits, writeScenario } from "./small-scenario.ts"
+import { allOwn, read, runInMemory, splits, writeScenario } from "./small-scenario.ts"
 
 const minutes = 60_000
 
@@ -67,6 +67,7 @@ describe("lanes - over NATS", () => {
           read(out, "lanes", "parties", lane, "events.jsonl")
         )
         for (const log of events) expect(log).toContain('"lane.train"')
+        yield* allOwn(join(out, "lanes"))
       }),
     2 * minutes
   )

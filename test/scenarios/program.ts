@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { Effect } from "effect"
 
-const program = fileURLToPath(new URL("../../dist/program/main.js", import.meta.url))
+/** The entry of the built program. */
+export const program = fileURLToPath(new URL("../../dist/program/main.js", import.meta.url))
 
 export interface Ended {
   /** The exit status, or the signal that ended it. */
@@ -25,10 +26,18 @@ export const bicameral = (
   words: ReadonlyArray<string>,
   env: Readonly<Record<string, string>> = {},
   onPrinted: (printed: string, running: Running) => void = () => {}
+) => ran(process.execPath, [program, ...words], env, onPrinted)
+
+/** The same of any program. */
+export const ran = (
+  command: string,
+  words: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>> = {},
+  onPrinted: (printed: string, running: Running) => void = () => {}
 ) =>
   Effect.async<Ended>((resume) => {
     const { PATH, HOME } = process.env
-    const child = spawn(process.execPath, [program, ...words], {
+    const child = spawn(command, words, {
       env: { ...(PATH === undefined ? {} : { PATH }), ...(HOME === undefined ? {} : { HOME }), ...env },
       stdio: ["ignore", "pipe", "pipe"]
     })

@@ -24,7 +24,7 @@ import type { Hands } from "../../scenarios/parties.ts"
 import { maximumDeviation, trainFixedReference } from "../../scenarios/reference.ts"
 import type { RunDisplay } from "../../scenarios/result.ts"
 import { runScenario } from "../../scenarios/run.ts"
-import { disturbedRun, read, runInMemory, splits, writeScenario } from "./small-scenario.ts"
+import { allOwn, disturbedRun, read, runInMemory, splits, writeScenario } from "./small-scenario.ts"
 
 const minutes = 60_000
 
@@ -175,6 +175,7 @@ describe("recovery - over NATS", () => {
           .map((line) => Number(/"first":(\d+)/.exec(line)?.[1]))
         expect(firsts.filter((first) => first === 1)).toEqual([1])
         expect(firsts.length).toBeGreaterThan(1)
+        yield* allOwn(killed)
       }),
     2 * minutes
   )

@@ -2,7 +2,7 @@
  * A run that ended before its time, over NATS: by a party that stays away, by a full disk, by the death of the runner. It says who
  * and why, leaves nothing behind, and `resume` goes on from what was kept, to the model of the undisturbed run.
  */
-import { writeFile } from "node:fs/promises"
+import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
@@ -13,13 +13,23 @@ import type { Hands } from "../../scenarios/parties.ts"
 import type { RunDisplay } from "../../scenarios/result.ts"
 import { resumeRun, runScenario } from "../../scenarios/run.ts"
 import { bicameral, processesNaming } from "./program.ts"
-import { disturbedRun, read, runInMemory, splits, writeScenario } from "./small-scenario.ts"
+import { disturbedRun, read, runInMemory, silent, splits, writeScenario } from "./small-scenario.ts"
 
 const minutes = 60_000
 
 /** The words with which a run ended. */
 const ending = <A, E extends { readonly message: string }, R>(work: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.flip(work as Effect.Effect<A, E, R>), ({ message }) => message)
+
+/** Gives every row of a file another label. */
+const withOtherLabels = (file: string) =>
+  Effect.promise(async () => {
+    const text = await readFile(file, "utf8")
+    await writeFile(
+      file,
+      text.replace(/(ash|elm)$/gm, (kind) => (kind === "ash" ? "elm" : "ash"))
+    )
+  })
 
 describe("resume", () => {
   it.scopedLive("a party that stays away ends the run by name, and the run goes on from what was kept", () =>
@@ -86,10 +96,24 @@ describe("resume", () => {
           )
           expect(stopped.printed).toContain(`bicameral resume ${filled}`)
           expect(yield* Effect.promise(() => processesNaming(folder))).toEqual([])
+          if (phase === "train") yield* withOtherLabels(join(folder, "west-0.csv"))
           const resumed = yield* bicameral(["resume", filled])
-          expect(resumed.complained).toBe("")
           expect(resumed.printed).not.toContain("setup:")
           expect(yield* read(filled, "model.json"), party).toBe(undisturbed)
+          if (phase !== "train") expect(resumed.complained).toBe("")
+          else {
+            // All had uploaded: the model is right, and what it was tested on was kept; references would be of other data.
+            const changed = "the data in west-0.csv of user west changed after the run began"
+            expect(resumed.printed).toContain(`no reference will be trained: ${changed}`)
+            expect(resumed.printed).toMatch(
+              new RegExp(`accuracy +0\\.9.* secure .*; no float64 reference: ${changed}`)
+            )
+            expect(resumed.printed).toContain(`not compared with the fixed-point reference: ${changed}`)
+            expect(resumed.status).toBe(1)
+            expect(resumed.complained).toMatch(
+              /1 of 1 expectations did not hold: deviation from the fixed-point/
+            )
+          }
         }
       }),
     3 * minutes
@@ -120,7 +144,7 @@ describe("resume", () => {
     })
   )
 
-  it.scopedLive("where nothing was begun, or by another scenario, is refused", () =>
+  it.scopedLive("where nothing was begun, or with another scenario or other rows, is refused", () =>
     Effect.gen(function* () {
       const { file, folder, out } = yield* writeScenario(splits.rows, disturbedRun)
       const nowhere = yield* bicameral(["resume", join(folder, "nowhere")])
@@ -130,11 +154,20 @@ describe("resume", () => {
       })
       const text = yield* read(file)
       yield* Effect.promise(() => writeFile(file, text.replace("rate: 0.25", "rate: 0.5")))
-      const other = yield* bicameral(["resume", out])
-      expect(other.status).toBe(1)
-      expect(other.complained).toMatch(
-        /leaves.yaml is another scenario than when the run began, or this another version/
+      const resumed = resumeRun({ out, display: silent }).pipe(Effect.provide(nodeContext))
+      expect(yield* ending(resumed)).toMatch(
+        /leaves.yaml is another scenario than when the run began, or this another version of bicameral; put back/
       )
+      yield* Effect.promise(async () => {
+        await writeFile(file, text)
+        // Two rows fewer: what was predicted of the run, and how many rows it has, would be of other data.
+        const rows = await readFile(join(folder, "south-0.csv"), "utf8")
+        await writeFile(join(folder, "south-0.csv"), rows.split("\n").slice(0, -3).join("\n"))
+      })
+      expect(yield* ending(resumed)).toMatch(
+        /^other rows or columns than when the run began are in south-0\.csv of user south; put back what was there/
+      )
+      expect(yield* read(out, "run.json")).toContain('"format": "bicameral run"')
     })
   )
 })

@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { Effect, Option } from "effect"
 import { stringify } from "yaml"
+import { claimOut } from "../../scenarios/out-folder.ts"
 import { type RunOptions, runScenario } from "../../scenarios/run.ts"
 
 export const columns = ["length", "width", "veins", "weight"] as const
@@ -131,6 +132,9 @@ export const writeScenario = (
 export const read = (...path: ReadonlyArray<string>) => Effect.promise(() => readFile(join(...path), "utf8"))
 
 export const silent: RunOptions["display"] = { note: () => {}, phase: () => {}, progress: () => {} }
+
+/** Makes sure that the next run would know all that a run has left in its out folder for the program's. */
+export const allOwn = (out: string) => claimOut(out)
 
 /** Runs a written scenario with all parties in this process. */
 export const runInMemory = (file: string, out: string, changes: Partial<RunOptions> = {}) =>

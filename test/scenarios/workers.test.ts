@@ -13,7 +13,16 @@ import type { Hands } from "../../scenarios/parties.ts"
 import type { RunDisplay } from "../../scenarios/result.ts"
 import { runScenario } from "../../scenarios/run.ts"
 import { bicameral } from "./program.ts"
-import { columns, type Leaf, leaves, read, runInMemory, type Split, writeScenario } from "./small-scenario.ts"
+import {
+  allOwn,
+  columns,
+  type Leaf,
+  leaves,
+  read,
+  runInMemory,
+  type Split,
+  writeScenario
+} from "./small-scenario.ts"
 
 /** Enough rows for some pieces of ciphertexts a user. */
 const rows: ReadonlyArray<Leaf> = Array.from({ length: 1_500 }, (_, row) => ({
@@ -107,6 +116,8 @@ describe("workers - over NATS", () => {
         // It came while there was still something to do, and was let go at the end.
         expect(yield* Fiber.join(joined!)).toEqual({ status: 0, printed: expect.any(String), complained: "" })
         expect((yield* read(folder, "joined", "events.jsonl")).includes('"ask Alive"')).toBe(true)
+        yield* allOwn(one)
+        yield* allOwn(two)
       }),
     240_000
   )
