@@ -7,6 +7,7 @@ import { CoverageError, checkCoverage } from "../protocol/data/coverage.ts"
 import { type EncodedTable, featureCount, jointColumns } from "../protocol/data/encoding.ts"
 import { assemble, type JointTable } from "../protocol/data/joint.ts"
 import { digestIds, type JointRows, joinRows, type PlacedCells, placeCells } from "../protocol/data/rows.ts"
+import { nearTexts } from "../protocol/data/spelling.ts"
 import { shareHeldOut } from "./agreement.ts"
 import { type LoadedScenario, type Problem, readFiles, ScenarioError } from "./load.ts"
 import type { Scenario } from "./schema.ts"
@@ -56,8 +57,19 @@ const coverageProblems = (
     return []
   } catch (error) {
     if (!(error instanceof CoverageError)) throw error
-    return [{ at: locate(["users"]), path: "users", message: error.message }]
+    const message = [error.message, ...spellingHints(ids)].join("\n")
+    return [{ at: locate(["users"]), path: "users", message }]
   }
+}
+
+/** Ids that look like the same but are not: what is behind many a gap. */
+const spellingHints = (ids: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const near = nearTexts(ids, 5)
+  if (near.length === 0) return []
+  return [
+    "Ids are joined as exact texts. These differ only in their spelling; write them alike if they mean the same row:",
+    ...near.map(({ one, other, difference }) => `  ${one} and ${other}, in ${difference}`)
+  ]
 }
 
 /** A user can test alone only rows that it holds whole. */

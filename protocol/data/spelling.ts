@@ -49,3 +49,26 @@ export const spellingDifference = (one: string, other: string): string | undefin
     ? "spaces or invisible characters"
     : "spelling"
 }
+
+/** Two texts that differ in their spelling alone, and what it is that they differ in. */
+export interface NearTexts {
+  readonly one: string
+  readonly other: string
+  readonly difference: string
+}
+
+/** Texts that differ in their spelling alone, at most `most` pairs of them. */
+export const nearTexts = (texts: Iterable<string>, most: number): ReadonlyArray<NearTexts> => {
+  const seen = new Map<string, string>()
+  const near: Array<NearTexts> = []
+  for (const other of texts) {
+    const key = looseSpelling(other)
+    const one = seen.get(key)
+    seen.set(key, other)
+    const difference = one === undefined || one === other ? undefined : spellingDifference(one, other)
+    if (one === undefined || difference === undefined) continue
+    near.push({ one, other, difference })
+    if (near.length === most) break
+  }
+  return near
+}
