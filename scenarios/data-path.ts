@@ -1,4 +1,4 @@
-/** Names of data files as a scenario writes them. Pure. */
+/** Names of files, as a scenario writes them and as the system answers to them. Pure. */
 import type { Path } from "@effect/platform"
 
 /** What is wrong with the name of a data file, wherever the scenario is. */
@@ -16,5 +16,21 @@ export const dataFileOf = (path: Path.Path, scenario: string, file: string): str
   path.isAbsolute(file) ? file : path.join(path.dirname(scenario), file)
 
 /** What may be wrong with the name of a file that is not there. */
-export const missingFileHint = (file: string): string =>
+const missingFileHint = (file: string): string =>
   file.includes("\\") ? "; write / between the folders of a path, not \\" : ""
+
+/** What the system says of a file. */
+export interface FileError {
+  readonly _tag: string
+  readonly reason?: string
+  readonly message: string
+}
+
+/** Why a file can't be read, and what to do about it. */
+export const unreadable = (error: FileError, file: string, remedy: string): string => {
+  if (error.reason === "NotFound") return `there is no such file; ${remedy}${missingFileHint(file)}`
+  if (error.reason === "PermissionDenied")
+    return "may not be read by this process; allow it, or give another path"
+  if (/EISDIR/.test(error.message)) return `is a folder; ${remedy}`
+  return `can't be read (${error.reason ?? error._tag}); ${remedy}`
+}

@@ -15,6 +15,7 @@ import {
   type PlacedCells,
   placeCells
 } from "../protocol/data/rows.ts"
+import { nearTexts } from "../protocol/data/spelling.ts"
 import { shareHeldOut } from "./agreement.ts"
 import type { Inconsistency } from "./consistency.ts"
 import { type LoadedScenario, readFiles } from "./load.ts"
@@ -74,7 +75,8 @@ const coverageProblems = (
     return []
   } catch (error) {
     if (!(error instanceof CoverageError)) throw error
-    return [{ at: locate(["users"]), path: "users", message: error.message }]
+    const message = [error.message, ...spellingHints(ids)].join("\n")
+    return [{ at: locate(["users"]), path: "users", message }]
   }
 }
 
@@ -141,6 +143,16 @@ const placed = (
   problems: ReadonlyArray<Inconsistency>
 ): ReadonlyArray<Problem> =>
   problems.map(({ path, message }) => ({ at: locate(path), path: describePath(path), message }))
+
+/** Ids that look like the same but are not: what is behind many a gap. */
+const spellingHints = (ids: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const near = nearTexts(ids, 5)
+  if (near.length === 0) return []
+  return [
+    "Ids are joined as exact texts. These differ only in their spelling; write them alike if they mean the same row:",
+    ...near.map(({ one, other, difference }) => `  ${one} and ${other}, in ${difference}`)
+  ]
+}
 
 /** A user can test alone only rows that it holds whole. */
 const testingProblems = (

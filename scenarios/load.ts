@@ -4,12 +4,12 @@
  */
 import { FileSystem, Path } from "@effect/platform"
 import { Effect, Either } from "effect"
-import { readDataFile } from "../protocol/data/data-file.ts"
 import { type EncodedTable, encodeTable } from "../protocol/data/encoding.ts"
-import { describeProblem, TableError } from "../protocol/data/table.ts"
+import { describeProblem, type TableError } from "../protocol/data/table.ts"
 import type { ParseResult } from "../protocol/schema.ts"
 import { columnsOf } from "./columns.ts"
-import { dataFileOf, missingFileHint } from "./data-path.ts"
+import { readTable } from "./data-files.ts"
+import { dataFileOf, type FileError, unreadable } from "./data-path.ts"
 import { decodeScenario } from "./decode.ts"
 import { decodeFaults } from "./faults-schema.ts"
 import { decodeHosts } from "./hosts.ts"
@@ -116,20 +116,6 @@ const readText = Effect.fn("Scenario.readText")(function* (file: string, remedy:
   )
 })
 
-interface FileError {
-  readonly _tag: string
-  readonly reason?: string
-  readonly message: string
-}
-
-const unreadable = (error: FileError, file: string, remedy: string): string => {
-  if (error.reason === "NotFound") return `there is no such file; ${remedy}${missingFileHint(file)}`
-  if (error.reason === "PermissionDenied")
-    return "may not be read by this process; allow it, or give another path"
-  if (/EISDIR/.test(error.message)) return `is a folder; ${remedy}`
-  return `can't be read (${error.reason ?? error._tag}); ${remedy}`
-}
-
 /** What checking a user's files gives: its encoded tables, or everything that is wrong with them. */
 interface ReadFiles {
   readonly tables: ReadonlyArray<EncodedTable>
@@ -168,7 +154,6 @@ const readHolding = Effect.fn("Scenario.readHolding")(function* (
   userIndex: number,
   holdingIndex: number
 ) {
-  const fileSystem = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const holding = user.holds[holdingIndex]!
   const dataFile = dataFileOf(path, file, holding.file)
@@ -178,29 +163,25 @@ const readHolding = Effect.fn("Scenario.readHolding")(function* (
     const problem: Problem = { at: locate(at), path: describePath(at), message }
     return yield* Effect.fail([problem])
   }
-  const bytes = yield* fileSystem.readFile(dataFile).pipe(
-    Effect.mapError((error): ReadonlyArray<Problem> => {
-      const remedy = `${dataFile} is where user ${user.name} should have its data`
-      return [{ at: locate(at), path: describePath(at), message: unreadable(error, holding.file, remedy) }]
-    })
-  )
   const listed = (entries: ReadonlyArray<string> | undefined) => entries && columnsOf(scenario.data, entries)
   const source = {
     user: user.name,
     file: dataFile,
+    encoding: holding.encoding,
     columns: listed(holding.columns),
     header: listed(holding.header),
     rows: holding.rows,
     part: holding.part,
     ids: holding.ids
   }
-  const table = yield* Effect.tryPromise({
-    try: () => readDataFile(bytes, source, scenario.data),
-    catch: (error) => {
-      if (error instanceof TableError) return tableProblems(error)
-      throw error
-    }
-  })
+  const table = yield* readTable(source, scenario.data).pipe(
+    Effect.mapError(
+      (error): ReadonlyArray<Problem> =>
+        error._tag === "TableError"
+          ? tableProblems(error)
+          : [{ at: locate(at), path: describePath(at), message: error.message }]
+    )
+  )
   const encoded: EncodedTable = { ...encodeTable(scenario.data, table), heldOut: holding.heldOut ?? false }
   return encoded
 })

@@ -3,6 +3,7 @@
  * revealed and what is expected. The editors' `scenario.schema.json` is generated from it. A scenario is public: every
  * party knows all of it, so it names files and columns and their ranges but holds no cell and no secret.
  */
+import { encodings } from "../protocol/data/characters.ts"
 import { maxUsers } from "../protocol/messages/subjects.ts"
 import { JSONSchema, Schema } from "../protocol/schema.ts"
 import { fileProblem } from "./data-path.ts"
@@ -64,6 +65,9 @@ const Holding = struct({
   file: text(
     "A CSV, Parquet or IDX file, relative to the scenario file; any may be compressed with gzip"
   ).pipe(Schema.filter((file) => fileProblem(file) ?? true, { jsonSchema: {} })),
+  encoding: optional(
+    oneOf(encodings, "How a CSV file writes its characters; utf-8 when left out. Others have no need of it")
+  ),
   columns: optional(
     columnList("The columns held; all features and the label when left out, in an IDX file all that it has")
   ),

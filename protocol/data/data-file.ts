@@ -2,48 +2,88 @@
  * A user's data file, whatever its format: CSV, IDX or Parquet, told apart by how they begin, and any of them compressed
  * with gzip. What comes out has been checked and does not depend on the format.
  */
-import { gunzipSync } from "node:zlib"
-import { plainBytes } from "../messages/codec.ts"
+import { type ByteSource, type Contents, headBytes, plainContents, unzippedContents } from "./byte-source.ts"
 import { readCsv } from "./csv.ts"
 import type { DataDescription } from "./encoding.ts"
 import { isIdx, readIdx } from "./idx.ts"
-import { isParquet, readParquet } from "./parquet.ts"
-import { checkTable, heldColumns, Problems, type RawTable, type Table, type TableSource } from "./table.ts"
+import { repeatedLabel } from "./labels.ts"
+import { readParquet } from "./parquet.ts"
+import { recognised } from "./recognise.ts"
+import { Problems, type Reading, type Room, type Table, type TableSource } from "./table.ts"
 
-/** Reads what a user holds of a file. Rejects with `TableError` naming every problem. */
+/**
+ * Reads what a user holds of a file, within the room that there is. Rejects with `TableError` naming every problem, and with
+ * `Unreadable` where the bytes can't be had.
+ */
 export const readDataFile = async (
-  bytes: Uint8Array,
-  source: TableSource,
-  description: DataDescription
-): Promise<Table> => {
-  const problems = new Problems(source)
-  const raw = await takeApart(unzipped(bytes, problems), source, description, problems)
-  return checkTable(source, raw, description, problems)
-}
-
-const takeApart = async (
-  bytes: Uint8Array,
+  file: ByteSource,
   source: TableSource,
   description: DataDescription,
-  problems: Problems
-): Promise<RawTable> => {
-  if (isIdx(bytes)) return readIdx(bytes, source, description, problems)
-  if (!isParquet(bytes)) return readCsv(new TextDecoder().decode(bytes), problems, source.header)
-  if (source.header !== undefined) {
-    const reason = "names its columns itself, beside the header in the scenario"
-    problems.add({ reason, remedy: "take the header out of the scenario" })
+  room: Room = { heap: Number.POSITIVE_INFINITY, memory: Number.POSITIVE_INFINITY }
+): Promise<Table> => {
+  const reading = { source, description, problems: new Problems(source), room }
+  const { values } = description.label
+  const repeated = repeatedLabel(values)
+  if (repeated !== undefined) {
+    reading.problems.refuse({
+      column: description.label.column,
+      reason: `has the label ${values[repeated]} twice in the scenario, as labels are compared`,
+      remedy: "list each label once: labels that are all numbers are compared as numbers"
+    })
   }
-  const held = heldColumns(source, { named: true, names: [] }, description)
-  return readParquet(bytes, source.ids === undefined ? [description.id, ...held] : held, problems)
+  const packed = await file.read(0, Math.min(2, file.size))
+  if (packed[0] !== 0x1f || packed[1] !== 0x8b) {
+    const tail = await file.read(Math.max(0, file.size - headBytes), Math.min(headBytes, file.size))
+    return readContents(await plainContents(file), tail, reading)
+  }
+  try {
+    return await readContents(await unzippedContents(file), new Uint8Array(0), reading)
+  } catch (error) {
+    return refuseGzip(error, reading)
+  }
 }
 
-const unzipped = (bytes: Uint8Array, problems: Problems): Uint8Array => {
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return plainBytes(bytes)
-  try {
-    return plainBytes(gunzipSync(bytes))
-  } catch {
-    problems.add({ reason: "is not valid gzip", remedy: "get a whole copy of the file" })
-    problems.finish()
-    return bytes
+const readContents = async (contents: Contents, tail: Uint8Array, reading: Reading): Promise<Table> => {
+  const { head } = contents
+  const { problems, source, room } = reading
+  const isParquet = startsWith(head, "PAR1")
+  const foreign = head[0] === 0x1f && head[1] === 0x8b ? twice : recognised(head, tail)
+  if (foreign !== undefined) problems.refuse(foreign)
+  if (!isIdx(head) && !isParquet) return readCsv(contents, reading)
+  if (source.encoding !== undefined) {
+    problems.refuse({
+      reason: `is ${isParquet ? "Parquet" : "IDX"}, which has an encoding of its own`,
+      remedy: "take encoding out of the scenario"
+    })
   }
+  const file = await contents.whole(Math.min(room.memory / 2, 2 ** 31))
+  if (file === undefined) {
+    return problems.refuse({
+      reason: "takes too much memory when it is unpacked as a whole",
+      remedy: "unpack it, so that it is read piece by piece"
+    })
+  }
+  if (!isParquet) return readIdx(file, head, reading)
+  const end = await file.read(Math.max(0, file.size - 4), Math.min(4, file.size))
+  if (file.size < 12 || !startsWith(end, "PAR1")) {
+    problems.refuse({ reason: "is Parquet that was cut short", remedy: "get a whole copy of the file" })
+  }
+  return readParquet(file, reading)
+}
+
+const twice = { reason: "is compressed with gzip twice", remedy: "unpack it once" }
+
+const startsWith = (bytes: Uint8Array, magic: string): boolean =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1", 0, magic.length) === magic
+
+/** Errors of unpacking as problems of the file; others as they are. */
+const refuseGzip = (error: unknown, { problems }: Reading): never => {
+  const code = error instanceof Error && "code" in error ? error.code : undefined
+  if (code === "Z_BUF_ERROR" || code === "ERR_STREAM_PREMATURE_CLOSE") {
+    problems.refuse({ reason: "is gzip that was cut short", remedy: "get a whole copy of the file" })
+  }
+  if (typeof code === "string" && code.startsWith("Z_")) {
+    problems.refuse({ reason: "is not valid gzip: it is damaged", remedy: "get a whole copy of the file" })
+  }
+  throw error
 }

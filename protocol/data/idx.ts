@@ -2,73 +2,151 @@
  * IDX files, the format of MNIST: a magic number, the sizes of a tensor, and its numbers, big-endian. The first dimension is
  * that of the rows, all others together are the columns, which have no names. Images stay the bytes they are.
  */
-import type { DataDescription } from "./encoding.ts"
+import type { ByteSource } from "./byte-source.ts"
+import { notANumber, outside } from "./cell-text.ts"
+import type { Column } from "./encoding.ts"
 import { sourceColumns } from "./encoding.ts"
-import type { Problems, RawTable, TableSource, Values } from "./table.ts"
+import { findColumns, HeldCells, type HeldColumn, HeldRows, newArray } from "./held.ts"
+import type { Reading, Table } from "./table.ts"
+
+type Values = Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array
+
+interface NumberType {
+  readonly array: { new (length: number): Values; readonly BYTES_PER_ELEMENT: number }
+  readonly get: (view: DataView, at: number) => number
+}
 
 /** The types of numbers, by the third byte. */
-const types: Readonly<Record<number, (bytes: Uint8Array) => Values>> = {
-  8: (bytes) => bytes,
-  9: (bytes) => new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length),
-  11: (bytes) => read(bytes, 2, new Int16Array(bytes.length / 2), "getInt16"),
-  12: (bytes) => read(bytes, 4, new Int32Array(bytes.length / 4), "getInt32"),
-  13: (bytes) => read(bytes, 4, new Float32Array(bytes.length / 4), "getFloat32"),
-  14: (bytes) => read(bytes, 8, new Float64Array(bytes.length / 8), "getFloat64")
-}
-const widths: Readonly<Record<number, number>> = { 8: 1, 9: 1, 11: 2, 12: 4, 13: 4, 14: 8 }
+const types: ReadonlyMap<number, NumberType> = new Map<number, NumberType>([
+  [8, { array: Uint8Array, get: (view, at) => view.getUint8(at) }],
+  [9, { array: Int8Array, get: (view, at) => view.getInt8(at) }],
+  [11, { array: Int16Array, get: (view, at) => view.getInt16(at) }],
+  [12, { array: Int32Array, get: (view, at) => view.getInt32(at) }],
+  [13, { array: Float32Array, get: (view, at) => view.getFloat32(at) }],
+  [14, { array: Float64Array, get: (view, at) => view.getFloat64(at) }]
+])
 
 /** Whether bytes begin as an IDX file does. */
-export const isIdx = (bytes: Uint8Array): boolean =>
-  bytes[0] === 0 && bytes[1] === 0 && bytes[2]! in types && bytes[3]! > 0
+export const isIdx = (head: Uint8Array): boolean =>
+  head[0] === 0 && head[1] === 0 && types.has(head[2]!) && head[3]! > 0
+
+/** What the beginning of a file says. */
+interface Layout {
+  readonly type: NumberType
+  readonly rows: number
+  /** Numbers a row. */
+  readonly columns: number
+  /** Bytes before the numbers. */
+  readonly start: number
+}
 
 /**
- * A file as a table. Its columns are named by the source's header; without one they are all features of the joint table,
- * or, in a file of one dimension, the label.
+ * Reads what is held of a file. Its columns are named by the source's header; without one they are all features of the joint
+ * table, or, in a file of one dimension, the label. Rejects with `TableError`.
  */
-export const readIdx = (
-  bytes: Uint8Array,
-  { header }: TableSource,
-  description: DataDescription,
-  problems: Problems
-): RawTable => {
-  const [type, dimensions] = [bytes[2]!, bytes[3]!]
-  const start = 4 + 4 * dimensions
-  if (bytes.length < start) refuse(problems, "is cut short in its sizes")
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  const sizes = Array.from({ length: dimensions }, (_, d) => view.getUint32(4 + 4 * d))
-  const rows = sizes[0]!
-  const columns = sizes.slice(1).reduce((product, size) => product * size, 1)
-  const expected = start + rows * columns * widths[type]!
-  if (bytes.length !== expected) {
-    refuse(problems, `has ${bytes.length} bytes where its sizes ${sizes.join(" × ")} take ${expected}`)
-  }
+export const readIdx = async (file: ByteSource, head: Uint8Array, reading: Reading): Promise<Table> => {
+  const { source, description, problems } = reading
+  const layout = layoutOf(file.size, head, reading)
   const features = description.features.map(({ name }) => name)
-  const names = header ?? (dimensions === 1 ? [description.label.column] : features)
-  if (names.length !== columns) {
-    const listed = header === undefined ? "the scenario has" : "its header lists"
-    problems.add({
-      reason: `has ${columns} numbers a row where ${listed} ${names.length} columns`,
+  const names = source.header ?? (head[3] === 1 ? [description.label.column] : features)
+  if (names.length !== layout.columns) {
+    const listed = source.header === undefined ? "the scenario has" : "its header lists"
+    problems.refuse({
+      reason: `has ${layout.columns} numbers a row where ${listed} ${names.length} columns`,
       remedy: `give a header that names its columns, of ${sourceColumns(description).length - 1} features and the label`
     })
-    problems.finish()
   }
-  const values = types[type]!(bytes.subarray(start))
-  return { names, named: false, rows, column: (place) => ({ values, first: place, step: columns }) }
-}
-
-const refuse = (problems: Problems, reason: string): void => {
-  problems.add({ reason, remedy: "get a whole copy of the file" })
+  const { held } = findColumns(reading, { names, named: false })
+  const rows = new HeldRows(reading, { named: false })
+  rows.requireRoom(layout.rows)
+  const places = new Int32Array(layout.rows).fill(-1)
+  for (let row = 0; row < layout.rows; row++) if (rows.inPart(row)) places[row] = rows.take(row, "")
+  rows.finish(layout.rows)
   problems.finish()
+  const values = await heldNumbers(file, layout, places, held, rows.ids.length, reading)
+  const cells = new HeldCells(reading, held, rows)
+  const columns = held.map(({ name, range }, first): readonly [string, Column] => {
+    const column = { values, first, step: held.length }
+    if (range !== undefined) checkNumbers(values, first, range, cells)
+    return [name, range === undefined ? labelsOf(column, cells) : column]
+  })
+  problems.finish()
+  return { ids: rows.ids, columns: new Map(columns) }
 }
 
-/** The numbers of big-endian bytes. */
-const read = <V extends Values>(
-  bytes: Uint8Array,
-  width: number,
-  values: V,
-  get: "getInt16" | "getInt32" | "getFloat32" | "getFloat64"
-): V => {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  for (let i = 0; i < values.length; i++) values[i] = view[get](i * width)
+const layoutOf = (size: number, head: Uint8Array, { problems }: Reading): Layout => {
+  const remedy = "get a whole copy of the file"
+  const dimensions = head[3]!
+  const start = 4 + 4 * dimensions
+  if (head.length < start) problems.refuse({ reason: "is cut short in its sizes", remedy })
+  const view = new DataView(head.buffer, head.byteOffset, head.length)
+  const sizes = Array.from({ length: dimensions }, (_, d) => view.getUint32(4 + 4 * d))
+  const type = types.get(head[2]!)!
+  const columns = sizes.slice(1).reduce((product, each) => product * each, 1)
+  const expected = start + sizes[0]! * columns * type.array.BYTES_PER_ELEMENT
+  if (size !== expected) {
+    const reason = `has ${size} bytes where its sizes ${sizes.join(" × ")} take ${expected}`
+    problems.refuse({ reason, remedy })
+  }
+  if (sizes[0] === 0) problems.refuse({ reason: "has no rows", remedy: "give the rows that are held" })
+  return { type, rows: sizes[0]!, columns, start }
+}
+
+/** The numbers of the columns held in the rows that have a place, row by row. */
+const heldNumbers = async (
+  file: ByteSource,
+  { type, rows, columns, start }: Layout,
+  places: Int32Array,
+  held: ReadonlyArray<HeldColumn>,
+  count: number,
+  reading: Reading
+): Promise<Values> => {
+  const width = type.array.BYTES_PER_ELEMENT
+  const values = newArray(type.array, count * held.length, reading)
+  const whole = held.length === columns && held.every(({ place }, index) => place === index)
+  const rowsARead = Math.max(1, Math.floor((1 << 22) / (columns * width)))
+  for (let first = 0; first < rows; first += rowsARead) {
+    const some = Math.min(rowsARead, rows - first)
+    const wanted = places.subarray(first, first + some)
+    if (wanted.every((place) => place < 0)) continue
+    const bytes = await file.read(start + first * columns * width, some * columns * width)
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    wanted.forEach((place, row) => {
+      if (place < 0) return
+      const at = row * columns
+      if (whole && width === 1) {
+        values.set(bytes.subarray(at, at + columns), place * columns)
+        return
+      }
+      held.forEach((column, index) => {
+        values[place * held.length + index] = type.get(view, (at + column.place) * width)
+      })
+    })
+  }
   return values
+}
+
+const checkNumbers = (
+  values: Values,
+  first: number,
+  range: readonly [number, number],
+  cells: HeldCells
+): void => {
+  const [least, greatest] = range
+  if (values instanceof Uint8Array && least <= 0 && greatest >= 255) return
+  const step = cells.width
+  for (let at = first; at < values.length; at += step) {
+    const value = values[at]!
+    if (value >= least && value <= greatest) continue
+    cells.add((at - first) / step, first, Number.isNaN(value) ? notANumber : outside(range))
+  }
+}
+
+/** The places of labels that are numbers, which are the labels as texts. */
+const labelsOf = ({ values, first, step }: Column, cells: HeldCells): Column => {
+  const labels = new Float64Array(values.length / step)
+  for (let row = 0; row < labels.length; row++) {
+    labels[row] = cells.labelOf(row, first, String(values[first + row * step]))
+  }
+  return { values: labels, first: 0, step: 1 }
 }

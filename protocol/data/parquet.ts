@@ -1,71 +1,270 @@
 /**
- * Parquet files: columns with names and types of their own, of which only those that are needed are decoded. A column of
- * numbers stays an array of numbers. The only file that imports `hyparquet`.
+ * Parquet files: columns with names and types of their own, of which only those that are needed are decoded, one group of rows
+ * after the other. The only file that imports the functions of `hyparquet`.
  */
 import { brotliDecompressSync, gunzipSync } from "node:zlib"
-import { parquetMetadataAsync, parquetScan, parquetSchema } from "hyparquet"
-import type { Problems, RawColumn, RawTable, Values } from "./table.ts"
-
-const magic = "PAR1"
-
-/** Whether bytes begin as a Parquet file does. */
-export const isParquet = (bytes: Uint8Array): boolean =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1", 0, magic.length) === magic
+import {
+  type FileMetaData,
+  type ParquetScan,
+  parquetMetadataAsync,
+  parquetScan,
+  parquetSchema
+} from "hyparquet"
+import { type ByteSource, Unreadable } from "./byte-source.ts"
+import { empty, notANumber, readNumber } from "./cell-text.ts"
+import { findColumns, HeldCells, HeldRows, tooLarge } from "./held.ts"
+import { areNumbers } from "./labels.ts"
+import { type CellType, cellType } from "./parquet-types.ts"
+import { trimmed } from "./spelling.ts"
+import { type CellProblem, type Reading, type Table, TableError } from "./table.ts"
 
 /** Snappy comes with the reader. */
 const compressors = {
   GZIP: (input: Uint8Array) => gunzipSync(input),
   BROTLI: (input: Uint8Array) => brotliDecompressSync(input)
 }
+const readable = new Set(["UNCOMPRESSED", "SNAPPY", ...Object.keys(compressors)])
 
-/** A file as a table of the wanted columns, so far as it has them. */
-export const readParquet = async (
-  bytes: Uint8Array,
-  wanted: ReadonlyArray<string>,
-  problems: Problems
-): Promise<RawTable> => {
-  const file = bytes.slice().buffer
+/** What the reader makes of the texts and times of statistics, which nobody needs: nothing that may fail. */
+const asTheyAre = {
+  timestampFromNanoseconds: (ticks: bigint) => ticks,
+  timestampFromMicroseconds: (ticks: bigint) => ticks,
+  timestampFromMilliseconds: (ticks: bigint) => ticks,
+  dateFromDays: (days: number) => days,
+  stringFromBytes: (bytes: Uint8Array) => bytes,
+  jsonFromBytes: (bytes: Uint8Array) => bytes
+}
+
+/** Reads what is held of a file. Rejects with `TableError`. */
+export const readParquet = async (bytes: ByteSource, reading: Reading): Promise<Table> => {
+  const file = {
+    byteLength: bytes.size,
+    slice: async (from: number, to = bytes.size) => bufferOf(await bytes.read(from, to - from))
+  }
   try {
-    const metadata = await parquetMetadataAsync(file)
-    const names = parquetSchema(metadata).children.map(({ element }) => element.name)
-    const rows = Number(metadata.num_rows)
-    const there = wanted.filter((name) => names.includes(name))
-    const columns = new Map<string, RawColumn>()
-    if (there.length > 0 && rows > 0) {
-      const scan = await parquetScan({ file, metadata, columns: there, compressors })
-      for (const column of there) {
-        const parts = await Promise.all(scan.ranges.map((range) => scan.readColumn({ column, ...range })))
-        columns.set(column, joined(parts, rows))
+    const metadata = await parquetMetadataAsync(file, { parsers: asTheyAre, geoparquet: false })
+    const read = new ParquetRows(metadata, reading)
+    const scan = await parquetScan({
+      file,
+      // Without the types of its own the reader gives the values as they are in the file.
+      metadata: { ...metadata, schema: metadata.schema.map(withoutMeaning) },
+      columns: read.wanted,
+      compressors,
+      parsers: asTheyAre,
+      geoparquet: false,
+      utf8: false
+    })
+    return await read.all(scan)
+  } catch (error) {
+    if (error instanceof TableError || error instanceof Unreadable) throw error
+    if (error instanceof RangeError && /allocation failed/.test(error.message)) {
+      return reading.problems.refuse(tooLarge(bytes.size, "cells", reading.room.memory))
+    }
+    // What is left is of many kinds: the reader takes no care of damaged files.
+    return reading.problems.refuse({
+      reason: "begins and ends as Parquet does but can't be taken apart",
+      remedy: "get a whole copy of the file, or write it anew"
+    })
+  }
+}
+
+const bufferOf = (bytes: Uint8Array): ArrayBuffer =>
+  bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength
+    ? bytes.buffer
+    : new Uint8Array(bytes).buffer
+
+const withoutMeaning = ({
+  converted_type: _,
+  logical_type: __,
+  ...physical
+}: FileMetaData["schema"][number]) => physical
+
+/** A column that is read, with what its cells are. */
+interface TypedColumn {
+  readonly name: string
+  readonly type: CellType
+}
+
+/** The rows of a file, group by group. */
+class ParquetRows {
+  /** The columns of the file that are needed. */
+  readonly wanted: Array<string>
+  readonly #metadata: FileMetaData
+  readonly #reading: Reading
+  readonly #id: TypedColumn | undefined
+  readonly #columns: ReadonlyArray<TypedColumn>
+  readonly #rows: HeldRows
+  readonly #cells: HeldCells
+  readonly #count: number
+
+  constructor(metadata: FileMetaData, reading: Reading) {
+    const { problems, source, description } = reading
+    if (source.header !== undefined) {
+      const reason = "names its columns itself, besides the header in the scenario"
+      problems.add({ reason, remedy: "take the header out of the scenario" })
+    }
+    const { children } = parquetSchema(metadata)
+    const names = children.map(({ element }) => element.name)
+    const { held, id } = findColumns(reading, { names, named: true })
+    const typed = (place: number): TypedColumn => {
+      const { element, children: nested } = children[place]!
+      const flat = nested.length === 0 && element.repetition_type !== "REPEATED"
+      return { name: element.name, type: flat ? cellType(element) : { what: "lists or records" } }
+    }
+    this.#metadata = metadata
+    this.#reading = reading
+    this.#id = id === undefined ? undefined : typed(id)
+    this.#columns = held.map(({ place }) => typed(place))
+    this.#count = Number(metadata.num_rows)
+    if (this.#id !== undefined) this.#requireIds(this.#id)
+    const labelsAreNumbers = areNumbers(description.label.values)
+    for (const [index, { name, range }] of held.entries()) {
+      const problem = unfit(this.#columns[index]!.type, range === undefined, labelsAreNumbers)
+      if (problem !== undefined) problems.add({ column: name, ...problem })
+    }
+    this.wanted = [...new Set([this.#id, ...this.#columns].flatMap((column) => column?.name ?? []))]
+    this.#requireReadable()
+    if (this.#count === 0) problems.add({ reason: "has no rows", remedy: "give the rows that are held" })
+    problems.finish()
+    this.#rows = new HeldRows(reading, { named: true })
+    this.#cells = new HeldCells(reading, held, this.#rows)
+  }
+
+  #requireIds({ name, type }: TypedColumn): void {
+    const column = { column: name }
+    if (type.text === undefined) {
+      this.#reading.problems.add({
+        ...column,
+        reason: `holds ${type.what}, which can't be ids`,
+        remedy: "write ids as texts or integers"
+      })
+    } else if (type.rounded) {
+      this.#reading.problems.add({
+        ...column,
+        reason: `holds ${type.what}, which can't be ids: they are rounded, so that two ids may become the same`,
+        remedy: "write ids as texts or integers"
+      })
+    }
+  }
+
+  #requireReadable(): void {
+    const wanted = new Set(this.wanted)
+    for (const { columns } of this.#metadata.row_groups) {
+      for (const { meta_data: data } of columns) {
+        if (data === undefined) {
+          const remedy = "write it without encryption"
+          this.#reading.problems.refuse({ reason: "has columns that are encrypted", remedy })
+        }
+        if (!wanted.has(data.path_in_schema[0]!)) continue
+        if (!readable.has(data.codec)) {
+          this.#reading.problems.refuse({
+            reason: `is compressed with ${data.codec} inside, which is not read`,
+            remedy: "write it with Snappy, gzip or Brotli, or uncompressed"
+          })
+        }
+        const bytes = Number(data.total_uncompressed_size)
+        // A value takes up to eight times its bytes while its column is taken apart.
+        if (8 * bytes > this.#reading.room.memory || bytes > 2 ** 31) {
+          this.#reading.problems.refuse({
+            column: data.path_in_schema[0]!,
+            reason: `has ${(bytes / 2 ** 30).toFixed(1)} GiB in one group of rows, too much to take apart here`,
+            remedy: "write the file with smaller row groups, of a million rows or less"
+          })
+        }
       }
     }
-    if (rows === 0) problems.add({ reason: "has no rows", remedy: "give the rows that are held" })
-    return { names, named: true, rows, column: (place) => columns.get(names[place]!)! }
-  } catch (error) {
-    problems.add({
-      reason: `can't be read as Parquet (${error instanceof Error ? error.message : String(error)})`,
-      remedy: "write it anew, uncompressed or with Snappy, gzip or Brotli"
-    })
-    problems.finish()
-    throw error
   }
-}
 
-/** A column from its row groups: numbers where all of them are, else whatever its cells are. */
-const joined = (parts: ReadonlyArray<ArrayLike<unknown>>, rows: number): RawColumn => {
-  if (parts.length === 1 && isNumbers(parts[0]!)) return { values: parts[0], first: 0, step: 1 }
-  const numbers = parts.filter(isNumbers)
-  if (numbers.length === parts.length) {
-    const values = new Float64Array(rows)
-    let at = 0
-    for (const part of numbers) {
-      values.set(part, at)
-      at += part.length
+  /** Reads all groups of rows. */
+  async all(scan: ParquetScan): Promise<Table> {
+    for (const { rowStart, rowEnd } of scan.ranges) {
+      const read = async ({ name }: TypedColumn): Promise<ArrayLike<unknown>> => {
+        const cells = await scan.readColumn({ column: name, rowStart, rowEnd })
+        if (cells.length !== rowEnd - rowStart) throw new Error("a column has other rows than its group")
+        return cells
+      }
+      const places = this.#takeRows(this.#id && (await read(this.#id)), rowStart, rowEnd)
+      for (const [index, column] of this.#columns.entries())
+        this.#readCells(await read(column), places, index)
     }
-    return { values, first: 0, step: 1 }
+    const { problems } = this.#reading
+    problems.finish()
+    this.#rows.finish(this.#count)
+    problems.finish()
+    return this.#cells.finish()
   }
-  const cells = parts.flatMap((part) => Array.from(part))
-  return (row) => cells[row]
+
+  /** The places of the rows of a group among those held, −1 for those that are not. */
+  #takeRows(ids: ArrayLike<unknown> | undefined, from: number, to: number): Int32Array {
+    const places = new Int32Array(to - from).fill(-1)
+    for (let row = from; row < to; row++) {
+      if (!this.#rows.inPart(row)) continue
+      const id = ids === undefined ? "" : this.#idOf(ids[row - from], row)
+      if (id === undefined) continue
+      places[row - from] = this.#rows.take(row, id)
+      if (places[row - from]! >= 0) this.#cells.requireRoom(places[row - from]!, this.#count)
+    }
+    return places
+  }
+
+  #idOf(cell: unknown, row: number): string | undefined {
+    if (cell === undefined || cell === null) return ""
+    const text = this.#id!.type.text!(cell)
+    if (text !== undefined) return trimmed(text)
+    this.#reading.problems.add({ column: this.#id!.name, ...notText(this.#id!.type, ` in row ${row + 1}`) })
+    return undefined
+  }
+
+  #readCells(cells: ArrayLike<unknown>, places: Int32Array, column: number): void {
+    const { type } = this.#columns[column]!
+    const isLabel = this.#cells.isLabel(column)
+    for (let row = 0; row < places.length; row++) {
+      const place = places[row]!
+      if (place < 0) continue
+      const cell = cells[row]
+      if (cell === undefined || cell === null) this.#cells.add(place, column, empty)
+      else if (isLabel || type.number === undefined) this.#readText(type.text!(cell), place, column, isLabel)
+      else this.#setNumber(type.number(cell), place, column)
+    }
+  }
+
+  #readText(text: string | undefined, place: number, column: number, isLabel: boolean): void {
+    if (text === undefined) {
+      this.#cells.add(place, column, notText(this.#columns[column]!.type, ""))
+    } else if (isLabel) {
+      this.#cells.setLabel(place, column, trimmed(text))
+    } else {
+      const value = readNumber(trimmed(text))
+      if (typeof value === "number") this.#setNumber(value, place, column)
+      else this.#cells.add(place, column, value)
+    }
+  }
+
+  #setNumber(value: number, place: number, column: number): void {
+    if (Number.isNaN(value)) this.#cells.add(place, column, notANumber)
+    else this.#cells.setNumber(place, column, value)
+  }
 }
 
-const isNumbers = (part: ArrayLike<unknown>): part is Values =>
-  [Uint8Array, Int32Array, Float32Array, Float64Array].some((type) => part instanceof type)
+const notText = ({ what }: CellType, where: string): CellProblem =>
+  what === "texts"
+    ? { reason: `has bytes that are not UTF-8${where}`, remedy: "write texts as UTF-8" }
+    : { reason: `is beyond the years 0 to 9999${where}`, remedy: "correct it, or leave out the row" }
+
+/** Why a column can't be a feature or the label. */
+const unfit = (type: CellType, isLabel: boolean, labelsAreNumbers: boolean): CellProblem | undefined => {
+  if (!isLabel && (type.number !== undefined || type.what === "texts")) return undefined
+  if (!isLabel) return { reason: `holds ${type.what}, which can't be a feature`, remedy: "write numbers" }
+  if (type.text === undefined) {
+    return {
+      reason: `holds ${type.what}, which can't be labels`,
+      remedy: "write labels as texts or integers"
+    }
+  }
+  return type.rounded && !labelsAreNumbers
+    ? {
+        reason: `holds ${type.what}, and not all labels of the scenario are numbers`,
+        remedy: "write labels as texts or integers"
+      }
+    : undefined
+}

@@ -4,14 +4,18 @@
  * line, column and id but never the value of a cell, because an error may travel further than the table.
  */
 import { Data } from "effect"
+import type { Encoding } from "./characters.ts"
 import type { Column, DataDescription } from "./encoding.ts"
 import { sourceColumns } from "./encoding.ts"
+import { spellingDifference, trimmed } from "./spelling.ts"
 
 /** What a user holds of a file: some columns of some rows. */
 export interface TableSource {
   readonly user: string
   /** The file's name as the user knows it, for errors. */
   readonly file: string
+  /** How a file of text writes its characters; UTF-8 where left out. */
+  readonly encoding?: Encoding | undefined
   /** All features and the label where left out; in a file without names all that it has. */
   readonly columns?: ReadonlyArray<string> | undefined
   /** Names of the columns of a file that does not say them, in its order. */
@@ -24,45 +28,39 @@ export interface TableSource {
   readonly ids?: { readonly prefix: string; readonly first: number } | undefined
 }
 
+/** What a file is read into. */
+export interface Reading {
+  readonly source: TableSource
+  readonly description: DataDescription
+  readonly problems: Problems
+  readonly room: Room
+}
+
+/** Bytes that may be taken: of the heap, where ids are, and of all memory. */
+export interface Room {
+  readonly heap: number
+  readonly memory: number
+}
+
 export interface Table {
   readonly ids: ReadonlyArray<string>
   /** Values of each column held, in the order of `ids`; of the label column the label's place in the public list. */
   readonly columns: ReadonlyMap<string, Column>
 }
 
-/** Numbers of a column as they are in a file, side by side with others or not. */
-export interface Numbers {
-  readonly values: Values
-  readonly first: number
-  readonly step: number
-}
-
-export type Values = Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array
-
-/** A column of a file: an array of numbers, or whatever else its cells are. */
-export type RawColumn = Numbers | ((row: number) => unknown)
-
-/** A file taken apart; nothing of what is in it has been checked. */
-export interface RawTable {
-  /** The columns in the file's order. */
-  readonly names: ReadonlyArray<string>
-  /** Whether the file says the names. */
-  readonly named: boolean
-  readonly rows: number
-  /** The column at a place in the file. */
-  readonly column: (place: number) => RawColumn
-  /** The line of a row, and of the names (−1), in a file of lines. */
-  readonly lineOf?: (row: number) => number
-}
-
 export interface TableProblem {
-  /** Line of the file, the header being line 1. */
+  /** Line of the file in which the row begins, the header being line 1. */
   readonly line?: number
   readonly column?: string
   readonly id?: string
   readonly reason: string
   readonly remedy: string
+  /** Of problems alike in column and reason only the first is told, with their number. */
+  readonly alike?: boolean
 }
+
+/** What is wrong with a cell. */
+export type CellProblem = Pick<TableProblem, "reason" | "remedy" | "alike">
 
 /** Problems named in one error; more are counted. */
 const namedProblems = 20
@@ -98,252 +96,116 @@ export const describeProblem = (user: string, { column, id, reason, remedy }: Ta
 
 /** What is found wrong with a file. */
 export class Problems {
-  readonly #source: TableSource
+  readonly #source: Pick<TableSource, "user" | "file">
   readonly #kept: Array<TableProblem> = []
+  /** How often each problem was met again that is told once. */
+  readonly #again = new Map<string, number>()
   #count = 0
 
-  constructor(source: TableSource) {
+  constructor(source: Pick<TableSource, "user" | "file">) {
     this.#source = source
   }
 
   add(problem: TableProblem): void {
+    if (problem.alike) {
+      const key = keyOf(problem)
+      const before = this.#again.get(key)
+      this.#again.set(key, before === undefined ? 0 : before + 1)
+      if (before !== undefined) return
+    }
     this.#count += 1
     if (this.#kept.length < keptProblems) this.#kept.push(problem)
   }
 
+  /** Throws `TableError` with this problem, and those before it. */
+  refuse(problem: TableProblem): never {
+    this.add(problem)
+    throw this.#error()
+  }
+
   /** Throws `TableError`, in the order of the lines, if there are any. */
   finish(): void {
-    if (this.#count === 0) return
-    const { user, file } = this.#source
-    const problems = this.#kept.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)).slice(0, namedProblems)
-    throw new TableError({ user, file, problems, more: this.#count - problems.length })
+    if (this.#count > 0) throw this.#error()
   }
+
+  #error(): TableError {
+    const problems = this.#kept
+      .sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
+      .slice(0, namedProblems)
+      .map((problem) => this.#counted(problem))
+    return new TableError({ ...this.#source, problems, more: this.#count - problems.length })
+  }
+
+  #counted(problem: TableProblem): TableProblem {
+    const again = problem.alike ? this.#again.get(keyOf(problem))! : 0
+    return again === 0 ? problem : { ...problem, reason: `${problem.reason} (and so ${again} more times)` }
+  }
+}
+
+const keyOf = ({ column = "", reason }: TableProblem): string => JSON.stringify([column, reason])
+
+/** The columns of a file, as it or the scenario names them. */
+export interface Names {
+  readonly names: ReadonlyArray<string>
+  /** Whether the file says the names. */
+  readonly named: boolean
+  /** The line that says them. */
+  readonly line?: number
 }
 
 /** The columns that are held of a file. */
 export const heldColumns = (
   { columns }: TableSource,
-  { named, names }: Pick<RawTable, "named" | "names">,
+  { named, names }: Names,
   description: DataDescription
 ): ReadonlyArray<string> => columns ?? (named ? sourceColumns(description) : names)
 
-/** Checks what a user holds of a file. Throws `TableError` naming every problem, those found before among them. */
-export const checkTable = (
-  source: TableSource,
-  raw: RawTable,
-  description: DataDescription,
-  problems = new Problems(source)
-): Table => {
-  problems.finish()
-  const numbering = source.ids ?? (raw.named ? undefined : { prefix: "", first: 1 })
-  const held = heldColumns(source, raw, description)
-  const wanted = numbering === undefined ? [description.id, ...held] : held
-  const places = locateColumns(raw, wanted, problems)
-  problems.finish()
-  const idOf = numbering === undefined ? readIds(raw, places.get(description.id)!) : numbered(numbering)
-  const { ids, rows } = selectRows(raw, idOf, source, problems)
-  problems.finish()
-  const arrays = new Map<Values, Values>()
-  const ranges = new Map(description.features.map(({ name, range }) => [name, range]))
-  const columns = new Map(
-    held.map((column) => {
-      const cells = raw.column(places.get(column)!)
-      const found = (place: number, problem: CellProblem): void => {
-        const line = raw.lineOf?.(rows[place]!)
-        problems.add({ ...(line === undefined ? {} : { line }), column, id: ids[place]!, ...problem })
-      }
-      const range = ranges.get(column)
-      if (range !== undefined && typeof cells !== "function") {
-        const kept = keepRows(cells, rows, arrays)
-        checkNumbers(kept, rows.length, range, found)
-        return [column, kept] as const
-      }
-      const at =
-        typeof cells === "function" ? cells : (row: number) => cells.values[cells.first + row * cells.step]
-      const read = cellReader(range, description)
-      const values = Float64Array.from(rows, (row, place) => {
-        const cell = read(at(row))
-        if (typeof cell === "number") return cell
-        found(place, cell)
-        return Number.NaN
-      })
-      return [column, { values, first: 0, step: 1 }] as const
-    })
-  )
-  problems.finish()
-  return { ids, columns }
-}
-
-const locateColumns = (
-  { names, lineOf }: RawTable,
+/** Where in a file the wanted columns are. Throws `TableError` for those that are missing, or there twice. */
+export const locateColumns = (
+  { names, line }: Names,
   wanted: ReadonlyArray<string>,
   problems: Problems
 ): ReadonlyMap<string, number> => {
-  const place = lineOf === undefined ? {} : { line: lineOf(-1) }
+  const at = line === undefined ? {} : { line }
   const places = new Map<string, number>()
   const repeated = new Set<string>()
-  names.forEach((name, index) => {
+  for (const [index, written] of names.entries()) {
+    const name = trimmed(written)
     if (places.has(name)) repeated.add(name)
     else places.set(name, index)
-  })
+  }
+  const found = new Map<string, number>()
   for (const column of wanted) {
-    if (!places.has(column)) {
+    const place = places.get(trimmed(column))
+    if (place === undefined) {
+      const reason = `is missing from the header${nearName(column, names)}`
       problems.add({
-        ...place,
+        ...at,
         column,
-        reason: "is missing from the header",
+        reason,
         remedy: "add the column, or declare only columns that the file has"
       })
-    } else if (repeated.has(column)) {
+    } else if (repeated.has(trimmed(column))) {
       problems.add({
-        ...place,
+        ...at,
         column,
         reason: "occurs twice in the header",
         remedy: "rename or remove one of them"
       })
-    }
-  }
-  return places
-}
-
-/** The id of a row; empty where it has none. */
-type IdOf = (row: number) => string
-
-const numbered =
-  ({ prefix, first }: NonNullable<TableSource["ids"]>): IdOf =>
-  (row) =>
-    `${prefix}${first + row}`
-
-const readIds = (raw: RawTable, place: number): IdOf => {
-  const cells = raw.column(place)
-  const at =
-    typeof cells === "function" ? cells : (row: number) => cells.values[cells.first + row * cells.step]
-  return (row) => String(at(row) ?? "")
-}
-
-interface Selected {
-  readonly ids: ReadonlyArray<string>
-  /** The row of the file of each id. */
-  readonly rows: Uint32Array
-}
-
-/** The rows held, each with its id. */
-const selectRows = (
-  raw: RawTable,
-  idOf: IdOf,
-  { rows: held, part }: TableSource,
-  problems: Problems
-): Selected => {
-  const run = part ?? { from: 1, to: raw.rows }
-  if (run.to > raw.rows || run.from > run.to) {
-    problems.add({
-      reason: `has ${raw.rows} rows, of which the rows ${run.from} to ${run.to} are declared as held`,
-      remedy: "declare rows that are there, the first before the last"
-    })
-    return { ids: [], rows: new Uint32Array(0) }
-  }
-  const known = new Map<string, number>()
-  for (let row = run.from - 1; row < run.to; row++) {
-    const id = idOf(row)
-    const line = raw.lineOf?.(row)
-    const place = line === undefined ? {} : { line }
-    const before = known.get(id)
-    if (id === "") {
-      problems.add({ ...place, reason: "has a row without an id here", remedy: "give every row its id" })
-    } else if (before === undefined) {
-      known.set(id, row)
     } else {
-      const there = raw.lineOf === undefined ? `row ${before + 1}` : `line ${raw.lineOf(before)}`
-      problems.add({
-        ...place,
-        id,
-        reason: `has the id of ${there} again`,
-        remedy: "give every row an id of its own"
-      })
+      found.set(column, place)
     }
   }
-  if (held === undefined) return { ids: [...known.keys()], rows: Uint32Array.from(known.values()) }
-  const there = held.filter((id) => {
-    if (known.has(id)) return true
-    problems.add({
-      id,
-      reason: "is declared as held but is not in the file",
-      remedy: "add the row, or take its id out of the rows held"
-    })
-    return false
-  })
-  return { ids: there, rows: Uint32Array.from(there, (id) => known.get(id)!) }
+  problems.finish()
+  return found
 }
 
-/** A column's numbers in the rows held, in an array of those rows only; columns side by side share it. */
-const keepRows = (
-  { values, first, step }: Numbers,
-  rows: Uint32Array,
-  arrays: Map<Values, Values>
-): Numbers => {
-  let kept = arrays.get(values)
-  if (kept === undefined) {
-    kept = new (values.constructor as new (length: number) => Values)(rows.length * step)
-    for (let place = 0; place < rows.length; place++) {
-      const row = rows[place]! * step
-      if (step === 1) kept[place] = values[row]!
-      else kept.set(values.subarray(row, row + step), place * step)
-    }
-    arrays.set(values, kept)
+const nearName = (column: string, names: ReadonlyArray<string>): string => {
+  for (const name of names) {
+    const difference = spellingDifference(trimmed(name), trimmed(column))
+    if (difference !== undefined) return `, which has ${trimmed(name)}: they differ only in ${difference}`
   }
-  return { values: kept, first, step }
-}
-
-type CellProblem = Pick<TableProblem, "reason" | "remedy">
-
-const notANumber: CellProblem = {
-  reason: "is not a number",
-  remedy: "write a number with a decimal point, such as 12.5 or 1e-3"
-}
-
-const outside = ([least, greatest]: readonly [number, number]): CellProblem => ({
-  reason: `is outside the column's public range [${least}, ${greatest}]`,
-  remedy: "correct the value, or have all parties agree on a wider range"
-})
-
-const checkNumbers = (
-  { values, first, step }: Numbers,
-  rows: number,
-  range: readonly [number, number],
-  found: (place: number, problem: CellProblem) => void
-): void => {
-  const [least, greatest] = range
-  if (values instanceof Uint8Array && least <= 0 && greatest >= 255) return
-  for (let place = 0; place < rows; place++) {
-    const value = values[first + place * step]!
-    if (!(value >= least && value <= greatest))
-      found(place, Number.isNaN(value) ? notANumber : outside(range))
-  }
-}
-
-const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
-
-/** Reads a cell of a feature of this range, or without a range of the label: a number, or what is wrong with it. */
-const cellReader = (
-  range: readonly [number, number] | undefined,
-  { label }: DataDescription
-): ((cell: unknown) => number | CellProblem) => {
-  const places = new Map(label.values.map((value, place) => [value, place]))
-  return (cell) => {
-    if (cell === "" || cell === null || cell === undefined)
-      return { reason: "is empty", remedy: "fill in the cell, or leave out the row" }
-    if (range === undefined) {
-      return (
-        places.get(String(cell)) ?? {
-          reason: `is not one of the labels ${label.values.join(", ")}`,
-          remedy: "correct the label, or add it to the scenario's list"
-        }
-      )
-    }
-    const numeric = typeof cell === "string" ? decimal.test(cell) : ["number", "bigint"].includes(typeof cell)
-    const value = numeric ? Number(cell) : Number.NaN
-    if (Number.isNaN(value)) return notANumber
-    const [least, greatest] = range
-    return value >= least && value <= greatest ? value : outside(range)
-  }
+  return names.some((name) => /^[#%/]+\s*/.test(name) && name.replace(/^[#%/]+\s*/, "") === column)
+    ? ", which begins with a comment sign: take it out"
+    : ""
 }

@@ -2,7 +2,7 @@ import { FileSystem, Path } from "@effect/platform"
 import { SystemError } from "@effect/platform/Error"
 import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Either, Layer } from "effect"
+import { Effect, Either, Layer, Option } from "effect"
 import { stringify } from "yaml"
 import { seededKey } from "../../protocol/seeding.ts"
 import { checkData, joinData } from "../../scenarios/joined.ts"
@@ -10,6 +10,49 @@ import { loadScenario, parseScenario, readUserTables, ScenarioError } from "../.
 import { plainScenario } from "./plain-scenario.ts"
 
 type Contents = Readonly<Record<string, string | Uint8Array>>
+
+const fileInfo = (length: number): FileSystem.File.Info => ({
+  type: "File",
+  mtime: Option.none(),
+  atime: Option.none(),
+  birthtime: Option.none(),
+  dev: 0,
+  ino: Option.none(),
+  mode: 0o644,
+  nlink: Option.none(),
+  uid: Option.none(),
+  gid: Option.none(),
+  rdev: Option.none(),
+  size: FileSystem.Size(length),
+  blksize: Option.none(),
+  blocks: Option.none()
+})
+
+const openBytes = (bytes: Uint8Array): FileSystem.File => {
+  let at = 0
+  const unused = Effect.dieMessage("data files are only read")
+  return {
+    [FileSystem.FileTypeId]: FileSystem.FileTypeId,
+    fd: FileSystem.FileDescriptor(0),
+    stat: Effect.succeed(fileInfo(bytes.length)),
+    seek: (offset) =>
+      Effect.sync(() => {
+        at = Number(offset)
+      }),
+    read: (buffer) =>
+      Effect.sync(() => {
+        const some = bytes.subarray(at, at + buffer.length)
+        buffer.set(some)
+        at += some.length
+        return FileSystem.Size(some.length)
+      }),
+    readAlloc: () => unused,
+    sync: unused,
+    truncate: () => unused,
+    write: () => unused,
+    writeAll: () => unused
+  }
+}
 
 /** Files that exist only here. */
 const files = (contents: Contents) => {
@@ -26,15 +69,13 @@ const files = (contents: Contents) => {
         )
       : Effect.succeed(new Uint8Array(Buffer.from(content)))
   }
+  const stat = (path: string) => Effect.map(read(path), ({ length }) => fileInfo(length))
   return Layer.merge(
     Path.layer,
     FileSystem.layerNoop({
       readFile: read,
-      stat: (path) =>
-        Effect.map(
-          read(path),
-          ({ length }) => ({ type: "File", size: BigInt(length) }) as FileSystem.File.Info
-        )
+      stat,
+      open: (path) => Effect.map(read(path), openBytes)
     })
   )
 }
@@ -84,7 +125,7 @@ describe("scenario - reading", () => {
     ].join("\n")
     expect(refusal(parseScenario(text, "scenarios/plain.yaml")).split("\n")).toEqual([
       "scenarios/plain.yaml:5: data.features.length: must be [least, greatest], two numbers, the first below the second; or {count, range} for columns that are numbered",
-      "scenarios/plain.yaml:13: users[0].holds[0].colums: is not known here; what may be said is file, columns, header, rows, part, ids, heldOut; did you mean columns?",
+      "scenarios/plain.yaml:13: users[0].holds[0].colums: is not known here; what may be said is file, encoding, columns, header, rows, part, ids, heldOut; did you mean columns?",
       "scenarios/plain.yaml:14: users[1].name: must be at most 40 small letters, digits and hyphens, a letter first",
       "scenarios/plain.yaml:18: training.rate: is missing; add it"
     ])

@@ -1,11 +1,13 @@
 import { gzipSync } from "node:zlib"
 import { describe, expect, it } from "vitest"
+import { bytesSource } from "../../../protocol/data/byte-source.ts"
 import { readDataFile } from "../../../protocol/data/data-file.ts"
 import type { DataDescription } from "../../../protocol/data/encoding.ts"
 import { TableError, type TableSource } from "../../../protocol/data/table.ts"
 import { features } from "./description.ts"
 import { idx } from "./idx.ts"
 import { parquet } from "./parquet.ts"
+import { valuesOf as values } from "./values.ts"
 
 /** Images of four points, labelled with a digit. */
 const images: DataDescription = {
@@ -16,7 +18,7 @@ const images: DataDescription = {
 }
 
 const read = (bytes: Uint8Array, source: Partial<TableSource> = {}, description = images) =>
-  readDataFile(bytes, { user: "ada", file: "data/images", ...source }, description)
+  readDataFile(bytesSource(bytes), { user: "ada", file: "data/images", ...source }, description)
 
 const failure = async (bytes: Uint8Array, source: Partial<TableSource> = {}, description = images) => {
   const error = await read(bytes, source, description).then(
@@ -25,12 +27,6 @@ const failure = async (bytes: Uint8Array, source: Partial<TableSource> = {}, des
   )
   expect(error).toBeInstanceOf(TableError)
   return (error as TableError).message
-}
-
-/** A column's values, row by row. */
-const values = ({ ids, columns }: Awaited<ReturnType<typeof read>>, name: string) => {
-  const { values, first, step } = columns.get(name)!
-  return ids.map((_, row) => values[first + row * step])
 }
 
 const points = idx(8, [3, 2, 2], [0, 1, 2, 3, 10, 11, 12, 13, 255, 254, 253, 252])
@@ -103,7 +99,7 @@ describe("data file - IDX", () => {
       idx(8, [2, 3], [1, 2, 3, 4, 5, 6]),
       "has 3 numbers a row where the scenario has 4 columns"
     ],
-    ["of spoilt gzip", gzipSync(points).subarray(0, -9), "is not valid gzip"]
+    ["of spoilt gzip", gzipSync(points).subarray(0, -9), "is gzip that was cut short"]
   ])("refuses a file that is %s", async (_, bytes, reason) => {
     expect(await failure(bytes)).toContain(`data/images: the file (user ada) ${reason}; `)
   })
@@ -147,6 +143,10 @@ describe("data file - Parquet", () => {
   })
 
   it("refuses a file that is no Parquet but for its beginning", async () => {
-    expect(await failure(parquet.slice(0, 40), {}, leaves)).toContain("can't be read as Parquet")
+    expect(await failure(parquet.slice(0, 40), {}, leaves)).toContain("is Parquet that was cut short")
+    const damaged = parquet.with(30, 0xff).fill(0xff, 400, 700)
+    expect(await failure(damaged, {}, leaves)).toContain(
+      "begins and ends as Parquet does but can't be taken apart"
+    )
   })
 })

@@ -1,0 +1,103 @@
+/**
+ * Where the bytes of a data file come from: a size, and ranges that are read when they are needed, so that a file may be
+ * larger than memory. What is compressed with gzip is unpacked piece by piece.
+ */
+import { pipeline, Readable } from "node:stream"
+import { createGunzip } from "node:zlib"
+import { Data } from "effect"
+import { plainBytes } from "../messages/codec.ts"
+
+export interface ByteSource {
+  readonly size: number
+  /** The bytes of a range that lies within the size. Rejects with `Unreadable`. */
+  readonly read: (from: number, length: number) => Promise<Uint8Array>
+}
+
+/** Bytes that their place does not give. */
+export class Unreadable extends Data.TaggedError("Unreadable")<{
+  /** What happened and what to do about it. */
+  readonly reason: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/** Bytes that are in memory. */
+export const bytesSource = (bytes: Uint8Array): ByteSource => ({
+  size: bytes.length,
+  read: (from, length) => Promise.resolve(bytes.subarray(from, from + length))
+})
+
+/** Bytes that follow those before them, and the share of the file, up to 1, that has been read with them. */
+export interface Piece {
+  readonly bytes: Uint8Array
+  readonly share: number
+}
+
+/** What a file holds, behind a compression that it may have. */
+export interface Contents {
+  /** The first bytes, fewer than `headBytes` only where there are no more. */
+  readonly head: Uint8Array
+  readonly pieces: () => AsyncIterable<Piece>
+  /** All of it, to be read by ranges; undefined where it takes more than `most` bytes of memory to do so. */
+  readonly whole: (most: number) => Promise<ByteSource | undefined>
+}
+
+export const headBytes = 65_536
+const pieceBytes = 1 << 20
+
+/** A file as it is. */
+export const plainContents = async (file: ByteSource): Promise<Contents> => ({
+  head: await file.read(0, Math.min(headBytes, file.size)),
+  pieces: () => piecesOf(file),
+  whole: () => Promise.resolve(file)
+})
+
+async function* piecesOf(file: ByteSource): AsyncGenerator<Piece> {
+  for (let at = 0; at < file.size; at += pieceBytes) {
+    const length = Math.min(pieceBytes, file.size - at)
+    yield { bytes: await file.read(at, length), share: (at + length) / file.size }
+  }
+}
+
+/** What a file compressed with gzip holds. Reading it rejects with the error of `node:zlib` where the file is damaged. */
+export const unzippedContents = async (file: ByteSource): Promise<Contents> => {
+  const pieces = () => unzippedPieces(file)
+  const first: Array<Uint8Array> = []
+  let length = 0
+  for await (const { bytes } of pieces()) {
+    first.push(bytes)
+    length += bytes.length
+    if (length >= headBytes) break
+  }
+  return {
+    head: plainBytes(Buffer.concat(first)).subarray(0, headBytes),
+    pieces,
+    whole: async (most) => {
+      const all: Array<Uint8Array> = []
+      let size = 0
+      for await (const { bytes } of pieces()) {
+        size += bytes.length
+        if (size > most) return undefined
+        all.push(bytes)
+      }
+      return bytesSource(plainBytes(Buffer.concat(all)))
+    }
+  }
+}
+
+async function* unzippedPieces(file: ByteSource): AsyncGenerator<Piece> {
+  let share = 0
+  const packed = async function* () {
+    for await (const piece of piecesOf(file)) {
+      yield piece.bytes
+      share = piece.share
+    }
+  }
+  const unzip = createGunzip({ chunkSize: 1 << 18 })
+  // An error on the way ends the iteration below with it.
+  pipeline(Readable.from(packed()), unzip, () => {})
+  for await (const bytes of unzip) yield { bytes: plainBytes(bytes as Uint8Array), share }
+}

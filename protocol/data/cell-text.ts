@@ -1,0 +1,100 @@
+/**
+ * Cells of text: numbers as features have them, ids, and what is wrong with those that are neither. The reasons tell what
+ * kind of thing stands there and never quote it.
+ */
+import { isDecimal } from "./spelling.ts"
+import type { CellProblem } from "./table.ts"
+
+export const notANumber: CellProblem = {
+  reason: "is not a number",
+  remedy: "write a number with a decimal point, such as 12.5 or 1e-3"
+}
+
+export const empty: CellProblem = {
+  reason: "is empty",
+  remedy: "fill in the cell, or leave out the row"
+}
+
+export const outside = ([least, greatest]: readonly [number, number]): CellProblem => ({
+  reason: `is outside the column's public range [${least}, ${greatest}]`,
+  remedy: "correct the value, or have all parties agree on a wider range"
+})
+
+const missingWord = /^(n\/?a|<na>|nan|null|none|nil|missing|n\.a\.|\?+|-+|–|—|\.|\*|\\n)$/i
+const spreadsheetError =
+  /^#(n\/a|div\/0!|value!|ref!|name\?|num!|null!|wert!|bezug!|zahl!|nv|valeur!|nombre!)$/i
+
+/** What is wrong with a cell that stands for a value that is missing. */
+export const missing = (text: string): CellProblem | undefined => {
+  if (text === "") return empty
+  const word = missingWord.test(text)
+    ? "a word for a missing value"
+    : spreadsheetError.test(text)
+      ? "a spreadsheet's error"
+      : undefined
+  return word && { reason: `is missing: it holds ${word}`, remedy: "fill in the value, or leave out the row" }
+}
+
+/** Kinds of text that are met where a number belongs. */
+const kinds: ReadonlyArray<readonly [RegExp, string, string]> = [
+  [
+    /^[+-]?\d{1,3},\d{3}$/,
+    "has a comma, which may be a decimal mark or part the thousands",
+    "write numbers with a decimal point and without separators, such as 1234.5"
+  ],
+  [/^[+-]?\d*,\d+(e[+-]?\d+)?$/i, "has a decimal comma", "write numbers with a decimal point, such as 12.5"],
+  [
+    /^[+-]?\d{1,3}([.,'’ \u00a0\u202f_]\d{3})+([.,]\d+)?$/,
+    "has separators between the thousands",
+    "write numbers with a decimal point and without separators, such as 1234.5"
+  ],
+  [/^[+-]?[\d.,]+ ?[%‰]$/, "has a percent sign", "write the number alone, and the range in the same unit"],
+  [/^[−–]\s?[\d.,]+$/, "has a dash for a minus sign", "write the minus sign as -"],
+  [/^[+-]?(inf|infinity|∞)$/i, "is infinite", "write a number of the public range, or leave out the row"],
+  [/^(true|false|yes|no)$/i, "is yes or no, not a number", "write 1 and 0"],
+  [
+    /^(\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}[-. ](jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b)/i,
+    "is a date, not a number",
+    "write a number; a spreadsheet may have made a date of it"
+  ],
+  [/^[$€£¥]\s?[\d.,]+$|^(?!.*\de$)[+-]?[\d.,]+\s?[$€£¥\p{L}µ°²³/]+$/u, "has a unit", "write the number alone"]
+]
+
+/** The number of a cell of text, or what is wrong with it. */
+export const readNumber = (text: string): number | CellProblem => {
+  if (isDecimal(text)) return Number(text)
+  const absent = missing(text)
+  if (absent !== undefined) return absent
+  const kind = kinds.find(([pattern]) => pattern.test(text))
+  return kind === undefined ? notANumber : { reason: kind[1], remedy: kind[2], alike: true }
+}
+
+/** What is wrong with a text as an id. The id itself may be named. */
+export const idProblem = (id: string): CellProblem | undefined => {
+  const safe = id.length > 0 && id.length < 200 && /^[!-~\p{L}\p{N} ]*$/u.test(id)
+  if (safe && !/^[#<?.*\\-]|^n|^m|^[+-]?\d(\.\d+)?E\+\d/i.test(id)) return undefined
+  if (id === "") return { reason: "has no id", remedy: "give every row its id" }
+  if (missing(id) !== undefined) {
+    return {
+      reason: "has a word for a missing value as its id",
+      remedy: "give every row an id of its own, the same at all owners"
+    }
+  }
+  if (/^[+-]?\d([.,]\d+)?E\+\d{2,3}$/.test(id)) {
+    return {
+      reason: "is a number as a spreadsheet shows it, rounded: other ids may have become the same",
+      remedy: "export the ids anew, as text",
+      alike: true
+    }
+  }
+  if (id.includes("\ufffd")) {
+    return {
+      reason: "has an id with the sign for a lost character (U+FFFD): other ids may have become the same",
+      remedy: "export the file anew, in the encoding that it is read in"
+    }
+  }
+  if (Array.from(id).some((c) => c < "\t" || (c > "\r" && c < " "))) {
+    return { reason: "has an id with control characters", remedy: "write ids as text" }
+  }
+  return undefined
+}

@@ -1,0 +1,266 @@
+/**
+ * The rows and cells that are held of a file, picked and checked as they are read, so that nothing else of the file is
+ * kept.
+ */
+import { idProblem, outside } from "./cell-text.ts"
+import { labelReader } from "./labels.ts"
+import { trimmed } from "./spelling.ts"
+import {
+  type CellProblem,
+  heldColumns,
+  locateColumns,
+  type Names,
+  type Reading,
+  type Room,
+  type Table,
+  type TableProblem
+} from "./table.ts"
+
+/** Rows that a file may hold, since each id is a key of a map. */
+const mostRows = 16_000_000
+/** Bytes of the heap that an id takes beyond its characters: the text's own, and its places in a list and in a map. */
+const bytesAnId = 120
+
+/** The rows held, each with its id, in the order of the declaration or else of the file. */
+export class HeldRows {
+  readonly ids: Array<string> = []
+  /** Whether ids are given by number, so that none is in the file. */
+  readonly numbered: boolean
+  readonly #reading: Reading
+  /** The line, or else the row, of each id. */
+  readonly #known = new Map<string, number>()
+  readonly #declared: ReadonlyMap<string, number> | undefined
+  readonly #found: Uint8Array
+  readonly #numbering: { readonly prefix: string; readonly first: number }
+  readonly #from: number
+  readonly #to: number
+  #characters = 0
+
+  constructor(reading: Reading, names: Pick<Names, "named">) {
+    const { source } = reading
+    this.#reading = reading
+    this.numbered = source.ids !== undefined || !names.named
+    this.#numbering = source.ids ?? { prefix: "", first: 1 }
+    this.#declared = source.rows && new Map(source.rows.map((id, place) => [trimmed(id), place]))
+    this.#found = new Uint8Array(source.rows?.length ?? 0)
+    this.#from = (source.part?.from ?? 1) - 1
+    this.#to = source.part?.to ?? Number.POSITIVE_INFINITY
+  }
+
+  /** Whether a row, counted from 0, is in the part that is held. */
+  inPart(row: number): boolean {
+    return row >= this.#from && row < this.#to
+  }
+
+  /** How many of so many rows are held, as far as the declaration tells. */
+  most(rows: number): number {
+    return Math.min(this.#declared?.size ?? rows, Math.max(0, Math.min(this.#to, rows) - this.#from))
+  }
+
+  /** The place of a row of the part among those held, or −1. `id` is that of the file, if ids are in it. */
+  take(row: number, id: string, line?: number): number {
+    const name = this.numbered ? trimmed(`${this.#numbering.prefix}${this.#numbering.first + row}`) : id
+    if (!this.numbered && !this.#isNew(name, row, line)) return -1
+    if (this.#declared !== undefined) {
+      const place = this.#declared.get(name)
+      if (place === undefined) return -1
+      this.#found[place] = 1
+      this.ids[place] = name
+      return place
+    }
+    return this.ids.push(name) - 1
+  }
+
+  #isNew(id: string, row: number, line: number | undefined): boolean {
+    const at = line === undefined ? {} : { line }
+    const { problems } = this.#reading
+    const wrong = idProblem(id)
+    if (id === "") {
+      const reason = line === undefined ? `has no id in row ${row + 1}` : "has a row without an id here"
+      problems.add({ ...at, reason, remedy: "give every row its id" })
+      return false
+    }
+    if (wrong !== undefined) {
+      problems.add({ ...at, id, ...wrong })
+      return false
+    }
+    const before = this.#known.get(id)
+    if (before === undefined) {
+      this.#known.set(id, line ?? row + 1)
+      this.#characters += id.length
+      if (this.#known.size % 65_536 === 0) this.#requireHeap(this.#known.size)
+      return true
+    }
+    const there = line === undefined ? `row ${before}` : `line ${before}`
+    const reason = `has the id of ${there} again`
+    problems.add({ ...at, id, reason, remedy: "give every row an id of its own" })
+    return false
+  }
+
+  /** Refuses more rows than there is room for. `rows` are expected in all. Throws `TableError`. */
+  requireRoom(rows: number): void {
+    this.#requireHeap(this.most(rows))
+  }
+
+  #requireHeap(rows: number): void {
+    const { problems, room } = this.#reading
+    if (rows > mostRows) {
+      problems.refuse({
+        reason: `has more than ${mostRows} rows to hold`,
+        remedy: "hold a part of the file, or take only the rows that are needed into it"
+      })
+    }
+    const bytes = rows * (bytesAnId + this.#characters / Math.max(1, this.#known.size))
+    if (bytes > room.heap) problems.refuse(tooLarge(bytes, "ids", room.heap))
+  }
+
+  /** Adds what is missing of the rows declared, once all rows of the file have been read. */
+  finish(rows: number): void {
+    const { source, problems } = this.#reading
+    const { part } = source
+    if (part !== undefined && (part.to > rows || part.from > part.to)) {
+      problems.add({
+        reason: `has ${rows} rows, of which the rows ${part.from} to ${part.to} are declared as held`,
+        remedy: "declare rows that are there, the first before the last"
+      })
+    }
+    source.rows?.forEach((id, place) => {
+      if (this.#found[place] !== 0) return
+      problems.add({
+        id,
+        reason: "is declared as held but is not in the file",
+        remedy: "add the row, or take its id out of the rows held"
+      })
+    })
+  }
+}
+
+const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`
+
+/** What is said of something that does not fit into memory. */
+export const tooLarge = (bytes: number, what: string, room: number): TableProblem => ({
+  reason: `takes about ${gibibytes(bytes)} of memory for the ${what} that are held, where ${gibibytes(room)} are free`,
+  remedy: "hold fewer columns or a part of the rows, or use a machine with more memory"
+})
+
+/** A column that is held. */
+export interface HeldColumn {
+  readonly name: string
+  /** Its place in the file. */
+  readonly place: number
+  /** Public, of a feature; the label has none. */
+  readonly range: readonly [number, number] | undefined
+}
+
+/** The columns held and where they are in the file; the id's place too, unless ids are given by number. */
+export interface HeldColumns {
+  readonly held: ReadonlyArray<HeldColumn>
+  readonly id: number | undefined
+}
+
+/** Finds the columns held. Throws `TableError`. */
+export const findColumns = (reading: Reading, names: Names): HeldColumns => {
+  const { source, description, problems } = reading
+  const numbered = source.ids !== undefined || !names.named
+  const columns = heldColumns(source, names, description)
+  const places = locateColumns(names, numbered ? columns : [description.id, ...columns], problems)
+  const ranges = new Map(description.features.map(({ name, range }) => [name, range]))
+  return {
+    held: columns.map((name) => ({ name, place: places.get(name)!, range: ranges.get(name) })),
+    id: numbered ? undefined : places.get(description.id)!
+  }
+}
+
+/** Rows × columns held, as numbers. */
+export class HeldCells {
+  readonly #reading: Reading
+  readonly #columns: ReadonlyArray<HeldColumn>
+  readonly #rows: HeldRows
+  readonly #labelOf: (text: string) => number | CellProblem
+  #cells = new Float64Array(0)
+
+  constructor(reading: Reading, columns: ReadonlyArray<HeldColumn>, rows: HeldRows) {
+    this.#reading = reading
+    this.#columns = columns
+    this.#rows = rows
+    this.#labelOf = labelReader(reading.description)
+  }
+
+  /** Makes room for the place; `expected` rows are in the file, as far as one can tell. Throws `TableError`. */
+  requireRoom(place: number, expected: number): void {
+    const width = this.#columns.length
+    if ((place + 1) * width <= this.#cells.length) return
+    this.#rows.requireRoom(expected)
+    // A bit more than expected, so that the cells are hardly ever moved.
+    const capacity = Math.max(this.#rows.most(Math.ceil(1.03 * expected)), Math.ceil(1.1 * (place + 1)))
+    const cells = newArray(Float64Array, capacity * width, this.#reading)
+    cells.set(this.#cells)
+    this.#cells = cells
+  }
+
+  /** Sets a cell of a feature to a number, which is checked against the column's public range. */
+  setNumber(place: number, column: number, value: number, line?: number): void {
+    const [least, greatest] = this.#columns[column]!.range!
+    if (value >= least && value <= greatest) this.#cells[place * this.#columns.length + column] = value
+    else this.add(place, column, outside([least, greatest]), line)
+  }
+
+  /** Sets a cell of the label column to the place of a label. */
+  setLabel(place: number, column: number, text: string, line?: number): void {
+    this.#cells[place * this.#columns.length + column] = this.labelOf(place, column, text, line)
+  }
+
+  /** The place of a label in the public list; NaN for one that is not there, which is noted. */
+  labelOf(place: number, column: number, text: string, line?: number): number {
+    const label = this.#labelOf(text)
+    if (typeof label === "number") return label
+    this.add(place, column, label, line)
+    return Number.NaN
+  }
+
+  /** Whether a column is that of the label. */
+  isLabel(column: number): boolean {
+    return this.#columns[column]!.range === undefined
+  }
+
+  get width(): number {
+    return this.#columns.length
+  }
+
+  /** Notes that a cell can't be used. */
+  add(place: number, column: number, problem: CellProblem, line?: number): void {
+    const at = line === undefined ? {} : { line }
+    this.#reading.problems.add({
+      ...at,
+      column: this.#columns[column]!.name,
+      id: this.#rows.ids[place]!,
+      ...problem
+    })
+  }
+
+  finish(): Table {
+    const { ids } = this.#rows
+    const step = this.#columns.length
+    const values = this.#cells.subarray(0, ids.length * step)
+    return {
+      ids,
+      columns: new Map(this.#columns.map(({ name }, first) => [name, { values, first, step }]))
+    }
+  }
+}
+
+/** An array of so many elements. Throws `TableError` where it is larger than the room there is. */
+export const newArray = <A>(
+  type: { new (length: number): A; readonly BYTES_PER_ELEMENT: number },
+  length: number,
+  { problems, room }: { readonly problems: Reading["problems"]; readonly room: Room }
+): A => {
+  const bytes = length * type.BYTES_PER_ELEMENT
+  if (bytes > room.memory) problems.refuse(tooLarge(bytes, "cells", room.memory))
+  try {
+    return new type(length)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return problems.refuse(tooLarge(bytes, "cells", room.memory))
+  }
+}

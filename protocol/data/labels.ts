@@ -1,0 +1,57 @@
+/**
+ * Labels, by their place in the public list. Where every label of the list is a number they are compared as numbers, so
+ * that `0` is `0.0`; else as exact texts.
+ */
+import { missing } from "./cell-text.ts"
+import type { DataDescription } from "./encoding.ts"
+import { exactNumber, isDecimal, spellingDifference, trimmed } from "./spelling.ts"
+import type { CellProblem } from "./table.ts"
+
+/** Whether labels are compared as numbers. */
+export const areNumbers = (labels: ReadonlyArray<string>): boolean =>
+  labels.every((label) => isDecimal(trimmed(label)))
+
+/** The place of a label in a list that is the same as one before, as labels are compared; undefined where there is none. */
+export const repeatedLabel = (labels: ReadonlyArray<string>): number | undefined => {
+  const numbers = areNumbers(labels)
+  const seen = new Set<string>()
+  for (const [place, written] of labels.entries()) {
+    const label = trimmed(written)
+    const key = numbers ? exactNumber(label)! : label
+    if (seen.has(key)) return place
+    seen.add(key)
+  }
+  return undefined
+}
+
+/** Spellings that are remembered, so that each is looked at once. */
+const remembered = 100_000
+
+/** Gives the place of a cell's label in the list, or what is wrong with it. */
+export const labelReader = ({ label }: DataDescription): ((text: string) => number | CellProblem) => {
+  const labels = label.values.map(trimmed)
+  const numbers = areNumbers(labels)
+  const key = (text: string) => (numbers ? exactNumber(text) : text)
+  const places = new Map(labels.map((each, place) => [key(each), place]))
+  const known = new Map(labels.map((each, place) => [each, place]))
+  return (text) => {
+    const seen = known.get(text)
+    if (seen !== undefined) return seen
+    const place = places.get(key(text))
+    if (place === undefined) return notALabel(text, labels)
+    if (known.size < remembered) known.set(text, place)
+    return place
+  }
+}
+
+const notALabel = (text: string, labels: ReadonlyArray<string>): CellProblem => {
+  const absent = missing(text)
+  if (absent !== undefined) return absent
+  const listed = labels.length > 20 ? `${labels.slice(0, 20).join(", ")}, …` : labels.join(", ")
+  const difference = labels.map((label) => spellingDifference(text, label)).find((each) => each !== undefined)
+  const hint = difference === undefined ? "" : ` (it differs from one of them only in ${difference})`
+  return {
+    reason: `is not one of the labels ${listed}${hint}`,
+    remedy: "correct the label, or add it to the scenario's list"
+  }
+}

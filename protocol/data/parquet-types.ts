@@ -1,0 +1,160 @@
+/**
+ * What a cell of a Parquet column is as a text, for ids and labels, and as a number, for features. The physical values are
+ * taken as they are in the file, so that no digit is lost on the way: times have the digits of their unit, and the zone of
+ * the machine has no part in them.
+ */
+import { isUtf8 } from "node:buffer"
+import type { SchemaElement } from "hyparquet"
+
+/** The cells of a column, as its type has them. */
+export interface CellType {
+  /** What the cells are, in the plural. */
+  readonly what: string
+  /** The text of a cell: undefined for one that is none, such as bytes that are not UTF-8. */
+  readonly text?: (cell: unknown) => string | undefined
+  /** Numbers have a value; texts are read as numbers where a number is needed. */
+  readonly number?: (cell: unknown) => number
+  /** Whether the text is rounded, so that it can't tell rows apart. */
+  readonly rounded?: boolean
+}
+
+/** The type of a column that is neither nested nor repeated. */
+export const cellType = (element: SchemaElement): CellType => {
+  const { type } = element
+  const logical = element.logical_type?.type
+  const converted = element.converted_type
+  if (logical === "DECIMAL" || converted === "DECIMAL") return decimals(element)
+  if (logical === "FLOAT16") return floats(float16)
+  if (type === "FLOAT") return floats(Number, true)
+  if (type === "DOUBLE") return floats(Number)
+  if (type === "BOOLEAN") return { what: "booleans", text: String }
+  if (type === "INT96") return { what: "times", text: (cell) => instant(cell as bigint, nanos, true) }
+  if (type === "INT32" || type === "INT64") return integers(element)
+  if (logical === "UUID") return { what: "UUIDs", text: (cell) => uuid(cell as Uint8Array) }
+  const isText = type === "BYTE_ARRAY" && !opaque.has(logical ?? "") && !opaque.has(converted ?? "")
+  return isText ? { what: "texts", text: (cell) => utf8(cell as Uint8Array) } : { what: "bytes" }
+}
+
+const opaque = new Set(["BSON", "INTERVAL", "VARIANT", "GEOMETRY", "GEOGRAPHY"])
+
+const utf8 = (bytes: Uint8Array): string | undefined =>
+  isUtf8(bytes) ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8") : undefined
+
+const uuid = (bytes: Uint8Array): string =>
+  Buffer.from(bytes)
+    .toString("hex")
+    .replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")
+
+const floats = (number: (cell: unknown) => number, single = false): CellType => ({
+  what: "floating-point numbers",
+  number,
+  text: (cell) => (single ? shortest(number(cell)) : String(number(cell))),
+  rounded: true
+})
+
+/** The shortest decimal that is this single-precision number and no other. */
+const shortest = (x: number): string => {
+  for (let digits = 1; digits < 9; digits++) {
+    const text = x.toPrecision(digits)
+    if (Math.fround(Number(text)) === x) return String(Number(text))
+  }
+  return String(x)
+}
+
+const float16 = (cell: unknown): number => {
+  const [low = 0, high = 0] = cell as Uint8Array
+  const exponent = (high >> 2) & 31
+  const fraction = (((high & 3) << 8) | low) / 1024
+  const size =
+    exponent === 0
+      ? 2 ** -14 * fraction
+      : exponent === 31
+        ? fraction === 0
+          ? Number.POSITIVE_INFINITY
+          : Number.NaN
+        : 2 ** (exponent - 15) * (1 + fraction)
+  return high >> 7 === 0 ? size : -size
+}
+
+const decimals = ({ type, scale, logical_type }: SchemaElement): CellType => {
+  const places = scale ?? (logical_type?.type === "DECIMAL" ? logical_type.scale : 0)
+  const unscaled = (cell: unknown): bigint =>
+    type === "INT32" || type === "INT64" ? BigInt(cell as number | bigint) : signed(cell as Uint8Array)
+  const text = (cell: unknown) => withPoint(unscaled(cell), places)
+  return { what: "decimals", text, number: (cell) => Number(text(cell)) }
+}
+
+const signed = (bytes: Uint8Array): bigint =>
+  bytes.length === 0 ? 0n : BigInt.asIntN(8 * bytes.length, BigInt(`0x${Buffer.from(bytes).toString("hex")}`))
+
+/** A number of so many decimal places. */
+const withPoint = (unscaled: bigint, places: number): string => {
+  const digits = String(unscaled < 0n ? -unscaled : unscaled).padStart(places + 1, "0")
+  const whole = digits.slice(0, digits.length - places)
+  const fraction = digits.slice(digits.length - places)
+  return `${unscaled < 0n ? "-" : ""}${whole}${places === 0 ? "" : `.${fraction}`}`
+}
+
+interface Unit {
+  /** How many a second has. */
+  readonly perSecond: bigint
+  readonly digits: number
+}
+const millis: Unit = { perSecond: 1000n, digits: 3 }
+const micros: Unit = { perSecond: 1_000_000n, digits: 6 }
+const nanos: Unit = { perSecond: 1_000_000_000n, digits: 9 }
+const units = { MILLIS: millis, MICROS: micros, NANOS: nanos }
+
+const integers = ({ type, converted_type: converted, logical_type: logical }: SchemaElement): CellType => {
+  const big = (cell: unknown) => BigInt(cell as number | bigint)
+  if (logical?.type === "DATE" || converted === "DATE")
+    return { what: "dates", text: (cell) => day(big(cell)) }
+  if (logical?.type === "TIMESTAMP") {
+    const { unit, isAdjustedToUTC } = logical
+    return { what: "times", text: (cell) => instant(big(cell), units[unit], isAdjustedToUTC) }
+  }
+  if (logical?.type === "TIME") {
+    const { unit, isAdjustedToUTC } = logical
+    return { what: "times of day", text: (cell) => timeOfDay(big(cell), units[unit], isAdjustedToUTC) }
+  }
+  if (converted === "TIMESTAMP_MILLIS" || converted === "TIMESTAMP_MICROS") {
+    const unit = converted === "TIMESTAMP_MILLIS" ? millis : micros
+    return { what: "times", text: (cell) => instant(big(cell), unit, true) }
+  }
+  if (converted === "TIME_MILLIS" || converted === "TIME_MICROS") {
+    const unit = converted === "TIME_MILLIS" ? millis : micros
+    return { what: "times of day", text: (cell) => timeOfDay(big(cell), unit, true) }
+  }
+  const unsigned = converted?.startsWith("UINT_") || (logical?.type === "INTEGER" && !logical.isSigned)
+  if (!unsigned) return { what: "integers", text: String, number: Number }
+  const bits = type === "INT32" ? 32 : 64
+  const value = (cell: unknown) => BigInt.asUintN(bits, big(cell))
+  return { what: "integers", text: (cell) => String(value(cell)), number: (cell) => Number(value(cell)) }
+}
+
+const floorDivide = (a: bigint, b: bigint): bigint => (a >= 0n ? a / b : -((b - 1n - a) / b))
+
+/** The day so many days after 1970-01-01, such as `2024-02-29`; undefined beyond the year 9999. */
+const day = (days: bigint): string | undefined => {
+  const time = Number(days) * 86_400_000
+  if (!(time >= -62_167_219_200_000 && time < 253_402_300_800_000)) return undefined
+  return new Date(time).toISOString().slice(0, 10)
+}
+
+const clock = (ticks: bigint, { perSecond, digits }: Unit): string => {
+  const seconds = Number(ticks / perSecond)
+  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60]
+  const fraction = String(ticks % perSecond).padStart(digits, "0")
+  return `${parts.map((part) => String(part).padStart(2, "0")).join(":")}.${fraction}`
+}
+
+/** `2024-05-01T08:00:00.001Z`, with the digits of the unit; without `Z` where the time is a local one. */
+const instant = (ticks: bigint, unit: Unit, utc: boolean): string | undefined => {
+  const perDay = 86_400n * unit.perSecond
+  const days = floorDivide(ticks, perDay)
+  const date = day(days)
+  return date && `${date}T${clock(ticks - days * perDay, unit)}${utc ? "Z" : ""}`
+}
+
+const timeOfDay = (ticks: bigint, unit: Unit, utc: boolean): string | undefined =>
+  ticks < 0n || ticks > 86_400n * unit.perSecond ? undefined : `${clock(ticks, unit)}${utc ? "Z" : ""}`

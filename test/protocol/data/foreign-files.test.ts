@@ -1,0 +1,258 @@
+import { gzipSync } from "node:zlib"
+import { describe, expect, it } from "vitest"
+import { Unreadable } from "../../../protocol/data/byte-source.ts"
+import { readDataFile } from "../../../protocol/data/data-file.ts"
+import { features } from "./description.ts"
+import { idx } from "./idx.ts"
+import { parquet, writeParquet } from "./parquet.ts"
+import { readBytes, refused, small } from "./read.ts"
+
+const description = {
+  ...small,
+  features: features({ length: [0, 100], width: [0, 100] })
+}
+const header = "id,length,width,kind\n"
+const latin = (text: string) => new Uint8Array(Buffer.from(text, "latin1"))
+const rows = (line: (row: number) => string) =>
+  Array.from({ length: 40 }, (_, row) => `${line(row)}\n`).join("")
+
+describe("a file that is something else - is told by what it is, in one line", () => {
+  it.each([
+    [
+      "an Excel workbook",
+      latin(`PK\x03\x04${"\0".repeat(40)}[Content_Types].xml...xl/workbook.xml`),
+      "is an Excel workbook (xlsx)"
+    ],
+    [
+      "a spreadsheet of LibreOffice",
+      latin("PK\x03\x04..mimetypeapplication/vnd.oasis.opendocument.spreadsheet"),
+      "is an OpenDocument spreadsheet (ods)"
+    ],
+    ["arrays of NumPy", latin("PK\x03\x04..arr_0.npy"), "is a file of NumPy arrays (npz)"],
+    ["a zip", latin("PK\x03\x04..east.csv"), "is a zip archive"],
+    [
+      "an old workbook",
+      latin("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+      "is a spreadsheet or document of old Microsoft Office (xls)"
+    ],
+    ["bzip2", latin("BZh91AY&SY"), "is compressed with bzip2"],
+    ["xz", latin("\xfd7zXZ\0"), "is compressed with xz"],
+    ["zstd", latin("\x28\xb5\x2f\xfd"), "is compressed with zstd"],
+    ["7z", latin("7z\xbc\xaf\x27\x1c"), "is a 7z archive"],
+    ["npy", latin("\x93NUMPY\x01\0"), "is an array of NumPy"],
+    ["pickle", latin("\x80\x04\x95"), "is a Python pickle"],
+    ["Arrow", latin("ARROW1\0\0"), "is an Arrow or Feather file"],
+    ["HDF5", latin("\x89HDF\r\n\x1a\n"), "is an HDF5 file"],
+    ["SQLite", latin("SQLite format 3\0"), "is an SQLite database"],
+    ["PDF", latin("%PDF-1.7"), "is a PDF document"],
+    ["HTML", latin("\n<!DOCTYPE html><html>"), "is a web page (HTML)"],
+    ["JSON", latin('[{"id": 1}]'), "is JSON"],
+    ["lines of JSON", latin('{"id": 1}\n{"id": 2}\n'), "is JSON"],
+    [
+      "a Git LFS pointer",
+      latin("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+      "is a Git LFS pointer"
+    ],
+    ["encrypted Parquet", latin("PARE"), "is an encrypted Parquet file"],
+    ["zeros", new Uint8Array(100), "begins with nothing but zero bytes"],
+    ["gzip in gzip", new Uint8Array(gzipSync(gzipSync("id\n"))), "is compressed with gzip twice"],
+    ["bzip2 in gzip", new Uint8Array(gzipSync("BZh91AY&SY")), "is compressed with bzip2"],
+    ["nothing", new Uint8Array(0), "is empty"],
+    ["blank lines", latin("\n \n\n"), "is empty"],
+    ["Parquet cut short", parquet.slice(0, -9), "is Parquet that was cut short"]
+  ])("%s", async (_, bytes, what) => {
+    const message = await refused(bytes)
+    expect(message).toContain(`a.csv: the file ${what}`)
+    expect(message.split("\n")).toHaveLength(1)
+  })
+
+  it("gzip that is cut short, or damaged", async () => {
+    const whole = new Uint8Array(gzipSync(header + rows((row) => `r${row},1,2,ash`)))
+    expect(await refused(whole.slice(0, -20))).toContain("is gzip that was cut short")
+    expect(await refused(whole.fill(0, 40, 60))).toContain("is not valid gzip: it is damaged")
+  })
+
+  it("Parquet compressed in a way that is not read", async () => {
+    const columns = [{ name: "id", type: "INT32" as const, cells: [1], codec: 6 }]
+    const file = writeParquet([...columns, { name: "kind", type: "BYTE_ARRAY", cells: ["ash"], codec: 6 }])
+    expect(await refused(file, { columns: ["kind"] })).toContain(
+      "is compressed with ZSTD inside, which is not read"
+    )
+  })
+
+  it("Parquet with a column twice, or with another case", async () => {
+    const id = { name: "id", type: "INT32" as const, cells: [1] }
+    const kind = { type: "BYTE_ARRAY" as const, cells: ["ash"] }
+    const twice = writeParquet([id, { name: "kind", ...kind }, { name: "kind", ...kind }])
+    expect(await refused(twice, { columns: ["kind"] })).toContain("column kind occurs twice in the header")
+    const other = writeParquet([id, { name: "Kind", ...kind }])
+    expect(await refused(other, { columns: ["kind"] })).toContain(
+      "column kind is missing from the header, which has Kind: they differ only in case"
+    )
+  })
+})
+
+describe("a text in another dialect - is told in one line", () => {
+  it.each([
+    [
+      "semicolons",
+      `id;length;width;kind\n${rows((row) => `r${row};1;2;ash`)}`,
+      "is separated by semicolons, not by commas;"
+    ],
+    [
+      "semicolons and decimal commas",
+      `id;length;width;kind\n${rows((row) => `r${row};1,5;2,5;ash`)}`,
+      "is separated by semicolons, not by commas, with decimal commas"
+    ],
+    [
+      "quotes and semicolons",
+      `"id";"length";"width";"kind"\n"r";"1";"2";"ash"\n`,
+      "is separated by semicolons"
+    ],
+    ["tabs", `id\tlength\twidth\tkind\n${rows((row) => `r${row}\t1\t2\tash`)}`, "is separated by tabs"],
+    ["bars", `id|length|width|kind\n${rows((row) => `r${row}|1|2|ash`)}`, "is separated by vertical bars"],
+    ["spaces", "id length  width kind\nr 1 2 ash\n", "is separated by spaces"],
+    ["sep=", `sep=;\nid;length;width;kind\n`, "begins with a line sep= that a spreadsheet put there"],
+    ["comments first", `# made by x\n# on a day\n${header}r,1,2,ash\n`, "begins with comment lines"],
+    ["a title first", `A table\n\n${header}r,1,2,ash\n`, "has a line before the one that names the columns"],
+    ["no names", rows((row) => `r${row},1,2,ash`), "has a row where the names of the columns should be"],
+    [
+      "comments between",
+      `${header}r,1,2,ash\n# half\n# more\ns,1,2,ash\n`,
+      "a.csv:3: the file has a comment line here (and so 1 more times)"
+    ],
+    [
+      "names again",
+      `${header}r,1,2,ash\n${header}s,1,2,ash\n`,
+      "a.csv:3: the file has the names of the columns again here"
+    ],
+    [
+      "a comma at the end",
+      `${header}${rows((row) => `r${row},1,2,ash,`)}`,
+      "a.csv:2: the file has 5 fields here where the header has 4 (and so 39 more times)"
+    ],
+    [
+      "decimal commas in quotes",
+      `${header}${rows((row) => `r${row},"1,5",2,ash`)}`,
+      "column length of row r0 has a decimal comma (and so 39 more times)"
+    ],
+    ["thousands", `${header}r,"1,234.5",2,ash\n`, "has separators between the thousands"],
+    ["thousands with points", `${header}r,"1.234,5",2,ash\n`, "has separators between the thousands"],
+    ["thousands with spaces", `${header}r,1\u202f234,2,ash\n`, "has separators between the thousands"],
+    ["what may be either", `${header}r,"1,234",2,ash\n`, "which may be a decimal mark or part the thousands"],
+    ["percents", `${header}r,12 %,2,ash\n`, "has a percent sign"],
+    ["units", `${header}r,12 kg,2,ash\n`, "has a unit"],
+    ["dates", `${header}r,2-Sep,2,ash\n`, "is a date, not a number"],
+    ["minus signs of print", `${header}r,−5,2,ash\n`, "has a dash for a minus sign"],
+    ["infinity", `${header}r,inf,2,ash\n`, "is infinite"],
+    ["zeros", `${header}r,1,2,ash\ns,\0,2,ash\n`, "a.csv:3: the file has zero bytes here"],
+    [
+      "quotes with backslashes",
+      `${header}r,1,2,"a\\"b"\n`,
+      "a.csv:2: the file has a quote with a backslash before it"
+    ],
+    [
+      "a quote within",
+      `${header}r,1,2,5" pipe\n`,
+      "a.csv:2: the file has a quote within a field that does not begin with one"
+    ],
+    ["text behind a quote", `${header}r,1,2,"a"b\n`, "a.csv:2: the file has text behind the quote"],
+    [
+      "a quote that never ends",
+      `${header}${rows((row) => (row === 20 ? 'x,1,2,"ash' : `r${row},1,2,ash`))}`,
+      "a.csv:22: the file has a quote here that never ends"
+    ]
+  ])("%s", async (_, text, what) => {
+    const message = await refused(text, { description })
+    expect(message).toContain(what)
+    expect(message.split("\n")).toHaveLength(1)
+  })
+
+  it.each(["NA", "NaN", "nan", "N/A", "?", "NULL", "None", "-", "<NA>", "n/a"])(
+    "the missing value %s",
+    async (word) => {
+      const message = await refused(`${header}r,${word},2,${word}\n`, { description })
+      expect(message.split("\n")).toEqual([
+        "a.csv:2: column length of row r is missing: it holds a word for a missing value; fill in the value, or leave out the row",
+        "a.csv:2: column kind of row r is missing: it holds a word for a missing value; fill in the value, or leave out the row"
+      ])
+    }
+  )
+
+  it("a spreadsheet's error", async () => {
+    expect(await refused(`${header}r,#DIV/0!,2,ash\n`, { description })).toContain(
+      "it holds a spreadsheet's error"
+    )
+  })
+
+  it("names that the scenario has too", async () => {
+    const named = { description, header: ["id", "length", "width", "kind"] }
+    expect(await refused(`${header}r,1,2,ash\n`, named)).toContain(
+      "names its columns itself, besides the header"
+    )
+  })
+
+  it("a name that is near", async () => {
+    expect(await refused("id,Length,width,kind\nr,1,2,ash\n", { description })).toContain(
+      "a.csv:1: column length is missing from the header, which has Length: they differ only in case"
+    )
+  })
+
+  it("tells the line where a record begins, behind line breaks in quotes", async () => {
+    const text = `id,note,length,width,kind\na,"one\ntwo",1,2,ash\nb,"one\r\ntwo\rthree",x,2,ash\nc,"",y,2,ash\n`
+    const message = await refused(text, { description })
+    expect(message.split("\n").map((line) => line.slice(0, 7))).toEqual(["a.csv:4", "a.csv:7"])
+  })
+})
+
+describe("a text that may look odd - is read", () => {
+  it.each([
+    ["line ends of three kinds", "id,length,width,kind\r\na,1,2,ash\rb,1,2,elm\nc,1,2,ash"],
+    ["only carriage returns", "id,length,width,kind\ra,1,2,ash\rb,1,2,elm\rc,1,2,ash\r"],
+    [
+      "a byte order mark, blank lines and blanks",
+      '\ufeff\n\n id , length,width ,kind\n\n a,1 ,2,\tash\nb,1,2,elm\n \nc,1,2,"ash"\n'
+    ],
+    [
+      "doubled quotes and commas in quotes",
+      'id,length,width,kind,"a ""note"", of sorts"\na,1,2,ash,"x,""y"""\nb,1,2,elm,\nc,1,2,ash,""\n'
+    ],
+    ["names that are not wanted twice", "id,x,x,length,width,kind\na,;,|,1,2,ash\nb,,,1,2,elm\nc,,,1,2,ash\n"]
+  ])("%s", async (_, text) => {
+    const { ids } = await readBytes(text, { description })
+    expect(ids).toEqual(["a", "b", "c"])
+    expect(await readBytes(new Uint8Array(gzipSync(text)), { description })).toEqual(
+      await readBytes(text, { description })
+    )
+  })
+})
+
+describe("a file that does not fit - is refused in words", () => {
+  const room = (memory: number, heap = memory) => ({ description, room: { memory, heap } })
+  const table = header + rows((row) => `r${row},1,2,ash`)
+
+  it("where its cells take more memory than is free", async () => {
+    expect(await refused(table, room(100, 1e9))).toMatch(
+      /takes about .* GiB of memory for the cells that are held/
+    )
+    expect(await refused(idx(8, [50, 2], new Array(100).fill(0)), room(99, 1e9))).toContain("for the cells")
+  })
+
+  it("where its ids take more of the heap than is free", async () => {
+    expect(await refused(table, room(1e9, 1000))).toMatch(
+      /takes about .* GiB of memory for the ids that are held/
+    )
+  })
+
+  it("where it is Parquet behind gzip and can't be unpacked", async () => {
+    expect(await refused(new Uint8Array(gzipSync(parquet)), room(1000))).toContain(
+      "takes too much memory when it is unpacked"
+    )
+  })
+
+  it("as is a file that can't be read any more, with what its source says", async () => {
+    const gone = new Unreadable({ reason: "gone" })
+    const source = { size: 100, read: () => Promise.reject(gone) }
+    await expect(readDataFile(source, { user: "ada", file: "a.csv" }, description)).rejects.toBe(gone)
+  })
+})
