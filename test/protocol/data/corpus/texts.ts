@@ -15,7 +15,7 @@ const asIs = (name: string, dialect: Dialect): DataCase => ({
   expected: cellsOf(grainSheet)
 })
 const bytes = (text: string) => new TextEncoder().encode(text)
-const { text: grainText, lines: grainLines } = written(grainSheet)
+const { text: grainText } = written(grainSheet)
 
 const dialects: ReadonlyArray<DataCase> = [
   asIs("CSV as it should be", {}),
@@ -54,7 +54,7 @@ const otherDialects: ReadonlyArray<DataCase> = separators.flatMap(([name, separa
       return [
         refusal(`CSV with ${name}${how}`, plain(grainSheet, dialect), { says, remedy: /comma/i }),
         refusal(`CSV with ${name} and decimal commas${how}`, plain(commas, dialect), {
-          says: new RegExp(`(${says.source})[^]*decimal comma`, "i"),
+          says: new RegExp(`(${says.source}).*decimal comma`, "i"),
           remedy: /comma|decimal point/i
         })
       ]
@@ -105,9 +105,9 @@ const notNumbers: ReadonlyArray<readonly [cell: string, says: RegExp, remedy: Re
   ["2024-01-31", /is not a number|date/i, /./],
   ["４２", /is not a number/i, /number/i],
   ["1e400", /outside|not a number|not finite/i, /./],
-  ["99.5", /outside[^]*\[5, 25\]/, /correct|wider/],
-  ["-12.5", /outside[^]*\[5, 25\]/, /correct|wider/],
-  ["4.9999999", /outside[^]*\[5, 25\]/, /correct|wider/]
+  ["99.5", /outside.*\[5, 25\]/, /correct|wider/],
+  ["-12.5", /outside.*\[5, 25\]/, /correct|wider/],
+  ["4.9999999", /outside.*\[5, 25\]/, /correct|wider/]
 ]
 
 const cells: ReadonlyArray<DataCase> = notNumbers.map(([cell, says, remedy], at) => {
@@ -162,7 +162,7 @@ const quotes = ((): ReadonlyArray<DataCase> => {
   const unended = [1, 4, 8].map((line) =>
     refusal(`CSV with a quote that never ends, from line ${line + 1}`, bytes(open(line, 1)), {
       line: line + 1,
-      says: /quote[^]*(never|not) (ends?|closed|ended)|never (closed|ended)|does not end/i,
+      says: /quote.*(never|not) (ends?|closed|ended)|never (closed|ended)|does not end/i,
       remedy: /quote/i
     })
   )
@@ -210,7 +210,7 @@ const rows = ((): ReadonlyArray<DataCase> => {
         record(line, (row) => [...row, "x"]),
         {
           line,
-          says: /5 (fields|cells)[^]*4/,
+          says: /5 (fields|cells).*4/,
           remedy: /one (field|cell) a column|quote/
         }
       ),
@@ -219,7 +219,7 @@ const rows = ((): ReadonlyArray<DataCase> => {
         record(line, (row) => row.slice(0, 3)),
         {
           line,
-          says: /3 (fields|cells)[^]*4/,
+          says: /3 (fields|cells).*4/,
           remedy: /one (field|cell) a column/
         }
       ),
@@ -413,7 +413,7 @@ const cuts: ReadonlyArray<DataCase> = Array.from(
     const name = `CSV that ends after ${text.length} bytes`
     const place = { line: lines.length }
     if (last.length < 4) {
-      return refusal(name, bytes(text), { ...place, says: /(fields|cells)[^]*4/, remedy: /./ })
+      return refusal(name, bytes(text), { ...place, says: /(fields|cells).*4/, remedy: /./ })
     }
     const grade = last[3]!
     if (grade === "feed" || grade === "mill") {
@@ -423,8 +423,6 @@ const cuts: ReadonlyArray<DataCase> = Array.from(
     return refusal(name, bytes(text), { ...place, column, says: /empty|missing|not one of/, remedy: /./ })
   }
 )
-
-void grainLines
 
 export const texts: ReadonlyArray<DataCase> = [
   ...dialects,
