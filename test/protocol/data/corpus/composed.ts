@@ -64,7 +64,7 @@ const drawSheet = (random: Random, encoding: Encoding): Drawn => {
   const write = random.pick(numberStyles)
   const ids = Array.from({ length: count }, (_, row) => id(row))
   const numbers = (low: number, high: number) =>
-    ids.map(() => Math.round((low + (high - low) * random.next()) * 2 ** 20) / 2 ** 20)
+    ids.map(() => Math.round((low + (high - low) * random.next()) * 2 ** 8) / 2 ** 8)
   const moisture = numbers(5, 25)
   const protein = numbers(6, 18)
   const grade = ids.map(() => random.below(2))
