@@ -292,17 +292,6 @@ describe("scenarios as people write them", () => {
 })
 
 describe("runs as people start them", () => {
-  it.scopedLive("a rate at which training diverges: the run ends, its result is not meaningful", () =>
-    Effect.gen(function* () {
-      const folder = yield* studyOf("rate-1024", "longer")
-      const file = join(folder, "scenario.yaml")
-      const ran = yield* command("run", file, "--out", join(folder, "out"), "--transport", "memory")
-      expect(ran.status).toBe(2)
-      expect(ran.printed + ran.complained).not.toMatch(/0\.0000 plain|NaN/)
-      expect(ran.printed + ran.complained).toMatch(/diverge|not known|not meaningful|no number/)
-    })
-  )
-
   it.scopedLive("an out folder that is the study's own is refused, and keeps every file", () =>
     Effect.gen(function* () {
       const folder = yield* studyOf("out-is-study-folder")
