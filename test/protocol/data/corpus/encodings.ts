@@ -153,8 +153,8 @@ const misdeclared: ReadonlyArray<DataCase> = [
   })
 ]
 
-/** Ids that a program may take for the same; each pair has to stay two rows. */
-const pairs: ReadonlyArray<readonly [string, string]> = [
+/** Ids that a program may take for the same; each pair has to stay two rows, in a file and between two owners. */
+export const pairs: ReadonlyArray<readonly [string, string]> = [
   ["Müller", "Möller"],
   ["é", "e\u0301"],
   ["Å", "\u212b"],
