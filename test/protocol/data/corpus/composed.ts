@@ -230,7 +230,9 @@ export const composed = (start: number): DataCase => {
     new Uint8Array(Buffer.concat([gzipSync(raw.slice(0, middle)), gzipSync(raw.slice(middle))]))
   ][packing]!
   const told = flawed && { ...flawed.told, line: lines[flawed.row + 1]! }
-  const undeclared = declared ? undefined : unknown(encoding, text)
+  // The names are looked at before the rows.
+  const named = flawed?.row === -1 && !encoding.startsWith("utf-16")
+  const undeclared = declared || named ? undefined : unknown(encoding, text)
   const axes = [
     `${encoding}${mark ? " with a mark" : ""}${declared ? "" : " not declared"}`,
     `quotes ${dialect.quotes}`,

@@ -96,12 +96,12 @@ const notNumbers: ReadonlyArray<readonly [cell: string, says: RegExp, remedy: Re
   ["12.5 %", /not a number|per cent|percent|unit/i, /./],
   ["12.5kg", /not a number|unit/i, /./],
   ["0x0C", /is not a number/i, /number/i],
-  ["12.5.1", /is not a number/i, /number/i],
+  ["12.5.1", /not a number/i, /number/i],
   ["1e", /is not a number/i, /number/i],
   ["--12", /is not a number/i, /number/i],
   ["Infinity", /not a number|not finite|infinit/i, /./],
   ["-inf", /not a number|not finite|infinit/i, /./],
-  ["true", /is not a number/i, /number/i],
+  ["true", /not a number/i, /number|1 and 0/i],
   ["2024-01-31", /is not a number|date/i, /./],
   ["４２", /is not a number/i, /number/i],
   ["1e400", /outside|not a number|not finite/i, /./],
@@ -163,7 +163,7 @@ const quotes = ((): ReadonlyArray<DataCase> => {
     refusal(`CSV with a quote that never ends, from line ${line + 1}`, bytes(open(line, 1)), {
       line: line + 1,
       says: /quote.*(never|not) (ends?|closed|ended)|never (closed|ended)|does not end/i,
-      remedy: /quote/i
+      remedy: /quote|close/i
     })
   )
   const notes = {
@@ -273,7 +273,6 @@ const rows = ((): ReadonlyArray<DataCase> => {
       }
     ),
     refusal("CSV with a comment before the names", bytes(`# grain of 2024\n${grainText}`), {
-      line: 1,
       says: /comment|#/,
       remedy: /comment|take out|remove|first line/i
     }),
@@ -283,8 +282,7 @@ const rows = ((): ReadonlyArray<DataCase> => {
       remedy: /comment|take out|remove/i
     }),
     refusal("CSV with a title above the names", bytes(`Grain 2024\n\n${grainText}`), {
-      line: 1,
-      says: /missing from the header|names|fields/,
+      says: /names the columns|missing from the header/,
       remedy: /./
     }),
     refusal(
