@@ -174,7 +174,7 @@ export const pairs: ReadonlyArray<readonly [string, string]> = [
   ["2024-03-01 08:00:00.001", "2024-03-01 08:00:00.777"],
   ["2024-03-01T08:00:00Z", "2024-03-01T08:00:00+00:00"],
   ["true", "True"],
-  ["nil", "NIL"],
+  ["zero", "ZERO"],
   ["__proto__", "constructor"],
   ["a b", "a  b"],
   ["a b", "a\u00a0b"],
