@@ -176,7 +176,7 @@ interface Running {
 const serverThreads = () => Math.max(1, availableParallelism() >> 1)
 
 // It waits for the end of its standard input, which this process never writes to, and which ends with this process.
-const guardScript = 'cat > /dev/null; kill "$1"'
+const guardScript = 'while read -r _; do :; done; kill "$1"'
 
 const run = (
   server: string,
