@@ -1,7 +1,7 @@
 /** What the tests and the sweep of the scenario corpus ask of each of its cases. */
 import { Either } from "effect"
 import { expect } from "vitest"
-import { draws } from "../../runtime/faulty-transport.ts"
+import { draws } from "../../runtime/transport/faulty.ts"
 import { parseScenario } from "../../scenarios/load.ts"
 import { base, type ScenarioCase } from "./scenario-corpus.ts"
 
