@@ -163,7 +163,9 @@ export const runScenario = Effect.fn("Run.scenario")(function* (options: RunOpti
   const { file, out, transport, faults: faultsFile = Option.none() } = options
   const startedMs = performance.now()
   const checked = yield* checkScenario(file, Option.getOrUndefined(options.seed))
-  const faults = Option.isSome(faultsFile) ? yield* loadFaults(faultsFile.value) : checked.scenario.faults
+  const faults = Option.isSome(faultsFile)
+    ? yield* loadFaults(faultsFile.value, checked.scenario)
+    : checked.scenario.faults
   const plan = faults && (yield* planFaults(faults, checked.agreement))
   if (plan !== undefined && transport === "memory") return yield* new FaultsNeedProcesses()
   yield* prepareOut(out)

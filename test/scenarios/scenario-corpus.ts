@@ -677,6 +677,19 @@ function jsonScenario(): object {
 
 const valueCases: ReadonlyArray<ScenarioCase> = refused([
   [
+    "a fault of a party that there is not",
+    "seed: 1\n",
+    "faults:\n  links:\n    - from: nroth\n  events:\n    - { event: kill, party: user3, when: { step: 2 } }\n",
+    '41: faults.links[0].from: "nroth" is no party of this scenario; choose one of director, kgc, cloud0, cloud1, user1, north, user2, south; did you mean north?',
+    '43: faults.events[0].party: "user3" is no party of this scenario'
+  ],
+  [
+    "a moment of a fault as a word",
+    "seed: 1\n",
+    "faults:\n  events:\n    - event: kill\n      party: kgc\n      when: soon\n",
+    "43: faults.events[0].when: must be {phase}, {phase, afterMs}"
+  ],
+  [
     "a thousands separator",
     "epochs: 2",
     "epochs: 1_000",
