@@ -89,7 +89,7 @@ export const interval = (description: string) => {
   const message = () => "must be [least, greatest], two numbers, the first below the second"
   return Schema.Tuple(finite, finite).pipe(
     Schema.annotations({ message: () => ({ message: message(), override: true }) }),
-    Schema.filter(([min, max]) => min < max && Number.isFinite(max - min), {
+    Schema.filter(([min, max]) => min < max, {
       message,
       jsonSchema: { description }
     })
