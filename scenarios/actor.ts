@@ -137,7 +137,7 @@ const faultsOf = (
   actor: string
 ) =>
   Effect.gen(function* () {
-    const faults = Option.isSome(file) ? yield* loadFaults(file.value) : scenario.faults
+    const faults = Option.isSome(file) ? yield* loadFaults(file.value, scenario) : scenario.faults
     return faults && faultsAtParty(yield* planFaults(faults, agreement), agreement, actor, state)
   })
 

@@ -5,6 +5,7 @@
 
 import { valueLimit } from "../protocol/learning/range.ts"
 import { columnsNamed } from "./columns.ts"
+import { strangers } from "./faults-consistency.ts"
 import { closest } from "./hints.ts"
 import { planProblems } from "./plan-problem.ts"
 import type { Scenario } from "./schema.ts"
@@ -45,8 +46,9 @@ export const inconsistencies = (scenario: Scenario): ReadonlyArray<Inconsistency
   ...userProblems(scenario),
   ...securityProblems(scenario),
   ...rangeProblems(scenario),
-  ...(Object.keys(scenario.data.features).length > 0 ? planProblems(scenario) : []),
-  ...revealProblems(scenario)
+  ...(scenario.data.features.length > 0 ? planProblems(scenario) : []),
+  ...revealProblems(scenario),
+  ...faultProblems(scenario)
 ]
 
 const columnProblems = ({ data }: Scenario): ReadonlyArray<Inconsistency> => {
@@ -169,6 +171,11 @@ const userProblems = ({ data, users, heldOut }: Scenario): ReadonlyArray<Inconsi
   }
   return problems
 }
+
+const faultProblems = ({ faults, users }: Scenario): ReadonlyArray<Inconsistency> =>
+  faults === undefined
+    ? []
+    : strangers(faults, users).map(({ path, message }) => ({ path: ["faults", ...path], message }))
 
 const securityProblems = ({ security }: Scenario): ReadonlyArray<Inconsistency> =>
   security.modulusBits < 2048 && !security.insecure

@@ -2,6 +2,7 @@
 import { Either } from "effect"
 import { JSONSchema, ParseResult, Schema } from "../protocol/schema.ts"
 import { defaulted, interval, isWellFormed, struct, wholeNumber } from "./fields.ts"
+import { numberHint, withHint } from "./hints.ts"
 
 const range = interval("[least, greatest] value the column may have: public; a value outside is an error")
 
@@ -17,12 +18,21 @@ const Run = struct({
 })
 
 const Entry = Schema.Union(range, Run).annotations({
-  message: () => ({
-    message:
+  message: ({ actual }) => ({
+    message: withHint(
       "must be [least, greatest], two numbers, the first below the second; or {count, range} for columns that are numbered",
+      rangeHint(actual)
+    ),
     override: true
   })
 })
+const rangeHint = (actual: unknown): string | undefined => {
+  if (!Array.isArray(actual)) return undefined
+  return actual.length > 2
+    ? "a comma separates numbers, and within them there is a decimal point"
+    : actual.map(numberHint).find((hint) => hint !== undefined)
+}
+
 type Entry = typeof Entry.Type
 
 type Written = ReadonlyMap<string, unknown> | Readonly<Record<string, unknown>>

@@ -26,7 +26,10 @@ export const struct = <Fields extends Schema.Struct.Fields>(fields: Fields) => {
   const message = ({ actual }: Issue) =>
     actual === null || actual === undefined
       ? `is empty; fill in its fields: ${names}`
-      : `must be a section with the fields ${names}`
+      : withHint(
+          `must be a section with the fields ${names}`,
+          typeof actual === "string" ? "a colon and a space follow the name of a field" : undefined
+        )
   const told = (part: AST.AST) => AST.annotations(part, { [AST.MessageAnnotationId]: message })
   // Where fields have defaults, what is not even an object is found out by the encoded side.
   const telling = AST.isTransformation(ast)
@@ -59,13 +62,13 @@ export const text = (description: string) =>
 
 /**
  * A text that is compared with what files say: a column, a label, an id. Spaces at the edges are not read from files, so
- * such a text would fit nothing.
+ * such a text would match nothing.
  */
 export const exactText = (description: string) =>
   value(
     Schema.String,
     (x) => x.length > 0 && x.trim() === x && isWellFormed(x),
-    "a text and not empty, without spaces at its edges",
+    "a text and not empty",
     { minLength: 1, description },
     textHint
   )
@@ -86,7 +89,7 @@ export const interval = (description: string) => {
   const message = () => "must be [least, greatest], two numbers, the first below the second"
   return Schema.Tuple(finite, finite).pipe(
     Schema.annotations({ message: () => ({ message: message(), override: true }) }),
-    Schema.filter(([min, max]) => min < max && Number.isFinite(max - min), {
+    Schema.filter(([min, max]) => min < max, {
       message,
       jsonSchema: { description }
     })

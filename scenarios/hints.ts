@@ -13,8 +13,7 @@ export const numberHint = (actual: unknown): string | undefined => {
   const written = actual.trim()
   if (written !== "" && Number.isFinite(Number(written))) return "take the quotes away"
   if (/^[+-]?[\d.,_'\s]*\d\s*%$/.test(written)) return "write a share such as 0.2 for 20 %"
-  if (/^[+-]?\d[\d.,_'\s]*$/.test(written))
-    return "write it with a decimal point and nothing between the digits"
+  if (/^[+-]?\d[\d.,_'\s]*$/.test(written)) return "write nothing but a decimal point between the digits"
   return undefined
 }
 
@@ -25,8 +24,11 @@ export const textHint = (actual: unknown): string | undefined => {
     return 'put quotes around true or false that is meant as a text, spelt as in the files, such as "True"'
   if (actual === null || actual === undefined)
     return `${nothing}; put quotes around null or ~ that is meant as a text`
-  if (typeof actual === "string" && /\p{Surrogate}/u.test(actual)) return "it has half a character in it"
-  return undefined
+  if (typeof actual !== "string") return undefined
+  if (/\p{Surrogate}/u.test(actual)) return "it has half a character in it"
+  return actual.trim() === actual
+    ? undefined
+    : "take out the spaces at its edges, which files are read without"
 }
 
 /** For true or false: YAML 1.2 reads yes, no, on and off as texts. */

@@ -11,6 +11,7 @@ import { columnsOf } from "./columns.ts"
 import { readTable } from "./data-files.ts"
 import { dataFileOf, type FileError, unreadable } from "./data-path.ts"
 import { decodeScenario } from "./decode.ts"
+import { strangers } from "./faults-consistency.ts"
 import { decodeFaults } from "./faults-schema.ts"
 import { decodeHosts } from "./hosts.ts"
 import { decodingProblems, describePath, type Problem, ScenarioError } from "./problems.ts"
@@ -91,13 +92,20 @@ export const loadHosts = Effect.fn("Scenario.loadHosts")(function* (file: string
   return (yield* parsed(decodeHosts, false)(text, file)).value
 })
 
-/** Reads and validates a plan of faults that has a file of its own. */
-export const loadFaults = Effect.fn("Scenario.loadFaults")(function* (file: string) {
+/** Reads and validates a plan of faults that has a file of its own, for a run of this scenario. */
+export const loadFaults = Effect.fn("Scenario.loadFaults")(function* (file: string, { users }: Scenario) {
   const text = yield* readText(
     file,
     "give the path of a file with what the section faults of a scenario may say"
   )
-  return yield* Either.map(parsed(decodeFaults, false)(text, file), ({ value }) => value)
+  const { value, locate } = yield* parsed(decodeFaults, false)(text, file)
+  const problems = strangers(value, users).map(({ path, message }) => ({
+    at: locate(path),
+    path: describePath(path),
+    message
+  }))
+  if (problems.length > 0) return yield* new ScenarioError({ file, problems })
+  return value
 })
 
 const readText = Effect.fn("Scenario.readText")(function* (file: string, remedy: string) {

@@ -83,7 +83,7 @@ export const runScenario = Effect.fn("Run.scenario")(function* (options: RunOpti
   const startedMs = performance.now()
   const checked = yield* checkScenario(file, Option.getOrUndefined(options.seed))
   const { agreement, scenario, tables } = checked
-  const faults = Option.isSome(faultsFile) ? yield* loadFaults(faultsFile.value) : scenario.faults
+  const faults = Option.isSome(faultsFile) ? yield* loadFaults(faultsFile.value, scenario) : scenario.faults
   const plan = faults && (yield* planFaults(faults, agreement))
   if (plan !== undefined && transport === "memory") return yield* new FaultsNeedProcesses()
   if (transport === "nats") yield* brokerIsThere(agreement)

@@ -25,6 +25,7 @@ import {
   wholeNumber,
   yesOrNo
 } from "./fields.ts"
+import { numberHint, withHint } from "./hints.ts"
 
 /** What is said to people who would have a number predicted. */
 const classesOnly = "a label is one of a list of classes, and this version does not predict numbers"
@@ -274,9 +275,11 @@ export const Whole = struct({
       ),
       Schema.Literal("marked")
     ).annotations({
-      message: () => ({
-        message:
+      message: ({ actual }) => ({
+        message: withHint(
           "must be a number from 0 up to, but not including, 1; or marked, for the rows of files marked so",
+          numberHint(actual)
+        ),
         override: true
       }),
       description:

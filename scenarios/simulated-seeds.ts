@@ -39,7 +39,7 @@ export const loadSimulation = (file: string, faultsFile: Option.Option<string>) 
       tables,
       usersLeave: scenario.placement.usersLeaveAfterUpload
     })
-    const faults = Option.isSome(faultsFile) ? yield* loadFaults(faultsFile.value) : scenario.faults
+    const faults = Option.isSome(faultsFile) ? yield* loadFaults(faultsFile.value, scenario) : scenario.faults
     // Names are checked before anything runs.
     if (faults !== undefined) yield* planFaults(faults, company.agreement)
     return { company, faults }

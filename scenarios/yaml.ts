@@ -65,9 +65,12 @@ export const readYaml = (
     resolveKnownTags: false
   }).compose(tokens.right, true, source.length)
   const { errors, warnings, directives } = document as Document.Parsed
-  const malformed = [...errors, ...warnings].map((error) => inOurWords(error, document as Document.Parsed))
-  if (malformed.length > 0)
-    return Either.left(firstOfEachLine(malformed.map((m) => problemAt(m.offset, m.message))))
+  // What follows the first error is more often its consequence than another.
+  const malformed = errors.length > 0 ? errors.slice(0, 1) : warnings
+  if (malformed.length > 0) {
+    const told = malformed.map((error) => inOurWords(error, document as Document.Parsed))
+    return Either.left(told.map(({ offset, message }) => problemAt(offset, message)))
+  }
   if (directives.yaml.version !== "1.2")
     return Either.left([
       problemAt(0, "only YAML 1.2 is understood; take out the line that begins with %YAML")
@@ -111,11 +114,6 @@ const tokensOf = (source: string, lines: LineCounter): Either.Either<ReadonlyArr
   tokens.push(...parser.end())
   return Either.right(tokens)
 }
-
-const firstOfEachLine = (problems: ReadonlyArray<YamlProblem>): ReadonlyArray<YamlProblem> =>
-  [...new Map(problems.toReversed().map((problem) => [problem.line, problem])).values()].sort(
-    (a, b) => a.line - b.line
-  )
 
 const keyOf = (key: unknown): string => (isScalar(key) ? String(key.value) : "")
 

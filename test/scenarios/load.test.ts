@@ -163,6 +163,146 @@ describe("scenario - reading", () => {
   )
 })
 
+/** What is said of a file that is there and is no scenario. */
+const saidOf = (bytes: Uint8Array | string) =>
+  loadScenario("x.yaml").pipe(Effect.provide(files({ "x.yaml": bytes })), Effect.either, Effect.map(refusal))
+
+describe("scenario - a file that is no text in UTF-8", () => {
+  const text = stringify(plainScenario)
+  const utf16 = Buffer.from(text, "utf16le")
+
+  it.effect.each([
+    [
+      "UTF-16, little end first",
+      Buffer.concat([Buffer.from([0xff, 0xfe]), utf16]),
+      /^x.yaml: is a text in UTF-16, not in UTF-8; save the file as UTF-8$/
+    ],
+    [
+      "UTF-16, big end first",
+      Buffer.concat([Buffer.from([0xfe, 0xff]), Buffer.from(utf16).swap16()]),
+      /^x.yaml: is a text in UTF-16/
+    ],
+    ["UTF-16 without a mark", utf16, /^x.yaml: is a text in UTF-16/],
+    [
+      "Latin-1",
+      Buffer.from("name: plain\ndescription: Züge\n", "latin1"),
+      /^x.yaml:2: is not UTF-8 from here on, but perhaps Latin-1/
+    ],
+    [
+      "a Parquet file",
+      Buffer.concat([Buffer.from("PAR1"), Buffer.alloc(40)]),
+      /^x.yaml: is not a text in UTF-8; give the path of a YAML file$/
+    ],
+    ["a gzip file", Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]), /^x.yaml: is not a text in UTF-8/],
+    ["a file that ends within a character", Buffer.from("name: é").subarray(0, 7), /^x.yaml:1: is not UTF-8/],
+    ["an empty file", Buffer.alloc(0), /^x.yaml:1: is empty; fill in its fields: name, /]
+  ] as const)("%s", ([, bytes, said]) =>
+    Effect.map(saidOf(bytes), (message) => {
+      expect(message).toMatch(said)
+      expect(message.length).toBeLessThan(250)
+    })
+  )
+
+  it.effect("may begin with a byte order mark in UTF-8", () =>
+    Effect.gen(function* () {
+      const loaded = yield* loadScenario("x.yaml")
+      expect(loaded.scenario.name).toBe("plain")
+    }).pipe(Effect.provide(files({ "x.yaml": `\ufeff${text}` })))
+  )
+})
+
+describe("scenario - paths of data files", () => {
+  const holding = (file: string) => ({
+    users: [{ name: "north", holds: [{ file }] }, plainScenario.users[1]]
+  })
+  const north1 = (scenario: string, file: string, contents: Contents) =>
+    Effect.gen(function* () {
+      return yield* readUserTables(yield* loadScenario(scenario), 0)
+    }).pipe(
+      Effect.provide(files({ [scenario]: stringify({ ...plainScenario, ...holding(file) }), ...contents })),
+      Effect.either
+    )
+
+  it.effect("are taken as they are where they are absolute", () =>
+    Effect.gen(function* () {
+      const read = yield* north1("some/where/plain.yaml", "/srv/north.csv", { "/srv/north.csv": north })
+      expect(Either.getOrThrow(read)[0]?.ids).toEqual(["n1", "n2"])
+    })
+  )
+
+  it.effect("are told to be written with /, where one with backslashes leads nowhere", () =>
+    Effect.map(north1("plain.yaml", "data\\north.csv", {}), (read) =>
+      expect(refusal(read)).toMatch(
+        /there is no such file; .*; write \/ between the folders of a path, not \\$/
+      )
+    )
+  )
+
+  it.effect("do not lead to the scenario itself", () =>
+    Effect.map(north1("a/plain.yaml", "../a/plain.yaml", {}), (read) =>
+      expect(refusal(read)).toMatch(
+        /^a\/plain.yaml:\d+: users\[0\].holds\[0\].file: is the scenario itself; give the path of the data$/
+      )
+    )
+  )
+
+  it.effect("and of the scenario: a folder is told to be one", () =>
+    Effect.gen(function* () {
+      expect(refusal(yield* Effect.either(loadScenario("scenarios")))).toBe(
+        "scenarios: is a folder; give the path of a scenario file"
+      )
+      expect(refusal(yield* Effect.either(loadScenario("/dev/zero")))).toBe(
+        "/dev/zero: is a device; give the path of a scenario file"
+      )
+      const text = stringify({ ...plainScenario, ...holding("..") })
+      yield* Effect.gen(function* () {
+        const system = yield* FileSystem.FileSystem
+        const file = `${yield* system.makeTempDirectoryScoped()}/plain.yaml`
+        yield* system.writeFileString(file, text)
+        const said = refusal(
+          yield* Effect.either(Effect.flatMap(loadScenario(file), (loaded) => readUserTables(loaded, 0)))
+        )
+        expect(said).toMatch(/holds\[0\].file: is a folder; .* is where user north should have its data$/)
+      }).pipe(Effect.scoped)
+    }).pipe(Effect.provide(NodeContext.layer))
+  )
+})
+
+describe("scenario - columns named by numbers", () => {
+  /** IDX: unsigned bytes of these dimensions. */
+  const idx = (dimensions: ReadonlyArray<number>, bytes: ReadonlyArray<number>) => {
+    const head = Buffer.alloc(4 + 4 * dimensions.length)
+    head.set([0, 0, 8, dimensions.length])
+    dimensions.forEach((length, i) => {
+      head.writeUInt32BE(length, 4 + 4 * i)
+    })
+    return Buffer.concat([head, Buffer.from(bytes)])
+  }
+
+  it.effect("are the columns of an IDX file in the order of the scenario", () =>
+    Effect.gen(function* () {
+      const text = stringify({
+        ...plainScenario,
+        data: { features: "FEATURES", label: { column: "kind", values: ["0", "1"] }, scaleTo: [0, 1] },
+        users: ["north", "south"].map((name) => ({ name, holds: [{ file: "bands.idx" }] }))
+      }).replace("features: FEATURES", "features: { 950: [0, 255], 850: [0, 255], 750: [0, 10] }")
+      const loaded = yield* loadScenario("x.yaml").pipe(Effect.provide(files({ "x.yaml": text })))
+      const [table] = yield* readUserTables(loaded, 0).pipe(
+        Effect.provide(files({ "bands.idx": idx([2, 3], [255, 51, 10, 0, 102, 5]) }))
+      )
+      const row = (r: number) => {
+        const out = new Float64Array(3)
+        table!.cells.readRow(r, out, 0)
+        return [...out]
+      }
+      expect([row(0), row(1)]).toEqual([
+        [1, 0.2, 1],
+        [0, 0.4, 0.5]
+      ])
+    })
+  )
+})
+
 describe("scenario - data", () => {
   it.effect("joins what the users hold", () =>
     Effect.gen(function* () {

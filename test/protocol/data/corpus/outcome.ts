@@ -2,6 +2,7 @@
  * What must become of a data file: it is accepted with exactly these cells, or refused with exactly these errors. The only place
  * in which the corpus calls the reader.
  */
+import { bytesSource } from "../../../../protocol/data/byte-source.ts"
 import { readDataFile } from "../../../../protocol/data/data-file.ts"
 import type { DataDescription } from "../../../../protocol/data/encoding.ts"
 import {
@@ -59,7 +60,7 @@ export const grain: DataDescription = {
 }
 
 const read = ({ bytes, source = {}, description = grain }: DataCase): Promise<Table> =>
-  readDataFile(bytes, { user: "ada", file: "data/grain.csv", ...source }, description)
+  readDataFile(bytesSource(bytes), { user: "ada", file: "data/grain.csv", ...source }, description)
 
 /** Words of inner layers, which no message may have. */
 const foreign =
