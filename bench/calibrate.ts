@@ -10,7 +10,7 @@ import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Worker } from "node:worker_threads"
-import { Context, Effect, Layer, Redacted } from "effect"
+import { Context, Effect, Either, Layer, Redacted } from "effect"
 import { artifact } from "../protocol/artifact.ts"
 import type { Jobs } from "../protocol/bcp/jobs.ts"
 import { slotsPerPlaintext, uploadSlotBits, wordBytes } from "../protocol/bcp/packing.ts"
@@ -25,7 +25,12 @@ import { parentGone, sayReady, startActor } from "../runtime/processes/process.t
 import { encrypted, folderStore } from "../runtime/storage/store.ts"
 import * as Nats from "../runtime/transport/nats.ts"
 import { makePool } from "../runtime/work/pool.ts"
-import type { BcpCalibration, Calibration, Curve } from "../scenarios/calibration.ts"
+import {
+  type BcpCalibration,
+  type Calibration,
+  type Curve,
+  decodeCalibration
+} from "../scenarios/calibration.ts"
 import { announceMachine, ownProcessorMs, processorMs, spreadOf, writeFigures } from "./measure.ts"
 import { measuredNetworks } from "./networks.ts"
 import { type StepKernels, stepKernels } from "./step-kernels.ts"
@@ -58,7 +63,7 @@ const besideProducts = (steps: ReadonlyArray<StepKernels>, spent: ReadonlyArray<
   const [a, b] = spent as [number, number]
   const determinant = x.megabytes * y.rounds - y.megabytes * x.rounds
   return {
-    megabyteMs: (a * y.rounds - b * x.rounds) / determinant,
+    megabyteMs: Math.max(0, (a * y.rounds - b * x.rounds) / determinant),
     roundMs: Math.max(0, (x.megabytes * b - y.megabytes * a) / determinant)
   }
 }
@@ -80,9 +85,9 @@ const arithmetic = async (): Promise<Calibration["arithmetic"]> => {
     millionProductsMs,
     cloud: {
       ...rest(({ cloud0, cloud1 }) => Math.max(cloud0.median, cloud1.median)),
-      firstMs: first.clouds
+      firstMs: Math.max(0, first.clouds)
     },
-    dealer: { ...rest(({ dealer }) => dealer.median), firstMs: first.dealer }
+    dealer: { ...rest(({ dealer }) => dealer.median), firstMs: Math.max(0, first.dealer) }
   }
 }
 
@@ -420,10 +425,14 @@ const startUp = (): number => {
   return (children() - before) / starts
 }
 
-/** Four figures of each number are as many as mean anything. */
+/** Four figures of each number are as many as mean anything. What `check` would refuse is not written. */
 const rounded = (calibration: Calibration): Calibration =>
-  JSON.parse(JSON.stringify(calibration), (_, value: unknown) =>
-    typeof value === "number" ? Number(value.toPrecision(4)) : value
+  Either.getOrThrow(
+    decodeCalibration(
+      JSON.parse(JSON.stringify(calibration), (_, value: unknown) =>
+        typeof value === "number" ? Number(value.toPrecision(4)) : value
+      )
+    )
   )
 
 /** Measures everything, for so many bits of the modulus. */

@@ -14,7 +14,7 @@ import { Effect, Either, Redacted } from "effect"
 import { artifact, projectRoot } from "../protocol/artifact.ts"
 import { denseCells } from "../protocol/data/cells.ts"
 import { passwordVariable, startOwnBroker } from "../runtime/broker/start.ts"
-import type { Calibration } from "../scenarios/calibration.ts"
+import { type Calibration, decodeCalibration } from "../scenarios/calibration.ts"
 import { decodeScenario } from "../scenarios/decode.ts"
 import { decodeHosts, type Hosts } from "../scenarios/hosts.ts"
 import { predictCost } from "../scenarios/plan.ts"
@@ -457,7 +457,7 @@ const farmScenario = (form: "packed" | "hybrid", batch: number): unknown => ({
 /** Prints the predicted time of an epoch over 10^9 cells on 10, 100 and 1,000 hosts, by the calibration that comes with the project. */
 export const scale = async (): Promise<void> => {
   const file = fileURLToPath(new URL("scenarios/calibration.json", projectRoot))
-  const calibration = JSON.parse(readFileSync(file, "utf8")) as Calibration
+  const calibration = Either.getOrThrow(decodeCalibration(JSON.parse(readFileSync(file, "utf8"))))
   const rows: Array<ReadonlyArray<string>> = []
   const results: Array<object> = []
   for (const form of ["hybrid", "packed"] as const)

@@ -43,6 +43,30 @@ export class EventLogUnwritable extends Data.TaggedError("EventLogUnwritable")<{
   }
 }
 
+/** The variable that names the collector holds something else. The value is not quoted: it may hold a password. */
+export class CollectorAddressInvalid extends Data.TaggedError("CollectorAddressInvalid")<{
+  readonly reason: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `${collectorVariable} is no address of an OpenTelemetry collector: ${this.reason}; write it as http://HOST:4318, or unset it`
+  }
+}
+
+const collectorVariable = "OTEL_EXPORTER_OTLP_ENDPOINT"
+
+/** Where spans are sent, if anywhere. An empty variable is as good as none. */
+export const collectorAt = (given = ""): Effect.Effect<string | undefined, CollectorAddressInvalid> => {
+  const wrong = (reason: string) => new CollectorAddressInvalid({ reason })
+  if (given === "") return Effect.succeed(undefined)
+  if (!/^https?:\/\//i.test(given)) return wrong("it begins with neither http:// nor https://")
+  if (!URL.canParse(given)) return wrong("its host or port can't be read")
+  const { username, password } = new URL(given)
+  return username + password === "" ? Effect.succeed(given) : wrong("it holds a name or a password")
+}
+
+export const collectorFromEnvironment = Effect.suspend(() => collectorAt(process.env[collectorVariable]))
+
 export interface TracingOptions {
   readonly actor: string
   /** Where the events go; nowhere if it is not given. */
@@ -50,10 +74,12 @@ export interface TracingOptions {
 }
 
 /** Spans and log events of one actor. Give it to `party.ts`'s layer and to the actor's effects. */
-export const layer = (options: TracingOptions): Layer.Layer<never, EventLogUnwritable> =>
+export const layer = (
+  options: TracingOptions
+): Layer.Layer<never, EventLogUnwritable | CollectorAddressInvalid> =>
   Layer.unwrapScoped(
     Effect.gen(function* () {
-      const endpoint = process.env.OTEL_EXPORTER_OTLP_ENDPOINT
+      const endpoint = yield* collectorFromEnvironment
       const { file, actor } = options
       if (file === undefined && endpoint === undefined) return Layer.empty
       const write: Write = file === undefined ? () => {} : yield* eventLog(actor, file)

@@ -83,9 +83,9 @@ export const actorNamed = (agreement: Agreement, role: string): Effect.Effect<st
 const readKgcKey = (text: Option.Option<string>): Effect.Effect<Uint8Array, KgcKeyNeeded> => {
   if (Option.isNone(text))
     return new KgcKeyNeeded({ reason: "a party has to know the KGC's verification key" })
-  const key = new Uint8Array(Buffer.from(text.value, "base64"))
-  return key.length === 32
-    ? Effect.succeed(key)
+  // What is no base64 would be left out by the decoder, and the rest be taken for another key.
+  return /^[A-Za-z0-9+/]{43}=?$/.test(text.value)
+    ? Effect.succeed(new Uint8Array(Buffer.from(text.value, "base64")))
     : new KgcKeyNeeded({ reason: `"${text.value}" is not 32 bytes of base64` })
 }
 

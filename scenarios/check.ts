@@ -4,18 +4,16 @@
  */
 import { randomBytes } from "node:crypto"
 import { fileURLToPath } from "node:url"
-import { FileSystem } from "@effect/platform"
 import { Data, Effect, Option } from "effect"
 import { phases } from "../actors/director.ts"
 import { projectRoot } from "../protocol/artifact.ts"
 import { countCells } from "../protocol/data/rows.ts"
 import { seededKey } from "../protocol/seeding.ts"
 import { agreementOf } from "./agreement.ts"
-import type { Calibration } from "./calibration.ts"
 import type { CheckRequest } from "./commands.ts"
 import { foresee } from "./foresight.ts"
 import { type CheckedData, checkData, type JoinedData, joinData } from "./joined.ts"
-import { loadHosts, loadScenario } from "./load.ts"
+import { loadCalibration, loadHosts, loadScenario, type Problem } from "./load.ts"
 import { type PredictedCost, predictCost } from "./plan.ts"
 import { type Prediction, predictTime } from "./prediction.ts"
 import { privacy, revelations, warningLines } from "./report.ts"
@@ -34,33 +32,38 @@ export interface Forecast {
   readonly time?: Prediction
 }
 
-/** A calibration can't be read, or lacks what the scenario needs. */
+/** A calibration can't be read, is something else, or lacks what the scenario needs. */
 export class CalibrationError extends Data.TaggedError("CalibrationError")<{
-  readonly file: string
-  readonly reason: string
+  readonly problems: ReadonlyArray<Problem>
 }> {
   readonly retryable = false
   override get message(): string {
-    return `the calibration ${this.file} ${this.reason}; npm run bench -- calibrate makes one`
+    const shown = this.problems.slice(0, mostProblems)
+    const more = this.problems.length - shown.length
+    return [
+      ...shown.map(({ at, path, message }) => [at, ...(path === "" ? [] : [path]), message].join(": ")),
+      ...(more > 0 ? [`and ${more} more problems like these`] : []),
+      "npm run bench -- calibrate measures this machine and writes a calibration"
+    ].join("\n")
   }
 }
+
+/** What is told of a file that is something else altogether. */
+const mostProblems = 5
 
 /** What the machines of the hosts take, as it was measured on one when this version was made. */
 const defaultCalibration = fileURLToPath(new URL("scenarios/calibration.json", projectRoot))
 
 /** Reads a calibration that has a modulus of so many bits. */
-const loadCalibration = (file: string, modulusBits: number) =>
+const calibrationFor = (modulusBits: number, file: string) =>
   Effect.gen(function* () {
-    const files = yield* FileSystem.FileSystem
-    const wrong = (reason: string) => new CalibrationError({ file, reason })
-    const text = yield* files.readFileString(file).pipe(Effect.mapError(() => wrong("can't be read")))
-    const calibration = yield* Effect.try({
-      try: () => JSON.parse(text) as Calibration,
-      catch: () => wrong("is not JSON")
-    })
-    return calibration.bcp?.[modulusBits] === undefined
-      ? yield* wrong(`has no figures for a modulus of ${modulusBits} bits`)
-      : calibration
+    const measured = yield* Effect.mapError(
+      loadCalibration(file),
+      ({ problems }) => new CalibrationError({ problems })
+    )
+    if (measured.bcp[modulusBits] !== undefined) return measured
+    const message = `has no figures for a modulus of ${modulusBits} bits, only for ${Object.keys(measured.bcp).join(", ")}`
+    return yield* new CalibrationError({ problems: [{ at: file, path: "bcp", message }] })
   })
 
 /** Checks a scenario and its data and gives what a run of it would do, as text. */
@@ -81,9 +84,9 @@ export const checkScenario = Effect.fn("Scenario.check")(function* ({
   const forecast: Forecast = { scenario, data, joined, cost, warnings }
   if (Option.isNone(hosts)) return renderForecast(forecast)
   const ground = yield* loadHosts(hosts.value)
-  const measured = yield* loadCalibration(
-    Option.getOrElse(calibration, () => defaultCalibration),
-    scenario.security.modulusBits
+  const measured = yield* calibrationFor(
+    scenario.security.modulusBits,
+    Option.getOrElse(calibration, () => defaultCalibration)
   )
   return renderForecast({ ...forecast, time: predictTime({ scenario, cost }, ground, measured) })
 })

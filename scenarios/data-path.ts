@@ -28,6 +28,7 @@ export interface FileError {
 
 /** Why a file can't be read, and what to do about it. */
 export const unreadable = (error: FileError, file: string, remedy: string): string => {
+  if (/ENAMETOOLONG/.test(error.message)) return `there is no such file, and no name is that long; ${remedy}`
   if (error.reason === "NotFound") return `there is no such file; ${remedy}${missingFileHint(file)}`
   if (error.reason === "PermissionDenied")
     return "may not be read by this process; allow it, or give another path"

@@ -7,6 +7,7 @@ import { Effect, Either } from "effect"
 import { type EncodedTable, encodeTable } from "../protocol/data/encoding.ts"
 import { describeProblem, type TableError } from "../protocol/data/table.ts"
 import type { ParseResult } from "../protocol/schema.ts"
+import { decodeCalibration } from "./calibration.ts"
 import { columnsOf } from "./columns.ts"
 import { readTable } from "./data-files.ts"
 import { dataFileOf, type FileError, unreadable } from "./data-path.ts"
@@ -92,6 +93,13 @@ export const loadHosts = Effect.fn("Scenario.loadHosts")(function* (file: string
   return (yield* parsed(decodeHosts, false)(text, file)).value
 })
 
+/** Reads and validates a file of what a machine takes. */
+export const loadCalibration = Effect.fn("Scenario.loadCalibration")(function* (file: string) {
+  const text = yield* readText(file, "give the path of a calibration")
+  // JSON is a part of YAML.
+  return (yield* parsed(decodeCalibration, false)(text, file)).value
+})
+
 /** Reads and validates a plan of faults that has a file of its own, for a run of this scenario. */
 export const loadFaults = Effect.fn("Scenario.loadFaults")(function* (file: string, { users }: Scenario) {
   const text = yield* readText(
@@ -116,6 +124,8 @@ const readText = Effect.fn("Scenario.readText")(function* (file: string, remedy:
   const { type, size } = yield* files.stat(file).pipe(told)
   if (type === "Directory") return yield* failed(`is a folder; ${remedy}`)
   if (type === "CharacterDevice" || type === "BlockDevice") return yield* failed(`is a device; ${remedy}`)
+  // Each party opens it again, and a pipe that nobody writes to would be waited for without an end.
+  if (type !== "File") return yield* failed("is a pipe; save what comes from it to a file first")
   if (size > mostBytes)
     return yield* failed(`has more than ${mostBytes / 2 ** 20} MiB, too much for a scenario; ${remedy}`)
   const bytes = yield* files.readFile(file).pipe(told)

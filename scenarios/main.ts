@@ -6,20 +6,24 @@
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { runMain } from "@effect/platform-node/NodeRuntime"
 import { Effect, Logger } from "effect"
+import { workingFolder } from "../runtime/processes/process.ts"
 import { showsColours, watchOutput, withPlainText } from "../runtime/processes/standard-output.ts"
 import { brokenDown, commandLine, interruptedStatus, type Verdict, verdictOf } from "./commands.ts"
 
 const output = watchOutput(process.stdout, process.stderr)
 
+/** What a run needs; what its parties would find wrong with the environment is found out before any is started. */
+const toRun = Effect.gen(function* () {
+  const { collectorFromEnvironment } = yield* Effect.promise(() => import("../runtime/tracing.ts"))
+  yield* collectorFromEnvironment
+  return yield* Effect.promise(() => Promise.all([import("./run-and-report.ts"), import("./run.ts")]))
+})
+
 const bicameral = commandLine({
   run: (request) =>
-    Effect.promise(() => Promise.all([import("./run-and-report.ts"), import("./run.ts")])).pipe(
-      Effect.flatMap(([{ runAndReport }, { runScenario }]) => runAndReport(runScenario, request))
-    ),
+    Effect.flatMap(toRun, ([{ runAndReport }, { runScenario }]) => runAndReport(runScenario, request)),
   resume: (out) =>
-    Effect.promise(() => Promise.all([import("./run-and-report.ts"), import("./run.ts")])).pipe(
-      Effect.flatMap(([{ resumeAndReport }, { resumeRun }]) => resumeAndReport(resumeRun, out))
-    ),
+    Effect.flatMap(toRun, ([{ resumeAndReport }, { resumeRun }]) => resumeAndReport(resumeRun, out)),
   simulate: (request) =>
     Effect.flatMap(
       Effect.promise(() => import("./simulate.ts")),
@@ -61,7 +65,7 @@ process.on("uncaughtException", (error) => {
   process.exit(verdict.status)
 })
 
-bicameral(process.argv.slice(2)).pipe(
+Effect.zipRight(workingFolder, bicameral(process.argv.slice(2))).pipe(
   output.during,
   withPlainText({
     output: showsColours(process.stdout, process.env),

@@ -17,7 +17,8 @@ export type WorkerReply =
 // Nobody reads stacks here, and every span of Effect would take one.
 Error.stackTraceLimit = 0
 
-const say = (reply: WorkerReply) => process.send!(reply)
+// A parent that is gone needs no reply; its end is told by itself.
+const say = (reply: WorkerReply) => process.send!(reply, () => undefined)
 
 let simulation: Promise<(seed: number) => Promise<SeedResult>> | undefined
 

@@ -95,6 +95,8 @@ export const simulateAndReport = (request: SimulateRequest) =>
             next = to + 1
           }
         })
+        // That it can't be started, or is not there any more to be told something.
+        worker.on("error", ({ message }) => fail(message))
         worker.on("exit", (code, signal) => fail(`a process ended with ${signal ?? `status ${code}`}`))
         tell({ file, faults: Option.getOrUndefined(request.faults) })
       }

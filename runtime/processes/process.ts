@@ -35,6 +35,20 @@ export class ActorDied extends Data.TaggedError("ActorDied")<{
   }
 }
 
+/** The current folder can't be found, so that no name of a file means anything. */
+export class WorkingFolderGone extends Data.TaggedError("WorkingFolderGone")<object> {
+  readonly retryable = false
+  override get message(): string {
+    return "the current folder is gone, or may not be looked at; change to another folder and start again"
+  }
+}
+
+/** Fails where the folder that the program was started in was removed. */
+export const workingFolder: Effect.Effect<string, WorkingFolderGone> = Effect.try({
+  try: () => process.cwd(),
+  catch: () => new WorkingFolderGone()
+})
+
 export interface ActorProcessOptions {
   readonly party: string
   /** The program's JavaScript file and its arguments. */
@@ -125,13 +139,14 @@ const launch = (
     stdio: ["pipe", "pipe", "pipe"]
   })
   let lastLines: ReadonlyArray<string> = []
-  eachLine(child.stdout!, (line) => {
+  // Where the system has no more descriptors there are none: the error follows.
+  eachLine(child.stdout, (line) => {
     const value = jsonOf(line)
     if (value === undefined) return
     if ("ready" in value) Deferred.unsafeDone(ready, Effect.succeed(value.ready))
     else onLine?.(value)
   })
-  eachLine(child.stderr!, (line) => {
+  eachLine(child.stderr, (line) => {
     lastLines = [...lastLines, line].slice(-keptLines)
   })
   const end = (code: number | string) =>
@@ -156,14 +171,14 @@ const jsonOf = (line: string): object | undefined => {
 
 const longestLine = 64 * 1024
 
-const eachLine = (stream: NodeJS.ReadableStream, onLine: (line: string) => void) => {
+const eachLine = (stream: NodeJS.ReadableStream | null | undefined, onLine: (line: string) => void) => {
   let rest = ""
-  stream.on("data", (chunk: Buffer) => {
+  stream?.on("data", (chunk: Buffer) => {
     const lines = (rest + chunk.toString()).split("\n")
     rest = (lines.pop() ?? "").slice(-longestLine)
     for (const line of lines) onLine(line)
   })
-  stream.on("end", () => {
+  stream?.on("end", () => {
     if (rest !== "") onLine(rest)
   })
 }

@@ -236,3 +236,33 @@ describe("without tracing", () => {
     })
   )
 })
+
+describe("the address of a collector", () => {
+  it.effect("is a web address, or none where the variable is empty or not set", () =>
+    Effect.gen(function* () {
+      for (const given of [undefined, ""]) expect(yield* Tracing.collectorAt(given)).toBeUndefined()
+      for (const given of ["http://127.0.0.1:4318", "https://collector.example/otlp/", "HTTP://a"])
+        expect(yield* Tracing.collectorAt(given)).toBe(given)
+    })
+  )
+
+  it.effect("is refused where it is anything else, and not quoted, as it may hold a password", () =>
+    Effect.gen(function* () {
+      for (const [given, reason] of [
+        ["collector", "it begins with neither http:// nor https://"],
+        ["localhost:4318", "it begins with neither http:// nor https://"],
+        ["grpc://localhost:4317", "it begins with neither http:// nor https://"],
+        [" http://localhost", "it begins with neither http:// nor https://"],
+        ["http://[", "its host or port can't be read"],
+        ["http://a:99999", "its host or port can't be read"],
+        ["http://", "its host or port can't be read"],
+        ["http://me:p-secret@a", "it holds a name or a password"]
+      ] as const) {
+        const { message } = yield* Effect.flip(Tracing.collectorAt(given))
+        expect(message).toBe(
+          `OTEL_EXPORTER_OTLP_ENDPOINT is no address of an OpenTelemetry collector: ${reason}; write it as http://HOST:4318, or unset it`
+        )
+      }
+    })
+  )
+})

@@ -67,7 +67,11 @@ const wrongFiles: Readonly<Record<string, Wrong>> = {
 const places: Readonly<
   Record<
     string,
-    { readonly json?: boolean; readonly words: (study: string, file: string) => ReadonlyArray<string> }
+    {
+      readonly json?: boolean
+      readonly inside?: string
+      readonly words: (study: string, file: string) => ReadonlyArray<string>
+    }
   >
 > = {
   check: { words: (_, file) => ["check", file] },

@@ -1,7 +1,13 @@
 import { Writable } from "node:stream"
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, FiberId } from "effect"
-import { OutputUnwritable, ReaderGone, watchOutput } from "../../../runtime/processes/standard-output.ts"
+import { Console, Deferred, Effect, Exit, FiberId } from "effect"
+import {
+  OutputUnwritable,
+  ReaderGone,
+  showsColours,
+  watchOutput,
+  withPlainText
+} from "../../../runtime/processes/standard-output.ts"
 
 const failure = (code: string, errno: number) => Object.assign(new Error(`${code}, write`), { code, errno })
 const epipe = failure("EPIPE", -32)
@@ -99,6 +105,34 @@ describe("standard output", () => {
     Effect.gen(function* () {
       const { errors, watched } = failing(undefined)
       expect(yield* watched.during(Effect.sync(() => errors.write("a complaint\n")))).toBeTypeOf("boolean")
+    })
+  )
+})
+
+describe("colours", () => {
+  it("are for terminals that have them, and for people who want them", () => {
+    const terminal = { isTTY: true }
+    expect(showsColours(terminal, { TERM: "xterm-256color" })).toBe(true)
+    expect(showsColours(terminal, { NO_COLOR: "" })).toBe(true)
+    expect(showsColours(terminal, { NO_COLOR: "1" })).toBe(false)
+    expect(showsColours(terminal, { TERM: "dumb" })).toBe(false)
+    expect(showsColours({}, { TERM: "xterm-256color" })).toBe(false)
+  })
+
+  it.effect("are taken out of what is printed elsewhere", () =>
+    Effect.gen(function* () {
+      const said: Array<string> = []
+      const console = {
+        ...(yield* Console.consoleWith(Effect.succeed)),
+        log: (...words: ReadonlyArray<unknown>) => Effect.sync(() => void said.push(`out ${words}`)),
+        error: (...words: ReadonlyArray<unknown>) => Effect.sync(() => void said.push(`err ${words}`))
+      }
+      const bold = "\u001b[0;1mUSAGE\u001b[0m"
+      yield* Effect.zipRight(Console.log(bold), Console.error(bold)).pipe(
+        withPlainText({ output: false, errors: true }),
+        Effect.withConsole(console)
+      )
+      expect(said).toEqual(["out USAGE", `err ${bold}`])
     })
   )
 })
