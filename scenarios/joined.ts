@@ -124,11 +124,8 @@ const sizeProblems = (
   const heldOut = marked + Math.floor(shareHeldOut(scenario) * (rows - marked))
   const problems = planProblems(scenario, rows - heldOut)
   if (heldOut > 0 || rows === 0 || !scenario.reveal.includes("accuracy")) return placed(locate, problems)
-  const nothing =
-    share === "marked"
-      ? "no row is in the files that are marked, so nothing is left to test on; mark files that have rows"
-      : `${share} of ${counted(rows, "row")} is no row, so nothing is left to test on; hold out at least ${leastShare(rows)}`
-  const message = `${nothing}, or take accuracy out of reveal`
+  // A file that is marked has a row, so it is the share that comes to none.
+  const message = `${share} of ${counted(rows, "row")} is no row, so nothing is left to test on; ${rows === 1 ? "bring more rows" : `hold out at least ${leastShare(rows)}`}, or take accuracy out of reveal`
   return placed(locate, [{ path: ["heldOut"], message }, ...problems])
 }
 

@@ -417,6 +417,85 @@ describe("scenario - users whose files do not fit together", () => {
   )
 })
 
+describe("scenario - rows that are too few for what is asked", () => {
+  const table = (prefix: string, rows: number) =>
+    `${header}${Array.from({ length: rows }, (_, row) => `${prefix}${row},1,0,${row % 2 ? "a" : "b"}\n`).join("")}`
+  const small = { training: { epochs: 1, batch: 1, rate: 0.1 }, reveal: ["accuracy"] }
+  const check = (rows: number, changes: object) =>
+    checked(
+      { "north.csv": table("n", rows / 2), "south.csv": table("s", rows / 2) },
+      { ...small, ...changes }
+    )
+
+  it.effect("refuses to reveal an accuracy on no row, and says which share is one", () =>
+    Effect.gen(function* () {
+      for (const [rows, heldOut, least] of [
+        [2, 0.2, 0.5],
+        [4, 0.2, 0.25],
+        [80, 0.01, 0.013]
+      ] as const) {
+        const message = refusal(yield* check(rows, { heldOut }))
+        expect(message).toMatch(/^plain\.yaml:\d+: heldOut: /)
+        expect(message).toContain(
+          `${heldOut} of ${rows} rows is no row, so nothing is left to test on; hold out at least ${least}, or take accuracy out of reveal`
+        )
+        expect(Either.isRight(yield* check(rows, { heldOut: least }))).toBe(true)
+        expect(Either.isRight(yield* check(rows, { heldOut, reveal: [] }))).toBe(true)
+      }
+    })
+  )
+
+  it.effect("names the least share that is a row, for any number of rows", () =>
+    Effect.gen(function* () {
+      for (let rows = 2; rows <= 400; rows += 34) {
+        const message = refusal(yield* check(rows, { heldOut: 0.5 / rows }))
+        const least = Number(/hold out at least ([\d.]+),/.exec(message)![1])
+        expect(Math.floor(least * rows)).toBe(1)
+      }
+    })
+  )
+
+  it.effect("tells where the batch is larger than what is left to train on", () =>
+    Effect.gen(function* () {
+      const message = refusal(yield* check(10, { training: { epochs: 1, batch: 9, rate: 0.1 } }))
+      expect(message).toMatch(
+        /^plain\.yaml:\d+: training\.batch: a batch of 9 rows is larger than the 8 training rows; /
+      )
+    })
+  )
+
+  const marked = (...heldOut: ReadonlyArray<boolean>) => ({
+    heldOut: "marked",
+    users: [
+      { name: "north", holds: [{ file: "north.csv", columns: ["length", "width"], heldOut: heldOut[0] }] },
+      { name: "south", holds: [{ file: "south.csv", columns: ["kind"], heldOut: heldOut[1] }] }
+    ]
+  })
+  const parts = {
+    "north.csv": "id,length,width\nx1,1,0\nx2,2,0\n",
+    "south.csv": "id,kind\nx1,a\nx2,b\n"
+  }
+
+  it.effect("names file and rows where the cells of a row are marked in one file and not in another", () =>
+    Effect.gen(function* () {
+      const message = refusal(yield* checked(parts, { ...small, ...marked(true, false), reveal: [] }))
+      expect(message).toMatch(
+        /^plain\.yaml:\d+: users\[0\]\.holds\[0\]\.heldOut: north\.csv of user north is marked/
+      )
+      expect(message).toContain(
+        "other cells of its rows x1 (also in south.csv of user south), x2 (also in south.csv of user south) are in a file that is not; mark both files or neither"
+      )
+    })
+  )
+
+  it.effect("refuses to train on no row where every file is marked", () =>
+    Effect.gen(function* () {
+      const message = refusal(yield* checked(parts, { ...small, ...marked(true, true), reveal: [] }))
+      expect(message).toMatch(/^plain\.yaml:\d+: heldOut: no row is left to train on; /)
+    })
+  )
+})
+
 describe("scenario - those that come with the project", () => {
   const joined = (file: string) =>
     Effect.gen(function* () {

@@ -259,7 +259,7 @@ describe("run and report", () => {
   writeFileSync(file, stringify({ ...plainScenario, reveal: ["accuracy"] }))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  const result = (held: boolean): RunResult => ({
+  const result = (held: boolean, meaningless: ReadonlyArray<string> = []): RunResult => ({
     scenario: "plain",
     run: "r",
     transport: "memory",
@@ -270,7 +270,7 @@ describe("run and report", () => {
     referenceAccuracy: 1,
     maxWeightDeviation: null,
     reasons: { maxWeightDeviation: "only a run with a seed can be replayed" },
-    meaningless: [],
+    meaningless,
     warnings: [],
     rows: { training: 8, heldOut: 2 },
     steps: 1,
@@ -286,13 +286,18 @@ describe("run and report", () => {
     ]
   })
 
-  const reported = (held: boolean, out: Option.Option<string> = Option.none(), compare = false) =>
+  const reported = (
+    held: boolean,
+    out: Option.Option<string> = Option.none(),
+    compare = false,
+    meaningless: ReadonlyArray<string> = []
+  ) =>
     Effect.gen(function* () {
       const asked: Array<RunOptions> = []
       const { printed, console } = recorder()
       const run = (options: RunOptions) => {
         asked.push(options)
-        return Effect.succeed(result(held))
+        return Effect.succeed(result(held, meaningless))
       }
       const exit = yield* runAndReport(run, {
         file,
@@ -319,6 +324,20 @@ describe("run and report", () => {
       const { asked, verdict } = yield* reported(true, Option.none(), true)
       expect(asked).toEqual([])
       expect(verdict.lines[0]).toContain("give a plan with --faults or in a section faults")
+    })
+  )
+
+  it.effect("ends with status 2 when the result is not meaningful, whatever was expected of it", () =>
+    Effect.gen(function* () {
+      for (const held of [true, false]) {
+        const { printed, verdict } = yield* reported(held, Option.none(), false, ["it left the range"])
+        expect(printed).toContain("NOT MEANINGFUL\n  it left the range")
+        expect(printed).toContain("model.json")
+        expect(verdict).toEqual({
+          status: 2,
+          lines: ["bicameral: the run ended, but its result is not meaningful: it left the range"]
+        })
+      }
     })
   )
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
-import { eventLogs, report } from "../../scenarios/report.ts"
+import { eventLogs, report, sideBySide } from "../../scenarios/report.ts"
 import type { RunResult } from "../../scenarios/result.ts"
-import { count, counted, duration, size, table, wholeSeconds } from "../../scenarios/units.ts"
+import { count, counted, duration, listed, size, table, wholeSeconds } from "../../scenarios/units.ts"
 
 const result: RunResult = {
   scenario: "plain",
@@ -105,6 +105,60 @@ describe("report", () => {
     expect(told()).not.toContain("expectations")
   })
 
+  it("says of a figure that there is not why, and of an expectation why it was not judged", () => {
+    const reasons = { referenceAccuracy: "left out: too large", maxWeightDeviation: "left out: larger still" }
+    const expectations = [{ what: "gap at most 0.1", held: false, reason: "not judged: left out" }]
+    const text = told({ referenceAccuracy: null, maxWeightDeviation: null, reasons, expectations })
+    expect(line(text, "accuracy")).toBe(
+      "accuracy     0.9750 secure (39 of 40 held-out rows); no float64 reference: left out: too large"
+    )
+    expect(line(text, "weights")).toBe(
+      "weights      not compared with the fixed-point reference: left out: larger still"
+    )
+    expect(text).toContain("  FAILED  gap at most 0.1 (not judged: left out)")
+  })
+
+  it("says that a result is not meaningful and why, and otherwise what may spoil it", () => {
+    const warnings = ["the training diverges"]
+    expect(told({ warnings })).toContain("warnings\n  the training diverges\n")
+    const spoilt = told({ warnings, meaningless: ["it left the range in step 2"] })
+    expect(spoilt).toContain("NOT MEANINGFUL\n  it left the range in step 2\n")
+    expect(spoilt).not.toContain("warnings")
+    expect(told()).not.toMatch(/NOT MEANINGFUL|warnings/)
+  })
+
+  it("prints no number that is none, whatever there is not", () => {
+    const zero = { predicted: 0, measured: 0 }
+    const text = told({
+      accuracy: null,
+      tested: { correct: 0, total: 0 },
+      referenceAccuracy: null,
+      reasons: {
+        accuracy: "no held-out row was tested",
+        referenceAccuracy: "none",
+        maxWeightDeviation: "none"
+      },
+      rounds: zero,
+      bytes: { ...zero, byPhase: { train: zero, other: { predicted: 0, measured: 5 } } },
+      seconds: { setup: 0, upload: 0, transform: 0, train: 0, output: 0, total: 0 },
+      peakMemoryBytes: {},
+      recoveries: [{ party: "kgc", seconds: 0 }],
+      faults: {}
+    })
+    expect(text).not.toMatch(/NaN|Infinity|undefined|null|unknown|−0\b/)
+    expect(line(text, "accuracy")).toBe("accuracy     no held-out row was tested; no float64 reference: none")
+  })
+
+  it("sets times side by side, with a ratio only to a time above nothing", () => {
+    const phases = { setup: 0, upload: 2, transform: 0, train: 1, output: 1 }
+    const faster = { ...result, seconds: { ...phases, total: 4 } }
+    const slower = { ...result, seconds: { ...phases, setup: 3, upload: 3, total: 8 } }
+    const text = sideBySide(faster, slower).join("\n")
+    expect(line(text, "upload")).toMatch(/2\.0 s +3\.0 s +1\.5 ×$/)
+    expect(line(text, "setup")).toMatch(/0\.0 s +3\.0 s$/)
+    expect(text).not.toMatch(/NaN|Infinity/)
+  })
+
   it("says where the model, the result and the event logs are", () => {
     const text = told()
     expect(line(text, "model ")).toContain("out/plain/model.json")
@@ -129,6 +183,18 @@ describe("units", () => {
     ]
     expect(shown).toEqual(expected)
     expect([0, 4, 59, 60].map(wholeSeconds)).toEqual(["0 s", "4 s", "59 s", "1 min 00 s"])
+  })
+
+  it("says that no number is unknown, and that no time is negative", () => {
+    const none = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+    for (const figure of [duration, wholeSeconds, size, count])
+      expect(none.map(figure)).toEqual(["unknown", "unknown", "unknown"])
+    expect(duration(-3.2)).toBe("0.0 s")
+  })
+
+  it("lists names, of many the first and how many more", () => {
+    expect(listed(["a", "b"])).toBe("a, b")
+    expect(listed(["a", "b", "c", "d"], 2)).toBe("a, b and 2 more")
   })
 
   it("writes sizes with three figures and never a thousand of a unit", () => {

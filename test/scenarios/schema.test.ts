@@ -256,6 +256,26 @@ describe("scenario schema - parts that do not fit together", () => {
       "a weight deviation without a seed",
       { expect: { maxWeightDeviation: 0.001 } },
       "expect.maxWeightDeviation compares with a replay of the run, which only a seed allows; give a seed or leave it out"
+    ],
+    [
+      "a rate that no word holds",
+      { training: { epochs: 1, batch: 8, rate: 1e-12 } },
+      "training.rate 1e-12 over a batch of 8 is too small for 64-bit words; use at least 3.76e-9, or a smaller batch"
+    ],
+    [
+      "more precision than a large batch leaves room for",
+      { training: { epochs: 1, batch: 1024, rate: 0.1 }, security: { fractionalBits: 26 } },
+      "security.fractionalBits 26 fractional bits leave no room for the gradients of a batch of 1024 in 64-bit words; use at most 20 fractional bits, or a smaller batch"
+    ],
+    [
+      "features scaled to what no fixed-point number holds",
+      { data: { ...data, scaleTo: [-1, 1e13] } },
+      "data.scaleTo is beyond the fixed-point numbers of 20 fractional bits, which are below 4398046511104; use [-1, 1] unless there is a reason not to"
+    ],
+    [
+      "a range wider than a number can say",
+      { data: { ...data, features: { length: [-1e308, 1e308] } } },
+      "data.features.length is wider than a number can say; give the range that the quantity really has"
     ]
   ])("%s", (_, changes, message) => {
     expect(problems(changes)).toEqual([message])

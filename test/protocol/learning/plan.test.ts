@@ -1,7 +1,12 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { InvalidPlan, type Network } from "../../../protocol/learning/network.ts"
-import { fixedRate, type TrainingSettings, trainingPlan } from "../../../protocol/learning/plan.ts"
+import {
+  fixedRate,
+  requireMemory,
+  type TrainingSettings,
+  trainingPlan
+} from "../../../protocol/learning/plan.ts"
 import { networkOf } from "./example.ts"
 
 const settings: TrainingSettings = {
@@ -126,5 +131,31 @@ describe("training plan", () => {
       relativeError: 0
     })
     expect(refusal(plan(41)).field).toBe("learningRate")
+  })
+
+  it("names a least rate that has room, whatever the batch and the precision", () => {
+    for (const fractionalBits of [8, 20, 24])
+      for (const batch of [1, 3, 8]) {
+        const { field, message } = refusal({ rows: 8, batch, fractionalBits, learningRate: 1e-18 })
+        expect(field).toBe("learningRate")
+        const least = Number(/use at least (\S+),/.exec(message)![1])
+        expect(least).toBeLessThan(1e-3)
+        for (const learningRate of [least, 1.37 * least, 2 * least])
+          expect(() =>
+            trainingPlan({ ...settings, rows: 8, batch, fractionalBits, learningRate })
+          ).not.toThrow()
+      }
+  })
+
+  it("says of no row that none is left, and of one that it is one", () => {
+    expect(refusal({ rows: 0 }).message).toContain("no row is left to train on")
+    expect(refusal({ rows: 1 }).message).toContain("larger than the one training row;")
+  })
+
+  it("refuses a table that a cloud's memory can't hold, and says how many rows it could", () => {
+    const { network } = settings
+    const most = Math.floor((2 ** 32 - 1) / 8 / 32)
+    expect(() => requireMemory({ network, rows: most })).not.toThrow()
+    expect(() => requireMemory({ network, rows: most + 1 })).toThrow(`use at most ${most} training rows`)
   })
 })
