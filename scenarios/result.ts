@@ -2,7 +2,7 @@
  * What a run leaves behind for people and programs: `result.json` in the out folder, and what the report prints. Every
  * figure was measured in the run or computed from its plan; what was not revealed or cannot be known is null.
  */
-import type { Phase } from "../actors/director.ts"
+import type { Phase } from "../actors/party/phases.ts"
 import type { LifeEvent } from "../runtime/supervision.ts"
 
 export interface PredictedAndMeasured {

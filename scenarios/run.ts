@@ -9,7 +9,7 @@ import { FileSystem } from "@effect/platform"
 import type { PlatformError } from "@effect/platform/Error"
 import { Clock, Data, Effect, Option, Redacted } from "effect"
 import type { RunOutcome } from "../actors/director.ts"
-import { drawHouses } from "../actors/group/process-group.ts"
+import { drawGroupSecrets } from "../actors/group/process-group.ts"
 import { type Agreement, agreementDigest } from "../actors/party/agreement.ts"
 import { raised } from "../actors/party/typed-throws.ts"
 import { modelEntry } from "../actors/users/output.ts"
@@ -144,7 +144,7 @@ const credentialsIn = Effect.fn("Run.credentials")(function* (out: string) {
   }
   // A broker that is there already has passwords of its own, which are nobody's to keep here.
   const credentials = givenUrl() === undefined ? drawCredentials() : {}
-  const drawn = { credentials, houses: drawHouses() }
+  const drawn = { credentials, houses: drawGroupSecrets() }
   const kept: KeptCredentials = {
     passwords: mapValues(drawn.credentials, ({ password }) => Redacted.value(password)),
     houses: mapValues(drawn.houses, Redacted.value)
