@@ -1,7 +1,8 @@
 /**
- * The director takes a run through its phases: it knows the scenario and holds no secret. Each phase is a request to
- * every party that has work in it; all must answer before the next begins. A party that fails ends the run with
- * an error that names it. What is done is in the director's log, so that a director that died goes on with the phase at hand.
+ * The director takes a run through its phases. It knows the scenario and holds no secret. A phase is a
+ * request to every party that has work in it; all of them must answer before the next phase begins. If a
+ * party fails, the run ends with an error that names it. Results are stored in the director's log, so that a
+ * director that crashed resumes with the current phase.
  */
 import { Duration, Effect } from "effect"
 import type { MalformedMessage } from "../protocol/messages/codec.ts"
@@ -21,11 +22,8 @@ import type { Ask } from "../protocol/messages/message.ts"
 import { type AskError, on, Party } from "../runtime/messaging/contract.ts"
 import type { Stable, StoreError } from "../runtime/storage/store.ts"
 import { type Agreement, actorsOf, agreementDigest } from "./party/agreement.ts"
-import { type Keeping, remembered } from "./party/once.ts"
-
-/** The phases in order; their names stand in progress bars, errors, spans and results. */
-export const phases = ["setup", "upload", "transform", "train", "output"] as const
-export type Phase = (typeof phases)[number]
+import { remembered, type StorageFormat } from "./party/once.ts"
+import type { Phase } from "./party/phases.ts"
 
 export interface SentTraffic {
   readonly from: string
@@ -39,160 +37,191 @@ export interface SentTraffic {
 export interface RunOutcome {
   readonly rows: number
   readonly steps: number
-  /** Exchanges of the clouds in training, the opening of the data set included. */
+  /** Exchanges between the clouds in training, including those that open the data set. */
   readonly rounds: number
   readonly ciphertexts: { readonly upload: number; readonly archive: number; readonly model: number }
-  /** Held-out rows that the decrypted model got right, of those tested; absent unless revealed. */
-  readonly tested: { readonly correct: number; readonly total: number } | undefined
+  /** How many of the tested held-out rows the decrypted model got right; absent unless revealed. */
+  readonly tested: Tested | undefined
   readonly seconds: Readonly<Record<Phase, number>>
   readonly traffic: ReadonlyArray<SentTraffic>
-  /** The most memory that each actor's process needed; that of users who left, over both of their processes. */
+  /**
+   * The most memory that each actor's process needed; for users who left, the larger of their two processes.
+   */
   readonly peakMemoryBytes: Readonly<Record<string, number>>
 }
 
-/** How long a party may take to answer that it ends. */
-const farewellMs = 5_000
-
-/** An entry of the director's own log. */
-const logged = <A>(): Keeping<A, never, never> => ({
-  encode: (value) => Effect.sync(() => new TextEncoder().encode(JSON.stringify(value))),
-  decode: (bytes) => Effect.sync(() => JSON.parse(new TextDecoder().decode(bytes)) as A)
-})
+interface Tested {
+  readonly correct: number
+  readonly total: number
+}
 
 export interface DirectorOptions<E> {
   readonly agreement: Agreement
-  /** Where users end after the upload: starts those again that are not there, with the state they kept. */
+  /**
+   * If users end their process after the upload: starts those that are not running, with the state that they
+   * stored.
+   */
   readonly bringBack?: (users: ReadonlyArray<string>) => Effect.Effect<void, E>
   readonly onPhase: (phase: Phase) => Effect.Effect<void>
   readonly onProgress: (actor: string, phase: string, done: number, total: number) => Effect.Effect<void>
 }
 
-/** Directs a whole run; fails with the first error of a party. All parties have been told to finish when this succeeds. */
+/**
+ * Directs a whole run. Fails with the first error of a party; once it succeeds, all parties have been
+ * released.
+ */
 export const direct = <E = never>(
   options: DirectorOptions<E>
 ): Effect.Effect<RunOutcome, E | AskError | StoreError | MalformedMessage, Party | Stable> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const { agreement, bringBack } = options
-      const party = yield* Party
-      yield* party.serve([
-        on(Progress, ({ phase, done, total }, from) => options.onProgress(from, phase, done, total))
-      ])
+  Effect.gen(function* () {
+    const { agreement, bringBack } = options
+    const party = yield* Party
+    yield* party.serve([
+      on(Progress, ({ phase, done, total }, from) => options.onProgress(from, phase, done, total))
+    ])
+    const users = agreement.users.map((user) => user.actor)
+    const clouds = ["cloud0", "cloud1"]
+    const everyone = actorsOf(agreement)
+    const begin = { agreement: agreementDigest(agreement) }
+    const askAll = <A, R>(actors: ReadonlyArray<string>, message: Ask<A, R>, payload: A, phase: Phase) =>
+      askEach(agreement, actors, message, payload, phase)
+    const seconds: Record<Phase, number> = { setup: 0, upload: 0, transform: 0, train: 0, output: 0 }
+    const through = <A, F, R>(phase: Phase, work: Effect.Effect<A, F, R>) =>
+      Effect.map(recorded(phase, options.onPhase(phase), work), (entry) => {
+        seconds[phase] = entry.seconds
+        return entry.result
+      })
 
-      const users = agreement.users.map((user) => user.actor)
-      const clouds = ["cloud0", "cloud1"]
-      const everyone = actorsOf(agreement)
-      const askAll = <A, R>(actors: ReadonlyArray<string>, message: Ask<A, R>, payload: A, phase: Phase) =>
-        Effect.forEach(
-          actors,
-          (actor) =>
-            party.ask(actor, message, payload, { deadlineMs: agreement.deadlines.phaseTimeoutMs, phase }),
-          { concurrency: "unbounded" }
-        )
-      interface Reported {
-        readonly traffic: ReadonlyArray<SentTraffic>
-        readonly peakMemoryBytes: Readonly<Record<string, number>>
-      }
-      const collect = (actors: ReadonlyArray<string>, phase: Phase) =>
-        Effect.map(askAll(actors, Report, {}, phase), (reports): Reported => {
-          const from = (i: number) => actors[i]!
-          return {
-            traffic: reports.flatMap(({ sent }, i) =>
-              sent.map(({ peer, ...rest }) => ({ from: from(i), to: peer, ...rest }))
-            ),
-            peakMemoryBytes: Object.fromEntries(reports.map((report, i) => [from(i), report.peakMemoryBytes]))
-          }
-        })
-      // A party ends as soon as it has answered; one whose answer is lost is gone all the same.
-      const letGo = (actors: ReadonlyArray<string>, phase: Phase) =>
-        Effect.forEach(
-          actors,
-          (actor) =>
-            party
-              .ask(actor, Finish, {}, { deadlineMs: farewellMs, phase })
-              .pipe(Effect.catchTag("DeadlineExceeded", () => Effect.void)),
-          { concurrency: "unbounded", discard: true }
-        )
-
-      const seconds: Record<Phase, number> = { setup: 0, upload: 0, transform: 0, train: 0, output: 0 }
-      /** Goes through a phase; or, where an earlier director has, gives what it wrote down. */
-      const through = <A, F, R>(phase: Phase, work: Effect.Effect<A, F, R>) =>
-        Effect.gen(function* () {
-          const entry = yield* remembered(
-            `phase-${phase}`,
-            logged<{ readonly result: A; readonly seconds: number }>(),
-            Effect.gen(function* () {
-              yield* options.onPhase(phase)
-              const [lasted, result] = yield* Effect.timed(work)
-              return { result, seconds: Math.round(Duration.toMillis(lasted)) / 1000 }
-            }).pipe(Effect.withSpan(`phase ${phase}`))
-          )
-          seconds[phase] = entry.seconds
-          return entry.result
-        })
-
-      const begin = { agreement: agreementDigest(agreement) }
-      yield* through(
-        "setup",
-        Effect.zipRight(
-          askAll(everyone, Begin, begin, "setup"),
-          askAll([...clouds, ...users], Enrol, {}, "setup")
-        )
-      )
-      const uploads = yield* through("upload", askAll(users, Upload, {}, "upload"))
-      const nothing: Reported = { traffic: [], peakMemoryBytes: {} }
-      const left = yield* remembered(
-        "left",
-        logged<Reported>(),
-        bringBack === undefined ? Effect.succeed(nothing) : collect(users, "upload")
-      )
-      if (bringBack !== undefined)
-        yield* remembered("let-go", logged<object>(), Effect.as(letGo(users, "upload"), {}))
-      const [, archive] = yield* through("transform", askAll(clouds, Transform, {}, "transform"))
-      const [training] = yield* through("train", askAll(clouds, Train, {}, "train"))
-      const output = yield* through(
-        "output",
-        Effect.gen(function* () {
-          const [, sealed] = yield* askAll(clouds, SealModel, {}, "output")
-          if (bringBack !== undefined) {
-            yield* bringBack(users)
-            yield* askAll(users, Begin, begin, "output")
-          }
-          return { sealed: sealed!, opened: yield* askAll(users, OpenModel, {}, "output") }
-        })
-      )
-      const stayed = yield* remembered("reported", logged<Reported>(), collect(everyone, "output"))
-      yield* letGo(everyone, "output")
-      const traffic = [...left.traffic, ...stayed.traffic]
-      for (const { direction, peer, tag, messages, bytes } of yield* party.traffic) {
-        if (direction === "sent") traffic.push({ from: party.name, to: peer, tag, messages, bytes })
-      }
-      const peakMemoryBytes = Object.fromEntries(
+    const enrolled = askAll([...clouds, ...users], Enrol, {}, "setup")
+    yield* through("setup", Effect.zipRight(askAll(everyone, Begin, begin, "setup"), enrolled))
+    const uploads = yield* through("upload", askAll(users, Upload, {}, "upload"))
+    const usersLeave = bringBack !== undefined
+    const left = yield* remembered(
+      "left",
+      logged<Reported>(),
+      usersLeave ? collect(agreement, users, "upload") : Effect.succeed({ traffic: [], peakMemoryBytes: {} })
+    )
+    if (usersLeave) yield* remembered("let-go", logged<object>(), Effect.as(release(users, "upload"), {}))
+    const [, archive] = yield* through("transform", askAll(clouds, Transform, {}, "transform"))
+    const [training] = yield* through("train", askAll(clouds, Train, {}, "train"))
+    const output = yield* through(
+      "output",
+      Effect.gen(function* () {
+        const [, sealed] = yield* askAll(clouds, SealModel, {}, "output")
+        if (usersLeave) {
+          yield* bringBack(users)
+          yield* askAll(users, Begin, begin, "output")
+        }
+        return { sealed: sealed!, opened: yield* askAll(users, OpenModel, {}, "output") }
+      })
+    )
+    const stayed = yield* remembered("reported", logged<Reported>(), collect(agreement, everyone, "output"))
+    yield* release(everyone, "output")
+    const outcome: RunOutcome = {
+      rows: uploads[0]!.rows,
+      steps: training!.steps,
+      rounds: training!.rounds,
+      ciphertexts: {
+        upload: sum(uploads.map(({ ciphertexts }) => ciphertexts)),
+        archive: archive!.ciphertexts,
+        model: output.sealed.ciphertexts
+      },
+      tested: agreement.reveal.accuracy ? totalTested(output.opened) : undefined,
+      seconds,
+      traffic: [...left.traffic, ...stayed.traffic, ...(yield* ownTraffic)],
+      peakMemoryBytes: Object.fromEntries(
         everyone.map((actor) => [
           actor,
           Math.max(left.peakMemoryBytes[actor] ?? 0, stayed.peakMemoryBytes[actor] ?? 0)
         ])
       )
+    }
+    return outcome
+  }).pipe(Effect.scoped)
 
-      const tested = output.opened.flatMap((user) => (user.tested === undefined ? [] : [user.tested]))
-      return {
-        rows: uploads[0]!.rows,
-        steps: training!.steps,
-        rounds: training!.rounds,
-        ciphertexts: {
-          upload: uploads.reduce((sum, upload) => sum + upload.ciphertexts, 0),
-          archive: archive!.ciphertexts,
-          model: output.sealed.ciphertexts
-        },
-        tested: agreement.reveal.accuracy
-          ? {
-              correct: tested.reduce((sum, each) => sum + each.correct, 0),
-              total: tested.reduce((sum, each) => sum + each.total, 0)
-            }
-          : undefined,
-        seconds,
-        traffic,
-        peakMemoryBytes
-      }
-    })
+/** Sends a request to several parties at once; the replies are in their order. */
+const askEach = <A, R>(
+  { deadlines }: Agreement,
+  actors: ReadonlyArray<string>,
+  message: Ask<A, R>,
+  payload: A,
+  phase: Phase
+) =>
+  Effect.flatMap(Party, (party) =>
+    Effect.forEach(
+      actors,
+      (actor) => party.ask(actor, message, payload, { deadlineMs: deadlines.phaseTimeoutMs, phase }),
+      { concurrency: "unbounded" }
+    )
   )
+
+/** What parties report of themselves. */
+interface Reported {
+  readonly traffic: ReadonlyArray<SentTraffic>
+  readonly peakMemoryBytes: Readonly<Record<string, number>>
+}
+
+const collect = (agreement: Agreement, actors: ReadonlyArray<string>, phase: Phase) =>
+  Effect.map(askEach(agreement, actors, Report, {}, phase), (reports): Reported => {
+    const from = (i: number) => actors[i]!
+    return {
+      traffic: reports.flatMap(({ sent }, i) =>
+        sent.map(({ peer, ...rest }) => ({ from: from(i), to: peer, ...rest }))
+      ),
+      peakMemoryBytes: Object.fromEntries(reports.map((report, i) => [from(i), report.peakMemoryBytes]))
+    }
+  })
+
+/** What the director itself has sent. */
+const ownTraffic = Effect.gen(function* () {
+  const party = yield* Party
+  return (yield* party.traffic)
+    .filter(({ direction }) => direction === "sent")
+    .map(
+      ({ peer, tag, messages, bytes }): SentTraffic => ({ from: party.name, to: peer, tag, messages, bytes })
+    )
+})
+
+/** How long a party may take to answer that it ends. */
+const farewellMs = 5_000
+
+/**
+ * Lets parties end. A party ends as soon as it has answered, so one whose answer was lost has ended all the
+ * same.
+ */
+const release = (actors: ReadonlyArray<string>, phase: Phase) =>
+  Effect.flatMap(Party, (party) =>
+    Effect.forEach(
+      actors,
+      (actor) =>
+        party
+          .ask(actor, Finish, {}, { deadlineMs: farewellMs, phase })
+          .pipe(Effect.catchTag("DeadlineExceeded", () => Effect.void)),
+      { concurrency: "unbounded", discard: true }
+    )
+  )
+
+/** An entry of the director's own log. */
+const logged = <A>(): StorageFormat<A, never, never> => ({
+  encode: (value) => Effect.sync(() => new TextEncoder().encode(JSON.stringify(value))),
+  decode: (bytes) => Effect.sync(() => JSON.parse(new TextDecoder().decode(bytes)) as A)
+})
+
+/** The result of a phase and its time: from the log if an earlier director went through it. */
+const recorded = <A, E, R>(phase: Phase, announced: Effect.Effect<void>, work: Effect.Effect<A, E, R>) =>
+  remembered(
+    `phase-${phase}`,
+    logged<{ readonly result: A; readonly seconds: number }>(),
+    Effect.gen(function* () {
+      yield* announced
+      const [lasted, result] = yield* Effect.timed(work)
+      return { result, seconds: Math.round(Duration.toMillis(lasted)) / 1000 }
+    }).pipe(Effect.withSpan(`phase ${phase}`))
+  )
+
+const totalTested = (users: ReadonlyArray<{ readonly tested?: Tested }>): Tested => ({
+  correct: sum(users.map(({ tested }) => tested?.correct ?? 0)),
+  total: sum(users.map(({ tested }) => tested?.total ?? 0))
+})
+
+const sum = (numbers: ReadonlyArray<number>): number => numbers.reduce((total, each) => total + each, 0)

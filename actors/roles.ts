@@ -1,4 +1,4 @@
-/** Which behaviour an actor's name stands for: the one place where a name becomes a running party. */
+/** Maps each role to its behaviour: the one place where a role becomes a running party. */
 import { Effect } from "effect"
 import type { EncodedTable } from "../protocol/data/encoding.ts"
 import type { SigningKeyPair } from "../protocol/sharing/roster.ts"
@@ -8,13 +8,13 @@ import { kgc } from "./kgc/kgc.ts"
 import type { Agreement } from "./party/agreement.ts"
 import { user } from "./users/user.ts"
 
-/** What each role is started with, beside the agreement. */
+/** What each role is started with, in addition to the agreement. */
 export type Role =
   | { readonly role: "kgc"; readonly signing: SigningKeyPair }
   | { readonly role: "cloud0" | "cloud1"; readonly kgcKey: Uint8Array }
   | { readonly role: "user"; readonly kgcKey: Uint8Array; readonly tables: ReadonlyArray<EncodedTable> }
 
-/** Serves in a role until the director lets the party go. */
+/** Serves in a role until the director releases the party. */
 export const serve = (agreement: Agreement, role: Role) =>
   Effect.scoped(
     Effect.gen(function* () {

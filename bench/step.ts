@@ -9,10 +9,11 @@ import { join } from "node:path"
 import { setImmediate } from "node:timers/promises"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { Effect, Layer, Redacted } from "effect"
+import { randomnessFromKgc } from "../actors/clouds/randomness/from-kgc.ts"
 import { checkpointsIn } from "../actors/clouds/training/checkpoints.ts"
-import { noLanes } from "../actors/clouds/training/lanes.ts"
+import { noLanes } from "../actors/clouds/training/lanes/leader.ts"
 import { train } from "../actors/clouds/training/training.ts"
-import { emptyTable } from "../actors/clouds/transformation/shared-table.ts"
+import { emptyTable } from "../actors/clouds/transformation/joint-table.ts"
 import { dealer } from "../actors/kgc/dealing.ts"
 import type { Agreement } from "../actors/party/agreement.ts"
 import { artifact } from "../protocol/artifact.ts"
@@ -124,12 +125,12 @@ const actor = (name: Actor, measured: MeasuredNetwork, folder: string) => {
             agreement,
             cloud,
             table,
-            prgKey,
+            randomness: randomnessFromKgc(agreement, cloud, prgKey),
             orderKey: prgKeys.orderKey,
             root,
             checkpoints,
             lanes: noLanes,
-            wanted: Effect.succeed(0)
+            available: Effect.succeed(0)
           })
         })
   const password = Redacted.make(process.env[passwordVariable(name)] ?? "")

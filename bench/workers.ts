@@ -6,11 +6,16 @@
 import { randomBytes } from "node:crypto"
 import { fileURLToPath } from "node:url"
 import { Context, Duration, Effect, Layer, Option, Redacted } from "effect"
-import { household } from "../actors/group/members.ts"
-import { drawHouses, House, houseOf, houseVariable } from "../actors/group/process-group.ts"
-import { stepsAsked } from "../actors/kgc/dealing.ts"
+import { groupMembers } from "../actors/group/members.ts"
+import {
+  drawGroupSecrets,
+  groupSecretVariable,
+  ProcessGroup,
+  processGroupOf
+} from "../actors/group/process-group.ts"
 import { planOf } from "../actors/party/agreement.ts"
 import { BcpPool, BcpQueue, layer as bcpPool, pieceBytes } from "../actors/party/bcp-pool.ts"
+import { stepsAsked } from "../actors/party/stretches.ts"
 import { artifact } from "../protocol/artifact.ts"
 import { encryptPacked, generateKeys } from "../protocol/bcp/jobs.ts"
 import { slotsPerPlaintext, uploadSlotBits, wordBytes } from "../protocol/bcp/packing.ts"
@@ -35,7 +40,7 @@ const numbers = [1, 2] as const
 const modulusBits = 2048
 
 const runOf = (workers: number) => `with-${workers}`
-const houses = drawHouses()
+const houses = drawGroupSecrets()
 /**
  * Wide: the broker and who asks share the cores with the workers, and what they do grows with the bytes dealt. Of b rows, n inputs and u units
  * those are about 100·b·u, nearly all for the ReLU, and 8·n·u; the multiplications are 2·b·n·u. So the wider it is, the less is dealt for the
@@ -71,13 +76,13 @@ const houseWith = (broker: Broker, actor: "cloud0" | "kgc", workers: number) =>
   Effect.gen(function* () {
     const run = runOf(workers)
     const secret = Buffer.from(Redacted.value(houses[actor]!), "base64")
-    const house = houseOf({ name: actor, run }, Option.some(Redacted.make(new Uint8Array(secret))))
+    const house = processGroupOf({ name: actor, run }, Option.some(Redacted.make(new Uint8Array(secret))))
     const services = yield* Layer.build(
-      Layer.mergeAll(partyOf(broker, actor, run), bcpPool(0), Layer.succeed(House, house))
+      Layer.mergeAll(partyOf(broker, actor, run), bcpPool(0), Layer.succeed(ProcessGroup, house))
     )
     const dealing = { keys, rowsOfRun: Effect.succeed<number> }
     const given = actor === "kgc" ? { agreement, dealing } : { agreement }
-    const { handlers } = yield* Effect.provide(household(given), services)
+    const { handlers } = yield* Effect.provide(groupMembers(given), services)
     yield* Context.get(services, Party).serve(handlers)
     for (let number = 1; number <= workers; number++)
       yield* startActor({
@@ -87,7 +92,7 @@ const houseWith = (broker: Broker, actor: "cloud0" | "kgc", workers: number) =>
         env: { NATS_URL: broker.url },
         secrets: {
           [passwordVariable(actor)]: broker.credentials[actor]!.password,
-          [houseVariable(actor)]: houses[actor]!
+          [groupSecretVariable(actor)]: houses[actor]!
         },
         readyTimeoutMs: 30_000
       })

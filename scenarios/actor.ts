@@ -7,11 +7,12 @@ import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { Console, Data, Effect, Layer, Option, Redacted } from "effect"
 import { CheckpointStore } from "../actors/clouds/training/checkpoints.ts"
-import { direct, type Phase } from "../actors/director.ts"
-import { houseFromEnvironment } from "../actors/group/process-group.ts"
+import { direct } from "../actors/director.ts"
+import { processGroupFromEnvironment } from "../actors/group/process-group.ts"
 import { signingKeys } from "../actors/kgc/signing.ts"
 import type { Agreement } from "../actors/party/agreement.ts"
 import { layer as bcpPool } from "../actors/party/bcp-pool.ts"
+import type { Phase } from "../actors/party/phases.ts"
 import { partyRoot } from "../actors/party/root.ts"
 import { type Role, serve } from "../actors/roles.ts"
 import { accessFromEnvironment } from "../runtime/broker/access.ts"
@@ -183,7 +184,7 @@ export const startActor = (options: ActorOptions) =>
     const services = Layer.mergeAll(
       connected,
       stores,
-      houseFromEnvironment({ name: actor, run }),
+      processGroupFromEnvironment({ name: actor, run }),
       atBroker ? untilBroker(kept) : Layer.empty,
       bcpPool(threadsOf(loaded.scenario, actor))
     ).pipe(Layer.provideMerge(tracing({ actor, file: join(state, eventsEntry) })))

@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto"
 import { fileURLToPath } from "node:url"
 import { Data, Effect, Option } from "effect"
-import { phases } from "../actors/director.ts"
+import { phases } from "../actors/party/phases.ts"
 import { projectRoot } from "../protocol/artifact.ts"
 import { countCells } from "../protocol/data/rows.ts"
 import { seededKey } from "../protocol/seeding.ts"

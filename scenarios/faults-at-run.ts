@@ -5,7 +5,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Effect, type Scope } from "effect"
-import type { Phase } from "../actors/director.ts"
+import type { Phase } from "../actors/party/phases.ts"
 import type { LifeEvent } from "../runtime/processes/supervision.ts"
 import type { FaultPlan, PlannedEvent } from "./faults.ts"
 import { type FaultsNow, faultCountsFile, faultsNowFile, type MomentCame } from "./faults-at-party.ts"

@@ -3,8 +3,8 @@
  * seed drawn, rates of each link looked up. Also draws whole plans, for simulations of scenarios that have none.
  */
 import { Data, Effect } from "effect"
-import type { Phase } from "../actors/director.ts"
 import { type Agreement, actorsOf } from "../actors/party/agreement.ts"
+import type { Phase } from "../actors/party/phases.ts"
 import { draws, type LinkFaults } from "../runtime/transport/faulty.ts"
 import type { EventKind, FaultEvent, Faults, LinkPlan, When } from "./faults-schema.ts"
 

@@ -5,7 +5,7 @@
 import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { Data, Effect, Option, Record, Redacted } from "effect"
-import { drawHouses, houseSecretBytes } from "../actors/group/process-group.ts"
+import { drawGroupSecrets, groupSecretBytes } from "../actors/group/process-group.ts"
 import { houses } from "../protocol/messages/subjects.ts"
 import { Schema } from "../protocol/schema.ts"
 import { type Broker, drawCredentials, everyUser, givenUrl } from "../runtime/broker/start.ts"
@@ -53,11 +53,11 @@ export const isCredentials = async (path: string): Promise<boolean> =>
 /** A broker of one's own has a password for each of its users. Those of one at `NATS_URL` are not kept here. */
 const isWhole = ({ passwords, houses: secrets }: typeof Kept.Type): boolean =>
   (Object.keys(passwords).length === 0 || everyUser.every((user) => Object.hasOwn(passwords, user))) &&
-  houses.every((house) => Buffer.from(secrets[house] ?? "", "base64").length === houseSecretBytes)
+  houses.every((house) => Buffer.from(secrets[house] ?? "", "base64").length === groupSecretBytes)
 
 export interface RunSecrets {
   readonly credentials: Broker["credentials"]
-  readonly houses: ReturnType<typeof drawHouses>
+  readonly houses: ReturnType<typeof drawGroupSecrets>
 }
 
 /** The secrets of the run in an out folder. `parties` is its folder of the parties: while that is empty, they are drawn and kept. */
@@ -92,7 +92,10 @@ export const credentialsIn = (
 const drawnIn = (out: string): Effect.Effect<RunSecrets, StoreFailed> =>
   Effect.gen(function* () {
     // A broker that is there already has passwords of its own, which are not to be kept here.
-    const drawn = { credentials: givenUrl() === undefined ? drawCredentials() : {}, houses: drawHouses() }
+    const drawn = {
+      credentials: givenUrl() === undefined ? drawCredentials() : {},
+      houses: drawGroupSecrets()
+    }
     const kept: typeof Kept.Type = {
       passwords: Record.map(drawn.credentials, ({ password }) => Redacted.value(password)),
       houses: Record.map(drawn.houses, Redacted.value)

@@ -7,8 +7,8 @@ import { randomBytes } from "node:crypto"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { Data, Effect, Layer, Option } from "effect"
-import { lane } from "../actors/clouds/training/lane.ts"
-import { House, houseFromEnvironment, NoHouse } from "../actors/group/process-group.ts"
+import { lane } from "../actors/clouds/training/lanes/lane.ts"
+import { NoHouse, ProcessGroup, processGroupFromEnvironment } from "../actors/group/process-group.ts"
 import { worker } from "../actors/worker.ts"
 import { houses, memberNamed } from "../protocol/messages/subjects.ts"
 import { accessFromEnvironment } from "../runtime/broker/access.ts"
@@ -52,9 +52,9 @@ export const startMember = ({ kind, role, run, threads, state }: MemberOptions) 
       return yield* new NoMembers({ role, kind })
     const { url, user, password, trust } = yield* accessFromEnvironment(role)
     const name = memberNamed(role, kind, randomBytes(8).toString("hex"))
-    const house = yield* Layer.build(houseFromEnvironment({ name, run }))
-    const { open } = yield* Effect.provide(House, house)
-    if (!open) return yield* new NoHouse({ actor: role, reason: "its house has no secret here" })
+    const house = yield* Layer.build(processGroupFromEnvironment({ name, run }))
+    const { hasSecret } = yield* Effect.provide(ProcessGroup, house)
+    if (!hasSecret) return yield* new NoHouse({ actor: role, reason: "its house has no secret here" })
     const connected = untilBroker(
       party({ name, run }).pipe(Layer.provide(nats({ servers: [url], user, password, trust, name })))
     )

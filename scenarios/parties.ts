@@ -9,7 +9,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Cause, Data, Deferred, Effect, Exit, Fiber, Layer, Option, type Redacted, Scope } from "effect"
 import { direct, type RunOutcome } from "../actors/director.ts"
-import { houseVariable } from "../actors/group/process-group.ts"
+import { groupSecretVariable } from "../actors/group/process-group.ts"
 import { type Agreement, actorsOf } from "../actors/party/agreement.ts"
 import { layer as bcpPool } from "../actors/party/bcp-pool.ts"
 import { type Role, serve } from "../actors/roles.ts"
@@ -133,7 +133,7 @@ export const assembleProcesses = (company: BrokeredCompany) =>
       const house = company.houses[actor]
       return {
         [passwordVariable(actor)]: access.get(actor)!.password,
-        ...(house === undefined ? {} : { [houseVariable(actor)]: house })
+        ...(house === undefined ? {} : { [groupSecretVariable(actor)]: house })
       }
     }
     const launchProcess = (

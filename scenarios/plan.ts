@@ -4,11 +4,11 @@
  * beside ciphertexts and openings (field names, indices, the progress of a phase) is estimated.
  */
 
-import { type Phase, phases } from "../actors/director.ts"
-import { stepsAsked } from "../actors/kgc/dealing.ts"
 import { planOf } from "../actors/party/agreement.ts"
 import { pieceBytes } from "../actors/party/bcp-pool.ts"
-import { cellsARun } from "../actors/users/upload.ts"
+import { type Phase, phases } from "../actors/party/phases.ts"
+import { stepsAsked } from "../actors/party/stretches.ts"
+import { cellsARun } from "../actors/sharing/share-words.ts"
 import { outputSlotBits, plaintextsFor, uploadSlotBits } from "../protocol/bcp/packing.ts"
 import { ciphertextBytes, elementBytes, plaintextBytes } from "../protocol/bcp/wire.ts"
 import { featureCount } from "../protocol/data/encoding.ts"

@@ -4,9 +4,9 @@
  * carry. Pure.
  */
 
-import { type Phase, phases } from "../actors/director.ts"
-import { stepsAsked } from "../actors/kgc/dealing.ts"
 import { pieceBytes, piecesAtOnce } from "../actors/party/bcp-pool.ts"
+import { type Phase, phases } from "../actors/party/phases.ts"
+import { stepsAsked } from "../actors/party/stretches.ts"
 import { ciphertextBytes } from "../protocol/bcp/wire.ts"
 import { type Cost, setupCost, sliceCost, stepCost, updateCost } from "../protocol/learning/cost.ts"
 import { modelWords } from "../protocol/learning/model.ts"

@@ -5,7 +5,7 @@
  */
 import { clearLine, cursorTo } from "node:readline"
 import { Effect, type Scope } from "effect"
-import type { Phase } from "../actors/director.ts"
+import type { Phase } from "../actors/party/phases.ts"
 import type { RunDisplay } from "./result.ts"
 import { duration, wholeSeconds } from "./units.ts"
 

@@ -4,7 +4,7 @@
  * run's result to text.
  */
 import { join } from "node:path"
-import { phases } from "../actors/director.ts"
+import { phases } from "../actors/party/phases.ts"
 import type { PredictedAndMeasured, RunResult } from "./result.ts"
 import type { Revelation } from "./schema.ts"
 import { count, counted, duration, size, table } from "./units.ts"

@@ -1,9 +1,4 @@
-/**
- * What a run leaves behind for people and programs: `result.json` in the out folder, and what the report prints. Every
- * figure was measured in the run or computed from its plan and is a finite number; what was not revealed or cannot be
- * known is null, and `reasons` says why.
- */
-import type { Phase } from "../actors/director.ts"
+import type { Phase } from "../actors/party/phases.ts"
 import type { LifeEvent } from "../runtime/processes/supervision.ts"
 
 export interface PredictedAndMeasured {

@@ -1,8 +1,9 @@
 /**
  * The result of a run: what was measured next to what was predicted, and which expectations of the scenario held. Pure.
  */
-import { type Phase, phases, type RunOutcome } from "../actors/director.ts"
+import type { RunOutcome } from "../actors/director.ts"
 import type { Agreement } from "../actors/party/agreement.ts"
+import { type Phase, phases } from "../actors/party/phases.ts"
 import type { Comparison } from "./comparison.ts"
 import type { JoinedData } from "./joined.ts"
 import type { PredictedCost } from "./plan.ts"

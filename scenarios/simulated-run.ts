@@ -5,9 +5,10 @@
  */
 import { createHash } from "node:crypto"
 import { Cause, Context, Deferred, Effect, Exit, Fiber, Logger, Option, Random } from "effect"
-import { direct, type Phase, type RunOutcome } from "../actors/director.ts"
+import { direct, type RunOutcome } from "../actors/director.ts"
 import { type Agreement, planOf } from "../actors/party/agreement.ts"
 import { BcpPool } from "../actors/party/bcp-pool.ts"
+import type { Phase } from "../actors/party/phases.ts"
 import { rootEntry } from "../actors/party/root.ts"
 import { type Role, serve } from "../actors/roles.ts"
 import { modelEntry } from "../actors/users/output.ts"

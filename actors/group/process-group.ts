@@ -1,7 +1,8 @@
 /**
- * The house of a party: its main process and its members, workers and lanes, which any machine may run. They have the party's name and
- * password at the broker, and a secret of their own that the broker does not know: what goes between them is under AES-256-GCM, so whoever
- * runs the broker neither reads it nor passes for one of them.
+ * The process group of a party: its main process and its members, workers and lanes, which may run on any
+ * machine. All of them have the party's name and password at the broker, and a secret of their own that the
+ * broker does not know. What they send each other is encrypted with AES-256-GCM, so that anyone who runs the
+ * broker can neither read it nor join the group.
  */
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from "node:crypto"
 import { Context, Data, Effect, Either, Layer, Option, Redacted } from "effect"
@@ -10,39 +11,39 @@ import { actorOf, houses } from "../../protocol/messages/subjects.ts"
 import type { Schema } from "../../protocol/schema.ts"
 import { type AskOptions, type Handler, on, Party } from "../../runtime/messaging/contract.ts"
 
-/** The variable that holds the secret of an actor's house, as base64 of 32 bytes. */
-export const houseVariable = (actor: string): string => `${actor.toUpperCase()}_HOUSE`
+/** The environment variable with the secret of an actor's process group, as base64 of 32 bytes. */
+export const groupSecretVariable = (actor: string): string => `${actor.toUpperCase()}_HOUSE`
 
-export const houseSecretBytes = 32
+export const groupSecretBytes = 32
 const keyBytes = 32
-/** Of a process: drawn when it starts, so that its numbers may begin at nought. */
+/** Names a process: drawn when it starts, so that its counter can start at zero. */
 const incarnationBytes = 16
 const nonceBytes = 12
 const tagBytes = 16
-/** Keys of senders that are kept at hand. */
+/** Keys of senders that are cached. */
 const mostKeys = 256
 
-/** A secret for each house of a run, from the operating system. */
-export const drawHouses = (): Readonly<Record<string, Redacted.Redacted>> =>
+/** A secret for each process group of a run, from the operating system. */
+export const drawGroupSecrets = (): Readonly<Record<string, Redacted.Redacted>> =>
   Object.fromEntries(
-    houses.map((actor) => [actor, Redacted.make(randomBytes(houseSecretBytes).toString("base64"))])
+    houses.map((actor) => [actor, Redacted.make(randomBytes(groupSecretBytes).toString("base64"))])
   )
 
-/** By how much what is sealed within a house is longer than what it holds. */
-export const houseOverheadBytes = incarnationBytes + nonceBytes + tagBytes
+/** How many bytes longer sealed content is. */
+export const groupOverheadBytes = incarnationBytes + nonceBytes + tagBytes
 
-/** This process was started without the secret of its house, or with something else in its place. */
+/** This process was started without the secret of its group, or with a malformed one. */
 export class NoHouse extends Data.TaggedError("NoHouse")<{
   readonly actor: string
   readonly reason: string
 }> {
   readonly retryable = false
   override get message(): string {
-    return `${this.actor} can have no members: ${this.reason}; give all its processes the same ${houseVariable(this.actor)}, base64 of ${houseSecretBytes} random bytes`
+    return `${this.actor} can have no members: ${this.reason}; give all its processes the same ${groupSecretVariable(this.actor)}, base64 of ${groupSecretBytes} random bytes`
   }
 }
 
-/** What came does not open under the key of the house. */
+/** What arrived does not open under the key of the group. */
 export class NotOfTheHouse extends Data.TaggedError("NotOfTheHouse")<{
   readonly party: string
   readonly from: string
@@ -50,17 +51,16 @@ export class NotOfTheHouse extends Data.TaggedError("NotOfTheHouse")<{
 }> {
   readonly retryable = false
   override get message(): string {
-    return `${this.what} from ${this.from} does not open under the house key of ${this.party}: it was changed, or ${this.from} has another ${houseVariable(actorOf(this.party))} or run`
+    return `${this.what} from ${this.from} does not open under the group key of ${this.party}: it was changed, or ${this.from} has another ${groupSecretVariable(actorOf(this.party))} or belongs to another run`
   }
 }
 
-/** What a process of a house can do that no other can. */
-export interface HouseService {
-  /** Whether there is a secret. */
-  readonly open: boolean
-  /** Seals for another process of the house. `about` says what it is, of what: it opens only as that. */
+/** What only a process of the group can do. */
+export interface ProcessGroupService {
+  readonly hasSecret: boolean
+  /** Seals for another process of the group. `about` says what the content is: it opens only as that. */
   readonly seal: (to: string, about: string, content: Uint8Array) => Effect.Effect<Uint8Array, NoHouse>
-  /** Opens what another process of the house sealed for this one. */
+  /** Opens what another process of the group sealed for this one. */
   readonly unseal: (
     from: string,
     about: string,
@@ -68,41 +68,59 @@ export interface HouseService {
   ) => Effect.Effect<Uint8Array, NoHouse | NotOfTheHouse>
 }
 
-export class House extends Context.Tag("actors/House")<House, HouseService>() {}
+export class ProcessGroup extends Context.Tag("actors/ProcessGroup")<ProcessGroup, ProcessGroupService>() {}
 
-/** The house of a process, from its secret. Where there is none, all but `open` fails. */
-export const houseOf = (
-  process: { readonly name: string; readonly run: string },
-  secret: Option.Option<Redacted.Redacted<Uint8Array>>
-): HouseService => {
-  const { name, run } = process
-  const actor = actorOf(name)
-  if (Option.isNone(secret)) {
-    const none = new NoHouse({ actor, reason: "it was started without the secret of a house" })
-    return { open: false, seal: () => none, unseal: () => none }
+/** Of a process: its name and its run. */
+interface ProcessName {
+  readonly name: string
+  readonly run: string
+}
+
+/** The keys under which the processes of a group seal, one for each incarnation of a process. */
+class GroupKeys {
+  readonly #group: string
+  readonly #secret: Redacted.Redacted<Uint8Array>
+  readonly #cached = new Map<string, Uint8Array>()
+
+  constructor({ name, run }: ProcessName, secret: Redacted.Redacted<Uint8Array>) {
+    this.#group = `${run}\n${actorOf(name)}`
+    this.#secret = secret
   }
-  const incarnation = new Uint8Array(randomBytes(incarnationBytes))
-  let sealed = 0
-  const keys = new Map<string, Uint8Array>()
-  const keyOf = (sender: string, of: Uint8Array): Uint8Array => {
-    const id = `${sender} ${Buffer.from(of).toString("hex")}`
-    const known = keys.get(id)
+
+  of(sender: string, incarnation: Uint8Array): Uint8Array {
+    const id = `${sender} ${Buffer.from(incarnation).toString("hex")}`
+    const known = this.#cached.get(id)
     if (known !== undefined) return known
-    const info = ["bicameral house", run, actor, id].join("\n")
-    const key = new Uint8Array(hkdfSync("sha256", Redacted.value(secret.value), "", info, keyBytes))
-    if (keys.size >= mostKeys) keys.delete(keys.keys().next().value!)
-    keys.set(id, key)
+    const info = `bicameral house\n${this.#group}\n${id}`
+    const key = new Uint8Array(hkdfSync("sha256", Redacted.value(this.#secret), "", info, keyBytes))
+    if (this.#cached.size >= mostKeys) this.#cached.delete(this.#cached.keys().next().value!)
+    this.#cached.set(id, key)
     return key
   }
+}
+
+/** The group of a process, from its secret. Without one, sealing and unsealing fail. */
+export const processGroupOf = (
+  process: ProcessName,
+  secret: Option.Option<Redacted.Redacted<Uint8Array>>
+): ProcessGroupService => {
+  const { name } = process
+  if (Option.isNone(secret)) {
+    const none = new NoHouse({ actor: actorOf(name), reason: "it was started without a group secret" })
+    return { hasSecret: false, seal: () => none, unseal: () => none }
+  }
+  const keys = new GroupKeys(process, secret.value)
+  const incarnation = new Uint8Array(randomBytes(incarnationBytes))
+  let sealed = 0
   return {
-    open: true,
+    hasSecret: true,
     seal: (to, about, content) =>
       Effect.sync(() => {
-        const whole = new Uint8Array(houseOverheadBytes + content.length)
+        const whole = new Uint8Array(groupOverheadBytes + content.length)
         const nonce = whole.subarray(incarnationBytes, incarnationBytes + nonceBytes)
         whole.set(incarnation)
         new DataView(nonce.buffer, nonce.byteOffset).setBigUint64(4, BigInt(++sealed))
-        const cipher = createCipheriv("aes-256-gcm", keyOf(name, incarnation), nonce)
+        const cipher = createCipheriv("aes-256-gcm", keys.of(name, incarnation), nonce)
         cipher.setAAD(boundTo(name, to, about))
         whole.set(cipher.update(content), incarnationBytes + nonceBytes)
         cipher.final()
@@ -112,7 +130,7 @@ export const houseOf = (
     unseal: (from, about, whole) =>
       Effect.try({
         try: () => {
-          const key = keyOf(from, whole.subarray(0, incarnationBytes))
+          const key = keys.of(from, whole.subarray(0, incarnationBytes))
           const nonce = whole.subarray(incarnationBytes, incarnationBytes + nonceBytes)
           const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: tagBytes })
           decipher.setAAD(boundTo(from, name, about))
@@ -131,24 +149,26 @@ export const houseOf = (
 const boundTo = (from: string, to: string, about: string): Uint8Array =>
   createHash("sha256").update([from, to, about].join("\n")).digest()
 
-/** From the variable of the actor's house; without it there is a house that admits nobody. */
-export const houseFromEnvironment = (process: { readonly name: string; readonly run: string }) =>
+/**
+ * From the environment variable of the actor's group. Without it the group has no secret and admits no one.
+ */
+export const processGroupFromEnvironment = (process: ProcessName) =>
   Layer.effect(
-    House,
+    ProcessGroup,
     Effect.suspend(() => {
       const actor = actorOf(process.name)
-      const value = globalThis.process.env[houseVariable(actor)]
+      const value = globalThis.process.env[groupSecretVariable(actor)]
       if (value === undefined || value === "" || !houses.includes(actor))
-        return Effect.succeed(houseOf(process, Option.none()))
+        return Effect.succeed(processGroupOf(process, Option.none()))
       const secret = new Uint8Array(Buffer.from(value, "base64"))
-      return secret.length === houseSecretBytes
-        ? Effect.succeed(houseOf(process, Option.some(Redacted.make(secret))))
-        : new NoHouse({ actor, reason: `its secret is of ${secret.length} bytes` })
+      return secret.length === groupSecretBytes
+        ? Effect.succeed(processGroupOf(process, Option.some(Redacted.make(secret))))
+        : new NoHouse({ actor, reason: `its group secret has ${secret.length} bytes` })
     })
   )
 
-/** A request within a house: what it carries, and the reply, are sealed. */
-export interface HouseAsk<A, R> {
+/** A request within a process group. Its payload and its reply are sealed. */
+export interface GroupAsk<A, R> {
   readonly payload: Format<A>
   readonly reply: Format<R>
   readonly wire: Ask<Uint8Array, Uint8Array>
@@ -156,45 +176,55 @@ export interface HouseAsk<A, R> {
 
 const asIs: Format<Uint8Array> = { encode: Either.right, decode: Either.right }
 
-/** Declares a request within a house and its reply, as `ask` does one between parties. */
-export const houseAsk = <A, IA, R, IR>(
+/** Declares a request within a process group and its reply, as `ask` does for requests between parties. */
+export const groupAsk = <A, IA, R, IR>(
   tag: string,
   payload: Schema.Schema<A, IA>,
   reply: Schema.Schema<R, IR>
-): HouseAsk<A, R> => ({
+): GroupAsk<A, R> => ({
   payload: format(tag, payload),
   reply: format(`reply to ${tag}`, reply),
   wire: { kind: "ask", tag, payload: asIs, reply: asIs }
 })
 
-/** What a reply is about: the very request. */
+/** Binds a reply to its request. */
 const replyTo = (tag: string, request: Uint8Array): string =>
   `reply to ${tag} ${Buffer.from(request.subarray(0, incarnationBytes + nonceBytes)).toString("hex")}`
 
-/** Asks another process of this house. */
-export const askHouse = <A, R>(to: string, message: HouseAsk<A, R>, payload: A, options: AskOptions) =>
+/** Asks another process of this group. */
+export const askInGroup = <A, R>(to: string, message: GroupAsk<A, R>, payload: A, options: AskOptions) =>
   Effect.gen(function* () {
     const party = yield* Party
-    const house = yield* House
+    const group = yield* ProcessGroup
     const { tag } = message.wire
-    const request = yield* house.seal(to, tag, yield* message.payload.encode(payload))
+    const request = yield* group.seal(to, tag, yield* message.payload.encode(payload))
     const sealed = yield* party.ask(to, message.wire, request, options)
-    return yield* message.reply.decode(yield* house.unseal(to, replyTo(tag, request), sealed))
+    return yield* message.reply.decode(yield* group.unseal(to, replyTo(tag, request), sealed))
   })
 
-/** What a process does on a request of another of its house. */
-export const onHouse = <A, R, E, Env>(
-  message: HouseAsk<A, R>,
+/** Serves a request of another process of this group. */
+export const onInGroup = <A, R, E, Env>(
+  message: GroupAsk<A, R>,
   handler: (payload: A, from: string) => Effect.Effect<R, E, Env>
 ) =>
   on(message.wire, (request, from) =>
     Effect.gen(function* () {
-      const house = yield* House
+      const group = yield* ProcessGroup
       const { tag } = message.wire
-      const payload = yield* message.payload.decode(yield* house.unseal(from, tag, request))
+      const payload = yield* message.payload.decode(yield* group.unseal(from, tag, request))
       const reply = yield* message.reply.encode(yield* handler(payload, from))
-      return yield* house.seal(from, replyTo(tag, request), reply)
+      return yield* group.seal(from, replyTo(tag, request), reply)
     })
   )
 
-export type HouseHandler<E, Env> = Handler<E, Env | House>
+export type GroupHandler<E, Env> = Handler<E, Env | ProcessGroup>
+
+/** Handlers that need nothing but the group, with the group provided. */
+export const inGroup = (
+  group: ProcessGroupService,
+  handlers: ReadonlyArray<GroupHandler<unknown, never>>
+): ReadonlyArray<Handler<unknown, never>> =>
+  handlers.map((each) => ({
+    ...each,
+    handle: (...request) => Effect.provideService(each.handle(...request), ProcessGroup, group)
+  }))

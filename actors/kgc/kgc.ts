@@ -1,8 +1,9 @@
 /**
- * The key generation centre: sets up BCP, hands every party its keys (paper, section 4.1), signs the roster, and deals
- * the correlated randomness of the training. Everybody trusts it with keys; it sees no message of the computation.
- * Dealing is a pure function of its two PRG keys, the plan and the step: between requests it keeps but the number of training rows. That, keys
- * and enrolments are kept before anybody is told of them, so that a KGC that died hands out the same.
+ * The key generation centre: sets up BCP, hands every party its keys (paper, section 4.1), signs the roster,
+ * and deals the correlated randomness of the training. All parties trust it with keys; it sees no message of
+ * the computation. Between requests for corrections it keeps only the number of training rows. That number,
+ * the keys and the enrolments are stored before anyone receives them, so that a KGC that crashed hands out
+ * the same.
  */
 import { Data, Effect, Option, Redacted } from "effect"
 import { encodeMasterKey, encodeParameters, type ParameterBytes } from "../../protocol/bcp/wire.ts"
@@ -13,9 +14,8 @@ import {
   ParametersOnWire,
   UserSecrets
 } from "../../protocol/messages/enrolment.ts"
-import { Bytes, Count, type Format, format } from "../../protocol/messages/message.ts"
-import { actorOf, dealers } from "../../protocol/messages/subjects.ts"
-import { Deal } from "../../protocol/messages/training.ts"
+import { Bytes, type Format, format } from "../../protocol/messages/message.ts"
+import { dealers } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { type SeededPurpose, seededKey } from "../../protocol/seeding.ts"
 import {
@@ -27,24 +27,24 @@ import {
 import { seal } from "../../protocol/sharing/sealed.ts"
 import { within } from "../../runtime/deadline.ts"
 import { on, Party } from "../../runtime/messaging/contract.ts"
-import { Stable } from "../../runtime/storage/store.ts"
-import { household } from "../group/members.ts"
-import { type Agreement, displayName, partTimeoutMs } from "../party/agreement.ts"
+import { groupMembers } from "../group/members.ts"
+import type { PrgKeys } from "../group/requests.ts"
+import { type Agreement, actorsOf, displayName, partTimeoutMs } from "../party/agreement.ts"
 import { BcpPool } from "../party/bcp-pool.ts"
-import { gather, NotExpected } from "../party/gathering.ts"
+import { type Gathering, gather } from "../party/gathering.ts"
 import { lifecycle } from "../party/lifecycle.ts"
-import { type Keeping, once, remembered } from "../party/once.ts"
-import { TooEarly } from "../party/phase.ts"
+import { once, type StorageFormat } from "../party/once.ts"
+import { TooEarly } from "../party/prerequisites.ts"
 import { partyRoot, type Root } from "../party/root.ts"
-import { dealer, type PrgKeys, type RowsOfRun } from "./dealing.ts"
+import { dealing, firstNamed } from "./dealing.ts"
 
 export interface KgcOptions {
   readonly agreement: Agreement
-  /** Its Ed25519 identity; the public half is what the other parties are started with. */
+  /** Its Ed25519 identity; the other parties are started with the public half. */
   readonly signing: SigningKeyPair
 }
 
-/** A party that has enrolled came back with another key. */
+/** A party that has enrolled came back with another sealing key. */
 export class AlreadyEnrolled extends Data.TaggedError("AlreadyEnrolled")<{ readonly party: string }> {
   readonly retryable = false
   override get message(): string {
@@ -52,16 +52,16 @@ export class AlreadyEnrolled extends Data.TaggedError("AlreadyEnrolled")<{ reado
   }
 }
 
-/** Everything the KGC draws for a run. */
+/** The keys that the KGC draws for a run. */
 interface RunKeys {
   readonly wire: ParameterBytes
   readonly unifiedPublicKey: Uint8Array
   readonly publicKeys: ReadonlyMap<string, Uint8Array>
-  /** What each party is given under seal, packed. */
+  /** The secrets of each party, packed; sent under seal. */
   readonly secrets: ReadonlyMap<string, Redacted.Redacted<Uint8Array>>
 }
 
-const KeptKeys = format(
+const KeysFormat = format(
   "keys of the run",
   Schema.Struct({
     parameters: ParametersOnWire,
@@ -71,17 +71,20 @@ const KeptKeys = format(
   })
 )
 
-/** How the keys are kept. */
-const keptKeys: Keeping<RunKeys, Effect.Effect.Error<ReturnType<typeof KeptKeys.decode>>, never> = {
+const runKeysFormat: StorageFormat<
+  RunKeys,
+  Effect.Effect.Error<ReturnType<typeof KeysFormat.decode>>,
+  never
+> = {
   encode: ({ wire, unifiedPublicKey, publicKeys, secrets }) =>
-    KeptKeys.encode({
+    KeysFormat.encode({
       parameters: wire,
       unifiedPublicKey,
       publicKeys: [...publicKeys],
       secrets: Array.from(secrets, ([actor, secret]) => [actor, Redacted.value(secret)] as const)
     }),
   decode: (bytes) =>
-    Effect.map(KeptKeys.decode(bytes), ({ parameters, unifiedPublicKey, publicKeys, secrets }) => ({
+    Effect.map(KeysFormat.decode(bytes), ({ parameters, unifiedPublicKey, publicKeys, secrets }) => ({
       wire: parameters,
       unifiedPublicKey,
       publicKeys: new Map(publicKeys),
@@ -89,9 +92,12 @@ const keptKeys: Keeping<RunKeys, Effect.Effect.Error<ReturnType<typeof KeptKeys.
     }))
 }
 
-const KeptEnrolment = format("enrolment", Schema.Struct({ sealingKey: Bytes }))
+const EnrolmentFormat = format("enrolment", Schema.Struct({ sealingKey: Bytes }))
 
-/** The two PRG keys (section 5 of docs/protocol.md) and the public order of the batches: from the root, or from the seed of a reproducible run. */
+/**
+ * The two PRG keys (section 5 of docs/protocol.md) and the public key of the batch order: from the root, or
+ * from the seed of a reproducible run.
+ */
 const prgKeysOf = ({ seed }: Agreement, root: Root): PrgKeys => {
   const key = (purpose: SeededPurpose & Parameters<Root>[0]) =>
     seed === undefined ? root(purpose) : seededKey(seed, purpose)
@@ -101,10 +107,7 @@ const prgKeysOf = ({ seed }: Agreement, root: Root): PrgKeys => {
 const generateRunKeys = Effect.fn("kgc.generateRunKeys")(function* (agreement: Agreement, prg: PrgKeys) {
   const { modulusBits, exponents: mode, insecure } = agreement.security
   const pool = yield* BcpPool
-  const { parameters, masterKey } = yield* pool.run("newParameters", {
-    bits: modulusBits,
-    insecure
-  })
+  const { parameters, masterKey } = yield* pool.run("newParameters", { bits: modulusBits, insecure })
   const count = agreement.users.length
   const { secretKeys, publicKeys, unifiedPublicKey } = yield* pool.run("generateKeys", {
     parameters,
@@ -128,76 +131,60 @@ const generateRunKeys = Effect.fn("kgc.generateRunKeys")(function* (agreement: A
   return keys
 })
 
-const KeptRows = format("training rows", Schema.Struct({ rows: Count }))
+/** The sealing key that each enrolled party sent; stored before it is confirmed. */
+type Enrolments = Gathering<{ readonly sealingKey: Uint8Array }>
 
-/** Keeps the first number of training rows that C1 names, before anything is dealt for it. */
-export const firstNamed = Effect.gen(function* () {
-  const stable = yield* Stable
-  const oneAtATime = yield* Effect.makeSemaphore(1)
-  return (rows: number) =>
-    remembered("training-rows", KeptRows, Effect.succeed({ rows })).pipe(
-      Effect.map((first) => first.rows),
-      Effect.provideService(Stable, stable),
-      oneAtATime.withPermits(1)
-    )
-})
+/** The signed roster of all parties, once every one of them has enrolled. */
+const rosterOf = <E, R>(
+  { agreement, signing }: KgcOptions,
+  parties: ReadonlyArray<string>,
+  enrolments: Enrolments,
+  keys: Effect.Effect<RunKeys, E, R>,
+  orderKey: Uint8Array
+) =>
+  Effect.gen(function* () {
+    const { run } = yield* Party
+    const all = yield* enrolments.all(partTimeoutMs(agreement))
+    const { wire, unifiedPublicKey, publicKeys } = yield* keys
+    const entries = parties.map((actor, i): RosterEntry => {
+      const bcpPublicKey = publicKeys.get(actor)
+      const entry = { actor, name: displayName(agreement, actor), sealingKey: all[i]!.sealingKey }
+      return bcpPublicKey === undefined ? entry : { ...entry, bcpPublicKey }
+    })
+    const parametersDigest = digestParameters({ ...wire, unifiedPublicKey, orderKey })
+    return signRoster({ run, parametersDigest, entries }, signing.privateKey)
+  })
 
-/** Deals to C1 and its members. Whoever holds k_0 could take the masks off with what is dealt. */
-export const dealing = <E, R>(agreement: Agreement, prg: PrgKeys, rowsOfRun: RowsOfRun<E, R>) =>
-  Effect.map(dealer(agreement, prg, rowsOfRun), (deal) =>
-    on(Deal, (request, from, room) =>
-      Effect.gen(function* () {
-        if (actorOf(from) !== "cloud1")
-          return yield* new NotExpected({ what: "a request for corrections", party: from })
-        return { corrections: yield* deal(request, room) }
-      })
-    )
-  )
-
-/** Serves as the KGC of one run, until it is told to finish. */
+/** Serves as the KGC of one run, until the director releases it. */
 export const kgc = (options: KgcOptions) =>
   Effect.gen(function* () {
-    const { agreement, signing } = options
+    const { agreement } = options
     const party = yield* Party
     const prg = prgKeysOf(agreement, yield* partyRoot(agreement))
-    const others = ["cloud0", "cloud1", ...agreement.users.map((user) => user.actor)]
+    const { orderKey } = prg
+    const parties = actorsOf(agreement).filter((actor) => actor !== "kgc")
 
-    const keys = yield* once("keys", keptKeys, generateRunKeys(agreement, prg))
-    const timeoutMs = partTimeoutMs(agreement)
-    // The primes take seconds to find: the search begins before anybody asks.
+    const keys = yield* once("keys", runKeysFormat, generateRunKeys(agreement, prg))
+    // The primes take seconds to find: the search starts before anyone asks.
     yield* Effect.forkScoped(keys.done)
     const drawn = keys.done.pipe(
       within(
-        timeoutMs,
+        partTimeoutMs(agreement),
         () => new TooEarly({ party: party.name, what: "hand out keys", before: "it had found the primes" })
       )
     )
-    const enrolments = yield* gather("an enrolment", others, "enrolment", KeptEnrolment)
-    const sealingKeys = new Map(
-      others.flatMap((actor) =>
-        Option.match(enrolments.of(actor), {
-          onNone: () => [],
-          onSome: ({ sealingKey }) => [[actor, sealingKey] as const]
-        })
-      )
-    )
-
-    const roster = yield* Effect.cached(
-      Effect.gen(function* () {
-        const all = yield* enrolments.all(timeoutMs)
-        const { wire, unifiedPublicKey, publicKeys } = yield* drawn
-        const entries = others.map((actor, i): RosterEntry => {
-          const bcpPublicKey = publicKeys.get(actor)
-          const entry = { actor, name: displayName(agreement, actor), sealingKey: all[i]!.sealingKey }
-          return bcpPublicKey === undefined ? entry : { ...entry, bcpPublicKey }
-        })
-        const parametersDigest = digestParameters({ ...wire, unifiedPublicKey, orderKey: prg.orderKey })
-        return signRoster({ run: party.run, parametersDigest, entries }, signing.privateKey)
-      })
-    )
+    const enrolments = yield* gather("an enrolment", parties, "enrolment", EnrolmentFormat)
+    /**
+     * Known as soon as a party asks to enrol, so that a second key is refused even before the first is
+     * stored.
+     */
+    const sealingKeys = new Map<string, Uint8Array>()
+    for (const actor of parties)
+      Option.map(enrolments.of(actor), ({ sealingKey }) => sealingKeys.set(actor, sealingKey))
+    const roster = yield* Effect.cached(rosterOf(options, parties, enrolments, drawn, orderKey))
 
     const rowsOfRun = yield* firstNamed
-    const members = yield* household({ agreement, dealing: { keys: prg, rowsOfRun } })
+    const members = yield* groupMembers({ agreement, dealing: { keys: prg, rowsOfRun } })
     const life = yield* lifecycle(agreement, members)
     yield* party.serve([
       ...life.handlers,
@@ -213,7 +200,7 @@ export const kgc = (options: KgcOptions) =>
           const { wire, unifiedPublicKey, secrets } = yield* drawn
           const context = { run: party.run, from: party.name, to: from, messageType: Enrolment.tag }
           const sealed = yield* seal(sealingKey, context, Redacted.value(secrets.get(from)!))
-          return { parameters: wire, unifiedPublicKey, orderKey: prg.orderKey, roster: signed, sealed }
+          return { parameters: wire, unifiedPublicKey, orderKey, roster: signed, sealed }
         })
       ),
       yield* dealing(agreement, prg, rowsOfRun),

@@ -1,4 +1,6 @@
-/** The KGC's signing key pair, kept from its first start on: the public half is what every other party is started with. */
+/**
+ * The KGC's signing key pair, stored at its first start: every other party is started with the public half.
+ */
 import { createPrivateKey } from "node:crypto"
 import { Effect, Redacted } from "effect"
 import { Bytes, format } from "../../protocol/messages/message.ts"
@@ -7,12 +9,12 @@ import { generateSigningKeyPair, type SigningKeyPair } from "../../protocol/shar
 import { remembered } from "../party/once.ts"
 
 /** The private half in PKCS #8. */
-const Kept = format("signing key", Schema.Struct({ publicKey: Bytes, privateKey: Bytes }))
+const KeyPairFormat = format("signing key", Schema.Struct({ publicKey: Bytes, privateKey: Bytes }))
 
 export const signingKeys = Effect.map(
   remembered(
     "signing-key",
-    Kept,
+    KeyPairFormat,
     Effect.sync(() => {
       const { publicKey, privateKey } = generateSigningKeyPair()
       const pkcs8 = Redacted.value(privateKey).export({ type: "pkcs8", format: "der" })

@@ -1,7 +1,7 @@
 /**
- * What all parties of a run have in common and may all know: who takes part, which columns the joint table has, the
- * network, the training and the security parameters. Each party is started with its own copy; the director asks
- * everybody whether the digests agree before anything else happens.
+ * What all parties of a run share and may all know: the participants, the columns of the joint table, the
+ * network, the training and the security parameters. Each party is started with its own copy; the director
+ * first checks that all digests agree.
  */
 import { createHash } from "node:crypto"
 import { type DataDescription, featureCount } from "../../protocol/data/encoding.ts"
@@ -11,11 +11,11 @@ import { computationVersion } from "../../protocol/version.ts"
 
 export interface Agreement {
   readonly scenario: string
-  /** User k is the actor `user<k>`, counted from 1; the name is for people. */
+  /** User k, counted from 1, is the actor `user<k>`; the name is for display. */
   readonly users: ReadonlyArray<{ readonly actor: string; readonly name: string }>
   /** The columns of the joint table, with their public ranges and labels. */
   readonly data: DataDescription
-  /** Share of the rows that the users keep for testing, beside those that they mark. */
+  /** Fraction of the rows that the users keep for testing, in addition to those they mark. */
   readonly heldOut: number
   readonly network: {
     readonly hidden: ReadonlyArray<number>
@@ -27,15 +27,15 @@ export interface Agreement {
     readonly modulusBits: number
     readonly exponents: "short" | "full"
     readonly fractionalBits: number
-    /** Form of the users' shares on their way to the clouds, and of the model on its way to the users. */
+    /** The form of the users' shares on their way to the clouds, and of the model on its way to the users. */
     readonly upload: "packed" | "hybrid"
     readonly output: "packed" | "hybrid"
     readonly insecure: boolean
   }
-  /** Present only in a run that is reproducible and not private. */
+  /** Only in a run that is reproducible and not private. */
   readonly seed?: number
   readonly reveal: { readonly accuracy: boolean; readonly heldOutRows: boolean; readonly progress: boolean }
-  /** How long one reply, one round of the clouds and one whole phase may take. */
+  /** The longest wait for a reply, for a round of the clouds, and for a whole phase. */
   readonly deadlines: {
     readonly replyTimeoutMs: number
     readonly roundTimeoutMs: number
@@ -43,7 +43,10 @@ export interface Agreement {
   }
 }
 
-/** Hexadecimal SHA-256 of the agreement and of how it is computed. The order of its columns is part of it. */
+/**
+ * Hexadecimal SHA-256 of the agreement, which includes the order of the columns, and of the version of the
+ * computation.
+ */
 export const agreementDigest = (agreement: Agreement): string =>
   createHash("sha256")
     .update(JSON.stringify([computationVersion, agreement]))
@@ -57,11 +60,11 @@ export const actorsOf = (agreement: Agreement): ReadonlyArray<string> => [
   ...agreement.users.map((user) => user.actor)
 ]
 
-/** `north` for `user1`; the actor's own name for everybody else. */
+/** A user's own name, such as `north` for `user1`; for other parties the name of the actor. */
 export const displayName = (agreement: Agreement, actor: string): string =>
   agreement.users.find((user) => user.actor === actor)?.name ?? actor
 
-/** The network that the agreement asks for: one input a feature, one output a label. */
+/** The agreed network: one input per feature, one output per label. */
 export const networkOf = ({ data, network }: Agreement): Network => ({
   inputs: featureCount(data),
   layers: [
@@ -71,7 +74,7 @@ export const networkOf = ({ data, network }: Agreement): Network => ({
   ...(network.initialVariance === undefined ? {} : { initialVariance: network.initialVariance })
 })
 
-/** The training plan for so many training rows. Throws `InvalidPlan`, which names the field of the scenario. */
+/** The training plan for this number of training rows. Throws `InvalidPlan`, which names the field of the scenario. */
 export const planOf = (agreement: Agreement, rows: number): TrainingPlan =>
   inWordsOf(agreement, () =>
     trainingPlan({
@@ -121,21 +124,21 @@ const inWordsOf = <A>({ network: { hidden } }: Agreement, evaluate: () => A): A 
 }
 
 /**
- * The name under which the clouds and the dealer expand their PRG keys: the run's own, so that no mask ever serves twice;
- * in a reproducible run always the same.
+ * The name under which the clouds and the dealer expand their PRG keys: that of the run, so that no mask is
+ * used twice; in a reproducible run always the same.
  */
 export const computationName = (agreement: Agreement, run: string): string =>
   agreement.seed === undefined ? run : "reproducible"
 
 /**
- * How long a party waits for another within a phase: less than the director waits for the phase, so that the error that
- * ends the run is the one that knows who was waited for.
+ * How long a party waits for another within a phase. It is less than the director waits for the phase, so
+ * that the run ends with the error that names the missing party.
  */
 export const partTimeoutMs = ({ deadlines }: Agreement): number => Math.round(0.8 * deadlines.phaseTimeoutMs)
 
 /**
- * How long rounds may stay out. Before the first of a session the other may still put its table together, or give lanes their rows, which takes
- * as long as the table is large.
+ * How long a round may take. The first of a session may take longer: the other cloud may still be assembling
+ * its table, or handing rows to its lanes, and the time for both grows with the table.
  */
 export const roundDeadlines = (agreement: Agreement) => ({
   deadlineMs: agreement.deadlines.roundTimeoutMs,

@@ -1,4 +1,4 @@
-/** The worker threads of a party for its big-integer work, and how the work is cut into pieces. */
+/** A party's worker threads for big-integer work, and how that work is cut into pieces. */
 import { Context, Effect, Layer, Option } from "effect"
 import { artifact } from "../../protocol/artifact.ts"
 import type { Jobs } from "../../protocol/bcp/jobs.ts"
@@ -9,10 +9,13 @@ import { type JobFailed, type JobQueue, makePool } from "../../runtime/work/pool
 /** Runs the jobs of `protocol/bcp/jobs.ts`. */
 export class BcpPool extends Context.Tag("actors/BcpPool")<BcpPool, Work<JobFailed>>() {}
 
-/** The queue of the same pool, where the workers of a house take jobs. Who has no house needs none. */
+/**
+ * The queue of the same pool, from which the party's worker processes take jobs. A party without them needs
+ * none.
+ */
 export class BcpQueue extends Context.Tag("actors/BcpQueue")<BcpQueue, JobQueue>() {}
 
-/** Threads that start when there is work for them. */
+/** A pool of this many threads, which start when there is work for them. */
 export const layer = (threads: number): Layer.Layer<BcpPool | BcpQueue> =>
   Layer.scopedContext(
     Effect.map(makePool<Jobs>(artifact("program/jobs.js"), { threads }), (pool) =>
@@ -21,25 +24,31 @@ export const layer = (threads: number): Layer.Layer<BcpPool | BcpQueue> =>
     )
   )
 
-/** Ciphertexts are sent and worked on in pieces of at most this size: small enough to spread and to show progress. */
+/**
+ * The largest piece of ciphertexts that is sent or worked on at a time: small enough to spread and to show
+ * progress.
+ */
 export const pieceBytes = 64 * 1024
 
-/** Pieces of an upload under way at once: enough to keep the threads busy while others travel. */
+/** Pieces of an upload that are in progress at once: enough to keep the threads busy while others travel. */
 export const piecesAtOnce = 4
 
-/** The pieces of a cloud that are under way. */
-export interface PiecesUnderWay {
-  /** Does something to each piece, so many at a time as there are takers for. */
+/** The pieces that a cloud has in progress. */
+export interface PiecesInProgress {
+  /** Applies `f` to each piece, to as many at a time as there are takers for. */
   readonly forEach: <P, A, E, R>(
     pieces: ReadonlyArray<P>,
     f: (piece: P) => Effect.Effect<A, E, R>
   ) => Effect.Effect<Array<A>, E, R>
-  /** How many jobs the other cloud can be at, who does a part of the work on each piece. */
-  readonly others: (takers: number) => Effect.Effect<void>
+  /** Sets how many jobs the other cloud, which does part of the work on each piece, can run at once. */
+  readonly setOthers: (takers: number) => Effect.Effect<void>
 }
 
-/** Two pieces are under way for each taker, here and at the other cloud: one at work and one that travels or waits. */
-export const piecesUnderWay = Effect.gen(function* () {
+/**
+ * Two pieces are in progress for each taker, here and at the other cloud: one at work and one that travels or
+ * waits.
+ */
+export const piecesInProgress = Effect.gen(function* () {
   const queue = Option.getOrUndefined(yield* Effect.serviceOption(BcpQueue))
   let others = 0
   const wanted = () =>
@@ -51,10 +60,10 @@ export const piecesUnderWay = Effect.gen(function* () {
       Effect.sync(() => queue.onTakers(() => Effect.runFork(adapt))),
       (unlisten) => Effect.sync(unlisten)
     )
-  const pieces: PiecesUnderWay = {
+  const pieces: PiecesInProgress = {
     forEach: (each, f) =>
       Effect.forEach(each, (piece) => room.withPermits(1)(f(piece)), { concurrency: workLimits.mostPieces }),
-    others: (takers) =>
+    setOthers: (takers) =>
       Effect.suspend(() => {
         if (takers === others) return Effect.void
         others = takers

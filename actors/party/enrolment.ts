@@ -1,8 +1,8 @@
 /**
- * What every party but the KGC goes through first: it draws a sealing key pair, hands the public half to the KGC, and
- * receives the public parameters, the signed roster and its own secrets. From then on it can seal to any other
- * party and open what is sealed to it. Secrets stay `Redacted`; only the addressee ever holds them in the clear. Key pair
- * and standing are kept, so that a party that died is who it was.
+ * What every party but the KGC does first: it draws a sealing key pair, sends the public half to the KGC, and
+ * receives the public parameters, the signed roster and its own secrets. From then on it can seal to any
+ * other party and open what is sealed to it. Secrets stay `Redacted`; only their addressee ever holds them in
+ * the clear. The key pair and the membership are stored, so that a party that crashed keeps its identity.
  */
 import { Data, Effect, Redacted } from "effect"
 import { fromBytes } from "../../protocol/bcp/integers.ts"
@@ -15,7 +15,7 @@ import {
 } from "../../protocol/bcp/parameters.ts"
 import { decodeParameters, type ParameterBytes } from "../../protocol/bcp/wire.ts"
 import { Enrolment, ParametersOnWire } from "../../protocol/messages/enrolment.ts"
-import { Bytes, type Format, format } from "../../protocol/messages/message.ts"
+import { type Ask, Bytes, type Format, format } from "../../protocol/messages/message.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { digestParameters, type Roster, rosterEntry, verifyRoster } from "../../protocol/sharing/roster.ts"
 import {
@@ -25,36 +25,36 @@ import {
   type SealingKeyPair,
   seal
 } from "../../protocol/sharing/sealed.ts"
-import { Party } from "../../runtime/messaging/contract.ts"
+import { on, Party } from "../../runtime/messaging/contract.ts"
 import { type Agreement, actorsOf, partTimeoutMs } from "./agreement.ts"
-import { once, remembered } from "./once.ts"
+import { once, remembered, type StorageFormat } from "./once.ts"
 import { raised } from "./typed-throws.ts"
 
 /** What a party other than the KGC is started with. */
-export interface MemberOptions {
+export interface PartyOptions {
   readonly agreement: Agreement
-  /** The KGC's Ed25519 verification key: the one thing that must reach a party by another way than the broker. */
+  /** The KGC's Ed25519 verification key, the one thing that must not reach a party through the broker. */
   readonly kgcKey: Uint8Array
 }
 
-/** What the KGC tells everybody: checked, with the signature it came with. */
-export interface PublicStanding {
+/** What the KGC publishes of a run. */
+interface PublishedSetup {
   readonly wire: ParameterBytes
-  readonly parameters: Parameters
-  /** pk, under which the joint data and the model rest; fixed-width big-endian. */
+  /** pk, under which the joint data and the model are encrypted; fixed-width big-endian. */
   readonly unifiedPublicKey: Uint8Array
   /** Decides the batches. */
   readonly orderKey: Uint8Array
   readonly signedRoster: Uint8Array
-  readonly roster: Roster
 }
 
-/** A party's standing in a run, once it has enrolled. */
-export interface Membership extends PublicStanding {
+/** A party's membership of a run: the checked setup, and its own sealing key pair. */
+export interface Membership extends PublishedSetup {
+  readonly parameters: Parameters
+  readonly roster: Roster
   readonly sealing: SealingKeyPair
 }
 
-/** The parameters that came with the credentials are not those the agreement asks for. */
+/** The modulus that the KGC sent is not of the agreed size. */
 export class WrongParameters extends Data.TaggedError("WrongParameters")<{
   readonly received: number
   readonly agreed: number
@@ -65,28 +65,27 @@ export class WrongParameters extends Data.TaggedError("WrongParameters")<{
   }
 }
 
-/** Checks what the KGC says of a run: the size agreed on, sound parameters, its signature over the roster. */
-export const checkStanding = (
-  options: MemberOptions,
-  received: Omit<PublicStanding, "parameters" | "roster">
-) =>
+/** Checks what the KGC publishes: the agreed size, sound parameters, and its signature over the roster. */
+const checkSetup = ({ agreement, kgcKey }: PartyOptions, published: PublishedSetup) =>
   Effect.gen(function* () {
     const party = yield* Party
-    const { wire, unifiedPublicKey, orderKey, signedRoster } = received
-    const { modulusBits: agreed, insecure } = options.agreement.security
+    const { wire, unifiedPublicKey, orderKey, signedRoster } = published
+    const { modulusBits: agreed, insecure } = agreement.security
     if (wire.bits !== agreed) return yield* new WrongParameters({ received: wire.bits, agreed })
-    const roster = yield* verifyRoster(signedRoster, options.kgcKey, {
+    const roster = yield* verifyRoster(signedRoster, kgcKey, {
       run: party.run,
       parametersDigest: digestParameters({ ...wire, unifiedPublicKey, orderKey })
     })
     const parameters = decodeParameters(wire)
     yield* raised([InsecureModulus, InvalidParameters], () => checkParameters(parameters, { insecure }))
-    yield* checkRoster(options.agreement, roster, parameters, unifiedPublicKey)
-    const standing: PublicStanding = { ...received, parameters, roster }
-    return standing
+    yield* checkRoster(agreement, roster, parameters, unifiedPublicKey)
+    return { ...published, parameters, roster }
   })
 
-/** The roster is signed, but not of the parties agreed on, or its keys do not make up the joint key. */
+/**
+ * The signature of the roster is valid, but it lists other parties than agreed, or its keys do not give the
+ * joint key.
+ */
 export class RosterDisagrees extends Data.TaggedError("RosterDisagrees")<{ readonly reason: string }> {
   readonly retryable = false
   override get message(): string {
@@ -94,7 +93,10 @@ export class RosterDisagrees extends Data.TaggedError("RosterDisagrees")<{ reado
   }
 }
 
-/** The roster must hold both clouds and all users and nobody else, and pk must be the product of the users' keys. */
+/**
+ * The roster must list both clouds and all users and no one else, and pk must be the product of the users'
+ * keys.
+ */
 const checkRoster = (
   agreement: Agreement,
   { entries }: Roster,
@@ -105,7 +107,9 @@ const checkRoster = (
     const agreed = actorsOf(agreement).filter((actor) => actor !== "kgc")
     const listed = entries.map(({ actor }) => actor)
     if (agreed.length !== listed.length || agreed.some((actor) => !listed.includes(actor))) {
-      return new RosterDisagrees({ reason: `it lists ${listed.join(", ")}, agreed are ${agreed.join(", ")}` })
+      return new RosterDisagrees({
+        reason: `it lists ${listed.join(", ")}; the agreement has ${agreed.join(", ")}`
+      })
     }
     const publicKeys = entries.flatMap(({ bcpPublicKey }) =>
       bcpPublicKey === undefined ? [] : [fromBytes(bcpPublicKey)]
@@ -115,19 +119,19 @@ const checkRoster = (
       : new RosterDisagrees({ reason: "the joint key is not the product of the users' keys" })
   })
 
-/** What a party has once it has enrolled: its standing, and what it alone was told. */
+/** What a party holds once it has enrolled: its membership, and the secrets of its role. */
 export interface Enrolled<S> {
   readonly membership: Membership
   readonly secrets: Redacted.Redacted<S>
 }
 
-const KeptPair = format("sealing key", Schema.Struct({ publicKey: Bytes, privateKey: Bytes }))
+const KeyPairFormat = format("sealing key", Schema.Struct({ publicKey: Bytes, privateKey: Bytes }))
 
-/** The party's key pair, kept before the public half is told to anybody. */
+/** The party's key pair, stored before the public half is sent. */
 const sealingKeyPair = Effect.map(
   remembered(
     "sealing-key",
-    KeptPair,
+    KeyPairFormat,
     Effect.map(generateSealingKeyPair, ({ publicKey, privateKey }) => ({
       publicKey,
       privateKey: Redacted.value(privateKey)
@@ -136,7 +140,7 @@ const sealingKeyPair = Effect.map(
   ({ publicKey, privateKey }): SealingKeyPair => ({ publicKey, privateKey: Redacted.make(privateKey) })
 )
 
-const KeptStanding = format(
+const EnrolledFormat = format(
   "standing",
   Schema.Struct({
     parameters: ParametersOnWire,
@@ -147,57 +151,58 @@ const KeptStanding = format(
   })
 )
 
-/** The enrolment with the KGC. `secrets` is the format of what this role is given under seal. What was kept is checked again. */
-export const enrolment = <S>(options: MemberOptions, secrets: Format<S>) =>
+/**
+ * Enrols with the KGC. `secrets` is the format of this role's secrets. What is read from storage is checked
+ * again.
+ */
+export const enrolment = <S>(options: PartyOptions, secrets: Format<S>) =>
   Effect.gen(function* () {
     const sealing = yield* sealingKeyPair
     const enrol = Effect.gen(function* () {
       const party = yield* Party
-      const credentials = yield* party.ask(
+      const { parameters, roster, sealed, ...rest } = yield* party.ask(
         "kgc",
         Enrolment,
         { sealingKey: sealing.publicKey },
         { deadlineMs: partTimeoutMs(options.agreement), phase: "setup" }
       )
-      const { parameters: wire, unifiedPublicKey, orderKey, roster: signedRoster } = credentials
-      const standing = yield* checkStanding(options, { wire, unifiedPublicKey, orderKey, signedRoster })
-      const membership: Membership = { ...standing, sealing }
-      const opened = yield* openFrom(membership, "kgc", Enrolment.tag, secrets, credentials.sealed)
-      const enrolled: Enrolled<S> = { membership, secrets: Redacted.make(opened) }
-      return enrolled
+      const setup = yield* checkSetup(options, { ...rest, wire: parameters, signedRoster: roster })
+      const membership: Membership = { ...setup, sealing }
+      const own = yield* unsealFrom(membership, "kgc", Enrolment.tag, secrets, sealed)
+      return { membership, secrets: Redacted.make(own) }
     }).pipe(Effect.withSpan("enrol"))
-    return yield* once(
-      "standing",
-      {
-        encode: ({ membership, secrets: own }: Enrolled<S>) =>
-          Effect.flatMap(secrets.encode(Redacted.value(own)), (packed) =>
-            KeptStanding.encode({
-              parameters: membership.wire,
-              unifiedPublicKey: membership.unifiedPublicKey,
-              orderKey: membership.orderKey,
-              roster: membership.signedRoster,
-              secrets: packed
-            })
-          ),
-        decode: (bytes) =>
-          Effect.gen(function* () {
-            const kept = yield* KeptStanding.decode(bytes)
-            const { parameters: wire, unifiedPublicKey, orderKey, roster: signedRoster } = kept
-            const standing = yield* checkStanding(options, {
-              wire,
-              unifiedPublicKey,
-              orderKey,
-              signedRoster
-            })
-            const own = Redacted.make(yield* secrets.decode(kept.secrets))
-            return { membership: { ...standing, sealing }, secrets: own }
-          })
-      },
-      enrol
-    )
+    return yield* once("standing", enrolledFormat(options, sealing, secrets), enrol)
   })
 
-/** Packs a value and seals it to another party of the roster, bound to this run and to the message that carries it. */
+const enrolledFormat = <S>(options: PartyOptions, sealing: SealingKeyPair, secrets: Format<S>) => {
+  const decode = (bytes: Uint8Array) =>
+    Effect.gen(function* () {
+      const { parameters, roster, secrets: packed, ...rest } = yield* EnrolledFormat.decode(bytes)
+      const setup = yield* checkSetup(options, { ...rest, wire: parameters, signedRoster: roster })
+      const own = Redacted.make(yield* secrets.decode(packed))
+      const enrolled: Enrolled<S> = { membership: { ...setup, sealing }, secrets: own }
+      return enrolled
+    })
+  const stored: StorageFormat<Enrolled<S>, Effect.Effect.Error<ReturnType<typeof decode>>, Party> = {
+    encode: ({ membership, secrets: own }) =>
+      Effect.flatMap(secrets.encode(Redacted.value(own)), (packed) =>
+        EnrolledFormat.encode({
+          parameters: membership.wire,
+          unifiedPublicKey: membership.unifiedPublicKey,
+          orderKey: membership.orderKey,
+          roster: membership.signedRoster,
+          secrets: packed
+        })
+      ),
+    decode
+  }
+  return stored
+}
+
+/**
+ * Packs a value and seals it to another party of the roster, bound to this run and to the message that
+ * carries it.
+ */
 export const sealTo = <A>(membership: Membership, to: string, tag: string, format: Format<A>, value: A) =>
   Effect.gen(function* () {
     const party = yield* Party
@@ -207,7 +212,7 @@ export const sealTo = <A>(membership: Membership, to: string, tag: string, forma
   })
 
 /** Opens and unpacks what another party sealed to this one. */
-export const openFrom = <A>(
+export const unsealFrom = <A>(
   membership: Pick<Membership, "sealing">,
   from: string,
   tag: string,
@@ -219,3 +224,20 @@ export const openFrom = <A>(
     const context: SealContext = { run: party.run, from, to: party.name, messageType: tag }
     return yield* format.decode(yield* open(membership.sealing.privateKey, context, sealed))
   })
+
+/**
+ * Serves a message whose content is sealed to this party. `handler` receives the content, in the clear and
+ * checked.
+ */
+export const onSealed = <A, E, R, E2, R2>(
+  membership: Effect.Effect<Membership, E, R>,
+  message: Ask<{ readonly sealed: Uint8Array }, object>,
+  format: Format<A>,
+  handler: (content: A, from: string) => Effect.Effect<void, E2, R2>
+) =>
+  on(message, ({ sealed }, from) =>
+    Effect.gen(function* () {
+      yield* handler(yield* unsealFrom(yield* membership, from, message.tag, format, sealed), from)
+      return {}
+    })
+  )

@@ -1,17 +1,14 @@
 /**
- * What every party but the director answers alike: Begin (are we talking about the same scenario?), Report (what was
- * sent) and Finish.
+ * The requests that every party but the director answers in the same way: Begin (do both have the same
+ * scenario?), Report (what was sent) and Finish.
  */
-import { Data, Deferred, Duration, Effect } from "effect"
+import { Data, Deferred, Effect } from "effect"
 import { Begin, Finish, Report } from "../../protocol/messages/control.ts"
-import { actorOf } from "../../protocol/messages/subjects.ts"
 import { within } from "../../runtime/deadline.ts"
-import { on, Party } from "../../runtime/messaging/contract.ts"
-import type { WorkLimits } from "../../runtime/messaging/limits.ts"
+import { Party } from "../../runtime/messaging/contract.ts"
 import { peakMemoryBytes } from "../../runtime/processes/memory.ts"
-import { Alive, type Household, nobody } from "../group/members.ts"
-import { askHouse } from "../group/process-group.ts"
 import { type Agreement, actorsOf, agreementDigest } from "./agreement.ts"
+import { onDirector } from "./handlers.ts"
 
 /** The party was started with another scenario than the director. */
 export class OtherScenario extends Data.TaggedError("OtherScenario")<{ readonly party: string }> {
@@ -21,100 +18,82 @@ export class OtherScenario extends Data.TaggedError("OtherScenario")<{ readonly 
   }
 }
 
-/** Told to begin, or to finish, by somebody who is not the director. */
-export class NotTheDirector extends Data.TaggedError("NotTheDirector")<{ readonly party: string }> {
-  readonly retryable = false
-  override get message(): string {
-    return `${this.party} is not the director and cannot direct a run`
-  }
-}
-
-/** Refuses what only the director may ask. */
-export const directorOnly = (from: string): Effect.Effect<void, NotTheDirector> =>
-  from === "director" ? Effect.void : new NotTheDirector({ party: from })
-
-/** The director has not let the party go in the time that all phases together may take. */
+/** The director has not released the party within the longest time that all phases may take together. */
 export class Abandoned extends Data.TaggedError("Abandoned")<{
   readonly party: string
   readonly waitedMs: number
 }> {
   readonly retryable = false
   override get message(): string {
-    return `${this.party} was not let go within ${this.waitedMs} ms, the longest that a run may take; see what became of the director and start a new run`
+    return `${this.party} was not released within ${this.waitedMs} ms, the longest that a run may take; find out why the director stopped, and start a new run`
   }
 }
 
 /** A run has five phases; the sixth is for the time before it begins. */
 const phasesOfLife = 6
 
-/** What this process has sent since it started, and the most memory that it had. */
+/** What a process has sent since it started, and the most memory that it needed. */
+export type ProcessReport = Effect.Effect.Success<ReturnType<typeof Report.reply.decode>>
+
+/** The report of this process. */
 export const ownReport = Effect.gen(function* () {
   const { traffic } = yield* Party
-  return {
+  const report: ProcessReport = {
     sent: (yield* traffic)
       .filter((entry) => entry.direction === "sent")
       .map(({ peer, tag, messages, bytes }) => ({ peer, tag, messages, bytes })),
     peakMemoryBytes: peakMemoryBytes()
   }
+  return report
 })
 
-/** A member says that it is there, and has places for so many jobs, until its main process lets it go. */
-export const attending = (places: number, { aliveEveryMs, patienceMs }: WorkLimits) =>
-  Effect.gen(function* () {
-    const main = actorOf((yield* Party).name)
-    const alive = Effect.gen(function* () {
-      const report = yield* ownReport
-      const { over } = yield* askHouse(main, Alive, { places, report }, { deadlineMs: patienceMs })
-      if (!over) yield* Effect.sleep(Duration.millis(aliveEveryMs))
-      return over
-    })
-    yield* Effect.repeat(alive, { until: (over) => over })
-  })
+/** The other processes of a party. */
+export interface OtherProcesses {
+  /** Releases them. */
+  readonly dismissed: Effect.Effect<void>
+  /** The latest report of each. */
+  readonly reports: () => ReadonlyArray<ProcessReport>
+}
+
+const noOthers: OtherProcesses = { dismissed: Effect.void, reports: () => [] }
 
 /** The answer to Finish has to leave before the party does. */
 const lingerMs = 100
 
 /**
- * The handlers of the common messages, `announced`, to be run when they are served, and `finished`, which waits until the director has let the
- * party go, and then lets its members go. What they have sent is told with what this process has.
+ * The handlers of the common requests; `announced`, to be run once they are served; and `finished`, which
+ * waits until the director has released the party and then releases its other processes. The party's report
+ * includes theirs.
  */
-export const lifecycle = (
-  agreement: Agreement,
-  { dismissed, told }: Pick<Household, "dismissed" | "told"> = nobody
-) =>
+export const lifecycle = (agreement: Agreement, others: OtherProcesses = noOthers) =>
   Effect.gen(function* () {
     const party = yield* Party
-    const finished = yield* Deferred.make<void>()
+    const released = yield* Deferred.make<void>()
     const digest = agreementDigest(agreement)
     const handlers = [
-      on(Begin, (begin, from) =>
-        Effect.zipRight(
-          directorOnly(from),
-          begin.agreement === digest ? Effect.succeed({}) : new OtherScenario({ party: party.name })
-        )
+      onDirector(Begin, (begin) =>
+        begin.agreement === digest ? Effect.succeed({}) : new OtherScenario({ party: party.name })
       ),
-      on(Report, (_, from) =>
-        Effect.zipRight(
-          directorOnly(from),
-          Effect.map(ownReport, (own) => ({
-            sent: [own, ...told()].flatMap(({ sent }) => sent),
-            peakMemoryBytes: Math.max(...[own, ...told()].map((each) => each.peakMemoryBytes))
-          }))
-        )
+      onDirector(Report, () =>
+        Effect.map(ownReport, (own) => {
+          const all = [own, ...others.reports()]
+          return {
+            sent: all.flatMap(({ sent }) => sent),
+            peakMemoryBytes: Math.max(...all.map((each) => each.peakMemoryBytes))
+          }
+        })
       ),
-      on(Finish, (_, from) =>
-        Effect.zipRight(directorOnly(from), Effect.as(Deferred.succeed(finished, undefined), {}))
-      )
+      onDirector(Finish, () => Effect.as(Deferred.succeed(released, undefined), {}))
     ]
     const lifeMs = phasesOfLife * agreement.deadlines.phaseTimeoutMs
-    const letGo = Deferred.await(finished).pipe(
+    const release = Deferred.await(released).pipe(
       within(lifeMs, () => new Abandoned({ party: party.name, waitedMs: lifeMs }))
     )
-    // Whoever waits for this party's last process learns that it is back.
+    // A party that waits for this one's last process learns that it is back.
     const peers = ["director", ...actorsOf(agreement)].filter((peer) => peer !== party.name)
     return {
       handlers,
       announced: party.announce(peers),
-      finished: letGo.pipe(Effect.zipRight(dismissed), Effect.zipRight(Effect.sleep(lingerMs)))
+      finished: release.pipe(Effect.zipRight(others.dismissed), Effect.zipRight(Effect.sleep(lingerMs)))
     }
   })

@@ -1,40 +1,43 @@
 /**
- * What a party does once in a run, however often it is asked to and however often it dies meanwhile. What came of it is in stable
- * storage before anybody is told; who asks while it is under way waits for the same; after a crash or an error it is
- * taken up again. Whoever takes it up again must come to what others have seen already: see `root.ts`.
+ * Work that a party does once in a run, no matter how often it is asked for or how often the party crashes.
+ * The result is persisted before anyone is notified; concurrent callers await the same result; after a crash
+ * or an error the work starts again. Repeated work must give what other parties have already seen: see
+ * `root.ts`.
  */
 import { Deferred, Effect, type Exit, Option } from "effect"
 import type { MalformedMessage } from "../../protocol/messages/codec.ts"
-import { Stable, type StoreError, StoreFailed } from "../../runtime/storage/store.ts"
+import { Stable, type StoreError, StoreFailed, type StoreService } from "../../runtime/storage/store.ts"
 
-/** How something is kept: a `Format`, or what takes more to be there again. */
-export interface Keeping<A, E, R> {
+/** How a value is stored: a `Format`, or one whose decoding can fail in other ways. */
+export interface StorageFormat<A, E, R> {
   readonly encode: (value: A) => Effect.Effect<Uint8Array, MalformedMessage>
   readonly decode: (bytes: Uint8Array) => Effect.Effect<A, E, R>
 }
 
 export interface Once<A, E, R> {
-  /** Does it, or waits for who does, or gives what an earlier process has kept. */
+  /** Does the work, joins the attempt under way, or returns the stored result. */
   readonly done: Effect.Effect<A, E | StoreError | MalformedMessage, R>
-  /** Completed once it is done; at the start already, if it was done before. */
+  /** Completed once the work is done; from the start if an earlier process did it. */
   readonly outcome: Deferred.Deferred<A>
 }
 
-/** `name` is that of the entry in stable storage; `work` may be begun again and again, never twice at a time. */
+/**
+ * `name` is the entry in stable storage; `work` may be attempted several times, but never twice at a time.
+ */
 export const once = <A, E1, R1, E, R>(
   name: string,
-  keeping: Keeping<A, E1, R1>,
+  format: StorageFormat<A, E1, R1>,
   work: Effect.Effect<A, E, R>
 ): Effect.Effect<Once<A, E, R>, E1 | StoreError, Stable | R1> =>
   Effect.gen(function* () {
     const stable = yield* Stable
     const outcome = yield* Deferred.make<A>()
-    const kept = yield* stable.get(name)
-    if (Option.isSome(kept)) yield* Deferred.succeed(outcome, yield* keeping.decode(kept.value))
+    const stored = yield* stable.get(name)
+    if (Option.isSome(stored)) yield* Deferred.succeed(outcome, yield* format.decode(stored.value))
     type Failure = E | StoreError | MalformedMessage
     let underWay: Deferred.Deferred<A, Failure> | undefined
     const attempt = Effect.tap(work, (value) =>
-      Effect.flatMap(keeping.encode(value), (bytes) =>
+      Effect.flatMap(format.encode(value), (bytes) =>
         Effect.zipRight(stable.put(name, bytes), Deferred.succeed(outcome, value))
       )
     )
@@ -53,23 +56,27 @@ export const once = <A, E1, R1, E, R>(
     return { done, outcome }
   })
 
-/** The same, done at once. */
+/** The stored value; where there is none yet, the result of `work`, stored before it is returned. */
 export const remembered = <A, E1, R1, E, R>(
   name: string,
-  keeping: Keeping<A, E1, R1>,
+  format: StorageFormat<A, E1, R1>,
   work: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | E1 | StoreError | MalformedMessage, Stable | R | R1> =>
-  Effect.flatMap(once(name, keeping, work), ({ done }) => done)
+  Effect.flatMap(once(name, format, work), ({ done }) => done)
 
-/** What is known to have been kept; that it is gone is an error. */
+/** A value that is known to have been stored; it is an error if it is gone. */
 export const recalled = <A, E, R>(
   name: string,
-  keeping: Keeping<A, E, R>
+  format: StorageFormat<A, E, R>
 ): Effect.Effect<A, E | StoreError, Stable | R> =>
-  Effect.gen(function* () {
-    const stable = yield* Stable
-    const kept = yield* stable.get(name)
-    if (Option.isNone(kept))
-      return yield* new StoreFailed({ operation: "read", place: name, reason: "it is not there any more" })
-    return yield* keeping.decode(kept.value)
-  })
+  Effect.flatMap(Stable, (stable) => Effect.flatMap(existing(stable, name), format.decode))
+
+/** The bytes of an entry that is known to have been stored. */
+export const existing = (store: StoreService, name: string): Effect.Effect<Uint8Array, StoreError> =>
+  Effect.flatMap(
+    store.get(name),
+    Option.match({
+      onNone: () => new StoreFailed({ operation: "read", place: name, reason: "it is no longer there" }),
+      onSome: Effect.succeed
+    })
+  )

@@ -1,7 +1,8 @@
 /**
- * The secret root of a party in a run. What a party draws itself, and others see the effect of (the seed of its shares, its first
- * weights, the dealer's keys), follows from the root, which is in stable storage before its first use. So a party that
- * died does again what it did, and no mask or share is ever there in two versions.
+ * The secret root of a party in a run. Values that a party draws and whose effect others see (the seed of its
+ * shares, its first weights, the dealer's keys) are derived from the root, which is in stable storage before
+ * its first use. A party that crashed therefore repeats exactly what it did, and no mask or share ever exists
+ * in two versions.
  */
 import { hkdfSync, randomBytes } from "node:crypto"
 import { Data, Effect } from "effect"
@@ -10,7 +11,7 @@ import { Schema } from "../../protocol/schema.ts"
 import { type Agreement, agreementDigest } from "./agreement.ts"
 import { remembered } from "./once.ts"
 
-/** What is drawn from a root; one purpose, one key. */
+/** What a key is derived for; one purpose, one key. */
 export type Purpose =
   | "share"
   | "salt"
@@ -21,39 +22,42 @@ export type Purpose =
   | "archive"
   | "checkpoints"
 
-/** 16 bytes for a purpose, always the same in a run. */
+/** 16 bytes for a purpose, the same throughout a run. */
 export type Root = (purpose: Purpose) => Uint8Array
 
-/** Under this name the root is in stable storage: 32 bytes. A simulation puts its own there. */
+/** The entry of the root in stable storage: 32 bytes. A simulation puts its own there. */
 export const rootEntry = "root"
 const rootBytes = 32
 
-const Kept = format("root", Schema.Struct({ secret: Bytes }))
+const RootFormat = format("root", Schema.Struct({ secret: Bytes }))
 
-/** What the root was first used for has changed: with other values under the same masks, both would be known. */
+/** An input that the root is bound to has changed: other values under the same masks would reveal both. */
 export class RunChanged extends Data.TaggedError("RunChanged")<{ readonly what: string }> {
   readonly retryable = false
   override get message(): string {
-    return `${this.what} changed since this run began: put back what was there, or start a new run under another name`
+    return `${this.what} changed since this run began: restore what was there, or start a new run under another name`
   }
 }
 
-const Bound = format("what a root is for", Schema.Struct({ digest: Schema.String }))
+const DigestFormat = format("what a root is for", Schema.Struct({ digest: Schema.String }))
 
-/** Refuses to go on with a run where what the digest is of is not what it was at the party's first start. */
+/**
+ * Refuses to resume a run if `digest` differs from that of the party's first start. `what` names the input in
+ * the error.
+ */
 export const unchanged = (entry: string, what: string, digest: string) =>
   Effect.gen(function* () {
-    const first = yield* remembered(entry, Bound, Effect.succeed({ digest }))
+    const first = yield* remembered(entry, DigestFormat, Effect.succeed({ digest }))
     if (first.digest !== digest) return yield* new RunChanged({ what })
   })
 
-/** This party's root: drawn from the operating system at its first start, and for this agreement alone. */
+/** This party's root, drawn from the operating system at its first start and bound to this agreement. */
 export const partyRoot = (agreement: Agreement) =>
   Effect.gen(function* () {
-    yield* unchanged("agreement", "the scenario, or the version of bicameral,", agreementDigest(agreement))
+    yield* unchanged("agreement", "The scenario, or the version of bicameral,", agreementDigest(agreement))
     const { secret } = yield* remembered(
       rootEntry,
-      Kept,
+      RootFormat,
       Effect.sync(() => ({ secret: new Uint8Array(randomBytes(rootBytes)) }))
     )
     const root: Root = (purpose) => new Uint8Array(hkdfSync("sha256", secret, "bicameral root", purpose, 16))

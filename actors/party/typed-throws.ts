@@ -1,9 +1,9 @@
-/** Pure code throws its tagged errors; here they become typed failures. Anything else that is thrown is a defect. */
+/** Pure code throws its tagged errors; here they become typed failures. Any other throw is a defect. */
 import { Effect, Option } from "effect"
 
 type ErrorClass = new (...args: never) => unknown
 
-/** Runs `evaluate`; an error of one of the classes is a failure, every other a defect. */
+/** Runs `evaluate`: an error of one of the classes is a failure, any other a defect. */
 export const raised = <A, const C extends ReadonlyArray<ErrorClass>>(
   classes: C,
   evaluate: () => A
@@ -16,7 +16,10 @@ export const raised = <A, const C extends ReadonlyArray<ErrorClass>>(
     }
   })
 
-/** Where code runs out of sight and what it throws is a defect: the errors of the classes are failures. */
+/**
+ * Turns defects of the classes into failures, for code that runs elsewhere and whose throws arrive as
+ * defects.
+ */
 export const raisedWithin =
   <const C extends ReadonlyArray<ErrorClass>>(classes: C) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | InstanceType<C[number]>, R> =>

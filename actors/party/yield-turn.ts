@@ -1,6 +1,6 @@
-/** Long work in pieces: between them everything else that waits in this process has its turn, the broker's messages first. */
+/** Cuts long computations into turns, so that the process keeps serving messages in between. */
 import { setImmediate } from "node:timers/promises"
 import { Effect } from "effect"
 
-/** Lets the event loop go round once. */
-export const othersTurn: Effect.Effect<void> = Effect.promise(() => setImmediate())
+/** Lets the event loop go round once; pending messages come first. */
+export const yieldTurn: Effect.Effect<void> = Effect.promise(() => setImmediate())

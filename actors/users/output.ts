@@ -1,14 +1,16 @@
 /**
- * The end of a run at a user: fetch the sealed model, exchange partial decryptions with all other users, open it, and
- * test it on the rows that were held out. Only all users together can open; each of them then has the whole model.
+ * The end of a run at a user: it fetches the sealed model, exchanges partial decryptions with all other
+ * users, decrypts the model, and tests it on the held-out rows. Only all users together can decrypt it; each
+ * of them then has the whole model.
  */
-import { Effect, type Redacted } from "effect"
+import { Effect, Redacted } from "effect"
 import { pickRows } from "../../protocol/data/cells.ts"
 import { featureCount } from "../../protocol/data/encoding.ts"
 import { assemble } from "../../protocol/data/joint.ts"
 import type { FilledBlock } from "../../protocol/data/rows.ts"
 import { countCorrect, type Model, modelOf, modelWords } from "../../protocol/learning/model.ts"
 import { leavesRange } from "../../protocol/learning/range.ts"
+import type { UserSecrets } from "../../protocol/messages/enrolment.ts"
 import {
   FetchModel,
   HeldOutCells,
@@ -17,28 +19,28 @@ import {
   PartialsSecret
 } from "../../protocol/messages/output.ts"
 import { Ring } from "../../protocol/ring/ring.ts"
-import { openHybridModel } from "../../protocol/sharing/hybrid-output.ts"
-import { openModel as openSealed, partiallyDecrypt } from "../../protocol/sharing/model-output.ts"
+import { partiallyDecrypt } from "../../protocol/sharing/model-output.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { Store } from "../../runtime/storage/store.ts"
 import { type Agreement, networkOf } from "../party/agreement.ts"
 import { BcpPool } from "../party/bcp-pool.ts"
-import { type Membership, sealTo } from "../party/enrolment.ts"
+import { type Enrolled, type Membership, sealTo } from "../party/enrolment.ts"
 import type { Gathering } from "../party/gathering.ts"
+import { sharingOf } from "../sharing/forms.ts"
 import { blocksFromWire, blocksToWire, type UserState } from "./state.ts"
 
-/** What users send each other, as it travels under seal. */
+/** What users send each other, in the clear. */
 type Partials = Effect.Effect.Success<ReturnType<typeof PartialsSecret.decode>>
 type HeldOut = Effect.Effect.Success<ReturnType<typeof HeldOutSecret.decode>>
+type Secrets = Effect.Effect.Success<ReturnType<typeof UserSecrets.decode>>
 
-/** Under this name a user keeps the opened model, as JSON, in its store. */
+/** The entry of the decrypted model, as JSON, in a user's store. */
 export const modelEntry = "model.json"
 
-/** Opens the model together with the other users and keeps it. `partials` gathers what they send, in their order. */
-export const openModel = (
+/** Decrypts the model together with the other users, and stores it. `partials` gathers what they send. */
+export const decryptModel = (
   agreement: Agreement,
-  membership: Membership,
-  secretKey: Redacted.Redacted<Uint8Array>,
+  { membership, secrets }: Enrolled<Secrets>,
   partials: Gathering<Partials>
 ) =>
   Effect.gen(function* () {
@@ -46,16 +48,17 @@ export const openModel = (
     const pool = yield* BcpPool
     const { parameters } = membership
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "output" }
-    const { ciphertexts: sealed, shares } = yield* party.ask("cloud1", FetchModel, {}, ask)
-    const own = yield* partiallyDecrypt(pool, { parameters, secretKey }, sealed)
+    const sealed = yield* party.ask("cloud1", FetchModel, {}, ask)
+    const secretKey = Redacted.make(Redacted.value(secrets).secretKey)
+    const own = yield* partiallyDecrypt(pool, { parameters, secretKey }, sealed.ciphertexts)
     const users = agreement.users.map(({ actor }) => actor)
     const others = users.filter((actor) => actor !== party.name)
-    const secret = { partials: own }
     yield* Effect.forEach(
       others,
       (other) =>
-        Effect.flatMap(sealTo(membership, other, PartialDecryptions.tag, PartialsSecret, secret), (bytes) =>
-          party.ask(other, PartialDecryptions, { sealed: bytes }, ask)
+        Effect.flatMap(
+          sealTo(membership, other, PartialDecryptions.tag, PartialsSecret, { partials: own }),
+          (bytes) => party.ask(other, PartialDecryptions, { sealed: bytes }, ask)
         ),
       { concurrency: "unbounded", discard: true }
     )
@@ -66,9 +69,8 @@ export const openModel = (
     ])
     const network = networkOf(agreement)
     const size = modelWords(network)
-    const words = yield* shares === undefined
-      ? openSealed(pool, parameters, { sealed, words: size }, users, all)
-      : openHybridModel(pool, parameters, party.run, { keys: sealed, shares, words: size }, users, all)
+    const decryption = { parameters, users, partials: all, words: size }
+    const words = yield* sharingOf(agreement).output.decrypt(sealed, decryption)
     const ring = yield* Effect.promise(() => Ring.load())
     const values = ring.decode(ring.from(1, size, words), agreement.security.fractionalBits)
     const model = modelOf(agreement.data, network, values)
@@ -80,15 +82,15 @@ export const openModel = (
     return model
   }).pipe(Effect.withSpan("user.openModel"))
 
-/** What a test on held-out rows says. */
+/** The result of a test on held-out rows. */
 export interface Tested {
   readonly correct: number
   readonly total: number
 }
 
 /**
- * Tests the model on held-out rows: where the scenario pools them, the tester on all of them (the others send it
- * their cells and report nothing), otherwise each user on its own.
+ * Tests the model on held-out rows. If the scenario pools them, the tester tests on all rows, and the others
+ * send it their cells and report nothing; otherwise each user tests on its own rows.
  */
 export const testModel = (
   agreement: Agreement,
@@ -115,7 +117,7 @@ export const testModel = (
     return undefined
   }).pipe(Effect.withSpan("user.testModel"))
 
-/** Tests on the rows of which the blocks hold every cell. */
+/** Tests on the rows for which the blocks hold every cell. */
 const testOn = (
   agreement: Agreement,
   { rows }: UserState,
@@ -128,7 +130,7 @@ const testOn = (
   for (const block of blocks) {
     for (const row of block.rows) cellsOfRow[row - rows.training]! += block.columns.length
   }
-  // Only whole rows: the others' cells are not there to be tested.
+  // Only complete rows: the remaining cells of the others are with other users.
   let total = 0
   const placeOf = cellsOfRow.map((cells) => (cells === features + labels ? total++ : 0))
   const isWhole = (row: number) => cellsOfRow[row - rows.training] === features + labels

@@ -1,7 +1,8 @@
 /**
- * How the users agree on the rows of the joint table without a cloud ever seeing an id: they share a salt, tell each
- * other (sealed) the salted digests of the rows they hold and in which columns, and each comes to the same joint order. Every
- * user checks that all cells are held exactly once, and names those that are not by the ids it knows.
+ * How the users agree on the rows of the joint table while no cloud ever sees an id. They share a salt and
+ * send each other, sealed, the salted digests of the rows they hold and in which columns; each derives the
+ * same joint order. Every user checks that each cell is held exactly once, and names the cells that are not
+ * by the ids it knows.
  */
 import { Data, Effect } from "effect"
 import { BlockOutside, CoverageError, checkCoverage } from "../../protocol/data/coverage.ts"
@@ -21,16 +22,16 @@ import { seededKey } from "../../protocol/seeding.ts"
 import { concatenate } from "../../protocol/sharing/work.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { type Agreement, displayName, feasiblePlan, partTimeoutMs } from "../party/agreement.ts"
-import { type Membership, openFrom, sealTo } from "../party/enrolment.ts"
+import { type Membership, sealTo, unsealFrom } from "../party/enrolment.ts"
 import type { Gathering } from "../party/gathering.ts"
 import type { Root } from "../party/root.ts"
 import { raised } from "../party/typed-throws.ts"
-import { othersTurn } from "../party/yield-turn.ts"
+import { yieldTurn } from "../party/yield-turn.ts"
 
-/** What a user says it holds, as it travels. */
+/** What a user declares to hold, as it travels. */
 export type Declared = Effect.Effect.Success<ReturnType<typeof DeclaredCells.decode>>
 
-/** What the users have agreed on, seen from one of them. */
+/** What the users have agreed on, as one of them sees it. */
 export interface AgreedRows {
   readonly joint: JointRows
   readonly placed: PlacedCells
@@ -38,17 +39,17 @@ export interface AgreedRows {
   readonly tester: string
 }
 
-/** The users' tables do not make up the joint table. Which rows it is, each user finds in its own log. */
+/** The users' tables do not make up the joint table. The rows are named in each user's own log only. */
 export class RowsDoNotMatch extends Data.TaggedError("RowsDoNotMatch")<{
   readonly user: string
-  /** Cells that nobody holds. */
+  /** Cells that no one holds. */
   readonly gapCells: number
-  /** Cells that are held more than once. */
+  /** Cells that several blocks hold. */
   readonly overlapCells: number
 }> {
   readonly retryable = false
   override get message(): string {
-    return `the users' rows do not match: ${this.gapCells} cells are held by nobody and ${this.overlapCells} more than once; the event log of ${this.user} names the rows it knows, correct the files or the scenario`
+    return `the users' rows do not match: ${this.gapCells} cells are held by nobody and ${this.overlapCells} more than once; the event log of ${this.user} names the rows that it knows; correct the files or the scenario`
   }
 }
 
@@ -63,21 +64,21 @@ export class NothingHeldOut extends Data.TaggedError("NothingHeldOut")<{
   }
 }
 
-/** The salt: the first user's to draw; derived from the seed in a reproducible run. */
+/** The salt, which the first user draws; in a reproducible run it is derived from the seed. */
 export const rowSalt = ({ seed }: Agreement, root: Root): Uint8Array =>
   seed === undefined ? root("salt") : seededKey(seed, "rows")
 
-/** Gets the salt from the first user. */
+/** Asks the first user for the salt. */
 const askRowSalt = (agreement: Agreement, membership: Membership) =>
   Effect.gen(function* () {
     const party = yield* Party
     const first = agreement.users[0]!.actor
     const options = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "upload" }
     const { sealed } = yield* party.ask(first, RowSalt, {}, options)
-    return (yield* openFrom(membership, first, RowSalt.tag, RowSaltSecret, sealed)).salt
+    return (yield* unsealFrom(membership, first, RowSalt.tag, RowSaltSecret, sealed)).salt
   })
 
-/** Tells the others what this user holds, waits for what they hold, and joins the rows. */
+/** Declares to the others what this user holds, waits for their declarations, and joins the rows. */
 export const agreeOnRows = (
   agreement: Agreement,
   membership: Membership,
@@ -129,16 +130,16 @@ const unfit = [
   NothingHeldOut
 ] as const
 
-/** Ids that are digested at a time: some ten milliseconds. */
-const idsAtATime = 4096
+/** Ids that are digested in a turn of some ten milliseconds. */
+const idsATurn = 4096
 
-/** The digests of the ids, however many there are. */
+/** The digests of the ids, in turns. */
 const digested = (salt: Uint8Array, ids: ReadonlyArray<string>): Effect.Effect<Uint8Array> =>
   Effect.gen(function* () {
     const parts: Array<Uint8Array> = []
-    for (let first = 0; first < ids.length; first += idsAtATime) {
-      parts.push(digestIds(salt, ids.slice(first, first + idsAtATime)))
-      yield* othersTurn
+    for (let first = 0; first < ids.length; first += idsATurn) {
+      parts.push(digestIds(salt, ids.slice(first, first + idsATurn)))
+      yield* yieldTurn
     }
     return concatenate(parts)
   })
@@ -155,7 +156,7 @@ const joinDeclared = (
     agreement.heldOut
   )
   const digests = declared.get(self)!.blocks.map((block) => block.digests)
-  /** The id of a row where this user knows it: for errors only. */
+  /** The id of a row if this user knows it; for errors only. */
   const idOf = (row: number) =>
     tables.flatMap(({ ids }, table) => ids[joint.indices(digests[table]!).indexOf(row)] ?? [])[0]
   checkCoverage(

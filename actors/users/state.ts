@@ -1,15 +1,14 @@
 /**
- * What a user has when its upload is done, and keeps until the output, so that it can leave in between or die: the size of the joint
- * table, and the cells it held out for testing.
+ * What a user stores between its upload and the output, so that it can leave or crash in between: the size of
+ * the joint table, and the cells that it held out for testing.
  */
-
 import { Effect } from "effect"
 import { denseCells, readRows } from "../../protocol/data/cells.ts"
 import { type FilledBlock, indicesFromBytes, indicesToBytes } from "../../protocol/data/rows.ts"
 import { Count, format } from "../../protocol/messages/message.ts"
 import { BlocksOnWire } from "../../protocol/messages/output.ts"
 import { Schema } from "../../protocol/schema.ts"
-import type { Keeping } from "../party/once.ts"
+import type { StorageFormat } from "../party/once.ts"
 
 type Blocks = typeof BlocksOnWire.Type
 
@@ -28,18 +27,18 @@ export const blocksFromWire = (blocks: Blocks): ReadonlyArray<FilledBlock> =>
   }))
 
 export interface UserState {
-  /** Rows of the joint table: those trained on come first, the held-out ones after them. */
+  /** Rows of the joint table: the training rows come first, then the held-out rows. */
   readonly rows: { readonly total: number; readonly training: number }
   /** The user's own cells of held-out rows. */
   readonly heldOut: ReadonlyArray<FilledBlock>
   /** The user who tests on pooled held-out rows. */
   readonly tester: string
-  /** What was uploaded, for the director. */
+  /** The size of the upload, for the director. */
   readonly words: number
   readonly ciphertexts: number
 }
 
-const Kept = format(
+const Stored = format(
   "user state",
   Schema.Struct({
     rows: Schema.Struct({ total: Count, training: Count }),
@@ -50,9 +49,12 @@ const Kept = format(
   })
 )
 
-/** How it is kept. */
-export const keptState: Keeping<UserState, Effect.Effect.Error<ReturnType<typeof Kept.decode>>, never> = {
-  encode: (state) => Kept.encode({ ...state, heldOut: blocksToWire(state.heldOut) }),
+export const userStateFormat: StorageFormat<
+  UserState,
+  Effect.Effect.Error<ReturnType<typeof Stored.decode>>,
+  never
+> = {
+  encode: (state) => Stored.encode({ ...state, heldOut: blocksToWire(state.heldOut) }),
   decode: (bytes) =>
-    Effect.map(Kept.decode(bytes), (kept) => ({ ...kept, heldOut: blocksFromWire(kept.heldOut) }))
+    Effect.map(Stored.decode(bytes), (stored) => ({ ...stored, heldOut: blocksFromWire(stored.heldOut) }))
 }

@@ -1,11 +1,13 @@
-/** The digest of a user's own tables, kept by the user alone, so that a run is not gone on with over other data. */
+/**
+ * The digest of a user's own tables. The user alone stores it, so that a run is not resumed with other data.
+ */
 import { createHash } from "node:crypto"
 import { Effect } from "effect"
 import { readRows } from "../../protocol/data/cells.ts"
 import type { EncodedTable } from "../../protocol/data/encoding.ts"
-import { othersTurn } from "../party/yield-turn.ts"
+import { yieldTurn } from "../party/yield-turn.ts"
 
-/** Cells that are read at a time. */
+/** Cells that are hashed in a turn. */
 const cellsATurn = 2 ** 17
 
 /** Hexadecimal SHA-256 of ids, columns, marks and cells. */
@@ -17,7 +19,7 @@ export const tablesDigest = (tables: ReadonlyArray<EncodedTable>) =>
       const rows = Math.max(1, Math.floor(cellsATurn / Math.max(1, cells.width)))
       for (let first = 0; first < cells.rows; first += rows) {
         hash.update(new Uint8Array(readRows(cells, first, Math.min(rows, cells.rows - first)).buffer))
-        yield* othersTurn
+        yield* yieldTurn
       }
     }
     return hash.digest("hex")

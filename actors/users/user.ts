@@ -1,9 +1,10 @@
 /**
- * A data owner (U_i of the paper): agrees with the other users on the rows, splits its cells, encrypts both shares under
- * its own key and uploads one to each cloud; may leave then. At the end the users open the model together, and test it
- * on the rows that they held out. Cells and keys leave this actor only encrypted or sealed.
+ * A data owner (U_i of the paper). It agrees with the other users on the rows, splits its cells into two
+ * shares, encrypts both and uploads one to each cloud; after that it may leave. At the end the users decrypt
+ * the model together and test it on the rows that they held out. Cells and keys leave this actor only
+ * encrypted or sealed.
  */
-import { Effect, Redacted } from "effect"
+import { Effect } from "effect"
 import type { EncodedTable } from "../../protocol/data/encoding.ts"
 import { MalformedRows } from "../../protocol/data/rows.ts"
 import { Enrol, OpenModel, Upload } from "../../protocol/messages/control.ts"
@@ -15,26 +16,35 @@ import {
   PartialsSecret
 } from "../../protocol/messages/output.ts"
 import { Declaration, DeclaredCells, RowSalt, RowSaltSecret } from "../../protocol/messages/upload.ts"
-import { on, Party } from "../../runtime/messaging/contract.ts"
-import { enrolment, type MemberOptions, openFrom, sealTo } from "../party/enrolment.ts"
-import { gather, NotExpected } from "../party/gathering.ts"
-import { directorOnly, lifecycle } from "../party/lifecycle.ts"
+import { Party } from "../../runtime/messaging/contract.ts"
+import { enrolment, type Membership, onSealed, type PartyOptions, sealTo } from "../party/enrolment.ts"
+import { gather } from "../party/gathering.ts"
+import { NotExpected, onDirector, onFrom } from "../party/handlers.ts"
+import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
-import { awaited, reached } from "../party/phase.ts"
+import { awaited, reached } from "../party/prerequisites.ts"
 import { partyRoot, unchanged } from "../party/root.ts"
 import { raised } from "../party/typed-throws.ts"
-import { openModel, testModel } from "./output.ts"
+import { decryptModel, testModel } from "./output.ts"
 import { agreeOnRows, rowSalt } from "./rows.ts"
-import { blocksFromWire, keptState, type UserState } from "./state.ts"
+import { blocksFromWire, type UserState, userStateFormat } from "./state.ts"
 import { tablesDigest } from "./tables-digest.ts"
 import { upload } from "./upload.ts"
 
-export interface UserOptions extends MemberOptions {
-  /** The cells this user holds, encoded; checked before the actor starts. */
+export interface UserOptions extends PartyOptions {
+  /** The cells that this user holds, encoded; checked before the actor starts. */
   readonly tables: ReadonlyArray<EncodedTable>
 }
 
-/** Serves as one user of one run, until it is told to finish. */
+/** What the other users send to this one. */
+const gatherFromUsers = (others: ReadonlyArray<string>) =>
+  Effect.all({
+    declarations: gather("a declaration of its cells", others, "declaration", DeclaredCells),
+    partials: gather("its partial decryptions", others, "partials", PartialsSecret),
+    heldOut: gather("its held-out cells", others, "held-out", HeldOutSecret)
+  })
+
+/** Serves as one user of one run, until the director releases it. */
 export const user = (options: UserOptions) =>
   Effect.gen(function* () {
     const { agreement, tables } = options
@@ -44,17 +54,15 @@ export const user = (options: UserOptions) =>
     const root = yield* partyRoot(agreement)
     const enrolling = yield* enrolment(options, UserSecrets)
     const ownSalt = party.name === agreement.users[0]!.actor ? rowSalt(agreement, root) : undefined
-    const declarations = yield* gather("a declaration of its cells", others, "declaration", DeclaredCells)
-    const partials = yield* gather("its partial decryptions", others, "partials", PartialsSecret)
-    const pooled = yield* gather("its held-out cells", others, "held-out", HeldOutSecret)
+    const gathered = yield* gatherFromUsers(others)
 
     const uploading = yield* once(
       "uploaded",
-      keptState,
+      userStateFormat,
       Effect.gen(function* () {
         const { membership } = yield* reached(enrolling.outcome, "upload", "it had enrolled")
-        yield* unchanged("tables", "the data in this user's files", yield* tablesDigest(tables))
-        const agreed = yield* agreeOnRows(agreement, membership, tables, ownSalt, declarations)
+        yield* unchanged("tables", "The data in this user's files", yield* tablesDigest(tables))
+        const agreed = yield* agreeOnRows(agreement, membership, tables, ownSalt, gathered.declarations)
         const sizes = yield* upload(agreement, membership, agreed, root("share"))
         const { total, training } = agreed.joint
         const { placed, tester } = agreed
@@ -67,80 +75,58 @@ export const user = (options: UserOptions) =>
       OpenModel.reply,
       Effect.gen(function* () {
         const state = yield* reached(uploading.outcome, "open the model", "it had uploaded")
-        const { membership, secrets } = yield* reached(enrolling.outcome, "open the model", "it had enrolled")
-        const secretKey = Redacted.make(Redacted.value(secrets).secretKey)
-        const model = yield* openModel(agreement, membership, secretKey, partials)
-        const tested = yield* testModel(agreement, membership, state, model, pooled)
+        const enrolled = yield* reached(enrolling.outcome, "open the model", "it had enrolled")
+        const model = yield* decryptModel(agreement, enrolled, gathered.partials)
+        const tested = yield* testModel(agreement, enrolled.membership, state, model, gathered.heldOut)
         return tested === undefined ? {} : { tested }
       })
     )
 
-    const standing = awaited(
-      enrolling.outcome,
-      "take part",
-      "it had enrolled",
-      agreement.deadlines.replyTimeoutMs
+    const { replyTimeoutMs } = agreement.deadlines
+    const membership = Effect.map(
+      awaited(enrolling.outcome, "take part", "it had enrolled", replyTimeoutMs),
+      (enrolled) => enrolled.membership
     )
     const life = yield* lifecycle(agreement)
     yield* party.serve([
       ...life.handlers,
-      on(Enrol, (_, from) => Effect.zipRight(directorOnly(from), Effect.as(enrolling.done, {}))),
-      on(RowSalt, (_, from) =>
-        Effect.gen(function* () {
-          if (!others.includes(from)) {
-            return yield* new NotExpected({ what: "a request for the row salt", party: from })
-          }
-          if (ownSalt === undefined) {
-            return yield* new NotExpected({
-              what: "a request that is the first user's to answer",
-              party: from
-            })
-          }
-          const { membership } = yield* standing
-          return { sealed: yield* sealTo(membership, from, RowSalt.tag, RowSaltSecret, { salt: ownSalt }) }
-        })
+      onDirector(Enrol, () => Effect.as(enrolling.done, {})),
+      onDirector(Upload, () =>
+        Effect.map(uploading.done, ({ rows, words, ciphertexts }) => ({
+          rows: rows.training,
+          words,
+          ciphertexts
+        }))
       ),
-      on(Declaration, ({ sealed }, from) =>
-        Effect.gen(function* () {
-          const { membership } = yield* standing
-          yield* declarations.put(
-            from,
-            yield* openFrom(membership, from, Declaration.tag, DeclaredCells, sealed)
-          )
-          return {}
-        })
+      onDirector(OpenModel, () => opening.done),
+      onRowSalt(others, membership, ownSalt),
+      onSealed(membership, Declaration, DeclaredCells, (cells, from) =>
+        gathered.declarations.put(from, cells)
       ),
-      on(Upload, (_, from) =>
+      onSealed(membership, PartialDecryptions, PartialsSecret, (partials, from) =>
+        gathered.partials.put(from, partials)
+      ),
+      onSealed(membership, HeldOutCells, HeldOutSecret, (cells, from) =>
         Effect.zipRight(
-          directorOnly(from),
-          Effect.map(uploading.done, ({ rows, words, ciphertexts }) => ({
-            rows: rows.training,
-            words,
-            ciphertexts
-          }))
+          raised([MalformedRows], () => blocksFromWire(cells.blocks)),
+          gathered.heldOut.put(from, cells)
         )
-      ),
-      on(PartialDecryptions, ({ sealed }, from) =>
-        Effect.gen(function* () {
-          const { membership } = yield* standing
-          yield* partials.put(
-            from,
-            yield* openFrom(membership, from, PartialDecryptions.tag, PartialsSecret, sealed)
-          )
-          return {}
-        })
-      ),
-      on(HeldOutCells, ({ sealed }, from) =>
-        Effect.gen(function* () {
-          const { membership } = yield* standing
-          const cells = yield* openFrom(membership, from, HeldOutCells.tag, HeldOutSecret, sealed)
-          yield* raised([MalformedRows], () => blocksFromWire(cells.blocks))
-          yield* pooled.put(from, cells)
-          return {}
-        })
-      ),
-      on(OpenModel, (_, from) => Effect.zipRight(directorOnly(from), opening.done))
+      )
     ])
     yield* life.announced
     yield* life.finished
   })
+
+/** Gives the row salt to the other users, sealed. Only the first user has it. */
+const onRowSalt = <E, R>(
+  others: ReadonlyArray<string>,
+  membership: Effect.Effect<Membership, E, R>,
+  salt: Uint8Array | undefined
+) =>
+  onFrom(others, RowSalt, (_, from) =>
+    Effect.gen(function* () {
+      if (salt === undefined)
+        return yield* new NotExpected({ what: "a request that only the first user can answer", party: from })
+      return { sealed: yield* sealTo(yield* membership, from, RowSalt.tag, RowSaltSecret, { salt }) }
+    })
+  )

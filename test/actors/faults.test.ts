@@ -67,7 +67,7 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           })
           const error = yield* tapped(changing(UploadShare0, "user2", spoil))
           expect(error).toMatchObject({ party: "cloud0", error: { _tag: "UploadRefused" } })
-          expect(error.message).toMatch(/the upload of south .* from the 0-th: ciphertext 2 is invalid/)
+          expect(error.message).toMatch(/the upload of south .* from number 0: ciphertext 2 is invalid/)
         })
       )
 
@@ -90,7 +90,7 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           yield* start("user2", { pool: spoilt })
           const error = yield* failing(directed)
           expect(error).toMatchObject({ party: "cloud1", error: { _tag: "UploadRefused" } })
-          expect(error.message).toMatch(/the upload of south .* from the 0-th: ciphertext 0 is invalid/)
+          expect(error.message).toMatch(/the upload of south .* from number 0: ciphertext 0 is invalid/)
         })
       )
 

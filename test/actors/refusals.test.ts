@@ -138,7 +138,7 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           for (const asker of [user, director]) {
             const error = yield* refusal(asker, "cloud0", Reencrypt, { user: "user1", blinded: bytes })
             expect(error._tag).toBe("NotExpected")
-            expect(error.message).toContain(`${asker.name} sent ciphertexts to re-encrypt`)
+            expect(error.message).toContain(`${asker.name} sent Reencrypt`)
             const dealt = yield* refusal(asker, "kgc", Deal, { rows: 48, step: 1 })
             expect(dealt._tag).toBe("NotExpected")
             expect(dealt.message).toContain(asker.name)
@@ -215,7 +215,7 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
             const error = yield* each
             expect(error._tag).toBe("NotExpected")
             expect(error.message).toMatch(
-              /^(director|cloud0|cloud1|user2) sent .*not its to send; start every party/
+              /^(director|cloud0|cloud1|user2) sent .*may not send; start every party/
             )
           }
         })

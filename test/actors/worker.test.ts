@@ -17,10 +17,10 @@ import {
   Runtime,
   Scope
 } from "effect"
-import { Admission, Alive, Give, household, packed, Take } from "../../actors/group/members.ts"
-import { askHouse, House, houseOf } from "../../actors/group/process-group.ts"
-import { dealer } from "../../actors/kgc/dealing.ts"
-import { firstNamed } from "../../actors/kgc/kgc.ts"
+import { groupMembers } from "../../actors/group/members.ts"
+import { askInGroup, ProcessGroup, processGroupOf } from "../../actors/group/process-group.ts"
+import { Admission, Alive, Give, packed, Take } from "../../actors/group/requests.ts"
+import { dealer, firstNamed } from "../../actors/kgc/dealing.ts"
 import { BcpPool, BcpQueue, layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { worker } from "../../actors/worker.ts"
 import { toBytes } from "../../protocol/bcp/integers.ts"
@@ -60,7 +60,7 @@ const processOf = (hub: Hub, name: string, own = secret) =>
         Layer.provideMerge(hub.layer(name)),
         Layer.provide(quiet)
       ),
-      Layer.succeed(House, houseOf({ name, run: "r" }, own))
+      Layer.succeed(ProcessGroup, processGroupOf({ name, run: "r" }, own))
     )
   )
 
@@ -75,13 +75,13 @@ const mainOf = (
   hub: Hub,
   name: string,
   own = secret,
-  given: Pick<Parameters<typeof household>[0], "dealing"> = {}
+  given: Pick<Parameters<typeof groupMembers>[0], "dealing"> = {}
 ) =>
   Effect.gen(function* () {
     const agreement = yield* agreed
     const context = Context.merge(yield* processOf(hub, name, own), yield* Layer.build(bcpPool(0)))
-    const { handlers, dismissed, told } = yield* Effect.provide(
-      household({ agreement, ...given }, limits),
+    const { handlers, dismissed, reports } = yield* Effect.provide(
+      groupMembers({ agreement, ...given }, limits),
       context
     )
     yield* Context.get(context, Party).serve(handlers)
@@ -89,7 +89,7 @@ const mainOf = (
       agreement,
       context,
       dismissed,
-      told,
+      reports,
       pool: Context.get(context, BcpPool),
       queue: Context.get(context, BcpQueue)
     }
@@ -125,17 +125,17 @@ describe("workers", () => {
       const { agreement } = yield* mainOf(hub, "cloud0")
       const member = yield* processOf(hub, "cloud0.w-1")
       const admitted = (version: number) =>
-        Effect.provide(askHouse("cloud0", Admission, { version }, ask), member)
+        Effect.provide(askInGroup("cloud0", Admission, { version }, ask), member)
       expect(JSON.parse((yield* admitted(computationVersion)).agreement)).toEqual(agreement)
       const refused = yield* Effect.flip(admitted(computationVersion - 1))
-      expect(refused.message).toMatch(/cloud0\.w-1 computes as another version of bicameral does/)
+      expect(refused.message).toMatch(/cloud0\.w-1 runs another version of the computation/)
     })
   )
 
   it.scopedLive("do the jobs of their main process, and end when it lets them go", () =>
     Effect.gen(function* () {
       const hub = makeHub()
-      const { pool, queue, dismissed, told } = yield* mainOf(hub, "cloud0")
+      const { pool, queue, dismissed, reports } = yield* mainOf(hub, "cloud0")
       const workers = yield* Effect.forEach(["cloud0.w-1", "cloud0.w-2"], (name) => working(hub, name))
       const results = yield* Effect.forEach(
         Array.from({ length: 12 }, (_, k) => k),
@@ -144,7 +144,7 @@ describe("workers", () => {
       )
       expect(results.map((each) => each.words)).toEqual(Array.from({ length: 12 }, (_, k) => words(k)))
       expect(queue.takers()).toBe(2)
-      const gave = told().map(({ sent }) => sent.some(({ tag }) => tag === "Take"))
+      const gave = reports().map(({ sent }) => sent.some(({ tag }) => tag === "Take"))
       expect(gave).toEqual([true, true])
       yield* dismissed
       for (const each of workers) yield* Fiber.join(each)
@@ -217,7 +217,7 @@ describe("workers", () => {
           come = () => {}
           Runtime.runFork(runtime)(encrypted(pool, 7))
         }
-        const { task } = yield* Effect.provide(askHouse("cloud0", Take, {}, ask), one)
+        const { task } = yield* Effect.provide(askInGroup("cloud0", Take, {}, ask), one)
         expect(left).toBe(1)
         expect(task?.job).toBe("encryptPacked")
       })
@@ -243,17 +243,17 @@ describe("workers", () => {
       const { pool, queue } = yield* mainOf(hub, "cloud0")
       const silent = yield* processOf(hub, "cloud0.w-1")
       yield* Effect.provide(
-        askHouse("cloud0", Alive, { places: 1, report: { sent: [], peakMemoryBytes: 0 } }, ask),
+        askInGroup("cloud0", Alive, { places: 1, report: { sent: [], peakMemoryBytes: 0 } }, ask),
         silent
       )
       expect(queue.takers()).toBe(1)
       const result = yield* Effect.fork(encrypted(pool, 7))
-      const { task } = yield* Effect.provide(askHouse("cloud0", Take, {}, ask), silent)
+      const { task } = yield* Effect.provide(askInGroup("cloud0", Take, {}, ask), silent)
       expect(task?.job).toBe("encryptPacked")
       yield* working(hub, "cloud0.w-2")
       const { ciphertexts } = yield* Fiber.join(result)
       yield* Effect.provide(
-        askHouse(
+        askInGroup(
           "cloud0",
           Give,
           { lease: task!.lease, result: { output: packed({ ciphertexts: new Uint8Array(1) }) } },
@@ -272,7 +272,7 @@ describe("workers", () => {
       const hub = makeHub()
       const { queue } = yield* mainOf(hub, "cloud0")
       const there = { places: 1, report: { sent: [], peakMemoryBytes: 0 } }
-      yield* Effect.provide(askHouse("cloud0", Alive, there, ask), yield* processOf(hub, "cloud0.w-1"))
+      yield* Effect.provide(askInGroup("cloud0", Alive, there, ask), yield* processOf(hub, "cloud0.w-1"))
       standStill(2 * limits.leaseMs)
       yield* Effect.sleep(limits.leaseMs / 3)
       expect(queue.takers()).toBe(1)
@@ -285,7 +285,7 @@ describe("workers", () => {
       const hub = makeHub()
       const { pool } = yield* mainOf(hub, "cloud0")
       const late = yield* processOf(hub, "cloud0.w-1")
-      const taken = Effect.provide(askHouse("cloud0", Take, {}, ask), late)
+      const taken = Effect.provide(askInGroup("cloud0", Take, {}, ask), late)
       const result = yield* Effect.fork(encrypted(pool, 7))
       const first = yield* taken
       // It has never said that it is alive, so its lease ends, and the job is there again.
@@ -293,7 +293,7 @@ describe("workers", () => {
       expect(again.task?.lease).not.toBe(first.task?.lease)
       const output = packed({ ciphertexts: new Uint8Array([1, 2, 3]) })
       yield* Effect.provide(
-        askHouse("cloud0", Give, { lease: first.task!.lease, result: { output } }, ask),
+        askInGroup("cloud0", Give, { lease: first.task!.lease, result: { output } }, ask),
         late
       )
       expect(yield* Fiber.join(result)).toEqual({ ciphertexts: new Uint8Array([1, 2, 3]) })

@@ -3,10 +3,10 @@ import { describe, expect, it } from "vitest"
 import type { RunOutcome } from "../../actors/director.ts"
 import { agreementOf } from "../../scenarios/agreement.ts"
 import { notCompared } from "../../scenarios/comparison.ts"
+import { decodeScenario } from "../../scenarios/decode.ts"
 import { predictCost } from "../../scenarios/plan.ts"
 import type { RunResult } from "../../scenarios/result.ts"
 import { expectationsOf, type Measured, resultOf } from "../../scenarios/run-result.ts"
-import { decodeScenario } from "../../scenarios/schema.ts"
 import { plainScenario } from "./plain-scenario.ts"
 
 const scenario = Either.getOrThrow(

@@ -2,7 +2,7 @@
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { Effect, Option } from "effect"
 import { beforeAll, describe, expect, it } from "vitest"
-import { phases } from "../../actors/director.ts"
+import { phases } from "../../actors/party/phases.ts"
 import { type FaultPlan, type PlannedEvent, partiesOf } from "../../scenarios/faults.ts"
 import { fuzzKinds, fuzzRun } from "../../scenarios/fuzzed-run.ts"
 import {

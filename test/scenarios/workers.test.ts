@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Option } from "effect"
-import { houseVariable } from "../../actors/group/process-group.ts"
+import { groupSecretVariable } from "../../actors/group/process-group.ts"
 import { passwordVariable } from "../../runtime/broker/start.ts"
 import type { Hands } from "../../scenarios/parties.ts"
 import type { RunDisplay } from "../../scenarios/result.ts"
@@ -62,7 +62,7 @@ const joining = (out: string, run: string, actor: string, state: string) =>
     return yield* bicameral(["actor", actor, "--join", "--run", run, "--threads", "1", "--state", state], {
       NATS_URL: yield* brokerOf(out),
       [passwordVariable(actor)]: passwords[actor],
-      [houseVariable(actor)]: houses[actor]
+      [groupSecretVariable(actor)]: houses[actor]
     })
   })
 

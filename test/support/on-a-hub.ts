@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { Effect, Layer, Logger, LogLevel, Option, Redacted } from "effect"
-import { House, houseOf } from "../../actors/group/process-group.ts"
+import { ProcessGroup, processGroupOf } from "../../actors/group/process-group.ts"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import * as Parties from "../../runtime/messaging/party.ts"
 import { memoryStore, Stable, type StoreService } from "../../runtime/storage/store.ts"
@@ -23,7 +23,7 @@ export const processOf = (hub: Hub, name: string, stable: StoreService = memoryS
         Layer.provideMerge(hub.layer(name)),
         Layer.provide(quiet)
       ),
-      Layer.succeed(House, houseOf({ name, run: "r" }, secret)),
+      Layer.succeed(ProcessGroup, processGroupOf({ name, run: "r" }, secret)),
       Layer.succeed(Stable, stable)
     )
   )

@@ -2,14 +2,14 @@ import { randomBytes } from "node:crypto"
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Logger, LogLevel, Option, Redacted } from "effect"
 import {
-  askHouse,
-  House,
-  houseAsk,
-  houseFromEnvironment,
-  houseOf,
-  houseOverheadBytes,
-  houseVariable,
-  onHouse
+  askInGroup,
+  groupAsk,
+  groupOverheadBytes,
+  groupSecretVariable,
+  onInGroup,
+  ProcessGroup,
+  processGroupFromEnvironment,
+  processGroupOf
 } from "../../../actors/group/process-group.ts"
 import { Schema } from "../../../protocol/schema.ts"
 import { on, Party } from "../../../runtime/messaging/contract.ts"
@@ -22,13 +22,13 @@ const content = new TextEncoder().encode("what only the house knows")
 
 describe("sealing within a house", () => {
   const secret = drawn()
-  const main = houseOf({ name: "cloud0", run: "r" }, secret)
-  const worker = houseOf({ name: "cloud0.w-1", run: "r" }, secret)
+  const main = processGroupOf({ name: "cloud0", run: "r" }, secret)
+  const worker = processGroupOf({ name: "cloud0.w-1", run: "r" }, secret)
 
   it.effect("opens at the process it was sealed for, and is longer by its overhead", () =>
     Effect.gen(function* () {
       const sealed = yield* main.seal("cloud0.w-1", "weights 7", content)
-      expect(sealed.length).toBe(content.length + houseOverheadBytes)
+      expect(sealed.length).toBe(content.length + groupOverheadBytes)
       expect(yield* worker.unseal("cloud0", "weights 7", sealed)).toEqual(content)
       const empty = yield* worker.seal("cloud0", "nothing", new Uint8Array(0))
       expect(yield* main.unseal("cloud0.w-1", "nothing", empty)).toEqual(new Uint8Array(0))
@@ -43,9 +43,15 @@ describe("sealing within a house", () => {
       yield* refused(worker.unseal("cloud0", "weights 8", sealed))
       yield* refused(worker.unseal("cloud0.w-2", "weights 7", sealed))
       yield* refused(main.unseal("cloud0", "weights 7", sealed))
-      yield* refused(houseOf({ name: "cloud0.w-2", run: "r" }, secret).unseal("cloud0", "weights 7", sealed))
-      yield* refused(houseOf({ name: "cloud0.w-1", run: "s" }, secret).unseal("cloud0", "weights 7", sealed))
-      yield* refused(houseOf({ name: "cloud0.w-1", run: "r" }, drawn()).unseal("cloud0", "weights 7", sealed))
+      yield* refused(
+        processGroupOf({ name: "cloud0.w-2", run: "r" }, secret).unseal("cloud0", "weights 7", sealed)
+      )
+      yield* refused(
+        processGroupOf({ name: "cloud0.w-1", run: "s" }, secret).unseal("cloud0", "weights 7", sealed)
+      )
+      yield* refused(
+        processGroupOf({ name: "cloud0.w-1", run: "r" }, drawn()).unseal("cloud0", "weights 7", sealed)
+      )
       for (let bit = 0; bit < sealed.length * 8; bit++) {
         const changed = sealed.slice()
         changed[bit >> 3]! ^= 1 << (bit & 7)
@@ -58,14 +64,18 @@ describe("sealing within a house", () => {
 
   it.effect("is the same key with another party's secret at no party", () =>
     Effect.gen(function* () {
-      const sealed = yield* houseOf({ name: "cloud1", run: "r" }, secret).seal("cloud0.w-1", "x", content)
+      const sealed = yield* processGroupOf({ name: "cloud1", run: "r" }, secret).seal(
+        "cloud0.w-1",
+        "x",
+        content
+      )
       expect((yield* Effect.flip(worker.unseal("cloud1", "x", sealed)))._tag).toBe("NotOfTheHouse")
     })
   )
 
   it.effect("uses a key and number once, in a process and after its restart", () =>
     Effect.gen(function* () {
-      const again = houseOf({ name: "cloud0", run: "r" }, secret)
+      const again = processGroupOf({ name: "cloud0", run: "r" }, secret)
       const heads = new Set<string>()
       for (const house of [main, again])
         for (let i = 0; i < 100; i++)
@@ -78,8 +88,8 @@ describe("sealing within a house", () => {
 
   it.effect("without a secret is refused with the name of the variable", () =>
     Effect.gen(function* () {
-      const none = houseOf({ name: "kgc.w-1", run: "r" }, Option.none())
-      expect(none.open).toBe(false)
+      const none = processGroupOf({ name: "kgc.w-1", run: "r" }, Option.none())
+      expect(none.hasSecret).toBe(false)
       const error = yield* Effect.flip(none.seal("kgc", "x", content))
       expect(error.message).toContain("KGC_HOUSE")
     })
@@ -89,22 +99,22 @@ describe("sealing within a house", () => {
     Effect.gen(function* () {
       const house = (value: string | undefined) =>
         Effect.gen(function* () {
-          if (value === undefined) delete process.env[houseVariable("kgc")]
-          else process.env[houseVariable("kgc")] = value
-          const context = yield* Layer.build(houseFromEnvironment({ name: "kgc.w-1", run: "r" }))
-          return Context.get(context, House).open
+          if (value === undefined) delete process.env[groupSecretVariable("kgc")]
+          else process.env[groupSecretVariable("kgc")] = value
+          const context = yield* Layer.build(processGroupFromEnvironment({ name: "kgc.w-1", run: "r" }))
+          return Context.get(context, ProcessGroup).hasSecret
         }).pipe(Effect.scoped)
       expect(yield* house(undefined)).toBe(false)
       expect(yield* house(randomBytes(32).toString("base64"))).toBe(true)
       expect((yield* Effect.flip(house("c2hvcnQ=")))._tag).toBe("NoHouse")
-    }).pipe(Effect.ensuring(Effect.sync(() => delete process.env[houseVariable("kgc")])))
+    }).pipe(Effect.ensuring(Effect.sync(() => delete process.env[groupSecretVariable("kgc")])))
   )
 })
 
 // What is refused on purpose would fill the screen.
 const quiet = Logger.minimumLogLevel(LogLevel.None)
 
-const Double = houseAsk(
+const Double = groupAsk(
   "DoubleAtHome",
   Schema.Struct({ value: Schema.Number }),
   Schema.Struct({ doubled: Schema.Number })
@@ -116,13 +126,13 @@ describe("asking within a house", () => {
     Layer.build(
       Layer.merge(
         Parties.layer({ name, run: "r" }).pipe(Layer.provideMerge(hub.layer(name)), Layer.provide(quiet)),
-        Layer.succeed(House, houseOf({ name, run: "r" }, own))
+        Layer.succeed(ProcessGroup, processGroupOf({ name, run: "r" }, own))
       )
     )
   const serving = Effect.flatMap(Party, (party) =>
-    party.serve([onHouse(Double, ({ value }) => Effect.succeed({ doubled: 2 * value }))])
+    party.serve([onInGroup(Double, ({ value }) => Effect.succeed({ doubled: 2 * value }))])
   )
-  const asked = askHouse("cloud1", Double, { value: 21 }, { deadlineMs: 5_000 })
+  const asked = askInGroup("cloud1", Double, { value: 21 }, { deadlineMs: 5_000 })
 
   it.scopedLive("is answered, and nothing of it is on the wire", () =>
     Effect.gen(function* () {
@@ -159,7 +169,7 @@ describe("asking within a house", () => {
       const hub = makeHub()
       const context = yield* process(hub, "cloud1")
       let first: Uint8Array | undefined
-      const { handle } = onHouse(Double, ({ value }) => Effect.succeed({ doubled: 2 * value }))
+      const { handle } = onInGroup(Double, ({ value }) => Effect.succeed({ doubled: 2 * value }))
       const repeating = on(Double.wire, (request, from, room) =>
         Effect.map(handle(request, from, room), (reply) => {
           first ??= reply

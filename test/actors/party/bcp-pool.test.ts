@@ -2,7 +2,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { BcpPool, BcpQueue, layer, piecesUnderWay } from "../../../actors/party/bcp-pool.ts"
+import { BcpPool, BcpQueue, layer, piecesInProgress } from "../../../actors/party/bcp-pool.ts"
 import { toBytes } from "../../../protocol/bcp/integers.ts"
 import { uploadSlotBits } from "../../../protocol/bcp/packing.ts"
 import { encodeMasterKey } from "../../../protocol/bcp/wire.ts"
@@ -54,7 +54,7 @@ describe("pieces under way", () => {
   it.scopedLive("are two for each taker, here and at the other cloud, however many there are to do", () =>
     Effect.gen(function* () {
       const queue = yield* BcpQueue
-      const underWay = yield* piecesUnderWay
+      const underWay = yield* piecesInProgress
       let now = 0
       let most = 0
       const piece = Effect.acquireUseRelease(
@@ -78,11 +78,11 @@ describe("pieces under way", () => {
       expect(yield* mostOf(100)).toBe(4)
       queue.setOthers(8)
       expect(yield* mostOf(200)).toBe(20)
-      yield* underWay.others(5)
+      yield* underWay.setOthers(5)
       expect(yield* mostOf(200)).toBe(30)
       // Workers that have gone take no pieces with them.
       queue.setOthers(0)
-      yield* underWay.others(0)
+      yield* underWay.setOthers(0)
       expect(yield* mostOf(100)).toBe(4)
       queue.setOthers(workLimits.mostTakers)
       expect(yield* mostOf(3_000)).toBe(workLimits.mostPieces)

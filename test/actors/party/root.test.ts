@@ -25,7 +25,7 @@ describe("the root of a party", () => {
       const error = yield* Effect.flip(partyRoot(agreement(0.2)))
       expect(error).toMatchObject({ _tag: "RunChanged", retryable: false })
       expect(error.message).toMatch(
-        /the scenario, or the version of bicameral, changed since this run began: .*start a new run/
+        /The scenario, or the version of bicameral, changed since this run began: .*start a new run/
       )
     }).pipe(Effect.provideService(Stable, memoryStore()))
   )

@@ -1,7 +1,8 @@
 /** Lanes and the main processes that they belong to, over a hub, with leases short enough to wait for. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer } from "effect"
-import { lane } from "../../../../actors/clouds/training/lane.ts"
+import { lane } from "../../../../actors/clouds/training/lanes/lane.ts"
+import { lanesOf } from "../../../../actors/clouds/training/lanes/leader.ts"
 import {
   Assign,
   Enter,
@@ -9,15 +10,14 @@ import {
   gradientsOf,
   handOutRound,
   lanePhase,
-  lanesOf,
   weightsOf
-} from "../../../../actors/clouds/training/lanes.ts"
-import { emptyTable } from "../../../../actors/clouds/transformation/shared-table.ts"
-import { household } from "../../../../actors/group/members.ts"
-import { askHouse, House, onHouse } from "../../../../actors/group/process-group.ts"
+} from "../../../../actors/clouds/training/lanes/requests.ts"
+import { emptyTable } from "../../../../actors/clouds/transformation/joint-table.ts"
+import { groupMembers } from "../../../../actors/group/members.ts"
+import { askInGroup, onInGroup, ProcessGroup } from "../../../../actors/group/process-group.ts"
 import type { Agreement } from "../../../../actors/party/agreement.ts"
 import { layer as bcpPool } from "../../../../actors/party/bcp-pool.ts"
-import { NotExpected } from "../../../../actors/party/gathering.ts"
+import { NotExpected } from "../../../../actors/party/handlers.ts"
 import { exchange, Party } from "../../../../runtime/messaging/contract.ts"
 import { workLimits } from "../../../../runtime/messaging/limits.ts"
 import { type Hub, makeHub } from "../../../../runtime/transport/memory.ts"
@@ -31,7 +31,7 @@ const rows = 64
 const mainOn = (hub: Hub, name: string, agreement: Agreement) =>
   Effect.gen(function* () {
     const context = Context.merge(yield* processOf(hub, name), yield* Layer.build(bcpPool(0)))
-    const members = yield* Effect.provide(household({ agreement }, limits), context)
+    const members = yield* Effect.provide(groupMembers({ agreement }, limits), context)
     const lanes = yield* Effect.provide(
       lanesOf(agreement, () => Effect.void, limits),
       context
@@ -87,8 +87,8 @@ describe("lanes", () => {
       const played = yield* processOf(hub, "cloud0.l-1")
       yield* Effect.gen(function* () {
         const party = yield* Party
-        yield* party.serve([onHouse(Assign, () => Effect.succeed({}))])
-        yield* Effect.forkScoped(Effect.forever(Effect.delay(askHouse("cloud0", Enter, {}, ask), 50)))
+        yield* party.serve([onInGroup(Assign, () => Effect.succeed({}))])
+        yield* Effect.forkScoped(Effect.forever(Effect.delay(askInGroup("cloud0", Enter, {}, ask), 50)))
       }).pipe(Effect.provide(played))
       yield* until(Effect.map(lanes.ready, ({ length }) => length === 1))
       const { gradients } = yield* lanes.enlist(enlisting)
@@ -96,7 +96,7 @@ describe("lanes", () => {
       yield* Effect.sleep(400)
       const given = yield* Effect.gen(function* () {
         const party = yield* Party
-        const house = yield* House
+        const house = yield* ProcessGroup
         const rounds = yield* party.rounds("cloud0", lanePhase(1))
         const handed = yield* exchange(rounds, handOutRound(1), new Uint8Array(0))
         const sums = yield* house.seal("cloud0", gradientsOf(1, 1), new Uint8Array([8]))
@@ -129,8 +129,8 @@ describe("lanes", () => {
       const hub = makeHub()
       const { lanes, enlisting } = yield* mainOn(hub, "cloud0", yield* agreedBut({}))
       const played = yield* processOf(hub, "cloud0.l-1")
-      const enter = Effect.provide(askHouse("cloud0", Enter, {}, ask), played)
-      const refusing = onHouse(Assign, () => new NotExpected({ what: "rows", party: "cloud0" }))
+      const enter = Effect.provide(askInGroup("cloud0", Enter, {}, ask), played)
+      const refusing = onInGroup(Assign, () => new NotExpected({ what: "rows", party: "cloud0" }))
       yield* Effect.provide(Context.get(played, Party).serve([refusing]), played)
       const fails = (epoch: number) =>
         Effect.gen(function* () {
@@ -153,7 +153,7 @@ describe("lanes", () => {
     Effect.gen(function* () {
       const hub = makeHub()
       const { lanes } = yield* mainOn(hub, "cloud0", yield* agreedBut({}))
-      yield* Effect.provide(askHouse("cloud0", Enter, {}, ask), yield* processOf(hub, "cloud0.l-1"))
+      yield* Effect.provide(askInGroup("cloud0", Enter, {}, ask), yield* processOf(hub, "cloud0.l-1"))
       standStill(2 * limits.leaseMs)
       expect(yield* lanes.ready).toEqual(["cloud0.l-1"])
       yield* until(Effect.map(lanes.ready, ({ length }) => length === 0))

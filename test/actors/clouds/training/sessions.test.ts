@@ -1,11 +1,17 @@
 /** How the clouds come to a session, over a hub, where messages and disks take their time. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Option, Redacted, Supervisor } from "effect"
+import { randomnessFromKgc } from "../../../../actors/clouds/randomness/from-kgc.ts"
 import { CheckpointStore } from "../../../../actors/clouds/training/checkpoints.ts"
-import { Assign, Enter, LaneRows, lanesOf } from "../../../../actors/clouds/training/lanes.ts"
-import { type Brought, sessions0, sessions1 } from "../../../../actors/clouds/training/sessions.ts"
-import { emptyTable } from "../../../../actors/clouds/transformation/shared-table.ts"
-import { askHouse, onHouse } from "../../../../actors/group/process-group.ts"
+import { lanesOf } from "../../../../actors/clouds/training/lanes/leader.ts"
+import { Assign, Enter, LaneRows } from "../../../../actors/clouds/training/lanes/requests.ts"
+import {
+  type SessionInputs,
+  sessionsAtCloud0,
+  sessionsAtCloud1
+} from "../../../../actors/clouds/training/sessions.ts"
+import { emptyTable } from "../../../../actors/clouds/transformation/joint-table.ts"
+import { askInGroup, onInGroup } from "../../../../actors/group/process-group.ts"
 import { Join } from "../../../../protocol/messages/training.ts"
 import { Party } from "../../../../runtime/messaging/contract.ts"
 import { workLimits } from "../../../../runtime/messaging/limits.ts"
@@ -19,12 +25,12 @@ const rows = 64
 const sixteen = () => new Uint8Array(16)
 
 /** What a cloud brings: a table of noughts. */
-const broughtBy = <C extends 0 | 1>(cloud: C) =>
+const broughtBy = (cloud: 0 | 1) =>
   Effect.map(agreed, (agreement) =>
     Effect.succeed({
       cloud,
       table: emptyTable(agreement, rows),
-      prgKey: Redacted.make(sixteen()),
+      randomness: randomnessFromKgc(agreement, cloud, Redacted.make(sixteen())),
       orderKey: sixteen(),
       root: sixteen
     })
@@ -38,7 +44,7 @@ const cloud1On = (
 ) =>
   Effect.gen(function* () {
     const context = yield* processOf(hub, "cloud1", stable)
-    const sessions = yield* sessions1(yield* agreed, yield* broughtBy(1)).pipe(
+    const sessions = yield* sessionsAtCloud1(yield* agreed, yield* broughtBy(1)).pipe(
       Effect.provideService(CheckpointStore, checkpoints),
       Effect.provide(context)
     )
@@ -73,9 +79,9 @@ describe("sessions", () => {
           table: Effect.delay(own.table, 400)
         }))
         const [main0, main1] = [yield* processOf(hub, "cloud0"), yield* processOf(hub, "cloud1")]
-        const at1 = yield* Effect.provide(sessions1(agreement, brought1), main1)
+        const at1 = yield* Effect.provide(sessionsAtCloud1(agreement, brought1), main1)
         yield* Context.get(main1, Party).serve(at1.handlers)
-        const at0 = yield* Effect.provide(sessions0(agreement, brought0), main0)
+        const at0 = yield* Effect.provide(sessionsAtCloud0(agreement, brought0), main0)
         // There is nobody who deals, so that C1 stays out in the round after the opening of the table.
         const error = yield* Effect.flip(Effect.provide(at0.trained, main0))
         expect(error).toMatchObject({
@@ -128,10 +134,10 @@ describe("sessions", () => {
         let sessions = 0
         const brought = Effect.acquireUseRelease(
           Effect.sync(() => ++sessions),
-          (): Effect.Effect<Brought<never, never>> => Effect.never,
+          (): Effect.Effect<SessionInputs<never, never>> => Effect.never,
           () => Effect.sync(() => --sessions)
         )
-        const at0 = yield* Effect.provide(sessions0(yield* agreed, brought), main)
+        const at0 = yield* Effect.provide(sessionsAtCloud0(yield* agreed, brought), main)
         const trained = Effect.provide(at0.trained, main)
         const interrupted = yield* Effect.fork(Effect.supervised(trained, new Interrupting()))
         yield* Fiber.await(interrupted)
@@ -147,7 +153,7 @@ describe("sessions", () => {
       const hub = makeHub()
       yield* cloud1On(hub)
       const lane = yield* processOf(hub, "cloud1.l-1")
-      expect(yield* askHouse("cloud1", Enter, {}, ask).pipe(Effect.provide(lane))).toEqual({})
+      expect(yield* askInGroup("cloud1", Enter, {}, ask).pipe(Effect.provide(lane))).toEqual({})
     })
   )
 
@@ -162,10 +168,10 @@ describe("sessions", () => {
       const lane = yield* processOf(hub, "cloud0.l-1")
       const asked = yield* Effect.makeLatch()
       yield* Context.get(lane, Party)
-        .serve([onHouse(Assign, () => Effect.zipRight(asked.open, Effect.never))])
+        .serve([onInGroup(Assign, () => Effect.zipRight(asked.open, Effect.never))])
         .pipe(Effect.provide(lane))
-      yield* askHouse("cloud0", Enter, {}, ask).pipe(Effect.provide(lane))
-      const wanted = askHouse("cloud0", LaneRows, { epoch: 1, first: 0, count: 1 }, ask).pipe(
+      yield* askInGroup("cloud0", Enter, {}, ask).pipe(Effect.provide(lane))
+      const wanted = askInGroup("cloud0", LaneRows, { epoch: 1, first: 0, count: 1 }, ask).pipe(
         Effect.provide(lane)
       )
       const enlisting = {
@@ -179,7 +185,7 @@ describe("sessions", () => {
       const outcome = yield* Effect.fork(Effect.flip(Effect.scoped(lanes.enlist(enlisting))))
       yield* asked.await
       yield* wanted
-      expect((yield* Fiber.join(outcome)).message).toContain("nothing was heard of it")
+      expect((yield* Fiber.join(outcome)).message).toContain("it was silent")
       expect((yield* Effect.flip(wanted)).message).toContain("rows of epoch 1")
     })
   )
@@ -192,7 +198,7 @@ describe("sessions", () => {
         for (const step of [512, 576, 640]) yield* bucket.put(`weights-${step}`, sixteen())
       yield* cloud1On(hub, memoryStore(), Option.some(bucket1))
       const cloud0 = yield* processOf(hub, "cloud0")
-      const { trained } = yield* sessions0(yield* agreed, yield* broughtBy(0)).pipe(
+      const { trained } = yield* sessionsAtCloud0(yield* agreed, yield* broughtBy(0)).pipe(
         Effect.provideService(CheckpointStore, Option.some(bucket0)),
         Effect.provide(cloud0)
       )

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { stepsAsked } from "../../../actors/kgc/dealing.ts"
+import { stepsAsked } from "../../../actors/party/stretches.ts"
 import { stepCost } from "../../../protocol/learning/cost.ts"
 import { trainingPlan } from "../../../protocol/learning/plan.ts"
 

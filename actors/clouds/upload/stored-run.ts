@@ -1,6 +1,6 @@
 /**
- * A run of ciphertexts or words that comes in pieces, at a receiver who may die: a piece is in stable storage before it is
- * confirmed, and one that comes again is confirmed again. The first version of a piece stays.
+ * A run of ciphertexts or words that arrives in pieces, at a receiver that may crash. A piece is stored
+ * before it is confirmed; one that arrives again is confirmed again. The first version of a piece stays.
  */
 import { Effect } from "effect"
 import type {
@@ -14,21 +14,26 @@ import { Stable } from "../../../runtime/storage/store.ts"
 /** A piece that is in its place in memory. */
 interface Placed {
   readonly length: number
-  /** It, until it is in stable storage. */
-  unkept: Uint8Array | undefined
+  /** Its bytes, until they are in stable storage. */
+  unstored: Uint8Array | undefined
   readonly turn: Effect.Semaphore
 }
 
-/** A run that is being put together; with `keptRun`. */
-export type KeptRun = Effect.Effect.Success<ReturnType<typeof keptRun>>
+/** A run that is being put together. */
+export type StoredRun = Effect.Effect.Success<ReturnType<typeof storedRun>>
 
-/** The run of this name, with the pieces that an earlier process has kept of it. */
-export const keptRun = (name: string, assembly: RunAssembly) =>
+/** The run of this name, with the pieces of it that an earlier process stored. */
+export const storedRun = (name: string, assembly: RunAssembly) =>
   Effect.gen(function* () {
     const stable = yield* Stable
     const entry = (first: number) => `${name}-${first}`
-    /** By their first place. */
+    /** By the place of their first item. */
     const placed = new Map<number, Placed>()
+    const placedPiece = (length: number, unstored: Uint8Array | undefined): Placed => ({
+      length,
+      unstored,
+      turn: Effect.unsafeMakeSemaphore(1)
+    })
 
     for (const each of yield* stable.list) {
       if (!each.startsWith(`${name}-`)) continue
@@ -36,8 +41,7 @@ export const keptRun = (name: string, assembly: RunAssembly) =>
       if (bytes._tag === "None") continue
       const first = Number(each.slice(name.length + 1))
       yield* assembly.place({ first, ciphertexts: bytes.value })
-      const { length } = bytes.value
-      placed.set(first, { length, unkept: undefined, turn: Effect.unsafeMakeSemaphore(1) })
+      placed.set(first, placedPiece(bytes.value.length, undefined))
     }
 
     const place = (piece: CiphertextPiece | WordPiece) =>
@@ -47,17 +51,15 @@ export const keptRun = (name: string, assembly: RunAssembly) =>
         const known = placed.get(first)
         const again = known !== undefined && known.length === bytes.length
         if (!again) yield* assembly.place(piece)
-        const here = again
-          ? known
-          : { length: bytes.length, unkept: bytes, turn: Effect.unsafeMakeSemaphore(1) }
+        const here = again ? known : placedPiece(bytes.length, bytes)
         placed.set(first, here)
-        // Whoever sends another version meanwhile waits for this one: what is kept is what is in memory.
+        // Another version that arrives meanwhile waits for this one: what is stored is what is in memory.
         yield* here.turn.withPermits(1)(
           Effect.suspend(() =>
-            here.unkept === undefined ? Effect.void : stable.put(entry(first), here.unkept)
+            here.unstored === undefined ? Effect.void : stable.put(entry(first), here.unstored)
           ).pipe(
             Effect.tap(() => {
-              here.unkept = undefined
+              here.unstored = undefined
             })
           )
         )
@@ -66,10 +68,10 @@ export const keptRun = (name: string, assembly: RunAssembly) =>
     return {
       place,
       length: assembly.length,
-      /** Whether every piece is here and kept. */
+      /** Whether every piece has arrived and is stored. */
       complete: () =>
         assembly.received === assembly.length &&
-        Array.from(placed.values()).every(({ unkept }) => unkept === undefined),
+        Array.from(placed.values()).every(({ unstored }) => unstored === undefined),
       /** All of it, not a copy; or the first gap. */
       whole: Effect.suspend((): Effect.Effect<Uint8Array, PieceMissing> => assembly.whole()),
       /** Removes it from stable storage. */

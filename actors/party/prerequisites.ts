@@ -1,9 +1,9 @@
-/** What a party has once a phase is over, and the refusal of what is asked for before. */
+/** What a party needs from an earlier phase, and the refusal of a request that comes too early. */
 import { Data, Deferred, Effect, Option } from "effect"
 import { within } from "../../runtime/deadline.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 
-/** Asked for something that another phase must come before. */
+/** The request needs an earlier phase to be over. */
 export class TooEarly extends Data.TaggedError("TooEarly")<{
   readonly party: string
   readonly what: string
@@ -15,7 +15,7 @@ export class TooEarly extends Data.TaggedError("TooEarly")<{
   }
 }
 
-/** What a phase left, if it is over. */
+/** The result of an earlier phase; fails if there is none yet. */
 export const reached = <A, E>(result: Deferred.Deferred<A, E>, what: string, before: string) =>
   Effect.gen(function* () {
     const { name: party } = yield* Party
@@ -23,7 +23,7 @@ export const reached = <A, E>(result: Deferred.Deferred<A, E>, what: string, bef
     return yield* Option.isSome(known) ? known.value : new TooEarly({ party, what, before })
   })
 
-/** The same, waited for: the party that asks may have heard of the phase before this one. */
+/** The same, but waits: the sender may have learned of the phase before this party did. */
 export const awaited = <A, E>(
   result: Deferred.Deferred<A, E>,
   what: string,

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
-import { keptRun } from "../../../../actors/clouds/upload/kept-run.ts"
+import { storedRun } from "../../../../actors/clouds/upload/stored-run.ts"
 import { RunAssembly } from "../../../../protocol/sharing/upload.ts"
 import { memoryStore, Stable, StoreFailed, type StoreService } from "../../../../runtime/storage/store.ts"
 
 const assembly = () => new RunAssembly("user1", 4, 2)
-const open = (store: StoreService) => Effect.provideService(keptRun("run", assembly()), Stable, store)
+const open = (store: StoreService) => Effect.provideService(storedRun("run", assembly()), Stable, store)
 
 const [half, rest] = [new Uint8Array([1, 2, 3, 4]), new Uint8Array([5, 6, 7, 8])]
 const otherHalf = new Uint8Array([9, 9, 9, 9])

@@ -1,0 +1,71 @@
+/** What both clouds do in the same way, each with its own parts. */
+import { Deferred, Effect } from "effect"
+import { Enrol, Train, Transform } from "../../protocol/messages/control.ts"
+import type { Agreement } from "../party/agreement.ts"
+import { onDirector } from "../party/handlers.ts"
+import type { Once } from "../party/once.ts"
+import { reached } from "../party/prerequisites.ts"
+import type { Root } from "../party/root.ts"
+import type { CredentialsFor } from "./credentials.ts"
+import { randomnessFromKgc } from "./randomness/from-kgc.ts"
+import type { SessionInputs } from "./training/sessions.ts"
+import type { TrainedShare } from "./training/training.ts"
+import type { SharedTable, TableOutline } from "./transformation/joint-table.ts"
+import { type Intake, onAnnouncement } from "./upload/intake.ts"
+
+/** The transformation at either cloud. */
+interface Transformation<E, R, E1, R1, E2, R2> extends Once<TableOutline, E, R> {
+  /** Removes from stable storage what it no longer needs. */
+  readonly forget: Effect.Effect<void, E1, R1>
+  /** The joint table: assembled ahead, and handed over. */
+  readonly tables: {
+    readonly prepare: Effect.Effect<void, E2, R2>
+    readonly take: Effect.Effect<SharedTable, E2, R2>
+  }
+}
+
+/** What a cloud brings to a training session. */
+export const sessionInputs = <K, E, R, E1, R1, E2, R2>(from: {
+  readonly agreement: Agreement
+  readonly cloud: 0 | 1
+  readonly credentials: CredentialsFor<K>
+  readonly transformation: Transformation<E, R, E1, R1, E2, R2>
+  readonly root: Root
+}) =>
+  Effect.gen(function* () {
+    const { agreement, cloud, transformation, root } = from
+    const { membership, prgKey } = yield* from.credentials("train")
+    yield* reached(transformation.outcome, "train", "the data were transformed")
+    const inputs: SessionInputs<E2, R2> = {
+      cloud,
+      table: transformation.tables.take,
+      randomness: randomnessFromKgc(agreement, cloud, prgKey),
+      orderKey: membership.orderKey,
+      root
+    }
+    return inputs
+  })
+
+/** The handlers of the director's requests up to the training, and of the users' announcements. */
+export const commonHandlers = <E0, R0, E1, R1, E2, R2, E3, R3, E4, R4>(parts: {
+  readonly enrolling: { readonly done: Effect.Effect<unknown, E0, R0> }
+  readonly intake: Intake
+  readonly transformation: Transformation<E1, R1, E2, R2, E3, R3>
+  readonly training: Once<TrainedShare, E4, R4>
+}) => {
+  const { enrolling, intake, transformation, training } = parts
+  return [
+    onDirector(Enrol, () => Effect.as(enrolling.done, {})),
+    onAnnouncement(intake, Deferred.isDone(transformation.outcome)),
+    onDirector(Transform, () =>
+      Effect.gen(function* () {
+        const { ciphertexts } = yield* transformation.done
+        yield* transformation.forget
+        yield* intake.forget
+        yield* transformation.tables.prepare
+        return { ciphertexts }
+      })
+    ),
+    onDirector(Train, () => Effect.map(training.done, ({ steps, rounds }) => ({ steps, rounds })))
+  ]
+}

@@ -1,0 +1,53 @@
+/** The output at C1: it seals the model from both shares, and hands it to the users. */
+import { type Deferred, Effect } from "effect"
+import { ciphertextBytes } from "../../../protocol/bcp/wire.ts"
+import { SealModel } from "../../../protocol/messages/control.ts"
+import { FetchModel, ModelShare } from "../../../protocol/messages/output.ts"
+import type { Cloud1Keys } from "../../../protocol/sharing/transformation.ts"
+import { on } from "../../../runtime/messaging/contract.ts"
+import { Store } from "../../../runtime/storage/store.ts"
+import { type Agreement, partTimeoutMs } from "../../party/agreement.ts"
+import { gather } from "../../party/gathering.ts"
+import { onDirector, onFrom } from "../../party/handlers.ts"
+import { once } from "../../party/once.ts"
+import { reached } from "../../party/prerequisites.ts"
+import { sharingOf } from "../../sharing/forms.ts"
+import type { CredentialsFor } from "../credentials.ts"
+import type { TrainedShare } from "../training/training.ts"
+
+/** The entry of the sealed model in C1's store. */
+export const sealedModelEntry = "sealed-model"
+
+export const sealingAtCloud1 = (
+  agreement: Agreement,
+  credentials: CredentialsFor<Cloud1Keys>,
+  trained: Deferred.Deferred<TrainedShare>
+) =>
+  Effect.gen(function* () {
+    const store = yield* Store
+    const share0 = yield* gather("its share of the model", ["cloud0"], "model-share", ModelShare.payload)
+    // Stored before any user receives it: the users decrypt one version together.
+    const { done, outcome } = yield* once(
+      "sealed",
+      FetchModel.reply,
+      Effect.gen(function* () {
+        const { keys } = yield* credentials("seal the model")
+        const { words } = yield* reached(trained, "seal the model", "it was trained")
+        const [received] = yield* share0.all(partTimeoutMs(agreement))
+        const { sealed, atRest } = yield* sharingOf(agreement).output.sealModel(keys, received!, words)
+        yield* store.put(sealedModelEntry, atRest)
+        return sealed
+      })
+    )
+    const users = agreement.users.map(({ actor }) => actor)
+    const handlers = [
+      on(ModelShare, (share, from) => Effect.as(share0.put(from, share), {})),
+      onDirector(SealModel, () =>
+        Effect.map(done, ({ ciphertexts }) => ({
+          ciphertexts: ciphertexts.length / ciphertextBytes({ bits: agreement.security.modulusBits })
+        }))
+      ),
+      onFrom(users, FetchModel, () => reached(outcome, "hand out the model", "it was sealed"))
+    ]
+    return { outcome, handlers }
+  })

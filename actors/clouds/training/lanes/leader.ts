@@ -1,0 +1,250 @@
+/**
+ * The leader of a cloud's lanes, its main process, which is itself lane 0 (section 6 of docs/protocol.md). It
+ * enlists the lanes that are ready when a session begins, and in each step hands out the opened weights and
+ * its shares of the biases, and gathers shares of the gradients. A lane that fails or falls silent ends the
+ * session; the next is without it.
+ */
+import { type Context, Deferred, Duration, Effect, Option, type Scope } from "effect"
+import { rowsOfLanes } from "../../../../protocol/computation/lanes.ts"
+import { free } from "../../../../protocol/free.ts"
+import type { Matrix } from "../../../../protocol/ring/ring.ts"
+import { wordBytes } from "../../../../protocol/sharing/split.ts"
+import { exchange, type Handler, Party, type Rounds } from "../../../../runtime/messaging/contract.ts"
+import { type WorkLimits, workLimits } from "../../../../runtime/messaging/limits.ts"
+import { awakeMillis } from "../../../../runtime/processes/awake.ts"
+import {
+  askInGroup,
+  inGroup,
+  onInGroup,
+  ProcessGroup,
+  type ProcessGroupService
+} from "../../../group/process-group.ts"
+import { type Agreement, partTimeoutMs } from "../../../party/agreement.ts"
+import { NotExpected } from "../../../party/handlers.ts"
+import type { SharedTable } from "../../transformation/joint-table.ts"
+import { type LaneLost, LaneRegister } from "./register.ts"
+import {
+  Assign,
+  Enter,
+  gatherRound,
+  gradientsOf,
+  handOutRound,
+  LaneFailed,
+  LaneRows,
+  laneDeadlines,
+  lanePhase,
+  weightsOf
+} from "./requests.ts"
+
+/** Two lanes, one of each cloud, that hold the same rows. */
+export interface LanePair {
+  readonly own: string
+  readonly peer: string
+}
+
+/** What the leader shares out in a session. */
+export interface Enlisting {
+  readonly epoch: number
+  readonly step: number
+  readonly pairs: ReadonlyArray<LanePair>
+  readonly table: SharedTable
+  readonly prgKey: Uint8Array
+  readonly orderKey: Uint8Array
+}
+
+/** The lanes at work in a session. */
+export interface Enlisted {
+  /** Hands out the weights of a step, and returns each lane's shares of the gradients on its slice. */
+  readonly gradients: (step: number, handed: Uint8Array) => Effect.Effect<ReadonlyArray<Uint8Array>, LaneLost>
+  /** Fails as soon as a lane is lost. */
+  readonly lost: Effect.Effect<never, LaneLost>
+}
+
+export interface Lanes {
+  readonly handlers: ReadonlyArray<Handler<unknown, never>>
+  /** The lanes that are ready, in the order in which they arrived. */
+  readonly ready: Effect.Effect<ReadonlyArray<string>>
+  /** Assigns its rows to each lane of a session; done once all lanes have them. */
+  readonly enlist: (enlisting: Enlisting) => Effect.Effect<Enlisted, LaneLost, Scope.Scope>
+}
+
+const noneEnlisted: Enlisted = { gradients: () => Effect.succeed([]), lost: Effect.never }
+
+/** The lanes of a cloud that is a single process. */
+export const noLanes: Lanes = {
+  handlers: [],
+  ready: Effect.succeed([]),
+  enlist: () => Effect.succeed(noneEnlisted)
+}
+
+/** The lanes of this cloud. `onChange` receives the number of ready lanes whenever one arrives. */
+export const lanesOf = (
+  agreement: Agreement,
+  onChange: (ready: number) => Effect.Effect<void>,
+  limits: WorkLimits = workLimits
+) =>
+  Effect.gen(function* () {
+    const group = yield* Effect.serviceOption(ProcessGroup)
+    if (Option.isNone(group) || !group.value.hasSecret) return noLanes
+    const party = yield* Party
+    const scope = yield* Effect.scope
+    const awake = yield* awakeMillis(limits.aliveEveryMs)
+    const leader = new Leader(agreement, limits, awake, { party, group: group.value })
+    const onNewLane = Effect.flatMap(leader.ready, ({ length }) => onChange(length))
+    const lanes: Lanes = {
+      // The lane does not wait for the listener, which may be waiting for the other cloud.
+      handlers: inGroup(group.value, leader.handlers(Effect.asVoid(Effect.forkIn(onNewLane, scope)))),
+      ready: leader.ready,
+      enlist: (enlisting) =>
+        enlisting.pairs.length === 0 ? Effect.succeed(noneEnlisted) : leader.enlist(enlisting)
+    }
+    return lanes
+  })
+
+interface Services {
+  readonly party: Context.Tag.Service<Party>
+  readonly group: ProcessGroupService
+}
+
+/** The session of which lanes are at work. */
+interface LaneSession {
+  readonly epoch: number
+  /** Ends the session when one of its lanes fails. */
+  readonly lost: Deferred.Deferred<never, LaneLost>
+  /** The table, until every lane has its rows. */
+  table: SharedTable | undefined
+}
+
+class Leader {
+  readonly #agreement: Agreement
+  readonly #limits: WorkLimits
+  readonly #awake: Effect.Effect<number>
+  readonly #services: Services
+  readonly #register: LaneRegister
+  #session: LaneSession | undefined
+
+  constructor(agreement: Agreement, limits: WorkLimits, awake: Effect.Effect<number>, services: Services) {
+    this.#agreement = agreement
+    this.#limits = limits
+    this.#awake = awake
+    this.#services = services
+    this.#register = new LaneRegister(limits.leaseMs)
+  }
+
+  readonly ready = Effect.suspend(() => Effect.map(this.#awake, (now) => this.#register.ready(now)))
+
+  /** The lanes' requests. `onNewLane` runs whenever a lane arrives. */
+  handlers(onNewLane: Effect.Effect<void>) {
+    return [
+      onInGroup(Enter, (_, from) =>
+        Effect.gen(this, function* () {
+          if (this.#register.heard(from, yield* this.#awake)) yield* onNewLane
+          return {}
+        })
+      ),
+      onInGroup(LaneFailed, ({ epoch, reason }, from) =>
+        Effect.gen(this, function* () {
+          // The failure of an earlier session is known.
+          if (this.#session?.epoch === epoch)
+            yield* Deferred.fail(this.#session.lost, this.#register.failed(from, reason))
+          return {}
+        })
+      ),
+      onInGroup(LaneRows, ({ epoch, first, count }, from) =>
+        Effect.suspend(() => {
+          const table = this.#session?.epoch === epoch ? this.#session.table : undefined
+          return table === undefined || first + count > table.rows
+            ? new NotExpected({ what: `a request for rows of epoch ${epoch}`, party: from })
+            : Effect.succeed(rowsFrom(table, first, count))
+        })
+      )
+    ]
+  }
+
+  enlist(enlisting: Enlisting): Effect.Effect<Enlisted, LaneLost, Scope.Scope> {
+    return Effect.gen(this, function* () {
+      const { epoch, pairs, table } = enlisting
+      const session: LaneSession = { epoch, lost: yield* Deferred.make<never, LaneLost>(), table }
+      this.#session = session
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          if (this.#session === session) this.#session = undefined
+        })
+      )
+      const lost = Effect.raceFirst(Deferred.await(session.lost), this.#lostOf(pairs))
+      const handedOver = Effect.sync(() => {
+        session.table = undefined
+      })
+      yield* this.#assign(enlisting).pipe(Effect.raceFirst(lost), Effect.ensuring(handedOver))
+      const { party } = this.#services
+      const links = yield* Effect.forEach(pairs, ({ own }) =>
+        Effect.map(party.rounds(own, lanePhase(epoch), laneDeadlines(this.#agreement)), (rounds) => ({
+          own,
+          rounds
+        }))
+      )
+      const enlisted: Enlisted = {
+        gradients: (step, handed) =>
+          Effect.forEach(links, ({ own, rounds }) => this.#gathered(own, rounds, epoch, step, handed), {
+            concurrency: "unbounded"
+          }),
+        lost
+      }
+      return enlisted
+    })
+  }
+
+  /** Gives each lane its assignment; done once all have their rows. */
+  #assign({ epoch, step, pairs, table, prgKey, orderKey }: Enlisting): Effect.Effect<void, LaneLost> {
+    const parts = rowsOfLanes(table.rows, pairs.length + 1)
+    const common = { epoch, step, of: table.rows, prgKey, orderKey }
+    const ask = { deadlineMs: partTimeoutMs(this.#agreement) }
+    return Effect.forEach(
+      pairs,
+      ({ own, peer }, i) =>
+        askInGroup(own, Assign, { ...common, peer, ...parts[i + 1]! }, ask).pipe(
+          Effect.mapError(({ message }) => this.#register.failed(own, message))
+        ),
+      { concurrency: "unbounded", discard: true }
+    ).pipe(
+      Effect.provideService(ProcessGroup, this.#services.group),
+      Effect.provideService(Party, this.#services.party)
+    )
+  }
+
+  /** One step with one lane: the weights out, its gradients back. */
+  #gathered(own: string, rounds: Rounds, epoch: number, step: number, handed: Uint8Array) {
+    return Effect.gen(this, function* () {
+      const { group } = this.#services
+      const sealed = yield* group.seal(own, weightsOf(epoch, step), handed)
+      yield* exchange(rounds, handOutRound(step), sealed)
+      free(sealed)
+      const found = yield* exchange(rounds, gatherRound(step), new Uint8Array(0))
+      const gradients = yield* group.unseal(own, gradientsOf(epoch, step), found)
+      free(found)
+      return gradients
+    }).pipe(Effect.mapError(({ message }) => this.#register.failed(own, message)))
+  }
+
+  /** Fails once one of these lanes has been silent for the time of a lease. */
+  #lostOf(pairs: ReadonlyArray<LanePair>): Effect.Effect<never, LaneLost> {
+    const { aliveEveryMs, leaseMs } = this.#limits
+    return this.#awake.pipe(
+      Effect.flatMap((now) => {
+        const silent = pairs.find(({ own }) => this.#register.silent(own, now))
+        return silent === undefined
+          ? Effect.void
+          : this.#register.failed(silent.own, `it was silent for ${leaseMs / 1000} s`)
+      }),
+      Effect.delay(Duration.millis(aliveEveryMs)),
+      Effect.forever
+    )
+  }
+}
+
+/** Rows of a table as words: copies. */
+const rowsFrom = ({ ring, features, labels }: SharedTable, first: number, count: number) => {
+  const words = ({ at, cols }: Matrix) =>
+    ring.bytes(at + first * cols * wordBytes, count * cols * wordBytes).slice()
+  return { features: words(features), labels: words(labels) }
+}

@@ -1,0 +1,62 @@
+/**
+ * What a leader, the main process of a cloud, and its lanes send each other (section 6 of docs/protocol.md):
+ * requests when a session begins, and two rounds a step, in which the weights go out and the gradients come
+ * back. All of it is sealed.
+ */
+import { Bytes, Count } from "../../../../protocol/messages/message.ts"
+import { Schema } from "../../../../protocol/schema.ts"
+import { groupAsk } from "../../../group/process-group.ts"
+import { type Agreement, roundDeadlines } from "../../../party/agreement.ts"
+
+/** A lane is ready for an assignment. */
+export const Enter = groupAsk("EnterLane", Schema.Struct({}), Schema.Struct({}))
+
+/** What a lane works on from now on, whatever it did before. It replies once it has its rows. */
+const Assignment = Schema.Struct({
+  epoch: Count,
+  /** The step whose weights the leader has. */
+  step: Count,
+  /** The other cloud's lane of the same rows. */
+  peer: Schema.String,
+  /** Rows of the training matrix, and the range of them that the lane holds. */
+  of: Count,
+  from: Count,
+  end: Count,
+  prgKey: Bytes,
+  orderKey: Bytes
+})
+export type Assignment = typeof Assignment.Type
+export const Assign = groupAsk("AssignLane", Assignment, Schema.Struct({}))
+
+/** A lane's session ended before the training did. */
+export const LaneFailed = groupAsk(
+  "LaneFailed",
+  Schema.Struct({ epoch: Count, reason: Schema.String }),
+  Schema.Struct({})
+)
+
+/** This cloud's shares of `count` rows of the joint table, from the `first`-th, as words. */
+export const LaneRows = groupAsk(
+  "LaneRows",
+  Schema.Struct({ epoch: Count, first: Count, count: Count }),
+  Schema.Struct({ features: Bytes, labels: Bytes })
+)
+
+/** The phase of the rounds of a leader with a lane, and the two rounds of a step. */
+export const lanePhase = (epoch: number): string => `lane.${epoch}`
+export const handOutRound = (step: number): number => 2 * step
+export const gatherRound = (step: number): number => 2 * step + 1
+
+/** What these rounds seal. */
+export const weightsOf = (epoch: number, step: number): string => `weights of step ${step} in epoch ${epoch}`
+export const gradientsOf = (epoch: number, step: number): string =>
+  `gradients of step ${step} in epoch ${epoch}`
+
+/**
+ * A leader's rounds with its lanes get twice the timeout: a peer may itself be waiting for the other cloud,
+ * and the error that names the late cloud should come first.
+ */
+export const laneDeadlines = (agreement: Agreement) => ({
+  ...roundDeadlines(agreement),
+  deadlineMs: 2 * agreement.deadlines.roundTimeoutMs
+})

@@ -1,0 +1,86 @@
+/** C0's shares under the joint key, as they arrive at C1 for the archive. */
+import { Deferred, Effect } from "effect"
+import { ciphertextBytes } from "../../../protocol/bcp/wire.ts"
+import { countCells } from "../../../protocol/data/rows.ts"
+import { UnifiedShare0 } from "../../../protocol/messages/transformation.ts"
+import type { Cloud1Keys } from "../../../protocol/sharing/transformation.ts"
+import { RunAssembly } from "../../../protocol/sharing/upload.ts"
+import { within } from "../../../runtime/deadline.ts"
+import { type Agreement, partTimeoutMs } from "../../party/agreement.ts"
+import { BcpPool } from "../../party/bcp-pool.ts"
+import { StillMissing } from "../../party/gathering.ts"
+import { NotExpected, onFrom } from "../../party/handlers.ts"
+import { awaited } from "../../party/prerequisites.ts"
+import { sharingOf } from "../../sharing/forms.ts"
+import type { Uploaded } from "../../sharing/sharing.ts"
+import type { CredentialsFor } from "../credentials.ts"
+import { type StoredRun, storedRun } from "../upload/stored-run.ts"
+
+type Runs = ReadonlyMap<string, StoredRun>
+
+export const sharesOfCloud0 = (agreement: Agreement) =>
+  Effect.gen(function* () {
+    /** By user, as soon as it is known how many ciphertexts each will have. */
+    const expected = yield* Deferred.make<Runs>()
+    const complete = yield* Deferred.make<void>()
+    const checkComplete = (runs: Runs) =>
+      Array.from(runs.values()).every((run) => run.complete())
+        ? Effect.asVoid(Deferred.succeed(complete, undefined))
+        : Effect.void
+    return {
+      /** Begins to take the shares of these uploads. */
+      expect: (uploads: ReadonlyArray<Uploaded>) =>
+        Effect.gen(function* () {
+          if (!(yield* Deferred.isDone(expected)))
+            yield* Deferred.succeed(expected, yield* runsOf(agreement, uploads))
+          // They may be complete already: C0 does not repeat what an earlier process of this cloud has
+          // confirmed.
+          yield* checkComplete(yield* Deferred.await(expected))
+        }),
+      /** All shares, by user, once they are complete. */
+      all: Effect.gen(function* () {
+        const waitedMs = partTimeoutMs(agreement)
+        const what = "the shares under the joint key"
+        yield* Deferred.await(complete).pipe(
+          within(waitedMs, () => new StillMissing({ what, parties: ["cloud0"], waitedMs }))
+        )
+        const wholes = new Map<string, Uint8Array>()
+        for (const [user, run] of yield* Deferred.await(expected)) wholes.set(user, yield* run.whole)
+        return wholes
+      }),
+      /** Removes them from stable storage. */
+      forget: Effect.gen(function* () {
+        if (!(yield* Deferred.isDone(expected))) return
+        for (const run of (yield* Deferred.await(expected)).values()) yield* run.forget
+      }),
+      handler: (credentials: CredentialsFor<Cloud1Keys>, transformed: Effect.Effect<boolean>) =>
+        onFrom("cloud0", UnifiedShare0, ({ user, first, ciphertexts }, from) =>
+          Effect.gen(function* () {
+            // C0 crashed before it learned that all shares are here.
+            if (yield* transformed) return {}
+            const pool = yield* BcpPool
+            const { keys } = yield* credentials("take shares")
+            const { replyTimeoutMs } = agreement.deadlines
+            const runs = yield* awaited(expected, "take shares", "it was to transform", replyTimeoutMs)
+            const run = runs.get(user)
+            if (run === undefined) return yield* new NotExpected({ what: `shares of ${user}`, party: from })
+            yield* pool.run("checkReceived", { parameters: keys.parameters, ciphertexts })
+            yield* run.place({ first, ciphertexts })
+            yield* checkComplete(runs)
+            return {}
+          })
+        )
+    }
+  })
+
+const runsOf = (agreement: Agreement, uploads: ReadonlyArray<Uploaded>) =>
+  Effect.gen(function* () {
+    const bits = agreement.security.modulusBits
+    const runs = new Map<string, StoredRun>()
+    for (const { user, blocks } of uploads) {
+      const [count] = sharingOf(agreement).upload.ciphertexts(countCells(blocks), bits)
+      const assembly = new RunAssembly(`cloud0 (${user})`, count, ciphertextBytes({ bits }))
+      runs.set(user, yield* storedRun(`unified-of-${user}`, assembly))
+    }
+    return runs
+  })

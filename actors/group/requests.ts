@@ -1,0 +1,96 @@
+/**
+ * The requests of members to the main process of their group. All of them are sealed, for jobs of C0 carry
+ * the master key.
+ */
+import { deserialize, serialize } from "node:v8"
+import { Duration, Effect } from "effect"
+import { Traffic } from "../../protocol/messages/control.ts"
+import { Bytes, Count } from "../../protocol/messages/message.ts"
+import { actorOf } from "../../protocol/messages/subjects.ts"
+import { Schema } from "../../protocol/schema.ts"
+import { Party } from "../../runtime/messaging/contract.ts"
+import type { WorkLimits } from "../../runtime/messaging/limits.ts"
+import { ownReport } from "../party/lifecycle.ts"
+import { askInGroup, groupAsk } from "./process-group.ts"
+
+/** k_0, k_1 and the public key of the batch order, 16 bytes each. */
+const PrgKeys = Schema.Struct({ key0: Bytes, key1: Bytes, orderKey: Bytes })
+export type PrgKeys = typeof PrgKeys.Type
+
+/**
+ * A member's first request. The reply is the agreement, as JSON, and at the KGC the keys that dealing needs.
+ */
+export const Admission = groupAsk(
+  "Admission",
+  Schema.Struct({ version: Count }),
+  Schema.Struct({ agreement: Schema.String, dealing: Schema.optionalWith(PrgKeys, { exact: true }) })
+)
+
+/** Number of rows of the run's training matrix: the number first named, by whichever request. */
+export type RowsOfRun<E, R> = (named: number) => Effect.Effect<number, E, R>
+
+/**
+ * A worker of the KGC names a number of training rows. The reply is the number that the run deals for: see
+ * `RowsOfRun`.
+ */
+export const TrainingRows = groupAsk(
+  "TrainingRows",
+  Schema.Struct({ named: Count }),
+  Schema.Struct({ rows: Count })
+)
+
+/**
+ * A request for work. The reply has no task if none came up for a while, and `over` if there will be no more.
+ */
+export const Take = groupAsk(
+  "Take",
+  Schema.Struct({}),
+  Schema.Struct({
+    over: Schema.Boolean,
+    task: Schema.optionalWith(Schema.Struct({ lease: Schema.String, job: Schema.String, input: Bytes }), {
+      exact: true
+    })
+  })
+)
+
+const Failure = Schema.Struct({ _tag: Schema.String, message: Schema.String, retryable: Schema.Boolean })
+
+/** The result of a job: its output, or how it failed. */
+export const Give = groupAsk(
+  "Give",
+  Schema.Struct({
+    lease: Schema.String,
+    result: Schema.Union(Schema.Struct({ output: Bytes }), Schema.Struct({ failure: Failure }))
+  }),
+  Schema.Struct({})
+)
+
+/**
+ * A member is alive and can run this many jobs at once; with what it has sent and the most memory that it
+ * needed.
+ */
+export const Alive = groupAsk(
+  "Alive",
+  Schema.Struct({
+    places: Count,
+    report: Schema.Struct({ sent: Schema.Array(Traffic), peakMemoryBytes: Count })
+  }),
+  Schema.Struct({ over: Schema.Boolean })
+)
+
+/** Inputs and outputs of jobs: plain values, byte arrays and big integers. */
+export const packed = (value: unknown): Uint8Array => new Uint8Array(serialize(value))
+export const unpacked = (bytes: Uint8Array): unknown => deserialize(bytes)
+
+/** Reports to the main process that this member is alive, until the main process releases it. */
+export const attending = (places: number, { aliveEveryMs, patienceMs }: WorkLimits) =>
+  Effect.gen(function* () {
+    const main = actorOf((yield* Party).name)
+    const alive = Effect.gen(function* () {
+      const report = yield* ownReport
+      const { over } = yield* askInGroup(main, Alive, { places, report }, { deadlineMs: patienceMs })
+      if (!over) yield* Effect.sleep(Duration.millis(aliveEveryMs))
+      return over
+    })
+    yield* Effect.repeat(alive, { until: (over) => over })
+  })

@@ -1,0 +1,157 @@
+/**
+ * The masks of a run as the dealer knows them, and the corrections that follow from them (section 5 of
+ * docs/protocol.md). Everything here is derived from the two PRG keys. The mask differences of the data set
+ * never change, so they are cached.
+ */
+import { Effect } from "effect"
+import {
+  type DealerKeys,
+  type DealerOperations,
+  type DealtValue,
+  deal,
+  type GateMask,
+  type LabelMask,
+  labelMask,
+  type MaskDifference,
+  maskDifference,
+  maskDifferenceInPieces
+} from "../../protocol/computation/dealer.ts"
+import { dealtUpdate, sliceOf } from "../../protocol/computation/lanes.ts"
+import { gatherRows } from "../../protocol/computation/product.ts"
+import { layerShapes, stepCost } from "../../protocol/learning/cost.ts"
+import { opensLabels, outputs } from "../../protocol/learning/network.ts"
+import { operation, type Shape } from "../../protocol/learning/operations.ts"
+import { type BatchOrder, batchOrder } from "../../protocol/learning/order.ts"
+import type { TrainingPlan } from "../../protocol/learning/plan.ts"
+import { type Batch, gradients, trainingStep } from "../../protocol/learning/step.ts"
+import type { DealtPart } from "../../protocol/messages/training.ts"
+import type { Ring } from "../../protocol/ring/ring.ts"
+import { yieldTurn } from "../party/yield-turn.ts"
+
+/**
+ * The masks of the data set: the difference of the clouds' masks of the features, their sum for labels that
+ * are opened.
+ */
+interface DataMasks {
+  readonly features: MaskDifference
+  readonly labels: LabelMask | undefined
+}
+
+export class RunMasks {
+  readonly plan: TrainingPlan
+  readonly order: BatchOrder
+  /** Bytes of a step's corrections. */
+  readonly stepBytes: number
+  readonly #ring: Ring
+  readonly #keys: DealerKeys
+  readonly #data: DataMasks
+  /** Mask differences of the weights, and the step that they are of; 0 before the first. */
+  readonly #weights: ReadonlyArray<MaskDifference>
+  #weightsStep = 0
+
+  constructor(ring: Ring, keys: DealerKeys, plan: TrainingPlan, orderKey: Uint8Array, data: DataMasks) {
+    this.plan = plan
+    this.order = batchOrder(plan, orderKey)
+    this.stepBytes = stepCost(plan).dealtBytes
+    this.#ring = ring
+    this.#keys = keys
+    this.#data = data
+    this.#weights = layerShapes(plan.network).map(({ weights: { rows, cols } }) => ({
+      ...ring.matrix(rows, cols),
+      of: "factor"
+    }))
+  }
+
+  /** Writes the corrections of a whole step to `message`. */
+  dealStep(step: number, message: Uint8Array): void {
+    const { plan } = this
+    const program = (ops: DealerOperations) =>
+      trainingStep(ops, plan, layerShapes(plan.network), this.#batch(this.order(step)))
+    deal(this.#ring, this.#keys, step, program, message)
+  }
+
+  /** Writes the corrections of a lane's part of a step to the given bytes, whose sizes `partBytes` states. */
+  dealPart(
+    step: number,
+    part: DealtPart,
+    to: { readonly gradients: Uint8Array; readonly update: Uint8Array }
+  ): void {
+    const { plan } = this
+    const layers = layerShapes(plan.network)
+    const batch = this.order(step)
+    const slice = sliceOf(batch, part)
+    if (slice.rows.length > 0) {
+      const weights = this.#weightsAt(step)
+      const rows = batch.subarray(slice.first, slice.first + slice.rows.length)
+      const program = (ops: DealerOperations) =>
+        gradients<DealtValue, MaskDifference, GateMask, LabelMask>(
+          ops,
+          plan,
+          layers,
+          weights,
+          this.#batch(rows)
+        )
+      deal(this.#ring, this.#keys, step, program, to.gradients, slice)
+    }
+    if (part.update) {
+      const program = (ops: DealerOperations) =>
+        dealtUpdate(ops, plan, layers, gatherRows(this.#ring, this.#data.features, batch))
+      deal(this.#ring, this.#keys, step, program, to.update)
+    }
+  }
+
+  /**
+   * Differences of the masks under which the clouds' leaders open the weights of a step. They are cached,
+   * because all lanes ask for their parts of a step at about the same time.
+   */
+  #weightsAt(step: number): ReadonlyArray<MaskDifference> {
+    if (this.#weightsStep !== step) {
+      const mark = this.#ring.mark()
+      this.#weights.forEach((kept, index) => {
+        const drawn = maskDifference(this.#ring, this.#keys, step, operation("openWeights", index + 1), kept)
+        this.#ring.copy(kept, drawn)
+      })
+      this.#ring.release(mark)
+      this.#weightsStep = step
+    }
+    return this.#weights
+  }
+
+  /** The masks of some rows of the data set. */
+  #batch(rows: Uint32Array): Batch<Shape, MaskDifference, LabelMask> {
+    const { features, labels } = this.#data
+    return {
+      inputs: gatherRows(this.#ring, features, rows),
+      labels:
+        labels === undefined
+          ? { opened: false, value: { rows: rows.length, cols: outputs(this.plan.network) } }
+          : { opened: true, value: gatherRows(this.#ring, labels, rows) }
+    }
+  }
+}
+
+/** The masks of a run, drawn in turns: those of a large data set take seconds. New memory. */
+export const masksOf = (ring: Ring, keys: DealerKeys, plan: TrainingPlan, orderKey: Uint8Array) =>
+  Effect.gen(function* () {
+    const { network, rows } = plan
+    const features = yield* inTurns(
+      maskDifferenceInPieces(ring, keys, operation("openInput", 0), { rows, cols: network.inputs })
+    )
+    const labels = opensLabels(network)
+      ? labelMask(ring, keys, 0, operation("openLabels", network.layers.length), {
+          rows,
+          cols: outputs(network)
+        })
+      : undefined
+    return new RunMasks(ring, keys, plan, orderKey, { features, labels })
+  })
+
+/** Runs a generator to its end, and yields a turn after each piece. */
+const inTurns = <A>(pieces: Generator<void, A>): Effect.Effect<A> =>
+  Effect.gen(function* () {
+    for (;;) {
+      const next = pieces.next()
+      if (next.done) return next.value
+      yield* yieldTurn
+    }
+  })

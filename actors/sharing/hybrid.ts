@@ -1,0 +1,141 @@
+/**
+ * The hybrid form, for bulk. Of an upload, C0 receives the seed of its share under the user's key, and C1 its
+ * share as it is, sealed. Of the model, each cloud encrypts its share under a fresh key, and only the two
+ * keys are under the joint key. C1's share of the cells rests in pieces under a key that only C1 has.
+ */
+import { Effect } from "effect"
+import { plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
+import { cellsInOrder } from "../../protocol/data/rows.ts"
+import { SealedWordRun, UploadShare0, UploadWords1 } from "../../protocol/messages/upload.ts"
+import {
+  openPiece,
+  type PieceUnreadable,
+  pieceEntry,
+  sealPiece
+} from "../../protocol/sharing/archive-pieces.ts"
+import {
+  encodeHybridModel,
+  type HybridModel,
+  openHybridModel,
+  sealShare
+} from "../../protocol/sharing/hybrid-output.ts"
+import { rosterBcpKey } from "../../protocol/sharing/roster.ts"
+import { expandSeed, seedBytes, subtractWords, wordBytes } from "../../protocol/sharing/split.ts"
+import { RunAssembly } from "../../protocol/sharing/upload.ts"
+import { concatenate } from "../../protocol/sharing/work.ts"
+import { Party } from "../../runtime/messaging/contract.ts"
+import { Store, type StoreError } from "../../runtime/storage/store.ts"
+import { BcpPool, piecesAtOnce } from "../party/bcp-pool.ts"
+import { sealTo } from "../party/enrolment.ts"
+import { existing } from "../party/once.ts"
+import type { Root } from "../party/root.ts"
+import { cellsARun, partOf, wordsAtATime } from "./share-words.ts"
+import type { Archiving, OutgoingCells, ShareReader, Sharing, Uploaded } from "./sharing.ts"
+
+/**
+ * The entry with the key of the archive's pieces in C1's store. Keep it elsewhere if others can read C1's
+ * folder.
+ */
+export const pieceKeyEntry = "archive-key"
+
+const seedWords = seedBytes / wordBytes
+
+/** C1's share is made, sealed and sent in runs, so that it is never in memory as a whole. */
+const send = ({ agreement, membership, blocks, encode, seed }: OutgoingCells) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const pool = yield* BcpPool
+    const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "upload" }
+    const { ciphertexts } = yield* pool.run("encryptPacked", {
+      parameters: membership.parameters,
+      publicKey: yield* rosterBcpKey(membership.roster, party.name),
+      mode: agreement.security.exponents,
+      words: seed,
+      slotBits: uploadSlotBits
+    })
+    yield* party.ask("cloud0", UploadShare0, { first: 0, ciphertexts }, ask)
+    yield* Effect.forEach(
+      cellsInOrder(blocks, cellsARun),
+      ({ first, length, read }) =>
+        Effect.gen(function* () {
+          const words = subtractWords(yield* encode(read()), expandSeed(seed, length, first))
+          const run = { first, words }
+          const sealed = yield* sealTo(membership, "cloud1", UploadWords1.tag, SealedWordRun, run)
+          yield* party.ask("cloud1", UploadWords1, { sealed }, ask)
+        }),
+      { concurrency: piecesAtOnce, discard: true }
+    )
+  })
+
+/** Stores C1's share of a user's cells in pieces, each encrypted under the key of this store. */
+const archive = ({ user, bytes }: Uploaded, { root, onItems }: Archiving) =>
+  Effect.gen(function* () {
+    const { run } = yield* Party
+    const store = yield* Store
+    const key = root("archive")
+    yield* store.put(pieceKeyEntry, key)
+    const read = partOf(bytes)
+    const words = bytes.length / wordBytes
+    for (let first = 0; first < words; first += wordsAtATime) {
+      const count = Math.min(wordsAtATime, words - first)
+      const name = { run, user, piece: first / wordsAtATime }
+      yield* store.put(pieceEntry(name), sealPiece(key, name, yield* read(first, count)))
+      yield* onItems(count)
+    }
+    return { share1: new Uint8Array(0), pieceWords: wordsAtATime }
+  })
+
+/** Reads a whole piece at a time. */
+const pieceReader =
+  (user: string, root: Root): ShareReader<StoreError | PieceUnreadable, Party | Store> =>
+  (first) =>
+    Effect.gen(function* () {
+      const { run } = yield* Party
+      const name = { run, user, piece: first / wordsAtATime }
+      const sealed = yield* existing(yield* Store, pieceEntry(name))
+      return yield* openPiece(root("archive"), name, sealed)
+    })
+
+export const hybrid: Sharing = {
+  upload: {
+    ciphertexts: (_, bits) => [plaintextsFor(seedWords, bits, uploadSlotBits), 0],
+    send,
+    cloud0: {
+      encryptedWords: () => seedWords,
+      share: (seed) => (first, count) => Effect.sync(() => expandSeed(seed, count, first))
+    },
+    cloud1: {
+      assembly: (from, words) => new RunAssembly(from, words, wordBytes, "words"),
+      itemBytes: () => wordBytes,
+      archive,
+      share: (user, root) => Effect.succeed(pieceReader(user, root))
+    }
+  },
+  output: {
+    sealShare0: (keys, words) =>
+      Effect.gen(function* () {
+        const { run } = yield* Party
+        const { key, share } = yield* sealShare(yield* BcpPool, keys, { run, cloud: 0 }, words)
+        return { ciphertexts: key, share }
+      }),
+    sealModel: (keys, { ciphertexts, share = none }, words) =>
+      Effect.gen(function* () {
+        const { run } = yield* Party
+        const own = yield* sealShare(yield* BcpPool, keys, { run, cloud: 1 }, words)
+        const model: HybridModel = { keys: concatenate([ciphertexts, own.key]), shares: [share, own.share] }
+        return {
+          sealed: { ciphertexts: model.keys, shares: model.shares },
+          atRest: encodeHybridModel(model)
+        }
+      }),
+    decrypt: ({ ciphertexts, shares = [none, none] }, { parameters, users, partials, words }) =>
+      Effect.gen(function* () {
+        const { run } = yield* Party
+        const model = { keys: ciphertexts, shares, words }
+        return yield* openHybridModel(yield* BcpPool, parameters, run, model, users, partials)
+      })
+  }
+}
+
+/** In place of a share that was not sent: refused by its size when the users decrypt. */
+const none = new Uint8Array(0)

@@ -1,0 +1,129 @@
+/**
+ * The packed form: every word is encrypted under BCP, several to a ciphertext. Of an upload, C0 receives the
+ * ciphertexts of the first share, C1 those of the second, sealed end to end, because C0, which has the master
+ * key, could decrypt them. Of the model, C1 adds its share to C0's under the joint key.
+ */
+import { Effect } from "effect"
+import { plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
+import { ciphertextBytes } from "../../protocol/bcp/wire.ts"
+import { cellsInOrder, countCells } from "../../protocol/data/rows.ts"
+import { Bytes, format } from "../../protocol/messages/message.ts"
+import { Reencrypt } from "../../protocol/messages/transformation.ts"
+import { SealedCiphertextRun, UploadShare0, UploadShare1 } from "../../protocol/messages/upload.ts"
+import { Schema } from "../../protocol/schema.ts"
+import { openModel, sealModel, sealModelShare } from "../../protocol/sharing/model-output.ts"
+import { rosterBcpKey } from "../../protocol/sharing/roster.ts"
+import { splitWords, wordBytes } from "../../protocol/sharing/split.ts"
+import { unifyShare1 } from "../../protocol/sharing/transformation.ts"
+import { cutRun, encryptPiece, pieceOf, RunAssembly, wordsOfPiece } from "../../protocol/sharing/upload.ts"
+import { concatenate } from "../../protocol/sharing/work.ts"
+import { Party } from "../../runtime/messaging/contract.ts"
+import { BcpPool, pieceBytes, piecesAtOnce } from "../party/bcp-pool.ts"
+import { sealTo } from "../party/enrolment.ts"
+import { recalled, remembered } from "../party/once.ts"
+import { attributed } from "./refusal.ts"
+import { cellsARun, partOf } from "./share-words.ts"
+import type { Archiving, OutgoingCells, Sharing, Uploaded } from "./sharing.ts"
+
+const ciphertexts = (words: number, bits: number): readonly [number, number] => {
+  const count = plaintextsFor(words, bits, uploadSlotBits)
+  return [count, count]
+}
+
+const send = ({ agreement, membership, blocks, encode, seed }: OutgoingCells) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const pool = yield* BcpPool
+    const { parameters } = membership
+    const publicKey = yield* rosterBcpKey(membership.roster, party.name)
+    const words = new Uint8Array(countCells(blocks) * wordBytes)
+    for (const { first, read } of cellsInOrder(blocks, cellsARun))
+      words.set(yield* encode(read()), first * wordBytes)
+    const { share0, share1 } = splitWords(words, seed)
+
+    const [count] = ciphertexts(countCells(blocks), parameters.bits)
+    const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "upload" }
+    const pieces = yield* cutRun(count, ciphertextBytes(parameters), pieceBytes)
+    const key = { parameters, publicKey, mode: agreement.security.exponents }
+    yield* Effect.forEach(
+      pieces,
+      (piece) =>
+        Effect.gen(function* () {
+          const run0 = yield* encryptPiece(pool, key, share0, piece, uploadSlotBits)
+          yield* party.ask("cloud0", UploadShare0, run0, ask)
+          const run1 = yield* encryptPiece(pool, key, share1, piece, uploadSlotBits)
+          const sealed = yield* sealTo(membership, "cloud1", UploadShare1.tag, SealedCiphertextRun, run1)
+          yield* party.ask("cloud1", UploadShare1, { sealed }, ask)
+        }),
+      { concurrency: piecesAtOnce, discard: true }
+    )
+  })
+
+/** C1's share of a user's cells, as stored: under pk for the archive, and in the clear. */
+const Unified = format("opened share", Schema.Struct({ ciphertexts: Bytes, words: Bytes }))
+const unifiedEntry = (user: string) => `opened-${user}`
+
+/** Brings C1's share of a user's cells under pk: KeyProd, batched. */
+const unify = ({ user, blocks, bytes }: Uploaded, archiving: Archiving) =>
+  Effect.gen(function* () {
+    const { agreement, membership, keys, pieces, onItems } = archiving
+    const party = yield* Party
+    const pool = yield* BcpPool
+    const publicKey = yield* rosterBcpKey(membership.roster, user)
+    const bytesEach = ciphertextBytes(keys.parameters)
+    const words = countCells(blocks)
+    const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "transform" }
+    const askCloud0 = (blinded: Uint8Array) =>
+      Effect.tap(party.ask("cloud0", Reencrypt, { user, blinded }, ask), ({ takers }) =>
+        pieces.setOthers(takers)
+      )
+    const cut = yield* cutRun(bytes.length / bytesEach, bytesEach, pieceBytes)
+    const unified = yield* pieces.forEach(cut, (piece) => {
+      const { words: count } = wordsOfPiece(words, piece, keys.parameters.bits, uploadSlotBits)
+      const packed = { ciphertexts: pieceOf(bytes, piece, bytesEach).slice(), words: count }
+      return unifyShare1(pool, keys, publicKey, packed, askCloud0).pipe(
+        Effect.mapError(attributed(agreement, user, piece.first)),
+        Effect.zipLeft(onItems(piece.count))
+      )
+    })
+    return {
+      ciphertexts: concatenate(unified.map((each) => each.ciphertexts)),
+      words: concatenate(unified.map((each) => each.words))
+    }
+  })
+
+export const packed: Sharing = {
+  upload: {
+    ciphertexts,
+    send,
+    cloud0: { encryptedWords: (words) => words, share: partOf },
+    cloud1: {
+      assembly: (from, words, bits) =>
+        new RunAssembly(from, ciphertexts(words, bits)[1], ciphertextBytes({ bits })),
+      itemBytes: (bits) => ciphertextBytes({ bits }),
+      archive: (upload, archiving) =>
+        Effect.map(
+          remembered(unifiedEntry(upload.user), Unified, unify(upload, archiving)),
+          ({ ciphertexts }) => ({ share1: ciphertexts })
+        ),
+      share: (user) => Effect.map(recalled(unifiedEntry(user), Unified), ({ words }) => partOf(words))
+    }
+  },
+  output: {
+    sealShare0: (keys, words) =>
+      Effect.flatMap(BcpPool, (pool) =>
+        Effect.map(sealModelShare(pool, keys, words), (ciphertexts) => ({ ciphertexts }))
+      ),
+    sealModel: (keys, share0, words) =>
+      Effect.flatMap(BcpPool, (pool) =>
+        Effect.map(sealModel(pool, keys, share0.ciphertexts, words), (ciphertexts) => ({
+          sealed: { ciphertexts },
+          atRest: ciphertexts
+        }))
+      ),
+    decrypt: ({ ciphertexts }, { parameters, users, partials, words }) =>
+      Effect.flatMap(BcpPool, (pool) =>
+        openModel(pool, parameters, { sealed: ciphertexts, words }, users, partials)
+      )
+  }
+}

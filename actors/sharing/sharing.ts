@@ -1,0 +1,161 @@
+/**
+ * The form in which shares are encrypted on their way: those of the users' cells to the clouds, and those of
+ * the model to the users. There are two forms behind one interface. Packed (`packed.ts`) encrypts every word
+ * under BCP; hybrid (`hybrid.ts`), for bulk, encrypts only seeds and keys under BCP. A scenario chooses for
+ * each of the two ways.
+ */
+import type { Effect } from "effect"
+import type { Parameters } from "../../protocol/bcp/parameters.ts"
+import type { CellBlock, FilledBlock } from "../../protocol/data/rows.ts"
+import type { MalformedMessage } from "../../protocol/messages/codec.ts"
+import type { FetchModel, ModelShare } from "../../protocol/messages/output.ts"
+import type { OutOfRange } from "../../protocol/ring/ring.ts"
+import type { ArchivedUpload } from "../../protocol/sharing/archive.ts"
+import type { PieceUnreadable } from "../../protocol/sharing/archive-pieces.ts"
+import type { ShareUnreadable } from "../../protocol/sharing/hybrid-output.ts"
+import type {
+  JointDecryptionFailed,
+  ModelOfWrongSize,
+  PartialsMissing,
+  PartialsRejected,
+  UnifiedKey
+} from "../../protocol/sharing/model-output.ts"
+import type { NoBcpKey, NotInRoster } from "../../protocol/sharing/roster.ts"
+import type { SealFailed } from "../../protocol/sharing/sealed.ts"
+import type { AnswerOfWrongSize, Cloud1Keys } from "../../protocol/sharing/transformation.ts"
+import type { MessageTooSmall, RunAssembly } from "../../protocol/sharing/upload.ts"
+import type { AskError, Party } from "../../runtime/messaging/contract.ts"
+import type { Stable, Store, StoreError } from "../../runtime/storage/store.ts"
+import type { JobFailed } from "../../runtime/work/pool.ts"
+import type { Agreement } from "../party/agreement.ts"
+import type { BcpPool, PiecesInProgress } from "../party/bcp-pool.ts"
+import type { Membership } from "../party/enrolment.ts"
+import type { Root } from "../party/root.ts"
+import type { UploadRefused } from "./refusal.ts"
+
+/** Reads `count` words of a share, from the `first`-th, as little-endian bytes. */
+export type ShareReader<E, R> = (first: number, count: number) => Effect.Effect<Uint8Array, E, R>
+
+/** What a user has uploaded to a cloud, complete. */
+export interface Uploaded {
+  readonly user: string
+  readonly blocks: ReadonlyArray<CellBlock>
+  /** Ciphertexts, in order; at C1 in the hybrid form the words of its share. */
+  readonly bytes: Uint8Array
+}
+
+/** A user's training cells, ready to be shared. */
+export interface OutgoingCells {
+  readonly agreement: Agreement
+  readonly membership: Membership
+  readonly blocks: ReadonlyArray<FilledBlock>
+  /** Turns cells into fixed-point words, little-endian. */
+  readonly encode: (cells: Float64Array) => Effect.Effect<Uint8Array, OutOfRange>
+  /** The seed of C0's share, 16 bytes. */
+  readonly seed: Uint8Array
+}
+
+/** What C1 needs to bring its share of an upload to rest. */
+export interface Archiving {
+  readonly agreement: Agreement
+  readonly membership: Membership
+  readonly keys: Cloud1Keys
+  readonly root: Root
+  readonly pieces: PiecesInProgress
+  /** Counts the items that are done. */
+  readonly onItems: (count: number) => Effect.Effect<void>
+}
+
+type PieceFailure = JobFailed | AskError | NotInRoster | NoBcpKey | MessageTooSmall | MalformedMessage
+
+/** The users' shares, on their way to the clouds. */
+export interface UploadForm {
+  /** How many ciphertexts the user of this many words sends to each cloud. */
+  readonly ciphertexts: (words: number, bits: number) => readonly [cloud0: number, cloud1: number]
+  /** At a user: sends both shares; done once both clouds have confirmed every piece. */
+  readonly send: (
+    cells: OutgoingCells
+  ) => Effect.Effect<void, PieceFailure | OutOfRange | SealFailed, Party | BcpPool>
+  readonly cloud0: {
+    /** How many of a user's words its ciphertexts hold: all words of C0's share, or those of its seed. */
+    readonly encryptedWords: (words: number) => number
+    /** C0's share, from the words that the ciphertexts held. */
+    readonly share: (decrypted: Uint8Array) => ShareReader<never, never>
+  }
+  readonly cloud1: {
+    /** Puts C1's share together as it arrives. */
+    readonly assembly: (from: string, words: number, bits: number) => RunAssembly
+    /** Bytes of an item of that share: the unit in which `archive` counts. */
+    readonly itemBytes: (bits: number) => number
+    /** Brings C1's share to rest, and returns what the archive holds of it. May be repeated. */
+    readonly archive: (
+      upload: Uploaded,
+      archiving: Archiving
+    ) => Effect.Effect<
+      Pick<ArchivedUpload, "share1" | "pieceWords">,
+      PieceFailure | StoreError | UploadRefused | AnswerOfWrongSize,
+      Party | BcpPool | Stable | Store
+    >
+    /** C1's share of the cells of a user, after `archive`. */
+    readonly share: (
+      user: string,
+      root: Root
+    ) => Effect.Effect<
+      ShareReader<StoreError | PieceUnreadable, Party | Store>,
+      StoreError | MalformedMessage,
+      Stable
+    >
+  }
+}
+
+/** C0's share of the model as it is sent to C1, and the sealed model as it is handed to the users. */
+export type SealedShare0 = Effect.Effect.Success<ReturnType<typeof ModelShare.payload.decode>>
+export type SealedModel = Effect.Effect.Success<ReturnType<typeof FetchModel.reply.decode>>
+
+/** What a user needs to decrypt the sealed model together with the others. */
+export interface JointDecryption {
+  readonly parameters: Parameters
+  /** All users of the run. */
+  readonly users: ReadonlyArray<string>
+  /** Their partial decryptions of the ciphertexts. */
+  readonly partials: ReadonlyMap<string, Uint8Array>
+  /** Words of the model. */
+  readonly words: number
+}
+
+/** The clouds' shares of the model, on their way to the users. */
+export interface OutputForm {
+  /** At C0: its share of the model, sealed for C1 to add its own. */
+  readonly sealShare0: (
+    keys: UnifiedKey,
+    words: Uint8Array
+  ) => Effect.Effect<SealedShare0, JobFailed, Party | BcpPool>
+  /** At C1: the sealed model from both shares, as it is handed to the users and as it rests. */
+  readonly sealModel: (
+    keys: UnifiedKey,
+    share0: SealedShare0,
+    words: Uint8Array
+  ) => Effect.Effect<
+    { readonly sealed: SealedModel; readonly atRest: Uint8Array },
+    JobFailed | ModelOfWrongSize,
+    Party | BcpPool
+  >
+  /** At a user: the words of the model. */
+  readonly decrypt: (
+    sealed: SealedModel,
+    decryption: JointDecryption
+  ) => Effect.Effect<
+    Uint8Array,
+    | ModelOfWrongSize
+    | PartialsMissing
+    | PartialsRejected
+    | JointDecryptionFailed<JobFailed>
+    | ShareUnreadable,
+    Party | BcpPool
+  >
+}
+
+export interface Sharing {
+  readonly upload: UploadForm
+  readonly output: OutputForm
+}
