@@ -69,6 +69,7 @@ const places: Readonly<
     string,
     {
       readonly json?: boolean
+      /** The wrong file is in a folder, under this name. */
       readonly inside?: string
       readonly words: (study: string, file: string) => ReadonlyArray<string>
     }
