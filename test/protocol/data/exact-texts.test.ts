@@ -376,7 +376,7 @@ describe("features - of Parquet", () => {
       "holds booleans, which can't be a feature"
     ],
     ["nothing", { type: "DOUBLE" as const, cells: [null] }, "column size of row 0 is empty"],
-    ["NaN", { type: "DOUBLE" as const, cells: [Number.NaN] }, "column size of row 0 is not a number"]
+    ["NaN", { type: "DOUBLE" as const, cells: [Number.NaN] }, "column size of row 0 is missing: it holds NaN"]
   ])("are refused once a column: %s", async (_, cells, reason) => {
     const file = writeParquet([
       { name: "id", type: "INT32", cells: cells.cells.map((_, row) => row) },
