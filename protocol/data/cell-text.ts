@@ -15,20 +15,20 @@ export const empty: CellProblem = {
   remedy: "fill in the cell, or leave out the row"
 }
 
-/** What is wrong with a number that is none. */
-export const isNaNCell: CellProblem = {
-  reason: "is missing: it holds NaN, which is no number",
-  remedy: "fill in the value, or leave out the row"
-}
-
 export const outside = ([least, greatest]: readonly [number, number]): CellProblem => ({
   reason: `is outside the column's public range [${least}, ${greatest}]`,
   remedy: "correct the value, or have all parties agree on a wider range"
 })
 
-const missingWord = /^(n\/?a|<na>|nan|null|none|nil|missing|n\.a\.|\?+|-+|–|—|\.|\*|\\n)$/i
+const missingWord = /^(n\/?a|<na>|nan|nat|null|none|nil|missing|n\.a\.|\?+|-+|–|—|\.|\*|\\n)$/i
 const spreadsheetError =
   /^#(n\/a|div\/0!|value!|ref!|name\?|num!|null!|wert!|bezug!|zahl!|nv|valeur!|nombre!)$/i
+
+/** A cell of a column of numbers that holds NaN, as programs write a value that they do not have. */
+export const missingNumber: CellProblem = {
+  reason: "is missing: it holds NaN, which is no number",
+  remedy: "fill in the value, or leave out the row"
+}
 
 /** What is wrong with a cell that stands for a value that is missing. */
 export const missing = (text: string): CellProblem | undefined => {

@@ -3,9 +3,8 @@
  * that of the rows, all others together are the columns, which have no names. Images stay the bytes they are.
  */
 import type { ByteSource } from "./byte-source.ts"
-import { isNaNCell, outside } from "./cell-text.ts"
-import type { Column } from "./encoding.ts"
-import { sourceColumns } from "./encoding.ts"
+import { missingNumber, outside } from "./cell-text.ts"
+import { type Column, sourceColumns } from "./encoding.ts"
 import { findColumns, HeldCells, type HeldColumn, HeldRows, newArray } from "./held.ts"
 import type { Reading, Table } from "./table.ts"
 
@@ -138,7 +137,7 @@ const checkNumbers = (
   for (let at = first; at < values.length; at += step) {
     const value = values[at]!
     if (value >= least && value <= greatest) continue
-    cells.add((at - first) / step, first, Number.isNaN(value) ? isNaNCell : outside(range))
+    cells.add((at - first) / step, first, Number.isNaN(value) ? missingNumber : outside(range))
   }
 }
 

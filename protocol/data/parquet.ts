@@ -11,7 +11,7 @@ import {
   parquetSchema
 } from "hyparquet"
 import { type ByteSource, Unreadable } from "./byte-source.ts"
-import { empty, isNaNCell, readNumber } from "./cell-text.ts"
+import { empty, missingNumber, readNumber } from "./cell-text.ts"
 import { findColumns, HeldCells, HeldRows, tooLarge } from "./held.ts"
 import { areNumbers } from "./labels.ts"
 import { type CellType, cellType } from "./parquet-types.ts"
@@ -243,7 +243,7 @@ class ParquetRows {
   }
 
   #setNumber(value: number, place: number, column: number): void {
-    if (Number.isNaN(value)) this.#cells.add(place, column, isNaNCell)
+    if (Number.isNaN(value)) this.#cells.add(place, column, missingNumber)
     else this.#cells.setNumber(place, column, value)
   }
 }

@@ -52,7 +52,7 @@ const wrongFiles: Readonly<Record<string, Wrong>> = {
   cut: {
     content: '{"format": "bicameral run", "ver',
     yaml: /YAML|ends|cut/,
-    json: /JSON|cut short|ends|no run/
+    json: /JSON|cut short|ends|no run|not a folder/
   },
   binary: { content: new Uint8Array(randomBytes(3000)).fill(0, 500, 700), yaml: /UTF-8|text|binary/i },
   utf16: { content: new Uint8Array(Buffer.from("\uFEFFname: x\n", "utf16le")), yaml: /UTF-16/ },
@@ -69,6 +69,7 @@ const places: Readonly<
     string,
     {
       readonly json?: boolean
+      /** The wrong file is in a folder, under this name. */
       readonly inside?: string
       readonly words: (study: string, file: string) => ReadonlyArray<string>
     }
