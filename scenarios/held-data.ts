@@ -6,9 +6,9 @@
 import { Data, Effect } from "effect"
 import { tablesDigest } from "../actors/users/tables-digest.ts"
 import type { EncodedTable } from "../protocol/data/encoding.ts"
-import { listed } from "./own-folder.ts"
 import type { HeldData } from "./run-mark.ts"
 import type { Scenario } from "./schema.ts"
+import { listed } from "./units.ts"
 
 /** Rows or columns were added or taken away since the run began. */
 export class DataChanged extends Data.TaggedError("DataChanged")<{ readonly files: ReadonlyArray<string> }> {

@@ -18,7 +18,6 @@ import {
   headOf,
   idOf,
   isOfTheSystem,
-  listed,
   makeFolder,
   type OwnEntry,
   type OwnFolder,
@@ -28,6 +27,7 @@ import {
 } from "./own-folder.ts"
 import { partyFolder } from "./party-folder.ts"
 import { type Begun, type Mark, markEntry, markText, readMark, resultEntry, runOfResult } from "./run-mark.ts"
+import { listed } from "./units.ts"
 
 /** In the out folder: the parties' own folders, and that of a broker that is started for the run. */
 export const partiesEntry = "parties"

@@ -134,12 +134,3 @@ export const parsed = (text: string): object | undefined => {
     return undefined
   }
 }
-
-/** Names of files that an error lists; more are counted. */
-const mostNames = 5
-
-/** `data, scenario.yaml and 3 more`, for people. */
-export const listed = (names: ReadonlyArray<string>): string => {
-  const shown = names.slice(0, mostNames).join(", ")
-  return names.length <= mostNames ? shown : `${shown} and ${names.length - mostNames} more`
-}

@@ -15,7 +15,8 @@ import { type FolderInUse, holdFolder, isHoldersFile } from "../runtime/storage/
 import { isDraft, StoreFailed, stableFolder, writeWhole } from "../runtime/storage/store.ts"
 import { isEventLogOf } from "../runtime/tracing.ts"
 import { faultCountsFile, firedFile } from "./faults-at-party.ts"
-import { isOfTheSystem, listed, makeFolder, type OwnFolder, parsed, smallFile } from "./own-folder.ts"
+import { isOfTheSystem, makeFolder, type OwnFolder, parsed, smallFile } from "./own-folder.ts"
+import { listed } from "./units.ts"
 
 /** Under this name the director keeps what it learned of the run, in its folder. */
 export const outcomeEntry = "outcome.json"

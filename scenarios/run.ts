@@ -122,7 +122,8 @@ export const resumeRun = Effect.fn("Run.resume")(function* ({ out, ...options }:
   if (agreementDigest(checked.agreement) !== agreement) return yield* new OtherScenario({ folder: out, file })
   const reason = yield* whyNoReference(data, yield* heldData(scenario, tables))
   if (reason !== undefined) options.display.note(`no reference will be trained: ${reason}`)
-  const compared = reason === undefined ? {} : { referenceLeftOut: reason }
+  // What is foreseen of other data is nothing of this run.
+  const compared = reason === undefined ? {} : { referenceLeftOut: reason, foreseen: [] }
   const resumed = {
     ...checked,
     ...options,

@@ -106,7 +106,7 @@ describe("resume", () => {
             const changed = "the data in west-0.csv of user west changed after the run began"
             expect(resumed.printed).toContain(`no reference will be trained: ${changed}`)
             expect(resumed.printed).toMatch(
-              new RegExp(`accuracy +0\\.9.* secure .*; no float64 reference: ${changed}`)
+              new RegExp(`accuracy +1\\.0000 secure .*; no float64 reference: ${changed}`)
             )
             expect(resumed.printed).toContain(`not compared with the fixed-point reference: ${changed}`)
             expect(resumed.status).toBe(1)
