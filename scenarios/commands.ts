@@ -23,7 +23,7 @@ import {
   seeds,
   transport
 } from "./options.ts"
-import { WrongWords, wrongWords } from "./words.ts"
+import { asHelp, WrongWords, wrongWords } from "./words.ts"
 
 /** What `bicameral run` was asked for. */
 export interface RunRequest {
@@ -151,8 +151,9 @@ export const commandLine = <R>(deeds: Deeds<R>) => {
     ["check", Command.getUsage(check)],
     ["actor", Command.getUsage(actor)]
   ])
-  return (words: ReadonlyArray<string>) =>
+  return (given: ReadonlyArray<string>) =>
     Effect.gen(function* () {
+      const words = asHelp([...usages.keys()], given)
       const wrong = wrongWords(usages, words)
       if (wrong !== undefined) return yield* wrong
       yield* parse(["node", "bicameral", ...words])

@@ -8,7 +8,8 @@ export class RunNameInvalid extends Data.TaggedError("RunNameInvalid")<{ readonl
   override get message(): string {
     const near = nearest(this.run)
     const advice = near === "" ? "" : `; "${near}" would do, for all parties of the run`
-    const given = this.run.length > longestRunName ? `of ${this.run.length} characters` : `"${this.run}"`
+    const given =
+      this.run.length > longestRunName ? `of ${this.run.length} characters` : JSON.stringify(this.run)
     return `--run ${given} can't be the name of a run: it has 1 to ${longestRunName} letters from A to Z and a to z, digits and hyphens${advice}`
   }
 }

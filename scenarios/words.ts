@@ -52,24 +52,53 @@ const syntaxOf = (usage: Usage, required = true): Syntax => {
   }
 }
 
-/** What the parser answers itself, whatever else there is. */
-const answered = ["--help", "-h", "--version", "--wizard", "--completions"]
+/** Options that the parser answers itself, with the values that they take; those of any command. */
+const builtIn: Readonly<Record<string, ReadonlyArray<string>>> = {
+  "--completions": ["sh", "bash", "fish", "zsh"],
+  "--log-level": ["all", "trace", "debug", "info", "warning", "error", "fatal", "none"]
+}
+
+const isHelp = (word: string): boolean => word === "--help" || word === "-h"
+
+/** Who asks for help gets it, whatever else the words are: `run --bogus --help` is that of `run`. */
+export const asHelp = (
+  commands: ReadonlyArray<string>,
+  words: ReadonlyArray<string>
+): ReadonlyArray<string> => {
+  const end = words.indexOf("--")
+  if (!words.slice(0, end === -1 ? undefined : end).some(isHelp)) return words
+  return [...words.slice(0, 1).filter((word) => commands.includes(word)), "--help"]
+}
 
 /** What is wrong with the words, if anything that can be seen without knowing what the values mean. */
 export const wrongWords = (
   usages: ReadonlyMap<string, Usage>,
   words: ReadonlyArray<string>
 ): WrongWords | undefined => {
-  if (words.some((word) => answered.includes(word.split("=")[0]!))) return undefined
+  const wrong = (reason: string | undefined, command: string) =>
+    reason === undefined ? undefined : new WrongWords({ reason, help: `bicameral${command}` })
+  const builtInWrong = wrongBuiltIn(words)
+  if (builtInWrong !== undefined) return wrong(builtInWrong, "")
+  if (words.some((word) => /^--(help|version|wizard|completions)(=|$)/.test(word))) return undefined
   const [command, ...rest] = withoutLogLevel(words)
   if (command === undefined) return undefined
   const usage = usages.get(command)
-  if (usage === undefined) {
-    const reason = `"${command}" is no command; choose one of ${[...usages.keys()].join(", ")}`
-    return new WrongWords({ reason, help: "bicameral" })
+  if (usage === undefined)
+    return wrong(
+      `${JSON.stringify(command)} is no command; choose one of ${[...usages.keys()].join(", ")}`,
+      ""
+    )
+  return wrong(wrongWith(command, syntaxOf(usage), rest), ` ${command}`)
+}
+
+const wrongBuiltIn = (words: ReadonlyArray<string>): string | undefined => {
+  for (const [i, word] of words.entries()) {
+    const [name = "", value = words[i + 1]] = word.split("=")
+    const values = Object.hasOwn(builtIn, name) ? builtIn[name] : undefined
+    if (values !== undefined && !values.includes(value ?? ""))
+      return `${name} must be one of ${values.join(", ")}`
   }
-  const reason = wrongWith(command, syntaxOf(usage), rest)
-  return reason === undefined ? undefined : new WrongWords({ reason, help: `bicameral ${command}` })
+  return undefined
 }
 
 /** The parser takes it out wherever it is. */
@@ -101,7 +130,7 @@ const wrongWith = (command: string, { options, places }: Syntax, words: Readonly
   const lacking = options.find((option) => option.required && !given.has(option))
   if (placed.length < places.length) return `${command} needs ${places[placed.length]}`
   if (placed.length > places.length)
-    return `"${placed[places.length]}" is one word too many: ${command} takes one ${places.join(" and one ")}; put quotes around a name with spaces`
+    return `${JSON.stringify(placed[places.length])} is one word too many: ${command} takes one ${places.join(" and one ")}; put quotes around a name with spaces`
   const empty = placed.indexOf("")
   if (empty !== -1) return `${places[empty]} is empty`
   if (lacking !== undefined) return `${command} needs ${lacking.names[0]} ${lacking.value ?? ""}`.trimEnd()

@@ -16,39 +16,48 @@ export interface Ended {
 
 export interface Running {
   readonly signal: (signal: NodeJS.Signals) => void
+  /** Closes the reading end of its standard output, as `head` does when it has enough. */
+  readonly leave: () => void
 }
 
 /**
  * Runs `bicameral` to its end, in an environment without any broker's but what `env` adds. `onPrinted` is told all that it
- * has printed whenever it prints; whatever is still running when the wait is given up is ended.
+ * has printed when it starts and whenever it prints; whatever is still running when the wait is given up is ended.
+ * It writes to the descriptor `stdout` where one is given, and to a pipe that is read here otherwise.
  */
 export const bicameral = (
   words: ReadonlyArray<string>,
   env: Readonly<Record<string, string>> = {},
-  onPrinted: (printed: string, running: Running) => void = () => {}
-) => ran(process.execPath, [program, ...words], env, onPrinted)
+  onPrinted: (printed: string, running: Running) => void = () => {},
+  stdout: number | "pipe" = "pipe"
+) => ran(process.execPath, [program, ...words], env, onPrinted, stdout)
 
 /** The same of any program. */
 export const ran = (
   command: string,
   words: ReadonlyArray<string>,
   env: Readonly<Record<string, string>> = {},
-  onPrinted: (printed: string, running: Running) => void = () => {}
+  onPrinted: (printed: string, running: Running) => void = () => {},
+  stdout: number | "pipe" = "pipe"
 ) =>
   Effect.async<Ended>((resume) => {
     const { PATH, HOME } = process.env
     const child = spawn(command, words, {
       env: { ...(PATH === undefined ? {} : { PATH }), ...(HOME === undefined ? {} : { HOME }), ...env },
-      stdio: ["ignore", "pipe", "pipe"]
+      stdio: ["ignore", stdout, "pipe"]
     })
     let printed = ""
     let complained = ""
-    const running = { signal: (signal: NodeJS.Signals) => void child.kill(signal) }
-    child.stdout.on("data", (chunk: Buffer) => {
+    const running = {
+      signal: (signal: NodeJS.Signals) => void child.kill(signal),
+      leave: () => void child.stdout?.destroy()
+    }
+    child.on("spawn", () => onPrinted("", running))
+    child.stdout?.on("data", (chunk: Buffer) => {
       printed += chunk.toString()
       onPrinted(printed, running)
     })
-    child.stderr.on("data", (chunk: Buffer) => {
+    child.stderr?.on("data", (chunk: Buffer) => {
       complained += chunk.toString()
     })
     child.on("close", (code, signal) =>
