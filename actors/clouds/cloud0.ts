@@ -4,7 +4,7 @@
  * uniform modulo N; a user's second share never reaches it, because it could decrypt that too. What it has
  * confirmed or computed is in stable storage: it may crash at any time and resumes from that point.
  */
-import { Effect } from "effect"
+import { Effect, Redacted } from "effect"
 import { SealModel } from "../../protocol/messages/control.ts"
 import { Cloud0Secrets } from "../../protocol/messages/enrolment.ts"
 import { UploadShare0 } from "../../protocol/messages/upload.ts"
@@ -16,7 +16,7 @@ import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { partyRoot } from "../party/root.ts"
 import { commonHandlers, sessionInputs } from "./common.ts"
-import { credentialsOfCloud0 } from "./credentials.ts"
+import { credentialsOf } from "./credentials.ts"
 import { sealingAtCloud0 } from "./output/seal-share.ts"
 import { sessionsAtCloud0 } from "./training/sessions.ts"
 import { trainedFormat } from "./training/training.ts"
@@ -30,7 +30,9 @@ export const cloud0 = (options: PartyOptions) =>
     const party = yield* Party
     const root = yield* partyRoot(agreement)
     const enrolling = yield* enrolment(options, Cloud0Secrets)
-    const credentials = credentialsOfCloud0(agreement, enrolling)
+    const credentials = credentialsOf(agreement, enrolling, ({ p, q }) => ({
+      masterKey: Redacted.make({ p, q })
+    }))
     const intake = yield* intakeAt(agreement, 0)
     const transformation = yield* transformationAtCloud0(agreement, credentials, intake)
     const inputs = sessionInputs({ agreement, cloud: 0, credentials, transformation, root })

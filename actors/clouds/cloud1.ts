@@ -20,7 +20,7 @@ import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { partyRoot } from "../party/root.ts"
 import { commonHandlers, sessionInputs } from "./common.ts"
-import { credentialsOfCloud1 } from "./credentials.ts"
+import { credentialsOf } from "./credentials.ts"
 import { sealingAtCloud1 } from "./output/seal-model.ts"
 import { sessionsAtCloud1 } from "./training/sessions.ts"
 import { trainedFormat } from "./training/training.ts"
@@ -34,7 +34,7 @@ export const cloud1 = (options: PartyOptions) =>
     const party = yield* Party
     const root = yield* partyRoot(agreement)
     const enrolling = yield* enrolment(options, Cloud1Secrets)
-    const credentials = credentialsOfCloud1(agreement, enrolling)
+    const credentials = credentialsOf(agreement, enrolling, () => ({}))
     const intake = yield* intakeAt(agreement, 1)
     const transformation = yield* transformationAtCloud1(agreement, credentials, intake, root)
     const inputs = sessionInputs({ agreement, cloud: 1, credentials, transformation, root })

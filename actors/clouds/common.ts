@@ -25,10 +25,10 @@ interface Transformation<E, R, E1, R1, E2, R2> extends Once<TableOutline, E, R> 
 }
 
 /** What a cloud brings to a training session. */
-export const sessionInputs = <K, E, R, E1, R1, E2, R2>(from: {
+export const sessionInputs = <E, R, E1, R1, E2, R2>(from: {
   readonly agreement: Agreement
   readonly cloud: 0 | 1
-  readonly credentials: CredentialsFor<K>
+  readonly credentials: CredentialsFor
   readonly transformation: Transformation<E, R, E1, R1, E2, R2>
   readonly root: Root
 }) =>

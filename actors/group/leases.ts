@@ -17,7 +17,7 @@ export class TooManyWorkers extends Data.TaggedError("TooManyWorkers")<{
 }> {
   readonly retryable = false
   override get message(): string {
-    return `the workers of ${this.party} have ${this.places} places, more than ${workLimits.mostTakers}; stop some workers`
+    return `The workers of ${this.party} have ${this.places} places, more than ${workLimits.mostTakers}; stop some workers`
   }
 }
 

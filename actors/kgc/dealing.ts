@@ -30,7 +30,7 @@ export class NoSuchStep extends Data.TaggedError("NoSuchStep")<{
 }> {
   readonly retryable = false
   override get message(): string {
-    return `step ${this.step} is not in the plan, which has the steps 1 to ${this.steps}; start all parties with the same scenario`
+    return `Step ${this.step} is not in the plan, which has the steps 1 to ${this.steps}; start all parties with the same scenario`
   }
 }
 
@@ -41,7 +41,7 @@ export class DealRefused extends Data.TaggedError("DealRefused")<{
 }> {
   readonly retryable = false
   override get message(): string {
-    return `corrections were asked for ${this.asked}, but are dealt for at most ${this.most}; start all parties with the same scenario and version`
+    return `Corrections were asked for ${this.asked}, but are dealt for at most ${this.most}; start all parties with the same scenario and version`
   }
 }
 
@@ -55,7 +55,7 @@ export class OtherRows extends Data.TaggedError("OtherRows")<{
 }> {
   readonly retryable = false
   override get message(): string {
-    return `corrections were asked for ${this.rows} training rows in a run in which they are dealt for ${this.first}; resume with the data that the run began with, or start a new run`
+    return `Corrections were asked for ${this.rows} training rows in a run in which they are dealt for ${this.first}; resume with the data that the run began with, or start a new run`
   }
 }
 

@@ -6,7 +6,7 @@
  * the same.
  */
 import { Data, Effect, Option, Redacted } from "effect"
-import { encodeMasterKey, encodeParameters, type ParameterBytes } from "../../protocol/bcp/wire.ts"
+import { encodeMasterKey, encodeParameters } from "../../protocol/bcp/wire.ts"
 import {
   Cloud0Secrets,
   Cloud1Secrets,
@@ -33,7 +33,7 @@ import { type Agreement, actorsOf, displayName, partTimeoutMs } from "../party/a
 import { BcpPool } from "../party/bcp-pool.ts"
 import { type Gathering, gather } from "../party/gathering.ts"
 import { lifecycle } from "../party/lifecycle.ts"
-import { once, type StorageFormat } from "../party/once.ts"
+import { once } from "../party/once.ts"
 import { TooEarly } from "../party/prerequisites.ts"
 import { partyRoot, type Root } from "../party/root.ts"
 import { dealing, firstNamed } from "./dealing.ts"
@@ -52,45 +52,15 @@ export class AlreadyEnrolled extends Data.TaggedError("AlreadyEnrolled")<{ reado
   }
 }
 
-/** The keys that the KGC draws for a run. */
-interface RunKeys {
-  readonly wire: ParameterBytes
-  readonly unifiedPublicKey: Uint8Array
-  readonly publicKeys: ReadonlyMap<string, Uint8Array>
+const RunKeys = Schema.Struct({
+  parameters: ParametersOnWire,
+  unifiedPublicKey: Bytes,
+  publicKeys: Schema.ReadonlyMap({ key: Schema.String, value: Bytes }),
   /** The secrets of each party, packed; sent under seal. */
-  readonly secrets: ReadonlyMap<string, Redacted.Redacted<Uint8Array>>
-}
-
-const KeysFormat = format(
-  "keys of the run",
-  Schema.Struct({
-    parameters: ParametersOnWire,
-    unifiedPublicKey: Bytes,
-    publicKeys: Schema.Array(Schema.Tuple(Schema.String, Bytes)),
-    secrets: Schema.Array(Schema.Tuple(Schema.String, Bytes))
-  })
-)
-
-const runKeysFormat: StorageFormat<
-  RunKeys,
-  Effect.Effect.Error<ReturnType<typeof KeysFormat.decode>>,
-  never
-> = {
-  encode: ({ wire, unifiedPublicKey, publicKeys, secrets }) =>
-    KeysFormat.encode({
-      parameters: wire,
-      unifiedPublicKey,
-      publicKeys: [...publicKeys],
-      secrets: Array.from(secrets, ([actor, secret]) => [actor, Redacted.value(secret)] as const)
-    }),
-  decode: (bytes) =>
-    Effect.map(KeysFormat.decode(bytes), ({ parameters, unifiedPublicKey, publicKeys, secrets }) => ({
-      wire: parameters,
-      unifiedPublicKey,
-      publicKeys: new Map(publicKeys),
-      secrets: new Map(secrets.map(([actor, secret]) => [actor, Redacted.make(secret)]))
-    }))
-}
+  secrets: Schema.ReadonlyMap({ key: Schema.String, value: Schema.Redacted(Bytes) })
+})
+/** The keys that the KGC draws for a run. */
+type RunKeys = typeof RunKeys.Type
 
 const EnrolmentFormat = format("enrolment", Schema.Struct({ sealingKey: Bytes }))
 
@@ -123,7 +93,7 @@ const generateRunKeys = Effect.fn("kgc.generateRunKeys")(function* (agreement: A
   secrets.set("cloud0", yield* pack(Cloud0Secrets, { ...factors, prgKey: prg.key0 }))
   secrets.set("cloud1", yield* pack(Cloud1Secrets, { prgKey: prg.key1 }))
   const keys: RunKeys = {
-    wire: encodeParameters(parameters),
+    parameters: encodeParameters(parameters),
     unifiedPublicKey,
     publicKeys: new Map(agreement.users.map(({ actor }, i) => [actor, publicKeys[i]!])),
     secrets
@@ -145,13 +115,13 @@ const rosterOf = <E, R>(
   Effect.gen(function* () {
     const { run } = yield* Party
     const all = yield* enrolments.all(partTimeoutMs(agreement))
-    const { wire, unifiedPublicKey, publicKeys } = yield* keys
+    const { parameters, unifiedPublicKey, publicKeys } = yield* keys
     const entries = parties.map((actor, i): RosterEntry => {
       const bcpPublicKey = publicKeys.get(actor)
       const entry = { actor, name: displayName(agreement, actor), sealingKey: all[i]!.sealingKey }
       return bcpPublicKey === undefined ? entry : { ...entry, bcpPublicKey }
     })
-    const parametersDigest = digestParameters({ ...wire, unifiedPublicKey, orderKey })
+    const parametersDigest = digestParameters({ ...parameters, unifiedPublicKey, orderKey })
     return signRoster({ run, parametersDigest, entries }, signing.privateKey)
   })
 
@@ -164,7 +134,7 @@ export const kgc = (options: KgcOptions) =>
     const { orderKey } = prg
     const parties = actorsOf(agreement).filter((actor) => actor !== "kgc")
 
-    const keys = yield* once("keys", runKeysFormat, generateRunKeys(agreement, prg))
+    const keys = yield* once("keys", format("keys of the run", RunKeys), generateRunKeys(agreement, prg))
     // The primes take seconds to find: the search starts before anyone asks.
     yield* Effect.forkScoped(keys.done)
     const drawn = keys.done.pipe(
@@ -197,10 +167,10 @@ export const kgc = (options: KgcOptions) =>
           sealingKeys.set(from, sealingKey)
           yield* enrolments.put(from, { sealingKey })
           const signed = yield* roster
-          const { wire, unifiedPublicKey, secrets } = yield* drawn
+          const { parameters, unifiedPublicKey, secrets } = yield* drawn
           const context = { run: party.run, from: party.name, to: from, messageType: Enrolment.tag }
           const sealed = yield* seal(sealingKey, context, Redacted.value(secrets.get(from)!))
-          return { parameters: wire, unifiedPublicKey, orderKey, roster: signed, sealed }
+          return { parameters, unifiedPublicKey, orderKey, roster: signed, sealed }
         })
       ),
       yield* dealing(agreement, prg, rowsOfRun),

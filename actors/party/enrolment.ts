@@ -25,7 +25,7 @@ import {
   type SealingKeyPair,
   seal
 } from "../../protocol/sharing/sealed.ts"
-import { on, Party } from "../../runtime/messaging/contract.ts"
+import { type AskOptions, on, Party } from "../../runtime/messaging/contract.ts"
 import { type Agreement, actorsOf, partTimeoutMs } from "./agreement.ts"
 import { once, remembered, type StorageFormat } from "./once.ts"
 import { raised } from "./typed-throws.ts"
@@ -61,7 +61,7 @@ export class WrongParameters extends Data.TaggedError("WrongParameters")<{
 }> {
   readonly retryable = false
   override get message(): string {
-    return `the KGC sent parameters of ${this.received} bits where the scenario asks for ${this.agreed}; start every party with the same scenario`
+    return `The KGC sent parameters of ${this.received} bits where the scenario asks for ${this.agreed}; start every party with the same scenario`
   }
 }
 
@@ -89,7 +89,7 @@ const checkSetup = ({ agreement, kgcKey }: PartyOptions, published: PublishedSet
 export class RosterDisagrees extends Data.TaggedError("RosterDisagrees")<{ readonly reason: string }> {
   readonly retryable = false
   override get message(): string {
-    return `the KGC's roster does not fit the agreement: ${this.reason}; start every party with the same scenario`
+    return `The KGC's roster does not fit the agreement: ${this.reason}; start every party with the same scenario`
   }
 }
 
@@ -125,20 +125,13 @@ export interface Enrolled<S> {
   readonly secrets: Redacted.Redacted<S>
 }
 
-const KeyPairFormat = format("sealing key", Schema.Struct({ publicKey: Bytes, privateKey: Bytes }))
+const KeyPairFormat = format(
+  "sealing key",
+  Schema.Struct({ publicKey: Bytes, privateKey: Schema.Redacted(Bytes) })
+)
 
 /** The party's key pair, stored before the public half is sent. */
-const sealingKeyPair = Effect.map(
-  remembered(
-    "sealing-key",
-    KeyPairFormat,
-    Effect.map(generateSealingKeyPair, ({ publicKey, privateKey }) => ({
-      publicKey,
-      privateKey: Redacted.value(privateKey)
-    }))
-  ),
-  ({ publicKey, privateKey }): SealingKeyPair => ({ publicKey, privateKey: Redacted.make(privateKey) })
-)
+const sealingKeyPair = remembered("sealing-key", KeyPairFormat, generateSealingKeyPair)
 
 const EnrolledFormat = format(
   "standing",
@@ -209,6 +202,21 @@ export const sealTo = <A>(membership: Membership, to: string, tag: string, forma
     const { sealingKey } = yield* rosterEntry(membership.roster, to)
     const context: SealContext = { run: party.run, from: party.name, to, messageType: tag }
     return yield* seal(sealingKey, context, yield* format.encode(value))
+  })
+
+/** Sends a message whose content is sealed to its receiver. */
+export const askSealed = <A, R>(
+  membership: Membership,
+  to: string,
+  message: Ask<{ readonly sealed: Uint8Array }, R>,
+  format: Format<A>,
+  value: A,
+  options: AskOptions
+) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const sealed = yield* sealTo(membership, to, message.tag, format, value)
+    return yield* party.ask(to, message, { sealed }, options)
   })
 
 /** Opens and unpacks what another party sealed to this one. */

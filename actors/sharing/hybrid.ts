@@ -7,12 +7,7 @@ import { Effect } from "effect"
 import { plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
 import { cellsInOrder } from "../../protocol/data/rows.ts"
 import { SealedWordRun, UploadShare0, UploadWords1 } from "../../protocol/messages/upload.ts"
-import {
-  openPiece,
-  type PieceUnreadable,
-  pieceEntry,
-  sealPiece
-} from "../../protocol/sharing/archive-pieces.ts"
+import { openPiece, pieceEntry, sealPiece } from "../../protocol/sharing/archive-pieces.ts"
 import {
   encodeHybridModel,
   type HybridModel,
@@ -24,9 +19,9 @@ import { expandSeed, seedBytes, subtractWords, wordBytes } from "../../protocol/
 import { RunAssembly } from "../../protocol/sharing/upload.ts"
 import { concatenate } from "../../protocol/sharing/work.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
-import { Store, type StoreError } from "../../runtime/storage/store.ts"
+import { Store } from "../../runtime/storage/store.ts"
 import { BcpPool, piecesAtOnce } from "../party/bcp-pool.ts"
-import { sealTo } from "../party/enrolment.ts"
+import { askSealed } from "../party/enrolment.ts"
 import { existing } from "../party/once.ts"
 import type { Root } from "../party/root.ts"
 import { cellsARun, partOf, wordsAtATime } from "./share-words.ts"
@@ -59,9 +54,7 @@ const send = ({ agreement, membership, blocks, encode, seed }: OutgoingCells) =>
       ({ first, length, read }) =>
         Effect.gen(function* () {
           const words = subtractWords(yield* encode(read()), expandSeed(seed, length, first))
-          const run = { first, words }
-          const sealed = yield* sealTo(membership, "cloud1", UploadWords1.tag, SealedWordRun, run)
-          yield* party.ask("cloud1", UploadWords1, { sealed }, ask)
+          yield* askSealed(membership, "cloud1", UploadWords1, SealedWordRun, { first, words }, ask)
         }),
       { concurrency: piecesAtOnce, discard: true }
     )
@@ -87,7 +80,7 @@ const archive = ({ user, bytes }: Uploaded, { root, onItems }: Archiving) =>
 
 /** Reads a whole piece at a time. */
 const pieceReader =
-  (user: string, root: Root): ShareReader<StoreError | PieceUnreadable, Party | Store> =>
+  (user: string, root: Root): ShareReader =>
   (first) =>
     Effect.gen(function* () {
       const { run } = yield* Party

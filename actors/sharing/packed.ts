@@ -19,7 +19,7 @@ import { cutRun, encryptPiece, pieceOf, RunAssembly, wordsOfPiece } from "../../
 import { concatenate } from "../../protocol/sharing/work.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { BcpPool, pieceBytes, piecesAtOnce } from "../party/bcp-pool.ts"
-import { sealTo } from "../party/enrolment.ts"
+import { askSealed } from "../party/enrolment.ts"
 import { recalled, remembered } from "../party/once.ts"
 import { attributed } from "./refusal.ts"
 import { cellsARun, partOf } from "./share-words.ts"
@@ -52,8 +52,7 @@ const send = ({ agreement, membership, blocks, encode, seed }: OutgoingCells) =>
           const run0 = yield* encryptPiece(pool, key, share0, piece, uploadSlotBits)
           yield* party.ask("cloud0", UploadShare0, run0, ask)
           const run1 = yield* encryptPiece(pool, key, share1, piece, uploadSlotBits)
-          const sealed = yield* sealTo(membership, "cloud1", UploadShare1.tag, SealedCiphertextRun, run1)
-          yield* party.ask("cloud1", UploadShare1, { sealed }, ask)
+          yield* askSealed(membership, "cloud1", UploadShare1, SealedCiphertextRun, run1, ask)
         }),
       { concurrency: piecesAtOnce, discard: true }
     )

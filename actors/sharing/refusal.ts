@@ -11,7 +11,7 @@ export class UploadRefused extends Data.TaggedError("UploadRefused")<{
 }> {
   readonly retryable = false
   override get message(): string {
-    return `the upload of ${this.user} can't be used, in its ciphertexts from number ${this.first}: ${this.reason}`
+    return `The upload of ${this.user} can't be used, in its ciphertexts from number ${this.first}: ${this.reason}`
   }
 }
 

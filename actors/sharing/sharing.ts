@@ -34,7 +34,7 @@ import type { Root } from "../party/root.ts"
 import type { UploadRefused } from "./refusal.ts"
 
 /** Reads `count` words of a share, from the `first`-th, as little-endian bytes. */
-export type ShareReader<E, R> = (first: number, count: number) => Effect.Effect<Uint8Array, E, R>
+export type ShareReader = (first: number, count: number) => AtParty<Uint8Array>
 
 /** What a user has uploaded to a cloud, complete. */
 export interface Uploaded {
@@ -66,48 +66,6 @@ export interface Archiving {
   readonly onItems: (count: number) => Effect.Effect<void>
 }
 
-type PieceFailure = JobFailed | AskError | NotInRoster | NoBcpKey | MessageTooSmall | MalformedMessage
-
-/** The users' shares, on their way to the clouds. */
-export interface UploadForm {
-  /** How many ciphertexts the user of this many words sends to each cloud. */
-  readonly ciphertexts: (words: number, bits: number) => readonly [cloud0: number, cloud1: number]
-  /** At a user: sends both shares; done once both clouds have confirmed every piece. */
-  readonly send: (
-    cells: OutgoingCells
-  ) => Effect.Effect<void, PieceFailure | OutOfRange | SealFailed, Party | BcpPool>
-  readonly cloud0: {
-    /** How many of a user's words its ciphertexts hold: all words of C0's share, or those of its seed. */
-    readonly encryptedWords: (words: number) => number
-    /** C0's share, from the words that the ciphertexts held. */
-    readonly share: (decrypted: Uint8Array) => ShareReader<never, never>
-  }
-  readonly cloud1: {
-    /** Puts C1's share together as it arrives. */
-    readonly assembly: (from: string, words: number, bits: number) => RunAssembly
-    /** Bytes of an item of that share: the unit in which `archive` counts. */
-    readonly itemBytes: (bits: number) => number
-    /** Brings C1's share to rest, and returns what the archive holds of it. May be repeated. */
-    readonly archive: (
-      upload: Uploaded,
-      archiving: Archiving
-    ) => Effect.Effect<
-      Pick<ArchivedUpload, "share1" | "pieceWords">,
-      PieceFailure | StoreError | UploadRefused | AnswerOfWrongSize,
-      Party | BcpPool | Stable | Store
-    >
-    /** C1's share of the cells of a user, after `archive`. */
-    readonly share: (
-      user: string,
-      root: Root
-    ) => Effect.Effect<
-      ShareReader<StoreError | PieceUnreadable, Party | Store>,
-      StoreError | MalformedMessage,
-      Stable
-    >
-  }
-}
-
 /** C0's share of the model as it is sent to C1, and the sealed model as it is handed to the users. */
 export type SealedShare0 = Effect.Effect.Success<ReturnType<typeof ModelShare.payload.decode>>
 export type SealedModel = Effect.Effect.Success<ReturnType<typeof FetchModel.reply.decode>>
@@ -123,36 +81,55 @@ export interface JointDecryption {
   readonly words: number
 }
 
+/** How any part of it may fail. */
+type SharingFailure =
+  | (JobFailed | AskError | StoreError | MalformedMessage | OutOfRange | UploadRefused)
+  | (NotInRoster | NoBcpKey | SealFailed | MessageTooSmall | AnswerOfWrongSize | PieceUnreadable)
+  | (ModelOfWrongSize | PartialsMissing | PartialsRejected | JointDecryptionFailed<JobFailed>)
+  | ShareUnreadable
+
+/** A part of it, as a party carries it out. */
+type AtParty<A> = Effect.Effect<A, SharingFailure, Party | BcpPool | Stable | Store>
+
+/** The users' shares, on their way to the clouds. */
+export interface UploadForm {
+  /** How many ciphertexts the user of this many words sends to each cloud. */
+  readonly ciphertexts: (words: number, bits: number) => readonly [cloud0: number, cloud1: number]
+  /** At a user: sends both shares; done once both clouds have confirmed every piece. */
+  readonly send: (cells: OutgoingCells) => AtParty<void>
+  readonly cloud0: {
+    /** How many of a user's words its ciphertexts hold: all words of C0's share, or those of its seed. */
+    readonly encryptedWords: (words: number) => number
+    /** C0's share, from the words that the ciphertexts held. */
+    readonly share: (decrypted: Uint8Array) => ShareReader
+  }
+  readonly cloud1: {
+    /** Puts C1's share together as it arrives. */
+    readonly assembly: (from: string, words: number, bits: number) => RunAssembly
+    /** Bytes of an item of that share: the unit in which `archive` counts. */
+    readonly itemBytes: (bits: number) => number
+    /** Brings C1's share to rest, and returns what the archive holds of it. May be repeated. */
+    readonly archive: (
+      upload: Uploaded,
+      archiving: Archiving
+    ) => AtParty<Pick<ArchivedUpload, "share1" | "pieceWords">>
+    /** C1's share of the cells of a user, after `archive`. */
+    readonly share: (user: string, root: Root) => AtParty<ShareReader>
+  }
+}
+
 /** The clouds' shares of the model, on their way to the users. */
 export interface OutputForm {
   /** At C0: its share of the model, sealed for C1 to add its own. */
-  readonly sealShare0: (
-    keys: UnifiedKey,
-    words: Uint8Array
-  ) => Effect.Effect<SealedShare0, JobFailed, Party | BcpPool>
+  readonly sealShare0: (keys: UnifiedKey, words: Uint8Array) => AtParty<SealedShare0>
   /** At C1: the sealed model from both shares, as it is handed to the users and as it rests. */
   readonly sealModel: (
     keys: UnifiedKey,
     share0: SealedShare0,
     words: Uint8Array
-  ) => Effect.Effect<
-    { readonly sealed: SealedModel; readonly atRest: Uint8Array },
-    JobFailed | ModelOfWrongSize,
-    Party | BcpPool
-  >
+  ) => AtParty<{ readonly sealed: SealedModel; readonly atRest: Uint8Array }>
   /** At a user: the words of the model. */
-  readonly decrypt: (
-    sealed: SealedModel,
-    decryption: JointDecryption
-  ) => Effect.Effect<
-    Uint8Array,
-    | ModelOfWrongSize
-    | PartialsMissing
-    | PartialsRejected
-    | JointDecryptionFailed<JobFailed>
-    | ShareUnreadable,
-    Party | BcpPool
-  >
+  readonly decrypt: (sealed: SealedModel, decryption: JointDecryption) => AtParty<Uint8Array>
 }
 
 export interface Sharing {

@@ -24,7 +24,7 @@ import { Party } from "../../runtime/messaging/contract.ts"
 import { Store } from "../../runtime/storage/store.ts"
 import { type Agreement, networkOf } from "../party/agreement.ts"
 import { BcpPool } from "../party/bcp-pool.ts"
-import { type Enrolled, type Membership, sealTo } from "../party/enrolment.ts"
+import { askSealed, type Enrolled, type Membership } from "../party/enrolment.ts"
 import type { Gathering } from "../party/gathering.ts"
 import { sharingOf } from "../sharing/forms.ts"
 import { blocksFromWire, blocksToWire, type UserState } from "./state.ts"
@@ -55,11 +55,7 @@ export const decryptModel = (
     const others = users.filter((actor) => actor !== party.name)
     yield* Effect.forEach(
       others,
-      (other) =>
-        Effect.flatMap(
-          sealTo(membership, other, PartialDecryptions.tag, PartialsSecret, { partials: own }),
-          (bytes) => party.ask(other, PartialDecryptions, { sealed: bytes }, ask)
-        ),
+      (other) => askSealed(membership, other, PartialDecryptions, PartialsSecret, { partials: own }, ask),
       { concurrency: "unbounded", discard: true }
     )
     const received = yield* partials.all(agreement.deadlines.phaseTimeoutMs)
@@ -111,9 +107,8 @@ export const testModel = (
       ])
     }
     const own = { blocks: blocksToWire(state.heldOut) }
-    const sealed = yield* sealTo(membership, state.tester, HeldOutCells.tag, HeldOutSecret, own)
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "output" }
-    yield* party.ask(state.tester, HeldOutCells, { sealed }, ask)
+    yield* askSealed(membership, state.tester, HeldOutCells, HeldOutSecret, own, ask)
     return undefined
   }).pipe(Effect.withSpan("user.testModel"))
 

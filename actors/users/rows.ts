@@ -22,7 +22,7 @@ import { seededKey } from "../../protocol/seeding.ts"
 import { concatenate } from "../../protocol/sharing/work.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { type Agreement, displayName, feasiblePlan, partTimeoutMs } from "../party/agreement.ts"
-import { type Membership, sealTo, unsealFrom } from "../party/enrolment.ts"
+import { askSealed, type Membership, unsealFrom } from "../party/enrolment.ts"
 import type { Gathering } from "../party/gathering.ts"
 import type { Root } from "../party/root.ts"
 import { raised } from "../party/typed-throws.ts"
@@ -49,7 +49,7 @@ export class RowsDoNotMatch extends Data.TaggedError("RowsDoNotMatch")<{
 }> {
   readonly retryable = false
   override get message(): string {
-    return `the users' rows do not match: ${this.gapCells} cells are held by nobody and ${this.overlapCells} more than once; the event log of ${this.user} names the rows that it knows; correct the files or the scenario`
+    return `The users' rows do not match: ${this.gapCells} cells are held by nobody and ${this.overlapCells} more than once; the event log of ${this.user} names the rows that it knows; correct the files or the scenario`
   }
 }
 
@@ -93,13 +93,11 @@ export const agreeOnRows = (
       Effect.map(digested(salt, ids), (digests) => ({ digests, columns: [...columns], heldOut }))
     )
     const own: Declared = { blocks }
+    const ask = { deadlineMs: partTimeoutMs(agreement), phase: "upload" }
     const others = agreement.users.map(({ actor }) => actor).filter((actor) => actor !== party.name)
     yield* Effect.forEach(
       others,
-      (other) =>
-        Effect.flatMap(sealTo(membership, other, Declaration.tag, DeclaredCells, own), (sealed) =>
-          party.ask(other, Declaration, { sealed }, { deadlineMs: partTimeoutMs(agreement), phase: "upload" })
-        ),
+      (other) => askSealed(membership, other, Declaration, DeclaredCells, own, ask),
       { concurrency: "unbounded", discard: true }
     )
     const received = yield* declarations.all(partTimeoutMs(agreement))

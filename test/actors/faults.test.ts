@@ -67,7 +67,7 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           })
           const error = yield* tapped(changing(UploadShare0, "user2", spoil))
           expect(error).toMatchObject({ party: "cloud0", error: { _tag: "UploadRefused" } })
-          expect(error.message).toMatch(/the upload of south .* from number 0: ciphertext 2 is invalid/)
+          expect(error.message).toMatch(/The upload of south .* from number 0: ciphertext 2 is invalid/)
         })
       )
 
@@ -90,7 +90,7 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           yield* start("user2", { pool: spoilt })
           const error = yield* failing(directed)
           expect(error).toMatchObject({ party: "cloud1", error: { _tag: "UploadRefused" } })
-          expect(error.message).toMatch(/the upload of south .* from number 0: ciphertext 0 is invalid/)
+          expect(error.message).toMatch(/The upload of south .* from number 0: ciphertext 0 is invalid/)
         })
       )
 
@@ -198,6 +198,18 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
               /south announced \d+ ciphertexts for 114 cells, which take 17; .*UploadsDisagree/
             )
           }
+        })
+      )
+
+      it.scoped("other ciphertexts than that of the seed are refused in the hybrid form too", () =>
+        Effect.gen(function* () {
+          const tap = changing(OpenUpload, "user2", (opening) => ({ ...opening, ciphertexts: 2 ** 40 }))
+          const security = { modulusBits: 512, insecure: true, upload: "hybrid" }
+          const { directed, startAll } = yield* written({ tap }, splits.rows, { ...quick, security })
+          yield* startAll()
+          const error = yield* failing(directed)
+          expect(error).toMatchObject({ request: "Upload", error: { _tag: "RemoteFailure" } })
+          expect(error.message).toContain("UploadsDisagree")
         })
       )
     })

@@ -3,7 +3,6 @@ import { type Deferred, Effect } from "effect"
 import { ciphertextBytes } from "../../../protocol/bcp/wire.ts"
 import { SealModel } from "../../../protocol/messages/control.ts"
 import { FetchModel, ModelShare } from "../../../protocol/messages/output.ts"
-import type { Cloud1Keys } from "../../../protocol/sharing/transformation.ts"
 import { on } from "../../../runtime/messaging/contract.ts"
 import { Store } from "../../../runtime/storage/store.ts"
 import { type Agreement, partTimeoutMs } from "../../party/agreement.ts"
@@ -20,7 +19,7 @@ export const sealedModelEntry = "sealed-model"
 
 export const sealingAtCloud1 = (
   agreement: Agreement,
-  credentials: CredentialsFor<Cloud1Keys>,
+  credentials: CredentialsFor,
   trained: Deferred.Deferred<TrainedShare>
 ) =>
   Effect.gen(function* () {

@@ -3,7 +3,6 @@ import { type Deferred, Effect } from "effect"
 import { ciphertextBytes } from "../../../protocol/bcp/wire.ts"
 import { SealModel } from "../../../protocol/messages/control.ts"
 import { ModelShare } from "../../../protocol/messages/output.ts"
-import type { Cloud0Keys } from "../../../protocol/sharing/transformation.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
 import type { Agreement } from "../../party/agreement.ts"
 import { once } from "../../party/once.ts"
@@ -14,7 +13,7 @@ import type { TrainedShare } from "../training/training.ts"
 
 export const sealingAtCloud0 = (
   agreement: Agreement,
-  credentials: CredentialsFor<Cloud0Keys>,
+  credentials: CredentialsFor,
   trained: Deferred.Deferred<TrainedShare>
 ) =>
   once(

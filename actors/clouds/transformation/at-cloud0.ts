@@ -7,7 +7,6 @@ import { Effect, Option } from "effect"
 import { uploadSlotBits } from "../../../protocol/bcp/packing.ts"
 import { ciphertextBytes } from "../../../protocol/bcp/wire.ts"
 import { countCells } from "../../../protocol/data/rows.ts"
-import { Progress } from "../../../protocol/messages/control.ts"
 import { Bytes, format } from "../../../protocol/messages/message.ts"
 import { Reencrypt, UnifiedShare0 } from "../../../protocol/messages/transformation.ts"
 import { Schema } from "../../../protocol/schema.ts"
@@ -25,14 +24,15 @@ import {
   piecesInProgress
 } from "../../party/bcp-pool.ts"
 import { onFrom } from "../../party/handlers.ts"
-import { once, recalled, remembered } from "../../party/once.ts"
-import { reached } from "../../party/prerequisites.ts"
+import { recalled, remembered } from "../../party/once.ts"
 import { sharingOf } from "../../sharing/forms.ts"
 import { attributed } from "../../sharing/refusal.ts"
 import type { Uploaded } from "../../sharing/sharing.ts"
 import type { Credentials, CredentialsFor } from "../credentials.ts"
 import type { Intake } from "../upload/intake.ts"
-import { jointTables, outlineFormat, type TableOutline } from "./joint-table.ts"
+import { transformation } from "./transformation.ts"
+
+type MasterKey = Pick<Cloud0Keys, "masterKey">
 
 /** What is stored of a user's decrypted share: its words, or the seed that they follow from. */
 const Decrypted = format("opened share", Schema.Struct({ words: Bytes }))
@@ -41,7 +41,7 @@ const decryptedEntry = (user: string) => `opened-${user}`
 /** Decrypts what a user has encrypted for C0, and sends it on under the joint key. */
 const unify = (
   agreement: Agreement,
-  { membership, keys }: Credentials<Cloud0Keys>,
+  { membership, keys }: Credentials<MasterKey>,
   { user, blocks, bytes }: Uploaded,
   pieces: PiecesInProgress,
   onItems: (count: number) => Effect.Effect<void>
@@ -71,7 +71,7 @@ const unify = (
   })
 
 /** Serves C1's half of KeyProd. The reply also says how many jobs this cloud can run at once. */
-const onReencrypt = (credentials: CredentialsFor<Cloud0Keys>) =>
+const onReencrypt = (credentials: CredentialsFor<MasterKey>) =>
   onFrom("cloud1", Reencrypt, ({ user, blinded }) =>
     Effect.gen(function* () {
       const pool = yield* BcpPool
@@ -86,44 +86,28 @@ const onReencrypt = (credentials: CredentialsFor<Cloud0Keys>) =>
 
 export const transformationAtCloud0 = (
   agreement: Agreement,
-  credentials: CredentialsFor<Cloud0Keys>,
+  credentials: CredentialsFor<MasterKey>,
   intake: Intake
 ) =>
   Effect.gen(function* () {
-    const party = yield* Party
     const pieces = yield* piecesInProgress
-    const form = sharingOf(agreement).upload
-    const { done, outcome } = yield* once(
-      "transformed",
-      outlineFormat,
-      Effect.gen(function* () {
-        const own = yield* credentials("transform")
-        const bytesEach = ciphertextBytes(own.keys.parameters)
-        const { rows, uploads } = yield* intake.whole
-        const total = uploads.reduce((sum, { bytes }) => sum + bytes.length, 0)
-        let progress = 0
-        const onItems = (count: number) => {
-          progress += count * bytesEach
-          return Effect.ignore(
-            party.tell("director", Progress, { phase: "transform", done: progress, total })
-          )
-        }
-        for (const upload of uploads)
-          yield* remembered(
-            decryptedEntry(upload.user),
-            Decrypted,
-            unify(agreement, own, upload, pieces, onItems)
-          )
-        const outline: TableOutline = {
-          rows,
-          ciphertexts: total / bytesEach,
-          uploads: uploads.map(({ user, blocks }) => ({ user, blocks }))
-        }
-        return outline
-      })
-    )
-    const tables = jointTables(agreement, reached(outcome, "train", "the data were transformed"), (user) =>
-      Effect.map(recalled(decryptedEntry(user), Decrypted), ({ words }) => form.cloud0.share(words))
-    )
-    return { done, outcome, tables, forget: Effect.void, handlers: [onReencrypt(credentials)] }
+    const bytesEach = ciphertextBytes({ bits: agreement.security.modulusBits })
+    const transformed = yield* transformation(agreement, credentials, intake, {
+      itemBytes: 1,
+      transform: (own, uploads, onItems) =>
+        Effect.gen(function* () {
+          let ciphertexts = 0
+          for (const upload of uploads) {
+            const unified = unify(agreement, own, upload, pieces, (count) => onItems(count * bytesEach))
+            yield* remembered(decryptedEntry(upload.user), Decrypted, unified)
+            ciphertexts += upload.bytes.length / bytesEach
+          }
+          return ciphertexts
+        }),
+      shareOf: (user) =>
+        Effect.map(recalled(decryptedEntry(user), Decrypted), ({ words }) =>
+          sharingOf(agreement).upload.cloud0.share(words)
+        )
+    })
+    return { ...transformed, forget: Effect.void, handlers: [onReencrypt(credentials)] }
   })

@@ -11,65 +11,30 @@ import { Bytes, Count, format } from "../../../protocol/messages/message.ts"
 import { type Matrix, Ring } from "../../../protocol/ring/ring.ts"
 import { Schema } from "../../../protocol/schema.ts"
 import type { Agreement } from "../../party/agreement.ts"
-import type { StorageFormat } from "../../party/once.ts"
 import { yieldTurn } from "../../party/yield-turn.ts"
 import { wordsAtATime } from "../../sharing/share-words.ts"
 import type { ShareReader } from "../../sharing/sharing.ts"
 
-/**
- * The outline of the joint table: which cells came from which user. The users' shares are stored separately.
- */
-export interface TableOutline {
-  readonly rows: number
-  /** For the director: how many ciphertexts were transformed, or are in the archive. */
-  readonly ciphertexts: number
-  readonly uploads: ReadonlyArray<{ readonly user: string; readonly blocks: ReadonlyArray<CellBlock> }>
-}
-
-const Stored = format(
-  "joint table",
-  Schema.Struct({
-    rows: Count,
-    ciphertexts: Count,
-    uploads: Schema.Array(
-      Schema.Struct({
-        user: Schema.String,
-        blocks: Schema.Array(Schema.Struct({ rows: Bytes, columns: Bytes }))
-      })
-    )
-  })
+const Indices: Schema.Schema<Uint32Array, Uint8Array> = Schema.transform(
+  Bytes,
+  Schema.declare((input): input is Uint32Array => input instanceof Uint32Array),
+  { strict: true, decode: indicesFromBytes, encode: indicesToBytes }
 )
 
-export const outlineFormat: StorageFormat<
-  TableOutline,
-  Effect.Effect.Error<ReturnType<typeof Stored.decode>>,
-  never
-> = {
-  encode: ({ rows, ciphertexts, uploads }) =>
-    Stored.encode({
-      rows,
-      ciphertexts,
-      uploads: uploads.map(({ user, blocks }) => ({
-        user,
-        blocks: blocks.map((block) => ({
-          rows: indicesToBytes(block.rows),
-          columns: indicesToBytes(block.columns)
-        }))
-      }))
-    }),
-  decode: (bytes) =>
-    Effect.map(Stored.decode(bytes), ({ rows, ciphertexts, uploads }) => ({
-      rows,
-      ciphertexts,
-      uploads: uploads.map(({ user, blocks }) => ({
-        user,
-        blocks: blocks.map((block) => ({
-          rows: indicesFromBytes(block.rows),
-          columns: indicesFromBytes(block.columns)
-        }))
-      }))
-    }))
-}
+const Outline = Schema.Struct({
+  rows: Count,
+  /** For the director: how many ciphertexts were transformed, or are in the archive. */
+  ciphertexts: Count,
+  uploads: Schema.Array(
+    Schema.Struct({
+      user: Schema.String,
+      blocks: Schema.Array(Schema.Struct({ rows: Indices, columns: Indices }))
+    })
+  )
+})
+/** Which cells of the joint table came from which user. The users' shares are stored separately. */
+export type TableOutline = typeof Outline.Type
+export const outlineFormat = format("joint table", Outline)
 
 export interface SharedTable {
   readonly rows: number
@@ -88,11 +53,11 @@ export const emptyTable = (agreement: Agreement, rows: number): Effect.Effect<Sh
   })
 
 /** Places all words of a user's blocks, which have passed the coverage check. */
-const placeAll = <E, R>(
+const placeAll = (
   { ring, features, labels }: SharedTable,
   blocks: ReadonlyArray<CellBlock>,
-  read: ShareReader<E, R>
-): Effect.Effect<void, E, R> =>
+  read: ShareReader
+) =>
   Effect.gen(function* () {
     const words = countCells(blocks)
     const widths = { features: features.cols, labels: labels.cols }
@@ -107,10 +72,10 @@ const placeAll = <E, R>(
  * The joint table, assembled from each user's share in turn; one share is in memory at a time. A training
  * session consumes the table, so it is assembled again for the next.
  */
-export const jointTables = <E1, R1, E2, R2, E3, R3>(
+export const jointTables = <E, R, E1, R1>(
   agreement: Agreement,
-  outline: Effect.Effect<TableOutline, E3, R3>,
-  shareOf: (user: string) => Effect.Effect<ShareReader<E2, R2>, E1, R1>
+  outline: Effect.Effect<TableOutline, E, R>,
+  shareOf: (user: string) => Effect.Effect<ShareReader, E1, R1>
 ) => {
   let prepared: SharedTable | undefined
   const assembled = Effect.gen(function* () {

@@ -3,7 +3,6 @@ import { Deferred, Effect } from "effect"
 import { ciphertextBytes } from "../../../protocol/bcp/wire.ts"
 import { countCells } from "../../../protocol/data/rows.ts"
 import { UnifiedShare0 } from "../../../protocol/messages/transformation.ts"
-import type { Cloud1Keys } from "../../../protocol/sharing/transformation.ts"
 import { RunAssembly } from "../../../protocol/sharing/upload.ts"
 import { within } from "../../../runtime/deadline.ts"
 import { type Agreement, partTimeoutMs } from "../../party/agreement.ts"
@@ -53,7 +52,7 @@ export const sharesOfCloud0 = (agreement: Agreement) =>
         if (!(yield* Deferred.isDone(expected))) return
         for (const run of (yield* Deferred.await(expected)).values()) yield* run.forget
       }),
-      handler: (credentials: CredentialsFor<Cloud1Keys>, transformed: Effect.Effect<boolean>) =>
+      handler: (credentials: CredentialsFor, transformed: Effect.Effect<boolean>) =>
         onFrom("cloud0", UnifiedShare0, ({ user, first, ciphertexts }, from) =>
           Effect.gen(function* () {
             // C0 crashed before it learned that all shares are here.

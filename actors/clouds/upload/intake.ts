@@ -111,7 +111,7 @@ export class Intake {
     if (rowCounts.some((count) => count !== rows)) {
       const counts = all.map(({ user }, i) => `${this.#nameOf(user)}: ${rowCounts[i]}`)
       return yield* new UploadsDisagree({
-        reason: `the users do not agree on the number of training rows (${counts.join(", ")})`
+        reason: `The users do not agree on the number of training rows (${counts.join(", ")})`
       })
     }
     const columns = jointColumns(this.#agreement.data).map(({ source }) => source)

@@ -91,7 +91,8 @@ describe("sealing within a house", () => {
       const none = processGroupOf({ name: "kgc.w-1", run: "r" }, Option.none())
       expect(none.hasSecret).toBe(false)
       const error = yield* Effect.flip(none.seal("kgc", "x", content))
-      expect(error.message).toContain("KGC_HOUSE")
+      expect(error).toMatchObject({ _tag: "NoHouse", actor: "kgc" })
+      expect(error.message).toContain(groupSecretVariable("kgc"))
     })
   )
 

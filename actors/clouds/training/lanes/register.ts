@@ -8,7 +8,7 @@ export class LaneLost extends Data.TaggedError("LaneLost")<{
 }> {
   readonly retryable = true
   override get message(): string {
-    return `lane ${this.lane} was lost: ${this.reason}; the training continues without it; see its event log and check that it runs and reaches the broker, or start another lane`
+    return `Lane ${this.lane} was lost: ${this.reason}; the training continues without it; see its event log and check that it runs and reaches the broker, or start another lane`
   }
 }
 
