@@ -4,7 +4,7 @@
  */
 import { hash } from "node:crypto"
 import { Either } from "effect"
-import { phaseOf } from "../actors/clouds/training/rounds.ts"
+import { phaseOf } from "../actors/clouds/training/lanes/rounds.ts"
 import { decodeEnvelope, type Envelope } from "../protocol/messages/envelope.ts"
 import { Join } from "../protocol/messages/training.ts"
 

@@ -11,7 +11,7 @@ import { onDirector, onFrom } from "../../party/handlers.ts"
 import { once } from "../../party/once.ts"
 import { reached } from "../../party/prerequisites.ts"
 import { sharingOf } from "../../sharing/forms.ts"
-import type { CredentialsFor } from "../credentials.ts"
+import type { CredentialsFor } from "../setup/credentials.ts"
 import type { TrainedShare } from "../training/training.ts"
 
 /** The entry of the sealed model in C1's store. */

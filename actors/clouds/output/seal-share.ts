@@ -8,7 +8,7 @@ import type { Agreement } from "../../party/agreement.ts"
 import { once } from "../../party/once.ts"
 import { reached } from "../../party/prerequisites.ts"
 import { sharingOf } from "../../sharing/forms.ts"
-import type { CredentialsFor } from "../credentials.ts"
+import type { CredentialsFor } from "../setup/credentials.ts"
 import type { TrainedShare } from "../training/training.ts"
 
 export const sealingAtCloud0 = (

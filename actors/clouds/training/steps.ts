@@ -12,8 +12,8 @@ import type { Matrix, Ring } from "../../../protocol/ring/ring.ts"
 import type { Computation } from "../../../runtime/messaging/contract.ts"
 import { partsOfStretch, type Stretch } from "../../party/stretches.ts"
 import type { Enlisted } from "./lanes/leader.ts"
-import type { Drive } from "./rounds.ts"
-import { gradientsOnSlice, type OpenedRows, parsed, type SliceShare } from "./slice.ts"
+import type { Drive } from "./lanes/rounds.ts"
+import { gradientsOnSlice, type OpenedRows, parsed, type SliceShare } from "./lanes/slice.ts"
 
 /**
  * What a step is made of: the rows, the layers that it updates in place, and the rounds with the other cloud.

@@ -27,8 +27,8 @@ import type { RandomnessProvider, Supply } from "../randomness/provider.ts"
 import type { SharedTable } from "../transformation/joint-table.ts"
 import type { Checkpoints } from "./checkpoints.ts"
 import type { LanePair, Lanes } from "./lanes/leader.ts"
-import { drivenBy, phaseOf } from "./rounds.ts"
-import { openRows, type SliceShare } from "./slice.ts"
+import { drivenBy, phaseOf } from "./lanes/rounds.ts"
+import { openRows, type SliceShare } from "./lanes/slice.ts"
 import { type StepSource, stepsAlone, stepsWithLanes } from "./steps.ts"
 
 /**

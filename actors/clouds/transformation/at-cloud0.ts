@@ -28,7 +28,7 @@ import { recalled, remembered } from "../../party/once.ts"
 import { sharingOf } from "../../sharing/forms.ts"
 import { attributed } from "../../sharing/refusal.ts"
 import type { Uploaded } from "../../sharing/sharing.ts"
-import type { Credentials, CredentialsFor } from "../credentials.ts"
+import type { Credentials, CredentialsFor } from "../setup/credentials.ts"
 import type { Intake } from "../upload/intake.ts"
 import { transformation } from "./transformation.ts"
 

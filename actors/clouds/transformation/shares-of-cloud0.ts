@@ -12,7 +12,7 @@ import { NotExpected, onFrom } from "../../party/handlers.ts"
 import { awaited } from "../../party/prerequisites.ts"
 import { sharingOf } from "../../sharing/forms.ts"
 import type { Uploaded } from "../../sharing/sharing.ts"
-import type { CredentialsFor } from "../credentials.ts"
+import type { CredentialsFor } from "../setup/credentials.ts"
 import { type StoredRun, storedRun } from "../upload/stored-run.ts"
 
 type Runs = ReadonlyMap<string, StoredRun>

@@ -8,7 +8,7 @@ import type { Agreement } from "../../party/agreement.ts"
 import { once } from "../../party/once.ts"
 import { reached } from "../../party/prerequisites.ts"
 import type { ShareReader, Uploaded } from "../../sharing/sharing.ts"
-import type { Credentials, CredentialsFor } from "../credentials.ts"
+import type { Credentials, CredentialsFor } from "../setup/credentials.ts"
 import type { Intake } from "../upload/intake.ts"
 import { jointTables, outlineFormat } from "./joint-table.ts"
 
@@ -16,7 +16,7 @@ import { jointTables, outlineFormat } from "./joint-table.ts"
 interface OwnPart<K, E, R, E1, R1> {
   /** Bytes of the uploads that count as one item of progress. */
   readonly itemBytes: number
-  /** Transforms the uploads, and returns how many ciphertexts came of it. May be repeated. */
+  /** Transforms the uploads, and returns the number of resulting ciphertexts. May be repeated. */
   readonly transform: (
     credentials: Credentials<K>,
     uploads: ReadonlyArray<Uploaded>,

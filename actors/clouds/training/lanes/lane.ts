@@ -22,8 +22,6 @@ import { NotExpected } from "../../../party/handlers.ts"
 import { partsOfStretch, stretchesOf } from "../../../party/stretches.ts"
 import { wordsAtATime } from "../../../sharing/share-words.ts"
 import { randomnessFromKgc } from "../../randomness/from-kgc.ts"
-import { type Drive, drivenBy, phaseOf } from "../rounds.ts"
-import { gradientsOnSlice, type OpenedRows, openRows, type SliceShare } from "../slice.ts"
 import {
   Assign,
   type Assignment,
@@ -37,6 +35,8 @@ import {
   lanePhase,
   weightsOf
 } from "./requests.ts"
+import { type Drive, drivenBy, phaseOf } from "./rounds.ts"
+import { gradientsOnSlice, type OpenedRows, openRows, type SliceShare } from "./slice.ts"
 
 /**
  * Trains whenever it is assigned rows, until the main process releases it or cannot be reached for a while.

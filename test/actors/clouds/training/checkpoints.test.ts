@@ -15,7 +15,7 @@ const slow = (inner: StoreService, latches: Readonly<Record<string, Effect.Latch
     )
 })
 
-/** As `actors/training.ts` does: the training goes on while a checkpoint is being kept, and waits for it at the next. */
+/** As the training does: it continues while a checkpoint is being stored, and waits for it at the next. */
 const cloud = (store: StoreService) => {
   const checkpoints = checkpointsIn(store)
   let keeping: Fiber.Fiber<void, unknown> = Fiber.void

@@ -5,9 +5,9 @@ import {
   MaskReused,
   OpeningRefused,
   RescaleOutOfRange
-} from "../../../protocol/computation/errors.ts"
-import type { Computation, Rounds } from "../../../runtime/messaging/contract.ts"
-import { raisedWithin } from "../../party/typed-throws.ts"
+} from "../../../../protocol/computation/errors.ts"
+import type { Computation, Rounds } from "../../../../runtime/messaging/contract.ts"
+import { raisedWithin } from "../../../party/typed-throws.ts"
 
 const computationErrors = [CorrectionsRefused, MaskReused, OpeningRefused, RescaleOutOfRange] as const
 

@@ -1,11 +1,11 @@
 /** What a cloud holds once it has enrolled. */
 import { Effect, Redacted } from "effect"
-import type { Cloud1Keys } from "../../protocol/sharing/transformation.ts"
-import type { Party } from "../../runtime/messaging/contract.ts"
-import type { Agreement } from "../party/agreement.ts"
-import type { Enrolled, Membership } from "../party/enrolment.ts"
-import type { Once } from "../party/once.ts"
-import { reached, type TooEarly } from "../party/prerequisites.ts"
+import type { Cloud1Keys } from "../../../protocol/sharing/transformation.ts"
+import type { Party } from "../../../runtime/messaging/contract.ts"
+import type { Agreement } from "../../party/agreement.ts"
+import type { Enrolled, Membership } from "../../party/enrolment.ts"
+import type { Once } from "../../party/once.ts"
+import { reached, type TooEarly } from "../../party/prerequisites.ts"
 
 export interface Credentials<K> {
   readonly membership: Membership

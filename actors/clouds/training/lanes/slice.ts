@@ -3,23 +3,23 @@
  * holds, and in each step finds the gradients on its slice of the batch, together with the other cloud's
  * process of the same rows.
  */
-import { cloudOperations, rowsOf } from "../../../protocol/computation/cloud.ts"
-import { Corrections } from "../../../protocol/computation/corrections.ts"
-import type { OpenedLabels } from "../../../protocol/computation/labels.ts"
-import { noGradients, type Rows, sliceOf } from "../../../protocol/computation/lanes.ts"
-import type { OpenedMatrix, Share } from "../../../protocol/computation/product.ts"
-import type { BatchOrder } from "../../../protocol/learning/order.ts"
-import type { TrainingPlan } from "../../../protocol/learning/plan.ts"
+import { cloudOperations, rowsOf } from "../../../../protocol/computation/cloud.ts"
+import { Corrections } from "../../../../protocol/computation/corrections.ts"
+import type { OpenedLabels } from "../../../../protocol/computation/labels.ts"
+import { noGradients, type Rows, sliceOf } from "../../../../protocol/computation/lanes.ts"
+import type { OpenedMatrix, Share } from "../../../../protocol/computation/product.ts"
+import type { BatchOrder } from "../../../../protocol/learning/order.ts"
+import type { TrainingPlan } from "../../../../protocol/learning/plan.ts"
 import {
   type Gradient,
   gradients,
   type Layer,
   type OpenedData,
   openData
-} from "../../../protocol/learning/step.ts"
-import type { Prg } from "../../../protocol/ring/prg.ts"
-import type { Matrix, Ring } from "../../../protocol/ring/ring.ts"
-import type { Computation } from "../../../runtime/messaging/contract.ts"
+} from "../../../../protocol/learning/step.ts"
+import type { Prg } from "../../../../protocol/ring/prg.ts"
+import type { Matrix, Ring } from "../../../../protocol/ring/ring.ts"
+import type { Computation } from "../../../../runtime/messaging/contract.ts"
 
 /** A process's share of the work: its rows, and what it computes on them with. */
 export interface SliceShare {
