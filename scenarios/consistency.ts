@@ -2,7 +2,8 @@
  * What must hold between the parts of a scenario, beyond what each part's own schema says: columns that are named must
  * exist, names are unique, and what is expected can be judged from what is revealed.
  */
-
+import { areNumbers } from "../protocol/data/labels.ts"
+import { exactNumber } from "../protocol/data/spelling.ts"
 import { valueLimit } from "../protocol/learning/range.ts"
 import { columnsNamed } from "./columns.ts"
 import { strangers } from "./faults-consistency.ts"
@@ -84,20 +85,19 @@ const pathOfColumn = ({ features }: Scenario["data"], index: number): ReadonlyAr
   return index === features.length ? ["data", "label", "column"] : ["data", "id"]
 }
 
-const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
-
 const labelProblems = (values: ReadonlyArray<string>): ReadonlyArray<Inconsistency> => {
   const at = (index: number, message: string) => ({ path: ["data", "label", "values", index], message })
   const twice = repeated(values).map((index) =>
     at(index, `"${values[index]}" is listed twice; list each label once`)
   )
   const alike = lookalikes(values).map(([index, before]) => at(index, looksLike(before)))
-  if (!values.every((each) => decimal.test(each))) return [...twice, ...alike]
+  if (!areNumbers(values)) return [...twice, ...alike]
   // Where all labels are numbers, 1 in a file is the label 1.0.
-  const texts = new Map<number, string>()
+  const texts = new Map<string | undefined, string>()
   const equal = values.flatMap((each, index) => {
-    const before = texts.get(Number(each))
-    if (before === undefined) texts.set(Number(each), each)
+    const number = exactNumber(each)
+    const before = texts.get(number)
+    if (before === undefined) texts.set(number, each)
     return before === undefined || before === each
       ? []
       : [at(index, `"${each}" is the same number as "${before}"; list each label once`)]

@@ -391,6 +391,23 @@ describe("scenario - users whose files do not fit together", () => {
     })
   )
 
+  it.effect("hints at ids that differ only in spelling, and does not join them", () =>
+    Effect.gen(function* () {
+      const ids = ["M\u00fcller", "k1", "7", "Mo\u0308ller"]
+      const others = ["Mu\u0308ller", "K1", "07", "M\u00fcller-Ost"]
+      const left = `id,length,width\n${ids.map((id) => `${id},1,0`).join("\n")}\n`
+      const right = `id,kind\n${others.map((id) => `${id},a`).join("\n")}\n`
+      const message = refusal(yield* checked({ "north.csv": left, "south.csv": right }, columns))
+      expect(message).toContain("12 cells are held by nobody")
+      expect(message.slice(message.indexOf("Ids are")).split("\n")).toEqual([
+        "Ids are joined as exact texts. These differ only in their spelling; write them alike if they mean the same row:",
+        "  07 and 7, in how the number is written",
+        "  Mu\u0308ller and M\u00fcller, in Unicode normalisation",
+        "  K1 and k1, in case"
+      ])
+    })
+  )
+
   it.effect("names a column that nobody holds", () =>
     Effect.gen(function* () {
       const lengths = {
