@@ -15,6 +15,12 @@ export const empty: CellProblem = {
   remedy: "fill in the cell, or leave out the row"
 }
 
+/** What is wrong with a number that is none. */
+export const isNaNCell: CellProblem = {
+  reason: "is missing: it holds NaN, which is no number",
+  remedy: "fill in the value, or leave out the row"
+}
+
 export const outside = ([least, greatest]: readonly [number, number]): CellProblem => ({
   reason: `is outside the column's public range [${least}, ${greatest}]`,
   remedy: "correct the value, or have all parties agree on a wider range"
@@ -72,7 +78,7 @@ export const readNumber = (text: string): number | CellProblem => {
 /** What is wrong with a text as an id. The id itself may be named. */
 export const idProblem = (id: string): CellProblem | undefined => {
   const safe = id.length > 0 && id.length < 200 && /^[!-~\p{L}\p{N} ]*$/u.test(id)
-  if (safe && !/^[#<?.*\\-]|^n|^m|^[+-]?\d(\.\d+)?E\+\d/i.test(id)) return undefined
+  if (safe && !/^[#<?.*\\-]|^n|^m|^[+-]?\d([.,]\d+)?E\+\d/i.test(id)) return undefined
   if (id === "") return { reason: "has no id", remedy: "give every row its id" }
   if (missing(id) !== undefined) {
     return {

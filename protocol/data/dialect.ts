@@ -51,7 +51,7 @@ const otherSeparator = (lines: ReadonlyArray<string>, expected: Expected): Table
   for (const [separator, name] of separators) {
     const bySeparator = matches(first, separator, expected)
     const alone = expected.header === undefined && parts(first, separator).length === 1
-    if (bySeparator <= byComma || alone) continue
+    if (bySeparator <= byComma || alone || (separator === " " && first.includes(","))) continue
     const cells = parts(expected.header === undefined ? second : first, separator)
     const commas = cells.some((cell) => /^[+-]?\d*,\d+$/.test(cell)) ? ", with decimal commas" : ""
     return {

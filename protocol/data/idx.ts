@@ -3,7 +3,7 @@
  * that of the rows, all others together are the columns, which have no names. Images stay the bytes they are.
  */
 import type { ByteSource } from "./byte-source.ts"
-import { notANumber, outside } from "./cell-text.ts"
+import { isNaNCell, outside } from "./cell-text.ts"
 import type { Column } from "./encoding.ts"
 import { sourceColumns } from "./encoding.ts"
 import { findColumns, HeldCells, type HeldColumn, HeldRows, newArray } from "./held.ts"
@@ -138,7 +138,7 @@ const checkNumbers = (
   for (let at = first; at < values.length; at += step) {
     const value = values[at]!
     if (value >= least && value <= greatest) continue
-    cells.add((at - first) / step, first, Number.isNaN(value) ? notANumber : outside(range))
+    cells.add((at - first) / step, first, Number.isNaN(value) ? isNaNCell : outside(range))
   }
 }
 

@@ -11,7 +11,7 @@ import {
   parquetSchema
 } from "hyparquet"
 import { type ByteSource, Unreadable } from "./byte-source.ts"
-import { empty, notANumber, readNumber } from "./cell-text.ts"
+import { empty, isNaNCell, readNumber } from "./cell-text.ts"
 import { findColumns, HeldCells, HeldRows, tooLarge } from "./held.ts"
 import { areNumbers } from "./labels.ts"
 import { type CellType, cellType } from "./parquet-types.ts"
@@ -177,6 +177,8 @@ class ParquetRows {
 
   /** Reads all groups of rows. */
   async all(scan: ParquetScan): Promise<Table> {
+    const rows = scan.ranges.reduce((sum, { rowStart, rowEnd }) => sum + rowEnd - rowStart, 0)
+    if (rows !== this.#count) throw new Error("the groups have other rows than the file")
     for (const { rowStart, rowEnd } of scan.ranges) {
       const read = async ({ name }: TypedColumn): Promise<ArrayLike<unknown>> => {
         const cells = await scan.readColumn({ column: name, rowStart, rowEnd })
@@ -241,7 +243,7 @@ class ParquetRows {
   }
 
   #setNumber(value: number, place: number, column: number): void {
-    if (Number.isNaN(value)) this.#cells.add(place, column, notANumber)
+    if (Number.isNaN(value)) this.#cells.add(place, column, isNaNCell)
     else this.#cells.setNumber(place, column, value)
   }
 }

@@ -42,7 +42,6 @@ const signs: ReadonlyArray<Sign> = [
   ["$FL2", "is an SPSS file", convert],
   ["<stata_dta>", "is a Stata file", convert],
   ["%PDF-", "is a PDF document", "get the table itself, as CSV or Parquet"],
-  ["{\\rtf", "is a text document (RTF)", convert],
   ["\x89PNG\r\n", "is a picture (PNG)", convert],
   ["\xff\xd8\xff", "is a picture (JPEG)", convert],
   ["GIF8", "is a picture (GIF)", convert],
@@ -63,6 +62,7 @@ const patterns: ReadonlyArray<readonly [RegExp, string, string]> = [
   ],
   [/^\s*<\?xml|^\s*<[a-z]+( xmlns|>)/i, "is XML", convert],
   [/^\s*(\[\s*[[{"\d-]|\{\s*(["}]|$))/, "is JSON", convert],
+  [/^\{\\rtf/, "is a text document (RTF)", convert],
   [/^%YAML|^---\s*\n/, "is YAML", convert]
 ]
 
@@ -79,7 +79,8 @@ export const recognised = (head: Uint8Array, tail: Uint8Array): TableProblem | u
   const text = latin(head)
   if (["PK\x03\x04", "PK\x05\x06", "PK\x07\x08"].some((begin) => text.startsWith(begin)))
     return zip(text + latin(tail))
-  const sign = signs.find(([begin]) => text.startsWith(begin))
+  const isBinary = head.some((byte) => byte < 9 || (byte > 13 && byte < 32))
+  const sign = signs.find(([begin]) => text.startsWith(begin) && (isBinary || !mayBeName(begin)))
   if (sign !== undefined) return { reason: `${sign[1]}, which is not read`, remedy: sign[2] }
   if (text.startsWith("\0".repeat(16))) {
     return { reason: "begins with nothing but zero bytes", remedy: "get a whole copy of the file" }
@@ -93,6 +94,9 @@ export const recognised = (head: Uint8Array, tail: Uint8Array): TableProblem | u
   const pattern = patterns.find(([each]) => each.test(text.slice(mark)))
   return pattern && { reason: `${pattern[1]}, which is not read`, remedy: pattern[2] }
 }
+
+/** Whether a table's first name may begin so: ORCID, parental_age in capitals. */
+const mayBeName = (begin: string): boolean => /^[\w$]{1,6}$/.test(begin)
 
 const zip = (text: string): TableProblem => {
   const [what, remedy] = text.includes("xl/")

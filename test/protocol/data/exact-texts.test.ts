@@ -215,12 +215,13 @@ describe("ids - across formats", () => {
       "1.23457E+11",
       "row 1.23457E+11 is a number as a spreadsheet shows it, rounded"
     ],
+    ["of a spreadsheet with a decimal comma", "1,5E+11", "is a number as a spreadsheet shows it, rounded"],
     ["with a lost character", "M\ufffdller", "has an id with the sign for a lost character"],
     ["with control characters", "a\u0001", "has an id with control characters"],
     ["for missing values", "NA", "has a word for a missing value as its id"],
     ["of a spreadsheet's error", "#N/A", "has a word for a missing value as its id"]
   ])("are refused: %s", async (_, id, reason) => {
-    expect(await refused(`id,size\n${id},1\n`, { columns: ["size"] })).toContain(reason)
+    expect(await refused(`id,size\n"${id}",1\n`, { columns: ["size"] })).toContain(reason)
     expect(await refused(withIds({ type: "BYTE_ARRAY", cells: [id] }), { columns: ["size"] })).toContain(
       reason
     )
@@ -376,7 +377,7 @@ describe("features - of Parquet", () => {
       "holds booleans, which can't be a feature"
     ],
     ["nothing", { type: "DOUBLE" as const, cells: [null] }, "column size of row 0 is empty"],
-    ["NaN", { type: "DOUBLE" as const, cells: [Number.NaN] }, "column size of row 0 is not a number"]
+    ["NaN", { type: "DOUBLE" as const, cells: [Number.NaN] }, "column size of row 0 is missing: it holds NaN"]
   ])("are refused once a column: %s", async (_, cells, reason) => {
     const file = writeParquet([
       { name: "id", type: "INT32", cells: cells.cells.map((_, row) => row) },

@@ -35,7 +35,7 @@ describe("a file that is something else - is told by what it is, in one line", (
       latin("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
       "is a spreadsheet or document of old Microsoft Office (xls)"
     ],
-    ["bzip2", latin("BZh91AY&SY"), "is compressed with bzip2"],
+    ["bzip2", latin("BZh91AY&SY\0"), "is compressed with bzip2"],
     ["xz", latin("\xfd7zXZ\0"), "is compressed with xz"],
     ["zstd", latin("\x28\xb5\x2f\xfd"), "is compressed with zstd"],
     ["7z", latin("7z\xbc\xaf\x27\x1c"), "is a 7z archive"],
@@ -53,10 +53,10 @@ describe("a file that is something else - is told by what it is, in one line", (
       latin("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
       "is a Git LFS pointer"
     ],
-    ["encrypted Parquet", latin("PARE"), "is an encrypted Parquet file"],
+    ["encrypted Parquet", latin("PARE\x15\x02"), "is an encrypted Parquet file"],
     ["zeros", new Uint8Array(100), "begins with nothing but zero bytes"],
     ["gzip in gzip", new Uint8Array(gzipSync(gzipSync("id\n"))), "is compressed with gzip twice"],
-    ["bzip2 in gzip", new Uint8Array(gzipSync("BZh91AY&SY")), "is compressed with bzip2"],
+    ["bzip2 in gzip", new Uint8Array(gzipSync("BZh91AY&SY\0")), "is compressed with bzip2"],
     ["nothing", new Uint8Array(0), "is empty"],
     ["blank lines", latin("\n \n\n"), "is empty"],
     ["Parquet cut short", parquet.slice(0, -9), "is Parquet that was cut short"]
@@ -216,6 +216,14 @@ describe("a text that may look odd - is read", () => {
     [
       "doubled quotes and commas in quotes",
       'id,length,width,kind,"a ""note"", of sorts"\na,1,2,ash,"x,""y"""\nb,1,2,elm,\nc,1,2,ash,""\n'
+    ],
+    [
+      "names that begin as other formats do",
+      "ORCID,id,length,width,kind\n1,a,1,2,ash\n2,b,1,2,elm\n3,c,1,2,ash\n"
+    ],
+    [
+      "a name that begins as an encrypted Parquet file",
+      "PARENT,id,length,width,kind\n,a,1,2,ash\n,b,1,2,elm\n,c,1,2,ash\n"
     ],
     ["names that are not wanted twice", "id,x,x,length,width,kind\na,;,|,1,2,ash\nb,,,1,2,elm\nc,,,1,2,ash\n"]
   ])("%s", async (_, text) => {
