@@ -2,7 +2,6 @@
  * What must hold between the parts of a scenario, beyond what each part's own schema says: columns that are named must
  * exist, names are unique, and what is expected can be judged from what is revealed.
  */
-
 import { areNumbers } from "../protocol/data/labels.ts"
 import { exactNumber } from "../protocol/data/spelling.ts"
 import { valueLimit } from "../protocol/learning/range.ts"
