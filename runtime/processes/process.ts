@@ -29,6 +29,10 @@ export class ActorDied extends Data.TaggedError("ActorDied")<{
       ? /^(SIG[A-Z0-9]+$|not ready)/.test(this.code)
       : this.code !== toldStatus
   }
+  /** Whether a signal ended it. */
+  get killed(): boolean {
+    return typeof this.code === "string" && this.code.startsWith("SIG")
+  }
   override get message(): string {
     const last = this.lastLines.length === 0 ? "" : `; it said last:\n${this.lastLines.join("\n")}`
     return `the process of ${this.party} ended unexpectedly (${this.code})${last}`

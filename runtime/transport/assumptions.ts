@@ -55,7 +55,8 @@ export const headerBytes = 128
 export const leastBrokerPayload = leastPayloadBytes + headerBytes
 
 /** The oldest broker that this program is written for: older ones are not maintained any more. */
-const leastVersion = [2, 10] as const
+const least = [2, 10] as const
+export const leastVersion = least.join(".")
 
 /** What a party connects with, as far as its broker has to fit. */
 export interface Connecting {
@@ -86,10 +87,10 @@ export const faultOf = (
       reason: "it asks for no password (no authorization, or a no_auth_user), so anybody can read and write",
       remedy: "start it with nats.conf, which has a password and permissions for every role"
     })
-  if (!isLate(info.version))
+  if (!isLateEnough(info.version))
     return unfit(
       `it is nats-server ${info.version ?? "of no version"}`,
-      `${leastVersion.join(".")} or later is needed`
+      `get ${leastVersion} or later from https://nats.io/download`
     )
   if (info.headers !== true)
     return unfit("it takes no headers", "take no_header_support out of its configuration")
@@ -115,10 +116,11 @@ const portOfBrokers = (server: string) =>
     retryable: false
   })
 
-const isLate = (version: string | undefined): boolean => {
+/** Whether a server of this version may serve. */
+export const isLateEnough = (version: string | undefined): boolean => {
   const [, major, minor] = /^v?(\d+)\.(\d+)/.exec(version ?? "") ?? []
   if (major === undefined) return false
-  const [leastMajor, leastMinor] = leastVersion
+  const [leastMajor, leastMinor] = least
   return Number(major) > leastMajor || (Number(major) === leastMajor && Number(minor) >= leastMinor)
 }
 
