@@ -18,7 +18,7 @@ import { type Role, serve } from "../actors/roles.ts"
 import { accessFromEnvironment } from "../runtime/broker/access.ts"
 import { layer as party } from "../runtime/messaging/party.ts"
 import { giveWay, isSupervised, parentGone, sayReady } from "../runtime/processes/process.ts"
-import { bucketStore } from "../runtime/storage/jetstream-store.ts"
+import { openBucket } from "../runtime/storage/jetstream-store.ts"
 import { directory, encrypted, Store, stable } from "../runtime/storage/store.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
 import { brokerRequests, layer as nats } from "../runtime/transport/nats.ts"
@@ -29,7 +29,7 @@ import { type LoadedScenario, loadFaults, loadScenario, readUserTables } from ".
 import { requireMeaningful } from "./opened-model.ts"
 import { eventsEntry, holdPartyFolder, outcomeEntry } from "./party-folder.ts"
 import { checkRunName } from "./run-name.ts"
-import { untilBroker } from "./until-broker.ts"
+import { brokerLost, untilBroker } from "./until-broker.ts"
 
 export interface ActorOptions {
   /** `kgc`, `cloud0`, `cloud1`, `director`, or a user: `user1` or its name in the scenario. */
@@ -163,9 +163,10 @@ export const startActor = (options: ActorOptions) =>
     const { run, state } = options
     yield* holdPartyFolder(state, { actor, run })
     const faulty = yield* faultsOf(options, loaded, agreement, actor)
-    const broker = nats({ servers: [url], user, password, trust })
+    const access = { servers: [url], user, password, trust, run } as const
+    const broker = nats(access)
     const connected = untilBroker(
-      party({ name: actor, run }).pipe(Layer.provide(faulty?.transport(broker) ?? broker))
+      party({ name: actor, run }).pipe(Layer.provideMerge(faulty?.transport(broker) ?? broker))
     )
     const owner = { party: actor, run, secret: password }
     const plainStores = Layer.merge(directory(state), stable(state, owner))
@@ -176,8 +177,8 @@ export const startActor = (options: ActorOptions) =>
       Effect.gen(function* () {
         const key = (yield* partyRoot(agreement))("checkpoints")
         const secret = Redacted.make(Buffer.from(key).toString("hex"))
-        const requests = yield* brokerRequests({ servers: [url], user, password, trust })
-        return Option.some(encrypted(bucketStore(requests, actor, run), { ...owner, secret }))
+        const bucket = yield* openBucket(yield* brokerRequests(access), actor, run)
+        return Option.some(encrypted(bucket, { ...owner, secret }))
       })
     ).pipe(Layer.provide(stores))
     const atBroker = loaded.scenario.placement.checkpoints === "jetstream" && clouds.includes(actor)
@@ -205,6 +206,9 @@ export const startActor = (options: ActorOptions) =>
       yield* sayReady({ kgcKey: Buffer.from(signing.publicKey).toString("base64") })
       yield* serve(agreement, { role: "kgc", signing })
     })
-    const lived = living.pipe(Effect.provide(services), Effect.raceFirst(parentGone))
+    const lived = Effect.raceFirst(living, brokerLost).pipe(
+      Effect.provide(services),
+      Effect.raceFirst(parentGone)
+    )
     yield* faulty === undefined ? lived : Effect.withClock(lived, faulty.clock)
   }).pipe(Effect.scoped)

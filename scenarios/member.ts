@@ -18,7 +18,7 @@ import { layer as tracing } from "../runtime/tracing.ts"
 import { layer as nats } from "../runtime/transport/nats.ts"
 import { eventsEntry } from "./party-folder.ts"
 import { checkRunName } from "./run-name.ts"
-import { untilBroker } from "./until-broker.ts"
+import { brokerLost, untilBroker } from "./until-broker.ts"
 
 export interface MemberOptions {
   readonly kind: "worker" | "lane"
@@ -56,7 +56,9 @@ export const startMember = ({ kind, role, run, threads, state }: MemberOptions) 
     const { hasSecret } = yield* Effect.provide(ProcessGroup, house)
     if (!hasSecret) return yield* new NoHouse({ actor: role, reason: "its house has no secret here" })
     const connected = untilBroker(
-      party({ name, run }).pipe(Layer.provide(nats({ servers: [url], user, password, trust, name })))
+      party({ name, run }).pipe(
+        Layer.provideMerge(nats({ servers: [url], user, password, trust, run, name }))
+      )
     )
     const log = Option.match(state, {
       onNone: () => ({ actor: name }),
@@ -72,5 +74,5 @@ export const startMember = ({ kind, role, run, threads, state }: MemberOptions) 
       if (role === "kgc") yield* giveWay
       yield* worker({ threads: Option.getOrElse(threads, availableParallelism) })
     })
-    yield* working.pipe(Effect.provide(services), Effect.raceFirst(parentGone))
+    yield* Effect.raceFirst(working, brokerLost).pipe(Effect.provide(services), Effect.raceFirst(parentGone))
   }).pipe(Effect.scoped)

@@ -7,7 +7,19 @@ import { readFile } from "node:fs/promises"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { Cause, Data, Deferred, Effect, Exit, Fiber, Layer, Option, type Redacted, Scope } from "effect"
+import {
+  Cause,
+  Data,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Option,
+  type Redacted,
+  Scope
+} from "effect"
 import { direct, type RunOutcome } from "../actors/director.ts"
 import { groupSecretVariable } from "../actors/group/process-group.ts"
 import { type Agreement, actorsOf } from "../actors/party/agreement.ts"
@@ -17,27 +29,17 @@ import { artifact } from "../protocol/artifact.ts"
 import type { EncodedTable } from "../protocol/data/encoding.ts"
 import { memberNamed } from "../protocol/messages/subjects.ts"
 import { generateSigningKeyPair } from "../protocol/sharing/roster.ts"
-import { accessTo, type BrokerAccess } from "../runtime/broker/access.ts"
-import {
-  type Broker,
-  type BrokerNotStarted,
-  givenUrl,
-  operator,
-  passwordVariable,
-  serverProgram,
-  startBroker
-} from "../runtime/broker/start.ts"
+import { type Broker, type BrokerNotStarted, passwordVariable, startBroker } from "../runtime/broker/start.ts"
 import { layer as party } from "../runtime/messaging/party.ts"
 import { type ActorDied, startActor, toldStatus } from "../runtime/processes/process.ts"
 import { type LifeEvent, type Supervised, supervise } from "../runtime/processes/supervision.ts"
-import { makeBucket } from "../runtime/storage/jetstream-store.ts"
 import { directory, memoryStore, Stable, type StoreService } from "../runtime/storage/store.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
 import { makeHub } from "../runtime/transport/memory.ts"
-import { brokerRequests, layer as nats } from "../runtime/transport/nats.ts"
 import type { Said } from "./actor.ts"
 import { eventsEntry, outcomeEntry } from "./party-folder.ts"
 import type { RunDisplay } from "./result.ts"
+import { accessOf, prepareBuckets, tryAccess } from "./run-broker.ts"
 import type { Scenario } from "./schema.ts"
 
 /** What it takes to bring up the parties. */
@@ -80,7 +82,7 @@ export interface Assembled<E> {
   readonly hands: Hands
 }
 
-/** The director ended the run, for the reason that it gave. */
+/** The director ended the run, or another party could not take part in it, for the reason that it gave. */
 export class RunStopped extends Data.TaggedError("RunStopped")<{ readonly reason: string }> {
   readonly retryable = true
   override get message(): string {
@@ -91,37 +93,25 @@ export class RunStopped extends Data.TaggedError("RunStopped")<{ readonly reason
 /** A party that is not up by then is started again. */
 const readyTimeoutMs = 30_000
 
-/** How each party gets to the broker. One that is not there, or refuses, is found out before anything is started. */
-const accessOf = (broker: Broker, agreement: Agreement) =>
-  Effect.gen(function* () {
-    const access = new Map<string, BrokerAccess>()
-    for (const actor of ["director", ...actorsOf(agreement)])
-      access.set(actor, yield* accessTo(broker, actor))
-    const { url, user, password, trust } = access.get("director")!
-    yield* Effect.scoped(Layer.build(nats({ servers: [url], user, password, trust })))
-    return access
-  })
-
-/** Finds out, as far as that can be known before it is started or used, whether a run will have a broker. */
-export const brokerIsThere = (agreement: Agreement) =>
-  givenUrl() === undefined
-    ? Effect.asVoid(serverProgram())
-    : Effect.scoped(Effect.flatMap(startBroker(), (broker) => accessOf(broker, agreement)))
-
 /** One process a party, over a broker that is there already or is started for the run. */
 export const assembleProcesses = (company: BrokeredCompany) =>
   Effect.gen(function* () {
     const { agreement, display, file, folder, run } = company
     const scope = yield* Effect.scope
-    const onEvent = (event: LifeEvent) => display.life?.(event)
+    const onEvent = (event: LifeEvent) => {
+      display.life?.(event)
+      if (event._tag === "Died" && !event.killed)
+        display.note(`${event.party} died and is started again: ${event.reason}`)
+    }
     const storing = company.placement.checkpoints === "jetstream"
-    const broker = yield* startBroker({ ...company.broker, storing, onEvent })
+    const broker = yield* startBroker({ ...company.broker, storing, onEvent }).pipe(
+      sayingIfSlow(() => display.note("waiting for the broker to be ready"))
+    )
     const access = yield* accessOf(broker, agreement)
+    yield* tryAccess(access.get("director")!, run)
+    if (storing) yield* prepareBuckets(broker, run)
 
-    // At a broker of somebody else's, who has not given us the password, they are there already.
-    if (storing && broker.credentials[operator] !== undefined) yield* Effect.scoped(makeBuckets(broker))
-
-    const lost = yield* Deferred.make<never, ActorDied | BrokerNotStarted>()
+    const lost = yield* Deferred.make<never, ActorDied | BrokerNotStarted | RunStopped>()
     if ("lost" in broker)
       yield* Effect.forkIn(
         Effect.catchAll(broker.lost, (error) => Deferred.fail(lost, error)),
@@ -149,6 +139,7 @@ export const assembleProcesses = (company: BrokeredCompany) =>
         env: { NATS_URL: broker.url },
         secrets: secretsOf(actor),
         readyTimeoutMs,
+        onWaiting: (reason) => display.note(`${label} is waiting: ${reason}`),
         ...(onLine === undefined ? {} : { onLine })
       })
     const start = (actor: string, kgcKey?: string, onLine = company.onLine) =>
@@ -200,10 +191,13 @@ export const assembleProcesses = (company: BrokeredCompany) =>
       Effect.gen(function* () {
         const { ended, ready } = yield* start(actor, kgcKey)
         yield* Effect.forkIn(
-          Effect.catchAll(ended, (died) => Deferred.fail(lost, died)),
+          Effect.catchAll(ended, (died) => Deferred.fail(lost, toldBy(actor, died))),
           scope
         )
-        return yield* ready
+        return yield* ready.pipe(
+          sayingIfSlow(() => display.note(`waiting for ${actor} to be ready`)),
+          Effect.mapError((died) => toldBy(actor, died))
+        )
       })
 
     const { ready } = yield* startParty("kgc")
@@ -243,9 +237,7 @@ export const assembleProcesses = (company: BrokeredCompany) =>
         for (let number = 1; number < company.placement.lanes; number++)
           yield* startMember("lane", actor, number)
       yield* ended.pipe(
-        Effect.mapError((died) =>
-          died.code === toldStatus ? new RunStopped({ reason: reasonOf(died) }) : died
-        ),
+        Effect.mapError((died) => toldBy("director", died)),
         Effect.raceFirst(Deferred.await(lost))
       )
       const text = yield* Effect.promise(() => readFile(join(folder, "director", outcomeEntry), "utf8"))
@@ -260,13 +252,23 @@ export const assembleProcesses = (company: BrokeredCompany) =>
     return { directed, hands }
   })
 
-/** As the operator of the broker, which no party is. */
-const makeBuckets = (broker: Broker) =>
-  Effect.gen(function* () {
-    const { url, user, password, trust } = yield* accessTo(broker, operator)
-    const requests = yield* brokerRequests({ servers: [url], user, password, trust })
-    for (const cloud of ["cloud0", "cloud1"]) yield* makeBucket(requests, cloud)
-  })
+/** Longer than a start takes: after it a word is said. */
+const slowMs = 5_000
+
+const sayingIfSlow =
+  (say: () => void) =>
+  <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.raceFirst(
+      work,
+      Effect.zipRight(Effect.delay(Effect.sync(say), Duration.millis(slowMs)), Effect.never)
+    )
+
+/** What ended a party's process: where it told an error of its own, that. */
+const toldBy = (actor: string, died: ActorDied): ActorDied | RunStopped => {
+  if (died.code !== toldStatus) return died
+  const reason = reasonOf(died)
+  return new RunStopped({ reason: actor === "director" ? reason : `${actor}: ${reason}` })
+}
 
 const prefix = "bicameral: "
 

@@ -30,9 +30,10 @@ import {
   writeModel,
   writeResult
 } from "./out-folder.ts"
-import { assembleFibers, assembleProcesses, brokerIsThere, type Hands } from "./parties.ts"
+import { assembleFibers, assembleProcesses, type Hands } from "./parties.ts"
 import { predictCost } from "./plan.ts"
 import type { RunDisplay, RunResult } from "./result.ts"
+import { brokerIsThere } from "./run-broker.ts"
 import { resultOf } from "./run-result.ts"
 import type { Scenario } from "./schema.ts"
 import { duration } from "./units.ts"
@@ -86,7 +87,7 @@ export const runScenario = Effect.fn("Run.scenario")(function* (options: RunOpti
   const faults = Option.isSome(faultsFile) ? yield* loadFaults(faultsFile.value, scenario) : scenario.faults
   const plan = faults && (yield* planFaults(faults, agreement))
   if (plan !== undefined && transport === "memory") return yield* new FaultsNeedProcesses()
-  if (transport === "nats") yield* brokerIsThere(agreement)
+  if (transport === "nats") yield* brokerIsThere(agreement, scenario.placement)
   yield* openOut(out, inputsOf(file, scenario, faultsFile))
   const run = randomBytes(6).toString("hex")
   yield* beginIn(out, {

@@ -3,7 +3,7 @@
  * that of the rows, all others together are the columns, which have no names. Images stay the bytes they are.
  */
 import type { ByteSource } from "./byte-source.ts"
-import { missingNumber, outside, missingNumber } from "./cell-text.ts"
+import { missingNumber, outside } from "./cell-text.ts"
 import { type Column, sourceColumns } from "./encoding.ts"
 import { findColumns, HeldCells, type HeldColumn, HeldRows, newArray } from "./held.ts"
 import type { Reading, Table } from "./table.ts"

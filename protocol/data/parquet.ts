@@ -3,9 +3,15 @@
  * after the other. The only file that imports the functions of `hyparquet`.
  */
 import { brotliDecompressSync, gunzipSync } from "node:zlib"
-import { type FileMetaData, type ParquetScan, parquetMetadataAsync, parquetScan, parquetSchema } from "hyparquet"
+import {
+  type FileMetaData,
+  type ParquetScan,
+  parquetMetadataAsync,
+  parquetScan,
+  parquetSchema
+} from "hyparquet"
 import { type ByteSource, Unreadable } from "./byte-source.ts"
-import { empty, missingNumber, readNumber, missingNumber } from "./cell-text.ts"
+import { empty, missingNumber, readNumber } from "./cell-text.ts"
 import { findColumns, HeldCells, HeldRows, tooLarge } from "./held.ts"
 import { areNumbers } from "./labels.ts"
 import { type CellType, cellType } from "./parquet-types.ts"

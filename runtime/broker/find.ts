@@ -1,8 +1,10 @@
-/** Where the NATS server's program is: on the PATH, or where the installation put it. */
-import { accessSync, constants } from "node:fs"
+/** Where the NATS server's program is: on the PATH, or where the installation put it; and whether it is one. */
+import { execFile } from "node:child_process"
+import { accessSync, constants, statSync } from "node:fs"
 import { delimiter, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { projectRoot } from "../../protocol/artifact.ts"
+import { isLateEnough, leastVersion } from "../transport/assumptions.ts"
 
 const root = fileURLToPath(projectRoot)
 
@@ -18,21 +20,59 @@ export const cachedServer = join(root, "node_modules", ".cache", "bicameral", "n
 export const howToGetOne =
   "Get nats-server from https://nats.io/download and put it on the PATH, or set NATS_URL to a broker that runs with nats.conf."
 
+const candidates = (path: string): ReadonlyArray<string> => [
+  ...path
+    .split(delimiter)
+    .filter((folder) => folder !== "")
+    .map((folder) => join(folder, "nats-server")),
+  cachedServer
+]
+
 /** The program to start a broker with, if this machine has one. */
 export const findServer = (path = process.env.PATH ?? ""): string | undefined =>
-  [
-    ...path
-      .split(delimiter)
-      .filter((folder) => folder !== "")
-      .map((folder) => join(folder, "nats-server")),
-    cachedServer
-  ].find(isExecutable)
+  candidates(path).find((file) => obstacleAt(file) === undefined)
 
-const isExecutable = (file: string): boolean => {
+/** What has the program's name and is none, each with why. */
+export const passedOver = (path = process.env.PATH ?? ""): ReadonlyArray<string> =>
+  candidates(path).flatMap((file) => {
+    const obstacle = obstacleAt(file)
+    return obstacle === undefined || obstacle === absent ? [] : [`${file} ${obstacle}`]
+  })
+
+const absent = "is not there"
+
+/** Why a file is no program that can be run; nothing where it is one. */
+const obstacleAt = (file: string): string | undefined => {
+  const stats = statSync(file, { throwIfNoEntry: false })
+  if (stats === undefined) return absent
+  if (stats.isDirectory()) return "is a folder"
   try {
     accessSync(file, constants.X_OK)
-    return true
+    return undefined
   } catch {
-    return false
+    return "may not be executed"
   }
 }
+
+const versionWithinMs = 3_000
+
+/** Why a program is no NATS server that serves, by what it says of its version; nothing where it is one. */
+export const unfitProgram = (server: string): Promise<string | undefined> =>
+  new Promise((resolve) => {
+    const options = { timeout: versionWithinMs, killSignal: "SIGKILL", maxBuffer: 64 * 1024 } as const
+    execFile(server, ["--version"], options, (error, stdout, stderr) => {
+      const version = /nats-server: v(\S+)/.exec(stdout)?.[1]
+      if (version !== undefined)
+        return resolve(
+          isLateEnough(version)
+            ? undefined
+            : `${server} is nats-server ${version}, and ${leastVersion} or later is needed`
+        )
+      if (typeof error?.code === "string") return resolve(`${server} can't be run (${error.code})`)
+      const said = (stdout + stderr)
+        .split(/[^ -~]/)[0]!
+        .trim()
+        .slice(0, 60)
+      resolve(`${server} is no nats-server: to --version it says ${said === "" ? "nothing" : `"${said}"`}`)
+    })
+  })

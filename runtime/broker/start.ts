@@ -15,7 +15,14 @@ import { within } from "../deadline.ts"
 import { endProcess } from "../processes/end-process.ts"
 import { ActorDied } from "../processes/process.ts"
 import { type LifeEvent, type Living, supervise } from "../processes/supervision.ts"
-import { brokerConfiguration, findServer, howToGetOne, storingConfiguration } from "./find.ts"
+import {
+  brokerConfiguration,
+  findServer,
+  howToGetOne,
+  passedOver,
+  storingConfiguration,
+  unfitProgram
+} from "./find.ts"
 
 export interface Credentials {
   readonly user: string
@@ -41,6 +48,8 @@ export class BrokerNotStarted extends Data.TaggedError("BrokerNotStarted")<{
 
 const readyDeadlineMs = 15_000
 const lookPauseMs = 20
+/** A server is ready long before; what is not then may be another program. */
+const doubtMs = 1_500
 
 /** The variable that holds an actor's password, here and in `nats.conf`. */
 export const passwordVariable = (actor: string): string => `${actor.toUpperCase()}_PASSWORD`
@@ -89,13 +98,25 @@ const givenBroker = (url: string): Broker => ({
 })
 
 /** The program of a broker of one's own: the given one, or that of this machine. */
-export const serverProgram = (given?: string): Effect.Effect<string, BrokerNotStarted> =>
+const serverProgram = (given?: string): Effect.Effect<string, BrokerNotStarted> =>
   Effect.suspend(() => {
     const server = given ?? findServer()
+    const others = passedOver().map((other) => ` (${other})`)
     return server === undefined
-      ? new BrokerNotStarted({ reason: "no nats-server found", remedy: howToGetOne })
+      ? new BrokerNotStarted({ reason: `no nats-server found${others.join("")}`, remedy: howToGetOne })
       : Effect.succeed(server)
   })
+
+/** That there is a program for a broker of one's own, and that it is one. */
+export const serverIsThere: Effect.Effect<void, BrokerNotStarted> = Effect.suspend(() =>
+  Effect.flatMap(serverProgram(), isServer)
+)
+
+const isServer = (server: string): Effect.Effect<void, BrokerNotStarted> =>
+  Effect.flatMap(
+    Effect.promise(() => unfitProgram(server)),
+    (reason) => (reason === undefined ? Effect.void : new BrokerNotStarted({ reason, remedy: howToGetOne }))
+  )
 
 /** A broker of this process, on the loopback at a free port. */
 export const startOwnBroker = (
@@ -118,7 +139,7 @@ export const startOwnBroker = (
             Effect.sync(() => guard?.kill("SIGKILL"))
           )
       )
-      port = yield* readPort(folder, running)
+      port = yield* readPort(server, folder, running)
       pid = running.child.pid!
       return { pid, exit: running.exit }
     })
@@ -208,8 +229,8 @@ const run = (
   child.stderr?.on("data", (chunk: Buffer) => {
     said = (said + chunk.toString()).slice(-2_000)
   })
-  child.on("error", (error) => {
-    ended = error.message
+  child.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+    ended = `${server} can't be run (${code ?? message})`
   })
   const exited = Deferred.unsafeMake<void, ActorDied>(FiberId.none)
   child.on("exit", (code, signal) => {
@@ -229,19 +250,23 @@ const run = (
   return { child, guard, exit: Deferred.await(exited), said: () => said.trim(), ended: () => ended }
 }
 
-/** The server writes its ports once it listens. */
-const readPort = (folder: string, { said, ended }: Running) => {
+/** The server writes its ports once it listens. Where it does not, another program may have its name. */
+const readPort = (server: string, folder: string, { said, ended }: Running) => {
   const remedy = `See that ${brokerConfiguration} is whole and that nats-server runs on this machine.`
   const look = Effect.gen(function* () {
     while (true) {
       const end = ended()
-      if (end !== undefined) return yield* new BrokerNotStarted({ reason: `${end}: ${said()}`, remedy })
+      if (end !== undefined) {
+        yield* isServer(server)
+        return yield* new BrokerNotStarted({ reason: [end, said()].filter(Boolean).join(": "), remedy })
+      }
       const port = yield* Effect.promise(() => readPortFile(folder))
       if (port !== undefined) return port
       yield* Effect.sleep(Duration.millis(lookPauseMs))
     }
   })
-  return look.pipe(
+  const doubt = Effect.zipRight(Effect.delay(isServer(server), Duration.millis(doubtMs)), Effect.never)
+  return Effect.raceFirst(look, doubt).pipe(
     within(
       readyDeadlineMs,
       () => new BrokerNotStarted({ reason: `not ready within ${readyDeadlineMs} ms: ${said()}`, remedy })

@@ -235,7 +235,12 @@ class Mailbox {
       if (entry !== undefined) entry.reply = nothing
       return
     }
-    const frames = request.room.framesOf({ kind, id, tag, number: 0, of: 0, body })
+    const framed = request.room.framesOf({ kind, id, tag, number: 0, of: 0, body })
+    if (framed._tag === "Left") {
+      this.#refuse(request, framed.left)
+      return
+    }
+    const frames = framed.right
     const reply = sentAt(frames, this.#now(), this.#post.limits)
     this.#memory.answered(key, reply, this.#now())
     this.#send(from, tag, reply, () => this.#memory.count(key, reply, sizeOf(frames), this.#now()))

@@ -9,7 +9,7 @@ import { decode, type MalformedMessage } from "../../protocol/messages/codec.ts"
 import { type Envelope, encodeEnvelope } from "../../protocol/messages/envelope.ts"
 import type { Ask } from "../../protocol/messages/message.ts"
 import { actorOf, isGroup, parseSubject } from "../../protocol/messages/subjects.ts"
-import { type PermissionDenied, TransportClosed, type TransportError } from "../transport/transport.ts"
+import type { PermissionDenied, TransportError } from "../transport/transport.ts"
 import { type AskError, type AskOptions, DeadlineExceeded, RemoteFailure } from "./contract.ts"
 import { type Frames, framesOf, sizeOf } from "./framing.ts"
 import { KnownMembers } from "./group.ts"
@@ -29,7 +29,7 @@ export interface Asking {
   readonly receive: (envelope: Envelope, from: string) => void
   /** The broker is there again: what was under way may be lost. */
   readonly reconnected: () => void
-  readonly closed: () => void
+  readonly closed: (error: TransportError) => void
   readonly denied: (error: PermissionDenied) => void
 }
 
@@ -38,7 +38,8 @@ interface Outgoing {
   readonly id: string
   readonly to: string
   readonly tag: string
-  readonly body: Uint8Array
+  /** Of the whole request. */
+  readonly frames: Frames
   /** A factor around 1, so that several parties do not repeat in step. */
   readonly jitter: number
   readonly options: AskOptions
@@ -56,7 +57,6 @@ class Request {
   readonly #members: KnownMembers | undefined
   readonly #onEnd: (result: Effect.Effect<Uint8Array, AskError>) => void
   readonly #counter: Counter
-  readonly #whole: Frames
   readonly #large: boolean
   readonly #started: number
   readonly #cancelDeadline: () => void
@@ -84,10 +84,9 @@ class Request {
     this.#members = members
     this.#holder = holder
     this.#onEnd = onEnd
-    const { id, to, tag, body, options } = outgoing
+    const { to, tag, frames, options } = outgoing
     this.#counter = post.ledger.counter("sent", to, tag)
-    this.#whole = framesOf({ kind: "ask", id, tag, number: 0, of: 0, body }, post.transport)
-    this.#large = sizeOf(this.#whole) > post.limits.resendWholeBytes
+    this.#large = sizeOf(frames) > post.limits.resendWholeBytes
     this.#pauseMs = post.limits.resendFirstMs
     this.#started = post.clock.unsafeCurrentTimeMillis()
     this.#cancelDeadline = post.after(options.deadlineMs, () => this.end(Effect.fail(this.#late())))
@@ -113,13 +112,13 @@ class Request {
       this.#pause()
       return
     }
-    const { id, tag, headers } = this.#outgoing
+    const { id, tag, frames, headers } = this.#outgoing
     const to = this.#holder ?? this.to
     if (this.#state === "unsent" || (this.#state === "sent" && !this.#large)) {
       this.#state = "sent"
       this.#attempt++
       this.#breakOff =
-        this.#post.begin(to, "ask", this.#whole, this.#counter, this.#sent, headers) ?? this.#breakOff
+        this.#post.begin(to, "ask", frames, this.#counter, this.#sent, headers) ?? this.#breakOff
     } else {
       const poll: Envelope = { kind: "poll", id, tag, number: this.#attempt, of: 0, body: noBytes }
       this.#breakOff =
@@ -248,12 +247,20 @@ class Requests {
   }
 
   /** Sends a request until it is answered, its deadline has passed or the asker is interrupted. Gives the reply's body. */
-  answered(outgoing: Omit<Outgoing, "id">): Effect.Effect<Uint8Array, AskError> {
+  answered(body: Uint8Array, outgoing: Omit<Outgoing, "id" | "frames">): Effect.Effect<Uint8Array, AskError> {
+    const id = this.#newId()
+    const envelope = { kind: "ask", id, tag: outgoing.tag, number: 0, of: 0, body } as const
+    return Effect.flatMap(framesOf(envelope, this.#post.transport), (frames) =>
+      this.#underWayUntilEnd({ ...outgoing, id, frames })
+    )
+  }
+
+  #underWayUntilEnd(outgoing: Outgoing): Effect.Effect<Uint8Array, AskError> {
     return Effect.async((resume) => {
-      const id = this.#newId()
+      const { id } = outgoing
       const members = this.#membersOf(outgoing.to)
       const holder = members?.next((member) => this.#underWay(member))
-      const request = new Request(this.#post, { ...outgoing, id }, members, holder, (result) => {
+      const request = new Request(this.#post, outgoing, members, holder, (result) => {
         this.#pending.delete(id)
         resume(result)
       })
@@ -283,8 +290,7 @@ class Requests {
     for (const request of this.#pending.values()) request.reconnected()
   }
 
-  closed(): void {
-    const error = new TransportClosed({ reason: "the connection was given up while a reply was awaited" })
+  closed(error: TransportError): void {
     for (const request of this.#pending.values()) request.end(Effect.fail(error))
   }
 
@@ -325,7 +331,7 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
       const { tag } = message
       const body = yield* Effect.orDie(message.payload.encode(payload))
       const jitter = yield* Random.nextRange(1 - limits.resendJitter, 1 + limits.resendJitter)
-      const reply = yield* requests.answered({ to, tag, body, jitter, options, headers })
+      const reply = yield* requests.answered(body, { to, tag, jitter, options, headers })
       return yield* Effect.mapError(
         message.reply.decode(reply),
         (error) => new RemoteFailure({ party: to, request: tag, error: wireError(error) })
@@ -347,7 +353,7 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
         : request(to, message, payload, options, undefined),
     receive: (envelope, from) => requests.receive(envelope, from),
     reconnected: () => requests.reconnected(),
-    closed: () => requests.closed(),
+    closed: (error) => requests.closed(error),
     denied: (error) => requests.denied(error)
   }
 }

@@ -15,8 +15,8 @@ import {
   type OpenEnvelope,
   openEnvelope
 } from "../../protocol/messages/envelope.ts"
-import type { TransportService } from "../transport/transport.ts"
-import type { Limits } from "./limits.ts"
+import { MessageTooLarge, type TransportService } from "../transport/transport.ts"
+import { defaultLimits, type Limits } from "./limits.ts"
 
 export type Frames = ReadonlyArray<Uint8Array>
 
@@ -47,11 +47,14 @@ export const takeAgain = (sent: Sent, nowMs: number): boolean => {
   return true
 }
 
+/** The least that a carrier has to take at once: an envelope at its longest, and a piece of a body that is worth it. */
+export const leastPayloadBytes = envelopeBytes + 256
+
 /** What frames are made for. */
 export type Carrier = Pick<TransportService, "maxPayloadBytes" | "frame">
 
-/** The frames of an envelope: one, or its fragments. */
-export const framesOf = (envelope: Envelope, carrier: Carrier): Frames =>
+/** The frames of an envelope: one, or its fragments, of which no receiver takes more than there may be. */
+export const framesOf = (envelope: Envelope, carrier: Carrier): Either.Either<Frames, MessageTooLarge> =>
   framesOfParts(envelope, [envelope.body], carrier)
 
 /** The same, of a body in parts, which are copied. Fragments go by the envelope's id, so a round gives its number as id here. */
@@ -59,14 +62,20 @@ export const framesOfParts = (
   envelope: Omit<Envelope, "body">,
   parts: ReadonlyArray<Uint8Array>,
   { maxPayloadBytes, frame }: Carrier
-): Frames => {
-  if (encodedBytes(envelope, sizeOf(parts)) <= maxPayloadBytes) return [encodeParts(envelope, parts, frame)]
-  const whole = encodePieces(envelope, parts)
+): Either.Either<Frames, MessageTooLarge> => {
+  const bytes = encodedBytes(envelope, sizeOf(parts))
+  if (bytes <= maxPayloadBytes) return Either.right([encodeParts(envelope, parts, frame)])
   const bodyBytes = maxPayloadBytes - envelopeBytes
-  const of = Math.ceil(sizeOf(whole) / bodyBytes)
+  const of = Math.ceil(bytes / bodyBytes)
+  const { fragmentsOfMessage: pieces } = defaultLimits
+  if (of > pieces)
+    return Either.left(new MessageTooLarge({ tag: envelope.tag, bytes, limitBytes: maxPayloadBytes, pieces }))
+  const whole = encodePieces(envelope, parts)
   const id = envelope.kind === "round" ? String(envelope.number) : envelope.id
-  return cutEvery(bodyBytes, whole).map((body, number) =>
-    encodeParts({ kind: "fragment", id, tag: envelope.tag, number, of }, body, frame)
+  return Either.right(
+    cutEvery(bodyBytes, whole).map((body, number) =>
+      encodeParts({ kind: "fragment", id, tag: envelope.tag, number, of }, body, frame)
+    )
   )
 }
 
@@ -90,9 +99,9 @@ export class BodyRoom {
   }
 
   /** The frames of an envelope of the id and the tag that the room is for. What was taken must not be written to any more. */
-  framesOf(envelope: Envelope): Frames {
+  framesOf(envelope: Envelope): Either.Either<Frames, MessageTooLarge> {
     return this.#taken !== undefined && this.holds(envelope.body)
-      ? [closeEnvelope(this.#taken, envelope)]
+      ? Either.right([closeEnvelope(this.#taken, envelope)])
       : framesOf(envelope, this.#carrier)
   }
 

@@ -5,7 +5,7 @@
 import { Clock, Duration, Effect, Layer, Random, Runtime } from "effect"
 import { inboxesOf, inboxOf, isRunName, mayPublish } from "../../protocol/messages/subjects.ts"
 import { Tracing } from "../tracing.ts"
-import { Transport, type TransportError } from "../transport/transport.ts"
+import { Transport, TransportClosed, type TransportError } from "../transport/transport.ts"
 import { makeAnswering } from "./answering.ts"
 import { makeAsking } from "./asking.ts"
 import { Party } from "./contract.ts"
@@ -64,8 +64,9 @@ export const makeParty = (options: PartyOptions) =>
         asking.reconnected()
         rounds.reconnected()
       } else if (event.status === "closed") {
-        asking.closed()
-        rounds.closed()
+        const error = event.error ?? new TransportClosed({ reason: "it was given up" })
+        asking.closed(error)
+        rounds.closed(error)
       }
     })
     yield* Effect.addFinalizer(() => Effect.sync(unlisten))
@@ -78,7 +79,7 @@ export const makeParty = (options: PartyOptions) =>
       tell: (to, message, payload) =>
         Effect.gen(function* () {
           const body = yield* Effect.orDie(message.payload.encode(payload))
-          const frames = framesOf(
+          const frames = yield* framesOf(
             { kind: "tell", id: newId(), tag: message.tag, number: 0, of: 0, body },
             transport
           )

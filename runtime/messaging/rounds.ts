@@ -33,7 +33,7 @@ export interface RoundKeeping {
   /** Takes a `round` or `nack` from `from`. */
   readonly receive: (envelope: Envelope, from: string) => void
   readonly reconnected: () => void
-  readonly closed: () => void
+  readonly closed: (error: TransportError) => void
 }
 
 interface Waiter {
@@ -138,8 +138,8 @@ class Exchange {
     )
   }
 
-  giveUp(): void {
-    this.#settle(Exit.fail(givenUp))
+  giveUp(error: TransportError): void {
+    this.#settle(Exit.fail(error))
   }
 
   /** Repeats the request for a round that stays out, and ends the wait at its deadline. */
@@ -205,11 +205,10 @@ class Exchange {
   /** Sends this party's part of a round and keeps it. */
   #send(round: number, parts: ReadonlyArray<Uint8Array>): TransportError | undefined {
     const { clock, limits, transport } = this.#post
-    const frames = framesOfParts(
-      { kind: "round", id: "", tag: this.phase, number: round, of: 0 },
-      parts,
-      transport
-    )
+    const envelope = { kind: "round", id: "", tag: this.phase, number: round, of: 0 } as const
+    const framed = framesOfParts(envelope, parts, transport)
+    if (framed._tag === "Left") return framed.left
+    const frames = framed.right
     this.#at = round
     this.#kept.set(round, sentAt(frames, clock.unsafeCurrentTimeMillis(), limits))
     for (const sent of this.#kept.keys()) if (sent < round - 1 || sent > round) this.#drop(sent)
@@ -229,7 +228,7 @@ class Exchange {
     const now = clock.unsafeCurrentTimeMillis()
     const pause = limits.roundResendMs
     this.#waiter = { round, since: now, resume, first: !this.#met, askAgainAt: now + pause, pause }
-    if (transport.status() === "closed") this.giveUp()
+    if (transport.status() === "closed") this.giveUp(givenUp)
     return undefined
   }
 
@@ -283,8 +282,8 @@ class Exchanges {
     for (const exchange of this.#all.values()) exchange.askAgain()
   }
 
-  closed(): void {
-    for (const exchange of this.#all.values()) exchange.giveUp()
+  closed(error: TransportError): void {
+    for (const exchange of this.#all.values()) exchange.giveUp(error)
   }
 
   /** Makes room for one more phase that this party has not opened. */
@@ -322,7 +321,7 @@ export const makeRounds = (post: Post): RoundKeeping => {
       }),
     receive: (envelope, from) => exchanges.receive(envelope, from),
     reconnected: () => exchanges.reconnected(),
-    closed: () => exchanges.closed()
+    closed: (error) => exchanges.closed(error)
   }
 }
 

@@ -29,6 +29,10 @@ export class ActorDied extends Data.TaggedError("ActorDied")<{
       ? /^(SIG[A-Z0-9]+$|not ready)/.test(this.code)
       : this.code !== toldStatus
   }
+  /** Whether a signal ended it. */
+  get killed(): boolean {
+    return typeof this.code === "string" && this.code.startsWith("SIG")
+  }
   override get message(): string {
     const last = this.lastLines.length === 0 ? "" : `; it said last:\n${this.lastLines.join("\n")}`
     return `the process of ${this.party} ended unexpectedly (${this.code})${last}`
@@ -60,6 +64,8 @@ export interface ActorProcessOptions {
   readonly readyTimeoutMs: number
   /** Told of each further line of JSON that it says on its standard output. */
   readonly onLine?: (value: unknown) => void
+  /** Told what it waits for, where that takes it long. */
+  readonly onWaiting?: (reason: string) => void
   /** Options of Node itself, such as `--max-old-space-size=2048`. */
   readonly nodeOptions?: ReadonlyArray<string>
 }
@@ -122,7 +128,7 @@ export const startActor = (
   })
 
 const launch = (
-  { party, entry, args, env, secrets, nodeOptions, onLine }: ActorProcessOptions,
+  { party, entry, args, env, secrets, nodeOptions, onLine, onWaiting }: ActorProcessOptions,
   ready: Deferred.Deferred<unknown>,
   ended: Deferred.Deferred<void, ActorDied>
 ) => {
@@ -139,16 +145,20 @@ const launch = (
     stdio: ["pipe", "pipe", "pipe"]
   })
   let lastLines: ReadonlyArray<string> = []
+  const keep = (line: string) => {
+    lastLines = [...lastLines, line].slice(-keptLines)
+  }
   // Where the system has no more descriptors there are none: the error follows.
   eachLine(child.stdout, (line) => {
     const value = jsonOf(line)
     if (value === undefined) return
     if ("ready" in value) Deferred.unsafeDone(ready, Effect.succeed(value.ready))
-    else onLine?.(value)
+    else if ("waiting" in value) {
+      keep(`waiting: ${value.waiting}`)
+      onWaiting?.(String(value.waiting))
+    } else onLine?.(value)
   })
-  eachLine(child.stderr, (line) => {
-    lastLines = [...lastLines, line].slice(-keptLines)
-  })
+  eachLine(child.stderr, keep)
   const end = (code: number | string) =>
     Deferred.unsafeDone(
       ended,
@@ -200,6 +210,13 @@ export const isSupervised = (): boolean => process.env[supervisedVariable] !== u
 export const sayReady = (value: unknown): Effect.Effect<void> =>
   Effect.sync(() => {
     process.stdout.write(`${JSON.stringify({ ready: value })}\n`)
+  })
+
+/** In the child: says what it waits for: to the process that looks after it, or else to people. */
+export const sayWaiting = (reason: string): Effect.Effect<void> =>
+  Effect.sync(() => {
+    if (isSupervised()) process.stdout.write(`${JSON.stringify({ waiting: reason })}\n`)
+    else process.stderr.write(`bicameral: waiting: ${reason}\n`)
   })
 
 /** In the child: never returns while the parent lives; ends the wait when it is gone. One that nobody supervises waits for ever. */

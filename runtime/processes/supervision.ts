@@ -7,7 +7,8 @@ import { Cause, Clock, Deferred, Duration, Effect, type Exit, Fiber, type Scope 
 /** What a supervisor tells of a party. */
 export type LifeEvent =
   | { readonly _tag: "Up"; readonly party: string; readonly pid: number }
-  | { readonly _tag: "Died"; readonly party: string; readonly reason: string }
+  /** `killed` is whether a signal ended it. */
+  | { readonly _tag: "Died"; readonly party: string; readonly reason: string; readonly killed: boolean }
   | { readonly _tag: "Back"; readonly party: string; readonly awayMs: number }
 
 /** A process that is up. */
@@ -45,6 +46,8 @@ const shortLifeMs = 5_000
 /** So many short lives in a row, and it is given up. */
 const shortLivesAtMost = 8
 
+const isKilled = (error: object): boolean => "killed" in error && error.killed === true
+
 export const supervise = <P extends Living<E>, E extends { readonly message: string }>(
   options: SupervisionOptions<P, E>
 ): Effect.Effect<Supervised<P, E>, never, Scope.Scope> =>
@@ -80,7 +83,7 @@ export const supervise = <P extends Living<E>, E extends { readonly message: str
         diedAt = yield* nowMs
         short = diedAt - born < shortLifeMs ? short + 1 : 1
         if (short >= shortLivesAtMost) return yield* exit
-        onEvent({ _tag: "Died", party, reason: failure.value.message })
+        onEvent({ _tag: "Died", party, reason: failure.value.message, killed: isKilled(failure.value) })
         yield* Effect.sleep(Duration.millis(Math.min(longestPauseMs, firstPauseMs * 2 ** (short - 1))))
       }
     })

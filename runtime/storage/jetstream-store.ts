@@ -5,17 +5,81 @@
  * this store. Each cloud may use its own bucket only, and only the operator may make one (`nats.conf`).
  */
 import { createHash, randomUUID } from "node:crypto"
-import { Effect, Option } from "effect"
+import { Data, Effect, Option } from "effect"
+import { BrokerUnfit } from "../transport/assumptions.ts"
 import type { BrokerRequests } from "../transport/nats.ts"
 import type { TransportError } from "../transport/transport.ts"
 import { StoredBytesChanged, type StoreError, StoreFailed, type StoreService } from "./store.ts"
 
 export const bucketOf = (actor: string): string => `checkpoints-${actor}`
-const chunkBytes = 512 * 1024
+const longestChunk = 512 * 1024
+/** With less at once than this the manifest of a large checkpoint is larger than one message. */
+const leastPayload = 64_000
 /** How long the broker may be away, or take. */
 const deadlineMs = 60_000
-/** What JetStream says where no message has the subject; that there is no bucket is another error. */
-const noMessage = 10037
+/** The same where nothing depends on the answer yet. */
+const openingMs = 10_000
+
+/** What JetStream says in numbers, which stay what they are (server/errors.json of nats-server). */
+const codes = {
+  noMessage: 10037,
+  noJetStream: [10035, 10039, 10076],
+  noBucket: 10059,
+  otherBucket: 10058,
+  noRoom: [10002, 10023, 10028, 10047, 10077]
+}
+
+/** The broker keeps nothing, or nothing of this user. */
+export class NoJetStream extends Data.TaggedError("NoJetStream")<{
+  readonly server: string
+  /** It has JetStream, and not for the account of the user. */
+  readonly elsewhere: boolean
+}> {
+  readonly retryable = false
+  override get message(): string {
+    const without = this.elsewhere
+      ? "has no JetStream for the account of its users"
+      : "runs without JetStream"
+    return `the NATS broker at ${this.server} ${without}, so it can't keep checkpoints: start it with nats-jetstream.conf, or take placement.checkpoints out of the scenario`
+  }
+}
+
+/** The broker would keep checkpoints, and nobody has made the place for a cloud's. */
+export class NoBucket extends Data.TaggedError("NoBucket")<{
+  readonly server: string
+  readonly bucket: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `the NATS broker at ${this.server} has no bucket ${this.bucket}: set OPERATOR_PASSWORD, so that bicameral run makes it, or make it as the operator (docs/deployment.md)`
+  }
+}
+
+/** What the broker may store is used up, or its disk is. */
+export class BucketFull extends Data.TaggedError("BucketFull")<{
+  readonly server: string
+  readonly bucket: string
+  readonly words: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `the NATS broker at ${this.server} has no room for ${this.bucket} ("${this.words}"): make room on its disk, or raise the limits of the jetstream block in its configuration`
+  }
+}
+
+/** The broker can't do with a bucket what it is asked to. */
+export class BucketRefused extends Data.TaggedError("BucketRefused")<{
+  readonly server: string
+  readonly bucket: string
+  readonly words: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `the NATS broker at ${this.server} can't use ${this.bucket}: ${this.words}; see its log, and that nothing but bicameral uses the bucket`
+  }
+}
+
+export type BucketError = NoJetStream | NoBucket | BucketFull | BucketRefused | TransportError
 
 interface Manifest {
   readonly version: string
@@ -33,7 +97,7 @@ interface Answer {
 }
 
 /** Makes an actor's bucket; one that is there already stays as it is. */
-export const makeBucket = (broker: BrokerRequests, actor: string): Effect.Effect<void, StoreFailed> => {
+export const makeBucket = (broker: BrokerRequests, actor: string): Effect.Effect<void, BucketError> => {
   const name = bucketOf(actor)
   const settings = {
     name,
@@ -48,18 +112,48 @@ export const makeBucket = (broker: BrokerRequests, actor: string): Effect.Effect
     max_msgs_per_subject: 1,
     num_replicas: 1
   }
-  return Effect.asVoid(ask(broker, "make", name, `$JS.API.STREAM.CREATE.${name}`, settings))
+  return Effect.asVoid(said(broker, name, `$JS.API.STREAM.CREATE.${name}`, json(settings), openingMs))
 }
 
-/** The part of an actor's bucket that is for a run. */
+/** An actor's bucket, which has to be there, as far as it is for a run. */
+export const openBucket = (
+  broker: BrokerRequests,
+  actor: string,
+  run: string
+): Effect.Effect<StoreService, BucketError> => {
+  const { server, maxPayloadBytes } = broker
+  const bucket = bucketOf(actor)
+  if (maxPayloadBytes < leastPayload)
+    return new BrokerUnfit({
+      server,
+      reason: `checkpoints need messages of ${leastPayload} bytes, and it takes ${maxPayloadBytes}`,
+      remedy: "raise max_payload in its configuration; nats.conf has 16MB",
+      retryable: false
+    })
+  const info = said(broker, bucket, `$JS.API.STREAM.INFO.${bucket}`, json({}), openingMs)
+  return Effect.as(info, bucketStore(broker, actor, run))
+}
+
+/** The part of an actor's bucket that is for a run. That it is there is found out when it is used. */
 export const bucketStore = (broker: BrokerRequests, actor: string, run: string): StoreService => {
   const bucket = bucketOf(actor)
+  const chunkBytes = Math.min(longestChunk, broker.maxPayloadBytes)
   // Names may have dots, which would part the subject.
   const subjectOf = (name: string) => `checkpoints.${actor}.${run}.${name.replaceAll(".", "=")}`
   const manifestOf = (name: string) => `${subjectOf(name)}.manifest`
-  const place = (name: string) => `${bucket}/${name}`
+  const asking = (operation: string, name: string, subject: string, data: Uint8Array) =>
+    Effect.mapError(
+      said(broker, bucket, subject, data, deadlineMs),
+      ({ message }) =>
+        new StoreFailed({
+          operation,
+          place: `${bucket}/${name}`,
+          reason: message,
+          remedy: "then start this party again, or resume the run"
+        })
+    )
   const api = (what: string, name: string, operation: string, content: object) =>
-    ask(broker, operation, place(name), `$JS.API.STREAM.${what}.${bucket}`, content)
+    asking(operation, name, `$JS.API.STREAM.${what}.${bucket}`, json(content))
   const last = (name: string, subject: string): Effect.Effect<Option.Option<Buffer>, StoreFailed> =>
     Effect.map(api("MSG.GET", name, "read", { last_by_subj: subject }), ({ error, message }) =>
       error === undefined ? Option.some(Buffer.from(message?.data ?? "", "base64")) : Option.none()
@@ -78,7 +172,7 @@ export const bucketStore = (broker: BrokerRequests, actor: string, run: string):
     put: (name, bytes) =>
       Effect.gen(function* () {
         const store = (subject: string, data: Uint8Array) =>
-          Effect.map(said(broker, "write", place(name), subject, data), ({ seq }) => seq ?? 0)
+          Effect.map(asking("write", name, subject, data), ({ seq }) => seq ?? 0)
         const manifest = { version: randomUUID(), digests: [] as string[] }
         let first: number | undefined
         for (let at = 0; at < bytes.length; at += chunkBytes) {
@@ -122,31 +216,53 @@ const manifestIn = (bytes: Buffer): Manifest | undefined => {
 
 const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex")
 
-const ask = (broker: BrokerRequests, operation: string, place: string, subject: string, content: object) =>
-  said(broker, operation, place, subject, Buffer.from(JSON.stringify(content)))
+const json = (content: object): Uint8Array => Buffer.from(JSON.stringify(content))
 
 /** Sends a request that the broker answers with JSON; that there is no such message is no error. */
 const said = (
   broker: BrokerRequests,
-  operation: string,
-  place: string,
+  bucket: string,
   subject: string,
-  data: Uint8Array
-): Effect.Effect<Answer, StoreFailed> => {
-  const failed = (reason: string) =>
-    new StoreFailed({
-      operation,
-      place,
-      reason,
-      remedy: "see that the broker runs with nats-jetstream.conf, has the bucket, and has room"
-    })
-  return broker.request(subject, data, deadlineMs).pipe(
-    Effect.mapError((error: TransportError) => failed(error.message)),
-    Effect.flatMap((bytes) => {
-      const answer = JSON.parse(Buffer.from(bytes).toString()) as Answer
-      return answer.error === undefined || answer.error.err_code === noMessage
+  data: Uint8Array,
+  withinMs: number
+): Effect.Effect<Answer, BucketError> => {
+  const { server } = broker
+  const withoutJetStream = (error: TransportError) =>
+    error._tag === "RequestUnanswered" && error.nobody && !broker.stores()
+      ? new NoJetStream({ server, elsewhere: false })
+      : error
+  return broker.request(subject, data, withinMs).pipe(
+    Effect.mapError(withoutJetStream),
+    Effect.flatMap((bytes): Effect.Effect<Answer, BucketError> => {
+      const answer = answerIn(bytes)
+      if (answer === undefined) return new BucketRefused({ server, bucket, words: "its answer is no JSON" })
+      const { error } = answer
+      return error === undefined || error.err_code === codes.noMessage
         ? Effect.succeed(answer)
-        : failed(answer.error.description)
+        : refusal(error, server, bucket)
     })
   )
+}
+
+const answerIn = (bytes: Uint8Array): Answer | undefined => {
+  try {
+    const answer = JSON.parse(Buffer.from(bytes).toString()) as Answer
+    return typeof answer === "object" && answer !== null ? answer : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** What JetStream means by an error. */
+const refusal = (
+  { err_code: code, description: words }: NonNullable<Answer["error"]>,
+  server: string,
+  bucket: string
+): BucketError => {
+  if (codes.noJetStream.includes(code)) return new NoJetStream({ server, elsewhere: true })
+  if (code === codes.noBucket) return new NoBucket({ server, bucket })
+  if (codes.noRoom.includes(code)) return new BucketFull({ server, bucket, words })
+  if (code === codes.otherBucket)
+    return new BucketRefused({ server, bucket, words: "a stream of that name is there, with other settings" })
+  return new BucketRefused({ server, bucket, words: `it says "${words}" (${code})` })
 }

@@ -1,72 +1,51 @@
 /**
- * The transport over a NATS broker: the only file that imports `nats`. A connection that was up once is sought again for ever,
- * while what is published in between is dropped (whoever needs it sends it again); a broker that cannot be reached at the
- * start, or that refuses the credentials, is an error at once.
- * Rounds go over a connection of their own (docs/architecture.md).
+ * The transport over a NATS broker. While the broker is away, what is published is dropped (whoever needs it sends it again). How it is
+ * connected to, and what it has to be for that, is in `nats-connection.ts`. Rounds go over a connection of their own (docs/architecture.md).
  */
 import type { Socket } from "node:net"
-import { Deferred, Effect, Layer, Redacted, Schedule, type Scope } from "effect"
-import { ErrorCode, Events, type Msg, headers as makeHeaders, type NatsConnection, NatsError } from "nats"
-import { NatsConnectionImpl } from "nats/lib/nats-base-client/nats.js"
-import { setTransportFactory } from "nats/lib/nats-base-client/transport.js"
-import { NodeTransport, nodeResolveHost } from "nats/lib/src/node_transport.js"
-import { inboxPrefixOf, isOfRounds } from "../../protocol/messages/subjects.ts"
+import { Effect, Layer, Schedule, type Scope } from "effect"
+import { isOfRounds } from "../../protocol/messages/subjects.ts"
 import { within } from "../deadline.ts"
-import { oneAtATime } from "./nats-attempts.ts"
-import { FrameRoom } from "./nats-frames.ts"
-import { gatherAtOnce, openSocket, ownBytes, parseAtOnce } from "./nats-reading.ts"
 import {
-  BrokerRefused,
+  type Connection,
+  close,
+  gone,
+  type NatsOptions,
+  type NotConnected,
+  natsHeaders,
+  open,
+  payloadOf,
+  reconnectPauseMs,
+  requestOnce,
+  socketOf,
+  subscribe,
+  watchStatus
+} from "./nats-connection.ts"
+import { FrameRoom } from "./nats-frames.ts"
+import { gatherAtOnce, parseAtOnce } from "./nats-reading.ts"
+import {
   BrokerUnreachable,
-  type Delivery,
   PayloadTooLarge,
-  PermissionDenied,
+  RequestUnanswered,
   Transport,
-  TransportClosed,
   type TransportError,
   type TransportEvent,
   type TransportStatus
 } from "./transport.ts"
-import {
-  type BrokerUntrusted,
-  type PasswordExposed,
-  type TlsSettings,
-  type Trust,
-  tlsSettings,
-  untrusted
-} from "./trust.ts"
-
-export interface NatsOptions {
-  /** Addresses of one broker, which has one certificate. */
-  readonly servers: readonly [string, ...ReadonlyArray<string>]
-  /** The actor's name, for its members too: it is the user, and its inbox is named after it. */
-  readonly user: string
-  readonly password: Redacted.Redacted
-  /** How the broker's log calls the connection; the user unless told. */
-  readonly name?: string
-  readonly connectTimeoutMs?: number
-  /** Over which connections the password may go; to this machine over any, else over TLS, unless told. */
-  readonly trust?: Trust
-}
 
 /** What may be handed to the socket before `publish` waits for the broker to have taken it. */
 const unflushedBytes = 16 * 2 ** 20
-const reconnectPauseMs = 250
-const drainMs = 2_000
-/** How long the broker may take to confirm a subscription; one that died meanwhile never does. */
-const subscribeMs = 5_000
-const noHeaders: Readonly<Record<string, string>> = {}
 
 export const layer = (options: NatsOptions): Layer.Layer<Transport, NotConnected> =>
   Layer.scoped(Transport, make(options))
 
-type NotConnected = BrokerUnreachable | BrokerRefused | BrokerUntrusted | PasswordExposed
-
 /** A connection of a party, and how it stands. */
 interface Line {
-  readonly connection: NatsConnection
-  readonly protocol: NatsConnectionImpl["protocol"]
+  readonly connection: Connection
+  readonly protocol: Connection["protocol"]
   status: TransportStatus
+  /** Why it was given up. */
+  why: TransportError | undefined
   /** Bytes since it was last seen that the broker has taken all. */
   unflushed: number
   /** None while there is no connection. */
@@ -75,17 +54,17 @@ interface Line {
 
 const lineOf = (options: NatsOptions, tell: (event: TransportEvent) => void) =>
   Effect.map(open(options), (connection) => {
-    const { protocol } = connection as NatsConnectionImpl
-    const socket = () => (protocol.transport as NodeTransport).socket as Socket | undefined
-    const line: Line = { connection, protocol, status: "connected", unflushed: 0, socket }
+    const { protocol } = connection
+    const socket = () => socketOf(connection)
+    const line: Line = { connection, protocol, status: "connected", why: undefined, unflushed: 0, socket }
     watchStatus(connection, options.user, (event) => {
       if (event._tag === "Status") {
         line.status = event.status
+        line.why = event.error
         if (line.status === "connected") parseAtOnce(protocol, socket())
       }
       tell(event)
     })
-    oneAtATime(protocol)
     gatherAtOnce(protocol)
     parseAtOnce(protocol, socket())
     return line
@@ -131,7 +110,8 @@ const make = (options: NatsOptions) =>
       }),
       Effect.cached
     )
-    const maxPayloadBytes = main.connection.info?.max_payload ?? 2 ** 20
+    // What it says when it is back may be less, and is refused then: messages are made already.
+    const maxPayloadBytes = payloadOf(main.connection)
     const frames = new FrameRoom()
 
     const flush = (line: Line) =>
@@ -151,7 +131,7 @@ const make = (options: NatsOptions) =>
           return new PayloadTooLarge({ subject, bytes: data.length, limitBytes: maxPayloadBytes })
         const line = rounds !== undefined && isOfRounds(subject) ? rounds : main
         const { connection, protocol } = line
-        if (line.status === "closed" || connection.isClosed()) return gone
+        if (line.status === "closed" || connection.isClosed()) return line.why ?? gone
         if (line.status === "reconnecting") return undefined
         line.unflushed += data.length
         // What the client has gathered goes first.
@@ -173,8 +153,8 @@ const make = (options: NatsOptions) =>
         )
       ),
       subscribe: (subject, onDelivery, queue) =>
-        Effect.flatMap(isOfRounds(subject) ? openRounds : Effect.succeed(main), ({ connection }) =>
-          subscribe(connection, options.user, { subject, queue }, onDelivery)
+        Effect.flatMap(isOfRounds(subject) ? openRounds : Effect.succeed(main), (line) =>
+          subscribe(line.connection, options, { subject, queue }, onDelivery, () => line.why)
         ),
       status: () => status,
       listen: (listener) => {
@@ -186,6 +166,11 @@ const make = (options: NatsOptions) =>
 
 /** Requests that the broker answers itself. */
 export interface BrokerRequests {
+  readonly server: string
+  /** The largest request. */
+  readonly maxPayloadBytes: number
+  /** Whether the broker says that it stores. */
+  readonly stores: () => boolean
   /** Sends a request, again if the broker is away meanwhile, so it must be one that may be done twice. */
   readonly request: (
     subject: string,
@@ -194,221 +179,46 @@ export interface BrokerRequests {
   ) => Effect.Effect<Uint8Array, TransportError>
 }
 
-const answerMs = 5_000
-
 /** Over a connection of their own. */
 export const brokerRequests = (
   options: NatsOptions
 ): Effect.Effect<BrokerRequests, NotConnected, Scope.Scope> =>
   Effect.gen(function* () {
     const connection = yield* Effect.acquireRelease(open(options), close)
-    oneAtATime((connection as NatsConnectionImpl).protocol)
-    watchStatus(connection, options.user, () => {})
+    const [server] = options.servers
+    let [status, why]: [TransportStatus, TransportError] = ["connected", gone]
+    watchStatus(connection, options.user, (event) => {
+      if (event._tag === "Status") [status, why] = [event.status, event.error ?? gone]
+    })
+    const stores = () => connection.info?.jetstream === true
     const request = (subject: string, data: Uint8Array) =>
-      Effect.tryPromise({
-        try: () => connection.request(subject, data, { timeout: answerMs }),
-        catch: (cause) => {
-          if (connection.isClosed()) return gone
-          return cause instanceof NatsError && cause.isPermissionError()
-            ? new PermissionDenied({ user: options.user, operation: "publish", subject })
-            : new BrokerUnreachable({ servers: options.servers, remedy: "see that it runs, with JetStream" })
-        }
-      })
+      requestOnce(connection, options, { subject, data }, () => why)
     return {
-      request: (subject, data, deadlineMs) =>
-        request(subject, data).pipe(
+      server,
+      maxPayloadBytes: payloadOf(connection),
+      stores,
+      request: (subject, data, deadlineMs) => {
+        if (data.length > payloadOf(connection))
+          return new PayloadTooLarge({ subject, bytes: data.length, limitBytes: payloadOf(connection) })
+        let last: TransportError | undefined
+        return request(subject, data).pipe(
+          Effect.tapError((error) =>
+            Effect.sync(() => {
+              last = error
+            })
+          ),
           Effect.retry({
             schedule: Schedule.spaced(reconnectPauseMs),
-            while: ({ _tag }) => _tag === "BrokerUnreachable"
+            // A broker that stores may be on its way to it; from one that does not nobody will ever answer.
+            while: (error) => error._tag === "RequestUnanswered" && (!error.nobody || stores())
           }),
-          within(
-            deadlineMs,
-            () =>
-              new BrokerUnreachable({
-                servers: options.servers,
-                remedy: `it did not answer ${subject} within ${deadlineMs} ms; see that it runs, with nats-jetstream.conf`
-              })
+          within(deadlineMs, () =>
+            status === "connected"
+              ? (last ?? new RequestUnanswered({ server, subject, nobody: false }))
+              : new BrokerUnreachable({ servers: options.servers, remedy: "it went away; see that it runs" })
           ),
           Effect.map((message) => message.data)
         )
-    }
-  })
-
-/** The client's way to the broker, with a socket whose reading is ours. */
-class BrokerTransport extends NodeTransport {
-  override dial({ hostname, port }: { readonly hostname: string; readonly port: number }): Promise<Socket> {
-    return new Promise((resolve, reject) => {
-      const socket = openSocket(port, hostname)
-      let failure: Error | undefined
-      // The client gives up after as long, but leaves the socket of who does not answer at all to the system, which tries for minutes.
-      const giveUp = setTimeout(
-        () => socket.destroy(NatsError.errorForCode(ErrorCode.Timeout)),
-        this.options.timeout
-      )
-      const settled = () => {
-        clearTimeout(giveUp)
-        socket.removeAllListeners()
-      }
-      socket
-        .setNoDelay(true)
-        .on("connect", () => {
-          settled()
-          resolve(socket)
-        })
-        .on("error", (error) => {
-          failure = error
-        })
-        .on("close", () => {
-          settled()
-          reject(failure)
-        })
-    })
-  }
-}
-
-const gone = new TransportClosed({
-  reason: "it was closed here, or the broker refused to let this party in again"
-})
-
-const open = ({ servers, trust = {}, ...options }: NatsOptions) =>
-  Effect.gen(function* () {
-    const [tls] = yield* Effect.forEach(servers, (server) => tlsSettings(server, options.user, trust))
-    return yield* connecting({ ...options, servers, trust, tls })
-  })
-
-const connecting = ({
-  servers,
-  user,
-  password,
-  name,
-  connectTimeoutMs,
-  trust,
-  tls
-}: NatsOptions & { readonly trust: Trust; readonly tls: TlsSettings | undefined }) =>
-  Effect.tryPromise({
-    try: () => {
-      // For all connections of this process, as the client has it; its own `connect` sets it back.
-      setTransportFactory({ factory: () => new BrokerTransport(), dnsResolveFn: nodeResolveHost })
-      return NatsConnectionImpl.connect({
-        servers: [...servers],
-        ...(tls === undefined ? {} : { tls }),
-        user,
-        pass: Redacted.value(password),
-        name: name ?? user,
-        inboxPrefix: inboxPrefixOf(user),
-        // Only addresses that were named have been checked for who hears the password.
-        ignoreClusterUpdates: true,
-        maxReconnectAttempts: -1,
-        reconnectTimeWait: reconnectPauseMs,
-        reconnectJitter: reconnectPauseMs,
-        pingInterval: 10_000,
-        timeout: connectTimeoutMs ?? 5_000
-      })
-    },
-    catch: (cause): NotConnected =>
-      isAuthError(cause)
-        ? new BrokerRefused({
-            user,
-            remedy: `check that ${user.toUpperCase()}_PASSWORD is the one that the broker was started with, and that nats.conf has a user "${user}"`
-          })
-        : (untrusted(cause, servers[0], trust) ??
-          new BrokerUnreachable({
-            servers,
-            remedy: "start one with nats.conf, or correct NATS_URL (unset, a broker is started here)"
-          }))
-  })
-
-// That it took one of the two too long to get to the credentials is no refusal.
-const isAuthError = (cause: unknown) =>
-  cause instanceof NatsError &&
-  (cause.code === ErrorCode.AuthorizationViolation || cause.code === ErrorCode.AuthenticationExpired)
-
-/** What was published is delivered first, unless the broker is away. */
-const close = (connection: NatsConnection) =>
-  Effect.promise(() => connection.drain().catch(() => undefined)).pipe(
-    Effect.interruptible,
-    Effect.timeoutOption(drainMs),
-    Effect.zipRight(Effect.promise(() => connection.close().catch(() => undefined)))
-  )
-
-/** The client pauses between two attempts by the date, which may have been set back since the last. */
-const tryAtOnce = (connection: NatsConnection) => {
-  const server = (connection as NatsConnectionImpl).protocol.servers.getCurrentServer()
-  server.lastConnect = 0
-}
-
-const watchStatus = (connection: NatsConnection, user: string, emit: (event: TransportEvent) => void) => {
-  const watch = async () => {
-    for await (const event of connection.status()) {
-      if (event.type === Events.Disconnect) {
-        emit({ _tag: "Status", status: "reconnecting" })
-        tryAtOnce(connection)
-      } else if (event.type === Events.Reconnect) emit({ _tag: "Status", status: "connected" })
-      else if (event.type === Events.Error && event.permissionContext !== undefined) {
-        const { operation, subject } = event.permissionContext
-        emit({
-          _tag: "Denied",
-          error: new PermissionDenied({
-            user,
-            operation: operation === "publish" ? "publish" : "subscribe",
-            subject
-          })
-        })
       }
     }
-  }
-  const closed = () => emit({ _tag: "Status", status: "closed" })
-  watch().catch(closed)
-  connection.closed().then(closed, closed)
-}
-
-const subscribe = (
-  connection: NatsConnection,
-  user: string,
-  { subject, queue }: { readonly subject: string; readonly queue: string | undefined },
-  onDelivery: (delivery: Delivery) => void
-): Effect.Effect<void, TransportError, Scope.Scope> =>
-  Effect.gen(function* () {
-    if (connection.isClosed()) return yield* gone
-    const denied = yield* Deferred.make<never, PermissionDenied>()
-    const subscription = connection.subscribe(subject, {
-      ...(queue === undefined ? {} : { queue }),
-      // Callbacks keep the path of a message short, and a slow reader can't pile up an iterator's queue.
-      callback: (error, message) => {
-        if (error === null) onDelivery(delivery(message))
-        else
-          Deferred.unsafeDone(
-            denied,
-            Effect.fail(new PermissionDenied({ user, operation: "subscribe", subject }))
-          )
-      }
-    })
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        if (!connection.isClosed()) subscription.unsubscribe()
-      })
-    )
-    // The broker's refusal comes back before its answer to the flush.
-    yield* Effect.tryPromise({ try: () => connection.flush(), catch: () => gone }).pipe(
-      within(subscribeMs, () => gone)
-    )
-    if (yield* Deferred.isDone(denied)) yield* Deferred.await(denied)
   })
-
-const delivery = (message: Msg): Delivery => {
-  const { headers } = message
-  return {
-    subject: message.subject,
-    data: ownBytes(message.data),
-    headers:
-      headers === undefined
-        ? noHeaders
-        : Object.fromEntries(headers.keys().map((key) => [key, headers.get(key)]))
-  }
-}
-
-const natsHeaders = (headers: Readonly<Record<string, string>>) => {
-  const made = makeHeaders()
-  for (const [key, value] of Object.entries(headers)) made.set(key, value)
-  return made
-}

@@ -5,6 +5,9 @@
  */
 import { Context, Data, Effect, type Scope } from "effect"
 import { free } from "../../protocol/free.ts"
+import type { BrokerAddressInvalid } from "./address.ts"
+import type { BrokerUnfit, BrokerUnprotected } from "./assumptions.ts"
+import type { NotABroker } from "./foreign.ts"
 import type { BrokerUntrusted, PasswordExposed } from "./trust.ts"
 
 /** A message as it arrived. `data` stays as it is; where it is larger than `sharedBytes`, it has a buffer of its own, which the receiver may free. */
@@ -27,7 +30,8 @@ export type TransportStatus = "connected" | "reconnecting" | "closed"
 
 /** What a transport reports beside messages. A denial is also reported here when it comes back after `publish` has returned. */
 export type TransportEvent =
-  | { readonly _tag: "Status"; readonly status: TransportStatus }
+  /** With why, where it is closed. */
+  | { readonly _tag: "Status"; readonly status: TransportStatus; readonly error?: TransportError }
   | { readonly _tag: "Denied"; readonly error: PermissionDenied }
 
 export interface TransportService {
@@ -68,7 +72,7 @@ export class Transport extends Context.Tag("runtime/Transport")<Transport, Trans
 
 /** Sends, and waits when much is on its way already. */
 export const publish = (
-  transport: TransportService,
+  transport: Pick<TransportService, "send" | "settled">,
   subject: string,
   data: Uint8Array,
   headers?: Readonly<Record<string, string>>
@@ -124,6 +128,35 @@ export class PayloadTooLarge extends Data.TaggedError("PayloadTooLarge")<{
   }
 }
 
+/** A message is larger than all the pieces that one may be cut into. */
+export class MessageTooLarge extends Data.TaggedError("MessageTooLarge")<{
+  readonly tag: string
+  readonly bytes: number
+  /** Of a piece. */
+  readonly limitBytes: number
+  readonly pieces: number
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.bytes} bytes of ${this.tag} are more than ${this.pieces} pieces of the ${this.limitBytes} bytes that the broker takes at once: raise max_payload in its configuration; nats.conf has 16MB`
+  }
+}
+
+/** A request that the broker itself is to answer got no answer. */
+export class RequestUnanswered extends Data.TaggedError("RequestUnanswered")<{
+  readonly server: string
+  readonly subject: string
+  /** The broker says that nobody is there to answer. */
+  readonly nobody: boolean
+}> {
+  readonly retryable = true
+  override get message(): string {
+    return this.nobody
+      ? `nobody at the NATS broker ${this.server} answers ${this.subject}: see that it runs with nats-jetstream.conf and has the buckets`
+      : `the NATS broker at ${this.server} does not answer ${this.subject}: see that it is not stopped and that its disk answers`
+  }
+}
+
 /** The connection has been given up. */
 export class TransportClosed extends Data.TaggedError("TransportClosed")<{ readonly reason: string }> {
   readonly retryable = true
@@ -137,6 +170,12 @@ export type TransportError =
   | BrokerRefused
   | PermissionDenied
   | PayloadTooLarge
+  | MessageTooLarge
   | TransportClosed
+  | RequestUnanswered
+  | BrokerUnprotected
+  | BrokerUnfit
+  | NotABroker
   | BrokerUntrusted
+  | BrokerAddressInvalid
   | PasswordExposed

@@ -7,6 +7,7 @@ import { X509Certificate } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { isIP } from "node:net"
 import { Data, Effect } from "effect"
+import { type BrokerAddressInvalid, checkedAddress } from "./address.ts"
 
 export interface Trust {
   /** File of the certificates (PEM) of the authorities that sign brokers; else those that Node comes with. */
@@ -63,7 +64,7 @@ export interface TlsSettings {
   readonly servername: string
 }
 
-const hostOf = (server: string): string => new URL(server).hostname.replace(/^\[(.*)\]$/, "$1")
+const hostIn = (address: URL): string => address.hostname.replace(/^\[(.*)\]$/, "$1")
 
 const isLoopback = (host: string): boolean =>
   host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."))
@@ -73,16 +74,11 @@ export const tlsSettings = (
   server: string,
   user: string,
   { authorities, serverName, plaintext }: Trust
-): Effect.Effect<TlsSettings | undefined, PasswordExposed | BrokerUntrusted> =>
+): Effect.Effect<TlsSettings | undefined, PasswordExposed | BrokerUntrusted | BrokerAddressInvalid> =>
   Effect.gen(function* () {
-    if (!/^(nats|tls):\/\//i.test(server) || !URL.canParse(server))
-      return yield* new BrokerUntrusted({
-        server,
-        reason: "that is no address of one",
-        remedy: "write NATS_URL as nats://HOST:PORT, or tls://HOST:PORT for one with a certificate"
-      })
-    const host = hostOf(server)
-    if (new URL(server).protocol !== "tls:") {
+    const address = yield* checkedAddress(server)
+    const host = hostIn(address)
+    if (address.protocol !== "tls:") {
       if (isLoopback(host) || plaintext) return undefined
       return yield* new PasswordExposed({ user, server })
     }
@@ -107,6 +103,14 @@ export const tlsSettings = (
   })
 
 const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
+
+/** The address asks for TLS, and the broker does not have it. */
+export const withoutTls = (server: string): BrokerUntrusted =>
+  new BrokerUntrusted({
+    server,
+    reason: "it speaks no TLS",
+    remedy: "add a tls block to its configuration, as nats-tls.conf has it"
+  })
 
 const codeOf = (cause: unknown): string | undefined =>
   typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : undefined
@@ -137,11 +141,9 @@ export const untrusted = (cause: unknown, server: string, trust: Trust): BrokerU
     )
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
     return told(
-      `its certificate is not for ${trust.serverName ?? hostOf(server)}, but for ${namesOf(cause)}`,
+      `its certificate is not for ${trust.serverName ?? hostIn(new URL(server))}, but for ${namesOf(cause)}`,
       "connect by a name that it is for, set NATS_SERVER_NAME to one of them, or have one signed for this name"
     )
-  if (code === "SERVER_OPT_NA")
-    return told("it speaks no TLS", "add a tls block to its configuration, as nats-tls.conf has it")
   if (code.startsWith("ERR_SSL_") || code.startsWith("ERR_TLS_") || code.startsWith("CERT_"))
     return told(`the TLS handshake failed (${code})`, "see the tls block of its configuration and its log")
   return undefined

@@ -20,9 +20,10 @@ import {
 } from "../../../protocol/messages/subjects.ts"
 import { drawCredentials, passwordVariable } from "../../../runtime/broker/start.ts"
 import * as Nats from "../../../runtime/transport/nats.ts"
-import { publish, Transport, type TransportService } from "../../../runtime/transport/transport.ts"
+import { publish, Transport } from "../../../runtime/transport/transport.ts"
 import { authority } from "../../support/certificates.ts"
 import { configuredBroker, freePort } from "../../support/configured-broker.ts"
+import { type RawClient, rawClient } from "../../support/raw-client.ts"
 
 const configuration = (name: string) => fileURLToPath(new URL(`docs/deployment/${name}`, projectRoot))
 
@@ -81,7 +82,10 @@ const deployment = (configurations: Readonly<Record<"cloud0" | "cloud1", string>
           trust: { authorities: ca }
         })
       ).pipe(Effect.map((context) => Context.get(context, Transport)))
-    return { connect, leaves, passwords }
+    /** As a program of somebody else's, which does not mind what the broker allows it. */
+    const spy = (actor: string, broker: keyof typeof ports) =>
+      rawClient(ports[broker], actor, passwords[passwordVariable(actor)]!)
+    return { connect, spy, leaves, passwords }
   })
 
 /**
@@ -128,7 +132,7 @@ const rawLeaf = (port: number, user: string, password: string) =>
   )
 
 /** What arrives on what an actor subscribes to, by subject, and when a subject of that name has. */
-const listening = (transport: TransportService, subscribed: ReadonlyArray<string>) =>
+const listening = (transport: Pick<RawClient, "subscribe">, subscribed: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const subjects = new Set<string>()
     const waiting = new Map<string, Deferred.Deferred<void>>()
@@ -216,8 +220,8 @@ describe("brokers of the clouds, joined to the hub", () => {
       Effect.gen(function* () {
         const file = join(yield* folder, "lawless.conf")
         yield* Effect.promise(() => writeFile(file, lawless))
-        const { connect } = yield* deployment({ cloud0: file, cloud1: configuration("cloud1.conf") })
-        const from = yield* connect("cloud0", "cloud0")
+        const { connect, spy } = yield* deployment({ cloud0: file, cloud1: configuration("cloud1.conf") })
+        const from = yield* spy("cloud0", "cloud0")
         const atHub = new Map<string, Effect.Effect.Success<ReturnType<typeof listening>>>()
         for (const to of ["kgc", "cloud1", "user2"] as const)
           atHub.set(to, yield* listening(yield* connect(to, to === "cloud1" ? "cloud1" : "hub"), inboxes(to)))
@@ -256,11 +260,13 @@ describe("brokers of the clouds, joined to the hub", () => {
       Effect.gen(function* () {
         const file = join(yield* folder, "lawless.conf")
         yield* Effect.promise(() => writeFile(file, lawless))
-        const { connect } = yield* deployment({ cloud0: file, cloud1: configuration("cloud1.conf") })
-        const spy = yield* connect("cloud0", "cloud0")
-        const heard = yield* listening(spy, ["bicameral.>"])
-        const named = yield* listening(spy, [inboxOf(run, "cloud1"), ...inboxes("cloud1")])
-        const own = yield* listening(spy, inboxes("cloud0"))
+        const { connect, spy } = yield* deployment({ cloud0: file, cloud1: configuration("cloud1.conf") })
+        // A party of the cloud would not have it.
+        expect(yield* Effect.flip(connect("cloud0", "cloud0"))).toMatchObject({ _tag: "BrokerUnprotected" })
+        const ears = yield* spy("cloud0", "cloud0")
+        const heard = yield* listening(ears, ["bicameral.>"])
+        const named = yield* listening(ears, [inboxOf(run, "cloud1"), ...inboxes("cloud1")])
+        const own = yield* listening(ears, inboxes("cloud0"))
         const [user, kgc] = [yield* connect("user1", "hub"), yield* connect("kgc", "hub")]
         const there = yield* listening(yield* connect("cloud1", "cloud1"), inboxes("cloud1"))
         const toCloud0 = subjectOf({ run, to: "cloud0", from: "user1", channel: "ask" })

@@ -1,11 +1,18 @@
 import { Either } from "effect"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { decodeEnvelope, type Envelope, encodedBytes } from "../../../protocol/messages/envelope.ts"
+import {
+  decodeEnvelope,
+  type Envelope,
+  encodedBytes,
+  envelopeBytes
+} from "../../../protocol/messages/envelope.ts"
 import {
   BodyRoom,
   type Carrier,
+  type Frames,
   framesOf,
+  leastPayloadBytes,
   Reassembly,
   sentAt,
   takeAgain
@@ -23,8 +30,10 @@ const envelope = (body: Uint8Array, id = "x-1"): Envelope => ({
 const limit = 1024
 const carrier: Carrier = { maxPayloadBytes: limit, frame: (bytes) => new Uint8Array(bytes) }
 
+const framesIn = Either.getOrThrow<Frames, unknown>
+
 const fragmentsOf = (body: Uint8Array, id?: string) =>
-  framesOf(envelope(body, id), carrier).map((frame) => Either.getOrThrow(decodeEnvelope(frame)))
+  framesIn(framesOf(envelope(body, id), carrier)).map((frame) => Either.getOrThrow(decodeEnvelope(frame)))
 
 const add = (reassembly: Reassembly, fragment: Envelope, now = 0) =>
   Either.getOrThrow(reassembly.add("user1 ask", fragment, now))
@@ -40,7 +49,7 @@ describe("fragments", () => {
           ),
         ([body, order]) => {
           const fragments = fragmentsOf(body)
-          for (const frame of framesOf(envelope(body), carrier))
+          for (const frame of framesIn(framesOf(envelope(body), carrier)))
             expect(frame.length).toBeLessThanOrEqual(limit)
           const reassembly = new Reassembly(defaultLimits)
           let whole: Uint8Array | undefined
@@ -56,8 +65,28 @@ describe("fragments", () => {
     )
   })
 
+  it("come of the least payload too, whatever id and tag there are, and of a message of more pieces than one may have none", () => {
+    const long = { ...envelope(new Uint8Array(5_000).fill(7), "i".repeat(255)), tag: "t".repeat(255) }
+    const least = { ...carrier, maxPayloadBytes: leastPayloadBytes }
+    const reassembly = new Reassembly(defaultLimits)
+    const whole = framesIn(framesOf(long, least)).map((frame) => {
+      expect(frame.length).toBeLessThanOrEqual(leastPayloadBytes)
+      return add(reassembly, Either.getOrThrow(decodeEnvelope(frame)))
+    })
+    expect(Either.getOrThrow(decodeEnvelope(whole.at(-1)!))).toEqual(long)
+
+    const most = defaultLimits.fragmentsOfMessage * (limit - envelopeBytes)
+    const over = encodedBytes(envelope(new Uint8Array(0)), 0)
+    expect(framesIn(framesOf(envelope(new Uint8Array(most - over)), carrier))).toHaveLength(
+      defaultLimits.fragmentsOfMessage
+    )
+    const error = Either.getOrThrow(Either.flip(framesOf(envelope(new Uint8Array(most - over + 1)), carrier)))
+    expect(error).toMatchObject({ _tag: "MessageTooLarge", tag: "Upload", bytes: most + 1 })
+    expect(error.message).toContain("raise max_payload")
+  })
+
   it("a message within the limit is one frame", () => {
-    expect(framesOf(envelope(new Uint8Array(500)), carrier)).toHaveLength(1)
+    expect(framesIn(framesOf(envelope(new Uint8Array(500)), carrier))).toHaveLength(1)
   })
 
   it("a body that was written to its room makes the same frames, and is copied only where it is cut", () => {
@@ -66,8 +95,8 @@ describe("fragments", () => {
       const room = new BodyRoom(envelope(new Uint8Array(0)), carrier)
       const body = room.take(length)
       body.set(Uint8Array.from({ length }, (_, i) => i % 251))
-      const frames = room.framesOf(envelope(body))
-      expect(frames).toEqual(framesOf(envelope(body.slice()), carrier))
+      const frames = framesIn(room.framesOf(envelope(body)))
+      expect(frames).toEqual(framesIn(framesOf(envelope(body.slice()), carrier)))
       expect(room.holds(body)).toBe(length <= most)
       expect(frames.some(({ buffer }) => buffer === body.buffer)).toBe(length <= most)
     }
@@ -78,7 +107,7 @@ describe("fragments", () => {
     const first = room.take(100).fill(1)
     const second = room.take(200).fill(2)
     for (const body of [first, second, second.subarray(0, 50), new Uint8Array(7).fill(3)]) {
-      const frames = room.framesOf(envelope(body))
+      const frames = framesIn(room.framesOf(envelope(body)))
       expect(frames.map((frame) => Either.getOrThrow(decodeEnvelope(frame)).body)).toEqual([body])
       expect(room.holds(body)).toBe(body === second)
     }

@@ -129,7 +129,7 @@ describe("a store at the broker", () => {
       const started = yield* startOwnBroker({ storing: true })
       const store = bucketStore(yield* requestsOf(started, "cloud0"), "cloud0", "run-1")
       for (const use of [store.list, store.get("weights-64"), store.remove("weights-64")])
-        expect((yield* Effect.flip(Effect.asVoid(use))).message).toContain("has the bucket")
+        expect((yield* Effect.flip(Effect.asVoid(use))).message).toContain("has no bucket checkpoints-cloud0")
     })
   )
 

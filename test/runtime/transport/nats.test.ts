@@ -1,5 +1,4 @@
 import { once } from "node:events"
-import { type AddressInfo, createServer, type Socket } from "node:net"
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Layer, Redacted } from "effect"
 import { ask } from "../../../protocol/messages/message.ts"
@@ -23,6 +22,7 @@ import { exchange, on, Party } from "../../../runtime/messaging/contract.ts"
 import * as Parties from "../../../runtime/messaging/party.ts"
 import * as Nats from "../../../runtime/transport/nats.ts"
 import { publish, Transport } from "../../../runtime/transport/transport.ts"
+import { answering, fitting, infoLine, listener } from "../../support/fake-broker.ts"
 import { gateTo } from "../../support/gate.ts"
 import { Network, transportSuite } from "../messaging/conformance.ts"
 
@@ -262,26 +262,13 @@ describe("losing the broker", () => {
     "losing the broker - an attempt that was given up does not end the connection that came after it",
     () =>
       Effect.gen(function* () {
-        // A broker that says no more than it takes to connect, and nothing at all to the second who comes.
-        const info =
-          'INFO {"server_id":"s","version":"2.10.0","headers":true,"proto":1,"max_payload":1048576}\r\n'
-        const came: Array<Socket> = []
-        const server = createServer((socket) => {
-          socket.on("error", () => {})
-          socket.on("data", (chunk) => {
-            if (chunk.includes("PING")) socket.write("PONG\r\n")
-          })
-          if (came.push(socket) !== 2) socket.write(info)
+        // Says nothing at all to the second who comes.
+        const info = infoLine(fitting)
+        const { came, port } = yield* listener((socket, number) => {
+          if (number === 2) return
+          answering(socket)
+          socket.write(info)
         })
-        yield* Effect.acquireRelease(
-          Effect.async<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-          () =>
-            Effect.sync(() => {
-              for (const socket of came) socket.destroy()
-              server.close()
-            })
-        )
-        const { port } = server.address() as AddressInfo
         const context = yield* Layer.build(
           Nats.layer({
             servers: [`nats://127.0.0.1:${port}`],

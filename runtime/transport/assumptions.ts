@@ -1,0 +1,176 @@
+/**
+ * What security and messages rest on at the broker, and how a party finds out that it holds. The broker says some of it as soon as a
+ * connection is there (INFO), before it is told any password. The rest is tried: who has said who it is reads and writes, once, what is
+ * another's, and has to be refused. So a connection begins with both (`nats-handshake.ts`), the first and each that is made after the broker was away.
+ */
+import { Data } from "effect"
+import { leastPayloadBytes } from "../messaging/framing.ts"
+import type { TransportError } from "./transport.ts"
+import { type BrokerUntrusted, withoutTls } from "./trust.ts"
+
+/** Nothing at the broker keeps others from what a party reads and writes. */
+export class BrokerUnprotected extends Data.TaggedError("BrokerUnprotected")<{
+  readonly server: string
+  readonly user: string
+  readonly reason: string
+  readonly remedy: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `the NATS broker at ${this.server} is not safe to use: ${this.reason}; ${this.remedy}`
+  }
+}
+
+/** The broker answers, and can't or won't do what a party needs of it. */
+export class BrokerUnfit extends Data.TaggedError("BrokerUnfit")<{
+  readonly server: string
+  readonly reason: string
+  readonly remedy: string
+  /** Whether it may do later. */
+  readonly retryable: boolean
+}> {
+  override get message(): string {
+    return `the NATS broker at ${this.server} can't be used: ${this.reason}; ${this.remedy}`
+  }
+}
+
+/** What the broker says of itself, as far as anything rests on it. */
+export interface BrokerInfo {
+  readonly version?: string
+  readonly headers?: boolean
+  /** Whether it asks for a password. It does not where there is no authorization, and where there is a `no_auth_user`. */
+  readonly auth_required?: boolean
+  readonly tls_required?: boolean
+  readonly tls_available?: boolean
+  /** It asks for the client's certificate too. */
+  readonly tls_verify?: boolean
+  readonly max_payload?: number
+  readonly jetstream?: boolean
+}
+
+/** Room that the headers of a traced message take, which count towards what the broker takes at once. */
+export const headerBytes = 128
+
+/** The least `max_payload` of a broker. */
+export const leastBrokerPayload = leastPayloadBytes + headerBytes
+
+/** The oldest broker that this program is written for: older ones are not maintained any more. */
+const least = [2, 10] as const
+export const leastVersion = least.join(".")
+
+/** What a party connects with, as far as its broker has to fit. */
+export interface Connecting {
+  readonly server: string
+  readonly user: string
+  /** Whether the address asks for TLS. */
+  readonly secured: boolean
+  /** Of messages that are made already, where it was connected before. */
+  readonly payloadBytes?: number
+}
+
+/** What is wrong with a broker by what it says of itself; nothing where it may be told the password. */
+export const faultOf = (
+  info: BrokerInfo,
+  { server, user, secured, payloadBytes = leastBrokerPayload }: Connecting
+): BrokerUnprotected | BrokerUnfit | BrokerUntrusted | undefined => {
+  const unfit = (reason: string, remedy: string) =>
+    new BrokerUnfit({ server, reason, remedy, retryable: false })
+  // Only what it says to other brokers has these.
+  if ("leafnode_urls" in info || "gateway_urls" in info || "lnoc" in info) return portOfBrokers(server)
+  if (secured && info.tls_required !== true && info.tls_available !== true) return withoutTls(server)
+  if (!secured && info.tls_required === true)
+    return unfit("it speaks nothing but TLS", "write tls:// in place of nats:// in NATS_URL")
+  if (info.auth_required !== true)
+    return new BrokerUnprotected({
+      server,
+      user,
+      reason: "it asks for no password (no authorization, or a no_auth_user), so anybody can read and write",
+      remedy: "start it with nats.conf, which has a password and permissions for every role"
+    })
+  if (!isLateEnough(info.version))
+    return unfit(
+      `it is nats-server ${info.version ?? "of no version"}`,
+      `get ${leastVersion} or later from https://nats.io/download`
+    )
+  if (info.headers !== true)
+    return unfit("it takes no headers", "take no_header_support out of its configuration")
+  if (secured && info.tls_verify === true)
+    return unfit(
+      "it asks for a certificate of the party too, which has a password in its place",
+      "take verify out of the tls block of its configuration"
+    )
+  const { max_payload: payload = 0 } = info
+  if (payload < payloadBytes)
+    return unfit(
+      `it takes messages of ${payload} bytes at most, and ${payloadBytes} are needed`,
+      "raise max_payload in its configuration; nats.conf has 16MB"
+    )
+  return undefined
+}
+
+const portOfBrokers = (server: string) =>
+  new BrokerUnfit({
+    server,
+    reason: "that is its port for other brokers",
+    remedy: "name the one for clients in NATS_URL, which is 4222 unless its configuration says otherwise",
+    retryable: false
+  })
+
+/** Whether a server of this version may serve. */
+export const isLateEnough = (version: string | undefined): boolean => {
+  const [, major, minor] = /^v?(\d+)\.(\d+)/.exec(version ?? "") ?? []
+  if (major === undefined) return false
+  const [leastMajor, leastMinor] = least
+  return Number(major) > leastMajor || (Number(major) === leastMajor && Number(minor) >= leastMinor)
+}
+
+/**
+ * A subject that a user must neither read nor write: what the KGC deals to a cloud that is another, and for the KGC what the clouds
+ * exchange. It is in the run, so that permissions for one run are found out too, and at a member that nobody is.
+ */
+export const foreignSubject = (user: string, run: string): string => {
+  const whose = user === "cloud0" ? "cloud1" : "cloud0"
+  const from = user === "kgc" ? "cloud1.main.round" : "kgc.main.reply"
+  return `bicameral.${run}.${whose}.probe.${from}`
+}
+
+/** That the broker let a user do what it must not. */
+export const tooMuchAllowed = (
+  { server, user }: Pick<Connecting, "server" | "user">,
+  operation: "read" | "write",
+  subject: string
+): BrokerUnprotected =>
+  new BrokerUnprotected({
+    server,
+    user,
+    reason: `it lets "${user}" ${operation} ${subject}, which is another's`,
+    remedy: `give "${user}" the permissions that it has in nats.conf, and no more`
+  })
+
+/** What it means that the broker ends a connection with these words of its own, or goes on after them. */
+export const complaintOf = (words: string, server: string): BrokerUnfit => {
+  const unfit = (reason: string, remedy: string, retryable = false) =>
+    new BrokerUnfit({ server, reason, remedy, retryable })
+  const said = words.toLowerCase()
+  const limit = /maximum (account active )?(connections|subscriptions|control line)/.exec(said)?.[2]
+  switch (limit) {
+    case "connections":
+      return unfit(
+        "it takes no more connections",
+        "raise max_connections, or end what else is connected",
+        true
+      )
+    case "subscriptions":
+      return unfit("it takes no more subscriptions of a connection", "raise max_subscriptions")
+    case "control line":
+      return unfit("it takes shorter lines only", "raise max_control_line; nats.conf has 2KB")
+  }
+  if (said.includes("attempted to connect to")) return portOfBrokers(server)
+  return unfit(`it says "${words}"`, "see its configuration and its log")
+}
+
+/** Whether an error at a connection that is made again will not pass by itself. */
+export const isFinal = (error: TransportError): boolean =>
+  (error._tag === "BrokerUnfit" && !error.retryable) ||
+  error._tag === "BrokerUnprotected" ||
+  error._tag === "BrokerRefused"

@@ -1,0 +1,151 @@
+/** Sets up what a case of the corpus says is listening, and connects to it as a party does. */
+import { once } from "node:events"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { createServer as createWebServer } from "node:http"
+import { type AddressInfo, connect, type Server } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createServer as createTlsServer } from "node:tls"
+import { Context, Effect, Either, Layer, Option, Redacted, type Scope } from "effect"
+import { inboxesOf } from "../../protocol/messages/subjects.ts"
+import { drawCredentials, passwordVariable } from "../../runtime/broker/start.ts"
+import { makeBucket, openBucket } from "../../runtime/storage/jetstream-store.ts"
+import * as Nats from "../../runtime/transport/nats.ts"
+import { Transport } from "../../runtime/transport/transport.ts"
+import type { BrokerCase, Listening } from "./broker-corpus.ts"
+import { type Authority, authority, type Signed } from "./certificates.ts"
+import { configuredBroker, freePort } from "./configured-broker.ts"
+import { listener } from "./fake-broker.ts"
+
+/** What all cases have in common: their passwords, and an authority with a certificate for brokers of this machine. */
+export interface Ground extends Signed {
+  readonly credentials: ReturnType<typeof drawCredentials>
+  readonly authority: Authority
+}
+
+export const ground: Effect.Effect<Ground, never, Scope.Scope> = Effect.gen(function* () {
+  const known = yield* authority
+  return { credentials: drawCredentials(), authority: known, ...(yield* known.sign(["IP:127.0.0.1"])) }
+})
+
+const run = "trial-1"
+const connectTimeoutMs = 2_500
+
+/** The environment of a broker that knows all passwords. */
+export const passwordsIn = ({ credentials }: Pick<Ground, "credentials">): Record<string, string> =>
+  Object.fromEntries(
+    Object.values(credentials).map(({ user, password }) => [passwordVariable(user), Redacted.value(password)])
+  )
+
+const folder = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "bicameral-broker-case-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+)
+
+/** A server of the system's, until the scope ends; its port. */
+const listening = (server: Server) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      server.listen(0, "127.0.0.1")
+      await once(server, "listening")
+      return (server.address() as AddressInfo).port
+    }),
+    () => Effect.sync(() => server.close())
+  )
+
+const blocks: Readonly<Record<string, (port: number) => string>> = {
+  leaf: (port) => `leafnodes { listen: "127.0.0.1:${port}" }`,
+  cluster: (port) => `cluster { name: c, listen: "127.0.0.1:${port}" }`,
+  http: (port) => `http: "127.0.0.1:${port}"`,
+  websocket: (port) => `websocket { listen: "127.0.0.1:${port}", no_tls: true }`
+}
+
+/** Starts a NATS server with a case's configuration; the port that the case means. */
+const natsServer = (on: Ground, at: Extract<Listening, { readonly kind: "nats-server" }>) =>
+  Effect.gen(function* () {
+    const [path, port, other] = [yield* folder, yield* freePort, yield* freePort]
+    const parts = [
+      `listen: "127.0.0.1:${port}"`,
+      at.configuration
+        .replaceAll("$CERTIFICATE", on.certificate)
+        .replaceAll("$KEY", on.key)
+        .replaceAll("$CA", on.authority.certificate)
+        .replaceAll("$STORE", join(path, "store")),
+      at.port === undefined ? "" : blocks[at.port]!(other)
+    ]
+    const file = join(path, "broker.conf")
+    yield* Effect.promise(() => writeFile(file, parts.join("\n")))
+    yield* configuredBroker(file, passwordsIn(on))
+    if (at.occupied === true) yield* occupant(port)
+    if (at.buckets === true) {
+      const servers = [`nats://127.0.0.1:${port}`] as const
+      const requests = yield* Nats.brokerRequests({ servers, ...on.credentials.operator! })
+      for (const cloud of ["cloud0", "cloud1"]) yield* makeBucket(requests, cloud)
+    }
+    return at.port === undefined ? port : other
+  })
+
+/** Somebody who is connected, with a password or without. */
+const occupant = (port: number) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const socket = connect(port, "127.0.0.1")
+      await once(socket, "data")
+      return socket
+    }),
+    (socket) => Effect.sync(() => socket.destroy())
+  )
+
+const portOf = (on: Ground, at: Listening) =>
+  Effect.gen(function* () {
+    switch (at.kind) {
+      case "nats-server":
+        return yield* natsServer(on, at)
+      case "words":
+        return (yield* listener((socket) => at.words.length > 0 && socket.write(at.words))).port
+      case "hang-up":
+        return (yield* listener((socket) => socket.destroy())).port
+      case "web-server":
+        return yield* listening(createWebServer((_, response) => response.end("<html></html>")))
+      case "tls-server": {
+        const [cert, key] = yield* Effect.promise(() =>
+          Promise.all([readFile(on.certificate), readFile(on.key)])
+        )
+        return yield* listening(createTlsServer({ cert, key }))
+      }
+      case "nobody":
+        return yield* freePort
+    }
+  })
+
+/** What comes of a party at what a case says is listening: nothing, or the error with which it ends. */
+export const outcomeOf = (on: Ground, each: BrokerCase) =>
+  Effect.gen(function* () {
+    const { user = "cloud0", scheme = "nats" } = each
+    const server = `${scheme}://127.0.0.1:${yield* portOf(on, each.listening)}`
+    const password =
+      each.password === undefined ? on.credentials[user]!.password : Redacted.make(each.password)
+    const trust = each.trusting === true ? { authorities: on.authority.certificate } : {}
+    const options = { servers: [server], user, password, run, trust, connectTimeoutMs } as const
+    const party = Effect.gen(function* () {
+      const transport = Context.get(yield* Layer.build(Nats.layer(options)), Transport)
+      if (user !== "operator")
+        for (const inbox of inboxesOf(run, user)) yield* transport.subscribe(inbox, () => {})
+      if (each.checkpoints !== true) return
+      const requests = yield* Nats.brokerRequests(options)
+      if (user === "operator") return yield* makeBucket(requests, "cloud0")
+      const bucket = yield* openBucket(requests, user, run)
+      const weights = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 7) >> 3)
+      yield* bucket.put("weights-1", weights)
+      const kept = Option.getOrThrow(yield* bucket.get("weights-1"))
+      if (Buffer.compare(kept, weights) !== 0)
+        yield* Effect.dieMessage("the checkpoint is another than was kept")
+    })
+    const begun = performance.now()
+    const outcome = yield* Effect.either(party)
+    return {
+      error: Either.isLeft(outcome) ? outcome.left : undefined,
+      tookMs: performance.now() - begun,
+      server
+    }
+  })
