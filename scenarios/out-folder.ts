@@ -26,7 +26,16 @@ import {
   survey
 } from "./own-folder.ts"
 import { partyFolder } from "./party-folder.ts"
-import { type Begun, type Mark, markEntry, markText, readMark, resultEntry, runOfResult } from "./run-mark.ts"
+import {
+  type Begun,
+  endedRun,
+  type Mark,
+  markEntry,
+  markText,
+  readMark,
+  resultEntry,
+  runOfResult
+} from "./run-mark.ts"
 import { listed } from "./units.ts"
 
 /** In the out folder: the parties' own folders, and that of a broker that is started for the run. */
@@ -254,7 +263,7 @@ export const beginIn = (folder: string, begun: Begun): Effect.Effect<void, OutNo
 export const writeModel = (folder: string, text: string, remedy: string) =>
   writingLast(folder, modelEntry, text, remedy)
 
-/** Writes what the run came to, whose presence says that the run has ended. */
+/** Writes what the run came to, which says that it has ended unless it awaits its references. */
 export const writeResult = (folder: string, result: object, remedy: string) =>
   writingLast(folder, resultEntry, `${JSON.stringify(result, null, 2)}\n`, remedy)
 
@@ -311,7 +320,7 @@ const begunIn = (folder: string): Effect.Effect<Begun, NothingToResume> =>
       return yield* nothing(
         `${join(folder, markEntry)} ${read.left}; put back a good copy of it, or run the scenario again in another folder`
       )
-    const ended = yield* reading(() => runOfResult(folder))
+    const ended = yield* reading(() => endedRun(folder))
     const begun = read.right?.begun
     if (begun === undefined)
       return yield* nothing(ended === undefined ? none : `its run has ended, see its ${resultEntry}`)

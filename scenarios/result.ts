@@ -52,6 +52,8 @@ export interface RunResult {
   /** Faults that were injected, by kind; null where there was no plan of any. */
   readonly faults: Readonly<Record<string, number>> | null
   readonly expectations: ReadonlyArray<Expectation>
+  /** Only while the references are trained: the run can be resumed to train them. */
+  readonly awaitsReferences?: true
 }
 
 /** What a run tells while it goes on; the command line draws it, tests ignore it. */

@@ -60,7 +60,8 @@ const Result = Schema.Struct({
   run: RunName,
   transport: Schema.Literal("nats", "memory"),
   modulusBits: Schema.Number,
-  expectations: Schema.Array(Schema.Unknown)
+  expectations: Schema.Array(Schema.Unknown),
+  awaitsReferences: Schema.optional(Schema.Boolean)
 })
 
 /** One file of the data of a run. */
@@ -130,8 +131,16 @@ const lacking = (error: ParseResult.ParseError): MarkReason => {
 }
 
 /** The run that `result.json` in a folder is of; undefined where it is none of this program, or is not there. */
-export const runOfResult = async (folder: string): Promise<string | undefined> => {
+export const runOfResult = async (folder: string): Promise<string | undefined> =>
+  (await resultIn(folder))?.run
+
+/** The same of a run that has nothing left to do: one that still awaited its references can be resumed. */
+export const endedRun = async (folder: string): Promise<string | undefined> => {
+  const result = await resultIn(folder)
+  return result?.awaitsReferences === true ? undefined : result?.run
+}
+
+const resultIn = async (folder: string): Promise<typeof Result.Type | undefined> => {
   const text = await smallFile(join(folder, resultEntry))
-  const result = Schema.decodeUnknownOption(Result)(parsed(text ?? ""))
-  return Option.getOrUndefined(Option.map(result, ({ run }) => run))
+  return Option.getOrUndefined(Schema.decodeUnknownOption(Result)(parsed(text ?? "")))
 }

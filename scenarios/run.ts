@@ -13,7 +13,7 @@ import type { Model } from "../protocol/learning/model.ts"
 import { seededKey } from "../protocol/seeding.ts"
 import type { LifeEvent } from "../runtime/processes/supervision.ts"
 import { agreementOf } from "./agreement.ts"
-import { compareWithReferences } from "./comparison.ts"
+import { compareWithReferences, notCompared } from "./comparison.ts"
 import { type FaultPlan, planFaults } from "./faults.ts"
 import { type FaultsAtRun, faultsAtRun } from "./faults-at-run.ts"
 import { foresee } from "./foresight.ts"
@@ -229,15 +229,9 @@ const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) 
   yield* writeModel(out, modelText, remedy)
   const model = JSON.parse(modelText) as Model
   const seconds = Math.round(performance.now() - startedMs) / 1000
-  const { referenceLeftOut } = undertaking
-  const compared = yield* Effect.promise(() =>
-    compareWithReferences({
-      ...{ agreement, run, joined, model, referenceLeftOut },
-      memoryBytes: undertaking.memoryBytes,
-      note: display.note
-    })
-  )
-  const result = resultOf({
+  const { foreseen, memoryBytes, referenceLeftOut } = undertaking
+  const faults = disturbance?.counts() ?? null
+  const measured = {
     scenario,
     agreement,
     run,
@@ -245,12 +239,29 @@ const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) 
     joined,
     predicted,
     outcome,
-    compared,
-    foreseen: undertaking.foreseen,
+    foreseen,
     recoveries,
-    faults: disturbance?.counts() ?? null,
+    faults,
     seconds
+  }
+  // Training the references may take long, or more memory than there is: the run's own result is safe before.
+  const own = resultOf({
+    ...measured,
+    compared: notCompared("the run was broken off while they were trained")
   })
+  yield* writeResult(out, { ...own, awaitsReferences: true }, remedy)
+  const compared = yield* Effect.promise(() =>
+    compareWithReferences({
+      agreement,
+      run,
+      joined,
+      model,
+      referenceLeftOut,
+      memoryBytes,
+      note: display.note
+    })
+  )
+  const result = resultOf({ ...measured, compared })
   yield* writeResult(out, result, remedy)
   return result
 })

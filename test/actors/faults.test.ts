@@ -148,6 +148,35 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
     })
 
     describe("rows", () => {
+      it.scoped(
+        "that are too few to train or to test on are found by the users, before anything is uploaded",
+        () =>
+          Effect.gen(function* () {
+            const sent = new Set<string>()
+            const tap: Tap = ({ tag }) => {
+              sent.add(tag)
+              return undefined
+            }
+            const few = (changes: object) =>
+              Effect.gen(function* () {
+                // The files of all are not checked together, as on hosts of their own.
+                const { directed, startAll } = yield* written({ tap }, splits.rows, { ...quick, ...changes })
+                yield* startAll()
+                return yield* failing(directed)
+              })
+            const untested = yield* few({ heldOut: 0.01 })
+            expect(untested).toMatchObject({ request: "Upload", error: { _tag: "NothingHeldOut" } })
+            expect(untested.message).toMatch(/heldOut: 0\.01 of 60 rows is no row, .*; hold out more/)
+            const small = yield* few({ training: { epochs: 1, batch: 49, rate: 0.25 } })
+            expect(small).toMatchObject({ request: "Upload", error: { _tag: "InvalidPlan" } })
+            expect(small.message).toContain(
+              "training.batch: a batch of 49 rows is larger than the 48 training rows"
+            )
+            expect([...sent]).toContain("Declaration")
+            expect([...sent]).not.toContain(UploadShare0.tag)
+          })
+      )
+
       it.scoped("ids that do not match are found by the users themselves, who do not tell them", () =>
         Effect.gen(function* () {
           const { directed, start, startAll, tables } = yield* written({}, splits.columns)

@@ -5,6 +5,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, Layer, Option } from "effect"
 import { stringify } from "yaml"
 import { seededKey } from "../../protocol/seeding.ts"
+import { agreementOf } from "../../scenarios/agreement.ts"
+import { foresee } from "../../scenarios/foresight.ts"
 import { checkData, joinData } from "../../scenarios/joined.ts"
 import { loadScenario, parseScenario, readUserTables, ScenarioError } from "../../scenarios/load.ts"
 import { plainScenario } from "./plain-scenario.ts"
@@ -518,10 +520,9 @@ describe("scenario - those that come with the project", () => {
     Effect.gen(function* () {
       const loaded = yield* loadScenario(`scenarios/${file}`)
       const data = yield* checkData(loaded)
-      return {
-        data: joinData(loaded.scenario, data, seededKey(loaded.scenario.seed!, "rows")),
-        scenario: loaded.scenario
-      }
+      const { scenario } = loaded
+      const joined = joinData(scenario, data, seededKey(scenario.seed!, "rows"))
+      return { loaded, data: joined, scenario }
     }).pipe(Effect.provide(NodeContext.layer))
 
   it.effect.each([
@@ -529,11 +530,14 @@ describe("scenario - those that come with the project", () => {
     ["two-labs.yaml", 120, 30],
     ["patchwork.yaml", 456, 113],
     ["mnist-small.yaml", 2000, 1000]
-  ] as const)("%s covers every cell of its real data once", ([file, training, heldOut]) =>
-    Effect.gen(function* () {
-      const { data } = yield* joined(file)
-      expect(data.rows).toMatchObject({ total: training + heldOut, training, heldOut })
-    })
+  ] as const)(
+    "%s covers every cell of its real data once, and nothing is to be feared for its result",
+    ([file, training, heldOut]) =>
+      Effect.gen(function* () {
+        const { data, loaded, scenario } = yield* joined(file)
+        expect(data.rows).toMatchObject({ total: training + heldOut, training, heldOut })
+        expect(yield* foresee(loaded, agreementOf(scenario), data)).toEqual([])
+      })
   )
 
   it.effect("patchwork joins to the very table of three-hospitals, its unsplit twin", () =>

@@ -441,6 +441,9 @@ describe("an out folder to be resumed", () => {
       yield* open(folder)
       yield* beginIn(folder, begun)
       expect(yield* Effect.scoped(resumableRun(folder))).toEqual(begun)
+      // Then only its references were still to be trained.
+      yield* writeResult(folder, { ...result, awaitsReferences: true }, "")
+      expect(yield* Effect.scoped(resumableRun(folder))).toEqual(begun)
       yield* writeResult(folder, result, "")
       expect(yield* resume(folder)).toContain("its run has ended, see its result.json")
       yield* beginIn(folder, { ...begun, run: "ba9876543210", transport: "memory" })
