@@ -2,12 +2,14 @@
  * The broker of a run on this machine, before anything is started over it: whether it is there, fits and lets the parties in, and whether it
  * keeps the clouds' checkpoints where it is to.
  */
-import { Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { type Agreement, actorsOf } from "../actors/party/agreement.ts"
+import { inboxesOf } from "../protocol/messages/subjects.ts"
 import { accessTo, type BrokerAccess } from "../runtime/broker/access.ts"
 import { type Broker, givenUrl, operator, serverIsThere, startBroker } from "../runtime/broker/start.ts"
 import { makeBucket, openBucket } from "../runtime/storage/jetstream-store.ts"
 import { brokerRequests, layer as nats } from "../runtime/transport/nats.ts"
+import { Transport } from "../runtime/transport/transport.ts"
 import type { Scenario } from "./schema.ts"
 
 /** How each party gets to the broker. */
@@ -22,9 +24,14 @@ export const accessOf = (broker: Broker, agreement: Agreement) =>
 const optionsOf = ({ url, user, password, trust }: BrokerAccess, run: string) =>
   ({ servers: [url], user, password, trust, run }) as const
 
-/** Connects as a party, once, and so finds out what is wrong with the broker or its permissions for that party. */
+/** Connects as a party and subscribes to what is sent to it, and so finds out what is wrong with the broker or its permissions for that party. */
 export const tryAccess = (access: BrokerAccess, run: string) =>
-  Effect.scoped(Effect.asVoid(Layer.build(nats(optionsOf(access, run)))))
+  Effect.scoped(
+    Effect.gen(function* () {
+      const transport = Context.get(yield* Layer.build(nats(optionsOf(access, run))), Transport)
+      for (const inbox of inboxesOf(run, access.user)) yield* transport.subscribe(inbox, () => {})
+    })
+  )
 
 const clouds = ["cloud0", "cloud1"]
 
@@ -51,18 +58,15 @@ const nameless = "before-the-run"
 
 /** Finds out, as far as that can be known before it is started or used, whether a run will have a broker. */
 export const brokerIsThere = (agreement: Agreement, { checkpoints }: Scenario["placement"]) =>
-  givenUrl() === undefined
-    ? serverIsThere
-    : Effect.scoped(
-        Effect.gen(function* () {
-          const broker = yield* startBroker()
-          const [director, ...others] = (yield* accessOf(broker, agreement)).values()
-          // By one that it refuses it is known whether it serves at all, before all come.
-          yield* tryAccess(director!, nameless)
-          yield* Effect.forEach(others, (access) => tryAccess(access, nameless), {
-            concurrency: "unbounded",
-            discard: true
-          })
-          if (checkpoints === "jetstream") yield* prepareBuckets(broker, nameless)
-        })
-      )
+  Effect.gen(function* () {
+    if (givenUrl() === undefined) return yield* serverIsThere
+    const broker = yield* startBroker()
+    const [director, ...others] = (yield* accessOf(broker, agreement)).values()
+    // By one it is known whether the broker serves at all, before all come.
+    yield* tryAccess(director!, nameless)
+    const tried = Effect.forEach(others, (access) => tryAccess(access, nameless), {
+      concurrency: "unbounded"
+    })
+    yield* Effect.asVoid(tried)
+    if (checkpoints === "jetstream") yield* prepareBuckets(broker, nameless)
+  }).pipe(Effect.scoped)

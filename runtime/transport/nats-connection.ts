@@ -3,7 +3,7 @@
  * cannot be reached at the start is an error at once, and so is one that refuses the credentials or does not fit, whenever that is.
  */
 import type { Socket } from "node:net"
-import { Deferred, Effect, type Redacted, type Scope } from "effect"
+import { Deferred, Effect, type Redacted, Schedule, type Scope } from "effect"
 import {
   type ConnectionOptions,
   ErrorCode,
@@ -73,8 +73,8 @@ export type NotConnected =
 
 export const reconnectPauseMs = 250
 const drainMs = 2_000
-/** How long the broker may take to confirm a subscription; one that died meanwhile never does. */
-const subscribeMs = 5_000
+/** How long the broker may take to confirm a subscription, or be away meanwhile; one that died never does. */
+const subscribeMs = 10_000
 /** How long it may take to answer a request of its own, before that is made again. */
 const answerMs = 5_000
 const noHeaders: Readonly<Record<string, string>> = {}
@@ -329,8 +329,11 @@ export const subscribe = (
     )
     const lost = () =>
       why() ?? new TransportClosed({ reason: "the broker went away, or fell silent, at a subscription" })
-    // The broker's refusal comes back before its answer to the flush.
-    yield* Effect.tryPromise({ try: () => connection.flush(), catch: lost }).pipe(within(subscribeMs, lost))
+    // The broker's refusal comes back before its answer to the flush. One that is away is told of the subscription when it is back.
+    yield* Effect.tryPromise({ try: () => connection.flush(), catch: lost }).pipe(
+      Effect.retry({ schedule: Schedule.spaced(reconnectPauseMs), while: () => !connection.isClosed() }),
+      within(subscribeMs, lost)
+    )
     if (yield* Deferred.isDone(denied)) yield* Deferred.await(denied)
     const complaint = protocol.lastError
     if (complaint !== before && complaint !== undefined)

@@ -1,6 +1,6 @@
 /** Sets up what a case of the corpus says is listening, and connects to it as a party does. */
 import { once } from "node:events"
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { createServer as createWebServer } from "node:http"
 import { type AddressInfo, connect, type Server } from "node:net"
 import { tmpdir } from "node:os"
@@ -14,7 +14,7 @@ import * as Nats from "../../runtime/transport/nats.ts"
 import { Transport } from "../../runtime/transport/transport.ts"
 import type { BrokerCase, Listening } from "./broker-corpus.ts"
 import { type Authority, authority, type Signed } from "./certificates.ts"
-import { configuredBroker, freePort } from "./configured-broker.ts"
+import { brokerFrom, freePort } from "./configured-broker.ts"
 import { listener } from "./fake-broker.ts"
 
 /** What all cases have in common: their passwords, and an authority with a certificate for brokers of this machine. */
@@ -63,19 +63,16 @@ const blocks: Readonly<Record<string, (port: number) => string>> = {
 /** Starts a NATS server with a case's configuration; the port that the case means. */
 const natsServer = (on: Ground, at: Extract<Listening, { readonly kind: "nats-server" }>) =>
   Effect.gen(function* () {
-    const [path, port, other] = [yield* folder, yield* freePort, yield* freePort]
-    const parts = [
-      `listen: "127.0.0.1:${port}"`,
+    const [path, other] = [yield* folder, yield* freePort]
+    const configuration = [
       at.configuration
         .replaceAll("$CERTIFICATE", on.certificate)
         .replaceAll("$KEY", on.key)
         .replaceAll("$CA", on.authority.certificate)
         .replaceAll("$STORE", join(path, "store")),
       at.port === undefined ? "" : blocks[at.port]!(other)
-    ]
-    const file = join(path, "broker.conf")
-    yield* Effect.promise(() => writeFile(file, parts.join("\n")))
-    yield* configuredBroker(file, passwordsIn(on))
+    ].join("\n")
+    const port = yield* brokerFrom(configuration, passwordsIn(on))
     if (at.occupied === true) yield* occupant(port)
     if (at.buckets === true) {
       const servers = [`nats://127.0.0.1:${port}`] as const

@@ -2,8 +2,7 @@
  * Brokers, and what is none, as people run them: each with whether a party takes it for its broker, or what it says is wrong. Most are `nats.conf`
  * with something changed. A case names the user that connects, `cloud0` unless told, and what it needs.
  */
-import { readFileSync } from "node:fs"
-import { projectRoot } from "../../protocol/artifact.ts"
+import { ownConfiguration as own } from "./configured-broker.ts"
 import { fitting, infoLine } from "./fake-broker.ts"
 
 /** A party that connects, subscribes to what is sent to it and, where it needs that, keeps a checkpoint, is served. */
@@ -48,9 +47,6 @@ export interface BrokerCase {
   readonly fast?: boolean
 }
 
-const text = (name: string) => readFileSync(new URL(name, projectRoot), "utf8")
-/** `nats.conf`, but for where it listens. */
-const own = text("nats.conf").replace(/^listen:.*$/m, "")
 const jetstream = `${own}\njetstream { store_dir: "$STORE", sync_interval: always }\n`
 const tls = `tls { cert_file: "$CERTIFICATE", key_file: "$KEY" }\n`
 

@@ -1,8 +1,13 @@
 /** Brokers of a test that run with a configuration of its own, at free ports of this machine. */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
+import { readFileSync } from "node:fs"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { type AddressInfo, createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { Effect, type Scope } from "effect"
+import { projectRoot } from "../../protocol/artifact.ts"
 import { findServer } from "../../runtime/broker/find.ts"
 import { endProcess } from "../../runtime/processes/end-process.ts"
 
@@ -40,4 +45,29 @@ export const configuredBroker = (
       child.once("exit", () => resume(Effect.die(new Error(`the broker ended: ${said}`))))
     })
     return { said: () => said }
+  })
+
+/** `nats.conf`, but for where it listens; and that of a broker that lets anybody do everything. */
+export const ownConfiguration = readFileSync(new URL("nats.conf", projectRoot), "utf8").replace(
+  /^listen:.*$/m,
+  ""
+)
+export const openBroker = ""
+
+/** Starts a broker of this configuration, at a free port unless told; the port. */
+export const brokerFrom = (
+  configuration: string,
+  variables: Readonly<Record<string, string>>,
+  at?: number
+): Effect.Effect<number, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const folder = yield* Effect.acquireRelease(
+      Effect.promise(() => mkdtemp(join(tmpdir(), "bicameral-broker-"))),
+      (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+    )
+    const port = at ?? (yield* freePort)
+    const file = join(folder, "broker.conf")
+    yield* Effect.promise(() => writeFile(file, `listen: "127.0.0.1:${port}"\n${configuration}`))
+    yield* configuredBroker(file, variables)
+    return port
   })

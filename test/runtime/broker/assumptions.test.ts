@@ -1,12 +1,7 @@
 /** What a party does about brokers that security can't rest on, and about what is none: a few of the corpus, and brokers that change. */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import type { Socket } from "node:net"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
-import { projectRoot } from "../../../protocol/artifact.ts"
 import { ask } from "../../../protocol/messages/message.ts"
 import { Schema } from "../../../protocol/schema.ts"
 import { drawCredentials } from "../../../runtime/broker/start.ts"
@@ -18,7 +13,7 @@ import { brokerLost } from "../../../scenarios/until-broker.ts"
 import { passwordsIn } from "../../support/broker-case.ts"
 import { brokerCorpus } from "../../support/broker-corpus.ts"
 import { corpusSuite } from "../../support/broker-suite.ts"
-import { configuredBroker, freePort } from "../../support/configured-broker.ts"
+import { brokerFrom, openBroker, ownConfiguration } from "../../support/configured-broker.ts"
 import { answering, fitting, infoLine, listener } from "../../support/fake-broker.ts"
 
 describe("the broker that a party connects to", () => {
@@ -51,14 +46,9 @@ const changing = (meet: (socket: Socket, number: number) => void) =>
     return { transport, told, came, hangUp, seen, closed, back }
   })
 
-const temporaryFolder = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "bicameral-assumptions-"))),
-  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-)
-
 const Anything = ask("Anything", Schema.Struct({}), Schema.Struct({}))
 
-const passwords = (told: string) => told.split("p-secret").length - 1
+const passwordsTold = (told: string) => told.split("p-secret").length - 1
 const message = new Uint8Array(1)
 
 describe("a broker that was away", () => {
@@ -72,7 +62,7 @@ describe("a broker that was away", () => {
       const error = yield* Deferred.await(closed)
       expect(error).toMatchObject({ _tag: "BrokerUnprotected", user: "cloud0" })
       expect(seen).toEqual(["reconnecting", "closed"])
-      expect(passwords(told())).toBe(1)
+      expect(passwordsTold(told())).toBe(1)
       expect(transport.send("bicameral.trial-1.kgc.main.cloud0.main.ask", message)).toBe(error)
       const late = yield* Effect.flip(
         Effect.scoped(transport.subscribe("bicameral.trial-1.cloud0.main.>", () => {}))
@@ -98,7 +88,7 @@ describe("a broker that was away", () => {
       })
       hangUp()
       expect(yield* Deferred.await(closed)).toMatchObject({ _tag: "BrokerUnprotected" })
-      expect(passwords(told())).toBe(2)
+      expect(passwordsTold(told())).toBe(2)
       expect(told()).not.toContain(`PUB ${subject}`)
     })
   )
@@ -128,20 +118,10 @@ describe("a broker that was away", () => {
     "ends what is asked meanwhile with why it is given up, and a party that waits to be asked",
     () =>
       Effect.gen(function* () {
-        const port = yield* freePort
-        const file = join(yield* temporaryFolder, "broker.conf")
-        const own = yield* Effect.promise(() =>
-          readFile(fileURLToPath(new URL("nats.conf", projectRoot)), "utf8")
-        )
         const credentials = drawCredentials()
-        const broker = (configuration: string) =>
-          Effect.zipRight(
-            Effect.promise(() => writeFile(file, configuration)),
-            configuredBroker(file, passwordsIn({ credentials }))
-          )
-        const listen = `listen: "127.0.0.1:${port}"\n`
+        const passwords = passwordsIn({ credentials })
         const first = yield* Scope.make()
-        yield* Scope.extend(broker(`${listen}${own.replace(/^listen:.*$/m, "")}`), first)
+        const port = yield* Scope.extend(brokerFrom(ownConfiguration, passwords), first)
         const servers = [`nats://127.0.0.1:${port}`] as const
         const context = yield* Layer.build(
           Parties.layer({ name: "user1", run: "trial-1" }).pipe(
@@ -155,7 +135,7 @@ describe("a broker that was away", () => {
         ]
         yield* Effect.yieldNow()
         yield* Scope.close(first, Exit.void)
-        yield* broker(listen)
+        yield* brokerFrom(openBroker, passwords, port)
         for (const fiber of [asked, waiting])
           expect(yield* Effect.flip(Fiber.join(fiber))).toMatchObject({
             _tag: "BrokerUnprotected",

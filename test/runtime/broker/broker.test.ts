@@ -1,12 +1,23 @@
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Redacted } from "effect"
+import { Deferred, Effect, Redacted, Schedule } from "effect"
 import { actorNames } from "../../../protocol/messages/subjects.ts"
-import { findServer } from "../../../runtime/broker/find.ts"
+import { findServer, passedOver } from "../../../runtime/broker/find.ts"
 import { integrityOf } from "../../../runtime/broker/install.ts"
-import { operator, passwordVariable, startBroker, startOwnBroker } from "../../../runtime/broker/start.ts"
+import {
+  operator,
+  passwordVariable,
+  serverIsThere,
+  startBroker,
+  startOwnBroker
+} from "../../../runtime/broker/start.ts"
+import { within } from "../../../runtime/deadline.ts"
+import { withEnvironment } from "../../support/environment.ts"
 
 const folder = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "bicameral-find-"))),
@@ -20,15 +31,6 @@ const program = (path: string, script: string) =>
     await chmod(path, 0o755)
     return path
   })
-
-const withEnvironment = (values: Readonly<Record<string, string>>) =>
-  Effect.acquireRelease(
-    Effect.sync(() => Object.assign(process.env, values)),
-    () =>
-      Effect.sync(() => {
-        for (const key of Object.keys(values)) delete process.env[key]
-      })
-  )
 
 const alive = (pid: number) => {
   try {
@@ -101,6 +103,19 @@ describe("the broker of a run", () => {
     })
   )
 
+  it.scopedLive("ends when the process that started it is gone, also without any program on the PATH", () =>
+    Effect.gen(function* () {
+      const entry = fileURLToPath(new URL("../../support/orphan-broker.mjs", import.meta.url))
+      const child = spawn(process.execPath, [entry, findServer()!], { stdio: ["ignore", "pipe", "inherit"] })
+      const [line] = (yield* Effect.promise(() => once(child.stdout, "data"))) as [Buffer]
+      const pid = Number(line.toString())
+      yield* Effect.repeat(
+        Effect.sync(() => alive(pid)),
+        { until: (up) => !up, schedule: Schedule.spaced("20 millis") }
+      ).pipe(within(20_000, () => new Error("the broker goes on")))
+    })
+  )
+
   it.scopedLive("is the one at NATS_URL where that is set, with the passwords of the environment", () =>
     Effect.gen(function* () {
       yield* withEnvironment({ NATS_URL: "nats://broker.example:4222", [passwordVariable("user2")]: "p-two" })
@@ -120,19 +135,43 @@ describe("the broker of a run", () => {
     })
   )
 
-  it.scopedLive("whose program can't be run is an error", () =>
-    Effect.gen(function* () {
-      const error = yield* Effect.flip(startOwnBroker({ server: join(yield* folder, "nothing-here") }))
-      expect(error.message).toContain("ENOENT")
-    })
+  it.scopedLive(
+    "whose program can't be run, is another or is too old is an error that says so, and soon",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* folder
+        const server = join(path, "nats-server")
+        const started = Effect.flip(Effect.scoped(startOwnBroker({ server })))
+        expect((yield* started).message).toContain(`${server} can't be run (ENOENT)`)
+        yield* Effect.promise(() => writeFile(server, "no program"))
+        expect((yield* started).message).toContain(`${server} can't be run (EACCES)`)
+        yield* program(server, "echo 'I am a teapot'; while :; do sleep 0.1; done")
+        const begun = performance.now()
+        expect((yield* started).message).toContain(
+          `${server} is no nats-server: to --version it says "I am a teapot"`
+        )
+        expect(performance.now() - begun).toBeLessThan(10_000)
+        yield* program(server, "echo 'nats-server: v2.1.9'; [ \"$1\" = --version ]")
+        const error = yield* started
+        expect(error._tag).toBe("BrokerNotStarted")
+        expect(error.message).toContain("is nats-server 2.1.9, and 2.10 or later is needed")
+        yield* withEnvironment({ PATH: path })
+        expect((yield* Effect.flip(serverIsThere)).message).toContain("2.1.9")
+      })
   )
 
-  it.scopedLive("is sought on the PATH first", () =>
+  it.scopedLive("is sought on the PATH first, and what only has its name is passed over and told", () =>
     Effect.gen(function* () {
-      const path = yield* folder
+      const [path, other] = [yield* folder, yield* folder]
       expect(findServer(path)).not.toBe(join(path, "nats-server"))
-      yield* program(join(path, "nats-server"), "exit 0")
-      expect(findServer(`/nowhere:${path}`)).toBe(join(path, "nats-server"))
+      yield* Effect.promise(() => mkdir(join(path, "nats-server")))
+      yield* Effect.promise(() => writeFile(join(other, "nats-server"), "", { mode: 0o644 }))
+      expect(passedOver(`${path}:${other}:/nowhere`)).toEqual([
+        `${join(path, "nats-server")} is a folder`,
+        `${join(other, "nats-server")} may not be executed`
+      ])
+      yield* program(join(other, "nats-server"), "exit 0")
+      expect(findServer(`/nowhere:${path}:${other}`)).toBe(join(other, "nats-server"))
     })
   )
 
