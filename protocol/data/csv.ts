@@ -38,11 +38,16 @@ export const readCsv = async (contents: Contents, reading: Reading): Promise<Tab
   return rows.finish()
 }
 
+/** Separators and line ends of a table in UTF-16 have a zero each: bytes without any are of another encoding. */
+const seemsUtf16 = (head: Uint8Array, named: Encoding): Encoding =>
+  head.length > 0 && !head.includes(0) ? "utf-8" : named
+
 /** The encoding of a file that begins so: what the scenario says, which a byte order mark must not contradict. */
 const encodingOf = (head: Uint8Array, { source, problems }: Reading) => {
   const named = source.encoding
   const mark = byteOrderMark(head)
-  const seems = mark?.encoding ?? (named?.startsWith("utf-16") ? named : looksLikeUtf16(head))
+  const seems =
+    mark?.encoding ?? (named?.startsWith("utf-16") ? seemsUtf16(head, named) : looksLikeUtf16(head))
   if (seems !== undefined && seems !== (named ?? "utf-8")) {
     const is = `is in ${seems.toUpperCase()}${mark === undefined ? ", it seems" : ", as its first bytes say"}`
     problems.refuse(

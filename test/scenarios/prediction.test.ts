@@ -7,6 +7,7 @@ import { decodeScenario } from "../../scenarios/decode.ts"
 import { decodeHosts, type Hosts } from "../../scenarios/hosts.ts"
 import { predictCost } from "../../scenarios/plan.ts"
 import { type Prediction, predictTime } from "../../scenarios/prediction.ts"
+import { decodingProblems } from "../../scenarios/problems.ts"
 import { plainScenario } from "./plain-scenario.ts"
 
 const scenario = Either.getOrThrow(
@@ -251,13 +252,21 @@ describe("a curve of measured times", () => {
 describe("hosts", () => {
   it("that are named twice, that nobody knows, and lanes without a peer are refused", () => {
     const wrong = (changes: object): string =>
-      Either.match(decodeHosts({ ...ground, ...changes }), { onLeft: String, onRight: () => "" })
-    expect(wrong({ hosts: [...ground.hosts, ground.hosts[0]] })).toContain("two hosts have the same name")
+      Either.match(decodeHosts({ ...ground, ...changes }), {
+        onLeft: (error) =>
+          decodingProblems(error, false)
+            .map(({ path, message }) => `${path.join(".")}: ${message}`)
+            .join("\n"),
+        onRight: () => ""
+      })
+    expect(wrong({ hosts: [...ground.hosts, ground.hosts[0]] })).toMatch(
+      /^hosts\.\d+\.name: ".*" is the name of another host too/
+    )
     expect(wrong({ placement: { ...ground.placement, kgc: "nowhere" } })).toContain(
-      'placement names "nowhere"'
+      'placement.kgc: "nowhere" is no host of this file'
     )
     expect(wrong({ placement: { ...ground.placement, lanes: { cloud0: ["l0"] } } })).toContain(
-      "needs its peer"
+      "placement.lanes: each lane of cloud 0 needs its peer"
     )
     expect(wrong({ links: { lan: { delayMs: -1, megabitsPerSecond: 1 } } })).toContain("a number from 0")
     expect(wrong({ speed: 1 })).toContain("speed")
