@@ -21,13 +21,16 @@ const allowed = new Map([
   ["scenarios/faults-at-run.ts", "kinds of faults"],
   ["scenarios/features.ts", "columns, where a caller has an object already; a file's come as a map"],
   ["scenarios/fields.ts", "words of JSON Schema"],
+  ["scenarios/kept-credentials.ts", "roles of the broker"],
   ["scenarios/parties.ts", "actors"],
   ["scenarios/report.ts", "actors, phases"],
   ["scenarios/result.ts", "actors, phases"],
   ["scenarios/run-result.ts", "phases"],
+  ["scenarios/run-mark.ts", "fields of a file that is looked at, by names of ours"],
   ["scenarios/run.ts", "actors"],
   ["scenarios/schema.ts", "words of JSON Schema"],
   ["scenarios/simulated-seeds.ts", "kinds of faults"],
+  ["scenarios/words.ts", "options, which begin with two hyphens"],
   ["scenarios/yaml-words.ts", "codes of errors"],
   ["scenarios/yaml.ts", "fields of a section, in an object without a prototype"]
 ])
