@@ -3,8 +3,8 @@
  * OpenTelemetry collector when `OTEL_EXPORTER_OTLP_ENDPOINT` names one. The sender's span goes with each message, so the files
  * of all actors make one trace. Bytes and big integers, which may be keys or shares, are withheld from both.
  */
-import { closeSync, mkdirSync, openSync, readSync, statSync, writeSync } from "node:fs"
-import { dirname } from "node:path"
+import { closeSync, existsSync, mkdirSync, openSync, readSync, statSync, writeSync } from "node:fs"
+import { dirname, resolve } from "node:path"
 import {
   Cause,
   Context,
@@ -120,12 +120,19 @@ export const isEventLogOf = (actor: string, file: string): boolean => {
   }
 }
 
+/** Makes a folder and those above it, one by one: Node's own way spins for ever where the file system says ENOENT to all. */
+const makeFolder = (folder: string): void => {
+  if (existsSync(folder)) return
+  makeFolder(dirname(folder))
+  mkdirSync(folder)
+}
+
 /** Appends lines to a file: in blocks, every so often, and all that is left at the end of the scope. */
 const eventLog = (actor: string, file: string): Effect.Effect<Write, EventLogUnwritable, Scope.Scope> =>
   Effect.gen(function* () {
     const descriptor = yield* Effect.try({
       try: () => {
-        mkdirSync(dirname(file), { recursive: true })
+        makeFolder(dirname(resolve(file)))
         if (!isEventLogOf("", file)) throw new Error("it is there, and no event log of bicameral")
         return openSync(file, "a", 0o600)
       },

@@ -2,9 +2,13 @@
 import { Schema } from "../protocol/schema.ts"
 import { defaulted, list, name, optional, struct, value, wholeNumber } from "./fields.ts"
 
+/** Far beyond what there is, and not so far that a predicted time would mean nothing. */
+const [least, most] = [1e-3, 1e9]
+
 const positive = (description: string) =>
-  value(Schema.Number, (x) => x > 0 && Number.isFinite(x), "a number above 0", {
-    exclusiveMinimum: 0,
+  value(Schema.Number, (x) => x >= least && x <= most, "a number above 0, from 0.001 to 10^9", {
+    minimum: least,
+    maximum: most,
     description
   })
 

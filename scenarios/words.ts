@@ -92,6 +92,8 @@ export const wrongWords = (
 }
 
 const wrongBuiltIn = (words: ReadonlyArray<string>): string | undefined => {
+  if (words.includes("--wizard") && !process.stdin.isTTY)
+    return "--wizard asks questions, and standard input is no terminal that could answer"
   for (const [i, word] of words.entries()) {
     const [name = "", value = words[i + 1]] = word.split("=")
     const values = Object.hasOwn(builtIn, name) ? builtIn[name] : undefined

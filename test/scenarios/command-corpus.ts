@@ -140,6 +140,7 @@ const wrongWords: ReadonlyArray<ParsedCase> = [
   parsed(["actor", "cloud0", "--worker", "--join", "--run", "r"], refused(/--join is given twice/)),
   parsed(["--log-level", "loud", "check", "a.yaml"], refused(/--log-level must be one of all, trace, debug/)),
   parsed(["check", "a.yaml", "--log-level"], refused(/--log-level must be one of all, trace, debug/)),
+  parsed(["--wizard"], refused(/--wizard asks questions, and standard input is no terminal/)),
   parsed(
     ["--completions", "fishy"],
     refused(/--completions must be one of sh, bash, fish, zsh; see bicameral --help/)
@@ -265,6 +266,11 @@ const otherFiles: ReadonlyArray<CommandCase> = [
     "check with hosts of endless speed",
     aMachine.replace("megabitsPerSecond: 1000", "megabitsPerSecond: .inf"),
     /h\.yaml:1: links\.lan\.megabitsPerSecond: must be a number above 0/
+  ),
+  withHosts(
+    "check with hosts of next to no core",
+    aMachine.replace("cores: 2", "cores: 1e-300"),
+    /h\.yaml:2: hosts\[0\]\.cores: must be a number above 0, from 0\.001 to 10\^9/
   ),
   withHosts(
     "check with a placement on a host that is none",
@@ -397,6 +403,18 @@ const parties: ReadonlyArray<CommandCase> = [
     /"user1" has no workers; choose one of kgc, cloud0, cloud1/
   ),
   member("a lane of the KGC", "kgc", ["--lane"], /"kgc" has no lanes; choose one of cloud0, cloud1/),
+  // Node's own way to make it would try for ever.
+  ...(process.platform === "linux"
+    ? [
+        member(
+          "a worker with an event log where no folder can be",
+          "kgc",
+          ["--worker", "--state", "/proc/nowhere"],
+          /the event log \/proc\/nowhere\/events\.jsonl can't be written/,
+          { KGC_HOUSE: `${"A".repeat(43)}=` }
+        )
+      ]
+    : []),
   member("a worker without a secret", "kgc", ["--worker"], /give all its processes the same KGC_HOUSE/),
   member(
     "a worker with half a secret",
