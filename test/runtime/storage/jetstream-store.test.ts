@@ -133,6 +133,21 @@ describe("a store at the broker", () => {
     })
   )
 
+  it.scopedLive(
+    "is not made of a stream that somebody else has made, and does not take a cloud's own for one",
+    () =>
+      Effect.gen(function* () {
+        const requests = yield* requestsOf(yield* startOwnBroker({ storing: true }), operator)
+        const name = bucketOf("cloud0")
+        const others = json({ name, subjects: ["checkpoints.cloud0.>"], storage: "memory", max_msgs: 5 })
+        yield* requests.request(`$JS.API.STREAM.CREATE.${name}`, others, 10_000)
+        const error = yield* Effect.flip(makeBucket(requests, "cloud0"))
+        expect(error).toMatchObject({ _tag: "BucketRefused", bucket: name })
+        expect(error.message).toContain("a stream of that name is there, with other settings")
+        for (let times = 0; times < 2; times++) yield* makeBucket(requests, "cloud1")
+      })
+  )
+
   it.scopedLive("says what to look for where the broker stores nothing", () =>
     Effect.gen(function* () {
       const started = yield* startOwnBroker()
