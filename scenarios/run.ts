@@ -34,7 +34,7 @@ import { assembleFibers, assembleProcesses, type Hands } from "./parties.ts"
 import { predictCost } from "./plan.ts"
 import type { RunDisplay, RunResult } from "./result.ts"
 import { brokerIsThere } from "./run-broker.ts"
-import { resultOf } from "./run-result.ts"
+import { type Measured, resultOf } from "./run-result.ts"
 import type { Scenario } from "./schema.ts"
 import { duration } from "./units.ts"
 
@@ -168,8 +168,7 @@ interface Undertaking
 }
 
 const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) {
-  const { agreement, display, file, joined, onUp, out, predicted, run, scenario, startedMs, transport } =
-    undertaking
+  const { agreement, display, file, onUp, out, run, scenario, transport } = undertaking
   for (const each of undertaking.foreseen) display.note(`warning: ${each}`)
   const folder = join(out, partiesEntry)
   const recoveries: Array<RunResult["recoveries"][number]> = []
@@ -221,34 +220,29 @@ const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) 
       })
     )
   )
-  const modelText = yield* Effect.promise(() => readFile(join(folder, "user1", modelEntry), "utf8"))
+  return yield* conclude(undertaking, {
+    outcome,
+    recoveries,
+    faults: disturbance?.counts() ?? null
+  })
+})
+
+/** Writes the model and the result of a run whose parties have done their work. */
+const conclude = Effect.fn("Run.conclude")(function* (
+  undertaking: Undertaking,
+  done: Pick<Measured, "outcome" | "recoveries" | "faults">
+) {
+  const { agreement, display, joined, memoryBytes, out, referenceLeftOut, run, transport } = undertaking
+  const opened = join(out, partiesEntry, "user1", modelEntry)
+  const modelText = yield* Effect.promise(() => readFile(opened, "utf8"))
   const remedy =
-    transport === "nats"
-      ? `see to it, then bicameral resume ${out}`
-      : `the model is in ${join(folder, "user1", modelEntry)}`
+    transport === "nats" ? `see to it, then bicameral resume ${out}` : `the model is in ${opened}`
   yield* writeModel(out, modelText, remedy)
   const model = JSON.parse(modelText) as Model
-  const seconds = Math.round(performance.now() - startedMs) / 1000
-  const { foreseen, memoryBytes, referenceLeftOut } = undertaking
-  const faults = disturbance?.counts() ?? null
-  const measured = {
-    scenario,
-    agreement,
-    run,
-    transport,
-    joined,
-    predicted,
-    outcome,
-    foreseen,
-    recoveries,
-    faults,
-    seconds
-  }
+  const seconds = Math.round(performance.now() - undertaking.startedMs) / 1000
+  const measured = { ...undertaking, ...done, seconds }
   // Training the references may take long, or more memory than there is: the run's own result is safe before.
-  const own = resultOf({
-    ...measured,
-    compared: notCompared("the run was broken off while they were trained")
-  })
+  const own = resultOf({ ...measured, compared: notCompared("not trained, since the run was broken off") })
   yield* writeResult(out, { ...own, awaitsReferences: true }, remedy)
   const compared = yield* Effect.promise(() =>
     compareWithReferences({
