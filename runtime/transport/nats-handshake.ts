@@ -59,6 +59,11 @@ export const introduced = (
     }
     const info = infoIn(heard.toString("utf8", 5, end))
     if (info === undefined) throw heardInstead(server, heard)
+    // A broker says no more before it is answered, unless it has no place for the connection. What another says here, before
+    // the connection is encrypted, would be taken for the broker's.
+    const more = heard.subarray(end + lineEnd.length)
+    const fault = faultOf(info, guard) ?? (more.length > 0 ? notBegun(more, server) : undefined)
+    if (fault !== undefined) throw fault
     return info
   }
   const looking = guard.payloadBytes === undefined
@@ -79,8 +84,6 @@ export const introduced = (
           heard = Buffer.concat([heard, chunk])
           const info = read()
           if (info === undefined) return
-          const fault = faultOf(info, guard)
-          if (fault !== undefined) throw fault
           settle.resolve(info)
           // Listeners or not, a socket that flows would go on to read what is the TLS connection's around it.
           socket.removeAllListeners()
@@ -91,7 +94,7 @@ export const introduced = (
   )
 }
 
-/** A broker that has no place for a connection says so before anything else. */
+/** What is said in place of, or behind, the beginning of a broker; one that has no place for a connection says so. */
 const notBegun = (heard: Buffer, server: string): TransportError => {
   const words = /^-ERR '(.*)'/.exec(heard.toString("latin1"))?.[1]
   return words === undefined ? heardInstead(server, heard) : complaintOf(words, server)
@@ -184,6 +187,9 @@ const refusalOf = (words: string, { server, user }: Guard): TransportError =>
       })
     : complaintOf(words, server)
 
+/** What the system calls it when the other side is gone in the middle of something. */
+const hangUps: ReadonlyArray<string> = ["ECONNRESET", "EPIPE"]
+
 interface Settle<A> {
   readonly resolve: (value: A) => void
   readonly reject: (error: unknown) => void
@@ -198,14 +204,15 @@ const whileOpen = <A>(
   listen: (settle: Settle<A>) => { readonly onData: (chunk: Buffer) => void; readonly done: () => void }
 ): Promise<A> =>
   new Promise((resolve, reject) => {
-    const hungUp = (error?: Error) =>
+    const hungUp = (error?: NodeJS.ErrnoException) =>
       settle.reject(
-        error ??
-          new BrokerUnreachable({
-            servers: [guard.server],
-            remedy:
-              "what listens there hangs up at once; see that a tunnel or proxy on the way reaches the broker"
-          })
+        error === undefined || hangUps.includes(error.code ?? "")
+          ? new BrokerUnreachable({
+              servers: [guard.server],
+              remedy:
+                "what listens there hangs up at once; see that a tunnel or proxy on the way reaches the broker"
+            })
+          : error
       )
     const end = () => {
       clearTimeout(late)

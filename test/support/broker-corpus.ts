@@ -389,6 +389,11 @@ const others: ReadonlyArray<BrokerCase> = [
     expected: noBroker(/says "INFO xxx/)
   },
   {
+    name: "one that says more than who it is before it is answered",
+    listening: words(`${infoLine(fitting)}PONG\r\n`),
+    expected: noBroker(/says "PONG"/)
+  },
+  {
     name: "a server of long ago",
     listening: words(infoLine({ ...fitting, version: "1.4.1" })),
     expected: unfit(/nats-server 1\.4\.1/, /2\.10 or later/),
