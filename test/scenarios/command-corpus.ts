@@ -420,7 +420,7 @@ const parties: ReadonlyArray<CommandCase> = [
     "a worker with half a secret",
     "kgc",
     ["--worker"],
-    /its secret is of 3 bytes; .*KGC_HOUSE, base64 of 32/,
+    /its group secret has 3 bytes; .*KGC_HOUSE, base64 of 32/,
     {
       KGC_HOUSE: "AAAA"
     }
