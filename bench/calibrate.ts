@@ -30,7 +30,7 @@ import {
   type Calibration,
   type Curve,
   decodeCalibration
-} from "../scenarios/calibration.ts"
+} from "../scenarios/description/calibration.ts"
 import { announceMachine, ownProcessorMs, processorMs, spreadOf, writeFigures } from "./measure.ts"
 import { measuredNetworks } from "./networks.ts"
 import { type StepKernels, stepKernels } from "./step-kernels.ts"

@@ -14,14 +14,14 @@ import { Effect, Either, Redacted } from "effect"
 import { artifact, projectRoot } from "../protocol/artifact.ts"
 import { denseCells } from "../protocol/data/cells.ts"
 import { passwordVariable, startOwnBroker } from "../runtime/broker/start.ts"
-import { type Calibration, decodeCalibration } from "../scenarios/calibration.ts"
-import { decodeScenario } from "../scenarios/decode.ts"
-import { decodeHosts, type Hosts } from "../scenarios/hosts.ts"
-import { predictCost } from "../scenarios/plan.ts"
-import { type Prediction, predictTime } from "../scenarios/prediction.ts"
-import type { RunResult } from "../scenarios/result.ts"
-import type { Scenario } from "../scenarios/schema.ts"
-import { count, duration, table } from "../scenarios/units.ts"
+import { type Calibration, decodeCalibration } from "../scenarios/description/calibration.ts"
+import { decodeScenario } from "../scenarios/description/decode.ts"
+import { decodeHosts, type Hosts } from "../scenarios/description/hosts.ts"
+import type { Scenario } from "../scenarios/description/schema.ts"
+import { type Prediction, predictTime } from "../scenarios/forecast/prediction.ts"
+import { predictCost } from "../scenarios/forecast/traffic.ts"
+import type { RunResult } from "../scenarios/report/result.ts"
+import { count, duration, table } from "../scenarios/text/units.ts"
 import { calibrate, coresGot, exchangeMs } from "./calibrate.ts"
 import { openLink } from "./link.ts"
 import { spreadOf, writeFigures } from "./measure.ts"
@@ -456,7 +456,7 @@ const farmScenario = (form: "packed" | "hybrid", batch: number): unknown => ({
 
 /** Prints the predicted time of an epoch over 10^9 cells on 10, 100 and 1,000 hosts, by the calibration that comes with the project. */
 export const scale = async (): Promise<void> => {
-  const file = fileURLToPath(new URL("scenarios/calibration.json", projectRoot))
+  const file = fileURLToPath(new URL("scenarios/forecast/calibration.json", projectRoot))
   const calibration = Either.getOrThrow(decodeCalibration(JSON.parse(readFileSync(file, "utf8"))))
   const rows: Array<ReadonlyArray<string>> = []
   const results: Array<object> = []

@@ -9,7 +9,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { artifact, projectRoot } from "../protocol/artifact.ts"
-import type { RunResult } from "../scenarios/result.ts"
+import type { RunResult } from "../scenarios/report/result.ts"
 import { announceMachine, type Spread, spreadOf, writeFigures } from "./measure.ts"
 
 const start = promisify(execFile)

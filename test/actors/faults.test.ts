@@ -7,9 +7,9 @@ import { indicesFromBytes, indicesToBytes } from "../../protocol/data/rows.ts"
 import type { Format } from "../../protocol/messages/message.ts"
 import { Deal } from "../../protocol/messages/training.ts"
 import { OpenUpload, UploadShare0 } from "../../protocol/messages/upload.ts"
-import { verdictOf } from "../../scenarios/commands.ts"
-import { type Split, splits, writeScenario } from "../scenarios/small-scenario.ts"
+import { verdictOf } from "../../scenarios/command/commands.ts"
 import { type CompanyOptions, company, type Tap } from "../support/company.ts"
+import { type Split, splits, writeScenario } from "../support/small-scenario.ts"
 
 // A phase may take longer than any test: a run that fails must end by itself.
 const quick = {

@@ -8,8 +8,8 @@ import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { ciphertextBytes, elementBytes, plaintextBytes } from "../../protocol/bcp/wire.ts"
 import { Reencrypt, UnifiedShare0 } from "../../protocol/messages/transformation.ts"
 import { againstUniform, betweenSamples, hardlyAbove, histogram } from "../protocol/sharing/frequency.ts"
-import { type Leaf, type Split, smallScenario, writeScenario } from "../scenarios/small-scenario.ts"
 import { company, type Wired } from "../support/company.ts"
+import { type Leaf, type Split, smallScenario, writeScenario } from "../support/small-scenario.ts"
 
 const held = ["length", "width", "veins", "weight", "kind"]
 const rows = 160

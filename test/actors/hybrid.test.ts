@@ -10,8 +10,8 @@ import { countCells } from "../../protocol/data/rows.ts"
 import { decodeArchive } from "../../protocol/sharing/archive.ts"
 import { openPiece, pieceEntry } from "../../protocol/sharing/archive-pieces.ts"
 import { wordBytes } from "../../protocol/sharing/split.ts"
-import { within } from "../../scenarios/run-result.ts"
-import { allOwn, runInMemory, type Split, splits, writeScenario } from "../scenarios/small-scenario.ts"
+import { within } from "../../scenarios/run/run-result.ts"
+import { allOwn, runInMemory, type Split, splits, writeScenario } from "../support/small-scenario.ts"
 
 const short = { seed: 5, training: { epochs: 2, batch: 8, rate: 0.25 } }
 const security = { modulusBits: 512, insecure: true }

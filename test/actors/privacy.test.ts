@@ -10,8 +10,8 @@ import { generateSealingKeyPair, open } from "../../protocol/sharing/sealed.ts"
 import { startOwnBroker } from "../../runtime/broker/start.ts"
 import { layer as nats } from "../../runtime/transport/nats.ts"
 import { type Delivery, Transport } from "../../runtime/transport/transport.ts"
-import { leaves, splits, writeScenario } from "../scenarios/small-scenario.ts"
 import { company, type Wired } from "../support/company.ts"
+import { leaves, splits, writeScenario } from "../support/small-scenario.ts"
 
 const short = { training: { epochs: 1, batch: 8, rate: 0.25 } }
 const isUser = (name: string) => name.startsWith("user")

@@ -23,8 +23,8 @@ import { OpenUpload, RowSalt, UploadShare0, UploadShare1 } from "../../protocol/
 import { generateSigningKeyPair } from "../../protocol/sharing/roster.ts"
 import { generateSealingKeyPair } from "../../protocol/sharing/sealed.ts"
 import type { AskError, Party } from "../../runtime/messaging/contract.ts"
-import { splits, writeScenario } from "../scenarios/small-scenario.ts"
 import { company } from "../support/company.ts"
+import { splits, writeScenario } from "../support/small-scenario.ts"
 
 type Asker = Party["Type"]
 

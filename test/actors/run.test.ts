@@ -4,8 +4,8 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
 import { decodeArchive } from "../../protocol/sharing/archive.ts"
-import { within } from "../../scenarios/run-result.ts"
-import { runInMemory, type Split, splits, writeScenario } from "../scenarios/small-scenario.ts"
+import { within } from "../../scenarios/run/run-result.ts"
+import { runInMemory, type Split, splits, writeScenario } from "../support/small-scenario.ts"
 
 const run = (split: Split, changes: object = {}) =>
   Effect.gen(function* () {

@@ -35,11 +35,11 @@ import * as Parties from "../../runtime/messaging/party.ts"
 import { memoryStore, Stable } from "../../runtime/storage/store.ts"
 import { type Hub, makeHub } from "../../runtime/transport/memory.ts"
 import type { Taken } from "../../runtime/work/pool.ts"
-import { agreementOf } from "../../scenarios/agreement.ts"
-import { loadScenario } from "../../scenarios/load.ts"
+import { agreementOf } from "../../scenarios/description/agreement.ts"
+import { loadScenario } from "../../scenarios/description/load.ts"
 import { knownAnswers } from "../protocol/bcp/known-answers.ts"
-import { splits, writeScenario } from "../scenarios/small-scenario.ts"
 import { standStill } from "../support/on-a-hub.ts"
+import { splits, writeScenario } from "../support/small-scenario.ts"
 
 const secret = Option.some(Redacted.make(new Uint8Array(randomBytes(32))))
 const limits = { ...workLimits, aliveEveryMs: 100, leaseMs: 600, longPollMs: 300, patienceMs: 5_000 }

@@ -3,9 +3,9 @@ import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { loadScenario, readUserTables } from "../../scenarios/load.ts"
+import { loadScenario, readUserTables } from "../../scenarios/description/load.ts"
+import { command } from "../support/in-process.ts"
 import { studyOf } from "./cases.ts"
-import { command } from "./in-process.ts"
 
 /** No word of a layer below reaches a user. */
 const foreign =

@@ -6,7 +6,7 @@ import { cp } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect } from "effect"
-import { temporaryFolder } from "./small-scenario.ts"
+import { temporaryFolder } from "../support/small-scenario.ts"
 
 const folders = fileURLToPath(new URL("cases", import.meta.url))
 

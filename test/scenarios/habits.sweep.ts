@@ -4,9 +4,9 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { cachedServer } from "../../runtime/broker/find.ts"
+import { bicameral, processesNaming } from "../support/program.ts"
+import { commandOf, shell } from "../support/shell.ts"
 import { studyOf } from "./cases.ts"
-import { bicameral, processesNaming } from "./program.ts"
-import { commandOf, shell } from "./shell.ts"
 
 const ourFault = /fault of the program|internal error|\n\s+at .*:\d+:\d+/
 /** What a shell says of a program that SIGPIPE ended. */

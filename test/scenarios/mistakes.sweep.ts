@@ -8,9 +8,9 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
+import { command } from "../support/in-process.ts"
 import { slice } from "../support/sweep.ts"
 import { studyOf } from "./cases.ts"
-import { command } from "./in-process.ts"
 
 const hosts = fileURLToPath(new URL("../../docs/deployment/hosts.yaml", import.meta.url))
 

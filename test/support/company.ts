@@ -17,8 +17,8 @@ import { layer as partyOf } from "../../runtime/messaging/party.ts"
 import { Store, memory as storeInMemory } from "../../runtime/storage/store.ts"
 import { makeHub } from "../../runtime/transport/memory.ts"
 import { Transport, type TransportError } from "../../runtime/transport/transport.ts"
-import { agreementOf } from "../../scenarios/agreement.ts"
-import { loadScenario, readUserTables } from "../../scenarios/load.ts"
+import { agreementOf } from "../../scenarios/description/agreement.ts"
+import { loadScenario, readUserTables } from "../../scenarios/description/load.ts"
 
 /** A message as it goes over the wire. */
 export type Wired = Pick<Address, "from" | "to" | "channel"> & Envelope

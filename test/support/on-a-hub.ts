@@ -7,9 +7,9 @@ import type { Agreement } from "../../actors/party/agreement.ts"
 import * as Parties from "../../runtime/messaging/party.ts"
 import { memoryStore, Stable, type StoreService } from "../../runtime/storage/store.ts"
 import type { Hub } from "../../runtime/transport/memory.ts"
-import { agreementOf } from "../../scenarios/agreement.ts"
-import { loadScenario } from "../../scenarios/load.ts"
-import { splits, writeScenario } from "../scenarios/small-scenario.ts"
+import { agreementOf } from "../../scenarios/description/agreement.ts"
+import { loadScenario } from "../../scenarios/description/load.ts"
+import { splits, writeScenario } from "./small-scenario.ts"
 
 const secret = Option.some(Redacted.make(new Uint8Array(randomBytes(32))))
 

@@ -1,0 +1,203 @@
+/**
+ * `bicameral check`: reads a scenario and all data it names, on a machine that has them, and tells what a run would do and
+ * cost, without running anything. Whatever is wrong is the error.
+ */
+import { randomBytes } from "node:crypto"
+import { fileURLToPath } from "node:url"
+import { Data, Effect, Option } from "effect"
+import { phases } from "../../actors/party/phases.ts"
+import { projectRoot } from "../../protocol/artifact.ts"
+import { countCells } from "../../protocol/data/rows.ts"
+import { seededKey } from "../../protocol/seeding.ts"
+import { agreementOf } from "../description/agreement.ts"
+import { type CheckedData, checkData, type JoinedData, joinData } from "../description/joined.ts"
+import { loadCalibration, loadHosts, loadScenario, type Problem } from "../description/load.ts"
+import type { Scenario, User } from "../description/schema.ts"
+import { type Prediction, predictTime } from "../forecast/prediction.ts"
+import { type PredictedCost, predictCost } from "../forecast/traffic.ts"
+import { foresee } from "../reference/foresight.ts"
+import { privacy, revelations, warningLines } from "../report/report.ts"
+import { count, counted, duration, size, table } from "../text/units.ts"
+import type { CheckRequest } from "./commands.ts"
+
+/** Everything that is known of a run before it starts. */
+export interface Forecast {
+  readonly scenario: Scenario
+  readonly data: CheckedData
+  readonly joined: JoinedData
+  readonly cost: PredictedCost
+  /** What may spoil the result. */
+  readonly warnings: ReadonlyArray<string>
+  /** On the hosts that were given. */
+  readonly time?: Prediction
+}
+
+/** A calibration can't be read, is something else, or lacks what the scenario needs. */
+export class CalibrationError extends Data.TaggedError("CalibrationError")<{
+  readonly problems: ReadonlyArray<Problem>
+}> {
+  readonly retryable = false
+  override get message(): string {
+    const shown = this.problems.slice(0, mostProblems)
+    const more = this.problems.length - shown.length
+    return [
+      ...shown.map(({ at, path, message }) => [at, ...(path === "" ? [] : [path]), message].join(": ")),
+      ...(more > 0 ? [`and ${more} more problems like these`] : []),
+      "npm run bench -- calibrate measures this machine and writes a calibration"
+    ].join("\n")
+  }
+}
+
+/** What is told of a file that is something else altogether. */
+const mostProblems = 5
+
+/** What the machines of the hosts take, as it was measured on one when this version was made. */
+const defaultCalibration = fileURLToPath(new URL("scenarios/forecast/calibration.json", projectRoot))
+
+/** Reads a calibration that has a modulus of so many bits. */
+const calibrationFor = (modulusBits: number, file: string) =>
+  Effect.gen(function* () {
+    const measured = yield* Effect.mapError(
+      loadCalibration(file),
+      ({ problems }) => new CalibrationError({ problems })
+    )
+    if (measured.bcp[modulusBits] !== undefined) return measured
+    const message = `has no figures for a modulus of ${modulusBits} bits, only for ${Object.keys(measured.bcp).join(", ")}`
+    return yield* new CalibrationError({ problems: [{ at: file, path: "bcp", message }] })
+  })
+
+/** Checks a scenario and its data and gives what a run of it would do, as text. */
+export const checkScenario = Effect.fn("Scenario.check")(function* ({
+  file,
+  hosts,
+  calibration
+}: CheckRequest) {
+  const loaded = yield* loadScenario(file)
+  const { scenario } = loaded
+  const data = yield* checkData(loaded)
+  // The salt that a run without a seed draws decides which rows are held out; the sizes are the same for any.
+  const salt =
+    scenario.seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(scenario.seed, "rows")
+  const joined = joinData(scenario, data, salt)
+  const cost = predictCost(scenario, joined)
+  const warnings = yield* foresee(loaded, agreementOf(scenario), joined)
+  const forecast: Forecast = { scenario, data, joined, cost, warnings }
+  if (Option.isNone(hosts)) return renderForecast(forecast)
+  const ground = yield* loadHosts(hosts.value)
+  const measured = yield* calibrationFor(
+    scenario.security.modulusBits,
+    Option.getOrElse(calibration, () => defaultCalibration)
+  )
+  return renderForecast({ ...forecast, time: predictTime({ scenario, cost }, ground, measured) })
+})
+
+/** What a run would do and cost, for people; ends without a line break. */
+export const renderForecast = (forecast: Forecast): string =>
+  [
+    `${forecast.scenario.name}: ${forecast.scenario.description.trim()}`,
+    "",
+    ...parties(forecast),
+    "",
+    ...training(forecast),
+    ...security(forecast.scenario),
+    "",
+    ...revelations(forecast.scenario.reveal),
+    ...privacy(forecast.scenario.seed ?? null),
+    ...warningLines(forecast.warnings),
+    ...costs(forecast.cost),
+    ...(forecast.time === undefined ? [] : ["", ...times(forecast.time)])
+  ].join("\n")
+
+const parties = ({ scenario, data, joined }: Forecast): ReadonlyArray<string> => [
+  `${counted(scenario.users.length, "user")}, a KGC, two clouds and a director`,
+  ...scenario.users.flatMap((user, index) => holdings(user, index, scenario, data, joined)),
+  `  together ${counted(data.rows, "row")}: ${count(joined.rows.training)} to train on, ${count(joined.rows.heldOut)} kept by the users for the test`
+]
+
+const holdings = (
+  user: User,
+  index: number,
+  { data: { features } }: Scenario,
+  { tables }: CheckedData,
+  { placed }: JoinedData
+): ReadonlyArray<string> => {
+  const sources = features.length
+  const { training, heldOut } = placed[index]!
+  const cells = countCells(training)
+  return [
+    `  ${user.name} (user${index + 1}), ${counted(cells, "cell")} to train on and ${count(countCells(heldOut))} for the test`,
+    ...user.holds.map(({ file, heldOut: test }, holding) => {
+      const { ids, columns } = tables[index]![holding]!
+      const ofFeatures = columns.filter((column) => column < sources).length
+      const held = ofFeatures < columns.length ? ofFeatures + 1 : ofFeatures
+      const what =
+        held === ofFeatures
+          ? counted(held, "feature")
+          : held === 1
+            ? "the label"
+            : `${counted(ofFeatures, "feature")} and the label`
+      const kept = test === true ? ", for the test" : ""
+      return `    ${counted(ids.length, "row")} × ${counted(held, "column")} (${what}) of ${file}${kept}`
+    })
+  ]
+}
+
+const training = ({ scenario, cost: { plan } }: Forecast): ReadonlyArray<string> => {
+  const { factor, shift, relativeError } = plan.rate
+  const layers = plan.network.layers.map(({ units, activation }) => `${units} ${activation}`)
+  return [
+    `network      ${[`${counted(plan.network.inputs, "input")}`, ...layers].join(" → ")}`,
+    `training     ${counted(plan.steps, "step")}: ${counted(plan.epochs, "epoch")} of ${counted(plan.stepsPerEpoch, "step")} on ${counted(plan.batch, "row")} each`,
+    `rate         ${scenario.training.rate} over a batch of ${plan.batch}, as ${factor}/2^${shift} (${(100 * relativeError).toFixed(3)} % off)`
+  ]
+}
+
+const security = ({
+  security: { modulusBits, exponents, fractionalBits, insecure, upload, output }
+}: Scenario) => [
+  `security     BCP modulus of ${modulusBits} bits${insecure ? ", INSECURE: for tests of the program only" : ""}, ${exponents} exponents`,
+  `forms        ${upload} upload, ${output} model`,
+  `numbers      64-bit words, ${fractionalBits} bits after the point`
+]
+
+const costs = ({ rounds, phases: predicted, bytes }: PredictedCost): ReadonlyArray<string> => [
+  "predicted cost",
+  ...table([
+    ["phase", "rounds", "messages", "bytes", "ciphertexts"],
+    ...phases.map((phase) => {
+      const own = predicted.find((each) => each.phase === phase)
+      return [
+        phase,
+        phase === "train" ? count(rounds) : "",
+        count(own?.messages ?? 0),
+        size(own?.bytes ?? 0),
+        count(own?.ciphertexts ?? 0)
+      ]
+    }),
+    [
+      "total",
+      count(rounds),
+      count(predicted.reduce((sum, { messages }) => sum + messages, 0)),
+      size(bytes),
+      count(predicted.reduce((sum, { ciphertexts }) => sum + ciphertexts, 0))
+    ]
+  ]).map((line) => `  ${line}`)
+]
+
+/** The predicted time of each phase, with its three parts and what is the greatest of them. */
+export const times = ({ phases: predicted, seconds, binds, tooSmall }: Prediction): ReadonlyArray<string> => [
+  "predicted time",
+  ...table([
+    ["phase", "time", "work", "waiting", "links", "bound by"],
+    ...predicted.map(({ phase, seconds, work, waiting, transfer, binds }) => [
+      phase,
+      ...[seconds, work.seconds, waiting.seconds, transfer.seconds].map(duration),
+      binds
+    ]),
+    ["total", duration(seconds), "", "", "", binds]
+  ]).map((line) => `  ${line}`),
+  ...tooSmall.map(
+    ({ host, gigabytes }) =>
+      `  ${host} needs ${gigabytes.toFixed(1)} GB of memory, more than it has: it won't run so`
+  )
+]

@@ -1,0 +1,90 @@
+#!/usr/bin/env node
+/**
+ * The program `bicameral`: connects the commands with what they do and this process with both. A signal interrupts the work,
+ * so that every scope is closed and no broker or party stays behind.
+ */
+import { layer as nodeContext } from "@effect/platform-node/NodeContext"
+import { runMain } from "@effect/platform-node/NodeRuntime"
+import { Effect, Logger } from "effect"
+import { workingFolder } from "../../runtime/processes/process.ts"
+import { showsColours, watchOutput, withPlainText } from "../../runtime/processes/standard-output.ts"
+import { brokenDown, commandLine, interruptedStatus, type Verdict, verdictOf } from "./commands.ts"
+
+const output = watchOutput(process.stdout, process.stderr)
+
+/** What a run needs; what its parties would find wrong with the environment is found out before any is started. */
+const toRun = Effect.gen(function* () {
+  const { collectorFromEnvironment } = yield* Effect.promise(() => import("../../runtime/tracing.ts"))
+  yield* collectorFromEnvironment
+  return yield* Effect.promise(() => Promise.all([import("./run.ts"), import("../run/run.ts")]))
+})
+
+const bicameral = commandLine({
+  run: (request) =>
+    Effect.flatMap(toRun, ([{ runAndReport }, { runScenario }]) => runAndReport(runScenario, request)),
+  resume: (out) =>
+    Effect.flatMap(toRun, ([{ resumeAndReport }, { resumeRun }]) => resumeAndReport(resumeRun, out)),
+  simulate: (request) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./simulate.ts")),
+      // Its output is all that it gives.
+      ({ simulateAndReport }) => Effect.raceFirst(simulateAndReport(request), output.lost)
+    ),
+  check: (request) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./check.ts")),
+      ({ checkScenario }) => checkScenario(request)
+    ),
+  actor: (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("../run/party-process.ts")),
+      ({ startActor }) => startActor(options)
+    ),
+  member: (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("../run/helper-process.ts")),
+      ({ startMember }) => startMember(options)
+    )
+})
+
+let signal: NodeJS.Signals = "SIGINT"
+process.once("SIGTERM", () => {
+  signal = "SIGTERM"
+})
+
+const tell = ({ lines }: Verdict) => {
+  for (const line of lines) console.error(line)
+}
+
+// What is thrown past every fiber, by a callback of a socket or of a promise that nobody awaits.
+process.on("uncaughtException", (error) => {
+  // Nothing else tells where it came from.
+  console.error(error?.stack)
+  const verdict = brokenDown(error)
+  tell(verdict)
+  process.exit(verdict.status)
+})
+
+Effect.zipRight(workingFolder, bicameral(process.argv.slice(2))).pipe(
+  output.during,
+  withPlainText({
+    output: showsColours(process.stdout, process.env),
+    errors: showsColours(process.stderr, process.env)
+  }),
+  Effect.provide(nodeContext),
+  // Standard output is for the report and the ready line; the parties' own logs are files.
+  Effect.provide(Logger.remove(Logger.defaultLogger)),
+  runMain({
+    disableErrorReporting: true,
+    disablePrettyLogger: true,
+    teardown: (exit, end) => {
+      const verdict = verdictOf(exit)
+      const { status } = verdict
+      tell(verdict)
+      // All scopes are closed. Dying of the signal, as is the custom, also spares the wait that `process.exit` has for a search
+      // for primes, which nothing can call off.
+      if (status === interruptedStatus) process.kill(process.pid, signal)
+      end(status)
+    }
+  })
+)

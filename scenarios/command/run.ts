@@ -1,0 +1,133 @@
+/**
+ * `bicameral run`: runs a scenario under the eyes of a person, prints the report, and fails where something that the
+ * scenario expects did not hold.
+ */
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { FileSystem } from "@effect/platform"
+import { Console, Data, Effect, Option } from "effect"
+import { modelEntry } from "../../actors/users/output.ts"
+import { projectRoot } from "../../protocol/artifact.ts"
+import { loadScenario } from "../description/load.ts"
+import type { Revelation } from "../description/schema.ts"
+import { claimOut } from "../folders/out-folder.ts"
+import { standardDisplay } from "../report/progress.ts"
+import { report, sideBySide } from "../report/report.ts"
+import type { RunDisplay, RunResult } from "../report/result.ts"
+import type { ResumeOptions, RunOptions } from "../run/run.ts"
+import type { RunRequest } from "./commands.ts"
+
+/** The run went through, but not all that the scenario expects held. */
+export class ExpectationsFailed extends Data.TaggedError("ExpectationsFailed")<{
+  readonly failed: ReadonlyArray<string>
+  readonly of: number
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.failed.length} of ${this.of} expectations did not hold: ${this.failed.join("; ")}`
+  }
+}
+
+/** The run went through, but its numbers mean nothing. */
+export class ResultNotMeaningful extends Data.TaggedError("ResultNotMeaningful")<{
+  readonly reasons: ReadonlyArray<string>
+}> {
+  readonly retryable = false
+  readonly exitStatus = 2
+  override get message(): string {
+    return `the run ended, but its result is not meaningful: ${this.reasons.join("\n")}`
+  }
+}
+
+/** `--compare` without anything to compare. */
+export class NoFaultsToCompare extends Data.TaggedError("NoFaultsToCompare")<{ readonly file: string }> {
+  readonly retryable = false
+  override get message(): string {
+    return `--compare sets a run over NATS with faults beside one without; give a plan with --faults or in a section faults of ${this.file}`
+  }
+}
+
+/** The faults did to the model what they must not. */
+export class ModelsDiffer extends Data.TaggedError("ModelsDiffer")<{
+  readonly models: readonly [string, string]
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `the models with and without faults differ: ${this.models.join(", ")}; this is a fault of the program, please report it with both out folders`
+  }
+}
+
+/** Runs by `runScenario`, showing how it goes, and prints the report. */
+export const runAndReport = <E, R>(
+  runScenario: (options: RunOptions) => Effect.Effect<RunResult, E, R>,
+  request: RunRequest
+) =>
+  Effect.gen(function* () {
+    const { compare, file, transport, seed, faults } = request
+    const { scenario } = yield* loadScenario(file)
+    if (compare && (transport === "memory" || (Option.isNone(faults) && scenario.faults === undefined)))
+      return yield* new NoFaultsToCompare({ file })
+    const out = Option.getOrElse(request.out, () => join("out", scenario.name))
+    yield* Console.log(`${scenario.name}: ${scenario.description.trim()}\n`)
+    const options = { file, out, transport, seed, faults }
+    const run = (changes: Partial<RunOptions>) =>
+      watched((display) => runScenario({ ...options, ...changes, display }))
+    if (!compare) return yield* reported(yield* run({}), out, scenario.reveal)
+
+    const quiet = join(out, undisturbedFolder)
+    yield* claimOut(out)
+    yield* Console.log("without the faults:")
+    const undisturbed = yield* run({ out: quiet, faults: Option.some(noFaults) })
+    yield* Console.log("\nwith them:")
+    const result = yield* run({})
+    yield* Console.log(["", ...sideBySide(undisturbed, result)].join("\n"))
+    yield* sameModel(result, [quiet, out])
+    yield* reported(result, out, scenario.reveal)
+  })
+
+const undisturbedFolder = "undisturbed"
+
+/** A plan in which nothing happens: with it a run goes through all that a plan takes, and through no fault. */
+const noFaults = fileURLToPath(new URL("scenarios/faults/none.yaml", projectRoot))
+
+const sameModel = ({ seed }: RunResult, folders: readonly [string, string]) =>
+  Effect.gen(function* () {
+    if (seed === null)
+      return yield* Console.log(
+        "models       not compared: without a seed each run draws its own first weights"
+      )
+    const files = yield* FileSystem.FileSystem
+    const [one, other] = [join(folders[0], modelEntry), join(folders[1], modelEntry)] as const
+    if ((yield* files.readFileString(one)) !== (yield* files.readFileString(other)))
+      return yield* new ModelsDiffer({ models: [one, other] })
+    yield* Console.log("models       with and without faults the same, byte for byte")
+  })
+
+/** `bicameral resume`: the same for a run that was broken off. */
+export const resumeAndReport = <E, R>(
+  resumeRun: (
+    options: ResumeOptions
+  ) => Effect.Effect<{ readonly result: RunResult; readonly revealed: ReadonlyArray<Revelation> }, E, R>,
+  out: string
+) =>
+  Effect.gen(function* () {
+    const { result, revealed } = yield* watched((display) => resumeRun({ out, display }))
+    yield* reported(result, out, revealed)
+  })
+
+const watched = <A, E, R>(work: (display: RunDisplay) => Effect.Effect<A, E, R>) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const display = yield* standardDisplay
+      display.note("checking the data and starting the parties")
+      return yield* work(display)
+    })
+  )
+
+const reported = (result: RunResult, out: string, revealed: ReadonlyArray<Revelation>) =>
+  Effect.gen(function* () {
+    yield* Console.log(report(result, { out, revealed }))
+    if (result.meaningless.length > 0) return yield* new ResultNotMeaningful({ reasons: result.meaningless })
+    const failed = result.expectations.filter(({ held }) => !held).map(({ what }) => what)
+    if (failed.length > 0) return yield* new ExpectationsFailed({ failed, of: result.expectations.length })
+  })

@@ -1,0 +1,240 @@
+/**
+ * What must hold between the parts of a scenario, beyond what each part's own schema says: columns that are named must
+ * exist, names are unique, and what is expected can be judged from what is revealed.
+ */
+import { areNumbers } from "../../protocol/data/labels.ts"
+import { exactNumber } from "../../protocol/data/spelling.ts"
+import { valueLimit } from "../../protocol/learning/range.ts"
+import { closest } from "../text/hints.ts"
+import { columnsNamed } from "./columns.ts"
+import { strangers } from "./faults-consistency.ts"
+import { planProblems } from "./plan-problem.ts"
+import type { Scenario } from "./schema.ts"
+
+export interface Inconsistency {
+  readonly path: ReadonlyArray<PropertyKey>
+  /** What is wrong and what to do about it. */
+  readonly message: string
+}
+
+/** Indices of the entries that occurred before. */
+const repeated = (names: ReadonlyArray<string>): ReadonlyArray<number> => {
+  const seen = new Set<string>()
+  return names.flatMap((name, index) => {
+    if (seen.has(name)) return [index]
+    seen.add(name)
+    return []
+  })
+}
+
+/** Names that differ but look alike, since a letter with an accent can be written in two ways: index, and the one before. */
+const lookalikes = (names: ReadonlyArray<string>): ReadonlyArray<readonly [number, string]> => {
+  const seen = new Map<string, string>()
+  return names.flatMap((name, index) => {
+    const shown = name.normalize("NFC")
+    const before = seen.get(shown)
+    if (before === undefined) seen.set(shown, name)
+    return before === undefined || before === name ? [] : [[index, before] as const]
+  })
+}
+
+const looksLike = (before: string): string =>
+  `looks like ${JSON.stringify(before)}, but the characters are coded differently (Unicode normalisation); write both as the files do, or rename one`
+
+/** Every inconsistency of a scenario whose parts are valid each for itself. */
+export const inconsistencies = (scenario: Scenario): ReadonlyArray<Inconsistency> => [
+  ...columnProblems(scenario),
+  ...userProblems(scenario),
+  ...securityProblems(scenario),
+  ...rangeProblems(scenario),
+  ...(scenario.data.features.length > 0 ? planProblems(scenario) : []),
+  ...revealProblems(scenario),
+  ...faultProblems(scenario)
+]
+
+const columnProblems = ({ data }: Scenario): ReadonlyArray<Inconsistency> => {
+  const features = data.features.map(({ name }) => name)
+  const problems: Array<Inconsistency> = []
+  if (features.length === 0) {
+    problems.push({ path: ["data", "features"], message: "must have at least one feature column" })
+  }
+  for (const taken of [data.id, data.label.column]) {
+    if (features.includes(taken)) {
+      const role = taken === data.id ? "id" : "label"
+      problems.push({
+        path: ["data", "features", taken],
+        message: `is also the ${role} column; a column has one role only`
+      })
+    }
+  }
+  if (data.id === data.label.column) {
+    problems.push({
+      path: ["data", "label", "column"],
+      message: "is also the id column; a column has one role only"
+    })
+  }
+  for (const [index, before] of lookalikes([...features, data.label.column, data.id]))
+    problems.push({ path: pathOfColumn(data, index), message: looksLike(before) })
+  return [...problems, ...labelProblems(data.label.values)]
+}
+
+/** Where the scenario names a column, by its place among features, label and id. */
+const pathOfColumn = ({ features }: Scenario["data"], index: number): ReadonlyArray<PropertyKey> => {
+  const feature = features[index]
+  if (feature !== undefined) return ["data", "features", feature.name]
+  return index === features.length ? ["data", "label", "column"] : ["data", "id"]
+}
+
+const labelProblems = (values: ReadonlyArray<string>): ReadonlyArray<Inconsistency> => {
+  const at = (index: number, message: string) => ({ path: ["data", "label", "values", index], message })
+  const twice = repeated(values).map((index) =>
+    at(index, `"${values[index]}" is listed twice; list each label once`)
+  )
+  const alike = lookalikes(values).map(([index, before]) => at(index, looksLike(before)))
+  if (!areNumbers(values)) return [...twice, ...alike]
+  // Where all labels are numbers, 1 in a file is the label 1.0.
+  const texts = new Map<string | undefined, string>()
+  const equal = values.flatMap((each, index) => {
+    const number = exactNumber(each)
+    const before = texts.get(number)
+    if (before === undefined) texts.set(number, each)
+    return before === undefined || before === each
+      ? []
+      : [at(index, `"${each}" is the same number as "${before}"; list each label once`)]
+  })
+  return [...twice, ...equal]
+}
+
+const userProblems = ({ data, users, heldOut }: Scenario): ReadonlyArray<Inconsistency> => {
+  const problems: Array<Inconsistency> = []
+  const named = columnsNamed(data)
+  const known = new Set([data.label.column, ...data.features.map(({ name }) => name)])
+  for (const index of repeated(users.map((user) => user.name))) {
+    problems.push({
+      path: ["users", index, "name"],
+      message: `"${users[index]?.name}" is the name of another user too; give each user a name of its own`
+    })
+  }
+  users.forEach((user, userIndex) => {
+    user.holds.forEach((holding, holdingIndex) => {
+      const path = ["users", userIndex, "holds", holdingIndex]
+      holding.columns?.forEach((column, index) => {
+        const names = named(column)
+        if (names.length > 0 && !names.includes(data.id)) return
+        const meant = closest(column, [...known])
+        problems.push({
+          path: [...path, "columns", index],
+          message: `"${column}" is neither a feature nor the label of data; correct the name or add it there${meant === undefined ? "" : `; did you mean ${meant}?`}`
+        })
+      })
+      for (const field of ["columns", "header"] as const) {
+        const seen = new Set<string>()
+        holding[field]?.forEach((entry, index) => {
+          const stands = named(entry)
+          const names = stands.length === 0 ? [entry] : stands
+          const twice = names.find((name) => seen.has(name))
+          if (twice !== undefined) {
+            problems.push({
+              path: [...path, field, index],
+              message: `"${twice}" is listed twice; list it once`
+            })
+          }
+          for (const name of names) seen.add(name)
+        })
+      }
+      if (holding.heldOut !== undefined && heldOut !== "marked") {
+        problems.push({
+          path: [...path, "heldOut"],
+          message: "marks rows, which heldOut of the scenario does not ask for; say heldOut: marked there"
+        })
+      }
+      if (holding.part !== undefined && holding.part.from > holding.part.to) {
+        problems.push({
+          path: [...path, "part"],
+          message: "ends before it begins; give the first row as from"
+        })
+      }
+      const rows = holding.rows ?? []
+      for (const index of repeated(rows)) {
+        problems.push({
+          path: [...path, "rows", index],
+          message: `"${rows[index]}" is listed twice; list it once`
+        })
+      }
+    })
+  })
+  if (heldOut === "marked" && !users.some(({ holds }) => holds.some((holding) => holding.heldOut))) {
+    problems.push({
+      path: ["heldOut"],
+      message: "asks for marked rows, but no file is marked; say heldOut: true in a file that is held"
+    })
+  }
+  return problems
+}
+
+const faultProblems = ({ faults, users }: Scenario): ReadonlyArray<Inconsistency> =>
+  faults === undefined
+    ? []
+    : strangers(faults, users).map(({ path, message }) => ({ path: ["faults", ...path], message }))
+
+const securityProblems = ({ security }: Scenario): ReadonlyArray<Inconsistency> =>
+  security.modulusBits < 2048 && !security.insecure
+    ? [
+        {
+          path: ["security", "modulusBits"],
+          message: `${security.modulusBits} bits can be factored; use 2048 or 3072, or say insecure: true in a test of the program`
+        }
+      ]
+    : []
+
+/** Ranges by which no cell could be scaled, or only to what no fixed-point number holds. */
+const rangeProblems = ({ data, security }: Scenario): ReadonlyArray<Inconsistency> => {
+  const tooWide = data.features.filter(({ range: [least, most] }) => !Number.isFinite(most - least))
+  const limit = valueLimit(security.fractionalBits)
+  const beyond = Math.max(...data.scaleTo.map(Math.abs)) >= limit
+  return [
+    ...tooWide.map(({ name }) => ({
+      path: ["data", "features", name],
+      message: "is wider than a number can say; give the range that the quantity really has"
+    })),
+    ...(beyond
+      ? [
+          {
+            path: ["data", "scaleTo"],
+            message: `is beyond the fixed-point numbers of ${security.fractionalBits} fractional bits, which are below ${limit}; use [-1, 1] unless there is a reason not to`
+          }
+        ]
+      : [])
+  ]
+}
+
+const revealProblems = ({ expect, heldOut, reveal, seed }: Scenario): ReadonlyArray<Inconsistency> => {
+  const problems: Array<Inconsistency> = []
+  for (const index of repeated(reveal)) {
+    problems.push({ path: ["reveal", index], message: `"${reveal[index]}" is listed twice; list it once` })
+  }
+  for (const key of ["minAccuracy", "maxAccuracyGap"] as const) {
+    if (expect[key] !== undefined && !reveal.includes("accuracy")) {
+      problems.push({
+        path: ["expect", key],
+        message: "can't be judged unless the accuracy is revealed; add accuracy to reveal"
+      })
+    }
+  }
+  if (reveal.includes("accuracy") && heldOut === 0) {
+    problems.push({ path: ["heldOut"], message: "must be above 0 where the accuracy is to be revealed" })
+  }
+  if (reveal.includes("heldOutRows") && !reveal.includes("accuracy")) {
+    problems.push({
+      path: ["reveal", reveal.indexOf("heldOutRows")],
+      message: "serves only to find the accuracy; add accuracy to reveal, or leave heldOutRows out"
+    })
+  }
+  if (expect.maxWeightDeviation !== undefined && seed === undefined) {
+    problems.push({
+      path: ["expect", "maxWeightDeviation"],
+      message: "compares with a replay of the run, which only a seed allows; give a seed or leave it out"
+    })
+  }
+  return problems
+}

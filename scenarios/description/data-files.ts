@@ -1,0 +1,106 @@
+/** Users' data files on this machine: opened, read by ranges and closed again, whatever the path turns out to be. */
+import { freemem } from "node:os"
+import { getHeapStatistics } from "node:v8"
+import { FileSystem } from "@effect/platform"
+import type { PlatformError } from "@effect/platform/Error"
+import { Effect, Either, Option, Runtime } from "effect"
+import { type ByteSource, Unreadable } from "../../protocol/data/byte-source.ts"
+import { readDataFile } from "../../protocol/data/data-file.ts"
+import type { DataDescription } from "../../protocol/data/encoding.ts"
+import { type Room, TableError, type TableSource } from "../../protocol/data/table.ts"
+import { unreadable } from "./data-path.ts"
+
+/** Reads what a user holds of a file. Fails with `TableError`, or with `Unreadable` where the path gives no bytes. */
+export const readTable = Effect.fn("Scenario.readTable")(function* (
+  source: TableSource,
+  description: DataDescription
+) {
+  return yield* Effect.scoped(
+    Effect.gen(function* () {
+      const { bytes, unchanged } = yield* openFile(source)
+      const table = yield* Effect.tryPromise({
+        try: () => readDataFile(bytes, source, description, roomHere()),
+        catch: (error) => {
+          if (error instanceof TableError || error instanceof Unreadable) return error
+          throw error
+        }
+      }).pipe(Effect.either)
+      // What was read of a file that somebody writes may be of both its states, and so may be what is wrong with it.
+      yield* unchanged
+      return yield* table
+    })
+  )
+})
+
+const kinds: Readonly<Partial<Record<FileSystem.File.Type, string>>> = {
+  Directory: "is a folder",
+  FIFO: "is a pipe",
+  CharacterDevice: "is a device",
+  BlockDevice: "is a device",
+  Socket: "is a socket"
+}
+
+const openFile = Effect.fn("Scenario.openFile")(function* ({ user, file: path }: TableSource) {
+  const files = yield* FileSystem.FileSystem
+  const remedy = `${path} is where user ${user} should have its data`
+  const told = Effect.mapError(
+    (error: PlatformError) => new Unreadable({ reason: unreadable(error, path, remedy) })
+  )
+  const { type } = yield* files.stat(path).pipe(told)
+  const kind = kinds[type]
+  if (kind !== undefined) {
+    return yield* new Unreadable({ reason: `${kind}; ${remedy}` })
+  }
+  const file = yield* files.open(path, { flag: "r" }).pipe(told)
+  const before = yield* file.stat.pipe(told)
+  const changed = new Unreadable({
+    reason: `was changed while it was read; try again when nothing writes to ${path}`
+  })
+  const bytes = yield* rangesOf(file, Number(before.size), changed, told)
+  const unchanged = Effect.flatMap(file.stat.pipe(told), (after) =>
+    after.size === before.size && stamp(after) === stamp(before) ? Effect.void : changed
+  )
+  return { bytes, unchanged }
+})
+
+const stamp = ({ mtime }: FileSystem.File.Info): number | undefined => Option.getOrUndefined(mtime)?.getTime()
+
+/** The bytes of an open file, a range at a time. */
+const rangesOf = Effect.fn("Scenario.rangesOf")(function* (
+  file: FileSystem.File,
+  size: number,
+  changed: Unreadable,
+  told: <A, R>(effect: Effect.Effect<A, PlatformError, R>) => Effect.Effect<A, Unreadable, R>
+) {
+  // The file has one position, which two readers at once would take from each other.
+  const turn = yield* Effect.makeSemaphore(1)
+  const run = Runtime.runPromise(yield* Effect.runtime())
+  const range = Effect.fn(function* (from: number, length: number) {
+    const bytes = new Uint8Array(length)
+    yield* file.seek(from, "start")
+    for (let at = 0; at < length; ) {
+      const read = Number(yield* file.read(bytes.subarray(at)).pipe(told))
+      if (read === 0) return yield* changed
+      at += read
+    }
+    return bytes
+  })
+  const source: ByteSource = {
+    size,
+    read: async (from, length) => {
+      const bytes = await run(Effect.either(turn.withPermits(1)(range(from, length))))
+      if (Either.isLeft(bytes)) throw bytes.left
+      return bytes.right
+    }
+  }
+  return source
+})
+
+/** What of the heap and of the memory is free, but for a part that is left for all else. */
+const roomHere = (): Room => {
+  const { heap_size_limit: limit, used_heap_size: used } = getHeapStatistics()
+  return {
+    heap: 0.8 * (limit - used),
+    memory: 0.9 * Math.min(freemem(), process.availableMemory?.() ?? freemem())
+  }
+}

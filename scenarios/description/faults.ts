@@ -1,0 +1,199 @@
+/**
+ * Faults as data: what a run is made to survive. The section `faults` of a scenario, or a file of its own for `--faults`. Nothing in it is
+ * agreed on by the parties, and nothing in it changes the model.
+ */
+import { actorNames } from "../../protocol/messages/subjects.ts"
+import { Schema } from "../../protocol/schema.ts"
+import { defaulted, list, oneOf, optional, share, struct, value, wholeNumber, yesOrNo } from "./fields.ts"
+
+const day = 86_400_000
+
+const milliseconds = (description: string) => wholeNumber(0, day, description)
+
+/** The name of a party in a plan of faults. */
+const Party = value(
+  Schema.String,
+  (name) => name === "*" || actorNames.includes(name) || /^[a-z][a-z0-9-]{0,39}$/.test(name),
+  "kgc, cloud0, cloud1, director, a user by its name or as user1, user2, …, or * for any",
+  { description: "kgc, cloud0, cloud1, director, or a user: its name in the scenario or user1, user2, …" }
+)
+
+const Delay = Schema.Union(
+  struct({ fixedMs: milliseconds("Every message so long") }),
+  struct({
+    fromMs: milliseconds("At least so long"),
+    toMs: milliseconds("At most so long, all between alike")
+  }),
+  struct({ meanMs: milliseconds("So long on average, exponentially distributed") })
+).annotations({
+  message: () => ({ message: "must be {fixedMs}, {fromMs, toMs} or {meanMs}", override: true }),
+  description: "How long messages are held back; they keep their order"
+})
+
+const Link = struct({
+  from: defaulted(Party, "*"),
+  to: defaulted(Party, "*"),
+  loss: defaulted(share("Share of the messages that are lost"), 0),
+  duplication: defaulted(share("Share that arrives twice"), 0),
+  reordering: defaulted(share("Share that is passed by others, for up to 20 ms"), 0),
+  corruption: defaulted(share("Share that arrives with up to 8 wrong bits"), 0),
+  truncation: defaulted(share("Share of which only a beginning arrives"), 0),
+  delay: optional(Delay)
+}).annotations({
+  description:
+    "What happens to messages from one party to another, each direction for itself; of several that fit, the last holds"
+})
+export type LinkPlan = typeof Link.Type
+
+/** The phases of a run, as `actors/director.ts` has them. */
+const Phase = oneOf(["setup", "upload", "transform", "train", "output"], "At the beginning of this phase")
+
+const When = Schema.Union(
+  struct({
+    phase: Phase,
+    afterMs: defaulted(milliseconds("So long after it has begun; default 0"), 0)
+  }),
+  struct({ afterMs: milliseconds("So long after the run has begun") }),
+  struct({ step: wholeNumber(1, 2 ** 31, "When this step of the training begins") }),
+  struct({ round: wholeNumber(1, 2 ** 31, "When this round of the clouds begins") }),
+  struct({
+    message: value(
+      Schema.String,
+      (tag) => /^[A-Z][A-Za-z0-9]*$/.test(tag),
+      "the name of a message, such as UploadShare0",
+      {
+        description: "When the party has sent this message; docs/protocol.md lists them"
+      }
+    ),
+    nth: defaulted(wholeNumber(1, 2 ** 31, "For the how many-th time; default the first"), 1)
+  }),
+  Schema.Literal("drawn")
+).annotations({
+  message: () => ({
+    message:
+      "must be {phase}, {phase, afterMs}, {afterMs}, {step}, {round}, {message} or {message, nth}; or drawn, for a moment that follows from the seed",
+    override: true
+  })
+})
+export type When = typeof When.Type
+
+export const eventKinds = [
+  "kill",
+  "restart",
+  "pause",
+  "partition",
+  "broker-restart",
+  "disk-full",
+  "clock-jump"
+] as const
+export type EventKind = (typeof eventKinds)[number]
+
+const Event = struct({
+  event: oneOf(
+    eventKinds,
+    "kill: ends the party at once, its supervisor starts it again; restart: ends it in order and starts it again; pause: stops it for a time; partition: no messages between the groups for a time; broker-restart: the broker dies and comes back; disk-full: the party can't keep anything for a time; clock-jump: the party's clock is set"
+  ),
+  party: optional(Party),
+  groups: optional(
+    list(
+      list(Party, 1, 32, "a list of parties", "Parties that reach each other"),
+      2,
+      32,
+      "a list of at least two lists of parties",
+      "Between these no message goes; whoever is in none reaches all"
+    )
+  ),
+  forMs: defaulted(
+    milliseconds("How long it lasts; of a killed party, until it is started again. Default 1 s"),
+    1_000
+  ),
+  byMs: optional(
+    value(
+      Schema.Number,
+      (ms) => Number.isSafeInteger(ms) && Math.abs(ms) <= day,
+      "a whole number of milliseconds, at most a day",
+      {
+        type: "integer",
+        description: "By how much the clock is set: forward, or back where it is negative"
+      }
+    )
+  ),
+  returns: defaulted(yesOrNo("Whether a killed party is ever started again; default true"), true),
+  count: defaulted(wholeNumber(1, 1_000, "How many of these, where the moment is drawn; default 1"), 1),
+  when: When
+}).pipe(
+  Schema.filter((event) => eventProblems(event)),
+  Schema.annotations({ description: "Something that happens once" })
+)
+interface EventFields {
+  readonly event: EventKind
+  readonly party?: string
+  readonly groups?: ReadonlyArray<ReadonlyArray<string>>
+  readonly byMs?: number
+  readonly returns: boolean
+  readonly count: number
+  readonly when: When
+}
+
+/** What an event of a kind has to say, and must not. */
+function eventProblems(event: EventFields): ReadonlyArray<Schema.FilterIssue> {
+  const { event: kind, party, groups, byMs, returns, count, when } = event
+  const needsParty = kind !== "partition" && kind !== "broker-restart"
+  const problem = (is: boolean, field: string, message: string) => (is ? [{ path: [field], message }] : [])
+  return [
+    ...problem(
+      needsParty && party === undefined,
+      "party",
+      `is missing; say which party's ${kind} it is, or * for a drawn one`
+    ),
+    ...problem(!needsParty && party !== undefined, "party", `has no meaning for a ${kind}; take it out`),
+    ...problem(
+      kind === "partition" && groups === undefined,
+      "groups",
+      "is missing; list the groups that the parties fall into"
+    ),
+    ...problem(
+      kind !== "partition" && groups !== undefined,
+      "groups",
+      `has no meaning for a ${kind}; take it out`
+    ),
+    ...problem(
+      kind === "clock-jump" && byMs === undefined,
+      "byMs",
+      "is missing; say by how much the clock jumps"
+    ),
+    ...problem(
+      kind !== "clock-jump" && byMs !== undefined,
+      "byMs",
+      `has no meaning for a ${kind}; take it out`
+    ),
+    ...problem(kind !== "kill" && !returns, "returns", "is for parties that are killed; take it out"),
+    ...problem(
+      count > 1 && when !== "drawn",
+      "count",
+      "is for events whose moment is drawn; take it out, or say when: drawn"
+    )
+  ]
+}
+
+/** A plan of faults. */
+export const Faults = struct({
+  seed: defaulted(
+    wholeNumber(
+      0,
+      Number.MAX_SAFE_INTEGER,
+      "What is drawn follows from it; default 1. A simulation has its own"
+    ),
+    1
+  ),
+  healAfterMs: optional(
+    milliseconds("After so long the links do nothing wrong any more, and no drawn event happens")
+  ),
+  links: defaulted(list(Link, 0, 1_024, "a list of links", "What happens to messages; default nothing"), []),
+  events: defaulted(list(Event, 0, 1_024, "a list of events", "What happens to parties; default nothing"), [])
+}).annotations({ description: "What the run is made to survive; see docs/faults.md" })
+export type Faults = typeof Faults.Type
+export type FaultEvent = Faults["events"][number]
+
+/** A plan in a file of its own. */
+export const decodeFaults = Schema.decodeUnknownEither(Faults, { errors: "all", onExcessProperty: "error" })

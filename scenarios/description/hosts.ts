@@ -1,0 +1,117 @@
+/** Where the parties of a run are to be: the file of `bicameral check FILE --hosts HOSTS`, its links, hosts, and who is on which. */
+import { Schema } from "../../protocol/schema.ts"
+import { defaulted, list, name, optional, struct, value, wholeNumber } from "./fields.ts"
+
+/** Far beyond what there is, and not so far that a predicted time would mean nothing. */
+const [least, most] = [1e-3, 1e9]
+
+const positive = (description: string) =>
+  value(Schema.Number, (x) => x >= least && x <= most, "a number above 0, from 0.001 to 10^9", {
+    minimum: least,
+    maximum: most,
+    description
+  })
+
+const Link = struct({
+  delayMs: value(Schema.Number, (x) => x >= 0 && x <= 60_000, "a number from 0 to 60000", {
+    minimum: 0,
+    maximum: 60_000,
+    description: "From one host to the other, one way"
+  }),
+  megabitsPerSecond: positive("What it carries each way")
+})
+export type Link = typeof Link.Type
+
+const Host = struct({
+  name: name("Name of the host"),
+  site: name("Hosts of one site are joined by the link lan, others by wan"),
+  cores: positive("Cores that the parties have there"),
+  gigabytes: optional(positive("Memory that the parties have there"))
+})
+export type Host = typeof Host.Type
+
+const where = (what: string) => name(`The host of ${what}`)
+const several = (what: string) =>
+  list(
+    name("A host"),
+    0,
+    Infinity,
+    "a list of names of hosts",
+    `Hosts of ${what}, one each; a name may be there again`
+  )
+
+const HostsFile = struct({
+  links: struct({ lan: Link, wan: Link }),
+  /** All hosts are of one machine, with so many cores: for trials. */
+  sharedCores: optional(positive("Cores that all hosts share, where they are one machine")),
+  hosts: list(Host, 1, 100_000, "a list of hosts", "The hosts"),
+  placement: struct({
+    broker: where("the broker that all lead to"),
+    siteBrokers: defaulted(
+      list(
+        name("A host"),
+        0,
+        Infinity,
+        "a list of names of hosts",
+        "Hosts of brokers that serve their site and lead to that one"
+      ),
+      []
+    ),
+    kgc: where("the KGC"),
+    cloud0: where("cloud 0"),
+    cloud1: where("cloud 1"),
+    users: list(name("A host"), 1, 16, "a list of 1 to 16 names of hosts", "Hosts of the users in turn"),
+    workers: defaulted(
+      struct({
+        kgc: defaulted(several("the KGC's workers"), []),
+        cloud0: defaulted(several("cloud 0's workers"), []),
+        cloud1: defaulted(several("cloud 1's workers"), [])
+      }),
+      { kgc: [], cloud0: [], cloud1: [] }
+    ),
+    /** Pairs of lanes beside lane 0, which is the main process. */
+    lanes: defaulted(
+      struct({
+        cloud0: defaulted(several("cloud 0's further lanes"), []),
+        cloud1: defaulted(several("cloud 1's further lanes"), [])
+      }),
+      { cloud0: [], cloud1: [] }
+    )
+  }),
+  threads: defaulted(wholeNumber(1, 1024, "Worker threads of each process at most; its host's cores"), 1024)
+}).pipe(
+  Schema.filter(({ hosts, placement }): ReadonlyArray<Schema.FilterIssue> => {
+    const known = new Set<string>()
+    const problems: Array<Schema.FilterIssue> = []
+    const problem = (path: ReadonlyArray<PropertyKey>, message: string) => problems.push({ path, message })
+    hosts.forEach((host, index) => {
+      if (known.has(host.name))
+        problem(["hosts", index, "name"], `"${host.name}" is the name of another host too; rename one`)
+      known.add(host.name)
+    })
+    for (const [path, name] of hostsNamed(placement))
+      if (!known.has(name))
+        problem(["placement", ...path], `"${name}" is no host of this file; add it to hosts`)
+    const { cloud0, cloud1 } = placement.lanes
+    if (cloud0.length !== cloud1.length)
+      problem(
+        ["placement", "lanes"],
+        "each lane of cloud 0 needs its peer at cloud 1; give both as many lanes"
+      )
+    return problems
+  })
+)
+
+/** Every host that a placement names, with its path. */
+const hostsNamed = (
+  value: unknown,
+  path: ReadonlyArray<PropertyKey> = []
+): ReadonlyArray<readonly [ReadonlyArray<PropertyKey>, string]> => {
+  if (typeof value === "string") return [[path, value]]
+  if (Array.isArray(value)) return value.flatMap((each, index) => hostsNamed(each, [...path, index]))
+  return Object.entries(value as object).flatMap(([key, each]) => hostsNamed(each, [...path, key]))
+}
+export type Hosts = typeof HostsFile.Type
+
+/** Unknown keys are errors, and all problems are reported at once. */
+export const decodeHosts = Schema.decodeUnknownEither(HostsFile, { errors: "all", onExcessProperty: "error" })

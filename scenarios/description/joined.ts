@@ -1,0 +1,231 @@
+/**
+ * The joint table of a scenario as only its author can see it, on a machine that holds every user's files: the check
+ * that the files fit together, and the training and test tables of the references. No party of a run uses this.
+ */
+import { Effect } from "effect"
+import { pickRows } from "../../protocol/data/cells.ts"
+import { CoverageError, checkCoverage } from "../../protocol/data/coverage.ts"
+import { type EncodedTable, featureCount, jointColumns } from "../../protocol/data/encoding.ts"
+import { assemble, type JointTable } from "../../protocol/data/joint.ts"
+import {
+  digestIds,
+  type FilledBlock,
+  type JointRows,
+  joinRows,
+  type PlacedCells,
+  placeCells
+} from "../../protocol/data/rows.ts"
+import { nearTexts } from "../../protocol/data/spelling.ts"
+import { describePath, type Problem, ScenarioError } from "../text/problems.ts"
+import { counted } from "../text/units.ts"
+import { shareHeldOut } from "./agreement.ts"
+import type { Inconsistency } from "./consistency.ts"
+import { type LoadedScenario, readFiles } from "./load.ts"
+import { planProblems } from "./plan-problem.ts"
+import type { Scenario } from "./schema.ts"
+
+/** What all users hold, each list in the order of the scenario's users. */
+export interface CheckedData {
+  readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+  /** Rows of the joint table, held-out rows included. */
+  readonly rows: number
+}
+
+/** Reads the files of all users and checks that together they hold every cell exactly once. */
+export const checkData = Effect.fn("Scenario.checkData")(function* (loaded: LoadedScenario) {
+  const { scenario, file } = loaded
+  const read = yield* Effect.forEach(scenario.users.keys(), (user) => readFiles(loaded, user))
+  const unreadable = read.flatMap(({ problems }) => problems)
+  if (unreadable.length > 0) return yield* new ScenarioError({ file, problems: unreadable })
+  const tables = read.map((files) => files.tables)
+  const rows = new Set(tables.flat().flatMap(({ ids }) => ids)).size
+  const unfit = [...coverageProblems(loaded, tables), ...markingProblems(loaded, tables)]
+  // How many rows are for what is known only where they fit together.
+  const problems = [
+    ...unfit,
+    ...testingProblems(loaded, tables),
+    ...(unfit.length > 0 ? [] : sizeProblems(loaded, tables, rows))
+  ]
+  if (problems.length > 0) return yield* new ScenarioError({ file, problems })
+  const checked: CheckedData = { tables, rows }
+  return checked
+})
+
+const coverageProblems = (
+  { scenario, locate }: LoadedScenario,
+  tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+): ReadonlyArray<Problem> => {
+  const ids = [...new Set(tables.flat().flatMap((table) => table.ids))].sort()
+  const rowOf = new Map(ids.map((id, row) => [id, row]))
+  try {
+    checkCoverage(
+      {
+        rows: ids.length,
+        columns: jointColumns(scenario.data).map(({ source }) => source),
+        rowName: (row) => ids[row]!
+      },
+      scenario.users.map(({ name }, user) => ({
+        user: name,
+        blocks: tables[user]!.map((table) => ({
+          rows: Uint32Array.from(table.ids, (id) => rowOf.get(id)!),
+          columns: table.columns
+        }))
+      }))
+    )
+    return []
+  } catch (error) {
+    if (!(error instanceof CoverageError)) throw error
+    const message = [error.message, ...spellingHints(ids)].join("\n")
+    return [{ at: locate(["users"]), path: "users", message }]
+  }
+}
+
+/** Rows that are named in an error about them. */
+const mostNamed = 5
+
+/** A row's cells must be for the test in every file that has some of them, or in none. */
+const markingProblems = (
+  { scenario, locate }: LoadedScenario,
+  tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+): ReadonlyArray<Problem> => {
+  const holdings = tables.flatMap((held, user) =>
+    held.map(({ ids, heldOut = false }, holding) => ({ user, holding, ids, heldOut }))
+  )
+  const unmarked = new Map<string, { readonly user: number; readonly holding: number }>()
+  for (const { ids, heldOut, ...place } of holdings)
+    if (!heldOut) for (const id of ids) unmarked.set(id, place)
+  const fileOf = ({ user, holding }: { readonly user: number; readonly holding: number }) =>
+    `${scenario.users[user]!.holds[holding]!.file} of user ${scenario.users[user]!.name}`
+  return holdings.flatMap(({ ids, heldOut, ...place }) => {
+    const torn = heldOut ? ids.filter((id) => unmarked.has(id)) : []
+    if (torn.length === 0) return []
+    const path = ["users", place.user, "holds", place.holding, "heldOut"]
+    const named = torn.slice(0, mostNamed).map((id) => `${id} (also in ${fileOf(unmarked.get(id)!)})`)
+    const more = torn.length > mostNamed ? `, and ${torn.length - mostNamed} more` : ""
+    const rows = torn.length === 1 ? "row" : "rows"
+    return [
+      {
+        at: locate(path),
+        path: describePath(path),
+        message: `${fileOf(place)} is marked as held out, but other cells of its ${rows} ${named.join(", ")}${more} are in a file that is not; mark both files or neither`
+      }
+    ]
+  })
+}
+
+/** There must be rows to train on, as many as a batch has, and where the accuracy is to be revealed rows to test on. */
+const sizeProblems = (
+  { scenario, locate }: LoadedScenario,
+  tables: ReadonlyArray<ReadonlyArray<EncodedTable>>,
+  rows: number
+): ReadonlyArray<Problem> => {
+  const { heldOut: share } = scenario
+  const marked = new Set(tables.flat().flatMap(({ ids, heldOut }) => (heldOut ? ids : []))).size
+  const heldOut = marked + Math.floor(shareHeldOut(scenario) * (rows - marked))
+  const problems = planProblems(scenario, rows - heldOut)
+  if (heldOut > 0 || rows === 0 || !scenario.reveal.includes("accuracy")) return placed(locate, problems)
+  // A file that is marked has a row, so it is the share that comes to none.
+  const message = `${share} of ${counted(rows, "row")} is no row, so nothing is left to test on; ${rows === 1 ? "bring more rows" : `hold out at least ${leastShare(rows)}`}, or take accuracy out of reveal`
+  return placed(locate, [{ path: ["heldOut"], message }, ...problems])
+}
+
+/** The least share of so many rows that is a row, in few digits. */
+const leastShare = (rows: number): number => {
+  const digits = Math.ceil(Math.log10(rows)) + 1
+  return Math.ceil(10 ** digits / rows) / 10 ** digits
+}
+
+const placed = (
+  locate: LoadedScenario["locate"],
+  problems: ReadonlyArray<Inconsistency>
+): ReadonlyArray<Problem> =>
+  problems.map(({ path, message }) => ({ at: locate(path), path: describePath(path), message }))
+
+/** Ids that look like the same but are not: what is behind many a gap. */
+const spellingHints = (ids: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const near = nearTexts(ids, 5)
+  if (near.length === 0) return []
+  return [
+    "Ids are joined as exact texts. These differ only in their spelling; write them alike if they mean the same row:",
+    ...near.map(({ one, other, difference }) => `  ${one} and ${other}, in ${difference}`)
+  ]
+}
+
+/** A user can test alone only rows that it holds whole. */
+const testingProblems = (
+  { scenario, locate }: LoadedScenario,
+  tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+): ReadonlyArray<Problem> => {
+  if (!scenario.reveal.includes("accuracy") || scenario.reveal.includes("heldOutRows")) return []
+  const holder = new Map<string, number>()
+  for (const [user, held] of tables.entries()) {
+    for (const id of held.flatMap(({ ids }) => ids)) {
+      const before = holder.get(id) ?? user
+      if (before !== user) {
+        const names = [before, user].map((index) => scenario.users[index]!.name).join(" and ")
+        return [
+          {
+            at: locate(["reveal"]),
+            path: "reveal",
+            message: `the cells of row ${id} are spread over ${names}, so neither can test it alone; add heldOutRows, or leave accuracy out`
+          }
+        ]
+      }
+      holder.set(id, user)
+    }
+  }
+  return []
+}
+
+/** The joint table in joint order, split into what is trained on and what is held out. */
+export interface JoinedData {
+  readonly rows: JointRows
+  /** Where each user's cells belong, in the order of the scenario's users. */
+  readonly placed: ReadonlyArray<PlacedCells>
+  /** The tables themselves, put together anew each time: they may be large. */
+  readonly training: () => JointTable
+  readonly heldOut: () => JointTable
+  /** The given training rows only, ascending. */
+  readonly trainingRows: (rows: Uint32Array) => JointTable
+}
+
+/** Joins the users' tables as a run with this salt does. */
+export const joinData = (scenario: Scenario, { tables }: CheckedData, salt: Uint8Array): JoinedData => {
+  const lists = tables.map((held) =>
+    held.map(({ ids, heldOut = false }) => ({ digests: digestIds(salt, ids), heldOut }))
+  )
+  const rows = joinRows(lists.flat(), shareHeldOut(scenario))
+  const placed = tables.map((held, user) =>
+    placeCells(
+      held,
+      lists[user]!.map(({ digests }) => digests),
+      rows
+    )
+  )
+  const widths = { features: featureCount(scenario.data), labels: scenario.data.label.values.length }
+  return {
+    rows,
+    placed,
+    training: () =>
+      assemble(
+        placed.flatMap(({ training }) => training),
+        { firstRow: 0, rows: rows.training, ...widths }
+      ),
+    heldOut: () =>
+      assemble(
+        placed.flatMap(({ heldOut }) => heldOut),
+        { firstRow: rows.training, rows: rows.heldOut, ...widths }
+      ),
+    trainingRows: (some) => {
+      const placeOf = new Map(Array.from(some, (row, place) => [row, place]))
+      const kept = placed.flatMap(({ training }) => training).map((block) => rowsOf(block, placeOf))
+      return assemble(kept, { firstRow: 0, rows: some.length, ...widths })
+    }
+  }
+}
+
+/** The part of a block that is of some rows, which get other places. */
+const rowsOf = ({ rows, columns, cells }: FilledBlock, placeOf: ReadonlyMap<number, number>): FilledBlock => {
+  const kept = Uint32Array.from(rows.keys()).filter((index) => placeOf.has(rows[index]!))
+  return { rows: kept.map((index) => placeOf.get(rows[index]!)!), columns, cells: pickRows(cells, kept) }
+}

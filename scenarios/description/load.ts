@@ -1,0 +1,216 @@
+/**
+ * Reads a scenario file and the data it names, and checks both before anything is computed. Every problem is told at
+ * once, each with the file and line where it is and what to do about it.
+ */
+import { FileSystem, Path } from "@effect/platform"
+import { Effect, Either } from "effect"
+import { type EncodedTable, encodeTable } from "../../protocol/data/encoding.ts"
+import { describeProblem, type TableError } from "../../protocol/data/table.ts"
+import type { ParseResult } from "../../protocol/schema.ts"
+import { mostBytes, textOf } from "../text/file-text.ts"
+import { decodingProblems, describePath, type Problem, ScenarioError } from "../text/problems.ts"
+import { type Path as PathInFile, readYaml } from "../text/yaml.ts"
+import { decodeCalibration } from "./calibration.ts"
+import { columnsOf } from "./columns.ts"
+import { readTable } from "./data-files.ts"
+import { dataFileOf, type FileError, unreadable } from "./data-path.ts"
+import { decodeScenario } from "./decode.ts"
+import { decodeFaults } from "./faults.ts"
+import { strangers } from "./faults-consistency.ts"
+import { decodeHosts } from "./hosts.ts"
+import type { Scenario, User } from "./schema.ts"
+
+export { type Problem, ScenarioError } from "../text/problems.ts"
+
+export interface LoadedScenario {
+  readonly scenario: Scenario
+  /** The scenario's file as it was named to us; data files are relative to its folder. */
+  readonly file: string
+  /** The place `file:line` of a path in the scenario. */
+  readonly locate: (path: PathInFile) => string
+}
+
+interface Parsed<A> {
+  readonly value: A
+  readonly locate: LoadedScenario["locate"]
+}
+
+/** Problems that are told of one file; more are counted. */
+const mostTold = 50
+
+/** A file in YAML, parsed and validated. `file` serves for errors. */
+const parsed =
+  <A>(decode: (value: unknown) => Either.Either<A, ParseResult.ParseError>, isScenario: boolean) =>
+  (text: string, file: string): Either.Either<Parsed<A>, ScenarioError> => {
+    const refused = (problems: ReadonlyArray<{ line: number; path: PathInFile; message: string }>) => {
+      const told = problems
+        .slice(0, mostTold)
+        .map(({ line, path, message }) => ({ at: `${file}:${line}`, path: describePath(path), message }))
+      const more = problems.length - told.length
+      const rest = more > 0 ? [{ at: file, path: "", message: `and ${more} more problems like these` }] : []
+      return new ScenarioError({ file, problems: [...told, ...rest] })
+    }
+    return readYaml(text, isScenario ? isFeatures : () => false).pipe(
+      Either.mapLeft(refused),
+      Either.flatMap(({ value, lineOf }) =>
+        Either.mapBoth(decode(value), {
+          onRight: (decoded) => ({
+            value: decoded,
+            locate: (path: PathInFile) => `${file}:${lineOf(path)}`
+          }),
+          onLeft: (error) =>
+            refused(
+              decodingProblems(error, isScenario).map((problem) => ({
+                line: lineOf(problem.path),
+                ...problem
+              }))
+            )
+        })
+      )
+    )
+  }
+
+/** The names in this section are the files' columns, in joint order. */
+const isFeatures = (path: PathInFile): boolean =>
+  path.length === 2 && path[0] === "data" && path[1] === "features"
+
+/** Parses and validates the text of a scenario. `file` serves for errors. */
+export const parseScenario = (text: string, file: string): Either.Either<LoadedScenario, ScenarioError> =>
+  Either.map(parsed(decodeScenario, true)(text, file), ({ value: scenario, locate }) => ({
+    scenario,
+    file,
+    locate
+  }))
+
+/** Reads and validates a scenario file. */
+export const loadScenario = Effect.fn("Scenario.load")(function* (file: string) {
+  return yield* parseScenario(yield* readText(file, "give the path of a scenario file"), file)
+})
+
+/** Reads and validates a file of hosts. */
+export const loadHosts = Effect.fn("Scenario.loadHosts")(function* (file: string) {
+  const text = yield* readText(file, "give the path of a file of hosts")
+  return (yield* parsed(decodeHosts, false)(text, file)).value
+})
+
+/** Reads and validates a file of what a machine takes. */
+export const loadCalibration = Effect.fn("Scenario.loadCalibration")(function* (file: string) {
+  const text = yield* readText(file, "give the path of a calibration")
+  // JSON is a part of YAML.
+  return (yield* parsed(decodeCalibration, false)(text, file)).value
+})
+
+/** Reads and validates a plan of faults that has a file of its own, for a run of this scenario. */
+export const loadFaults = Effect.fn("Scenario.loadFaults")(function* (file: string, { users }: Scenario) {
+  const text = yield* readText(
+    file,
+    "give the path of a file with what the section faults of a scenario may say"
+  )
+  const { value, locate } = yield* parsed(decodeFaults, false)(text, file)
+  const problems = strangers(value, users).map(({ path, message }) => ({
+    at: locate(path),
+    path: describePath(path),
+    message
+  }))
+  if (problems.length > 0) return yield* new ScenarioError({ file, problems })
+  return value
+})
+
+const readText = Effect.fn("Scenario.readText")(function* (file: string, remedy: string) {
+  const files = yield* FileSystem.FileSystem
+  const failed = (message: string, at = file) =>
+    new ScenarioError({ file, problems: [{ at, path: "", message }] })
+  const told = Effect.mapError((error: FileError) => failed(unreadable(error, file, remedy)))
+  const { type, size } = yield* files.stat(file).pipe(told)
+  if (type === "Directory") return yield* failed(`is a folder; ${remedy}`)
+  if (type === "CharacterDevice" || type === "BlockDevice") return yield* failed(`is a device; ${remedy}`)
+  // Each party opens it again, and a pipe that nobody writes to would be waited for without an end.
+  if (type !== "File") return yield* failed("is a pipe; save what comes from it to a file first")
+  if (size > mostBytes)
+    return yield* failed(`has more than ${mostBytes / 2 ** 20} MiB, too much for a scenario; ${remedy}`)
+  const bytes = yield* files.readFile(file).pipe(told)
+  return yield* Either.mapLeft(textOf(bytes), ({ line, message }) =>
+    failed(message, line === undefined ? file : `${file}:${line}`)
+  )
+})
+
+/** What checking a user's files gives: its encoded tables, or everything that is wrong with them. */
+interface ReadFiles {
+  readonly tables: ReadonlyArray<EncodedTable>
+  readonly problems: ReadonlyArray<Problem>
+}
+
+/** Reads what one user holds: all that a user's own process ever reads. */
+export const readUserTables = Effect.fn("Scenario.readUserTables")(function* (
+  loaded: LoadedScenario,
+  userIndex: number
+) {
+  const { tables, problems } = yield* readFiles(loaded, userIndex)
+  if (problems.length > 0) return yield* new ScenarioError({ file: loaded.file, problems })
+  return tables
+})
+
+/** Like `readUserTables`, but with the problems as a value, so that those of all users can be told together. */
+export const readFiles = Effect.fn("Scenario.readFiles")(function* (
+  loaded: LoadedScenario,
+  userIndex: number
+) {
+  const user = loaded.scenario.users[userIndex]!
+  const results = yield* Effect.forEach(user.holds.keys(), (holdingIndex) =>
+    Effect.either(readHolding(loaded, user, userIndex, holdingIndex))
+  )
+  const read: ReadFiles = {
+    tables: results.filter(Either.isRight).map(({ right }) => right),
+    problems: results.filter(Either.isLeft).flatMap(({ left }) => left)
+  }
+  return read
+})
+
+const readHolding = Effect.fn("Scenario.readHolding")(function* (
+  { scenario, file, locate }: LoadedScenario,
+  user: User,
+  userIndex: number,
+  holdingIndex: number
+) {
+  const path = yield* Path.Path
+  const holding = user.holds[holdingIndex]!
+  const dataFile = dataFileOf(path, file, holding.file)
+  const at = ["users", userIndex, "holds", holdingIndex, "file"]
+  if (path.resolve(dataFile) === path.resolve(file)) {
+    const message = "is the scenario itself; give the path of the data"
+    const problem: Problem = { at: locate(at), path: describePath(at), message }
+    return yield* Effect.fail([problem])
+  }
+  const listed = (entries: ReadonlyArray<string> | undefined) => entries && columnsOf(scenario.data, entries)
+  const source = {
+    user: user.name,
+    file: dataFile,
+    encoding: holding.encoding,
+    columns: listed(holding.columns),
+    header: listed(holding.header),
+    rows: holding.rows,
+    part: holding.part,
+    ids: holding.ids
+  }
+  const table = yield* readTable(source, scenario.data).pipe(
+    Effect.mapError(
+      (error): ReadonlyArray<Problem> =>
+        error._tag === "TableError"
+          ? tableProblems(error)
+          : [{ at: locate(at), path: describePath(at), message: error.message }]
+    )
+  )
+  const encoded: EncodedTable = { ...encodeTable(scenario.data, table), heldOut: holding.heldOut ?? false }
+  return encoded
+})
+
+const tableProblems = (error: TableError): ReadonlyArray<Problem> => [
+  ...error.problems.map((problem) => ({
+    at: problem.line === undefined ? error.file : `${error.file}:${problem.line}`,
+    path: "",
+    message: describeProblem(error.user, problem)
+  })),
+  ...(error.more > 0
+    ? [{ at: error.file, path: "", message: `and ${error.more} more problems like these` }]
+    : [])
+]

@@ -1,0 +1,23 @@
+/** What keeps a scenario from being trained, as a problem of a field of its file. */
+import { feasiblePlan, planOf } from "../../actors/party/agreement.ts"
+import { InvalidPlan } from "../../protocol/learning/network.ts"
+import { agreementOf } from "./agreement.ts"
+import type { Inconsistency } from "./consistency.ts"
+import type { Scenario } from "./schema.ts"
+
+/** What is wrong with the plan for so many training rows; without their number, whatever it is. None where it can be trained. */
+export const planProblems = (scenario: Scenario, rows?: number): ReadonlyArray<Inconsistency> => {
+  const agreement = agreementOf(scenario)
+  try {
+    if (rows === undefined) planOf(agreement, agreement.training.batch)
+    else feasiblePlan(agreement, rows)
+    return []
+  } catch (error) {
+    if (!(error instanceof InvalidPlan)) throw error
+    return [{ path: pathOf(error.field), message: `${error.reason}; ${error.remedy}` }]
+  }
+}
+
+/** `network.hidden[0]` as the path that it is. */
+const pathOf = (field: string): ReadonlyArray<PropertyKey> =>
+  [...field.matchAll(/[^.[\]]+/g)].map(([part]) => (/^\d+$/.test(part) ? Number(part) : part))

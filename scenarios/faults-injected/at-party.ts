@@ -1,0 +1,201 @@
+/**
+ * Faults in the process of one party over a real broker: its messages go through `faulty-transport.ts`, it dies by its own hand at the message
+ * that the plan says, and it minds what whoever runs it has written down beside its folder: who is cut off from whom, whose disk is
+ * full, whose clock is wrong.
+ */
+import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync, writeSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { Clock, Effect, Layer } from "effect"
+import { type Agreement, planOf } from "../../actors/party/agreement.ts"
+import { stepCost } from "../../protocol/learning/cost.ts"
+import { decodeEnvelope } from "../../protocol/messages/envelope.ts"
+import { Stable, Store, StoreFailed, type StoreService } from "../../runtime/storage/store.ts"
+import { faulty, type MessageFault } from "../../runtime/transport/faulty.ts"
+import { Transport, type TransportService } from "../../runtime/transport/transport.ts"
+import { type FaultPlan, type PlannedEvent, ratesOf } from "./plan.ts"
+
+/** What holds at the moment for all parties; written by who runs them, times in milliseconds since 1970. */
+export interface FaultsNow {
+  readonly since: number
+  readonly partitions: ReadonlyArray<{ readonly groups: PlannedEvent["groups"]; readonly until: number }>
+  readonly diskFull: ReadonlyArray<{ readonly party: string; readonly until: number }>
+  readonly clockOffsetMs: Readonly<Record<string, number>>
+}
+
+/** What a party says on its standard output when the moment of an event has come that others have to carry out. */
+export interface MomentCame {
+  readonly fault: number
+}
+
+/** In the folder of all parties: what holds now. */
+export const faultsNowFile = (folder: string): string => join(folder, "faults-now.json")
+/** In a party's own folder: what it did to its messages, a file a process. */
+export const faultCountsFile = /^faults-\d+\.json$/
+/** In a party's own folder: events whose moment has come, a number a line. */
+export const firedFile = "faults-fired"
+
+const readAgainMs = 20
+const writeAgainMs = 200
+
+export interface FaultsAtParty {
+  readonly transport: <E>(real: Layer.Layer<Transport, E>) => Layer.Layer<Transport, E>
+  readonly stores: <E>(real: Layer.Layer<Store | Stable, E>) => Layer.Layer<Store | Stable, E>
+  readonly clock: Clock.Clock
+}
+
+/** The faults of `actor`, whose folder is `state`. */
+export const faultsAtParty = (
+  plan: FaultPlan,
+  agreement: Agreement,
+  actor: string,
+  state: string
+): FaultsAtParty => {
+  const now = watchedFile(faultsNowFile(dirname(state)), Date.now())
+  const healed = () => plan.healAfterMs !== undefined && Date.now() >= now().since + plan.healAfterMs
+  const cut = (from: string, to: string) =>
+    now().partitions.some(({ groups, until }) => {
+      if (Date.now() >= until) return false
+      const [a, b] = [groups.findIndex((g) => g.includes(from)), groups.findIndex((g) => g.includes(to))]
+      return a !== -1 && b !== -1 && a !== b
+    })
+  const see = moments(plan, agreement, actor, state)
+  const watched = (real: TransportService): TransportService => ({
+    ...real,
+    send: (subject, data, headers) => {
+      const error = real.send(subject, data, headers)
+      see(data)
+      return error
+    }
+  })
+  const full = () => now().diskFull.some(({ party, until }) => party === actor && Date.now() < until)
+  const mayBeFull = (real: StoreService): StoreService => ({
+    ...real,
+    put: (name, bytes) =>
+      Effect.suspend(() =>
+        full()
+          ? new StoreFailed({ operation: "write", place: `${actor}/${name}`, reason: "no space left" })
+          : real.put(name, bytes)
+      )
+  })
+  return {
+    transport: (real) =>
+      Layer.effect(Transport, Effect.map(Transport, watched)).pipe(
+        Layer.provide(
+          faulty(
+            {
+              seed: plan.seed,
+              faultsOf: (from, to) => (healed() ? undefined : ratesOf(plan, from, to)),
+              cut,
+              count: counting(state)
+            },
+            real
+          )
+        )
+      ),
+    stores: (real) =>
+      Layer.merge(
+        Layer.effect(Store, Effect.map(Store, mayBeFull)),
+        Layer.effect(Stable, Effect.map(Stable, mayBeFull))
+      ).pipe(Layer.provide(real)),
+    clock: skewed(() => now().clockOffsetMs[actor] ?? 0)
+  }
+}
+
+/** What is in the file, read again where it has changed. */
+const watchedFile = (file: string, startedAt: number): (() => FaultsNow) => {
+  let value: FaultsNow = { since: startedAt, partitions: [], diskFull: [], clockOffsetMs: {} }
+  let [lookedAt, changedAt] = [0, 0]
+  return () => {
+    const at = Date.now()
+    if (at - lookedAt < readAgainMs) return value
+    lookedAt = at
+    const changed = statSync(file, { throwIfNoEntry: false })?.mtimeMs
+    if (changed === undefined || changed === changedAt) return value
+    changedAt = changed
+    value = JSON.parse(readFileSync(file, "utf8")) as FaultsNow
+    return value
+  }
+}
+
+/** Counts into a file of this process, seldom and as a whole. */
+const counting = (state: string): ((kind: MessageFault) => void) => {
+  const counts: Partial<Record<MessageFault, number>> = {}
+  const file = join(state, `faults-${process.pid}.json`)
+  let writing: NodeJS.Timeout | undefined
+  const write = () => {
+    writing = undefined
+    writeFileSync(file, JSON.stringify(counts))
+  }
+  process.once("exit", () => writing !== undefined && write())
+  return (kind) => {
+    counts[kind] = (counts[kind] ?? 0) + 1
+    writing ??= setTimeout(write, writeAgainMs).unref()
+  }
+}
+
+/** Minds the moments that are this party's own messages: kills it there, and tells whoever runs it of all others. */
+const moments = (plan: FaultPlan, agreement: Agreement, actor: string, state: string) => {
+  const fired = join(state, firedFile)
+  const before = existsSync(fired) ? readFileSync(fired, "utf8").split("\n").filter(Boolean).map(Number) : []
+  const pending = new Map(
+    plan.events.flatMap((event, i) =>
+      isOwn(event, actor) && !before.includes(i) ? [[i, event] as const] : []
+    )
+  )
+  const roundsAStep = stepCost(planOf(agreement, agreement.training.batch)).rounds
+  const sent = new Map<string, number>()
+  let inAll = 0
+  const hasCome = ({ moment }: PlannedEvent, kind: string, tag: string, number: number) => {
+    switch (moment.on) {
+      case "message":
+        return tag === moment.tag && (sent.get(tag) ?? 0) >= moment.nth
+      case "sent":
+        return inAll >= moment.messages
+      case "round":
+        return kind === "round" && number >= moment.round
+      case "step":
+        return kind === "round" && number >= 2 + (moment.step - 1) * roundsAStep
+      default:
+        return false
+    }
+  }
+  return (data: Uint8Array) => {
+    if (pending.size === 0) return
+    const envelope = decodeEnvelope(data)
+    if (envelope._tag === "Left") return
+    const { kind, tag, number } = envelope.right
+    inAll++
+    sent.set(tag, (sent.get(tag) ?? 0) + 1)
+    for (const [i, event] of pending) {
+      if (!hasCome(event, kind, tag, number)) continue
+      pending.delete(i)
+      appendFileSync(fired, `${i}\n`)
+      const said: MomentCame = { fault: i }
+      writeSync(1, `${JSON.stringify(said)}\n`)
+      if (event.kind === "kill" && event.party === actor) process.kill(process.pid, "SIGKILL")
+    }
+  }
+}
+
+/** Rounds and steps are the clouds'; the first sees them for events that are nobody's in particular. */
+const isOwn = ({ moment, party }: PlannedEvent, actor: string): boolean => {
+  if (moment.on === "phase" || moment.on === "time") return false
+  const counts = moment.on === "round" || moment.on === "step"
+  return counts && party !== "cloud0" && party !== "cloud1"
+    ? actor === "cloud0"
+    : (party ?? "cloud0") === actor
+}
+
+/** The system's clock with another date; waits are not counted by it. */
+const skewed = (offsetMs: () => number): Clock.Clock => {
+  const real = Clock.make()
+  const millis = () => real.unsafeCurrentTimeMillis() + offsetMs()
+  return {
+    [Clock.ClockTypeId]: Clock.ClockTypeId,
+    unsafeCurrentTimeMillis: millis,
+    currentTimeMillis: Effect.sync(millis),
+    unsafeCurrentTimeNanos: () => real.unsafeCurrentTimeNanos(),
+    currentTimeNanos: real.currentTimeNanos,
+    sleep: (duration) => real.sleep(duration)
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * What the out folder of a run keeps of its secrets, readable by its owner only: the passwords at the run's own broker
+ * and the secrets of the houses. What the parties have stored opens under the passwords and under nothing else.
+ */
+import { readdir } from "node:fs/promises"
+import { join } from "node:path"
+import { Data, Effect, Option, Record, Redacted } from "effect"
+import { drawGroupSecrets, groupSecretBytes } from "../../actors/group/process-group.ts"
+import { houses } from "../../protocol/messages/subjects.ts"
+import { Schema } from "../../protocol/schema.ts"
+import { type Broker, drawCredentials, everyUser, givenUrl } from "../../runtime/broker/start.ts"
+import { fileReason } from "../../runtime/storage/file-reason.ts"
+import { StoreFailed, writeWhole } from "../../runtime/storage/store.ts"
+import { parsed, smallFile } from "./own-folder.ts"
+
+export const credentialsEntry = "credentials.json"
+
+/** The secrets of a run that is to be resumed are lost. */
+export class CredentialsLost extends Data.TaggedError("CredentialsLost")<{
+  readonly file: string
+  readonly reason: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.file} ${this.reason}, and what the parties stored opens under the passwords in it only; put back a good copy, or run the scenario again`
+  }
+}
+
+/** A run that is to be resumed had another broker: that at `NATS_URL` if one was given, else its own. */
+export class OtherBroker extends Data.TaggedError("OtherBroker")<{ readonly given: boolean }> {
+  readonly retryable = false
+  override get message(): string {
+    return this.given
+      ? "the run was begun with the broker at NATS_URL; to resume it set NATS_URL and the passwords of the roles as they were"
+      : "the run was begun with a broker of its own; unset NATS_URL to resume it"
+  }
+}
+
+const Kept = Schema.Struct({
+  passwords: Schema.Record({ key: Schema.String, value: Schema.NonEmptyString }),
+  houses: Schema.Record({ key: Schema.String, value: Schema.String })
+})
+
+const decode = (text: string | null | undefined): Option.Option<typeof Kept.Type> =>
+  Schema.decodeUnknownOption(Kept)(parsed(text ?? ""))
+
+/** Whether a file of that name is of a run. */
+export const isCredentials = async (path: string): Promise<boolean> =>
+  Option.exists(decode(await smallFile(path)), (kept) =>
+    houses.every((house) => Object.hasOwn(kept.houses, house))
+  )
+
+/** A broker of one's own has a password for each of its users. Those of one at `NATS_URL` are not kept here. */
+const isWhole = ({ passwords, houses: secrets }: typeof Kept.Type): boolean =>
+  (Object.keys(passwords).length === 0 || everyUser.every((user) => Object.hasOwn(passwords, user))) &&
+  houses.every((house) => Buffer.from(secrets[house] ?? "", "base64").length === groupSecretBytes)
+
+export interface RunSecrets {
+  readonly credentials: Broker["credentials"]
+  readonly houses: ReturnType<typeof drawGroupSecrets>
+}
+
+/** The secrets of the run in an out folder. `parties` is its folder of the parties: while that is empty, they are drawn and kept. */
+export const credentialsIn = (
+  out: string,
+  parties: string
+): Effect.Effect<RunSecrets, CredentialsLost | OtherBroker | StoreFailed> =>
+  Effect.gen(function* () {
+    const file = join(out, credentialsEntry)
+    const lost = (reason: string) => new CredentialsLost({ file, reason })
+    const text = yield* Effect.tryPromise({
+      try: () => smallFile(file),
+      catch: (error) => lost(`can't be read (${fileReason(error)})`)
+    })
+    if (text === undefined) {
+      const begun = yield* Effect.promise(() => readdir(parties).catch(() => []))
+      return begun.length === 0 ? yield* drawnIn(out) : yield* lost("is not there any more")
+    }
+    const kept = Option.getOrUndefined(Option.filter(decode(text), isWhole))
+    if (kept === undefined) return yield* lost("was cut short or changed, or is of another program")
+    const own = Object.keys(kept.passwords).length > 0
+    if (own === (givenUrl() !== undefined)) return yield* new OtherBroker({ given: !own })
+    return {
+      credentials: Record.map(kept.passwords, (password, user) => ({
+        user,
+        password: Redacted.make(password)
+      })),
+      houses: Record.map(kept.houses, (secret) => Redacted.make(secret))
+    }
+  })
+
+const drawnIn = (out: string): Effect.Effect<RunSecrets, StoreFailed> =>
+  Effect.gen(function* () {
+    // A broker that is there already has passwords of its own, which are not to be kept here.
+    const drawn = {
+      credentials: givenUrl() === undefined ? drawCredentials() : {},
+      houses: drawGroupSecrets()
+    }
+    const kept: typeof Kept.Type = {
+      passwords: Record.map(drawn.credentials, ({ password }) => Redacted.value(password)),
+      houses: Record.map(drawn.houses, Redacted.value)
+    }
+    const bytes = new TextEncoder().encode(`${JSON.stringify(kept)}\n`)
+    yield* Effect.tryPromise({
+      try: () => writeWhole(out, credentialsEntry, bytes),
+      catch: (error) =>
+        new StoreFailed({ operation: "write", place: join(out, credentialsEntry), reason: fileReason(error) })
+    })
+    return drawn
+  })

@@ -1,0 +1,305 @@
+/**
+ * What a run will do and cost, before it starts: a pure function of the scenario and of how many cells each user holds.
+ * Rounds are exact. Bytes are those on the wire, requests and replies, by message as the parties count them; what is small
+ * beside ciphertexts and openings (field names, indices, the progress of a phase) is estimated.
+ */
+
+import { planOf } from "../../actors/party/agreement.ts"
+import { pieceBytes } from "../../actors/party/bcp-pool.ts"
+import { type Phase, phases } from "../../actors/party/phases.ts"
+import { stepsAsked } from "../../actors/party/stretches.ts"
+import { cellsARun } from "../../actors/sharing/share-words.ts"
+import { outputSlotBits, plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
+import { ciphertextBytes, elementBytes, plaintextBytes } from "../../protocol/bcp/wire.ts"
+import { featureCount } from "../../protocol/data/encoding.ts"
+import { type CellBlock, cellsInOrder, countCells, type PlacedCells } from "../../protocol/data/rows.ts"
+import { trainingCost } from "../../protocol/learning/cost.ts"
+import { modelWords } from "../../protocol/learning/model.ts"
+import type { Network } from "../../protocol/learning/network.ts"
+import type { TrainingPlan } from "../../protocol/learning/plan.ts"
+import {
+  Begin,
+  Enrol,
+  Finish,
+  OpenModel,
+  Report,
+  SealModel,
+  Train,
+  Transform,
+  Upload
+} from "../../protocol/messages/control.ts"
+import { Enrolment } from "../../protocol/messages/enrolment.ts"
+import { FetchModel, HeldOutCells, ModelShare, PartialDecryptions } from "../../protocol/messages/output.ts"
+import { Deal } from "../../protocol/messages/training.ts"
+import { Reencrypt, UnifiedShare0 } from "../../protocol/messages/transformation.ts"
+import {
+  Declaration,
+  OpenUpload,
+  RowSalt,
+  UploadShare0,
+  UploadShare1,
+  UploadWords1
+} from "../../protocol/messages/upload.ts"
+import { shareOverheadBytes } from "../../protocol/sharing/hybrid-output.ts"
+import { sealingKeyBytes, sealOverheadBytes } from "../../protocol/sharing/sealed.ts"
+import { seedBytes, wordBytes } from "../../protocol/sharing/split.ts"
+import { agreementOf } from "../description/agreement.ts"
+import type { JoinedData } from "../description/joined.ts"
+import type { Scenario } from "../description/schema.ts"
+
+/** All messages of one kind in a run. */
+export interface PredictedTraffic {
+  readonly phase: Phase
+  /** The message's tag; `round:train` for the exchanges of the clouds. */
+  readonly tag: string
+  /** Requests, replies and round messages. */
+  readonly messages: number
+  readonly bytes: number
+}
+
+export interface PredictedPhase {
+  readonly phase: Phase
+  /** Requests, replies and round messages. */
+  readonly messages: number
+  readonly bytes: number
+  /** Ciphertexts that are made in the phase, by all parties together. */
+  readonly ciphertexts: number
+}
+
+export interface PredictedCost {
+  readonly plan: TrainingPlan
+  readonly rows: { readonly training: number; readonly heldOut: number }
+  /** Exchanges of the clouds in training, the opening of the data set included. */
+  readonly rounds: number
+  readonly phases: ReadonlyArray<PredictedPhase>
+  readonly traffic: ReadonlyArray<PredictedTraffic>
+  /** Ciphertexts of one share of each user, and of the sealed model. */
+  readonly shares: ReadonlyArray<number>
+  readonly modelCiphertexts: number
+  /** All bytes of the run. */
+  readonly bytes: number
+}
+
+/** An envelope without its tag: marks, lengths, numbers, and the id of a request (none on rounds). */
+const roundEnvelopeBytes = 27
+const requestIdBytes = 12
+/** Names and lengths of a message's fields, and its small numbers. */
+const fieldBytes = 24
+/** A user's name, actor and lengths in the roster, and the roster's own share of signature and run. */
+const rosterEntryBytes = 96
+/** One counted kind of message in a `Report`. */
+const reportRowBytes = 64
+
+interface Exchange {
+  /** Bytes that the requests carry, all together. */
+  readonly requests?: number
+  readonly replies?: number
+}
+
+class Tally {
+  readonly traffic: Array<PredictedTraffic> = []
+  readonly #ciphertexts = new Map<Phase, number>()
+
+  /** `count` requests, each answered. */
+  ask(phase: Phase, { tag }: { readonly tag: string }, count: number, carried: Exchange = {}): void {
+    if (count === 0) return
+    const framing = roundEnvelopeBytes + requestIdBytes + tag.length + fieldBytes
+    const bytes = 2 * count * framing + (carried.requests ?? 0) + (carried.replies ?? 0)
+    this.traffic.push({ phase, tag, messages: 2 * count, bytes })
+  }
+
+  rounds(phase: Phase, count: number, bytesEachWay: number): void {
+    const bytes = 2 * (bytesEachWay + count * (roundEnvelopeBytes + phase.length))
+    this.traffic.push({ phase, tag: `round:${phase}`, messages: 2 * count, bytes })
+  }
+
+  encrypted(phase: Phase, ciphertexts: number): void {
+    this.#ciphertexts.set(phase, (this.#ciphertexts.get(phase) ?? 0) + ciphertexts)
+  }
+
+  get phases(): ReadonlyArray<PredictedPhase> {
+    return phases.map((phase) => {
+      const own = this.traffic.filter((entry) => entry.phase === phase)
+      return {
+        phase,
+        messages: total(own, ({ messages }) => messages),
+        bytes: total(own, ({ bytes }) => bytes),
+        ciphertexts: this.#ciphertexts.get(phase) ?? 0
+      }
+    })
+  }
+}
+
+const total = <A>(items: Iterable<A>, of: (item: A) => number): number => {
+  let sum = 0
+  for (const item of items) sum += of(item)
+  return sum
+}
+
+/** Predicts a run of the scenario on its data joined as that run joins them; throws `InvalidPlan` where none can be run. */
+export const predictCost = (
+  scenario: Scenario,
+  { rows, placed }: Pick<JoinedData, "rows" | "placed">
+): PredictedCost => {
+  const plan = planOf(agreementOf(scenario), rows.training)
+  const training = trainingCost(plan)
+  const tally = new Tally()
+  predictSetup(tally, scenario)
+  predictUpload(tally, scenario, placed)
+  predictTransformation(tally, scenario, placed)
+  tally.ask("train", Train, 2)
+  tally.rounds("train", training.rounds, training.bytesEachWay)
+  tally.ask("train", Deal, Math.ceil(plan.steps / stepsAsked(plan)), { replies: training.dealtBytes })
+  predictOutput(tally, scenario, placed, plan.network)
+  return {
+    plan,
+    rows: { training: rows.training, heldOut: rows.heldOut },
+    rounds: training.rounds,
+    phases: tally.phases,
+    traffic: tally.traffic,
+    shares: shareCiphertexts(scenario, placed),
+    modelCiphertexts: modelCiphertexts(scenario, plan.network),
+    bytes: total(tally.traffic, ({ bytes }) => bytes)
+  }
+}
+
+/** Bits of the modulus, in the form in which the sizes of numbers are asked for. */
+const modulus = ({ security }: Scenario) => ({ bits: security.modulusBits })
+
+const predictSetup = (tally: Tally, scenario: Scenario): void => {
+  const users = scenario.users.length
+  const members = users + 2
+  const pp = modulus(scenario)
+  const roster = (members + 2) * (rosterEntryBytes + sealingKeyBytes) + users * elementBytes(pp)
+  const parameters = 2 * plaintextBytes(pp) + 2 * elementBytes(pp)
+  const secrets = elementBytes(pp) + sealOverheadBytes + fieldBytes
+  tally.ask("setup", Begin, members + 1, { requests: 64 * (members + 1) })
+  tally.ask("setup", Enrol, members)
+  tally.ask("setup", Enrolment, members, {
+    requests: members * sealingKeyBytes,
+    replies: members * (roster + parameters + secrets)
+  })
+}
+
+const digestBytes = 16
+const indexBytes = 4
+
+/** Bytes of blocks as they are declared: something for each row, a small number for each column. */
+const declaredBytes = (blocks: ReadonlyArray<CellBlock>, bytesARow: number): number =>
+  total(blocks, ({ rows, columns }) => rows.length * bytesARow + columns.length + fieldBytes)
+
+/** Ciphertexts of each user's share for C0: of its training cells, or of the seed that it is expanded from. */
+const shareCiphertexts = (
+  { security }: Scenario,
+  placed: ReadonlyArray<PlacedCells>
+): ReadonlyArray<number> =>
+  placed.map(({ training }) => {
+    const words = security.upload === "hybrid" ? seedBytes / wordBytes : countCells(training)
+    return plaintextsFor(words, security.modulusBits, uploadSlotBits)
+  })
+
+/** Messages in which so many ciphertexts travel. */
+const pieces = (scenario: Scenario, ciphertexts: number): number =>
+  Math.ceil(ciphertexts / Math.floor(pieceBytes / ciphertextBytes(modulus(scenario))))
+
+const predictUpload = (tally: Tally, scenario: Scenario, placed: ReadonlyArray<PlacedCells>): void => {
+  const users = placed.length
+  const others = users - 1
+  const shares = shareCiphertexts(scenario, placed)
+  const bytes = total(shares, (count) => count * ciphertextBytes(modulus(scenario)))
+  const messages = total(shares, (count) => pieces(scenario, count))
+  const declared = total(
+    placed,
+    ({ training, heldOut }) =>
+      declaredBytes(training, digestBytes) + declaredBytes(heldOut, digestBytes) + sealOverheadBytes
+  )
+  const opened = total(placed, ({ training }) => declaredBytes(training, indexBytes))
+  tally.ask("upload", Upload, users)
+  tally.ask("upload", RowSalt, others, { replies: others * (digestBytes + sealOverheadBytes) })
+  tally.ask("upload", Declaration, users * others, { requests: others * declared })
+  tally.ask("upload", OpenUpload, 2 * users, { requests: 2 * opened })
+  tally.ask("upload", UploadShare0, messages, { requests: bytes })
+  const hybrid = scenario.security.upload === "hybrid"
+  const sealed = hybrid ? total(placed, ({ training }) => cellsInOrder(training, cellsARun).length) : messages
+  const words = total(placed, ({ training }) => wordBytes * countCells(training))
+  tally.ask("upload", hybrid ? UploadWords1 : UploadShare1, sealed, {
+    requests: (hybrid ? words : bytes) + sealed * (sealOverheadBytes + fieldBytes)
+  })
+  tally.encrypted("upload", (hybrid ? 1 : 2) * total(shares, (count) => count))
+  if (scenario.placement.usersLeaveAfterUpload) predictFarewell(tally, "upload", users)
+}
+
+/** Parties that say what they sent, and go. */
+const predictFarewell = (tally: Tally, phase: Phase, parties: number): void => {
+  tally.ask(phase, Report, parties, { replies: parties * 8 * reportRowBytes })
+  tally.ask(phase, Finish, parties)
+}
+
+const predictTransformation = (
+  tally: Tally,
+  scenario: Scenario,
+  placed: ReadonlyArray<PlacedCells>
+): void => {
+  const shares = shareCiphertexts(scenario, placed)
+  const count = total(shares, (ciphertexts) => ciphertexts)
+  const messages = total(shares, (ciphertexts) => pieces(scenario, ciphertexts))
+  const pp = modulus(scenario)
+  tally.ask("transform", Transform, 2)
+  tally.ask("transform", UnifiedShare0, messages, { requests: count * ciphertextBytes(pp) })
+  if (scenario.security.upload === "hybrid") {
+    tally.encrypted("transform", count)
+    return
+  }
+  tally.ask("transform", Reencrypt, messages, {
+    requests: count * ciphertextBytes(pp),
+    replies: count * (ciphertextBytes(pp) + plaintextBytes(pp))
+  })
+  // C1 encrypts the blinds, C0 its own shares and what C1 blinded.
+  tally.encrypted("transform", 3 * count)
+}
+
+/** Ciphertexts of the sealed model; of a hybrid one, of its two keys. */
+const modelCiphertexts = ({ security: { output, modulusBits } }: Scenario, network: Network): number =>
+  output === "hybrid" ? 2 : plaintextsFor(modelWords(network), modulusBits, outputSlotBits)
+
+const predictOutput = (
+  tally: Tally,
+  scenario: Scenario,
+  placed: ReadonlyArray<PlacedCells>,
+  network: Network
+): void => {
+  const users = placed.length
+  const pp = modulus(scenario)
+  const hybrid = scenario.security.output === "hybrid"
+  const ciphertexts = modelCiphertexts(scenario, network)
+  const share = hybrid ? wordBytes * modelWords(network) + shareOverheadBytes : 0
+  const others = users - 1
+  tally.ask("output", SealModel, 2)
+  tally.ask("output", ModelShare, 1, {
+    // Of a hybrid model only the two keys are under pk, one of them C0's.
+    requests: (hybrid ? 1 : ciphertexts) * ciphertextBytes(pp) + share
+  })
+  if (scenario.placement.usersLeaveAfterUpload) tally.ask("output", Begin, users, { requests: 64 * users })
+  tally.ask("output", OpenModel, users)
+  tally.ask("output", FetchModel, users, {
+    replies: users * (ciphertexts * ciphertextBytes(pp) + 2 * share)
+  })
+  tally.ask("output", PartialDecryptions, users * others, {
+    requests: users * others * (ciphertexts * elementBytes(pp) + sealOverheadBytes + fieldBytes)
+  })
+  tally.encrypted("output", ciphertexts)
+  if (scenario.reveal.includes("heldOutRows")) {
+    const features = featureCount(scenario.data)
+    const tester = placed.findIndex(({ training }) =>
+      training.some(({ columns }) => columns.some((column) => column >= features))
+    )
+    const sent = placed.filter((_, user) => user !== tester).map(({ heldOut }) => heldOut)
+    tally.ask("output", HeldOutCells, sent.length, {
+      requests: total(
+        sent,
+        (blocks) => declaredBytes(blocks, indexBytes) + 8 * countCells(blocks) + sealOverheadBytes
+      )
+    })
+  }
+  predictFarewell(tally, "output", users + 3)
+}

@@ -1,0 +1,204 @@
+/**
+ * Sets the decrypted model beside the references, which are trained the same way in the clear: float64 for the accuracy,
+ * fixed point for the weights. In a reproducible run the fixed-point reference replays the very rounding of the clouds, so
+ * it must agree bit for bit; otherwise nobody knows the keys, the references draw their own, and weights cannot be compared.
+ * A reference that does not fit, or fails, is left out; the run's own result stays.
+ */
+import { randomBytes } from "node:crypto"
+import { type Agreement, computationName, planOf } from "../../actors/party/agreement.ts"
+import type { JointTable } from "../../protocol/data/joint.ts"
+import { type Model, modelValues } from "../../protocol/learning/model.ts"
+import { batchOrder } from "../../protocol/learning/order.ts"
+import type { TrainingPlan } from "../../protocol/learning/plan.ts"
+import { leavesRange, rangeText } from "../../protocol/learning/range.ts"
+import { RingMemoryExhausted } from "../../protocol/ring/ring.ts"
+import { type SeededPurpose, seededKey } from "../../protocol/seeding.ts"
+import type { JoinedData } from "../description/joined.ts"
+import type { Reasons } from "../report/result.ts"
+import { count, duration, size } from "../text/units.ts"
+import { memoryLeft, needsOf, type ReferenceKind, ringLimit } from "./needs.ts"
+import { beyondRange } from "./opened-model.ts"
+import {
+  accuracy,
+  maximumDeviation,
+  type ReferenceRun,
+  trainFixedReference,
+  trainFloatReference
+} from "./reference.ts"
+import { furtherStep, type Standing } from "./rehearsal.ts"
+
+export interface Comparison {
+  /** Of the float64 reference on the held-out rows. */
+  readonly referenceAccuracy: number | null
+  /** Greatest difference of a weight to the fixed-point reference. */
+  readonly maxWeightDeviation: number | null
+  /** Why a figure is null. */
+  readonly reasons: Reasons
+  /** Why the run's result is not meaningful, if it is not. */
+  readonly meaningless: ReadonlyArray<string>
+  /** What is not certain to spoil it. */
+  readonly warnings: ReadonlyArray<string>
+}
+
+/** What is compared, and whether it can be. */
+export interface Compared {
+  readonly agreement: Agreement
+  /** The run's name. */
+  readonly run: string
+  readonly joined: JoinedData
+  readonly model: Model
+  /** Why no reference can be trained, such as data that are no longer those of the run. */
+  readonly referenceLeftOut?: string | undefined
+  /** What a reference may take; what is left of the machine's memory where left out. */
+  readonly memoryBytes?: number | undefined
+  /** Is told which reference is left out, and which takes long. */
+  readonly note?: (text: string) => void
+}
+
+/** Nothing to compare with, for one reason. */
+export const notCompared = (reason: string): Comparison => ({
+  referenceAccuracy: null,
+  maxWeightDeviation: null,
+  reasons: { referenceAccuracy: reason, maxWeightDeviation: reason },
+  meaningless: [],
+  warnings: []
+})
+
+const onlyWithSeed = "only a run with a seed can be replayed"
+
+/** The choices that a run with a seed makes, or others like them. */
+export const choicesOf = (agreement: Agreement, trainingRows: number) => {
+  const { data, seed } = agreement
+  const plan = planOf(agreement, trainingRows)
+  const key = (purpose: SeededPurpose): Uint8Array =>
+    seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(seed, purpose)
+  const initialKeys = [key("initial0"), key("initial1")] as const
+  return { data, plan, order: batchOrder(plan, key("order")), initialKeys, dealerKey: key }
+}
+
+/** Trains the references on the joined data and compares. */
+export const compareWithReferences = async (compared: Compared): Promise<Comparison> => {
+  const { agreement, run, joined, model, referenceLeftOut } = compared
+  // Then the data are none to judge the model by either, and it has to speak for itself.
+  if (referenceLeftOut !== undefined) {
+    const { fractionalBits } = agreement.security
+    const meaningless = leavesRange(model, fractionalBits) ? [beyondRange(fractionalBits)] : []
+    return { ...notCompared(referenceLeftOut), meaningless }
+  }
+  const { dealerKey, ...choices } = choicesOf(agreement, joined.rows.training)
+  const { plan, order } = choices
+  const standing = furtherStep(plan, model, joined.trainingRows(order(plan.steps)))
+  const attempted = attempting(compared, plan)
+  let training: JointTable | undefined
+  const reference = (): ReferenceRun => {
+    training ??= joined.training()
+    return { ...choices, training }
+  }
+  const float = await attempted("float64", async () => {
+    const trained = await trainFloatReference(reference())
+    const finite = modelValues(trained.model).every(Number.isFinite)
+    const share = finite ? accuracy(trained.model, joined.heldOut()) : undefined
+    return { leftRangeIn: trained.leftRangeIn, finite, accuracy: share }
+  })
+  const fixed = await attempted("fixed-point", async () => {
+    const keys = [dealerKey("dealer0"), dealerKey("dealer1")] as const
+    const replay = { run: computationName(agreement, run), keys }
+    return maximumDeviation(model, await trainFixedReference({ ...reference(), replay }))
+  })
+  const untested = float.value?.finite ? "no row is held out" : notFinite
+  return {
+    referenceAccuracy: float.value?.accuracy ?? null,
+    maxWeightDeviation: fixed.value ?? null,
+    reasons: {
+      ...(float.value?.accuracy === undefined ? { referenceAccuracy: float.reason ?? untested } : {}),
+      ...(fixed.reason === undefined ? {} : { maxWeightDeviation: fixed.reason })
+    },
+    ...verdict(plan, standing, float.value, agreement.seed !== undefined)
+  }
+}
+
+/** What training a reference came to, or why there is none. */
+type Attempt<A> =
+  | { readonly value: A; readonly reason?: undefined }
+  | { readonly value?: undefined; readonly reason: string }
+
+/** A reference that takes longer is announced. */
+const noticeableSeconds = 5
+
+/** Trains a reference where it fits; whatever becomes of it, the run's own result is not lost. */
+const attempting =
+  ({ agreement, joined, memoryBytes = memoryLeft(), note }: Compared, plan: TrainingPlan) =>
+  async <A>(kind: ReferenceKind, train: () => Promise<A>): Promise<Attempt<A>> => {
+    if (kind === "fixed-point" && agreement.seed === undefined) return { reason: onlyWithSeed }
+    const { bytes, ringBytes, seconds } = needsOf(kind, plan, joined.rows.heldOut)
+    const leftOut = (why: string): Attempt<A> => {
+      note?.(`the ${kind} reference is left out: ${why}`)
+      return { reason: `left out: ${why}` }
+    }
+    if (bytes > memoryBytes)
+      return leftOut(`it takes about ${size(bytes)} of memory, and ${size(memoryBytes)} are left`)
+    if (ringBytes > ringLimit)
+      return leftOut(`it takes about ${size(ringBytes)} of one memory, which ends at ${size(ringLimit)}`)
+    if (seconds > noticeableSeconds)
+      note?.(`training the ${kind} reference takes about ${duration(seconds)} and ${size(bytes)} of memory`)
+    try {
+      return { value: await train() }
+    } catch (error) {
+      return leftOut(
+        error instanceof RangeError || error instanceof RingMemoryExhausted
+          ? `the machine had too little memory for it, about ${size(bytes)}`
+          : `training it failed: ${error instanceof Error ? error.message : String(error)}`
+      )
+    }
+  }
+
+const notFinite = "its weights are no longer finite numbers, since the training diverges"
+const remedy = "use a lower training.rate or a narrower data.scaleTo"
+
+/** Outputs that are farther from the labels than this are no attempt at them. */
+const farOff = 10
+
+/** What the numbers of the run and of its float64 reference say about the result. */
+const verdict = (
+  plan: TrainingPlan,
+  { strays, error }: Standing,
+  float: { readonly leftRangeIn: number | undefined; readonly finite: boolean } | undefined,
+  reproducible: boolean
+): Pick<Comparison, "meaningless" | "warnings"> => {
+  const range = rangeText(plan.fractionalBits)
+  const left = float?.leftRangeIn
+  if (left !== undefined && reproducible)
+    return {
+      meaningless: [
+        `the training left the range of the fixed-point numbers (${range}) in step ${count(left)} of ${count(plan.steps)}, as its float64 reference shows; ${remedy}`
+      ],
+      warnings: []
+    }
+  if (strays)
+    return {
+      meaningless: [
+        `the training left the range of the fixed-point numbers (${range}), or is about to: a further step from the model does; ${remedy}`
+      ],
+      warnings: []
+    }
+  if (float?.finite === false)
+    return {
+      meaningless: [`the float64 reference diverges, so there is nothing to compare with; ${remedy}`],
+      warnings: []
+    }
+  return {
+    meaningless: [],
+    warnings: [
+      ...(left === undefined
+        ? []
+        : [
+            `the float64 reference, with weights and batches of its own, left the range of the fixed-point numbers (${range}) in step ${count(left)} of ${count(plan.steps)}; where the run did too, its model means nothing: ${remedy}`
+          ]),
+      ...(error > farOff
+        ? [
+            `the outputs for rows that were trained on are ${error.toPrecision(3)} away from the labels, which are 0 and 1: the training diverges or has far to go; ${remedy}, or train longer`
+          ]
+        : [])
+    ]
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * What may spoil the result of a run, as far as it can be seen before: a training that leaves the range of the
+ * fixed-point numbers in its first steps, and labels that nothing is learned of. `check` says it, and `run` before it
+ * begins. What is certain to fail is an error instead (`consistency.ts`, `joined.ts`).
+ */
+import { Effect } from "effect"
+import type { Agreement } from "../../actors/party/agreement.ts"
+import { featureCount } from "../../protocol/data/encoding.ts"
+import type { FilledBlock } from "../../protocol/data/rows.ts"
+import { rangeText } from "../../protocol/learning/range.ts"
+import type { JoinedData } from "../description/joined.ts"
+import type { LoadedScenario } from "../description/load.ts"
+import { describePath } from "../text/problems.ts"
+import { listed } from "../text/units.ts"
+import { choicesOf } from "./comparison.ts"
+import { rehearse } from "./rehearsal.ts"
+
+/** Warnings about a run of the scenario on its data, each with the place in the scenario that it is about. */
+export const foresee = (
+  { scenario, locate }: LoadedScenario,
+  agreement: Agreement,
+  joined: JoinedData
+): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.promise(async () => {
+    const warning = (path: ReadonlyArray<PropertyKey>, text: string) =>
+      `${locate(path)}: ${describePath(path)}: ${text}`
+    const { dealerKey, ...choices } = choicesOf(agreement, joined.rows.training)
+    const left = await rehearse(choices, joined)
+    const missing = labelsWithoutRow(agreement, joined)
+    // In the first step nothing but the data and the first weights can be too large.
+    const atFault =
+      left === 1 && largest(scenario.data.scaleTo) > 1 ? ["data", "scaleTo"] : ["training", "rate"]
+    const same = agreement.seed === undefined ? "with weights and batches like those of a run, " : ""
+    return [
+      ...(left === undefined
+        ? []
+        : [
+            warning(
+              atFault,
+              `the training leaves the range of the fixed-point numbers (${rangeText(scenario.security.fractionalBits)}) in step ${left}, as its first steps show, ${same}computed in float64: the result will not be meaningful; use ${atFault[0] === "data" ? "[-1, 1], or a lower training.rate" : "a lower rate"}`
+            )
+          ]),
+      ...(missing.length === 0
+        ? []
+        : [
+            warning(
+              ["data", "label", "values"],
+              `no row to train on has the ${missing.length === 1 ? "label" : "labels"} ${listed(missing)}, so the model can't learn ${missing.length === 1 ? "it" : "them"}; take out what does not occur, or bring rows that have it`
+            )
+          ])
+    ]
+  })
+
+const largest = (values: ReadonlyArray<number>): number => Math.max(...values.map(Math.abs))
+
+/** The labels that no training row has. Reads as many rows as it takes to see all labels. */
+const labelsWithoutRow = (
+  { data }: Agreement,
+  { placed }: Pick<JoinedData, "placed">
+): ReadonlyArray<string> => {
+  const features = featureCount(data)
+  const unseen = new Set(data.label.values.keys())
+  for (const { training } of placed)
+    for (const block of training) if (unseen.size > 0) lookAt(block, features, unseen)
+  return [...unseen].map((index) => data.label.values[index]!)
+}
+
+/** Takes the labels of a block's rows out of `unseen`, until none is left. */
+const lookAt = ({ columns, rows, cells }: FilledBlock, features: number, unseen: Set<number>): void => {
+  const labels = [...columns].flatMap((column, at) =>
+    column < features ? [] : [{ at, label: column - features }]
+  )
+  if (labels.length === 0) return
+  const row = new Float64Array(columns.length)
+  for (let place = 0; place < rows.length && unseen.size > 0; place++) {
+    cells.readRow(place, row, 0)
+    for (const { at, label } of labels) if (row[at] === 1) unseen.delete(label)
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * What a user can say of the model that it opened, with no data but its own: whether it means anything. For users on
+ * hosts of their own; `run` has the data of all and says more (`comparison.ts`).
+ */
+import { Data, Effect, Option } from "effect"
+import type { Agreement } from "../../actors/party/agreement.ts"
+import { modelEntry } from "../../actors/users/output.ts"
+import type { Model } from "../../protocol/learning/model.ts"
+import { leavesRange, rangeText } from "../../protocol/learning/range.ts"
+import { Store } from "../../runtime/storage/store.ts"
+
+/** The run went through, but the numbers of its model mean nothing. */
+export class ModelNotMeaningful extends Data.TaggedError("ModelNotMeaningful")<{
+  readonly fractionalBits: number
+}> {
+  readonly retryable = false
+  readonly exitStatus = 2
+  override get message(): string {
+    return `the run ended, but its result is not meaningful: ${beyondRange(this.fractionalBits)}`
+  }
+}
+
+/** What is wrong with a model that leaves the range. */
+export const beyondRange = (fractionalBits: number): string =>
+  `for most rows that the public ranges allow, the model leaves the range of the fixed-point numbers (${rangeText(fractionalBits)}), since its training diverged; use a lower training.rate or a narrower data.scaleTo`
+
+/** Fails where the model in the user's store means nothing. */
+export const requireMeaningful = ({ security: { fractionalBits } }: Agreement) =>
+  Effect.gen(function* () {
+    const store = yield* Store
+    const bytes = yield* store.get(modelEntry)
+    if (Option.isNone(bytes)) return
+    const model = JSON.parse(new TextDecoder().decode(bytes.value)) as Model
+    if (leavesRange(model, fractionalBits)) return yield* new ModelNotMeaningful({ fractionalBits })
+  })

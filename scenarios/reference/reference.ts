@@ -1,0 +1,172 @@
+/**
+ * The references of a scenario: the same plan trained on the joined table in the clear, in float64 and in fixed point, to
+ * hold the secure run against. Only for who has every user's data and, for the bit-exact replay, every key: the author of a
+ * reproducible scenario. No party of a run uses this.
+ */
+import { setImmediate } from "node:timers/promises"
+import { type DealerKeys, drawnIn } from "../../protocol/computation/dealer.ts"
+import type { DataDescription } from "../../protocol/data/encoding.ts"
+import type { JointTable } from "../../protocol/data/joint.ts"
+import { type FixedMatrix, fixedOperations, gatherFixedRows } from "../../protocol/learning/fixed.ts"
+import {
+  type FloatMatrix,
+  floatMatrix,
+  floatOperations,
+  floatValues,
+  gatherFloatRows
+} from "../../protocol/learning/float.ts"
+import { initialWeights } from "../../protocol/learning/initial.ts"
+import { countCorrect, type Model, modelOf, modelValues } from "../../protocol/learning/model.ts"
+import { outputs, weightShape, width } from "../../protocol/learning/network.ts"
+import type { Operations, Shape } from "../../protocol/learning/operations.ts"
+import type { BatchOrder } from "../../protocol/learning/order.ts"
+import type { TrainingPlan } from "../../protocol/learning/plan.ts"
+import { watched } from "../../protocol/learning/range.ts"
+import { runLocally } from "../../protocol/learning/run.ts"
+import { gatherBatch, type Layer, openData, trainingStep } from "../../protocol/learning/step.ts"
+import { Prg } from "../../protocol/ring/prg.ts"
+import { type Matrix, Ring } from "../../protocol/ring/ring.ts"
+
+export interface ReferenceRun {
+  readonly data: DataDescription
+  readonly plan: TrainingPlan
+  /** Features scaled, labels one-hot. */
+  readonly training: JointTable
+  /** The rows of a step in the training table. */
+  readonly order: BatchOrder
+  /** The keys of both clouds' shares of the initial weights, 16 bytes each. */
+  readonly initialKeys: readonly [Uint8Array, Uint8Array]
+  /** The run whose rounding the fixed-point reference repeats, with k_0 and k_1; it rounds to the nearest if there is none. */
+  readonly replay?: { readonly run: string; readonly keys: readonly [Uint8Array, Uint8Array] }
+}
+
+/** How one of the references computes. In the clear a matrix is its own opening. */
+interface Arithmetic<V, G> {
+  readonly matrix: (shape: Shape, values: Float64Array) => V
+  readonly values: (x: V) => Float64Array
+  readonly gather: (x: V, rows: Uint32Array) => V
+  readonly operations: (step: number) => Operations<V, V, G, V>
+  /** Called once all that lasts is there: gives what makes a step's layers last and drops the rest of the step. */
+  readonly settling: () => (lasting: Layers<V>, updated: Layers<V>) => Layers<V>
+}
+
+type Layers<V> = ReadonlyArray<Layer<V>>
+
+/** What training in float64 comes to. */
+export interface FloatReference {
+  /** Its numbers may be infinite, or none at all, where the training diverges. */
+  readonly model: Model
+  /** The first step with a number beyond the range of the fixed-point numbers; a secure run of the same training wraps there. */
+  readonly leftRangeIn: number | undefined
+}
+
+/** Trains in float64, with the learning rate that the fixed-point arithmetic achieves. */
+export const trainFloatReference = async (run: ReferenceRun): Promise<FloatReference> => {
+  const f = run.plan.fractionalBits
+  let leftRangeIn: number | undefined
+  const model = await trainWith<FloatMatrix, FloatMatrix>(run, {
+    matrix: (shape, values) => floatMatrix(shape, values, f),
+    values: (x) => floatValues(x, f),
+    gather: gatherFloatRows,
+    operations: (step) =>
+      leftRangeIn === undefined
+        ? watched(() => {
+            leftRangeIn ??= step
+          })
+        : floatOperations,
+    settling: () => (_, updated) => updated
+  })
+  return { model, leftRangeIn }
+}
+
+/** Trains in fixed point; with `replay` the result is bit for bit that of the secure run. */
+export const trainFixedReference = async (run: ReferenceRun): Promise<Model> => {
+  const f = run.plan.fractionalBits
+  const ring = await Ring.load()
+  const keys = run.replay && dealerKeys(run.replay)
+  return trainWith<FixedMatrix, Matrix>(run, {
+    matrix: ({ rows, cols }, values) => {
+      const x = ring.matrix(rows, cols)
+      ring.encode(x, values, f)
+      return x
+    },
+    values: (x) => ring.decode(x, f),
+    gather: (x, rows) => gatherFixedRows(ring, x, rows),
+    operations: (step) => fixedOperations(ring, keys && drawnIn(ring, keys, step)),
+    settling: () => {
+      const mark = ring.mark()
+      return (lasting, updated) => {
+        lasting.forEach(({ weights, bias }, index) => {
+          ring.copy(weights, updated[index]!.weights)
+          ring.copy(bias, updated[index]!.bias)
+        })
+        ring.release(mark)
+        return lasting
+      }
+    }
+  })
+}
+
+const dealerKeys = ({ run, keys }: NonNullable<ReferenceRun["replay"]>): DealerKeys => ({
+  cloud0: Prg.ofRun(keys[0], run),
+  cloud1: Prg.ofRun(keys[1], run)
+})
+
+/** Between turns: a signal is heard, and actors may share the process. */
+const turnMs = 50
+
+/** The whole plan. */
+const trainWith = async <V, G>(run: ReferenceRun, arithmetic: Arithmetic<V, G>): Promise<Model> => {
+  const { plan, training } = run
+  const { network } = plan
+  const { rows } = training
+  const data = runLocally(
+    openData(
+      arithmetic.operations(0),
+      network,
+      arithmetic.matrix({ rows, cols: network.inputs }, training.features),
+      arithmetic.matrix({ rows, cols: outputs(network) }, training.labels)
+    )
+  )
+  let layers: Layers<V> = network.layers.map((_, index) => initialLayer(run, index + 1, arithmetic))
+  const settle = arithmetic.settling()
+  const { order } = run
+  let turn = performance.now()
+  for (let step = 1; step <= plan.steps; step++) {
+    const chosen = order(step)
+    const gather = (x: V): V => arithmetic.gather(x, chosen)
+    const batch = gatherBatch(data, { value: gather, opened: gather, labels: gather })
+    const updated = runLocally(trainingStep(arithmetic.operations(step), plan, layers, batch))
+    layers = settle(layers, updated)
+    if (performance.now() - turn < turnMs) continue
+    await setImmediate()
+    turn = performance.now()
+  }
+  const values = layers.flatMap(({ weights, bias }) => [arithmetic.values(weights), arithmetic.values(bias)])
+  return modelOf(run.data, network, Float64Array.from(values.flatMap((part) => [...part])))
+}
+
+const initialLayer = <V, G>(
+  { plan, initialKeys }: ReferenceRun,
+  layer: number,
+  { matrix }: Arithmetic<V, G>
+): Layer<V> => {
+  const { network, fractionalBits } = plan
+  const units = width(network, layer)
+  return {
+    weights: matrix(weightShape(network, layer), initialWeights(network, layer, initialKeys, fractionalBits)),
+    bias: matrix({ rows: 1, cols: units }, new Float64Array(units))
+  }
+}
+
+/** The share of rows that the model puts into the class of their label; undefined without rows. */
+export const accuracy = (model: Model, { rows, features, labels }: JointTable): number | undefined =>
+  rows === 0 ? undefined : countCorrect(model, features, labels) / rows
+
+/** The greatest difference between two models' weights and biases. Throws if the networks differ in size. */
+export const maximumDeviation = (one: Model, other: Model): number => {
+  const [ours, theirs] = [modelValues(one), modelValues(other)]
+  if (ours.length !== theirs.length)
+    throw new RangeError(`models of ${ours.length} and ${theirs.length} numbers cannot be compared`)
+  return ours.reduce((greatest, value, i) => Math.max(greatest, Math.abs(value - theirs[i]!)), 0)
+}

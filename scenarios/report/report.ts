@@ -1,0 +1,214 @@
+/**
+ * What is printed when a run is over: how good the model is beside the plain references, what the run cost beside what was
+ * predicted, what became known beyond the model, whether all expectations held and where everything is. Pure: from a
+ * run's result to text.
+ */
+import { join } from "node:path"
+import { phases } from "../../actors/party/phases.ts"
+import type { Revelation } from "../description/schema.ts"
+import { count, counted, duration, size, table } from "../text/units.ts"
+import type { PredictedAndMeasured, RunResult } from "./result.ts"
+
+/** What the report tells beside the result. */
+export interface ReportContext {
+  /** The folder in which the results are. */
+  readonly out: string
+  /** What the scenario lets be known beyond the model. */
+  readonly revealed: ReadonlyArray<Revelation>
+}
+
+/** Where the event log of each party is. */
+export const eventLogs = (out: string): string => join(out, "parties", "*", "events.jsonl")
+
+/** The whole report; ends without a line break. */
+export const report = (result: RunResult, { out, revealed }: ReportContext): string =>
+  [
+    "",
+    ...outcome(result),
+    "",
+    ...doubts(result),
+    ...costs(result),
+    ...recoveries(result),
+    ...faults(result),
+    "",
+    ...revelations(revealed),
+    ...privacy(result.seed),
+    ...expectations(result),
+    field("model", join(out, "model.json")),
+    field("result", join(out, "result.json")),
+    field("event logs", eventLogs(out))
+  ].join("\n")
+
+/** The times of a run with faults beside those of the same run without, by phase. */
+export const sideBySide = (undisturbed: RunResult, disturbed: RunResult): ReadonlyArray<string> => {
+  const row = (name: string, of: (seconds: RunResult["seconds"]) => number) => {
+    const [without, withThem] = [of(undisturbed.seconds), of(disturbed.seconds)]
+    return [
+      name,
+      duration(without),
+      duration(withThem),
+      without > 0 ? `${(withThem / without).toFixed(1)} ×` : ""
+    ]
+  }
+  return table([
+    ["phase", "without faults", "with faults", ""],
+    ...phases.map((phase) => row(phase, (seconds) => seconds[phase])),
+    row("total", ({ total }) => total)
+  ])
+}
+
+const fieldWidth = 12
+
+const field = (name: string, text: string): string => `${name.padEnd(fieldWidth)} ${text}`
+
+const outcome = (result: RunResult): ReadonlyArray<string> => [
+  field("accuracy", accuracyText(result)),
+  field("weights", deviationText(result)),
+  field(
+    "training",
+    `${counted(result.steps, "step")} on ${counted(result.rows.training, "row")}; ${count(result.rows.heldOut)} held out for the test`
+  )
+]
+
+/** Why the result means nothing; or, where it may mean something, what may spoil it. */
+const doubts = ({ meaningless, warnings }: RunResult): ReadonlyArray<string> =>
+  meaningless.length === 0
+    ? warningLines(warnings)
+    : ["NOT MEANINGFUL", ...meaningless.map((each) => `  ${each}`), ""]
+
+/** What may spoil a result, as lines; `run` and `check` say it alike. */
+export const warningLines = (warnings: ReadonlyArray<string>): ReadonlyArray<string> =>
+  warnings.length === 0 ? [] : ["warnings", ...warnings.map((each) => `  ${each}`), ""]
+
+const accuracyText = ({ accuracy, tested, referenceAccuracy, reasons }: RunResult): string => {
+  const plain =
+    referenceAccuracy === null
+      ? `no float64 reference: ${reasons.referenceAccuracy}`
+      : `${figure(referenceAccuracy)} plain (float64 reference trained the same way)`
+  if (accuracy === null) return `${reasons.accuracy}; ${plain}`
+  const rows =
+    tested === null ? "" : ` (${count(tested.correct)} of ${counted(tested.total, "held-out row")})`
+  return `${figure(accuracy)} secure${rows}; ${plain}`
+}
+
+const figure = (share: number): string => share.toFixed(4)
+
+const deviationText = ({ maxWeightDeviation: deviation, reasons }: RunResult): string => {
+  if (deviation === null) return `not compared with the fixed-point reference: ${reasons.maxWeightDeviation}`
+  if (deviation === 0) return "bit for bit those of the fixed-point reference"
+  return `differ from the fixed-point reference by at most ${deviation.toExponential(2)} (2^${Math.log2(deviation).toFixed(1)})`
+}
+
+const costs = ({
+  modulusBits,
+  transport,
+  rounds,
+  bytes,
+  seconds,
+  peakMemoryBytes
+}: RunResult): ReadonlyArray<string> => [
+  field("modulus", `${modulusBits} bits`),
+  field("transport", transport === "nats" ? "NATS" : "memory (all parties in one process)"),
+  field("rounds", `${count(rounds.predicted)} predicted, ${count(rounds.measured)} measured`),
+  field(
+    "bytes",
+    `${size(bytes.predicted)} predicted, ${size(bytes.measured)} measured (${deviation(bytes)})`
+  ),
+  ...memory(peakMemoryBytes),
+  "",
+  ...table([
+    ["phase", "time", "predicted", "measured", ""],
+    ...phases.map((phase) => [phase, duration(seconds[phase]), ...traffic([bytes.byPhase[phase]])]),
+    ["other", duration(outsidePhases(seconds)), ...traffic(unphased(bytes.byPhase))],
+    ["total", duration(seconds.total), ...traffic([bytes])]
+  ])
+]
+
+/** Which process needed most. */
+const memory = (peaks: RunResult["peakMemoryBytes"]): ReadonlyArray<string> => {
+  const [most] = Object.entries(peaks ?? {}).sort(([, a], [, b]) => b - a)
+  return most === undefined ? [] : [field("memory", `at most ${size(most[1])} a process (${most[0]})`)]
+}
+
+/** Who died on the way and came back. */
+const recoveries = ({ recoveries: all }: RunResult): ReadonlyArray<string> =>
+  all.length === 0
+    ? []
+    : ["", ...all.map(({ party, seconds }) => field("recovered", `${party}, away for ${duration(seconds)}`))]
+
+/** What was done to the run on purpose. */
+const faults = ({ faults: injected }: RunResult): ReadonlyArray<string> =>
+  injected === null
+    ? []
+    : [
+        field(
+          "faults",
+          Object.entries(injected)
+            .sort(([, a], [, b]) => b - a)
+            .map(([kind, number]) => `${count(number)} ${kind}`)
+            .join(", ") || "none came about"
+        )
+      ]
+
+/** Reading and checking the data, starting the parties, training the references. */
+const outsidePhases = (seconds: RunResult["seconds"]): number =>
+  Math.max(
+    0,
+    phases.reduce((rest, phase) => rest - seconds[phase], seconds.total)
+  )
+
+const unphased = (byPhase: RunResult["bytes"]["byPhase"]): ReadonlyArray<PredictedAndMeasured> =>
+  Object.entries(byPhase).flatMap(([phase, bytes]) =>
+    phases.some((known) => known === phase) ? [] : [bytes]
+  )
+
+const traffic = (entries: ReadonlyArray<PredictedAndMeasured | undefined>): ReadonlyArray<string> => {
+  const predicted = entries.reduce((sum, entry) => sum + (entry?.predicted ?? 0), 0)
+  const measured = entries.reduce((sum, entry) => sum + (entry?.measured ?? 0), 0)
+  return predicted + measured === 0
+    ? ["", "", ""]
+    : [size(predicted), size(measured), deviation({ predicted, measured })]
+}
+
+/** How far what was measured is from what was predicted. */
+const deviation = ({ predicted, measured }: PredictedAndMeasured): string => {
+  if (predicted === measured) return "exact"
+  if (predicted === 0) return "not predicted"
+  const percent = Math.abs((100 * (measured - predicted)) / predicted)
+  const sign = percent < 0.05 ? "" : measured < predicted ? "−" : "+"
+  return `${sign}${percent.toFixed(1)} %`
+}
+
+const revelationTexts: Readonly<Record<Revelation, string>> = {
+  accuracy: "the director: how many held-out rows the model got right",
+  heldOutRows: "the user who holds the labels: the held-out cells of the other users, sealed to it",
+  progress: "the director: the step of the training that the clouds were at"
+}
+
+/** What became known beyond the model, as lines; `run` and `check` say it alike. */
+export const revelations = (revealed: ReadonlyArray<Revelation>): ReadonlyArray<string> =>
+  revealed.length === 0
+    ? ["revealed beyond the model: nothing", ""]
+    : ["revealed beyond the model, to", ...revealed.map((what) => `  ${revelationTexts[what]}`), ""]
+
+/** The warning of a run whose choices follow from a seed; nothing without one. */
+export const privacy = (seed: number | null): ReadonlyArray<string> =>
+  seed === null
+    ? []
+    : [
+        `REPRODUCIBLE AND NOT PRIVATE: weights, batches and masks follow from seed ${seed}, which is public.`,
+        "Take the seed out for data that matter.",
+        ""
+      ]
+
+const expectations = ({ expectations: all }: RunResult): ReadonlyArray<string> =>
+  all.length === 0
+    ? []
+    : [
+        "expectations",
+        ...all.map(
+          ({ what, held, reason }) =>
+            `  ${held ? "ok    " : "FAILED"}  ${what}${reason === undefined ? "" : ` (${reason})`}`
+        ),
+        ""
+      ]

@@ -1,0 +1,78 @@
+/**
+ * A member of a party's house as a process of its own, on any machine: a worker, which has nothing but the broker's address, the party's
+ * password and the secret of its house, and is told the rest by the party's main process.
+ */
+
+import { randomBytes } from "node:crypto"
+import { availableParallelism } from "node:os"
+import { join } from "node:path"
+import { Data, Effect, Layer, Option } from "effect"
+import { lane } from "../../actors/clouds/training/lanes/lane.ts"
+import { NoHouse, ProcessGroup, processGroupFromEnvironment } from "../../actors/group/process-group.ts"
+import { worker } from "../../actors/worker.ts"
+import { houses, memberNamed } from "../../protocol/messages/subjects.ts"
+import { accessFromEnvironment } from "../../runtime/broker/access.ts"
+import { layer as party } from "../../runtime/messaging/party.ts"
+import { giveWay, parentGone, sayReady } from "../../runtime/processes/process.ts"
+import { layer as tracing } from "../../runtime/tracing.ts"
+import { layer as nats } from "../../runtime/transport/nats.ts"
+import { checkRunName } from "../description/run-name.ts"
+import { eventsEntry } from "../folders/party-folder.ts"
+import { brokerLost, untilBroker } from "./until-broker.ts"
+
+export interface MemberOptions {
+  readonly kind: "worker" | "lane"
+  /** Whose member: `kgc`, `cloud0`, `cloud1`. */
+  readonly role: string
+  /** The run's name, the same for all its parties. */
+  readonly run: string
+  /** Jobs that it is at at a time; as many as there are cores where left out. */
+  readonly threads: Option.Option<number>
+  /** Where its event log goes; nowhere where left out. */
+  readonly state: Option.Option<string>
+}
+
+/** Only the KGC and the clouds have members. */
+export class NoMembers extends Data.TaggedError("NoMembers")<{
+  readonly role: string
+  readonly kind: MemberOptions["kind"]
+}> {
+  readonly retryable = false
+  override get message(): string {
+    const whose = this.kind === "lane" ? houses.filter((house) => house !== "kgc") : houses
+    return `"${this.role}" has no ${this.kind}s; choose one of ${whose.join(", ")}`
+  }
+}
+
+/** Is a member of a party over NATS until the main process lets it go, or the process that started it is gone. */
+export const startMember = ({ kind, role, run, threads, state }: MemberOptions) =>
+  Effect.gen(function* () {
+    yield* checkRunName(run)
+    if (!houses.includes(role) || (kind === "lane" && role === "kgc"))
+      return yield* new NoMembers({ role, kind })
+    const { url, user, password, trust } = yield* accessFromEnvironment(role)
+    const name = memberNamed(role, kind, randomBytes(8).toString("hex"))
+    const house = yield* Layer.build(processGroupFromEnvironment({ name, run }))
+    const { hasSecret } = yield* Effect.provide(ProcessGroup, house)
+    if (!hasSecret) return yield* new NoHouse({ actor: role, reason: "its house has no secret here" })
+    const connected = untilBroker(
+      party({ name, run }).pipe(
+        Layer.provideMerge(nats({ servers: [url], user, password, trust, run, name }))
+      )
+    )
+    const log = Option.match(state, {
+      onNone: () => ({ actor: name }),
+      onSome: (folder) => ({ actor: name, file: join(folder, eventsEntry) })
+    })
+    const services = Layer.merge(connected, Layer.succeedContext(house)).pipe(
+      Layer.provideMerge(tracing(log))
+    )
+    const working = Effect.gen(function* () {
+      yield* sayReady({ name })
+      if (kind === "lane") return yield* lane()
+      // As the KGC itself: it deals ahead of the clouds, who wait for each other.
+      if (role === "kgc") yield* giveWay
+      yield* worker({ threads: Option.getOrElse(threads, availableParallelism) })
+    })
+    yield* Effect.raceFirst(working, brokerLost).pipe(Effect.provide(services), Effect.raceFirst(parentGone))
+  }).pipe(Effect.scoped)

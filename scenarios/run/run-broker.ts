@@ -1,0 +1,72 @@
+/**
+ * The broker of a run on this machine, before anything is started over it: whether it is there, fits and lets the parties in, and whether it
+ * keeps the clouds' checkpoints where it is to.
+ */
+import { Context, Effect, Layer } from "effect"
+import { type Agreement, actorsOf } from "../../actors/party/agreement.ts"
+import { inboxesOf } from "../../protocol/messages/subjects.ts"
+import { accessTo, type BrokerAccess } from "../../runtime/broker/access.ts"
+import { type Broker, givenUrl, operator, serverIsThere, startBroker } from "../../runtime/broker/start.ts"
+import { makeBucket, openBucket } from "../../runtime/storage/jetstream-store.ts"
+import { brokerRequests, layer as nats } from "../../runtime/transport/nats.ts"
+import { Transport } from "../../runtime/transport/transport.ts"
+import type { Scenario } from "../description/schema.ts"
+
+/** How each party gets to the broker. */
+export const accessOf = (broker: Broker, agreement: Agreement) =>
+  Effect.gen(function* () {
+    const access = new Map<string, BrokerAccess>()
+    for (const actor of ["director", ...actorsOf(agreement)])
+      access.set(actor, yield* accessTo(broker, actor))
+    return access
+  })
+
+const optionsOf = ({ url, user, password, trust }: BrokerAccess, run: string) =>
+  ({ servers: [url], user, password, trust, run }) as const
+
+/** Connects as a party and subscribes to what is sent to it, and so finds out what is wrong with the broker or its permissions for that party. */
+export const tryAccess = (access: BrokerAccess, run: string) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const transport = Context.get(yield* Layer.build(nats(optionsOf(access, run))), Transport)
+      for (const inbox of inboxesOf(run, access.user)) yield* transport.subscribe(inbox, () => {})
+    })
+  )
+
+const clouds = ["cloud0", "cloud1"]
+
+/**
+ * Makes the clouds' buckets, where the operator's password is known, and finds out whether the clouds can use theirs. At a broker of somebody
+ * else's, who has not given us that password, they are there already.
+ */
+export const prepareBuckets = (broker: Broker, run: string) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      if (broker.credentials[operator] !== undefined) {
+        const requests = yield* brokerRequests(optionsOf(yield* accessTo(broker, operator), run))
+        for (const cloud of clouds) yield* makeBucket(requests, cloud)
+      }
+      for (const cloud of clouds) {
+        const requests = yield* brokerRequests(optionsOf(yield* accessTo(broker, cloud), run))
+        yield* openBucket(requests, cloud, run)
+      }
+    })
+  )
+
+/** In place of a run's name, where it has none yet. */
+const nameless = "before-the-run"
+
+/** Finds out, as far as that can be known before it is started or used, whether a run will have a broker. */
+export const brokerIsThere = (agreement: Agreement, { checkpoints }: Scenario["placement"]) =>
+  Effect.gen(function* () {
+    if (givenUrl() === undefined) return yield* serverIsThere
+    const broker = yield* startBroker()
+    const [director, ...others] = (yield* accessOf(broker, agreement)).values()
+    // By one it is known whether the broker serves at all, before all come.
+    yield* tryAccess(director!, nameless)
+    const tried = Effect.forEach(others, (access) => tryAccess(access, nameless), {
+      concurrency: "unbounded"
+    })
+    yield* Effect.asVoid(tried)
+    if (checkpoints === "jetstream") yield* prepareBuckets(broker, nameless)
+  }).pipe(Effect.scoped)

@@ -1,0 +1,135 @@
+/**
+ * The result of a run: what was measured next to what was predicted, and which expectations of the scenario held. Pure.
+ */
+import type { RunOutcome } from "../../actors/director.ts"
+import type { Agreement } from "../../actors/party/agreement.ts"
+import { type Phase, phases } from "../../actors/party/phases.ts"
+import type { JoinedData } from "../description/joined.ts"
+import type { Scenario } from "../description/schema.ts"
+import type { PredictedCost } from "../forecast/traffic.ts"
+import type { Comparison } from "../reference/comparison.ts"
+import type { Expectation, PredictedAndMeasured, RunResult, Uncertain } from "../report/result.ts"
+
+/** All that is known of a run when it has ended. */
+export interface Measured {
+  readonly scenario: Scenario
+  readonly agreement: Agreement
+  readonly run: string
+  readonly transport: "nats" | "memory"
+  readonly joined: Pick<JoinedData, "rows">
+  readonly predicted: PredictedCost
+  readonly outcome: RunOutcome
+  readonly compared: Comparison
+  /** Warnings from before the run. */
+  readonly foreseen: ReadonlyArray<string>
+  readonly recoveries: RunResult["recoveries"]
+  readonly faults: RunResult["faults"]
+  readonly seconds: number
+}
+
+/** The result of a run; every number in it is finite, and no time is negative. */
+export const resultOf = (measured: Measured): RunResult => {
+  const { agreement, run, transport, joined, predicted, outcome, compared } = measured
+  const { tested } = outcome
+  const untested = tested?.total === 0 ? "no held-out row was tested" : "not revealed"
+  const accuracy = tested === undefined || tested.total === 0 ? null : tested.correct / tested.total
+  const figures: Judged = {
+    accuracy,
+    referenceAccuracy: compared.referenceAccuracy,
+    maxWeightDeviation: compared.maxWeightDeviation,
+    reasons: { ...(accuracy === null ? { accuracy: untested } : {}), ...compared.reasons },
+    meaningless: [
+      ...(tested?.total === 0
+        ? ["the accuracy is to be revealed, but no held-out row was tested; hold out more rows"]
+        : []),
+      ...compared.meaningless
+    ]
+  }
+  return {
+    scenario: agreement.scenario,
+    run,
+    transport,
+    modulusBits: agreement.security.modulusBits,
+    seed: agreement.seed ?? null,
+    ...figures,
+    warnings: [...measured.foreseen, ...compared.warnings],
+    tested: tested ?? null,
+    rows: { training: joined.rows.training, heldOut: joined.rows.heldOut },
+    steps: outcome.steps,
+    rounds: { predicted: predicted.rounds, measured: outcome.rounds },
+    bytes: bytesOf(predicted, outcome),
+    seconds: secondsOf(outcome, measured.seconds),
+    recoveries: measured.recoveries.map(({ party, seconds }) => ({ party, seconds: Math.max(0, seconds) })),
+    faults: measured.faults,
+    peakMemoryBytes: transport === "nats" ? outcome.peakMemoryBytes : null,
+    expectations: expectationsOf(measured.scenario, figures)
+  }
+}
+
+/** A clock may have been set back meanwhile; and phases may be of an earlier process, which the total does not include. */
+const secondsOf = ({ seconds }: RunOutcome, total: number): RunResult["seconds"] => {
+  const entries = phases.map((phase) => [phase, Math.max(0, seconds[phase])] as const)
+  const inPhases = entries.reduce((sum, [, each]) => sum + each, 0)
+  const byPhase = Object.fromEntries(entries) as Record<Phase, number>
+  return { ...byPhase, total: Math.max(total, inPhases) }
+}
+
+/** Bytes on the wire, all of them, by the phase in which the plan has each kind of message. */
+const bytesOf = (predicted: PredictedCost, outcome: RunOutcome): RunResult["bytes"] => {
+  const phases = new Map(predicted.traffic.map(({ tag, phase }) => [tag, phase as string]))
+  // Rounds that were gone through again carry the number of their epoch.
+  const phaseOf = (tag: string) => phases.get(tag.replace(/\.\d+$/, "")) ?? "other"
+  const byPhase: Record<string, { predicted: number; measured: number }> = {}
+  const entry = (phase: string) => {
+    byPhase[phase] ??= { predicted: 0, measured: 0 }
+    return byPhase[phase]
+  }
+  for (const { tag, bytes } of predicted.traffic) entry(phaseOf(tag)).predicted += bytes
+  for (const { tag, bytes } of outcome.traffic) entry(phaseOf(tag)).measured += bytes
+  const measured = outcome.traffic.reduce((sum, { bytes }) => sum + bytes, 0)
+  return { predicted: predicted.bytes, measured, byPhase }
+}
+
+type Judged = Pick<RunResult, Uncertain | "reasons" | "meaningless">
+
+/** What a scenario expects of a run, and whether it held: what cannot be judged did not. */
+export const expectationsOf = (
+  { expect }: Pick<Scenario, "expect">,
+  judged: Judged
+): ReadonlyArray<Expectation> => {
+  const { accuracy, referenceAccuracy, maxWeightDeviation, reasons } = judged
+  const spoilt = judged.meaningless.length > 0 ? "the result is not meaningful" : undefined
+  const expectation = (
+    what: string,
+    limit: number | undefined,
+    figure: number | null,
+    holds: (figure: number, limit: number) => boolean,
+    reason: string | undefined
+  ): ReadonlyArray<Expectation> => {
+    if (limit === undefined) return []
+    const named = `${what} ${limit}`
+    return figure === null || spoilt !== undefined
+      ? [{ what: named, held: false, reason: `not judged: ${spoilt ?? reason}` }]
+      : [{ what: named, held: holds(figure, limit) }]
+  }
+  const atMost = (figure: number, limit: number) => figure <= limit
+  const atLeast = (figure: number, limit: number) => figure >= limit
+  const gap = accuracy === null || referenceAccuracy === null ? null : Math.abs(accuracy - referenceAccuracy)
+  const { minAccuracy, maxAccuracyGap } = expect
+  const noGap = reasons.accuracy ?? `no float64 reference: ${reasons.referenceAccuracy}`
+  return [
+    ...expectation("accuracy at least", minAccuracy, accuracy, atLeast, reasons.accuracy),
+    ...expectation("difference to the float64 reference at most", maxAccuracyGap, gap, atMost, noGap),
+    ...expectation(
+      "deviation from the fixed-point reference at most",
+      expect.maxWeightDeviation,
+      maxWeightDeviation,
+      atMost,
+      reasons.maxWeightDeviation
+    )
+  ]
+}
+
+/** Whether a figure is within a share of what was predicted. */
+export const within = ({ predicted, measured }: PredictedAndMeasured, share: number): boolean =>
+  Math.abs(measured - predicted) <= share * predicted

@@ -1,0 +1,65 @@
+/**
+ * `npm run fuzz`: at least 100,000 malformed, mutated and replayed messages, on every subject, against parties at work. None may die, memory
+ * has to stay where it was, and the model is that of the undisturbed run. Arguments: a scenario, how many messages, and a seed.
+ */
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import { layer as nodeContext } from "@effect/platform-node/NodeContext"
+import { Effect, Option } from "effect"
+import { fuzzRun } from "./fuzzed-run.ts"
+import { loadSimulation, simulateUndisturbed } from "./seeds.ts"
+
+Error.stackTraceLimit = 0
+setFlagsFromString("--expose-gc")
+const collect = runInNewContext("gc") as () => void
+
+const [file = "scenarios/two-growers.yaml", count = "100000", seed = "1"] = process.argv.slice(2)
+const messages = Number(count)
+/** Between two messages of the run; so many that all are injected well before it ends. */
+const atATime = Math.ceil(messages / 120)
+/** What may be kept of a flood: the memories of requests, replies and fragments, each bounded in `runtime/messaging/limits.ts`. */
+const mostGrowthBytes = 64 * 2 ** 20
+
+const { company } = await Effect.runPromise(Effect.provide(loadSimulation(file, Option.none()), nodeContext))
+const expected = await simulateUndisturbed(company)
+
+const heap = () => {
+  collect()
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}
+const started = performance.now()
+const before = heap()
+let half = 0
+const { run, injected, subjects } = await fuzzRun(company, {
+  seed: Number(seed),
+  messages,
+  atATime,
+  onProgress: (done) => {
+    if (half === 0 && done >= messages / 2) half = heap()
+  }
+})
+const after = heap()
+const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
+const total = [...injected.values()].reduce((sum, n) => sum + n, 0)
+console.log(
+  `${total} messages on ${subjects.size} subjects in ${((performance.now() - started) / 1000).toFixed(1)} s`
+)
+console.log(`  ${[...injected].map(([kind, n]) => `${n} ${kind}`).join(", ")}`)
+console.log(`  memory: ${mebibytes(before)} before, ${mebibytes(half)} half-way, ${mebibytes(after)} after`)
+
+const problems = [
+  ...run.violations,
+  ...(run.error === undefined ? [] : [`it ended with: ${run.error}`]),
+  ...(run.model !== undefined && Buffer.compare(run.model, expected.model!) !== 0
+    ? ["the model is another"]
+    : []),
+  ...(total < messages ? [`only ${total} messages were injected`] : []),
+  ...(half - before > mostGrowthBytes || after - half > mostGrowthBytes / 2 ? ["memory grew"] : [])
+]
+console.log(
+  problems.length === 0
+    ? "  every party is alive, the model is that of the undisturbed run"
+    : problems.join("\n")
+)
+process.exitCode = problems.length === 0 ? 0 : 1

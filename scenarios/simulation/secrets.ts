@@ -1,0 +1,62 @@
+/** What is secret in a simulated run and known to the simulator from the start: the parties' roots and what follows from them, cells and ids. */
+import { createHash, hkdfSync } from "node:crypto"
+import type { Agreement } from "../../actors/party/agreement.ts"
+import { readRows } from "../../protocol/data/cells.ts"
+import type { EncodedTable } from "../../protocol/data/encoding.ts"
+import { seededKey } from "../../protocol/seeding.ts"
+import { expandSeed, wordBytes } from "../../protocol/sharing/split.ts"
+import { partiesOf } from "../faults-injected/plan.ts"
+import { leastSecretBytes, Secrets } from "./checkers.ts"
+
+/** The root of a party's secrets in every simulated run, so that the model is always the same. */
+export const rootOf = (actor: string): Uint8Array =>
+  new Uint8Array(createHash("sha256").update(`simulated root of ${actor}`).digest())
+
+const drawnFromRoots = ["share", "salt", "weights", "dealer0", "dealer1", "archive"] as const
+const seeded = ["dealer0", "dealer1", "initial0", "initial1", "rows"] as const
+
+/** The secrets of a company's runs, before they begin. */
+export const secretsOf = (company: {
+  readonly agreement: Agreement
+  readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+}): Secrets => {
+  const { agreement, tables } = company
+  const secrets = new Secrets()
+  for (const actor of partiesOf(agreement)) {
+    const root = rootOf(actor)
+    secrets.add(`the root of ${actor}`, root)
+    for (const purpose of drawnFromRoots) {
+      const key = new Uint8Array(hkdfSync("sha256", root, "bicameral root", purpose, 16))
+      secrets.add(`the key of ${actor} for ${purpose}`, key)
+    }
+  }
+  if (agreement.seed !== undefined)
+    for (const purpose of seeded) secrets.add(`the key for ${purpose}`, seededKey(agreement.seed, purpose))
+  for (const [i, user] of agreement.users.entries()) {
+    const cells = tables[i]!.reduce((sum, table) => sum + table.cells.rows * table.cells.width, 0)
+    const share = new Uint8Array(hkdfSync("sha256", rootOf(user.actor), "bicameral root", "share", 16))
+    addWords(secrets, `a share of a cell of ${user.actor}`, expandSeed(share, cells))
+    for (const { ids, cells: encoded } of tables[i]!) {
+      for (const id of ids) {
+        const text = new TextEncoder().encode(id)
+        if (text.length >= leastSecretBytes) secrets.add(`the id ${id} of ${user.actor}`, text)
+      }
+      for (const value of readRows(encoded)) {
+        const fixed = BigInt(Math.round(value * 2 ** agreement.security.fractionalBits))
+        // Round numbers, as labels are, look like other small numbers.
+        if (fixed % 256n === 0n || (fixed < 2n ** 16n && fixed > -(2n ** 16n))) continue
+        const word = new Uint8Array(wordBytes)
+        new DataView(word.buffer).setBigInt64(0, fixed, true)
+        secrets.add(`a cell of ${user.actor}`, word)
+        const real = new Uint8Array(8)
+        new DataView(real.buffer).setFloat64(0, value, true)
+        secrets.add(`a cell of ${user.actor}`, real)
+      }
+    }
+  }
+  return secrets
+}
+
+const addWords = (secrets: Secrets, what: string, words: Uint8Array) => {
+  for (let at = 0; at < words.length; at += wordBytes) secrets.add(what, words.slice(at, at + wordBytes))
+}

@@ -1,0 +1,148 @@
+import { Either } from "effect"
+import { describe, expect, it } from "vitest"
+import type { RunOutcome } from "../../../actors/director.ts"
+import { agreementOf } from "../../../scenarios/description/agreement.ts"
+import { decodeScenario } from "../../../scenarios/description/decode.ts"
+import { predictCost } from "../../../scenarios/forecast/traffic.ts"
+import { notCompared } from "../../../scenarios/reference/comparison.ts"
+import type { RunResult } from "../../../scenarios/report/result.ts"
+import { expectationsOf, type Measured, resultOf } from "../../../scenarios/run/run-result.ts"
+import { plainScenario } from "../../support/plain-scenario.ts"
+
+const scenario = Either.getOrThrow(
+  decodeScenario({
+    ...plainScenario,
+    reveal: ["accuracy"],
+    seed: 1,
+    expect: { minAccuracy: 0.5, maxAccuracyGap: 0.1, maxWeightDeviation: 0.25 }
+  })
+)
+const rows = { total: 10, training: 8, heldOut: 2, indices: () => new Uint32Array(0) }
+
+const outcome: RunOutcome = {
+  rows: 8,
+  steps: 8,
+  rounds: 89,
+  ciphertexts: { upload: 4, archive: 4, model: 2 },
+  tested: { correct: 1, total: 2 },
+  seconds: { setup: 1, upload: 2, transform: 3, train: 4, output: 5 },
+  traffic: [{ from: "user1", to: "cloud0", tag: "UploadShare0", messages: 1, bytes: 100 }],
+  peakMemoryBytes: { kgc: 1e6 }
+}
+
+const measured: Measured = {
+  scenario,
+  agreement: agreementOf(scenario),
+  run: "r",
+  transport: "nats",
+  joined: { rows },
+  predicted: predictCost(scenario, { rows, placed: [] }),
+  outcome,
+  compared: {
+    referenceAccuracy: 0.5,
+    maxWeightDeviation: 0,
+    reasons: {},
+    meaningless: [],
+    warnings: ["found after the run"]
+  },
+  foreseen: ["found before the run"],
+  recoveries: [{ party: "kgc", seconds: 2 }],
+  faults: null,
+  seconds: 20
+}
+
+/** Every number in a value, however deep. */
+const numbersIn = (value: unknown): ReadonlyArray<number> =>
+  typeof value === "number"
+    ? [value]
+    : typeof value === "object" && value !== null
+      ? Object.values(value).flatMap(numbersIn)
+      : []
+
+describe("result of a run", () => {
+  it("has what was found before the run and after it, and no reason where every figure is known", () => {
+    const { accuracy, meaningless, reasons, seconds, warnings } = resultOf(measured)
+    expect({ accuracy, meaningless, reasons }).toEqual({ accuracy: 0.5, meaningless: [], reasons: {} })
+    expect(warnings).toEqual(["found before the run", "found after the run"])
+    expect(seconds).toEqual({ ...outcome.seconds, total: 20 })
+  })
+
+  it("is not meaningful where the accuracy is of no row, and says so rather than giving a number", () => {
+    const result = resultOf({ ...measured, outcome: { ...outcome, tested: { correct: 0, total: 0 } } })
+    expect(result.accuracy).toBe(null)
+    expect(result.reasons.accuracy).toBe("no held-out row was tested")
+    expect(result.meaningless).toHaveLength(1)
+  })
+
+  it("says of an accuracy that is not revealed that it is not, and is meaningful", () => {
+    const result = resultOf({ ...measured, outcome: { ...outcome, tested: undefined } })
+    expect(result).toMatchObject({ accuracy: null, reasons: { accuracy: "not revealed" }, meaningless: [] })
+  })
+
+  it("has no negative time of a clock that was set back, and no total below that of the phases", () => {
+    const back = { ...outcome, seconds: { ...outcome.seconds, train: -3600 } }
+    const result = resultOf({
+      ...measured,
+      outcome: back,
+      seconds: -2,
+      recoveries: [{ party: "kgc", seconds: -1 }]
+    })
+    expect(result.seconds).toEqual({ setup: 1, upload: 2, transform: 3, train: 0, output: 5, total: 11 })
+    expect(result.recoveries).toEqual([{ party: "kgc", seconds: 0 }])
+  })
+
+  it("has finite numbers only, whatever is missing", () => {
+    const tests = [outcome.tested, { correct: 0, total: 0 }, undefined]
+    for (const tested of tests)
+      for (const compared of [measured.compared, notCompared("left out")])
+        for (const number of numbersIn(resultOf({ ...measured, compared, outcome: { ...outcome, tested } })))
+          expect(number).toSatisfy(Number.isFinite)
+  })
+})
+
+describe("expectations", () => {
+  const known = {
+    accuracy: 0.6,
+    referenceAccuracy: 0.65,
+    maxWeightDeviation: 0.1,
+    reasons: {},
+    meaningless: []
+  }
+  const judged = (changes: Partial<RunResult>) =>
+    expectationsOf(scenario, { ...known, ...changes }).map(({ held, reason }) => reason ?? held)
+
+  it("hold or fail by the figures, and need no reason then", () => {
+    expect(judged({})).toEqual([true, true, true])
+    expect(judged({ accuracy: 0.4 })).toEqual([false, false, true])
+    expect(judged({ maxWeightDeviation: 0.3 })).toEqual([true, true, false])
+    expect(expectationsOf({ expect: {} }, known)).toEqual([])
+  })
+
+  it("do not hold where a figure is missing, each for its reason", () => {
+    expect(judged({ accuracy: null, reasons: { accuracy: "not revealed" } })).toEqual([
+      "not judged: not revealed",
+      "not judged: not revealed",
+      true
+    ])
+    expect(judged({ referenceAccuracy: null, reasons: { referenceAccuracy: "left out" } })).toEqual([
+      true,
+      "not judged: no float64 reference: left out",
+      true
+    ])
+    const unreplayed = { maxWeightDeviation: null, reasons: { maxWeightDeviation: "left out" } }
+    expect(judged(unreplayed)).toEqual([true, true, "not judged: left out"])
+    for (const { held, reason } of expectationsOf(scenario, { ...known, ...unreplayed }))
+      expect(held).toBe(reason === undefined)
+  })
+
+  it("do not hold on a figure that is no number", () => {
+    expect(judged({ accuracy: Number.NaN })).toEqual([false, false, true])
+    expect(judged({ referenceAccuracy: Number.NaN })).toEqual([true, false, true])
+    expect(judged({ maxWeightDeviation: Number.NaN })).toEqual([true, true, false])
+  })
+
+  it("are not judged by a result that is not meaningful", () => {
+    const reason = "not judged: the result is not meaningful"
+    expect(judged({ meaningless: ["it left the range"] })).toEqual([reason, reason, reason])
+  })
+})

@@ -1,0 +1,38 @@
+/** The command line in this process: what it printed, what it complained of and its exit status. */
+import { layer as nodeContext } from "@effect/platform-node/NodeContext"
+import { Console, Effect } from "effect"
+import { checkScenario } from "../../scenarios/command/check.ts"
+import { commandLine, verdictOf } from "../../scenarios/command/commands.ts"
+import { resumeAndReport, runAndReport } from "../../scenarios/command/run.ts"
+import { simulateAndReport } from "../../scenarios/command/simulate.ts"
+import { startMember } from "../../scenarios/run/helper-process.ts"
+import { startActor } from "../../scenarios/run/party-process.ts"
+import { resumeRun, runScenario } from "../../scenarios/run/run.ts"
+
+export const command = (...words: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const printed: Array<string> = []
+    const complained: Array<string> = []
+    const log = (...said: ReadonlyArray<unknown>) => void printed.push(said.join(" "))
+    const console: Console.Console = {
+      ...(yield* Console.consoleWith(Effect.succeed)),
+      log: (...said) => Effect.sync(() => log(...said)),
+      error: (...said) => Effect.sync(() => void complained.push(said.join(" "))),
+      unsafe: { ...globalThis.console, log }
+    }
+    const program = commandLine({
+      run: (request) => runAndReport(runScenario, request),
+      resume: (folder) => resumeAndReport(resumeRun, folder),
+      simulate: simulateAndReport,
+      check: checkScenario,
+      actor: startActor,
+      member: startMember
+    })
+    const exit = yield* program(words).pipe(
+      Effect.provide(nodeContext),
+      Effect.withConsole(console),
+      Effect.exit
+    )
+    const { lines, status } = verdictOf(exit)
+    return { status, printed: printed.join("\n"), complained: [...complained, ...lines].join("\n") }
+  })
