@@ -4,6 +4,7 @@
  * never change, so they are cached.
  */
 import { Effect } from "effect"
+import { layerShapes, stepCost } from "../../protocol/computation/cost.ts"
 import {
   type DealerKeys,
   type DealerOperations,
@@ -18,7 +19,6 @@ import {
 } from "../../protocol/computation/dealer.ts"
 import { dealtUpdate, sliceOf } from "../../protocol/computation/lanes.ts"
 import { gatherRows } from "../../protocol/computation/product.ts"
-import { layerShapes, stepCost } from "../../protocol/learning/cost.ts"
 import { opensLabels, outputs } from "../../protocol/learning/network.ts"
 import { operation, type Shape } from "../../protocol/learning/operations.ts"
 import { type BatchOrder, batchOrder } from "../../protocol/learning/order.ts"

@@ -3,8 +3,9 @@
  * asked for in one request; a lane asks only for its part of each step. Both the dealer and the clouds cut in
  * this way.
  */
+
+import { sliceCost, stepCost, updateCost } from "../../protocol/computation/cost.ts"
 import { sliceOf } from "../../protocol/computation/lanes.ts"
-import { sliceCost, stepCost, updateCost } from "../../protocol/learning/cost.ts"
 import type { BatchOrder } from "../../protocol/learning/order.ts"
 import type { TrainingPlan } from "../../protocol/learning/plan.ts"
 import type { DealtPart } from "../../protocol/messages/training.ts"

@@ -4,10 +4,10 @@
  * keys are under the joint key. C1's share of the cells rests in pieces under a key that only C1 has.
  */
 import { Effect } from "effect"
+import { openPiece, pieceEntry, sealPiece } from "../../protocol/archive/pieces.ts"
 import { plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
 import { cellsInOrder } from "../../protocol/data/rows.ts"
 import { SealedWordRun, UploadShare0, UploadWords1 } from "../../protocol/messages/upload.ts"
-import { openPiece, pieceEntry, sealPiece } from "../../protocol/sharing/archive-pieces.ts"
 import {
   encodeHybridModel,
   type HybridModel,

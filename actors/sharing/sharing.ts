@@ -5,13 +5,13 @@
  * each of the two ways.
  */
 import type { Effect } from "effect"
+import type { ArchivedUpload } from "../../protocol/archive/archive.ts"
+import type { PieceUnreadable } from "../../protocol/archive/pieces.ts"
 import type { Parameters } from "../../protocol/bcp/parameters.ts"
 import type { CellBlock, FilledBlock } from "../../protocol/data/rows.ts"
 import type { MalformedMessage } from "../../protocol/messages/codec.ts"
 import type { FetchModel, ModelShare } from "../../protocol/messages/output.ts"
 import type { OutOfRange } from "../../protocol/ring/ring.ts"
-import type { ArchivedUpload } from "../../protocol/sharing/archive.ts"
-import type { PieceUnreadable } from "../../protocol/sharing/archive-pieces.ts"
 import type { ShareUnreadable } from "../../protocol/sharing/hybrid-output.ts"
 import type {
   JointDecryptionFailed,

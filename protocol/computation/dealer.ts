@@ -3,12 +3,13 @@
  * cloud 1 lacks. A pure function of the two keys, the plan and the step: it can be repeated, fetched ahead and
  * spread over any number of processes. The KGC sees no message of the training.
  */
-import type { Drawn } from "../learning/fixed.ts"
+
 import type { Operation, Operations, ProductForm, Round, Shape } from "../learning/operations.ts"
 import type { Prg } from "../ring/prg.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import { assembleCorrections, type Section } from "./corrections.ts"
 import { MaskReused, ProductNotRescaled } from "./errors.ts"
+import type { Drawn } from "./fixed.ts"
 import { productShape } from "./product.ts"
 import { checkRescale } from "./rescale.ts"
 import { dealtLayout, groupsOf, nodesOf, openingPieces, planesOf } from "./sizes.ts"

@@ -4,12 +4,13 @@
  * on its slice together with the other cloud's lane of the same rows, and lane 0 adds them up and updates the weights. What a lane
  * hands on are words of this cloud's shares.
  */
-import { layerShapes } from "../learning/cost.ts"
+
 import { type Network, width } from "../learning/network.ts"
 import { operation, type Round } from "../learning/operations.ts"
 import type { StepPlan } from "../learning/plan.ts"
 import { type Gradient, type Layer, update } from "../learning/step.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
+import { layerShapes } from "./cost.ts"
 import type { DealerOperations, DealtValue, MaskDifference } from "./dealer.ts"
 import { matricesIn, matricesOf, wordsOf } from "./layer-words.ts"
 import { asOpened, asProduct, type OpenedMatrix, type Share } from "./product.ts"

@@ -7,7 +7,7 @@ import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync, writ
 import { dirname, join } from "node:path"
 import { Clock, Effect, Layer } from "effect"
 import { type Agreement, planOf } from "../../actors/party/agreement.ts"
-import { stepCost } from "../../protocol/learning/cost.ts"
+import { stepCost } from "../../protocol/computation/cost.ts"
 import { decodeEnvelope } from "../../protocol/messages/envelope.ts"
 import { Stable, Store, StoreFailed, type StoreService } from "../../runtime/storage/store.ts"
 import { faulty, type MessageFault } from "../../runtime/transport/faulty.ts"

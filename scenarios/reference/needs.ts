@@ -1,6 +1,6 @@
 /** What training a reference takes, before it begins: memory and time. Estimates; both grow with the training table. */
 import { totalmem } from "node:os"
-import { stepCost } from "../../protocol/learning/cost.ts"
+import { stepCost } from "../../protocol/computation/cost.ts"
 import { modelWords } from "../../protocol/learning/model.ts"
 import { outputs } from "../../protocol/learning/network.ts"
 import type { TrainingPlan } from "../../protocol/learning/plan.ts"

@@ -5,9 +5,9 @@
  */
 import { setImmediate } from "node:timers/promises"
 import { type DealerKeys, drawnIn } from "../../protocol/computation/dealer.ts"
+import { type FixedMatrix, fixedOperations, gatherFixedRows } from "../../protocol/computation/fixed.ts"
 import type { DataDescription } from "../../protocol/data/encoding.ts"
 import type { JointTable } from "../../protocol/data/joint.ts"
-import { type FixedMatrix, fixedOperations, gatherFixedRows } from "../../protocol/learning/fixed.ts"
 import {
   type FloatMatrix,
   floatMatrix,

@@ -2,8 +2,9 @@
  * Single steps of a training in float64, to find out whether it leaves the range of the fixed-point numbers: its first
  * steps before a run, and a further one from the model that the run came to.
  */
+
+import { stepCost } from "../../protocol/computation/cost.ts"
 import type { JointTable } from "../../protocol/data/joint.ts"
-import { stepCost } from "../../protocol/learning/cost.ts"
 import { floatMatrix } from "../../protocol/learning/float.ts"
 import { floatLayers, type Model, scores } from "../../protocol/learning/model.ts"
 import { outputs } from "../../protocol/learning/network.ts"

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
-import { decodeArchive } from "../../protocol/sharing/archive.ts"
+import { decodeArchive } from "../../protocol/archive/archive.ts"
 import { within } from "../../scenarios/run/run-result.ts"
 import { runInMemory, type Split, splits, writeScenario } from "../support/small-scenario.ts"
 

@@ -4,9 +4,9 @@
  * again without any user.
  */
 import { Deferred, Effect } from "effect"
+import { type ArchivedUpload, encodeArchive } from "../../../protocol/archive/archive.ts"
 import { uploadSlotBits } from "../../../protocol/bcp/packing.ts"
 import { ciphertextBytes } from "../../../protocol/bcp/wire.ts"
-import { type ArchivedUpload, encodeArchive } from "../../../protocol/sharing/archive.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
 import { Store } from "../../../runtime/storage/store.ts"
 import type { Agreement } from "../../party/agreement.ts"

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { stepsAsked } from "../../../actors/party/stretches.ts"
-import { stepCost } from "../../../protocol/learning/cost.ts"
+import { stepCost } from "../../../protocol/computation/cost.ts"
 import { trainingPlan } from "../../../protocol/learning/plan.ts"
 
 const planOf = (inputs: number, units: number, rows: number, batch: number) =>

@@ -8,6 +8,7 @@ import {
   OpeningRefused,
   ProductNotRescaled
 } from "../../../protocol/computation/errors.ts"
+import { fixedOperations } from "../../../protocol/computation/fixed.ts"
 import {
   blindedBytes,
   dealtLayout,
@@ -15,7 +16,6 @@ import {
   SECTION_HEADER_BYTES
 } from "../../../protocol/computation/sizes.ts"
 import { streamKinds } from "../../../protocol/computation/streams.ts"
-import { fixedOperations } from "../../../protocol/learning/fixed.ts"
 import { type Message, operation, together } from "../../../protocol/learning/operations.ts"
 import { runLocally } from "../../../protocol/learning/run.ts"
 import { Prg, type Stream } from "../../../protocol/ring/prg.ts"

@@ -1,6 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { cloudOperations } from "../../../protocol/computation/cloud.ts"
+import { stepCost } from "../../../protocol/computation/cost.ts"
 import { maskDifference, maskDifferenceInPieces } from "../../../protocol/computation/dealer.ts"
 import {
   addGradients,
@@ -18,7 +19,6 @@ import {
   planesOf
 } from "../../../protocol/computation/sizes.ts"
 import { rangeOf } from "../../../protocol/computation/slices.ts"
-import { stepCost } from "../../../protocol/learning/cost.ts"
 import { modelWords } from "../../../protocol/learning/model.ts"
 import { width } from "../../../protocol/learning/network.ts"
 import {

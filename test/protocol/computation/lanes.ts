@@ -2,6 +2,14 @@
 import { type CloudOperations, cloudOperations, rowsOf } from "../../../protocol/computation/cloud.ts"
 import { Corrections } from "../../../protocol/computation/corrections.ts"
 import {
+  type Cost,
+  costOf,
+  layerShapes,
+  sliceCost,
+  stepCost,
+  updateCost
+} from "../../../protocol/computation/cost.ts"
+import {
   type DealtValue,
   deal,
   type GateMask,
@@ -22,14 +30,6 @@ import {
 import { layerWords } from "../../../protocol/computation/layer-words.ts"
 import { gatherRows } from "../../../protocol/computation/product.ts"
 import type { Slice } from "../../../protocol/computation/slices.ts"
-import {
-  type Cost,
-  costOf,
-  layerShapes,
-  sliceCost,
-  stepCost,
-  updateCost
-} from "../../../protocol/learning/cost.ts"
 import { opensLabels, outputs } from "../../../protocol/learning/network.ts"
 import { type Operation, operation, type Round, type Shape } from "../../../protocol/learning/operations.ts"
 import { batchOrder } from "../../../protocol/learning/order.ts"

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { predictionCost, setupCost, stepCost, trainingCost } from "../../../protocol/learning/cost.ts"
+import { predictionCost, setupCost, stepCost, trainingCost } from "../../../protocol/computation/cost.ts"
 import { trainingPlan } from "../../../protocol/learning/plan.ts"
 import { Ring } from "../../../protocol/ring/ring.ts"
 import { example } from "./example.ts"

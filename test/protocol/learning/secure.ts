@@ -1,6 +1,7 @@
 /** Both clouds and the dealer in one process, training an example as the actors do over the network. */
 import { type CloudOperations, cloudOperations, rowsOf } from "../../../protocol/computation/cloud.ts"
 import { Corrections } from "../../../protocol/computation/corrections.ts"
+import { batchShapes, layerShapes } from "../../../protocol/computation/cost.ts"
 import {
   type DealerKeys,
   deal,
@@ -11,9 +12,8 @@ import {
   type MaskDifference,
   maskDifference
 } from "../../../protocol/computation/dealer.ts"
+import { type FixedMatrix, fixedOperations, gatherFixedRows } from "../../../protocol/computation/fixed.ts"
 import { gatherRows } from "../../../protocol/computation/product.ts"
-import { batchShapes, layerShapes } from "../../../protocol/learning/cost.ts"
-import { type FixedMatrix, fixedOperations, gatherFixedRows } from "../../../protocol/learning/fixed.ts"
 import { outputs } from "../../../protocol/learning/network.ts"
 import { operation, type Round, type Shape } from "../../../protocol/learning/operations.ts"
 import { batchOrder } from "../../../protocol/learning/order.ts"

@@ -2,23 +2,23 @@ import { randomBytes } from "node:crypto"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
 import fc from "fast-check"
-import { toBytes } from "../../../protocol/bcp/integers.ts"
-import { plaintextsFor, slotsPerPlaintext, uploadSlotBits } from "../../../protocol/bcp/packing.ts"
-import { ciphertextBytes, elementBytes, plaintextBytes } from "../../../protocol/bcp/wire.ts"
-import type { CellBlock } from "../../../protocol/data/rows.ts"
 import {
   type Archive,
   checkArchiveKeys,
   decodeArchive,
   encodeArchive
-} from "../../../protocol/sharing/archive.ts"
+} from "../../../protocol/archive/archive.ts"
+import { addShares, openBlinded, reopenShare0, reopenShare1 } from "../../../protocol/archive/reopening.ts"
+import { toBytes } from "../../../protocol/bcp/integers.ts"
+import { plaintextsFor, slotsPerPlaintext, uploadSlotBits } from "../../../protocol/bcp/packing.ts"
+import { ciphertextBytes, elementBytes, plaintextBytes } from "../../../protocol/bcp/wire.ts"
+import type { CellBlock } from "../../../protocol/data/rows.ts"
 import {
   openModel,
   partiallyDecrypt,
   sealModel,
   sealModelShare
 } from "../../../protocol/sharing/model-output.ts"
-import { addShares, openBlinded, reopenShare0, reopenShare1 } from "../../../protocol/sharing/reopening.ts"
 import { addWords, seedBytes, splitWords, wordBytes } from "../../../protocol/sharing/split.ts"
 import { reencrypt, unifyShare0, unifyShare1 } from "../../../protocol/sharing/transformation.ts"
 import {

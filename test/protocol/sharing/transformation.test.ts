@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
+import { openBlinded, reopenShare0, reopenShare1 } from "../../../protocol/archive/reopening.ts"
+import { openWithOwnKey, reencryptForUser, transformToUser } from "../../../protocol/archive/transdec.ts"
 import { fromBytes, toBytes } from "../../../protocol/bcp/integers.ts"
 import { slotsPerPlaintext, uploadSlotBits } from "../../../protocol/bcp/packing.ts"
 import { ciphertextBytes, plaintextBytes } from "../../../protocol/bcp/wire.ts"
-import { openBlinded, reopenShare0, reopenShare1 } from "../../../protocol/sharing/reopening.ts"
 import { wordBytes } from "../../../protocol/sharing/split.ts"
-import { openWithOwnKey, reencryptForUser, transformToUser } from "../../../protocol/sharing/transdec.ts"
 import {
   AnswerOfWrongSize,
   reencrypt,

@@ -1,7 +1,7 @@
 import { Either } from "effect"
 import { describe, expect, it } from "vitest"
+import { stepCost } from "../../../protocol/computation/cost.ts"
 import { denseCells } from "../../../protocol/data/cells.ts"
-import { stepCost } from "../../../protocol/learning/cost.ts"
 import { type Calibration, onCurve } from "../../../scenarios/description/calibration.ts"
 import { decodeScenario } from "../../../scenarios/description/decode.ts"
 import { decodeHosts, type Hosts } from "../../../scenarios/description/hosts.ts"

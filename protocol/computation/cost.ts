@@ -3,19 +3,22 @@
  * bytes the dealer sends cloud 1 and the multiplications of its matrix products. Exact for what the computation hands the network; the envelopes of the messages come
  * on top. Public: it needs nothing but the plan.
  */
-import { productShape } from "../computation/product.ts"
+
+import { biasShape, type Network, opensLabels, outputs, weightShape } from "../learning/network.ts"
+import type { Operations, Round, Shape } from "../learning/operations.ts"
+import type { ForwardPlan, TrainingPlan } from "../learning/plan.ts"
 import {
-  blindedBytes,
-  dealtLayout,
-  openedBytes,
-  type Rescaled,
-  SECTION_HEADER_BYTES
-} from "../computation/sizes.ts"
-import { rangeOf, type Slice } from "../computation/slices.ts"
-import { biasShape, type Network, opensLabels, outputs, weightShape } from "./network.ts"
-import type { Operations, Round, Shape } from "./operations.ts"
-import type { ForwardPlan, TrainingPlan } from "./plan.ts"
-import { type Batch, gradients, type Layer, openData, predict, trainingStep, update } from "./step.ts"
+  type Batch,
+  gradients,
+  type Layer,
+  openData,
+  predict,
+  trainingStep,
+  update
+} from "../learning/step.ts"
+import { productShape } from "./product.ts"
+import { blindedBytes, dealtLayout, openedBytes, type Rescaled, SECTION_HEADER_BYTES } from "./sizes.ts"
+import { rangeOf, type Slice } from "./slices.ts"
 
 export interface Cost {
   readonly rounds: number

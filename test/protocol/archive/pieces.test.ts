@@ -1,12 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
+import { type Archive, decodeArchive, encodeArchive } from "../../../protocol/archive/archive.ts"
+import { openPiece, pieceEntry, sealPiece } from "../../../protocol/archive/pieces.ts"
+import { reopenShare0 } from "../../../protocol/archive/reopening.ts"
 import { uploadSlotBits } from "../../../protocol/bcp/packing.ts"
-import { type Archive, decodeArchive, encodeArchive } from "../../../protocol/sharing/archive.ts"
-import { openPiece, pieceEntry, sealPiece } from "../../../protocol/sharing/archive-pieces.ts"
-import { reopenShare0 } from "../../../protocol/sharing/reopening.ts"
 import { addWords, expandSeed, seedBytes, subtractWords } from "../../../protocol/sharing/split.ts"
 import { unifyShare0 } from "../../../protocol/sharing/transformation.ts"
-import { localWork, parties, wordsOf } from "./parties.ts"
+import { localWork, parties, wordsOf } from "../sharing/parties.ts"
 
 const { parameters, users, cloud0 } = parties(512)
 const work = localWork()

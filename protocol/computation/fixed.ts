@@ -3,11 +3,12 @@
  * the clouds drew, it replays a secure run bit for bit; without it, it rounds to the nearest. Everything is in the
  * clear: for tests and for reports on reproducible scenarios.
  */
-import { gatherRows, productShape } from "../computation/product.ts"
-import { blindingOffset } from "../computation/rescale.ts"
-import { blindedBytes, dealtLayout } from "../computation/sizes.ts"
+
+import type { Operation, Operations, ProductForm, Round, Shape } from "../learning/operations.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
-import type { Operation, Operations, ProductForm, Round, Shape } from "./operations.ts"
+import { gatherRows, productShape } from "./product.ts"
+import { blindingOffset } from "./rescale.ts"
+import { blindedBytes, dealtLayout } from "./sizes.ts"
 
 /** What both clouds drew in a step: `drawnIn` of the computation gives it. */
 export interface Drawn {

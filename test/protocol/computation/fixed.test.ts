@@ -1,14 +1,14 @@
 import fc from "fast-check"
 import { beforeAll, describe, expect, it } from "vitest"
-import { fixedOperations } from "../../../protocol/learning/fixed.ts"
+import { fixedOperations } from "../../../protocol/computation/fixed.ts"
 import { floatOperations, floatValues } from "../../../protocol/learning/float.ts"
 import { operation } from "../../../protocol/learning/operations.ts"
 import { trainingPlan } from "../../../protocol/learning/plan.ts"
 import { runLocally } from "../../../protocol/learning/run.ts"
 import { trainingStep } from "../../../protocol/learning/step.ts"
 import { type Matrix, Ring } from "../../../protocol/ring/ring.ts"
-import { example, floatBatch, floatLayers } from "./example.ts"
-import { trainFixed, wordsOf } from "./secure.ts"
+import { example, floatBatch, floatLayers } from "../learning/example.ts"
+import { trainFixed, wordsOf } from "../learning/secure.ts"
 
 let ring: Ring
 beforeAll(async () => {

@@ -12,8 +12,8 @@ import {
   type Cloud1Keys,
   type PackedPiece,
   requireSize
-} from "./transformation.ts"
-import type { Work } from "./work.ts"
+} from "../sharing/transformation.ts"
+import type { Work } from "../sharing/work.ts"
 
 /** Cloud 0: its share of a piece from c'_i0, as little-endian words. */
 export const reopenShare0 = <E>(

@@ -7,7 +7,7 @@ import {
   checkArchiveKeys,
   decodeArchive,
   encodeArchive
-} from "../../../protocol/sharing/archive.ts"
+} from "../../../protocol/archive/archive.ts"
 
 const bytesEach = 256
 const filled = (length: number, fill: number) => new Uint8Array(length).fill(fill)

@@ -5,8 +5,13 @@
  */
 import { Effect, Redacted } from "effect"
 import type { Parameters } from "../bcp/parameters.ts"
-import { type AnswerOfWrongSize, type Cloud0Keys, type Cloud1Keys, requireSize } from "./transformation.ts"
-import type { Work } from "./work.ts"
+import {
+  type AnswerOfWrongSize,
+  type Cloud0Keys,
+  type Cloud1Keys,
+  requireSize
+} from "../sharing/transformation.ts"
+import type { Work } from "../sharing/work.ts"
 
 /**
  * Cloud 0: blinded ciphertexts under pk, opened and encrypted under pk_i. The blinded plaintexts stay here: C1 knows the

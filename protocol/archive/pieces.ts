@@ -5,7 +5,7 @@
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto"
 import { Data, Either } from "effect"
-import { CanonicalWriter } from "./canonical.ts"
+import { CanonicalWriter } from "../sharing/canonical.ts"
 
 /** Bytes of the key. */
 export const pieceKeyBytes = 16

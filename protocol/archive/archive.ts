@@ -12,9 +12,9 @@ import { Data, Either } from "effect"
 import { plaintextsFor } from "../bcp/packing.ts"
 import { ciphertextBytes } from "../bcp/wire.ts"
 import type { CellBlock } from "../data/rows.ts"
-import { type CanonicalReader, CanonicalWriter, readCanonical, sameBytes } from "./canonical.ts"
-import { seedBytes, wordBytes } from "./split.ts"
-import { blockWords } from "./upload.ts"
+import { type CanonicalReader, CanonicalWriter, readCanonical, sameBytes } from "../sharing/canonical.ts"
+import { seedBytes, wordBytes } from "../sharing/split.ts"
+import { blockWords } from "../sharing/upload.ts"
 
 /** A user's part: what cells it is, and both shares of them under pk. */
 export interface ArchivedUpload {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest"
-import { predictionCost, setupCost, stepCost, trainingCost } from "../../../protocol/learning/cost.ts"
+import { predictionCost, setupCost, stepCost, trainingCost } from "../../../protocol/computation/cost.ts"
 import type { Activation } from "../../../protocol/learning/network.ts"
 import { trainingPlan } from "../../../protocol/learning/plan.ts"
-import { networkOf } from "./example.ts"
+import { networkOf } from "../learning/example.ts"
 
 const planOf = (widths: ReadonlyArray<number>, output: Activation = "identity") =>
   trainingPlan({
