@@ -68,5 +68,9 @@ export const unsealFresh = (
   unseal({ key, nonce: sealed.subarray(0, nonceBytes), about }, sealed.subarray(nonceBytes))
 
 /** HKDF-SHA256: `bytes` bytes from a secret. `info` says what they are for; one purpose, one key. */
-export const derive = (secret: Uint8Array | string, salt: string, info: string, bytes: number): Uint8Array =>
-  new Uint8Array(hkdfSync("sha256", secret, salt, info, bytes))
+export const derive = (
+  secret: Uint8Array | string,
+  salt: Uint8Array | string,
+  info: string,
+  bytes: number
+): Uint8Array => new Uint8Array(hkdfSync("sha256", secret, salt, info, bytes))
