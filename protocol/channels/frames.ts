@@ -11,8 +11,11 @@ import { type Cipher, createCipheriv, createDecipheriv, type Decipher } from "no
 import { Option } from "effect"
 import { derive, nonceBytes, tagBytes } from "../aead.ts"
 
-/** The kinds of frames: the messages of a handshake, in the clear, and everything else. */
-export const frameKinds = { hello: 1, answer: 2, lost: 3, sealed: 4 } as const
+/**
+ * The kinds of frames: the two messages of a handshake, that a session is not known, what is sealed to a group, and
+ * what is sealed under a session. No other kind is taken.
+ */
+export const frameKinds = { hello: 1, answer: 2, lost: 3, group: 4, sealed: 5 } as const
 
 export const sessionBytes = 8
 const numberBytes = 8
@@ -56,78 +59,104 @@ const inPieces = (cipher: Cipher | Decipher, bytes: Uint8Array, into: Uint8Array
     into.set(cipher.update(bytes.subarray(from, from + pieceBytes)), from)
 }
 
+/** The content of a frame under a key, into `into`; whether it was sealed under that key. */
+const openedUnder = (key: Uint8Array, frame: Uint8Array, into: Uint8Array): boolean => {
+  const decipher = createDecipheriv("aes-256-gcm", key, nonceOf(frame), { authTagLength: tagBytes })
+    .setAAD(frame.subarray(0, headBytes))
+    .setAuthTag(frame.subarray(frame.length - tagBytes))
+  inPieces(decipher, contentOf(frame), into)
+  try {
+    decipher.final()
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The key of the present epoch of a session, and of the one before, for frames that were overtaken or are sent again. */
+class Keys {
+  #epoch = 0
+  #key: Uint8Array
+  #before: Uint8Array | undefined
+
+  constructor(key: Uint8Array) {
+    this.#key = key
+  }
+
+  /** The key of an epoch: that of the next is made to be tried, and no other that is not kept. */
+  of(epoch: number): Uint8Array | undefined {
+    if (epoch === this.#epoch) return this.#key
+    if (epoch === this.#epoch - 1) return this.#before
+    return epoch === this.#epoch + 1 ? next(this.#key) : undefined
+  }
+
+  /** Frames of this epoch have come or are to come; keys from long before are forgotten. */
+  reach(epoch: number): void {
+    while (this.#epoch < epoch) {
+      this.#before = this.#key
+      this.#key = next(this.#key)
+      this.#epoch++
+    }
+  }
+}
+
 /** Seals frames of one session, in the order of their numbers. */
 export class FrameSealer {
   readonly #session: Uint8Array
   readonly #framesAKey: number
-  #key: Uint8Array
+  readonly #keys: Keys
   #sealed = 0
 
   /** `session` has 8 bytes and `key` 32. */
   constructor(session: Uint8Array, key: Uint8Array, frames = framesAKey) {
     this.#session = session
-    this.#key = key
+    this.#keys = new Keys(key)
     this.#framesAKey = frames
   }
 
   /** Seals a frame whose content is at its place (`contentOf`): head and tag are written around it. */
   seal(frame: Uint8Array): void {
-    if (this.#sealed > 0 && this.#sealed % this.#framesAKey === 0) this.#key = next(this.#key)
+    const number = this.#sealed++
+    const epoch = Math.floor(number / this.#framesAKey)
+    this.#keys.reach(epoch)
     frame[0] = frameKinds.sealed
     frame.set(this.#session, 1)
-    new DataView(frame.buffer, frame.byteOffset).setBigUint64(1 + sessionBytes, BigInt(this.#sealed++))
-    const cipher = createCipheriv("aes-256-gcm", this.#key, nonceOf(frame)).setAAD(
+    new DataView(frame.buffer, frame.byteOffset).setBigUint64(1 + sessionBytes, BigInt(number))
+    const cipher = createCipheriv("aes-256-gcm", this.#keys.of(epoch)!, nonceOf(frame)).setAAD(
       frame.subarray(0, headBytes)
     )
     inPieces(cipher, contentOf(frame))
     cipher.final()
     frame.set(cipher.getAuthTag(), frame.length - tagBytes)
   }
+
+  /** Turns a frame of this sealer back into its content, where it lies; false where its key is forgotten. */
+  unseal(frame: Uint8Array): boolean {
+    const key = this.#keys.of(Math.floor(numberOf(frame) / this.#framesAKey))
+    return key !== undefined && openedUnder(key, frame, contentOf(frame))
+  }
 }
 
 /** Opens frames of one session, in whatever order they arrive. */
 export class FrameOpener {
   readonly #framesAKey: number
-  #epoch = 0
-  #key: Uint8Array
-  /** The key of the epoch before, for frames that were overtaken or are sent again. */
-  #before: Uint8Array | undefined
+  readonly #keys: Keys
 
   constructor(key: Uint8Array, frames = framesAKey) {
-    this.#key = key
+    this.#keys = new Keys(key)
     this.#framesAKey = frames
   }
 
   /**
    * The content of a frame; none where it was changed, sealed under another key, or of an epoch long gone. `into` is memory
-   * for the content, by default the frame's own, which is written over.
+   * for the content, by default the frame's own, which is written over even where nothing comes of it.
    */
   open(frame: Uint8Array, into: Uint8Array = contentOf(frame)): Option.Option<Uint8Array> {
     if (frame.length < overheadBytes || frame[0] !== frameKinds.sealed) return Option.none()
     const epoch = Math.floor(numberOf(frame) / this.#framesAKey)
-    const key = this.#keyOf(epoch)
-    if (key === undefined) return Option.none()
-    const decipher = createDecipheriv("aes-256-gcm", key, nonceOf(frame), { authTagLength: tagBytes })
-      .setAAD(frame.subarray(0, headBytes))
-      .setAuthTag(frame.subarray(frame.length - tagBytes))
-    inPieces(decipher, contentOf(frame), into)
-    try {
-      decipher.final()
-    } catch {
-      return Option.none()
-    }
-    if (epoch > this.#epoch) {
-      this.#before = this.#key
-      this.#key = key
-      this.#epoch = epoch
-    }
+    const key = this.#keys.of(epoch)
+    if (key === undefined || !openedUnder(key, frame, into)) return Option.none()
+    this.#keys.reach(epoch)
     return Option.some(into)
-  }
-
-  /** Keys are kept for the present epoch and the one before; the next is made to be tried. */
-  #keyOf(epoch: number): Uint8Array | undefined {
-    if (epoch === this.#epoch) return this.#key
-    if (epoch === this.#epoch - 1) return this.#before
-    return epoch === this.#epoch + 1 ? next(this.#key) : undefined
   }
 }

@@ -23,7 +23,9 @@ import { Data, Either, Redacted } from "effect"
 import { derive, nonceBytes, seal, tagBytes, unseal } from "../aead.ts"
 import { concatenate } from "../bytes.ts"
 
-export const protocolName = "Noise_KK_25519_AESGCM_SHA256"
+const protocol = "Noise_KK_25519_AESGCM_SHA256"
+/** The one-way pattern between the same static keys: its one message is the first of KK, under a name of its own. */
+const oneWayProtocol = "Noise_K_25519_AESGCM_SHA256"
 
 /** Bytes of a key of X25519, private or public. */
 export const keyBytes = 32
@@ -98,7 +100,7 @@ class Symmetric {
   #key = new Uint8Array(keyBytes)
   #sealed = 0
 
-  constructor({ prologue }: Side, initiator: Uint8Array, responder: Uint8Array) {
+  constructor(protocolName: string, { prologue }: Side, initiator: Uint8Array, responder: Uint8Array) {
     const name = new Uint8Array(keyBytes)
     name.set(Buffer.from(protocolName))
     this.#chaining = name
@@ -184,7 +186,7 @@ export const begin = (side: Side, payload = new Uint8Array(0)): Either.Either<Be
   attempt(() => {
     const { s, e, rs, point } = keysOf(side)
     const first = (): Symmetric => {
-      const state = new Symmetric(side, side.own.publicKey, side.peer)
+      const state = new Symmetric(protocol, side, side.own.publicKey, side.peer)
       state.mixHash(point)
       state.mixShared(e, rs)
       state.mixShared(s, rs)
@@ -215,7 +217,7 @@ export const answer = (
 ): Either.Either<Keys & { readonly message: Uint8Array; readonly payload: Uint8Array }, HandshakeFailed> =>
   attempt(() => {
     const { s, e, rs, point } = keysOf(side)
-    const state = new Symmetric(side, side.peer, side.own.publicKey)
+    const state = new Symmetric(protocol, side, side.peer, side.own.publicKey)
     const re = message.subarray(0, keyBytes)
     state.mixHash(re)
     state.mixShared(s, publicKeyOf(re))
@@ -227,4 +229,31 @@ export const answer = (
       const sealed = state.seal(payload)
       return { ...state.split(), message: concatenate([point, sealed]), payload: content }
     })
+  })
+
+/**
+ * Seals something to whoever has the other side's static key, in one message. It shows who sealed it and opens nothing
+ * that is sealed later, but it can be replayed, and a static key that is stolen opens what was sealed to it: for
+ * what is neither secret nor to be done once only.
+ */
+export const sealOneWay = (side: Side, payload: Uint8Array): Either.Either<Uint8Array, HandshakeFailed> =>
+  attempt(() => {
+    const { s, e, rs, point } = keysOf(side)
+    const state = new Symmetric(oneWayProtocol, side, side.own.publicKey, side.peer)
+    state.mixHash(point)
+    state.mixShared(e, rs)
+    state.mixShared(s, rs)
+    return Either.right(concatenate([point, state.seal(payload)]))
+  })
+
+/** Opens what `sealOneWay` gave. */
+export const openOneWay = (side: Side, message: Uint8Array): Either.Either<Uint8Array, HandshakeFailed> =>
+  attempt(() => {
+    const { s, rs } = keysOf(side)
+    const state = new Symmetric(oneWayProtocol, side, side.peer, side.own.publicKey)
+    const re = message.subarray(0, keyBytes)
+    state.mixHash(re)
+    state.mixShared(s, publicKeyOf(re))
+    state.mixShared(s, rs)
+    return state.unseal(message.subarray(keyBytes))
   })

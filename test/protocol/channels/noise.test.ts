@@ -6,10 +6,12 @@ import {
   begin,
   drawIdentity,
   type HandshakeFailed,
-  identityOf
+  identityOf,
+  openOneWay,
+  sealOneWay
 } from "../../../protocol/channels/noise.ts"
 
-const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "hex"))
+const hex = (text: string) => new Uint8Array(Buffer.from(text, "hex"))
 
 /** The vectors of Noise_KK_25519_AESGCM_SHA256 of two independent implementations: cacophony (Haskell) and snow (Rust). */
 const vectors = [
@@ -111,6 +113,26 @@ describe("Noise KK", () => {
       expect(sealed(toResponder, 2)).toEqual(hex(messages[2][1]))
       expect(sealed(toInitiator, 3)).toEqual(hex(messages[3][1]))
     })
+
+  it("gives the message of the one-way vector, which opens with the sender's key only", () => {
+    const { prologue, initiator, initiatorsEphemeral, responder, messages } = vectors[0]
+    const [i, r] = [identityOf(hex(initiator)), identityOf(hex(responder))]
+    const from = { own: i, peer: r.publicKey, prologue: hex(prologue), ephemeral: hex(initiatorsEphemeral) }
+    const sealed = right(sealOneWay(from, hex(messages[0][0])))
+    const known =
+      "ca35def5ae56cec33dc2036731ab14896bc4c75dbb07a61f879f8e3afa4c7944f75d2d26eb79461435b90a9f4076d5a5277b8d38d1568b56c6b3771d783671a0"
+    expect(sealed).toEqual(hex(known))
+    const to = { own: r, peer: i.publicKey, prologue: hex(prologue) }
+    expect(right(openOneWay(to, sealed))).toEqual(hex(messages[0][0]))
+    for (const other of [
+      { ...to, peer: drawIdentity().publicKey },
+      { ...to, own: drawIdentity() },
+      { ...to, prologue: none }
+    ])
+      expect(Either.isLeft(openOneWay(other, sealed))).toBe(true)
+    // The first message of a handshake is none of the one-way pattern, though it mixes the same keys.
+    expect(Either.isLeft(openOneWay(to, hex(messages[0][1])))).toBe(true)
+  })
 
   it("fails where the sides do not agree on the prologue", () => {
     const { initiator, responder } = pair()

@@ -39,7 +39,7 @@ import { type Faults, lossy } from "../../support/lossy.ts"
 /** What the suite runs over: the transport of each actor. */
 export class Network extends Context.Tag("test/Network")<
   Network,
-  { readonly transport: (actor: string) => Layer.Layer<Transport, TransportError> }
+  { readonly transport: (actor: string, run: string) => Layer.Layer<Transport, TransportError> }
 >() {}
 
 const Double = ask(
@@ -98,7 +98,7 @@ const slow = (ms: number, transport: Layer.Layer<Transport, TransportError>) =>
 const join = (name: string, run: string, options: JoinOptions = {}) =>
   Effect.gen(function* () {
     const network = yield* Network
-    const made = network.transport(name)
+    const made = network.transport(name, run)
     const transport = options.slowMs === undefined ? made : slow(options.slowMs, made)
     const carried = options.faults === undefined ? transport : lossy(options.faults, transport)
     const context = yield* Layer.build(

@@ -1,0 +1,397 @@
+/**
+ * A transport whose messages only their receiver can read, and only their sender can have written: the broker carries
+ * them and is not trusted. Each ordered pair of processes has a session of its own (Noise KK, `protocol/channels/`),
+ * which the sender begins when it first has something to send, and begins anew when the receiver says that it does
+ * not know it. What can't be sealed yet waits, within bounds; what does not open is dropped and counts as lost, as from
+ * any network. Who sends a group something does not know who will take it: that is sealed to their common key.
+ */
+import { type Clock, Effect, Either, Layer, Option, Runtime } from "effect"
+import {
+  contentOf,
+  FrameOpener,
+  FrameSealer,
+  frameKinds,
+  nameOf,
+  overheadBytes,
+  sessionBytes,
+  sessionOf
+} from "../../protocol/channels/frames.ts"
+import {
+  answer,
+  type Begun,
+  begin,
+  HandshakeFailed,
+  type Identity,
+  type Keys,
+  openOneWay,
+  type Side,
+  sealOneWay
+} from "../../protocol/channels/noise.ts"
+import {
+  type Address,
+  actorOf,
+  channels,
+  isGroup,
+  mayPublish,
+  parseSubject,
+  subjectOf
+} from "../../protocol/messages/subjects.ts"
+import { CanonicalWriter } from "../../protocol/sharing/canonical.ts"
+import { type Delivery, PayloadTooLarge, Transport, type TransportService } from "./transport.ts"
+
+export interface SealedOptions {
+  /** The process's own name. */
+  readonly name: string
+  readonly run: string
+  /** The identity of the party that the process belongs to. */
+  readonly identity: Identity
+  /** The static public key of an actor, by its name on the wire; nothing where the run has no such actor. */
+  readonly keyOf: (actor: string) => Uint8Array | undefined
+  /** What both ends must agree on besides, such as the digest of the scenario. */
+  readonly agreed: (peer: string) => Uint8Array
+}
+
+/** What waits for a session, of one peer. More is dropped, the oldest first, and sent again by whoever sent it. */
+const mostWaiting = 1024
+const mostWaitingBytes = 256 * 2 ** 20
+/** A handshake's message is not sent again sooner. */
+const helloAgainMs = 200
+/** Sessions of a peer that it has not used yet. */
+const mostUnused = 4
+
+type Headers = Readonly<Record<string, string>>
+
+interface Waiting {
+  readonly subject: string
+  /** A frame of ours, or a copy. */
+  readonly data: Uint8Array
+  readonly headers: Headers | undefined
+}
+
+/** A frame of the transport below, and under which session it was sealed. */
+interface Framed {
+  readonly frame: Uint8Array
+  sealer: FrameSealer | undefined
+}
+
+/** What a process sends one peer: the session, or the handshake that leads to one and what waits for it. */
+class Outbound {
+  sealer: FrameSealer | undefined
+  session: string | undefined
+  begun: Begun | undefined
+  /** When the handshake's message was sent last. */
+  saidAtMs = 0
+  readonly #waiting: Array<Waiting> = []
+  #bytes = 0
+
+  wait(waiting: Waiting): void {
+    this.#waiting.push(waiting)
+    this.#bytes += waiting.data.length
+    while (this.#waiting.length > mostWaiting || this.#bytes > mostWaitingBytes)
+      this.#bytes -= this.#waiting.shift()!.data.length
+  }
+
+  take(): ReadonlyArray<Waiting> {
+    this.#bytes = 0
+    return this.#waiting.splice(0)
+  }
+
+  start(keys: Keys): void {
+    const session = keys.hash.slice(0, sessionBytes)
+    this.sealer = new FrameSealer(session, keys.toResponder)
+    this.session = nameOf(session)
+    this.begun = undefined
+  }
+}
+
+/** A session that a peer has begun and not used yet. */
+interface Unused {
+  readonly hello: Uint8Array
+  readonly answer: Uint8Array
+  readonly opener: FrameOpener
+}
+
+/** What a process receives from one peer: the session in use and the one before, and those that are not used yet. */
+class Inbound {
+  #used: readonly [string, FrameOpener] | undefined
+  #before: readonly [string, FrameOpener] | undefined
+  /** By the session, with the handshake's messages: one that comes again has the same answer. */
+  readonly #unused = new Map<string, Unused>()
+
+  /** The answer to the beginning of a session that is agreed on and not used yet. */
+  answerTo(hello: Uint8Array): Uint8Array | undefined {
+    for (const unused of this.#unused.values())
+      if (Buffer.compare(unused.hello, hello) === 0) return unused.answer
+    return undefined
+  }
+
+  agreed(keys: Keys, hello: Uint8Array, answer: Uint8Array): void {
+    const session = nameOf(keys.hash.subarray(0, sessionBytes))
+    this.#unused.set(session, { hello: hello.slice(), answer, opener: new FrameOpener(keys.toResponder) })
+    if (this.#unused.size > mostUnused) this.#unused.delete(this.#unused.keys().next().value!)
+  }
+
+  /** Opens a frame where it lies. A session is in use once a frame has come under its key, which a replayed handshake has not. */
+  open(session: string, frame: Uint8Array): Option.Option<Uint8Array> | "unknown session" {
+    for (const known of [this.#used, this.#before]) if (known?.[0] === session) return known[1].open(frame)
+    const opener = this.#unused.get(session)?.opener
+    if (opener === undefined) return "unknown session"
+    const content = opener.open(frame)
+    if (Option.isSome(content)) {
+      this.#before = this.#used
+      this.#used = [session, opener]
+      this.#unused.clear()
+    }
+    return content
+  }
+}
+
+/** The sessions of a process. */
+class Channels {
+  readonly #options: SealedOptions
+  readonly #real: TransportService
+  readonly #clock: Clock.Clock
+  readonly #note: Note
+  readonly #outbound = new Map<string, Outbound>()
+  readonly #inbound = new Map<string, Inbound>()
+  readonly #frames = new WeakMap<Uint8Array, Framed>()
+
+  constructor(options: SealedOptions, real: TransportService, clock: Clock.Clock, note: Note) {
+    this.#options = options
+    this.#clock = clock
+    this.#real = real
+    this.#note = note
+  }
+
+  frame(bytes: number): Uint8Array {
+    const frame = this.#real.frame(bytes + overheadBytes)
+    const content = contentOf(frame)
+    this.#frames.set(content, { frame, sealer: undefined })
+    return content
+  }
+
+  release(content: Uint8Array): void {
+    const framed = this.#frames.get(content)
+    if (framed !== undefined) this.#real.release(framed.frame)
+  }
+
+  send(
+    subject: string,
+    data: Uint8Array,
+    headers: Headers | undefined
+  ): ReturnType<TransportService["send"]> {
+    const address = parseSubject(subject)
+    if (address === undefined) return this.#real.send(subject, data, headers)
+    const { to } = address
+    if (isGroup(to)) return this.#sendToGroup(address, subject, data, headers)
+    const outbound = this.#outboundTo(to)
+    if (outbound.sealer !== undefined && outbound.begun === undefined)
+      return this.#sendSealed(outbound.sealer, subject, data, headers)
+    outbound.wait({ subject, data: this.#frames.has(data) ? data : data.slice(), headers })
+    return this.#hello(to, outbound, subject)
+  }
+
+  receive(delivery: Delivery, onDelivery: (delivery: Delivery) => void): void {
+    const { subject, data, headers } = delivery
+    const address = parseSubject(subject)
+    if (address === undefined) {
+      onDelivery(delivery)
+      return
+    }
+    const { from } = address
+    const content = this.#contentFrom(address, data)
+    if (content !== undefined) onDelivery({ subject, data: content, headers })
+    else if (data[0] === frameKinds.hello) this.#answer(from, data.subarray(1))
+    else if (data[0] === frameKinds.answer) this.#finish(from, data.subarray(1))
+    else if (data[0] === frameKinds.lost) this.#lost(from, data.subarray(1))
+  }
+
+  /** What a frame holds for the party; nothing where it is of a handshake, or does not open. */
+  #contentFrom({ from, to }: Address, frame: Uint8Array): Uint8Array | undefined {
+    if (frame[0] === frameKinds.sealed) return this.#open(from, frame)
+    if (frame[0] === frameKinds.group) {
+      const opened = Either.flatMap(this.#side(from, to), (side) => openOneWay(side, frame.subarray(1)))
+      if (Either.isRight(opened)) return opened.right
+      this.#note("a message to a group was refused", { from, error: opened.left.message })
+    } else if (frame[0] === undefined || frame[0] > frameKinds.sealed)
+      this.#note("a message was dropped that nobody had sealed", { from })
+    return undefined
+  }
+
+  #open(from: string, frame: Uint8Array): Uint8Array | undefined {
+    const session = sessionOf(frame)
+    const opened = session === undefined ? Option.none() : this.#inboundOf(from).open(session, frame)
+    if (opened === "unknown session") {
+      // It is of an earlier life of ours, or of nobody's.
+      const lost = new Uint8Array(1 + sessionBytes)
+      lost[0] = frameKinds.lost
+      lost.set(frame.subarray(1, 1 + sessionBytes), 1)
+      this.#real.send(this.#wayTo(from), lost)
+      return undefined
+    }
+    if (Option.isSome(opened)) return opened.value
+    this.#note("a message does not open under the key of its sender: it was changed on the way, or forged", {
+      from
+    })
+    return undefined
+  }
+
+  #sendSealed(sealer: FrameSealer, subject: string, data: Uint8Array, headers: Headers | undefined) {
+    const framed = this.#frames.get(data) ?? this.#copied(data)
+    if (framed.sealer !== sealer) {
+      // Sealed for a session that its receiver has lost: the content comes back, and is sealed anew.
+      if (framed.sealer?.unseal(framed.frame) === false) return undefined
+      sealer.seal(framed.frame)
+      framed.sealer = sealer
+    }
+    return this.#real.send(subject, framed.frame, headers)
+  }
+
+  #copied(data: Uint8Array): Framed {
+    const frame = this.#real.frame(data.length + overheadBytes)
+    contentOf(frame).set(data)
+    return { frame, sealer: undefined }
+  }
+
+  #sendToGroup({ to }: Address, subject: string, data: Uint8Array, headers: Headers | undefined) {
+    const sealed = Either.flatMap(this.#side(this.#options.name, to), (side) => sealOneWay(side, data))
+    if (Either.isLeft(sealed)) {
+      this.#note("a message to a group can't be sealed", { to, error: sealed.left.message })
+      return undefined
+    }
+    const frame = this.#real.frame(1 + sealed.right.length)
+    frame[0] = frameKinds.group
+    frame.set(sealed.right, 1)
+    return this.#real.send(subject, frame, headers)
+  }
+
+  /** Begins a handshake, or sends the message of the one that was begun again, after a pause. */
+  #hello(to: string, outbound: Outbound, subject: string) {
+    const now = Number(this.#clock.unsafeCurrentTimeNanos() / 1_000_000n)
+    if (outbound.begun === undefined) {
+      const begun = Either.flatMap(this.#side(this.#options.name, to), (side) => begin(side))
+      if (Either.isLeft(begun)) {
+        this.#note("no session can be begun", { to, error: begun.left.message })
+        return undefined
+      }
+      outbound.begun = begun.right
+    } else if (now - outbound.saidAtMs < helloAgainMs) return undefined
+    outbound.saidAtMs = now
+    return this.#real.send(subject, frameOf(frameKinds.hello, outbound.begun.message))
+  }
+
+  #answer(from: string, hello: Uint8Array): void {
+    const inbound = this.#inboundOf(from)
+    let message = inbound.answerTo(hello)
+    if (message === undefined) {
+      const answered = Either.flatMap(this.#side(from, this.#options.name), (side) => answer(side, hello))
+      if (Either.isLeft(answered)) {
+        this.#note("a session was refused", { from, error: answered.left.message })
+        return
+      }
+      message = answered.right.message
+      inbound.agreed(answered.right, hello, message)
+    }
+    this.#real.send(this.#wayTo(from), frameOf(frameKinds.answer, message))
+  }
+
+  #finish(from: string, message: Uint8Array): void {
+    const outbound = this.#outbound.get(from)
+    if (outbound?.begun === undefined) return
+    const keys = outbound.begun.finish(message)
+    if (Either.isLeft(keys)) {
+      this.#note("the answer to a session's beginning was refused", { from, error: keys.left.message })
+      return
+    }
+    outbound.start(keys.right)
+    for (const { subject, data, headers } of outbound.take())
+      this.#sendSealed(outbound.sealer!, subject, data, headers)
+  }
+
+  /** The peer says that it does not know the session: it was started anew, or somebody wants us to believe so. */
+  #lost(from: string, session: Uint8Array): void {
+    const outbound = this.#outbound.get(from)
+    if (outbound?.session === nameOf(session) && outbound.begun === undefined)
+      this.#hello(from, outbound, this.#wayTo(from))
+  }
+
+  #outboundTo(to: string): Outbound {
+    const known = this.#outbound.get(to)
+    if (known !== undefined) return known
+    const made = new Outbound()
+    this.#outbound.set(to, made)
+    return made
+  }
+
+  #inboundOf(from: string): Inbound {
+    const known = this.#inbound.get(from)
+    if (known !== undefined) return known
+    const made = new Inbound()
+    this.#inbound.set(from, made)
+    return made
+  }
+
+  /** A subject on which this process may write to a peer: whoever may be written to may write something itself. */
+  #wayTo(to: string): string {
+    const { name: from, run } = this.#options
+    const channel = channels.find((each) => mayPublish(from, to, each)) ?? "reply"
+    return subjectOf({ run, to, from, channel })
+  }
+
+  /** This process's side of what goes from one process to another, of which it is one. */
+  #side(from: string, to: string): Either.Either<Side, HandshakeFailed> {
+    const { agreed, identity: own, keyOf, name, run } = this.#options
+    const other = from === name ? to : from
+    const peer = keyOf(actorOf(other))
+    if (peer === undefined)
+      return Either.left(new HandshakeFailed({ reason: `${actorOf(other)} has no identity in this run` }))
+    const prologue = new CanonicalWriter().string("bicameral channel").string(run).string(from).string(to)
+    return Either.right({ own, peer, prologue: prologue.bytes(agreed(other)).finish() })
+  }
+}
+
+type Note = (what: string, details: Readonly<Record<string, unknown>>) => void
+
+const frameOf = (kind: number, message: Uint8Array): Uint8Array => {
+  const frame = new Uint8Array(1 + message.length)
+  frame[0] = kind
+  frame.set(message, 1)
+  return frame
+}
+
+/** Decorates a transport. */
+export const withSeals = (options: SealedOptions, real: TransportService): Effect.Effect<TransportService> =>
+  Effect.gen(function* () {
+    const fork = Runtime.runFork(yield* Effect.runtime())
+    const times = new Map<string, number>()
+    const note: Note = (what, details) => {
+      const count = (times.get(what) ?? 0) + 1
+      times.set(what, count)
+      if ((count & (count - 1)) === 0)
+        fork(Effect.logWarning(what).pipe(Effect.annotateLogs({ ...details, count })))
+    }
+    const channels = new Channels(options, real, yield* Effect.clock, note)
+    const maxPayloadBytes = real.maxPayloadBytes - overheadBytes
+    return {
+      ...real,
+      maxPayloadBytes,
+      frame: (bytes) => channels.frame(bytes),
+      release: (frame) => channels.release(frame),
+      send: (subject, data, headers) =>
+        data.length > maxPayloadBytes
+          ? new PayloadTooLarge({ subject, bytes: data.length, limitBytes: maxPayloadBytes })
+          : channels.send(subject, data, headers),
+      subscribe: (subject, onDelivery, queue) =>
+        real.subscribe(subject, (delivery) => channels.receive(delivery, onDelivery), queue)
+    }
+  })
+
+/** The same as a layer over another. */
+export const sealed = <E, R>(
+  options: SealedOptions,
+  transport: Layer.Layer<Transport, E, R>
+): Layer.Layer<Transport, E, R> =>
+  Layer.effect(
+    Transport,
+    Effect.flatMap(Transport, (real) => withSeals(options, real))
+  ).pipe(Layer.provide(transport))
