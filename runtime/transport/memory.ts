@@ -56,13 +56,19 @@ class Subscriptions {
 
   deliver(delivery: Delivery): void {
     const parts = delivery.subject.split(".")
+    const receivers: Array<Subscription> = []
     const queues = new Map<string, Array<Subscription>>()
     for (const each of this.#all) {
       if (!matches(each.pattern, parts)) continue
-      if (each.queue === undefined) each.onDelivery(delivery)
+      if (each.queue === undefined) receivers.push(each)
       else queues.set(each.queue, [...(queues.get(each.queue) ?? []), each])
     }
-    for (const members of queues.values()) members[this.#queued++ % members.length]!.onDelivery(delivery)
+    for (const members of queues.values()) receivers.push(members[this.#queued++ % members.length]!)
+    // Each has the bytes for itself, as from a real broker.
+    const copies = receivers.map((_, i) =>
+      i === 0 ? delivery : { ...delivery, data: delivery.data.slice() }
+    )
+    for (const [i, { onDelivery }] of receivers.entries()) onDelivery(copies[i]!)
   }
 }
 
