@@ -12,6 +12,7 @@ import * as Parties from "../../runtime/messaging/party.ts"
 import * as Tracing from "../../runtime/tracing.ts"
 import { makeHub } from "../../runtime/transport/memory.ts"
 import { type Delivery, Transport } from "../../runtime/transport/transport.ts"
+import { patienceMs } from "../support/patience.ts"
 
 const Double = ask(
   "Double",
@@ -72,7 +73,7 @@ describe("event log", () => {
         return yield* Effect.never
       })
       const asked = Effect.flatMap(Party, (user) =>
-        user.ask("kgc", Double, { value: 1 }, { deadlineMs: 20_000, phase: "keys" })
+        user.ask("kgc", Double, { value: 1 }, { deadlineMs: patienceMs, phase: "keys" })
       )
       yield* Effect.raceFirst(
         as("kgc", Effect.scoped(served)),
@@ -230,7 +231,7 @@ describe("without tracing", () => {
         Party
       )
       yield* Effect.forkScoped(
-        Effect.withSpan(user.ask("kgc", Double, { value: 1 }, { deadlineMs: 9_000 }), "enrol")
+        Effect.withSpan(user.ask("kgc", Double, { value: 1 }, { deadlineMs: patienceMs }), "enrol")
       )
       expect((yield* Deferred.await(request)).headers).toEqual({})
     })

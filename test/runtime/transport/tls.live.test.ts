@@ -13,6 +13,7 @@ import { type Trust, trustFromEnvironment } from "../../../runtime/transport/tru
 import { authority, type Signed } from "../../support/certificates.ts"
 import { configuredBroker, freePort } from "../../support/configured-broker.ts"
 import { answering, fitting, infoLine, listener } from "../../support/fake-broker.ts"
+import { patienceMs } from "../../support/patience.ts"
 
 const configuration = fileURLToPath(new URL("nats-tls.conf", projectRoot))
 
@@ -167,7 +168,7 @@ describe("a password", () => {
       const back = (times: number) =>
         Effect.gen(function* () {
           while (named.came.length < times && other.came.length === 0) yield* Effect.sleep(20)
-        }).pipe(within(20_000, () => new Error("the party did not come back")))
+        }).pipe(within(patienceMs, () => new Error("the party did not come back")))
       for (let times = 2; times <= 5; times++) {
         named.hangUp()
         yield* back(times)

@@ -15,6 +15,7 @@ import { brokerCorpus } from "../../support/broker-corpus.ts"
 import { corpusSuite } from "../../support/broker-suite.ts"
 import { brokerFrom, openBroker, ownConfiguration } from "../../support/configured-broker.ts"
 import { answering, fitting, infoLine, listener } from "../../support/fake-broker.ts"
+import { patienceMs } from "../../support/patience.ts"
 
 describe("the broker that a party connects to", () => {
   corpusSuite(brokerCorpus.filter(({ fast }) => fast === true))
@@ -128,7 +129,7 @@ describe("a broker that was away", () => {
             Layer.provideMerge(Nats.layer({ servers, ...credentials.user1!, run: "trial-1" }))
           )
         )
-        const asking = Context.get(context, Party).ask("kgc", Anything, {}, { deadlineMs: 30_000 })
+        const asking = Context.get(context, Party).ask("kgc", Anything, {}, { deadlineMs: patienceMs })
         const [asked, waiting] = [
           yield* Effect.fork(asking),
           yield* Effect.fork(Effect.provide(brokerLost, context))

@@ -10,10 +10,11 @@ import {
   garbageCollection,
   startActor
 } from "../../../runtime/processes/process.ts"
+import { patienceMs } from "../../support/patience.ts"
 
 const entry = fileURLToPath(new URL("../../support/actor-child.mjs", import.meta.url))
 const child = (what: string, options: Partial<ActorProcessOptions> = {}) =>
-  startActor({ party: "cloud0", entry, args: [what], readyTimeoutMs: 20_000, ...options })
+  startActor({ party: "cloud0", entry, args: [what], readyTimeoutMs: patienceMs, ...options })
 
 const alive = (pid: number) => {
   try {

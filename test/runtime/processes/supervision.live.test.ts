@@ -6,6 +6,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, TestClock } from "effect"
 import { ActorDied, defectStatus, startActor, toldStatus } from "../../../runtime/processes/process.ts"
 import { type LifeEvent, type Living, supervise } from "../../../runtime/processes/supervision.ts"
+import { patienceMs } from "../../support/patience.ts"
 
 const entry = fileURLToPath(new URL("../../support/actor-child.mjs", import.meta.url))
 
@@ -24,7 +25,7 @@ const livesOf = (status: number) =>
         party: "cloud0",
         entry,
         args: [`two-lives-${status}`, file],
-        readyTimeoutMs: 20_000
+        readyTimeoutMs: patienceMs
       }),
       crashed: (died) => died.crashed,
       onEvent: ({ _tag }) => events.push(_tag)

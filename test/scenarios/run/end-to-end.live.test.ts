@@ -10,7 +10,6 @@ import type { RunResult } from "../../../scenarios/report/result.ts"
 import { bicameral, processesNaming } from "../../support/program.ts"
 import { runInMemory, splits, temporaryFolder, writeScenario } from "../../support/small-scenario.ts"
 
-const minutes = 60_000
 const scenarios = fileURLToPath(new URL("../../../scenarios", import.meta.url))
 const readJson = <A>(...path: ReadonlyArray<string>) =>
   Effect.promise(async () => JSON.parse(await readFile(join(...path), "utf8")) as A)
@@ -155,8 +154,7 @@ describe("bicameral run - the scenarios that come with the project", () => {
         expect(patchwork.model.layers).toEqual(layers)
         expect(patchwork.result.tested).toEqual(result.tested)
         expect(patchwork.result.expectations.every(({ held }) => held)).toBe(true)
-      }),
-    4 * minutes
+      })
   )
 
   it.scopedLive("two-labs, whose rows are joined by id, reaches 0.90", () =>

@@ -12,6 +12,7 @@ import type { Limits } from "../../../runtime/messaging/limits.ts"
 import * as Parties from "../../../runtime/messaging/party.ts"
 import { layer as nats } from "../../../runtime/transport/nats.ts"
 import { publish, Transport } from "../../../runtime/transport/transport.ts"
+import { patienceMs } from "../../support/patience.ts"
 
 const MiB = 2 ** 20
 const Piece = ask("Piece", Schema.Struct({ bytes: Bytes }), Schema.Struct({}))
@@ -74,7 +75,7 @@ describe("a flood of requests", () => {
           "cloud1",
           Piece,
           { bytes: new Uint8Array(1024) },
-          { deadlineMs: 20_000 }
+          { deadlineMs: patienceMs }
         )
       )
       yield* Deferred.succeed(open, undefined)

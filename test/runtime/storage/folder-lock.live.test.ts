@@ -18,7 +18,7 @@ const patienceMs = 1_000
 
 /** Another process that holds the folder. */
 const holder = (path: string) =>
-  startActor({ party: "cloud0", entry, args: ["hold", path, String(patienceMs)], readyTimeoutMs: 20_000 })
+  startActor({ party: "cloud0", entry, args: ["hold", path, String(patienceMs)], readyTimeoutMs: 120_000 })
 
 const filesIn = (path: string) => Effect.promise(() => readdir(path))
 

@@ -18,6 +18,7 @@ import {
 } from "../../../runtime/broker/start.ts"
 import { within } from "../../../runtime/deadline.ts"
 import { withEnvironment } from "../../support/environment.ts"
+import { patienceMs } from "../../support/patience.ts"
 
 const folder = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "bicameral-find-"))),
@@ -112,7 +113,7 @@ describe("the broker of a run", () => {
       yield* Effect.repeat(
         Effect.sync(() => alive(pid)),
         { until: (up) => !up, schedule: Schedule.spaced("20 millis") }
-      ).pipe(within(20_000, () => new Error("the broker goes on")))
+      ).pipe(within(patienceMs, () => new Error("the broker goes on")))
     })
   )
 

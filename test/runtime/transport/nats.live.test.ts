@@ -24,6 +24,7 @@ import * as Nats from "../../../runtime/transport/nats.ts"
 import { publish, Transport } from "../../../runtime/transport/transport.ts"
 import { answering, fitting, infoLine, listener } from "../../support/fake-broker.ts"
 import { gateTo } from "../../support/gate.ts"
+import { patienceMs } from "../../support/patience.ts"
 import { Network, transportSuite } from "../messaging/conformance.ts"
 
 const transportOf = ({ url, credentials }: Broker, actor: string) =>
@@ -176,9 +177,11 @@ describe("losing the broker", () => {
       const asker = Context.get(yield* partyOf(through, "user1"), Party)
       const answererContext = yield* partyOf(broker, "kgc")
       yield* Context.get(answererContext, Party).serve([double])
-      expect(yield* asker.ask("kgc", Double, { value: 1 }, { deadlineMs: 20_000 })).toEqual({ doubled: 2 })
+      expect(yield* asker.ask("kgc", Double, { value: 1 }, { deadlineMs: patienceMs })).toEqual({
+        doubled: 2
+      })
       yield* gate.shut
-      const reply = yield* Effect.fork(asker.ask("kgc", Double, { value: 2 }, { deadlineMs: 20_000 }))
+      const reply = yield* Effect.fork(asker.ask("kgc", Double, { value: 2 }, { deadlineMs: patienceMs }))
       yield* Effect.yieldNow()
       yield* gate.open
       expect(yield* Fiber.join(reply)).toEqual({ doubled: 4 })
@@ -203,7 +206,7 @@ describe("losing the broker", () => {
       )
       yield* gate.shut
       yield* gate.open
-      yield* Deferred.await(back).pipe(within(20_000, () => new Error("it is not sought")))
+      yield* Deferred.await(back).pipe(within(patienceMs, () => new Error("it is not sought")))
     })
   )
 
@@ -247,7 +250,7 @@ describe("losing the broker", () => {
         yield* Deferred.await(lost)
         const mine = yield* Effect.fork(exchange(at1, 1, Uint8Array.of(1)))
         const theirs = yield* Effect.fork(exchange(at0, 1, Uint8Array.of(0)))
-        const reply = yield* user.ask("cloud1", Double, { value: 4 }, { deadlineMs: 5_000 })
+        const reply = yield* user.ask("cloud1", Double, { value: 4 }, { deadlineMs: patienceMs })
         expect(reply).toEqual({ doubled: 8 })
         expect(transport.status()).toBe("reconnecting")
         expect([mine.unsafePoll(), theirs.unsafePoll()]).toEqual([null, null])

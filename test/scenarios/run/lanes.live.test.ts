@@ -11,8 +11,6 @@ import type { Hands } from "../../../scenarios/run/parties.ts"
 import { runScenario } from "../../../scenarios/run/run.ts"
 import { allOwn, read, runInMemory, splits, writeScenario } from "../../support/small-scenario.ts"
 
-const minutes = 60_000
-
 const scenario = {
   seed: 5,
   training: { epochs: 60, batch: 8, rate: 0.25 },
@@ -43,32 +41,29 @@ const killing = (kills: ReadonlyArray<readonly [step: number, victim: string]>) 
 }
 
 describe("lanes - over NATS", () => {
-  it.scopedLive(
-    "a lane, a main process and another lane are killed: the model is that of one lane",
-    () =>
-      Effect.gen(function* () {
-        const { file, out } = yield* writeScenario(splits.rows, { ...scenario, placement: { lanes: 3 } })
-        yield* runInMemory(file, join(out, "alone"))
-        const { display, lives, onUp } = killing([
-          [30, "cloud0.l-1"],
-          [100, "cloud1"],
-          [180, "cloud1.l-2"]
-        ])
-        const options = { file, out: join(out, "lanes"), transport: "nats", seed: Option.none() } as const
-        yield* runScenario({ ...options, display, onUp }).pipe(Effect.provide(nodeContext))
-        expect(yield* read(out, "lanes", "model.json")).toBe(yield* read(out, "alone", "model.json"))
-        expect(lives.filter((each) => each.endsWith("Died")).sort()).toEqual([
-          "cloud0.l-1 Died",
-          "cloud1 Died",
-          "cloud1.l-2 Died"
-        ])
-        // Each lane took part: the other cloud's lane of its rows has exchanged rounds with it.
-        const events = yield* Effect.forEach(["cloud0.l-1", "cloud0.l-2", "cloud1.l-1"], (lane) =>
-          read(out, "lanes", "parties", lane, "events.jsonl")
-        )
-        for (const log of events) expect(log).toContain('"lane.train"')
-        yield* allOwn(join(out, "lanes"))
-      }),
-    2 * minutes
+  it.scopedLive("a lane, a main process and another lane are killed: the model is that of one lane", () =>
+    Effect.gen(function* () {
+      const { file, out } = yield* writeScenario(splits.rows, { ...scenario, placement: { lanes: 3 } })
+      yield* runInMemory(file, join(out, "alone"))
+      const { display, lives, onUp } = killing([
+        [30, "cloud0.l-1"],
+        [100, "cloud1"],
+        [180, "cloud1.l-2"]
+      ])
+      const options = { file, out: join(out, "lanes"), transport: "nats", seed: Option.none() } as const
+      yield* runScenario({ ...options, display, onUp }).pipe(Effect.provide(nodeContext))
+      expect(yield* read(out, "lanes", "model.json")).toBe(yield* read(out, "alone", "model.json"))
+      expect(lives.filter((each) => each.endsWith("Died")).sort()).toEqual([
+        "cloud0.l-1 Died",
+        "cloud1 Died",
+        "cloud1.l-2 Died"
+      ])
+      // Each lane took part: the other cloud's lane of its rows has exchanged rounds with it.
+      const events = yield* Effect.forEach(["cloud0.l-1", "cloud0.l-2", "cloud1.l-1"], (lane) =>
+        read(out, "lanes", "parties", lane, "events.jsonl")
+      )
+      for (const log of events) expect(log).toContain('"lane.train"')
+      yield* allOwn(join(out, "lanes"))
+    })
   )
 })

@@ -45,8 +45,7 @@ describe("run - faults over NATS", () => {
           expect(disturbed.faults?.[kind]).toBeGreaterThan(0)
         expect(disturbed.recoveries.map(({ party }) => party).sort()).toEqual(["cloud1", "user2"])
         yield* allOwn(out)
-      }),
-    180_000
+      })
   )
 
   it.scopedLive("faults of a run in one process are refused, and the simulation is named", () =>

@@ -12,7 +12,7 @@ import type { Phase } from "../../../actors/party/phases.ts"
 import type { RunDisplay } from "../../../scenarios/report/result.ts"
 import type { Hands } from "../../../scenarios/run/parties.ts"
 import { resumeRun, runScenario } from "../../../scenarios/run/run.ts"
-import { bicameral, processesNaming } from "../../support/program.ts"
+import { bicameral, type Ended, processesNaming } from "../../support/program.ts"
 import {
   disturbedRun,
   read,
@@ -21,8 +21,6 @@ import {
   splits,
   writeScenario
 } from "../../support/small-scenario.ts"
-
-const minutes = 60_000
 
 /** The words with which a run ended. */
 const ending = <A, E extends { readonly message: string }, R>(work: Effect.Effect<A, E, R>) =>
@@ -38,10 +36,20 @@ const withOtherLabels = (file: string) =>
     )
   })
 
+/** All had uploaded: the model is right, and what it was tested on was kept; references would be of other data. */
+const rightWithoutReferences = ({ status, printed, complained }: Ended) => {
+  const changed = "the data in west-0.csv of user west changed after the run began"
+  expect(printed).toContain(`no reference will be trained: ${changed}`)
+  expect(printed).toMatch(new RegExp(`accuracy +1\\.0000 secure .*; no float64 reference: ${changed}`))
+  expect(printed).toContain(`not compared with the fixed-point reference: ${changed}`)
+  expect(status).toBe(1)
+  expect(complained).toMatch(/1 of 1 expectations did not hold: deviation from the fixed-point/)
+}
+
 describe("resume", () => {
   it.scopedLive("a party that stays away ends the run by name, and the run goes on from what was kept", () =>
     Effect.gen(function* () {
-      const deadlines = { replyTimeoutMs: 3_000, roundTimeoutMs: 3_000, phaseTimeoutMs: 60_000 }
+      const deadlines = { replyTimeoutMs: 8_000, roundTimeoutMs: 8_000, phaseTimeoutMs: 600_000 }
       const { file, out } = yield* writeScenario(splits.rows, { ...disturbedRun, deadlines })
       yield* runInMemory(file, join(out, "undisturbed"))
       let hands: Hands | undefined
@@ -61,7 +69,7 @@ describe("resume", () => {
       }
       const message = yield* ending(runScenario({ ...options, onUp }).pipe(Effect.provide(nodeContext)))
       expect(message).toMatch(
-        /cloud1 failed at Train: cloud0 did not send round \d+ of phase train within 3\d\d\d ms/
+        /cloud1 failed at Train: cloud0 did not send round \d+ of phase train within \d+ ms/
       )
       expect(notes.at(-1)).toContain(`bicameral resume ${folder}`)
 
@@ -76,55 +84,38 @@ describe("resume", () => {
     })
   )
 
-  it.scopedLive(
-    "a party whose disk is full ends the run by name and remedy, the others end with what they have, and the run goes on",
-    () =>
+  const full = [
+    // The upload of user 1 ends too if user 2 cannot keep their declaration to them, and may be the one to tell.
+    ["user2", "upload", /user2 failed at (Upload|Declaration)/],
+    ["director", "transform", /^bicameral: /],
+    // Its first write is as it joins cloud 0, who may be the one to tell.
+    ["cloud1", "train", /cloud1 failed at (Train|Join)/]
+  ] as const
+  for (const [party, phase, failed] of full)
+    it.scopedLive(`a full disk at ${party} in ${phase} ends the run by name and remedy, and it goes on`, () =>
       Effect.gen(function* () {
         const { file, folder, out } = yield* writeScenario(splits.rows, disturbedRun)
         yield* runInMemory(file, join(out, "undisturbed"))
-        const undisturbed = yield* read(out, "undisturbed", "model.json")
-        const full = [
-          // The upload of user 1 ends too if user 2 cannot keep their declaration to them, and may be the one to tell.
-          ["user2", "upload", /user2 failed at (Upload|Declaration)/],
-          ["director", "transform", /^bicameral: /],
-          // Its first write is as it joins cloud 0, who may be the one to tell.
-          ["cloud1", "train", /cloud1 failed at (Train|Join)/]
-        ] as const
-        for (const [party, phase, failed] of full) {
-          const faults = join(folder, `${party}.yaml`)
-          const event = { event: "disk-full", party, forMs: 600_000, when: { phase } }
-          yield* Effect.promise(() => writeFile(faults, stringify({ events: [event] })))
-          const filled = join(out, party)
-          const stopped = yield* bicameral(["run", file, "--out", filled, "--faults", faults])
-          expect(stopped.status).toBe(1)
-          expect(stopped.complained).toMatch(failed)
-          expect(stopped.complained).toMatch(
-            new RegExp(`can't write ${party}/.*: no space left; see that the folder .* has room`)
-          )
-          expect(stopped.printed).toContain(`bicameral resume ${filled}`)
-          expect(yield* Effect.promise(() => processesNaming(folder))).toEqual([])
-          if (phase === "train") yield* withOtherLabels(join(folder, "west-0.csv"))
-          const resumed = yield* bicameral(["resume", filled])
-          expect(resumed.printed).not.toContain("setup:")
-          expect(yield* read(filled, "model.json"), party).toBe(undisturbed)
-          if (phase !== "train") expect(resumed.complained).toBe("")
-          else {
-            // All had uploaded: the model is right, and what it was tested on was kept; references would be of other data.
-            const changed = "the data in west-0.csv of user west changed after the run began"
-            expect(resumed.printed).toContain(`no reference will be trained: ${changed}`)
-            expect(resumed.printed).toMatch(
-              new RegExp(`accuracy +1\\.0000 secure .*; no float64 reference: ${changed}`)
-            )
-            expect(resumed.printed).toContain(`not compared with the fixed-point reference: ${changed}`)
-            expect(resumed.status).toBe(1)
-            expect(resumed.complained).toMatch(
-              /1 of 1 expectations did not hold: deviation from the fixed-point/
-            )
-          }
-        }
-      }),
-    3 * minutes
-  )
+        const faults = join(folder, "faults.yaml")
+        const event = { event: "disk-full", party, forMs: 600_000, when: { phase } }
+        yield* Effect.promise(() => writeFile(faults, stringify({ events: [event] })))
+        const filled = join(out, "filled")
+        const stopped = yield* bicameral(["run", file, "--out", filled, "--faults", faults])
+        expect(stopped.status).toBe(1)
+        expect(stopped.complained).toMatch(failed)
+        expect(stopped.complained).toMatch(
+          new RegExp(`can't write ${party}/.*: no space left; see that the folder .* has room`)
+        )
+        expect(stopped.printed).toContain(`bicameral resume ${filled}`)
+        expect(yield* Effect.promise(() => processesNaming(folder))).toEqual([])
+        if (phase === "train") yield* withOtherLabels(join(folder, "west-0.csv"))
+        const resumed = yield* bicameral(["resume", filled])
+        expect(resumed.printed).not.toContain("setup:")
+        expect(yield* read(filled, "model.json")).toBe(yield* read(out, "undisturbed", "model.json"))
+        if (phase === "train") rightWithoutReferences(resumed)
+        else expect(resumed.complained).toBe("")
+      })
+    )
 
   it.scopedLive("a runner that was killed leaves nobody behind, and its run goes on", () =>
     Effect.gen(function* () {

@@ -118,7 +118,6 @@ describe("workers - over NATS", () => {
         expect((yield* read(folder, "joined", "events.jsonl")).includes('"ask Alive"')).toBe(true)
         yield* allOwn(one)
         yield* allOwn(two)
-      }),
-    240_000
+      })
   )
 })
