@@ -16,17 +16,11 @@ import {
   weightShape,
   width
 } from "../protocol/learning/network.ts"
-import {
-  type Message,
-  operation,
-  type ProductForm,
-  type Round,
-  type Shape
-} from "../protocol/learning/operations.ts"
+import { type Message, operation, type Round, type Shape } from "../protocol/learning/operations.ts"
 import { type TrainingPlan, trainingPlan } from "../protocol/learning/plan.ts"
 import { type Layer, type OpenedData, openData, trainingStep } from "../protocol/learning/step.ts"
 import { Prg } from "../protocol/ring/prg.ts"
-import { type Matrix, Ring } from "../protocol/ring/ring.ts"
+import { type Matrix, type ProductForm, Ring } from "../protocol/ring/ring.ts"
 import { announceMachine, ownProcessorMs, type Spread, spreadOf, writeFigures } from "./measure.ts"
 import { type MeasuredNetwork, measuredNetworks } from "./networks.ts"
 
@@ -199,7 +193,7 @@ export async function* kernelSteps({
       return { weights: ring.zeros(weights.rows, weights.cols), bias: ring.zeros(bias.rows, bias.cols) }
     })
   )
-  const mask = maskDifference(dealerRing, keys, 0, operation("openInput", 0), inputs)
+  const mask = maskDifference({ ring: dealerRing, keys, step: 0 }, operation("openInput", 0), inputs)
   const shapes = network.layers.map((_, l) => ({
     weights: weightShape(network, l + 1),
     bias: biasShape(network, l + 1)
@@ -207,7 +201,7 @@ export async function* kernelSteps({
 
   for (let step = 1; ; step++) {
     const start = ownProcessorMs()
-    const corrections = deal(dealerRing, keys, step, (ops) =>
+    const corrections = deal({ ring: dealerRing, keys, step }, (ops) =>
       trainingStep(ops, plan, shapes, {
         inputs: gatherRows(dealerRing, mask, batchRows(plan, step)),
         labels: { opened: false, value: { rows: batch, cols: outputs(network) } }

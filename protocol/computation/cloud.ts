@@ -1,6 +1,6 @@
 /**
- * A cloud's interpretation of the step: matrices are its shares, opening is a round with the other cloud. Nothing it
- * computes or receives depends on anything but uniformly random words.
+ * A cloud's interpretation of the step: matrices are its shares, opening is a round with the other cloud.
+ * Nothing it computes or receives depends on anything but uniformly random words.
  */
 import type { Operations } from "../learning/operations.ts"
 import { type Batch, gatherBatch, type OpenedData } from "../learning/step.ts"
@@ -8,7 +8,7 @@ import type { Prg } from "../ring/prg.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import type { Corrections } from "./corrections.ts"
 import { gatedDifference, gatherLabels, type OpenedLabels, openLabels } from "./labels.ts"
-import { Party } from "./party.ts"
+import { ComputingParty } from "./party.ts"
 import { gatherRows, type OpenedMatrix, open, product, type Share } from "./product.ts"
 import { rescaleRelu } from "./relu.ts"
 import { type GateShare, rescale, rescaleGated } from "./rescale.ts"
@@ -24,7 +24,10 @@ export interface CloudStep {
   readonly step: number
   /** The dealer's message for the step: cloud 1 needs it for everything but opening. */
   readonly corrections?: Corrections
-  /** Of a lane: the rows of the batch (in step 0, of the data set) that it works on. All its matrices are of these rows. */
+  /**
+   * Of a lane: the rows of the batch (in step 0, of the data set) that it works on. All its matrices are of
+   * these rows.
+   */
   readonly slice?: Slice
 }
 
@@ -39,7 +42,7 @@ export const cloudOperations = ({
   corrections,
   slice
 }: CloudStep): CloudOperations => {
-  const cloud = new Party(ring, party, prg, step, corrections, slice)
+  const cloud = new ComputingParty(ring, party, prg, step, corrections, slice)
   return {
     open: (op, x, consumed) => open(cloud, op, x, consumed),
     openLabels: (op, y) => openLabels(cloud, op, y),

@@ -1,16 +1,16 @@
 /**
- * The labels of a ReLU output, opened once a run (section 5): their difference from the activation is gated by a bit that nobody knows,
- * and with the labels under a mask that takes no round.
+ * The labels of a ReLU output, opened once a run (section 5): their difference from the activation is gated
+ * by a bit that nobody knows, and with the labels under a mask that takes no round.
  */
+
+import { wordBytes } from "../bytes.ts"
 import type { Operation, Round, Shape } from "../learning/operations.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
-import type { Party } from "./party.ts"
+import type { ComputingParty } from "./party.ts"
 import { gatherRows } from "./product.ts"
 import type { GateShare } from "./rescale.ts"
 import { dealtLayout, openingPieces } from "./sizes.ts"
 import { padWords, unpadded } from "./slices.ts"
-
-const WORD = 8
 
 /** What a cloud holds of opened labels. */
 export interface OpenedLabels extends Shape {
@@ -21,7 +21,7 @@ export interface OpenedLabels extends Shape {
 }
 
 /** Opens labels under the mask of `op`. One round for each of `openingPieces`. */
-export function* openLabels(party: Party, op: Operation, y: Matrix): Round<OpenedLabels> {
+export function* openLabels(party: ComputingParty, op: Operation, y: Matrix): Round<OpenedLabels> {
   const { ring } = party
   const { rows, cols } = y
   const words = rows * cols
@@ -29,7 +29,7 @@ export function* openLabels(party: Party, op: Operation, y: Matrix): Round<Opene
   ring.subtract(opened, y, opened)
   let first = 0
   for (const piece of openingPieces(words)) {
-    yield* party.reveal(op, opened.at + first * WORD, piece, "add")
+    yield* party.reveal(op, opened.at + first * wordBytes, piece, "add")
     first += piece
   }
   return { rows, cols, opened, share: y }
@@ -49,7 +49,7 @@ export const gatherLabels = (
 
 /** A share of (activation − labels)·d where activation = d·z already. Local. */
 export const gatedDifference = (
-  party: Party,
+  party: ComputingParty,
   op: Operation,
   activation: Matrix,
   labels: OpenedLabels,

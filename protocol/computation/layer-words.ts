@@ -1,16 +1,21 @@
-/** Matrices as words, one behind the other: what a cloud keeps of its shares of the layers, and what its lanes hand on. */
+/**
+ * Matrices as words, one behind the other: what a cloud keeps of its shares of the layers, and what its lanes
+ * hand on.
+ */
+
+import { concatenate, wordBytes } from "../bytes.ts"
 import type { Shape } from "../learning/operations.ts"
 import type { Gradient, Layer } from "../learning/step.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
-import { concatenate } from "../sharing/work.ts"
-
-const WORD = 8
 
 /** Words of matrices, one behind the other: a copy. */
 export const wordsOf = (ring: Ring, matrices: ReadonlyArray<Matrix>): Uint8Array =>
   concatenate(matrices.map((x) => ring.view(x)))
 
-/** Matrices of these shapes from their words, one behind the other. New memory. Throws RangeError where they are of other shapes. */
+/**
+ * Matrices of these shapes from their words, one behind the other. New memory. Throws RangeError where they
+ * are of other shapes.
+ */
 export const matricesOf = (
   ring: Ring,
   shapes: ReadonlyArray<Shape>,
@@ -18,7 +23,7 @@ export const matricesOf = (
 ): ReadonlyArray<Matrix> => {
   let from = 0
   const matrices = shapes.map(({ rows, cols }) => {
-    const bytes = rows * cols * WORD
+    const bytes = rows * cols * wordBytes
     if (from + bytes > words.length)
       throw new RangeError(`${words.length} bytes are too few for the matrices`)
     const matrix = ring.matrix(rows, cols)

@@ -1,23 +1,27 @@
 /**
- * The product of two shared matrices (section 5). X is opened once: each cloud sends its share less a mask that it drew, and has X + ΔA
- * at cloud 0 and X − ΔA at cloud 1, ΔA being the difference of the two masks. With Y opened alike, each cloud multiplies what it has:
- * (X + ΔA)·(Y + ΔB) + (X − ΔA)·(Y − ΔB) = 2·X·Y + 2·ΔA·ΔB, one multiplication where Beaver's shares take two. The dealer, who knows the
- * differences, takes the second term away in the rounding of the rescale that every product goes to. What a cloud receives is
+ * The product of two shared matrices (section 5). X is opened once: each cloud sends its share less a mask
+ * that it drew, and has X + ΔA at cloud 0 and X − ΔA at cloud 1, ΔA being the difference of the two masks.
+ * With Y opened alike, each cloud multiplies what it has: (X + ΔA)·(Y + ΔB) + (X − ΔA)·(Y − ΔB) = 2·X·Y +
+ * 2·ΔA·ΔB, one multiplication where Beaver's shares take two. The dealer, who knows the differences, takes
+ * the second term away in the rounding of the rescale that every product goes to. What a cloud receives is
  * uniformly random to it.
  */
-import type { Operation, ProductForm, Round, Shape } from "../learning/operations.ts"
-import type { Matrix, Ring } from "../ring/ring.ts"
-import type { Party } from "./party.ts"
-import { openingPieces, type Rescaled } from "./sizes.ts"
 
-const WORD = 8
+import { wordBytes } from "../bytes.ts"
+import type { Operation, Round, Shape } from "../learning/operations.ts"
+import type { Matrix, ProductForm, Ring } from "../ring/ring.ts"
+import type { ComputingParty } from "./party.ts"
+import { openingPieces, type Rescaled } from "./sizes.ts"
 
 /** A matrix under the difference of both clouds' masks: X + ΔA at cloud 0, X − ΔA at cloud 1. */
 export interface OpenedMatrix extends Matrix {
   readonly opened: true
 }
 
-/** This cloud's share of a value, or of a product that is not rescaled yet: twice the product, and that of the masks' differences. */
+/**
+ * This cloud's share of a value, or of a product that is not rescaled yet: twice the product, and that of the
+ * masks' differences.
+ */
 export interface Share extends Matrix, Rescaled {}
 
 /** Says of a matrix that it is one. */
@@ -30,23 +34,28 @@ export const productShape = (x: Shape, y: Shape, form: ProductForm): Shape => ({
 })
 
 /**
- * Opens x under the masks of `op`: gives X + ΔA at cloud 0, X − ΔA at cloud 1. One round for each of `openingPieces`. Where x is
- * `consumed`, the result takes its place in memory.
+ * Opens x under the masks of `op`: gives X + ΔA at cloud 0, X − ΔA at cloud 1. One round for each of
+ * `openingPieces`. Where x is `consumed`, the result takes its place in memory.
  */
-export function* open(party: Party, op: Operation, x: Matrix, consumed = false): Round<OpenedMatrix> {
+export function* open(
+  party: ComputingParty,
+  op: Operation,
+  x: Matrix,
+  consumed = false
+): Round<OpenedMatrix> {
   const { ring } = party
   const { rows, cols } = x
   const masked = consumed ? x : ring.matrix(rows, cols)
   const draw = party.drawer(op, "mask")
   const { first: place } = party.range(x)
   const pieces = openingPieces(rows * cols)
-  const piece = ring.allocate(Math.max(...pieces) * WORD)
+  const piece = ring.allocate(Math.max(...pieces) * wordBytes)
   let first = 0
   for (const words of pieces) {
-    const at = masked.at + first * WORD
+    const at = masked.at + first * wordBytes
     draw(piece, words, place + first)
     // [X] + A stays, [X] − A goes: the peer's completes what stays.
-    ring.kernels.sumAndDifference(at, x.at + first * WORD, piece, words)
+    ring.kernels.sumAndDifference(at, x.at + first * wordBytes, piece, words)
     yield* party.exchange(op, piece, words, "add", at)
     first += words
   }
@@ -56,8 +65,16 @@ export function* open(party: Party, op: Operation, x: Matrix, consumed = false):
 /** Says of a matrix that it is a share of a product. */
 export const asProduct = (x: Matrix): Share => ({ ...x, product: true })
 
-/** This cloud's share of 2·X·Y + 2·ΔA·ΔB for two opened matrices: for a rescale, which takes the second away. Local. */
-export const product = ({ ring }: Party, x: OpenedMatrix, y: OpenedMatrix, form: ProductForm): Share => {
+/**
+ * This cloud's share of 2·X·Y + 2·ΔA·ΔB for two opened matrices: for a rescale, which takes the second away.
+ * Local.
+ */
+export const product = (
+  { ring }: ComputingParty,
+  x: OpenedMatrix,
+  y: OpenedMatrix,
+  form: ProductForm
+): Share => {
   const { rows, cols } = productShape(x, y, form)
   const out = ring.matrix(rows, cols)
   ring.product(out, x, y, form)

@@ -1,18 +1,20 @@
 /**
- * Rescale and ReLU in one (section 5): the word c opened for the truncation also serves the comparison of c' = c − 2^62 with r,
- * both shifted, whose outcome is the sign of the rescaled value. Four rounds: c, the masked factors of the comparison's nodes, those of its root, and the
- * masked gate b' = d ⊕ β. Each opened word or bit is hidden by a mask of its own.
+ * Rescale and ReLU in one (section 5): the word c opened for the truncation also serves the comparison of c'
+ * = c − 2^62 with r, both shifted, whose outcome is the sign of the rescaled value. Four rounds: c, the
+ * masked factors of the comparison's nodes, those of its root, and the masked gate b' = d ⊕ β. Each opened
+ * word or bit is hidden by a mask of its own.
  */
+import { wordBytes } from "../bytes.ts"
 import type { Operation, Round } from "../learning/operations.ts"
 import type { Matrix } from "../ring/ring.ts"
-import type { Party } from "./party.ts"
+import type { ComputingParty } from "./party.ts"
 import type { Share } from "./product.ts"
 import { finishGated, type GateShare, openRounded } from "./rescale.ts"
 import { dealtLayout, groupsOf, nodesOf, planesOf } from "./sizes.ts"
 import { clearForeignBits, padWords, unpadded } from "./slices.ts"
 
 export function* rescaleRelu(
-  party: Party,
+  party: ComputingParty,
   op: Operation,
   z: Share,
   shift: number
@@ -32,10 +34,10 @@ export function* rescaleRelu(
   const { memory, at } = dealt
   const products = memory + at.products
   const masks = party.draw(op, "bitMasks", groups * planes.masks, range.group * planes.masks)
-  const kept = ring.allocate(groups * planes.kept * 8)
-  const nodes = ring.allocate(groups * planes.nodes * 8)
-  const root = ring.allocate(groups * planes.root * 8)
-  const bits = ring.allocate(groups * planes.gate * 8)
+  const kept = ring.allocate(groups * planes.kept * wordBytes)
+  const nodes = ring.allocate(groups * planes.nodes * wordBytes)
+  const root = ring.allocate(groups * planes.root * wordBytes)
+  const bits = ring.allocate(groups * planes.gate * wordBytes)
 
   kernels.compareLeaves(nodes, kept, c, memory + at.oneHot, masks, shift, count, n)
   clearForeignBits(ring, nodes, planes.nodes, range)
@@ -49,6 +51,6 @@ export function* rescaleRelu(
 
   const values = ring.matrix(1, n)
   const gate = { bits, beta: memory + at.beta }
-  finishGated(party, values, c, dealt, gate, shift)
+  finishGated(party, { out: values, c, dealt, gate, shift })
   return { value: unpadded(values.at, z, range), gate }
 }

@@ -1,26 +1,29 @@
 /**
- * Division of a shared value by a power of two, exact up to one unit in the last place (section 5), alone or followed by
- * an earlier ReLU's gate. What is opened is x + 2^62 + r with r uniform in the ring, so it tells nobody anything; of a product, the sum of
- * the upper bytes of both clouds' parts of it, which costs another 64th of a unit at most.
+ * Division of a shared value by a power of two, exact up to one unit in the last place (section 5), alone or
+ * followed by an earlier ReLU's gate. What is opened is x + 2^62 + r with r uniform in the ring, so it tells
+ * nobody anything; of a product, the sum of the upper bytes of both clouds' parts of it, which costs another
+ * 64th of a unit at most.
  */
+import { wordBytes } from "../bytes.ts"
 import type { Operation, Round } from "../learning/operations.ts"
 import type { Matrix } from "../ring/ring.ts"
 import { RescaleOutOfRange } from "./errors.ts"
-import type { Party } from "./party.ts"
+import type { ComputingParty } from "./party.ts"
 import type { Share } from "./product.ts"
 import { blindedBytes, dealtLayout } from "./sizes.ts"
 import { type Dealt, padWords, unpadded } from "./slices.ts"
 
 /**
- * Added to what is blinded: 2^62, so that it is not negative; and where the t bits below its upper `bytes` bytes are not opened 2^(t−1), so
- * that the result is right in the mean: both clouds keep 2^t of theirs in the mean, and c, with zeros there, is rounded down by half of that less.
+ * Added to what is blinded: 2^62, so that it is not negative; and where the t bits below its upper `bytes`
+ * bytes are not opened 2^(t−1), so that the result is right in the mean: both clouds keep 2^t of theirs in
+ * the mean, and c, with zeros there, is rounded down by half of that less.
  */
 export const blindingOffset = (bytes: number): bigint =>
-  (1n << 62n) + (bytes === 8 ? 0n : 1n << BigInt(63 - 8 * bytes))
+  (1n << 62n) + (bytes === wordBytes ? 0n : 1n << BigInt(63 - 8 * bytes))
 
 /**
- * A gate as a cloud holds it: b' = d ⊕ β in the open, one bit a value, packed in words of 64; and this cloud's share of β
- * modulo 2^64, a word a value. Of a slice, for the whole groups that hold it.
+ * A gate as a cloud holds it: b' = d ⊕ β in the open, one bit a value, packed in words of 64; and this
+ * cloud's share of β modulo 2^64, a word a value. Of a slice, for the whole groups that hold it.
  */
 export interface GateShare {
   readonly bits: number
@@ -39,11 +42,11 @@ export const checkRescale = (operation: Operation, shift: number, factor: number
 }
 
 /**
- * Opens c = factor·x + 2^62 + r: one round. Of a product only the upper bytes, so that c, with zeros below, is a little less. The words, in
- * new memory.
+ * Opens c = factor·x + 2^62 + r: one round. Of a product only the upper bytes, so that c, with zeros below,
+ * is a little less. The words, in new memory.
  */
 export function* openRounded(
-  party: Party,
+  party: ComputingParty,
   op: Operation,
   x: Share,
   shift: number,
@@ -55,13 +58,13 @@ export function* openRounded(
   const bytes = blindedBytes(x, shift)
   const offset = party.leads ? blindingOffset(bytes) : 0n
   party.ring.kernels.blindRescale(at, x.at, at, BigInt(factor), offset, n)
-  yield* bytes === 8 ? party.reveal(op, at, n, "add") : party.revealTop(op, at, n, bytes)
+  yield* bytes === wordBytes ? party.reveal(op, at, n, "add") : party.revealTop(op, at, n, bytes)
   return { rows: x.rows, cols: x.cols, at }
 }
 
 /** A share of factor·x / 2^shift. |factor·x| < 2^62, of a product less what is not opened. */
 export function* rescale(
-  party: Party,
+  party: ComputingParty,
   op: Operation,
   x: Share,
   shift: number,
@@ -85,7 +88,7 @@ export function* rescale(
 
 /** A share of d·x / 2^shift, d the gate. |x| < 2^62. */
 export function* rescaleGated(
-  party: Party,
+  party: ComputingParty,
   op: Operation,
   x: Share,
   shift: number,
@@ -98,19 +101,28 @@ export function* rescaleGated(
   const mark = ring.mark()
   const layout = (values: number) => dealtLayout.rescaleGated(values, shift)
   const dealt = party.dealt(op, layout, range)
-  finishGated(party, out, padWords(ring, c.at, range), dealt, gate, shift)
+  finishGated(party, { out, c: padWords(ring, c.at, range), dealt, gate, shift })
   ring.release(mark)
   return unpadded(out.at, x, range)
 }
 
 /** A share of d·x / 2^shift from the opened c and what is dealt, all of whole groups as the gate. */
 export const finishGated = (
-  { ring, leads }: Party,
-  out: Matrix,
-  c: number,
-  { memory, at }: Dealt<GatedPart>,
-  { bits, beta }: GateShare,
-  shift: number
+  { ring, leads }: ComputingParty,
+  {
+    out,
+    c,
+    dealt: { memory, at },
+    gate: { bits, beta },
+    shift
+  }: {
+    readonly out: Matrix
+    /** Address of the opened values. */
+    readonly c: number
+    readonly dealt: Dealt<GatedPart>
+    readonly gate: GateShare
+    readonly shift: number
+  }
 ): void =>
   ring.kernels.finishGated(
     out.at,

@@ -1,14 +1,16 @@
 /**
- * Exactly how many bytes each operation opens and deals: what the implementation sends, and what the cost model adds
- * up without running anything.
+ * Exactly how many bytes each operation opens and deals: what the implementation sends, and what the cost
+ * model adds up without running anything.
  */
-
-const WORD = 8
+import { wordBytes } from "../bytes.ts"
 
 /** Values whose bits share a word; a bit plane is padded to a whole group. */
 export const GROUP = 64
 
-/** Nodes of the comparison in a ReLU that is rescaled by `shift`: one for each 16 of the 63 − shift bits, at least two. */
+/**
+ * Nodes of the comparison in a ReLU that is rescaled by `shift`: one for each 16 of the 63 − shift bits, at
+ * least two.
+ */
 export const nodesOf = (shift: number): number => Math.max(2, Math.ceil((63 - shift) / 16))
 
 /** Bit planes of a group of 64 values for a comparison of so many nodes. */
@@ -28,7 +30,10 @@ export const planesOf = (nodes: number) => ({
 
 export const groupsOf = (elements: number): number => Math.ceil(elements / GROUP)
 
-/** Words that are opened in one round; larger matrices take several, so that messages and what is copied stay bounded. */
+/**
+ * Words that are opened in one round; larger matrices take several, so that messages and what is copied stay
+ * bounded.
+ */
 export const openingWords = 2 ** 19
 
 /** Sizes of the pieces in which so many words are opened: at least one. */
@@ -46,26 +51,30 @@ export interface Rescaled {
 }
 
 /**
- * Bytes that a rescale by `shift` opens of a blinded word, from the top. The bits that it shifts out only carry into the last place:
- * of a product all but a few of them stay at home.
+ * Bytes that a rescale by `shift` opens of a blinded word, from the top. The bits that it shifts out only
+ * carry into the last place: of a product all but a few of them stay at home.
  */
 export const blindedBytes = ({ product }: Rescaled, shift: number): number =>
-  product ? WORD - Math.max(0, Math.floor((shift - guardBits) / 8)) : WORD
+  product ? wordBytes - Math.max(0, Math.floor((shift - guardBits) / 8)) : wordBytes
 
 /** Bytes a cloud sends in each round of an operation on `elements` values; its peer sends as many. */
 export const openedBytes = {
-  open: (elements: number): ReadonlyArray<number> => openingPieces(elements).map((words) => words * WORD),
+  open: (elements: number): ReadonlyArray<number> =>
+    openingPieces(elements).map((words) => words * wordBytes),
   /** One round, of words of `blindedBytes`. */
   rescale: (elements: number, bytes: number): ReadonlyArray<number> => [elements * bytes],
   /** What the rounds of a ReLU after its rescale take. */
   relu: (elements: number, shift: number): ReadonlyArray<number> => {
     const { nodes, root, gate } = planesOf(nodesOf(shift))
-    const group = groupsOf(elements) * WORD
+    const group = groupsOf(elements) * wordBytes
     return [group * nodes, group * root, group * gate]
   }
 } as const
 
-/** Arrays of so many bytes one behind the other, each from a multiple of 16 on: where each begins, and the bytes of all. */
+/**
+ * Arrays of so many bytes one behind the other, each from a multiple of 16 on: where each begins, and the
+ * bytes of all.
+ */
 const laidOut = <Part extends string>(parts: Readonly<Record<Part, number>>) => {
   const at = {} as Record<Part, number>
   let bytes = 0
@@ -82,26 +91,26 @@ const topBytes = (shift: number): number => Math.ceil(shift / 8)
 const gatedParts = (elements: number, shift: number) => ({
   top: elements * topBytes(shift),
   gatedTop: elements * topBytes(shift),
-  shifted: elements * WORD,
-  gatedShifted: elements * WORD
+  shifted: elements * wordBytes,
+  gatedShifted: elements * wordBytes
 })
 
 /**
- * What is dealt for an operation on `elements` values: top bits of r, r≫s, both times the gate's β, β itself, one-hot words
- * of r's blocks, products of bit masks, β times the labels' mask.
+ * What is dealt for an operation on `elements` values: top bits of r, r≫s, both times the gate's β, β itself,
+ * one-hot words of r's blocks, products of bit masks, β times the labels' mask.
  */
 export const dealtLayout = {
   rescale: (elements: number, shift: number) =>
-    laidOut({ top: elements * topBytes(shift), shifted: elements * WORD }),
+    laidOut({ top: elements * topBytes(shift), shifted: elements * wordBytes }),
   rescaleGated: (elements: number, shift: number) => laidOut(gatedParts(elements, shift)),
   rescaleRelu: (elements: number, shift: number) =>
     laidOut({
       ...gatedParts(elements, shift),
-      beta: elements * WORD,
-      oneHot: elements * nodesOf(shift) * WORD,
-      products: groupsOf(elements) * planesOf(nodesOf(shift)).products * WORD
+      beta: elements * wordBytes,
+      oneHot: elements * nodesOf(shift) * wordBytes,
+      products: groupsOf(elements) * planesOf(nodesOf(shift)).products * wordBytes
     }),
-  gatedDifference: (elements: number) => laidOut({ gatedMask: elements * WORD })
+  gatedDifference: (elements: number) => laidOut({ gatedMask: elements * wordBytes })
 } as const
 
 /** Each section of a corrections message is preceded by its operation and length, u32 each. */

@@ -1,19 +1,20 @@
 /**
- * Slices of a batch: a lane of a cloud works on some rows, one behind the other, and all randomness is addressed by an
- * element's place in the whole batch, so what comes out does not depend on how the batch was cut.
+ * Slices of a batch: a lane of a cloud works on some rows, one behind the other, and all randomness is
+ * addressed by an element's place in the whole batch, so what comes out does not depend on how the batch was
+ * cut.
  *
- * The bits of 64 values share a word (a group), and a group may straddle two slices. Both lanes compute it, each with the
- * foreign values zero; what they send has the foreign bits cleared, so a bit's mask hides one value, that of the slice it
- * belongs to. Of what is dealt for a value by itself, the lane that does not own the value gets zeros in place of the share: the
- * share would be one under the same randomness of something else. What is dealt for a group depends on the masks alone and is the
- * same for both.
+ * The bits of 64 values share a word (a group), and a group may straddle two slices. Both lanes compute it,
+ * each with the foreign values zero; what they send has the foreign bits cleared, so a bit's mask hides one
+ * value, that of the slice it belongs to. Of what is dealt for a value by itself, the lane that does not own
+ * the value gets zeros in place of the share: the share would be one under the same randomness of something
+ * else. What is dealt for a group depends on the masks alone and is the same for both.
  */
+
+import { wordBytes } from "../bytes.ts"
 import type { Shape } from "../learning/operations.ts"
 import type { Prg, Stream } from "../ring/prg.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import { GROUP } from "./sizes.ts"
-
-const WORD = 8
 
 /** Rows of a batch. */
 export interface Slice {
@@ -30,14 +31,18 @@ export interface Range {
   readonly count: number
   /** Values of the matrix. */
   readonly of: number
-  /** Values in the groups, of which `lead` are before the slice. The last group of the matrix may be short. */
+  /**
+   * Values in the groups, of which `lead` are before the slice. The last group of the matrix may be short.
+   */
   readonly padded: number
   readonly lead: number
   /** Groups of the matrix before them. */
   readonly group: number
 }
 
-/** Where the rows of `shape` are in the matrix that they are a slice of; without a slice they are the matrix. */
+/**
+ * Where the rows of `shape` are in the matrix that they are a slice of; without a slice they are the matrix.
+ */
 export const rangeOf = ({ rows, cols }: Shape, slice: Slice | undefined): Range => {
   const count = rows * cols
   if (slice === undefined) return { first: 0, count, of: count, padded: count, lead: 0, group: 0 }
@@ -62,7 +67,10 @@ export interface Dealt<Part extends string> extends Laid<Part> {
   readonly memory: number
 }
 
-/** New memory with cloud 0's share of what is dealt for the groups of a range: each part from its place in that of the whole matrix. */
+/**
+ * New memory with cloud 0's share of what is dealt for the groups of a range: each part from its place in
+ * that of the whole matrix.
+ */
 export const drawDealt = <Part extends string>(
   ring: Ring,
   prg: Prg,
@@ -74,14 +82,14 @@ export const drawDealt = <Part extends string>(
   const memory = ring.allocate(bytes)
   const dealt = { memory, at, bytes, parts }
   if (padded === of) {
-    prg.fill(ring, memory, bytes / WORD, stream)
+    prg.fill(ring, memory, bytes / wordBytes, stream)
     return dealt
   }
   const all = layout(of)
   const before = layout(group * GROUP)
   for (const part of Object.keys(parts) as Part[]) {
     const words = Math.ceil(parts[part] / 16) * 2
-    prg.fill(ring, memory + at[part], words, stream, (all.at[part] + before.parts[part]) / WORD)
+    prg.fill(ring, memory + at[part], words, stream, (all.at[part] + before.parts[part]) / wordBytes)
   }
   return dealt
 }
@@ -105,9 +113,9 @@ export const clearForeign = <Part extends string>(
 /** The words at `at`, with zeros for the foreign values around them: new memory, unless there are none. */
 export const padWords = (ring: Ring, at: number, { count, lead, padded }: Range): number => {
   if (padded === count) return at
-  const memory = ring.allocate(padded * WORD)
-  ring.memory.fill(0, memory, memory + padded * WORD)
-  ring.memory.copyWithin(memory + lead * WORD, at, at + count * WORD)
+  const memory = ring.allocate(padded * wordBytes)
+  ring.memory.fill(0, memory, memory + padded * wordBytes)
+  ring.memory.copyWithin(memory + lead * wordBytes, at, at + count * wordBytes)
   return memory
 }
 
@@ -115,7 +123,7 @@ export const padWords = (ring: Ring, at: number, { count, lead, padded }: Range)
 export const unpadded = (at: number, { rows, cols }: Shape, { lead }: Range): Matrix => ({
   rows,
   cols,
-  at: at + lead * WORD
+  at: at + lead * wordBytes
 })
 
 /** Clears the foreign bits in the planes of the first and the last group, of so many words each. */
@@ -127,7 +135,7 @@ export const clearForeignBits = (
 ): void => {
   const groups = Math.ceil(padded / GROUP)
   const keep = (group: number, from: number, to: number) => {
-    const words = new Uint32Array(ring.memory.buffer, at + group * planes * WORD, 2 * planes)
+    const words = new Uint32Array(ring.memory.buffer, at + group * planes * wordBytes, 2 * planes)
     for (let i = 0; i < words.length; i++) {
       const start = (i % 2) * 32
       words[i]! &= bitsBelow(to - start) & ~bitsBelow(from - start)

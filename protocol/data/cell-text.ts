@@ -1,11 +1,11 @@
 /**
- * Cells of text: numbers as features have them, ids, and what is wrong with those that are neither. The reasons tell what
- * kind of thing stands there and never quote it.
+ * Cells of text: numbers as features have them, ids, and what is wrong with those that are neither. The
+ * reasons tell what kind of thing stands there and never quote it.
  */
 import { isDecimal } from "./spelling.ts"
 import type { CellProblem } from "./table.ts"
 
-export const notANumber: CellProblem = {
+const notANumber: CellProblem = {
   reason: "is not a number",
   remedy: "write a number with a decimal point, such as 12.5 or 1e-3"
 }

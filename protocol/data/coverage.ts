@@ -1,12 +1,13 @@
 /**
- * Every cell of the joint table must be held exactly once. The users check it among themselves, where ids have names;
- * the clouds check it again on what was uploaded, on indices only. Errors name the cells and the users.
+ * Every cell of the joint table must be held exactly once. The users check it among themselves, where ids
+ * have names; the clouds check it again on what was uploaded, on indices only. Errors name the cells and the
+ * users.
  */
 import { Data } from "effect"
 import type { CellBlock } from "./rows.ts"
 
 /** The cells a user says it holds. */
-export interface DeclaredCells {
+export interface UserCells {
   readonly user: string
   readonly blocks: ReadonlyArray<CellBlock>
 }
@@ -77,8 +78,11 @@ export class CoverageError extends Data.TaggedError("CoverageError")<{
   }
 }
 
-/** `row IR0016: petal_length, petal_width (sepals holds other cells of the row; petals these columns of other rows)` */
-export const describeGap = ({ row, columns, rowHolders, columnHolders }: Gap): string => {
+/**
+ * `row IR0016: petal_length, petal_width (sepals holds other cells of the row; petals these columns of other
+ * rows)`
+ */
+const describeGap = ({ row, columns, rowHolders, columnHolders }: Gap): string => {
   const others =
     rowHolders.length > 0 ? `other cells of the row: ${listed(rowHolders)}` : "nobody holds a cell of the row"
   const columnText =
@@ -89,7 +93,7 @@ export const describeGap = ({ row, columns, rowHolders, columnHolders }: Gap): s
 }
 
 /** `row BC0001: mean_radius (north and south)` */
-export const describeOverlap = ({ row, columns, users }: Overlap): string =>
+const describeOverlap = ({ row, columns, users }: Overlap): string =>
   `  row ${row}: ${listed(columns, namedColumns)} (${users[0] === users[1] ? `${users[0]} twice` : users.join(" and ")})`
 
 /** A declared block that lies outside the joint table. */
@@ -112,10 +116,10 @@ interface DistinctBlock extends CellBlock {
 }
 
 /**
- * Throws `CoverageError` or `BlockOutside`. Rows that lie in the same blocks are looked at together, and so are columns: the
- * work is that of the blocks' row and column lists, not of their cells.
+ * Throws `CoverageError` or `BlockOutside`. Rows that lie in the same blocks are looked at together, and so
+ * are columns: the work is that of the blocks' row and column lists, not of their cells.
  */
-export const checkCoverage = (outline: TableOutline, declarations: ReadonlyArray<DeclaredCells>): void => {
+export const checkCoverage = (outline: TableOutline, declarations: ReadonlyArray<UserCells>): void => {
   const blocks = declarations.flatMap(({ user, blocks }, owner) =>
     blocks.flatMap((block) => {
       requireInside(user, block, outline)
@@ -214,7 +218,7 @@ const faultsOf = (
 
 const coverageError = (
   outline: TableOutline,
-  declarations: ReadonlyArray<DeclaredCells>,
+  declarations: ReadonlyArray<UserCells>,
   classOf: Uint32Array,
   faults: ReadonlyArray<Faults | undefined>
 ): CoverageError => {
@@ -253,7 +257,7 @@ const coverageError = (
 }
 
 const holders = (
-  declarations: ReadonlyArray<DeclaredCells>,
+  declarations: ReadonlyArray<UserCells>,
   holds: (block: CellBlock) => boolean
 ): ReadonlyArray<string> => declarations.filter(({ blocks }) => blocks.some(holds)).map(({ user }) => user)
 

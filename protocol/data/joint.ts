@@ -1,8 +1,10 @@
 /**
- * The joint table put together from blocks: float64 cells where somebody may see them (references on data that the
- * runner can read, the joint test of held-out rows), shares as bare 64-bit words at the clouds.
+ * The joint table put together from blocks: float64 cells where somebody may see them (references on data
+ * that the runner can read, the joint test of held-out rows), shares as bare 64-bit words at the clouds.
  */
-import { type CellBlock, countCells, type FilledBlock, MalformedRows } from "./rows.ts"
+
+import { wordBytes } from "../bytes.ts"
+import type { CellBlock, FilledBlock } from "./rows.ts"
 
 /** The two matrices of training, row-major: rows × features and rows × labels. */
 export interface JointTable {
@@ -73,12 +75,10 @@ export interface JointWords {
   readonly labels: Uint8Array
 }
 
-const wordBytes = 8
-
 /**
- * Puts a run of a user's words, in the order of its blocks and from the `firstWord`-th of all of them, where they belong in the
- * joint training table. Words beyond the cells are ignored (packing fills up the last ciphertext). The blocks must have passed
- * the coverage check.
+ * Puts a run of a user's words, in the order of its blocks and from the `firstWord`-th of all of them, where
+ * they belong in the joint training table. Words beyond the cells are ignored (packing fills up the last
+ * ciphertext). The blocks must have passed the coverage check.
  */
 export const placeRun = (
   blocks: ReadonlyArray<CellBlock>,
@@ -125,21 +125,4 @@ const copyWords = (
   const bytes = words * wordBytes
   if (words > shortRun) to.set(from.subarray(start, start + bytes), at)
   else for (let byte = 0; byte < bytes; byte++) to[at + byte] = from[start + byte]!
-}
-
-/**
- * Puts all of a user's words, in the order of its blocks, where they belong in the joint training table. `words` may be longer
- * than the cells, never shorter: `MalformedRows`.
- */
-export const placeWords = (
-  blocks: ReadonlyArray<CellBlock>,
-  words: Uint8Array,
-  into: JointWords,
-  widths: { readonly features: number; readonly labels: number }
-): void => {
-  const cells = countCells(blocks)
-  if (words.length < wordBytes * cells) {
-    throw new MalformedRows({ reason: `${words.length} bytes hold fewer than the ${cells} declared cells` })
-  }
-  placeRun(blocks, words, 0, into, widths)
 }

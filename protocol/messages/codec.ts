@@ -1,9 +1,11 @@
 /**
- * Values to bytes and back, as MessagePack: the only file that imports `msgpackr`. What comes off the wire is copied out
- * of the received buffer, and bytes that do not decode are a `MalformedMessage`, never an exception of the packer.
+ * Values to bytes and back, as MessagePack: the only file that imports `msgpackr`. What comes off the wire is
+ * copied out of the received buffer, and bytes that do not decode are a `MalformedMessage`, never an
+ * exception of the packer.
  */
 import { Data, Either } from "effect"
 import { addExtension, Packr } from "msgpackr"
+import { plainBytes } from "../bytes.ts"
 
 /** Bytes, or a value about to become bytes, that are not what the message's schema demands. */
 export class MalformedMessage extends Data.TaggedError("MalformedMessage")<{
@@ -17,7 +19,8 @@ export class MalformedMessage extends Data.TaggedError("MalformedMessage")<{
   }
 }
 
-// The packer would write another typed array's first `length` bytes and lose the rest, silently. Refuse instead.
+// The packer would write another typed array's first `length` bytes and lose the rest, silently. Refuse
+// instead.
 for (const Class of [
   Int8Array,
   Uint8ClampedArray,
@@ -40,7 +43,8 @@ for (const Class of [
   })
 }
 
-// useRecords: false writes plain maps, which any MessagePack reads; copyBuffers keeps decoded bytes from aliasing the socket's buffer.
+// useRecords: false writes plain maps, which any MessagePack reads; copyBuffers keeps decoded bytes from
+// aliasing the socket's buffer.
 const packr = new Packr({ useRecords: false, copyBuffers: true })
 
 /** The value as MessagePack, in a buffer of its own. */
@@ -50,10 +54,6 @@ export const encode = (what: string, value: unknown): Either.Either<Uint8Array, 
 /** The value of MessagePack bytes, which must hold one value and nothing behind it. */
 export const decode = (what: string, bytes: Uint8Array): Either.Either<unknown, MalformedMessage> =>
   Either.try({ try: () => packr.unpack(bytes) as unknown, catch: (cause) => malformed(what, cause) })
-
-/** The same bytes as a `Uint8Array` that is not a `Buffer`. */
-export const plainBytes = (bytes: Uint8Array): Uint8Array =>
-  bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 const malformed = (what: string, cause: unknown) =>
   new MalformedMessage({ what, reason: cause instanceof Error ? cause.message : String(cause) })

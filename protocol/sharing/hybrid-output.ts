@@ -1,13 +1,15 @@
 /**
- * The hybrid form of the sealed model, for large ones (section 7 of docs/protocol.md): each cloud encrypts its share of the weights under a
- * fresh key of AES-128-GCM, and only the two keys are under pk. The users open the keys together as they open a packed model,
- * then the shares, and add them. C0 could open the keys, and is sent neither C1's nor what is under them.
+ * The hybrid form of the sealed model, for large ones (section 7 of docs/protocol.md): each cloud encrypts
+ * its share of the weights under a fresh key of AES-128-GCM, and only the two keys are under pk. The users
+ * open the keys together as they open a packed model, then the shares, and add them. C0 could open the keys,
+ * and is sent neither C1's nor what is under them.
  */
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto"
+import { randomBytes } from "node:crypto"
 import { Data, Effect, Either } from "effect"
+import { seal, tagBytes, unseal } from "../aead.ts"
 import { outputSlotBits, slotsPerPlaintext } from "../bcp/packing.ts"
 import type { Parameters } from "../bcp/parameters.ts"
-import { ciphertextBytes } from "../bcp/wire.ts"
+import { wordBytes } from "../bytes.ts"
 import { CanonicalWriter } from "./canonical.ts"
 import {
   type JointDecryptionFailed,
@@ -17,11 +19,10 @@ import {
   type PartialsRejected,
   type UnifiedKey
 } from "./model-output.ts"
-import { addWords, wordBytes } from "./split.ts"
-import { concatenate, type Work } from "./work.ts"
+import { addWords } from "./split.ts"
+import type { Work } from "./work.ts"
 
 const keyBytes = 16
-const tagBytes = 16
 /** A key seals one share, so its nonce may be fixed. */
 const nonce = new Uint8Array(12)
 
@@ -67,8 +68,6 @@ export const sealShare = <E>(
 ): Effect.Effect<SealedShare, E> =>
   Effect.gen(function* () {
     const key = new Uint8Array(randomBytes(keyBytes))
-    const cipher = createCipheriv("aes-128-gcm", key, nonce).setAAD(bound(name))
-    const sealed = [cipher.update(share), cipher.final(), cipher.getAuthTag()]
     const { ciphertexts } = yield* work.run("encryptPacked", {
       parameters,
       publicKey: unifiedPublicKey,
@@ -76,27 +75,19 @@ export const sealShare = <E>(
       words: key,
       slotBits: outputSlotBits
     })
-    return { key: ciphertexts, share: concatenate(sealed) }
+    return { key: ciphertexts, share: seal({ key, nonce, about: bound(name) }, share) }
   }).pipe(Effect.withSpan("Cloud.sealShare"))
 
 const openShare = (
   name: ShareName,
   key: Uint8Array,
   sealed: Uint8Array
-): Either.Either<Uint8Array, ShareUnreadable> => {
-  const decipher = createDecipheriv("aes-128-gcm", key, nonce)
-    .setAAD(bound(name))
-    .setAuthTag(sealed.subarray(-tagBytes))
-  try {
-    return Either.right(concatenate([decipher.update(sealed.subarray(0, -tagBytes)), decipher.final()]))
-  } catch {
-    return Either.left(new ShareUnreadable(name))
-  }
-}
+): Either.Either<Uint8Array, ShareUnreadable> =>
+  Either.fromOption(unseal({ key, nonce, about: bound(name) }, sealed), () => new ShareUnreadable(name))
 
 /**
- * User: the weights, little-endian words, from the sealed model and everybody's partial decryptions of the two keys, one's own
- * included. `users` are all users of the run, `words` the words of the model.
+ * User: the weights, little-endian words, from the sealed model and everybody's partial decryptions of the
+ * two keys, one's own included. `users` are all users of the run, `words` the words of the model.
  */
 export const openHybridModel = <E>(
   work: Work<E>,
@@ -132,6 +123,3 @@ export const openHybridModel = <E>(
 /** What rests at C1: the keys under pk, then both shares under them. */
 export const encodeHybridModel = ({ keys, shares }: HybridModel): Uint8Array =>
   new CanonicalWriter().bytes(keys).bytes(shares[0]).bytes(shares[1]).finish()
-
-/** Bytes of the two keys under pk. */
-export const hybridKeysBytes = (bits: number): number => 2 * ciphertextBytes({ bits })

@@ -1,14 +1,14 @@
 /**
- * A user's upload: all words of its blocks, one after the other, go into the slots of one run of ciphertexts under pk_i
- * (the paper's c_i0 to C0 and c_i1 to C1). The run is cut into pieces that fit a message and put together again by the
- * receiver, which names what is missing or came twice. The pieces for C1 must be sealed: C0 could open them.
+ * A user's upload: all words of its blocks, one after the other, go into the slots of one run of ciphertexts
+ * under pk_i (the paper's c_i0 to C0 and c_i1 to C1). The run is cut into pieces that fit a message and put
+ * together again by the receiver, which names what is missing or came twice. The pieces for C1 must be
+ * sealed: C0 could open them.
  */
 import { Data, Effect, Either } from "effect"
 import type { ExponentMode } from "../bcp/keys.ts"
 import { slotsPerPlaintext } from "../bcp/packing.ts"
 import type { Parameters } from "../bcp/parameters.ts"
-import type { CellBlock } from "../data/rows.ts"
-import { wordBytes } from "./split.ts"
+import { wordBytes } from "../bytes.ts"
 import type { Work } from "./work.ts"
 
 /** A piece of a run: `count` ciphertexts from the `first`-th. */
@@ -30,14 +30,6 @@ export interface WordPiece {
   readonly first: number
   /** Little-endian words, one after the other. */
   readonly words: Uint8Array
-}
-
-/** Where words of a run belong: `words` words of a block, from its `firstWord`-th, found at the `at`-th of the piece. */
-export interface Placement {
-  readonly block: number
-  readonly firstWord: number
-  readonly words: number
-  readonly at: number
 }
 
 /** Not even one ciphertext fits a message. */
@@ -78,17 +70,10 @@ export class PieceMissing extends Data.TaggedError("PieceMissing")<{
   }
 }
 
-/** How many ciphertexts hold so many words. */
-export const ciphertextCount = (words: number, slotsPerCiphertext: number): number =>
-  Math.ceil(words / slotsPerCiphertext)
-
-/** How many words a user's blocks have. */
-export const blockWords = (blocks: ReadonlyArray<CellBlock>): number =>
-  blocks.reduce((sum, block) => sum + block.rows.length * block.columns.length, 0)
-
 /**
- * Cuts a run of `ciphertexts` into pieces of at most `limitBytes` each. `bytesEach` is what a ciphertext takes in the
- * largest message made of it: itself in an upload, itself and its plaintext in a reply of the transformation.
+ * Cuts a run of `ciphertexts` into pieces of at most `limitBytes` each. `bytesEach` is what a ciphertext
+ * takes in the largest message made of it: itself in an upload, itself and its plaintext in a reply of the
+ * transformation.
  */
 export const cutRun = (
   ciphertexts: number,
@@ -118,8 +103,8 @@ export const wordsOfPiece = (
 }
 
 /**
- * One piece of a user's share under pk_i, ready to be sent: to C0 as it is, to C1 sealed. `share` is the whole share,
- * little-endian words of all blocks. One job of the worker pool.
+ * One piece of a user's share under pk_i, ready to be sent: to C0 as it is, to C1 sealed. `share` is the
+ * whole share, little-endian words of all blocks. One job of the worker pool.
  */
 export const encryptPiece = <E>(
   work: Work<E>,
@@ -141,31 +126,17 @@ export const encryptPiece = <E>(
     )
 }
 
-/** The bytes of a piece within something that has `bytesEach` bytes a ciphertext; a view. The last may be shorter. */
+/**
+ * The bytes of a piece within something that has `bytesEach` bytes a ciphertext; a view. The last may be
+ * shorter.
+ */
 export const pieceOf = (whole: Uint8Array, piece: Piece, bytesEach: number): Uint8Array =>
   whole.subarray(piece.first * bytesEach, (piece.first + piece.count) * bytesEach)
 
-/** The blocks that the words of a piece belong to, in order. `firstWord` and `words` are the piece's within the run. */
-export const placeWords = (
-  blocks: ReadonlyArray<CellBlock>,
-  firstWord: number,
-  words: number
-): ReadonlyArray<Placement> => {
-  const placements: Array<Placement> = []
-  let start = 0
-  blocks.forEach(({ rows, columns }, block) => {
-    const size = rows.length * columns.length
-    const from = Math.max(firstWord, start)
-    const to = Math.min(firstWord + words, start + size)
-    if (from < to) placements.push({ block, firstWord: from - start, words: to - from, at: from - firstWord })
-    start += size
-  })
-  return placements
-}
-
 /**
- * Puts the pieces of one run together in whatever order they come: of ciphertexts, or of words. It owns its memory, which is taken once, from the
- * count announced before, so a piece can be dropped as soon as it is placed.
+ * Puts the pieces of one run together in whatever order they come: of ciphertexts, or of words. It owns its
+ * memory, which is taken once, from the count announced before, so a piece can be dropped as soon as it is
+ * placed.
  */
 export class RunAssembly {
   readonly #from: string

@@ -1,9 +1,12 @@
-/** How a party that is started by itself finds the broker: its address and the party's own password, from the environment. */
+/**
+ * How a party that runs by itself finds the broker: the address and its own password, from the environment.
+ */
 import { Data, Effect, Redacted } from "effect"
+import { variable } from "../environment.ts"
 import { type Trust, trustFromEnvironment } from "../transport/trust.ts"
 import { type Broker, type Credentials, passwordVariable } from "./start.ts"
 
-/** The environment does not say where the broker is, or not the party's password. */
+/** The environment lacks the broker's address or the party's password. */
 export class BrokerAccessMissing extends Data.TaggedError("BrokerAccessMissing")<{
   readonly actor: string
   readonly variable: string
@@ -20,21 +23,18 @@ export interface BrokerAccess extends Credentials {
   readonly trust: Trust
 }
 
-/** From `NATS_URL`, the variable of the actor's password, and those that say whom to trust. */
+/** From `NATS_URL`, the variable of the actor's password, and those of `Trust`. */
 export const accessFromEnvironment = (actor: string): Effect.Effect<BrokerAccess, BrokerAccessMissing> =>
-  Effect.suspend(() => {
-    const read = (variable: string) => {
-      const value = process.env[variable]
-      return value === undefined || value === ""
-        ? Effect.fail(new BrokerAccessMissing({ actor, variable }))
-        : Effect.succeed(value)
-    }
-    return Effect.map(Effect.all([read("NATS_URL"), read(passwordVariable(actor))]), ([url, password]) => ({
-      url,
-      user: actor,
-      password: Redacted.make(password),
-      trust: trustFromEnvironment()
-    }))
+  Effect.gen(function* () {
+    const required = (name: string) =>
+      Effect.flatMap(variable(name), (value) =>
+        value === undefined
+          ? Effect.fail(new BrokerAccessMissing({ actor, variable: name }))
+          : Effect.succeed(value)
+      )
+    const url = yield* required("NATS_URL")
+    const password = Redacted.make(yield* required(passwordVariable(actor)))
+    return { url, user: actor, password, trust: yield* trustFromEnvironment }
   })
 
 /** What an actor needs to connect to a broker whose credentials are at hand. */
@@ -42,5 +42,5 @@ export const accessTo = (broker: Broker, actor: string): Effect.Effect<BrokerAcc
   const credentials = broker.credentials[actor]
   return credentials === undefined
     ? new BrokerAccessMissing({ actor, variable: passwordVariable(actor) })
-    : Effect.succeed({ url: broker.url, trust: trustFromEnvironment(), ...credentials })
+    : Effect.map(trustFromEnvironment, (trust) => ({ url: broker.url, trust, ...credentials }))
 }

@@ -1,8 +1,9 @@
 /**
- * A broker in this process: a hub that many parties share. It enforces the permissions that `nats.conf` enforces on the real one
- * and copies what passes through it, so that parties share no memory; delivery is in order and never within `send`.
+ * A broker in this process: a hub that many parties share. It enforces the permissions that `nats.conf`
+ * enforces and copies what passes through it, so that parties share no memory. Delivery is in order and never
+ * within `send`.
  */
-import { Effect, Layer } from "effect"
+import { Effect, Layer, type Scope } from "effect"
 import { mayPublishOn, maySubscribe } from "../../protocol/messages/subjects.ts"
 import {
   type Delivery,
@@ -14,22 +15,28 @@ import {
 } from "./transport.ts"
 
 export interface Hub {
-  /** The transport of an actor or of a member. The actor's name decides what it may do, as its credentials do at a real broker. */
+  /**
+   * The transport of an actor or of a member of its process group. The actor's name decides its permissions,
+   * as its credentials do at a real broker.
+   */
   readonly layer: (actor: string) => Layer.Layer<Transport>
-  /** The same without its layer, for whoever starts parties by the thousand. */
+  /** The service without a layer, for simulations of thousands of parties. */
   readonly transport: (actor: string) => TransportService
-  /** Takes the hub away, as a broker that dies: what is on its way is lost, and nothing is taken. */
+  /** Stops the hub as if the broker died: messages in transit are lost, and none is accepted. */
   readonly down: () => void
-  /** Puts it back; everybody is connected again at once. */
+  /** Restarts it; all parties are connected immediately. */
   readonly up: () => void
-  /** Puts a message before its receiver at once, past all permissions, as who has broken into the broker could. */
+  /** Delivers a message immediately and past all permissions, as an intruder at the broker could. */
   readonly inject: (delivery: Delivery) => void
 }
 
 export interface HubOptions {
-  /** That of `nats.conf` unless told. */
+  /** By default that of `nats.conf`. */
   readonly maxPayloadBytes?: number
-  /** Brings a message on its way: calls `arrive` when it is there, never at once. The next turn of the event loop unless told. */
+  /**
+   * Carries a message: calls `arrive` when it is there, never within the call. By default in the next turn of
+   * the event loop.
+   */
   readonly carry?: (delivery: Delivery, arrive: () => void) => void
 }
 
@@ -39,34 +46,60 @@ interface Subscription {
   readonly onDelivery: (delivery: Delivery) => void
 }
 
+class Subscriptions {
+  readonly #all = new Set<Subscription>()
+  /** The members of a queue take turns. */
+  #queued = 0
+
+  /** Until the scope ends. */
+  add(subscription: Subscription): Effect.Effect<void, never, Scope.Scope> {
+    return Effect.asVoid(
+      Effect.acquireRelease(
+        Effect.sync(() => this.#all.add(subscription)),
+        () => Effect.sync(() => this.#all.delete(subscription))
+      )
+    )
+  }
+
+  deliver(delivery: Delivery): void {
+    const parts = delivery.subject.split(".")
+    const queues = new Map<string, Array<Subscription>>()
+    for (const each of this.#all) {
+      if (!matches(each.pattern, parts)) continue
+      if (each.queue === undefined) each.onDelivery(delivery)
+      else queues.set(each.queue, [...(queues.get(each.queue) ?? []), each])
+    }
+    for (const members of queues.values()) members[this.#queued++ % members.length]!.onDelivery(delivery)
+  }
+}
+
+/** Whether an actor may publish on a subject. Each answer is cached: subjects are few and recur. */
+const permissionOf = (actor: string): ((subject: string) => boolean) => {
+  const known = new Map<string, boolean>()
+  return (subject) => {
+    const before = known.get(subject)
+    if (before !== undefined) return before
+    const allowed = mayPublishOn(actor, subject)
+    known.set(subject, allowed)
+    return allowed
+  }
+}
+
 const noHeaders: Readonly<Record<string, string>> = {}
 
 export const makeHub = (options: HubOptions = {}): Hub => {
   const { maxPayloadBytes = 8 * 2 ** 20, carry = nextTurn() } = options
-  const subscriptions = new Set<Subscription>()
+  const subscriptions = new Subscriptions()
   const everybody = new Set<(event: TransportEvent) => void>()
   let isUp = true
-  /** Grows with each outage: what was sent before it does not arrive. */
+  /** Grows with each outage: messages sent before one do not arrive. */
   let outages = 0
-  /** The members of a queue get in turn what comes for it. */
-  let deliveries = 0
 
   const send = (delivery: Delivery) => {
     const sentIn = outages
     carry(delivery, () => {
-      if (outages === sentIn) deliver(delivery)
+      if (outages === sentIn) subscriptions.deliver(delivery)
     })
-  }
-
-  const deliver = (delivery: Delivery) => {
-    const parts = delivery.subject.split(".")
-    const queued = new Map<string, Array<Subscription>>()
-    for (const each of subscriptions) {
-      if (!matches(each.pattern, parts)) continue
-      if (each.queue === undefined) each.onDelivery(delivery)
-      else queued.set(each.queue, [...(queued.get(each.queue) ?? []), each])
-    }
-    for (const members of queued.values()) members[deliveries++ % members.length]!.onDelivery(delivery)
   }
 
   const turn = (status: "connected" | "reconnecting") => {
@@ -75,14 +108,7 @@ export const makeHub = (options: HubOptions = {}): Hub => {
 
   const transport = (actor: string): TransportService => {
     const listeners = new Set<(event: TransportEvent) => void>()
-    const permissions = new Map<string, boolean>()
-    const may = (subject: string) => {
-      const known = permissions.get(subject)
-      if (known !== undefined) return known
-      const allowed = mayPublishOn(actor, subject)
-      permissions.set(subject, allowed)
-      return allowed
-    }
+    const may = permissionOf(actor)
     return {
       name: "memory",
       maxPayloadBytes,
@@ -94,7 +120,7 @@ export const makeHub = (options: HubOptions = {}): Hub => {
         if (!isUp) return undefined
         if (may(subject)) send({ subject, data: data.slice(), headers: headers ?? noHeaders })
         else {
-          // As from a real broker, the refusal comes back later.
+          // As with a real broker, the refusal comes later.
           const error = new PermissionDenied({ user: actor, operation: "publish", subject })
           setImmediate(() => {
             for (const listener of listeners) listener({ _tag: "Denied", error })
@@ -105,16 +131,7 @@ export const makeHub = (options: HubOptions = {}): Hub => {
       settled: Effect.void,
       subscribe: (subject, onDelivery, queue) =>
         maySubscribe(actor, subject)
-          ? Effect.asVoid(
-              Effect.acquireRelease(
-                Effect.sync(() => {
-                  const subscription = { pattern: subject.split("."), queue, onDelivery }
-                  subscriptions.add(subscription)
-                  return subscription
-                }),
-                (subscription) => Effect.sync(() => subscriptions.delete(subscription))
-              )
-            )
+          ? subscriptions.add({ pattern: subject.split("."), queue, onDelivery })
           : Effect.fail(new PermissionDenied({ user: actor, operation: "subscribe", subject })),
       status: () => (isUp ? "connected" : "reconnecting"),
       listen: (listener) => {
@@ -140,11 +157,11 @@ export const makeHub = (options: HubOptions = {}): Hub => {
       isUp = true
       turn("connected")
     },
-    inject: deliver
+    inject: (delivery) => subscriptions.deliver(delivery)
   }
 }
 
-/** Brings all that is sent in one turn of the event loop in the next. */
+/** Delivers what is sent in one turn of the event loop in the next. */
 const nextTurn = (): NonNullable<HubOptions["carry"]> => {
   let queue: Array<() => void> = []
   const deliver = () => {
@@ -158,7 +175,7 @@ const nextTurn = (): NonNullable<HubOptions["carry"]> => {
   }
 }
 
-/** Whether a subject is one of a pattern's: `*` stands for one part, a last `>` for one or more. */
+/** Whether a subject matches a pattern: `*` stands for one part, a last `>` for one or more. */
 export const matches = (pattern: ReadonlyArray<string>, parts: ReadonlyArray<string>): boolean => {
   for (let i = 0; i < pattern.length; i++) {
     if (pattern[i] === ">") return parts.length > i

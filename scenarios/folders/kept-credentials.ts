@@ -6,7 +6,7 @@ import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { Data, Effect, Option, Record, Redacted } from "effect"
 import { drawGroupSecrets, groupSecretBytes } from "../../actors/group/process-group.ts"
-import { houses } from "../../protocol/messages/subjects.ts"
+import { actorsWithMembers } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { type Broker, drawCredentials, everyUser, givenUrl } from "../../runtime/broker/start.ts"
 import { fileReason } from "../../runtime/storage/file-reason.ts"
@@ -47,13 +47,13 @@ const decode = (text: string | null | undefined): Option.Option<typeof Kept.Type
 /** Whether a file of that name is of a run. */
 export const isCredentials = async (path: string): Promise<boolean> =>
   Option.exists(decode(await smallFile(path)), (kept) =>
-    houses.every((house) => Object.hasOwn(kept.houses, house))
+    actorsWithMembers.every((actor) => Object.hasOwn(kept.houses, actor))
   )
 
 /** A broker of one's own has a password for each of its users. Those of one at `NATS_URL` are not kept here. */
 const isWhole = ({ passwords, houses: secrets }: typeof Kept.Type): boolean =>
   (Object.keys(passwords).length === 0 || everyUser.every((user) => Object.hasOwn(passwords, user))) &&
-  houses.every((house) => Buffer.from(secrets[house] ?? "", "base64").length === groupSecretBytes)
+  actorsWithMembers.every((actor) => Buffer.from(secrets[actor] ?? "", "base64").length === groupSecretBytes)
 
 export interface RunSecrets {
   readonly credentials: Broker["credentials"]
@@ -79,7 +79,7 @@ export const credentialsIn = (
     const kept = Option.getOrUndefined(Option.filter(decode(text), isWhole))
     if (kept === undefined) return yield* lost("was cut short or changed, or is of another program")
     const own = Object.keys(kept.passwords).length > 0
-    if (own === (givenUrl() !== undefined)) return yield* new OtherBroker({ given: !own })
+    if (own === ((yield* givenUrl) !== undefined)) return yield* new OtherBroker({ given: !own })
     return {
       credentials: Record.map(kept.passwords, (password, user) => ({
         user,
@@ -93,7 +93,7 @@ const drawnIn = (out: string): Effect.Effect<RunSecrets, StoreFailed> =>
   Effect.gen(function* () {
     // A broker that is there already has passwords of its own, which are not to be kept here.
     const drawn = {
-      credentials: givenUrl() === undefined ? drawCredentials() : {},
+      credentials: (yield* givenUrl) === undefined ? drawCredentials() : {},
       houses: drawGroupSecrets()
     }
     const kept: typeof Kept.Type = {

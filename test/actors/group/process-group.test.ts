@@ -4,7 +4,6 @@ import { Context, Effect, Layer, Logger, LogLevel, Option, Redacted } from "effe
 import {
   askInGroup,
   groupAsk,
-  groupOverheadBytes,
   groupSecretVariable,
   onInGroup,
   ProcessGroup,
@@ -16,6 +15,7 @@ import { on, Party } from "../../../runtime/messaging/contract.ts"
 import * as Parties from "../../../runtime/messaging/party.ts"
 import { makeHub } from "../../../runtime/transport/memory.ts"
 import { Transport } from "../../../runtime/transport/transport.ts"
+import { withVariables } from "../../support/environment.ts"
 import { patienceMs } from "../../support/patience.ts"
 
 const drawn = () => Option.some(Redacted.make(new Uint8Array(randomBytes(32))))
@@ -29,7 +29,7 @@ describe("sealing within a house", () => {
   it.effect("opens at the process it was sealed for, and is longer by its overhead", () =>
     Effect.gen(function* () {
       const sealed = yield* main.seal("cloud0.w-1", "weights 7", content)
-      expect(sealed.length).toBe(content.length + groupOverheadBytes)
+      expect(sealed.length).toBe(content.length + 16 + 12 + 16)
       expect(yield* worker.unseal("cloud0", "weights 7", sealed)).toEqual(content)
       const empty = yield* worker.seal("cloud0", "nothing", new Uint8Array(0))
       expect(yield* main.unseal("cloud0.w-1", "nothing", empty)).toEqual(new Uint8Array(0))
@@ -100,16 +100,15 @@ describe("sealing within a house", () => {
   it.effect("takes the secret from the environment of an actor, and no other for one", () =>
     Effect.gen(function* () {
       const house = (value: string | undefined) =>
-        Effect.gen(function* () {
-          if (value === undefined) delete process.env[groupSecretVariable("kgc")]
-          else process.env[groupSecretVariable("kgc")] = value
-          const context = yield* Layer.build(processGroupFromEnvironment({ name: "kgc.w-1", run: "r" }))
-          return Context.get(context, ProcessGroup).hasSecret
-        }).pipe(Effect.scoped)
+        Layer.build(processGroupFromEnvironment({ name: "kgc.w-1", run: "r" })).pipe(
+          Effect.map((context) => Context.get(context, ProcessGroup).hasSecret),
+          Effect.scoped,
+          withVariables(value === undefined ? {} : { [groupSecretVariable("kgc")]: value })
+        )
       expect(yield* house(undefined)).toBe(false)
       expect(yield* house(randomBytes(32).toString("base64"))).toBe(true)
       expect((yield* Effect.flip(house("c2hvcnQ=")))._tag).toBe("NoHouse")
-    }).pipe(Effect.ensuring(Effect.sync(() => delete process.env[groupSecretVariable("kgc")])))
+    })
   )
 })
 

@@ -14,7 +14,7 @@ import {
 import { dirname, join, relative } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { houses } from "../../../protocol/messages/subjects.ts"
+import { actorsWithMembers } from "../../../protocol/messages/subjects.ts"
 import { drawCredentials } from "../../../runtime/broker/start.ts"
 import { credentialsIn } from "../../../scenarios/folders/kept-credentials.ts"
 import {
@@ -26,6 +26,7 @@ import {
   writeResult
 } from "../../../scenarios/folders/out-folder.ts"
 import type { Begun } from "../../../scenarios/folders/run-mark.ts"
+import { withVariables } from "../../support/environment.ts"
 import { runInMemory, splits, temporaryFolder, writeScenario } from "../../support/small-scenario.ts"
 
 type Files = Readonly<Record<string, string>>
@@ -66,7 +67,7 @@ const result = { scenario: "leaves", run, transport: "nats", modulusBits: 512, e
 const model = '{"format":"bicameral model","version":1}\n'
 const credentials = JSON.stringify({
   passwords: Object.fromEntries(Object.keys(drawCredentials()).map((user) => [user, "p-any"])),
-  houses: Object.fromEntries(houses.map((house) => [house, Buffer.alloc(32).toString("base64")]))
+  houses: Object.fromEntries(actorsWithMembers.map((actor) => [actor, Buffer.alloc(32).toString("base64")]))
 })
 
 /** What a run over NATS leaves in its parties' folders, some of everything. */
@@ -524,16 +525,9 @@ describe("an out folder to be resumed", () => {
       const folder = join(yield* temporaryFolder, "out")
       yield* open(folder)
       const parties = join(folder, "parties")
-      const atUrl = Effect.acquireRelease(
-        Effect.sync(() => {
-          process.env.NATS_URL = "nats://127.0.0.1:4222"
-        }),
-        () =>
-          Effect.sync(() => {
-            delete process.env.NATS_URL
-          })
+      const given = Effect.either(credentialsIn(folder, parties)).pipe(
+        withVariables({ NATS_URL: "nats://127.0.0.1:4222" })
       )
-      const given = Effect.scoped(Effect.zipRight(atUrl, Effect.either(credentialsIn(folder, parties))))
       yield* credentialsIn(folder, parties)
       expect(yield* given).toMatchObject({ left: { message: expect.stringContaining("unset NATS_URL") } })
       // Passwords of a broker that is there already are in the environment, and not to be kept.
