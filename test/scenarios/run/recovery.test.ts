@@ -20,9 +20,9 @@ import { brokerRequests } from "../../../runtime/transport/nats.ts"
 import { agreementOf } from "../../../scenarios/description/agreement.ts"
 import { checkData, joinData } from "../../../scenarios/description/joined.ts"
 import { loadScenario } from "../../../scenarios/description/load.ts"
+import type { ProcessControl } from "../../../scenarios/faults-injected/process-control.ts"
 import { maximumDeviation, trainFixedReference } from "../../../scenarios/reference/reference.ts"
 import type { RunDisplay } from "../../../scenarios/report/result.ts"
-import type { Hands } from "../../../scenarios/run/parties.ts"
 import { runScenario } from "../../../scenarios/run/run.ts"
 import {
   allOwn,
@@ -46,11 +46,11 @@ const plan = (k: number): Kills => phases.map((phase, i) => [phase, parties[(k +
 const killing = (kills: Kills) => {
   const left = new Map(kills)
   const done: Array<string> = []
-  let hands: Hands | undefined
+  let control: ProcessControl | undefined
   let begun = "setup"
   const kill = (phase: string) => {
     const victim = left.get(phase as Phase)
-    if (victim === undefined || hands === undefined || !hands.signal(victim, "SIGKILL")) return
+    if (victim === undefined || control === undefined || !control.signal(victim, "SIGKILL")) return
     left.delete(phase as Phase)
     done.push(`${victim} in ${phase}`)
   }
@@ -68,8 +68,8 @@ const killing = (kills: Kills) => {
       if (phase === "train" && steps >= 96) kill(phase)
     }
   }
-  const onUp = (given: Hands) => {
-    hands = given
+  const onUp = (given: ProcessControl) => {
+    control = given
   }
   return { display, done, onUp }
 }
@@ -249,7 +249,7 @@ describe("recovery - a party whose program breaks down", () => {
       const faults = { links: [{ loss: 0 }] }
       const { file, out } = yield* writeScenario(splits.rows, { ...disturbedRun, faults })
       const obstacle = join(out, "parties", "cloud0", "faults-fired")
-      let hands: Hands | undefined
+      let control: ProcessControl | undefined
       const deaths: Array<string> = []
       const display: RunDisplay = {
         note: () => {},
@@ -258,7 +258,7 @@ describe("recovery - a party whose program breaks down", () => {
         phase: (phase) => {
           if (phase !== "upload") return
           mkdirSync(obstacle)
-          hands?.signal("cloud0", "SIGKILL")
+          control?.signal("cloud0", "SIGKILL")
         },
         life: (event) => {
           if (event._tag !== "Died") return
@@ -266,8 +266,8 @@ describe("recovery - a party whose program breaks down", () => {
           if (deaths.length === 2) rmdirSync(obstacle)
         }
       }
-      const onUp = (given: Hands) => {
-        hands = given
+      const onUp = (given: ProcessControl) => {
+        control = given
       }
       const options = { file, out, transport: "nats", seed: Option.none(), display, onUp } as const
       const result = yield* runScenario(options).pipe(Effect.provide(nodeContext))
