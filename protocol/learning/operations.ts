@@ -58,7 +58,7 @@ export type Message = () => Uint8Array
  */
 export type Round<A> = Generator<ReadonlyArray<Message>, A, ReadonlyArray<Uint8Array>>
 
-/** Fractional bits of a product of two values of f: it comes doubled (section 5 of docs/protocol.md). */
+/** Fractional bits of a product of two values of f: it comes doubled (section 5 of docs/concepts/protocol.md). */
 export const productBits = (f: number): number => 2 * f + 1
 
 /**

@@ -12,6 +12,7 @@ const prgKeyBytes = 16
 /** BCP parameters on the wire: fixed-width big-endian integers. */
 export const ParametersOnWire = Schema.Struct({ bits: Schema.Int, N: Bytes, k: Bytes, g: Bytes })
 
+/** A party registers its sealing key and receives the public parameters, the roster, and its own secrets, sealed. */
 export const Enrolment = ask(
   "Enrolment",
   Schema.Struct({ sealingKey: Bytes }),

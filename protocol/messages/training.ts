@@ -10,10 +10,9 @@ import { type Ask, ask, Count, type Format, format } from "./message.ts"
 const Lanes = Schema.Array(Schema.String)
 
 /**
- * C0 to C1: it trains, in rounds of this epoch, which no earlier rounds had, and has its share of the weights
- * after these steps, and lanes of these names. The reply is the latest of the steps that both have (0 is
- * before the first), and C1's lanes. The first of either's lanes work together, then the second, for as long
- * as both have one.
+ * C0 begins or resumes training: in rounds of a new epoch, with its share of the weights after each of these steps, and with
+ * lanes of these names. The reply is the latest step that both clouds have (0 is before the first), and C1's lanes. The k-th
+ * lanes of both clouds work together.
  */
 export const Join = ask(
   "Join",
@@ -21,10 +20,10 @@ export const Join = ask(
   Schema.Struct({ step: Count, lanes: Lanes })
 )
 
-/** C1 to C0: so many lanes of its are ready. */
+/** C1 has this many lanes ready. */
 export const LanesReady = ask("LanesReady", Schema.Struct({ lanes: Count }), Schema.Struct({}))
 
-/** C1 to C0: it has lost its place in the rounds; C0 is to join again. */
+/** C1 has lost its place in the rounds and asks C0 to join again. */
 export const Rejoin = ask("Rejoin", Schema.Struct({}), Schema.Struct({}))
 
 /**
@@ -34,10 +33,7 @@ export const Rejoin = ask("Rejoin", Schema.Struct({}), Schema.Struct({}))
 const Part = Schema.Struct({ from: Count, end: Count, update: Schema.Boolean })
 export type DealtPart = typeof Part.Type
 
-/**
- * The training rows, the first step and how many steps; one where that is left out. Without a part, all of
- * each.
- */
+/** C1 asks for corrections: the number of training rows, the first step and the number of steps (1 by default), of all rows or of a lane's part. */
 const request = Schema.Struct({
   rows: Count,
   step: Count,

@@ -12,10 +12,7 @@ import { ask, Bytes, BytesOf, Count, format } from "./message.ts"
 export const RowSalt = ask("RowSalt", Schema.Struct({}), Schema.Struct({ sealed: Bytes }))
 export const RowSaltSecret = format("row salt", Schema.Struct({ salt: BytesOf(16) }))
 
-/**
- * Which cells the sender holds, as salted digests of row ids (16 bytes each) × joint column indices, and
- * which are for the test; sealed.
- */
+/** The cells that the sender holds, sealed: salted digests of row ids (16 bytes each) × joint column indices, and which are held out. */
 export const Declaration = ask("Declaration", Schema.Struct({ sealed: Bytes }), Schema.Struct({}))
 export const DeclaredCells = format(
   "declared cells",
@@ -27,8 +24,8 @@ export const DeclaredCells = format(
 )
 
 /**
- * The cells a user is about to upload, by index in the joint training table; row indices are little-endian
- * u32. `ciphertexts` are those that the cloud will be sent.
+ * Announces the cells that a user will upload, by index in the joint training table (row indices are little-endian u32), and the number
+ * of ciphertexts that the cloud will receive.
  */
 export const OpenUpload = ask(
   "OpenUpload",
@@ -52,5 +49,5 @@ export const SealedWordRun = format("sealed words", Schema.Struct({ first: Count
  */
 export const UploadWords1 = ask("UploadWords1", Schema.Struct({ sealed: Bytes }), Schema.Struct({}))
 
-/** c_i1 to C1: a `CiphertextRun`, packed and sealed to C1. C0 could open it, so it must never see it. */
+/** c_i1 to C1: a `CiphertextRun`, packed and sealed to C1. C0 could decrypt it, so it must never see it. */
 export const UploadShare1 = ask("UploadShare1", Schema.Struct({ sealed: Bytes }), Schema.Struct({}))

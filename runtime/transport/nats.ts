@@ -1,7 +1,7 @@
 /**
  * The transport over a NATS broker. Messages published while the broker is away are dropped; the layers above
  * send them again. `nats-connection.ts` connects and checks the broker. Rounds have a connection of their own
- * (docs/architecture.md).
+ * (docs/concepts/architecture.md).
  */
 import type { Socket } from "node:net"
 import { Effect, Layer, Schedule, type Scope } from "effect"

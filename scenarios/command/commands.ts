@@ -23,6 +23,7 @@ import {
   seeds,
   transport
 } from "./options.ts"
+import { version } from "./version.ts"
 import { asHelp, WrongWords, wrongWords } from "./words.ts"
 
 /** What `bicameral run` was asked for. */
@@ -101,18 +102,18 @@ export const commandLine = <R>(deeds: Deeds<R>) => {
     )
   )
   const resume = Command.make("resume", { out: folder }, (request) => deeds.resume(request.out)).pipe(
-    Command.withDescription("Goes on with a run over NATS that was broken off, from what its parties kept")
+    Command.withDescription("Resumes an interrupted run over NATS from the state that its parties stored")
   )
   const simulate = Command.make("simulate", { file, seeds, faults, processes }, deeds.simulate).pipe(
     Command.withDescription(
-      "Runs a scenario once a seed on a virtual network that injects faults; every run must end with the same model"
+      "Runs a scenario once per seed on a virtual network that injects faults; every run must end with the same model"
     )
   )
   const check = Command.make("check", { file, hosts, calibration }, (request) =>
     Effect.flatMap(deeds.check(request), Console.log)
   ).pipe(
     Command.withDescription(
-      "Checks a scenario and its data; prints the plan and the predicted cost, and the time on given hosts"
+      "Checks a scenario and its data; prints the plan, the predicted cost and, with --hosts, the predicted time"
     )
   )
   const actor = Command.make("actor", actorArguments, ({ worker, lane, threads, scenario, state, ...rest }) =>
@@ -136,14 +137,14 @@ export const commandLine = <R>(deeds: Deeds<R>) => {
         state: yield* needed("--state DIR", state)
       })
     })
-  ).pipe(Command.withDescription("Is one party, over the broker that NATS_URL names, until the run is over"))
+  ).pipe(Command.withDescription("Runs one party, over the broker at NATS_URL, until the run is over"))
   const bicameral = Command.make("bicameral").pipe(
     Command.withDescription(
-      "Trains one network on the data of many owners, on two clouds that see none of it"
+      "Trains one neural network on the joined data of several owners, on two clouds that see none of it"
     ),
     Command.withSubcommands([run, resume, simulate, check, actor])
   )
-  const parse = Command.run(bicameral, { name: "bicameral", version: "0.1.0" })
+  const parse = Command.run(bicameral, { name: "bicameral", version: version() })
   const usages = new Map([
     ["run", Command.getUsage(run)],
     ["resume", Command.getUsage(resume)],
