@@ -1,5 +1,5 @@
 /**
- * Taking up the archive again, without any user (section 4 of docs/protocol.md): C1 sends c'_i0 to C0 as it is, which is C0's own
+ * Taking up the archive again, without any user (section 4 of docs/concepts/protocol.md): C1 sends c'_i0 to C0 as it is, which is C0's own
  * random share, and c'_i1 blinded, whose opening C1 strips in the clear. Each cloud has its share again; the archive
  * stays as it was. C0 must never see c'_i1 itself, nor the sum of the two: it could open them.
  */

@@ -1,5 +1,5 @@
 /**
- * Lanes: several processes of a cloud train together (section 6 of docs/protocol.md). A lane holds rows that lie one behind the other,
+ * Lanes: several processes of a cloud train together (section 6 of docs/concepts/protocol.md). A lane holds rows that lie one behind the other,
  * and of each batch those that are among them, a slice. Lane 0 opens the weights and hands them out, every lane finds the gradients
  * on its slice together with the other cloud's lane of the same rows, and lane 0 adds them up and updates the weights. What a lane
  * hands on are words of this cloud's shares.

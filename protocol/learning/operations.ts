@@ -60,7 +60,7 @@ export type Round<A> = Generator<ReadonlyArray<Message>, A, ReadonlyArray<Uint8A
 /** Product forms: X·Y, Xᵀ·Y, X·Yᵀ. */
 export type ProductForm = "plain" | "leftTransposed" | "rightTransposed"
 
-/** Fractional bits of a product of two values of f: it comes doubled (section 5 of docs/protocol.md). */
+/** Fractional bits of a product of two values of f: it comes doubled (section 5 of docs/concepts/protocol.md). */
 export const productBits = (f: number): number => 2 * f + 1
 
 /**

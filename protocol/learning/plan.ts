@@ -1,6 +1,6 @@
 /**
  * The training plan: everything public that decides what a training run computes (network, sizes, epochs, learning rate,
- * fixed-point precision), checked, with the learning rate brought to the form the protocol uses (section 6 of docs/protocol.md):
+ * fixed-point precision), checked, with the learning rate brought to the form the protocol uses (section 6 of docs/concepts/protocol.md):
  * η/b ≈ factor/2^shift, so that the rate and the truncation are one rescale. Steps count from 1; step 0 opens the data.
  */
 import { InvalidPlan, type Network, outputs, requireCount, validateNetwork } from "./network.ts"
@@ -43,7 +43,7 @@ export type StepPlan = Pick<TrainingPlan, "network" | "fractionalBits" | "rate">
 const minimumFractionalBits = 8
 const maximumFractionalBits = 26
 const maximumRows = 2 ** 31 - 1
-/** What is rescaled, factor included, must stay below 2^62 (section 5 of docs/protocol.md). */
+/** What is rescaled, factor included, must stay below 2^62 (section 5 of docs/concepts/protocol.md). */
 export const magnitudeBits = 62
 /** Bits of the rate's factor, as many as there is room for. */
 const rateBits = { most: 10, least: 8 }

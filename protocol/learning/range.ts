@@ -1,5 +1,5 @@
 /**
- * The range of the fixed-point numbers (section 5 of docs/protocol.md), and whether a training stays within it. Beyond it
+ * The range of the fixed-point numbers (section 5 of docs/concepts/protocol.md), and whether a training stays within it. Beyond it
  * a secure computation wraps and gives numbers that mean nothing, without any party noticing; the same training in
  * float64 does not wrap, so its magnitudes tell.
  */

@@ -1,5 +1,5 @@
 /**
- * The training step, written once over abstract operations (section 6 of docs/protocol.md). The float64 and fixed-point
+ * The training step, written once over abstract operations (section 6 of docs/concepts/protocol.md). The float64 and fixed-point
  * references, a cloud, the dealer and the cost model all run this file; it fixes which openings share a round. Nothing
  * here sees a value in the clear unless the interpreter works in the clear.
  */

@@ -1,5 +1,5 @@
 /**
- * The hybrid form of the sealed model, for large ones (section 7 of docs/protocol.md): each cloud encrypts its share of the weights under a
+ * The hybrid form of the sealed model, for large ones (section 7 of docs/concepts/protocol.md): each cloud encrypts its share of the weights under a
  * fresh key of AES-128-GCM, and only the two keys are under pk. The users open the keys together as they open a packed model,
  * then the shares, and add them. C0 could open the keys, and is sent neither C1's nor what is under them.
  */

@@ -1,5 +1,5 @@
 /**
- * The model's way to the users (section 7 of docs/protocol.md): C0 encrypts its shares of the weights under pk, C1 adds its own and a
+ * The model's way to the users (section 7 of docs/concepts/protocol.md): C0 encrypts its shares of the weights under pk, C1 adds its own and a
  * random multiple of 2^64 a slot, and the users open the sum together, each with a partial decryption A^(sk_j). Only the users
  * learn the weights. C0 could open the sum and is never sent it; no proper subset of the users can.
  */

@@ -33,7 +33,7 @@ const wrongWith = (given: string): { readonly reason: string; readonly remedy?: 
   if (given.trim() === "") return { reason: "it is blank" }
   if (/\s/.test(given)) return { reason: "it has a space in it" }
   if (given.includes(","))
-    return { reason: "it names several", remedy: "name one; brokers can be joined (docs/deployment.md)" }
+    return { reason: "it names several", remedy: "name one; brokers can be joined (docs/how-to/deploy.md)" }
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(given)?.[1]?.toLowerCase()
   if (scheme === undefined) return { reason: "it has no scheme" }
   if (scheme !== "nats" && scheme !== "tls")

@@ -1,6 +1,6 @@
 /**
  * The transport over a NATS broker. While the broker is away, what is published is dropped (whoever needs it sends it again). How it is
- * connected to, and what it has to be for that, is in `nats-connection.ts`. Rounds go over a connection of their own (docs/architecture.md).
+ * connected to, and what it has to be for that, is in `nats-connection.ts`. Rounds go over a connection of their own (docs/concepts/architecture.md).
  */
 import type { Socket } from "node:net"
 import { Effect, Layer, Schedule, type Scope } from "effect"

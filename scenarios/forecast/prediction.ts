@@ -1,6 +1,6 @@
 /**
  * How long a run will take on given hosts, and what binds it, from what it costs and what a machine takes for its pieces
- * (docs/cost.md). Each phase is the busiest host's or process's work, plus what its sequential messages wait, plus what its links
+ * (docs/reference/cost-model.md). Each phase is the busiest host's or process's work, plus what its sequential messages wait, plus what its links
  * carry. Pure.
  */
 

@@ -1,5 +1,5 @@
 /**
- * Where the clouds' correlated randomness comes from (section 5 of docs/protocol.md). Each cloud expands its
+ * Where the clouds' correlated randomness comes from (section 5 of docs/concepts/protocol.md). Each cloud expands its
  * own PRG key. What C1 lacks so that both expansions fit each other, the corrections, is supplied here: ahead
  * of its use, in stretches of steps. The KGC is one provider (`from-kgc.ts`); any other must give the same
  * bytes for the same keys.
