@@ -107,3 +107,17 @@ describe("checks of the documents", () => {
     expect(longLines("README.md", "a".repeat(widest + 1))).toEqual([`README.md:1: ${widest + 1} columns`])
   })
 })
+
+describe("the program", () => {
+  it("refers to documents that are there", () => {
+    const sources = [...tree].filter(
+      (path) => /\.(ts|yaml|json|conf|sh)$/.test(path) && !path.startsWith("test/docs/")
+    )
+    const missing = sources.flatMap((path) =>
+      [...read(path).matchAll(/\bdocs\/[\w/-]+\.md\b/g)].flatMap(([document]) =>
+        tree.has(document) ? [] : [`${path}: ${document}`]
+      )
+    )
+    expect(missing).toEqual([])
+  })
+})
