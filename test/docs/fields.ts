@@ -66,7 +66,7 @@ const bounds = (schema: Json): string => {
     from === undefined ? undefined : maximum === undefined ? `from ${number(from)}` : number(from),
     exclusiveMinimum === undefined ? undefined : `above ${number(exclusiveMinimum)}`,
     maximum === undefined ? undefined : `${from === undefined ? "up " : ""}to ${number(maximum)}`,
-    exclusiveMaximum === undefined ? undefined : `below ${number(exclusiveMaximum)}`
+    exclusiveMaximum === undefined ? undefined : `to below ${number(exclusiveMaximum)}`
   ].filter((part) => part !== undefined)
   return parts.length === 0 ? "" : `, ${parts.join(" ")}`
 }
