@@ -18,7 +18,7 @@ export const withGenerated = (text: string, blocks: ReadonlyMap<string, string>)
 
 /** The names of a text's generated blocks. */
 export const generatedIn = (text: string): ReadonlyArray<string> =>
-  [...text.matchAll(/<!-- generated: (.*?) -->/g)].map(([, name = ""]) => name)
+  [...text.matchAll(/^<!-- generated: (.*?) -->$/gm)].map(([, name = ""]) => name)
 
 export interface Line {
   /** Counted from 1. */
