@@ -1,11 +1,11 @@
 /**
  * What a scenario file may say, as a schema: who holds which cells, what is trained on them, how securely, what may be
- * revealed and what is expected. The editors' `scenario.schema.json` is generated from it. A scenario is public: every
+ * revealed and what is expected. The editors' `scenario.schema.json` is generated from it (`json-schema.ts`). A scenario is public: every
  * party knows all of it, so it names files and columns and their ranges but holds no cell and no secret.
  */
 import { encodings } from "../../protocol/data/characters.ts"
 import { maxUsers } from "../../protocol/messages/subjects.ts"
-import { JSONSchema, Schema } from "../../protocol/schema.ts"
+import { Schema } from "../../protocol/schema.ts"
 import { numberHint, withHint } from "../text/hints.ts"
 import { fileProblem } from "./data-path.ts"
 import { Faults } from "./faults.ts"
@@ -326,17 +326,3 @@ export const Whole = struct({
 })
 
 export type Scenario = typeof Whole.Type
-
-/** The JSON Schema (draft 7) that editors check scenario files with. */
-export const scenarioJsonSchema = (): object => {
-  const { $schema, ...rest } = withoutTitles(JSONSchema.make(Whole)) as Record<string, unknown>
-  return { $schema, title: "bicameral scenario", ...rest }
-}
-
-/** The generator titles every section "Struct (Encoded side)", which would be all an editor shows of it. */
-const withoutTitles = (node: unknown): unknown => {
-  if (Array.isArray(node)) return node.map(withoutTitles)
-  if (typeof node !== "object" || node === null) return node
-  const kept = Object.entries(node).filter(([key, child]) => !(key === "title" && typeof child === "string"))
-  return Object.fromEntries(kept.map(([key, child]) => [key, withoutTitles(child)]))
-}

@@ -31,7 +31,7 @@ const allowed = new Map([
   ["scenarios/run/run-result.ts", "phases"],
   ["scenarios/folders/run-mark.ts", "fields of a file that is looked at, by names of ours"],
   ["scenarios/run/run.ts", "actors"],
-  ["scenarios/description/schema.ts", "words of JSON Schema"],
+  ["scenarios/description/json-schema.ts", "words of JSON Schema"],
   ["scenarios/simulation/seeds.ts", "kinds of faults"],
   ["scenarios/command/words.ts", "options, which begin with two hyphens"],
   ["scenarios/text/yaml-words.ts", "codes of errors"],

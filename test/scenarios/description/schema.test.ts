@@ -2,7 +2,11 @@ import { Either } from "effect"
 import { describe, expect, it } from "vitest"
 import { ArrayFormatter } from "../../../protocol/schema.ts"
 import { decodeScenario } from "../../../scenarios/description/decode.ts"
-import { scenarioJsonSchema } from "../../../scenarios/description/schema.ts"
+import {
+  faultsJsonSchema,
+  hostsJsonSchema,
+  scenarioJsonSchema
+} from "../../../scenarios/description/json-schema.ts"
 import { plainScenario } from "../../support/plain-scenario.ts"
 
 const problems = (changes: object): ReadonlyArray<string> => {
@@ -289,12 +293,21 @@ const laidOut = (schema: object): string =>
     return line.length <= 80 ? line : whole
   })}\n`
 
-describe("scenario schema - for editors", () => {
-  it("is what scenario.schema.json holds (npx vitest run test/scenarios/description/schema.test.ts -u writes it anew)", async () => {
-    await expect(laidOut(scenarioJsonSchema())).toMatchFileSnapshot("../../../scenarios/scenario.schema.json")
-  })
+const forEditors = [
+  ["scenario", scenarioJsonSchema()],
+  ["faults", faultsJsonSchema()],
+  ["hosts", hostsJsonSchema()]
+] as const
 
-  it("refuses unknown keys in every section", () => {
+describe("schemas for editors", () => {
+  it.each(forEditors)(
+    "%s.schema.json is generated (npx vitest run test/scenarios/description/schema.test.ts -u)",
+    async (name, schema) => {
+      await expect(laidOut(schema)).toMatchFileSnapshot(`../../../scenarios/${name}.schema.json`)
+    }
+  )
+
+  it.each(forEditors)("%s refuses unknown keys in every section", (_, schema) => {
     const open: Array<string> = []
     const visit = (node: unknown, path: string): void => {
       if (typeof node !== "object" || node === null) return
@@ -303,7 +316,7 @@ describe("scenario schema - for editors", () => {
       if (object.type === "object" && !closed) open.push(path)
       for (const [key, child] of Object.entries(object)) visit(child, `${path}/${key}`)
     }
-    visit(scenarioJsonSchema(), "")
+    visit(schema, "")
     expect(open).toEqual([])
   })
 })
