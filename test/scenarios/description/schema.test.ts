@@ -288,10 +288,14 @@ describe("scenario schema - parts that do not fit together", () => {
 
 /** As Biome would lay it out, so that the file passes the linter as it is written. */
 const laidOut = (schema: object): string =>
-  `${JSON.stringify(schema, null, 2).replace(/\[\n\s+([^[\]{}]*?)\n\s+\]/g, (whole, items: string) => {
-    const line = `[${items.split(/,\n\s+/).join(", ")}]`
-    return line.length <= 80 ? line : whole
-  })}\n`
+  `${JSON.stringify(schema, null, 2).replace(
+    /\[\n\s+([^[\]{}]*?)\n\s+\](,?)/g,
+    (whole, items: string, comma: string, offset: number, text: string) => {
+      const line = `[${items.split(/,\n\s+/).join(", ")}]${comma}`
+      const column = offset - text.lastIndexOf("\n", offset) - 1
+      return column + line.length <= 110 ? line : whole
+    }
+  )}\n`
 
 const forEditors = [
   ["scenario", scenarioJsonSchema()],
