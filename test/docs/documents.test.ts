@@ -83,6 +83,12 @@ describe("documents", () => {
     expect(pages.filter((path) => !contents.includes(`](${path.slice("docs/".length)})`))).toEqual([])
   })
 
+  it("map every room of the program", () => {
+    const map = /```text\nactors\/[\s\S]*?```/.exec(read("docs/concepts/architecture.md"))?.[0] ?? ""
+    const inner = [...tree].filter((path) => /^(actors|protocol|runtime|scenarios)\/[^/]+\/$/.test(path))
+    expect(inner.filter((path) => !map.includes(` ${path.split("/")[1]}/`))).toEqual([])
+  })
+
   it("has a README of at most 150 lines", () => {
     expect(read("README.md").split("\n").length).toBeLessThanOrEqual(150)
   })
