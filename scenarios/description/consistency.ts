@@ -8,14 +8,9 @@ import { valueLimit } from "../../protocol/learning/range.ts"
 import { closest } from "../text/hints.ts"
 import { columnsNamed } from "./columns.ts"
 import { strangers } from "./faults-consistency.ts"
+import type { Inconsistency } from "./inconsistency.ts"
 import { planProblems } from "./plan-problem.ts"
 import type { Scenario } from "./schema.ts"
-
-export interface Inconsistency {
-  readonly path: ReadonlyArray<PropertyKey>
-  /** What is wrong and what to do about it. */
-  readonly message: string
-}
 
 /** Indices of the entries that occurred before. */
 const repeated = (names: ReadonlyArray<string>): ReadonlyArray<number> => {

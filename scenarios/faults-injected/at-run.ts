@@ -7,12 +7,12 @@ import { join } from "node:path"
 import { Effect, type Scope } from "effect"
 import type { Phase } from "../../actors/party/phases.ts"
 import type { LifeEvent } from "../../runtime/processes/supervision.ts"
-import type { Hands } from "../run/parties.ts"
 import { type FaultsNow, faultCountsFile, faultsNowFile, type MomentCame } from "./at-party.ts"
 import type { FaultPlan, PlannedEvent } from "./plan.ts"
+import type { ProcessControl } from "./process-control.ts"
 
 export interface FaultsAtRun {
-  readonly up: (hands: Hands) => void
+  readonly up: (control: ProcessControl) => void
   readonly phase: (phase: Phase) => void
   readonly life: (event: LifeEvent) => void
   /** Takes a line of JSON from a party's standard output. */
@@ -40,7 +40,7 @@ export const faultsAtRun = (
         for (const timer of timers) clearTimeout(timer)
       })
     )
-    let hands: Hands | undefined
+    let control: ProcessControl | undefined
     const waiting: Array<() => void> = []
 
     const write = (change: Partial<FaultsNow>) => {
@@ -58,8 +58,8 @@ export const faultsAtRun = (
       timers.add(timer)
     }
     const happen = ({ kind, party = "", forMs, byMs, groups, returns }: PlannedEvent) => {
-      if (hands === undefined) return
-      const { signal } = hands
+      if (control === undefined) return
+      const { signal } = control
       const until = Date.now() + forMs
       counts[kind] = (counts[kind] ?? 0) + 1
       note(`fault: ${kind} ${party}${groups.map((group) => group.join(" ")).join(" | ")}`)
@@ -95,14 +95,14 @@ export const faultsAtRun = (
       if (event === undefined) return
       pending.delete(i)
       const work = () => later(afterMs, () => happen(event))
-      if (hands === undefined) waiting.push(work)
+      if (control === undefined) waiting.push(work)
       else work()
     }
 
     write({})
     return {
       up: (given) => {
-        hands = given
+        control = given
         for (const [i, { moment }] of pending) if (moment.on === "time") begin(i, moment.afterMs)
         for (const work of waiting.splice(0)) work()
       },
@@ -112,7 +112,7 @@ export const faultsAtRun = (
       },
       life: (event) => {
         if (event._tag === "Up" && Date.now() < (heldDown.get(event.party) ?? 0))
-          hands?.signal(event.party, "SIGKILL")
+          control?.signal(event.party, "SIGKILL")
       },
       said: (line) => {
         if (typeof line === "object" && line !== null && "fault" in line) begin((line as MomentCame).fault, 0)

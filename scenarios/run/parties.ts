@@ -42,6 +42,7 @@ import { directory, memoryStore, Stable, type StoreService } from "../../runtime
 import { layer as tracing } from "../../runtime/tracing.ts"
 import { makeHub } from "../../runtime/transport/memory.ts"
 import type { Scenario } from "../description/schema.ts"
+import type { ProcessControl } from "../faults-injected/process-control.ts"
 import { eventsEntry, outcomeEntry } from "../folders/party-folder.ts"
 import type { RunDisplay } from "../report/result.ts"
 import type { Said } from "./party-process.ts"
@@ -73,18 +74,12 @@ export interface BrokeredCompany extends Company {
   readonly onLine?: (line: unknown) => void
 }
 
-/** What may be done to the processes of a run from outside. */
-export interface Hands {
-  /** Sends a signal to the process of an actor, the `director` or the `broker`; says whether one was up. */
-  readonly signal: (actor: string, signal: NodeJS.Signals) => boolean
-}
-
 /** The parties, up and waiting for the director. */
 export interface Assembled<E> {
   /** Directs them to the end; fails as soon as one is lost. */
   readonly directed: Effect.Effect<RunOutcome, E>
-  /** Nobody's, where all parties are fibers of this process. */
-  readonly hands: Hands
+  /** Controls nothing where all parties are fibers of this process. */
+  readonly control: ProcessControl
 }
 
 /** The director ended the run, or another party could not take part in it, for the reason that it gave. */
@@ -248,13 +243,13 @@ export const assembleProcesses = (company: BrokeredCompany) =>
       const text = yield* Effect.promise(() => readFile(join(folder, "director", outcomeEntry), "utf8"))
       return JSON.parse(text) as RunOutcome
     })
-    const hands: Hands = {
+    const control: ProcessControl = {
       signal: (actor, signal) => {
         const pid = actor === "broker" && "pid" in broker ? broker.pid : processes.get(actor)?.pid()
         return pid !== undefined && process.kill(pid, signal)
       }
     }
-    return { directed, hands }
+    return { directed, control }
   })
 
 /** Longer than a start takes: after it a word is said. */
@@ -354,5 +349,5 @@ export const assembleFibers = (company: Company) =>
       ),
       Effect.raceFirst(Deferred.await(lost))
     )
-    return { directed, hands: { signal: () => false } }
+    return { directed, control: { signal: () => false } }
   })

@@ -18,6 +18,7 @@ import { loadFaults, loadScenario } from "../description/load.ts"
 import type { Scenario } from "../description/schema.ts"
 import { type FaultsAtRun, faultsAtRun } from "../faults-injected/at-run.ts"
 import { type FaultPlan, planFaults } from "../faults-injected/plan.ts"
+import type { ProcessControl } from "../faults-injected/process-control.ts"
 import { heldData, whyNoReference } from "../folders/held-data.ts"
 import { credentialsIn } from "../folders/kept-credentials.ts"
 import {
@@ -34,7 +35,7 @@ import { compareWithReferences, notCompared } from "../reference/comparison.ts"
 import { foresee } from "../reference/foresight.ts"
 import type { RunDisplay, RunResult } from "../report/result.ts"
 import { duration } from "../text/units.ts"
-import { assembleFibers, assembleProcesses, type Hands } from "./parties.ts"
+import { assembleFibers, assembleProcesses } from "./parties.ts"
 import { brokerIsThere } from "./run-broker.ts"
 import { type Measured, resultOf } from "./run-result.ts"
 
@@ -48,7 +49,7 @@ export interface RunOptions {
   readonly faults?: Option.Option<string>
   readonly display: RunDisplay
   /** Given hold of the parties' processes when they are up, before the director begins. */
-  readonly onUp?: (hands: Hands) => void
+  readonly onUp?: (control: ProcessControl) => void
   /** What a reference may take; what is left of the machine's memory where left out. */
   readonly memoryBytes?: number
 }
@@ -207,9 +208,9 @@ const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) 
         injected === undefined
           ? {}
           : { faultsFile: injected.file, onLine: (line: unknown) => disturbance?.said(line) }
-      const { directed, hands } = yield* assembleProcesses({ ...company, broker, houses, ...disturbed })
-      disturbance?.up(hands)
-      onUp?.(hands)
+      const { directed, control } = yield* assembleProcesses({ ...company, broker, houses, ...disturbed })
+      disturbance?.up(control)
+      onUp?.(control)
       return yield* directed
     })
   ).pipe(

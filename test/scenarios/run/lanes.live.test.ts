@@ -6,8 +6,8 @@ import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
+import type { ProcessControl } from "../../../scenarios/faults-injected/process-control.ts"
 import type { RunDisplay } from "../../../scenarios/report/result.ts"
-import type { Hands } from "../../../scenarios/run/parties.ts"
 import { runScenario } from "../../../scenarios/run/run.ts"
 import { allOwn, read, runInMemory, splits, writeScenario } from "../../support/small-scenario.ts"
 
@@ -21,7 +21,7 @@ const scenario = {
 const killing = (kills: ReadonlyArray<readonly [step: number, victim: string]>) => {
   const left = [...kills]
   const lives: Array<string> = []
-  let hands: Hands | undefined
+  let control: ProcessControl | undefined
   const display: RunDisplay = {
     note: () => {},
     life: ({ _tag, party }) => {
@@ -31,11 +31,11 @@ const killing = (kills: ReadonlyArray<readonly [step: number, victim: string]>) 
     progress: (_, phase, steps) => {
       const [next] = left
       if (phase !== "train" || next === undefined || steps < next[0]) return
-      if (hands?.signal(next[1], "SIGKILL")) left.shift()
+      if (control?.signal(next[1], "SIGKILL")) left.shift()
     }
   }
-  const onUp = (given: Hands) => {
-    hands = given
+  const onUp = (given: ProcessControl) => {
+    control = given
   }
   return { display, lives, onUp }
 }

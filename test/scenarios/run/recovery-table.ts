@@ -7,8 +7,8 @@ import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { expect } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { type Phase, phases } from "../../../actors/party/phases.ts"
+import type { ProcessControl } from "../../../scenarios/faults-injected/process-control.ts"
 import type { RunDisplay } from "../../../scenarios/report/result.ts"
-import type { Hands } from "../../../scenarios/run/parties.ts"
 import { runScenario } from "../../../scenarios/run/run.ts"
 import { disturbedRun, read, runInMemory, splits, writeScenario } from "../../support/small-scenario.ts"
 
@@ -24,11 +24,11 @@ export const plan = (k: number): Kills =>
 export const killing = (kills: Kills) => {
   const left = new Map(kills)
   const done: Array<string> = []
-  let hands: Hands | undefined
+  let control: ProcessControl | undefined
   let begun = "setup"
   const kill = (phase: string) => {
     const victim = left.get(phase as Phase)
-    if (victim === undefined || hands === undefined || !hands.signal(victim, "SIGKILL")) return
+    if (victim === undefined || control === undefined || !control.signal(victim, "SIGKILL")) return
     left.delete(phase as Phase)
     done.push(`${victim} in ${phase}`)
   }
@@ -46,8 +46,8 @@ export const killing = (kills: Kills) => {
       if (phase === "train" && steps >= 96) kill(phase)
     }
   }
-  const onUp = (given: Hands) => {
-    hands = given
+  const onUp = (given: ProcessControl) => {
+    control = given
   }
   return { display, done, onUp }
 }

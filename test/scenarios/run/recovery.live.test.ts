@@ -20,9 +20,9 @@ import { brokerRequests } from "../../../runtime/transport/nats.ts"
 import { agreementOf } from "../../../scenarios/description/agreement.ts"
 import { checkData, joinData } from "../../../scenarios/description/joined.ts"
 import { loadScenario } from "../../../scenarios/description/load.ts"
+import type { ProcessControl } from "../../../scenarios/faults-injected/process-control.ts"
 import { maximumDeviation, trainFixedReference } from "../../../scenarios/reference/reference.ts"
 import type { RunDisplay } from "../../../scenarios/report/result.ts"
-import type { Hands } from "../../../scenarios/run/parties.ts"
 import { runScenario } from "../../../scenarios/run/run.ts"
 import {
   allOwn,
@@ -154,7 +154,7 @@ describe("recovery - a party whose program breaks down", () => {
       const faults = { links: [{ loss: 0 }] }
       const { file, out } = yield* writeScenario(splits.rows, { ...disturbedRun, faults })
       const obstacle = join(out, "parties", "cloud0", "faults-fired")
-      let hands: Hands | undefined
+      let control: ProcessControl | undefined
       const deaths: Array<string> = []
       const display: RunDisplay = {
         note: () => {},
@@ -163,7 +163,7 @@ describe("recovery - a party whose program breaks down", () => {
         phase: (phase) => {
           if (phase !== "upload") return
           mkdirSync(obstacle)
-          hands?.signal("cloud0", "SIGKILL")
+          control?.signal("cloud0", "SIGKILL")
         },
         life: (event) => {
           if (event._tag !== "Died") return
@@ -171,8 +171,8 @@ describe("recovery - a party whose program breaks down", () => {
           if (deaths.length === 2) rmdirSync(obstacle)
         }
       }
-      const onUp = (given: Hands) => {
-        hands = given
+      const onUp = (given: ProcessControl) => {
+        control = given
       }
       const options = { file, out, transport: "nats", seed: Option.none(), display, onUp } as const
       const result = yield* runScenario(options).pipe(Effect.provide(nodeContext))

@@ -9,8 +9,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { stringify } from "yaml"
 import type { Phase } from "../../../actors/party/phases.ts"
+import type { ProcessControl } from "../../../scenarios/faults-injected/process-control.ts"
 import type { RunDisplay } from "../../../scenarios/report/result.ts"
-import type { Hands } from "../../../scenarios/run/parties.ts"
 import { resumeRun, runScenario } from "../../../scenarios/run/run.ts"
 import { bicameral, type Ended, processesNaming } from "../../support/program.ts"
 import {
@@ -52,20 +52,20 @@ describe("resume", () => {
       const deadlines = { replyTimeoutMs: 8_000, roundTimeoutMs: 8_000, phaseTimeoutMs: 600_000 }
       const { file, out } = yield* writeScenario(splits.rows, { ...disturbedRun, deadlines })
       yield* runInMemory(file, join(out, "undisturbed"))
-      let hands: Hands | undefined
+      let control: ProcessControl | undefined
       const notes: Array<string> = []
       const display: RunDisplay = {
         note: (text) => notes.push(text),
         phase: () => {},
         // Stopped, not killed: its supervisor sees nothing wrong.
         progress: (_, phase, steps) => {
-          if (phase === "train" && steps >= 96) hands?.signal("cloud0", "SIGSTOP")
+          if (phase === "train" && steps >= 96) control?.signal("cloud0", "SIGSTOP")
         }
       }
       const folder = join(out, "stopped")
       const options = { file, out: folder, transport: "nats", seed: Option.none(), display } as const
-      const onUp = (given: Hands) => {
-        hands = given
+      const onUp = (given: ProcessControl) => {
+        control = given
       }
       const message = yield* ending(runScenario({ ...options, onUp }).pipe(Effect.provide(nodeContext)))
       expect(message).toMatch(

@@ -9,8 +9,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Option } from "effect"
 import { groupSecretVariable } from "../../../actors/group/process-group.ts"
 import { passwordVariable } from "../../../runtime/broker/start.ts"
+import type { ProcessControl } from "../../../scenarios/faults-injected/process-control.ts"
 import type { RunDisplay } from "../../../scenarios/report/result.ts"
-import type { Hands } from "../../../scenarios/run/parties.ts"
 import { runScenario } from "../../../scenarios/run/run.ts"
 import { bicameral } from "../../support/program.ts"
 import {
@@ -86,11 +86,11 @@ describe("workers - over NATS", () => {
 
         const two = join(out, "two")
         const more = yield* writeScenario(split, scenario(2))
-        let hands: Hands | undefined
+        let control: ProcessControl | undefined
         let joined: Fiber.RuntimeFiber<unknown, unknown> | undefined
         const killed: Array<string> = []
         const kill = (worker: string) => {
-          if (!killed.includes(worker) && hands?.signal(worker, "SIGKILL")) killed.push(worker)
+          if (!killed.includes(worker) && control?.signal(worker, "SIGKILL")) killed.push(worker)
         }
         const run = () =>
           Effect.flatMap(read(two, "run.json"), (text) =>
@@ -105,8 +105,8 @@ describe("workers - over NATS", () => {
             joined ??= Effect.runFork(run())
           }
         }
-        const onUp = (given: Hands) => {
-          hands = given
+        const onUp = (given: ProcessControl) => {
+          control = given
         }
         yield* runScenario({ ...options, file: more.file, out: two, display, onUp }).pipe(
           Effect.provide(nodeContext)
