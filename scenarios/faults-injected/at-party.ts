@@ -6,13 +6,13 @@
 import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync, writeSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { Clock, Effect, Layer } from "effect"
-import { type Agreement, planOf } from "../../actors/party/agreement.ts"
-import { stepCost } from "../../protocol/computation/cost.ts"
+import type { Agreement } from "../../actors/party/agreement.ts"
 import { decodeEnvelope } from "../../protocol/messages/envelope.ts"
 import { Stable, Store, StoreFailed, type StoreService } from "../../runtime/storage/store.ts"
 import { faulty, type MessageFault } from "../../runtime/transport/faulty.ts"
 import { Transport, type TransportService } from "../../runtime/transport/transport.ts"
-import { type FaultPlan, type PlannedEvent, ratesOf } from "./plan.ts"
+import { hasCome, roundsAStepOf, SentCounts } from "./moments.ts"
+import { type FaultPlan, type PlannedEvent, ratesOf, separates } from "./plan.ts"
 
 /** What holds at the moment for all parties; written by who runs them, times in milliseconds since 1970. */
 export interface FaultsNow {
@@ -53,11 +53,7 @@ export const faultsAtParty = (
   const now = watchedFile(faultsNowFile(dirname(state)), Date.now())
   const healed = () => plan.healAfterMs !== undefined && Date.now() >= now().since + plan.healAfterMs
   const cut = (from: string, to: string) =>
-    now().partitions.some(({ groups, until }) => {
-      if (Date.now() >= until) return false
-      const [a, b] = [groups.findIndex((g) => g.includes(from)), groups.findIndex((g) => g.includes(to))]
-      return a !== -1 && b !== -1 && a !== b
-    })
+    now().partitions.some(({ groups, until }) => Date.now() < until && separates(groups, from, to))
   const see = moments(plan, agreement, actor, state)
   const watched = (real: TransportService): TransportService => ({
     ...real,
@@ -142,32 +138,15 @@ const moments = (plan: FaultPlan, agreement: Agreement, actor: string, state: st
       isOwn(event, actor) && !before.includes(i) ? [[i, event] as const] : []
     )
   )
-  const roundsAStep = stepCost(planOf(agreement, agreement.training.batch)).rounds
-  const sent = new Map<string, number>()
-  let inAll = 0
-  const hasCome = ({ moment }: PlannedEvent, kind: string, tag: string, number: number) => {
-    switch (moment.on) {
-      case "message":
-        return tag === moment.tag && (sent.get(tag) ?? 0) >= moment.nth
-      case "sent":
-        return inAll >= moment.messages
-      case "round":
-        return kind === "round" && number >= moment.round
-      case "step":
-        return kind === "round" && number >= 2 + (moment.step - 1) * roundsAStep
-      default:
-        return false
-    }
-  }
+  const roundsAStep = roundsAStepOf(agreement)
+  const sent = new SentCounts()
   return (data: Uint8Array) => {
     if (pending.size === 0) return
     const envelope = decodeEnvelope(data)
     if (envelope._tag === "Left") return
-    const { kind, tag, number } = envelope.right
-    inAll++
-    sent.set(tag, (sent.get(tag) ?? 0) + 1)
+    sent.add(actor, envelope.right)
     for (const [i, event] of pending) {
-      if (!hasCome(event, kind, tag, number)) continue
+      if (!hasCome(event.moment, actor, envelope.right, sent, roundsAStep)) continue
       pending.delete(i)
       appendFileSync(fired, `${i}\n`)
       const said: MomentCame = { fault: i }

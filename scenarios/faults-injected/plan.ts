@@ -128,6 +128,12 @@ export const ratesOf = ({ links }: FaultPlan, from: string, to: string): LinkFau
   return { ...rates, delay: { kind: "uniform", fromMs: delay.fromMs, toMs: delay.toMs } }
 }
 
+/** Whether groups of a partition separate two parties. A party in no group reaches all. */
+export const separates = (groups: PlannedEvent["groups"], from: string, to: string): boolean => {
+  const [a, b] = [from, to].map((name) => groups.findIndex((group) => group.includes(name)))
+  return a !== -1 && b !== -1 && a !== b
+}
+
 /** Parties that the plan takes away for good: a run without them has to end with an error that names one. */
 export const lostForGood = ({ events }: FaultPlan): ReadonlyArray<string> =>
   events.flatMap(({ returns, party }) => (returns || party === undefined ? [] : [party]))

@@ -20,8 +20,10 @@ const atATime = Math.ceil(messages / 120)
 /** What may be kept of a flood: the memories of requests, replies and fragments, each bounded in `runtime/messaging/limits.ts`. */
 const mostGrowthBytes = 64 * 2 ** 20
 
-const { company } = await Effect.runPromise(Effect.provide(loadSimulation(file, Option.none()), nodeContext))
-const expected = await simulateUndisturbed(company)
+const { simulation } = await Effect.runPromise(
+  Effect.provide(loadSimulation(file, Option.none()), nodeContext)
+)
+const expected = await simulateUndisturbed(simulation)
 
 const heap = () => {
   collect()
@@ -31,7 +33,7 @@ const heap = () => {
 const started = performance.now()
 const before = heap()
 let half = 0
-const { run, injected, subjects } = await fuzzRun(company, {
+const { run, injected, subjects } = await fuzzRun(simulation, {
   seed: Number(seed),
   messages,
   atATime,

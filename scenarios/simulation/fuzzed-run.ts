@@ -14,7 +14,9 @@ import {
 import { draws } from "../../runtime/transport/faulty.ts"
 import type { Delivery } from "../../runtime/transport/transport.ts"
 import { partiesOf } from "../faults-injected/plan.ts"
-import { type SimulatedCompany, type SimulatedRun, simulateRun } from "./run.ts"
+import { simulateRun } from "./run.ts"
+import type { SimulatedRun } from "./verdict.ts"
+import type { Simulation } from "./world.ts"
 
 /** Kinds of what is injected. */
 export const fuzzKinds = ["noise", "mutated", "replayed", "misdirected", "meaningless"] as const
@@ -42,11 +44,11 @@ const framesKept = 512
 /** What a run goes on for so that everything can be injected. */
 const livenessMs = 3_600_000
 
-export const fuzzRun = async (company: SimulatedCompany, options: FuzzOptions): Promise<FuzzedRun> => {
+export const fuzzRun = async (simulation: Simulation, options: FuzzOptions): Promise<FuzzedRun> => {
   const draw = draws(options.seed, 0xf2)
   const below = (n: number) => Math.floor(draw() * n)
   const pick = <A>(items: ReadonlyArray<A>): A => items[below(items.length)]!
-  const parties = partiesOf(company.agreement)
+  const parties = partiesOf(simulation.agreement)
   const strangers = actorNames.filter((name) => !parties.includes(name))
   const injected = new Map<FuzzKind, number>()
   const subjects = new Set<string>()
@@ -133,7 +135,7 @@ export const fuzzRun = async (company: SimulatedCompany, options: FuzzOptions): 
     options.onProgress?.(total)
   }
   const plan = { seed: options.seed, healAfterMs: undefined, links: [], events: [] }
-  const run = await simulateRun(company, { seed: options.seed, plan, livenessMs, onArrival })
+  const run = await simulateRun(simulation, { seed: options.seed, plan, livenessMs, onArrival })
   return { run, injected, subjects }
 }
 

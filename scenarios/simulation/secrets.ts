@@ -6,7 +6,7 @@ import type { EncodedTable } from "../../protocol/data/encoding.ts"
 import { seededKey } from "../../protocol/seeding.ts"
 import { expandSeed, wordBytes } from "../../protocol/sharing/split.ts"
 import { partiesOf } from "../faults-injected/plan.ts"
-import { leastSecretBytes, Secrets } from "./checkers.ts"
+import { leastSecretBytes, Secrets } from "./checkers/secrets.ts"
 
 /** The root of a party's secrets in every simulated run, so that the model is always the same. */
 export const rootOf = (actor: string): Uint8Array =>

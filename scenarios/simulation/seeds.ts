@@ -6,7 +6,9 @@ import type { Faults } from "../description/faults.ts"
 import { checkData } from "../description/joined.ts"
 import { loadFaults, loadScenario } from "../description/load.ts"
 import { describePlan, drawFaults, type FaultPlan, lostForGood, planFaults } from "../faults-injected/plan.ts"
-import { type SimulatedCompany, type SimulatedRun, simulated, simulateRun } from "./run.ts"
+import { simulateRun } from "./run.ts"
+import type { SimulatedRun } from "./verdict.ts"
+import { type Simulation, simulationOf } from "./world.ts"
 
 /** What a seed did and what came of it; plain data, to go from process to process. */
 export interface SeedResult {
@@ -34,20 +36,20 @@ export const loadSimulation = (file: string, faultsFile: Option.Option<string>) 
     const loaded = yield* loadScenario(file)
     const { scenario } = loaded
     const { tables } = yield* checkData(loaded)
-    const company = simulated({
+    const simulation = simulationOf({
       agreement: agreementOf(scenario),
       tables,
       usersLeave: scenario.placement.usersLeaveAfterUpload
     })
     const faults = Option.isSome(faultsFile) ? yield* loadFaults(faultsFile.value, scenario) : scenario.faults
     // Names are checked before anything runs.
-    if (faults !== undefined) yield* planFaults(faults, company.agreement)
-    return { company, faults }
+    if (faults !== undefined) yield* planFaults(faults, simulation.agreement)
+    return { simulation, faults }
   })
 
 /** What the undisturbed run gives; every seed is held against it. Fails where even that goes wrong. */
-export const simulateUndisturbed = async (company: SimulatedCompany): Promise<SimulatedRun> => {
-  const run = await simulateRun(company, { seed: 0, plan: undisturbed, livenessMs })
+export const simulateUndisturbed = async (simulation: Simulation): Promise<SimulatedRun> => {
+  const run = await simulateRun(simulation, { seed: 0, plan: undisturbed, livenessMs })
   if (run.error !== undefined || run.violations.length > 0)
     throw new Error(`the undisturbed run failed: ${[run.error ?? "", ...run.violations].join("; ")}`)
   return run
@@ -59,16 +61,16 @@ export const planOfSeed = (faults: Faults | undefined, agreement: Agreement, see
 
 /** Simulates a seed and judges it. */
 export const simulateSeed = async (
-  company: SimulatedCompany,
+  simulation: Simulation,
   faults: Faults | undefined,
   expected: SimulatedRun,
   seed: number
 ): Promise<SeedResult> => {
-  const { agreement } = company
+  const { agreement } = simulation
   const plan = planOfSeed(faults, agreement, seed)
   const mostMs =
     plan.healAfterMs === undefined ? phasesInAll * agreement.deadlines.phaseTimeoutMs : livenessMs
-  const run = await simulateRun(company, { seed, plan, livenessMs: mostMs })
+  const run = await simulateRun(simulation, { seed, plan, livenessMs: mostMs })
   return {
     seed,
     problems: judge(run, expected, plan, agreement),

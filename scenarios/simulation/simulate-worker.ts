@@ -20,23 +20,23 @@ Error.stackTraceLimit = 0
 // A parent that is gone needs no reply; its end is told by itself.
 const say = (reply: WorkerReply) => process.send!(reply, () => undefined)
 
-let simulation: Promise<(seed: number) => Promise<SeedResult>> | undefined
+let simulating: Promise<(seed: number) => Promise<SeedResult>> | undefined
 
 const prepare = async (file: string, faultsFile: string | undefined) => {
-  const { company, faults } = await Effect.runPromise(
+  const { simulation, faults } = await Effect.runPromise(
     Effect.provide(loadSimulation(file, Option.fromNullable(faultsFile)), nodeContext)
   )
-  const expected = await simulateUndisturbed(company)
-  return (seed: number) => simulateSeed(company, faults, expected, seed)
+  const expected = await simulateUndisturbed(simulation)
+  return (seed: number) => simulateSeed(simulation, faults, expected, seed)
 }
 
 process.on("message", async (request: WorkerRequest) => {
   try {
     if ("file" in request) {
-      simulation = prepare(request.file, request.faults)
-      await simulation
+      simulating = prepare(request.file, request.faults)
+      await simulating
     } else {
-      const simulate = await simulation!
+      const simulate = await simulating!
       for (let seed = request.from; seed <= request.to; seed++)
         say({ _tag: "Seed", result: await simulate(seed) })
     }
