@@ -38,12 +38,12 @@ const bicameral = commandLine({
   actor: (options) =>
     Effect.flatMap(
       Effect.promise(() => import("../run/party-process.ts")),
-      ({ startActor }) => startActor(options)
+      ({ runActor }) => runActor(options)
     ),
   member: (options) =>
     Effect.flatMap(
       Effect.promise(() => import("../run/helper-process.ts")),
-      ({ startMember }) => startMember(options)
+      ({ runMember }) => runMember(options)
     )
 })
 

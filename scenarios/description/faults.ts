@@ -2,6 +2,7 @@
  * Faults as data: what a run is made to survive. The section `faults` of a scenario, or a file of its own for `--faults`. Nothing in it is
  * agreed on by the parties, and nothing in it changes the model.
  */
+import { phases } from "../../actors/party/phases.ts"
 import { actorNames } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { defaulted, list, oneOf, optional, share, struct, value, wholeNumber, yesOrNo } from "./fields.ts"
@@ -45,12 +46,9 @@ const Link = struct({
 })
 export type LinkPlan = typeof Link.Type
 
-/** The phases of a run, as `actors/director.ts` has them. */
-const Phase = oneOf(["setup", "upload", "transform", "train", "output"], "At the beginning of this phase")
-
 const When = Schema.Union(
   struct({
-    phase: Phase,
+    phase: oneOf(phases, "At the beginning of this phase"),
     afterMs: defaulted(milliseconds("So long after it has begun; default 0"), 0)
   }),
   struct({ afterMs: milliseconds("So long after the run has begun") }),

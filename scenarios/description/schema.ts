@@ -315,6 +315,10 @@ export const Whole = struct({
 
 export type Scenario = typeof Whole.Type
 
+/** The threads that a scenario gives each process of a party; undefined where it leaves them to the machine's cores. */
+export const threadsFor = ({ threads }: Scenario["placement"], actor: string): number | undefined =>
+  actor === "kgc" || actor === "cloud0" || actor === "cloud1" ? threads[actor] : undefined
+
 /** The JSON Schema (draft 7) that editors check scenario files with. */
 export const scenarioJsonSchema = (): object => {
   const { $schema, ...rest } = withoutTitles(JSONSchema.make(Whole)) as Record<string, unknown>

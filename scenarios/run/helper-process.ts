@@ -45,7 +45,7 @@ export class NoMembers extends Data.TaggedError("NoMembers")<{
 }
 
 /** Is a member of a party over NATS until the main process lets it go, or the process that started it is gone. */
-export const startMember = ({ kind, role, run, threads, state }: MemberOptions) =>
+export const runMember = ({ kind, role, run, threads, state }: MemberOptions) =>
   Effect.gen(function* () {
     yield* checkRunName(run)
     if (!houses.includes(role) || (kind === "lane" && role === "kgc"))

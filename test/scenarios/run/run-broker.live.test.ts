@@ -7,7 +7,7 @@ import { Deferred, Effect, Either, Exit, Fiber, Layer, Option, Scope, TestClock 
 import { vi } from "vitest"
 import { drawCredentials } from "../../../runtime/broker/start.ts"
 import { BrokerRefused, BrokerUnreachable } from "../../../runtime/transport/transport.ts"
-import { startActor } from "../../../scenarios/run/party-process.ts"
+import { runActor } from "../../../scenarios/run/party-process.ts"
 import { runScenario } from "../../../scenarios/run/run.ts"
 import { brokerIsThere } from "../../../scenarios/run/run-broker.ts"
 import { untilBroker } from "../../../scenarios/run/until-broker.ts"
@@ -89,7 +89,7 @@ describe("a party by itself", () => {
       })
       yield* Effect.addFinalizer(() => Effect.sync(() => write.mockRestore()))
       const options = { run: "trial-1", scenario: file, seed: Option.none(), faults: Option.none() }
-      const kgc = yield* startActor({
+      const kgc = yield* runActor({
         ...options,
         ...{ role: "kgc", kgcKey: Option.none(), state: join(folder, "kgc") }
       }).pipe(Effect.provide(nodeContext), Effect.fork)
