@@ -5,7 +5,7 @@
  */
 import { encodings } from "../../protocol/data/characters.ts"
 import { maxUsers } from "../../protocol/messages/subjects.ts"
-import { JSONSchema, Schema } from "../../protocol/schema.ts"
+import { Schema } from "../../protocol/schema.ts"
 import { numberHint, withHint } from "../text/hints.ts"
 import { fileProblem } from "./data-path.ts"
 import { Faults } from "./faults.ts"
@@ -26,6 +26,7 @@ import {
   wholeNumber,
   yesOrNo
 } from "./fields.ts"
+import { jsonSchemaOf } from "./json-schema.ts"
 
 /** What is said to people who would have a number predicted. */
 const classesOnly = "a label is one of a list of classes, and this version does not predict numbers"
@@ -319,16 +320,5 @@ export type Scenario = typeof Whole.Type
 export const threadsFor = ({ threads }: Scenario["placement"], actor: string): number | undefined =>
   actor === "kgc" || actor === "cloud0" || actor === "cloud1" ? threads[actor] : undefined
 
-/** The JSON Schema (draft 7) that editors check scenario files with. */
-export const scenarioJsonSchema = (): object => {
-  const { $schema, ...rest } = withoutTitles(JSONSchema.make(Whole)) as Record<string, unknown>
-  return { $schema, title: "bicameral scenario", ...rest }
-}
-
-/** The generator titles every section "Struct (Encoded side)", which would be all an editor shows of it. */
-const withoutTitles = (node: unknown): unknown => {
-  if (Array.isArray(node)) return node.map(withoutTitles)
-  if (typeof node !== "object" || node === null) return node
-  const kept = Object.entries(node).filter(([key, child]) => !(key === "title" && typeof child === "string"))
-  return Object.fromEntries(kept.map(([key, child]) => [key, withoutTitles(child)]))
-}
+/** The JSON Schema of scenario files. */
+export const scenarioJsonSchema = (): object => jsonSchemaOf("bicameral scenario", Whole)
