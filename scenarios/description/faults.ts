@@ -6,6 +6,7 @@ import { phases } from "../../actors/party/phases.ts"
 import { actorNames } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { defaulted, list, oneOf, optional, share, struct, value, wholeNumber, yesOrNo } from "./fields.ts"
+import { jsonSchemaOf } from "./json-schema.ts"
 
 const day = 86_400_000
 
@@ -193,6 +194,9 @@ export const Faults = struct({
 }).annotations({ description: "Faults to inject into the run; see docs/reference/faults.md" })
 export type Faults = typeof Faults.Type
 export type FaultEvent = Faults["events"][number]
+
+/** The JSON Schema of fault plans in files of their own. */
+export const faultsJsonSchema = (): object => jsonSchemaOf("bicameral fault plan", Faults)
 
 /** A plan in a file of its own. */
 export const decodeFaults = Schema.decodeUnknownEither(Faults, { errors: "all", onExcessProperty: "error" })

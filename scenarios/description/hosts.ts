@@ -1,6 +1,7 @@
 /** Where the parties of a run are to be: the file of `bicameral check FILE --hosts HOSTS`, its links, hosts, and who is on which. */
 import { Schema } from "../../protocol/schema.ts"
 import { defaulted, list, name, optional, struct, value, wholeNumber } from "./fields.ts"
+import { jsonSchemaOf } from "./json-schema.ts"
 
 /** Far beyond what there is, and not so far that a predicted time would mean nothing. */
 const [least, most] = [1e-3, 1e9]
@@ -126,6 +127,9 @@ const hostsNamed = (
   return Object.entries(value as object).flatMap(([key, each]) => hostsNamed(each, [...path, key]))
 }
 export type Hosts = typeof HostsFile.Type
+
+/** The JSON Schema of files of hosts. */
+export const hostsJsonSchema = (): object => jsonSchemaOf("bicameral hosts", HostsFile)
 
 /** Unknown keys are errors, and all problems are reported at once. */
 export const decodeHosts = Schema.decodeUnknownEither(HostsFile, { errors: "all", onExcessProperty: "error" })

@@ -26,6 +26,7 @@ import {
   wholeNumber,
   yesOrNo
 } from "./fields.ts"
+import { jsonSchemaOf } from "./json-schema.ts"
 
 /** What is said to people who would have a number predicted. */
 const classesOnly = "a label is one of a list of classes, and this version does not predict numbers"
@@ -330,3 +331,6 @@ export type Scenario = typeof Whole.Type
 /** The threads that a scenario gives each process of a party; undefined where it leaves them to the machine's cores. */
 export const threadsFor = ({ threads }: Scenario["placement"], actor: string): number | undefined =>
   actor === "kgc" || actor === "cloud0" || actor === "cloud1" ? threads[actor] : undefined
+
+/** The JSON Schema of scenario files. */
+export const scenarioJsonSchema = (): object => jsonSchemaOf("bicameral scenario", Whole)

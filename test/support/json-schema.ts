@@ -1,0 +1,18 @@
+/** What tests of JSON Schemas share. */
+
+/** A schema as its file lays it out: short lists on one line. */
+export const laidOut = (schema: object): string =>
+  `${JSON.stringify(schema, null, 2).replace(/\[\n\s+([^[\]{}]*?)\n\s+\]/g, (whole, items: string) => {
+    const line = `[${items.split(/,\n\s+/).join(", ")}]`
+    return line.length <= 80 ? line : whole
+  })}\n`
+
+/** Paths of the objects that take keys which the schema does not know. */
+export const openObjects = (node: unknown, path = ""): ReadonlyArray<string> => {
+  if (typeof node !== "object" || node === null) return []
+  const object = node as Record<string, unknown>
+  const takesAny = typeof object.additionalProperties === "object"
+  const closed = object.additionalProperties === false || takesAny || "patternProperties" in object
+  const below = Object.entries(object).flatMap(([key, child]) => openObjects(child, `${path}/${key}`))
+  return object.type === "object" && !closed ? [path, ...below] : below
+}
