@@ -1,7 +1,7 @@
 /**
- * Packing of 64-bit words into the slots of one plaintext, the least significant slot first, so that one
- * ciphertext carries many. A slot is wider than a word: sums of shares and statistical masks grow into the
- * rest of it and not into the next slot. Unpacking reads every slot modulo 2^64.
+ * Packs 64-bit words into the slots of one plaintext, the least significant slot first, so that one
+ * ciphertext carries many. A slot is wider than a word: sums of shares and statistical masks grow into its
+ * upper bits and not into the next slot. Unpacking reads every slot modulo 2^64.
  */
 
 import { Data } from "effect"
@@ -67,7 +67,7 @@ export const pack = (
 
 /**
  * The words of packed plaintexts, `count` of them or as many as there are slots. Throws PlaintextTooWide, and
- * RangeError where there are fewer or more plaintexts than `count` words take.
+ * RangeError if `count` words take fewer or more plaintexts.
  */
 export const unpack = (
   plaintexts: ReadonlyArray<bigint>,

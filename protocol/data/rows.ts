@@ -1,5 +1,5 @@
 /**
- * Whose row is whose: users whose tables differ in rows and in row order agree on one joint order by salted
+ * Matches the users' rows: users whose tables differ in rows and row order agree on one joint order by salted
  * digests of the row ids. The users share the salt; clouds see only indices into the joint order, never an id
  * or a digest.
  */
@@ -56,14 +56,13 @@ export class MarkedByOneOnly extends Data.TaggedError("MarkedByOneOnly")<{
   readonly retryable = false
   override get message(): string {
     const what = this.rows === 1 ? "1 row is" : `${this.rows} rows are`
-    return `${what} marked as held out in one file and not in another; mark every file that has cells of a row alike`
+    return `${what} marked as held out in one file and not in another; mark the row in every file that has cells of it`
   }
 }
 
 /**
- * The joint order of all users' rows: first those that nobody marks as held out, of which the last
- * ⌊share·rows⌋ are held out none the less, then the marked ones. Throws `MalformedRows` and
- * `MarkedByOneOnly`.
+ * The joint order of all users' rows: first those that no user marks as held out, of which the last
+ * ⌊share·rows⌋ are held out nevertheless, then the marked ones. Throws `MalformedRows` and `MarkedByOneOnly`.
  */
 export const joinRows = (lists: Iterable<DigestList>, heldOutShare: number): JointRows => {
   const all = [...lists]
@@ -122,7 +121,7 @@ export interface PlacedCells {
 
 /**
  * Places a user's tables in the joint table, in ascending order of joint rows. `digests` are those of each
- * table's ids. Blocks without a cell are left out.
+ * table's ids. Blocks without cells are omitted.
  */
 export const placeCells = (
   tables: ReadonlyArray<EncodedTable>,

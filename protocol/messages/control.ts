@@ -1,7 +1,6 @@
 /**
- * What the director says to the parties: begin, go through a phase, report, finish. The director knows the
- * scenario and holds no secret; replies carry sizes and, where the scenario reveals it, the held-out
- * accuracy.
+ * The director's messages to the parties: begin, run a phase, report, finish. The director knows the scenario
+ * and holds no secret; replies carry sizes and, if the scenario reveals it, the held-out accuracy.
  */
 import { Schema } from "../schema.ts"
 import { ask, Count, tell } from "./message.ts"
@@ -20,8 +19,8 @@ export const Upload = ask("Upload", Nothing, Schema.Struct({ rows: Count, words:
 export const Transform = ask("Transform", Nothing, Schema.Struct({ ciphertexts: Count }))
 
 /**
- * To a cloud: train. `rounds` counts the exchanges with the other cloud, the opening of the data set
- * included.
+ * To a cloud: train. `rounds` counts the exchanges with the other cloud, including the opening of the data
+ * set.
  */
 export const Train = ask("Train", Nothing, Schema.Struct({ steps: Count, rounds: Count }))
 

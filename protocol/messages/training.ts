@@ -1,7 +1,7 @@
 /**
- * Phase 4, training: C1 asks the dealer for the corrections of some steps; the clouds agree on the step to
- * begin or go on from. Everything else between the clouds is rounds of bare bytes. The request says all that
- * is dealt for; the dealer keeps but the number of rows.
+ * Phase 4, training: C1 requests the corrections of some steps from the dealer; the clouds agree on the step
+ * to begin or resume from. Everything else between the clouds is rounds of bare bytes. The request says
+ * everything that the dealer needs; the dealer keeps only the number of rows.
  */
 import { Either } from "effect"
 import { Schema } from "../schema.ts"
@@ -27,8 +27,8 @@ export const LanesReady = ask("LanesReady", Schema.Struct({ lanes: Count }), Sch
 export const Rejoin = ask("Rejoin", Schema.Struct({}), Schema.Struct({}))
 
 /**
- * What a lane needs of a step: of the gradients on its rows, from `from` up to and without `end`; lane 0 of
- * the update too.
+ * The part of a step that a lane needs: the gradients on its rows, from `from` up to but excluding `end`;
+ * lane 0 also the update.
  */
 const Part = Schema.Struct({ from: Count, end: Count, update: Schema.Boolean })
 export type DealtPart = typeof Part.Type
@@ -42,7 +42,7 @@ const request = Schema.Struct({
 })
 export type DealRequest = typeof request.Type
 
-/** The corrections of the steps one behind the other, all of the same length where there is no part. */
+/** The corrections of the steps, one after another, all of the same length if there is no part. */
 interface Dealt {
   readonly corrections: Uint8Array
 }

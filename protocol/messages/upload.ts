@@ -1,13 +1,13 @@
 /**
- * Phase 2, upload: the users agree among themselves on the rows (sealed; no cloud sees an id), then send the
- * ciphertexts of their first shares to C0 and, sealed end to end, those of their second shares to C1.
+ * Phase 2, upload: the users agree among themselves on the rows (sealed; no cloud sees an id). Then they send
+ * the ciphertexts of their first shares to C0, and those of their second shares, sealed end to end, to C1.
  */
 import { Schema } from "../schema.ts"
 import { ask, Bytes, BytesOf, Count, format } from "./message.ts"
 
 /**
- * User 1 draws the salt under which row ids are compared; the others ask it for it. The reply is sealed to
- * the asker.
+ * User 1 draws the salt under which row ids are compared; the others request it. The reply is sealed to the
+ * requesting user.
  */
 export const RowSalt = ask("RowSalt", Schema.Struct({}), Schema.Struct({ sealed: Bytes }))
 export const RowSaltSecret = format("row salt", Schema.Struct({ salt: BytesOf(16) }))
@@ -42,7 +42,7 @@ const CiphertextRun = Schema.Struct({ first: Count, ciphertexts: Bytes })
 /** c_i0 to C0; in the hybrid form the one ciphertext of the seed. */
 export const UploadShare0 = ask("UploadShare0", CiphertextRun, Schema.Struct({}))
 export const SealedCiphertextRun = format("sealed ciphertexts", CiphertextRun)
-/** In the hybrid form, a run of the words of m_i1, from the `first`-th of all. */
+/** In the hybrid form, a run of the words of m_i1, from the `first`-th. */
 export const SealedWordRun = format("sealed words", Schema.Struct({ first: Count, words: Bytes }))
 /**
  * m_i1 to C1, a one-time pad to it: a `SealedWordRun`, packed and sealed to C1. C0 knows the seed of the pad.

@@ -40,7 +40,7 @@ export class RingMemoryExhausted extends Data.TaggedError("RingMemoryExhausted")
 }> {
   readonly retryable = false
   override get message(): string {
-    return `no room for ${this.requestedBytes} bytes beside the ${this.usedBytes} in use: choose a smaller batch or fewer rows a party`
+    return `no room for ${this.requestedBytes} bytes in addition to the ${this.usedBytes} in use: choose a smaller batch or fewer rows a party`
   }
 }
 
@@ -118,7 +118,7 @@ export class Ring {
     return x
   }
 
-  /** Where allocation stands: give it to `release` to free all that is allocated from now on. */
+  /** The current end of allocations; `release` with it frees everything allocated later. */
   mark(): number {
     return this.#top
   }
