@@ -27,7 +27,7 @@ import {
   Tracer
 } from "effect"
 import { variable } from "./environment.ts"
-import { fileReason } from "./storage/file-reason.ts"
+import { fileReason } from "./file-reason.ts"
 
 /** Whether spans are recorded. If not, the runtime makes none and sends no trace headers. */
 export class Tracing extends Context.Reference<Tracing>()("runtime/Tracing", {

@@ -1,5 +1,5 @@
 /**
- * The labels of a ReLU output, opened once a run (section 5 of docs/protocol.md): their difference from the
+ * The labels of a ReLU output, opened once a run (section 5 of docs/concepts/protocol.md): their difference from the
  * activation is gated by a secret bit, and with the labels under a mask that takes no round.
  */
 

@@ -1,5 +1,5 @@
 /**
- * The product of two shared matrices (section 5 of docs/protocol.md). X is opened once: each cloud sends its
+ * The product of two shared matrices (section 5 of docs/concepts/protocol.md). X is opened once: each cloud sends its
  * share less a mask that it drew, so that cloud 0 has X + ΔA and cloud 1 X − ΔA, with ΔA the difference of
  * the two masks. With Y opened the same way, each cloud multiplies what it has: (X + ΔA)·(Y + ΔB) + (X −
  * ΔA)·(Y − ΔB) = 2·X·Y + 2·ΔA·ΔB, one multiplication where Beaver's shares take two. The dealer, who knows

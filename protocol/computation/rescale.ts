@@ -1,6 +1,6 @@
 /**
  * Division of a shared value by a power of two (truncation), exact up to one unit in the last place (section
- * 5 of docs/protocol.md), alone or followed by an earlier ReLU's gate. The opened value is x + 2^62 + r with
+ * 5 of docs/concepts/protocol.md), alone or followed by an earlier ReLU's gate. The opened value is x + 2^62 + r with
  * r uniform in the ring, so it reveals nothing. For a product, it is the sum of the upper bytes of both
  * clouds' parts, which costs at most another 64th of a unit.
  */

@@ -1,5 +1,5 @@
 /**
- * The purposes of an operation's PRG streams (section 5 of docs/protocol.md). Each kind is a stream of its
+ * The purposes of an operation's PRG streams (section 5 of docs/concepts/protocol.md). Each kind is a stream of its
  * own under (step, operation), so a word serves one purpose only.
  */
 

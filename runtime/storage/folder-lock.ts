@@ -11,7 +11,7 @@ import { promisify } from "node:util"
 import { Data, Duration, Effect, Random, type Scope } from "effect"
 import { within } from "../deadline.ts"
 import { environment } from "../environment.ts"
-import { fileReason } from "./file-reason.ts"
+import { fileReason } from "../file-reason.ts"
 import { StoreFailed } from "./store.ts"
 
 /** Another process holds the folder. */

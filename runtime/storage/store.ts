@@ -8,7 +8,7 @@ import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { Context, Data, Effect, Layer, Option, Redacted } from "effect"
 import { derive, sealFresh, unsealFresh } from "../../protocol/aead.ts"
-import { fileReason } from "./file-reason.ts"
+import { fileReason } from "../file-reason.ts"
 
 /** A party's storage can't be used. */
 export class StoreFailed extends Data.TaggedError("StoreFailed")<{

@@ -6,7 +6,6 @@
  */
 import { Data } from "effect"
 import { envelopeBytes } from "../../protocol/messages/envelope.ts"
-import type { TransportError } from "./transport.ts"
 import { type BrokerUntrusted, withoutTls } from "./trust.ts"
 
 /**
@@ -175,9 +174,3 @@ export const complaintOf = (words: string, server: string): BrokerUnfit => {
   if (said.includes("attempted to connect to")) return portOfBrokers(server)
   return unfit(`it says "${words}"`, "see its configuration and its log")
 }
-
-/** Whether an error at a restored connection will not pass by itself. */
-export const isFinal = (error: TransportError): boolean =>
-  (error._tag === "BrokerUnfit" && !error.retryable) ||
-  error._tag === "BrokerUnprotected" ||
-  error._tag === "BrokerRefused"

@@ -12,11 +12,10 @@ import {
   complaintOf,
   faultOf,
   foreignSubject,
-  isFinal,
   tooMuchAllowed
 } from "./assumptions.ts"
 import { heardInstead, silent, whatIsSilent } from "./foreign.ts"
-import { BrokerRefused, BrokerUnreachable, type TransportError } from "./transport.ts"
+import { BrokerRefused, BrokerUnreachable, isFinal, type TransportError } from "./transport.ts"
 import { withoutTls } from "./trust.ts"
 
 /** What a user connects with, each time. */

@@ -188,3 +188,9 @@ export type TransportError =
   | BrokerUntrusted
   | BrokerAddressInvalid
   | PasswordExposed
+
+/** Whether an error at a restored connection will not pass by itself. */
+export const isFinal = (error: TransportError): boolean =>
+  (error._tag === "BrokerUnfit" && !error.retryable) ||
+  error._tag === "BrokerUnprotected" ||
+  error._tag === "BrokerRefused"
