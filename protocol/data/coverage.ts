@@ -4,6 +4,7 @@
  */
 import { Data } from "effect"
 import type { CellBlock } from "./rows.ts"
+import { shown } from "./spelling.ts"
 
 /** The cells a user says it holds. */
 export interface DeclaredCells {
@@ -85,12 +86,12 @@ export const describeGap = ({ row, columns, rowHolders, columnHolders }: Gap): s
     columnHolders.length > 0
       ? `these columns of other rows: ${listed(columnHolders)}`
       : "nobody holds these columns"
-  return `  row ${row}: ${listed(columns, namedColumns)} (${others}; ${columnText})`
+  return `  row ${shown(row)}: ${listed(columns.map(shown), namedColumns)} (${others}; ${columnText})`
 }
 
 /** `row BC0001: mean_radius (north and south)` */
 export const describeOverlap = ({ row, columns, users }: Overlap): string =>
-  `  row ${row}: ${listed(columns, namedColumns)} (${users[0] === users[1] ? `${users[0]} twice` : users.join(" and ")})`
+  `  row ${shown(row)}: ${listed(columns.map(shown), namedColumns)} (${users[0] === users[1] ? `${users[0]} twice` : users.join(" and ")})`
 
 /** A declared block that lies outside the joint table. */
 export class BlockOutside extends Data.TaggedError("BlockOutside")<{

@@ -10,6 +10,7 @@ import {
   decoderOf,
   type Encoding,
   fittingEncoding,
+  looksLikeUtf8,
   looksLikeUtf16
 } from "./characters.ts"
 import { CsvRecords, lineBreaks, NotCsv } from "./csv-records.ts"
@@ -40,14 +41,16 @@ export const readCsv = async (contents: Contents, reading: Reading): Promise<Tab
 
 /** Separators and line ends of a table in UTF-16 have a zero each: bytes without any are of another encoding. */
 const seemsUtf16 = (head: Uint8Array, named: Encoding): Encoding =>
-  head.length > 0 && !head.includes(0) ? "utf-8" : named
+  head.length > 0 && !head.includes(0) ? "utf-8" : (looksLikeUtf16(head) ?? named)
 
 /** The encoding of a file that begins so: what the scenario says, which a byte order mark must not contradict. */
 const encodingOf = (head: Uint8Array, { source, problems }: Reading) => {
   const named = source.encoding
   const mark = byteOrderMark(head)
   const seems =
-    mark?.encoding ?? (named?.startsWith("utf-16") ? seemsUtf16(head, named) : looksLikeUtf16(head))
+    mark?.encoding ??
+    (named?.startsWith("utf-16") ? seemsUtf16(head, named) : looksLikeUtf16(head)) ??
+    (named !== undefined && looksLikeUtf8(head) ? "utf-8" : undefined)
   if (seems !== undefined && seems !== (named ?? "utf-8")) {
     const is = `is in ${seems.toUpperCase()}${mark === undefined ? ", it seems" : ", as its first bytes say"}`
     problems.refuse(
@@ -66,7 +69,11 @@ const encodingOf = (head: Uint8Array, { source, problems }: Reading) => {
 const refuseBytes = (bad: BadBytes, encoding: Encoding, rows: CsvRows, reading: Reading): never => {
   rows.read(bad.before, 1, false)
   const { line, column, place } = rows.end()
-  const fits = encoding === "utf-8" ? fittingEncoding(bad.rest) : undefined
+  // Where characters of several bytes stand before, another encoding would make others of them.
+  const fits =
+    encoding === "utf-8" && Buffer.byteLength(bad.before) === bad.before.length
+      ? fittingEncoding(bad.rest)
+      : undefined
   return reading.problems.refuse({
     line,
     ...(column === undefined ? {} : { column }),
@@ -234,6 +241,7 @@ class CsvRows {
         remedy: "give a line that names the columns, then a line for each row"
       })
     }
+    this.#rows.judgeWords()
     problems.finish()
     this.#rows.finish(this.#count)
     problems.finish()

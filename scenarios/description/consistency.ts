@@ -115,6 +115,13 @@ const userProblems = ({ data, users, heldOut }: Scenario): ReadonlyArray<Inconsi
       message: `"${users[index]?.name}" is the name of another user too; give each user a name of its own`
     })
   }
+  for (const [index, { name }] of users.entries()) {
+    if (!/^(kgc|cloud[01]|director|user\d+)$/.test(name) || name === `user${index + 1}`) continue
+    problems.push({
+      path: ["users", index, "name"],
+      message: `"${name}" is what another party is called; give the user a name of its own, or user${index + 1}`
+    })
+  }
   users.forEach((user, userIndex) => {
     user.holds.forEach((holding, holdingIndex) => {
       const path = ["users", userIndex, "holds", holdingIndex]

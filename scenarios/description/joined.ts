@@ -15,7 +15,7 @@ import {
   type PlacedCells,
   placeCells
 } from "../../protocol/data/rows.ts"
-import { nearTexts } from "../../protocol/data/spelling.ts"
+import { nearTexts, shown } from "../../protocol/data/spelling.ts"
 import { describePath, type Problem, ScenarioError } from "../text/problems.ts"
 import { counted } from "../text/units.ts"
 import { shareHeldOut } from "./agreement.ts"
@@ -100,7 +100,7 @@ const markingProblems = (
     const torn = heldOut ? ids.filter((id) => unmarked.has(id)) : []
     if (torn.length === 0) return []
     const path = ["users", place.user, "holds", place.holding, "heldOut"]
-    const named = torn.slice(0, mostNamed).map((id) => `${id} (also in ${fileOf(unmarked.get(id)!)})`)
+    const named = torn.slice(0, mostNamed).map((id) => `${shown(id)} (also in ${fileOf(unmarked.get(id)!)})`)
     const more = torn.length > mostNamed ? `, and ${torn.length - mostNamed} more` : ""
     const rows = torn.length === 1 ? "row" : "rows"
     return [
@@ -147,7 +147,7 @@ const spellingHints = (ids: ReadonlyArray<string>): ReadonlyArray<string> => {
   if (near.length === 0) return []
   return [
     "Ids are joined as exact texts. These differ only in their spelling; write them alike if they mean the same row:",
-    ...near.map(({ one, other, difference }) => `  ${one} and ${other}, in ${difference}`)
+    ...near.map(({ one, other, difference }) => `  ${shown(one)} and ${shown(other)}, in ${difference}`)
   ]
 }
 
@@ -167,7 +167,7 @@ const testingProblems = (
           {
             at: locate(["reveal"]),
             path: "reveal",
-            message: `the cells of row ${id} are spread over ${names}, so neither can test it alone; add heldOutRows, or leave accuracy out`
+            message: `the cells of row ${shown(id)} are spread over ${names}, so neither can test it alone; add heldOutRows, or leave accuracy out`
           }
         ]
       }
