@@ -124,9 +124,9 @@ class CsvRows {
 
   /** Reads the rows of a text that goes on from the last. Throws `TableError` and `NotCsv`. */
   read(text: string, share: number, last: boolean): void {
-    if (this.#names === undefined) this.#begin(this.#records.rest + text, last)
     this.#records.push(text)
     if (text.includes("\0")) this.#refuseZeros()
+    if (this.#names === undefined) this.#begin(this.#records.rest, last)
     while (this.#records.next(last)) {
       if (this.#names === undefined) this.#setNames(this.#fields(), this.#records.line)
       else this.#readRow(this.#expected(share))

@@ -1,5 +1,6 @@
 /** Files that are no table as it is read here, told by their first bytes, with what to do about them. */
 import { byteOrderMark } from "./characters.ts"
+import { isIdx } from "./idx.ts"
 import type { TableProblem } from "./table.ts"
 
 type Sign = readonly [begin: string, what: string, remedy: string]
@@ -100,6 +101,12 @@ export const recognised = (head: Uint8Array, tail: Uint8Array): TableProblem | u
   }
   if (head[0] === 0xff && head[1] === 0xfe && head[2] === 0 && head[3] === 0) {
     return { reason: "is in UTF-32, which is not read", remedy: "save it as UTF-8" }
+  }
+  if (head[0] === 0 && head[1] === 0 && !isIdx(head)) {
+    return {
+      reason: "begins with two zero bytes, as IDX does, but has no type or number of dimensions of IDX",
+      remedy: "get a whole copy of the file, or write it anew"
+    }
   }
   if (text.slice(257, 262) === "ustar")
     return { reason: "is a tar archive, which is not read", remedy: unpack }

@@ -194,10 +194,14 @@ const securityProblems = ({ security }: Scenario): ReadonlyArray<Inconsistency> 
       ]
     : []
 
+/** Fixed-point numbers that a feature needs, so that something is left of its values. */
+const leastSteps = 16
+
 /** Ranges by which no cell could be scaled, or only to what no fixed-point number holds. */
 const rangeProblems = ({ data, security }: Scenario): ReadonlyArray<Inconsistency> => {
   const tooWide = data.features.filter(({ range: [least, most] }) => !Number.isFinite(most - least))
   const limit = valueLimit(security.fractionalBits)
+  const steps = (data.scaleTo[1] - data.scaleTo[0]) * 2 ** security.fractionalBits
   const beyond = Math.max(...data.scaleTo.map(Math.abs)) >= limit
   return [
     ...tooWide.map(({ name }) => ({
@@ -209,6 +213,14 @@ const rangeProblems = ({ data, security }: Scenario): ReadonlyArray<Inconsistenc
           {
             path: ["data", "scaleTo"],
             message: `is beyond the fixed-point numbers of ${security.fractionalBits} fractional bits, which are below ${limit}; use [-1, 1] unless there is a reason not to`
+          }
+        ]
+      : []),
+    ...(steps < leastSteps
+      ? [
+          {
+            path: ["data", "scaleTo"],
+            message: `is so narrow that different values become the same number of ${security.fractionalBits} fractional bits; use [-1, 1] unless there is a reason not to`
           }
         ]
       : [])

@@ -64,6 +64,12 @@ describe("a file that is something else - is told by what it is, in one line", (
     ["SQL", latin("-- dump\nCREATE TABLE x (id int);\n"), "is a script of SQL"],
     ["a spreadsheet that is HTML", latin("<table><tr><td>id</td></tr></table>"), "is a web page (HTML)"],
     ["encrypted Parquet", latin("PARE\x15\x02"), "is an encrypted Parquet file"],
+    [
+      "IDX of another type",
+      new Uint8Array([0, 0, 10, 1, 0, 0, 0, 1, 7]),
+      "begins with two zero bytes, as IDX does"
+    ],
+    ["IDX of no dimension", new Uint8Array([0, 0, 8, 0, 7]), "begins with two zero bytes, as IDX does"],
     ["zeros", new Uint8Array(100), "begins with nothing but zero bytes"],
     ["gzip in gzip", new Uint8Array(gzipSync(gzipSync("id\n"))), "is compressed with gzip twice"],
     ["bzip2 in gzip", new Uint8Array(gzipSync("BZh91AY&SY\0")), "is compressed with bzip2"],
@@ -80,6 +86,14 @@ describe("a file that is something else - is told by what it is, in one line", (
     const whole = new Uint8Array(gzipSync(header + rows((row) => `r${row},1,2,ash`)))
     expect(await refused(whole.slice(0, -20))).toContain("is gzip that was cut short")
     expect(await refused(whole.fill(0, 40, 60))).toContain("is not valid gzip: it is damaged")
+  })
+
+  it("IDX with another first byte, whatever separators seem to be in it", async () => {
+    const sizes = [0, 0, 0, 8, 0, 0, 0, 2]
+    const bytes = new Uint8Array([1, 0, 8, 2, ...sizes, ...Array.from({ length: 16 }, (_, at) => at % 10)])
+    expect(await refused(bytes, { header: ["a", "b"], columns: ["a", "b"] })).toContain(
+      "a.csv:1: the file has zero bytes here: it is no text"
+    )
   })
 
   it("Parquet compressed in a way that is not read", async () => {

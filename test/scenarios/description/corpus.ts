@@ -228,6 +228,12 @@ const columnCases: ReadonlyArray<ScenarioCase> = [
       '8: data.features["<<"]: a merge of sections is not understood'
     ],
     [
+      "a scale in which nothing is left of a value",
+      "scaleTo: [-1, 1]",
+      "scaleTo: [0, 1e-9]",
+      "data.scaleTo: is so narrow that different values become the same number of 20 fractional bits; use [-1, 1]"
+    ],
+    [
       "a user called as a party",
       "- name: north",
       "- name: kgc",
