@@ -99,8 +99,18 @@ export const idProblem = (id: string): CellProblem | undefined => {
       remedy: "export the file anew, in the encoding that it is read in"
     }
   }
-  if (Array.from(id).some((c) => c < "\t" || (c > "\r" && c < " "))) {
-    return { reason: "has an id with control characters", remedy: "write ids as text" }
-  }
-  return undefined
+  const control = /(?![\t-\r])\p{Cc}/u.exec(id)?.[0]
+  if (control === undefined) return undefined
+  return control < "\x80"
+    ? { reason: "has an id with control characters", remedy: "write ids as text" }
+    : {
+        reason: "has an id with control characters, as where Windows-1252 is read as Latin-1",
+        remedy: "correct the encoding that the scenario names for the file"
+      }
 }
+
+/** Whether an id is a word that stands for a missing value in some tables and for itself in others: Namibia's NA, Mr Null. */
+export const mayBeMissing = (id: string): boolean => missingWord.test(id) && isWord(id)
+
+/** Whether an id is made of letters, as names and codes of countries are. */
+export const isWord = (id: string): boolean => /^[\p{L}\p{M}][\p{L}\p{M} .'’-]*$/u.test(id)

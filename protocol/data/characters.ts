@@ -156,6 +156,10 @@ export const looksLikeUtf16 = (head: Uint8Array): Encoding | undefined => {
   return zeros[0]! > many && zeros[1]! < many / 4 ? "utf-16be" : undefined
 }
 
-/** The probable encoding of bytes that are not UTF-8. */
-export const fittingEncoding = (bytes: Uint8Array): Encoding =>
-  /[\x81\x8d\x8f\x90\x9d]/.test(latin1(bytes)) ? "latin1" : "windows-1252"
+/** Whether bytes have characters of several bytes, all as UTF-8 writes them: text of another encoding hardly ever does. */
+export const looksLikeUtf8 = (head: Uint8Array): boolean =>
+  !isAscii(head) && isUtf8(head.subarray(0, head.length - cutUtf8(head)))
+
+/** The encoding that bytes which are not UTF-8 seem to have; undefined for other encodings, and bytes that are no text. */
+export const fittingEncoding = (bytes: Uint8Array): Encoding | undefined =>
+  /(?![\t-\r\x80-\x9f])\p{Cc}|[\x81\x8d\x8f\x90\x9d]/u.test(latin1(bytes)) ? undefined : "windows-1252"

@@ -5,6 +5,7 @@
  */
 import { Data } from "effect"
 import type { CellBlock } from "./rows.ts"
+import { shown } from "./spelling.ts"
 
 /** The cells a user says it holds. */
 export interface UserCells {
@@ -89,12 +90,12 @@ const describeGap = ({ row, columns, rowHolders, columnHolders }: Gap): string =
     columnHolders.length > 0
       ? `these columns of other rows: ${listed(columnHolders)}`
       : "nobody holds these columns"
-  return `  row ${row}: ${listed(columns, namedColumns)} (${others}; ${columnText})`
+  return `  row ${shown(row)}: ${listed(columns.map(shown), namedColumns)} (${others}; ${columnText})`
 }
 
 /** `row BC0001: mean_radius (north and south)` */
-const describeOverlap = ({ row, columns, users }: Overlap): string =>
-  `  row ${row}: ${listed(columns, namedColumns)} (${users[0] === users[1] ? `${users[0]} twice` : users.join(" and ")})`
+export const describeOverlap = ({ row, columns, users }: Overlap): string =>
+  `  row ${shown(row)}: ${listed(columns.map(shown), namedColumns)} (${users[0] === users[1] ? `${users[0]} twice` : users.join(" and ")})`
 
 /** A declared block lies outside the joint table. */
 export class BlockOutside extends Data.TaggedError("BlockOutside")<{

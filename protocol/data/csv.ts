@@ -10,6 +10,7 @@ import {
   decoderOf,
   type Encoding,
   fittingEncoding,
+  looksLikeUtf8,
   looksLikeUtf16
 } from "./characters.ts"
 import { CsvRecords, lineBreaks, NotCsv } from "./csv-records.ts"
@@ -42,7 +43,7 @@ export const readCsv = async (contents: Contents, reading: Reading): Promise<Tab
  * Separators and line ends of a table in UTF-16 contain a zero byte: bytes without any have another encoding.
  */
 const seemsUtf16 = (head: Uint8Array, named: Encoding): Encoding =>
-  head.length > 0 && !head.includes(0) ? "utf-8" : named
+  head.length > 0 && !head.includes(0) ? "utf-8" : (looksLikeUtf16(head) ?? named)
 
 /**
  * The encoding of a file with this beginning: the scenario's, which a byte order mark must not contradict.
@@ -51,7 +52,9 @@ const encodingOf = (head: Uint8Array, { source, problems }: Reading) => {
   const named = source.encoding
   const mark = byteOrderMark(head)
   const seems =
-    mark?.encoding ?? (named?.startsWith("utf-16") ? seemsUtf16(head, named) : looksLikeUtf16(head))
+    mark?.encoding ??
+    (named?.startsWith("utf-16") ? seemsUtf16(head, named) : looksLikeUtf16(head)) ??
+    (named !== undefined && looksLikeUtf8(head) ? "utf-8" : undefined)
   if (seems !== undefined && seems !== (named ?? "utf-8")) {
     const is = `is in ${seems.toUpperCase()}${mark === undefined ? ", it seems" : ", as its first bytes say"}`
     problems.refuse(
@@ -70,7 +73,11 @@ const encodingOf = (head: Uint8Array, { source, problems }: Reading) => {
 const refuseBytes = (bad: BadBytes, encoding: Encoding, rows: CsvRows, reading: Reading): never => {
   rows.read(bad.before, 1, false)
   const { line, column, place } = rows.end()
-  const fits = encoding === "utf-8" ? fittingEncoding(bad.rest) : undefined
+  // Where characters of several bytes stand before, another encoding would make others of them.
+  const fits =
+    encoding === "utf-8" && Buffer.byteLength(bad.before) === bad.before.length
+      ? fittingEncoding(bad.rest)
+      : undefined
   return reading.problems.refuse({
     line,
     ...(column === undefined ? {} : { column }),
@@ -121,9 +128,9 @@ class CsvRows {
 
   /** Reads the rows of a text that continues the last. Throws `TableError` and `NotCsv`. */
   read(text: string, share: number, last: boolean): void {
-    if (this.#names === undefined) this.#begin(this.#records.rest + text, last)
     this.#records.push(text)
     if (text.includes("\0")) this.#refuseZeros()
+    if (this.#names === undefined) this.#begin(this.#records.rest, last)
     while (this.#records.next(last)) {
       if (this.#names === undefined) this.#setNames(this.#fields(), this.#records.line)
       else this.#readRow(this.#expected(share))
@@ -241,6 +248,7 @@ class CsvRows {
         remedy: "give a line that names the columns, then a line for each row"
       })
     }
+    this.#rows.judgeWords()
     problems.finish()
     this.#rows.finish(this.#count)
     problems.finish()

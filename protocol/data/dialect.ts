@@ -15,6 +15,13 @@ const separators = [
   [";", "semicolons"],
   ["\t", "tabs"],
   ["|", "vertical bars"],
+  ["\x01", "control characters"],
+  ["\x1f", "control characters"],
+  ["^", "carets"],
+  ["~", "tildes"],
+  [":", "colons"],
+  ["¦", "broken bars"],
+  ["，", "commas of full width"],
   [" ", "spaces"]
 ] as const
 
@@ -98,9 +105,18 @@ const isComment = (line: string): boolean => /^\s*(#|%|\/\/)/.test(line)
 export const ragged = (fields: number, columns: number, first: string): CellProblem => {
   if (isComment(first))
     return { reason: "has a comment line here", remedy: "take comment lines out", alike: true }
+  if (first === "\x1a")
+    return {
+      reason: "has the sign for the end of a file here, as old systems write it",
+      remedy: "take it out"
+    }
   const remedy =
     fields > columns
-      ? "give every row one field a column, and put a cell that has a comma into quotes"
+      ? `give every row one field a column, and put a cell that has a comma into quotes${fields === columns + 1 ? "; the header may lack the name of a column, such as that of the row names of R" : ""}`
       : "give every row one field a column"
-  return { reason: `has ${fields} fields here where the header has ${columns}`, remedy, alike: true }
+  return {
+    reason: `has ${fields === 1 ? "1 field" : `${fields} fields`} here where the header has ${columns}`,
+    remedy,
+    alike: true
+  }
 }

@@ -2,7 +2,7 @@
  * The rows and cells that a user holds of a file, selected and checked while they are read, so that nothing
  * else of the file is kept.
  */
-import { idProblem, outside } from "./cell-text.ts"
+import { idProblem, isWord, mayBeMissing, outside } from "./cell-text.ts"
 import { labelReader } from "./labels.ts"
 import { trimmed } from "./spelling.ts"
 import {
@@ -37,6 +37,8 @@ export class HeldRows {
   readonly #from: number
   readonly #to: number
   #characters = 0
+  /** Ids that are words for a missing value, unless most ids are words. */
+  readonly #doubtful: Array<TableProblem> = []
 
   constructor(reading: Reading, names: Pick<Names, "named">) {
     const { source } = reading
@@ -82,7 +84,9 @@ export class HeldRows {
       problems.add({ ...at, reason, remedy: "give every row its id" })
       return false
     }
-    if (wrong !== undefined) {
+    if (wrong !== undefined && mayBeMissing(id)) {
+      if (this.#declared === undefined) this.#doubtful.push({ ...at, id, ...wrong })
+    } else if (wrong !== undefined) {
       problems.add({ ...at, id, ...wrong })
       return false
     }
@@ -114,6 +118,14 @@ export class HeldRows {
     }
     const bytes = rows * (bytesAnId + this.#characters / Math.max(1, this.#known.size))
     if (bytes > room.heap) problems.refuse(tooLarge(bytes, "ids", room.heap))
+  }
+
+  /** Adds the ids that are words for a missing value, once all are known: among names or codes they stand for themselves. */
+  judgeWords(): void {
+    if (this.#doubtful.length === 0) return
+    const others = [...this.#known.keys()].filter((id) => !mayBeMissing(id))
+    if (2 * others.filter(isWord).length > others.length) return
+    for (const problem of this.#doubtful) this.#reading.problems.add(problem)
   }
 
   /** Adds the declared rows that are missing, once all rows of the file have been read. */

@@ -4,7 +4,7 @@
  */
 import { missing } from "./cell-text.ts"
 import type { DataDescription } from "./encoding.ts"
-import { exactNumber, isDecimal, spellingDifference, trimmed } from "./spelling.ts"
+import { exactNumber, isDecimal, shown, spellingDifference, trimmed } from "./spelling.ts"
 import type { CellProblem } from "./table.ts"
 
 /** Whether labels are compared as numbers. */
@@ -47,11 +47,13 @@ export const labelReader = ({ label }: DataDescription): ((text: string) => numb
 const notALabel = (text: string, labels: ReadonlyArray<string>): CellProblem => {
   const absent = missing(text)
   if (absent !== undefined) return absent
-  const listed = labels.length > 20 ? `${labels.slice(0, 20).join(", ")}, …` : labels.join(", ")
+  const named = labels.slice(0, 20).map(shown).join(", ")
+  const listed = labels.length > 20 ? `${named}, …` : named
   const difference = labels.map((label) => spellingDifference(text, label)).find((each) => each !== undefined)
   const hint = difference === undefined ? "" : ` (it differs from one of them only in ${difference})`
   return {
     reason: `is not one of the labels ${listed}${hint}`,
-    remedy: "correct the label, or add it to the scenario's list"
+    remedy: "correct the label, or add it to the scenario's list",
+    ...(difference === undefined ? {} : { alike: true })
   }
 }

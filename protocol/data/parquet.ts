@@ -192,6 +192,7 @@ class ParquetRows {
       for (const [index, column] of this.#columns.entries())
         this.#readCells(await read(column), places, index)
     }
+    this.#rows.judgeWords()
     const { problems } = this.#reading
     problems.finish()
     this.#rows.finish(this.#count)

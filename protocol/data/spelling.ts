@@ -31,10 +31,25 @@ export const exactNumber = (text: string): string | undefined => {
 }
 
 const invisible = /[\s_\p{Cf}]+/gu
+/** Quotes at the edges, which other programs and spreadsheets leave there: `="0012"`, `'0012`. */
+const quoted = /^=?["'`‘’“”„«»]+|["'`‘’“”„«»]+$/g
 
-/** What texts have in common that differ only as `spellingDifference` names. */
-const looseSpelling = (text: string): string =>
-  exactNumber(text) ??
+/** Letters of other scripts that look like Latin ones. */
+const lookalikes = new Map(
+  [
+    ["АВЕЅІЈКМНОРСТХаеорсухіјѕ", "ABESIJKMHOPCTXaeopcyxijs"],
+    ["ΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEZHIKMNOPTYXo"]
+  ].flatMap(([theirs = "", latin = ""]) => Array.from(theirs, (letter, at) => [letter, latin[at]!] as const))
+)
+const inLatin = (text: string): string => text.replace(/[\u0370-\u052f]/g, (c) => lookalikes.get(c) ?? c)
+
+/** What texts of the same spelling, but for the differences that `spellingDifference` names, have in common. */
+export const looseSpelling = (text: string): string => {
+  const bare = text.replace(quoted, "")
+  return exactNumber(bare) ?? loose(inLatin(bare))
+}
+
+const loose = (text: string): string =>
   text
     .normalize("NFKC")
     .toLowerCase()
@@ -46,12 +61,28 @@ const looseSpelling = (text: string): string =>
 /** The only difference of two texts, such as `case`; undefined if they differ in more. */
 export const spellingDifference = (one: string, other: string): string | undefined => {
   if (looseSpelling(one) !== looseSpelling(other)) return undefined
-  if (exactNumber(one) !== undefined) return "how the number is written"
+  if (one.replace(quoted, "") === other.replace(quoted, "")) return "the quotes around it"
+  if (exactNumber(one.replace(quoted, "")) !== undefined) return "how the number is written"
   if (one.normalize("NFC") === other.normalize("NFC")) return "Unicode normalisation"
   if (one.toLowerCase() === other.toLowerCase()) return "case"
-  return one.replace(invisible, "") === other.replace(invisible, "")
-    ? "spaces or invisible characters"
-    : "spelling"
+  if (one.replace(invisible, "") === other.replace(invisible, "")) return "spaces or invisible characters"
+  return inLatin(one) === inLatin(other) ? "letters of another script that look alike" : "spelling"
+}
+
+/** A text from outside on one line, with nothing in it that steers a terminal or can't be seen. */
+export const printable = (text: string): string =>
+  text.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (c) => `\\u{${c.codePointAt(0)!.toString(16).padStart(4, "0")}}`
+  )
+
+/** Characters of a name from a file that a message shows. */
+const mostShown = 80
+
+/** A name from a file as a message shows it: printable, and not endless. */
+export const shown = (name: string): string => {
+  const { length } = name
+  return printable(length > mostShown ? `${name.slice(0, mostShown - 20)}… (of ${length} characters)` : name)
 }
 
 /** Two texts that differ in their spelling alone, and what it is that they differ in. */

@@ -8,7 +8,7 @@ import { Data } from "effect"
 import type { Encoding } from "./characters.ts"
 import type { Column, DataDescription } from "./encoding.ts"
 import { sourceColumns } from "./encoding.ts"
-import { spellingDifference, trimmed } from "./spelling.ts"
+import { shown, spellingDifference, trimmed } from "./spelling.ts"
 
 /** The part of a file that a user holds: some columns of some rows. */
 export interface TableSource {
@@ -92,8 +92,8 @@ export class TableError extends Data.TaggedError("TableError")<{
 /** `column mean_radius of row BC0264 (user north) is not a number; …` */
 export const describeProblem = (user: string, { column, id, reason, remedy }: TableProblem): string => {
   const parts = [
-    ...(column === undefined ? [] : [`column ${column}`]),
-    ...(id === undefined ? [] : [`row ${id}`])
+    ...(column === undefined ? [] : [`column ${shown(column)}`]),
+    ...(id === undefined ? [] : [`row ${shown(id)}`])
   ]
   return `${parts.join(" of ") || "the file"} (user ${user}) ${reason}; ${remedy}`
 }
@@ -207,7 +207,8 @@ export const locateColumns = (
 const nearName = (column: string, names: ReadonlyArray<string>): string => {
   for (const name of names) {
     const difference = spellingDifference(trimmed(name), trimmed(column))
-    if (difference !== undefined) return `, which has ${trimmed(name)}: they differ only in ${difference}`
+    if (difference !== undefined)
+      return `, which has ${shown(trimmed(name))}: they differ only in ${difference}`
   }
   return names.some((name) => /^[#%/]+\s*/.test(name) && name.replace(/^[#%/]+\s*/, "") === column)
     ? ", which begins with a comment sign: take it out"

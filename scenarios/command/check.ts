@@ -17,7 +17,7 @@ import { type Prediction, predictTime } from "../forecast/prediction.ts"
 import { type PredictedCost, predictCost } from "../forecast/traffic.ts"
 import { foresee } from "../reference/foresight.ts"
 import { privacy, revelations, warningLines } from "../report/report.ts"
-import { count, counted, duration, size, table } from "../text/units.ts"
+import { count, counted, duration, headline, size, table } from "../text/units.ts"
 import type { CheckRequest } from "./commands.ts"
 
 /** Everything that is known of a run before it starts. */
@@ -94,7 +94,7 @@ export const checkScenario = Effect.fn("Scenario.check")(function* ({
 /** What a run would do and cost, for people; ends without a line break. */
 export const renderForecast = (forecast: Forecast): string =>
   [
-    `${forecast.scenario.name}: ${forecast.scenario.description.trim()}`,
+    headline(forecast.scenario),
     "",
     ...parties(forecast),
     "",

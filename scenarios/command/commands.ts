@@ -110,7 +110,13 @@ export const commandLine = <R>(deeds: Deeds<R>) => {
     )
   )
   const check = Command.make("check", { file, hosts, calibration }, (request) =>
-    Effect.flatMap(deeds.check(request), Console.log)
+    Effect.gen(function* () {
+      if (Option.isSome(request.calibration) && Option.isNone(request.hosts)) {
+        const reason = "--calibration tells what the machines of --hosts take; give --hosts HOSTS too"
+        return yield* new WrongWords({ reason, help: "bicameral check" })
+      }
+      yield* Console.log(yield* deeds.check(request))
+    })
   ).pipe(
     Command.withDescription(
       "Checks a scenario and its data; prints the plan, the predicted cost and, with --hosts, the predicted time"

@@ -10,6 +10,7 @@ import { environment } from "../../runtime/environment.ts"
 import { workingFolder } from "../../runtime/processes/process.ts"
 import { showsColours, watchOutput, withPlainText } from "../../runtime/processes/standard-output.ts"
 import { brokenDown, commandLine, interruptedStatus, type Verdict, verdictOf } from "./commands.ts"
+import { asksAboutItself } from "./words.ts"
 
 const output = watchOutput(process.stdout, process.stderr)
 
@@ -66,7 +67,11 @@ process.on("uncaughtException", (error) => {
   process.exit(verdict.status)
 })
 
-Effect.zipRight(workingFolder, bicameral(process.argv.slice(2))).pipe(
+const words = process.argv.slice(2)
+// No name of a file means anything without it; help and version name none.
+const folder = asksAboutItself(words) ? Effect.void : workingFolder
+
+Effect.zipRight(folder, bicameral(words)).pipe(
   output.during,
   withPlainText({
     output: showsColours(process.stdout, environment()),

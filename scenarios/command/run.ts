@@ -8,13 +8,15 @@ import { FileSystem } from "@effect/platform"
 import { Console, Data, Effect, Option } from "effect"
 import { modelEntry } from "../../actors/users/output.ts"
 import { projectRoot } from "../../protocol/artifact.ts"
-import { loadScenario } from "../description/load.ts"
+import { checkData } from "../description/joined.ts"
+import { loadFaults, loadScenario } from "../description/load.ts"
 import type { Revelation } from "../description/schema.ts"
 import { claimOut } from "../folders/out-folder.ts"
 import { standardDisplay } from "../report/progress.ts"
 import { report, sideBySide } from "../report/report.ts"
 import type { RunDisplay, RunResult } from "../report/result.ts"
 import type { ResumeOptions, RunOptions } from "../run/run.ts"
+import { headline } from "../text/units.ts"
 import type { RunRequest } from "./commands.ts"
 
 /** The run went through, but not all that the scenario expects held. */
@@ -64,17 +66,21 @@ export const runAndReport = <E, R>(
 ) =>
   Effect.gen(function* () {
     const { compare, file, transport, seed, faults } = request
-    const { scenario } = yield* loadScenario(file)
+    const loaded = yield* loadScenario(file)
+    const { scenario } = loaded
     if (compare && (transport === "memory" || (Option.isNone(faults) && scenario.faults === undefined)))
       return yield* new NoFaultsToCompare({ file })
     const out = Option.getOrElse(request.out, () => join("out", scenario.name))
-    yield* Console.log(`${scenario.name}: ${scenario.description.trim()}\n`)
+    yield* Console.log(`${headline(scenario)}\n`)
     const options = { file, out, transport, seed, faults }
     const run = (changes: Partial<RunOptions>) =>
       watched((display) => runScenario({ ...options, ...changes, display }))
     if (!compare) return yield* reported(yield* run({}), out, scenario.reveal)
 
     const quiet = join(out, undisturbedFolder)
+    // The runs look at these themselves, and the folder is not to be marked for one that can't begin.
+    yield* checkData(loaded)
+    if (Option.isSome(faults)) yield* loadFaults(faults.value, scenario)
     yield* claimOut(out)
     yield* Console.log("without the faults:")
     const undisturbed = yield* run({ out: quiet, faults: Option.some(noFaults) })

@@ -110,6 +110,13 @@ const userProblems = ({ data, users, heldOut }: Scenario): ReadonlyArray<Inconsi
       message: `"${users[index]?.name}" is the name of another user too; give each user a name of its own`
     })
   }
+  for (const [index, { name }] of users.entries()) {
+    if (!/^(kgc|cloud[01]|director|user\d+)$/.test(name) || name === `user${index + 1}`) continue
+    problems.push({
+      path: ["users", index, "name"],
+      message: `"${name}" is what another party is called; give the user a name of its own, or user${index + 1}`
+    })
+  }
   users.forEach((user, userIndex) => {
     user.holds.forEach((holding, holdingIndex) => {
       const path = ["users", userIndex, "holds", holdingIndex]
@@ -182,10 +189,14 @@ const securityProblems = ({ security }: Scenario): ReadonlyArray<Inconsistency> 
       ]
     : []
 
+/** Fixed-point numbers that a feature needs, so that something is left of its values. */
+const leastSteps = 16
+
 /** Ranges by which no cell could be scaled, or only to what no fixed-point number holds. */
 const rangeProblems = ({ data, security }: Scenario): ReadonlyArray<Inconsistency> => {
   const tooWide = data.features.filter(({ range: [least, most] }) => !Number.isFinite(most - least))
   const limit = valueLimit(security.fractionalBits)
+  const steps = (data.scaleTo[1] - data.scaleTo[0]) * 2 ** security.fractionalBits
   const beyond = Math.max(...data.scaleTo.map(Math.abs)) >= limit
   return [
     ...tooWide.map(({ name }) => ({
@@ -197,6 +208,14 @@ const rangeProblems = ({ data, security }: Scenario): ReadonlyArray<Inconsistenc
           {
             path: ["data", "scaleTo"],
             message: `is beyond the fixed-point numbers of ${security.fractionalBits} fractional bits, which are below ${limit}; use [-1, 1] unless there is a reason not to`
+          }
+        ]
+      : []),
+    ...(steps < leastSteps
+      ? [
+          {
+            path: ["data", "scaleTo"],
+            message: `is so narrow that different values become the same number of ${security.fractionalBits} fractional bits; use [-1, 1] unless there is a reason not to`
           }
         ]
       : [])

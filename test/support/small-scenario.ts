@@ -41,7 +41,7 @@ export const csv = (rows: ReadonlyArray<Leaf>, held: ReadonlyArray<string>): str
     .map((line) => `${line.join(",")}\n`)
     .join("")
 
-const whole = [...columns, "kind"]
+export const whole = [...columns, "kind"]
 const part = (from: number, to: number) => leaves.slice(from, to)
 
 /** The same table split among three users in three ways: what each user's files hold. */

@@ -68,14 +68,16 @@ describe("the program", () => {
     })
   )
 
-  it.scopedLive("says that its folder is gone", () =>
+  it.scopedLive("says that its folder is gone, but for what it says of itself", () =>
     Effect.gen(function* () {
       const { file, folder } = yield* writeScenario(splits.rows)
       const gone = 'mkdir "$0" && cd "$0" && rmdir "$0" && exec "$@"'
-      const started = ["-c", gone, join(folder, "gone"), process.execPath, program, "check", file]
-      const { complained, status } = yield* ran("/bin/sh", started)
+      const started = (...words: ReadonlyArray<string>) =>
+        ran("/bin/sh", ["-c", gone, join(folder, "gone"), process.execPath, program, ...words])
+      const { complained, status } = yield* started("check", file)
       expect(complained).toMatch(/bicameral: the current folder is gone, .*; change to another folder/)
       expect(status).toBe(1)
+      expect(yield* started("check", "--help")).toMatchObject({ complained: "", status: 0 })
     })
   )
 })
