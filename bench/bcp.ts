@@ -13,10 +13,11 @@ import { byteLength, fromBytes, gcd, randomBelow, toBytes } from "../protocol/bc
 import { type Jobs, jobs } from "../protocol/bcp/jobs.ts"
 import { type ExponentMode, shortRandomizerBits, shortSecretKeyBits } from "../protocol/bcp/keys.ts"
 import { MasterDecryptor, openingBits } from "../protocol/bcp/master-decryption.ts"
-import { slotsPerPlaintext, uploadSlotBits, wordBytes } from "../protocol/bcp/packing.ts"
+import { slotsPerPlaintext, uploadSlotBits } from "../protocol/bcp/packing.ts"
 import { generateParameters, type MasterKey, type Parameters } from "../protocol/bcp/parameters.ts"
 import { encryptorOf } from "../protocol/bcp/precomputed.ts"
 import { decodeCiphertexts, encodeMasterKey } from "../protocol/bcp/wire.ts"
+import { wordBytes } from "../protocol/bytes.ts"
 import { makePool } from "../runtime/work/pool.ts"
 import { announceMachine, ratioOf, type Spread, spreadOf, writeFigures } from "./measure.ts"
 

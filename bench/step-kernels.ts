@@ -16,17 +16,11 @@ import {
   weightShape,
   width
 } from "../protocol/learning/network.ts"
-import {
-  type Message,
-  operation,
-  type ProductForm,
-  type Round,
-  type Shape
-} from "../protocol/learning/operations.ts"
+import { type Message, operation, type Round, type Shape } from "../protocol/learning/operations.ts"
 import { type TrainingPlan, trainingPlan } from "../protocol/learning/plan.ts"
 import { type Layer, type OpenedData, openData, trainingStep } from "../protocol/learning/step.ts"
 import { Prg } from "../protocol/ring/prg.ts"
-import { type Matrix, Ring } from "../protocol/ring/ring.ts"
+import { type Matrix, type ProductForm, Ring } from "../protocol/ring/ring.ts"
 import { announceMachine, ownProcessorMs, type Spread, spreadOf, writeFigures } from "./measure.ts"
 import { type MeasuredNetwork, measuredNetworks } from "./networks.ts"
 

@@ -6,6 +6,7 @@
 import { Effect } from "effect"
 import { openPiece, pieceEntry, sealPiece } from "../../protocol/archive/pieces.ts"
 import { plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
+import { concatenate, wordBytes } from "../../protocol/bytes.ts"
 import { cellsInOrder } from "../../protocol/data/rows.ts"
 import { SealedWordRun, UploadShare0, UploadWords1 } from "../../protocol/messages/upload.ts"
 import {
@@ -15,9 +16,8 @@ import {
   sealShare
 } from "../../protocol/sharing/hybrid-output.ts"
 import { rosterBcpKey } from "../../protocol/sharing/roster.ts"
-import { expandSeed, seedBytes, subtractWords, wordBytes } from "../../protocol/sharing/split.ts"
+import { expandSeed, seedBytes, subtractWords } from "../../protocol/sharing/split.ts"
 import { RunAssembly } from "../../protocol/sharing/upload.ts"
-import { concatenate } from "../../protocol/sharing/work.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { Store } from "../../runtime/storage/store.ts"
 import { BcpPool, piecesAtOnce } from "../party/bcp-pool.ts"

@@ -1,6 +1,6 @@
 /** How shares are cut into parts. */
 import { Effect } from "effect"
-import { wordBytes } from "../../protocol/sharing/split.ts"
+import { wordBytes } from "../../protocol/bytes.ts"
 
 /** Words of a share that are made, placed or stored at a time: 4 MiB, some milliseconds of work. */
 export const wordsAtATime = 2 ** 19

@@ -5,6 +5,7 @@
  * by the ids it knows.
  */
 import { Data, Effect } from "effect"
+import { concatenate } from "../../protocol/bytes.ts"
 import { BlockOutside, CoverageError, checkCoverage } from "../../protocol/data/coverage.ts"
 import { type EncodedTable, featureCount, jointColumns } from "../../protocol/data/encoding.ts"
 import {
@@ -19,7 +20,6 @@ import {
 import { InvalidPlan } from "../../protocol/learning/network.ts"
 import { Declaration, DeclaredCells, RowSalt, RowSaltSecret } from "../../protocol/messages/upload.ts"
 import { seededKey } from "../../protocol/seeding.ts"
-import { concatenate } from "../../protocol/sharing/work.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { type Agreement, displayName, feasiblePlan, partTimeoutMs } from "../party/agreement.ts"
 import { askSealed, type Membership, unsealFrom } from "../party/enrolment.ts"

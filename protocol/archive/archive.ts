@@ -11,9 +11,10 @@ import { createHash } from "node:crypto"
 import { Data, Either } from "effect"
 import { plaintextsFor } from "../bcp/packing.ts"
 import { ciphertextBytes } from "../bcp/wire.ts"
+import { wordBytes } from "../bytes.ts"
 import type { CellBlock } from "../data/rows.ts"
 import { type CanonicalReader, CanonicalWriter, readCanonical, sameBytes } from "../sharing/canonical.ts"
-import { seedBytes, wordBytes } from "../sharing/split.ts"
+import { seedBytes } from "../sharing/split.ts"
 import { blockWords } from "../sharing/upload.ts"
 
 /** A user's part: what cells it is, and both shares of them under pk. */

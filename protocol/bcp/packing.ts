@@ -5,6 +5,7 @@
  */
 
 import { Data } from "effect"
+import { wordBytes } from "../bytes.ts"
 import { fromDigits, toDigits } from "./digits.ts"
 
 /** Slots of uploaded words and of the archive: two shares and a carry, with a bit to spare. */
@@ -12,9 +13,6 @@ export const uploadSlotBits = 66
 
 /** Slots of the sealed model: 64 bits, a mask of 40 bits above them, and two bits for carries. */
 export const outputSlotBits = 106
-
-/** Bytes of a word. */
-export const wordBytes = 8
 
 /** A plaintext that is longer than its slots, so no packed words. */
 export class PlaintextTooWide extends Data.TaggedError("PlaintextTooWide")<{

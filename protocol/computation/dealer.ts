@@ -4,9 +4,10 @@
  * spread over any number of processes. The KGC sees no message of the training.
  */
 
-import type { Operation, Operations, ProductForm, Round, Shape } from "../learning/operations.ts"
+import { wordBytes } from "../bytes.ts"
+import type { Operation, Operations, Round, Shape } from "../learning/operations.ts"
 import type { Prg } from "../ring/prg.ts"
-import type { Matrix, Ring } from "../ring/ring.ts"
+import type { Matrix, ProductForm, Ring } from "../ring/ring.ts"
 import { assembleCorrections, type Section } from "./corrections.ts"
 import { MaskReused, ProductNotRescaled } from "./errors.ts"
 import type { Drawn } from "./fixed.ts"
@@ -24,8 +25,6 @@ import {
   type Slice
 } from "./slices.ts"
 import { streamKinds } from "./streams.ts"
-
-const WORD = 8
 
 /** The generators of both clouds for a run. Only the KGC has both. */
 export interface DealerKeys {
@@ -76,7 +75,7 @@ const drawBoth = (
   combine: Combination,
   place = 0
 ): number => {
-  const at = ring.allocate(words * WORD)
+  const at = ring.allocate(words * wordBytes)
   keys.cloud0.fill(ring, at, words, stream, place)
   keys.cloud1.combine(ring, at, words, stream, combine, place)
   return at
@@ -116,11 +115,11 @@ export function* maskDifferenceInPieces(
   { rows, cols }: Shape
 ): Generator<void, MaskDifference> {
   const stream = { step: 0, operation: op, kind: streamKinds.mask }
-  const at = ring.allocate(rows * cols * WORD)
+  const at = ring.allocate(rows * cols * wordBytes)
   let place = 0
   for (const words of openingPieces(rows * cols)) {
-    keys.cloud0.fill(ring, at + place * WORD, words, stream, place)
-    keys.cloud1.combine(ring, at + place * WORD, words, stream, "subtract", place)
+    keys.cloud0.fill(ring, at + place * wordBytes, words, stream, place)
+    keys.cloud1.combine(ring, at + place * wordBytes, words, stream, "subtract", place)
     place += words
     yield
   }
@@ -277,7 +276,7 @@ class Dealer {
     const stream = { step: this.step, operation: op, kind: streamKinds.bitMasks }
     const place = range.group * planes.masks
     const masks = drawBoth(this.ring, this.keys, stream, groups * planes.masks, "xor", place)
-    const gate = { beta: masks, betaStride: planes.masks * WORD }
+    const gate = { beta: masks, betaStride: planes.masks * wordBytes }
     this.scratch(() => {
       const r = padWords(this.ring, this.rounding(op, z, 1), range)
       this.#gated(dealt, r, gate, shift, n)

@@ -4,8 +4,9 @@
  * clear: for tests and for reports on reproducible scenarios.
  */
 
-import type { Operation, Operations, ProductForm, Round, Shape } from "../learning/operations.ts"
-import type { Matrix, Ring } from "../ring/ring.ts"
+import { wordBytes } from "../bytes.ts"
+import type { Operation, Operations, Round, Shape } from "../learning/operations.ts"
+import type { Matrix, ProductForm, Ring } from "../ring/ring.ts"
 import { gatherRows, productShape } from "./product.ts"
 import { blindingOffset } from "./rescale.ts"
 import { blindedBytes, dealtLayout } from "./sizes.ts"
@@ -86,7 +87,7 @@ export const fixedOperations = (
   // Of a product each cloud opens its part's upper bytes. Whose share has the bias makes no difference to those below.
   const openTop = (c: Matrix, leading: Matrix, bytes: number): void => {
     const words = c.rows * c.cols
-    const packed = ring.allocate(words * bytes + 8)
+    const packed = ring.allocate(words * bytes + wordBytes)
     ring.subtract(c, c, leading)
     ring.kernels.packTop(packed, leading.at, bytes, words)
     ring.kernels.addTop(c.at, packed, bytes, words)
@@ -99,7 +100,7 @@ export const fixedOperations = (
     const mark = ring.mark()
     const r = drawn === undefined ? half(x, shift) : dealtRounding(op, x, factor, drawn)
     const { at, bytes } = dealtLayout.rescale(words, shift)
-    const dealt = ring.zeros(1, bytes / 8).at
+    const dealt = ring.zeros(1, bytes / wordBytes).at
     const [top, shifted] = [dealt + at.top, dealt + at.shifted]
     const leading = x.leading && drawn && { share: x.leading, rounding: drawn.leadingRounding(op, x) }
     const opened = blindedBytes(leading ? { product: true } : {}, shift)

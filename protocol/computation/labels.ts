@@ -2,6 +2,8 @@
  * The labels of a ReLU output, opened once a run (section 5): their difference from the activation is gated by a bit that nobody knows,
  * and with the labels under a mask that takes no round.
  */
+
+import { wordBytes } from "../bytes.ts"
 import type { Operation, Round, Shape } from "../learning/operations.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import type { Party } from "./party.ts"
@@ -9,8 +11,6 @@ import { gatherRows } from "./product.ts"
 import type { GateShare } from "./rescale.ts"
 import { dealtLayout, openingPieces } from "./sizes.ts"
 import { padWords, unpadded } from "./slices.ts"
-
-const WORD = 8
 
 /** What a cloud holds of opened labels. */
 export interface OpenedLabels extends Shape {
@@ -29,7 +29,7 @@ export function* openLabels(party: Party, op: Operation, y: Matrix): Round<Opene
   ring.subtract(opened, y, opened)
   let first = 0
   for (const piece of openingPieces(words)) {
-    yield* party.reveal(op, opened.at + first * WORD, piece, "add")
+    yield* party.reveal(op, opened.at + first * wordBytes, piece, "add")
     first += piece
   }
   return { rows, cols, opened, share: y }

@@ -1,10 +1,9 @@
 /** Matrices as words, one behind the other: what a cloud keeps of its shares of the layers, and what its lanes hand on. */
+
+import { concatenate, wordBytes } from "../bytes.ts"
 import type { Shape } from "../learning/operations.ts"
 import type { Gradient, Layer } from "../learning/step.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
-import { concatenate } from "../sharing/work.ts"
-
-const WORD = 8
 
 /** Words of matrices, one behind the other: a copy. */
 export const wordsOf = (ring: Ring, matrices: ReadonlyArray<Matrix>): Uint8Array =>
@@ -18,7 +17,7 @@ export const matricesOf = (
 ): ReadonlyArray<Matrix> => {
   let from = 0
   const matrices = shapes.map(({ rows, cols }) => {
-    const bytes = rows * cols * WORD
+    const bytes = rows * cols * wordBytes
     if (from + bytes > words.length)
       throw new RangeError(`${words.length} bytes are too few for the matrices`)
     const matrix = ring.matrix(rows, cols)

@@ -2,6 +2,8 @@
  * One cloud in one step: its memory, its randomness and its place. The two clouds run the same code; cloud 0 draws its
  * part of everything dealt from its own key and adds the public terms, cloud 1 takes its part from the corrections.
  */
+
+import { wordBytes } from "../bytes.ts"
 import type { Operation, Round, Shape } from "../learning/operations.ts"
 import type { Prg } from "../ring/prg.ts"
 import type { Ring } from "../ring/ring.ts"
@@ -10,7 +12,6 @@ import { CorrectionsRefused, MaskReused, OpeningRefused } from "./errors.ts"
 import { type Dealt, drawDealt, type Layout, type Range, rangeOf, type Slice } from "./slices.ts"
 import { type StreamKind, streamKinds } from "./streams.ts"
 
-const WORD = 8
 /** The peer's values are taken in by pieces: they stay in the cache, and need no second array. */
 const PIECE_VALUES = 4096
 
@@ -57,7 +58,7 @@ export class Party {
 
   /** New memory of `words` words with this cloud's own randomness, from the word `place` of the stream on. */
   draw(op: Operation, kind: StreamKind, words: number, place: number): number {
-    const at = this.ring.allocate(words * WORD)
+    const at = this.ring.allocate(words * wordBytes)
     this.#prg.fill(this.ring, at, words, this.#claim(op, kind), place)
     return at
   }
@@ -94,8 +95,8 @@ export class Party {
   /** One round: sends the `words` words at `at` and combines the peer's with those at `into`. */
   exchange(op: Operation, at: number, words: number, combine: "add" | "xor", into: number): Round<void> {
     const { kernels } = this.ring
-    return this.#round(op, at, words, WORD, (first, theirs, n) => {
-      const to = into + first * WORD
+    return this.#round(op, at, words, wordBytes, (first, theirs, n) => {
+      const to = into + first * wordBytes
       kernels[combine](to, to, theirs, n)
     })
   }
@@ -106,10 +107,10 @@ export class Party {
    */
   *revealTop(op: Operation, at: number, n: number, bytes: number): Round<void> {
     const { kernels } = this.ring
-    const sent = this.ring.allocate(n * bytes + WORD)
+    const sent = this.ring.allocate(n * bytes + wordBytes)
     kernels.packTop(sent, at, bytes, n)
     yield* this.#round(op, sent, n, bytes, (first, theirs, count) => {
-      kernels.addTop(at + first * WORD, theirs, bytes, count)
+      kernels.addTop(at + first * wordBytes, theirs, bytes, count)
     })
   }
 
@@ -130,7 +131,7 @@ export class Party {
       throw new OpeningRefused({ step: this.step, operation: op, expectedBytes: bytes, actualBytes })
     }
     const mark = ring.mark()
-    const piece = ring.allocate(Math.min(n, PIECE_VALUES) * width + WORD)
+    const piece = ring.allocate(Math.min(n, PIECE_VALUES) * width + wordBytes)
     for (let first = 0; first < n; first += PIECE_VALUES) {
       const count = Math.min(PIECE_VALUES, n - first)
       ring.memory.set(theirs.subarray(first * width, (first + count) * width), piece)

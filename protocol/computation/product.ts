@@ -5,12 +5,12 @@
  * differences, takes the second term away in the rounding of the rescale that every product goes to. What a cloud receives is
  * uniformly random to it.
  */
-import type { Operation, ProductForm, Round, Shape } from "../learning/operations.ts"
-import type { Matrix, Ring } from "../ring/ring.ts"
+
+import { wordBytes } from "../bytes.ts"
+import type { Operation, Round, Shape } from "../learning/operations.ts"
+import type { Matrix, ProductForm, Ring } from "../ring/ring.ts"
 import type { Party } from "./party.ts"
 import { openingPieces, type Rescaled } from "./sizes.ts"
-
-const WORD = 8
 
 /** A matrix under the difference of both clouds' masks: X + ΔA at cloud 0, X − ΔA at cloud 1. */
 export interface OpenedMatrix extends Matrix {
@@ -40,13 +40,13 @@ export function* open(party: Party, op: Operation, x: Matrix, consumed = false):
   const draw = party.drawer(op, "mask")
   const { first: place } = party.range(x)
   const pieces = openingPieces(rows * cols)
-  const piece = ring.allocate(Math.max(...pieces) * WORD)
+  const piece = ring.allocate(Math.max(...pieces) * wordBytes)
   let first = 0
   for (const words of pieces) {
-    const at = masked.at + first * WORD
+    const at = masked.at + first * wordBytes
     draw(piece, words, place + first)
     // [X] + A stays, [X] − A goes: the peer's completes what stays.
-    ring.kernels.sumAndDifference(at, x.at + first * WORD, piece, words)
+    ring.kernels.sumAndDifference(at, x.at + first * wordBytes, piece, words)
     yield* party.exchange(op, piece, words, "add", at)
     first += words
   }

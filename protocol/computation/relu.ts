@@ -3,6 +3,7 @@
  * both shifted, whose outcome is the sign of the rescaled value. Four rounds: c, the masked factors of the comparison's nodes, those of its root, and the
  * masked gate b' = d ⊕ β. Each opened word or bit is hidden by a mask of its own.
  */
+import { wordBytes } from "../bytes.ts"
 import type { Operation, Round } from "../learning/operations.ts"
 import type { Matrix } from "../ring/ring.ts"
 import type { Party } from "./party.ts"
@@ -32,10 +33,10 @@ export function* rescaleRelu(
   const { memory, at } = dealt
   const products = memory + at.products
   const masks = party.draw(op, "bitMasks", groups * planes.masks, range.group * planes.masks)
-  const kept = ring.allocate(groups * planes.kept * 8)
-  const nodes = ring.allocate(groups * planes.nodes * 8)
-  const root = ring.allocate(groups * planes.root * 8)
-  const bits = ring.allocate(groups * planes.gate * 8)
+  const kept = ring.allocate(groups * planes.kept * wordBytes)
+  const nodes = ring.allocate(groups * planes.nodes * wordBytes)
+  const root = ring.allocate(groups * planes.root * wordBytes)
+  const bits = ring.allocate(groups * planes.gate * wordBytes)
 
   kernels.compareLeaves(nodes, kept, c, memory + at.oneHot, masks, shift, count, n)
   clearForeignBits(ring, nodes, planes.nodes, range)

@@ -3,6 +3,7 @@
  * an earlier ReLU's gate. What is opened is x + 2^62 + r with r uniform in the ring, so it tells nobody anything; of a product, the sum of
  * the upper bytes of both clouds' parts of it, which costs another 64th of a unit at most.
  */
+import { wordBytes } from "../bytes.ts"
 import type { Operation, Round } from "../learning/operations.ts"
 import type { Matrix } from "../ring/ring.ts"
 import { RescaleOutOfRange } from "./errors.ts"
@@ -16,7 +17,7 @@ import { type Dealt, padWords, unpadded } from "./slices.ts"
  * that the result is right in the mean: both clouds keep 2^t of theirs in the mean, and c, with zeros there, is rounded down by half of that less.
  */
 export const blindingOffset = (bytes: number): bigint =>
-  (1n << 62n) + (bytes === 8 ? 0n : 1n << BigInt(63 - 8 * bytes))
+  (1n << 62n) + (bytes === wordBytes ? 0n : 1n << BigInt(63 - 8 * bytes))
 
 /**
  * A gate as a cloud holds it: b' = d ⊕ β in the open, one bit a value, packed in words of 64; and this cloud's share of β
@@ -55,7 +56,7 @@ export function* openRounded(
   const bytes = blindedBytes(x, shift)
   const offset = party.leads ? blindingOffset(bytes) : 0n
   party.ring.kernels.blindRescale(at, x.at, at, BigInt(factor), offset, n)
-  yield* bytes === 8 ? party.reveal(op, at, n, "add") : party.revealTop(op, at, n, bytes)
+  yield* bytes === wordBytes ? party.reveal(op, at, n, "add") : party.revealTop(op, at, n, bytes)
   return { rows: x.rows, cols: x.cols, at }
 }
 

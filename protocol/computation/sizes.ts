@@ -2,8 +2,7 @@
  * Exactly how many bytes each operation opens and deals: what the implementation sends, and what the cost model adds
  * up without running anything.
  */
-
-const WORD = 8
+import { wordBytes } from "../bytes.ts"
 
 /** Values whose bits share a word; a bit plane is padded to a whole group. */
 export const GROUP = 64
@@ -50,17 +49,18 @@ export interface Rescaled {
  * of a product all but a few of them stay at home.
  */
 export const blindedBytes = ({ product }: Rescaled, shift: number): number =>
-  product ? WORD - Math.max(0, Math.floor((shift - guardBits) / 8)) : WORD
+  product ? wordBytes - Math.max(0, Math.floor((shift - guardBits) / 8)) : wordBytes
 
 /** Bytes a cloud sends in each round of an operation on `elements` values; its peer sends as many. */
 export const openedBytes = {
-  open: (elements: number): ReadonlyArray<number> => openingPieces(elements).map((words) => words * WORD),
+  open: (elements: number): ReadonlyArray<number> =>
+    openingPieces(elements).map((words) => words * wordBytes),
   /** One round, of words of `blindedBytes`. */
   rescale: (elements: number, bytes: number): ReadonlyArray<number> => [elements * bytes],
   /** What the rounds of a ReLU after its rescale take. */
   relu: (elements: number, shift: number): ReadonlyArray<number> => {
     const { nodes, root, gate } = planesOf(nodesOf(shift))
-    const group = groupsOf(elements) * WORD
+    const group = groupsOf(elements) * wordBytes
     return [group * nodes, group * root, group * gate]
   }
 } as const
@@ -82,8 +82,8 @@ const topBytes = (shift: number): number => Math.ceil(shift / 8)
 const gatedParts = (elements: number, shift: number) => ({
   top: elements * topBytes(shift),
   gatedTop: elements * topBytes(shift),
-  shifted: elements * WORD,
-  gatedShifted: elements * WORD
+  shifted: elements * wordBytes,
+  gatedShifted: elements * wordBytes
 })
 
 /**
@@ -92,16 +92,16 @@ const gatedParts = (elements: number, shift: number) => ({
  */
 export const dealtLayout = {
   rescale: (elements: number, shift: number) =>
-    laidOut({ top: elements * topBytes(shift), shifted: elements * WORD }),
+    laidOut({ top: elements * topBytes(shift), shifted: elements * wordBytes }),
   rescaleGated: (elements: number, shift: number) => laidOut(gatedParts(elements, shift)),
   rescaleRelu: (elements: number, shift: number) =>
     laidOut({
       ...gatedParts(elements, shift),
-      beta: elements * WORD,
-      oneHot: elements * nodesOf(shift) * WORD,
-      products: groupsOf(elements) * planesOf(nodesOf(shift)).products * WORD
+      beta: elements * wordBytes,
+      oneHot: elements * nodesOf(shift) * wordBytes,
+      products: groupsOf(elements) * planesOf(nodesOf(shift)).products * wordBytes
     }),
-  gatedDifference: (elements: number) => laidOut({ gatedMask: elements * WORD })
+  gatedDifference: (elements: number) => laidOut({ gatedMask: elements * wordBytes })
 } as const
 
 /** Each section of a corrections message is preceded by its operation and length, u32 each. */

@@ -8,12 +8,12 @@
  * share would be one under the same randomness of something else. What is dealt for a group depends on the masks alone and is the
  * same for both.
  */
+
+import { wordBytes } from "../bytes.ts"
 import type { Shape } from "../learning/operations.ts"
 import type { Prg, Stream } from "../ring/prg.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import { GROUP } from "./sizes.ts"
-
-const WORD = 8
 
 /** Rows of a batch. */
 export interface Slice {
@@ -74,14 +74,14 @@ export const drawDealt = <Part extends string>(
   const memory = ring.allocate(bytes)
   const dealt = { memory, at, bytes, parts }
   if (padded === of) {
-    prg.fill(ring, memory, bytes / WORD, stream)
+    prg.fill(ring, memory, bytes / wordBytes, stream)
     return dealt
   }
   const all = layout(of)
   const before = layout(group * GROUP)
   for (const part of Object.keys(parts) as Part[]) {
     const words = Math.ceil(parts[part] / 16) * 2
-    prg.fill(ring, memory + at[part], words, stream, (all.at[part] + before.parts[part]) / WORD)
+    prg.fill(ring, memory + at[part], words, stream, (all.at[part] + before.parts[part]) / wordBytes)
   }
   return dealt
 }
@@ -105,9 +105,9 @@ export const clearForeign = <Part extends string>(
 /** The words at `at`, with zeros for the foreign values around them: new memory, unless there are none. */
 export const padWords = (ring: Ring, at: number, { count, lead, padded }: Range): number => {
   if (padded === count) return at
-  const memory = ring.allocate(padded * WORD)
-  ring.memory.fill(0, memory, memory + padded * WORD)
-  ring.memory.copyWithin(memory + lead * WORD, at, at + count * WORD)
+  const memory = ring.allocate(padded * wordBytes)
+  ring.memory.fill(0, memory, memory + padded * wordBytes)
+  ring.memory.copyWithin(memory + lead * wordBytes, at, at + count * wordBytes)
   return memory
 }
 
@@ -115,7 +115,7 @@ export const padWords = (ring: Ring, at: number, { count, lead, padded }: Range)
 export const unpadded = (at: number, { rows, cols }: Shape, { lead }: Range): Matrix => ({
   rows,
   cols,
-  at: at + lead * WORD
+  at: at + lead * wordBytes
 })
 
 /** Clears the foreign bits in the planes of the first and the last group, of so many words each. */
@@ -127,7 +127,7 @@ export const clearForeignBits = (
 ): void => {
   const groups = Math.ceil(padded / GROUP)
   const keep = (group: number, from: number, to: number) => {
-    const words = new Uint32Array(ring.memory.buffer, at + group * planes * WORD, 2 * planes)
+    const words = new Uint32Array(ring.memory.buffer, at + group * planes * wordBytes, 2 * planes)
     for (let i = 0; i < words.length; i++) {
       const start = (i % 2) * 32
       words[i]! &= bitsBelow(to - start) & ~bitsBelow(from - start)

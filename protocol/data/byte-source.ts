@@ -5,7 +5,7 @@
 import { pipeline, Readable } from "node:stream"
 import { createGunzip } from "node:zlib"
 import { Data } from "effect"
-import { plainBytes } from "../messages/codec.ts"
+import { plainBytes } from "../bytes.ts"
 
 export interface ByteSource {
   readonly size: number

@@ -2,6 +2,8 @@
  * The joint table put together from blocks: float64 cells where somebody may see them (references on data that the
  * runner can read, the joint test of held-out rows), shares as bare 64-bit words at the clouds.
  */
+
+import { wordBytes } from "../bytes.ts"
 import { type CellBlock, countCells, type FilledBlock, MalformedRows } from "./rows.ts"
 
 /** The two matrices of training, row-major: rows × features and rows × labels. */
@@ -72,8 +74,6 @@ export interface JointWords {
   readonly features: Uint8Array
   readonly labels: Uint8Array
 }
-
-const wordBytes = 8
 
 /**
  * Puts a run of a user's words, in the order of its blocks and from the `firstWord`-th of all of them, where they belong in the

@@ -3,7 +3,9 @@
  * x·2^f just as the fixed-point words do, only unrounded; powers of two are exact in doubles, so this is ordinary
  * float64 training. Everything is in the clear: for tests and for reports on scenarios that allow it.
  */
-import type { Operations, ProductForm, Round, Shape } from "./operations.ts"
+
+import type { ProductForm } from "../ring/ring.ts"
+import type { Operations, Round, Shape } from "./operations.ts"
 
 export interface FloatMatrix extends Shape {
   /** rows·cols, row-major. */

@@ -7,6 +7,7 @@
  * this round, and is resumed with the bytes the peer sent in the same round. `together` runs independent
  * operations in lockstep, so that all their openings travel in one message each way.
  */
+import type { ProductForm } from "../ring/ring.ts"
 
 /** Rows × columns of a matrix. */
 export interface Shape {
@@ -56,9 +57,6 @@ export type Message = () => Uint8Array
  * peer's messages of that round, in the same order and of the same lengths.
  */
 export type Round<A> = Generator<ReadonlyArray<Message>, A, ReadonlyArray<Uint8Array>>
-
-/** Product forms: X·Y, Xᵀ·Y, X·Yᵀ. */
-export type ProductForm = "plain" | "leftTransposed" | "rightTransposed"
 
 /** Fractional bits of a product of two values of f: it comes doubled (section 5 of docs/protocol.md). */
 export const productBits = (f: number): number => 2 * f + 1

@@ -3,6 +3,8 @@
  * fixed-point precision), checked, with the learning rate brought to the form the protocol uses (section 6 of docs/protocol.md):
  * η/b ≈ factor/2^shift, so that the rate and the truncation are one rescale. Steps count from 1; step 0 opens the data.
  */
+
+import { wordBytes } from "../bytes.ts"
 import { InvalidPlan, type Network, outputs, requireCount, validateNetwork } from "./network.ts"
 import { productBits } from "./operations.ts"
 
@@ -168,5 +170,3 @@ export const requireMemory = ({ network, rows }: Pick<TrainingPlan, "network" | 
     remedy: `use at most ${Math.floor((memoryBytes - 1) / wordBytes / columns)} training rows, less what a step takes, or fewer columns`
   })
 }
-
-const wordBytes = 8

@@ -4,6 +4,7 @@
  */
 import { Data, Either } from "effect"
 import { addExtension, Packr } from "msgpackr"
+import { plainBytes } from "../bytes.ts"
 
 /** Bytes, or a value about to become bytes, that are not what the message's schema demands. */
 export class MalformedMessage extends Data.TaggedError("MalformedMessage")<{
@@ -50,10 +51,6 @@ export const encode = (what: string, value: unknown): Either.Either<Uint8Array, 
 /** The value of MessagePack bytes, which must hold one value and nothing behind it. */
 export const decode = (what: string, bytes: Uint8Array): Either.Either<unknown, MalformedMessage> =>
   Either.try({ try: () => packr.unpack(bytes) as unknown, catch: (cause) => malformed(what, cause) })
-
-/** The same bytes as a `Uint8Array` that is not a `Buffer`. */
-export const plainBytes = (bytes: Uint8Array): Uint8Array =>
-  bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 const malformed = (what: string, cause: unknown) =>
   new MalformedMessage({ what, reason: cause instanceof Error ? cause.message : String(cause) })

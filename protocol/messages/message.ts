@@ -3,8 +3,9 @@
  * The messages of each phase are declared with `ask` and `tell` in the files beside this one; both ends share the declaration.
  */
 import { Either } from "effect"
+import { plainBytes } from "../bytes.ts"
 import { ArrayFormatter, ParseResult, Schema } from "../schema.ts"
-import { decode, encode, MalformedMessage, plainBytes } from "./codec.ts"
+import { decode, encode, MalformedMessage } from "./codec.ts"
 
 /** Values of one type to bytes and back; both ways check the schema. */
 export interface Format<A> {

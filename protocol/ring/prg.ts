@@ -8,11 +8,10 @@
  * byte for byte the same, without setting up a cipher for each of the many short streams of a step.
  */
 import { type Cipher, createCipheriv, hkdfSync } from "node:crypto"
-import { free } from "../free.ts"
+import { free, wordBytes } from "../bytes.ts"
 import { computationVersion } from "../version.ts"
 import type { Ring } from "./ring.ts"
 
-const WORD_BYTES = 8
 const BLOCK_BYTES = 16
 const CHUNK_BLOCKS = 4096 // 64 KiB: counter blocks and key stream stay in the second-level cache
 
@@ -45,7 +44,7 @@ export class Prg {
    * is the p-th of the stream. A stream holds 2^33 words.
    */
   fill(ring: Ring, at: number, words: number, stream: Stream, place = 0): void {
-    this.#chunks(ring, words, stream, place, (key, from) => ring.memory.set(key, at + from * WORD_BYTES))
+    this.#chunks(ring, words, stream, place, (key, from) => ring.memory.set(key, at + from * wordBytes))
   }
 
   /** Combines the words at `at` with the stream in place, piece by piece, so that no second array is needed. */
@@ -61,8 +60,8 @@ export class Prg {
     const piece = ring.allocate(CHUNK_BLOCKS * BLOCK_BYTES)
     this.#chunks(ring, words, stream, place, (key, from) => {
       ring.memory.set(key, piece)
-      const to = at + from * WORD_BYTES
-      ring.kernels[how](to, to, piece, key.length / WORD_BYTES)
+      const to = at + from * wordBytes
+      ring.kernels[how](to, to, piece, key.length / wordBytes)
     })
     ring.release(mark)
   }
@@ -83,8 +82,8 @@ export class Prg {
       const count = Math.ceil(to / 2) - first
       ring.kernels.counterBlocks(blocks, step, operation, kind, first, count)
       const key = this.#cipher.update(ring.bytes(blocks, count * BLOCK_BYTES))
-      const skipped = (from - first * 2) * WORD_BYTES
-      const wanted = (to - from) * WORD_BYTES
+      const skipped = (from - first * 2) * wordBytes
+      const wanted = (to - from) * wordBytes
       use(wanted === key.length ? key : key.subarray(skipped, skipped + wanted), from - place)
       // Megabytes a step: waiting for the garbage collector would cost more than the cipher.
       free(key)
@@ -96,9 +95,9 @@ export class Prg {
   /** The same as bytes of the caller's own. */
   bytes(ring: Ring, words: number, stream: Stream, place = 0): Uint8Array {
     const mark = ring.mark()
-    const at = ring.allocate(words * 8)
+    const at = ring.allocate(words * wordBytes)
     this.fill(ring, at, words, stream, place)
-    const bytes = ring.bytes(at, words * 8).slice()
+    const bytes = ring.bytes(at, words * wordBytes).slice()
     ring.release(mark)
     return bytes
   }

@@ -3,7 +3,7 @@
  * kernels on them. A party's shares live here; nothing in this file tells a share from a value.
  */
 import { Data } from "effect"
-import type { ProductForm } from "../learning/operations.ts"
+import { wordBytes } from "../bytes.ts"
 import { instantiate, type Kernels } from "./kernels.ts"
 
 const PAGE_BYTES = 65536
@@ -17,6 +17,9 @@ export interface Matrix {
   readonly cols: number
   readonly at: number
 }
+
+/** Product forms: X·Y, Xᵀ·Y, X·Yᵀ. */
+export type ProductForm = "plain" | "leftTransposed" | "rightTransposed"
 
 /** Matrices whose sizes do not fit the operation. */
 export class ShapeMismatch extends Data.TaggedError("ShapeMismatch")<{
@@ -106,7 +109,7 @@ export class Ring {
 
   /** A matrix with arbitrary contents. */
   matrix(rows: number, cols: number): Matrix {
-    return { rows, cols, at: this.allocate(rows * cols * 8) }
+    return { rows, cols, at: this.allocate(rows * cols * wordBytes) }
   }
 
   zeros(rows: number, cols: number): Matrix {
@@ -137,7 +140,7 @@ export class Ring {
 
   /** The matrix's bytes; valid until the next allocation. */
   view(x: Matrix): Uint8Array {
-    return this.bytes(x.at, x.rows * x.cols * 8)
+    return this.bytes(x.at, x.rows * x.cols * wordBytes)
   }
 
   /** The matrix's words; valid until the next allocation. For tests and edges. */
@@ -147,10 +150,10 @@ export class Ring {
 
   /** Fills a matrix from little-endian words. */
   copyIn(x: Matrix, bytes: Uint8Array): void {
-    if (bytes.length !== x.rows * x.cols * 8) {
+    if (bytes.length !== x.rows * x.cols * wordBytes) {
       throw new ShapeMismatch({
         where: "copyIn",
-        expected: `${x.rows * x.cols * 8} bytes`,
+        expected: `${x.rows * x.cols * wordBytes} bytes`,
         actual: `${bytes.length} bytes`
       })
     }
@@ -159,7 +162,7 @@ export class Ring {
 
   /** A copy of the matrix's bytes, the caller's own. */
   copyOut(x: Matrix): Uint8Array {
-    return this.#bytes.slice(x.at, x.at + x.rows * x.cols * 8)
+    return this.#bytes.slice(x.at, x.at + x.rows * x.cols * wordBytes)
   }
 
   /** A new matrix with the contents of `bytes`. */
@@ -172,7 +175,7 @@ export class Ring {
   /** out ← x. */
   copy(out: Matrix, x: Matrix): void {
     this.#same("copy", out, x)
-    this.#bytes.copyWithin(out.at, x.at, x.at + x.rows * x.cols * 8)
+    this.#bytes.copyWithin(out.at, x.at, x.at + x.rows * x.cols * wordBytes)
   }
 
   /** out ← x·y (or xᵀ·y, x·yᵀ). `out` apart from both factors. */
@@ -191,13 +194,13 @@ export class Ring {
     const scratch = this.allocate(this.kernels.productScratch(m, k, n) >>> 0)
     this.kernels.product(
       out.at,
-      n * 8,
+      n * wordBytes,
       x.at,
-      left ? 8 : k * 8,
-      left ? m * 8 : 8,
+      left ? wordBytes : k * wordBytes,
+      left ? m * wordBytes : wordBytes,
       y.at,
-      right ? 8 : n * 8,
-      right ? k * 8 : 8,
+      right ? wordBytes : n * wordBytes,
+      right ? k * wordBytes : wordBytes,
       m,
       k,
       n,
@@ -292,7 +295,7 @@ export class Ring {
   /** The values of x as floats, row-major: exact while magnitudes stay below 2^53. */
   decode(x: Matrix, fractionalBits: number): Float64Array {
     const mark = this.mark()
-    const at = this.allocate(x.rows * x.cols * 8)
+    const at = this.allocate(x.rows * x.cols * wordBytes)
     this.kernels.decode(at, x.at, 2 ** -fractionalBits, x.rows * x.cols)
     const values = new Float64Array(this.#memory.buffer, at, x.rows * x.cols).slice()
     this.release(mark)

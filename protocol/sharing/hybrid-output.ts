@@ -8,6 +8,7 @@ import { Data, Effect, Either } from "effect"
 import { outputSlotBits, slotsPerPlaintext } from "../bcp/packing.ts"
 import type { Parameters } from "../bcp/parameters.ts"
 import { ciphertextBytes } from "../bcp/wire.ts"
+import { concatenate, wordBytes } from "../bytes.ts"
 import { CanonicalWriter } from "./canonical.ts"
 import {
   type JointDecryptionFailed,
@@ -17,8 +18,8 @@ import {
   type PartialsRejected,
   type UnifiedKey
 } from "./model-output.ts"
-import { addWords, wordBytes } from "./split.ts"
-import { concatenate, type Work } from "./work.ts"
+import { addWords } from "./split.ts"
+import type { Work } from "./work.ts"
 
 const keyBytes = 16
 const tagBytes = 16

@@ -8,8 +8,8 @@ import type { ExponentMode } from "../bcp/keys.ts"
 import { outputSlotBits, plaintextsFor, slotsPerPlaintext } from "../bcp/packing.ts"
 import type { Parameters } from "../bcp/parameters.ts"
 import { ciphertextBytes, elementBytes } from "../bcp/wire.ts"
-import { wordBytes } from "./split.ts"
-import { concatenate, inJobs, type Work } from "./work.ts"
+import { concatenate, wordBytes } from "../bytes.ts"
+import { inJobs, type Work } from "./work.ts"
 
 // σ = 40: what is above a word is ρ or ρ + 1, by the carry, with ρ uniform below 2^40; no one tells which with an advantage
 // above 2^−40. A slot holds 64 bits, these 40, and two bits that the sum of two shares and the mask may carry into.

@@ -5,10 +5,8 @@
  */
 import { createCipheriv } from "node:crypto"
 import { Data } from "effect"
-import { plainBytes } from "../messages/codec.ts"
+import { plainBytes, wordBytes } from "../bytes.ts"
 
-/** Bytes of a word of Z_2^64. */
-export const wordBytes = 8
 /** Bytes of the seed R_i is expanded from: λ = 128 bits. */
 export const seedBytes = 16
 

@@ -7,8 +7,8 @@ import { Data, Effect, Either } from "effect"
 import type { ExponentMode } from "../bcp/keys.ts"
 import { slotsPerPlaintext } from "../bcp/packing.ts"
 import type { Parameters } from "../bcp/parameters.ts"
+import { wordBytes } from "../bytes.ts"
 import type { CellBlock } from "../data/rows.ts"
-import { wordBytes } from "./split.ts"
 import type { Work } from "./work.ts"
 
 /** A piece of a run: `count` ciphertexts from the `first`-th. */

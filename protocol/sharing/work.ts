@@ -27,14 +27,3 @@ export const inJobs = <A, E>(
     (first) => job(first, Math.min(itemsPerJob, items - first)),
     { concurrency: "unbounded" }
   )
-
-/** Bytes one after the other, a copy. */
-export const concatenate = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
-}

@@ -3,7 +3,7 @@
  * A request that is sent again gets the stored reply, so nothing is done twice.
  */
 import { Cause, Effect, Exit, FiberSet, type Scope } from "effect"
-import { free } from "../../protocol/free.ts"
+import { free } from "../../protocol/bytes.ts"
 import { encode } from "../../protocol/messages/codec.ts"
 import { type Envelope, encodeEnvelope } from "../../protocol/messages/envelope.ts"
 import type { TransportError } from "../transport/transport.ts"

@@ -3,7 +3,7 @@
  * together again on the other side. Frames are kept for sending again, so once they are made they are never written to.
  */
 import { Either } from "effect"
-import { unwritten } from "../../protocol/free.ts"
+import { unwritten } from "../../protocol/bytes.ts"
 import { MalformedMessage } from "../../protocol/messages/codec.ts"
 import {
   closeEnvelope,

@@ -3,7 +3,7 @@
  * a message is, the socket reads the rest of it to where it stays, as much as there is at a time. All else, and all over TLS, comes in chunks.
  */
 import { createConnection, type Socket } from "node:net"
-import { free, unwritten } from "../../protocol/free.ts"
+import { free, unwritten } from "../../protocol/bytes.ts"
 
 /** What a socket reads at once while no large message is under way. It is used again and again: messages are copied out of it. */
 const chunkBytes = 32 * 1024

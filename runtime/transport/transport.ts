@@ -4,7 +4,7 @@
  * decorator of this service; what makes good the losses is above it, in `party.ts`.
  */
 import { Context, Data, Effect, type Scope } from "effect"
-import { free } from "../../protocol/free.ts"
+import { free } from "../../protocol/bytes.ts"
 import type { BrokerAddressInvalid } from "./address.ts"
 import type { BrokerUnfit, BrokerUnprotected } from "./assumptions.ts"
 import type { NotABroker } from "./foreign.ts"

@@ -1,5 +1,6 @@
 /** What training a reference takes, before it begins: memory and time. Estimates; both grow with the training table. */
 import { totalmem } from "node:os"
+import { wordBytes } from "../../protocol/bytes.ts"
 import { stepCost } from "../../protocol/computation/cost.ts"
 import { modelWords } from "../../protocol/learning/model.ts"
 import { outputs } from "../../protocol/learning/network.ts"
@@ -15,8 +16,6 @@ export interface ReferenceNeeds {
   readonly ringBytes: number
   readonly seconds: number
 }
-
-const wordBytes = 8
 
 /**
  * Per kind: copies of the features and of the labels next to the joined table; matrices of a step, by its batch and by its

@@ -1,10 +1,11 @@
 /** What is secret in a simulated run and known to the simulator from the start: the parties' roots and what follows from them, cells and ids. */
 import { createHash, hkdfSync } from "node:crypto"
 import type { Agreement } from "../../actors/party/agreement.ts"
+import { wordBytes } from "../../protocol/bytes.ts"
 import { readRows } from "../../protocol/data/cells.ts"
 import type { EncodedTable } from "../../protocol/data/encoding.ts"
 import { seededKey } from "../../protocol/seeding.ts"
-import { expandSeed, wordBytes } from "../../protocol/sharing/split.ts"
+import { expandSeed } from "../../protocol/sharing/split.ts"
 import { partiesOf } from "../faults-injected/plan.ts"
 import { leastSecretBytes, Secrets } from "./checkers.ts"
 

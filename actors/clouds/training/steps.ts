@@ -3,9 +3,9 @@
  * find the gradients on their slices of each batch. Both give the same weights to the bit.
  */
 import { Effect, Fiber } from "effect"
+import { free } from "../../../protocol/bytes.ts"
 import { cloudOperations, rowsOf } from "../../../protocol/computation/cloud.ts"
 import { addGradients, handedOut } from "../../../protocol/computation/lanes.ts"
-import { free } from "../../../protocol/free.ts"
 import { type Layer, openWeights, trainingStep, update } from "../../../protocol/learning/step.ts"
 import type { DealtPart } from "../../../protocol/messages/training.ts"
 import type { Matrix, Ring } from "../../../protocol/ring/ring.ts"

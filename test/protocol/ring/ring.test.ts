@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest"
-import type { ProductForm } from "../../../protocol/learning/operations.ts"
-import { OutOfRange, Ring, RingMemoryExhausted, ShapeMismatch } from "../../../protocol/ring/ring.ts"
+import {
+  OutOfRange,
+  type ProductForm,
+  Ring,
+  RingMemoryExhausted,
+  ShapeMismatch
+} from "../../../protocol/ring/ring.ts"
 import { randomMatrix, signed, splitmix, toRing, twinMap, twinProduct } from "./twin.ts"
 
 const ring = await Ring.load()

@@ -1,6 +1,5 @@
 /** Slow twins of the kernels over BigInt, and matrices of awkward words to hold the two together. */
-import type { ProductForm } from "../../../protocol/learning/operations.ts"
-import type { Matrix, Ring } from "../../../protocol/ring/ring.ts"
+import type { Matrix, ProductForm, Ring } from "../../../protocol/ring/ring.ts"
 
 export const wrap = (x: bigint): bigint => BigInt.asUintN(64, x)
 export const signed = (x: bigint): bigint => BigInt.asIntN(64, x)

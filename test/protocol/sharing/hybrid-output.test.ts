@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { ciphertextBytes } from "../../../protocol/bcp/wire.ts"
+import { wordBytes } from "../../../protocol/bytes.ts"
 import { readCanonical } from "../../../protocol/sharing/canonical.ts"
 import {
   encodeHybridModel,
@@ -12,7 +13,7 @@ import {
   shareOverheadBytes
 } from "../../../protocol/sharing/hybrid-output.ts"
 import { partiallyDecrypt } from "../../../protocol/sharing/model-output.ts"
-import { subtractWords, wordBytes } from "../../../protocol/sharing/split.ts"
+import { subtractWords } from "../../../protocol/sharing/split.ts"
 import { localWork, parties } from "./parties.ts"
 
 const { parameters, users, cloud0, cloud1 } = parties(512)

@@ -4,6 +4,7 @@ import { Effect, Redacted } from "effect"
 import { fromBytes, toBytes } from "../../../protocol/bcp/integers.ts"
 import { outputSlotBits, slotsPerPlaintext } from "../../../protocol/bcp/packing.ts"
 import { ciphertextBytes, elementBytes, plaintextBytes } from "../../../protocol/bcp/wire.ts"
+import { wordBytes } from "../../../protocol/bytes.ts"
 import {
   JointDecryptionFailed,
   ModelOfWrongSize,
@@ -15,7 +16,7 @@ import {
   sealModel,
   sealModelShare
 } from "../../../protocol/sharing/model-output.ts"
-import { subtractWords, wordBytes } from "../../../protocol/sharing/split.ts"
+import { subtractWords } from "../../../protocol/sharing/split.ts"
 import { againstUniform, betweenSamples, hardlyAbove, histogram } from "./frequency.ts"
 import { jobError, localWork, parties, wordsOf } from "./parties.ts"
 

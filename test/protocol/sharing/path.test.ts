@@ -12,6 +12,7 @@ import { addShares, openBlinded, reopenShare0, reopenShare1 } from "../../../pro
 import { toBytes } from "../../../protocol/bcp/integers.ts"
 import { plaintextsFor, slotsPerPlaintext, uploadSlotBits } from "../../../protocol/bcp/packing.ts"
 import { ciphertextBytes, elementBytes, plaintextBytes } from "../../../protocol/bcp/wire.ts"
+import { concatenate, wordBytes } from "../../../protocol/bytes.ts"
 import type { CellBlock } from "../../../protocol/data/rows.ts"
 import {
   openModel,
@@ -19,7 +20,7 @@ import {
   sealModel,
   sealModelShare
 } from "../../../protocol/sharing/model-output.ts"
-import { addWords, seedBytes, splitWords, wordBytes } from "../../../protocol/sharing/split.ts"
+import { addWords, seedBytes, splitWords } from "../../../protocol/sharing/split.ts"
 import { reencrypt, unifyShare0, unifyShare1 } from "../../../protocol/sharing/transformation.ts"
 import {
   blockWords,
@@ -31,7 +32,6 @@ import {
   RunAssembly,
   wordsOfPiece
 } from "../../../protocol/sharing/upload.ts"
-import { concatenate } from "../../../protocol/sharing/work.ts"
 import { localWork, parties, type TestUser } from "./parties.ts"
 
 const work = localWork()

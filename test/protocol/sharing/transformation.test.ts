@@ -6,7 +6,7 @@ import { openWithOwnKey, reencryptForUser, transformToUser } from "../../../prot
 import { fromBytes, toBytes } from "../../../protocol/bcp/integers.ts"
 import { slotsPerPlaintext, uploadSlotBits } from "../../../protocol/bcp/packing.ts"
 import { ciphertextBytes, plaintextBytes } from "../../../protocol/bcp/wire.ts"
-import { wordBytes } from "../../../protocol/sharing/split.ts"
+import { wordBytes } from "../../../protocol/bytes.ts"
 import {
   AnswerOfWrongSize,
   reencrypt,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { free } from "../../../protocol/free.ts"
+import { free } from "../../../protocol/bytes.ts"
 import { exchange, type Rounds } from "../../../runtime/messaging/contract.ts"
 
 describe("exchange", () => {

@@ -2,7 +2,7 @@ import { once } from "node:events"
 import { type AddressInfo, createServer, type Socket } from "node:net"
 import { Kind, Parser, type ParserEvent } from "nats/lib/nats-base-client/parser.js"
 import { afterEach, describe, expect, it } from "vitest"
-import { free } from "../../../protocol/free.ts"
+import { free } from "../../../protocol/bytes.ts"
 import { gatherAtOnce, openSocket, ownBytes, parseAtOnce } from "../../../runtime/transport/nats-reading.ts"
 
 const closing: Array<() => void> = []

@@ -3,15 +3,14 @@
  * its rows whenever a training session begins. It stores nothing, and may join or leave at any time.
  */
 import { Cause, Duration, Effect, Fiber, Redacted } from "effect"
+import { free, wordBytes } from "../../../../protocol/bytes.ts"
 import { takenIn } from "../../../../protocol/computation/lanes.ts"
 import { layerWords } from "../../../../protocol/computation/layer-words.ts"
 import { featureCount } from "../../../../protocol/data/encoding.ts"
-import { free } from "../../../../protocol/free.ts"
 import { batchOrder } from "../../../../protocol/learning/order.ts"
 import { actorOf } from "../../../../protocol/messages/subjects.ts"
 import { Prg } from "../../../../protocol/ring/prg.ts"
 import { type Matrix, Ring } from "../../../../protocol/ring/ring.ts"
-import { wordBytes } from "../../../../protocol/sharing/split.ts"
 import { computationVersion } from "../../../../protocol/version.ts"
 import { type Computation, exchange, Party, type Rounds } from "../../../../runtime/messaging/contract.ts"
 import { type WorkLimits, workLimits } from "../../../../runtime/messaging/limits.ts"

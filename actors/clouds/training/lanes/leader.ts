@@ -5,10 +5,9 @@
  * session; the next is without it.
  */
 import { type Context, Deferred, Duration, Effect, Option, type Scope } from "effect"
+import { free, wordBytes } from "../../../../protocol/bytes.ts"
 import { rowsOfLanes } from "../../../../protocol/computation/lanes.ts"
-import { free } from "../../../../protocol/free.ts"
 import type { Matrix } from "../../../../protocol/ring/ring.ts"
-import { wordBytes } from "../../../../protocol/sharing/split.ts"
 import { exchange, type Handler, Party, type Rounds } from "../../../../runtime/messaging/contract.ts"
 import { type WorkLimits, workLimits } from "../../../../runtime/messaging/limits.ts"
 import { awakeMillis } from "../../../../runtime/processes/awake.ts"

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { free } from "../../protocol/free.ts"
+import { free } from "../../protocol/bytes.ts"
 
 describe("free", () => {
   it("detaches the whole buffer under a view", () => {
