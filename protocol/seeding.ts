@@ -3,7 +3,7 @@
  * two PRG keys, the initial weights, the order of the batches and the order of the rows. Such a run repeats bit for bit
  * and is not private: who knows the seed knows every mask. BCP, sealing and signing keys never come from here.
  */
-import { hkdfSync } from "node:crypto"
+import { derive } from "./aead.ts"
 
 /** What a seeded key is for; one purpose, one key. */
 export type SeededPurpose = "dealer0" | "dealer1" | "initial0" | "initial1" | "order" | "rows"
@@ -12,5 +12,5 @@ export type SeededPurpose = "dealer0" | "dealer1" | "initial0" | "initial1" | "o
 export const seededKey = (seed: number, purpose: SeededPurpose): Uint8Array => {
   const material = new Uint8Array(8)
   new DataView(material.buffer).setBigUint64(0, BigInt(seed), true)
-  return new Uint8Array(hkdfSync("sha256", material, "bicameral seed", purpose, 16))
+  return derive(material, "bicameral seed", purpose, 16)
 }

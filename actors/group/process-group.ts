@@ -4,8 +4,9 @@
  * broker does not know. What they send each other is encrypted with AES-256-GCM, so that anyone who runs the
  * broker can neither read it nor join the group.
  */
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from "node:crypto"
+import { createHash, randomBytes } from "node:crypto"
 import { Context, Data, Effect, Either, Layer, Option, Redacted } from "effect"
+import { derive, nonceBytes, seal, tagBytes, unseal } from "../../protocol/aead.ts"
 import { type Ask, type Format, format } from "../../protocol/messages/message.ts"
 import { actorOf, houses } from "../../protocol/messages/subjects.ts"
 import type { Schema } from "../../protocol/schema.ts"
@@ -18,8 +19,6 @@ export const groupSecretBytes = 32
 const keyBytes = 32
 /** Names a process: drawn when it starts, so that its counter can start at zero. */
 const incarnationBytes = 16
-const nonceBytes = 12
-const tagBytes = 16
 /** Keys of senders that are cached. */
 const mostKeys = 256
 
@@ -31,6 +30,7 @@ export const drawGroupSecrets = (): Readonly<Record<string, Redacted.Redacted>> 
 
 /** How many bytes longer sealed content is. */
 export const groupOverheadBytes = incarnationBytes + nonceBytes + tagBytes
+const headBytes = incarnationBytes + nonceBytes
 
 /** This process was started without the secret of its group, or with a malformed one. */
 export class NoHouse extends Data.TaggedError("NoHouse")<{
@@ -92,7 +92,7 @@ class GroupKeys {
     const known = this.#cached.get(id)
     if (known !== undefined) return known
     const info = `bicameral house\n${this.#group}\n${id}`
-    const key = new Uint8Array(hkdfSync("sha256", Redacted.value(this.#secret), "", info, keyBytes))
+    const key = derive(Redacted.value(this.#secret), "", info, keyBytes)
     if (this.#cached.size >= mostKeys) this.#cached.delete(this.#cached.keys().next().value!)
     this.#cached.set(id, key)
     return key
@@ -116,32 +116,21 @@ export const processGroupOf = (
     hasSecret: true,
     seal: (to, about, content) =>
       Effect.sync(() => {
-        const whole = new Uint8Array(groupOverheadBytes + content.length)
-        const nonce = whole.subarray(incarnationBytes, incarnationBytes + nonceBytes)
-        whole.set(incarnation)
+        const head = new Uint8Array(headBytes)
+        head.set(incarnation)
+        const nonce = head.subarray(incarnationBytes)
         new DataView(nonce.buffer, nonce.byteOffset).setBigUint64(4, BigInt(++sealed))
-        const cipher = createCipheriv("aes-256-gcm", keys.of(name, incarnation), nonce)
-        cipher.setAAD(boundTo(name, to, about))
-        whole.set(cipher.update(content), incarnationBytes + nonceBytes)
-        cipher.final()
-        whole.set(cipher.getAuthTag(), whole.length - tagBytes)
-        return whole
+        const key = keys.of(name, incarnation)
+        return seal({ key, nonce, about: boundTo(name, to, about) }, content, head)
       }),
     unseal: (from, about, whole) =>
-      Effect.try({
-        try: () => {
-          const key = keys.of(from, whole.subarray(0, incarnationBytes))
-          const nonce = whole.subarray(incarnationBytes, incarnationBytes + nonceBytes)
-          const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: tagBytes })
-          decipher.setAAD(boundTo(from, name, about))
-          decipher.setAuthTag(whole.subarray(whole.length - tagBytes))
-          const content = decipher.update(
-            whole.subarray(incarnationBytes + nonceBytes, whole.length - tagBytes)
-          )
-          decipher.final()
-          return new Uint8Array(content.buffer, content.byteOffset, content.length)
-        },
-        catch: () => new NotOfTheHouse({ party: name, from, what: about })
+      Effect.suspend(() => {
+        const key = keys.of(from, whole.subarray(0, incarnationBytes))
+        const nonce = whole.subarray(incarnationBytes, headBytes)
+        return Effect.mapError(
+          unseal({ key, nonce, about: boundTo(from, name, about) }, whole.subarray(headBytes)),
+          () => new NotOfTheHouse({ party: name, from, what: about })
+        )
       })
   }
 }
@@ -189,7 +178,7 @@ export const groupAsk = <A, IA, R, IR>(
 
 /** Binds a reply to its request. */
 const replyTo = (tag: string, request: Uint8Array): string =>
-  `reply to ${tag} ${Buffer.from(request.subarray(0, incarnationBytes + nonceBytes)).toString("hex")}`
+  `reply to ${tag} ${Buffer.from(request.subarray(0, headBytes)).toString("hex")}`
 
 /** Asks another process of this group. */
 export const askInGroup = <A, R>(to: string, message: GroupAsk<A, R>, payload: A, options: AskOptions) =>

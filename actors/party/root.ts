@@ -4,8 +4,9 @@
  * its first use. A party that crashed therefore repeats exactly what it did, and no mask or share ever exists
  * in two versions.
  */
-import { hkdfSync, randomBytes } from "node:crypto"
+import { randomBytes } from "node:crypto"
 import { Data, Effect } from "effect"
+import { derive } from "../../protocol/aead.ts"
 import { Bytes, format } from "../../protocol/messages/message.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { type Agreement, agreementDigest } from "./agreement.ts"
@@ -28,6 +29,12 @@ export type Root = (purpose: Purpose) => Uint8Array
 /** The entry of the root in stable storage: 32 bytes. A simulation puts its own there. */
 export const rootEntry = "root"
 const rootBytes = 32
+
+/** The root of a secret of 32 bytes. */
+export const rootFrom =
+  (secret: Uint8Array): Root =>
+  (purpose) =>
+    derive(secret, "bicameral root", purpose, 16)
 
 const RootFormat = format("root", Schema.Struct({ secret: Bytes }))
 
@@ -60,6 +67,5 @@ export const partyRoot = (agreement: Agreement) =>
       RootFormat,
       Effect.sync(() => ({ secret: new Uint8Array(randomBytes(rootBytes)) }))
     )
-    const root: Root = (purpose) => new Uint8Array(hkdfSync("sha256", secret, "bicameral root", purpose, 16))
-    return root
+    return rootFrom(secret)
   })

@@ -7,7 +7,8 @@
  * step ‖ operation ‖ kind ‖ 0, each a big-endian u32. It is computed as AES over counter blocks that a kernel writes:
  * byte for byte the same, without setting up a cipher for each of the many short streams of a step.
  */
-import { type Cipher, createCipheriv, hkdfSync } from "node:crypto"
+import { type Cipher, createCipheriv } from "node:crypto"
+import { derive } from "../aead.ts"
 import { free, wordBytes } from "../bytes.ts"
 import { computationVersion } from "../version.ts"
 import type { Ring } from "./ring.ts"
@@ -34,9 +35,7 @@ export class Prg {
 
   /** The generator of a run, from a party's long-term key: HKDF-SHA256 with the computation's version and the run's name as context. */
   static ofRun(partyKey: Uint8Array, run: string): Prg {
-    return new Prg(
-      new Uint8Array(hkdfSync("sha256", partyKey, "", `bicameral prg ${computationVersion} ${run}`, 16))
-    )
+    return new Prg(derive(partyKey, "", `bicameral prg ${computationVersion} ${run}`, 16))
   }
 
   /**

@@ -3,12 +3,13 @@
  * fresh key of AES-128-GCM, and only the two keys are under pk. The users open the keys together as they open a packed model,
  * then the shares, and add them. C0 could open the keys, and is sent neither C1's nor what is under them.
  */
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto"
+import { randomBytes } from "node:crypto"
 import { Data, Effect, Either } from "effect"
+import { seal, tagBytes, unseal } from "../aead.ts"
 import { outputSlotBits, slotsPerPlaintext } from "../bcp/packing.ts"
 import type { Parameters } from "../bcp/parameters.ts"
 import { ciphertextBytes } from "../bcp/wire.ts"
-import { concatenate, wordBytes } from "../bytes.ts"
+import { wordBytes } from "../bytes.ts"
 import { CanonicalWriter } from "./canonical.ts"
 import {
   type JointDecryptionFailed,
@@ -22,7 +23,6 @@ import { addWords } from "./split.ts"
 import type { Work } from "./work.ts"
 
 const keyBytes = 16
-const tagBytes = 16
 /** A key seals one share, so its nonce may be fixed. */
 const nonce = new Uint8Array(12)
 
@@ -68,8 +68,6 @@ export const sealShare = <E>(
 ): Effect.Effect<SealedShare, E> =>
   Effect.gen(function* () {
     const key = new Uint8Array(randomBytes(keyBytes))
-    const cipher = createCipheriv("aes-128-gcm", key, nonce).setAAD(bound(name))
-    const sealed = [cipher.update(share), cipher.final(), cipher.getAuthTag()]
     const { ciphertexts } = yield* work.run("encryptPacked", {
       parameters,
       publicKey: unifiedPublicKey,
@@ -77,23 +75,15 @@ export const sealShare = <E>(
       words: key,
       slotBits: outputSlotBits
     })
-    return { key: ciphertexts, share: concatenate(sealed) }
+    return { key: ciphertexts, share: seal({ key, nonce, about: bound(name) }, share) }
   }).pipe(Effect.withSpan("Cloud.sealShare"))
 
 const openShare = (
   name: ShareName,
   key: Uint8Array,
   sealed: Uint8Array
-): Either.Either<Uint8Array, ShareUnreadable> => {
-  const decipher = createDecipheriv("aes-128-gcm", key, nonce)
-    .setAAD(bound(name))
-    .setAuthTag(sealed.subarray(-tagBytes))
-  try {
-    return Either.right(concatenate([decipher.update(sealed.subarray(0, -tagBytes)), decipher.final()]))
-  } catch {
-    return Either.left(new ShareUnreadable(name))
-  }
-}
+): Either.Either<Uint8Array, ShareUnreadable> =>
+  Either.fromOption(unseal({ key, nonce, about: bound(name) }, sealed), () => new ShareUnreadable(name))
 
 /**
  * User: the weights, little-endian words, from the sealed model and everybody's partial decryptions of the two keys, one's own

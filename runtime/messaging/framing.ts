@@ -47,9 +47,6 @@ export const takeAgain = (sent: Sent, nowMs: number): boolean => {
   return true
 }
 
-/** The least that a carrier has to take at once: an envelope at its longest, and a piece of a body that is worth it. */
-export const leastPayloadBytes = envelopeBytes + 256
-
 /** What frames are made for. */
 export type Carrier = Pick<TransportService, "maxPayloadBytes" | "frame">
 

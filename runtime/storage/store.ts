@@ -3,10 +3,11 @@
  * archive, the models. `Stable` is what it must have again after a crash; that is encrypted under a key of the party's
  * own and verified on reading. One party's stores are never another's.
  */
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes, randomUUID } from "node:crypto"
+import { randomUUID } from "node:crypto"
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { Context, Data, Effect, Layer, Option, Redacted } from "effect"
+import { derive, sealFresh, unsealFresh } from "../../protocol/aead.ts"
 import { fileReason } from "./file-reason.ts"
 
 /** The place where a party keeps things can't be used. */
@@ -62,42 +63,19 @@ export interface StableOwner {
 }
 
 const keyBytes = 32
-const nonceBytes = 12
-const tagBytes = 16
 
 /** A store whose entries are encrypted with AES-256-GCM, each bound to its name, under HKDF-SHA256 of the owner's secret. */
 export const encrypted = (inner: StoreService, { party, run, secret }: StableOwner): StoreService => {
   const info = `bicameral stable storage of ${party}`
-  const key = new Uint8Array(hkdfSync("sha256", Redacted.value(secret), run, info, keyBytes))
+  const key = derive(Redacted.value(secret), run, info, keyBytes)
   return {
     ...inner,
-    put: (name, bytes) =>
-      Effect.suspend(() => {
-        const nonce = randomBytes(nonceBytes)
-        const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(Buffer.from(name))
-        const sealed = new Uint8Array(nonceBytes + bytes.length + tagBytes)
-        sealed.set(nonce)
-        sealed.set(cipher.update(bytes), nonceBytes)
-        cipher.final()
-        sealed.set(cipher.getAuthTag(), nonceBytes + bytes.length)
-        return inner.put(name, sealed)
-      }),
+    put: (name, bytes) => Effect.suspend(() => inner.put(name, sealFresh(key, Buffer.from(name), bytes))),
     get: (name) =>
       Effect.flatMap(inner.get(name), (found) => {
         if (Option.isNone(found)) return Effect.succeed(Option.none())
-        const sealed = found.value
-        const changed = new StoredBytesChanged({ party, name })
-        if (sealed.length < nonceBytes + tagBytes) return changed
-        const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, nonceBytes))
-          .setAAD(Buffer.from(name))
-          .setAuthTag(sealed.subarray(-tagBytes))
-        try {
-          const { buffer, byteOffset, length } = decipher.update(sealed.subarray(nonceBytes, -tagBytes))
-          decipher.final()
-          return Effect.succeed(Option.some(new Uint8Array(buffer, byteOffset, length)))
-        } catch {
-          return changed
-        }
+        const bytes = unsealFresh(key, Buffer.from(name), found.value)
+        return Option.isNone(bytes) ? new StoredBytesChanged({ party, name }) : Effect.succeed(bytes)
       })
   }
 }

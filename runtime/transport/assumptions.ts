@@ -4,9 +4,12 @@
  * another's, and has to be refused. So a connection begins with both (`nats-handshake.ts`), the first and each that is made after the broker was away.
  */
 import { Data } from "effect"
-import { leastPayloadBytes } from "../messaging/framing.ts"
+import { envelopeBytes } from "../../protocol/messages/envelope.ts"
 import type { TransportError } from "./transport.ts"
 import { type BrokerUntrusted, withoutTls } from "./trust.ts"
+
+/** Bytes that a carrier must take in one message: an envelope at its longest, and a piece of a body that is worth it. */
+export const leastPayloadBytes = envelopeBytes + 256
 
 /** Nothing at the broker keeps others from what a party reads and writes. */
 export class BrokerUnprotected extends Data.TaggedError("BrokerUnprotected")<{

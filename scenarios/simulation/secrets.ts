@@ -1,6 +1,7 @@
 /** What is secret in a simulated run and known to the simulator from the start: the parties' roots and what follows from them, cells and ids. */
-import { createHash, hkdfSync } from "node:crypto"
+import { createHash } from "node:crypto"
 import type { Agreement } from "../../actors/party/agreement.ts"
+import { rootFrom } from "../../actors/party/root.ts"
 import { wordBytes } from "../../protocol/bytes.ts"
 import { readRows } from "../../protocol/data/cells.ts"
 import type { EncodedTable } from "../../protocol/data/encoding.ts"
@@ -27,15 +28,14 @@ export const secretsOf = (company: {
     const root = rootOf(actor)
     secrets.add(`the root of ${actor}`, root)
     for (const purpose of drawnFromRoots) {
-      const key = new Uint8Array(hkdfSync("sha256", root, "bicameral root", purpose, 16))
-      secrets.add(`the key of ${actor} for ${purpose}`, key)
+      secrets.add(`the key of ${actor} for ${purpose}`, rootFrom(root)(purpose))
     }
   }
   if (agreement.seed !== undefined)
     for (const purpose of seeded) secrets.add(`the key for ${purpose}`, seededKey(agreement.seed, purpose))
   for (const [i, user] of agreement.users.entries()) {
     const cells = tables[i]!.reduce((sum, table) => sum + table.cells.rows * table.cells.width, 0)
-    const share = new Uint8Array(hkdfSync("sha256", rootOf(user.actor), "bicameral root", "share", 16))
+    const share = rootFrom(rootOf(user.actor))("share")
     addWords(secrets, `a share of a cell of ${user.actor}`, expandSeed(share, cells))
     for (const { ids, cells: encoded } of tables[i]!) {
       for (const id of ids) {

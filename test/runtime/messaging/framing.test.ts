@@ -12,12 +12,12 @@ import {
   type Carrier,
   type Frames,
   framesOf,
-  leastPayloadBytes,
   Reassembly,
   sentAt,
   takeAgain
 } from "../../../runtime/messaging/framing.ts"
 import { defaultLimits } from "../../../runtime/messaging/limits.ts"
+import { leastPayloadBytes } from "../../../runtime/transport/assumptions.ts"
 
 const envelope = (body: Uint8Array, id = "x-1"): Envelope => ({
   kind: "ask",

@@ -1,0 +1,72 @@
+/**
+ * Authenticated encryption and key derivation: AES-GCM (NIST SP 800-38D) with a nonce of 96 bits and a tag of 128, and
+ * HKDF-SHA256 (RFC 5869). Two contents under one key and nonce reveal each other and let anyone forge, so a nonce is
+ * drawn, counted, or fixed under a key that seals once.
+ */
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto"
+import { Option } from "effect"
+
+export const nonceBytes = 12
+export const tagBytes = 16
+
+/** Under what something is sealed. */
+export interface Sealing {
+  /** 16 bytes for AES-128, 32 for AES-256. */
+  readonly key: Uint8Array
+  /** 12 bytes, for one content under this key. */
+  readonly nonce: Uint8Array
+  /** What the content is, authenticated and not stored: it opens only as that. */
+  readonly about: Uint8Array
+}
+
+const cipherOf = (key: Uint8Array) => (key.length === 32 ? "aes-256-gcm" : "aes-128-gcm")
+const options = { authTagLength: tagBytes }
+const nothing = new Uint8Array(0)
+
+/** `prefix` ‖ ciphertext ‖ tag, in a buffer of its own. The prefix is not authenticated. */
+export const seal = (
+  { key, nonce, about }: Sealing,
+  content: Uint8Array,
+  prefix: Uint8Array = nothing
+): Uint8Array => {
+  const cipher = createCipheriv(cipherOf(key), key, nonce, options).setAAD(about)
+  const sealed = new Uint8Array(prefix.length + content.length + tagBytes)
+  sealed.set(prefix)
+  sealed.set(cipher.update(content), prefix.length)
+  cipher.final()
+  sealed.set(cipher.getAuthTag(), sealed.length - tagBytes)
+  return sealed
+}
+
+/** The content of ciphertext ‖ tag; none if it was changed, or sealed under another key or as something else. */
+export const unseal = ({ key, nonce, about }: Sealing, sealed: Uint8Array): Option.Option<Uint8Array> => {
+  if (sealed.length < tagBytes || nonce.length < nonceBytes) return Option.none()
+  const decipher = createDecipheriv(cipherOf(key), key, nonce, options)
+    .setAAD(about)
+    .setAuthTag(sealed.subarray(-tagBytes))
+  const content = decipher.update(sealed.subarray(0, -tagBytes))
+  try {
+    decipher.final()
+  } catch {
+    return Option.none()
+  }
+  return Option.some(new Uint8Array(content.buffer, content.byteOffset, content.length))
+}
+
+/** nonce ‖ ciphertext ‖ tag, under a nonce from the operating system: for at most 2^32 contents a key. */
+export const sealFresh = (key: Uint8Array, about: Uint8Array, content: Uint8Array): Uint8Array => {
+  const nonce = randomBytes(nonceBytes)
+  return seal({ key, nonce, about }, content, nonce)
+}
+
+/** The content of what `sealFresh` gave. */
+export const unsealFresh = (
+  key: Uint8Array,
+  about: Uint8Array,
+  sealed: Uint8Array
+): Option.Option<Uint8Array> =>
+  unseal({ key, nonce: sealed.subarray(0, nonceBytes), about }, sealed.subarray(nonceBytes))
+
+/** HKDF-SHA256: `bytes` bytes from a secret. `info` says what they are for; one purpose, one key. */
+export const derive = (secret: Uint8Array | string, salt: string, info: string, bytes: number): Uint8Array =>
+  new Uint8Array(hkdfSync("sha256", secret, salt, info, bytes))
