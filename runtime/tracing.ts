@@ -25,6 +25,7 @@ import {
   type Scope,
   Tracer
 } from "effect"
+import { variable } from "./environment.ts"
 import { fileReason } from "./storage/file-reason.ts"
 
 /** Whether spans are recorded. Where they are not, the runtime makes none and sends no trace headers. */
@@ -65,7 +66,7 @@ export const collectorAt = (given = ""): Effect.Effect<string | undefined, Colle
   return username + password === "" ? Effect.succeed(given) : wrong("it holds a name or a password")
 }
 
-export const collectorFromEnvironment = Effect.suspend(() => collectorAt(process.env[collectorVariable]))
+export const collectorFromEnvironment = Effect.flatMap(variable(collectorVariable), collectorAt)
 
 export interface TracingOptions {
   readonly actor: string

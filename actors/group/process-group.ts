@@ -10,6 +10,7 @@ import { derive, nonceBytes, seal, tagBytes, unseal } from "../../protocol/aead.
 import { type Ask, type Format, format } from "../../protocol/messages/message.ts"
 import { actorOf, houses } from "../../protocol/messages/subjects.ts"
 import type { Schema } from "../../protocol/schema.ts"
+import { variable } from "../../runtime/environment.ts"
 import { type AskOptions, type Handler, on, Party } from "../../runtime/messaging/contract.ts"
 
 /** The environment variable with the secret of an actor's process group, as base64 of 32 bytes. */
@@ -144,15 +145,14 @@ const boundTo = (from: string, to: string, about: string): Uint8Array =>
 export const processGroupFromEnvironment = (process: ProcessName) =>
   Layer.effect(
     ProcessGroup,
-    Effect.suspend(() => {
+    Effect.gen(function* () {
       const actor = actorOf(process.name)
-      const value = globalThis.process.env[groupSecretVariable(actor)]
-      if (value === undefined || value === "" || !houses.includes(actor))
-        return Effect.succeed(processGroupOf(process, Option.none()))
+      const value = yield* variable(groupSecretVariable(actor))
+      if (value === undefined || !houses.includes(actor)) return processGroupOf(process, Option.none())
       const secret = new Uint8Array(Buffer.from(value, "base64"))
       return secret.length === groupSecretBytes
-        ? Effect.succeed(processGroupOf(process, Option.some(Redacted.make(secret))))
-        : new NoHouse({ actor, reason: `its group secret has ${secret.length} bytes` })
+        ? processGroupOf(process, Option.some(Redacted.make(secret)))
+        : yield* new NoHouse({ actor, reason: `its group secret has ${secret.length} bytes` })
     })
   )
 

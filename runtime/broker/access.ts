@@ -1,5 +1,6 @@
 /** How a party that is started by itself finds the broker: its address and the party's own password, from the environment. */
 import { Data, Effect, Redacted } from "effect"
+import { variable } from "../environment.ts"
 import { type Trust, trustFromEnvironment } from "../transport/trust.ts"
 import { type Broker, type Credentials, passwordVariable } from "./start.ts"
 
@@ -22,19 +23,16 @@ export interface BrokerAccess extends Credentials {
 
 /** From `NATS_URL`, the variable of the actor's password, and those that say whom to trust. */
 export const accessFromEnvironment = (actor: string): Effect.Effect<BrokerAccess, BrokerAccessMissing> =>
-  Effect.suspend(() => {
-    const read = (variable: string) => {
-      const value = process.env[variable]
-      return value === undefined || value === ""
-        ? Effect.fail(new BrokerAccessMissing({ actor, variable }))
-        : Effect.succeed(value)
-    }
-    return Effect.map(Effect.all([read("NATS_URL"), read(passwordVariable(actor))]), ([url, password]) => ({
-      url,
-      user: actor,
-      password: Redacted.make(password),
-      trust: trustFromEnvironment()
-    }))
+  Effect.gen(function* () {
+    const required = (name: string) =>
+      Effect.flatMap(variable(name), (value) =>
+        value === undefined
+          ? Effect.fail(new BrokerAccessMissing({ actor, variable: name }))
+          : Effect.succeed(value)
+      )
+    const url = yield* required("NATS_URL")
+    const password = Redacted.make(yield* required(passwordVariable(actor)))
+    return { url, user: actor, password, trust: yield* trustFromEnvironment }
   })
 
 /** What an actor needs to connect to a broker whose credentials are at hand. */
@@ -42,5 +40,5 @@ export const accessTo = (broker: Broker, actor: string): Effect.Effect<BrokerAcc
   const credentials = broker.credentials[actor]
   return credentials === undefined
     ? new BrokerAccessMissing({ actor, variable: passwordVariable(actor) })
-    : Effect.succeed({ url: broker.url, trust: trustFromEnvironment(), ...credentials })
+    : Effect.map(trustFromEnvironment, (trust) => ({ url: broker.url, trust, ...credentials }))
 }

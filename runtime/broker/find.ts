@@ -4,6 +4,7 @@ import { accessSync, constants, statSync } from "node:fs"
 import { delimiter, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { projectRoot } from "../../protocol/artifact.ts"
+import { environment } from "../environment.ts"
 import { isLateEnough, leastVersion } from "../transport/assumptions.ts"
 
 const root = fileURLToPath(projectRoot)
@@ -29,11 +30,11 @@ const candidates = (path: string): ReadonlyArray<string> => [
 ]
 
 /** The program to start a broker with, if this machine has one. */
-export const findServer = (path = process.env.PATH ?? ""): string | undefined =>
+export const findServer = (path = environment().PATH ?? ""): string | undefined =>
   candidates(path).find((file) => obstacleAt(file) === undefined)
 
 /** What has the program's name and is none, each with why. */
-export const passedOver = (path = process.env.PATH ?? ""): ReadonlyArray<string> =>
+export const passedOver = (path = environment().PATH ?? ""): ReadonlyArray<string> =>
   candidates(path).flatMap((file) => {
     const obstacle = obstacleAt(file)
     return obstacle === undefined || obstacle === absent ? [] : [`${file} ${obstacle}`]

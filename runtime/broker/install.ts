@@ -8,6 +8,7 @@ import { chmod, mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { promisify } from "node:util"
+import { environment } from "../environment.ts"
 import { cachedServer, findServer, howToGetOne } from "./find.ts"
 
 const pinned = {
@@ -46,7 +47,7 @@ export const installServer = async (target: string): Promise<void> => {
 }
 
 const main = async () => {
-  if (process.env.NATS_URL !== undefined || findServer() !== undefined) return
+  if (environment().NATS_URL !== undefined || findServer() !== undefined) return
   if (process.platform !== "linux" || process.arch !== "x64") {
     console.warn(`bicameral: ${howToGetOne}`)
     return

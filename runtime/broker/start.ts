@@ -12,6 +12,7 @@ import { join } from "node:path"
 import { Data, Deferred, Duration, Effect, FiberId, Redacted, type Scope } from "effect"
 import { actorNames } from "../../protocol/messages/subjects.ts"
 import { within } from "../deadline.ts"
+import { variable } from "../environment.ts"
 import { endProcess } from "../processes/end-process.ts"
 import { ActorDied } from "../processes/process.ts"
 import { type LifeEvent, type Living, supervise } from "../processes/supervision.ts"
@@ -79,23 +80,24 @@ export interface BrokerOptions {
 export const startBroker = (
   options: BrokerOptions = {}
 ): Effect.Effect<Broker | OwnBroker, BrokerNotStarted, Scope.Scope> =>
-  Effect.suspend((): Effect.Effect<Broker | OwnBroker, BrokerNotStarted, Scope.Scope> => {
-    const url = givenUrl()
-    return url === undefined ? startOwnBroker(options) : Effect.succeed(givenBroker(url))
-  })
+  Effect.flatMap(
+    givenUrl,
+    (url): Effect.Effect<Broker | OwnBroker, BrokerNotStarted, Scope.Scope> =>
+      url === undefined ? startOwnBroker(options) : givenBroker(url)
+  )
 
 /** The address of the broker that is there already, if there is one. */
-export const givenUrl = (): string | undefined => process.env.NATS_URL || undefined
+export const givenUrl: Effect.Effect<string | undefined> = variable("NATS_URL")
 
-const givenBroker = (url: string): Broker => ({
-  url,
-  credentials: Object.fromEntries(
-    everyUser.flatMap((user) => {
-      const password = process.env[passwordVariable(user)]
-      return password === undefined ? [] : [[user, { user, password: Redacted.make(password) }]]
-    })
+const givenBroker = (url: string): Effect.Effect<Broker> =>
+  Effect.map(
+    Effect.forEach(everyUser, (user) =>
+      Effect.map(variable(passwordVariable(user)), (password) =>
+        password === undefined ? [] : [[user, { user, password: Redacted.make(password) }] as const]
+      )
+    ),
+    (known) => ({ url, credentials: Object.fromEntries(known.flat()) })
   )
-})
 
 /** The program of a broker of one's own: the given one, or that of this machine. */
 const serverProgram = (given?: string): Effect.Effect<string, BrokerNotStarted> =>

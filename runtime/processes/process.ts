@@ -6,6 +6,7 @@ import { spawn } from "node:child_process"
 import { constants, getPriority, setPriority } from "node:os"
 import { Data, Deferred, Effect, type Redacted, type Scope, Redacted as Secret } from "effect"
 import { within } from "../deadline.ts"
+import { environment } from "../environment.ts"
 import { trustVariables } from "../transport/trust.ts"
 import { endProcess } from "./end-process.ts"
 
@@ -132,11 +133,10 @@ const launch = (
   ready: Deferred.Deferred<unknown>,
   ended: Deferred.Deferred<void, ActorDied>
 ) => {
+  const own = environment()
   const child = spawn(process.execPath, [...garbageCollection, ...(nodeOptions ?? []), entry, ...args], {
     env: {
-      ...Object.fromEntries(
-        inherited.flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]]))
-      ),
+      ...Object.fromEntries(inherited.flatMap((key) => (own[key] === undefined ? [] : [[key, own[key]]]))),
       ...env,
       ...Object.fromEntries(Object.entries(secrets ?? {}).map(([key, value]) => [key, Secret.value(value)])),
       [supervisedVariable]: "1"
@@ -204,7 +204,7 @@ export const giveWay: Effect.Effect<void> = Effect.sync(() =>
 const supervisedVariable = "BICAMERAL_SUPERVISED"
 
 /** In the child: whether the process that started it looks after it, and starts it again if it dies. */
-export const isSupervised = (): boolean => process.env[supervisedVariable] !== undefined
+export const isSupervised = (): boolean => environment()[supervisedVariable] !== undefined
 
 /** In the child: says that it is ready, on the line that its parent waits for. */
 export const sayReady = (value: unknown): Effect.Effect<void> =>

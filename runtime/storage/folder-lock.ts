@@ -9,6 +9,7 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { Data, Duration, Effect, Random, type Scope } from "effect"
 import { within } from "../deadline.ts"
+import { environment } from "../environment.ts"
 import { fileReason } from "./file-reason.ts"
 import { StoreFailed } from "./store.ts"
 
@@ -116,7 +117,7 @@ const beganOnLinux = async (pid: number): Promise<string | undefined> => {
 
 /** By `ps`, to the second. */
 const beganElsewhere = async (pid: number): Promise<string | undefined> => {
-  const env = { ...process.env, LC_ALL: "C", TZ: "UTC" }
+  const env = { ...environment(), LC_ALL: "C", TZ: "UTC" }
   const said = await promisify(execFile)("ps", ["-o", "stat=,lstart=", "-p", String(pid)], { env }).catch(
     () => undefined
   )

@@ -7,6 +7,7 @@ import { X509Certificate } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { isIP } from "node:net"
 import { Data, Effect } from "effect"
+import { variable } from "../environment.ts"
 import { type BrokerAddressInvalid, checkedAddress } from "./address.ts"
 
 export interface Trust {
@@ -22,14 +23,14 @@ export interface Trust {
 export const trustVariables = ["NATS_CA", "NATS_SERVER_NAME", "NATS_PLAINTEXT"] as const
 
 /** From `NATS_CA`, `NATS_SERVER_NAME` and `NATS_PLAINTEXT`, which must be `allowed`. */
-export const trustFromEnvironment = (): Trust => {
-  const [authorities, serverName, plaintext] = trustVariables.map((variable) => process.env[variable] ?? "")
-  return {
-    ...(authorities ? { authorities } : {}),
-    ...(serverName ? { serverName } : {}),
+export const trustFromEnvironment: Effect.Effect<Trust> = Effect.map(
+  Effect.all(trustVariables.map(variable)),
+  ([authorities, serverName, plaintext]) => ({
+    ...(authorities === undefined ? {} : { authorities }),
+    ...(serverName === undefined ? {} : { serverName }),
     plaintext: plaintext === "allowed"
-  }
-}
+  })
+)
 
 /** The broker is on another machine, and its address asks for no encryption. */
 export class PasswordExposed extends Data.TaggedError("PasswordExposed")<{

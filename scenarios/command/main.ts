@@ -6,6 +6,7 @@
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { runMain } from "@effect/platform-node/NodeRuntime"
 import { Effect, Logger } from "effect"
+import { environment } from "../../runtime/environment.ts"
 import { workingFolder } from "../../runtime/processes/process.ts"
 import { showsColours, watchOutput, withPlainText } from "../../runtime/processes/standard-output.ts"
 import { brokenDown, commandLine, interruptedStatus, type Verdict, verdictOf } from "./commands.ts"
@@ -68,8 +69,8 @@ process.on("uncaughtException", (error) => {
 Effect.zipRight(workingFolder, bicameral(process.argv.slice(2))).pipe(
   output.during,
   withPlainText({
-    output: showsColours(process.stdout, process.env),
-    errors: showsColours(process.stderr, process.env)
+    output: showsColours(process.stdout, environment()),
+    errors: showsColours(process.stderr, environment())
   }),
   Effect.provide(nodeContext),
   // Standard output is for the report and the ready line; the parties' own logs are files.

@@ -79,7 +79,7 @@ export const credentialsIn = (
     const kept = Option.getOrUndefined(Option.filter(decode(text), isWhole))
     if (kept === undefined) return yield* lost("was cut short or changed, or is of another program")
     const own = Object.keys(kept.passwords).length > 0
-    if (own === (givenUrl() !== undefined)) return yield* new OtherBroker({ given: !own })
+    if (own === ((yield* givenUrl) !== undefined)) return yield* new OtherBroker({ given: !own })
     return {
       credentials: Record.map(kept.passwords, (password, user) => ({
         user,
@@ -93,7 +93,7 @@ const drawnIn = (out: string): Effect.Effect<RunSecrets, StoreFailed> =>
   Effect.gen(function* () {
     // A broker that is there already has passwords of its own, which are not to be kept here.
     const drawn = {
-      credentials: givenUrl() === undefined ? drawCredentials() : {},
+      credentials: (yield* givenUrl) === undefined ? drawCredentials() : {},
       houses: drawGroupSecrets()
     }
     const kept: typeof Kept.Type = {

@@ -59,7 +59,7 @@ const nameless = "before-the-run"
 /** Finds out, as far as that can be known before it is started or used, whether a run will have a broker. */
 export const brokerIsThere = (agreement: Agreement, { checkpoints }: Scenario["placement"]) =>
   Effect.gen(function* () {
-    if (givenUrl() === undefined) return yield* serverIsThere
+    if ((yield* givenUrl) === undefined) return yield* serverIsThere
     const broker = yield* startBroker()
     const [director, ...others] = (yield* accessOf(broker, agreement)).values()
     // By one it is known whether the broker serves at all, before all come.

@@ -13,6 +13,7 @@ import * as Tracing from "../../runtime/tracing.ts"
 import { makeHub } from "../../runtime/transport/memory.ts"
 import { type Delivery, Transport } from "../../runtime/transport/transport.ts"
 import { patienceMs } from "../support/patience.ts"
+import { withVariables } from "../support/environment.ts"
 
 const Double = ask(
   "Double",
@@ -195,18 +196,10 @@ describe("event log", () => {
         () => Effect.sync(() => server.close())
       )
       const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-      yield* Effect.acquireRelease(
-        Effect.sync(() => {
-          process.env.OTEL_EXPORTER_OTLP_ENDPOINT = endpoint
-        }),
-        () =>
-          Effect.sync(() => {
-            delete process.env.OTEL_EXPORTER_OTLP_ENDPOINT
-          })
-      )
       yield* Effect.void.pipe(
         Effect.withSpan("collected", { attributes: { key: 42424242n } }),
-        Effect.provide(Tracing.layer({ actor: "cloud1" }))
+        Effect.provide(Tracing.layer({ actor: "cloud1" })),
+        withVariables({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint })
       )
       const all = received.join("\n")
       expect(all).toContain("/v1/traces")

@@ -1,7 +1,11 @@
-/** Variables of this process for a test. */
-import { Effect, type Scope } from "effect"
+/** Environment variables for a test. */
+import { ConfigProvider, Effect, type Scope } from "effect"
 
-/** Sets variables; when the scope ends they are what they were before. */
+/** Gives an effect these variables and no others, where it reads them by `variable` of `runtime/environment.ts`. */
+export const withVariables = (values: Readonly<Record<string, string>>) =>
+  Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(values))))
+
+/** Sets variables of this process, which its children get too; when the scope ends they are what they were before. */
 export const withEnvironment = (
   values: Readonly<Record<string, string>>
 ): Effect.Effect<void, never, Scope.Scope> =>

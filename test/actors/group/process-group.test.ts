@@ -17,6 +17,7 @@ import * as Parties from "../../../runtime/messaging/party.ts"
 import { makeHub } from "../../../runtime/transport/memory.ts"
 import { Transport } from "../../../runtime/transport/transport.ts"
 import { patienceMs } from "../../support/patience.ts"
+import { withVariables } from "../../support/environment.ts"
 
 const drawn = () => Option.some(Redacted.make(new Uint8Array(randomBytes(32))))
 const content = new TextEncoder().encode("what only the house knows")
@@ -100,16 +101,15 @@ describe("sealing within a house", () => {
   it.effect("takes the secret from the environment of an actor, and no other for one", () =>
     Effect.gen(function* () {
       const house = (value: string | undefined) =>
-        Effect.gen(function* () {
-          if (value === undefined) delete process.env[groupSecretVariable("kgc")]
-          else process.env[groupSecretVariable("kgc")] = value
-          const context = yield* Layer.build(processGroupFromEnvironment({ name: "kgc.w-1", run: "r" }))
-          return Context.get(context, ProcessGroup).hasSecret
-        }).pipe(Effect.scoped)
+        Layer.build(processGroupFromEnvironment({ name: "kgc.w-1", run: "r" })).pipe(
+          Effect.map((context) => Context.get(context, ProcessGroup).hasSecret),
+          Effect.scoped,
+          withVariables(value === undefined ? {} : { [groupSecretVariable("kgc")]: value })
+        )
       expect(yield* house(undefined)).toBe(false)
       expect(yield* house(randomBytes(32).toString("base64"))).toBe(true)
       expect((yield* Effect.flip(house("c2hvcnQ=")))._tag).toBe("NoHouse")
-    }).pipe(Effect.ensuring(Effect.sync(() => delete process.env[groupSecretVariable("kgc")])))
+    })
   )
 })
 

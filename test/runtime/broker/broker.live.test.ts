@@ -17,7 +17,7 @@ import {
   startOwnBroker
 } from "../../../runtime/broker/start.ts"
 import { within } from "../../../runtime/deadline.ts"
-import { withEnvironment } from "../../support/environment.ts"
+import { withEnvironment, withVariables } from "../../support/environment.ts"
 import { patienceMs } from "../../support/patience.ts"
 
 const folder = Effect.acquireRelease(
@@ -119,8 +119,9 @@ describe("the broker of a run", () => {
 
   it.scopedLive("is the one at NATS_URL where that is set, with the passwords of the environment", () =>
     Effect.gen(function* () {
-      yield* withEnvironment({ NATS_URL: "nats://broker.example:4222", [passwordVariable("user2")]: "p-two" })
-      const { url, credentials } = yield* startBroker()
+      const { url, credentials } = yield* startBroker().pipe(
+        withVariables({ NATS_URL: "nats://broker.example:4222", [passwordVariable("user2")]: "p-two" })
+      )
       expect(url).toBe("nats://broker.example:4222")
       expect(Redacted.value(credentials.user2!.password)).toBe("p-two")
       expect(credentials.user3).toBeUndefined()

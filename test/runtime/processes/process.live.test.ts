@@ -11,6 +11,7 @@ import {
   startActor
 } from "../../../runtime/processes/process.ts"
 import { patienceMs } from "../../support/patience.ts"
+import { withEnvironment } from "../../support/environment.ts"
 
 const entry = fileURLToPath(new URL("../../support/actor-child.mjs", import.meta.url))
 const child = (what: string, options: Partial<ActorProcessOptions> = {}) =>
@@ -48,7 +49,7 @@ describe("a child's memory", () => {
 describe("supervision", () => {
   it.scopedLive("a child is ready when it says so, gets its secrets and nobody else's", () =>
     Effect.gen(function* () {
-      process.env.OTHERS_PASSWORD = "p-others"
+      yield* withEnvironment({ OTHERS_PASSWORD: "p-others" })
       const { ready } = yield* child("wait", { secrets: { A_SECRET: Redacted.make("12345") } })
       expect(ready).toEqual({ secret: 5 })
     })

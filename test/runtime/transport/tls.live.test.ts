@@ -12,6 +12,7 @@ import { publish, Transport } from "../../../runtime/transport/transport.ts"
 import { type Trust, trustFromEnvironment } from "../../../runtime/transport/trust.ts"
 import { authority, type Signed } from "../../support/certificates.ts"
 import { configuredBroker, freePort } from "../../support/configured-broker.ts"
+import { withVariables } from "../../support/environment.ts"
 import { answering, fitting, infoLine, listener } from "../../support/fake-broker.ts"
 import { patienceMs } from "../../support/patience.ts"
 
@@ -216,17 +217,13 @@ describe("a password", () => {
 
   it.scopedLive("may cross a network in the clear only where NATS_PLAINTEXT says `allowed`", () =>
     Effect.gen(function* () {
-      yield* Effect.acquireRelease(
-        Effect.sync(() => Object.assign(process.env, { NATS_PLAINTEXT: "no", NATS_CA: "ca.pem" })),
-        () =>
-          Effect.sync(() => {
-            delete process.env.NATS_PLAINTEXT
-            delete process.env.NATS_CA
-          })
-      )
-      expect(trustFromEnvironment()).toEqual({ authorities: "ca.pem", plaintext: false })
-      process.env.NATS_PLAINTEXT = "allowed"
-      expect(trustFromEnvironment().plaintext).toBe(true)
+      const trustIn = (variables: Readonly<Record<string, string>>) =>
+        withVariables(variables)(trustFromEnvironment)
+      expect(yield* trustIn({ NATS_PLAINTEXT: "no", NATS_CA: "ca.pem", NATS_SERVER_NAME: "" })).toEqual({
+        authorities: "ca.pem",
+        plaintext: false
+      })
+      expect((yield* trustIn({ NATS_PLAINTEXT: "allowed" })).plaintext).toBe(true)
     })
   )
 })

@@ -26,6 +26,7 @@ import {
   writeResult
 } from "../../../scenarios/folders/out-folder.ts"
 import type { Begun } from "../../../scenarios/folders/run-mark.ts"
+import { withVariables } from "../../support/environment.ts"
 import { runInMemory, splits, temporaryFolder, writeScenario } from "../../support/small-scenario.ts"
 
 type Files = Readonly<Record<string, string>>
@@ -524,16 +525,9 @@ describe("an out folder to be resumed", () => {
       const folder = join(yield* temporaryFolder, "out")
       yield* open(folder)
       const parties = join(folder, "parties")
-      const atUrl = Effect.acquireRelease(
-        Effect.sync(() => {
-          process.env.NATS_URL = "nats://127.0.0.1:4222"
-        }),
-        () =>
-          Effect.sync(() => {
-            delete process.env.NATS_URL
-          })
+      const given = Effect.either(credentialsIn(folder, parties)).pipe(
+        withVariables({ NATS_URL: "nats://127.0.0.1:4222" })
       )
-      const given = Effect.scoped(Effect.zipRight(atUrl, Effect.either(credentialsIn(folder, parties))))
       yield* credentialsIn(folder, parties)
       expect(yield* given).toMatchObject({ left: { message: expect.stringContaining("unset NATS_URL") } })
       // Passwords of a broker that is there already are in the environment, and not to be kept.
