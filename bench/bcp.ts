@@ -18,7 +18,7 @@ import { generateParameters, type MasterKey, type Parameters } from "../protocol
 import { encryptorOf } from "../protocol/bcp/precomputed.ts"
 import { decodeCiphertexts, encodeMasterKey } from "../protocol/bcp/wire.ts"
 import { wordBytes } from "../protocol/bytes.ts"
-import { makePool } from "../runtime/work/pool.ts"
+import { makePool, type WorkerPool } from "../runtime/work/pool.ts"
 import { announceMachine, ratioOf, type Spread, spreadOf, writeFigures } from "./measure.ts"
 
 /** Ciphertexts a repetition. */
@@ -297,8 +297,12 @@ const measureThreads = (pp: Parameters, master: MasterKey): Effect.Effect<Array<
         mode,
         words: new Uint8Array(randomBytes(perJob * slots * wordBytes))
       }))
-      const sealed = yield* pool.mapChunks("encryptPacked", encrypt)
+      const encrypted = (by: WorkerPool<Jobs>) =>
+        Effect.forEach(encrypt, (input) => by.run("encryptPacked", input), { concurrency: "unbounded" })
+      const sealed = yield* encrypted(pool)
       const open = sealed.map((ciphertexts) => ({ ...common, masterKey, ...ciphertexts }))
+      const opened = (by: WorkerPool<Jobs>) =>
+        Effect.forEach(open, (input) => by.run("openMaster", input), { concurrency: "unbounded" })
       const operations = perJob * jobsAtOnce
       const timed = <A, E>(work: Effect.Effect<A, E>) =>
         Effect.map(Effect.timed(work), ([duration]) => (Duration.toMillis(duration) * 1000) / operations)
@@ -326,16 +330,8 @@ const measureThreads = (pp: Parameters, master: MasterKey): Effect.Effect<Array<
           }
         })
       return [
-        yield* row(
-          "encrypt",
-          pool.mapChunks("encryptPacked", encrypt),
-          alone.mapChunks("encryptPacked", encrypt)
-        ),
-        yield* row(
-          "open with the master key",
-          pool.mapChunks("openMaster", open),
-          alone.mapChunks("openMaster", open)
-        )
+        yield* row("encrypt", encrypted(pool), encrypted(alone)),
+        yield* row("open with the master key", opened(pool), opened(alone))
       ]
     })
   ).pipe(Effect.orDie)

@@ -6,7 +6,7 @@
  */
 import { createHash, randomBytes } from "node:crypto"
 import { Context, Data, Effect, Either, Layer, Option, Redacted } from "effect"
-import { derive, nonceBytes, seal, tagBytes, unseal } from "../../protocol/aead.ts"
+import { derive, nonceBytes, seal, unseal } from "../../protocol/aead.ts"
 import { type Ask, type Format, format } from "../../protocol/messages/message.ts"
 import { actorOf, houses } from "../../protocol/messages/subjects.ts"
 import type { Schema } from "../../protocol/schema.ts"
@@ -29,8 +29,7 @@ export const drawGroupSecrets = (): Readonly<Record<string, Redacted.Redacted>> 
     houses.map((actor) => [actor, Redacted.make(randomBytes(groupSecretBytes).toString("base64"))])
   )
 
-/** How many bytes longer sealed content is. */
-export const groupOverheadBytes = incarnationBytes + nonceBytes + tagBytes
+/** What stands before the ciphertext. */
 const headBytes = incarnationBytes + nonceBytes
 
 /** This process was started without the secret of its group, or with a malformed one. */

@@ -12,10 +12,9 @@ import { Data, Either } from "effect"
 import { plaintextsFor } from "../bcp/packing.ts"
 import { ciphertextBytes } from "../bcp/wire.ts"
 import { wordBytes } from "../bytes.ts"
-import type { CellBlock } from "../data/rows.ts"
+import { type CellBlock, countCells } from "../data/rows.ts"
 import { type CanonicalReader, CanonicalWriter, readCanonical, sameBytes } from "../sharing/canonical.ts"
 import { seedBytes } from "../sharing/split.ts"
-import { blockWords } from "../sharing/upload.ts"
 
 /** A user's part: what cells it is, and both shares of them under pk. */
 export interface ArchivedUpload {
@@ -92,7 +91,7 @@ const shareBytes = (
 ): readonly [share0: number, share1: number] => {
   const bytes = (words: number) => plaintextsFor(words, bits, slotBits) * ciphertextBytes({ bits })
   if (pieceWords !== undefined) return [bytes(seedBytes / wordBytes), 0]
-  return [bytes(blockWords(blocks)), bytes(blockWords(blocks))]
+  return [bytes(countCells(blocks)), bytes(countCells(blocks))]
 }
 
 /** The archive as bytes, in parts that follow each other, so that a large one need not be held twice. */

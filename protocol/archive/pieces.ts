@@ -7,9 +7,6 @@ import { Data, Either } from "effect"
 import { sealFresh, unsealFresh } from "../aead.ts"
 import { CanonicalWriter } from "../sharing/canonical.ts"
 
-/** Bytes of the key. */
-export const pieceKeyBytes = 16
-
 /** Which piece it is: bound into it, so that none stands for another. */
 export interface PieceName {
   readonly run: string

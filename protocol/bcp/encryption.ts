@@ -11,7 +11,7 @@ import { checkPublicKey, type ExponentMode, generateRandomizer, randomizerBits }
 import { InvalidParameters, type MasterKey, type Parameters } from "./parameters.ts"
 
 /** Throws RangeError unless 0 ≤ m < N. */
-export const checkMessage = (pp: Parameters, m: bigint): void => {
+const checkMessage = (pp: Parameters, m: bigint): void => {
   if (m < 0n || m >= pp.N) throw new RangeError("a BCP message must be at least 0 and below N")
 }
 

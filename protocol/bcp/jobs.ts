@@ -1,9 +1,8 @@
 /**
- * The bulk operations as jobs of a worker pool: pure over bytes (and fresh randomness), each on a chunk of any size, so that
- * the caller cuts the work and sees its progress. Every ciphertext that comes from another party is checked first, and the error
- * names its index in the chunk. A job runs in the process of the party whose secrets are in its input.
+ * The bulk operations on ciphertexts as jobs of a worker pool: pure over bytes and fresh randomness, each on a chunk of
+ * any size. Ciphertexts from another party are checked first; the error names the index in the chunk. A job runs in the
+ * process of the party whose secrets are in its input, or in a process of its group.
  */
-
 import { randomBytes } from "node:crypto"
 import { add, addPlain, type Ciphertext, checkCiphertexts } from "./ciphertext.ts"
 import { combineAll, partialDecrypt } from "./decryption.ts"
@@ -23,9 +22,6 @@ import {
   secretKeyBytes
 } from "./wire.ts"
 
-/** Told after every item of a job how many are done. */
-export type Progress = (done: number, total: number) => void
-
 /** The ciphertexts of a message, checked. */
 const receive = (pp: Parameters, bytes: Uint8Array): Array<Ciphertext> => {
   const ciphertexts = decodeCiphertexts(pp, bytes)
@@ -33,29 +29,19 @@ const receive = (pp: Parameters, bytes: Uint8Array): Array<Ciphertext> => {
   return ciphertexts
 }
 
-const mapCounted = <A, B>(
-  items: ReadonlyArray<A>,
-  f: (item: A, index: number) => B,
-  progress?: Progress
-): Array<B> =>
-  items.map((item, index) => {
-    const result = f(item, index)
-    progress?.(index + 1, items.length)
-    return result
-  })
-
 /** New parameters with their master key. KGC. */
 const newParameters = (input: { readonly bits: number; readonly insecure: boolean }) =>
   generateParameters(input.bits, { insecure: input.insecure })
 
 /** `count` secret keys with their public keys, and the unified public key. KGC. */
-export const generateKeys = (
-  input: { readonly parameters: Parameters; readonly count: number; readonly mode: ExponentMode },
-  progress?: Progress
-) => {
+export const generateKeys = (input: {
+  readonly parameters: Parameters
+  readonly count: number
+  readonly mode: ExponentMode
+}) => {
   const { parameters: pp } = input
   const secretKeys = Array.from({ length: input.count }, () => generateSecretKey(pp, input.mode))
-  const publicKeys = mapCounted(secretKeys, (secretKey) => publicKeyOf(pp, secretKey), progress)
+  const publicKeys = secretKeys.map((secretKey) => publicKeyOf(pp, secretKey))
   return {
     secretKeys: secretKeys.map((key) => toBytes(key, secretKeyBytes(pp))),
     publicKeys: publicKeys.map((key) => toBytes(key, elementBytes(pp))),
@@ -66,22 +52,19 @@ export const generateKeys = (
 /**
  * Enc_pk(pack(words)). `words` are little-endian u64. With the master key, C0 does it for less. User; C0.
  */
-export const encryptPacked = (
-  input: {
-    readonly parameters: Parameters
-    readonly publicKey: Uint8Array
-    readonly mode: ExponentMode
-    readonly words: Uint8Array
-    readonly slotBits: number
-    readonly masterKey?: MasterKeyBytes
-  },
-  progress?: Progress
-): { readonly ciphertexts: Uint8Array } => {
+export const encryptPacked = (input: {
+  readonly parameters: Parameters
+  readonly publicKey: Uint8Array
+  readonly mode: ExponentMode
+  readonly words: Uint8Array
+  readonly slotBits: number
+  readonly masterKey?: MasterKeyBytes
+}): { readonly ciphertexts: Uint8Array } => {
   const { parameters: pp } = input
   const encryptor = encryptorOf(pp, input.publicKey, input.mode, input.masterKey)
   const plaintexts = pack(input.words, pp.bits, input.slotBits)
   encryptor.expect(plaintexts.length)
-  const encrypted = mapCounted(plaintexts, (m) => encryptor.encrypt(m), progress)
+  const encrypted = plaintexts.map((m) => encryptor.encrypt(m))
   return { ciphertexts: encodeCiphertexts(pp, encrypted) }
 }
 
@@ -89,24 +72,19 @@ export const encryptPacked = (
  * The words of packed ciphertexts under any public key, `count` of them or as many as there are slots. Throws
  * InvalidCiphertext, Undecryptable or PlaintextTooWide with the index. C0.
  */
-export const openMaster = (
-  input: {
-    readonly parameters: Parameters
-    readonly masterKey: MasterKeyBytes
-    readonly publicKey: Uint8Array
-    readonly ciphertexts: Uint8Array
-    readonly slotBits: number
-    readonly count?: number
-  },
-  progress?: Progress
-): { readonly words: Uint8Array } => {
+const openMaster = (input: {
+  readonly parameters: Parameters
+  readonly masterKey: MasterKeyBytes
+  readonly publicKey: Uint8Array
+  readonly ciphertexts: Uint8Array
+  readonly slotBits: number
+  readonly count?: number
+}): { readonly words: Uint8Array } => {
   const { parameters: pp } = input
   const decryptor = decryptorOf(pp, input.masterKey)
   const h = fromBytes(input.publicKey)
-  const plaintexts = mapCounted(
-    receive(pp, input.ciphertexts),
-    (ciphertext, i) => decryptor.decrypt(h, ciphertext, i),
-    progress
+  const plaintexts = receive(pp, input.ciphertexts).map((ciphertext, i) =>
+    decryptor.decrypt(h, ciphertext, i)
   )
   return { words: unpack(plaintexts, pp.bits, input.slotBits, input.count) }
 }
@@ -115,25 +93,18 @@ export const openMaster = (
  * c·Enc(τ) with τ uniform modulo N for each ciphertext c under `publicKey`, and the τ's (N-sized integers one after the other),
  * which stay with the caller. C1, before C0 opens: KeyProd, TransDec, and opening the archive.
  */
-export const blind = (
-  input: {
-    readonly parameters: Parameters
-    readonly publicKey: Uint8Array
-    readonly mode: ExponentMode
-    readonly ciphertexts: Uint8Array
-  },
-  progress?: Progress
-): { readonly blinded: Uint8Array; readonly blinds: Uint8Array } => {
+const blind = (input: {
+  readonly parameters: Parameters
+  readonly publicKey: Uint8Array
+  readonly mode: ExponentMode
+  readonly ciphertexts: Uint8Array
+}): { readonly blinded: Uint8Array; readonly blinds: Uint8Array } => {
   const { parameters: pp } = input
   const encryptor = encryptorOf(pp, input.publicKey, input.mode)
   const ciphertexts = receive(pp, input.ciphertexts)
   encryptor.expect(ciphertexts.length)
   const blinds = ciphertexts.map(() => randomBelow(pp.N))
-  const blinded = mapCounted(
-    ciphertexts,
-    (ciphertext, i) => encryptor.rerandomise(ciphertext, blinds[i]!),
-    progress
-  )
+  const blinded = ciphertexts.map((ciphertext, i) => encryptor.rerandomise(ciphertext, blinds[i]!))
   return { blinded: encodeCiphertexts(pp, blinded), blinds: encodeIntegers(blinds, plaintextBytes(pp)) }
 }
 
@@ -141,17 +112,14 @@ export const blind = (
  * Opens blinded ciphertexts under `fromKey` and encrypts the same under `toKey`; the blinded plaintexts, N-sized integers, come
  * along. For KeyProd both go back to C1; for TransDec (from pk to a user's key) the ciphertexts only. C0.
  */
-export const reencryptBlinded = (
-  input: {
-    readonly parameters: Parameters
-    readonly masterKey: MasterKeyBytes
-    readonly fromKey: Uint8Array
-    readonly toKey: Uint8Array
-    readonly mode: ExponentMode
-    readonly blinded: Uint8Array
-  },
-  progress?: Progress
-): { readonly ciphertexts: Uint8Array; readonly plaintexts: Uint8Array } => {
+const reencryptBlinded = (input: {
+  readonly parameters: Parameters
+  readonly masterKey: MasterKeyBytes
+  readonly fromKey: Uint8Array
+  readonly toKey: Uint8Array
+  readonly mode: ExponentMode
+  readonly blinded: Uint8Array
+}): { readonly ciphertexts: Uint8Array; readonly plaintexts: Uint8Array } => {
   const { parameters: pp } = input
   const decryptor = decryptorOf(pp, input.masterKey)
   const encryptor = encryptorOf(pp, input.toKey, input.mode, input.masterKey)
@@ -159,15 +127,11 @@ export const reencryptBlinded = (
   encryptor.expect(blinded.length)
   const h = fromBytes(input.fromKey)
   const plaintexts: Array<bigint> = []
-  const encrypted = mapCounted(
-    blinded,
-    (ciphertext, i) => {
-      const plaintext = decryptor.decrypt(h, ciphertext, i)
-      plaintexts.push(plaintext)
-      return encryptor.encrypt(plaintext)
-    },
-    progress
-  )
+  const encrypted = blinded.map((ciphertext, i) => {
+    const plaintext = decryptor.decrypt(h, ciphertext, i)
+    plaintexts.push(plaintext)
+    return encryptor.encrypt(plaintext)
+  })
   return {
     ciphertexts: encodeCiphertexts(pp, encrypted),
     plaintexts: encodeIntegers(plaintexts, plaintextBytes(pp))
@@ -175,23 +139,16 @@ export const reencryptBlinded = (
 }
 
 /** Opens blinded ciphertexts: the plaintexts m + τ mod N, and no re-encryption. For an archive that rests under pk already. C0. */
-export const openBlinded = (
-  input: {
-    readonly parameters: Parameters
-    readonly masterKey: MasterKeyBytes
-    readonly publicKey: Uint8Array
-    readonly blinded: Uint8Array
-  },
-  progress?: Progress
-): { readonly plaintexts: Uint8Array } => {
+const openBlinded = (input: {
+  readonly parameters: Parameters
+  readonly masterKey: MasterKeyBytes
+  readonly publicKey: Uint8Array
+  readonly blinded: Uint8Array
+}): { readonly plaintexts: Uint8Array } => {
   const { parameters: pp } = input
   const decryptor = decryptorOf(pp, input.masterKey)
   const h = fromBytes(input.publicKey)
-  const plaintexts = mapCounted(
-    receive(pp, input.blinded),
-    (ciphertext, i) => decryptor.decrypt(h, ciphertext, i),
-    progress
-  )
+  const plaintexts = receive(pp, input.blinded).map((ciphertext, i) => decryptor.decrypt(h, ciphertext, i))
   return { plaintexts: encodeIntegers(plaintexts, plaintextBytes(pp)) }
 }
 
@@ -233,25 +190,25 @@ const wordsWithoutBlinds = (
 }
 
 /** Enc(m) from Enc(m + τ): the blinds taken off in the ciphertext domain. C1. */
-export const stripCiphertexts = (input: Blinded) => withoutBlinds(input, blindsOf(input))
+const stripCiphertexts = (input: Blinded) => withoutBlinds(input, blindsOf(input))
 
 /** The words of m from m + τ mod N: the blinds taken off in the clear. Throws PlaintextTooWide with the index. C1. */
-export const stripPlaintexts = (input: BlindedWords) => wordsWithoutBlinds(input, blindsOf(input))
+const stripPlaintexts = (input: BlindedWords) => wordsWithoutBlinds(input, blindsOf(input))
 
 /** Both ways of stripping at once: c'_i1 for the archive and m_i1 for the computation. C1. */
-export const stripBlind = (input: Blinded & BlindedWords) => {
+const stripBlind = (input: Blinded & BlindedWords) => {
   const blinds = blindsOf(input)
   return { ...withoutBlinds(input, blinds), ...wordsWithoutBlinds(input, blinds) }
 }
 
 /** Checks ciphertexts that are to be kept as they came. Throws InvalidCiphertext with the index. C1. */
-export const checkReceived = (input: {
+const checkReceived = (input: {
   readonly parameters: Parameters
   readonly ciphertexts: Uint8Array
 }): { readonly count: number } => ({ count: receive(input.parameters, input.ciphertexts).length })
 
 /** Enc(m1 + m2) of two equally long lists under one key. C1. */
-export const addCiphertexts = (input: {
+const addCiphertexts = (input: {
   readonly parameters: Parameters
   readonly left: Uint8Array
   readonly right: Uint8Array
@@ -271,18 +228,15 @@ export const addCiphertexts = (input: {
  * Adds packed words, and above each word a random multiple of 2^64 below 2^(64 + maskBits), so that whoever opens the sum sees
  * no carry. `maskBits` is at most slotBits − 66 and at most 48. The result is re-randomised under `publicKey`. C1.
  */
-export const addPacked = (
-  input: {
-    readonly parameters: Parameters
-    readonly publicKey: Uint8Array
-    readonly mode: ExponentMode
-    readonly ciphertexts: Uint8Array
-    readonly words: Uint8Array
-    readonly slotBits: number
-    readonly maskBits: number
-  },
-  progress?: Progress
-): { readonly ciphertexts: Uint8Array } => {
+const addPacked = (input: {
+  readonly parameters: Parameters
+  readonly publicKey: Uint8Array
+  readonly mode: ExponentMode
+  readonly ciphertexts: Uint8Array
+  readonly words: Uint8Array
+  readonly slotBits: number
+  readonly maskBits: number
+}): { readonly ciphertexts: Uint8Array } => {
   const { parameters: pp } = input
   const masks = randomMasks(input.words.length, input.maskBits, input.slotBits)
   const encryptor = encryptorOf(pp, input.publicKey, input.mode)
@@ -293,30 +247,19 @@ export const addPacked = (
     "packed words"
   )
   encryptor.expect(ciphertexts.length)
-  const sums = mapCounted(
-    ciphertexts,
-    (ciphertext, i) => encryptor.rerandomise(ciphertext, plaintexts[i]!),
-    progress
-  )
+  const sums = ciphertexts.map((ciphertext, i) => encryptor.rerandomise(ciphertext, plaintexts[i]!))
   return { ciphertexts: encodeCiphertexts(pp, sums) }
 }
 
 /** A^(sk_j) of each ciphertext, for the other users. User. */
-export const partialDecryptions = (
-  input: {
-    readonly parameters: Parameters
-    readonly secretKey: Uint8Array
-    readonly ciphertexts: Uint8Array
-  },
-  progress?: Progress
-): { readonly partials: Uint8Array } => {
+const partialDecryptions = (input: {
+  readonly parameters: Parameters
+  readonly secretKey: Uint8Array
+  readonly ciphertexts: Uint8Array
+}): { readonly partials: Uint8Array } => {
   const { parameters: pp } = input
   const secretKey = fromBytes(input.secretKey)
-  const partials = mapCounted(
-    receive(pp, input.ciphertexts),
-    ({ A }) => partialDecrypt(pp, secretKey, A),
-    progress
-  )
+  const partials = receive(pp, input.ciphertexts).map(({ A }) => partialDecrypt(pp, secretKey, A))
   return { partials: encodeIntegers(partials, elementBytes(pp)) }
 }
 
@@ -324,7 +267,7 @@ export const partialDecryptions = (
  * The words of packed ciphertexts from the partial decryptions of every user, one list a user. Throws Undecryptable with the
  * index where a partial is missing, wrong, or of another ciphertext. User.
  */
-export const combinePartialDecryptions = (input: {
+const combinePartialDecryptions = (input: {
   readonly parameters: Parameters
   readonly ciphertexts: Uint8Array
   readonly partials: ReadonlyArray<Uint8Array>

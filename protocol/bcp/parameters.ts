@@ -26,10 +26,10 @@ export interface MasterKey {
 }
 
 /** Lengths of N that resist factoring today, in bits. */
-export const secureModulusBits: ReadonlyArray<number> = [2048, 3072]
+const secureModulusBits: ReadonlyArray<number> = [2048, 3072]
 
 /** Lengths for tests, in bits: offered only behind a flag that says what they are. */
-export const insecureModulusBits: ReadonlyArray<number> = [512, 1024]
+const insecureModulusBits: ReadonlyArray<number> = [512, 1024]
 
 /** A modulus of a length that is not offered, or that is offered for tests only. */
 export class InsecureModulus extends Data.TaggedError("InsecureModulus")<{ readonly bits: number }> {

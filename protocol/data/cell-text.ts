@@ -5,7 +5,7 @@
 import { isDecimal } from "./spelling.ts"
 import type { CellProblem } from "./table.ts"
 
-export const notANumber: CellProblem = {
+const notANumber: CellProblem = {
   reason: "is not a number",
   remedy: "write a number with a decimal point, such as 12.5 or 1e-3"
 }

@@ -78,7 +78,7 @@ export class CoverageError extends Data.TaggedError("CoverageError")<{
 }
 
 /** `row IR0016: petal_length, petal_width (sepals holds other cells of the row; petals these columns of other rows)` */
-export const describeGap = ({ row, columns, rowHolders, columnHolders }: Gap): string => {
+const describeGap = ({ row, columns, rowHolders, columnHolders }: Gap): string => {
   const others =
     rowHolders.length > 0 ? `other cells of the row: ${listed(rowHolders)}` : "nobody holds a cell of the row"
   const columnText =
@@ -89,7 +89,7 @@ export const describeGap = ({ row, columns, rowHolders, columnHolders }: Gap): s
 }
 
 /** `row BC0001: mean_radius (north and south)` */
-export const describeOverlap = ({ row, columns, users }: Overlap): string =>
+const describeOverlap = ({ row, columns, users }: Overlap): string =>
   `  row ${row}: ${listed(columns, namedColumns)} (${users[0] === users[1] ? `${users[0]} twice` : users.join(" and ")})`
 
 /** A declared block that lies outside the joint table. */

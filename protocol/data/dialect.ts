@@ -88,7 +88,7 @@ const noNames = (first: string, expected: Expected): TableProblem | undefined =>
 }
 
 /** Whether a line is a comment, as some programs write them. */
-export const isComment = (line: string): boolean => /^\s*(#|%|\/\/)/.test(line)
+const isComment = (line: string): boolean => /^\s*(#|%|\/\/)/.test(line)
 
 /** What is wrong with a row that has not one field a column. */
 export const ragged = (fields: number, columns: number, first: string): CellProblem => {

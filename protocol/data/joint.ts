@@ -4,7 +4,7 @@
  */
 
 import { wordBytes } from "../bytes.ts"
-import { type CellBlock, countCells, type FilledBlock, MalformedRows } from "./rows.ts"
+import type { CellBlock, FilledBlock } from "./rows.ts"
 
 /** The two matrices of training, row-major: rows × features and rows × labels. */
 export interface JointTable {
@@ -125,21 +125,4 @@ const copyWords = (
   const bytes = words * wordBytes
   if (words > shortRun) to.set(from.subarray(start, start + bytes), at)
   else for (let byte = 0; byte < bytes; byte++) to[at + byte] = from[start + byte]!
-}
-
-/**
- * Puts all of a user's words, in the order of its blocks, where they belong in the joint training table. `words` may be longer
- * than the cells, never shorter: `MalformedRows`.
- */
-export const placeWords = (
-  blocks: ReadonlyArray<CellBlock>,
-  words: Uint8Array,
-  into: JointWords,
-  widths: { readonly features: number; readonly labels: number }
-): void => {
-  const cells = countCells(blocks)
-  if (words.length < wordBytes * cells) {
-    throw new MalformedRows({ reason: `${words.length} bytes hold fewer than the ${cells} declared cells` })
-  }
-  placeRun(blocks, words, 0, into, widths)
 }

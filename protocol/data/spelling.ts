@@ -29,7 +29,7 @@ export const exactNumber = (text: string): string | undefined => {
 const invisible = /[\s_\p{Cf}]+/gu
 
 /** What texts of the same spelling, but for the differences that `spellingDifference` names, have in common. */
-export const looseSpelling = (text: string): string =>
+const looseSpelling = (text: string): string =>
   exactNumber(text) ??
   text
     .normalize("NFKC")

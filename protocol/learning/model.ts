@@ -28,7 +28,7 @@ export interface Model {
 const size = ({ rows, cols }: Shape): number => rows * cols
 
 /** The matrices of a model in the order of its words. */
-export const modelShapes = (network: Network): ReadonlyArray<Shape> =>
+const modelShapes = (network: Network): ReadonlyArray<Shape> =>
   network.layers.flatMap((_, i) => [weightShape(network, i + 1), biasShape(network, i + 1)])
 
 /** How many words a model has. */

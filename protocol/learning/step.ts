@@ -82,7 +82,7 @@ interface Forward<V, O, G> {
  * Forward pass with opened weights. Rounds: five a hidden layer (four of the ReLU, one to open its result), then one for
  * an identity output or four for ReLU.
  */
-export function* forward<V, O, G, L>(
+function* forward<V, O, G, L>(
   ops: Operations<V, O, G, L>,
   plan: ForwardPlan,
   layers: ReadonlyArray<Pick<Layer<V>, "bias">>,

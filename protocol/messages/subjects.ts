@@ -61,7 +61,7 @@ export const actorOf = (name: string): string => {
 }
 
 /** The role of an actor or of its member, or nothing where nobody has that name. */
-export const roleOf = (name: string): Role | undefined => {
+const roleOf = (name: string): Role | undefined => {
   const actor = partsOf(name)?.actor
   return actor?.startsWith("user") ? "user" : (actor as Role | undefined)
 }

@@ -35,7 +35,7 @@ export const OpenUpload = ask(
 )
 
 /** A run of a user's ciphertexts, from the `first`-th. */
-export const CiphertextRun = Schema.Struct({ first: Count, ciphertexts: Bytes })
+const CiphertextRun = Schema.Struct({ first: Count, ciphertexts: Bytes })
 /** c_i0 to C0; in the hybrid form the one ciphertext of the seed. */
 export const UploadShare0 = ask("UploadShare0", CiphertextRun, Schema.Struct({}))
 export const SealedCiphertextRun = format("sealed ciphertexts", CiphertextRun)

@@ -8,7 +8,6 @@ import { Data, Effect, Either } from "effect"
 import { seal, tagBytes, unseal } from "../aead.ts"
 import { outputSlotBits, slotsPerPlaintext } from "../bcp/packing.ts"
 import type { Parameters } from "../bcp/parameters.ts"
-import { ciphertextBytes } from "../bcp/wire.ts"
 import { wordBytes } from "../bytes.ts"
 import { CanonicalWriter } from "./canonical.ts"
 import {
@@ -123,6 +122,3 @@ export const openHybridModel = <E>(
 /** What rests at C1: the keys under pk, then both shares under them. */
 export const encodeHybridModel = ({ keys, shares }: HybridModel): Uint8Array =>
   new CanonicalWriter().bytes(keys).bytes(shares[0]).bytes(shares[1]).finish()
-
-/** Bytes of the two keys under pk. */
-export const hybridKeysBytes = (bits: number): number => 2 * ciphertextBytes({ bits })

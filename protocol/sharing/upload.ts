@@ -8,7 +8,6 @@ import type { ExponentMode } from "../bcp/keys.ts"
 import { slotsPerPlaintext } from "../bcp/packing.ts"
 import type { Parameters } from "../bcp/parameters.ts"
 import { wordBytes } from "../bytes.ts"
-import type { CellBlock } from "../data/rows.ts"
 import type { Work } from "./work.ts"
 
 /** A piece of a run: `count` ciphertexts from the `first`-th. */
@@ -30,14 +29,6 @@ export interface WordPiece {
   readonly first: number
   /** Little-endian words, one after the other. */
   readonly words: Uint8Array
-}
-
-/** Where words of a run belong: `words` words of a block, from its `firstWord`-th, found at the `at`-th of the piece. */
-export interface Placement {
-  readonly block: number
-  readonly firstWord: number
-  readonly words: number
-  readonly at: number
 }
 
 /** Not even one ciphertext fits a message. */
@@ -77,14 +68,6 @@ export class PieceMissing extends Data.TaggedError("PieceMissing")<{
     return `${this.from} sent ${this.expected} ${this.what}, but ${this.count} from the ${this.first}-th did not arrive; they have to be sent again.`
   }
 }
-
-/** How many ciphertexts hold so many words. */
-export const ciphertextCount = (words: number, slotsPerCiphertext: number): number =>
-  Math.ceil(words / slotsPerCiphertext)
-
-/** How many words a user's blocks have. */
-export const blockWords = (blocks: ReadonlyArray<CellBlock>): number =>
-  blocks.reduce((sum, block) => sum + block.rows.length * block.columns.length, 0)
 
 /**
  * Cuts a run of `ciphertexts` into pieces of at most `limitBytes` each. `bytesEach` is what a ciphertext takes in the
@@ -144,24 +127,6 @@ export const encryptPiece = <E>(
 /** The bytes of a piece within something that has `bytesEach` bytes a ciphertext; a view. The last may be shorter. */
 export const pieceOf = (whole: Uint8Array, piece: Piece, bytesEach: number): Uint8Array =>
   whole.subarray(piece.first * bytesEach, (piece.first + piece.count) * bytesEach)
-
-/** The blocks that the words of a piece belong to, in order. `firstWord` and `words` are the piece's within the run. */
-export const placeWords = (
-  blocks: ReadonlyArray<CellBlock>,
-  firstWord: number,
-  words: number
-): ReadonlyArray<Placement> => {
-  const placements: Array<Placement> = []
-  let start = 0
-  blocks.forEach(({ rows, columns }, block) => {
-    const size = rows.length * columns.length
-    const from = Math.max(firstWord, start)
-    const to = Math.min(firstWord + words, start + size)
-    if (from < to) placements.push({ block, firstWord: from - start, words: to - from, at: from - firstWord })
-    start += size
-  })
-  return placements
-}
 
 /**
  * Puts the pieces of one run together in whatever order they come: of ciphertexts, or of words. It owns its memory, which is taken once, from the

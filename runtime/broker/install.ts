@@ -27,7 +27,7 @@ export const integrityOf = (bytes: Uint8Array): string =>
   `sha512-${createHash("sha512").update(bytes).digest("base64")}`
 
 /** Downloads, verifies and unpacks the pinned server to `target`. Throws where any of that fails. */
-export const installServer = async (target: string): Promise<void> => {
+const installServer = async (target: string): Promise<void> => {
   await mkdir(dirname(target), { recursive: true })
   const folder = await mkdtemp(join(dirname(target), "download-"))
   try {

@@ -7,7 +7,7 @@ import { getSystemErrorMap, stripVTControlCharacters } from "node:util"
 import { Console, Data, Deferred, Effect, FiberId } from "effect"
 
 /** What shells report of a program that SIGPIPE ended. */
-export const brokenPipeStatus = 141
+const brokenPipeStatus = 141
 
 /** Nobody reads standard output any longer: the program ends without a word, as SIGPIPE would end it. */
 export class ReaderGone extends Data.TaggedError("ReaderGone")<object> {

@@ -55,7 +55,7 @@ export interface BrokerInfo {
 export const headerBytes = 128
 
 /** The least `max_payload` of a broker. */
-export const leastBrokerPayload = leastPayloadBytes + headerBytes
+const leastBrokerPayload = leastPayloadBytes + headerBytes
 
 /** The oldest broker that this program is written for: older ones are not maintained any more. */
 const least = [2, 10] as const

@@ -25,7 +25,7 @@ export interface LinkFaults {
 }
 
 /** Kinds of faults of messages; `partition` is a message that had no way. */
-export const messageFaults = [
+const messageFaults = [
   "loss",
   "duplication",
   "delay",

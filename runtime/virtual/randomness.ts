@@ -17,7 +17,7 @@ import crypto, {
 import { syncBuiltinESMExports } from "node:module"
 
 /** Bytes that follow from a seed: AES-128-CTR under its hash. */
-export const byteStream = (seed: BinaryLike): ((length: number) => Buffer) => {
+const byteStream = (seed: BinaryLike): ((length: number) => Buffer) => {
   const cipher = createCipheriv("aes-128-ctr", keyOf(seed), new Uint8Array(16))
   return (length) => cipher.update(Buffer.alloc(length))
 }

@@ -1,23 +1,10 @@
 /** What runs in a thread of `pool.ts`: loads the module of jobs it was given and does one job after the other. */
 import { parentPort, workerData } from "node:worker_threads"
-import type { JobRequest, JobResponse, Progress } from "./pool.ts"
+import type { JobRequest, JobResponse } from "./pool.ts"
 
-type Job = (input: unknown, progress?: Progress) => unknown
-
-/** Progress is for people: more often than this nobody sees. */
-const progressPauseMs = 50
+type Job = (input: unknown) => unknown
 
 const post = (response: JobResponse) => parentPort!.postMessage(response)
-
-const reporter = (): Progress => {
-  let last = 0
-  return (done, total) => {
-    const now = performance.now()
-    if (now - last < progressPauseMs && done < total) return
-    last = now
-    post({ _tag: "Progress", done, total })
-  }
-}
 
 const failure = (error: unknown): JobResponse => {
   const message = error instanceof Error ? error.message : String(error)
@@ -29,12 +16,12 @@ const failure = (error: unknown): JobResponse => {
 
 const loaded: Promise<{ readonly jobs: Readonly<Record<string, Job>> }> = import(workerData as string)
 
-parentPort!.on("message", async ({ job, input, progress }: JobRequest) => {
+parentPort!.on("message", async ({ job, input }: JobRequest) => {
   try {
     const { jobs } = await loaded
     const run = jobs[job]
     if (run === undefined) throw new Error(`there is no job "${job}" in ${workerData as string}`)
-    post({ _tag: "Done", output: await run(input, progress ? reporter() : undefined) })
+    post({ _tag: "Done", output: await run(input) })
   } catch (error) {
     post(failure(error))
   }

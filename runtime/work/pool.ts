@@ -4,18 +4,15 @@
  * and out of the thread. Others may take jobs from its queue that no thread here is free for: what becomes of the secrets in them is theirs.
  */
 import { Worker } from "node:worker_threads"
-import { type Context, Data, Effect, Layer, type Scope } from "effect"
+import { Data, Effect, type Scope } from "effect"
 import { artifact } from "../../protocol/artifact.ts"
-
-/** What a job says of its progress. */
-export type Progress = (done: number, total: number) => void
 
 /** The jobs of a module, by name. Inputs and outputs can be cloned; a job may be asynchronous. */
 export type JobTable<J> = {
-  readonly [K in keyof J]: (input: never, progress?: Progress) => unknown
+  readonly [K in keyof J]: (input: never) => unknown
 }
 
-type Input<F> = F extends (input: infer I, ...rest: never) => unknown ? I : never
+type Input<F> = F extends (input: infer I) => unknown ? I : never
 type Output<F> = F extends (...args: never) => infer O ? Awaited<O> : never
 
 /** A job threw, or its thread died. */
@@ -30,10 +27,6 @@ export class JobFailed extends Data.TaggedError("JobFailed")<{
   override get message(): string {
     return `${this.job} failed: ${this.error.message} (${this.error._tag})`
   }
-}
-
-export interface RunOptions {
-  readonly onProgress?: Progress
 }
 
 /** A job that somebody outside has taken. Its first result counts. */
@@ -64,33 +57,23 @@ export interface WorkerPool<J extends JobTable<J>> {
   /** Runs a job in the next free thread. Interrupted while it waits, it is not run; while it runs, its result is dropped. */
   readonly run: <K extends keyof J & string>(
     job: K,
-    input: Input<J[K]>,
-    options?: RunOptions
+    input: Input<J[K]>
   ) => Effect.Effect<Output<J[K]>, JobFailed>
-  /** Runs a job for each input, over all threads, and gives the outputs in order; `onProgress` counts finished inputs. */
-  readonly mapChunks: <K extends keyof J & string>(
-    job: K,
-    inputs: ReadonlyArray<Input<J[K]>>,
-    options?: RunOptions
-  ) => Effect.Effect<Array<Output<J[K]>>, JobFailed>
 }
 
 /** What goes into a thread. */
 export interface JobRequest {
   readonly job: string
   readonly input: unknown
-  readonly progress: boolean
 }
 
-/** What comes out of it; all but progress ends the job. */
+/** The result of a job. */
 export type JobResponse =
-  | { readonly _tag: "Progress"; readonly done: number; readonly total: number }
   | { readonly _tag: "Done"; readonly output: unknown }
   | { readonly _tag: "Failed"; readonly error: JobFailed["error"] }
 
 interface Task {
   readonly request: JobRequest
-  readonly onProgress: Progress | undefined
   readonly done: (result: Effect.Effect<unknown, JobFailed>) => void
   settled: boolean
 }
@@ -109,47 +92,18 @@ export const makePool = <J extends JobTable<J>>(
       Effect.sync(() => new Threads(moduleUrl, threads)),
       (running) => Effect.promise(() => running.end())
     )
-    const run = (job: string, input: unknown, onProgress: Progress | undefined) =>
-      Effect.async<unknown, JobFailed>((resume) => {
-        const task: Task = {
-          request: { job, input, progress: onProgress !== undefined },
-          onProgress,
-          done: resume,
-          settled: false
-        }
-        pool.add(task)
-        return Effect.sync(() => pool.withdraw(task))
-      })
     return {
       threads,
       queue: pool.queue,
-      run: <K extends keyof J & string>(job: K, input: Input<J[K]>, runOptions?: RunOptions) =>
-        run(job, input, runOptions?.onProgress) as Effect.Effect<Output<J[K]>, JobFailed>,
-      mapChunks: <K extends keyof J & string>(
-        job: K,
-        inputs: ReadonlyArray<Input<J[K]>>,
-        runOptions?: RunOptions
-      ) => {
-        let finished = 0
-        return Effect.forEach(
-          inputs,
-          (input) =>
-            Effect.tap(run(job, input, undefined), () =>
-              Effect.sync(() => runOptions?.onProgress?.(++finished, inputs.length))
-            ),
-          // One more than there are threads, so that none waits for the next input to be cloned.
-          { concurrency: threads + 1 }
-        ) as Effect.Effect<Array<Output<J[K]>>, JobFailed>
-      }
+      run: <K extends keyof J & string>(job: K, input: Input<J[K]>) =>
+        Effect.async<Output<J[K]>, JobFailed>((resume) => {
+          const done: Task["done"] = (result) => resume(result as Effect.Effect<Output<J[K]>, JobFailed>)
+          const task: Task = { request: { job, input }, done, settled: false }
+          pool.add(task)
+          return Effect.sync(() => pool.withdraw(task))
+        })
     }
   })
-
-/** The layer of a pool's tag. */
-export const layer = <Self, J extends JobTable<J>>(
-  tag: Context.Tag<Self, WorkerPool<J>>,
-  moduleUrl: URL,
-  options: { readonly threads: number }
-): Layer.Layer<Self> => Layer.scoped(tag, makePool<J>(moduleUrl, options))
 
 class Threads {
   readonly #moduleUrl: URL
@@ -245,8 +199,7 @@ class Threads {
     worker.on("message", (response: JobResponse) => {
       const task = this.#working.get(worker)
       if (task === undefined) return
-      if (response._tag === "Progress") task.onProgress?.(response.done, response.total)
-      else if (response._tag === "Done") this.#finish(worker, Effect.succeed(response.output))
+      if (response._tag === "Done") this.#finish(worker, Effect.succeed(response.output))
       else this.#finish(worker, Effect.fail(new JobFailed({ job: task.request.job, error: response.error })))
     })
     let reason = "its thread ended"

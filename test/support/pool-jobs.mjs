@@ -16,10 +16,6 @@ export const jobs = {
   square: ({ value }) => ({ square: value * value }),
   reverse: async ({ bytes }) => ({ bytes: bytes.slice().reverse() }),
   spin,
-  count: ({ total }, progress) => {
-    for (let done = 1; done <= total; done++) progress?.(done, total)
-    return total
-  },
   refuse: () => {
     throw new Refused("not today")
   },

@@ -201,13 +201,4 @@ describe("jobs", () => {
     expect(() => add(106, 39)).toThrow(RangeError)
     expect(() => add(128, 56)).toThrow(RangeError)
   })
-
-  it("reports progress up to the end", () => {
-    const seen: Array<[number, number]> = []
-    const words = randomWords()
-    jobs.encryptPacked({ parameters, publicKey, mode, words, ...uploadSlots }, (done, total) =>
-      seen.push([done, total])
-    )
-    expect(seen).toEqual(Array.from({ length: 15 }, (_, i) => [i + 1, 15]))
-  })
 })

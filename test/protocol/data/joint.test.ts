@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { denseCells, readRows } from "../../../protocol/data/cells.ts"
-import { assemble, placeRun, placeWords } from "../../../protocol/data/joint.ts"
-import { MalformedRows } from "../../../protocol/data/rows.ts"
+import { assemble, placeRun } from "../../../protocol/data/joint.ts"
 
 const filled = (
   rows: ReadonlyArray<number>,
@@ -39,7 +38,7 @@ describe("joint table", () => {
 
   it("puts words of shares in the same places, ignoring what packing adds at the end", () => {
     const into = { features: new Uint8Array(48), labels: new Uint8Array(32) }
-    for (const block of blocks) placeWords([block], words([...readRows(block.cells), 99]), into, widths)
+    for (const block of blocks) placeRun([block], words([...readRows(block.cells), 99]), 0, into, widths)
     expect(into.features).toEqual(words([0, 1, 2, 10, 11, 12]))
     expect(into.labels).toEqual(words([3, 4, 13, 14]))
   })
@@ -47,17 +46,12 @@ describe("joint table", () => {
   it("puts a run of the words where they belong, wherever it is cut", () => {
     const all = words(blocks.flatMap((block) => [...readRows(block.cells)]))
     const whole = { features: new Uint8Array(48), labels: new Uint8Array(32) }
-    placeWords(blocks, all, whole, widths)
+    placeRun(blocks, all, 0, whole, widths)
     for (let length = 1; length <= 10; length++) {
       const into = { features: new Uint8Array(48), labels: new Uint8Array(32) }
       for (let first = 0; first < 10; first += length)
         placeRun(blocks, all.slice(8 * first, 8 * (first + length)), first, into, widths)
       expect(into).toEqual(whole)
     }
-  })
-
-  it("refuses fewer words than cells", () => {
-    const into = { features: new Uint8Array(48), labels: new Uint8Array(32) }
-    expect(() => placeWords(blocks, new Uint8Array(79), into, widths)).toThrow(MalformedRows)
   })
 })

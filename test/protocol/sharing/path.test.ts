@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Either } from "effect"
-import fc from "fast-check"
+import { Effect } from "effect"
 import {
   type Archive,
   checkArchiveKeys,
@@ -10,10 +9,10 @@ import {
 } from "../../../protocol/archive/archive.ts"
 import { addShares, openBlinded, reopenShare0, reopenShare1 } from "../../../protocol/archive/reopening.ts"
 import { toBytes } from "../../../protocol/bcp/integers.ts"
-import { plaintextsFor, slotsPerPlaintext, uploadSlotBits } from "../../../protocol/bcp/packing.ts"
+import { plaintextsFor, uploadSlotBits } from "../../../protocol/bcp/packing.ts"
 import { ciphertextBytes, elementBytes, plaintextBytes } from "../../../protocol/bcp/wire.ts"
 import { concatenate, wordBytes } from "../../../protocol/bytes.ts"
-import type { CellBlock } from "../../../protocol/data/rows.ts"
+import { type CellBlock, countCells } from "../../../protocol/data/rows.ts"
 import {
   openModel,
   partiallyDecrypt,
@@ -23,12 +22,10 @@ import {
 import { addWords, seedBytes, splitWords } from "../../../protocol/sharing/split.ts"
 import { reencrypt, unifyShare0, unifyShare1 } from "../../../protocol/sharing/transformation.ts"
 import {
-  blockWords,
   cutRun,
   encryptPiece,
   type Piece,
   pieceOf,
-  placeWords,
   RunAssembly,
   wordsOfPiece
 } from "../../../protocol/sharing/upload.ts"
@@ -110,7 +107,7 @@ const reopen = (
     const bytesEach = ciphertextBytes(parameters)
     const piece = (share: Uint8Array, each: Piece) => ({
       ciphertexts: pieceOf(share, each, bytesEach),
-      words: wordsOfPiece(blockWords(upload.blocks), each, parameters.bits, uploadSlotBits).words
+      words: wordsOfPiece(countCells(upload.blocks), each, parameters.bits, uploadSlotBits).words
     })
     const share0 = yield* Effect.forEach(pieces, (each) =>
       reopenShare0(work, cloud0, piece(upload.share0, each))
@@ -194,7 +191,7 @@ describe("from a user's words to the jointly opened model", () => {
       ]
       const holdings = shapes.map((each) => {
         const blocks = blocksOf(each)
-        return { blocks, words: randomWords(blockWords(blocks)) }
+        return { blocks, words: randomWords(countCells(blocks)) }
       })
       for (const ciphertextsOfPiece of [1, 2, 100]) {
         const opened = yield* wholePath(keys, holdings, ciphertextsOfPiece)
@@ -211,7 +208,7 @@ describe("from a user's words to the jointly opened model", () => {
         [1, 31]
       ].map(([rows, columns]) => {
         const blocks = blocksOf([[rows!, columns!]])
-        return { blocks, words: randomWords(blockWords(blocks)) }
+        return { blocks, words: randomWords(countCells(blocks)) }
       })
       const opened = yield* wholePath(secure, holdings, 1)
       expect(opened).toEqual(concatenate(holdings.map(({ words }) => words)))
@@ -240,27 +237,4 @@ describe("from a user's words to the jointly opened model", () => {
       expect(unequal._tag).toBe("JobFailed")
     })
   )
-
-  it("finds every word's place in its block from the piece it came in", () => {
-    const slots = slotsPerPlaintext(512, uploadSlotBits)
-    const shape = fc.tuple(fc.nat(9), fc.nat(4))
-    fc.assert(
-      fc.property(fc.array(shape, { maxLength: 4 }), fc.integer({ min: 1, max: 3 }), (shapes, most) => {
-        const blocks = blocksOf(shapes)
-        const words = blockWords(blocks)
-        const pieces = Either.getOrThrow(cutRun(Math.ceil(words / slots), 1, most))
-        const placed = pieces.flatMap((piece) => {
-          const within = wordsOfPiece(words, piece, 512, uploadSlotBits)
-          return placeWords(blocks, within.firstWord, within.words)
-        })
-        const expected = blocks.flatMap(({ rows, columns }, block) =>
-          Array.from({ length: rows.length * columns.length }, (_, word) => [block, word])
-        )
-        const found = placed.flatMap(({ block, firstWord, words: count }) =>
-          Array.from({ length: count }, (_, i) => [block, firstWord + i])
-        )
-        expect(found).toEqual(expected)
-      })
-    )
-  })
 })

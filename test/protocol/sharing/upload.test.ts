@@ -1,7 +1,7 @@
 import { Either } from "effect"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { blockWords, cutRun, pieceOf, placeWords, RunAssembly } from "../../../protocol/sharing/upload.ts"
+import { cutRun, pieceOf, RunAssembly } from "../../../protocol/sharing/upload.ts"
 
 const bytesEach = 4
 const run = (ciphertexts: number) => Uint8Array.from({ length: ciphertexts * bytesEach }, (_, i) => i)
@@ -99,26 +99,5 @@ describe("putting a run together", () => {
     Either.getOrThrow(assembly.place({ first: 0, ciphertexts: piece }))
     piece.fill(0)
     expect(Either.getOrThrow(assembly.whole())).toEqual(Uint8Array.of(1, 2, 3, 4))
-  })
-})
-
-describe("placing words in blocks", () => {
-  const blocks = [
-    { rows: Uint32Array.of(4, 9), columns: Uint32Array.of(0, 1, 2) },
-    { rows: new Uint32Array(0), columns: Uint32Array.of(5) },
-    { rows: Uint32Array.of(1, 2, 3, 5), columns: Uint32Array.of(7) }
-  ]
-
-  it("counts words", () => {
-    expect(blockWords(blocks)).toBe(10)
-  })
-
-  it("says for a piece which words of which block it holds, and where", () => {
-    expect(placeWords(blocks, 4, 5)).toEqual([
-      { block: 0, firstWord: 4, words: 2, at: 0 },
-      { block: 2, firstWord: 0, words: 3, at: 2 }
-    ])
-    expect(placeWords(blocks, 0, 10).map((p) => p.words)).toEqual([6, 4])
-    expect(placeWords(blocks, 10, 5)).toEqual([])
   })
 })

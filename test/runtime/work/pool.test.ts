@@ -1,19 +1,20 @@
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { JobFailed, makePool, type Progress, type Taken } from "../../../runtime/work/pool.ts"
+import { JobFailed, makePool, type Taken } from "../../../runtime/work/pool.ts"
 
 interface TestJobs {
   readonly square: (input: { readonly value: bigint }) => { readonly square: bigint }
   readonly reverse: (input: { readonly bytes: Uint8Array }) => Promise<{ readonly bytes: Uint8Array }>
   readonly spin: (input: { readonly ms: number }) => { readonly turns: number }
-  readonly count: (input: { readonly total: number }, progress?: Progress) => number
   readonly refuse: (input: undefined) => never
   readonly break: (input: undefined) => never
   readonly exit: (input: undefined) => never
 }
 
 const pool = makePool<TestJobs>(new URL("../../support/pool-jobs.mjs", import.meta.url), { threads: 2 })
+
+const atOnce = { concurrency: "unbounded" } as const
 
 describe("worker pool", () => {
   it.scopedLive("runs a job with big integers and bytes", () =>
@@ -25,27 +26,12 @@ describe("worker pool", () => {
     })
   )
 
-  it.scopedLive("gives the outputs of many inputs in order, and counts them", () =>
-    Effect.gen(function* () {
-      const { mapChunks } = yield* pool
-      const counts: Array<number> = []
-      const inputs = Array.from({ length: 40 }, (_, i) => ({ value: BigInt(i) }))
-      const outputs = yield* mapChunks("square", inputs, {
-        onProgress: (done, total) => counts.push(done / total)
-      })
-      expect(outputs.map(({ square }) => square)).toEqual(inputs.map(({ value }) => value * value))
-      expect(counts.at(-1)).toBe(1)
-      expect(counts).toHaveLength(40)
-    })
-  )
-
-  it.scopedLive("passes on a job's progress, the last of it for certain", () =>
+  it.scopedLive("runs many jobs at a time, each with its own output", () =>
     Effect.gen(function* () {
       const { run } = yield* pool
-      const seen: Array<number> = []
-      yield* run("count", { total: 5000 }, { onProgress: (done) => seen.push(done) })
-      expect(seen.at(-1)).toBe(5000)
-      expect(seen.length).toBeLessThan(5000)
+      const inputs = Array.from({ length: 40 }, (_, i) => ({ value: BigInt(i) }))
+      const outputs = yield* Effect.forEach(inputs, (input) => run("square", input), atOnce)
+      expect(outputs.map(({ square }) => square)).toEqual(inputs.map(({ value }) => value * value))
     })
   )
 
@@ -76,10 +62,10 @@ describe("worker pool", () => {
 
   it.scopedLive("a thread that dies fails its job, and others take the rest", () =>
     Effect.gen(function* () {
-      const { run, mapChunks } = yield* pool
+      const { run } = yield* pool
       const dead = yield* Effect.fork(Effect.flip(run("exit", undefined)))
       const inputs = Array.from({ length: 10 }, () => ({ value: 2n }))
-      expect(yield* mapChunks("square", inputs)).toHaveLength(10)
+      expect(yield* Effect.forEach(inputs, (input) => run("square", input), atOnce)).toHaveLength(10)
       expect(yield* Fiber.join(dead)).toMatchObject({ error: { _tag: "WorkerDied" }, retryable: true })
     })
   )
@@ -101,12 +87,14 @@ describe("worker pool", () => {
 
   it.scopedLive("bulk work does not block the event loop for more than 50 ms", () =>
     Effect.gen(function* () {
-      const { mapChunks } = yield* pool
-      yield* mapChunks("spin", [{ ms: 1 }, { ms: 1 }])
+      const { run } = yield* pool
+      const spin = (times: number, ms: number) =>
+        Effect.forEach(Array(times).fill({ ms }), (input) => run("spin", input), atOnce)
+      yield* spin(2, 1)
       const longest = Effect.gen(function* () {
         const delay = monitorEventLoopDelay({ resolution: 5 })
         delay.enable()
-        yield* mapChunks("spin", Array(8).fill({ ms: 40 }))
+        yield* spin(8, 40)
         delay.disable()
         return delay.max / 1e6
       })
