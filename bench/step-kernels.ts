@@ -193,7 +193,7 @@ export async function* kernelSteps({
       return { weights: ring.zeros(weights.rows, weights.cols), bias: ring.zeros(bias.rows, bias.cols) }
     })
   )
-  const mask = maskDifference(dealerRing, keys, 0, operation("openInput", 0), inputs)
+  const mask = maskDifference({ ring: dealerRing, keys, step: 0 }, operation("openInput", 0), inputs)
   const shapes = network.layers.map((_, l) => ({
     weights: weightShape(network, l + 1),
     bias: biasShape(network, l + 1)
@@ -201,7 +201,7 @@ export async function* kernelSteps({
 
   for (let step = 1; ; step++) {
     const start = ownProcessorMs()
-    const corrections = deal(dealerRing, keys, step, (ops) =>
+    const corrections = deal({ ring: dealerRing, keys, step }, (ops) =>
       trainingStep(ops, plan, shapes, {
         inputs: gatherRows(dealerRing, mask, batchRows(plan, step)),
         labels: { opened: false, value: { rows: batch, cols: outputs(network) } }

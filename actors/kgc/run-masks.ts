@@ -6,6 +6,7 @@
 import { Effect } from "effect"
 import { layerShapes, stepCost } from "../../protocol/computation/cost.ts"
 import {
+  type DealContext,
   type DealerKeys,
   type DealerOperations,
   type DealtValue,
@@ -62,12 +63,16 @@ export class RunMasks {
     }))
   }
 
+  #at(step: number): DealContext {
+    return { ring: this.#ring, keys: this.#keys, step }
+  }
+
   /** Writes the corrections of a whole step to `message`. */
   dealStep(step: number, message: Uint8Array): void {
     const { plan } = this
     const program = (ops: DealerOperations) =>
       trainingStep(ops, plan, layerShapes(plan.network), this.#batch(this.order(step)))
-    deal(this.#ring, this.#keys, step, program, message)
+    deal(this.#at(step), program, { message })
   }
 
   /** Writes the corrections of a lane's part of a step to the given bytes, whose sizes `partBytes` states. */
@@ -91,12 +96,12 @@ export class RunMasks {
           weights,
           this.#batch(rows)
         )
-      deal(this.#ring, this.#keys, step, program, to.gradients, slice)
+      deal(this.#at(step), program, { message: to.gradients, slice })
     }
     if (part.update) {
       const program = (ops: DealerOperations) =>
         dealtUpdate(ops, plan, layers, gatherRows(this.#ring, this.#data.features, batch))
-      deal(this.#ring, this.#keys, step, program, to.update)
+      deal(this.#at(step), program, { message: to.update })
     }
   }
 
@@ -108,7 +113,7 @@ export class RunMasks {
     if (this.#weightsStep !== step) {
       const mark = this.#ring.mark()
       this.#weights.forEach((kept, index) => {
-        const drawn = maskDifference(this.#ring, this.#keys, step, operation("openWeights", index + 1), kept)
+        const drawn = maskDifference(this.#at(step), operation("openWeights", index + 1), kept)
         this.#ring.copy(kept, drawn)
       })
       this.#ring.release(mark)
@@ -135,10 +140,10 @@ export const masksOf = (ring: Ring, keys: DealerKeys, plan: TrainingPlan, orderK
   Effect.gen(function* () {
     const { network, rows } = plan
     const features = yield* inTurns(
-      maskDifferenceInPieces(ring, keys, operation("openInput", 0), { rows, cols: network.inputs })
+      maskDifferenceInPieces({ ring, keys }, operation("openInput", 0), { rows, cols: network.inputs })
     )
     const labels = opensLabels(network)
-      ? labelMask(ring, keys, 0, operation("openLabels", network.layers.length), {
+      ? labelMask({ ring, keys, step: 0 }, operation("openLabels", network.layers.length), {
           rows,
           cols: outputs(network)
         })

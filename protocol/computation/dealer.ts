@@ -32,6 +32,14 @@ export interface DealerKeys {
   readonly cloud1: Prg
 }
 
+/** The memory, the generators and the step that something is dealt for. */
+export interface DealContext {
+  readonly ring: Ring
+  readonly keys: DealerKeys
+  /** From 1; 0 is what is drawn once a run. */
+  readonly step: number
+}
+
 /** A gate as the dealer holds it: the bits β of 64 values in a word at `beta`, the next `betaStride` bytes on. */
 export interface GateMask {
   readonly beta: number
@@ -66,51 +74,45 @@ export type DealerOperations = Operations<DealtValue, MaskDifference, GateMask, 
 /** How both clouds' streams make what the dealer needs. */
 type Combination = "add" | "subtract" | "xor"
 
-/** Both clouds' streams combined: as neither cloud knows them. New memory. */
+/** Both clouds' streams combined, as neither cloud knows them. New memory. */
 const drawBoth = (
-  ring: Ring,
-  keys: DealerKeys,
-  stream: { readonly step: number; readonly operation: number; readonly kind: number },
+  { ring, keys, step }: DealContext,
+  from: { readonly operation: Operation; readonly kind: number; readonly place: number },
   words: number,
-  combine: Combination,
-  place = 0
+  combine: Combination
 ): number => {
   const at = ring.allocate(words * wordBytes)
-  keys.cloud0.fill(ring, at, words, stream, place)
-  keys.cloud1.combine(ring, at, words, stream, combine, place)
+  const stream = { step, operation: from.operation, kind: from.kind }
+  keys.cloud0.fill(ring, at, words, stream, from.place)
+  keys.cloud1.combine(ring, at, words, stream, combine, from.place)
   return at
 }
 
-/** ΔA of the masks under which an operation opens a matrix, from a place on: of the data set, say, to gather a batch of. New memory. */
+/** ΔA of the masks under which an operation opens a matrix, from the `place`-th word of the masks. New memory. */
 export const maskDifference = (
-  ring: Ring,
-  keys: DealerKeys,
-  step: number,
-  op: Operation,
+  context: DealContext,
+  operation: Operation,
   { rows, cols }: Shape,
   place = 0
 ): MaskDifference => {
-  const stream = { step, operation: op, kind: streamKinds.mask }
-  return { rows, cols, at: drawBoth(ring, keys, stream, rows * cols, "subtract", place), of: "factor" }
+  const at = drawBoth(context, { operation, kind: streamKinds.mask, place }, rows * cols, "subtract")
+  return { rows, cols, at, of: "factor" }
 }
 
-/** The sum of the masks under which an operation opens labels. New memory. */
+/** The sum of the masks under which an operation opens labels, from the `place`-th word of the masks. New memory. */
 export const labelMask = (
-  ring: Ring,
-  keys: DealerKeys,
-  step: number,
-  op: Operation,
+  context: DealContext,
+  operation: Operation,
   { rows, cols }: Shape,
   place = 0
 ): LabelMask => {
-  const stream = { step, operation: op, kind: streamKinds.mask }
-  return { rows, cols, at: drawBoth(ring, keys, stream, rows * cols, "add", place), of: "labels" }
+  const at = drawBoth(context, { operation, kind: streamKinds.mask, place }, rows * cols, "add")
+  return { rows, cols, at, of: "labels" }
 }
 
-/** `maskDifference` of the data set a piece at a time, since that of a large one takes seconds: yields after each, and ends with it. */
+/** `maskDifference` of the data set in pieces, since a large one takes seconds: yields after each and returns the whole. */
 export function* maskDifferenceInPieces(
-  ring: Ring,
-  keys: DealerKeys,
+  { ring, keys }: Omit<DealContext, "step">,
   op: Operation,
   { rows, cols }: Shape
 ): Generator<void, MaskDifference> {
@@ -128,24 +130,23 @@ export function* maskDifferenceInPieces(
 
 /** What the clouds draw for the rounding of a rescale, ρ. New memory. */
 const drawnRounding = (
-  ring: Ring,
-  keys: DealerKeys,
-  step: number,
-  op: Operation,
+  context: DealContext,
+  operation: Operation,
   { rows, cols }: Shape,
   place = 0
 ): Matrix => {
-  const stream = { step, operation: op, kind: streamKinds.rounding }
-  return { rows, cols, at: drawBoth(ring, keys, stream, rows * cols, "add", place) }
+  const from = { operation, kind: streamKinds.rounding, place }
+  return { rows, cols, at: drawBoth(context, from, rows * cols, "add") }
 }
 
 /** The masks and roundings of a step: with them the fixed-point reference replays a run bit for bit. */
-export const drawnIn = (ring: Ring, keys: DealerKeys, step: number): Drawn => ({
-  maskDifference: (op, shape) => maskDifference(ring, keys, step, op, shape),
-  rounding: (op, shape) => drawnRounding(ring, keys, step, op, shape),
-  leadingRounding: (op, { rows, cols }) => {
+export const drawnIn = (context: DealContext): Drawn => ({
+  maskDifference: (op, shape) => maskDifference(context, op, shape),
+  rounding: (op, shape) => drawnRounding(context, op, shape),
+  leadingRounding: (operation, { rows, cols }) => {
+    const { ring, keys, step } = context
     const out = ring.matrix(rows, cols)
-    keys.cloud0.fill(ring, out.at, rows * cols, { step, operation: op, kind: streamKinds.rounding })
+    keys.cloud0.fill(ring, out.at, rows * cols, { step, operation, kind: streamKinds.rounding })
     return out
   }
 })
@@ -156,18 +157,16 @@ const gatedParts = ["top", "gatedTop", "shifted", "gatedShifted"] as const
 const reluParts = [...gatedParts, "beta", "oneHot"] as const
 
 class Dealer {
+  readonly context: DealContext
   readonly ring: Ring
-  readonly keys: DealerKeys
-  readonly step: number
   readonly sections: Section[] = []
   readonly #slice: Slice | undefined
   readonly #masks = new Set<number>()
 
-  constructor(ring: Ring, keys: DealerKeys, step: number, slice: Slice | undefined) {
+  constructor(context: DealContext, slice: Slice | undefined) {
+    this.context = context
+    this.ring = context.ring
     this.#slice = slice
-    this.ring = ring
-    this.keys = keys
-    this.step = step
   }
 
   range(shape: Shape): Range {
@@ -176,8 +175,9 @@ class Dealer {
 
   /** Room for cloud 1's share of what is dealt for an operation, with cloud 0's in it; stays until the message is assembled. */
   section<Part extends string>(operation: Operation, layout: Layout<Part>, range: Range): Dealt<Part> {
-    const stream = { step: this.step, operation, kind: streamKinds.dealt }
-    const dealt = drawDealt(this.ring, this.keys.cloud0, stream, layout, range)
+    const { keys, step } = this.context
+    const stream = { step, operation, kind: streamKinds.dealt }
+    const dealt = drawDealt(this.ring, keys.cloud0, stream, layout, range)
     this.sections.push({ operation, at: dealt.memory, length: dealt.bytes })
     return dealt
   }
@@ -191,7 +191,8 @@ class Dealer {
 
   /** The shape of a value, which a product is not until it is rescaled. */
   whole({ rows, cols, surplus }: DealtValue): Shape {
-    if (surplus !== undefined) throw new ProductNotRescaled({ step: this.step, product: surplus.product })
+    if (surplus !== undefined)
+      throw new ProductNotRescaled({ step: this.context.step, product: surplus.product })
     return { rows, cols }
   }
 
@@ -201,9 +202,9 @@ class Dealer {
     mask: (...drawn: Parameters<typeof maskDifference>) => Mask
   ): Mask {
     const shape = this.whole(x)
-    if (this.#masks.has(op)) throw new MaskReused({ step: this.step, operation: op })
+    if (this.#masks.has(op)) throw new MaskReused({ step: this.context.step, operation: op })
     this.#masks.add(op)
-    return mask(this.ring, this.keys, this.step, op, shape, this.range(shape).first)
+    return mask(this.context, op, shape, this.range(shape).first)
   }
 
   product(op: Operation, x: MaskDifference, y: MaskDifference, form: ProductForm): DealtValue {
@@ -214,7 +215,7 @@ class Dealer {
   rounding(op: Operation, { rows, cols, surplus }: DealtValue, factor: number): number {
     const { ring } = this
     const { first } = this.range({ rows, cols })
-    const { at } = drawnRounding(ring, this.keys, this.step, op, { rows, cols }, first)
+    const { at } = drawnRounding(this.context, op, { rows, cols }, first)
     if (surplus === undefined) return at
     const masks = ring.matrix(rows, cols)
     ring.product(masks, surplus.x, surplus.y, surplus.form)
@@ -273,9 +274,8 @@ class Dealer {
     const layout = (values: number) => dealtLayout.rescaleRelu(values, shift)
     const dealt = this.section(op, layout, range)
     const { memory, at } = dealt
-    const stream = { step: this.step, operation: op, kind: streamKinds.bitMasks }
-    const place = range.group * planes.masks
-    const masks = drawBoth(this.ring, this.keys, stream, groups * planes.masks, "xor", place)
+    const from = { operation: op, kind: streamKinds.bitMasks, place: range.group * planes.masks }
+    const masks = drawBoth(this.context, from, groups * planes.masks, "xor")
     const gate = { beta: masks, betaStride: planes.masks * wordBytes }
     this.scratch(() => {
       const r = padWords(this.ring, this.rounding(op, z, 1), range)
@@ -312,22 +312,20 @@ function* dealt<A>(result: () => A): Round<A> {
 }
 
 /**
- * The corrections of a step, for cloud 1 alone. `program` is the step over the dealer's operations: it gets shapes for values
- * and differences of masks for what is open already (those of a batch of the data set); it never waits for anyone. Of a slice, all its shapes are
- * those of the slice.
- * The ring is left as it was. What is dealt leaves its memory once, for `message` where that is given: the step's part, of the
- * length that the cost model says, of a message of several steps.
+ * The corrections of a step, for cloud 1 alone. `program` is the step over the dealer's operations: it gets shapes for
+ * values, and differences of masks for what is open already, such as a batch of the data set; it asks for no round. For
+ * a slice, its shapes are those of the slice. The ring is left as it was.
+ *
+ * The corrections are written to `message`, which has the length that the cost model states, or to new bytes.
  */
 export const deal = (
-  ring: Ring,
-  keys: DealerKeys,
-  step: number,
+  context: DealContext,
   program: (operations: DealerOperations) => Round<unknown>,
-  message?: Uint8Array,
-  slice?: Slice
+  { message, slice }: { readonly message?: Uint8Array; readonly slice?: Slice } = {}
 ): Uint8Array => {
+  const { ring, step } = context
   const mark = ring.mark()
-  const dealer = new Dealer(ring, keys, step, slice)
+  const dealer = new Dealer(context, slice)
   try {
     const outcome = program({
       open: (op, x) => dealt(() => dealer.open(op, x, maskDifference)),

@@ -45,6 +45,107 @@ export const gatherFixedRows = (
   return difference === undefined ? out : { ...out, difference: gatherRows(ring, difference, rows) }
 }
 
+/** The matrices of the reference, and how it rounds a product. */
+class FixedPoint {
+  readonly #ring: Ring
+  readonly #drawn: Drawn | undefined
+
+  constructor(ring: Ring, drawn: Drawn | undefined) {
+    this.#ring = ring
+    this.#drawn = drawn
+  }
+
+  like({ rows, cols }: Shape): Matrix {
+    return this.#ring.matrix(rows, cols)
+  }
+
+  /** What `write` writes to a new matrix of this shape. */
+  made(shape: Shape, write: (out: Matrix) => void): Matrix {
+    const out = this.like(shape)
+    write(out)
+    return out
+  }
+
+  product(x: Matrix, y: Matrix, form: ProductForm): Matrix {
+    return this.made(productShape(x, y, form), (out) => this.#ring.product(out, x, y, form))
+  }
+
+  /** Twice the product, with what the clouds' masks add to it where they are known. */
+  doubled(x: FixedMatrix, y: FixedMatrix, form: ProductForm): FixedMatrix {
+    const out = this.product(x, y, form)
+    this.#ring.shiftLeft(out, out, 1)
+    if (x.difference === undefined || y.difference === undefined) return out
+    const difference = this.product(x.difference, y.difference, form)
+    const leading = this.product(this.sum(x, x.difference), this.sum(y, y.difference), form)
+    return { ...out, difference, leading }
+  }
+
+  sum(x: Matrix, y: Matrix): Matrix {
+    return this.made(x, (out) => this.#ring.add(out, x, y))
+  }
+
+  subtract(x: Matrix, y: Matrix): Matrix {
+    return this.made(x, (out) => this.#ring.subtract(out, x, y))
+  }
+
+  gated(x: Matrix, gate: Matrix): Matrix {
+    return this.made(x, (out) => this.#ring.multiply(out, x, gate))
+  }
+
+  /** The clouds' own arithmetic with one cloud holding everything: c = factor·x + 2^62 + r, from which y follows. */
+  rescale(op: Operation, x: FixedMatrix, shift: number, factor: number): Matrix {
+    const ring = this.#ring
+    const drawn = this.#drawn
+    const words = x.rows * x.cols
+    const out = this.like(x)
+    const mark = ring.mark()
+    const r = drawn === undefined ? this.#half(x, shift) : this.#dealtRounding(op, x, factor, drawn)
+    const { at, bytes } = dealtLayout.rescale(words, shift)
+    const dealt = ring.zeros(1, bytes / wordBytes).at
+    const [top, shifted] = [dealt + at.top, dealt + at.shifted]
+    const leading = x.leading && drawn && { share: x.leading, rounding: drawn.leadingRounding(op, x) }
+    const opened = blindedBytes(leading ? { product: true } : {}, shift)
+    const offset = blindingOffset(opened)
+    const c = this.#blinded(x, r, factor, offset)
+    if (leading) this.#openTop(c, this.#blinded(leading.share, leading.rounding, factor, offset), opened)
+    ring.kernels.dealRescale(top, shifted, r.at, shift, words)
+    ring.kernels.finishRescale(out.at, c.at, top, shifted, shift, 1, words)
+    ring.release(mark)
+    return out
+  }
+
+  /** With r = 2^(shift−1) the rescale rounds to the nearest. */
+  #half(shape: Shape, shift: number): Matrix {
+    return this.made(shape, (r) => this.#ring.words(r).fill(1n << BigInt(shift - 1)))
+  }
+
+  /** r = ρ + 2·factor·ΔA·ΔB for a product, as the dealer has it. */
+  #dealtRounding(op: Operation, x: FixedMatrix, factor: number, { rounding }: Drawn): Matrix {
+    const r = rounding(op, x)
+    if (x.difference === undefined) return r
+    const surplus = this.like(x)
+    this.#ring.scale(surplus, x.difference, 2 * factor)
+    this.#ring.add(r, r, surplus)
+    return r
+  }
+
+  #blinded(x: Matrix, r: Matrix, factor: number, offset: bigint): Matrix {
+    return this.made(x, (out) =>
+      this.#ring.kernels.blindRescale(out.at, x.at, r.at, BigInt(factor), offset, x.rows * x.cols)
+    )
+  }
+
+  /** Each cloud opens the upper bytes of its part of a product. Which share has the bias makes no difference to those below. */
+  #openTop(c: Matrix, leading: Matrix, bytes: number): void {
+    const ring = this.#ring
+    const words = c.rows * c.cols
+    const packed = ring.allocate(words * bytes + wordBytes)
+    ring.subtract(c, c, leading)
+    ring.kernels.packTop(packed, leading.at, bytes, words)
+    ring.kernels.addTop(c.at, packed, bytes, words)
+  }
+}
+
 /**
  * Operations on matrices of `ring` in the clear; results are allocated there. `drawn` belongs to one step of one run;
  * left out, every rescale rounds to the nearest. Gates are matrices of the words 0 and 1.
@@ -53,114 +154,21 @@ export const fixedOperations = (
   ring: Ring,
   drawn?: Drawn
 ): Operations<FixedMatrix, FixedMatrix, Matrix, FixedMatrix> => {
-  const like = ({ rows, cols }: Shape): Matrix => ring.matrix(rows, cols)
-
-  const product = (x: Matrix, y: Matrix, form: ProductForm): Matrix => {
-    const out = like(productShape(x, y, form))
-    ring.product(out, x, y, form)
-    return out
-  }
-
-  // With r = 2^(shift−1) the rescale rounds to the nearest.
-  const half = (shape: Shape, shift: number): Matrix => {
-    const r = like(shape)
-    ring.words(r).fill(1n << BigInt(shift - 1))
-    return r
-  }
-
-  // r = ρ + 2·factor·ΔA·ΔB for a product, as the dealer has it.
-  const dealtRounding = (op: Operation, x: FixedMatrix, factor: number, { rounding }: Drawn): Matrix => {
-    const r = rounding(op, x)
-    if (x.difference === undefined) return r
-    const surplus = like(x)
-    ring.scale(surplus, x.difference, 2 * factor)
-    ring.add(r, r, surplus)
-    return r
-  }
-
-  const blinded = (x: Matrix, r: Matrix, factor: number, offset: bigint): Matrix => {
-    const out = like(x)
-    ring.kernels.blindRescale(out.at, x.at, r.at, BigInt(factor), offset, x.rows * x.cols)
-    return out
-  }
-
-  // Of a product each cloud opens its part's upper bytes. Whose share has the bias makes no difference to those below.
-  const openTop = (c: Matrix, leading: Matrix, bytes: number): void => {
-    const words = c.rows * c.cols
-    const packed = ring.allocate(words * bytes + wordBytes)
-    ring.subtract(c, c, leading)
-    ring.kernels.packTop(packed, leading.at, bytes, words)
-    ring.kernels.addTop(c.at, packed, bytes, words)
-  }
-
-  // The clouds' own arithmetic with one cloud holding everything: c = factor·x + 2^62 + r, from which y follows.
-  const rescale = (op: Operation, x: FixedMatrix, shift: number, factor: number): Matrix => {
-    const words = x.rows * x.cols
-    const out = like(x)
-    const mark = ring.mark()
-    const r = drawn === undefined ? half(x, shift) : dealtRounding(op, x, factor, drawn)
-    const { at, bytes } = dealtLayout.rescale(words, shift)
-    const dealt = ring.zeros(1, bytes / wordBytes).at
-    const [top, shifted] = [dealt + at.top, dealt + at.shifted]
-    const leading = x.leading && drawn && { share: x.leading, rounding: drawn.leadingRounding(op, x) }
-    const opened = blindedBytes(leading ? { product: true } : {}, shift)
-    const offset = blindingOffset(opened)
-    const c = blinded(x, r, factor, offset)
-    if (leading) openTop(c, blinded(leading.share, leading.rounding, factor, offset), opened)
-    ring.kernels.dealRescale(top, shifted, r.at, shift, words)
-    ring.kernels.finishRescale(out.at, c.at, top, shifted, shift, 1, words)
-    ring.release(mark)
-    return out
-  }
-
-  const gated = (x: Matrix, gate: Matrix): Matrix => {
-    const out = like(x)
-    ring.multiply(out, x, gate)
-    return out
-  }
-
-  const sum = (x: Matrix, y: Matrix): Matrix => {
-    const out = like(x)
-    ring.add(out, x, y)
-    return out
-  }
-
-  const subtract = (x: Matrix, y: Matrix): Matrix => {
-    const out = like(x)
-    ring.subtract(out, x, y)
-    return out
-  }
-
+  const fixed = new FixedPoint(ring, drawn)
   return {
     open: (op, x) => local(drawn === undefined ? x : { ...x, difference: drawn.maskDifference(op, x) }),
     openLabels: (_op, y) => local(y),
-    product: (_op, x, y, form) => {
-      const out = product(x, y, form)
-      ring.shiftLeft(out, out, 1)
-      if (x.difference === undefined || y.difference === undefined) return out
-      const difference = product(x.difference, y.difference, form)
-      const leading = product(sum(x, x.difference), sum(y, y.difference), form)
-      return { ...out, difference, leading }
-    },
-    addBias: (z, bias, shift) => {
-      const out = like(z)
-      ring.addRow(out, z, bias, shift)
-      return { ...z, ...out }
-    },
-    subtract,
-    columnSums: (x) => {
-      const out = ring.matrix(1, x.cols)
-      ring.columnSums(out, x)
-      return out
-    },
-    rescale: (op, x, shift, factor) => local(rescale(op, x, shift, factor)),
+    product: (_op, x, y, form) => fixed.doubled(x, y, form),
+    addBias: (z, bias, shift) => ({ ...z, ...fixed.made(z, (out) => ring.addRow(out, z, bias, shift)) }),
+    subtract: (x, y) => fixed.subtract(x, y),
+    columnSums: (x) => fixed.made({ rows: 1, cols: x.cols }, (out) => ring.columnSums(out, x)),
+    rescale: (op, x, shift, factor) => local(fixed.rescale(op, x, shift, factor)),
     rescaleRelu: (op, z, shift) => {
-      const value = rescale(op, z, shift, 1)
-      const gate = like(z)
-      ring.nonNegative(gate, value)
-      return local({ value: gated(value, gate), gate })
+      const value = fixed.rescale(op, z, shift, 1)
+      const gate = fixed.made(z, (out) => ring.nonNegative(out, value))
+      return local({ value: fixed.gated(value, gate), gate })
     },
-    rescaleGated: (op, x, shift, gate) => local(gated(rescale(op, x, shift, 1), gate)),
-    gatedDifference: (_op, activation, labels, gate) => gated(subtract(activation, labels), gate)
+    rescaleGated: (op, x, shift, gate) => local(fixed.gated(fixed.rescale(op, x, shift, 1), gate)),
+    gatedDifference: (_op, activation, labels, gate) => fixed.gated(fixed.subtract(activation, labels), gate)
   }
 }

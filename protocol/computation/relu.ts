@@ -50,6 +50,6 @@ export function* rescaleRelu(
 
   const values = ring.matrix(1, n)
   const gate = { bits, beta: memory + at.beta }
-  finishGated(party, values, c, dealt, gate, shift)
+  finishGated(party, { out: values, c, dealt, gate, shift })
   return { value: unpadded(values.at, z, range), gate }
 }

@@ -99,7 +99,7 @@ export function* rescaleGated(
   const mark = ring.mark()
   const layout = (values: number) => dealtLayout.rescaleGated(values, shift)
   const dealt = party.dealt(op, layout, range)
-  finishGated(party, out, padWords(ring, c.at, range), dealt, gate, shift)
+  finishGated(party, { out, c: padWords(ring, c.at, range), dealt, gate, shift })
   ring.release(mark)
   return unpadded(out.at, x, range)
 }
@@ -107,11 +107,20 @@ export function* rescaleGated(
 /** A share of d·x / 2^shift from the opened c and what is dealt, all of whole groups as the gate. */
 export const finishGated = (
   { ring, leads }: Party,
-  out: Matrix,
-  c: number,
-  { memory, at }: Dealt<GatedPart>,
-  { bits, beta }: GateShare,
-  shift: number
+  {
+    out,
+    c,
+    dealt: { memory, at },
+    gate: { bits, beta },
+    shift
+  }: {
+    readonly out: Matrix
+    /** Address of the opened values. */
+    readonly c: number
+    readonly dealt: Dealt<GatedPart>
+    readonly gate: GateShare
+    readonly shift: number
+  }
 ): void =>
   ring.kernels.finishGated(
     out.at,

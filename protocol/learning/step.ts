@@ -142,9 +142,15 @@ export interface Gradient<V> {
 function* backward<V, O, G, L>(
   ops: Operations<V, O, G, L>,
   plan: StepPlan,
-  weights: ReadonlyArray<O>,
-  pass: Forward<V, O, G>,
-  labels: Labels<V, L>,
+  {
+    weights,
+    pass,
+    labels
+  }: {
+    readonly weights: ReadonlyArray<O>
+    readonly pass: Forward<V, O, G>
+    readonly labels: Labels<V, L>
+  },
   settle: (l: number, gradient: Gradient<V>) => ReadonlyArray<Round<void>>
 ): Round<void> {
   let delta = outputDelta(ops, pass, labels)
@@ -201,7 +207,7 @@ export function* trainingStep<V, O, G, L>(
   function* settle(l: number, gradient: Gradient<V>): Round<void> {
     updated[l - 1] = yield* updateLayer(ops, plan, l, layers[l - 1]!, gradient)
   }
-  yield* backward(ops, plan, weights, pass, batch.labels, (l, gradient) => [settle(l, gradient)])
+  yield* backward(ops, plan, { weights, pass, labels: batch.labels }, (l, gradient) => [settle(l, gradient)])
   return updated
 }
 
@@ -215,7 +221,7 @@ export function* gradients<V, O, G, L>(
 ): Round<ReadonlyArray<Gradient<V>>> {
   const pass = yield* forward(ops, plan, layers, weights, batch.inputs)
   const found: Array<Gradient<V>> = []
-  yield* backward(ops, plan, weights, pass, batch.labels, (l, gradient) => {
+  yield* backward(ops, plan, { weights, pass, labels: batch.labels }, (l, gradient) => {
     found[l - 1] = gradient
     return []
   })

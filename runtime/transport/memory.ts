@@ -2,7 +2,7 @@
  * A broker in this process: a hub that many parties share. It enforces the permissions that `nats.conf` enforces on the real one
  * and copies what passes through it, so that parties share no memory; delivery is in order and never within `send`.
  */
-import { Effect, Layer } from "effect"
+import { Effect, Layer, type Scope } from "effect"
 import { mayPublishOn, maySubscribe } from "../../protocol/messages/subjects.ts"
 import {
   type Delivery,
@@ -39,34 +39,60 @@ interface Subscription {
   readonly onDelivery: (delivery: Delivery) => void
 }
 
+class Subscriptions {
+  readonly #all = new Set<Subscription>()
+  /** The members of a queue take turns. */
+  #queued = 0
+
+  /** Until the scope ends. */
+  add(subscription: Subscription): Effect.Effect<void, never, Scope.Scope> {
+    return Effect.asVoid(
+      Effect.acquireRelease(
+        Effect.sync(() => this.#all.add(subscription)),
+        () => Effect.sync(() => this.#all.delete(subscription))
+      )
+    )
+  }
+
+  deliver(delivery: Delivery): void {
+    const parts = delivery.subject.split(".")
+    const queues = new Map<string, Array<Subscription>>()
+    for (const each of this.#all) {
+      if (!matches(each.pattern, parts)) continue
+      if (each.queue === undefined) each.onDelivery(delivery)
+      else queues.set(each.queue, [...(queues.get(each.queue) ?? []), each])
+    }
+    for (const members of queues.values()) members[this.#queued++ % members.length]!.onDelivery(delivery)
+  }
+}
+
+/** Whether an actor may publish on a subject; it does so on the same few again and again. */
+const permissionOf = (actor: string): ((subject: string) => boolean) => {
+  const known = new Map<string, boolean>()
+  return (subject) => {
+    const before = known.get(subject)
+    if (before !== undefined) return before
+    const allowed = mayPublishOn(actor, subject)
+    known.set(subject, allowed)
+    return allowed
+  }
+}
+
 const noHeaders: Readonly<Record<string, string>> = {}
 
 export const makeHub = (options: HubOptions = {}): Hub => {
   const { maxPayloadBytes = 8 * 2 ** 20, carry = nextTurn() } = options
-  const subscriptions = new Set<Subscription>()
+  const subscriptions = new Subscriptions()
   const everybody = new Set<(event: TransportEvent) => void>()
   let isUp = true
   /** Grows with each outage: what was sent before it does not arrive. */
   let outages = 0
-  /** The members of a queue get in turn what comes for it. */
-  let deliveries = 0
 
   const send = (delivery: Delivery) => {
     const sentIn = outages
     carry(delivery, () => {
-      if (outages === sentIn) deliver(delivery)
+      if (outages === sentIn) subscriptions.deliver(delivery)
     })
-  }
-
-  const deliver = (delivery: Delivery) => {
-    const parts = delivery.subject.split(".")
-    const queued = new Map<string, Array<Subscription>>()
-    for (const each of subscriptions) {
-      if (!matches(each.pattern, parts)) continue
-      if (each.queue === undefined) each.onDelivery(delivery)
-      else queued.set(each.queue, [...(queued.get(each.queue) ?? []), each])
-    }
-    for (const members of queued.values()) members[deliveries++ % members.length]!.onDelivery(delivery)
   }
 
   const turn = (status: "connected" | "reconnecting") => {
@@ -75,14 +101,7 @@ export const makeHub = (options: HubOptions = {}): Hub => {
 
   const transport = (actor: string): TransportService => {
     const listeners = new Set<(event: TransportEvent) => void>()
-    const permissions = new Map<string, boolean>()
-    const may = (subject: string) => {
-      const known = permissions.get(subject)
-      if (known !== undefined) return known
-      const allowed = mayPublishOn(actor, subject)
-      permissions.set(subject, allowed)
-      return allowed
-    }
+    const may = permissionOf(actor)
     return {
       name: "memory",
       maxPayloadBytes,
@@ -105,16 +124,7 @@ export const makeHub = (options: HubOptions = {}): Hub => {
       settled: Effect.void,
       subscribe: (subject, onDelivery, queue) =>
         maySubscribe(actor, subject)
-          ? Effect.asVoid(
-              Effect.acquireRelease(
-                Effect.sync(() => {
-                  const subscription = { pattern: subject.split("."), queue, onDelivery }
-                  subscriptions.add(subscription)
-                  return subscription
-                }),
-                (subscription) => Effect.sync(() => subscriptions.delete(subscription))
-              )
-            )
+          ? subscriptions.add({ pattern: subject.split("."), queue, onDelivery })
           : Effect.fail(new PermissionDenied({ user: actor, operation: "subscribe", subject })),
       status: () => (isUp ? "connected" : "reconnecting"),
       listen: (listener) => {
@@ -140,7 +150,7 @@ export const makeHub = (options: HubOptions = {}): Hub => {
       isUp = true
       turn("connected")
     },
-    inject: deliver
+    inject: (delivery) => subscriptions.deliver(delivery)
   }
 }
 

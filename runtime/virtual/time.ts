@@ -65,31 +65,7 @@ export const makeVirtualTime = (): VirtualTime => {
     }
   }
 
-  const clockOf: VirtualTime["clockOf"] = (offsetMs, stoppedUntilMs) => {
-    const afterOfParty: VirtualClock["after"] = (delayMs, happen) => {
-      const wake = () => {
-        const stillMs = stoppedUntilMs() - nowMs
-        if (stillMs > 0) cancel = after(stillMs, wake)
-        else happen()
-      }
-      let cancel = after(delayMs, wake)
-      return () => cancel()
-    }
-    const millis = () => Math.floor(epochMs + nowMs + offsetMs())
-    const nanos = () => BigInt(Math.floor((epochMs + nowMs) * 1000)) * 1000n
-    return {
-      [Clock.ClockTypeId]: Clock.ClockTypeId,
-      unsafeCurrentTimeMillis: millis,
-      unsafeCurrentTimeNanos: nanos,
-      currentTimeMillis: Effect.sync(millis),
-      currentTimeNanos: Effect.sync(nanos),
-      sleep: (duration) =>
-        Effect.async<void>((resume) =>
-          Effect.sync(afterOfParty(Duration.toMillis(duration), () => resume(Effect.void)))
-        ),
-      after: afterOfParty
-    }
-  }
+  const clockOf: VirtualTime["clockOf"] = (...party) => partyClock({ nowMs: () => nowMs, after }, ...party)
   const clock = clockOf(
     () => 0,
     () => 0
@@ -149,6 +125,37 @@ export const makeVirtualTime = (): VirtualTime => {
         due.happen()
       }
     }
+  }
+}
+
+/** A party's clock, as `VirtualTime.clockOf` describes it. */
+const partyClock = (
+  { nowMs, after }: Pick<VirtualTime, "nowMs" | "after">,
+  offsetMs: () => number,
+  stoppedUntilMs: () => number
+): VirtualClock => {
+  const afterOfParty: VirtualClock["after"] = (delayMs, happen) => {
+    const wake = () => {
+      const stillMs = stoppedUntilMs() - nowMs()
+      if (stillMs > 0) cancel = after(stillMs, wake)
+      else happen()
+    }
+    let cancel = after(delayMs, wake)
+    return () => cancel()
+  }
+  const millis = () => Math.floor(epochMs + nowMs() + offsetMs())
+  const nanos = () => BigInt(Math.floor((epochMs + nowMs()) * 1000)) * 1000n
+  return {
+    [Clock.ClockTypeId]: Clock.ClockTypeId,
+    unsafeCurrentTimeMillis: millis,
+    unsafeCurrentTimeNanos: nanos,
+    currentTimeMillis: Effect.sync(millis),
+    currentTimeNanos: Effect.sync(nanos),
+    sleep: (duration) =>
+      Effect.async<void>((resume) =>
+        Effect.sync(afterOfParty(Duration.toMillis(duration), () => resume(Effect.void)))
+      ),
+    after: afterOfParty
   }
 }
 

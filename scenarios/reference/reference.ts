@@ -92,7 +92,7 @@ export const trainFixedReference = async (run: ReferenceRun): Promise<Model> => 
     },
     values: (x) => ring.decode(x, f),
     gather: (x, rows) => gatherFixedRows(ring, x, rows),
-    operations: (step) => fixedOperations(ring, keys && drawnIn(ring, keys, step)),
+    operations: (step) => fixedOperations(ring, keys && drawnIn({ ring, keys, step })),
     settling: () => {
       const mark = ring.mark()
       return (lasting, updated) => {

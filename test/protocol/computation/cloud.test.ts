@@ -99,7 +99,8 @@ describe("product of shares", () => {
     const product = pair.join(ops0.product(times, X0, Y0, "plain"), ops1.product(times, X1, Y1, "plain"))
     const ring = pair.dealerRing
     const differences = ring.matrix(4, 2)
-    const difference = (op: typeof openX, shape: Clear) => maskDifference(ring, pair.dealerKeys, 6, op, shape)
+    const difference = (op: typeof openX, shape: Clear) =>
+      maskDifference({ ring, keys: pair.dealerKeys, step: 6 }, op, shape)
     ring.product(differences, difference(openX, x), difference(openY, y))
     const surplus = ring.words(differences)
     product.forEach((word, index) => {
@@ -187,7 +188,7 @@ describe("product of shares", () => {
     const [[opened0, opened1]] = lockstep(first[0].open(dataSet, x0), first[1].open(dataSet, x1))
     const corrections = pair.deal(4, function* (ops) {
       const ring = pair.dealerRing
-      const mask = maskDifference(ring, pair.dealerKeys, 0, dataSet, x)
+      const mask = maskDifference({ ring, keys: pair.dealerKeys, step: 0 }, dataSet, x)
       const product = ops.product(times, gatherRows(ring, mask, rows), yield* ops.open(openY, y), "plain")
       return yield* ops.rescale(scaleOp, product, 4, 1)
     })

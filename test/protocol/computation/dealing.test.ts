@@ -78,11 +78,12 @@ describe("dealing", () => {
     const message = new Uint8Array(2 * each[0]!.length)
     each.forEach(({ length }, i) => {
       const part = message.subarray(i * length, (i + 1) * length)
-      deal(pair.dealerRing, pair.dealerKeys, i + 1, program, part)
+      deal({ ring: pair.dealerRing, keys: pair.dealerKeys, step: i + 1 }, program, { message: part })
     })
     expect(message).toEqual(new Uint8Array(Buffer.concat(each)))
     for (const room of [message, message.subarray(1, each[0]!.length)]) {
-      const attempt = () => deal(pair.dealerRing, pair.dealerKeys, 1, program, room)
+      const attempt = () =>
+        deal({ ring: pair.dealerRing, keys: pair.dealerKeys, step: 1 }, program, { message: room })
       expect(attempt).toThrow(RangeError)
     }
   })
@@ -103,9 +104,9 @@ describe("dealing", () => {
       ring.from(rows, cols, new Uint8Array(words.buffer))
     )
     const replay = (step: number) =>
-      runLocally(everything(fixedOperations(ring, drawnIn(ring, pair.dealerKeys, step)), inTheClear)).map(
-        (x) => new BigInt64Array(ring.copyOut(x).buffer)
-      )
+      runLocally(
+        everything(fixedOperations(ring, drawnIn({ ring, keys: pair.dealerKeys, step })), inTheClear)
+      ).map((x) => new BigInt64Array(ring.copyOut(x).buffer))
     expect(replay(1)).toEqual(results)
     expect(replay(2)).not.toEqual(results)
   })

@@ -140,9 +140,9 @@ class Company {
     const inputs = { rows, cols: network.inputs }
     const labelled = operation("openLabels", network.layers.length)
     this.#masks = {
-      inputs: maskDifference(ring, this.#keys, 0, operation("openInput", 0), inputs),
+      inputs: maskDifference({ ring, keys: this.#keys, step: 0 }, operation("openInput", 0), inputs),
       labels: opensLabels(network)
-        ? { opened: true, value: labelMask(ring, this.#keys, 0, labelled, value) }
+        ? { opened: true, value: labelMask({ ring, keys: this.#keys, step: 0 }, labelled, value) }
         : { opened: false, value }
     }
   }
@@ -207,8 +207,8 @@ class Company {
     })
   }
 
-  #deal(step: number, slice: Dealt["slice"], program: Parameters<typeof deal>[3]): Uint8Array {
-    const message = deal(this.#dealerRing, this.#keys, step, program, undefined, slice)
+  #deal(step: number, slice: Dealt["slice"], program: Parameters<typeof deal>[1]): Uint8Array {
+    const message = deal({ ring: this.#dealerRing, keys: this.#keys, step }, program, slice && { slice })
     this.dealt.push({ step, slice, corrections: Corrections.parse(step, message) })
     return message
   }
@@ -221,7 +221,11 @@ class Company {
   dealGradients(step: number, rows: Uint32Array, slice: Slice): Uint8Array {
     const shapes = layerShapes(this.plan.network)
     const weights = shapes.map((layer, i) =>
-      maskDifference(this.#dealerRing, this.#keys, step, operation("openWeights", i + 1), layer.weights)
+      maskDifference(
+        { ring: this.#dealerRing, keys: this.#keys, step },
+        operation("openWeights", i + 1),
+        layer.weights
+      )
     )
     return this.#deal(step, { first: slice.first, of: slice.of, rows: rows.length }, (ops) =>
       gradients<DealtValue, MaskDifference, GateMask, LabelMask>(

@@ -88,7 +88,7 @@ export class Pair {
   }
 
   deal(step: number, program: (operations: DealerOperations) => Round<unknown>): Uint8Array {
-    return deal(this.dealerRing, this.dealerKeys, step, program)
+    return deal({ ring: this.dealerRing, keys: this.dealerKeys, step }, program)
   }
 
   /** Runs `program` at the dealer and at both clouds on shares of `inputs`; opens the matrices it returns. */

@@ -78,7 +78,7 @@ export const trainFixed = (ring: Ring, given: Example, plan: TrainingPlan, run?:
   const f = plan.fractionalBits
   const { features, labels, layers: initial } = encoded(ring, given, f)
   const keys = run === undefined ? undefined : generators(run)
-  const operations = (step: number) => fixedOperations(ring, keys && drawnIn(ring, keys, step))
+  const operations = (step: number) => fixedOperations(ring, keys && drawnIn({ ring, keys, step }))
   const data = runLocally(openData(operations(0), plan.network, features, labels))
   const order = batchOrder(plan, orderKey)
   let layers: ReadonlyArray<Layer<Matrix>> = initial
@@ -125,8 +125,10 @@ const dataMasks = (
   const { inputs, labels } = batchShapes(network, rows)
   const labelled = operation("openLabels", network.layers.length)
   return {
-    inputs: maskDifference(ring, keys, 0, operation("openInput", 0), inputs),
-    labels: labels.opened ? { opened: true, value: labelMask(ring, keys, 0, labelled, labels.value) } : labels
+    inputs: maskDifference({ ring, keys, step: 0 }, operation("openInput", 0), inputs),
+    labels: labels.opened
+      ? { opened: true, value: labelMask({ ring, keys, step: 0 }, labelled, labels.value) }
+      : labels
   }
 }
 
@@ -194,7 +196,7 @@ export const trainSecurely = async (given: Example, plan: TrainingPlan, run: str
       opened: (x: MaskDifference) => gatherRows(dealerRing, x, rows),
       labels: (y: LabelMask) => gatherRows(dealerRing, y, rows)
     }
-    const corrections = deal(dealerRing, keys, step, (ops) =>
+    const corrections = deal({ ring: dealerRing, keys, step }, (ops) =>
       trainingStep(ops, plan, layerShapes(network), gatherBatch(masks, gather))
     )
     layers = [
@@ -204,7 +206,7 @@ export const trainSecurely = async (given: Example, plan: TrainingPlan, run: str
     ]
   }
   const trained = { ...measured }
-  const corrections = deal(dealerRing, keys, plan.steps + 1, (ops) =>
+  const corrections = deal({ ring: dealerRing, keys, step: plan.steps + 1 }, (ops) =>
     predict<Shape, MaskDifference, GateMask, LabelMask>(ops, plan, layerShapes(network), features[0])
   )
   const predicted = both(plan.steps + 1, corrections, ({ party }, ops) =>
