@@ -56,20 +56,25 @@ export interface Post {
   readonly note: (what: string, details: Readonly<Record<string, unknown>>) => void
 }
 
+/** The subject of a channel to another party; there are few, and each is made once. */
+const subjectsOf = ({ name, run }: { readonly name: string; readonly run: string }) => {
+  const known = new Map<string, string>()
+  return (to: string, channel: Channel): string => {
+    const key = `${to}.${channel}`
+    const before = known.get(key)
+    if (before !== undefined) return before
+    const made = subjectOf({ run, to, from: name, channel })
+    known.set(key, made)
+    return made
+  }
+}
+
 export const makePost = (
   party: { readonly name: string; readonly run: string },
   parts: Pick<Post, "transport" | "limits" | "ledger" | "clock" | "traced" | "after">,
   fork: (effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
 ): Post => {
-  const subjects = new Map<string, string>()
-  const subject = (to: string, channel: Channel) => {
-    const key = `${to}.${channel}`
-    const known = subjects.get(key)
-    if (known !== undefined) return known
-    const made = subjectOf({ run: party.run, to, from: party.name, channel })
-    subjects.set(key, made)
-    return made
-  }
+  const subject = subjectsOf(party)
   const times = new Map<string, number>()
   const note: Post["note"] = (what, details) => {
     const count = (times.get(what) ?? 0) + 1

@@ -1,6 +1,7 @@
 /**
- * The transport over a NATS broker. While the broker is away, what is published is dropped (whoever needs it sends it again). How it is
- * connected to, and what it has to be for that, is in `nats-connection.ts`. Rounds go over a connection of their own (docs/architecture.md).
+ * The transport over a NATS broker. Messages published while the broker is away are dropped; the layers above send them
+ * again. `nats-connection.ts` connects and checks the broker. Rounds have a connection of their own
+ * (docs/architecture.md).
  */
 import type { Socket } from "node:net"
 import { Effect, Layer, Schedule, type Scope } from "effect"
@@ -33,20 +34,20 @@ import {
   type TransportStatus
 } from "./transport.ts"
 
-/** What may be handed to the socket before `publish` waits for the broker to have taken it. */
+/** Bytes that may be handed to the socket before `publish` waits until the broker has taken them. */
 const unflushedBytes = 16 * 2 ** 20
 
 export const layer = (options: NatsOptions): Layer.Layer<Transport, NotConnected> =>
   Layer.scoped(Transport, make(options))
 
-/** A connection of a party, and how it stands. */
+/** A connection of a party, and its state. */
 interface Line {
   readonly connection: Connection
   readonly protocol: Connection["protocol"]
   status: TransportStatus
   /** Why it was given up. */
   why: TransportError | undefined
-  /** Bytes since it was last seen that the broker has taken all. */
+  /** Bytes sent since the broker last confirmed that it has taken all. */
   unflushed: number
   /** None while there is no connection. */
   readonly socket: () => Socket | undefined
@@ -70,39 +71,94 @@ const lineOf = (options: NatsOptions, tell: (event: TransportEvent) => void) =>
     return line
   })
 
+/** The connections of a party as one transport: connected only while all of them are. */
+class Lines {
+  readonly #all: Array<Line> = []
+  readonly #listeners = new Set<(event: TransportEvent) => void>()
+  #status: TransportStatus = "connected"
+
+  get status(): TransportStatus {
+    return this.#status
+  }
+
+  add(line: Line): void {
+    this.#all.push(line)
+  }
+
+  listen(listener: (event: TransportEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Passes an event of one line on. A status is passed on only if it changes that of all. */
+  readonly tell = (event: TransportEvent): void => {
+    if (event._tag === "Status") {
+      const before = this.#status
+      this.#status = this.#worst()
+      if (this.#status === before) return
+    }
+    for (const listener of this.#listeners)
+      listener(event._tag === "Status" ? { ...event, status: this.#status } : event)
+  }
+
+  /** What any line misses is missed; so the status is that of the line that is worst off. */
+  #worst(): TransportStatus {
+    const all = this.#all.map((line) => line.status)
+    return (["closed", "reconnecting"] as const).find((each) => all.includes(each)) ?? "connected"
+  }
+
+  /** Waits until the broker has what the lines have sent, if that is much. */
+  readonly settled: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.forEach(
+      this.#all.filter((line) => line.unflushed >= unflushedBytes),
+      flush,
+      { discard: true }
+    )
+  )
+
+  readonly close: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.forEach(this.#all, ({ connection }) => close(connection), {
+      concurrency: "unbounded",
+      discard: true
+    })
+  )
+}
+
+const flush = (line: Line): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    line.unflushed = 0
+    // Rejected when the connection is lost meanwhile; then there is nothing left to wait for.
+    return Effect.ignore(Effect.tryPromise(() => line.connection.flush()))
+  })
+
+/** Sends over a line, past the client where nothing that it has gathered would have to go first. */
+const sendOver = (
+  line: Line,
+  frames: FrameRoom,
+  subject: string,
+  data: Uint8Array,
+  headers?: Readonly<Record<string, string>>
+): TransportError | undefined => {
+  const { connection, protocol } = line
+  if (line.status === "closed" || connection.isClosed()) return line.why ?? gone
+  if (line.status === "reconnecting") return undefined
+  line.unflushed += data.length
+  const direct = headers === undefined && protocol.connected && protocol.outbound.size() === 0
+  const socket = direct ? line.socket() : undefined
+  if (socket === undefined || !frames.write(socket, subject, data))
+    connection.publish(subject, data, headers === undefined ? undefined : { headers: natsHeaders(headers) })
+  return undefined
+}
+
 const make = (options: NatsOptions) =>
   Effect.gen(function* () {
-    const listeners = new Set<(event: TransportEvent) => void>()
-    const lines: Array<Line> = []
-    let status: TransportStatus = "connected"
-    /** That of the line that is worst off: what is to come over any of them is missed. Until all are up nothing is asked either. */
-    const statusOfAll = (): TransportStatus => {
-      const all = lines.map((line) => line.status)
-      return (["closed", "reconnecting"] as const).find((each) => all.includes(each)) ?? "connected"
-    }
-    const tell = (event: TransportEvent) => {
-      if (event._tag === "Status") {
-        const before = status
-        status = statusOfAll()
-        if (status === before) return
-      }
-      for (const listener of listeners) listener(event._tag === "Status" ? { ...event, status } : event)
-    }
-    yield* Effect.addFinalizer(() =>
-      Effect.forEach(lines, ({ connection }) => close(connection), {
-        concurrency: "unbounded",
-        discard: true
-      })
-    )
+    const lines = new Lines()
+    yield* Effect.addFinalizer(() => lines.close)
     const newLine = (name: string) =>
-      Effect.uninterruptible(
-        Effect.tap(lineOf({ ...options, name }, tell), (line) => {
-          lines.push(line)
-        })
-      )
+      Effect.uninterruptible(Effect.tap(lineOf({ ...options, name }, lines.tell), (line) => lines.add(line)))
     const name = options.name ?? options.user
     const main = yield* newLine(name)
-    /** That of the rounds; who exchanges none has none. */
+    /** The line of the rounds; a party that exchanges none has none. */
     let rounds: Line | undefined
     const openRounds = yield* newLine(`${name} rounds`).pipe(
       Effect.tap((line) => {
@@ -110,57 +166,31 @@ const make = (options: NatsOptions) =>
       }),
       Effect.cached
     )
-    // What it says when it is back may be less, and is refused then: messages are made already.
+    // After a reconnection the broker may state a lower limit, and refuses messages that were made before.
     const maxPayloadBytes = payloadOf(main.connection)
     const frames = new FrameRoom()
-
-    const flush = (line: Line) =>
-      Effect.suspend(() => {
-        line.unflushed = 0
-        // Rejected when the connection is lost meanwhile; then there is nothing left to wait for.
-        return Effect.ignore(Effect.tryPromise(() => line.connection.flush()))
-      })
-
     return Transport.of({
       name: "nats",
       maxPayloadBytes,
       frame: (bytes) => frames.make(bytes),
       release: (frame) => frames.release(frame),
-      send: (subject, data, headers) => {
-        if (data.length > maxPayloadBytes)
-          return new PayloadTooLarge({ subject, bytes: data.length, limitBytes: maxPayloadBytes })
-        const line = rounds !== undefined && isOfRounds(subject) ? rounds : main
-        const { connection, protocol } = line
-        if (line.status === "closed" || connection.isClosed()) return line.why ?? gone
-        if (line.status === "reconnecting") return undefined
-        line.unflushed += data.length
-        // What the client has gathered goes first.
-        const direct = headers === undefined && protocol.connected && protocol.outbound.size() === 0
-        const socket = direct ? line.socket() : undefined
-        if (socket === undefined || !frames.write(socket, subject, data))
-          connection.publish(
-            subject,
-            data,
-            headers === undefined ? undefined : { headers: natsHeaders(headers) }
-          )
-        return undefined
-      },
-      settled: Effect.suspend(() =>
-        Effect.forEach(
-          lines.filter((line) => line.unflushed >= unflushedBytes),
-          flush,
-          { discard: true }
-        )
-      ),
+      send: (subject, data, headers) =>
+        data.length > maxPayloadBytes
+          ? new PayloadTooLarge({ subject, bytes: data.length, limitBytes: maxPayloadBytes })
+          : sendOver(
+              rounds !== undefined && isOfRounds(subject) ? rounds : main,
+              frames,
+              subject,
+              data,
+              headers
+            ),
+      settled: lines.settled,
       subscribe: (subject, onDelivery, queue) =>
         Effect.flatMap(isOfRounds(subject) ? openRounds : Effect.succeed(main), (line) =>
           subscribe(line.connection, options, { subject, queue }, onDelivery, () => line.why)
         ),
-      status: () => status,
-      listen: (listener) => {
-        listeners.add(listener)
-        return () => listeners.delete(listener)
-      }
+      status: () => lines.status,
+      listen: (listener) => lines.listen(listener)
     })
   })
 
