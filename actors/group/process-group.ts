@@ -8,7 +8,7 @@ import { createHash, randomBytes } from "node:crypto"
 import { Context, Data, Effect, Either, Layer, Option, Redacted } from "effect"
 import { derive, nonceBytes, seal, unseal } from "../../protocol/aead.ts"
 import { type Ask, type Format, format } from "../../protocol/messages/message.ts"
-import { actorOf, houses } from "../../protocol/messages/subjects.ts"
+import { actorOf, actorsWithMembers } from "../../protocol/messages/subjects.ts"
 import type { Schema } from "../../protocol/schema.ts"
 import { variable } from "../../runtime/environment.ts"
 import { type AskOptions, type Handler, on, Party } from "../../runtime/messaging/contract.ts"
@@ -26,7 +26,7 @@ const mostKeys = 256
 /** A secret for each process group of a run, from the operating system. */
 export const drawGroupSecrets = (): Readonly<Record<string, Redacted.Redacted>> =>
   Object.fromEntries(
-    houses.map((actor) => [actor, Redacted.make(randomBytes(groupSecretBytes).toString("base64"))])
+    actorsWithMembers.map((actor) => [actor, Redacted.make(randomBytes(groupSecretBytes).toString("base64"))])
   )
 
 /** What stands before the ciphertext. */
@@ -147,7 +147,8 @@ export const processGroupFromEnvironment = (process: ProcessName) =>
     Effect.gen(function* () {
       const actor = actorOf(process.name)
       const value = yield* variable(groupSecretVariable(actor))
-      if (value === undefined || !houses.includes(actor)) return processGroupOf(process, Option.none())
+      if (value === undefined || !actorsWithMembers.includes(actor))
+        return processGroupOf(process, Option.none())
       const secret = new Uint8Array(Buffer.from(value, "base64"))
       return secret.length === groupSecretBytes
         ? processGroupOf(process, Option.some(Redacted.make(secret)))

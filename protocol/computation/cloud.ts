@@ -8,7 +8,7 @@ import type { Prg } from "../ring/prg.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import type { Corrections } from "./corrections.ts"
 import { gatedDifference, gatherLabels, type OpenedLabels, openLabels } from "./labels.ts"
-import { Party } from "./party.ts"
+import { ComputingParty } from "./party.ts"
 import { gatherRows, type OpenedMatrix, open, product, type Share } from "./product.ts"
 import { rescaleRelu } from "./relu.ts"
 import { type GateShare, rescale, rescaleGated } from "./rescale.ts"
@@ -39,7 +39,7 @@ export const cloudOperations = ({
   corrections,
   slice
 }: CloudStep): CloudOperations => {
-  const cloud = new Party(ring, party, prg, step, corrections, slice)
+  const cloud = new ComputingParty(ring, party, prg, step, corrections, slice)
   return {
     open: (op, x, consumed) => open(cloud, op, x, consumed),
     openLabels: (op, y) => openLabels(cloud, op, y),

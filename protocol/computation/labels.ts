@@ -6,7 +6,7 @@
 import { wordBytes } from "../bytes.ts"
 import type { Operation, Round, Shape } from "../learning/operations.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
-import type { Party } from "./party.ts"
+import type { ComputingParty } from "./party.ts"
 import { gatherRows } from "./product.ts"
 import type { GateShare } from "./rescale.ts"
 import { dealtLayout, openingPieces } from "./sizes.ts"
@@ -21,7 +21,7 @@ export interface OpenedLabels extends Shape {
 }
 
 /** Opens labels under the mask of `op`. One round for each of `openingPieces`. */
-export function* openLabels(party: Party, op: Operation, y: Matrix): Round<OpenedLabels> {
+export function* openLabels(party: ComputingParty, op: Operation, y: Matrix): Round<OpenedLabels> {
   const { ring } = party
   const { rows, cols } = y
   const words = rows * cols
@@ -49,7 +49,7 @@ export const gatherLabels = (
 
 /** A share of (activation − labels)·d where activation = d·z already. Local. */
 export const gatedDifference = (
-  party: Party,
+  party: ComputingParty,
   op: Operation,
   activation: Matrix,
   labels: OpenedLabels,

@@ -15,7 +15,7 @@ import { type StreamKind, streamKinds } from "./streams.ts"
 /** The peer's values are taken in by pieces: they stay in the cache, and need no second array. */
 const PIECE_VALUES = 4096
 
-export class Party {
+export class ComputingParty {
   readonly ring: Ring
   /** 1 at cloud 0, which adds public terms, else 0. */
   readonly leads: 0 | 1

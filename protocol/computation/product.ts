@@ -9,7 +9,7 @@
 import { wordBytes } from "../bytes.ts"
 import type { Operation, Round, Shape } from "../learning/operations.ts"
 import type { Matrix, ProductForm, Ring } from "../ring/ring.ts"
-import type { Party } from "./party.ts"
+import type { ComputingParty } from "./party.ts"
 import { openingPieces, type Rescaled } from "./sizes.ts"
 
 /** A matrix under the difference of both clouds' masks: X + ΔA at cloud 0, X − ΔA at cloud 1. */
@@ -33,7 +33,12 @@ export const productShape = (x: Shape, y: Shape, form: ProductForm): Shape => ({
  * Opens x under the masks of `op`: gives X + ΔA at cloud 0, X − ΔA at cloud 1. One round for each of `openingPieces`. Where x is
  * `consumed`, the result takes its place in memory.
  */
-export function* open(party: Party, op: Operation, x: Matrix, consumed = false): Round<OpenedMatrix> {
+export function* open(
+  party: ComputingParty,
+  op: Operation,
+  x: Matrix,
+  consumed = false
+): Round<OpenedMatrix> {
   const { ring } = party
   const { rows, cols } = x
   const masked = consumed ? x : ring.matrix(rows, cols)
@@ -57,7 +62,12 @@ export function* open(party: Party, op: Operation, x: Matrix, consumed = false):
 export const asProduct = (x: Matrix): Share => ({ ...x, product: true })
 
 /** This cloud's share of 2·X·Y + 2·ΔA·ΔB for two opened matrices: for a rescale, which takes the second away. Local. */
-export const product = ({ ring }: Party, x: OpenedMatrix, y: OpenedMatrix, form: ProductForm): Share => {
+export const product = (
+  { ring }: ComputingParty,
+  x: OpenedMatrix,
+  y: OpenedMatrix,
+  form: ProductForm
+): Share => {
   const { rows, cols } = productShape(x, y, form)
   const out = ring.matrix(rows, cols)
   ring.product(out, x, y, form)

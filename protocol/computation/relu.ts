@@ -6,14 +6,14 @@
 import { wordBytes } from "../bytes.ts"
 import type { Operation, Round } from "../learning/operations.ts"
 import type { Matrix } from "../ring/ring.ts"
-import type { Party } from "./party.ts"
+import type { ComputingParty } from "./party.ts"
 import type { Share } from "./product.ts"
 import { finishGated, type GateShare, openRounded } from "./rescale.ts"
 import { dealtLayout, groupsOf, nodesOf, planesOf } from "./sizes.ts"
 import { clearForeignBits, padWords, unpadded } from "./slices.ts"
 
 export function* rescaleRelu(
-  party: Party,
+  party: ComputingParty,
   op: Operation,
   z: Share,
   shift: number

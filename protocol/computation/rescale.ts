@@ -7,7 +7,7 @@ import { wordBytes } from "../bytes.ts"
 import type { Operation, Round } from "../learning/operations.ts"
 import type { Matrix } from "../ring/ring.ts"
 import { RescaleOutOfRange } from "./errors.ts"
-import type { Party } from "./party.ts"
+import type { ComputingParty } from "./party.ts"
 import type { Share } from "./product.ts"
 import { blindedBytes, dealtLayout } from "./sizes.ts"
 import { type Dealt, padWords, unpadded } from "./slices.ts"
@@ -44,7 +44,7 @@ export const checkRescale = (operation: Operation, shift: number, factor: number
  * new memory.
  */
 export function* openRounded(
-  party: Party,
+  party: ComputingParty,
   op: Operation,
   x: Share,
   shift: number,
@@ -62,7 +62,7 @@ export function* openRounded(
 
 /** A share of factor·x / 2^shift. |factor·x| < 2^62, of a product less what is not opened. */
 export function* rescale(
-  party: Party,
+  party: ComputingParty,
   op: Operation,
   x: Share,
   shift: number,
@@ -86,7 +86,7 @@ export function* rescale(
 
 /** A share of d·x / 2^shift, d the gate. |x| < 2^62. */
 export function* rescaleGated(
-  party: Party,
+  party: ComputingParty,
   op: Operation,
   x: Share,
   shift: number,
@@ -106,7 +106,7 @@ export function* rescaleGated(
 
 /** A share of d·x / 2^shift from the opened c and what is dealt, all of whole groups as the gate. */
 export const finishGated = (
-  { ring, leads }: Party,
+  { ring, leads }: ComputingParty,
   {
     out,
     c,

@@ -6,7 +6,7 @@ import { Data } from "effect"
 import type { CellBlock } from "./rows.ts"
 
 /** The cells a user says it holds. */
-export interface DeclaredCells {
+export interface UserCells {
   readonly user: string
   readonly blocks: ReadonlyArray<CellBlock>
 }
@@ -115,7 +115,7 @@ interface DistinctBlock extends CellBlock {
  * Throws `CoverageError` or `BlockOutside`. Rows that lie in the same blocks are looked at together, and so are columns: the
  * work is that of the blocks' row and column lists, not of their cells.
  */
-export const checkCoverage = (outline: TableOutline, declarations: ReadonlyArray<DeclaredCells>): void => {
+export const checkCoverage = (outline: TableOutline, declarations: ReadonlyArray<UserCells>): void => {
   const blocks = declarations.flatMap(({ user, blocks }, owner) =>
     blocks.flatMap((block) => {
       requireInside(user, block, outline)
@@ -214,7 +214,7 @@ const faultsOf = (
 
 const coverageError = (
   outline: TableOutline,
-  declarations: ReadonlyArray<DeclaredCells>,
+  declarations: ReadonlyArray<UserCells>,
   classOf: Uint32Array,
   faults: ReadonlyArray<Faults | undefined>
 ): CoverageError => {
@@ -253,7 +253,7 @@ const coverageError = (
 }
 
 const holders = (
-  declarations: ReadonlyArray<DeclaredCells>,
+  declarations: ReadonlyArray<UserCells>,
   holds: (block: CellBlock) => boolean
 ): ReadonlyArray<string> => declarations.filter(({ blocks }) => blocks.some(holds)).map(({ user }) => user)
 

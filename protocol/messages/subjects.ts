@@ -3,7 +3,7 @@
  * `bicameral.<run>.<to>.<toMember>.<from>.<fromMember>.<channel>`; the broker lets an actor write only its own name as `<from>`, so the
  * sender is read off the subject. `nats.conf` states the same permissions for the broker, and a test holds the two together.
  *
- * The KGC and the clouds are houses: beside the main process, which is called `cloud0`, each may have members, `cloud0.w-3f2a`, with the same
+ * The KGC and the clouds have process groups: beside the main process, which is called `cloud0`, each may have members, `cloud0.w-3f2a`, with the same
  * credentials. On subjects the main process is the member `main`. Everywhere else a name is one string.
  */
 
@@ -25,12 +25,12 @@ export const actorNames: ReadonlyArray<string> = [
 ]
 
 /** The actors that may have more processes than one. */
-export const houses: ReadonlyArray<string> = ["kgc", "cloud0", "cloud1"]
+export const actorsWithMembers: ReadonlyArray<string> = ["kgc", "cloud0", "cloud1"]
 
 /** What any process that deals answers at, one for each request. */
 export const dealers = "kgc.deal"
 
-/** An address that several processes of a house answer at, each request at one of them. */
+/** An address that several processes of a process group answer at, each request at one of them. */
 export const isGroup = (name: string): boolean => name === dealers
 
 const main = "main"
@@ -41,7 +41,7 @@ const partsOf = (name: string): { readonly actor: string; readonly member: strin
   const [actor, member] = dot === -1 ? [name, main] : [name.slice(0, dot), name.slice(dot + 1)]
   if (!actorNames.includes(actor)) return undefined
   if (dot === -1) return { actor, member }
-  const known = isGroup(name) || (houses.includes(actor) && member !== main && isMember(member))
+  const known = isGroup(name) || (actorsWithMembers.includes(actor) && member !== main && isMember(member))
   return known ? { actor, member } : undefined
 }
 
@@ -50,9 +50,9 @@ const isMember = (member: string): boolean => /^[wl]-[a-z0-9]{1,32}$/.test(membe
 
 const nameOf = (actor: string, member: string): string => (member === main ? actor : `${actor}.${member}`)
 
-/** The name of a member of a house; `id` is of 1 to 32 small letters and digits. */
-export const memberNamed = (house: string, kind: "worker" | "lane", id: string): string =>
-  `${house}.${kind[0]}-${id}`
+/** The name of a member of a process group; `id` is of 1 to 32 small letters and digits. */
+export const memberNamed = (actor: string, kind: "worker" | "lane", id: string): string =>
+  `${actor}.${kind[0]}-${id}`
 
 /** The actor that a name is of, a member's or its own: whose credentials it has, what others know it as. */
 export const actorOf = (name: string): string => {
@@ -137,14 +137,14 @@ const areClouds = (one: Role, other: Role): boolean =>
   (one === "cloud0" && other === "cloud1") || (one === "cloud1" && other === "cloud0")
 
 /**
- * Whether a name needs to write to another on a channel. Within a house all may; between houses, members reply and exchange rounds, ask the other
+ * Whether a name needs to write to another on a channel. Within a process group all may; between groups, members reply and exchange rounds, ask the other
  * cloud's, and C1's ask the KGC's, who deal. Whoever is asked may reply; the director is asked by nobody.
  */
 export const mayPublish = (from: string, to: string, channel: Channel): boolean => {
   const [sender, receiver] = [partsOf(from), partsOf(to)]
   const [own, other] = [roleOf(from), roleOf(to)]
   if (sender === undefined || receiver === undefined || own === undefined || other === undefined) return false
-  if (sender.actor === receiver.actor && houses.includes(sender.actor)) return true
+  if (sender.actor === receiver.actor && actorsWithMembers.includes(sender.actor)) return true
   const mains = sender.member === main && receiver.member === main
   switch (channel) {
     case "ask":
@@ -168,7 +168,7 @@ export const mayPublishOn = (self: string, subject: string): boolean => {
   )
 }
 
-/** Whether an actor may subscribe to a subject, which may hold the wildcards `*` and `>`: only to what is sent to its house. */
+/** Whether an actor may subscribe to a subject, which may hold the wildcards `*` and `>`: only to what is sent to its process group. */
 export const maySubscribe = (self: string, subject: string): boolean => {
   if (roleOf(self) === undefined) return false
   const [first, run, to, ...rest] = subject.split(".")

@@ -15,7 +15,7 @@ export interface AskOptions {
 }
 
 /** Bytes on the wire, envelopes included, and messages that carried them, since the party started. */
-export interface Traffic {
+export interface PeerTraffic {
   readonly direction: "sent" | "received"
   readonly peer: string
   /** The message's tag; `round:<phase>` for rounds, `nack:<phase>` for what asks for one again. */
@@ -108,7 +108,7 @@ export class Party extends Context.Tag("runtime/Party")<
       phase: string,
       options?: { readonly deadlineMs?: number; readonly firstMs?: number }
     ) => Effect.Effect<Rounds, never, Scope.Scope>
-    readonly traffic: Effect.Effect<ReadonlyArray<Traffic>>
+    readonly traffic: Effect.Effect<ReadonlyArray<PeerTraffic>>
   }
 >() {}
 

@@ -129,7 +129,7 @@ const cutEvery = (
   return cuts
 }
 
-interface Partial {
+interface PartialMessage {
   readonly pieces: Array<Uint8Array | undefined>
   missing: number
   bytes: number
@@ -139,7 +139,7 @@ interface Partial {
 /** Collects fragments, bounded in messages, bytes and time; the oldest incomplete message gives way. */
 export class Reassembly {
   readonly #limits: Limits
-  readonly #partials = new Map<string, Partial>()
+  readonly #partials = new Map<string, PartialMessage>()
   #bytes = 0
 
   constructor(limits: Limits) {
@@ -195,7 +195,7 @@ export class Reassembly {
     return this.#partials.size
   }
 
-  #forget(key: string, partial: Partial) {
+  #forget(key: string, partial: PartialMessage) {
     this.#partials.delete(key)
     this.#bytes -= partial.bytes
   }

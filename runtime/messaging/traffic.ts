@@ -1,5 +1,5 @@
 /** Counts what a party sends and receives, by peer and message, so that a run can set its measured bytes beside the predicted. */
-import type { Traffic } from "./contract.ts"
+import type { PeerTraffic } from "./contract.ts"
 
 /** Grows in place; whoever sends often keeps it at hand. A message that travels in fragments counts once. */
 export interface Counter {
@@ -11,9 +11,9 @@ export interface Counter {
 const mostRows = 4096
 
 export class Ledger {
-  readonly #rows = new Map<string, Traffic & Counter>()
+  readonly #rows = new Map<string, PeerTraffic & Counter>()
 
-  counter(direction: Traffic["direction"], peer: string, tag: string): Counter {
+  counter(direction: PeerTraffic["direction"], peer: string, tag: string): Counter {
     const key = `${direction} ${peer} ${tag}`
     const known = this.#rows.get(key)
     if (known !== undefined) return known
@@ -22,7 +22,7 @@ export class Ledger {
     return row
   }
 
-  rows(): ReadonlyArray<Traffic> {
+  rows(): ReadonlyArray<PeerTraffic> {
     return Array.from(this.#rows.values(), (row) => ({ ...row }))
   }
 }

@@ -72,10 +72,10 @@ export const withFaults = (
   Effect.gen(function* () {
     const clock = yield* Effect.clock
     const after = options.after ?? (yield* afterInScope)
-    const links = new Map<string, Link>()
+    const links = new Map<string, LinkState>()
     /** The link of each subject that was sent on; the subjects of a link share it. */
-    const linksOfSubjects = new Map<string, Link>()
-    const linkOf = (subject: string): Link | undefined => {
+    const linksOfSubjects = new Map<string, LinkState>()
+    const linkOf = (subject: string): LinkState | undefined => {
       const known = linksOfSubjects.get(subject)
       if (known !== undefined) return known
       const address = parseSubject(subject)
@@ -146,7 +146,7 @@ const afterInScope = Effect.gen(function* () {
 
 type Headers = Readonly<Record<string, string>>
 
-interface Link {
+interface LinkState {
   /** The actors at its ends. */
   readonly from: string
   readonly to: string

@@ -6,7 +6,7 @@ import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { Data, Effect, Option, Record, Redacted } from "effect"
 import { drawGroupSecrets, groupSecretBytes } from "../../actors/group/process-group.ts"
-import { houses } from "../../protocol/messages/subjects.ts"
+import { actorsWithMembers } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { type Broker, drawCredentials, everyUser, givenUrl } from "../../runtime/broker/start.ts"
 import { fileReason } from "../../runtime/storage/file-reason.ts"
@@ -47,13 +47,13 @@ const decode = (text: string | null | undefined): Option.Option<typeof Kept.Type
 /** Whether a file of that name is of a run. */
 export const isCredentials = async (path: string): Promise<boolean> =>
   Option.exists(decode(await smallFile(path)), (kept) =>
-    houses.every((house) => Object.hasOwn(kept.houses, house))
+    actorsWithMembers.every((actor) => Object.hasOwn(kept.houses, actor))
   )
 
 /** A broker of one's own has a password for each of its users. Those of one at `NATS_URL` are not kept here. */
 const isWhole = ({ passwords, houses: secrets }: typeof Kept.Type): boolean =>
   (Object.keys(passwords).length === 0 || everyUser.every((user) => Object.hasOwn(passwords, user))) &&
-  houses.every((house) => Buffer.from(secrets[house] ?? "", "base64").length === groupSecretBytes)
+  actorsWithMembers.every((actor) => Buffer.from(secrets[actor] ?? "", "base64").length === groupSecretBytes)
 
 export interface RunSecrets {
   readonly credentials: Broker["credentials"]

@@ -10,7 +10,7 @@ import { Data, Effect, Layer, Option } from "effect"
 import { lane } from "../../actors/clouds/training/lanes/lane.ts"
 import { NoHouse, ProcessGroup, processGroupFromEnvironment } from "../../actors/group/process-group.ts"
 import { worker } from "../../actors/worker.ts"
-import { houses, memberNamed } from "../../protocol/messages/subjects.ts"
+import { actorsWithMembers, memberNamed } from "../../protocol/messages/subjects.ts"
 import { accessFromEnvironment } from "../../runtime/broker/access.ts"
 import { layer as party } from "../../runtime/messaging/party.ts"
 import { giveWay, parentGone, sayReady } from "../../runtime/processes/process.ts"
@@ -39,7 +39,8 @@ export class NoMembers extends Data.TaggedError("NoMembers")<{
 }> {
   readonly retryable = false
   override get message(): string {
-    const whose = this.kind === "lane" ? houses.filter((house) => house !== "kgc") : houses
+    const whose =
+      this.kind === "lane" ? actorsWithMembers.filter((house) => house !== "kgc") : actorsWithMembers
     return `"${this.role}" has no ${this.kind}s; choose one of ${whose.join(", ")}`
   }
 }
@@ -48,7 +49,7 @@ export class NoMembers extends Data.TaggedError("NoMembers")<{
 export const startMember = ({ kind, role, run, threads, state }: MemberOptions) =>
   Effect.gen(function* () {
     yield* checkRunName(run)
-    if (!houses.includes(role) || (kind === "lane" && role === "kgc"))
+    if (!actorsWithMembers.includes(role) || (kind === "lane" && role === "kgc"))
       return yield* new NoMembers({ role, kind })
     const { url, user, password, trust } = yield* accessFromEnvironment(role)
     const name = memberNamed(role, kind, randomBytes(8).toString("hex"))

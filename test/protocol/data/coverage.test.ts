@@ -4,7 +4,7 @@ import {
   BlockOutside,
   CoverageError,
   checkCoverage,
-  type DeclaredCells
+  type UserCells
 } from "../../../protocol/data/coverage.ts"
 import type { CellBlock } from "../../../protocol/data/rows.ts"
 
@@ -14,7 +14,7 @@ const block = (rows: ReadonlyArray<number>, of: ReadonlyArray<number>): CellBloc
   columns: Uint32Array.from(of)
 })
 
-const failure = (rows: number, declarations: ReadonlyArray<DeclaredCells>, names?: ReadonlyArray<string>) => {
+const failure = (rows: number, declarations: ReadonlyArray<UserCells>, names?: ReadonlyArray<string>) => {
   try {
     checkCoverage({ rows, columns, rowName: names && ((row) => names[row]!) }, declarations)
   } catch (error) {
@@ -47,10 +47,7 @@ const patchwork = fc.tuple(
   fc.nat()
 )
 
-const declare = (
-  blocks: ReadonlyArray<CellBlock>,
-  owners: ReadonlyArray<number>
-): ReadonlyArray<DeclaredCells> =>
+const declare = (blocks: ReadonlyArray<CellBlock>, owners: ReadonlyArray<number>): ReadonlyArray<UserCells> =>
   ["north", "south", "east", "west"].map((user, index) => ({
     user,
     blocks: blocks.filter((_, place) => owners[place % owners.length] === index)

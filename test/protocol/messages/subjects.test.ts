@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest"
 import {
   actorNames,
   actorOf,
+  actorsWithMembers,
   channels,
   dealers,
-  houses,
   inboxesOf,
   inboxOf,
   isOfRounds,
@@ -17,7 +17,7 @@ import {
 } from "../../../protocol/messages/subjects.ts"
 import { matches } from "../../../runtime/transport/memory.ts"
 
-const members = houses.flatMap((house) => [
+const members = actorsWithMembers.flatMap((house) => [
   memberNamed(house, "worker", "1"),
   memberNamed(house, "lane", "1")
 ])
@@ -120,7 +120,9 @@ describe("permissions", () => {
       for (const to of [...actorNames, ...members]) {
         const [one, other] = [actorOf(from), actorOf(to)]
         const clouds = `${one} ${other}` === "cloud0 cloud1" || `${one} ${other}` === "cloud1 cloud0"
-        expect(mayPublish(from, to, "round")).toBe(clouds || (one === other && houses.includes(one)))
+        expect(mayPublish(from, to, "round")).toBe(
+          clouds || (one === other && actorsWithMembers.includes(one))
+        )
       }
   })
 

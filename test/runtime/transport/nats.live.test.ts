@@ -5,9 +5,9 @@ import { ask } from "../../../protocol/messages/message.ts"
 import {
   actorNames,
   actorOf,
+  actorsWithMembers,
   channels,
   dealers,
-  houses,
   inboxOf,
   inboxPrefixOf,
   mayPublish,
@@ -94,7 +94,7 @@ describe("connecting", () => {
   )
 })
 
-const members = houses.flatMap((house) => [
+const members = actorsWithMembers.flatMap((house) => [
   memberNamed(house, "worker", "1"),
   memberNamed(house, "lane", "1")
 ])

@@ -14,7 +14,7 @@ import {
 import { dirname, join, relative } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { houses } from "../../../protocol/messages/subjects.ts"
+import { actorsWithMembers } from "../../../protocol/messages/subjects.ts"
 import { drawCredentials } from "../../../runtime/broker/start.ts"
 import { credentialsIn } from "../../../scenarios/folders/kept-credentials.ts"
 import {
@@ -67,7 +67,7 @@ const result = { scenario: "leaves", run, transport: "nats", modulusBits: 512, e
 const model = '{"format":"bicameral model","version":1}\n'
 const credentials = JSON.stringify({
   passwords: Object.fromEntries(Object.keys(drawCredentials()).map((user) => [user, "p-any"])),
-  houses: Object.fromEntries(houses.map((house) => [house, Buffer.alloc(32).toString("base64")]))
+  houses: Object.fromEntries(actorsWithMembers.map((actor) => [actor, Buffer.alloc(32).toString("base64")]))
 })
 
 /** What a run over NATS leaves in its parties' folders, some of everything. */
