@@ -1,10 +1,12 @@
 /**
- * Where the built files are: the compiled kernels, the program and the entries of worker threads exist only under `dist/`,
- * but the modules that load them also run from source under the test runner, and bundled as the program. This is the one
- * place that knows all three.
+ * Where the built files are: the compiled kernels, the program and the entries of worker threads exist only
+ * under `dist/`, but the modules that load them also run from source under the test runner, and bundled as
+ * the program. This is the one place that knows all three.
  */
 
-/** `dist/`, from `protocol/artifact.ts`, `dist/protocol/artifact.js` and any chunk of `dist/program/` alike. */
+/**
+ * `dist/`, from `protocol/artifact.ts`, `dist/protocol/artifact.js` and any chunk of `dist/program/` alike.
+ */
 const built = new URL(
   /\/dist\/(protocol|program)\/[^/]*$/.test(import.meta.url) ? "../" : "../dist/",
   import.meta.url

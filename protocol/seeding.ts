@@ -1,7 +1,8 @@
 /**
- * Keys of a reproducible run. A scenario that fixes a seed derives from it what decides the arithmetic: the dealer's
- * two PRG keys, the initial weights, the order of the batches and the order of the rows. Such a run repeats bit for bit
- * and is not private: who knows the seed knows every mask. BCP, sealing and signing keys never come from here.
+ * Keys of a reproducible run. A scenario that fixes a seed derives from it what decides the arithmetic: the
+ * dealer's two PRG keys, the initial weights, the order of the batches and the order of the rows. Such a run
+ * repeats bit for bit and is not private: who knows the seed knows every mask. BCP, sealing and signing keys
+ * never come from here.
  */
 import { derive } from "./aead.ts"
 

@@ -1,11 +1,12 @@
 /**
- * The archive: the joint data set at rest at C1, every user's two shares as ciphertexts under the one key pk (the
- * paper's c'_i0 and c'_i1). It holds what is needed to take the data up again without any user. C1 cannot open it; C0
- * could, and is only ever sent c'_i0 as it is and c'_i1 blinded. Of a hybrid upload the archive holds the seed of C0's share
- * under pk, and says in which entries of their own C1's share is (`archive-pieces.ts`).
+ * The archive: the joint data set at rest at C1, every user's two shares as ciphertexts under the one key pk
+ * (the paper's c'_i0 and c'_i1). It holds what is needed to take the data up again without any user. C1
+ * cannot open it; C0 could, and is only ever sent c'_i0 as it is and c'_i1 blinded. Of a hybrid upload the
+ * archive holds the seed of C0's share under pk, and says in which entries of their own C1's share is
+ * (`archive-pieces.ts`).
  *
- * Layout, integers little-endian: magic, version, header (length and bytes), for each user c'_i0 then c'_i1, and the
- * SHA-256 of everything before it.
+ * Layout, integers little-endian: magic, version, header (length and bytes), for each user c'_i0 then c'_i1,
+ * and the SHA-256 of everything before it.
  */
 import { createHash } from "node:crypto"
 import { Data, Either } from "effect"
@@ -22,7 +23,10 @@ export interface ArchivedUpload {
   readonly blocks: ReadonlyArray<CellBlock>
   /** c'_i0: Enc_pk of the share of C0, packed; fixed-width ciphertexts, one after the other. */
   readonly share0: Uint8Array
-  /** c'_i1: Enc_pk of the share of C1, packed alike; nothing in the hybrid form, where `share0` is Enc_pk of the seed. */
+  /**
+   * c'_i1: Enc_pk of the share of C1, packed alike; nothing in the hybrid form, where `share0` is Enc_pk of
+   * the seed.
+   */
   readonly share1: Uint8Array
   /** Only in the hybrid form: words of C1's share in each piece but the last. */
   readonly pieceWords?: number
@@ -57,7 +61,10 @@ export class ArchiveIncomplete extends Data.TaggedError("ArchiveIncomplete")<{
   }
 }
 
-/** The bytes are not a whole, unchanged archive of a version that this program reads; `failed` says which check. */
+/**
+ * The bytes are not a whole, unchanged archive of a version that this program reads; `failed` says which
+ * check.
+ */
 export class ArchiveUnreadable extends Data.TaggedError("ArchiveUnreadable")<{
   readonly failed: "magic" | "version" | "digest" | "layout" | "length"
   readonly reason: string
@@ -118,8 +125,9 @@ export const encodeArchive = (archive: Archive): Either.Either<Uint8Array, Archi
   )
 
 /**
- * Reads an archive and checks all of it: digest first, then the layout, then the length. The ciphertexts are views of
- * `bytes`, which must not change afterwards; that they are of the group is checked by whoever computes with them.
+ * Reads an archive and checks all of it: digest first, then the layout, then the length. The ciphertexts are
+ * views of `bytes`, which must not change afterwards; that they are of the group is checked by whoever
+ * computes with them.
  */
 export const decodeArchive = (bytes: Uint8Array): Either.Either<Archive, ArchiveUnreadable> =>
   Either.gen(function* () {

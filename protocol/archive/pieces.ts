@@ -1,7 +1,7 @@
 /**
- * C1's share of a hybrid upload at rest: its words in pieces, each an entry of C1's store, under AES-128-GCM with a key that
- * only C1 has. To C1 the words are uniformly random; who has them and the archive's Enc_pk(seed) opened has the cells,
- * so whoever gets hold of C1's folder without the key has nothing.
+ * C1's share of a hybrid upload at rest: its words in pieces, each an entry of C1's store, under AES-128-GCM
+ * with a key that only C1 has. To C1 the words are uniformly random; who has them and the archive's
+ * Enc_pk(seed) opened has the cells, so whoever gets hold of C1's folder without the key has nothing.
  */
 import { Data, Either } from "effect"
 import { sealFresh, unsealFresh } from "../aead.ts"

@@ -1,8 +1,8 @@
 /**
- * Many integers at once, to and from little-endian bytes of fixed width, through the serialisation that V8 clones values
- * with: it copies the digits of a `bigint`, where hexadecimal text costs three times as much. An integer there is the letter
- * Z, twice the number of its bytes (and 1 more for a negative one) in base 128 with the least significant digit first, and the
- * bytes, least significant first too.
+ * Many integers at once, to and from little-endian bytes of fixed width, through the serialisation that V8
+ * clones values with: it copies the digits of a `bigint`, where hexadecimal text costs three times as much.
+ * An integer there is the letter Z, twice the number of its bytes (and 1 more for a negative one) in base 128
+ * with the least significant digit first, and the bytes, least significant first too.
  */
 
 import { Deserializer, Serializer } from "node:v8"

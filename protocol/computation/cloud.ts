@@ -1,6 +1,6 @@
 /**
- * A cloud's interpretation of the step: matrices are its shares, opening is a round with the other cloud. Nothing it
- * computes or receives depends on anything but uniformly random words.
+ * A cloud's interpretation of the step: matrices are its shares, opening is a round with the other cloud.
+ * Nothing it computes or receives depends on anything but uniformly random words.
  */
 import type { Operations } from "../learning/operations.ts"
 import { type Batch, gatherBatch, type OpenedData } from "../learning/step.ts"
@@ -24,7 +24,10 @@ export interface CloudStep {
   readonly step: number
   /** The dealer's message for the step: cloud 1 needs it for everything but opening. */
   readonly corrections?: Corrections
-  /** Of a lane: the rows of the batch (in step 0, of the data set) that it works on. All its matrices are of these rows. */
+  /**
+   * Of a lane: the rows of the batch (in step 0, of the data set) that it works on. All its matrices are of
+   * these rows.
+   */
   readonly slice?: Slice
 }
 

@@ -1,7 +1,8 @@
 /**
- * The cost model: runs the step on shapes alone and adds up its rounds, the bytes each cloud sends the other, the
- * bytes the dealer sends cloud 1 and the multiplications of its matrix products. Exact for what the computation hands the network; the envelopes of the messages come
- * on top. Public: it needs nothing but the plan.
+ * The cost model: runs the step on shapes alone and adds up its rounds, the bytes each cloud sends the other,
+ * the bytes the dealer sends cloud 1 and the multiplications of its matrix products. Exact for what the
+ * computation hands the network; the envelopes of the messages come on top. Public: it needs nothing but the
+ * plan.
  */
 
 import { biasShape, type Network, opensLabels, outputs, weightShape } from "../learning/network.ts"

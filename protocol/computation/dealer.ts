@@ -1,7 +1,7 @@
 /**
- * The KGC's interpretation of the step: it runs the same step over shapes and masks instead of values and writes down what
- * cloud 1 lacks. A pure function of the two keys, the plan and the step: it can be repeated, fetched ahead and
- * spread over any number of processes. The KGC sees no message of the training.
+ * The KGC's interpretation of the step: it runs the same step over shapes and masks instead of values and
+ * writes down what cloud 1 lacks. A pure function of the two keys, the plan and the step: it can be repeated,
+ * fetched ahead and spread over any number of processes. The KGC sees no message of the training.
  */
 
 import { wordBytes } from "../bytes.ts"
@@ -40,18 +40,26 @@ export interface DealContext {
   readonly step: number
 }
 
-/** A gate as the dealer holds it: the bits β of 64 values in a word at `beta`, the next `betaStride` bytes on. */
+/**
+ * A gate as the dealer holds it: the bits β of 64 values in a word at `beta`, the next `betaStride` bytes on.
+ */
 export interface GateMask {
   readonly beta: number
   readonly betaStride: number
 }
 
-/** A value as the dealer holds it: its shape and, of a product that is not yet rescaled, what the clouds' shares have too much. */
+/**
+ * A value as the dealer holds it: its shape and, of a product that is not yet rescaled, what the clouds'
+ * shares have too much.
+ */
 export interface DealtValue extends Shape {
   readonly surplus?: MaskProduct
 }
 
-/** A matrix that is opened for products, as the dealer has it: the difference of the clouds' masks, ΔA = A_0 − A_1. */
+/**
+ * A matrix that is opened for products, as the dealer has it: the difference of the clouds' masks, ΔA = A_0 −
+ * A_1.
+ */
 export interface MaskDifference extends Matrix {
   readonly of: "factor"
 }
@@ -88,7 +96,9 @@ const drawBoth = (
   return at
 }
 
-/** ΔA of the masks under which an operation opens a matrix, from the `place`-th word of the masks. New memory. */
+/**
+ * ΔA of the masks under which an operation opens a matrix, from the `place`-th word of the masks. New memory.
+ */
 export const maskDifference = (
   context: DealContext,
   operation: Operation,
@@ -99,7 +109,10 @@ export const maskDifference = (
   return { rows, cols, at, of: "factor" }
 }
 
-/** The sum of the masks under which an operation opens labels, from the `place`-th word of the masks. New memory. */
+/**
+ * The sum of the masks under which an operation opens labels, from the `place`-th word of the masks. New
+ * memory.
+ */
 export const labelMask = (
   context: DealContext,
   operation: Operation,
@@ -110,7 +123,10 @@ export const labelMask = (
   return { rows, cols, at, of: "labels" }
 }
 
-/** `maskDifference` of the data set in pieces, since a large one takes seconds: yields after each and returns the whole. */
+/**
+ * `maskDifference` of the data set in pieces, since a large one takes seconds: yields after each and returns
+ * the whole.
+ */
 export function* maskDifferenceInPieces(
   { ring, keys }: Omit<DealContext, "step">,
   op: Operation,
@@ -173,7 +189,10 @@ class Dealer {
     return rangeOf(shape, this.#slice)
   }
 
-  /** Room for cloud 1's share of what is dealt for an operation, with cloud 0's in it; stays until the message is assembled. */
+  /**
+   * Room for cloud 1's share of what is dealt for an operation, with cloud 0's in it; stays until the message
+   * is assembled.
+   */
   section<Part extends string>(operation: Operation, layout: Layout<Part>, range: Range): Dealt<Part> {
     const { keys, step } = this.context
     const stream = { step, operation, kind: streamKinds.dealt }
@@ -312,9 +331,9 @@ function* dealt<A>(result: () => A): Round<A> {
 }
 
 /**
- * The corrections of a step, for cloud 1 alone. `program` is the step over the dealer's operations: it gets shapes for
- * values, and differences of masks for what is open already, such as a batch of the data set; it asks for no round. For
- * a slice, its shapes are those of the slice. The ring is left as it was.
+ * The corrections of a step, for cloud 1 alone. `program` is the step over the dealer's operations: it gets
+ * shapes for values, and differences of masks for what is open already, such as a batch of the data set; it
+ * asks for no round. For a slice, its shapes are those of the slice. The ring is left as it was.
  *
  * The corrections are written to `message`, which has the length that the cost model states, or to new bytes.
  */

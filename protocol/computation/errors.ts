@@ -1,6 +1,6 @@
 /**
- * What can go wrong in a step that is not a defect of the caller: a peer or dealer that sent something that does not
- * fit. Every error names the operation; none carries a share or a mask.
+ * What can go wrong in a step that is not a defect of the caller: a peer or dealer that sent something that
+ * does not fit. Every error names the operation; none carries a share or a mask.
  */
 import { Data } from "effect"
 import { describeOperation, type Operation } from "../learning/operations.ts"
@@ -33,7 +33,10 @@ export class OpeningRefused extends Data.TaggedError("OpeningRefused")<{
   }
 }
 
-/** An operation was asked for twice in a step: its masks would serve two values and give their difference away. */
+/**
+ * An operation was asked for twice in a step: its masks would serve two values and give their difference
+ * away.
+ */
 export class MaskReused extends Data.TaggedError("MaskReused")<{
   readonly step: number
   readonly operation: Operation
@@ -44,7 +47,9 @@ export class MaskReused extends Data.TaggedError("MaskReused")<{
   }
 }
 
-/** A product was used for something else than a rescale, which is what takes the product of the masks away. */
+/**
+ * A product was used for something else than a rescale, which is what takes the product of the masks away.
+ */
 export class ProductNotRescaled extends Data.TaggedError("ProductNotRescaled")<{
   readonly step: number
   readonly product: Operation

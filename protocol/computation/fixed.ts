@@ -1,7 +1,7 @@
 /**
- * The fixed-point reference: the training step in the clear on the very words that the clouds hold shares of. Given what
- * the clouds drew, it replays a secure run bit for bit; without it, it rounds to the nearest. Everything is in the
- * clear: for tests and for reports on reproducible scenarios.
+ * The fixed-point reference: the training step in the clear on the very words that the clouds hold shares of.
+ * Given what the clouds drew, it replays a secure run bit for bit; without it, it rounds to the nearest.
+ * Everything is in the clear: for tests and for reports on reproducible scenarios.
  */
 
 import { wordBytes } from "../bytes.ts"
@@ -22,8 +22,8 @@ export interface Drawn {
 }
 
 /**
- * A matrix in the clear. In a replay an opened one has the difference of the clouds' masks; and the product of two the product of
- * these, which is part of the rounding of its rescale, and cloud 0's share of it.
+ * A matrix in the clear. In a replay an opened one has the difference of the clouds' masks; and the product
+ * of two the product of these, which is part of the rounding of its rescale, and cloud 0's share of it.
  */
 export interface FixedMatrix extends Matrix {
   readonly difference?: Matrix
@@ -92,7 +92,10 @@ class FixedPoint {
     return this.made(x, (out) => this.#ring.multiply(out, x, gate))
   }
 
-  /** The clouds' own arithmetic with one cloud holding everything: c = factor·x + 2^62 + r, from which y follows. */
+  /**
+   * The clouds' own arithmetic with one cloud holding everything: c = factor·x + 2^62 + r, from which y
+   * follows.
+   */
   rescale(op: Operation, x: FixedMatrix, shift: number, factor: number): Matrix {
     const ring = this.#ring
     const drawn = this.#drawn
@@ -135,7 +138,10 @@ class FixedPoint {
     )
   }
 
-  /** Each cloud opens the upper bytes of its part of a product. Which share has the bias makes no difference to those below. */
+  /**
+   * Each cloud opens the upper bytes of its part of a product. Which share has the bias makes no difference
+   * to those below.
+   */
   #openTop(c: Matrix, leading: Matrix, bytes: number): void {
     const ring = this.#ring
     const words = c.rows * c.cols
@@ -147,8 +153,8 @@ class FixedPoint {
 }
 
 /**
- * Operations on matrices of `ring` in the clear; results are allocated there. `drawn` belongs to one step of one run;
- * left out, every rescale rounds to the nearest. Gates are matrices of the words 0 and 1.
+ * Operations on matrices of `ring` in the clear; results are allocated there. `drawn` belongs to one step of
+ * one run; left out, every rescale rounds to the nearest. Gates are matrices of the words 0 and 1.
  */
 export const fixedOperations = (
   ring: Ring,

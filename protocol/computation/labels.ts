@@ -1,6 +1,6 @@
 /**
- * The labels of a ReLU output, opened once a run (section 5): their difference from the activation is gated by a bit that nobody knows,
- * and with the labels under a mask that takes no round.
+ * The labels of a ReLU output, opened once a run (section 5): their difference from the activation is gated
+ * by a bit that nobody knows, and with the labels under a mask that takes no round.
  */
 
 import { wordBytes } from "../bytes.ts"

@@ -1,8 +1,9 @@
 /**
- * Lanes: several processes of a cloud train together (section 6 of docs/protocol.md). A lane holds rows that lie one behind the other,
- * and of each batch those that are among them, a slice. Lane 0 opens the weights and hands them out, every lane finds the gradients
- * on its slice together with the other cloud's lane of the same rows, and lane 0 adds them up and updates the weights. What a lane
- * hands on are words of this cloud's shares.
+ * Lanes: several processes of a cloud train together (section 6 of docs/protocol.md). A lane holds rows that
+ * lie one behind the other, and of each batch those that are among them, a slice. Lane 0 opens the weights
+ * and hands them out, every lane finds the gradients on its slice together with the other cloud's lane of the
+ * same rows, and lane 0 adds them up and updates the weights. What a lane hands on are words of this cloud's
+ * shares.
  */
 
 import { type Network, width } from "../learning/network.ts"
@@ -29,7 +30,10 @@ export const rowsOfLanes = (rows: number, lanes: number): ReadonlyArray<Rows> =>
     end: Math.floor((rows * (lane + 1)) / lanes)
   }))
 
-/** The slice of a batch, whose rows ascend, that lies in a lane's rows; and these, counted from the lane's first. */
+/**
+ * The slice of a batch, whose rows ascend, that lies in a lane's rows; and these, counted from the lane's
+ * first.
+ */
 export const sliceOf = (batch: Uint32Array, { from, end }: Rows): Slice & { readonly rows: Uint32Array } => {
   const first = placeOf(batch, from)
   const rows = batch.slice(first, placeOf(batch, end))
@@ -48,7 +52,10 @@ const placeOf = (batch: Uint32Array, row: number): number => {
   return place
 }
 
-/** What lane 0 hands out in a step: the weights of all layers as its cloud has opened them, then its shares of the biases. */
+/**
+ * What lane 0 hands out in a step: the weights of all layers as its cloud has opened them, then its shares of
+ * the biases.
+ */
 export const handedOut = (
   ring: Ring,
   weights: ReadonlyArray<OpenedMatrix>,
@@ -92,7 +99,10 @@ export const addGradients = (
   ring.release(mark)
 }
 
-/** The dealer's part in the update: the products of the differences of masks of the whole batch, whose slices the lanes have the gradients on. */
+/**
+ * The dealer's part in the update: the products of the differences of masks of the whole batch, whose slices
+ * the lanes have the gradients on.
+ */
 export function* dealtUpdate(
   ops: DealerOperations,
   plan: StepPlan,

@@ -1,4 +1,7 @@
-/** Matrices as words, one behind the other: what a cloud keeps of its shares of the layers, and what its lanes hand on. */
+/**
+ * Matrices as words, one behind the other: what a cloud keeps of its shares of the layers, and what its lanes
+ * hand on.
+ */
 
 import { concatenate, wordBytes } from "../bytes.ts"
 import type { Shape } from "../learning/operations.ts"
@@ -9,7 +12,10 @@ import type { Matrix, Ring } from "../ring/ring.ts"
 export const wordsOf = (ring: Ring, matrices: ReadonlyArray<Matrix>): Uint8Array =>
   concatenate(matrices.map((x) => ring.view(x)))
 
-/** Matrices of these shapes from their words, one behind the other. New memory. Throws RangeError where they are of other shapes. */
+/**
+ * Matrices of these shapes from their words, one behind the other. New memory. Throws RangeError where they
+ * are of other shapes.
+ */
 export const matricesOf = (
   ring: Ring,
   shapes: ReadonlyArray<Shape>,

@@ -1,6 +1,7 @@
 /**
- * One cloud in one step: its memory, its randomness and its place. The two clouds run the same code; cloud 0 draws its
- * part of everything dealt from its own key and adds the public terms, cloud 1 takes its part from the corrections.
+ * One cloud in one step: its memory, its randomness and its place. The two clouds run the same code; cloud 0
+ * draws its part of everything dealt from its own key and adds the public terms, cloud 1 takes its part from
+ * the corrections.
  */
 
 import { wordBytes } from "../bytes.ts"
@@ -63,7 +64,10 @@ export class ComputingParty {
     return at
   }
 
-  /** Claims a stream, and gives what fills memory with the words of it from a place on: for what is not drawn at once. */
+  /**
+   * Claims a stream, and gives what fills memory with the words of it from a place on: for what is not drawn
+   * at once.
+   */
   drawer(op: Operation, kind: StreamKind): (at: number, words: number, place: number) => void {
     const stream = this.#claim(op, kind)
     return (at, words, place) => this.#prg.fill(this.ring, at, words, stream, place)
@@ -85,8 +89,8 @@ export class ComputingParty {
   }
 
   /**
-   * One round: sends the `words` words at `at` and combines them in place with the peer's, `add` for shares modulo
-   * 2^64, `xor` for bit planes. Afterwards the memory holds the opened words.
+   * One round: sends the `words` words at `at` and combines them in place with the peer's, `add` for shares
+   * modulo 2^64, `xor` for bit planes. Afterwards the memory holds the opened words.
    */
   reveal(op: Operation, at: number, words: number, combine: "add" | "xor"): Round<void> {
     return this.exchange(op, at, words, combine, at)
@@ -102,8 +106,8 @@ export class ComputingParty {
   }
 
   /**
-   * One round: of each of the `n` words at `at`, shares modulo 2^64, sends the `bytes` bytes from the top. Afterwards the memory holds
-   * the sum of what both clouds sent, with zeros below.
+   * One round: of each of the `n` words at `at`, shares modulo 2^64, sends the `bytes` bytes from the top.
+   * Afterwards the memory holds the sum of what both clouds sent, with zeros below.
    */
   *revealTop(op: Operation, at: number, n: number, bytes: number): Round<void> {
     const { kernels } = this.ring
@@ -114,7 +118,10 @@ export class ComputingParty {
     })
   }
 
-  /** One round of `n` values of `width` bytes at `at`: hands `take` the peer's in pieces, each with the number of values before it. */
+  /**
+   * One round of `n` values of `width` bytes at `at`: hands `take` the peer's in pieces, each with the number
+   * of values before it.
+   */
   *#round(
     op: Operation,
     at: number,

@@ -1,13 +1,16 @@
 /**
- * Exactly how many bytes each operation opens and deals: what the implementation sends, and what the cost model adds
- * up without running anything.
+ * Exactly how many bytes each operation opens and deals: what the implementation sends, and what the cost
+ * model adds up without running anything.
  */
 import { wordBytes } from "../bytes.ts"
 
 /** Values whose bits share a word; a bit plane is padded to a whole group. */
 export const GROUP = 64
 
-/** Nodes of the comparison in a ReLU that is rescaled by `shift`: one for each 16 of the 63 − shift bits, at least two. */
+/**
+ * Nodes of the comparison in a ReLU that is rescaled by `shift`: one for each 16 of the 63 − shift bits, at
+ * least two.
+ */
 export const nodesOf = (shift: number): number => Math.max(2, Math.ceil((63 - shift) / 16))
 
 /** Bit planes of a group of 64 values for a comparison of so many nodes. */
@@ -27,7 +30,10 @@ export const planesOf = (nodes: number) => ({
 
 export const groupsOf = (elements: number): number => Math.ceil(elements / GROUP)
 
-/** Words that are opened in one round; larger matrices take several, so that messages and what is copied stay bounded. */
+/**
+ * Words that are opened in one round; larger matrices take several, so that messages and what is copied stay
+ * bounded.
+ */
 export const openingWords = 2 ** 19
 
 /** Sizes of the pieces in which so many words are opened: at least one. */
@@ -45,8 +51,8 @@ export interface Rescaled {
 }
 
 /**
- * Bytes that a rescale by `shift` opens of a blinded word, from the top. The bits that it shifts out only carry into the last place:
- * of a product all but a few of them stay at home.
+ * Bytes that a rescale by `shift` opens of a blinded word, from the top. The bits that it shifts out only
+ * carry into the last place: of a product all but a few of them stay at home.
  */
 export const blindedBytes = ({ product }: Rescaled, shift: number): number =>
   product ? wordBytes - Math.max(0, Math.floor((shift - guardBits) / 8)) : wordBytes
@@ -65,7 +71,10 @@ export const openedBytes = {
   }
 } as const
 
-/** Arrays of so many bytes one behind the other, each from a multiple of 16 on: where each begins, and the bytes of all. */
+/**
+ * Arrays of so many bytes one behind the other, each from a multiple of 16 on: where each begins, and the
+ * bytes of all.
+ */
 const laidOut = <Part extends string>(parts: Readonly<Record<Part, number>>) => {
   const at = {} as Record<Part, number>
   let bytes = 0
@@ -87,8 +96,8 @@ const gatedParts = (elements: number, shift: number) => ({
 })
 
 /**
- * What is dealt for an operation on `elements` values: top bits of r, r≫s, both times the gate's β, β itself, one-hot words
- * of r's blocks, products of bit masks, β times the labels' mask.
+ * What is dealt for an operation on `elements` values: top bits of r, r≫s, both times the gate's β, β itself,
+ * one-hot words of r's blocks, products of bit masks, β times the labels' mask.
  */
 export const dealtLayout = {
   rescale: (elements: number, shift: number) =>

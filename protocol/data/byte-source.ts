@@ -1,6 +1,6 @@
 /**
- * Where the bytes of a data file come from: a size, and ranges that are read when they are needed, so that a file may be
- * larger than memory. What is compressed with gzip is unpacked piece by piece.
+ * Where the bytes of a data file come from: a size, and ranges that are read when they are needed, so that a
+ * file may be larger than memory. What is compressed with gzip is unpacked piece by piece.
  */
 import { pipeline, Readable } from "node:stream"
 import { createGunzip } from "node:zlib"
@@ -62,7 +62,10 @@ async function* piecesOf(file: ByteSource): AsyncGenerator<Piece> {
   }
 }
 
-/** What a file compressed with gzip holds. Reading it rejects with the error of `node:zlib` where the file is damaged. */
+/**
+ * What a file compressed with gzip holds. Reading it rejects with the error of `node:zlib` where the file is
+ * damaged.
+ */
 export const unzippedContents = async (file: ByteSource): Promise<Contents> => {
   const pieces = () => unzippedPieces(file)
   const first: Array<Uint8Array> = []

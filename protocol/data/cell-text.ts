@@ -1,6 +1,6 @@
 /**
- * Cells of text: numbers as features have them, ids, and what is wrong with those that are neither. The reasons tell what
- * kind of thing stands there and never quote it.
+ * Cells of text: numbers as features have them, ids, and what is wrong with those that are neither. The
+ * reasons tell what kind of thing stands there and never quote it.
  */
 import { isDecimal } from "./spelling.ts"
 import type { CellProblem } from "./table.ts"

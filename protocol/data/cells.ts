@@ -1,6 +1,7 @@
 /**
- * Cells of a table that are read a run of rows at a time. What is behind them may be much smaller than the float64 that is
- * read (the bytes of an image file), so a large table is never there in float64 as a whole. Only their owner sees them.
+ * Cells of a table that are read a run of rows at a time. What is behind them may be much smaller than the
+ * float64 that is read (the bytes of an image file), so a large table is never there in float64 as a whole.
+ * Only their owner sees them.
  */
 
 /** Rows × width encoded cells. */

@@ -1,6 +1,6 @@
 /**
- * How the bytes of a text file stand for characters. Nothing is replaced: bytes that stand for no character are an error,
- * since two texts that differ must not become one.
+ * How the bytes of a text file stand for characters. Nothing is replaced: bytes that stand for no character
+ * are an error, since two texts that differ must not become one.
  */
 import { isAscii, isUtf8 } from "node:buffer"
 
@@ -21,7 +21,9 @@ export class BadBytes extends Error {
   }
 }
 
-/** The characters of the next bytes. Those of a character that is cut wait for its rest. Throws `BadBytes`. */
+/**
+ * The characters of the next bytes. Those of a character that is cut wait for its rest. Throws `BadBytes`.
+ */
 export type Decode = (bytes: Uint8Array, last: boolean) => string
 
 /** A decoder that is fed a file from its beginning, behind its byte order mark. */
@@ -51,7 +53,10 @@ const windows1252 = (bytes: Uint8Array): string => {
   return replaced(text)
 }
 
-/** Feeds a decoder whole characters only: `cut` says how many of the last bytes belong to one that is not whole. */
+/**
+ * Feeds a decoder whole characters only: `cut` says how many of the last bytes belong to one that is not
+ * whole.
+ */
 const inWholeCharacters = (
   decode: (bytes: Uint8Array) => string,
   cut: (bytes: Uint8Array) => number

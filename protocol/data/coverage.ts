@@ -1,6 +1,7 @@
 /**
- * Every cell of the joint table must be held exactly once. The users check it among themselves, where ids have names;
- * the clouds check it again on what was uploaded, on indices only. Errors name the cells and the users.
+ * Every cell of the joint table must be held exactly once. The users check it among themselves, where ids
+ * have names; the clouds check it again on what was uploaded, on indices only. Errors name the cells and the
+ * users.
  */
 import { Data } from "effect"
 import type { CellBlock } from "./rows.ts"
@@ -77,7 +78,10 @@ export class CoverageError extends Data.TaggedError("CoverageError")<{
   }
 }
 
-/** `row IR0016: petal_length, petal_width (sepals holds other cells of the row; petals these columns of other rows)` */
+/**
+ * `row IR0016: petal_length, petal_width (sepals holds other cells of the row; petals these columns of other
+ * rows)`
+ */
 const describeGap = ({ row, columns, rowHolders, columnHolders }: Gap): string => {
   const others =
     rowHolders.length > 0 ? `other cells of the row: ${listed(rowHolders)}` : "nobody holds a cell of the row"
@@ -112,8 +116,8 @@ interface DistinctBlock extends CellBlock {
 }
 
 /**
- * Throws `CoverageError` or `BlockOutside`. Rows that lie in the same blocks are looked at together, and so are columns: the
- * work is that of the blocks' row and column lists, not of their cells.
+ * Throws `CoverageError` or `BlockOutside`. Rows that lie in the same blocks are looked at together, and so
+ * are columns: the work is that of the blocks' row and column lists, not of their cells.
  */
 export const checkCoverage = (outline: TableOutline, declarations: ReadonlyArray<UserCells>): void => {
   const blocks = declarations.flatMap(({ user, blocks }, owner) =>

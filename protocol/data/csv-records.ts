@@ -1,7 +1,7 @@
 /**
- * CSV taken apart into records, from a text that comes in pieces: commas between fields, quotes around fields that have commas,
- * line breaks or doubled quotes in them, and any of the three usual line ends. A field is made a text only when it is asked
- * for.
+ * CSV taken apart into records, from a text that comes in pieces: commas between fields, quotes around fields
+ * that have commas, line breaks or doubled quotes in them, and any of the three usual line ends. A field is
+ * made a text only when it is asked for.
  */
 import { trimmed } from "./spelling.ts"
 
@@ -61,8 +61,8 @@ export class CsvRecords {
   }
 
   /**
-   * Takes the next record apart, empty lines left out. False where the text must first go on, or, once it is the `last`, ends.
-   * Throws `NotCsv`.
+   * Takes the next record apart, empty lines left out. False where the text must first go on, or, once it is
+   * the `last`, ends. Throws `NotCsv`.
    */
   next(last: boolean): boolean {
     for (;;) {
@@ -85,8 +85,8 @@ export class CsvRecords {
   }
 
   /**
-   * The number of a field that is written plainly, with at most 15 digits, where dividing two exact doubles gives the double that
-   * is nearest; NaN for any other field.
+   * The number of a field that is written plainly, with at most 15 digits, where dividing two exact doubles
+   * gives the double that is nearest; NaN for any other field.
    */
   plainNumber(index: number): number {
     const text = this.#text
@@ -143,7 +143,10 @@ export class CsvRecords {
     return true
   }
 
-  /** Takes a field apart; gives where it ends, at a comma, a line end or the end of the text, or −1 for more text. */
+  /**
+   * Takes a field apart; gives where it ends, at a comma, a line end or the end of the text, or −1 for more
+   * text.
+   */
   #fieldEnd(from: number, last: boolean): number {
     const text = this.#text
     const { length } = text

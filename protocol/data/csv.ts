@@ -1,6 +1,6 @@
 /**
- * CSV files: a line of names, then a line a row. They are read piece by piece, and of each row only the cells that are held
- * are looked at; errors never quote a cell.
+ * CSV files: a line of names, then a line a row. They are read piece by piece, and of each row only the cells
+ * that are held are looked at; errors never quote a cell.
  */
 import type { Contents } from "./byte-source.ts"
 import { readNumber } from "./cell-text.ts"
@@ -38,11 +38,15 @@ export const readCsv = async (contents: Contents, reading: Reading): Promise<Tab
   return rows.finish()
 }
 
-/** Separators and line ends of a table in UTF-16 have a zero each: bytes without any are of another encoding. */
+/**
+ * Separators and line ends of a table in UTF-16 have a zero each: bytes without any are of another encoding.
+ */
 const seemsUtf16 = (head: Uint8Array, named: Encoding): Encoding =>
   head.length > 0 && !head.includes(0) ? "utf-8" : named
 
-/** The encoding of a file that begins so: what the scenario says, which a byte order mark must not contradict. */
+/**
+ * The encoding of a file that begins so: what the scenario says, which a byte order mark must not contradict.
+ */
 const encodingOf = (head: Uint8Array, { source, problems }: Reading) => {
   const named = source.encoding
   const mark = byteOrderMark(head)
@@ -62,7 +66,9 @@ const encodingOf = (head: Uint8Array, { source, problems }: Reading) => {
   return { encoding: named ?? "utf-8", mark: mark?.length ?? 0 }
 }
 
-/** Tells where bytes are that stand for no character: the line, and the column or else the place in the line. */
+/**
+ * Tells where bytes are that stand for no character: the line, and the column or else the place in the line.
+ */
 const refuseBytes = (bad: BadBytes, encoding: Encoding, rows: CsvRows, reading: Reading): never => {
   rows.read(bad.before, 1, false)
   const { line, column, place } = rows.end()
@@ -213,7 +219,10 @@ class CsvRows {
     return true
   }
 
-  /** Where the text ends that has been read so far: the line, the column of its last field, the place of the next character. */
+  /**
+   * Where the text ends that has been read so far: the line, the column of its last field, the place of the
+   * next character.
+   */
   end(): { readonly line: number; readonly column: string | undefined; readonly place: number } {
     const { rest, nextLine } = this.#records
     const place = rest.length - Math.max(rest.lastIndexOf("\n"), rest.lastIndexOf("\r"))

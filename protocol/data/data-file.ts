@@ -1,6 +1,6 @@
 /**
- * A user's data file, whatever its format: CSV, IDX or Parquet, told apart by how they begin, and any of them compressed
- * with gzip. What comes out has been checked and does not depend on the format.
+ * A user's data file, whatever its format: CSV, IDX or Parquet, told apart by how they begin, and any of them
+ * compressed with gzip. What comes out has been checked and does not depend on the format.
  */
 import { type ByteSource, type Contents, headBytes, plainContents, unzippedContents } from "./byte-source.ts"
 import { readCsv } from "./csv.ts"
@@ -12,8 +12,8 @@ import { recognised } from "./recognise.ts"
 import { Problems, type Reading, type Room, type Table, type TableSource } from "./table.ts"
 
 /**
- * Reads what a user holds of a file, within the room that there is. Rejects with `TableError` naming every problem, and with
- * `Unreadable` where the bytes can't be had.
+ * Reads what a user holds of a file, within the room that there is. Rejects with `TableError` naming every
+ * problem, and with `Unreadable` where the bytes can't be had.
  */
 export const readDataFile = async (
   file: ByteSource,

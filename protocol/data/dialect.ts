@@ -1,6 +1,6 @@
 /**
- * What the first lines of a text file tell of how it is written, where it is not written as it must be: other separators
- * than commas, comment lines, names that are missing or stand further down.
+ * What the first lines of a text file tell of how it is written, where it is not written as it must be: other
+ * separators than commas, comment lines, names that are missing or stand further down.
  */
 import { trimmed } from "./spelling.ts"
 import type { CellProblem, TableProblem } from "./table.ts"
@@ -18,7 +18,10 @@ const separators = [
   [" ", "spaces"]
 ] as const
 
-/** The one thing to say of a file whose first lines are not those of a table as expected; undefined where they may be. */
+/**
+ * The one thing to say of a file whose first lines are not those of a table as expected; undefined where they
+ * may be.
+ */
 export const foreignDialect = (text: string, expected: Expected): TableProblem | undefined => {
   const lines = text.split(/\r\n|\n|\r/, 60).filter((line) => trimmed(line) !== "")
   const first = lines[0]
@@ -37,7 +40,10 @@ const parts = (line: string, separator: string): ReadonlyArray<string> =>
     .split(separator === " " ? / +/ : separator)
     .map((part) => trimmed(trimmed(part).replace(/^"(.*)"$/, "$1")))
 
-/** How many columns a line has of those expected: as that of the names, or as the first row where the scenario has the names. */
+/**
+ * How many columns a line has of those expected: as that of the names, or as the first row where the scenario
+ * has the names.
+ */
 const matches = (line: string, separator: string, { wanted, header }: Expected): number => {
   const fields = parts(line, separator)
   if (header !== undefined) return fields.length === header.length ? fields.length : 0

@@ -1,6 +1,6 @@
 /**
- * Digests in ascending order, and the place of one among them: by buckets of their first bits, which are uniform, so that a
- * million rows are joined without an object a row. Nothing here knows what was digested.
+ * Digests in ascending order, and the place of one among them: by buckets of their first bits, which are
+ * uniform, so that a million rows are joined without an object a row. Nothing here knows what was digested.
  */
 
 /** Bytes of a digest. */

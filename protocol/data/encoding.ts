@@ -1,7 +1,7 @@
 /**
- * From the columns of the users' files to the columns that are trained on: features scaled from their public range,
- * then the label as one column a label (one-hot). The ranges and the list of labels are public, so every user encodes its
- * own cells alike without learning anything of the others'.
+ * From the columns of the users' files to the columns that are trained on: features scaled from their public
+ * range, then the label as one column a label (one-hot). The ranges and the list of labels are public, so
+ * every user encodes its own cells alike without learning anything of the others'.
  */
 import type { Cells } from "./cells.ts"
 
@@ -75,13 +75,15 @@ export interface EncodedTable {
   readonly columns: Uint32Array
   /** ids × columns. */
   readonly cells: Cells
-  /** Whether the rows are marked as held out, whatever the share of rows that are; not marked where left out. */
+  /**
+   * Whether the rows are marked as held out, whatever the share of rows that are; not marked where left out.
+   */
   readonly heldOut?: boolean
 }
 
 /**
- * Encodes the columns read from a file: numbers of a feature, or for the label column the label's place in the list, one
- * entry a row of `ids`.
+ * Encodes the columns read from a file: numbers of a feature, or for the label column the label's place in
+ * the list, one entry a row of `ids`.
  */
 export const encodeTable = (
   description: DataDescription,

@@ -1,6 +1,6 @@
 /**
- * The rows and cells that are held of a file, picked and checked as they are read, so that nothing else of the file is
- * kept.
+ * The rows and cells that are held of a file, picked and checked as they are read, so that nothing else of
+ * the file is kept.
  */
 import { idProblem, outside } from "./cell-text.ts"
 import { labelReader } from "./labels.ts"
@@ -18,7 +18,10 @@ import {
 
 /** Rows that a file may hold, since each id is a key of a map. */
 const mostRows = 16_000_000
-/** Bytes of the heap that an id takes beyond its characters: the text's own, and its places in a list and in a map. */
+/**
+ * Bytes of the heap that an id takes beyond its characters: the text's own, and its places in a list and in a
+ * map.
+ */
 const bytesAnId = 120
 
 /** The rows held, each with its id, in the order of the declaration or else of the file. */
@@ -186,7 +189,9 @@ export class HeldCells {
     this.#labelOf = labelReader(reading.description)
   }
 
-  /** Makes room for the place; `expected` rows are in the file, as far as one can tell. Throws `TableError`. */
+  /**
+   * Makes room for the place; `expected` rows are in the file, as far as one can tell. Throws `TableError`.
+   */
   requireRoom(place: number, expected: number): void {
     const width = this.#columns.length
     if ((place + 1) * width <= this.#cells.length) return

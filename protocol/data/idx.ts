@@ -1,6 +1,7 @@
 /**
- * IDX files, the format of MNIST: a magic number, the sizes of a tensor, and its numbers, big-endian. The first dimension is
- * that of the rows, all others together are the columns, which have no names. Images stay the bytes they are.
+ * IDX files, the format of MNIST: a magic number, the sizes of a tensor, and its numbers, big-endian. The
+ * first dimension is that of the rows, all others together are the columns, which have no names. Images stay
+ * the bytes they are.
  */
 import type { ByteSource } from "./byte-source.ts"
 import { missingNumber, outside } from "./cell-text.ts"
@@ -40,8 +41,8 @@ interface Layout {
 }
 
 /**
- * Reads what is held of a file. Its columns are named by the source's header; without one they are all features of the joint
- * table, or, in a file of one dimension, the label. Rejects with `TableError`.
+ * Reads what is held of a file. Its columns are named by the source's header; without one they are all
+ * features of the joint table, or, in a file of one dimension, the label. Rejects with `TableError`.
  */
 export const readIdx = async (file: ByteSource, head: Uint8Array, reading: Reading): Promise<Table> => {
   const { source, description, problems } = reading

@@ -1,6 +1,6 @@
 /**
- * The joint table put together from blocks: float64 cells where somebody may see them (references on data that the
- * runner can read, the joint test of held-out rows), shares as bare 64-bit words at the clouds.
+ * The joint table put together from blocks: float64 cells where somebody may see them (references on data
+ * that the runner can read, the joint test of held-out rows), shares as bare 64-bit words at the clouds.
  */
 
 import { wordBytes } from "../bytes.ts"
@@ -76,9 +76,9 @@ export interface JointWords {
 }
 
 /**
- * Puts a run of a user's words, in the order of its blocks and from the `firstWord`-th of all of them, where they belong in the
- * joint training table. Words beyond the cells are ignored (packing fills up the last ciphertext). The blocks must have passed
- * the coverage check.
+ * Puts a run of a user's words, in the order of its blocks and from the `firstWord`-th of all of them, where
+ * they belong in the joint training table. Words beyond the cells are ignored (packing fills up the last
+ * ciphertext). The blocks must have passed the coverage check.
  */
 export const placeRun = (
   blocks: ReadonlyArray<CellBlock>,

@@ -1,6 +1,6 @@
 /**
- * Labels, by their place in the public list. Where every label of the list is a number they are compared as numbers, so
- * that `0` is `0.0`; else as exact texts.
+ * Labels, by their place in the public list. Where every label of the list is a number they are compared as
+ * numbers, so that `0` is `0.0`; else as exact texts.
  */
 import { missing } from "./cell-text.ts"
 import type { DataDescription } from "./encoding.ts"
@@ -11,7 +11,10 @@ import type { CellProblem } from "./table.ts"
 export const areNumbers = (labels: ReadonlyArray<string>): boolean =>
   labels.every((label) => isDecimal(trimmed(label)))
 
-/** The place of a label in a list that is the same as one before, as labels are compared; undefined where there is none. */
+/**
+ * The place of a label in a list that is the same as one before, as labels are compared; undefined where
+ * there is none.
+ */
 export const repeatedLabel = (labels: ReadonlyArray<string>): number | undefined => {
   const numbers = areNumbers(labels)
   const seen = new Set<string>()

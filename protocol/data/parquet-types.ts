@@ -1,7 +1,7 @@
 /**
- * What a cell of a Parquet column is as a text, for ids and labels, and as a number, for features. The physical values are
- * taken as they are in the file, so that no digit is lost on the way: times have the digits of their unit, and the zone of
- * the machine has no part in them.
+ * What a cell of a Parquet column is as a text, for ids and labels, and as a number, for features. The
+ * physical values are taken as they are in the file, so that no digit is lost on the way: times have the
+ * digits of their unit, and the zone of the machine has no part in them.
  */
 import { isUtf8 } from "node:buffer"
 import type { SchemaElement } from "hyparquet"

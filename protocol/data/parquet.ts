@@ -1,6 +1,6 @@
 /**
- * Parquet files: columns with names and types of their own, of which only those that are needed are decoded, one group of rows
- * after the other. The only file that imports the functions of `hyparquet`.
+ * Parquet files: columns with names and types of their own, of which only those that are needed are decoded,
+ * one group of rows after the other. The only file that imports the functions of `hyparquet`.
  */
 import { brotliDecompressSync, gunzipSync } from "node:zlib"
 import {

@@ -66,7 +66,9 @@ const patterns: ReadonlyArray<readonly [RegExp, string, string]> = [
   [/^%YAML|^---\s*\n/, "is YAML", convert]
 ]
 
-/** The one thing to say of a file that is something else; `tail` are its last bytes, where they are at hand. */
+/**
+ * The one thing to say of a file that is something else; `tail` are its last bytes, where they are at hand.
+ */
 export const recognised = (head: Uint8Array, tail: Uint8Array): TableProblem | undefined => {
   if (head.length === 0) {
     return {

@@ -1,7 +1,8 @@
 /**
- * What a user holds of a file, checked before anything is computed: the columns it declares, numbers within their public
- * ranges, labels of the public list, one row an id; whatever the format. Only the owner sees a table; errors name
- * line, column and id but never the value of a cell, because an error may travel further than the table.
+ * What a user holds of a file, checked before anything is computed: the columns it declares, numbers within
+ * their public ranges, labels of the public list, one row an id; whatever the format. Only the owner sees a
+ * table; errors name line, column and id but never the value of a cell, because an error may travel further
+ * than the table.
  */
 import { Data } from "effect"
 import type { Encoding } from "./characters.ts"
@@ -44,7 +45,10 @@ export interface Room {
 
 export interface Table {
   readonly ids: ReadonlyArray<string>
-  /** Values of each column held, in the order of `ids`; of the label column the label's place in the public list. */
+  /**
+   * Values of each column held, in the order of `ids`; of the label column the label's place in the public
+   * list.
+   */
   readonly columns: ReadonlyMap<string, Column>
 }
 

@@ -1,6 +1,7 @@
 /**
- * The check at the end of every envelope: 32 bits of a checksum that WebAssembly computes three times as fast as zlib its CRC-32. It is
- * against corruption, by a bad link or an injected fault; against people there are the broker's permissions and TLS.
+ * The check at the end of every envelope: 32 bits of a checksum that WebAssembly computes three times as fast
+ * as zlib its CRC-32. It is against corruption, by a bad link or an injected fault; against people there are
+ * the broker's permissions and TLS.
  */
 import { instantiate } from "../ring/kernels.ts"
 
@@ -25,7 +26,10 @@ export const checkOfParts = (parts: ReadonlyArray<Uint8Array>): number => {
   return sum.end()
 }
 
-/** Copies bytes to `to`, and gives the check of what is written there up to their end: each piece while the cache has it. */
+/**
+ * Copies bytes to `to`, and gives the check of what is written there up to their end: each piece while the
+ * cache has it.
+ */
 export const copyWithCheck = (to: Uint8Array, start: number, parts: ReadonlyArray<Uint8Array>): number => {
   const sum = new Check()
   sum.add(to.subarray(0, start))
@@ -40,7 +44,9 @@ export const copyWithCheck = (to: Uint8Array, start: number, parts: ReadonlyArra
   return sum.end()
 }
 
-/** A sum under way, of bytes one behind the other. There is one at a time, for it lies in the kernels' memory. */
+/**
+ * A sum under way, of bytes one behind the other. There is one at a time, for it lies in the kernels' memory.
+ */
 class Check {
   #length = 0
   #held = 0

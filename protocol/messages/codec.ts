@@ -1,6 +1,7 @@
 /**
- * Values to bytes and back, as MessagePack: the only file that imports `msgpackr`. What comes off the wire is copied out
- * of the received buffer, and bytes that do not decode are a `MalformedMessage`, never an exception of the packer.
+ * Values to bytes and back, as MessagePack: the only file that imports `msgpackr`. What comes off the wire is
+ * copied out of the received buffer, and bytes that do not decode are a `MalformedMessage`, never an
+ * exception of the packer.
  */
 import { Data, Either } from "effect"
 import { addExtension, Packr } from "msgpackr"
@@ -18,7 +19,8 @@ export class MalformedMessage extends Data.TaggedError("MalformedMessage")<{
   }
 }
 
-// The packer would write another typed array's first `length` bytes and lose the rest, silently. Refuse instead.
+// The packer would write another typed array's first `length` bytes and lose the rest, silently. Refuse
+// instead.
 for (const Class of [
   Int8Array,
   Uint8ClampedArray,
@@ -41,7 +43,8 @@ for (const Class of [
   })
 }
 
-// useRecords: false writes plain maps, which any MessagePack reads; copyBuffers keeps decoded bytes from aliasing the socket's buffer.
+// useRecords: false writes plain maps, which any MessagePack reads; copyBuffers keeps decoded bytes from
+// aliasing the socket's buffer.
 const packr = new Packr({ useRecords: false, copyBuffers: true })
 
 /** The value as MessagePack, in a buffer of its own. */

@@ -1,12 +1,16 @@
 /**
- * What the director says to the parties: begin, go through a phase, report, finish. The director knows the scenario
- * and holds no secret; replies carry sizes and, where the scenario reveals it, the held-out accuracy.
+ * What the director says to the parties: begin, go through a phase, report, finish. The director knows the
+ * scenario and holds no secret; replies carry sizes and, where the scenario reveals it, the held-out
+ * accuracy.
  */
 import { Schema } from "../schema.ts"
 import { ask, Count, tell } from "./message.ts"
 
 const Nothing = Schema.Struct({})
-/** Is everybody up, and talking about the same scenario? The digest is that of the agreement (`actors/party/agreement.ts`). */
+/**
+ * Is everybody up, and talking about the same scenario? The digest is that of the agreement
+ * (`actors/party/agreement.ts`).
+ */
 export const Begin = ask("Begin", Schema.Struct({ agreement: Schema.String }), Nothing)
 
 /** To everyone but the KGC: get credentials from it. */
@@ -18,7 +22,10 @@ export const Upload = ask("Upload", Nothing, Schema.Struct({ rows: Count, words:
 /** To a cloud: bring everything under the one key. */
 export const Transform = ask("Transform", Nothing, Schema.Struct({ ciphertexts: Count }))
 
-/** To a cloud: train. `rounds` counts the exchanges with the other cloud, the opening of the data set included. */
+/**
+ * To a cloud: train. `rounds` counts the exchanges with the other cloud, the opening of the data set
+ * included.
+ */
 export const Train = ask("Train", Nothing, Schema.Struct({ steps: Count, rounds: Count }))
 
 /** To a cloud: seal the model under the joint key. */

@@ -1,7 +1,7 @@
 /**
- * Phase 1, keys: a party hands the KGC the public key to which it wants things sealed, and receives the public
- * parameters, the signed roster of all parties, and its own secrets sealed to that key. Nobody but the addressee can
- * read the secrets, the broker included.
+ * Phase 1, keys: a party hands the KGC the public key to which it wants things sealed, and receives the
+ * public parameters, the signed roster of all parties, and its own secrets sealed to that key. Nobody but the
+ * addressee can read the secrets, the broker included.
  */
 import { Schema } from "../schema.ts"
 import { ask, Bytes, BytesOf, format } from "./message.ts"

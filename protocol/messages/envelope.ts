@@ -1,7 +1,8 @@
 /**
- * The envelope of every message: a MessagePack array `[version, kind, id, tag, number, of, body, check]`, written and read by hand,
- * since it is on the path of every round: the body is neither parsed nor copied on receipt. The check is a sum over all before
- * it (`check.ts`): what was corrupted on the way counts as lost. The sender is not in the envelope; the broker vouches for the one in the subject.
+ * The envelope of every message: a MessagePack array `[version, kind, id, tag, number, of, body, check]`,
+ * written and read by hand, since it is on the path of every round: the body is neither parsed nor copied on
+ * receipt. The check is a sum over all before it (`check.ts`): what was corrupted on the way counts as lost.
+ * The sender is not in the envelope; the broker vouches for the one in the subject.
  */
 import { Either } from "effect"
 import { checkOf, checkOfParts, copyWithCheck } from "./check.ts"
@@ -10,9 +11,10 @@ import { MalformedMessage } from "./codec.ts"
 export const envelopeVersion = 2
 
 /**
- * `ask` and its answers: `reply`, `failure`, and `working` while the handler runs. `poll` asks again after a request that the receiver
- * is thought to have; `unknown` says that it has not. `tell` has no answer. `round` carries a round of a phase and `nack` asks for one again.
- * A `fragment` is a part of an envelope too large for one message.
+ * `ask` and its answers: `reply`, `failure`, and `working` while the handler runs. `poll` asks again after a
+ * request that the receiver is thought to have; `unknown` says that it has not. `tell` has no answer. `round`
+ * carries a round of a phase and `nack` asks for one again. A `fragment` is a part of an envelope too large
+ * for one message.
  */
 export const kinds = [
   "ask",

@@ -1,10 +1,12 @@
 /**
  * Who there is, where messages to each go, and who may write to whom. A subject is
- * `bicameral.<run>.<to>.<toMember>.<from>.<fromMember>.<channel>`; the broker lets an actor write only its own name as `<from>`, so the
- * sender is read off the subject. `nats.conf` states the same permissions for the broker, and a test holds the two together.
+ * `bicameral.<run>.<to>.<toMember>.<from>.<fromMember>.<channel>`; the broker lets an actor write only its
+ * own name as `<from>`, so the sender is read off the subject. `nats.conf` states the same permissions for
+ * the broker, and a test holds the two together.
  *
- * The KGC and the clouds have process groups: beside the main process, which is called `cloud0`, each may have members, `cloud0.w-3f2a`, with the same
- * credentials. On subjects the main process is the member `main`. Everywhere else a name is one string.
+ * The KGC and the clouds have process groups: beside the main process, which is called `cloud0`, each may
+ * have members, `cloud0.w-3f2a`, with the same credentials. On subjects the main process is the member
+ * `main`. Everywhere else a name is one string.
  */
 
 export type Role = "kgc" | "cloud0" | "cloud1" | "director" | "user"
@@ -87,8 +89,8 @@ export const subjectOf = ({ run, to, from, channel }: Address): string =>
 export const inboxOf = (run: string, self: string): string => `bicameral.${run}.${onSubject(self)}.>`
 
 /**
- * What a name in a run subscribes to, which comes to the same: who exchanges rounds, a cloud's main process or a lane, to each channel by
- * itself, for its rounds have a connection of their own.
+ * What a name in a run subscribes to, which comes to the same: who exchanges rounds, a cloud's main process
+ * or a lane, to each channel by itself, for its rounds have a connection of their own.
  */
 export const inboxesOf = (run: string, self: string): ReadonlyArray<string> =>
   exchangesRounds(self)
@@ -116,8 +118,9 @@ export const parseSubject = (subject: string): Address | undefined => {
 }
 
 /**
- * Whether the main process of a role asks that of another: the director everybody; users the KGC, both clouds and each other; the clouds the
- * KGC and each other. The KGC asks nobody. C0, who holds the master key, can do no more towards users than reply.
+ * Whether the main process of a role asks that of another: the director everybody; users the KGC, both clouds
+ * and each other; the clouds the KGC and each other. The KGC asks nobody. C0, who holds the master key, can
+ * do no more towards users than reply.
  */
 const asks = (from: Role, to: Role): boolean => {
   switch (from) {
@@ -137,8 +140,9 @@ const areClouds = (one: Role, other: Role): boolean =>
   (one === "cloud0" && other === "cloud1") || (one === "cloud1" && other === "cloud0")
 
 /**
- * Whether a name needs to write to another on a channel. Within a process group all may; between groups, members reply and exchange rounds, ask the other
- * cloud's, and C1's ask the KGC's, who deal. Whoever is asked may reply; the director is asked by nobody.
+ * Whether a name needs to write to another on a channel. Within a process group all may; between groups,
+ * members reply and exchange rounds, ask the other cloud's, and C1's ask the KGC's, who deal. Whoever is
+ * asked may reply; the director is asked by nobody.
  */
 export const mayPublish = (from: string, to: string, channel: Channel): boolean => {
   const [sender, receiver] = [partsOf(from), partsOf(to)]
@@ -168,7 +172,10 @@ export const mayPublishOn = (self: string, subject: string): boolean => {
   )
 }
 
-/** Whether an actor may subscribe to a subject, which may hold the wildcards `*` and `>`: only to what is sent to its process group. */
+/**
+ * Whether an actor may subscribe to a subject, which may hold the wildcards `*` and `>`: only to what is sent
+ * to its process group.
+ */
 export const maySubscribe = (self: string, subject: string): boolean => {
   if (roleOf(self) === undefined) return false
   const [first, run, to, ...rest] = subject.split(".")

@@ -1,6 +1,7 @@
 /**
- * Phase 4, training: C1 asks the dealer for the corrections of some steps; the clouds agree on the step to begin or go on from.
- * Everything else between the clouds is rounds of bare bytes. The request says all that is dealt for; the dealer keeps but the number of rows.
+ * Phase 4, training: C1 asks the dealer for the corrections of some steps; the clouds agree on the step to
+ * begin or go on from. Everything else between the clouds is rounds of bare bytes. The request says all that
+ * is dealt for; the dealer keeps but the number of rows.
  */
 import { Either } from "effect"
 import { Schema } from "../schema.ts"
@@ -9,9 +10,10 @@ import { type Ask, ask, Count, type Format, format } from "./message.ts"
 const Lanes = Schema.Array(Schema.String)
 
 /**
- * C0 to C1: it trains, in rounds of this epoch, which no earlier rounds had, and has its share of the weights after these steps, and
- * lanes of these names. The reply is the latest of the steps that both have (0 is before the first), and C1's lanes. The first of
- * either's lanes work together, then the second, for as long as both have one.
+ * C0 to C1: it trains, in rounds of this epoch, which no earlier rounds had, and has its share of the weights
+ * after these steps, and lanes of these names. The reply is the latest of the steps that both have (0 is
+ * before the first), and C1's lanes. The first of either's lanes work together, then the second, for as long
+ * as both have one.
  */
 export const Join = ask(
   "Join",
@@ -25,11 +27,17 @@ export const LanesReady = ask("LanesReady", Schema.Struct({ lanes: Count }), Sch
 /** C1 to C0: it has lost its place in the rounds; C0 is to join again. */
 export const Rejoin = ask("Rejoin", Schema.Struct({}), Schema.Struct({}))
 
-/** What a lane needs of a step: of the gradients on its rows, from `from` up to and without `end`; lane 0 of the update too. */
+/**
+ * What a lane needs of a step: of the gradients on its rows, from `from` up to and without `end`; lane 0 of
+ * the update too.
+ */
 const Part = Schema.Struct({ from: Count, end: Count, update: Schema.Boolean })
 export type DealtPart = typeof Part.Type
 
-/** The training rows, the first step and how many steps; one where that is left out. Without a part, all of each. */
+/**
+ * The training rows, the first step and how many steps; one where that is left out. Without a part, all of
+ * each.
+ */
 const request = Schema.Struct({
   rows: Count,
   step: Count,

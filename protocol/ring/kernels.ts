@@ -1,6 +1,7 @@
 /**
  * Loads the compiled kernels and gives them a memory. What they export is declared here by hand, because the
- * AssemblyScript sources are outside the TypeScript project. Addresses and lengths are unsigned 32-bit numbers.
+ * AssemblyScript sources are outside the TypeScript project. Addresses and lengths are unsigned 32-bit
+ * numbers.
  */
 import { readFileSync } from "node:fs"
 import { artifact } from "../artifact.ts"

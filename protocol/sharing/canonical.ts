@@ -1,7 +1,7 @@
 /**
- * Canonical bytes: the one way a structure is laid out where bytes are signed, digested, bound into a seal or kept at
- * rest. Integers are little-endian, every field of variable length carries its length (u32), so two different
- * structures never give the same bytes. Nothing secret is decided here.
+ * Canonical bytes: the one way a structure is laid out where bytes are signed, digested, bound into a seal or
+ * kept at rest. Integers are little-endian, every field of variable length carries its length (u32), so two
+ * different structures never give the same bytes. Nothing secret is decided here.
  */
 import { Data, Either } from "effect"
 
@@ -19,7 +19,9 @@ export class NotCanonical extends Data.TaggedError("NotCanonical")<{
 
 const text = new TextEncoder()
 
-/** Collects fields; the bytes given in are copied by `finish`, not before, so they must not change until then. */
+/**
+ * Collects fields; the bytes given in are copied by `finish`, not before, so they must not change until then.
+ */
 export class CanonicalWriter {
   readonly #parts: Array<Uint8Array> = []
   #length = 0
@@ -73,8 +75,8 @@ export class CanonicalWriter {
 }
 
 /**
- * Reads fields in the order they were written. What it returns as bytes is a view of the input, not a copy. It throws
- * `NotCanonical`; use it inside `readCanonical`, which gives the error as a value.
+ * Reads fields in the order they were written. What it returns as bytes is a view of the input, not a copy.
+ * It throws `NotCanonical`; use it inside `readCanonical`, which gives the error as a value.
  */
 export class CanonicalReader {
   readonly #bytes: Uint8Array
@@ -153,7 +155,10 @@ export class CanonicalReader {
     return values
   }
 
-  /** How many of something follow, each of at least `leastBytes`: refused before anything of that size is allocated. */
+  /**
+   * How many of something follow, each of at least `leastBytes`: refused before anything of that size is
+   * allocated.
+   */
   count(leastBytes: number, field: string): number {
     const count = this.u32(field)
     if (count * leastBytes > this.#bytes.length - this.#at) this.#fail(field, `${count} of them do not fit`)

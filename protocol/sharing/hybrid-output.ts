@@ -1,7 +1,8 @@
 /**
- * The hybrid form of the sealed model, for large ones (section 7 of docs/protocol.md): each cloud encrypts its share of the weights under a
- * fresh key of AES-128-GCM, and only the two keys are under pk. The users open the keys together as they open a packed model,
- * then the shares, and add them. C0 could open the keys, and is sent neither C1's nor what is under them.
+ * The hybrid form of the sealed model, for large ones (section 7 of docs/protocol.md): each cloud encrypts
+ * its share of the weights under a fresh key of AES-128-GCM, and only the two keys are under pk. The users
+ * open the keys together as they open a packed model, then the shares, and add them. C0 could open the keys,
+ * and is sent neither C1's nor what is under them.
  */
 import { randomBytes } from "node:crypto"
 import { Data, Effect, Either } from "effect"
@@ -85,8 +86,8 @@ const openShare = (
   Either.fromOption(unseal({ key, nonce, about: bound(name) }, sealed), () => new ShareUnreadable(name))
 
 /**
- * User: the weights, little-endian words, from the sealed model and everybody's partial decryptions of the two keys, one's own
- * included. `users` are all users of the run, `words` the words of the model.
+ * User: the weights, little-endian words, from the sealed model and everybody's partial decryptions of the
+ * two keys, one's own included. `users` are all users of the run, `words` the words of the model.
  */
 export const openHybridModel = <E>(
   work: Work<E>,

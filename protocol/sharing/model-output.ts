@@ -1,7 +1,8 @@
 /**
- * The model's way to the users (section 7 of docs/protocol.md): C0 encrypts its shares of the weights under pk, C1 adds its own and a
- * random multiple of 2^64 a slot, and the users open the sum together, each with a partial decryption A^(sk_j). Only the users
- * learn the weights. C0 could open the sum and is never sent it; no proper subset of the users can.
+ * The model's way to the users (section 7 of docs/protocol.md): C0 encrypts its shares of the weights under
+ * pk, C1 adds its own and a random multiple of 2^64 a slot, and the users open the sum together, each with a
+ * partial decryption A^(sk_j). Only the users learn the weights. C0 could open the sum and is never sent it;
+ * no proper subset of the users can.
  */
 import { Data, Effect, Redacted } from "effect"
 import type { ExponentMode } from "../bcp/keys.ts"
@@ -11,8 +12,9 @@ import { ciphertextBytes, elementBytes } from "../bcp/wire.ts"
 import { concatenate, wordBytes } from "../bytes.ts"
 import { inJobs, type Work } from "./work.ts"
 
-// σ = 40: what is above a word is ρ or ρ + 1, by the carry, with ρ uniform below 2^40; no one tells which with an advantage
-// above 2^−40. A slot holds 64 bits, these 40, and two bits that the sum of two shares and the mask may carry into.
+// σ = 40: what is above a word is ρ or ρ + 1, by the carry, with ρ uniform below 2^40; no one tells which
+// with an advantage above 2^−40. A slot holds 64 bits, these 40, and two bits that the sum of two shares and
+// the mask may carry into.
 const maskBits = 40
 
 /** What it takes to encrypt under pk. */
@@ -50,7 +52,10 @@ export class PartialsMissing extends Data.TaggedError("PartialsMissing")<{
   }
 }
 
-/** Partial decryptions that cannot belong to this model: from somebody who is not a user, or too few or too many. */
+/**
+ * Partial decryptions that cannot belong to this model: from somebody who is not a user, or too few or too
+ * many.
+ */
 export class PartialsRejected extends Data.TaggedError("PartialsRejected")<{
   readonly user: string
   readonly reason: string
@@ -62,8 +67,9 @@ export class PartialsRejected extends Data.TaggedError("PartialsRejected")<{
 }
 
 /**
- * ⊥: all partial decryptions are there, but together they do not open the ciphertexts. One is wrong or of another model, or a
- * ciphertext is not of the group; the cause says which ciphertext, counted from the `first`-th.
+ * ⊥: all partial decryptions are there, but together they do not open the ciphertexts. One is wrong or of
+ * another model, or a ciphertext is not of the group; the cause says which ciphertext, counted from the
+ * `first`-th.
  */
 export class JointDecryptionFailed<E = unknown> extends Data.TaggedError("JointDecryptionFailed")<{
   readonly users: ReadonlyArray<string>
@@ -106,8 +112,8 @@ export const sealModelShare = <E>(
 }
 
 /**
- * Cloud 1: adds its own shares and the masks to what C0 sealed. The result is the sealed model, which rests at C1 and
- * goes to the users only.
+ * Cloud 1: adds its own shares and the masks to what C0 sealed. The result is the sealed model, which rests
+ * at C1 and goes to the users only.
  */
 export const sealModel = <E>(
   work: Work<E>,
@@ -134,7 +140,10 @@ export const sealModel = <E>(
     return concatenate(results.map(({ ciphertexts }) => ciphertexts))
   }).pipe(Effect.withSpan("Cloud1.sealModel"))
 
-/** User: A^(sk_j) of every ciphertext of the sealed model, for the other users; sealed to them, and to no cloud. */
+/**
+ * User: A^(sk_j) of every ciphertext of the sealed model, for the other users; sealed to them, and to no
+ * cloud.
+ */
 export const partiallyDecrypt = <E>(
   work: Work<E>,
   { parameters, secretKey }: UserKey,
@@ -155,8 +164,8 @@ export const partiallyDecrypt = <E>(
 }
 
 /**
- * User: the weights, little-endian words, from the sealed model and everybody's partial decryptions, one's own included.
- * `users` are all users of the run, `words` the words of the model.
+ * User: the weights, little-endian words, from the sealed model and everybody's partial decryptions, one's
+ * own included. `users` are all users of the run, `words` the words of the model.
  */
 export const openModel = <E>(
   work: Work<E>,

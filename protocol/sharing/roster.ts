@@ -1,7 +1,7 @@
 /**
- * The roster: who takes part in a run, to which key things are sealed to each (HPKE) and each user's BCP public key,
- * bound to the public parameters and signed by the KGC (Ed25519, RFC 8032). Public; every party checks the signature
- * before it seals or encrypts anything to a key in it.
+ * The roster: who takes part in a run, to which key things are sealed to each (HPKE) and each user's BCP
+ * public key, bound to the public parameters and signed by the KGC (Ed25519, RFC 8032). Public; every party
+ * checks the signature before it seals or encrypts anything to a key in it.
  */
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto"
 import { Data, Either, Redacted } from "effect"
@@ -31,7 +31,10 @@ export interface SigningKeyPair {
   readonly privateKey: Redacted.Redacted<KeyObject>
 }
 
-/** The roster is not the one the KGC signed for this run and these parameters; `failed` says which check it did not pass. */
+/**
+ * The roster is not the one the KGC signed for this run and these parameters; `failed` says which check it
+ * did not pass.
+ */
 export class RosterRejected extends Data.TaggedError("RosterRejected")<{
   readonly failed: "signing key" | "layout" | "signature" | "run" | "parameters" | "actor twice"
   readonly reason: string
@@ -79,7 +82,10 @@ export const generateSigningKeyPair = (): SigningKeyPair => {
   }
 }
 
-/** SHA-256 over all that the KGC tells everybody: the parameters (N, k, g) and pk, fixed-width big-endian, and the order key. */
+/**
+ * SHA-256 over all that the KGC tells everybody: the parameters (N, k, g) and pk, fixed-width big-endian, and
+ * the order key.
+ */
 export const digestParameters = (parameters: {
   readonly bits: number
   readonly N: Uint8Array
@@ -133,8 +139,8 @@ export const signRoster = (roster: Roster, privateKey: Redacted.Redacted<KeyObje
 }
 
 /**
- * Checks a signed roster against the KGC's public key, the run and the digest of the parameters one was given, and
- * gives its content. The signature is checked before anything else is read.
+ * Checks a signed roster against the KGC's public key, the run and the digest of the parameters one was
+ * given, and gives its content. The signature is checked before anything else is read.
  */
 export const verifyRoster = (
   signed: Uint8Array,

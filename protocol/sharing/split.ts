@@ -1,7 +1,7 @@
 /**
- * Splitting a user's words into two additive shares modulo 2^64 (the paper's m_i0 = R_i and m_i1 = m_i − R_i). R_i is
- * the AES-128-CTR key stream of a seed, so C0's share is as small as a seed where bulk matters. The user alone sees
- * both shares; either one is uniform by itself.
+ * Splitting a user's words into two additive shares modulo 2^64 (the paper's m_i0 = R_i and m_i1 = m_i −
+ * R_i). R_i is the AES-128-CTR key stream of a seed, so C0's share is as small as a seed where bulk matters.
+ * The user alone sees both shares; either one is uniform by itself.
  */
 import { createCipheriv } from "node:crypto"
 import { Data } from "effect"
@@ -22,13 +22,14 @@ export class NotWords extends Data.TaggedError("NotWords")<{
   }
 }
 
-// One call of the cipher takes at most 2^31 − 1 bytes; a part of this size keeps well below and stays a multiple of 16.
+// One call of the cipher takes at most 2^31 − 1 bytes; a part of this size keeps well below and stays a
+// multiple of 16.
 const partBytes = 1 << 26
 
 /**
- * The words of R = PRG(seed) from the `firstWord`-th, as little-endian bytes. The counter block is the place in the
- * stream (two words a block), so any part is had without what comes before. A seed serves one upload of one user.
- * Throws `NotWords` on a seed of another length.
+ * The words of R = PRG(seed) from the `firstWord`-th, as little-endian bytes. The counter block is the place
+ * in the stream (two words a block), so any part is had without what comes before. A seed serves one upload
+ * of one user. Throws `NotWords` on a seed of another length.
  */
 export const expandSeed = (seed: Uint8Array, words: number, firstWord = 0): Uint8Array => {
   if (seed.length !== seedBytes) {
@@ -47,10 +48,16 @@ export const expandSeed = (seed: Uint8Array, words: number, firstWord = 0): Uint
   return stream
 }
 
-/** a + b mod 2^64, word by word; little-endian bytes in and out, a new array. Throws `NotWords` on unequal lengths. */
+/**
+ * a + b mod 2^64, word by word; little-endian bytes in and out, a new array. Throws `NotWords` on unequal
+ * lengths.
+ */
 export const addWords = (a: Uint8Array, b: Uint8Array): Uint8Array => combineHalves(a, b, addHalves)
 
-/** a − b mod 2^64, word by word; little-endian bytes in and out, a new array. Throws `NotWords` on unequal lengths. */
+/**
+ * a − b mod 2^64, word by word; little-endian bytes in and out, a new array. Throws `NotWords` on unequal
+ * lengths.
+ */
 export const subtractWords = (a: Uint8Array, b: Uint8Array): Uint8Array => combineHalves(a, b, subtractHalves)
 
 /** Splits words into share 0 (the seed's expansion) and share 1; their sum modulo 2^64 is the words. */
@@ -69,7 +76,10 @@ const checkWords = (what: string, bytes: Uint8Array): void => {
   }
 }
 
-/** 32-bit halves of words: a view where the bytes are aligned, else of a copy. Node runs on little-endian machines only. */
+/**
+ * 32-bit halves of words: a view where the bytes are aligned, else of a copy. Node runs on little-endian
+ * machines only.
+ */
 const halves = (bytes: Uint8Array): Uint32Array => {
   const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes)
   return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4)

@@ -1,7 +1,8 @@
 /**
- * Transformation to the unified key (section 4 of docs/protocol.md): C0 opens its own share and encrypts it under pk; C1's share goes
- * through KeyProd (Peter, Tews, Katzenbeisser, TIFS 2013), batched. What C0 opens for C1 is m + τ with τ uniform modulo N,
- * so it learns nothing. C1 ends with both shares under pk and its own share in the clear. One call is one piece of a run.
+ * Transformation to the unified key (section 4 of docs/protocol.md): C0 opens its own share and encrypts it
+ * under pk; C1's share goes through KeyProd (Peter, Tews, Katzenbeisser, TIFS 2013), batched. What C0 opens
+ * for C1 is m + τ with τ uniform modulo N, so it learns nothing. C1 ends with both shares under pk and its
+ * own share in the clear. One call is one piece of a run.
  */
 import { Data, Effect, Redacted } from "effect"
 import type { ExponentMode } from "../bcp/keys.ts"
@@ -107,9 +108,9 @@ export const reencrypt = <E>(
     .pipe(Effect.withSpan("Cloud0.reencrypt"))
 
 /**
- * Cloud 1: its share of a user's cells, c_i1 under pk_i, blinded with a fresh τ a ciphertext, re-encrypted by C0 and
- * stripped. `askCloud0` carries the blinded ciphertexts to `reencrypt` and brings the answer; if it is asked again, it is
- * asked the very same.
+ * Cloud 1: its share of a user's cells, c_i1 under pk_i, blinded with a fresh τ a ciphertext, re-encrypted by
+ * C0 and stripped. `askCloud0` carries the blinded ciphertexts to `reencrypt` and brings the answer; if it is
+ * asked again, it is asked the very same.
  */
 export const unifyShare1 = <E, E2, R>(
   work: Work<E>,

@@ -1,7 +1,8 @@
 /**
- * A user's upload: all words of its blocks, one after the other, go into the slots of one run of ciphertexts under pk_i
- * (the paper's c_i0 to C0 and c_i1 to C1). The run is cut into pieces that fit a message and put together again by the
- * receiver, which names what is missing or came twice. The pieces for C1 must be sealed: C0 could open them.
+ * A user's upload: all words of its blocks, one after the other, go into the slots of one run of ciphertexts
+ * under pk_i (the paper's c_i0 to C0 and c_i1 to C1). The run is cut into pieces that fit a message and put
+ * together again by the receiver, which names what is missing or came twice. The pieces for C1 must be
+ * sealed: C0 could open them.
  */
 import { Data, Effect, Either } from "effect"
 import type { ExponentMode } from "../bcp/keys.ts"
@@ -70,8 +71,9 @@ export class PieceMissing extends Data.TaggedError("PieceMissing")<{
 }
 
 /**
- * Cuts a run of `ciphertexts` into pieces of at most `limitBytes` each. `bytesEach` is what a ciphertext takes in the
- * largest message made of it: itself in an upload, itself and its plaintext in a reply of the transformation.
+ * Cuts a run of `ciphertexts` into pieces of at most `limitBytes` each. `bytesEach` is what a ciphertext
+ * takes in the largest message made of it: itself in an upload, itself and its plaintext in a reply of the
+ * transformation.
  */
 export const cutRun = (
   ciphertexts: number,
@@ -101,8 +103,8 @@ export const wordsOfPiece = (
 }
 
 /**
- * One piece of a user's share under pk_i, ready to be sent: to C0 as it is, to C1 sealed. `share` is the whole share,
- * little-endian words of all blocks. One job of the worker pool.
+ * One piece of a user's share under pk_i, ready to be sent: to C0 as it is, to C1 sealed. `share` is the
+ * whole share, little-endian words of all blocks. One job of the worker pool.
  */
 export const encryptPiece = <E>(
   work: Work<E>,
@@ -124,13 +126,17 @@ export const encryptPiece = <E>(
     )
 }
 
-/** The bytes of a piece within something that has `bytesEach` bytes a ciphertext; a view. The last may be shorter. */
+/**
+ * The bytes of a piece within something that has `bytesEach` bytes a ciphertext; a view. The last may be
+ * shorter.
+ */
 export const pieceOf = (whole: Uint8Array, piece: Piece, bytesEach: number): Uint8Array =>
   whole.subarray(piece.first * bytesEach, (piece.first + piece.count) * bytesEach)
 
 /**
- * Puts the pieces of one run together in whatever order they come: of ciphertexts, or of words. It owns its memory, which is taken once, from the
- * count announced before, so a piece can be dropped as soon as it is placed.
+ * Puts the pieces of one run together in whatever order they come: of ciphertexts, or of words. It owns its
+ * memory, which is taken once, from the count announced before, so a piece can be dropped as soon as it is
+ * placed.
  */
 export class RunAssembly {
   readonly #from: string

@@ -1,6 +1,7 @@
 /**
- * Where the big-integer work of sharing is done: a job of `protocol/bcp/jobs.ts` run somewhere that is not the event
- * loop, in practice the worker pool of the same party. The secrets in a job's input do not leave that party.
+ * Where the big-integer work of sharing is done: a job of `protocol/bcp/jobs.ts` run somewhere that is not
+ * the event loop, in practice the worker pool of the same party. The secrets in a job's input do not leave
+ * that party.
  */
 import { Effect } from "effect"
 import type { Jobs } from "../bcp/jobs.ts"
@@ -14,7 +15,8 @@ export interface Work<E> {
   readonly run: <K extends JobName>(name: K, input: JobInput<K>) => Effect.Effect<JobOutput<K>, E>
 }
 
-// Some tenths of a second at 2048 bits: enough to hide what handing a job over costs, little enough to share among cores.
+// Some tenths of a second at 2048 bits: enough to hide what handing a job over costs, little enough to share
+// among cores.
 const itemsPerJob = 16
 
 /** Cuts `items` items of work into jobs, runs them as the pool has room, and gives their results in order. */

@@ -1,4 +1,4 @@
-/** Why a file system did not do what it was asked to do, in words that people know. */
+/** Explains in plain words why a file operation failed. */
 const reasons: ReadonlyMap<string, string> = new Map([
   ["EACCES", "permission is denied"],
   ["EPERM", "permission is denied"],
