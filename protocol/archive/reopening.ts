@@ -1,8 +1,8 @@
 /**
- * Taking up the archive again, without any user (section 4 of docs/protocol.md): C1 sends c'_i0 to C0 as it
- * is, which is C0's own random share, and c'_i1 blinded, whose opening C1 strips in the clear. Each cloud has
- * its share again; the archive stays as it was. C0 must never see c'_i1 itself, nor the sum of the two: it
- * could open them.
+ * Reopening the archive without any user (section 4 of docs/protocol.md): C1 sends C0 c'_i0 as it is, which
+ * is C0's own random share, and c'_i1 blinded, and strips the opened values in the clear. Each cloud then has
+ * its share again; the archive is unchanged. C0 must never see c'_i1 itself, nor the sum of the two: it could
+ * open them.
  */
 import { Effect, Redacted } from "effect"
 import { uploadSlotBits } from "../bcp/packing.ts"

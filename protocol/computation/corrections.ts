@@ -61,7 +61,7 @@ export interface Section {
 }
 
 /**
- * The message of a step from sections in `memory`, written to `message` where that is given: all of it.
+ * The message of a step from sections in `memory`, written to `message` if given, which it must fill.
  * @throws RangeError if `message` has another length than the sections take
  */
 export const assembleCorrections = (

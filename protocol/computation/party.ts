@@ -13,7 +13,7 @@ import { CorrectionsRefused, MaskReused, OpeningRefused } from "./errors.ts"
 import { type Dealt, drawDealt, type Layout, type Range, rangeOf, type Slice } from "./slices.ts"
 import { type StreamKind, streamKinds } from "./streams.ts"
 
-/** The peer's values are taken in by pieces: they stay in the cache, and need no second array. */
+/** The peer's values are processed in pieces: they stay in the cache, and need no second array. */
 const PIECE_VALUES = 4096
 
 export class ComputingParty {
@@ -26,7 +26,7 @@ export class ComputingParty {
   readonly #corrections: Corrections | undefined
   readonly #used = new Set<number>()
 
-  /** Of a lane, `slice` says which rows of the batch all its matrices with as many rows are. */
+  /** For a lane, `slice` says which rows of the batch its matrices with this number of rows are. */
   constructor(
     ring: Ring,
     party: 0 | 1,
@@ -43,7 +43,7 @@ export class ComputingParty {
     this.#corrections = corrections
   }
 
-  /** Claims a stream of an operation: it may be drawn once a step. */
+  /** Claims a stream of an operation, which may be drawn once a step. */
   #claim(op: Operation, kind: StreamKind): { step: number; operation: number; kind: number } {
     const stream = { step: this.step, operation: op, kind: streamKinds[kind] }
     const key = op * 16 + stream.kind
@@ -52,7 +52,7 @@ export class ComputingParty {
     return stream
   }
 
-  /** The values of a matrix of the step in that of the whole batch. */
+  /** The position of a matrix's values within that of the whole batch. */
   range(shape: Shape): Range {
     return rangeOf(shape, this.#slice)
   }
@@ -65,8 +65,8 @@ export class ComputingParty {
   }
 
   /**
-   * Claims a stream, and gives what fills memory with the words of it from a place on: for what is not drawn
-   * at once.
+   * Claims a stream, and returns a function that fills memory with its words from a position on: for
+   * randomness that is not drawn in one piece.
    */
   drawer(op: Operation, kind: StreamKind): (at: number, words: number, place: number) => void {
     const stream = this.#claim(op, kind)
@@ -106,8 +106,8 @@ export class ComputingParty {
   }
 
   /**
-   * One round: of each of the `n` words at `at`, shares modulo 2^64, sends the `bytes` bytes from the top.
-   * Afterwards the memory holds the sum of what both clouds sent, with zeros below.
+   * One round: sends the top `bytes` bytes of each of the `n` words at `at`, shares modulo 2^64. Afterwards
+   * the memory holds the sum of what both clouds sent, with zeros below.
    */
   *revealTop(op: Operation, at: number, n: number, bytes: number): Round<void> {
     const { kernels } = this.ring
@@ -119,8 +119,8 @@ export class ComputingParty {
   }
 
   /**
-   * One round of `n` values of `width` bytes at `at`: hands `take` the peer's in pieces, each with the number
-   * of values before it.
+   * One round of `n` values of `width` bytes at `at`: passes the peer's to `take` in pieces, each with the
+   * number of values before it.
    */
   *#round(
     op: Operation,

@@ -1,5 +1,5 @@
 /**
- * Phase 5, output: the sealed model rests at C1 under pk; the users fetch it and exchange partial
+ * Phase 5, output: the sealed model rests at C1 under pk. The users fetch it and exchange partial
  * decryptions, sealed to each other. No cloud and no proper subset of the users can open it.
  */
 import { Schema } from "../schema.ts"
@@ -31,8 +31,7 @@ export const PartialDecryptions = ask(
 export const PartialsSecret = format("partial decryptions", Schema.Struct({ partials: Bytes }))
 
 /**
- * Held-out cells for the joint test, sealed to the tester; only where the scenario reveals them among the
- * users.
+ * Held-out cells for the joint test, sealed to the tester; only if the scenario reveals them among the users.
  */
 export const HeldOutCells = ask("HeldOutCells", Schema.Struct({ sealed: Bytes }), Schema.Struct({}))
 

@@ -6,8 +6,8 @@ import { Schema } from "../schema.ts"
 import { ask, Bytes, Count } from "./message.ts"
 
 /**
- * KeyProd, batched: c_i1·Enc(τ) under pk_i, answered by Enc_pk(m + τ) and m + τ, and by how many jobs C0 can
- * be at at a time.
+ * KeyProd, batched: c_i1·Enc(τ) under pk_i; the reply is Enc_pk(m + τ) and m + τ, and the number of jobs that
+ * C0 can run at a time.
  */
 export const Reencrypt = ask(
   "Reencrypt",
