@@ -15,7 +15,7 @@ export interface Sealing {
   readonly key: Uint8Array
   /** 12 bytes, for one content under this key. */
   readonly nonce: Uint8Array
-  /** What the content is, authenticated and not stored: it opens only as that. */
+  /** The content's context, authenticated and not stored: it opens only in this context. */
   readonly about: Uint8Array
 }
 

@@ -1,7 +1,7 @@
 /**
- * Ciphertexts (A, B) = (g^r, h^r·(1 + mN)) modulo N², what can be done to them without a key, and the checks
- * that every ciphertext passes before anything else is done to it. Whoever holds one sees a pair of group
- * elements and nothing more.
+ * Ciphertexts (A, B) = (g^r, h^r·(1 + mN)) modulo N², the operations on them that need no key, and the checks
+ * that every received ciphertext passes first. Without a key a ciphertext is a pair of group elements that
+ * reveals nothing.
  */
 
 import { Data } from "effect"

@@ -1,7 +1,7 @@
 /**
- * Decryption with a secret key: by its one holder, and jointly by users who hold a summand each and show one
- * another A^(sk_j) only. A partial decryption is meant for the other users; with all of them anyone opens
- * that ciphertext.
+ * Decryption with a secret key: by its only holder, or jointly by users that hold a summand each and exchange
+ * only A^(sk_j). A partial decryption is meant for the other users; with all of them anyone opens that
+ * ciphertext.
  */
 
 import { Data } from "effect"
@@ -36,7 +36,7 @@ export const decrypt = (pp: Parameters, secretKey: bigint, { A, B }: Ciphertext)
   return unmask(pp, B, mask, inverseOfMask, 0)
 }
 
-/** What the holder of `secretKey` contributes to the joint decryption of a ciphertext: A^(sk_j) mod N². */
+/** The contribution of the holder of `secretKey` to the joint decryption of a ciphertext: A^(sk_j) mod N². */
 export const partialDecrypt = (pp: Parameters, secretKey: bigint, A: bigint): bigint =>
   modPow(A, secretKey, pp.N2)
 

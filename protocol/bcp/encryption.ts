@@ -1,6 +1,6 @@
 /**
- * Encryption under one public key, with tables for both of its fixed bases g and h = pk. Anyone who has the
- * public key may encrypt; who also knows the factors of N (C0) encrypts modulo p² and q² for less.
+ * Encryption under one public key, with tables for both of its fixed bases g and h = pk. Anyone with the
+ * public key may encrypt; C0, which knows the factors of N, encrypts modulo p² and q² at lower cost.
  */
 
 import { addPlain, type Ciphertext } from "./ciphertext.ts"
@@ -25,8 +25,9 @@ export const encryptWith = (pp: Parameters, h: bigint, m: bigint, r: bigint): Ci
 }
 
 /**
- * Enc(c·m) from Enc(m) and an integer c of either sign. The randomness is raised with it, so who knows Enc(m)
- * can search for a small c, and c = 0 gives (1, 1): the result is re-randomised before it is sent to anyone.
+ * Enc(c·m) from Enc(m) and an integer c of either sign. The randomness is raised too, so anyone who knows
+ * Enc(m) can search for a small c, and c = 0 gives (1, 1): the result must be re-randomised before it is
+ * sent.
  */
 export const multiplyPlain = (pp: Parameters, { A, B }: Ciphertext, c: bigint): Ciphertext => {
   const exponent = c < 0n ? -c : c

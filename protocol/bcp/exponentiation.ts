@@ -1,8 +1,8 @@
 /**
  * Modular exponentiation by OpenSSL's constant-time Montgomery arithmetic with fixed windows, reached through
- * the one door that node:crypto leaves open to it: a Diffie–Hellman secret with "prime" n, private key e and
- * peer key b is b^e mod n for any odd n. Every exponentiation with a secret exponent and a variable base goes
- * through here; it also is several times faster than square-and-multiply over `bigint`.
+ * the only access that node:crypto offers: a Diffie–Hellman secret with "prime" n, private key e and peer key
+ * b is b^e mod n for any odd n. Every exponentiation with a secret exponent and a variable base goes through
+ * here; it is also several times faster than square-and-multiply over `bigint`.
  */
 
 import { createDiffieHellman, type DiffieHellman } from "node:crypto"

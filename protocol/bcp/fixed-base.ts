@@ -11,8 +11,8 @@ import { modPow } from "./exponentiation.ts"
 import { bitLength, inverse, residue, timesOnePlus, toBytes } from "./integers.ts"
 
 /**
- * What a bit of exponent costs without a table and what an entry of a table costs, in products of an element
- * and an a: OpenSSL against V8, see `bench/bcp.ts`.
+ * The cost of a bit of exponent without a table and of an entry of a table, in products of an element and an
+ * a: OpenSSL against V8, see `bench/bcp.ts`.
  */
 const productsPerExponentBit = 0.4
 const productsPerEntry = 2
@@ -26,7 +26,7 @@ const tableBytesLimit = 24 * 2 ** 20
  */
 const widestWindow = 17
 
-/** Bytes of an entry beside its digits. */
+/** Bytes of an entry in addition to its digits. */
 const entryOverheadBytes = 64
 
 /** Powers of one base modulo N². */

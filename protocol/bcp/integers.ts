@@ -1,8 +1,7 @@
 /**
  * Integers of any size: fixed-width big-endian bytes, gcd, inverses, uniform draws. The arithmetic of
- * `bigint` is not constant time: what must not leak through timing goes through `exponentiation.ts`, and the
- * rest relies on an adversary who, as the semi-honest model has it, sees messages and not the clock of a
- * party.
+ * `bigint` is not constant time. Secret exponents go through `exponentiation.ts`; the rest relies on the
+ * semi-honest model, in which an adversary sees messages and not the clock of a party.
  */
 
 import { randomBytes } from "node:crypto"
@@ -13,7 +12,7 @@ export const fromBytes = (bytes: Uint8Array): bigint =>
     ? 0n
     : BigInt(`0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex")}`)
 
-/** 0 ≤ x < 256^width as `width` big-endian bytes of its own. Throws RangeError where it does not fit. */
+/** 0 ≤ x < 256^width as `width` big-endian bytes. Throws RangeError if it does not fit. */
 export const toBytes = (x: bigint, width: number): Uint8Array => {
   if (x < 0n) throw new RangeError("a negative integer has no fixed-width form")
   const digits = x.toString(16)
@@ -70,7 +69,7 @@ const commonSteps = (x: number, y: number): readonly [p: number, q: number, r: n
 }
 
 /**
- * Euclid's algorithm in Lehmer's form for x ≥ y ≥ 0, which takes some twenty quotients at a time from the
+ * Euclid's algorithm in Lehmer's form for x ≥ y ≥ 0, which finds some twenty quotients at a time from the
  * leading bits: the greatest common divisor d, and `factor`·t with ty ≡ d modulo x.
  */
 const euclid = (
@@ -101,7 +100,7 @@ const euclid = (
 
 /** Greatest common divisor of two non-negative integers. */
 export const gcd = (x: bigint, y: bigint): bigint =>
-  // The factor 0 keeps the cofactors, which nobody asks for, at 0.
+  // The factor 0 keeps the unused cofactors at 0.
   (x < y ? euclid(y, x, 0n) : euclid(x, y, 0n)).divisor
 
 /** x⁻¹ modulo `modulus`, or undefined where gcd(x, modulus) ≠ 1. */

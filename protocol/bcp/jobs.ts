@@ -203,7 +203,7 @@ const stripCiphertexts = (input: Blinded) => withoutBlinds(input, blindsOf(input
  */
 const stripPlaintexts = (input: BlindedWords) => wordsWithoutBlinds(input, blindsOf(input))
 
-/** Both ways of stripping at once: c'_i1 for the archive and m_i1 for the computation. C1. */
+/** Both strippings together: c'_i1 for the archive and m_i1 for the computation. C1. */
 const stripBlind = (input: Blinded & BlindedWords) => {
   const blinds = blindsOf(input)
   return { ...withoutBlinds(input, blinds), ...wordsWithoutBlinds(input, blinds) }
@@ -233,8 +233,8 @@ const addCiphertexts = (input: {
 }
 
 /**
- * Adds packed words, and above each word a random multiple of 2^64 below 2^(64 + maskBits), so that whoever
- * opens the sum sees no carry. `maskBits` is at most slotBits − 66 and at most 48. The result is
+ * Adds packed words, and above each word a random multiple of 2^64 below 2^(64 + maskBits), which hides the
+ * carry from those who open the sum. `maskBits` is at most slotBits − 66 and at most 48. The result is
  * re-randomised under `publicKey`. C1.
  */
 const addPacked = (input: {
@@ -316,7 +316,7 @@ const sameNumber = <Items extends ReadonlyArray<unknown>>(
   return items
 }
 
-/** What a worker pool over this module can run. */
+/** The jobs of a worker pool over this module. */
 export const jobs = {
   newParameters,
   generateKeys,

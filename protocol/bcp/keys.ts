@@ -1,7 +1,7 @@
 /**
  * Secret and public keys: sk = a, pk = g^a mod N². The product of public keys is the public key of the sum of
- * the secret keys, and that is the unified key pk of the whole system. The KGC draws them; a user learns its
- * own secret key only, and the clouds none.
+ * the secret keys, and that is the unified key pk of the whole system. The KGC draws them; a user learns only
+ * its own secret key, and the clouds none.
  */
 
 import { Data } from "effect"
@@ -10,11 +10,11 @@ import { gcd, randomBelow, randomBits } from "./integers.ts"
 import type { Parameters } from "./parameters.ts"
 
 /**
- * How long secret exponents are. `full` is the paper's: as long as the order of g, so that g^r is uniform in
+ * The length of secret exponents. `full` is the paper's: as long as the order of g, so that g^r is uniform in
  * the group. `short`, the default, is 512 bits for a secret key and 256 bits for a randomizer, twice the
- * security level of 128, and adds the assumption that discrete logarithms of such exponents are as hard as of
- * full ones, so that g^r can't be told from a uniform element (the short-exponent assumption, as in Damgård,
- * Jurik and Nielsen's variant of Paillier). It makes encryption about 16 times cheaper at 2048 bits.
+ * security level of 128. It assumes that discrete logarithms of such exponents are as hard as of full ones,
+ * so that g^r can't be told from a uniform element (the short-exponent assumption, as in Damgård, Jurik and
+ * Nielsen's variant of Paillier). It makes encryption about 16 times cheaper at 2048 bits.
  */
 export type ExponentMode = "short" | "full"
 
@@ -41,7 +41,7 @@ export const generateRandomizer = (pp: Parameters, mode: ExponentMode): bigint =
 
 /**
  * A fresh secret key, from the operating system. In `full` mode it is uniform below N²/4, which is within
- * 2^(2−κ/2) of uniform modulo the order N·p'·q' that nobody but the KGC and C0 knows.
+ * 2^(2−κ/2) of uniform modulo the order N·p'·q' that only the KGC and C0 know.
  */
 export const generateSecretKey = (pp: Parameters, mode: ExponentMode): bigint =>
   mode === "short" ? randomBits(shortSecretKeyBits) : randomBelow(pp.N2 >> 2n)

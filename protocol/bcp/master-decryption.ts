@@ -11,7 +11,7 @@ import { bitLength, inverse, residue } from "./integers.ts"
 import { InvalidPublicKey, shortRandomizerBits } from "./keys.ts"
 import { half, InvalidParameters, type MasterKey, type Parameters } from "./parameters.ts"
 
-/** What is kept per public key is a few integers; a run has at most some tens of keys. */
+/** A few integers are cached for each public key; a run has at most some tens of keys. */
 const keyLimit = 256
 
 const lookUp = <K, V>(cache: Map<K, V>, key: K, compute: () => V): V => {
@@ -77,7 +77,7 @@ interface KeyModulo {
   /** a_p = L_p(h^(p'))/L_p(g^(p')). */
   readonly exponent: bigint
   readonly inverse: bigint
-  /** h^(2^319), which takes off again what makes every short exponent 320 bits long. */
+  /** h^(2^319), which removes the term that makes every short exponent 320 bits long. */
   readonly excess: bigint
 }
 
@@ -141,8 +141,7 @@ class PrimeDecryptor {
   }
 
   /**
-   * m mod p where B = h^r·(1 + mN) modulo p², for r = `exponent` − 2^319; undefined where it is of no such
-   * form.
+   * m mod p with B = h^r·(1 + mN) modulo p², for r = `exponent` − 2^319; undefined if B is not of this form.
    */
   unmask(key: KeyModulo, B: bigint, exponent: bigint): bigint | undefined {
     const masked = ((B % this.#square) * key.excess) % this.#square

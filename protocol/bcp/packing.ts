@@ -1,7 +1,7 @@
 /**
- * Packing of 64-bit words into the slots of one plaintext, the least significant slot first, so that one
- * ciphertext carries many. A slot is wider than a word: sums of shares and statistical masks grow into the
- * rest of it and not into the next slot. Unpacking reads every slot modulo 2^64.
+ * Packs 64-bit words into the slots of one plaintext, the least significant slot first, so that one
+ * ciphertext carries many. A slot is wider than a word: sums of shares and statistical masks grow into its
+ * upper bits and not into the next slot. Unpacking reads every slot modulo 2^64.
  */
 
 import { Data } from "effect"

@@ -151,7 +151,7 @@ export const checkParameters = (pp: Parameters, options: { readonly insecure?: b
 /** (prime − 1)/2: p' of p. */
 export const half = (prime: bigint): bigint => (prime - 1n) / 2n
 
-/** The parameters of a generator, or undefined where it will not do. */
+/** The parameters with a generator, or undefined if it is unsuitable. */
 const parametersOf = (
   masterKey: MasterKey,
   g: bigint,

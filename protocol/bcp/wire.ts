@@ -1,7 +1,7 @@
 /**
- * The one outer form of everything in this folder: fixed-width big-endian integers, and ciphertexts one after
- * the other in one `Uint8Array`. Nothing is checked here but lengths; what came from another party goes
- * through `ciphertext.ts` next.
+ * The external form of everything in this folder: fixed-width big-endian integers, and consecutive
+ * ciphertexts in one `Uint8Array`. Only lengths are checked here; what comes from another party is checked by
+ * `ciphertext.ts` next.
  */
 
 import { Data } from "effect"
@@ -91,7 +91,7 @@ export const encodeParameters = (pp: Parameters): ParameterBytes => ({
   g: toBytes(pp.g, elementBytes(pp))
 })
 
-/** Received parameters; whoever receives them calls `checkParameters` next. */
+/** Received parameters; the receiver calls `checkParameters` next. */
 export const decodeParameters = ({ bits, N, k, g }: ParameterBytes): Parameters => {
   const modulus = fromBytes(N)
   return { bits, N: modulus, N2: modulus * modulus, k: fromBytes(k), g: fromBytes(g) }

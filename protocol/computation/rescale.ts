@@ -1,8 +1,8 @@
 /**
- * Division of a shared value by a power of two, exact up to one unit in the last place (section 5), alone or
- * followed by an earlier ReLU's gate. What is opened is x + 2^62 + r with r uniform in the ring, so it tells
- * nobody anything; of a product, the sum of the upper bytes of both clouds' parts of it, which costs another
- * 64th of a unit at most.
+ * Division of a shared value by a power of two (truncation), exact up to one unit in the last place (section
+ * 5 of docs/protocol.md), alone or followed by an earlier ReLU's gate. The opened value is x + 2^62 + r with
+ * r uniform in the ring, so it reveals nothing. For a product, it is the sum of the upper bytes of both
+ * clouds' parts, which costs at most another 64th of a unit.
  */
 import { wordBytes } from "../bytes.ts"
 import type { Operation, Round } from "../learning/operations.ts"

@@ -31,9 +31,7 @@ export interface Range {
   readonly count: number
   /** Values of the matrix. */
   readonly of: number
-  /**
-   * Values in the groups, of which `lead` are before the slice. The last group of the matrix may be short.
-   */
+  /** Values in the groups, of which `lead` precede the slice. The last group of the matrix may be short. */
   readonly padded: number
   readonly lead: number
   /** Groups of the matrix before them. */
@@ -41,7 +39,8 @@ export interface Range {
 }
 
 /**
- * Where the rows of `shape` are in the matrix that they are a slice of; without a slice they are the matrix.
+ * The position of the rows of `shape` in the matrix that they are a slice of; without a slice they are the
+ * matrix.
  */
 export const rangeOf = ({ rows, cols }: Shape, slice: Slice | undefined): Range => {
   const count = rows * cols
@@ -52,7 +51,7 @@ export const rangeOf = ({ rows, cols }: Shape, slice: Slice | undefined): Range 
   return { first, count, of, padded: end - first + lead, lead, group: (first - lead) / GROUP }
 }
 
-/** Where the parts of what is dealt are, and their bytes. */
+/** The positions of the dealt parts, and their bytes. */
 interface Laid<Part extends string> {
   readonly at: Readonly<Record<Part, number>>
   readonly bytes: number
@@ -126,7 +125,7 @@ export const unpadded = (at: number, { rows, cols }: Shape, { lead }: Range): Ma
   at: at + lead * wordBytes
 })
 
-/** Clears the foreign bits in the planes of the first and the last group, of so many words each. */
+/** Clears the foreign bits in the planes of the first and the last group, `words` words each. */
 export const clearForeignBits = (
   ring: Ring,
   at: number,

@@ -1,6 +1,6 @@
 /**
- * What the PRG streams of an operation are for (section 5 of the protocol). Each kind is a stream of its own
- * under (step, operation), so a word serves one purpose only.
+ * The purposes of an operation's PRG streams (section 5 of docs/protocol.md). Each kind is a stream of its
+ * own under (step, operation), so a word serves one purpose only.
  */
 
 export const streamKinds = {

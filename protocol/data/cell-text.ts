@@ -1,6 +1,6 @@
 /**
- * Cells of text: numbers as features have them, ids, and what is wrong with those that are neither. The
- * reasons tell what kind of thing stands there and never quote it.
+ * Cells of text: numbers for features, ids, and the faults of cells that are neither. A reason names the kind
+ * of content and never quotes it.
  */
 import { isDecimal } from "./spelling.ts"
 import type { CellProblem } from "./table.ts"
@@ -30,7 +30,7 @@ export const missingNumber: CellProblem = {
   remedy: "fill in the value, or leave out the row"
 }
 
-/** What is wrong with a cell that stands for a value that is missing. */
+/** The fault of a cell that marks a missing value. */
 export const missing = (text: string): CellProblem | undefined => {
   if (text === "") return empty
   const word = missingWord.test(text)
@@ -75,7 +75,7 @@ export const readNumber = (text: string): number | CellProblem => {
   return kind === undefined ? notANumber : { reason: kind[1], remedy: kind[2], alike: true }
 }
 
-/** What is wrong with a text as an id. The id itself may be named. */
+/** The fault of a text as an id. The id itself may be named. */
 export const idProblem = (id: string): CellProblem | undefined => {
   const safe = id.length > 0 && id.length < 200 && /^[!-~\p{L}\p{N} ]*$/u.test(id)
   if (safe && !/^[#<?.*\\-]|^n|^m|^[+-]?\d([.,]\d+)?E\+\d/i.test(id)) return undefined

@@ -1,7 +1,6 @@
 /**
- * Cells of a table that are read a run of rows at a time. What is behind them may be much smaller than the
- * float64 that is read (the bytes of an image file), so a large table is never there in float64 as a whole.
- * Only their owner sees them.
+ * Cells of a table, read a run of rows at a time. Their storage may be much smaller than float64 (the bytes
+ * of an image file), so a large table is never held as float64 as a whole. Only their owner sees them.
  */
 
 /** Rows × width encoded cells. */

@@ -1,6 +1,6 @@
 /**
- * How the bytes of a text file stand for characters. Nothing is replaced: bytes that stand for no character
- * are an error, since two texts that differ must not become one.
+ * Decodes the bytes of a text file. Nothing is replaced: bytes that encode no character are an error, since
+ * two different texts must not become one.
  */
 import { isAscii, isUtf8 } from "node:buffer"
 
@@ -145,7 +145,7 @@ export const byteOrderMark = (
   return head[0] === 0xfe && head[1] === 0xff ? { encoding: "utf-16be", length: 2 } : undefined
 }
 
-/** UTF-16 without a mark, told by the zeros of Latin letters. */
+/** UTF-16 without a byte-order mark, recognised by the zero bytes of Latin letters. */
 export const looksLikeUtf16 = (head: Uint8Array): Encoding | undefined => {
   const sample = head.subarray(0, 512)
   const zeros = [0, 0]

@@ -12,7 +12,7 @@ export interface UserCells {
   readonly blocks: ReadonlyArray<CellBlock>
 }
 
-/** What the table is, and what its parts are called in errors. */
+/** The size of the table, and the names of its parts in errors. */
 export interface TableOutline {
   readonly rows: number
   /** Name of each column; the columns of one label column may share its name. */
@@ -21,13 +21,13 @@ export interface TableOutline {
   readonly rowName?: ((row: number) => string) | undefined
 }
 
-/** Cells of a row that nobody holds, and who would be expected to. */
+/** Cells of a row that nobody holds, and the users that probably should. */
 export interface Gap {
   readonly row: string
   readonly columns: ReadonlyArray<string>
-  /** Who holds other cells of the row. */
+  /** Users that hold other cells of the row. */
   readonly rowHolders: ReadonlyArray<string>
-  /** Who holds one of these columns in other rows. */
+  /** Users that hold one of these columns in other rows. */
   readonly columnHolders: ReadonlyArray<string>
 }
 
@@ -54,7 +54,7 @@ const cells = (count: number): string => (count === 1 ? "1 cell is" : `${count} 
 export class CoverageError extends Data.TaggedError("CoverageError")<{
   readonly gaps: ReadonlyArray<Gap>
   readonly overlaps: ReadonlyArray<Overlap>
-  /** All cells that nobody holds, the named among them. */
+  /** All cells that nobody holds, including the named ones. */
   readonly gapCells: number
   /** All cells that are held more than once, the named among them. */
   readonly overlapCells: number
@@ -184,7 +184,7 @@ const classesOf = (count: number, lists: ReadonlyArray<Uint32Array>): Classes =>
   return { classOf, blocks: blocks.map((of, index) => (used.has(index) ? of : undefined)) }
 }
 
-/** What is wrong in every row of a class. Columns of one label column count once. */
+/** The faults of every row of a class. Columns of one label column count once. */
 interface Faults {
   readonly gaps: ReadonlyArray<number>
   /** Cells that two declare, in the order of the first of them. */

@@ -1,11 +1,11 @@
 /**
- * CSV taken apart into records, from a text that comes in pieces: commas between fields, quotes around fields
- * that have commas, line breaks or doubled quotes in them, and any of the three usual line ends. A field is
- * made a text only when it is asked for.
+ * Splits CSV into records, from a text that comes in pieces: commas between fields, quotes around fields that
+ * hold commas, line breaks or doubled quotes, and any of the three usual line ends. A field becomes a string
+ * only on demand.
  */
 import { trimmed } from "./spelling.ts"
 
-/** What is not CSV, and the line where it is: that of the quote where one is not closed. */
+/** A fault of the CSV, and its line: that of the opening quote if one is not closed. */
 export class NotCsv extends Error {
   readonly line: number
   readonly kind: "open-quote" | "stray-quote" | "after-quote" | "backslash" | "too-long"
@@ -144,7 +144,7 @@ export class CsvRecords {
   }
 
   /**
-   * Takes a field apart; gives where it ends, at a comma, a line end or the end of the text, or −1 for more
+   * Parses a field; returns its end (at a comma, a line end or the end of the text), or −1 if it needs more
    * text.
    */
   #fieldEnd(from: number, last: boolean): number {

@@ -1,5 +1,5 @@
 /**
- * CSV files: a line of names, then a line a row. They are read piece by piece, and of each row only the cells
+ * CSV files: a line of names, then one line for each row. They are read piece by piece, and only the cells
  * that are held are looked at; errors never quote a cell.
  */
 import type { Contents } from "./byte-source.ts"
@@ -121,7 +121,7 @@ class CsvRows {
     this.#cells = new HeldCells(reading, [], this.#rows)
   }
 
-  /** Reads the rows of a text that goes on from the last. Throws `TableError` and `NotCsv`. */
+  /** Reads the rows of a text that continues the last. Throws `TableError` and `NotCsv`. */
   read(text: string, share: number, last: boolean): void {
     if (this.#names === undefined) this.#begin(this.#records.rest + text, last)
     this.#records.push(text)
@@ -133,7 +133,7 @@ class CsvRows {
     this.#pieces += 1
   }
 
-  /** Looks at the first lines, and takes the names from the scenario if it has them. */
+  /** Parses the first lines; takes the names from the scenario if it has them. */
   #begin(text: string, last: boolean): void {
     const { source, description, problems } = this.#reading
     const whole = last ? text : text.slice(0, Math.max(text.lastIndexOf("\n"), text.lastIndexOf("\r")))
@@ -220,8 +220,8 @@ class CsvRows {
   }
 
   /**
-   * Where the text ends that has been read so far: the line, the column of its last field, the place of the
-   * next character.
+   * The end of the text read so far: the line, the column of its last field, the position of the next
+   * character.
    */
   end(): { readonly line: number; readonly column: string | undefined; readonly place: number } {
     const { rest, nextLine } = this.#records

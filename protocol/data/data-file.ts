@@ -1,6 +1,6 @@
 /**
- * A user's data file, whatever its format: CSV, IDX or Parquet, told apart by how they begin, and any of them
- * compressed with gzip. What comes out has been checked and does not depend on the format.
+ * A user's data file in any format: CSV, IDX or Parquet, recognised by their first bytes, each possibly
+ * compressed with gzip. The result is checked and does not depend on the format.
  */
 import { type ByteSource, type Contents, headBytes, plainContents, unzippedContents } from "./byte-source.ts"
 import { readCsv } from "./csv.ts"

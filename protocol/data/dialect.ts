@@ -1,6 +1,6 @@
 /**
- * What the first lines of a text file tell of how it is written, where it is not written as it must be: other
- * separators than commas, comment lines, names that are missing or stand further down.
+ * Deduces from the first lines of a text file how it deviates from the expected form: other separators than
+ * commas, comment lines, names that are missing or further down.
  */
 import { trimmed } from "./spelling.ts"
 import type { CellProblem, TableProblem } from "./table.ts"
@@ -96,7 +96,7 @@ const noNames = (first: string, expected: Expected): TableProblem | undefined =>
 /** Whether a line is a comment, as some programs write them. */
 const isComment = (line: string): boolean => /^\s*(#|%|\/\/)/.test(line)
 
-/** What is wrong with a row that has not one field a column. */
+/** The fault of a row whose number of fields is not that of the columns. */
 export const ragged = (fields: number, columns: number, first: string): CellProblem => {
   if (isComment(first))
     return { reason: "has a comment line here", remedy: "take comment lines out", alike: true }

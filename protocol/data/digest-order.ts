@@ -1,6 +1,6 @@
 /**
- * Digests in ascending order, and the place of one among them: by buckets of their first bits, which are
- * uniform, so that a million rows are joined without an object a row. Nothing here knows what was digested.
+ * Digests in ascending order, and the position of one among them: by buckets of their first bits, which are
+ * uniform, so that a million rows are joined without an object for each. This file knows only digests.
  */
 
 /** Bytes of a digest. */
@@ -13,7 +13,7 @@ export class DigestOrder {
   /** Different digests. */
   readonly count: number
   readonly #shift: number
-  /** Of each bucket where it begins, and the end of the last. */
+  /** The start of each bucket, and the end of the last. */
   readonly #starts: Uint32Array
   /** The digests, ascending. */
   readonly #sorted: Uint8Array
@@ -62,7 +62,7 @@ export class DigestOrder {
     return first >>> this.#shift
   }
 
-  /** The place of the i-th of some digests; −1 where it is not among these. */
+  /** The position of the i-th of some digests; −1 if it is not among these. */
   placeOf(digests: Uint8Array, i: number): number {
     const bucket = this.#bucket(digests, i)
     const end = this.#starts[bucket + 1]!

@@ -1,6 +1,6 @@
 /**
- * The rows and cells that are held of a file, picked and checked as they are read, so that nothing else of
- * the file is kept.
+ * The rows and cells that a user holds of a file, selected and checked while they are read, so that nothing
+ * else of the file is kept.
  */
 import { idProblem, outside } from "./cell-text.ts"
 import { labelReader } from "./labels.ts"
@@ -19,8 +19,7 @@ import {
 /** Rows that a file may hold, since each id is a key of a map. */
 const mostRows = 16_000_000
 /**
- * Bytes of the heap that an id takes beyond its characters: the text's own, and its places in a list and in a
- * map.
+ * Heap bytes of an id in addition to its characters: the string's own, and its places in a list and in a map.
  */
 const bytesAnId = 120
 
@@ -55,7 +54,7 @@ export class HeldRows {
     return row >= this.#from && row < this.#to
   }
 
-  /** How many of so many rows are held, as far as the declaration tells. */
+  /** How many of `rows` rows are held, as far as the declaration tells. */
   most(rows: number): number {
     return Math.min(this.#declared?.size ?? rows, Math.max(0, Math.min(this.#to, rows) - this.#from))
   }
@@ -140,7 +139,7 @@ export class HeldRows {
 
 const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`
 
-/** What is said of something that does not fit into memory. */
+/** The error for what does not fit into memory. */
 export const tooLarge = (bytes: number, what: string, room: number): TableProblem => ({
   reason: `takes about ${gibibytes(bytes)} of memory for the ${what} that are held, where ${gibibytes(room)} are free`,
   remedy: "hold fewer columns or a part of the rows, or use a machine with more memory"
@@ -254,7 +253,7 @@ export class HeldCells {
   }
 }
 
-/** An array of so many elements. Throws `TableError` where it is larger than the room there is. */
+/** An array of the given length. Throws `TableError` if it exceeds the memory that is left. */
 export const newArray = <A>(
   type: { new (length: number): A; readonly BYTES_PER_ELEMENT: number },
   length: number,

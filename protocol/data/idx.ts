@@ -1,7 +1,7 @@
 /**
  * IDX files, the format of MNIST: a magic number, the sizes of a tensor, and its numbers, big-endian. The
- * first dimension is that of the rows, all others together are the columns, which have no names. Images stay
- * the bytes they are.
+ * first dimension counts the rows; all others together are the columns, which have no names. Images stay
+ * bytes.
  */
 import type { ByteSource } from "./byte-source.ts"
 import { missingNumber, outside } from "./cell-text.ts"
@@ -30,7 +30,7 @@ const types: ReadonlyMap<number, NumberType> = new Map<number, NumberType>([
 export const isIdx = (head: Uint8Array): boolean =>
   head[0] === 0 && head[1] === 0 && types.has(head[2]!) && head[3]! > 0
 
-/** What the beginning of a file says. */
+/** The header of a file. */
 interface Layout {
   readonly type: NumberType
   readonly rows: number

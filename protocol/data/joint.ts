@@ -1,6 +1,6 @@
 /**
- * The joint table put together from blocks: float64 cells where somebody may see them (references on data
- * that the runner can read, the joint test of held-out rows), shares as bare 64-bit words at the clouds.
+ * The joint table, assembled from blocks: float64 cells where they may be seen (references on data that the
+ * runner can read, the joint test of held-out rows), shares as bare 64-bit words at the clouds.
  */
 
 import { wordBytes } from "../bytes.ts"
@@ -13,7 +13,7 @@ export interface JointTable {
   readonly labels: Float64Array
 }
 
-/** The rows from `firstRow` on, of which there are `rows`, put together from blocks that cover them. */
+/** `rows` rows from `firstRow`, assembled from blocks that cover them. */
 export const assemble = (
   blocks: ReadonlyArray<FilledBlock>,
   outline: {

@@ -1,6 +1,6 @@
 /**
- * Labels, by their place in the public list. Where every label of the list is a number they are compared as
- * numbers, so that `0` is `0.0`; else as exact texts.
+ * Labels, by their position in the public list. If every label of the list is a number, they are compared as
+ * numbers, so that `0` equals `0.0`; otherwise as exact texts.
  */
 import { missing } from "./cell-text.ts"
 import type { DataDescription } from "./encoding.ts"
@@ -27,7 +27,7 @@ export const repeatedLabel = (labels: ReadonlyArray<string>): number | undefined
   return undefined
 }
 
-/** Spellings that are remembered, so that each is looked at once. */
+/** Cached spellings, so that each is resolved once. */
 const remembered = 100_000
 
 /** Gives the place of a cell's label in the list, or what is wrong with it. */

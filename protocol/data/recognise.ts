@@ -1,4 +1,4 @@
-/** Files that are no table as it is read here, told by their first bytes, with what to do about them. */
+/** Recognises files of unsupported formats by their first bytes, and suggests what to do. */
 import { byteOrderMark } from "./characters.ts"
 import type { TableProblem } from "./table.ts"
 

@@ -1,5 +1,5 @@
 /**
- * Whose row is whose: users whose tables differ in rows and in row order agree on one joint order by salted
+ * Matches the users' rows: users whose tables differ in rows and row order agree on one joint order by salted
  * digests of the row ids. The users share the salt; clouds see only indices into the joint order, never an id
  * or a digest.
  */
@@ -61,9 +61,8 @@ export class MarkedByOneOnly extends Data.TaggedError("MarkedByOneOnly")<{
 }
 
 /**
- * The joint order of all users' rows: first those that nobody marks as held out, of which the last
- * ⌊share·rows⌋ are held out none the less, then the marked ones. Throws `MalformedRows` and
- * `MarkedByOneOnly`.
+ * The joint order of all users' rows: first those that no user marks as held out, of which the last
+ * ⌊share·rows⌋ are held out nevertheless, then the marked ones. Throws `MalformedRows` and `MarkedByOneOnly`.
  */
 export const joinRows = (lists: Iterable<DigestList>, heldOutShare: number): JointRows => {
   const all = [...lists]

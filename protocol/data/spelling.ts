@@ -1,7 +1,7 @@
 /**
- * What is the same text and what only looks like it. Ids, labels and names of columns are compared as exact
- * texts; only spaces at their edges don't count, in any format. What differs in spelling alone is hinted at,
- * and never taken as equal.
+ * Which texts are equal, and which only look alike. Ids, labels and names of columns are compared as exact
+ * texts; only spaces at their edges are ignored, in any format. Texts that differ in spelling alone are
+ * hinted at, and never taken as equal.
  */
 
 /**
@@ -16,8 +16,8 @@ const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
 export const isDecimal = (text: string): boolean => decimal.test(text)
 
 /**
- * The number that a decimal text stands for, exactly and in one spelling: `1.50` and `15e-1` give the same;
- * undefined for a text that is no number.
+ * The value of a decimal text, exactly and in one spelling: `1.50` and `15e-1` give the same; undefined for a
+ * text that is not a number.
  */
 export const exactNumber = (text: string): string | undefined => {
   if (!isDecimal(text)) return undefined
@@ -32,9 +32,7 @@ export const exactNumber = (text: string): string | undefined => {
 
 const invisible = /[\s_\p{Cf}]+/gu
 
-/**
- * What texts of the same spelling, but for the differences that `spellingDifference` names, have in common.
- */
+/** What texts have in common that differ only as `spellingDifference` names. */
 const looseSpelling = (text: string): string =>
   exactNumber(text) ??
   text
@@ -45,9 +43,7 @@ const looseSpelling = (text: string): string =>
     .replace(/(t\d\d:\d\d:\d\d)\.?0*(z?)$/, "$1$2")
     .replace(/(t\d\d:\d\d:\d\d\.\d*[1-9])0+(z?)$/, "$1$2")
 
-/**
- * What alone two different texts differ in: `case`; undefined for texts that have more to tell them apart.
- */
+/** The only difference of two texts, such as `case`; undefined if they differ in more. */
 export const spellingDifference = (one: string, other: string): string | undefined => {
   if (looseSpelling(one) !== looseSpelling(other)) return undefined
   if (exactNumber(one) !== undefined) return "how the number is written"

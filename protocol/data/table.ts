@@ -1,8 +1,8 @@
 /**
- * What a user holds of a file, checked before anything is computed: the columns it declares, numbers within
- * their public ranges, labels of the public list, one row an id; whatever the format. Only the owner sees a
- * table; errors name line, column and id but never the value of a cell, because an error may travel further
- * than the table.
+ * The part of a file that a user holds, checked before anything is computed, in any format: the declared
+ * columns, numbers within their public ranges, labels of the public list, one row for each id. Only the owner
+ * sees a table; errors name line, column and id but never the value of a cell, because an error may travel
+ * further than the table.
  */
 import { Data } from "effect"
 import type { Encoding } from "./characters.ts"
@@ -10,7 +10,7 @@ import type { Column, DataDescription } from "./encoding.ts"
 import { sourceColumns } from "./encoding.ts"
 import { spellingDifference, trimmed } from "./spelling.ts"
 
-/** What a user holds of a file: some columns of some rows. */
+/** The part of a file that a user holds: some columns of some rows. */
 export interface TableSource {
   readonly user: string
   /** The file's name as the user knows it, for errors. */
@@ -29,7 +29,7 @@ export interface TableSource {
   readonly ids?: { readonly prefix: string; readonly first: number } | undefined
 }
 
-/** What a file is read into. */
+/** The table that a file is read into. */
 export interface Reading {
   readonly source: TableSource
   readonly description: DataDescription
@@ -59,11 +59,11 @@ export interface TableProblem {
   readonly id?: string
   readonly reason: string
   readonly remedy: string
-  /** Of problems alike in column and reason only the first is told, with their number. */
+  /** Of problems with the same column and reason only the first is reported, with their number. */
   readonly alike?: boolean
 }
 
-/** What is wrong with a cell. */
+/** The fault of a cell. */
 export type CellProblem = Pick<TableProblem, "reason" | "remedy" | "alike">
 
 /** Problems named in one error; more are counted. */
@@ -98,11 +98,11 @@ export const describeProblem = (user: string, { column, id, reason, remedy }: Ta
   return `${parts.join(" of ") || "the file"} (user ${user}) ${reason}; ${remedy}`
 }
 
-/** What is found wrong with a file. */
+/** The faults of a file. */
 export class Problems {
   readonly #source: Pick<TableSource, "user" | "file">
   readonly #kept: Array<TableProblem> = []
-  /** How often each problem was met again that is told once. */
+  /** How often each problem that is reported once has recurred. */
   readonly #again = new Map<string, number>()
   #count = 0
 
@@ -164,7 +164,7 @@ export const heldColumns = (
   description: DataDescription
 ): ReadonlyArray<string> => columns ?? (named ? sourceColumns(description) : names)
 
-/** Where in a file the wanted columns are. Throws `TableError` for those that are missing, or there twice. */
+/** The positions of the wanted columns in a file. Throws `TableError` if one is missing or there twice. */
 export const locateColumns = (
   { names, line }: Names,
   wanted: ReadonlyArray<string>,

@@ -1,7 +1,7 @@
 /**
  * The trained model as its owners get it: the network, its weights as real numbers, and the public
- * description of the data (ranges, scaling, labels), which is all it takes to predict. On its way it is one
- * run of fixed-point words, for each layer the weights row by row and then the bias.
+ * description of the data (ranges, scaling, labels), which suffices to predict. It travels as one run of
+ * fixed-point words: for each layer the weights row by row, then the bias.
  */
 import type { DataDescription } from "../data/encoding.ts"
 import { type FloatMatrix, floatMatrix, floatOperations, floatValues } from "./float.ts"
@@ -57,7 +57,9 @@ export const modelValues = (model: Model): Float64Array =>
 /** Stands for the class of a row that has none: one of its outputs is not a finite number. */
 export const noClass = 2 ** 32 - 1
 
-/** Rows whose outputs are computed at a time: what a layer takes is small next to the rows themselves. */
+/**
+ * Rows whose outputs are computed together: their intermediate values are small next to the rows themselves.
+ */
 const rowsAtATime = 1024
 
 /**

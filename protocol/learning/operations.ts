@@ -1,11 +1,11 @@
 /**
- * What a training step can do, whatever its matrices are: the seam between the mathematics of learning
- * (`step.ts`, written once) and those who interpret it: the float64 reference, the fixed-point reference,
- * a cloud working on shares, the KGC dealing correlated randomness, and the cost model.
+ * The operations of a training step, whatever its matrices are: the seam between the mathematics of learning
+ * (`step.ts`, written once) and its interpreters: the float64 reference, the fixed-point reference, a cloud
+ * working on shares, the KGC dealing correlated randomness, and the cost model.
  *
- * An operation that needs the other cloud is a `Round`: a generator that yields what it wants to send in
- * this round, and is resumed with the bytes the peer sent in the same round. `together` runs independent
- * operations in lockstep, so that all their openings travel in one message each way.
+ * An operation that needs the other cloud is a `Round`: a generator that yields its messages of this round
+ * and is resumed with the bytes that the peer sent in the same round. `together` runs independent operations
+ * in lockstep, so that all their openings travel in one message each way.
  */
 import type { ProductForm } from "../ring/ring.ts"
 
@@ -47,8 +47,8 @@ export const describeOperation = (op: Operation): string =>
   `${operationKinds[op % 16]} of layer ${Math.floor(op / 16)}`
 
 /**
- * A message of a round: its bytes, asked for when it is sent. They may be a view of memory that moves when it
- * grows, so they are looked up after all computations of the round have run, and copied before any goes on.
+ * A message of a round: its bytes, read when it is sent. They may be a view of memory that moves when it
+ * grows, so they are read after all computations of the round have run, and copied before any is resumed.
  */
 export type Message = () => Uint8Array
 

@@ -1,8 +1,8 @@
 /**
- * The order of the rows: one permutation an epoch, a pure function of a public 16-byte key, so that every
- * party and both references walk through the same batches. Fisher–Yates on an AES-128-CTR key stream, the
- * epoch in the nonce. Within a batch rows ascend: whoever holds rows one behind the other holds a slice of
- * each batch.
+ * The order of the rows: one permutation for each epoch, a pure function of a public 16-byte key, so that
+ * every party and both references walk through the same batches. Fisher–Yates on an AES-128-CTR key stream,
+ * with the epoch in the nonce. Within a batch rows ascend: a holder of consecutive rows holds a slice of each
+ * batch.
  */
 import { createCipheriv } from "node:crypto"
 import type { TrainingPlan } from "./plan.ts"

@@ -72,9 +72,9 @@ export const gatherBatch = <V, O, L>(
 /** By how many bits a product is rescaled to a value. */
 const toValue = ({ fractionalBits }: ForwardPlan): number => productBits(fractionalBits) - fractionalBits
 
-/** What the forward pass leaves for the backward pass. Index l - 1 of each array belongs to layer l. */
+/** What the forward pass keeps for the backward pass. Index l - 1 of each array belongs to layer l. */
 interface Forward<V, O, G> {
-  /** What layer l was fed: the batch, then the opened activations. */
+  /** The input of layer l: the batch, then the opened activations. */
   readonly fed: ReadonlyArray<O>
   /** Gates of the layers with ReLU. */
   readonly gates: ReadonlyArray<G | undefined>

@@ -16,7 +16,7 @@ import type { Ring } from "./ring.ts"
 const BLOCK_BYTES = 16
 const CHUNK_BLOCKS = 4096 // 64 KiB: counter blocks and key stream stay in the second-level cache
 
-/** What sets one stream of a run apart from every other: all are u32. */
+/** The address of one stream of a run; all are u32. */
 export interface Stream {
   readonly step: number
   readonly operation: number

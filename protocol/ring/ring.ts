@@ -118,7 +118,7 @@ export class Ring {
     return x
   }
 
-  /** Where allocation stands: give it to `release` to free all that is allocated from now on. */
+  /** The current end of allocations; `release` with it frees everything allocated later. */
   mark(): number {
     return this.#top
   }
