@@ -67,7 +67,7 @@ export const pack = (
 
 /**
  * The words of packed plaintexts, `count` of them or as many as there are slots. Throws PlaintextTooWide, and
- * RangeError where there are fewer or more plaintexts than `count` words take.
+ * RangeError if `count` words take fewer or more plaintexts.
  */
 export const unpack = (
   plaintexts: ReadonlyArray<bigint>,

@@ -1,8 +1,8 @@
 /**
  * Public parameters (N, k, g) and master key of the BCP cryptosystem (Bresson, Catalano, Pointcheval,
  * ASIACRYPT 2003): safe primes p = 2p'+1 and q = 2q'+1, N = pq, and g a square modulo N² of order N·p'·q'.
- * (The paper this project follows gives g the order pp'qq' of no square at all.) The KGC generates both;
- * everyone may see the parameters, C0 alone gets p and q.
+ * (The paper that this project follows gives g the order pp'qq', which no square has.) The KGC generates
+ * both; everyone may see the parameters, but only C0 gets p and q.
  */
 
 import { checkPrimeSync, generatePrime } from "node:crypto"

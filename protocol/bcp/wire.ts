@@ -32,8 +32,8 @@ export const decodeIntegers = (bytes: Uint8Array, width: number, what: string): 
 }
 
 /**
- * Reverses the bytes of a whole buffer, in place: words at a time, where there is no rest, as bytes take five
- * times as long.
+ * Reverses the bytes of a whole buffer, in place: by words if its length allows, as bytes take five times as
+ * long.
  */
 const reverse = (bytes: Uint8Array): Uint8Array => {
   if (bytes.length % 8 !== 0 || bytes.byteOffset !== 0) return bytes.reverse()

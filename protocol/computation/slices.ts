@@ -1,13 +1,12 @@
 /**
- * Slices of a batch: a lane of a cloud works on some rows, one behind the other, and all randomness is
- * addressed by an element's place in the whole batch, so what comes out does not depend on how the batch was
- * cut.
+ * Slices of a batch: a lane of a cloud works on some consecutive rows, and all randomness is addressed by an
+ * element's position in the whole batch, so the result does not depend on how the batch was cut.
  *
  * The bits of 64 values share a word (a group), and a group may straddle two slices. Both lanes compute it,
  * each with the foreign values zero; what they send has the foreign bits cleared, so a bit's mask hides one
- * value, that of the slice it belongs to. Of what is dealt for a value by itself, the lane that does not own
- * the value gets zeros in place of the share: the share would be one under the same randomness of something
- * else. What is dealt for a group depends on the masks alone and is the same for both.
+ * value, that of its own slice. For a part dealt to a single value, the lane that does not own the value gets
+ * zeros instead of the share, which would be a share of something else under the same randomness. What is
+ * dealt for a group depends on the masks alone and is the same for both.
  */
 
 import { wordBytes } from "../bytes.ts"

@@ -13,7 +13,7 @@ export interface ByteSource {
   readonly read: (from: number, length: number) => Promise<Uint8Array>
 }
 
-/** Bytes that their place does not give. */
+/** Bytes that can't be read at their position. */
 export class Unreadable extends Data.TaggedError("Unreadable")<{
   /** The fault and its remedy. */
   readonly reason: string
@@ -24,13 +24,13 @@ export class Unreadable extends Data.TaggedError("Unreadable")<{
   }
 }
 
-/** Bytes that are in memory. */
+/** Bytes in memory. */
 export const bytesSource = (bytes: Uint8Array): ByteSource => ({
   size: bytes.length,
   read: (from, length) => Promise.resolve(bytes.subarray(from, from + length))
 })
 
-/** Bytes that follow those before them, and the share of the file, up to 1, that has been read with them. */
+/** The next bytes, and the share of the file, up to 1, that has been read with them. */
 export interface Piece {
   readonly bytes: Uint8Array
   readonly share: number
@@ -38,7 +38,7 @@ export interface Piece {
 
 /** The content of a file, after decompression. */
 export interface Contents {
-  /** The first bytes, fewer than `headBytes` only where there are no more. */
+  /** The first bytes, fewer than `headBytes` only if there are no more. */
   readonly head: Uint8Array
   readonly pieces: () => AsyncIterable<Piece>
   /** All of it, to be read by ranges; undefined if that takes more than `most` bytes of memory. */

@@ -24,7 +24,7 @@ const missingWord = /^(n\/?a|<na>|nan|nat|null|none|nil|missing|n\.a\.|\?+|-+|�
 const spreadsheetError =
   /^#(n\/a|div\/0!|value!|ref!|name\?|num!|null!|wert!|bezug!|zahl!|nv|valeur!|nombre!)$/i
 
-/** A cell of a column of numbers that holds NaN, as programs write a value that they do not have. */
+/** A cell of a column of numbers that holds NaN, as programs write missing values. */
 export const missingNumber: CellProblem = {
   reason: "is missing: it holds NaN, which is no number",
   remedy: "fill in the value, or leave out the row"
@@ -41,7 +41,7 @@ export const missing = (text: string): CellProblem | undefined => {
   return word && { reason: `is missing: it holds ${word}`, remedy: "fill in the value, or leave out the row" }
 }
 
-/** Kinds of text that are met where a number belongs. */
+/** Kinds of text found where a number belongs. */
 const kinds: ReadonlyArray<readonly [RegExp, string, string]> = [
   [
     /^[+-]?\d{1,3},\d{3}$/,
@@ -66,7 +66,7 @@ const kinds: ReadonlyArray<readonly [RegExp, string, string]> = [
   [/^[$€£¥]\s?[\d.,]+$|^(?!.*\de$)[+-]?[\d.,]+\s?[$€£¥\p{L}µ°²³/]+$/u, "has a unit", "write the number alone"]
 ]
 
-/** The number of a cell of text, or what is wrong with it. */
+/** The number in a cell of text, or its fault. */
 export const readNumber = (text: string): number | CellProblem => {
   if (isDecimal(text)) return Number(text)
   const absent = missing(text)

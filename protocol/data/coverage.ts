@@ -17,7 +17,7 @@ export interface TableOutline {
   readonly rows: number
   /** Name of each column; the columns of one label column may share its name. */
   readonly columns: ReadonlyArray<string>
-  /** Name of a row; its index where left out. */
+  /** Name of a row; its index by default. */
   readonly rowName?: ((row: number) => string) | undefined
 }
 
@@ -96,7 +96,7 @@ const describeGap = ({ row, columns, rowHolders, columnHolders }: Gap): string =
 const describeOverlap = ({ row, columns, users }: Overlap): string =>
   `  row ${row}: ${listed(columns, namedColumns)} (${users[0] === users[1] ? `${users[0]} twice` : users.join(" and ")})`
 
-/** A declared block that lies outside the joint table. */
+/** A declared block lies outside the joint table. */
 export class BlockOutside extends Data.TaggedError("BlockOutside")<{
   readonly user: string
   readonly what: "row" | "column"
@@ -109,15 +109,15 @@ export class BlockOutside extends Data.TaggedError("BlockOutside")<{
   }
 }
 
-/** A block with no row and no column twice, and whose it is. */
+/** A block without repeated rows or columns, and its user. */
 interface DistinctBlock extends CellBlock {
   /** Index of the declaration. */
   readonly owner: number
 }
 
 /**
- * Throws `CoverageError` or `BlockOutside`. Rows that lie in the same blocks are looked at together, and so
- * are columns: the work is that of the blocks' row and column lists, not of their cells.
+ * Throws `CoverageError` or `BlockOutside`. Rows that lie in the same blocks are handled together, and so are
+ * columns: the work grows with the blocks' row and column lists, not with their cells.
  */
 export const checkCoverage = (outline: TableOutline, declarations: ReadonlyArray<UserCells>): void => {
   const blocks = declarations.flatMap(({ user, blocks }, owner) =>
@@ -139,7 +139,7 @@ export const checkCoverage = (outline: TableOutline, declarations: ReadonlyArray
   throw coverageError(outline, declarations, rows.classOf, faults)
 }
 
-/** Blocks that together have the cells of one, and each every row and column once only. */
+/** Blocks that together have the cells of one, each with every row and column only once. */
 const distinct = (block: CellBlock): ReadonlyArray<CellBlock> => {
   const parts = (indices: Uint32Array): ReadonlyArray<Uint32Array> => {
     const sorted = indices.slice().sort()
@@ -160,7 +160,7 @@ const distinct = (block: CellBlock): ReadonlyArray<CellBlock> => {
 /** Rows, or columns, in classes: those of a class lie in the same blocks. */
 interface Classes {
   readonly classOf: Uint32Array
-  /** Of each class the blocks, by index, ascending; undefined where no row or column is of the class. */
+  /** The blocks of each class, by index, ascending; undefined for a class without rows or columns. */
   readonly blocks: ReadonlyArray<ReadonlyArray<number> | undefined>
 }
 

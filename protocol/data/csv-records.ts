@@ -45,12 +45,12 @@ export class CsvRecords {
     this.#at = 0
   }
 
-  /** The text that is not yet taken apart. */
+  /** The text that is not yet parsed. */
   get rest(): string {
     return this.#text.slice(this.#at)
   }
 
-  /** Characters of the text pushed last that have been taken apart. */
+  /** Characters of the text pushed last that have been parsed. */
   get taken(): number {
     return this.#at
   }
@@ -61,8 +61,8 @@ export class CsvRecords {
   }
 
   /**
-   * Takes the next record apart, empty lines left out. False where the text must first go on, or, once it is
-   * the `last`, ends. Throws `NotCsv`.
+   * Parses the next record, skipping empty lines. False if the text must continue first or, once it is the
+   * `last`, has ended. Throws `NotCsv`.
    */
   next(last: boolean): boolean {
     for (;;) {
@@ -85,8 +85,8 @@ export class CsvRecords {
   }
 
   /**
-   * The number of a field that is written plainly, with at most 15 digits, where dividing two exact doubles
-   * gives the double that is nearest; NaN for any other field.
+   * The number in a plainly written field with at most 15 digits, for which dividing two exact doubles gives
+   * the nearest double; NaN for any other field.
    */
   plainNumber(index: number): number {
     const text = this.#text
@@ -213,7 +213,7 @@ const longer = <A extends Int32Array | Uint8Array>(old: A, grown: A): A => {
 /** A space or tab, or the no-break space, outside quotes. */
 const isBlank = (code: number): boolean => code === 32 || code === 9 || code === 160
 
-/** How often a line ends in a text. */
+/** Number of line ends in a text. */
 export const lineBreaks = (text: string): number => {
   let count = 0
   for (let at = 0; at < text.length; at++) {

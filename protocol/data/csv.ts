@@ -18,7 +18,7 @@ import { findColumns, HeldCells, type HeldColumn, HeldRows } from "./held.ts"
 import { trimmed } from "./spelling.ts"
 import { heldColumns, type Reading, type Table } from "./table.ts"
 
-/** Reads what is held of a file. Rejects with `TableError`. */
+/** Reads the held part of a file. Rejects with `TableError`. */
 export const readCsv = async (contents: Contents, reading: Reading): Promise<Table> => {
   const { encoding, mark } = encodingOf(contents.head, reading)
   const decode = decoderOf(encoding)
@@ -39,13 +39,13 @@ export const readCsv = async (contents: Contents, reading: Reading): Promise<Tab
 }
 
 /**
- * Separators and line ends of a table in UTF-16 have a zero each: bytes without any are of another encoding.
+ * Separators and line ends of a table in UTF-16 contain a zero byte: bytes without any have another encoding.
  */
 const seemsUtf16 = (head: Uint8Array, named: Encoding): Encoding =>
   head.length > 0 && !head.includes(0) ? "utf-8" : named
 
 /**
- * The encoding of a file that begins so: what the scenario says, which a byte order mark must not contradict.
+ * The encoding of a file with this beginning: the scenario's, which a byte order mark must not contradict.
  */
 const encodingOf = (head: Uint8Array, { source, problems }: Reading) => {
   const named = source.encoding
@@ -66,9 +66,7 @@ const encodingOf = (head: Uint8Array, { source, problems }: Reading) => {
   return { encoding: named ?? "utf-8", mark: mark?.length ?? 0 }
 }
 
-/**
- * Tells where bytes are that stand for no character: the line, and the column or else the place in the line.
- */
+/** Locates bytes that encode no character: the line, and the column or else the position in the line. */
 const refuseBytes = (bad: BadBytes, encoding: Encoding, rows: CsvRows, reading: Reading): never => {
   rows.read(bad.before, 1, false)
   const { line, column, place } = rows.end()
@@ -165,7 +163,7 @@ class CsvRows {
     return Array.from({ length: this.#records.fields }, (_, index) => this.#records.field(index))
   }
 
-  /** Rows that are expected in all; of the first piece no more than there are, since they tell little. */
+  /** The total number of rows expected; from the first piece no more than it has, since it tells little. */
   #expected(share: number): number {
     return this.#pieces === 0 ? 2 * this.#count + 64 : Math.ceil(this.#count / Math.min(1, share))
   }
@@ -200,7 +198,7 @@ class CsvRows {
     else this.#cells.add(place, column, value, line)
   }
 
-  /** Whether the row has the names of the columns again. */
+  /** Whether the row repeats the names of the columns. */
   #repeatsNames(line: number): boolean {
     const names = this.#names!
     if (this.#held.length === 0 || this.#records.field(this.#held[0]!.place) !== names[this.#held[0]!.place])
@@ -250,6 +248,6 @@ class CsvRows {
   }
 }
 
-/** A text of its own: part of another would keep all of that in memory. */
+/** A string of its own: a part of another would keep all of that in memory. */
 const flat = (text: string): string =>
   text.length < 13 ? text : Buffer.from(text, "utf16le").toString("utf16le")

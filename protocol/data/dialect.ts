@@ -5,7 +5,7 @@
 import { trimmed } from "./spelling.ts"
 import type { CellProblem, TableProblem } from "./table.ts"
 
-/** Columns that a file should name, and those that the scenario names in its stead. */
+/** Columns that a file should name, and those that the scenario names instead. */
 export interface Expected {
   readonly wanted: ReadonlyArray<string>
   readonly header: ReadonlyArray<string> | undefined
@@ -19,8 +19,7 @@ const separators = [
 ] as const
 
 /**
- * The one thing to say of a file whose first lines are not those of a table as expected; undefined where they
- * may be.
+ * The one problem of a file whose first lines are not those of a table as expected; undefined if they may be.
  */
 export const foreignDialect = (text: string, expected: Expected): TableProblem | undefined => {
   const lines = text.split(/\r\n|\n|\r/, 60).filter((line) => trimmed(line) !== "")
@@ -41,8 +40,7 @@ const parts = (line: string, separator: string): ReadonlyArray<string> =>
     .map((part) => trimmed(trimmed(part).replace(/^"(.*)"$/, "$1")))
 
 /**
- * How many columns a line has of those expected: as that of the names, or as the first row where the scenario
- * has the names.
+ * Expected number of columns of a line: that of the names, or of the first row if the scenario has the names.
  */
 const matches = (line: string, separator: string, { wanted, header }: Expected): number => {
   const fields = parts(line, separator)
@@ -84,7 +82,7 @@ const noNames = (first: string, expected: Expected): TableProblem | undefined =>
   if (expected.header !== undefined || matches(first, ",", expected) > 0) return undefined
   const fields = parts(first, ",")
   if (fields.length < 2 || !fields.some((field) => /^[+-]?\d+(\.\d+)?$/.test(field))) return undefined
-  // A table of years or of pixels has numbers for names, but none of those that are wanted has.
+  // A table of years or of pixels has numbers for names, but none of the wanted columns has.
   if (expected.wanted.some((name) => /^\d/.test(name))) return undefined
   return {
     line: 1,

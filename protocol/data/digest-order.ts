@@ -6,7 +6,7 @@
 /** Bytes of a digest. */
 export const digestBytes = 16
 
-/** Bits that choose a bucket, at most: below 2^24 rows there is about one digest in each. */
+/** Most bits that choose a bucket: below 2^24 rows there is about one digest in each. */
 const mostBits = 24
 
 export class DigestOrder {
@@ -71,7 +71,7 @@ export class DigestOrder {
     return -1
   }
 
-  /** How many of these are in another order too. */
+  /** How many of these are also in another order. */
   countIn(other: DigestOrder): number {
     let both = 0
     for (let i = 0; i < this.count; i++) if (other.placeOf(this.#sorted, i) >= 0) both += 1

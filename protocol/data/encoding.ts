@@ -5,7 +5,7 @@
  */
 import type { Cells } from "./cells.ts"
 
-/** A column that is trained on. */
+/** A column of the training. */
 export interface Feature {
   readonly name: string
   /** The [least, greatest] value that the column may have: public. */
@@ -61,7 +61,7 @@ export const scale = (
   [low, high]: readonly [number, number]
 ): number => low + ((x - least) / (greatest - least)) * (high - low)
 
-/** The numbers of a column, wherever they stand in an array: that of row r at `first + r · step`. */
+/** The numbers of a column within an array: that of row r at `first + r · step`. */
 export interface Column {
   readonly values: ArrayLike<number>
   readonly first: number
@@ -75,15 +75,13 @@ export interface EncodedTable {
   readonly columns: Uint32Array
   /** ids × columns. */
   readonly cells: Cells
-  /**
-   * Whether the rows are marked as held out, whatever the share of rows that are; not marked where left out.
-   */
+  /** Whether the rows are marked as held out, regardless of the share of held-out rows; not by default. */
   readonly heldOut?: boolean
 }
 
 /**
- * Encodes the columns read from a file: numbers of a feature, or for the label column the label's place in
- * the list, one entry a row of `ids`.
+ * Encodes the columns read from a file: numbers of a feature, or for the label column the label's position in
+ * the list, one entry for each row of `ids`.
  */
 export const encodeTable = (
   description: DataDescription,

@@ -16,7 +16,7 @@ import {
   type TableProblem
 } from "./table.ts"
 
-/** Rows that a file may hold, since each id is a key of a map. */
+/** Most rows of a file, since each id is a key of a map. */
 const mostRows = 16_000_000
 /**
  * Heap bytes of an id in addition to its characters: the string's own, and its places in a list and in a map.
@@ -59,7 +59,7 @@ export class HeldRows {
     return Math.min(this.#declared?.size ?? rows, Math.max(0, Math.min(this.#to, rows) - this.#from))
   }
 
-  /** The place of a row of the part among those held, or −1. `id` is that of the file, if ids are in it. */
+  /** The position of a row of the part among those held, or −1. `id` is the file's, if ids are in it. */
   take(row: number, id: string, line?: number): number {
     const name = this.numbered ? trimmed(`${this.#numbering.prefix}${this.#numbering.first + row}`) : id
     if (!this.numbered && !this.#isNew(name, row, line)) return -1
@@ -99,7 +99,7 @@ export class HeldRows {
     return false
   }
 
-  /** Refuses more rows than there is room for. `rows` are expected in all. Throws `TableError`. */
+  /** Refuses more rows than fit. `rows` are expected in total. Throws `TableError`. */
   requireRoom(rows: number): void {
     this.#requireHeap(this.most(rows))
   }
@@ -116,7 +116,7 @@ export class HeldRows {
     if (bytes > room.heap) problems.refuse(tooLarge(bytes, "ids", room.heap))
   }
 
-  /** Adds what is missing of the rows declared, once all rows of the file have been read. */
+  /** Adds the declared rows that are missing, once all rows of the file have been read. */
   finish(rows: number): void {
     const { source, problems } = this.#reading
     const { part } = source
@@ -145,22 +145,22 @@ export const tooLarge = (bytes: number, what: string, room: number): TableProble
   remedy: "hold fewer columns or a part of the rows, or use a machine with more memory"
 })
 
-/** A column that is held. */
+/** A held column. */
 export interface HeldColumn {
   readonly name: string
-  /** Its place in the file. */
+  /** Its position in the file. */
   readonly place: number
-  /** Public, of a feature; the label has none. */
+  /** A feature's public range; the label has none. */
   readonly range: readonly [number, number] | undefined
 }
 
-/** The columns held and where they are in the file; the id's place too, unless ids are given by number. */
+/** The held columns and their positions in the file, and the id's position unless ids are given by number. */
 export interface HeldColumns {
   readonly held: ReadonlyArray<HeldColumn>
   readonly id: number | undefined
 }
 
-/** Finds the columns held. Throws `TableError`. */
+/** Finds the held columns. Throws `TableError`. */
 export const findColumns = (reading: Reading, names: Names): HeldColumns => {
   const { source, description, problems } = reading
   const numbered = source.ids !== undefined || !names.named
@@ -173,7 +173,7 @@ export const findColumns = (reading: Reading, names: Names): HeldColumns => {
   }
 }
 
-/** Rows × columns held, as numbers. */
+/** Rows × held columns, as numbers. */
 export class HeldCells {
   readonly #reading: Reading
   readonly #columns: ReadonlyArray<HeldColumn>
@@ -189,13 +189,13 @@ export class HeldCells {
   }
 
   /**
-   * Makes room for the place; `expected` rows are in the file, as far as one can tell. Throws `TableError`.
+   * Makes room for the position; `expected` rows are in the file, as far as can be told. Throws `TableError`.
    */
   requireRoom(place: number, expected: number): void {
     const width = this.#columns.length
     if ((place + 1) * width <= this.#cells.length) return
     this.#rows.requireRoom(expected)
-    // A bit more than expected, so that the cells are hardly ever moved.
+    // A little more than expected, so that the cells are rarely moved.
     const capacity = Math.max(this.#rows.most(Math.ceil(1.03 * expected)), Math.ceil(1.1 * (place + 1)))
     const cells = newArray(Float64Array, capacity * width, this.#reading)
     cells.set(this.#cells)
@@ -209,12 +209,12 @@ export class HeldCells {
     else this.add(place, column, outside([least, greatest]), line)
   }
 
-  /** Sets a cell of the label column to the place of a label. */
+  /** Sets a cell of the label column to the position of a label. */
   setLabel(place: number, column: number, text: string, line?: number): void {
     this.#cells[place * this.#columns.length + column] = this.labelOf(place, column, text, line)
   }
 
-  /** The place of a label in the public list; NaN for one that is not there, which is noted. */
+  /** The position of a label in the public list; NaN for an unknown one, which is noted. */
   labelOf(place: number, column: number, text: string, line?: number): number {
     const label = this.#labelOf(text)
     if (typeof label === "number") return label

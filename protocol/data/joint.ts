@@ -39,7 +39,7 @@ export const assemble = (
   return table
 }
 
-/** Columns of a block that stand side by side in one of the two matrices. */
+/** Adjacent columns of a block that are adjacent in one of the two matrices. */
 interface Span {
   readonly matrix: "features" | "labels"
   /** Columns of that matrix. */
@@ -76,8 +76,8 @@ export interface JointWords {
 }
 
 /**
- * Puts a run of a user's words, in the order of its blocks and from the `firstWord`-th of all of them, where
- * they belong in the joint training table. Words beyond the cells are ignored (packing fills up the last
+ * Copies a run of a user's words, in the order of its blocks and beginning with the `firstWord`-th of all, to
+ * their places in the joint training table. Words beyond the cells are ignored (packing fills up the last
  * ciphertext). The blocks must have passed the coverage check.
  */
 export const placeRun = (
@@ -111,7 +111,7 @@ export const placeRun = (
   }
 }
 
-/** Few words are faster copied byte by byte than by the object that `subarray` makes of them. */
+/** Up to this many words are copied faster byte by byte than through the object that `subarray` makes. */
 const shortRun = 8
 
 const copyWords = (

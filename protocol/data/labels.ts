@@ -11,10 +11,7 @@ import type { CellProblem } from "./table.ts"
 export const areNumbers = (labels: ReadonlyArray<string>): boolean =>
   labels.every((label) => isDecimal(trimmed(label)))
 
-/**
- * The place of a label in a list that is the same as one before, as labels are compared; undefined where
- * there is none.
- */
+/** The position of an earlier label in the list that equals this one; undefined if there is none. */
 export const repeatedLabel = (labels: ReadonlyArray<string>): number | undefined => {
   const numbers = areNumbers(labels)
   const seen = new Set<string>()
@@ -30,7 +27,7 @@ export const repeatedLabel = (labels: ReadonlyArray<string>): number | undefined
 /** Cached spellings, so that each is resolved once. */
 const remembered = 100_000
 
-/** Gives the place of a cell's label in the list, or what is wrong with it. */
+/** The position of a cell's label in the list, or its fault. */
 export const labelReader = ({ label }: DataDescription): ((text: string) => number | CellProblem) => {
   const labels = label.values.map(trimmed)
   const numbers = areNumbers(labels)

@@ -6,15 +6,15 @@
 import { isUtf8 } from "node:buffer"
 import type { SchemaElement } from "hyparquet"
 
-/** The cells of a column, as its type has them. */
+/** The cells of a column, by its type. */
 export interface CellType {
   /** The kind of cells, in the plural. */
   readonly what: string
-  /** The text of a cell: undefined for one that is none, such as bytes that are not UTF-8. */
+  /** The text of a cell; undefined if it has none, such as bytes that are not UTF-8. */
   readonly text?: (cell: unknown) => string | undefined
-  /** Numbers have a value; texts are read as numbers where a number is needed. */
+  /** Numbers have a value; texts are parsed as numbers if a number is needed. */
   readonly number?: (cell: unknown) => number
-  /** Whether the text is rounded, so that it can't tell rows apart. */
+  /** Whether the text is rounded, so that it can't distinguish rows. */
   readonly rounded?: boolean
 }
 

@@ -49,7 +49,7 @@ export const readParquet = async (bytes: ByteSource, reading: Reading): Promise<
     const read = new ParquetRows(metadata, reading)
     const scan = await parquetScan({
       file,
-      // Without the types of its own the reader gives the values as they are in the file.
+      // Without types of its own the reader returns the values as they are in the file.
       metadata: { ...metadata, schema: metadata.schema.map(withoutMeaning) },
       columns: read.wanted,
       compressors,

@@ -121,7 +121,7 @@ export interface PlacedCells {
 
 /**
  * Places a user's tables in the joint table, in ascending order of joint rows. `digests` are those of each
- * table's ids. Blocks without a cell are left out.
+ * table's ids. Blocks without cells are omitted.
  */
 export const placeCells = (
   tables: ReadonlyArray<EncodedTable>,

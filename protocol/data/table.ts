@@ -15,15 +15,15 @@ export interface TableSource {
   readonly user: string
   /** The file's name as the user knows it, for errors. */
   readonly file: string
-  /** How a file of text writes its characters; UTF-8 where left out. */
+  /** The encoding of a text file; UTF-8 by default. */
   readonly encoding?: Encoding | undefined
-  /** All features and the label where left out; in a file without names all that it has. */
+  /** By default all features and the label; in a file without names all that it has. */
   readonly columns?: ReadonlyArray<string> | undefined
   /** Names of the columns of a file that does not say them, in its order. */
   readonly header?: ReadonlyArray<string> | undefined
-  /** The ids of the rows held; all when left out. */
+  /** The ids of the held rows; all by default. */
   readonly rows?: ReadonlyArray<string> | undefined
-  /** The part of the file that is held: rows counted from 1, the last among them; all when left out. */
+  /** The held part of the file: rows counted from 1, including the last; all by default. */
   readonly part?: { readonly from: number; readonly to: number } | undefined
   /** Ids by number instead of from a column: `prefix` and the row's number, the first row's being `first`. */
   readonly ids?: { readonly prefix: string; readonly first: number } | undefined

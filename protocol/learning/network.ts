@@ -16,7 +16,7 @@ export interface Network {
   /** Features of a row. */
   readonly inputs: number
   readonly layers: ReadonlyArray<DenseLayer>
-  /** Variance of a first weight times the inputs of its layer; `defaultInitialVariance` where left out. */
+  /** Variance of a first weight times the inputs of its layer; `defaultInitialVariance` by default. */
   readonly initialVariance?: number
 }
 

@@ -16,8 +16,8 @@ export interface Shape {
 }
 
 /**
- * The place of an operation in a step. Every random choice is a function of (run, step, operation), never of
- * the order in which the code happens to run, so a step that is done again, by anyone, gives the same bytes.
+ * The address of an operation in a step. Every random choice is a function of (run, step, operation), never
+ * of the order in which the code runs, so a step that any process repeats gives the same bytes.
  */
 export type Operation = number & { readonly Operation: unique symbol }
 

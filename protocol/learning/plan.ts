@@ -13,7 +13,7 @@ export interface TrainingSettings {
   readonly network: Network
   /** Rows of the training matrix; held-out rows are not among them. */
   readonly rows: number
-  /** Rows a step. The rows that remain when an epoch does not divide evenly are left out of that epoch. */
+  /** Rows of a step. The rest of an epoch that does not divide evenly is omitted from that epoch. */
   readonly batch: number
   readonly epochs: number
   /** η of gradient descent on the mean over the batch of ½Σ(f−y)². */

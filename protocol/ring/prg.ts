@@ -1,11 +1,11 @@
 /**
- * The pseudorandom generator of the correlated randomness: AES-128-CTR, one key a party and run, and a nonce
- * that says where in the plan the words are used. Whoever holds the key can compute any part of any stream by
- * itself, so a lane or a dealing process finds its slice by seeking and needs no state.
+ * The pseudorandom generator of the correlated randomness: AES-128-CTR with one key for each party and run,
+ * and a nonce that says where in the plan the words are used. The holder of the key can compute any part of
+ * any stream alone, so a lane or a dealing process finds its slice by seeking and needs no state.
  *
- * The stream of (step, operation, kind) is what AES-128-CTR gives from the initial counter block step ‖
- * operation ‖ kind ‖ 0, each a big-endian u32. It is computed as AES over counter blocks that a kernel
- * writes: byte for byte the same, without setting up a cipher for each of the many short streams of a step.
+ * The stream of (step, operation, kind) is AES-128-CTR from the initial counter block step ‖ operation ‖ kind
+ * ‖ 0, each a big-endian u32. It is computed as AES over counter blocks that a kernel writes: the same bytes,
+ * without setting up a cipher for each of the many short streams of a step.
  */
 import { type Cipher, createCipheriv } from "node:crypto"
 import { derive } from "../aead.ts"

@@ -155,7 +155,7 @@ class Request {
         this.end(Effect.succeed(body))
         break
       case "failure":
-        // A member that fails at once would seem the least busy of all.
+        // A member that fails immediately would seem the least busy of all.
         this.#members?.forget(from)
         this.end(Effect.fail(new RemoteFailure({ party: from, request: this.tag, error: readError(body) })))
         break
@@ -172,7 +172,7 @@ class Request {
     }
   }
 
-  /** `from` does not know the request: it is sent whole again, at once. */
+  /** `from` does not know the request: it is sent whole again immediately. */
   unknownTo(from: string): void {
     if (this.#holder !== undefined && this.#holder !== from) return
     this.#unsend()

@@ -50,11 +50,11 @@ export interface Post {
   /** Sends frames in the background; a failure is noted. */
   readonly post: (to: string, channel: Channel, frames: Frames, counter: Counter) => void
   /**
-   * The same with frames that are kept to be sent again; they stay what they are until it is done, of which
-   * `done` is told.
+   * The same with frames that are kept for repetition and must not change; `done` is called when they are
+   * sent.
    */
   readonly postKept: (to: string, channel: Channel, sent: Sent, counter: Counter, done?: () => void) => void
-  /** Gives back the frames of what nobody will ask for again, as soon as no sending of them is under way. */
+  /** Gives back frames that nobody will request again, once no sending of them is in progress. */
   readonly forget: (sent: Sent) => void
   /** Logs that something was dropped or refused: of each kind of event the first, and then ever fewer. */
   readonly note: (what: string, details: Readonly<Record<string, unknown>>) => void

@@ -20,7 +20,7 @@ export interface SupplyRequest {
 
 /** The corrections of the stretches, in their order. */
 export interface Supply {
-  /** Those of the next stretch: at C1 the messages of its steps, one behind the other; at C0 nothing. */
+  /** The material of the next stretch: at C1 the messages of its steps, one after another; at C0 nothing. */
   readonly next: Effect.Effect<Uint8Array | undefined, AskError>
   /** Gives their memory back; they must not be used afterwards. */
   readonly release: (corrections: Uint8Array | undefined) => void

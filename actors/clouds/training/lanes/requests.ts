@@ -11,7 +11,7 @@ import { type Agreement, roundDeadlines } from "../../../party/agreement.ts"
 /** A lane is ready for an assignment. */
 export const Enter = groupAsk("EnterLane", Schema.Struct({}), Schema.Struct({}))
 
-/** What a lane works on from now on, whatever it did before. It replies once it has its rows. */
+/** A lane's assignment from now on, whatever it did before. It replies once it has its rows. */
 const Assignment = Schema.Struct({
   epoch: Count,
   /** The step whose weights the leader has. */
