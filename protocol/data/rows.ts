@@ -56,7 +56,7 @@ export class MarkedByOneOnly extends Data.TaggedError("MarkedByOneOnly")<{
   readonly retryable = false
   override get message(): string {
     const what = this.rows === 1 ? "1 row is" : `${this.rows} rows are`
-    return `${what} marked as held out in one file and not in another; mark every file that has cells of a row alike`
+    return `${what} marked as held out in one file and not in another; mark the row in every file that has cells of it`
   }
 }
 

@@ -40,7 +40,7 @@ export class RingMemoryExhausted extends Data.TaggedError("RingMemoryExhausted")
 }> {
   readonly retryable = false
   override get message(): string {
-    return `no room for ${this.requestedBytes} bytes beside the ${this.usedBytes} in use: choose a smaller batch or fewer rows a party`
+    return `no room for ${this.requestedBytes} bytes in addition to the ${this.usedBytes} in use: choose a smaller batch or fewer rows a party`
   }
 }
 

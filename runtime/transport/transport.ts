@@ -147,7 +147,7 @@ export class MessageTooLarge extends Data.TaggedError("MessageTooLarge")<{
 }> {
   readonly retryable = false
   override get message(): string {
-    return `${this.bytes} bytes of ${this.tag} are more than ${this.pieces} pieces of the ${this.limitBytes} bytes that the broker takes at once: raise max_payload in its configuration; nats.conf has 16MB`
+    return `${this.bytes} bytes of ${this.tag} are more than ${this.pieces} pieces of the ${this.limitBytes} bytes that the broker takes in one message: raise max_payload in its configuration; nats.conf has 16MB`
   }
 }
 
