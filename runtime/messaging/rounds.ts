@@ -172,7 +172,9 @@ class Exchange {
     return Effect.async<Driven<A>, RoundError>((resume) => {
       if (this.waiting)
         return resume(
-          Effect.dieMessage(`two fibers exchange rounds of phase ${this.phase} with ${this.peer} at the same time`)
+          Effect.dieMessage(
+            `two fibers exchange rounds of phase ${this.phase} with ${this.peer} at the same time`
+          )
         )
       let round = first
       let lengths: ReadonlyArray<number> = []

@@ -12,8 +12,8 @@ import * as Parties from "../../runtime/messaging/party.ts"
 import * as Tracing from "../../runtime/tracing.ts"
 import { makeHub } from "../../runtime/transport/memory.ts"
 import { type Delivery, Transport } from "../../runtime/transport/transport.ts"
-import { patienceMs } from "../support/patience.ts"
 import { withVariables } from "../support/environment.ts"
+import { patienceMs } from "../support/patience.ts"
 
 const Double = ask(
   "Double",

@@ -15,8 +15,8 @@ import { on, Party } from "../../../runtime/messaging/contract.ts"
 import * as Parties from "../../../runtime/messaging/party.ts"
 import { makeHub } from "../../../runtime/transport/memory.ts"
 import { Transport } from "../../../runtime/transport/transport.ts"
-import { patienceMs } from "../../support/patience.ts"
 import { withVariables } from "../../support/environment.ts"
+import { patienceMs } from "../../support/patience.ts"
 
 const drawn = () => Option.some(Redacted.make(new Uint8Array(randomBytes(32))))
 const content = new TextEncoder().encode("what only the house knows")

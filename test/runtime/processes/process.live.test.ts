@@ -10,8 +10,8 @@ import {
   garbageCollection,
   startActor
 } from "../../../runtime/processes/process.ts"
-import { patienceMs } from "../../support/patience.ts"
 import { withEnvironment } from "../../support/environment.ts"
+import { patienceMs } from "../../support/patience.ts"
 
 const entry = fileURLToPath(new URL("../../support/actor-child.mjs", import.meta.url))
 const child = (what: string, options: Partial<ActorProcessOptions> = {}) =>
