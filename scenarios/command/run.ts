@@ -1,6 +1,6 @@
 /**
- * `bicameral run`: runs a scenario under the eyes of a person, prints the report, and fails where something that the
- * scenario expects did not hold.
+ * `bicameral run`: runs a scenario and shows its progress, prints the report, and fails where an expectation of the
+ * scenario did not hold.
  */
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -17,7 +17,7 @@ import type { RunDisplay, RunResult } from "../report/result.ts"
 import type { ResumeOptions, RunOptions } from "../run/run.ts"
 import type { RunRequest } from "./commands.ts"
 
-/** The run went through, but not all that the scenario expects held. */
+/** The run finished, but not every expectation of the scenario held. */
 export class ExpectationsFailed extends Data.TaggedError("ExpectationsFailed")<{
   readonly failed: ReadonlyArray<string>
   readonly of: number
@@ -28,7 +28,7 @@ export class ExpectationsFailed extends Data.TaggedError("ExpectationsFailed")<{
   }
 }
 
-/** The run went through, but its numbers mean nothing. */
+/** The run finished, but its numbers mean nothing. */
 export class ResultNotMeaningful extends Data.TaggedError("ResultNotMeaningful")<{
   readonly reasons: ReadonlyArray<string>
 }> {
@@ -47,7 +47,7 @@ export class NoFaultsToCompare extends Data.TaggedError("NoFaultsToCompare")<{ r
   }
 }
 
-/** The faults did to the model what they must not. */
+/** The faults changed the model, which they must not. */
 export class ModelsDiffer extends Data.TaggedError("ModelsDiffer")<{
   readonly models: readonly [string, string]
 }> {

@@ -33,7 +33,7 @@ export class SimulatorFailed extends Data.TaggedError("SimulatorFailed")<{ reado
 /** Seeds that a worker is given at a time. */
 const seedsAtATime = 8
 const progressEveryMs = 2_000
-/** Failing seeds that are told in full. */
+/** How many failing seeds are shown in full. */
 const toldInFull = 10
 
 /** What all seeds did together. */
@@ -79,7 +79,7 @@ export const simulateAndReport = (request: SimulateRequest) =>
         const worker = yield* Effect.acquireRelease(
           Effect.sync(() =>
             fork(fileURLToPath(artifact("program/simulate-worker.js")), {
-              // Each worker has a core to itself: threads that compile and collect garbage beside it only get in the way of the others.
+              // Each worker has a core to itself: threads that compile and collect garbage would slow the others down.
               execArgv: ["--max-semi-space-size=64", "--single-threaded"]
             })
           ),

@@ -1,6 +1,6 @@
 /**
- * Faults as data: what a run is made to survive. The section `faults` of a scenario, or a file of its own for `--faults`. Nothing in it is
- * agreed on by the parties, and nothing in it changes the model.
+ * Faults as data: what a run is made to survive. They stand in the section `faults` of a scenario, or in a file of their
+ * own for `--faults`. The parties do not agree on them, and they do not change the model.
  */
 import { phases } from "../../actors/party/phases.ts"
 import { actorNames } from "../../protocol/messages/subjects.ts"
@@ -21,12 +21,12 @@ const Party = value(
 )
 
 const Delay = Schema.Union(
-  struct({ fixedMs: milliseconds("Every message so long") }),
+  struct({ fixedMs: milliseconds("Delay of every message") }),
   struct({
-    fromMs: milliseconds("At least so long"),
-    toMs: milliseconds("At most so long, all between alike")
+    fromMs: milliseconds("Least delay"),
+    toMs: milliseconds("Greatest delay; all between are equally likely")
   }),
-  struct({ meanMs: milliseconds("So long on average, exponentially distributed") })
+  struct({ meanMs: milliseconds("Mean delay, exponentially distributed") })
 ).annotations({
   message: () => ({ message: "must be {fixedMs}, {fromMs, toMs} or {meanMs}", override: true }),
   description: "How long messages are held back; they keep their order"
@@ -50,9 +50,9 @@ export type LinkPlan = typeof Link.Type
 const When = Schema.Union(
   struct({
     phase: oneOf(phases, "At the beginning of this phase"),
-    afterMs: defaulted(milliseconds("So long after it has begun; default 0"), 0)
+    afterMs: defaulted(milliseconds("Time after its beginning; default 0"), 0)
   }),
-  struct({ afterMs: milliseconds("So long after the run has begun") }),
+  struct({ afterMs: milliseconds("Time after the beginning of the run") }),
   struct({ step: wholeNumber(1, 2 ** 31, "When this step of the training begins") }),
   struct({ round: wholeNumber(1, 2 ** 31, "When this round of the clouds begins") }),
   struct({
@@ -64,7 +64,7 @@ const When = Schema.Union(
         description: "When the party has sent this message; docs/protocol.md lists them"
       }
     ),
-    nth: defaulted(wholeNumber(1, 2 ** 31, "For the how many-th time; default the first"), 1)
+    nth: defaulted(wholeNumber(1, 2 ** 31, "Which occurrence triggers it; the first by default"), 1)
   }),
   Schema.Literal("drawn")
 ).annotations({
@@ -99,7 +99,7 @@ const Event = struct({
       2,
       32,
       "a list of at least two lists of parties",
-      "Between these no message goes; whoever is in none reaches all"
+      "No message passes between groups; a party in no group reaches all"
     )
   ),
   forMs: defaulted(
@@ -134,7 +134,7 @@ interface EventFields {
   readonly when: When
 }
 
-/** What an event of a kind has to say, and must not. */
+/** Which fields an event of each kind needs, and which it may not have. */
 function eventProblems(event: EventFields): ReadonlyArray<Schema.FilterIssue> {
   const { event: kind, party, groups, byMs, returns, count, when } = event
   const needsParty = kind !== "partition" && kind !== "broker-restart"
@@ -185,9 +185,7 @@ export const Faults = struct({
     ),
     1
   ),
-  healAfterMs: optional(
-    milliseconds("After so long the links do nothing wrong any more, and no drawn event happens")
-  ),
+  healAfterMs: optional(milliseconds("After this time the links work again, and no drawn event happens")),
   links: defaulted(list(Link, 0, 1_024, "a list of links", "What happens to messages; default nothing"), []),
   events: defaulted(list(Event, 0, 1_024, "a list of events", "What happens to parties; default nothing"), [])
 }).annotations({ description: "What the run is made to survive; see docs/faults.md" })

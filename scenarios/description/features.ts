@@ -14,7 +14,7 @@ const Run = struct({
   range,
   first: defaulted(wholeNumber(0, mostColumns, "Number of the first column; default 1"), 1)
 }).annotations({
-  description: "So many columns of one range, numbered: pixel1, pixel2, … where the name is pixel"
+  description: "This many columns of one range, numbered: pixel1, pixel2, … where the name is pixel"
 })
 
 const Entry = Schema.Union(range, Run).annotations({

@@ -1,9 +1,9 @@
-/** Where the parties of a run are to be: the file of `bicameral check FILE --hosts HOSTS`, its links, hosts, and who is on which. */
+/** The file of `bicameral check FILE --hosts HOSTS`: hosts, their links, and which party of a run is on which host. */
 import { Schema } from "../../protocol/schema.ts"
 import { defaulted, list, name, optional, struct, value, wholeNumber } from "./fields.ts"
 import { jsonSchemaOf } from "./json-schema.ts"
 
-/** Far beyond what there is, and not so far that a predicted time would mean nothing. */
+/** Far beyond any machine, and not so far that a predicted time would mean nothing. */
 const [least, most] = [1e-3, 1e9]
 
 const positive = (description: string) =>
@@ -43,7 +43,7 @@ const several = (what: string) =>
 
 const HostsFile = struct({
   links: struct({ lan: Link, wan: Link }),
-  /** All hosts are of one machine, with so many cores: for trials. */
+  /** Set for trials in which all hosts are one machine. */
   sharedCores: optional(positive("Cores that all hosts share, where they are one machine")),
   hosts: list(Host, 1, 100_000, "a list of hosts", "The hosts"),
   placement: struct({
@@ -70,7 +70,7 @@ const HostsFile = struct({
       }),
       { kgc: [], cloud0: [], cloud1: [] }
     ),
-    /** Pairs of lanes beside lane 0, which is the main process. */
+    /** Pairs of lanes in addition to lane 0, which is the main process. */
     lanes: defaulted(
       struct({
         cloud0: defaulted(several("cloud 0's further lanes"), []),

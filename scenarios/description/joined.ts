@@ -129,7 +129,7 @@ const sizeProblems = (
   return placed(locate, [{ path: ["heldOut"], message }, ...problems])
 }
 
-/** The least share of so many rows that is a row, in few digits. */
+/** The smallest share of this many rows that is a whole row, in few digits. */
 const leastShare = (rows: number): number => {
   const digits = Math.ceil(Math.log10(rows)) + 1
   return Math.ceil(10 ** digits / rows) / 10 ** digits

@@ -28,7 +28,7 @@ import {
 } from "./fields.ts"
 import { jsonSchemaOf } from "./json-schema.ts"
 
-/** What is said to people who would have a number predicted. */
+/** The hint for people who want a number predicted. */
 const classesOnly = "a label is one of a list of classes, and this version does not predict numbers"
 
 const Label = struct({
@@ -230,7 +230,7 @@ const Revelation = oneOf(
   ["accuracy", "heldOutRows", "progress"],
   "accuracy: users tell the director how many held-out rows the model got right; heldOutRows: users send the held-out cells, sealed, to the user who holds the labels, who tests there; progress: clouds tell the director the step they are at"
 )
-/** What may be told beyond the model. */
+/** What may be revealed beyond the model. */
 export type Revelation = typeof Revelation.Type
 
 const day = 86_400_000
@@ -257,7 +257,7 @@ const Expectation = struct({
   )
 })
 
-/** A scenario, its parts each for itself: `decode.ts` checks them against each other. */
+/** A scenario, each part checked on its own: `decode.ts` checks them against each other. */
 export const Whole = struct({
   name: name("Name of the scenario"),
   description: text("What the scenario shows, for people"),

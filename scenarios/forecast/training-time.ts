@@ -91,7 +91,7 @@ class StepTime {
       .filter(({ host }) => host !== placement.broker)
   }
 
-  /** Clouds and brokers work in turn: in a round each waits for what the other sends. The rest works beside them. */
+  /** Clouds and brokers work in turn: in a round each waits for what the other sends. The rest works at the same time. */
   get work(): Part {
     const path = greatest(
       clouds.map((who) => ({

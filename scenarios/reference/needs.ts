@@ -27,7 +27,7 @@ const pace = {
   "fixed-point": { features: 2, labels: 2, activations: 24, weights: 12, nanoseconds: 1.8, stepMs: 0.4 }
 } as const
 
-/** What a reference takes for a plan whose model is then tested on so many rows. */
+/** What a reference takes for a plan whose model is then tested on a number of rows. */
 export const needsOf = (kind: ReferenceKind, plan: TrainingPlan, heldOut: number): ReferenceNeeds => {
   const { network, rows, batch, steps } = plan
   const own = pace[kind]

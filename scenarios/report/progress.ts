@@ -35,7 +35,7 @@ const phaseWidth = 11
 /** From 0 to 1. */
 const fraction = ({ done, total }: Standing): number => (total > 0 ? Math.min(1, done / total) : 0)
 
-/** Milliseconds until the phase ends if it goes on as it went; undefined where that can't be known yet. */
+/** Milliseconds until the phase ends at its pace so far; undefined while that is not known yet. */
 export const timeLeftMs = (standing: Standing): number | undefined => {
   const part = fraction(standing)
   if (part === 0) return undefined

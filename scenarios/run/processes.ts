@@ -17,7 +17,7 @@ import { type ProcessesOptions, RunStopped } from "./parties.ts"
 import { ProcessLaunch } from "./process-launch.ts"
 import { accessOf, prepareBuckets, tryAccess } from "./run-broker.ts"
 
-/** What the run can't go on after. */
+/** What ends the run. */
 type Loss = ActorDied | BrokerNotStarted | RunStopped
 
 /** The processes of a run, and what ends it. */

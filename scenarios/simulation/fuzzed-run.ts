@@ -1,7 +1,8 @@
 /**
- * A simulated run whose parties get, beside what they send each other, a flood of what nobody should: noise, frames with wrong bits,
- * frames again, envelopes that are well-formed and mean nothing, on every subject there is and past all permissions. What only the real sender
- * could have said (a round of the other cloud, an enrolment under a member's name) is not forged: the broker vouches for senders.
+ * A simulated run whose parties also receive a flood of messages that no party should send: noise, frames with wrong
+ * bits, repeated frames, well-formed envelopes that mean nothing, on every subject and past all permissions. Messages
+ * that only the real sender can send (a round of the other cloud, an enrolment under a member's name) are not forged:
+ * the broker vouches for senders.
  */
 import { decodeEnvelope, type Envelope, encodeEnvelope, kinds } from "../../protocol/messages/envelope.ts"
 import {
@@ -18,17 +19,17 @@ import { simulateRun } from "./run.ts"
 import type { SimulatedRun } from "./verdict.ts"
 import type { Simulation } from "./world.ts"
 
-/** Kinds of what is injected. */
+/** The kinds of injected messages. */
 export const fuzzKinds = ["noise", "mutated", "replayed", "misdirected", "meaningless"] as const
 export type FuzzKind = (typeof fuzzKinds)[number]
 
 export interface FuzzOptions {
   readonly seed: number
-  /** How many are injected in all. */
+  /** How many messages are injected in all. */
   readonly messages: number
-  /** Between two messages of the run, at most. */
+  /** The most between two messages of the run. */
   readonly atATime: number
-  /** Called now and then, with how many were injected. */
+  /** Takes, now and then, how many were injected. */
   readonly onProgress?: (injected: number) => void
 }
 
@@ -39,9 +40,9 @@ export interface FuzzedRun {
   readonly subjects: ReadonlySet<string>
 }
 
-/** Frames of the run that are kept to be sent again, some of them changed. */
+/** How many frames of the run are kept, to be sent again or changed. */
 const framesKept = 512
-/** What a run goes on for so that everything can be injected. */
+/** Long enough for everything to be injected. */
 const livenessMs = 3_600_000
 
 export const fuzzRun = async (simulation: Simulation, options: FuzzOptions): Promise<FuzzedRun> => {
@@ -75,7 +76,7 @@ export const fuzzRun = async (simulation: Simulation, options: FuzzOptions): Pro
     }
   }
 
-  /** An envelope that is whole and says nothing that its sender could mean. */
+  /** A well-formed envelope that its sender can't have meant. */
   const meaningless = (run: string): Delivery => {
     const member = draw() < 0.5
     const from = member ? pick(parties) : pick(strangers)
