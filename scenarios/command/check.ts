@@ -1,6 +1,6 @@
 /**
- * `bicameral check`: reads a scenario and all data it names, on a machine that has them, and prints what a run would do
- * and cost, without running anything. It fails with everything that is wrong.
+ * `bicameral check`: reads a scenario and all data it names, on a machine that has them, and prints what a
+ * run would do and cost, without running anything. It fails with everything that is wrong.
  */
 import { randomBytes } from "node:crypto"
 import { fileURLToPath } from "node:url"

@@ -1,6 +1,6 @@
 /**
- * The commands of `bicameral`, their arguments and what they print when they fail. `commandLine` takes their handlers,
- * which are loaded on demand: a party's process starts without what only `run` and `check` need.
+ * The commands of `bicameral`, their arguments and what they print when they fail. `commandLine` takes their
+ * handlers, which are loaded on demand: a party's process starts without what only `run` and `check` need.
  */
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
@@ -93,7 +93,10 @@ export class OptionNeeded extends Data.TaggedError("OptionNeeded")<{
   }
 }
 
-/** The program as a function of its arguments. Every error is a failure; only those of the arguments are printed. */
+/**
+ * The program as a function of its arguments. Every error is a failure; only those of the arguments are
+ * printed.
+ */
 export const commandLine = <R>(handlers: CommandHandlers<R>) => {
   const run = Command.make("run", { file, out, transport, seed, faults, compare }, handlers.run).pipe(
     Command.withDescription(
@@ -169,7 +172,10 @@ export interface Verdict {
 /** The status that shells give a program which a signal has ended. */
 export const interruptedStatus = 130
 
-/** How the program ends. Errors are printed by their message; of a defect, which is ours, only what people can use. */
+/**
+ * How the program ends. Errors are printed by their message; of a defect, which is ours, only what people can
+ * use.
+ */
 export const verdictOf = (exit: Exit.Exit<unknown, unknown>): Verdict => {
   if (Exit.isSuccess(exit)) return { status: 0, lines: [] }
   const { cause } = exit

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The program `bicameral`: connects the commands with their handlers, and this process with both. A signal interrupts
- * the work, so that every scope is closed and no broker or party stays behind.
+ * The program `bicameral`: connects the commands with their handlers, and this process with both. A signal
+ * interrupts the work, so that every scope is closed and no broker or party stays behind.
  */
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { runMain } from "@effect/platform-node/NodeRuntime"
@@ -81,8 +81,8 @@ Effect.zipRight(workingFolder, bicameral(process.argv.slice(2))).pipe(
       const verdict = verdictOf(exit)
       const { status } = verdict
       tell(verdict)
-      // All scopes are closed. Dying of the signal is the custom, and does not wait as `process.exit` does for a search
-      // for primes, which can't be cancelled.
+      // All scopes are closed. Dying of the signal is the custom, and does not wait as `process.exit` does
+      // for a search for primes, which can't be cancelled.
       if (status === interruptedStatus) process.kill(process.pid, signal)
       end(status)
     }

@@ -1,6 +1,6 @@
 /**
- * `bicameral run`: runs a scenario and shows its progress, prints the report, and fails where an expectation of the
- * scenario did not hold.
+ * `bicameral run`: runs a scenario and shows its progress, prints the report, and fails where an expectation
+ * of the scenario did not hold.
  */
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -87,7 +87,9 @@ export const runAndReport = <E, R>(
 
 const undisturbedFolder = "undisturbed"
 
-/** A plan in which nothing happens: with it a run goes through all that a plan takes, and through no fault. */
+/**
+ * A plan in which nothing happens: with it a run goes through all that a plan takes, and through no fault.
+ */
 const noFaults = fileURLToPath(new URL("scenarios/faults/none.yaml", projectRoot))
 
 const sameModel = ({ seed }: RunResult, folders: readonly [string, string]) =>

@@ -17,7 +17,10 @@ const note = value(Schema.String, () => true, "a text", {})
 const pairs =
   "pairs [count, milliseconds], whole counts from 1 up and milliseconds from 0 up, none below the one before"
 
-/** Processor time of one thread without tables for a number of ciphertexts: ascending pairs [count, milliseconds]. */
+/**
+ * Processor time of one thread without tables for a number of ciphertexts: ascending pairs [count,
+ * milliseconds].
+ */
 const Curve = Schema.Array(Schema.Tuple(Schema.Number, Schema.Number)).pipe(
   Schema.filter(
     (curve) =>
@@ -47,8 +50,8 @@ const BcpCalibration = struct({
 export type BcpCalibration = typeof BcpCalibration.Type
 
 /**
- * A megabyte that a step opens each way or is dealt, and a round, at a cloud and at the dealer, without the products; and once,
- * what the first steps take beyond the others, for compiling.
+ * A megabyte that a step opens each way or is dealt, and a round, at a cloud and at the dealer, without the
+ * products; and once, what the first steps take beyond the others, for compiling.
  */
 const Steps = struct({ megabyteMs: milliseconds, roundMs: milliseconds, firstMs: milliseconds })
 
@@ -72,7 +75,10 @@ const CalibrationFile = struct({
     dealer: Steps
   }),
   messages: struct({
-    /** A message and a megabyte at each of its two ends, and at the broker; and once what the first messages take beyond the others. */
+    /**
+     * A message and a megabyte at each of its two ends, and at the broker; and once what the first messages
+     * take beyond the others.
+     */
     end: struct({ messageMs: milliseconds, megabyteMs: milliseconds, firstMs: milliseconds }),
     broker: struct({ messageMs: milliseconds, megabyteMs: milliseconds }),
     /** What an exchange takes beyond the work for it: until processes wake. */

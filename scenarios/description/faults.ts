@@ -1,6 +1,6 @@
 /**
- * Faults as data: what a run is made to survive. They stand in the section `faults` of a scenario, or in a file of their
- * own for `--faults`. The parties do not agree on them, and they do not change the model.
+ * Faults as data: what a run is made to survive. They stand in the section `faults` of a scenario, or in a
+ * file of their own for `--faults`. The parties do not agree on them, and they do not change the model.
  */
 import { phases } from "../../actors/party/phases.ts"
 import { actorNames } from "../../protocol/messages/subjects.ts"

@@ -1,4 +1,7 @@
-/** The file of `bicameral check FILE --hosts HOSTS`: hosts, their links, and which party of a run is on which host. */
+/**
+ * The file of `bicameral check FILE --hosts HOSTS`: hosts, their links, and which party of a run is on which
+ * host.
+ */
 import { Schema } from "../../protocol/schema.ts"
 import { defaulted, list, name, optional, struct, value, wholeNumber } from "./fields.ts"
 import { jsonSchemaOf } from "./json-schema.ts"

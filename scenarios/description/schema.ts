@@ -1,7 +1,8 @@
 /**
- * What a scenario file may say, as a schema: who holds which cells, what is trained on them, how securely, what may be
- * revealed and what is expected. The editors' `scenario.schema.json` is generated from it. A scenario is public: every
- * party knows all of it, so it names files and columns and their ranges but holds no cell and no secret.
+ * What a scenario file may say, as a schema: who holds which cells, what is trained on them, how securely,
+ * what may be revealed and what is expected. The editors' `scenario.schema.json` is generated from it. A
+ * scenario is public: every party knows all of it, so it names files and columns and their ranges but holds
+ * no cell and no secret.
  */
 import { encodings } from "../../protocol/data/characters.ts"
 import { maxUsers } from "../../protocol/messages/subjects.ts"
@@ -106,7 +107,10 @@ const Holding = struct({
     yesOrNo("These rows are kept for the test and never uploaded; needs heldOut: marked. Default false")
   )
 }).annotations({ description: "A block of cells: some columns of some rows of a file" })
-/** A block of cells that a user holds: `columns` of `rows` of `file`; all of them where left out. Columns are as written. */
+/**
+ * A block of cells that a user holds: `columns` of `rows` of `file`; all of them where left out. Columns are
+ * as written.
+ */
 export type Holding = typeof Holding.Type
 
 const User = struct({
@@ -316,7 +320,10 @@ export const Whole = struct({
 
 export type Scenario = typeof Whole.Type
 
-/** The threads that a scenario gives each process of a party; undefined where it leaves them to the machine's cores. */
+/**
+ * The threads that a scenario gives each process of a party; undefined where it leaves them to the machine's
+ * cores.
+ */
 export const threadsFor = ({ threads }: Scenario["placement"], actor: string): number | undefined =>
   actor === "kgc" || actor === "cloud0" || actor === "cloud1" ? threads[actor] : undefined
 

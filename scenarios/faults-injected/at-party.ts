@@ -1,7 +1,8 @@
 /**
- * Faults in the process of one party over a real broker. Its messages go through `runtime/transport/faulty.ts`; it kills
- * itself at the planned message; and it obeys a file next to its folder, in which the process that runs all parties
- * (`at-run.ts`) says which links are cut, whose disk is full and whose clock is wrong.
+ * Faults in the process of one party over a real broker. Its messages go through
+ * `runtime/transport/faulty.ts`; it kills itself at the planned message; and it obeys a file next to its
+ * folder, in which the process that runs all parties (`at-run.ts`) says which links are cut, whose disk is
+ * full and whose clock is wrong.
  */
 import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync, writeSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -129,7 +130,10 @@ const counting = (state: string): ((kind: MessageFault) => void) => {
   }
 }
 
-/** Watches for moments that are this party's own messages: kills this party there, and reports all other events. */
+/**
+ * Watches for moments that are this party's own messages: kills this party there, and reports all other
+ * events.
+ */
 const moments = (plan: FaultPlan, agreement: Agreement, actor: string, state: string) => {
   const fired = join(state, firedFile)
   const before = existsSync(fired) ? readFileSync(fired, "utf8").split("\n").filter(Boolean).map(Number) : []

@@ -1,6 +1,7 @@
 /**
- * The plan of a run's faults, from faults as they are written (`description/faults.ts`): users have their wire names, and
- * the moments that were left to the seed are drawn. Also draws whole plans, for simulations of scenarios without one.
+ * The plan of a run's faults, from faults as they are written (`description/faults.ts`): users have their
+ * wire names, and the moments that were left to the seed are drawn. Also draws whole plans, for simulations
+ * of scenarios without one.
  */
 import { Data, Effect } from "effect"
 import { type Agreement, actorsOf } from "../../actors/party/agreement.ts"
@@ -110,7 +111,10 @@ const momentOf = (when: When, draw: () => number): Moment => {
   return { on: "time", ...when }
 }
 
-/** A drawn moment is the sending of one of a party's first 400 messages; the logarithm of its number is uniform. */
+/**
+ * A drawn moment is the sending of one of a party's first 400 messages; the logarithm of its number is
+ * uniform.
+ */
 const drawnCount = (draw: () => number): number => Math.floor(400 ** draw())
 
 const pick = <A>(items: ReadonlyArray<A>, draw: () => number): A => items[Math.floor(draw() * items.length)]!
@@ -138,7 +142,10 @@ export const separates = (groups: PlannedEvent["groups"], from: string, to: stri
 export const lostForGood = ({ events }: FaultPlan): ReadonlyArray<string> =>
   events.flatMap(({ returns, party }) => (returns || party === undefined ? [] : [party]))
 
-/** A plan that follows from a seed. Each kind of fault is in about half of all plans, at rates from rare to severe. */
+/**
+ * A plan that follows from a seed. Each kind of fault is in about half of all plans, at rates from rare to
+ * severe.
+ */
 export const drawFaults = (seed: number, agreement: Agreement): FaultPlan => {
   const draw = draws(seed, 0xfa)
   const parties = partiesOf(agreement)

@@ -62,7 +62,10 @@ export const brokerLoad = (
 
 export const total = (numbers: ReadonlyArray<number>): number => numbers.reduce((sum, each) => sum + each, 0)
 
-/** Deals things out in turn to holders, none of which takes more than it has places. Returns how many each got. */
+/**
+ * Deals things out in turn to holders, none of which takes more than it has places. Returns how many each
+ * got.
+ */
 const inTurn = (things: number, places: ReadonlyArray<number>): ReadonlyArray<number> => {
   const taken = places.map(() => 0)
   let left = Math.min(things, total(places))
@@ -89,7 +92,10 @@ interface Threads {
   readonly started?: boolean
 }
 
-/** Work on ciphertexts by the threads of a party and of its workers. Each thread that gets a piece makes its own tables. */
+/**
+ * Work on ciphertexts by the threads of a party and of its workers. Each thread that gets a piece makes its
+ * own tables.
+ */
 export const ciphertextLoads = (
   { scenario }: Predicted,
   deployment: Deployment,

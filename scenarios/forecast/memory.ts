@@ -14,8 +14,9 @@ export interface TooSmall {
 const processBytes = 150e6
 
 /**
- * The hosts that are too small for what the parties keep in memory. A cloud keeps the opened table, and the labels of a
- * ReLU output a second time; lane 0 has the rows of all lanes, the others their own. The KGC keeps the table's mask.
+ * The hosts that are too small for what the parties keep in memory. A cloud keeps the opened table, and the
+ * labels of a ReLU output a second time; lane 0 has the rows of all lanes, the others their own. The KGC
+ * keeps the table's mask.
  */
 export const hostsTooSmall = (
   { cost: { plan } }: Predicted,

@@ -1,7 +1,10 @@
 /** Times and what they are made of. Pure. */
 import type { Phase } from "../../actors/party/phases.ts"
 
-/** A part of a time. The three parts of a phase add up: work, waits for sequential messages, and transfer over links. */
+/**
+ * A part of a time. The three parts of a phase add up: work, waits for sequential messages, and transfer over
+ * links.
+ */
 export interface Part {
   readonly seconds: number
   /** What takes this time, for people. */

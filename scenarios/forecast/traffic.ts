@@ -1,7 +1,8 @@
 /**
- * What a run will do and cost, before it starts: a pure function of the scenario and of how many cells each user holds.
- * Rounds are exact. Bytes are those of requests and replies on the wire, by message, as the parties count them. What is
- * small compared with ciphertexts and openings (field names, indices, the progress of a phase) is estimated.
+ * What a run will do and cost, before it starts: a pure function of the scenario and of how many cells each
+ * user holds. Rounds are exact. Bytes are those of requests and replies on the wire, by message, as the
+ * parties count them. What is small compared with ciphertexts and openings (field names, indices, the
+ * progress of a phase) is estimated.
  */
 
 import { planOf } from "../../actors/party/agreement.ts"
@@ -136,7 +137,10 @@ const total = <A>(items: Iterable<A>, of: (item: A) => number): number => {
   return sum
 }
 
-/** Predicts a run of the scenario on its data, joined as that run joins them. Throws `InvalidPlan` where it can't run. */
+/**
+ * Predicts a run of the scenario on its data, joined as that run joins them. Throws `InvalidPlan` where it
+ * can't run.
+ */
 export const predictCost = (
   scenario: Scenario,
   { rows, placed }: Pick<JoinedData, "rows" | "placed">
@@ -188,7 +192,9 @@ const indexBytes = 4
 const declaredBytes = (blocks: ReadonlyArray<CellBlock>, bytesARow: number): number =>
   total(blocks, ({ rows, columns }) => rows.length * bytesARow + columns.length + fieldBytes)
 
-/** Ciphertexts of each user's share for C0: of its training cells, or of the seed that it is expanded from. */
+/**
+ * Ciphertexts of each user's share for C0: of its training cells, or of the seed that it is expanded from.
+ */
 const shareCiphertexts = (
   { security }: Scenario,
   placed: ReadonlyArray<PlacedCells>

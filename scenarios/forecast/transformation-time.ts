@@ -54,7 +54,8 @@ export const transformationTime: PredictPhase = (run, deployment) => {
     ])
   }
   const work = sumOf(run.cost.shares.map(share))
-  // Each cloud stores the result of each user: cloud 1 the words, and what rests under pk or under a key of its own.
+  // Each cloud stores the result of each user: cloud 1 the words, and what rests under pk or under a key of
+  // its own.
   const words =
     wordBytes * run.cost.plan.rows * (run.cost.plan.network.inputs + outputs(run.cost.plan.network))
   const keeping = stored(deployment, "cloud1", run.cost.shares.length, words + traffic.bytes)

@@ -1,6 +1,6 @@
 /**
- * Whether a model means anything, as far as a user can judge that with no data but its own. For users on hosts of their
- * own; `run` has the data of all users and judges more (`comparison.ts`).
+ * Whether a model means anything, as far as a user can judge that with no data but its own. For users on
+ * hosts of their own; `run` has the data of all users and judges more (`comparison.ts`).
  */
 import { Data, Effect, Option } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"

@@ -1,7 +1,7 @@
 /**
- * What is printed when a run is over: how good the model is beside the plain references, what the run cost beside what was
- * predicted, what became known beyond the model, whether all expectations held and where everything is. Pure: from a
- * run's result to text.
+ * What is printed when a run is over: how good the model is beside the plain references, what the run cost
+ * beside what was predicted, what became known beyond the model, whether all expectations held and where
+ * everything is. Pure: from a run's result to text.
  */
 import { join } from "node:path"
 import { phases } from "../../actors/party/phases.ts"

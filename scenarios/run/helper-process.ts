@@ -1,6 +1,7 @@
 /**
- * A member of a party's process group, a worker or a lane, as a process of its own on any machine. It has only the
- * broker's address, the party's password and the secret of the group; the party's main process sends it the rest.
+ * A member of a party's process group, a worker or a lane, as a process of its own on any machine. It has
+ * only the broker's address, the party's password and the secret of the group; the party's main process sends
+ * it the rest.
  */
 
 import { randomBytes } from "node:crypto"
@@ -44,7 +45,10 @@ export class NoMembers extends Data.TaggedError("NoMembers")<{
   }
 }
 
-/** Serves a party over NATS until its main process releases this member, or the process that started it is gone. */
+/**
+ * Serves a party over NATS until its main process releases this member, or the process that started it is
+ * gone.
+ */
 export const runMember = ({ kind, role, run, threads, state }: MemberOptions) =>
   Effect.gen(function* () {
     yield* checkRunName(run)

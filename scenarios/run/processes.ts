@@ -1,6 +1,7 @@
 /**
- * The parties of a run as processes over NATS, each on its own, the director too. A process that dies is started again.
- * A party gets nothing but the public scenario, the KGC's verification key and, as a user, its own files.
+ * The parties of a run as processes over NATS, each on its own, the director too. A process that dies is
+ * started again. A party gets nothing but the public scenario, the KGC's verification key and, as a user, its
+ * own files.
  */
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"

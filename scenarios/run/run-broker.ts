@@ -1,6 +1,6 @@
 /**
- * The broker of a run on this machine, before anything is started over it: whether it is there, fits, lets the parties in,
- * and keeps the clouds' checkpoints where the scenario asks for that.
+ * The broker of a run on this machine, before anything is started over it: whether it is there, fits, lets
+ * the parties in, and keeps the clouds' checkpoints where the scenario asks for that.
  */
 import { Context, Effect, Layer } from "effect"
 import { type Agreement, actorsOf } from "../../actors/party/agreement.ts"
@@ -24,7 +24,10 @@ export const accessOf = (broker: Broker, agreement: Agreement) =>
 const optionsOf = ({ url, user, password, trust }: BrokerAccess, run: string) =>
   ({ servers: [url], user, password, trust, run }) as const
 
-/** Connects as a party and subscribes to its inboxes, to find faults of the broker or of that party's permissions. */
+/**
+ * Connects as a party and subscribes to its inboxes, to find faults of the broker or of that party's
+ * permissions.
+ */
 export const tryAccess = (access: BrokerAccess, run: string) =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -36,8 +39,8 @@ export const tryAccess = (access: BrokerAccess, run: string) =>
 const clouds = ["cloud0", "cloud1"]
 
 /**
- * Makes the clouds' buckets where the operator's password is known, and checks that the clouds can use theirs. At a
- * broker whose operator keeps that password, the buckets exist already.
+ * Makes the clouds' buckets where the operator's password is known, and checks that the clouds can use
+ * theirs. At a broker whose operator keeps that password, the buckets exist already.
  */
 export const prepareBuckets = (broker: Broker, run: string) =>
   Effect.scoped(

@@ -1,5 +1,6 @@
 /**
- * The result of a run: what was measured next to what was predicted, and which expectations of the scenario held. Pure.
+ * The result of a run: what was measured next to what was predicted, and which expectations of the scenario
+ * held. Pure.
  */
 import type { RunOutcome } from "../../actors/director.ts"
 import type { Agreement } from "../../actors/party/agreement.ts"
@@ -66,7 +67,9 @@ export const resultOf = (measured: Measured): RunResult => {
   }
 }
 
-/** Clocks may have been set back; and an earlier process may have done phases, which this one's total lacks. */
+/**
+ * Clocks may have been set back; and an earlier process may have done phases, which this one's total lacks.
+ */
 const secondsOf = ({ seconds }: RunOutcome, total: number): RunResult["seconds"] => {
   const entries = phases.map((phase) => [phase, Math.max(0, seconds[phase])] as const)
   const inPhases = entries.reduce((sum, [, each]) => sum + each, 0)

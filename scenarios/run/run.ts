@@ -1,7 +1,7 @@
 /**
- * A whole run of a scenario on this machine. Everything is checked first; then the parties are brought up, the director
- * takes them through the phases, and the result is compared with the references and the scenario's expectations. A run
- * over NATS that was broken off can be resumed.
+ * A whole run of a scenario on this machine. Everything is checked first; then the parties are brought up,
+ * the director takes them through the phases, and the result is compared with the references and the
+ * scenario's expectations. A run over NATS that was broken off can be resumed.
  */
 import { randomBytes } from "node:crypto"
 import { readFile } from "node:fs/promises"

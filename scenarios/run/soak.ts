@@ -1,6 +1,7 @@
 /**
- * `npm run soak`: one run over NATS for at least half an hour on a bad network, with the memory of every process sampled
- * every ten seconds. No process may need more in the last third than in the second. Arguments: a scenario, and minutes.
+ * `npm run soak`: one run over NATS for at least half an hour on a bad network, with the memory of every
+ * process sampled every ten seconds. No process may need more in the last third than in the second.
+ * Arguments: a scenario, and minutes.
  */
 import { readFileSync } from "node:fs"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"

@@ -34,7 +34,10 @@ export const untilBroker = <A, E extends { readonly retryable: boolean; readonly
     })
   )
 
-/** Fails once the broker is given up, with the reason; never returns before. Reports that it is away after a while. */
+/**
+ * Fails once the broker is given up, with the reason; never returns before. Reports that it is away after a
+ * while.
+ */
 export const brokerLost: Effect.Effect<never, TransportError, Transport> = Effect.gen(function* () {
   const transport = yield* Transport
   const fork = Runtime.runFork(yield* Effect.runtime())

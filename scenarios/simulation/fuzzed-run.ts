@@ -1,8 +1,8 @@
 /**
- * A simulated run whose parties also receive a flood of messages that no party should send: noise, frames with wrong
- * bits, repeated frames, well-formed envelopes that mean nothing, on every subject and past all permissions. Messages
- * that only the real sender can send (a round of the other cloud, an enrolment under a member's name) are not forged:
- * the broker vouches for senders.
+ * A simulated run whose parties also receive a flood of messages that no party should send: noise, frames
+ * with wrong bits, repeated frames, well-formed envelopes that mean nothing, on every subject and past all
+ * permissions. Messages that only the real sender can send (a round of the other cloud, an enrolment under a
+ * member's name) are not forged: the broker vouches for senders.
  */
 import { decodeEnvelope, type Envelope, encodeEnvelope, kinds } from "../../protocol/messages/envelope.ts"
 import {

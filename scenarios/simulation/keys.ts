@@ -1,6 +1,6 @@
 /**
- * The BCP key of every simulated run: 512 bits and public, so that no seed spends its time on a search for primes. Only
- * the simulator uses it.
+ * The BCP key of every simulated run: 512 bits and public, so that no seed spends its time on a search for
+ * primes. Only the simulator uses it.
  */
 import { jobs } from "../../protocol/bcp/jobs.ts"
 import { parametersFromPrimes } from "../../protocol/bcp/parameters.ts"

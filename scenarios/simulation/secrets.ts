@@ -1,4 +1,7 @@
-/** The secrets of a simulated run that are known from the start: parties' roots, what follows from them, cells, ids. */
+/**
+ * The secrets of a simulated run that are known from the start: parties' roots, what follows from them,
+ * cells, ids.
+ */
 import { createHash, hkdfSync } from "node:crypto"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import { readRows } from "../../protocol/data/cells.ts"

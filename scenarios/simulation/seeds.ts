@@ -23,7 +23,10 @@ export interface SeedResult {
   readonly trace: string
 }
 
-/** Longest a run may take after healing: more than the longest pause before a message is sent again, and its answer. */
+/**
+ * Longest a run may take after healing: more than the longest pause before a message is sent again, and its
+ * answer.
+ */
 const livenessMs = 60_000
 /** The phases of a run, one more for the time before. */
 const phasesInAll = 6
