@@ -1,6 +1,6 @@
 /**
- * `bicameral run`: runs a scenario under the eyes of a person, prints the report, and fails where something that the
- * scenario expects did not hold.
+ * `bicameral run`: runs a scenario and shows its progress, prints the report, and fails where an expectation
+ * of the scenario did not hold.
  */
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -19,7 +19,7 @@ import type { ResumeOptions, RunOptions } from "../run/run.ts"
 import { headline } from "../text/units.ts"
 import type { RunRequest } from "./commands.ts"
 
-/** The run went through, but not all that the scenario expects held. */
+/** The run finished, but not every expectation of the scenario held. */
 export class ExpectationsFailed extends Data.TaggedError("ExpectationsFailed")<{
   readonly failed: ReadonlyArray<string>
   readonly of: number
@@ -30,7 +30,7 @@ export class ExpectationsFailed extends Data.TaggedError("ExpectationsFailed")<{
   }
 }
 
-/** The run went through, but its numbers mean nothing. */
+/** The run finished, but its numbers mean nothing. */
 export class ResultNotMeaningful extends Data.TaggedError("ResultNotMeaningful")<{
   readonly reasons: ReadonlyArray<string>
 }> {
@@ -49,7 +49,7 @@ export class NoFaultsToCompare extends Data.TaggedError("NoFaultsToCompare")<{ r
   }
 }
 
-/** The faults did to the model what they must not. */
+/** The faults changed the model, which they must not. */
 export class ModelsDiffer extends Data.TaggedError("ModelsDiffer")<{
   readonly models: readonly [string, string]
 }> {
@@ -93,7 +93,9 @@ export const runAndReport = <E, R>(
 
 const undisturbedFolder = "undisturbed"
 
-/** A plan in which nothing happens: with it a run goes through all that a plan takes, and through no fault. */
+/**
+ * A plan in which nothing happens: with it a run goes through all that a plan takes, and through no fault.
+ */
 const noFaults = fileURLToPath(new URL("scenarios/faults/none.yaml", projectRoot))
 
 const sameModel = ({ seed }: RunResult, folders: readonly [string, string]) =>

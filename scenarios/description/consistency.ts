@@ -1,6 +1,6 @@
 /**
- * What must hold between the parts of a scenario, beyond what each part's own schema says: columns that are named must
- * exist, names are unique, and what is expected can be judged from what is revealed.
+ * What must hold between the parts of a scenario, beyond what each part's own schema says: columns that are
+ * named must exist, names are unique, and what is expected can be judged from what is revealed.
  */
 import { areNumbers } from "../../protocol/data/labels.ts"
 import { exactNumber } from "../../protocol/data/spelling.ts"
@@ -22,7 +22,10 @@ const repeated = (names: ReadonlyArray<string>): ReadonlyArray<number> => {
   })
 }
 
-/** Names that differ but look alike, since a letter with an accent can be written in two ways: index, and the one before. */
+/**
+ * Names that differ but look alike, since a letter with an accent can be written in two ways: index, and the
+ * one before.
+ */
 const lookalikes = (names: ReadonlyArray<string>): ReadonlyArray<readonly [number, string]> => {
   const seen = new Map<string, string>()
   return names.flatMap((name, index) => {

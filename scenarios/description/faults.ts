@@ -1,6 +1,6 @@
 /**
- * Faults as data: what a run is made to survive. The section `faults` of a scenario, or a file of its own for `--faults`. Nothing in it is
- * agreed on by the parties, and nothing in it changes the model.
+ * Faults as data: what a run is made to survive. They stand in the section `faults` of a scenario, or in a
+ * file of their own for `--faults`. The parties do not agree on them, and they do not change the model.
  */
 import { phases } from "../../actors/party/phases.ts"
 import { actorNames } from "../../protocol/messages/subjects.ts"
@@ -135,7 +135,7 @@ interface EventFields {
   readonly when: When
 }
 
-/** What an event of a kind has to say, and must not. */
+/** Which fields an event of each kind needs, and which it may not have. */
 function eventProblems(event: EventFields): ReadonlyArray<Schema.FilterIssue> {
   const { event: kind, party, groups, byMs, returns, count, when } = event
   const needsParty = kind !== "partition" && kind !== "broker-restart"

@@ -1,9 +1,12 @@
-/** Where the parties of a run are to be: the file of `bicameral check FILE --hosts HOSTS`, its links, hosts, and who is on which. */
+/**
+ * The file of `bicameral check FILE --hosts HOSTS`: hosts, their links, and which party of a run is on which
+ * host.
+ */
 import { Schema } from "../../protocol/schema.ts"
 import { defaulted, list, name, optional, struct, value, wholeNumber } from "./fields.ts"
 import { jsonSchemaOf } from "./json-schema.ts"
 
-/** Far beyond what there is, and not so far that a predicted time would mean nothing. */
+/** Far beyond any machine, and not so far that a predicted time would mean nothing. */
 const [least, most] = [1e-3, 1e9]
 
 const positive = (description: string) =>
@@ -77,7 +80,7 @@ export const HostsFile = struct({
       }).annotations({ description: "Hosts of worker processes" }),
       { kgc: [], cloud0: [], cloud1: [] }
     ),
-    /** Pairs of lanes beside lane 0, which is the main process. */
+    /** Pairs of lanes in addition to lane 0, which is the main process. */
     lanes: defaulted(
       struct({
         cloud0: defaulted(several("cloud 0's lanes other than the leader"), []),

@@ -1,6 +1,7 @@
 /**
- * The joint table of a scenario as only its author can see it, on a machine that holds every user's files: the check
- * that the files fit together, and the training and test tables of the references. No party of a run uses this.
+ * The joint table of a scenario as only its author can see it, on a machine that holds every user's files:
+ * the check that the files fit together, and the training and test tables of the references. No party of a
+ * run uses this.
  */
 import { Effect } from "effect"
 import { pickRows } from "../../protocol/data/cells.ts"
@@ -113,7 +114,10 @@ const markingProblems = (
   })
 }
 
-/** There must be rows to train on, as many as a batch has, and where the accuracy is to be revealed rows to test on. */
+/**
+ * There must be rows to train on, as many as a batch has, and where the accuracy is to be revealed rows to
+ * test on.
+ */
 const sizeProblems = (
   { scenario, locate }: LoadedScenario,
   tables: ReadonlyArray<ReadonlyArray<EncodedTable>>,
@@ -129,7 +133,7 @@ const sizeProblems = (
   return placed(locate, [{ path: ["heldOut"], message }, ...problems])
 }
 
-/** The least share of so many rows that is a row, in few digits. */
+/** The smallest share of this many rows that is a whole row, in few digits. */
 const leastShare = (rows: number): number => {
   const digits = Math.ceil(Math.log10(rows)) + 1
   return Math.ceil(10 ** digits / rows) / 10 ** digits

@@ -7,7 +7,9 @@ export const jsonSchemaOf = <A, I>(title: string, schema: Schema.Schema<A, I>): 
   return { $schema, title, ...rest }
 }
 
-/** The generator titles every section "Struct (Encoded side)", which would be all that an editor shows of it. */
+/**
+ * The generator titles every section "Struct (Encoded side)", which would be all that an editor shows of it.
+ */
 const withoutTitles = (node: unknown): unknown => {
   if (Array.isArray(node)) return node.map(withoutTitles)
   if (typeof node !== "object" || node === null) return node

@@ -35,7 +35,7 @@ interface Parsed<A> {
   readonly locate: LoadedScenario["locate"]
 }
 
-/** Problems that are told of one file; more are counted. */
+/** How many problems of one file are listed; the rest are counted. */
 const mostTold = 50
 
 /** A file in YAML, parsed and validated. `file` serves for errors. */

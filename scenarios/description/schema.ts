@@ -28,7 +28,7 @@ import {
 } from "./fields.ts"
 import { jsonSchemaOf } from "./json-schema.ts"
 
-/** What is said to people who would have a number predicted. */
+/** The hint for people who want a number predicted. */
 const classesOnly = "a label is one of a list of classes, and this version does not predict numbers"
 
 const Label = struct({
@@ -111,7 +111,10 @@ const Holding = struct({
     yesOrNo("Keep these rows for the test and never upload them; needs heldOut: marked. Default false")
   )
 }).annotations({ description: "A block of cells: some columns of some rows of a file" })
-/** A block of cells that a user holds: `columns` of `rows` of `file`; all of them where left out. Columns are as written. */
+/**
+ * A block of cells that a user holds: `columns` of `rows` of `file`; all of them where left out. Columns are
+ * as written.
+ */
 export type Holding = typeof Holding.Type
 
 const User = struct({
@@ -236,7 +239,7 @@ const Revelation = oneOf(
   ["accuracy", "heldOutRows", "progress"],
   "accuracy: users tell the director how many held-out rows the model got right; heldOutRows: users send the held-out cells, sealed, to the user who holds the labels, who tests there; progress: clouds tell the director the step they are at"
 )
-/** What may be told beyond the model. */
+/** What may be revealed beyond the model. */
 export type Revelation = typeof Revelation.Type
 
 const day = 86_400_000
@@ -269,7 +272,7 @@ const Expectation = struct({
   )
 }).annotations({ description: "What the result must fulfil; anything else ends in exit status 1" })
 
-/** A scenario, its parts each for itself: `decode.ts` checks them against each other. */
+/** A scenario, each part checked on its own: `decode.ts` checks them against each other. */
 export const Whole = struct({
   name: name("Name of the scenario, and of its out folder"),
   description: text("What the scenario shows, for people"),
@@ -328,7 +331,10 @@ export const Whole = struct({
 
 export type Scenario = typeof Whole.Type
 
-/** The threads that a scenario gives each process of a party; undefined where it leaves them to the machine's cores. */
+/**
+ * The threads that a scenario gives each process of a party; undefined where it leaves them to the machine's
+ * cores.
+ */
 export const threadsFor = ({ threads }: Scenario["placement"], actor: string): number | undefined =>
   actor === "kgc" || actor === "cloud0" || actor === "cloud1" ? threads[actor] : undefined
 

@@ -1,7 +1,8 @@
 /**
- * Faults in the process of one party over a real broker: its messages go through `faulty-transport.ts`, it dies by its own hand at the message
- * that the plan says, and it minds what whoever runs it has written down beside its folder: who is cut off from whom, whose disk is
- * full, whose clock is wrong.
+ * Faults in the process of one party over a real broker. Its messages go through
+ * `runtime/transport/faulty.ts`; it kills itself at the planned message; and it obeys a file next to its
+ * folder, in which the process that runs all parties (`at-run.ts`) says which links are cut, whose disk is
+ * full and whose clock is wrong.
  */
 import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync, writeSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -14,7 +15,7 @@ import { Transport, type TransportService } from "../../runtime/transport/transp
 import { hasCome, roundsAStepOf, SentCounts } from "./moments.ts"
 import { type FaultPlan, type PlannedEvent, ratesOf, separates } from "./plan.ts"
 
-/** What holds at the moment for all parties; written by who runs them, times in milliseconds since 1970. */
+/** What holds at the moment for all parties. Times are in milliseconds since 1970. */
 export interface FaultsNow {
   readonly since: number
   readonly partitions: ReadonlyArray<{ readonly groups: PlannedEvent["groups"]; readonly until: number }>
@@ -22,14 +23,14 @@ export interface FaultsNow {
   readonly clockOffsetMs: Readonly<Record<string, number>>
 }
 
-/** What a party says on its standard output when the moment of an event has come that others have to carry out. */
+/** What a party reports on its standard output when the moment of an event has come. */
 export interface MomentCame {
   readonly fault: number
 }
 
-/** In the folder of all parties: what holds now. */
+/** In the folder of all parties: the file of `FaultsNow`. */
 export const faultsNowFile = (folder: string): string => join(folder, "faults-now.json")
-/** In a party's own folder: what it did to its messages, a file a process. */
+/** In a party's own folder: how many faults of each kind its messages had, a file for each process. */
 export const faultCountsFile = /^faults-\d+\.json$/
 /** In a party's own folder: events whose moment has come, a number a line. */
 export const firedFile = "faults-fired"
@@ -97,7 +98,7 @@ export const faultsAtParty = (
   }
 }
 
-/** What is in the file, read again where it has changed. */
+/** The content of the file, read again when it has changed. */
 const watchedFile = (file: string, startedAt: number): (() => FaultsNow) => {
   let value: FaultsNow = { since: startedAt, partitions: [], diskFull: [], clockOffsetMs: {} }
   let [lookedAt, changedAt] = [0, 0]
@@ -113,7 +114,7 @@ const watchedFile = (file: string, startedAt: number): (() => FaultsNow) => {
   }
 }
 
-/** Counts into a file of this process, seldom and as a whole. */
+/** Counts into a file of this process, which is written now and then, as a whole. */
 const counting = (state: string): ((kind: MessageFault) => void) => {
   const counts: Partial<Record<MessageFault, number>> = {}
   const file = join(state, `faults-${process.pid}.json`)
@@ -129,7 +130,10 @@ const counting = (state: string): ((kind: MessageFault) => void) => {
   }
 }
 
-/** Minds the moments that are this party's own messages: kills it there, and tells whoever runs it of all others. */
+/**
+ * Watches for moments that are this party's own messages: kills this party there, and reports all other
+ * events.
+ */
 const moments = (plan: FaultPlan, agreement: Agreement, actor: string, state: string) => {
   const fired = join(state, firedFile)
   const before = existsSync(fired) ? readFileSync(fired, "utf8").split("\n").filter(Boolean).map(Number) : []
@@ -156,7 +160,7 @@ const moments = (plan: FaultPlan, agreement: Agreement, actor: string, state: st
   }
 }
 
-/** Rounds and steps are the clouds'; the first sees them for events that are nobody's in particular. */
+/** Rounds and steps are the clouds': cloud 0 watches for those of events that are about no cloud. */
 const isOwn = ({ moment, party }: PlannedEvent, actor: string): boolean => {
   if (moment.on === "phase" || moment.on === "time") return false
   const counts = moment.on === "round" || moment.on === "step"
@@ -165,7 +169,7 @@ const isOwn = ({ moment, party }: PlannedEvent, actor: string): boolean => {
     : (party ?? "cloud0") === actor
 }
 
-/** The system's clock with another date; waits are not counted by it. */
+/** The system's clock with another date. Waits do not depend on the date. */
 const skewed = (offsetMs: () => number): Clock.Clock => {
   const real = Clock.make()
   const millis = () => real.unsafeCurrentTimeMillis() + offsetMs()

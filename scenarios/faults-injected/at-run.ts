@@ -1,7 +1,7 @@
 /**
- * Faults in a run over a real broker, from the side that controls the run: signals to the processes of parties and
- * broker, and a file that tells all parties of partitions, full disks and clocks. Each party does the faults of its
- * messages itself (`at-party.ts`).
+ * Faults in a run over a real broker, from the side that controls the run: signals to the processes of
+ * parties and broker, and a file that tells all parties of partitions, full disks and clocks. Each party does
+ * the faults of its messages itself (`at-party.ts`).
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -12,7 +12,10 @@ import { type FaultsNow, faultCountsFile, faultsNowFile, type MomentCame } from 
 import type { FaultPlan, PlannedEvent } from "./plan.ts"
 import type { ProcessControl } from "./process-control.ts"
 
-/** Carries out the events of a plan until the scope ends. `folder` holds the parties' folders; `note` tells people. */
+/**
+ * Carries out the events of a plan until the scope ends. `folder` holds the parties' folders; `note` tells
+ * people.
+ */
 export const faultsAtRun = (
   plan: FaultPlan,
   folder: string,

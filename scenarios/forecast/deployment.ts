@@ -3,7 +3,7 @@ import type { Calibration } from "../description/calibration.ts"
 import type { Hosts, Link } from "../description/hosts.ts"
 import { greatest, type Load, mega, type Part } from "./time.ts"
 
-/** Everything about the hosts of a run that its times depend on. */
+/** The hosts of a run, as far as its times depend on them. */
 export class Deployment {
   readonly #hosts: Hosts
   readonly calibration: Calibration
@@ -21,7 +21,7 @@ export class Deployment {
     return this.#hosts.hosts.find((host) => host.name === name)!
   }
 
-  /** Threads of a process there that have a core. */
+  /** Threads of a process on this host that have a core. */
   threads(host: string): number {
     return Math.max(1, Math.floor(Math.min(this.host(host).cores, this.#hosts.threads)))
   }
@@ -37,7 +37,7 @@ export class Deployment {
     return this.host(from).site === this.host(to).site ? this.#hosts.links.lan : this.#hosts.links.wan
   }
 
-  /** The host of the broker that a host connects to: its site's own, or the one that all lead to. */
+  /** The host of the broker that a host connects to: its site's own, or the central one. */
   broker(host: string): string {
     const { broker, siteBrokers } = this.placement
     return siteBrokers.find((each) => this.host(each).site === this.host(host).site) ?? broker
@@ -58,7 +58,7 @@ export class Deployment {
     return this.#way(from, to).reduce((sum, { link }) => sum + link.delayMs, 0)
   }
 
-  /** What carrying so many bytes from one host to another takes, on the slowest of the links. */
+  /** The time that bytes take from one host to another, on the slowest of the links. */
   transfer(from: string, to: string, bytes: number): Part {
     return greatest(
       this.#way(from, to).map(({ link, ends }) => ({
@@ -68,7 +68,7 @@ export class Deployment {
     )
   }
 
-  /** The work of processes side by side: the busiest host's, or that of the busiest process. */
+  /** The time of work side by side: that of the busiest host, or of the busiest process. */
   work(loads: ReadonlyArray<Load>): Part {
     const { sharedCores } = this.#hosts
     const busy = loads.filter(({ ms }) => ms > 0)
@@ -90,7 +90,7 @@ export class Deployment {
     return greatest([...hosts, ...processes])
   }
 
-  /** Requests one after the other from one party to another, answered at once. */
+  /** The time of sequential requests from one host to another, each answered immediately. */
   requests(from: string, to: string, count: number): Part {
     const { end, broker, waitMs } = this.calibration.messages
     const own = 4 * end.messageMs + 2 * broker.messageMs + 2 * waitMs

@@ -8,7 +8,7 @@ import type { Deployment } from "./deployment.ts"
 import { type Load, mega, type Part, type PredictedTime } from "./time.ts"
 import type { PredictedCost } from "./traffic.ts"
 
-/** What a prediction needs of a run beside its hosts. */
+/** What a prediction needs of a run, in addition to its hosts. */
 export interface Predicted {
   readonly scenario: Pick<Scenario, "security" | "placement">
   readonly cost: Pick<PredictedCost, "plan" | "traffic" | "shares" | "modelCiphertexts">
@@ -21,7 +21,7 @@ export type PredictPhase = (run: Predicted, deployment: Deployment) => Predicted
 export const clouds = ["cloud0", "cloud1"] as const
 export type CloudName = (typeof clouds)[number]
 
-/** Processor time of one end for so many messages of so many bytes together. */
+/** Processor time of one end of a link for messages, and for their bytes together. */
 export const endMs = ({ messages: { end } }: Calibration, messages: number, bytes: number): number =>
   messages * end.messageMs + (bytes / mega) * end.megabyteMs
 
@@ -35,7 +35,7 @@ export const bcpOf = ({ scenario }: Predicted, { calibration }: Deployment): Bcp
   return known
 }
 
-/** What a cloud puts into stable storage, one entry after the other. */
+/** The time in which a cloud writes entries to stable storage, one after the other. */
 export const stored = ({ calibration }: Deployment, who: string, entries: number, bytes: number): Part => ({
   seconds: (entries * calibration.store.entryMs + (bytes / mega) * calibration.store.megabyteMs) / 1000,
   by: `the storage of ${who}`
@@ -62,7 +62,10 @@ export const brokerLoad = (
 
 export const total = (numbers: ReadonlyArray<number>): number => numbers.reduce((sum, each) => sum + each, 0)
 
-/** What each holder gets of so many things that go out in turn, where none takes more than it has places. */
+/**
+ * Deals things out in turn to holders, none of which takes more than it has places. Returns how many each
+ * got.
+ */
 const inTurn = (things: number, places: ReadonlyArray<number>): ReadonlyArray<number> => {
   const taken = places.map(() => 0)
   let left = Math.min(things, total(places))
@@ -75,7 +78,7 @@ const inTurn = (things: number, places: ReadonlyArray<number>): ReadonlyArray<nu
   return taken
 }
 
-/** What so many ciphertexts take, after others for which the same tables were made. */
+/** A number of ciphertexts, after others (`before`) for which the same tables were made. */
 export type Work = readonly [curve: Curve, count: number, before?: number]
 
 /** The threads of a party and of its workers. */
@@ -83,13 +86,16 @@ interface Threads {
   readonly who: string
   readonly main: string
   readonly workers?: ReadonlyArray<string>
-  /** Pieces that are under way at most. */
+  /** The most pieces under way at a time. */
   readonly atOnce?: number
-  /** Whether they are there already. */
+  /** Whether the threads run already. */
   readonly started?: boolean
 }
 
-/** Work on so many ciphertexts by the threads of a party and of its workers, each of which makes its own tables; `atOnce` of them at most have a piece. */
+/**
+ * Work on ciphertexts by the threads of a party and of its workers. Each thread that gets a piece makes its
+ * own tables.
+ */
 export const ciphertextLoads = (
   { scenario }: Predicted,
   deployment: Deployment,

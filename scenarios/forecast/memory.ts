@@ -11,12 +11,13 @@ export interface TooSmall {
   readonly gigabytes: number
 }
 
-/** What a process takes beside the data. */
+/** What a process takes in addition to the data. */
 const processBytes = 150e6
 
 /**
- * What the parties keep: at a cloud the opened table, of which lane 0 has the rows of all and the others their own, and the labels of
- * a ReLU output once more; what the KGC knows of its mask. Each in the memory of one host.
+ * The hosts that are too small for what the parties keep in memory. A cloud keeps the opened table, and the
+ * labels of a ReLU output a second time; lane 0 has the rows of all lanes, the others their own. The KGC
+ * keeps the table's mask.
  */
 export const hostsTooSmall = (
   { cost: { plan } }: Predicted,

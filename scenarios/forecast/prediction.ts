@@ -1,7 +1,7 @@
 /**
- * Predicts how long a run takes on given hosts and what bounds it, from what the run costs and what a machine takes for
- * each piece (docs/reference/cost-model.md). A phase takes the work of its busiest host or process, the waits for its sequential
- * messages, and the transfer over its links. Pure.
+ * Predicts how long a run takes on given hosts and what bounds it, from what the run costs and what a machine
+ * takes for each piece (docs/reference/cost-model.md). A phase takes the work of its busiest host or process, the waits for
+ * its sequential messages, and the transfer over its links. Pure.
  */
 import { type Phase, phases } from "../../actors/party/phases.ts"
 import type { Calibration } from "../description/calibration.ts"

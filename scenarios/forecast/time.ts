@@ -1,10 +1,13 @@
 /** Times and what they are made of. Pure. */
 import type { Phase } from "../../actors/party/phases.ts"
 
-/** The three parts of a time, which add up: work, waiting for what is sent one after the other, and what links carry. */
+/**
+ * A part of a time. The three parts of a phase add up: work, waits for sequential messages, and transfer over
+ * links.
+ */
 export interface Part {
   readonly seconds: number
-  /** What it is that takes so long, for people. */
+  /** What takes this time, for people. */
   readonly by: string
 }
 
@@ -14,11 +17,11 @@ export interface PredictedTime {
   readonly work: Part
   readonly waiting: Part
   readonly transfer: Part
-  /** The greatest part's. */
+  /** What the longest part is bounded by. */
   readonly binds: string
 }
 
-/** Processor time of a process, which has so many threads for it. */
+/** Processor time of a process, and the threads it is spread over. */
 export interface Load {
   readonly who: string
   readonly host: string

@@ -18,7 +18,9 @@ const arithmeticMs = ({ calibration }: Deployment, who: "cloud" | "dealer", cost
   )
 }
 
-/** What a cloud's process does in a part of a step: arithmetic, exchanges, and at C1 taking the corrections. */
+/**
+ * What a cloud's process does in a part of a step: arithmetic, exchanges, and at C1 taking the corrections.
+ */
 const cloudMs = (deployment: Deployment, cost: Cost, dealt: number): number =>
   arithmeticMs(deployment, "cloud", cost) +
   endMs(deployment.calibration, 2 * cost.rounds, 2 * cost.bytesEachWay) +
@@ -91,7 +93,10 @@ class StepTime {
       .filter(({ host }) => host !== placement.broker)
   }
 
-  /** Clouds and brokers work in turn: in a round each waits for what the other sends. The rest works beside them. */
+  /**
+   * Clouds and brokers work in turn: in a round each waits for what the other sends. The rest works at the
+   * same time.
+   */
   get work(): Part {
     const path = greatest(
       clouds.map((who) => ({

@@ -23,7 +23,7 @@ export const transformationTime: PredictPhase = (run, deployment) => {
   const hybrid = run.scenario.security.upload === "hybrid"
   const { workers } = placement
   const all = total(run.cost.shares)
-  /** A user's shares, after those of the users before: only tables of its own key are made anew. */
+  /** A user's shares, after those of the users before: only the tables of its own key are new. */
   const share = (count: number, i: number) => {
     const started = i > 0
     const messages = (traffic.messages * count) / all
@@ -54,7 +54,8 @@ export const transformationTime: PredictPhase = (run, deployment) => {
     ])
   }
   const work = sumOf(run.cost.shares.map(share))
-  // Each cloud keeps what came of each user: cloud 1 the words, and what rests under pk or under a key of its own.
+  // Each cloud stores the result of each user: cloud 1 the words, and what rests under pk or under a key of
+  // its own.
   const words =
     wordBytes * run.cost.plan.rows * (run.cost.plan.network.inputs + outputs(run.cost.plan.network))
   const keeping = stored(deployment, "cloud1", run.cost.shares.length, words + traffic.bytes)

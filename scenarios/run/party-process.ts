@@ -1,7 +1,7 @@
 /**
- * One party as a process of its own: reads the scenario's public part and, as a user, its own files; connects to the
- * broker with its own credentials, and serves until the director releases it. It keeps its state in its own folder:
- * started again with the same folder, it resumes.
+ * One party as a process of its own: reads the scenario's public part and, as a user, its own files; connects
+ * to the broker with its own credentials, and serves until the director releases it. It keeps its state in
+ * its own folder: started again with the same folder, it resumes.
  */
 import { availableParallelism } from "node:os"
 import { Console, Effect, Option } from "effect"
@@ -43,7 +43,9 @@ export interface ActorOptions {
 
 const report = (event: DirectorEvent) => Console.log(JSON.stringify(event))
 
-/** Takes a run whose parties are up through its phases. Users leave only where somebody can start them again. */
+/**
+ * Takes a run whose parties are up through its phases. Users leave only where somebody can start them again.
+ */
 const directRun = (agreement: Agreement, usersLeave: boolean) =>
   Effect.gen(function* () {
     const store = yield* Store
@@ -81,7 +83,10 @@ const serveAsKgc = (agreement: Agreement) =>
     yield* serve(agreement, { role: "kgc", signing })
   })
 
-/** Serves as a cloud or a user. A user on its own judges the result; a process that supervises does so otherwise. */
+/**
+ * Serves as a cloud or a user. A user on its own judges the result; a process that supervises does so
+ * otherwise.
+ */
 const serveAs = (agreement: Agreement, role: ServingRole) =>
   Effect.gen(function* () {
     yield* sayReady({})

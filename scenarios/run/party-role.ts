@@ -49,7 +49,10 @@ const readKgcKey = (text: Option.Option<string>): Effect.Effect<Uint8Array, KgcK
 /** Roles of processes that serve from the start with a KGC key that they were given. */
 export type ServingRole = Exclude<Role, { readonly role: "kgc" }>
 
-/** What a cloud or a user serves as: its key and, for a user, its own files. Undefined for the KGC and the director. */
+/**
+ * What a cloud or a user serves as: its key and, for a user, its own files. Undefined for the KGC and the
+ * director.
+ */
 export const servingRole = (actor: string, loaded: LoadedScenario, kgcKeyText: Option.Option<string>) =>
   Effect.gen(function* () {
     if (actor === "director" || actor === "kgc") return undefined

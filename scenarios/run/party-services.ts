@@ -1,6 +1,6 @@
 /**
- * What a party's process runs on: its connection to the broker and its storage, each from a record of its own, and both
- * through the faults that are injected on purpose.
+ * What a party's process runs on: its connection to the broker and its storage, each from a record of its
+ * own, and both through the faults that are injected on purpose.
  */
 import { join } from "node:path"
 import { Effect, Layer, Option, Redacted } from "effect"
@@ -79,8 +79,8 @@ const storesOf = ({ connection, faults, storage: { folder } }: PartyOptions) => 
 }
 
 /**
- * A cloud's checkpoints at the broker. The broker knows the password, so they are encrypted under a key that follows
- * from the cloud's root, which only its own folder has.
+ * A cloud's checkpoints at the broker. The broker knows the password, so they are encrypted under a key that
+ * follows from the cloud's root, which only its own folder has.
  */
 const checkpoints = ({ agreement, connection }: PartyOptions) =>
   Layer.scoped(

@@ -1,4 +1,7 @@
-/** How the processes of a run are started and kept alive: their command lines, their secrets, their supervision. */
+/**
+ * How the processes of a run are started and kept alive: their command lines, their secrets, their
+ * supervision.
+ */
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect, Option, Scope } from "effect"

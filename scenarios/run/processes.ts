@@ -1,6 +1,7 @@
 /**
- * The parties of a run as processes over NATS, each on its own, the director too. A process that dies is started again.
- * A party gets nothing but the public scenario, the KGC's verification key and, as a user, its own files.
+ * The parties of a run as processes over NATS, each on its own, the director too. A process that dies is
+ * started again. A party gets nothing but the public scenario, the KGC's verification key and, as a user, its
+ * own files.
  */
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -17,7 +18,7 @@ import { type ProcessesOptions, RunStopped } from "./parties.ts"
 import { ProcessLaunch } from "./process-launch.ts"
 import { accessOf, prepareBuckets, tryAccess } from "./run-broker.ts"
 
-/** What the run can't go on after. */
+/** What ends the run. */
 type Loss = ActorDied | BrokerNotStarted | RunStopped
 
 /** The processes of a run, and what ends it. */

@@ -1,7 +1,7 @@
 /**
- * A whole run of a scenario on this machine: everything is checked first, then the parties are brought up, the director
- * takes them through the phases, and what came out is set beside the references and what the scenario expects. A run
- * over NATS that was broken off can be resumed.
+ * A whole run of a scenario on this machine. Everything is checked first; then the parties are brought up,
+ * the director takes them through the phases, and the result is compared with the references and the
+ * scenario's expectations. A run over NATS that was broken off can be resumed.
  */
 import { randomBytes } from "node:crypto"
 import { readFile } from "node:fs/promises"
@@ -48,9 +48,9 @@ export interface RunOptions {
   /** A file of faults, in place of those of the scenario. */
   readonly faults?: Option.Option<string>
   readonly display: RunDisplay
-  /** Given hold of the parties' processes when they are up, before the director begins. */
+  /** Gets control of the parties' processes once they are up, before the director begins. */
   readonly onUp?: (control: ProcessControl) => void
-  /** What a reference may take; what is left of the machine's memory where left out. */
+  /** The memory that a reference may take; by default what is left of the machine's. */
   readonly memoryBytes?: number
 }
 
@@ -60,7 +60,7 @@ export interface ResumeOptions extends Pick<RunOptions, "display" | "onUp"> {
   readonly out: string
 }
 
-/** Faults are done to processes and what goes between them. */
+/** Faults happen to processes and to messages between them, so a run without processes can have none. */
 export class FaultsNeedProcesses extends Data.TaggedError("FaultsNeedProcesses")<object> {
   readonly retryable = false
   override get message(): string {
@@ -68,7 +68,7 @@ export class FaultsNeedProcesses extends Data.TaggedError("FaultsNeedProcesses")
   }
 }
 
-/** The scenario is not that of the run. */
+/** The scenario differs from that of the run. */
 export class OtherScenario extends Data.TaggedError("OtherScenario")<{
   readonly folder: string
   readonly file: string
@@ -125,7 +125,7 @@ export const resumeRun = Effect.fn("Run.resume")(function* ({ out, ...options }:
     return yield* new OtherScenario({ folder: out, file })
   const reason = yield* whyNoReference(data, yield* heldData(scenario, tables))
   if (reason !== undefined) options.display.note(`no reference will be trained: ${reason}`)
-  // What is foreseen of other data is nothing of this run.
+  // What is foreseen of other data says nothing about this run.
   const compared = reason === undefined ? {} : { referenceLeftOut: reason, foreseen: [] }
   const resumed = {
     ...prepared,

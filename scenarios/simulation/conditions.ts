@@ -1,4 +1,6 @@
-/** What is wrong with which party of a simulated run at the moment. Times are milliseconds of virtual time. */
+/**
+ * What is wrong with which party of a simulated run at the moment. Times are milliseconds of virtual time.
+ */
 import { type PlannedEvent, separates } from "../faults-injected/plan.ts"
 
 export class Conditions {

@@ -1,4 +1,7 @@
-/** The connections of parties to the network of a simulated run: observed, disturbed by faults, and as mortal as they. */
+/**
+ * The connections of parties to the network of a simulated run: observed, disturbed by faults, and as mortal
+ * as they.
+ */
 import { Effect, type Scope } from "effect"
 import { decodeEnvelope } from "../../protocol/messages/envelope.ts"
 import { parseSubject } from "../../protocol/messages/subjects.ts"

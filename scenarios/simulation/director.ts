@@ -1,4 +1,6 @@
-/** Takes the parties of a simulated run from the start to the end, and the planned events to their moments. */
+/**
+ * Takes the parties of a simulated run from the start to the end, and the planned events to their moments.
+ */
 import { Cause, Deferred, Effect, Exit, Logger } from "effect"
 import { direct, type RunOutcome } from "../../actors/director.ts"
 import { happen, type Later, PendingEvents } from "./events.ts"

@@ -59,7 +59,7 @@ export class PendingEvents {
   }
 }
 
-/** Runs work after so many milliseconds of virtual time. */
+/** Runs work after a delay of virtual time, in milliseconds. */
 export type Later = (delayMs: number, work: Effect.Effect<unknown, unknown>) => void
 
 /** Carries out an event, unless the faults have ended. */

@@ -1,4 +1,6 @@
-/** The network of a simulated run. Each link delays each message by a time of its own and keeps their order. */
+/**
+ * The network of a simulated run. Each link delays each message by a time of its own and keeps their order.
+ */
 import { draws, hashOf } from "../../runtime/transport/faulty.ts"
 import { type Hub, makeHub } from "../../runtime/transport/memory.ts"
 import type { Delivery } from "../../runtime/transport/transport.ts"

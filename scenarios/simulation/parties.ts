@@ -1,6 +1,6 @@
 /**
- * The parties of a simulated run, each a fiber. A party dies as a process does: immediately, with nothing but its
- * stores left. `director.ts` starts it again.
+ * The parties of a simulated run, each a fiber. A party dies as a process does: immediately, with nothing but
+ * its stores left. `director.ts` starts it again.
  */
 import { Context, Effect, type Exit, Fiber, Random, type Scope } from "effect"
 import { BcpPool } from "../../actors/party/bcp-pool.ts"

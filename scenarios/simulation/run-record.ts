@@ -1,4 +1,7 @@
-/** What a simulated run leaves behind for those who judge it: its history, its faults and a digest of its traffic. */
+/**
+ * What a simulated run leaves behind for those who judge it: its history, its faults and a digest of its
+ * traffic.
+ */
 import { createHash } from "node:crypto"
 import type { MessageFault } from "../../runtime/transport/faulty.ts"
 import type { EventKind } from "../description/faults.ts"

@@ -1,6 +1,6 @@
 /**
- * One run of a scenario in this process: every party a fiber, on a virtual network and clock, with all randomness drawn
- * from one seed. The same seed gives the same run, down to the bytes on the wire.
+ * One run of a scenario in this process: every party a fiber, on a virtual network and clock, with all
+ * randomness drawn from one seed. The same seed gives the same run, down to the bytes on the wire.
  */
 import { replaceRandomness } from "../../runtime/virtual/randomness.ts"
 import { Secrets } from "./checkers/secrets.ts"

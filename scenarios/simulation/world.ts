@@ -1,4 +1,6 @@
-/** The world of one simulated run: its time, its network, its parties' disks, and all that is observed of it. */
+/**
+ * The world of one simulated run: its time, its network, its parties' disks, and all that is observed of it.
+ */
 import { Effect } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import { rootEntry } from "../../actors/party/root.ts"

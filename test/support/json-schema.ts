@@ -1,11 +1,17 @@
 /** What tests of JSON Schemas share. */
 
-/** A schema as its file lays it out: short lists on one line. */
+/** The width of a line, as the formatter has it. */
+const lineWidth = 110
+
+/** A schema as its file lays it out: a list stands on one line if it fits. */
 export const laidOut = (schema: object): string =>
-  `${JSON.stringify(schema, null, 2).replace(/\[\n\s+([^[\]{}]*?)\n\s+\]/g, (whole, items: string) => {
-    const line = `[${items.split(/,\n\s+/).join(", ")}]`
-    return line.length <= 80 ? line : whole
-  })}\n`
+  `${JSON.stringify(schema, null, 2).replace(
+    /^(.*)\[\n\s+([^[\]{}]*?)\n\s+\](,?)$/gm,
+    (whole, before: string, items: string, after: string) => {
+      const line = `${before}[${items.split(/,\n\s+/).join(", ")}]${after}`
+      return line.length <= lineWidth ? line : whole
+    }
+  )}\n`
 
 /** Paths of the objects that take keys which the schema does not know. */
 export const openObjects = (node: unknown, path = ""): ReadonlyArray<string> => {

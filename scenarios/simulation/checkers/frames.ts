@@ -1,6 +1,6 @@
 /**
- * All checkers of the frames of one run. They stand outside: they see every frame that is sent, every byte that is
- * drawn at random and the data, and ask no party.
+ * All checkers of the frames of one run. They stand outside: they see every frame that is sent, every byte
+ * that is drawn at random and the data, and ask no party.
  */
 import { decodeEnvelope } from "../../../protocol/messages/envelope.ts"
 import type { SentFrame, Violation } from "./frame.ts"

@@ -10,9 +10,9 @@ import type { SentFrame, Violation } from "./frame.ts"
 const openingRound = 1
 
 /**
- * Watches the masks of training over all of its epochs. Clouds that resume from a checkpoint repeat steps under the
- * same masks, so they must open the same values: each cloud sends the same bytes as the first time. The clouds tell
- * each other the step that an epoch resumes from when it begins.
+ * Watches the masks of training over all of its epochs. Clouds that resume from a checkpoint repeat steps
+ * under the same masks, so they must open the same values: each cloud sends the same bytes as the first time.
+ * The clouds tell each other the step that an epoch resumes from when it begins.
  */
 export class MaskWatch {
   readonly #roundsAStep: number

@@ -4,8 +4,9 @@ import type { Envelope } from "../../../protocol/messages/envelope.ts"
 import type { SentFrame, Violation } from "./frame.ts"
 
 /**
- * Watches the rounds of the clouds. A mask serves one value: every frame that is sent for a round has the same bytes,
- * whichever incarnation of the cloud sends it. A round begins only once the peer has sent its previous one.
+ * Watches the rounds of the clouds. A mask serves one value: every frame that is sent for a round has the
+ * same bytes, whichever incarnation of the cloud sends it. A round begins only once the peer has sent its
+ * previous one.
  */
 export class RoundWatch {
   readonly #sent = new Map<string, string>()

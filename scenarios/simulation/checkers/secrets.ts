@@ -1,6 +1,6 @@
 /**
- * Bytes that must not travel on any link in the clear: cells and ids, shares, secret keys, PRG keys, seeds, blinds and
- * randomizers. In a run they travel encrypted under BCP, sealed or masked, or not at all.
+ * Bytes that must not travel on any link in the clear: cells and ids, shares, secret keys, PRG keys, seeds,
+ * blinds and randomizers. In a run they travel encrypted under BCP, sealed or masked, or not at all.
  */
 
 const prefixBytes = 4
