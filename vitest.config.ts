@@ -3,8 +3,10 @@ import { defineConfig } from "vitest/config"
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // For tests that hang, and for nothing else: how long a test takes is the machine's affair, which may be busy. No test has a limit
+    // of its own.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     pool: "forks",
     // As parties' processes have it (runtime/processes/process.ts): a buffer that is freed too early has to be found out here.
     poolOptions: {

@@ -1,5 +1,5 @@
 /**
- * What this machine takes for the pieces that a run is made of (docs/cost.md), for predictions: `npm run bench -- calibrate` writes
+ * What this machine takes for the pieces that a run is made of (docs/reference/cost-model.md), for predictions: `npm run bench -- calibrate` writes
  * `out/bench/calibration.json`. No figure is taken of a run: products, two training steps in one process with nothing between, exchanges
  * of two processes over a broker, jobs on ciphertexts, and starts.
  */

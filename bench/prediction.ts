@@ -1,5 +1,5 @@
 /**
- * The predicted time of runs beside the measured (docs/cost.md). `npm run bench -- prediction` calibrates this machine, runs scenarios that
+ * The predicted time of runs beside the measured (docs/reference/cost-model.md). `npm run bench -- prediction` calibrates this machine, runs scenarios that
  * differ in network, batch, modulus, form and delay, every party a process over a broker and a link, and prints both. Nothing in
  * a prediction comes from the runs but the cores that the machine gave meanwhile, which busy threads measure before and after each.
  * `npm run bench -- scale` prints what the same code predicts for 10 to 1,000 hosts.

@@ -1,7 +1,7 @@
 /**
- * Authenticated encryption and key derivation: AES-GCM (NIST SP 800-38D) with a nonce of 96 bits and a tag of 128, and
- * HKDF-SHA256 (RFC 5869). Two contents under one key and nonce reveal each other and let anyone forge, so a nonce is
- * drawn, counted, or fixed under a key that seals once.
+ * Authenticated encryption and key derivation: AES-GCM (NIST SP 800-38D) with a nonce of 96 bits and a tag of
+ * 128, and HKDF-SHA256 (RFC 5869). Two contents under one key and nonce reveal each other and let anyone
+ * forge, so a nonce is drawn, counted, or fixed under a key that seals once.
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto"
 import { Option } from "effect"
@@ -15,7 +15,7 @@ export interface Sealing {
   readonly key: Uint8Array
   /** 12 bytes, for one content under this key. */
   readonly nonce: Uint8Array
-  /** What the content is, authenticated and not stored: it opens only as that. */
+  /** The content's context, authenticated and not stored: it opens only in this context. */
   readonly about: Uint8Array
 }
 
@@ -38,7 +38,9 @@ export const seal = (
   return sealed
 }
 
-/** The content of ciphertext ‖ tag; none if it was changed, or sealed under another key or as something else. */
+/**
+ * The content of ciphertext ‖ tag; none if it was changed, or sealed under another key or as something else.
+ */
 export const unseal = ({ key, nonce, about }: Sealing, sealed: Uint8Array): Option.Option<Uint8Array> => {
   if (sealed.length < tagBytes || nonce.length < nonceBytes) return Option.none()
   const decipher = createDecipheriv(cipherOf(key), key, nonce, options)

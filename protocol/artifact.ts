@@ -1,10 +1,10 @@
 /**
- * Where the built files are: the compiled kernels, the program and the entries of worker threads exist only under `dist/`,
- * but the modules that load them also run from source under the test runner, and bundled as the program. This is the one
- * place that knows all three.
+ * Finds the built files: the compiled kernels, the program and the entries of worker threads exist only under
+ * `dist/`, but the modules that load them also run from source under the test runner, and bundled as the
+ * program. Only this file knows all three cases.
  */
 
-/** `dist/`, from `protocol/artifact.ts`, `dist/protocol/artifact.js` and any chunk of `dist/program/` alike. */
+/** `dist/`, seen from `protocol/artifact.ts`, `dist/protocol/artifact.js` or a chunk of `dist/program/`. */
 const built = new URL(
   /\/dist\/(protocol|program)\/[^/]*$/.test(import.meta.url) ? "../" : "../dist/",
   import.meta.url

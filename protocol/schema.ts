@@ -1,6 +1,6 @@
 /**
- * The only file that imports `@effect/schema`: what describes and checks data that comes from outside, messages and
- * scenario files alike, so that the library can be replaced in one place.
+ * The only file that imports `@effect/schema`, which describes and checks data from outside, messages and
+ * scenario files, so that the library can be replaced in one place.
  */
 import { Schema } from "@effect/schema"
 

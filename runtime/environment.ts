@@ -2,8 +2,8 @@
 import { Config, Effect } from "effect"
 
 /**
- * The value of a variable, or undefined if it is not set or empty. It comes from the `ConfigProvider`, so that a test
- * can give a fiber an environment of its own.
+ * The value of a variable, or undefined if it is not set or empty. It comes from the `ConfigProvider`, so
+ * that a test can give a fiber an environment of its own.
  */
 export const variable = (name: string): Effect.Effect<string | undefined> =>
   Effect.map(Effect.orDie(Config.withDefault(Config.string(name), "")), (value) => value || undefined)

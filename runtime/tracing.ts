@@ -1,7 +1,8 @@
 /**
- * What happened, by actor: spans (phases, requests, training steps) and log events, as JSON lines in a file of the actor's own, and to an
- * OpenTelemetry collector when `OTEL_EXPORTER_OTLP_ENDPOINT` names one. The sender's span goes with each message, so the files
- * of all actors make one trace. Bytes and big integers, which may be keys or shares, are withheld from both.
+ * Records what an actor does: spans (phases, requests, training steps) and log events, as JSON lines in a
+ * file of its own, and to an OpenTelemetry collector if `OTEL_EXPORTER_OTLP_ENDPOINT` names one. The sender's
+ * span travels with each message, so the files of all actors make one trace. Bytes and big integers, which
+ * may be keys or shares, are withheld from both.
  */
 import { closeSync, existsSync, mkdirSync, openSync, readSync, statSync, writeSync } from "node:fs"
 import { dirname, resolve } from "node:path"
@@ -26,9 +27,9 @@ import {
   Tracer
 } from "effect"
 import { variable } from "./environment.ts"
-import { fileReason } from "./storage/file-reason.ts"
+import { fileReason } from "./file-reason.ts"
 
-/** Whether spans are recorded. Where they are not, the runtime makes none and sends no trace headers. */
+/** Whether spans are recorded. If not, the runtime makes none and sends no trace headers. */
 export class Tracing extends Context.Reference<Tracing>()("runtime/Tracing", {
   defaultValue: () => ({ enabled: false })
 }) {}
@@ -44,7 +45,7 @@ export class EventLogUnwritable extends Data.TaggedError("EventLogUnwritable")<{
   }
 }
 
-/** The variable that names the collector holds something else. The value is not quoted: it may hold a password. */
+/** The collector's variable does not hold an address. The value is not quoted: it may hold a password. */
 export class CollectorAddressInvalid extends Data.TaggedError("CollectorAddressInvalid")<{
   readonly reason: string
 }> {
@@ -56,7 +57,7 @@ export class CollectorAddressInvalid extends Data.TaggedError("CollectorAddressI
 
 const collectorVariable = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
-/** Where spans are sent, if anywhere. An empty variable is as good as none. */
+/** The collector's address, if any. An empty variable counts as absent. */
 export const collectorAt = (given = ""): Effect.Effect<string | undefined, CollectorAddressInvalid> => {
   const wrong = (reason: string) => new CollectorAddressInvalid({ reason })
   if (given === "") return Effect.succeed(undefined)
@@ -70,11 +71,11 @@ export const collectorFromEnvironment = Effect.flatMap(variable(collectorVariabl
 
 export interface TracingOptions {
   readonly actor: string
-  /** Where the events go; nowhere if it is not given. */
+  /** The file of events; none by default. */
   readonly file?: string
 }
 
-/** Spans and log events of one actor. Give it to `party.ts`'s layer and to the actor's effects. */
+/** Spans and log events of one actor, for `messaging/party.ts`'s layer and the actor's effects. */
 export const layer = (
   options: TracingOptions
 ): Layer.Layer<never, EventLogUnwritable | CollectorAddressInvalid> =>
@@ -85,10 +86,10 @@ export const layer = (
       if (file === undefined && endpoint === undefined) return Layer.empty
       const write: Write = file === undefined ? () => {} : yield* eventLog(actor, file)
       const inner = endpoint === undefined ? yield* Effect.tracer : yield* collector(actor, endpoint)
-      // One after the other: what merged layers set is not set back when their scope ends, and whoever runs on in this fiber
-      // would write to the closed file.
+      // One after another: merged layers do not restore what they set when their scope ends, and a fiber that
+      // continues would write to the closed file.
       return Layer.setTracer(recording(inner, write)).pipe(
-        // Effect would copy every log event into its span, as text that nothing withholds a secret from.
+        // Effect would copy every log event into its span, as text from which no secret is withheld.
         Layer.provideMerge(Logger.remove(Logger.tracerLogger)),
         Layer.provideMerge(
           Logger.replace(Logger.defaultLogger, file === undefined ? Logger.defaultLogger : eventLogger(write))
@@ -104,8 +105,8 @@ const flushPauseMs = 250
 const flushBytes = 64 * 1024
 
 /**
- * Whether a file is the event log of an actor, or of any for an empty name; one that is empty or not there may become
- * it. A disk that was full may have cut the first line.
+ * Whether a file is the event log of an actor, or of any actor for an empty name. A file that is empty or
+ * missing may become it. A full disk may have cut the first line.
  */
 export const isEventLogOf = (actor: string, file: string): boolean => {
   const begins = actor === "" ? '{"actor":"' : `{"actor":"${actor}",`
@@ -121,14 +122,17 @@ export const isEventLogOf = (actor: string, file: string): boolean => {
   }
 }
 
-/** Makes a folder and those above it, one by one: Node's own way spins for ever where the file system says ENOENT to all. */
+/**
+ * Makes a folder and its parents, one by one: Node's own `recursive` never returns if the file system reports
+ * ENOENT for all.
+ */
 const makeFolder = (folder: string): void => {
   if (existsSync(folder)) return
   makeFolder(dirname(folder))
   mkdirSync(folder)
 }
 
-/** Appends lines to a file: in blocks, every so often, and all that is left at the end of the scope. */
+/** Appends lines to a file, in blocks at intervals, and the rest at the end of the scope. */
 const eventLog = (actor: string, file: string): Effect.Effect<Write, EventLogUnwritable, Scope.Scope> =>
   Effect.gen(function* () {
     const descriptor = yield* Effect.try({
@@ -147,7 +151,7 @@ const eventLog = (actor: string, file: string): Effect.Effect<Write, EventLogUnw
       try {
         writeSync(descriptor, block)
       } catch {
-        // A disk that is full ends a party where it needs what it keeps, not here: these lines are lost.
+        // A full disk ends a party where it stores what it needs, not here: these lines are lost.
       }
     })
     yield* Effect.addFinalizer(() =>
@@ -163,7 +167,10 @@ const eventLog = (actor: string, file: string): Effect.Effect<Write, EventLogUnw
     }
   })
 
-/** The tracer that sends spans to a collector. Loaded only where one is named, so that others start faster. */
+/**
+ * The tracer that sends spans to a collector. Loaded only if one is named, so that other parties start
+ * faster.
+ */
 const collector = (actor: string, endpoint: string) =>
   Effect.gen(function* () {
     const [OtlpTracer, { layerJson }, { layer: fetchClient }] = yield* Effect.promise(() =>
@@ -179,7 +186,7 @@ const collector = (actor: string, endpoint: string) =>
     }).pipe(Effect.provide(Layer.merge(layerJson, fetchClient)))
   })
 
-/** A tracer whose spans are also written as lines when they end, and that keeps what may be secret out of them. */
+/** A tracer that also writes spans as lines when they end, and removes what may be secret. */
 const recording = (inner: Tracer.Tracer, write: Write): Tracer.Tracer =>
   Tracer.make({
     span: (name, parent, context, links, startTime, kind, options) => {
@@ -216,7 +223,7 @@ const recording = (inner: Tracer.Tracer, write: Write): Tracer.Tracer =>
     context: (f, fiber) => inner.context(f, fiber)
   })
 
-/** Log events as lines; what is as bad as an error also goes to the standard error, where a supervisor keeps it. */
+/** Log events as lines. Errors also go to standard error, where a supervisor keeps them. */
 const eventLogger = (write: Write) =>
   Logger.make<unknown, void>(
     ({ date, logLevel, message, annotations, spans, cause, fiberId, context: refs }) => {
@@ -249,7 +256,7 @@ const messageOf = (cause: Cause.Cause<unknown>) => {
   return error instanceof Error ? `${error.name}: ${error.message}` : textOf(error)
 }
 
-/** What may be shown: text, numbers and flags. Bytes and big integers may be keys or shares. */
+/** Values that may be shown: text, numbers and flags. Bytes and big integers may be keys or shares. */
 const withheld = (value: unknown): unknown => {
   if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean")
     return value

@@ -65,7 +65,7 @@ type RunKeys = typeof RunKeys.Type
 const EnrolmentFormat = format("enrolment", Schema.Struct({ sealingKey: Bytes }))
 
 /**
- * The two PRG keys (section 5 of docs/protocol.md) and the public key of the batch order: from the root, or
+ * The two PRG keys (section 5 of docs/concepts/protocol.md) and the public key of the batch order: from the root, or
  * from the seed of a reproducible run.
  */
 const prgKeysOf = ({ seed }: Agreement, root: Root): PrgKeys => {

@@ -1,6 +1,6 @@
 /**
  * The masks of a run as the dealer knows them, and the corrections that follow from them (section 5 of
- * docs/protocol.md). Everything here is derived from the two PRG keys. The mask differences of the data set
+ * docs/concepts/protocol.md). Everything here is derived from the two PRG keys. The mask differences of the data set
  * never change, so they are cached.
  */
 import { Effect } from "effect"

@@ -74,7 +74,10 @@ export const networkOf = ({ data, network }: Agreement): Network => ({
   ...(network.initialVariance === undefined ? {} : { initialVariance: network.initialVariance })
 })
 
-/** The training plan for this number of training rows. Throws `InvalidPlan`, which names the field of the scenario. */
+/**
+ * The training plan for this number of training rows. Throws `InvalidPlan`, which names the field of the
+ * scenario.
+ */
 export const planOf = (agreement: Agreement, rows: number): TrainingPlan =>
   inWordsOf(agreement, () =>
     trainingPlan({
@@ -87,7 +90,10 @@ export const planOf = (agreement: Agreement, rows: number): TrainingPlan =>
     })
   )
 
-/** The same for rows that are there, at the clouds too. Throws `InvalidPlan` also where no cloud's memory can hold them. */
+/**
+ * The same for rows that are there, at the clouds too. Throws `InvalidPlan` also where no cloud's memory can
+ * hold them.
+ */
 export const feasiblePlan = (agreement: Agreement, rows: number): TrainingPlan => {
   const plan = planOf(agreement, rows)
   inWordsOf(agreement, () => requireMemory(plan))

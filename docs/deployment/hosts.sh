@@ -1,14 +1,14 @@
 #!/bin/sh
-# The deployment of docs/deployment.md on one machine, each host a network namespace: the KGC with the hub, two clouds of two hosts and a broker each,
-# three users. TLS on all links, 0.2 ms within a site and 40 ms between two, one way. Runs three-hospitals for one epoch through, and compares the
-# model with that of a run on this machine without any of it.
+# The deployment of docs/how-to/deploy.md on one machine, each host a network namespace: the KGC with the hub, two clouds of
+# two hosts and a broker each, three users. All links use TLS, with a one-way delay of 0.2 ms within a site and 40 ms between
+# sites. Runs three-hospitals for one epoch and compares the model with that of a local run without namespaces.
 #
 #   sudo docs/deployment/hosts.sh [FOLDER]      in the project's folder, after npm ci and npm run build
 #
 # FOLDER (out/hosts) is new or empty: nothing is removed to make room.
 #
-# Needs Linux, ip, openssl and nats-server. The delay is tc's netem; where the kernel has none, the links of bench/link.ts, a process each that hands
-# on what it gets after so long. All namespaces are named bic-…; they and all processes in them are gone at the end.
+# Needs Linux, ip, openssl and nats-server. The delay is tc's netem or, if the kernel has none, bench/link.ts, a process for
+# each link that passes on bytes after the delay. All namespaces are named bic-…; they and their processes end with the script.
 set -eu
 
 LAN_MS=0.2
@@ -40,7 +40,7 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-# start NAME HOST COMMAND…: in the host's namespace, with its output to NAME.out and NAME.err.
+# start NAME HOST COMMAND…: starts a command in the host's namespace, with its output to NAME.out and NAME.err.
 start() {
   name=$1 host=$2
   shift 2
@@ -48,7 +48,7 @@ start() {
   started="$! $started"
 }
 
-# await NAME FILE WORDS: until a file says so.
+# await NAME FILE WORDS: waits until the file contains the words.
 await() {
   for _ in $(seq 600); do
     grep -q "$3" "$out/$2" 2>/dev/null && return
@@ -59,7 +59,7 @@ await() {
   exit 1
 }
 
-# --- Hosts: a namespace each, joined to a router, and those of a site to each other.
+# --- Hosts: a namespace each, connected to a router; hosts of one site are also connected to each other.
 
 for each in $hosts wan; do
   ip netns add "bic-$each"
@@ -72,7 +72,7 @@ ip -n bic-wan link add probe type veth peer name probed
 tc -n bic-wan qdisc add dev probe root netem delay 1ms 2>/dev/null || netem=no
 ip -n bic-wan link delete probe
 
-# slow HOST DEVICE MS: what leaves by the device is held back so long.
+# slow HOST DEVICE MS: delays everything that leaves by the device.
 slow() {
   [ $netem = no ] || tc -n "bic-$1" qdisc add dev "$2" root netem delay "$3ms" limit 1000000
 }
@@ -100,7 +100,7 @@ for cloud in 0 1; do
   done
 done
 
-# via HOST ADDRESS PORT MS: where a host reaches another; by a link of its own where the kernel delays nothing. Sets `reached`.
+# via HOST ADDRESS PORT MS: sets `reached`, the address by which a host reaches another; a link.ts if the kernel has no netem.
 via() {
   reached=$2:$3
   [ $netem = no ] || return 0
@@ -109,11 +109,11 @@ via() {
   reached=127.0.0.1:$3
 }
 
-# --- Who they are: an authority, a certificate for each broker, a password for each role, a secret for each house.
+# --- Credentials: an authority, a certificate for each broker, a password for each role, a secret for each process group.
 
 key="-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
 openssl req -x509 $key -keyout "$secrets/ca.key" -out "$secrets/ca.pem" -days 2 -subj "/CN=trial" 2>/dev/null
-# certify NAME ADDRESS…: for these addresses, and for this machine's own, by which links are reached.
+# certify NAME ADDRESS…: makes a certificate for these addresses, and for the loopback, where links listen.
 certify() {
   name=$1
   shift
@@ -134,7 +134,7 @@ for role in OPERATOR KGC CLOUD0 CLOUD1 DIRECTOR $(seq -f 'USER%g' 1 16); do
 done
 for role in KGC CLOUD0 CLOUD1; do eval "${role}_HOUSE=$(openssl rand -base64 32)"; done
 
-# --- Brokers: the hub with the KGC, and one with each cloud, which leads to it.
+# --- Brokers: the hub with the KGC, and one with each cloud, connected to the hub.
 
 broker() {
   name=$1 host=$2
@@ -196,7 +196,7 @@ party director kgc 127.0.0.1:4222 --scenario "$scenario"
 wait "${started%% *}" || { cat "$out/director.err" >&2; exit 1; }
 echo "done in $(($(date +%s) - begun)) s"
 
-# --- The same on this machine, and both models.
+# --- The same run on this machine alone, and the comparison of the models.
 
 $program run "$scenario" --out "$out/local" >"$out/local.out"
 cmp "$out/user1/model.json" "$out/local/model.json"

@@ -1,11 +1,11 @@
 /**
- * The archive: the joint data set at rest at C1, every user's two shares as ciphertexts under the one key pk (the
- * paper's c'_i0 and c'_i1). It holds what is needed to take the data up again without any user. C1 cannot open it; C0
- * could, and is only ever sent c'_i0 as it is and c'_i1 blinded. Of a hybrid upload the archive holds the seed of C0's share
- * under pk, and says in which entries of their own C1's share is (`archive-pieces.ts`).
+ * The archive: the joint data set at rest at C1, every user's two shares as ciphertexts under the one key pk
+ * (the paper's c'_i0 and c'_i1). It holds what is needed to reopen the data without any user. C1 cannot open
+ * it; C0 could, and is only ever sent c'_i0 as it is and c'_i1 blinded. For a hybrid upload the archive holds
+ * the seed of C0's share under pk, and names the entries with C1's share (`pieces.ts`).
  *
- * Layout, integers little-endian: magic, version, header (length and bytes), for each user c'_i0 then c'_i1, and the
- * SHA-256 of everything before it.
+ * Layout, integers little-endian: magic, version, header (length and bytes), for each user c'_i0 then c'_i1,
+ * and the SHA-256 of everything before it.
  */
 import { createHash } from "node:crypto"
 import { Data, Either } from "effect"
@@ -16,15 +16,18 @@ import { type CellBlock, countCells } from "../data/rows.ts"
 import { type CanonicalReader, CanonicalWriter, readCanonical, sameBytes } from "../sharing/canonical.ts"
 import { seedBytes } from "../sharing/split.ts"
 
-/** A user's part: what cells it is, and both shares of them under pk. */
+/** A user's part: its cells, and both shares of them under pk. */
 export interface ArchivedUpload {
   readonly user: string
   readonly blocks: ReadonlyArray<CellBlock>
-  /** c'_i0: Enc_pk of the share of C0, packed; fixed-width ciphertexts, one after the other. */
+  /** c'_i0: Enc_pk of the share of C0, packed; fixed-width ciphertexts, one after another. */
   readonly share0: Uint8Array
-  /** c'_i1: Enc_pk of the share of C1, packed alike; nothing in the hybrid form, where `share0` is Enc_pk of the seed. */
+  /**
+   * c'_i1: Enc_pk of the share of C1, packed the same way; empty in the hybrid form, where `share0` is Enc_pk
+   * of the seed.
+   */
   readonly share1: Uint8Array
-  /** Only in the hybrid form: words of C1's share in each piece but the last. */
+  /** Only in the hybrid form: words in each piece of C1's share but the last. */
   readonly pieceWords?: number
 }
 
@@ -45,7 +48,7 @@ export interface Archive extends ArchiveKeys {
   readonly uploads: ReadonlyArray<ArchivedUpload>
 }
 
-/** A share of a user does not have the size of its blocks, so there is nothing whole to put to rest. */
+/** A user's share does not have the size of its blocks, so the archive would be incomplete. */
 export class ArchiveIncomplete extends Data.TaggedError("ArchiveIncomplete")<{
   readonly user: string
   readonly expectedBytes: readonly [share0: number, share1: number]
@@ -57,7 +60,10 @@ export class ArchiveIncomplete extends Data.TaggedError("ArchiveIncomplete")<{
   }
 }
 
-/** The bytes are not a whole, unchanged archive of a version that this program reads; `failed` says which check. */
+/**
+ * The bytes are not a complete, unchanged archive of a version that this program reads; `failed` names the
+ * failed check.
+ */
 export class ArchiveUnreadable extends Data.TaggedError("ArchiveUnreadable")<{
   readonly failed: "magic" | "version" | "digest" | "layout" | "length"
   readonly reason: string
@@ -94,7 +100,7 @@ const shareBytes = (
   return [bytes(countCells(blocks)), bytes(countCells(blocks))]
 }
 
-/** The archive as bytes, in parts that follow each other, so that a large one need not be held twice. */
+/** The archive as bytes, in consecutive parts, so that a large one need not be held twice. */
 export const archiveParts = (
   archive: Archive
 ): Either.Either<ReadonlyArray<Uint8Array>, ArchiveIncomplete> => {
@@ -118,8 +124,9 @@ export const encodeArchive = (archive: Archive): Either.Either<Uint8Array, Archi
   )
 
 /**
- * Reads an archive and checks all of it: digest first, then the layout, then the length. The ciphertexts are views of
- * `bytes`, which must not change afterwards; that they are of the group is checked by whoever computes with them.
+ * Reads an archive and checks all of it: the digest first, then the layout, then the length. The ciphertexts
+ * are views of `bytes`, which must not change afterwards. Whether they are in the group is checked where they
+ * are used.
  */
 export const decodeArchive = (bytes: Uint8Array): Either.Either<Archive, ArchiveUnreadable> =>
   Either.gen(function* () {

@@ -1,13 +1,13 @@
 /**
- * C1's share of a hybrid upload at rest: its words in pieces, each an entry of C1's store, under AES-128-GCM with a key that
- * only C1 has. To C1 the words are uniformly random; who has them and the archive's Enc_pk(seed) opened has the cells,
- * so whoever gets hold of C1's folder without the key has nothing.
+ * C1's share of a hybrid upload at rest: its words in pieces, each an entry of C1's store, under AES-128-GCM
+ * with a key that only C1 has. To C1 the words are uniformly random. Together with the opened Enc_pk(seed) of
+ * the archive they give the cells, so C1's folder must be worthless without the key.
  */
 import { Data, Either } from "effect"
 import { sealFresh, unsealFresh } from "../aead.ts"
 import { CanonicalWriter } from "../sharing/canonical.ts"
 
-/** Which piece it is: bound into it, so that none stands for another. */
+/** The name of a piece, bound into its seal, so that no piece replaces another. */
 export interface PieceName {
   readonly run: string
   readonly user: string

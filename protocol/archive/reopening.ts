@@ -1,7 +1,8 @@
 /**
- * Taking up the archive again, without any user (section 4 of docs/protocol.md): C1 sends c'_i0 to C0 as it is, which is C0's own
- * random share, and c'_i1 blinded, whose opening C1 strips in the clear. Each cloud has its share again; the archive
- * stays as it was. C0 must never see c'_i1 itself, nor the sum of the two: it could open them.
+ * Reopening the archive without any user (section 4 of docs/concepts/protocol.md): C1 sends C0 c'_i0 as it is, which
+ * is C0's own random share, and c'_i1 blinded, and strips the opened values in the clear. Each cloud then has
+ * its share again; the archive is unchanged. C0 must never see c'_i1 itself, nor the sum of the two: it could
+ * open them.
  */
 import { Effect, Redacted } from "effect"
 import { uploadSlotBits } from "../bcp/packing.ts"
@@ -54,8 +55,8 @@ export const openBlinded = <E>(
     )
 
 /**
- * Cloud 1: its share of a piece from c'_i1, as little-endian words. `askCloud0` carries the blinded ciphertexts to
- * `openBlinded`.
+ * Cloud 1: its share of a piece from c'_i1, as little-endian words. `askCloud0` carries the blinded
+ * ciphertexts to `openBlinded`.
  */
 export const reopenShare1 = <E, E2, R>(
   work: Work<E>,
@@ -84,8 +85,8 @@ export const reopenShare1 = <E, E2, R>(
   }).pipe(Effect.withSpan("Cloud1.reopenShare"))
 
 /**
- * Add (the paper's): Enc_pk(m_i) from (c'_i0, c'_i1), component by component. Its slots hold m_i0 + m_i1 with the carry
- * above the word, which a slot of 66 bits absorbs. Cloud 1.
+ * Add (the paper's): Enc_pk(m_i) from (c'_i0, c'_i1), component by component. Its slots hold m_i0 + m_i1 with
+ * the carry above the word, which a slot of 66 bits absorbs. Cloud 1.
  */
 export const addShares = <E>(
   work: Work<E>,

@@ -1,7 +1,7 @@
 /**
- * TransDec (the paper's; Peter, Tews, Katzenbeisser, TIFS 2013): ciphertexts under pk become ciphertexts under one user's
- * pk_i, so that this user alone can open them. C0 opens them blinded by a τ uniform modulo N; C1 strips the blind in the
- * ciphertext domain only, so neither learns anything.
+ * TransDec (the paper's; Peter, Tews, Katzenbeisser, TIFS 2013): ciphertexts under pk become ciphertexts
+ * under one user's pk_i, so that this user alone can open them. C0 opens them blinded by a τ uniform modulo
+ * N; C1 strips the blind in the ciphertext domain only, so neither learns anything.
  */
 import { Effect, Redacted } from "effect"
 import type { Parameters } from "../bcp/parameters.ts"
@@ -14,8 +14,8 @@ import {
 import type { Work } from "../sharing/work.ts"
 
 /**
- * Cloud 0: blinded ciphertexts under pk, opened and encrypted under pk_i. The blinded plaintexts stay here: C1 knows the
- * blinds and would have the message.
+ * Cloud 0: blinded ciphertexts under pk, opened and encrypted under pk_i. The blinded plaintexts stay here:
+ * C1 knows the blinds and would have the message.
  */
 export const reencryptForUser = <E>(
   work: Work<E>,
@@ -37,7 +37,10 @@ export const reencryptForUser = <E>(
       Effect.withSpan("Cloud0.reencryptForUser")
     )
 
-/** Cloud 1: ciphertexts under pk to ciphertexts of the same under pk_i. `askCloud0` carries the blinded ones to `reencryptForUser`. */
+/**
+ * Cloud 1: ciphertexts under pk to ciphertexts of the same under pk_i. `askCloud0` carries the blinded ones
+ * to `reencryptForUser`.
+ */
 export const transformToUser = <E, E2, R>(
   work: Work<E>,
   keys: Cloud1Keys,

@@ -1,6 +1,7 @@
 /**
- * Ciphertexts (A, B) = (g^r, h^r·(1 + mN)) modulo N², what can be done to them without a key, and the checks that every
- * ciphertext passes before anything else is done to it. Whoever holds one sees a pair of group elements and nothing more.
+ * Ciphertexts (A, B) = (g^r, h^r·(1 + mN)) modulo N², the operations on them that need no key, and the checks
+ * that every received ciphertext passes first. Without a key a ciphertext is a pair of group elements that
+ * reveals nothing.
  */
 
 import { Data } from "effect"
@@ -31,8 +32,8 @@ export const checkCiphertext = (pp: Parameters, ciphertext: Ciphertext, index = 
 }
 
 /**
- * Checks all ciphertexts of a message. One gcd serves them all: a factor in common with N shows in the product, and only
- * then is it looked for one by one.
+ * Checks all ciphertexts of a message. One gcd serves them all: a factor in common with N shows in the
+ * product, and only then is it looked for one by one.
  */
 export const checkCiphertexts = (pp: Parameters, ciphertexts: ReadonlyArray<Ciphertext>): void => {
   let product = 1n

@@ -1,6 +1,7 @@
 /**
- * Decryption with a secret key: by its one holder, and jointly by users who hold a summand each and show one another A^(sk_j)
- * only. A partial decryption is meant for the other users; with all of them anyone opens that ciphertext.
+ * Decryption with a secret key: by its only holder, or jointly by users that hold a summand each and exchange
+ * only A^(sk_j). A partial decryption is meant for the other users; with all of them anyone opens that
+ * ciphertext.
  */
 
 import { Data } from "effect"
@@ -17,8 +18,9 @@ export class Undecryptable extends Data.TaggedError("Undecryptable")<{ readonly 
 }
 
 /**
- * m from the mask P = A^a and B = P·(1 + mN): since B − P = PmN modulo N², N must divide B − P (⊥ otherwise, the same
- * test as B·P⁻¹ ≡ 1), and m is the quotient times P⁻¹ modulo N. The paper's uDec lacks the division by N.
+ * m from the mask P = A^a and B = P·(1 + mN): since B − P = PmN modulo N², N must divide B − P (⊥ otherwise,
+ * the same test as B·P⁻¹ ≡ 1), and m is the quotient times P⁻¹ modulo N. The paper's uDec lacks the division
+ * by N.
  */
 const unmask = (pp: Parameters, B: bigint, P: bigint, inverseOfP: bigint, index: number): bigint => {
   const difference = residue(B - P, pp.N2)
@@ -34,7 +36,7 @@ export const decrypt = (pp: Parameters, secretKey: bigint, { A, B }: Ciphertext)
   return unmask(pp, B, mask, inverseOfMask, 0)
 }
 
-/** What the holder of `secretKey` contributes to the joint decryption of a ciphertext: A^(sk_j) mod N². */
+/** The contribution of the holder of `secretKey` to the joint decryption of a ciphertext: A^(sk_j) mod N². */
 export const partialDecrypt = (pp: Parameters, secretKey: bigint, A: bigint): bigint =>
   modPow(A, secretKey, pp.N2)
 
@@ -46,8 +48,8 @@ export const combinePartials = (
 ): bigint => combineAll(pp, [ciphertext], [partials])[0]!
 
 /**
- * Joint decryption of many ciphertexts, `partials[i]` being those of ciphertext i; one inversion serves all of them. Throws
- * Undecryptable with the index of the first that does not open.
+ * Joint decryption of many ciphertexts, `partials[i]` being those of ciphertext i; one inversion serves all
+ * of them. Throws Undecryptable with the index of the first that does not open.
  */
 export const combineAll = (
   pp: Parameters,

@@ -1,15 +1,15 @@
 /**
- * Many integers at once, to and from little-endian bytes of fixed width, through the serialisation that V8 clones values
- * with: it copies the digits of a `bigint`, where hexadecimal text costs three times as much. An integer there is the letter
- * Z, twice the number of its bytes (and 1 more for a negative one) in base 128 with the least significant digit first, and the
- * bytes, least significant first too.
+ * Converts many integers to and from little-endian bytes of fixed width, through V8's serialisation for
+ * structured clones: it copies the digits of a `bigint`, whereas hexadecimal text costs three times as much.
+ * A serialised integer is the letter Z, twice the number of its bytes (plus 1 if negative) in base 128 with
+ * the least significant digit first, and the bytes, least significant first too.
  */
 
 import { Deserializer, Serializer } from "node:v8"
 
 const integerTag = 0x5a
 
-/** What every serialised value begins with: the version of the format. */
+/** The beginning of every serialised value: the version of the format. */
 const header = (() => {
   const writer = new Serializer()
   writer.writeHeader()

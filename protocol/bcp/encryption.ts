@@ -1,6 +1,6 @@
 /**
- * Encryption under one public key, with tables for both of its fixed bases g and h = pk. Anyone who has the public key may
- * encrypt; who also knows the factors of N (C0) encrypts modulo p² and q² for less.
+ * Encryption under one public key, with tables for both of its fixed bases g and h = pk. Anyone with the
+ * public key may encrypt; C0, which knows the factors of N, encrypts modulo p² and q² at lower cost.
  */
 
 import { addPlain, type Ciphertext } from "./ciphertext.ts"
@@ -15,15 +15,19 @@ const checkMessage = (pp: Parameters, m: bigint): void => {
   if (m < 0n || m >= pp.N) throw new RangeError("a BCP message must be at least 0 and below N")
 }
 
-/** Enc_h(m) with a given randomizer, without tables: (g^r, h^r·(1 + mN)) modulo N². For vectors and single messages. */
+/**
+ * Enc_h(m) with a given randomizer, without tables: (g^r, h^r·(1 + mN)) modulo N². For vectors and single
+ * messages.
+ */
 export const encryptWith = (pp: Parameters, h: bigint, m: bigint, r: bigint): Ciphertext => {
   checkMessage(pp, m)
   return addPlain(pp, { A: modPow(pp.g, r, pp.N2), B: modPow(h, r, pp.N2) }, m)
 }
 
 /**
- * Enc(c·m) from Enc(m) and an integer c of either sign. The randomness is raised with it, so who knows Enc(m) can search for a
- * small c, and c = 0 gives (1, 1): the result is re-randomised before it is sent to anyone.
+ * Enc(c·m) from Enc(m) and an integer c of either sign. The randomness is raised too, so anyone who knows
+ * Enc(m) can search for a small c, and c = 0 gives (1, 1): the result must be re-randomised before it is
+ * sent.
  */
 export const multiplyPlain = (pp: Parameters, { A, B }: Ciphertext, c: bigint): Ciphertext => {
   const exponent = c < 0n ? -c : c
@@ -68,7 +72,10 @@ export class Encryptor {
     return this.#randomise({ A: 1n, B: 1n }, m, r)
   }
 
-  /** Enc(m1 + m) from Enc(m1) and 0 ≤ m < N (RangeError otherwise), which can't be linked to the given ciphertext. */
+  /**
+   * Enc(m1 + m) from Enc(m1) and 0 ≤ m < N (RangeError otherwise), which can't be linked to the given
+   * ciphertext.
+   */
   rerandomise(ciphertext: Ciphertext, m = 0n): Ciphertext {
     return this.#randomise(ciphertext, m, this.#freshRandomizer())
   }
@@ -84,7 +91,10 @@ export class Encryptor {
   }
 }
 
-/** A fixed base of the group for randomizers of the mode. Throws InvalidParameters where the master key is not that of N. */
+/**
+ * A fixed base of the group for randomizers of the mode. Throws InvalidParameters where the master key is not
+ * that of N.
+ */
 export const fixedBase = (
   pp: Parameters,
   base: bigint,

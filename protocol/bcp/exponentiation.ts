@@ -1,8 +1,8 @@
 /**
- * Modular exponentiation by OpenSSL's constant-time Montgomery arithmetic with fixed windows, reached through the one door that node:crypto
- * leaves open to it: a Diffie–Hellman secret with "prime" n, private key e and peer key b is b^e mod n for any odd n.
- * Every exponentiation with a secret exponent and a variable base goes through here; it also is several times faster than
- * square-and-multiply over `bigint`.
+ * Modular exponentiation by OpenSSL's constant-time Montgomery arithmetic with fixed windows, reached through
+ * the only access that node:crypto offers: a Diffie–Hellman secret with "prime" n, private key e and peer key
+ * b is b^e mod n for any odd n. Every exponentiation with a secret exponent and a variable base goes through
+ * here; it is also several times faster than square-and-multiply over `bigint`.
  */
 
 import { createDiffieHellman, type DiffieHellman } from "node:crypto"
@@ -12,7 +12,8 @@ import { bitLength, byteLength, fromBytes, residue, toBytes } from "./integers.t
 const leastModulusBits = 512
 
 /**
- * b ↦ b^e mod n for one odd modulus n of at least 512 bits and one exponent e ≥ 0, kept inside OpenSSL between calls.
+ * b ↦ b^e mod n for one odd modulus n of at least 512 bits and one exponent e ≥ 0, kept inside OpenSSL
+ * between calls.
  */
 export class Exponentiation {
   readonly modulus: bigint
@@ -37,8 +38,8 @@ export class Exponentiation {
     try {
       return fromBytes(this.#context.computeSecret(toBytes(reduced, this.#width)))
     } catch (error) {
-      // OpenSSL refuses the results 0, 1 and −1 as weak secrets. An honest element gives one of them with negligible
-      // probability, so this slow path carries no secret that matters.
+      // OpenSSL refuses the results 0, 1 and −1 as weak secrets. An honest element gives one of them with
+      // negligible probability, so this slow path carries no secret that matters.
       if (!isRefusal(error)) throw error
       return squareAndMultiply(reduced, this.#exponent, this.modulus)
     }
@@ -56,7 +57,9 @@ export const modPow = (base: bigint, exponent: bigint, modulus: bigint): bigint 
   return new Exponentiation(modulus, exponent, context).power(base)
 }
 
-/** Contexts cost a primality test of their modulus, and a process meets few moduli: N² and, for C0, p² and q². */
+/**
+ * Contexts cost a primality test of their modulus, and a process meets few moduli: N² and, for C0, p² and q².
+ */
 const contexts = new Map<bigint, DiffieHellman>()
 const contextLimit = 16
 

@@ -1,17 +1,18 @@
 /**
- * Powers of a base that is raised again and again (g and the public keys): windowed tables, Brickell, Gordon, McCurley and
- * Wilson, EUROCRYPT 1992. With a table base^(d·2^(w·i)) for every digit d of every window i, a power costs one product a
- * window and no squaring. Here the modulus is a square n², and an entry is kept as a·(1 + cn) with a, c < n: products are
- * taken of the a's alone, half as long as an entry, and the c's are added, since (1 + cn)(1 + dn) = 1 + (c + d)n modulo n².
- * Look-ups and `bigint` products are not constant time in the exponent, which here always is a fresh randomizer.
+ * Powers of a base that is raised again and again (g and the public keys): windowed tables, Brickell, Gordon,
+ * McCurley and Wilson, EUROCRYPT 1992. With a table base^(d·2^(w·i)) for every digit d of every window i, a
+ * power costs one product a window and no squaring. Here the modulus is a square n², and an entry is kept as
+ * a·(1 + cn) with a, c < n: products are taken of the a's alone, half as long as an entry, and the c's are
+ * added, since (1 + cn)(1 + dn) = 1 + (c + d)n modulo n². Look-ups and `bigint` products are not constant
+ * time in the exponent, which here always is a fresh randomizer.
  */
 
 import { modPow } from "./exponentiation.ts"
 import { bitLength, inverse, residue, timesOnePlus, toBytes } from "./integers.ts"
 
 /**
- * What a bit of exponent costs without a table and what an entry of a table costs, in products of an element and an a: OpenSSL
- * against V8, see `bench/bcp.ts`.
+ * The cost of a bit of exponent without a table and of an entry of a table, in products of an element and an
+ * a: OpenSSL against V8, see `bench/bcp.ts`.
  */
 const productsPerExponentBit = 0.4
 const productsPerEntry = 2
@@ -19,10 +20,13 @@ const productsPerEntry = 2
 /** Bytes a table may take: a process holds one for g and one for each public key in use. */
 const tableBytesLimit = 24 * 2 ** 20
 
-/** A digit is read from three bytes of the exponent at any bit offset: 17 + 7 bits. The bytes of tables set the limit before. */
+/**
+ * A digit is read from three bytes of the exponent at any bit offset: 17 + 7 bits. The bytes of tables set
+ * the limit before.
+ */
 const widestWindow = 17
 
-/** Bytes of an entry beside its digits. */
+/** Bytes of an entry in addition to its digits. */
 const entryOverheadBytes = 64
 
 /** Powers of one base modulo N². */
@@ -54,7 +58,10 @@ export const windowFor = (powers: number, exponentBits: number, modulusBits: num
   return best
 }
 
-/** A unit modulo the square of an odd number n. Exponents are 0 ≤ e < 2^exponentBits; a longer one is a RangeError. */
+/**
+ * A unit modulo the square of an odd number n. Exponents are 0 ≤ e < 2^exponentBits; a longer one is a
+ * RangeError.
+ */
 export class WindowedBase implements FixedBase {
   readonly #root: bigint
   readonly #modulus: bigint
@@ -76,7 +83,10 @@ export class WindowedBase implements FixedBase {
     return this.#width
   }
 
-  /** As much use as there has been is expected again, so the cost of growing a table stays within a factor of its gain. */
+  /**
+   * As much use as there has been is expected again, so the cost of growing a table stays within a factor of
+   * its gain.
+   */
   expect(powers: number): void {
     const width = windowFor(powers + this.#used, this.#exponentBits, bitLength(this.#modulus), this.#width)
     if (width > this.#width) this.#build(width)
@@ -107,8 +117,8 @@ export class WindowedBase implements FixedBase {
   }
 
   /**
-   * Entry d + 1 of a row is that of d times the base of the row, b: where a_d·a_b = qn + a, its c is c_d + c_b + q·a⁻¹. The
-   * inverse of a is that of a_d times that of a_b, so there is one inversion a table.
+   * Entry d + 1 of a row is that of d times the base of the row, b: where a_d·a_b = qn + a, its c is c_d +
+   * c_b + q·a⁻¹. The inverse of a is that of a_d times that of a_b, so there is one inversion a table.
    */
   #build(width: number): void {
     const n = this.#root
@@ -136,8 +146,8 @@ export class WindowedBase implements FixedBase {
 }
 
 /**
- * A base modulo N² for a party that knows N = pq: tables modulo p² and q², joined by the Chinese remainder theorem, at about
- * half the price.
+ * A base modulo N² for a party that knows N = pq: tables modulo p² and q², joined by the Chinese remainder
+ * theorem, at about half the price.
  */
 export class FactoredBase implements FixedBase {
   readonly #p: bigint

@@ -1,7 +1,7 @@
 /**
- * Integers of any size: fixed-width big-endian bytes, gcd, inverses, uniform draws. The arithmetic of `bigint` is not
- * constant time: what must not leak through timing goes through `exponentiation.ts`, and the rest relies on an
- * adversary who, as the semi-honest model has it, sees messages and not the clock of a party.
+ * Integers of any size: fixed-width big-endian bytes, gcd, inverses, uniform draws. The arithmetic of
+ * `bigint` is not constant time. Secret exponents go through `exponentiation.ts`; the rest relies on the
+ * semi-honest model, in which an adversary sees messages and not the clock of a party.
  */
 
 import { randomBytes } from "node:crypto"
@@ -12,7 +12,7 @@ export const fromBytes = (bytes: Uint8Array): bigint =>
     ? 0n
     : BigInt(`0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex")}`)
 
-/** 0 ≤ x < 256^width as `width` big-endian bytes of its own. Throws RangeError where it does not fit. */
+/** 0 ≤ x < 256^width as `width` big-endian bytes. Throws RangeError if it does not fit. */
 export const toBytes = (x: bigint, width: number): Uint8Array => {
   if (x < 0n) throw new RangeError("a negative integer has no fixed-width form")
   const digits = x.toString(16)
@@ -39,8 +39,8 @@ export const residue = (x: bigint, modulus: bigint): bigint => {
 }
 
 /**
- * x·(1 + mn) modulo n², for 0 ≤ x < n² and any integer m. It is x + n·(mx mod n), which spares a product of full length.
- * `square` is n².
+ * x·(1 + mn) modulo n², for 0 ≤ x < n² and any integer m. It is x + n·(mx mod n), which spares a product of
+ * full length. `square` is n².
  */
 export const timesOnePlus = (x: bigint, m: bigint, n: bigint, square: bigint): bigint => {
   const sum = x + n * residue(m * (x % n), n)
@@ -51,8 +51,9 @@ export const timesOnePlus = (x: bigint, m: bigint, n: bigint, square: bigint): b
 const leadingBits = 50
 
 /**
- * The matrix (p q; r s) of the steps of Euclid's algorithm that any two integers beginning with x ≥ y have in common, as far
- * as x and y show (Knuth, The Art of Computer Programming 4.5.2, algorithm L); q = 0 where they show none.
+ * The matrix (p q; r s) of the steps of Euclid's algorithm that any two integers beginning with x ≥ y have in
+ * common, as far as x and y show (Knuth, The Art of Computer Programming 4.5.2, algorithm L); q = 0 where
+ * they show none.
  */
 const commonSteps = (x: number, y: number): readonly [p: number, q: number, r: number, s: number] => {
   let [a, b] = [x, y]
@@ -68,8 +69,8 @@ const commonSteps = (x: number, y: number): readonly [p: number, q: number, r: n
 }
 
 /**
- * Euclid's algorithm in Lehmer's form for x ≥ y ≥ 0, which takes some twenty quotients at a time from the leading bits: the
- * greatest common divisor d, and `factor`·t with ty ≡ d modulo x.
+ * Euclid's algorithm in Lehmer's form for x ≥ y ≥ 0, which finds some twenty quotients at a time from the
+ * leading bits: the greatest common divisor d, and `factor`·t with ty ≡ d modulo x.
  */
 const euclid = (
   x: bigint,
@@ -99,7 +100,7 @@ const euclid = (
 
 /** Greatest common divisor of two non-negative integers. */
 export const gcd = (x: bigint, y: bigint): bigint =>
-  // The factor 0 keeps the cofactors, which nobody asks for, at 0.
+  // The factor 0 keeps the unused cofactors at 0.
   (x < y ? euclid(y, x, 0n) : euclid(x, y, 0n)).divisor
 
 /** x⁻¹ modulo `modulus`, or undefined where gcd(x, modulus) ≠ 1. */
@@ -109,8 +110,8 @@ export const inverse = (x: bigint, modulus: bigint): bigint | undefined => {
 }
 
 /**
- * The inverses of all values for the price of one and three products a value (Montgomery's trick); undefined where one of
- * them has no inverse.
+ * The inverses of all values for the price of one and three products a value (Montgomery's trick); undefined
+ * where one of them has no inverse.
  */
 export const inverses = (values: ReadonlyArray<bigint>, modulus: bigint): Array<bigint> | undefined => {
   const prefixes: Array<bigint> = []

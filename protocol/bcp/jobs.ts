@@ -1,7 +1,7 @@
 /**
- * The bulk operations on ciphertexts as jobs of a worker pool: pure over bytes and fresh randomness, each on a chunk of
- * any size. Ciphertexts from another party are checked first; the error names the index in the chunk. A job runs in the
- * process of the party whose secrets are in its input, or in a process of its group.
+ * The bulk operations on ciphertexts as jobs of a worker pool: pure over bytes and fresh randomness, each on
+ * a chunk of any size. Ciphertexts from another party are checked first; the error names the index in the
+ * chunk. A job runs in the process of the party whose secrets are in its input, or in a process of its group.
  */
 import { randomBytes } from "node:crypto"
 import { add, addPlain, type Ciphertext, checkCiphertexts } from "./ciphertext.ts"
@@ -90,8 +90,9 @@ const openMaster = (input: {
 }
 
 /**
- * c·Enc(τ) with τ uniform modulo N for each ciphertext c under `publicKey`, and the τ's (N-sized integers one after the other),
- * which stay with the caller. C1, before C0 opens: KeyProd, TransDec, and opening the archive.
+ * c·Enc(τ) with τ uniform modulo N for each ciphertext c under `publicKey`, and the τ's (N-sized integers one
+ * after the other), which stay with the caller. C1, before C0 opens: KeyProd, TransDec, and opening the
+ * archive.
  */
 const blind = (input: {
   readonly parameters: Parameters
@@ -109,8 +110,9 @@ const blind = (input: {
 }
 
 /**
- * Opens blinded ciphertexts under `fromKey` and encrypts the same under `toKey`; the blinded plaintexts, N-sized integers, come
- * along. For KeyProd both go back to C1; for TransDec (from pk to a user's key) the ciphertexts only. C0.
+ * Opens blinded ciphertexts under `fromKey` and encrypts the same under `toKey`; the blinded plaintexts,
+ * N-sized integers, come along. For KeyProd both go back to C1; for TransDec (from pk to a user's key) the
+ * ciphertexts only. C0.
  */
 const reencryptBlinded = (input: {
   readonly parameters: Parameters
@@ -138,7 +140,10 @@ const reencryptBlinded = (input: {
   }
 }
 
-/** Opens blinded ciphertexts: the plaintexts m + τ mod N, and no re-encryption. For an archive that rests under pk already. C0. */
+/**
+ * Opens blinded ciphertexts: the plaintexts m + τ mod N, and no re-encryption. For an archive that rests
+ * under pk already. C0.
+ */
 const openBlinded = (input: {
   readonly parameters: Parameters
   readonly masterKey: MasterKeyBytes
@@ -192,10 +197,13 @@ const wordsWithoutBlinds = (
 /** Enc(m) from Enc(m + τ): the blinds taken off in the ciphertext domain. C1. */
 const stripCiphertexts = (input: Blinded) => withoutBlinds(input, blindsOf(input))
 
-/** The words of m from m + τ mod N: the blinds taken off in the clear. Throws PlaintextTooWide with the index. C1. */
+/**
+ * The words of m from m + τ mod N: the blinds taken off in the clear. Throws PlaintextTooWide with the index.
+ * C1.
+ */
 const stripPlaintexts = (input: BlindedWords) => wordsWithoutBlinds(input, blindsOf(input))
 
-/** Both ways of stripping at once: c'_i1 for the archive and m_i1 for the computation. C1. */
+/** Both strippings together: c'_i1 for the archive and m_i1 for the computation. C1. */
 const stripBlind = (input: Blinded & BlindedWords) => {
   const blinds = blindsOf(input)
   return { ...withoutBlinds(input, blinds), ...wordsWithoutBlinds(input, blinds) }
@@ -225,8 +233,9 @@ const addCiphertexts = (input: {
 }
 
 /**
- * Adds packed words, and above each word a random multiple of 2^64 below 2^(64 + maskBits), so that whoever opens the sum sees
- * no carry. `maskBits` is at most slotBits − 66 and at most 48. The result is re-randomised under `publicKey`. C1.
+ * Adds packed words, and above each word a random multiple of 2^64 below 2^(64 + maskBits), which hides the
+ * carry from those who open the sum. `maskBits` is at most slotBits − 66 and at most 48. The result is
+ * re-randomised under `publicKey`. C1.
  */
 const addPacked = (input: {
   readonly parameters: Parameters
@@ -264,8 +273,8 @@ const partialDecryptions = (input: {
 }
 
 /**
- * The words of packed ciphertexts from the partial decryptions of every user, one list a user. Throws Undecryptable with the
- * index where a partial is missing, wrong, or of another ciphertext. User.
+ * The words of packed ciphertexts from the partial decryptions of every user, one list a user. Throws
+ * Undecryptable with the index where a partial is missing, wrong, or of another ciphertext. User.
  */
 const combinePartialDecryptions = (input: {
   readonly parameters: Parameters
@@ -307,7 +316,7 @@ const sameNumber = <Items extends ReadonlyArray<unknown>>(
   return items
 }
 
-/** What a worker pool over this module can run. */
+/** The jobs of a worker pool over this module. */
 export const jobs = {
   newParameters,
   generateKeys,

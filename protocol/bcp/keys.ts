@@ -1,7 +1,7 @@
 /**
- * Secret and public keys: sk = a, pk = g^a mod N². The product of public keys is the public key of the sum of the secret
- * keys, and that is the unified key pk of the whole system. The KGC draws them; a user learns its own secret key only, and the
- * clouds none.
+ * Secret and public keys: sk = a, pk = g^a mod N². The product of public keys is the public key of the sum of
+ * the secret keys, and that is the unified key pk of the whole system. The KGC draws them; a user learns only
+ * its own secret key, and the clouds none.
  */
 
 import { Data } from "effect"
@@ -10,11 +10,11 @@ import { gcd, randomBelow, randomBits } from "./integers.ts"
 import type { Parameters } from "./parameters.ts"
 
 /**
- * How long secret exponents are. `full` is the paper's: as long as the order of g, so that g^r is uniform in the group.
- * `short`, the default, is 512 bits for a secret key and 256 bits for a randomizer, twice the security level of 128, and adds
- * the assumption that discrete logarithms of such exponents are as hard as of full ones, so that g^r can't be told from a
- * uniform element (the short-exponent assumption, as in Damgård, Jurik and Nielsen's variant of Paillier). It makes
- * encryption about 16 times cheaper at 2048 bits.
+ * The length of secret exponents. `full` is the paper's: as long as the order of g, so that g^r is uniform in
+ * the group. `short`, the default, is 512 bits for a secret key and 256 bits for a randomizer, twice the
+ * security level of 128. It assumes that discrete logarithms of such exponents are as hard as of full ones,
+ * so that g^r can't be told from a uniform element (the short-exponent assumption, as in Damgård, Jurik and
+ * Nielsen's variant of Paillier). It makes encryption about 16 times cheaper at 2048 bits.
  */
 export type ExponentMode = "short" | "full"
 
@@ -40,8 +40,8 @@ export const generateRandomizer = (pp: Parameters, mode: ExponentMode): bigint =
   mode === "short" ? randomBits(shortRandomizerBits) : randomBelow(pp.N2 >> 2n)
 
 /**
- * A fresh secret key, from the operating system. In `full` mode it is uniform below N²/4, which is within 2^(2−κ/2) of
- * uniform modulo the order N·p'·q' that nobody but the KGC and C0 knows.
+ * A fresh secret key, from the operating system. In `full` mode it is uniform below N²/4, which is within
+ * 2^(2−κ/2) of uniform modulo the order N·p'·q' that only the KGC and C0 know.
  */
 export const generateSecretKey = (pp: Parameters, mode: ExponentMode): bigint =>
   mode === "short" ? randomBits(shortSecretKeyBits) : randomBelow(pp.N2 >> 2n)
@@ -57,7 +57,10 @@ export const joinSecretKeys = (secretKeys: ReadonlyArray<bigint>): bigint =>
 export const joinPublicKeys = (pp: Parameters, publicKeys: ReadonlyArray<bigint>): bigint =>
   publicKeys.reduce((product, key) => (product * key) % pp.N2, 1n)
 
-/** Throws InvalidPublicKey unless 1 < h < N² − 1 is a unit. (Reduced modulo N, as the paper has it, a key would pass.) */
+/**
+ * Throws InvalidPublicKey unless 1 < h < N² − 1 is a unit. (Reduced modulo N, as the paper has it, a key
+ * would pass.)
+ */
 export const checkPublicKey = (pp: Parameters, h: bigint): void => {
   if (h <= 1n || h >= pp.N2 - 1n) throw new InvalidPublicKey({ why: "it is not between 1 and N² − 1" })
   if (gcd(h, pp.N) !== 1n) throw new InvalidPublicKey({ why: "it has a factor in common with N" })

@@ -1,6 +1,7 @@
 /**
- * Decryption of a ciphertext under any public key with the master key (mDec of Bresson, Catalano and Pointcheval), in the
- * plain form and modulo p² and q². Only C0 and the KGC can do it, and C0 must do it to blinded or random messages only.
+ * Decryption of a ciphertext under any public key with the master key (mDec of Bresson, Catalano and
+ * Pointcheval), in the plain form and modulo p² and q². Only C0 and the KGC can do it, and C0 must do it to
+ * blinded or random messages only.
  */
 
 import type { Ciphertext } from "./ciphertext.ts"
@@ -10,7 +11,7 @@ import { bitLength, inverse, residue } from "./integers.ts"
 import { InvalidPublicKey, shortRandomizerBits } from "./keys.ts"
 import { half, InvalidParameters, type MasterKey, type Parameters } from "./parameters.ts"
 
-/** What is kept per public key is a few integers; a run has at most some tens of keys. */
+/** A few integers are cached for each public key; a run has at most some tens of keys. */
 const keyLimit = 256
 
 const lookUp = <K, V>(cache: Map<K, V>, key: K, compute: () => V): V => {
@@ -23,8 +24,8 @@ const lookUp = <K, V>(cache: Map<K, V>, key: K, compute: () => V): V => {
 }
 
 /**
- * The form of the paper: a = L(h^(p'q'))·k⁻¹, m = (L(B^(p'q')) − a·L(A^(p'q')))·(p'q')⁻¹ mod N. (The paper calls the last
- * factor α⁻¹ without saying modulo what.) Slow; the reference for `CrtDecryptor`.
+ * The form of the paper: a = L(h^(p'q'))·k⁻¹, m = (L(B^(p'q')) − a·L(A^(p'q')))·(p'q')⁻¹ mod N. (The paper
+ * calls the last factor α⁻¹ without saying modulo what.) Slow; the reference for `CrtDecryptor`.
  */
 export class MasterDecryptor {
   readonly #pp: Parameters
@@ -76,7 +77,7 @@ interface KeyModulo {
   /** a_p = L_p(h^(p'))/L_p(g^(p')). */
   readonly exponent: bigint
   readonly inverse: bigint
-  /** h^(2^319), which takes off again what makes every short exponent 320 bits long. */
+  /** h^(2^319), which removes the term that makes every short exponent 320 bits long. */
   readonly excess: bigint
 }
 
@@ -139,7 +140,9 @@ class PrimeDecryptor {
     return ((A % this.#square) * this.#excessOfG) % this.#square === modPow(this.#g, exponent, this.#square)
   }
 
-  /** m mod p where B = h^r·(1 + mN) modulo p², for r = `exponent` − 2^319; undefined where it is of no such form. */
+  /**
+   * m mod p with B = h^r·(1 + mN) modulo p², for r = `exponent` − 2^319; undefined if B is not of this form.
+   */
   unmask(key: KeyModulo, B: bigint, exponent: bigint): bigint | undefined {
     const masked = ((B % this.#square) * key.excess) % this.#square
     const quotient = this.#quotient((masked * modPow(key.inverse, exponent, this.#square)) % this.#square)
@@ -153,13 +156,14 @@ class PrimeDecryptor {
 }
 
 /**
- * The same by the Chinese remainder theorem: four exponentiations of a quarter the length of N² in the exponent and half of it
- * in the modulus, about six times faster. A factor that A or B shares with N makes a power ≢ 1, so this decides ⊥ for those
- * too.
+ * The same by the Chinese remainder theorem: four exponentiations of a quarter the length of N² in the
+ * exponent and half of it in the modulus, about six times faster. A factor that A or B shares with N makes a
+ * power ≢ 1, so this decides ⊥ for those too.
  *
- * A ciphertext with a short r takes one of those four and three short ones: L_p(A^(p')) gives r mod p, which is r, and
- * B·h^(−r) = 1 + mN gives m. That A = g^r modulo q² and B·h^(−r) ≡ 1 modulo N is checked, so what passes is what the long way
- * finds, and whatever fails goes the long way. OpenSSL raises to r + 2^319, so that its time does not depend on r.
+ * A ciphertext with a short r takes one of those four and three short ones: L_p(A^(p')) gives r mod p, which
+ * is r, and B·h^(−r) = 1 + mN gives m. That A = g^r modulo q² and B·h^(−r) ≡ 1 modulo N is checked, so what
+ * passes is what the long way finds, and whatever fails goes the long way. OpenSSL raises to r + 2^319, so
+ * that its time does not depend on r.
  */
 export class CrtDecryptor {
   readonly #modP: PrimeDecryptor

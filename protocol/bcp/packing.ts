@@ -1,7 +1,7 @@
 /**
- * Packing of 64-bit words into the slots of one plaintext, the least significant slot first, so that one ciphertext carries
- * many. A slot is wider than a word: sums of shares and statistical masks grow into the rest of it and not into the next
- * slot. Unpacking reads every slot modulo 2^64.
+ * Packs 64-bit words into the slots of one plaintext, the least significant slot first, so that one
+ * ciphertext carries many. A slot is wider than a word: sums of shares and statistical masks grow into its
+ * upper bits and not into the next slot. Unpacking reads every slot modulo 2^64.
  */
 
 import { Data } from "effect"
@@ -33,9 +33,9 @@ export const plaintextsFor = (words: number, bits: number, slotBits: number): nu
   Math.ceil(words / slotsPerPlaintext(bits, slotBits))
 
 /**
- * Packs little-endian 64-bit words into plaintexts; the last one is filled with zeros. With `above`, words of the same number
- * and below 2^(slotBits − 66), a slot carries word + 2^64·above: a statistical mask that unpacking drops. Throws RangeError
- * where the lengths are wrong.
+ * Packs little-endian 64-bit words into plaintexts; the last one is filled with zeros. With `above`, words of
+ * the same number and below 2^(slotBits − 66), a slot carries word + 2^64·above: a statistical mask that
+ * unpacking drops. Throws RangeError where the lengths are wrong.
  */
 export const pack = (
   words: Uint8Array,
@@ -66,8 +66,8 @@ export const pack = (
 }
 
 /**
- * The words of packed plaintexts, `count` of them or as many as there are slots. Throws PlaintextTooWide, and RangeError where
- * there are fewer or more plaintexts than `count` words take.
+ * The words of packed plaintexts, `count` of them or as many as there are slots. Throws PlaintextTooWide, and
+ * RangeError if `count` words take fewer or more plaintexts.
  */
 export const unpack = (
   plaintexts: ReadonlyArray<bigint>,
@@ -94,8 +94,8 @@ export const unpack = (
 }
 
 /**
- * Integers of `bits` bits as 32-bit limbs in one buffer, so that a plaintext is put together in time linear in its length;
- * adding shifted `bigint`s would be quadratic.
+ * Integers of `bits` bits as 32-bit limbs in one buffer, so that a plaintext is put together in time linear
+ * in its length; adding shifted `bigint`s would be quadratic.
  */
 class Limbs {
   readonly #bytes: Uint8Array
@@ -104,7 +104,8 @@ class Limbs {
 
   /** So many zeros, or the given integers. */
   constructor(integers: number | ReadonlyArray<bigint>, bits: number) {
-    // Three limbs more than an integer has, so that a word and its mask at the last slot may be written in whole.
+    // Three limbs more than an integer has, so that a word and its mask at the last slot may be written in
+    // whole.
     this.#width = 4 * (Math.ceil(bits / 32) + 3)
     this.#bytes =
       typeof integers === "number" ? new Uint8Array(integers * this.#width) : toDigits(integers, this.#width)

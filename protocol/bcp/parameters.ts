@@ -1,7 +1,8 @@
 /**
- * Public parameters (N, k, g) and master key of the BCP cryptosystem (Bresson, Catalano, Pointcheval, ASIACRYPT 2003): safe
- * primes p = 2p'+1 and q = 2q'+1, N = pq, and g a square modulo N² of order N·p'·q'. (The paper this project follows gives
- * g the order pp'qq' of no square at all.) The KGC generates both; everyone may see the parameters, C0 alone gets p and q.
+ * Public parameters (N, k, g) and master key of the BCP cryptosystem (Bresson, Catalano, Pointcheval,
+ * ASIACRYPT 2003): safe primes p = 2p'+1 and q = 2q'+1, N = pq, and g a square modulo N² of order N·p'·q'.
+ * (The paper that this project follows gives g the order pp'qq', which no square has.) The KGC generates
+ * both; everyone may see the parameters, but only C0 gets p and q.
  */
 
 import { checkPrimeSync, generatePrime } from "node:crypto"
@@ -54,7 +55,9 @@ export const requireModulusBits = (bits: number, options: { readonly insecure?: 
   if (!offered) throw new InsecureModulus({ bits })
 }
 
-/** New parameters, with the two primes found at the same time on threads of their own. Seconds to a minute. */
+/**
+ * New parameters, with the two primes found at the same time on threads of their own. Seconds to a minute.
+ */
 export const generateParameters = async (
   bits: number,
   options: { readonly insecure?: boolean } = {}
@@ -76,8 +79,9 @@ export const generateParameters = async (
 }
 
 /**
- * The parameters that belong to two given safe primes, with a random g or the given one. Throws InvalidParameters where the
- * primes are equal, not safe, or of unequal length, or g has not the full order. Checks primality: hundreds of milliseconds.
+ * The parameters that belong to two given safe primes, with a random g or the given one. Throws
+ * InvalidParameters where the primes are equal, not safe, or of unequal length, or g has not the full order.
+ * Checks primality: hundreds of milliseconds.
  */
 export const parametersFromPrimes = (
   p: bigint,
@@ -101,9 +105,10 @@ export const parametersFromPrimes = (
 }
 
 /**
- * True where g has order N·p'·q' modulo N²: g^(N·p'·q') = 1 and g^(N·p'·q'/f) ≠ 1 for each f of p, q, p', q'. The group is
- * the product of those modulo p² and q², and each f divides the order in one of them only, so what remains to test is that
- * g^(p') modulo p² is ≡ 1 modulo p but not 1, and that g^p is not 1; the same for q.
+ * True where g has order N·p'·q' modulo N²: g^(N·p'·q') = 1 and g^(N·p'·q'/f) ≠ 1 for each f of p, q, p', q'.
+ * The group is the product of those modulo p² and q², and each f divides the order in one of them only, so
+ * what remains to test is that g^(p') modulo p² is ≡ 1 modulo p but not 1, and that g^p is not 1; the same
+ * for q.
  */
 export const hasFullOrder = (g: bigint, { p, q }: MasterKey): boolean =>
   logarithm(g, p) !== undefined && logarithm(g, q) !== undefined
@@ -117,8 +122,8 @@ const logarithm = (g: bigint, prime: bigint): bigint | undefined => {
 }
 
 /**
- * k = L(g^(p'q') mod N²) from the logarithms of g: modulo p, 1 + kN is 1 + p·(kq) and equals (1 + p·l_p)^(q'), so
- * k ≡ l_p·q'/q; the same modulo q.
+ * k = L(g^(p'q') mod N²) from the logarithms of g: modulo p, 1 + kN is 1 + p·(kq) and equals (1 +
+ * p·l_p)^(q'), so k ≡ l_p·q'/q; the same modulo q.
  */
 const generatorLogarithm = ({ p, q }: MasterKey, modP: bigint, modQ: bigint): bigint => {
   const x = residue(modP * half(q) * inverse(q, p)!, p)
@@ -127,8 +132,8 @@ const generatorLogarithm = ({ p, q }: MasterKey, modP: bigint, modQ: bigint): bi
 }
 
 /**
- * Refuses received parameters whose lengths or residues are wrong. That N has two safe factors and g its order only the
- * holder of the master key can tell. Throws InsecureModulus or InvalidParameters.
+ * Refuses received parameters whose lengths or residues are wrong. That N has two safe factors and g its
+ * order only the holder of the master key can tell. Throws InsecureModulus or InvalidParameters.
  */
 export const checkParameters = (pp: Parameters, options: { readonly insecure?: boolean } = {}): void => {
   requireModulusBits(pp.bits, options)
@@ -146,7 +151,7 @@ export const checkParameters = (pp: Parameters, options: { readonly insecure?: b
 /** (prime − 1)/2: p' of p. */
 export const half = (prime: bigint): bigint => (prime - 1n) / 2n
 
-/** The parameters of a generator, or undefined where it will not do. */
+/** The parameters with a generator, or undefined if it is unsuitable. */
 const parametersOf = (
   masterKey: MasterKey,
   g: bigint,

@@ -1,6 +1,6 @@
 /**
- * What a process computes once and every job uses: tables of fixed bases and logarithms of public keys. Those of C0 follow from
- * the master key and stay in the worker threads of C0.
+ * Values that a process computes once and every job uses: tables of fixed bases and logarithms of public
+ * keys. Those of C0 follow from the master key and stay in the worker threads of C0.
  */
 
 import { Encryptor, fixedBase } from "./encryption.ts"
@@ -11,13 +11,19 @@ import { CrtDecryptor } from "./master-decryption.ts"
 import type { Parameters } from "./parameters.ts"
 import { decodeMasterKey, type MasterKeyBytes } from "./wire.ts"
 
-/** A party meets one set of parameters, pk, and a public key a user; the limit bounds the memory of whoever meets more. */
+/**
+ * A party meets one set of parameters, pk, and a public key for each user; the limit bounds the memory of a
+ * process that meets more.
+ */
 const tablesLimit = 24
 const bases = new Map<string, FixedBase>()
 const encryptors = new Map<string, Encryptor>()
 const decryptors = new Map<string, CrtDecryptor>()
 
-/** The encryptor of a public key, with the tables it has grown so far; modulo p² and q² where the master key is given. */
+/**
+ * The encryptor of a public key, with the tables it has grown so far; modulo p² and q² if the master key is
+ * given.
+ */
 export const encryptorOf = (
   pp: Parameters,
   publicKey: Uint8Array,

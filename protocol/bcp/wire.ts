@@ -1,6 +1,7 @@
 /**
- * The one outer form of everything in this folder: fixed-width big-endian integers, and ciphertexts one after the other in
- * one `Uint8Array`. Nothing is checked here but lengths; what came from another party goes through `ciphertext.ts` next.
+ * The external form of everything in this folder: fixed-width big-endian integers, and consecutive
+ * ciphertexts in one `Uint8Array`. Only lengths are checked here; what comes from another party is checked by
+ * `ciphertext.ts` next.
  */
 
 import { Data } from "effect"
@@ -30,7 +31,10 @@ export const decodeIntegers = (bytes: Uint8Array, width: number, what: string): 
   return fromDigits(reverse(new Uint8Array(bytes)), width).reverse()
 }
 
-/** Reverses the bytes of a whole buffer, in place: words at a time, where there is no rest, as bytes take five times as long. */
+/**
+ * Reverses the bytes of a whole buffer, in place: by words if its length allows, as bytes take five times as
+ * long.
+ */
 const reverse = (bytes: Uint8Array): Uint8Array => {
   if (bytes.length % 8 !== 0 || bytes.byteOffset !== 0) return bytes.reverse()
   Buffer.from(bytes.buffer, 0, bytes.length).swap64()
@@ -87,7 +91,7 @@ export const encodeParameters = (pp: Parameters): ParameterBytes => ({
   g: toBytes(pp.g, elementBytes(pp))
 })
 
-/** Received parameters; whoever receives them calls `checkParameters` next. */
+/** Received parameters; the receiver calls `checkParameters` next. */
 export const decodeParameters = ({ bits, N, k, g }: ParameterBytes): Parameters => {
   const modulus = fromBytes(N)
   return { bits, N: modulus, N2: modulus * modulus, k: fromBytes(k), g: fromBytes(g) }

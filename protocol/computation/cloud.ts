@@ -1,6 +1,6 @@
 /**
- * A cloud's interpretation of the step: matrices are its shares, opening is a round with the other cloud. Nothing it
- * computes or receives depends on anything but uniformly random words.
+ * A cloud's interpretation of the step: matrices are its shares, and opening is a round with the other cloud.
+ * Everything it computes and receives depends only on uniformly random words.
  */
 import type { Operations } from "../learning/operations.ts"
 import { type Batch, gatherBatch, type OpenedData } from "../learning/step.ts"
@@ -24,13 +24,16 @@ export interface CloudStep {
   readonly step: number
   /** The dealer's message for the step: cloud 1 needs it for everything but opening. */
   readonly corrections?: Corrections
-  /** Of a lane: the rows of the batch (in step 0, of the data set) that it works on. All its matrices are of these rows. */
+  /**
+   * For a lane: the rows of the batch (in step 0, of the data set) that it works on. All its matrices consist
+   * of these rows.
+   */
   readonly slice?: Slice
 }
 
 export type CloudOperations = Operations<Share, OpenedMatrix, GateShare, OpenedLabels>
 
-/** The operations of one step at one cloud. They serve one run of the step: each place in it once. */
+/** The operations of one step at one cloud, for one run of the step: each operation once. */
 export const cloudOperations = ({
   ring,
   party,
@@ -66,7 +69,7 @@ export const cloudOperations = ({
   }
 }
 
-/** The rows of a step, of what this cloud has opened. New memory. */
+/** Rows of a matrix that this cloud has opened, for a batch. New memory. */
 export const rowsOf = (
   ring: Ring,
   opened: OpenedData<Matrix, OpenedMatrix, OpenedLabels>,

@@ -1,7 +1,7 @@
 /**
- * The dealer's message to cloud 1 for one step: a section for every operation with a dealt correction, in the order of
- * the step. A section is operation u32, length u32 (little-endian), bytes. To cloud 1 every byte is uniformly random; to
- * cloud 0, which must not get it, it would open every mask.
+ * The dealer's message to cloud 1 for one step: a section for every operation with a dealt correction, in the
+ * order of the step. A section is operation u32, length u32 (little-endian), bytes. To cloud 1 every byte is
+ * uniformly random; to cloud 0, which must not get it, it would open every mask.
  */
 import type { Operation } from "../learning/operations.ts"
 import { CorrectionsRefused, MaskReused } from "./errors.ts"
@@ -61,7 +61,7 @@ export interface Section {
 }
 
 /**
- * The message of a step from sections in `memory`, written to `message` where that is given: all of it.
+ * The message of a step from sections in `memory`, written to `message` if given, which it must fill.
  * @throws RangeError if `message` has another length than the sections take
  */
 export const assembleCorrections = (

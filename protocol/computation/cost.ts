@@ -1,7 +1,7 @@
 /**
- * The cost model: runs the step on shapes alone and adds up its rounds, the bytes each cloud sends the other, the
- * bytes the dealer sends cloud 1 and the multiplications of its matrix products. Exact for what the computation hands the network; the envelopes of the messages come
- * on top. Public: it needs nothing but the plan.
+ * The cost model: runs the step on shapes alone and adds up its rounds, the bytes each cloud sends the other,
+ * the bytes the dealer sends cloud 1 and the multiplications of its matrix products. Exact for what the
+ * computation sends; the envelopes of the messages come on top. Public: it needs only the plan.
  */
 
 import { biasShape, type Network, opensLabels, outputs, weightShape } from "../learning/network.ts"
@@ -26,7 +26,7 @@ export interface Cost {
   readonly bytesEachWay: number
   /** Bytes of the dealer's corrections to cloud 1. */
   readonly dealtBytes: number
-  /** Of the matrix products: the dealer and each cloud do them once. */
+  /** Of the matrix products; the dealer and each cloud compute them once. */
   readonly multiplications: number
 }
 
@@ -38,13 +38,13 @@ const repeated = (once: Cost, times: number, each: Cost): Cost => ({
   multiplications: once.multiplications + times * each.multiplications
 })
 
-/** What a value is to the cost model, or a product that is not rescaled yet. */
+/** A value in the cost model, or a product that is not rescaled yet. */
 interface CostedShape extends Shape, Rescaled {}
 
-/** What a matrix, an opened matrix and a gate are to the cost model. */
+/** Matrices, opened matrices and gates in the cost model. */
 type ShapeOperations = Operations<CostedShape, Shape, Shape, Shape>
 
-/** Runs a computation on shapes and gives what it costs. */
+/** Runs a computation on shapes and returns its cost. */
 export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>, slice?: Slice): Cost => {
   let bytesEachWay = 0
   let dealt = 0
@@ -119,14 +119,14 @@ export const setupCost = ({ network, rows }: Pick<TrainingPlan, "network" | "row
 export const stepCost = (plan: TrainingPlan): Cost =>
   costOf((ops) => trainingStep(ops, plan, layerShapes(plan.network), batchShapes(plan.network, plan.batch)))
 
-/** The gradients of so many rows of a batch, a slice of it, at a lane. */
+/** The gradients of a slice of `rows` rows of a batch, at a lane. */
 export const sliceCost = (plan: TrainingPlan, slice: Slice, rows: number): Cost => {
   const shapes = layerShapes(plan.network)
   const weights = shapes.map((layer) => layer.weights)
   return costOf((ops) => gradients(ops, plan, shapes, weights, batchShapes(plan.network, rows)), slice)
 }
 
-/** The update at lane 0: what is left of a step beside opening the weights and the lanes' gradients. */
+/** The update at lane 0: the rest of a step after opening the weights and the lanes' gradients. */
 export const updateCost = (plan: TrainingPlan): Cost => {
   const shapes = layerShapes(plan.network)
   const gradients = shapes.map(({ weights, bias }) => ({

@@ -1,7 +1,8 @@
 /**
- * The KGC's interpretation of the step: it runs the same step over shapes and masks instead of values and writes down what
- * cloud 1 lacks. A pure function of the two keys, the plan and the step: it can be repeated, fetched ahead and
- * spread over any number of processes. The KGC sees no message of the training.
+ * The KGC's interpretation of the step: it runs the same step over shapes and masks instead of values and
+ * writes down the corrections that cloud 1 lacks. A pure function of the two keys, the plan and the step: it
+ * can be repeated, fetched ahead and spread over any number of processes. The KGC sees no message of the
+ * training.
  */
 
 import { wordBytes } from "../bytes.ts"
@@ -40,23 +41,31 @@ export interface DealContext {
   readonly step: number
 }
 
-/** A gate as the dealer holds it: the bits β of 64 values in a word at `beta`, the next `betaStride` bytes on. */
+/**
+ * A gate at the dealer: the bits β of 64 values in a word at `beta`, those of the next 64 `betaStride` bytes
+ * further.
+ */
 export interface GateMask {
   readonly beta: number
   readonly betaStride: number
 }
 
-/** A value as the dealer holds it: its shape and, of a product that is not yet rescaled, what the clouds' shares have too much. */
+/**
+ * A value at the dealer: its shape and, for a product that is not yet rescaled, the surplus of the clouds'
+ * shares.
+ */
 export interface DealtValue extends Shape {
   readonly surplus?: MaskProduct
 }
 
-/** A matrix that is opened for products, as the dealer has it: the difference of the clouds' masks, ΔA = A_0 − A_1. */
+/**
+ * A matrix that is opened for products, at the dealer: the difference of the clouds' masks, ΔA = A_0 − A_1.
+ */
 export interface MaskDifference extends Matrix {
   readonly of: "factor"
 }
 
-/** Opened labels as the dealer has them: the sum of the clouds' masks. */
+/** Opened labels at the dealer: the sum of the clouds' masks. */
 export interface LabelMask extends Matrix {
   readonly of: "labels"
 }
@@ -71,7 +80,7 @@ interface MaskProduct {
 
 export type DealerOperations = Operations<DealtValue, MaskDifference, GateMask, LabelMask>
 
-/** How both clouds' streams make what the dealer needs. */
+/** How the streams of both clouds combine. */
 type Combination = "add" | "subtract" | "xor"
 
 /** Both clouds' streams combined, as neither cloud knows them. New memory. */
@@ -88,7 +97,9 @@ const drawBoth = (
   return at
 }
 
-/** ΔA of the masks under which an operation opens a matrix, from the `place`-th word of the masks. New memory. */
+/**
+ * ΔA of the masks under which an operation opens a matrix, from the `place`-th word of the masks. New memory.
+ */
 export const maskDifference = (
   context: DealContext,
   operation: Operation,
@@ -99,7 +110,10 @@ export const maskDifference = (
   return { rows, cols, at, of: "factor" }
 }
 
-/** The sum of the masks under which an operation opens labels, from the `place`-th word of the masks. New memory. */
+/**
+ * The sum of the masks under which an operation opens labels, from the `place`-th word of the masks. New
+ * memory.
+ */
 export const labelMask = (
   context: DealContext,
   operation: Operation,
@@ -110,7 +124,10 @@ export const labelMask = (
   return { rows, cols, at, of: "labels" }
 }
 
-/** `maskDifference` of the data set in pieces, since a large one takes seconds: yields after each and returns the whole. */
+/**
+ * `maskDifference` of the data set in pieces, since a large one takes seconds: yields after each and returns
+ * the whole.
+ */
 export function* maskDifferenceInPieces(
   { ring, keys }: Omit<DealContext, "step">,
   op: Operation,
@@ -151,9 +168,9 @@ export const drawnIn = (context: DealContext): Drawn => ({
   }
 })
 
-/** Of what is dealt for a gated rescale, for each value by itself. */
+/** The parts of a gated rescale that are dealt for each value separately. */
 const gatedParts = ["top", "gatedTop", "shifted", "gatedShifted"] as const
-/** The same for a rescale with ReLU, of which the rest is dealt for whole groups. */
+/** The same for a rescale with ReLU, whose other parts are dealt for whole groups. */
 const reluParts = [...gatedParts, "beta", "oneHot"] as const
 
 class Dealer {
@@ -173,7 +190,10 @@ class Dealer {
     return rangeOf(shape, this.#slice)
   }
 
-  /** Room for cloud 1's share of what is dealt for an operation, with cloud 0's in it; stays until the message is assembled. */
+  /**
+   * Memory for cloud 1's share of what is dealt for an operation, filled with cloud 0's; it stays until the
+   * message is assembled.
+   */
   section<Part extends string>(operation: Operation, layout: Layout<Part>, range: Range): Dealt<Part> {
     const { keys, step } = this.context
     const stream = { step, operation, kind: streamKinds.dealt }
@@ -189,7 +209,7 @@ class Dealer {
     this.ring.release(mark)
   }
 
-  /** The shape of a value, which a product is not until it is rescaled. */
+  /** The shape of a value; fails for a product that is not rescaled. */
   whole({ rows, cols, surplus }: DealtValue): Shape {
     if (surplus !== undefined)
       throw new ProductNotRescaled({ step: this.context.step, product: surplus.product })
@@ -211,7 +231,7 @@ class Dealer {
     return { ...productShape(x, y, form), surplus: { product: op, x, y, form } }
   }
 
-  /** r = ρ + factor·2·ΔA·ΔB: as uniform as ρ, and takes away what the clouds' products have too much. */
+  /** r = ρ + factor·2·ΔA·ΔB: as uniform as ρ, and cancels the surplus of the clouds' products. */
   rounding(op: Operation, { rows, cols, surplus }: DealtValue, factor: number): number {
     const { ring } = this
     const { first } = this.range({ rows, cols })
@@ -312,9 +332,9 @@ function* dealt<A>(result: () => A): Round<A> {
 }
 
 /**
- * The corrections of a step, for cloud 1 alone. `program` is the step over the dealer's operations: it gets shapes for
- * values, and differences of masks for what is open already, such as a batch of the data set; it asks for no round. For
- * a slice, its shapes are those of the slice. The ring is left as it was.
+ * The corrections of a step, for cloud 1 alone. `program` is the step over the dealer's operations: it gets
+ * shapes for values, and differences of masks for what is open already, such as a batch of the data set; it
+ * asks for no round. For a slice, its shapes are those of the slice. The ring is left as it was.
  *
  * The corrections are written to `message`, which has the length that the cost model states, or to new bytes.
  */

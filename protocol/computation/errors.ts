@@ -1,6 +1,6 @@
 /**
- * What can go wrong in a step that is not a defect of the caller: a peer or dealer that sent something that does not
- * fit. Every error names the operation; none carries a share or a mask.
+ * Errors of a step that are not defects of the caller: a peer or dealer sent something that does not fit.
+ * Every error names the operation; none carries a share or a mask.
  */
 import { Data } from "effect"
 import { describeOperation, type Operation } from "../learning/operations.ts"
@@ -8,11 +8,11 @@ import { describeOperation, type Operation } from "../learning/operations.ts"
 /** The corrections message of a step is truncated, oversized, or lacks what an operation needs. */
 export class CorrectionsRefused extends Data.TaggedError("CorrectionsRefused")<{
   readonly step: number
-  /** Undefined where the message as a whole is at fault. */
+  /** Undefined if the message as a whole is wrong. */
   readonly operation: Operation | undefined
   readonly why: string
 }> {
-  /** Dealing is repeatable: asking again gets the same bytes, whole. */
+  /** Dealing is repeatable: a retry gets the same bytes, complete. */
   readonly retryable = true
   override get message(): string {
     const where = this.operation === undefined ? "" : ` for ${describeOperation(this.operation)}`
@@ -20,7 +20,7 @@ export class CorrectionsRefused extends Data.TaggedError("CorrectionsRefused")<{
   }
 }
 
-/** The peer's message of a round has the wrong length, or there is the wrong number of them. */
+/** The peer's messages of a round have the wrong length or number. */
 export class OpeningRefused extends Data.TaggedError("OpeningRefused")<{
   readonly step: number
   readonly operation: Operation
@@ -33,7 +33,7 @@ export class OpeningRefused extends Data.TaggedError("OpeningRefused")<{
   }
 }
 
-/** An operation was asked for twice in a step: its masks would serve two values and give their difference away. */
+/** An operation was used twice in a step: its masks would serve two values and reveal their difference. */
 export class MaskReused extends Data.TaggedError("MaskReused")<{
   readonly step: number
   readonly operation: Operation
@@ -44,7 +44,7 @@ export class MaskReused extends Data.TaggedError("MaskReused")<{
   }
 }
 
-/** A product was used for something else than a rescale, which is what takes the product of the masks away. */
+/** A product was used for something other than a rescale, which alone removes the product of the masks. */
 export class ProductNotRescaled extends Data.TaggedError("ProductNotRescaled")<{
   readonly step: number
   readonly product: Operation
@@ -55,7 +55,7 @@ export class ProductNotRescaled extends Data.TaggedError("ProductNotRescaled")<{
   }
 }
 
-/** A rescale outside what the dealt rounding can do. */
+/** A rescale beyond the range of the dealt rounding. */
 export class RescaleOutOfRange extends Data.TaggedError("RescaleOutOfRange")<{
   readonly operation: Operation
   readonly shift: number

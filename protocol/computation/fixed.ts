@@ -1,7 +1,7 @@
 /**
- * The fixed-point reference: the training step in the clear on the very words that the clouds hold shares of. Given what
- * the clouds drew, it replays a secure run bit for bit; without it, it rounds to the nearest. Everything is in the
- * clear: for tests and for reports on reproducible scenarios.
+ * The fixed-point reference: the training step in the clear on the words that the clouds hold shares of. With
+ * the clouds' random values it replays a secure run bit for bit; without them it rounds to the nearest.
+ * Everything is in the clear: for tests and for reports on reproducible scenarios.
  */
 
 import { wordBytes } from "../bytes.ts"
@@ -11,7 +11,7 @@ import { gatherRows, productShape } from "./product.ts"
 import { blindingOffset } from "./rescale.ts"
 import { blindedBytes, dealtLayout } from "./sizes.ts"
 
-/** What both clouds drew in a step: `drawnIn` of the computation gives it. */
+/** The random values of both clouds in a step; `drawnIn` of the dealer returns them. */
 export interface Drawn {
   /** The difference of the clouds' masks under which an operation opens a matrix. */
   readonly maskDifference: (op: Operation, shape: Shape) => Matrix
@@ -22,8 +22,8 @@ export interface Drawn {
 }
 
 /**
- * A matrix in the clear. In a replay an opened one has the difference of the clouds' masks; and the product of two the product of
- * these, which is part of the rounding of its rescale, and cloud 0's share of it.
+ * A matrix in the clear. In a replay an opened matrix has the difference of the clouds' masks; a product has
+ * the product of these, which is part of the rounding of its rescale, and cloud 0's share of it.
  */
 export interface FixedMatrix extends Matrix {
   readonly difference?: Matrix
@@ -59,7 +59,7 @@ class FixedPoint {
     return this.#ring.matrix(rows, cols)
   }
 
-  /** What `write` writes to a new matrix of this shape. */
+  /** A new matrix of this shape, with what `write` writes to it. */
   made(shape: Shape, write: (out: Matrix) => void): Matrix {
     const out = this.like(shape)
     write(out)
@@ -70,7 +70,7 @@ class FixedPoint {
     return this.made(productShape(x, y, form), (out) => this.#ring.product(out, x, y, form))
   }
 
-  /** Twice the product, with what the clouds' masks add to it where they are known. */
+  /** Twice the product, with the surplus of the clouds' masks if they are known. */
   doubled(x: FixedMatrix, y: FixedMatrix, form: ProductForm): FixedMatrix {
     const out = this.product(x, y, form)
     this.#ring.shiftLeft(out, out, 1)
@@ -92,7 +92,10 @@ class FixedPoint {
     return this.made(x, (out) => this.#ring.multiply(out, x, gate))
   }
 
-  /** The clouds' own arithmetic with one cloud holding everything: c = factor·x + 2^62 + r, from which y follows. */
+  /**
+   * The clouds' own arithmetic with one cloud holding everything: c = factor·x + 2^62 + r, from which y
+   * follows.
+   */
   rescale(op: Operation, x: FixedMatrix, shift: number, factor: number): Matrix {
     const ring = this.#ring
     const drawn = this.#drawn
@@ -135,7 +138,10 @@ class FixedPoint {
     )
   }
 
-  /** Each cloud opens the upper bytes of its part of a product. Which share has the bias makes no difference to those below. */
+  /**
+   * Each cloud opens the upper bytes of its part of a product. Which share has the bias makes no difference
+   * to those below.
+   */
   #openTop(c: Matrix, leading: Matrix, bytes: number): void {
     const ring = this.#ring
     const words = c.rows * c.cols
@@ -147,8 +153,8 @@ class FixedPoint {
 }
 
 /**
- * Operations on matrices of `ring` in the clear; results are allocated there. `drawn` belongs to one step of one run;
- * left out, every rescale rounds to the nearest. Gates are matrices of the words 0 and 1.
+ * Operations on matrices of `ring` in the clear; results are allocated there. `drawn` belongs to one step of
+ * one run; without it every rescale rounds to the nearest. Gates are matrices of the words 0 and 1.
  */
 export const fixedOperations = (
   ring: Ring,

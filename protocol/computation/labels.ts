@@ -1,6 +1,6 @@
 /**
- * The labels of a ReLU output, opened once a run (section 5): their difference from the activation is gated by a bit that nobody knows,
- * and with the labels under a mask that takes no round.
+ * The labels of a ReLU output, opened once a run (section 5 of docs/concepts/protocol.md): their difference from the
+ * activation is gated by a secret bit, and with the labels under a mask that takes no round.
  */
 
 import { wordBytes } from "../bytes.ts"
@@ -12,7 +12,7 @@ import type { GateShare } from "./rescale.ts"
 import { dealtLayout, openingPieces } from "./sizes.ts"
 import { padWords, unpadded } from "./slices.ts"
 
-/** What a cloud holds of opened labels. */
+/** A cloud's part of opened labels. */
 export interface OpenedLabels extends Shape {
   /** Y − M, M the sum of the masks: known to both clouds. */
   readonly opened: Matrix

@@ -1,8 +1,9 @@
 /**
- * Lanes: several processes of a cloud train together (section 6 of docs/protocol.md). A lane holds rows that lie one behind the other,
- * and of each batch those that are among them, a slice. Lane 0 opens the weights and hands them out, every lane finds the gradients
- * on its slice together with the other cloud's lane of the same rows, and lane 0 adds them up and updates the weights. What a lane
- * hands on are words of this cloud's shares.
+ * Lanes: several processes of a cloud train together (section 6 of docs/concepts/protocol.md). A lane holds
+ * consecutive rows, and works on the slice of each batch that lies in them. Lane 0 opens the weights and
+ * hands them out; every lane finds the gradients on its slice together with the other cloud's lane of the
+ * same rows; lane 0 adds them up and updates the weights. The words that lanes exchange are shares of this
+ * cloud.
  */
 
 import { type Network, width } from "../learning/network.ts"
@@ -16,20 +17,23 @@ import { matricesIn, matricesOf, wordsOf } from "./layer-words.ts"
 import { asOpened, asProduct, type OpenedMatrix, type Share } from "./product.ts"
 import type { Slice } from "./slices.ts"
 
-/** Rows of the training matrix, from `from` up to and without `end`. */
+/** Rows of the training matrix, from `from` up to but excluding `end`. */
 export interface Rows {
   readonly from: number
   readonly end: number
 }
 
-/** The rows that each of so many lanes holds: as many as the others, or one less. */
+/** The rows of each of `lanes` lanes: the same number for all, or one less. */
 export const rowsOfLanes = (rows: number, lanes: number): ReadonlyArray<Rows> =>
   Array.from({ length: lanes }, (_, lane) => ({
     from: Math.floor((rows * lane) / lanes),
     end: Math.floor((rows * (lane + 1)) / lanes)
   }))
 
-/** The slice of a batch, whose rows ascend, that lies in a lane's rows; and these, counted from the lane's first. */
+/**
+ * The slice of a batch, whose rows ascend, that lies in a lane's rows; and these, counted from the lane's
+ * first.
+ */
 export const sliceOf = (batch: Uint32Array, { from, end }: Rows): Slice & { readonly rows: Uint32Array } => {
   const first = placeOf(batch, from)
   const rows = batch.slice(first, placeOf(batch, end))
@@ -37,7 +41,7 @@ export const sliceOf = (batch: Uint32Array, { from, end }: Rows): Slice & { read
   return { first, of: batch.length, rows }
 }
 
-/** How many rows of a batch, which ascend, come before a row. */
+/** How many rows of a batch, which ascend, precede a row. */
 const placeOf = (batch: Uint32Array, row: number): number => {
   let [place, end] = [0, batch.length]
   while (place < end) {
@@ -48,14 +52,17 @@ const placeOf = (batch: Uint32Array, row: number): number => {
   return place
 }
 
-/** What lane 0 hands out in a step: the weights of all layers as its cloud has opened them, then its shares of the biases. */
+/**
+ * Lane 0's message of a step: the weights of all layers as its cloud has opened them, then its shares of the
+ * biases.
+ */
 export const handedOut = (
   ring: Ring,
   weights: ReadonlyArray<OpenedMatrix>,
   layers: ReadonlyArray<Pick<Layer<Matrix>, "bias">>
 ): Uint8Array => wordsOf(ring, [...weights, ...layers.map(({ bias }) => bias)])
 
-/** What a lane finds in it. New memory. */
+/** The content of that message. New memory. */
 export const takenIn = (
   ring: Ring,
   network: Network,
@@ -78,7 +85,7 @@ export const noGradients = (ring: Ring, network: Network): ReadonlyArray<Gradien
     bias: ring.zeros(bias.rows, bias.cols)
   }))
 
-/** Adds another lane's to this one's, in place. */
+/** Adds another lane's gradients to this one's, in place. */
 export const addGradients = (
   ring: Ring,
   gradients: ReadonlyArray<Gradient<Share>>,
@@ -92,7 +99,10 @@ export const addGradients = (
   ring.release(mark)
 }
 
-/** The dealer's part in the update: the products of the differences of masks of the whole batch, whose slices the lanes have the gradients on. */
+/**
+ * The dealer's part in the update: the products of the differences of masks of the whole batch, whose slices
+ * the lanes have gradients on.
+ */
 export function* dealtUpdate(
   ops: DealerOperations,
   plan: StepPlan,

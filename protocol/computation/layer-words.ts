@@ -1,15 +1,21 @@
-/** Matrices as words, one behind the other: what a cloud keeps of its shares of the layers, and what its lanes hand on. */
+/**
+ * Matrices as consecutive words: what a cloud stores of its shares of the layers, and what its lanes
+ * exchange.
+ */
 
 import { concatenate, wordBytes } from "../bytes.ts"
 import type { Shape } from "../learning/operations.ts"
 import type { Gradient, Layer } from "../learning/step.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 
-/** Words of matrices, one behind the other: a copy. */
+/** The words of matrices, one after another: a copy. */
 export const wordsOf = (ring: Ring, matrices: ReadonlyArray<Matrix>): Uint8Array =>
   concatenate(matrices.map((x) => ring.view(x)))
 
-/** Matrices of these shapes from their words, one behind the other. New memory. Throws RangeError where they are of other shapes. */
+/**
+ * Matrices of these shapes from consecutive words. New memory. Throws RangeError if the words do not fit the
+ * shapes.
+ */
 export const matricesOf = (
   ring: Ring,
   shapes: ReadonlyArray<Shape>,
@@ -37,7 +43,7 @@ export const matricesIn = <V>(layers: ReadonlyArray<Layer<V> | Gradient<V>>): Re
 export const layerWords = (ring: Ring, layers: ReadonlyArray<Layer<Matrix> | Gradient<Matrix>>): Uint8Array =>
   wordsOf(ring, matricesIn(layers))
 
-/** Puts such words in place of the layers' own. */
+/** Replaces the layers' words by these. */
 export const loadLayers = (ring: Ring, layers: ReadonlyArray<Layer<Matrix>>, words: Uint8Array): void => {
   const mark = ring.mark()
   const own = matricesIn(layers)

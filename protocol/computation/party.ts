@@ -1,6 +1,7 @@
 /**
- * One cloud in one step: its memory, its randomness and its place. The two clouds run the same code; cloud 0 draws its
- * part of everything dealt from its own key and adds the public terms, cloud 1 takes its part from the corrections.
+ * One cloud in one step: its memory, its randomness and its place. The two clouds run the same code; cloud 0
+ * draws its part of everything dealt from its own key and adds the public terms, cloud 1 takes its part from
+ * the corrections.
  */
 
 import { wordBytes } from "../bytes.ts"
@@ -12,7 +13,7 @@ import { CorrectionsRefused, MaskReused, OpeningRefused } from "./errors.ts"
 import { type Dealt, drawDealt, type Layout, type Range, rangeOf, type Slice } from "./slices.ts"
 import { type StreamKind, streamKinds } from "./streams.ts"
 
-/** The peer's values are taken in by pieces: they stay in the cache, and need no second array. */
+/** The peer's values are processed in pieces: they stay in the cache, and need no second array. */
 const PIECE_VALUES = 4096
 
 export class ComputingParty {
@@ -25,7 +26,7 @@ export class ComputingParty {
   readonly #corrections: Corrections | undefined
   readonly #used = new Set<number>()
 
-  /** Of a lane, `slice` says which rows of the batch all its matrices with as many rows are. */
+  /** For a lane, `slice` says which rows of the batch its matrices with this number of rows are. */
   constructor(
     ring: Ring,
     party: 0 | 1,
@@ -42,7 +43,7 @@ export class ComputingParty {
     this.#corrections = corrections
   }
 
-  /** Claims a stream of an operation: it may be drawn once a step. */
+  /** Claims a stream of an operation, which may be drawn once a step. */
   #claim(op: Operation, kind: StreamKind): { step: number; operation: number; kind: number } {
     const stream = { step: this.step, operation: op, kind: streamKinds[kind] }
     const key = op * 16 + stream.kind
@@ -51,7 +52,7 @@ export class ComputingParty {
     return stream
   }
 
-  /** The values of a matrix of the step in that of the whole batch. */
+  /** The position of a matrix's values within that of the whole batch. */
   range(shape: Shape): Range {
     return rangeOf(shape, this.#slice)
   }
@@ -63,7 +64,10 @@ export class ComputingParty {
     return at
   }
 
-  /** Claims a stream, and gives what fills memory with the words of it from a place on: for what is not drawn at once. */
+  /**
+   * Claims a stream, and returns a function that fills memory with its words from a position on: for
+   * randomness that is not drawn in one piece.
+   */
   drawer(op: Operation, kind: StreamKind): (at: number, words: number, place: number) => void {
     const stream = this.#claim(op, kind)
     return (at, words, place) => this.#prg.fill(this.ring, at, words, stream, place)
@@ -85,8 +89,8 @@ export class ComputingParty {
   }
 
   /**
-   * One round: sends the `words` words at `at` and combines them in place with the peer's, `add` for shares modulo
-   * 2^64, `xor` for bit planes. Afterwards the memory holds the opened words.
+   * One round: sends the `words` words at `at` and combines them in place with the peer's, `add` for shares
+   * modulo 2^64, `xor` for bit planes. Afterwards the memory holds the opened words.
    */
   reveal(op: Operation, at: number, words: number, combine: "add" | "xor"): Round<void> {
     return this.exchange(op, at, words, combine, at)
@@ -102,8 +106,8 @@ export class ComputingParty {
   }
 
   /**
-   * One round: of each of the `n` words at `at`, shares modulo 2^64, sends the `bytes` bytes from the top. Afterwards the memory holds
-   * the sum of what both clouds sent, with zeros below.
+   * One round: sends the top `bytes` bytes of each of the `n` words at `at`, shares modulo 2^64. Afterwards
+   * the memory holds the sum of what both clouds sent, with zeros below.
    */
   *revealTop(op: Operation, at: number, n: number, bytes: number): Round<void> {
     const { kernels } = this.ring
@@ -114,7 +118,10 @@ export class ComputingParty {
     })
   }
 
-  /** One round of `n` values of `width` bytes at `at`: hands `take` the peer's in pieces, each with the number of values before it. */
+  /**
+   * One round of `n` values of `width` bytes at `at`: passes the peer's to `take` in pieces, each with the
+   * number of values before it.
+   */
   *#round(
     op: Operation,
     at: number,

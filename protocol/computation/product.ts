@@ -1,9 +1,10 @@
 /**
- * The product of two shared matrices (section 5). X is opened once: each cloud sends its share less a mask that it drew, and has X + ΔA
- * at cloud 0 and X − ΔA at cloud 1, ΔA being the difference of the two masks. With Y opened alike, each cloud multiplies what it has:
- * (X + ΔA)·(Y + ΔB) + (X − ΔA)·(Y − ΔB) = 2·X·Y + 2·ΔA·ΔB, one multiplication where Beaver's shares take two. The dealer, who knows the
- * differences, takes the second term away in the rounding of the rescale that every product goes to. What a cloud receives is
- * uniformly random to it.
+ * The product of two shared matrices (section 5 of docs/concepts/protocol.md). X is opened once: each cloud sends its
+ * share less a mask that it drew, so that cloud 0 has X + ΔA and cloud 1 X − ΔA, with ΔA the difference of
+ * the two masks. With Y opened the same way, each cloud multiplies what it has: (X + ΔA)·(Y + ΔB) + (X −
+ * ΔA)·(Y − ΔB) = 2·X·Y + 2·ΔA·ΔB, one multiplication where Beaver's shares take two. The dealer, who knows
+ * the differences, cancels the second term in the rounding of the rescale that follows every product. What a
+ * cloud receives is uniformly random to it.
  */
 
 import { wordBytes } from "../bytes.ts"
@@ -17,7 +18,10 @@ export interface OpenedMatrix extends Matrix {
   readonly opened: true
 }
 
-/** This cloud's share of a value, or of a product that is not rescaled yet: twice the product, and that of the masks' differences. */
+/**
+ * This cloud's share of a value, or of a product that is not rescaled yet: twice the product, and that of the
+ * masks' differences.
+ */
 export interface Share extends Matrix, Rescaled {}
 
 /** Says of a matrix that it is one. */
@@ -30,8 +34,8 @@ export const productShape = (x: Shape, y: Shape, form: ProductForm): Shape => ({
 })
 
 /**
- * Opens x under the masks of `op`: gives X + ΔA at cloud 0, X − ΔA at cloud 1. One round for each of `openingPieces`. Where x is
- * `consumed`, the result takes its place in memory.
+ * Opens x under the masks of `op`: returns X + ΔA at cloud 0, X − ΔA at cloud 1. One round for each of
+ * `openingPieces`. If x is `consumed`, the result overwrites it.
  */
 export function* open(
   party: ComputingParty,
@@ -61,7 +65,10 @@ export function* open(
 /** Says of a matrix that it is a share of a product. */
 export const asProduct = (x: Matrix): Share => ({ ...x, product: true })
 
-/** This cloud's share of 2·X·Y + 2·ΔA·ΔB for two opened matrices: for a rescale, which takes the second away. Local. */
+/**
+ * This cloud's share of 2·X·Y + 2·ΔA·ΔB for two opened matrices, for a rescale, which cancels the second
+ * term. Local.
+ */
 export const product = (
   { ring }: ComputingParty,
   x: OpenedMatrix,

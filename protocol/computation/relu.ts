@@ -1,7 +1,8 @@
 /**
- * Rescale and ReLU in one (section 5): the word c opened for the truncation also serves the comparison of c' = c − 2^62 with r,
- * both shifted, whose outcome is the sign of the rescaled value. Four rounds: c, the masked factors of the comparison's nodes, those of its root, and the
- * masked gate b' = d ⊕ β. Each opened word or bit is hidden by a mask of its own.
+ * Rescale and ReLU in one (section 5 of docs/concepts/protocol.md): the word c opened for the truncation also serves
+ * the comparison of c' = c − 2^62 with r, both shifted, whose outcome is the sign of the rescaled value. Four
+ * rounds: c, the masked factors of the comparison's nodes, those of its root, and the masked gate b' = d ⊕ β.
+ * Each opened word or bit is hidden by a mask of its own.
  */
 import { wordBytes } from "../bytes.ts"
 import type { Operation, Round } from "../learning/operations.ts"

@@ -1,7 +1,8 @@
 /**
- * Division of a shared value by a power of two, exact up to one unit in the last place (section 5), alone or followed by
- * an earlier ReLU's gate. What is opened is x + 2^62 + r with r uniform in the ring, so it tells nobody anything; of a product, the sum of
- * the upper bytes of both clouds' parts of it, which costs another 64th of a unit at most.
+ * Division of a shared value by a power of two (truncation), exact up to one unit in the last place (section
+ * 5 of docs/concepts/protocol.md), alone or followed by an earlier ReLU's gate. The opened value is x + 2^62 + r with
+ * r uniform in the ring, so it reveals nothing. For a product, it is the sum of the upper bytes of both
+ * clouds' parts, which costs at most another 64th of a unit.
  */
 import { wordBytes } from "../bytes.ts"
 import type { Operation, Round } from "../learning/operations.ts"
@@ -13,15 +14,16 @@ import { blindedBytes, dealtLayout } from "./sizes.ts"
 import { type Dealt, padWords, unpadded } from "./slices.ts"
 
 /**
- * Added to what is blinded: 2^62, so that it is not negative; and where the t bits below its upper `bytes` bytes are not opened 2^(t−1), so
- * that the result is right in the mean: both clouds keep 2^t of theirs in the mean, and c, with zeros there, is rounded down by half of that less.
+ * Added to what is blinded: 2^62, so that it is not negative; and where the t bits below its upper `bytes`
+ * bytes are not opened 2^(t−1), so that the result is right in the mean: both clouds keep 2^t of theirs in
+ * the mean, and c, with zeros there, is rounded down by half of that less.
  */
 export const blindingOffset = (bytes: number): bigint =>
   (1n << 62n) + (bytes === wordBytes ? 0n : 1n << BigInt(63 - 8 * bytes))
 
 /**
- * A gate as a cloud holds it: b' = d ⊕ β in the open, one bit a value, packed in words of 64; and this cloud's share of β
- * modulo 2^64, a word a value. Of a slice, for the whole groups that hold it.
+ * A gate as a cloud holds it: b' = d ⊕ β in the open, one bit a value, packed in words of 64; and this
+ * cloud's share of β modulo 2^64, a word a value. Of a slice, for the whole groups that hold it.
  */
 export interface GateShare {
   readonly bits: number
@@ -40,8 +42,8 @@ export const checkRescale = (operation: Operation, shift: number, factor: number
 }
 
 /**
- * Opens c = factor·x + 2^62 + r: one round. Of a product only the upper bytes, so that c, with zeros below, is a little less. The words, in
- * new memory.
+ * Opens c = factor·x + 2^62 + r: one round. Of a product only the upper bytes, so that c, with zeros below,
+ * is a little less. The words, in new memory.
  */
 export function* openRounded(
   party: ComputingParty,

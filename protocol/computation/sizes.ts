@@ -1,16 +1,19 @@
 /**
- * Exactly how many bytes each operation opens and deals: what the implementation sends, and what the cost model adds
- * up without running anything.
+ * The exact number of bytes that each operation opens and deals. The implementation sends them, and the cost
+ * model adds them up without running anything.
  */
 import { wordBytes } from "../bytes.ts"
 
 /** Values whose bits share a word; a bit plane is padded to a whole group. */
 export const GROUP = 64
 
-/** Nodes of the comparison in a ReLU that is rescaled by `shift`: one for each 16 of the 63 − shift bits, at least two. */
+/**
+ * Nodes of the comparison in a ReLU that is rescaled by `shift`: one for each 16 of the 63 − shift bits, at
+ * least two.
+ */
 export const nodesOf = (shift: number): number => Math.max(2, Math.ceil((63 - shift) / 16))
 
-/** Bit planes of a group of 64 values for a comparison of so many nodes. */
+/** Bit planes of a group of 64 values for a comparison with this number of nodes. */
 export const planesOf = (nodes: number) => ({
   /** β, the nodes' factors, the root's. */
   masks: 9 * nodes - 2,
@@ -27,10 +30,13 @@ export const planesOf = (nodes: number) => ({
 
 export const groupsOf = (elements: number): number => Math.ceil(elements / GROUP)
 
-/** Words that are opened in one round; larger matrices take several, so that messages and what is copied stay bounded. */
+/**
+ * Words that are opened in one round; larger matrices take several, so that messages and what is copied stay
+ * bounded.
+ */
 export const openingWords = 2 ** 19
 
-/** Sizes of the pieces in which so many words are opened: at least one. */
+/** Sizes of the pieces in which this number of words is opened: at least one. */
 export const openingPieces = (words: number): ReadonlyArray<number> =>
   Array.from({ length: Math.max(1, Math.ceil(words / openingWords)) }, (_, piece) =>
     Math.min(openingWords, words - piece * openingWords)
@@ -39,14 +45,14 @@ export const openingPieces = (words: number): ReadonlyArray<number> =>
 /** Bits below a result's last place that the blinded word of a product keeps, at the least. */
 const guardBits = 5
 
-/** What is rescaled: whether it is a product that is not rescaled yet. */
+/** The kind of value that is rescaled: whether it is a product that is not rescaled yet. */
 export interface Rescaled {
   readonly product?: true
 }
 
 /**
- * Bytes that a rescale by `shift` opens of a blinded word, from the top. The bits that it shifts out only carry into the last place:
- * of a product all but a few of them stay at home.
+ * Bytes that a rescale by `shift` opens of a blinded word, from the top. The bits that it shifts out only
+ * carry into the last place: of a product all but a few of them stay at home.
  */
 export const blindedBytes = ({ product }: Rescaled, shift: number): number =>
   product ? wordBytes - Math.max(0, Math.floor((shift - guardBits) / 8)) : wordBytes
@@ -57,7 +63,7 @@ export const openedBytes = {
     openingPieces(elements).map((words) => words * wordBytes),
   /** One round, of words of `blindedBytes`. */
   rescale: (elements: number, bytes: number): ReadonlyArray<number> => [elements * bytes],
-  /** What the rounds of a ReLU after its rescale take. */
+  /** Sizes of the rounds of a ReLU after its rescale. */
   relu: (elements: number, shift: number): ReadonlyArray<number> => {
     const { nodes, root, gate } = planesOf(nodesOf(shift))
     const group = groupsOf(elements) * wordBytes
@@ -65,7 +71,7 @@ export const openedBytes = {
   }
 } as const
 
-/** Arrays of so many bytes one behind the other, each from a multiple of 16 on: where each begins, and the bytes of all. */
+/** Consecutive arrays of the given sizes, each aligned to 16 bytes: their positions, and the bytes of all. */
 const laidOut = <Part extends string>(parts: Readonly<Record<Part, number>>) => {
   const at = {} as Record<Part, number>
   let bytes = 0
@@ -87,8 +93,8 @@ const gatedParts = (elements: number, shift: number) => ({
 })
 
 /**
- * What is dealt for an operation on `elements` values: top bits of r, r≫s, both times the gate's β, β itself, one-hot words
- * of r's blocks, products of bit masks, β times the labels' mask.
+ * The parts dealt for an operation on `elements` values: top bits of r, r≫s, both times the gate's β, β
+ * itself, one-hot words of r's blocks, products of bit masks, β times the labels' mask.
  */
 export const dealtLayout = {
   rescale: (elements: number, shift: number) =>

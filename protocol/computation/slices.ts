@@ -1,12 +1,12 @@
 /**
- * Slices of a batch: a lane of a cloud works on some rows, one behind the other, and all randomness is addressed by an
- * element's place in the whole batch, so what comes out does not depend on how the batch was cut.
+ * Slices of a batch: a lane of a cloud works on some consecutive rows, and all randomness is addressed by an
+ * element's position in the whole batch, so the result does not depend on how the batch was cut.
  *
- * The bits of 64 values share a word (a group), and a group may straddle two slices. Both lanes compute it, each with the
- * foreign values zero; what they send has the foreign bits cleared, so a bit's mask hides one value, that of the slice it
- * belongs to. Of what is dealt for a value by itself, the lane that does not own the value gets zeros in place of the share: the
- * share would be one under the same randomness of something else. What is dealt for a group depends on the masks alone and is the
- * same for both.
+ * The bits of 64 values share a word (a group), and a group may straddle two slices. Both lanes compute it,
+ * each with the foreign values zero; what they send has the foreign bits cleared, so a bit's mask hides one
+ * value, that of its own slice. For a part dealt to a single value, the lane that does not own the value gets
+ * zeros instead of the share, which would be a share of something else under the same randomness. What is
+ * dealt for a group depends on the masks alone and is the same for both.
  */
 
 import { wordBytes } from "../bytes.ts"
@@ -30,14 +30,17 @@ export interface Range {
   readonly count: number
   /** Values of the matrix. */
   readonly of: number
-  /** Values in the groups, of which `lead` are before the slice. The last group of the matrix may be short. */
+  /** Values in the groups, of which `lead` precede the slice. The last group of the matrix may be short. */
   readonly padded: number
   readonly lead: number
   /** Groups of the matrix before them. */
   readonly group: number
 }
 
-/** Where the rows of `shape` are in the matrix that they are a slice of; without a slice they are the matrix. */
+/**
+ * The position of the rows of `shape` in the matrix that they are a slice of; without a slice they are the
+ * matrix.
+ */
 export const rangeOf = ({ rows, cols }: Shape, slice: Slice | undefined): Range => {
   const count = rows * cols
   if (slice === undefined) return { first: 0, count, of: count, padded: count, lead: 0, group: 0 }
@@ -47,7 +50,7 @@ export const rangeOf = ({ rows, cols }: Shape, slice: Slice | undefined): Range 
   return { first, count, of, padded: end - first + lead, lead, group: (first - lead) / GROUP }
 }
 
-/** Where the parts of what is dealt are, and their bytes. */
+/** The positions of the dealt parts, and their bytes. */
 interface Laid<Part extends string> {
   readonly at: Readonly<Record<Part, number>>
   readonly bytes: number
@@ -62,7 +65,10 @@ export interface Dealt<Part extends string> extends Laid<Part> {
   readonly memory: number
 }
 
-/** New memory with cloud 0's share of what is dealt for the groups of a range: each part from its place in that of the whole matrix. */
+/**
+ * New memory with cloud 0's share of what is dealt for the groups of a range: each part from its place in
+ * that of the whole matrix.
+ */
 export const drawDealt = <Part extends string>(
   ring: Ring,
   prg: Prg,
@@ -118,7 +124,7 @@ export const unpadded = (at: number, { rows, cols }: Shape, { lead }: Range): Ma
   at: at + lead * wordBytes
 })
 
-/** Clears the foreign bits in the planes of the first and the last group, of so many words each. */
+/** Clears the foreign bits in the planes of the first and the last group, `words` words each. */
 export const clearForeignBits = (
   ring: Ring,
   at: number,

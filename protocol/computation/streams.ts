@@ -1,6 +1,6 @@
 /**
- * What the PRG streams of an operation are for (section 5 of the protocol). Each kind is a stream of its own under
- * (step, operation), so a word serves one purpose only.
+ * The purposes of an operation's PRG streams (section 5 of docs/concepts/protocol.md). Each kind is a stream of its
+ * own under (step, operation), so a word serves one purpose only.
  */
 
 export const streamKinds = {
@@ -10,7 +10,10 @@ export const streamKinds = {
   rounding: 2,
   /** β and the masks of the comparison's factors: `planesOf(…).masks` words for 64 elements. Both clouds. */
   bitMasks: 3,
-  /** Cloud 0's share of all that is dealt for the operation (`dealtLayout`). Cloud 1 gets its share from the dealer. */
+  /**
+   * Cloud 0's share of all that is dealt for the operation (`dealtLayout`). Cloud 1 gets its share from the
+   * dealer.
+   */
   dealt: 4
 } as const
 

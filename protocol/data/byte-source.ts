@@ -1,6 +1,6 @@
 /**
- * Where the bytes of a data file come from: a size, and ranges that are read when they are needed, so that a file may be
- * larger than memory. What is compressed with gzip is unpacked piece by piece.
+ * The bytes of a data file: a size, and ranges that are read on demand, so that a file may be larger than
+ * memory. A file compressed with gzip is unpacked piece by piece.
  */
 import { pipeline, Readable } from "node:stream"
 import { createGunzip } from "node:zlib"
@@ -13,9 +13,9 @@ export interface ByteSource {
   readonly read: (from: number, length: number) => Promise<Uint8Array>
 }
 
-/** Bytes that their place does not give. */
+/** Bytes that can't be read at their position. */
 export class Unreadable extends Data.TaggedError("Unreadable")<{
-  /** What happened and what to do about it. */
+  /** The fault and its remedy. */
   readonly reason: string
 }> {
   readonly retryable = false
@@ -24,24 +24,24 @@ export class Unreadable extends Data.TaggedError("Unreadable")<{
   }
 }
 
-/** Bytes that are in memory. */
+/** Bytes in memory. */
 export const bytesSource = (bytes: Uint8Array): ByteSource => ({
   size: bytes.length,
   read: (from, length) => Promise.resolve(bytes.subarray(from, from + length))
 })
 
-/** Bytes that follow those before them, and the share of the file, up to 1, that has been read with them. */
+/** The next bytes, and the share of the file, up to 1, that has been read with them. */
 export interface Piece {
   readonly bytes: Uint8Array
   readonly share: number
 }
 
-/** What a file holds, behind a compression that it may have. */
+/** The content of a file, after decompression. */
 export interface Contents {
-  /** The first bytes, fewer than `headBytes` only where there are no more. */
+  /** The first bytes, fewer than `headBytes` only if there are no more. */
   readonly head: Uint8Array
   readonly pieces: () => AsyncIterable<Piece>
-  /** All of it, to be read by ranges; undefined where it takes more than `most` bytes of memory to do so. */
+  /** All of it, to be read by ranges; undefined if that takes more than `most` bytes of memory. */
   readonly whole: (most: number) => Promise<ByteSource | undefined>
 }
 
@@ -62,7 +62,10 @@ async function* piecesOf(file: ByteSource): AsyncGenerator<Piece> {
   }
 }
 
-/** What a file compressed with gzip holds. Reading it rejects with the error of `node:zlib` where the file is damaged. */
+/**
+ * The content of a file compressed with gzip. Reading rejects with the error of `node:zlib` if the file is
+ * damaged.
+ */
 export const unzippedContents = async (file: ByteSource): Promise<Contents> => {
   const pieces = () => unzippedPieces(file)
   const first: Array<Uint8Array> = []
@@ -97,7 +100,7 @@ async function* unzippedPieces(file: ByteSource): AsyncGenerator<Piece> {
     }
   }
   const unzip = createGunzip({ chunkSize: 1 << 18 })
-  // An error on the way ends the iteration below with it.
+  // An error in the pipeline ends the iteration below with it.
   pipeline(Readable.from(packed()), unzip, () => {})
   for await (const bytes of unzip) yield { bytes: plainBytes(bytes as Uint8Array), share }
 }

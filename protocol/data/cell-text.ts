@@ -1,6 +1,6 @@
 /**
- * Cells of text: numbers as features have them, ids, and what is wrong with those that are neither. The reasons tell what
- * kind of thing stands there and never quote it.
+ * Cells of text: numbers for features, ids, and the faults of cells that are neither. A reason names the kind
+ * of content and never quotes it.
  */
 import { isDecimal } from "./spelling.ts"
 import type { CellProblem } from "./table.ts"
@@ -24,13 +24,13 @@ const missingWord = /^(n\/?a|<na>|nan|nat|null|none|nil|missing|n\.a\.|\?+|-+|�
 const spreadsheetError =
   /^#(n\/a|div\/0!|value!|ref!|name\?|num!|null!|wert!|bezug!|zahl!|nv|valeur!|nombre!)$/i
 
-/** A cell of a column of numbers that holds NaN, as programs write a value that they do not have. */
+/** A cell of a column of numbers that holds NaN, as programs write missing values. */
 export const missingNumber: CellProblem = {
   reason: "is missing: it holds NaN, which is no number",
   remedy: "fill in the value, or leave out the row"
 }
 
-/** What is wrong with a cell that stands for a value that is missing. */
+/** The fault of a cell that marks a missing value. */
 export const missing = (text: string): CellProblem | undefined => {
   if (text === "") return empty
   const word = missingWord.test(text)
@@ -41,7 +41,7 @@ export const missing = (text: string): CellProblem | undefined => {
   return word && { reason: `is missing: it holds ${word}`, remedy: "fill in the value, or leave out the row" }
 }
 
-/** Kinds of text that are met where a number belongs. */
+/** Kinds of text found where a number belongs. */
 const kinds: ReadonlyArray<readonly [RegExp, string, string]> = [
   [
     /^[+-]?\d{1,3},\d{3}$/,
@@ -66,7 +66,7 @@ const kinds: ReadonlyArray<readonly [RegExp, string, string]> = [
   [/^[$€£¥]\s?[\d.,]+$|^(?!.*\de$)[+-]?[\d.,]+\s?[$€£¥\p{L}µ°²³/]+$/u, "has a unit", "write the number alone"]
 ]
 
-/** The number of a cell of text, or what is wrong with it. */
+/** The number in a cell of text, or its fault. */
 export const readNumber = (text: string): number | CellProblem => {
   if (isDecimal(text)) return Number(text)
   const absent = missing(text)
@@ -75,7 +75,7 @@ export const readNumber = (text: string): number | CellProblem => {
   return kind === undefined ? notANumber : { reason: kind[1], remedy: kind[2], alike: true }
 }
 
-/** What is wrong with a text as an id. The id itself may be named. */
+/** The fault of a text as an id. The id itself may be named. */
 export const idProblem = (id: string): CellProblem | undefined => {
   const safe = id.length > 0 && id.length < 200 && /^[!-~\p{L}\p{N} ]*$/u.test(id)
   if (safe && !/^[#<?.*\\-]|^n|^m|^[+-]?\d([.,]\d+)?E\+\d/i.test(id)) return undefined
@@ -99,8 +99,18 @@ export const idProblem = (id: string): CellProblem | undefined => {
       remedy: "export the file anew, in the encoding that it is read in"
     }
   }
-  if (Array.from(id).some((c) => c < "\t" || (c > "\r" && c < " "))) {
-    return { reason: "has an id with control characters", remedy: "write ids as text" }
-  }
-  return undefined
+  const control = /(?![\t-\r])\p{Cc}/u.exec(id)?.[0]
+  if (control === undefined) return undefined
+  return control < "\x80"
+    ? { reason: "has an id with control characters", remedy: "write ids as text" }
+    : {
+        reason: "has an id with control characters, as where Windows-1252 is read as Latin-1",
+        remedy: "correct the encoding that the scenario names for the file"
+      }
 }
+
+/** Whether an id is a word that stands for a missing value in some tables and for itself in others: Namibia's NA, Mr Null. */
+export const mayBeMissing = (id: string): boolean => missingWord.test(id) && isWord(id)
+
+/** Whether an id is made of letters, as names and codes of countries are. */
+export const isWord = (id: string): boolean => /^[\p{L}\p{M}][\p{L}\p{M} .'’-]*$/u.test(id)

@@ -1,6 +1,6 @@
 /**
- * How the bytes of a text file stand for characters. Nothing is replaced: bytes that stand for no character are an error,
- * since two texts that differ must not become one.
+ * Decodes the bytes of a text file. Nothing is replaced: bytes that encode no character are an error, since
+ * two different texts must not become one.
  */
 import { isAscii, isUtf8 } from "node:buffer"
 
@@ -8,10 +8,10 @@ import { isAscii, isUtf8 } from "node:buffer"
 export const encodings = ["utf-8", "utf-16le", "utf-16be", "latin1", "windows-1252"] as const
 export type Encoding = (typeof encodings)[number]
 
-/** Bytes that stand for no character. `before` is what stands before them since the last piece. */
+/** Bytes that encode no character. `before` holds the bytes before them, since the last piece. */
 export class BadBytes extends Error {
   readonly before: string
-  /** The bytes from the first that is wrong on. */
+  /** The bytes from the first wrong one. */
   readonly rest: Uint8Array
 
   constructor(before: string, rest: Uint8Array) {
@@ -21,10 +21,13 @@ export class BadBytes extends Error {
   }
 }
 
-/** The characters of the next bytes. Those of a character that is cut wait for its rest. Throws `BadBytes`. */
+/**
+ * The characters of the next bytes. The bytes of an incomplete character wait for the rest. Throws
+ * `BadBytes`.
+ */
 export type Decode = (bytes: Uint8Array, last: boolean) => string
 
-/** A decoder that is fed a file from its beginning, behind its byte order mark. */
+/** A decoder that is fed a file from its beginning, after its byte order mark. */
 export const decoderOf = (encoding: Encoding): Decode => {
   if (encoding === "latin1") return latin1
   if (encoding === "windows-1252") return windows1252
@@ -39,7 +42,7 @@ export const decoderOf = (encoding: Encoding): Decode => {
 const latin1 = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1")
 
-/** The characters 0x80 to 0x9f of Windows-1252, a dot where there is none: elsewhere it is ISO 8859-1. */
+/** The characters 0x80 to 0x9f of Windows-1252, with a dot for unassigned ones; the rest is ISO 8859-1. */
 const high1252 = "€.‚ƒ„…†‡ˆ‰Š‹Œ.Ž..‘’“”•–—˜™š›œ.žŸ"
 
 const windows1252 = (bytes: Uint8Array): string => {
@@ -51,7 +54,10 @@ const windows1252 = (bytes: Uint8Array): string => {
   return replaced(text)
 }
 
-/** Feeds a decoder whole characters only: `cut` says how many of the last bytes belong to one that is not whole. */
+/**
+ * Feeds a decoder whole characters only: `cut` returns how many of the last bytes belong to an incomplete
+ * one.
+ */
 const inWholeCharacters = (
   decode: (bytes: Uint8Array) => string,
   cut: (bytes: Uint8Array) => number
@@ -71,7 +77,7 @@ const decodeUtf8 = (bytes: Uint8Array): string => {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8")
 }
 
-/** Bytes of a sequence that is cut: its first byte says how many it should have. */
+/** Bytes of an incomplete sequence: its first byte tells its length. */
 const cutUtf8 = (bytes: Uint8Array): number => {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back]!
@@ -91,7 +97,7 @@ const decodeUtf16 = (bytes: Uint8Array): string => {
   }
 }
 
-/** Half a unit, and the first unit of a pair of surrogates. */
+/** Half a unit, and the first unit of a surrogate pair. */
 const cutUtf16 = (length: number, high: number | undefined): number =>
   (length % 2) + (high !== undefined && high >= 0xd8 && high <= 0xdb ? 2 : 0)
 const cutUtf16le = (bytes: Uint8Array): number =>
@@ -108,7 +114,7 @@ const swap = (bytes: Uint8Array): Uint8Array => {
   return swapped
 }
 
-/** Finds the first bytes that are wrong: a beginning of the bytes decodes as long as they are not in it. */
+/** Finds the first wrong bytes: the longest beginning that decodes ends before them. */
 const badBytes = (bytes: Uint8Array, label: "utf-8" | "utf-16le"): BadBytes => {
   const decode = (length: number) => {
     try {
@@ -131,7 +137,7 @@ const badBytes = (bytes: Uint8Array, label: "utf-8" | "utf-16le"): BadBytes => {
   )
 }
 
-/** The byte order mark that bytes begin with. */
+/** The byte order mark at the beginning of bytes. */
 export const byteOrderMark = (
   head: Uint8Array
 ): { readonly encoding: Encoding; readonly length: number } | undefined => {
@@ -140,7 +146,7 @@ export const byteOrderMark = (
   return head[0] === 0xfe && head[1] === 0xff ? { encoding: "utf-16be", length: 2 } : undefined
 }
 
-/** UTF-16 without a mark, told by the zeros of Latin letters. */
+/** UTF-16 without a byte-order mark, recognised by the zero bytes of Latin letters. */
 export const looksLikeUtf16 = (head: Uint8Array): Encoding | undefined => {
   const sample = head.subarray(0, 512)
   const zeros = [0, 0]
@@ -150,6 +156,10 @@ export const looksLikeUtf16 = (head: Uint8Array): Encoding | undefined => {
   return zeros[0]! > many && zeros[1]! < many / 4 ? "utf-16be" : undefined
 }
 
-/** The encoding that bytes which are not UTF-8 seem to have. */
-export const fittingEncoding = (bytes: Uint8Array): Encoding =>
-  /[\x81\x8d\x8f\x90\x9d]/.test(latin1(bytes)) ? "latin1" : "windows-1252"
+/** Whether bytes have characters of several bytes, all as UTF-8 writes them: text of another encoding hardly ever does. */
+export const looksLikeUtf8 = (head: Uint8Array): boolean =>
+  !isAscii(head) && isUtf8(head.subarray(0, head.length - cutUtf8(head)))
+
+/** The encoding that bytes which are not UTF-8 seem to have; undefined for other encodings, and bytes that are no text. */
+export const fittingEncoding = (bytes: Uint8Array): Encoding | undefined =>
+  /(?![\t-\r\x80-\x9f])\p{Cc}|[\x81\x8d\x8f\x90\x9d]/u.test(latin1(bytes)) ? undefined : "windows-1252"

@@ -1,9 +1,11 @@
 /**
- * Every cell of the joint table must be held exactly once. The users check it among themselves, where ids have names;
- * the clouds check it again on what was uploaded, on indices only. Errors name the cells and the users.
+ * Every cell of the joint table must be held exactly once. The users check it among themselves, where ids
+ * have names; the clouds check it again on what was uploaded, on indices only. Errors name the cells and the
+ * users.
  */
 import { Data } from "effect"
 import type { CellBlock } from "./rows.ts"
+import { shown } from "./spelling.ts"
 
 /** The cells a user says it holds. */
 export interface UserCells {
@@ -11,22 +13,22 @@ export interface UserCells {
   readonly blocks: ReadonlyArray<CellBlock>
 }
 
-/** What the table is, and what its parts are called in errors. */
+/** The size of the table, and the names of its parts in errors. */
 export interface TableOutline {
   readonly rows: number
   /** Name of each column; the columns of one label column may share its name. */
   readonly columns: ReadonlyArray<string>
-  /** Name of a row; its index where left out. */
+  /** Name of a row; its index by default. */
   readonly rowName?: ((row: number) => string) | undefined
 }
 
-/** Cells of a row that nobody holds, and who would be expected to. */
+/** Cells of a row that nobody holds, and the users that probably should. */
 export interface Gap {
   readonly row: string
   readonly columns: ReadonlyArray<string>
-  /** Who holds other cells of the row. */
+  /** Users that hold other cells of the row. */
   readonly rowHolders: ReadonlyArray<string>
-  /** Who holds one of these columns in other rows. */
+  /** Users that hold one of these columns in other rows. */
   readonly columnHolders: ReadonlyArray<string>
 }
 
@@ -53,7 +55,7 @@ const cells = (count: number): string => (count === 1 ? "1 cell is" : `${count} 
 export class CoverageError extends Data.TaggedError("CoverageError")<{
   readonly gaps: ReadonlyArray<Gap>
   readonly overlaps: ReadonlyArray<Overlap>
-  /** All cells that nobody holds, the named among them. */
+  /** All cells that nobody holds, including the named ones. */
   readonly gapCells: number
   /** All cells that are held more than once, the named among them. */
   readonly overlapCells: number
@@ -77,7 +79,10 @@ export class CoverageError extends Data.TaggedError("CoverageError")<{
   }
 }
 
-/** `row IR0016: petal_length, petal_width (sepals holds other cells of the row; petals these columns of other rows)` */
+/**
+ * `row IR0016: petal_length, petal_width (sepals holds other cells of the row; petals these columns of other
+ * rows)`
+ */
 const describeGap = ({ row, columns, rowHolders, columnHolders }: Gap): string => {
   const others =
     rowHolders.length > 0 ? `other cells of the row: ${listed(rowHolders)}` : "nobody holds a cell of the row"
@@ -85,14 +90,14 @@ const describeGap = ({ row, columns, rowHolders, columnHolders }: Gap): string =
     columnHolders.length > 0
       ? `these columns of other rows: ${listed(columnHolders)}`
       : "nobody holds these columns"
-  return `  row ${row}: ${listed(columns, namedColumns)} (${others}; ${columnText})`
+  return `  row ${shown(row)}: ${listed(columns.map(shown), namedColumns)} (${others}; ${columnText})`
 }
 
 /** `row BC0001: mean_radius (north and south)` */
-const describeOverlap = ({ row, columns, users }: Overlap): string =>
-  `  row ${row}: ${listed(columns, namedColumns)} (${users[0] === users[1] ? `${users[0]} twice` : users.join(" and ")})`
+export const describeOverlap = ({ row, columns, users }: Overlap): string =>
+  `  row ${shown(row)}: ${listed(columns.map(shown), namedColumns)} (${users[0] === users[1] ? `${users[0]} twice` : users.join(" and ")})`
 
-/** A declared block that lies outside the joint table. */
+/** A declared block lies outside the joint table. */
 export class BlockOutside extends Data.TaggedError("BlockOutside")<{
   readonly user: string
   readonly what: "row" | "column"
@@ -105,15 +110,15 @@ export class BlockOutside extends Data.TaggedError("BlockOutside")<{
   }
 }
 
-/** A block with no row and no column twice, and whose it is. */
+/** A block without repeated rows or columns, and its user. */
 interface DistinctBlock extends CellBlock {
   /** Index of the declaration. */
   readonly owner: number
 }
 
 /**
- * Throws `CoverageError` or `BlockOutside`. Rows that lie in the same blocks are looked at together, and so are columns: the
- * work is that of the blocks' row and column lists, not of their cells.
+ * Throws `CoverageError` or `BlockOutside`. Rows that lie in the same blocks are handled together, and so are
+ * columns: the work grows with the blocks' row and column lists, not with their cells.
  */
 export const checkCoverage = (outline: TableOutline, declarations: ReadonlyArray<UserCells>): void => {
   const blocks = declarations.flatMap(({ user, blocks }, owner) =>
@@ -135,7 +140,7 @@ export const checkCoverage = (outline: TableOutline, declarations: ReadonlyArray
   throw coverageError(outline, declarations, rows.classOf, faults)
 }
 
-/** Blocks that together have the cells of one, and each every row and column once only. */
+/** Blocks that together have the cells of one, each with every row and column only once. */
 const distinct = (block: CellBlock): ReadonlyArray<CellBlock> => {
   const parts = (indices: Uint32Array): ReadonlyArray<Uint32Array> => {
     const sorted = indices.slice().sort()
@@ -156,7 +161,7 @@ const distinct = (block: CellBlock): ReadonlyArray<CellBlock> => {
 /** Rows, or columns, in classes: those of a class lie in the same blocks. */
 interface Classes {
   readonly classOf: Uint32Array
-  /** Of each class the blocks, by index, ascending; undefined where no row or column is of the class. */
+  /** The blocks of each class, by index, ascending; undefined for a class without rows or columns. */
   readonly blocks: ReadonlyArray<ReadonlyArray<number> | undefined>
 }
 
@@ -180,7 +185,7 @@ const classesOf = (count: number, lists: ReadonlyArray<Uint32Array>): Classes =>
   return { classOf, blocks: blocks.map((of, index) => (used.has(index) ? of : undefined)) }
 }
 
-/** What is wrong in every row of a class. Columns of one label column count once. */
+/** The faults of every row of a class. Columns of one label column count once. */
 interface Faults {
   readonly gaps: ReadonlyArray<number>
   /** Cells that two declare, in the order of the first of them. */

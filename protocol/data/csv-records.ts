@@ -1,11 +1,11 @@
 /**
- * CSV taken apart into records, from a text that comes in pieces: commas between fields, quotes around fields that have commas,
- * line breaks or doubled quotes in them, and any of the three usual line ends. A field is made a text only when it is asked
- * for.
+ * Splits CSV into records, from a text that comes in pieces: commas between fields, quotes around fields that
+ * hold commas, line breaks or doubled quotes, and any of the three usual line ends. A field becomes a string
+ * only on demand.
  */
 import { trimmed } from "./spelling.ts"
 
-/** What is not CSV, and the line where it is: that of the quote where one is not closed. */
+/** A fault of the CSV, and its line: that of the opening quote if one is not closed. */
 export class NotCsv extends Error {
   readonly line: number
   readonly kind: "open-quote" | "stray-quote" | "after-quote" | "backslash" | "too-long"
@@ -45,12 +45,12 @@ export class CsvRecords {
     this.#at = 0
   }
 
-  /** The text that is not yet taken apart. */
+  /** The text that is not yet parsed. */
   get rest(): string {
     return this.#text.slice(this.#at)
   }
 
-  /** Characters of the text pushed last that have been taken apart. */
+  /** Characters of the text pushed last that have been parsed. */
   get taken(): number {
     return this.#at
   }
@@ -61,8 +61,8 @@ export class CsvRecords {
   }
 
   /**
-   * Takes the next record apart, empty lines left out. False where the text must first go on, or, once it is the `last`, ends.
-   * Throws `NotCsv`.
+   * Parses the next record, skipping empty lines. False if the text must continue first or, once it is the
+   * `last`, has ended. Throws `NotCsv`.
    */
   next(last: boolean): boolean {
     for (;;) {
@@ -85,8 +85,8 @@ export class CsvRecords {
   }
 
   /**
-   * The number of a field that is written plainly, with at most 15 digits, where dividing two exact doubles gives the double that
-   * is nearest; NaN for any other field.
+   * The number in a plainly written field with at most 15 digits, for which dividing two exact doubles gives
+   * the nearest double; NaN for any other field.
    */
   plainNumber(index: number): number {
     const text = this.#text
@@ -143,7 +143,10 @@ export class CsvRecords {
     return true
   }
 
-  /** Takes a field apart; gives where it ends, at a comma, a line end or the end of the text, or −1 for more text. */
+  /**
+   * Parses a field; returns its end (at a comma, a line end or the end of the text), or −1 if it needs more
+   * text.
+   */
   #fieldEnd(from: number, last: boolean): number {
     const text = this.#text
     const { length } = text
@@ -210,7 +213,7 @@ const longer = <A extends Int32Array | Uint8Array>(old: A, grown: A): A => {
 /** A space or tab, or the no-break space, outside quotes. */
 const isBlank = (code: number): boolean => code === 32 || code === 9 || code === 160
 
-/** How often a line ends in a text. */
+/** Number of line ends in a text. */
 export const lineBreaks = (text: string): number => {
   let count = 0
   for (let at = 0; at < text.length; at++) {

@@ -1,6 +1,6 @@
 /**
- * CSV files: a line of names, then a line a row. They are read piece by piece, and of each row only the cells that are held
- * are looked at; errors never quote a cell.
+ * CSV files: a line of names, then one line for each row. They are read piece by piece, and only the cells
+ * that are held are looked at; errors never quote a cell.
  */
 import type { Contents } from "./byte-source.ts"
 import { readNumber } from "./cell-text.ts"
@@ -10,6 +10,7 @@ import {
   decoderOf,
   type Encoding,
   fittingEncoding,
+  looksLikeUtf8,
   looksLikeUtf16
 } from "./characters.ts"
 import { CsvRecords, lineBreaks, NotCsv } from "./csv-records.ts"
@@ -18,7 +19,7 @@ import { findColumns, HeldCells, type HeldColumn, HeldRows } from "./held.ts"
 import { trimmed } from "./spelling.ts"
 import { heldColumns, type Reading, type Table } from "./table.ts"
 
-/** Reads what is held of a file. Rejects with `TableError`. */
+/** Reads the held part of a file. Rejects with `TableError`. */
 export const readCsv = async (contents: Contents, reading: Reading): Promise<Table> => {
   const { encoding, mark } = encodingOf(contents.head, reading)
   const decode = decoderOf(encoding)
@@ -38,16 +39,22 @@ export const readCsv = async (contents: Contents, reading: Reading): Promise<Tab
   return rows.finish()
 }
 
-/** Separators and line ends of a table in UTF-16 have a zero each: bytes without any are of another encoding. */
+/**
+ * Separators and line ends of a table in UTF-16 contain a zero byte: bytes without any have another encoding.
+ */
 const seemsUtf16 = (head: Uint8Array, named: Encoding): Encoding =>
-  head.length > 0 && !head.includes(0) ? "utf-8" : named
+  head.length > 0 && !head.includes(0) ? "utf-8" : (looksLikeUtf16(head) ?? named)
 
-/** The encoding of a file that begins so: what the scenario says, which a byte order mark must not contradict. */
+/**
+ * The encoding of a file with this beginning: the scenario's, which a byte order mark must not contradict.
+ */
 const encodingOf = (head: Uint8Array, { source, problems }: Reading) => {
   const named = source.encoding
   const mark = byteOrderMark(head)
   const seems =
-    mark?.encoding ?? (named?.startsWith("utf-16") ? seemsUtf16(head, named) : looksLikeUtf16(head))
+    mark?.encoding ??
+    (named?.startsWith("utf-16") ? seemsUtf16(head, named) : looksLikeUtf16(head)) ??
+    (named !== undefined && looksLikeUtf8(head) ? "utf-8" : undefined)
   if (seems !== undefined && seems !== (named ?? "utf-8")) {
     const is = `is in ${seems.toUpperCase()}${mark === undefined ? ", it seems" : ", as its first bytes say"}`
     problems.refuse(
@@ -62,11 +69,15 @@ const encodingOf = (head: Uint8Array, { source, problems }: Reading) => {
   return { encoding: named ?? "utf-8", mark: mark?.length ?? 0 }
 }
 
-/** Tells where bytes are that stand for no character: the line, and the column or else the place in the line. */
+/** Locates bytes that encode no character: the line, and the column or else the position in the line. */
 const refuseBytes = (bad: BadBytes, encoding: Encoding, rows: CsvRows, reading: Reading): never => {
   rows.read(bad.before, 1, false)
   const { line, column, place } = rows.end()
-  const fits = encoding === "utf-8" ? fittingEncoding(bad.rest) : undefined
+  // Where characters of several bytes stand before, another encoding would make others of them.
+  const fits =
+    encoding === "utf-8" && Buffer.byteLength(bad.before) === bad.before.length
+      ? fittingEncoding(bad.rest)
+      : undefined
   return reading.problems.refuse({
     line,
     ...(column === undefined ? {} : { column }),
@@ -115,11 +126,11 @@ class CsvRows {
     this.#cells = new HeldCells(reading, [], this.#rows)
   }
 
-  /** Reads the rows of a text that goes on from the last. Throws `TableError` and `NotCsv`. */
+  /** Reads the rows of a text that continues the last. Throws `TableError` and `NotCsv`. */
   read(text: string, share: number, last: boolean): void {
-    if (this.#names === undefined) this.#begin(this.#records.rest + text, last)
     this.#records.push(text)
     if (text.includes("\0")) this.#refuseZeros()
+    if (this.#names === undefined) this.#begin(this.#records.rest, last)
     while (this.#records.next(last)) {
       if (this.#names === undefined) this.#setNames(this.#fields(), this.#records.line)
       else this.#readRow(this.#expected(share))
@@ -127,7 +138,7 @@ class CsvRows {
     this.#pieces += 1
   }
 
-  /** Looks at the first lines, and takes the names from the scenario if it has them. */
+  /** Parses the first lines; takes the names from the scenario if it has them. */
   #begin(text: string, last: boolean): void {
     const { source, description, problems } = this.#reading
     const whole = last ? text : text.slice(0, Math.max(text.lastIndexOf("\n"), text.lastIndexOf("\r")))
@@ -159,7 +170,7 @@ class CsvRows {
     return Array.from({ length: this.#records.fields }, (_, index) => this.#records.field(index))
   }
 
-  /** Rows that are expected in all; of the first piece no more than there are, since they tell little. */
+  /** The total number of rows expected; from the first piece no more than it has, since it tells little. */
   #expected(share: number): number {
     return this.#pieces === 0 ? 2 * this.#count + 64 : Math.ceil(this.#count / Math.min(1, share))
   }
@@ -194,7 +205,7 @@ class CsvRows {
     else this.#cells.add(place, column, value, line)
   }
 
-  /** Whether the row has the names of the columns again. */
+  /** Whether the row repeats the names of the columns. */
   #repeatsNames(line: number): boolean {
     const names = this.#names!
     if (this.#held.length === 0 || this.#records.field(this.#held[0]!.place) !== names[this.#held[0]!.place])
@@ -213,7 +224,10 @@ class CsvRows {
     return true
   }
 
-  /** Where the text ends that has been read so far: the line, the column of its last field, the place of the next character. */
+  /**
+   * The end of the text read so far: the line, the column of its last field, the position of the next
+   * character.
+   */
   end(): { readonly line: number; readonly column: string | undefined; readonly place: number } {
     const { rest, nextLine } = this.#records
     const place = rest.length - Math.max(rest.lastIndexOf("\n"), rest.lastIndexOf("\r"))
@@ -234,6 +248,7 @@ class CsvRows {
         remedy: "give a line that names the columns, then a line for each row"
       })
     }
+    this.#rows.judgeWords()
     problems.finish()
     this.#rows.finish(this.#count)
     problems.finish()
@@ -241,6 +256,6 @@ class CsvRows {
   }
 }
 
-/** A text of its own: part of another would keep all of that in memory. */
+/** A string of its own: a part of another would keep all of that in memory. */
 const flat = (text: string): string =>
   text.length < 13 ? text : Buffer.from(text, "utf16le").toString("utf16le")

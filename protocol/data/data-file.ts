@@ -1,6 +1,6 @@
 /**
- * A user's data file, whatever its format: CSV, IDX or Parquet, told apart by how they begin, and any of them compressed
- * with gzip. What comes out has been checked and does not depend on the format.
+ * A user's data file in any format: CSV, IDX or Parquet, recognised by their first bytes, each possibly
+ * compressed with gzip. The result is checked and does not depend on the format.
  */
 import { type ByteSource, type Contents, headBytes, plainContents, unzippedContents } from "./byte-source.ts"
 import { readCsv } from "./csv.ts"
@@ -12,8 +12,8 @@ import { recognised } from "./recognise.ts"
 import { Problems, type Reading, type Room, type Table, type TableSource } from "./table.ts"
 
 /**
- * Reads what a user holds of a file, within the room that there is. Rejects with `TableError` naming every problem, and with
- * `Unreadable` where the bytes can't be had.
+ * Reads the part of a file that a user holds, within the available memory. Rejects with `TableError`, which
+ * names every problem, and with `Unreadable` if the bytes can't be read.
  */
 export const readDataFile = async (
   file: ByteSource,
@@ -76,7 +76,7 @@ const twice = { reason: "is compressed with gzip twice", remedy: "unpack it once
 const startsWith = (bytes: Uint8Array, magic: string): boolean =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1", 0, magic.length) === magic
 
-/** Errors of unpacking as problems of the file; others as they are. */
+/** Errors of decompression as problems of the file; others unchanged. */
 const refuseGzip = (error: unknown, { problems }: Reading): never => {
   const code = error instanceof Error && "code" in error ? error.code : undefined
   if (code === "Z_BUF_ERROR" || code === "ERR_STREAM_PREMATURE_CLOSE") {

@@ -1,11 +1,11 @@
 /**
- * What the first lines of a text file tell of how it is written, where it is not written as it must be: other separators
- * than commas, comment lines, names that are missing or stand further down.
+ * Deduces from the first lines of a text file how it deviates from the expected form: other separators than
+ * commas, comment lines, names that are missing or further down.
  */
 import { trimmed } from "./spelling.ts"
 import type { CellProblem, TableProblem } from "./table.ts"
 
-/** Columns that a file should name, and those that the scenario names in its stead. */
+/** Columns that a file should name, and those that the scenario names instead. */
 export interface Expected {
   readonly wanted: ReadonlyArray<string>
   readonly header: ReadonlyArray<string> | undefined
@@ -15,10 +15,19 @@ const separators = [
   [";", "semicolons"],
   ["\t", "tabs"],
   ["|", "vertical bars"],
+  ["\x01", "control characters"],
+  ["\x1f", "control characters"],
+  ["^", "carets"],
+  ["~", "tildes"],
+  [":", "colons"],
+  ["¦", "broken bars"],
+  ["，", "commas of full width"],
   [" ", "spaces"]
 ] as const
 
-/** The one thing to say of a file whose first lines are not those of a table as expected; undefined where they may be. */
+/**
+ * The one problem of a file whose first lines are not those of a table as expected; undefined if they may be.
+ */
 export const foreignDialect = (text: string, expected: Expected): TableProblem | undefined => {
   const lines = text.split(/\r\n|\n|\r/, 60).filter((line) => trimmed(line) !== "")
   const first = lines[0]
@@ -37,7 +46,9 @@ const parts = (line: string, separator: string): ReadonlyArray<string> =>
     .split(separator === " " ? / +/ : separator)
     .map((part) => trimmed(trimmed(part).replace(/^"(.*)"$/, "$1")))
 
-/** How many columns a line has of those expected: as that of the names, or as the first row where the scenario has the names. */
+/**
+ * Expected number of columns of a line: that of the names, or of the first row if the scenario has the names.
+ */
 const matches = (line: string, separator: string, { wanted, header }: Expected): number => {
   const fields = parts(line, separator)
   if (header !== undefined) return fields.length === header.length ? fields.length : 0
@@ -78,7 +89,7 @@ const noNames = (first: string, expected: Expected): TableProblem | undefined =>
   if (expected.header !== undefined || matches(first, ",", expected) > 0) return undefined
   const fields = parts(first, ",")
   if (fields.length < 2 || !fields.some((field) => /^[+-]?\d+(\.\d+)?$/.test(field))) return undefined
-  // A table of years or of pixels has numbers for names, but none of those that are wanted has.
+  // A table of years or of pixels has numbers for names, but none of the wanted columns has.
   if (expected.wanted.some((name) => /^\d/.test(name))) return undefined
   return {
     line: 1,
@@ -90,13 +101,22 @@ const noNames = (first: string, expected: Expected): TableProblem | undefined =>
 /** Whether a line is a comment, as some programs write them. */
 const isComment = (line: string): boolean => /^\s*(#|%|\/\/)/.test(line)
 
-/** What is wrong with a row that has not one field a column. */
+/** The fault of a row whose number of fields is not that of the columns. */
 export const ragged = (fields: number, columns: number, first: string): CellProblem => {
   if (isComment(first))
     return { reason: "has a comment line here", remedy: "take comment lines out", alike: true }
+  if (first === "\x1a")
+    return {
+      reason: "has the sign for the end of a file here, as old systems write it",
+      remedy: "take it out"
+    }
   const remedy =
     fields > columns
-      ? "give every row one field a column, and put a cell that has a comma into quotes"
+      ? `give every row one field a column, and put a cell that has a comma into quotes${fields === columns + 1 ? "; the header may lack the name of a column, such as that of the row names of R" : ""}`
       : "give every row one field a column"
-  return { reason: `has ${fields} fields here where the header has ${columns}`, remedy, alike: true }
+  return {
+    reason: `has ${fields === 1 ? "1 field" : `${fields} fields`} here where the header has ${columns}`,
+    remedy,
+    alike: true
+  }
 }

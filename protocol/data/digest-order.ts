@@ -1,19 +1,19 @@
 /**
- * Digests in ascending order, and the place of one among them: by buckets of their first bits, which are uniform, so that a
- * million rows are joined without an object a row. Nothing here knows what was digested.
+ * Digests in ascending order, and the position of one among them: by buckets of their first bits, which are
+ * uniform, so that a million rows are joined without an object for each. This file knows only digests.
  */
 
 /** Bytes of a digest. */
 export const digestBytes = 16
 
-/** Bits that choose a bucket, at most: below 2^24 rows there is about one digest in each. */
+/** Most bits that choose a bucket: below 2^24 rows there is about one digest in each. */
 const mostBits = 24
 
 export class DigestOrder {
   /** Different digests. */
   readonly count: number
   readonly #shift: number
-  /** Of each bucket where it begins, and the end of the last. */
+  /** The start of each bucket, and the end of the last. */
   readonly #starts: Uint32Array
   /** The digests, ascending. */
   readonly #sorted: Uint8Array
@@ -62,7 +62,7 @@ export class DigestOrder {
     return first >>> this.#shift
   }
 
-  /** The place of the i-th of some digests; −1 where it is not among these. */
+  /** The position of the i-th of some digests; −1 if it is not among these. */
   placeOf(digests: Uint8Array, i: number): number {
     const bucket = this.#bucket(digests, i)
     const end = this.#starts[bucket + 1]!
@@ -71,7 +71,7 @@ export class DigestOrder {
     return -1
   }
 
-  /** How many of these are in another order too. */
+  /** How many of these are also in another order. */
   countIn(other: DigestOrder): number {
     let both = 0
     for (let i = 0; i < this.count; i++) if (other.placeOf(this.#sorted, i) >= 0) both += 1

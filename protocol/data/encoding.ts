@@ -1,11 +1,11 @@
 /**
- * From the columns of the users' files to the columns that are trained on: features scaled from their public range,
- * then the label as one column a label (one-hot). The ranges and the list of labels are public, so every user encodes its
- * own cells alike without learning anything of the others'.
+ * From the columns of the users' files to the columns of training: features scaled from their public range,
+ * then one column for each label (one-hot). The ranges and the list of labels are public, so all users encode
+ * their cells the same way without learning anything about the others'.
  */
 import type { Cells } from "./cells.ts"
 
-/** A column that is trained on. */
+/** A column of the training. */
 export interface Feature {
   readonly name: string
   /** The [least, greatest] value that the column may have: public. */
@@ -19,7 +19,7 @@ export interface DataDescription {
   /** In joint order. A list, since the keys of an object do not keep their order where they are numbers. */
   readonly features: ReadonlyArray<Feature>
   readonly label: { readonly column: string; readonly values: ReadonlyArray<string> }
-  /** What each feature's range is scaled to. */
+  /** The interval that each feature's range is scaled to. */
   readonly scaleTo: readonly [number, number]
 }
 
@@ -40,7 +40,7 @@ export const jointColumns = ({ features, label }: DataDescription): ReadonlyArra
 /** Number of feature columns; the label columns come after them. */
 export const featureCount = ({ features }: DataDescription): number => features.length
 
-/** The columns of the files that a user holds who does not say which: all. */
+/** The columns of a user that declares none: all. */
 export const sourceColumns = ({ features, label }: DataDescription): ReadonlyArray<string> => [
   ...features.map(({ name }) => name),
   label.column
@@ -61,7 +61,7 @@ export const scale = (
   [low, high]: readonly [number, number]
 ): number => low + ((x - least) / (greatest - least)) * (high - low)
 
-/** The numbers of a column, wherever they stand in an array: that of row r at `first + r · step`. */
+/** The numbers of a column within an array: that of row r at `first + r · step`. */
 export interface Column {
   readonly values: ArrayLike<number>
   readonly first: number
@@ -75,13 +75,13 @@ export interface EncodedTable {
   readonly columns: Uint32Array
   /** ids × columns. */
   readonly cells: Cells
-  /** Whether the rows are marked as held out, whatever the share of rows that are; not marked where left out. */
+  /** Whether the rows are marked as held out, regardless of the share of held-out rows; not by default. */
   readonly heldOut?: boolean
 }
 
 /**
- * Encodes the columns read from a file: numbers of a feature, or for the label column the label's place in the list, one
- * entry a row of `ids`.
+ * Encodes the columns read from a file: numbers of a feature, or for the label column the label's position in
+ * the list, one entry for each row of `ids`.
  */
 export const encodeTable = (
   description: DataDescription,

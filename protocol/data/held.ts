@@ -1,8 +1,8 @@
 /**
- * The rows and cells that are held of a file, picked and checked as they are read, so that nothing else of the file is
- * kept.
+ * The rows and cells that a user holds of a file, selected and checked while they are read, so that nothing
+ * else of the file is kept.
  */
-import { idProblem, outside } from "./cell-text.ts"
+import { idProblem, isWord, mayBeMissing, outside } from "./cell-text.ts"
 import { labelReader } from "./labels.ts"
 import { trimmed } from "./spelling.ts"
 import {
@@ -16,9 +16,11 @@ import {
   type TableProblem
 } from "./table.ts"
 
-/** Rows that a file may hold, since each id is a key of a map. */
+/** Most rows of a file, since each id is a key of a map. */
 const mostRows = 16_000_000
-/** Bytes of the heap that an id takes beyond its characters: the text's own, and its places in a list and in a map. */
+/**
+ * Heap bytes of an id in addition to its characters: the string's own, and its places in a list and in a map.
+ */
 const bytesAnId = 120
 
 /** The rows held, each with its id, in the order of the declaration or else of the file. */
@@ -35,6 +37,8 @@ export class HeldRows {
   readonly #from: number
   readonly #to: number
   #characters = 0
+  /** Ids that are words for a missing value, unless most ids are words. */
+  readonly #doubtful: Array<TableProblem> = []
 
   constructor(reading: Reading, names: Pick<Names, "named">) {
     const { source } = reading
@@ -52,12 +56,12 @@ export class HeldRows {
     return row >= this.#from && row < this.#to
   }
 
-  /** How many of so many rows are held, as far as the declaration tells. */
+  /** How many of `rows` rows are held, as far as the declaration tells. */
   most(rows: number): number {
     return Math.min(this.#declared?.size ?? rows, Math.max(0, Math.min(this.#to, rows) - this.#from))
   }
 
-  /** The place of a row of the part among those held, or −1. `id` is that of the file, if ids are in it. */
+  /** The position of a row of the part among those held, or −1. `id` is the file's, if ids are in it. */
   take(row: number, id: string, line?: number): number {
     const name = this.numbered ? trimmed(`${this.#numbering.prefix}${this.#numbering.first + row}`) : id
     if (!this.numbered && !this.#isNew(name, row, line)) return -1
@@ -80,7 +84,9 @@ export class HeldRows {
       problems.add({ ...at, reason, remedy: "give every row its id" })
       return false
     }
-    if (wrong !== undefined) {
+    if (wrong !== undefined && mayBeMissing(id)) {
+      if (this.#declared === undefined) this.#doubtful.push({ ...at, id, ...wrong })
+    } else if (wrong !== undefined) {
       problems.add({ ...at, id, ...wrong })
       return false
     }
@@ -97,7 +103,7 @@ export class HeldRows {
     return false
   }
 
-  /** Refuses more rows than there is room for. `rows` are expected in all. Throws `TableError`. */
+  /** Refuses more rows than fit. `rows` are expected in total. Throws `TableError`. */
   requireRoom(rows: number): void {
     this.#requireHeap(this.most(rows))
   }
@@ -114,7 +120,15 @@ export class HeldRows {
     if (bytes > room.heap) problems.refuse(tooLarge(bytes, "ids", room.heap))
   }
 
-  /** Adds what is missing of the rows declared, once all rows of the file have been read. */
+  /** Adds the ids that are words for a missing value, once all are known: among names or codes they stand for themselves. */
+  judgeWords(): void {
+    if (this.#doubtful.length === 0) return
+    const others = [...this.#known.keys()].filter((id) => !mayBeMissing(id))
+    if (2 * others.filter(isWord).length > others.length) return
+    for (const problem of this.#doubtful) this.#reading.problems.add(problem)
+  }
+
+  /** Adds the declared rows that are missing, once all rows of the file have been read. */
   finish(rows: number): void {
     const { source, problems } = this.#reading
     const { part } = source
@@ -137,28 +151,28 @@ export class HeldRows {
 
 const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`
 
-/** What is said of something that does not fit into memory. */
+/** The error for what does not fit into memory. */
 export const tooLarge = (bytes: number, what: string, room: number): TableProblem => ({
   reason: `takes about ${gibibytes(bytes)} of memory for the ${what} that are held, where ${gibibytes(room)} are free`,
   remedy: "hold fewer columns or a part of the rows, or use a machine with more memory"
 })
 
-/** A column that is held. */
+/** A held column. */
 export interface HeldColumn {
   readonly name: string
-  /** Its place in the file. */
+  /** Its position in the file. */
   readonly place: number
-  /** Public, of a feature; the label has none. */
+  /** A feature's public range; the label has none. */
   readonly range: readonly [number, number] | undefined
 }
 
-/** The columns held and where they are in the file; the id's place too, unless ids are given by number. */
+/** The held columns and their positions in the file, and the id's position unless ids are given by number. */
 export interface HeldColumns {
   readonly held: ReadonlyArray<HeldColumn>
   readonly id: number | undefined
 }
 
-/** Finds the columns held. Throws `TableError`. */
+/** Finds the held columns. Throws `TableError`. */
 export const findColumns = (reading: Reading, names: Names): HeldColumns => {
   const { source, description, problems } = reading
   const numbered = source.ids !== undefined || !names.named
@@ -171,7 +185,7 @@ export const findColumns = (reading: Reading, names: Names): HeldColumns => {
   }
 }
 
-/** Rows × columns held, as numbers. */
+/** Rows × held columns, as numbers. */
 export class HeldCells {
   readonly #reading: Reading
   readonly #columns: ReadonlyArray<HeldColumn>
@@ -186,12 +200,14 @@ export class HeldCells {
     this.#labelOf = labelReader(reading.description)
   }
 
-  /** Makes room for the place; `expected` rows are in the file, as far as one can tell. Throws `TableError`. */
+  /**
+   * Makes room for the position; `expected` rows are in the file, as far as can be told. Throws `TableError`.
+   */
   requireRoom(place: number, expected: number): void {
     const width = this.#columns.length
     if ((place + 1) * width <= this.#cells.length) return
     this.#rows.requireRoom(expected)
-    // A bit more than expected, so that the cells are hardly ever moved.
+    // A little more than expected, so that the cells are rarely moved.
     const capacity = Math.max(this.#rows.most(Math.ceil(1.03 * expected)), Math.ceil(1.1 * (place + 1)))
     const cells = newArray(Float64Array, capacity * width, this.#reading)
     cells.set(this.#cells)
@@ -205,12 +221,12 @@ export class HeldCells {
     else this.add(place, column, outside([least, greatest]), line)
   }
 
-  /** Sets a cell of the label column to the place of a label. */
+  /** Sets a cell of the label column to the position of a label. */
   setLabel(place: number, column: number, text: string, line?: number): void {
     this.#cells[place * this.#columns.length + column] = this.labelOf(place, column, text, line)
   }
 
-  /** The place of a label in the public list; NaN for one that is not there, which is noted. */
+  /** The position of a label in the public list; NaN for an unknown one, which is noted. */
   labelOf(place: number, column: number, text: string, line?: number): number {
     const label = this.#labelOf(text)
     if (typeof label === "number") return label
@@ -249,7 +265,7 @@ export class HeldCells {
   }
 }
 
-/** An array of so many elements. Throws `TableError` where it is larger than the room there is. */
+/** An array of the given length. Throws `TableError` if it exceeds the memory that is left. */
 export const newArray = <A>(
   type: { new (length: number): A; readonly BYTES_PER_ELEMENT: number },
   length: number,

@@ -1,6 +1,7 @@
 /**
- * IDX files, the format of MNIST: a magic number, the sizes of a tensor, and its numbers, big-endian. The first dimension is
- * that of the rows, all others together are the columns, which have no names. Images stay the bytes they are.
+ * IDX files, the format of MNIST: a magic number, the sizes of a tensor, and its numbers, big-endian. The
+ * first dimension counts the rows; all others together are the columns, which have no names. Images stay
+ * bytes.
  */
 import type { ByteSource } from "./byte-source.ts"
 import { missingNumber, outside } from "./cell-text.ts"
@@ -25,11 +26,11 @@ const types: ReadonlyMap<number, NumberType> = new Map<number, NumberType>([
   [14, { array: Float64Array, get: (view, at) => view.getFloat64(at) }]
 ])
 
-/** Whether bytes begin as an IDX file does. */
+/** Whether bytes begin like an IDX file. */
 export const isIdx = (head: Uint8Array): boolean =>
   head[0] === 0 && head[1] === 0 && types.has(head[2]!) && head[3]! > 0
 
-/** What the beginning of a file says. */
+/** The header of a file. */
 interface Layout {
   readonly type: NumberType
   readonly rows: number
@@ -40,8 +41,8 @@ interface Layout {
 }
 
 /**
- * Reads what is held of a file. Its columns are named by the source's header; without one they are all features of the joint
- * table, or, in a file of one dimension, the label. Rejects with `TableError`.
+ * Reads the held part of a file. Its columns are named by the source's header; without one they are all
+ * features of the joint table, or, in a file of one dimension, the label. Rejects with `TableError`.
  */
 export const readIdx = async (file: ByteSource, head: Uint8Array, reading: Reading): Promise<Table> => {
   const { source, description, problems } = reading
@@ -91,7 +92,7 @@ const layoutOf = (size: number, head: Uint8Array, { problems }: Reading): Layout
   return { type, rows: sizes[0]!, columns, start }
 }
 
-/** The numbers of the columns held in the rows that have a place, row by row. */
+/** The numbers of the held columns in the held rows, row by row. */
 const heldNumbers = async (
   file: ByteSource,
   { type, rows, columns, start }: Layout,
@@ -141,7 +142,7 @@ const checkNumbers = (
   }
 }
 
-/** The places of labels that are numbers, which are the labels as texts. */
+/** The positions of numeric labels, compared as texts. */
 const labelsOf = ({ values, first, step }: Column, cells: HeldCells): Column => {
   const labels = new Float64Array(values.length / step)
   for (let row = 0; row < labels.length; row++) {

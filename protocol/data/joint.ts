@@ -1,5 +1,5 @@
 /**
- * The joint table put together from blocks: float64 cells where somebody may see them (references on data that the
+ * The joint table, assembled from blocks: float64 cells where they may be seen (references on data that the
  * runner can read, the joint test of held-out rows), shares as bare 64-bit words at the clouds.
  */
 
@@ -13,7 +13,7 @@ export interface JointTable {
   readonly labels: Float64Array
 }
 
-/** The rows from `firstRow` on, of which there are `rows`, put together from blocks that cover them. */
+/** `rows` rows from `firstRow`, assembled from blocks that cover them. */
 export const assemble = (
   blocks: ReadonlyArray<FilledBlock>,
   outline: {
@@ -39,7 +39,7 @@ export const assemble = (
   return table
 }
 
-/** Columns of a block that stand side by side in one of the two matrices. */
+/** Adjacent columns of a block that are adjacent in one of the two matrices. */
 interface Span {
   readonly matrix: "features" | "labels"
   /** Columns of that matrix. */
@@ -76,9 +76,9 @@ export interface JointWords {
 }
 
 /**
- * Puts a run of a user's words, in the order of its blocks and from the `firstWord`-th of all of them, where they belong in the
- * joint training table. Words beyond the cells are ignored (packing fills up the last ciphertext). The blocks must have passed
- * the coverage check.
+ * Copies a run of a user's words, in the order of its blocks and beginning with the `firstWord`-th of all, to
+ * their places in the joint training table. Words beyond the cells are ignored (packing fills up the last
+ * ciphertext). The blocks must have passed the coverage check.
  */
 export const placeRun = (
   blocks: ReadonlyArray<CellBlock>,
@@ -111,7 +111,7 @@ export const placeRun = (
   }
 }
 
-/** Few words are faster copied byte by byte than by the object that `subarray` makes of them. */
+/** Up to this many words are copied faster byte by byte than through the object that `subarray` makes. */
 const shortRun = 8
 
 const copyWords = (

@@ -1,17 +1,17 @@
 /**
- * Labels, by their place in the public list. Where every label of the list is a number they are compared as numbers, so
- * that `0` is `0.0`; else as exact texts.
+ * Labels, by their position in the public list. If every label of the list is a number, they are compared as
+ * numbers, so that `0` equals `0.0`; otherwise as exact texts.
  */
 import { missing } from "./cell-text.ts"
 import type { DataDescription } from "./encoding.ts"
-import { exactNumber, isDecimal, spellingDifference, trimmed } from "./spelling.ts"
+import { exactNumber, isDecimal, shown, spellingDifference, trimmed } from "./spelling.ts"
 import type { CellProblem } from "./table.ts"
 
 /** Whether labels are compared as numbers. */
 export const areNumbers = (labels: ReadonlyArray<string>): boolean =>
   labels.every((label) => isDecimal(trimmed(label)))
 
-/** The place of a label in a list that is the same as one before, as labels are compared; undefined where there is none. */
+/** The position of an earlier label in the list that equals this one; undefined if there is none. */
 export const repeatedLabel = (labels: ReadonlyArray<string>): number | undefined => {
   const numbers = areNumbers(labels)
   const seen = new Set<string>()
@@ -24,10 +24,10 @@ export const repeatedLabel = (labels: ReadonlyArray<string>): number | undefined
   return undefined
 }
 
-/** Spellings that are remembered, so that each is looked at once. */
+/** Cached spellings, so that each is resolved once. */
 const remembered = 100_000
 
-/** Gives the place of a cell's label in the list, or what is wrong with it. */
+/** The position of a cell's label in the list, or its fault. */
 export const labelReader = ({ label }: DataDescription): ((text: string) => number | CellProblem) => {
   const labels = label.values.map(trimmed)
   const numbers = areNumbers(labels)
@@ -47,11 +47,13 @@ export const labelReader = ({ label }: DataDescription): ((text: string) => numb
 const notALabel = (text: string, labels: ReadonlyArray<string>): CellProblem => {
   const absent = missing(text)
   if (absent !== undefined) return absent
-  const listed = labels.length > 20 ? `${labels.slice(0, 20).join(", ")}, …` : labels.join(", ")
+  const named = labels.slice(0, 20).map(shown).join(", ")
+  const listed = labels.length > 20 ? `${named}, …` : named
   const difference = labels.map((label) => spellingDifference(text, label)).find((each) => each !== undefined)
   const hint = difference === undefined ? "" : ` (it differs from one of them only in ${difference})`
   return {
     reason: `is not one of the labels ${listed}${hint}`,
-    remedy: "correct the label, or add it to the scenario's list"
+    remedy: "correct the label, or add it to the scenario's list",
+    ...(difference === undefined ? {} : { alike: true })
   }
 }

@@ -1,20 +1,20 @@
 /**
- * What a cell of a Parquet column is as a text, for ids and labels, and as a number, for features. The physical values are
- * taken as they are in the file, so that no digit is lost on the way: times have the digits of their unit, and the zone of
- * the machine has no part in them.
+ * A cell of a Parquet column as a text, for ids and labels, and as a number, for features. The physical
+ * values are used, so that no digit is lost: times have the digits of their unit and do not depend on the
+ * machine's time zone.
  */
 import { isUtf8 } from "node:buffer"
 import type { SchemaElement } from "hyparquet"
 
-/** The cells of a column, as its type has them. */
+/** The cells of a column, by its type. */
 export interface CellType {
-  /** What the cells are, in the plural. */
+  /** The kind of cells, in the plural. */
   readonly what: string
-  /** The text of a cell: undefined for one that is none, such as bytes that are not UTF-8. */
+  /** The text of a cell; undefined if it has none, such as bytes that are not UTF-8. */
   readonly text?: (cell: unknown) => string | undefined
-  /** Numbers have a value; texts are read as numbers where a number is needed. */
+  /** Numbers have a value; texts are parsed as numbers if a number is needed. */
   readonly number?: (cell: unknown) => number
-  /** Whether the text is rounded, so that it can't tell rows apart. */
+  /** Whether the text is rounded, so that it can't distinguish rows. */
   readonly rounded?: boolean
 }
 
@@ -87,7 +87,7 @@ const decimals = ({ type, scale, logical_type }: SchemaElement): CellType => {
 const signed = (bytes: Uint8Array): bigint =>
   bytes.length === 0 ? 0n : BigInt.asIntN(8 * bytes.length, BigInt(`0x${Buffer.from(bytes).toString("hex")}`))
 
-/** A number of so many decimal places. */
+/** A number with the given decimal places. */
 const withPoint = (unscaled: bigint, places: number): string => {
   const digits = String(unscaled < 0n ? -unscaled : unscaled).padStart(places + 1, "0")
   const whole = digits.slice(0, digits.length - places)
@@ -134,7 +134,9 @@ const integers = ({ type, converted_type: converted, logical_type: logical }: Sc
 
 const floorDivide = (a: bigint, b: bigint): bigint => (a >= 0n ? a / b : -((b - 1n - a) / b))
 
-/** The day so many days after 1970-01-01, such as `2024-02-29`; undefined beyond the year 9999. */
+/**
+ * The day that is this number of days after 1970-01-01, such as `2024-02-29`; undefined beyond the year 9999.
+ */
 const day = (days: bigint): string | undefined => {
   const time = Number(days) * 86_400_000
   if (!(time >= -62_167_219_200_000 && time < 253_402_300_800_000)) return undefined

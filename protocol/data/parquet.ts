@@ -1,6 +1,6 @@
 /**
- * Parquet files: columns with names and types of their own, of which only those that are needed are decoded, one group of rows
- * after the other. The only file that imports the functions of `hyparquet`.
+ * Parquet files: columns with names and types of their own, of which only the needed ones are decoded, one
+ * group of rows after another. The only file that imports the functions of `hyparquet`.
  */
 import { brotliDecompressSync, gunzipSync } from "node:zlib"
 import {
@@ -25,7 +25,10 @@ const compressors = {
 }
 const readable = new Set(["UNCOMPRESSED", "SNAPPY", ...Object.keys(compressors)])
 
-/** What the reader makes of the texts and times of statistics, which nobody needs: nothing that may fail. */
+/**
+ * Replaces the reader's conversion of the texts and times of statistics, which are not needed and must not
+ * fail.
+ */
 const asTheyAre = {
   timestampFromNanoseconds: (ticks: bigint) => ticks,
   timestampFromMicroseconds: (ticks: bigint) => ticks,
@@ -46,7 +49,7 @@ export const readParquet = async (bytes: ByteSource, reading: Reading): Promise<
     const read = new ParquetRows(metadata, reading)
     const scan = await parquetScan({
       file,
-      // Without the types of its own the reader gives the values as they are in the file.
+      // Without types of its own the reader returns the values as they are in the file.
       metadata: { ...metadata, schema: metadata.schema.map(withoutMeaning) },
       columns: read.wanted,
       compressors,
@@ -60,7 +63,7 @@ export const readParquet = async (bytes: ByteSource, reading: Reading): Promise<
     if (error instanceof RangeError && /allocation failed/.test(error.message)) {
       return reading.problems.refuse(tooLarge(bytes.size, "cells", reading.room.memory))
     }
-    // What is left is of many kinds: the reader takes no care of damaged files.
+    // The remaining errors are of many kinds: the reader does not check damaged files.
     return reading.problems.refuse({
       reason: "begins and ends as Parquet does but can't be taken apart",
       remedy: "get a whole copy of the file, or write it anew"
@@ -163,7 +166,7 @@ class ParquetRows {
           })
         }
         const bytes = Number(data.total_uncompressed_size)
-        // A value takes up to eight times its bytes while its column is taken apart.
+        // A value takes up to eight times its bytes while its column is decoded.
         if (8 * bytes > this.#reading.room.memory || bytes > 2 ** 31) {
           this.#reading.problems.refuse({
             column: data.path_in_schema[0]!,
@@ -189,6 +192,7 @@ class ParquetRows {
       for (const [index, column] of this.#columns.entries())
         this.#readCells(await read(column), places, index)
     }
+    this.#rows.judgeWords()
     const { problems } = this.#reading
     problems.finish()
     this.#rows.finish(this.#count)

@@ -1,6 +1,7 @@
 /**
- * Whose row is whose: users whose tables differ in rows and in row order agree on one joint order by salted digests of
- * the row ids. The users share the salt; clouds see only indices into the joint order, never an id or a digest.
+ * Matches the users' rows: users whose tables differ in rows and row order agree on one joint order by salted
+ * digests of the row ids. The users share the salt; clouds see only indices into the joint order, never an id
+ * or a digest.
  */
 import { createHmac } from "node:crypto"
 import { Data } from "effect"
@@ -8,7 +9,10 @@ import { type Cells, pickRows, readRows } from "./cells.ts"
 import { DigestOrder, digestBytes } from "./digest-order.ts"
 import type { EncodedTable } from "./encoding.ts"
 
-/** HMAC-SHA256(salt, id) of the ids, the first half of each, one after the other. Without the salt they tell nothing of the ids. */
+/**
+ * HMAC-SHA256(salt, id) of the ids, the first half of each, one after the other. Without the salt they tell
+ * nothing of the ids.
+ */
 export const digestIds = (salt: Uint8Array, ids: ReadonlyArray<string>): Uint8Array => {
   const digests = new Uint8Array(ids.length * digestBytes)
   ids.forEach((id, index) => {
@@ -52,13 +56,13 @@ export class MarkedByOneOnly extends Data.TaggedError("MarkedByOneOnly")<{
   readonly retryable = false
   override get message(): string {
     const what = this.rows === 1 ? "1 row is" : `${this.rows} rows are`
-    return `${what} marked as held out in one file and not in another; mark every file that has cells of a row alike`
+    return `${what} marked as held out in one file and not in another; mark the row in every file that has cells of it`
   }
 }
 
 /**
- * The joint order of all users' rows: first those that nobody marks as held out, of which the last ⌊share·rows⌋ are held out
- * none the less, then the marked ones. Throws `MalformedRows` and `MarkedByOneOnly`.
+ * The joint order of all users' rows: first those that no user marks as held out, of which the last
+ * ⌊share·rows⌋ are held out nevertheless, then the marked ones. Throws `MalformedRows` and `MarkedByOneOnly`.
  */
 export const joinRows = (lists: Iterable<DigestList>, heldOutShare: number): JointRows => {
   const all = [...lists]
@@ -116,8 +120,8 @@ export interface PlacedCells {
 }
 
 /**
- * Places a user's tables in the joint table, in ascending order of joint rows. `digests` are those of each table's ids. Blocks
- * without a cell are left out.
+ * Places a user's tables in the joint table, in ascending order of joint rows. `digests` are those of each
+ * table's ids. Blocks without cells are omitted.
  */
 export const placeCells = (
   tables: ReadonlyArray<EncodedTable>,
@@ -158,8 +162,8 @@ export interface CellRun {
 }
 
 /**
- * The cells of all blocks, block by block, row by row: the order in which they are uploaded. In runs of whole rows, each of
- * at most `most` cells where a row is not longer.
+ * The cells of all blocks, block by block, row by row: the order in which they are uploaded. In runs of whole
+ * rows, each of at most `most` cells where a row is not longer.
  */
 export const cellsInOrder = (blocks: ReadonlyArray<FilledBlock>, most: number): ReadonlyArray<CellRun> => {
   let first = 0

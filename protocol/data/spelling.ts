@@ -1,9 +1,13 @@
 /**
- * What is the same text and what only looks like it. Ids, labels and names of columns are compared as exact texts; only
- * spaces at their edges don't count, in any format. What differs in spelling alone is hinted at, and never taken as equal.
+ * Which texts are equal, and which only look alike. Ids, labels and names of columns are compared as exact
+ * texts; only spaces at their edges are ignored, in any format. Texts that differ in spelling alone are
+ * hinted at, and never taken as equal.
  */
 
-/** A text without the spaces at its edges: every space of Unicode, tabs, line breaks and the no-break space among them. */
+/**
+ * A text without the spaces at its edges: every space of Unicode, tabs, line breaks and the no-break space
+ * among them.
+ */
 export const trimmed = (text: string): string => text.trim()
 
 const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
@@ -12,8 +16,8 @@ const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
 export const isDecimal = (text: string): boolean => decimal.test(text)
 
 /**
- * The number that a decimal text stands for, exactly and in one spelling: `1.50` and `15e-1` give the same; undefined for a
- * text that is no number.
+ * The value of a decimal text, exactly and in one spelling: `1.50` and `15e-1` give the same; undefined for a
+ * text that is not a number.
  */
 export const exactNumber = (text: string): string | undefined => {
   if (!isDecimal(text)) return undefined
@@ -27,10 +31,25 @@ export const exactNumber = (text: string): string | undefined => {
 }
 
 const invisible = /[\s_\p{Cf}]+/gu
+/** Quotes at the edges, which other programs and spreadsheets leave there: `="0012"`, `'0012`. */
+const quoted = /^=?["'`‘’“”„«»]+|["'`‘’“”„«»]+$/g
+
+/** Letters of other scripts that look like Latin ones. */
+const lookalikes = new Map(
+  [
+    ["АВЕЅІЈКМНОРСТХаеорсухіјѕ", "ABESIJKMHOPCTXaeopcyxijs"],
+    ["ΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEZHIKMNOPTYXo"]
+  ].flatMap(([theirs = "", latin = ""]) => Array.from(theirs, (letter, at) => [letter, latin[at]!] as const))
+)
+const inLatin = (text: string): string => text.replace(/[\u0370-\u052f]/g, (c) => lookalikes.get(c) ?? c)
 
 /** What texts of the same spelling, but for the differences that `spellingDifference` names, have in common. */
-const looseSpelling = (text: string): string =>
-  exactNumber(text) ??
+export const looseSpelling = (text: string): string => {
+  const bare = text.replace(quoted, "")
+  return exactNumber(bare) ?? loose(inLatin(bare))
+}
+
+const loose = (text: string): string =>
   text
     .normalize("NFKC")
     .toLowerCase()
@@ -39,15 +58,31 @@ const looseSpelling = (text: string): string =>
     .replace(/(t\d\d:\d\d:\d\d)\.?0*(z?)$/, "$1$2")
     .replace(/(t\d\d:\d\d:\d\d\.\d*[1-9])0+(z?)$/, "$1$2")
 
-/** What alone two different texts differ in: `case`; undefined for texts that have more to tell them apart. */
+/** The only difference of two texts, such as `case`; undefined if they differ in more. */
 export const spellingDifference = (one: string, other: string): string | undefined => {
   if (looseSpelling(one) !== looseSpelling(other)) return undefined
-  if (exactNumber(one) !== undefined) return "how the number is written"
+  if (one.replace(quoted, "") === other.replace(quoted, "")) return "the quotes around it"
+  if (exactNumber(one.replace(quoted, "")) !== undefined) return "how the number is written"
   if (one.normalize("NFC") === other.normalize("NFC")) return "Unicode normalisation"
   if (one.toLowerCase() === other.toLowerCase()) return "case"
-  return one.replace(invisible, "") === other.replace(invisible, "")
-    ? "spaces or invisible characters"
-    : "spelling"
+  if (one.replace(invisible, "") === other.replace(invisible, "")) return "spaces or invisible characters"
+  return inLatin(one) === inLatin(other) ? "letters of another script that look alike" : "spelling"
+}
+
+/** A text from outside on one line, with nothing in it that steers a terminal or can't be seen. */
+export const printable = (text: string): string =>
+  text.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (c) => `\\u{${c.codePointAt(0)!.toString(16).padStart(4, "0")}}`
+  )
+
+/** Characters of a name from a file that a message shows. */
+const mostShown = 80
+
+/** A name from a file as a message shows it: printable, and not endless. */
+export const shown = (name: string): string => {
+  const { length } = name
+  return printable(length > mostShown ? `${name.slice(0, mostShown - 20)}… (of ${length} characters)` : name)
 }
 
 /** Two texts that differ in their spelling alone, and what it is that they differ in. */

@@ -1,34 +1,35 @@
 /**
- * What a user holds of a file, checked before anything is computed: the columns it declares, numbers within their public
- * ranges, labels of the public list, one row an id; whatever the format. Only the owner sees a table; errors name
- * line, column and id but never the value of a cell, because an error may travel further than the table.
+ * The part of a file that a user holds, checked before anything is computed, in any format: the declared
+ * columns, numbers within their public ranges, labels of the public list, one row for each id. Only the owner
+ * sees a table; errors name line, column and id but never the value of a cell, because an error may travel
+ * further than the table.
  */
 import { Data } from "effect"
 import type { Encoding } from "./characters.ts"
 import type { Column, DataDescription } from "./encoding.ts"
 import { sourceColumns } from "./encoding.ts"
-import { spellingDifference, trimmed } from "./spelling.ts"
+import { shown, spellingDifference, trimmed } from "./spelling.ts"
 
-/** What a user holds of a file: some columns of some rows. */
+/** The part of a file that a user holds: some columns of some rows. */
 export interface TableSource {
   readonly user: string
   /** The file's name as the user knows it, for errors. */
   readonly file: string
-  /** How a file of text writes its characters; UTF-8 where left out. */
+  /** The encoding of a text file; UTF-8 by default. */
   readonly encoding?: Encoding | undefined
-  /** All features and the label where left out; in a file without names all that it has. */
+  /** By default all features and the label; in a file without names all that it has. */
   readonly columns?: ReadonlyArray<string> | undefined
   /** Names of the columns of a file that does not say them, in its order. */
   readonly header?: ReadonlyArray<string> | undefined
-  /** The ids of the rows held; all when left out. */
+  /** The ids of the held rows; all by default. */
   readonly rows?: ReadonlyArray<string> | undefined
-  /** The part of the file that is held: rows counted from 1, the last among them; all when left out. */
+  /** The held part of the file: rows counted from 1, including the last; all by default. */
   readonly part?: { readonly from: number; readonly to: number } | undefined
   /** Ids by number instead of from a column: `prefix` and the row's number, the first row's being `first`. */
   readonly ids?: { readonly prefix: string; readonly first: number } | undefined
 }
 
-/** What a file is read into. */
+/** The table that a file is read into. */
 export interface Reading {
   readonly source: TableSource
   readonly description: DataDescription
@@ -44,7 +45,10 @@ export interface Room {
 
 export interface Table {
   readonly ids: ReadonlyArray<string>
-  /** Values of each column held, in the order of `ids`; of the label column the label's place in the public list. */
+  /**
+   * Values of each column held, in the order of `ids`; of the label column the label's place in the public
+   * list.
+   */
   readonly columns: ReadonlyMap<string, Column>
 }
 
@@ -55,11 +59,11 @@ export interface TableProblem {
   readonly id?: string
   readonly reason: string
   readonly remedy: string
-  /** Of problems alike in column and reason only the first is told, with their number. */
+  /** Of problems with the same column and reason only the first is reported, with their number. */
   readonly alike?: boolean
 }
 
-/** What is wrong with a cell. */
+/** The fault of a cell. */
 export type CellProblem = Pick<TableProblem, "reason" | "remedy" | "alike">
 
 /** Problems named in one error; more are counted. */
@@ -88,17 +92,17 @@ export class TableError extends Data.TaggedError("TableError")<{
 /** `column mean_radius of row BC0264 (user north) is not a number; …` */
 export const describeProblem = (user: string, { column, id, reason, remedy }: TableProblem): string => {
   const parts = [
-    ...(column === undefined ? [] : [`column ${column}`]),
-    ...(id === undefined ? [] : [`row ${id}`])
+    ...(column === undefined ? [] : [`column ${shown(column)}`]),
+    ...(id === undefined ? [] : [`row ${shown(id)}`])
   ]
   return `${parts.join(" of ") || "the file"} (user ${user}) ${reason}; ${remedy}`
 }
 
-/** What is found wrong with a file. */
+/** The faults of a file. */
 export class Problems {
   readonly #source: Pick<TableSource, "user" | "file">
   readonly #kept: Array<TableProblem> = []
-  /** How often each problem was met again that is told once. */
+  /** How often each problem that is reported once has recurred. */
   readonly #again = new Map<string, number>()
   #count = 0
 
@@ -160,7 +164,7 @@ export const heldColumns = (
   description: DataDescription
 ): ReadonlyArray<string> => columns ?? (named ? sourceColumns(description) : names)
 
-/** Where in a file the wanted columns are. Throws `TableError` for those that are missing, or there twice. */
+/** The positions of the wanted columns in a file. Throws `TableError` if one is missing or there twice. */
 export const locateColumns = (
   { names, line }: Names,
   wanted: ReadonlyArray<string>,
@@ -203,7 +207,8 @@ export const locateColumns = (
 const nearName = (column: string, names: ReadonlyArray<string>): string => {
   for (const name of names) {
     const difference = spellingDifference(trimmed(name), trimmed(column))
-    if (difference !== undefined) return `, which has ${trimmed(name)}: they differ only in ${difference}`
+    if (difference !== undefined)
+      return `, which has ${shown(trimmed(name))}: they differ only in ${difference}`
   }
   return names.some((name) => /^[#%/]+\s*/.test(name) && name.replace(/^[#%/]+\s*/, "") === column)
     ? ", which begins with a comment sign: take it out"

@@ -1,7 +1,8 @@
 /**
- * The float64 reference: the training step on plain doubles, what the secure run is compared with. A matrix holds
- * x·2^f just as the fixed-point words do, only unrounded; powers of two are exact in doubles, so this is ordinary
- * float64 training. Everything is in the clear: for tests and for reports on scenarios that allow it.
+ * The float64 reference: the training step on plain doubles, with which the secure run is compared. A matrix
+ * holds x·2^f just as the fixed-point words do, only unrounded; powers of two are exact in doubles, so this
+ * is ordinary float64 training. Everything is in the clear: for tests and for reports on scenarios that allow
+ * it.
  */
 
 import type { ProductForm } from "../ring/ring.ts"
@@ -57,7 +58,7 @@ const transposed = (x: FloatMatrix): FloatMatrix => {
   return out
 }
 
-/** Twice the product, as all who compute the step have it. */
+/** Twice the product, as in every interpretation of the step. */
 const product = (left: FloatMatrix, right: FloatMatrix, form: ProductForm): FloatMatrix => {
   const x = form === "leftTransposed" ? transposed(left) : left
   const y = form === "rightTransposed" ? transposed(right) : right

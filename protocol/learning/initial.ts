@@ -1,15 +1,15 @@
 /**
- * Initial weights that nobody knows: each cloud draws its share from a key of its own, the sum is the matrix. Each share
- * is uniform in ±√(3/fan-in), so the sum of the two has the variance 2/fan-in of He's initialisation for ReLU; for another
- * variance v/fan-in, in ±√(3v/(2·fan-in)). A cloud
- * sees its own share, which says nothing beyond that the sum is within reach of it; biases start at zero.
+ * Initial weights that no party knows: each cloud draws its share from a key of its own, and the sum is the
+ * matrix. Each share is uniform in ±√(3/fan-in), so the sum of the two has the variance 2/fan-in of He's
+ * initialisation for ReLU; for another variance v/fan-in, in ±√(3v/(2·fan-in)). A cloud sees only its own
+ * share, which bounds the sum and tells nothing else; biases start at zero.
  */
 import { createCipheriv } from "node:crypto"
 import { defaultInitialVariance, type Network, weightShape } from "./network.ts"
 
 /**
- * One cloud's share of the weights of layer l, inputs × units, row-major, as 64-bit two's complement words with f
- * fractional bits. `key` is 16 bytes, used for nothing else.
+ * One cloud's share of the weights of layer l, inputs × units, row-major, as 64-bit two's complement words
+ * with f fractional bits. `key` is 16 bytes, used for nothing else.
  */
 export const initialWeightsShare = (
   network: Network,
@@ -31,7 +31,10 @@ export const initialWeightsShare = (
   })
 }
 
-/** The matrix two shares stand for, as real numbers: for the references of a reproducible run, which know both keys. */
+/**
+ * The matrix two shares stand for, as real numbers: for the references of a reproducible run, which know both
+ * keys.
+ */
 export const initialWeights = (
   network: Network,
   layer: number,

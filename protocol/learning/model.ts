@@ -1,7 +1,7 @@
 /**
- * The trained model as its owners get it: the network, its weights as real numbers, and the public description of the
- * data (ranges, scaling, labels), which is all it takes to predict. On its way it is one run of fixed-point words, for
- * each layer the weights row by row and then the bias.
+ * The trained model as its owners get it: the network, its weights as real numbers, and the public
+ * description of the data (ranges, scaling, labels), which suffices to predict. It travels as one run of
+ * fixed-point words: for each layer the weights row by row, then the bias.
  */
 import type { DataDescription } from "../data/encoding.ts"
 import { type FloatMatrix, floatMatrix, floatOperations, floatValues } from "./float.ts"
@@ -57,12 +57,14 @@ export const modelValues = (model: Model): Float64Array =>
 /** Stands for the class of a row that has none: one of its outputs is not a finite number. */
 export const noClass = 2 ** 32 - 1
 
-/** Rows whose outputs are computed at a time: what a layer takes is small next to the rows themselves. */
+/**
+ * Rows whose outputs are computed together: their intermediate values are small next to the rows themselves.
+ */
 const rowsAtATime = 1024
 
 /**
- * The outputs of the network for each row, rows × outputs, computed in float64. `features` is rows × inputs, scaled as
- * the model's data description says, row-major.
+ * The outputs of the network for each row, rows × outputs, computed in float64. `features` is rows × inputs,
+ * scaled as the model's data description says, row-major.
  */
 export const scores = (model: Model, features: Float64Array): Float64Array => {
   const { network } = model
@@ -94,7 +96,10 @@ export const floatLayers = (
 export const classify = (model: Model, features: Float64Array): Uint32Array =>
   greatestOfEachRow(scores(model, features), outputs(model.network))
 
-/** Index of the greatest entry of each row, the first where several are; `noClass` where an entry is not finite. */
+/**
+ * Index of the greatest entry of each row, the first where several are; `noClass` where an entry is not
+ * finite.
+ */
 export const greatestOfEachRow = (values: Float64Array, cols: number): Uint32Array =>
   Uint32Array.from({ length: values.length / cols }, (_, row) => {
     const scores = values.subarray(row * cols, (row + 1) * cols)
@@ -106,7 +111,10 @@ export const greatestOfEachRow = (values: Float64Array, cols: number): Uint32Arr
     return greatest
   })
 
-/** How many of the rows the model puts into the class of their labels, one-hot; a row without a class is not among them. */
+/**
+ * How many of the rows the model puts into the class of their labels, one-hot; a row without a class is not
+ * among them.
+ */
 export const countCorrect = (model: Model, features: Float64Array, labels: Float64Array): number => {
   const expected = greatestOfEachRow(labels, outputs(model.network))
   return classify(model, features).filter((found, row) => found !== noClass && found === expected[row]).length

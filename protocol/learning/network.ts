@@ -1,6 +1,6 @@
 /**
- * The shape of a network: dense layers, ReLU on the hidden ones, identity or ReLU on the last. Public: every party knows
- * it. Layers count from 1 as in the formulas, so `layers[l - 1]` is layer l; layer 0 is the data.
+ * The shape of a network: dense layers, ReLU on the hidden ones, identity or ReLU on the last. Public: every
+ * party knows it. Layers count from 1 as in the formulas, so `layers[l - 1]` is layer l; layer 0 is the data.
  */
 import { Data } from "effect"
 import type { Shape } from "./operations.ts"
@@ -16,14 +16,17 @@ export interface Network {
   /** Features of a row. */
   readonly inputs: number
   readonly layers: ReadonlyArray<DenseLayer>
-  /** Variance of a first weight times the inputs of its layer; `defaultInitialVariance` where left out. */
+  /** Variance of a first weight times the inputs of its layer; `defaultInitialVariance` by default. */
   readonly initialVariance?: number
 }
 
 /** He's, which keeps the variance of activations from layer to layer with ReLU. */
 export const defaultInitialVariance = 2
 
-/** A network or training plan that cannot be run. `field` is the path below the plan, `network.layers[0].units` for one. */
+/**
+ * A network or training plan that cannot be run. `field` is the path below the plan,
+ * `network.layers[0].units` for one.
+ */
 export class InvalidPlan extends Data.TaggedError("InvalidPlan")<{
   readonly field: string
   readonly reason: string

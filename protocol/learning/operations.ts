@@ -1,11 +1,11 @@
 /**
- * What a training step can do, whatever its matrices are: the seam between the mathematics of learning
- * (`step.ts`, written once) and those who interpret it: the float64 reference, the fixed-point reference,
- * a cloud working on shares, the KGC dealing correlated randomness, and the cost model.
+ * The operations of a training step, whatever its matrices are: the seam between the mathematics of learning
+ * (`step.ts`, written once) and its interpreters: the float64 reference, the fixed-point reference, a cloud
+ * working on shares, the KGC dealing correlated randomness, and the cost model.
  *
- * An operation that needs the other cloud is a `Round`: a generator that yields what it wants to send in
- * this round, and is resumed with the bytes the peer sent in the same round. `together` runs independent
- * operations in lockstep, so that all their openings travel in one message each way.
+ * An operation that needs the other cloud is a `Round`: a generator that yields its messages of this round
+ * and is resumed with the bytes that the peer sent in the same round. `together` runs independent operations
+ * in lockstep, so that all their openings travel in one message each way.
  */
 import type { ProductForm } from "../ring/ring.ts"
 
@@ -16,8 +16,8 @@ export interface Shape {
 }
 
 /**
- * The place of an operation in a step. Every random choice is a function of (run, step, operation), never of the
- * order in which the code happens to run, so a step that is done again, by anyone, gives the same bytes.
+ * The address of an operation in a step. Every random choice is a function of (run, step, operation), never
+ * of the order in which the code runs, so a step that any process repeats gives the same bytes.
  */
 export type Operation = number & { readonly Operation: unique symbol }
 
@@ -47,33 +47,38 @@ export const describeOperation = (op: Operation): string =>
   `${operationKinds[op % 16]} of layer ${Math.floor(op / 16)}`
 
 /**
- * A message of a round: its bytes, asked for when it is sent. They may be a view of memory that moves when it grows, so they
- * are looked up after all computations of the round have run, and copied before any goes on.
+ * A message of a round: its bytes, read when it is sent. They may be a view of memory that moves when it
+ * grows, so they are read after all computations of the round have run, and copied before any is resumed.
  */
 export type Message = () => Uint8Array
 
 /**
- * A computation that may exchange messages with the peer: yields this party's messages of a round, is resumed with the
- * peer's messages of that round, in the same order and of the same lengths.
+ * A computation that may exchange messages with the peer: yields this party's messages of a round, is resumed
+ * with the peer's messages of that round, in the same order and of the same lengths.
  */
 export type Round<A> = Generator<ReadonlyArray<Message>, A, ReadonlyArray<Uint8Array>>
 
-/** Fractional bits of a product of two values of f: it comes doubled (section 5 of docs/protocol.md). */
+/** Fractional bits of a product of two values of f: it comes doubled (section 5 of docs/concepts/protocol.md). */
 export const productBits = (f: number): number => 2 * f + 1
 
 /**
  * `V` is a matrix, `O` a matrix that has been opened under a mask and so can be a factor, `G` the bit matrix
- * "this ReLU was active", `L` opened labels. Scales: a value carries f fractional bits, a product `productBits`.
+ * "this ReLU was active", `L` opened labels. Scales: a value carries f fractional bits, a product
+ * `productBits`.
  */
 export interface Operations<V, O, G, L> {
   /**
-   * Opens a value under the masks of `op`, as a factor of products. 8 bytes an element, one round up to half a million elements. Serves any number of
-   * products. A value that is `consumed` is not used again, and its memory may be.
+   * Opens a value under the masks of `op`, as a factor of products. 8 bytes an element, one round up to half
+   * a million elements. Serves any number of products. A value that is `consumed` is not used again, and its
+   * memory may be.
    */
   readonly open: (op: Operation, x: V, consumed?: boolean) => Round<O>
   /** Opens the labels of a ReLU output, with messages of the same sizes. */
   readonly openLabels: (op: Operation, y: V) => Round<L>
-  /** Twice the product of two opened values. Local. It can be added a bias to and be rescaled, and nothing else. */
+  /**
+   * Twice the product of two opened values. Local. It can be added a bias to and be rescaled, and nothing
+   * else.
+   */
   readonly product: (op: Operation, x: O, y: O, form: ProductForm) => V
   /** z + (bias ≪ shift), the row vector `bias` added to every row. Local. */
   readonly addBias: (z: V, bias: V, shift: number) => V
@@ -81,7 +86,10 @@ export interface Operations<V, O, G, L> {
   readonly subtract: (x: V, y: V) => V
   /** Column sums as a 1 × cols row. Local. */
   readonly columnSums: (x: V) => V
-  /** ⌊factor·x / 2^shift⌉, up to one unit in the last place, of a product a 64th more. One round. `factor` is a small positive integer. */
+  /**
+   * ⌊factor·x / 2^shift⌉, up to one unit in the last place, of a product a 64th more. One round. `factor` is
+   * a small positive integer.
+   */
   readonly rescale: (op: Operation, x: V, shift: number, factor: number) => Round<V>
   /** Rescale and ReLU fused: max(y, 0) for the y of `rescale`, and the gate y ≥ 0. Four rounds. */
   readonly rescaleRelu: (op: Operation, z: V, shift: number) => Round<{ readonly value: V; readonly gate: G }>

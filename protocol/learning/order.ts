@@ -1,12 +1,16 @@
 /**
- * The order of the rows: one permutation an epoch, a pure function of a public 16-byte key, so that every party and both
- * references walk through the same batches. Fisher–Yates on an AES-128-CTR key stream, the epoch in the nonce. Within a batch
- * rows ascend: whoever holds rows one behind the other holds a slice of each batch.
+ * The order of the rows: one permutation for each epoch, a pure function of a public 16-byte key, so that
+ * every party and both references walk through the same batches. Fisher–Yates on an AES-128-CTR key stream,
+ * with the epoch in the nonce. Within a batch rows ascend: a holder of consecutive rows holds a slice of each
+ * batch.
  */
 import { createCipheriv } from "node:crypto"
 import type { TrainingPlan } from "./plan.ts"
 
-/** Row indices of the batch of a training step, ascending; steps count from 1. The permutation of the last epoch used is kept. */
+/**
+ * Row indices of the batch of a training step, ascending; steps count from 1. The permutation of the last
+ * epoch used is kept.
+ */
 export type BatchOrder = (step: number) => Uint32Array
 
 export const batchOrder = (

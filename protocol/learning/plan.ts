@@ -1,7 +1,8 @@
 /**
- * The training plan: everything public that decides what a training run computes (network, sizes, epochs, learning rate,
- * fixed-point precision), checked, with the learning rate brought to the form the protocol uses (section 6 of docs/protocol.md):
- * η/b ≈ factor/2^shift, so that the rate and the truncation are one rescale. Steps count from 1; step 0 opens the data.
+ * The training plan: all public parameters of the computation (network, sizes, epochs, learning rate,
+ * fixed-point precision), checked, with the learning rate in the protocol's form (section 6 of
+ * docs/concepts/protocol.md): η/b ≈ factor/2^shift, so that the rate and the truncation are one rescale. Steps count
+ * from 1; step 0 opens the data.
  */
 
 import { wordBytes } from "../bytes.ts"
@@ -12,7 +13,7 @@ export interface TrainingSettings {
   readonly network: Network
   /** Rows of the training matrix; held-out rows are not among them. */
   readonly rows: number
-  /** Rows a step. The rows that remain when an epoch does not divide evenly are left out of that epoch. */
+  /** Rows of a step. The rest of an epoch that does not divide evenly is omitted from that epoch. */
   readonly batch: number
   readonly epochs: number
   /** η of gradient descent on the mean over the batch of ½Σ(f−y)². */
@@ -21,11 +22,14 @@ export interface TrainingSettings {
   readonly fractionalBits: number
 }
 
-/** factor/2^shift stands for η/b; factor is odd or shift is 1, and factor ≤ 2^10. */
+/** η/b ≈ factor/2^shift; factor is odd or shift is 1, and factor ≤ 2^10. */
 export interface Rate {
   readonly factor: number
   readonly shift: number
-  /** |factor/2^shift − η/b| / (η/b): at most 2^-10, or up to 2^-8 where a large batch leaves no room for more bits. */
+  /**
+   * |factor/2^shift − η/b| / (η/b): at most 2^-10, or up to 2^-8 where a large batch leaves no room for more
+   * bits.
+   */
   readonly relativeError: number
 }
 
@@ -36,16 +40,16 @@ export interface TrainingPlan extends TrainingSettings {
   readonly steps: number
 }
 
-/** What a prediction needs of the plan. */
+/** The part of the plan that a prediction needs. */
 export type ForwardPlan = Pick<TrainingPlan, "network" | "fractionalBits">
 
-/** What a single step needs of the plan. */
+/** The part of the plan that a single step needs. */
 export type StepPlan = Pick<TrainingPlan, "network" | "fractionalBits" | "rate">
 
 const minimumFractionalBits = 8
 const maximumFractionalBits = 26
 const maximumRows = 2 ** 31 - 1
-/** What is rescaled, factor included, must stay below 2^62 (section 5 of docs/protocol.md). */
+/** Rescaled values, factor included, must stay below 2^62 (section 5 of docs/concepts/protocol.md). */
 export const magnitudeBits = 62
 /** Bits of the rate's factor, as many as there is room for. */
 const rateBits = { most: 10, least: 8 }
@@ -102,8 +106,8 @@ export const trainingPlan = (settings: TrainingSettings): TrainingPlan => {
 }
 
 /**
- * η/b as factor/2^shift: factor has so many bits, so the error is at most one in 2^bits, and trailing zeros are taken off it.
- * Throws `InvalidPlan` for a rate that is not positive or too large.
+ * η/b as factor/2^shift: factor has at most `bits` bits, so the error is at most one in 2^bits, and no
+ * trailing zeros. Throws `InvalidPlan` for a rate that is not positive or too large.
  */
 export const fixedRate = (learningRate: number, batch: number, bits = rateBits.most): Rate => {
   const wanted = learningRate / batch
@@ -150,7 +154,9 @@ const requireRoom = (settings: TrainingSettings, rate: Rate): void => {
     })
 }
 
-/** A rate from which on every rate has room: a little above the least of them that has a factor of ten bits. */
+/**
+ * A rate from which on every rate has room: a little above the least of them that has a factor of ten bits.
+ */
 const leastRate = ({ batch, fractionalBits }: TrainingSettings): number =>
   1.01 *
   batch *
@@ -159,7 +165,10 @@ const leastRate = ({ batch, fractionalBits }: TrainingSettings): number =>
 /** All that the 32-bit addresses of a cloud's memory reach. */
 const memoryBytes = 2 ** 32
 
-/** Throws `InvalidPlan` for a training table that no cloud can open: it has all of it in one memory, and more besides. */
+/**
+ * Throws `InvalidPlan` for a training table that no cloud can open: it has all of it in one memory, and more
+ * besides.
+ */
 export const requireMemory = ({ network, rows }: Pick<TrainingPlan, "network" | "rows">): void => {
   const columns = network.inputs + outputs(network)
   const bytes = wordBytes * rows * columns

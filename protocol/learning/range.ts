@@ -1,7 +1,7 @@
 /**
- * The range of the fixed-point numbers (section 5 of docs/protocol.md), and whether a training stays within it. Beyond it
- * a secure computation wraps and gives numbers that mean nothing, without any party noticing; the same training in
- * float64 does not wrap, so its magnitudes tell.
+ * The range of the fixed-point numbers (section 5 of docs/concepts/protocol.md), and whether a training stays within
+ * it. Beyond it a secure computation wraps and yields meaningless numbers without any party noticing; the
+ * same training in float64 does not wrap, so its magnitudes tell.
  */
 import { type FloatMatrix, floatMatrix, floatOperations } from "./float.ts"
 import { floatLayers, type Model } from "./model.ts"
@@ -22,12 +22,15 @@ export const rangeText = (fractionalBits: number): string =>
 
 type FloatOperations = Operations<FloatMatrix, FloatMatrix, FloatMatrix, FloatMatrix>
 
-/** The float64 operations; `beyond` is called for a matrix with a number that the fixed-point words could not hold, or with none. */
+/**
+ * The float64 operations; `beyond` is called for a matrix with a number that the fixed-point words could not
+ * hold, or with none.
+ */
 export const watched = (beyond: () => void): FloatOperations => {
   const limit = 2 ** magnitudeBits
   const look = ({ data }: FloatMatrix, factor = 1): void => {
     for (let i = 0; i < data.length; i++) {
-      // What is not a number is not below anything.
+      // NaN is not below anything.
       if (Math.abs(data[i]!) * factor < limit) continue
       beyond()
       return
@@ -58,8 +61,8 @@ export const watched = (beyond: () => void): FloatOperations => {
 const rowsTried = 64
 
 /**
- * Whether a model leaves the range for most rows that the public ranges allow: for all that anybody knows who has no data,
- * it comes from a training that diverged. The rows are spread evenly, the same each time.
+ * Whether a model leaves the range for most rows that the public ranges allow: as far as can be known without
+ * data, its training diverged. The rows are spread evenly, and the same each time.
  */
 export const leavesRange = (model: Model, fractionalBits: number): boolean => {
   const { data, network } = model

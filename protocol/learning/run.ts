@@ -1,6 +1,7 @@
 /**
- * Drivers of a `Round` computation: alone, for interpreters that need no peer, and as a pair of clouds in one process,
- * in lockstep, with the rounds and bytes counted. For references and tests; the actors drive theirs over the network.
+ * Drivers of a `Round` computation: alone, for interpreters that need no peer, and as a pair of clouds in one
+ * process, in lockstep, with the rounds and bytes counted. For references and tests; the actors drive theirs
+ * over the network.
  */
 import type { Round } from "./operations.ts"
 

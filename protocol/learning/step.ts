@@ -1,7 +1,7 @@
 /**
- * The training step, written once over abstract operations (section 6 of docs/protocol.md). The float64 and fixed-point
- * references, a cloud, the dealer and the cost model all run this file; it fixes which openings share a round. Nothing
- * here sees a value in the clear unless the interpreter works in the clear.
+ * The training step, written once over abstract operations (section 6 of docs/concepts/protocol.md). The float64 and
+ * fixed-point references, a cloud, the dealer and the cost model all run this file; it fixes which openings
+ * share a round. Nothing here sees a value in the clear unless the interpreter works in the clear.
  */
 import { type Network, opensLabels } from "./network.ts"
 import { type Operations, operation, productBits, type Round, together } from "./operations.ts"
@@ -26,7 +26,10 @@ export interface Batch<V, O, L> {
   readonly labels: Labels<V, L>
 }
 
-/** The training matrices as step 0 leaves them: the features opened once for the whole run, and the labels where needed. */
+/**
+ * The training matrices as step 0 leaves them: the features opened once for the whole run, and the labels
+ * where needed.
+ */
 export type OpenedData<V, O, L> = Batch<V, O, L>
 
 /** Step 0: opens the features, which are consumed, and for a ReLU output the labels, together. */
@@ -69,9 +72,9 @@ export const gatherBatch = <V, O, L>(
 /** By how many bits a product is rescaled to a value. */
 const toValue = ({ fractionalBits }: ForwardPlan): number => productBits(fractionalBits) - fractionalBits
 
-/** What the forward pass leaves for the backward pass. Index l - 1 of each array belongs to layer l. */
+/** What the forward pass keeps for the backward pass. Index l - 1 of each array belongs to layer l. */
 interface Forward<V, O, G> {
-  /** What layer l was fed: the batch, then the opened activations. */
+  /** The input of layer l: the batch, then the opened activations. */
   readonly fed: ReadonlyArray<O>
   /** Gates of the layers with ReLU. */
   readonly gates: ReadonlyArray<G | undefined>
@@ -79,8 +82,8 @@ interface Forward<V, O, G> {
 }
 
 /**
- * Forward pass with opened weights. Rounds: five a hidden layer (four of the ReLU, one to open its result), then one for
- * an identity output or four for ReLU.
+ * Forward pass with opened weights. Rounds: five a hidden layer (four of the ReLU, one to open its result),
+ * then one for an identity output or four for ReLU.
  */
 function* forward<V, O, G, L>(
   ops: Operations<V, O, G, L>,
@@ -127,7 +130,10 @@ const outputDelta = <V, O, G, L>(
   return ops.gatedDifference(operation("openDelta", last), output, labels.value, gates[last - 1]!)
 }
 
-/** The gradient of a layer: the product Xᵀδ, and the column sums of δ. Those of the slices of a batch add up to that of the batch. */
+/**
+ * The gradient of a layer: the product Xᵀδ, and the column sums of δ. Those of the slices of a batch add up
+ * to that of the batch.
+ */
 export interface Gradient<V> {
   /** inputs × units. It can be rescaled, and nothing else. */
   readonly weights: V
@@ -136,8 +142,8 @@ export interface Gradient<V> {
 }
 
 /**
- * Backward pass. What `settle` makes of the gradient of layer l, from the last to the first, runs in the same round as δ of the layer
- * before.
+ * Backward pass. What `settle` makes of the gradient of layer l, from the last to the first, runs in the same
+ * round as δ of the layer before.
  */
 function* backward<V, O, G, L>(
   ops: Operations<V, O, G, L>,
@@ -191,9 +197,9 @@ function* updateLayer<V, O, G, L>(
 }
 
 /**
- * One step of gradient descent on a batch; returns the new layers. Rounds with an identity output: 4 for one layer, 11
- * for two, 18 for three, 7 more for each further one; three more with a ReLU output. It is `openWeights`, `gradients` and `update`
- * in fewer messages, with the same result to the bit.
+ * One step of gradient descent on a batch; returns the new layers. Rounds with an identity output: 4 for one
+ * layer, 11 for two, 18 for three, 7 more for each further one; three more with a ReLU output. It is
+ * `openWeights`, `gradients` and `update` in fewer messages, with the same result to the bit.
  */
 export function* trainingStep<V, O, G, L>(
   ops: Operations<V, O, G, L>,
@@ -240,7 +246,10 @@ export function* update<V, O, G, L>(
   )
 }
 
-/** Output of the network for rows that have not been opened yet: weights and rows are opened in the same round. */
+/**
+ * Output of the network for rows that have not been opened yet: weights and rows are opened in the same
+ * round.
+ */
 export function* predict<V, O, G, L>(
   ops: Operations<V, O, G, L>,
   plan: ForwardPlan,

@@ -1,11 +1,12 @@
 /**
- * The check at the end of every envelope: 32 bits of a checksum that WebAssembly computes three times as fast as zlib its CRC-32. It is
- * against corruption, by a bad link or an injected fault; against people there are the broker's permissions and TLS.
+ * The check at the end of every envelope: a checksum of 32 bits that WebAssembly computes three times as fast
+ * as zlib its CRC-32. It detects corruption by a bad link or an injected fault; against attackers there are
+ * the broker's permissions and TLS. It imports `ring/` since its kernel is in the same WebAssembly module.
  */
 import { instantiate } from "../ring/kernels.ts"
 
 const BLOCK = 64
-/** Bytes that are copied in at a time: they stay in the second-level cache. */
+/** Bytes that are copied in one piece: they stay in the second-level cache. */
 const PIECE = 65_536
 
 const memory = new WebAssembly.Memory({ initial: 16, maximum: 65_536 })
@@ -18,14 +19,17 @@ const piece = state + BLOCK
 export const checkOf = (bytes: Uint8Array, length: number): number =>
   checkOfParts([length === bytes.length ? bytes : bytes.subarray(0, length)])
 
-/** Of the bytes of all parts, one behind the other. */
+/** The check of the bytes of all parts, one after another. */
 export const checkOfParts = (parts: ReadonlyArray<Uint8Array>): number => {
   const sum = new Check()
   for (const part of parts) sum.add(part)
   return sum.end()
 }
 
-/** Copies bytes to `to`, and gives the check of what is written there up to their end: each piece while the cache has it. */
+/**
+ * Copies the parts to `to` from `start`, and returns the check of all of `to` up to their end. Each piece is
+ * summed while it is in the cache.
+ */
 export const copyWithCheck = (to: Uint8Array, start: number, parts: ReadonlyArray<Uint8Array>): number => {
   const sum = new Check()
   sum.add(to.subarray(0, start))
@@ -40,7 +44,7 @@ export const copyWithCheck = (to: Uint8Array, start: number, parts: ReadonlyArra
   return sum.end()
 }
 
-/** A sum under way, of bytes one behind the other. There is one at a time, for it lies in the kernels' memory. */
+/** A sum in progress over consecutive bytes. Only one at a time: it lies in the kernels' memory. */
 class Check {
   #length = 0
   #held = 0

@@ -1,12 +1,13 @@
 /**
- * Values to bytes and back, as MessagePack: the only file that imports `msgpackr`. What comes off the wire is copied out
- * of the received buffer, and bytes that do not decode are a `MalformedMessage`, never an exception of the packer.
+ * Values to bytes and back, as MessagePack; the only file that imports `msgpackr`. Decoded values are copied
+ * out of the received buffer, and bytes that do not decode are a `MalformedMessage`, never an exception of
+ * the packer.
  */
 import { Data, Either } from "effect"
 import { addExtension, Packr } from "msgpackr"
 import { plainBytes } from "../bytes.ts"
 
-/** Bytes, or a value about to become bytes, that are not what the message's schema demands. */
+/** Bytes, or a value about to become bytes, that do not fit the message's schema. */
 export class MalformedMessage extends Data.TaggedError("MalformedMessage")<{
   /** The message's tag, or the part of the envelope that could not be read. */
   readonly what: string
@@ -18,7 +19,8 @@ export class MalformedMessage extends Data.TaggedError("MalformedMessage")<{
   }
 }
 
-// The packer would write another typed array's first `length` bytes and lose the rest, silently. Refuse instead.
+// The packer would write another typed array's first `length` bytes and lose the rest, silently. Refuse
+// instead.
 for (const Class of [
   Int8Array,
   Uint8ClampedArray,
@@ -41,14 +43,15 @@ for (const Class of [
   })
 }
 
-// useRecords: false writes plain maps, which any MessagePack reads; copyBuffers keeps decoded bytes from aliasing the socket's buffer.
+// useRecords: false writes plain maps, which any MessagePack reads; copyBuffers keeps decoded bytes from
+// aliasing the socket's buffer.
 const packr = new Packr({ useRecords: false, copyBuffers: true })
 
 /** The value as MessagePack, in a buffer of its own. */
 export const encode = (what: string, value: unknown): Either.Either<Uint8Array, MalformedMessage> =>
   Either.try({ try: () => plainBytes(packr.pack(value)), catch: (cause) => malformed(what, cause) })
 
-/** The value of MessagePack bytes, which must hold one value and nothing behind it. */
+/** The value of MessagePack bytes, which must hold one value and nothing after it. */
 export const decode = (what: string, bytes: Uint8Array): Either.Either<unknown, MalformedMessage> =>
   Either.try({ try: () => packr.unpack(bytes) as unknown, catch: (cause) => malformed(what, cause) })
 

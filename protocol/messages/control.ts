@@ -1,30 +1,33 @@
 /**
- * What the director says to the parties: begin, go through a phase, report, finish. The director knows the scenario
- * and holds no secret; replies carry sizes and, where the scenario reveals it, the held-out accuracy.
+ * The director's messages to the parties: begin, run a phase, report, finish. The director knows the scenario
+ * and holds no secret; replies carry sizes and, if the scenario reveals it, the held-out accuracy.
  */
 import { Schema } from "../schema.ts"
 import { ask, Count, tell } from "./message.ts"
 
 const Nothing = Schema.Struct({})
-/** Is everybody up, and talking about the same scenario? The digest is that of the agreement (`actors/party/agreement.ts`). */
+/** Is the party up, and was it started with the same scenario? The digest is that of the agreement (`actors/party/agreement.ts`). */
 export const Begin = ask("Begin", Schema.Struct({ agreement: Schema.String }), Nothing)
 
-/** To everyone but the KGC: get credentials from it. */
+/** To every party but the KGC: enrol with the KGC. */
 export const Enrol = ask("Enrol", Nothing, Nothing)
 
 /** To a user: agree on the rows with the other users and upload both shares. */
 export const Upload = ask("Upload", Nothing, Schema.Struct({ rows: Count, words: Count, ciphertexts: Count }))
 
-/** To a cloud: bring everything under the one key. */
+/** To a cloud: bring the shares of all users under the joint key. */
 export const Transform = ask("Transform", Nothing, Schema.Struct({ ciphertexts: Count }))
 
-/** To a cloud: train. `rounds` counts the exchanges with the other cloud, the opening of the data set included. */
+/**
+ * To a cloud: train. `rounds` counts the exchanges with the other cloud, including the opening of the data
+ * set.
+ */
 export const Train = ask("Train", Nothing, Schema.Struct({ steps: Count, rounds: Count }))
 
 /** To a cloud: seal the model under the joint key. */
 export const SealModel = ask("SealModel", Nothing, Schema.Struct({ ciphertexts: Count }))
 
-/** To a user: open the model together with the other users, and test it on the rows that were held out. */
+/** To a user: decrypt the model together with the other users, and test it on the held-out rows. */
 export const OpenModel = ask(
   "OpenModel",
   Nothing,
@@ -41,15 +44,15 @@ export const Traffic = Schema.Struct({
   bytes: Count
 })
 
-/** What was sent, and the most memory that the actor's process needed. */
+/** What the actor has sent, and the peak memory of its process. */
 export const Report = ask(
   "Report",
   Nothing,
   Schema.Struct({ sent: Schema.Array(Traffic), peakMemoryBytes: Count })
 )
 
-/** The actor answers, then ends. */
+/** The actor replies, then ends. */
 export const Finish = ask("Finish", Nothing, Nothing)
 
-/** How far a phase has come: the only thing the director hears in between. */
+/** How far a phase has progressed: all that the director hears between the replies. */
 export const Progress = tell("Progress", Schema.Struct({ phase: Schema.String, done: Count, total: Count }))

@@ -1,7 +1,7 @@
 /**
- * Phase 1, keys: a party hands the KGC the public key to which it wants things sealed, and receives the public
- * parameters, the signed roster of all parties, and its own secrets sealed to that key. Nobody but the addressee can
- * read the secrets, the broker included.
+ * Phase 1, keys: a party sends the KGC a public key for sealing, and receives the public parameters, the
+ * signed roster of all parties, and its own secrets sealed to that key. Only the addressee can read the
+ * secrets; the broker cannot.
  */
 import { Schema } from "../schema.ts"
 import { ask, Bytes, BytesOf, format } from "./message.ts"
@@ -12,6 +12,7 @@ const prgKeyBytes = 16
 /** BCP parameters on the wire: fixed-width big-endian integers. */
 export const ParametersOnWire = Schema.Struct({ bits: Schema.Int, N: Bytes, k: Bytes, g: Bytes })
 
+/** A party registers its sealing key and receives the public parameters, the roster, and its own secrets, sealed. */
 export const Enrolment = ask(
   "Enrolment",
   Schema.Struct({ sealingKey: Bytes }),
@@ -27,12 +28,12 @@ export const Enrolment = ask(
   })
 )
 
-/** What a user is given: sk_i. */
+/** The secret of a user: sk_i. */
 export const UserSecrets = format("user secrets", Schema.Struct({ secretKey: Bytes }))
-/** What C0 is given: the master key and its PRG key k_0. */
+/** The secrets of C0: the master key and its PRG key k_0. */
 export const Cloud0Secrets = format(
   "cloud0 secrets",
   Schema.Struct({ p: Bytes, q: Bytes, prgKey: BytesOf(prgKeyBytes) })
 )
-/** What C1 is given: its PRG key k_1. */
+/** The secret of C1: its PRG key k_1. */
 export const Cloud1Secrets = format("cloud1 secrets", Schema.Struct({ prgKey: BytesOf(prgKeyBytes) }))

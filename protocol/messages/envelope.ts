@@ -1,7 +1,8 @@
 /**
- * The envelope of every message: a MessagePack array `[version, kind, id, tag, number, of, body, check]`, written and read by hand,
- * since it is on the path of every round: the body is neither parsed nor copied on receipt. The check is a sum over all before
- * it (`check.ts`): what was corrupted on the way counts as lost. The sender is not in the envelope; the broker vouches for the one in the subject.
+ * The envelope of every message: a MessagePack array `[version, kind, id, tag, number, of, body, check]`. It
+ * is written and read by hand, because it is on the path of every round: the body is neither parsed nor
+ * copied on receipt. The check covers everything before it (`check.ts`); a corrupted envelope counts as lost.
+ * The sender is not in the envelope: the broker vouches for the one in the subject.
  */
 import { Either } from "effect"
 import { checkOf, checkOfParts, copyWithCheck } from "./check.ts"
@@ -10,9 +11,10 @@ import { MalformedMessage } from "./codec.ts"
 export const envelopeVersion = 2
 
 /**
- * `ask` and its answers: `reply`, `failure`, and `working` while the handler runs. `poll` asks again after a request that the receiver
- * is thought to have; `unknown` says that it has not. `tell` has no answer. `round` carries a round of a phase and `nack` asks for one again.
- * A `fragment` is a part of an envelope too large for one message.
+ * `ask` and its answers: `reply`, `failure`, and `working` while the handler runs. `poll` repeats a request
+ * that the receiver should have; `unknown` says that it has not. `tell` has no answer. `round` carries a
+ * round of a phase and `nack` requests one again. A `fragment` is a part of an envelope too large for one
+ * message.
  */
 export const kinds = [
   "ask",
@@ -36,14 +38,14 @@ export interface Envelope {
   readonly tag: string
   /** The number of a round; the place of a fragment, from 0. Below 2^32. */
   readonly number: number
-  /** How many fragments there are; 0 on everything else. */
+  /** Number of fragments; 0 on everything else. */
   readonly of: number
   readonly body: Uint8Array
 }
 
 const checkBytes = 5
 
-/** The most bytes that an envelope adds to its body. */
+/** Most bytes that an envelope adds to its body. */
 export const envelopeBytes = 3 + 2 * (2 + 255) + 2 * 5 + 5 + checkBytes
 
 /** Where the bytes of an envelope are written: by default, a buffer of their own. */
@@ -55,7 +57,7 @@ const ownRoom: Room = (bytes) => new Uint8Array(bytes)
 export const encodedBytes = ({ id, tag }: Pick<Envelope, "id" | "tag">, bodyBytes: number): number =>
   3 + 2 + id.length + 2 + tag.length + 15 + bodyBytes + checkBytes
 
-/** The bytes of an envelope whose body is the parts one behind the other, in what `room` gives. */
+/** The bytes of an envelope whose body is the parts, one after another, in memory from `room`. */
 export const encodeParts = (
   envelope: Omit<Envelope, "body">,
   parts: ReadonlyArray<Uint8Array>,
@@ -68,14 +70,14 @@ export const encodeParts = (
   return bytes
 }
 
-/** An envelope whose body is written to its place, before the rest of it. */
+/** An envelope whose body is written in place, before the rest of it. */
 export interface OpenEnvelope {
   /** All of it. */
   readonly bytes: Uint8Array
   readonly body: Uint8Array
 }
 
-/** Room for an envelope with a body of so many bytes. */
+/** Memory for an envelope with a body of the given size. */
 export const openEnvelope = (
   envelope: Pick<Envelope, "id" | "tag">,
   bodyBytes: number,
@@ -86,7 +88,7 @@ export const openEnvelope = (
   return { bytes, body: bytes.subarray(end - bodyBytes, end) }
 }
 
-/** Writes all but the body. The envelope has the id and the tag that the room was for. */
+/** Writes everything but the body. The envelope has the id and the tag that the memory was taken for. */
 export const closeEnvelope = (
   { bytes, body }: OpenEnvelope,
   envelope: Omit<Envelope, "body">
@@ -96,7 +98,9 @@ export const closeEnvelope = (
   return bytes
 }
 
-/** An envelope's bytes in pieces, of which the parts are some: for one that is cut into fragments anyway. */
+/**
+ * An envelope's bytes in pieces, among them the parts of its body: for one that will be cut into fragments.
+ */
 export const encodePieces = (
   envelope: Omit<Envelope, "body">,
   parts: ReadonlyArray<Uint8Array>
@@ -114,7 +118,7 @@ const lengthOf = (parts: ReadonlyArray<Uint8Array>): number => {
   return length
 }
 
-/** Writes all before the body; gives where that begins. */
+/** Writes everything before the body; returns where the body begins. */
 const writeHead = (
   bytes: Uint8Array,
   { kind, id, tag, number, of }: Omit<Envelope, "body">,
@@ -186,7 +190,7 @@ const endOfText = (bytes: Uint8Array, at: number): number | undefined => {
   return end
 }
 
-/** Texts read before, by length: rounds bring the same few again and again. */
+/** Texts read before, by length: rounds repeat the same few. */
 const lastRead: Array<string> = []
 
 const readText = (bytes: Uint8Array, at: number): string => {

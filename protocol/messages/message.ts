@@ -1,6 +1,7 @@
 /**
- * What a message is: a tag and the schema of what it carries, made into a pair of functions between values and bytes.
- * The messages of each phase are declared with `ask` and `tell` in the files beside this one; both ends share the declaration.
+ * The form of a message: a tag and the schema of its content, made into functions between values and bytes.
+ * The other files of this folder declare the messages of each phase with `ask` and `tell`; both ends share
+ * the declaration.
  */
 import { Either } from "effect"
 import { plainBytes } from "../bytes.ts"
@@ -11,7 +12,10 @@ import { decode, encode, MalformedMessage } from "./codec.ts"
 export interface Format<A> {
   readonly encode: (value: A) => Either.Either<Uint8Array, MalformedMessage>
   readonly decode: (bytes: Uint8Array) => Either.Either<A, MalformedMessage>
-  /** Whether what `encode` gives has a buffer of its own, which is freed when it has been sent, or lies in the room that there was for it. */
+  /**
+   * Whether the result of `encode` has a buffer of its own, which is freed once it is sent, or lies in the
+   * memory offered for it.
+   */
   readonly ownBuffer?: boolean
 }
 
@@ -62,7 +66,10 @@ export const tell = <A, IA>(tag: string, payload: Schema.Schema<A, IA>): Tell<A>
   payload: format(tag, payload)
 })
 
-/** Where a value does not fit its schema and how; never the value, which may be a secret and the error may travel. */
+/**
+ * Where a value does not fit its schema, and how. Never the value itself: it may be secret, and errors
+ * travel.
+ */
 const withoutValues = (error: ParseResult.ParseError): string =>
   ArrayFormatter.formatErrorSync(error)
     .map(({ _tag, path, message }) => {

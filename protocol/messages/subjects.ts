@@ -1,10 +1,12 @@
 /**
- * Who there is, where messages to each go, and who may write to whom. A subject is
- * `bicameral.<run>.<to>.<toMember>.<from>.<fromMember>.<channel>`; the broker lets an actor write only its own name as `<from>`, so the
- * sender is read off the subject. `nats.conf` states the same permissions for the broker, and a test holds the two together.
+ * The names of a run, the subjects of messages to each, and who may write to whom. A subject is
+ * `bicameral.<run>.<to>.<toMember>.<from>.<fromMember>.<channel>`; the broker lets an actor write only its
+ * own name as `<from>`, so the subject tells the sender. `nats.conf` states the same permissions for the
+ * broker, and a test compares the two.
  *
- * The KGC and the clouds have process groups: beside the main process, which is called `cloud0`, each may have members, `cloud0.w-3f2a`, with the same
- * credentials. On subjects the main process is the member `main`. Everywhere else a name is one string.
+ * The KGC and the clouds have process groups: in addition to the main process, called `cloud0`, each may have
+ * members, `cloud0.w-3f2a`, with the same credentials. On subjects the main process is the member `main`.
+ * Everywhere else a name is one string.
  */
 
 export type Role = "kgc" | "cloud0" | "cloud1" | "director" | "user"
@@ -12,10 +14,10 @@ export type Role = "kgc" | "cloud0" | "cloud1" | "director" | "user"
 export const channels = ["ask", "tell", "reply", "round"] as const
 export type Channel = (typeof channels)[number]
 
-/** The most users a run may have: as many as `nats.conf` has entries for. */
+/** Most users of a run: the number of entries in `nats.conf`. */
 export const maxUsers = 16
 
-/** Every actor that may exist, by its name on the wire. */
+/** Every possible actor, by its name on the wire. */
 export const actorNames: ReadonlyArray<string> = [
   "kgc",
   "cloud0",
@@ -24,18 +26,18 @@ export const actorNames: ReadonlyArray<string> = [
   ...Array.from({ length: maxUsers }, (_, k) => `user${k + 1}`)
 ]
 
-/** The actors that may have more processes than one. */
+/** The actors whose process group may have members. */
 export const actorsWithMembers: ReadonlyArray<string> = ["kgc", "cloud0", "cloud1"]
 
-/** What any process that deals answers at, one for each request. */
+/** The address of all processes that deal; each request goes to one of them. */
 export const dealers = "kgc.deal"
 
-/** An address that several processes of a process group answer at, each request at one of them. */
+/** An address of several processes of a process group; each request goes to one of them. */
 export const isGroup = (name: string): boolean => name === dealers
 
 const main = "main"
 
-/** A name in its two parts, or nothing where nobody can have it. */
+/** A name in its two parts; undefined if it is not a possible name. */
 const partsOf = (name: string): { readonly actor: string; readonly member: string } | undefined => {
   const dot = name.indexOf(".")
   const [actor, member] = dot === -1 ? [name, main] : [name.slice(0, dot), name.slice(dot + 1)]
@@ -50,17 +52,17 @@ const isMember = (member: string): boolean => /^[wl]-[a-z0-9]{1,32}$/.test(membe
 
 const nameOf = (actor: string, member: string): string => (member === main ? actor : `${actor}.${member}`)
 
-/** The name of a member of a process group; `id` is of 1 to 32 small letters and digits. */
+/** The name of a member of a process group; `id` has 1 to 32 small letters and digits. */
 export const memberNamed = (actor: string, kind: "worker" | "lane", id: string): string =>
   `${actor}.${kind[0]}-${id}`
 
-/** The actor that a name is of, a member's or its own: whose credentials it has, what others know it as. */
+/** The actor of a name, its own or a member's: it has this actor's credentials. */
 export const actorOf = (name: string): string => {
   const dot = name.indexOf(".")
   return dot === -1 ? name : name.slice(0, dot)
 }
 
-/** The role of an actor or of its member, or nothing where nobody has that name. */
+/** The role of an actor or member; undefined if the name is not possible. */
 const roleOf = (name: string): Role | undefined => {
   const actor = partsOf(name)?.actor
   return actor?.startsWith("user") ? "user" : (actor as Role | undefined)
@@ -75,7 +77,7 @@ export interface Address {
 
 export const longestRunName = 64
 
-/** What a run may be called: it is a part of subjects. */
+/** Whether a text may name a run: the name is a part of subjects. */
 export const isRunName = (run: string): boolean => /^[A-Za-z0-9-]+$/.test(run) && run.length <= longestRunName
 
 const onSubject = (name: string): string => (name.includes(".") ? name : `${name}.${main}`)
@@ -83,12 +85,12 @@ const onSubject = (name: string): string => (name.includes(".") ? name : `${name
 export const subjectOf = ({ run, to, from, channel }: Address): string =>
   `bicameral.${run}.${onSubject(to)}.${onSubject(from)}.${channel}`
 
-/** Everything that is sent to a name in a run. */
+/** All subjects to a name in a run. */
 export const inboxOf = (run: string, self: string): string => `bicameral.${run}.${onSubject(self)}.>`
 
 /**
- * What a name in a run subscribes to, which comes to the same: who exchanges rounds, a cloud's main process or a lane, to each channel by
- * itself, for its rounds have a connection of their own.
+ * The subscriptions of a name in a run, which together match the same. Names that exchange rounds, a cloud's
+ * main process or a lane, subscribe to each channel separately, since rounds have a connection of their own.
  */
 export const inboxesOf = (run: string, self: string): ReadonlyArray<string> =>
   exchangesRounds(self)
@@ -100,10 +102,10 @@ const exchangesRounds = (self: string): boolean => {
   return (actor === "cloud0" || actor === "cloud1") && !member.startsWith("w-")
 }
 
-/** Whether rounds go on a subject. */
+/** Whether a subject is one of rounds. */
 export const isOfRounds = (subject: string): boolean => subject.endsWith(".round")
 
-/** The parts of a subject, or nothing where it is not one of ours. */
+/** The parts of a subject; undefined if it is not one of ours. */
 export const parseSubject = (subject: string): Address | undefined => {
   const parts = subject.split(".")
   if (parts.length !== 7 || parts[0] !== "bicameral") return undefined
@@ -116,8 +118,9 @@ export const parseSubject = (subject: string): Address | undefined => {
 }
 
 /**
- * Whether the main process of a role asks that of another: the director everybody; users the KGC, both clouds and each other; the clouds the
- * KGC and each other. The KGC asks nobody. C0, who holds the master key, can do no more towards users than reply.
+ * Whether the main process of a role sends requests to that of another: the director to all; users to the
+ * KGC, both clouds and each other; the clouds to the KGC and each other. The KGC sends none. C0, which holds
+ * the master key, can only reply to users.
  */
 const asks = (from: Role, to: Role): boolean => {
   switch (from) {
@@ -137,8 +140,9 @@ const areClouds = (one: Role, other: Role): boolean =>
   (one === "cloud0" && other === "cloud1") || (one === "cloud1" && other === "cloud0")
 
 /**
- * Whether a name needs to write to another on a channel. Within a process group all may; between groups, members reply and exchange rounds, ask the other
- * cloud's, and C1's ask the KGC's, who deal. Whoever is asked may reply; the director is asked by nobody.
+ * Whether a name needs to write to another on a channel. Within a process group all may. Between groups,
+ * members reply and exchange rounds, ask the other cloud's members, and C1's members ask the dealing
+ * processes of the KGC. A name that receives requests may reply; the director receives none.
  */
 export const mayPublish = (from: string, to: string, channel: Channel): boolean => {
   const [sender, receiver] = [partsOf(from), partsOf(to)]
@@ -158,7 +162,7 @@ export const mayPublish = (from: string, to: string, channel: Channel): boolean 
   }
 }
 
-/** Whether an actor, by its main process or a member, may publish on a subject. */
+/** Whether an actor, through its main process or a member, may publish on a subject. */
 export const mayPublishOn = (self: string, subject: string): boolean => {
   const address = parseSubject(subject)
   return (
@@ -168,7 +172,10 @@ export const mayPublishOn = (self: string, subject: string): boolean => {
   )
 }
 
-/** Whether an actor may subscribe to a subject, which may hold the wildcards `*` and `>`: only to what is sent to its process group. */
+/**
+ * Whether an actor may subscribe to a subject, which may hold the wildcards `*` and `>`: only to messages to
+ * its process group.
+ */
 export const maySubscribe = (self: string, subject: string): boolean => {
   if (roleOf(self) === undefined) return false
   const [first, run, to, ...rest] = subject.split(".")

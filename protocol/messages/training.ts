@@ -1,6 +1,7 @@
 /**
- * Phase 4, training: C1 asks the dealer for the corrections of some steps; the clouds agree on the step to begin or go on from.
- * Everything else between the clouds is rounds of bare bytes. The request says all that is dealt for; the dealer keeps but the number of rows.
+ * Phase 4, training: C1 requests the corrections of some steps from the dealer; the clouds agree on the step
+ * to begin or resume from. Everything else between the clouds is rounds of bare bytes. The request says
+ * everything that the dealer needs; the dealer keeps only the number of rows.
  */
 import { Either } from "effect"
 import { Schema } from "../schema.ts"
@@ -9,9 +10,9 @@ import { type Ask, ask, Count, type Format, format } from "./message.ts"
 const Lanes = Schema.Array(Schema.String)
 
 /**
- * C0 to C1: it trains, in rounds of this epoch, which no earlier rounds had, and has its share of the weights after these steps, and
- * lanes of these names. The reply is the latest of the steps that both have (0 is before the first), and C1's lanes. The first of
- * either's lanes work together, then the second, for as long as both have one.
+ * C0 begins or resumes training: in rounds of a new epoch, with its share of the weights after each of these steps, and with
+ * lanes of these names. The reply is the latest step that both clouds have (0 is before the first), and C1's lanes. The k-th
+ * lanes of both clouds work together.
  */
 export const Join = ask(
   "Join",
@@ -19,17 +20,20 @@ export const Join = ask(
   Schema.Struct({ step: Count, lanes: Lanes })
 )
 
-/** C1 to C0: so many lanes of its are ready. */
+/** C1 has this many lanes ready. */
 export const LanesReady = ask("LanesReady", Schema.Struct({ lanes: Count }), Schema.Struct({}))
 
-/** C1 to C0: it has lost its place in the rounds; C0 is to join again. */
+/** C1 has lost its place in the rounds and asks C0 to join again. */
 export const Rejoin = ask("Rejoin", Schema.Struct({}), Schema.Struct({}))
 
-/** What a lane needs of a step: of the gradients on its rows, from `from` up to and without `end`; lane 0 of the update too. */
+/**
+ * The part of a step that a lane needs: the gradients on its rows, from `from` up to but excluding `end`;
+ * lane 0 also the update.
+ */
 const Part = Schema.Struct({ from: Count, end: Count, update: Schema.Boolean })
 export type DealtPart = typeof Part.Type
 
-/** The training rows, the first step and how many steps; one where that is left out. Without a part, all of each. */
+/** C1 asks for corrections: the number of training rows, the first step and the number of steps (1 by default), of all rows or of a lane's part. */
 const request = Schema.Struct({
   rows: Count,
   step: Count,
@@ -38,7 +42,7 @@ const request = Schema.Struct({
 })
 export type DealRequest = typeof request.Type
 
-/** The corrections of the steps one behind the other, all of the same length where there is no part. */
+/** The corrections of the steps, one after another, all of the same length if there is no part. */
 interface Dealt {
   readonly corrections: Uint8Array
 }

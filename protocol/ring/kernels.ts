@@ -1,6 +1,6 @@
 /**
- * Loads the compiled kernels and gives them a memory. What they export is declared here by hand, because the
- * AssemblyScript sources are outside the TypeScript project. Addresses and lengths are unsigned 32-bit numbers.
+ * Loads the compiled kernels with a memory. Their exports are declared by hand, because the AssemblyScript
+ * sources are outside the TypeScript project. Addresses and lengths are unsigned 32-bit numbers.
  */
 import { readFileSync } from "node:fs"
 import { artifact } from "../artifact.ts"

@@ -1,11 +1,11 @@
 /**
- * The pseudorandom generator of the correlated randomness: AES-128-CTR, one key a party and run, and a nonce that
- * says where in the plan the words are used. Whoever holds the key can compute any part of any stream by itself, so
- * a lane or a dealing process finds its slice by seeking and needs no state.
+ * The pseudorandom generator of the correlated randomness: AES-128-CTR with one key for each party and run,
+ * and a nonce that says where in the plan the words are used. The holder of the key can compute any part of
+ * any stream alone, so a lane or a dealing process finds its slice by seeking and needs no state.
  *
- * The stream of (step, operation, kind) is what AES-128-CTR gives from the initial counter block
- * step ‖ operation ‖ kind ‖ 0, each a big-endian u32. It is computed as AES over counter blocks that a kernel writes:
- * byte for byte the same, without setting up a cipher for each of the many short streams of a step.
+ * The stream of (step, operation, kind) is AES-128-CTR from the initial counter block step ‖ operation ‖ kind
+ * ‖ 0, each a big-endian u32. It is computed as AES over counter blocks that a kernel writes: the same bytes,
+ * without setting up a cipher for each of the many short streams of a step.
  */
 import { type Cipher, createCipheriv } from "node:crypto"
 import { derive } from "../aead.ts"
@@ -16,7 +16,7 @@ import type { Ring } from "./ring.ts"
 const BLOCK_BYTES = 16
 const CHUNK_BLOCKS = 4096 // 64 KiB: counter blocks and key stream stay in the second-level cache
 
-/** What sets one stream of a run apart from every other: all are u32. */
+/** The address of one stream of a run; all are u32. */
 export interface Stream {
   readonly step: number
   readonly operation: number
@@ -33,20 +33,25 @@ export class Prg {
     this.#cipher.setAutoPadding(false)
   }
 
-  /** The generator of a run, from a party's long-term key: HKDF-SHA256 with the computation's version and the run's name as context. */
+  /**
+   * The generator of a run, from a party's long-term key: HKDF-SHA256 with the computation's version and the
+   * run's name as context.
+   */
   static ofRun(partyKey: Uint8Array, run: string): Prg {
     return new Prg(derive(partyKey, "", `bicameral prg ${computationVersion} ${run}`, 16))
   }
 
   /**
-   * Fills `words` u64 words of the ring's memory at `at` with the stream from the word `place` on: the word of place p
-   * is the p-th of the stream. A stream holds 2^33 words.
+   * Fills `words` u64 words of the ring's memory at `at` with the stream from the word `place` on: the word
+   * of place p is the p-th of the stream. A stream holds 2^33 words.
    */
   fill(ring: Ring, at: number, words: number, stream: Stream, place = 0): void {
     this.#chunks(ring, words, stream, place, (key, from) => ring.memory.set(key, at + from * wordBytes))
   }
 
-  /** Combines the words at `at` with the stream in place, piece by piece, so that no second array is needed. */
+  /**
+   * Combines the words at `at` with the stream in place, piece by piece, so that no second array is needed.
+   */
   combine(
     ring: Ring,
     at: number,

@@ -1,6 +1,6 @@
 /**
- * Matrices over Z_2^64 in WebAssembly memory: a bump allocator with mark and release, and the arithmetic of the
- * kernels on them. A party's shares live here; nothing in this file tells a share from a value.
+ * Matrices over Z_2^64 in WebAssembly memory: a bump allocator with mark and release, and the arithmetic of
+ * the kernels on them. A party's shares live here; nothing in this file tells a share from a value.
  */
 import { Data } from "effect"
 import { wordBytes } from "../bytes.ts"
@@ -40,7 +40,7 @@ export class RingMemoryExhausted extends Data.TaggedError("RingMemoryExhausted")
 }> {
   readonly retryable = false
   override get message(): string {
-    return `no room for ${this.requestedBytes} bytes beside the ${this.usedBytes} in use: choose a smaller batch or fewer rows a party`
+    return `no room for ${this.requestedBytes} bytes in addition to the ${this.usedBytes} in use: choose a smaller batch or fewer rows a party`
   }
 }
 
@@ -118,7 +118,7 @@ export class Ring {
     return x
   }
 
-  /** Where allocation stands: give it to `release` to free all that is allocated from now on. */
+  /** The current end of allocations; `release` with it frees everything allocated later. */
   mark(): number {
     return this.#top
   }
@@ -274,7 +274,8 @@ export class Ring {
   }
 
   /**
-   * out ← round(values·2^f), row-major, ties to even. Scaled magnitudes must be below 2^62, what a rescale bears.
+   * out ← round(values·2^f), row-major, ties to even. Scaled magnitudes must be below 2^62, what a rescale
+   * bears.
    * @throws OutOfRange naming the first value that is too large or not a number
    */
   encode(out: Matrix, values: Float64Array, fractionalBits: number): void {

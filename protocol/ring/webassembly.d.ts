@@ -1,4 +1,7 @@
-/** The part of the WebAssembly interface that the ring uses: the types of Node 20 have none, and those of browsers bring a page along. */
+/**
+ * The part of the WebAssembly interface that the ring uses: the types of Node 20 lack it, and those of
+ * browsers declare the DOM too.
+ */
 declare namespace WebAssembly {
   class Memory {
     constructor(descriptor: { readonly initial: number; readonly maximum: number })

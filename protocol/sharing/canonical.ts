@@ -1,11 +1,11 @@
 /**
- * Canonical bytes: the one way a structure is laid out where bytes are signed, digested, bound into a seal or kept at
- * rest. Integers are little-endian, every field of variable length carries its length (u32), so two different
- * structures never give the same bytes. Nothing secret is decided here.
+ * Canonical bytes: the one layout of structures that are signed, digested, bound into a seal or kept at rest.
+ * Integers are little-endian and every field of variable length carries its length (u32), so two different
+ * structures never give the same bytes.
  */
 import { Data, Either } from "effect"
 
-/** The bytes end early, go on too long, or hold something that the layout does not allow. */
+/** The bytes end early, are too many, or hold something that the layout does not allow. */
 export class NotCanonical extends Data.TaggedError("NotCanonical")<{
   readonly field: string
   readonly at: number
@@ -19,7 +19,7 @@ export class NotCanonical extends Data.TaggedError("NotCanonical")<{
 
 const text = new TextEncoder()
 
-/** Collects fields; the bytes given in are copied by `finish`, not before, so they must not change until then. */
+/** Collects fields. `finish` copies the bytes passed in, so they must not change before. */
 export class CanonicalWriter {
   readonly #parts: Array<Uint8Array> = []
   #length = 0
@@ -73,8 +73,8 @@ export class CanonicalWriter {
 }
 
 /**
- * Reads fields in the order they were written. What it returns as bytes is a view of the input, not a copy. It throws
- * `NotCanonical`; use it inside `readCanonical`, which gives the error as a value.
+ * Reads fields in the order in which they were written. Bytes are returned as views of the input. Throws
+ * `NotCanonical`; inside `readCanonical` the error becomes a value.
  */
 export class CanonicalReader {
   readonly #bytes: Uint8Array
@@ -153,7 +153,10 @@ export class CanonicalReader {
     return values
   }
 
-  /** How many of something follow, each of at least `leastBytes`: refused before anything of that size is allocated. */
+  /**
+   * The count of items that follow, each of at least `leastBytes`; an impossible count is refused before
+   * memory is allocated for it.
+   */
   count(leastBytes: number, field: string): number {
     const count = this.u32(field)
     if (count * leastBytes > this.#bytes.length - this.#at) this.#fail(field, `${count} of them do not fit`)
@@ -170,7 +173,7 @@ export class CanonicalReader {
   }
 }
 
-/** Reads a whole structure; bytes left over are an error, so that a structure has one encoding only. */
+/** Reads a whole structure. Bytes left over are an error, so a structure has only one encoding. */
 export const readCanonical = <A>(
   bytes: Uint8Array,
   read: (reader: CanonicalReader) => A
@@ -186,6 +189,6 @@ export const readCanonical = <A>(
   }
 }
 
-/** Whether two byte strings are the same. Not for secrets: the time it takes tells where they differ. */
+/** Whether two byte strings are equal. Not for secrets: its time depends on where they differ. */
 export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((byte, i) => byte === b[i])

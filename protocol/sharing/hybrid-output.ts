@@ -1,7 +1,8 @@
 /**
- * The hybrid form of the sealed model, for large ones (section 7 of docs/protocol.md): each cloud encrypts its share of the weights under a
- * fresh key of AES-128-GCM, and only the two keys are under pk. The users open the keys together as they open a packed model,
- * then the shares, and add them. C0 could open the keys, and is sent neither C1's nor what is under them.
+ * The hybrid form of the sealed model, for large models (section 7 of docs/concepts/protocol.md): each cloud encrypts
+ * its share of the weights under a fresh key of AES-128-GCM, and only the two keys are under pk. The users
+ * open the keys together like a packed model, then the shares, and add them. C0 could open the keys; it is
+ * never sent C1's key or share.
  */
 import { randomBytes } from "node:crypto"
 import { Data, Effect, Either } from "effect"
@@ -41,7 +42,7 @@ export interface SealedShare {
   readonly share: Uint8Array
 }
 
-/** Both clouds' shares: two ciphertexts, and what is under the keys in them. */
+/** Both clouds' shares: two ciphertexts of keys, and the shares under them. */
 export interface HybridModel {
   readonly keys: Uint8Array
   readonly shares: readonly [Uint8Array, Uint8Array]
@@ -85,8 +86,8 @@ const openShare = (
   Either.fromOption(unseal({ key, nonce, about: bound(name) }, sealed), () => new ShareUnreadable(name))
 
 /**
- * User: the weights, little-endian words, from the sealed model and everybody's partial decryptions of the two keys, one's own
- * included. `users` are all users of the run, `words` the words of the model.
+ * User: the weights, little-endian words, from the sealed model and all partial decryptions of the two keys,
+ * including one's own. `users` are all users of the run; `words` is the size of the model.
  */
 export const openHybridModel = <E>(
   work: Work<E>,
@@ -119,6 +120,6 @@ export const openHybridModel = <E>(
     return addWords(yield* share(0), yield* share(1))
   }).pipe(Effect.withSpan("User.openHybridModel"))
 
-/** What rests at C1: the keys under pk, then both shares under them. */
+/** The bytes at rest at C1: the keys under pk, then both shares under them. */
 export const encodeHybridModel = ({ keys, shares }: HybridModel): Uint8Array =>
   new CanonicalWriter().bytes(keys).bytes(shares[0]).bytes(shares[1]).finish()

@@ -1,7 +1,8 @@
 /**
- * The model's way to the users (section 7 of docs/protocol.md): C0 encrypts its shares of the weights under pk, C1 adds its own and a
- * random multiple of 2^64 a slot, and the users open the sum together, each with a partial decryption A^(sk_j). Only the users
- * learn the weights. C0 could open the sum and is never sent it; no proper subset of the users can.
+ * The output of the model to the users (section 7 of docs/concepts/protocol.md): C0 encrypts its shares of the weights
+ * under pk, C1 adds its own and a random multiple of 2^64 in each slot, and the users open the sum together,
+ * each with a partial decryption A^(sk_j). Only the users learn the weights. C0 could open the sum and is
+ * never sent it; no proper subset of the users can.
  */
 import { Data, Effect, Redacted } from "effect"
 import type { ExponentMode } from "../bcp/keys.ts"
@@ -11,24 +12,25 @@ import { ciphertextBytes, elementBytes } from "../bcp/wire.ts"
 import { concatenate, wordBytes } from "../bytes.ts"
 import { inJobs, type Work } from "./work.ts"
 
-// σ = 40: what is above a word is ρ or ρ + 1, by the carry, with ρ uniform below 2^40; no one tells which with an advantage
-// above 2^−40. A slot holds 64 bits, these 40, and two bits that the sum of two shares and the mask may carry into.
+// σ = 40: what is above a word is ρ or ρ + 1, by the carry, with ρ uniform below 2^40; no one tells which
+// with an advantage above 2^−40. A slot holds 64 bits, these 40, and two bits that the sum of two shares and
+// the mask may carry into.
 const maskBits = 40
 
-/** What it takes to encrypt under pk. */
+/** The parameters and keys for encryption under pk. */
 export interface UnifiedKey {
   readonly parameters: Parameters
   readonly unifiedPublicKey: Uint8Array
   readonly mode: ExponentMode
 }
 
-/** What a user opens the model with. */
+/** The parameters and keys of a user who opens the model. */
 export interface UserKey {
   readonly parameters: Parameters
   readonly secretKey: Redacted.Redacted<Uint8Array>
 }
 
-/** Shares or ciphertexts of the model that do not have the size of the model. */
+/** Shares or ciphertexts whose size is not that of the model. */
 export class ModelOfWrongSize extends Data.TaggedError("ModelOfWrongSize")<{
   readonly what: string
   readonly bytes: number
@@ -40,7 +42,7 @@ export class ModelOfWrongSize extends Data.TaggedError("ModelOfWrongSize")<{
   }
 }
 
-/** Users whose partial decryptions are not there. Without each of them nothing can be opened. */
+/** Partial decryptions of these users are missing. Nothing can be opened without all of them. */
 export class PartialsMissing extends Data.TaggedError("PartialsMissing")<{
   readonly users: ReadonlyArray<string>
 }> {
@@ -50,7 +52,10 @@ export class PartialsMissing extends Data.TaggedError("PartialsMissing")<{
   }
 }
 
-/** Partial decryptions that cannot belong to this model: from somebody who is not a user, or too few or too many. */
+/**
+ * Partial decryptions that cannot belong to this model: their sender is not a user, or they are too few or
+ * too many.
+ */
 export class PartialsRejected extends Data.TaggedError("PartialsRejected")<{
   readonly user: string
   readonly reason: string
@@ -62,8 +67,9 @@ export class PartialsRejected extends Data.TaggedError("PartialsRejected")<{
 }
 
 /**
- * ⊥: all partial decryptions are there, but together they do not open the ciphertexts. One is wrong or of another model, or a
- * ciphertext is not of the group; the cause says which ciphertext, counted from the `first`-th.
+ * ⊥: all partial decryptions are there, but together they do not open the ciphertexts. One is wrong or of
+ * another model, or a ciphertext is not in the group; the cause names the ciphertext, counted from the
+ * `first`-th.
  */
 export class JointDecryptionFailed<E = unknown> extends Data.TaggedError("JointDecryptionFailed")<{
   readonly users: ReadonlyArray<string>
@@ -80,7 +86,7 @@ export class JointDecryptionFailed<E = unknown> extends Data.TaggedError("JointD
   }
 }
 
-/** Bytes of a sealed model of so many words. */
+/** Bytes of a sealed model of `words` words. */
 export const sealedModelBytes = (words: number, bits: number): number =>
   plaintextsFor(words, bits, outputSlotBits) * ciphertextBytes({ bits })
 
@@ -106,8 +112,8 @@ export const sealModelShare = <E>(
 }
 
 /**
- * Cloud 1: adds its own shares and the masks to what C0 sealed. The result is the sealed model, which rests at C1 and
- * goes to the users only.
+ * Cloud 1: adds its own shares and the masks to C0's ciphertexts. The result is the sealed model, which rests
+ * at C1 and is sent to the users only.
  */
 export const sealModel = <E>(
   work: Work<E>,
@@ -134,7 +140,10 @@ export const sealModel = <E>(
     return concatenate(results.map(({ ciphertexts }) => ciphertexts))
   }).pipe(Effect.withSpan("Cloud1.sealModel"))
 
-/** User: A^(sk_j) of every ciphertext of the sealed model, for the other users; sealed to them, and to no cloud. */
+/**
+ * User: A^(sk_j) of every ciphertext of the sealed model, for the other users; sealed to them, and to no
+ * cloud.
+ */
 export const partiallyDecrypt = <E>(
   work: Work<E>,
   { parameters, secretKey }: UserKey,
@@ -155,8 +164,8 @@ export const partiallyDecrypt = <E>(
 }
 
 /**
- * User: the weights, little-endian words, from the sealed model and everybody's partial decryptions, one's own included.
- * `users` are all users of the run, `words` the words of the model.
+ * User: the weights, little-endian words, from the sealed model and all partial decryptions, including one's
+ * own. `users` are all users of the run; `words` is the size of the model.
  */
 export const openModel = <E>(
   work: Work<E>,
@@ -189,7 +198,7 @@ export const openModel = <E>(
     return concatenate(results.map((result) => result.words))
   }).pipe(Effect.withSpan("User.openModel"))
 
-/** Everybody's partial decryptions in the order of `users`, each of the size of the model. */
+/** All partial decryptions in the order of `users`, each checked for the size of the model. */
 const allPartials = (
   users: ReadonlyArray<string>,
   partials: ReadonlyMap<string, Uint8Array>,

@@ -1,6 +1,6 @@
 /**
- * The roster: who takes part in a run, to which key things are sealed to each (HPKE) and each user's BCP public key,
- * bound to the public parameters and signed by the KGC (Ed25519, RFC 8032). Public; every party checks the signature
+ * The roster: the parties of a run, the key to seal to each (HPKE) and each user's BCP public key, bound to
+ * the public parameters and signed by the KGC (Ed25519, RFC 8032). Public; every party checks the signature
  * before it seals or encrypts anything to a key in it.
  */
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto"
@@ -31,7 +31,10 @@ export interface SigningKeyPair {
   readonly privateKey: Redacted.Redacted<KeyObject>
 }
 
-/** The roster is not the one the KGC signed for this run and these parameters; `failed` says which check it did not pass. */
+/**
+ * The roster is not the one that the KGC signed for this run and these parameters; `failed` names the failed
+ * check.
+ */
 export class RosterRejected extends Data.TaggedError("RosterRejected")<{
   readonly failed: "signing key" | "layout" | "signature" | "run" | "parameters" | "actor twice"
   readonly reason: string
@@ -42,7 +45,7 @@ export class RosterRejected extends Data.TaggedError("RosterRejected")<{
   }
 }
 
-/** No party of that name takes part. */
+/** No party has this name. */
 export class NotInRoster extends Data.TaggedError("NotInRoster")<{
   readonly actor: string
   readonly present: ReadonlyArray<string>
@@ -53,7 +56,7 @@ export class NotInRoster extends Data.TaggedError("NotInRoster")<{
   }
 }
 
-/** The party is in the roster but without a BCP key: it is not a user. */
+/** The party has no BCP key in the roster: it is not a user. */
 export class NoBcpKey extends Data.TaggedError("NoBcpKey")<{ readonly actor: string }> {
   readonly retryable = false
   override get message() {
@@ -79,7 +82,10 @@ export const generateSigningKeyPair = (): SigningKeyPair => {
   }
 }
 
-/** SHA-256 over all that the KGC tells everybody: the parameters (N, k, g) and pk, fixed-width big-endian, and the order key. */
+/**
+ * SHA-256 of the KGC's public values: the parameters (N, k, g) and pk, fixed-width big-endian, and the order
+ * key.
+ */
 export const digestParameters = (parameters: {
   readonly bits: number
   readonly N: Uint8Array
@@ -123,7 +129,7 @@ export const canonicalRoster = (roster: Roster): Uint8Array => {
   return writer.finish()
 }
 
-/** The roster as it travels: canonical bytes, then the 64 bytes of the KGC's signature over them. */
+/** The roster as it travels: canonical bytes, then the KGC's signature over them, 64 bytes. */
 export const signRoster = (roster: Roster, privateKey: Redacted.Redacted<KeyObject>): Uint8Array => {
   const bytes = canonicalRoster(roster)
   return new CanonicalWriter()
@@ -133,8 +139,8 @@ export const signRoster = (roster: Roster, privateKey: Redacted.Redacted<KeyObje
 }
 
 /**
- * Checks a signed roster against the KGC's public key, the run and the digest of the parameters one was given, and
- * gives its content. The signature is checked before anything else is read.
+ * Checks a signed roster against the KGC's public key, the run and the digest of the parameters, and returns
+ * its content. The signature is checked before anything else is read.
  */
 export const verifyRoster = (
   signed: Uint8Array,

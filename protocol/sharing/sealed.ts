@@ -1,7 +1,7 @@
 /**
- * Sealing a message end to end: HPKE (RFC 9180) base mode, DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-128-GCM. The
- * protocol, run, sender, receiver and kind of message are bound in as `info`, so a seal opens only where it was meant.
- * Base mode does not prove the sender: that the named sender published it is enforced by the broker's permissions.
+ * Seals a message end to end: HPKE (RFC 9180) base mode, DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-128-GCM.
+ * The protocol, run, sender, receiver and kind of message are bound in as `info`, so a seal opens only in its
+ * context. Base mode does not prove the sender: the broker's permissions do.
  */
 import { Aes128Gcm, CipherSuite, DhkemP256HkdfSha256, HkdfSha256 } from "@hpke/core"
 import { Data, Effect, Redacted } from "effect"
@@ -9,7 +9,9 @@ import { CanonicalWriter } from "./canonical.ts"
 
 /** Bytes of a sealing public key and of the encapsulated key: an uncompressed point of P-256. */
 export const sealingKeyBytes = 65
-/** Bytes by which a sealed message is longer than its content: the encapsulated key and the tag of AES-GCM. */
+/**
+ * Bytes by which a sealed message is longer than its content: the encapsulated key and the tag of AES-GCM.
+ */
 export const sealOverheadBytes = sealingKeyBytes + 16
 
 const suite = new CipherSuite({
@@ -19,13 +21,13 @@ const suite = new CipherSuite({
 })
 
 export interface SealingKeyPair {
-  /** An uncompressed point of P-256, 65 bytes; goes into the roster. */
+  /** An uncompressed point of P-256, 65 bytes; part of the roster. */
   readonly publicKey: Uint8Array
   /** The scalar, 32 bytes. */
   readonly privateKey: Redacted.Redacted<Uint8Array>
 }
 
-/** What a seal is bound to: it opens only under the very same four. */
+/** The context of a seal, which opens only under the same four values. */
 export interface SealContext {
   readonly run: string
   readonly from: string
@@ -42,7 +44,7 @@ export class SealFailed extends Data.TaggedError("SealFailed")<SealContext & { r
   }
 }
 
-/** Sealed to another key, for another purpose, or changed on the way. What it would have held is not part of the error. */
+/** Sealed to another key, for another purpose, or changed in transit. The error does not hold the content. */
 export class OpenFailed extends Data.TaggedError("OpenFailed")<SealContext & { readonly bytes: number }> {
   readonly retryable = false
   override get message() {
@@ -73,7 +75,10 @@ export const sealInfo = (context: SealContext): Uint8Array =>
     .string(context.messageType)
     .finish()
 
-/** Seals `content` to a public key: encapsulated key ‖ ciphertext ‖ tag. Each call draws a fresh ephemeral key. */
+/**
+ * Seals `content` to a public key: encapsulated key ‖ ciphertext ‖ tag. Each call draws a fresh ephemeral
+ * key.
+ */
 export const seal = Effect.fn("sealed.seal")(function* (
   publicKey: Uint8Array,
   context: SealContext,

@@ -1,7 +1,7 @@
 /**
- * Splitting a user's words into two additive shares modulo 2^64 (the paper's m_i0 = R_i and m_i1 = m_i − R_i). R_i is
- * the AES-128-CTR key stream of a seed, so C0's share is as small as a seed where bulk matters. The user alone sees
- * both shares; either one is uniform by itself.
+ * Splits a user's words into two additive shares modulo 2^64 (the paper's m_i0 = R_i and m_i1 = m_i − R_i).
+ * R_i is the AES-128-CTR key stream of a seed, so C0's share can travel as a seed if size matters. Only the
+ * user sees both shares; either one alone is uniform.
  */
 import { createCipheriv } from "node:crypto"
 import { Data } from "effect"
@@ -10,7 +10,7 @@ import { plainBytes, wordBytes } from "../bytes.ts"
 /** Bytes of the seed R_i is expanded from: λ = 128 bits. */
 export const seedBytes = 16
 
-/** Bytes that are not the words or the seed they should be. */
+/** Bytes that are not the expected words or seed. */
 export class NotWords extends Data.TaggedError("NotWords")<{
   readonly what: string
   readonly bytes: number
@@ -22,13 +22,13 @@ export class NotWords extends Data.TaggedError("NotWords")<{
   }
 }
 
-// One call of the cipher takes at most 2^31 − 1 bytes; a part of this size keeps well below and stays a multiple of 16.
+// One call of the cipher takes at most 2^31 − 1 bytes; this part is well below and a multiple of 16.
 const partBytes = 1 << 26
 
 /**
- * The words of R = PRG(seed) from the `firstWord`-th, as little-endian bytes. The counter block is the place in the
- * stream (two words a block), so any part is had without what comes before. A seed serves one upload of one user.
- * Throws `NotWords` on a seed of another length.
+ * The words of R = PRG(seed) from the `firstWord`-th, as little-endian bytes. The counter block is the
+ * position in the stream (two words a block), so any part can be computed alone. A seed serves one upload of
+ * one user. Throws `NotWords` on a seed of another length.
  */
 export const expandSeed = (seed: Uint8Array, words: number, firstWord = 0): Uint8Array => {
   if (seed.length !== seedBytes) {
@@ -47,10 +47,16 @@ export const expandSeed = (seed: Uint8Array, words: number, firstWord = 0): Uint
   return stream
 }
 
-/** a + b mod 2^64, word by word; little-endian bytes in and out, a new array. Throws `NotWords` on unequal lengths. */
+/**
+ * a + b mod 2^64, word by word; little-endian bytes in and out, a new array. Throws `NotWords` on unequal
+ * lengths.
+ */
 export const addWords = (a: Uint8Array, b: Uint8Array): Uint8Array => combineHalves(a, b, addHalves)
 
-/** a − b mod 2^64, word by word; little-endian bytes in and out, a new array. Throws `NotWords` on unequal lengths. */
+/**
+ * a − b mod 2^64, word by word; little-endian bytes in and out, a new array. Throws `NotWords` on unequal
+ * lengths.
+ */
 export const subtractWords = (a: Uint8Array, b: Uint8Array): Uint8Array => combineHalves(a, b, subtractHalves)
 
 /** Splits words into share 0 (the seed's expansion) and share 1; their sum modulo 2^64 is the words. */
@@ -69,7 +75,10 @@ const checkWords = (what: string, bytes: Uint8Array): void => {
   }
 }
 
-/** 32-bit halves of words: a view where the bytes are aligned, else of a copy. Node runs on little-endian machines only. */
+/**
+ * The 32-bit halves of words: a view if the bytes are aligned, else a copy. Node runs on little-endian
+ * machines only.
+ */
 const halves = (bytes: Uint8Array): Uint32Array => {
   const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes)
   return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4)
@@ -89,7 +98,7 @@ const combineHalves = (
   return new Uint8Array(out.buffer)
 }
 
-// Two 32-bit halves and a carry: a BigInt a word would be fifty times slower.
+// Two 32-bit halves and a carry: one BigInt per word would be fifty times slower.
 const addHalves = (out: Uint32Array, a: Uint32Array, b: Uint32Array): void => {
   for (let i = 0; i < out.length; i += 2) {
     const low = a[i]! + b[i]!

@@ -1,7 +1,8 @@
 /**
- * Transformation to the unified key (section 4 of docs/protocol.md): C0 opens its own share and encrypts it under pk; C1's share goes
- * through KeyProd (Peter, Tews, Katzenbeisser, TIFS 2013), batched. What C0 opens for C1 is m + τ with τ uniform modulo N,
- * so it learns nothing. C1 ends with both shares under pk and its own share in the clear. One call is one piece of a run.
+ * Transformation to the unified key (section 4 of docs/concepts/protocol.md): C0 opens its own share and encrypts it
+ * under pk; C1's share goes through KeyProd (Peter, Tews, Katzenbeisser, TIFS 2013), batched. What C0 opens
+ * for C1 is m + τ with τ uniform modulo N, so it learns nothing. C1 ends with both shares under pk and its
+ * own share in the clear. One call handles one piece of a run.
  */
 import { Data, Effect, Redacted } from "effect"
 import type { ExponentMode } from "../bcp/keys.ts"
@@ -10,7 +11,7 @@ import type { Parameters } from "../bcp/parameters.ts"
 import type { MasterKeyBytes } from "../bcp/wire.ts"
 import type { Work } from "./work.ts"
 
-/** What C0 works with. */
+/** The parameters and keys of C0. */
 export interface Cloud0Keys {
   readonly parameters: Parameters
   readonly masterKey: Redacted.Redacted<MasterKeyBytes>
@@ -18,14 +19,14 @@ export interface Cloud0Keys {
   readonly mode: ExponentMode
 }
 
-/** What C1 works with. */
+/** The parameters and keys of C1. */
 export interface Cloud1Keys {
   readonly parameters: Parameters
   readonly unifiedPublicKey: Uint8Array
   readonly mode: ExponentMode
 }
 
-/** Packed ciphertexts and how many words are in them. */
+/** Packed ciphertexts and the number of words in them. */
 export interface PackedPiece {
   readonly ciphertexts: Uint8Array
   readonly words: number
@@ -33,7 +34,7 @@ export interface PackedPiece {
 
 /** A share in both forms: under pk, for the archive, and as little-endian words, for the computation. */
 export interface UnifiedPiece {
-  /** c'_i0 or c'_i1, one ciphertext for each that was uploaded. */
+  /** c'_i0 or c'_i1, one ciphertext for each uploaded one. */
   readonly ciphertexts: Uint8Array
   readonly words: Uint8Array
 }
@@ -46,7 +47,7 @@ export interface Reencrypted {
   readonly plaintexts: Uint8Array
 }
 
-/** C0 answered with more or fewer ciphertexts or plaintexts than it was asked for. */
+/** C0's answer has more or fewer ciphertexts or plaintexts than were sent. */
 export class AnswerOfWrongSize extends Data.TaggedError("AnswerOfWrongSize")<{
   readonly from: string
   readonly what: "ciphertexts" | "plaintexts"
@@ -107,9 +108,9 @@ export const reencrypt = <E>(
     .pipe(Effect.withSpan("Cloud0.reencrypt"))
 
 /**
- * Cloud 1: its share of a user's cells, c_i1 under pk_i, blinded with a fresh τ a ciphertext, re-encrypted by C0 and
- * stripped. `askCloud0` carries the blinded ciphertexts to `reencrypt` and brings the answer; if it is asked again, it is
- * asked the very same.
+ * Cloud 1: its share of a user's cells, c_i1 under pk_i, blinded with a fresh τ for each ciphertext,
+ * re-encrypted by C0 and stripped. `askCloud0` carries the blinded ciphertexts to `reencrypt` and returns its
+ * answer; a retry sends the same bytes.
  */
 export const unifyShare1 = <E, E2, R>(
   work: Work<E>,
@@ -139,7 +140,7 @@ export const unifyShare1 = <E, E2, R>(
     })
   }).pipe(Effect.withSpan("Cloud1.unifyShare"))
 
-/** Whether C0's answer has one item for each that was asked for. */
+/** Whether C0's answer has one item for each that was sent. */
 export const requireSize = (
   what: AnswerOfWrongSize["what"],
   answer: Uint8Array,

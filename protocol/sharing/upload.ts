@@ -1,7 +1,8 @@
 /**
- * A user's upload: all words of its blocks, one after the other, go into the slots of one run of ciphertexts under pk_i
- * (the paper's c_i0 to C0 and c_i1 to C1). The run is cut into pieces that fit a message and put together again by the
- * receiver, which names what is missing or came twice. The pieces for C1 must be sealed: C0 could open them.
+ * A user's upload: the words of all its blocks, one after another, fill the slots of one run of ciphertexts
+ * under pk_i (the paper's c_i0 to C0 and c_i1 to C1). The run is cut into pieces that fit a message; the
+ * receiver reassembles it and names what is missing or came twice. The pieces for C1 must be sealed: C0 could
+ * open them.
  */
 import { Data, Effect, Either } from "effect"
 import type { ExponentMode } from "../bcp/keys.ts"
@@ -42,7 +43,7 @@ export class MessageTooSmall extends Data.TaggedError("MessageTooSmall")<{
   }
 }
 
-/** A piece that cannot be part of the run it is said to belong to. */
+/** A piece that cannot be part of its stated run. */
 export class PieceRejected extends Data.TaggedError("PieceRejected")<{
   readonly from: string
   readonly what: string
@@ -55,7 +56,7 @@ export class PieceRejected extends Data.TaggedError("PieceRejected")<{
   }
 }
 
-/** The run is not whole: the first gap. */
+/** The run is incomplete: its first gap. */
 export class PieceMissing extends Data.TaggedError("PieceMissing")<{
   readonly from: string
   readonly what: string
@@ -70,8 +71,9 @@ export class PieceMissing extends Data.TaggedError("PieceMissing")<{
 }
 
 /**
- * Cuts a run of `ciphertexts` into pieces of at most `limitBytes` each. `bytesEach` is what a ciphertext takes in the
- * largest message made of it: itself in an upload, itself and its plaintext in a reply of the transformation.
+ * Cuts a run of `ciphertexts` into pieces of at most `limitBytes` each. `bytesEach` is the size of a
+ * ciphertext in the largest message made of it: itself in an upload, itself and its plaintext in a reply of
+ * the transformation.
  */
 export const cutRun = (
   ciphertexts: number,
@@ -81,14 +83,14 @@ export const cutRun = (
   const fit = Math.floor(limitBytes / bytesEach)
   if (fit < 1) return Either.left(new MessageTooSmall({ limitBytes, ciphertextBytes: bytesEach }))
   const pieces = Math.ceil(ciphertexts / fit)
-  // Pieces of nearly equal size, so that the last worker does not wait for a crumb.
+  // Pieces of nearly equal size, so that the last worker does not wait for a small rest.
   const edge = (piece: number) => Math.floor((piece * ciphertexts) / pieces)
   return Either.right(
     Array.from({ length: pieces }, (_, i) => ({ first: edge(i), count: edge(i + 1) - edge(i) }))
   )
 }
 
-/** The words that a piece of a run of `words` packed words carries: how many, and from which. */
+/** The words in a piece of a run of `words` packed words: the first, and how many. */
 export const wordsOfPiece = (
   words: number,
   piece: Piece,
@@ -101,8 +103,8 @@ export const wordsOfPiece = (
 }
 
 /**
- * One piece of a user's share under pk_i, ready to be sent: to C0 as it is, to C1 sealed. `share` is the whole share,
- * little-endian words of all blocks. One job of the worker pool.
+ * One piece of a user's share under pk_i, ready to be sent: to C0 as it is, to C1 sealed. `share` is the
+ * whole share, little-endian words of all blocks. One job of the worker pool.
  */
 export const encryptPiece = <E>(
   work: Work<E>,
@@ -124,13 +126,16 @@ export const encryptPiece = <E>(
     )
 }
 
-/** The bytes of a piece within something that has `bytesEach` bytes a ciphertext; a view. The last may be shorter. */
+/**
+ * The bytes of a piece, a view of `whole`, which has `bytesEach` bytes for each ciphertext. The last piece
+ * may be shorter.
+ */
 export const pieceOf = (whole: Uint8Array, piece: Piece, bytesEach: number): Uint8Array =>
   whole.subarray(piece.first * bytesEach, (piece.first + piece.count) * bytesEach)
 
 /**
- * Puts the pieces of one run together in whatever order they come: of ciphertexts, or of words. It owns its memory, which is taken once, from the
- * count announced before, so a piece can be dropped as soon as it is placed.
+ * Assembles the pieces of one run of ciphertexts or words, in any order. Its memory is allocated once, from
+ * the announced count, and pieces are copied into it.
  */
 export class RunAssembly {
   readonly #from: string
@@ -138,7 +143,7 @@ export class RunAssembly {
   readonly #what: string
   readonly #bytes: Uint8Array
   readonly #placed: Array<Piece> = []
-  /** How many ciphertexts, or words, the run has. */
+  /** Number of ciphertexts or words in the run. */
   readonly length: number
 
   constructor(from: string, length: number, bytesEach: number, what = "ciphertexts") {
@@ -149,7 +154,7 @@ export class RunAssembly {
     this.length = length
   }
 
-  /** Copies a piece to its place, and says which it was; nothing is kept of a piece that is rejected. */
+  /** Copies a piece to its place, and returns which it was; nothing of a rejected piece is kept. */
   place(piece: CiphertextPiece | WordPiece): Either.Either<Piece, PieceRejected> {
     const { first } = piece
     const bytes = "words" in piece ? piece.words : piece.ciphertexts
@@ -180,12 +185,12 @@ export class RunAssembly {
     return Either.right(placed)
   }
 
-  /** How many of them have been placed. */
+  /** Number of ciphertexts or words placed so far. */
   get received(): number {
     return this.#placed.reduce((sum, piece) => sum + piece.count, 0)
   }
 
-  /** The whole run, not a copy; or the first gap. */
+  /** The whole run, not copied; or its first gap. */
   whole(): Either.Either<Uint8Array, PieceMissing> {
     let end = 0
     for (const { first, count } of [...this.#placed, { first: this.length, count: 0 }]) {

@@ -1,6 +1,6 @@
 /**
- * Where the big-integer work of sharing is done: a job of `protocol/bcp/jobs.ts` run somewhere that is not the event
- * loop, in practice the worker pool of the same party. The secrets in a job's input do not leave that party.
+ * Runs the big-integer work of sharing outside the event loop: jobs of `protocol/bcp/jobs.ts`, in practice in
+ * the worker pool of the party. The secrets in a job's input do not leave that party.
  */
 import { Effect } from "effect"
 import type { Jobs } from "../bcp/jobs.ts"
@@ -9,15 +9,18 @@ export type JobName = keyof Jobs
 export type JobInput<K extends JobName> = Parameters<Jobs[K]>[0]
 export type JobOutput<K extends JobName> = Awaited<ReturnType<Jobs[K]>>
 
-/** Runs jobs; `E` is how a job that failed is told, with the error of the job inside. */
+/** Runs jobs; `E` is the error of a failed job, with the job's own error inside. */
 export interface Work<E> {
   readonly run: <K extends JobName>(name: K, input: JobInput<K>) => Effect.Effect<JobOutput<K>, E>
 }
 
-// Some tenths of a second at 2048 bits: enough to hide what handing a job over costs, little enough to share among cores.
+// Some tenths of a second at 2048 bits: enough to hide the cost of handing a job over, little enough to share
+// among cores.
 const itemsPerJob = 16
 
-/** Cuts `items` items of work into jobs, runs them as the pool has room, and gives their results in order. */
+/**
+ * Cuts `items` items of work into jobs, runs them as the pool has room, and returns their results in order.
+ */
 export const inJobs = <A, E>(
   items: number,
   job: (first: number, count: number) => Effect.Effect<A, E>

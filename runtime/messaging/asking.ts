@@ -1,8 +1,9 @@
 /**
- * The asking half of a party: sends requests, repeats them until they are answered or their deadline has passed, and
- * matches the answers. A request that is known to have arrived, or that is large, is not sent whole again: the receiver
- * is polled for its reply and says so if it does not know the request. A request to a group goes to one of its known
- * members (`group.ts`), and to the group where none is known or the member that was asked falls silent.
+ * The asking half of a party: sends requests, repeats them until they are answered or their deadline has
+ * passed, and matches the answers. A request that is known to have arrived, or that is large, is not sent
+ * whole again: the receiver is polled for its reply and says so if it does not know the request. A request to
+ * a group goes to one of its known members (`group.ts`), and to the group where none is known or the member
+ * that was asked falls silent.
  */
 import { Effect, Either, Random } from "effect"
 import { decode, type MalformedMessage } from "../../protocol/messages/codec.ts"
@@ -61,7 +62,10 @@ class Request {
   readonly #started: number
   readonly #cancelDeadline: () => void
   #state: State = "unsent"
-  /** How often the whole request was sent. A poll carries it, so that an answer to an older poll is recognised. */
+  /**
+   * How often the whole request was sent. A poll carries it, so that an answer to an older poll is
+   * recognised.
+   */
   #attempt = 0
   /** The member of a group that has the request or was asked by name. */
   #holder: string | undefined
@@ -151,7 +155,7 @@ class Request {
         this.end(Effect.succeed(body))
         break
       case "failure":
-        // A member that fails at once would seem the least busy of all.
+        // A member that fails immediately would seem the least busy of all.
         this.#members?.forget(from)
         this.end(Effect.fail(new RemoteFailure({ party: from, request: this.tag, error: readError(body) })))
         break
@@ -168,7 +172,7 @@ class Request {
     }
   }
 
-  /** `from` does not know the request: it is sent whole again, at once. */
+  /** `from` does not know the request: it is sent whole again immediately. */
   unknownTo(from: string): void {
     if (this.#holder !== undefined && this.#holder !== from) return
     this.#unsend()
@@ -182,7 +186,10 @@ class Request {
     this.#wake()
   }
 
-  /** Whether the group has the request, and one of its members may be at work on it. Gives up a member that is silent. */
+  /**
+   * Whether the group has the request, and one of its members may be at work on it. Gives up a member that is
+   * silent.
+   */
   #membersAreBusy(): boolean {
     const members = this.#members
     if (members === undefined) return false
@@ -246,7 +253,10 @@ class Requests {
     this.#newId = newId
   }
 
-  /** Sends a request until it is answered, its deadline has passed or the asker is interrupted. Gives the reply's body. */
+  /**
+   * Sends a request until it is answered, its deadline has passed or the asker is interrupted. Gives the
+   * reply's body.
+   */
   answered(body: Uint8Array, outgoing: Omit<Outgoing, "id" | "frames">): Effect.Effect<Uint8Array, AskError> {
     const id = this.#newId()
     const envelope = { kind: "ask", id, tag: outgoing.tag, number: 0, of: 0, body } as const

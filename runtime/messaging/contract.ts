@@ -1,6 +1,6 @@
 /**
- * What an actor is given: `Party`, its own name in a run and its ways to every other actor, and the errors that end a wait.
- * `party.ts` holds the layer that implements it over any transport.
+ * The contract of an actor with the runtime: `Party`, which names the actor in a run and reaches every other
+ * actor, and the errors that end a wait. `party.ts` holds the layer that implements it over any transport.
  */
 import { Context, Data, Effect, type Scope } from "effect"
 import type { MalformedMessage } from "../../protocol/messages/codec.ts"
@@ -8,29 +8,30 @@ import type { Ask, Tell } from "../../protocol/messages/message.ts"
 import type { TransportError, TransportStatus } from "../transport/transport.ts"
 
 export interface AskOptions {
-  /** How long to wait for the reply in all, re-sending in between. */
+  /** Time to wait for the reply in all, including repetitions of the request. */
   readonly deadlineMs: number
   /** The phase of the run, for the error that ends the wait. */
   readonly phase?: string
 }
 
-/** Bytes on the wire, envelopes included, and messages that carried them, since the party started. */
+/** Bytes on the wire, envelopes included, and the messages that carried them, since the party started. */
 export interface PeerTraffic {
   readonly direction: "sent" | "received"
   readonly peer: string
-  /** The message's tag; `round:<phase>` for rounds, `nack:<phase>` for what asks for one again. */
+  /** The message's tag; `round:<phase>` for rounds, `nack:<phase>` for requests to repeat one. */
   readonly tag: string
   readonly messages: number
   readonly bytes: number
 }
 
 /**
- * A computation in rounds: yields this party's part of a round, in pieces that are asked for and copied before it goes on, and is resumed with the
- * peer's part, cut to the same lengths, which it must have done with when it yields again.
+ * A computation in rounds. It yields this party's part of a round, in pieces that are read and copied before
+ * it resumes, and is resumed with the peer's part, cut to the same lengths. The peer's part must not be used
+ * after the next yield.
  */
 export type Computation<A> = Generator<ReadonlyArray<() => Uint8Array>, A, ReadonlyArray<Uint8Array>>
 
-/** What a computation came to, and how many rounds it took. */
+/** The result of a computation, and the number of rounds it took. */
 export interface Driven<A> {
   readonly value: A
   readonly rounds: number
@@ -39,14 +40,14 @@ export interface Driven<A> {
 /** Symmetric numbered exchanges with one peer. One fiber at a time may use it. */
 export interface Rounds {
   /**
-   * Runs a computation to its end, its rounds numbered from `first` on; each call's numbers follow on those before. What is sent is kept
-   * until the peer shows, by its next round, that it has arrived; a round that stays out is asked for again. What the
-   * computation throws is a defect.
+   * Runs a computation to its end. Its rounds are numbered from `first`, and the numbers of a later call
+   * follow those of the call before. What is sent is kept until the peer's next round shows that it has
+   * arrived; a missing round is requested again. An exception of the computation is a defect.
    */
   readonly drive: <A>(first: number, computation: Computation<A>) => Effect.Effect<Driven<A>, RoundError>
 }
 
-/** One round: sends the payload and waits for the peer's, which is given in memory of its own. */
+/** One round: sends the payload and waits for the peer's, which is returned in memory of its own. */
 export const exchange = (
   rounds: Rounds,
   round: number,
@@ -68,10 +69,15 @@ export class Party extends Context.Tag("runtime/Party")<
     readonly name: string
     readonly run: string
     /**
-     * Sends a request and waits for its reply. Delivery is at least once: the same id is sent again, with growing jittered pauses,
-     * until the reply or the deadline, and the receiver acts on an id once. Asked of a group, any of its house may answer: whoever has
-     * answered before and has the fewest requests is asked by name, the group where nobody is known; who does not say
-     * any more that it is at work is taken for dead, and the group is asked again. A payload that its own schema refuses is a defect.
+     * Sends a request and waits for its reply. Delivery is at least once: the request is repeated under the
+     * same id, with growing jittered pauses, until the reply or the deadline, and the receiver acts on an id
+     * once.
+     *
+     * Any member of a group may answer a request to it. Members that have answered before are asked by name,
+     * the least busy first, and the group if none is known. A member that no longer reports that it is at
+     * work is taken for dead, and the group is asked again.
+     *
+     * A payload that its own schema refuses is a defect.
      */
     readonly ask: <A, R>(
       to: string,
@@ -79,29 +85,31 @@ export class Party extends Context.Tag("runtime/Party")<
       payload: A,
       options: AskOptions
     ) => Effect.Effect<R, AskError>
-    /** Sends a message once; it may be lost with the broker, so what must arrive is an `ask`. */
+    /** Sends a message once. It may be lost with the broker, so what must arrive is an `ask`. */
     readonly tell: <A>(to: string, message: Tell<A>, payload: A) => Effect.Effect<void, TransportError>
     /**
-     * Begins to answer, until the scope ends. Messages that came before wait in the bounded mailbox. Handlers run concurrently (bounded);
-     * a failure or a defect of one becomes the asker's `RemoteFailure` and ends nothing else.
-     * A tag that no handler of this actor serves is refused, so all handlers of an actor are given in one call.
+     * Answers messages until the scope ends. Earlier messages wait in the bounded mailbox. Handlers run
+     * concurrently (bounded); a failure or defect of one becomes the asker's `RemoteFailure` and ends nothing
+     * else. A tag without a handler is refused, so all handlers of an actor are passed in one call.
      */
     readonly serve: <H extends Handler<unknown, unknown>>(
       handlers: ReadonlyArray<H>
     ) => Effect.Effect<void, never, EnvironmentOf<H> | Scope.Scope>
     /**
-     * Answers also, until the scope ends, what is asked of a group of its house, such as `kgc.deal`: one of those who have joined gets each
-     * request, and gets it again only by chance, so that it must not matter who answers or how often.
+     * Also answers, until the scope ends, requests to a group of its process group, such as `kgc.deal`. Each
+     * request goes to one of the members that have joined. Retries may reach another member, so handlers must
+     * be idempotent.
      */
     readonly joinGroup: (group: string) => Effect.Effect<void, TransportError, Scope.Scope>
     /**
-     * Tells peers that this party has begun to answer and knows of no earlier request, so that what they asked of a process that
-     * died, or too early, they ask again at once and not after their next pause.
+     * Tells peers that this party has begun to answer and knows no earlier request, so that they repeat their
+     * open requests now and not after the next pause.
      */
     readonly announce: (peers: ReadonlyArray<string>) => Effect.Effect<void, TransportError>
     /**
-     * The exchanges of a phase with a peer, who opens the same phase. What the peer sends before is kept (bounded). A round may stay out for
-     * `deadlineMs`; the first, for which the peer may not be ready yet, for `firstMs`, the same where that is left out.
+     * The exchanges of a phase with a peer that opens the same phase. What the peer sends before is kept
+     * (bounded). A round may take `deadlineMs`; the first, for which the peer may not be ready, `firstMs`,
+     * which is the same by default.
      */
     readonly rounds: (
       peer: string,
@@ -112,32 +120,39 @@ export class Party extends Context.Tag("runtime/Party")<
   }
 >() {}
 
-/** What the handlers of an actor need, all together. */
+/** The services that the handlers of an actor need, all together. */
 export type EnvironmentOf<H> = H extends Handler<unknown, infer Env> ? Env : never
 
 /**
- * Memory of so many bytes for an answer that is bytes as it is: written there, all of it, it is not copied when it is sent. It serves for the
- * answer to this request only, and is not to be read or written to after that is given: it is the frame's, and then another's.
+ * Memory of the given size for an answer that consists of bytes: an answer written there, in full, is sent
+ * without a copy. It serves the answer to this request only and must not be used after the answer is
+ * returned.
  */
 export type AnswerRoom = (bytes: number) => Uint8Array
 
-/** A message and what an actor does on it; made with `on`. */
+/** A message and its handler in an actor; made with `on`. */
 export interface Handler<E, Env> {
   readonly tag: string
   readonly kind: "ask" | "tell"
-  /** Decodes, handles and encodes; fails with the handler's error or `MalformedMessage`. The bytes of a tell's answer are empty. */
+  /**
+   * Decodes, handles and encodes; fails with the handler's error or `MalformedMessage`. A tell is answered
+   * with no bytes.
+   */
   readonly handle: (
     payload: Uint8Array,
     from: string,
     room: AnswerRoom
   ) => Effect.Effect<Uint8Array, E | MalformedMessage, Env>
-  /** Whether an answer's bytes are freed when they have been put in frames, unless they lie in one. */
+  /** Whether the bytes of an answer are freed once they have been copied into frames. */
   readonly freesAnswer: boolean
-  /** It does nothing but wait, so it takes no place among the handlers that may run at once. */
+  /** It only waits, so it does not count among the handlers that may run at a time. */
   readonly waits?: boolean
 }
 
-/** What an actor does on a message: `handler` gets the checked payload and the sender, which the broker vouches for. */
+/**
+ * The handler of a message: `handler` gets the checked payload and the sender, for whose name the broker
+ * vouches.
+ */
 export const on: {
   <A, R, E, Env>(
     message: Ask<A, R>,
@@ -171,7 +186,7 @@ export class DeadlineExceeded extends Data.TaggedError("DeadlineExceeded")<{
   readonly request: string
   readonly phase: string | undefined
   readonly waitedMs: number
-  /** Whether the party said in the meantime that it is at work on the request. */
+  /** Whether the party reported in the meantime that it is at work on the request. */
   readonly working: boolean
   /** The state of the connection to the broker when the wait ended. */
   readonly broker: TransportStatus
@@ -187,7 +202,10 @@ export class DeadlineExceeded extends Data.TaggedError("DeadlineExceeded")<{
 export class RemoteFailure extends Data.TaggedError("RemoteFailure")<{
   readonly party: string
   readonly request: string
-  /** The party's own tagged error; `Defect` where its code broke, `MalformedMessage` where what it sent can't be read. */
+  /**
+   * The party's own tagged error; `Defect` if its code broke, `MalformedMessage` if its message can't be
+   * read.
+   */
   readonly error: { readonly _tag: string; readonly message: string; readonly retryable: boolean }
 }> {
   get retryable(): boolean {

@@ -1,6 +1,7 @@
 /**
- * Envelopes to frames that a transport takes, and back: what is larger than the transport's limit is cut into fragments and put
- * together again on the other side. Frames are kept for sending again, so once they are made they are never written to.
+ * Envelopes to frames that a transport takes, and back. An envelope above the transport's limit is cut into
+ * fragments and reassembled on the other side. Frames are kept for repetition, so they are not written to
+ * once they are made.
  */
 import { Either } from "effect"
 import { unwritten } from "../../protocol/bytes.ts"
@@ -25,12 +26,12 @@ export const sizeOf = (frames: Frames): number => frames.reduce((sum, frame) => 
 /** Frames that have been sent and may be asked for again. */
 export interface Sent {
   readonly frames: Frames
-  /** How long they may be on their way, and until when: until then they are not sent again. */
+  /** How long they may be in transit, and until when. They are not sent again before. */
   transitMs: number
   quietUntil: number
-  /** Sendings of them that wait for the broker. */
+  /** Number of sendings that wait for the broker. */
   underWay: number
-  /** Nobody will ask for them again. */
+  /** Nobody will request them again. */
   forgotten: boolean
 }
 
@@ -39,7 +40,7 @@ export const sentAt = (frames: Frames, nowMs: number, limits: Limits): Sent => {
   return { frames, transitMs, quietUntil: nowMs + transitMs, underWay: 0, forgotten: false }
 }
 
-/** Whether it is time to send them again, which is taken as done. It is not while they are being sent. */
+/** Whether it is time to send them again; if so, the caller does. Frames that are being sent wait. */
 export const takeAgain = (sent: Sent, nowMs: number): boolean => {
   if (sent.underWay > 0 || nowMs < sent.quietUntil) return false
   sent.transitMs *= 2
@@ -47,14 +48,17 @@ export const takeAgain = (sent: Sent, nowMs: number): boolean => {
   return true
 }
 
-/** What frames are made for. */
+/** The limits and the memory that frames are made for. */
 export type Carrier = Pick<TransportService, "maxPayloadBytes" | "frame">
 
-/** The frames of an envelope: one, or its fragments, of which no receiver takes more than there may be. */
+/** The frames of an envelope: one, or its fragments, at most as many as receivers accept. */
 export const framesOf = (envelope: Envelope, carrier: Carrier): Either.Either<Frames, MessageTooLarge> =>
   framesOfParts(envelope, [envelope.body], carrier)
 
-/** The same, of a body in parts, which are copied. Fragments go by the envelope's id, so a round gives its number as id here. */
+/**
+ * The frames of a body in parts, which are copied. Fragments are matched by the envelope's id, so a round has
+ * its number as id here.
+ */
 export const framesOfParts = (
   envelope: Omit<Envelope, "body">,
   parts: ReadonlyArray<Uint8Array>,
@@ -76,7 +80,7 @@ export const framesOfParts = (
   )
 }
 
-/** Memory for one body, in the frame that it will be sent in where one takes it: what is written there is not copied. */
+/** Memory for one body, inside the frame that carries it if one can: a body written there is not copied. */
 export class BodyRoom {
   readonly #envelope: Pick<Envelope, "id" | "tag">
   readonly #carrier: Carrier
@@ -87,7 +91,10 @@ export class BodyRoom {
     this.#carrier = carrier
   }
 
-  /** Memory of so many bytes, all of which are to be written. Taken again, what was taken before is sent as any other memory. */
+  /**
+   * Memory of the given size, all of which the caller writes. If it is taken twice, the first is sent like
+   * any other memory.
+   */
   take(bytes: number): Uint8Array {
     const { maxPayloadBytes, frame } = this.#carrier
     if (encodedBytes(this.#envelope, bytes) > maxPayloadBytes) return unwritten(bytes)
@@ -95,7 +102,10 @@ export class BodyRoom {
     return this.#taken.body
   }
 
-  /** The frames of an envelope of the id and the tag that the room is for. What was taken must not be written to any more. */
+  /**
+   * The frames of an envelope with the id and the tag of this room. The memory taken must not be written to
+   * afterwards.
+   */
   framesOf(envelope: Envelope): Either.Either<Frames, MessageTooLarge> {
     return this.#taken !== undefined && this.holds(envelope.body)
       ? Either.right([closeEnvelope(this.#taken, envelope)])
@@ -108,7 +118,7 @@ export class BodyRoom {
   }
 }
 
-/** The bytes of all pieces, cut anew after every `bytes` of them. */
+/** The bytes of all pieces, cut anew every `bytes` bytes. */
 const cutEvery = (
   bytes: number,
   pieces: ReadonlyArray<Uint8Array>
@@ -136,7 +146,9 @@ interface PartialMessage {
   since: number
 }
 
-/** Collects fragments, bounded in messages, bytes and time; the oldest incomplete message gives way. */
+/**
+ * Collects fragments, bounded in messages, bytes and time; the oldest incomplete message is dropped first.
+ */
 export class Reassembly {
   readonly #limits: Limits
   readonly #partials = new Map<string, PartialMessage>()
@@ -147,8 +159,8 @@ export class Reassembly {
   }
 
   /**
-   * Takes one fragment of the messages of a `source` (sender and channel); gives the whole message's bytes once none is missing.
-   * A fragment that came before is ignored. `nowMs` is any clock's that goes forward.
+   * Adds a fragment of a message from a `source` (sender and channel); returns the whole message once no
+   * fragment is missing. A repeated fragment is ignored. `nowMs` is of any clock that does not go back.
    */
   add(
     source: string,

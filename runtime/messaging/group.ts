@@ -1,12 +1,13 @@
 /**
- * What an asker knows of a group of a house, such as those who deal. The broker hands what is asked of a group to members at random, so that of two
- * with some requests each one is often out of work. An asker therefore asks whom it has an answer from by name, the least
- * busy first: a slow one gets less, and where nobody dies nobody waits. Every so-many-th request goes to the group, which is how new members are found.
+ * What an asker knows of a group, such as the processes that deal. The broker hands requests to a group out
+ * at random, so of two members with some requests each, one is often out of work. An asker therefore asks
+ * members that have answered it by name, the least busy first: a slow member gets less, and nobody waits
+ * unless a member dies. Every n-th request goes to the group, which is how new members are found.
  */
 import type { Limits } from "./limits.ts"
 
 export class KnownMembers {
-  /** Who was asked longest ago is first. */
+  /** In the order in which they were last asked. */
   readonly #members = new Set<string>()
   readonly #limits: Pick<Limits, "rememberedMembers" | "groupAskedEvery">
   #requests = 0
@@ -15,7 +16,7 @@ export class KnownMembers {
     this.#limits = limits
   }
 
-  /** Whether there is anybody in the group, as far as is known. */
+  /** Whether any member is known. */
   any(): boolean {
     return this.#members.size > 0
   }
@@ -25,14 +26,14 @@ export class KnownMembers {
     if (this.#members.size < this.#limits.rememberedMembers) this.#members.add(member)
   }
 
-  /** It has failed, or fallen silent; once it is heard again it is known again. */
+  /** It has failed or fallen silent. It is known again once it answers. */
   forget(member: string): void {
     this.#members.delete(member)
   }
 
   /**
-   * Whom to ask next: of those with the fewest requests `underWay` the one asked longest ago. Nothing where the group itself is to be asked, because
-   * nobody is known or new members are to be found.
+   * The member to ask next: among those with the fewest requests `underWay`, the one asked longest ago. None
+   * if the group is to be asked, because no member is known or new ones are to be found.
    */
   next(underWay: (member: string) => number): string | undefined {
     if (this.#requests++ % this.#limits.groupAskedEvery === 0) return undefined

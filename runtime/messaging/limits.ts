@@ -1,57 +1,75 @@
 /**
- * Every bound of the actor runtime, in one place. What exceeds one is dropped and logged, or asked for again; none of it can
- * make a process grow without end.
+ * All bounds of the actor runtime. What exceeds a bound is dropped and logged, or requested again; nothing
+ * makes a process grow without end.
  */
 export interface Limits {
-  /** Requests and tells that wait for a handler, and their bytes. More are dropped; a dropped request is sent again. */
+  /**
+   * Requests and tells that wait for a handler, and their bytes. Further ones are dropped; a dropped request
+   * is repeated by its sender.
+   */
   readonly mailboxMessages: number
   readonly mailboxBytes: number
   readonly handlersAtOnce: number
-  /** Requests whose replies are remembered, so that one sent again is not acted on again. */
+  /** Requests whose replies are remembered, so that a repeated request is not handled twice. */
   readonly rememberedRequests: number
   readonly rememberedBytes: number
   readonly rememberedForMs: number
-  /** Messages of which not every fragment has arrived. */
+  /** Messages of which some fragments are missing. */
   readonly fragmentedMessages: number
   readonly fragmentedBytes: number
-  /** Fragments that one message may have. */
+  /** Fragments of one message. */
   readonly fragmentsOfMessage: number
   readonly fragmentedForMs: number
-  /** Phases whose rounds arrived before this party opened them, or that it has closed; and bytes of such rounds. */
+  /** Phases with rounds that this party has not opened or has closed; and bytes of such rounds. */
   readonly unopenedPhases: number
   readonly unopenedBytes: number
-  /** The pause before a request is sent again: the first, its growth, the longest, and the share by which it is jittered. */
+  /** The pause before a request is repeated: the first, its growth, the longest, and the share of jitter. */
   readonly resendFirstMs: number
   readonly resendGrowth: number
   readonly resendLongestMs: number
   readonly resendJitter: number
-  /** A larger request is sent again only if the receiver says that it does not know it. */
+  /** A larger request is repeated only if the receiver says that it does not know it. */
   readonly resendWholeBytes: number
-  /** Members of a group that are asked by name; and that of so many requests one goes to the group, where it may find new ones. */
+  /**
+   * Members of a group that are asked by name; and one in how many requests goes to the group, to find new
+   * members.
+   */
   readonly rememberedMembers: number
   readonly groupAskedEvery: number
-  /** A member that was asked and has said nothing for so long is taken for dead; one at work may be deaf for the length of a step. */
+  /**
+   * A member that was asked and is silent for this long is taken for dead. A member at work may not respond
+   * for the length of a step.
+   */
   readonly memberSilentMs: number
-  /** A reply or round is not sent again before it can have arrived at this rate; each time it gets twice as long. */
+  /**
+   * A reply or round is not repeated before it can have arrived at this rate; the time doubles with each
+   * repetition.
+   */
   readonly assumedBytesPerMs: number
-  /** The pause before a round that stays out is asked for again; it grows as that of requests. */
+  /** The pause before a missing round is requested again; it grows like that of requests. */
   readonly roundResendMs: number
-  /** How long a round may stay out. */
+  /** How long a round may take. */
   readonly roundDeadlineMs: number
 }
 
-/** The bounds of work that the processes of a house share. */
+/** The bounds of work that the processes of a process group share. */
 export interface WorkLimits {
-  /** Pieces of ciphertexts, of 64 KiB, that a cloud has under way at most, however many there are to work on them. */
+  /**
+   * Pieces of ciphertexts, of 64 KiB, that a cloud has in progress at most, however many processes work on
+   * them.
+   */
   readonly mostPieces: number
-  /** Jobs that may be at work elsewhere for one process; more workers are refused. */
+  /** Jobs that may run in other processes for one process; further workers are refused. */
   readonly mostTakers: number
-  /** A worker says that it is alive so often; of one that is silent for the time of a lease, others get the jobs. */
+  /**
+   * How often a worker reports that it is alive. Others get the jobs of a worker that is silent for the time
+   * of a lease.
+   */
   readonly aliveEveryMs: number
   readonly leaseMs: number
-  /** A worker's wish for a job is answered after so long, with or without one. */
+  /** A worker's request for work is answered after this time, with or without a job. */
   readonly longPollMs: number
-  /** How long a worker seeks its main process before it ends. */
+  /** How long a worker looks for its main process before it ends. */
   readonly patienceMs: number
 }
 

@@ -1,6 +1,7 @@
 /**
- * An actor's place in a run: the layer that makes a `Party` of any transport. It subscribes to all that is sent to the
- * actor; `receiving.ts` hands each message to the asking, the answering or the rounds. Nothing that arrives can break it.
+ * An actor's place in a run: the layer that makes a `Party` of any transport. It subscribes to the actor's
+ * inboxes; `receiving.ts` hands each message to the asking, the answering or the rounds. Nothing that arrives
+ * can break it.
  */
 import { Clock, Duration, Effect, Layer, Random, Runtime } from "effect"
 import { inboxesOf, inboxOf, isRunName, mayPublish } from "../../protocol/messages/subjects.ts"
@@ -17,11 +18,14 @@ import { makeRounds } from "./rounds.ts"
 import { Ledger } from "./traffic.ts"
 
 export interface PartyOptions {
-  /** The name on the wire: an actor's, `kgc`, `cloud0`, `user3`, or that of a member of a house, `cloud0.w-3f2a`. */
+  /**
+   * The name on the wire: an actor's (`kgc`, `cloud0`, `user3`) or that of a member of its process group
+   * (`cloud0.w-3f2a`).
+   */
   readonly name: string
   readonly run: string
   readonly limits?: Partial<Limits>
-  /** Lets something happen after so many milliseconds and gives what calls it off; unless told, a fiber of its own waits for it. */
+  /** Calls `happen` after `ms` milliseconds and returns a canceller. By default a fiber waits for it. */
   readonly after?: (ms: number, happen: () => void) => () => void
 }
 
@@ -30,7 +34,7 @@ export const makeParty = (options: PartyOptions) =>
   Effect.gen(function* () {
     const { name, run } = options
     if (!isRunName(run))
-      // Names that people give are checked where they come in.
+      // Names from people are checked where they come in.
       return yield* Effect.dieMessage(`"${run}" is no name of a run`)
     const transport = yield* Transport
     const clock = steady(yield* Effect.clock)
@@ -106,8 +110,8 @@ export const makeParty = (options: PartyOptions) =>
   })
 
 /**
- * A clock whose milliseconds go on evenly, from no date in particular: the system's date may be set at any time, and what is not to be sent again
- * for some milliseconds would then wait for hours.
+ * A clock whose milliseconds never jump, from an arbitrary start. The system's date may be set at any time,
+ * and a pause until a date could then last for hours.
  */
 const steady = (clock: Clock.Clock): Clock.Clock => {
   const millis = () => Math.floor(Number(clock.unsafeCurrentTimeNanos()) / 1e6)

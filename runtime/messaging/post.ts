@@ -1,6 +1,7 @@
 /**
- * What the three halves of a party share: asking (`asking.ts`), answering (`answering.ts`) and rounds (`rounds.ts`) all send frames,
- * count them, read one clock and note what they drop. Made once by `party.ts`.
+ * What the three halves of a party share: asking (`asking.ts`), answering (`answering.ts`) and rounds
+ * (`rounds.ts`) send frames, count them, read one clock and note what they drop. `party.ts` makes one for
+ * each party.
  */
 import { type Clock, Effect, type Fiber, Option, Tracer } from "effect"
 import { type Channel, subjectOf } from "../../protocol/messages/subjects.ts"
@@ -15,9 +16,9 @@ export interface Post {
   readonly limits: Limits
   readonly ledger: Ledger
   readonly clock: Clock.Clock
-  /** Whether spans are recorded; where not, none is made. */
+  /** Whether spans are recorded; if not, none is made. */
   readonly traced: boolean
-  /** Lets something happen after so many milliseconds; a function that calls it off. */
+  /** Calls `happen` after `ms` milliseconds; returns a canceller. */
   readonly after: (ms: number, happen: () => void) => () => void
   readonly send: (
     to: string,
@@ -26,7 +27,7 @@ export interface Post {
     counter: Counter,
     headers?: Readonly<Record<string, string>>
   ) => Effect.Effect<void, TransportError>
-  /** Sends frames without waiting for the broker to take them; gives the error where it can't. */
+  /** Sends frames without waiting until the broker takes them; returns the error if it can't. */
   readonly sendNow: (
     to: string,
     channel: Channel,
@@ -35,8 +36,8 @@ export interface Post {
     headers?: Readonly<Record<string, string>>
   ) => TransportError | undefined
   /**
-   * Sends frames for a callback, and calls `done` when the broker has taken them, or with why it can't: at once, and without a fiber, where it is
-   * one small frame. Gives what breaks it off, unless it is done.
+   * Sends frames and calls `done` once the broker has taken them, or with the error. A single small frame is
+   * sent before this returns, without a fiber. Returns a canceller, or undefined if already sent.
    */
   readonly begin: (
     to: string,
@@ -46,11 +47,14 @@ export interface Post {
     done: (error: TransportError | undefined) => void,
     headers?: Readonly<Record<string, string>>
   ) => (() => void) | undefined
-  /** Sends frames for a callback; that it can't is noted. */
+  /** Sends frames in the background; a failure is noted. */
   readonly post: (to: string, channel: Channel, frames: Frames, counter: Counter) => void
-  /** The same with frames that are kept to be sent again; they stay what they are until it is done, of which `done` is told. */
+  /**
+   * The same with frames that are kept for repetition and must not change; `done` is called when they are
+   * sent.
+   */
   readonly postKept: (to: string, channel: Channel, sent: Sent, counter: Counter, done?: () => void) => void
-  /** Gives back the frames of what nobody will ask for again, as soon as no sending of them is under way. */
+  /** Gives back frames that nobody will request again, once no sending of them is in progress. */
   readonly forget: (sent: Sent) => void
   /** Logs that something was dropped or refused: of each kind of event the first, and then ever fewer. */
   readonly note: (what: string, details: Readonly<Record<string, unknown>>) => void

@@ -1,6 +1,7 @@
 /**
- * What arrives at a party: each delivery is read, counted, put together where it comes in fragments, and handed to the
- * asking, the answering or the rounds. What is not well-formed, or not from whom it should be, is dropped and noted.
+ * Receives for a party: each delivery is parsed, counted, reassembled from fragments, and handed to the
+ * asking, the answering or the rounds. Malformed messages, and those of a sender that may not send them, are
+ * dropped and noted.
  */
 import type { MalformedMessage } from "../../protocol/messages/codec.ts"
 import { decodeEnvelope, type Envelope, type Kind } from "../../protocol/messages/envelope.ts"
@@ -13,12 +14,12 @@ import type { Post } from "./post.ts"
 import type { RoundKeeping } from "./rounds.ts"
 import { type Counter, trafficTag } from "./traffic.ts"
 
-/** Subjects that are remembered as read; there are four a peer. */
+/** Subjects whose parse is cached; there are four for each peer. */
 const mostAddresses = 256
-/** Counters that an address keeps at hand. */
+/** Counters cached for each address. */
 const mostCounters = 64
 
-/** A subject that was read, and the counters of what came on it, by kind and tag. */
+/** A parsed subject, and the counters of its messages, by kind and tag. */
 interface Sender extends Address {
   readonly counters: Map<string, Counter>
 }
@@ -36,7 +37,7 @@ const channelOf: Readonly<Record<Exclude<Kind, "fragment">, Channel>> = {
   nack: "round"
 }
 
-/** The three halves of a party that take what arrives. */
+/** The three halves of a party that handle what arrives. */
 export interface Takers {
   readonly asking: Asking
   readonly answering: Answering
@@ -49,7 +50,7 @@ export class Receiving {
   readonly #takers: Takers
   readonly #reassembly: Reassembly
   readonly #senders = new Map<string, Sender>()
-  /** All that the party answers to: its own name and the groups that it is in. */
+  /** All addresses of the party: its own name and the groups that it has joined. */
   readonly #names: Set<string>
 
   constructor(post: Post, run: string, takers: Takers) {
@@ -60,7 +61,7 @@ export class Receiving {
     this.#names = new Set([post.name])
   }
 
-  /** From now on what is sent to this group is for the party too. */
+  /** Messages to this group are for the party too from now on. */
   join(group: string): void {
     this.#names.add(group)
   }

@@ -1,8 +1,9 @@
 /**
- * The rounds of a party: symmetric exchanges numbered by the plan. Each message acknowledges the one before it, so a
- * round without a fault costs one message each way. What was sent is kept until the peer's next round shows that it
- * arrived; a party that misses a round asks for it (`nack`). A round starts no fiber: the computation continues in the
- * callback that delivers the peer's part, and one watch a phase repeats the request and enforces the deadline.
+ * The rounds of a party: symmetric exchanges numbered by the plan. Each message acknowledges the one before
+ * it, so a round without a fault costs one message each way. What was sent is kept until the peer's next
+ * round shows that it arrived; a party that misses a round asks for it (`nack`). A round starts no fiber: the
+ * computation continues in the callback that delivers the peer's part, and one watch a phase repeats the
+ * request and enforces the deadline.
  */
 import { Duration, Effect, Exit, type Scope } from "effect"
 import { type Envelope, encodeEnvelope } from "../../protocol/messages/envelope.ts"
@@ -18,7 +19,7 @@ import { framesOfParts, type Sent, sentAt, takeAgain } from "./framing.ts"
 import type { Post } from "./post.ts"
 import { type Counter, trafficTag } from "./traffic.ts"
 
-/** How long a round may stay out, and the first of a phase. */
+/** How long a round may take, and the first of a phase. */
 export interface RoundDeadlines {
   readonly deadlineMs: number
   readonly firstMs: number
@@ -47,8 +48,8 @@ interface Waiter {
 }
 
 /**
- * The state of one phase with one peer. It exists before this party opens the phase, if the peer was faster, and stays
- * after this party has closed it.
+ * The state of one phase with one peer. It exists before this party opens the phase, if the peer was faster,
+ * and stays after this party has closed it.
  */
 class Exchange {
   readonly peer: string
@@ -60,9 +61,9 @@ class Exchange {
   /** Whether a round was exchanged since this party opened the phase. */
   #met = false
   #open = false
-  /** The peer's rounds that nobody has waited for yet. */
+  /** The peer's rounds that this party has not waited for yet. */
   readonly #arrived = new Map<number, Uint8Array>()
-  /** What this party sent: of the last round that the peer has surely got and of those after it. */
+  /** This party's sent rounds: the last that the peer certainly has, and those after it. */
   readonly #kept = new Map<number, Sent>()
   #waiter: Waiter | undefined
 
@@ -98,9 +99,9 @@ class Exchange {
     this.#arrived.clear()
   }
 
-  /** Takes the peer's part of a round. `roomBytes` is what may still be kept of phases that are not open. */
+  /** Takes the peer's part of a round. `roomBytes` is what may still be kept for phases that are not open. */
   receive(round: number, body: Uint8Array, roomBytes: () => number): void {
-    // The peer is at `round`, so it has got ours before it.
+    // The peer is at `round`, so it has ours before it.
     for (const sent of this.#kept.keys()) if (sent < round - 1) this.#drop(sent)
     if (this.#waiter?.round === round) {
       this.#advance(round)
@@ -117,14 +118,17 @@ class Exchange {
     else this.#arrived.set(round, body)
   }
 
-  /** The peer asks for a round again. What was not sent yet will be; what is forgotten, the peer has shown to have. */
+  /**
+   * The peer requests a round again. One that was not sent yet will be; one that is forgotten, the peer has
+   * shown to have.
+   */
   repeat(round: number): void {
     const sent = this.#kept.get(round)
     if (sent === undefined || !takeAgain(sent, this.#post.clock.unsafeCurrentTimeMillis())) return
     this.#post.postKept(this.peer, "round", sent, this.#counter)
   }
 
-  /** Asks the peer for the round that is awaited, if any is. */
+  /** Requests the awaited round from the peer, if any. */
   askAgain(): void {
     const waiter = this.#waiter
     if (waiter === undefined) return
@@ -142,7 +146,7 @@ class Exchange {
     this.#settle(Exit.fail(error))
   }
 
-  /** Repeats the request for a round that stays out, and ends the wait at its deadline. */
+  /** Requests a missing round repeatedly, and ends the wait at its deadline. */
   watch({ deadlineMs, firstMs }: RoundDeadlines): void {
     const waiter = this.#waiter
     if (waiter === undefined) return
@@ -168,7 +172,9 @@ class Exchange {
     return Effect.async<Driven<A>, RoundError>((resume) => {
       if (this.waiting)
         return resume(
-          Effect.dieMessage(`two fibers exchange rounds of phase ${this.phase} with ${this.peer} at once`)
+          Effect.dieMessage(
+            `two fibers exchange rounds of phase ${this.phase} with ${this.peer} at the same time`
+          )
         )
       let round = first
       let lengths: ReadonlyArray<number> = []
@@ -217,7 +223,10 @@ class Exchange {
     return this.#post.sendNow(this.peer, "round", frames, this.#counter)
   }
 
-  /** The peer's part of a round if it is here; otherwise `resume` gets it later, or the error that ends the wait. */
+  /**
+   * The peer's part of a round if it is here; otherwise `resume` gets it later, or the error that ends the
+   * wait.
+   */
   #take(round: number, resume: Waiter["resume"]): Uint8Array | undefined {
     const arrived = this.#arrived.get(round)
     if (arrived !== undefined) {
@@ -245,7 +254,7 @@ class Exchange {
     waiter?.resume(exit)
   }
 
-  /** Forgets what the peer has got. */
+  /** Forgets the rounds that the peer has. */
   #drop(round: number): void {
     const sent = this.#kept.get(round)
     if (sent !== undefined) this.#post.forget(sent)
@@ -325,7 +334,7 @@ export const makeRounds = (post: Post): RoundKeeping => {
   }
 }
 
-/** The peer's part, cut like this party's own. Where it is shorter or longer, the last piece shows it. */
+/** The peer's part, cut like this party's own. If it is shorter or longer, the last piece shows it. */
 const cut = (received: Uint8Array, lengths: ReadonlyArray<number>): ReadonlyArray<Uint8Array> => {
   let at = 0
   return lengths.map((length, i) => {

@@ -1,13 +1,16 @@
-/** Counts what a party sends and receives, by peer and message, so that a run can set its measured bytes beside the predicted. */
+/**
+ * Counts what a party sends and receives, by peer and message, so that a run can compare measured with
+ * predicted bytes.
+ */
 import type { PeerTraffic } from "./contract.ts"
 
-/** Grows in place; whoever sends often keeps it at hand. A message that travels in fragments counts once. */
+/** Counts in place; frequent senders keep a reference to it. A message in fragments counts once. */
 export interface Counter {
   messages: number
   bytes: number
 }
 
-/** A stranger who makes up tags must not make the ledger grow without end. */
+/** A stranger that invents tags must not make the ledger grow without end. */
 const mostRows = 4096
 
 export class Ledger {

@@ -1,12 +1,12 @@
 /**
- * Time in which this process was awake. One that was stopped, or did nothing but collect garbage, finds when it wakes up that it has heard of
- * nobody for long; what others said meanwhile waits to be read.
+ * The time in which this process was awake. A process that was stopped, or only collected garbage, finds on
+ * waking that it has heard from nobody for long, although messages wait to be read.
  */
 import { Clock, Duration, Effect, type Scope } from "effect"
 
 /**
- * Milliseconds of such time, from no date in particular. It is looked at every `everyMs`; where twice that has passed and nobody looked, the
- * rest was slept through.
+ * Milliseconds of that time, from an arbitrary start. It is checked every `everyMs`; of a gap of more than
+ * twice that, the rest counts as sleep.
  */
 export const awakeMillis = (everyMs: number): Effect.Effect<Effect.Effect<number>, never, Scope.Scope> =>
   Effect.gen(function* () {

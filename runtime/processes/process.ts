@@ -1,6 +1,7 @@
 /**
- * Supervision of parties that are processes of their own: starts one, waits until it says that it is ready, minds its exit and
- * ends it with the scope. A child whose parent is gone ends itself. Secrets go by the environment, never the command line.
+ * Supervises parties in processes of their own: starts one, waits until it reports ready, watches its exit
+ * and ends it with the scope. A child whose parent is gone ends itself. Secrets travel by the environment,
+ * never the command line.
  */
 import { spawn } from "node:child_process"
 import { constants, getPriority, setPriority } from "node:os"
@@ -10,21 +11,21 @@ import { environment } from "../environment.ts"
 import { trustVariables } from "../transport/trust.ts"
 import { endProcess } from "./end-process.ts"
 
-/** With this status a process ends that told an error of its own: to be started again would not help it. */
+/** Exit status after a reported error: restarting would not help. */
 export const toldStatus = 1
-/** With this status a process ends where its program broke down, by an error that nobody expected (`EX_SOFTWARE` of sysexits.h). */
+/** Exit status after an unexpected error of the program (`EX_SOFTWARE` of sysexits.h). */
 export const defectStatus = 70
 
-/** A party's process ended without being told to, or did not become ready. */
+/** A party's process ended unexpectedly, or did not become ready. */
 export class ActorDied extends Data.TaggedError("ActorDied")<{
   readonly party: string
-  /** The exit status, or the signal that ended it, or what it failed to do. */
+  /** The exit status, the signal that ended it, or what it failed to do. */
   readonly code: number | string
-  /** What it wrote to its standard error last. */
+  /** Its last lines on standard error. */
   readonly lastLines: ReadonlyArray<string>
 }> {
   readonly retryable = true
-  /** Whether it was killed, broke down or hung, rather than ended with an error that it told. */
+  /** Whether it was killed, crashed or hung, rather than ended after a reported error. */
   get crashed(): boolean {
     return typeof this.code === "string"
       ? /^(SIG[A-Z0-9]+$|not ready)/.test(this.code)
@@ -40,7 +41,7 @@ export class ActorDied extends Data.TaggedError("ActorDied")<{
   }
 }
 
-/** The current folder can't be found, so that no name of a file means anything. */
+/** The current folder can't be found, so relative file names mean nothing. */
 export class WorkingFolderGone extends Data.TaggedError("WorkingFolderGone")<object> {
   readonly retryable = false
   override get message(): string {
@@ -48,7 +49,7 @@ export class WorkingFolderGone extends Data.TaggedError("WorkingFolderGone")<obj
   }
 }
 
-/** Fails where the folder that the program was started in was removed. */
+/** Fails if the folder that the program was started in was removed. */
 export const workingFolder: Effect.Effect<string, WorkingFolderGone> = Effect.try({
   try: () => process.cwd(),
   catch: () => new WorkingFolderGone()
@@ -63,42 +64,42 @@ export interface ActorProcessOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly secrets?: Readonly<Record<string, Redacted.Redacted>>
   readonly readyTimeoutMs: number
-  /** Told of each further line of JSON that it says on its standard output. */
+  /** Called with each further line of JSON on its standard output. */
   readonly onLine?: (value: unknown) => void
-  /** Told what it waits for, where that takes it long. */
+  /** Called with what it waits for, if that takes long. */
   readonly onWaiting?: (reason: string) => void
-  /** Options of Node itself, such as `--max-old-space-size=2048`. */
+  /** Options for Node itself, such as `--max-old-space-size=2048`. */
   readonly nodeOptions?: ReadonlyArray<string>
 }
 
 export interface ActorProcess {
   readonly party: string
   readonly pid: number
-  /** What the ready line carried. */
+  /** The value in the ready line. */
   readonly ready: unknown
-  /** Succeeds when the process ends with status 0, fails when it ends otherwise. */
+  /** Succeeds when the process ends with status 0; fails when it ends otherwise. */
   readonly exit: Effect.Effect<void, ActorDied>
 }
 
 const keptLines = 20
 
-/** Node 20 has `ArrayBuffer.transfer` behind it. */
+/** Node 20 offers `ArrayBuffer.transfer` only with this option. */
 const transferOption = "--harmony-rab-gsab-transfer"
 const hasTransfer = "transfer" in ArrayBuffer.prototype && !process.execArgv.includes(transferOption)
 
 /**
- * A party's heap is small, but what it sends and receives is not, and counts as if it were: V8 collects often. On the few cores
- * that the parties share, one thread at a time and a collection as a whole cost a third of what its defaults do. Where
- * `ArrayBuffer.transfer` is behind an option, it is given, so that the PRG can free its buffers itself.
+ * A party's heap is small, but its messages are not and count towards it, so V8 collects often. On the few
+ * cores that the parties share, one thread at a time and whole collections cost a third of the defaults. The
+ * option for `ArrayBuffer.transfer` lets the PRG free its buffers.
  */
 export const garbageCollection: ReadonlyArray<string> = [
   "--single-threaded-gc",
   "--no-incremental-marking",
-  // Also where this process was given it, and so has it: a child has not.
+  // Also if this process got the option and so has it: a child has not.
   ...(hasTransfer ? [] : [transferOption])
 ]
 
-/** What a child inherits: enough to run, and none of the passwords of others. */
+/** What a child inherits: enough to run, and no password of another party. */
 const inherited = [
   ...["PATH", "HOME", "TMPDIR", "LANG", "TZ", "NODE_ENV", "OTEL_EXPORTER_OTLP_ENDPOINT"],
   ...trustVariables
@@ -141,14 +142,14 @@ const launch = (
       ...Object.fromEntries(Object.entries(secrets ?? {}).map(([key, value]) => [key, Secret.value(value)])),
       [supervisedVariable]: "1"
     },
-    // Its standard input stays open as long as this process lives: its end tells the child that we are gone.
+    // Its standard input stays open while this process lives: its end tells the child that we are gone.
     stdio: ["pipe", "pipe", "pipe"]
   })
   let lastLines: ReadonlyArray<string> = []
   const keep = (line: string) => {
     lastLines = [...lastLines, line].slice(-keptLines)
   }
-  // Where the system has no more descriptors there are none: the error follows.
+  // If the system has no more descriptors, there are none: the error follows.
   eachLine(child.stdout, (line) => {
     const value = jsonOf(line)
     if (value === undefined) return
@@ -165,7 +166,7 @@ const launch = (
       code === 0 ? Effect.void : Effect.fail(new ActorDied({ party, code, lastLines }))
     )
   child.on("error", (error) => end(error.message))
-  // `close` comes after the last of its output.
+  // `close` comes after the last output.
   child.on("close", (code, signal) => end(code ?? signal ?? "unknown"))
   return { child, lastLines: () => lastLines }
 }
@@ -194,8 +195,8 @@ const eachLine = (stream: NodeJS.ReadableStream | null | undefined, onLine: (lin
 }
 
 /**
- * In the child: lets the other processes of this machine go first. For what works ahead of them: it gets what they leave. Where it was started to
- * give way more than that, it stays so: it may not go back, and would go before the others.
+ * In the child: gives way to the other processes of this machine, for processes that work ahead and take what
+ * is left. A lower priority that it was started with stays, since a process may not raise its own.
  */
 export const giveWay: Effect.Effect<void> = Effect.sync(() =>
   setPriority(Math.max(getPriority(), constants.priority.PRIORITY_BELOW_NORMAL))
@@ -203,23 +204,26 @@ export const giveWay: Effect.Effect<void> = Effect.sync(() =>
 
 const supervisedVariable = "BICAMERAL_SUPERVISED"
 
-/** In the child: whether the process that started it looks after it, and starts it again if it dies. */
+/** In the child: whether the process that started it supervises it, and restarts it if it dies. */
 export const isSupervised = (): boolean => environment()[supervisedVariable] !== undefined
 
-/** In the child: says that it is ready, on the line that its parent waits for. */
+/** In the child: reports ready, on the line that its parent waits for. */
 export const sayReady = (value: unknown): Effect.Effect<void> =>
   Effect.sync(() => {
     process.stdout.write(`${JSON.stringify({ ready: value })}\n`)
   })
 
-/** In the child: says what it waits for: to the process that looks after it, or else to people. */
+/** In the child: reports what it waits for, to its supervisor or else to people. */
 export const sayWaiting = (reason: string): Effect.Effect<void> =>
   Effect.sync(() => {
     if (isSupervised()) process.stdout.write(`${JSON.stringify({ waiting: reason })}\n`)
     else process.stderr.write(`bicameral: waiting: ${reason}\n`)
   })
 
-/** In the child: never returns while the parent lives; ends the wait when it is gone. One that nobody supervises waits for ever. */
+/**
+ * In the child: never returns while the parent lives; returns when it is gone. An unsupervised process waits
+ * forever.
+ */
 export const parentGone: Effect.Effect<void> = Effect.suspend(() =>
   !isSupervised()
     ? Effect.never

@@ -1,6 +1,6 @@
 /**
- * Standard output and standard error as what they are: writes that may fail. A reader goes away, a disk is full, a terminal is
- * closed. None of that is a fault of the program, and none of it may cost a run what it has.
+ * Standard output and standard error as what they are: writes that may fail. A reader goes away, a disk is
+ * full, a terminal is closed. None of these is a fault of the program, and none may cost a run its results.
  */
 import type { Writable } from "node:stream"
 import { getSystemErrorMap, stripVTControlCharacters } from "node:util"
@@ -28,18 +28,21 @@ export class OutputUnwritable extends Data.TaggedError("OutputUnwritable")<{ rea
 
 /** A standard output that is watched. */
 export interface WatchedOutput {
-  /** Fails as soon as something printed is lost. Never succeeds. */
+  /** Fails as soon as printed output is lost. Never succeeds. */
   readonly lost: Effect.Effect<never, OutputUnwritable>
   /**
-   * Ends work at once when the reader goes away. Other losses do not stop it, as its results go elsewhere: it fails afterwards, if it
-   * succeeded, so that nobody takes a truncated output for the whole.
+   * Interrupts work when the reader goes away. Other losses do not stop it, as its results go elsewhere: if
+   * it succeeds, it fails afterwards, so that nobody takes truncated output for the whole.
    */
   readonly during: <A, E, R>(
     work: Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | ReaderGone | OutputUnwritable, R>
 }
 
-/** Watches standard output, and lets writes to standard error fail in silence: there is nowhere left to report them. */
+/**
+ * Watches standard output, and lets writes to standard error fail in silence: there is nowhere left to report
+ * them.
+ */
 export const watchOutput = (output: Writable, errors: Writable): WatchedOutput => {
   const gone = Deferred.unsafeMake<never, ReaderGone>(FiberId.none)
   const lost = Deferred.unsafeMake<never, OutputUnwritable>(FiberId.none)
@@ -64,19 +67,19 @@ const reasonOf = ({ errno, code, message }: NodeJS.ErrnoException): string => {
   return words === undefined ? message : `${words} (${code})`
 }
 
-/** Waits until all that was printed is written. After an error the stream may never say so. */
+/** Waits until all printed output is written. After an error the stream may never report that. */
 const written = (output: Writable): Effect.Effect<void> =>
   Effect.async((resume) => {
     output.write("", () => setImmediate(() => resume(Effect.void)))
   })
 
-/** Whether a stream is a terminal with colours, for somebody who wants them (https://no-color.org). */
+/** Whether a stream is a terminal with colours, and the user wants them (https://no-color.org). */
 export const showsColours = (
   { isTTY = false }: { readonly isTTY?: boolean },
   { TERM, NO_COLOR = "" }: { readonly TERM?: string; readonly NO_COLOR?: string }
 ): boolean => isTTY && TERM !== "dumb" && NO_COLOR === ""
 
-/** Takes the colours out of what is printed where they would be read as characters. */
+/** Removes colours from printed text where they would show as characters. */
 export const withPlainText =
   (coloured: { readonly output: boolean; readonly errors: boolean }) =>
   <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

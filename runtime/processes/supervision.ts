@@ -1,10 +1,11 @@
 /**
- * Keeps a process alive: one that was killed or broke down is started again, with growing pauses, and has the state it kept. One
- * that ended with an error of its own is not, and neither is one that dies again and again as soon as it is up.
+ * Keeps a process alive: one that was killed or crashed is restarted, with growing pauses, from the state it
+ * kept. A process that ended after a reported error is not restarted, nor is one that dies again and again
+ * soon after its start.
  */
 import { Cause, Clock, Deferred, Duration, Effect, type Exit, Fiber, type Scope } from "effect"
 
-/** What a supervisor tells of a party. */
+/** A supervisor's report about a party. */
 export type LifeEvent =
   | { readonly _tag: "Up"; readonly party: string; readonly pid: number }
   /** `killed` is whether a signal ended it. */
@@ -14,7 +15,7 @@ export type LifeEvent =
 /** A process that is up. */
 export interface Living<E> {
   readonly pid: number
-  /** Succeeds when it has ended as it should, fails when it ended otherwise. */
+  /** Succeeds when it has ended normally; fails when it ended otherwise. */
   readonly exit: Effect.Effect<void, E>
 }
 
@@ -22,28 +23,28 @@ export interface SupervisionOptions<P extends Living<E>, E> {
   readonly party: string
   /** Starts it and waits until it is ready; it is ended with the scope. */
   readonly launch: Effect.Effect<P, E, Scope.Scope>
-  /** Whether what it ended with is worth another start. */
+  /** Whether this end warrants a restart. */
   readonly crashed: (error: E) => boolean
   readonly onEvent?: (event: LifeEvent) => void
 }
 
 export interface Supervised<P, E> {
-  /** The process as it was when it was ready first. */
+  /** The process at its first start, once it is ready. */
   readonly ready: Effect.Effect<P, E>
-  /** Succeeds when it has ended as it should, fails when it is given up. */
+  /** Succeeds when it has ended normally; fails when it is given up. */
   readonly ended: Effect.Effect<void, E>
-  /** Of the process that is up. */
+  /** Of the current process. */
   readonly pid: () => number | undefined
 }
 
-/** Of a clock that nobody sets. */
+/** From a clock that is never set. */
 const nowMs = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1_000_000n))
 
 const firstPauseMs = 50
 const longestPauseMs = 5_000
-/** A life that is shorter counts towards giving up. */
+/** A shorter life counts towards giving up. */
 const shortLifeMs = 5_000
-/** So many short lives in a row, and it is given up. */
+/** It is given up after this number of short lives in a row. */
 const shortLivesAtMost = 8
 
 const isKilled = (error: object): boolean => "killed" in error && error.killed === true

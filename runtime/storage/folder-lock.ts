@@ -1,7 +1,8 @@
 /**
- * A folder that one process at a time may hold: two that went on from the same state would each spoil what the other has. A holder has a
- * file in it that is named after the process, by its id and when it began; that of a process which is gone counts for
- * nothing. All who share a folder must see each other's processes: those of one host, outside of containers or in the same.
+ * A folder that one process at a time may hold: two that resumed from the same state would spoil each
+ * other's. A holder keeps a file in it, named after its process id and start time; a lock left by a dead
+ * process is ignored. All processes that share a folder must see each other: those of one host, outside
+ * containers or in the same one.
  */
 import { execFile } from "node:child_process"
 import { lstat, mkdir, open, readdir, readFile, rm } from "node:fs/promises"
@@ -10,7 +11,7 @@ import { promisify } from "node:util"
 import { Data, Duration, Effect, Random, type Scope } from "effect"
 import { within } from "../deadline.ts"
 import { environment } from "../environment.ts"
-import { fileReason } from "./file-reason.ts"
+import { fileReason } from "../file-reason.ts"
 import { StoreFailed } from "./store.ts"
 
 /** Another process holds the folder. */
@@ -24,11 +25,14 @@ export class FolderInUse extends Data.TaggedError("FolderInUse")<{
   }
 }
 
-/** A holder that is on its way out may take so long: a party ends when it finds that the process which started it is gone. */
+/** How long a holder may take to end: a party ends when it finds that its parent is gone. */
 const endingMs = 5_000
 const [shortestPauseMs, longestPauseMs] = [20, 100]
 
-/** Holds a folder, which is made if it is not there, until the scope ends or this process does. Waits some seconds for a holder that is ending. */
+/**
+ * Holds a folder, which is made if necessary, until the scope or this process ends. Waits some seconds for a
+ * holder that is ending.
+ */
 export const holdFolder = (
   folder: string,
   patienceMs = endingMs
@@ -48,7 +52,10 @@ export const holdFolder = (
     yield* attempt(() => mkdir(folder, { recursive: true }))
     const letGo = Effect.ignore(attempt(() => rm(join(folder, own), { force: true })))
     const other = attempt(() => otherHolder(folder, own))
-    /** Says that this process holds it, unless another does. Said before it is looked again: of two who come at once at least one sees the other. */
+    /**
+     * Claims the folder unless another process holds it. The claim precedes the second look: of two
+     * simultaneous claims at least one sees the other.
+     */
     const take = Effect.gen(function* () {
       const before = yield* other
       if (before !== undefined) return before
@@ -60,7 +67,7 @@ export const holdFolder = (
     let holder = yield* take
     const taken = Effect.gen(function* () {
       while (holder !== undefined) {
-        // Of different length, for two who have seen each other.
+        // Of different length, for two processes that have seen each other.
         yield* Effect.sleep(Duration.millis(yield* Random.nextIntBetween(shortestPauseMs, longestPauseMs)))
         holder = yield* take
       }
@@ -70,11 +77,11 @@ export const holdFolder = (
 
 interface Holder {
   readonly pid: number
-  /** Tells it from another process that has the same id later. */
+  /** Distinguishes it from a later process with the same id. */
   readonly began: string
 }
 
-/** Whether a file of this name says who holds its folder, or did. */
+/** Whether a file of this name names a present or former holder of its folder. */
 export const isHoldersFile = (name: string): boolean => holderIn(name) !== undefined
 
 const nameOf = ({ pid, began }: Holder): string => `.held-${pid}-${began}`
@@ -83,7 +90,7 @@ const holderIn = (name: string): Holder | undefined => {
   return match === null ? undefined : { pid: Number(match[1]), began: match[2]! }
 }
 
-/** The id of another process that holds the folder. What those who are gone have left there is removed. */
+/** The id of another process that holds the folder. Files of dead holders are removed. */
 const otherHolder = async (folder: string, own: string): Promise<number | undefined> => {
   for (const name of await readdir(folder)) {
     const holder = holderIn(name)
@@ -94,18 +101,21 @@ const otherHolder = async (folder: string, own: string): Promise<number | undefi
   return undefined
 }
 
-/** As holders make them: nothing else of such a name is removed. */
+/** Only empty files, as holders make them, are removed. */
 const isEmptyFile = (path: string): Promise<boolean> =>
   lstat(path).then(
     (found) => found.isFile() && found.size === 0,
     () => false
   )
 
-/** When a process began, as letters, digits and hyphens that no other process of this id has; nothing where there is none. */
+/**
+ * When a process began, as letters, digits and hyphens that no other process with this id has; undefined if
+ * there is none.
+ */
 const beganAt = (pid: number): Promise<string | undefined> =>
   process.platform === "linux" ? beganOnLinux(pid) : beganElsewhere(pid)
 
-/** The ticks since the machine was started, and which of its starts that was. */
+/** The ticks since the machine was started, and an id of that start. */
 const beganOnLinux = async (pid: number): Promise<string | undefined> => {
   const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined)
   if (text === undefined) return undefined
@@ -125,5 +135,5 @@ const beganElsewhere = async (pid: number): Promise<string | undefined> => {
   return match && !isGone(match[1]!) ? match[2]!.toLowerCase().replace(/[^0-9a-z]+/g, "-") : undefined
 }
 
-/** A zombie holds nothing; whoever started it has only not asked for its end. */
+/** A zombie holds nothing: its parent has only not yet collected its status. */
 const isGone = (state: string): boolean => /^[ZX]/.test(state)

@@ -1,8 +1,9 @@
 /**
- * A store at the broker: a bucket of JetStream for each cloud, so that what a cloud keeps outlives its machine. What is put is cut into
- * chunks under a name that was never used; then one message, the manifest, says which chunks they are and what their digests are, and takes
- * the place of the manifest before it. The broker confirms what is on its disk. It sees names and sizes; `encrypted` of `store.ts` goes around
- * this store. Each cloud may use its own bucket only, and only the operator may make one (`nats.conf`).
+ * A store at the broker: a JetStream bucket for each cloud, so that its entries outlive its machine. An entry
+ * is cut into chunks under a name that was never used; then one message, the manifest, lists the chunks and
+ * their digests and replaces the manifest before it. The broker confirms what is on its disk. It sees names
+ * and sizes; `encrypted` of `store.ts` wraps this store. Each cloud may use only its own bucket, and only the
+ * operator may make one (`nats.conf`).
  */
 import { createHash, randomUUID } from "node:crypto"
 import { Data, Effect, Option } from "effect"
@@ -13,14 +14,14 @@ import { StoredBytesChanged, type StoreError, StoreFailed, type StoreService } f
 
 export const bucketOf = (actor: string): string => `checkpoints-${actor}`
 const longestChunk = 512 * 1024
-/** With less at once than this the manifest of a large checkpoint is larger than one message. */
+/** With smaller chunks the manifest of a large checkpoint would exceed one message. */
 const leastPayload = 64_000
-/** How long the broker may be away, or take. */
+/** How long the broker may be away, or take to answer. */
 const deadlineMs = 60_000
-/** The same where nothing depends on the answer yet. */
+/** The same if nothing depends on the answer yet. */
 const openingMs = 10_000
 
-/** What JetStream says in numbers, which stay what they are (server/errors.json of nats-server). */
+/** JetStream's error codes, which are stable (server/errors.json of nats-server). */
 const codes = {
   noMessage: 10037,
   noJetStream: [10035, 10039, 10076],
@@ -29,10 +30,10 @@ const codes = {
   noRoom: [10002, 10023, 10028, 10047, 10077]
 }
 
-/** The broker keeps nothing, or nothing of this user. */
+/** The broker has no JetStream, or none for this user. */
 export class NoJetStream extends Data.TaggedError("NoJetStream")<{
   readonly server: string
-  /** It has JetStream, and not for the account of the user. */
+  /** It has JetStream, but not for the user's account. */
   readonly elsewhere: boolean
 }> {
   readonly retryable = false
@@ -44,18 +45,18 @@ export class NoJetStream extends Data.TaggedError("NoJetStream")<{
   }
 }
 
-/** The broker would keep checkpoints, and nobody has made the place for a cloud's. */
+/** The broker could keep checkpoints, but no one has made the cloud's bucket. */
 export class NoBucket extends Data.TaggedError("NoBucket")<{
   readonly server: string
   readonly bucket: string
 }> {
   readonly retryable = false
   override get message(): string {
-    return `the NATS broker at ${this.server} has no bucket ${this.bucket}: set OPERATOR_PASSWORD, so that bicameral run makes it, or make it as the operator (docs/deployment.md)`
+    return `the NATS broker at ${this.server} has no bucket ${this.bucket}: set OPERATOR_PASSWORD, so that bicameral run makes it, or make it as the operator (docs/how-to/deploy.md)`
   }
 }
 
-/** What the broker may store is used up, or its disk is. */
+/** The broker's storage limit or its disk is used up. */
 export class BucketFull extends Data.TaggedError("BucketFull")<{
   readonly server: string
   readonly bucket: string
@@ -67,7 +68,7 @@ export class BucketFull extends Data.TaggedError("BucketFull")<{
   }
 }
 
-/** The broker can't do with a bucket what it is asked to. */
+/** The broker refuses an operation on a bucket. */
 export class BucketRefused extends Data.TaggedError("BucketRefused")<{
   readonly server: string
   readonly bucket: string
@@ -87,7 +88,7 @@ interface Manifest {
   readonly digests: ReadonlyArray<string>
 }
 
-/** What the broker answers, as far as it is needed here. */
+/** The broker's answer, as far as it is needed here. */
 interface Answer {
   readonly error?: { readonly err_code: number; readonly description: string }
   /** Of what was stored. */
@@ -96,7 +97,7 @@ interface Answer {
   readonly state?: { readonly subjects?: Readonly<Record<string, number>> }
 }
 
-/** Makes an actor's bucket; one that is there already stays as it is. */
+/** Makes an actor's bucket; an existing one stays as it is. */
 export const makeBucket = (broker: BrokerRequests, actor: string): Effect.Effect<void, BucketError> => {
   const name = bucketOf(actor)
   const settings = {
@@ -115,7 +116,7 @@ export const makeBucket = (broker: BrokerRequests, actor: string): Effect.Effect
   return Effect.asVoid(said(broker, name, `$JS.API.STREAM.CREATE.${name}`, json(settings), openingMs))
 }
 
-/** An actor's bucket, which has to be there, as far as it is for a run. */
+/** The part of an actor's bucket for a run. The bucket must exist. */
 export const openBucket = (
   broker: BrokerRequests,
   actor: string,
@@ -134,11 +135,11 @@ export const openBucket = (
   return Effect.as(info, bucketStore(broker, actor, run))
 }
 
-/** The part of an actor's bucket that is for a run. That it is there is found out when it is used. */
+/** The part of an actor's bucket for a run. Whether it exists shows when it is used. */
 export const bucketStore = (broker: BrokerRequests, actor: string, run: string): StoreService => {
   const bucket = bucketOf(actor)
   const chunkBytes = Math.min(longestChunk, broker.maxPayloadBytes)
-  // Names may have dots, which would part the subject.
+  // Names may have dots, which would split the subject.
   const subjectOf = (name: string) => `checkpoints.${actor}.${run}.${name.replaceAll(".", "=")}`
   const manifestOf = (name: string) => `${subjectOf(name)}.manifest`
   const asking = (operation: string, name: string, subject: string, data: Uint8Array) =>
@@ -183,7 +184,8 @@ export const bucketStore = (broker: BrokerRequests, actor: string, run: string):
           manifest.digests.push(digestOf(chunk))
         }
         const seq = yield* store(manifestOf(name), Buffer.from(JSON.stringify(manifest)))
-        // The chunks of earlier versions, and of writers who were killed. Before the first of all there is none, and 1 would mean no bound.
+        // The chunks of earlier versions, and of killed writers. Before the first version there are none, and
+        // 1 would mean no bound.
         const since = first ?? seq
         if (since > 1) yield* api("PURGE", name, "write", { filter: `${subjectOf(name)}.*.*`, seq: since })
       }),
@@ -192,7 +194,7 @@ export const bucketStore = (broker: BrokerRequests, actor: string, run: string):
         const found = yield* last(name, manifestOf(name))
         if (Option.isNone(found)) return Option.none()
         const manifest = manifestIn(found.value)
-        // The other cloud can have the broker's answers to itself put here.
+        // The other cloud could redirect the broker's answers to itself here.
         if (manifest === undefined) return yield* new StoredBytesChanged({ party: actor, name })
         return Option.some(new Uint8Array(Buffer.concat(yield* chunksOf(name, manifest))))
       }),
@@ -218,7 +220,7 @@ const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(byte
 
 const json = (content: object): Uint8Array => Buffer.from(JSON.stringify(content))
 
-/** Sends a request that the broker answers with JSON; that there is no such message is no error. */
+/** Sends a request that the broker answers with JSON; a missing message is not an error. */
 const said = (
   broker: BrokerRequests,
   bucket: string,
@@ -253,7 +255,7 @@ const answerIn = (bytes: Uint8Array): Answer | undefined => {
   }
 }
 
-/** What JetStream means by an error. */
+/** The meaning of a JetStream error. */
 const refusal = (
   { err_code: code, description: words }: NonNullable<Answer["error"]>,
   server: string,

@@ -1,21 +1,21 @@
 /**
- * What a party keeps: named bytes, written whole or not at all. `Store` is what it leaves behind for whoever reads its folder: the
- * archive, the models. `Stable` is what it must have again after a crash; that is encrypted under a key of the party's
- * own and verified on reading. One party's stores are never another's.
+ * Storage of a party: named bytes, written whole or not at all. `Store` holds what the party leaves for
+ * readers of its folder: the archive, the models. `Stable` holds what it needs after a crash, encrypted under
+ * a key of its own and verified on reading. Parties share no store.
  */
 import { randomUUID } from "node:crypto"
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { Context, Data, Effect, Layer, Option, Redacted } from "effect"
 import { derive, sealFresh, unsealFresh } from "../../protocol/aead.ts"
-import { fileReason } from "./file-reason.ts"
+import { fileReason } from "../file-reason.ts"
 
-/** The place where a party keeps things can't be used. */
+/** A party's storage can't be used. */
 export class StoreFailed extends Data.TaggedError("StoreFailed")<{
   readonly operation: string
   readonly place: string
   readonly reason: string
-  /** Where the place is none of a folder. */
+  /** Set when the store is not a folder. */
   readonly remedy?: string
 }> {
   readonly retryable = false
@@ -25,7 +25,7 @@ export class StoreFailed extends Data.TaggedError("StoreFailed")<{
   }
 }
 
-/** What was kept does not open: it was changed, it stood under another name, or it is another party's. */
+/** A stored entry does not open: it was changed, stored under another name, or belongs to another party. */
 export class StoredBytesChanged extends Data.TaggedError("StoredBytesChanged")<{
   readonly party: string
   readonly name: string
@@ -38,9 +38,9 @@ export class StoredBytesChanged extends Data.TaggedError("StoredBytesChanged")<{
 
 export type StoreError = StoreFailed | StoredBytesChanged
 
-/** Names are of letters, digits, dots, hyphens and underscores, and do not begin with a dot. */
+/** Names consist of letters, digits, dots, hyphens and underscores, and do not begin with a dot. */
 export interface StoreService {
-  /** Once this returns, the bytes survive a crash; before, what was there under the name does. */
+  /** Once this returns, the bytes survive a crash; until then, the entry's former bytes do. */
   readonly put: (name: string, bytes: Uint8Array) => Effect.Effect<void, StoreFailed>
   readonly get: (name: string) => Effect.Effect<Option.Option<Uint8Array>, StoreError>
   /** All names, in order. */
@@ -48,13 +48,13 @@ export interface StoreService {
   readonly remove: (name: string) => Effect.Effect<void, StoreFailed>
 }
 
-/** What the party leaves behind. What is secret is sealed by whoever puts it. */
+/** What the party leaves behind. Its writers seal what is secret. */
 export class Store extends Context.Tag("runtime/Store")<Store, StoreService>() {}
 
-/** Stable storage: what the party goes on from after a crash. Nobody else can read it. */
+/** Stable storage: what the party resumes from after a crash. Nobody else can read it. */
 export class Stable extends Context.Tag("runtime/Stable")<Stable, StoreService>() {}
 
-/** Whose stable storage it is, and the secret that its key is made from. */
+/** The owner of stable storage, and the secret that its key is derived from. */
 export interface StableOwner {
   readonly party: string
   readonly run: string
@@ -64,7 +64,10 @@ export interface StableOwner {
 
 const keyBytes = 32
 
-/** A store whose entries are encrypted with AES-256-GCM, each bound to its name, under HKDF-SHA256 of the owner's secret. */
+/**
+ * A store whose entries are encrypted with AES-256-GCM, each bound to its name, under HKDF-SHA256 of the
+ * owner's secret.
+ */
 export const encrypted = (inner: StoreService, { party, run, secret }: StableOwner): StoreService => {
   const info = `bicameral stable storage of ${party}`
   const key = derive(Redacted.value(secret), run, info, keyBytes)
@@ -81,8 +84,8 @@ export const encrypted = (inner: StoreService, { party, run, secret }: StableOwn
 }
 
 /**
- * A folder, which is made if it is not there, and which no other process writes to (`folder-lock.ts`). That it can't be written to is found out here,
- * before anything is computed; drafts of a process that was killed are removed.
+ * A folder, which is made if necessary, and which no other process writes to (`folder-lock.ts`). Fails here,
+ * before anything is computed, if it can't be written to. Drafts of a killed process are removed.
  */
 export const folderStore = (folder: string): Effect.Effect<StoreService, StoreFailed> =>
   Effect.gen(function* () {
@@ -150,7 +153,7 @@ export const stable = (folder: string, owner: StableOwner): Layer.Layer<Stable, 
     Effect.map(folderStore(join(folder, stableFolder)), (inner) => encrypted(inner, owner))
   )
 
-/** This process's memory, for simulations and tests: what is put is copied, as a disk would. */
+/** This process's memory, for simulations and tests. Entries are copied, as a disk would. */
 export const memoryStore = (): StoreService => {
   const kept = new Map<string, Uint8Array>()
   return {
@@ -179,11 +182,13 @@ const checkName = (name: string) =>
 
 const draftOf = (name: string) => `.${name}.${randomUUID()}`
 
-/** Whether a file of this name is a draft that a process which was killed has left. */
+/** Whether a file of this name is a draft left by a killed process. */
 export const isDraft = (name: string): boolean =>
   /^\..+\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(name)
 
-/** Writes a file, under another name first, and on the disk, so that a crash leaves the old or the new. */
+/**
+ * Writes a draft under another name, syncs it and renames it, so that a crash leaves the old file or the new.
+ */
 export const writeWhole = async (
   folder: string,
   name: string,
@@ -207,7 +212,7 @@ export const writeWhole = async (
   }
 }
 
-/** The new name, too, is on the disk only once its folder is. */
+/** The new name is on the disk only once its folder is. */
 const syncFolder = async (folder: string) => {
   const handle = await open(folder, "r")
   try {

@@ -1,7 +1,7 @@
-/** What `NATS_URL` may say: the address of one broker, and nothing that is secret. */
+/** Checks `NATS_URL`: the address of one broker, without anything secret. */
 import { Data, Effect } from "effect"
 
-/** What is given as a broker's address is none. `given` is without what may be a password. */
+/** The given text is not a broker's address. `given` omits what may be a password. */
 export class BrokerAddressInvalid extends Data.TaggedError("BrokerAddressInvalid")<{
   readonly given: string
   readonly reason: string
@@ -15,10 +15,10 @@ export class BrokerAddressInvalid extends Data.TaggedError("BrokerAddressInvalid
 
 const howToWrite = "write it as nats://HOST:PORT, or as tls://HOST:PORT for a broker with a certificate"
 
-/** An address for people to read: what stands before an `@` is left out. */
+/** An address for people to read, without what stands before an `@`. */
 const shown = (given: string): string => given.replace(/^([a-z0-9+.-]*:\/\/)?.*@/i, "$1…@")
 
-/** Other languages than that of a NATS client, by the scheme of an address. */
+/** Other protocols than that of a NATS client, by the scheme of an address. */
 const otherSchemes: Readonly<Record<string, string>> = {
   ws: "a websocket is for browsers",
   wss: "a websocket is for browsers",
@@ -28,12 +28,12 @@ const otherSchemes: Readonly<Record<string, string>> = {
   mqtts: "MQTT is another protocol"
 }
 
-/** Why a text is no address of a broker, and what to do about it; nothing where it is one. */
+/** Why a text is not a broker's address, and the remedy; undefined if it is one. */
 const wrongWith = (given: string): { readonly reason: string; readonly remedy?: string } | undefined => {
   if (given.trim() === "") return { reason: "it is blank" }
   if (/\s/.test(given)) return { reason: "it has a space in it" }
   if (given.includes(","))
-    return { reason: "it names several", remedy: "name one; brokers can be joined (docs/deployment.md)" }
+    return { reason: "it names several", remedy: "name one; brokers can be joined (docs/how-to/deploy.md)" }
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(given)?.[1]?.toLowerCase()
   if (scheme === undefined) return { reason: "it has no scheme" }
   if (scheme !== "nats" && scheme !== "tls")
@@ -52,7 +52,7 @@ const wrongWith = (given: string): { readonly reason: string; readonly remedy?: 
   return undefined
 }
 
-/** An address as it is used from here on, if it is one. */
+/** The address in the form used from here on, if the text is one. */
 export const checkedAddress = (given: string): Effect.Effect<URL, BrokerAddressInvalid> => {
   const wrong = wrongWith(given)
   if (wrong === undefined) return Effect.succeed(new URL(given))

@@ -1,17 +1,19 @@
 /**
- * What security and messages rest on at the broker, and how a party finds out that it holds. The broker says some of it as soon as a
- * connection is there (INFO), before it is told any password. The rest is tried: who has said who it is reads and writes, once, what is
- * another's, and has to be refused. So a connection begins with both (`nats-handshake.ts`), the first and each that is made after the broker was away.
+ * The properties of the broker that security and messages rest on, and how a party checks them. The broker
+ * states some when a connection opens (INFO), before it gets any password. The rest is tried: once it has
+ * authenticated, a user reads and writes once what belongs to another, which must be refused. Every
+ * connection begins with both (`nats-handshake.ts`), also after the broker was away.
  */
 import { Data } from "effect"
 import { envelopeBytes } from "../../protocol/messages/envelope.ts"
-import type { TransportError } from "./transport.ts"
 import { type BrokerUntrusted, withoutTls } from "./trust.ts"
 
-/** Bytes that a carrier must take in one message: an envelope at its longest, and a piece of a body that is worth it. */
+/**
+ * Bytes that a carrier must take in one message: an envelope at its longest, and a fragment worth sending.
+ */
 export const leastPayloadBytes = envelopeBytes + 256
 
-/** Nothing at the broker keeps others from what a party reads and writes. */
+/** The broker does not protect what a party reads and writes from others. */
 export class BrokerUnprotected extends Data.TaggedError("BrokerUnprotected")<{
   readonly server: string
   readonly user: string
@@ -24,12 +26,12 @@ export class BrokerUnprotected extends Data.TaggedError("BrokerUnprotected")<{
   }
 }
 
-/** The broker answers, and can't or won't do what a party needs of it. */
+/** The broker answers, and can't or won't do what a party needs. */
 export class BrokerUnfit extends Data.TaggedError("BrokerUnfit")<{
   readonly server: string
   readonly reason: string
   readonly remedy: string
-  /** Whether it may do later. */
+  /** Whether it may do so later. */
   readonly retryable: boolean
 }> {
   override get message(): string {
@@ -37,11 +39,11 @@ export class BrokerUnfit extends Data.TaggedError("BrokerUnfit")<{
   }
 }
 
-/** What the broker says of itself, as far as anything rests on it. */
+/** The broker's INFO, as far as anything rests on it. */
 export interface BrokerInfo {
   readonly version?: string
   readonly headers?: boolean
-  /** Whether it asks for a password. It does not where there is no authorization, and where there is a `no_auth_user`. */
+  /** Whether it asks for a password. It does not without authorization, nor with a `no_auth_user`. */
   readonly auth_required?: boolean
   readonly tls_required?: boolean
   readonly tls_available?: boolean
@@ -51,27 +53,27 @@ export interface BrokerInfo {
   readonly jetstream?: boolean
 }
 
-/** Room that the headers of a traced message take, which count towards what the broker takes at once. */
+/** Bytes of the headers of a traced message, which count towards the broker's `max_payload`. */
 export const headerBytes = 128
 
 /** The least `max_payload` of a broker. */
 const leastBrokerPayload = leastPayloadBytes + headerBytes
 
-/** The oldest broker that this program is written for: older ones are not maintained any more. */
+/** The oldest broker that this program is written for; older ones are no longer maintained. */
 const least = [2, 10] as const
 export const leastVersion = least.join(".")
 
-/** What a party connects with, as far as its broker has to fit. */
+/** A party's options for the connection that its broker must fit. */
 export interface Connecting {
   readonly server: string
   readonly user: string
   /** Whether the address asks for TLS. */
   readonly secured: boolean
-  /** Of messages that are made already, where it was connected before. */
+  /** The size of messages that are made already, if it was connected before. */
   readonly payloadBytes?: number
 }
 
-/** What is wrong with a broker by what it says of itself; nothing where it may be told the password. */
+/** What is wrong with a broker according to its INFO; undefined if it may get the password. */
 export const faultOf = (
   info: BrokerInfo,
   { server, user, secured, payloadBytes = leastBrokerPayload }: Connecting
@@ -119,7 +121,7 @@ const portOfBrokers = (server: string) =>
     retryable: false
   })
 
-/** Whether a server of this version may serve. */
+/** Whether a server of this version is recent enough. */
 export const isLateEnough = (version: string | undefined): boolean => {
   const [, major, minor] = /^v?(\d+)\.(\d+)/.exec(version ?? "") ?? []
   if (major === undefined) return false
@@ -128,8 +130,9 @@ export const isLateEnough = (version: string | undefined): boolean => {
 }
 
 /**
- * A subject that a user must neither read nor write: what the KGC deals to a cloud that is another, and for the KGC what the clouds
- * exchange. It is in the run, so that permissions for one run are found out too, and at a member that nobody is.
+ * A subject that a user must neither read nor write: what the KGC deals to the other cloud, or for the KGC
+ * what the clouds exchange. It belongs to the run, so that permissions for one run only are checked too, and
+ * to a member that does not exist.
  */
 export const foreignSubject = (user: string, run: string): string => {
   const whose = user === "cloud0" ? "cloud1" : "cloud0"
@@ -137,7 +140,7 @@ export const foreignSubject = (user: string, run: string): string => {
   return `bicameral.${run}.${whose}.probe.${from}`
 }
 
-/** That the broker let a user do what it must not. */
+/** The broker let a user do what it must not. */
 export const tooMuchAllowed = (
   { server, user }: Pick<Connecting, "server" | "user">,
   operation: "read" | "write",
@@ -150,7 +153,7 @@ export const tooMuchAllowed = (
     remedy: `give "${user}" the permissions that it has in nats.conf, and no more`
   })
 
-/** What it means that the broker ends a connection with these words of its own, or goes on after them. */
+/** The meaning of the words with which the broker ends a connection, or after which it continues. */
 export const complaintOf = (words: string, server: string): BrokerUnfit => {
   const unfit = (reason: string, remedy: string, retryable = false) =>
     new BrokerUnfit({ server, reason, remedy, retryable })
@@ -171,9 +174,3 @@ export const complaintOf = (words: string, server: string): BrokerUnfit => {
   if (said.includes("attempted to connect to")) return portOfBrokers(server)
   return unfit(`it says "${words}"`, "see its configuration and its log")
 }
-
-/** Whether an error at a connection that is made again will not pass by itself. */
-export const isFinal = (error: TransportError): boolean =>
-  (error._tag === "BrokerUnfit" && !error.retryable) ||
-  error._tag === "BrokerUnprotected" ||
-  error._tag === "BrokerRefused"

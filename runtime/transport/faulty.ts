@@ -1,20 +1,21 @@
 /**
- * A transport that does to messages what bad networks do: loses, doubles, delays, reorders, corrupts and truncates them, at rates of the link they go
- * over. What happens to a message follows from the seed, its link and its number on that link alone, so the same plan does the same
- * over a broker and in a simulation. What makes good the damage is above it, in `party.ts`.
+ * A transport that treats messages as bad networks do: it loses, duplicates, delays, reorders, corrupts and
+ * truncates them, at the rates of their link. What happens to a message is a function of the seed, its link
+ * and its number on that link, so the same plan does the same over a broker and in a simulation. The layers
+ * above it (`messaging/`) repair the damage.
  */
 import { hash } from "node:crypto"
 import { Duration, Effect, Layer, Runtime, type Scope } from "effect"
 import { actorOf, parseSubject } from "../../protocol/messages/subjects.ts"
 import { Transport, type TransportService } from "./transport.ts"
 
-/** How long messages are held back, in milliseconds. */
+/** How long messages are held back. */
 export type Delay =
   | { readonly kind: "fixed"; readonly ms: number }
   | { readonly kind: "uniform"; readonly fromMs: number; readonly toMs: number }
   | { readonly kind: "exponential"; readonly meanMs: number }
 
-/** What a link does; all but the delay are shares of its messages, 0 to 1. */
+/** The faults of a link. All but the delay are shares of its messages, from 0 to 1. */
 export interface LinkFaults {
   readonly loss: number
   readonly duplication: number
@@ -24,7 +25,7 @@ export interface LinkFaults {
   readonly delay?: Delay
 }
 
-/** Kinds of faults of messages; `partition` is a message that had no way. */
+/** Kinds of faults of messages; `partition`: there was no way to the receiver. */
 const messageFaults = [
   "loss",
   "duplication",
@@ -38,23 +39,29 @@ export type MessageFault = (typeof messageFaults)[number]
 
 export interface FaultyOptions {
   readonly seed: number
-  /** What the link from one actor, any of its processes, to another does at the moment; nothing where it is as it should be. */
+  /**
+   * The faults at present of the link from one actor, any of its processes, to another; undefined if it has
+   * none.
+   */
   readonly faultsOf: (from: string, to: string) => LinkFaults | undefined
-  /** Whether there is no way from one to the other at the moment. */
+  /** Whether there is no way from one to the other at present. */
   readonly cut?: (from: string, to: string) => boolean
-  /** Told of each fault. */
+  /** Called for each fault. */
   readonly count: (kind: MessageFault) => void
-  /** Lets something happen after so many milliseconds; unless told, a fiber of its own does, which ends with the transport. */
+  /** Calls `happen` after `ms` milliseconds; by default a fiber does, which ends with the transport. */
   readonly after?: (ms: number, happen: () => void) => void
 }
 
-/** A doubled message comes again, and a reordered one is passed by others, within so many milliseconds. */
+/** A duplicate comes within this time, and a reordered message is overtaken within it. */
 const strayMs = 20
 
-/** Bits that a corrupted message has wrong at most. */
+/** Most bits that are flipped in a corrupted message. */
 const mostBitsFlipped = 8
 
-/** Decorates a transport. Faults are done to what is published; each direction of a link is the work of its sender. */
+/**
+ * Decorates a transport. Faults are injected where messages are published; each direction of a link is its
+ * sender's.
+ */
 export const faulty = <E, R>(
   options: FaultyOptions,
   transport: Layer.Layer<Transport, E, R>
@@ -64,7 +71,7 @@ export const faulty = <E, R>(
     Effect.flatMap(Transport, (real) => withFaults(options, real))
   ).pipe(Layer.provide(transport))
 
-/** The same without its layer. */
+/** The decorated service, without a layer. */
 export const withFaults = (
   options: FaultyOptions,
   real: TransportService
@@ -73,7 +80,7 @@ export const withFaults = (
     const clock = yield* Effect.clock
     const after = options.after ?? (yield* afterInScope)
     const links = new Map<string, LinkState>()
-    /** The link of each subject that was sent on; the subjects of a link share it. */
+    /** The link of each subject that was sent on; the subjects of a link share its state. */
     const linksOfSubjects = new Map<string, LinkState>()
     const linkOf = (subject: string): LinkState | undefined => {
       const known = linksOfSubjects.get(subject)
@@ -108,7 +115,7 @@ export const withFaults = (
         }
         const faults = options.faultsOf(from, to)
         const now = Number(clock.unsafeCurrentTimeNanos() / 1_000n) / 1_000
-        // What was held back before goes first, also once the link does nothing any more.
+        // Messages that were held back go first, also once the link has no faults any more.
         if (faults === undefined && link.busyUntilMs <= now) return real.send(subject, data, headers)
         const draw = draws(link.seed, number)
         const happens = (kind: keyof Omit<LinkFaults, "delay">) => {
@@ -126,7 +133,7 @@ export const withFaults = (
         if (delayMs > 0) options.count("delay")
         const doubled = happens("duplication")
         const strays = happens("reordering")
-        // What is only delayed keeps its place among the messages of its link.
+        // A message that is only delayed keeps its place among those of its link.
         const dueMs = strays ? now + delayMs + draw() * strayMs : Math.max(link.busyUntilMs, now + delayMs)
         if (!strays) link.busyUntilMs = dueMs
         if (doubled) later(dueMs - now + draw() * strayMs, subject, damaged.slice(), headers)
@@ -176,10 +183,13 @@ const withBitsFlipped = (data: Uint8Array, draw: () => number): Uint8Array => {
   return changed
 }
 
-/** 32 bits that stand for a text. */
+/** A hash of 32 bits. */
 export const hashOf = (text: string): number => hash("sha256", text, "buffer").readUInt32LE(0)
 
-/** Numbers in [0, 1) for one message: SplitMix32 (Steele, Lea, Flood 2014, with the finalizer of MurmurHash3), from seed and number. */
+/**
+ * Numbers in [0, 1) for one message: SplitMix32 (Steele, Lea, Flood 2014, with the finalizer of MurmurHash3),
+ * from seed and number.
+ */
 export const draws = (seed: number, number = 0): (() => number) => {
   let state = mix(seed ^ mix(number + 0x9e3779b9))
   return () => {

@@ -1,12 +1,12 @@
 /**
- * What listens where a broker should be, and is none: told by what it says first, where it says anything, and else by what it answers
- * to others. A NATS server says first what it is.
+ * Names the server that listens in place of a broker: from what it says first, or else from how it answers
+ * other protocols. A NATS server speaks first.
  */
 import { connect as connectTcp, type Socket } from "node:net"
 import { connect as connectTls } from "node:tls"
 import { Data } from "effect"
 
-/** What listens at the broker's address speaks another language, or none. */
+/** The server at the broker's address speaks another protocol, or none. */
 export class NotABroker extends Data.TaggedError("NotABroker")<{
   readonly server: string
   readonly what: string
@@ -35,7 +35,10 @@ const greetings: ReadonlyArray<readonly [RegExp, string]> = [
   [/^AMQP/, "an AMQP broker"],
   [/mysql_native_password|MariaDB/, "a MySQL or MariaDB server"]
 ]
-/** Kinds of records with which a TLS server begins: an alert, a handshake. Then comes the version, whose first byte is 3. */
+/**
+ * The records with which a TLS server begins: an alert, a handshake. Then comes the version, whose first byte
+ * is 3.
+ */
 const tlsRecords: ReadonlyArray<number> = [0x15, 0x16]
 
 /** The server that says this first. */
@@ -48,7 +51,7 @@ const whatSays = (bytes: Buffer): string => {
   return legible === "" ? "it speaks in bytes that are no text" : `it says "${legible.slice(0, 60)}"`
 }
 
-/** Of what was heard in place of a broker. */
+/** From what was heard in place of a broker. */
 export const heardInstead = (server: string, bytes: Uint8Array): NotABroker =>
   new NotABroker({
     server,
@@ -57,7 +60,7 @@ export const heardInstead = (server: string, bytes: Uint8Array): NotABroker =>
     retryable: false
   })
 
-/** What it says to nobody, for so long. */
+/** How long it stays silent when nothing is said to it. */
 export const silent = (server: string, forMs: number): NotABroker =>
   new NotABroker({
     server,
@@ -67,8 +70,8 @@ export const silent = (server: string, forMs: number): NotABroker =>
   })
 
 /**
- * Finds out what it is that takes connections and says nothing, within so many milliseconds, over connections of its own; nothing where that
- * can't be told.
+ * Identifies a server that accepts connections and says nothing, within `ms` milliseconds, over connections
+ * of its own; undefined if that fails.
  */
 export const whatIsSilent = async (
   server: string,
@@ -86,12 +89,15 @@ export const whatIsSilent = async (
       "take handshake_first out of the tls block of its configuration, and use tls:// in NATS_URL"
     )
   if (overTls !== undefined) return told("a TLS server", correctUrl)
-  // A broker that was slow is none that is silent.
+  // A slow broker is not a silent one.
   if (toRequest === undefined || toRequest === "" || toRequest.startsWith("INFO ")) return undefined
   return heardInstead(server, Buffer.from(toRequest, "latin1"))
 }
 
-/** What comes first over a connection, once it is `ready` and was told something; empty where that is all, nothing where it is not even that. */
+/**
+ * What arrives first over a connection that is `ready` and was sent something; empty if the server closes it
+ * without a word, undefined if it does neither.
+ */
 const firstOf = (socket: Socket, withinMs: number, ready: string, words?: string) =>
   new Promise<string | undefined>((resolve) => {
     let there = false

@@ -1,6 +1,7 @@
 /**
- * A broker in this process: a hub that many parties share. It enforces the permissions that `nats.conf` enforces on the real one
- * and copies what passes through it, so that parties share no memory; delivery is in order and never within `send`.
+ * A broker in this process: a hub that many parties share. It enforces the permissions that `nats.conf`
+ * enforces and copies what passes through it, so that parties share no memory. Delivery is in order and never
+ * within `send`.
  */
 import { Effect, Layer, type Scope } from "effect"
 import { mayPublishOn, maySubscribe } from "../../protocol/messages/subjects.ts"
@@ -14,22 +15,28 @@ import {
 } from "./transport.ts"
 
 export interface Hub {
-  /** The transport of an actor or of a member. The actor's name decides what it may do, as its credentials do at a real broker. */
+  /**
+   * The transport of an actor or of a member of its process group. The actor's name decides its permissions,
+   * as its credentials do at a real broker.
+   */
   readonly layer: (actor: string) => Layer.Layer<Transport>
-  /** The same without its layer, for whoever starts parties by the thousand. */
+  /** The service without a layer, for simulations of thousands of parties. */
   readonly transport: (actor: string) => TransportService
-  /** Takes the hub away, as a broker that dies: what is on its way is lost, and nothing is taken. */
+  /** Stops the hub as if the broker died: messages in transit are lost, and none is accepted. */
   readonly down: () => void
-  /** Puts it back; everybody is connected again at once. */
+  /** Restarts it; all parties are connected immediately. */
   readonly up: () => void
-  /** Puts a message before its receiver at once, past all permissions, as who has broken into the broker could. */
+  /** Delivers a message immediately and past all permissions, as an intruder at the broker could. */
   readonly inject: (delivery: Delivery) => void
 }
 
 export interface HubOptions {
-  /** That of `nats.conf` unless told. */
+  /** By default that of `nats.conf`. */
   readonly maxPayloadBytes?: number
-  /** Brings a message on its way: calls `arrive` when it is there, never at once. The next turn of the event loop unless told. */
+  /**
+   * Carries a message: calls `arrive` when it is there, never within the call. By default in the next turn of
+   * the event loop.
+   */
   readonly carry?: (delivery: Delivery, arrive: () => void) => void
 }
 
@@ -72,7 +79,7 @@ class Subscriptions {
   }
 }
 
-/** Whether an actor may publish on a subject; it does so on the same few again and again. */
+/** Whether an actor may publish on a subject. Each answer is cached: subjects are few and recur. */
 const permissionOf = (actor: string): ((subject: string) => boolean) => {
   const known = new Map<string, boolean>()
   return (subject) => {
@@ -91,7 +98,7 @@ export const makeHub = (options: HubOptions = {}): Hub => {
   const subscriptions = new Subscriptions()
   const everybody = new Set<(event: TransportEvent) => void>()
   let isUp = true
-  /** Grows with each outage: what was sent before it does not arrive. */
+  /** Grows with each outage: messages sent before one do not arrive. */
   let outages = 0
 
   const send = (delivery: Delivery) => {
@@ -119,7 +126,7 @@ export const makeHub = (options: HubOptions = {}): Hub => {
         if (!isUp) return undefined
         if (may(subject)) send({ subject, data: data.slice(), headers: headers ?? noHeaders })
         else {
-          // As from a real broker, the refusal comes back later.
+          // As with a real broker, the refusal comes later.
           const error = new PermissionDenied({ user: actor, operation: "publish", subject })
           setImmediate(() => {
             for (const listener of listeners) listener({ _tag: "Denied", error })
@@ -160,7 +167,7 @@ export const makeHub = (options: HubOptions = {}): Hub => {
   }
 }
 
-/** Brings all that is sent in one turn of the event loop in the next. */
+/** Delivers what is sent in one turn of the event loop in the next. */
 const nextTurn = (): NonNullable<HubOptions["carry"]> => {
   let queue: Array<() => void> = []
   const deliver = () => {
@@ -174,7 +181,7 @@ const nextTurn = (): NonNullable<HubOptions["carry"]> => {
   }
 }
 
-/** Whether a subject is one of a pattern's: `*` stands for one part, a last `>` for one or more. */
+/** Whether a subject matches a pattern: `*` stands for one part, a last `>` for one or more. */
 export const matches = (pattern: ReadonlyArray<string>, parts: ReadonlyArray<string>): boolean => {
   for (let i = 0; i < pattern.length; i++) {
     if (pattern[i] === ">") return parts.length > i

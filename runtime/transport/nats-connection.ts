@@ -1,6 +1,7 @@
 /**
- * Connections to a NATS broker: the only file that imports `nats`. A connection that was up once is sought again for ever; a broker that
- * cannot be reached at the start is an error at once, and so is one that refuses the credentials or does not fit, whenever that is.
+ * Connections to a NATS broker; the only file that imports `nats`. A connection that was up once is restored
+ * without limit of time. A broker that cannot be reached at the start is an error immediately; so is one that
+ * refuses the credentials or does not fit, at any time.
  */
 import type { Socket } from "node:net"
 import { Deferred, Effect, type Redacted, Schedule, type Scope } from "effect"
@@ -44,21 +45,23 @@ import {
 } from "./trust.ts"
 
 export interface NatsOptions {
-  /** Addresses of one broker, which has one certificate. */
+  /** Addresses of one broker, with one certificate. */
   readonly servers: readonly [string, ...ReadonlyArray<string>]
-  /** The actor's name, for its members too: it is the user, and its inbox is named after it. */
+  /**
+   * The actor's name, also for members of its process group: it is the user, and its inbox is named after it.
+   */
   readonly user: string
   readonly password: Redacted.Redacted
-  /** The run that it is for, by whose subjects the broker is tried. */
+  /** The run whose subjects the broker is checked with. */
   readonly run?: string
-  /** How the broker's log calls the connection; the user unless told. */
+  /** The connection's name in the broker's log; the user by default. */
   readonly name?: string
   readonly connectTimeoutMs?: number
-  /** Over which connections the password may go; to this machine over any, else over TLS, unless told. */
+  /** Connections that the password may travel over. By default: any to this machine, else TLS. */
   readonly trust?: Trust
 }
 
-/** One that is up, and sought again when it is lost. */
+/** A connection that is up, and restored when it is lost. */
 export type Connection = NatsConnectionImpl
 
 export type NotConnected =
@@ -73,23 +76,26 @@ export type NotConnected =
 
 export const reconnectPauseMs = 250
 const drainMs = 2_000
-/** How long the broker may take to confirm a subscription, or be away meanwhile; one that died never does. */
+/** How long the broker may take to confirm a subscription, or be away meanwhile; a dead broker never does. */
 const subscribeMs = 10_000
-/** How long it may take to answer a request of its own, before that is made again. */
+/** How long the broker may take to answer a request to itself before it is repeated. */
 const answerMs = 5_000
 const noHeaders: Readonly<Record<string, string>> = {}
 
-/** The client's options, with what it passes on to its transport. */
+/** The client's options, with those for its transport. */
 interface GuardedOptions extends ConnectionOptions {
   readonly guard: Guard
 }
 
 const pong = new TextEncoder().encode("PONG\r\n")
 
-/** The client's way to the broker, with a socket whose reading is ours, and which the client is given once the broker has proved to fit. */
+/**
+ * The client's way to the broker over a socket that we read ourselves. The client gets it once the broker has
+ * proved to fit.
+ */
 class BrokerTransport extends NodeTransport {
   #at = { hostname: "", port: 0 }
-  /** What the client says first, who it is and whether anybody is there: it has been said and answered by then. */
+  /** The client's first words, CONNECT and PING: they have been said and answered by then. */
   #untold = 2
 
   get #guard(): Guard {
@@ -130,7 +136,8 @@ class BrokerTransport extends NodeTransport {
     return new Promise((resolve, reject) => {
       const socket = openSocket(port, hostname)
       let failure: Error | undefined
-      // The client gives up after as long, but leaves the socket of who does not answer at all to the system, which tries for minutes.
+      // The client gives up after the same time, but leaves a socket without any answer to the system, which
+      // tries for minutes.
       const giveUp = setTimeout(
         () => socket.destroy(NatsError.errorForCode(ErrorCode.Timeout)),
         this.#guard.timeoutMs
@@ -182,16 +189,16 @@ const connecting = (
         ...(tls === undefined ? {} : { tls }),
         guard,
         inboxPrefix: inboxPrefixOf(user),
-        // Only addresses that were named have been checked for who hears the password.
+        // Only the named addresses have been checked for exposing the password.
         ignoreClusterUpdates: true,
         maxReconnectAttempts: -1,
         reconnectTimeWait: reconnectPauseMs,
         reconnectJitter: reconnectPauseMs,
         pingInterval: 10_000,
-        // Each step to a connection has an end of its own before.
+        // Each step towards a connection has a time limit of its own before.
         timeout: 3 * connectTimeoutMs
       }
-      // For all connections of this process, as the client has it; its own `connect` sets it back.
+      // Applies to all connections of this process, as in the client, whose own `connect` resets it.
       setTransportFactory({ factory: () => new BrokerTransport(), dnsResolveFn: nodeResolveHost })
       const connection = (await NatsConnectionImpl.connect(guarded)) as NatsConnectionImpl
       oneAtATime(connection.protocol)
@@ -215,7 +222,7 @@ const notConnected = (cause: unknown, { servers, trust }: NatsOptions & { readon
 
 const isOurs = (cause: unknown): boolean => typeof cause === "object" && cause !== null && "_tag" in cause
 
-/** Why a connection does not come about, by what the system or the client call it. */
+/** Why a connection fails, from the names that the system or the client give the error. */
 const whyUnreachable = (cause: unknown): string => {
   const code = (cause as { readonly code?: unknown } | undefined)?.code
   switch (code) {
@@ -236,7 +243,7 @@ const whyUnreachable = (cause: unknown): string => {
   }
 }
 
-/** What was published is delivered first, unless the broker is away. */
+/** Published messages are delivered first, unless the broker is away. */
 export const close = (connection: NatsConnectionImpl) =>
   Effect.promise(() => connection.drain().catch(() => undefined)).pipe(
     Effect.interruptible,
@@ -244,7 +251,7 @@ export const close = (connection: NatsConnectionImpl) =>
     Effect.zipRight(Effect.promise(() => connection.close().catch(() => undefined)))
   )
 
-/** The client pauses between two attempts by the date, which may have been set back since the last. */
+/** The client times its pauses by the date, which may have been set back meanwhile. */
 const tryAtOnce = (connection: NatsConnectionImpl) => {
   const server = connection.protocol.servers.getCurrentServer()
   server.lastConnect = 0
@@ -272,14 +279,17 @@ const denial = (
   { operation, subject }: { readonly operation: string; readonly subject: string }
 ) => new PermissionDenied({ user, operation: operation === "publish" ? "publish" : "subscribe", subject })
 
-/** The socket that a connection has just now; none while there is no connection. */
+/** The current socket of a connection; none while it is down. */
 export const socketOf = ({ protocol }: Connection): Socket | undefined =>
   (protocol.transport as NodeTransport).socket as Socket | undefined
 
-/** What the broker takes at once of what is ours. */
+/** The largest payload that the broker takes from us. */
 export const payloadOf = ({ info }: Connection): number => (info?.max_payload ?? 2 ** 20) - headerBytes
 
-/** Sends a request that the broker itself answers, once. `why` says why the connection was given up, where it was. */
+/**
+ * Sends a request that the broker itself answers, once. `why` returns why the connection was given up, if it
+ * was.
+ */
 export const requestOnce = (
   connection: Connection,
   { servers, user }: NatsOptions,
@@ -297,7 +307,10 @@ export const requestOnce = (
     }
   })
 
-/** Calls `onDelivery` for each message on a subject until the scope ends. `why` says why the connection was given up, where it was. */
+/**
+ * Calls `onDelivery` for each message on a subject until the scope ends. `why` returns why the connection was
+ * given up, if it was.
+ */
 export const subscribe = (
   connection: Connection,
   { servers, user }: NatsOptions,
@@ -329,7 +342,8 @@ export const subscribe = (
     )
     const lost = () =>
       why() ?? new TransportClosed({ reason: "the broker went away, or fell silent, at a subscription" })
-    // The broker's refusal comes back before its answer to the flush. One that is away is told of the subscription when it is back.
+    // The broker's refusal precedes its answer to the flush. A broker that is away learns of the subscription
+    // when it is back.
     yield* Effect.tryPromise({ try: () => connection.flush(), catch: lost }).pipe(
       Effect.retry({ schedule: Schedule.spaced(reconnectPauseMs), while: () => !connection.isClosed() }),
       within(subscribeMs, lost)

@@ -1,21 +1,21 @@
 /**
- * What keeps large messages from being copied on the way to the socket of the NATS client: frames with room for the protocol's
- * command around them, used again once they are sent. The way from the socket is in `nats-reading.ts`.
+ * Sends large messages to the socket of the NATS client without copying: frames have room for the protocol's
+ * command around them and are reused once they are sent. The other direction is in `nats-reading.ts`.
  */
 import type { Socket } from "node:net"
 
-/** Longest command before a message: `PUB`, a subject, a length. */
+/** The longest command before a message: `PUB`, a subject, a length. */
 const commandBytes = 320
 const lineEnd = "\r\n"
 /** Smaller frames come from Node's own pool. */
 const largeBytes = 64 * 1024
-/** Memory of one size that waits to be used again; and the sizes, four from each power of two to the next. */
+/** Memory of one size that waits for reuse; and the sizes, four from each power of two to the next. */
 const spareOfSize = 4
 const spareSizes = 32
 
 /**
- * Bytes of memory for a frame of so many: at most a quarter more. What lanes send is of another length in every step, and would find
- * none of its own length to use again.
+ * Bytes of memory for a frame of the given size: at most a quarter more. Lanes send another length in every
+ * step and would never find their own length for reuse.
  */
 const roomFor = (bytes: number): number => {
   const quarter = 2 ** (Math.floor(Math.log2(bytes)) - 2)
@@ -24,7 +24,7 @@ const roomFor = (bytes: number): number => {
 
 interface Room {
   readonly whole: Buffer
-  /** Writes of it that the socket has not finished. */
+  /** Writes of this frame that the socket has not finished. */
   underWay: number
   released: boolean
 }
@@ -33,7 +33,7 @@ export class FrameRoom {
   readonly #rooms = new WeakMap<Uint8Array, Room>()
   readonly #spare = new Map<number, Array<Buffer>>()
 
-  /** Room for a message of so many bytes. */
+  /** Memory for a message of the given size. */
   make(bytes: number): Uint8Array {
     const length = commandBytes + bytes + lineEnd.length
     const whole = bytes < largeBytes ? Buffer.allocUnsafe(length) : this.#large(roomFor(length))
@@ -47,7 +47,7 @@ export class FrameRoom {
     return this.#spare.get(bytes)?.pop() ?? Buffer.allocUnsafeSlow(bytes)
   }
 
-  /** Publishes a frame straight to the socket; false if `data` is none. */
+  /** Publishes a frame straight to the socket; false if `data` is not a frame. */
   write(socket: Socket, subject: string, data: Uint8Array): boolean {
     const room = this.#rooms.get(data)
     const command = `PUB ${subject} ${data.length}${lineEnd}`
@@ -66,7 +66,7 @@ export class FrameRoom {
     return true
   }
 
-  /** The frame will not be sent again: its memory may serve another as soon as the socket has it. */
+  /** The frame will not be sent again: its memory is reused as soon as the socket is done with it. */
   release(data: Uint8Array): void {
     const room = this.#rooms.get(data)
     if (room === undefined || room.released || data.length < largeBytes) return

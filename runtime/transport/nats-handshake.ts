@@ -1,7 +1,8 @@
 /**
- * How a connection to the broker begins, before the NATS client (nats.js 2.29) says or hears anything on it: the broker says what it is,
- * and only where it fits is it told the password; then the user tries what it must not do, in the same breath as it says who it is. Each
- * connection begins so, also one in place of another that was lost, so nothing is ever sent to a broker that was not looked at.
+ * The beginning of a connection to the broker, before the NATS client (nats.js 2.29) says or hears anything
+ * on it. The broker states what it is, and gets the password only if it fits; then the user tries what it
+ * must not do, in the same packet as its CONNECT. Every connection begins like this, also one that replaces a
+ * lost one, so nothing is ever sent to an unchecked broker.
  */
 import type { Socket } from "node:net"
 import { Redacted } from "effect"
@@ -11,36 +12,35 @@ import {
   complaintOf,
   faultOf,
   foreignSubject,
-  isFinal,
   tooMuchAllowed
 } from "./assumptions.ts"
 import { heardInstead, silent, whatIsSilent } from "./foreign.ts"
-import { BrokerRefused, BrokerUnreachable, type TransportError } from "./transport.ts"
+import { BrokerRefused, BrokerUnreachable, isFinal, type TransportError } from "./transport.ts"
 import { withoutTls } from "./trust.ts"
 
-/** What a user connects with, over and over. */
+/** What a user connects with, each time. */
 export interface Guard extends Connecting {
   readonly password: Redacted.Redacted
-  /** How the broker's log calls the connection. */
+  /** The connection's name in the broker's log. */
   readonly name: string
-  /** In which it may not do what it tries. */
+  /** The run in which it must not do what it tries. */
   readonly run: string
   readonly timeoutMs: number
-  /** Of messages that are made already; none before the first connection. */
+  /** The size of messages that are made already; none before the first connection. */
   payloadBytes?: number
-  /** Told of an error that will not pass by itself. */
+  /** Called with an error that will not pass by itself. */
   refused: (error: TransportError) => void
 }
 
 const lineEnd = "\r\n"
-/** More than what any broker says of itself. */
+/** More than any broker says about itself. */
 const longestInfo = 64 * 1024
-/** To find out what is silent, after half the time. */
+/** After half the time, to find out what is silent. */
 const lookMs = 1_000
 
 /**
- * Waits for what the broker says of itself, and fails where that is none, or it does not fit. `keep` gets all that is read on the way. Nothing is
- * said to the broker.
+ * Waits for the broker's INFO; fails if none comes or it does not fit. `keep` gets everything that is read on
+ * the way. Nothing is sent to the broker.
  */
 export const introduced = (
   socket: Socket,
@@ -59,8 +59,8 @@ export const introduced = (
     }
     const info = infoIn(heard.toString("utf8", 5, end))
     if (info === undefined) throw heardInstead(server, heard)
-    // A broker says no more before it is answered, unless it has no place for the connection. What another says here, before
-    // the connection is encrypted, would be taken for the broker's.
+    // A broker says no more before it is answered, unless it has no room for the connection. Anything else
+    // that arrives here, before the connection is encrypted, would be taken for the broker's.
     const more = heard.subarray(end + lineEnd.length)
     const fault = faultOf(info, guard) ?? (more.length > 0 ? notBegun(more, server) : undefined)
     if (fault !== undefined) throw fault
@@ -85,7 +85,8 @@ export const introduced = (
           const info = read()
           if (info === undefined) return
           settle.resolve(info)
-          // Listeners or not, a socket that flows would go on to read what is the TLS connection's around it.
+          // Even without listeners, a flowing socket would read on what belongs to the TLS connection around
+          // it.
           socket.removeAllListeners()
         },
         done: () => clearTimeout(look)
@@ -94,7 +95,7 @@ export const introduced = (
   )
 }
 
-/** What is said in place of, or behind, the beginning of a broker; one that has no place for a connection says so. */
+/** What arrives in place of a broker's INFO or behind it. A broker without room for a connection says so. */
 const notBegun = (heard: Buffer, server: string): TransportError => {
   const words = /^-ERR '(.*)'/.exec(heard.toString("latin1"))?.[1]
   return words === undefined ? heardInstead(server, heard) : complaintOf(words, server)
@@ -109,13 +110,13 @@ const infoIn = (json: string): BrokerInfo | undefined => {
   }
 }
 
-/** What is on a line that the broker says before its `PONG`. */
+/** A line from the broker before its `PONG`. */
 const violation = /^-ERR 'Permissions Violation for (Subscription|Publish) to "(\S+?)"/i
 const complaint = /^-ERR '(.*)'/
 
 /**
- * Says who we are, tries what may not be done, and waits until the broker has answered all of it. `goOn` is given what it has said after that,
- * before any more comes. `encrypted` is whether the connection is.
+ * Sends CONNECT, tries what is not allowed, and waits until the broker has answered all of it. `goOn` gets
+ * what the broker has sent after that, before any more comes. `encrypted` tells whether the connection is.
  */
 export const admitted = (
   socket: Socket,
@@ -178,7 +179,7 @@ export const admitted = (
   })
 }
 
-/** What the broker says to one whom it does not let in. */
+/** The broker's words to a user that it refuses. */
 const refusalOf = (words: string, { server, user }: Guard): TransportError =>
   /authorization violation|authentication expired/i.test(words)
     ? new BrokerRefused({
@@ -187,7 +188,7 @@ const refusalOf = (words: string, { server, user }: Guard): TransportError =>
       })
     : complaintOf(words, server)
 
-/** What the system calls it when the other side is gone in the middle of something. */
+/** The system's codes for a peer that is gone in the middle of an exchange. */
 const hangUps: ReadonlyArray<string> = ["ECONNRESET", "EPIPE"]
 
 interface Settle<A> {
@@ -195,7 +196,10 @@ interface Settle<A> {
   readonly reject: (error: unknown) => void
 }
 
-/** Listens to a socket until that settles it, it is closed, or the time is up. What `onData` throws is the error. */
+/**
+ * Listens to a socket until that settles the result, the socket is closed, or the time is up. An exception of
+ * `onData` is the error.
+ */
 const whileOpen = <A>(
   socket: Socket,
   guard: Guard,

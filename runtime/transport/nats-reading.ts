@@ -1,38 +1,42 @@
 /**
- * What keeps large messages from being copied on the way from the socket of the NATS client (nats.js 2.29): once it is known how long
- * a message is, the socket reads the rest of it to where it stays, as much as there is at a time. All else, and all over TLS, comes in chunks.
+ * Receives large messages from the socket of the NATS client (nats.js 2.29) without copying: once the length
+ * of a message is known, the socket reads the rest of it to where it stays. Everything else, and everything
+ * over TLS, comes in chunks.
  */
 import { createConnection, type Socket } from "node:net"
 import { free, unwritten } from "../../protocol/bytes.ts"
 
-/** What a socket reads at once while no large message is under way. It is used again and again: messages are copied out of it. */
+/**
+ * The buffer that a socket reads to while no large message is in progress. It is reused; messages are copied
+ * out of it.
+ */
 const chunkBytes = 32 * 1024
-/** Less than this of a message is read with what follows it. */
+/** A smaller rest of a message is read together with what follows. */
 const leastLeft = chunkBytes / 2
-/** What ends a message; it is read with it. */
+/** The end of a message; it is read with it. */
 const endBytes = 2
 
-/** The part of the client's parser that gathers a message which came in pieces. */
+/** The part of the client's parser that gathers a message in pieces. */
 interface Gathering {
   parse: (chunk: Uint8Array) => void
-  /** Of the message under way. */
+  /** Of the message in progress. */
   readonly ma: { readonly size: number }
-  /** What is there of it, where it is not whole: the first `length` bytes of `_buf.buffer`. */
+  /** The part of an incomplete message that is there: the first `length` bytes of `_buf.buffer`. */
   readonly msgBuf?: { _buf: Uint8Array; readonly length: number; readonly capacity: number }
 }
 
-/** The part of the client's protocol that has the parser; a new one for each connection. */
+/** The part of the client's protocol that holds the parser; a new one for each connection. */
 interface Protocol {
   parser: Gathering
 }
 
-/** Where a socket reads to, and who is told. */
+/** Where a socket reads to, and what is called then. */
 class Reading {
   readonly #chunk = unwritten(chunkBytes)
   #protocol: Protocol | undefined
   #into: Uint8Array = this.#chunk
 
-  /** Where the next bytes go: into the message under way, where much of one is to come. */
+  /** Where the next bytes go: into the message in progress, if much of it is missing. */
   room(): Uint8Array {
     const parser = this.#protocol?.parser
     const { msgBuf, ma } = parser ?? {}
@@ -42,7 +46,7 @@ class Reading {
     return this.#into
   }
 
-  /** So many bytes were read to where `room` said. */
+  /** This many bytes were read to where `room` said. */
   took(bytes: number, socket: Socket): void {
     const into = this.#into
     if (this.#protocol === undefined) {
@@ -58,11 +62,11 @@ class Reading {
     const end = Math.min(msgBuf!.length + bytes, ma.size)
     const rest = msgBuf!.length + bytes - end
     msgBuf!._buf = new Uint8Array(into.buffer, 0, end)
-    // A copy, for whom the message goes to may free what it was read to.
+    // A copy, since the receiver of the message may free the buffer it was read to.
     if (rest > 0) parseOrClose(parser, into.slice(bytes - rest, bytes), socket)
   }
 
-  /** From now on this protocol gets what is read. */
+  /** Passes what is read to this protocol from now on. */
   begin(protocol: Protocol): void {
     this.#protocol = protocol
   }
@@ -70,7 +74,9 @@ class Reading {
 
 const readings = new WeakMap<Socket, Reading>()
 
-/** A socket for the client, on its way to be connected. Until `parseAtOnce` it gives what it reads as any socket does. */
+/**
+ * A socket for the client that is about to connect. Until `parseAtOnce` it emits its data like any socket.
+ */
 export const openSocket = (port: number, host: string): Socket => {
   const reading = new Reading()
   const socket: Socket = createConnection({
@@ -88,13 +94,16 @@ export const openSocket = (port: number, host: string): Socket => {
   return socket
 }
 
-/** A message's bytes, apart from the chunk that it may be a part of. Not a Buffer, whose `slice` would be a view. */
+/**
+ * A message's bytes, separate from the chunk that may contain them. Not a Buffer, whose `slice` would be a
+ * view.
+ */
 export const ownBytes = (data: Uint8Array): Uint8Array =>
   data.length <= chunkBytes ? new Uint8Array(data) : new Uint8Array(data.buffer, data.byteOffset, data.length)
 
 /**
- * Lets the client's parser allocate once for a message that comes in pieces, where it would double its buffer again and again. It makes a new
- * parser for each connection, so this is done where it is set.
+ * Lets the client's parser allocate once for a message in pieces instead of doubling its buffer. The client
+ * makes a new parser for each connection, so this hooks the place where it is set.
  */
 export const gatherAtOnce = <P extends Gathering>(protocol: { parser: P }): void => {
   const gathering = (parser: P): P => {
@@ -120,9 +129,10 @@ export const gatherAtOnce = <P extends Gathering>(protocol: { parser: P }): void
 }
 
 /**
- * Gives the parser what the socket reads as it comes. The client passes each chunk through a chain of promises first, which costs a small
- * message a tenth of its way. To be called for each connection once it is up; what came before has been parsed by the next read. From then
- * on all that the client hands out of small messages is valid in the callback that it is handed to, and no longer (`ownBytes`).
+ * Passes what the socket reads to the parser immediately. The client passes each chunk through a chain of
+ * promises, which costs a small message a tenth of its latency. Called for each connection once it is up;
+ * earlier data has been parsed by the next read. From then on the bytes of small messages are valid only in
+ * the callback that gets them (`ownBytes`).
  */
 export const parseAtOnce = (protocol: Protocol, socket: Socket | undefined): void => {
   if (socket === undefined) return
@@ -136,7 +146,7 @@ export const parseAtOnce = (protocol: Protocol, socket: Socket | undefined): voi
     const { parser } = protocol
     const { msgBuf } = parser
     parseOrClose(parser, chunk, socket)
-    // It held nothing but a part of a message.
+    // It held only a part of a message.
     if (msgBuf !== undefined && msgBuf === parser.msgBuf) free(chunk)
   })
   for (const listener of before) socket.off("data", listener as () => void)
@@ -146,7 +156,7 @@ const parseOrClose = (parser: Gathering, bytes: Uint8Array, socket: Socket): voi
   try {
     parser.parse(bytes)
   } catch (error) {
-    // Not the broker's language: the client connects anew.
+    // Not the broker's language: the client reconnects.
     socket.destroy(error instanceof Error ? error : new Error(String(error)))
   }
 }

@@ -1,7 +1,7 @@
 /**
- * The transport over a NATS broker. Messages published while the broker is away are dropped; the layers above send them
- * again. `nats-connection.ts` connects and checks the broker. Rounds have a connection of their own
- * (docs/architecture.md).
+ * The transport over a NATS broker. Messages published while the broker is away are dropped; the layers above
+ * send them again. `nats-connection.ts` connects and checks the broker. Rounds have a connection of their own
+ * (docs/concepts/architecture.md).
  */
 import type { Socket } from "node:net"
 import { Effect, Layer, Schedule, type Scope } from "effect"
@@ -101,7 +101,7 @@ class Lines {
       listener(event._tag === "Status" ? { ...event, status: this.#status } : event)
   }
 
-  /** What any line misses is missed; so the status is that of the line that is worst off. */
+  /** What any line misses is missed, so the status is that of the worst line. */
   #worst(): TransportStatus {
     const all = this.#all.map((line) => line.status)
     return (["closed", "reconnecting"] as const).find((each) => all.includes(each)) ?? "connected"
@@ -127,11 +127,11 @@ class Lines {
 const flush = (line: Line): Effect.Effect<void> =>
   Effect.suspend(() => {
     line.unflushed = 0
-    // Rejected when the connection is lost meanwhile; then there is nothing left to wait for.
+    // Rejected if the connection is lost meanwhile; then there is nothing left to wait for.
     return Effect.ignore(Effect.tryPromise(() => line.connection.flush()))
   })
 
-/** Sends over a line, past the client where nothing that it has gathered would have to go first. */
+/** Sends over a line, bypassing the client's buffer if it is empty. */
 const sendOver = (
   line: Line,
   frames: FrameRoom,
@@ -197,11 +197,11 @@ const make = (options: NatsOptions) =>
 /** Requests that the broker answers itself. */
 export interface BrokerRequests {
   readonly server: string
-  /** The largest request. */
+  /** Largest size of a request. */
   readonly maxPayloadBytes: number
-  /** Whether the broker says that it stores. */
+  /** Whether the broker reports that it stores. */
   readonly stores: () => boolean
-  /** Sends a request, again if the broker is away meanwhile, so it must be one that may be done twice. */
+  /** Sends a request, and repeats it if the broker is away meanwhile, so it must be idempotent. */
   readonly request: (
     subject: string,
     data: Uint8Array,
@@ -209,7 +209,7 @@ export interface BrokerRequests {
   ) => Effect.Effect<Uint8Array, TransportError>
 }
 
-/** Over a connection of their own. */
+/** Over a connection of its own. */
 export const brokerRequests = (
   options: NatsOptions
 ): Effect.Effect<BrokerRequests, NotConnected, Scope.Scope> =>
@@ -239,7 +239,7 @@ export const brokerRequests = (
           ),
           Effect.retry({
             schedule: Schedule.spaced(reconnectPauseMs),
-            // A broker that stores may be on its way to it; from one that does not nobody will ever answer.
+            // A broker that stores may be about to report it; one that does not will never answer.
             while: (error) => error._tag === "RequestUnanswered" && (!error.nobody || stores())
           }),
           within(deadlineMs, () =>

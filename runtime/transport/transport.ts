@@ -1,7 +1,7 @@
 /**
- * How bytes get from one party to another: one service, with a layer over NATS and one over a hub in this process.
- * It promises little: a message arrives at most once, and may be lost with the broker. Faults are injected by a
- * decorator of this service; what makes good the losses is above it, in `party.ts`.
+ * How bytes get from one party to another: one service, with a layer over NATS and one over a hub in this
+ * process. It promises little: a message arrives at most once and may be lost with the broker. A decorator of
+ * this service injects faults; the layers above it (`messaging/`) make up for losses.
  */
 import { Context, Data, Effect, type Scope } from "effect"
 import { free } from "../../protocol/bytes.ts"
@@ -10,27 +10,33 @@ import type { BrokerUnfit, BrokerUnprotected } from "./assumptions.ts"
 import type { NotABroker } from "./foreign.ts"
 import type { BrokerUntrusted, PasswordExposed } from "./trust.ts"
 
-/** A message as it arrived. `data` stays as it is; where it is larger than `sharedBytes`, it has a buffer of its own, which the receiver may free. */
+/**
+ * A message as it arrived. `data` does not change; if it is larger than `sharedBytes`, it has a buffer of its
+ * own, which the receiver may free.
+ */
 export interface Delivery {
   readonly subject: string
   readonly data: Uint8Array
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** More than a transport reads at once: messages up to this size may share a buffer. */
+/** The most that a transport reads in one piece: messages up to this size may share a buffer. */
 export const sharedBytes = 64 * 1024
 
-/** Frees a message that has served, or the part that is read of it, where it has a buffer of its own. */
+/** Frees a message that is no longer needed, or the rest of it, if it has a buffer of its own. */
 export const freeReceived = (data: Uint8Array): void => {
   if (data.length > sharedBytes) free(data)
 }
 
-/** `reconnecting`: the broker is lost and being sought; `closed`: it will not be sought any more. */
+/** `reconnecting`: the connection is lost and is being restored; `closed`: it has been given up. */
 export type TransportStatus = "connected" | "reconnecting" | "closed"
 
-/** What a transport reports beside messages. A denial is also reported here when it comes back after `publish` has returned. */
+/**
+ * Events of a transport other than messages. A denial that comes back after `publish` has returned is
+ * reported here too.
+ */
 export type TransportEvent =
-  /** With why, where it is closed. */
+  /** The reason, if it is closed. */
   | { readonly _tag: "Status"; readonly status: TransportStatus; readonly error?: TransportError }
   | { readonly _tag: "Denied"; readonly error: PermissionDenied }
 
@@ -38,25 +44,28 @@ export interface TransportService {
   readonly name: "nats" | "memory"
   /** The largest `data` that one `send` takes. */
   readonly maxPayloadBytes: number
-  /** Room for a message of that many bytes, arbitrary at first: `send` hands it to the broker without another copy. */
+  /**
+   * Memory for a message of the given size, not cleared: `send` hands it to the broker without another copy.
+   */
   readonly frame: (bytes: number) => Uint8Array
-  /** Gives a frame back that will not be sent again. */
+  /** Gives back a frame that will not be sent again. */
   readonly release: (frame: Uint8Array) => void
   /**
-   * Hands bytes to the broker at once; gives the error where it can't. While the broker is away they are dropped. What `frame` gave stays
-   * unchanged until the receiver is known to have it, so who sends it later than it is told to copies it. Anything else is the caller's
-   * again after a turn of the event loop.
+   * Hands bytes to the broker immediately; returns the error if it can't. While the broker is away they are
+   * dropped. Memory from `frame` must not change until the receiver is known to have it, so a decorator that
+   * delays it copies it. Other memory is the caller's again after a turn of the event loop.
    */
   readonly send: (
     subject: string,
     data: Uint8Array,
     headers?: Readonly<Record<string, string>>
   ) => TransportError | undefined
-  /** Waits, where much has been sent lately, until the broker has taken it. */
+  /** If much has been sent lately, waits until the broker has taken it. */
   readonly settled: Effect.Effect<void>
   /**
-   * Calls `onDelivery` for each message, in order of arrival, until the scope ends; its bytes are no Buffer. It must not block or throw. Of all who subscribe with the
-   * same name of a `queue`, one gets each message. Rounds and what comes on other subjects have no order among them.
+   * Calls `onDelivery` for each message, in order of arrival, until the scope ends; the payload is a plain
+   * Uint8Array, not a Buffer. It must not block or throw. Of the subscribers with the same `queue`, one gets
+   * each message. Rounds and other subjects have no order among them.
    */
   readonly subscribe: (
     subject: string,
@@ -70,7 +79,7 @@ export interface TransportService {
 
 export class Transport extends Context.Tag("runtime/Transport")<Transport, TransportService>() {}
 
-/** Sends, and waits when much is on its way already. */
+/** Sends, and waits if much is in transit already. */
 export const publish = (
   transport: Pick<TransportService, "send" | "settled">,
   subject: string,
@@ -82,7 +91,7 @@ export const publish = (
     return error === undefined ? transport.settled : Effect.fail(error)
   })
 
-/** Nothing answers where the broker should be. */
+/** There is no answer at the broker's address. */
 export class BrokerUnreachable extends Data.TaggedError("BrokerUnreachable")<{
   readonly servers: ReadonlyArray<string>
   readonly remedy: string
@@ -93,7 +102,7 @@ export class BrokerUnreachable extends Data.TaggedError("BrokerUnreachable")<{
   }
 }
 
-/** The broker answers and does not let this user in. */
+/** The broker answers and refuses this user. */
 export class BrokerRefused extends Data.TaggedError("BrokerRefused")<{
   readonly user: string
   readonly remedy: string
@@ -104,7 +113,7 @@ export class BrokerRefused extends Data.TaggedError("BrokerRefused")<{
   }
 }
 
-/** The broker's permissions do not let this user use the subject. */
+/** The broker's permissions deny this user the subject. */
 export class PermissionDenied extends Data.TaggedError("PermissionDenied")<{
   readonly user: string
   readonly operation: "publish" | "subscribe"
@@ -116,7 +125,7 @@ export class PermissionDenied extends Data.TaggedError("PermissionDenied")<{
   }
 }
 
-/** One message is larger than the broker takes; what is larger has to be cut before. */
+/** A message is larger than the broker takes; larger ones must be cut before. */
 export class PayloadTooLarge extends Data.TaggedError("PayloadTooLarge")<{
   readonly subject: string
   readonly bytes: number
@@ -128,25 +137,25 @@ export class PayloadTooLarge extends Data.TaggedError("PayloadTooLarge")<{
   }
 }
 
-/** A message is larger than all the pieces that one may be cut into. */
+/** A message is larger than the most fragments of one message can hold. */
 export class MessageTooLarge extends Data.TaggedError("MessageTooLarge")<{
   readonly tag: string
   readonly bytes: number
-  /** Of a piece. */
+  /** Of a fragment. */
   readonly limitBytes: number
   readonly pieces: number
 }> {
   readonly retryable = false
   override get message(): string {
-    return `${this.bytes} bytes of ${this.tag} are more than ${this.pieces} pieces of the ${this.limitBytes} bytes that the broker takes at once: raise max_payload in its configuration; nats.conf has 16MB`
+    return `${this.bytes} bytes of ${this.tag} are more than ${this.pieces} pieces of the ${this.limitBytes} bytes that the broker takes in one message: raise max_payload in its configuration; nats.conf has 16MB`
   }
 }
 
-/** A request that the broker itself is to answer got no answer. */
+/** The broker did not answer a request to itself. */
 export class RequestUnanswered extends Data.TaggedError("RequestUnanswered")<{
   readonly server: string
   readonly subject: string
-  /** The broker says that nobody is there to answer. */
+  /** The broker reports that no one serves the request. */
   readonly nobody: boolean
 }> {
   readonly retryable = true
@@ -179,3 +188,9 @@ export type TransportError =
   | BrokerUntrusted
   | BrokerAddressInvalid
   | PasswordExposed
+
+/** Whether an error at a restored connection will not pass by itself. */
+export const isFinal = (error: TransportError): boolean =>
+  (error._tag === "BrokerUnfit" && !error.retryable) ||
+  error._tag === "BrokerUnprotected" ||
+  error._tag === "BrokerRefused"

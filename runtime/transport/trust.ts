@@ -1,7 +1,7 @@
 /**
- * Whom a party takes for the broker, and when it gives its password away: over TLS (`tls://`) to whoever has a certificate for the
- * name that was meant, signed by an authority that the party knows; in the clear to its own machine, and elsewhere only where it was
- * told that it may.
+ * Which server a party accepts as its broker, and when it sends its password: over TLS (`tls://`) to a server
+ * with a certificate for the expected name from a known authority; in the clear to its own machine, and
+ * elsewhere only if that is allowed explicitly.
  */
 import { X509Certificate } from "node:crypto"
 import { readFile } from "node:fs/promises"
@@ -11,18 +11,18 @@ import { variable } from "../environment.ts"
 import { type BrokerAddressInvalid, checkedAddress } from "./address.ts"
 
 export interface Trust {
-  /** File of the certificates (PEM) of the authorities that sign brokers; else those that Node comes with. */
+  /** File of the certificates (PEM) of the authorities that sign brokers; by default those of Node. */
   readonly authorities?: string
-  /** The name that the certificate has to be for; else the host in the broker's address. */
+  /** The name that the certificate must be for; by default the host in the broker's address. */
   readonly serverName?: string
   /** The password may cross a network in the clear. */
   readonly plaintext?: boolean
 }
 
-/** The variables that it comes from; a party's process hands them on to those that it starts. */
+/** The environment variables of a `Trust`; a party's process passes them on to those that it starts. */
 export const trustVariables = ["NATS_CA", "NATS_SERVER_NAME", "NATS_PLAINTEXT"] as const
 
-/** From `NATS_CA`, `NATS_SERVER_NAME` and `NATS_PLAINTEXT`, which must be `allowed`. */
+/** From `NATS_CA`, `NATS_SERVER_NAME` and `NATS_PLAINTEXT`; only `allowed` allows plaintext. */
 export const trustFromEnvironment: Effect.Effect<Trust> = Effect.map(
   Effect.all(trustVariables.map(variable)),
   ([authorities, serverName, plaintext]) => ({
@@ -43,7 +43,7 @@ export class PasswordExposed extends Data.TaggedError("PasswordExposed")<{
   }
 }
 
-/** Who answers does not prove to be the broker. */
+/** The server does not prove to be the broker. */
 export class BrokerUntrusted extends Data.TaggedError("BrokerUntrusted")<{
   readonly server: string
   readonly reason: string
@@ -55,13 +55,13 @@ export class BrokerUntrusted extends Data.TaggedError("BrokerUntrusted")<{
   }
 }
 
-/** What a TLS connection is made with. */
+/** The settings of a TLS connection. */
 export interface TlsSettings {
   /** PEM. */
   readonly ca?: string
-  /** The name that is looked for in the certificate. */
+  /** The name that the certificate must have. */
   readonly host: string
-  /** The same as it is told the broker; an address is not told. */
+  /** The name sent to the server (SNI); none if the host is an IP address. */
   readonly servername: string
 }
 
@@ -70,7 +70,7 @@ const hostIn = (address: URL): string => address.hostname.replace(/^\[(.*)\]$/, 
 const isLoopback = (host: string): boolean =>
   host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."))
 
-/** How the connection to a broker is to be secured; nothing where the password may go in the clear. */
+/** The TLS settings for a broker; undefined if the password may travel in the clear. */
 export const tlsSettings = (
   server: string,
   user: string,
@@ -89,7 +89,7 @@ export const tlsSettings = (
     const ca = yield* Effect.tryPromise({
       try: async () => {
         const pem = await readFile(authorities, "utf8")
-        // Throws where it is none.
+        // Throws if it is none.
         new X509Certificate(pem)
         return pem
       },
@@ -125,7 +125,7 @@ const unknownAuthority = new Set([
   "CERT_SIGNATURE_FAILURE"
 ])
 
-/** What an error of a connection says of the broker's certificate; nothing where it is of something else. */
+/** What a connection error says about the broker's certificate; undefined if it has another cause. */
 export const untrusted = (cause: unknown, server: string, trust: Trust): BrokerUntrusted | undefined => {
   const code = codeOf(cause)
   const told = (reason: string, remedy: string) => new BrokerUntrusted({ server, reason, remedy })
@@ -150,7 +150,7 @@ export const untrusted = (cause: unknown, server: string, trust: Trust): BrokerU
   return undefined
 }
 
-/** The names in a certificate that did not have the one that was sought. */
+/** The names in a certificate without the expected one. */
 const namesOf = (cause: unknown): string => {
   const { cert } = cause as { readonly cert?: { readonly subjectaltname?: string } }
   return cert?.subjectaltname ?? "no name that can be checked"

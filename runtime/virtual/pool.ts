@@ -1,7 +1,7 @@
 /**
- * A worker pool without threads, for simulations: a job runs where it is asked for, on copies, and fails as one of a thread does. What it
- * draws at random follows from the job, its input and how often the run has asked for just that before; so what it gives is kept for all runs of this
- * process, which come to the same jobs again and again.
+ * A worker pool without threads, for simulations: a job runs in the caller, on copies, and fails as in a
+ * thread. Its randomness is a function of the job, its input and how often the run has requested the same
+ * before; so results are cached for all runs of this process, which request the same jobs again and again.
  */
 import { hash } from "node:crypto"
 import { serialize } from "node:v8"
@@ -9,7 +9,7 @@ import { Effect } from "effect"
 import { JobFailed, type JobTable, type WorkerPool } from "../work/pool.ts"
 import type { VirtualRandomness } from "./randomness.ts"
 
-/** What a job came to, and what it drew. */
+/** The result of a job, and its randomness. */
 interface Done {
   readonly output: unknown
   readonly drawn: ReadonlyArray<Uint8Array>
@@ -18,7 +18,10 @@ interface Done {
 /** Runs whose jobs all differ must not fill the memory. */
 const mostKept = 4096
 
-/** The pool of each run of this process, for jobs that give their outputs at once. `onDrawn` sees what the run's jobs drew. */
+/**
+ * The pool of each run of this process, for synchronous jobs. `onDrawn` sees the randomness of the run's
+ * jobs.
+ */
 export const makeVirtualPools = <J extends JobTable<J>>(jobs: J) => {
   const kept = new Map<string, Done>()
   return (

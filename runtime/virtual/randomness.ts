@@ -1,7 +1,8 @@
 /**
- * For simulations only: everything that this process draws at random from the operating system comes from one seed instead, libraries
- * included, and WebCrypto does its work at once, on a group that is no group. The product has no seam for this, by which somebody
- * could make keys predictable: Node's own modules are replaced in the process of the simulator, for as long as one run takes.
+ * For simulations only: all randomness that this process draws from the operating system, also in libraries,
+ * comes from one seed instead, and WebCrypto works synchronously, on a stand-in for its group. The product
+ * has no seam for this that could make keys predictable: Node's own modules are replaced in the simulator's
+ * process for the length of a run.
  */
 import crypto, {
   type BinaryLike,
@@ -16,7 +17,7 @@ import crypto, {
 } from "node:crypto"
 import { syncBuiltinESMExports } from "node:module"
 
-/** Bytes that follow from a seed: AES-128-CTR under its hash. */
+/** Bytes from a seed: AES-128-CTR under its hash. */
 const byteStream = (seed: BinaryLike): ((length: number) => Buffer) => {
   const cipher = createCipheriv("aes-128-ctr", keyOf(seed), new Uint8Array(16))
   return (length) => cipher.update(Buffer.alloc(length))
@@ -30,15 +31,18 @@ let replaced = false
 
 /** The randomness of this process while it is replaced. */
 export interface VirtualRandomness {
-  /** Does something with a stream of its own; `onDrawn` sees its bytes, and the one of the process goes on afterwards as if nothing had been. */
+  /**
+   * Runs `work` with a stream of its own; `onDrawn` sees its bytes. The process's stream then continues as if
+   * nothing had happened.
+   */
   readonly aside: <A>(seed: BinaryLike, onDrawn: (bytes: Uint8Array) => void, work: () => A) => A
-  /** Puts the system's back. */
+  /** Restores the system's randomness. */
   readonly giveBack: () => void
 }
 
 /**
- * Replaces the randomness of this process until it is given back; `onDrawn` sees all bytes that are drawn. Throws where it is replaced already: two
- * simulations at a time would draw from each other's seed.
+ * Replaces the randomness of this process until it is restored; `onDrawn` sees all bytes drawn. Throws if it
+ * is replaced already: two simulations at a time would draw from each other's seed.
  */
 export const replaceRandomness = (
   seed: BinaryLike,
@@ -97,7 +101,10 @@ const signingKeyPair = (kind: string, bytes: Buffer) => {
   return { privateKey, publicKey: createPublicKey(privateKey) }
 }
 
-/** A key of this simulation: of a key agreement 32 secret bytes with their public key, or a public key; of anything else its bytes. */
+/**
+ * A key of this simulation: for key agreement, 32 secret bytes with their public key, or a public key;
+ * otherwise its bytes.
+ */
 interface VirtualKey {
   readonly [virtual]: true
   readonly type: "private" | "public" | "secret"
@@ -113,9 +120,9 @@ type Operation = (...args: Array<never>) => Promise<unknown>
 const sha256 = (bytes: Uint8Array) => hash("sha256", bytes, "buffer")
 
 /**
- * In place of P-256 there is something that looks like it and costs nothing. A public key is an x, the hash of the secret key, and a y, the hash of
- * x, so that not every 64 bytes are one. Two keys agree on the hash of both public keys under a key of the simulator, which it uses for
- * nobody but who has one of the two secret keys.
+ * A stand-in for P-256 that costs nothing. A public key is x, the hash of the secret key, and y, the hash of
+ * x, so that not any 64 bytes are a key. Two keys agree on the hash of both public keys under a key of the
+ * simulator, which uses it only for a holder of one of the two secret keys.
  */
 const privateKeyOf = (secret: Buffer): VirtualKey => {
   const x = sha256(secret)
@@ -137,7 +144,7 @@ const agree = (one: Buffer, other: Buffer): Buffer =>
     .update(Buffer.concat(Buffer.compare(one, other) < 0 ? [one, other] : [other, one]))
     .digest()
 
-/** In place of HKDF one hash. */
+/** A stand-in for HKDF: one hash. */
 const derived = (key: Buffer, salt: BytesLike, info: BytesLike, length: number): ArrayBuffer => {
   if (length > 32) throw new Error(`no ${length} bytes are derived at a time in a simulation`)
   const digest = createHmac("sha256", key).update(bufferOf(salt)).update(bufferOf(info)).digest()
@@ -169,8 +176,8 @@ interface Gcm {
 const tagBytes = 16
 
 /**
- * What HPKE takes of WebCrypto (SHA-256, P-256, AES-128-GCM), done at once in this thread: in Node's own threads it would end when it likes, and
- * cost more.
+ * The part of WebCrypto that HPKE uses (SHA-256, P-256, AES-128-GCM), computed synchronously in this thread:
+ * in Node's own threads it would end at an unpredictable time, and cost more.
  */
 const virtualSubtle = (draw: Draw) => ({
   generateKey: async () => {

@@ -1,12 +1,13 @@
 /**
- * Time that passes only when nothing else is left to do: fibers of one process run under a scheduler that keeps their order and a clock
- * that jumps to the next thing that is due. Between two such things the event loop goes round until no fiber has anything left to do, so
- * whatever a fiber does must end in that turn: no threads, no sockets, no files. Then a run is a function of its inputs.
+ * Time that passes only when nothing else is left to do. The fibers of a process run under a scheduler that
+ * keeps their order and a clock that jumps to the next event. Between two events the event loop runs until no
+ * fiber has work left, so everything a fiber does must end in that turn: no threads, no sockets, no files. A
+ * run is then a function of its inputs.
  */
 import { setImmediate as turn } from "node:timers/promises"
 import { Clock, Duration, Effect, type Exit, Fiber, type Scheduler } from "effect"
 
-/** Something that happens later; `cancel` makes it not happen. */
+/** An event; `cancel` removes it. */
 export interface Due {
   readonly atMs: number
   readonly order: number
@@ -14,13 +15,13 @@ export interface Due {
   cancelled: boolean
 }
 
-/** How a run under virtual time ended: `stuck` where every fiber waits for something that is never going to happen. */
+/** How a run under virtual time ended; `Stuck`: every fiber waits for an event that will never come. */
 export type Ending<A, E> =
   | { readonly _tag: "Ended"; readonly exit: Exit.Exit<A, E> }
   | { readonly _tag: "Stuck"; readonly atMs: number }
   | { readonly _tag: "OutOfTime"; readonly atMs: number }
 
-/** A clock that also lets something happen later without a fiber: `after` gives what calls it off. */
+/** A clock with events that need no fiber: `after` returns their canceller. */
 export interface VirtualClock extends Clock.Clock {
   readonly after: (delayMs: number, happen: () => void) => () => void
 }
@@ -29,21 +30,21 @@ export interface VirtualTime {
   readonly clock: Clock.Clock
   readonly scheduler: Scheduler.Scheduler
   /**
-   * The clock of one party. Its date is ahead of (or behind) that of others by what `offsetMs` says, while nanoseconds and waits, which the
-   * system counts from the start of the machine, are not. Nothing wakes up on it before `stoppedUntilMs`.
+   * The clock of one party. `offsetMs` shifts its date, but not nanoseconds and waits, which a system counts
+   * from the start of the machine. Nothing wakes up on it before `stoppedUntilMs`.
    */
   readonly clockOf: (offsetMs: () => number, stoppedUntilMs: () => number) => VirtualClock
   readonly nowMs: () => number
-  /** Lets something happen after so many milliseconds; a function that calls it off. */
+  /** Calls `happen` after `delayMs` milliseconds; returns a canceller. */
   readonly after: (delayMs: number, happen: () => void) => () => void
-  /** Runs an effect and all that it forks to its end, or until so much virtual time has passed. */
+  /** Runs an effect and all its fibers to the end, or until `atMostMs` of virtual time has passed. */
   readonly run: <A, E>(effect: Effect.Effect<A, E>, atMostMs: number) => Promise<Ending<A, E>>
 }
 
-/** How much a fiber does before others have their turn. */
+/** How much a fiber does before others take their turn. */
 const operationsATurn = 2048
 
-/** Where virtual clocks begin: a date, so that what is written into logs and files looks like one. */
+/** The start of virtual clocks: a date, so that times in logs and files look like dates. */
 const epochMs = Date.UTC(2024, 0, 1)
 
 export const makeVirtualTime = (): VirtualTime => {
@@ -79,7 +80,7 @@ export const makeVirtualTime = (): VirtualTime => {
     }
   }
 
-  /** Until every fiber waits for time to pass. */
+  /** Runs until every fiber waits for time to pass. */
   const settle = async () => {
     for (;;) {
       runTasks()
@@ -101,7 +102,7 @@ export const makeVirtualTime = (): VirtualTime => {
       fiber.addObserver((ended) => {
         exit = ended
       })
-      /** Lets the fiber go, so that nothing of it goes on in another run. */
+      /** Ends the fiber, so that nothing of it continues in another run. */
       const abandon = async () => {
         Effect.runFork(Fiber.interruptFork(fiber), { scheduler })
         for (let n = 0; exit === undefined && n < 10_000; n++) {
@@ -159,7 +160,7 @@ const partyClock = (
   }
 }
 
-/** What is due, the earliest first, and of those at the same time what was asked for first: a binary heap. */
+/** Events in order of time, then of creation: a binary heap. */
 class Agenda {
   readonly #heap: Array<Due> = []
 
@@ -175,7 +176,7 @@ class Agenda {
     heap[at] = due
   }
 
-  /** Takes the next that was not called off. */
+  /** Removes the next event that was not cancelled. */
   next(): Due | undefined {
     for (;;) {
       const first = this.#take()

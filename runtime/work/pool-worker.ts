@@ -1,4 +1,4 @@
-/** What runs in a thread of `pool.ts`: loads the module of jobs it was given and does one job after the other. */
+/** The code of a thread of `pool.ts`: loads the given module of jobs and runs one job after another. */
 import { parentPort, workerData } from "node:worker_threads"
 import type { JobRequest, JobResponse } from "./pool.ts"
 

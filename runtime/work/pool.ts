@@ -1,7 +1,8 @@
 /**
- * Worker threads for work that would block the event loop, and with it the connection to the broker: big-integer
- * exponentiation, key generation. A pool runs the functions that one module exports as `jobs`; inputs and outputs are cloned into
- * and out of the thread. Others may take jobs from its queue that no thread here is free for: what becomes of the secrets in them is theirs.
+ * Worker threads for work that would block the event loop and with it the connection to the broker:
+ * big-integer exponentiation, key generation. A pool runs the functions that one module exports as `jobs`;
+ * inputs and outputs are cloned into and out of the thread. Other processes may take queued jobs that no
+ * thread here is free for; they are responsible for the secrets in them.
  */
 import { Worker } from "node:worker_threads"
 import { Data, Effect, type Scope } from "effect"
@@ -18,7 +19,7 @@ type Output<F> = F extends (...args: never) => infer O ? Awaited<O> : never
 /** A job threw, or its thread died. */
 export class JobFailed extends Data.TaggedError("JobFailed")<{
   readonly job: string
-  /** The job's own tagged error; `Defect` where it threw another, `WorkerDied` where the thread ended. */
+  /** The job's own tagged error; `Defect` if it threw another, `WorkerDied` if the thread ended. */
   readonly error: { readonly _tag: string; readonly message: string; readonly retryable: boolean }
 }> {
   get retryable(): boolean {
@@ -29,39 +30,42 @@ export class JobFailed extends Data.TaggedError("JobFailed")<{
   }
 }
 
-/** A job that somebody outside has taken. Its first result counts. */
+/** A job that another process has taken. Its first result counts. */
 export interface Taken {
   readonly request: JobRequest
-  /** Whether it has a result, or nobody wants one any more. */
+  /** Whether it has a result, or none is wanted any more. */
   readonly settled: () => boolean
   readonly finish: (result: Effect.Effect<unknown, JobFailed>) => void
-  /** Puts it back to the front of the queue; whoever took it may still finish it. */
+  /** Returns it to the front of the queue; the process that took it may still finish it. */
   readonly giveBack: () => void
 }
 
-/** The queue of a pool, for those who help it. */
+/** The queue of a pool, for processes that take jobs from it. */
 export interface JobQueue {
-  /** How many jobs can be at work at a time, here and elsewhere. */
+  /** Maximum concurrent jobs, here and elsewhere. */
   readonly takers: () => number
   /** Calls `listener` whenever that changes, until the function it returns is called. */
   readonly onTakers: (listener: (takers: number) => void) => () => void
-  /** Says how many jobs can be at work elsewhere. */
+  /** Sets the maximum of concurrent jobs elsewhere. */
   readonly setOthers: (takers: number) => void
-  /** Gives `give`, once, the next job that no thread here is free for; the function it returns withdraws the wish. */
+  /** Passes the next job that no thread here is free for to `give`, once; returns a canceller. */
   readonly take: (give: (taken: Taken) => void) => () => void
 }
 
 export interface WorkerPool<J extends JobTable<J>> {
   readonly threads: number
   readonly queue: JobQueue
-  /** Runs a job in the next free thread. Interrupted while it waits, it is not run; while it runs, its result is dropped. */
+  /**
+   * Runs a job in the next free thread. Interrupted before it starts, it does not run; interrupted later, its
+   * result is dropped.
+   */
   readonly run: <K extends keyof J & string>(
     job: K,
     input: Input<J[K]>
   ) => Effect.Effect<Output<J[K]>, JobFailed>
 }
 
-/** What goes into a thread. */
+/** What is posted to a thread. */
 export interface JobRequest {
   readonly job: string
   readonly input: unknown
@@ -79,8 +83,8 @@ interface Task {
 }
 
 /**
- * A pool over the module at `moduleUrl` (built JavaScript). Threads start when there is work for them and end with the scope. Without a thread
- * of its own all is left to others.
+ * A pool over the module at `moduleUrl` (built JavaScript). Threads start when there is work and end with the
+ * scope. Without threads all jobs are left to other processes.
  */
 export const makePool = <J extends JobTable<J>>(
   moduleUrl: URL,
@@ -111,7 +115,7 @@ class Threads {
   readonly #waiting: Array<Task> = []
   readonly #idle: Array<Worker> = []
   readonly #working = new Map<Worker, Task>()
-  /** Those outside who wait for a job, in order. */
+  /** Takers that wait for a job, in order. */
   readonly #takers: Array<(taken: Taken) => void> = []
   readonly #listeners = new Set<(takers: number) => void>()
   #others = 0

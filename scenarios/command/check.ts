@@ -1,6 +1,6 @@
 /**
- * `bicameral check`: reads a scenario and all data it names, on a machine that has them, and tells what a run would do and
- * cost, without running anything. Whatever is wrong is the error.
+ * `bicameral check`: reads a scenario and all data it names, on a machine that has them, and prints what a
+ * run would do and cost, without running anything. It fails with everything that is wrong.
  */
 import { randomBytes } from "node:crypto"
 import { fileURLToPath } from "node:url"
@@ -17,10 +17,10 @@ import { type Prediction, predictTime } from "../forecast/prediction.ts"
 import { type PredictedCost, predictCost } from "../forecast/traffic.ts"
 import { foresee } from "../reference/foresight.ts"
 import { privacy, revelations, warningLines } from "../report/report.ts"
-import { count, counted, duration, size, table } from "../text/units.ts"
+import { count, counted, duration, headline, size, table } from "../text/units.ts"
 import type { CheckRequest } from "./commands.ts"
 
-/** Everything that is known of a run before it starts. */
+/** What is known of a run before it starts. */
 export interface Forecast {
   readonly scenario: Scenario
   readonly data: CheckedData
@@ -48,13 +48,13 @@ export class CalibrationError extends Data.TaggedError("CalibrationError")<{
   }
 }
 
-/** What is told of a file that is something else altogether. */
+/** How many problems are listed of a file that is something else altogether. */
 const mostProblems = 5
 
-/** What the machines of the hosts take, as it was measured on one when this version was made. */
+/** What a machine takes, as it was measured on one when this version was made. */
 const defaultCalibration = fileURLToPath(new URL("scenarios/forecast/calibration.json", projectRoot))
 
-/** Reads a calibration that has a modulus of so many bits. */
+/** Reads a calibration that has figures for a modulus of this size. */
 const calibrationFor = (modulusBits: number, file: string) =>
   Effect.gen(function* () {
     const measured = yield* Effect.mapError(
@@ -83,18 +83,18 @@ export const checkScenario = Effect.fn("Scenario.check")(function* ({
   const warnings = yield* foresee(loaded, agreementOf(scenario), joined)
   const forecast: Forecast = { scenario, data, joined, cost, warnings }
   if (Option.isNone(hosts)) return renderForecast(forecast)
-  const ground = yield* loadHosts(hosts.value)
+  const deployment = yield* loadHosts(hosts.value)
   const measured = yield* calibrationFor(
     scenario.security.modulusBits,
     Option.getOrElse(calibration, () => defaultCalibration)
   )
-  return renderForecast({ ...forecast, time: predictTime({ scenario, cost }, ground, measured) })
+  return renderForecast({ ...forecast, time: predictTime({ scenario, cost }, deployment, measured) })
 })
 
 /** What a run would do and cost, for people; ends without a line break. */
 export const renderForecast = (forecast: Forecast): string =>
   [
-    `${forecast.scenario.name}: ${forecast.scenario.description.trim()}`,
+    headline(forecast.scenario),
     "",
     ...parties(forecast),
     "",
@@ -198,6 +198,6 @@ export const times = ({ phases: predicted, seconds, binds, tooSmall }: Predictio
   ]).map((line) => `  ${line}`),
   ...tooSmall.map(
     ({ host, gigabytes }) =>
-      `  ${host} needs ${gigabytes.toFixed(1)} GB of memory, more than it has: it won't run so`
+      `  ${host} needs ${gigabytes.toFixed(1)} GB of memory, more than it has; add memory or move a party to another host`
   )
 ]

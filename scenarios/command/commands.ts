@@ -1,6 +1,6 @@
 /**
- * The commands of `bicameral`, their arguments and what they say when they fail. What the commands do is given to
- * `commandLine` and loaded when it is asked for: a party's process starts without what only `run` and `check` need.
+ * The commands of `bicameral`, their arguments and what they print when they fail. `commandLine` takes their
+ * handlers, which are loaded on demand: a party's process starts without what only `run` and `check` need.
  */
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
@@ -23,9 +23,10 @@ import {
   seeds,
   transport
 } from "./options.ts"
+import { version } from "./version.ts"
 import { asHelp, WrongWords, wrongWords } from "./words.ts"
 
-/** What `bicameral run` was asked for. */
+/** A request for `bicameral run`. */
 export interface RunRequest {
   readonly file: string
   /** Without it: `out/` and the scenario's name. */
@@ -35,11 +36,11 @@ export interface RunRequest {
   readonly seed: Option.Option<number>
   /** A file of faults, in place of those of the scenario. */
   readonly faults: Option.Option<string>
-  /** Whether it is run without the faults first, to set both side by side. */
+  /** Whether to run without the faults first, and set both runs side by side. */
   readonly compare: boolean
 }
 
-/** What `bicameral simulate` was asked for. */
+/** A request for `bicameral simulate`. */
 export interface SimulateRequest {
   readonly file: string
   /** Both included. */
@@ -50,35 +51,35 @@ export interface SimulateRequest {
   readonly processes: Option.Option<number>
 }
 
-/** What `bicameral check` was asked for. */
+/** A request for `bicameral check`. */
 export interface CheckRequest {
   readonly file: string
   /** A file of hosts, for which the time of a run is predicted. */
   readonly hosts: Option.Option<string>
-  /** What their machines take, as `npm run bench -- calibrate` measures it; what comes with the project where left out. */
+  /** A file of what their machines take, from `npm run bench -- calibrate`; the project's own by default. */
   readonly calibration: Option.Option<string>
 }
 
-/** An error that people are told: by its message, which names culprit and remedy. */
+/** An error for people. Its message names culprit and remedy. */
 export interface Failure {
   readonly message: string
-  /** The status with which it ends the program; 1 where left out. */
+  /** The exit status of the program; 1 by default. */
   readonly exitStatus?: number
 }
 
-/** What the commands do. */
-export interface Deeds<R> {
-  /** Runs a scenario and gives the report; fails also where an expectation did not hold. */
+/** The handlers behind each command. */
+export interface CommandHandlers<R> {
+  /** Runs a scenario and prints the report. Fails, too, where an expectation did not hold. */
   readonly run: (request: RunRequest) => Effect.Effect<void, Failure, R>
-  /** Goes on with a run that was broken off; otherwise as `run`. */
+  /** Resumes a run that was broken off; otherwise as `run`. */
   readonly resume: (out: string) => Effect.Effect<void, Failure, R>
-  /** Simulates a scenario once a seed; fails also where a seed did. */
+  /** Simulates a scenario once for each seed. Fails, too, where a seed did. */
   readonly simulate: (request: SimulateRequest) => Effect.Effect<void, Failure, R>
-  /** Gives what a run would do and cost. */
+  /** Returns what a run would do and cost, as text. */
   readonly check: (request: CheckRequest) => Effect.Effect<string, Failure, R>
-  /** Is one party until the run is over. */
+  /** Serves as one party until the run is over. */
   readonly actor: (options: ActorOptions) => Effect.Effect<void, Failure, R>
-  /** Is a worker or a lane of a party until it is let go. */
+  /** Serves as a worker or a lane of a party until it is released. */
   readonly member: (options: MemberOptions) => Effect.Effect<void, Failure, R>
 }
 
@@ -93,26 +94,35 @@ export class OptionNeeded extends Data.TaggedError("OptionNeeded")<{
   }
 }
 
-/** The program, from the words after its name; every error is a failure, none is printed but those of the arguments. */
-export const commandLine = <R>(deeds: Deeds<R>) => {
-  const run = Command.make("run", { file, out, transport, seed, faults, compare }, deeds.run).pipe(
+/**
+ * The program as a function of its arguments. Every error is a failure; only those of the arguments are
+ * printed.
+ */
+export const commandLine = <R>(handlers: CommandHandlers<R>) => {
+  const run = Command.make("run", { file, out, transport, seed, faults, compare }, handlers.run).pipe(
     Command.withDescription(
       "Runs a scenario on this machine: every party, from the data to the decrypted model"
     )
   )
-  const resume = Command.make("resume", { out: folder }, (request) => deeds.resume(request.out)).pipe(
-    Command.withDescription("Goes on with a run over NATS that was broken off, from what its parties kept")
+  const resume = Command.make("resume", { out: folder }, (request) => handlers.resume(request.out)).pipe(
+    Command.withDescription("Resumes an interrupted run over NATS from the state that its parties stored")
   )
-  const simulate = Command.make("simulate", { file, seeds, faults, processes }, deeds.simulate).pipe(
+  const simulate = Command.make("simulate", { file, seeds, faults, processes }, handlers.simulate).pipe(
     Command.withDescription(
-      "Runs a scenario once a seed on a virtual network that injects faults; every run must end with the same model"
+      "Runs a scenario once per seed on a virtual network that injects faults; every run must end with the same model"
     )
   )
   const check = Command.make("check", { file, hosts, calibration }, (request) =>
-    Effect.flatMap(deeds.check(request), Console.log)
+    Effect.gen(function* () {
+      if (Option.isSome(request.calibration) && Option.isNone(request.hosts)) {
+        const reason = "--calibration tells what the machines of --hosts take; give --hosts HOSTS too"
+        return yield* new WrongWords({ reason, help: "bicameral check" })
+      }
+      yield* Console.log(yield* handlers.check(request))
+    })
   ).pipe(
     Command.withDescription(
-      "Checks a scenario and its data; prints the plan and the predicted cost, and the time on given hosts"
+      "Checks a scenario and its data; prints the plan, the predicted cost and, with --hosts, the predicted time"
     )
   )
   const actor = Command.make("actor", actorArguments, ({ worker, lane, threads, scenario, state, ...rest }) =>
@@ -122,7 +132,7 @@ export const commandLine = <R>(deeds: Deeds<R>) => {
         return yield* wrong("--worker and --lane are two processes; start one after the other")
       if (worker || lane) {
         const kind = lane ? "lane" : "worker"
-        return yield* deeds.member({ kind, role: rest.role, run: rest.run, threads, state })
+        return yield* handlers.member({ kind, role: rest.role, run: rest.run, threads, state })
       }
       if (Option.isSome(threads))
         return yield* wrong(
@@ -130,20 +140,20 @@ export const commandLine = <R>(deeds: Deeds<R>) => {
         )
       const needed = (option: string, value: Option.Option<string>) =>
         Effect.mapError(value, () => new OptionNeeded({ role: rest.role, option }))
-      yield* deeds.actor({
+      yield* handlers.actor({
         ...rest,
         scenario: yield* needed("--scenario FILE", scenario),
         state: yield* needed("--state DIR", state)
       })
     })
-  ).pipe(Command.withDescription("Is one party, over the broker that NATS_URL names, until the run is over"))
+  ).pipe(Command.withDescription("Runs one party, over the broker at NATS_URL, until the run is over"))
   const bicameral = Command.make("bicameral").pipe(
     Command.withDescription(
-      "Trains one network on the data of many owners, on two clouds that see none of it"
+      "Trains one neural network on the joined data of several owners, on two clouds that see none of it"
     ),
     Command.withSubcommands([run, resume, simulate, check, actor])
   )
-  const parse = Command.run(bicameral, { name: "bicameral", version: "0.1.0" })
+  const parse = Command.run(bicameral, { name: "bicameral", version: version() })
   const usages = new Map([
     ["run", Command.getUsage(run)],
     ["resume", Command.getUsage(resume)],
@@ -160,16 +170,19 @@ export const commandLine = <R>(deeds: Deeds<R>) => {
     }).pipe(Effect.provide(CliConfig.layer({ showBuiltIns: false })))
 }
 
-/** What the shell is told, and what is said to people on the standard error. */
+/** The exit status for the shell, and the lines for people on the standard error. */
 export interface Verdict {
   readonly status: number
   readonly lines: ReadonlyArray<string>
 }
 
-/** The status that shells give what a signal has ended. */
+/** The status that shells give a program which a signal has ended. */
 export const interruptedStatus = 130
 
-/** How the program ends. Errors are told by their message; of a defect, which is ours, no more than people can use. */
+/**
+ * How the program ends. Errors are printed by their message; of a defect, which is ours, only what people can
+ * use.
+ */
 export const verdictOf = (exit: Exit.Exit<unknown, unknown>): Verdict => {
   if (Exit.isSuccess(exit)) return { status: 0, lines: [] }
   const { cause } = exit
@@ -180,7 +193,7 @@ export const verdictOf = (exit: Exit.Exit<unknown, unknown>): Verdict => {
   return brokenDown(defect.value)
 }
 
-/** How the program ends on what is a fault of its own. A party that does is started again. */
+/** How the program ends on a fault of its own. A party that ends so is started again. */
 export const brokenDown = (defect: unknown): Verdict => ({
   status: defectStatus,
   lines: [
@@ -189,7 +202,7 @@ export const brokenDown = (defect: unknown): Verdict => ({
   ]
 })
 
-/** An error may say with which status it ends the program; never with one that stands for success. */
+/** An error may set the exit status of the program, but never to one that stands for success. */
 const statusOf = (error: unknown): number =>
   typeof error === "object" && error !== null && "exitStatus" in error && isStatus(error.exitStatus)
     ? error.exitStatus
@@ -199,7 +212,7 @@ const isStatus = (status: unknown): status is number =>
   typeof status === "number" && Number.isInteger(status) && status >= 1 && status <= 255
 
 const said = (error: unknown): ReadonlyArray<string> =>
-  // The argument's error has been told already, in the words of the parser.
+  // The parser has printed the argument's error already.
   isValidationError(error) ? ["bicameral: see bicameral --help"] : prefixed(messageOf(error))
 
 const messageOf = (error: unknown): string =>
@@ -207,7 +220,7 @@ const messageOf = (error: unknown): string =>
     ? error.message
     : String(error)
 
-/** A message of several lines keeps together: all but the first are indented. Of an empty one there is nothing to say. */
+/** A message of several lines stays together: all but the first are indented. An empty one is left out. */
 const prefixed = (message: string): ReadonlyArray<string> => {
   if (message === "") return []
   const [first = "", ...rest] = message.split("\n")

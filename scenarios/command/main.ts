@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The program `bicameral`: connects the commands with what they do and this process with both. A signal interrupts the work,
- * so that every scope is closed and no broker or party stays behind.
+ * The program `bicameral`: connects the commands with their handlers, and this process with both. A signal
+ * interrupts the work, so that every scope is closed and no broker or party stays behind.
  */
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { runMain } from "@effect/platform-node/NodeRuntime"
@@ -10,10 +10,11 @@ import { environment } from "../../runtime/environment.ts"
 import { workingFolder } from "../../runtime/processes/process.ts"
 import { showsColours, watchOutput, withPlainText } from "../../runtime/processes/standard-output.ts"
 import { brokenDown, commandLine, interruptedStatus, type Verdict, verdictOf } from "./commands.ts"
+import { asksAboutItself } from "./words.ts"
 
 const output = watchOutput(process.stdout, process.stderr)
 
-/** What a run needs; what its parties would find wrong with the environment is found out before any is started. */
+/** What a run needs. Faults of the environment are found here, before any party is started. */
 const toRun = Effect.gen(function* () {
   const { collectorFromEnvironment } = yield* Effect.promise(() => import("../../runtime/tracing.ts"))
   yield* collectorFromEnvironment
@@ -28,7 +29,7 @@ const bicameral = commandLine({
   simulate: (request) =>
     Effect.flatMap(
       Effect.promise(() => import("./simulate.ts")),
-      // Its output is all that it gives.
+      // Its output is its only result.
       ({ simulateAndReport }) => Effect.raceFirst(simulateAndReport(request), output.lost)
     ),
   check: (request) =>
@@ -39,12 +40,12 @@ const bicameral = commandLine({
   actor: (options) =>
     Effect.flatMap(
       Effect.promise(() => import("../run/party-process.ts")),
-      ({ startActor }) => startActor(options)
+      ({ runActor }) => runActor(options)
     ),
   member: (options) =>
     Effect.flatMap(
       Effect.promise(() => import("../run/helper-process.ts")),
-      ({ startMember }) => startMember(options)
+      ({ runMember }) => runMember(options)
     )
 })
 
@@ -57,16 +58,20 @@ const tell = ({ lines }: Verdict) => {
   for (const line of lines) console.error(line)
 }
 
-// What is thrown past every fiber, by a callback of a socket or of a promise that nobody awaits.
+// Thrown outside of all fibers, by a callback of a socket or of a promise that nothing awaits.
 process.on("uncaughtException", (error) => {
-  // Nothing else tells where it came from.
+  // Nothing else shows where it came from.
   console.error(error?.stack)
   const verdict = brokenDown(error)
   tell(verdict)
   process.exit(verdict.status)
 })
 
-Effect.zipRight(workingFolder, bicameral(process.argv.slice(2))).pipe(
+const words = process.argv.slice(2)
+// No name of a file means anything without it; help and version name none.
+const folder = asksAboutItself(words) ? Effect.void : workingFolder
+
+Effect.zipRight(folder, bicameral(words)).pipe(
   output.during,
   withPlainText({
     output: showsColours(process.stdout, environment()),
@@ -82,8 +87,8 @@ Effect.zipRight(workingFolder, bicameral(process.argv.slice(2))).pipe(
       const verdict = verdictOf(exit)
       const { status } = verdict
       tell(verdict)
-      // All scopes are closed. Dying of the signal, as is the custom, also spares the wait that `process.exit` has for a search
-      // for primes, which nothing can call off.
+      // All scopes are closed. Dying of the signal is the custom, and does not wait as `process.exit` does
+      // for a search for primes, which can't be cancelled.
       if (status === interruptedStatus) process.kill(process.pid, signal)
       end(status)
     }

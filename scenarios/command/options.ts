@@ -32,13 +32,15 @@ const wholeNumber = (option: string, least: number, most: number, range: string)
   )
 
 export const seed = wholeNumber("seed", 0, Number.MAX_SAFE_INTEGER, "0 to 2^53 − 1").pipe(
-  Options.withDescription("Makes the run repeat bit for bit, and not private; replaces the scenario's seed"),
+  Options.withDescription(
+    "Makes the run reproducible bit for bit, and not private; replaces the scenario's seed"
+  ),
   Options.optional
 )
 
 export const out = Options.text("out").pipe(
   Options.withPseudoName("DIR"),
-  Options.withDescription("Folder of the results; out/ and the scenario's name when left out"),
+  Options.withDescription("Folder of the results; out/NAME when left out, with the scenario's name"),
   Options.optional
 )
 
@@ -56,23 +58,25 @@ export const transport = understood(
 
 export const faults = Options.text("faults").pipe(
   Options.withPseudoName("FILE"),
-  Options.withDescription("Faults to inject, in place of those of the scenario; see docs/faults.md"),
+  Options.withDescription(
+    "Faults to inject, in place of those of the scenario; see docs/reference/faults.md"
+  ),
   Options.optional
 )
 
 export const compare = Options.boolean("compare").pipe(
-  Options.withDescription("Runs it without the faults first, and prints what they cost in time")
+  Options.withDescription("Runs the scenario without the faults first, and compares times and models")
 )
 
 export const hosts = Options.text("hosts").pipe(
   Options.withPseudoName("HOSTS"),
-  Options.withDescription("Hosts and links, a YAML file: predicts the time of a run there; see docs/cost.md"),
+  Options.withDescription("A file of hosts: predicts the time of a run there; see docs/reference/hosts.md"),
   Options.optional
 )
 
 export const calibration = Options.text("calibration").pipe(
   Options.withPseudoName("FILE"),
-  Options.withDescription("What the hosts' machines take, as npm run bench -- calibrate writes it"),
+  Options.withDescription("Speed of the hosts, as npm run bench -- calibrate writes it"),
   Options.optional
 )
 
@@ -90,12 +94,12 @@ export const seeds = understood(
   seedsOf,
   "a seed or a range of them, such as 1..1000, from the lower to the higher, each of at most 15 digits"
 ).pipe(
-  Options.withDescription("One seed or a range; default 1..100"),
+  Options.withDescription("One seed or a range of seeds; 1..100 when left out"),
   Options.withDefault({ from: 1, to: 100 })
 )
 
 export const processes = wholeNumber("processes", 1, 256, "1 to 256").pipe(
-  Options.withDescription("How many simulate at a time; as many as there are cores when left out"),
+  Options.withDescription("Number of simulating processes; the number of cores when left out"),
   Options.optional
 )
 
@@ -105,12 +109,12 @@ export const actorArguments = {
   ),
   scenario: Options.text("scenario").pipe(
     Options.withPseudoName("FILE"),
-    Options.withDescription("The scenario, the same for all parties; a worker needs none"),
+    Options.withDescription("The scenario, the same file for all parties; workers and lanes need none"),
     Options.optional
   ),
   run: Options.text("run").pipe(
     Options.withPseudoName("ID"),
-    Options.withDescription("Name of the run, the same for all parties: letters, digits and hyphens")
+    Options.withDescription("Name of the run, the same for all parties: 1 to 64 letters, digits and hyphens")
   ),
   kgcKey: Options.text("kgc-key").pipe(
     Options.withPseudoName("BASE64"),
@@ -122,23 +126,23 @@ export const actorArguments = {
   state: Options.text("state").pipe(
     Options.withPseudoName("DIR"),
     Options.withDescription(
-      "The party's own folder: what it keeps, and its event log; a worker may do without"
+      "The party's own folder for its state and event log; optional for workers and lanes"
     ),
     Options.optional
   ),
   worker: Options.boolean("worker").pipe(
     Options.withAlias("join"),
     Options.withDescription(
-      "Joins a party that runs, as one of its workers: kgc, cloud0 or cloud1; needs its password and house secret"
+      "Joins a running party (kgc, cloud0 or cloud1) as a worker; needs its password and its group secret"
     )
   ),
   lane: Options.boolean("lane").pipe(
     Options.withDescription(
-      "Joins a cloud that runs, as one of its lanes: cloud0 or cloud1; needs its password and house secret"
+      "Joins a running cloud (cloud0 or cloud1) as a lane; needs its password and its group secret"
     )
   ),
   threads: wholeNumber("threads", 1, 256, "1 to 256").pipe(
-    Options.withDescription("Jobs that a worker is at at a time; as many as there are cores when left out"),
+    Options.withDescription("Maximum concurrent jobs of a worker; the number of cores when left out"),
     Options.optional
   ),
   seed,

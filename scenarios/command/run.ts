@@ -1,6 +1,6 @@
 /**
- * `bicameral run`: runs a scenario under the eyes of a person, prints the report, and fails where something that the
- * scenario expects did not hold.
+ * `bicameral run`: runs a scenario and shows its progress, prints the report, and fails where an expectation
+ * of the scenario did not hold.
  */
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -8,16 +8,18 @@ import { FileSystem } from "@effect/platform"
 import { Console, Data, Effect, Option } from "effect"
 import { modelEntry } from "../../actors/users/output.ts"
 import { projectRoot } from "../../protocol/artifact.ts"
-import { loadScenario } from "../description/load.ts"
+import { checkData } from "../description/joined.ts"
+import { loadFaults, loadScenario } from "../description/load.ts"
 import type { Revelation } from "../description/schema.ts"
 import { claimOut } from "../folders/out-folder.ts"
 import { standardDisplay } from "../report/progress.ts"
 import { report, sideBySide } from "../report/report.ts"
 import type { RunDisplay, RunResult } from "../report/result.ts"
 import type { ResumeOptions, RunOptions } from "../run/run.ts"
+import { headline } from "../text/units.ts"
 import type { RunRequest } from "./commands.ts"
 
-/** The run went through, but not all that the scenario expects held. */
+/** The run finished, but not every expectation of the scenario held. */
 export class ExpectationsFailed extends Data.TaggedError("ExpectationsFailed")<{
   readonly failed: ReadonlyArray<string>
   readonly of: number
@@ -28,7 +30,7 @@ export class ExpectationsFailed extends Data.TaggedError("ExpectationsFailed")<{
   }
 }
 
-/** The run went through, but its numbers mean nothing. */
+/** The run finished, but its numbers mean nothing. */
 export class ResultNotMeaningful extends Data.TaggedError("ResultNotMeaningful")<{
   readonly reasons: ReadonlyArray<string>
 }> {
@@ -47,7 +49,7 @@ export class NoFaultsToCompare extends Data.TaggedError("NoFaultsToCompare")<{ r
   }
 }
 
-/** The faults did to the model what they must not. */
+/** The faults changed the model, which they must not. */
 export class ModelsDiffer extends Data.TaggedError("ModelsDiffer")<{
   readonly models: readonly [string, string]
 }> {
@@ -64,17 +66,21 @@ export const runAndReport = <E, R>(
 ) =>
   Effect.gen(function* () {
     const { compare, file, transport, seed, faults } = request
-    const { scenario } = yield* loadScenario(file)
+    const loaded = yield* loadScenario(file)
+    const { scenario } = loaded
     if (compare && (transport === "memory" || (Option.isNone(faults) && scenario.faults === undefined)))
       return yield* new NoFaultsToCompare({ file })
     const out = Option.getOrElse(request.out, () => join("out", scenario.name))
-    yield* Console.log(`${scenario.name}: ${scenario.description.trim()}\n`)
+    yield* Console.log(`${headline(scenario)}\n`)
     const options = { file, out, transport, seed, faults }
     const run = (changes: Partial<RunOptions>) =>
       watched((display) => runScenario({ ...options, ...changes, display }))
     if (!compare) return yield* reported(yield* run({}), out, scenario.reveal)
 
     const quiet = join(out, undisturbedFolder)
+    // The runs look at these themselves, and the folder is not to be marked for one that can't begin.
+    yield* checkData(loaded)
+    if (Option.isSome(faults)) yield* loadFaults(faults.value, scenario)
     yield* claimOut(out)
     yield* Console.log("without the faults:")
     const undisturbed = yield* run({ out: quiet, faults: Option.some(noFaults) })
@@ -87,7 +93,9 @@ export const runAndReport = <E, R>(
 
 const undisturbedFolder = "undisturbed"
 
-/** A plan in which nothing happens: with it a run goes through all that a plan takes, and through no fault. */
+/**
+ * A plan in which nothing happens: with it a run goes through all that a plan takes, and through no fault.
+ */
 const noFaults = fileURLToPath(new URL("scenarios/faults/none.yaml", projectRoot))
 
 const sameModel = ({ seed }: RunResult, folders: readonly [string, string]) =>

@@ -1,6 +1,7 @@
 /**
- * `bicameral simulate`: runs a scenario once for each of many seeds, over all cores, on a virtual network that does what the seed says. Each
- * run has to end with the model of the undisturbed run. A seed that fails is told with its faults and the command that repeats it.
+ * `bicameral simulate`: runs a scenario once for each of many seeds, over all cores, on a virtual network
+ * that does what the seed says. Each run has to end with the model of the undisturbed run. A seed that fails
+ * is told with its faults and the command that repeats it.
  */
 import { fork } from "node:child_process"
 import { availableParallelism } from "node:os"
@@ -33,7 +34,7 @@ export class SimulatorFailed extends Data.TaggedError("SimulatorFailed")<{ reado
 /** Seeds that a worker is given at a time. */
 const seedsAtATime = 8
 const progressEveryMs = 2_000
-/** Failing seeds that are told in full. */
+/** How many failing seeds are shown in full. */
 const toldInFull = 10
 
 /** What all seeds did together. */
@@ -79,7 +80,8 @@ export const simulateAndReport = (request: SimulateRequest) =>
         const worker = yield* Effect.acquireRelease(
           Effect.sync(() =>
             fork(fileURLToPath(artifact("program/simulate-worker.js")), {
-              // Each worker has a core to itself: threads that compile and collect garbage beside it only get in the way of the others.
+              // Each worker has a core to itself: threads that compile and collect garbage would slow the
+              // others down.
               execArgv: ["--max-semi-space-size=64", "--single-threaded"]
             })
           ),

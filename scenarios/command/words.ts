@@ -4,6 +4,7 @@
  */
 import type { Usage } from "@effect/cli/Usage"
 import { Data, Option } from "effect"
+import { beginsWithHome } from "../description/data-path.ts"
 
 /** The words are not those of a command; nothing was done. */
 export class WrongWords extends Data.TaggedError("WrongWords")<{
@@ -59,6 +60,13 @@ const builtIn: Readonly<Record<string, ReadonlyArray<string>>> = {
 }
 
 const isHelp = (word: string): boolean => word === "--help" || word === "-h"
+
+/** Whether the words ask for nothing but what the program says of itself. */
+export const asksAboutItself = (words: ReadonlyArray<string>): boolean => {
+  const end = words.indexOf("--")
+  const before = words.slice(0, end === -1 ? undefined : end)
+  return words.length === 0 || before.some((word) => isHelp(word) || word === "--version")
+}
 
 /** Who asks for help gets it, whatever else the words are: `run --bogus --help` is that of `run`. */
 export const asHelp = (
@@ -127,6 +135,7 @@ const wrongWith = (command: string, { options, places }: Syntax, words: Readonly
       if (text === undefined || (value.length === 0 && text.startsWith("--")))
         return `${name} has no value; write ${name} ${option.value}`
       if (text === "") return `the value of ${name} is empty; write ${name} ${option.value}`
+      if (paths.has(option.value) && beginsWithHome(text)) return unexpanded(`the value of ${name}`)
     }
   }
   const lacking = options.find((option) => option.required && !given.has(option))
@@ -135,9 +144,17 @@ const wrongWith = (command: string, { options, places }: Syntax, words: Readonly
     return `${JSON.stringify(placed[places.length])} is one word too many: ${command} takes one ${places.join(" and one ")}; put quotes around a name with spaces`
   const empty = placed.indexOf("")
   if (empty !== -1) return `${places[empty]} is empty`
+  const home = placed.findIndex((word, i) => paths.has(places[i]!) && beginsWithHome(word))
+  if (home !== -1) return unexpanded(places[home]!)
   if (lacking !== undefined) return `${command} needs ${lacking.names[0]} ${lacking.value ?? ""}`.trimEnd()
   return undefined
 }
+
+/** What stands for a path in the help. */
+const paths: ReadonlySet<string> = new Set(["FILE", "DIR", "HOSTS"])
+
+const unexpanded = (what: string): string =>
+  `${what} begins with ~, which a shell replaces by the home folder only without quotes and behind a space; write the whole path`
 
 const known = (options: ReadonlyArray<OptionSyntax>): string =>
   options.length === 0 ? "none" : options.flatMap(({ names }) => names).join(", ")

@@ -1,4 +1,7 @@
-/** From a scenario, which also says where each user's files are and what is expected, to what the parties agree on. */
+/**
+ * From a scenario, which also says where each user's files are and what is expected, to what the parties
+ * agree on.
+ */
 import type { Agreement } from "../../actors/party/agreement.ts"
 import type { Scenario } from "./schema.ts"
 

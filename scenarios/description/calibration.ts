@@ -1,6 +1,6 @@
 /**
- * What a machine takes for the pieces that runs are made of: measured by `npm run bench -- calibrate`, used by `prediction.ts`. A file of it
- * may come from anywhere, and is checked field by field.
+ * What a machine takes for the pieces that runs are made of. `npm run bench -- calibrate` measures it and
+ * `forecast/prediction.ts` uses it. Such a file may come from anywhere, so each field is checked.
  */
 import { Schema } from "../../protocol/schema.ts"
 import { struct, value } from "./fields.ts"
@@ -9,7 +9,7 @@ import { struct, value } from "./fields.ts"
 const most = 1e12
 
 const milliseconds = value(Schema.Number, (x) => x >= 0 && x <= most, "a number from 0 to 10^12", {})
-/** How many, of which a part may count. */
+/** A number of cores, which may be fractional. */
 const cores = value(Schema.Number, (x) => x > 0 && x <= 1e6, "a number above 0, up to 10^6", {})
 
 const note = value(Schema.String, () => true, "a text", {})
@@ -17,7 +17,10 @@ const note = value(Schema.String, () => true, "a text", {})
 const pairs =
   "pairs [count, milliseconds], whole counts from 1 up and milliseconds from 0 up, none below the one before"
 
-/** Milliseconds of processor time for so many ciphertexts by one thread that has made no tables yet: [count, ms], ascending. */
+/**
+ * Processor time of one thread without tables for a number of ciphertexts: ascending pairs [count,
+ * milliseconds].
+ */
 const Curve = Schema.Array(Schema.Tuple(Schema.Number, Schema.Number)).pipe(
   Schema.filter(
     (curve) =>
@@ -47,8 +50,8 @@ const BcpCalibration = struct({
 export type BcpCalibration = typeof BcpCalibration.Type
 
 /**
- * A megabyte that a step opens each way or is dealt, and a round, at a cloud and at the dealer, without the products; and once,
- * what the first steps take beyond the others, for compiling.
+ * A megabyte that a step opens each way or is dealt, and a round, at a cloud and at the dealer, without the
+ * products; and once, what the first steps take beyond the others, for compiling.
  */
 const Steps = struct({ megabyteMs: milliseconds, roundMs: milliseconds, firstMs: milliseconds })
 
@@ -72,7 +75,10 @@ const CalibrationFile = struct({
     dealer: Steps
   }),
   messages: struct({
-    /** A message and a megabyte at each of its two ends, and at the broker; and once what the first messages take beyond the others. */
+    /**
+     * A message and a megabyte at each of its two ends, and at the broker; and once what the first messages
+     * take beyond the others.
+     */
     end: struct({ messageMs: milliseconds, megabyteMs: milliseconds, firstMs: milliseconds }),
     broker: struct({ messageMs: milliseconds, megabyteMs: milliseconds }),
     /** What an exchange takes beyond the work for it: until processes wake. */

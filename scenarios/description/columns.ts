@@ -1,6 +1,6 @@
 /**
- * Columns as a scenario lists them: by name, all of a kind that are numbered by the name without a number, and those from
- * one to another as `pixel1..pixel392`. A pure function of the public description.
+ * Columns as a scenario lists them: by name, all of a kind that are numbered by the name without a number,
+ * and those from one to another as `pixel1..pixel392`. A pure function of the public description.
  */
 import { type DataDescription, sourceColumns } from "../../protocol/data/encoding.ts"
 

@@ -1,6 +1,6 @@
 /**
- * What must hold between the parts of a scenario, beyond what each part's own schema says: columns that are named must
- * exist, names are unique, and what is expected can be judged from what is revealed.
+ * What must hold between the parts of a scenario, beyond what each part's own schema says: columns that are
+ * named must exist, names are unique, and what is expected can be judged from what is revealed.
  */
 import { areNumbers } from "../../protocol/data/labels.ts"
 import { exactNumber } from "../../protocol/data/spelling.ts"
@@ -8,14 +8,9 @@ import { valueLimit } from "../../protocol/learning/range.ts"
 import { closest } from "../text/hints.ts"
 import { columnsNamed } from "./columns.ts"
 import { strangers } from "./faults-consistency.ts"
+import type { Inconsistency } from "./inconsistency.ts"
 import { planProblems } from "./plan-problem.ts"
 import type { Scenario } from "./schema.ts"
-
-export interface Inconsistency {
-  readonly path: ReadonlyArray<PropertyKey>
-  /** What is wrong and what to do about it. */
-  readonly message: string
-}
 
 /** Indices of the entries that occurred before. */
 const repeated = (names: ReadonlyArray<string>): ReadonlyArray<number> => {
@@ -27,7 +22,10 @@ const repeated = (names: ReadonlyArray<string>): ReadonlyArray<number> => {
   })
 }
 
-/** Names that differ but look alike, since a letter with an accent can be written in two ways: index, and the one before. */
+/**
+ * Names that differ but look alike, since a letter with an accent can be written in two ways: index, and the
+ * one before.
+ */
 const lookalikes = (names: ReadonlyArray<string>): ReadonlyArray<readonly [number, string]> => {
   const seen = new Map<string, string>()
   return names.flatMap((name, index) => {
@@ -115,6 +113,13 @@ const userProblems = ({ data, users, heldOut }: Scenario): ReadonlyArray<Inconsi
       message: `"${users[index]?.name}" is the name of another user too; give each user a name of its own`
     })
   }
+  for (const [index, { name }] of users.entries()) {
+    if (!/^(kgc|cloud[01]|director|user\d+)$/.test(name) || name === `user${index + 1}`) continue
+    problems.push({
+      path: ["users", index, "name"],
+      message: `"${name}" is what another party is called; give the user a name of its own, or user${index + 1}`
+    })
+  }
   users.forEach((user, userIndex) => {
     user.holds.forEach((holding, holdingIndex) => {
       const path = ["users", userIndex, "holds", holdingIndex]
@@ -187,10 +192,14 @@ const securityProblems = ({ security }: Scenario): ReadonlyArray<Inconsistency> 
       ]
     : []
 
+/** Fixed-point numbers that a feature needs, so that something is left of its values. */
+const leastSteps = 16
+
 /** Ranges by which no cell could be scaled, or only to what no fixed-point number holds. */
 const rangeProblems = ({ data, security }: Scenario): ReadonlyArray<Inconsistency> => {
   const tooWide = data.features.filter(({ range: [least, most] }) => !Number.isFinite(most - least))
   const limit = valueLimit(security.fractionalBits)
+  const steps = (data.scaleTo[1] - data.scaleTo[0]) * 2 ** security.fractionalBits
   const beyond = Math.max(...data.scaleTo.map(Math.abs)) >= limit
   return [
     ...tooWide.map(({ name }) => ({
@@ -202,6 +211,14 @@ const rangeProblems = ({ data, security }: Scenario): ReadonlyArray<Inconsistenc
           {
             path: ["data", "scaleTo"],
             message: `is beyond the fixed-point numbers of ${security.fractionalBits} fractional bits, which are below ${limit}; use [-1, 1] unless there is a reason not to`
+          }
+        ]
+      : []),
+    ...(steps < leastSteps
+      ? [
+          {
+            path: ["data", "scaleTo"],
+            message: `is so narrow that different values become the same number of ${security.fractionalBits} fractional bits; use [-1, 1] unless there is a reason not to`
           }
         ]
       : [])

@@ -1,9 +1,12 @@
 /** Names of files, as a scenario writes them and as the system answers to them. Pure. */
 import type { Path } from "@effect/platform"
 
+/** Whether a path begins with a home folder as shells write it, which is not expanded where it is quoted or stands in a file. */
+export const beginsWithHome = (path: string): boolean => /^~[^/\\]*([/\\]|$)/.test(path)
+
 /** What is wrong with the name of a data file, wherever the scenario is. */
 export const fileProblem = (file: string): string | undefined => {
-  if (/^~[^/\\]*([/\\]|$)/.test(file))
+  if (beginsWithHome(file))
     return "begins with ~, which only shells replace by a home folder; write the whole path, or one relative to the scenario file"
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(file))
     return "is an address; fetch the file, and give its path on this machine"
@@ -33,5 +36,8 @@ export const unreadable = (error: FileError, file: string, remedy: string): stri
   if (error.reason === "PermissionDenied")
     return "may not be read by this process; allow it, or give another path"
   if (/EISDIR/.test(error.message)) return `is a folder; ${remedy}`
+  if (/ENOTDIR/.test(error.message))
+    return `there is no such file: a part of its path is a file, not a folder; ${remedy}`
+  if (/ELOOP/.test(error.message)) return `is a link that leads back to itself; ${remedy}`
   return `can't be read (${error.reason ?? error._tag}); ${remedy}`
 }

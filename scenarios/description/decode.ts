@@ -1,4 +1,7 @@
-/** A whole scenario from what a parser of its file gives: each part for itself, then all of them against each other. */
+/**
+ * A whole scenario from what a parser of its file gives: each part for itself, then all of them against each
+ * other.
+ */
 import { Schema } from "../../protocol/schema.ts"
 import { inconsistencies } from "./consistency.ts"
 import { type Scenario, Whole } from "./schema.ts"

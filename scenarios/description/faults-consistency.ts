@@ -1,8 +1,8 @@
 /** Parties that a plan of faults names, against those that the scenario has. Pure. */
 
 import { closest } from "../text/hints.ts"
-import type { Inconsistency } from "./consistency.ts"
 import type { Faults } from "./faults.ts"
+import type { Inconsistency } from "./inconsistency.ts"
 
 /** Every name in a plan that is no party of a run with these users; paths are within the plan. */
 export const strangers = (

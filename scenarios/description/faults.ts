@@ -1,10 +1,12 @@
 /**
- * Faults as data: what a run is made to survive. The section `faults` of a scenario, or a file of its own for `--faults`. Nothing in it is
- * agreed on by the parties, and nothing in it changes the model.
+ * Faults as data: what a run is made to survive. They stand in the section `faults` of a scenario, or in a
+ * file of their own for `--faults`. The parties do not agree on them, and they do not change the model.
  */
+import { phases } from "../../actors/party/phases.ts"
 import { actorNames } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { defaulted, list, oneOf, optional, share, struct, value, wholeNumber, yesOrNo } from "./fields.ts"
+import { jsonSchemaOf } from "./json-schema.ts"
 
 const day = 86_400_000
 
@@ -19,42 +21,39 @@ const Party = value(
 )
 
 const Delay = Schema.Union(
-  struct({ fixedMs: milliseconds("Every message so long") }),
+  struct({ fixedMs: milliseconds("Delay of every message") }),
   struct({
-    fromMs: milliseconds("At least so long"),
-    toMs: milliseconds("At most so long, all between alike")
+    fromMs: milliseconds("Least delay"),
+    toMs: milliseconds("Greatest delay, uniformly distributed")
   }),
-  struct({ meanMs: milliseconds("So long on average, exponentially distributed") })
+  struct({ meanMs: milliseconds("Mean delay, exponentially distributed") })
 ).annotations({
   message: () => ({ message: "must be {fixedMs}, {fromMs, toMs} or {meanMs}", override: true }),
-  description: "How long messages are held back; they keep their order"
+  description: "Delay of messages, which keep their order"
 })
 
 const Link = struct({
   from: defaulted(Party, "*"),
   to: defaulted(Party, "*"),
-  loss: defaulted(share("Share of the messages that are lost"), 0),
-  duplication: defaulted(share("Share that arrives twice"), 0),
-  reordering: defaulted(share("Share that is passed by others, for up to 20 ms"), 0),
-  corruption: defaulted(share("Share that arrives with up to 8 wrong bits"), 0),
-  truncation: defaulted(share("Share of which only a beginning arrives"), 0),
+  loss: defaulted(share("Fraction of messages that are lost"), 0),
+  duplication: defaulted(share("Fraction that arrives a second time, within 20 ms"), 0),
+  reordering: defaulted(share("Fraction that is overtaken by later messages, for up to 20 ms"), 0),
+  corruption: defaulted(share("Fraction that arrives with 1 to 8 wrong bits"), 0),
+  truncation: defaulted(share("Fraction of which only the beginning arrives"), 0),
   delay: optional(Delay)
 }).annotations({
   description:
-    "What happens to messages from one party to another, each direction for itself; of several that fit, the last holds"
+    "Faults of messages from one party to another; each direction is a link. Of several rules that match, the last applies"
 })
 export type LinkPlan = typeof Link.Type
 
-/** The phases of a run, as `actors/director.ts` has them. */
-const Phase = oneOf(["setup", "upload", "transform", "train", "output"], "At the beginning of this phase")
-
 const When = Schema.Union(
   struct({
-    phase: Phase,
-    afterMs: defaulted(milliseconds("So long after it has begun; default 0"), 0)
+    phase: oneOf(phases, "At the beginning of this phase"),
+    afterMs: defaulted(milliseconds("Time after the phase has begun; default 0"), 0)
   }),
-  struct({ afterMs: milliseconds("So long after the run has begun") }),
-  struct({ step: wholeNumber(1, 2 ** 31, "When this step of the training begins") }),
+  struct({ afterMs: milliseconds("Time after the run has begun") }),
+  struct({ step: wholeNumber(1, 2 ** 31, "When this training step begins") }),
   struct({ round: wholeNumber(1, 2 ** 31, "When this round of the clouds begins") }),
   struct({
     message: value(
@@ -62,10 +61,10 @@ const When = Schema.Union(
       (tag) => /^[A-Z][A-Za-z0-9]*$/.test(tag),
       "the name of a message, such as UploadShare0",
       {
-        description: "When the party has sent this message; docs/protocol.md lists them"
+        description: "When the party has sent this message; docs/reference/messages.md lists them"
       }
     ),
-    nth: defaulted(wholeNumber(1, 2 ** 31, "For the how many-th time; default the first"), 1)
+    nth: defaulted(wholeNumber(1, 2 ** 31, "Which occurrence triggers it; default the first"), 1)
   }),
   Schema.Literal("drawn")
 ).annotations({
@@ -73,7 +72,8 @@ const When = Schema.Union(
     message:
       "must be {phase}, {phase, afterMs}, {afterMs}, {step}, {round}, {message} or {message, nth}; or drawn, for a moment that follows from the seed",
     override: true
-  })
+  }),
+  description: "The moment of the event"
 })
 export type When = typeof When.Type
 
@@ -91,7 +91,7 @@ export type EventKind = (typeof eventKinds)[number]
 const Event = struct({
   event: oneOf(
     eventKinds,
-    "kill: ends the party at once, its supervisor starts it again; restart: ends it in order and starts it again; pause: stops it for a time; partition: no messages between the groups for a time; broker-restart: the broker dies and comes back; disk-full: the party can't keep anything for a time; clock-jump: the party's clock is set"
+    "What happens: kill, restart and pause a party; partition the network; restart the broker; fill a party's disk; set its clock"
   ),
   party: optional(Party),
   groups: optional(
@@ -100,11 +100,11 @@ const Event = struct({
       2,
       32,
       "a list of at least two lists of parties",
-      "Between these no message goes; whoever is in none reaches all"
+      "The groups between which no message passes; a party in none of them reaches all"
     )
   ),
   forMs: defaulted(
-    milliseconds("How long it lasts; of a killed party, until it is started again. Default 1 s"),
+    milliseconds("Duration; of a killed party, the time until it is started again. Default 1 s"),
     1_000
   ),
   byMs: optional(
@@ -114,16 +114,16 @@ const Event = struct({
       "a whole number of milliseconds, at most a day",
       {
         type: "integer",
-        description: "By how much the clock is set: forward, or back where it is negative"
+        description: "How far the clock is set forward, or back if negative"
       }
     )
   ),
-  returns: defaulted(yesOrNo("Whether a killed party is ever started again; default true"), true),
-  count: defaulted(wholeNumber(1, 1_000, "How many of these, where the moment is drawn; default 1"), 1),
+  returns: defaulted(yesOrNo("Whether a killed party is started again; default true"), true),
+  count: defaulted(wholeNumber(1, 1_000, "Number of such events, with when: drawn; default 1"), 1),
   when: When
 }).pipe(
   Schema.filter((event) => eventProblems(event)),
-  Schema.annotations({ description: "Something that happens once" })
+  Schema.annotations({ description: "An event" })
 )
 interface EventFields {
   readonly event: EventKind
@@ -135,7 +135,7 @@ interface EventFields {
   readonly when: When
 }
 
-/** What an event of a kind has to say, and must not. */
+/** Which fields an event of each kind needs, and which it may not have. */
 function eventProblems(event: EventFields): ReadonlyArray<Schema.FilterIssue> {
   const { event: kind, party, groups, byMs, returns, count, when } = event
   const needsParty = kind !== "partition" && kind !== "broker-restart"
@@ -182,18 +182,21 @@ export const Faults = struct({
     wholeNumber(
       0,
       Number.MAX_SAFE_INTEGER,
-      "What is drawn follows from it; default 1. A simulation has its own"
+      "Seed of everything drawn in the plan; a simulation uses its own seeds. Default 1"
     ),
     1
   ),
   healAfterMs: optional(
-    milliseconds("After so long the links do nothing wrong any more, and no drawn event happens")
+    milliseconds("Time after which links are faultless and no more drawn events happen; never when left out")
   ),
-  links: defaulted(list(Link, 0, 1_024, "a list of links", "What happens to messages; default nothing"), []),
-  events: defaulted(list(Event, 0, 1_024, "a list of events", "What happens to parties; default nothing"), [])
-}).annotations({ description: "What the run is made to survive; see docs/faults.md" })
+  links: defaulted(list(Link, 0, 1_024, "a list of links", "Faults of messages; default nothing"), []),
+  events: defaulted(list(Event, 0, 1_024, "a list of events", "Faults of parties; default nothing"), [])
+}).annotations({ description: "Faults to inject into the run; see docs/reference/faults.md" })
 export type Faults = typeof Faults.Type
 export type FaultEvent = Faults["events"][number]
+
+/** The JSON Schema of fault plans in files of their own. */
+export const faultsJsonSchema = (): object => jsonSchemaOf("bicameral fault plan", Faults)
 
 /** A plan in a file of its own. */
 export const decodeFaults = Schema.decodeUnknownEither(Faults, { errors: "all", onExcessProperty: "error" })

@@ -4,17 +4,19 @@ import { JSONSchema, ParseResult, Schema } from "../../protocol/schema.ts"
 import { numberHint, withHint } from "../text/hints.ts"
 import { defaulted, interval, isWellFormed, struct, wholeNumber } from "./fields.ts"
 
-const range = interval("[least, greatest] value the column may have: public; a value outside is an error")
+const range = interval(
+  "The [least, greatest] value that the column may have. Public; a value outside it is an error"
+)
 
 /** Columns of all features together, at most. */
 const mostColumns = 1_048_576
 
 const Run = struct({
-  count: wholeNumber(1, mostColumns, "How many columns"),
+  count: wholeNumber(1, mostColumns, "Number of columns"),
   range,
   first: defaulted(wholeNumber(0, mostColumns, "Number of the first column; default 1"), 1)
 }).annotations({
-  description: "So many columns of one range, numbered: pixel1, pixel2, … where the name is pixel"
+  description: "Numbered columns of one range: pixel1, pixel2, … for the name pixel"
 })
 
 const Entry = Schema.Union(range, Run).annotations({
@@ -49,7 +51,8 @@ const Written = Schema.declare(
     message: () => "must list each feature column with its public range, such as age: [0, 120]",
     jsonSchema: {
       ...asObject,
-      description: "The feature columns in joint order, each with its public range"
+      description:
+        "The feature columns in joint order, each with its public range [least, greatest], or { count, range, first } for numbered columns"
     }
   }
 )

@@ -1,12 +1,16 @@
-/** The kinds of fields that scenario files have: each says in one sentence what it must be, to people and to their editors. */
+/**
+ * The kinds of fields that scenario files have: each says in one sentence what it must be, to people and to
+ * their editors.
+ */
 import { AST, type ParseResult, Schema } from "../../protocol/schema.ts"
 import { booleanHint, numberHint, textHint, withHint } from "../text/hints.ts"
 
 type Issue = ParseResult.ParseIssue
 
 /**
- * A value that is judged as a whole: whatever is wrong with it, its type or its range, is told in the one sentence
- * "must be `requirement`", with what to do about the value that is there, and the editor gets the same limits.
+ * A value that is judged as a whole: whatever is wrong with it, its type or its range, is told in the one
+ * sentence "must be `requirement`", with what to do about the value that is there, and the editor gets the
+ * same limits.
  */
 export const value = <A extends string | number>(
   type: Schema.Schema<A>,
@@ -61,8 +65,8 @@ export const text = (description: string) =>
   value(Schema.String, (x) => x.length > 0, "a text and not empty", { minLength: 1, description }, textHint)
 
 /**
- * A text that is compared with what files say: a column, a label, an id. Spaces at the edges are not read from files, so
- * such a text would match nothing.
+ * A text that is compared with what files say: a column, a label, an id. Spaces at the edges are not read
+ * from files, so such a text would match nothing.
  */
 export const exactText = (description: string) =>
   value(

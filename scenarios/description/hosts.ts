@@ -1,8 +1,12 @@
-/** Where the parties of a run are to be: the file of `bicameral check FILE --hosts HOSTS`, its links, hosts, and who is on which. */
+/**
+ * The file of `bicameral check FILE --hosts HOSTS`: hosts, their links, and which party of a run is on which
+ * host.
+ */
 import { Schema } from "../../protocol/schema.ts"
 import { defaulted, list, name, optional, struct, value, wholeNumber } from "./fields.ts"
+import { jsonSchemaOf } from "./json-schema.ts"
 
-/** Far beyond what there is, and not so far that a predicted time would mean nothing. */
+/** Far beyond any machine, and not so far that a predicted time would mean nothing. */
 const [least, most] = [1e-3, 1e9]
 
 const positive = (description: string) =>
@@ -16,17 +20,17 @@ const Link = struct({
   delayMs: value(Schema.Number, (x) => x >= 0 && x <= 60_000, "a number from 0 to 60000", {
     minimum: 0,
     maximum: 60_000,
-    description: "From one host to the other, one way"
+    description: "One-way delay"
   }),
-  megabitsPerSecond: positive("What it carries each way")
-})
+  megabitsPerSecond: positive("Bandwidth in each direction")
+}).annotations({ description: "A link, the same in both directions" })
 export type Link = typeof Link.Type
 
 const Host = struct({
   name: name("Name of the host"),
-  site: name("Hosts of one site are joined by the link lan, others by wan"),
-  cores: positive("Cores that the parties have there"),
-  gigabytes: optional(positive("Memory that the parties have there"))
+  site: name("Hosts of one site are joined by the link lan, hosts of different sites by wan"),
+  cores: positive("Cores available to the parties"),
+  gigabytes: optional(positive("Memory available to the parties; not checked when left out"))
 })
 export type Host = typeof Host.Type
 
@@ -37,48 +41,62 @@ const several = (what: string) =>
     0,
     Infinity,
     "a list of names of hosts",
-    `Hosts of ${what}, one each; a name may be there again`
+    `Hosts of ${what}, one entry each; a host may be listed again`
   )
 
-const HostsFile = struct({
-  links: struct({ lan: Link, wan: Link }),
+/** The file of hosts. */
+export const HostsFile = struct({
+  links: struct({ lan: Link, wan: Link }).annotations({ description: "The network between the hosts" }),
   /** All hosts are of one machine, with so many cores: for trials. */
-  sharedCores: optional(positive("Cores that all hosts share, where they are one machine")),
-  hosts: list(Host, 1, 100_000, "a list of hosts", "The hosts"),
+  sharedCores: optional(positive("Cores that all hosts share, if they are one machine: for trials")),
+  hosts: list(Host, 1, 100_000, "a list of hosts", "The machines"),
   placement: struct({
-    broker: where("the broker that all lead to"),
+    broker: where("the broker; with siteBrokers, of the hub"),
     siteBrokers: defaulted(
       list(
         name("A host"),
         0,
         Infinity,
         "a list of names of hosts",
-        "Hosts of brokers that serve their site and lead to that one"
+        "Hosts of brokers that serve their own site and connect to the hub"
       ),
       []
     ),
     kgc: where("the KGC"),
     cloud0: where("cloud 0"),
     cloud1: where("cloud 1"),
-    users: list(name("A host"), 1, 16, "a list of 1 to 16 names of hosts", "Hosts of the users in turn"),
+    users: list(
+      name("A host"),
+      1,
+      16,
+      "a list of 1 to 16 names of hosts",
+      "Hosts of the users, assigned in turn"
+    ),
     workers: defaulted(
       struct({
         kgc: defaulted(several("the KGC's workers"), []),
         cloud0: defaulted(several("cloud 0's workers"), []),
         cloud1: defaulted(several("cloud 1's workers"), [])
-      }),
+      }).annotations({ description: "Hosts of worker processes" }),
       { kgc: [], cloud0: [], cloud1: [] }
     ),
-    /** Pairs of lanes beside lane 0, which is the main process. */
+    /** Pairs of lanes in addition to lane 0, which is the main process. */
     lanes: defaulted(
       struct({
-        cloud0: defaulted(several("cloud 0's further lanes"), []),
-        cloud1: defaulted(several("cloud 1's further lanes"), [])
-      }),
+        cloud0: defaulted(several("cloud 0's lanes other than the leader"), []),
+        cloud1: defaulted(several("cloud 1's lanes other than the leader"), [])
+      }).annotations({ description: "Hosts of the lanes other than the leader, as many for each cloud" }),
       { cloud0: [], cloud1: [] }
     )
-  }),
-  threads: defaulted(wholeNumber(1, 1024, "Worker threads of each process at most; its host's cores"), 1024)
+  }).annotations({ description: "The host of each process" }),
+  threads: defaulted(
+    wholeNumber(
+      1,
+      1024,
+      "Greatest number of worker threads of a process, which is never more than its host's cores"
+    ),
+    1024
+  )
 }).pipe(
   Schema.filter(({ hosts, placement }): ReadonlyArray<Schema.FilterIssue> => {
     const known = new Set<string>()
@@ -112,6 +130,9 @@ const hostsNamed = (
   return Object.entries(value as object).flatMap(([key, each]) => hostsNamed(each, [...path, key]))
 }
 export type Hosts = typeof HostsFile.Type
+
+/** The JSON Schema of files of hosts. */
+export const hostsJsonSchema = (): object => jsonSchemaOf("bicameral hosts", HostsFile)
 
 /** Unknown keys are errors, and all problems are reported at once. */
 export const decodeHosts = Schema.decodeUnknownEither(HostsFile, { errors: "all", onExcessProperty: "error" })

@@ -1,6 +1,7 @@
 /**
- * The joint table of a scenario as only its author can see it, on a machine that holds every user's files: the check
- * that the files fit together, and the training and test tables of the references. No party of a run uses this.
+ * The joint table of a scenario as only its author can see it, on a machine that holds every user's files:
+ * the check that the files fit together, and the training and test tables of the references. No party of a
+ * run uses this.
  */
 import { Effect } from "effect"
 import { pickRows } from "../../protocol/data/cells.ts"
@@ -15,11 +16,11 @@ import {
   type PlacedCells,
   placeCells
 } from "../../protocol/data/rows.ts"
-import { nearTexts } from "../../protocol/data/spelling.ts"
+import { type NearTexts, nearTexts, shown } from "../../protocol/data/spelling.ts"
 import { describePath, type Problem, ScenarioError } from "../text/problems.ts"
 import { counted } from "../text/units.ts"
 import { shareHeldOut } from "./agreement.ts"
-import type { Inconsistency } from "./consistency.ts"
+import type { Inconsistency } from "./inconsistency.ts"
 import { type LoadedScenario, readFiles } from "./load.ts"
 import { planProblems } from "./plan-problem.ts"
 import type { Scenario } from "./schema.ts"
@@ -100,7 +101,7 @@ const markingProblems = (
     const torn = heldOut ? ids.filter((id) => unmarked.has(id)) : []
     if (torn.length === 0) return []
     const path = ["users", place.user, "holds", place.holding, "heldOut"]
-    const named = torn.slice(0, mostNamed).map((id) => `${id} (also in ${fileOf(unmarked.get(id)!)})`)
+    const named = torn.slice(0, mostNamed).map((id) => `${shown(id)} (also in ${fileOf(unmarked.get(id)!)})`)
     const more = torn.length > mostNamed ? `, and ${torn.length - mostNamed} more` : ""
     const rows = torn.length === 1 ? "row" : "rows"
     return [
@@ -113,7 +114,10 @@ const markingProblems = (
   })
 }
 
-/** There must be rows to train on, as many as a batch has, and where the accuracy is to be revealed rows to test on. */
+/**
+ * There must be rows to train on, as many as a batch has, and where the accuracy is to be revealed rows to
+ * test on.
+ */
 const sizeProblems = (
   { scenario, locate }: LoadedScenario,
   tables: ReadonlyArray<ReadonlyArray<EncodedTable>>,
@@ -129,7 +133,7 @@ const sizeProblems = (
   return placed(locate, [{ path: ["heldOut"], message }, ...problems])
 }
 
-/** The least share of so many rows that is a row, in few digits. */
+/** The smallest share of this many rows that is a whole row, in few digits. */
 const leastShare = (rows: number): number => {
   const digits = Math.ceil(Math.log10(rows)) + 1
   return Math.ceil(10 ** digits / rows) / 10 ** digits
@@ -147,7 +151,7 @@ const spellingHints = (ids: ReadonlyArray<string>): ReadonlyArray<string> => {
   if (near.length === 0) return []
   return [
     "Ids are joined as exact texts. These differ only in their spelling; write them alike if they mean the same row:",
-    ...near.map(({ one, other, difference }) => `  ${one} and ${other}, in ${difference}`)
+    ...near.map(({ one, other, difference }) => `  ${shown(one)} and ${shown(other)}, in ${difference}`)
   ]
 }
 
@@ -167,7 +171,7 @@ const testingProblems = (
           {
             at: locate(["reveal"]),
             path: "reveal",
-            message: `the cells of row ${id} are spread over ${names}, so neither can test it alone; add heldOutRows, or leave accuracy out`
+            message: `the cells of row ${shown(id)} are spread over ${names}, so neither can test it alone; add heldOutRows, or leave accuracy out`
           }
         ]
       }
@@ -185,6 +189,8 @@ export interface JoinedData {
   /** The tables themselves, put together anew each time: they may be large. */
   readonly training: () => JointTable
   readonly heldOut: () => JointTable
+  /** Ids that look like the same and are different rows, some of them. */
+  readonly nearIds: () => ReadonlyArray<NearTexts>
   /** The given training rows only, ascending. */
   readonly trainingRows: (rows: Uint32Array) => JointTable
 }
@@ -211,6 +217,7 @@ export const joinData = (scenario: Scenario, { tables }: CheckedData, salt: Uint
         placed.flatMap(({ training }) => training),
         { firstRow: 0, rows: rows.training, ...widths }
       ),
+    nearIds: () => likelyTheSame(tables.flat().flatMap(({ ids }) => ids)),
     heldOut: () =>
       assemble(
         placed.flatMap(({ heldOut }) => heldOut),
@@ -223,6 +230,18 @@ export const joinData = (scenario: Scenario, { tables }: CheckedData, salt: Uint
     }
   }
 }
+
+/** More ids than these are not looked at for what is only a hint. */
+const mostCompared = 200_000
+
+/** Where underscores part numbers, `1_11` is not meant to be `11_1`. */
+const likelyTheSame = (ids: ReadonlyArray<string>): ReadonlyArray<NearTexts> =>
+  ids.length > mostCompared
+    ? []
+    : nearTexts(
+        ids.filter((id) => !id.includes("_")),
+        3
+      )
 
 /** The part of a block that is of some rows, which get other places. */
 const rowsOf = ({ rows, columns, cells }: FilledBlock, placeOf: ReadonlyMap<number, number>): FilledBlock => {

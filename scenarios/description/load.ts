@@ -35,13 +35,14 @@ interface Parsed<A> {
   readonly locate: LoadedScenario["locate"]
 }
 
-/** Problems that are told of one file; more are counted. */
+/** How many problems of one file are listed; the rest are counted. */
 const mostTold = 50
 
 /** A file in YAML, parsed and validated. `file` serves for errors. */
 const parsed =
-  <A>(decode: (value: unknown) => Either.Either<A, ParseResult.ParseError>, isScenario: boolean) =>
+  <A>(decode: (value: unknown) => Either.Either<A, ParseResult.ParseError>, wanted: string) =>
   (text: string, file: string): Either.Either<Parsed<A>, ScenarioError> => {
+    const isScenario = wanted === "a scenario"
     const refused = (problems: ReadonlyArray<{ line: number; path: PathInFile; message: string }>) => {
       const told = problems
         .slice(0, mostTold)
@@ -52,6 +53,13 @@ const parsed =
     }
     return readYaml(text, isScenario ? isFeatures : () => false).pipe(
       Either.mapLeft(refused),
+      Either.filterOrLeft(
+        ({ value }) => otherKind(value, wanted) === undefined,
+        ({ value }) => {
+          const message = `is ${otherKind(value, wanted)}; give the path of ${wanted}`
+          return new ScenarioError({ file, problems: [{ at: file, path: "", message }] })
+        }
+      ),
       Either.flatMap(({ value, lineOf }) =>
         Either.mapBoth(decode(value), {
           onRight: (decoded) => ({
@@ -70,13 +78,27 @@ const parsed =
     )
   }
 
+/** The kinds of files in YAML, and the fields that only each of them has. */
+const kinds: ReadonlyArray<readonly [what: string, fields: ReadonlyArray<string>]> = [
+  ["a scenario", ["data", "users", "network"]],
+  ["a file of hosts", ["hosts", "links", "placement"]],
+  ["a calibration", ["machine", "arithmetic", "bcp"]]
+]
+
+/** What a file is that is of another kind than `wanted`. */
+const otherKind = (value: unknown, wanted: string): string | undefined => {
+  if (typeof value !== "object" || value === null) return undefined
+  const has = new Set(Object.keys(value))
+  return kinds.find(([what, fields]) => what !== wanted && fields.every((field) => has.has(field)))?.[0]
+}
+
 /** The names in this section are the files' columns, in joint order. */
 const isFeatures = (path: PathInFile): boolean =>
   path.length === 2 && path[0] === "data" && path[1] === "features"
 
 /** Parses and validates the text of a scenario. `file` serves for errors. */
 export const parseScenario = (text: string, file: string): Either.Either<LoadedScenario, ScenarioError> =>
-  Either.map(parsed(decodeScenario, true)(text, file), ({ value: scenario, locate }) => ({
+  Either.map(parsed(decodeScenario, "a scenario")(text, file), ({ value: scenario, locate }) => ({
     scenario,
     file,
     locate
@@ -90,14 +112,14 @@ export const loadScenario = Effect.fn("Scenario.load")(function* (file: string) 
 /** Reads and validates a file of hosts. */
 export const loadHosts = Effect.fn("Scenario.loadHosts")(function* (file: string) {
   const text = yield* readText(file, "give the path of a file of hosts")
-  return (yield* parsed(decodeHosts, false)(text, file)).value
+  return (yield* parsed(decodeHosts, "a file of hosts")(text, file)).value
 })
 
 /** Reads and validates a file of what a machine takes. */
 export const loadCalibration = Effect.fn("Scenario.loadCalibration")(function* (file: string) {
   const text = yield* readText(file, "give the path of a calibration")
   // JSON is a part of YAML.
-  return (yield* parsed(decodeCalibration, false)(text, file)).value
+  return (yield* parsed(decodeCalibration, "a calibration")(text, file)).value
 })
 
 /** Reads and validates a plan of faults that has a file of its own, for a run of this scenario. */
@@ -106,7 +128,7 @@ export const loadFaults = Effect.fn("Scenario.loadFaults")(function* (file: stri
     file,
     "give the path of a file with what the section faults of a scenario may say"
   )
-  const { value, locate } = yield* parsed(decodeFaults, false)(text, file)
+  const { value, locate } = yield* parsed(decodeFaults, "a plan of faults")(text, file)
   const problems = strangers(value, users).map(({ path, message }) => ({
     at: locate(path),
     path: describePath(path),

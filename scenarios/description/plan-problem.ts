@@ -2,10 +2,13 @@
 import { feasiblePlan, planOf } from "../../actors/party/agreement.ts"
 import { InvalidPlan } from "../../protocol/learning/network.ts"
 import { agreementOf } from "./agreement.ts"
-import type { Inconsistency } from "./consistency.ts"
+import type { Inconsistency } from "./inconsistency.ts"
 import type { Scenario } from "./schema.ts"
 
-/** What is wrong with the plan for so many training rows; without their number, whatever it is. None where it can be trained. */
+/**
+ * What is wrong with the plan for a number of training rows, or for any number where none is given. Empty
+ * where it can be trained.
+ */
 export const planProblems = (scenario: Scenario, rows?: number): ReadonlyArray<Inconsistency> => {
   const agreement = agreementOf(scenario)
   try {

@@ -1,11 +1,11 @@
 /**
  * What a scenario file may say, as a schema: who holds which cells, what is trained on them, how securely, what may be
- * revealed and what is expected. The editors' `scenario.schema.json` is generated from it. A scenario is public: every
+ * revealed and what is expected. The editors' `scenario.schema.json` is generated from it (`json-schema.ts`). A scenario is public: every
  * party knows all of it, so it names files and columns and their ranges but holds no cell and no secret.
  */
 import { encodings } from "../../protocol/data/characters.ts"
 import { maxUsers } from "../../protocol/messages/subjects.ts"
-import { JSONSchema, Schema } from "../../protocol/schema.ts"
+import { Schema } from "../../protocol/schema.ts"
 import { numberHint, withHint } from "../text/hints.ts"
 import { fileProblem } from "./data-path.ts"
 import { Faults } from "./faults.ts"
@@ -26,36 +26,39 @@ import {
   wholeNumber,
   yesOrNo
 } from "./fields.ts"
+import { jsonSchemaOf } from "./json-schema.ts"
 
-/** What is said to people who would have a number predicted. */
+/** The hint for people who want a number predicted. */
 const classesOnly = "a label is one of a list of classes, and this version does not predict numbers"
 
 const Label = struct({
-  column: exactText("The column that is to be predicted"),
+  column: exactText("The column to predict"),
   values: Schema.propertySignature(
     list(
       exactText("A label"),
       2,
       65_536,
       `a list of at least two labels: ${classesOnly}`,
-      "All labels the column may have; the k-th is one-hot encoded in output k"
+      "All labels that the column may have; the k-th is output k of the network (one-hot). Quote numbers, true and false"
     )
   ).annotations({ missingMessage: () => `is missing; list the labels: ${classesOnly}` })
-})
+}).annotations({ description: "The label column and its classes" })
 
 const Data = struct({
-  id: defaulted(exactText("The column by which the files are joined; default id"), "id"),
+  id: defaulted(exactText("The column by which the files are joined; every file has it. Default id"), "id"),
   features: Features,
   label: Label,
   scaleTo: defaulted(
-    interval("What the public range of each feature is scaled to before training; default [-1, 1]"),
+    interval("The interval to which the range of each feature is scaled before training; default [-1, 1]"),
     [-1, 1]
   )
-})
+}).annotations({ description: "The joint table: its id column, features and label" })
 
 const columnList = (description: string) =>
   list(
-    exactText("A column; of numbered columns the name means all, pixel1..pixel9 those from one to another"),
+    exactText(
+      "A column. The name of numbered columns means all of them; pixel1..pixel9 means a range of them"
+    ),
     1,
     Infinity,
     "a list of at least one column",
@@ -64,17 +67,17 @@ const columnList = (description: string) =>
 
 const Holding = struct({
   file: text(
-    "A CSV, Parquet or IDX file, relative to the scenario file; any may be compressed with gzip"
+    "A CSV, Parquet or IDX file, relative to the scenario file unless the path is absolute; it may be compressed with gzip"
   ).pipe(Schema.filter((file) => fileProblem(file) ?? true, { jsonSchema: {} })),
   encoding: optional(
-    oneOf(encodings, "How a CSV file writes its characters; utf-8 when left out. Others have no need of it")
+    oneOf(encodings, "Character encoding of a CSV file; utf-8 when left out. Parquet and IDX files need none")
   ),
   columns: optional(
-    columnList("The columns held; all features and the label when left out, in an IDX file all that it has")
+    columnList("The columns held; when left out, all features and the label, or all columns of an IDX file")
   ),
   header: optional(
     columnList(
-      "The columns of a file that does not name them, in its order; of an IDX file all features when left out, or the label if it has one number a row"
+      "Names of the columns of a file without a header line, in file order. When left out, an IDX file holds all features, or the label if it has one number a row"
     )
   ),
   rows: optional(
@@ -83,40 +86,40 @@ const Holding = struct({
       1,
       Infinity,
       "a list of at least one id",
-      "The ids of the rows held; every row of the file, or of the part of it, when left out"
+      "Ids of the rows held, as texts; when left out, every row of the file or of its part"
     )
   ),
   part: optional(
     struct({
-      from: wholeNumber(1, 2 ** 31, "The first row of the file that is held, counted from 1"),
-      to: wholeNumber(1, 2 ** 31, "The last row of the file that is held")
-    }).annotations({ description: "The part of the file that is held, by the place of its rows" })
+      from: wholeNumber(1, 2 ** 31, "The first row held, counted from 1"),
+      to: wholeNumber(1, 2 ** 31, "The last row held")
+    }).annotations({ description: "The part of the file that is held, by row position" })
   ),
   ids: optional(
     struct({
-      prefix: defaulted(Schema.String.annotations({ message: () => "must be a text" }), ""),
-      first: defaulted(wholeNumber(0, 2 ** 31, "Number of the file's first row; default 1"), 1)
+      prefix: defaulted(
+        Schema.String.annotations({ message: () => "must be a text", description: "Text before the number" }),
+        ""
+      ),
+      first: defaulted(wholeNumber(0, 2 ** 31, "Number of the first row; default 1"), 1)
     }).annotations({
       description:
-        "Ids by number, prefix and all, instead of from the id column; what an IDX file gets anyway, without a prefix"
+        "Number the rows, with a prefix, instead of reading the id column. The rows of an IDX file are always numbered"
     })
   ),
   heldOut: optional(
-    yesOrNo("These rows are kept for the test and never uploaded; needs heldOut: marked. Default false")
+    yesOrNo("Keep these rows for the test and never upload them; needs heldOut: marked. Default false")
   )
 }).annotations({ description: "A block of cells: some columns of some rows of a file" })
-/** A block of cells that a user holds: `columns` of `rows` of `file`; all of them where left out. Columns are as written. */
+/**
+ * A block of cells that a user holds: `columns` of `rows` of `file`; all of them where left out. Columns are
+ * as written.
+ */
 export type Holding = typeof Holding.Type
 
 const User = struct({
-  name: name("Display name of the user"),
-  holds: list(
-    Holding,
-    1,
-    Infinity,
-    "a list of at least one file",
-    "The blocks of cells of the joint table that this user holds"
-  )
+  name: name("Name of the user. The k-th user is the actor userk, such as user1"),
+  holds: list(Holding, 1, Infinity, "a list of at least one file", "The blocks of cells that this user holds")
 })
 export type User = typeof User.Type
 
@@ -126,10 +129,13 @@ const Network = struct({
     0,
     64,
     "a list of at most 64 whole numbers",
-    "Units of each hidden layer (ReLU), from the input on"
+    "Units of each hidden layer (ReLU), from the input on; [] for none"
   ),
   output: defaulted(
-    oneOf(["identity", "relu"], "Activation of the output layer, one unit a label; default identity"),
+    oneOf(
+      ["identity", "relu"],
+      "Activation of the output layer, which has one unit a label; default identity"
+    ),
     "identity"
   ),
   initialVariance: optional(
@@ -137,20 +143,21 @@ const Network = struct({
       exclusiveMinimum: 0,
       maximum: 16,
       description:
-        "Variance of a first weight times the inputs of its layer; default 2 (He). Less where a high rate diverges, such as 0.33"
+        "Variance of an initial weight times the inputs of its layer; 2 when left out (He). Use less, such as 0.33, where a high rate diverges"
     })
   )
-})
+}).annotations({ description: "The layers of the network" })
 
 const Training = struct({
   epochs: wholeNumber(1, 100_000, "Passes over the training rows"),
-  batch: wholeNumber(1, 1_048_576, "Rows a step"),
+  batch: wholeNumber(1, 1_048_576, "Rows in a step. Rows that do not fill a batch are left out of the epoch"),
   rate: value(Schema.Number, (x) => x > 0 && x <= 1024, "a number above 0 and up to 1024", {
     exclusiveMinimum: 0,
     maximum: 1024,
-    description: "Learning rate of a batch's mean gradient"
+    description:
+      "Learning rate, applied to the mean gradient of a batch. It is rounded to a fraction over a power of two; check prints the error"
   })
-})
+}).annotations({ description: "How long and how fast the network is trained" })
 
 const Security = struct({
   modulusBits: defaulted(
@@ -160,105 +167,114 @@ const Security = struct({
   exponents: defaulted(
     oneOf(
       ["short", "full"],
-      "Exponents of keys and ciphertexts: full, or short (512 and 256 bits; assumes that short-exponent discrete logarithms are hard); default short"
+      "full: as in the paper; short: 512 bits for keys and 256 for encryption, which is faster and assumes that short-exponent discrete logarithms are hard; default short"
     ),
     "short"
   ),
-  fractionalBits: defaulted(
-    wholeNumber(8, 26, "Bits after the point of a fixed-point number; default 20"),
-    20
-  ),
+  fractionalBits: defaulted(wholeNumber(8, 26, "Fractional bits of a fixed-point number; default 20"), 20),
   upload: defaulted(
     oneOf(
       ["packed", "hybrid"],
-      "Form of the upload: packed, every cell under BCP; hybrid, for bulk: one seed a user under BCP, and the other share as it is, sealed to the second cloud; default packed"
+      "packed: every cell is encrypted under BCP; hybrid, for large tables: one seed a user under BCP, and the other share sealed to cloud 1; default packed"
     ),
     "packed"
   ),
   output: defaulted(
     oneOf(
       ["packed", "hybrid"],
-      "Form of the sealed model: packed, every weight under the joint key; hybrid, for large models: under AES-128-GCM, whose keys are under the joint key; default packed"
+      "packed: every weight is under the joint key; hybrid, for large models: each share is under AES-128-GCM, and the AES keys are under the joint key; default packed"
     ),
     "packed"
   ),
   insecure: defaulted(
-    yesOrNo("Allows a modulus that can be factored: for tests of the program, never for data"),
+    yesOrNo("Allow a modulus that can be factored: for tests of the program, never for data; default false"),
     false
   )
-})
+}).annotations({ description: "Parameters of the cryptography, and the forms of upload and output" })
 
 const workersOf = (whose: string) =>
-  defaulted(wholeNumber(0, 64, `Worker processes of ${whose} that are started with it; default 0`), 0)
+  defaulted(wholeNumber(0, 64, `Worker processes of ${whose}; default 0`), 0)
 const threadsOf = (whose: string) =>
   optional(
-    wholeNumber(
-      1,
-      256,
-      `Threads for the work of each process of ${whose}; as many as there are cores when left out`
-    )
+    wholeNumber(1, 256, `Worker threads in each process of ${whose}; the number of cores when left out`)
   )
 
 const Placement = struct({
   usersLeaveAfterUpload: defaulted(
-    yesOrNo("Users end their process after the upload and come back for the output; default false"),
+    yesOrNo("Users end their processes after the upload and return for the output; default false"),
     false
   ),
   checkpoints: defaulted(
     oneOf(
       ["folder", "jetstream"],
-      "Where clouds that are processes keep their checkpoints: in their own folders, or at the broker; default folder"
+      "Where the clouds keep checkpoints in a run over NATS: folder, their own folders; jetstream, a bucket of each at the broker; default folder"
     ),
     "folder"
   ),
   workers: section(
-    struct({ kgc: workersOf("the KGC"), cloud0: workersOf("cloud 0"), cloud1: workersOf("cloud 1") }),
+    struct({
+      kgc: workersOf("the KGC"),
+      cloud0: workersOf("cloud 0"),
+      cloud1: workersOf("cloud 1")
+    }).annotations({ description: "Worker processes that start with a party" }),
     {}
   ),
   lanes: defaulted(
-    wholeNumber(1, 64, "Processes in which each cloud trains, its main process among them; default 1"),
+    wholeNumber(1, 64, "Processes in which each cloud trains, the leader among them; default 1"),
     1
   ),
   threads: section(
-    struct({ kgc: threadsOf("the KGC"), cloud0: threadsOf("cloud 0"), cloud1: threadsOf("cloud 1") }),
+    struct({
+      kgc: threadsOf("the KGC"),
+      cloud0: threadsOf("cloud 0"),
+      cloud1: threadsOf("cloud 1")
+    }).annotations({ description: "Worker threads of a party's processes" }),
     {}
   )
+}).annotations({
+  description: "How many processes and threads the parties have, and where checkpoints are kept"
 })
 
 const Revelation = oneOf(
   ["accuracy", "heldOutRows", "progress"],
   "accuracy: users tell the director how many held-out rows the model got right; heldOutRows: users send the held-out cells, sealed, to the user who holds the labels, who tests there; progress: clouds tell the director the step they are at"
 )
-/** What may be told beyond the model. */
+/** What may be revealed beyond the model. */
 export type Revelation = typeof Revelation.Type
 
 const day = 86_400_000
 
 const Deadlines = struct({
   replyTimeoutMs: defaulted(
-    wholeNumber(100, day, "Longest wait for a sign of life of the party a request went to; default 60 s"),
+    wholeNumber(
+      100,
+      day,
+      "Longest wait for an answer, or a sign of life, from the receiver of a request; default 60 s"
+    ),
     60_000
   ),
   roundTimeoutMs: defaulted(
-    wholeNumber(100, day, "Longest wait of a cloud for the other's message of a round; default 60 s"),
+    wholeNumber(100, day, "Longest wait of a cloud for the other cloud's part of a round; default 60 s"),
     60_000
   ),
-  phaseTimeoutMs: defaulted(wholeNumber(100, 7 * day, "Longest a phase may take; default 1 h"), 3_600_000)
-})
+  phaseTimeoutMs: defaulted(wholeNumber(100, 7 * day, "Longest duration of a phase; default 1 h"), 3_600_000)
+}).annotations({ description: "How long parties wait" })
 
 const Expectation = struct({
-  minAccuracy: optional(share("Least accuracy on the held-out rows")),
+  minAccuracy: optional(share("Least accuracy on the held-out rows; needs accuracy in reveal")),
   maxAccuracyGap: optional(
-    share("Greatest difference to the accuracy of the float64 reference trained the same way")
+    share(
+      "Greatest difference from the accuracy of the float64 reference trained the same way; needs accuracy in reveal"
+    )
   ),
   maxWeightDeviation: optional(
-    share("Greatest difference of a weight to the fixed-point reference; needs a seed")
+    share("Greatest difference of a weight from the fixed-point reference; needs a seed")
   )
-})
+}).annotations({ description: "What the result must fulfil; anything else ends in exit status 1" })
 
-/** A scenario, its parts each for itself: `decode.ts` checks them against each other. */
+/** A scenario, each part checked on its own: `decode.ts` checks them against each other. */
 export const Whole = struct({
-  name: name("Name of the scenario"),
+  name: name("Name of the scenario, and of its out folder"),
   description: text("What the scenario shows, for people"),
   data: Data,
   users: list(
@@ -266,7 +282,7 @@ export const Whole = struct({
     2,
     maxUsers,
     `a list of 2 to ${maxUsers} users`,
-    "Who holds what; together they hold every cell exactly once"
+    "The data owners; together they hold every cell exactly once"
   ),
   heldOut: defaulted(
     Schema.Union(
@@ -283,7 +299,7 @@ export const Whole = struct({
         override: true
       }),
       description:
-        "Share of the rows that is never uploaded and serves for testing, default 0.2; or marked: the rows of the files that users mark so"
+        "Fraction of the rows that is never uploaded and serves for the test; or marked: the rows of the holdings with heldOut: true; default 0.2"
     }),
     0.2
   ),
@@ -294,7 +310,7 @@ export const Whole = struct({
     wholeNumber(
       0,
       Number.MAX_SAFE_INTEGER,
-      "Makes the run repeat bit for bit, and not private: weights, batches and rounding follow from it"
+      "Makes the run reproducible bit for bit, and not private: weights, batches and masks follow from it"
     )
   ),
   placement: section(Placement, {}),
@@ -304,7 +320,7 @@ export const Whole = struct({
       0,
       Infinity,
       "a list of what may be told",
-      "What is told beyond the model; default nothing"
+      "What may be revealed beyond the model; default nothing"
     ),
     []
   ),
@@ -315,16 +331,12 @@ export const Whole = struct({
 
 export type Scenario = typeof Whole.Type
 
-/** The JSON Schema (draft 7) that editors check scenario files with. */
-export const scenarioJsonSchema = (): object => {
-  const { $schema, ...rest } = withoutTitles(JSONSchema.make(Whole)) as Record<string, unknown>
-  return { $schema, title: "bicameral scenario", ...rest }
-}
+/**
+ * The threads that a scenario gives each process of a party; undefined where it leaves them to the machine's
+ * cores.
+ */
+export const threadsFor = ({ threads }: Scenario["placement"], actor: string): number | undefined =>
+  actor === "kgc" || actor === "cloud0" || actor === "cloud1" ? threads[actor] : undefined
 
-/** The generator titles every section "Struct (Encoded side)", which would be all an editor shows of it. */
-const withoutTitles = (node: unknown): unknown => {
-  if (Array.isArray(node)) return node.map(withoutTitles)
-  if (typeof node !== "object" || node === null) return node
-  const kept = Object.entries(node).filter(([key, child]) => !(key === "title" && typeof child === "string"))
-  return Object.fromEntries(kept.map(([key, child]) => [key, withoutTitles(child)]))
-}
+/** The JSON Schema of scenario files. */
+export const scenarioJsonSchema = (): object => jsonSchemaOf("bicameral scenario", Whole)

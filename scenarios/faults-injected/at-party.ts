@@ -1,20 +1,21 @@
 /**
- * Faults in the process of one party over a real broker: its messages go through `faulty-transport.ts`, it dies by its own hand at the message
- * that the plan says, and it minds what whoever runs it has written down beside its folder: who is cut off from whom, whose disk is
- * full, whose clock is wrong.
+ * Faults in the process of one party over a real broker. Its messages go through
+ * `runtime/transport/faulty.ts`; it kills itself at the planned message; and it obeys a file next to its
+ * folder, in which the process that runs all parties (`at-run.ts`) says which links are cut, whose disk is
+ * full and whose clock is wrong.
  */
 import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync, writeSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { Clock, Effect, Layer } from "effect"
-import { type Agreement, planOf } from "../../actors/party/agreement.ts"
-import { stepCost } from "../../protocol/computation/cost.ts"
+import type { Agreement } from "../../actors/party/agreement.ts"
 import { decodeEnvelope } from "../../protocol/messages/envelope.ts"
 import { Stable, Store, StoreFailed, type StoreService } from "../../runtime/storage/store.ts"
 import { faulty, type MessageFault } from "../../runtime/transport/faulty.ts"
 import { Transport, type TransportService } from "../../runtime/transport/transport.ts"
-import { type FaultPlan, type PlannedEvent, ratesOf } from "./plan.ts"
+import { hasCome, roundsAStepOf, SentCounts } from "./moments.ts"
+import { type FaultPlan, type PlannedEvent, ratesOf, separates } from "./plan.ts"
 
-/** What holds at the moment for all parties; written by who runs them, times in milliseconds since 1970. */
+/** What holds at the moment for all parties. Times are in milliseconds since 1970. */
 export interface FaultsNow {
   readonly since: number
   readonly partitions: ReadonlyArray<{ readonly groups: PlannedEvent["groups"]; readonly until: number }>
@@ -22,14 +23,14 @@ export interface FaultsNow {
   readonly clockOffsetMs: Readonly<Record<string, number>>
 }
 
-/** What a party says on its standard output when the moment of an event has come that others have to carry out. */
+/** What a party reports on its standard output when the moment of an event has come. */
 export interface MomentCame {
   readonly fault: number
 }
 
-/** In the folder of all parties: what holds now. */
+/** In the folder of all parties: the file of `FaultsNow`. */
 export const faultsNowFile = (folder: string): string => join(folder, "faults-now.json")
-/** In a party's own folder: what it did to its messages, a file a process. */
+/** In a party's own folder: how many faults of each kind its messages had, a file for each process. */
 export const faultCountsFile = /^faults-\d+\.json$/
 /** In a party's own folder: events whose moment has come, a number a line. */
 export const firedFile = "faults-fired"
@@ -53,11 +54,7 @@ export const faultsAtParty = (
   const now = watchedFile(faultsNowFile(dirname(state)), Date.now())
   const healed = () => plan.healAfterMs !== undefined && Date.now() >= now().since + plan.healAfterMs
   const cut = (from: string, to: string) =>
-    now().partitions.some(({ groups, until }) => {
-      if (Date.now() >= until) return false
-      const [a, b] = [groups.findIndex((g) => g.includes(from)), groups.findIndex((g) => g.includes(to))]
-      return a !== -1 && b !== -1 && a !== b
-    })
+    now().partitions.some(({ groups, until }) => Date.now() < until && separates(groups, from, to))
   const see = moments(plan, agreement, actor, state)
   const watched = (real: TransportService): TransportService => ({
     ...real,
@@ -101,7 +98,7 @@ export const faultsAtParty = (
   }
 }
 
-/** What is in the file, read again where it has changed. */
+/** The content of the file, read again when it has changed. */
 const watchedFile = (file: string, startedAt: number): (() => FaultsNow) => {
   let value: FaultsNow = { since: startedAt, partitions: [], diskFull: [], clockOffsetMs: {} }
   let [lookedAt, changedAt] = [0, 0]
@@ -117,7 +114,7 @@ const watchedFile = (file: string, startedAt: number): (() => FaultsNow) => {
   }
 }
 
-/** Counts into a file of this process, seldom and as a whole. */
+/** Counts into a file of this process, which is written now and then, as a whole. */
 const counting = (state: string): ((kind: MessageFault) => void) => {
   const counts: Partial<Record<MessageFault, number>> = {}
   const file = join(state, `faults-${process.pid}.json`)
@@ -133,7 +130,10 @@ const counting = (state: string): ((kind: MessageFault) => void) => {
   }
 }
 
-/** Minds the moments that are this party's own messages: kills it there, and tells whoever runs it of all others. */
+/**
+ * Watches for moments that are this party's own messages: kills this party there, and reports all other
+ * events.
+ */
 const moments = (plan: FaultPlan, agreement: Agreement, actor: string, state: string) => {
   const fired = join(state, firedFile)
   const before = existsSync(fired) ? readFileSync(fired, "utf8").split("\n").filter(Boolean).map(Number) : []
@@ -142,32 +142,15 @@ const moments = (plan: FaultPlan, agreement: Agreement, actor: string, state: st
       isOwn(event, actor) && !before.includes(i) ? [[i, event] as const] : []
     )
   )
-  const roundsAStep = stepCost(planOf(agreement, agreement.training.batch)).rounds
-  const sent = new Map<string, number>()
-  let inAll = 0
-  const hasCome = ({ moment }: PlannedEvent, kind: string, tag: string, number: number) => {
-    switch (moment.on) {
-      case "message":
-        return tag === moment.tag && (sent.get(tag) ?? 0) >= moment.nth
-      case "sent":
-        return inAll >= moment.messages
-      case "round":
-        return kind === "round" && number >= moment.round
-      case "step":
-        return kind === "round" && number >= 2 + (moment.step - 1) * roundsAStep
-      default:
-        return false
-    }
-  }
+  const roundsAStep = roundsAStepOf(agreement)
+  const sent = new SentCounts()
   return (data: Uint8Array) => {
     if (pending.size === 0) return
     const envelope = decodeEnvelope(data)
     if (envelope._tag === "Left") return
-    const { kind, tag, number } = envelope.right
-    inAll++
-    sent.set(tag, (sent.get(tag) ?? 0) + 1)
+    sent.add(actor, envelope.right)
     for (const [i, event] of pending) {
-      if (!hasCome(event, kind, tag, number)) continue
+      if (!hasCome(event.moment, actor, envelope.right, sent, roundsAStep)) continue
       pending.delete(i)
       appendFileSync(fired, `${i}\n`)
       const said: MomentCame = { fault: i }
@@ -177,7 +160,7 @@ const moments = (plan: FaultPlan, agreement: Agreement, actor: string, state: st
   }
 }
 
-/** Rounds and steps are the clouds'; the first sees them for events that are nobody's in particular. */
+/** Rounds and steps are the clouds': cloud 0 watches for those of events that are about no cloud. */
 const isOwn = ({ moment, party }: PlannedEvent, actor: string): boolean => {
   if (moment.on === "phase" || moment.on === "time") return false
   const counts = moment.on === "round" || moment.on === "step"
@@ -186,7 +169,7 @@ const isOwn = ({ moment, party }: PlannedEvent, actor: string): boolean => {
     : (party ?? "cloud0") === actor
 }
 
-/** The system's clock with another date; waits are not counted by it. */
+/** The system's clock with another date. Waits do not depend on the date. */
 const skewed = (offsetMs: () => number): Clock.Clock => {
   const real = Clock.make()
   const millis = () => real.unsafeCurrentTimeMillis() + offsetMs()

@@ -1,136 +1,159 @@
 /**
- * Faults in a run over a real broker, as whoever runs it has them in hand: signals to the processes of parties and broker, and what
- * all parties read of partitions, full disks and clocks. What happens to messages the parties do themselves (`faults-at-party.ts`).
+ * Faults in a run over a real broker, from the side that controls the run: signals to the processes of
+ * parties and broker, and a file that tells all parties of partitions, full disks and clocks. Each party does
+ * the faults of its messages itself (`at-party.ts`).
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Effect, type Scope } from "effect"
 import type { Phase } from "../../actors/party/phases.ts"
 import type { LifeEvent } from "../../runtime/processes/supervision.ts"
-import type { Hands } from "../run/parties.ts"
 import { type FaultsNow, faultCountsFile, faultsNowFile, type MomentCame } from "./at-party.ts"
 import type { FaultPlan, PlannedEvent } from "./plan.ts"
+import type { ProcessControl } from "./process-control.ts"
 
-export interface FaultsAtRun {
-  readonly up: (hands: Hands) => void
-  readonly phase: (phase: Phase) => void
-  readonly life: (event: LifeEvent) => void
-  /** Takes a line of JSON from a party's standard output. */
-  readonly said: (line: unknown) => void
-  /** How many of each kind were injected. */
-  readonly counts: () => Readonly<Record<string, number>>
-}
-
-/** Carries out the events of a plan until the scope ends. `folder` has the parties' own folders; `note` tells people. */
+/**
+ * Carries out the events of a plan until the scope ends. `folder` holds the parties' folders; `note` tells
+ * people.
+ */
 export const faultsAtRun = (
   plan: FaultPlan,
   folder: string,
   note: (text: string) => void
 ): Effect.Effect<FaultsAtRun, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    const since = Date.now()
-    let now: FaultsNow = { since, partitions: [], diskFull: [], clockOffsetMs: {} }
-    const counts: Record<string, number> = {}
-    const pending = new Map(plan.events.entries())
-    /** Until when a killed party is killed again as soon as it is up. */
-    const heldDown = new Map<string, number>()
-    const timers = new Set<NodeJS.Timeout>()
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        for (const timer of timers) clearTimeout(timer)
-      })
+  Effect.acquireRelease(
+    Effect.sync(() => new FaultsAtRun(plan, folder, note)),
+    (faults) => Effect.sync(() => faults.end())
+  )
+
+export class FaultsAtRun {
+  readonly #folder: string
+  readonly #note: (text: string) => void
+  readonly #counts: Record<string, number> = {}
+  /** Events whose moment has not come, by their place in the plan. */
+  readonly #pending: Map<number, PlannedEvent>
+  /** Until when a killed party is killed again as soon as it is up. */
+  readonly #heldDown = new Map<string, number>()
+  readonly #timers = new Set<NodeJS.Timeout>()
+  /** What to do once the processes are up. */
+  readonly #waiting: Array<() => void> = []
+  #now: FaultsNow = { since: Date.now(), partitions: [], diskFull: [], clockOffsetMs: {} }
+  #control: ProcessControl | undefined
+
+  constructor(plan: FaultPlan, folder: string, note: (text: string) => void) {
+    this.#folder = folder
+    this.#note = note
+    this.#pending = new Map(plan.events.entries())
+    this.#write({})
+  }
+
+  /** The processes are up. */
+  up(control: ProcessControl): void {
+    this.#control = control
+    for (const [i, { moment }] of this.#pending) if (moment.on === "time") this.#begin(i, moment.afterMs)
+    for (const work of this.#waiting.splice(0)) work()
+  }
+
+  /** A phase begins. */
+  phase(phase: Phase): void {
+    for (const [i, { moment }] of this.#pending)
+      if (moment.on === "phase" && moment.phase === phase) this.#begin(i, moment.afterMs)
+  }
+
+  /** A process started or ended. */
+  life(event: LifeEvent): void {
+    if (event._tag === "Up" && Date.now() < (this.#heldDown.get(event.party) ?? 0))
+      this.#control?.signal(event.party, "SIGKILL")
+  }
+
+  /** Takes a line of JSON from a party's standard output. */
+  said(line: unknown): void {
+    if (typeof line === "object" && line !== null && "fault" in line)
+      this.#begin((line as MomentCame).fault, 0)
+  }
+
+  /** How many faults of each kind were injected, here and by the parties themselves. */
+  counts(): Readonly<Record<string, number>> {
+    const all = { ...this.#counts }
+    for (const own of countsOfParties(this.#folder))
+      for (const [kind, count] of Object.entries(own)) all[kind] = (all[kind] ?? 0) + count
+    return all
+  }
+
+  /** Calls off what was to happen later. */
+  end(): void {
+    for (const timer of this.#timers) clearTimeout(timer)
+  }
+
+  #begin(i: number, afterMs: number): void {
+    const event = this.#pending.get(i)
+    if (event === undefined) return
+    this.#pending.delete(i)
+    const work = () => this.#later(afterMs, () => this.#happen(event))
+    if (this.#control === undefined) this.#waiting.push(work)
+    else work()
+  }
+
+  #happen(event: PlannedEvent): void {
+    const { kind, party = "", groups } = event
+    if (this.#control === undefined) return
+    this.#counts[kind] = (this.#counts[kind] ?? 0) + 1
+    this.#note(`fault: ${kind} ${party}${groups.map((group) => group.join(" ")).join(" | ")}`)
+    this.#carryOut[kind](event, this.#control)
+  }
+
+  /** One function for each kind of event. */
+  readonly #carryOut: Readonly<
+    Record<PlannedEvent["kind"], (event: PlannedEvent, control: ProcessControl) => void>
+  > = {
+    kill: ({ party = "", forMs, returns }, { signal }) => {
+      this.#heldDown.set(party, returns ? Date.now() + forMs : Number.POSITIVE_INFINITY)
+      // The party may have killed itself.
+      signal(party, "SIGKILL")
+    },
+    restart: ({ party = "" }, { signal }) => void signal(party, "SIGTERM"),
+    pause: ({ party = "", forMs }, { signal }) => {
+      signal(party, "SIGSTOP")
+      this.#later(forMs, () => signal(party, "SIGCONT"))
+    },
+    "broker-restart": ({ forMs }, { signal }) => {
+      signal("broker", "SIGSTOP")
+      this.#later(forMs, () => signal("broker", "SIGKILL"))
+    },
+    partition: ({ groups, forMs }) =>
+      this.#write({ partitions: [...this.#now.partitions, { groups, until: Date.now() + forMs }] }),
+    "disk-full": ({ party = "", forMs }) =>
+      this.#write({ diskFull: [...this.#now.diskFull, { party, until: Date.now() + forMs }] }),
+    "clock-jump": ({ party = "", byMs }) => {
+      const offset = (this.#now.clockOffsetMs[party] ?? 0) + byMs
+      this.#write({ clockOffsetMs: { ...this.#now.clockOffsetMs, [party]: offset } })
+    }
+  }
+
+  #later(ms: number, work: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      work()
+    }, ms)
+    this.#timers.add(timer)
+  }
+
+  /** Tells all parties what holds now. They read the file as a whole, so it is replaced as a whole. */
+  #write(change: Partial<FaultsNow>): void {
+    this.#now = { ...this.#now, ...change }
+    mkdirSync(this.#folder, { recursive: true })
+    const draft = `${faultsNowFile(this.#folder)}.draft`
+    writeFileSync(draft, JSON.stringify(this.#now))
+    renameSync(draft, faultsNowFile(this.#folder))
+  }
+}
+
+/** What each process of a party has counted. */
+const countsOfParties = (folder: string): ReadonlyArray<Readonly<Record<string, number>>> =>
+  readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .flatMap(({ name: actor }) =>
+      readdirSync(join(folder, actor))
+        .filter((name) => faultCountsFile.test(name))
+        .map((name) => JSON.parse(readFileSync(join(folder, actor, name), "utf8")))
     )
-    let hands: Hands | undefined
-    const waiting: Array<() => void> = []
-
-    const write = (change: Partial<FaultsNow>) => {
-      now = { ...now, ...change }
-      mkdirSync(folder, { recursive: true })
-      const draft = `${faultsNowFile(folder)}.draft`
-      writeFileSync(draft, JSON.stringify(now))
-      renameSync(draft, faultsNowFile(folder))
-    }
-    const later = (ms: number, work: () => void) => {
-      const timer = setTimeout(() => {
-        timers.delete(timer)
-        work()
-      }, ms)
-      timers.add(timer)
-    }
-    const happen = ({ kind, party = "", forMs, byMs, groups, returns }: PlannedEvent) => {
-      if (hands === undefined) return
-      const { signal } = hands
-      const until = Date.now() + forMs
-      counts[kind] = (counts[kind] ?? 0) + 1
-      note(`fault: ${kind} ${party}${groups.map((group) => group.join(" ")).join(" | ")}`)
-      switch (kind) {
-        case "kill":
-          heldDown.set(party, returns ? until : Number.POSITIVE_INFINITY)
-          // It may have done so itself.
-          signal(party, "SIGKILL")
-          return
-        case "restart":
-          signal(party, "SIGTERM")
-          return
-        case "pause":
-          signal(party, "SIGSTOP")
-          later(forMs, () => signal(party, "SIGCONT"))
-          return
-        case "broker-restart":
-          signal("broker", "SIGSTOP")
-          later(forMs, () => signal("broker", "SIGKILL"))
-          return
-        case "partition":
-          return write({ partitions: [...now.partitions, { groups, until }] })
-        case "disk-full":
-          return write({ diskFull: [...now.diskFull, { party, until }] })
-        case "clock-jump": {
-          const offset = (now.clockOffsetMs[party] ?? 0) + byMs
-          return write({ clockOffsetMs: { ...now.clockOffsetMs, [party]: offset } })
-        }
-      }
-    }
-    const begin = (i: number, afterMs: number) => {
-      const event = pending.get(i)
-      if (event === undefined) return
-      pending.delete(i)
-      const work = () => later(afterMs, () => happen(event))
-      if (hands === undefined) waiting.push(work)
-      else work()
-    }
-
-    write({})
-    return {
-      up: (given) => {
-        hands = given
-        for (const [i, { moment }] of pending) if (moment.on === "time") begin(i, moment.afterMs)
-        for (const work of waiting.splice(0)) work()
-      },
-      phase: (phase) => {
-        for (const [i, { moment }] of pending)
-          if (moment.on === "phase" && moment.phase === phase) begin(i, moment.afterMs)
-      },
-      life: (event) => {
-        if (event._tag === "Up" && Date.now() < (heldDown.get(event.party) ?? 0))
-          hands?.signal(event.party, "SIGKILL")
-      },
-      said: (line) => {
-        if (typeof line === "object" && line !== null && "fault" in line) begin((line as MomentCame).fault, 0)
-      },
-      counts: () => {
-        const all = { ...counts }
-        for (const actor of readdirSync(folder, { withFileTypes: true })) {
-          if (!actor.isDirectory()) continue
-          for (const name of readdirSync(join(folder, actor.name))) {
-            if (!faultCountsFile.test(name)) continue
-            const own = JSON.parse(readFileSync(join(folder, actor.name, name), "utf8")) as Record<
-              string,
-              number
-            >
-            for (const [kind, count] of Object.entries(own)) all[kind] = (all[kind] ?? 0) + count
-          }
-        }
-        return all
-      }
-    }
-  })

@@ -1,6 +1,7 @@
 /**
- * From faults as they are written (`faults-schema.ts`) to what is done to a run: users by their wire names, moments that are left to the
- * seed drawn, rates of each link looked up. Also draws whole plans, for simulations of scenarios that have none.
+ * The plan of a run's faults, from faults as they are written (`description/faults.ts`): users have their
+ * wire names, and the moments that were left to the seed are drawn. Also draws whole plans, for simulations
+ * of scenarios without one.
  */
 import { Data, Effect } from "effect"
 import { type Agreement, actorsOf } from "../../actors/party/agreement.ts"
@@ -8,7 +9,7 @@ import type { Phase } from "../../actors/party/phases.ts"
 import { draws, type LinkFaults } from "../../runtime/transport/faulty.ts"
 import type { EventKind, FaultEvent, Faults, LinkPlan, When } from "../description/faults.ts"
 
-/** The moment of an event. `sent`: when the party has sent so many messages since the run began. */
+/** The moment of an event. `sent`: when the party has sent this many messages since the run began. */
 export type Moment =
   | { readonly on: "phase"; readonly phase: Phase; readonly afterMs: number }
   | { readonly on: "time"; readonly afterMs: number }
@@ -17,7 +18,7 @@ export type Moment =
   | { readonly on: "message"; readonly tag: string; readonly nth: number }
   | { readonly on: "sent"; readonly messages: number }
 
-/** An event with its party by wire name; a broker's or a partition's has none. */
+/** An event with its party by wire name. Those of the broker and partitions have none. */
 export interface PlannedEvent {
   readonly kind: EventKind
   readonly party: string | undefined
@@ -30,7 +31,7 @@ export interface PlannedEvent {
 
 export interface FaultPlan {
   readonly seed: number
-  /** The links do nothing wrong after this; never where undefined. */
+  /** After this the links do nothing wrong; they never heal where it is undefined. */
   readonly healAfterMs: number | undefined
   readonly links: ReadonlyArray<LinkPlan>
   readonly events: ReadonlyArray<PlannedEvent>
@@ -48,10 +49,10 @@ export class NoSuchParty extends Data.TaggedError("NoSuchParty")<{
   }
 }
 
-/** Everybody that faults may happen to. */
+/** All parties that faults may happen to. */
 export const partiesOf = (agreement: Agreement): ReadonlyArray<string> => ["director", ...actorsOf(agreement)]
 
-/** The plan for a run; what is drawn follows from `seed`, the plan's own unless told. */
+/** The plan for a run. What is drawn follows from `seed`, by default the plan's own. */
 export const planFaults = (
   faults: Faults,
   agreement: Agreement,
@@ -110,12 +111,15 @@ const momentOf = (when: When, draw: () => number): Moment => {
   return { on: "time", ...when }
 }
 
-/** A drawn moment is the sending of one of a party's first 400 messages, the early ones as likely by the dozen as the late by the hundred. */
+/**
+ * A drawn moment is the sending of one of a party's first 400 messages; the logarithm of its number is
+ * uniform.
+ */
 const drawnCount = (draw: () => number): number => Math.floor(400 ** draw())
 
 const pick = <A>(items: ReadonlyArray<A>, draw: () => number): A => items[Math.floor(draw() * items.length)]!
 
-/** What a link does: of the rules that fit the last holds. */
+/** The faults of a link: of the rules that fit, the last holds. */
 export const ratesOf = ({ links }: FaultPlan, from: string, to: string): LinkFaults | undefined => {
   const fits = (pattern: string, name: string) => pattern === "*" || pattern === name
   const link = links.findLast((each) => fits(each.from, from) && fits(each.to, to))
@@ -128,11 +132,20 @@ export const ratesOf = ({ links }: FaultPlan, from: string, to: string): LinkFau
   return { ...rates, delay: { kind: "uniform", fromMs: delay.fromMs, toMs: delay.toMs } }
 }
 
-/** Parties that the plan takes away for good: a run without them has to end with an error that names one. */
+/** Whether groups of a partition separate two parties. A party in no group reaches all. */
+export const separates = (groups: PlannedEvent["groups"], from: string, to: string): boolean => {
+  const [a, b] = [from, to].map((name) => groups.findIndex((group) => group.includes(name)))
+  return a !== -1 && b !== -1 && a !== b
+}
+
+/** Parties that never come back: a run without them must end with an error that names one. */
 export const lostForGood = ({ events }: FaultPlan): ReadonlyArray<string> =>
   events.flatMap(({ returns, party }) => (returns || party === undefined ? [] : [party]))
 
-/** A plan that follows from a seed: each kind of fault is in about half of all plans, at rates from rare to more than a network survives well. */
+/**
+ * A plan that follows from a seed. Each kind of fault is in about half of all plans, at rates from rare to
+ * severe.
+ */
 export const drawFaults = (seed: number, agreement: Agreement): FaultPlan => {
   const draw = draws(seed, 0xfa)
   const parties = partiesOf(agreement)
@@ -174,7 +187,7 @@ const drawEvent = (parties: ReadonlyArray<string>, draw: () => number): PlannedE
   }
 }
 
-/** A plan in one line of text, for whoever has to find out what went wrong. */
+/** A plan as lines of text, for those who have to find out what went wrong. */
 export const describePlan = (plan: FaultPlan): ReadonlyArray<string> => [
   ...plan.links.map((link) => `link ${JSON.stringify(link)}`),
   ...plan.events.map((event) => `event ${JSON.stringify(event)}`),

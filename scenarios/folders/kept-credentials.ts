@@ -9,7 +9,7 @@ import { drawGroupSecrets, groupSecretBytes } from "../../actors/group/process-g
 import { actorsWithMembers } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { type Broker, drawCredentials, everyUser, givenUrl } from "../../runtime/broker/start.ts"
-import { fileReason } from "../../runtime/storage/file-reason.ts"
+import { fileReason } from "../../runtime/file-reason.ts"
 import { StoreFailed, writeWhole } from "../../runtime/storage/store.ts"
 import { parsed, smallFile } from "./own-folder.ts"
 

@@ -1,7 +1,8 @@
 /**
- * What a run will do and cost, before it starts: a pure function of the scenario and of how many cells each user holds.
- * Rounds are exact. Bytes are those on the wire, requests and replies, by message as the parties count them; what is small
- * beside ciphertexts and openings (field names, indices, the progress of a phase) is estimated.
+ * What a run will do and cost, before it starts: a pure function of the scenario and of how many cells each
+ * user holds. Rounds are exact. Bytes are those of requests and replies on the wire, by message, as the
+ * parties count them. What is small compared with ciphertexts and openings (field names, indices, the
+ * progress of a phase) is estimated.
  */
 
 import { planOf } from "../../actors/party/agreement.ts"
@@ -137,7 +138,10 @@ const total = <A>(items: Iterable<A>, of: (item: A) => number): number => {
   return sum
 }
 
-/** Predicts a run of the scenario on its data joined as that run joins them; throws `InvalidPlan` where none can be run. */
+/**
+ * Predicts a run of the scenario on its data, joined as that run joins them. Throws `InvalidPlan` where it
+ * can't run.
+ */
 export const predictCost = (
   scenario: Scenario,
   { rows, placed }: Pick<JoinedData, "rows" | "placed">
@@ -164,7 +168,7 @@ export const predictCost = (
   }
 }
 
-/** Bits of the modulus, in the form in which the sizes of numbers are asked for. */
+/** The size of the modulus, in the form that the sizes of numbers depend on. */
 const modulus = ({ security }: Scenario) => ({ bits: security.modulusBits })
 
 const predictSetup = (tally: Tally, scenario: Scenario): void => {
@@ -189,7 +193,9 @@ const indexBytes = 4
 const declaredBytes = (blocks: ReadonlyArray<CellBlock>, bytesARow: number): number =>
   total(blocks, ({ rows, columns }) => rows.length * bytesARow + columns.length + fieldBytes)
 
-/** Ciphertexts of each user's share for C0: of its training cells, or of the seed that it is expanded from. */
+/**
+ * Ciphertexts of each user's share for C0: of its training cells, or of the seed that it is expanded from.
+ */
 const shareCiphertexts = (
   { security }: Scenario,
   placed: ReadonlyArray<PlacedCells>
@@ -199,7 +205,7 @@ const shareCiphertexts = (
     return plaintextsFor(words, security.modulusBits, uploadSlotBits)
   })
 
-/** Messages in which so many ciphertexts travel. */
+/** Messages in which a number of ciphertexts travels. */
 const pieces = (scenario: Scenario, ciphertexts: number): number =>
   Math.ceil(ciphertexts / Math.floor(pieceBytes / ciphertextBytes(modulus(scenario))))
 
@@ -230,7 +236,7 @@ const predictUpload = (tally: Tally, scenario: Scenario, placed: ReadonlyArray<P
   if (scenario.placement.usersLeaveAfterUpload) predictFarewell(tally, "upload", users)
 }
 
-/** Parties that say what they sent, and go. */
+/** Parties that report what they sent, and leave. */
 const predictFarewell = (tally: Tally, phase: Phase, parties: number): void => {
   tally.ask(phase, Report, parties, { replies: parties * 8 * reportRowBytes })
   tally.ask(phase, Finish, parties)

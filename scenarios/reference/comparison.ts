@@ -1,8 +1,9 @@
 /**
- * Sets the decrypted model beside the references, which are trained the same way in the clear: float64 for the accuracy,
- * fixed point for the weights. In a reproducible run the fixed-point reference replays the very rounding of the clouds, so
- * it must agree bit for bit; otherwise nobody knows the keys, the references draw their own, and weights cannot be compared.
- * A reference that does not fit, or fails, is left out; the run's own result stays.
+ * Sets the decrypted model beside the references, which are trained the same way in the clear: float64 for
+ * the accuracy, fixed point for the weights. In a reproducible run the fixed-point reference replays the very
+ * rounding of the clouds, so it must agree bit for bit; otherwise nobody knows the keys, the references draw
+ * their own, and weights cannot be compared. A reference that does not fit, or fails, is left out; the run's
+ * own result stays.
  */
 import { randomBytes } from "node:crypto"
 import { type Agreement, computationName, planOf } from "../../actors/party/agreement.ts"

@@ -1,12 +1,13 @@
 /**
- * What may spoil the result of a run, as far as it can be seen before: a training that leaves the range of the
- * fixed-point numbers in its first steps, and labels that nothing is learned of. `check` says it, and `run` before it
- * begins. What is certain to fail is an error instead (`consistency.ts`, `joined.ts`).
+ * What may spoil the result of a run, as far as it can be seen before: a training that leaves the range of
+ * the fixed-point numbers in its first steps, and labels that nothing is learned of. `check` says it, and
+ * `run` before it begins. What is certain to fail is an error instead (`consistency.ts`, `joined.ts`).
  */
 import { Effect } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import { featureCount } from "../../protocol/data/encoding.ts"
 import type { FilledBlock } from "../../protocol/data/rows.ts"
+import { shown } from "../../protocol/data/spelling.ts"
 import { rangeText } from "../../protocol/learning/range.ts"
 import type { JoinedData } from "../description/joined.ts"
 import type { LoadedScenario } from "../description/load.ts"
@@ -31,7 +32,18 @@ export const foresee = (
     const atFault =
       left === 1 && largest(scenario.data.scaleTo) > 1 ? ["data", "scaleTo"] : ["training", "rate"]
     const same = agreement.seed === undefined ? "with weights and batches like those of a run, " : ""
+    const near = joined
+      .nearIds()
+      .map(({ one, other, difference }) => `${shown(one)} and ${shown(other)} in ${difference}`)
     return [
+      ...(near.length === 0
+        ? []
+        : [
+            warning(
+              ["users"],
+              `ids are exact texts, and some that differ in their spelling alone are rows of their own: ${near.join(", ")}; write them alike if they mean the same row`
+            )
+          ]),
       ...(left === undefined
         ? []
         : [

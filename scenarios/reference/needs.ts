@@ -1,4 +1,7 @@
-/** What training a reference takes, before it begins: memory and time. Estimates; both grow with the training table. */
+/**
+ * What training a reference takes, before it begins: memory and time. Estimates; both grow with the training
+ * table.
+ */
 import { totalmem } from "node:os"
 import { wordBytes } from "../../protocol/bytes.ts"
 import { stepCost } from "../../protocol/computation/cost.ts"
@@ -18,15 +21,16 @@ export interface ReferenceNeeds {
 }
 
 /**
- * Per kind: copies of the features and of the labels next to the joined table; matrices of a step, by its batch and by its
- * weights; nanoseconds a multiplication and milliseconds a step, as measured on one core of an AMD EPYC.
+ * Per kind: copies of the features and of the labels next to the joined table; matrices of a step, by its
+ * batch and by its weights; nanoseconds a multiplication and milliseconds a step, as measured on one core of
+ * an AMD EPYC.
  */
 const pace = {
   float64: { features: 1, labels: 1, activations: 12, weights: 6, nanoseconds: 2.7, stepMs: 0.2 },
   "fixed-point": { features: 2, labels: 2, activations: 24, weights: 12, nanoseconds: 1.8, stepMs: 0.4 }
 } as const
 
-/** What a reference takes for a plan whose model is then tested on so many rows. */
+/** What a reference takes for a plan whose model is then tested on a number of rows. */
 export const needsOf = (kind: ReferenceKind, plan: TrainingPlan, heldOut: number): ReferenceNeeds => {
   const { network, rows, batch, steps } = plan
   const own = pace[kind]
@@ -45,7 +49,10 @@ export const needsOf = (kind: ReferenceKind, plan: TrainingPlan, heldOut: number
 /** All that 32-bit addresses reach. */
 export const ringLimit = 2 ** 32
 
-/** Memory that this process could still get: what the machine has, or what it may have of it, less what it has already. */
+/**
+ * Memory that this process could still get: what the machine has, or what it may have of it, less what it has
+ * already.
+ */
 export const memoryLeft = (): number => {
   const allowed = process.constrainedMemory()
   const whole = allowed > 0 && allowed < totalmem() ? allowed : totalmem()

@@ -1,6 +1,6 @@
 /**
- * What a user can say of the model that it opened, with no data but its own: whether it means anything. For users on
- * hosts of their own; `run` has the data of all and says more (`comparison.ts`).
+ * Whether a model means anything, as far as a user can judge that with no data but its own. For users on
+ * hosts of their own; `run` has the data of all users and judges more (`comparison.ts`).
  */
 import { Data, Effect, Option } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"
@@ -9,7 +9,7 @@ import type { Model } from "../../protocol/learning/model.ts"
 import { leavesRange, rangeText } from "../../protocol/learning/range.ts"
 import { Store } from "../../runtime/storage/store.ts"
 
-/** The run went through, but the numbers of its model mean nothing. */
+/** The run finished, but the numbers of its model mean nothing. */
 export class ModelNotMeaningful extends Data.TaggedError("ModelNotMeaningful")<{
   readonly fractionalBits: number
 }> {

@@ -1,7 +1,7 @@
 /**
- * The references of a scenario: the same plan trained on the joined table in the clear, in float64 and in fixed point, to
- * hold the secure run against. Only for who has every user's data and, for the bit-exact replay, every key: the author of a
- * reproducible scenario. No party of a run uses this.
+ * The references of a scenario: the same plan trained on the joined table in the clear, in float64 and in
+ * fixed point, to hold the secure run against. Only for who has every user's data and, for the bit-exact
+ * replay, every key: the author of a reproducible scenario. No party of a run uses this.
  */
 import { setImmediate } from "node:timers/promises"
 import { type DealerKeys, drawnIn } from "../../protocol/computation/dealer.ts"
@@ -36,7 +36,10 @@ export interface ReferenceRun {
   readonly order: BatchOrder
   /** The keys of both clouds' shares of the initial weights, 16 bytes each. */
   readonly initialKeys: readonly [Uint8Array, Uint8Array]
-  /** The run whose rounding the fixed-point reference repeats, with k_0 and k_1; it rounds to the nearest if there is none. */
+  /**
+   * The run whose rounding the fixed-point reference repeats, with k_0 and k_1; it rounds to the nearest if
+   * there is none.
+   */
   readonly replay?: { readonly run: string; readonly keys: readonly [Uint8Array, Uint8Array] }
 }
 
@@ -46,7 +49,10 @@ interface Arithmetic<V, G> {
   readonly values: (x: V) => Float64Array
   readonly gather: (x: V, rows: Uint32Array) => V
   readonly operations: (step: number) => Operations<V, V, G, V>
-  /** Called once all that lasts is there: gives what makes a step's layers last and drops the rest of the step. */
+  /**
+   * Called once all that lasts is there: gives what makes a step's layers last and drops the rest of the
+   * step.
+   */
   readonly settling: () => (lasting: Layers<V>, updated: Layers<V>) => Layers<V>
 }
 
@@ -56,7 +62,10 @@ type Layers<V> = ReadonlyArray<Layer<V>>
 export interface FloatReference {
   /** Its numbers may be infinite, or none at all, where the training diverges. */
   readonly model: Model
-  /** The first step with a number beyond the range of the fixed-point numbers; a secure run of the same training wraps there. */
+  /**
+   * The first step with a number beyond the range of the fixed-point numbers; a secure run of the same
+   * training wraps there.
+   */
   readonly leftRangeIn: number | undefined
 }
 

@@ -1,6 +1,6 @@
 /**
- * Single steps of a training in float64, to find out whether it leaves the range of the fixed-point numbers: its first
- * steps before a run, and a further one from the model that the run came to.
+ * Single steps of a training in float64, to find out whether it leaves the range of the fixed-point numbers:
+ * its first steps before a run, and a further one from the model that the run came to.
  */
 
 import { stepCost } from "../../protocol/computation/cost.ts"
@@ -20,7 +20,10 @@ const mostSteps = 100
 /** About a second. */
 const mostMultiplications = 3e8
 
-/** The first steps of a training: in which of them it leaves the range, if it does; of a very large step none are taken. */
+/**
+ * The first steps of a training: in which of them it leaves the range, if it does; of a very large step none
+ * are taken.
+ */
 export const rehearse = async (
   run: Omit<ReferenceRun, "training" | "replay">,
   { trainingRows }: Pick<JoinedData, "trainingRows">

@@ -1,7 +1,7 @@
 /**
- * What a person watching a run sees while it goes on: one line a phase, with a bar and the time left where the phase
- * reports how far it is. On a terminal the line is redrawn in place; elsewhere (a file, a pipe) plain lines are written, few.
- * It learns phases and counts, which the director may know, and nothing else.
+ * What a person watching a run sees while it goes on: one line a phase, with a bar and the time left where
+ * the phase reports how far it is. On a terminal the line is redrawn in place; elsewhere (a file, a pipe)
+ * plain lines are written, few. It learns phases and counts, which the director may know, and nothing else.
  */
 import { clearLine, cursorTo } from "node:readline"
 import { Effect, type Scope } from "effect"
@@ -35,7 +35,7 @@ const phaseWidth = 11
 /** From 0 to 1. */
 const fraction = ({ done, total }: Standing): number => (total > 0 ? Math.min(1, done / total) : 0)
 
-/** Milliseconds until the phase ends if it goes on as it went; undefined where that can't be known yet. */
+/** Milliseconds until the phase ends at its pace so far; undefined while that is not known yet. */
 export const timeLeftMs = (standing: Standing): number | undefined => {
   const part = fraction(standing)
   if (part === 0) return undefined
@@ -221,11 +221,17 @@ export interface TerminalVariables {
   readonly CI?: string
 }
 
-/** Whether lines can be redrawn in place: on a terminal that has a cursor and is not the log of a build server. */
+/**
+ * Whether lines can be redrawn in place: on a terminal that has a cursor and is not the log of a build
+ * server.
+ */
 export const redrawsLines = (isTerminal: boolean, { TERM, CI = "" }: TerminalVariables): boolean =>
   isTerminal && TERM !== "dumb" && ["", "0", "false"].includes(CI)
 
-/** The display that fits the standard output. It is closed with the scope, so that an error appears on a line of its own. */
+/**
+ * The display that fits the standard output. It is closed with the scope, so that an error appears on a line
+ * of its own.
+ */
 export const standardDisplay: Effect.Effect<RunDisplay, never, Scope.Scope> = Effect.acquireRelease(
   Effect.map(Effect.console, ({ unsafe }) => {
     const options = { nowMs: () => performance.now(), writeLine: (line: string) => unsafe.log(line) }

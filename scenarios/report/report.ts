@@ -1,7 +1,7 @@
 /**
- * What is printed when a run is over: how good the model is beside the plain references, what the run cost beside what was
- * predicted, what became known beyond the model, whether all expectations held and where everything is. Pure: from a
- * run's result to text.
+ * What is printed when a run is over: how good the model is beside the plain references, what the run cost
+ * beside what was predicted, what became known beyond the model, whether all expectations held and where
+ * everything is. Pure: from a run's result to text.
  */
 import { join } from "node:path"
 import { phases } from "../../actors/party/phases.ts"
@@ -9,7 +9,7 @@ import type { Revelation } from "../description/schema.ts"
 import { count, counted, duration, size, table } from "../text/units.ts"
 import type { PredictedAndMeasured, RunResult } from "./result.ts"
 
-/** What the report tells beside the result. */
+/** What the report shows in addition to the result. */
 export interface ReportContext {
   /** The folder in which the results are. */
   readonly out: string
@@ -39,7 +39,7 @@ export const report = (result: RunResult, { out, revealed }: ReportContext): str
     field("event logs", eventLogs(out))
   ].join("\n")
 
-/** The times of a run with faults beside those of the same run without, by phase. */
+/** The times of a run with faults next to those of the same run without, by phase. */
 export const sideBySide = (undisturbed: RunResult, disturbed: RunResult): ReadonlyArray<string> => {
   const row = (name: string, of: (seconds: RunResult["seconds"]) => number) => {
     const [without, withThem] = [of(undisturbed.seconds), of(disturbed.seconds)]

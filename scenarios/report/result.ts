@@ -1,62 +1,91 @@
-import type { Phase } from "../../actors/party/phases.ts"
+/** The result of a run, as `result.json` holds it, and what a run shows meanwhile. */
+import { type Phase, phases } from "../../actors/party/phases.ts"
+import { Schema } from "../../protocol/schema.ts"
 import type { LifeEvent } from "../../runtime/processes/supervision.ts"
+import { jsonSchemaOf } from "../description/json-schema.ts"
 
-export interface PredictedAndMeasured {
-  readonly predicted: number
-  readonly measured: number
-}
+/** A figure that may be missing: null, with its reason under `reasons`. */
+const figure = (description: string) => Schema.NullOr(Schema.Number).annotations({ description })
+const left = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
+const texts = (description: string) => Schema.Array(Schema.String).annotations({ description })
 
+const PredictedAndMeasured = Schema.Struct({ predicted: Schema.Number, measured: Schema.Number })
+export type PredictedAndMeasured = typeof PredictedAndMeasured.Type
+
+const Expectation = Schema.Struct({
+  what: Schema.String.annotations({ description: "What is expected, such as: accuracy at least 0.95" }),
+  held: Schema.Boolean,
+  reason: left(
+    Schema.String.annotations({ description: "Why it was not judged, in which case it did not hold" })
+  )
+})
 /** One thing that the scenario expects. */
-export interface Expectation {
-  /** `accuracy at least 0.95`, for people. */
-  readonly what: string
-  readonly held: boolean
-  /** Why it could not be judged; it did not hold then. */
-  readonly reason?: string
-}
+export type Expectation = typeof Expectation.Type
+
+const Reasons = Schema.Struct({
+  accuracy: left(Schema.String),
+  referenceAccuracy: left(Schema.String),
+  maxWeightDeviation: left(Schema.String)
+})
+/** Why figures are null, by their names. */
+export type Reasons = typeof Reasons.Type
 
 /** The figures that may be null. */
-export type Uncertain = "accuracy" | "referenceAccuracy" | "maxWeightDeviation"
+export type Uncertain = keyof Reasons
 
-/** Why figures are null, by their names. */
-export type Reasons = { readonly [figure in Uncertain]?: string }
+const RunResult = Schema.Struct({
+  scenario: Schema.String,
+  run: Schema.String,
+  transport: Schema.Literal("nats", "memory"),
+  modulusBits: Schema.Number,
+  seed: figure("The seed of a run that is reproducible and not private"),
+  accuracy: figure("Fraction of the held-out rows that the decrypted model got right"),
+  tested: Schema.NullOr(Schema.Struct({ correct: Schema.Number, total: Schema.Number })).annotations({
+    description: "Held-out rows that the decrypted model got right, of all that were tested"
+  }),
+  referenceAccuracy: figure("The same fraction for the float64 reference trained the same way"),
+  maxWeightDeviation: figure(
+    "Greatest difference of a weight to the fixed-point reference, which only a run with a seed has"
+  ),
+  reasons: Reasons.annotations({ description: "Why figures are null, by their names" }),
+  meaningless: texts("Why the result is not meaningful; empty where it is"),
+  warnings: texts("What may spoil the result, as it was foreseen or found"),
+  rows: Schema.Struct({ training: Schema.Number, heldOut: Schema.Number }),
+  steps: Schema.Number,
+  rounds: PredictedAndMeasured,
+  bytes: Schema.Struct({
+    ...PredictedAndMeasured.fields,
+    byPhase: Schema.Record({ key: Schema.String, value: PredictedAndMeasured })
+  }),
+  seconds: Schema.Record({ key: Schema.Literal(...phases, "total"), value: Schema.Number }),
+  peakMemoryBytes: Schema.NullOr(Schema.Record({ key: Schema.String, value: Schema.Number })).annotations({
+    description: "Peak memory of each actor's process; null where all share one"
+  }),
+  recoveries: Schema.Array(Schema.Struct({ party: Schema.String, seconds: Schema.Number })).annotations({
+    description: "Parties whose process died and came back, and how long each was away"
+  }),
+  faults: Schema.NullOr(Schema.Record({ key: Schema.String, value: Schema.Number })).annotations({
+    description: "How many faults were injected, by kind; null where the run had no fault plan"
+  }),
+  expectations: Schema.Array(Expectation),
+  awaitsReferences: left(
+    Schema.Literal(true).annotations({
+      description: "Only while the references are trained: the run can be resumed to train them"
+    })
+  )
+})
+export type RunResult = typeof RunResult.Type
 
-export interface RunResult {
-  readonly scenario: string
-  readonly run: string
-  readonly transport: "nats" | "memory"
-  readonly modulusBits: number
-  /** The seed of a run that is reproducible and not private. */
-  readonly seed: number | null
-  /** Share of the held-out rows that the decrypted model got right. */
-  readonly accuracy: number | null
-  readonly tested: { readonly correct: number; readonly total: number } | null
-  /** The same of the float64 reference trained the same way. */
-  readonly referenceAccuracy: number | null
-  /** Greatest difference of a weight to the fixed-point reference, which only a run with a seed has. */
-  readonly maxWeightDeviation: number | null
-  readonly reasons: Reasons
-  /** Why the result is not meaningful; nothing where it is. */
-  readonly meaningless: ReadonlyArray<string>
-  /** What may spoil the result, as it was foreseen or found. */
-  readonly warnings: ReadonlyArray<string>
-  readonly rows: { readonly training: number; readonly heldOut: number }
-  readonly steps: number
-  readonly rounds: PredictedAndMeasured
-  readonly bytes: PredictedAndMeasured & { readonly byPhase: Readonly<Record<string, PredictedAndMeasured>> }
-  readonly seconds: Readonly<Record<Phase | "total", number>>
-  /** The most memory that the process of each actor needed; null where all share one. */
-  readonly peakMemoryBytes: Readonly<Record<string, number>> | null
-  /** Parties whose process died and came back, and how long each was away. */
-  readonly recoveries: ReadonlyArray<{ readonly party: string; readonly seconds: number }>
-  /** Faults that were injected, by kind; null where there was no plan of any. */
-  readonly faults: Readonly<Record<string, number>> | null
-  readonly expectations: ReadonlyArray<Expectation>
-  /** Only while the references are trained: the run can be resumed to train them. */
-  readonly awaitsReferences?: true
-}
+/** Reads a result. Unknown keys are errors. */
+export const decodeResult = Schema.decodeUnknownEither(RunResult, {
+  errors: "all",
+  onExcessProperty: "error"
+})
 
-/** What a run tells while it goes on; the command line draws it, tests ignore it. */
+/** The JSON Schema of `result.json`. */
+export const resultJsonSchema = (): object => jsonSchemaOf("bicameral result", RunResult)
+
+/** What a run shows while it continues; the command line draws it, tests ignore it. */
 export interface RunDisplay {
   readonly note: (text: string) => void
   readonly phase: (phase: Phase) => void

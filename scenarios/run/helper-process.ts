@@ -1,6 +1,7 @@
 /**
- * A member of a party's house as a process of its own, on any machine: a worker, which has nothing but the broker's address, the party's
- * password and the secret of its house, and is told the rest by the party's main process.
+ * A member of a party's process group, a worker or a lane, as a process of its own on any machine. It has
+ * only the broker's address, the party's password and the secret of the group; the party's main process sends
+ * it the rest.
  */
 
 import { randomBytes } from "node:crypto"
@@ -22,13 +23,13 @@ import { brokerLost, untilBroker } from "./until-broker.ts"
 
 export interface MemberOptions {
   readonly kind: "worker" | "lane"
-  /** Whose member: `kgc`, `cloud0`, `cloud1`. */
+  /** The party: `kgc`, `cloud0`, `cloud1`. */
   readonly role: string
   /** The run's name, the same for all its parties. */
   readonly run: string
-  /** Jobs that it is at at a time; as many as there are cores where left out. */
+  /** Maximum concurrent jobs; by default as many as there are cores. */
   readonly threads: Option.Option<number>
-  /** Where its event log goes; nowhere where left out. */
+  /** The folder of its event log; none is kept by default. */
   readonly state: Option.Option<string>
 }
 
@@ -45,8 +46,11 @@ export class NoMembers extends Data.TaggedError("NoMembers")<{
   }
 }
 
-/** Is a member of a party over NATS until the main process lets it go, or the process that started it is gone. */
-export const startMember = ({ kind, role, run, threads, state }: MemberOptions) =>
+/**
+ * Serves a party over NATS until its main process releases this member, or the process that started it is
+ * gone.
+ */
+export const runMember = ({ kind, role, run, threads, state }: MemberOptions) =>
   Effect.gen(function* () {
     yield* checkRunName(run)
     if (!actorsWithMembers.includes(role) || (kind === "lane" && role === "kgc"))
@@ -71,7 +75,7 @@ export const startMember = ({ kind, role, run, threads, state }: MemberOptions) 
     const working = Effect.gen(function* () {
       yield* sayReady({ name })
       if (kind === "lane") return yield* lane()
-      // As the KGC itself: it deals ahead of the clouds, who wait for each other.
+      // Like the KGC itself: it deals ahead of the clouds, which wait for each other.
       if (role === "kgc") yield* giveWay
       yield* worker({ threads: Option.getOrElse(threads, availableParallelism) })
     })

@@ -1,6 +1,6 @@
 /**
- * The broker of a run on this machine, before anything is started over it: whether it is there, fits and lets the parties in, and whether it
- * keeps the clouds' checkpoints where it is to.
+ * The broker of a run on this machine, before anything is started over it: whether it is there, fits, lets
+ * the parties in, and keeps the clouds' checkpoints where the scenario asks for that.
  */
 import { Context, Effect, Layer } from "effect"
 import { type Agreement, actorsOf } from "../../actors/party/agreement.ts"
@@ -24,7 +24,10 @@ export const accessOf = (broker: Broker, agreement: Agreement) =>
 const optionsOf = ({ url, user, password, trust }: BrokerAccess, run: string) =>
   ({ servers: [url], user, password, trust, run }) as const
 
-/** Connects as a party and subscribes to what is sent to it, and so finds out what is wrong with the broker or its permissions for that party. */
+/**
+ * Connects as a party and subscribes to its inboxes, to find faults of the broker or of that party's
+ * permissions.
+ */
 export const tryAccess = (access: BrokerAccess, run: string) =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -36,8 +39,8 @@ export const tryAccess = (access: BrokerAccess, run: string) =>
 const clouds = ["cloud0", "cloud1"]
 
 /**
- * Makes the clouds' buckets, where the operator's password is known, and finds out whether the clouds can use theirs. At a broker of somebody
- * else's, who has not given us that password, they are there already.
+ * Makes the clouds' buckets where the operator's password is known, and checks that the clouds can use
+ * theirs. At a broker whose operator keeps that password, the buckets exist already.
  */
 export const prepareBuckets = (broker: Broker, run: string) =>
   Effect.scoped(
@@ -53,16 +56,16 @@ export const prepareBuckets = (broker: Broker, run: string) =>
     })
   )
 
-/** In place of a run's name, where it has none yet. */
+/** Stands for the name of a run that has none yet. */
 const nameless = "before-the-run"
 
-/** Finds out, as far as that can be known before it is started or used, whether a run will have a broker. */
+/** Checks, as far as possible before it is started or used, that a run will have a broker. */
 export const brokerIsThere = (agreement: Agreement, { checkpoints }: Scenario["placement"]) =>
   Effect.gen(function* () {
     if ((yield* givenUrl) === undefined) return yield* serverIsThere
     const broker = yield* startBroker()
     const [director, ...others] = (yield* accessOf(broker, agreement)).values()
-    // By one it is known whether the broker serves at all, before all come.
+    // One connection shows whether the broker serves at all; the others follow.
     yield* tryAccess(director!, nameless)
     const tried = Effect.forEach(others, (access) => tryAccess(access, nameless), {
       concurrency: "unbounded"

@@ -1,5 +1,6 @@
 /**
- * The result of a run: what was measured next to what was predicted, and which expectations of the scenario held. Pure.
+ * The result of a run: what was measured next to what was predicted, and which expectations of the scenario
+ * held. Pure.
  */
 import type { RunOutcome } from "../../actors/director.ts"
 import type { Agreement } from "../../actors/party/agreement.ts"
@@ -10,7 +11,7 @@ import type { PredictedCost } from "../forecast/traffic.ts"
 import type { Comparison } from "../reference/comparison.ts"
 import type { Expectation, PredictedAndMeasured, RunResult, Uncertain } from "../report/result.ts"
 
-/** All that is known of a run when it has ended. */
+/** What is known of a run when it has ended. */
 export interface Measured {
   readonly scenario: Scenario
   readonly agreement: Agreement
@@ -27,7 +28,7 @@ export interface Measured {
   readonly seconds: number
 }
 
-/** The result of a run; every number in it is finite, and no time is negative. */
+/** The result of a run. Every number in it is finite, and no time is negative. */
 export const resultOf = (measured: Measured): RunResult => {
   const { agreement, run, transport, joined, predicted, outcome, compared } = measured
   const { tested } = outcome
@@ -66,7 +67,9 @@ export const resultOf = (measured: Measured): RunResult => {
   }
 }
 
-/** A clock may have been set back meanwhile; and phases may be of an earlier process, which the total does not include. */
+/**
+ * Clocks may have been set back; and an earlier process may have done phases, which this one's total lacks.
+ */
 const secondsOf = ({ seconds }: RunOutcome, total: number): RunResult["seconds"] => {
   const entries = phases.map((phase) => [phase, Math.max(0, seconds[phase])] as const)
   const inPhases = entries.reduce((sum, [, each]) => sum + each, 0)
@@ -74,10 +77,10 @@ const secondsOf = ({ seconds }: RunOutcome, total: number): RunResult["seconds"]
   return { ...byPhase, total: Math.max(total, inPhases) }
 }
 
-/** Bytes on the wire, all of them, by the phase in which the plan has each kind of message. */
+/** All bytes on the wire, by the phase in which the plan has each kind of message. */
 const bytesOf = (predicted: PredictedCost, outcome: RunOutcome): RunResult["bytes"] => {
   const phases = new Map(predicted.traffic.map(({ tag, phase }) => [tag, phase as string]))
-  // Rounds that were gone through again carry the number of their epoch.
+  // Rounds of a repeated training carry the number of their epoch.
   const phaseOf = (tag: string) => phases.get(tag.replace(/\.\d+$/, "")) ?? "other"
   const byPhase: Record<string, { predicted: number; measured: number }> = {}
   const entry = (phase: string) => {
@@ -92,7 +95,7 @@ const bytesOf = (predicted: PredictedCost, outcome: RunOutcome): RunResult["byte
 
 type Judged = Pick<RunResult, Uncertain | "reasons" | "meaningless">
 
-/** What a scenario expects of a run, and whether it held: what cannot be judged did not. */
+/** What a scenario expects of a run, and whether it held. What can't be judged did not hold. */
 export const expectationsOf = (
   { expect }: Pick<Scenario, "expect">,
   judged: Judged

@@ -1,7 +1,7 @@
 /**
- * A whole run of a scenario on this machine: everything is checked first, then the parties are brought up, the director
- * takes them through the phases, and what came out is set beside the references and what the scenario expects. A run
- * over NATS that was broken off can be resumed.
+ * A whole run of a scenario on this machine. Everything is checked first; then the parties are brought up,
+ * the director takes them through the phases, and the result is compared with the references and the
+ * scenario's expectations. A run over NATS that was broken off can be resumed.
  */
 import { randomBytes } from "node:crypto"
 import { readFile } from "node:fs/promises"
@@ -11,13 +11,13 @@ import { agreementDigest } from "../../actors/party/agreement.ts"
 import { modelEntry } from "../../actors/users/output.ts"
 import type { Model } from "../../protocol/learning/model.ts"
 import { seededKey } from "../../protocol/seeding.ts"
-import type { LifeEvent } from "../../runtime/processes/supervision.ts"
 import { agreementOf } from "../description/agreement.ts"
 import { checkData, joinData } from "../description/joined.ts"
 import { loadFaults, loadScenario } from "../description/load.ts"
 import type { Scenario } from "../description/schema.ts"
 import { type FaultsAtRun, faultsAtRun } from "../faults-injected/at-run.ts"
 import { type FaultPlan, planFaults } from "../faults-injected/plan.ts"
+import type { ProcessControl } from "../faults-injected/process-control.ts"
 import { heldData, whyNoReference } from "../folders/held-data.ts"
 import { credentialsIn } from "../folders/kept-credentials.ts"
 import {
@@ -34,7 +34,8 @@ import { compareWithReferences, notCompared } from "../reference/comparison.ts"
 import { foresee } from "../reference/foresight.ts"
 import type { RunDisplay, RunResult } from "../report/result.ts"
 import { duration } from "../text/units.ts"
-import { assembleFibers, assembleProcesses, type Hands } from "./parties.ts"
+import { assembleFibers } from "./fibers.ts"
+import { assembleProcesses } from "./processes.ts"
 import { brokerIsThere } from "./run-broker.ts"
 import { type Measured, resultOf } from "./run-result.ts"
 
@@ -47,9 +48,9 @@ export interface RunOptions {
   /** A file of faults, in place of those of the scenario. */
   readonly faults?: Option.Option<string>
   readonly display: RunDisplay
-  /** Given hold of the parties' processes when they are up, before the director begins. */
-  readonly onUp?: (hands: Hands) => void
-  /** What a reference may take; what is left of the machine's memory where left out. */
+  /** Gets control of the parties' processes once they are up, before the director begins. */
+  readonly onUp?: (control: ProcessControl) => void
+  /** The memory that a reference may take; by default what is left of the machine's. */
   readonly memoryBytes?: number
 }
 
@@ -59,7 +60,7 @@ export interface ResumeOptions extends Pick<RunOptions, "display" | "onUp"> {
   readonly out: string
 }
 
-/** Faults are done to processes and what goes between them. */
+/** Faults happen to processes and to messages between them, so a run without processes can have none. */
 export class FaultsNeedProcesses extends Data.TaggedError("FaultsNeedProcesses")<object> {
   readonly retryable = false
   override get message(): string {
@@ -67,7 +68,7 @@ export class FaultsNeedProcesses extends Data.TaggedError("FaultsNeedProcesses")
   }
 }
 
-/** The scenario is not that of the run. */
+/** The scenario differs from that of the run. */
 export class OtherScenario extends Data.TaggedError("OtherScenario")<{
   readonly folder: string
   readonly file: string
@@ -82,8 +83,8 @@ export class OtherScenario extends Data.TaggedError("OtherScenario")<{
 export const runScenario = Effect.fn("Run.scenario")(function* (options: RunOptions) {
   const { file, out, transport, faults: faultsFile = Option.none() } = options
   const startedMs = performance.now()
-  const checked = yield* checkScenario(file, Option.getOrUndefined(options.seed))
-  const { agreement, scenario, tables } = checked
+  const prepared = yield* prepareRun(file, Option.getOrUndefined(options.seed))
+  const { agreement, scenario, tables } = prepared
   const faults = Option.isSome(faultsFile) ? yield* loadFaults(faultsFile.value, scenario) : scenario.faults
   const plan = faults && (yield* planFaults(faults, agreement))
   if (plan !== undefined && transport === "memory") return yield* new FaultsNeedProcesses()
@@ -100,7 +101,7 @@ export const runScenario = Effect.fn("Run.scenario")(function* (options: RunOpti
     data: transport === "memory" ? [] : yield* heldData(scenario, tables)
   })
   const disturbed = plan === undefined ? {} : { injected: { plan, file: faultsFile } }
-  return yield* carryOut({ ...checked, ...options, ...disturbed, run, startedMs })
+  return yield* carryOut({ ...prepared, ...options, ...disturbed, run, startedMs })
 }, Effect.scoped)
 
 /** The files that a run reads. */
@@ -118,15 +119,16 @@ const inputsOf = (
 export const resumeRun = Effect.fn("Run.resume")(function* ({ out, ...options }: ResumeOptions) {
   const startedMs = performance.now()
   const { file, run, seed, agreement, data } = yield* resumableRun(out)
-  const checked = yield* checkScenario(file, seed ?? undefined)
-  const { scenario, tables } = checked
-  if (agreementDigest(checked.agreement) !== agreement) return yield* new OtherScenario({ folder: out, file })
+  const prepared = yield* prepareRun(file, seed ?? undefined)
+  const { scenario, tables } = prepared
+  if (agreementDigest(prepared.agreement) !== agreement)
+    return yield* new OtherScenario({ folder: out, file })
   const reason = yield* whyNoReference(data, yield* heldData(scenario, tables))
   if (reason !== undefined) options.display.note(`no reference will be trained: ${reason}`)
-  // What is foreseen of other data is nothing of this run.
+  // What is foreseen of other data says nothing about this run.
   const compared = reason === undefined ? {} : { referenceLeftOut: reason, foreseen: [] }
   const resumed = {
-    ...checked,
+    ...prepared,
     ...options,
     ...compared,
     file,
@@ -138,15 +140,15 @@ export const resumeRun = Effect.fn("Run.resume")(function* ({ out, ...options }:
   return { result: yield* carryOut(resumed), revealed: scenario.reveal }
 }, Effect.scoped)
 
-/** Reads and checks the scenario and all data. */
-const checkScenario = (file: string, givenSeed: number | undefined) =>
+/** Reads and checks the scenario and all data, and foresees what a run of them would do. */
+const prepareRun = (file: string, givenSeed: number | undefined) =>
   Effect.gen(function* () {
     const loaded = yield* loadScenario(file)
     const { scenario } = loaded
     const seed = givenSeed ?? scenario.seed
     const agreement = agreementOf(scenario, seed)
     const checked = yield* checkData(loaded)
-    // Without a seed the users draw a salt of their own, and other rows are held out; the sizes are the same.
+    // Without a seed the users draw a salt of their own, which holds out other rows; the sizes are the same.
     const salt = seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(seed, "rows")
     const joined = joinData(scenario, checked, salt)
     const predicted = predictCost(scenario, joined)
@@ -154,10 +156,11 @@ const checkScenario = (file: string, givenSeed: number | undefined) =>
     return { scenario, agreement, tables: checked.tables, joined, predicted, foreseen }
   })
 
-type Checked = Effect.Effect.Success<ReturnType<typeof checkScenario>>
+type Prepared = Effect.Effect.Success<ReturnType<typeof prepareRun>>
 
-interface Undertaking
-  extends Checked,
+/** Everything about one run, from its preparation to its result. */
+interface RunContext
+  extends Prepared,
     Pick<RunOptions, "file" | "out" | "transport" | "display" | "onUp" | "memoryBytes"> {
   readonly run: string
   /** When this process began with it. */
@@ -167,52 +170,14 @@ interface Undertaking
   readonly referenceLeftOut?: string
 }
 
-const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) {
-  const { agreement, display, file, onUp, out, run, scenario, transport } = undertaking
-  for (const each of undertaking.foreseen) display.note(`warning: ${each}`)
-  const folder = join(out, partiesEntry)
-  const recoveries: Array<RunResult["recoveries"][number]> = []
-  let disturbance: FaultsAtRun | undefined
-  const phase: RunDisplay["phase"] = (begun) => {
-    display.phase(begun)
-    disturbance?.phase(begun)
-  }
-  const life = (event: LifeEvent) => {
-    disturbance?.life(event)
-    if (event._tag === "Back") {
-      const seconds = event.awayMs / 1000
-      recoveries.push({ party: event.party, seconds })
-      display.note(`${event.party} came back after ${duration(seconds)}`)
-    }
-    display.life?.(event)
-  }
-  const company = {
-    file,
-    agreement,
-    placement: scenario.placement,
-    run,
-    folder,
-    tables: undertaking.tables,
-    display: { ...display, life, phase }
-  }
-  const outcome = yield* Effect.scoped(
-    Effect.gen(function* () {
-      if (transport === "memory")
-        return yield* Effect.flatMap(assembleFibers(company), ({ directed }) => directed)
-      const { credentials, houses } = yield* credentialsIn(out, folder)
-      const broker = { folder: join(out, brokerEntry), credentials }
-      const { injected } = undertaking
-      if (injected !== undefined) disturbance = yield* faultsAtRun(injected.plan, folder, display.note)
-      const disturbed =
-        injected === undefined
-          ? {}
-          : { faultsFile: injected.file, onLine: (line: unknown) => disturbance?.said(line) }
-      const { directed, hands } = yield* assembleProcesses({ ...company, broker, houses, ...disturbed })
-      disturbance?.up(hands)
-      onUp?.(hands)
-      return yield* directed
-    })
-  ).pipe(
+/** Runs what is prepared to its result. Says how to resume it where it fails. */
+const carryOut = Effect.fn("Run.carryOut")(function* (context: RunContext) {
+  const { display, foreseen, out, transport } = context
+  for (const each of foreseen) display.note(`warning: ${each}`)
+  const done = yield* Effect.if(transport === "memory", {
+    onTrue: () => runFibers(context),
+    onFalse: () => runProcesses(context)
+  }).pipe(
     Effect.onError(() =>
       Effect.sync(() => {
         if (transport === "nats")
@@ -220,40 +185,91 @@ const carryOut = Effect.fn("Run.carryOut")(function* (undertaking: Undertaking) 
       })
     )
   )
-  return yield* conclude(undertaking, {
-    outcome,
-    recoveries,
-    faults: disturbance?.counts() ?? null
-  })
+  return yield* conclude(context, done)
 })
 
+/** What is known of a run once its parties have done their work. */
+type Done = Pick<Measured, "outcome" | "recoveries" | "faults">
+
+const partiesOptions = ({ agreement, scenario, run, out, display }: RunContext) => ({
+  agreement,
+  placement: scenario.placement,
+  run,
+  folder: join(out, partiesEntry),
+  display
+})
+
+/** Runs all parties as fibers of this process. */
+const runFibers = (context: RunContext) =>
+  assembleFibers({ ...partiesOptions(context), tables: context.tables }).pipe(
+    Effect.flatMap(({ directed }) => directed),
+    Effect.scoped,
+    Effect.map((outcome): Done => ({ outcome, recoveries: [], faults: null }))
+  )
+
+/** Runs each party as a process, through the faults of the run's plan if it has one. */
+const runProcesses = (context: RunContext) =>
+  Effect.gen(function* () {
+    const { display, file, injected, onUp, out } = context
+    const options = partiesOptions(context)
+    const recoveries: Array<RunResult["recoveries"][number]> = []
+    let faults: FaultsAtRun | undefined
+    const observed: RunDisplay = {
+      ...display,
+      phase: (phase) => {
+        display.phase(phase)
+        faults?.phase(phase)
+      },
+      life: (event) => {
+        faults?.life(event)
+        if (event._tag === "Back") {
+          const seconds = event.awayMs / 1000
+          recoveries.push({ party: event.party, seconds })
+          display.note(`${event.party} came back after ${duration(seconds)}`)
+        }
+        display.life?.(event)
+      }
+    }
+    const directed = Effect.gen(function* () {
+      const { credentials, houses: groupSecrets } = yield* credentialsIn(out, options.folder)
+      if (injected !== undefined) faults = yield* faultsAtRun(injected.plan, options.folder, display.note)
+      const { directed, control } = yield* assembleProcesses({
+        ...options,
+        file,
+        display: observed,
+        broker: { folder: join(out, brokerEntry), credentials },
+        groupSecrets,
+        ...(injected === undefined
+          ? {}
+          : { faultsFile: injected.file, onLine: (line: unknown) => faults?.said(line) })
+      })
+      faults?.up(control)
+      onUp?.(control)
+      return yield* directed
+    })
+    const outcome = yield* Effect.scoped(directed)
+    // Processes write their counts as they end, with the scope.
+    const done: Done = { outcome, recoveries, faults: faults?.counts() ?? null }
+    return done
+  })
+
 /** Writes the model and the result of a run whose parties have done their work. */
-const conclude = Effect.fn("Run.conclude")(function* (
-  undertaking: Undertaking,
-  done: Pick<Measured, "outcome" | "recoveries" | "faults">
-) {
-  const { agreement, display, joined, memoryBytes, out, referenceLeftOut, run, transport } = undertaking
-  const opened = join(out, partiesEntry, "user1", modelEntry)
-  const modelText = yield* Effect.promise(() => readFile(opened, "utf8"))
+const conclude = Effect.fn("Run.conclude")(function* (context: RunContext, done: Done) {
+  const { agreement, display, joined, memoryBytes, out, referenceLeftOut, run, transport } = context
+  const decrypted = join(out, partiesEntry, "user1", modelEntry)
+  const modelText = yield* Effect.promise(() => readFile(decrypted, "utf8"))
   const remedy =
-    transport === "nats" ? `see to it, then bicameral resume ${out}` : `the model is in ${opened}`
+    transport === "nats" ? `see to it, then bicameral resume ${out}` : `the model is in ${decrypted}`
   yield* writeModel(out, modelText, remedy)
   const model = JSON.parse(modelText) as Model
-  const seconds = Math.round(performance.now() - undertaking.startedMs) / 1000
-  const measured = { ...undertaking, ...done, seconds }
-  // Training the references may take long, or more memory than there is: the run's own result is safe before.
+  const seconds = Math.round(performance.now() - context.startedMs) / 1000
+  const measured = { ...context, ...done, seconds }
+  // Training the references may take long, or more memory than there is. The run's own result is safe before.
   const own = resultOf({ ...measured, compared: notCompared("not trained, since the run was broken off") })
   yield* writeResult(out, { ...own, awaitsReferences: true }, remedy)
+  const note = display.note
   const compared = yield* Effect.promise(() =>
-    compareWithReferences({
-      agreement,
-      run,
-      joined,
-      model,
-      referenceLeftOut,
-      memoryBytes,
-      note: display.note
-    })
+    compareWithReferences({ agreement, run, joined, model, referenceLeftOut, memoryBytes, note })
   )
   const result = resultOf({ ...measured, compared })
   yield* writeResult(out, result, remedy)

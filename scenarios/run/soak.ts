@@ -1,6 +1,7 @@
 /**
- * `npm run soak`: one run over NATS for at least half an hour, on a bad network, with the memory of every process taken every ten seconds. It has
- * to stay flat: no process may need more in the last third than in the second. Arguments: a scenario, and minutes.
+ * `npm run soak`: one run over NATS for at least half an hour on a bad network, with the memory of every
+ * process sampled every ten seconds. No process may need more in the last third than in the second.
+ * Arguments: a scenario, and minutes.
  */
 import { readFileSync } from "node:fs"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
@@ -15,11 +16,11 @@ import { runScenario } from "./run.ts"
 const [file = "scenarios/two-growers.yaml", minutes = "31"] = process.argv.slice(2)
 const lastsMs = Number(minutes) * 60_000
 const sampleEveryMs = 10_000
-/** By how much the last third may be above the second: what the collector of garbage leaves lying about for a time. */
+/** By how much the last third may exceed the second: garbage that is not collected yet. */
 const mostGrowth = 0.1
 const mostGrowthBytes = 16 * 2 ** 20
 
-/** Rates that the run goes through all the time. */
+/** The rates of faults throughout the run. */
 const badNetwork = { loss: 0.005, duplication: 0.01, reordering: 0.01, corruption: 0.002, truncation: 0.002 }
 
 const folder = await mkdtemp(join(tmpdir(), "bicameral-soak-"))

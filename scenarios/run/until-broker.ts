@@ -1,4 +1,4 @@
-/** How a party's process connects to the broker, and what becomes of it when the broker is lost. */
+/** How a party's process connects to the broker, and how it ends when the broker is lost. */
 import { Clock, Duration, Effect, type Fiber, Layer, Runtime, Schedule } from "effect"
 import { isSupervised, sayWaiting } from "../../runtime/processes/process.ts"
 import { Transport, TransportClosed, type TransportError } from "../../runtime/transport/transport.ts"
@@ -6,10 +6,10 @@ import { Transport, TransportClosed, type TransportError } from "../../runtime/t
 // The broker may be away just when a process comes back.
 const brokerPauseMs = 250
 const patienceMs = 30_000
-/** After so long it says what it waits for, and again after as long again. */
+/** How often it reports what it waits for. */
 const wordAfterMs = 3_000
 
-/** Tries again for a while where somebody looks after the process, and once where a person does. */
+/** Connects. Retries for a while in a supervised process; in one that a person started, fails immediately. */
 export const untilBroker = <A, E extends { readonly retryable: boolean; readonly message: string }, R>(
   connected: Layer.Layer<A, E, R>
 ): Layer.Layer<A, E, R> =>
@@ -34,7 +34,10 @@ export const untilBroker = <A, E extends { readonly retryable: boolean; readonly
     })
   )
 
-/** Never returns while the broker is there or is sought, and fails with why it is given up. Says so where it stays away. */
+/**
+ * Fails once the broker is given up, with the reason; never returns before. Reports that it is away after a
+ * while.
+ */
 export const brokerLost: Effect.Effect<never, TransportError, Transport> = Effect.gen(function* () {
   const transport = yield* Transport
   const fork = Runtime.runFork(yield* Effect.runtime())

@@ -1,6 +1,7 @@
 /**
- * `npm run fuzz`: at least 100,000 malformed, mutated and replayed messages, on every subject, against parties at work. None may die, memory
- * has to stay where it was, and the model is that of the undisturbed run. Arguments: a scenario, how many messages, and a seed.
+ * `npm run fuzz`: at least 100,000 malformed, mutated and replayed messages, on every subject, against
+ * parties at work. No party may die, memory must stay flat, and the model must be that of the undisturbed
+ * run. Arguments: a scenario, how many messages, and a seed.
  */
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
@@ -15,13 +16,18 @@ const collect = runInNewContext("gc") as () => void
 
 const [file = "scenarios/two-growers.yaml", count = "100000", seed = "1"] = process.argv.slice(2)
 const messages = Number(count)
-/** Between two messages of the run; so many that all are injected well before it ends. */
+/** Injected between two messages of the run: enough to inject all of them well before it ends. */
 const atATime = Math.ceil(messages / 120)
-/** What may be kept of a flood: the memories of requests, replies and fragments, each bounded in `runtime/messaging/limits.ts`. */
+/**
+ * What a flood may leave in memory: requests, replies and fragments, each bounded in
+ * `runtime/messaging/limits.ts`.
+ */
 const mostGrowthBytes = 64 * 2 ** 20
 
-const { company } = await Effect.runPromise(Effect.provide(loadSimulation(file, Option.none()), nodeContext))
-const expected = await simulateUndisturbed(company)
+const { simulation } = await Effect.runPromise(
+  Effect.provide(loadSimulation(file, Option.none()), nodeContext)
+)
+const expected = await simulateUndisturbed(simulation)
 
 const heap = () => {
   collect()
@@ -31,7 +37,7 @@ const heap = () => {
 const started = performance.now()
 const before = heap()
 let half = 0
-const { run, injected, subjects } = await fuzzRun(company, {
+const { run, injected, subjects } = await fuzzRun(simulation, {
   seed: Number(seed),
   messages,
   atATime,

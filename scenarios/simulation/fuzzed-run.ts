@@ -1,7 +1,8 @@
 /**
- * A simulated run whose parties get, beside what they send each other, a flood of what nobody should: noise, frames with wrong bits,
- * frames again, envelopes that are well-formed and mean nothing, on every subject there is and past all permissions. What only the real sender
- * could have said (a round of the other cloud, an enrolment under a member's name) is not forged: the broker vouches for senders.
+ * A simulated run whose parties also receive a flood of messages that no party should send: noise, frames
+ * with wrong bits, repeated frames, well-formed envelopes that mean nothing, on every subject and past all
+ * permissions. Messages that only the real sender can send (a round of the other cloud, an enrolment under a
+ * member's name) are not forged: the broker vouches for senders.
  */
 import { decodeEnvelope, type Envelope, encodeEnvelope, kinds } from "../../protocol/messages/envelope.ts"
 import {
@@ -14,19 +15,21 @@ import {
 import { draws } from "../../runtime/transport/faulty.ts"
 import type { Delivery } from "../../runtime/transport/transport.ts"
 import { partiesOf } from "../faults-injected/plan.ts"
-import { type SimulatedCompany, type SimulatedRun, simulateRun } from "./run.ts"
+import { simulateRun } from "./run.ts"
+import type { SimulatedRun } from "./verdict.ts"
+import type { Simulation } from "./world.ts"
 
-/** Kinds of what is injected. */
+/** The kinds of injected messages. */
 export const fuzzKinds = ["noise", "mutated", "replayed", "misdirected", "meaningless"] as const
 export type FuzzKind = (typeof fuzzKinds)[number]
 
 export interface FuzzOptions {
   readonly seed: number
-  /** How many are injected in all. */
+  /** How many messages are injected in all. */
   readonly messages: number
-  /** Between two messages of the run, at most. */
+  /** The most between two messages of the run. */
   readonly atATime: number
-  /** Called now and then, with how many were injected. */
+  /** Takes, now and then, how many were injected. */
   readonly onProgress?: (injected: number) => void
 }
 
@@ -37,94 +40,23 @@ export interface FuzzedRun {
   readonly subjects: ReadonlySet<string>
 }
 
-/** Frames of the run that are kept to be sent again, some of them changed. */
+/** How many frames of the run are kept, to be sent again or changed. */
 const framesKept = 512
-/** What a run goes on for so that everything can be injected. */
+/** Long enough for everything to be injected. */
 const livenessMs = 3_600_000
 
-export const fuzzRun = async (company: SimulatedCompany, options: FuzzOptions): Promise<FuzzedRun> => {
-  const draw = draws(options.seed, 0xf2)
-  const below = (n: number) => Math.floor(draw() * n)
-  const pick = <A>(items: ReadonlyArray<A>): A => items[below(items.length)]!
-  const parties = partiesOf(company.agreement)
-  const strangers = actorNames.filter((name) => !parties.includes(name))
+/** Runs a simulation under a flood of messages. The flood follows from the seed and the run. */
+export const fuzzRun = async (simulation: Simulation, options: FuzzOptions): Promise<FuzzedRun> => {
+  const { seed, messages, atATime } = options
+  const fuzzer = new Fuzzer(seed, partiesOf(simulation.agreement))
   const injected = new Map<FuzzKind, number>()
   const subjects = new Set<string>()
-  const seen: Array<Delivery> = []
   let total = 0
-
-  const noise = (length: number) => Uint8Array.from({ length }, () => below(256))
-  const addressed = (run: string, from: string, channel: Channel) =>
-    subjectOf({ run, to: pick(parties), from, channel })
-
-  const mutated = (data: Uint8Array): Uint8Array => {
-    const changed = data.slice()
-    switch (below(4)) {
-      case 0:
-        return changed.slice(0, below(changed.length))
-      case 1:
-        return new Uint8Array(Buffer.concat([changed, noise(1 + below(16))]))
-      case 2:
-        changed.set(noise(Math.min(8, changed.length)), below(Math.max(1, changed.length - 8)))
-        return changed
-      default:
-        for (let n = 1 + below(8); n > 0; n--) changed[below(changed.length)]! ^= 1 << below(8)
-        return changed
-    }
-  }
-
-  /** An envelope that is whole and says nothing that its sender could mean. */
-  const meaningless = (run: string): Delivery => {
-    const member = draw() < 0.5
-    const from = member ? pick(parties) : pick(strangers)
-    const known = seen.length === 0 ? undefined : decodeEnvelope(pick(seen).data)
-    const tag = known?._tag === "Right" && draw() < 0.7 ? known.right.tag : `Tag${below(1_000)}`
-    // A cloud's round, whatever it holds, is what the other waits for.
-    const kind = pick(member ? kinds.filter((each) => each !== "round") : kinds)
-    const envelope: Envelope = {
-      kind,
-      id: `fuzz-${below(1_000_000)}`,
-      tag,
-      number: below(2 ** (1 + below(32))),
-      of: kind === "fragment" ? 2 + below(2 ** below(16)) : below(3),
-      body: noise(2 + below(200))
-    }
-    return {
-      subject: addressed(run, from, draw() < 0.8 ? channelOf(kind) : pick(channels)),
-      data: encodeEnvelope(envelope),
-      headers: {}
-    }
-  }
-
-  const make = (kind: FuzzKind, run: string): Delivery => {
-    const frame = pick(seen)
-    switch (kind) {
-      case "noise":
-        return {
-          subject: addressed(run, pick(actorNames), pick(channels)),
-          data: noise(below(300)),
-          headers: {}
-        }
-      case "mutated":
-        return { ...frame, data: mutated(frame.data) }
-      case "replayed":
-        return { ...frame, data: frame.data.slice() }
-      case "misdirected": {
-        const { channel } = parseSubject(frame.subject)!
-        return { ...frame, subject: addressed(run, pick(strangers), draw() < 0.5 ? channel : pick(channels)) }
-      }
-      case "meaningless":
-        return meaningless(run)
-    }
-  }
-
   const onArrival = (delivery: Delivery, inject: (delivery: Delivery) => void) => {
+    fuzzer.keep(delivery)
     const { run } = parseSubject(delivery.subject)!
-    if (seen.length < framesKept) seen.push({ ...delivery, data: delivery.data.slice() })
-    else seen[below(framesKept)] = { ...delivery, data: delivery.data.slice() }
-    for (let n = 0; n < options.atATime && total < options.messages; n++) {
-      const kind = pick(fuzzKinds)
-      const made = make(kind, run)
+    for (let n = 0; n < atATime && total < messages; n++) {
+      const { kind, made } = fuzzer.make(run)
       injected.set(kind, (injected.get(kind) ?? 0) + 1)
       subjects.add(made.subject)
       total++
@@ -132,9 +64,115 @@ export const fuzzRun = async (company: SimulatedCompany, options: FuzzOptions): 
     }
     options.onProgress?.(total)
   }
-  const plan = { seed: options.seed, healAfterMs: undefined, links: [], events: [] }
-  const run = await simulateRun(company, { seed: options.seed, plan, livenessMs, onArrival })
+  const plan = { seed, healAfterMs: undefined, links: [], events: [] }
+  const run = await simulateRun(simulation, { seed, plan, livenessMs, onArrival })
   return { run, injected, subjects }
+}
+
+/** Makes messages that no party should send, from those that it has seen. */
+class Fuzzer {
+  readonly #draw: () => number
+  readonly #parties: ReadonlyArray<string>
+  readonly #strangers: ReadonlyArray<string>
+  readonly #seen: Array<Delivery> = []
+
+  constructor(seed: number, parties: ReadonlyArray<string>) {
+    this.#draw = draws(seed, 0xf2)
+    this.#parties = parties
+    this.#strangers = actorNames.filter((name) => !parties.includes(name))
+  }
+
+  /** Keeps a copy of a message of the run, in place of a drawn one when there are many. */
+  keep(delivery: Delivery): void {
+    const at = this.#seen.length < framesKept ? this.#seen.length : this.#below(framesKept)
+    this.#seen[at] = { ...delivery, data: delivery.data.slice() }
+  }
+
+  /** A message of a drawn kind. */
+  make(run: string): { readonly kind: FuzzKind; readonly made: Delivery } {
+    const kind = this.#pick(fuzzKinds)
+    return { kind, made: this.#ofKind(kind, run) }
+  }
+
+  #below(n: number): number {
+    return Math.floor(this.#draw() * n)
+  }
+
+  #pick<A>(items: ReadonlyArray<A>): A {
+    return items[this.#below(items.length)]!
+  }
+
+  #noise(length: number): Uint8Array {
+    return Uint8Array.from({ length }, () => this.#below(256))
+  }
+
+  #addressed(run: string, from: string, channel: Channel): string {
+    return subjectOf({ run, to: this.#pick(this.#parties), from, channel })
+  }
+
+  #ofKind(kind: FuzzKind, run: string): Delivery {
+    const frame = this.#pick(this.#seen)
+    switch (kind) {
+      case "noise":
+        return {
+          subject: this.#addressed(run, this.#pick(actorNames), this.#pick(channels)),
+          data: this.#noise(this.#below(300)),
+          headers: {}
+        }
+      case "mutated":
+        return { ...frame, data: this.#mutated(frame.data) }
+      case "replayed":
+        return { ...frame, data: frame.data.slice() }
+      case "misdirected": {
+        const { channel } = parseSubject(frame.subject)!
+        const from = this.#pick(this.#strangers)
+        const other = this.#draw() < 0.5 ? channel : this.#pick(channels)
+        return { ...frame, subject: this.#addressed(run, from, other) }
+      }
+      case "meaningless":
+        return this.#meaningless(run)
+    }
+  }
+
+  #mutated(data: Uint8Array): Uint8Array {
+    const changed = data.slice()
+    switch (this.#below(4)) {
+      case 0:
+        return changed.slice(0, this.#below(changed.length))
+      case 1:
+        return new Uint8Array(Buffer.concat([changed, this.#noise(1 + this.#below(16))]))
+      case 2:
+        changed.set(this.#noise(Math.min(8, changed.length)), this.#below(Math.max(1, changed.length - 8)))
+        return changed
+      default:
+        for (let n = 1 + this.#below(8); n > 0; n--)
+          changed[this.#below(changed.length)]! ^= 1 << this.#below(8)
+        return changed
+    }
+  }
+
+  /** A well-formed envelope that its sender can't have meant. */
+  #meaningless(run: string): Delivery {
+    const member = this.#draw() < 0.5
+    const from = this.#pick(member ? this.#parties : this.#strangers)
+    const known = this.#seen.length === 0 ? undefined : decodeEnvelope(this.#pick(this.#seen).data)
+    const tag = known?._tag === "Right" && this.#draw() < 0.7 ? known.right.tag : `Tag${this.#below(1_000)}`
+    // A cloud's round, whatever it holds, is what the other waits for.
+    const kind = this.#pick(member ? kinds.filter((each) => each !== "round") : kinds)
+    const envelope: Envelope = {
+      kind,
+      id: `fuzz-${this.#below(1_000_000)}`,
+      tag,
+      number: this.#below(2 ** (1 + this.#below(32))),
+      of: kind === "fragment" ? 2 + this.#below(2 ** this.#below(16)) : this.#below(3),
+      body: this.#noise(2 + this.#below(200))
+    }
+    return {
+      subject: this.#addressed(run, from, this.#draw() < 0.8 ? channelOf(kind) : this.#pick(channels)),
+      data: encodeEnvelope(envelope),
+      headers: {}
+    }
+  }
 }
 
 const channelOf = (kind: Envelope["kind"]): Channel => {

@@ -1,6 +1,6 @@
 /**
- * The BCP key of every simulated run: 512 bits, known to everybody who reads this, so that no seed spends its time on a search for primes. Nothing
- * but the simulator uses it.
+ * The BCP key of every simulated run: 512 bits and public, so that no seed spends its time on a search for
+ * primes. Only the simulator uses it.
  */
 import { jobs } from "../../protocol/bcp/jobs.ts"
 import { parametersFromPrimes } from "../../protocol/bcp/parameters.ts"
@@ -15,14 +15,14 @@ const g = BigInt(
   "0x5f204d4d4b3cb4203d27cb7363bbb48a75c3435455f31ea67b43157756c58e7b24b4e6c1e6484269ec23897d260635354efb59a15859872480aa6e6539c75e12bb4936e0b68b0099a1379917b00f04f34fd290625dc70011f1f8bc8216ebae8180dc6d505e090b6189e06376cccaba3b2b37d7f9aa5254056c9fd046397f1d8e"
 )
 
-/** Bits of the simulated modulus: agreements that are simulated ask for it, and say that it is insecure. */
+/** Bits of the simulated modulus. Simulated agreements ask for it and declare it insecure. */
 export const simulatedModulusBits = 512
 
 const key = parametersFromPrimes(p, q, g)
 
 const pools = makeVirtualPools({ ...jobs, newParameters: () => key })
 
-/** The worker pool of the parties of one simulated run, which gives out this key as a new one. */
+/** The worker pool of one simulated run, which returns this key in place of a new one. */
 export const simulatedPool = (
   randomness: VirtualRandomness,
   onDrawn: (bytes: Uint8Array) => void

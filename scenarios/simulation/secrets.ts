@@ -1,4 +1,7 @@
-/** What is secret in a simulated run and known to the simulator from the start: the parties' roots and what follows from them, cells and ids. */
+/**
+ * The secrets of a simulated run that are known from the start: parties' roots, what follows from them,
+ * cells, ids.
+ */
 import { createHash } from "node:crypto"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import { rootFrom } from "../../actors/party/root.ts"
@@ -8,7 +11,7 @@ import type { EncodedTable } from "../../protocol/data/encoding.ts"
 import { seededKey } from "../../protocol/seeding.ts"
 import { expandSeed } from "../../protocol/sharing/split.ts"
 import { partiesOf } from "../faults-injected/plan.ts"
-import { leastSecretBytes, Secrets } from "./checkers.ts"
+import { leastSecretBytes, Secrets } from "./checkers/secrets.ts"
 
 /** The root of a party's secrets in every simulated run, so that the model is always the same. */
 export const rootOf = (actor: string): Uint8Array =>
@@ -17,7 +20,7 @@ export const rootOf = (actor: string): Uint8Array =>
 const drawnFromRoots = ["share", "salt", "weights", "dealer0", "dealer1", "archive"] as const
 const seeded = ["dealer0", "dealer1", "initial0", "initial1", "rows"] as const
 
-/** The secrets of a company's runs, before they begin. */
+/** The secrets that are the same in every run of an agreement on these data. */
 export const secretsOf = (company: {
   readonly agreement: Agreement
   readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>

@@ -1,4 +1,4 @@
-/** Many simulated runs of one scenario: what each seed does to it, and whether the run stood it. */
+/** Many simulated runs of one scenario: what each seed does to it, and whether the run survived. */
 import { Effect, Option } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import { agreementOf } from "../description/agreement.ts"
@@ -6,12 +6,14 @@ import type { Faults } from "../description/faults.ts"
 import { checkData } from "../description/joined.ts"
 import { loadFaults, loadScenario } from "../description/load.ts"
 import { describePlan, drawFaults, type FaultPlan, lostForGood, planFaults } from "../faults-injected/plan.ts"
-import { type SimulatedCompany, type SimulatedRun, simulated, simulateRun } from "./run.ts"
+import { simulateRun } from "./run.ts"
+import type { SimulatedRun } from "./verdict.ts"
+import { type Simulation, simulationOf } from "./world.ts"
 
-/** What a seed did and what came of it; plain data, to go from process to process. */
+/** What a seed did, and how the run ended. Plain data, to go from process to process. */
 export interface SeedResult {
   readonly seed: number
-  /** Why the run did not stand it; none where it did. */
+  /** Why the run did not survive; empty where it did. */
   readonly problems: ReadonlyArray<string>
   readonly plan: ReadonlyArray<string>
   readonly history: ReadonlyArray<string>
@@ -21,54 +23,57 @@ export interface SeedResult {
   readonly trace: string
 }
 
-/** After healing a run has to be over in that time: longer than the longest pause before something is sent again, and its answer. */
+/**
+ * Longest a run may take after healing: more than the longest pause before a message is sent again, and its
+ * answer.
+ */
 const livenessMs = 60_000
 /** The phases of a run, one more for the time before. */
 const phasesInAll = 6
 
 const undisturbed: FaultPlan = { seed: 0, healAfterMs: 0, links: [], events: [] }
 
-/** What a scenario file and perhaps a file of faults say, ready to be simulated. */
+/** Reads a scenario file, and a file of faults where there is one, ready to be simulated. */
 export const loadSimulation = (file: string, faultsFile: Option.Option<string>) =>
   Effect.gen(function* () {
     const loaded = yield* loadScenario(file)
     const { scenario } = loaded
     const { tables } = yield* checkData(loaded)
-    const company = simulated({
+    const simulation = simulationOf({
       agreement: agreementOf(scenario),
       tables,
       usersLeave: scenario.placement.usersLeaveAfterUpload
     })
     const faults = Option.isSome(faultsFile) ? yield* loadFaults(faultsFile.value, scenario) : scenario.faults
     // Names are checked before anything runs.
-    if (faults !== undefined) yield* planFaults(faults, company.agreement)
-    return { company, faults }
+    if (faults !== undefined) yield* planFaults(faults, simulation.agreement)
+    return { simulation, faults }
   })
 
-/** What the undisturbed run gives; every seed is held against it. Fails where even that goes wrong. */
-export const simulateUndisturbed = async (company: SimulatedCompany): Promise<SimulatedRun> => {
-  const run = await simulateRun(company, { seed: 0, plan: undisturbed, livenessMs })
+/** The undisturbed run, which every seed is compared with. Throws where even that fails. */
+export const simulateUndisturbed = async (simulation: Simulation): Promise<SimulatedRun> => {
+  const run = await simulateRun(simulation, { seed: 0, plan: undisturbed, livenessMs })
   if (run.error !== undefined || run.violations.length > 0)
     throw new Error(`the undisturbed run failed: ${[run.error ?? "", ...run.violations].join("; ")}`)
   return run
 }
 
-/** The faults of a seed: the plan's where there is one, else drawn. */
+/** The faults of a seed: the plan's where there is one, otherwise drawn. */
 export const planOfSeed = (faults: Faults | undefined, agreement: Agreement, seed: number): FaultPlan =>
   faults === undefined ? drawFaults(seed, agreement) : Effect.runSync(planFaults(faults, agreement, seed))
 
 /** Simulates a seed and judges it. */
 export const simulateSeed = async (
-  company: SimulatedCompany,
+  simulation: Simulation,
   faults: Faults | undefined,
   expected: SimulatedRun,
   seed: number
 ): Promise<SeedResult> => {
-  const { agreement } = company
+  const { agreement } = simulation
   const plan = planOfSeed(faults, agreement, seed)
   const mostMs =
     plan.healAfterMs === undefined ? phasesInAll * agreement.deadlines.phaseTimeoutMs : livenessMs
-  const run = await simulateRun(company, { seed, plan, livenessMs: mostMs })
+  const run = await simulateRun(simulation, { seed, plan, livenessMs: mostMs })
   return {
     seed,
     problems: judge(run, expected, plan, agreement),
@@ -81,7 +86,7 @@ export const simulateSeed = async (
   }
 }
 
-/** What is wrong with a run under a plan, beside one without faults. */
+/** What is wrong with a run under a plan, compared with one without faults. */
 export const judge = (
   run: SimulatedRun,
   expected: SimulatedRun,
@@ -103,7 +108,7 @@ export const judge = (
   return problems
 }
 
-/** Who can't keep what it has to is right to give up. */
+/** Parties whose disk is full: they may give up. */
 const withFullDisks = ({ events }: FaultPlan): ReadonlyArray<string> =>
   events.flatMap(({ kind, party }) => (kind === "disk-full" && party !== undefined ? [party] : []))
 

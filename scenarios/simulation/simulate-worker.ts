@@ -1,42 +1,42 @@
-/** A process that simulates the seeds it is told, one after the other: the child of `simulate.ts`. */
+/** A process that simulates the seeds it is sent, one after the other: the child of `command/simulate.ts`. */
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { Effect, Option } from "effect"
 import { loadSimulation, type SeedResult, simulateSeed, simulateUndisturbed } from "./seeds.ts"
 
-/** What the worker is told: first what to simulate, then ranges of seeds, the last included. */
+/** What the worker is sent: first what to simulate, then ranges of seeds, the last included. */
 export type WorkerRequest =
   | { readonly file: string; readonly faults: string | undefined }
   | { readonly from: number; readonly to: number }
 
-/** What it answers: `idle` where it waits for seeds. */
+/** What it answers: `Idle` while it waits for seeds. */
 export type WorkerReply =
   | { readonly _tag: "Idle" }
   | { readonly _tag: "Seed"; readonly result: SeedResult }
   | { readonly _tag: "Failed"; readonly message: string }
 
-// Nobody reads stacks here, and every span of Effect would take one.
+// Stacks are not read here, and every span of Effect would take one.
 Error.stackTraceLimit = 0
 
-// A parent that is gone needs no reply; its end is told by itself.
+// A parent that is gone needs no reply: "disconnect" reports its end.
 const say = (reply: WorkerReply) => process.send!(reply, () => undefined)
 
-let simulation: Promise<(seed: number) => Promise<SeedResult>> | undefined
+let simulating: Promise<(seed: number) => Promise<SeedResult>> | undefined
 
 const prepare = async (file: string, faultsFile: string | undefined) => {
-  const { company, faults } = await Effect.runPromise(
+  const { simulation, faults } = await Effect.runPromise(
     Effect.provide(loadSimulation(file, Option.fromNullable(faultsFile)), nodeContext)
   )
-  const expected = await simulateUndisturbed(company)
-  return (seed: number) => simulateSeed(company, faults, expected, seed)
+  const expected = await simulateUndisturbed(simulation)
+  return (seed: number) => simulateSeed(simulation, faults, expected, seed)
 }
 
 process.on("message", async (request: WorkerRequest) => {
   try {
     if ("file" in request) {
-      simulation = prepare(request.file, request.faults)
-      await simulation
+      simulating = prepare(request.file, request.faults)
+      await simulating
     } else {
-      const simulate = await simulation!
+      const simulate = await simulating!
       for (let seed = request.from; seed <= request.to; seed++)
         say({ _tag: "Seed", result: await simulate(seed) })
     }

@@ -50,7 +50,8 @@ const describeIssue = ({ _tag, message, path }: ArrayFormatter.Issue, whole: boo
   if (_tag === "Missing") return message === "is missing" ? "is missing; add it" : message
   if (_tag === "Unexpected") return unknownField(String(path.at(-1)), path, message, whole)
   // A sentence of the library; every schema of ours has its own, so that nobody should see this.
-  if (message.startsWith("Expected ")) return "is not what belongs here; docs/scenarios.md says what does"
+  if (message.startsWith("Expected "))
+    return "is not what belongs here; docs/reference/scenario.md says what does"
   return message
 }
 

@@ -1,4 +1,5 @@
 /** Durations, sizes and counts as people read them: three figures, a unit they know. What is no finite number is said to be unknown. Pure. */
+import { printable } from "../../protocol/data/spelling.ts"
 
 const unknown = "unknown"
 
@@ -62,3 +63,12 @@ export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray
       .trimEnd()
   )
 }
+
+/** `two-labs: Two laboratories …`, which come from another's file, without what would steer a terminal. */
+export const headline = ({
+  name,
+  description
+}: {
+  readonly name: string
+  readonly description: string
+}): string => `${name}: ${description.trim().replace(/\t/g, " ").split(/\r?\n/).map(printable).join("\n")}`

@@ -24,6 +24,7 @@ import { generateSigningKeyPair } from "../../protocol/sharing/roster.ts"
 import { generateSealingKeyPair } from "../../protocol/sharing/sealed.ts"
 import type { AskError, Party } from "../../runtime/messaging/contract.ts"
 import { company } from "../support/company.ts"
+import { patienceMs } from "../support/patience.ts"
 import { splits, writeScenario } from "../support/small-scenario.ts"
 
 type Asker = Party["Type"]
@@ -31,7 +32,7 @@ type Asker = Party["Type"]
 /** A written scenario and its parties. */
 const written = Effect.flatMap(writeScenario(splits.rows, { seed: 3 }), ({ file }) => company(file))
 
-const options = { deadlineMs: 10_000 }
+const options = { deadlineMs: patienceMs }
 
 /** The refusal of a request, as the one who asked learns of it. */
 const refusal = <A, R>(asker: Asker, to: string, message: Ask<A, R>, payload: A) =>

@@ -39,11 +39,12 @@ import { agreementOf } from "../../scenarios/description/agreement.ts"
 import { loadScenario } from "../../scenarios/description/load.ts"
 import { knownAnswers } from "../protocol/bcp/known-answers.ts"
 import { standStill } from "../support/on-a-hub.ts"
+import { patienceMs } from "../support/patience.ts"
 import { splits, writeScenario } from "../support/small-scenario.ts"
 
 const secret = Option.some(Redacted.make(new Uint8Array(randomBytes(32))))
 const limits = { ...workLimits, aliveEveryMs: 100, leaseMs: 600, longPollMs: 300, patienceMs: 5_000 }
-const ask = { deadlineMs: 5_000 }
+const ask = { deadlineMs: patienceMs }
 
 const { parameters, masterKey, unifiedPublicKey } = knownAnswers(512)
 const publicKey = toBytes(unifiedPublicKey, parameters.bits / 4)

@@ -13,6 +13,7 @@ import * as Tracing from "../../runtime/tracing.ts"
 import { makeHub } from "../../runtime/transport/memory.ts"
 import { type Delivery, Transport } from "../../runtime/transport/transport.ts"
 import { withVariables } from "../support/environment.ts"
+import { patienceMs } from "../support/patience.ts"
 
 const Double = ask(
   "Double",
@@ -73,7 +74,7 @@ describe("event log", () => {
         return yield* Effect.never
       })
       const asked = Effect.flatMap(Party, (user) =>
-        user.ask("kgc", Double, { value: 1 }, { deadlineMs: 20_000, phase: "keys" })
+        user.ask("kgc", Double, { value: 1 }, { deadlineMs: patienceMs, phase: "keys" })
       )
       yield* Effect.raceFirst(
         as("kgc", Effect.scoped(served)),
@@ -223,7 +224,7 @@ describe("without tracing", () => {
         Party
       )
       yield* Effect.forkScoped(
-        Effect.withSpan(user.ask("kgc", Double, { value: 1 }, { deadlineMs: 9_000 }), "enrol")
+        Effect.withSpan(user.ask("kgc", Double, { value: 1 }, { deadlineMs: patienceMs }), "enrol")
       )
       expect((yield* Deferred.await(request)).headers).toEqual({})
     })

@@ -5,8 +5,8 @@ import { checkScenario } from "../../scenarios/command/check.ts"
 import { commandLine, verdictOf } from "../../scenarios/command/commands.ts"
 import { resumeAndReport, runAndReport } from "../../scenarios/command/run.ts"
 import { simulateAndReport } from "../../scenarios/command/simulate.ts"
-import { startMember } from "../../scenarios/run/helper-process.ts"
-import { startActor } from "../../scenarios/run/party-process.ts"
+import { runMember } from "../../scenarios/run/helper-process.ts"
+import { runActor } from "../../scenarios/run/party-process.ts"
 import { resumeRun, runScenario } from "../../scenarios/run/run.ts"
 
 export const command = (...words: ReadonlyArray<string>) =>
@@ -25,8 +25,8 @@ export const command = (...words: ReadonlyArray<string>) =>
       resume: (folder) => resumeAndReport(resumeRun, folder),
       simulate: simulateAndReport,
       check: checkScenario,
-      actor: startActor,
-      member: startMember
+      actor: runActor,
+      member: runMember
     })
     const exit = yield* program(words).pipe(
       Effect.provide(nodeContext),

@@ -1,15 +1,14 @@
 /** Processes of a run that a test puts on a hub, one by one, of one house where they are of one party; their pauses are short. */
 import { randomBytes } from "node:crypto"
-import { layer as nodeContext } from "@effect/platform-node/NodeContext"
-import { Effect, Layer, Logger, LogLevel, Option, Redacted } from "effect"
+import { Effect, Either, Layer, Logger, LogLevel, Option, Redacted } from "effect"
 import { ProcessGroup, processGroupOf } from "../../actors/group/process-group.ts"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import * as Parties from "../../runtime/messaging/party.ts"
 import { memoryStore, Stable, type StoreService } from "../../runtime/storage/store.ts"
 import type { Hub } from "../../runtime/transport/memory.ts"
 import { agreementOf } from "../../scenarios/description/agreement.ts"
-import { loadScenario } from "../../scenarios/description/load.ts"
-import { splits, writeScenario } from "./small-scenario.ts"
+import { decodeScenario } from "../../scenarios/description/decode.ts"
+import { smallScenario, splits } from "./small-scenario.ts"
 
 const secret = Option.some(Redacted.make(new Uint8Array(randomBytes(32))))
 
@@ -28,14 +27,11 @@ export const processOf = (hub: Hub, name: string, stable: StoreService = memoryS
     )
   )
 
+const agreement = agreementOf(Either.getOrThrow(decodeScenario(smallScenario(splits.rows))))
+
 /** What the parties of the small scenario agree on, but for these deadlines. */
-export const agreedBut = (deadlines: Partial<Agreement["deadlines"]>) =>
-  Effect.gen(function* () {
-    const { file } = yield* writeScenario(splits.rows, {})
-    const { scenario } = yield* loadScenario(file)
-    const agreement = agreementOf(scenario)
-    return { ...agreement, deadlines: { ...agreement.deadlines, ...deadlines } }
-  }).pipe(Effect.provide(nodeContext))
+export const agreedBut = (deadlines: Partial<Agreement["deadlines"]>): Effect.Effect<Agreement> =>
+  Effect.succeed({ ...agreement, deadlines: { ...agreement.deadlines, ...deadlines } })
 
 export const agreed = agreedBut({})
 

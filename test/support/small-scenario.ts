@@ -41,7 +41,7 @@ export const csv = (rows: ReadonlyArray<Leaf>, held: ReadonlyArray<string>): str
     .map((line) => `${line.join(",")}\n`)
     .join("")
 
-const whole = [...columns, "kind"]
+export const whole = [...columns, "kind"]
 const part = (from: number, to: number) => leaves.slice(from, to)
 
 /** The same table split among three users in three ways: what each user's files hold. */
@@ -89,7 +89,7 @@ export const smallScenario = (split: Split, changes: object = {}) => ({
   training: { epochs: 12, batch: 8, rate: 0.25 },
   security: { modulusBits: 512, insecure: true },
   reveal: ["accuracy", "heldOutRows", "progress"],
-  deadlines: { replyTimeoutMs: 20_000, roundTimeoutMs: 20_000, phaseTimeoutMs: 60_000 },
+  deadlines: { replyTimeoutMs: 120_000, roundTimeoutMs: 120_000, phaseTimeoutMs: 600_000 },
   ...changes
 })
 

@@ -1,5 +1,5 @@
 /**
- * Where the clouds' correlated randomness comes from (section 5 of docs/protocol.md). Each cloud expands its
+ * Where the clouds' correlated randomness comes from (section 5 of docs/concepts/protocol.md). Each cloud expands its
  * own PRG key. What C1 lacks so that both expansions fit each other, the corrections, is supplied here: ahead
  * of its use, in stretches of steps. The KGC is one provider (`from-kgc.ts`); any other must give the same
  * bytes for the same keys.
@@ -20,7 +20,7 @@ export interface SupplyRequest {
 
 /** The corrections of the stretches, in their order. */
 export interface Supply {
-  /** Those of the next stretch: at C1 the messages of its steps, one behind the other; at C0 nothing. */
+  /** The material of the next stretch: at C1 the messages of its steps, one after another; at C0 nothing. */
   readonly next: Effect.Effect<Uint8Array | undefined, AskError>
   /** Gives their memory back; they must not be used afterwards. */
   readonly release: (corrections: Uint8Array | undefined) => void

@@ -1,5 +1,5 @@
 /**
- * The transformation at C0 (section 4 of docs/protocol.md): it decrypts its own shares, and encrypts them
+ * The transformation at C0 (section 4 of docs/concepts/protocol.md): it decrypts its own shares, and encrypts them
  * under the joint key for C1's archive; and it re-encrypts what C1 has blinded. What it decrypts for C1 is
  * uniform modulo N.
  */

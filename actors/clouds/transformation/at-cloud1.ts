@@ -1,5 +1,5 @@
 /**
- * The transformation at C1 (section 4 of docs/protocol.md): with C0's help it brings both shares of every
+ * The transformation at C1 (section 4 of docs/concepts/protocol.md): with C0's help it brings both shares of every
  * user under the joint key, and archives them. The archive holds everything that is needed to use the data
  * again without any user.
  */

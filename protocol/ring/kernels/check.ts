@@ -1,7 +1,7 @@
 /**
- * A checksum of messages against corruption on the way, not against an adversary: 16 lanes of 32 bits, each taking every sixteenth word as
- * a lane of xxHash32 does, lane ← rotate(lane + word·P2, 13)·P1. For a given state of a lane that is one-to-one in the word, so
- * one changed word is always noticed.
+ * A checksum of messages against corruption on the way, not against an adversary: 16 lanes of 32 bits, each
+ * taking every sixteenth word as a lane of xxHash32 does, lane ← rotate(lane + word·P2, 13)·P1. For a given
+ * state of a lane that is one-to-one in the word, so one changed word is always noticed.
  */
 
 const P1: i32 = 0x9e3779b1

@@ -1,15 +1,17 @@
 /**
- * The sign of a rescaled value y ≡ (c'≫s) − (r≫s) modulo 2^(64−s): top c' ⊕ top r ⊕ [r≫s larger than c'≫s in the 63−s bits
- * below]. These bits are compared in blocks of 4. Block j of r is shared as a one-hot word u_j of 16 bits, so
- * P_j = [blocks equal] and G_j = [r's block larger] are local. Four blocks join in a node, and the nodes, two to four of them, in
- * the root: G = G3 ⊕ P3G2 ⊕ P3P2G1 ⊕ P3P2P1G0, P = P3P2P1P0. A factor x is opened as e = x ⊕ λ, and Π(e ⊕ λ) expands into public
- * bits times the dealt products of masks.
+ * The sign of a rescaled value y ≡ (c'≫s) − (r≫s) modulo 2^(64−s): top c' ⊕ top r ⊕ [r≫s larger than c'≫s in the
+ * 63−s bits below]. These bits are compared in blocks of 4. Block j of r is shared as a one-hot word u_j of 16 bits,
+ * so P_j = [blocks equal] and G_j = [r's block larger] are local. Four blocks join in a node, and the two to four
+ * nodes in the root: G = G3 ⊕ P3G2 ⊕ P3P2G1 ⊕ P3P2P1G0, P = P3P2P1P0. A factor x is opened as e = x ⊕ λ, and
+ * Π(e ⊕ λ) expands into public bits times the dealt products of masks.
  *
- * Bits of 64 values are packed in a word, a plane; the planes of a group of 64 values lie together, nodes from the top one down:
- *   masks  β, then each node's factors P3 P2 P1 G2 G1 G0 P0, but the last one's without P0, then the root's: for k nodes
- *          P of the first k−1 and G of the last k−1
- *   dealt  each node's products of masks, 22 and of the last one 15, then the root's, 1, 5 or 15 for two, three or four nodes
- * The products, a b c = P3 P2 P1, x y z = G2 G1 G0, p = P0; those of fewer factors are the first so many:
+ * Bits of 64 values are packed in a word, a plane; the planes of a group of 64 values lie together, nodes from the
+ * top one down:
+ *   masks  β, then each node's factors P3 P2 P1 G2 G1 G0 P0, but the last one's without P0, then the root's: for k
+ *          nodes P of the first k−1 and G of the last k−1
+ *   dealt  each node's products of masks, 22 and of the last one 15, then the root's: 1, 5 or 15 for two, three or
+ *          four nodes
+ * The products, with a b c = P3 P2 P1, x y z = G2 G1 G0, p = P0; a node with fewer factors has the first of them:
  *   ax | ab ay by aby | ac bc abc az bz cz abz acz bcz abcz | ap bp cp abp acp bcp abcp
  * The dealer's kernels find cloud 0's share where cloud 1's goes.
  */
@@ -44,7 +46,10 @@ function rootDealt(nodes: usize): usize {
   return (22 * nodes - 7) << 3
 }
 
-/** Bits of one group before they are put in planes: 64 bytes each of P and G of blocks 0–7, P and G of blocks 8–15. */
+/**
+ * Bits of one group before they are put in planes: 64 bytes each of P and G of blocks 0–7, P and G of blocks
+ * 8–15.
+ */
 const rows: usize = memory.data(4 * 64, 16)
 /** The planes of one group: P of the 16 blocks, then G. */
 const leaves: usize = memory.data(32 * 8, 16)
@@ -80,7 +85,10 @@ function blocksOf(bits: u64): v128 {
   )
 }
 
-/** P and G of the 16 blocks of value v: bytes of `rows`. `bits` is compared with r's, u the value's one-hot words. */
+/**
+ * P and G of the 16 blocks of value v: bytes of `rows`. `bits` is compared with r's, u the value's one-hot
+ * words.
+ */
 function leafRow(v: usize, bits: u64, u: usize): void {
   const block = blocksOf(bits)
   const p = v128.load(u)
@@ -126,8 +134,9 @@ function transposeRows(): void {
 }
 
 /**
- * Leaves: from the opened words c and the one-hot shares u (8 bytes a node and value), this cloud's masked factors of the
- * nodes to `out`, and the nodes' unmasked G3, a plane a node, to `kept`. 32 bytes are read of each value's u.
+ * Leaves: from the opened words c and the one-hot shares u (8 bytes a node and value), this cloud's masked
+ * factors of the nodes to `out`, and the nodes' unmasked G3, a plane a node, to `kept`. 32 bytes are read of
+ * each value's u.
  */
 export function compareLeaves(
   out: usize,
@@ -168,8 +177,8 @@ export function compareLeaves(
 }
 
 /**
- * Share of P3G2 ⊕ P3P2G1 ⊕ P3P2P1G0, or with a smaller fan-in of the first of these. e opened factors, m their mask shares,
- * d dealt products; `all` is all ones at cloud 0.
+ * Share of P3G2 ⊕ P3P2G1 ⊕ P3P2P1G0, or with a smaller fan-in of the first of these. e opened factors, m
+ * their mask shares, d dealt products; `all` is all ones at cloud 0.
  */
 function combineG(e: usize, m: usize, d: usize, all: u64, fanIn: usize): u64 {
   const eG = e + ((fanIn - 1) << 3)
@@ -219,8 +228,8 @@ function combineP(e: usize, m: usize, d: usize, all: u64): u64 {
 }
 
 /**
- * Nodes: from their opened factors, this cloud's masked factors of the root to `out`; the unmasked G of the top node goes to
- * the first of the group's planes at `kept`, where the nodes' G3 were.
+ * Nodes: from their opened factors, this cloud's masked factors of the root to `out`; the unmasked G of the
+ * top node goes to the first of the group's planes at `kept`, where the nodes' G3 were.
  */
 export function combineNodes(
   out: usize,
@@ -257,8 +266,8 @@ export function combineNodes(
 }
 
 /**
- * Root: this cloud's share of b' = ¬sign ⊕ β. One plane a group. The share of top r, ⌈s/8⌉ bytes a value, is one modulo a power
- * of two, so its lowest bit is one modulo 2.
+ * Root: this cloud's share of b' = ¬sign ⊕ β. One plane a group. The share of top r, ⌈s/8⌉ bytes a value, is
+ * one modulo a power of two, so its lowest bit is one modulo 2.
  */
 export function combineRoot(
   out: usize,

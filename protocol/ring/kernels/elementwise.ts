@@ -1,6 +1,6 @@
 /**
- * Elementwise arithmetic modulo 2^64 on arrays of `n` words. Outputs may coincide with an input, never overlap it
- * otherwise. Addresses are 16-byte aligned where `v128` is used; a tail of one word is done apart.
+ * Elementwise arithmetic modulo 2^64 on arrays of `n` words. Outputs may coincide with an input, never
+ * overlap it otherwise. Addresses are 16-byte aligned where `v128` is used; a tail of one word is done apart.
  */
 
 export function add(out: usize, x: usize, y: usize, n: usize): void {

@@ -1,6 +1,7 @@
 /**
- * The kernels of Z_2^64, compiled by AssemblyScript to WebAssembly. They work on raw addresses in a memory that the
- * host owns and allocates: nothing here allocates, checks or keeps state, so every length is the caller's duty.
+ * The kernels of Z_2^64, compiled by AssemblyScript to WebAssembly. They work on raw addresses in a memory
+ * that the host owns and allocates: nothing here allocates, checks or keeps state, so every length is the
+ * caller's duty.
  */
 export * from "./check"
 export * from "./comparison"

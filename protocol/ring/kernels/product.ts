@@ -1,19 +1,20 @@
 /**
  * The matrix product modulo 2^64, blocked for registers and caches.
  *
- * WebAssembly has no fast product of 64-bit lanes and a processor makes one scalar 64-bit product a cycle, so products are
- * what a tile saves. Winograd's inner product (1968) takes one for two: (a + d)·(b + c) = a·c + b·d + a·b + c·d, with a
- * next to b in a row of x and c above d in a column of y. The a·b are the row's alone and the c·d the column's alone: they
- * are summed once, while the factors are packed, and a sum of products starts from minus both.
+ * WebAssembly has no fast product of 64-bit lanes and a processor makes one scalar 64-bit product a cycle, so
+ * products are what a tile saves. Winograd's inner product (1968) takes one for two: (a + d)·(b + c) = a·c +
+ * b·d + a·b + c·d, with a next to b in a row of x and c above d in a column of y. The a·b are the row's alone
+ * and the c·d the column's alone: they are summed once, while the factors are packed, and a sum of products
+ * starts from minus both.
  *
- * A tile is one row by six columns: the vector unit makes four columns and the scalar unit two, at the same time. In a
- * vector column s·t is lo(s)·lo(t) in 64-bit lanes plus 2^32·(lo(s)·hi(t) + hi(s)·lo(t)) in 32-bit lanes, of which only the
- * low halves matter. More rows or steps do not pay: V8 schedules the loads of a loop's body first, and a larger body leaves
- * too few registers for its sums.
+ * A tile is one row by six columns: the vector unit makes four columns and the scalar unit two, at the same
+ * time. In a vector column s·t is lo(s)·lo(t) in 64-bit lanes plus 2^32·(lo(s)·hi(t) + hi(s)·lo(t)) in 32-bit
+ * lanes, of which only the low halves matter. More rows or steps do not pay: V8 schedules the loads of a
+ * loop's body first, and a larger body leaves too few registers for its sums.
  *
- * Rows of x are packed one after the other, columns of y in panels of 6: what each column starts from, then for each two
- * rows of y 4 words of the first, 4 of the second and both words of either other column. A last panel of at most 4 columns
- * goes without these two. An odd depth is filled up with zeros.
+ * Rows of x are packed one after the other, columns of y in panels of 6: what each column starts from, then
+ * for each two rows of y 4 words of the first, 4 of the second and both words of either other column. A last
+ * panel of at most 4 columns goes without these two. An odd depth is filled up with zeros.
  */
 
 /** Depth of a block: a panel (19 KiB) stays in the first-level cache. Even. */
@@ -37,8 +38,8 @@ export function blockedScratch(): usize {
 }
 
 /**
- * out (m × n words, rows `outRow` bytes apart) ← x·y, or added to it. Element (i, l) of x is at x + i·xRow + l·xCol, of y
- * likewise: so a stored transpose needs no copy. One of a factor's strides is 8.
+ * out (m × n words, rows `outRow` bytes apart) ← x·y, or added to it. Element (i, l) of x is at x + i·xRow +
+ * l·xCol, of y likewise: so a stored transpose needs no copy. One of a factor's strides is 8.
  */
 export function blockedProduct(
   out: usize,

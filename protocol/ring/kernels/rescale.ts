@@ -1,11 +1,10 @@
 /**
- * Exact truncation of shares with dealt rounding (Escudero, Ghosh, Keller, Rachuri, Scholl 2020 in spirit). The opened
- * word is c = x + 2^62 + r with |x| < 2^62, so x + 2^62 never passes 2^63 and the carry out of the addition of r is
- * known from the top bits of c and r: top(r) = 1 and top(c) = 0 is the one case with a carry. Where the lowest bits of both clouds' parts of c
- * are not opened, x is taken for so much less. Hence
- *   y = (c≫s) − 2^(62−s) − (r≫s) + (1−top c)·2^(64−s)·top r.
- * Of a share of top r only the low s bits count. It takes ⌈s/8⌉ bytes, side by side; a word is read at each, so at least
- * eight bytes must lie behind the last.
+ * Exact truncation of shares with dealt rounding (Escudero, Ghosh, Keller, Rachuri, Scholl 2020 in spirit).
+ * The opened word is c = x + 2^62 + r with |x| < 2^62, so x + 2^62 never passes 2^63 and the carry out of the
+ * addition of r is known from the top bits of c and r: top(r) = 1 and top(c) = 0 is the one case with a
+ * carry. Where the lowest bits of both clouds' parts of c are not opened, x is taken for so much less. Hence
+ * y = (c≫s) − 2^(62−s) − (r≫s) + (1−top c)·2^(64−s)·top r. Of a share of top r only the low s bits count. It
+ * takes ⌈s/8⌉ bytes, side by side; a word is read at each, so at least eight bytes must lie behind the last.
  * The dealer's kernels find cloud 0's share where cloud 1's goes.
  */
 
@@ -27,7 +26,10 @@ export function packTop(out: usize, x: usize, bytes: usize, n: usize): void {
   }
 }
 
-/** Adds to the upper `bytes` bytes of each word at `x` what `packTop` has of another, and clears those below. A word is read at each. */
+/**
+ * Adds to the upper `bytes` bytes of each word at `x` what `packTop` has of another, and clears those below.
+ * A word is read at each.
+ */
 export function addTop(x: usize, packed: usize, bytes: usize, n: usize): void {
   const dropped = <u64>((8 - bytes) << 3)
   const kept = (<u64>-1) << dropped
@@ -59,7 +61,10 @@ function storeLow(at: usize, word: u64, bytes: usize): void {
   if (bytes & 1) store<u8>(at, <u8>word)
 }
 
-/** One cloud's share of y, from its shares of top r and r≫s. The public part is cloud 0's (`leads` = 1, else 0). */
+/**
+ * One cloud's share of y, from its shares of top r and r≫s. The public part is cloud 0's (`leads` = 1, else
+ * 0).
+ */
 export function finishRescale(
   out: usize,
   c: usize,
@@ -84,8 +89,8 @@ export function finishRescale(
 }
 
 /**
- * One cloud's share of d·y, d the gate: from the opened b' = d ⊕ β, d·y = b'·y + (1−2b')·βy, and βy is linear in the
- * dealt β, β·top r and β(r≫s) because c is public. `bits` has a word of b' for every 64 values.
+ * One cloud's share of d·y, d the gate: from the opened b' = d ⊕ β, d·y = b'·y + (1−2b')·βy, and βy is linear
+ * in the dealt β, β·top r and β(r≫s) because c is public. `bits` has a word of b' for every 64 values.
  */
 export function finishGated(
   out: usize,
@@ -158,7 +163,9 @@ function betaOf(beta: usize, stride: usize, v: usize): u64 {
   return (load<u64>(beta + (v >> 6) * stride) >> (v & 63)) & 1
 }
 
-/** The dealer's, for a rescale under a gate: β is a word for every 64 values, the next one `stride` bytes on. */
+/**
+ * The dealer's, for a rescale under a gate: β is a word for every 64 values, the next one `stride` bytes on.
+ */
 export function dealGated(
   top: usize,
   gatedTop: usize,

@@ -3,8 +3,8 @@
  */
 
 /**
- * `count` blocks of 16 bytes: step, operation, kind and block counter, each a big-endian u32, as a CTR stream with
- * the nonce (step, operation, kind) would count them.
+ * `count` blocks of 16 bytes: step, operation, kind and block counter, each a big-endian u32, as a CTR stream
+ * with the nonce (step, operation, kind) would count them.
  */
 export function counterBlocks(
   out: usize,

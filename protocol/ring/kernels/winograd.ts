@@ -1,6 +1,6 @@
 /**
- * Seven products for eight: Winograd's form of Strassen's recursion (1971) over the blocked product. The ring has exact
- * subtraction, so nothing is lost by it. It pays while the factors' halves still fill the blocks.
+ * Seven products for eight: Winograd's form of Strassen's recursion (1971) over the blocked product. The ring
+ * has exact subtraction, so nothing is lost by it. It pays while the factors' halves still fill the blocks.
  */
 import { blockedProduct, blockedScratch } from "./product"
 
@@ -76,7 +76,8 @@ export function product(
   }
   if (!accumulate) for (let i: usize = 0; i < m; i++) memory.fill(out + i * outRow, 0, n << 3)
   halved(out, outRow, x, xRow, xCol, y, yRow, yCol, m >> 1, k >> 1, n >> 1, scratch)
-  // What an odd dimension leaves over: the last column of x with the last row of y, the last row, the last column.
+  // What an odd dimension leaves over: the last column of x with the last row of y, the last row, the last
+  // column.
   const even = m & ~1
   const across = n & ~1
   if (k & 1) {
@@ -144,7 +145,8 @@ function halved(
   const out12 = out + (n << 3)
   const out21 = out + m * outRow
   const out22 = out21 + (n << 3)
-  // Sums keep the orientation of their factor: rows as stored, xs (ys) bytes apart there, sRow and sCol in the sum.
+  // Sums keep the orientation of their factor: rows as stored, xs (ys) bytes apart there, sRow and sCol in
+  // the sum.
   const xAcross = xCol === 8
   const yAcross = yCol === 8
   const xs = xAcross ? xRow : xCol

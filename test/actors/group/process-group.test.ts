@@ -16,6 +16,7 @@ import * as Parties from "../../../runtime/messaging/party.ts"
 import { makeHub } from "../../../runtime/transport/memory.ts"
 import { Transport } from "../../../runtime/transport/transport.ts"
 import { withVariables } from "../../support/environment.ts"
+import { patienceMs } from "../../support/patience.ts"
 
 const drawn = () => Option.some(Redacted.make(new Uint8Array(randomBytes(32))))
 const content = new TextEncoder().encode("what only the house knows")
@@ -132,7 +133,7 @@ describe("asking within a house", () => {
   const serving = Effect.flatMap(Party, (party) =>
     party.serve([onInGroup(Double, ({ value }) => Effect.succeed({ doubled: 2 * value }))])
   )
-  const asked = askInGroup("cloud1", Double, { value: 21 }, { deadlineMs: 5_000 })
+  const asked = askInGroup("cloud1", Double, { value: 21 }, { deadlineMs: patienceMs })
 
   it.scopedLive("is answered, and nothing of it is on the wire", () =>
     Effect.gen(function* () {

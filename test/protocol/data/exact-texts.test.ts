@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { repeatedLabel } from "../../../protocol/data/labels.ts"
-import { exactNumber, nearTexts, spellingDifference } from "../../../protocol/data/spelling.ts"
+import { exactNumber, nearTexts, shown, spellingDifference } from "../../../protocol/data/spelling.ts"
 import { idx } from "./idx.ts"
 import { type WrittenColumn, writeParquet } from "./parquet.ts"
 import { readBytes, refused, small } from "./read.ts"
@@ -328,10 +328,33 @@ describe("texts - spelling", () => {
     ["a b", "ab", "spaces or invisible characters"],
     ["a\u200bb", "ab", "spaces or invisible characters"],
     ["7", "007", "how the number is written"],
+    ["p1", "\u04401", "letters of another script that look alike"],
+    ["'p1", "p1", "the quotes around it"],
+    ['="0012"', "0012", "the quotes around it"],
+    ["“p1”", "p1", "the quotes around it"],
+    ["'0012", "12", "how the number is written"],
     ["2021-03-01T08:00:00.001Z", "2021-03-01T08:00:00.001000Z", "spelling"]
   ])("says of %j and %j what they differ in", (one, other, difference) => {
     expect(spellingDifference(one, other)).toBe(difference)
     expect(nearTexts([one, "else", other], 5)).toEqual([{ one, other, difference }])
+  })
+
+  it("is shown on one line, without what steers a terminal or is not seen, and not endless", () => {
+    expect(shown("Müller 穀物 🌾")).toBe("Müller 穀物 🌾")
+    expect(shown("a\n\u001b[31m\u009b\u200b\u202e")).toBe(
+      "a\\u{000a}\\u{001b}[31m\\u{009b}\\u{200b}\\u{202e}"
+    )
+    expect(shown("x".repeat(100_000))).toBe(`${"x".repeat(60)}… (of 100000 characters)`)
+  })
+
+  it("is shown so in errors", async () => {
+    expect(await refused("id,size\np\u001b[31m1,1\n", { columns: ["size"] })).toContain(
+      "row p\\u{001b}[31m1 has"
+    )
+    const long = "x".repeat(1000)
+    expect(await refused(`id,size\n${long},1\n${long},1\n`, { columns: ["size"] })).toContain(
+      "x… (of 1000 characters) has the id of line 2 again"
+    )
   })
 
   it("knows nothing of texts that are different", () => {

@@ -53,7 +53,23 @@ describe("a file that is something else - is told by what it is, in one line", (
       latin("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
       "is a Git LFS pointer"
     ],
+    ["a pointer of git-annex", latin("/annex/objects/MD5E-s1--0.csv\n"), "is a pointer of git-annex"],
+    ["a stream of Arrow", latin("\xff\xff\xff\xff\x10\0\0\0"), "is a stream of Arrow"],
+    ["LZMA", latin("\x5d\0\0\x80\0"), "is compressed with LZMA"],
+    ["DuckDB", latin("\0\x01\x02\x03\x04\x05\x06\x07DUCK\0"), "is a database of DuckDB"],
+    ["SAS", latin(`${"\0".repeat(12)}\xc2\xea\x81\x60${"\0".repeat(16)}`), "is a SAS file"],
+    ["SAS transport", latin("HEADER RECORD*******LIBRARY HEADER RECORD!!!!!!!"), "is a SAS transport file"],
+    ["ARFF", latin("% grain\n@RELATION grain\n@attribute a numeric\n"), "is an ARFF file"],
+    ["LIBSVM", latin("1 1:0.5 2:3\n0 1:2\n"), "is in the sparse form of LIBSVM"],
+    ["SQL", latin("-- dump\nCREATE TABLE x (id int);\n"), "is a script of SQL"],
+    ["a spreadsheet that is HTML", latin("<table><tr><td>id</td></tr></table>"), "is a web page (HTML)"],
     ["encrypted Parquet", latin("PARE\x15\x02"), "is an encrypted Parquet file"],
+    [
+      "IDX of another type",
+      new Uint8Array([0, 0, 10, 1, 0, 0, 0, 1, 7]),
+      "begins with two zero bytes, as IDX does"
+    ],
+    ["IDX of no dimension", new Uint8Array([0, 0, 8, 0, 7]), "begins with two zero bytes, as IDX does"],
     ["zeros", new Uint8Array(100), "begins with nothing but zero bytes"],
     ["gzip in gzip", new Uint8Array(gzipSync(gzipSync("id\n"))), "is compressed with gzip twice"],
     ["bzip2 in gzip", new Uint8Array(gzipSync("BZh91AY&SY\0")), "is compressed with bzip2"],
@@ -70,6 +86,14 @@ describe("a file that is something else - is told by what it is, in one line", (
     const whole = new Uint8Array(gzipSync(header + rows((row) => `r${row},1,2,ash`)))
     expect(await refused(whole.slice(0, -20))).toContain("is gzip that was cut short")
     expect(await refused(whole.fill(0, 40, 60))).toContain("is not valid gzip: it is damaged")
+  })
+
+  it("IDX with another first byte, whatever separators seem to be in it", async () => {
+    const sizes = [0, 0, 0, 8, 0, 0, 0, 2]
+    const bytes = new Uint8Array([1, 0, 8, 2, ...sizes, ...Array.from({ length: 16 }, (_, at) => at % 10)])
+    expect(await refused(bytes, { header: ["a", "b"], columns: ["a", "b"] })).toContain(
+      "a.csv:1: the file has zero bytes here: it is no text"
+    )
   })
 
   it("Parquet compressed in a way that is not read", async () => {
@@ -94,6 +118,20 @@ describe("a file that is something else - is told by what it is, in one line", (
 
 describe("a text in another dialect - is told in one line", () => {
   it.each([
+    ["\u0001", "control characters"],
+    ["\u001f", "control characters"],
+    ["^", "carets"],
+    ["~", "tildes"],
+    [":", "colons"],
+    ["，", "commas of full width"]
+  ])("separated by %j", async (separator, name) => {
+    const message = await refused(`${header}r,1,2,ash\n`.replaceAll(",", separator), { description })
+    expect(message).toBe(
+      `a.csv: the file is separated by ${name}, not by commas; save it separated by commas`
+    )
+  })
+
+  it.each([
     [
       "semicolons",
       `id;length;width;kind\n${rows((row) => `r${row};1;2;ash`)}`,
@@ -111,6 +149,16 @@ describe("a text in another dialect - is told in one line", () => {
     ],
     ["tabs", `id\tlength\twidth\tkind\n${rows((row) => `r${row}\t1\t2\tash`)}`, "is separated by tabs"],
     ["bars", `id|length|width|kind\n${rows((row) => `r${row}|1|2|ash`)}`, "is separated by vertical bars"],
+    [
+      "row names of R",
+      `${header}1,r,1,2,ash\n`,
+      "the header may lack the name of a column, such as that of the row names of R"
+    ],
+    [
+      "the end of a file of DOS",
+      `${header}r,1,2,ash\n\u001a`,
+      "a.csv:3: the file has the sign for the end of a file here"
+    ],
     ["spaces", "id length  width kind\nr 1 2 ash\n", "is separated by spaces"],
     ["sep=", `sep=;\nid;length;width;kind\n`, "begins with a line sep= that a spreadsheet put there"],
     ["comments first", `# made by x\n# on a day\n${header}r,1,2,ash\n`, "begins with comment lines"],

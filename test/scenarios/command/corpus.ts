@@ -120,6 +120,14 @@ const wrongWords: ReadonlyArray<ParsedCase> = [
   parsed(["run", "--out", "--seed", "1", "a.yaml"], refused(/--out has no value; write --out DIR/)),
   parsed(["run", "--out", "a.yaml"], refused(/run needs FILE/)),
   parsed(["run", "a.yaml", "--out", ""], refused(/the value of --out is empty; write --out DIR/)),
+  parsed(["run", "~/a.yaml"], refused(/FILE begins with ~/, /write the whole path/, help("run"))),
+  parsed(["run", "a.yaml", "--out=~/out"], refused(/the value of --out begins with ~/, /whole path/)),
+  parsed(["resume", "~ada"], refused(/DIR begins with ~/)),
+  parsed(["run", "./~/a.yaml", "--out", "a~"], asked({ file: "./~/a.yaml", out: { value: "a~" } })),
+  parsed(
+    ["check", "a.yaml", "--calibration", "c.json"],
+    refused(/--calibration tells what the machines of --hosts take; give --hosts HOSTS too/, help("check"))
+  ),
   parsed(["run", "a.yaml", "--faults="], refused(/the value of --faults is empty; write --faults FILE/)),
   parsed(["run", "a.yaml", "--seed", "1", "--seed=2"], refused(/--seed is given twice; take one out/)),
   parsed(["run", "--compare", "a.yaml", "--compare"], refused(/--compare is given twice/)),
@@ -252,6 +260,27 @@ const otherFiles: ReadonlyArray<CommandCase> = [
     "name: leaves\n",
     /h\.yaml:1: name: is not known here/
   ),
+  command(
+    "check with the scenario in place of hosts, whole",
+    ["check", scenario, "--hosts", scenario],
+    refused(/leaves\.yaml: is a scenario; give the path of a file of hosts/)
+  ),
+  command(
+    "check of hosts in place of a scenario",
+    ["check", "{dir}/h.yaml"],
+    refused(/h\.yaml: is a file of hosts; give the path of a scenario/),
+    { files: { "h.yaml": aMachine } }
+  ),
+  command(
+    "simulate with a scenario in place of faults",
+    ["simulate", scenario, "--faults", scenario],
+    refused(/leaves\.yaml: is a scenario; give the path of a plan of faults/)
+  ),
+  command(
+    "check of a file below a file",
+    ["check", `${scenario}/x`],
+    refused(/there is no such file: a part of its path is a file, not a folder; give the path/)
+  ),
   withHosts(
     "check with hosts that are null",
     "null\n",
@@ -278,9 +307,12 @@ const otherFiles: ReadonlyArray<CommandCase> = [
     /h\.yaml:\d: .*b" .*is no host.*; add it to hosts/
   ),
   command(
-    "check with a calibration in a foreign language",
+    "check with hosts in place of a calibration",
     ["check", scenario, "--hosts", "{dir}/h.yaml", "--calibration", "{dir}/h.yaml"],
-    refused(/h\.yaml:1: links: is not known here/, /npm run bench -- calibrate measures this machine/),
+    refused(
+      /h\.yaml: is a file of hosts; give the path of a calibration/,
+      /npm run bench -- calibrate measures this machine/
+    ),
     { files: { "h.yaml": aMachine } }
   ),
   command(

@@ -417,7 +417,8 @@ describe("check", () => {
       expect((yield* failed("nowhere.yaml")).message).toContain(
         "there is no such file; give the path of a file of hosts"
       )
-      expect((yield* failed("scenarios/two-labs.yaml")).message).toContain("links: is missing; add it")
+      expect((yield* failed("scenarios/two-labs.yaml")).message).toContain("is a scenario; give the path")
+      expect((yield* failed("scenarios/faults/none.yaml")).message).toContain("hosts: is missing; add it")
       const hosts = "docs/deployment/hosts.yaml"
       expect((yield* failed(hosts, "nowhere.json")).message).toContain("npm run bench -- calibrate")
       const foreign = (yield* failed(hosts, "package.json")).message.split("\n")

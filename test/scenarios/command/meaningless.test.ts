@@ -14,7 +14,16 @@ import { loadScenario } from "../../../scenarios/description/load.ts"
 import { requireMeaningful } from "../../../scenarios/reference/opened-model.ts"
 import type { RunResult } from "../../../scenarios/report/result.ts"
 import { runScenario } from "../../../scenarios/run/run.ts"
-import { read, runInMemory, smallScenario, splits, writeScenario } from "../../support/small-scenario.ts"
+import {
+  leaves,
+  read,
+  runInMemory,
+  type Split,
+  smallScenario,
+  splits,
+  whole,
+  writeScenario
+} from "../../support/small-scenario.ts"
 
 const check = (file: string) =>
   checkScenario({ file, hosts: Option.none(), calibration: Option.none() }).pipe(Effect.provide(nodeContext))
@@ -115,6 +124,23 @@ describe("what is foreseen", () => {
         /\nwarnings\n {2}.*leaves\.yaml:\d+: data\.label\.values: no row to train on has the labels oak, yew, so/
       )
       expect(text.match(/warnings/g)).toHaveLength(1)
+    })
+  )
+
+  it.scopedLive("are ids that differ in their spelling alone and are rows of their own", () =>
+    Effect.gen(function* () {
+      const rows = [...leaves.slice(0, 20), ...leaves.slice(0, 2)].map((leaf, row) =>
+        row < 20 ? leaf : { ...leaf, id: leaf.id.toUpperCase() }
+      )
+      const split: Split = [
+        [[rows.slice(0, 10), whole]],
+        [[rows.slice(10, 15), whole]],
+        [[rows.slice(15), whole]]
+      ]
+      const { file } = yield* writeScenario(split, { training: { epochs: 1, batch: 2, rate: 0.25 } })
+      expect(yield* check(file)).toMatch(
+        /leaves\.yaml:\d+: users: ids are exact texts.*: leaf-0 and LEAF-0 in case, leaf-1 and LEAF-1 in case; write them alike/
+      )
     })
   )
 

@@ -228,6 +228,24 @@ const columnCases: ReadonlyArray<ScenarioCase> = [
       '8: data.features["<<"]: a merge of sections is not understood'
     ],
     [
+      "a scale in which nothing is left of a value",
+      "scaleTo: [-1, 1]",
+      "scaleTo: [0, 1e-9]",
+      "data.scaleTo: is so narrow that different values become the same number of 20 fractional bits; use [-1, 1]"
+    ],
+    [
+      "a user called as a party",
+      "- name: north",
+      "- name: kgc",
+      'users[0].name: "kgc" is what another party is called; give the user a name of its own, or user1'
+    ],
+    [
+      "a user called as another user",
+      "- name: south",
+      "- name: user1",
+      'users[1].name: "user1" is what another party is called; give the user a name of its own, or user2'
+    ],
+    [
       "a misspelt column",
       "[length, kind]",
       "[lenght, kind]",

@@ -2,7 +2,10 @@ import { Either } from "effect"
 import { describe, expect, it } from "vitest"
 import { ArrayFormatter } from "../../../protocol/schema.ts"
 import { decodeScenario } from "../../../scenarios/description/decode.ts"
+import { faultsJsonSchema } from "../../../scenarios/description/faults.ts"
+import { hostsJsonSchema } from "../../../scenarios/description/hosts.ts"
 import { scenarioJsonSchema } from "../../../scenarios/description/schema.ts"
+import { laidOut, openObjects } from "../../support/json-schema.ts"
 import { plainScenario } from "../../support/plain-scenario.ts"
 
 const problems = (changes: object): ReadonlyArray<string> => {
@@ -283,27 +286,24 @@ describe("scenario schema - parts that do not fit together", () => {
 })
 
 /** As Biome would lay it out, so that the file passes the linter as it is written. */
-const laidOut = (schema: object): string =>
-  `${JSON.stringify(schema, null, 2).replace(/\[\n\s+([^[\]{}]*?)\n\s+\]/g, (whole, items: string) => {
-    const line = `[${items.split(/,\n\s+/).join(", ")}]`
-    return line.length <= 80 ? line : whole
-  })}\n`
-
 describe("scenario schema - for editors", () => {
   it("is what scenario.schema.json holds (npx vitest run test/scenarios/description/schema.test.ts -u writes it anew)", async () => {
     await expect(laidOut(scenarioJsonSchema())).toMatchFileSnapshot("../../../scenarios/scenario.schema.json")
   })
 
   it("refuses unknown keys in every section", () => {
-    const open: Array<string> = []
-    const visit = (node: unknown, path: string): void => {
-      if (typeof node !== "object" || node === null) return
-      const object = node as Record<string, unknown>
-      const closed = object.additionalProperties === false || "patternProperties" in object
-      if (object.type === "object" && !closed) open.push(path)
-      for (const [key, child] of Object.entries(object)) visit(child, `${path}/${key}`)
-    }
-    visit(scenarioJsonSchema(), "")
-    expect(open).toEqual([])
+    expect(openObjects(scenarioJsonSchema())).toEqual([])
+  })
+})
+
+describe("schemas of the other files - for editors", () => {
+  it("of hosts is what hosts.schema.json holds, and refuses unknown keys", async () => {
+    await expect(laidOut(hostsJsonSchema())).toMatchFileSnapshot("../../../scenarios/hosts.schema.json")
+    expect(openObjects(hostsJsonSchema())).toEqual([])
+  })
+
+  it("of fault plans is what faults.schema.json holds, and refuses unknown keys", async () => {
+    await expect(laidOut(faultsJsonSchema())).toMatchFileSnapshot("../../../scenarios/faults.schema.json")
+    expect(openObjects(faultsJsonSchema())).toEqual([])
   })
 })

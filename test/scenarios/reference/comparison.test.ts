@@ -31,6 +31,7 @@ const joinedOf = (heldOut = 16, changes: Partial<JoinedData> = {}): JoinedData =
   placed: [],
   training: () => training,
   heldOut: () => table(heldOut),
+  nearIds: () => [],
   trainingRows: (rows) => ({
     rows: rows.length,
     features: Float64Array.from(

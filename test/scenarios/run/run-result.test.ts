@@ -5,7 +5,7 @@ import { agreementOf } from "../../../scenarios/description/agreement.ts"
 import { decodeScenario } from "../../../scenarios/description/decode.ts"
 import { predictCost } from "../../../scenarios/forecast/traffic.ts"
 import { notCompared } from "../../../scenarios/reference/comparison.ts"
-import type { RunResult } from "../../../scenarios/report/result.ts"
+import { decodeResult, type RunResult } from "../../../scenarios/report/result.ts"
 import { expectationsOf, type Measured, resultOf } from "../../../scenarios/run/run-result.ts"
 import { plainScenario } from "../../support/plain-scenario.ts"
 
@@ -60,6 +60,12 @@ const numbersIn = (value: unknown): ReadonlyArray<number> =>
       : []
 
 describe("result of a run", () => {
+  it("is what its schema for editors says", () => {
+    const results = [measured, { ...measured, outcome: { ...outcome, tested: undefined } }].map(resultOf)
+    for (const result of [...results, { ...results[0], awaitsReferences: true }])
+      expect(decodeResult(JSON.parse(JSON.stringify(result)))).toMatchObject({ _tag: "Right" })
+  })
+
   it("has what was found before the run and after it, and no reason where every figure is known", () => {
     const { accuracy, meaningless, reasons, seconds, warnings } = resultOf(measured)
     expect({ accuracy, meaningless, reasons }).toEqual({ accuracy: 0.5, meaningless: [], reasons: {} })

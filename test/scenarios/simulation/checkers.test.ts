@@ -1,10 +1,14 @@
 /** The checkers that stand outside a run: each finds what it is there for. */
 import { randomBytes } from "node:crypto"
-import { Either } from "effect"
+import { Either, Option } from "effect"
 import { describe, expect, it } from "vitest"
 import { type Envelope, encodeEnvelope } from "../../../protocol/messages/envelope.ts"
 import { Join } from "../../../protocol/messages/training.ts"
-import { MaskWatch, RoundWatch, Secrets, watchFrames } from "../../../scenarios/simulation/checkers.ts"
+import { disagreements } from "../../../scenarios/simulation/checkers/agreement.ts"
+import { watchFrames } from "../../../scenarios/simulation/checkers/frames.ts"
+import { MaskWatch } from "../../../scenarios/simulation/checkers/masks.ts"
+import { RoundWatch } from "../../../scenarios/simulation/checkers/order.ts"
+import { Secrets } from "../../../scenarios/simulation/checkers/secrets.ts"
 
 const envelope = (number: number, body: Uint8Array): Envelope => ({
   kind: "round",
@@ -116,5 +120,16 @@ describe("masks", () => {
     expect(see(watch, "train.2", 3, 9)).toBe(
       "cloud0 opened two different things under the masks of step 2, part 1, the latter in train.2"
     )
+  })
+})
+
+describe("the users' models", () => {
+  it("agree with that of user 1, or the user is named", () => {
+    const model = (...bytes: ReadonlyArray<number>) => Option.some(Uint8Array.from(bytes))
+    expect(disagreements([model(1, 2), model(1, 2), model(1, 2)])).toEqual([])
+    expect(disagreements([model(1, 2), model(1, 3), Option.none()])).toEqual([
+      "user2 has another model than user1",
+      "user3 has another model than user1"
+    ])
   })
 })

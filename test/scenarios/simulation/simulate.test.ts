@@ -5,26 +5,23 @@ import { beforeAll, describe, expect, it } from "vitest"
 import { phases } from "../../../actors/party/phases.ts"
 import { type FaultPlan, type PlannedEvent, partiesOf } from "../../../scenarios/faults-injected/plan.ts"
 import { fuzzKinds, fuzzRun } from "../../../scenarios/simulation/fuzzed-run.ts"
-import {
-  type SimulatedCompany,
-  type SimulatedRun,
-  simulated,
-  simulateRun
-} from "../../../scenarios/simulation/run.ts"
+import { simulateRun } from "../../../scenarios/simulation/run.ts"
 import {
   judge,
   loadSimulation,
   simulateSeed,
   simulateUndisturbed
 } from "../../../scenarios/simulation/seeds.ts"
+import type { SimulatedRun } from "../../../scenarios/simulation/verdict.ts"
+import { type Simulation, simulationOf } from "../../../scenarios/simulation/world.ts"
 
-let company: SimulatedCompany
+let simulation: Simulation
 let expected: SimulatedRun
 
 beforeAll(async () => {
   const loading = loadSimulation("scenarios/two-plots.yaml", Option.none())
-  company = (await Effect.runPromise(Effect.provide(loading, nodeContext))).company
-  expected = await simulateUndisturbed(company)
+  simulation = (await Effect.runPromise(Effect.provide(loading, nodeContext))).simulation
+  expected = await simulateUndisturbed(simulation)
 })
 
 const quiet: FaultPlan = { seed: 0, healAfterMs: 0, links: [], events: [] }
@@ -41,8 +38,8 @@ const event = { groups: [], forMs: 1_000, byMs: 0, returns: true, party: undefin
 
 const underPlan = async (plan: Partial<FaultPlan>, livenessMs = 600_000) => {
   const whole = { ...quiet, healAfterMs: undefined, ...plan }
-  const run = await simulateRun(company, { seed: whole.seed, plan: whole, livenessMs })
-  return { run, problems: judge(run, expected, whole, company.agreement) }
+  const run = await simulateRun(simulation, { seed: whole.seed, plan: whole, livenessMs })
+  return { run, problems: judge(run, expected, whole, simulation.agreement) }
 }
 
 describe("simulation", () => {
@@ -100,7 +97,7 @@ describe("simulation", () => {
   })
 
   it("stands the death of each party in each phase", async () => {
-    for (const party of partiesOf(company.agreement))
+    for (const party of partiesOf(simulation.agreement))
       for (const phase of phases) {
         const moment = { on: "phase", phase, afterMs: 0.5 } as const
         const { run, problems } = await underPlan({ events: [{ ...event, kind: "kill", party, moment }] })
@@ -110,10 +107,10 @@ describe("simulation", () => {
   })
 
   it("goes on from a checkpoint in the middle of the training, under the same masks", async () => {
-    const { agreement } = company
+    const { agreement } = simulation
     const epochs = 70
-    const longer = simulated({
-      ...company,
+    const longer = simulationOf({
+      ...simulation,
       agreement: { ...agreement, training: { ...agreement.training, epochs } }
     })
     const undisturbed = await simulateUndisturbed(longer)
@@ -157,25 +154,26 @@ describe("simulation", () => {
     expect(run.error).toMatch(/user2|west/)
     expect(problems).toEqual([])
     // Where the plan takes nobody away, the same error is a failure.
-    expect(judge(run, expected, quiet, company.agreement)).not.toEqual([])
+    expect(judge(run, expected, quiet, simulation.agreement)).not.toEqual([])
   })
 
   it("finds a run that never ends, and a model that is another", async () => {
     const { problems } = await underPlan({ links: [{ ...everywhere, loss: 1 }] })
     expect(problems[0]).toMatch(/no end after/)
     const wrong = { ...expected, model: new Uint8Array(4) }
-    expect(judge(expected, wrong, quiet, company.agreement)).toEqual([
+    expect(judge(expected, wrong, quiet, simulation.agreement)).toEqual([
       "the model is not that of the undisturbed run"
     ])
   })
 
   it("draws faults for a seed and judges what came of it", async () => {
     const results = []
-    for (let seed = 1; seed <= 8; seed++) results.push(await simulateSeed(company, undefined, expected, seed))
+    for (let seed = 1; seed <= 8; seed++)
+      results.push(await simulateSeed(simulation, undefined, expected, seed))
     for (const { problems, plan } of results) expect(problems, plan.join("\n")).toEqual([])
     // Whatever this process has simulated before.
     const [first, ...others] = results
-    expect(await simulateSeed(company, undefined, expected, 1)).toEqual(first)
+    expect(await simulateSeed(simulation, undefined, expected, 1)).toEqual(first)
     expect(new Set(others.map(({ trace }) => trace)).size).toBe(others.length)
   })
 })
@@ -183,8 +181,8 @@ describe("simulation", () => {
 describe("fuzz", () => {
   it("of every subject kills nobody and leaves the model as it is", async () => {
     const messages = 5_000
-    const { run, injected, subjects } = await fuzzRun(company, { seed: 1, messages, atATime: 50 })
-    expect(judge(run, expected, quiet, company.agreement)).toEqual([])
+    const { run, injected, subjects } = await fuzzRun(simulation, { seed: 1, messages, atATime: 50 })
+    expect(judge(run, expected, quiet, simulation.agreement)).toEqual([])
     expect([...injected.values()].reduce((sum, n) => sum + n, 0)).toBe(messages)
     for (const kind of fuzzKinds) expect(injected.get(kind)).toBeGreaterThan(messages / 10)
     // Seven parties, twenty senders and four channels; some come up seldom.

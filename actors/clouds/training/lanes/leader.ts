@@ -1,5 +1,5 @@
 /**
- * The leader of a cloud's lanes, its main process, which is itself lane 0 (section 6 of docs/protocol.md). It
+ * The leader of a cloud's lanes, its main process, which is itself lane 0 (section 6 of docs/concepts/protocol.md). It
  * enlists the lanes that are ready when a session begins, and in each step hands out the opened weights and
  * its shares of the biases, and gathers shares of the gradients. A lane that fails or falls silent ends the
  * session; the next is without it.

@@ -1,5 +1,5 @@
 /**
- * What a leader, the main process of a cloud, and its lanes send each other (section 6 of docs/protocol.md):
+ * What a leader, the main process of a cloud, and its lanes send each other (section 6 of docs/concepts/protocol.md):
  * requests when a session begins, and two rounds a step, in which the weights go out and the gradients come
  * back. All of it is sealed.
  */
@@ -11,7 +11,7 @@ import { type Agreement, roundDeadlines } from "../../../party/agreement.ts"
 /** A lane is ready for an assignment. */
 export const Enter = groupAsk("EnterLane", Schema.Struct({}), Schema.Struct({}))
 
-/** What a lane works on from now on, whatever it did before. It replies once it has its rows. */
+/** A lane's assignment from now on, whatever it did before. It replies once it has its rows. */
 const Assignment = Schema.Struct({
   epoch: Count,
   /** The step whose weights the leader has. */

@@ -22,9 +22,11 @@ import { exchange, Party } from "../../../../runtime/messaging/contract.ts"
 import { workLimits } from "../../../../runtime/messaging/limits.ts"
 import { type Hub, makeHub } from "../../../../runtime/transport/memory.ts"
 import { agreedBut, processOf, standStill } from "../../../support/on-a-hub.ts"
+import { patienceMs } from "../../../support/patience.ts"
+import { inVirtualTime } from "../../../support/virtual-time.ts"
 
 const limits = { ...workLimits, aliveEveryMs: 50, leaseMs: 600, patienceMs: 5_000 }
-const ask = { deadlineMs: 2_000 }
+const ask = { deadlineMs: patienceMs }
 const rows = 64
 
 /** A main process that has lanes, and a table of noughts for them. */
@@ -60,7 +62,7 @@ const laneOn = (hub: Hub, name: string) =>
 const until = (holds: Effect.Effect<boolean>) => Effect.repeat(Effect.sleep(10), { until: () => holds })
 
 describe("lanes", () => {
-  it.scopedLive("wait for the other cloud's lane of their rows until it has them too", () =>
+  inVirtualTime("wait for the other cloud's lane of their rows until it has them too", () =>
     Effect.gen(function* () {
       const hub = makeHub()
       const agreement = yield* agreedBut({ roundTimeoutMs: 100 })
@@ -79,7 +81,7 @@ describe("lanes", () => {
     })
   )
 
-  it.scopedLive("are waited for until they have opened their rows", () =>
+  inVirtualTime("are waited for until they have opened their rows", () =>
     Effect.gen(function* () {
       const hub = makeHub()
       const agreement = yield* agreedBut({ roundTimeoutMs: 100 })
@@ -108,7 +110,7 @@ describe("lanes", () => {
     })
   )
 
-  it.scopedLive("that fail say so, and the session is over at once", () =>
+  inVirtualTime("that fail say so, and the session is over at once", () =>
     Effect.gen(function* () {
       const hub = makeHub()
       const { lanes, enlisting } = yield* mainOn(hub, "cloud0", yield* agreedBut({}))
@@ -127,7 +129,7 @@ describe("lanes", () => {
     })
   )
 
-  it.scopedLive("that have failed three times are not taken again, also when they were away meanwhile", () =>
+  inVirtualTime("that have failed three times are not taken again, also when they were away meanwhile", () =>
     Effect.gen(function* () {
       const hub = makeHub()
       const { lanes, enlisting } = yield* mainOn(hub, "cloud0", yield* agreedBut({}))

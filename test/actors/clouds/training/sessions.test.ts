@@ -1,5 +1,5 @@
 /** How the clouds come to a session, over a hub, where messages and disks take their time. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Context, Effect, Fiber, Option, Redacted, Supervisor } from "effect"
 import { randomnessFromKgc } from "../../../../actors/clouds/randomness/from-kgc.ts"
 import { CheckpointStore } from "../../../../actors/clouds/training/checkpoints.ts"
@@ -18,8 +18,10 @@ import { workLimits } from "../../../../runtime/messaging/limits.ts"
 import { memoryStore, type StoreService } from "../../../../runtime/storage/store.ts"
 import { type Hub, makeHub } from "../../../../runtime/transport/memory.ts"
 import { agreed, agreedBut, processOf } from "../../../support/on-a-hub.ts"
+import { patienceMs } from "../../../support/patience.ts"
+import { inVirtualTime } from "../../../support/virtual-time.ts"
 
-const ask = { deadlineMs: 2_000 }
+const ask = { deadlineMs: patienceMs }
 const rows = 64
 
 const sixteen = () => new Uint8Array(16)
@@ -67,7 +69,7 @@ class Interrupting extends Supervisor.AbstractSupervisor<void> {
 }
 
 describe("sessions", () => {
-  it.scopedLive(
+  inVirtualTime(
     "a cloud waits for the other, which still puts its table together, longer than for a round",
     () =>
       Effect.gen(function* () {
@@ -93,7 +95,7 @@ describe("sessions", () => {
       })
   )
 
-  it.scopedLive(
+  inVirtualTime(
     "C1 keeps to the later of two words to train, though it is done with the earlier one last",
     () =>
       Effect.gen(function* () {
@@ -126,7 +128,7 @@ describe("sessions", () => {
       })
   )
 
-  it.scopedLive(
+  inVirtualTime(
     "a session is broken off by the next, also where who began it was interrupted as it began",
     () =>
       Effect.gen(function* () {
@@ -148,7 +150,7 @@ describe("sessions", () => {
       })
   )
 
-  it.scopedLive("a lane of C1 is let in at once, also while C0 is away", () =>
+  inVirtualTime("a lane of C1 is let in at once, also while C0 is away", () =>
     Effect.gen(function* () {
       const hub = makeHub()
       yield* cloud1On(hub)
@@ -157,7 +159,7 @@ describe("sessions", () => {
     })
   )
 
-  it.scopedLive("rows are handed out to no lane when a session did not come about", () =>
+  inVirtualTime("rows are handed out to no lane when a session did not come about", () =>
     Effect.gen(function* () {
       const hub = makeHub()
       const agreement = yield* agreed
@@ -190,7 +192,7 @@ describe("sessions", () => {
     })
   )
 
-  it.scopedLive("checkpoints at the broker of an earlier run of the same name are none of this one's", () =>
+  inVirtualTime("checkpoints at the broker of an earlier run of the same name are none of this one's", () =>
     Effect.gen(function* () {
       const hub = makeHub()
       const [bucket0, bucket1] = [memoryStore(), memoryStore()]

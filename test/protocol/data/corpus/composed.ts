@@ -134,14 +134,14 @@ const flaws: Readonly<Record<string, (drawn: Drawn, random: Random) => Flawed>> 
     const row = random.below(sheet.rows.length)
     const width = sheet.header.length
     const rows = sheet.rows.map((cells, at) => (at === row ? [...cells, "x"] : cells))
-    const says = new RegExp(`${width + 1} (fields|cells).* ${width}`)
+    const says = new RegExp(`${width + 1} (fields?|cells).* ${width}`)
     return { sheet: { ...sheet, rows }, row, told: { says, remedy: /a column/ } }
   },
   lack: ({ sheet }, random) => {
     const row = random.below(sheet.rows.length)
     const width = sheet.header.length
     const rows = sheet.rows.map((cells, at) => (at === row ? cells.slice(0, -1) : cells))
-    const says = new RegExp(`${width - 1} (fields|cells).* ${width}`)
+    const says = new RegExp(`${width - 1} (fields?|cells).* ${width}`)
     return { sheet: { ...sheet, rows }, row, told: { says, remedy: /a column/ } }
   },
   unnamed: ({ sheet }, random) => {

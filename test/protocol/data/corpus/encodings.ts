@@ -131,6 +131,50 @@ const misdeclared: ReadonlyArray<DataCase> = [
     source: { encoding: "utf-16le" },
     expected: { problems: [{ line: 6, says: /utf-16/i, remedy: /./ }] }
   },
+  ...pages.map(
+    (encoding): DataCase => ({
+      name: `utf-8, declared as ${encoding}`,
+      bytes: encoded(written(umlauts).text, "utf-8"),
+      source: { encoding },
+      expected: { problems: [{ says: new RegExp(`UTF-8.*${encoding}`), remedy: /encoding: utf-8/ }] }
+    })
+  ),
+  ...(["utf-16le", "utf-16be"] as const).map((encoding, at): DataCase => {
+    const named = (["utf-16be", "utf-16le"] as const)[at]!
+    return {
+      name: `${encoding} without a mark, declared as ${named}`,
+      bytes: encoded(written(umlauts).text, encoding),
+      source: { encoding: named },
+      expected: {
+        problems: [
+          { says: new RegExp(`is in ${encoding}`, "i"), remedy: new RegExp(`encoding: ${encoding}`) }
+        ]
+      }
+    }
+  }),
+  {
+    name: "windows-1252, declared as latin1, ’ in an id",
+    bytes: encoded(written(withCell(grainSheet, 5, "id", "O’Brien")).text, "windows-1252"),
+    source: { encoding: "latin1" },
+    expected: {
+      problems: [{ line: 7, says: /control characters.*Windows-1252.*Latin-1/, remedy: /encoding/ }]
+    }
+  },
+  {
+    name: "utf-8 with umlauts, and one of latin1 further down",
+    bytes: new Uint8Array(
+      Buffer.concat([
+        encoded(written(umlauts).text, "utf-8"),
+        encoded("Käse,12.125,10.1875,feed\n", "latin1")
+      ])
+    ),
+    expected: { problems: [{ line: 10, says: /^(?!.*would fit).*UTF-8/, remedy: /save it as UTF-8/ }] }
+  },
+  {
+    name: "an umlaut of MS-DOS, which neither latin1 nor windows-1252 has",
+    bytes: new Uint8Array(Buffer.from(written(withCell(grainSheet, 2, "id", "M\x81ller")).text, "latin1")),
+    expected: { problems: [{ line: 4, says: /^(?!.*would fit).*UTF-8/, remedy: /name the encoding/ }] }
+  },
   ...[
     ["an overlong form", [0xc0, 0xaf]],
     ["half of a pair", [0xed, 0xa0, 0x80]],
@@ -202,6 +246,22 @@ const idless: ReadonlyArray<DataCase> = ["NULL", "NA", "nan", "None"].map((word)
   name: `CSV with the id ${word}`,
   bytes: plain(withCell(grainSheet, 2, "id", word)),
   expected: { problems: [{ line: 4, id: word, says: /missing/, remedy: /id of its own/ }] }
+}))
+
+/** Among names and codes such a word is one of them. */
+const words: ReadonlyArray<DataCase> = [
+  ["countries", ["AT", "BE", "DE", "NA", "NO", "FR", "ZA", "ZM"]],
+  ["names", ["Smith", "O’Brien", "Null", "None", "van der Berg", "Müller", "José", "Li"]]
+].map(([what, ids]) => {
+  const sheet = withColumn(grainSheet, "id", (_, row) => ids![row]!)
+  return { name: `CSV with ids that are ${what}`, bytes: plain(sheet), expected: cellsOf(sheet) }
+})
+
+/** Characters that nobody sees, and that steer a terminal. */
+const steering: ReadonlyArray<DataCase> = ["p\x1b[31m1", "p\x7f1", "p\x921"].map((id) => ({
+  name: `CSV with the id ${JSON.stringify(id)}`,
+  bytes: plain(withCell(grainSheet, 2, "id", id)),
+  expected: { problems: [{ line: 4, id, says: /control characters/, remedy: /./ }] }
 }))
 
 /** Labels: those of the scenario, those of the file, and what they are, or that they are none. */
@@ -315,6 +375,8 @@ export const encodedTexts: ReadonlyArray<DataCase> = [
   ...misdeclared,
   ...exact,
   ...idless,
+  ...words,
+  ...steering,
   rounded,
   ...labelled
 ]

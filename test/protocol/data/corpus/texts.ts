@@ -210,7 +210,7 @@ const rows = ((): ReadonlyArray<DataCase> => {
         record(line, (row) => [...row, "x"]),
         {
           line,
-          says: /5 (fields|cells).*4/,
+          says: /5 (fields?|cells).*4/,
           remedy: /one (field|cell) a column|quote/
         }
       ),
@@ -219,7 +219,7 @@ const rows = ((): ReadonlyArray<DataCase> => {
         record(line, (row) => row.slice(0, 3)),
         {
           line,
-          says: /3 (fields|cells).*4/,
+          says: /3 (fields?|cells).*4/,
           remedy: /one (field|cell) a column/
         }
       ),
@@ -411,7 +411,7 @@ const cuts: ReadonlyArray<DataCase> = Array.from(
     const name = `CSV that ends after ${text.length} bytes`
     const place = { line: lines.length }
     if (last.length < 4) {
-      return refusal(name, bytes(text), { ...place, says: /(fields|cells).*4/, remedy: /./ })
+      return refusal(name, bytes(text), { ...place, says: /(fields?|cells).*4/, remedy: /./ })
     }
     const grade = last[3]!
     if (grade === "feed" || grade === "mill") {

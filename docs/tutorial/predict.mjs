@@ -1,0 +1,19 @@
+// Predicts with a model of bicameral: node predict.mjs model.json age=61 pulse=74 bmi=31.5 glucose=7.2
+import { readFileSync } from "node:fs"
+
+const [path, ...given] = process.argv.slice(2)
+const { data, network, layers } = JSON.parse(readFileSync(path, "utf8"))
+const row = new Map(given.map((word) => word.split("=")))
+const [low, high] = data.scaleTo
+
+// Each feature is scaled from its public range to scaleTo, in the order of the scenario.
+let values = data.features.map(({ name, range: [least, greatest] }) => {
+  const value = Number(row.get(name))
+  return low + ((value - least) / (greatest - least)) * (high - low)
+})
+network.layers.forEach(({ activation }, l) => {
+  const { weights, bias } = layers[l]
+  const sums = bias.map((b, unit) => values.reduce((sum, value, i) => sum + value * weights[i][unit], b))
+  values = activation === "relu" ? sums.map((sum) => Math.max(sum, 0)) : sums
+})
+console.log(data.label.values[values.indexOf(Math.max(...values))])

@@ -1,0 +1,41 @@
+/** The memory that a run needs on each host. */
+
+import { wordBytes } from "../../protocol/bytes.ts"
+import { opensLabels, outputs } from "../../protocol/learning/network.ts"
+import type { Deployment } from "./deployment.ts"
+import { clouds, type Predicted } from "./loads.ts"
+
+/** Hosts whose memory does not hold what a party keeps there. */
+export interface TooSmall {
+  readonly host: string
+  readonly gigabytes: number
+}
+
+/** What a process takes in addition to the data. */
+const processBytes = 150e6
+
+/**
+ * The hosts that are too small for what the parties keep in memory. A cloud keeps the opened table, and the
+ * labels of a ReLU output a second time; lane 0 has the rows of all lanes, the others their own. The KGC
+ * keeps the table's mask.
+ */
+export const hostsTooSmall = (
+  { cost: { plan } }: Predicted,
+  deployment: Deployment
+): ReadonlyArray<TooSmall> => {
+  const { placement } = deployment
+  const lanes = 1 + placement.lanes.cloud0.length
+  const labels = wordBytes * plan.rows * outputs(plan.network)
+  const table = wordBytes * plan.rows * plan.network.inputs + labels
+  const opened = table + (opensLabels(plan.network) ? labels : 0)
+  const kept = new Map<string, number>()
+  const keep = (host: string, bytes: number) => kept.set(host, (kept.get(host) ?? processBytes) + bytes)
+  for (const who of clouds) {
+    keep(placement[who], opened)
+    for (const host of placement.lanes[who]) keep(host, opened / lanes)
+  }
+  for (const host of [placement.kgc, ...placement.workers.kgc]) keep(host, table)
+  return Array.from(kept, ([host, bytes]) => ({ host, gigabytes: bytes / 1e9 })).filter(
+    ({ host, gigabytes }) => gigabytes > (deployment.host(host).gigabytes ?? Number.POSITIVE_INFINITY)
+  )
+}

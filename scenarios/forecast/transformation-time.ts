@@ -1,0 +1,70 @@
+/** The time of the transformation: the clouds bring all ciphertexts under one key, or into shares. */
+
+import { wordBytes } from "../../protocol/bytes.ts"
+import { outputs } from "../../protocol/learning/network.ts"
+import {
+  bcpOf,
+  brokerLoad,
+  ciphertextLoads,
+  clouds,
+  endMs,
+  type PredictPhase,
+  stored,
+  total,
+  trafficOf,
+  type Work
+} from "./loads.ts"
+import { sumOf, time } from "./time.ts"
+
+export const transformationTime: PredictPhase = (run, deployment) => {
+  const { calibration, placement } = deployment
+  const bcp = bcpOf(run, deployment)
+  const traffic = trafficOf(run, "transform")
+  const hybrid = run.scenario.security.upload === "hybrid"
+  const { workers } = placement
+  const all = total(run.cost.shares)
+  /** A user's shares, after those of the users before: only the tables of its own key are new. */
+  const share = (count: number, i: number) => {
+    const started = i > 0
+    const messages = (traffic.messages * count) / all
+    const bytes = (traffic.bytes * count) / all
+    const ends = clouds.map((who) => ({
+      who,
+      host: placement[who],
+      ms: endMs(calibration, messages, bytes),
+      threads: 1
+    }))
+    const before = total(run.cost.shares.slice(0, i))
+    const own: ReadonlyArray<Work> = [
+      [bcp.openMaster, count, before],
+      [bcp.encryptFactored, count, before]
+    ]
+    const threads0 = { who: "cloud0", main: placement.cloud0, workers: workers.cloud0, started }
+    const threads1 = { who: "cloud1", main: placement.cloud1, workers: workers.cloud1, started }
+    return deployment.work([
+      ...ciphertextLoads(run, deployment, threads0, hybrid ? own : [...own, [bcp.reencrypt, count, before]]),
+      ...(hybrid
+        ? []
+        : ciphertextLoads(run, deployment, threads1, [
+            [bcp.blind, count],
+            [bcp.strip, count, before]
+          ])),
+      ...ends,
+      brokerLoad(deployment, { messages, bytes })
+    ])
+  }
+  const work = sumOf(run.cost.shares.map(share))
+  // Each cloud stores the result of each user: cloud 1 the words, and what rests under pk or under a key of
+  // its own.
+  const words =
+    wordBytes * run.cost.plan.rows * (run.cost.plan.network.inputs + outputs(run.cost.plan.network))
+  const keeping = stored(deployment, "cloud1", run.cost.shares.length, words + traffic.bytes)
+  // A user's shares are transformed after another's.
+  const waiting = deployment.requests(placement.cloud1, placement.cloud0, 1 + run.cost.shares.length)
+  return time(
+    "transform",
+    sumOf([work, keeping]),
+    waiting,
+    deployment.transfer(placement.cloud1, placement.cloud0, traffic.bytes / 2)
+  )
+}

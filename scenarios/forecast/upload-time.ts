@@ -1,0 +1,88 @@
+/** The time of the upload: users encrypt and send, the clouds store. */
+
+import { pieceBytes, piecesAtOnce } from "../../actors/party/bcp-pool.ts"
+import { ciphertextBytes } from "../../protocol/bcp/wire.ts"
+import { UploadShare0, UploadShare1, UploadWords1 } from "../../protocol/messages/upload.ts"
+import {
+  bcpOf,
+  brokerLoad,
+  ciphertextLoads,
+  clouds,
+  endMs,
+  type PredictPhase,
+  stored,
+  trafficOf
+} from "./loads.ts"
+import { greatest, mega, time } from "./time.ts"
+
+export const uploadTime: PredictPhase = (run, deployment) => {
+  const { calibration, placement } = deployment
+  const { encrypt } = bcpOf(run, deployment)
+  const { shares } = run.cost
+  const traffic = trafficOf(run, "upload")
+  const hybrid = run.scenario.security.upload === "hybrid"
+  const ciphertextsEach = pieceBytes / ciphertextBytes({ bits: run.scenario.security.modulusBits })
+  const users = shares.map((count, index) => {
+    const host = deployment.user(index)
+    const sent = { messages: traffic.messages / shares.length, bytes: traffic.bytes / shares.length }
+    const asks = hybrid
+      ? 1 + trafficOf(run, "upload", [UploadWords1.tag]).messages / 2 / shares.length
+      : 2 * Math.ceil(count / ciphertextsEach)
+    const making = hybrid ? (sent.bytes / mega) * calibration.words.makeMegabyteMs : 0
+    return {
+      loads: [
+        ...ciphertextLoads(
+          run,
+          deployment,
+          {
+            who: `user ${index + 1}`,
+            main: host,
+            atOnce: Math.min(piecesAtOnce, Math.ceil(count / ciphertextsEach))
+          },
+          [[encrypt, (hybrid ? 1 : 2) * count]]
+        ),
+        {
+          who: `user ${index + 1}`,
+          host,
+          ms: endMs(calibration, sent.messages, sent.bytes) + making,
+          threads: 1
+        }
+      ],
+      // Salt, declarations and what is coming; then the pieces, several under way at a time.
+      waiting: deployment.requests(host, placement.cloud1, 4 + asks / Math.min(asks, piecesAtOnce)),
+      transfer: deployment.transfer(host, placement.cloud1, sent.bytes)
+    }
+  })
+  const received = {
+    cloud0: trafficOf(run, "upload", [UploadShare0.tag]),
+    cloud1: trafficOf(run, "upload", [UploadShare1.tag, UploadWords1.tag])
+  }
+  const cloudLoads = clouds.map((who) => ({
+    who,
+    host: placement[who],
+    ms:
+      endMs(calibration, received[who].messages, received[who].bytes) +
+      (who === "cloud1" ? (received[who].bytes / mega) * calibration.words.openMegabyteMs : 0),
+    threads: 1
+  }))
+  const storing = clouds.map((who) =>
+    stored(deployment, who, received[who].messages / 2, received[who].bytes)
+  )
+  return time(
+    "upload",
+    greatest([
+      deployment.work([
+        ...users.flatMap(({ loads }) => loads),
+        ...cloudLoads,
+        brokerLoad(deployment, traffic)
+      ]),
+      ...storing
+    ]),
+    greatest(users.map(({ waiting }) => waiting)),
+    greatest([
+      ...users.map(({ transfer }) => transfer),
+      deployment.transfer(placement.broker, placement.cloud0, traffic.bytes / 2),
+      deployment.transfer(placement.broker, placement.cloud1, traffic.bytes / 2)
+    ])
+  )
+}

@@ -1,0 +1,95 @@
+/**
+ * What a party's process runs on: its connection to the broker and its storage, each from a record of its
+ * own, and both through the faults that are injected on purpose.
+ */
+import { join } from "node:path"
+import { Effect, Layer, Option, Redacted } from "effect"
+import { CheckpointStore } from "../../actors/clouds/training/checkpoints.ts"
+import { processGroupFromEnvironment } from "../../actors/group/process-group.ts"
+import type { Agreement } from "../../actors/party/agreement.ts"
+import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
+import { partyRoot } from "../../actors/party/root.ts"
+import type { BrokerAccess } from "../../runtime/broker/access.ts"
+import { layer as party } from "../../runtime/messaging/party.ts"
+import { openBucket } from "../../runtime/storage/jetstream-store.ts"
+import { directory, encrypted, stable } from "../../runtime/storage/store.ts"
+import { layer as tracing } from "../../runtime/tracing.ts"
+import { brokerRequests, layer as nats } from "../../runtime/transport/nats.ts"
+import type { FaultsAtParty } from "../faults-injected/at-party.ts"
+import { eventsEntry } from "../folders/party-folder.ts"
+import { untilBroker } from "./until-broker.ts"
+
+/** Which party of which run connects, and with which credentials. */
+export interface Connection {
+  readonly actor: string
+  readonly run: string
+  readonly access: BrokerAccess
+}
+
+/** Where a party keeps what it has. */
+export interface Storage {
+  /** Its own folder. */
+  readonly folder: string
+  /** Whether it keeps its checkpoints at the broker. */
+  readonly checkpointsAtBroker: boolean
+}
+
+export interface PartyOptions {
+  readonly agreement: Agreement
+  readonly connection: Connection
+  readonly storage: Storage
+  /** What is done to this party on purpose; undefined where nothing is. */
+  readonly faults: FaultsAtParty | undefined
+  /** Threads for its work. */
+  readonly threads: number
+}
+
+const brokerOf = ({ access: { url, user, password, trust }, run }: Connection) =>
+  ({ servers: [url], user, password, trust, run }) as const
+
+/** Everything that a party's process needs to serve. */
+export const partyServices = (options: PartyOptions) => {
+  const { connection, storage, threads } = options
+  const { actor, run } = connection
+  const stores = storesOf(options)
+  return Layer.mergeAll(
+    connected(options),
+    stores,
+    processGroupFromEnvironment({ name: actor, run }),
+    storage.checkpointsAtBroker ? untilBroker(checkpoints(options).pipe(Layer.provide(stores))) : Layer.empty,
+    bcpPool(threads)
+  ).pipe(Layer.provideMerge(tracing({ actor, file: join(storage.folder, eventsEntry) })))
+}
+
+/** The party on the network. */
+const connected = ({ connection, faults }: PartyOptions) => {
+  const { actor, run } = connection
+  const broker = nats(brokerOf(connection))
+  return untilBroker(
+    party({ name: actor, run }).pipe(Layer.provideMerge(faults?.transport(broker) ?? broker))
+  )
+}
+
+/** Whose storage it is: stable storage is encrypted under a key that follows from the party's password. */
+const ownerOf = ({ actor, run, access }: Connection) => ({ party: actor, run, secret: access.password })
+
+const storesOf = ({ connection, faults, storage: { folder } }: PartyOptions) => {
+  const plain = Layer.merge(directory(folder), stable(folder, ownerOf(connection)))
+  return faults?.stores(plain) ?? plain
+}
+
+/**
+ * A cloud's checkpoints at the broker. The broker knows the password, so they are encrypted under a key that
+ * follows from the cloud's root, which only its own folder has.
+ */
+const checkpoints = ({ agreement, connection }: PartyOptions) =>
+  Layer.scoped(
+    CheckpointStore,
+    Effect.gen(function* () {
+      const { actor, run } = connection
+      const key = (yield* partyRoot(agreement))("checkpoints")
+      const secret = Redacted.make(Buffer.from(key).toString("hex"))
+      const bucket = yield* openBucket(yield* brokerRequests(brokerOf(connection)), actor, run)
+      return Option.some(encrypted(bucket, { ...ownerOf(connection), secret }))
+    })
+  )

@@ -1,0 +1,35 @@
+/**
+ * All checkers of the frames of one run. They stand outside: they see every frame that is sent, every byte
+ * that is drawn at random and the data, and ask no party.
+ */
+import { decodeEnvelope } from "../../../protocol/messages/envelope.ts"
+import type { SentFrame, Violation } from "./frame.ts"
+import { MaskWatch } from "./masks.ts"
+import { RoundWatch } from "./order.ts"
+import type { Secrets } from "./secrets.ts"
+
+export interface FrameWatch {
+  /** What was found so far, in the order of the frames. */
+  readonly violations: ReadonlyArray<Violation>
+  /** Takes a frame, and its envelope where that is decoded already. */
+  readonly see: (frame: SentFrame, envelope?: ReturnType<typeof decodeEnvelope>) => void
+}
+
+/** Watches the frames of a run whose clouds take `roundsAStep` rounds for a training step. */
+export const watchFrames = (secrets: Secrets, roundsAStep: number): FrameWatch => {
+  const watches = [new RoundWatch(), new MaskWatch(roundsAStep)]
+  const violations: Array<Violation> = []
+  return {
+    violations,
+    see: (frame, envelope = decodeEnvelope(frame.data)) => {
+      const leaked = secrets.find(frame.data)
+      if (leaked !== undefined) violations.push(`${leaked} was on the link from ${frame.from} to ${frame.to}`)
+      if (envelope._tag === "Left") violations.push(`${frame.from} sent ${frame.to} something malformed`)
+      else
+        for (const each of watches) {
+          const wrong = each.see(frame, envelope.right)
+          if (wrong !== undefined) violations.push(wrong)
+        }
+    }
+  }
+}

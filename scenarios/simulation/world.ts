@@ -1,0 +1,132 @@
+/**
+ * The world of one simulated run: its time, its network, its parties' disks, and all that is observed of it.
+ */
+import { Effect } from "effect"
+import type { Agreement } from "../../actors/party/agreement.ts"
+import { rootEntry } from "../../actors/party/root.ts"
+import type { EncodedTable } from "../../protocol/data/encoding.ts"
+import { Bytes, format } from "../../protocol/messages/message.ts"
+import { Schema } from "../../protocol/schema.ts"
+import { generateSigningKeyPair } from "../../protocol/sharing/roster.ts"
+import type { Work } from "../../protocol/sharing/work.ts"
+import { memoryStore, type StoreService } from "../../runtime/storage/store.ts"
+import type { Hub } from "../../runtime/transport/memory.ts"
+import type { VirtualRandomness } from "../../runtime/virtual/randomness.ts"
+import { makeVirtualTime, type VirtualTime } from "../../runtime/virtual/time.ts"
+import type { JobFailed } from "../../runtime/work/pool.ts"
+import { roundsAStepOf } from "../faults-injected/moments.ts"
+import { type FaultPlan, partiesOf } from "../faults-injected/plan.ts"
+import { type FrameWatch, watchFrames } from "./checkers/frames.ts"
+import type { Secrets } from "./checkers/secrets.ts"
+import { Conditions } from "./conditions.ts"
+import { simulatedModulusBits, simulatedPool } from "./keys.ts"
+import { makeNetwork, type OnArrival } from "./network.ts"
+import { RunRecord } from "./run-record.ts"
+import { rootOf, secretsOf } from "./secrets.ts"
+
+/** What a run of a scenario needs. */
+export interface SimulationInput {
+  readonly agreement: Agreement
+  /** The users' cells, in the order of the agreement. */
+  readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+  readonly usersLeave: boolean
+}
+
+/** The same, ready to be simulated. */
+export interface Simulation extends SimulationInput {
+  /** What is secret in every run. */
+  readonly secrets: Secrets
+}
+
+/** Prepares a simulation: under the simulator's own BCP key, which changes nothing about the model. */
+export const simulationOf = (input: SimulationInput): Simulation => ({
+  ...input,
+  agreement: {
+    ...input.agreement,
+    security: { ...input.agreement.security, modulusBits: simulatedModulusBits, insecure: true }
+  },
+  secrets: secretsOf(input)
+})
+
+export interface SimulationOptions {
+  readonly seed: number
+  readonly plan: FaultPlan
+  /** Longest the run may take after healing; in all, where links never heal. */
+  readonly livenessMs: number
+  readonly onArrival?: OnArrival
+}
+
+/** A party's two stores, which outlive its process. */
+interface Disk {
+  readonly store: StoreService
+  readonly stable: StoreService
+}
+
+export interface World {
+  readonly simulation: Simulation
+  readonly seed: number
+  readonly plan: FaultPlan
+  /** The director and all actors, by their wire names. */
+  readonly parties: ReadonlyArray<string>
+  readonly roundsAStep: number
+  readonly time: VirtualTime
+  readonly conditions: Conditions
+  readonly record: RunRecord
+  readonly watch: FrameWatch
+  readonly hub: Hub
+  readonly disks: ReadonlyMap<string, Disk>
+  readonly pool: Work<JobFailed>
+  /** The KGC's signing key. */
+  readonly signing: ReturnType<typeof generateSigningKeyPair>
+}
+
+/** Shorter draws are left out: their bytes turn up by chance. */
+const leastDrawnBytes = 16
+
+/** Adds every longer draw of randomness to the secrets of a run. */
+export const addDrawn =
+  (secrets: Secrets) =>
+  (bytes: Uint8Array): void => {
+    if (bytes.length >= leastDrawnBytes) secrets.add("something drawn at random", bytes)
+  }
+
+/** The world of a run before it begins. `randomness` stands in for the operating system's meanwhile. */
+export const makeWorld = (
+  simulation: Simulation,
+  { seed, plan, onArrival }: SimulationOptions,
+  secrets: Secrets,
+  randomness: VirtualRandomness
+): World => {
+  const time = makeVirtualTime()
+  const parties = partiesOf(simulation.agreement)
+  const record = new RunRecord(time.nowMs)
+  const roundsAStep = roundsAStepOf(simulation.agreement)
+  return {
+    simulation,
+    seed,
+    plan,
+    parties,
+    roundsAStep,
+    time,
+    conditions: new Conditions(time.nowMs, plan.healAfterMs),
+    record,
+    watch: watchFrames(secrets, roundsAStep),
+    hub: makeNetwork({ seed, time, record, onArrival }),
+    disks: new Map(parties.map((actor) => [actor, { store: memoryStore(), stable: memoryStore() }])),
+    pool: simulatedPool(randomness, addDrawn(secrets)),
+    signing: generateSigningKeyPair()
+  }
+}
+
+const Root = format("root", Schema.Struct({ secret: Bytes }))
+
+/** Gives every party its secret root, which is the same in every simulated run. */
+export const storeRoots = ({ parties, disks }: World) =>
+  Effect.forEach(
+    parties,
+    (actor) =>
+      Effect.flatMap(Root.encode({ secret: rootOf(actor) }), (bytes) =>
+        disks.get(actor)!.stable.put(rootEntry, bytes)
+      ),
+    { discard: true }
+  )

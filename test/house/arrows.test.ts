@@ -1,0 +1,155 @@
+/**
+ * Who uses whom: the arrows between the rooms of the house, a room being a folder. A file may import from its own room, from the rooms that
+ * are named here for it, and no file from one that imports it, by however many steps.
+ */
+import { dirname, join } from "node:path"
+import { describe, expect, it } from "vitest"
+import { floors, importsOf, programFiles } from "./sources.ts"
+
+/** Rooms of a floor by their paths from the top. */
+const within = (floor: string, arrows: Readonly<Record<string, ReadonlyArray<string>>>) =>
+  Object.fromEntries(
+    Object.entries(arrows).map(([room, used]) => [
+      room === "" ? floor : join(floor, room),
+      used.map((each) => join(floor, each))
+    ])
+  )
+
+/**
+ * The rooms of each floor, and those of the same floor that each uses. What it uses of the floors below is its own affair. Files directly in
+ * `runtime/` and `protocol/` are for all rooms of the floor and use none.
+ */
+const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
+  ...within("scenarios", {
+    command: ["description", "folders", "forecast", "reference", "report", "run", "simulation", "text"],
+    run: ["description", "faults-injected", "folders", "forecast", "reference", "report", "text"],
+    simulation: ["description", "faults-injected", "simulation/checkers"],
+    "simulation/checkers": [],
+    reference: ["description", "report", "text"],
+    folders: ["description", "faults-injected", "text"],
+    report: ["description", "text"],
+    forecast: ["description"],
+    "faults-injected": ["description"],
+    description: ["text"],
+    text: []
+  }),
+  ...within("actors", {
+    // Directly in the folder.
+    "": ["clouds", "kgc", "users", "group", "party"],
+    clouds: [
+      "clouds/output",
+      "clouds/training",
+      "clouds/transformation",
+      "clouds/upload",
+      "clouds/setup",
+      "clouds/randomness",
+      "group",
+      "party"
+    ],
+    "clouds/output": ["clouds/training", "clouds/setup", "sharing", "party"],
+    "clouds/training": ["clouds/training/lanes", "clouds/transformation", "clouds/randomness", "party"],
+    "clouds/training/lanes": ["clouds/transformation", "clouds/randomness", "sharing", "group", "party"],
+    "clouds/transformation": ["clouds/upload", "clouds/setup", "sharing", "party"],
+    "clouds/upload": ["sharing", "party"],
+    "clouds/setup": ["party"],
+    "clouds/randomness": ["party"],
+    users: ["sharing", "party"],
+    kgc: ["group", "party"],
+    sharing: ["party"],
+    group: ["party"],
+    party: []
+  }),
+  ...within("runtime", {
+    broker: ["processes", "transport"],
+    messaging: ["transport"],
+    storage: ["transport"],
+    processes: ["transport"],
+    virtual: ["work"],
+    transport: [],
+    work: []
+  }),
+  ...within("protocol", {
+    archive: ["sharing", "data", "bcp"],
+    sharing: ["bcp"],
+    computation: ["learning", "ring"],
+    learning: ["data", "ring"],
+    messages: ["ring"],
+    bcp: [],
+    data: [],
+    ring: []
+  })
+}
+
+const shared = ["runtime", "protocol"]
+
+/** The floor of a file, from the top. */
+const floorOf = (file: string): number => floors.findIndex((floor) => file.startsWith(`${floor}/`))
+
+/** Circles of names, each by one that is on it. */
+const circles = (arrows: ReadonlyMap<string, ReadonlyArray<string>>): ReadonlyArray<string> => {
+  const state = new Map<string, "open" | "done">()
+  const found: Array<string> = []
+  const visit = (name: string, path: ReadonlyArray<string>): void => {
+    if (state.get(name) === "done") return
+    if (state.get(name) === "open") {
+      found.push([...path.slice(path.indexOf(name)), name].join(" -> "))
+      return
+    }
+    state.set(name, "open")
+    for (const next of arrows.get(name) ?? []) visit(next, [...path, name])
+    state.set(name, "done")
+  }
+  for (const name of arrows.keys()) visit(name, [])
+  return found
+}
+
+const imports = new Map(programFiles.map((file) => [file, importsOf(file)]))
+
+describe("arrows", () => {
+  it("are found in a circle, however long it is", () => {
+    expect(
+      circles(
+        new Map([
+          ["a", ["b"]],
+          ["b", ["c"]],
+          ["c", []]
+        ])
+      )
+    ).toEqual([])
+    expect(
+      circles(
+        new Map([
+          ["a", ["b"]],
+          ["b", ["c"]],
+          ["c", ["b"]]
+        ])
+      )
+    ).toEqual(["b -> c -> b"])
+  })
+
+  it("between files make no circle", () => {
+    expect(circles(imports)).toEqual([])
+  })
+
+  it("between floors go down", () => {
+    const up = [...imports].flatMap(([file, used]) =>
+      used.filter((other) => floorOf(other) < floorOf(file)).map((other) => `${file} -> ${other}`)
+    )
+    expect(up).toEqual([])
+  })
+
+  it("between the rooms of a floor are those that are drawn", () => {
+    const others = [...imports].flatMap(([file, used]) =>
+      used
+        .filter((other) => floorOf(other) === floorOf(file) && dirname(other) !== dirname(file))
+        .filter((other) => !shared.includes(dirname(other)))
+        .filter((other) => !(rooms[dirname(file)] ?? []).includes(dirname(other)))
+        .map((other) => `${file} -> ${other}`)
+    )
+    expect(others).toEqual([])
+  })
+
+  it("between rooms make no circle", () => {
+    expect(circles(new Map(Object.entries(rooms)))).toEqual([])
+  })
+})

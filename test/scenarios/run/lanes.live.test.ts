@@ -1,0 +1,69 @@
+/**
+ * Training in lanes over NATS, each a process of its own: the model is that of one lane, byte for byte, also where lanes are killed and
+ * others join in their place.
+ */
+import { join } from "node:path"
+import { layer as nodeContext } from "@effect/platform-node/NodeContext"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Option } from "effect"
+import type { ProcessControl } from "../../../scenarios/faults-injected/process-control.ts"
+import type { RunDisplay } from "../../../scenarios/report/result.ts"
+import { runScenario } from "../../../scenarios/run/run.ts"
+import { allOwn, read, runInMemory, splits, writeScenario } from "../../support/small-scenario.ts"
+
+const scenario = {
+  seed: 5,
+  training: { epochs: 60, batch: 8, rate: 0.25 },
+  expect: { maxWeightDeviation: 0 }
+}
+
+/** Kills those named, one after the other, each once the clouds have come to a step. */
+const killing = (kills: ReadonlyArray<readonly [step: number, victim: string]>) => {
+  const left = [...kills]
+  const lives: Array<string> = []
+  let control: ProcessControl | undefined
+  const display: RunDisplay = {
+    note: () => {},
+    life: ({ _tag, party }) => {
+      if (_tag !== "Up") lives.push(`${party} ${_tag}`)
+    },
+    phase: () => {},
+    progress: (_, phase, steps) => {
+      const [next] = left
+      if (phase !== "train" || next === undefined || steps < next[0]) return
+      if (control?.signal(next[1], "SIGKILL")) left.shift()
+    }
+  }
+  const onUp = (given: ProcessControl) => {
+    control = given
+  }
+  return { display, lives, onUp }
+}
+
+describe("lanes - over NATS", () => {
+  it.scopedLive("a lane, a main process and another lane are killed: the model is that of one lane", () =>
+    Effect.gen(function* () {
+      const { file, out } = yield* writeScenario(splits.rows, { ...scenario, placement: { lanes: 3 } })
+      yield* runInMemory(file, join(out, "alone"))
+      const { display, lives, onUp } = killing([
+        [30, "cloud0.l-1"],
+        [100, "cloud1"],
+        [180, "cloud1.l-2"]
+      ])
+      const options = { file, out: join(out, "lanes"), transport: "nats", seed: Option.none() } as const
+      yield* runScenario({ ...options, display, onUp }).pipe(Effect.provide(nodeContext))
+      expect(yield* read(out, "lanes", "model.json")).toBe(yield* read(out, "alone", "model.json"))
+      expect(lives.filter((each) => each.endsWith("Died")).sort()).toEqual([
+        "cloud0.l-1 Died",
+        "cloud1 Died",
+        "cloud1.l-2 Died"
+      ])
+      // Each lane took part: the other cloud's lane of its rows has exchanged rounds with it.
+      const events = yield* Effect.forEach(["cloud0.l-1", "cloud0.l-2", "cloud1.l-1"], (lane) =>
+        read(out, "lanes", "parties", lane, "events.jsonl")
+      )
+      for (const log of events) expect(log).toContain('"lane.train"')
+      yield* allOwn(join(out, "lanes"))
+    })
+  )
+})

@@ -1,0 +1,185 @@
+/**
+ * Parties of runs over NATS are killed with SIGKILL; the model is that of the undisturbed run, byte for byte. Here a party dies in each
+ * phase; `recovery.sweep.ts` has the whole table.
+ */
+import { mkdirSync, rmdirSync } from "node:fs"
+import { readdir } from "node:fs/promises"
+import { join } from "node:path"
+import { layer as nodeContext } from "@effect/platform-node/NodeContext"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Option, Redacted } from "effect"
+import { computationName, planOf } from "../../../actors/party/agreement.ts"
+import { phases } from "../../../actors/party/phases.ts"
+import { partyRoot } from "../../../actors/party/root.ts"
+import type { Model } from "../../../protocol/learning/model.ts"
+import { batchOrder } from "../../../protocol/learning/order.ts"
+import { drawCredentials, startOwnBroker } from "../../../runtime/broker/start.ts"
+import { bucketStore } from "../../../runtime/storage/jetstream-store.ts"
+import { encrypted, stable } from "../../../runtime/storage/store.ts"
+import { brokerRequests } from "../../../runtime/transport/nats.ts"
+import { agreementOf } from "../../../scenarios/description/agreement.ts"
+import { checkData, joinData } from "../../../scenarios/description/joined.ts"
+import { loadScenario } from "../../../scenarios/description/load.ts"
+import type { ProcessControl } from "../../../scenarios/faults-injected/process-control.ts"
+import { maximumDeviation, trainFixedReference } from "../../../scenarios/reference/reference.ts"
+import type { RunDisplay } from "../../../scenarios/report/result.ts"
+import { runScenario } from "../../../scenarios/run/run.ts"
+import {
+  allOwn,
+  disturbedRun,
+  read,
+  runInMemory,
+  splits,
+  writeScenario
+} from "../../support/small-scenario.ts"
+import { type Kills, killing, killsOf, otherRuns, plan, survives } from "./recovery-table.ts"
+
+describe("recovery - over NATS", () => {
+  it.scopedLive("a run of which a party is killed in each phase has the model of the undisturbed run", () =>
+    survives(plan(0))
+  )
+
+  const [changes, kills] = otherRuns["a hybrid upload of users who leave"]
+  it.scopedLive("so has a run with a hybrid upload of users who leave", () =>
+    survives(killsOf(kills), changes)
+  )
+
+  it.scopedLive("with checkpoints at the broker a cloud goes on from there, and has none in its folder", () =>
+    Effect.gen(function* () {
+      const placement = { checkpoints: "jetstream" }
+      const { file, out } = yield* writeScenario(splits.rows, { ...disturbedRun, placement })
+      yield* runInMemory(file, join(out, "undisturbed"))
+      const killed = join(out, "killed")
+      const kills: Kills = [
+        ["upload", "broker"],
+        ["train", "cloud0"]
+      ]
+      const { display, done, onUp } = killing(kills)
+      const options = { file, out: killed, transport: "nats", seed: Option.none() } as const
+      yield* runScenario({ ...options, display, onUp }).pipe(Effect.provide(nodeContext))
+      expect(done).toEqual(["broker in upload", "cloud0 in train"])
+      expect(yield* read(killed, "model.json")).toBe(yield* read(out, "undisturbed", "model.json"))
+      for (const cloud of ["cloud0", "cloud1"]) {
+        const kept = yield* Effect.promise(() => readdir(join(killed, "parties", cloud, "stable")))
+        expect(kept.filter((name) => name.startsWith("weights-"))).toEqual([])
+      }
+      // The broker has both clouds' shares, and knows the passwords that the clouds' folders are under.
+      const { run } = JSON.parse(yield* read(killed, "run.json")) as { run: string }
+      const { passwords } = JSON.parse(yield* read(killed, "credentials.json"))
+      const broker = yield* startOwnBroker({
+        storing: true,
+        folder: join(killed, "broker"),
+        credentials: drawCredentials()
+      })
+      for (const party of ["cloud0", "cloud1"]) {
+        const bucket = bucketStore(
+          yield* brokerRequests({ servers: [broker.url], ...broker.credentials[party]! }),
+          party,
+          run
+        )
+        const [name] = yield* bucket.list
+        const opening = encrypted(bucket, { party, run, secret: Redacted.make(passwords[party]) }).get(name!)
+        expect(yield* Effect.flip(opening), name).toMatchObject({ _tag: "StoredBytesChanged", party })
+      }
+      // Cloud 1 has seen it all: that training began at the first step once, and again later on.
+      const log = yield* read(killed, "parties", "cloud1", "events.jsonl")
+      const firsts = log
+        .split("\n")
+        .filter((line) => line.includes('"steps"'))
+        .map((line) => Number(/"first":(\d+)/.exec(line)?.[1]))
+      expect(firsts.filter((first) => first === 1)).toEqual([1])
+      expect(firsts.length).toBeGreaterThan(1)
+      yield* allOwn(killed)
+    })
+  )
+
+  it.scopedLive(
+    "without a seed the model is the one that follows from what the parties drew before they were killed",
+    () =>
+      Effect.gen(function* () {
+        const { seed: _, expect: __, ...unseeded } = disturbedRun
+        const { file, out } = yield* writeScenario(splits.rows, unseeded)
+        const kills = [
+          ["setup", "kgc"],
+          ["upload", "user1"],
+          ["transform", "cloud0"],
+          ["train", "cloud1"],
+          ["output", "cloud0"]
+        ] as const
+        const { display, done, onUp } = killing(kills)
+        const options = { file, out, transport: "nats", seed: Option.none() } as const
+        const result = yield* runScenario({ ...options, display, onUp }).pipe(Effect.provide(nodeContext))
+        expect(done.length).toBe(phases.length)
+        expect(result.maxWeightDeviation).toBe(null)
+        const models = yield* Effect.forEach(["user1", "user2", "user3"], (user) =>
+          read(out, "parties", user, "model.json")
+        )
+        expect(new Set(models).size).toBe(1)
+        const model = JSON.parse(models[0]!) as Model
+        expect(maximumDeviation(model, yield* replayed(file, out))).toBe(0)
+      })
+  )
+})
+
+/** What the fixed-point reference comes to with what the parties of a run without a seed drew: it is in their stable storage. */
+const replayed = (file: string, out: string) =>
+  Effect.gen(function* () {
+    const loaded = yield* loadScenario(file)
+    const agreement = agreementOf(loaded.scenario, undefined)
+    const { run } = JSON.parse(yield* read(out, "run.json"))
+    const { passwords } = JSON.parse(yield* read(out, "credentials.json"))
+    const rootOf = (party: string) => {
+      const owner = { party, run, secret: Redacted.make<string>(passwords[party]) }
+      return Effect.provide(partyRoot(agreement), stable(join(out, "parties", party), owner))
+    }
+    const [kgc, cloud0, cloud1] = [yield* rootOf("kgc"), yield* rootOf("cloud0"), yield* rootOf("cloud1")]
+    const salt = (yield* rootOf("user1"))("salt")
+    const joined = joinData(loaded.scenario, yield* checkData(loaded), salt)
+    const plan = planOf(agreement, joined.rows.training)
+    return yield* Effect.promise(async () =>
+      trainFixedReference({
+        data: agreement.data,
+        plan,
+        training: joined.training(),
+        order: batchOrder(plan, kgc("order")),
+        initialKeys: [cloud0("weights"), cloud1("weights")],
+        replay: { run: computationName(agreement, run), keys: [kgc("dealer0"), kgc("dealer1")] }
+      })
+    )
+  }).pipe(Effect.provide(nodeContext))
+
+describe("recovery - a party whose program breaks down", () => {
+  it.scopedLive("comes back as one that was killed does", () =>
+    Effect.gen(function* () {
+      const faults = { links: [{ loss: 0 }] }
+      const { file, out } = yield* writeScenario(splits.rows, { ...disturbedRun, faults })
+      const obstacle = join(out, "parties", "cloud0", "faults-fired")
+      let control: ProcessControl | undefined
+      const deaths: Array<string> = []
+      const display: RunDisplay = {
+        note: () => {},
+        progress: () => {},
+        // A folder where the process expects a file is an error that nobody has foreseen.
+        phase: (phase) => {
+          if (phase !== "upload") return
+          mkdirSync(obstacle)
+          control?.signal("cloud0", "SIGKILL")
+        },
+        life: (event) => {
+          if (event._tag !== "Died") return
+          deaths.push(event.reason)
+          if (deaths.length === 2) rmdirSync(obstacle)
+        }
+      }
+      const onUp = (given: ProcessControl) => {
+        control = given
+      }
+      const options = { file, out, transport: "nats", seed: Option.none(), display, onUp } as const
+      const result = yield* runScenario(options).pipe(Effect.provide(nodeContext))
+      expect(deaths.length).toBe(2)
+      expect(deaths[0]).toContain("(SIGKILL)")
+      expect(deaths[1]).toMatch(/\(70\); it said last:\nbicameral: internal error: EISDIR/)
+      expect(result.maxWeightDeviation).toBe(0)
+    })
+  )
+})

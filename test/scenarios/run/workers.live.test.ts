@@ -1,0 +1,123 @@
+/**
+ * Runs over NATS with workers, killed and added in the middle of the transformation and the training: the model is that of a run of the main
+ * processes alone, byte for byte. A kill is triggered by what the run reports of itself, never by a clock.
+ */
+import { readdir, readFile } from "node:fs/promises"
+import { join } from "node:path"
+import { layer as nodeContext } from "@effect/platform-node/NodeContext"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Option } from "effect"
+import { groupSecretVariable } from "../../../actors/group/process-group.ts"
+import { passwordVariable } from "../../../runtime/broker/start.ts"
+import type { ProcessControl } from "../../../scenarios/faults-injected/process-control.ts"
+import type { RunDisplay } from "../../../scenarios/report/result.ts"
+import { runScenario } from "../../../scenarios/run/run.ts"
+import { bicameral } from "../../support/program.ts"
+import {
+  allOwn,
+  columns,
+  type Leaf,
+  leaves,
+  read,
+  runInMemory,
+  type Split,
+  writeScenario
+} from "../../support/small-scenario.ts"
+
+/** Enough rows for some pieces of ciphertexts a user. */
+const rows: ReadonlyArray<Leaf> = Array.from({ length: 1_500 }, (_, row) => ({
+  ...leaves[row % leaves.length]!,
+  id: `leaf-${row}`
+}))
+const split: Split = [0, 1, 2].map((user) => [
+  [rows.slice(500 * user, 500 * (user + 1)), [...columns, "kind"]] as const
+])
+
+const scenario = (workers: number) => ({
+  seed: 5,
+  // A request for corrections is answered by whoever of the KGC's gets it: there are some dozens.
+  training: { epochs: 20, batch: 48, rate: 0.25 },
+  placement: {
+    workers: { kgc: workers, cloud0: workers, cloud1: workers },
+    threads: { kgc: 1, cloud0: 1, cloud1: 1 }
+  },
+  expect: { maxWeightDeviation: 0 }
+})
+
+/** How often a worker of a run noted something. */
+const noted = (out: string, worker: string, what: string) =>
+  Effect.map(read(out, "parties", worker, "events.jsonl"), (log) => log.split(`"${what}"`).length - 1)
+
+/** The broker that a run has started. */
+const brokerOf = (out: string) =>
+  Effect.promise(async () => {
+    const file = (await readdir(join(out, "broker"))).find((name) => name.endsWith(".ports"))
+    return /nats:\/\/[^"]*/.exec(await readFile(join(out, "broker", file!), "utf8"))![0]
+  })
+
+/** Begins another worker of a party while its run is under way, as somebody on another host does. */
+const joining = (out: string, run: string, actor: string, state: string) =>
+  Effect.gen(function* () {
+    const { passwords, houses } = JSON.parse(yield* read(out, "credentials.json"))
+    return yield* bicameral(["actor", actor, "--join", "--run", run, "--threads", "1", "--state", state], {
+      NATS_URL: yield* brokerOf(out),
+      [passwordVariable(actor)]: passwords[actor],
+      [groupSecretVariable(actor)]: houses[actor]
+    })
+  })
+
+describe("workers - over NATS", () => {
+  it.scopedLive(
+    "do a part of the work, are killed and added, and the model is that of a run without them",
+    () =>
+      Effect.gen(function* () {
+        const { file, folder, out } = yield* writeScenario(split, scenario(1))
+        yield* runInMemory(file, join(out, "alone"))
+        const alone = yield* read(out, "alone", "model.json")
+
+        const one = join(out, "one")
+        const quiet: RunDisplay = { note: () => {}, phase: () => {}, progress: () => {} }
+        const options = { file, transport: "nats", seed: Option.none() } as const
+        yield* runScenario({ ...options, out: one, display: quiet }).pipe(Effect.provide(nodeContext))
+        expect(yield* read(one, "model.json")).toBe(alone)
+        expect(yield* noted(one, "cloud0.w-1", "ask Give")).toBeGreaterThan(0)
+        expect(yield* noted(one, "cloud1.w-1", "ask Give")).toBeGreaterThan(0)
+        expect(yield* noted(one, "kgc.w-1", "answer Deal")).toBeGreaterThan(0)
+
+        const two = join(out, "two")
+        const more = yield* writeScenario(split, scenario(2))
+        let control: ProcessControl | undefined
+        let joined: Fiber.RuntimeFiber<unknown, unknown> | undefined
+        const killed: Array<string> = []
+        const kill = (worker: string) => {
+          if (!killed.includes(worker) && control?.signal(worker, "SIGKILL")) killed.push(worker)
+        }
+        const run = () =>
+          Effect.flatMap(read(two, "run.json"), (text) =>
+            joining(two, JSON.parse(text).run, "cloud0", join(folder, "joined"))
+          )
+        const display: RunDisplay = {
+          ...quiet,
+          progress: (actor, phase) => {
+            if (phase === "train") return kill("kgc.w-2")
+            if (actor === "cloud1") kill("cloud1.w-1")
+            kill("cloud0.w-1")
+            joined ??= Effect.runFork(run())
+          }
+        }
+        const onUp = (given: ProcessControl) => {
+          control = given
+        }
+        yield* runScenario({ ...options, file: more.file, out: two, display, onUp }).pipe(
+          Effect.provide(nodeContext)
+        )
+        expect(yield* read(two, "model.json")).toBe(alone)
+        expect(killed.sort()).toEqual(["cloud0.w-1", "cloud1.w-1", "kgc.w-2"])
+        // It came while there was still something to do, and was let go at the end.
+        expect(yield* Fiber.join(joined!)).toEqual({ status: 0, printed: expect.any(String), complained: "" })
+        expect((yield* read(folder, "joined", "events.jsonl")).includes('"ask Alive"')).toBe(true)
+        yield* allOwn(one)
+        yield* allOwn(two)
+      })
+  )
+})
