@@ -8,14 +8,12 @@ import { artifact } from "../protocol/artifact.ts"
 import type { Jobs } from "../protocol/bcp/jobs.ts"
 import { actorOf, dealers } from "../protocol/messages/subjects.ts"
 import type { Work } from "../protocol/sharing/work.ts"
-import { computationVersion } from "../protocol/version.ts"
 import { Party } from "../runtime/messaging/contract.ts"
 import { type WorkLimits, workLimits } from "../runtime/messaging/limits.ts"
 import { type JobFailed, makePool } from "../runtime/work/pool.ts"
 import { askInGroup } from "./group/process-group.ts"
-import { Admission, attending, Give, packed, Take, TrainingRows, unpacked } from "./group/requests.ts"
+import { admission, attending, Give, packed, Take, TrainingRows, unpacked } from "./group/requests.ts"
 import { dealing } from "./kgc/dealing.ts"
-import type { Agreement } from "./party/agreement.ts"
 
 export interface WorkerOptions {
   /** Maximum number of concurrent jobs. */
@@ -29,7 +27,7 @@ export const worker = ({ threads, limits = workLimits }: WorkerOptions) =>
     const party = yield* Party
     const main = actorOf(party.name)
     const ask = { deadlineMs: limits.patienceMs }
-    const admitted = yield* askInGroup(main, Admission, { version: computationVersion }, ask)
+    const { agreement, dealing: keys } = yield* admission(ask)
     const over = yield* Deferred.make<void>()
 
     const pool = (yield* makePool<Jobs>(artifact("program/jobs.js"), { threads })) as Work<JobFailed>
@@ -53,11 +51,10 @@ export const worker = ({ threads, limits = workLimits }: WorkerOptions) =>
       Array.from({ length: threads + 1 }, () => Effect.forever(oneJob)),
       { concurrency: "unbounded", discard: true }
     )
-    if (admitted.dealing !== undefined) {
-      const agreement = JSON.parse(admitted.agreement) as Agreement
+    if (keys !== undefined) {
       const rowsOfRun = (named: number) =>
         Effect.map(askInGroup(main, TrainingRows, { named }, ask), ({ rows }) => rows)
-      yield* party.serve([yield* dealing(agreement, admitted.dealing, rowsOfRun)])
+      yield* party.serve([yield* dealing(agreement, keys, rowsOfRun)])
       yield* party.joinGroup(dealers)
     }
     yield* Effect.raceFirst(Deferred.await(over), Effect.raceFirst(jobs, attending(threads, limits)))

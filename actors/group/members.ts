@@ -9,6 +9,7 @@ import { type WorkLimits, workLimits } from "../../runtime/messaging/limits.ts"
 import { JobFailed } from "../../runtime/work/pool.ts"
 import type { Agreement } from "../party/agreement.ts"
 import { BcpQueue } from "../party/bcp-pool.ts"
+import { Directory, type PartyKeys } from "../party/directory.ts"
 import type { OtherProcesses, ProcessReport } from "../party/lifecycle.ts"
 import { leasesOn } from "./leases.ts"
 import { type GroupHandler, inGroup, onInGroup, ProcessGroup } from "./process-group.ts"
@@ -50,6 +51,10 @@ export const groupMembers = ({ agreement, dealing }: GroupOptions, limits: WorkL
     const group = yield* Effect.serviceOption(ProcessGroup)
     const queue = yield* Effect.serviceOption(BcpQueue)
     if (Option.isNone(group) || Option.isNone(queue)) return noMembers
+    const directory = yield* Effect.serviceOption(Directory)
+    const keys: PartyKeys = Option.flatMapNullable(directory, ({ known }) => known()?.keys).pipe(
+      Option.getOrElse(() => new Map())
+    )
     const over = yield* Deferred.make<void>()
     const leases = yield* leasesOn(queue.value, limits)
     const reports = new Map<string, ProcessReport>()
@@ -59,6 +64,7 @@ export const groupMembers = ({ agreement, dealing }: GroupOptions, limits: WorkL
         version === computationVersion
           ? Effect.succeed({
               agreement: JSON.stringify(agreement),
+              keys: Array.from(keys, ([actor, key]) => ({ actor, key })),
               ...(dealing === undefined ? {} : { dealing: dealing.keys })
             })
           : new OtherVersion({ member })

@@ -3,13 +3,16 @@
  * the master key.
  */
 import { deserialize, serialize } from "node:v8"
-import { Duration, Effect } from "effect"
+import { Duration, Effect, Option } from "effect"
 import { Traffic } from "../../protocol/messages/control.ts"
 import { Bytes, Count } from "../../protocol/messages/message.ts"
 import { actorOf } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
-import { Party } from "../../runtime/messaging/contract.ts"
+import { computationVersion } from "../../protocol/version.ts"
+import { type AskOptions, Party } from "../../runtime/messaging/contract.ts"
 import type { WorkLimits } from "../../runtime/messaging/limits.ts"
+import type { Agreement } from "../party/agreement.ts"
+import { Directory } from "../party/directory.ts"
 import { ownReport } from "../party/lifecycle.ts"
 import { askInGroup, groupAsk } from "./process-group.ts"
 
@@ -17,13 +20,21 @@ import { askInGroup, groupAsk } from "./process-group.ts"
 const PrgKeys = Schema.Struct({ key0: Bytes, key1: Bytes, orderKey: Bytes })
 export type PrgKeys = typeof PrgKeys.Type
 
+/** Public keys of parties, by actor. */
+const Keys = Schema.Array(Schema.Struct({ actor: Schema.String, key: Bytes }))
+
 /**
- * A member's first request. The reply is the agreement, as JSON, and at the KGC the keys that dealing needs.
+ * A member's first request. The reply is the agreement, as JSON, the public keys of the parties, and at the KGC the keys that
+ * dealing needs.
  */
 export const Admission = groupAsk(
   "Admission",
   Schema.Struct({ version: Count }),
-  Schema.Struct({ agreement: Schema.String, dealing: Schema.optionalWith(PrgKeys, { exact: true }) })
+  Schema.Struct({
+    agreement: Schema.String,
+    keys: Keys,
+    dealing: Schema.optionalWith(PrgKeys, { exact: true })
+  })
 )
 
 /** Number of rows of the run's training matrix: the number first named, by whichever request. */
@@ -93,4 +104,19 @@ export const attending = (places: number, { aliveEveryMs, patienceMs }: WorkLimi
       return over
     })
     yield* Effect.repeat(alive, { until: (over) => over })
+  })
+
+/** Asks to be admitted to the group, and learns from the reply whom to take for whom. */
+export const admission = (options: AskOptions) =>
+  Effect.gen(function* () {
+    const { name } = yield* Party
+    const admitted = yield* askInGroup(actorOf(name), Admission, { version: computationVersion }, options)
+    const agreement = JSON.parse(admitted.agreement) as Agreement
+    const directory = yield* Effect.serviceOption(Directory)
+    if (Option.isSome(directory))
+      directory.value.learn({
+        agreement,
+        keys: new Map(admitted.keys.map(({ actor, key }) => [actor, key]))
+      })
+    return { agreement, dealing: admitted.dealing }
   })

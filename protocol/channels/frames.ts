@@ -3,9 +3,8 @@
  *
  *     kind (1) ‖ session (8) ‖ number (8) ‖ AES-256-GCM of the content ‖ tag (16)
  *
- * The number counts sealings and is the nonce, so that no two contents share one; what is sent again is the very same
- * frame. The head is authenticated. Keys move on by HKDF every 2^22 frames, so that the key of the moment opens
- * nothing from long before. Megabytes are sealed where they lie, in pieces that fit the processor's cache.
+ * The number counts sealings and is the nonce, so that no two frames share one; what is sent again is sealed again. The head is authenticated. Keys move on by HKDF every 2^22 frames, so that the key of the moment opens
+ * nothing from long before. Megabytes are sealed in pieces that fit the processor's cache.
  */
 import { type Cipher, createCipheriv, createDecipheriv, type Decipher } from "node:crypto"
 import { Option } from "effect"
@@ -53,8 +52,8 @@ const nonceOf = (frame: Uint8Array): Uint8Array => {
 /** The key of an epoch from the one before. */
 const next = (key: Uint8Array): Uint8Array => derive(key, "", "bicameral next key", key.length)
 
-/** Enciphers or deciphers bytes, by default where they lie. */
-const inPieces = (cipher: Cipher | Decipher, bytes: Uint8Array, into: Uint8Array = bytes): void => {
+/** Enciphers or deciphers bytes into others, which may be the same. */
+const inPieces = (cipher: Cipher | Decipher, bytes: Uint8Array, into: Uint8Array): void => {
   for (let from = 0; from < bytes.length; from += pieceBytes)
     into.set(cipher.update(bytes.subarray(from, from + pieceBytes)), from)
 }
@@ -114,8 +113,8 @@ export class FrameSealer {
     this.#framesAKey = frames
   }
 
-  /** Seals a frame whose content is at its place (`contentOf`): head and tag are written around it. */
-  seal(frame: Uint8Array): void {
+  /** Seals a content into a frame, which is `overheadBytes` longer and may hold it already (`contentOf`). */
+  seal(content: Uint8Array, frame: Uint8Array): void {
     const number = this.#sealed++
     const epoch = Math.floor(number / this.#framesAKey)
     this.#keys.reach(epoch)
@@ -125,15 +124,9 @@ export class FrameSealer {
     const cipher = createCipheriv("aes-256-gcm", this.#keys.of(epoch)!, nonceOf(frame)).setAAD(
       frame.subarray(0, headBytes)
     )
-    inPieces(cipher, contentOf(frame))
+    inPieces(cipher, content, contentOf(frame))
     cipher.final()
     frame.set(cipher.getAuthTag(), frame.length - tagBytes)
-  }
-
-  /** Turns a frame of this sealer back into its content, where it lies; false where its key is forgotten. */
-  unseal(frame: Uint8Array): boolean {
-    const key = this.#keys.of(Math.floor(numberOf(frame) / this.#framesAKey))
-    return key !== undefined && openedUnder(key, frame, contentOf(frame))
   }
 }
 

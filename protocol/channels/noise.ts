@@ -257,3 +257,14 @@ export const openOneWay = (side: Side, message: Uint8Array): Either.Either<Uint8
     state.mixShared(s, rs)
     return state.unseal(message.subarray(keyBytes))
   })
+
+/** A key of 32 bytes as people write it: base64url without padding, 43 characters. */
+export const keyText = (key: Uint8Array): string => Buffer.from(key).toString("base64url")
+
+/** The key that a text is; undefined where it is none. What is no base64url, the decoder would leave out. */
+export const keyFromText = (text: string): Uint8Array | undefined => {
+  if (!/^[A-Za-z0-9_-]{43}$/.test(text)) return undefined
+  const key = new Uint8Array(Buffer.from(text, "base64url"))
+  // Of the 258 bits two are no key's: only one text may be a key.
+  return key.length === keyBytes && keyText(key) === text ? key : undefined
+}

@@ -7,7 +7,6 @@
  */
 import { type Clock, Effect, Either, Layer, Option, Runtime } from "effect"
 import {
-  contentOf,
   FrameOpener,
   FrameSealer,
   frameKinds,
@@ -63,15 +62,9 @@ type Headers = Readonly<Record<string, string>>
 
 interface Waiting {
   readonly subject: string
-  /** A frame of ours, or a copy. */
+  /** A copy: the sender may give back the memory of what it has sent. */
   readonly data: Uint8Array
   readonly headers: Headers | undefined
-}
-
-/** A frame of the transport below, and under which session it was sealed. */
-interface Framed {
-  readonly frame: Uint8Array
-  sealer: FrameSealer | undefined
 }
 
 /** What a process sends one peer: the session, or the handshake that leads to one and what waits for it. */
@@ -154,25 +147,12 @@ class Channels {
   readonly #note: Note
   readonly #outbound = new Map<string, Outbound>()
   readonly #inbound = new Map<string, Inbound>()
-  readonly #frames = new WeakMap<Uint8Array, Framed>()
 
   constructor(options: SealedOptions, real: TransportService, clock: Clock.Clock, note: Note) {
     this.#options = options
     this.#clock = clock
     this.#real = real
     this.#note = note
-  }
-
-  frame(bytes: number): Uint8Array {
-    const frame = this.#real.frame(bytes + overheadBytes)
-    const content = contentOf(frame)
-    this.#frames.set(content, { frame, sealer: undefined })
-    return content
-  }
-
-  release(content: Uint8Array): void {
-    const framed = this.#frames.get(content)
-    if (framed !== undefined) this.#real.release(framed.frame)
   }
 
   send(
@@ -187,7 +167,7 @@ class Channels {
     const outbound = this.#outboundTo(to)
     if (outbound.sealer !== undefined && outbound.begun === undefined)
       return this.#sendSealed(outbound.sealer, subject, data, headers)
-    outbound.wait({ subject, data: this.#frames.has(data) ? data : data.slice(), headers })
+    outbound.wait({ subject, data: data.slice(), headers })
     return this.#hello(to, outbound, subject)
   }
 
@@ -237,20 +217,16 @@ class Channels {
   }
 
   #sendSealed(sealer: FrameSealer, subject: string, data: Uint8Array, headers: Headers | undefined) {
-    const framed = this.#frames.get(data) ?? this.#copied(data)
-    if (framed.sealer !== sealer) {
-      // Sealed for a session that its receiver has lost: the content comes back, and is sealed anew.
-      if (framed.sealer?.unseal(framed.frame) === false) return undefined
-      sealer.seal(framed.frame)
-      framed.sealer = sealer
-    }
-    return this.#real.send(subject, framed.frame, headers)
+    const frame = this.#real.frame(data.length + overheadBytes)
+    sealer.seal(data, frame)
+    return this.#sendOnce(subject, frame, headers)
   }
 
-  #copied(data: Uint8Array): Framed {
-    const frame = this.#real.frame(data.length + overheadBytes)
-    contentOf(frame).set(data)
-    return { frame, sealer: undefined }
+  /** Sends a frame, whose memory serves again as soon as the transport is done with it. */
+  #sendOnce(subject: string, frame: Uint8Array, headers: Headers | undefined) {
+    const error = this.#real.send(subject, frame, headers)
+    this.#real.release(frame)
+    return error
   }
 
   #sendToGroup({ to }: Address, subject: string, data: Uint8Array, headers: Headers | undefined) {
@@ -262,7 +238,7 @@ class Channels {
     const frame = this.#real.frame(1 + sealed.right.length)
     frame[0] = frameKinds.group
     frame.set(sealed.right, 1)
-    return this.#real.send(subject, frame, headers)
+    return this.#sendOnce(subject, frame, headers)
   }
 
   /** Begins a handshake, or sends the message of the one that was begun again, after a pause. */
@@ -375,8 +351,6 @@ export const withSeals = (options: SealedOptions, real: TransportService): Effec
     return {
       ...real,
       maxPayloadBytes,
-      frame: (bytes) => channels.frame(bytes),
-      release: (frame) => channels.release(frame),
       send: (subject, data, headers) =>
         data.length > maxPayloadBytes
           ? new PayloadTooLarge({ subject, bytes: data.length, limitBytes: maxPayloadBytes })

@@ -3,6 +3,7 @@
  * revealed and what is expected. The editors' `scenario.schema.json` is generated from it (`json-schema.ts`). A scenario is public: every
  * party knows all of it, so it names files and columns and their ranges but holds no cell and no secret.
  */
+import { keyFromText } from "../../protocol/channels/noise.ts"
 import { encodings } from "../../protocol/data/characters.ts"
 import { maxUsers } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
@@ -117,11 +118,25 @@ const Holding = struct({
  */
 export type Holding = typeof Holding.Type
 
+const identity = value(
+  Schema.String,
+  (key) => keyFromText(key) !== undefined,
+  "a public key of 43 characters, as bicameral identity prints it",
+  { description: "Public key of the party, as bicameral identity prints it" }
+)
+
 const User = struct({
   name: name("Name of the user. The k-th user is the actor userk, such as user1"),
+  identity: optional(identity),
   holds: list(Holding, 1, Infinity, "a list of at least one file", "The blocks of cells that this user holds")
 })
 export type User = typeof User.Type
+
+const Parties = struct({ kgc: identity, cloud0: identity, cloud1: identity, director: identity }).annotations(
+  {
+    description: "Public keys of the parties other than the users; needed where each party runs on its own"
+  }
+)
 
 const Network = struct({
   hidden: list(
@@ -284,6 +299,7 @@ export const Whole = struct({
     `a list of 2 to ${maxUsers} users`,
     "The data owners; together they hold every cell exactly once"
   ),
+  parties: optional(Parties),
   heldOut: defaulted(
     Schema.Union(
       Schema.Number.pipe(

@@ -39,7 +39,10 @@ const readAgainMs = 20
 const writeAgainMs = 200
 
 export interface FaultsAtParty {
-  readonly transport: <E>(real: Layer.Layer<Transport, E>) => Layer.Layer<Transport, E>
+  /** What happens to messages on their way, sealed as they are. */
+  readonly links: <E>(real: Layer.Layer<Transport, E>) => Layer.Layer<Transport, E>
+  /** Sees the party's own messages before they are sealed. */
+  readonly moments: <E>(real: Layer.Layer<Transport, E>) => Layer.Layer<Transport, E>
   readonly stores: <E>(real: Layer.Layer<Store | Stable, E>) => Layer.Layer<Store | Stable, E>
   readonly clock: Clock.Clock
 }
@@ -75,20 +78,17 @@ export const faultsAtParty = (
       )
   })
   return {
-    transport: (real) =>
-      Layer.effect(Transport, Effect.map(Transport, watched)).pipe(
-        Layer.provide(
-          faulty(
-            {
-              seed: plan.seed,
-              faultsOf: (from, to) => (healed() ? undefined : ratesOf(plan, from, to)),
-              cut,
-              count: counting(state)
-            },
-            real
-          )
-        )
+    links: (real) =>
+      faulty(
+        {
+          seed: plan.seed,
+          faultsOf: (from, to) => (healed() ? undefined : ratesOf(plan, from, to)),
+          cut,
+          count: counting(state)
+        },
+        real
       ),
+    moments: (real) => Layer.effect(Transport, Effect.map(Transport, watched)).pipe(Layer.provide(real)),
     stores: (real) =>
       Layer.merge(
         Layer.effect(Store, Effect.map(Store, mayBeFull)),

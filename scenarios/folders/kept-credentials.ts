@@ -6,7 +6,8 @@ import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { Data, Effect, Option, Record, Redacted } from "effect"
 import { drawGroupSecrets, groupSecretBytes } from "../../actors/group/process-group.ts"
-import { actorsWithMembers } from "../../protocol/messages/subjects.ts"
+import { drawIdentities, identityFromText, type TrialIdentities } from "../../actors/party/identities.ts"
+import { actorNames, actorsWithMembers } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { type Broker, drawCredentials, everyUser, givenUrl } from "../../runtime/broker/start.ts"
 import { fileReason } from "../../runtime/file-reason.ts"
@@ -38,7 +39,10 @@ export class OtherBroker extends Data.TaggedError("OtherBroker")<{ readonly give
 
 const Kept = Schema.Struct({
   passwords: Schema.Record({ key: Schema.String, value: Schema.NonEmptyString }),
-  houses: Schema.Record({ key: Schema.String, value: Schema.String })
+  houses: Schema.Record({ key: Schema.String, value: Schema.String }),
+  identities: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.String }), {
+    default: () => ({})
+  })
 })
 
 const decode = (text: string | null | undefined): Option.Option<typeof Kept.Type> =>
@@ -51,13 +55,15 @@ export const isCredentials = async (path: string): Promise<boolean> =>
   )
 
 /** A broker of one's own has a password for each of its users. Those of one at `NATS_URL` are not kept here. */
-const isWhole = ({ passwords, houses: secrets }: typeof Kept.Type): boolean =>
+const isWhole = ({ passwords, houses: secrets, identities }: typeof Kept.Type): boolean =>
+  actorNames.every((actor) => identityFromText(identities[actor] ?? "") !== undefined) &&
   (Object.keys(passwords).length === 0 || everyUser.every((user) => Object.hasOwn(passwords, user))) &&
   actorsWithMembers.every((actor) => Buffer.from(secrets[actor] ?? "", "base64").length === groupSecretBytes)
 
 export interface RunSecrets {
   readonly credentials: Broker["credentials"]
   readonly houses: ReturnType<typeof drawGroupSecrets>
+  readonly identities: TrialIdentities
 }
 
 /** The secrets of the run in an out folder. `parties` is its folder of the parties: while that is empty, they are drawn and kept. */
@@ -85,7 +91,8 @@ export const credentialsIn = (
         user,
         password: Redacted.make(password)
       })),
-      houses: Record.map(kept.houses, (secret) => Redacted.make(secret))
+      houses: Record.map(kept.houses, (secret) => Redacted.make(secret)),
+      identities: Record.map(kept.identities, (key) => Redacted.make(key))
     }
   })
 
@@ -94,11 +101,13 @@ const drawnIn = (out: string): Effect.Effect<RunSecrets, StoreFailed> =>
     // A broker that is there already has passwords of its own, which are not to be kept here.
     const drawn = {
       credentials: (yield* givenUrl) === undefined ? drawCredentials() : {},
-      houses: drawGroupSecrets()
+      houses: drawGroupSecrets(),
+      identities: drawIdentities()
     }
     const kept: typeof Kept.Type = {
       passwords: Record.map(drawn.credentials, ({ password }) => Redacted.value(password)),
-      houses: Record.map(drawn.houses, Redacted.value)
+      houses: Record.map(drawn.houses, Redacted.value),
+      identities: Record.map(drawn.identities, Redacted.value)
     }
     const bytes = new TextEncoder().encode(`${JSON.stringify(kept)}\n`)
     yield* Effect.tryPromise({

@@ -5,19 +5,23 @@ import { Cause, Deferred, Effect, Exit, Fiber, Layer } from "effect"
 import { direct } from "../../actors/director.ts"
 import { actorsOf } from "../../actors/party/agreement.ts"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
+import { directoryOfTrial, drawIdentities, keysOf } from "../../actors/party/identities.ts"
 import { type Role, serve } from "../../actors/roles.ts"
 import { generateSigningKeyPair } from "../../protocol/sharing/roster.ts"
 import { layer as party } from "../../runtime/messaging/party.ts"
 import { directory, memoryStore, Stable } from "../../runtime/storage/store.ts"
 import { layer as tracing } from "../../runtime/tracing.ts"
 import { makeHub } from "../../runtime/transport/memory.ts"
+import { sealed } from "../../runtime/transport/sealed.ts"
 import { eventsEntry } from "../folders/party-folder.ts"
 import type { FibersOptions } from "./parties.ts"
 
 /** What each party needs of this process: its connection, its stores and the worker pool they share. */
-const servicesOf = ({ folder, run }: FibersOptions) =>
+const servicesOf = ({ agreement, folder, run }: FibersOptions) =>
   Effect.gen(function* () {
     const hub = makeHub()
+    const identities = drawIdentities()
+    const acquaintance = { agreement, keys: keysOf(identities) }
     const pool = yield* Layer.build(bcpPool(availableParallelism()))
     // All parties die with this process, so stable storage is memory; users leave and come back to theirs.
     const kept = new Map<string, Layer.Layer<Stable>>()
@@ -26,10 +30,12 @@ const servicesOf = ({ folder, run }: FibersOptions) =>
       kept.set(actor, known)
       return known
     }
+    const channels = (actor: string) =>
+      sealed(directoryOfTrial(acquaintance, { name: actor, run }, identities), hub.layer(actor))
     return (actor: string) =>
       Layer.mergeAll(
         stable(actor),
-        party({ name: actor, run }).pipe(Layer.provide(hub.layer(actor))),
+        party({ name: actor, run }).pipe(Layer.provide(channels(actor))),
         directory(join(folder, actor)),
         Layer.succeedContext(pool)
       ).pipe(Layer.provideMerge(tracing({ actor, file: join(folder, actor, eventsEntry) })))

@@ -10,6 +10,7 @@ import { join } from "node:path"
 import { Data, Effect, Layer, Option } from "effect"
 import { lane } from "../../actors/clouds/training/lanes/lane.ts"
 import { NoHouse, ProcessGroup, processGroupFromEnvironment } from "../../actors/group/process-group.ts"
+import { Directory, directoryOf } from "../../actors/party/directory.ts"
 import { worker } from "../../actors/worker.ts"
 import { actorsWithMembers, memberNamed } from "../../protocol/messages/subjects.ts"
 import { accessFromEnvironment } from "../../runtime/broker/access.ts"
@@ -17,8 +18,10 @@ import { layer as party } from "../../runtime/messaging/party.ts"
 import { giveWay, parentGone, sayReady } from "../../runtime/processes/process.ts"
 import { layer as tracing } from "../../runtime/tracing.ts"
 import { layer as nats } from "../../runtime/transport/nats.ts"
+import { sealed } from "../../runtime/transport/sealed.ts"
 import { checkRunName } from "../description/run-name.ts"
 import { eventsEntry } from "../folders/party-folder.ts"
+import { ownIdentity } from "./identities.ts"
 import { brokerLost, untilBroker } from "./until-broker.ts"
 
 export interface MemberOptions {
@@ -57,19 +60,21 @@ export const runMember = ({ kind, role, run, threads, state }: MemberOptions) =>
       return yield* new NoMembers({ role, kind })
     const { url, user, password, trust } = yield* accessFromEnvironment(role)
     const name = memberNamed(role, kind, randomBytes(8).toString("hex"))
+    const directory = directoryOf({ name, run }, yield* ownIdentity(role))
     const house = yield* Layer.build(processGroupFromEnvironment({ name, run }))
     const { hasSecret } = yield* Effect.provide(ProcessGroup, house)
     if (!hasSecret) return yield* new NoHouse({ actor: role, reason: "its house has no secret here" })
     const connected = untilBroker(
       party({ name, run }).pipe(
-        Layer.provideMerge(nats({ servers: [url], user, password, trust, run, name }))
+        Layer.provideMerge(sealed(directory, nats({ servers: [url], user, password, trust, run, name })))
       )
     )
     const log = Option.match(state, {
       onNone: () => ({ actor: name }),
       onSome: (folder) => ({ actor: name, file: join(folder, eventsEntry) })
     })
-    const services = Layer.merge(connected, Layer.succeedContext(house)).pipe(
+    const known = Layer.succeed(Directory, directory)
+    const services = Layer.mergeAll(connected, known, Layer.succeedContext(house)).pipe(
       Layer.provideMerge(tracing(log))
     )
     const working = Effect.gen(function* () {

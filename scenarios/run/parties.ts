@@ -1,6 +1,7 @@
 /** What it takes to bring up the parties of a run on this machine, and what they end a run with. */
 import { Data, type Option, type Redacted } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"
+import type { TrialIdentities } from "../../actors/party/identities.ts"
 import type { EncodedTable } from "../../protocol/data/encoding.ts"
 import type { Broker } from "../../runtime/broker/start.ts"
 import type { Scenario } from "../description/schema.ts"
@@ -27,6 +28,8 @@ export interface ProcessesOptions extends PartiesOptions {
   readonly file: string
   /** Where a broker that is started for the run stores, and the passwords that it knows. */
   readonly broker: { readonly folder: string; readonly credentials: Broker["credentials"] }
+  /** The identities of this run's parties, which are made up for it. */
+  readonly identities: TrialIdentities
   /** The secrets of the process groups, by the party whose processes share them. */
   readonly groupSecrets: Readonly<Record<string, Redacted.Redacted>>
   /** A file of faults that the parties are given. */

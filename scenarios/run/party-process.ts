@@ -12,7 +12,7 @@ import { serve } from "../../actors/roles.ts"
 import { accessFromEnvironment } from "../../runtime/broker/access.ts"
 import { giveWay, isSupervised, parentGone, sayReady } from "../../runtime/processes/process.ts"
 import { Store } from "../../runtime/storage/store.ts"
-import { agreementOf } from "../description/agreement.ts"
+import { agreementOf, keysOfScenario } from "../description/agreement.ts"
 import { type LoadedScenario, loadFaults, loadScenario } from "../description/load.ts"
 import { checkRunName } from "../description/run-name.ts"
 import { threadsFor } from "../description/schema.ts"
@@ -21,6 +21,7 @@ import { planFaults } from "../faults-injected/plan.ts"
 import { holdPartyFolder, outcomeEntry } from "../folders/party-folder.ts"
 import { requireMeaningful } from "../reference/opened-model.ts"
 import type { DirectorEvent } from "./director-events.ts"
+import { directoryOfParty } from "./identities.ts"
 import { actorNamed, type ServingRole, servingRole } from "./party-role.ts"
 import { partyServices } from "./party-services.ts"
 import { brokerLost } from "./until-broker.ts"
@@ -105,6 +106,11 @@ export const runActor = (options: ActorOptions) =>
     const actor = yield* actorNamed(agreement, options.role)
     // What is wrong with the party's own files or key is found out before it connects.
     const serving = yield* servingRole(actor, loaded, options.kgcKey)
+    const directory = yield* directoryOfParty(
+      agreement,
+      { name: actor, run },
+      keysOfScenario(loaded.scenario)
+    )
     const access = yield* accessFromEnvironment(actor)
     yield* holdPartyFolder(state, { actor, run })
     const faults = yield* injectedFaults(options, loaded, agreement, actor)
@@ -112,6 +118,7 @@ export const runActor = (options: ActorOptions) =>
     const services = partyServices({
       agreement,
       connection: { actor, run, access },
+      directory,
       storage: { folder: state, checkpointsAtBroker: isCloud && placement.checkpoints === "jetstream" },
       faults,
       threads: threadsFor(placement, actor) ?? availableParallelism()

@@ -8,6 +8,7 @@ import { CheckpointStore } from "../../actors/clouds/training/checkpoints.ts"
 import { processGroupFromEnvironment } from "../../actors/group/process-group.ts"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
+import { Directory, type DirectoryService } from "../../actors/party/directory.ts"
 import { partyRoot } from "../../actors/party/root.ts"
 import type { BrokerAccess } from "../../runtime/broker/access.ts"
 import { layer as party } from "../../runtime/messaging/party.ts"
@@ -15,6 +16,7 @@ import { openBucket } from "../../runtime/storage/jetstream-store.ts"
 import { directory, encrypted, stable } from "../../runtime/storage/store.ts"
 import { layer as tracing } from "../../runtime/tracing.ts"
 import { brokerRequests, layer as nats } from "../../runtime/transport/nats.ts"
+import { sealed } from "../../runtime/transport/sealed.ts"
 import type { FaultsAtParty } from "../faults-injected/at-party.ts"
 import { eventsEntry } from "../folders/party-folder.ts"
 import { untilBroker } from "./until-broker.ts"
@@ -37,6 +39,8 @@ export interface Storage {
 export interface PartyOptions {
   readonly agreement: Agreement
   readonly connection: Connection
+  /** Whom the party takes for whom. */
+  readonly directory: DirectoryService
   readonly storage: Storage
   /** What is done to this party on purpose; undefined where nothing is. */
   readonly faults: FaultsAtParty | undefined
@@ -56,17 +60,19 @@ export const partyServices = (options: PartyOptions) => {
     connected(options),
     stores,
     processGroupFromEnvironment({ name: actor, run }),
+    Layer.succeed(Directory, options.directory),
     storage.checkpointsAtBroker ? untilBroker(checkpoints(options).pipe(Layer.provide(stores))) : Layer.empty,
     bcpPool(threads)
   ).pipe(Layer.provideMerge(tracing({ actor, file: join(storage.folder, eventsEntry) })))
 }
 
-/** The party on the network. */
-const connected = ({ connection, faults }: PartyOptions) => {
+/** The party on the network: what it sends is sealed, and may come to harm on its way. */
+const connected = ({ connection, directory: own, faults }: PartyOptions) => {
   const { actor, run } = connection
   const broker = nats(brokerOf(connection))
+  const channels = sealed(own, faults?.links(broker) ?? broker)
   return untilBroker(
-    party({ name: actor, run }).pipe(Layer.provideMerge(faults?.transport(broker) ?? broker))
+    party({ name: actor, run }).pipe(Layer.provideMerge(faults?.moments(channels) ?? channels))
   )
 }
 

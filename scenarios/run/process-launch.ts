@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect, Option, Scope } from "effect"
 import { groupSecretVariable } from "../../actors/group/process-group.ts"
+import { keysOf } from "../../actors/party/identities.ts"
 import { artifact } from "../../protocol/artifact.ts"
 import { memberNamed } from "../../protocol/messages/subjects.ts"
 import type { BrokerAccess } from "../../runtime/broker/access.ts"
@@ -13,6 +14,7 @@ import { passwordVariable } from "../../runtime/broker/start.ts"
 import { type ActorDied, type ActorProcess, startActor } from "../../runtime/processes/process.ts"
 import { type LifeEvent, type Supervised, supervise } from "../../runtime/processes/supervision.ts"
 import { threadsFor } from "../description/schema.ts"
+import { identityVariable, keysText, keysVariable } from "./identities.ts"
 import type { ProcessesOptions } from "./parties.ts"
 
 /** A process that is not ready by then is started again. */
@@ -78,7 +80,7 @@ export class ProcessLaunch {
       party: name,
       entry: fileURLToPath(artifact("program/main.js")),
       args: ["actor", actor, ...args],
-      env: { NATS_URL: url },
+      env: { NATS_URL: url, [keysVariable]: keysText(keysOf(parties.identities)) },
       secrets: this.#secretsOf(actor),
       readyTimeoutMs,
       onWaiting: (reason) => parties.display.note(`${name} is waiting: ${reason}`),
@@ -95,6 +97,7 @@ export class ProcessLaunch {
     const group = parties.groupSecrets[actor]
     return {
       [passwordVariable(actor)]: access.get(actor)!.password,
+      [identityVariable(actor)]: parties.identities[actor]!,
       ...(group === undefined ? {} : { [groupSecretVariable(actor)]: group })
     }
   }

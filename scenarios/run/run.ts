@@ -231,7 +231,7 @@ const runProcesses = (context: RunContext) =>
       }
     }
     const directed = Effect.gen(function* () {
-      const { credentials, houses: groupSecrets } = yield* credentialsIn(out, options.folder)
+      const { credentials, houses: groupSecrets, identities } = yield* credentialsIn(out, options.folder)
       if (injected !== undefined) faults = yield* faultsAtRun(injected.plan, options.folder, display.note)
       const { directed, control } = yield* assembleProcesses({
         ...options,
@@ -239,6 +239,7 @@ const runProcesses = (context: RunContext) =>
         display: observed,
         broker: { folder: join(out, brokerEntry), credentials },
         groupSecrets,
+        identities,
         ...(injected === undefined
           ? {}
           : { faultsFile: injected.file, onLine: (line: unknown) => faults?.said(line) })

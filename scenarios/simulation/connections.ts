@@ -3,9 +3,11 @@
  * as they.
  */
 import { Effect, type Scope } from "effect"
+import type { DirectoryService } from "../../actors/party/directory.ts"
 import { decodeEnvelope } from "../../protocol/messages/envelope.ts"
 import { parseSubject } from "../../protocol/messages/subjects.ts"
 import { hashOf, type LinkFaults, withFaults } from "../../runtime/transport/faulty.ts"
+import { withSeals } from "../../runtime/transport/sealed.ts"
 import type { TransportService } from "../../runtime/transport/transport.ts"
 import { ratesOf } from "../faults-injected/plan.ts"
 import type { World } from "./world.ts"
@@ -69,21 +71,25 @@ export const makeConnections = (world: World, onSent: OnSent) => {
         )
     }
   }
-  /** What a party sends is observed before any fault happens to it. */
+  /** What a party sends is observed before it is sealed, and before any fault happens to it. */
   return (
     actor: string,
-    life: { readonly dead: boolean }
+    life: { readonly dead: boolean },
+    directory: DirectoryService
   ): Effect.Effect<TransportService, never, Scope.Scope> =>
-    Effect.map(withFaults(faults, mortal(actor, life)), (faulty) => ({
-      ...faulty,
-      send: (subject, data, headers) => {
-        if (life.dead) return undefined
-        const envelope = decodeEnvelope(data)
-        watch.see({ from: actor, to: receiverOf(subject), data }, envelope)
-        record.trace(`${time.nowMs()} ${subject} `)
-        if (!reportsPeakMemory(envelope)) record.trace(data)
-        onSent(actor, envelope)
-        return faulty.send(subject, data, headers)
-      }
-    }))
+    withFaults(faults, mortal(actor, life)).pipe(
+      Effect.flatMap((faulty) => withSeals(directory, faulty)),
+      Effect.map((sealed) => ({
+        ...sealed,
+        send: (subject, data, headers) => {
+          if (life.dead) return undefined
+          const envelope = decodeEnvelope(data)
+          watch.see({ from: actor, to: receiverOf(subject), data }, envelope)
+          record.trace(`${time.nowMs()} ${subject} `)
+          if (!reportsPeakMemory(envelope)) record.trace(data)
+          onSent(actor, envelope)
+          return sealed.send(subject, data, headers)
+        }
+      }))
+    )
 }

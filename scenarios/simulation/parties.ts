@@ -4,6 +4,8 @@
  */
 import { Context, Effect, type Exit, Fiber, Random, type Scope } from "effect"
 import { BcpPool } from "../../actors/party/bcp-pool.ts"
+import { Directory } from "../../actors/party/directory.ts"
+import { directoryOfTrial, keysOf } from "../../actors/party/identities.ts"
 import { type Role, serve } from "../../actors/roles.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { makeParty } from "../../runtime/messaging/party.ts"
@@ -107,8 +109,10 @@ export class Parties {
   ): Effect.Effect<unknown, unknown> {
     return Effect.scoped(
       Effect.gen(this, function* () {
-        const { simulation, disks, pool } = this.#world
-        const transport = yield* this.#connect(actor, life)
+        const { simulation, disks, pool, identities } = this.#world
+        const acquaintance = { agreement: simulation.agreement, keys: keysOf(identities) }
+        const directory = directoryOfTrial(acquaintance, { name: actor, run: runName }, identities)
+        const transport = yield* this.#connect(actor, life, directory)
         const itself = yield* Effect.provideService(
           makeParty({ name: actor, run: runName, after }),
           Transport,
@@ -118,7 +122,8 @@ export class Parties {
         const services = Context.make(Party, itself).pipe(
           Context.add(Store, this.#mortal(actor, life, store)),
           Context.add(Stable, this.#mortal(actor, life, stable)),
-          Context.add(BcpPool, pool)
+          Context.add(BcpPool, pool),
+          Context.add(Directory, directory)
         )
         return actor === "director"
           ? yield* Effect.provide(this.#options.directing, services)

@@ -3,6 +3,7 @@
  */
 import { Effect } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"
+import { drawIdentities, type TrialIdentities } from "../../actors/party/identities.ts"
 import { rootEntry } from "../../actors/party/root.ts"
 import type { EncodedTable } from "../../protocol/data/encoding.ts"
 import { Bytes, format } from "../../protocol/messages/message.ts"
@@ -76,6 +77,8 @@ export interface World {
   readonly hub: Hub
   readonly disks: ReadonlyMap<string, Disk>
   readonly pool: Work<JobFailed>
+  /** The parties' identities, the same for all of a run. */
+  readonly identities: TrialIdentities
   /** The KGC's signing key. */
   readonly signing: ReturnType<typeof generateSigningKeyPair>
 }
@@ -114,6 +117,7 @@ export const makeWorld = (
     hub: makeNetwork({ seed, time, record, onArrival }),
     disks: new Map(parties.map((actor) => [actor, { store: memoryStore(), stable: memoryStore() }])),
     pool: simulatedPool(randomness, addDrawn(secrets)),
+    identities: drawIdentities(),
     signing: generateSigningKeyPair()
   }
 }

@@ -11,11 +11,10 @@ import { batchOrder } from "../../../../protocol/learning/order.ts"
 import { actorOf } from "../../../../protocol/messages/subjects.ts"
 import { Prg } from "../../../../protocol/ring/prg.ts"
 import { type Matrix, Ring } from "../../../../protocol/ring/ring.ts"
-import { computationVersion } from "../../../../protocol/version.ts"
 import { type Computation, exchange, Party, type Rounds } from "../../../../runtime/messaging/contract.ts"
 import { type WorkLimits, workLimits } from "../../../../runtime/messaging/limits.ts"
 import { askInGroup, onInGroup, ProcessGroup } from "../../../group/process-group.ts"
-import { Admission, attending } from "../../../group/requests.ts"
+import { admission, attending } from "../../../group/requests.ts"
 import { type Agreement, computationName, planOf, roundDeadlines } from "../../../party/agreement.ts"
 import { NotExpected } from "../../../party/handlers.ts"
 import { partsOfStretch, stretchesOf } from "../../../party/stretches.ts"
@@ -45,8 +44,7 @@ export const lane = (limits: WorkLimits = workLimits) =>
     const party = yield* Party
     const main = actorOf(party.name)
     const ask = { deadlineMs: limits.patienceMs }
-    const admitted = yield* askInGroup(main, Admission, { version: computationVersion }, ask)
-    const agreement = JSON.parse(admitted.agreement) as Agreement
+    const { agreement } = yield* admission(ask)
     const scope = yield* Effect.scope
     const oneAtATime = yield* Effect.makeSemaphore(1)
     let underWay: Fiber.Fiber<void, unknown> = Fiber.void
