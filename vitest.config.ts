@@ -11,7 +11,7 @@ export default defineConfig({
     // As parties' processes have it (runtime/processes/process.ts): a buffer that is freed too early has to be found out here.
     poolOptions: {
       forks: {
-        // Most files wait for processes of their own; with two at a time the wait of one is the work of the other.
+        // Most live tests wait for processes of their own; with two at a time the wait of one is the work of the other.
         minForks: 2,
         maxForks: 2,
         execArgv: "transfer" in ArrayBuffer.prototype ? [] : ["--harmony-rab-gsab-transfer"]

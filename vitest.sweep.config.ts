@@ -1,4 +1,4 @@
-/** The sweeps: generated corpora and habits of people, which `npm run test:sweep` runs after the tests. */
+/** The sweeps: generated corpora, tables of kills and habits of people, which `npm run test:sweep` runs after the tests. */
 import { defineConfig } from "vitest/config"
 import tests from "./vitest.config.ts"
 

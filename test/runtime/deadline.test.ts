@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Option, TestClock } from "effect"
+import { Deferred, Effect, Exit, Fiber, Option } from "effect"
 import { within } from "../../runtime/deadline.ts"
+import { inVirtualTime } from "../support/virtual-time.ts"
 
 describe("a wait with an end", () => {
   const late = within(60_000, () => "late")
@@ -18,12 +19,12 @@ describe("a wait with an end", () => {
     })
   )
 
-  it.effect("ends at its deadline with the error it was given", () =>
+  inVirtualTime("ends at its deadline with the error it was given", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.fork(Effect.flip(late(Effect.never)))
-      yield* TestClock.adjust(59_999)
+      yield* Effect.sleep(59_999)
       expect(yield* Fiber.poll(fiber)).toEqual(Option.none())
-      yield* TestClock.adjust(1)
+      yield* Effect.sleep(1)
       expect(yield* Fiber.join(fiber)).toBe("late")
     })
   )

@@ -6,6 +6,7 @@ import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { Effect } from "effect"
 import { stringify } from "yaml"
+import { shown } from "../../../protocol/data/spelling.ts"
 import { pairs } from "../../protocol/data/corpus/encodings.ts"
 import type { Encoding } from "../../protocol/data/corpus/outcome.ts"
 import { type ColumnType, parquetFile } from "../../protocol/data/corpus/parquet-file.ts"
@@ -204,8 +205,8 @@ export const misjoined = (data: JoinCase) =>
         ? [/together 8 rows/]
         : [
             /3 cells are held by nobody/,
-            new RegExp(`row ${literal(data.apart[0])}: grade`),
-            new RegExp(`row ${literal(data.apart[1])}: moisture, protein`),
+            new RegExp(`row ${literal(shown(data.apart[0]))}: grade`),
+            new RegExp(`row ${literal(shown(data.apart[1]))}: moisture, protein`),
             ...(data.hint === undefined ? [] : [data.hint])
           ]
     const said = `${printed}\n${complained}`

@@ -32,16 +32,11 @@ import {
   splits,
   writeScenario
 } from "../../support/small-scenario.ts"
-import { type Kills, killing, killsOf, otherRuns, plan, survives } from "./recovery-table.ts"
+import { type Kills, killing, plan, survives } from "./recovery-table.ts"
 
 describe("recovery - over NATS", () => {
   it.scopedLive("a run of which a party is killed in each phase has the model of the undisturbed run", () =>
     survives(plan(0))
-  )
-
-  const [changes, kills] = otherRuns["a hybrid upload of users who leave"]
-  it.scopedLive("so has a run with a hybrid upload of users who leave", () =>
-    survives(killsOf(kills), changes)
   )
 
   it.scopedLive("with checkpoints at the broker a cloud goes on from there, and has none in its folder", () =>

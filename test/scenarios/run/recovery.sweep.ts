@@ -1,9 +1,10 @@
 /**
- * Each party of a run over NATS is killed in each phase, five in each run, and parties of other kinds of runs. A slice has two of the
- * runs; `SWEEP=full` has all.
+ * Each party of a run over NATS is killed in each phase, five in each run, and parties of other kinds of runs; and disks are full.
+ * A slice has three of the runs; `SWEEP=full` has all.
  */
 import { describe, it } from "@effect/vitest"
 import { slice } from "../../support/sweep.ts"
+import { fullDisks, survivesFullDisk } from "./full-disk.ts"
 import { killsOf, otherRuns, parties, plan, survives } from "./recovery-table.ts"
 
 const table = [...parties.keys()].map((k) => ({
@@ -18,7 +19,12 @@ const others = Object.entries(otherRuns).map(([name, [changes, kills]]) => ({
   run: survives(killsOf(kills), changes)
 }))
 
+const killed = [...table.slice(1), ...others].map(({ name, run }) => ({ name: `kills ${name}`, run }))
+const full = fullDisks
+  .slice(0, -1)
+  .map((each) => ({ name: `a full disk at ${each[0]} in ${each[1]}`, run: survivesFullDisk(each) }))
+
 describe("recovery", () => {
-  for (const { name, run } of slice([...table.slice(1), ...others], 2))
-    it.scopedLive(`the model is that of the undisturbed run after kills ${name}`, () => run)
+  for (const { name, run } of [...slice(killed, 2), ...slice(full, 1)])
+    it.scopedLive(`the model is that of the undisturbed run after ${name}`, () => run)
 })

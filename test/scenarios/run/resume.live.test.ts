@@ -7,12 +7,11 @@ import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
-import { stringify } from "yaml"
 import type { Phase } from "../../../actors/party/phases.ts"
 import type { ProcessControl } from "../../../scenarios/faults-injected/process-control.ts"
 import type { RunDisplay } from "../../../scenarios/report/result.ts"
 import { resumeRun, runScenario } from "../../../scenarios/run/run.ts"
-import { bicameral, type Ended, processesNaming } from "../../support/program.ts"
+import { bicameral, processesNaming } from "../../support/program.ts"
 import {
   disturbedRun,
   read,
@@ -21,30 +20,11 @@ import {
   splits,
   writeScenario
 } from "../../support/small-scenario.ts"
+import { fullDisks, survivesFullDisk } from "./full-disk.ts"
 
 /** The words with which a run ended. */
 const ending = <A, E extends { readonly message: string }, R>(work: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.flip(work as Effect.Effect<A, E, R>), ({ message }) => message)
-
-/** Gives every row of a file another label. */
-const withOtherLabels = (file: string) =>
-  Effect.promise(async () => {
-    const text = await readFile(file, "utf8")
-    await writeFile(
-      file,
-      text.replace(/(ash|elm)$/gm, (kind) => (kind === "ash" ? "elm" : "ash"))
-    )
-  })
-
-/** All had uploaded: the model is right, and what it was tested on was kept; references would be of other data. */
-const rightWithoutReferences = ({ status, printed, complained }: Ended) => {
-  const changed = "the data in west-0.csv of user west changed after the run began"
-  expect(printed).toContain(`no reference will be trained: ${changed}`)
-  expect(printed).toMatch(new RegExp(`accuracy +1\\.0000 secure .*; no float64 reference: ${changed}`))
-  expect(printed).toContain(`not compared with the fixed-point reference: ${changed}`)
-  expect(status).toBe(1)
-  expect(complained).toMatch(/1 of 1 expectations did not hold: deviation from the fixed-point/)
-}
 
 describe("resume", () => {
   it.scopedLive("a party that stays away ends the run by name, and the run goes on from what was kept", () =>
@@ -84,38 +64,9 @@ describe("resume", () => {
     })
   )
 
-  const full = [
-    // The upload of user 1 ends too if user 2 cannot keep their declaration to them, and may be the one to tell.
-    ["user2", "upload", /user2 failed at (Upload|Declaration)/],
-    ["director", "transform", /^bicameral: /],
-    // Its first write is as it joins cloud 0, who may be the one to tell.
-    ["cloud1", "train", /cloud1 failed at (Train|Join)/]
-  ] as const
-  for (const [party, phase, failed] of full)
-    it.scopedLive(`a full disk at ${party} in ${phase} ends the run by name and remedy, and it goes on`, () =>
-      Effect.gen(function* () {
-        const { file, folder, out } = yield* writeScenario(splits.rows, disturbedRun)
-        yield* runInMemory(file, join(out, "undisturbed"))
-        const faults = join(folder, "faults.yaml")
-        const event = { event: "disk-full", party, forMs: 600_000, when: { phase } }
-        yield* Effect.promise(() => writeFile(faults, stringify({ events: [event] })))
-        const filled = join(out, "filled")
-        const stopped = yield* bicameral(["run", file, "--out", filled, "--faults", faults])
-        expect(stopped.status).toBe(1)
-        expect(stopped.complained).toMatch(failed)
-        expect(stopped.complained).toMatch(
-          new RegExp(`can't write ${party}/.*: no space left; see that the folder .* has room`)
-        )
-        expect(stopped.printed).toContain(`bicameral resume ${filled}`)
-        expect(yield* Effect.promise(() => processesNaming(folder))).toEqual([])
-        if (phase === "train") yield* withOtherLabels(join(folder, "west-0.csv"))
-        const resumed = yield* bicameral(["resume", filled])
-        expect(resumed.printed).not.toContain("setup:")
-        expect(yield* read(filled, "model.json")).toBe(yield* read(out, "undisturbed", "model.json"))
-        if (phase === "train") rightWithoutReferences(resumed)
-        else expect(resumed.complained).toBe("")
-      })
-    )
+  it.scopedLive("a full disk at a cloud in training ends the run by name and remedy, and it goes on", () =>
+    survivesFullDisk(fullDisks[2])
+  )
 
   it.scopedLive("a runner that was killed leaves nobody behind, and its run goes on", () =>
     Effect.gen(function* () {
