@@ -197,7 +197,7 @@ export const privacy = (seed: number | null): ReadonlyArray<string> =>
     ? []
     : [
         `REPRODUCIBLE AND NOT PRIVATE: weights, batches and masks follow from seed ${seed}, which is public.`,
-        "Take the seed out for data that matter.",
+        "For a private run, remove the seed.",
         ""
       ]
 
