@@ -24,7 +24,7 @@ export const Transform = ask("Transform", Nothing, Schema.Struct({ ciphertexts: 
  */
 export const Train = ask("Train", Nothing, Schema.Struct({ steps: Count, rounds: Count }))
 
-/** To a cloud: seal the model under the joint key. */
+/** To a cloud: encrypt the model under the joint key. */
 export const SealModel = ask("SealModel", Nothing, Schema.Struct({ ciphertexts: Count }))
 
 /** To a user: decrypt the model together with the other users, and test it on the held-out rows. */

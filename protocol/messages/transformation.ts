@@ -1,5 +1,5 @@
 /**
- * Phase 3, transformation to the unified key: C1 sends blinded ciphertexts of the users' second shares and
+ * Phase 3, transformation to the joint key: C1 sends blinded ciphertexts of the users' second shares and
  * gets them back under pk; C0 sends its own shares under pk. What C0 opens is uniform modulo N.
  */
 import { Schema } from "../schema.ts"

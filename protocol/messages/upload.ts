@@ -45,7 +45,8 @@ export const SealedCiphertextRun = format("sealed ciphertexts", CiphertextRun)
 /** In the hybrid form, a run of the words of m_i1, from the `first`-th. */
 export const SealedWordRun = format("sealed words", Schema.Struct({ first: Count, words: Bytes }))
 /**
- * m_i1 to C1, a one-time pad to it: a `SealedWordRun`, packed and sealed to C1. C0 knows the seed of the pad.
+ * m_i1 to C1, to which a one-time pad masks the cells: a `SealedWordRun`, packed and sealed to C1. C0 knows
+ * the seed of the pad.
  */
 export const UploadWords1 = ask("UploadWords1", Schema.Struct({ sealed: Bytes }), Schema.Struct({}))
 
