@@ -12,10 +12,10 @@ import type { RunDisplay } from "./result.ts"
 /** What happens in each phase, for people. */
 export const phaseSentences: Readonly<Record<Phase, string>> = {
   setup: "the KGC makes the keys; clouds and users enrol and get theirs",
-  upload: "each user splits its cells in two, encrypts both halves and sends one to each cloud",
-  transform: "the clouds bring all cells under the one key that only all users together can open",
+  upload: "each user splits its cells into two shares, encrypts both and sends one to each cloud",
+  transform: "the clouds bring all cells under the joint key, which only all users together can decrypt",
   train: "the clouds train on shares that neither can read; the KGC deals the randomness",
-  output: "the clouds seal the model; the users open it together and test it on the rows they kept"
+  output: "the clouds encrypt the model; the users decrypt it together and test it on the rows they kept"
 }
 
 /** How far a phase is, over all actors that report it. */

@@ -57,7 +57,7 @@ export interface TrainingInputs {
 
 /** Where both clouds start, and in which rounds. */
 export interface Session {
-  /** From 1, greater than that of any earlier session. */
+  /** The number of the session: from 1, greater than that of any earlier one. */
   readonly epoch: number
   /** The step whose weights both have; 0 before the first. */
   readonly step: number

@@ -153,7 +153,7 @@ class Leader {
         Effect.suspend(() => {
           const table = this.#session?.epoch === epoch ? this.#session.table : undefined
           return table === undefined || first + count > table.rows
-            ? new NotExpected({ what: `a request for rows of epoch ${epoch}`, party: from })
+            ? new NotExpected({ what: `a request for rows of session ${epoch}`, party: from })
             : Effect.succeed(rowsFrom(table, first, count))
         })
       )
