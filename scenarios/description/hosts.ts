@@ -85,7 +85,10 @@ export const HostsFile = struct({
       struct({
         cloud0: defaulted(several("cloud 0's lanes other than the leader"), []),
         cloud1: defaulted(several("cloud 1's lanes other than the leader"), [])
-      }).annotations({ description: "Hosts of the lanes other than the leader, as many for each cloud: one fewer than placement.lanes of a scenario, which the prediction does not read" }),
+      }).annotations({
+        description:
+          "Hosts of the lanes other than the leader, as many for each cloud: one fewer than placement.lanes of a scenario, which the prediction does not read"
+      }),
       { cloud0: [], cloud1: [] }
     )
   }).annotations({ description: "The host of each process" }),

@@ -220,7 +220,11 @@ const Placement = struct({
     {}
   ),
   lanes: defaulted(
-    wholeNumber(1, 64, "Processes in which each cloud trains, the leader included (a file of hosts lists the others only); default 1"),
+    wholeNumber(
+      1,
+      64,
+      "Processes in which each cloud trains, the leader included (a file of hosts lists the others only); default 1"
+    ),
     1
   ),
   threads: section(
