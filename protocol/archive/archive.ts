@@ -1,8 +1,8 @@
 /**
- * The archive: the joint data set at rest at C1, every user's two shares as ciphertexts under the joint key pk
- * (the paper's c'_i0 and c'_i1). It holds what is needed to reopen the data without any user. C1 cannot open
- * it; C0 could, and is only ever sent c'_i0 as it is and c'_i1 blinded. For a hybrid upload the archive holds
- * the seed of C0's share under pk, and names the entries with C1's share (`pieces.ts`).
+ * The archive: the joint data set at rest at C1, every user's two shares as ciphertexts under the joint key
+ * pk (the paper's c'_i0 and c'_i1). It holds what is needed to reopen the data without any user. C1 cannot
+ * open it; C0 could, and is only ever sent c'_i0 as it is and c'_i1 blinded. For a hybrid upload the archive
+ * holds the seed of C0's share under pk, and names the entries with C1's share (`pieces.ts`).
  *
  * Layout, integers little-endian: magic, version, header (length and bytes), for each user c'_i0 then c'_i1,
  * and the SHA-256 of everything before it.

@@ -6,7 +6,10 @@ import { Schema } from "../schema.ts"
 import { ask, Count, tell } from "./message.ts"
 
 const Nothing = Schema.Struct({})
-/** Is the party up, and was it started with the same scenario? The digest is that of the agreement (`actors/party/agreement.ts`). */
+/**
+ * Is the party up, and was it started with the same scenario? The digest is that of the agreement
+ * (`actors/party/agreement.ts`).
+ */
 export const Begin = ask("Begin", Schema.Struct({ agreement: Schema.String }), Nothing)
 
 /** To every party but the KGC: enrol with the KGC. */

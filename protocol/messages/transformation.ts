@@ -5,7 +5,10 @@
 import { Schema } from "../schema.ts"
 import { ask, Bytes, Count } from "./message.ts"
 
-/** KeyProd, batched: c_i1·Enc(τ) under pk_i. The reply is Enc_pk(m + τ) and m + τ, and the number of jobs that C0 can run at once. */
+/**
+ * KeyProd, batched: c_i1·Enc(τ) under pk_i. The reply is Enc_pk(m + τ) and m + τ, and the number of jobs that
+ * C0 can run at once.
+ */
 export const Reencrypt = ask(
   "Reencrypt",
   Schema.Struct({ user: Schema.String, blinded: Bytes }),

@@ -1,8 +1,8 @@
 /**
- * The hybrid form of the encrypted model, for large models (section 7 of docs/concepts/protocol.md): each cloud encrypts
- * its share of the weights under a fresh key of AES-128-GCM, and only the two keys are under pk. The users
- * open the keys together like a packed model, then the shares, and add them. C0 could open the keys; it is
- * never sent C1's key or share.
+ * The hybrid form of the encrypted model, for large models (section 7 of docs/concepts/protocol.md): each
+ * cloud encrypts its share of the weights under a fresh key of AES-128-GCM, and only the two keys are under
+ * pk. The users open the keys together like a packed model, then the shares, and add them. C0 could open the
+ * keys; it is never sent C1's key or share.
  */
 import { randomBytes } from "node:crypto"
 import { Data, Effect, Either } from "effect"
@@ -86,8 +86,8 @@ const openShare = (
   Either.fromOption(unseal({ key, nonce, about: bound(name) }, sealed), () => new ShareUnreadable(name))
 
 /**
- * User: the weights, little-endian words, from the encrypted model and all partial decryptions of the two keys,
- * including one's own. `users` are all users of the run; `words` is the size of the model.
+ * User: the weights, little-endian words, from the encrypted model and all partial decryptions of the two
+ * keys, including one's own. `users` are all users of the run; `words` is the size of the model.
  */
 export const openHybridModel = <E>(
   work: Work<E>,

@@ -1,8 +1,8 @@
 /**
- * The output of the model to the users (section 7 of docs/concepts/protocol.md): C0 encrypts its shares of the weights
- * under pk, C1 adds its own and a random multiple of 2^64 in each slot, and the users decrypt the sum together,
- * each with a partial decryption A^(sk_j). Only the users learn the weights. C0 could decrypt the sum and is
- * never sent it; no proper subset of the users can.
+ * The output of the model to the users (section 7 of docs/concepts/protocol.md): C0 encrypts its shares of
+ * the weights under pk, C1 adds its own and a random multiple of 2^64 in each slot, and the users decrypt the
+ * sum together, each with a partial decryption A^(sk_j). Only the users learn the weights. C0 could decrypt
+ * the sum and is never sent it; no proper subset of the users can.
  */
 import { Data, Effect, Redacted } from "effect"
 import type { ExponentMode } from "../bcp/keys.ts"
@@ -112,8 +112,8 @@ export const sealModelShare = <E>(
 }
 
 /**
- * Cloud 1: adds its own shares and the masks to C0's ciphertexts. The result is the encrypted model, which rests
- * at C1 and is sent to the users only.
+ * Cloud 1: adds its own shares and the masks to C0's ciphertexts. The result is the encrypted model, which
+ * rests at C1 and is sent to the users only.
  */
 export const sealModel = <E>(
   work: Work<E>,
@@ -164,8 +164,8 @@ export const partiallyDecrypt = <E>(
 }
 
 /**
- * User: the weights, little-endian words, from the encrypted model and all partial decryptions, including one's
- * own. `users` are all users of the run; `words` is the size of the model.
+ * User: the weights, little-endian words, from the encrypted model and all partial decryptions, including
+ * one's own. `users` are all users of the run; `words` is the size of the model.
  */
 export const openModel = <E>(
   work: Work<E>,

@@ -25,7 +25,9 @@ export class StoreFailed extends Data.TaggedError("StoreFailed")<{
   }
 }
 
-/** A stored entry can't be decrypted: it was changed, stored under another name, or belongs to another party. */
+/**
+ * A stored entry can't be decrypted: it was changed, stored under another name, or belongs to another party.
+ */
 export class StoredBytesChanged extends Data.TaggedError("StoredBytesChanged")<{
   readonly party: string
   readonly name: string

@@ -1,7 +1,8 @@
 /**
- * What a scenario file may say, as a schema: who holds which cells, what is trained on them, how securely, what may be
- * revealed and what is expected. The editors' `scenario.schema.json` is generated from it (`json-schema.ts`). A scenario is public: every
- * party knows all of it, so it names files and columns and their ranges but holds no cell and no secret.
+ * What a scenario file may say, as a schema: who holds which cells, what is trained on them, how securely,
+ * what may be revealed and what is expected. The editors' `scenario.schema.json` is generated from it
+ * (`json-schema.ts`). A scenario is public: every party knows all of it, so it names files and columns and
+ * their ranges but holds no cell and no secret.
  */
 import { encodings } from "../../protocol/data/characters.ts"
 import { maxUsers } from "../../protocol/messages/subjects.ts"

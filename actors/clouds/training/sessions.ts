@@ -1,9 +1,9 @@
 /**
  * How the clouds begin to train together, and begin again after one of them crashed (section 6 of
- * docs/concepts/protocol.md). C0 joins: it names the number of a new session (`epoch`) and the steps whose weights
- * it has; C1 answers with the latest step that it has too, and both train from there in rounds of that session.
- * After a crash of its own, C1 asks C0 to join again. A cloud that has finished the training takes part again
- * for the sake of the other.
+ * docs/concepts/protocol.md). C0 joins: it names the number of a new session (`epoch`) and the steps whose
+ * weights it has; C1 answers with the latest step that it has too, and both train from there in rounds of
+ * that session. After a crash of its own, C1 asks C0 to join again. A cloud that has finished the training
+ * takes part again for the sake of the other.
  */
 import { Effect, Option } from "effect"
 import type { MalformedMessage } from "../../../protocol/messages/codec.ts"
