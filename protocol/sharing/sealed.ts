@@ -49,7 +49,7 @@ export class OpenFailed extends Data.TaggedError("OpenFailed")<SealContext & { r
   readonly retryable = false
   override get message() {
     return (
-      `Could not open ${this.messageType} (${this.bytes} bytes) sealed by ${this.from} to ${this.to} in run ${this.run}: ` +
+      `Could not unseal ${this.messageType} (${this.bytes} bytes) sealed by ${this.from} to ${this.to} in run ${this.run}: ` +
       "it was changed, or sealed to another key, run, party or kind of message; both sides need the roster of this run."
     )
   }
