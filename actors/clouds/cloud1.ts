@@ -1,9 +1,9 @@
 /**
  * C1, the cloud that keeps the ciphertexts (paper, section 3) and does most of the work on them: it brings
  * everything under the joint key with C0's help, archives the joint data set, trains on its shares with C0,
- * and seals the model for the users. It never has the master key, and what it receives is sealed or masked.
- * What it has confirmed or computed is in stable storage: it may crash at any time and resumes from that
- * point.
+ * and encrypts the model for the users. It never has the master key, and what it receives is sealed or
+ * masked. What it has confirmed or computed is in stable storage: it may crash at any time and resumes from
+ * that point.
  */
 import { Deferred, Effect } from "effect"
 import { Cloud1Secrets } from "../../protocol/messages/enrolment.ts"

@@ -43,7 +43,7 @@ export class NoHouse extends Data.TaggedError("NoHouse")<{
   }
 }
 
-/** What arrived does not open under the key of the group. */
+/** What arrived can't be decrypted with the key of the group. */
 export class NotOfTheHouse extends Data.TaggedError("NotOfTheHouse")<{
   readonly party: string
   readonly from: string
@@ -51,7 +51,7 @@ export class NotOfTheHouse extends Data.TaggedError("NotOfTheHouse")<{
 }> {
   readonly retryable = false
   override get message(): string {
-    return `${this.what} from ${this.from} does not open under the group key of ${this.party}: it was changed, or ${this.from} has another ${groupSecretVariable(actorOf(this.party))} or belongs to another run`
+    return `${this.what} from ${this.from} can't be decrypted with the group key of ${this.party}: it was changed, or ${this.from} has another ${groupSecretVariable(actorOf(this.party))} or belongs to another run`
   }
 }
 

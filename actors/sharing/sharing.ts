@@ -66,11 +66,11 @@ export interface Archiving {
   readonly onItems: (count: number) => Effect.Effect<void>
 }
 
-/** C0's share of the model as it is sent to C1, and the sealed model as it is handed to the users. */
+/** C0's share of the model as it is sent to C1, and the encrypted model as it is handed to the users. */
 export type SealedShare0 = Effect.Effect.Success<ReturnType<typeof ModelShare.payload.decode>>
 export type SealedModel = Effect.Effect.Success<ReturnType<typeof FetchModel.reply.decode>>
 
-/** What a user needs to decrypt the sealed model together with the others. */
+/** What a user needs to decrypt the encrypted model together with the others. */
 export interface JointDecryption {
   readonly parameters: Parameters
   /** All users of the run. */
@@ -122,7 +122,7 @@ export interface UploadForm {
 export interface OutputForm {
   /** At C0: its share of the model, sealed for C1 to add its own. */
   readonly sealShare0: (keys: UnifiedKey, words: Uint8Array) => AtParty<SealedShare0>
-  /** At C1: the sealed model from both shares, as it is handed to the users and as it rests. */
+  /** At C1: the encrypted model from both shares, as it is handed to the users and as it rests. */
   readonly sealModel: (
     keys: UnifiedKey,
     share0: SealedShare0,

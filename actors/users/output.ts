@@ -1,5 +1,5 @@
 /**
- * The end of a run at a user: it fetches the sealed model, exchanges partial decryptions with all other
+ * The end of a run at a user: it fetches the encrypted model, exchanges partial decryptions with all other
  * users, decrypts the model, and tests it on the held-out rows. Only all users together can decrypt it; each
  * of them then has the whole model.
  */

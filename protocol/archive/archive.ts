@@ -1,8 +1,8 @@
 /**
- * The archive: the joint data set at rest at C1, every user's two shares as ciphertexts under the one key pk
- * (the paper's c'_i0 and c'_i1). It holds what is needed to reopen the data without any user. C1 cannot open
- * it; C0 could, and is only ever sent c'_i0 as it is and c'_i1 blinded. For a hybrid upload the archive holds
- * the seed of C0's share under pk, and names the entries with C1's share (`pieces.ts`).
+ * The archive: the joint data set at rest at C1, every user's two shares as ciphertexts under the joint key
+ * pk (the paper's c'_i0 and c'_i1). It holds what is needed to reopen the data without any user. C1 cannot
+ * open it; C0 could, and is only ever sent c'_i0 as it is and c'_i1 blinded. For a hybrid upload the archive
+ * holds the seed of C0's share under pk, and names the entries with C1's share (`pieces.ts`).
  *
  * Layout, integers little-endian: magic, version, header (length and bytes), for each user c'_i0 then c'_i1,
  * and the SHA-256 of everything before it.
@@ -13,7 +13,7 @@ import { plaintextsFor } from "../bcp/packing.ts"
 import { ciphertextBytes } from "../bcp/wire.ts"
 import { wordBytes } from "../bytes.ts"
 import { type CellBlock, countCells } from "../data/rows.ts"
-import { type CanonicalReader, CanonicalWriter, readCanonical, sameBytes } from "../sharing/canonical.ts"
+import { type CanonicalReader, CanonicalWriter, readCanonical, sameBytes } from "../canonical.ts"
 import { seedBytes } from "../sharing/split.ts"
 
 /** A user's part: its cells, and both shares of them under pk. */
@@ -77,7 +77,7 @@ export class ArchiveUnreadable extends Data.TaggedError("ArchiveUnreadable")<{
 /** The archive is sound but under other keys than those at hand. */
 export class ArchiveOfOtherKeys extends Data.TaggedError("ArchiveOfOtherKeys")<{
   readonly run: string
-  readonly differs: "modulus" | "unified public key"
+  readonly differs: "modulus" | "joint public key"
 }> {
   readonly retryable = false
   override get message() {
@@ -162,7 +162,7 @@ export const checkArchiveKeys = (
   }
   return sameBytes(archive.unifiedPublicKey, keys.unifiedPublicKey)
     ? Either.right(archive)
-    : Either.left(new ArchiveOfOtherKeys({ run: archive.run, differs: "unified public key" }))
+    : Either.left(new ArchiveOfOtherKeys({ run: archive.run, differs: "joint public key" }))
 }
 
 type Header = Omit<Archive, "uploads"> & {
@@ -190,7 +190,7 @@ const readHeader = (reader: CanonicalReader): Header => {
   const run = reader.string("run")
   const bits = reader.within(512, 16_384, "bits of the modulus")
   const modulus = new Uint8Array(reader.bytes("modulus"))
-  const unifiedPublicKey = new Uint8Array(reader.bytes("unified public key"))
+  const unifiedPublicKey = new Uint8Array(reader.bytes("joint public key"))
   const slotBits = reader.within(64, bits - 2, "bits of a slot")
   const uploads = Array.from({ length: reader.count(12, "uploads") }, () => {
     const user = reader.string("user")

@@ -1,11 +1,11 @@
 /**
  * C1's share of a hybrid upload at rest: its words in pieces, each an entry of C1's store, under AES-128-GCM
- * with a key that only C1 has. To C1 the words are uniformly random. Together with the opened Enc_pk(seed) of
- * the archive they give the cells, so C1's folder must be worthless without the key.
+ * with a key that only C1 has. To C1 the words are uniformly random. Together with the decrypted Enc_pk(seed)
+ * of the archive they give the cells, so C1's folder must be worthless without the key.
  */
 import { Data, Either } from "effect"
 import { sealFresh, unsealFresh } from "../aead.ts"
-import { CanonicalWriter } from "../sharing/canonical.ts"
+import { CanonicalWriter } from "../canonical.ts"
 
 /** The name of a piece, bound into its seal, so that no piece replaces another. */
 export interface PieceName {
@@ -15,11 +15,11 @@ export interface PieceName {
   readonly piece: number
 }
 
-/** A piece does not open: it was changed, is another, or is under another key. */
+/** A piece can't be decrypted: it was changed, is another, or is under another key. */
 export class PieceUnreadable extends Data.TaggedError("PieceUnreadable")<PieceName> {
   readonly retryable = false
   override get message(): string {
-    return `Piece ${this.piece} of ${this.user}'s share in the archive of run ${this.run} does not open: it was changed, is another, or is under another key; put a good copy back, or have the users upload again.`
+    return `Piece ${this.piece} of ${this.user}'s share in the archive of run ${this.run} can't be decrypted: it was changed, is another, or is under another key; put a good copy back, or have the users upload again.`
   }
 }
 

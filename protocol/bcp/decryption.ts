@@ -13,7 +13,7 @@ import type { Parameters } from "./parameters.ts"
 /** ⊥: the ciphertext was not made under this key, or something in it was changed. `index` counts from 0. */
 export class Undecryptable extends Data.TaggedError("Undecryptable")<{ readonly index: number }> {
   override get message(): string {
-    return `ciphertext ${this.index} does not open: it is under another key or was changed on the way; have it sent again`
+    return `ciphertext ${this.index} can't be decrypted: it is under another key or was changed on the way; have it sent again`
   }
 }
 
@@ -49,7 +49,7 @@ export const combinePartials = (
 
 /**
  * Joint decryption of many ciphertexts, `partials[i]` being those of ciphertext i; one inversion serves all
- * of them. Throws Undecryptable with the index of the first that does not open.
+ * of them. Throws Undecryptable with the index of the first that can't be decrypted.
  */
 export const combineAll = (
   pp: Parameters,

@@ -33,7 +33,7 @@ const receive = (pp: Parameters, bytes: Uint8Array): Array<Ciphertext> => {
 const newParameters = (input: { readonly bits: number; readonly insecure: boolean }) =>
   generateParameters(input.bits, { insecure: input.insecure })
 
-/** `count` secret keys with their public keys, and the unified public key. KGC. */
+/** `count` secret keys with their public keys, and the joint public key. KGC. */
 export const generateKeys = (input: {
   readonly parameters: Parameters
   readonly count: number

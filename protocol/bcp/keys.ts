@@ -1,6 +1,6 @@
 /**
  * Secret and public keys: sk = a, pk = g^a mod N². The product of public keys is the public key of the sum of
- * the secret keys, and that is the unified key pk of the whole system. The KGC draws them; a user learns only
+ * the secret keys, and that is the joint key pk of the whole system. The KGC draws them; a user learns only
  * its own secret key, and the clouds none.
  */
 
@@ -53,7 +53,7 @@ export const publicKey = (pp: Parameters, secretKey: bigint): bigint => modPow(p
 export const joinSecretKeys = (secretKeys: ReadonlyArray<bigint>): bigint =>
   secretKeys.reduce((sum, key) => sum + key, 0n)
 
-/** The unified public key: the product of the users' public keys modulo N². */
+/** The joint public key: the product of the users' public keys modulo N². */
 export const joinPublicKeys = (pp: Parameters, publicKeys: ReadonlyArray<bigint>): bigint =>
   publicKeys.reduce((product, key) => (product * key) % pp.N2, 1n)
 

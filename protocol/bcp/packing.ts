@@ -11,7 +11,7 @@ import { fromDigits, toDigits } from "./digits.ts"
 /** Slots of uploaded words and of the archive: two shares and a carry, with a bit to spare. */
 export const uploadSlotBits = 66
 
-/** Slots of the sealed model: 64 bits, a mask of 40 bits above them, and two bits for carries. */
+/** Slots of the encrypted model: 64 bits, a mask of 40 bits above them, and two bits for carries. */
 export const outputSlotBits = 106
 
 /** A plaintext that is longer than its slots, so no packed words. */

@@ -6,7 +6,10 @@ import { Schema } from "../schema.ts"
 import { ask, Count, tell } from "./message.ts"
 
 const Nothing = Schema.Struct({})
-/** Is the party up, and was it started with the same scenario? The digest is that of the agreement (`actors/party/agreement.ts`). */
+/**
+ * Is the party up, and was it started with the same scenario? The digest is that of the agreement
+ * (`actors/party/agreement.ts`).
+ */
 export const Begin = ask("Begin", Schema.Struct({ agreement: Schema.String }), Nothing)
 
 /** To every party but the KGC: enrol with the KGC. */
@@ -24,7 +27,7 @@ export const Transform = ask("Transform", Nothing, Schema.Struct({ ciphertexts: 
  */
 export const Train = ask("Train", Nothing, Schema.Struct({ steps: Count, rounds: Count }))
 
-/** To a cloud: seal the model under the joint key. */
+/** To a cloud: encrypt the model under the joint key. */
 export const SealModel = ask("SealModel", Nothing, Schema.Struct({ ciphertexts: Count }))
 
 /** To a user: decrypt the model together with the other users, and test it on the held-out rows. */

@@ -1,6 +1,6 @@
 /**
- * Phase 5, output: the sealed model rests at C1 under pk. The users fetch it and exchange partial
- * decryptions, sealed to each other. No cloud and no proper subset of the users can open it.
+ * Phase 5, output: the model rests at C1, encrypted under pk. The users fetch it and exchange partial
+ * decryptions, sealed to each other. Neither C1 nor a proper subset of the users can decrypt it.
  */
 import { Schema } from "../schema.ts"
 import { ask, Bytes, Count, format } from "./message.ts"
@@ -12,7 +12,7 @@ export const ModelShare = ask(
   Schema.Struct({})
 )
 
-/** The sealed model; in the hybrid form the two keys under pk, and both shares under them. */
+/** The encrypted model; in the hybrid form the two keys under pk, and both shares under them. */
 export const FetchModel = ask(
   "FetchModel",
   Schema.Struct({}),

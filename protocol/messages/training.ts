@@ -10,9 +10,9 @@ import { type Ask, ask, Count, type Format, format } from "./message.ts"
 const Lanes = Schema.Array(Schema.String)
 
 /**
- * C0 begins or resumes training: in rounds of a new epoch, with its share of the weights after each of these steps, and with
- * lanes of these names. The reply is the latest step that both clouds have (0 is before the first), and C1's lanes. The k-th
- * lanes of both clouds work together.
+ * C0 begins or resumes training: in a new session, whose number is `epoch`, with its share of the weights
+ * after each of these steps, and with lanes of these names. The reply is the latest step that both clouds
+ * have (0 is before the first), and C1's lanes. The k-th lanes of both clouds work together.
  */
 export const Join = ask(
   "Join",
@@ -33,7 +33,10 @@ export const Rejoin = ask("Rejoin", Schema.Struct({}), Schema.Struct({}))
 const Part = Schema.Struct({ from: Count, end: Count, update: Schema.Boolean })
 export type DealtPart = typeof Part.Type
 
-/** C1 asks for corrections: the number of training rows, the first step and the number of steps (1 by default), of all rows or of a lane's part. */
+/**
+ * C1 asks for corrections: the number of training rows, the first step and the number of steps (1 by
+ * default), of all rows or of a lane's part. The reply is the corrections as raw bytes, without a schema.
+ */
 const request = Schema.Struct({
   rows: Count,
   step: Count,

@@ -1,11 +1,14 @@
 /**
- * Phase 3, transformation to the unified key: C1 sends blinded ciphertexts of the users' second shares and
+ * Phase 3, transformation to the joint key: C1 sends blinded ciphertexts of the users' second shares and
  * gets them back under pk; C0 sends its own shares under pk. What C0 opens is uniform modulo N.
  */
 import { Schema } from "../schema.ts"
 import { ask, Bytes, Count } from "./message.ts"
 
-/** KeyProd, batched: c_i1·Enc(τ) under pk_i. The reply is Enc_pk(m + τ) and m + τ, and the number of jobs that C0 can run at once. */
+/**
+ * KeyProd, batched: c_i1·Enc(τ) under pk_i. The reply is Enc_pk(m + τ) and m + τ, and the number of jobs that
+ * C0 can run at once.
+ */
 export const Reencrypt = ask(
   "Reencrypt",
   Schema.Struct({ user: Schema.String, blinded: Bytes }),

@@ -12,7 +12,10 @@ import { ask, Bytes, BytesOf, Count, format } from "./message.ts"
 export const RowSalt = ask("RowSalt", Schema.Struct({}), Schema.Struct({ sealed: Bytes }))
 export const RowSaltSecret = format("row salt", Schema.Struct({ salt: BytesOf(16) }))
 
-/** The cells that the sender holds, sealed: salted digests of row ids (16 bytes each) × joint column indices, and which are held out. */
+/**
+ * The cells that the sender holds, sealed: salted digests of row ids (16 bytes each) × joint column indices,
+ * and which are held out.
+ */
 export const Declaration = ask("Declaration", Schema.Struct({ sealed: Bytes }), Schema.Struct({}))
 export const DeclaredCells = format(
   "declared cells",
@@ -24,8 +27,8 @@ export const DeclaredCells = format(
 )
 
 /**
- * Announces the cells that a user will upload, by index in the joint training table (row indices are little-endian u32), and the number
- * of ciphertexts that the cloud will receive.
+ * Announces the cells that a user will upload, by index in the joint training table (row indices are
+ * little-endian u32), and the number of ciphertexts that the cloud will receive.
  */
 export const OpenUpload = ask(
   "OpenUpload",
@@ -45,7 +48,8 @@ export const SealedCiphertextRun = format("sealed ciphertexts", CiphertextRun)
 /** In the hybrid form, a run of the words of m_i1, from the `first`-th. */
 export const SealedWordRun = format("sealed words", Schema.Struct({ first: Count, words: Bytes }))
 /**
- * m_i1 to C1, a one-time pad to it: a `SealedWordRun`, packed and sealed to C1. C0 knows the seed of the pad.
+ * m_i1 to C1, to which a one-time pad masks the cells: a `SealedWordRun`, packed and sealed to C1. C0 knows
+ * the seed of the pad.
  */
 export const UploadWords1 = ask("UploadWords1", Schema.Struct({ sealed: Bytes }), Schema.Struct({}))
 

@@ -12,7 +12,7 @@ import { createHash } from "node:crypto"
 import { modPow } from "../bcp/exponentiation.ts"
 import { bitLength, fromBytes, gcd, inverse, randomBits, toBytes } from "../bcp/integers.ts"
 import type { Parameters } from "../bcp/parameters.ts"
-import { CanonicalWriter } from "../sharing/canonical.ts"
+import { CanonicalWriter } from "../canonical.ts"
 
 /** Bits of a coefficient and of the challenge. */
 const challengeBits = 128

@@ -1,8 +1,8 @@
 /**
- * The hybrid form of the sealed model, for large models (section 7 of docs/concepts/protocol.md): each cloud encrypts
- * its share of the weights under a fresh key of AES-128-GCM, and only the two keys are under pk. The users
- * open the keys together like a packed model, then the shares, and add them. C0 could open the keys; it is
- * never sent C1's key or share.
+ * The hybrid form of the encrypted model, for large models (section 7 of docs/concepts/protocol.md): each
+ * cloud encrypts its share of the weights under a fresh key of AES-128-GCM, and only the two keys are under
+ * pk. The users open the keys together like a packed model, then the shares, and add them. C0 could open the
+ * keys; it is never sent C1's key or share.
  */
 import { randomBytes } from "node:crypto"
 import { Data, Effect, Either } from "effect"
@@ -10,7 +10,7 @@ import { seal, tagBytes, unseal } from "../aead.ts"
 import { outputSlotBits, slotsPerPlaintext } from "../bcp/packing.ts"
 import type { Parameters } from "../bcp/parameters.ts"
 import { wordBytes } from "../bytes.ts"
-import { CanonicalWriter } from "./canonical.ts"
+import { CanonicalWriter } from "../canonical.ts"
 import {
   type JointDecryptionFailed,
   ModelOfWrongSize,
@@ -48,11 +48,11 @@ export interface HybridModel {
   readonly shares: readonly [Uint8Array, Uint8Array]
 }
 
-/** A share does not open under its key: it was changed, or belongs to another run or cloud. */
+/** A share can't be decrypted with its key: it was changed, or belongs to another run or cloud. */
 export class ShareUnreadable extends Data.TaggedError("ShareUnreadable")<ShareName> {
   readonly retryable = false
   override get message(): string {
-    return `The share of cloud${this.cloud} of the model of run ${this.run} does not open under its key: it was changed, or is of another run; the clouds have to seal the model again.`
+    return `The share of cloud${this.cloud} of the model of run ${this.run} can't be decrypted with its key: it was changed, or is of another run; the clouds have to encrypt the model again.`
   }
 }
 
@@ -86,8 +86,8 @@ const openShare = (
   Either.fromOption(unseal({ key, nonce, about: bound(name) }, sealed), () => new ShareUnreadable(name))
 
 /**
- * User: the weights, little-endian words, from the sealed model and all partial decryptions of the two keys,
- * including one's own. `users` are all users of the run; `words` is the size of the model.
+ * User: the weights, little-endian words, from the encrypted model and all partial decryptions of the two
+ * keys, including one's own. `users` are all users of the run; `words` is the size of the model.
  */
 export const openHybridModel = <E>(
   work: Work<E>,

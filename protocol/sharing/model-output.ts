@@ -1,8 +1,8 @@
 /**
- * The output of the model to the users (section 7 of docs/concepts/protocol.md): C0 encrypts its shares of the weights
- * under pk, C1 adds its own and a random multiple of 2^64 in each slot, and the users open the sum together,
- * each with a partial decryption A^(sk_j). Only the users learn the weights. C0 could open the sum and is
- * never sent it; no proper subset of the users can.
+ * The output of the model to the users (section 7 of docs/concepts/protocol.md): C0 encrypts its shares of
+ * the weights under pk, C1 adds its own and a random multiple of 2^64 in each slot, and the users decrypt the
+ * sum together, each with a partial decryption A^(sk_j). Only the users learn the weights. C0 could decrypt
+ * the sum and is never sent it; no proper subset of the users can.
  */
 import { Data, Effect, Redacted } from "effect"
 import type { ExponentMode } from "../bcp/keys.ts"
@@ -24,7 +24,7 @@ export interface UnifiedKey {
   readonly mode: ExponentMode
 }
 
-/** The parameters and keys of a user who opens the model. */
+/** The parameters and keys of a user that decrypts the model. */
 export interface UserKey {
   readonly parameters: Parameters
   readonly secretKey: Redacted.Redacted<Uint8Array>
@@ -42,13 +42,13 @@ export class ModelOfWrongSize extends Data.TaggedError("ModelOfWrongSize")<{
   }
 }
 
-/** Partial decryptions of these users are missing. Nothing can be opened without all of them. */
+/** Partial decryptions of these users are missing. Nothing can be decrypted without all of them. */
 export class PartialsMissing extends Data.TaggedError("PartialsMissing")<{
   readonly users: ReadonlyArray<string>
 }> {
   readonly retryable = true
   override get message() {
-    return `No partial decryption of the model by ${this.users.join(", ")}; every user has to take part in opening it.`
+    return `No partial decryption of the model by ${this.users.join(", ")}; every user has to take part in decrypting it.`
   }
 }
 
@@ -67,7 +67,7 @@ export class PartialsRejected extends Data.TaggedError("PartialsRejected")<{
 }
 
 /**
- * ⊥: all partial decryptions are there, but together they do not open the ciphertexts. One is wrong or of
+ * ⊥: all partial decryptions are there, but together they do not decrypt the ciphertexts. One is wrong or of
  * another model, or a ciphertext is not in the group; the cause names the ciphertext, counted from the
  * `first`-th.
  */
@@ -80,13 +80,13 @@ export class JointDecryptionFailed<E = unknown> extends Data.TaggedError("JointD
   override get message() {
     const why = this.cause instanceof Error ? this.cause.message : String(this.cause)
     return (
-      `The model did not open with the partial decryptions of ${this.users.join(", ")}, in the ciphertexts from the ` +
-      `${this.first}-th (${why}); every user must use its key of this run on the same sealed model.`
+      `The model could not be decrypted with the partial decryptions of ${this.users.join(", ")}, in the ciphertexts from the ` +
+      `${this.first}-th (${why}); every user must use its key of this run on the same encrypted model.`
     )
   }
 }
 
-/** Bytes of a sealed model of `words` words. */
+/** Bytes of an encrypted model of `words` words. */
 export const sealedModelBytes = (words: number, bits: number): number =>
   plaintextsFor(words, bits, outputSlotBits) * ciphertextBytes({ bits })
 
@@ -112,8 +112,8 @@ export const sealModelShare = <E>(
 }
 
 /**
- * Cloud 1: adds its own shares and the masks to C0's ciphertexts. The result is the sealed model, which rests
- * at C1 and is sent to the users only.
+ * Cloud 1: adds its own shares and the masks to C0's ciphertexts. The result is the encrypted model, which
+ * rests at C1 and is sent to the users only.
  */
 export const sealModel = <E>(
   work: Work<E>,
@@ -141,7 +141,7 @@ export const sealModel = <E>(
   }).pipe(Effect.withSpan("Cloud1.sealModel"))
 
 /**
- * User: A^(sk_j) of every ciphertext of the sealed model, for the other users; sealed to them, and to no
+ * User: A^(sk_j) of every ciphertext of the encrypted model, for the other users; sealed to them, and to no
  * cloud.
  */
 export const partiallyDecrypt = <E>(
@@ -164,8 +164,8 @@ export const partiallyDecrypt = <E>(
 }
 
 /**
- * User: the weights, little-endian words, from the sealed model and all partial decryptions, including one's
- * own. `users` are all users of the run; `words` is the size of the model.
+ * User: the weights, little-endian words, from the encrypted model and all partial decryptions, including
+ * one's own. `users` are all users of the run; `words` is the size of the model.
  */
 export const openModel = <E>(
   work: Work<E>,
@@ -179,7 +179,7 @@ export const openModel = <E>(
 > =>
   Effect.gen(function* () {
     const { sealed, words } = model
-    yield* requireModelSize("The sealed model", sealed, words, parameters.bits)
+    yield* requireModelSize("The encrypted model", sealed, words, parameters.bits)
     const bytesEach = ciphertextBytes(parameters)
     const ciphertexts = sealed.length / bytesEach
     const ordered = yield* allPartials(users, partials, ciphertexts * elementBytes(parameters))

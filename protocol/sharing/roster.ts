@@ -5,7 +5,7 @@
  */
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto"
 import { Data, Either, Redacted } from "effect"
-import { type CanonicalReader, CanonicalWriter, readCanonical, sameBytes } from "./canonical.ts"
+import { type CanonicalReader, CanonicalWriter, readCanonical, sameBytes } from "../canonical.ts"
 
 export interface RosterEntry {
   /** The name on the wire: `kgc`, `cloud0`, `cloud1`, `director`, `user1`… */

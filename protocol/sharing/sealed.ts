@@ -5,7 +5,7 @@
  */
 import { Aes128Gcm, CipherSuite, DhkemP256HkdfSha256, HkdfSha256 } from "@hpke/core"
 import { Data, Effect, Redacted } from "effect"
-import { CanonicalWriter } from "./canonical.ts"
+import { CanonicalWriter } from "../canonical.ts"
 
 /** Bytes of a sealing public key and of the encapsulated key: an uncompressed point of P-256. */
 export const sealingKeyBytes = 65
@@ -49,7 +49,7 @@ export class OpenFailed extends Data.TaggedError("OpenFailed")<SealContext & { r
   readonly retryable = false
   override get message() {
     return (
-      `Could not open ${this.messageType} (${this.bytes} bytes) sealed by ${this.from} to ${this.to} in run ${this.run}: ` +
+      `Could not unseal ${this.messageType} (${this.bytes} bytes) sealed by ${this.from} to ${this.to} in run ${this.run}: ` +
       "it was changed, or sealed to another key, run, party or kind of message; both sides need the roster of this run."
     )
   }

@@ -1,8 +1,8 @@
 /**
- * Transformation to the unified key (section 4 of docs/concepts/protocol.md): C0 opens its own share and encrypts it
- * under pk; C1's share goes through KeyProd (Peter, Tews, Katzenbeisser, TIFS 2013), batched. What C0 opens
- * for C1 is m + τ with τ uniform modulo N, so it learns nothing. C1 ends with both shares under pk and its
- * own share in the clear. One call handles one piece of a run.
+ * Transformation to the joint key (section 4 of docs/concepts/protocol.md): C0 opens its own share and
+ * encrypts it under pk; C1's share goes through KeyProd (Peter, Tews, Katzenbeisser, TIFS 2013), batched.
+ * What C0 opens for C1 is m + τ with τ uniform modulo N, so it learns nothing. C1 ends with both shares under
+ * pk and its own share in the clear. One call handles one piece of a run.
  */
 import { Data, Effect, Redacted } from "effect"
 import type { ExponentMode } from "../bcp/keys.ts"

@@ -71,6 +71,8 @@ class Request {
   #holder: string | undefined
   /** Since when the member, or the group, was asked and has said nothing. */
   #silentSince: number | undefined
+  /** Since when a party that was at work has left polls unanswered. */
+  #polledSince: number | undefined
   #pauseMs: number
   #pausing = false
   /** Ends the pause or the sending. */
@@ -124,6 +126,7 @@ class Request {
       this.#breakOff =
         this.#post.begin(to, "ask", frames, this.#counter, this.#sent, headers) ?? this.#breakOff
     } else {
+      this.#polledSince ??= this.#post.clock.unsafeCurrentTimeMillis()
       const poll: Envelope = { kind: "poll", id, tag, number: this.#attempt, of: 0, body: noBytes }
       this.#breakOff =
         this.#post.begin(to, "ask", [encodeEnvelope(poll)], this.#counter, this.#sent) ?? this.#breakOff
@@ -161,6 +164,7 @@ class Request {
         break
       case "working":
         this.#state = "working"
+        this.#polledSince = undefined
         if (this.#members !== undefined) {
           this.#members.heard(from)
           this.#holder = from
@@ -182,6 +186,7 @@ class Request {
   /** The broker was away: what a group got may be lost. */
   reconnected(): void {
     this.#silentSince = undefined
+    this.#polledSince = undefined
     if (this.#members !== undefined && this.#holder === undefined) this.#state = "unsent"
     this.#wake()
   }
@@ -230,12 +235,15 @@ class Request {
   }
 
   #late(): DeadlineExceeded {
+    const now = this.#post.clock.unsafeCurrentTimeMillis()
+    const silentMs = this.#polledSince === undefined ? 0 : now - this.#polledSince
     return new DeadlineExceeded({
       party: this.to,
       request: this.tag,
       phase: this.#outgoing.options.phase,
-      waitedMs: Math.round(this.#post.clock.unsafeCurrentTimeMillis() - this.#started),
+      waitedMs: Math.round(now - this.#started),
       working: this.#state === "working",
+      silentMs: silentMs > this.#post.limits.memberSilentMs ? silentMs : undefined,
       broker: this.#post.transport.status()
     })
   }

@@ -188,13 +188,15 @@ export class DeadlineExceeded extends Data.TaggedError("DeadlineExceeded")<{
   readonly waitedMs: number
   /** Whether the party reported in the meantime that it is at work on the request. */
   readonly working: boolean
+  /** For how long it has then left a poll unanswered; undefined if not for so long that it must be down. */
+  readonly silentMs?: number | undefined
   /** The state of the connection to the broker when the wait ended. */
   readonly broker: TransportStatus
 }> {
   readonly retryable = true
   override get message(): string {
     const phase = this.phase === undefined ? "" : ` in phase ${this.phase}`
-    return `${this.party} did not answer ${this.request}${phase} within ${this.waitedMs} ms: ${remedy(this.party, this.broker, this.working)}`
+    return `${this.party} did not answer ${this.request}${phase} within ${this.waitedMs} ms: ${remedy(this.party, this.broker, this.working, this.silentMs)}`
   }
 }
 
@@ -230,12 +232,13 @@ export class RoundDeadlineExceeded extends Data.TaggedError("RoundDeadlineExceed
   }
 }
 
-const remedy = (party: string, broker: TransportStatus, working: boolean) =>
-  broker !== "connected"
-    ? "the connection to the broker is lost, see that it runs"
-    : working
-      ? "it is at work on it; allow it more time"
-      : `see that ${party} runs and reaches the broker`
+const remedy = (party: string, broker: TransportStatus, working: boolean, silentMs?: number) => {
+  if (broker !== "connected") return "the connection to the broker is lost, see that it runs"
+  const look = `see that ${party} runs and reaches the broker`
+  if (!working) return look
+  if (silentMs === undefined) return "it is at work on it; allow it more time"
+  return `it was at work on it, and has been silent for ${Math.round(silentMs / 1000)} s; ${look}`
+}
 
 export type AskError = DeadlineExceeded | RemoteFailure | TransportError
 export type RoundError = RoundDeadlineExceeded | TransportError

@@ -25,14 +25,16 @@ export class StoreFailed extends Data.TaggedError("StoreFailed")<{
   }
 }
 
-/** A stored entry does not open: it was changed, stored under another name, or belongs to another party. */
+/**
+ * A stored entry can't be decrypted: it was changed, stored under another name, or belongs to another party.
+ */
 export class StoredBytesChanged extends Data.TaggedError("StoredBytesChanged")<{
   readonly party: string
   readonly name: string
 }> {
   readonly retryable = false
   override get message(): string {
-    return `what ${this.party} kept as ${this.name} does not open under its key: it was changed, or kept under another password; put a good copy back or start a new run`
+    return `what ${this.party} kept as ${this.name} can't be decrypted with its key: it was changed, or kept under another password; put a good copy back or start a new run`
   }
 }
 

@@ -35,7 +35,7 @@ import {
   parseSubject,
   subjectOf
 } from "../../protocol/messages/subjects.ts"
-import { CanonicalWriter } from "../../protocol/sharing/canonical.ts"
+import { CanonicalWriter } from "../../protocol/canonical.ts"
 import { type Delivery, PayloadTooLarge, Transport, type TransportService } from "./transport.ts"
 
 export interface SealedOptions {

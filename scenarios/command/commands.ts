@@ -149,7 +149,7 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
   ).pipe(Command.withDescription("Runs one party, over the broker at NATS_URL, until the run is over"))
   const bicameral = Command.make("bicameral").pipe(
     Command.withDescription(
-      "Trains one neural network on the joined data of several owners, on two clouds that see none of it"
+      "Trains one neural network on the joined data of several owners, on two clouds that must not collude"
     ),
     Command.withSubcommands([run, resume, simulate, check, actor])
   )

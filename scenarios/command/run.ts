@@ -10,7 +10,7 @@ import { modelEntry } from "../../actors/users/output.ts"
 import { projectRoot } from "../../protocol/artifact.ts"
 import { checkData } from "../description/joined.ts"
 import { loadFaults, loadScenario } from "../description/load.ts"
-import type { Revelation } from "../description/schema.ts"
+import type { Revelation, Scenario } from "../description/schema.ts"
 import { claimOut } from "../folders/out-folder.ts"
 import { standardDisplay } from "../report/progress.ts"
 import { report, sideBySide } from "../report/report.ts"
@@ -72,6 +72,7 @@ export const runAndReport = <E, R>(
       return yield* new NoFaultsToCompare({ file })
     const out = Option.getOrElse(request.out, () => join("out", scenario.name))
     yield* Console.log(`${headline(scenario)}\n`)
+    if (transport === "memory" && hasMembers(scenario.placement)) yield* Console.log(`${noMembers}\n`)
     const options = { file, out, transport, seed, faults }
     const run = (changes: Partial<RunOptions>) =>
       watched((display) => runScenario({ ...options, ...changes, display }))
@@ -92,6 +93,13 @@ export const runAndReport = <E, R>(
   })
 
 const undisturbedFolder = "undisturbed"
+
+/** Whether a party has processes in addition to its main process. */
+const hasMembers = ({ lanes, workers }: Scenario["placement"]): boolean =>
+  lanes > 1 || Object.values(workers).some((count) => count > 0)
+
+const noMembers =
+  "note: --transport memory runs everything in one process, so placement.workers and placement.lanes have no effect"
 
 /**
  * A plan in which nothing happens: with it a run goes through all that a plan takes, and through no fault.

@@ -23,8 +23,8 @@ const Party = value(
 const Delay = Schema.Union(
   struct({ fixedMs: milliseconds("Delay of every message") }),
   struct({
-    fromMs: milliseconds("Least delay"),
-    toMs: milliseconds("Greatest delay, uniformly distributed")
+    fromMs: milliseconds("Minimum delay"),
+    toMs: milliseconds("Maximum delay, uniformly distributed")
   }),
   struct({ meanMs: milliseconds("Mean delay, exponentially distributed") })
 ).annotations({

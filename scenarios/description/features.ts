@@ -5,7 +5,7 @@ import { numberHint, withHint } from "../text/hints.ts"
 import { defaulted, interval, isWellFormed, struct, wholeNumber } from "./fields.ts"
 
 const range = interval(
-  "The [least, greatest] value that the column may have. Public; a value outside it is an error"
+  "The [minimum, maximum] value that the column may have. Public; a value outside it is an error"
 )
 
 /** Columns of all features together, at most. */
@@ -22,7 +22,7 @@ const Run = struct({
 const Entry = Schema.Union(range, Run).annotations({
   message: ({ actual }) => ({
     message: withHint(
-      "must be [least, greatest], two numbers, the first below the second; or {count, range} for columns that are numbered",
+      "must be [minimum, maximum], two numbers, the first below the second; or {count, range} for columns that are numbered",
       rangeHint(actual)
     ),
     override: true
@@ -52,7 +52,7 @@ const Written = Schema.declare(
     jsonSchema: {
       ...asObject,
       description:
-        "The feature columns in joint order, each with its public range [least, greatest], or { count, range, first } for numbered columns"
+        "The feature columns in joint order, each with its public range [minimum, maximum], or { count, range, first } for numbered columns"
     }
   }
 )

@@ -90,7 +90,7 @@ export const share = (description: string) =>
 export const finite = value(Schema.Number, Number.isFinite, "a number", { type: "number" })
 
 export const interval = (description: string) => {
-  const message = () => "must be [least, greatest], two numbers, the first below the second"
+  const message = () => "must be [minimum, maximum], two numbers, the first below the second"
   return Schema.Tuple(finite, finite).pipe(
     Schema.annotations({ message: () => ({ message: message(), override: true }) }),
     Schema.filter(([min, max]) => min < max, {

@@ -47,7 +47,7 @@ const several = (what: string) =>
 /** The file of hosts. */
 export const HostsFile = struct({
   links: struct({ lan: Link, wan: Link }).annotations({ description: "The network between the hosts" }),
-  /** All hosts are of one machine, with so many cores: for trials. */
+  /** All hosts are one machine, with this many cores: for trials. */
   sharedCores: optional(positive("Cores that all hosts share, if they are one machine: for trials")),
   hosts: list(Host, 1, 100_000, "a list of hosts", "The machines"),
   placement: struct({
@@ -85,7 +85,10 @@ export const HostsFile = struct({
       struct({
         cloud0: defaulted(several("cloud 0's lanes other than the leader"), []),
         cloud1: defaulted(several("cloud 1's lanes other than the leader"), [])
-      }).annotations({ description: "Hosts of the lanes other than the leader, as many for each cloud" }),
+      }).annotations({
+        description:
+          "Hosts of the lanes other than the leader, as many for each cloud: one fewer than placement.lanes of a scenario, which the prediction does not read"
+      }),
       { cloud0: [], cloud1: [] }
     )
   }).annotations({ description: "The host of each process" }),
@@ -93,7 +96,7 @@ export const HostsFile = struct({
     wholeNumber(
       1,
       1024,
-      "Greatest number of worker threads of a process, which is never more than its host's cores"
+      "Maximum number of worker threads of a process, which is never more than its host's cores"
     ),
     1024
   )

@@ -1,7 +1,8 @@
 /**
- * What a scenario file may say, as a schema: who holds which cells, what is trained on them, how securely, what may be
- * revealed and what is expected. The editors' `scenario.schema.json` is generated from it (`json-schema.ts`). A scenario is public: every
- * party knows all of it, so it names files and columns and their ranges but holds no cell and no secret.
+ * What a scenario file may say, as a schema: who holds which cells, what is trained on them, how securely,
+ * what may be revealed and what is expected. The editors' `scenario.schema.json` is generated from it
+ * (`json-schema.ts`). A scenario is public: every party knows all of it, so it names files and columns and
+ * their ranges but holds no cell and no secret.
  */
 import { keyFromText } from "../../protocol/channels/noise.ts"
 import { encodings } from "../../protocol/data/characters.ts"
@@ -235,7 +236,11 @@ const Placement = struct({
     {}
   ),
   lanes: defaulted(
-    wholeNumber(1, 64, "Processes in which each cloud trains, the leader among them; default 1"),
+    wholeNumber(
+      1,
+      64,
+      "Processes in which each cloud trains, the leader included (a file of hosts lists the others only); default 1"
+    ),
     1
   ),
   threads: section(
@@ -276,14 +281,14 @@ const Deadlines = struct({
 }).annotations({ description: "How long parties wait" })
 
 const Expectation = struct({
-  minAccuracy: optional(share("Least accuracy on the held-out rows; needs accuracy in reveal")),
+  minAccuracy: optional(share("Minimum accuracy on the held-out rows; needs accuracy in reveal")),
   maxAccuracyGap: optional(
     share(
-      "Greatest difference from the accuracy of the float64 reference trained the same way; needs accuracy in reveal"
+      "Maximum difference from the accuracy of the float64 reference trained the same way; needs accuracy in reveal"
     )
   ),
   maxWeightDeviation: optional(
-    share("Greatest difference of a weight from the fixed-point reference; needs a seed")
+    share("Maximum difference of a weight from the fixed-point reference; needs a seed")
   )
 }).annotations({ description: "What the result must fulfil; anything else ends in exit status 1" })
 

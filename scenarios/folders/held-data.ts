@@ -1,7 +1,7 @@
 /**
- * The data of a run, file by file, as `run.json` keeps them: what a run is resumed with may no longer be what it began
- * with. Parties that have not uploaded yet see to themselves (`actors/user.ts`); this is for the references, which are
- * trained on what the files hold at the end.
+ * The data of a run, file by file, as `run.json` keeps them: a run may be resumed with other data than it
+ * began with. Parties that have not uploaded yet check their own (`actors/users/user.ts`). This is for the
+ * references, which are trained on what the files hold at the end.
  */
 import { Data, Effect } from "effect"
 import { tablesDigest } from "../../actors/users/tables-digest.ts"
@@ -10,7 +10,7 @@ import type { Scenario } from "../description/schema.ts"
 import { listed } from "../text/units.ts"
 import type { HeldData } from "./run-mark.ts"
 
-/** Rows or columns were added or taken away since the run began. */
+/** Rows or columns were added or removed since the run began. */
 export class DataChanged extends Data.TaggedError("DataChanged")<{ readonly files: ReadonlyArray<string> }> {
   readonly retryable = false
   override get message(): string {
@@ -37,7 +37,10 @@ export const heldData = (
       }))
   )
 
-/** Why references trained on the data of now would be none of the run, if they would. `begun` are those it began with. */
+/**
+ * Why references trained on the present data would not be references of the run; undefined if they would be.
+ * `begun` are the data with which it began.
+ */
 export const whyNoReference = (
   begun: ReadonlyArray<HeldData> | undefined,
   now: ReadonlyArray<HeldData>

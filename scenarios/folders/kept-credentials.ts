@@ -1,6 +1,6 @@
 /**
- * What the out folder of a run keeps of its secrets, readable by its owner only: the passwords at the run's own broker
- * and the secrets of the houses. What the parties have stored opens under the passwords and under nothing else.
+ * The secrets of a run in its out folder, readable by its owner only: the passwords at the run's own broker
+ * and the group secrets. The parties' state can be decrypted only with the passwords.
  */
 import { readdir } from "node:fs/promises"
 import { join } from "node:path"
@@ -23,7 +23,7 @@ export class CredentialsLost extends Data.TaggedError("CredentialsLost")<{
 }> {
   readonly retryable = false
   override get message(): string {
-    return `${this.file} ${this.reason}, and what the parties stored opens under the passwords in it only; put back a good copy, or run the scenario again`
+    return `${this.file} ${this.reason}, and the parties' state can be decrypted only with the passwords in it; put back a good copy, or run the scenario again`
   }
 }
 
@@ -48,15 +48,20 @@ const Kept = Schema.Struct({
 const decode = (text: string | null | undefined): Option.Option<typeof Kept.Type> =>
   Schema.decodeUnknownOption(Kept)(parsed(text ?? ""))
 
-/** Whether a file of that name is of a run. */
+/** Whether a file of this name is that of a run. */
 export const isCredentials = async (path: string): Promise<boolean> =>
   Option.exists(decode(await smallFile(path)), (kept) =>
     actorsWithMembers.every((actor) => Object.hasOwn(kept.houses, actor))
   )
 
+<<<<<<< HEAD
 /** A broker of one's own has a password for each of its users. Those of one at `NATS_URL` are not kept here. */
 const isWhole = ({ passwords, houses: secrets, identities }: typeof Kept.Type): boolean =>
   actorNames.every((actor) => identityFromText(identities[actor] ?? "") !== undefined) &&
+=======
+/** A run's own broker has a password for each of its users. Those of one at `NATS_URL` are not kept here. */
+const isWhole = ({ passwords, houses: secrets }: typeof Kept.Type): boolean =>
+>>>>>>> integ
   (Object.keys(passwords).length === 0 || everyUser.every((user) => Object.hasOwn(passwords, user))) &&
   actorsWithMembers.every((actor) => Buffer.from(secrets[actor] ?? "", "base64").length === groupSecretBytes)
 
@@ -66,7 +71,10 @@ export interface RunSecrets {
   readonly identities: TrialIdentities
 }
 
-/** The secrets of the run in an out folder. `parties` is its folder of the parties: while that is empty, they are drawn and kept. */
+/**
+ * The secrets of the run in an out folder. They are drawn and kept while `parties`, its folder of the
+ * parties, is empty.
+ */
 export const credentialsIn = (
   out: string,
   parties: string
@@ -98,7 +106,7 @@ export const credentialsIn = (
 
 const drawnIn = (out: string): Effect.Effect<RunSecrets, StoreFailed> =>
   Effect.gen(function* () {
-    // A broker that is there already has passwords of its own, which are not to be kept here.
+    // The broker at NATS_URL has passwords of its own, which are not kept here.
     const drawn = {
       credentials: (yield* givenUrl) === undefined ? drawCredentials() : {},
       houses: drawGroupSecrets(),

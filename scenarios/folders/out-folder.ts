@@ -1,7 +1,8 @@
 /**
- * The out folder of a run. A run marks it, by `run.json`, before it writes anything else there. The next run clears
- * what the mark lists, and of that only what is known to be the program's (`own-folder.ts`). A folder that holds
- * anything and no mark is refused. A process that dies at any moment leaves the folder as it was, or marked.
+ * The out folder of a run. A run marks it, by `run.json`, before it writes anything else there. The next
+ * run clears what the mark lists, and of that only what is known to be the program's (`own-folder.ts`). A
+ * folder that holds anything and no mark is refused. A process that dies at any moment leaves the folder as
+ * it was, or marked.
  */
 import { readdir, readlink, stat } from "node:fs/promises"
 import { basename, dirname, join, relative, resolve } from "node:path"
@@ -52,7 +53,7 @@ const parties: OwnFolder = {
   kind: "folder",
   entry: (name) => {
     if (actorNames.includes(name) || ofMember.test(name)) return partyFolder
-    // Version 0.1.0 found out here whether it could write.
+    // Version 0.1.0 tested here whether it could write.
     const own = name === faultsNow || name === `${faultsNow}.draft` || name === ".probe"
     return own ? { kind: "file" } : undefined
   }
@@ -172,7 +173,7 @@ const surveyed = async (folder: string, { writes }: Mark): Promise<Survey> => {
   return { own, foreign: parts.flatMap((part) => part.foreign).map((path) => relative(folder, path)) }
 }
 
-/** Whether a process that was killed has left this, on its way to writing one of the files. */
+/** Whether this is a draft of one of the files, which a killed process has left. */
 const isDraftOf = (files: ReadonlyArray<string>, name: string): boolean =>
   isDraft(name) && files.some((file) => name.startsWith(`.${file}.`))
 
@@ -185,9 +186,9 @@ const writing = <A>(folder: string, work: () => Promise<A>) =>
 // --- Taking it.
 
 /**
- * Takes the folder for a run, until the scope ends: makes and marks it, clears what an earlier run left in it, and
- * makes the parties' folder. `inputs` are the files that the run reads. Nothing is removed before all is known to be in
- * order.
+ * Takes the folder for a run, until the scope ends: makes and marks it, clears what an earlier run left in
+ * it, and makes the parties' folder. `inputs` are the files that the run reads. Nothing is removed before
+ * everything is known to be in order.
  */
 export const openOut = (
   folder: string,
@@ -208,7 +209,7 @@ export const openOut = (
     })
   })
 
-/** Marks a folder that is empty or not there for runs in folders below it, and refuses one that no run may take. */
+/** Marks a folder that is empty or absent for runs in folders below it. Refuses one that no run may take. */
 export const claimOut = (folder: string): Effect.Effect<void, OutNotWritable | OutNotOurs | FolderInUse> =>
   Effect.scoped(
     Effect.flatMap(held(folder), ({ mark }) =>
@@ -216,14 +217,16 @@ export const claimOut = (folder: string): Effect.Effect<void, OutNotWritable | O
     )
   )
 
-/** Makes the folder where there is none and holds it. It is looked at again then: somebody may have come first. */
+/**
+ * Makes the folder if there is none, holds it, and then looks at it again: another run may have come first.
+ */
 const held = (folder: string) =>
   Effect.gen(function* () {
     const before = yield* look(folder)
     yield* writing(folder, () => makeFolder(resolve(folder)))
     yield* holding(folder)
     const now = yield* look(folder)
-    // While its holder was waited for. What that run came to is not to be lost as soon as it is there.
+    // Another run used it while this one waited for it. Its result must not be lost at once.
     if (now.mark?.begun?.run !== before.mark?.begun?.run || now.ended !== before.ended)
       return yield* new OutNotOurs({ folder, reason: "was used by another run at the same time" })
     return now
@@ -249,7 +252,7 @@ const firstAmong = async (inputs: ReadonlyArray<string>, { own }: Survey): Promi
 const writeMark = (folder: string, begun: Begun | undefined) =>
   writeText(folder, markEntry, markText({ writes: names, begun }))
 
-/** Readable by others if the user's habits are so. */
+/** Readable by others if the user's umask allows it. */
 const writeText = (folder: string, name: string, text: string) =>
   writeWhole(folder, name, new TextEncoder().encode(text), 0o666)
 
@@ -263,7 +266,7 @@ export const beginIn = (folder: string, begun: Begun): Effect.Effect<void, OutNo
 export const writeModel = (folder: string, text: string, remedy: string) =>
   writingLast(folder, modelEntry, text, remedy)
 
-/** Writes what the run came to, which says that it has ended unless it awaits its references. */
+/** Writes the result of the run, which marks it as ended unless it awaits its references. */
 export const writeResult = (folder: string, result: object, remedy: string) =>
   writingLast(folder, resultEntry, `${JSON.stringify(result, null, 2)}\n`, remedy)
 

@@ -1,12 +1,15 @@
 /**
- * Folders of the program's own, which others may have put files in: what the program writes there is known by its
- * name and place and, where others use the same name, by its content. Everything else is foreign. It is never
- * removed, never written over, and links are never followed.
+ * The program's own folders, in which others may have put files. What the program writes there is known by
+ * its name and place and, where others use the same name, by its content. Everything else is foreign: it is
+ * never removed or overwritten. Links are never followed.
  */
 import { lstat, mkdir, open, readdir, readFile, rmdir, stat, unlink } from "node:fs/promises"
 import { dirname, join } from "node:path"
 
-/** A file that the program writes. `ours` looks at the content of a file of this name; without it the name will do. */
+/**
+ * A file that the program writes. `ours` judges a file of this name by its content; without it, the name
+ * suffices.
+ */
 export interface OwnFile {
   readonly kind: "file"
   readonly ours?: (path: string) => Promise<boolean>
@@ -22,7 +25,9 @@ export type OwnEntry = OwnFile | OwnFolder
 
 /** What was found in a place. Paths are absolute if the place is. */
 export interface Survey {
-  /** What the program wrote, the content of a folder before the folder; links where it would write count too. */
+  /**
+   * What the program wrote, the content of a folder before the folder, and links in the place of its files.
+   */
   readonly own: ReadonlyArray<Found>
   /** Paths of everything else. */
   readonly foreign: ReadonlyArray<string>
@@ -35,7 +40,7 @@ export interface Found {
   readonly id: string
 }
 
-/** What file managers and file systems put into folders by themselves. A folder with nothing else is empty to people. */
+/** What file managers and file systems put into folders. A folder with nothing else counts as empty. */
 const ofTheSystem = new Set([".DS_Store", "Thumbs.db", "desktop.ini", ".directory", "lost+found"])
 
 /** Whether people would not count an entry of this name. */
@@ -99,8 +104,8 @@ export const headOf = async (path: string, bytes: number): Promise<string> => {
 }
 
 /**
- * Makes a folder and those above it, one by one: Node's own way spins for ever where the file system says ENOENT to
- * all. `path` is absolute.
+ * Makes a folder and those above it, one by one: Node's own way never ends if the file system answers
+ * ENOENT to everything. `path` is absolute.
  */
 export const makeFolder = async (path: string, mode = 0o777): Promise<void> => {
   const there = await stat(path).then(
@@ -115,7 +120,7 @@ export const makeFolder = async (path: string, mode = 0o777): Promise<void> => {
   })
 }
 
-/** Files of the program that are read whole stay far below that; nothing is read of one that is larger. */
+/** The program's files that are read whole are far smaller; a larger file is not read. */
 const mostBytes = 2 ** 24
 
 /** The text of a file; null where something else has its name, undefined where nothing has. */

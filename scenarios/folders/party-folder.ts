@@ -1,6 +1,7 @@
 /**
- * The folder of one party, `--state`: what the party writes there, and the mark by which it is known again. A party
- * writes over what it finds under its names, so it takes a folder that is empty or its own, and no other.
+ * The folder of one party, `--state`: what the party writes there, and the mark by which it is recognised.
+ * A party overwrites what it finds under its names, so it takes a folder that is empty or its own, and no
+ * other.
  */
 import { readdir } from "node:fs/promises"
 import { join, resolve } from "node:path"
@@ -18,7 +19,7 @@ import { faultCountsFile, firedFile } from "../faults-injected/at-party.ts"
 import { listed } from "../text/units.ts"
 import { isOfTheSystem, makeFolder, type OwnFolder, parsed, smallFile } from "./own-folder.ts"
 
-/** Under this name the director keeps what it learned of the run, in its folder. */
+/** In the director's folder: what it learned of the run. */
 export const outcomeEntry = "outcome.json"
 /** The event log of a party, in its folder. */
 export const eventsEntry = "events.jsonl"
@@ -28,7 +29,7 @@ export const partyMarkEntry = "party.json"
 const named = new Set([
   ...[partyMarkEntry, eventsEntry, outcomeEntry, modelEntry, firedFile],
   ...[archiveEntry, pieceKeyEntry, sealedModelEntry],
-  // Where version 0.1.0 found out whether it could write.
+  // Where version 0.1.0 tested whether it could write.
   ".probe"
 ])
 /** Pieces of an archive in `archive-pieces.ts`. */
@@ -79,7 +80,10 @@ export interface PartyOfRun {
   readonly run: string
 }
 
-/** Makes the folder of a party where there is none, and holds it until the scope ends. Refuses one that is not its own. */
+/**
+ * Makes a party's folder if there is none, and holds it until the scope ends. Refuses one that is not its
+ * own.
+ */
 export const holdPartyFolder = (
   folder: string,
   owner: PartyOfRun
@@ -103,7 +107,7 @@ export const holdPartyFolder = (
     yield* look
     yield* attempt(() => makeFolder(resolve(folder), 0o700))
     yield* holdFolder(folder)
-    // Nobody else of this program can have changed it since; before, somebody may have.
+    // From here on no other process of this program can change it; before, one may have.
     if ((yield* look)._tag === "Marked") return
     const mark: typeof PartyMark.Type = { format: "bicameral party", version: 1, party: actor, run }
     const text = `${JSON.stringify(mark)}\n`

@@ -1,7 +1,7 @@
 /**
- * The mark of a run in its out folder, `run.json`: that the folder is the program's, which names in it are, and, once
- * a run has begun, what it takes to resume it. Version 0.1.0 wrote `run.json` without most of that, and in a run over
- * memory only `result.json`; both are known by what they hold.
+ * The mark of a run in its out folder, `run.json`: it says that the folder is the program's, which names in
+ * it are, and, once a run has begun, what it takes to resume it. Version 0.1.0 wrote `run.json` without most
+ * of that, and in a run over memory only `result.json`; both are recognised by their content.
  */
 import { join } from "node:path"
 import { Either, Option } from "effect"
@@ -54,7 +54,7 @@ const BegunMark = Schema.Struct({
 })
 const ClearedMark = Schema.Struct({ ...markFields, run: Schema.Null })
 const OldMark = Schema.Struct(oldFields)
-/** What of a result nobody else's file of this name has. */
+/** The fields of a result by which it differs from other programs' files of this name. */
 const Result = Schema.Struct({
   scenario: Schema.String,
   run: RunName,
@@ -88,7 +88,7 @@ export const markText = ({ writes, begun }: Mark): string =>
 /** `run.json` is no mark, for a reason in words that follow its name. */
 export type MarkReason = string
 
-/** The mark of a folder, if there is one. `old` is what version 0.1.0 wrote. Rejects where the folder can't be read. */
+/** The mark of a folder, if any. `old` is what version 0.1.0 wrote. Rejects if the folder can't be read. */
 export const readMark = async (
   folder: string,
   old: ReadonlyArray<string>
@@ -130,7 +130,7 @@ const lacking = (error: ParseResult.ParseError): MarkReason => {
   return `lacks, or has changed, ${[...fields].join(", ")}`
 }
 
-/** The run that `result.json` in a folder is of; undefined where it is none of this program, or is not there. */
+/** The run of a folder's `result.json`; undefined if the file is absent or of another program. */
 export const runOfResult = async (folder: string): Promise<string | undefined> =>
   (await resultIn(folder))?.run
 

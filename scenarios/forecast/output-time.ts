@@ -1,4 +1,4 @@
-/** The time of the output: the clouds seal the model, the users decrypt it together. */
+/** The time of the output: the clouds encrypt the model, the users decrypt it together. */
 
 import { bcpOf, brokerLoad, ciphertextLoads, endMs, type PredictPhase, trafficOf } from "./loads.ts"
 import { greatest, type Load, sumOf, time } from "./time.ts"

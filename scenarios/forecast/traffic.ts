@@ -75,7 +75,7 @@ export interface PredictedCost {
   readonly rounds: number
   readonly phases: ReadonlyArray<PredictedPhase>
   readonly traffic: ReadonlyArray<PredictedTraffic>
-  /** Ciphertexts of one share of each user, and of the sealed model. */
+  /** Ciphertexts of one share of each user, and of the encrypted model. */
   readonly shares: ReadonlyArray<number>
   readonly modelCiphertexts: number
   /** All bytes of the run. */
@@ -265,7 +265,7 @@ const predictTransformation = (
   tally.encrypted("transform", 3 * count)
 }
 
-/** Ciphertexts of the sealed model; of a hybrid one, of its two keys. */
+/** Ciphertexts of the encrypted model; of a hybrid one, of its two keys. */
 const modelCiphertexts = ({ security: { output, modulusBits } }: Scenario, network: Network): number =>
   output === "hybrid" ? 2 : plaintextsFor(modelWords(network), modulusBits, outputSlotBits)
 

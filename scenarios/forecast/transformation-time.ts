@@ -1,4 +1,4 @@
-/** The time of the transformation: the clouds bring all ciphertexts under one key, or into shares. */
+/** The time of the transformation: the clouds bring all ciphertexts under the joint key, or into shares. */
 
 import { wordBytes } from "../../protocol/bytes.ts"
 import { outputs } from "../../protocol/learning/network.ts"

@@ -1,5 +1,5 @@
 /**
- * Sets the decrypted model beside the references, which are trained the same way in the clear: float64 for
+ * Compares the decrypted model with the references, which are trained the same way in the clear: float64 for
  * the accuracy, fixed point for the weights. In a reproducible run the fixed-point reference replays the very
  * rounding of the clouds, so it must agree bit for bit; otherwise nobody knows the keys, the references draw
  * their own, and weights cannot be compared. A reference that does not fit, or fails, is left out; the run's
@@ -31,7 +31,7 @@ import { furtherStep, type Standing } from "./rehearsal.ts"
 export interface Comparison {
   /** Of the float64 reference on the held-out rows. */
   readonly referenceAccuracy: number | null
-  /** Greatest difference of a weight to the fixed-point reference. */
+  /** Maximum difference of a weight to the fixed-point reference. */
   readonly maxWeightDeviation: number | null
   /** Why a figure is null. */
   readonly reasons: Reasons
@@ -50,9 +50,9 @@ export interface Compared {
   readonly model: Model
   /** Why no reference can be trained, such as data that are no longer those of the run. */
   readonly referenceLeftOut?: string | undefined
-  /** What a reference may take; what is left of the machine's memory where left out. */
+  /** Memory that a reference may take; by default what is left of the machine's. */
   readonly memoryBytes?: number | undefined
-  /** Is told which reference is left out, and which takes long. */
+  /** Called with a line for each reference that is left out or takes long. */
   readonly note?: (text: string) => void
 }
 
@@ -80,7 +80,7 @@ export const choicesOf = (agreement: Agreement, trainingRows: number) => {
 /** Trains the references on the joined data and compares. */
 export const compareWithReferences = async (compared: Compared): Promise<Comparison> => {
   const { agreement, run, joined, model, referenceLeftOut } = compared
-  // Then the data are none to judge the model by either, and it has to speak for itself.
+  // Then the model cannot be judged by the data either, only by its own numbers.
   if (referenceLeftOut !== undefined) {
     const { fractionalBits } = agreement.security
     const meaningless = leavesRange(model, fractionalBits) ? [beyondRange(fractionalBits)] : []
@@ -118,7 +118,7 @@ export const compareWithReferences = async (compared: Compared): Promise<Compari
   }
 }
 
-/** What training a reference came to, or why there is none. */
+/** The result of training a reference, or why there is none. */
 type Attempt<A> =
   | { readonly value: A; readonly reason?: undefined }
   | { readonly value?: undefined; readonly reason: string }
@@ -126,7 +126,7 @@ type Attempt<A> =
 /** A reference that takes longer is announced. */
 const noticeableSeconds = 5
 
-/** Trains a reference where it fits; whatever becomes of it, the run's own result is not lost. */
+/** Trains a reference if it fits. If it fails, the run's own result is not lost. */
 const attempting =
   ({ agreement, joined, memoryBytes = memoryLeft(), note }: Compared, plan: TrainingPlan) =>
   async <A>(kind: ReferenceKind, train: () => Promise<A>): Promise<Attempt<A>> => {

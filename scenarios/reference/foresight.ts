@@ -1,7 +1,7 @@
 /**
  * What may spoil the result of a run, as far as it can be seen before: a training that leaves the range of
- * the fixed-point numbers in its first steps, and labels that nothing is learned of. `check` says it, and
- * `run` before it begins. What is certain to fail is an error instead (`consistency.ts`, `joined.ts`).
+ * the fixed-point numbers in its first steps, and labels that no training row has. `check` says it, and `run`
+ * before it begins. What is certain to fail is an error instead (`consistency.ts`, `joined.ts`).
  */
 import { Effect } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"

@@ -1,5 +1,5 @@
 /**
- * Whether a model means anything, as far as a user can judge that with no data but its own. For users on
+ * Whether a model means anything, as far as a user can judge it with its own data alone. For users on
  * hosts of their own; `run` has the data of all users and judges more (`comparison.ts`).
  */
 import { Data, Effect, Option } from "effect"

@@ -1,7 +1,7 @@
 /**
  * The references of a scenario: the same plan trained on the joined table in the clear, in float64 and in
- * fixed point, to hold the secure run against. Only for who has every user's data and, for the bit-exact
- * replay, every key: the author of a reproducible scenario. No party of a run uses this.
+ * fixed point, to compare the secure run with. It takes every user's data and, for the bit-exact replay,
+ * every key, so it serves the author of a reproducible scenario. No party of a run uses this.
  */
 import { setImmediate } from "node:timers/promises"
 import { type DealerKeys, drawnIn } from "../../protocol/computation/dealer.ts"
@@ -58,9 +58,9 @@ interface Arithmetic<V, G> {
 
 type Layers<V> = ReadonlyArray<Layer<V>>
 
-/** What training in float64 comes to. */
+/** The result of training in float64. */
 export interface FloatReference {
-  /** Its numbers may be infinite, or none at all, where the training diverges. */
+  /** Its numbers may be infinite or NaN if the training diverges. */
   readonly model: Model
   /**
    * The first step with a number beyond the range of the fixed-point numbers; a secure run of the same
@@ -172,7 +172,7 @@ const initialLayer = <V, G>(
 export const accuracy = (model: Model, { rows, features, labels }: JointTable): number | undefined =>
   rows === 0 ? undefined : countCorrect(model, features, labels) / rows
 
-/** The greatest difference between two models' weights and biases. Throws if the networks differ in size. */
+/** The maximum difference between two models' weights and biases. Throws if the networks differ in size. */
 export const maximumDeviation = (one: Model, other: Model): number => {
   const [ours, theirs] = [modelValues(one), modelValues(other)]
   if (ours.length !== theirs.length)

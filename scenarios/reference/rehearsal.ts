@@ -1,6 +1,6 @@
 /**
  * Single steps of a training in float64, to find out whether it leaves the range of the fixed-point numbers:
- * its first steps before a run, and a further one from the model that the run came to.
+ * its first steps before a run, and a further one from the run's model.
  */
 
 import { stepCost } from "../../protocol/computation/cost.ts"
@@ -44,7 +44,7 @@ export const rehearse = async (
   return leftRangeIn
 }
 
-/** How a model stands to rows that it was trained on. */
+/** How a model fits rows that it was trained on. */
 export interface Standing {
   /** Whether a further step of the training on these rows leaves the range. */
   readonly strays: boolean

@@ -1,5 +1,5 @@
 /**
- * What a person watching a run sees while it goes on: one line a phase, with a bar and the time left where
+ * What a person sees during a run: one line a phase, with a bar and the time left if
  * the phase reports how far it is. On a terminal the line is redrawn in place; elsewhere (a file, a pipe)
  * plain lines are written, few. It learns phases and counts, which the director may know, and nothing else.
  */
@@ -12,10 +12,10 @@ import type { RunDisplay } from "./result.ts"
 /** What happens in each phase, for people. */
 export const phaseSentences: Readonly<Record<Phase, string>> = {
   setup: "the KGC makes the keys; clouds and users enrol and get theirs",
-  upload: "each user splits its cells in two, encrypts both halves and sends one to each cloud",
-  transform: "the clouds bring all cells under the one key that only all users together can open",
+  upload: "each user splits its cells into two shares, encrypts both and sends one to each cloud",
+  transform: "the clouds bring all cells under the joint key, which only all users together can decrypt",
   train: "the clouds train on shares that neither can read; the KGC deals the randomness",
-  output: "the clouds seal the model; the users open it together and test it on the rows they kept"
+  output: "the clouds encrypt the model; the users decrypt it together and test it on the rows they kept"
 }
 
 /** How far a phase is, over all actors that report it. */
@@ -25,7 +25,7 @@ export interface Standing {
   /** What `elapsedMs` was at the last report. */
   readonly reportedMs: number
   readonly done: number
-  /** 0 where nobody has reported anything. */
+  /** 0 if no actor has reported anything. */
   readonly total: number
 }
 
@@ -43,7 +43,7 @@ export const timeLeftMs = (standing: Standing): number | undefined => {
   return Math.max(0, (reportedMs * (1 - part)) / part - (elapsedMs - reportedMs))
 }
 
-/** The line of the phase that is under way, cut to the terminal's width. */
+/** The line of the current phase, cut to the terminal's width. */
 export const renderStanding = (standing: Standing, columns: number): string => {
   const part = fraction(standing)
   const left = timeLeftMs(standing)
@@ -69,7 +69,7 @@ export const renderFinished = ({ phase, elapsedMs }: Standing, columns: number):
     columns
   )
 
-/** What is written now and then where there is no terminal. */
+/** The line that is written now and then if there is no terminal. */
 export const renderPlain = (standing: Standing): string => {
   const left = timeLeftMs(standing)
   const time = left === undefined ? "" : `, ${wholeSeconds(Math.ceil(left / 1000))} left`
@@ -82,7 +82,7 @@ const percent = (part: number): string => `${Math.floor(part * 100)} %`
 const cut = (line: string, columns: number): string =>
   line.length < columns ? line : `${line.slice(0, Math.max(0, columns - 2))}…`
 
-/** The phase under way: who has reported what, and since when. */
+/** The current phase: when it began, and what each actor has reported. */
 class PhaseUnderWay {
   readonly phase: Phase
   readonly #startedMs: number

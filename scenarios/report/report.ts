@@ -1,7 +1,7 @@
 /**
- * What is printed when a run is over: how good the model is beside the plain references, what the run cost
- * beside what was predicted, what became known beyond the model, whether all expectations held and where
- * everything is. Pure: from a run's result to text.
+ * What is printed when a run is over: how good the model is next to the plain references, what the run cost
+ * next to what was predicted, what was revealed beyond the model, whether all expectations held, and where
+ * the files are. Pure: from a run's result to text.
  */
 import { join } from "node:path"
 import { phases } from "../../actors/party/phases.ts"
@@ -13,7 +13,7 @@ import type { PredictedAndMeasured, RunResult } from "./result.ts"
 export interface ReportContext {
   /** The folder in which the results are. */
   readonly out: string
-  /** What the scenario lets be known beyond the model. */
+  /** What the scenario reveals beyond the model. */
   readonly revealed: ReadonlyArray<Revelation>
 }
 
@@ -76,7 +76,7 @@ const doubts = ({ meaningless, warnings }: RunResult): ReadonlyArray<string> =>
     ? warningLines(warnings)
     : ["NOT MEANINGFUL", ...meaningless.map((each) => `  ${each}`), ""]
 
-/** What may spoil a result, as lines; `run` and `check` say it alike. */
+/** What may spoil a result, as lines; the same in `run` and `check`. */
 export const warningLines = (warnings: ReadonlyArray<string>): ReadonlyArray<string> =>
   warnings.length === 0 ? [] : ["warnings", ...warnings.map((each) => `  ${each}`), ""]
 
@@ -181,11 +181,11 @@ const deviation = ({ predicted, measured }: PredictedAndMeasured): string => {
 
 const revelationTexts: Readonly<Record<Revelation, string>> = {
   accuracy: "the director: how many held-out rows the model got right",
-  heldOutRows: "the user who holds the labels: the held-out cells of the other users, sealed to it",
-  progress: "the director: the step of the training that the clouds were at"
+  heldOutRows: "the user that holds the labels: the held-out cells of the other users, sealed to it",
+  progress: "the director: the step of the training that the clouds had reached"
 }
 
-/** What became known beyond the model, as lines; `run` and `check` say it alike. */
+/** What is revealed beyond the model, as lines; the same in `run` and `check`. */
 export const revelations = (revealed: ReadonlyArray<Revelation>): ReadonlyArray<string> =>
   revealed.length === 0
     ? ["revealed beyond the model: nothing", ""]
@@ -197,7 +197,7 @@ export const privacy = (seed: number | null): ReadonlyArray<string> =>
     ? []
     : [
         `REPRODUCIBLE AND NOT PRIVATE: weights, batches and masks follow from seed ${seed}, which is public.`,
-        "Take the seed out for data that matter.",
+        "For a private run, remove the seed.",
         ""
       ]
 

@@ -45,7 +45,7 @@ const RunResult = Schema.Struct({
   }),
   referenceAccuracy: figure("The same fraction for the float64 reference trained the same way"),
   maxWeightDeviation: figure(
-    "Greatest difference of a weight to the fixed-point reference, which only a run with a seed has"
+    "Maximum difference of a weight to the fixed-point reference, which only a run with a seed has"
   ),
   reasons: Reasons.annotations({ description: "Why figures are null, by their names" }),
   meaningless: texts("Why the result is not meaningful; empty where it is"),

@@ -1,13 +1,13 @@
-/** The text of a file that people write for us: UTF-8, or an error that says what it is instead. Pure. */
+/** The text of a file that people write: UTF-8, or an error that says what it is instead. Pure. */
 import { Either } from "effect"
 
-/** Why a file is no text; `line` where it is one up to there. */
+/** Why a file is not a text; `line` is the first that is not. */
 export interface NoText {
   readonly line?: number
   readonly message: string
 }
 
-/** Larger than any scenario, and as much as is read in a minute. */
+/** Larger than any scenario, and small enough to be read in a minute. */
 export const mostBytes = 16 * 2 ** 20
 
 const remedy = "save the file as UTF-8"

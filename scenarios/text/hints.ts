@@ -1,4 +1,4 @@
-/** What to do about a value that is not what it must be, where the value itself shows what was meant. Pure. */
+/** Hints for values that are not what they must be, where the value itself shows what was meant. Pure. */
 
 /** `must be a number; take the quotes away`, or the sentence alone where there is no hint. */
 export const withHint = (sentence: string, hint: string | undefined): string =>
@@ -6,7 +6,7 @@ export const withHint = (sentence: string, hint: string | undefined): string =>
 
 const nothing = "nothing is written here"
 
-/** For a number: what stands there is a text that people, or other programs, write for one. */
+/** For a number: the value is a text that people, or other programs, write for one. */
 export const numberHint = (actual: unknown): string | undefined => {
   if (actual === null || actual === undefined) return nothing
   if (typeof actual !== "string") return undefined

@@ -1,4 +1,4 @@
-/** What is wrong with a file that people write, told with its place and in the words of the file. Pure. */
+/** Problems of a file that people write, each with its place and in the words of the file. Pure. */
 import { Data } from "effect"
 import { ArrayFormatter, type ParseResult } from "../../protocol/schema.ts"
 import { closest, placeOf } from "./hints.ts"
@@ -36,7 +36,10 @@ export const describePath = (path: ReadonlyArray<PropertyKey>): string =>
     })
     .join("")
 
-/** What a schema found wrong: each with its path. `whole` where the file is a scenario, whose other sections may be meant. */
+/**
+ * The problems that a schema found, each with its path. `whole` if the file is a scenario: an unknown field
+ * may then belong to another section.
+ */
 export const decodingProblems = (
   error: ParseResult.ParseError,
   whole: boolean
@@ -49,7 +52,7 @@ export const decodingProblems = (
 const describeIssue = ({ _tag, message, path }: ArrayFormatter.Issue, whole: boolean): string => {
   if (_tag === "Missing") return message === "is missing" ? "is missing; add it" : message
   if (_tag === "Unexpected") return unknownField(String(path.at(-1)), path, message, whole)
-  // A sentence of the library; every schema of ours has its own, so that nobody should see this.
+  // A sentence of the library. Every schema of ours has its own, so nobody should see this one.
   if (message.startsWith("Expected "))
     return "is not what belongs here; docs/reference/scenario.md says what does"
   return message

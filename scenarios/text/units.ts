@@ -1,4 +1,7 @@
-/** Durations, sizes and counts as people read them: three figures, a unit they know. What is no finite number is said to be unknown. Pure. */
+/**
+ * Durations, sizes and counts as people read them: three figures and a familiar unit. A number that is not
+ * finite reads `unknown`. Pure.
+ */
 import { printable } from "../../protocol/data/spelling.ts"
 
 const unknown = "unknown"
@@ -9,11 +12,11 @@ const hour = 60 * minute
 /** A time that was measured, in seconds: `4.2 s`, `48 s`, `1 min 05 s`, `2 h 03 min`. */
 export const duration = (seconds: number): string => {
   if (!Number.isFinite(seconds)) return unknown
-  // A clock that was set back says less than nothing.
+  // A clock that was set back gives a negative time.
   return seconds < 9.95 ? `${Math.max(0, seconds).toFixed(1)} s` : wholeSeconds(Math.round(seconds))
 }
 
-/** The same of a time that runs: whole seconds all along, so that it does not flicker. */
+/** The same of a running time: always in whole seconds, so that it does not flicker. */
 export const wholeSeconds = (seconds: number): string => {
   if (!Number.isFinite(seconds)) return unknown
   if (seconds < minute) return `${seconds} s`
@@ -39,7 +42,7 @@ export const size = (bytes: number): string => {
   return `${value.toFixed(digits)} ${sizeUnits[unit]}`
 }
 
-/** A whole number with its thousands apart: `12,345`. */
+/** A whole number with its thousands separated: `12,345`. */
 export const count = (n: number): string =>
   Number.isFinite(n) ? n.toLocaleString("en-US", { maximumFractionDigits: 0 }) : unknown
 
@@ -47,13 +50,13 @@ export const count = (n: number): string =>
 export const counted = (n: number, one: string, many = `${one}s`): string =>
   `${count(n)} ${n === 1 ? one : many}`
 
-/** `a, b and 3 more`: names in a sentence, of many the first ones. */
+/** Names in a sentence, of many only the first: `a, b and 3 more`. */
 export const listed = (names: ReadonlyArray<string>, most = 5): string =>
   names.length <= most
     ? names.join(", ")
     : `${names.slice(0, most).join(", ")} and ${names.length - most} more`
 
-/** Rows of a table with its columns aligned: the first to the left, the others to the right, two spaces between. */
+/** Rows of a table: the first column aligned to the left, the others to the right, two spaces between. */
 export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   return rows.map((row) =>
@@ -64,7 +67,9 @@ export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray
   )
 }
 
-/** `two-labs: Two laboratories …`, which come from another's file, without what would steer a terminal. */
+/**
+ * `two-labs: Two laboratories …`, from a file of others, without characters that would control a terminal.
+ */
 export const headline = ({
   name,
   description

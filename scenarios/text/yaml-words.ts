@@ -1,4 +1,4 @@
-/** What is wrong with a text that is not YAML, in our words: the library's speak of its own parts. */
+/** Errors of a text that is not YAML, in our words: those of the library speak of its own parts. */
 import { type Document, isScalar, visit, type YAMLError } from "yaml"
 
 const words: Readonly<Record<YAMLError["code"], string>> = {
@@ -10,7 +10,7 @@ const words: Readonly<Record<YAMLError["code"], string>> = {
   BAD_DQ_ESCAPE:
     "a backslash within double quotes begins an escape that there is not; use single quotes, or / between folders",
   BAD_INDENT:
-    "the indentation does not fit that of the lines above; indent all fields of a section alike, and close every bracket",
+    "the indentation does not fit that of the lines above; indent all fields of a section by the same number of spaces, and close every bracket",
   BAD_PROP_ORDER: "an anchor or a tag is not where it belongs: after the colon or hyphen, before the value",
   BAD_SCALAR_START: "a text can't begin with this character; put quotes around it",
   BLOCK_AS_IMPLICIT_KEY:

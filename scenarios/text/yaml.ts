@@ -1,7 +1,8 @@
 /**
- * The only file that reads YAML. A text becomes plain values in which every name survives as it is written: sections are objects without
- * a prototype, and where names are data (the columns of a table) maps, which keep their order. Each problem is told in our words, with its
- * line. A text that would exhaust the parser, or of which a few lines stand for millions, is refused before it is read.
+ * The only file that reads YAML. A text becomes plain values in which every name survives as it is written:
+ * sections are objects without a prototype or, where names are data (the columns of a table), maps, which
+ * keep their order. Each problem has its line and is in our words. A text that would exhaust the parser, or
+ * of which a few lines stand for millions, is refused before it is read.
  */
 import { Either } from "effect"
 import {
@@ -35,12 +36,12 @@ export interface YamlFile {
   readonly lineOf: (path: Path) => number
 }
 
-/** Sections and lists within each other, at most, aliases written out. */
+/** Maximum depth of sections and lists within each other, with aliases written out. */
 const deepest = 100
-/** Values that all aliases of a file together stand for, at most. */
+/** Maximum number of values that all aliases of a file together stand for. */
 const mostAliased = 1_000_000
 
-/** Reads a text with one document. `mapAt` says of which paths the sections are to be maps. */
+/** Reads a text with one document. `mapAt` says at which paths sections become maps. */
 export const readYaml = (
   text: string,
   mapAt: (path: Path) => boolean
@@ -60,7 +61,7 @@ export const readYaml = (
     ])
   const [document, second] = new Composer({
     stringKeys: true,
-    // Told by `examine`, with the path and in time that is linear in the number of keys.
+    // `examine` reports it, with the path, and in time that is linear in the number of keys.
     uniqueKeys: false,
     resolveKnownTags: false
   }).compose(tokens.right, true, source.length)
@@ -129,7 +130,7 @@ interface Extent {
   readonly depth: number
 }
 
-/** Walks a document in its order: what each alias stands for, and what a parser of YAML accepts but we do not. */
+/** Walks a document in order: finds what each alias stands for, and what the parser accepts but we do not. */
 const examine = (document: Document.Parsed) => {
   const problems: Array<Found> = []
   const targets = new Map<unknown, unknown>()
@@ -175,7 +176,7 @@ const examine = (document: Document.Parsed) => {
   }
   const extentOf = (node: unknown, path: Path): Extent => {
     if (isAlias(node)) return aliasExtent(node, offsetOfNode(node) ?? 0, path)
-    // As in a text that is read on, the anchor is known from here and complete only at the end.
+    // As for a reader of the text, the anchor is known from here on and complete only at the end.
     const anchor = isNode(node) && "anchor" in node ? node.anchor : undefined
     if (anchor !== undefined) anchors.set(anchor, node)
     open.add(node)

@@ -244,10 +244,10 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           const early = [
             ["cloud0", Transform, "was asked to transform before it had enrolled"],
             ["cloud0", Train, "was asked to train before it had enrolled"],
-            ["cloud0", SealModel, "was asked to seal the model before it had enrolled"],
+            ["cloud0", SealModel, "was asked to encrypt the model before it had enrolled"],
             ["cloud1", Transform, "was asked to transform before it had enrolled"],
             ["cloud1", Train, "was asked to train before it had enrolled"],
-            ["cloud1", SealModel, "was asked to seal the model before it had enrolled"],
+            ["cloud1", SealModel, "was asked to encrypt the model before it had enrolled"],
             ["user1", Upload, "was asked to upload before it had enrolled"],
             ["user1", OpenModel, "was asked to open the model before it had uploaded"]
           ] as const

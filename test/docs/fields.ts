@@ -83,10 +83,18 @@ const typeOf = (schema: Json): string => {
   if (type === "array")
     return Array.isArray(items)
       ? `[${items.map((each) => typeOf(each as Json)).join(", ")}]`
-      : `list${items === undefined ? "" : ` of ${plural(items as Json)}`}`
+      : `list${items === undefined ? "" : ` of ${length(schema)}${plural(items as Json)}`}`
   if (type === "object") return properties === undefined || isInline(schema) ? inline(schema) : "section"
   return "text"
 }
+
+/** How many entries a list may have, where that has an upper bound. */
+const length = ({ minItems, maxItems }: Json): string =>
+  maxItems === undefined
+    ? ""
+    : minItems === 0
+      ? `at most ${number(maxItems)} `
+      : `${number(minItems)} to ${number(maxItems)} `
 
 const plural = (items: Json): string => {
   const { type, properties } = items

@@ -1,4 +1,4 @@
-/** The output at C1: it seals the model from both shares, and hands it to the users. */
+/** The output at C1: it encrypts the model from both shares, and hands it to the users. */
 import { type Deferred, Effect } from "effect"
 import { ciphertextBytes } from "../../../protocol/bcp/wire.ts"
 import { SealModel } from "../../../protocol/messages/control.ts"
@@ -14,7 +14,7 @@ import { sharingOf } from "../../sharing/forms.ts"
 import type { CredentialsFor } from "../setup/credentials.ts"
 import type { TrainedShare } from "../training/training.ts"
 
-/** The entry of the sealed model in C1's store. */
+/** The entry of the encrypted model in C1's store. */
 export const sealedModelEntry = "sealed-model"
 
 export const sealingAtCloud1 = (
@@ -30,8 +30,8 @@ export const sealingAtCloud1 = (
       "sealed",
       FetchModel.reply,
       Effect.gen(function* () {
-        const { keys } = yield* credentials("seal the model")
-        const { words } = yield* reached(trained, "seal the model", "it was trained")
+        const { keys } = yield* credentials("encrypt the model")
+        const { words } = yield* reached(trained, "encrypt the model", "it was trained")
         const [received] = yield* share0.all(partTimeoutMs(agreement))
         const { sealed, atRest } = yield* sharingOf(agreement).output.sealModel(keys, received!, words)
         yield* store.put(sealedModelEntry, atRest)

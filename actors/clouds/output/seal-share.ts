@@ -21,8 +21,8 @@ export const sealingAtCloud0 = (
     SealModel.reply,
     Effect.gen(function* () {
       const party = yield* Party
-      const { keys } = yield* credentials("seal the model")
-      const { words } = yield* reached(trained, "seal the model", "it was trained")
+      const { keys } = yield* credentials("encrypt the model")
+      const { words } = yield* reached(trained, "encrypt the model", "it was trained")
       const share = yield* sharingOf(agreement).output.sealShare0(keys, words)
       const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "output" }
       yield* party.ask("cloud1", ModelShare, share, ask)

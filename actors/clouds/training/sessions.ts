@@ -1,9 +1,9 @@
 /**
  * How the clouds begin to train together, and begin again after one of them crashed (section 6 of
- * docs/concepts/protocol.md). C0 joins: it names a new epoch and the steps whose weights it has; C1 answers with the
- * latest step that it has too, and both train from there in rounds of that epoch. After a crash of its own,
- * C1 asks C0 to join again. A cloud that has finished the training takes part again for the sake of the
- * other.
+ * docs/concepts/protocol.md). C0 joins: it names the number of a new session (`epoch`) and the steps whose
+ * weights it has; C1 answers with the latest step that it has too, and both train from there in rounds of
+ * that session. After a crash of its own, C1 asks C0 to join again. A cloud that has finished the training
+ * takes part again for the sake of the other.
  */
 import { Effect, Option } from "effect"
 import type { MalformedMessage } from "../../../protocol/messages/codec.ts"
@@ -96,7 +96,7 @@ export const sessionsAtCloud0 = <E, R, E1, R1>(
     const stored = yield* stable.get(epochEntry)
     let epoch = Option.isSome(stored) ? (yield* EpochFormat.decode(stored.value)).epoch : 0
 
-    // The epoch is stored before C1 learns of it, so that no later one is the same.
+    // The number is stored before C1 learns of it, so that no later session has the same.
     const join = begin(
       Effect.gen(function* () {
         const mine = ++epoch
@@ -167,7 +167,7 @@ export const sessionsAtCloud1 = <E, R, E1, R1>(
     const onJoin = onFrom("cloud0", Join, (joining, from) =>
       Effect.gen(function* () {
         yield* inputs
-        const earlier = new NotExpected({ what: "word of an earlier epoch", party: from })
+        const earlier = new NotExpected({ what: "word of an earlier session", party: from })
         if (joining.epoch <= epoch) return yield* earlier
         epoch = joining.epoch
         if (!begunBefore) {
@@ -178,7 +178,7 @@ export const sessionsAtCloud1 = <E, R, E1, R1>(
         const stored = yield* checkpoints.steps
         const step = Math.max(0, ...stored.filter((each) => joining.steps.includes(each)))
         const own = yield* lanes.ready
-        // C0 may have joined again meanwhile, and would not take part in the rounds of this epoch.
+        // C0 may have joined again meanwhile, and would not take part in the rounds of this session.
         if (joining.epoch !== epoch) return yield* earlier
         yield* begin(Effect.succeed({ epoch, step, lanes: paired(own, joining.lanes) }))
         return { step, lanes: own }

@@ -1,8 +1,8 @@
 /**
- * Training at a cloud (section 6 of docs/concepts/protocol.md): it opens the data set once, then makes the plan's
- * steps on shares, in rounds with the other cloud. Both clouds run this code; neither learns anything but
- * sizes. From time to time each stores its share of the weights, and can resume there: it then opens what was
- * opened before, under the same masks.
+ * Training at a cloud (section 6 of docs/concepts/protocol.md): it opens the data set once, then makes the
+ * plan's steps on shares, in rounds with the other cloud. Both clouds run this code; neither learns anything
+ * but sizes. From time to time each stores its share of the weights, and can resume there: it then opens what
+ * was opened before, under the same masks.
  */
 import { Data, Effect, Fiber, Redacted } from "effect"
 import { rowsOfLanes } from "../../../protocol/computation/lanes.ts"
@@ -57,7 +57,7 @@ export interface TrainingInputs {
 
 /** Where both clouds start, and in which rounds. */
 export interface Session {
-  /** From 1, greater than that of any earlier session. */
+  /** The number of the session: from 1, greater than that of any earlier one. */
   readonly epoch: number
   /** The step whose weights both have; 0 before the first. */
   readonly step: number

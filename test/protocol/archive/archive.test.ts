@@ -128,7 +128,7 @@ describe("archive", () => {
     expect(modulus).toMatchObject({ _tag: "ArchiveOfOtherKeys", run: "run-7", differs: "modulus" })
     expect(left(checkArchiveKeys(archive, { ...archive, bits: 1024 })).differs).toBe("modulus")
     const key = left(checkArchiveKeys(archive, { ...archive, unifiedPublicKey: filled(128, 9) }))
-    expect(key.differs).toBe("unified public key")
+    expect(key.differs).toBe("joint public key")
     expect(key.message).toContain("run-7")
   })
 })

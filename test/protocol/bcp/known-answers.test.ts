@@ -24,7 +24,7 @@ describe.each([512, 2048] as const)("known answers of an independent implementat
     expect(() => checkParameters(pp, { insecure: bits === 512 })).not.toThrow()
   })
 
-  it("KeyGen: public keys, the unified key and its secret key", () => {
+  it("KeyGen: public keys, the joint key and its secret key", () => {
     expect(userKeys.map((key) => publicKey(pp, key))).toEqual(userPublicKeys)
     expect(joinPublicKeys(pp, userPublicKeys)).toBe(unifiedPublicKey)
     expect(publicKey(pp, joinSecretKeys(userKeys))).toBe(unifiedPublicKey)
@@ -32,7 +32,7 @@ describe.each([512, 2048] as const)("known answers of an independent implementat
     expect(publicKey(pp, secretKey)).toBe(unifiedPublicKey)
   })
 
-  it("Enc: every ciphertext, under the user's and under the unified key", () => {
+  it("Enc: every ciphertext, under the user's and under the joint key", () => {
     for (const { user, m, r, ciphertext, unified } of cases) {
       expect(encryptWith(pp, userPublicKeys[user]!, m, r)).toEqual(ciphertext)
       expect(encryptWith(pp, unifiedPublicKey, m, r)).toEqual(unified)
@@ -50,7 +50,7 @@ describe.each([512, 2048] as const)("known answers of an independent implementat
     }
   })
 
-  it("uDec: every message, under the user's and under the unified key", () => {
+  it("uDec: every message, under the user's and under the joint key", () => {
     for (const { user, m, ciphertext, unified } of cases) {
       expect(decrypt(pp, userKeys[user]!, ciphertext)).toBe(m)
       expect(decrypt(pp, secretKey, unified)).toBe(m)

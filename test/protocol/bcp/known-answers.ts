@@ -1,7 +1,7 @@
 /**
  * The known-answer vectors of `test/vectors/bcp-512.json` and `bcp-2048.json`: keys, encryptions and partial decryptions
  * computed by an independent implementation of BCP, all integers in hexadecimal. Each case is a message m and randomizer r of one
- * user, its ciphertext under that user's key, the same under the unified key, and every user's A^(sk_j). The 512-bit set is
+ * user, its ciphertext under that user's key, the same under the joint key, and every user's A^(sk_j). The 512-bit set is
  * for speed and no secure size.
  */
 

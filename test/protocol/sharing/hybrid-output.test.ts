@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { ciphertextBytes } from "../../../protocol/bcp/wire.ts"
 import { wordBytes } from "../../../protocol/bytes.ts"
-import { readCanonical } from "../../../protocol/sharing/canonical.ts"
+import { readCanonical } from "../../../protocol/canonical.ts"
 import {
   encodeHybridModel,
   type HybridModel,

@@ -43,7 +43,7 @@ const replaced = (bytes: Uint8Array, index: number, A: bigint, B: bigint) => {
   return changed
 }
 
-describe("transformation to the unified key", () => {
+describe("transformation to the joint key", () => {
   it.effect("gives each cloud the share it was sent, and the same under pk", () =>
     Effect.gen(function* () {
       const piece = { ciphertexts: yield* encrypted(user1.publicKey), words: count }

@@ -445,7 +445,29 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
         ])
         const error = yield* Effect.flip(asker.ask("cloud1", Double, { value: 1 }, { deadlineMs: 300 }))
         expect(error).toMatchObject({ _tag: "DeadlineExceeded", working: true })
+        expect(error.message).toMatch(/: it is at work on it; allow it more time$/)
         expect(yield* Ref.get(started)).toBe(1)
+      })
+    )
+
+    it.scoped("ask - a party that was at work and fell silent is not given more time", () =>
+      Effect.gen(function* () {
+        const run = freshRun()
+        const { party: asker } = yield* join("director", run)
+        const life = yield* Scope.make()
+        const answerer = (yield* Scope.extend(join("cloud1", run), life)).party
+        yield* Scope.extend(answerer.serve([on(Double, () => Effect.never)]), life)
+        const asked = yield* Effect.fork(
+          Effect.flip(asker.ask("cloud1", Double, { value: 1 }, { deadlineMs: 1_000 }))
+        )
+        const heard = Effect.map(asker.traffic, (rows) => rows.some((row) => row.direction === "received"))
+        yield* Effect.repeat(Effect.zipLeft(heard, Effect.sleep(5)), { until: (said) => said })
+        yield* Scope.close(life, Exit.void)
+        const error = yield* Fiber.join(asked)
+        expect(error).toMatchObject({ _tag: "DeadlineExceeded", working: true })
+        expect(error.message).toMatch(
+          /: it was at work on it, and has been silent for \d+ s; see that cloud1 runs and reaches the broker$/
+        )
       })
     )
 

@@ -290,7 +290,8 @@ describe("run and report", () => {
     held: boolean,
     out: Option.Option<string> = Option.none(),
     compare = false,
-    meaningless: ReadonlyArray<string> = []
+    meaningless: ReadonlyArray<string> = [],
+    scenario = file
   ) =>
     Effect.gen(function* () {
       const asked: Array<RunOptions> = []
@@ -300,7 +301,7 @@ describe("run and report", () => {
         return Effect.succeed(result(held, meaningless))
       }
       const exit = yield* runAndReport(run, {
-        file,
+        file: scenario,
         out,
         transport: "memory",
         seed: Option.some(7),
@@ -309,6 +310,18 @@ describe("run and report", () => {
       }).pipe(Effect.provide(nodeContext), Effect.withConsole(console), Effect.exit)
       return { asked, printed: printed.join("\n"), verdict: verdictOf(exit) }
     })
+
+  it.effect("says of workers and lanes that they have no effect in one process", () =>
+    Effect.gen(function* () {
+      const note = "note: --transport memory runs everything in one process"
+      expect((yield* reported(true)).printed).not.toContain(note)
+      for (const placement of [{ lanes: 2 }, { workers: { cloud0: 1 } }]) {
+        const withMembers = join(folder, "members.yaml")
+        writeFileSync(withMembers, stringify({ ...plainScenario, reveal: ["accuracy"], placement }))
+        expect((yield* reported(true, Option.none(), false, [], withMembers)).printed).toContain(note)
+      }
+    })
+  )
 
   it.effect("succeeds when all expectations held, and prints the report", () =>
     Effect.gen(function* () {

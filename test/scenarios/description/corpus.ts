@@ -107,7 +107,7 @@ const columns = (name: string, written: ReadonlyArray<string>, value: ReadonlyAr
 const written = (...keys: ReadonlyArray<string>) => keys.map((key) => `${key}: [0, 1]`)
 
 const numbers =
-  "must be [least, greatest], two numbers, the first below the second; or {count, range} for columns that are numbered"
+  "must be [minimum, maximum], two numbers, the first below the second; or {count, range} for columns that are numbered"
 
 const columnCases: ReadonlyArray<ScenarioCase> = [
   columns("numbers keep their order and their zeros", written("950", "850", "0750"), ["950", "850", "0750"]),

@@ -127,12 +127,12 @@ describe("scenario schema - what is refused", () => {
     [
       "a range upside down",
       { data: { ...data, features: { length: [1, 0] } } },
-      /^data\.features\.length must be \[least, greatest\]/
+      /^data\.features\.length must be \[minimum, maximum\]/
     ],
     [
       "a range of words",
       { data: { ...data, features: { length: ["low", 1] } } },
-      /^data\.features\.length must be \[least, greatest\]/
+      /^data\.features\.length must be \[minimum, maximum\]/
     ],
     [
       "one label only",
@@ -167,12 +167,12 @@ describe("scenario schema - what is refused", () => {
     [
       "numbered columns without a range",
       { features: { point: { count: 2 } } },
-      /must be \[least, greatest\].*\{count, range\}/
+      /must be \[minimum, maximum\].*\{count, range\}/
     ],
     [
       "no columns at all",
       { features: { point: { count: 0, range: [0, 1] } } },
-      /must be \[least, greatest\].*\{count, range\}/
+      /must be \[minimum, maximum\].*\{count, range\}/
     ]
   ])("%s", (_, changes, message) => {
     expect(problems({ data: { ...data, ...changes } })).toEqual([expect.stringMatching(message)])

@@ -1,8 +1,8 @@
 /**
- * The leader of a cloud's lanes, its main process, which is itself lane 0 (section 6 of docs/concepts/protocol.md). It
- * enlists the lanes that are ready when a session begins, and in each step hands out the opened weights and
- * its shares of the biases, and gathers shares of the gradients. A lane that fails or falls silent ends the
- * session; the next is without it.
+ * The leader of a cloud's lanes, its main process, which is itself lane 0 (section 6 of
+ * docs/concepts/protocol.md). It enlists the lanes that are ready when a session begins, and in each step
+ * hands out the opened weights and its shares of the biases, and gathers shares of the gradients. A lane that
+ * fails or falls silent ends the session; the next is without it.
  */
 import { type Context, Deferred, Duration, Effect, Option, type Scope } from "effect"
 import { free, wordBytes } from "../../../../protocol/bytes.ts"
@@ -153,7 +153,7 @@ class Leader {
         Effect.suspend(() => {
           const table = this.#session?.epoch === epoch ? this.#session.table : undefined
           return table === undefined || first + count > table.rows
-            ? new NotExpected({ what: `a request for rows of epoch ${epoch}`, party: from })
+            ? new NotExpected({ what: `a request for rows of session ${epoch}`, party: from })
             : Effect.succeed(rowsFrom(table, first, count))
         })
       )

@@ -1,7 +1,7 @@
 /**
- * What a leader, the main process of a cloud, and its lanes send each other (section 6 of docs/concepts/protocol.md):
- * requests when a session begins, and two rounds a step, in which the weights go out and the gradients come
- * back. All of it is sealed.
+ * What a leader, the main process of a cloud, and its lanes send each other (section 6 of
+ * docs/concepts/protocol.md): requests when a session, whose number is `epoch`, begins, and two rounds a
+ * step, in which the weights go out and the gradients come back. All of it is sealed.
  */
 import { Bytes, Count } from "../../../../protocol/messages/message.ts"
 import { Schema } from "../../../../protocol/schema.ts"

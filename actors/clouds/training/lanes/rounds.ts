@@ -11,7 +11,10 @@ import { raisedWithin } from "../../../party/typed-throws.ts"
 
 const computationErrors = [CorrectionsRefused, MaskReused, OpeningRefused, RescaleOutOfRange] as const
 
-/** The phase of a session's rounds; its name tells the rounds of one epoch from those of another. */
+/**
+ * The phase of a session's rounds; its name tells the rounds of one session from those of another. `epoch` is
+ * its number.
+ */
 export const phaseOf = (epoch: number): string => (epoch === 1 ? "train" : `train.${epoch}`)
 
 /** Runs computations one after the other in rounds with one peer, and counts the rounds. */

@@ -1,6 +1,7 @@
 /**
- * Who uses whom: the arrows between the rooms of the house, a room being a folder. A file may import from its own room, from the rooms that
- * are named here for it, and no file from one that imports it, by however many steps.
+ * Which folder uses which: the arrows between the rooms of the tree, a room being a folder. A file may import
+ * from its own room and from the rooms that are named here for it, and never, directly or through others, from
+ * a file that imports it.
  */
 import { dirname, join } from "node:path"
 import { describe, expect, it } from "vitest"
