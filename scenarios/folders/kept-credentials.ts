@@ -54,14 +54,9 @@ export const isCredentials = async (path: string): Promise<boolean> =>
     actorsWithMembers.every((actor) => Object.hasOwn(kept.houses, actor))
   )
 
-<<<<<<< HEAD
-/** A broker of one's own has a password for each of its users. Those of one at `NATS_URL` are not kept here. */
+/** A run's own broker has a password for each of its users. Those of one at `NATS_URL` are not kept here. */
 const isWhole = ({ passwords, houses: secrets, identities }: typeof Kept.Type): boolean =>
   actorNames.every((actor) => identityFromText(identities[actor] ?? "") !== undefined) &&
-=======
-/** A run's own broker has a password for each of its users. Those of one at `NATS_URL` are not kept here. */
-const isWhole = ({ passwords, houses: secrets }: typeof Kept.Type): boolean =>
->>>>>>> integ
   (Object.keys(passwords).length === 0 || everyUser.every((user) => Object.hasOwn(passwords, user))) &&
   actorsWithMembers.every((actor) => Buffer.from(secrets[actor] ?? "", "base64").length === groupSecretBytes)
 

@@ -78,9 +78,9 @@ export const makeConnections = (world: World, onSent: OnSent) => {
     directory: DirectoryService
   ): Effect.Effect<TransportService, never, Scope.Scope> =>
     withFaults(faults, mortal(actor, life)).pipe(
-      Effect.flatMap((faulty) => withSeals(directory, faulty)),
-      Effect.map((sealed) => ({
-        ...sealed,
+      Effect.flatMap((faulty) => (world.sealed ? withSeals(directory, faulty) : Effect.succeed(faulty))),
+      Effect.map((way) => ({
+        ...way,
         send: (subject, data, headers) => {
           if (life.dead) return undefined
           const envelope = decodeEnvelope(data)
@@ -88,7 +88,7 @@ export const makeConnections = (world: World, onSent: OnSent) => {
           record.trace(`${time.nowMs()} ${subject} `)
           if (!reportsPeakMemory(envelope)) record.trace(data)
           onSent(actor, envelope)
-          return sealed.send(subject, data, headers)
+          return way.send(subject, data, headers)
         }
       }))
     )

@@ -1,9 +1,11 @@
 /**
  * A simulated run whose parties also receive a flood of messages that no party should send: noise, frames
  * with wrong bits, repeated frames, well-formed envelopes that mean nothing, on every subject and past all
- * permissions. Messages that only the real sender can send (a round of the other cloud, an enrolment under a
- * member's name) are not forged: the broker vouches for senders.
+ * permissions. Sealed, as messages are, they come in anybody's name, also under sessions that exist and sessions
+ * of before. Unsealed, they test what takes messages apart; then messages that only the real sender can send
+ * (a round of the other cloud, an enrolment under a member's name) are not forged: the seal vouches for senders.
  */
+import { FrameSealer, frameKinds, overheadBytes, sessionBytes } from "../../protocol/channels/frames.ts"
 import { decodeEnvelope, type Envelope, encodeEnvelope, kinds } from "../../protocol/messages/envelope.ts"
 import {
   actorNames,
@@ -20,7 +22,7 @@ import type { SimulatedRun } from "./verdict.ts"
 import type { Simulation } from "./world.ts"
 
 /** The kinds of injected messages. */
-export const fuzzKinds = ["noise", "mutated", "replayed", "misdirected", "meaningless"] as const
+export const fuzzKinds = ["noise", "mutated", "replayed", "misdirected", "meaningless", "forged"] as const
 export type FuzzKind = (typeof fuzzKinds)[number]
 
 export interface FuzzOptions {
@@ -29,6 +31,8 @@ export interface FuzzOptions {
   readonly messages: number
   /** The most between two messages of the run. */
   readonly atATime: number
+  /** Whether the run's messages are sealed; by default they are. */
+  readonly sealed?: boolean
   /** Takes, now and then, how many were injected. */
   readonly onProgress?: (injected: number) => void
 }
@@ -47,8 +51,8 @@ const livenessMs = 3_600_000
 
 /** Runs a simulation under a flood of messages. The flood follows from the seed and the run. */
 export const fuzzRun = async (simulation: Simulation, options: FuzzOptions): Promise<FuzzedRun> => {
-  const { seed, messages, atATime } = options
-  const fuzzer = new Fuzzer(seed, partiesOf(simulation.agreement))
+  const { seed, messages, atATime, sealed = true } = options
+  const fuzzer = new Fuzzer(seed, partiesOf(simulation.agreement), sealed)
   const injected = new Map<FuzzKind, number>()
   const subjects = new Set<string>()
   let total = 0
@@ -65,7 +69,7 @@ export const fuzzRun = async (simulation: Simulation, options: FuzzOptions): Pro
     options.onProgress?.(total)
   }
   const plan = { seed, healAfterMs: undefined, links: [], events: [] }
-  const run = await simulateRun(simulation, { seed, plan, livenessMs, onArrival })
+  const run = await simulateRun(simulation, { seed, plan, livenessMs, onArrival, sealed })
   return { run, injected, subjects }
 }
 
@@ -75,8 +79,10 @@ class Fuzzer {
   readonly #parties: ReadonlyArray<string>
   readonly #strangers: ReadonlyArray<string>
   readonly #seen: Array<Delivery> = []
+  readonly #sealed: boolean
 
-  constructor(seed: number, parties: ReadonlyArray<string>) {
+  constructor(seed: number, parties: ReadonlyArray<string>, sealed: boolean) {
+    this.#sealed = sealed
     this.#draw = draws(seed, 0xf2)
     this.#parties = parties
     this.#strangers = actorNames.filter((name) => !parties.includes(name))
@@ -125,13 +131,25 @@ class Fuzzer {
         return { ...frame, data: frame.data.slice() }
       case "misdirected": {
         const { channel } = parseSubject(frame.subject)!
-        const from = this.#pick(this.#strangers)
+        const from = this.#pick(this.#sealed ? this.#parties : this.#strangers)
         const other = this.#draw() < 0.5 ? channel : this.#pick(channels)
         return { ...frame, subject: this.#addressed(run, from, other) }
       }
       case "meaningless":
         return this.#meaningless(run)
+      case "forged":
+        return this.#forged(run, frame)
     }
+  }
+
+  /** A message of the run with another content, sealed under another key: of its own session, of none, or to a group. */
+  #forged(run: string, frame: Delivery): Delivery {
+    const { data: content } = this.#meaningless(run)
+    const session = this.#draw() < 0.7 ? frame.data.subarray(1, 1 + sessionBytes) : this.#noise(sessionBytes)
+    const data = new Uint8Array(content.length + overheadBytes)
+    new FrameSealer(session, this.#noise(32)).seal(content, data)
+    if (this.#draw() < 0.2) data[0] = frameKinds.group
+    return this.#sealed ? { ...frame, data } : { ...frame, data: this.#mutated(frame.data) }
   }
 
   #mutated(data: Uint8Array): Uint8Array {
@@ -158,7 +176,7 @@ class Fuzzer {
     const known = this.#seen.length === 0 ? undefined : decodeEnvelope(this.#pick(this.#seen).data)
     const tag = known?._tag === "Right" && this.#draw() < 0.7 ? known.right.tag : `Tag${this.#below(1_000)}`
     // A cloud's round, whatever it holds, is what the other waits for.
-    const kind = this.#pick(member ? kinds.filter((each) => each !== "round") : kinds)
+    const kind = this.#pick(member && !this.#sealed ? kinds.filter((each) => each !== "round") : kinds)
     const envelope: Envelope = {
       kind,
       id: `fuzz-${this.#below(1_000_000)}`,

@@ -55,6 +55,8 @@ export interface SimulationOptions {
   /** Longest the run may take after healing; in all, where links never heal. */
   readonly livenessMs: number
   readonly onArrival?: OnArrival
+  /** Whether messages are sealed, as they are by default; not, to test what takes them apart with anything at all. */
+  readonly sealed?: boolean
 }
 
 /** A party's two stores, which outlive its process. */
@@ -67,6 +69,7 @@ export interface World {
   readonly simulation: Simulation
   readonly seed: number
   readonly plan: FaultPlan
+  readonly sealed: boolean
   /** The director and all actors, by their wire names. */
   readonly parties: ReadonlyArray<string>
   readonly roundsAStep: number
@@ -96,7 +99,7 @@ export const addDrawn =
 /** The world of a run before it begins. `randomness` stands in for the operating system's meanwhile. */
 export const makeWorld = (
   simulation: Simulation,
-  { seed, plan, onArrival }: SimulationOptions,
+  { seed, plan, onArrival, sealed = true }: SimulationOptions,
   secrets: Secrets,
   randomness: VirtualRandomness
 ): World => {
@@ -108,6 +111,7 @@ export const makeWorld = (
     simulation,
     seed,
     plan,
+    sealed,
     parties,
     roundsAStep,
     time,

@@ -72,9 +72,11 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
   ...within("protocol", {
     archive: ["sharing", "data", "bcp"],
     sharing: ["bcp"],
+    proofs: ["bcp"],
     computation: ["learning", "ring"],
     learning: ["data", "ring"],
     messages: ["ring"],
+    channels: [],
     bcp: [],
     data: [],
     ring: []

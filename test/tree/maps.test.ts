@@ -14,6 +14,7 @@ const folders = ["actors", "protocol", "scenarios"]
 const allowed = new Map([
   ["actors/director.ts", "actors"],
   ["actors/group/process-group.ts", "actors"],
+  ["actors/party/identities.ts", "actors"],
   ["protocol/ring/webassembly.d.ts", "exports of the kernels"],
   ["scenarios/description/calibration.ts", "bits of a modulus"],
   ["scenarios/faults-injected/at-party.ts", "actors"],

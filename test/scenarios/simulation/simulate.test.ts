@@ -179,9 +179,12 @@ describe("simulation", () => {
 })
 
 describe("fuzz", () => {
-  it("of every subject kills nobody and leaves the model as it is", async () => {
+  it.each([
+    ["sealed messages, in anybody's name,", true],
+    ["what is in them", false]
+  ])("of %s kills nobody and leaves the model as it is", async (_, sealed) => {
     const messages = 5_000
-    const { run, injected, subjects } = await fuzzRun(simulation, { seed: 1, messages, atATime: 50 })
+    const { run, injected, subjects } = await fuzzRun(simulation, { seed: 1, messages, atATime: 50, sealed })
     expect(judge(run, expected, quiet, simulation.agreement)).toEqual([])
     expect([...injected.values()].reduce((sum, n) => sum + n, 0)).toBe(messages)
     for (const kind of fuzzKinds) expect(injected.get(kind)).toBeGreaterThan(messages / 10)
