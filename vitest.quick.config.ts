@@ -1,6 +1,6 @@
 /**
- * The quick tests: those that start neither a broker nor a process, which `*.live.test.ts` do. They share the modules that they load, since
- * to load them takes longer than most tests.
+ * The quick tests: those that start neither a broker, nor a process, nor whole runs, which `*.live.test.ts` do. They share the modules
+ * that they load, since to load them takes longer than most tests.
  */
 import { defineConfig } from "vitest/config"
 import tests from "./vitest.config.ts"
