@@ -2,35 +2,23 @@
  * `bicameral check`: reads a scenario and all data it names, on a machine that has them, and prints what a
  * run would do and cost, without running anything. It fails with everything that is wrong.
  */
-import { randomBytes } from "node:crypto"
 import { fileURLToPath } from "node:url"
 import { Data, Effect, Option } from "effect"
 import { phases } from "../../actors/party/phases.ts"
 import { projectRoot } from "../../protocol/artifact.ts"
 import { countCells } from "../../protocol/data/rows.ts"
-import { seededKey } from "../../protocol/seeding.ts"
-import { agreementOf } from "../description/agreement.ts"
-import { type CheckedData, checkData, type JoinedData, joinData } from "../description/joined.ts"
-import { loadCalibration, loadHosts, loadScenario, type Problem } from "../description/load.ts"
+import type { CheckedData, JoinedData } from "../description/joined.ts"
+import { loadCalibration, loadHosts, type Problem } from "../description/load.ts"
 import type { Scenario, User } from "../description/schema.ts"
 import { type Prediction, predictTime } from "../forecast/prediction.ts"
-import { type PredictedCost, predictCost } from "../forecast/traffic.ts"
-import { foresee } from "../reference/foresight.ts"
+import type { PredictedCost } from "../forecast/traffic.ts"
 import { privacy, revelations, warningLines } from "../report/report.ts"
+import { type Prepared, prepareRun } from "../run/prepare.ts"
 import { count, counted, duration, headline, size, table } from "../text/units.ts"
 import type { CheckRequest } from "./commands.ts"
 
-/** What is known of a run before it starts. */
-export interface Forecast {
-  readonly scenario: Scenario
-  readonly data: CheckedData
-  readonly joined: JoinedData
-  readonly cost: PredictedCost
-  /** What may spoil the result. */
-  readonly warnings: ReadonlyArray<string>
-  /** On the hosts that were given. */
-  readonly time?: Prediction
-}
+/** What is known of a run before it starts, and the time that it takes on the hosts that were given. */
+type Forecast = Prepared & { readonly time?: Prediction }
 
 /** A calibration can't be read, is something else, or lacks what the scenario needs. */
 export class CalibrationError extends Data.TaggedError("CalibrationError")<{
@@ -72,27 +60,20 @@ export const checkScenario = Effect.fn("Scenario.check")(function* ({
   hosts,
   calibration
 }: CheckRequest) {
-  const loaded = yield* loadScenario(file)
-  const { scenario } = loaded
-  const data = yield* checkData(loaded)
-  // The salt that a run without a seed draws decides which rows are held out; the sizes are the same for any.
-  const salt =
-    scenario.seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(scenario.seed, "rows")
-  const joined = joinData(scenario, data, salt)
-  const cost = predictCost(scenario, joined)
-  const warnings = yield* foresee(loaded, agreementOf(scenario), joined)
-  const forecast: Forecast = { scenario, data, joined, cost, warnings }
-  if (Option.isNone(hosts)) return renderForecast(forecast)
+  const prepared = yield* prepareRun(file)
+  if (Option.isNone(hosts)) return renderForecast(prepared)
+  const { predicted, scenario } = prepared
   const deployment = yield* loadHosts(hosts.value)
   const measured = yield* calibrationFor(
     scenario.security.modulusBits,
     Option.getOrElse(calibration, () => defaultCalibration)
   )
-  return renderForecast({ ...forecast, time: predictTime({ scenario, cost }, deployment, measured) })
+  const time = predictTime({ scenario, cost: predicted }, deployment, measured)
+  return renderForecast({ ...prepared, time })
 })
 
 /** What a run would do and cost, for people; ends without a line break. */
-export const renderForecast = (forecast: Forecast): string =>
+const renderForecast = (forecast: Forecast): string =>
   [
     headline(forecast.scenario),
     "",
@@ -103,8 +84,8 @@ export const renderForecast = (forecast: Forecast): string =>
     "",
     ...revelations(forecast.scenario.reveal),
     ...privacy(forecast.scenario.seed ?? null),
-    ...warningLines(forecast.warnings),
-    ...costs(forecast.cost),
+    ...warningLines(forecast.foreseen),
+    ...costs(forecast.predicted),
     ...(forecast.time === undefined ? [] : ["", ...times(forecast.time)])
   ].join("\n")
 
@@ -142,7 +123,7 @@ const holdings = (
   ]
 }
 
-const training = ({ scenario, cost: { plan } }: Forecast): ReadonlyArray<string> => {
+const training = ({ scenario, predicted: { plan } }: Forecast): ReadonlyArray<string> => {
   const { factor, shift, relativeError } = plan.rate
   const layers = plan.network.layers.map(({ units, activation }) => `${units} ${activation}`)
   return [

@@ -10,10 +10,7 @@ import { Data, Effect, Option } from "effect"
 import { agreementDigest } from "../../actors/party/agreement.ts"
 import { modelEntry } from "../../actors/users/output.ts"
 import type { Model } from "../../protocol/learning/model.ts"
-import { seededKey } from "../../protocol/seeding.ts"
-import { agreementOf } from "../description/agreement.ts"
-import { checkData, joinData } from "../description/joined.ts"
-import { loadFaults, loadScenario } from "../description/load.ts"
+import { loadFaults } from "../description/load.ts"
 import type { Scenario } from "../description/schema.ts"
 import { type FaultsAtRun, faultsAtRun } from "../faults-injected/at-run.ts"
 import { type FaultPlan, planFaults } from "../faults-injected/plan.ts"
@@ -29,12 +26,11 @@ import {
   writeModel,
   writeResult
 } from "../folders/out-folder.ts"
-import { predictCost } from "../forecast/traffic.ts"
 import { compareWithReferences, notCompared } from "../reference/comparison.ts"
-import { foresee } from "../reference/foresight.ts"
 import type { RunDisplay, RunResult } from "../report/result.ts"
 import { duration } from "../text/units.ts"
 import { assembleFibers } from "./fibers.ts"
+import { type Prepared, prepareRun } from "./prepare.ts"
 import { assembleProcesses } from "./processes.ts"
 import { brokerIsThere } from "./run-broker.ts"
 import { type Measured, resultOf } from "./run-result.ts"
@@ -84,7 +80,7 @@ export const runScenario = Effect.fn("Run.scenario")(function* (options: RunOpti
   const { file, out, transport, faults: faultsFile = Option.none() } = options
   const startedMs = performance.now()
   const prepared = yield* prepareRun(file, Option.getOrUndefined(options.seed))
-  const { agreement, scenario, tables } = prepared
+  const { agreement, data, scenario } = prepared
   const faults = Option.isSome(faultsFile) ? yield* loadFaults(faultsFile.value, scenario) : scenario.faults
   const plan = faults && (yield* planFaults(faults, agreement))
   if (plan !== undefined && transport === "memory") return yield* new FaultsNeedProcesses()
@@ -98,7 +94,7 @@ export const runScenario = Effect.fn("Run.scenario")(function* (options: RunOpti
     seed: agreement.seed ?? null,
     agreement: agreementDigest(agreement),
     // A run over memory is never resumed.
-    data: transport === "memory" ? [] : yield* heldData(scenario, tables)
+    data: transport === "memory" ? [] : yield* heldData(scenario, data.tables)
   })
   const disturbed = plan === undefined ? {} : { injected: { plan, file: faultsFile } }
   return yield* carryOut({ ...prepared, ...options, ...disturbed, run, startedMs })
@@ -118,12 +114,12 @@ const inputsOf = (
 /** Resumes a run over NATS that was broken off: by an error, by a signal, or by the end of its machine. */
 export const resumeRun = Effect.fn("Run.resume")(function* ({ out, ...options }: ResumeOptions) {
   const startedMs = performance.now()
-  const { file, run, seed, agreement, data } = yield* resumableRun(out)
+  const { file, run, seed, agreement, data: begunWith } = yield* resumableRun(out)
   const prepared = yield* prepareRun(file, seed ?? undefined)
-  const { scenario, tables } = prepared
+  const { data, scenario } = prepared
   if (agreementDigest(prepared.agreement) !== agreement)
     return yield* new OtherScenario({ folder: out, file })
-  const reason = yield* whyNoReference(data, yield* heldData(scenario, tables))
+  const reason = yield* whyNoReference(begunWith, yield* heldData(scenario, data.tables))
   if (reason !== undefined) options.display.note(`no reference will be trained: ${reason}`)
   // What is foreseen of other data says nothing about this run.
   const compared = reason === undefined ? {} : { referenceLeftOut: reason, foreseen: [] }
@@ -139,24 +135,6 @@ export const resumeRun = Effect.fn("Run.resume")(function* ({ out, ...options }:
   } as const
   return { result: yield* carryOut(resumed), revealed: scenario.reveal }
 }, Effect.scoped)
-
-/** Reads and checks the scenario and all data, and foresees what a run of them would do. */
-const prepareRun = (file: string, givenSeed: number | undefined) =>
-  Effect.gen(function* () {
-    const loaded = yield* loadScenario(file)
-    const { scenario } = loaded
-    const seed = givenSeed ?? scenario.seed
-    const agreement = agreementOf(scenario, seed)
-    const checked = yield* checkData(loaded)
-    // Without a seed the users draw a salt of their own, which holds out other rows; the sizes are the same.
-    const salt = seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(seed, "rows")
-    const joined = joinData(scenario, checked, salt)
-    const predicted = predictCost(scenario, joined)
-    const foreseen = yield* foresee(loaded, agreement, joined)
-    return { scenario, agreement, tables: checked.tables, joined, predicted, foreseen }
-  })
-
-type Prepared = Effect.Effect.Success<ReturnType<typeof prepareRun>>
 
 /** Everything about one run, from its preparation to its result. */
 interface RunContext
@@ -201,7 +179,7 @@ const partiesOptions = ({ agreement, scenario, run, out, display }: RunContext) 
 
 /** Runs all parties as fibers of this process. */
 const runFibers = (context: RunContext) =>
-  assembleFibers({ ...partiesOptions(context), tables: context.tables }).pipe(
+  assembleFibers({ ...partiesOptions(context), tables: context.data.tables }).pipe(
     Effect.flatMap(({ directed }) => directed),
     Effect.scoped,
     Effect.map((outcome): Done => ({ outcome, recoveries: [], faults: null }))

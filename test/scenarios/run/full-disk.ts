@@ -29,11 +29,11 @@ const rightWithoutReferences = ({ status, printed, complained }: Ended) => {
 
 /** A party, the phase in which its disk is full, and who says so. */
 export const fullDisks = [
+  // Its first write is as it joins cloud 0, which may be the one to tell.
+  ["cloud1", "train", /cloud1 failed at (Train|Join)/],
   // The upload of user 1 ends too if user 2 cannot keep their declaration to them, and may be the one to tell.
   ["user2", "upload", /user2 failed at (Upload|Declaration)/],
-  ["director", "transform", /^bicameral: /],
-  // Its first write is as it joins cloud 0, who may be the one to tell.
-  ["cloud1", "train", /cloud1 failed at (Train|Join)/]
+  ["director", "transform", /^bicameral: /]
 ] as const
 
 /** Demands that a full disk ends a run by name and remedy, and that the run goes on to the model of the undisturbed one. */

@@ -1,6 +1,6 @@
 /**
  * Parties of runs over NATS are killed with SIGKILL; the model is that of the undisturbed run, byte for byte. Here a party dies in each
- * phase; `recovery.sweep.ts` has the whole table.
+ * phase; `recovery.sweep.ts` has the whole table, and runs without a seed.
  */
 import { mkdirSync, rmdirSync } from "node:fs"
 import { readdir } from "node:fs/promises"
@@ -8,20 +8,11 @@ import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option, Redacted } from "effect"
-import { computationName, planOf } from "../../../actors/party/agreement.ts"
-import { phases } from "../../../actors/party/phases.ts"
-import { partyRoot } from "../../../actors/party/root.ts"
-import type { Model } from "../../../protocol/learning/model.ts"
-import { batchOrder } from "../../../protocol/learning/order.ts"
 import { drawCredentials, startOwnBroker } from "../../../runtime/broker/start.ts"
 import { bucketStore } from "../../../runtime/storage/jetstream-store.ts"
-import { encrypted, stable } from "../../../runtime/storage/store.ts"
+import { encrypted } from "../../../runtime/storage/store.ts"
 import { brokerRequests } from "../../../runtime/transport/nats.ts"
-import { agreementOf } from "../../../scenarios/description/agreement.ts"
-import { checkData, joinData } from "../../../scenarios/description/joined.ts"
-import { loadScenario } from "../../../scenarios/description/load.ts"
 import type { ProcessControl } from "../../../scenarios/faults-injected/process-control.ts"
-import { maximumDeviation, trainFixedReference } from "../../../scenarios/reference/reference.ts"
 import type { RunDisplay } from "../../../scenarios/report/result.ts"
 import { runScenario } from "../../../scenarios/run/run.ts"
 import {
@@ -87,61 +78,7 @@ describe("recovery - over NATS", () => {
       yield* allOwn(killed)
     })
   )
-
-  it.scopedLive(
-    "without a seed the model is the one that follows from what the parties drew before they were killed",
-    () =>
-      Effect.gen(function* () {
-        const { seed: _, expect: __, ...unseeded } = disturbedRun
-        const { file, out } = yield* writeScenario(splits.rows, unseeded)
-        const kills = [
-          ["setup", "kgc"],
-          ["upload", "user1"],
-          ["transform", "cloud0"],
-          ["train", "cloud1"],
-          ["output", "cloud0"]
-        ] as const
-        const { display, done, onUp } = killing(kills)
-        const options = { file, out, transport: "nats", seed: Option.none() } as const
-        const result = yield* runScenario({ ...options, display, onUp }).pipe(Effect.provide(nodeContext))
-        expect(done.length).toBe(phases.length)
-        expect(result.maxWeightDeviation).toBe(null)
-        const models = yield* Effect.forEach(["user1", "user2", "user3"], (user) =>
-          read(out, "parties", user, "model.json")
-        )
-        expect(new Set(models).size).toBe(1)
-        const model = JSON.parse(models[0]!) as Model
-        expect(maximumDeviation(model, yield* replayed(file, out))).toBe(0)
-      })
-  )
 })
-
-/** What the fixed-point reference comes to with what the parties of a run without a seed drew: it is in their stable storage. */
-const replayed = (file: string, out: string) =>
-  Effect.gen(function* () {
-    const loaded = yield* loadScenario(file)
-    const agreement = agreementOf(loaded.scenario, undefined)
-    const { run } = JSON.parse(yield* read(out, "run.json"))
-    const { passwords } = JSON.parse(yield* read(out, "credentials.json"))
-    const rootOf = (party: string) => {
-      const owner = { party, run, secret: Redacted.make<string>(passwords[party]) }
-      return Effect.provide(partyRoot(agreement), stable(join(out, "parties", party), owner))
-    }
-    const [kgc, cloud0, cloud1] = [yield* rootOf("kgc"), yield* rootOf("cloud0"), yield* rootOf("cloud1")]
-    const salt = (yield* rootOf("user1"))("salt")
-    const joined = joinData(loaded.scenario, yield* checkData(loaded), salt)
-    const plan = planOf(agreement, joined.rows.training)
-    return yield* Effect.promise(async () =>
-      trainFixedReference({
-        data: agreement.data,
-        plan,
-        training: joined.training(),
-        order: batchOrder(plan, kgc("order")),
-        initialKeys: [cloud0("weights"), cloud1("weights")],
-        replay: { run: computationName(agreement, run), keys: [kgc("dealer0"), kgc("dealer1")] }
-      })
-    )
-  }).pipe(Effect.provide(nodeContext))
 
 describe("recovery - a party whose program breaks down", () => {
   it.scopedLive("comes back as one that was killed does", () =>

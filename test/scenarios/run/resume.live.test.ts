@@ -1,5 +1,5 @@
 /**
- * A run that ended before its time, over NATS: by a party that stays away, by a full disk, by the death of the runner. It says who
+ * A run that ended before its time, over NATS: by a party that stays away, by the death of the runner. It says who
  * and why, leaves nothing behind, and `resume` goes on from what was kept, to the model of the undisturbed run.
  */
 import { readFile, writeFile } from "node:fs/promises"
@@ -20,7 +20,6 @@ import {
   splits,
   writeScenario
 } from "../../support/small-scenario.ts"
-import { fullDisks, survivesFullDisk } from "./full-disk.ts"
 
 /** The words with which a run ended. */
 const ending = <A, E extends { readonly message: string }, R>(work: Effect.Effect<A, E, R>) =>
@@ -62,10 +61,6 @@ describe("resume", () => {
       expect(yield* read(folder, "model.json")).toBe(yield* read(out, "undisturbed", "model.json"))
       expect(yield* ending(resumed)).toContain("its run has ended")
     })
-  )
-
-  it.scopedLive("a full disk at a cloud in training ends the run by name and remedy, and it goes on", () =>
-    survivesFullDisk(fullDisks[2])
   )
 
   it.scopedLive("a runner that was killed leaves nobody behind, and its run goes on", () =>
