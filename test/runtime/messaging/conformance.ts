@@ -347,7 +347,7 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
       })
     )
 
-    it.scoped("a group - an answer of another house is not taken", () =>
+    it.scoped("a group - an answer of another party is not taken", () =>
       Effect.gen(function* () {
         const run = freshRun()
         const { party: asker } = yield* join("cloud1", run)
