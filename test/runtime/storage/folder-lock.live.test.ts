@@ -18,12 +18,12 @@ const patienceMs = 1_000
 
 /** Another process that holds the folder. */
 const holder = (path: string) =>
-  startActor({ party: "cloud0", entry, args: ["hold", path, String(patienceMs)], readyTimeoutMs: 120_000 })
+  startActor({ party: "cloud0", entry, args: ["hold", path, String(patienceMs)], readyTimeoutMs: patienceMs })
 
 const filesIn = (path: string) => Effect.promise(() => readdir(path))
 
 describe("a folder of one process", () => {
-  it.scopedLive("is refused to a second one, which is told the folder, the first and the remedy", () =>
+  it.scopedLive("is refused to a second one, which hears of the folder, the first and the remedy", () =>
     Effect.gen(function* () {
       const path = yield* folder
       const { pid } = yield* holder(path)
