@@ -17,8 +17,11 @@ import { threadsFor } from "../description/schema.ts"
 import { identityVariable, keysText, keysVariable } from "./identities.ts"
 import type { ProcessesOptions } from "./parties.ts"
 
-/** A process that is not ready by then is started again. */
-const readyTimeoutMs = 30_000
+/**
+ * A process that is not ready by then is started again. It takes a second; on a machine with much else to do, a
+ * minute, in which another start would only add to the load.
+ */
+const readyTimeoutMs = 180_000
 
 type Line = (line: unknown) => void
 

@@ -40,7 +40,7 @@ describe("the check of an envelope", () => {
     }
   })
 
-  it("covers what it is told and no more, and tells lengths apart", () => {
+  it("covers what it is given and no more, and tells lengths apart", () => {
     const bytes = new Uint8Array(200)
     expect(checkOf(bytes, 100)).toBe(checkOf(bytes.with(100, 9), 100))
     expect(checkOf(bytes, 100)).not.toBe(checkOf(bytes, 101))

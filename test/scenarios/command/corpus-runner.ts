@@ -9,7 +9,7 @@ import { command } from "../../support/in-process.ts"
 import { splits, writeScenario } from "../../support/small-scenario.ts"
 import type { CommandCase, ParsedCase } from "./corpus.ts"
 
-/** What no command line may be told, whatever it is. */
+/** What no command line may print, whatever it is. */
 export const ourFault = /fault of the program|internal error|\n\s+at .*:\d+:\d+/
 
 interface Told {

@@ -164,7 +164,7 @@ describe("an out folder without a mark", () => {
     })
   )
 
-  it.scopedLive("is refused where it is no folder, or can't be made, and its name is told", () =>
+  it.scopedLive("is refused where it is no folder, or can't be made, and is named", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       yield* put(folder, { file: "mine" })
