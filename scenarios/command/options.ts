@@ -126,12 +126,12 @@ export const actorArguments = {
   worker: Options.boolean("worker").pipe(
     Options.withAlias("join"),
     Options.withDescription(
-      "Joins a running party (kgc, cloud0 or cloud1) as a worker; needs its password and its group secret"
+      "Joins a running party (kgc, cloud0 or cloud1) as a worker; needs its password and its identity"
     )
   ),
   lane: Options.boolean("lane").pipe(
     Options.withDescription(
-      "Joins a running cloud (cloud0 or cloud1) as a lane; needs its password and its group secret"
+      "Joins a running cloud (cloud0 or cloud1) as a lane; needs its password and its identity"
     )
   ),
   threads: wholeNumber("threads", 1, 256, "1 to 256").pipe(

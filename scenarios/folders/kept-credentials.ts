@@ -1,11 +1,10 @@
 /**
  * The secrets of a run in its out folder, readable by its owner only: the passwords at the run's own broker
- * and the group secrets. The parties' state can be decrypted only with the passwords.
+ * and the identities of the parties. The parties' state can be decrypted only with the passwords.
  */
 import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { Data, Effect, Option, Record, Redacted } from "effect"
-import { drawGroupSecrets, groupSecretBytes } from "../../actors/group/process-group.ts"
 import { drawIdentities, identityFromText, type TrialIdentities } from "../../actors/party/identities.ts"
 import { actorNames, actorsWithMembers } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
@@ -37,32 +36,27 @@ export class OtherBroker extends Data.TaggedError("OtherBroker")<{ readonly give
   }
 }
 
-const Kept = Schema.Struct({
-  passwords: Schema.Record({ key: Schema.String, value: Schema.NonEmptyString }),
-  houses: Schema.Record({ key: Schema.String, value: Schema.String }),
-  identities: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.String }), {
-    default: () => ({})
-  })
-})
+const Secrets = Schema.Record({ key: Schema.String, value: Schema.NonEmptyString })
+const Kept = Schema.Struct({ passwords: Secrets, identities: Secrets })
+/** Version 0.1.0 kept secrets of process groups, and no identities. */
+const KeptBefore = Schema.Struct({ passwords: Secrets, houses: Secrets })
 
-const decode = (text: string | null | undefined): Option.Option<typeof Kept.Type> =>
-  Schema.decodeUnknownOption(Kept)(parsed(text ?? ""))
+const decode = <A>(schema: Schema.Schema<A>, text: string | null | undefined): Option.Option<A> =>
+  Schema.decodeUnknownOption(schema)(parsed(text ?? ""))
 
 /** Whether a file of this name is that of a run. */
 export const isCredentials = async (path: string): Promise<boolean> =>
-  Option.exists(decode(await smallFile(path)), (kept) =>
-    actorsWithMembers.every((actor) => Object.hasOwn(kept.houses, actor))
+  Option.exists(decode(Schema.Union(Kept, KeptBefore), await smallFile(path)), (kept) =>
+    actorsWithMembers.every((actor) => Object.hasOwn("houses" in kept ? kept.houses : kept.identities, actor))
   )
 
 /** A run's own broker has a password for each of its users. Those of one at `NATS_URL` are not kept here. */
-const isWhole = ({ passwords, houses: secrets, identities }: typeof Kept.Type): boolean =>
+const isWhole = ({ passwords, identities }: typeof Kept.Type): boolean =>
   actorNames.every((actor) => identityFromText(identities[actor] ?? "") !== undefined) &&
-  (Object.keys(passwords).length === 0 || everyUser.every((user) => Object.hasOwn(passwords, user))) &&
-  actorsWithMembers.every((actor) => Buffer.from(secrets[actor] ?? "", "base64").length === groupSecretBytes)
+  (Object.keys(passwords).length === 0 || everyUser.every((user) => Object.hasOwn(passwords, user)))
 
 export interface RunSecrets {
   readonly credentials: Broker["credentials"]
-  readonly houses: ReturnType<typeof drawGroupSecrets>
   readonly identities: TrialIdentities
 }
 
@@ -85,7 +79,7 @@ export const credentialsIn = (
       const begun = yield* Effect.promise(() => readdir(parties).catch(() => []))
       return begun.length === 0 ? yield* drawnIn(out) : yield* lost("is not there any more")
     }
-    const kept = Option.getOrUndefined(Option.filter(decode(text), isWhole))
+    const kept = Option.getOrUndefined(Option.filter(decode(Kept, text), isWhole))
     if (kept === undefined) return yield* lost("was cut short or changed, or is of another program")
     const own = Object.keys(kept.passwords).length > 0
     if (own === ((yield* givenUrl) !== undefined)) return yield* new OtherBroker({ given: !own })
@@ -94,7 +88,6 @@ export const credentialsIn = (
         user,
         password: Redacted.make(password)
       })),
-      houses: Record.map(kept.houses, (secret) => Redacted.make(secret)),
       identities: Record.map(kept.identities, (key) => Redacted.make(key))
     }
   })
@@ -104,12 +97,10 @@ const drawnIn = (out: string): Effect.Effect<RunSecrets, StoreFailed> =>
     // The broker at NATS_URL has passwords of its own, which are not kept here.
     const drawn = {
       credentials: (yield* givenUrl) === undefined ? drawCredentials() : {},
-      houses: drawGroupSecrets(),
       identities: drawIdentities()
     }
     const kept: typeof Kept.Type = {
       passwords: Record.map(drawn.credentials, ({ password }) => Redacted.value(password)),
-      houses: Record.map(drawn.houses, Redacted.value),
       identities: Record.map(drawn.identities, Redacted.value)
     }
     const bytes = new TextEncoder().encode(`${JSON.stringify(kept)}\n`)

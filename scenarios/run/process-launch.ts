@@ -5,7 +5,6 @@
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect, Option, Scope } from "effect"
-import { groupSecretVariable } from "../../actors/group/process-group.ts"
 import { keysOf } from "../../actors/party/identities.ts"
 import { artifact } from "../../protocol/artifact.ts"
 import { memberNamed } from "../../protocol/messages/subjects.ts"
@@ -96,11 +95,9 @@ export class ProcessLaunch {
 
   #secretsOf(actor: string) {
     const { access, parties } = this.#options
-    const group = parties.groupSecrets[actor]
     return {
       [passwordVariable(actor)]: access.get(actor)!.password,
-      [identityVariable(actor)]: parties.identities[actor]!,
-      ...(group === undefined ? {} : { [groupSecretVariable(actor)]: group })
+      [identityVariable(actor)]: parties.identities[actor]!
     }
   }
 }

@@ -209,14 +209,13 @@ const runProcesses = (context: RunContext) =>
       }
     }
     const directed = Effect.gen(function* () {
-      const { credentials, houses: groupSecrets, identities } = yield* credentialsIn(out, options.folder)
+      const { credentials, identities } = yield* credentialsIn(out, options.folder)
       if (injected !== undefined) faults = yield* faultsAtRun(injected.plan, options.folder, display.note)
       const { directed, control } = yield* assembleProcesses({
         ...options,
         file,
         display: observed,
         broker: { folder: join(out, brokerEntry), credentials },
-        groupSecrets,
         identities,
         ...(injected === undefined
           ? {}

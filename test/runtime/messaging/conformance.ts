@@ -347,7 +347,7 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
       })
     )
 
-    it.scoped("a group - an answer of another house is not taken", () =>
+    it.scoped("a group - an answer of another party is not taken", () =>
       Effect.gen(function* () {
         const run = freshRun()
         const { party: asker } = yield* join("cloud1", run)
@@ -677,7 +677,7 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
               subjectOf({ run, to: "cloud0", from: "cloud1", channel }),
               Uint8Array.from(
                 { length },
-                (_, i) => [0x98, 2, length % 11, 0xd9, 2][i] ?? (i * 37 + length) & 0xff
+                (_, i) => [0x97, 3, length % 11, 0xd9, 2][i] ?? (i * 37 + length) & 0xff
               )
             )
         expect(yield* asker.ask("cloud0", Double, { value: 4 }, soon)).toEqual({ doubled: 8 })

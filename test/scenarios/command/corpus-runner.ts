@@ -75,7 +75,7 @@ const shape = (request: object): object =>
   )
 
 /** The variables that say where a broker is, who a party is, and where its spans go. */
-const ofRuns = /^(NATS_.*|.*_PASSWORD|.*_HOUSE|OTEL_EXPORTER_OTLP_ENDPOINT)$/
+const ofRuns = /^(NATS_.*|.*_PASSWORD|.*_IDENTITY|BICAMERAL_KEYS|OTEL_EXPORTER_OTLP_ENDPOINT)$/
 
 /** Sets the environment of this process until the scope ends. */
 const environment = (variables: Readonly<Record<string, string>>) =>

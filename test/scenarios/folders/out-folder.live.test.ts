@@ -14,7 +14,7 @@ import {
 import { dirname, join, relative } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { actorsWithMembers } from "../../../protocol/messages/subjects.ts"
+import { actorNames } from "../../../protocol/messages/subjects.ts"
 import { drawCredentials } from "../../../runtime/broker/start.ts"
 import { credentialsIn } from "../../../scenarios/folders/kept-credentials.ts"
 import {
@@ -67,7 +67,7 @@ const result = { scenario: "leaves", run, transport: "nats", modulusBits: 512, e
 const model = '{"format":"bicameral model","version":1}\n'
 const credentials = JSON.stringify({
   passwords: Object.fromEntries(Object.keys(drawCredentials()).map((user) => [user, "p-any"])),
-  houses: Object.fromEntries(actorsWithMembers.map((actor) => [actor, Buffer.alloc(32).toString("base64")]))
+  identities: Object.fromEntries(actorNames.map((actor) => [actor, "any"]))
 })
 
 /** What a run over NATS leaves in its parties' folders, some of everything. */
@@ -385,6 +385,8 @@ describe("an out folder with a mark", () => {
 
 describe("an out folder of version 0.1.0", () => {
   const old = { file: "/study/scenario.yaml", run, seed: null, agreement: "b".repeat(64) }
+  const houses = { kgc: "any", cloud0: "any", cloud1: "any" }
+  const oldCredentials = JSON.stringify({ passwords: JSON.parse(credentials).passwords, houses })
 
   it.scopedLive("is known by what its run.json, or its result.json, holds", () =>
     Effect.gen(function* () {
@@ -394,7 +396,8 @@ describe("an out folder of version 0.1.0", () => {
         { "run.json": JSON.stringify(old), "result.json": JSON.stringify(result) },
         { "result.json": JSON.stringify({ ...result, transport: "memory" }), "model.json": model }
       ]) {
-        yield* put(folder, { ...ofParties, "parties/.probe": "", ...files, "notes.txt": "mine" })
+        const others = { "credentials.json": oldCredentials, "parties/.probe": "", "notes.txt": "mine" }
+        yield* put(folder, { ...ofParties, ...others, ...files })
         yield* open(folder)
         expect(yield* names(folder)).toEqual(["notes.txt", ...cleared])
         yield* Effect.promise(() => rm(join(folder, "run.json")))
@@ -499,14 +502,14 @@ describe("an out folder to be resumed", () => {
       const file = join(folder, "credentials.json")
       expect((yield* Effect.promise(() => lstat(file))).mode & 0o777).toBe(0o600)
       const whole = yield* Effect.promise(() => readFile(file, "utf8"))
-      const { passwords, houses: secrets } = JSON.parse(whole)
+      const { passwords, identities } = JSON.parse(whole)
       yield* put(folder, { "parties/kgc/stable/root": "sealed" })
       for (const text of [
         ...["", "{", "[]", "{}", whole.slice(0, -20)],
         JSON.stringify({ passwords }),
-        JSON.stringify({ passwords: { ...passwords, user3: undefined }, houses: secrets }),
-        JSON.stringify({ passwords: { ...passwords, user3: 7 }, houses: secrets }),
-        JSON.stringify({ passwords, houses: { ...secrets, kgc: "c2hvcnQ=" } })
+        JSON.stringify({ passwords: { ...passwords, user3: undefined }, identities }),
+        JSON.stringify({ passwords: { ...passwords, user3: 7 }, identities }),
+        JSON.stringify({ passwords, identities: { ...identities, kgc: "c2hvcnQ=" } })
       ]) {
         yield* put(folder, { "credentials.json": text })
         const { message } = yield* Effect.flip(credentialsIn(folder, parties))
