@@ -10,7 +10,8 @@ import { Cloud0Secrets } from "../../protocol/messages/enrolment.ts"
 import { UploadShare0 } from "../../protocol/messages/upload.ts"
 import { on, Party } from "../../runtime/messaging/contract.ts"
 import { groupMembers } from "../group/members.ts"
-import { enrolment, type PartyOptions } from "../party/enrolment.ts"
+import type { Agreement } from "../party/agreement.ts"
+import { enrolment } from "../party/enrolment.ts"
 import { onDirector } from "../party/handlers.ts"
 import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
@@ -24,12 +25,11 @@ import { transformationAtCloud0 } from "./transformation/at-cloud0.ts"
 import { intakeAt } from "./upload/intake.ts"
 
 /** Serves as C0 of one run, until the director releases it. */
-export const cloud0 = (options: PartyOptions) =>
+export const cloud0 = (agreement: Agreement) =>
   Effect.gen(function* () {
-    const { agreement } = options
     const party = yield* Party
     const root = yield* partyRoot(agreement)
-    const enrolling = yield* enrolment(options, Cloud0Secrets)
+    const enrolling = yield* enrolment(agreement, Cloud0Secrets)
     const credentials = credentialsOf(agreement, enrolling, ({ p, q }) => ({
       masterKey: Redacted.make({ p, q })
     }))

@@ -1,21 +1,17 @@
 /**
  * C1, the cloud that keeps the ciphertexts (paper, section 3) and does most of the work on them: it brings
  * everything under the joint key with C0's help, archives the joint data set, trains on its shares with C0,
- * and encrypts the model for the users. It never has the master key, and what it receives is sealed or
+ * and encrypts the model for the users. It never has the master key, and what it receives is encrypted or
  * masked. What it has confirmed or computed is in stable storage: it may crash at any time and resumes from
  * that point.
  */
 import { Deferred, Effect } from "effect"
 import { Cloud1Secrets } from "../../protocol/messages/enrolment.ts"
-import {
-  SealedCiphertextRun,
-  SealedWordRun,
-  UploadShare1,
-  UploadWords1
-} from "../../protocol/messages/upload.ts"
-import { Party } from "../../runtime/messaging/contract.ts"
+import { UploadShare1, UploadWords1 } from "../../protocol/messages/upload.ts"
+import { on, Party } from "../../runtime/messaging/contract.ts"
 import { groupMembers } from "../group/members.ts"
-import { enrolment, onSealed, type PartyOptions } from "../party/enrolment.ts"
+import type { Agreement } from "../party/agreement.ts"
+import { enrolment } from "../party/enrolment.ts"
 import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { partyRoot } from "../party/root.ts"
@@ -28,12 +24,11 @@ import { transformationAtCloud1 } from "./transformation/at-cloud1.ts"
 import { intakeAt } from "./upload/intake.ts"
 
 /** Serves as C1 of one run, until the director releases it. */
-export const cloud1 = (options: PartyOptions) =>
+export const cloud1 = (agreement: Agreement) =>
   Effect.gen(function* () {
-    const { agreement } = options
     const party = yield* Party
     const root = yield* partyRoot(agreement)
-    const enrolling = yield* enrolment(options, Cloud1Secrets)
+    const enrolling = yield* enrolment(agreement, Cloud1Secrets)
     const credentials = credentialsOf(agreement, enrolling, () => ({}))
     const intake = yield* intakeAt(agreement, 1)
     const transformation = yield* transformationAtCloud1(agreement, credentials, intake, root)
@@ -47,13 +42,12 @@ export const cloud1 = (options: PartyOptions) =>
       (yield* Deferred.isDone(training.outcome)) && !(yield* Deferred.isDone(sealing.outcome))
     const members = yield* groupMembers({ agreement })
     const life = yield* lifecycle(agreement, members)
-    const membership = Effect.map(credentials("take an upload"), (own) => own.membership)
     yield* party.serve([
       ...life.handlers,
       ...members.handlers,
       ...commonHandlers({ enrolling, intake, transformation, training }),
-      onSealed(membership, UploadShare1, SealedCiphertextRun, (piece, from) => intake.place(from, piece)),
-      onSealed(membership, UploadWords1, SealedWordRun, (piece, from) => intake.place(from, piece)),
+      on(UploadShare1, (piece, from) => Effect.as(intake.place(from, piece), {})),
+      on(UploadWords1, (piece, from) => Effect.as(intake.place(from, piece), {})),
       ...transformation.handlers,
       ...sessions.handlers,
       ...sealing.handlers

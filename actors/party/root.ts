@@ -22,6 +22,7 @@ export type Purpose =
   | "order"
   | "archive"
   | "checkpoints"
+  | "mark"
 
 /** 16 bytes for a purpose, the same throughout a run. */
 export type Root = (purpose: Purpose) => Uint8Array

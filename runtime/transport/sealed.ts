@@ -6,6 +6,7 @@
  * any network. Who sends a group something does not know who will take it: that is sealed to their common key.
  */
 import { type Clock, Effect, Either, Layer, Option, Runtime } from "effect"
+import { CanonicalWriter } from "../../protocol/canonical.ts"
 import {
   FrameOpener,
   FrameSealer,
@@ -35,7 +36,6 @@ import {
   parseSubject,
   subjectOf
 } from "../../protocol/messages/subjects.ts"
-import { CanonicalWriter } from "../../protocol/canonical.ts"
 import { type Delivery, PayloadTooLarge, Transport, type TransportService } from "./transport.ts"
 
 export interface SealedOptions {

@@ -6,9 +6,8 @@
 import { availableParallelism } from "node:os"
 import { Console, Effect, Option } from "effect"
 import { direct } from "../../actors/director.ts"
-import { signingKeys } from "../../actors/kgc/signing.ts"
 import type { Agreement } from "../../actors/party/agreement.ts"
-import { serve } from "../../actors/roles.ts"
+import { type Role, serve } from "../../actors/roles.ts"
 import { accessFromEnvironment } from "../../runtime/broker/access.ts"
 import { giveWay, isSupervised, parentGone, sayReady } from "../../runtime/processes/process.ts"
 import { Store } from "../../runtime/storage/store.ts"
@@ -22,7 +21,7 @@ import { holdPartyFolder, outcomeEntry } from "../folders/party-folder.ts"
 import { requireMeaningful } from "../reference/opened-model.ts"
 import type { DirectorEvent } from "./director-events.ts"
 import { directoryOfParty } from "./identities.ts"
-import { actorNamed, type ServingRole, servingRole } from "./party-role.ts"
+import { actorNamed, servingRole } from "./party-role.ts"
 import { partyServices } from "./party-services.ts"
 import { brokerLost } from "./until-broker.ts"
 
@@ -32,8 +31,6 @@ export interface ActorOptions {
   readonly scenario: string
   /** The run's name, the same for all its parties. */
   readonly run: string
-  /** The KGC's verification key, base64; every party but the KGC needs it. */
-  readonly kgcKey: Option.Option<string>
   /** The party's own folder: what it keeps, and its event log. */
   readonly state: string
   /** Replaces the scenario's seed. */
@@ -75,21 +72,13 @@ const injectedFaults = (
     return faults && faultsAtParty(yield* planFaults(faults, agreement), agreement, actor, state)
   })
 
-/** Serves as the KGC. It deals ahead of the clouds, which wait for each other, so it gives way to them. */
-const serveAsKgc = (agreement: Agreement) =>
-  Effect.gen(function* () {
-    yield* giveWay
-    const signing = yield* signingKeys
-    yield* sayReady({ kgcKey: Buffer.from(signing.publicKey).toString("base64") })
-    yield* serve(agreement, { role: "kgc", signing })
-  })
-
 /**
- * Serves as a cloud or a user. A user on its own judges the result; a process that supervises does so
- * otherwise.
+ * Serves in a role. The KGC deals ahead of the clouds, which wait for each other, so it gives way to them. A
+ * user on its own judges the result; a process that supervises does so otherwise.
  */
-const serveAs = (agreement: Agreement, role: ServingRole) =>
+const serveAs = (agreement: Agreement, role: Role) =>
   Effect.gen(function* () {
+    if (role.role === "kgc") yield* giveWay
     yield* sayReady({})
     yield* serve(agreement, role)
     if (role.role === "user" && !isSupervised()) yield* requireMeaningful(agreement)
@@ -104,8 +93,8 @@ export const runActor = (options: ActorOptions) =>
     const { placement, seed } = loaded.scenario
     const agreement = agreementOf(loaded.scenario, Option.getOrUndefined(options.seed) ?? seed)
     const actor = yield* actorNamed(agreement, options.role)
-    // What is wrong with the party's own files or key is found out before it connects.
-    const serving = yield* servingRole(actor, loaded, options.kgcKey)
+    // What is wrong with the party's own files is found out before it connects.
+    const serving = yield* servingRole(actor, loaded)
     const directory = yield* directoryOfParty(
       agreement,
       { name: actor, run },
@@ -125,7 +114,6 @@ export const runActor = (options: ActorOptions) =>
     })
     const living = Effect.gen(function* () {
       if (serving !== undefined) return yield* serveAs(agreement, serving)
-      if (actor === "kgc") return yield* serveAsKgc(agreement)
       yield* sayReady({})
       yield* directRun(agreement, placement.usersLeaveAfterUpload)
     })
