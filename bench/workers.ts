@@ -15,6 +15,7 @@ import {
 } from "../actors/group/process-group.ts"
 import { planOf } from "../actors/party/agreement.ts"
 import { BcpPool, BcpQueue, layer as bcpPool, pieceBytes } from "../actors/party/bcp-pool.ts"
+import { directoryOfTrial, drawIdentities, keysOf, usersOf } from "../actors/party/identities.ts"
 import { stepsAsked } from "../actors/party/stretches.ts"
 import { artifact } from "../protocol/artifact.ts"
 import { encryptPacked, generateKeys } from "../protocol/bcp/jobs.ts"
@@ -25,12 +26,14 @@ import { wordBytes } from "../protocol/bytes.ts"
 import { dealers } from "../protocol/messages/subjects.ts"
 import { Deal } from "../protocol/messages/training.ts"
 import { reencrypt, unifyShare0, unifyShare1 } from "../protocol/sharing/transformation.ts"
-import { type Broker, passwordVariable, startOwnBroker } from "../runtime/broker/start.ts"
+import { type Broker, operator, startOwnBroker } from "../runtime/broker/start.ts"
 import { Party } from "../runtime/messaging/contract.ts"
 import { layer as party } from "../runtime/messaging/party.ts"
 import { startActor } from "../runtime/processes/process.ts"
 import { layer as nats } from "../runtime/transport/nats.ts"
+import { sealed } from "../runtime/transport/sealed.ts"
 import { freeReceived } from "../runtime/transport/transport.ts"
+import { identityVariable } from "../scenarios/run/identities.ts"
 import { announceMachine, processorMs, type Spread, spreadOf, writeFigures } from "./measure.ts"
 import type { MeasuredNetwork } from "./networks.ts"
 import { agreementOf } from "./step.ts"
@@ -69,8 +72,13 @@ const keys = {
   orderKey: new Uint8Array(16).fill(3)
 }
 
-const partyOf = (broker: Broker, name: string, run: string) =>
-  party({ name, run }).pipe(Layer.provide(nats({ servers: [broker.url], ...broker.credentials[name]! })))
+const identities = drawIdentities(operator)
+
+const partyOf = (broker: Broker, name: string, run: string) => {
+  const directory = directoryOfTrial({ agreement, keys: keysOf(identities) }, { name, run }, identities)
+  const transport = nats({ servers: [broker.url], ...broker.credentials[name]! })
+  return party({ name, run }).pipe(Layer.provide(sealed(directory, transport)))
+}
 
 /** The main process of a house, which does no job itself, and its workers. */
 const houseWith = (broker: Broker, actor: "cloud0" | "kgc", workers: number) =>
@@ -92,7 +100,7 @@ const houseWith = (broker: Broker, actor: "cloud0" | "kgc", workers: number) =>
         args: ["actor", actor, "--worker", "--run", run, "--threads", "1"],
         env: { NATS_URL: broker.url },
         secrets: {
-          [passwordVariable(actor)]: broker.credentials[actor]!.password,
+          [identityVariable(actor)]: identities[actor]!,
           [groupSecretVariable(actor)]: houses[actor]!
         },
         readyTimeoutMs: 30_000
@@ -210,7 +218,7 @@ export const run = async (): Promise<void> => {
   const machine = announceMachine()
   const rows = await Effect.runPromise(
     Effect.gen(function* () {
-      const broker = yield* startOwnBroker()
+      const broker = yield* startOwnBroker({ credentials: usersOf(identities) })
       // One after the other: only one house works at a time, and the other's workers wait.
       const transformed = yield* Effect.scoped(
         Effect.flatMap(transformation(broker), (turn) => measured(broker.pid, "a piece transformed", turn))

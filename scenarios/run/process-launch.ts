@@ -9,8 +9,6 @@ import { groupSecretVariable } from "../../actors/group/process-group.ts"
 import { keysOf } from "../../actors/party/identities.ts"
 import { artifact } from "../../protocol/artifact.ts"
 import { memberNamed } from "../../protocol/messages/subjects.ts"
-import type { BrokerAccess } from "../../runtime/broker/access.ts"
-import { passwordVariable } from "../../runtime/broker/start.ts"
 import { type ActorDied, type ActorProcess, startActor } from "../../runtime/processes/process.ts"
 import { type LifeEvent, type Supervised, supervise } from "../../runtime/processes/supervision.ts"
 import { threadsFor } from "../description/schema.ts"
@@ -27,8 +25,6 @@ export interface LaunchOptions {
   readonly parties: ProcessesOptions
   /** The broker's address. */
   readonly url: string
-  /** How each party connects to it. */
-  readonly access: ReadonlyMap<string, BrokerAccess>
   readonly onEvent: (event: LifeEvent) => void
   /** Processes end with it. */
   readonly scope: Scope.Scope
@@ -92,10 +88,9 @@ export class ProcessLaunch {
   }
 
   #secretsOf(actor: string) {
-    const { access, parties } = this.#options
+    const { parties } = this.#options
     const group = parties.groupSecrets[actor]
     return {
-      [passwordVariable(actor)]: access.get(actor)!.password,
       [identityVariable(actor)]: parties.identities[actor]!,
       ...(group === undefined ? {} : { [groupSecretVariable(actor)]: group })
     }

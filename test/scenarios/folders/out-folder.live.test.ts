@@ -13,9 +13,10 @@ import {
 } from "node:fs/promises"
 import { dirname, join, relative } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Redacted } from "effect"
+import { drawSecret } from "../../../protocol/channels/identity.ts"
 import { actorsWithMembers } from "../../../protocol/messages/subjects.ts"
-import { drawCredentials } from "../../../runtime/broker/start.ts"
+import { everyUser } from "../../../runtime/broker/start.ts"
 import { credentialsIn } from "../../../scenarios/folders/kept-credentials.ts"
 import {
   beginIn,
@@ -66,7 +67,7 @@ const begun: Begun = {
 const result = { scenario: "leaves", run, transport: "nats", modulusBits: 512, expectations: [] }
 const model = '{"format":"bicameral model","version":1}\n'
 const credentials = JSON.stringify({
-  passwords: Object.fromEntries(Object.keys(drawCredentials()).map((user) => [user, "p-any"])),
+  identities: Object.fromEntries(everyUser.map((user) => [user, Redacted.value(drawSecret())])),
   houses: Object.fromEntries(actorsWithMembers.map((actor) => [actor, Buffer.alloc(32).toString("base64")]))
 })
 
@@ -499,14 +500,16 @@ describe("an out folder to be resumed", () => {
       const file = join(folder, "credentials.json")
       expect((yield* Effect.promise(() => lstat(file))).mode & 0o777).toBe(0o600)
       const whole = yield* Effect.promise(() => readFile(file, "utf8"))
-      const { passwords, houses: secrets } = JSON.parse(whole)
+      const { identities, houses: secrets } = JSON.parse(whole)
       yield* put(folder, { "parties/kgc/stable/root": "sealed" })
       for (const text of [
         ...["", "{", "[]", "{}", whole.slice(0, -20)],
-        JSON.stringify({ passwords }),
-        JSON.stringify({ passwords: { ...passwords, user3: undefined }, houses: secrets }),
-        JSON.stringify({ passwords: { ...passwords, user3: 7 }, houses: secrets }),
-        JSON.stringify({ passwords, houses: { ...secrets, kgc: "c2hvcnQ=" } })
+        JSON.stringify({ identities }),
+        JSON.stringify({ houses: secrets }),
+        JSON.stringify({ identities: { ...identities, user3: undefined }, houses: secrets }),
+        JSON.stringify({ identities: { ...identities, user3: 7 }, houses: secrets }),
+        JSON.stringify({ identities: { ...identities, user3: identities.user3.slice(1) }, houses: secrets }),
+        JSON.stringify({ identities, houses: { ...secrets, kgc: "c2hvcnQ=" } })
       ]) {
         yield* put(folder, { "credentials.json": text })
         const { message } = yield* Effect.flip(credentialsIn(folder, parties))
@@ -530,12 +533,12 @@ describe("an out folder to be resumed", () => {
       )
       yield* credentialsIn(folder, parties)
       expect(yield* given).toMatchObject({ left: { message: expect.stringContaining("unset NATS_URL") } })
-      // Passwords of a broker that is there already are in the environment, and not to be kept.
+      // The identities that a broker knows already are in the environment, and not to be kept.
       yield* Effect.promise(() => rm(join(folder, "credentials.json")))
       yield* given
-      expect(JSON.parse((yield* tree(folder))["credentials.json"]!).passwords).toEqual({})
+      expect(JSON.parse((yield* tree(folder))["credentials.json"]!).identities).toEqual({})
       expect((yield* Effect.flip(credentialsIn(folder, parties))).message).toContain(
-        "set NATS_URL and the passwords"
+        "set NATS_URL and the identities"
       )
     })
   )
