@@ -27,7 +27,7 @@ export const corpusSuite = (cases: ReadonlyArray<BrokerCase>): void =>
           if (!["BrokerRefused", "PermissionDenied", "StoreFailed"].includes(tag))
             expect(message).toContain(server)
           expect(message).not.toMatch(inner)
-          expect(message).not.toContain(Redacted.value(on.credentials[each.user ?? "cloud0"]!.password))
+          expect(message).not.toContain(Redacted.value(on.credentials[each.user ?? "cloud0"]!.nkey))
           expect(tookMs).toBeLessThan(withinMs)
         })
       )

@@ -7,8 +7,11 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
-import { startOwnBroker } from "../../../runtime/broker/start.ts"
+import { drawIdentities, keysOf, usersOf } from "../../../actors/party/identities.ts"
+import { operator, startOwnBroker } from "../../../runtime/broker/start.ts"
 import { holdFolder } from "../../../runtime/storage/folder-lock.ts"
+import { keysText, keysVariable } from "../../../scenarios/run/identities.ts"
+import { identitiesGiven } from "../../support/identities-given.ts"
 import { command } from "../../support/in-process.ts"
 import { bicameral, program, ran } from "../../support/program.ts"
 import {
@@ -131,7 +134,7 @@ describe("bad input - security", () => {
 })
 
 describe("bad input - words of the command", () => {
-  it.scopedLive("a seed that is none, an unknown role, a key that is missing or malformed", () =>
+  it.scopedLive("a seed that is none, an unknown role, an identity that is missing or none", () =>
     Effect.gen(function* () {
       const { file, folder, out } = yield* writeScenario(splits.rows)
       for (const seed of ["-1", "1.5", "one"]) {
@@ -146,12 +149,14 @@ describe("bad input - words of the command", () => {
       expect(unknown.complained).toMatch(
         /"east" is no party of this scenario; choose one of kgc, cloud0, cloud1, .*north, south, west/
       )
-      const keyless = yield* actor("cloud1")
-      expect(keyless.status).toBe(1)
-      expect(keyless.complained).toMatch(/KGC's verification key; give --kgc-key the key that the KGC prints/)
-      const malformed = yield* actor("north", "--kgc-key", "AAAA")
+      const nameless = yield* actor("cloud1")
+      expect(nameless.status).toBe(1)
+      expect(nameless.complained).toMatch(
+        /cloud1 has no identity: .*CLOUD1_IDENTITY.*bicameral identity FILE/
+      )
+      const malformed = yield* actor("north", "--identity", file)
       expect(malformed.status).toBe(1)
-      expect(malformed.complained).toContain('"AAAA" is not 32 bytes of base64; give --kgc-key')
+      expect(malformed.complained).toContain(`${file} gives no identity: `)
       expect(yield* exists(join(folder, "state"))).toBe(false)
       expect(yield* exists(out)).toBe(false)
     })
@@ -183,8 +188,9 @@ describe("bad input - the out folder", () => {
         [
           bicameral(["run", file, "--out", out]),
           bicameral(["actor", "kgc", "--scenario", file, "--run", "r1", "--state", state], {
+            ...identitiesGiven(identities),
             NATS_URL: "nats://127.0.0.1:1",
-            KGC_PASSWORD: "p-any"
+            [keysVariable]: keysText(keysOf(identities))
           })
         ],
         { concurrency: "unbounded" }
@@ -229,6 +235,8 @@ describe("bad input - the out folder", () => {
   )
 })
 
+const identities = drawIdentities(operator)
+
 /** A port of the loopback at which nobody listens. */
 const closedPort = Effect.promise(
   () =>
@@ -247,14 +255,8 @@ describe("bad input - the broker", () => {
       yield* runInMemory(file, out)
       const model = yield* read(out, "model.json")
       const url = `nats://127.0.0.1:${yield* closedPort}`
-      const passwords = Object.fromEntries(
-        ["KGC", "CLOUD0", "CLOUD1", "DIRECTOR", "USER1", "USER2", "USER3"].map((role) => [
-          `${role}_PASSWORD`,
-          "p-any"
-        ])
-      )
       const { complained, printed, status } = yield* bicameral(["run", file, "--out", out], {
-        ...passwords,
+        ...identitiesGiven(identities),
         NATS_URL: url
       })
       expect(status).toBe(1)
@@ -266,44 +268,40 @@ describe("bad input - the broker", () => {
     })
   )
 
-  it.scopedLive("NATS_URL without the passwords of its roles", () =>
+  it.scopedLive("NATS_URL without the identities that its broker knows", () =>
     Effect.gen(function* () {
       const { file, out } = yield* writeScenario(splits.rows)
       const { complained, status } = yield* bicameral(["run", file, "--out", out], {
         NATS_URL: "nats://127.0.0.1:1"
       })
       expect(status).toBe(1)
-      expect(complained).toMatch(/director needs the environment variable DIRECTOR_PASSWORD/)
+      expect(complained).toMatch(/director has no identity: .*DIRECTOR_IDENTITY/)
     })
   )
 
-  it.scopedLive("a broker that refuses the credentials, and says no password", () =>
+  it.scopedLive("a broker that knows another NKEY, of which nothing secret is said", () =>
     Effect.gen(function* () {
       const { file, folder, out } = yield* writeScenario(splits.rows)
-      const { credentials, url } = yield* startOwnBroker()
-      const right = Object.fromEntries(
-        Object.entries(credentials).map(([actor, { password }]) => [
-          `${actor.toUpperCase()}_PASSWORD`,
-          Redacted.value(password)
-        ])
-      )
+      const { url } = yield* startOwnBroker({ credentials: usersOf(identities) })
+      const wrong = drawIdentities()
       const { complained, printed, status } = yield* bicameral(["run", file, "--out", out], {
-        ...right,
-        NATS_URL: url,
-        DIRECTOR_PASSWORD: "p-wrong"
+        ...identitiesGiven(identities),
+        ...identitiesGiven({ director: wrong.director! }),
+        NATS_URL: url
       })
       expect(status).toBe(1)
-      expect(complained).toMatch(/refuses the credentials of "director": .*DIRECTOR_PASSWORD/)
+      expect(complained).toMatch(/refuses the credentials of "director": .*DIRECTOR_NKEY=U/)
       expect(printed).not.toContain("setup:")
       expect(yield* exists(out)).toBe(false)
 
       const party = yield* bicameral(
         ["actor", "kgc", "--scenario", file, "--run", "r1", "--state", join(folder, "kgc")],
-        { NATS_URL: url, KGC_PASSWORD: "p-wrong" }
+        { ...identitiesGiven(wrong), NATS_URL: url, [keysVariable]: keysText(keysOf(wrong)) }
       )
       expect(party.status).toBe(1)
-      expect(party.complained).toMatch(/refuses the credentials of "kgc": .*KGC_PASSWORD/)
-      for (const { complained: said } of [{ complained }, party]) expect(said).not.toContain("p-wrong")
+      expect(party.complained).toMatch(/refuses the credentials of "kgc": .*KGC_NKEY=U/)
+      for (const { complained: said } of [{ complained }, party])
+        for (const secret of Object.values(wrong)) expect(said).not.toContain(Redacted.value(secret))
     })
   )
 })

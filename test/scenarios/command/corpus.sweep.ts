@@ -5,7 +5,9 @@ import { open } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
-import { startOwnBroker } from "../../../runtime/broker/start.ts"
+import { drawIdentities, keysOf, usersOf } from "../../../actors/party/identities.ts"
+import { operator, startOwnBroker } from "../../../runtime/broker/start.ts"
+import { keysText, keysVariable } from "../../../scenarios/run/identities.ts"
 import { bicameral, program, type Running, ran } from "../../support/program.ts"
 import { read, splits, temporaryFolder, writeScenario } from "../../support/small-scenario.ts"
 import { slice } from "../../support/sweep.ts"
@@ -68,10 +70,14 @@ describe("a reader that goes away", () => {
   it.scopedLive("ends a party", () =>
     Effect.gen(function* () {
       const { file, folder } = yield* writeScenario(splits.rows)
-      const { credentials, url } = yield* startOwnBroker()
+      const identities = drawIdentities(operator)
+      const { url } = yield* startOwnBroker({ credentials: usersOf(identities) })
       const ended = yield* bicameral(
         ["actor", "kgc", "--scenario", file, "--run", "r", "--state", join(folder, "kgc")],
-        { NATS_URL: url, KGC_PASSWORD: Redacted.value(credentials.kgc!.password) },
+        {
+          ...{ NATS_URL: url, KGC_IDENTITY: Redacted.value(identities.kgc!) },
+          [keysVariable]: keysText(keysOf(identities))
+        },
         leaveAt("")
       )
       expect(ended).toEqual({ status: 141, printed: "", complained: "" })
