@@ -10,7 +10,7 @@ import { groupMembers } from "../actors/group/members.ts"
 import { planOf } from "../actors/party/agreement.ts"
 import { BcpPool, BcpQueue, layer as bcpPool, pieceBytes } from "../actors/party/bcp-pool.ts"
 import { Directory } from "../actors/party/directory.ts"
-import { directoryOfTrial, drawIdentities, keysOf } from "../actors/party/identities.ts"
+import { directoryOfTrial, drawIdentities, keysOf, usersOf } from "../actors/party/identities.ts"
 import { stepsAsked } from "../actors/party/stretches.ts"
 import { artifact } from "../protocol/artifact.ts"
 import { encryptPacked, generateKeys } from "../protocol/bcp/jobs.ts"
@@ -21,7 +21,7 @@ import { wordBytes } from "../protocol/bytes.ts"
 import { dealers } from "../protocol/messages/subjects.ts"
 import { Deal } from "../protocol/messages/training.ts"
 import { reencrypt, unifyShare0, unifyShare1 } from "../protocol/sharing/transformation.ts"
-import { type Broker, passwordVariable, startOwnBroker } from "../runtime/broker/start.ts"
+import { type Broker, operator, startOwnBroker } from "../runtime/broker/start.ts"
 import { Party } from "../runtime/messaging/contract.ts"
 import { layer as party } from "../runtime/messaging/party.ts"
 import { startActor } from "../runtime/processes/process.ts"
@@ -39,7 +39,6 @@ const numbers = [1, 2] as const
 const modulusBits = 2048
 
 const runOf = (workers: number) => `with-${workers}`
-const identities = drawIdentities()
 /**
  * Wide: the broker and who asks share the cores with the workers, and what they do grows with the bytes dealt. Of b rows, n inputs and u units
  * those are about 100·b·u, nearly all for the ReLU, and 8·n·u; the multiplications are 2·b·n·u. So the wider it is, the less is dealt for the
@@ -67,10 +66,13 @@ const keys = {
   orderKey: new Uint8Array(16).fill(3)
 }
 
+const identities = drawIdentities(operator)
+
 const partyOf = (broker: Broker, name: string, run: string) => {
   const directory = directoryOfTrial({ agreement, keys: keysOf(identities) }, { name, run }, identities)
-  const transport = sealed(directory, nats({ servers: [broker.url], ...broker.credentials[name]! }))
-  return Layer.merge(party({ name, run }).pipe(Layer.provide(transport)), Layer.succeed(Directory, directory))
+  const transport = nats({ servers: [broker.url], ...broker.credentials[name]! })
+  const channels = party({ name, run }).pipe(Layer.provide(sealed(directory, transport)))
+  return Layer.merge(channels, Layer.succeed(Directory, directory))
 }
 
 /** The main process of a group, which does no job itself, and its workers. */
@@ -89,7 +91,6 @@ const groupWith = (broker: Broker, actor: "cloud0" | "kgc", workers: number) =>
         args: ["actor", actor, "--worker", "--run", run, "--threads", "1"],
         env: { NATS_URL: broker.url },
         secrets: {
-          [passwordVariable(actor)]: broker.credentials[actor]!.password,
           [identityVariable(actor)]: identities[actor]!
         },
         readyTimeoutMs: 30_000
@@ -207,7 +208,7 @@ export const run = async (): Promise<void> => {
   const machine = announceMachine()
   const rows = await Effect.runPromise(
     Effect.gen(function* () {
-      const broker = yield* startOwnBroker()
+      const broker = yield* startOwnBroker({ credentials: usersOf(identities) })
       // One after the other: only one group works at a time, and the other's workers wait.
       const transformed = yield* Effect.scoped(
         Effect.flatMap(transformation(broker), (turn) => measured(broker.pid, "a piece transformed", turn))

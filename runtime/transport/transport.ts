@@ -8,7 +8,7 @@ import { free } from "../../protocol/bytes.ts"
 import type { BrokerAddressInvalid } from "./address.ts"
 import type { BrokerUnfit, BrokerUnprotected } from "./assumptions.ts"
 import type { NotABroker } from "./foreign.ts"
-import type { BrokerUntrusted, PasswordExposed } from "./trust.ts"
+import type { BrokerUntrusted, ConnectionExposed } from "./trust.ts"
 
 /**
  * A message as it arrived. `data` does not change; if it is larger than `sharedBytes`, it has a buffer of its
@@ -189,7 +189,7 @@ export type TransportError =
   | NotABroker
   | BrokerUntrusted
   | BrokerAddressInvalid
-  | PasswordExposed
+  | ConnectionExposed
 
 /** Whether an error at a restored connection will not pass by itself. */
 export const isFinal = (error: TransportError): boolean =>

@@ -1,6 +1,6 @@
 /**
  * A member of a party's process group, a worker or a lane, as a process of its own on any machine. It has
- * only the broker's address and the party's password and identity; the party's main process sends it the rest.
+ * only the broker's address and the party's identity; the party's main process sends it the rest.
  */
 
 import { randomBytes } from "node:crypto"
@@ -28,6 +28,8 @@ export interface MemberOptions {
   readonly role: string
   /** The run's name, the same for all its parties. */
   readonly run: string
+  /** The file of the party's identity. */
+  readonly identity: Option.Option<string>
   /** Maximum concurrent jobs; by default as many as there are cores. */
   readonly threads: Option.Option<number>
   /** The folder of its event log; none is kept by default. */
@@ -51,17 +53,18 @@ export class NoMembers extends Data.TaggedError("NoMembers")<{
  * Serves a party over NATS until its main process releases this member, or the process that started it is
  * gone.
  */
-export const runMember = ({ kind, role, run, threads, state }: MemberOptions) =>
+export const runMember = ({ kind, role, run, identity, threads, state }: MemberOptions) =>
   Effect.gen(function* () {
     yield* checkRunName(run)
     if (!actorsWithMembers.includes(role) || (kind === "lane" && role === "kgc"))
       return yield* new NoMembers({ role, kind })
-    const { url, user, password, trust } = yield* accessFromEnvironment(role)
+    const own = yield* ownIdentity(role, identity)
+    const { url, user, nkey, trust } = yield* accessFromEnvironment(role, own.nkey)
     const name = memberNamed(role, kind, randomBytes(8).toString("hex"))
-    const directory = directoryOf({ name, run }, yield* ownIdentity(role))
+    const directory = directoryOf({ name, run }, own.channel)
     const connected = untilBroker(
       party({ name, run }).pipe(
-        Layer.provideMerge(sealed(directory, nats({ servers: [url], user, password, trust, run, name })))
+        Layer.provideMerge(sealed(directory, nats({ servers: [url], user, nkey, trust, run, name })))
       )
     )
     const log = Option.match(state, {

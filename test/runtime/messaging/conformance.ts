@@ -133,7 +133,7 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
       })
     )
 
-    it.scoped("ask - the handler is told who asks, and requests before `serve` wait for it", () =>
+    it.scoped("ask - the handler learns who asks, and requests before `serve` wait for it", () =>
       Effect.gen(function* () {
         const { asker, answerer } = yield* pair("user3", "kgc")
         const reply = yield* Effect.fork(asker.ask("kgc", Echo, { bytes: new Uint8Array([7]) }, soon))
@@ -833,7 +833,7 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
       })
     )
 
-    it.scoped("permissions - what a role may not send is not delivered, and the asker is told", () =>
+    it.scoped("permissions - what a role may not send is not delivered, and the asker hears of it", () =>
       Effect.gen(function* () {
         const { asker: c0, answerer: user, askersTransport } = yield* pair("cloud0", "user1")
         const handled = yield* Ref.make(0)
