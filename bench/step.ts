@@ -11,7 +11,7 @@ import { fileURLToPath, pathToFileURL } from "node:url"
 import { Effect, Layer, Redacted } from "effect"
 import { randomnessFromKgc } from "../actors/clouds/randomness/from-kgc.ts"
 import { checkpointsIn } from "../actors/clouds/training/checkpoints.ts"
-import { noLanes } from "../actors/clouds/training/lanes/leader.ts"
+import { lanesOf } from "../actors/clouds/training/lanes/leader.ts"
 import { train } from "../actors/clouds/training/training.ts"
 import { emptyTable } from "../actors/clouds/transformation/joint-table.ts"
 import { dealer } from "../actors/kgc/dealing.ts"
@@ -130,7 +130,7 @@ const actor = (name: Actor, measured: MeasuredNetwork, folder: string) => {
             orderKey: prgKeys.orderKey,
             root,
             checkpoints,
-            lanes: noLanes,
+            lanes: yield* lanesOf(agreement, () => Effect.void),
             available: Effect.succeed(0)
           })
         })

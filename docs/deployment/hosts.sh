@@ -129,17 +129,14 @@ certify hub 10.77.1.2
 certify cloud0 10.77.2.2 10.78.0.1
 certify cloud1 10.77.3.2 10.78.1.1
 
-# --- Identities: one for each party, in a file of its own; a secret for each process group. Nothing secret is an argument
-# of a command, where every user of a host could read it.
+# --- Identities: one for each party, in a file of its own. Nothing secret is an argument of a command, where every user of a
+# host could read it.
 
 parties="kgc cloud0 cloud1 director"
 for role in $parties user1 user2 user3; do
   options=""
   case $role in cloud?) options="--nkey $secrets/$role.seed" ;; esac
   $program identity "$secrets/$role.identity" $options | head -1 >"$out/$role.public"
-done
-for role in KGC CLOUD0 CLOUD1; do
-  openssl rand -base64 32 >"$secrets/$role.house"
 done
 
 # --- The scenario: three-hospitals, for one epoch, with the identities of all parties.
@@ -192,12 +189,8 @@ party() {
   name=$1 host=$2 broker=$3
   shift 3
   role=${name%%-*}
-  upper=$(echo "$role" | tr a-z A-Z)
-  house=$secrets/$upper.house
-  [ ! -e "$house" ] || export "${upper}_HOUSE=$(cat "$house")"
   start "$name" "$host" env NATS_URL="tls://$broker" NATS_CA="$secrets/ca.pem" \
     $program actor "$role" --run trial-1 --identity "$secrets/$role.identity" --state "$out/$name" "$@"
-  unset "${upper}_HOUSE"
 }
 party kgc kgc 127.0.0.1:4222 --scenario "$scenario"
 for cloud in 0 1; do

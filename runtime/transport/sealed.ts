@@ -23,6 +23,7 @@ import {
   HandshakeFailed,
   type Identity,
   type Keys,
+  oneWayOverheadBytes,
   openOneWay,
   type Side,
   sealOneWay
@@ -49,6 +50,9 @@ export interface SealedOptions {
   /** What both ends must agree on besides, such as the digest of the scenario. */
   readonly agreed: (peer: string) => Uint8Array
 }
+
+/** How much longer a frame to a group is than its content. */
+const groupOverheadBytes = 1 + oneWayOverheadBytes
 
 /** What waits for a session, of one peer. More is dropped, the oldest first, and sent again by whoever sent it. */
 const mostWaiting = 1024
@@ -355,10 +359,11 @@ export const withSeals = (options: SealedOptions, real: TransportService): Effec
         fork(Effect.logWarning(what).pipe(Effect.annotateLogs({ ...details, count })))
     }
     const channels = new Channels(options, real, yield* Effect.clock, note)
-    const maxPayloadBytes = real.maxPayloadBytes - overheadBytes
+    const maxPayloadBytes = real.maxPayloadBytes - Math.max(overheadBytes, groupOverheadBytes)
     return {
       ...real,
       maxPayloadBytes,
+      overheadBytes: (to) => (isGroup(to) ? groupOverheadBytes : overheadBytes),
       send: (subject, data, headers) =>
         data.length > maxPayloadBytes
           ? new PayloadTooLarge({ subject, bytes: data.length, limitBytes: maxPayloadBytes })

@@ -44,6 +44,8 @@ export interface TransportService {
   readonly name: "nats" | "memory"
   /** The largest `data` that one `send` takes. */
   readonly maxPayloadBytes: number
+  /** Bytes that a message to a name is longer on the wire than `data`: its seal. */
+  readonly overheadBytes: (to: string) => number
   /**
    * Memory for a message of the given size, not cleared: `send` hands it to the broker without another copy.
    */

@@ -351,7 +351,7 @@ export const Whole = struct({
       Revelation,
       0,
       Infinity,
-      "a list of what may be told",
+      "a list of what may be revealed",
       "What may be revealed beyond the model; default nothing"
     ),
     []

@@ -1,11 +1,10 @@
 /**
  * The secrets of a run in its out folder, readable by its owner only: the identities of its parties, which are
- * made up for a trial, and the group secrets. The parties' state can be decrypted only with the identities.
+ * made up for a trial. The parties' state can be decrypted only with them.
  */
 import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { Data, Effect, Option, Record, Redacted } from "effect"
-import { drawGroupSecrets, groupSecretBytes } from "../../actors/group/process-group.ts"
 import { drawIdentities, type Identities } from "../../actors/party/identities.ts"
 import { identityOfSecret } from "../../protocol/channels/identity.ts"
 import { actorsWithMembers } from "../../protocol/messages/subjects.ts"
@@ -38,28 +37,28 @@ export class OtherBroker extends Data.TaggedError("OtherBroker")<{ readonly give
   }
 }
 
-const Kept = Schema.Struct({
-  houses: Schema.Record({ key: Schema.String, value: Schema.String }),
-  identities: Schema.Record({ key: Schema.String, value: Schema.String })
-})
+const Secrets = Schema.Record({ key: Schema.String, value: Schema.NonEmptyString })
+const Kept = Schema.Struct({ identities: Secrets })
+/** Version 0.1.0 kept passwords and secrets of process groups, and no identities. */
+const KeptBefore = Schema.Struct({ passwords: Secrets, houses: Secrets })
 
-const decode = (text: string | null | undefined): Option.Option<typeof Kept.Type> =>
-  Schema.decodeUnknownOption(Kept)(parsed(text ?? ""))
+const decode = <A>(schema: Schema.Schema<A>, text: string | null | undefined): Option.Option<A> =>
+  Schema.decodeUnknownOption(schema)(parsed(text ?? ""))
 
 /** Whether a file of this name is that of a run. */
 export const isCredentials = async (path: string): Promise<boolean> =>
-  Option.exists(decode(await smallFile(path)), (kept) =>
-    actorsWithMembers.every((actor) => Object.hasOwn(kept.houses, actor))
-  )
+  Option.exists(decode(Schema.Union(Kept, KeptBefore), await smallFile(path)), (kept) => {
+    const secrets = "houses" in kept ? kept.houses : kept.identities
+    return isNone(secrets) || actorsWithMembers.every((actor) => Object.hasOwn(secrets, actor))
+  })
+
+const isNone = (secrets: typeof Secrets.Type): boolean => Object.keys(secrets).length === 0
 
 /** A run's own broker has an identity for each of its users. Those that one at `NATS_URL` knows are not kept here. */
-const isWhole = ({ houses: secrets, identities }: typeof Kept.Type): boolean =>
-  (Object.keys(identities).length === 0 ||
-    everyUser.every((user) => identityOfSecret(identities[user] ?? "") !== undefined)) &&
-  actorsWithMembers.every((actor) => Buffer.from(secrets[actor] ?? "", "base64").length === groupSecretBytes)
+const isWhole = ({ identities }: typeof Kept.Type): boolean =>
+  isNone(identities) || everyUser.every((user) => identityOfSecret(identities[user] ?? "") !== undefined)
 
 export interface RunSecrets {
-  readonly houses: ReturnType<typeof drawGroupSecrets>
   /** Of the parties and the operator of a run's own broker; undefined with a broker at `NATS_URL`. */
   readonly identities: Identities | undefined
 }
@@ -83,12 +82,11 @@ export const credentialsIn = (
       const begun = yield* Effect.promise(() => readdir(parties).catch(() => []))
       return begun.length === 0 ? yield* drawnIn(out) : yield* lost("is not there any more")
     }
-    const kept = Option.getOrUndefined(Option.filter(decode(text), isWhole))
+    const kept = Option.getOrUndefined(Option.filter(decode(Kept, text), isWhole))
     if (kept === undefined) return yield* lost("was cut short or changed, or is of another program")
-    const own = Object.keys(kept.identities).length > 0
+    const own = !isNone(kept.identities)
     if (own === ((yield* givenUrl) !== undefined)) return yield* new OtherBroker({ given: !own })
     return {
-      houses: Record.map(kept.houses, (secret) => Redacted.make(secret)),
       identities: own ? Record.map(kept.identities, (secret) => Redacted.make(secret)) : undefined
     }
   })
@@ -97,11 +95,9 @@ const drawnIn = (out: string): Effect.Effect<RunSecrets, StoreFailed> =>
   Effect.gen(function* () {
     // The broker at NATS_URL knows identities that are not ours to keep.
     const drawn = {
-      houses: drawGroupSecrets(),
       identities: (yield* givenUrl) === undefined ? drawIdentities(operator) : undefined
     }
     const kept: typeof Kept.Type = {
-      houses: Record.map(drawn.houses, Redacted.value),
       identities: Record.map(drawn.identities ?? {}, Redacted.value)
     }
     const bytes = new TextEncoder().encode(`${JSON.stringify(kept)}\n`)

@@ -1,7 +1,6 @@
 /**
  * A member of a party's process group, a worker or a lane, as a process of its own on any machine. It has
- * only the broker's address, the party's identity and the secret of the group; the party's main process sends
- * it the rest.
+ * only the broker's address and the party's identity; the party's main process sends it the rest.
  */
 
 import { randomBytes } from "node:crypto"
@@ -9,7 +8,6 @@ import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { Data, Effect, Layer, Option } from "effect"
 import { lane } from "../../actors/clouds/training/lanes/lane.ts"
-import { NoHouse, ProcessGroup, processGroupFromEnvironment } from "../../actors/group/process-group.ts"
 import { Directory, directoryOf } from "../../actors/party/directory.ts"
 import { worker } from "../../actors/worker.ts"
 import { actorsWithMembers, memberNamed } from "../../protocol/messages/subjects.ts"
@@ -46,7 +44,7 @@ export class NoMembers extends Data.TaggedError("NoMembers")<{
   readonly retryable = false
   override get message(): string {
     const whose =
-      this.kind === "lane" ? actorsWithMembers.filter((house) => house !== "kgc") : actorsWithMembers
+      this.kind === "lane" ? actorsWithMembers.filter((actor) => actor !== "kgc") : actorsWithMembers
     return `"${this.role}" has no ${this.kind}s; choose one of ${whose.join(", ")}`
   }
 }
@@ -64,9 +62,6 @@ export const runMember = ({ kind, role, run, identity, threads, state }: MemberO
     const { url, user, nkey, trust } = yield* accessFromEnvironment(role, own.nkey)
     const name = memberNamed(role, kind, randomBytes(8).toString("hex"))
     const directory = directoryOf({ name, run }, own.channel)
-    const house = yield* Layer.build(processGroupFromEnvironment({ name, run }))
-    const { hasSecret } = yield* Effect.provide(ProcessGroup, house)
-    if (!hasSecret) return yield* new NoHouse({ actor: role, reason: "its house has no secret here" })
     const connected = untilBroker(
       party({ name, run }).pipe(
         Layer.provideMerge(sealed(directory, nats({ servers: [url], user, nkey, trust, run, name })))
@@ -77,9 +72,7 @@ export const runMember = ({ kind, role, run, identity, threads, state }: MemberO
       onSome: (folder) => ({ actor: name, file: join(folder, eventsEntry) })
     })
     const known = Layer.succeed(Directory, directory)
-    const services = Layer.mergeAll(connected, known, Layer.succeedContext(house)).pipe(
-      Layer.provideMerge(tracing(log))
-    )
+    const services = Layer.merge(connected, known).pipe(Layer.provideMerge(tracing(log)))
     const working = Effect.gen(function* () {
       yield* sayReady({ name })
       if (kind === "lane") return yield* lane()

@@ -1,5 +1,5 @@
 /** What it takes to bring up the parties of a run on this machine, and what they end a run with. */
-import { Data, type Option, type Redacted } from "effect"
+import { Data, type Option } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import type { Identities } from "../../actors/party/identities.ts"
 import type { EncodedTable } from "../../protocol/data/encoding.ts"
@@ -30,8 +30,6 @@ export interface ProcessesOptions extends PartiesOptions {
   readonly broker: { readonly folder: string; readonly credentials: Broker["credentials"] }
   /** The identities of this run's parties: made up for it, or those that the broker at `NATS_URL` knows. */
   readonly identities: Identities
-  /** The secrets of the process groups, by the party whose processes share them. */
-  readonly groupSecrets: Readonly<Record<string, Redacted.Redacted>>
   /** A file of faults that the parties are given. */
   readonly faultsFile?: Option.Option<string>
   /** Takes what the parties' processes report, a line of JSON at a time. */

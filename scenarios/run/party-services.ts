@@ -5,7 +5,6 @@
 import { join } from "node:path"
 import { Effect, Layer, Option, Redacted } from "effect"
 import { CheckpointStore } from "../../actors/clouds/training/checkpoints.ts"
-import { processGroupFromEnvironment } from "../../actors/group/process-group.ts"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { Directory, type DirectoryService } from "../../actors/party/directory.ts"
@@ -56,12 +55,11 @@ const brokerOf = ({ access: { url, user, nkey, trust }, run }: Connection) =>
 /** Everything that a party's process needs to serve. */
 export const partyServices = (options: PartyOptions) => {
   const { connection, storage, threads } = options
-  const { actor, run } = connection
+  const { actor } = connection
   const stores = storesOf(options)
   return Layer.mergeAll(
     connected(options),
     stores,
-    processGroupFromEnvironment({ name: actor, run }),
     Layer.succeed(Directory, options.directory),
     storage.checkpointsAtBroker ? untilBroker(checkpoints(options).pipe(Layer.provide(stores))) : Layer.empty,
     bcpPool(threads)

@@ -5,7 +5,6 @@
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect, Option, Scope } from "effect"
-import { groupSecretVariable } from "../../actors/group/process-group.ts"
 import { keysOf } from "../../actors/party/identities.ts"
 import { artifact } from "../../protocol/artifact.ts"
 import { memberNamed } from "../../protocol/messages/subjects.ts"
@@ -15,8 +14,11 @@ import { threadsFor } from "../description/schema.ts"
 import { identityVariable, keysText, keysVariable } from "./identities.ts"
 import type { ProcessesOptions } from "./parties.ts"
 
-/** A process that is not ready by then is started again. */
-const readyTimeoutMs = 30_000
+/**
+ * A process that is not ready by then is started again. It takes a second; on a machine with much else to do, a
+ * minute, in which another start would only add to the load.
+ */
+const readyTimeoutMs = 180_000
 
 type Line = (line: unknown) => void
 
@@ -88,11 +90,6 @@ export class ProcessLaunch {
   }
 
   #secretsOf(actor: string) {
-    const { parties } = this.#options
-    const group = parties.groupSecrets[actor]
-    return {
-      [identityVariable(actor)]: parties.identities[actor]!,
-      ...(group === undefined ? {} : { [groupSecretVariable(actor)]: group })
-    }
+    return { [identityVariable(actor)]: this.#options.parties.identities[actor]! }
   }
 }

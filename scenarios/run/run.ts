@@ -214,7 +214,7 @@ const runProcesses = (context: RunContext) =>
       }
     }
     const directed = Effect.gen(function* () {
-      const { houses: groupSecrets, identities: made } = yield* credentialsIn(out, options.folder)
+      const { identities: made } = yield* credentialsIn(out, options.folder)
       const identities = made ?? (yield* identitiesGivenFor(agreement))
       if (injected !== undefined) faults = yield* faultsAtRun(injected.plan, options.folder, display.note)
       const { directed, control } = yield* assembleProcesses({
@@ -222,7 +222,6 @@ const runProcesses = (context: RunContext) =>
         file,
         display: observed,
         broker: { folder: join(out, brokerEntry), credentials: usersOf(identities) },
-        groupSecrets,
         identities,
         ...(injected === undefined
           ? {}

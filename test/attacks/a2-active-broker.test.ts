@@ -36,7 +36,7 @@ layer(bcpPool(2), { excludeTestServices: true })("A2", (it) => {
       () => {
         const { heard, layer: logger, unheard } = warnings()
         return Effect.gen(function* () {
-        const undisturbed = yield* modelOf({}, () => Effect.void)
+          const undisturbed = yield* modelOf({}, () => Effect.void)
           let rounds = 0
           let changed = 0
           // Every 25th frame of a round: a bit of what the clouds open.
@@ -54,7 +54,7 @@ layer(bcpPool(2), { excludeTestServices: true })("A2", (it) => {
               expect(answer._tag).toBe("DeadlineExceeded")
             }).pipe(Effect.scoped, Effect.orDie, Effect.provide(unheard))
           )
-        expect(disturbed).toBe(undisturbed)
+          expect(disturbed).toBe(undisturbed)
           expect(changed).toBeGreaterThan(3)
           const named = (text: RegExp) =>
             new Set(heard.filter((each) => text.test(each.text)).map(({ from }) => from))

@@ -95,9 +95,9 @@ describe("connecting", () => {
   )
 })
 
-const members = actorsWithMembers.flatMap((house) => [
-  memberNamed(house, "worker", "1"),
-  memberNamed(house, "lane", "1")
+const members = actorsWithMembers.flatMap((actor) => [
+  memberNamed(actor, "worker", "1"),
+  memberNamed(actor, "lane", "1")
 ])
 const processes = ["kgc", "cloud0", "cloud1", "director", "user1", "user16", ...members]
 

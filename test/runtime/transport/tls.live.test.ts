@@ -149,7 +149,7 @@ describe("what a party connects with", () => {
       expect(error).toMatchObject({ _tag: "BrokerUntrusted" })
       expect(error.message).toContain("it speaks no TLS")
       expect(told()).toBe("")
-      // The same broker is told it where this machine is all that it crosses.
+      // The same broker is given it where this machine is all that it crosses.
       yield* Effect.scoped(Layer.build(Nats.layer({ servers: [`nats://127.0.0.1:${port}`], ...broker })))
       expect(told()).toContain(publicNkey(broker.nkey))
       expect(told()).not.toContain(Redacted.value(broker.nkey))

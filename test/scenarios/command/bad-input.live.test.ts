@@ -5,22 +5,14 @@
 import { access, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { join } from "node:path"
-import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
-import { Console, Effect, Redacted } from "effect"
+import { Effect, Redacted } from "effect"
 import { drawIdentities, keysOf, usersOf } from "../../../actors/party/identities.ts"
 import { operator, startOwnBroker } from "../../../runtime/broker/start.ts"
 import { holdFolder } from "../../../runtime/storage/folder-lock.ts"
-import { checkScenario } from "../../../scenarios/command/check.ts"
-import { commandLine, verdictOf } from "../../../scenarios/command/commands.ts"
-import { showIdentity, showNkeys } from "../../../scenarios/command/identity.ts"
-import { resumeAndReport, runAndReport } from "../../../scenarios/command/run.ts"
-import { simulateAndReport } from "../../../scenarios/command/simulate.ts"
-import { runMember } from "../../../scenarios/run/helper-process.ts"
 import { keysText, keysVariable } from "../../../scenarios/run/identities.ts"
-import { runActor } from "../../../scenarios/run/party-process.ts"
-import { resumeRun, runScenario } from "../../../scenarios/run/run.ts"
 import { identitiesGiven } from "../../support/identities-given.ts"
+import { command } from "../../support/in-process.ts"
 import { bicameral, program, ran } from "../../support/program.ts"
 import {
   csv,
@@ -32,37 +24,6 @@ import {
   splits,
   writeScenario
 } from "../../support/small-scenario.ts"
-
-/** The command line in this process: what it printed, what it complained of and its exit status. */
-const command = (...words: ReadonlyArray<string>) =>
-  Effect.gen(function* () {
-    const printed: Array<string> = []
-    const complained: Array<string> = []
-    const log = (...said: ReadonlyArray<unknown>) => void printed.push(said.join(" "))
-    const console: Console.Console = {
-      ...(yield* Console.consoleWith(Effect.succeed)),
-      log: (...said) => Effect.sync(() => log(...said)),
-      error: (...said) => Effect.sync(() => void complained.push(said.join(" "))),
-      unsafe: { ...globalThis.console, log }
-    }
-    const program = commandLine({
-      run: (request) => runAndReport(runScenario, request),
-      resume: (folder) => resumeAndReport(resumeRun, folder),
-      simulate: simulateAndReport,
-      check: checkScenario,
-      identity: showIdentity,
-      nkeys: showNkeys,
-      actor: runActor,
-      member: runMember
-    })
-    const exit = yield* program(words).pipe(
-      Effect.provide(nodeContext),
-      Effect.withConsole(console),
-      Effect.exit
-    )
-    const { lines, status } = verdictOf(exit)
-    return { status, printed: printed.join("\n"), complained: [...complained, ...lines].join("\n") }
-  })
 
 const exists = (path: string) =>
   Effect.promise(() =>

@@ -22,7 +22,7 @@ describe("a command", () => {
   for (const each of slice(commandCases, commandCases.length))
     it.scopedLive(each.name, () => tryCommand(each))
 
-  it.scopedLive("is told that a file is a pipe, and does not wait for who writes to it", () =>
+  it.scopedLive("names a file that is a pipe, and does not wait for who writes to it", () =>
     Effect.gen(function* () {
       const pipe = join(yield* temporaryFolder, "pipe")
       execFileSync("mkfifo", [pipe])

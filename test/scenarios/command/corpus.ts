@@ -371,6 +371,8 @@ const named = (run: string, near?: string) =>
     ]
   )
 const run = ["--run", "r"]
+/** A private key of a party, as `bicameral identity` makes it. */
+const identity = "A".repeat(43)
 const member = (name: string, role: string, words: ReadonlyArray<string>, says: RegExp, env = {}) =>
   command(name, ["actor", role, ...run, ...words], refused(says), { env: { ...broker, ...env } })
 
@@ -484,18 +486,18 @@ const parties: ReadonlyArray<CommandCase> = [
           "kgc",
           ["--worker", "--state", "/proc/nowhere"],
           /the event log \/proc\/nowhere\/events\.jsonl can't be written/,
-          { KGC_HOUSE: `${"A".repeat(43)}=` }
+          { KGC_IDENTITY: identity }
         )
       ]
     : []),
-  member("a worker without a secret", "kgc", ["--worker"], /give all its processes the same KGC_HOUSE/),
+  member("a worker without an identity", "kgc", ["--worker"], /KGC_IDENTITY is not set; make one with/),
   member(
-    "a worker with half a secret",
+    "a worker with half an identity",
     "kgc",
     ["--worker"],
-    /its group secret has 3 bytes; .*KGC_HOUSE, base64 of 32/,
+    /KGC_IDENTITY is no private key of 43 characters/,
     {
-      KGC_HOUSE: "AAAA"
+      KGC_IDENTITY: identity.slice(0, 20)
     }
   )
 ]

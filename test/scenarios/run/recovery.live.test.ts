@@ -103,7 +103,7 @@ describe("recovery - a party whose program breaks down", () => {
           control?.signal("cloud0", "SIGKILL")
         },
         life: (event) => {
-          if (event._tag !== "Died") return
+          if (event._tag !== "Died" || event.party !== "cloud0") return
           deaths.push(event.reason)
           if (deaths.length === 2) rmdirSync(obstacle)
         }
