@@ -70,8 +70,9 @@ const identities = drawIdentities(operator)
 
 const partyOf = (broker: Broker, name: string, run: string) => {
   const directory = directoryOfTrial({ agreement, keys: keysOf(identities) }, { name, run }, identities)
-  const transport = sealed(directory, nats({ servers: [broker.url], ...broker.credentials[name]! }))
-  return Layer.merge(party({ name, run }).pipe(Layer.provide(transport)), Layer.succeed(Directory, directory))
+  const transport = nats({ servers: [broker.url], ...broker.credentials[name]! })
+  const channels = party({ name, run }).pipe(Layer.provide(sealed(directory, transport)))
+  return Layer.merge(channels, Layer.succeed(Directory, directory))
 }
 
 /** The main process of a group, which does no job itself, and its workers. */

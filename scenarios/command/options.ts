@@ -144,12 +144,10 @@ export const actorArguments = {
   ),
   worker: Options.boolean("worker").pipe(
     Options.withAlias("join"),
-    Options.withDescription(
-      "Joins a running party (kgc, cloud0 or cloud1) as a worker; needs the party's identity"
-    )
+    Options.withDescription("Joins a running party (kgc, cloud0 or cloud1) as a worker; needs its identity")
   ),
   lane: Options.boolean("lane").pipe(
-    Options.withDescription("Joins a running cloud (cloud0 or cloud1) as a lane; needs the cloud's identity")
+    Options.withDescription("Joins a running cloud (cloud0 or cloud1) as a lane; needs its identity")
   ),
   threads: wholeNumber("threads", 1, 256, "1 to 256").pipe(
     Options.withDescription("Maximum concurrent jobs of a worker; the number of cores when left out"),

@@ -1,6 +1,6 @@
 /**
  * The secrets of a run in its out folder, readable by its owner only: the identities of its parties, which are
- * made up for a trial. The parties' state can be decrypted only with them.
+ * made up for a trial. The parties' state can be decrypted only with the identities.
  */
 import { readdir } from "node:fs/promises"
 import { join } from "node:path"
@@ -39,7 +39,7 @@ export class OtherBroker extends Data.TaggedError("OtherBroker")<{ readonly give
 
 const Secrets = Schema.Record({ key: Schema.String, value: Schema.NonEmptyString })
 const Kept = Schema.Struct({ identities: Secrets })
-/** Version 0.1.0 kept passwords and secrets of process groups, and no identities. */
+/** Version 0.1.0 kept passwords and secrets of process groups. */
 const KeptBefore = Schema.Struct({ passwords: Secrets, houses: Secrets })
 
 const decode = <A>(schema: Schema.Schema<A>, text: string | null | undefined): Option.Option<A> =>
@@ -47,16 +47,14 @@ const decode = <A>(schema: Schema.Schema<A>, text: string | null | undefined): O
 
 /** Whether a file of this name is that of a run. */
 export const isCredentials = async (path: string): Promise<boolean> =>
-  Option.exists(decode(Schema.Union(Kept, KeptBefore), await smallFile(path)), (kept) => {
-    const secrets = "houses" in kept ? kept.houses : kept.identities
-    return isNone(secrets) || actorsWithMembers.every((actor) => Object.hasOwn(secrets, actor))
-  })
-
-const isNone = (secrets: typeof Secrets.Type): boolean => Object.keys(secrets).length === 0
+  Option.exists(decode(Schema.Union(Kept, KeptBefore), await smallFile(path)), (kept) =>
+    "houses" in kept ? actorsWithMembers.every((actor) => Object.hasOwn(kept.houses, actor)) : isWhole(kept)
+  )
 
 /** A run's own broker has an identity for each of its users. Those that one at `NATS_URL` knows are not kept here. */
 const isWhole = ({ identities }: typeof Kept.Type): boolean =>
-  isNone(identities) || everyUser.every((user) => identityOfSecret(identities[user] ?? "") !== undefined)
+  Object.keys(identities).length === 0 ||
+  everyUser.every((user) => identityOfSecret(identities[user] ?? "") !== undefined)
 
 export interface RunSecrets {
   /** Of the parties and the operator of a run's own broker; undefined with a broker at `NATS_URL`. */
@@ -84,27 +82,21 @@ export const credentialsIn = (
     }
     const kept = Option.getOrUndefined(Option.filter(decode(Kept, text), isWhole))
     if (kept === undefined) return yield* lost("was cut short or changed, or is of another program")
-    const own = !isNone(kept.identities)
+    const own = Object.keys(kept.identities).length > 0
     if (own === ((yield* givenUrl) !== undefined)) return yield* new OtherBroker({ given: !own })
-    return {
-      identities: own ? Record.map(kept.identities, (secret) => Redacted.make(secret)) : undefined
-    }
+    return { identities: own ? Record.map(kept.identities, (secret) => Redacted.make(secret)) : undefined }
   })
 
 const drawnIn = (out: string): Effect.Effect<RunSecrets, StoreFailed> =>
   Effect.gen(function* () {
     // The broker at NATS_URL knows identities that are not ours to keep.
-    const drawn = {
-      identities: (yield* givenUrl) === undefined ? drawIdentities(operator) : undefined
-    }
-    const kept: typeof Kept.Type = {
-      identities: Record.map(drawn.identities ?? {}, Redacted.value)
-    }
+    const identities = (yield* givenUrl) === undefined ? drawIdentities(operator) : undefined
+    const kept: typeof Kept.Type = { identities: Record.map(identities ?? {}, Redacted.value) }
     const bytes = new TextEncoder().encode(`${JSON.stringify(kept)}\n`)
     yield* Effect.tryPromise({
       try: () => writeWhole(out, credentialsEntry, bytes),
       catch: (error) =>
         new StoreFailed({ operation: "write", place: join(out, credentialsEntry), reason: fileReason(error) })
     })
-    return drawn
+    return { identities }
   })
