@@ -1,7 +1,7 @@
 /**
- * The end of a run at a user: it fetches the encrypted model, exchanges partial decryptions with all other
- * users, decrypts the model, and tests it on the held-out rows. Only all users together can decrypt it; each
- * of them then has the whole model.
+ * The end of a run at a user: it fetches the encrypted model from C1, makes sure with C0 that its first
+ * components are C0's, exchanges partial decryptions with all other users, decrypts the model, and tests it on
+ * the held-out rows. Only all users together can decrypt it; each of them then has the whole model.
  */
 import { Effect, Redacted } from "effect"
 import { pickRows } from "../../protocol/data/cells.ts"
@@ -11,14 +11,15 @@ import type { FilledBlock } from "../../protocol/data/rows.ts"
 import { countCorrect, type Model, modelOf, modelWords } from "../../protocol/learning/model.ts"
 import { leavesRange } from "../../protocol/learning/range.ts"
 import type { UserSecrets } from "../../protocol/messages/enrolment.ts"
-import { FetchModel, HeldOutCells, PartialDecryptions } from "../../protocol/messages/output.ts"
+import { FetchModel, HeldOutCells, ModelDigest, PartialDecryptions } from "../../protocol/messages/output.ts"
 import { Ring } from "../../protocol/ring/ring.ts"
 import { partiallyDecrypt } from "../../protocol/sharing/model-output.ts"
+import { requireSealedByCloud0 } from "../../protocol/sharing/sealed-model.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { Store } from "../../runtime/storage/store.ts"
 import { type Agreement, networkOf } from "../party/agreement.ts"
 import { BcpPool } from "../party/bcp-pool.ts"
-import type { Enrolled } from "../party/enrolment.ts"
+import type { Enrolled, Membership } from "../party/enrolment.ts"
 import type { Gathering } from "../party/gathering.ts"
 import { sharingOf } from "../sharing/forms.ts"
 import { blocksFromWire, blocksToWire, type UserState } from "./state.ts"
@@ -31,6 +32,21 @@ type Secrets = Effect.Effect.Success<ReturnType<typeof UserSecrets.decode>>
 /** The entry of the decrypted model, as JSON, in a user's store. */
 export const modelEntry = "model.json"
 
+/**
+ * The encrypted model from C1, of so many words. Refused unless C0 states that its first components are those
+ * that it made: they will be raised to this user's secret key, and nothing else ever is.
+ */
+const fetchModel = (agreement: Agreement, { parameters }: Membership, words: number) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "output" }
+    const sealed = yield* party.ask("cloud1", FetchModel, {}, ask)
+    const { digest } = yield* party.ask("cloud0", ModelDigest, {}, ask)
+    const ciphertexts = sharingOf(agreement).output.ciphertexts(words, parameters.bits)
+    yield* requireSealedByCloud0(parameters, sealed, ciphertexts, digest)
+    return sealed
+  })
+
 /** Decrypts the model together with the other users, and stores it. `partials` gathers what they send. */
 export const decryptModel = (
   agreement: Agreement,
@@ -42,7 +58,9 @@ export const decryptModel = (
     const pool = yield* BcpPool
     const { parameters } = membership
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "output" }
-    const sealed = yield* party.ask("cloud1", FetchModel, {}, ask)
+    const network = networkOf(agreement)
+    const size = modelWords(network)
+    const sealed = yield* fetchModel(agreement, membership, size)
     const secretKey = Redacted.make(Redacted.value(secrets).secretKey)
     const own = yield* partiallyDecrypt(pool, { parameters, secretKey }, sealed.ciphertexts)
     const users = agreement.users.map(({ actor }) => actor)
@@ -56,8 +74,6 @@ export const decryptModel = (
       [party.name, own],
       ...others.map((other, i) => [other, received[i]!.partials] as const)
     ])
-    const network = networkOf(agreement)
-    const size = modelWords(network)
     const decryption = { parameters, users, partials: all, words: size }
     const words = yield* sharingOf(agreement).output.decrypt(sealed, decryption)
     const ring = yield* Effect.promise(() => Ring.load())

@@ -31,7 +31,14 @@ import {
   Upload
 } from "../../protocol/messages/control.ts"
 import { Enrolment, markBytes } from "../../protocol/messages/enrolment.ts"
-import { FetchModel, HeldOutCells, ModelShare, PartialDecryptions } from "../../protocol/messages/output.ts"
+import {
+  FetchModel,
+  HeldOutCells,
+  ModelDigest,
+  ModelShare,
+  PartialDecryptions,
+  digestBytes as sha256Bytes
+} from "../../protocol/messages/output.ts"
 import { Deal } from "../../protocol/messages/training.ts"
 import { Reencrypt, UnifiedShare0 } from "../../protocol/messages/transformation.ts"
 import {
@@ -42,7 +49,7 @@ import {
   UploadShare1,
   UploadWords1
 } from "../../protocol/messages/upload.ts"
-import { shareOverheadBytes } from "../../protocol/sharing/hybrid-output.ts"
+import { keyWords, shareOverheadBytes } from "../../protocol/sharing/hybrid-output.ts"
 import { seedBytes } from "../../protocol/sharing/split.ts"
 import { agreementOf } from "../description/agreement.ts"
 import type { JoinedData } from "../description/joined.ts"
@@ -261,9 +268,9 @@ const predictTransformation = (
   tally.encrypted("transform", 3 * count)
 }
 
-/** Ciphertexts of the encrypted model; of a hybrid one, of its two keys. */
+/** Ciphertexts of the encrypted model; of a hybrid one, of its keys. */
 const modelCiphertexts = ({ security: { output, modulusBits } }: Scenario, network: Network): number =>
-  output === "hybrid" ? 2 : plaintextsFor(modelWords(network), modulusBits, outputSlotBits)
+  plaintextsFor(output === "hybrid" ? keyWords : modelWords(network), modulusBits, outputSlotBits)
 
 const predictOutput = (
   tally: Tally,
@@ -279,14 +286,14 @@ const predictOutput = (
   const others = users - 1
   tally.ask("output", SealModel, 2)
   tally.ask("output", ModelShare, 1, {
-    // Of a hybrid model only the two keys are under pk, one of them C0's.
-    requests: (hybrid ? 1 : ciphertexts) * ciphertextBytes(pp) + share
+    requests: ciphertexts * ciphertextBytes(pp) + share
   })
   if (scenario.placement.usersLeaveAfterUpload) tally.ask("output", Begin, users, { requests: 64 * users })
   tally.ask("output", OpenModel, users)
   tally.ask("output", FetchModel, users, {
     replies: users * (ciphertexts * ciphertextBytes(pp) + 2 * share)
   })
+  tally.ask("output", ModelDigest, users, { replies: users * sha256Bytes })
   tally.ask("output", PartialDecryptions, users * others, {
     requests: users * others * (ciphertexts * elementBytes(pp) + fieldBytes)
   })
