@@ -312,7 +312,7 @@ const sameNumber = <Items extends ReadonlyArray<unknown>>(
   return items
 }
 
-/** The jobs of a worker pool over this module. */
+/** The jobs of this module, for a worker pool. */
 export const jobs = {
   newParameters,
   generateKeys,
@@ -330,6 +330,3 @@ export const jobs = {
   partialDecrypt: partialDecryptions,
   combinePartials: combinePartialDecryptions
 }
-
-/** The jobs by name, for typed calls. */
-export type Jobs = typeof jobs

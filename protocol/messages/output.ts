@@ -38,10 +38,17 @@ export const ModelDigest = ask(
   Schema.Struct({ digest: BytesOf(digestBytes) })
 )
 
-/** A^{sk_j} for every ciphertext of the model. */
+/**
+ * A^{sk_j} for every ciphertext of the model, a digest of what all users should have been handed alike, and the
+ * proof that they are powers under the sender's key.
+ */
 export const PartialDecryptions = ask(
   "PartialDecryptions",
-  Schema.Struct({ partials: Bytes }),
+  Schema.Struct({
+    partials: Bytes,
+    about: BytesOf(digestBytes),
+    proof: Schema.Struct({ challenge: Bytes, response: Bytes })
+  }),
   Schema.Struct({})
 )
 

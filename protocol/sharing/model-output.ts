@@ -42,24 +42,20 @@ export class PartialsMissing extends Data.TaggedError("PartialsMissing")<{
   }
 }
 
-/**
- * Partial decryptions that cannot belong to this model: their sender is not a user, or they are too few or
- * too many.
- */
+/** Partial decryptions that are not those of a user of this run, of this model, or not proved to be. */
 export class PartialsRejected extends Data.TaggedError("PartialsRejected")<{
   readonly user: string
   readonly reason: string
 }> {
   readonly retryable = false
   override get message() {
-    return `Partial decryptions of the model by ${this.user} were rejected: ${this.reason}.`
+    return `The partial decryptions of the model by ${this.user} were rejected: ${this.reason}. Have the operator of ${this.user} look into it.`
   }
 }
 
 /**
- * ⊥: all partial decryptions are there, but together they do not decrypt the ciphertexts. One is wrong or of
- * another model, or a ciphertext is not in the group; the cause names the ciphertext, counted from the
- * `first`-th.
+ * ⊥: all partial decryptions are there, but together they do not decrypt the ciphertexts. Where they are proved
+ * (`partial-proofs.ts`), a ciphertext is not one under pk; the cause names it, counted from the `first`-th.
  */
 export class JointDecryptionFailed<E = unknown> extends Data.TaggedError("JointDecryptionFailed")<{
   readonly users: ReadonlyArray<string>
@@ -71,7 +67,7 @@ export class JointDecryptionFailed<E = unknown> extends Data.TaggedError("JointD
     const why = this.cause instanceof Error ? this.cause.message : String(this.cause)
     return (
       `The model could not be decrypted with the partial decryptions of ${this.users.join(", ")}, in the ciphertexts from the ` +
-      `${this.first}-th (${why}); every user must use its key of this run on the same encrypted model.`
+      `${this.first}-th (${why}): what the clouds encrypted is not under the joint key. Have the operators of cloud0 and cloud1 look into it.`
     )
   }
 }

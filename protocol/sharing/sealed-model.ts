@@ -61,6 +61,18 @@ export const share0Digest = (
       .finish()
   )
 
+/** SHA-256 of all that C1 hands out: users open one model together. */
+export const sealedModelDigest = ({ ciphertexts, shares = [none, none] }: SealedModel): Uint8Array =>
+  sha256(
+    new CanonicalWriter()
+      .string("bicameral sealed model")
+      .u32(1)
+      .bytes(ciphertexts)
+      .bytes(shares[0])
+      .bytes(shares[1])
+      .finish()
+  )
+
 /**
  * User: refuses an encrypted model of `ciphertexts` ciphertexts unless its first components, and in the hybrid
  * form C0's share, are those of which C0 has stated the digest.
@@ -81,5 +93,6 @@ export const requireSealedByCloud0 = (
     if (!sameBytes(found, stated)) return yield* new NotSealedByCloud0({ handedOutBy: "cloud1" })
   })
 
-const sha256 = (bytes: Uint8Array): Uint8Array =>
+/** SHA-256. */
+export const sha256 = (bytes: Uint8Array): Uint8Array =>
   new Uint8Array(createHash("sha256").update(bytes).digest())

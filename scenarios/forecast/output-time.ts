@@ -15,6 +15,9 @@ export const outputTime: PredictPhase = (run, deployment) => {
     return [
       ...ciphertextLoads(run, deployment, { who, main: host, started: !usersLeaveAfterUpload }, [
         [bcp.partialDecrypt, count],
+        [bcp.prove, count],
+        // The proof of each other user.
+        ...shares.slice(1).map(() => [bcp.verify, count] as const),
         [bcp.combine, count]
       ]),
       {

@@ -10,6 +10,7 @@ import { pieceBytes } from "../../actors/party/bcp-pool.ts"
 import { type Phase, phases } from "../../actors/party/phases.ts"
 import { stepsAsked } from "../../actors/party/stretches.ts"
 import { cellsARun } from "../../actors/sharing/share-words.ts"
+import { secretKeyBits } from "../../protocol/bcp/keys.ts"
 import { outputSlotBits, plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
 import { ciphertextBytes, elementBytes, plaintextBytes } from "../../protocol/bcp/wire.ts"
 import { wordBytes } from "../../protocol/bytes.ts"
@@ -49,6 +50,7 @@ import {
   UploadShare1,
   UploadWords1
 } from "../../protocol/messages/upload.ts"
+import { challengeBytes, responseBytes } from "../../protocol/proofs/equal-logarithms.ts"
 import { keyWords, shareOverheadBytes } from "../../protocol/sharing/hybrid-output.ts"
 import { seedBytes } from "../../protocol/sharing/split.ts"
 import { agreementOf } from "../description/agreement.ts"
@@ -294,8 +296,9 @@ const predictOutput = (
     replies: users * (ciphertexts * ciphertextBytes(pp) + 2 * share)
   })
   tally.ask("output", ModelDigest, users, { replies: users * sha256Bytes })
+  const proof = challengeBytes + responseBytes(secretKeyBits(pp, scenario.security.exponents)) + sha256Bytes
   tally.ask("output", PartialDecryptions, users * others, {
-    requests: users * others * (ciphertexts * elementBytes(pp) + fieldBytes)
+    requests: users * others * (ciphertexts * elementBytes(pp) + proof + 2 * fieldBytes)
   })
   tally.encrypted("output", ciphertexts)
   if (scenario.reveal.includes("heldOutRows")) {

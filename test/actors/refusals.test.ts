@@ -217,7 +217,10 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           const user = yield* played("user1")
           const unserved = [
             [UploadShare1, { first: 0, ciphertexts: bytes }],
-            [PartialDecryptions, { partials: bytes }],
+            [
+              PartialDecryptions,
+              { partials: bytes, about: new Uint8Array(32), proof: { challenge: bytes, response: bytes } }
+            ],
             [HeldOutCells, { blocks: [] }]
           ] as const
           for (const [message, payload] of unserved)
