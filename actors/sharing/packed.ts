@@ -3,7 +3,7 @@
  * ciphertexts of the first share, C1 those of the second, which C0 must not see: it has the master key. Of the model, C1 adds its share to C0's under the joint key.
  */
 import { Effect } from "effect"
-import { plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
+import { outputSlotBits, plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
 import { ciphertextBytes } from "../../protocol/bcp/wire.ts"
 import { concatenate, wordBytes } from "../../protocol/bytes.ts"
 import { cellsInOrder, countCells } from "../../protocol/data/rows.ts"
@@ -107,6 +107,7 @@ export const packed: Sharing = {
     }
   },
   output: {
+    ciphertexts: (words, bits) => plaintextsFor(words, bits, outputSlotBits),
     sealShare0: (keys, words) =>
       Effect.flatMap(BcpPool, (pool) =>
         Effect.map(sealModelShare(pool, keys, words), (ciphertexts) => ({ ciphertexts }))

@@ -10,6 +10,7 @@ import { pieceBytes } from "../../actors/party/bcp-pool.ts"
 import { type Phase, phases } from "../../actors/party/phases.ts"
 import { stepsAsked } from "../../actors/party/stretches.ts"
 import { cellsARun } from "../../actors/sharing/share-words.ts"
+import { secretKeyBits } from "../../protocol/bcp/keys.ts"
 import { outputSlotBits, plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
 import { ciphertextBytes, elementBytes, plaintextBytes } from "../../protocol/bcp/wire.ts"
 import { wordBytes } from "../../protocol/bytes.ts"
@@ -33,7 +34,14 @@ import {
 } from "../../protocol/messages/control.ts"
 import { Enrolment, markBytes } from "../../protocol/messages/enrolment.ts"
 import { encodedBytes } from "../../protocol/messages/envelope.ts"
-import { FetchModel, HeldOutCells, ModelShare, PartialDecryptions } from "../../protocol/messages/output.ts"
+import {
+  FetchModel,
+  HeldOutCells,
+  ModelDigest,
+  ModelShare,
+  PartialDecryptions,
+  digestBytes as sha256Bytes
+} from "../../protocol/messages/output.ts"
 import { Deal, Join } from "../../protocol/messages/training.ts"
 import { Reencrypt, UnifiedShare0 } from "../../protocol/messages/transformation.ts"
 import {
@@ -44,7 +52,8 @@ import {
   UploadShare1,
   UploadWords1
 } from "../../protocol/messages/upload.ts"
-import { shareOverheadBytes } from "../../protocol/sharing/hybrid-output.ts"
+import { challengeBytes, responseBytes } from "../../protocol/proofs/equal-logarithms.ts"
+import { keyWords, shareOverheadBytes } from "../../protocol/sharing/hybrid-output.ts"
 import { seedBytes } from "../../protocol/sharing/split.ts"
 import { agreementOf } from "../description/agreement.ts"
 import type { JoinedData } from "../description/joined.ts"
@@ -283,9 +292,9 @@ const predictTransformation = (
   tally.encrypted("transform", 3 * count)
 }
 
-/** Ciphertexts of the encrypted model; of a hybrid one, of its two keys. */
+/** Ciphertexts of the encrypted model; of a hybrid one, of its keys. */
 const modelCiphertexts = ({ security: { output, modulusBits } }: Scenario, network: Network): number =>
-  output === "hybrid" ? 2 : plaintextsFor(modelWords(network), modulusBits, outputSlotBits)
+  plaintextsFor(output === "hybrid" ? keyWords : modelWords(network), modulusBits, outputSlotBits)
 
 const predictOutput = (
   tally: Tally,
@@ -301,16 +310,17 @@ const predictOutput = (
   const others = users - 1
   tally.ask("output", SealModel, 2)
   tally.ask("output", ModelShare, 1, {
-    // Of a hybrid model only the two keys are under pk, one of them C0's.
-    requests: (hybrid ? 1 : ciphertexts) * ciphertextBytes(pp) + share
+    requests: ciphertexts * ciphertextBytes(pp) + share
   })
   if (scenario.placement.usersLeaveAfterUpload) tally.ask("output", Begin, users, { requests: 64 * users })
   tally.ask("output", OpenModel, users)
   tally.ask("output", FetchModel, users, {
     replies: users * (ciphertexts * ciphertextBytes(pp) + 2 * share)
   })
+  tally.ask("output", ModelDigest, users, { replies: users * sha256Bytes })
+  const proof = challengeBytes + responseBytes(secretKeyBits(pp, scenario.security.exponents)) + sha256Bytes
   tally.ask("output", PartialDecryptions, users * others, {
-    requests: users * others * (ciphertexts * elementBytes(pp) + fieldBytes)
+    requests: users * others * (ciphertexts * elementBytes(pp) + proof + 2 * fieldBytes)
   })
   tally.encrypted("output", ciphertexts)
   if (scenario.reveal.includes("heldOutRows")) {

@@ -2,8 +2,9 @@
  * The BCP key of every simulated run: 512 bits and public, so that no seed spends its time on a search for
  * primes. Only the simulator uses it.
  */
-import { jobs } from "../../protocol/bcp/jobs.ts"
+
 import { parametersFromPrimes } from "../../protocol/bcp/parameters.ts"
+import { jobs } from "../../protocol/sharing/jobs.ts"
 import type { Work } from "../../protocol/sharing/work.ts"
 import { makeVirtualPools } from "../../runtime/virtual/pool.ts"
 import type { VirtualRandomness } from "../../runtime/virtual/randomness.ts"

@@ -50,11 +50,11 @@ describe("plan", () => {
     expect(bytesOf(cost, "Reencrypt") / share).toBeCloseTo(2.25, 1)
   })
 
-  it("counts one ciphertext a user for a hybrid upload, the other share in bare words, and two for a hybrid model", () => {
+  it("counts one ciphertext a user for a hybrid upload, the other share in bare words, and one for a hybrid model", () => {
     const security = { upload: "hybrid", output: "hybrid" }
     const cost = predictCost(scenario({ security }), joined(2 * 31_000, 0))
     const ciphertexts = Object.fromEntries(cost.phases.map((phase) => [phase.phase, phase.ciphertexts]))
-    expect(ciphertexts).toMatchObject({ upload: 2, transform: 2, output: 2 })
+    expect(ciphertexts).toMatchObject({ upload: 2, transform: 2, output: 1 })
     expect(bytesOf(cost, "UploadShare1") + bytesOf(cost, "Reencrypt")).toBe(0)
     expect(bytesOf(cost, "UploadWords1") / (8 * 4 * 62_000)).toBeCloseTo(1, 3)
     // 124,000 words a user, in runs of 131,072.
