@@ -17,7 +17,7 @@ import { planOf } from "../actors/party/agreement.ts"
 import { BcpPool, BcpQueue, layer as bcpPool, pieceBytes } from "../actors/party/bcp-pool.ts"
 import { stepsAsked } from "../actors/party/stretches.ts"
 import { artifact } from "../protocol/artifact.ts"
-import { encryptPacked, generateKeys } from "../protocol/bcp/jobs.ts"
+import { jobs } from "../protocol/bcp/jobs.ts"
 import { slotsPerPlaintext, uploadSlotBits } from "../protocol/bcp/packing.ts"
 import { generateParameters } from "../protocol/bcp/parameters.ts"
 import { encodeMasterKey } from "../protocol/bcp/wire.ts"
@@ -106,14 +106,21 @@ const houseWith = (broker: Broker, actor: "cloud0" | "kgc", workers: number) =>
 const transformation = (broker: Broker) =>
   Effect.gen(function* () {
     const { parameters, masterKey } = yield* Effect.promise(() => generateParameters(modulusBits))
-    const { publicKeys, unifiedPublicKey } = generateKeys({ parameters, count: 2, mode: "short" })
+    const { publicKeys, unifiedPublicKey } = jobs.generateKeys({ parameters, count: 2, mode: "short" })
     const mode = "short" as const
     const count = Math.floor(pieceBytes / (parameters.bits / 2))
     const words = new Uint8Array(
       randomBytes(count * slotsPerPlaintext(parameters.bits, uploadSlotBits) * wordBytes)
     )
     const publicKey = publicKeys[0]!
-    const { ciphertexts } = encryptPacked({ parameters, publicKey, mode, words, slotBits: uploadSlotBits })
+    const { ciphertexts } = jobs.encryptPacked({
+      parameters,
+      publicKey,
+      mode,
+      words,
+      slotBits: uploadSlotBits
+    })
+    const { digest: randomness } = jobs.randomnessOf({ parameters, ciphertexts })
     const piece = { ciphertexts, words: words.length / wordBytes }
     const keys0 = {
       parameters,
@@ -128,7 +135,9 @@ const transformation = (broker: Broker) =>
       const pieces = 6 * takers
       const each = Effect.zipRight(
         unifyShare0(pool, keys0, publicKey, piece),
-        unifyShare1(pool, keys0, publicKey, piece, (blinded) => reencrypt(pool, keys0, publicKey, blinded))
+        unifyShare1(pool, keys0, new Uint8Array(randomBytes(16)), piece, (blinded) =>
+          reencrypt(pool, keys0, publicKey, blinded, randomness)
+        )
       )
       return timed(
         pieces,

@@ -115,6 +115,7 @@ const decrypted = (pool: Context.Tag.Service<BcpPool>, ciphertexts: Uint8Array) 
     parameters,
     masterKey: encodeMasterKey(parameters, masterKey),
     publicKey,
+    mode: "short",
     ciphertexts,
     slotBits: uploadSlotBits
   })
