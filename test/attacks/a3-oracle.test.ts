@@ -11,6 +11,7 @@ import { uploadSlotBits } from "../../protocol/bcp/packing.ts"
 import { ciphertextBytes, decodeParameters, elementBytes } from "../../protocol/bcp/wire.ts"
 import { Enrol, SealModel, Train, Transform, Upload } from "../../protocol/messages/control.ts"
 import { Enrolment } from "../../protocol/messages/enrolment.ts"
+import type { Ask } from "../../protocol/messages/message.ts"
 import { ModelShare } from "../../protocol/messages/output.ts"
 import { Reencrypt, UnifiedShare0 } from "../../protocol/messages/transformation.ts"
 import {
@@ -55,7 +56,7 @@ const refused = (user: string, first: number, why: string) =>
   )
 
 /** Directs some parties, all at once. */
-const direct = (director: Asker, message: typeof Enrol, actors: ReadonlyArray<string>) =>
+const direct = <R>(director: Asker, message: Ask<object, R>, actors: ReadonlyArray<string>) =>
   Effect.forEach(actors, (actor) => director.ask(actor, message, {}, options), {
     concurrency: "unbounded",
     discard: true
@@ -185,8 +186,10 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
         const director = yield* played("director")
         yield* direct(director, Enrol, ["cloud0", "cloud1", ...users])
         yield* direct(director, Upload, users)
-        for (const message of [Transform, Train, SealModel])
-          yield* direct(director, message, ["cloud0", "cloud1"])
+        const clouds = ["cloud0", "cloud1"]
+        yield* direct(director, Transform, clouds)
+        yield* direct(director, Train, clouds)
+        yield* direct(director, SealModel, clouds)
         yield* Scope.close(until, Exit.void)
 
         const cloud1 = yield* played("cloud1")

@@ -59,7 +59,7 @@ const surrounded = Effect.gen(function* () {
     cast.set(actor, yield* played(actor))
   const as = (actor: string) => cast.get(actor)!
 
-  let salt = new Uint8Array(16)
+  let salt: Uint8Array = new Uint8Array(16)
   let interrupted = true
   const views: Array<Uint8Array> = []
   const taken = () => Effect.succeed({})
