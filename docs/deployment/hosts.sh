@@ -132,7 +132,6 @@ for role in OPERATOR KGC CLOUD0 CLOUD1 DIRECTOR $(seq -f 'USER%g' 1 16); do
   eval "${role}_PASSWORD=p$(openssl rand -hex 24)"
   passwords="${passwords:-} ${role}_PASSWORD=\$${role}_PASSWORD"
 done
-for role in KGC CLOUD0 CLOUD1; do eval "${role}_HOUSE=$(openssl rand -base64 32)"; done
 
 # --- Brokers: the hub with the KGC, and one with each cloud, connected to the hub.
 
@@ -168,8 +167,8 @@ party() {
   shift 3
   role=${name%%-*}
   upper=$(echo "$role" | tr a-z A-Z)
-  eval "password=\$${upper}_PASSWORD house=\${${upper}_HOUSE:-}"
-  start "$name" "$host" env NATS_URL="tls://$broker" NATS_CA="$secrets/ca.pem" "${upper}_PASSWORD=$password" "${upper}_HOUSE=$house" \
+  eval "password=\$${upper}_PASSWORD"
+  start "$name" "$host" env NATS_URL="tls://$broker" NATS_CA="$secrets/ca.pem" "${upper}_PASSWORD=$password" \
     $program actor "$role" --run trial-1 --state "$out/$name" "$@"
 }
 party kgc kgc 127.0.0.1:4222 --scenario "$scenario"

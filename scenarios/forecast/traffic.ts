@@ -14,6 +14,7 @@ import { outputSlotBits, plaintextsFor, uploadSlotBits } from "../../protocol/bc
 import { randomnessDigestBytes } from "../../protocol/bcp/randomness.ts"
 import { ciphertextBytes, elementBytes, plaintextBytes } from "../../protocol/bcp/wire.ts"
 import { wordBytes } from "../../protocol/bytes.ts"
+import { overheadBytes } from "../../protocol/channels/frames.ts"
 import { trainingCost } from "../../protocol/computation/cost.ts"
 import { featureCount } from "../../protocol/data/encoding.ts"
 import { type CellBlock, cellsInOrder, countCells, type PlacedCells } from "../../protocol/data/rows.ts"
@@ -32,6 +33,7 @@ import {
   Upload
 } from "../../protocol/messages/control.ts"
 import { Enrolment, markBytes } from "../../protocol/messages/enrolment.ts"
+import { encodedBytes } from "../../protocol/messages/envelope.ts"
 import { FetchModel, HeldOutCells, ModelShare, PartialDecryptions } from "../../protocol/messages/output.ts"
 import { Deal } from "../../protocol/messages/training.ts"
 import { Reencrypt, UnifiedShare0 } from "../../protocol/messages/transformation.ts"
@@ -83,8 +85,10 @@ export interface PredictedCost {
   readonly bytes: number
 }
 
-/** An envelope without its tag: marks, lengths, numbers, and the id of a request (none on rounds). */
-const roundEnvelopeBytes = 27
+/** A message but for its body: its envelope, which holds an id and a tag, and its seal. */
+const framingBytes = (tag: string, idBytes = 0): number =>
+  encodedBytes({ id: "", tag }, idBytes) + overheadBytes
+/** The id of a request; rounds have none. */
 const requestIdBytes = 12
 /** Names and lengths of a message's fields, and its small numbers. */
 const fieldBytes = 24
@@ -104,13 +108,13 @@ class Tally {
   /** `count` requests, each answered. */
   ask(phase: Phase, { tag }: { readonly tag: string }, count: number, carried: Exchange = {}): void {
     if (count === 0) return
-    const framing = roundEnvelopeBytes + requestIdBytes + tag.length + fieldBytes
+    const framing = framingBytes(tag, requestIdBytes) + fieldBytes
     const bytes = 2 * count * framing + (carried.requests ?? 0) + (carried.replies ?? 0)
     this.traffic.push({ phase, tag, messages: 2 * count, bytes })
   }
 
   rounds(phase: Phase, count: number, bytesEachWay: number): void {
-    const bytes = 2 * (bytesEachWay + count * (roundEnvelopeBytes + phase.length))
+    const bytes = 2 * (bytesEachWay + count * framingBytes(phase))
     this.traffic.push({ phase, tag: `round:${phase}`, messages: 2 * count, bytes })
   }
 

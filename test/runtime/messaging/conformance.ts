@@ -133,7 +133,7 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
       })
     )
 
-    it.scoped("ask - the handler is told who asks, and requests before `serve` wait for it", () =>
+    it.scoped("ask - the handler learns who asks, and requests before `serve` wait for it", () =>
       Effect.gen(function* () {
         const { asker, answerer } = yield* pair("user3", "kgc")
         const reply = yield* Effect.fork(asker.ask("kgc", Echo, { bytes: new Uint8Array([7]) }, soon))
@@ -347,7 +347,7 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
       })
     )
 
-    it.scoped("a group - an answer of another house is not taken", () =>
+    it.scoped("a group - an answer of another party is not taken", () =>
       Effect.gen(function* () {
         const run = freshRun()
         const { party: asker } = yield* join("cloud1", run)
@@ -677,7 +677,7 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
               subjectOf({ run, to: "cloud0", from: "cloud1", channel }),
               Uint8Array.from(
                 { length },
-                (_, i) => [0x98, 2, length % 11, 0xd9, 2][i] ?? (i * 37 + length) & 0xff
+                (_, i) => [0x97, 3, length % 11, 0xd9, 2][i] ?? (i * 37 + length) & 0xff
               )
             )
         expect(yield* asker.ask("cloud0", Double, { value: 4 }, soon)).toEqual({ doubled: 8 })
@@ -830,7 +830,7 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
       })
     )
 
-    it.scoped("permissions - what a role may not send is not delivered, and the asker is told", () =>
+    it.scoped("permissions - what a role may not send is not delivered, and the asker hears of it", () =>
       Effect.gen(function* () {
         const { asker: c0, answerer: user, askersTransport } = yield* pair("cloud0", "user1")
         const handled = yield* Ref.make(0)
