@@ -321,11 +321,10 @@ const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly 
             pool.run("encryptPacked", { ...common, publicKey, mode, words: wordsOf(count) })
           const { ciphertexts } = yield* encrypt(key)
           const unified = (yield* encrypt(unifiedPublicKey)).ciphertexts
-          const { blinded, blinds } = yield* pool.run("blind", {
+          const { blinded, blinds } = yield* pool.run("addBlinds", {
             parameters,
-            publicKey: key,
-            mode,
-            ciphertexts
+            ciphertexts,
+            key: new Uint8Array(randomBytes(16))
           })
           const partials = yield* Effect.forEach(secretKeys, (secretKey) =>
             Effect.map(
@@ -393,17 +392,18 @@ const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly 
           ...common,
           masterKey,
           publicKey: key,
-          ciphertexts: some(material.ciphertexts, count)
-        })
-      ),
-      blind: yield* inFresh((pool, count) =>
-        pool.run("blind", {
-          parameters,
-          publicKey: key,
           mode,
           ciphertexts: some(material.ciphertexts, count)
         })
       ),
+      blind: yield* inFresh((pool, count) =>
+        pool.run("addBlinds", {
+          parameters,
+          ciphertexts: some(material.ciphertexts, count),
+          key: new Uint8Array(16)
+        })
+      ),
+      // Without the digest of what is re-encrypted, which is nothing beside it.
       reencrypt: yield* inFresh((pool, count) =>
         pool.run("reencryptBlinded", {
           parameters,

@@ -12,6 +12,7 @@ import { stepsAsked } from "../../actors/party/stretches.ts"
 import { cellsARun } from "../../actors/sharing/share-words.ts"
 import { secretKeyBits } from "../../protocol/bcp/keys.ts"
 import { outputSlotBits, plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
+import { randomnessDigestBytes } from "../../protocol/bcp/randomness.ts"
 import { ciphertextBytes, elementBytes, plaintextBytes } from "../../protocol/bcp/wire.ts"
 import { wordBytes } from "../../protocol/bytes.ts"
 import { overheadBytes } from "../../protocol/channels/frames.ts"
@@ -48,6 +49,7 @@ import {
   Declaration,
   OpenUpload,
   RowSalt,
+  UploadRandomness,
   UploadShare0,
   UploadShare1,
   UploadWords1
@@ -259,6 +261,7 @@ const predictUpload = (tally: Tally, scenario: Scenario, placed: ReadonlyArray<P
   tally.ask("upload", hybrid ? UploadWords1 : UploadShare1, sealed, {
     requests: (hybrid ? words : bytes) + sealed * fieldBytes
   })
+  if (!hybrid) tally.ask("upload", UploadRandomness, users, { requests: messages * randomnessDigestBytes })
   tally.encrypted("upload", (hybrid ? 1 : 2) * total(shares, (count) => count))
   if (scenario.placement.usersLeaveAfterUpload) predictFarewell(tally, "upload", users)
 }
@@ -288,8 +291,8 @@ const predictTransformation = (
     requests: count * ciphertextBytes(pp),
     replies: count * (ciphertextBytes(pp) + plaintextBytes(pp))
   })
-  // C1 encrypts the blinds, C0 its own shares and what C1 blinded.
-  tally.encrypted("transform", 3 * count)
+  // C0 encrypts its own shares and what C1 blinded.
+  tally.encrypted("transform", 2 * count)
 }
 
 /** Ciphertexts of the encrypted model; of a hybrid one, of its keys. */
