@@ -21,7 +21,6 @@ export type Purpose =
   | "dealer1"
   | "order"
   | "archive"
-  | "checkpoints"
 
 /** 16 bytes for a purpose, the same throughout a run. */
 export type Root = (purpose: Purpose) => Uint8Array

@@ -1,6 +1,6 @@
 /**
- * The secrets of a run in its out folder, readable by its owner only: the passwords at the run's own broker
- * and the group secrets. The parties' state can be decrypted only with the passwords.
+ * The secrets of a run in its out folder, readable by its owner only: the passwords at the run's own broker,
+ * the group secrets, and the keys that the parties' state is encrypted under.
  */
 import { readdir } from "node:fs/promises"
 import { join } from "node:path"
@@ -11,6 +11,7 @@ import { actorNames, actorsWithMembers } from "../../protocol/messages/subjects.
 import { Schema } from "../../protocol/schema.ts"
 import { type Broker, drawCredentials, everyUser, givenUrl } from "../../runtime/broker/start.ts"
 import { fileReason } from "../../runtime/file-reason.ts"
+import { drawStateKey, isStateKey } from "../../runtime/storage/state-key.ts"
 import { StoreFailed, writeWhole } from "../../runtime/storage/store.ts"
 import { parsed, smallFile } from "./own-folder.ts"
 
@@ -23,7 +24,7 @@ export class CredentialsLost extends Data.TaggedError("CredentialsLost")<{
 }> {
   readonly retryable = false
   override get message(): string {
-    return `${this.file} ${this.reason}, and the parties' state can be decrypted only with the passwords in it; put back a good copy, or run the scenario again`
+    return `${this.file} ${this.reason}, and the parties' state can be decrypted only with the keys in it; put back a good copy, or run the scenario again`
   }
 }
 
@@ -42,6 +43,9 @@ const Kept = Schema.Struct({
   houses: Schema.Record({ key: Schema.String, value: Schema.String }),
   identities: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.String }), {
     default: () => ({})
+  }),
+  stateKeys: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.String }), {
+    default: () => ({})
   })
 })
 
@@ -55,7 +59,8 @@ export const isCredentials = async (path: string): Promise<boolean> =>
   )
 
 /** A run's own broker has a password for each of its users. Those of one at `NATS_URL` are not kept here. */
-const isWhole = ({ passwords, houses: secrets, identities }: typeof Kept.Type): boolean =>
+const isWhole = ({ passwords, houses: secrets, identities, stateKeys }: typeof Kept.Type): boolean =>
+  actorNames.every((actor) => isStateKey(stateKeys[actor] ?? "")) &&
   actorNames.every((actor) => identityFromText(identities[actor] ?? "") !== undefined) &&
   (Object.keys(passwords).length === 0 || everyUser.every((user) => Object.hasOwn(passwords, user))) &&
   actorsWithMembers.every((actor) => Buffer.from(secrets[actor] ?? "", "base64").length === groupSecretBytes)
@@ -64,6 +69,7 @@ export interface RunSecrets {
   readonly credentials: Broker["credentials"]
   readonly houses: ReturnType<typeof drawGroupSecrets>
   readonly identities: TrialIdentities
+  readonly stateKeys: Readonly<Record<string, Redacted.Redacted>>
 }
 
 /**
@@ -95,7 +101,8 @@ export const credentialsIn = (
         password: Redacted.make(password)
       })),
       houses: Record.map(kept.houses, (secret) => Redacted.make(secret)),
-      identities: Record.map(kept.identities, (key) => Redacted.make(key))
+      identities: Record.map(kept.identities, (key) => Redacted.make(key)),
+      stateKeys: Record.map(kept.stateKeys, (key) => Redacted.make(key))
     }
   })
 
@@ -105,12 +112,14 @@ const drawnIn = (out: string): Effect.Effect<RunSecrets, StoreFailed> =>
     const drawn = {
       credentials: (yield* givenUrl) === undefined ? drawCredentials() : {},
       houses: drawGroupSecrets(),
-      identities: drawIdentities()
+      identities: drawIdentities(),
+      stateKeys: Object.fromEntries(actorNames.map((actor) => [actor, drawStateKey()]))
     }
     const kept: typeof Kept.Type = {
       passwords: Record.map(drawn.credentials, ({ password }) => Redacted.value(password)),
       houses: Record.map(drawn.houses, Redacted.value),
-      identities: Record.map(drawn.identities, Redacted.value)
+      identities: Record.map(drawn.identities, Redacted.value),
+      stateKeys: Record.map(drawn.stateKeys, Redacted.value)
     }
     const bytes = new TextEncoder().encode(`${JSON.stringify(kept)}\n`)
     yield* Effect.tryPromise({

@@ -30,6 +30,8 @@ export interface ProcessesOptions extends PartiesOptions {
   readonly broker: { readonly folder: string; readonly credentials: Broker["credentials"] }
   /** The identities of this run's parties, which are made up for it. */
   readonly identities: TrialIdentities
+  /** What each party's state is encrypted under. */
+  readonly stateKeys: Readonly<Record<string, Redacted.Redacted>>
   /** The secrets of the process groups, by the party whose processes share them. */
   readonly groupSecrets: Readonly<Record<string, Redacted.Redacted>>
   /** A file of faults that the parties are given. */

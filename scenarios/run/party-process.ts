@@ -11,6 +11,7 @@ import type { Agreement } from "../../actors/party/agreement.ts"
 import { serve } from "../../actors/roles.ts"
 import { accessFromEnvironment } from "../../runtime/broker/access.ts"
 import { giveWay, isSupervised, parentGone, sayReady } from "../../runtime/processes/process.ts"
+import { findStateKey } from "../../runtime/storage/state-key.ts"
 import { Store } from "../../runtime/storage/store.ts"
 import { agreementOf, keysOfScenario } from "../description/agreement.ts"
 import { type LoadedScenario, loadFaults, loadScenario } from "../description/load.ts"
@@ -36,6 +37,8 @@ export interface ActorOptions {
   readonly kgcKey: Option.Option<string>
   /** The party's own folder: what it keeps, and its event log. */
   readonly state: string
+  /** The file of the key that its state is encrypted under. */
+  readonly stateKey: Option.Option<string>
   /** Replaces the scenario's seed. */
   readonly seed: Option.Option<number>
   /** A file of faults, in place of those of the scenario. */
@@ -113,13 +116,18 @@ export const runActor = (options: ActorOptions) =>
     )
     const access = yield* accessFromEnvironment(actor)
     yield* holdPartyFolder(state, { actor, run })
+    const stateKey = yield* findStateKey({ actor, folder: state, file: options.stateKey, ended: false })
     const faults = yield* injectedFaults(options, loaded, agreement, actor)
     const isCloud = actor === "cloud0" || actor === "cloud1"
     const services = partyServices({
       agreement,
       connection: { actor, run, access },
       directory,
-      storage: { folder: state, checkpointsAtBroker: isCloud && placement.checkpoints === "jetstream" },
+      storage: {
+        folder: state,
+        stateKey,
+        checkpointsAtBroker: isCloud && placement.checkpoints === "jetstream"
+      },
       faults,
       threads: threadsFor(placement, actor) ?? availableParallelism()
     })

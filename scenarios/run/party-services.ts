@@ -3,16 +3,16 @@
  * own, and both through the faults that are injected on purpose.
  */
 import { join } from "node:path"
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { CheckpointStore } from "../../actors/clouds/training/checkpoints.ts"
 import { processGroupFromEnvironment } from "../../actors/group/process-group.ts"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { Directory, type DirectoryService } from "../../actors/party/directory.ts"
-import { partyRoot } from "../../actors/party/root.ts"
 import type { BrokerAccess } from "../../runtime/broker/access.ts"
 import { layer as party } from "../../runtime/messaging/party.ts"
 import { openBucket } from "../../runtime/storage/jetstream-store.ts"
+import { type FoundStateKey, StateKey } from "../../runtime/storage/state-key.ts"
 import { directory, encrypted, stable } from "../../runtime/storage/store.ts"
 import { layer as tracing } from "../../runtime/tracing.ts"
 import { brokerRequests, layer as nats } from "../../runtime/transport/nats.ts"
@@ -32,6 +32,8 @@ export interface Connection {
 export interface Storage {
   /** Its own folder. */
   readonly folder: string
+  /** What its stable storage is encrypted under, wherever it is. */
+  readonly stateKey: FoundStateKey
   /** Whether it keeps its checkpoints at the broker. */
   readonly checkpointsAtBroker: boolean
 }
@@ -59,9 +61,10 @@ export const partyServices = (options: PartyOptions) => {
   return Layer.mergeAll(
     connected(options),
     stores,
+    Layer.succeed(StateKey, Option.some(storage.stateKey)),
     processGroupFromEnvironment({ name: actor, run }),
     Layer.succeed(Directory, options.directory),
-    storage.checkpointsAtBroker ? untilBroker(checkpoints(options).pipe(Layer.provide(stores))) : Layer.empty,
+    storage.checkpointsAtBroker ? untilBroker(checkpoints(options)) : Layer.empty,
     bcpPool(threads)
   ).pipe(Layer.provideMerge(tracing({ actor, file: join(storage.folder, eventsEntry) })))
 }
@@ -76,26 +79,26 @@ const connected = ({ connection, directory: own, faults }: PartyOptions) => {
   )
 }
 
-/** Whose storage it is: stable storage is encrypted under a key that follows from the party's password. */
-const ownerOf = ({ actor, run, access }: Connection) => ({ party: actor, run, secret: access.password })
+/** Whose storage it is, and under which key. */
+const ownerOf = ({ connection: { actor, run }, storage }: PartyOptions) => ({
+  party: actor,
+  run,
+  secret: storage.stateKey.secret
+})
 
-const storesOf = ({ connection, faults, storage: { folder } }: PartyOptions) => {
-  const plain = Layer.merge(directory(folder), stable(folder, ownerOf(connection)))
+const storesOf = (options: PartyOptions) => {
+  const { faults, storage } = options
+  const plain = Layer.merge(directory(storage.folder), stable(storage.folder, ownerOf(options)))
   return faults?.stores(plain) ?? plain
 }
 
-/**
- * A cloud's checkpoints at the broker. The broker knows the password, so they are encrypted under a key that
- * follows from the cloud's root, which only its own folder has.
- */
-const checkpoints = ({ agreement, connection }: PartyOptions) =>
+/** A cloud's checkpoints at the broker, under the same key as what the cloud stores itself. */
+const checkpoints = (options: PartyOptions) =>
   Layer.scoped(
     CheckpointStore,
     Effect.gen(function* () {
-      const { actor, run } = connection
-      const key = (yield* partyRoot(agreement))("checkpoints")
-      const secret = Redacted.make(Buffer.from(key).toString("hex"))
-      const bucket = yield* openBucket(yield* brokerRequests(brokerOf(connection)), actor, run)
-      return Option.some(encrypted(bucket, { ...ownerOf(connection), secret }))
+      const { actor, run } = options.connection
+      const bucket = yield* openBucket(yield* brokerRequests(brokerOf(options.connection)), actor, run)
+      return Option.some(encrypted(bucket, ownerOf(options)))
     })
   )

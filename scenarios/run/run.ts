@@ -209,7 +209,8 @@ const runProcesses = (context: RunContext) =>
       }
     }
     const directed = Effect.gen(function* () {
-      const { credentials, houses: groupSecrets, identities } = yield* credentialsIn(out, options.folder)
+      const kept = yield* credentialsIn(out, options.folder)
+      const { credentials, houses: groupSecrets, identities, stateKeys } = kept
       if (injected !== undefined) faults = yield* faultsAtRun(injected.plan, options.folder, display.note)
       const { directed, control } = yield* assembleProcesses({
         ...options,
@@ -218,6 +219,7 @@ const runProcesses = (context: RunContext) =>
         broker: { folder: join(out, brokerEntry), credentials },
         groupSecrets,
         identities,
+        stateKeys,
         ...(injected === undefined
           ? {}
           : { faultsFile: injected.file, onLine: (line: unknown) => faults?.said(line) })

@@ -47,9 +47,9 @@ const replayed = (file: string, out: string) =>
     const loaded = yield* loadScenario(file)
     const agreement = agreementOf(loaded.scenario, undefined)
     const { run } = JSON.parse(yield* read(out, "run.json"))
-    const { passwords } = JSON.parse(yield* read(out, "credentials.json"))
+    const { stateKeys } = JSON.parse(yield* read(out, "credentials.json"))
     const rootOf = (party: string) => {
-      const owner = { party, run, secret: Redacted.make<string>(passwords[party]) }
+      const owner = { party, run, secret: Redacted.make<string>(stateKeys[party]) }
       return Effect.provide(partyRoot(agreement), stable(join(out, "parties", party), owner))
     }
     const [kgc, cloud0, cloud1] = [yield* rootOf("kgc"), yield* rootOf("cloud0"), yield* rootOf("cloud1")]
