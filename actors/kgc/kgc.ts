@@ -31,6 +31,7 @@ import { groupMembers } from "../group/members.ts"
 import type { PrgKeys } from "../group/requests.ts"
 import { type Agreement, actorsOf, displayName, partTimeoutMs } from "../party/agreement.ts"
 import { BcpPool } from "../party/bcp-pool.ts"
+import { erasing, nothing } from "../party/erasure.ts"
 import { type Gathering, gather } from "../party/gathering.ts"
 import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
@@ -155,7 +156,7 @@ export const kgc = (options: KgcOptions) =>
 
     const rowsOfRun = yield* firstNamed
     const members = yield* groupMembers({ agreement, dealing: { keys: prg, rowsOfRun } })
-    const life = yield* lifecycle(agreement, members)
+    const life = yield* lifecycle(agreement, erasing(nothing, Effect.void), members)
     yield* party.serve([
       ...life.handlers,
       on(Enrolment, ({ sealingKey }, from) =>

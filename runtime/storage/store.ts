@@ -4,7 +4,7 @@
  * a key of its own and verified on reading. Parties share no store.
  */
 import { randomUUID } from "node:crypto"
-import { lstat, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises"
+import { type FileHandle, lstat, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { Context, Data, Effect, Layer, Option, Redacted } from "effect"
 import { derive, sealFresh, unsealFresh } from "../../protocol/aead.ts"
@@ -173,10 +173,14 @@ export const stableFolder = "stable"
 /** An empty entry that only the key of the first start opens. */
 const keyCheckEntry = "key-check"
 
-/** Stable storage in the folder of a party, under its own key. Another key than that of the first start is refused. */
+/**
+ * Stable storage in the folder of a party, under its own key. Another key than that of the first start is refused,
+ * unless the run has `ended`: nothing is read then, and the key may be destroyed.
+ */
 export const stable = (
   folder: string,
-  owner: StableOwner
+  owner: StableOwner,
+  ended = false
 ): Layer.Layer<Stable, StoreFailed | StateKeyWrong> =>
   Layer.effect(
     Stable,
@@ -184,6 +188,7 @@ export const stable = (
       const place = join(folder, stableFolder)
       const inner = yield* folderStore(place)
       const own = encrypted(inner, owner)
+      if (ended) return own
       const names = yield* inner.list
       if (names.length === 0) yield* own.put(keyCheckEntry, new Uint8Array(0))
       else if (names.includes(keyCheckEntry))
@@ -275,13 +280,29 @@ export const overwrite = async (path: string): Promise<void> => {
   if (!found?.isFile()) return
   const file = await open(path, "r+")
   try {
-    const zeros = new Uint8Array(Math.min(overwriteBytes, found.size))
-    for (let at = 0; at < found.size; )
-      at += (await file.write(zeros, 0, Math.min(zeros.length, found.size - at), at)).bytesWritten
-    await file.sync()
+    await fillWithZeros(file)
   } finally {
     await file.close()
   }
+}
+
+/** Writes a file anew as `writeWhole` does, and then zeros over what it was. */
+export const writeOver = async (folder: string, name: string, bytes: Uint8Array): Promise<void> => {
+  const before = await open(join(folder, name), "r+")
+  try {
+    await writeWhole(folder, name, bytes)
+    await fillWithZeros(before)
+  } finally {
+    await before.close()
+  }
+}
+
+const fillWithZeros = async (file: FileHandle): Promise<void> => {
+  const { size } = await file.stat()
+  const zeros = new Uint8Array(Math.min(overwriteBytes, size))
+  for (let at = 0; at < size; )
+    at += (await file.write(zeros, 0, Math.min(zeros.length, size - at), at)).bytesWritten
+  await file.sync()
 }
 
 /** The new name is on the disk only once its folder is. */

@@ -345,6 +345,13 @@ export const Whole = struct({
     ),
     []
   ),
+  archive: defaulted(
+    oneOf(
+      ["keep", "none"],
+      "keep: when the run has ended, the joint data set at cloud 1 stays, with the keys that open it (the master key at cloud 0, the users' secret keys), to be used again without uploading; none: these are erased too; default keep"
+    ),
+    "keep"
+  ),
   deadlines: section(Deadlines, {}),
   expect: section(Expectation, {}),
   faults: optional(Faults)

@@ -2,7 +2,7 @@
  * The secrets of a run in its out folder, readable by its owner only: the passwords at the run's own broker,
  * the group secrets, and the keys that the parties' state is encrypted under.
  */
-import { readdir } from "node:fs/promises"
+import { readdir, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { Data, Effect, Option, Record, Redacted } from "effect"
 import { drawGroupSecrets, groupSecretBytes } from "../../actors/group/process-group.ts"
@@ -12,7 +12,7 @@ import { Schema } from "../../protocol/schema.ts"
 import { type Broker, drawCredentials, everyUser, givenUrl } from "../../runtime/broker/start.ts"
 import { fileReason } from "../../runtime/file-reason.ts"
 import { drawStateKey, isStateKey } from "../../runtime/storage/state-key.ts"
-import { StoreFailed, writeWhole } from "../../runtime/storage/store.ts"
+import { StoreFailed, writeOver, writeWhole } from "../../runtime/storage/store.ts"
 import { parsed, smallFile } from "./own-folder.ts"
 
 export const credentialsEntry = "credentials.json"
@@ -54,8 +54,10 @@ const decode = (text: string | null | undefined): Option.Option<typeof Kept.Type
 
 /** Whether a file of this name is that of a run. */
 export const isCredentials = async (path: string): Promise<boolean> =>
-  Option.exists(decode(await smallFile(path)), (kept) =>
-    actorsWithMembers.every((actor) => Object.hasOwn(kept.houses, actor))
+  Option.exists(
+    decode(await smallFile(path)),
+    ({ houses, stateKeys }) =>
+      actorsWithMembers.every((actor) => Object.hasOwn(houses, actor)) || Object.values(stateKeys).some(isStateKey)
   )
 
 /** A run's own broker has a password for each of its users. Those of one at `NATS_URL` are not kept here. */
@@ -106,6 +108,31 @@ export const credentialsIn = (
     }
   })
 
+/**
+ * Destroys all secrets of a run that has ended but the state keys of these actors, which still have something
+ * under them. May be repeated.
+ */
+export const keepOnlyStateKeys = (
+  out: string,
+  actors: ReadonlyArray<string>
+): Effect.Effect<void, StoreFailed> =>
+  Effect.tryPromise({
+    try: async () => {
+      const file = join(out, credentialsEntry)
+      const kept = Option.getOrUndefined(decode(await smallFile(file)))
+      if (kept === undefined) return
+      const stateKeys = Record.filter(kept.stateKeys, (_, actor) => actors.includes(actor))
+      const left: typeof Kept.Type = { passwords: {}, houses: {}, identities: {}, stateKeys }
+      await writeOver(out, credentialsEntry, textOf(left))
+      if (Record.isEmptyRecord(stateKeys)) await rm(file, { force: true })
+    },
+    catch: (error) =>
+      new StoreFailed({ operation: "erase", place: join(out, credentialsEntry), reason: fileReason(error) })
+  })
+
+const textOf = (kept: typeof Kept.Type): Uint8Array =>
+  new TextEncoder().encode(`${JSON.stringify(kept)}\n`)
+
 const drawnIn = (out: string): Effect.Effect<RunSecrets, StoreFailed> =>
   Effect.gen(function* () {
     // The broker at NATS_URL has passwords of its own, which are not kept here.
@@ -121,9 +148,8 @@ const drawnIn = (out: string): Effect.Effect<RunSecrets, StoreFailed> =>
       identities: Record.map(drawn.identities, Redacted.value),
       stateKeys: Record.map(drawn.stateKeys, Redacted.value)
     }
-    const bytes = new TextEncoder().encode(`${JSON.stringify(kept)}\n`)
     yield* Effect.tryPromise({
-      try: () => writeWhole(out, credentialsEntry, bytes),
+      try: () => writeWhole(out, credentialsEntry, textOf(kept)),
       catch: (error) =>
         new StoreFailed({ operation: "write", place: join(out, credentialsEntry), reason: fileReason(error) })
     })

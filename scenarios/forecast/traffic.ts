@@ -22,6 +22,7 @@ import type { TrainingPlan } from "../../protocol/learning/plan.ts"
 import {
   Begin,
   Enrol,
+  Erase,
   Finish,
   OpenModel,
   Report,
@@ -308,5 +309,6 @@ const predictOutput = (
       )
     })
   }
+  tally.ask("output", Erase, users + 3)
   predictFarewell(tally, "output", users + 3)
 }

@@ -8,7 +8,9 @@ import { Console, Effect, Option } from "effect"
 import { direct } from "../../actors/director.ts"
 import { signingKeys } from "../../actors/kgc/signing.ts"
 import type { Agreement } from "../../actors/party/agreement.ts"
+import { hasEnded, refuseFinished } from "../../actors/party/erasure.ts"
 import { serve } from "../../actors/roles.ts"
+import { generateSigningKeyPair } from "../../protocol/sharing/roster.ts"
 import { accessFromEnvironment } from "../../runtime/broker/access.ts"
 import { giveWay, isSupervised, parentGone, sayReady } from "../../runtime/processes/process.ts"
 import { findStateKey } from "../../runtime/storage/state-key.ts"
@@ -19,7 +21,7 @@ import { checkRunName } from "../description/run-name.ts"
 import { threadsFor } from "../description/schema.ts"
 import { faultsAtParty } from "../faults-injected/at-party.ts"
 import { planFaults } from "../faults-injected/plan.ts"
-import { holdPartyFolder, outcomeEntry } from "../folders/party-folder.ts"
+import { hasEndRecord, holdPartyFolder, outcomeEntry } from "../folders/party-folder.ts"
 import { requireMeaningful } from "../reference/opened-model.ts"
 import type { DirectorEvent } from "./director-events.ts"
 import { directoryOfParty } from "./identities.ts"
@@ -82,6 +84,11 @@ const injectedFaults = (
 const serveAsKgc = (agreement: Agreement) =>
   Effect.gen(function* () {
     yield* giveWay
+    if (yield* hasEnded) {
+      // The signing key is erased, and so is what others would verify with it: they have ended too.
+      yield* sayReady({ kgcKey: Buffer.alloc(32).toString("base64") })
+      return yield* serve(agreement, { role: "kgc", signing: generateSigningKeyPair() })
+    }
     const signing = yield* signingKeys
     yield* sayReady({ kgcKey: Buffer.from(signing.publicKey).toString("base64") })
     yield* serve(agreement, { role: "kgc", signing })
@@ -116,7 +123,8 @@ export const runActor = (options: ActorOptions) =>
     )
     const access = yield* accessFromEnvironment(actor)
     yield* holdPartyFolder(state, { actor, run })
-    const stateKey = yield* findStateKey({ actor, folder: state, file: options.stateKey, ended: false })
+    const ended = yield* hasEndRecord(state)
+    const stateKey = yield* findStateKey({ actor, folder: state, file: options.stateKey, ended })
     const faults = yield* injectedFaults(options, loaded, agreement, actor)
     const isCloud = actor === "cloud0" || actor === "cloud1"
     const services = partyServices({
@@ -126,12 +134,15 @@ export const runActor = (options: ActorOptions) =>
       storage: {
         folder: state,
         stateKey,
+        ended,
         checkpointsAtBroker: isCloud && placement.checkpoints === "jetstream"
       },
       faults,
       threads: threadsFor(placement, actor) ?? availableParallelism()
     })
     const living = Effect.gen(function* () {
+      // A runner that resumes starts all parties, and those that have finished answer its director again.
+      if (!isSupervised()) yield* refuseFinished(actor)
       if (serving !== undefined) return yield* serveAs(agreement, serving)
       if (actor === "kgc") return yield* serveAsKgc(agreement)
       yield* sayReady({})

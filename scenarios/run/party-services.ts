@@ -34,6 +34,8 @@ export interface Storage {
   readonly folder: string
   /** What its stable storage is encrypted under, wherever it is. */
   readonly stateKey: FoundStateKey
+  /** Whether the party's run has ended, and it only erases. */
+  readonly ended: boolean
   /** Whether it keeps its checkpoints at the broker. */
   readonly checkpointsAtBroker: boolean
 }
@@ -88,7 +90,8 @@ const ownerOf = ({ connection: { actor, run }, storage }: PartyOptions) => ({
 
 const storesOf = (options: PartyOptions) => {
   const { faults, storage } = options
-  const plain = Layer.merge(directory(storage.folder), stable(storage.folder, ownerOf(options)))
+  const { ended, folder } = storage
+  const plain = Layer.merge(directory(folder), stable(folder, ownerOf(options), ended))
   return faults?.stores(plain) ?? plain
 }
 

@@ -14,7 +14,7 @@ import { type Address, parseSubject } from "../../protocol/messages/subjects.ts"
 import { generateSigningKeyPair } from "../../protocol/sharing/roster.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { layer as partyOf } from "../../runtime/messaging/party.ts"
-import { Store, memory as storeInMemory } from "../../runtime/storage/store.ts"
+import { type Stable, Store, memory as storeInMemory } from "../../runtime/storage/store.ts"
 import { makeHub } from "../../runtime/transport/memory.ts"
 import { Transport, type TransportError } from "../../runtime/transport/transport.ts"
 import { agreementOf } from "../../scenarios/description/agreement.ts"
@@ -63,12 +63,15 @@ export interface CompanyOptions {
   readonly tap?: Tap
   /** The way to the others; a hub in this process unless told. */
   readonly transport?: (actor: string) => Layer.Layer<Transport, TransportError>
+  /** A party's storage; new and in memory unless told. */
+  readonly stores?: (actor: string) => Layer.Layer<Store | Stable, unknown>
   /** The users' tables in place of those of the scenario, by actor. */
   readonly tables?: Readonly<Record<string, ReadonlyArray<EncodedTable>>>
 }
 
 export const company = (file: string, options: CompanyOptions = {}) =>
   Effect.gen(function* () {
+    const { stores = () => storeInMemory } = options
     const loaded = yield* loadScenario(file)
     const agreement = agreementOf(loaded.scenario)
     const tables = new Map<string, ReadonlyArray<EncodedTable>>()
@@ -96,7 +99,7 @@ export const company = (file: string, options: CompanyOptions = {}) =>
     const start = (actor: string, otherwise: Otherwise = {}) =>
       Effect.gen(function* () {
         const pool = otherwise.pool ?? (yield* BcpPool)
-        const services = yield* Layer.build(Layer.merge(ways(actor), storeInMemory))
+        const services = yield* Layer.build(Layer.merge(ways(actor), stores(actor)))
         const store = Context.get(services, Store)
         const serving = serve(otherwise.agreement ?? agreement, roleOf(actor, otherwise)).pipe(
           Effect.provideService(BcpPool, pool),
