@@ -122,15 +122,10 @@ export const direct = <E = never>(
       })
     )
     const stayed = yield* remembered("reported", logged<Reported>(), collect(agreement, everyone, "output"))
-    // The KGC comes last: whoever is started again before it has erased enrols with it as before.
     const ends = yield* remembered(
       "ends",
       logged<ReadonlyArray<Erased>>(),
-      Effect.gen(function* () {
-        const [kgc, ...others] = everyone
-        const erased = yield* askAll(others, Erase, {}, "output")
-        return [...(yield* askAll([kgc!], Erase, {}, "output")), ...erased]
-      })
+      askAll(everyone, Erase, {}, "output")
     )
     yield* release(everyone, "output")
     const outcome: RunOutcome = {

@@ -1,7 +1,6 @@
 /** Maps each role to its behaviour: the one place where a role becomes a running party. */
 import { Effect } from "effect"
 import type { EncodedTable } from "../protocol/data/encoding.ts"
-import type { SigningKeyPair } from "../protocol/sharing/roster.ts"
 import { cloud0, remainsAtCloud0 } from "./clouds/cloud0.ts"
 import { cloud1, remainsAtCloud1 } from "./clouds/cloud1.ts"
 import { kgc } from "./kgc/kgc.ts"
@@ -12,9 +11,18 @@ import { remainsAtUser, user } from "./users/user.ts"
 
 /** What each role is started with, in addition to the agreement. */
 export type Role =
-  | { readonly role: "kgc"; readonly signing: SigningKeyPair }
-  | { readonly role: "cloud0" | "cloud1"; readonly kgcKey: Uint8Array }
-  | { readonly role: "user"; readonly kgcKey: Uint8Array; readonly tables: ReadonlyArray<EncodedTable> }
+  | { readonly role: "kgc" | "cloud0" | "cloud1" }
+  | { readonly role: "user"; readonly tables: ReadonlyArray<EncodedTable> }
+
+/** The role of an actor of a run, whose users hold `tables`, in the order of the agreement. */
+export const roleOf = (
+  { users }: Agreement,
+  tables: ReadonlyArray<ReadonlyArray<EncodedTable>>,
+  actor: string
+): Role =>
+  actor === "kgc" || actor === "cloud0" || actor === "cloud1"
+    ? { role: actor }
+    : { role: "user", tables: tables[users.findIndex((user) => user.actor === actor)]! }
 
 /** What stays with a role after the run. */
 const remainsOf = (agreement: Agreement, { role }: Role): Effect.Effect<Remains> => {
@@ -37,13 +45,13 @@ export const serve = (agreement: Agreement, role: Role) =>
       if (yield* hasEnded) return yield* serveEnded(agreement, yield* remainsOf(agreement, role))
       switch (role.role) {
         case "kgc":
-          return yield* kgc({ agreement, signing: role.signing })
+          return yield* kgc(agreement)
         case "cloud0":
-          return yield* cloud0({ agreement, kgcKey: role.kgcKey })
+          return yield* cloud0(agreement)
         case "cloud1":
-          return yield* cloud1({ agreement, kgcKey: role.kgcKey })
+          return yield* cloud1(agreement)
         case "user":
-          return yield* user({ agreement, kgcKey: role.kgcKey, tables: role.tables })
+          return yield* user({ agreement, tables: role.tables })
       }
     })
   )

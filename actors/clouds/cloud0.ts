@@ -14,7 +14,7 @@ import { on, Party } from "../../runtime/messaging/contract.ts"
 import { Stable } from "../../runtime/storage/store.ts"
 import { groupMembers } from "../group/members.ts"
 import type { Agreement } from "../party/agreement.ts"
-import { enrolment, type PartyOptions } from "../party/enrolment.ts"
+import { enrolment } from "../party/enrolment.ts"
 import { erasing, type Remains } from "../party/erasure.ts"
 import { onDirector } from "../party/handlers.ts"
 import { lifecycle } from "../party/lifecycle.ts"
@@ -47,12 +47,11 @@ export const remainsAtCloud0 = ({ archive }: Agreement): Effect.Effect<Remains> 
   }))
 
 /** Serves as C0 of one run, until the director releases it. */
-export const cloud0 = (options: PartyOptions) =>
+export const cloud0 = (agreement: Agreement) =>
   Effect.gen(function* () {
-    const { agreement } = options
     const party = yield* Party
     const root = yield* partyRoot(agreement)
-    const enrolling = yield* enrolment(options, Cloud0Secrets)
+    const enrolling = yield* enrolment(agreement, Cloud0Secrets)
     const credentials = credentialsOf(agreement, enrolling, ({ p, q }) => ({
       masterKey: Redacted.make({ p, q })
     }))

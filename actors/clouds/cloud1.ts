@@ -1,30 +1,25 @@
 /**
  * C1, the cloud that keeps the ciphertexts (paper, section 3) and does most of the work on them: it brings
  * everything under the joint key with C0's help, archives the joint data set, trains on its shares with C0,
- * and encrypts the model for the users. It never has the master key, and what it receives is sealed or
+ * and encrypts the model for the users. It never has the master key, and what it receives is encrypted or
  * masked. What it has confirmed or computed is in stable storage: it may crash at any time and resumes from
  * that point.
  */
 import { Deferred, Effect, Option } from "effect"
 import { Cloud1Secrets } from "../../protocol/messages/enrolment.ts"
-import {
-  SealedCiphertextRun,
-  SealedWordRun,
-  UploadShare1,
-  UploadWords1
-} from "../../protocol/messages/upload.ts"
-import { Party } from "../../runtime/messaging/contract.ts"
+import { UploadShare1, UploadWords1 } from "../../protocol/messages/upload.ts"
+import { on, Party } from "../../runtime/messaging/contract.ts"
 import { Stable } from "../../runtime/storage/store.ts"
 import { groupMembers } from "../group/members.ts"
 import type { Agreement } from "../party/agreement.ts"
-import { enrolment, onSealed, type PartyOptions } from "../party/enrolment.ts"
+import { enrolment } from "../party/enrolment.ts"
 import { erasing, type Remains } from "../party/erasure.ts"
 import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
 import { partyRoot } from "../party/root.ts"
-import { commonHandlers, sessionInputs } from "./common.ts"
 import { pieceKeyEntry } from "../sharing/hybrid.ts"
+import { commonHandlers, sessionInputs } from "./common.ts"
 import { sealedModelEntry, sealingAtCloud1 } from "./output/seal-model.ts"
 import { credentialsOf } from "./setup/credentials.ts"
 import { CheckpointStore } from "./training/checkpoints.ts"
@@ -47,12 +42,11 @@ export const remainsAtCloud1 = ({ archive, security }: Agreement): Effect.Effect
   })
 
 /** Serves as C1 of one run, until the director releases it. */
-export const cloud1 = (options: PartyOptions) =>
+export const cloud1 = (agreement: Agreement) =>
   Effect.gen(function* () {
-    const { agreement } = options
     const party = yield* Party
     const root = yield* partyRoot(agreement)
-    const enrolling = yield* enrolment(options, Cloud1Secrets)
+    const enrolling = yield* enrolment(agreement, Cloud1Secrets)
     const credentials = credentialsOf(agreement, enrolling, () => ({}))
     const intake = yield* intakeAt(agreement, 1)
     const transformation = yield* transformationAtCloud1(agreement, credentials, intake, root)
@@ -72,13 +66,12 @@ export const cloud1 = (options: PartyOptions) =>
         yield* (yield* Stable).put(pieceKeyEntry, root("archive"))
     })
     const life = yield* lifecycle(agreement, erasing(remains, keepPieceKey), members)
-    const membership = Effect.map(credentials("take an upload"), (own) => own.membership)
     yield* party.serve([
       ...life.handlers,
       ...members.handlers,
       ...commonHandlers({ enrolling, intake, transformation, training }),
-      onSealed(membership, UploadShare1, SealedCiphertextRun, (piece, from) => intake.place(from, piece)),
-      onSealed(membership, UploadWords1, SealedWordRun, (piece, from) => intake.place(from, piece)),
+      on(UploadShare1, (piece, from) => Effect.as(intake.place(from, piece), {})),
+      on(UploadWords1, (piece, from) => Effect.as(intake.place(from, piece), {})),
       ...transformation.handlers,
       ...sessions.handlers,
       ...sealing.handlers

@@ -5,7 +5,7 @@
  * keeps of what was overwritten is under the state key, which is destroyed once nothing is stored under it.
  */
 import { Data, Effect, Option } from "effect"
-import { Erase } from "../../protocol/messages/control.ts"
+import type { Erase } from "../../protocol/messages/control.ts"
 import { format } from "../../protocol/messages/message.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { StateKey } from "../../runtime/storage/state-key.ts"

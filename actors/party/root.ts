@@ -13,14 +13,7 @@ import { type Agreement, agreementDigest } from "./agreement.ts"
 import { remembered } from "./once.ts"
 
 /** What a key is derived for; one purpose, one key. */
-export type Purpose =
-  | "share"
-  | "salt"
-  | "weights"
-  | "dealer0"
-  | "dealer1"
-  | "order"
-  | "archive"
+export type Purpose = "share" | "salt" | "weights" | "dealer0" | "dealer1" | "order" | "archive" | "mark"
 
 /** 16 bytes for a purpose, the same throughout a run. */
 export type Root = (purpose: Purpose) => Uint8Array

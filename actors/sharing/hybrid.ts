@@ -1,6 +1,6 @@
 /**
  * The hybrid form, for bulk. Of an upload, C0 receives the seed of its share under the user's key, and C1 its
- * share as it is, sealed. Of the model, each cloud encrypts its share under a fresh key, and only the two
+ * share as it is. Of the model, each cloud encrypts its share under a fresh key, and only the two
  * keys are under the joint key. C1's share of the cells rests in pieces under a key that only C1 has.
  */
 import { Effect } from "effect"
@@ -8,20 +8,19 @@ import { openPiece, pieceEntry, sealPiece } from "../../protocol/archive/pieces.
 import { plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
 import { concatenate, wordBytes } from "../../protocol/bytes.ts"
 import { cellsInOrder } from "../../protocol/data/rows.ts"
-import { SealedWordRun, UploadShare0, UploadWords1 } from "../../protocol/messages/upload.ts"
+import { UploadShare0, UploadWords1 } from "../../protocol/messages/upload.ts"
 import {
   encodeHybridModel,
   type HybridModel,
   openHybridModel,
   sealShare
 } from "../../protocol/sharing/hybrid-output.ts"
-import { rosterBcpKey } from "../../protocol/sharing/roster.ts"
+import { publicKeyOf } from "../../protocol/sharing/published.ts"
 import { expandSeed, seedBytes, subtractWords } from "../../protocol/sharing/split.ts"
 import { RunAssembly } from "../../protocol/sharing/upload.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { Store } from "../../runtime/storage/store.ts"
 import { BcpPool, piecesAtOnce } from "../party/bcp-pool.ts"
-import { askSealed } from "../party/enrolment.ts"
 import { existing } from "../party/once.ts"
 import type { Root } from "../party/root.ts"
 import { cellsARun, partOf, wordsAtATime } from "./share-words.ts"
@@ -32,7 +31,7 @@ export const pieceKeyEntry = "archive-key"
 
 const seedWords = seedBytes / wordBytes
 
-/** C1's share is made, sealed and sent in runs, so that it is never in memory as a whole. */
+/** C1's share is made and sent in runs, so that it is never in memory as a whole. */
 const send = ({ agreement, membership, blocks, encode, seed }: OutgoingCells) =>
   Effect.gen(function* () {
     const party = yield* Party
@@ -40,7 +39,7 @@ const send = ({ agreement, membership, blocks, encode, seed }: OutgoingCells) =>
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "upload" }
     const { ciphertexts } = yield* pool.run("encryptPacked", {
       parameters: membership.parameters,
-      publicKey: yield* rosterBcpKey(membership.roster, party.name),
+      publicKey: yield* publicKeyOf(membership, party.name),
       mode: agreement.security.exponents,
       words: seed,
       slotBits: uploadSlotBits
@@ -51,7 +50,7 @@ const send = ({ agreement, membership, blocks, encode, seed }: OutgoingCells) =>
       ({ first, length, read }) =>
         Effect.gen(function* () {
           const words = subtractWords(yield* encode(read()), expandSeed(seed, length, first))
-          yield* askSealed(membership, "cloud1", UploadWords1, SealedWordRun, { first, words }, ask)
+          yield* party.ask("cloud1", UploadWords1, { first, words }, ask)
         }),
       { concurrency: piecesAtOnce, discard: true }
     )

@@ -1,7 +1,6 @@
 /**
  * The packed form: every word is encrypted under BCP, several to a ciphertext. Of an upload, C0 receives the
- * ciphertexts of the first share, C1 those of the second, sealed end to end, because C0, which has the master
- * key, could decrypt them. Of the model, C1 adds its share to C0's under the joint key.
+ * ciphertexts of the first share, C1 those of the second, which C0 must not see: it has the master key. Of the model, C1 adds its share to C0's under the joint key.
  */
 import { Effect } from "effect"
 import { plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
@@ -10,16 +9,15 @@ import { concatenate, wordBytes } from "../../protocol/bytes.ts"
 import { cellsInOrder, countCells } from "../../protocol/data/rows.ts"
 import { Bytes, format } from "../../protocol/messages/message.ts"
 import { Reencrypt } from "../../protocol/messages/transformation.ts"
-import { SealedCiphertextRun, UploadShare0, UploadShare1 } from "../../protocol/messages/upload.ts"
+import { UploadShare0, UploadShare1 } from "../../protocol/messages/upload.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { openModel, sealModel, sealModelShare } from "../../protocol/sharing/model-output.ts"
-import { rosterBcpKey } from "../../protocol/sharing/roster.ts"
+import { publicKeyOf } from "../../protocol/sharing/published.ts"
 import { splitWords } from "../../protocol/sharing/split.ts"
 import { unifyShare1 } from "../../protocol/sharing/transformation.ts"
 import { cutRun, encryptPiece, pieceOf, RunAssembly, wordsOfPiece } from "../../protocol/sharing/upload.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { BcpPool, pieceBytes, piecesAtOnce } from "../party/bcp-pool.ts"
-import { askSealed } from "../party/enrolment.ts"
 import { recalled, remembered } from "../party/once.ts"
 import { attributed } from "./refusal.ts"
 import { cellsARun, partOf } from "./share-words.ts"
@@ -35,7 +33,7 @@ const send = ({ agreement, membership, blocks, encode, seed }: OutgoingCells) =>
     const party = yield* Party
     const pool = yield* BcpPool
     const { parameters } = membership
-    const publicKey = yield* rosterBcpKey(membership.roster, party.name)
+    const publicKey = yield* publicKeyOf(membership, party.name)
     const words = new Uint8Array(countCells(blocks) * wordBytes)
     for (const { first, read } of cellsInOrder(blocks, cellsARun))
       words.set(yield* encode(read()), first * wordBytes)
@@ -52,7 +50,7 @@ const send = ({ agreement, membership, blocks, encode, seed }: OutgoingCells) =>
           const run0 = yield* encryptPiece(pool, key, share0, piece, uploadSlotBits)
           yield* party.ask("cloud0", UploadShare0, run0, ask)
           const run1 = yield* encryptPiece(pool, key, share1, piece, uploadSlotBits)
-          yield* askSealed(membership, "cloud1", UploadShare1, SealedCiphertextRun, run1, ask)
+          yield* party.ask("cloud1", UploadShare1, run1, ask)
         }),
       { concurrency: piecesAtOnce, discard: true }
     )
@@ -68,7 +66,7 @@ const unify = ({ user, blocks, bytes }: Uploaded, archiving: Archiving) =>
     const { agreement, membership, keys, pieces, onItems } = archiving
     const party = yield* Party
     const pool = yield* BcpPool
-    const publicKey = yield* rosterBcpKey(membership.roster, user)
+    const publicKey = yield* publicKeyOf(membership, user)
     const bytesEach = ciphertextBytes(keys.parameters)
     const words = countCells(blocks)
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "transform" }

@@ -20,8 +20,7 @@ import type {
   PartialsRejected,
   UnifiedKey
 } from "../../protocol/sharing/model-output.ts"
-import type { NoBcpKey, NotInRoster } from "../../protocol/sharing/roster.ts"
-import type { SealFailed } from "../../protocol/sharing/sealed.ts"
+import type { NotAUser } from "../../protocol/sharing/published.ts"
 import type { AnswerOfWrongSize, Cloud1Keys } from "../../protocol/sharing/transformation.ts"
 import type { MessageTooSmall, RunAssembly } from "../../protocol/sharing/upload.ts"
 import type { AskError, Party } from "../../runtime/messaging/contract.ts"
@@ -84,7 +83,7 @@ export interface JointDecryption {
 /** How any part of it may fail. */
 type SharingFailure =
   | (JobFailed | AskError | StoreError | MalformedMessage | OutOfRange | UploadRefused)
-  | (NotInRoster | NoBcpKey | SealFailed | MessageTooSmall | AnswerOfWrongSize | PieceUnreadable)
+  | (NotAUser | MessageTooSmall | AnswerOfWrongSize | PieceUnreadable)
   | (ModelOfWrongSize | PartialsMissing | PartialsRejected | JointDecryptionFailed<JobFailed>)
   | ShareUnreadable
 

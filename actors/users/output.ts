@@ -11,27 +11,21 @@ import type { FilledBlock } from "../../protocol/data/rows.ts"
 import { countCorrect, type Model, modelOf, modelWords } from "../../protocol/learning/model.ts"
 import { leavesRange } from "../../protocol/learning/range.ts"
 import type { UserSecrets } from "../../protocol/messages/enrolment.ts"
-import {
-  FetchModel,
-  HeldOutCells,
-  HeldOutSecret,
-  PartialDecryptions,
-  PartialsSecret
-} from "../../protocol/messages/output.ts"
+import { FetchModel, HeldOutCells, PartialDecryptions } from "../../protocol/messages/output.ts"
 import { Ring } from "../../protocol/ring/ring.ts"
 import { partiallyDecrypt } from "../../protocol/sharing/model-output.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { Store } from "../../runtime/storage/store.ts"
 import { type Agreement, networkOf } from "../party/agreement.ts"
 import { BcpPool } from "../party/bcp-pool.ts"
-import { askSealed, type Enrolled, type Membership } from "../party/enrolment.ts"
+import type { Enrolled } from "../party/enrolment.ts"
 import type { Gathering } from "../party/gathering.ts"
 import { sharingOf } from "../sharing/forms.ts"
 import { blocksFromWire, blocksToWire, type UserState } from "./state.ts"
 
-/** What users send each other, in the clear. */
-type Partials = Effect.Effect.Success<ReturnType<typeof PartialsSecret.decode>>
-type HeldOut = Effect.Effect.Success<ReturnType<typeof HeldOutSecret.decode>>
+/** What users send each other. */
+type Partials = Effect.Effect.Success<ReturnType<typeof PartialDecryptions.payload.decode>>
+type HeldOut = Effect.Effect.Success<ReturnType<typeof HeldOutCells.payload.decode>>
 type Secrets = Effect.Effect.Success<ReturnType<typeof UserSecrets.decode>>
 
 /** The entry of the decrypted model, as JSON, in a user's store. */
@@ -53,11 +47,10 @@ export const decryptModel = (
     const own = yield* partiallyDecrypt(pool, { parameters, secretKey }, sealed.ciphertexts)
     const users = agreement.users.map(({ actor }) => actor)
     const others = users.filter((actor) => actor !== party.name)
-    yield* Effect.forEach(
-      others,
-      (other) => askSealed(membership, other, PartialDecryptions, PartialsSecret, { partials: own }, ask),
-      { concurrency: "unbounded", discard: true }
-    )
+    yield* Effect.forEach(others, (other) => party.ask(other, PartialDecryptions, { partials: own }, ask), {
+      concurrency: "unbounded",
+      discard: true
+    })
     const received = yield* partials.all(agreement.deadlines.phaseTimeoutMs)
     const all = new Map([
       [party.name, own],
@@ -88,13 +81,7 @@ export interface Tested {
  * Tests the model on held-out rows. If the scenario pools them, the tester tests on all rows, and the others
  * send it their cells and report nothing; otherwise each user tests on its own rows.
  */
-export const testModel = (
-  agreement: Agreement,
-  membership: Membership,
-  state: UserState,
-  model: Model,
-  pooled: Gathering<HeldOut>
-) =>
+export const testModel = (agreement: Agreement, state: UserState, model: Model, pooled: Gathering<HeldOut>) =>
   Effect.gen(function* () {
     if (!agreement.reveal.accuracy) return undefined
     if (!agreement.reveal.heldOutRows) return testOn(agreement, state, model, state.heldOut)
@@ -108,7 +95,7 @@ export const testModel = (
     }
     const own = { blocks: blocksToWire(state.heldOut) }
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "output" }
-    yield* askSealed(membership, state.tester, HeldOutCells, HeldOutSecret, own, ask)
+    yield* party.ask(state.tester, HeldOutCells, own, ask)
     return undefined
   }).pipe(Effect.withSpan("user.testModel"))
 

@@ -1,6 +1,6 @@
 /**
  * How the users agree on the rows of the joint table while no cloud ever sees an id. They share a salt and
- * send each other, sealed, the salted digests of the rows they hold and in which columns; each derives the
+ * send each other the salted digests of the rows they hold and in which columns; each derives the
  * same joint order. Every user checks that each cell is held exactly once, and names the cells that are not
  * by the ids it knows.
  */
@@ -18,18 +18,17 @@ import {
   placeCells
 } from "../../protocol/data/rows.ts"
 import { InvalidPlan } from "../../protocol/learning/network.ts"
-import { Declaration, DeclaredCells, RowSalt, RowSaltSecret } from "../../protocol/messages/upload.ts"
+import { Declaration, RowSalt } from "../../protocol/messages/upload.ts"
 import { seededKey } from "../../protocol/seeding.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { type Agreement, displayName, feasiblePlan, partTimeoutMs } from "../party/agreement.ts"
-import { askSealed, type Membership, unsealFrom } from "../party/enrolment.ts"
 import type { Gathering } from "../party/gathering.ts"
 import type { Root } from "../party/root.ts"
 import { raised } from "../party/typed-throws.ts"
 import { yieldTurn } from "../party/yield-turn.ts"
 
 /** What a user declares to hold, as it travels. */
-export type Declared = Effect.Effect.Success<ReturnType<typeof DeclaredCells.decode>>
+export type Declared = Effect.Effect.Success<ReturnType<typeof Declaration.payload.decode>>
 
 /** What the users have agreed on, as one of them sees it. */
 export interface AgreedRows {
@@ -69,43 +68,40 @@ export const rowSalt = ({ seed }: Agreement, root: Root): Uint8Array =>
   seed === undefined ? root("salt") : seededKey(seed, "rows")
 
 /** Asks the first user for the salt. */
-const askRowSalt = (agreement: Agreement, membership: Membership) =>
+const askRowSalt = (agreement: Agreement) =>
   Effect.gen(function* () {
     const party = yield* Party
     const first = agreement.users[0]!.actor
     const options = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "upload" }
-    const { sealed } = yield* party.ask(first, RowSalt, {}, options)
-    return (yield* unsealFrom(membership, first, RowSalt.tag, RowSaltSecret, sealed)).salt
+    return (yield* party.ask(first, RowSalt, {}, options)).salt
   })
 
 /** Declares to the others what this user holds, waits for their declarations, and joins the rows. */
 export const agreeOnRows = (
   agreement: Agreement,
-  membership: Membership,
   tables: ReadonlyArray<EncodedTable>,
   ownSalt: Uint8Array | undefined,
   declarations: Gathering<Declared>
 ) =>
   Effect.gen(function* () {
     const party = yield* Party
-    const salt = ownSalt ?? (yield* askRowSalt(agreement, membership))
+    const salt = ownSalt ?? (yield* askRowSalt(agreement))
     const blocks = yield* Effect.forEach(tables, ({ ids, columns, heldOut = false }) =>
       Effect.map(digested(salt, ids), (digests) => ({ digests, columns: [...columns], heldOut }))
     )
     const own: Declared = { blocks }
     const ask = { deadlineMs: partTimeoutMs(agreement), phase: "upload" }
     const others = agreement.users.map(({ actor }) => actor).filter((actor) => actor !== party.name)
-    yield* Effect.forEach(
-      others,
-      (other) => askSealed(membership, other, Declaration, DeclaredCells, own, ask),
-      { concurrency: "unbounded", discard: true }
-    )
+    yield* Effect.forEach(others, (other) => party.ask(other, Declaration, own, ask), {
+      concurrency: "unbounded",
+      discard: true
+    })
     const received = yield* declarations.all(partTimeoutMs(agreement))
     const declared = new Map(others.map((other, i) => [other, received[i]!]))
     declared.set(party.name, own)
     return yield* raised(unfit, () => joinDeclared(agreement, party.name, tables, declared)).pipe(
       Effect.catchTag("CoverageError", (error) =>
-        // The ids stay in this user's own log: the error itself goes to the director, unsealed.
+        // The ids stay in this user's own log: the error itself goes to the director.
         Effect.zipRight(
           Effect.logError(error.message),
           new RowsDoNotMatch({

@@ -2,7 +2,7 @@
  * A data owner (U_i of the paper). It agrees with the other users on the rows, splits its cells into two
  * shares, encrypts both and uploads one to each cloud; after that it may leave. At the end the users decrypt
  * the model together and test it on the rows that they held out. Cells and keys leave this actor only
- * encrypted or sealed.
+ * encrypted.
  */
 import { Effect, Redacted } from "effect"
 import type { EncodedTable } from "../../protocol/data/encoding.ts"
@@ -10,24 +10,19 @@ import { MalformedRows } from "../../protocol/data/rows.ts"
 import { Enrol, OpenModel, Upload } from "../../protocol/messages/control.ts"
 import { ParametersOnWire, UserSecrets } from "../../protocol/messages/enrolment.ts"
 import { Bytes, format } from "../../protocol/messages/message.ts"
-import {
-  HeldOutCells,
-  HeldOutSecret,
-  PartialDecryptions,
-  PartialsSecret
-} from "../../protocol/messages/output.ts"
-import { Declaration, DeclaredCells, RowSalt, RowSaltSecret } from "../../protocol/messages/upload.ts"
+import { HeldOutCells, PartialDecryptions } from "../../protocol/messages/output.ts"
+import { Declaration, RowSalt } from "../../protocol/messages/upload.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { Stable } from "../../runtime/storage/store.ts"
 import type { Agreement } from "../party/agreement.ts"
-import { enrolment, type Membership, onSealed, type PartyOptions, sealTo } from "../party/enrolment.ts"
+import { enrolment } from "../party/enrolment.ts"
 import { erasing, type Remains } from "../party/erasure.ts"
 import { gather } from "../party/gathering.ts"
 import { NotExpected, onDirector, onFrom } from "../party/handlers.ts"
 import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
-import { awaited, reached } from "../party/prerequisites.ts"
+import { reached } from "../party/prerequisites.ts"
 import { partyRoot, unchanged } from "../party/root.ts"
 import { raised } from "../party/typed-throws.ts"
 import { decryptModel, testModel } from "./output.ts"
@@ -36,7 +31,8 @@ import { blocksFromWire, type UserState, userStateFormat } from "./state.ts"
 import { tablesDigest } from "./tables-digest.ts"
 import { upload } from "./upload.ts"
 
-export interface UserOptions extends PartyOptions {
+export interface UserOptions {
+  readonly agreement: Agreement
   /** The cells that this user holds, encoded; checked before the actor starts. */
   readonly tables: ReadonlyArray<EncodedTable>
 }
@@ -59,9 +55,9 @@ export const remainsAtUser = ({ archive }: Agreement): Remains => ({
 /** What the other users send to this one. */
 const gatherFromUsers = (others: ReadonlyArray<string>) =>
   Effect.all({
-    declarations: gather("a declaration of its cells", others, "declaration", DeclaredCells),
-    partials: gather("its partial decryptions", others, "partials", PartialsSecret),
-    heldOut: gather("its held-out cells", others, "held-out", HeldOutSecret)
+    declarations: gather("a declaration of its cells", others, "declaration", Declaration.payload),
+    partials: gather("its partial decryptions", others, "partials", PartialDecryptions.payload),
+    heldOut: gather("its held-out cells", others, "held-out", HeldOutCells.payload)
   })
 
 /** Serves as one user of one run, until the director releases it. */
@@ -72,7 +68,7 @@ export const user = (options: UserOptions) =>
     const others = agreement.users.map(({ actor }) => actor).filter((actor) => actor !== party.name)
 
     const root = yield* partyRoot(agreement)
-    const enrolling = yield* enrolment(options, UserSecrets)
+    const enrolling = yield* enrolment(agreement, UserSecrets)
     const ownSalt = party.name === agreement.users[0]!.actor ? rowSalt(agreement, root) : undefined
     const gathered = yield* gatherFromUsers(others)
 
@@ -82,7 +78,7 @@ export const user = (options: UserOptions) =>
       Effect.gen(function* () {
         const { membership } = yield* reached(enrolling.outcome, "upload", "it had enrolled")
         yield* unchanged("tables", "The data in this user's files", yield* tablesDigest(tables))
-        const agreed = yield* agreeOnRows(agreement, membership, tables, ownSalt, gathered.declarations)
+        const agreed = yield* agreeOnRows(agreement, tables, ownSalt, gathered.declarations)
         const sizes = yield* upload(agreement, membership, agreed, root("share"))
         const { total, training } = agreed.joint
         const { placed, tester } = agreed
@@ -97,16 +93,11 @@ export const user = (options: UserOptions) =>
         const state = yield* reached(uploading.outcome, "open the model", "it had uploaded")
         const enrolled = yield* reached(enrolling.outcome, "open the model", "it had enrolled")
         const model = yield* decryptModel(agreement, enrolled, gathered.partials)
-        const tested = yield* testModel(agreement, enrolled.membership, state, model, gathered.heldOut)
+        const tested = yield* testModel(agreement, state, model, gathered.heldOut)
         return tested === undefined ? {} : { tested }
       })
     )
 
-    const { replyTimeoutMs } = agreement.deadlines
-    const membership = Effect.map(
-      awaited(enrolling.outcome, "take part", "it had enrolled", replyTimeoutMs),
-      (enrolled) => enrolled.membership
-    )
     const keepSecretKey = Effect.gen(function* () {
       yield* reached(opening.outcome, "erase", "it had opened the model")
       const { membership, secrets } = yield* reached(enrolling.outcome, "erase", "it had enrolled")
@@ -127,34 +118,27 @@ export const user = (options: UserOptions) =>
         }))
       ),
       onDirector(OpenModel, () => opening.done),
-      onRowSalt(others, membership, ownSalt),
-      onSealed(membership, Declaration, DeclaredCells, (cells, from) =>
-        gathered.declarations.put(from, cells)
+      onRowSalt(others, ownSalt),
+      onFrom(others, Declaration, (cells, from) => Effect.as(gathered.declarations.put(from, cells), {})),
+      onFrom(others, PartialDecryptions, (partials, from) =>
+        Effect.as(gathered.partials.put(from, partials), {})
       ),
-      onSealed(membership, PartialDecryptions, PartialsSecret, (partials, from) =>
-        gathered.partials.put(from, partials)
-      ),
-      onSealed(membership, HeldOutCells, HeldOutSecret, (cells, from) =>
-        Effect.zipRight(
-          raised([MalformedRows], () => blocksFromWire(cells.blocks)),
-          gathered.heldOut.put(from, cells)
-        )
+      onFrom(others, HeldOutCells, (cells, from) =>
+        Effect.gen(function* () {
+          yield* raised([MalformedRows], () => blocksFromWire(cells.blocks))
+          yield* gathered.heldOut.put(from, cells)
+          return {}
+        })
       )
     ])
     yield* life.announced
     yield* life.finished
   })
 
-/** Gives the row salt to the other users, sealed. Only the first user has it. */
-const onRowSalt = <E, R>(
-  others: ReadonlyArray<string>,
-  membership: Effect.Effect<Membership, E, R>,
-  salt: Uint8Array | undefined
-) =>
+/** Gives the row salt to the other users. Only the first user has it. */
+const onRowSalt = (others: ReadonlyArray<string>, salt: Uint8Array | undefined) =>
   onFrom(others, RowSalt, (_, from) =>
-    Effect.gen(function* () {
-      if (salt === undefined)
-        return yield* new NotExpected({ what: "a request that only the first user can answer", party: from })
-      return { sealed: yield* sealTo(yield* membership, from, RowSalt.tag, RowSaltSecret, { salt }) }
-    })
+    salt === undefined
+      ? new NotExpected({ what: "a request that only the first user can answer", party: from })
+      : Effect.succeed({ salt })
   )

@@ -12,8 +12,8 @@ import { Data, Either } from "effect"
 import { plaintextsFor } from "../bcp/packing.ts"
 import { ciphertextBytes } from "../bcp/wire.ts"
 import { wordBytes } from "../bytes.ts"
-import { type CellBlock, countCells } from "../data/rows.ts"
 import { type CanonicalReader, CanonicalWriter, readCanonical, sameBytes } from "../canonical.ts"
+import { type CellBlock, countCells } from "../data/rows.ts"
 import { seedBytes } from "../sharing/split.ts"
 
 /** A user's part: its cells, and both shares of them under pk. */

@@ -1,7 +1,6 @@
 /**
- * Phase 1, keys: a party sends the KGC a public key for sealing, and receives the public parameters, the
- * signed roster of all parties, and its own secrets sealed to that key. Only the addressee can read the
- * secrets; the broker cannot.
+ * Phase 1, keys: a party asks the KGC for its keys, and receives what the KGC publishes of the run and the secrets of its own role.
+ * Its channel with the KGC keeps the secrets from everybody else.
  */
 import { Schema } from "../schema.ts"
 import { ask, Bytes, BytesOf, format } from "./message.ts"
@@ -9,23 +8,29 @@ import { ask, Bytes, BytesOf, format } from "./message.ts"
 /** λ = 128 bits: keys of the PRG and of the batch order. */
 const prgKeyBytes = 16
 
+/** Marks the stable storage of a party: one that has lost it must not take part again. */
+export const markBytes = 16
+
 /** BCP parameters on the wire: fixed-width big-endian integers. */
 export const ParametersOnWire = Schema.Struct({ bits: Schema.Int, N: Bytes, k: Bytes, g: Bytes })
 
-/** A party registers its sealing key and receives the public parameters, the roster, and its own secrets, sealed. */
+/** Users' public keys, by actor. */
+export const PublicKeys = Schema.ReadonlyMap({ key: Schema.String, value: Bytes })
+
+/** What the KGC publishes. */
+export const PublishedOnWire = Schema.Struct({
+  wire: ParametersOnWire,
+  unifiedPublicKey: Bytes,
+  /** Public: decides which rows make up which batch (`protocol/learning/order.ts`). */
+  orderKey: BytesOf(prgKeyBytes),
+  publicKeys: PublicKeys
+})
+
+/** `secrets` are `CloudSecrets` or `UserSecrets`, packed. */
 export const Enrolment = ask(
   "Enrolment",
-  Schema.Struct({ sealingKey: Bytes }),
-  Schema.Struct({
-    parameters: ParametersOnWire,
-    unifiedPublicKey: Bytes,
-    /** Public: decides which rows make up which batch (`protocol/learning/order.ts`). */
-    orderKey: BytesOf(prgKeyBytes),
-    /** The signed roster, canonical bytes and signature together (`protocol/sharing/roster.ts`). */
-    roster: Bytes,
-    /** `CloudSecrets` or `UserSecrets`, packed and sealed to the party's key. */
-    sealed: Bytes
-  })
+  Schema.Struct({ mark: BytesOf(markBytes) }),
+  Schema.Struct({ published: PublishedOnWire, secrets: Bytes })
 )
 
 /** The secret of a user: sk_i. */

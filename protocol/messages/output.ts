@@ -1,9 +1,9 @@
 /**
  * Phase 5, output: the model rests at C1, encrypted under pk. The users fetch it and exchange partial
- * decryptions, sealed to each other. Neither C1 nor a proper subset of the users can decrypt it.
+ * decryptions. Neither C1 nor a proper subset of the users can decrypt it.
  */
 import { Schema } from "../schema.ts"
-import { ask, Bytes, Count, format } from "./message.ts"
+import { ask, Bytes, Count } from "./message.ts"
 
 /** C0's share of the weights under pk; in the hybrid form its key under pk, and `share` under that key. */
 export const ModelShare = ask(
@@ -22,18 +22,12 @@ export const FetchModel = ask(
   })
 )
 
-/** A^{sk_j} for every ciphertext of the model, packed and sealed to the receiving user. */
+/** A^{sk_j} for every ciphertext of the model. */
 export const PartialDecryptions = ask(
   "PartialDecryptions",
-  Schema.Struct({ sealed: Bytes }),
+  Schema.Struct({ partials: Bytes }),
   Schema.Struct({})
 )
-export const PartialsSecret = format("partial decryptions", Schema.Struct({ partials: Bytes }))
-
-/**
- * Held-out cells for the joint test, sealed to the tester; only if the scenario reveals them among the users.
- */
-export const HeldOutCells = ask("HeldOutCells", Schema.Struct({ sealed: Bytes }), Schema.Struct({}))
 
 /**
  * Cells with their place in the joint table: row indices as little-endian u32, cells as float64, row-major.
@@ -41,4 +35,6 @@ export const HeldOutCells = ask("HeldOutCells", Schema.Struct({ sealed: Bytes })
 export const BlocksOnWire = Schema.Array(
   Schema.Struct({ rows: Bytes, columns: Schema.Array(Count), cells: Bytes })
 )
-export const HeldOutSecret = format("held-out cells", Schema.Struct({ blocks: BlocksOnWire }))
+
+/** Held-out cells to the tester, for the joint test; only if the scenario reveals them among the users. */
+export const HeldOutCells = ask("HeldOutCells", Schema.Struct({ blocks: BlocksOnWire }), Schema.Struct({}))

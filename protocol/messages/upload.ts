@@ -1,29 +1,25 @@
 /**
- * Phase 2, upload: the users agree among themselves on the rows (sealed; no cloud sees an id). Then they send
- * the ciphertexts of their first shares to C0, and those of their second shares, sealed end to end, to C1.
+ * Phase 2, upload: the users agree among themselves on the rows; no cloud sees an id. Then they send the
+ * ciphertexts of their first shares to C0, and those of their second shares to C1.
  */
 import { Schema } from "../schema.ts"
-import { ask, Bytes, BytesOf, Count, format } from "./message.ts"
+import { ask, Bytes, BytesOf, Count } from "./message.ts"
+
+/** User 1 draws the salt under which row ids are compared; the others request it. */
+export const RowSalt = ask("RowSalt", Schema.Struct({}), Schema.Struct({ salt: BytesOf(16) }))
 
 /**
- * User 1 draws the salt under which row ids are compared; the others request it. The reply is sealed to the
- * requesting user.
+ * The cells that the sender holds: salted digests of row ids (16 bytes each) × joint column indices, and
+ * which are held out.
  */
-export const RowSalt = ask("RowSalt", Schema.Struct({}), Schema.Struct({ sealed: Bytes }))
-export const RowSaltSecret = format("row salt", Schema.Struct({ salt: BytesOf(16) }))
-
-/**
- * The cells that the sender holds, sealed: salted digests of row ids (16 bytes each) × joint column indices,
- * and which are held out.
- */
-export const Declaration = ask("Declaration", Schema.Struct({ sealed: Bytes }), Schema.Struct({}))
-export const DeclaredCells = format(
-  "declared cells",
+export const Declaration = ask(
+  "Declaration",
   Schema.Struct({
     blocks: Schema.Array(
       Schema.Struct({ digests: Bytes, columns: Schema.Array(Count), heldOut: Schema.Boolean })
     )
-  })
+  }),
+  Schema.Struct({})
 )
 
 /**
@@ -44,14 +40,16 @@ export const OpenUpload = ask(
 const CiphertextRun = Schema.Struct({ first: Count, ciphertexts: Bytes })
 /** c_i0 to C0; in the hybrid form the one ciphertext of the seed. */
 export const UploadShare0 = ask("UploadShare0", CiphertextRun, Schema.Struct({}))
-export const SealedCiphertextRun = format("sealed ciphertexts", CiphertextRun)
-/** In the hybrid form, a run of the words of m_i1, from the `first`-th. */
-export const SealedWordRun = format("sealed words", Schema.Struct({ first: Count, words: Bytes }))
-/**
- * m_i1 to C1, to which a one-time pad masks the cells: a `SealedWordRun`, packed and sealed to C1. C0 knows
- * the seed of the pad.
- */
-export const UploadWords1 = ask("UploadWords1", Schema.Struct({ sealed: Bytes }), Schema.Struct({}))
 
-/** c_i1 to C1: a `CiphertextRun`, packed and sealed to C1. C0 could decrypt it, so it must never see it. */
-export const UploadShare1 = ask("UploadShare1", Schema.Struct({ sealed: Bytes }), Schema.Struct({}))
+/** c_i1 to C1. C0 could decrypt it, so it must never see it. */
+export const UploadShare1 = ask("UploadShare1", CiphertextRun, Schema.Struct({}))
+
+/**
+ * In the hybrid form, a run of the words of m_i1 to C1, from the `first`-th, to which a one-time pad masks the
+ * cells. C0 knows the seed of the pad.
+ */
+export const UploadWords1 = ask(
+  "UploadWords1",
+  Schema.Struct({ first: Count, words: Bytes }),
+  Schema.Struct({})
+)

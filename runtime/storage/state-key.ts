@@ -117,7 +117,9 @@ const keyInFile = ({ actor, folder, ended }: StateKeyOptions, place: string) =>
     const unfit = (reason: string) => new StateKeyUnfit({ party: actor, place, reason })
     const attempt = attempting(place)
     if (isWithin(resolve(folder), place))
-      return yield* unfit("lies in the folder that it protects, and would go with every copy of it; put it elsewhere")
+      return yield* unfit(
+        "lies in the folder that it protects, and would go with every copy of it; put it elsewhere"
+      )
     const found: FoundStateKey = {
       secret: drawStateKey(),
       destroy: attempt("remove", () => destroyed(place)),

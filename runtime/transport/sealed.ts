@@ -6,6 +6,7 @@
  * any network. Who sends a group something does not know who will take it: that is sealed to their common key.
  */
 import { type Clock, Effect, Either, Layer, Option, Runtime } from "effect"
+import { CanonicalWriter } from "../../protocol/canonical.ts"
 import {
   FrameOpener,
   FrameSealer,
@@ -35,7 +36,6 @@ import {
   parseSubject,
   subjectOf
 } from "../../protocol/messages/subjects.ts"
-import { CanonicalWriter } from "../../protocol/canonical.ts"
 import { type Delivery, PayloadTooLarge, Transport, type TransportService } from "./transport.ts"
 
 export interface SealedOptions {
@@ -210,9 +210,12 @@ class Channels {
       return undefined
     }
     if (Option.isSome(opened)) return opened.value
-    this.#note("a message does not open under the key of its sender: it was changed on the way, or forged", {
-      from
-    })
+    this.#note(
+      "a message does not open under the key of its sender: it was changed on the way, forged, or came before",
+      {
+        from
+      }
+    )
     return undefined
   }
 
@@ -243,7 +246,7 @@ class Channels {
 
   /** Begins a handshake, or sends the message of the one that was begun again, after a pause. */
   #hello(to: string, outbound: Outbound, subject: string) {
-    const now = Number(this.#clock.unsafeCurrentTimeNanos() / 1_000_000n)
+    const now = this.#nowMs()
     if (outbound.begun === undefined) {
       const begun = Either.flatMap(this.#side(this.#options.name, to), (side) => begin(side))
       if (Either.isLeft(begun)) {
@@ -254,6 +257,10 @@ class Channels {
     } else if (now - outbound.saidAtMs < helloAgainMs) return undefined
     outbound.saidAtMs = now
     return this.#real.send(subject, frameOf(frameKinds.hello, outbound.begun.message))
+  }
+
+  #nowMs(): number {
+    return Number(this.#clock.unsafeCurrentTimeNanos() / 1_000_000n)
   }
 
   #answer(from: string, hello: Uint8Array): void {
@@ -287,8 +294,9 @@ class Channels {
   /** The peer says that it does not know the session: it was started anew, or somebody wants us to believe so. */
   #lost(from: string, session: Uint8Array): void {
     const outbound = this.#outbound.get(from)
-    if (outbound?.session === nameOf(session) && outbound.begun === undefined)
-      this.#hello(from, outbound, this.#wayTo(from))
+    if (outbound?.session !== nameOf(session) || outbound.begun !== undefined) return
+    // What anybody may say begins no more handshakes than this; a peer that does not know the session says so again.
+    if (this.#nowMs() - outbound.saidAtMs >= helloAgainMs) this.#hello(from, outbound, this.#wayTo(from))
   }
 
   #outboundTo(to: string): Outbound {

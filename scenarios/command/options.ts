@@ -116,13 +116,6 @@ export const actorArguments = {
     Options.withPseudoName("ID"),
     Options.withDescription("Name of the run, the same for all parties: 1 to 64 letters, digits and hyphens")
   ),
-  kgcKey: Options.text("kgc-key").pipe(
-    Options.withPseudoName("BASE64"),
-    Options.withDescription(
-      "The verification key that the KGC prints when it starts; clouds and users need it"
-    ),
-    Options.optional
-  ),
   state: Options.text("state").pipe(
     Options.withPseudoName("DIR"),
     Options.withDescription(

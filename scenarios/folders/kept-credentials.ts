@@ -57,7 +57,8 @@ export const isCredentials = async (path: string): Promise<boolean> =>
   Option.exists(
     decode(await smallFile(path)),
     ({ houses, stateKeys }) =>
-      actorsWithMembers.every((actor) => Object.hasOwn(houses, actor)) || Object.values(stateKeys).some(isStateKey)
+      actorsWithMembers.every((actor) => Object.hasOwn(houses, actor)) ||
+      Object.values(stateKeys).some(isStateKey)
   )
 
 /** A run's own broker has a password for each of its users. Those of one at `NATS_URL` are not kept here. */
@@ -130,8 +131,7 @@ export const keepOnlyStateKeys = (
       new StoreFailed({ operation: "erase", place: join(out, credentialsEntry), reason: fileReason(error) })
   })
 
-const textOf = (kept: typeof Kept.Type): Uint8Array =>
-  new TextEncoder().encode(`${JSON.stringify(kept)}\n`)
+const textOf = (kept: typeof Kept.Type): Uint8Array => new TextEncoder().encode(`${JSON.stringify(kept)}\n`)
 
 const drawnIn = (out: string): Effect.Effect<RunSecrets, StoreFailed> =>
   Effect.gen(function* () {

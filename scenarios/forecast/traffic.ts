@@ -31,7 +31,7 @@ import {
   Transform,
   Upload
 } from "../../protocol/messages/control.ts"
-import { Enrolment } from "../../protocol/messages/enrolment.ts"
+import { Enrolment, markBytes } from "../../protocol/messages/enrolment.ts"
 import { FetchModel, HeldOutCells, ModelShare, PartialDecryptions } from "../../protocol/messages/output.ts"
 import { Deal } from "../../protocol/messages/training.ts"
 import { Reencrypt, UnifiedShare0 } from "../../protocol/messages/transformation.ts"
@@ -44,7 +44,6 @@ import {
   UploadWords1
 } from "../../protocol/messages/upload.ts"
 import { shareOverheadBytes } from "../../protocol/sharing/hybrid-output.ts"
-import { sealingKeyBytes, sealOverheadBytes } from "../../protocol/sharing/sealed.ts"
 import { seedBytes } from "../../protocol/sharing/split.ts"
 import { agreementOf } from "../description/agreement.ts"
 import type { JoinedData } from "../description/joined.ts"
@@ -88,8 +87,6 @@ const roundEnvelopeBytes = 27
 const requestIdBytes = 12
 /** Names and lengths of a message's fields, and its small numbers. */
 const fieldBytes = 24
-/** A user's name, actor and lengths in the roster, and the roster's own share of signature and run. */
-const rosterEntryBytes = 96
 /** One counted kind of message in a `Report`. */
 const reportRowBytes = 64
 
@@ -176,14 +173,14 @@ const predictSetup = (tally: Tally, scenario: Scenario): void => {
   const users = scenario.users.length
   const members = users + 2
   const pp = modulus(scenario)
-  const roster = (members + 2) * (rosterEntryBytes + sealingKeyBytes) + users * elementBytes(pp)
+  const publicKeys = users * (elementBytes(pp) + fieldBytes)
   const parameters = 2 * plaintextBytes(pp) + 2 * elementBytes(pp)
-  const secrets = elementBytes(pp) + sealOverheadBytes + fieldBytes
+  const secrets = elementBytes(pp) + 3 * fieldBytes
   tally.ask("setup", Begin, members + 1, { requests: 64 * (members + 1) })
   tally.ask("setup", Enrol, members)
   tally.ask("setup", Enrolment, members, {
-    requests: members * sealingKeyBytes,
-    replies: members * (roster + parameters + secrets)
+    requests: members * markBytes,
+    replies: members * (publicKeys + parameters + secrets)
   })
 }
 
@@ -218,12 +215,11 @@ const predictUpload = (tally: Tally, scenario: Scenario, placed: ReadonlyArray<P
   const messages = total(shares, (count) => pieces(scenario, count))
   const declared = total(
     placed,
-    ({ training, heldOut }) =>
-      declaredBytes(training, digestBytes) + declaredBytes(heldOut, digestBytes) + sealOverheadBytes
+    ({ training, heldOut }) => declaredBytes(training, digestBytes) + declaredBytes(heldOut, digestBytes)
   )
   const opened = total(placed, ({ training }) => declaredBytes(training, indexBytes))
   tally.ask("upload", Upload, users)
-  tally.ask("upload", RowSalt, others, { replies: others * (digestBytes + sealOverheadBytes) })
+  tally.ask("upload", RowSalt, others, { replies: others * digestBytes })
   tally.ask("upload", Declaration, users * others, { requests: others * declared })
   tally.ask("upload", OpenUpload, 2 * users, { requests: 2 * opened })
   tally.ask("upload", UploadShare0, messages, { requests: bytes })
@@ -231,7 +227,7 @@ const predictUpload = (tally: Tally, scenario: Scenario, placed: ReadonlyArray<P
   const sealed = hybrid ? total(placed, ({ training }) => cellsInOrder(training, cellsARun).length) : messages
   const words = total(placed, ({ training }) => wordBytes * countCells(training))
   tally.ask("upload", hybrid ? UploadWords1 : UploadShare1, sealed, {
-    requests: (hybrid ? words : bytes) + sealed * (sealOverheadBytes + fieldBytes)
+    requests: (hybrid ? words : bytes) + sealed * fieldBytes
   })
   tally.encrypted("upload", (hybrid ? 1 : 2) * total(shares, (count) => count))
   if (scenario.placement.usersLeaveAfterUpload) predictFarewell(tally, "upload", users)
@@ -293,7 +289,7 @@ const predictOutput = (
     replies: users * (ciphertexts * ciphertextBytes(pp) + 2 * share)
   })
   tally.ask("output", PartialDecryptions, users * others, {
-    requests: users * others * (ciphertexts * elementBytes(pp) + sealOverheadBytes + fieldBytes)
+    requests: users * others * (ciphertexts * elementBytes(pp) + fieldBytes)
   })
   tally.encrypted("output", ciphertexts)
   if (scenario.reveal.includes("heldOutRows")) {
@@ -303,10 +299,7 @@ const predictOutput = (
     )
     const sent = placed.filter((_, user) => user !== tester).map(({ heldOut }) => heldOut)
     tally.ask("output", HeldOutCells, sent.length, {
-      requests: total(
-        sent,
-        (blocks) => declaredBytes(blocks, indexBytes) + 8 * countCells(blocks) + sealOverheadBytes
-      )
+      requests: total(sent, (blocks) => declaredBytes(blocks, indexBytes) + 8 * countCells(blocks))
     })
   }
   tally.ask("output", Erase, users + 3)

@@ -6,8 +6,7 @@ import { direct } from "../../actors/director.ts"
 import { actorsOf } from "../../actors/party/agreement.ts"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { directoryOfTrial, drawIdentities, keysOf } from "../../actors/party/identities.ts"
-import { type Role, serve } from "../../actors/roles.ts"
-import { generateSigningKeyPair } from "../../protocol/sharing/roster.ts"
+import { roleOf, serve } from "../../actors/roles.ts"
 import { layer as party } from "../../runtime/messaging/party.ts"
 import { directory, memoryStore, Stable } from "../../runtime/storage/store.ts"
 import { layer as tracing } from "../../runtime/tracing.ts"
@@ -41,26 +40,14 @@ const servicesOf = ({ agreement, folder, run }: FibersOptions) =>
       ).pipe(Layer.provideMerge(tracing({ actor, file: join(folder, actor, eventsEntry) })))
   })
 
-/** What each actor does, and with which key and data. */
-const rolesOf = ({ agreement, tables }: FibersOptions) => {
-  const signing = generateSigningKeyPair()
-  const kgcKey = signing.publicKey
-  return (actor: string): Role => {
-    if (actor === "kgc") return { role: "kgc", signing }
-    if (actor === "cloud0" || actor === "cloud1") return { role: actor, kgcKey }
-    const index = agreement.users.findIndex((user) => user.actor === actor)
-    return { role: "user", kgcKey, tables: tables[index]! }
-  }
-}
-
 /** Starts all parties as fibers. */
 export const assembleFibers = (options: FibersOptions) =>
   Effect.gen(function* () {
     const { agreement, display, placement } = options
     const scope = yield* Effect.scope
     const services = yield* servicesOf(options)
-    const roleOf = rolesOf(options)
-    const living = (actor: string) => Effect.provide(serve(agreement, roleOf(actor)), services(actor))
+    const living = (actor: string) =>
+      Effect.provide(serve(agreement, roleOf(agreement, options.tables, actor)), services(actor))
     const lost = yield* Deferred.make<never, Effect.Effect.Error<ReturnType<typeof living>>>()
     const start = (actor: string) =>
       living(actor).pipe(

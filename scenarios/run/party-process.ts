@@ -6,11 +6,9 @@
 import { availableParallelism } from "node:os"
 import { Console, Effect, Option } from "effect"
 import { direct } from "../../actors/director.ts"
-import { signingKeys } from "../../actors/kgc/signing.ts"
 import type { Agreement } from "../../actors/party/agreement.ts"
-import { hasEnded, refuseFinished } from "../../actors/party/erasure.ts"
-import { serve } from "../../actors/roles.ts"
-import { generateSigningKeyPair } from "../../protocol/sharing/roster.ts"
+import { refuseFinished } from "../../actors/party/erasure.ts"
+import { type Role, serve } from "../../actors/roles.ts"
 import { accessFromEnvironment } from "../../runtime/broker/access.ts"
 import { giveWay, isSupervised, parentGone, sayReady } from "../../runtime/processes/process.ts"
 import { findStateKey } from "../../runtime/storage/state-key.ts"
@@ -25,7 +23,7 @@ import { hasEndRecord, holdPartyFolder, outcomeEntry } from "../folders/party-fo
 import { requireMeaningful } from "../reference/opened-model.ts"
 import type { DirectorEvent } from "./director-events.ts"
 import { directoryOfParty } from "./identities.ts"
-import { actorNamed, type ServingRole, servingRole } from "./party-role.ts"
+import { actorNamed, servingRole } from "./party-role.ts"
 import { partyServices } from "./party-services.ts"
 import { brokerLost } from "./until-broker.ts"
 
@@ -35,8 +33,6 @@ export interface ActorOptions {
   readonly scenario: string
   /** The run's name, the same for all its parties. */
   readonly run: string
-  /** The KGC's verification key, base64; every party but the KGC needs it. */
-  readonly kgcKey: Option.Option<string>
   /** The party's own folder: what it keeps, and its event log. */
   readonly state: string
   /** The file of the key that its state is encrypted under. */
@@ -80,26 +76,13 @@ const injectedFaults = (
     return faults && faultsAtParty(yield* planFaults(faults, agreement), agreement, actor, state)
   })
 
-/** Serves as the KGC. It deals ahead of the clouds, which wait for each other, so it gives way to them. */
-const serveAsKgc = (agreement: Agreement) =>
-  Effect.gen(function* () {
-    yield* giveWay
-    if (yield* hasEnded) {
-      // The signing key is erased, and so is what others would verify with it: they have ended too.
-      yield* sayReady({ kgcKey: Buffer.alloc(32).toString("base64") })
-      return yield* serve(agreement, { role: "kgc", signing: generateSigningKeyPair() })
-    }
-    const signing = yield* signingKeys
-    yield* sayReady({ kgcKey: Buffer.from(signing.publicKey).toString("base64") })
-    yield* serve(agreement, { role: "kgc", signing })
-  })
-
 /**
- * Serves as a cloud or a user. A user on its own judges the result; a process that supervises does so
- * otherwise.
+ * Serves in a role. The KGC deals ahead of the clouds, which wait for each other, so it gives way to them. A
+ * user on its own judges the result; a process that supervises does so otherwise.
  */
-const serveAs = (agreement: Agreement, role: ServingRole) =>
+const serveAs = (agreement: Agreement, role: Role) =>
   Effect.gen(function* () {
+    if (role.role === "kgc") yield* giveWay
     yield* sayReady({})
     yield* serve(agreement, role)
     if (role.role === "user" && !isSupervised()) yield* requireMeaningful(agreement)
@@ -114,8 +97,8 @@ export const runActor = (options: ActorOptions) =>
     const { placement, seed } = loaded.scenario
     const agreement = agreementOf(loaded.scenario, Option.getOrUndefined(options.seed) ?? seed)
     const actor = yield* actorNamed(agreement, options.role)
-    // What is wrong with the party's own files or key is found out before it connects.
-    const serving = yield* servingRole(actor, loaded, options.kgcKey)
+    // What is wrong with the party's own files is found out before it connects.
+    const serving = yield* servingRole(actor, loaded)
     const directory = yield* directoryOfParty(
       agreement,
       { name: actor, run },
@@ -144,7 +127,6 @@ export const runActor = (options: ActorOptions) =>
       // A runner that resumes starts all parties, and those that have finished answer its director again.
       if (!isSupervised()) yield* refuseFinished(actor)
       if (serving !== undefined) return yield* serveAs(agreement, serving)
-      if (actor === "kgc") return yield* serveAsKgc(agreement)
       yield* sayReady({})
       yield* directRun(agreement, placement.usersLeaveAfterUpload)
     })

@@ -50,11 +50,10 @@ export class ProcessLaunch {
   }
 
   /** Starts the process of a party. */
-  party(actor: string, kgcKey?: string, onLine = this.#options.parties.onLine) {
+  party(actor: string, onLine = this.#options.parties.onLine) {
     const { agreement, faultsFile = Option.none(), file, folder, run } = this.#options.parties
     const args = [
       ...["--scenario", file, "--run", run, "--state", join(folder, actor)],
-      ...(kgcKey === undefined ? [] : ["--kgc-key", kgcKey]),
       ...(agreement.seed === undefined ? [] : ["--seed", String(agreement.seed)]),
       ...Option.match(faultsFile, { onNone: () => [], onSome: (faults) => ["--faults", faults] })
     ]

@@ -1,7 +1,7 @@
 /**
  * The parties of a run as processes over NATS, each on its own, the director too. A process that dies is
- * started again. A party gets nothing but the public scenario, the KGC's verification key and, as a user, its
- * own files.
+ * started again. A party gets nothing but the public scenario, its own
+ * secrets and, as a user, its own files.
  */
 import { join } from "node:path"
 import { Deferred, Duration, Effect, type Scope } from "effect"
@@ -53,33 +53,30 @@ export const assembleProcesses = (options: ProcessesOptions) =>
     const launch = new ProcessLaunch({ parties: options, url: broker.url, access, onEvent, scope })
     const assembly: Assembly = { options, launch, lost, scope }
     if ("lost" in broker) yield* watch(assembly, broker.lost)
-    const { ready } = yield* startParty(assembly, "kgc")
-    const { kgcKey } = ready as { readonly kgcKey: string }
     const control: ProcessControl = {
       signal: (actor, signal) => {
         const pid = actor === "broker" && "pid" in broker ? broker.pid : launch.get(actor)?.pid()
         return pid !== undefined && process.kill(pid, signal)
       }
     }
-    return { directed: directProcesses(assembly, kgcKey), control }
+    return { directed: directProcesses(assembly), control }
   })
 
 /** Starts the director and all others, and waits for the director's end. */
-const directProcesses = (assembly: Assembly, kgcKey: string) =>
+const directProcesses = (assembly: Assembly) =>
   Effect.gen(function* () {
     const { options, launch, lost, scope } = assembly
     const { agreement, folder, placement } = options
     const runtime = yield* Effect.runtime()
     const follow = followDirector(options.display, (user) => {
-      const back = Effect.provide(Effect.forkIn(comeBack(assembly, user, kgcKey), scope), runtime)
+      const back = Effect.provide(Effect.forkIn(comeBack(assembly, user), scope), runtime)
       void Effect.runFork(back)
     })
-    const { ended } = yield* launch.party("director", undefined, (line) => {
+    const { ended } = yield* launch.party("director", (line) => {
       options.onLine?.(line)
       follow(line)
     })
-    const others = actorsOf(agreement).filter((actor) => actor !== "kgc")
-    yield* Effect.forEach(others, (actor) => startParty(assembly, actor, kgcKey), {
+    yield* Effect.forEach(actorsOf(agreement), (actor) => startParty(assembly, actor), {
       concurrency: "unbounded"
     })
     for (const [actor, count] of Object.entries(placement.workers))
@@ -109,10 +106,10 @@ const watch = ({ lost, scope }: Assembly, ended: Effect.Effect<unknown, Loss>) =
   )
 
 /** Starts a party whose loss ends the run, and waits until it is ready. */
-const startParty = (assembly: Assembly, actor: string, kgcKey?: string) =>
+const startParty = (assembly: Assembly, actor: string) =>
   Effect.gen(function* () {
     const { launch, options } = assembly
-    const { ended, ready } = yield* launch.party(actor, kgcKey)
+    const { ended, ready } = yield* launch.party(actor)
     const reported = Effect.mapError((died: ActorDied) => reportedBy(actor, died))
     yield* watch(assembly, reported(ended))
     return yield* reported(ready).pipe(
@@ -121,8 +118,8 @@ const startParty = (assembly: Assembly, actor: string, kgcKey?: string) =>
   })
 
 /** Starts a user again once the process that it left by has ended. A user who never left stays as it is. */
-const comeBack = (assembly: Assembly, user: string, kgcKey: string) =>
-  Effect.zipRight(assembly.launch.get(user)!.ended, startParty(assembly, user, kgcKey)).pipe(
+const comeBack = (assembly: Assembly, user: string) =>
+  Effect.zipRight(assembly.launch.get(user)!.ended, startParty(assembly, user)).pipe(
     Effect.catchAll((died) => Deferred.fail(assembly.lost, died))
   )
 

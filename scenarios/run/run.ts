@@ -191,9 +191,7 @@ const runProcesses = (context: RunContext) =>
     const { out } = context
     const before = yield* outcomeOf(partiesOptions(context).folder)
     const done: Done =
-      before === undefined
-        ? yield* runToTheEnd(context)
-        : { outcome: before, recoveries: [], faults: null }
+      before === undefined ? yield* runToTheEnd(context) : { outcome: before, recoveries: [], faults: null }
     const { kept } = done.outcome
     yield* keepOnlyStateKeys(
       out,

@@ -6,7 +6,7 @@ import { Context, Effect, type Exit, Fiber, Random, type Scope } from "effect"
 import { BcpPool } from "../../actors/party/bcp-pool.ts"
 import { Directory } from "../../actors/party/directory.ts"
 import { directoryOfTrial, keysOf } from "../../actors/party/identities.ts"
-import { type Role, serve } from "../../actors/roles.ts"
+import { roleOf, serve } from "../../actors/roles.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { makeParty } from "../../runtime/messaging/party.ts"
 import { Stable, Store, StoreFailed, type StoreService } from "../../runtime/storage/store.ts"
@@ -110,7 +110,8 @@ export class Parties {
     return Effect.scoped(
       Effect.gen(this, function* () {
         const { simulation, disks, pool, identities } = this.#world
-        const acquaintance = { agreement: simulation.agreement, keys: keysOf(identities) }
+        const { agreement } = simulation
+        const acquaintance = { agreement, keys: keysOf(identities) }
         const directory = directoryOfTrial(acquaintance, { name: actor, run: runName }, identities)
         const transport = yield* this.#connect(actor, life, directory)
         const itself = yield* Effect.provideService(
@@ -127,7 +128,7 @@ export class Parties {
         )
         return actor === "director"
           ? yield* Effect.provide(this.#options.directing, services)
-          : yield* Effect.provide(serve(simulation.agreement, this.#roleOf(actor)), services)
+          : yield* Effect.provide(serve(agreement, roleOf(agreement, simulation.tables, actor)), services)
       })
     )
   }
@@ -151,14 +152,5 @@ export class Parties {
       remove: (name) => Effect.suspend(() => (life.dead ? Effect.never : real.remove(name))),
       erase: (name) => Effect.suspend(() => (life.dead ? Effect.never : real.erase(name)))
     }
-  }
-
-  #roleOf(actor: string): Role {
-    const { simulation, signing } = this.#world
-    const kgcKey = signing.publicKey
-    if (actor === "kgc") return { role: "kgc", signing }
-    if (actor === "cloud0" || actor === "cloud1") return { role: actor, kgcKey }
-    const index = simulation.agreement.users.findIndex((user) => user.actor === actor)
-    return { role: "user", kgcKey, tables: simulation.tables[index]! }
   }
 }

@@ -8,7 +8,6 @@ import { rootEntry } from "../../actors/party/root.ts"
 import type { EncodedTable } from "../../protocol/data/encoding.ts"
 import { Bytes, format } from "../../protocol/messages/message.ts"
 import { Schema } from "../../protocol/schema.ts"
-import { generateSigningKeyPair } from "../../protocol/sharing/roster.ts"
 import type { Work } from "../../protocol/sharing/work.ts"
 import { memoryStore, type StoreService } from "../../runtime/storage/store.ts"
 import type { Hub } from "../../runtime/transport/memory.ts"
@@ -82,8 +81,6 @@ export interface World {
   readonly pool: Work<JobFailed>
   /** The parties' identities, the same for all of a run. */
   readonly identities: TrialIdentities
-  /** The KGC's signing key. */
-  readonly signing: ReturnType<typeof generateSigningKeyPair>
 }
 
 /** Shorter draws are left out: their bytes turn up by chance. */
@@ -121,8 +118,7 @@ export const makeWorld = (
     hub: makeNetwork({ seed, time, record, onArrival }),
     disks: new Map(parties.map((actor) => [actor, { store: memoryStore(), stable: memoryStore() }])),
     pool: simulatedPool(randomness, addDrawn(secrets)),
-    identities: drawIdentities(),
-    signing: generateSigningKeyPair()
+    identities: drawIdentities()
   }
 }
 

@@ -20,8 +20,6 @@ import { FetchModel, HeldOutCells, ModelShare, PartialDecryptions } from "../../
 import { Deal } from "../../protocol/messages/training.ts"
 import { Reencrypt, UnifiedShare0 } from "../../protocol/messages/transformation.ts"
 import { OpenUpload, RowSalt, UploadShare0, UploadShare1 } from "../../protocol/messages/upload.ts"
-import { generateSigningKeyPair } from "../../protocol/sharing/roster.ts"
-import { generateSealingKeyPair } from "../../protocol/sharing/sealed.ts"
 import type { AskError, Party } from "../../runtime/messaging/contract.ts"
 import { company } from "../support/company.ts"
 import { patienceMs } from "../support/patience.ts"
@@ -67,29 +65,15 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
         })
       )
 
-      it.scoped("with the key of another KGC, the roster is rejected and nothing is uploaded", () =>
-        Effect.gen(function* () {
-          for (const actor of ["cloud0", "cloud1", "user1"]) {
-            const { directed, start, startAll } = yield* written
-            yield* startAll(actor)
-            yield* start(actor, { kgcKey: generateSigningKeyPair().publicKey })
-            const error = yield* Effect.flip(directed)
-            expect(error).toMatchObject({ party: actor, request: "Enrol", error: { _tag: "RosterRejected" } })
-            expect(error.message).toMatch(/sign/)
-          }
-        })
-      )
-
-      it.scoped("a second enrolment under the same name with another key is refused", () =>
+      it.scoped("a party that comes back without its state is refused its keys", () =>
         Effect.gen(function* () {
           const { played, start } = yield* written
           yield* start("kgc")
           const user = yield* played("user1")
-          const [one, other] = [yield* generateSealingKeyPair, yield* generateSealingKeyPair]
-          const enrol = (key: typeof one) => ({ sealingKey: key.publicKey })
-          yield* Effect.fork(user.ask("kgc", Enrolment, enrol(one), options))
+          const [one, other] = [new Uint8Array(16).fill(1), new Uint8Array(16).fill(2)]
+          yield* Effect.fork(user.ask("kgc", Enrolment, { mark: one }, options))
           yield* Effect.yieldNow()
-          const error = yield* refusal(user, "kgc", Enrolment, enrol(other))
+          const error = yield* refusal(user, "kgc", Enrolment, { mark: other })
           expect(error._tag).toBe("AlreadyEnrolled")
           expect(error.message).toMatch(/user1 .* start a new run/)
         })
@@ -200,9 +184,8 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           ]
           const opening = { rows: 48, ciphertexts: 1, blocks: [] }
           const share = { user: "user2", first: 0, ciphertexts: bytes }
-          const { publicKey: sealingKey } = yield* generateSealingKeyPair
           const refused = [
-            refusal(director, "kgc", Enrolment, { sealingKey }),
+            refusal(director, "kgc", Enrolment, { mark: new Uint8Array(16) }),
             refusal(director, "cloud0", OpenUpload, opening),
             refusal(cloud1, "cloud0", OpenUpload, opening),
             refusal(user2, "cloud0", UploadShare0, { first: 0, ciphertexts: bytes }),
@@ -225,12 +208,16 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           const { played, start } = yield* written
           yield* start("cloud0")
           const user = yield* played("user1")
-          for (const message of [UploadShare1, PartialDecryptions, HeldOutCells]) {
-            expect(yield* refusal(user, "cloud0", message, { sealed: bytes })).toMatchObject({
+          const unserved = [
+            [UploadShare1, { first: 0, ciphertexts: bytes }],
+            [PartialDecryptions, { partials: bytes }],
+            [HeldOutCells, { blocks: [] }]
+          ] as const
+          for (const [message, payload] of unserved)
+            expect(yield* refusal(user, "cloud0", message as Ask<unknown, unknown>, payload)).toMatchObject({
               _tag: "UnknownMessage",
               message: `cloud0 does not answer ask ${message.tag}`
             })
-          }
         })
       )
     })
@@ -257,9 +244,8 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           }
           const user = yield* played("user2")
           expect(yield* refusal(user, "cloud1", FetchModel, {})).toMatchObject({ _tag: "TooEarly" })
-          expect(yield* refusal(user, "cloud1", UploadShare1, { sealed: bytes })).toMatchObject({
-            _tag: "TooEarly"
-          })
+          const piece = { first: 0, ciphertexts: bytes }
+          expect(yield* refusal(user, "cloud1", UploadShare1, piece)).toMatchObject({ _tag: "NotExpected" })
           const cloud1 = yield* played("cloud1")
           const blinded = { user: "user2", blinded: bytes }
           expect(yield* refusal(cloud1, "cloud0", Reencrypt, blinded)).toMatchObject({ _tag: "TooEarly" })

@@ -5,9 +5,9 @@
  */
 import { cpSync, existsSync } from "node:fs"
 import { readdir, readFile } from "node:fs/promises"
+import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { expect, layer } from "@effect/vitest"
-import { availableParallelism } from "node:os"
 import { Effect, Either, Layer, Option, Redacted } from "effect"
 import { actorsOf } from "../../actors/party/agreement.ts"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
@@ -64,10 +64,13 @@ const carriedOut = (archive: "keep" | "none", upload: "packed" | "hybrid") =>
 /** What a party stored, in the clear. */
 const opened = (folder: string, actor: string, secret: Redacted.Redacted) =>
   Effect.gen(function* () {
-    const store = encrypted(yield* folderStore(join(folder, actor, stableFolder)), { party: actor, run, secret })
+    const store = encrypted(yield* folderStore(join(folder, actor, stableFolder)), {
+      party: actor,
+      run,
+      secret
+    })
     const entries = new Map<string, Uint8Array>()
-    for (const name of yield* store.list)
-      entries.set(name, Option.getOrThrow(yield* store.get(name)))
+    for (const name of yield* store.list) entries.set(name, Option.getOrThrow(yield* store.get(name)))
     return entries
   })
 
@@ -84,7 +87,8 @@ const bytesIn = (value: unknown): ReadonlyArray<Uint8Array> =>
       : []
 
 /** What of a party's entries is secret: all bytes of these. */
-const secretEntries = /^(root|keys|standing|opened-.*|trained|partials-.*|held-out-.*|declaration-.*|uploaded|weights-.*)$/
+const secretEntries =
+  /^(root|keys|standing|opened-.*|trained|partials-.*|held-out-.*|declaration-.*|uploaded|weights-.*)$/
 /** Public parts of them. */
 const isPublic = /^(parameters|unifiedPublicKey|publicKeys|roster|orderKey)$/
 
@@ -109,7 +113,9 @@ const filesIn = (folder: string) =>
 const openedByThief = (copy: string, actors: ReadonlyArray<string>, files: ReadonlyArray<Buffer>) =>
   Effect.gen(function* () {
     const passwords = Object.values(drawn).map(({ password }) => password)
-    const found = files.filter(({ length }) => length <= 256).map((file) => Redacted.make(file.toString("utf8").trim()))
+    const found = files
+      .filter(({ length }) => length <= 256)
+      .map((file) => Redacted.make(file.toString("utf8").trim()))
     let count = 0
     for (const party of actors) {
       const inner = yield* folderStore(join(copy, party, stableFolder))
@@ -126,40 +132,45 @@ const drawn = drawCredentials()
 
 layer(bcpPool(availableParallelism()), { excludeTestServices: true })("A8 - an old backup", (it) => {
   for (const upload of ["packed", "hybrid"] as const) {
-    it.scoped(`after a run with a ${upload} upload, copies of all folders show nothing but what is kept`, () =>
-      Effect.gen(function* () {
-        const { actors, during, after, kept } = yield* carriedOut("keep", upload)
-        const secrets: Array<Uint8Array> = []
-        for (const actor of actors)
-          secrets.push(...secretsIn(yield* opened(during, actor, yield* keyIn(during, actor))))
-        expect(secrets.length).toBeGreaterThan(30)
-        const files: Array<Buffer> = []
-        for (const actor of actors) files.push(...(yield* filesIn(join(after, actor))))
-        for (const secret of secrets)
-          expect(files.some((file) => file.includes(Buffer.from(secret)))).toBe(false)
-        expect(yield* openedByThief(after, actors, files)).toBe(0)
-        // Under the state keys is what opens the archive, and no more.
-        const left = new Map<string, ReadonlyArray<string>>()
-        for (const actor of actors)
-          left.set(actor, yield* Effect.promise(() => readdir(join(after, actor, stableFolder))))
-        expect(Object.fromEntries(left)).toEqual({
-          kgc: [],
-          cloud0: ["master-key"],
-          cloud1: upload === "hybrid" ? ["archive-key"] : [],
-          user1: ["secret-key"],
-          user2: ["secret-key"],
-          user3: ["secret-key"]
+    it.scoped(
+      `after a run with a ${upload} upload, copies of all folders show nothing but what is kept`,
+      () =>
+        Effect.gen(function* () {
+          const { actors, during, after, kept } = yield* carriedOut("keep", upload)
+          const secrets: Array<Uint8Array> = []
+          for (const actor of actors)
+            secrets.push(...secretsIn(yield* opened(during, actor, yield* keyIn(during, actor))))
+          expect(secrets.length).toBeGreaterThan(30)
+          const files: Array<Buffer> = []
+          for (const actor of actors) files.push(...(yield* filesIn(join(after, actor))))
+          for (const secret of secrets)
+            expect(files.some((file) => file.includes(Buffer.from(secret)))).toBe(false)
+          expect(yield* openedByThief(after, actors, files)).toBe(0)
+          // Under the state keys is what opens the archive, and no more.
+          const left = new Map<string, ReadonlyArray<string>>()
+          for (const actor of actors)
+            left.set(actor, yield* Effect.promise(() => readdir(join(after, actor, stableFolder))))
+          expect(Object.fromEntries(left)).toEqual({
+            kgc: [],
+            cloud0: ["master-key"],
+            cloud1: upload === "hybrid" ? ["archive-key"] : [],
+            user1: ["secret-key"],
+            user2: ["secret-key"],
+            user3: ["secret-key"]
+          })
+          expect(kept.cloud0).toEqual({ kept: [], sealed: ["the master key"] })
+          expect(kept.user1).toEqual({ kept: ["the model"], sealed: ["its secret key"] })
+          expect(kept.kgc).toEqual({ kept: [], sealed: [] })
+          const archive = yield* decodeArchive(
+            yield* Effect.promise(() => readFile(join(after, "cloud1", "archive")))
+          )
+          const master = yield* opened(after, "cloud0", yield* keyIn(after, "cloud0"))
+          const { p, q } = Either.getOrThrow(decode("", master.get("master-key")!)) as Record<
+            string,
+            Uint8Array
+          >
+          expect(fromBytes(p!) * fromBytes(q!)).toBe(fromBytes(archive.modulus))
         })
-        expect(kept.cloud0).toEqual({ kept: [], sealed: ["the master key"] })
-        expect(kept.user1).toEqual({ kept: ["the model"], sealed: ["its secret key"] })
-        expect(kept.kgc).toEqual({ kept: [], sealed: [] })
-        const archive = yield* decodeArchive(
-          yield* Effect.promise(() => readFile(join(after, "cloud1", "archive")))
-        )
-        const master = yield* opened(after, "cloud0", yield* keyIn(after, "cloud0"))
-        const { p, q } = Either.getOrThrow(decode("", master.get("master-key")!)) as Record<string, Uint8Array>
-        expect(fromBytes(p!) * fromBytes(q!)).toBe(fromBytes(archive.modulus))
-      })
     )
 
     it.scoped(`with archive: none and a ${upload} upload, even copies from before the end open nothing`, () =>
@@ -171,7 +182,10 @@ layer(bcpPool(availableParallelism()), { excludeTestServices: true })("A8 - an o
         expect(yield* openedByThief(during, actors, left)).toBe(0)
         expect((yield* Effect.promise(() => readdir(machine))).sort()).toEqual([...actors].sort())
         for (const actor of actors) expect(kept[actor]!.sealed).toEqual([])
-        expect((yield* Effect.promise(() => readdir(join(machine, "cloud1")))).sort()).toEqual(["ended", "stable"])
+        expect((yield* Effect.promise(() => readdir(join(machine, "cloud1")))).sort()).toEqual([
+          "ended",
+          "stable"
+        ])
         expect((yield* Effect.promise(() => readdir(join(machine, "user2")))).sort()).toEqual([
           "ended",
           "model.json",

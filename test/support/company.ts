@@ -1,26 +1,30 @@
 /**
  * The parties of a written scenario in this process, one by one under a test's hand: any of them may be started otherwise than
- * the rest, or be played by the test itself, and every message on the wire can be read and changed on its way.
+ * the rest, or be played by the test itself. Each message can be read and changed before its sender seals it, as a dishonest party
+ * would, and each frame on its way, as a broker would.
  */
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { Context, Effect, Either, Layer } from "effect"
 import { direct } from "../../actors/director.ts"
 import { type Agreement, actorsOf } from "../../actors/party/agreement.ts"
 import { BcpPool } from "../../actors/party/bcp-pool.ts"
-import { type Role, serve } from "../../actors/roles.ts"
+import { Directory, type DirectoryService, directoryOf } from "../../actors/party/directory.ts"
+import { roleOf, serve } from "../../actors/roles.ts"
+import type { Identity } from "../../protocol/channels/noise.ts"
 import type { EncodedTable } from "../../protocol/data/encoding.ts"
 import { decodeEnvelope, type Envelope, encodeEnvelope } from "../../protocol/messages/envelope.ts"
 import { type Address, parseSubject } from "../../protocol/messages/subjects.ts"
-import { generateSigningKeyPair } from "../../protocol/sharing/roster.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { layer as partyOf } from "../../runtime/messaging/party.ts"
 import { type Stable, Store, memory as storeInMemory } from "../../runtime/storage/store.ts"
 import { makeHub } from "../../runtime/transport/memory.ts"
+import { sealed } from "../../runtime/transport/sealed.ts"
 import { Transport, type TransportError } from "../../runtime/transport/transport.ts"
 import { agreementOf } from "../../scenarios/description/agreement.ts"
 import { loadScenario, readUserTables } from "../../scenarios/description/load.ts"
+import { identityOf } from "./identities.ts"
 
-/** A message as it goes over the wire. */
+/** A message as its sender hands it over to be sealed. */
 export type Wired = Pick<Address, "from" | "to" | "channel"> & Envelope
 
 /** Sees every message, and may give another body; `"cut"` truncates the whole message, envelope included. */
@@ -51,16 +55,49 @@ export const tapped = <E, R>(
     )
   ).pipe(Layer.provide(transport))
 
+/** A frame on its way. */
+export interface Framed extends Pick<Address, "from" | "to" | "channel"> {
+  readonly subject: string
+  readonly data: Uint8Array
+}
+
+/** Sees every frame, and may give other ones in its place: none, a changed one, or several. */
+export type Wire = (frame: Framed) => ReadonlyArray<Uint8Array> | undefined
+
+const wired = <E, R>(wire: Wire, transport: Layer.Layer<Transport, E, R>): Layer.Layer<Transport, E, R> =>
+  Layer.effect(
+    Transport,
+    Effect.map(Transport, (real) =>
+      Transport.of({
+        ...real,
+        send: (subject, data, headers) => {
+          const { from, to, channel } = parseSubject(subject)!
+          const instead = wire({ from, to, channel, subject, data: data.slice() })
+          if (instead === undefined) return real.send(subject, data, headers)
+          for (const each of instead) {
+            const error = real.send(subject, each, headers)
+            if (error !== undefined) return error
+          }
+          return undefined
+        }
+      })
+    )
+  ).pipe(Layer.provide(transport))
+
 /** How a party is started otherwise than the rest. */
 export interface Otherwise {
   readonly agreement?: Agreement
-  readonly kgcKey?: Uint8Array
+  /** The agreement that its channels state, where that is not the one of the rest. */
+  readonly channelled?: Agreement
+  /** Another identity than the others know of it. */
+  readonly identity?: Identity
   readonly tables?: ReadonlyArray<EncodedTable>
   readonly pool?: Context.Tag.Service<BcpPool>
 }
 
 export interface CompanyOptions {
   readonly tap?: Tap
+  readonly wire?: Wire
   /** The way to the others; a hub in this process unless told. */
   readonly transport?: (actor: string) => Layer.Layer<Transport, TransportError>
   /** A party's storage; new and in memory unless told. */
@@ -80,28 +117,42 @@ export const company = (file: string, options: CompanyOptions = {}) =>
     }
     const run = "test-run"
     const hub = makeHub()
-    const signing = generateSigningKeyPair()
+    const keys = new Map(
+      ["director", ...actorsOf(agreement)].map((actor) => [actor, identityOf(actor).publicKey])
+    )
     const plain = options.transport ?? hub.layer
-    const transport = (actor: string) =>
-      options.tap === undefined ? plain(actor) : tapped(options.tap, plain(actor))
-    const ways = (actor: string) =>
+    const carried = (actor: string) =>
+      options.wire === undefined ? plain(actor) : wired(options.wire, plain(actor))
+    const directoryAt = (actor: string, otherwise: Otherwise): DirectoryService =>
+      directoryOf({ name: actor, run }, otherwise.identity ?? identityOf(actor), {
+        agreement: otherwise.channelled ?? agreement,
+        keys
+      })
+    const channel = (actor: string, otherwise: Otherwise) =>
+      sealed(directoryAt(actor, otherwise), carried(actor))
+    const ways = (actor: string, otherwise: Otherwise = {}) =>
       partyOf({ name: actor, run, limits: { resendFirstMs: 100, roundResendMs: 100 } }).pipe(
-        Layer.provide(transport(actor))
+        Layer.provide(
+          options.tap === undefined
+            ? channel(actor, otherwise)
+            : tapped(options.tap, channel(actor, otherwise))
+        ),
+        Layer.merge(Layer.succeed(Directory, directoryAt(actor, otherwise)))
       )
-
-    const roleOf = (actor: string, { kgcKey = signing.publicKey, tables: other }: Otherwise): Role => {
-      if (actor === "kgc") return { role: "kgc", signing }
-      if (actor === "cloud0" || actor === "cloud1") return { role: actor, kgcKey }
-      return { role: "user", kgcKey, tables: other ?? tables.get(actor)! }
-    }
+    const inOrder = agreement.users.map(({ actor }) => tables.get(actor)!)
 
     /** Starts a party, which serves until the scope ends. Its store can be looked into. */
     const start = (actor: string, otherwise: Otherwise = {}) =>
       Effect.gen(function* () {
         const pool = otherwise.pool ?? (yield* BcpPool)
-        const services = yield* Layer.build(Layer.merge(ways(actor), stores(actor)))
+        const services = yield* Layer.build(Layer.merge(ways(actor, otherwise), stores(actor)))
         const store = Context.get(services, Store)
-        const serving = serve(otherwise.agreement ?? agreement, roleOf(actor, otherwise)).pipe(
+        const role = roleOf(agreement, inOrder, actor)
+        const own =
+          role.role === "user" && otherwise.tables !== undefined
+            ? { ...role, tables: otherwise.tables }
+            : role
+        const serving = serve(otherwise.agreement ?? agreement, own).pipe(
           Effect.provideService(BcpPool, pool),
           Effect.provide(services)
         )
@@ -110,12 +161,13 @@ export const company = (file: string, options: CompanyOptions = {}) =>
       })
 
     /** A party that the test plays. */
-    const played = (actor: string) => Effect.map(Layer.build(ways(actor)), Context.get(Party))
+    const played = (actor: string, otherwise: Otherwise = {}) =>
+      Effect.map(Layer.build(ways(actor, otherwise)), Context.get(Party))
 
     return {
       agreement,
       run,
-      signing,
+      hub,
       tables,
       start,
       played,

@@ -11,7 +11,7 @@ import { countCells } from "../../../protocol/data/rows.ts"
 import { Bytes, format } from "../../../protocol/messages/message.ts"
 import { Reencrypt, UnifiedShare0 } from "../../../protocol/messages/transformation.ts"
 import { Schema } from "../../../protocol/schema.ts"
-import { rosterBcpKey } from "../../../protocol/sharing/roster.ts"
+import { publicKeyOf } from "../../../protocol/sharing/published.ts"
 import { type Cloud0Keys, reencrypt, unifyShare0 } from "../../../protocol/sharing/transformation.ts"
 import { cutRun, pieceOf, wordsOfPiece } from "../../../protocol/sharing/upload.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
@@ -49,7 +49,7 @@ const unify = (
   Effect.gen(function* () {
     const party = yield* Party
     const pool = yield* BcpPool
-    const publicKey = yield* rosterBcpKey(membership.roster, user)
+    const publicKey = yield* publicKeyOf(membership, user)
     const bytesEach = ciphertextBytes(keys.parameters)
     const words = sharingOf(agreement).upload.cloud0.encryptedWords(countCells(blocks))
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "transform" }
@@ -77,7 +77,7 @@ const onReencrypt = (credentials: CredentialsFor<MasterKey>) =>
       const pool = yield* BcpPool
       const queue = yield* Effect.serviceOption(BcpQueue)
       const { membership, keys } = yield* credentials("re-encrypt")
-      const publicKey = yield* rosterBcpKey(membership.roster, user)
+      const publicKey = yield* publicKeyOf(membership, user)
       const reencrypted = yield* reencrypt(pool, keys, publicKey, blinded)
       const takers = Option.match(queue, { onNone: () => 1, onSome: (jobs) => jobs.takers() })
       return { ...reencrypted, takers }

@@ -56,24 +56,26 @@ describe("the state key", () => {
     })
   )
 
-  it.scoped("comes from the given file, else the service manager, else the environment, else the file next to it", () =>
-    Effect.gen(function* () {
-      const { base, state, find, write } = yield* begun
-      const [given, managed, environment, beside] = [text(), text(), text(), text()]
-      yield* write(join(base, "given"), given)
-      yield* write(join(base, "cloud0.state-key"), beside)
-      const credentials = join(base, "credentials")
-      yield* Effect.promise(() => mkdir(credentials))
-      const variables = { CLOUD0_STATE_KEY: environment, CREDENTIALS_DIRECTORY: credentials }
-      const secretOf = (changes: Partial<StateKeyOptions>, all: Record<string, string>) =>
-        Effect.map(find(changes, all), ({ secret }) => Redacted.value(secret))
-      expect(yield* secretOf({}, {})).toBe(beside)
-      expect(yield* secretOf({}, variables)).toBe(environment)
-      yield* write(join(credentials, "cloud0.state-key"), `${managed}\n`, 0o400)
-      expect(yield* secretOf({}, variables)).toBe(managed)
-      expect(yield* secretOf({ file: Option.some(join(base, "given")) }, variables)).toBe(given)
-      expect(state).toBe(join(base, "cloud0"))
-    })
+  it.scoped(
+    "comes from the given file, else the service manager, else the environment, else the file next to it",
+    () =>
+      Effect.gen(function* () {
+        const { base, state, find, write } = yield* begun
+        const [given, managed, environment, beside] = [text(), text(), text(), text()]
+        yield* write(join(base, "given"), given)
+        yield* write(join(base, "cloud0.state-key"), beside)
+        const credentials = join(base, "credentials")
+        yield* Effect.promise(() => mkdir(credentials))
+        const variables = { CLOUD0_STATE_KEY: environment, CREDENTIALS_DIRECTORY: credentials }
+        const secretOf = (changes: Partial<StateKeyOptions>, all: Record<string, string>) =>
+          Effect.map(find(changes, all), ({ secret }) => Redacted.value(secret))
+        expect(yield* secretOf({}, {})).toBe(beside)
+        expect(yield* secretOf({}, variables)).toBe(environment)
+        yield* write(join(credentials, "cloud0.state-key"), `${managed}\n`, 0o400)
+        expect(yield* secretOf({}, variables)).toBe(managed)
+        expect(yield* secretOf({ file: Option.some(join(base, "given")) }, variables)).toBe(given)
+        expect(state).toBe(join(base, "cloud0"))
+      })
   )
 
   it.scoped("is refused where others can read it, where it goes with the folder, and where it is none", () =>
@@ -122,24 +124,26 @@ describe("the state key", () => {
     })
   )
 
-  it.scoped("is destroyed with what leads to it, as often as it is asked for; not where it is another's", () =>
-    Effect.gen(function* () {
-      const { base, find, write } = yield* begun
-      const [real, link] = [join(base, "real"), join(base, "link")]
-      yield* write(real, text())
-      yield* Effect.promise(() => symlink(real, link))
-      const held = yield* Effect.promise(() => open(real, "r"))
-      yield* Effect.addFinalizer(() => Effect.promise(() => held.close()))
-      const { destroy, elsewhere } = yield* find({ file: Option.some(link) })
-      expect(elsewhere).toBeUndefined()
-      yield* destroy
-      yield* destroy
-      expect(yield* Effect.promise(() => readdir(base))).toEqual(["cloud0"])
-      // What still has the file open finds nothing but zeros.
-      expect((yield* Effect.promise(() => held.readFile())).every((byte) => byte === 0)).toBe(true)
-      const given = yield* find({}, { CLOUD0_STATE_KEY: text() })
-      yield* given.destroy
-      expect(given.elsewhere).toBe("whoever set its environment")
-    })
+  it.scoped(
+    "is destroyed with what leads to it, as often as it is asked for; not where it is another's",
+    () =>
+      Effect.gen(function* () {
+        const { base, find, write } = yield* begun
+        const [real, link] = [join(base, "real"), join(base, "link")]
+        yield* write(real, text())
+        yield* Effect.promise(() => symlink(real, link))
+        const held = yield* Effect.promise(() => open(real, "r"))
+        yield* Effect.addFinalizer(() => Effect.promise(() => held.close()))
+        const { destroy, elsewhere } = yield* find({ file: Option.some(link) })
+        expect(elsewhere).toBeUndefined()
+        yield* destroy
+        yield* destroy
+        expect(yield* Effect.promise(() => readdir(base))).toEqual(["cloud0"])
+        // What still has the file open finds nothing but zeros.
+        expect((yield* Effect.promise(() => held.readFile())).every((byte) => byte === 0)).toBe(true)
+        const given = yield* find({}, { CLOUD0_STATE_KEY: text() })
+        yield* given.destroy
+        expect(given.elsewhere).toBe("whoever set its environment")
+      })
   )
 })

@@ -1,10 +1,9 @@
 /** Virtual time and virtual randomness: what a run under them does follows from its inputs alone. */
 import { randomBytes, randomUUID } from "node:crypto"
 import { setImmediate } from "node:timers/promises"
-import { Effect, Exit, Fiber } from "effect"
+import { Effect, Either, Exit, Fiber } from "effect"
 import { describe, expect, it } from "vitest"
-import { generateSigningKeyPair } from "../../../protocol/sharing/roster.ts"
-import { generateSealingKeyPair, open, seal } from "../../../protocol/sharing/sealed.ts"
+import { answer, begin, drawIdentity } from "../../../protocol/channels/noise.ts"
 import { replaceRandomness } from "../../../runtime/virtual/randomness.ts"
 import { makeVirtualTime } from "../../../runtime/virtual/time.ts"
 
@@ -85,24 +84,14 @@ describe("virtual randomness", () => {
     const drawn: Array<Uint8Array> = []
     const randomness = replaceRandomness(seed, (bytes) => drawn.push(bytes))
     try {
-      const pair = await Effect.runPromise(generateSealingKeyPair)
-      const context = { run: "r", from: "kgc", to: "user1", messageType: "Enrolment" }
-      const content = Uint8Array.of(1, 2, 3)
-      const sealed = await Effect.runPromise(seal(pair.publicKey, context, content))
-      const opened = await Effect.runPromise(open(pair.privateKey, context, sealed))
-      const tampered = sealed.slice()
-      tampered[70]! ^= 1
-      const refused = await Effect.runPromise(Effect.either(open(pair.privateKey, context, tampered)))
-      const stranger = await Effect.runPromise(generateSealingKeyPair)
-      const byStranger = await Effect.runPromise(Effect.either(open(stranger.privateKey, context, sealed)))
-      const noKey = await Effect.runPromise(Effect.either(seal(new Uint8Array(65).fill(4), context, content)))
-      expect(opened).toEqual(content)
-      expect([refused._tag, byStranger._tag, noKey._tag]).toEqual(["Left", "Left", "Left"])
+      const [own, peer] = [drawIdentity(), drawIdentity()]
+      const prologue = new Uint8Array(0)
+      const begun = Either.getOrThrow(begin({ own, peer: peer.publicKey, prologue }))
+      const answered = Either.getOrThrow(answer({ own: peer, peer: own.publicKey, prologue }, begun.message))
       return {
         bytes: randomBytes(40),
         uuid: randomUUID(),
-        signing: generateSigningKeyPair().publicKey,
-        sealed,
+        handshake: answered.hash,
         drawn
       }
     } finally {
@@ -110,11 +99,11 @@ describe("virtual randomness", () => {
     }
   }
 
-  it("is the same for the same seed, down to keys and seals, and another for another", async () => {
+  it("is the same for the same seed, down to keys and handshakes, and another for another", async () => {
     const [one, again, other] = [await drawAll("a"), await drawAll("a"), await drawAll("b")]
     expect(again).toEqual(one)
     expect(other.bytes).not.toEqual(one.bytes)
-    expect(other.sealed).not.toEqual(one.sealed)
+    expect(other.handshake).not.toEqual(one.handshake)
     expect(one.drawn.some((bytes) => Buffer.compare(bytes, one.bytes) === 0)).toBe(true)
   })
 

@@ -30,7 +30,11 @@ const result: RunResult = {
     }
   },
   seconds: { setup: 3.21, upload: 1, transform: 2, train: 61.7, output: 0.5, total: 70.41 },
-  kept: { kgc: [], cloud1: ["the archive, encrypted"], user1: ["the model", "its secret key, under its state key"] },
+  kept: {
+    kgc: [],
+    cloud1: ["the archive, encrypted"],
+    user1: ["the model", "its secret key, under its state key"]
+  },
   recoveries: [],
   faults: null,
   expectations: []
