@@ -3,16 +3,17 @@
  * that the declared blocks cover the joint training table exactly once. It sees indices and ciphertexts only.
  * What it has confirmed is in stable storage, because the user may have left.
  */
-import { Data, Effect, Option } from "effect"
+import { Data, Effect, Either, Option } from "effect"
 import { ciphertextBytes } from "../../../protocol/bcp/wire.ts"
 import { BlockOutside, CoverageError, checkCoverage } from "../../../protocol/data/coverage.ts"
 import { jointColumns } from "../../../protocol/data/encoding.ts"
 import { type CellBlock, countCells, indicesFromBytes, MalformedRows } from "../../../protocol/data/rows.ts"
+import { requireMemory } from "../../../protocol/learning/plan.ts"
 import { OpenUpload } from "../../../protocol/messages/upload.ts"
 import { type CiphertextPiece, RunAssembly, type WordPiece } from "../../../protocol/sharing/upload.ts"
 import { on } from "../../../runtime/messaging/contract.ts"
 import { Stable, type StoreService } from "../../../runtime/storage/store.ts"
-import { type Agreement, displayName } from "../../party/agreement.ts"
+import { type Agreement, displayName, networkOf } from "../../party/agreement.ts"
 import { NotExpected } from "../../party/handlers.ts"
 import { raised } from "../../party/typed-throws.ts"
 import { sharingOf } from "../../sharing/forms.ts"
@@ -139,6 +140,7 @@ export class Intake {
           columns: Uint32Array.from(columns)
         }))
       )
+      yield* this.#requireRoom(from, announcement.rows, blocks)
       const words = countCells(blocks)
       const expected = form.ciphertexts(words, modulusBits)[this.#cloud]
       // With fewer, cells that no one sent would stay zero; with more, a user could make the cloud allocate
@@ -160,6 +162,26 @@ export class Intake {
       }
       return upload
     }).pipe(Effect.provideService(Stable, this.#stable))
+  }
+
+  /** Refuses what the agreed table can't hold, before any memory is taken for it. */
+  #requireRoom(from: string, rows: number, blocks: ReadonlyArray<CellBlock>) {
+    return Effect.suspend(() => {
+      const refuse = (reason: string) =>
+        new UploadsDisagree({ reason: `${this.#nameOf(from)} announced ${reason}` })
+      const width = jointColumns(this.#agreement.data).length
+      const network = networkOf(this.#agreement)
+      if (!Either.isRight(Either.try(() => requireMemory({ network, rows }))))
+        return refuse(`${rows} training rows, and no cloud has room for so many`)
+      for (const { rows: held, columns } of blocks) {
+        if (held.length > rows) return refuse(`${held.length} rows in one block, of ${rows} in all`)
+        const distinct = new Set(columns)
+        if (distinct.size < columns.length || columns.some((column) => column >= width))
+          return refuse(`columns that are there twice or not at all, of ${width}`)
+      }
+      const cells = countCells(blocks)
+      return cells > rows * width ? refuse(`${cells} cells of a table that has ${rows * width}`) : Effect.void
+    })
   }
 
   #nameOf(user: string): string {
