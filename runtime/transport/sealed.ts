@@ -48,6 +48,11 @@ export interface SealedOptions {
   readonly keyOf: (actor: string) => Uint8Array | undefined
   /** What both ends must agree on besides, such as the digest of the scenario. */
   readonly agreed: (peer: string) => Uint8Array
+  /**
+   * Processes with which sessions are known, each way: those of a party can have any number of names. Beyond it,
+   * the one that was taken up first has to begin anew.
+   */
+  readonly mostPeers?: number
 }
 
 /** What waits for a session, of one peer. More is dropped, the oldest first, and sent again by whoever sent it. */
@@ -57,11 +62,7 @@ const mostWaitingBytes = 256 * 2 ** 20
 const helloAgainMs = 200
 /** Sessions of a peer that it has not used yet. */
 const mostUnused = 4
-/**
- * Processes whose sessions are known, each way: those of a party can have any number of names. Beyond it, the
- * one that was taken up first has to begin anew.
- */
-const mostPeers = 1024
+const defaultMostPeers = 1024
 
 type Headers = Readonly<Record<string, string>>
 
@@ -308,12 +309,23 @@ class Channels {
   }
 
   #outboundTo(to: string): Outbound {
-    return known(this.#outbound, to, () => new Outbound())
+    return this.#known(this.#outbound, to, () => new Outbound())
   }
 
   /** Of a peer that has shown in a handshake who it is. */
   #inboundOf(from: string): Inbound {
-    return known(this.#inbound, from, () => new Inbound())
+    return this.#known(this.#inbound, from, () => new Inbound())
+  }
+
+  /** The entry of a name, made where there is none; of too many, the oldest is forgotten. */
+  #known<A>(entries: Map<string, A>, name: string, make: () => A): A {
+    const there = entries.get(name)
+    if (there !== undefined) return there
+    const made = make()
+    entries.set(name, made)
+    const { mostPeers = defaultMostPeers } = this.#options
+    if (entries.size > mostPeers) entries.delete(entries.keys().next().value!)
+    return made
   }
 
   /** A subject on which this process may write to a peer: whoever may be written to may write something itself. */
@@ -333,16 +345,6 @@ class Channels {
     const prologue = new CanonicalWriter().string("bicameral channel").string(run).string(from).string(to)
     return Either.right({ own, peer, prologue: prologue.bytes(agreed(other)).finish() })
   }
-}
-
-/** The entry of a name, made where there is none; of too many, the oldest is forgotten. */
-const known = <A>(entries: Map<string, A>, name: string, make: () => A): A => {
-  const there = entries.get(name)
-  if (there !== undefined) return there
-  const made = make()
-  entries.set(name, made)
-  if (entries.size > mostPeers) entries.delete(entries.keys().next().value!)
-  return made
 }
 
 type Note = (what: string, details: Readonly<Record<string, unknown>>) => void

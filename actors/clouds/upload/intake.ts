@@ -40,6 +40,9 @@ interface InProgress {
   readonly run: StoredRun
 }
 
+/** Bytes of the index of a row in an announcement. */
+const indexBytes = 4
+
 const announcementEntry = (user: string) => `upload-opened-${user}`
 
 /** The uploads of all users at one cloud. */
@@ -134,13 +137,13 @@ export class Intake {
     return Effect.gen(this, function* () {
       const { modulusBits } = this.#agreement.security
       const form = sharingOf(this.#agreement).upload
+      yield* this.#requireRoom(from, announcement)
       const blocks = yield* raised([MalformedRows], () =>
         announcement.blocks.map(({ rows, columns }) => ({
           rows: indicesFromBytes(rows),
           columns: Uint32Array.from(columns)
         }))
       )
-      yield* this.#requireRoom(from, announcement.rows, blocks)
       const words = countCells(blocks)
       const expected = form.ciphertexts(words, modulusBits)[this.#cloud]
       // With fewer, cells that no one sent would stay zero; with more, a user could make the cloud allocate
@@ -165,21 +168,22 @@ export class Intake {
   }
 
   /** Refuses what the agreed table can't hold, before any memory is taken for it. */
-  #requireRoom(from: string, rows: number, blocks: ReadonlyArray<CellBlock>) {
+  #requireRoom(from: string, { rows, blocks }: Announcement) {
     return Effect.suspend(() => {
       const refuse = (reason: string) =>
         new UploadsDisagree({ reason: `${this.#nameOf(from)} announced ${reason}` })
       const width = jointColumns(this.#agreement.data).length
       const network = networkOf(this.#agreement)
-      if (!Either.isRight(Either.try(() => requireMemory({ network, rows }))))
+      if (Either.isLeft(Either.try(() => requireMemory({ network, rows }))))
         return refuse(`${rows} training rows, and no cloud has room for so many`)
-      for (const { rows: held, columns } of blocks) {
-        if (held.length > rows) return refuse(`${held.length} rows in one block, of ${rows} in all`)
-        const distinct = new Set(columns)
-        if (distinct.size < columns.length || columns.some((column) => column >= width))
+      let cells = 0
+      for (const { rows: indices, columns } of blocks) {
+        const held = indices.length / indexBytes
+        if (held > rows) return refuse(`${held} rows in one block, of ${rows} in all`)
+        if (new Set(columns).size < columns.length || columns.some((column) => column >= width))
           return refuse(`columns that are there twice or not at all, of ${width}`)
+        cells += held * columns.length
       }
-      const cells = countCells(blocks)
       return cells > rows * width ? refuse(`${cells} cells of a table that has ${rows * width}`) : Effect.void
     })
   }

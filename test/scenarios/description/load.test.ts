@@ -285,7 +285,7 @@ describe("scenario - paths of data files", () => {
       expect(refusal(yield* Effect.either(loadScenario("/dev/zero")))).toBe(
         "/dev/zero: is a device; give the path of a scenario file"
       )
-      const text = stringify({ ...plainScenario, ...holding("..") })
+      const text = stringify({ ...plainScenario, ...holding("./") })
       yield* Effect.gen(function* () {
         const system = yield* FileSystem.FileSystem
         const file = `${yield* system.makeTempDirectoryScoped()}/plain.yaml`

@@ -12,7 +12,10 @@ import { Effect, Either, Layer, Option, Redacted } from "effect"
 import { actorsOf } from "../../actors/party/agreement.ts"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { decodeArchive } from "../../protocol/archive/archive.ts"
+import { openPiece, pieceEntry } from "../../protocol/archive/pieces.ts"
 import { fromBytes } from "../../protocol/bcp/integers.ts"
+import { wordBytes } from "../../protocol/bytes.ts"
+import { countCells } from "../../protocol/data/rows.ts"
 import { decode } from "../../protocol/messages/codec.ts"
 import { drawCredentials } from "../../runtime/broker/start.ts"
 import { findStateKey, StateKey, stateKeyFile } from "../../runtime/storage/state-key.ts"
@@ -90,8 +93,8 @@ const bytesIn = (value: unknown): ReadonlyArray<Uint8Array> =>
 /** What of a party's entries is secret: all bytes of these. */
 const secretEntries =
   /^(root|keys|standing|opened-.*|trained|partials-.*|held-out-.*|declaration-.*|uploaded|weights-.*)$/
-/** Public parts of them. */
-const isPublic = /^(published|wire|parameters|unifiedPublicKey|publicKeys|orderKey)$/
+/** Public parts of them, and what rests encrypted in the archive. */
+const isPublic = /^(published|wire|parameters|unifiedPublicKey|publicKeys|orderKey|ciphertexts)$/
 
 const secretsIn = (entries: ReadonlyMap<string, Uint8Array>): ReadonlyArray<readonly [string, Uint8Array]> =>
   [...entries].flatMap(([name, bytes]) => {
@@ -170,6 +173,13 @@ layer(bcpPool(availableParallelism()), { excludeTestServices: true })("A8 - an o
           const archive = yield* decodeArchive(
             yield* Effect.promise(() => readFile(join(after, "cloud1", "archive")))
           )
+          if (upload === "hybrid") {
+            const own = yield* opened(after, "cloud1", yield* keyIn(after, "cloud1"))
+            const name = { run, user: "user1", piece: 0 }
+            const piece = yield* Effect.promise(() => readFile(join(after, "cloud1", pieceEntry(name))))
+            const words = countCells(archive.uploads[0]!.blocks)
+            expect(yield* openPiece(own.get("archive-key")!, name, piece)).toHaveLength(wordBytes * words)
+          }
           const master = yield* opened(after, "cloud0", yield* keyIn(after, "cloud0"))
           const { p, q } = Either.getOrThrow(decode("", master.get("master-key")!)) as Record<
             string,
