@@ -371,8 +371,6 @@ const named = (run: string, near?: string) =>
     ]
   )
 const run = ["--run", "r"]
-/** A private key of a party, as `bicameral identity` makes it. */
-const identity = "A".repeat(43)
 const member = (name: string, role: string, words: ReadonlyArray<string>, says: RegExp, env = {}) =>
   command(name, ["actor", role, ...run, ...words], refused(says), { env: { ...broker, ...env } })
 
@@ -485,21 +483,19 @@ const parties: ReadonlyArray<CommandCase> = [
           "a worker with an event log where no folder can be",
           "kgc",
           ["--worker", "--state", "/proc/nowhere"],
-          /the event log \/proc\/nowhere\/events\.jsonl can't be written/,
-          { KGC_IDENTITY: identity }
+          /the event log \/proc\/nowhere\/events\.jsonl can't be written/
         )
       ]
     : []),
-  member("a worker without an identity", "kgc", ["--worker"], /KGC_IDENTITY is not set; make one with/),
-  member(
-    "a worker with half an identity",
-    "kgc",
-    ["--worker"],
-    /KGC_IDENTITY is no private key of 43 characters/,
-    {
-      KGC_IDENTITY: identity.slice(0, 20)
-    }
-  )
+  command(
+    "a worker without an identity",
+    ["actor", "kgc", ...run, "--worker"],
+    refused(/kgc has no identity: .*; make one with .*identity FILE/),
+    { env: { NATS_URL: broker.NATS_URL } }
+  ),
+  member("a worker with half an identity", "kgc", ["--worker"], /KGC_IDENTITY is no secret of a party/, {
+    KGC_IDENTITY: identitiesGiven(identities).KGC_IDENTITY!.slice(0, 20)
+  })
 ]
 
 const identityFiles: ReadonlyArray<CommandCase> = [
