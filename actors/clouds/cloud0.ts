@@ -5,12 +5,12 @@
  * confirmed or computed is in stable storage: it may crash at any time and resumes from that point.
  */
 import { Effect, Redacted } from "effect"
-import { Cloud0Secrets } from "../../protocol/messages/enrolment.ts"
 import { UploadShare0 } from "../../protocol/messages/upload.ts"
 import { on, Party } from "../../runtime/messaging/contract.ts"
 import { groupMembers } from "../group/members.ts"
 import type { Agreement } from "../party/agreement.ts"
 import { enrolment } from "../party/enrolment.ts"
+import { ofCloud0 } from "../party/handouts.ts"
 import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { partyRoot } from "../party/root.ts"
@@ -27,7 +27,7 @@ export const cloud0 = (agreement: Agreement) =>
   Effect.gen(function* () {
     const party = yield* Party
     const root = yield* partyRoot(agreement)
-    const enrolling = yield* enrolment(agreement, Cloud0Secrets)
+    const enrolling = yield* enrolment(agreement, ofCloud0)
     const credentials = credentialsOf(agreement, enrolling, ({ p, q }) => ({
       masterKey: Redacted.make({ p, q })
     }))

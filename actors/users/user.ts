@@ -8,7 +8,6 @@ import { Effect } from "effect"
 import type { EncodedTable } from "../../protocol/data/encoding.ts"
 import { MalformedRows } from "../../protocol/data/rows.ts"
 import { Enrol, OpenModel, Upload } from "../../protocol/messages/control.ts"
-import { UserSecrets } from "../../protocol/messages/enrolment.ts"
 import { HeldOutCells, PartialDecryptions } from "../../protocol/messages/output.ts"
 import { Declaration, RowSalt } from "../../protocol/messages/upload.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
@@ -16,6 +15,7 @@ import type { Agreement } from "../party/agreement.ts"
 import { enrolment } from "../party/enrolment.ts"
 import { gather } from "../party/gathering.ts"
 import { NotExpected, onDirector, onFrom } from "../party/handlers.ts"
+import { ofUser } from "../party/handouts.ts"
 import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
@@ -49,7 +49,7 @@ export const user = (options: UserOptions) =>
     const others = agreement.users.map(({ actor }) => actor).filter((actor) => actor !== party.name)
 
     const root = yield* partyRoot(agreement)
-    const enrolling = yield* enrolment(agreement, UserSecrets)
+    const enrolling = yield* enrolment(agreement, ofUser)
     const ownSalt = party.name === agreement.users[0]!.actor ? rowSalt(agreement, root) : undefined
     const gathered = yield* gatherFromUsers(others)
 
