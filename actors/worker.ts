@@ -1,6 +1,6 @@
 /**
  * A worker of a process group: a process that runs jobs for its party, and at the KGC deals. It is started
- * with nothing but the party's credentials, gets everything else from the main process, stores nothing, and
+ * with nothing but the party's credentials and identity, gets everything else from the main process, stores nothing, and
  * may join or leave at any time.
  */
 import { Deferred, Effect } from "effect"
@@ -11,7 +11,6 @@ import type { Work } from "../protocol/sharing/work.ts"
 import { Party } from "../runtime/messaging/contract.ts"
 import { type WorkLimits, workLimits } from "../runtime/messaging/limits.ts"
 import { type JobFailed, makePool } from "../runtime/work/pool.ts"
-import { askInGroup } from "./group/process-group.ts"
 import { admission, attending, Give, packed, Take, TrainingRows, unpacked } from "./group/requests.ts"
 import { dealing } from "./kgc/dealing.ts"
 
@@ -35,7 +34,7 @@ export const worker = ({ threads, limits = workLimits }: WorkerOptions) =>
     const run = pool.run as (job: string, input: unknown) => Effect.Effect<unknown, JobFailed>
     const oneJob = Effect.gen(function* () {
       const patience = { deadlineMs: limits.patienceMs + limits.longPollMs }
-      const { over: isOver, task } = yield* askInGroup(main, Take, {}, patience)
+      const { over: isOver, task } = yield* party.ask(main, Take, {}, patience)
       if (isOver) yield* Deferred.succeed(over, undefined)
       if (task === undefined) return
       const result = yield* run(task.job, unpacked(task.input)).pipe(
@@ -44,7 +43,7 @@ export const worker = ({ threads, limits = workLimits }: WorkerOptions) =>
           onFailure: ({ error }) => ({ failure: error })
         })
       )
-      yield* askInGroup(main, Give, { lease: task.lease, result }, ask)
+      yield* party.ask(main, Give, { lease: task.lease, result }, ask)
     })
     // One job more than there are threads, so that no thread waits for the next to arrive.
     const jobs = Effect.all(
@@ -53,7 +52,7 @@ export const worker = ({ threads, limits = workLimits }: WorkerOptions) =>
     )
     if (keys !== undefined) {
       const rowsOfRun = (named: number) =>
-        Effect.map(askInGroup(main, TrainingRows, { named }, ask), ({ rows }) => rows)
+        Effect.map(party.ask(main, TrainingRows, { named }, ask), ({ rows }) => rows)
       yield* party.serve([yield* dealing(agreement, keys, rowsOfRun)])
       yield* party.joinGroup(dealers)
     }

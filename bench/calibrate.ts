@@ -21,7 +21,7 @@ import { FrameOpener, FrameSealer, overheadBytes, sessionBytes } from "../protoc
 import { challengeBytes, responseBytes, statementDigest } from "../protocol/proofs/equal-logarithms.ts"
 import type { Jobs } from "../protocol/sharing/jobs.ts"
 import { expandSeed, seedBytes, subtractWords } from "../protocol/sharing/split.ts"
-import { passwordVariable, startOwnBroker } from "../runtime/broker/start.ts"
+import { startOwnBroker } from "../runtime/broker/start.ts"
 import { type Computation, Party, type Rounds } from "../runtime/messaging/contract.ts"
 import * as Parties from "../runtime/messaging/party.ts"
 import { parentGone, sayReady, startActor } from "../runtime/processes/process.ts"
@@ -34,7 +34,14 @@ import {
   type Curve,
   decodeCalibration
 } from "../scenarios/description/calibration.ts"
-import { announceMachine, ownProcessorMs, processorMs, spreadOf, writeFigures } from "./measure.ts"
+import {
+  announceMachine,
+  ownProcessorMs,
+  processorMs,
+  seedVariable,
+  spreadOf,
+  writeFigures
+} from "./measure.ts"
 import { measuredNetworks } from "./networks.ts"
 import { type StepKernels, stepKernels } from "./step-kernels.ts"
 
@@ -109,11 +116,11 @@ const exchanges: readonly [Exchange, Exchange] = [
 const linkedExchanges: readonly [Exchange] = [{ bytes: 64, first: 40, turns: 40 }]
 const blocks = 5
 
-const partyOf = (name: string, url: string, password: Redacted.Redacted) =>
+const partyOf = (name: string, url: string, nkey: Redacted.Redacted) =>
   Effect.map(
     Layer.build(
       Parties.layer({ name, run: runName }).pipe(
-        Layer.provide(Nats.layer({ servers: [url], user: name, password }))
+        Layer.provide(Nats.layer({ servers: [url], user: name, nkey }))
       )
     ),
     (built) => Context.get(built, Party)
@@ -139,7 +146,7 @@ const block = (rounds: Rounds, number: number, exchange: Exchange) =>
 
 const peer = (url: string, linked: boolean) =>
   Effect.gen(function* () {
-    const party = yield* partyOf("cloud1", url, Redacted.make(process.env[passwordVariable("cloud1")] ?? ""))
+    const party = yield* partyOf("cloud1", url, Redacted.make(process.env[seedVariable("cloud1")] ?? ""))
     yield* sayReady({})
     for (const exchange of linked ? linkedExchanges : exchanges) {
       const rounds = yield* party.rounds("cloud0", `${exchange.bytes}`)
@@ -168,10 +175,10 @@ const measureExchanges = (through?: (port: number) => Promise<number>) =>
       entry: fileURLToPath(artifact("bench/calibrate.js")),
       args: through === undefined ? ["peer"] : ["peer", "linked"],
       env: { NATS_URL: address },
-      secrets: { [passwordVariable("cloud1")]: credentials.cloud1!.password },
+      secrets: { [seedVariable("cloud1")]: credentials.cloud1!.nkey },
       readyTimeoutMs: 20_000
     })
-    const party = yield* partyOf("cloud0", address, credentials.cloud0!.password)
+    const party = yield* partyOf("cloud0", address, credentials.cloud0!.nkey)
     const measured: Array<Measured> = []
     for (const exchange of through === undefined ? exchanges : linkedExchanges) {
       const rounds = yield* party.rounds("cloud1", `${exchange.bytes}`)
@@ -314,11 +321,10 @@ const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly 
             pool.run("encryptPacked", { ...common, publicKey, mode, words: wordsOf(count) })
           const { ciphertexts } = yield* encrypt(key)
           const unified = (yield* encrypt(unifiedPublicKey)).ciphertexts
-          const { blinded, blinds } = yield* pool.run("blind", {
+          const { blinded, blinds } = yield* pool.run("addBlinds", {
             parameters,
-            publicKey: key,
-            mode,
-            ciphertexts
+            ciphertexts,
+            key: new Uint8Array(randomBytes(16))
           })
           const partials = yield* Effect.forEach(secretKeys, (secretKey) =>
             Effect.map(
@@ -386,17 +392,18 @@ const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly 
           ...common,
           masterKey,
           publicKey: key,
-          ciphertexts: some(material.ciphertexts, count)
-        })
-      ),
-      blind: yield* inFresh((pool, count) =>
-        pool.run("blind", {
-          parameters,
-          publicKey: key,
           mode,
           ciphertexts: some(material.ciphertexts, count)
         })
       ),
+      blind: yield* inFresh((pool, count) =>
+        pool.run("addBlinds", {
+          parameters,
+          ciphertexts: some(material.ciphertexts, count),
+          key: new Uint8Array(16)
+        })
+      ),
+      // Without the digest of what is re-encrypted, which is nothing beside it.
       reencrypt: yield* inFresh((pool, count) =>
         pool.run("reencryptBlinded", {
           parameters,

@@ -11,9 +11,10 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { Effect, Either, Redacted } from "effect"
+import { drawIdentities, usersOf } from "../actors/party/identities.ts"
 import { artifact, projectRoot } from "../protocol/artifact.ts"
 import { denseCells } from "../protocol/data/cells.ts"
-import { passwordVariable, startOwnBroker } from "../runtime/broker/start.ts"
+import { operator, startOwnBroker } from "../runtime/broker/start.ts"
 import { type Calibration, decodeCalibration } from "../scenarios/description/calibration.ts"
 import { decodeScenario } from "../scenarios/description/decode.ts"
 import { decodeHosts, type Hosts } from "../scenarios/description/hosts.ts"
@@ -21,6 +22,7 @@ import type { Scenario } from "../scenarios/description/schema.ts"
 import { type Prediction, predictTime } from "../scenarios/forecast/prediction.ts"
 import { predictCost } from "../scenarios/forecast/traffic.ts"
 import type { RunResult } from "../scenarios/report/result.ts"
+import { identityVariable } from "../scenarios/run/identities.ts"
 import { count, duration, table } from "../scenarios/text/units.ts"
 import { calibrate, coresGot, exchangeMs } from "./calibrate.ts"
 import { openLink } from "./link.ts"
@@ -263,7 +265,8 @@ const predicted = (
 /** One run, over a broker behind a link; seconds by phase. */
 const runOnce = (configuration: Configuration): Promise<RunResult["seconds"]> =>
   Effect.gen(function* () {
-    const { url, credentials } = yield* startOwnBroker()
+    const identities = drawIdentities(operator)
+    const { url } = yield* startOwnBroker({ credentials: usersOf(identities) })
     const port = Number(new URL(url).port)
     const link = yield* linkTo(port, configuration.delayMs)
     const folder = mkdtempSync(join(tmpdir(), "bicameral-bench-"))
@@ -272,13 +275,13 @@ const runOnce = (configuration: Configuration): Promise<RunResult["seconds"]> =>
     // JSON is YAML.
     writeFileSync(join(folder, "scenario.yaml"), JSON.stringify(scenarioOf(configuration)))
     const program = fileURLToPath(artifact("program/main.js"))
-    const passwords = Object.values(credentials).map(({ user, password }) => [
-      passwordVariable(user),
-      Redacted.value(password)
+    const secrets = Object.entries(identities).map(([actor, secret]) => [
+      identityVariable(actor),
+      Redacted.value(secret)
     ])
     yield* Effect.promise(() =>
       start(process.execPath, [program, "run", join(folder, "scenario.yaml"), "--out", join(folder, "out")], {
-        env: { ...process.env, ...Object.fromEntries(passwords), NATS_URL: `nats://127.0.0.1:${link}` }
+        env: { ...process.env, ...Object.fromEntries(secrets), NATS_URL: `nats://127.0.0.1:${link}` }
       })
     )
     return (JSON.parse(readFileSync(join(folder, "out", "result.json"), "utf8")) as RunResult).seconds

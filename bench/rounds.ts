@@ -4,15 +4,15 @@
  */
 import { fileURLToPath } from "node:url"
 import { Context, Effect, Layer, Redacted } from "effect"
-import { connect, type NatsConnection } from "nats"
+import { connect, type NatsConnection, nkeyAuthenticator } from "nats"
 import { artifact } from "../protocol/artifact.ts"
 import { subjectOf } from "../protocol/messages/subjects.ts"
-import { passwordVariable, startOwnBroker } from "../runtime/broker/start.ts"
+import { startOwnBroker } from "../runtime/broker/start.ts"
 import { type Computation, Party, type Rounds } from "../runtime/messaging/contract.ts"
 import * as Parties from "../runtime/messaging/party.ts"
 import { parentGone, sayReady, startActor } from "../runtime/processes/process.ts"
 import * as Nats from "../runtime/transport/nats.ts"
-import { announceMachine, ratioOf, type Spread, spreadOf, writeFigures } from "./measure.ts"
+import { announceMachine, ratioOf, type Spread, seedVariable, spreadOf, writeFigures } from "./measure.ts"
 
 /** Bytes each way: an opening of a narrow layer, of a wide one, and of the weights of 784 × 128. */
 const sizes = [64, 4 * 1024, 64 * 1024, 784 * 128 * 8]
@@ -40,17 +40,19 @@ interface Row {
   readonly ratio: Spread
 }
 
-const transport = (url: string, user: string, password: Redacted.Redacted) =>
-  Nats.layer({ servers: [url], user, password })
+const transport = (url: string, user: string, nkey: Redacted.Redacted) =>
+  Nats.layer({ servers: [url], user, nkey })
 
 /** The way to the other cloud, and a bare connection. */
-const parties = (name: string, url: string, password: Redacted.Redacted) =>
+const parties = (name: string, url: string, nkey: Redacted.Redacted) =>
   Effect.gen(function* () {
     const built = yield* Layer.build(
-      Parties.layer({ name, run: runName }).pipe(Layer.provide(transport(url, name, password)))
+      Parties.layer({ name, run: runName }).pipe(Layer.provide(transport(url, name, nkey)))
     )
     const connection = yield* Effect.acquireRelease(
-      Effect.promise(() => connect({ servers: url, user: name, pass: Redacted.value(password) })),
+      Effect.promise(() =>
+        connect({ servers: url, authenticator: nkeyAuthenticator(Buffer.from(Redacted.value(nkey))) })
+      ),
       (open) => Effect.promise(() => open.close())
     )
     return { party: Context.get(built, Party), connection }
@@ -77,8 +79,8 @@ const exchangeBlock = (rounds: Rounds, block: number, bytes: number) =>
 /** The other cloud: goes through the same blocks, and echoes what comes on the bare subject. */
 const peer = Effect.gen(function* () {
   const { NATS_URL: url } = process.env
-  const password = Redacted.make(process.env[passwordVariable("cloud1")] ?? "")
-  const { party, connection } = yield* parties("cloud1", url ?? "", password)
+  const nkey = Redacted.make(process.env[seedVariable("cloud1")] ?? "")
+  const { party, connection } = yield* parties("cloud1", url ?? "", nkey)
   connection.subscribe("bicameral.bare.cloud1.>", {
     callback: (_, { data }) => connection.publish(bareSubject("cloud1"), data)
   })
@@ -111,10 +113,10 @@ const measure = Effect.gen(function* () {
     entry: fileURLToPath(artifact("bench/rounds.js")),
     args: ["peer"],
     env: { NATS_URL: url },
-    secrets: { [passwordVariable("cloud1")]: credentials.cloud1!.password },
+    secrets: { [seedVariable("cloud1")]: credentials.cloud1!.nkey },
     readyTimeoutMs: 20_000
   })
-  const { party, connection } = yield* parties("cloud0", url, credentials.cloud0!.password)
+  const { party, connection } = yield* parties("cloud0", url, credentials.cloud0!.nkey)
   const echoes = { next: () => {} }
   connection.subscribe("bicameral.bare.cloud0.>", { callback: () => echoes.next() })
   const rows: Array<Row> = []

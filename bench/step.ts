@@ -11,7 +11,7 @@ import { fileURLToPath, pathToFileURL } from "node:url"
 import { Effect, Layer, Redacted } from "effect"
 import { randomnessFromKgc } from "../actors/clouds/randomness/from-kgc.ts"
 import { checkpointsIn } from "../actors/clouds/training/checkpoints.ts"
-import { noLanes } from "../actors/clouds/training/lanes/leader.ts"
+import { lanesOf } from "../actors/clouds/training/lanes/leader.ts"
 import { train } from "../actors/clouds/training/training.ts"
 import { emptyTable } from "../actors/clouds/transformation/joint-table.ts"
 import { dealer } from "../actors/kgc/dealing.ts"
@@ -19,7 +19,7 @@ import type { Agreement } from "../actors/party/agreement.ts"
 import { artifact } from "../protocol/artifact.ts"
 import { dealers } from "../protocol/messages/subjects.ts"
 import { Deal } from "../protocol/messages/training.ts"
-import { passwordVariable, startOwnBroker } from "../runtime/broker/start.ts"
+import { startOwnBroker } from "../runtime/broker/start.ts"
 import { on, Party } from "../runtime/messaging/contract.ts"
 import { layer as party } from "../runtime/messaging/party.ts"
 import { giveWay, parentGone, sayReady, startActor } from "../runtime/processes/process.ts"
@@ -32,6 +32,7 @@ import {
   processorMs,
   ratioOf,
   type Spread,
+  seedVariable,
   spreadOf,
   writeFigures
 } from "./measure.ts"
@@ -129,15 +130,15 @@ const actor = (name: Actor, measured: MeasuredNetwork, folder: string) => {
             orderKey: prgKeys.orderKey,
             root,
             checkpoints,
-            lanes: noLanes,
+            lanes: yield* lanesOf(agreement, () => Effect.void),
             available: Effect.succeed(0)
           })
         })
-  const password = Redacted.make(process.env[passwordVariable(name)] ?? "")
+  const nkey = Redacted.make(process.env[seedVariable(name)] ?? "")
   return Effect.scoped(role).pipe(
     Effect.provide(
       party({ name, run: "bench" }).pipe(
-        Layer.provide(nats({ servers: [process.env.NATS_URL ?? ""], user: name, password })),
+        Layer.provide(nats({ servers: [process.env.NATS_URL ?? ""], user: name, nkey })),
         Layer.provideMerge(tracing({ actor: name, file: join(folder, `${name}.jsonl`) }))
       )
     )
@@ -238,7 +239,7 @@ const startTraining = (measured: MeasuredNetwork, folder: string, { sampled = fa
         entry: fileURLToPath(artifact("bench/step.js")),
         args: [name, measured.name, folder],
         env: { NATS_URL: url },
-        secrets: { [passwordVariable(name)]: credentials[name]!.password },
+        secrets: { [seedVariable(name)]: credentials[name]!.nkey },
         readyTimeoutMs: 30_000,
         nodeOptions: sampled ? sampling(folder, name) : []
       })

@@ -1,23 +1,19 @@
 /**
  * What a second worker adds: pieces of the transformation and steps dealt a second, by one and by two workers of one thread each, every one a
- * process over NATS. The main process hands out and collects and has no thread of its own; the other roles are idle. Both houses are there all
+ * process over NATS. The main process hands out and collects and has no thread of its own; the other roles are idle. Both groups are there all
  * the time and work in turns, so that a machine that slows down slows both.
  */
 import { randomBytes } from "node:crypto"
 import { fileURLToPath } from "node:url"
-import { Context, Duration, Effect, Layer, Option, Redacted } from "effect"
+import { Context, Duration, Effect, Layer, Redacted } from "effect"
 import { groupMembers } from "../actors/group/members.ts"
-import {
-  drawGroupSecrets,
-  groupSecretVariable,
-  ProcessGroup,
-  processGroupOf
-} from "../actors/group/process-group.ts"
 import { planOf } from "../actors/party/agreement.ts"
 import { BcpPool, BcpQueue, layer as bcpPool, pieceBytes } from "../actors/party/bcp-pool.ts"
+import { Directory } from "../actors/party/directory.ts"
+import { directoryOfTrial, drawIdentities, keysOf, usersOf } from "../actors/party/identities.ts"
 import { stepsAsked } from "../actors/party/stretches.ts"
 import { artifact } from "../protocol/artifact.ts"
-import { encryptPacked, generateKeys } from "../protocol/bcp/jobs.ts"
+import { jobs } from "../protocol/bcp/jobs.ts"
 import { slotsPerPlaintext, uploadSlotBits } from "../protocol/bcp/packing.ts"
 import { generateParameters } from "../protocol/bcp/parameters.ts"
 import { encodeMasterKey } from "../protocol/bcp/wire.ts"
@@ -25,12 +21,14 @@ import { wordBytes } from "../protocol/bytes.ts"
 import { dealers } from "../protocol/messages/subjects.ts"
 import { Deal } from "../protocol/messages/training.ts"
 import { reencrypt, unifyShare0, unifyShare1 } from "../protocol/sharing/transformation.ts"
-import { type Broker, passwordVariable, startOwnBroker } from "../runtime/broker/start.ts"
+import { type Broker, operator, startOwnBroker } from "../runtime/broker/start.ts"
 import { Party } from "../runtime/messaging/contract.ts"
 import { layer as party } from "../runtime/messaging/party.ts"
 import { startActor } from "../runtime/processes/process.ts"
 import { layer as nats } from "../runtime/transport/nats.ts"
+import { sealed } from "../runtime/transport/sealed.ts"
 import { freeReceived } from "../runtime/transport/transport.ts"
+import { identityVariable } from "../scenarios/run/identities.ts"
 import { announceMachine, processorMs, type Spread, spreadOf, writeFigures } from "./measure.ts"
 import type { MeasuredNetwork } from "./networks.ts"
 import { agreementOf } from "./step.ts"
@@ -41,7 +39,6 @@ const numbers = [1, 2] as const
 const modulusBits = 2048
 
 const runOf = (workers: number) => `with-${workers}`
-const houses = drawGroupSecrets()
 /**
  * Wide: the broker and who asks share the cores with the workers, and what they do grows with the bytes dealt. Of b rows, n inputs and u units
  * those are about 100·b·u, nearly all for the ReLU, and 8·n·u; the multiplications are 2·b·n·u. So the wider it is, the less is dealt for the
@@ -69,18 +66,20 @@ const keys = {
   orderKey: new Uint8Array(16).fill(3)
 }
 
-const partyOf = (broker: Broker, name: string, run: string) =>
-  party({ name, run }).pipe(Layer.provide(nats({ servers: [broker.url], ...broker.credentials[name]! })))
+const identities = drawIdentities(operator)
 
-/** The main process of a house, which does no job itself, and its workers. */
-const houseWith = (broker: Broker, actor: "cloud0" | "kgc", workers: number) =>
+const partyOf = (broker: Broker, name: string, run: string) => {
+  const directory = directoryOfTrial({ agreement, keys: keysOf(identities) }, { name, run }, identities)
+  const transport = nats({ servers: [broker.url], ...broker.credentials[name]! })
+  const channels = party({ name, run }).pipe(Layer.provide(sealed(directory, transport)))
+  return Layer.merge(channels, Layer.succeed(Directory, directory))
+}
+
+/** The main process of a group, which does no job itself, and its workers. */
+const groupWith = (broker: Broker, actor: "cloud0" | "kgc", workers: number) =>
   Effect.gen(function* () {
     const run = runOf(workers)
-    const secret = Buffer.from(Redacted.value(houses[actor]!), "base64")
-    const house = processGroupOf({ name: actor, run }, Option.some(Redacted.make(new Uint8Array(secret))))
-    const services = yield* Layer.build(
-      Layer.mergeAll(partyOf(broker, actor, run), bcpPool(0), Layer.succeed(ProcessGroup, house))
-    )
+    const services = yield* Layer.build(Layer.merge(partyOf(broker, actor, run), bcpPool(0)))
     const dealing = { keys, rowsOfRun: Effect.succeed<number> }
     const given = actor === "kgc" ? { agreement, dealing } : { agreement }
     const { handlers } = yield* Effect.provide(groupMembers(given), services)
@@ -92,8 +91,7 @@ const houseWith = (broker: Broker, actor: "cloud0" | "kgc", workers: number) =>
         args: ["actor", actor, "--worker", "--run", run, "--threads", "1"],
         env: { NATS_URL: broker.url },
         secrets: {
-          [passwordVariable(actor)]: broker.credentials[actor]!.password,
-          [groupSecretVariable(actor)]: houses[actor]!
+          [identityVariable(actor)]: identities[actor]!
         },
         readyTimeoutMs: 30_000
       })
@@ -102,18 +100,25 @@ const houseWith = (broker: Broker, actor: "cloud0" | "kgc", workers: number) =>
     return services
   })
 
-/** Milliseconds of a piece of the transformation, both halves of both clouds, at a house with so many workers. */
+/** Milliseconds of a piece of the transformation, both halves of both clouds, in a group with so many workers. */
 const transformation = (broker: Broker) =>
   Effect.gen(function* () {
     const { parameters, masterKey } = yield* Effect.promise(() => generateParameters(modulusBits))
-    const { publicKeys, unifiedPublicKey } = generateKeys({ parameters, count: 2, mode: "short" })
+    const { publicKeys, unifiedPublicKey } = jobs.generateKeys({ parameters, count: 2, mode: "short" })
     const mode = "short" as const
     const count = Math.floor(pieceBytes / (parameters.bits / 2))
     const words = new Uint8Array(
       randomBytes(count * slotsPerPlaintext(parameters.bits, uploadSlotBits) * wordBytes)
     )
     const publicKey = publicKeys[0]!
-    const { ciphertexts } = encryptPacked({ parameters, publicKey, mode, words, slotBits: uploadSlotBits })
+    const { ciphertexts } = jobs.encryptPacked({
+      parameters,
+      publicKey,
+      mode,
+      words,
+      slotBits: uploadSlotBits
+    })
+    const { digest: randomness } = jobs.randomnessOf({ parameters, ciphertexts })
     const piece = { ciphertexts, words: words.length / wordBytes }
     const keys0 = {
       parameters,
@@ -121,14 +126,16 @@ const transformation = (broker: Broker) =>
       unifiedPublicKey,
       mode
     }
-    const houses = yield* Effect.forEach(numbers, (workers) => houseWith(broker, "cloud0", workers))
+    const groups = yield* Effect.forEach(numbers, (workers) => groupWith(broker, "cloud0", workers))
     return (k: number) => {
-      const pool = Context.get(houses[k]!, BcpPool)
-      const takers = Context.get(houses[k]!, BcpQueue).takers()
+      const pool = Context.get(groups[k]!, BcpPool)
+      const takers = Context.get(groups[k]!, BcpQueue).takers()
       const pieces = 6 * takers
       const each = Effect.zipRight(
         unifyShare0(pool, keys0, publicKey, piece),
-        unifyShare1(pool, keys0, publicKey, piece, (blinded) => reencrypt(pool, keys0, publicKey, blinded))
+        unifyShare1(pool, keys0, new Uint8Array(randomBytes(16)), piece, (blinded) =>
+          reencrypt(pool, keys0, publicKey, blinded, randomness)
+        )
       )
       return timed(
         pieces,
@@ -137,14 +144,14 @@ const transformation = (broker: Broker) =>
     }
   })
 
-/** Milliseconds of a step dealt, at a house with so many workers, to one who asks as C1 does and takes what comes. */
+/** Milliseconds of a step dealt, in a group with so many workers, to one who asks as C1 does and takes what comes. */
 const dealing = (broker: Broker) =>
   Effect.gen(function* () {
     const steps = stepsAsked(planOf(agreement, network.rows))
     const requests = 24
     const askers = yield* Effect.forEach(numbers, (workers) =>
       Effect.gen(function* () {
-        yield* houseWith(broker, "kgc", workers)
+        yield* groupWith(broker, "kgc", workers)
         return Context.get(yield* Layer.build(partyOf(broker, "cloud1", runOf(workers))), Party)
       })
     )
@@ -181,7 +188,7 @@ interface Row {
   readonly besides: { readonly broker: number; readonly main: number }
 }
 
-/** Takes turns at the houses; the first turn of each makes tables and compiles. */
+/** Takes turns at the groups; the first turn of each makes tables and compiles. */
 const measured = <E>(broker: number, what: string, turn: (k: number) => Effect.Effect<Timed, E>) =>
   Effect.gen(function* () {
     yield* Effect.forEach([0, 1], turn)
@@ -210,8 +217,8 @@ export const run = async (): Promise<void> => {
   const machine = announceMachine()
   const rows = await Effect.runPromise(
     Effect.gen(function* () {
-      const broker = yield* startOwnBroker()
-      // One after the other: only one house works at a time, and the other's workers wait.
+      const broker = yield* startOwnBroker({ credentials: usersOf(identities) })
+      // One after the other: only one group works at a time, and the other's workers wait.
       const transformed = yield* Effect.scoped(
         Effect.flatMap(transformation(broker), (turn) => measured(broker.pid, "a piece transformed", turn))
       )

@@ -4,15 +4,15 @@
  */
 import { Data, Deferred, Effect, Option } from "effect"
 import { computationVersion } from "../../protocol/version.ts"
-import type { Handler } from "../../runtime/messaging/contract.ts"
+import { type Handler, Party } from "../../runtime/messaging/contract.ts"
 import { type WorkLimits, workLimits } from "../../runtime/messaging/limits.ts"
 import { JobFailed } from "../../runtime/work/pool.ts"
 import type { Agreement } from "../party/agreement.ts"
 import { BcpQueue } from "../party/bcp-pool.ts"
 import { Directory, type PartyKeys } from "../party/directory.ts"
+import { onMembers } from "../party/handlers.ts"
 import type { OtherProcesses, ProcessReport } from "../party/lifecycle.ts"
 import { leasesOn } from "./leases.ts"
-import { type GroupHandler, inGroup, onInGroup, ProcessGroup } from "./process-group.ts"
 import {
   Admission,
   Alive,
@@ -45,12 +45,12 @@ export interface Members extends OtherProcesses {
 
 const noMembers: Members = { handlers: [], dismissed: Effect.void, reports: () => [] }
 
-/** The members of this party; none if it is not a process group. */
+/** The members of this party; none where its work is not queued for other processes. */
 export const groupMembers = ({ agreement, dealing }: GroupOptions, limits: WorkLimits = workLimits) =>
   Effect.gen(function* () {
-    const group = yield* Effect.serviceOption(ProcessGroup)
+    const { name } = yield* Party
     const queue = yield* Effect.serviceOption(BcpQueue)
-    if (Option.isNone(group) || Option.isNone(queue)) return noMembers
+    if (Option.isNone(queue)) return noMembers
     const directory = yield* Effect.serviceOption(Directory)
     const keys: PartyKeys = Option.flatMapNullable(directory, ({ known }) => known()?.keys).pipe(
       Option.getOrElse(() => new Map())
@@ -59,8 +59,8 @@ export const groupMembers = ({ agreement, dealing }: GroupOptions, limits: WorkL
     const leases = yield* leasesOn(queue.value, limits)
     const reports = new Map<string, ProcessReport>()
     const isOver = Deferred.isDone(over)
-    const handlers: Array<GroupHandler<unknown, never>> = [
-      onInGroup(Admission, ({ version }, member) =>
+    const handlers: Array<Handler<unknown, never>> = [
+      onMembers(name, Admission, ({ version }, member) =>
         version === computationVersion
           ? Effect.succeed({
               agreement: JSON.stringify(agreement),
@@ -70,7 +70,7 @@ export const groupMembers = ({ agreement, dealing }: GroupOptions, limits: WorkL
           : new OtherVersion({ member })
       ),
       {
-        ...onInGroup(Take, (_, from) =>
+        ...onMembers(name, Take, (_, from) =>
           Effect.gen(function* () {
             if (yield* isOver) return { over: true }
             const task = yield* leases.next(from, Deferred.await(over))
@@ -79,13 +79,13 @@ export const groupMembers = ({ agreement, dealing }: GroupOptions, limits: WorkL
         ),
         waits: true
       },
-      onInGroup(Give, ({ lease, result }) =>
+      onMembers(name, Give, ({ lease, result }) =>
         Effect.sync(() => {
           leases.give(lease, (job) => outcomeOf(job, result))
           return {}
         })
       ),
-      onInGroup(Alive, ({ places, report }, from) =>
+      onMembers(name, Alive, ({ places, report }, from) =>
         Effect.gen(function* () {
           yield* leases.alive(from, places)
           reports.set(from, report)
@@ -95,10 +95,12 @@ export const groupMembers = ({ agreement, dealing }: GroupOptions, limits: WorkL
     ]
     if (dealing !== undefined)
       handlers.push(
-        onInGroup(TrainingRows, ({ named }) => Effect.map(dealing.rowsOfRun(named), (rows) => ({ rows })))
+        onMembers(name, TrainingRows, ({ named }) =>
+          Effect.map(dealing.rowsOfRun(named), (rows) => ({ rows }))
+        )
       )
     const members: Members = {
-      handlers: inGroup(group.value, handlers),
+      handlers: handlers,
       dismissed: Effect.asVoid(Deferred.succeed(over, undefined)),
       reports: () => Array.from(reports.values())
     }

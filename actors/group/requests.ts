@@ -1,11 +1,11 @@
 /**
- * The requests of members to the main process of their group. All of them are sealed, for jobs of C0 carry
- * the master key.
+ * What the members of a process group, workers and lanes on any machine, ask their main process. They have the
+ * party's identity, so that the channels between them keep what jobs carry, at C0 the master key, from the broker.
  */
 import { deserialize, serialize } from "node:v8"
 import { Duration, Effect, Option } from "effect"
 import { Traffic } from "../../protocol/messages/control.ts"
-import { Bytes, Count } from "../../protocol/messages/message.ts"
+import { ask, Bytes, Count } from "../../protocol/messages/message.ts"
 import { actorOf } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { computationVersion } from "../../protocol/version.ts"
@@ -14,7 +14,6 @@ import type { WorkLimits } from "../../runtime/messaging/limits.ts"
 import type { Agreement } from "../party/agreement.ts"
 import { Directory } from "../party/directory.ts"
 import { ownReport } from "../party/lifecycle.ts"
-import { askInGroup, groupAsk } from "./process-group.ts"
 
 /** k_0, k_1 and the public key of the batch order, 16 bytes each. */
 const PrgKeys = Schema.Struct({ key0: Bytes, key1: Bytes, orderKey: Bytes })
@@ -27,7 +26,7 @@ const Keys = Schema.Array(Schema.Struct({ actor: Schema.String, key: Bytes }))
  * A member's first request. The reply is the agreement, as JSON, the public keys of the parties, and at the KGC the keys that
  * dealing needs.
  */
-export const Admission = groupAsk(
+export const Admission = ask(
   "Admission",
   Schema.Struct({ version: Count }),
   Schema.Struct({
@@ -44,7 +43,7 @@ export type RowsOfRun<E, R> = (named: number) => Effect.Effect<number, E, R>
  * A worker of the KGC names a number of training rows. The reply is the number that the run deals for: see
  * `RowsOfRun`.
  */
-export const TrainingRows = groupAsk(
+export const TrainingRows = ask(
   "TrainingRows",
   Schema.Struct({ named: Count }),
   Schema.Struct({ rows: Count })
@@ -53,7 +52,7 @@ export const TrainingRows = groupAsk(
 /**
  * A request for work. The reply has no task if none came up for a while, and `over` if there will be no more.
  */
-export const Take = groupAsk(
+export const Take = ask(
   "Take",
   Schema.Struct({}),
   Schema.Struct({
@@ -67,7 +66,7 @@ export const Take = groupAsk(
 const Failure = Schema.Struct({ _tag: Schema.String, message: Schema.String, retryable: Schema.Boolean })
 
 /** The result of a job: its output, or how it failed. */
-export const Give = groupAsk(
+export const Give = ask(
   "Give",
   Schema.Struct({
     lease: Schema.String,
@@ -80,7 +79,7 @@ export const Give = groupAsk(
  * A member is alive and can run this many jobs at once; with what it has sent and the most memory that it
  * needed.
  */
-export const Alive = groupAsk(
+export const Alive = ask(
   "Alive",
   Schema.Struct({
     places: Count,
@@ -96,10 +95,11 @@ export const unpacked = (bytes: Uint8Array): unknown => deserialize(bytes)
 /** Reports to the main process that this member is alive, until the main process releases it. */
 export const attending = (places: number, { aliveEveryMs, patienceMs }: WorkLimits) =>
   Effect.gen(function* () {
-    const main = actorOf((yield* Party).name)
+    const party = yield* Party
+    const main = actorOf(party.name)
     const alive = Effect.gen(function* () {
       const report = yield* ownReport
-      const { over } = yield* askInGroup(main, Alive, { places, report }, { deadlineMs: patienceMs })
+      const { over } = yield* party.ask(main, Alive, { places, report }, { deadlineMs: patienceMs })
       if (!over) yield* Effect.sleep(Duration.millis(aliveEveryMs))
       return over
     })
@@ -109,8 +109,13 @@ export const attending = (places: number, { aliveEveryMs, patienceMs }: WorkLimi
 /** Asks to be admitted to the group, and learns from the reply whom to take for whom. */
 export const admission = (options: AskOptions) =>
   Effect.gen(function* () {
-    const { name } = yield* Party
-    const admitted = yield* askInGroup(actorOf(name), Admission, { version: computationVersion }, options)
+    const party = yield* Party
+    const admitted = yield* party.ask(
+      actorOf(party.name),
+      Admission,
+      { version: computationVersion },
+      options
+    )
     const agreement = JSON.parse(admitted.agreement) as Agreement
     const directory = yield* Effect.serviceOption(Directory)
     if (Option.isSome(directory))

@@ -1,6 +1,6 @@
 /**
  * Handlers that state whom they serve. Anyone else is refused with an error that names the sender, which the
- * broker vouches for.
+ * channel proves.
  */
 import { Data, type Effect } from "effect"
 import type { Ask } from "../../protocol/messages/message.ts"
@@ -53,6 +53,14 @@ export const onFromGroup = <A, R, E, Env>(
   message: Ask<A, R>,
   handler: Serve<A, R, E, Env>
 ): Handler<E | NotExpected, Env> => serving(message, (from) => actorOf(from) === actor, handler)
+
+/** Serves the workers and lanes of an actor. Its main process has no request for them that it answers itself. */
+export const onMembers = <A, R, E, Env>(
+  actor: string,
+  message: Ask<A, R>,
+  handler: Serve<A, R, E, Env>
+): Handler<E | NotExpected, Env> =>
+  serving(message, (from) => from !== actor && actorOf(from) === actor, handler)
 
 const serving = <A, R, E, Env>(
   message: Ask<A, R>,

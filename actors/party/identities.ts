@@ -1,42 +1,31 @@
-/** The identities of parties as texts, and those that are made up for a trial in which one machine plays all parties. */
+/** The identities of all parties of a run that one machine plays: a trial's are made up, others come from its environment. */
 import { Record, Redacted } from "effect"
-import {
-  drawIdentity,
-  type Identity,
-  identityOf,
-  keyFromText,
-  keyText
-} from "../../protocol/channels/noise.ts"
+import { drawSecret, identityOfSecret, type PartyIdentity } from "../../protocol/channels/identity.ts"
 import { actorNames, actorOf } from "../../protocol/messages/subjects.ts"
 import { type Acquaintance, directoryOf, type PartyKeys } from "./directory.ts"
 
-/** The identities of a trial, by actor: their private keys as texts. */
-export type TrialIdentities = Readonly<Record<string, Redacted.Redacted>>
+/** The secrets of parties as texts, by actor; each is one. */
+export type Identities = Readonly<Record<string, Redacted.Redacted>>
 
-/** An identity for every actor that there may be. */
-export const drawIdentities = (): TrialIdentities =>
-  Record.fromEntries(
-    actorNames.map((actor) => [actor, Redacted.make(keyText(Redacted.value(drawIdentity().privateKey)))])
-  )
+/** An identity for every actor that there may be, and for others that are named. */
+export const drawIdentities = (...others: ReadonlyArray<string>): Identities =>
+  Object.fromEntries([...actorNames, ...others].map((name) => [name, drawSecret()]))
 
-/** The identity of a private key as a text. */
-export const identityFromText = (text: string): Identity | undefined => {
-  const key = keyFromText(text.trim())
-  return key === undefined ? undefined : identityOf(key)
-}
+/** The identity of one of them. */
+export const identityIn = (identities: Identities, actor: string): PartyIdentity =>
+  identityOfSecret(Redacted.value(identities[actor]!))!
 
-/** The public keys of a trial. */
-export const keysOf = (identities: TrialIdentities): PartyKeys =>
-  new Map(
-    Object.entries(identities).map(([actor, text]) => [
-      actor,
-      identityFromText(Redacted.value(text))!.publicKey
-    ])
-  )
+/** The public keys of their channels. */
+export const keysOf = (identities: Identities): PartyKeys =>
+  new Map(Object.keys(identities).map((actor) => [actor, identityIn(identities, actor).channel.publicKey]))
+
+/** Who they are at the broker: the users of its configuration, each with its NKEY. */
+export const usersOf = (identities: Identities) =>
+  Record.map(identities, (_, user) => ({ user, nkey: identityIn(identities, user).nkey }))
 
 /** The directory of a party of a trial in this process. */
 export const directoryOfTrial = (
   acquaintance: Acquaintance,
   process: { readonly name: string; readonly run: string },
-  identities: TrialIdentities
-) => directoryOf(process, identityFromText(Redacted.value(identities[actorOf(process.name)]!))!, acquaintance)
+  identities: Identities
+) => directoryOf(process, identityIn(identities, actorOf(process.name)).channel, acquaintance)

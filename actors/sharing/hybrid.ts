@@ -36,7 +36,7 @@ export const pieceKeyEntry = "archive-key"
 const seedWords = seedBytes / wordBytes
 
 /** C1's share is made and sent in runs, so that it is never in memory as a whole. */
-const send = ({ agreement, membership, blocks, encode, seed }: OutgoingCells) =>
+const send = ({ agreement, membership, blocks, encode, seed, randomness }: OutgoingCells) =>
   Effect.gen(function* () {
     const party = yield* Party
     const pool = yield* BcpPool
@@ -45,6 +45,7 @@ const send = ({ agreement, membership, blocks, encode, seed }: OutgoingCells) =>
       parameters: membership.parameters,
       publicKey: yield* publicKeyOf(membership, party.name),
       mode: agreement.security.exponents,
+      randomness,
       words: seed,
       slotBits: uploadSlotBits
     })

@@ -49,8 +49,10 @@ export interface OutgoingCells {
   readonly blocks: ReadonlyArray<FilledBlock>
   /** Turns cells into fixed-point words, little-endian. */
   readonly encode: (cells: Float64Array) => Effect.Effect<Uint8Array, OutOfRange>
-  /** The seed of C0's share, 16 bytes. */
+  /** The seed of C0's share, 16 bytes for these cells in this order. */
   readonly seed: Uint8Array
+  /** What the randomizers of all ciphertexts follow from; likewise. */
+  readonly randomness: Uint8Array
 }
 
 /** What C1 needs to bring its share of an upload to rest. */

@@ -3,8 +3,9 @@
  *
  *     kind (1) ‖ session (8) ‖ number (8) ‖ AES-256-GCM of the content ‖ tag (16)
  *
- * The number counts sealings and is the nonce, so that no two frames share one; what is sent again is sealed again. The head is authenticated. Keys move on by HKDF every 2^22 frames, so that the key of the moment opens
- * nothing from long before. Megabytes are sealed in pieces that fit the processor's cache.
+ * The number counts sealings and is the nonce, so that no two frames share one; what is sent again is sealed again.
+ * The head is authenticated. Each frame opens once. Keys move on by HKDF every 2^22 frames, so that the key of the
+ * moment opens nothing from long before. Megabytes are sealed in pieces that fit the processor's cache.
  */
 import { type Cipher, createCipheriv, createDecipheriv, type Decipher } from "node:crypto"
 import { Option } from "effect"
@@ -130,26 +131,67 @@ export class FrameSealer {
   }
 }
 
-/** Opens frames of one session, in whatever order they arrive. */
+/** How far a frame may be behind the last of its session: one that is further behind counts as lost. */
+export const windowFrames = 2 ** 16
+
+/** Which of the last frames of a session have been opened. */
+class Window {
+  readonly #frames: number
+  readonly #opened: Uint32Array
+  /** Frames up to here, the last excluded. */
+  #end = 0
+
+  /** `frames` is a multiple of 32. */
+  constructor(frames: number) {
+    this.#frames = frames
+    this.#opened = new Uint32Array(frames / 32)
+  }
+
+  /** Whether a frame was opened before, or is so far behind that nobody knows. */
+  has(number: number): boolean {
+    if (number >= this.#end) return false
+    return number < this.#end - this.#frames || (this.#opened[this.#wordOf(number)]! & bitOf(number)) !== 0
+  }
+
+  add(number: number): void {
+    const first = Math.max(this.#end, number + 1 - this.#frames)
+    for (let skipped = first; skipped <= number; skipped++)
+      this.#opened[this.#wordOf(skipped)]! &= ~bitOf(skipped)
+    this.#end = Math.max(this.#end, number + 1)
+    this.#opened[this.#wordOf(number)]! |= bitOf(number)
+  }
+
+  #wordOf(number: number): number {
+    return (number % this.#frames) >>> 5
+  }
+}
+
+const bitOf = (number: number): number => 1 << (number % 32)
+
+/** Opens frames of one session, in whatever order they arrive, and each of them once. */
 export class FrameOpener {
   readonly #framesAKey: number
   readonly #keys: Keys
+  readonly #window: Window
 
-  constructor(key: Uint8Array, frames = framesAKey) {
+  constructor(key: Uint8Array, frames = framesAKey, window = windowFrames) {
+    this.#window = new Window(window)
     this.#keys = new Keys(key)
     this.#framesAKey = frames
   }
 
   /**
-   * The content of a frame; none where it was changed, sealed under another key, or of an epoch long gone. `into` is memory
-   * for the content, by default the frame's own, which is written over even where nothing comes of it.
+   * The content of a frame; none if it was changed, sealed under another key, opened before, or is of an epoch long
+   * gone. `into` is memory for the content, by default the frame's own, which is written over even if there is none.
    */
   open(frame: Uint8Array, into: Uint8Array = contentOf(frame)): Option.Option<Uint8Array> {
     if (frame.length < overheadBytes || frame[0] !== frameKinds.sealed) return Option.none()
-    const epoch = Math.floor(numberOf(frame) / this.#framesAKey)
+    const number = numberOf(frame)
+    const epoch = Math.floor(number / this.#framesAKey)
     const key = this.#keys.of(epoch)
-    if (key === undefined || !openedUnder(key, frame, into)) return Option.none()
+    if (key === undefined || this.#window.has(number) || !openedUnder(key, frame, into)) return Option.none()
     this.#keys.reach(epoch)
+    this.#window.add(number)
     return Option.some(into)
   }
 }

@@ -246,6 +246,9 @@ export const sealOneWay = (side: Side, payload: Uint8Array): Either.Either<Uint8
     return Either.right(concatenate([point, state.seal(payload)]))
   })
 
+/** How much longer what `sealOneWay` gives is than its payload: the ephemeral key and a tag. */
+export const oneWayOverheadBytes = keyBytes + tagBytes
+
 /** Opens what `sealOneWay` gave. */
 export const openOneWay = (side: Side, message: Uint8Array): Either.Either<Uint8Array, HandshakeFailed> =>
   attempt(() => {

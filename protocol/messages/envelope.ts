@@ -1,14 +1,16 @@
 /**
- * The envelope of every message: a MessagePack array `[version, kind, id, tag, number, of, body, check]`. It
- * is written and read by hand, because it is on the path of every round: the body is neither parsed nor
- * copied on receipt. The check covers everything before it (`check.ts`); a corrupted envelope counts as lost.
- * The sender is not in the envelope: the broker vouches for the one in the subject.
+ * The envelope of every message: a MessagePack array `[version, kind, id, tag, number, of, body]`. It is
+ * written and read by hand, because it is on the path of every round: the body is neither parsed nor copied on
+ * receipt. It has no check of its own, nor does it name its sender: the channel that carries it sealed
+ * (`protocol/channels/`) lets no changed byte through and proves who sent it.
  */
 import { Either } from "effect"
-import { checkOf, checkOfParts, copyWithCheck } from "./check.ts"
 import { MalformedMessage } from "./codec.ts"
 
-export const envelopeVersion = 2
+export const envelopeVersion = 3
+
+/** The first byte of a MessagePack array of seven. */
+const arrayOfSeven = 0x97
 
 /**
  * `ask` and its answers: `reply`, `failure`, and `working` while the handler runs. `poll` repeats a request
@@ -43,32 +45,17 @@ export interface Envelope {
   readonly body: Uint8Array
 }
 
-const checkBytes = 5
+/** Bytes of an envelope whose body has `bodyBytes`. */
+export const encodedBytes = ({ id, tag }: Pick<Envelope, "id" | "tag">, bodyBytes: number): number =>
+  3 + 2 + id.length + 2 + tag.length + 3 * 5 + bodyBytes
 
 /** Most bytes that an envelope adds to its body. */
-export const envelopeBytes = 3 + 2 * (2 + 255) + 2 * 5 + 5 + checkBytes
+export const envelopeBytes = 3 + 2 * (2 + 255) + 3 * 5
 
 /** Where the bytes of an envelope are written: by default, a buffer of their own. */
 export type Room = (bytes: number) => Uint8Array
 
 const ownRoom: Room = (bytes) => new Uint8Array(bytes)
-
-/** Bytes of an envelope whose body has `bodyBytes`. */
-export const encodedBytes = ({ id, tag }: Pick<Envelope, "id" | "tag">, bodyBytes: number): number =>
-  3 + 2 + id.length + 2 + tag.length + 15 + bodyBytes + checkBytes
-
-/** The bytes of an envelope whose body is the parts, one after another, in memory from `room`. */
-export const encodeParts = (
-  envelope: Omit<Envelope, "body">,
-  parts: ReadonlyArray<Uint8Array>,
-  room: Room = ownRoom
-): Uint8Array => {
-  const length = lengthOf(parts)
-  const bytes = room(encodedBytes(envelope, length))
-  const start = writeHead(bytes, envelope, length)
-  writeNumber(bytes, start + length, 0xce, copyWithCheck(bytes, start, parts))
-  return bytes
-}
 
 /** An envelope whose body is written in place, before the rest of it. */
 export interface OpenEnvelope {
@@ -84,18 +71,26 @@ export const openEnvelope = (
   room: Room
 ): OpenEnvelope => {
   const bytes = room(encodedBytes(envelope, bodyBytes))
-  const end = bytes.length - checkBytes
-  return { bytes, body: bytes.subarray(end - bodyBytes, end) }
+  return { bytes, body: bytes.subarray(bytes.length - bodyBytes) }
 }
 
 /** Writes everything but the body. The envelope has the id and the tag that the memory was taken for. */
-export const closeEnvelope = (
-  { bytes, body }: OpenEnvelope,
-  envelope: Omit<Envelope, "body">
+export const closeEnvelope = ({ bytes, body }: OpenEnvelope, envelope: Omit<Envelope, "body">): Uint8Array =>
+  writeHead(bytes, envelope, body.length)
+
+/** The bytes of an envelope whose body is the parts, one after another, in memory from `room`. */
+export const encodeParts = (
+  envelope: Omit<Envelope, "body">,
+  parts: ReadonlyArray<Uint8Array>,
+  room: Room = ownRoom
 ): Uint8Array => {
-  const end = writeHead(bytes, envelope, body.length) + body.length
-  writeNumber(bytes, end, 0xce, checkOf(bytes, end))
-  return bytes
+  const open = openEnvelope(envelope, lengthOf(parts), room)
+  let at = 0
+  for (const part of parts) {
+    open.body.set(part, at)
+    at += part.length
+  }
+  return closeEnvelope(open, envelope)
 }
 
 /**
@@ -104,13 +99,10 @@ export const closeEnvelope = (
 export const encodePieces = (
   envelope: Omit<Envelope, "body">,
   parts: ReadonlyArray<Uint8Array>
-): ReadonlyArray<Uint8Array> => {
-  const head = new Uint8Array(encodedBytes(envelope, 0) - checkBytes)
-  writeHead(head, envelope, lengthOf(parts))
-  const tail = new Uint8Array(checkBytes)
-  writeNumber(tail, 0, 0xce, checkOfParts([head, ...parts]))
-  return [head, ...parts, tail]
-}
+): ReadonlyArray<Uint8Array> => [
+  writeHead(new Uint8Array(encodedBytes(envelope, 0)), envelope, lengthOf(parts)),
+  ...parts
+]
 
 const lengthOf = (parts: ReadonlyArray<Uint8Array>): number => {
   let length = 0
@@ -118,20 +110,21 @@ const lengthOf = (parts: ReadonlyArray<Uint8Array>): number => {
   return length
 }
 
-/** Writes everything before the body; returns where the body begins. */
+/** Writes everything before the body into `bytes`, and returns them. */
 const writeHead = (
   bytes: Uint8Array,
   { kind, id, tag, number, of }: Omit<Envelope, "body">,
   bodyBytes: number
-): number => {
-  bytes[0] = 0x98 // an array of 8
+): Uint8Array => {
+  bytes[0] = arrayOfSeven
   bytes[1] = envelopeVersion
   bytes[2] = kinds.indexOf(kind)
   let at = writeText(bytes, 3, id)
   at = writeText(bytes, at, tag)
   at = writeNumber(bytes, at, 0xce, number)
   at = writeNumber(bytes, at, 0xce, of)
-  return writeNumber(bytes, at, 0xc6, bodyBytes)
+  writeNumber(bytes, at, 0xc6, bodyBytes)
+  return bytes
 }
 
 /** The envelope's bytes. */
@@ -140,30 +133,27 @@ export const encodeEnvelope = (envelope: Envelope, room?: Room): Uint8Array =>
 
 /** Reads an envelope; its body is a view into `bytes`. */
 export const decodeEnvelope = (bytes: Uint8Array): Either.Either<Envelope, MalformedMessage> => {
-  if (bytes.length < 4 || bytes[0] !== 0x98) return refuse("not an array of eight")
+  if (bytes.length < 4 || bytes[0] !== arrayOfSeven) return refuse("not an array of seven")
   if (bytes[1] !== envelopeVersion) return refuse(`version ${bytes[1]}, this is version ${envelopeVersion}`)
   const kind = kinds[bytes[2]!]
   if (kind === undefined) return refuse(`unknown kind ${bytes[2]}`)
   const afterId = endOfText(bytes, 3)
   const afterTag = afterId === undefined ? undefined : endOfText(bytes, afterId)
   if (afterId === undefined || afterTag === undefined) return refuse("id or tag can't be read")
-  if (bytes.length < afterTag + 15 + checkBytes) return refuse("truncated")
+  if (bytes.length < afterTag + 15) return refuse("truncated")
   if (bytes[afterTag] !== 0xce || bytes[afterTag + 5] !== 0xce || bytes[afterTag + 10] !== 0xc6)
     return refuse("number, count or body can't be read")
   const start = afterTag + 15
   const length = readNumber(bytes, afterTag + 10)
-  const end = start + length
-  if (bytes.length !== end + checkBytes)
-    return refuse(`body of ${bytes.length - start - checkBytes} bytes, announced are ${length}`)
-  if (bytes[end] !== 0xce || readNumber(bytes, end) !== checkOf(bytes, end))
-    return refuse("its check does not fit: it was corrupted on the way")
+  if (bytes.length !== start + length)
+    return refuse(`body of ${bytes.length - start} bytes, announced are ${length}`)
   return Either.right({
     kind,
     id: readText(bytes, 3),
     tag: readText(bytes, afterId),
     number: readNumber(bytes, afterTag),
     of: readNumber(bytes, afterTag + 5),
-    body: bytes.subarray(start, end)
+    body: bytes.subarray(start)
   })
 }
 

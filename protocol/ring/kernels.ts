@@ -10,8 +10,6 @@ type Address = number
 /** Words are u64, `n` counts words unless a comment in the kernel says otherwise. */
 export interface Kernels {
   heapBase(): number
-  checkFold(at: Address, bytes: number, state: Address): void
-  checkDigest(state: Address, length: number): number
   add(out: Address, x: Address, y: Address, n: number): void
   subtract(out: Address, x: Address, y: Address, n: number): void
   sumAndDifference(sum: Address, x: Address, y: Address, n: number): void

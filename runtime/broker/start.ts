@@ -1,16 +1,16 @@
 /**
- * The broker of a run. With `NATS_URL` it is the broker at that address, and each role's password is in the
- * variable that `nats.conf` reads: `KGC_PASSWORD`, `CLOUD0_PASSWORD`, `CLOUD1_PASSWORD`, `DIRECTOR_PASSWORD`,
- * `USER1_PASSWORD` … `USER16_PASSWORD`, `OPERATOR_PASSWORD`. Otherwise one is started on the loopback at a
- * free port, with passwords drawn for this run, and ended with the scope. If it dies, it is restarted at the
- * same port with what it had stored; it ends when this process is gone.
+ * The broker of a run. With `NATS_URL` it is the broker at that address, which knows the parties' NKEYs.
+ * Otherwise one is started on the loopback at a free port, with the NKEYs of this run alone, and ended with
+ * the scope. If it dies, it is restarted at the same port with what it had stored; it ends when this process
+ * is gone. `nats.conf` reads the public keys from the environment: `KGC_NKEY`, `CLOUD0_NKEY`, `CLOUD1_NKEY`,
+ * `DIRECTOR_NKEY`, `USER1_NKEY` … `USER16_NKEY`, `OPERATOR_NKEY`.
  */
 import { type ChildProcess, spawn } from "node:child_process"
-import { randomBytes } from "node:crypto"
 import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises"
 import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
-import { Data, Deferred, Duration, Effect, FiberId, Redacted, type Scope } from "effect"
+import { Data, Deferred, Duration, Effect, FiberId, type Redacted, type Scope } from "effect"
+import { drawNkey, publicNkey } from "../../protocol/channels/nkey.ts"
 import { actorNames } from "../../protocol/messages/subjects.ts"
 import { within } from "../deadline.ts"
 import { variable } from "../environment.ts"
@@ -28,12 +28,13 @@ import {
 
 export interface Credentials {
   readonly user: string
-  readonly password: Redacted.Redacted
+  /** The seed of the NKEY that the broker lets the user in by. */
+  readonly nkey: Redacted.Redacted
 }
 
 export interface Broker {
   readonly url: string
-  /** By actor's name; with `NATS_URL`, only those with a password in the environment. */
+  /** By the names of its users; with `NATS_URL`, of those that are known here. */
   readonly credentials: Readonly<Record<string, Credentials>>
 }
 
@@ -53,8 +54,8 @@ const lookPauseMs = 20
 /** A server is ready long before; a program that is not may be another one. */
 const doubtMs = 1_500
 
-/** The variable that holds an actor's password, here and in `nats.conf`. */
-export const passwordVariable = (actor: string): string => `${actor.toUpperCase()}_PASSWORD`
+/** The variable from which `nats.conf` reads the public NKEY of a user. */
+export const nkeyVariable = (user: string): string => `${user.toUpperCase()}_NKEY`
 
 /** A broker that this process has started. */
 export interface OwnBroker extends Broker {
@@ -71,7 +72,7 @@ export interface BrokerOptions {
   readonly folder?: string
   /** Whether it stores the clouds' checkpoints. */
   readonly storing?: boolean
-  /** Passwords of an earlier start; by default they are drawn. */
+  /** Its users; by default all there may be, with NKEYs that are drawn. */
   readonly credentials?: Broker["credentials"]
   /** Called when it died and when it is back. */
   readonly onEvent?: (event: LifeEvent) => void
@@ -84,21 +85,13 @@ export const startBroker = (
   Effect.flatMap(
     givenUrl,
     (url): Effect.Effect<Broker | OwnBroker, BrokerNotStarted, Scope.Scope> =>
-      url === undefined ? startOwnBroker(options) : givenBroker(url)
+      url === undefined
+        ? startOwnBroker(options)
+        : Effect.succeed({ url, credentials: options.credentials ?? {} })
   )
 
 /** The address of the given broker, if there is one. */
 export const givenUrl: Effect.Effect<string | undefined> = variable("NATS_URL")
-
-const givenBroker = (url: string): Effect.Effect<Broker> =>
-  Effect.map(
-    Effect.forEach(everyUser, (user) =>
-      Effect.map(variable(passwordVariable(user)), (password) =>
-        password === undefined ? [] : [[user, { user, password: Redacted.make(password) }] as const]
-      )
-    ),
-    (known) => ({ url, credentials: Object.fromEntries(known.flat()) })
-  )
 
 /** The program of an own broker: the given one, or that of this machine. */
 const serverProgram = (given?: string): Effect.Effect<string, BrokerNotStarted> =>
@@ -180,12 +173,15 @@ export const operator = "operator"
 /** All users of the broker. */
 export const everyUser = [...actorNames, operator]
 
-/** A new password for every possible actor and for the operator. */
+/** A new NKEY for every possible actor and for the operator. */
 export const drawCredentials = (): Broker["credentials"] =>
-  Object.fromEntries(everyUser.map((user) => [user, { user, password: Redacted.make(newPassword()) }]))
+  Object.fromEntries(everyUser.map((user) => [user, { user, nkey: drawNkey() }]))
 
-/** A letter first: the server would read a password such as 12e4 as a number. */
-const newPassword = () => `p${randomBytes(24).toString("hex")}`
+/** The environment in which the broker reads the public NKEYs of its users. */
+export const nkeysFor = (credentials: Broker["credentials"]): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.values(credentials).map(({ user, nkey }) => [nkeyVariable(user), publicNkey(nkey)])
+  )
 
 interface Running {
   readonly child: ChildProcess
@@ -211,15 +207,11 @@ const run = (
   port: string,
   storing: boolean
 ): Running => {
-  const passwords = Object.entries(credentials).map(([user, { password }]) => [
-    passwordVariable(user),
-    Redacted.value(password)
-  ])
   const configuration = storing ? storingConfiguration : brokerConfiguration
   const args = ["-c", configuration, "-a", "127.0.0.1", "-p", port, "--ports_file_dir", folder]
   const child = spawn(server, args, {
     env: {
-      ...Object.fromEntries(passwords),
+      ...nkeysFor(credentials),
       GOMAXPROCS: String(serverThreads()),
       // All that passes through it is garbage immediately: for 30 MB more, collecting it takes a quarter less
       // of a training step's time.

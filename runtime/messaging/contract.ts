@@ -14,7 +14,7 @@ export interface AskOptions {
   readonly phase?: string
 }
 
-/** Bytes on the wire, envelopes included, and the messages that carried them, since the party started. */
+/** Bytes on the wire, envelopes and seals included, and the messages that carried them, since the party started. */
 export interface PeerTraffic {
   readonly direction: "sent" | "received"
   readonly peer: string

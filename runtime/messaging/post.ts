@@ -89,6 +89,7 @@ export const makePost = (
   const noteUnsent = (error: TransportError | undefined) => {
     if (error !== undefined) note("a message was not sent", { error: error.message })
   }
+  const onWire = (to: string, frame: Uint8Array) => frame.length + parts.transport.overheadBytes(to)
   const post: Post = {
     name: party.name,
     ...parts,
@@ -99,7 +100,7 @@ export const makePost = (
         return Effect.forEach(
           frames,
           (frame) => {
-            counter.bytes += frame.length
+            counter.bytes += onWire(to, frame)
             return publish(parts.transport, subject(to, channel), frame, headers)
           },
           { discard: true }
@@ -108,7 +109,7 @@ export const makePost = (
     sendNow: (to, channel, frames, counter, headers) => {
       counter.messages++
       for (const frame of frames) {
-        counter.bytes += frame.length
+        counter.bytes += onWire(to, frame)
         const error = parts.transport.send(subject(to, channel), frame, headers)
         if (error !== undefined) return error
       }

@@ -79,7 +79,7 @@ export class Receiving {
       return
     }
     const { kind, tag } = outer.right
-    this.#counterOf(sender, kind, tag).bytes += data.length
+    this.#counterOf(sender, kind, tag).bytes += data.length + this.#post.transport.overheadBytes(sender.to)
     if (kind === "fragment") this.#receiveFragment(outer.right, sender, headers)
     else this.#dispatch(outer.right, sender, headers)
   }

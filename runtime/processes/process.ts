@@ -99,7 +99,7 @@ export const garbageCollection: ReadonlyArray<string> = [
   ...(hasTransfer ? [] : [transferOption])
 ]
 
-/** What a child inherits: enough to run, and no password of another party. */
+/** What a child inherits: enough to run, and no secret of another party. */
 const inherited = [
   ...["PATH", "HOME", "TMPDIR", "LANG", "TZ", "NODE_ENV", "OTEL_EXPORTER_OTLP_ENDPOINT"],
   ...trustVariables

@@ -52,7 +52,7 @@ export class NoBucket extends Data.TaggedError("NoBucket")<{
 }> {
   readonly retryable = false
   override get message(): string {
-    return `the NATS broker at ${this.server} has no bucket ${this.bucket}: set OPERATOR_PASSWORD, so that bicameral run makes it, or make it as the operator (docs/how-to/deploy.md)`
+    return `the NATS broker at ${this.server} has no bucket ${this.bucket}: set OPERATOR_IDENTITY, so that bicameral run makes it, or make it as the operator (docs/how-to/deploy.md)`
   }
 }
 

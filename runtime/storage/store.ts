@@ -34,7 +34,7 @@ export class StoredBytesChanged extends Data.TaggedError("StoredBytesChanged")<{
 }> {
   readonly retryable = false
   override get message(): string {
-    return `what ${this.party} kept as ${this.name} can't be decrypted with its key: it was changed, or kept under another password; put a good copy back or start a new run`
+    return `what ${this.party} kept as ${this.name} can't be decrypted with its key: it was changed, or kept under another identity; put a good copy back or start a new run`
   }
 }
 
@@ -60,7 +60,7 @@ export class Stable extends Context.Tag("runtime/Stable")<Stable, StoreService>(
 export interface StableOwner {
   readonly party: string
   readonly run: string
-  /** The party's password at the broker: at least 16 bytes that nobody can guess. */
+  /** At least 16 bytes that nobody can guess; of a party's identity, what is for storage. */
   readonly secret: Redacted.Redacted
 }
 

@@ -41,7 +41,8 @@ const wrongWith = (given: string): { readonly reason: string; readonly remedy?: 
   if (given.includes("@"))
     return {
       reason: "it holds a name or a password",
-      remedy: "take them out: each party has its name, and its password comes from its own variable"
+      remedy:
+        "take them out: a party is let in by the NKEY of its identity, which the broker has to know (nats.conf)"
     }
   if (!URL.canParse(given)) return { reason: "its host or port can't be read" }
   const { hostname, pathname, port, search, hash } = new URL(given)

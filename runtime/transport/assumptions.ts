@@ -1,6 +1,6 @@
 /**
  * The properties of the broker that security and messages rest on, and how a party checks them. The broker
- * states some when a connection opens (INFO), before it gets any password. The rest is tried: once it has
+ * states some when a connection opens (INFO), before the user signs anything. The rest is tried: once it has
  * authenticated, a user reads and writes once what belongs to another, which must be refused. Every
  * connection begins with both (`nats-handshake.ts`), also after the broker was away.
  */
@@ -43,8 +43,10 @@ export class BrokerUnfit extends Data.TaggedError("BrokerUnfit")<{
 export interface BrokerInfo {
   readonly version?: string
   readonly headers?: boolean
-  /** Whether it asks for a password. It does not without authorization, nor with a `no_auth_user`. */
+  /** Whether users must prove who they are. They need not without authorization, nor with a `no_auth_user`. */
   readonly auth_required?: boolean
+  /** What users with NKEYs are to sign; stated where it knows any. */
+  readonly nonce?: string
   readonly tls_required?: boolean
   readonly tls_available?: boolean
   /** It asks for the client's certificate too. */
@@ -73,7 +75,7 @@ export interface Connecting {
   readonly payloadBytes?: number
 }
 
-/** What is wrong with a broker according to its INFO; undefined if it may get the password. */
+/** What is wrong with a broker according to its INFO; undefined if it may be signed for. */
 export const faultOf = (
   info: BrokerInfo,
   { server, user, secured, payloadBytes = leastBrokerPayload }: Connecting
@@ -89,8 +91,8 @@ export const faultOf = (
     return new BrokerUnprotected({
       server,
       user,
-      reason: "it asks for no password (no authorization, or a no_auth_user), so anybody can read and write",
-      remedy: "start it with nats.conf, which has a password and permissions for every role"
+      reason: "it lets in anybody (no authorization, or a no_auth_user), to read and write",
+      remedy: "start it with nats.conf, which has an NKEY and permissions for every role"
     })
   if (!isLateEnough(info.version))
     return unfit(
@@ -99,9 +101,14 @@ export const faultOf = (
     )
   if (info.headers !== true)
     return unfit("it takes no headers", "take no_header_support out of its configuration")
+  if (info.nonce === undefined || info.nonce === "")
+    return unfit(
+      "it lets nobody in by an NKEY, only by passwords or the like",
+      "give it a user with an nkey for every role, as nats.conf has them"
+    )
   if (secured && info.tls_verify === true)
     return unfit(
-      "it asks for a certificate of the party too, which has a password in its place",
+      "it asks for a certificate of the party too, which has an NKEY in its place",
       "take verify out of the tls block of its configuration"
     )
   const { max_payload: payload = 0 } = info

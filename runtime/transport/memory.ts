@@ -118,6 +118,7 @@ export const makeHub = (options: HubOptions = {}): Hub => {
     return {
       name: "memory",
       maxPayloadBytes,
+      overheadBytes: () => 0,
       frame: (bytes) => new Uint8Array(bytes),
       release: () => {},
       send: (subject, data, headers) => {

@@ -37,7 +37,7 @@ import {
 } from "./transport.ts"
 import {
   type BrokerUntrusted,
-  type PasswordExposed,
+  type ConnectionExposed,
   type TlsSettings,
   type Trust,
   tlsSettings,
@@ -51,13 +51,14 @@ export interface NatsOptions {
    * The actor's name, also for members of its process group: it is the user, and its inbox is named after it.
    */
   readonly user: string
-  readonly password: Redacted.Redacted
+  /** The seed of the NKEY that the broker lets the user in by. */
+  readonly nkey: Redacted.Redacted
   /** The run whose subjects the broker is checked with. */
   readonly run?: string
   /** The connection's name in the broker's log; the user by default. */
   readonly name?: string
   readonly connectTimeoutMs?: number
-  /** Connections that the password may travel over. By default: any to this machine, else TLS. */
+  /** Connections that are trusted. By default: any to this machine, else TLS. */
   readonly trust?: Trust
 }
 
@@ -72,7 +73,7 @@ export type NotConnected =
   | NotABroker
   | BrokerUntrusted
   | BrokerAddressInvalid
-  | PasswordExposed
+  | ConnectionExposed
 
 export const reconnectPauseMs = 250
 const drainMs = 2_000
@@ -95,6 +96,8 @@ const pong = new TextEncoder().encode("PONG\r\n")
  */
 class BrokerTransport extends NodeTransport {
   #at = { hostname: "", port: 0 }
+  /** What the broker asks the user to sign on this connection. */
+  #nonce = ""
   /** The client's first words, CONNECT and PING: they have been said and answered by then. */
   #untold = 2
 
@@ -111,7 +114,8 @@ class BrokerTransport extends NodeTransport {
     const { lang, version, yields } = this
     const introduction = yields.length
     try {
-      await admitted(this.socket, this.#guard, { lang, version, encrypted: this.isEncrypted() }, (rest) => {
+      const client = { lang, version, encrypted: this.isEncrypted(), nonce: this.#nonce }
+      await admitted(this.socket, this.#guard, client, (rest) => {
         yields.splice(introduction, yields.length, pong, ...(rest.length > 0 ? [rest] : []))
       })
     } catch (error) {
@@ -121,10 +125,10 @@ class BrokerTransport extends NodeTransport {
     }
   }
 
-  override peekInfo(): Promise<ServerInfo> {
-    return introduced(this.socket, this.#guard, this.#at, (chunk) =>
-      this.yields.push(chunk)
-    ) as Promise<ServerInfo>
+  override async peekInfo(): Promise<ServerInfo> {
+    const info = await introduced(this.socket, this.#guard, this.#at, (chunk) => this.yields.push(chunk))
+    this.#nonce = info.nonce ?? ""
+    return info as ServerInfo
   }
 
   override send(frame: Uint8Array): void {
@@ -176,10 +180,10 @@ const connecting = (
 ): Effect.Effect<NatsConnectionImpl, NotConnected> =>
   Effect.tryPromise({
     try: async () => {
-      const { servers, user, password, run = "none", trust: _, tls, connectTimeoutMs = 5_000 } = options
+      const { servers, user, nkey, run = "none", trust: _, tls, connectTimeoutMs = 5_000 } = options
       const guard: Guard = {
         server: servers[0],
-        ...{ user, password, run, name: options.name ?? user },
+        ...{ user, nkey, run, name: options.name ?? user },
         secured: tls !== undefined,
         timeoutMs: connectTimeoutMs,
         refused: () => {}
@@ -189,7 +193,7 @@ const connecting = (
         ...(tls === undefined ? {} : { tls }),
         guard,
         inboxPrefix: inboxPrefixOf(user),
-        // Only the named addresses have been checked for exposing the password.
+        // Only the named addresses have been checked for exposing the connection.
         ignoreClusterUpdates: true,
         maxReconnectAttempts: -1,
         reconnectTimeWait: reconnectPauseMs,

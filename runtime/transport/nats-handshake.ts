@@ -1,11 +1,12 @@
 /**
  * The beginning of a connection to the broker, before the NATS client (nats.js 2.29) says or hears anything
- * on it. The broker states what it is, and gets the password only if it fits; then the user tries what it
+ * on it. The broker states what it is; only if it fits does the user sign its nonce, and then tries what it
  * must not do, in the same packet as its CONNECT. Every connection begins like this, also one that replaces a
  * lost one, so nothing is ever sent to an unchecked broker.
  */
 import type { Socket } from "node:net"
-import { Redacted } from "effect"
+import type { Redacted } from "effect"
+import { publicNkey, signNonce } from "../../protocol/channels/nkey.ts"
 import {
   type BrokerInfo,
   type Connecting,
@@ -20,7 +21,8 @@ import { withoutTls } from "./trust.ts"
 
 /** What a user connects with, each time. */
 export interface Guard extends Connecting {
-  readonly password: Redacted.Redacted
+  /** The seed of its NKEY. */
+  readonly nkey: Redacted.Redacted
   /** The connection's name in the broker's log. */
   readonly name: string
   /** The run in which it must not do what it tries. */
@@ -116,16 +118,22 @@ const complaint = /^-ERR '(.*)'/
 
 /**
  * Sends CONNECT, tries what is not allowed, and waits until the broker has answered all of it. `goOn` gets
- * what the broker has sent after that, before any more comes. `encrypted` tells whether the connection is.
+ * what the broker has sent after that, before any more comes. `encrypted` tells whether the connection is,
+ * `nonce` is what the broker asks for the signature of.
  */
 export const admitted = (
   socket: Socket,
   guard: Guard,
-  client: { readonly lang: string; readonly version: string; readonly encrypted: boolean },
+  client: {
+    readonly lang: string
+    readonly version: string
+    readonly encrypted: boolean
+    readonly nonce: string
+  },
   goOn: (rest: Uint8Array) => void
 ): Promise<void> => {
-  const { lang, version, encrypted } = client
-  const { server, user, password, name, run, secured, timeoutMs } = guard
+  const { lang, version, encrypted, nonce } = client
+  const { server, user, nkey, name, run, secured, timeoutMs } = guard
   if (secured && !encrypted) return Promise.reject(withoutTls(server))
   const foreign = foreignSubject(user, run)
   const denied = new Set<string>()
@@ -152,7 +160,7 @@ export const admitted = (
       version,
       name
     },
-    ...{ user, pass: Redacted.value(password), ...(encrypted ? { tls_required: true } : {}) }
+    ...{ nkey: publicNkey(nkey), sig: signNonce(nkey, nonce), ...(encrypted ? { tls_required: true } : {}) }
   }
   const sid = "probe"
   return whileOpen(socket, guard, timeoutMs, late, (settle) => {
@@ -180,11 +188,11 @@ export const admitted = (
 }
 
 /** The broker's words to a user that it refuses. */
-const refusalOf = (words: string, { server, user }: Guard): TransportError =>
+const refusalOf = (words: string, { server, user, nkey }: Guard): TransportError =>
   /authorization violation|authentication expired/i.test(words)
     ? new BrokerRefused({
         user,
-        remedy: `check that ${user.toUpperCase()}_PASSWORD is the one that the broker was started with, and that nats.conf has a user "${user}"`
+        remedy: `see that it was started with ${user.toUpperCase()}_NKEY=${publicNkey(nkey)}, and that its nats.conf has a user with this nkey`
       })
     : complaintOf(words, server)
 

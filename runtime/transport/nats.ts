@@ -172,6 +172,7 @@ const make = (options: NatsOptions) =>
     return Transport.of({
       name: "nats",
       maxPayloadBytes,
+      overheadBytes: () => 0,
       frame: (bytes) => frames.make(bytes),
       release: (frame) => frames.release(frame),
       send: (subject, data, headers) =>

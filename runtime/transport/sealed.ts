@@ -23,6 +23,7 @@ import {
   HandshakeFailed,
   type Identity,
   type Keys,
+  oneWayOverheadBytes,
   openOneWay,
   type Side,
   sealOneWay
@@ -49,6 +50,9 @@ export interface SealedOptions {
   /** What both ends must agree on besides, such as the digest of the scenario. */
   readonly agreed: (peer: string) => Uint8Array
 }
+
+/** How much longer a frame to a group is than its content. */
+const groupOverheadBytes = 1 + oneWayOverheadBytes
 
 /** What waits for a session, of one peer. More is dropped, the oldest first, and sent again by whoever sent it. */
 const mostWaiting = 1024
@@ -210,9 +214,12 @@ class Channels {
       return undefined
     }
     if (Option.isSome(opened)) return opened.value
-    this.#note("a message does not open under the key of its sender: it was changed on the way, or forged", {
-      from
-    })
+    this.#note(
+      "a message does not open under the key of its sender: it was changed on the way, forged, or came before",
+      {
+        from
+      }
+    )
     return undefined
   }
 
@@ -243,7 +250,7 @@ class Channels {
 
   /** Begins a handshake, or sends the message of the one that was begun again, after a pause. */
   #hello(to: string, outbound: Outbound, subject: string) {
-    const now = Number(this.#clock.unsafeCurrentTimeNanos() / 1_000_000n)
+    const now = this.#nowMs()
     if (outbound.begun === undefined) {
       const begun = Either.flatMap(this.#side(this.#options.name, to), (side) => begin(side))
       if (Either.isLeft(begun)) {
@@ -254,6 +261,10 @@ class Channels {
     } else if (now - outbound.saidAtMs < helloAgainMs) return undefined
     outbound.saidAtMs = now
     return this.#real.send(subject, frameOf(frameKinds.hello, outbound.begun.message))
+  }
+
+  #nowMs(): number {
+    return Number(this.#clock.unsafeCurrentTimeNanos() / 1_000_000n)
   }
 
   #answer(from: string, hello: Uint8Array): void {
@@ -287,8 +298,9 @@ class Channels {
   /** The peer says that it does not know the session: it was started anew, or somebody wants us to believe so. */
   #lost(from: string, session: Uint8Array): void {
     const outbound = this.#outbound.get(from)
-    if (outbound?.session === nameOf(session) && outbound.begun === undefined)
-      this.#hello(from, outbound, this.#wayTo(from))
+    if (outbound?.session !== nameOf(session) || outbound.begun !== undefined) return
+    // What anybody may say begins no more handshakes than this; a peer that does not know the session says so again.
+    if (this.#nowMs() - outbound.saidAtMs >= helloAgainMs) this.#hello(from, outbound, this.#wayTo(from))
   }
 
   #outboundTo(to: string): Outbound {
@@ -347,10 +359,11 @@ export const withSeals = (options: SealedOptions, real: TransportService): Effec
         fork(Effect.logWarning(what).pipe(Effect.annotateLogs({ ...details, count })))
     }
     const channels = new Channels(options, real, yield* Effect.clock, note)
-    const maxPayloadBytes = real.maxPayloadBytes - overheadBytes
+    const maxPayloadBytes = real.maxPayloadBytes - Math.max(overheadBytes, groupOverheadBytes)
     return {
       ...real,
       maxPayloadBytes,
+      overheadBytes: (to) => (isGroup(to) ? groupOverheadBytes : overheadBytes),
       send: (subject, data, headers) =>
         data.length > maxPayloadBytes
           ? new PayloadTooLarge({ subject, bytes: data.length, limitBytes: maxPayloadBytes })

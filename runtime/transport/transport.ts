@@ -8,7 +8,7 @@ import { free } from "../../protocol/bytes.ts"
 import type { BrokerAddressInvalid } from "./address.ts"
 import type { BrokerUnfit, BrokerUnprotected } from "./assumptions.ts"
 import type { NotABroker } from "./foreign.ts"
-import type { BrokerUntrusted, PasswordExposed } from "./trust.ts"
+import type { BrokerUntrusted, ConnectionExposed } from "./trust.ts"
 
 /**
  * A message as it arrived. `data` does not change; if it is larger than `sharedBytes`, it has a buffer of its
@@ -44,6 +44,8 @@ export interface TransportService {
   readonly name: "nats" | "memory"
   /** The largest `data` that one `send` takes. */
   readonly maxPayloadBytes: number
+  /** Bytes that a message to a name is longer on the wire than `data`: its seal. */
+  readonly overheadBytes: (to: string) => number
   /**
    * Memory for a message of the given size, not cleared: `send` hands it to the broker without another copy.
    */
@@ -187,7 +189,7 @@ export type TransportError =
   | NotABroker
   | BrokerUntrusted
   | BrokerAddressInvalid
-  | PasswordExposed
+  | ConnectionExposed
 
 /** Whether an error at a restored connection will not pass by itself. */
 export const isFinal = (error: TransportError): boolean =>

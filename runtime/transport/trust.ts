@@ -1,7 +1,8 @@
 /**
- * Which server a party accepts as its broker, and when it sends its password: over TLS (`tls://`) to a server
- * with a certificate for the expected name from a known authority; in the clear to its own machine, and
- * elsewhere only if that is allowed explicitly.
+ * Which server a party accepts as its broker, and over which connections: TLS (`tls://`) to a server with a
+ * certificate for the expected name from a known authority; in the clear to its own machine, and elsewhere
+ * only if that is allowed explicitly. Messages are sealed and no secret goes to the broker, but whoever is on
+ * the way in the clear sees who writes to whom and when, and can take over the connection once it is open.
  */
 import { X509Certificate } from "node:crypto"
 import { readFile } from "node:fs/promises"
@@ -15,7 +16,7 @@ export interface Trust {
   readonly authorities?: string
   /** The name that the certificate must be for; by default the host in the broker's address. */
   readonly serverName?: string
-  /** The password may cross a network in the clear. */
+  /** The connection may cross a network in the clear. */
   readonly plaintext?: boolean
 }
 
@@ -33,13 +34,13 @@ export const trustFromEnvironment: Effect.Effect<Trust> = Effect.map(
 )
 
 /** The broker is on another machine, and its address asks for no encryption. */
-export class PasswordExposed extends Data.TaggedError("PasswordExposed")<{
+export class ConnectionExposed extends Data.TaggedError("ConnectionExposed")<{
   readonly user: string
   readonly server: string
 }> {
   readonly retryable = false
   override get message(): string {
-    return `the password of "${this.user}" would go to ${this.server} in the clear: give the broker a certificate and use tls:// in NATS_URL, or set NATS_PLAINTEXT=allowed where nobody else is on the way`
+    return `the connection of "${this.user}" to ${this.server} would be in the clear: give the broker a certificate and use tls:// in NATS_URL, or set NATS_PLAINTEXT=allowed where nobody else is on the way`
   }
 }
 
@@ -70,18 +71,18 @@ const hostIn = (address: URL): string => address.hostname.replace(/^\[(.*)\]$/, 
 const isLoopback = (host: string): boolean =>
   host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."))
 
-/** The TLS settings for a broker; undefined if the password may travel in the clear. */
+/** The TLS settings for a broker; undefined if the connection may be in the clear. */
 export const tlsSettings = (
   server: string,
   user: string,
   { authorities, serverName, plaintext }: Trust
-): Effect.Effect<TlsSettings | undefined, PasswordExposed | BrokerUntrusted | BrokerAddressInvalid> =>
+): Effect.Effect<TlsSettings | undefined, ConnectionExposed | BrokerUntrusted | BrokerAddressInvalid> =>
   Effect.gen(function* () {
     const address = yield* checkedAddress(server)
     const host = hostIn(address)
     if (address.protocol !== "tls:") {
       if (isLoopback(host) || plaintext) return undefined
-      return yield* new PasswordExposed({ user, server })
+      return yield* new ConnectionExposed({ user, server })
     }
     const name = serverName ?? host
     const named = { host: name, servername: isIP(name) === 0 ? name : "" }

@@ -7,6 +7,7 @@ import { Data, Effect, Option } from "effect"
 import { phases } from "../../actors/party/phases.ts"
 import { projectRoot } from "../../protocol/artifact.ts"
 import { countCells } from "../../protocol/data/rows.ts"
+import { identitiesOfScenario, partiesOf } from "../description/agreement.ts"
 import type { CheckedData, JoinedData } from "../description/joined.ts"
 import { loadCalibration, loadHosts, type Problem } from "../description/load.ts"
 import type { Scenario, User } from "../description/schema.ts"
@@ -81,6 +82,7 @@ const renderForecast = (forecast: Forecast): string =>
     "",
     ...training(forecast),
     ...security(forecast.scenario),
+    ...identities(forecast.scenario),
     "",
     ...revelations(forecast.scenario.reveal),
     ...privacy(forecast.scenario.seed ?? null),
@@ -140,6 +142,19 @@ const security = ({
   `forms        ${upload} upload, ${output} model`,
   `numbers      64-bit words, ${fractionalBits} bits after the point`
 ]
+
+/** Whose identities the scenario lists: parties that run on their own need those of all. */
+const identities = (scenario: Scenario): ReadonlyArray<string> => {
+  const listed = identitiesOfScenario(scenario)
+  const missing = partiesOf(scenario).filter((actor) => !listed.has(actor))
+  if (missing.length === 0) return ["identities   listed of all parties"]
+  if (listed.size === 0)
+    return ["identities   none listed: a run on this machine makes them up, parties on their own need them"]
+  const names = missing.map((actor) => scenario.users[Number(actor.slice("user".length)) - 1]?.name ?? actor)
+  return [
+    `identities   missing of ${names.join(", ")}: each owner makes one with bicameral identity, for the scenario`
+  ]
+}
 
 const costs = ({ rounds, phases: predicted, bytes }: PredictedCost): ReadonlyArray<string> => [
   "predicted cost",

@@ -17,6 +17,8 @@ import {
   file,
   folder,
   hosts,
+  identityFile,
+  nkey,
   out,
   processes,
   seed,
@@ -60,6 +62,14 @@ export interface CheckRequest {
   readonly calibration: Option.Option<string>
 }
 
+/** A request for `bicameral identity`. */
+export interface IdentityRequest {
+  /** The file of the identity, made if it is not there. */
+  readonly file: string
+  /** A new file for the seed of its NKEY. */
+  readonly nkey: Option.Option<string>
+}
+
 /** An error for people. Its message names culprit and remedy. */
 export interface Failure {
   readonly message: string
@@ -77,6 +87,10 @@ export interface CommandHandlers<R> {
   readonly simulate: (request: SimulateRequest) => Effect.Effect<void, Failure, R>
   /** Returns what a run would do and cost, as text. */
   readonly check: (request: CheckRequest) => Effect.Effect<string, Failure, R>
+  /** Returns the public text of an identity and where it goes; makes the identity if it is not there. */
+  readonly identity: (request: IdentityRequest) => Effect.Effect<string, Failure, R>
+  /** Returns the variables with the NKEYs of a scenario's parties. */
+  readonly nkeys: (file: string) => Effect.Effect<string, Failure, R>
   /** Serves as one party until the run is over. */
   readonly actor: (options: ActorOptions) => Effect.Effect<void, Failure, R>
   /** Serves as a worker or a lane of a party until it is released. */
@@ -93,6 +107,50 @@ export class OptionNeeded extends Data.TaggedError("OptionNeeded")<{
     return `${this.role} needs ${this.option}; only a worker does without`
   }
 }
+
+/** `bicameral actor`: one party, or a member of its process group. */
+const actorCommand = <R>(handlers: Pick<CommandHandlers<R>, "actor" | "member">) =>
+  Command.make("actor", actorArguments, ({ worker, lane, threads, scenario, state, ...rest }) =>
+    Effect.gen(function* () {
+      const wrong = (reason: string) => new WrongWords({ reason, help: "bicameral actor" })
+      if (worker && lane)
+        return yield* wrong("--worker and --lane are two processes; start one after the other")
+      if (worker || lane) {
+        const kind = lane ? "lane" : "worker"
+        const { role, run, identity } = rest
+        return yield* handlers.member({ kind, role, run, identity, threads, state })
+      }
+      if (Option.isSome(threads))
+        return yield* wrong(
+          "--threads is for a --worker; a party's own are under placement.threads of the scenario"
+        )
+      const needed = (option: string, value: Option.Option<string>) =>
+        Effect.mapError(value, () => new OptionNeeded({ role: rest.role, option }))
+      yield* handlers.actor({
+        ...rest,
+        scenario: yield* needed("--scenario FILE", scenario),
+        state: yield* needed("--state DIR", state)
+      })
+    })
+  ).pipe(Command.withDescription("Runs one party, over the broker at NATS_URL, until the run is over"))
+
+/** What has to do with who a party is. */
+const identityCommands = <R>(handlers: Pick<CommandHandlers<R>, "identity" | "nkeys">) => ({
+  identity: Command.make("identity", { file: identityFile, nkey }, (request) =>
+    Effect.flatMap(handlers.identity(request), Console.log)
+  ).pipe(
+    Command.withDescription(
+      "Prints the public text of a party's identity, for the scenario; makes FILE if it is not there"
+    )
+  ),
+  nkeys: Command.make("nkeys", { file }, (request) =>
+    Effect.flatMap(handlers.nkeys(request.file), Console.log)
+  ).pipe(
+    Command.withDescription(
+      "Prints the environment of a broker with nats.conf: the public NKEYs of a scenario's parties"
+    )
+  )
+})
 
 /**
  * The program as a function of its arguments. Every error is a failure; only those of the arguments are
@@ -125,33 +183,13 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
       "Checks a scenario and its data; prints the plan, the predicted cost and, with --hosts, the predicted time"
     )
   )
-  const actor = Command.make("actor", actorArguments, ({ worker, lane, threads, scenario, state, ...rest }) =>
-    Effect.gen(function* () {
-      const wrong = (reason: string) => new WrongWords({ reason, help: "bicameral actor" })
-      if (worker && lane)
-        return yield* wrong("--worker and --lane are two processes; start one after the other")
-      if (worker || lane) {
-        const kind = lane ? "lane" : "worker"
-        return yield* handlers.member({ kind, role: rest.role, run: rest.run, threads, state })
-      }
-      if (Option.isSome(threads))
-        return yield* wrong(
-          "--threads is for a --worker; a party's own are under placement.threads of the scenario"
-        )
-      const needed = (option: string, value: Option.Option<string>) =>
-        Effect.mapError(value, () => new OptionNeeded({ role: rest.role, option }))
-      yield* handlers.actor({
-        ...rest,
-        scenario: yield* needed("--scenario FILE", scenario),
-        state: yield* needed("--state DIR", state)
-      })
-    })
-  ).pipe(Command.withDescription("Runs one party, over the broker at NATS_URL, until the run is over"))
+  const actor = actorCommand(handlers)
+  const { identity, nkeys } = identityCommands(handlers)
   const bicameral = Command.make("bicameral").pipe(
     Command.withDescription(
       "Trains one neural network on the joined data of several owners, on two clouds that must not collude"
     ),
-    Command.withSubcommands([run, resume, simulate, check, actor])
+    Command.withSubcommands([run, resume, simulate, check, identity, nkeys, actor])
   )
   const parse = Command.run(bicameral, { name: "bicameral", version: version() })
   const usages = new Map([
@@ -159,6 +197,8 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
     ["resume", Command.getUsage(resume)],
     ["simulate", Command.getUsage(simulate)],
     ["check", Command.getUsage(check)],
+    ["identity", Command.getUsage(identity)],
+    ["nkeys", Command.getUsage(nkeys)],
     ["actor", Command.getUsage(actor)]
   ])
   return (given: ReadonlyArray<string>) =>

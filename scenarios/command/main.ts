@@ -37,6 +37,16 @@ const bicameral = commandLine({
       Effect.promise(() => import("./check.ts")),
       ({ checkScenario }) => checkScenario(request)
     ),
+  identity: (request) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./identity.ts")),
+      ({ showIdentity }) => showIdentity(request)
+    ),
+  nkeys: (file) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./identity.ts")),
+      ({ showNkeys }) => showNkeys(file)
+    ),
   actor: (options) =>
     Effect.flatMap(
       Effect.promise(() => import("../run/party-process.ts")),

@@ -5,6 +5,18 @@ import { Option } from "effect"
 
 export const file = Args.text({ name: "FILE" }).pipe(Args.withDescription("The scenario, a YAML file"))
 
+export const identityFile = Args.text({ name: "FILE" }).pipe(
+  Args.withDescription("The party's secret, one line that only its owner can read; never overwritten")
+)
+
+export const nkey = Options.text("nkey").pipe(
+  Options.withPseudoName("FILE"),
+  Options.withDescription(
+    "Writes the seed of the identity's NKEY to this new file, for a broker or tool that connects with it"
+  ),
+  Options.optional
+)
+
 export const folder = Args.text({ name: "DIR" }).pipe(Args.withDescription("The out folder of the run"))
 
 /** An option whose text has to be understood: what is not gives the error. */
@@ -116,6 +128,13 @@ export const actorArguments = {
     Options.withPseudoName("ID"),
     Options.withDescription("Name of the run, the same for all parties: 1 to 64 letters, digits and hyphens")
   ),
+  identity: Options.text("identity").pipe(
+    Options.withPseudoName("FILE"),
+    Options.withDescription(
+      "The party's identity, as bicameral identity makes it; when left out, ROLE.identity of the service manager's credentials"
+    ),
+    Options.optional
+  ),
   state: Options.text("state").pipe(
     Options.withPseudoName("DIR"),
     Options.withDescription(
@@ -125,14 +144,10 @@ export const actorArguments = {
   ),
   worker: Options.boolean("worker").pipe(
     Options.withAlias("join"),
-    Options.withDescription(
-      "Joins a running party (kgc, cloud0 or cloud1) as a worker; needs its password and its group secret"
-    )
+    Options.withDescription("Joins a running party (kgc, cloud0 or cloud1) as a worker; needs its identity")
   ),
   lane: Options.boolean("lane").pipe(
-    Options.withDescription(
-      "Joins a running cloud (cloud0 or cloud1) as a lane; needs its password and its group secret"
-    )
+    Options.withDescription("Joins a running cloud (cloud0 or cloud1) as a lane; needs its identity")
   ),
   threads: wholeNumber("threads", 1, 256, "1 to 256").pipe(
     Options.withDescription("Maximum concurrent jobs of a worker; the number of cores when left out"),

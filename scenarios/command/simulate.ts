@@ -1,7 +1,7 @@
 /**
  * `bicameral simulate`: runs a scenario once for each of many seeds, over all cores, on a virtual network
  * that does what the seed says. Each run has to end with the model of the undisturbed run. A seed that fails
- * is told with its faults and the command that repeats it.
+ * is reported with its faults and the command that repeats it.
  */
 import { fork } from "node:child_process"
 import { availableParallelism } from "node:os"
@@ -97,7 +97,7 @@ export const simulateAndReport = (request: SimulateRequest) =>
             next = to + 1
           }
         })
-        // That it can't be started, or is not there any more to be told something.
+        // That it can't be started, or is no longer there to hear anything.
         worker.on("error", ({ message }) => fail(message))
         worker.on("exit", (code, signal) => fail(`a process ended with ${signal ?? `status ${code}`}`))
         tell({ file, faults: Option.getOrUndefined(request.faults) })

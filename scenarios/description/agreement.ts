@@ -4,25 +4,38 @@
  */
 import type { Agreement } from "../../actors/party/agreement.ts"
 import type { PartyKeys } from "../../actors/party/directory.ts"
-import { keyFromText } from "../../protocol/channels/noise.ts"
+import { type PublicIdentity, publicIdentity } from "../../protocol/channels/identity.ts"
 import type { Scenario } from "./schema.ts"
 
 /** Share of the unmarked rows that is held out: none where the files say which rows are. */
 export const shareHeldOut = ({ heldOut }: Scenario): number => (heldOut === "marked" ? 0 : heldOut)
 
-/** The public keys that a scenario lists, by the names of actors on the wire. */
-export const keysOfScenario = ({ parties, users }: Scenario): PartyKeys => {
+/** The parties of a scenario that have identities: all but the broker, by the names of actors on the wire. */
+export const partiesOf = ({ users }: Pick<Scenario, "users">): ReadonlyArray<string> => [
+  ...["kgc", "cloud0", "cloud1", "director"],
+  ...users.map((_, i) => `user${i + 1}`)
+]
+
+/** The identities that a scenario lists, by the names of actors on the wire. */
+export const identitiesOfScenario = ({
+  parties,
+  users
+}: Pick<Scenario, "parties" | "users">): ReadonlyMap<string, PublicIdentity> => {
   const listed = [
     ...Object.entries(parties ?? {}),
     ...users.map(({ identity }, i) => [`user${i + 1}`, identity] as const)
   ]
   return new Map(
     listed.flatMap(([actor, text]) => {
-      const key = text === undefined ? undefined : keyFromText(text)
-      return key === undefined ? [] : [[actor, key] as const]
+      const identity = text === undefined ? undefined : publicIdentity(text)
+      return identity === undefined ? [] : [[actor, identity] as const]
     })
   )
 }
+
+/** The public keys of the parties' channels, as far as a scenario lists their identities. */
+export const keysOfScenario = (scenario: Scenario): PartyKeys =>
+  new Map([...identitiesOfScenario(scenario)].map(([actor, { channelKey }]) => [actor, channelKey]))
 
 /** The agreement of a scenario; a seed given for the run replaces the scenario's. */
 export const agreementOf = (scenario: Scenario, seed: number | undefined = scenario.seed): Agreement => ({

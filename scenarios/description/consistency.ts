@@ -43,6 +43,7 @@ const looksLike = (before: string): string =>
 export const inconsistencies = (scenario: Scenario): ReadonlyArray<Inconsistency> => [
   ...columnProblems(scenario),
   ...userProblems(scenario),
+  ...identityProblems(scenario),
   ...securityProblems(scenario),
   ...rangeProblems(scenario),
   ...(scenario.data.features.length > 0 ? planProblems(scenario) : []),
@@ -175,6 +176,20 @@ const userProblems = ({ data, users, heldOut }: Scenario): ReadonlyArray<Inconsi
     })
   }
   return problems
+}
+
+/** An identity is one party's: two that share one could speak in each other's name. */
+const identityProblems = ({ parties = {}, users }: Scenario): ReadonlyArray<Inconsistency> => {
+  const listed = [
+    ...Object.entries(parties).map(([name, text]) => ({ path: ["parties", name], name, text })),
+    ...users.map(({ name, identity: text }, i) => ({ path: ["users", i, "identity"], name, text }))
+  ]
+  return listed.flatMap(({ path, text }, index) => {
+    const before = text === undefined ? undefined : listed.slice(0, index).find((each) => each.text === text)
+    return before === undefined
+      ? []
+      : [{ path, message: `is the identity of ${before.name} too; have each party make one of its own` }]
+  })
 }
 
 const faultProblems = ({ faults, users }: Scenario): ReadonlyArray<Inconsistency> =>

@@ -8,7 +8,7 @@ import { booleanHint, numberHint, textHint, withHint } from "../text/hints.ts"
 type Issue = ParseResult.ParseIssue
 
 /**
- * A value that is judged as a whole: whatever is wrong with it, its type or its range, is told in the one
+ * A value that is judged as a whole: whatever is wrong with it, its type or its range, is reported in the one
  * sentence "must be `requirement`", with what to do about the value that is there, and the editor gets the
  * same limits.
  */

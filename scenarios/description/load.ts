@@ -1,5 +1,5 @@
 /**
- * Reads a scenario file and the data it names, and checks both before anything is computed. Every problem is told at
+ * Reads a scenario file and the data it names, and checks both before anything is computed. Every problem is reported at
  * once, each with the file and line where it is and what to do about it.
  */
 import { FileSystem, Path } from "@effect/platform"
@@ -172,7 +172,7 @@ export const readUserTables = Effect.fn("Scenario.readUserTables")(function* (
   return tables
 })
 
-/** Like `readUserTables`, but with the problems as a value, so that those of all users can be told together. */
+/** Like `readUserTables`, but with the problems as a value, so that those of all users can be reported together. */
 export const readFiles = Effect.fn("Scenario.readFiles")(function* (
   loaded: LoadedScenario,
   userIndex: number

@@ -4,7 +4,7 @@
  * (`json-schema.ts`). A scenario is public: every party knows all of it, so it names files and columns and
  * their ranges but holds no cell and no secret.
  */
-import { keyFromText } from "../../protocol/channels/noise.ts"
+import { isLikeSecret, publicIdentity, publicTextLength } from "../../protocol/channels/identity.ts"
 import { encodings } from "../../protocol/data/characters.ts"
 import { maxUsers } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
@@ -121,9 +121,16 @@ export type Holding = typeof Holding.Type
 
 const identity = value(
   Schema.String,
-  (key) => keyFromText(key) !== undefined,
-  "a public key of 43 characters, as bicameral identity prints it",
-  { description: "Public key of the party, as bicameral identity prints it" }
+  (written) => publicIdentity(written) !== undefined,
+  `a public text of ${publicTextLength} characters, as bicameral identity prints it`,
+  {
+    pattern: "^[A-Za-z0-9_-]{43}\\.U[A-Z2-7]{55}$",
+    description: "Public text of the party's identity, as bicameral identity prints it"
+  },
+  (written) =>
+    typeof written === "string" && isLikeSecret(written)
+      ? "this is the party's secret: take it out, and make another, since whoever has read the scenario knows it"
+      : undefined
 )
 
 const User = struct({
@@ -133,11 +140,15 @@ const User = struct({
 })
 export type User = typeof User.Type
 
-const Parties = struct({ kgc: identity, cloud0: identity, cloud1: identity, director: identity }).annotations(
-  {
-    description: "Public keys of the parties other than the users; needed where each party runs on its own"
-  }
-)
+const Parties = struct({
+  kgc: optional(identity),
+  cloud0: optional(identity),
+  cloud1: optional(identity),
+  director: optional(identity)
+}).annotations({
+  description:
+    "Identities of the parties other than the users; needed where each party runs on its own (docs/how-to/deploy.md)"
+})
 
 const Network = struct({
   hidden: list(
@@ -340,7 +351,7 @@ export const Whole = struct({
       Revelation,
       0,
       Infinity,
-      "a list of what may be told",
+      "a list of what may be revealed",
       "What may be revealed beyond the model; default nothing"
     ),
     []

@@ -1,15 +1,15 @@
 /**
- * The secrets of a run in its out folder, readable by its owner only: the passwords at the run's own broker
- * and the group secrets. The parties' state can be decrypted only with the passwords.
+ * The secrets of a run in its out folder, readable by its owner only: the identities of its parties, which are
+ * made up for a trial. The parties' state can be decrypted only with the identities.
  */
 import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { Data, Effect, Option, Record, Redacted } from "effect"
-import { drawGroupSecrets, groupSecretBytes } from "../../actors/group/process-group.ts"
-import { drawIdentities, identityFromText, type TrialIdentities } from "../../actors/party/identities.ts"
-import { actorNames, actorsWithMembers } from "../../protocol/messages/subjects.ts"
+import { drawIdentities, type Identities } from "../../actors/party/identities.ts"
+import { identityOfSecret } from "../../protocol/channels/identity.ts"
+import { actorsWithMembers } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
-import { type Broker, drawCredentials, everyUser, givenUrl } from "../../runtime/broker/start.ts"
+import { everyUser, givenUrl, operator } from "../../runtime/broker/start.ts"
 import { fileReason } from "../../runtime/file-reason.ts"
 import { StoreFailed, writeWhole } from "../../runtime/storage/store.ts"
 import { parsed, smallFile } from "./own-folder.ts"
@@ -23,7 +23,7 @@ export class CredentialsLost extends Data.TaggedError("CredentialsLost")<{
 }> {
   readonly retryable = false
   override get message(): string {
-    return `${this.file} ${this.reason}, and the parties' state can be decrypted only with the passwords in it; put back a good copy, or run the scenario again`
+    return `${this.file} ${this.reason}, and the parties' state can be decrypted only with the identities in it; put back a good copy, or run the scenario again`
   }
 }
 
@@ -32,38 +32,33 @@ export class OtherBroker extends Data.TaggedError("OtherBroker")<{ readonly give
   readonly retryable = false
   override get message(): string {
     return this.given
-      ? "the run was begun with the broker at NATS_URL; to resume it set NATS_URL and the passwords of the roles as they were"
+      ? "the run was begun with the broker at NATS_URL; to resume it set NATS_URL and the identities of the parties as they were"
       : "the run was begun with a broker of its own; unset NATS_URL to resume it"
   }
 }
 
-const Kept = Schema.Struct({
-  passwords: Schema.Record({ key: Schema.String, value: Schema.NonEmptyString }),
-  houses: Schema.Record({ key: Schema.String, value: Schema.String }),
-  identities: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.String }), {
-    default: () => ({})
-  })
-})
+const Secrets = Schema.Record({ key: Schema.String, value: Schema.NonEmptyString })
+const Kept = Schema.Struct({ identities: Secrets })
+/** Version 0.1.0 kept passwords and secrets of process groups. */
+const KeptBefore = Schema.Struct({ passwords: Secrets, houses: Secrets })
 
-const decode = (text: string | null | undefined): Option.Option<typeof Kept.Type> =>
-  Schema.decodeUnknownOption(Kept)(parsed(text ?? ""))
+const decode = <A>(schema: Schema.Schema<A>, text: string | null | undefined): Option.Option<A> =>
+  Schema.decodeUnknownOption(schema)(parsed(text ?? ""))
 
 /** Whether a file of this name is that of a run. */
 export const isCredentials = async (path: string): Promise<boolean> =>
-  Option.exists(decode(await smallFile(path)), (kept) =>
-    actorsWithMembers.every((actor) => Object.hasOwn(kept.houses, actor))
+  Option.exists(decode(Schema.Union(Kept, KeptBefore), await smallFile(path)), (kept) =>
+    "houses" in kept ? actorsWithMembers.every((actor) => Object.hasOwn(kept.houses, actor)) : isWhole(kept)
   )
 
-/** A run's own broker has a password for each of its users. Those of one at `NATS_URL` are not kept here. */
-const isWhole = ({ passwords, houses: secrets, identities }: typeof Kept.Type): boolean =>
-  actorNames.every((actor) => identityFromText(identities[actor] ?? "") !== undefined) &&
-  (Object.keys(passwords).length === 0 || everyUser.every((user) => Object.hasOwn(passwords, user))) &&
-  actorsWithMembers.every((actor) => Buffer.from(secrets[actor] ?? "", "base64").length === groupSecretBytes)
+/** A run's own broker has an identity for each of its users. Those that one at `NATS_URL` knows are not kept here. */
+const isWhole = ({ identities }: typeof Kept.Type): boolean =>
+  Object.keys(identities).length === 0 ||
+  everyUser.every((user) => identityOfSecret(identities[user] ?? "") !== undefined)
 
 export interface RunSecrets {
-  readonly credentials: Broker["credentials"]
-  readonly houses: ReturnType<typeof drawGroupSecrets>
-  readonly identities: TrialIdentities
+  /** Of the parties and the operator of a run's own broker; undefined with a broker at `NATS_URL`. */
+  readonly identities: Identities | undefined
 }
 
 /**
@@ -85,38 +80,23 @@ export const credentialsIn = (
       const begun = yield* Effect.promise(() => readdir(parties).catch(() => []))
       return begun.length === 0 ? yield* drawnIn(out) : yield* lost("is not there any more")
     }
-    const kept = Option.getOrUndefined(Option.filter(decode(text), isWhole))
+    const kept = Option.getOrUndefined(Option.filter(decode(Kept, text), isWhole))
     if (kept === undefined) return yield* lost("was cut short or changed, or is of another program")
-    const own = Object.keys(kept.passwords).length > 0
+    const own = Object.keys(kept.identities).length > 0
     if (own === ((yield* givenUrl) !== undefined)) return yield* new OtherBroker({ given: !own })
-    return {
-      credentials: Record.map(kept.passwords, (password, user) => ({
-        user,
-        password: Redacted.make(password)
-      })),
-      houses: Record.map(kept.houses, (secret) => Redacted.make(secret)),
-      identities: Record.map(kept.identities, (key) => Redacted.make(key))
-    }
+    return { identities: own ? Record.map(kept.identities, (secret) => Redacted.make(secret)) : undefined }
   })
 
 const drawnIn = (out: string): Effect.Effect<RunSecrets, StoreFailed> =>
   Effect.gen(function* () {
-    // The broker at NATS_URL has passwords of its own, which are not kept here.
-    const drawn = {
-      credentials: (yield* givenUrl) === undefined ? drawCredentials() : {},
-      houses: drawGroupSecrets(),
-      identities: drawIdentities()
-    }
-    const kept: typeof Kept.Type = {
-      passwords: Record.map(drawn.credentials, ({ password }) => Redacted.value(password)),
-      houses: Record.map(drawn.houses, Redacted.value),
-      identities: Record.map(drawn.identities, Redacted.value)
-    }
+    // The broker at NATS_URL knows identities that are not ours to keep.
+    const identities = (yield* givenUrl) === undefined ? drawIdentities(operator) : undefined
+    const kept: typeof Kept.Type = { identities: Record.map(identities ?? {}, Redacted.value) }
     const bytes = new TextEncoder().encode(`${JSON.stringify(kept)}\n`)
     yield* Effect.tryPromise({
       try: () => writeWhole(out, credentialsEntry, bytes),
       catch: (error) =>
         new StoreFailed({ operation: "write", place: join(out, credentialsEntry), reason: fileReason(error) })
     })
-    return drawn
+    return { identities }
   })

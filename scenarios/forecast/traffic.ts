@@ -1,8 +1,8 @@
 /**
  * What a run will do and cost, before it starts: a pure function of the scenario and of how many cells each
- * user holds. Rounds are exact. Bytes are those of requests and replies on the wire, by message, as the
- * parties count them. What is small compared with ciphertexts and openings (field names, indices, the
- * progress of a phase) is estimated.
+ * user holds. Rounds are exact, and so are their bytes. Bytes are those of requests and replies on the wire,
+ * with envelope and seal, by message, as the parties count them. What is small compared with ciphertexts and
+ * openings (field names, indices) is estimated; handshakes, repetitions and the progress of a phase are left out.
  */
 
 import { planOf } from "../../actors/party/agreement.ts"
@@ -12,8 +12,10 @@ import { stepsAsked } from "../../actors/party/stretches.ts"
 import { cellsARun } from "../../actors/sharing/share-words.ts"
 import { secretKeyBits } from "../../protocol/bcp/keys.ts"
 import { outputSlotBits, plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
+import { randomnessDigestBytes } from "../../protocol/bcp/randomness.ts"
 import { ciphertextBytes, elementBytes, plaintextBytes } from "../../protocol/bcp/wire.ts"
 import { wordBytes } from "../../protocol/bytes.ts"
+import { overheadBytes } from "../../protocol/channels/frames.ts"
 import { trainingCost } from "../../protocol/computation/cost.ts"
 import { featureCount } from "../../protocol/data/encoding.ts"
 import { type CellBlock, cellsInOrder, countCells, type PlacedCells } from "../../protocol/data/rows.ts"
@@ -32,6 +34,7 @@ import {
   Upload
 } from "../../protocol/messages/control.ts"
 import { Enrolment, markBytes } from "../../protocol/messages/enrolment.ts"
+import { encodedBytes } from "../../protocol/messages/envelope.ts"
 import {
   FetchModel,
   HeldOutCells,
@@ -40,12 +43,13 @@ import {
   PartialDecryptions,
   digestBytes as sha256Bytes
 } from "../../protocol/messages/output.ts"
-import { Deal } from "../../protocol/messages/training.ts"
+import { Deal, Join } from "../../protocol/messages/training.ts"
 import { Reencrypt, UnifiedShare0 } from "../../protocol/messages/transformation.ts"
 import {
   Declaration,
   OpenUpload,
   RowSalt,
+  UploadRandomness,
   UploadShare0,
   UploadShare1,
   UploadWords1
@@ -90,13 +94,15 @@ export interface PredictedCost {
   readonly bytes: number
 }
 
-/** An envelope without its tag: marks, lengths, numbers, and the id of a request (none on rounds). */
-const roundEnvelopeBytes = 27
-const requestIdBytes = 12
+/** A message but for its body: its envelope, which holds an id and a tag, and its seal. */
+const framingBytes = (tag: string, idBytes = 0): number =>
+  encodedBytes({ id: "", tag }, idBytes) + overheadBytes
+/** The id of a request; rounds have none. */
+const requestIdBytes = 14
+/** A message without fields. */
+const emptyBytes = 3
 /** Names and lengths of a message's fields, and its small numbers. */
 const fieldBytes = 24
-/** One counted kind of message in a `Report`. */
-const reportRowBytes = 64
 
 interface Exchange {
   /** Bytes that the requests carry, all together. */
@@ -111,13 +117,27 @@ class Tally {
   /** `count` requests, each answered. */
   ask(phase: Phase, { tag }: { readonly tag: string }, count: number, carried: Exchange = {}): void {
     if (count === 0) return
-    const framing = roundEnvelopeBytes + requestIdBytes + tag.length + fieldBytes
-    const bytes = 2 * count * framing + (carried.requests ?? 0) + (carried.replies ?? 0)
+    const payloads = ({ requests, replies }: Exchange) =>
+      total([requests, replies], (bytes) =>
+        bytes === undefined ? count * emptyBytes : count * fieldBytes + bytes
+      )
+    const bytes = 2 * count * framingBytes(tag, requestIdBytes) + payloads(carried)
     this.traffic.push({ phase, tag, messages: 2 * count, bytes })
   }
 
+  /** `count` requests without fields, whose replies are not counted. */
+  request(phase: Phase, { tag }: { readonly tag: string }, count: number): void {
+    const bytes = count * (framingBytes(tag, requestIdBytes) + emptyBytes)
+    this.traffic.push({ phase, tag, messages: count, bytes })
+  }
+
+  /** `count` messages that carry a tag and nothing else. */
+  tell(phase: Phase, tag: string, count: number): void {
+    this.traffic.push({ phase, tag, messages: count, bytes: count * framingBytes(tag) })
+  }
+
   rounds(phase: Phase, count: number, bytesEachWay: number): void {
-    const bytes = 2 * (bytesEachWay + count * (roundEnvelopeBytes + phase.length))
+    const bytes = 2 * (bytesEachWay + count * framingBytes(phase))
     this.traffic.push({ phase, tag: `round:${phase}`, messages: 2 * count, bytes })
   }
 
@@ -159,6 +179,7 @@ export const predictCost = (
   predictUpload(tally, scenario, placed)
   predictTransformation(tally, scenario, placed)
   tally.ask("train", Train, 2)
+  tally.ask("train", Join, 1, { requests: 0, replies: 0 })
   tally.rounds("train", training.rounds, training.bytesEachWay)
   tally.ask("train", Deal, Math.ceil(plan.steps / stepsAsked(plan)), { replies: training.dealtBytes })
   predictOutput(tally, scenario, placed, plan.network)
@@ -184,7 +205,10 @@ const predictSetup = (tally: Tally, scenario: Scenario): void => {
   const publicKeys = users * (elementBytes(pp) + fieldBytes)
   const parameters = 2 * plaintextBytes(pp) + 2 * elementBytes(pp)
   const secrets = elementBytes(pp) + 3 * fieldBytes
-  tally.ask("setup", Begin, members + 1, { requests: 64 * (members + 1) })
+  const parties = members + 1
+  // Each tells all others and the director that it is there.
+  tally.tell("setup", "hello", parties * parties)
+  tally.ask("setup", Begin, parties, { requests: 64 * parties })
   tally.ask("setup", Enrol, members)
   tally.ask("setup", Enrolment, members, {
     requests: members * markBytes,
@@ -237,14 +261,15 @@ const predictUpload = (tally: Tally, scenario: Scenario, placed: ReadonlyArray<P
   tally.ask("upload", hybrid ? UploadWords1 : UploadShare1, sealed, {
     requests: (hybrid ? words : bytes) + sealed * fieldBytes
   })
+  if (!hybrid) tally.ask("upload", UploadRandomness, users, { requests: messages * randomnessDigestBytes })
   tally.encrypted("upload", (hybrid ? 1 : 2) * total(shares, (count) => count))
   if (scenario.placement.usersLeaveAfterUpload) predictFarewell(tally, "upload", users)
 }
 
-/** Parties that report what they sent, and leave. */
+/** Parties that report what they sent, and leave. What they send after that, the report included, is in none. */
 const predictFarewell = (tally: Tally, phase: Phase, parties: number): void => {
-  tally.ask(phase, Report, parties, { replies: parties * 8 * reportRowBytes })
-  tally.ask(phase, Finish, parties)
+  tally.request(phase, Report, parties)
+  tally.request(phase, Finish, parties)
 }
 
 const predictTransformation = (
@@ -266,8 +291,8 @@ const predictTransformation = (
     requests: count * ciphertextBytes(pp),
     replies: count * (ciphertextBytes(pp) + plaintextBytes(pp))
   })
-  // C1 encrypts the blinds, C0 its own shares and what C1 blinded.
-  tally.encrypted("transform", 3 * count)
+  // C0 encrypts its own shares and what C1 blinded.
+  tally.encrypted("transform", 2 * count)
 }
 
 /** Ciphertexts of the encrypted model; of a hybrid one, of its keys. */

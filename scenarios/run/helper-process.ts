@@ -1,7 +1,6 @@
 /**
  * A member of a party's process group, a worker or a lane, as a process of its own on any machine. It has
- * only the broker's address, the party's password and the secret of the group; the party's main process sends
- * it the rest.
+ * only the broker's address and the party's identity; the party's main process sends it the rest.
  */
 
 import { randomBytes } from "node:crypto"
@@ -9,7 +8,6 @@ import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { Data, Effect, Layer, Option } from "effect"
 import { lane } from "../../actors/clouds/training/lanes/lane.ts"
-import { NoHouse, ProcessGroup, processGroupFromEnvironment } from "../../actors/group/process-group.ts"
 import { Directory, directoryOf } from "../../actors/party/directory.ts"
 import { worker } from "../../actors/worker.ts"
 import { actorsWithMembers, memberNamed } from "../../protocol/messages/subjects.ts"
@@ -30,6 +28,8 @@ export interface MemberOptions {
   readonly role: string
   /** The run's name, the same for all its parties. */
   readonly run: string
+  /** The file of the party's identity. */
+  readonly identity: Option.Option<string>
   /** Maximum concurrent jobs; by default as many as there are cores. */
   readonly threads: Option.Option<number>
   /** The folder of its event log; none is kept by default. */
@@ -44,7 +44,7 @@ export class NoMembers extends Data.TaggedError("NoMembers")<{
   readonly retryable = false
   override get message(): string {
     const whose =
-      this.kind === "lane" ? actorsWithMembers.filter((house) => house !== "kgc") : actorsWithMembers
+      this.kind === "lane" ? actorsWithMembers.filter((actor) => actor !== "kgc") : actorsWithMembers
     return `"${this.role}" has no ${this.kind}s; choose one of ${whose.join(", ")}`
   }
 }
@@ -53,20 +53,18 @@ export class NoMembers extends Data.TaggedError("NoMembers")<{
  * Serves a party over NATS until its main process releases this member, or the process that started it is
  * gone.
  */
-export const runMember = ({ kind, role, run, threads, state }: MemberOptions) =>
+export const runMember = ({ kind, role, run, identity, threads, state }: MemberOptions) =>
   Effect.gen(function* () {
     yield* checkRunName(run)
     if (!actorsWithMembers.includes(role) || (kind === "lane" && role === "kgc"))
       return yield* new NoMembers({ role, kind })
-    const { url, user, password, trust } = yield* accessFromEnvironment(role)
+    const own = yield* ownIdentity(role, identity)
+    const { url, user, nkey, trust } = yield* accessFromEnvironment(role, own.nkey)
     const name = memberNamed(role, kind, randomBytes(8).toString("hex"))
-    const directory = directoryOf({ name, run }, yield* ownIdentity(role))
-    const house = yield* Layer.build(processGroupFromEnvironment({ name, run }))
-    const { hasSecret } = yield* Effect.provide(ProcessGroup, house)
-    if (!hasSecret) return yield* new NoHouse({ actor: role, reason: "its house has no secret here" })
+    const directory = directoryOf({ name, run }, own.channel)
     const connected = untilBroker(
       party({ name, run }).pipe(
-        Layer.provideMerge(sealed(directory, nats({ servers: [url], user, password, trust, run, name })))
+        Layer.provideMerge(sealed(directory, nats({ servers: [url], user, nkey, trust, run, name })))
       )
     )
     const log = Option.match(state, {
@@ -74,9 +72,7 @@ export const runMember = ({ kind, role, run, threads, state }: MemberOptions) =>
       onSome: (folder) => ({ actor: name, file: join(folder, eventsEntry) })
     })
     const known = Layer.succeed(Directory, directory)
-    const services = Layer.mergeAll(connected, known, Layer.succeedContext(house)).pipe(
-      Layer.provideMerge(tracing(log))
-    )
+    const services = Layer.merge(connected, known).pipe(Layer.provideMerge(tracing(log)))
     const working = Effect.gen(function* () {
       yield* sayReady({ name })
       if (kind === "lane") return yield* lane()

@@ -1,7 +1,7 @@
 /** What it takes to bring up the parties of a run on this machine, and what they end a run with. */
-import { Data, type Option, type Redacted } from "effect"
+import { Data, type Option } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"
-import type { TrialIdentities } from "../../actors/party/identities.ts"
+import type { Identities } from "../../actors/party/identities.ts"
 import type { EncodedTable } from "../../protocol/data/encoding.ts"
 import type { Broker } from "../../runtime/broker/start.ts"
 import type { Scenario } from "../description/schema.ts"
@@ -26,12 +26,10 @@ export interface FibersOptions extends PartiesOptions {
 export interface ProcessesOptions extends PartiesOptions {
   /** Path of the scenario file. */
   readonly file: string
-  /** Where a broker that is started for the run stores, and the passwords that it knows. */
+  /** Where a broker that is started for the run stores, and the users that the broker knows. */
   readonly broker: { readonly folder: string; readonly credentials: Broker["credentials"] }
-  /** The identities of this run's parties, which are made up for it. */
-  readonly identities: TrialIdentities
-  /** The secrets of the process groups, by the party whose processes share them. */
-  readonly groupSecrets: Readonly<Record<string, Redacted.Redacted>>
+  /** The identities of this run's parties: made up for it, or those that the broker at `NATS_URL` knows. */
+  readonly identities: Identities
   /** A file of faults that the parties are given. */
   readonly faultsFile?: Option.Option<string>
   /** Takes what the parties' processes report, a line of JSON at a time. */

@@ -1,6 +1,6 @@
 /**
  * One party as a process of its own: reads the scenario's public part and, as a user, its own files; connects
- * to the broker with its own credentials, and serves until the director releases it. It keeps its state in
+ * to the broker with its own identity, and serves until the director releases it. It keeps its state in
  * its own folder: started again with the same folder, it resumes.
  */
 import { availableParallelism } from "node:os"
@@ -20,7 +20,7 @@ import { planFaults } from "../faults-injected/plan.ts"
 import { holdPartyFolder, outcomeEntry } from "../folders/party-folder.ts"
 import { requireMeaningful } from "../reference/opened-model.ts"
 import type { DirectorEvent } from "./director-events.ts"
-import { directoryOfParty } from "./identities.ts"
+import { directoryOfParty, ownIdentity } from "./identities.ts"
 import { actorNamed, servingRole } from "./party-role.ts"
 import { partyServices } from "./party-services.ts"
 import { brokerLost } from "./until-broker.ts"
@@ -31,6 +31,8 @@ export interface ActorOptions {
   readonly scenario: string
   /** The run's name, the same for all its parties. */
   readonly run: string
+  /** The file of the party's identity. */
+  readonly identity: Option.Option<string>
   /** The party's own folder: what it keeps, and its event log. */
   readonly state: string
   /** Replaces the scenario's seed. */
@@ -93,14 +95,12 @@ export const runActor = (options: ActorOptions) =>
     const { placement, seed } = loaded.scenario
     const agreement = agreementOf(loaded.scenario, Option.getOrUndefined(options.seed) ?? seed)
     const actor = yield* actorNamed(agreement, options.role)
-    // What is wrong with the party's own files is found out before it connects.
+    // What is wrong with the party's own files or identity is found out before it connects.
     const serving = yield* servingRole(actor, loaded)
-    const directory = yield* directoryOfParty(
-      agreement,
-      { name: actor, run },
-      keysOfScenario(loaded.scenario)
-    )
-    const access = yield* accessFromEnvironment(actor)
+    const own = yield* ownIdentity(actor, options.identity)
+    const keys = keysOfScenario(loaded.scenario)
+    const directory = yield* directoryOfParty(agreement, { name: actor, run }, own.channel, keys)
+    const access = yield* accessFromEnvironment(actor, own.nkey)
     yield* holdPartyFolder(state, { actor, run })
     const faults = yield* injectedFaults(options, loaded, agreement, actor)
     const isCloud = actor === "cloud0" || actor === "cloud1"
@@ -108,7 +108,10 @@ export const runActor = (options: ActorOptions) =>
       agreement,
       connection: { actor, run, access },
       directory,
-      storage: { folder: state, checkpointsAtBroker: isCloud && placement.checkpoints === "jetstream" },
+      storage: {
+        ...{ folder: state, secret: own.storage },
+        checkpointsAtBroker: isCloud && placement.checkpoints === "jetstream"
+      },
       faults,
       threads: threadsFor(placement, actor) ?? availableParallelism()
     })

@@ -5,7 +5,6 @@
 import { join } from "node:path"
 import { Effect, Layer, Option, Redacted } from "effect"
 import { CheckpointStore } from "../../actors/clouds/training/checkpoints.ts"
-import { processGroupFromEnvironment } from "../../actors/group/process-group.ts"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { Directory, type DirectoryService } from "../../actors/party/directory.ts"
@@ -32,6 +31,8 @@ export interface Connection {
 export interface Storage {
   /** Its own folder. */
   readonly folder: string
+  /** What the key of its stored state follows from. */
+  readonly secret: Redacted.Redacted
   /** Whether it keeps its checkpoints at the broker. */
   readonly checkpointsAtBroker: boolean
 }
@@ -48,18 +49,17 @@ export interface PartyOptions {
   readonly threads: number
 }
 
-const brokerOf = ({ access: { url, user, password, trust }, run }: Connection) =>
-  ({ servers: [url], user, password, trust, run }) as const
+const brokerOf = ({ access: { url, user, nkey, trust }, run }: Connection) =>
+  ({ servers: [url], user, nkey, trust, run }) as const
 
 /** Everything that a party's process needs to serve. */
 export const partyServices = (options: PartyOptions) => {
   const { connection, storage, threads } = options
-  const { actor, run } = connection
+  const { actor } = connection
   const stores = storesOf(options)
   return Layer.mergeAll(
     connected(options),
     stores,
-    processGroupFromEnvironment({ name: actor, run }),
     Layer.succeed(Directory, options.directory),
     storage.checkpointsAtBroker ? untilBroker(checkpoints(options).pipe(Layer.provide(stores))) : Layer.empty,
     bcpPool(threads)
@@ -76,17 +76,14 @@ const connected = ({ connection, directory: own, faults }: PartyOptions) => {
   )
 }
 
-/** Whose storage it is: stable storage is encrypted under a key that follows from the party's password. */
-const ownerOf = ({ actor, run, access }: Connection) => ({ party: actor, run, secret: access.password })
-
-const storesOf = ({ connection, faults, storage: { folder } }: PartyOptions) => {
-  const plain = Layer.merge(directory(folder), stable(folder, ownerOf(connection)))
+const storesOf = ({ connection: { actor, run }, faults, storage: { folder, secret } }: PartyOptions) => {
+  const plain = Layer.merge(directory(folder), stable(folder, { party: actor, run, secret }))
   return faults?.stores(plain) ?? plain
 }
 
 /**
- * A cloud's checkpoints at the broker. The broker knows the password, so they are encrypted under a key that
- * follows from the cloud's root, which only its own folder has.
+ * A cloud's checkpoints at the broker, encrypted under a key that follows from the cloud's root, which only its
+ * own folder has.
  */
 const checkpoints = ({ agreement, connection }: PartyOptions) =>
   Layer.scoped(
@@ -96,6 +93,6 @@ const checkpoints = ({ agreement, connection }: PartyOptions) =>
       const key = (yield* partyRoot(agreement))("checkpoints")
       const secret = Redacted.make(Buffer.from(key).toString("hex"))
       const bucket = yield* openBucket(yield* brokerRequests(brokerOf(connection)), actor, run)
-      return Option.some(encrypted(bucket, { ...ownerOf(connection), secret }))
+      return Option.some(encrypted(bucket, { party: actor, run, secret }))
     })
   )

@@ -5,20 +5,20 @@
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect, Option, Scope } from "effect"
-import { groupSecretVariable } from "../../actors/group/process-group.ts"
 import { keysOf } from "../../actors/party/identities.ts"
 import { artifact } from "../../protocol/artifact.ts"
 import { memberNamed } from "../../protocol/messages/subjects.ts"
-import type { BrokerAccess } from "../../runtime/broker/access.ts"
-import { passwordVariable } from "../../runtime/broker/start.ts"
 import { type ActorDied, type ActorProcess, startActor } from "../../runtime/processes/process.ts"
 import { type LifeEvent, type Supervised, supervise } from "../../runtime/processes/supervision.ts"
 import { threadsFor } from "../description/schema.ts"
 import { identityVariable, keysText, keysVariable } from "./identities.ts"
 import type { ProcessesOptions } from "./parties.ts"
 
-/** A process that is not ready by then is started again. */
-const readyTimeoutMs = 30_000
+/**
+ * A process that is not ready by then is started again. It takes a second; on a machine with much else to do, a
+ * minute, in which another start would only add to the load.
+ */
+const readyTimeoutMs = 180_000
 
 type Line = (line: unknown) => void
 
@@ -27,8 +27,6 @@ export interface LaunchOptions {
   readonly parties: ProcessesOptions
   /** The broker's address. */
   readonly url: string
-  /** How each party connects to it. */
-  readonly access: ReadonlyMap<string, BrokerAccess>
   readonly onEvent: (event: LifeEvent) => void
   /** Processes end with it. */
   readonly scope: Scope.Scope
@@ -92,12 +90,6 @@ export class ProcessLaunch {
   }
 
   #secretsOf(actor: string) {
-    const { access, parties } = this.#options
-    const group = parties.groupSecrets[actor]
-    return {
-      [passwordVariable(actor)]: access.get(actor)!.password,
-      [identityVariable(actor)]: parties.identities[actor]!,
-      ...(group === undefined ? {} : { [groupSecretVariable(actor)]: group })
-    }
+    return { [identityVariable(actor)]: this.#options.parties.identities[actor]! }
   }
 }

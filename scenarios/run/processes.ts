@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { Deferred, Duration, Effect, type Scope } from "effect"
 import type { RunOutcome } from "../../actors/director.ts"
 import { actorsOf } from "../../actors/party/agreement.ts"
+import { accessTo } from "../../runtime/broker/access.ts"
 import { type BrokerNotStarted, startBroker } from "../../runtime/broker/start.ts"
 import { type ActorDied, toldStatus } from "../../runtime/processes/process.ts"
 import type { LifeEvent } from "../../runtime/processes/supervision.ts"
@@ -16,7 +17,7 @@ import { outcomeEntry } from "../folders/party-folder.ts"
 import { followDirector } from "./director-events.ts"
 import { type ProcessesOptions, RunStopped } from "./parties.ts"
 import { ProcessLaunch } from "./process-launch.ts"
-import { accessOf, prepareBuckets, tryAccess } from "./run-broker.ts"
+import { prepareBuckets, tryAccess } from "./run-broker.ts"
 
 /** What ends the run. */
 type Loss = ActorDied | BrokerNotStarted | RunStopped
@@ -34,7 +35,7 @@ interface Assembly {
 /** Starts one process a party, over a broker that is there already or is started for the run. */
 export const assembleProcesses = (options: ProcessesOptions) =>
   Effect.gen(function* () {
-    const { agreement, display, placement, run } = options
+    const { display, placement, run } = options
     const scope = yield* Effect.scope
     const onEvent = (event: LifeEvent) => {
       display.life?.(event)
@@ -45,12 +46,11 @@ export const assembleProcesses = (options: ProcessesOptions) =>
     const broker = yield* startBroker({ ...options.broker, storing, onEvent }).pipe(
       sayingIfSlow(() => display.note("waiting for the broker to be ready"))
     )
-    const access = yield* accessOf(broker, agreement)
-    yield* tryAccess(access.get("director")!, run)
+    yield* tryAccess(yield* accessTo(broker, "director"), run)
     if (storing) yield* prepareBuckets(broker, run)
 
     const lost = yield* Deferred.make<never, Loss>()
-    const launch = new ProcessLaunch({ parties: options, url: broker.url, access, onEvent, scope })
+    const launch = new ProcessLaunch({ parties: options, url: broker.url, onEvent, scope })
     const assembly: Assembly = { options, launch, lost, scope }
     if ("lost" in broker) yield* watch(assembly, broker.lost)
     const control: ProcessControl = {

@@ -4,13 +4,27 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { type Agreement, actorsOf } from "../../actors/party/agreement.ts"
+import { usersOf } from "../../actors/party/identities.ts"
 import { inboxesOf } from "../../protocol/messages/subjects.ts"
 import { accessTo, type BrokerAccess } from "../../runtime/broker/access.ts"
 import { type Broker, givenUrl, operator, serverIsThere, startBroker } from "../../runtime/broker/start.ts"
+import { variable } from "../../runtime/environment.ts"
 import { makeBucket, openBucket } from "../../runtime/storage/jetstream-store.ts"
 import { brokerRequests, layer as nats } from "../../runtime/transport/nats.ts"
 import { Transport } from "../../runtime/transport/transport.ts"
 import type { Scenario } from "../description/schema.ts"
+import { givenIdentities, identityVariable } from "./identities.ts"
+
+/** The identities that a broker at `NATS_URL` knows: all parties', and the operator's if it is at hand. */
+export const identitiesGivenFor = (agreement: Agreement) =>
+  Effect.gen(function* () {
+    const known = yield* variable(identityVariable(operator))
+    return yield* givenIdentities([
+      "director",
+      ...actorsOf(agreement),
+      ...(known === undefined ? [] : [operator])
+    ])
+  })
 
 /** How each party gets to the broker. */
 export const accessOf = (broker: Broker, agreement: Agreement) =>
@@ -21,8 +35,8 @@ export const accessOf = (broker: Broker, agreement: Agreement) =>
     return access
   })
 
-const optionsOf = ({ url, user, password, trust }: BrokerAccess, run: string) =>
-  ({ servers: [url], user, password, trust, run }) as const
+const optionsOf = ({ url, user, nkey, trust }: BrokerAccess, run: string) =>
+  ({ servers: [url], user, nkey, trust, run }) as const
 
 /**
  * Connects as a party and subscribes to its inboxes, to find faults of the broker or of that party's
@@ -39,8 +53,8 @@ export const tryAccess = (access: BrokerAccess, run: string) =>
 const clouds = ["cloud0", "cloud1"]
 
 /**
- * Makes the clouds' buckets where the operator's password is known, and checks that the clouds can use
- * theirs. At a broker whose operator keeps that password, the buckets exist already.
+ * Makes the clouds' buckets where the operator's identity is known, and checks that the clouds can use
+ * theirs. At a broker whose operator keeps that to itself, the buckets exist already.
  */
 export const prepareBuckets = (broker: Broker, run: string) =>
   Effect.scoped(
@@ -63,7 +77,7 @@ const nameless = "before-the-run"
 export const brokerIsThere = (agreement: Agreement, { checkpoints }: Scenario["placement"]) =>
   Effect.gen(function* () {
     if ((yield* givenUrl) === undefined) return yield* serverIsThere
-    const broker = yield* startBroker()
+    const broker = yield* startBroker({ credentials: usersOf(yield* identitiesGivenFor(agreement)) })
     const [director, ...others] = (yield* accessOf(broker, agreement)).values()
     // One connection shows whether the broker serves at all; the others follow.
     yield* tryAccess(director!, nameless)

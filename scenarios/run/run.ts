@@ -8,8 +8,11 @@ import { readFile } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
 import { Data, Effect, Option } from "effect"
 import { agreementDigest } from "../../actors/party/agreement.ts"
+import { usersOf } from "../../actors/party/identities.ts"
 import { modelEntry } from "../../actors/users/output.ts"
 import type { Model } from "../../protocol/learning/model.ts"
+import { givenUrl } from "../../runtime/broker/start.ts"
+import { identitiesOfScenario } from "../description/agreement.ts"
 import { loadFaults } from "../description/load.ts"
 import type { Scenario } from "../description/schema.ts"
 import { type FaultsAtRun, faultsAtRun } from "../faults-injected/at-run.ts"
@@ -32,7 +35,7 @@ import { duration } from "../text/units.ts"
 import { assembleFibers } from "./fibers.ts"
 import { type Prepared, prepareRun } from "./prepare.ts"
 import { assembleProcesses } from "./processes.ts"
-import { brokerIsThere } from "./run-broker.ts"
+import { brokerIsThere, identitiesGivenFor } from "./run-broker.ts"
 import { type Measured, resultOf } from "./run-result.ts"
 
 export interface RunOptions {
@@ -150,8 +153,10 @@ interface RunContext
 
 /** Runs what is prepared to its result. Says how to resume it where it fails. */
 const carryOut = Effect.fn("Run.carryOut")(function* (context: RunContext) {
-  const { display, foreseen, out, transport } = context
+  const { display, foreseen, out, scenario, transport } = context
   for (const each of foreseen) display.note(`warning: ${each}`)
+  if (identitiesOfScenario(scenario).size > 0 && (transport === "memory" || (yield* givenUrl) === undefined))
+    display.note("a run on one machine makes up its parties' identities; those of the scenario are not used")
   const done = yield* Effect.if(transport === "memory", {
     onTrue: () => runFibers(context),
     onFalse: () => runProcesses(context)
@@ -188,7 +193,7 @@ const runFibers = (context: RunContext) =>
 /** Runs each party as a process, through the faults of the run's plan if it has one. */
 const runProcesses = (context: RunContext) =>
   Effect.gen(function* () {
-    const { display, file, injected, onUp, out } = context
+    const { agreement, display, file, injected, onUp, out } = context
     const options = partiesOptions(context)
     const recoveries: Array<RunResult["recoveries"][number]> = []
     let faults: FaultsAtRun | undefined
@@ -209,14 +214,14 @@ const runProcesses = (context: RunContext) =>
       }
     }
     const directed = Effect.gen(function* () {
-      const { credentials, houses: groupSecrets, identities } = yield* credentialsIn(out, options.folder)
+      const { identities: made } = yield* credentialsIn(out, options.folder)
+      const identities = made ?? (yield* identitiesGivenFor(agreement))
       if (injected !== undefined) faults = yield* faultsAtRun(injected.plan, options.folder, display.note)
       const { directed, control } = yield* assembleProcesses({
         ...options,
         file,
         display: observed,
-        broker: { folder: join(out, brokerEntry), credentials },
-        groupSecrets,
+        broker: { folder: join(out, brokerEntry), credentials: usersOf(identities) },
         identities,
         ...(injected === undefined
           ? {}

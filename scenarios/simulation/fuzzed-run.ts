@@ -3,7 +3,9 @@
  * with wrong bits, repeated frames, well-formed envelopes that mean nothing, on every subject and past all
  * permissions. Sealed, as messages are, they come in anybody's name, also under sessions that exist and sessions
  * of before. Unsealed, they test what takes messages apart; then messages that only the real sender can send
- * (a round of the other cloud, an enrolment under a member's name) are not forged: the seal vouches for senders.
+ * (a round of the other cloud, an enrolment under a member's name) are not forged, for the seal vouches for
+ * senders; and no message of a member is mutated, for nothing but the seal tells it from another that it sent.
+ * Mutated messages then come in a stranger's name.
  */
 import { FrameSealer, frameKinds, overheadBytes, sessionBytes } from "../../protocol/channels/frames.ts"
 import { decodeEnvelope, type Envelope, encodeEnvelope, kinds } from "../../protocol/messages/envelope.ts"
@@ -22,8 +24,12 @@ import type { SimulatedRun } from "./verdict.ts"
 import type { Simulation } from "./world.ts"
 
 /** The kinds of injected messages. */
-export const fuzzKinds = ["noise", "mutated", "replayed", "misdirected", "meaningless", "forged"] as const
+const fuzzKinds = ["noise", "mutated", "replayed", "misdirected", "meaningless", "forged"] as const
 export type FuzzKind = (typeof fuzzKinds)[number]
+
+/** Those of a flood: what is not sealed has no key to be forged under. */
+export const fuzzKindsOf = (sealed: boolean): ReadonlyArray<FuzzKind> =>
+  sealed ? fuzzKinds : fuzzKinds.filter((kind) => kind !== "forged")
 
 export interface FuzzOptions {
   readonly seed: number
@@ -96,7 +102,7 @@ class Fuzzer {
 
   /** A message of a drawn kind. */
   make(run: string): { readonly kind: FuzzKind; readonly made: Delivery } {
-    const kind = this.#pick(fuzzKinds)
+    const kind = this.#pick(fuzzKindsOf(this.#sealed))
     return { kind, made: this.#ofKind(kind, run) }
   }
 
@@ -125,21 +131,27 @@ class Fuzzer {
           data: this.#noise(this.#below(300)),
           headers: {}
         }
-      case "mutated":
-        return { ...frame, data: this.#mutated(frame.data) }
+      case "mutated": {
+        const data = this.#mutated(frame.data)
+        return this.#sealed ? { ...frame, data } : { ...this.#misdirected(run, frame), data }
+      }
       case "replayed":
         return { ...frame, data: frame.data.slice() }
-      case "misdirected": {
-        const { channel } = parseSubject(frame.subject)!
-        const from = this.#pick(this.#sealed ? this.#parties : this.#strangers)
-        const other = this.#draw() < 0.5 ? channel : this.#pick(channels)
-        return { ...frame, subject: this.#addressed(run, from, other) }
-      }
+      case "misdirected":
+        return this.#misdirected(run, frame)
       case "meaningless":
         return this.#meaningless(run)
       case "forged":
         return this.#forged(run, frame)
     }
+  }
+
+  /** A message of the run, from and to others and perhaps on another channel: unsealed, from a stranger. */
+  #misdirected(run: string, frame: Delivery): Delivery {
+    const { channel } = parseSubject(frame.subject)!
+    const from = this.#pick(this.#sealed ? this.#parties : this.#strangers)
+    const other = this.#draw() < 0.5 ? channel : this.#pick(channels)
+    return { ...frame, subject: this.#addressed(run, from, other) }
   }
 
   /** A message of the run with another content, sealed under another key: of its own session, of none, or to a group. */
@@ -149,7 +161,7 @@ class Fuzzer {
     const data = new Uint8Array(content.length + overheadBytes)
     new FrameSealer(session, this.#noise(32)).seal(content, data)
     if (this.#draw() < 0.2) data[0] = frameKinds.group
-    return this.#sealed ? { ...frame, data } : { ...frame, data: this.#mutated(frame.data) }
+    return { ...frame, data }
   }
 
   #mutated(data: Uint8Array): Uint8Array {

@@ -3,7 +3,7 @@
  */
 import { Effect } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"
-import { drawIdentities, type TrialIdentities } from "../../actors/party/identities.ts"
+import { drawIdentities, type Identities } from "../../actors/party/identities.ts"
 import { rootEntry } from "../../actors/party/root.ts"
 import type { EncodedTable } from "../../protocol/data/encoding.ts"
 import { Bytes, format } from "../../protocol/messages/message.ts"
@@ -39,14 +39,12 @@ export interface Simulation extends SimulationInput {
 }
 
 /** Prepares a simulation: under the simulator's own BCP key, which changes nothing about the model. */
-export const simulationOf = (input: SimulationInput): Simulation => ({
-  ...input,
-  agreement: {
-    ...input.agreement,
-    security: { ...input.agreement.security, modulusBits: simulatedModulusBits, insecure: true }
-  },
-  secrets: secretsOf(input)
-})
+export const simulationOf = (input: SimulationInput) =>
+  Effect.map(secretsOf(input), (secrets): Simulation => {
+    const { agreement } = input
+    const security = { ...agreement.security, modulusBits: simulatedModulusBits, insecure: true }
+    return { ...input, agreement: { ...agreement, security }, secrets }
+  })
 
 export interface SimulationOptions {
   readonly seed: number
@@ -80,7 +78,7 @@ export interface World {
   readonly disks: ReadonlyMap<string, Disk>
   readonly pool: Work<JobFailed>
   /** The parties' identities, the same for all of a run. */
-  readonly identities: TrialIdentities
+  readonly identities: Identities
 }
 
 /** Shorter draws are left out: their bytes turn up by chance. */

@@ -127,7 +127,11 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
             yield* played("director")
           ]
           for (const asker of [user, director]) {
-            const error = yield* refusal(asker, "cloud0", Reencrypt, { user: "user1", blinded: bytes })
+            const error = yield* refusal(asker, "cloud0", Reencrypt, {
+              user: "user1",
+              first: 0,
+              blinded: bytes
+            })
             expect(error._tag).toBe("NotExpected")
             expect(error.message).toContain(`${asker.name} sent Reencrypt`)
             const dealt = yield* refusal(asker, "kgc", Deal, { rows: 48, step: 1 })
@@ -258,7 +262,7 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           const piece = { first: 0, ciphertexts: bytes }
           expect(yield* refusal(user, "cloud1", UploadShare1, piece)).toMatchObject({ _tag: "NotExpected" })
           const cloud1 = yield* played("cloud1")
-          const blinded = { user: "user2", blinded: bytes }
+          const blinded = { user: "user2", first: 0, blinded: bytes }
           expect(yield* refusal(cloud1, "cloud0", Reencrypt, blinded)).toMatchObject({ _tag: "TooEarly" })
         })
       )

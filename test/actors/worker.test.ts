@@ -1,5 +1,4 @@
-/** Workers of a house and the main process that they take jobs from, over a hub, with leases short enough to wait for. */
-import { randomBytes } from "node:crypto"
+/** Workers and the main process that they take jobs from, over a hub, with leases short enough to wait for. */
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import {
@@ -12,21 +11,19 @@ import {
   Layer,
   Logger,
   LogLevel,
-  Option,
-  Redacted,
   Runtime,
   Scope
 } from "effect"
 import { groupMembers } from "../../actors/group/members.ts"
-import { askInGroup, ProcessGroup, processGroupOf } from "../../actors/group/process-group.ts"
-import { Admission, Alive, Give, packed, Take } from "../../actors/group/requests.ts"
+import { Admission, Alive, Give, packed, Take, TrainingRows } from "../../actors/group/requests.ts"
 import { dealer, firstNamed } from "../../actors/kgc/dealing.ts"
 import { BcpPool, BcpQueue, layer as bcpPool } from "../../actors/party/bcp-pool.ts"
+import { Directory, directoryOf, type PartyKeys } from "../../actors/party/directory.ts"
 import { worker } from "../../actors/worker.ts"
 import { toBytes } from "../../protocol/bcp/integers.ts"
 import { uploadSlotBits } from "../../protocol/bcp/packing.ts"
 import { encodeMasterKey } from "../../protocol/bcp/wire.ts"
-import { dealers } from "../../protocol/messages/subjects.ts"
+import { actorNames, actorOf, dealers } from "../../protocol/messages/subjects.ts"
 import { Deal } from "../../protocol/messages/training.ts"
 import { computationVersion } from "../../protocol/version.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
@@ -34,17 +31,21 @@ import { workLimits } from "../../runtime/messaging/limits.ts"
 import * as Parties from "../../runtime/messaging/party.ts"
 import { memoryStore, Stable } from "../../runtime/storage/store.ts"
 import { type Hub, makeHub } from "../../runtime/transport/memory.ts"
+import { sealed } from "../../runtime/transport/sealed.ts"
 import type { Taken } from "../../runtime/work/pool.ts"
 import { agreementOf } from "../../scenarios/description/agreement.ts"
 import { loadScenario } from "../../scenarios/description/load.ts"
 import { knownAnswers } from "../protocol/bcp/known-answers.ts"
+import { identityOf } from "../support/identities.ts"
 import { standStill } from "../support/on-a-hub.ts"
 import { patienceMs } from "../support/patience.ts"
 import { splits, writeScenario } from "../support/small-scenario.ts"
 
-const secret = Option.some(Redacted.make(new Uint8Array(randomBytes(32))))
 const limits = { ...workLimits, aliveEveryMs: 100, leaseMs: 600, longPollMs: 300, patienceMs: 5_000 }
 const ask = { deadlineMs: patienceMs }
+const there = { places: 1, report: { sent: [], peakMemoryBytes: 0 } }
+const prgKey = (k: number) => new Uint8Array(16).fill(k)
+const prgKeys = { key0: prgKey(1), key1: prgKey(2), orderKey: prgKey(3) }
 
 const { parameters, masterKey, unifiedPublicKey } = knownAnswers(512)
 const publicKey = toBytes(unifiedPublicKey, parameters.bits / 4)
@@ -53,34 +54,43 @@ const words = (k: number) => Uint8Array.from({ length: 8 * 14 }, (_, i) => (i * 
 // What is refused on purpose would fill the screen.
 const quiet = Logger.minimumLogLevel(LogLevel.None)
 
-/** A process of a house, on the hub; its pauses are short. */
-const processOf = (hub: Hub, name: string, own = secret) =>
-  Layer.build(
-    Layer.merge(
-      Parties.layer({ name, run: "r", limits: { resendFirstMs: 50, resendLongestMs: 100 } }).pipe(
-        Layer.provideMerge(hub.layer(name)),
-        Layer.provide(quiet)
-      ),
-      Layer.succeed(ProcessGroup, processGroupOf({ name, run: "r" }, own))
-    )
-  )
-
 const agreed = Effect.gen(function* () {
   const { file } = yield* writeScenario(splits.rows, {})
   const { scenario } = yield* loadScenario(file)
   return agreementOf(scenario)
 }).pipe(Effect.provide(nodeContext))
 
+const keys: PartyKeys = new Map(actorNames.map((actor) => [actor, identityOf(actor).publicKey]))
+
+/** A process on the hub, whose pauses are short. It knows whom to take for whom, as main processes do. */
+const mainProcess = (hub: Hub, name: string) =>
+  Effect.flatMap(agreed, (agreement) =>
+    connected(hub, directoryOf({ name, run: "r" }, identityOf(actorOf(name)), { agreement, keys }))
+  )
+
+/** A process that knows nothing but its party's identity, as a member when it starts. */
+const memberProcess = (hub: Hub, name: string, identity = identityOf(actorOf(name))) =>
+  connected(hub, directoryOf({ name, run: "r" }, identity))
+
+const connected = (hub: Hub, directory: ReturnType<typeof directoryOf>) =>
+  Layer.build(
+    Layer.merge(
+      Parties.layer({ ...directory, limits: { resendFirstMs: 50, resendLongestMs: 100 } }).pipe(
+        Layer.provideMerge(sealed(directory, hub.layer(directory.name))),
+        Layer.provide(quiet)
+      ),
+      Layer.succeed(Directory, directory)
+    )
+  )
+
+/** What a member asks that a test plays. */
+const playedBy = (hub: Hub, name: string) => Effect.map(memberProcess(hub, name), Context.get(Party))
+
 /** A main process without a thread of its own. */
-const mainOf = (
-  hub: Hub,
-  name: string,
-  own = secret,
-  given: Pick<Parameters<typeof groupMembers>[0], "dealing"> = {}
-) =>
+const mainOf = (hub: Hub, name: string, given: Pick<Parameters<typeof groupMembers>[0], "dealing"> = {}) =>
   Effect.gen(function* () {
     const agreement = yield* agreed
-    const context = Context.merge(yield* processOf(hub, name, own), yield* Layer.build(bcpPool(0)))
+    const context = Context.merge(yield* mainProcess(hub, name), yield* Layer.build(bcpPool(0)))
     const { handlers, dismissed, reports } = yield* Effect.provide(
       groupMembers({ agreement, ...given }, limits),
       context
@@ -98,7 +108,7 @@ const mainOf = (
 
 const working = (hub: Hub, name: string) =>
   Effect.gen(function* () {
-    const context = yield* processOf(hub, name)
+    const context = yield* memberProcess(hub, name)
     return yield* Effect.fork(Effect.provide(Effect.scoped(worker({ threads: 1, limits })), context))
   })
 
@@ -115,6 +125,7 @@ const decrypted = (pool: Context.Tag.Service<BcpPool>, ciphertexts: Uint8Array) 
     parameters,
     masterKey: encodeMasterKey(parameters, masterKey),
     publicKey,
+    mode: "short",
     ciphertexts,
     slotBits: uploadSlotBits
   })
@@ -124,9 +135,8 @@ describe("workers", () => {
     Effect.gen(function* () {
       const hub = makeHub()
       const { agreement } = yield* mainOf(hub, "cloud0")
-      const member = yield* processOf(hub, "cloud0.w-1")
-      const admitted = (version: number) =>
-        Effect.provide(askInGroup("cloud0", Admission, { version }, ask), member)
+      const member = yield* playedBy(hub, "cloud0.w-1")
+      const admitted = (version: number) => member.ask("cloud0", Admission, { version }, ask)
       expect(JSON.parse((yield* admitted(computationVersion)).agreement)).toEqual(agreement)
       const refused = yield* Effect.flip(admitted(computationVersion - 1))
       expect(refused).toMatchObject({ error: { _tag: "OtherVersion" } })
@@ -204,7 +214,7 @@ describe("workers", () => {
           }
         }
         const { pool, queue } = yield* Effect.withClock(mainOf(hub, "cloud0"), striking)
-        const one = yield* processOf(hub, "cloud0.w-1")
+        const one = yield* playedBy(hub, "cloud0.w-1")
         let left = 0
         const take = queue.take
         Object.assign(queue, {
@@ -219,7 +229,7 @@ describe("workers", () => {
           come = () => {}
           Runtime.runFork(runtime)(encrypted(pool, 7))
         }
-        const { task } = yield* Effect.provide(askInGroup("cloud0", Take, {}, ask), one)
+        const { task } = yield* one.ask("cloud0", Take, {}, ask)
         expect(left).toBe(1)
         expect(task?.job).toBe("encryptPacked")
       })
@@ -243,26 +253,16 @@ describe("workers", () => {
     Effect.gen(function* () {
       const hub = makeHub()
       const { pool, queue } = yield* mainOf(hub, "cloud0")
-      const silent = yield* processOf(hub, "cloud0.w-1")
-      yield* Effect.provide(
-        askInGroup("cloud0", Alive, { places: 1, report: { sent: [], peakMemoryBytes: 0 } }, ask),
-        silent
-      )
+      const silent = yield* playedBy(hub, "cloud0.w-1")
+      yield* silent.ask("cloud0", Alive, there, ask)
       expect(queue.takers()).toBe(1)
       const result = yield* Effect.fork(encrypted(pool, 7))
-      const { task } = yield* Effect.provide(askInGroup("cloud0", Take, {}, ask), silent)
+      const { task } = yield* silent.ask("cloud0", Take, {}, ask)
       expect(task?.job).toBe("encryptPacked")
       yield* working(hub, "cloud0.w-2")
       const { ciphertexts } = yield* Fiber.join(result)
-      yield* Effect.provide(
-        askInGroup(
-          "cloud0",
-          Give,
-          { lease: task!.lease, result: { output: packed({ ciphertexts: new Uint8Array(1) }) } },
-          ask
-        ),
-        silent
-      )
+      const output = packed({ ciphertexts: new Uint8Array(1) })
+      yield* silent.ask("cloud0", Give, { lease: task!.lease, result: { output } }, ask)
       expect((yield* decrypted(pool, ciphertexts)).words).toEqual(words(7))
       // The silent one does not count any more.
       expect(queue.takers()).toBe(1)
@@ -273,8 +273,8 @@ describe("workers", () => {
     Effect.gen(function* () {
       const hub = makeHub()
       const { queue } = yield* mainOf(hub, "cloud0")
-      const there = { places: 1, report: { sent: [], peakMemoryBytes: 0 } }
-      yield* Effect.provide(askInGroup("cloud0", Alive, there, ask), yield* processOf(hub, "cloud0.w-1"))
+      const member = yield* playedBy(hub, "cloud0.w-1")
+      yield* member.ask("cloud0", Alive, there, ask)
       standStill(2 * limits.leaseMs)
       yield* Effect.sleep(limits.leaseMs / 3)
       expect(queue.takers()).toBe(1)
@@ -286,18 +286,15 @@ describe("workers", () => {
     Effect.gen(function* () {
       const hub = makeHub()
       const { pool } = yield* mainOf(hub, "cloud0")
-      const late = yield* processOf(hub, "cloud0.w-1")
-      const taken = Effect.provide(askInGroup("cloud0", Take, {}, ask), late)
+      const late = yield* playedBy(hub, "cloud0.w-1")
+      const taken = late.ask("cloud0", Take, {}, ask)
       const result = yield* Effect.fork(encrypted(pool, 7))
       const first = yield* taken
       // It has never said that it is alive, so its lease ends, and the job is there again.
       const again = yield* Effect.repeat(taken, { until: ({ task }) => task !== undefined })
       expect(again.task?.lease).not.toBe(first.task?.lease)
       const output = packed({ ciphertexts: new Uint8Array([1, 2, 3]) })
-      yield* Effect.provide(
-        askInGroup("cloud0", Give, { lease: first.task!.lease, result: { output } }, ask),
-        late
-      )
+      yield* late.ask("cloud0", Give, { lease: first.task!.lease, result: { output } }, ask)
       expect(yield* Fiber.join(result)).toEqual({ ciphertexts: new Uint8Array([1, 2, 3]) })
     })
   )
@@ -317,7 +314,7 @@ describe("workers", () => {
 
   it.scopedLive("end with an error that names the main process, where they don't reach it", () =>
     Effect.gen(function* () {
-      const context = yield* processOf(makeHub(), "cloud1.w-1")
+      const context = yield* memberProcess(makeHub(), "cloud1.w-1")
       const short = { ...limits, patienceMs: 300 }
       const error = yield* Effect.flip(
         Effect.scoped(Effect.provide(worker({ threads: 1, limits: short }), context))
@@ -326,34 +323,52 @@ describe("workers", () => {
     })
   )
 
-  it.scopedLive("are not admitted by a party without a house secret, nor with another", () =>
+  it.scopedLive("of another party are refused by name, whatever they ask", () =>
     Effect.gen(function* () {
-      for (const [own, tag] of [
-        [Option.none(), "NoHouse"],
-        [Option.some(Redacted.make(new Uint8Array(randomBytes(32)))), "NotOfTheHouse"]
-      ] as const) {
-        const hub = makeHub()
-        yield* mainOf(hub, "cloud0", own)
-        const context = yield* processOf(hub, "cloud0.w-1")
-        const error = yield* Effect.flip(
-          Effect.scoped(Effect.provide(worker({ threads: 1, limits }), context))
-        )
-        expect(error).toMatchObject({ _tag: "RemoteFailure", party: "cloud0", error: { _tag: tag } })
+      const hub = makeHub()
+      const dealing = { keys: prgKeys, rowsOfRun: Effect.succeed<number> }
+      const { queue } = yield* mainOf(hub, "kgc", { dealing })
+      for (const name of ["cloud1", "cloud1.w-1", "cloud1.l-1"]) {
+        const stranger = Context.get(yield* mainProcess(hub, name), Party)
+        const refused = yield* Effect.all([
+          Effect.flip(stranger.ask("kgc", Admission, { version: computationVersion }, ask)),
+          Effect.flip(stranger.ask("kgc", Take, {}, ask)),
+          Effect.flip(stranger.ask("kgc", Give, { lease: "1", result: { output: packed(1) } }, ask)),
+          Effect.flip(stranger.ask("kgc", Alive, there, ask)),
+          Effect.flip(stranger.ask("kgc", TrainingRows, { named: 48 }, ask))
+        ])
+        for (const error of refused) {
+          expect(error).toMatchObject({ _tag: "RemoteFailure", error: { _tag: "NotExpected" } })
+          expect(error.message).toContain(`${name} sent `)
+        }
       }
+      expect(queue.takers()).toBe(0)
+    })
+  )
+
+  it.scopedLive("who have the party's password but not its identity are not heard", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      const { queue } = yield* mainOf(hub, "cloud0")
+      const context = yield* memberProcess(hub, "cloud0.w-1", identityOf("cloud1"))
+      const short = { ...limits, patienceMs: 500 }
+      const error = yield* Effect.flip(
+        Effect.scoped(Effect.provide(worker({ threads: 1, limits: short }), context))
+      )
+      expect(error).toMatchObject({ _tag: "DeadlineExceeded", party: "cloud0", request: "Admission" })
+      expect(queue.takers()).toBe(0)
     })
   )
 
   it.scopedLive("of the KGC deal what the KGC deals, to C1 and its members", () =>
     Effect.gen(function* () {
       const hub = makeHub()
-      const key = (k: number) => new Uint8Array(16).fill(k)
-      const keys = { key0: key(1), key1: key(2), orderKey: key(3) }
       const rowsOfRun = yield* Effect.provideService(firstNamed, Stable, memoryStore())
-      const { agreement, context } = yield* mainOf(hub, "kgc", secret, { dealing: { keys, rowsOfRun } })
-      const deal = yield* Effect.provide(dealer(agreement, keys, rowsOfRun), context)
+      const { agreement, context } = yield* mainOf(hub, "kgc", { dealing: { keys: prgKeys, rowsOfRun } })
+      const deal = yield* Effect.provide(dealer(agreement, prgKeys, rowsOfRun), context)
       yield* working(hub, "kgc.w-1")
       for (const name of ["cloud1", "cloud1.l-1"]) {
-        const asker = Context.get(yield* processOf(hub, name), Party)
+        const asker = Context.get(yield* mainProcess(hub, name), Party)
         const { corrections } = yield* asker.ask(dealers, Deal, { rows: 48, step: 2 }, ask)
         expect(corrections).toEqual(yield* deal({ rows: 48, step: 2 }, (bytes) => new Uint8Array(bytes)))
       }
@@ -365,16 +380,14 @@ describe("workers", () => {
     () =>
       Effect.gen(function* () {
         const hub = makeHub()
-        const key = (k: number) => new Uint8Array(16).fill(k)
-        const keys = { key0: key(1), key1: key(2), orderKey: key(3) }
         const stable = memoryStore()
         const rowsOfRun = Effect.provideService(firstNamed, Stable, stable)
         // Both are asked for the first time, and at once.
         const named = yield* rowsOfRun
         expect(yield* Effect.all([named(48), named(49)], { concurrency: 2 })).toEqual([48, 48])
-        yield* mainOf(hub, "kgc", secret, { dealing: { keys, rowsOfRun: yield* rowsOfRun } })
+        yield* mainOf(hub, "kgc", { dealing: { keys: prgKeys, rowsOfRun: yield* rowsOfRun } })
         yield* working(hub, "kgc.w-1")
-        const cloud1 = Context.get(yield* processOf(hub, "cloud1"), Party)
+        const cloud1 = Context.get(yield* mainProcess(hub, "cloud1"), Party)
         const asked = (rows: number) =>
           Effect.map(
             cloud1.ask(dealers, Deal, { rows, step: 2 }, ask),

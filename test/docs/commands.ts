@@ -20,6 +20,8 @@ const printed = async (...words: ReadonlyArray<string>): Promise<string> => {
     resume: nothing,
     simulate: nothing,
     check: () => Effect.succeed(""),
+    identity: () => Effect.succeed(""),
+    nkeys: () => Effect.succeed(""),
     actor: nothing,
     member: nothing
   })

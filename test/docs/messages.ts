@@ -9,8 +9,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url))
 
 export interface Message {
   readonly tag: string
-  /** `group` is an ask that is sealed to the process group. */
-  readonly kind: "ask" | "tell" | "group"
+  readonly kind: "ask" | "tell"
   readonly meaning: string
   readonly payload: string
   readonly reply: string
@@ -26,8 +25,7 @@ const files: ReadonlyArray<string> = [
 
 const declares = new Map<string, Message["kind"]>([
   ["ask", "ask"],
-  ["tell", "tell"],
-  ["groupAsk", "group"]
+  ["tell", "tell"]
 ])
 
 /** The messages that a file declares. */
@@ -56,7 +54,7 @@ const messagesIn = (file: string): ReadonlyArray<Message> => {
   return found
 }
 
-/** A call of `ask`, `tell` or `groupAsk`, or an object with the same fields. */
+/** A call of `ask` or `tell`, or an object with the same fields. */
 const declared = (expression: ts.Expression, constants: ReadonlyMap<string, ts.Expression>) => {
   const fields = (schema: ts.Node | undefined) => (schema === undefined ? "" : fieldsOf(schema, constants))
   if (ts.isCallExpression(expression)) {

@@ -44,7 +44,7 @@ describe("files as people bring them", () => {
     })
   )
 
-  it.scopedLive("line ends in quotes: the wrong cell is told with the line at which its record begins", () =>
+  it.scopedLive("line ends in quotes: a wrong cell is named with the line at which its record begins", () =>
     Effect.gen(function* () {
       const lines = yield* refused("quoted-newline")
       expect(lines).toHaveLength(1)
@@ -52,7 +52,7 @@ describe("files as people bring them", () => {
     })
   )
 
-  it.scopedLive("words for missing values: each is told as missing, with a remedy for it", () =>
+  it.scopedLive("words for missing values: each is reported as missing, with a remedy for it", () =>
     Effect.gen(function* () {
       const lines = yield* refused("missing-values")
       const told = lines.filter((line) => /east\.csv:\d+: column protein of row L00/.test(line))
@@ -65,7 +65,7 @@ describe("files as people bring them", () => {
     })
   )
 
-  it.scopedLive("two names in Latin-1 are no UTF-8: the line is told, and nothing is joined", () =>
+  it.scopedLive("two names in Latin-1 are no UTF-8: the line is named, and nothing is joined", () =>
     Effect.gen(function* () {
       const lines = yield* refused("latin1-false-join")
       for (const file of ["left.csv:41", "right.csv:41"]) {
@@ -99,7 +99,7 @@ describe("files as people bring them", () => {
     })
   )
 
-  it.scopedLive("UTF-16 is told as what it is", () =>
+  it.scopedLive("UTF-16 is named as what it is", () =>
     Effect.gen(function* () {
       const lines = yield* refused("utf16")
       expect(lines).toHaveLength(1)
@@ -107,7 +107,7 @@ describe("files as people bring them", () => {
     })
   )
 
-  it.scopedLive("ids that a spreadsheet has rounded are told as that, or as doubles", () =>
+  it.scopedLive("ids that a spreadsheet has rounded are named as that, or as doubles", () =>
     Effect.gen(function* () {
       const lines = yield* refused("excel-mangled-ids")
       expect(lines[0]).toMatch(/left\.csv.*(spreadsheet|has the id of line 2 again)/)
@@ -152,7 +152,7 @@ describe("files as people bring them", () => {
     })
   )
 
-  it.scopedLive("gzip that is cut short is told so", () =>
+  it.scopedLive("gzip that is cut short is reported as that", () =>
     Effect.gen(function* () {
       const lines = yield* refused("gzip-truncated")
       expect(lines).toHaveLength(1)
@@ -160,7 +160,7 @@ describe("files as people bring them", () => {
     })
   )
 
-  it.scopedLive("bzip2 is told as what it is", () =>
+  it.scopedLive("bzip2 is named as what it is", () =>
     Effect.gen(function* () {
       const lines = yield* refused("bzip2")
       expect(lines).toHaveLength(1)
@@ -209,7 +209,7 @@ describe("scenarios as people write them", () => {
     })
   )
 
-  it.scopedLive("a scale beyond what the numbers hold is told", () =>
+  it.scopedLive("a scale beyond what the numbers hold is reported", () =>
     Effect.gen(function* () {
       const folder = yield* studyOf("scaleTo-large", "longer")
       const { complained, printed } = yield* command("check", join(folder, "scenario.yaml"))
@@ -235,14 +235,14 @@ describe("scenarios as people write them", () => {
     })
   )
 
-  it.scopedLive("two documents are told as two", () =>
+  it.scopedLive("two documents are named as two", () =>
     Effect.gen(function* () {
       const said = (yield* refused("yaml-two-documents")).join("\n")
       expect(said).toMatch(/scenario\.yaml:\d+.*(two|several|more than one|second) .*document/)
     })
   )
 
-  it.scopedLive("a scenario in UTF-16 is told as no UTF-8, without its text", () =>
+  it.scopedLive("a scenario in UTF-16 is named as no UTF-8, without its text", () =>
     Effect.gen(function* () {
       const lines = yield* refused("yaml-utf16")
       expect(lines).toHaveLength(1)
@@ -251,7 +251,7 @@ describe("scenarios as people write them", () => {
     })
   )
 
-  it.scopedLive("a rate that is too small is told by the field's name, with its line", () =>
+  it.scopedLive("a rate that is too small is reported by the field's name, with its line", () =>
     Effect.gen(function* () {
       const lines = yield* refused("rate-tiny")
       expect(lines).toHaveLength(1)

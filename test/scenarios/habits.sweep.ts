@@ -223,7 +223,7 @@ describe("the out folder", () => {
 })
 
 describe("figures", () => {
-  it.scopedLive("of a training that diverges are told as unknown, with the status for that", () =>
+  it.scopedLive("of a training that diverges are reported as unknown, with the status for that", () =>
     Effect.gen(function* () {
       const folder = yield* studyOf("rate-1024", "longer")
       const words = [

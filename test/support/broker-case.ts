@@ -6,9 +6,10 @@ import { type AddressInfo, connect, type Server } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createServer as createTlsServer } from "node:tls"
-import { Context, Effect, Either, Layer, Option, Redacted, type Scope } from "effect"
+import { Context, Effect, Either, Layer, Option, type Scope } from "effect"
+import { drawNkey } from "../../protocol/channels/nkey.ts"
 import { inboxesOf } from "../../protocol/messages/subjects.ts"
-import { drawCredentials, passwordVariable } from "../../runtime/broker/start.ts"
+import { drawCredentials, nkeysFor } from "../../runtime/broker/start.ts"
 import { makeBucket, openBucket } from "../../runtime/storage/jetstream-store.ts"
 import * as Nats from "../../runtime/transport/nats.ts"
 import { Transport } from "../../runtime/transport/transport.ts"
@@ -17,7 +18,7 @@ import { type Authority, authority, type Signed } from "./certificates.ts"
 import { brokerFrom, freePort } from "./configured-broker.ts"
 import { listener } from "./fake-broker.ts"
 
-/** What all cases have in common: their passwords, and an authority with a certificate for brokers of this machine. */
+/** What all cases have in common: their users, and an authority with a certificate for brokers of this machine. */
 export interface Ground extends Signed {
   readonly credentials: ReturnType<typeof drawCredentials>
   readonly authority: Authority
@@ -30,12 +31,6 @@ export const ground: Effect.Effect<Ground, never, Scope.Scope> = Effect.gen(func
 
 const run = "trial-1"
 const connectTimeoutMs = 2_500
-
-/** The environment of a broker that knows all passwords. */
-export const passwordsIn = ({ credentials }: Pick<Ground, "credentials">): Record<string, string> =>
-  Object.fromEntries(
-    Object.values(credentials).map(({ user, password }) => [passwordVariable(user), Redacted.value(password)])
-  )
 
 const folder = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "bicameral-broker-case-"))),
@@ -72,7 +67,7 @@ const natsServer = (on: Ground, at: Extract<Listening, { readonly kind: "nats-se
         .replaceAll("$STORE", join(path, "store")),
       at.port === undefined ? "" : blocks[at.port]!(other)
     ].join("\n")
-    const port = yield* brokerFrom(configuration, passwordsIn(on))
+    const port = yield* brokerFrom(configuration, nkeysFor(on.credentials))
     if (at.occupied === true) yield* occupant(port)
     if (at.buckets === true) {
       const servers = [`nats://127.0.0.1:${port}`] as const
@@ -82,7 +77,7 @@ const natsServer = (on: Ground, at: Extract<Listening, { readonly kind: "nats-se
     return at.port === undefined ? port : other
   })
 
-/** Somebody who is connected, with a password or without. */
+/** Somebody who is connected, let in or not. */
 const occupant = (port: number) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
@@ -120,10 +115,9 @@ export const outcomeOf = (on: Ground, each: BrokerCase) =>
   Effect.gen(function* () {
     const { user = "cloud0", scheme = "nats" } = each
     const server = `${scheme}://127.0.0.1:${yield* portOf(on, each.listening)}`
-    const password =
-      each.password === undefined ? on.credentials[user]!.password : Redacted.make(each.password)
+    const nkey = each.stranger === true ? drawNkey() : on.credentials[user]!.nkey
     const trust = each.trusting === true ? { authorities: on.authority.certificate } : {}
-    const options = { servers: [server], user, password, run, trust, connectTimeoutMs } as const
+    const options = { servers: [server], user, nkey, run, trust, connectTimeoutMs } as const
     const party = Effect.gen(function* () {
       const transport = Context.get(yield* Layer.build(Nats.layer(options)), Transport)
       if (user !== "operator")

@@ -37,8 +37,8 @@ export interface BrokerCase {
   readonly listening: Listening
   readonly expected: Expected
   readonly user?: string
-  /** In place of the user's password. */
-  readonly password?: string
+  /** Whether the party has another NKEY than the broker knows. */
+  readonly stranger?: boolean
   readonly scheme?: "nats" | "tls"
   /** Whether the party knows the authority that signed the broker's certificate. */
   readonly trusting?: boolean
@@ -62,9 +62,9 @@ const changed = (from: RegExp, to: string): Listening => {
 }
 /** `nats.conf` with other permissions for cloud 0, or none. */
 const cloud0With = (permissions: string) =>
-  changed(/\{ user: cloud0, password: \$CLOUD0_PASSWORD, permissions: \{[^}]*\} \}/s, permissions)
+  changed(/\{ nkey: \$CLOUD0_NKEY, permissions: \{[^}]*\} \}/s, permissions)
 const user = (permissions?: string) =>
-  `{ user: cloud0, password: $CLOUD0_PASSWORD${permissions === undefined ? "" : `, permissions: { ${permissions} }`} }`
+  `{ nkey: $CLOUD0_NKEY${permissions === undefined ? "" : `, permissions: { ${permissions} }`} }`
 const ownPublish = `publish: ["bicameral.*.*.*.cloud0.*.reply"]`
 const ownSubscribe = `subscribe: ["bicameral.*.cloud0.>", "_INBOX_cloud0.>"]`
 
@@ -72,18 +72,21 @@ const unprotected = (...says: ReadonlyArray<RegExp>): Expected => ({
   tag: "BrokerUnprotected",
   says: [/is not safe to use/, ...says]
 })
-const noPassword = unprotected(/asks for no password/, /start it with nats\.conf/)
+const open = unprotected(/lets in anybody/, /start it with nats\.conf/)
+/** A user whom a configuration has besides, with a password. */
+const guest = (permissions = "") => `{ user: guest, password: "pguest"${permissions} }`
 const tooMuch = (operation: "read" | "write", name = "cloud0") =>
   unprotected(new RegExp(`lets "${name}" ${operation} bicameral\\.trial-1\\.`), /permissions .* nats\.conf/)
 const unfit = (...says: ReadonlyArray<RegExp>): Expected => ({
   tag: "BrokerUnfit",
   says: [/can't be used/, ...says]
 })
+const noNkeys = unfit(/lets nobody in by an NKEY/, /nkey for every role, as nats\.conf/)
 const noBroker = (...says: ReadonlyArray<RegExp>): Expected => ({
   tag: "NotABroker",
   says: [/is no NATS broker/, ...says, /NATS_URL/]
 })
-const refused: Expected = { tag: "BrokerRefused", says: [/"cloud0"/, /CLOUD0_PASSWORD/, /nats\.conf/] }
+const refused: Expected = { tag: "BrokerRefused", says: [/"cloud0"/, /CLOUD0_NKEY=U/, /nats\.conf/] }
 
 const roles = ["kgc", "cloud0", "cloud1", "director", "user1", "user16", "operator"]
 const protectedOnes: ReadonlyArray<BrokerCase> = [
@@ -100,38 +103,38 @@ const protectedOnes: ReadonlyArray<BrokerCase> = [
   },
   {
     name: "a second user with all permissions, who is not this one",
-    listening: changed(/users: \[/, 'users: [ { user: monitor, password: "pmonitor" }'),
+    listening: changed(/users: \[/, `users: [ ${guest()}`),
     expected: "served"
   }
 ]
 
 const openOnes: ReadonlyArray<BrokerCase> = [
-  { name: "nats-server as it comes", listening: server(""), expected: noPassword, fast: true },
+  { name: "nats-server as it comes", listening: server(""), expected: open, fast: true },
   {
     name: "nats.conf with a no_auth_user",
-    listening: server(`no_auth_user: user1\n${own}`),
-    expected: noPassword,
+    listening: server(`no_auth_user: guest\n${own.replace("users: [", `users: [ ${guest()}`)}`),
+    expected: open,
     fast: true
   },
   {
     name: "a no_auth_user that may do nothing",
     listening: server(
-      `no_auth_user: guest\n${own.replace("users: [", 'users: [ { user: guest, password: "pguest", permissions: { publish: { deny: ">" }, subscribe: { deny: ">" } } }')}`
+      `no_auth_user: guest\n${own.replace("users: [", `users: [ ${guest(', permissions: { publish: { deny: ">" }, subscribe: { deny: ">" } }')}`)}`
     ),
-    expected: noPassword
+    expected: open
   },
   {
     name: "one user and password for all",
-    listening: server("authorization { user: cloud0, password: $CLOUD0_PASSWORD }"),
-    expected: tooMuch("read"),
+    listening: server('authorization { user: cloud0, password: "pcloud" }'),
+    expected: noNkeys,
     fast: true
   },
   {
-    name: "one user and password for all, of another name",
-    listening: server("authorization { user: bicameral, password: $CLOUD0_PASSWORD }"),
-    expected: refused
+    name: "a user with a password for every role",
+    listening: server(own.replace(/nkey: \$(\w+)_NKEY/g, 'user: $1, password: "p$1"')),
+    expected: noNkeys
   },
-  { name: "one token for all", listening: server('authorization { token: "ptoken" }'), expected: refused },
+  { name: "one token for all", listening: server('authorization { token: "ptoken" }'), expected: noNkeys },
   {
     name: "users without permissions",
     listening: server(`authorization { users: [ ${user()} ] }`),
@@ -141,9 +144,7 @@ const openOnes: ReadonlyArray<BrokerCase> = [
     .filter((role) => role !== "cloud0")
     .map((role) => ({
       name: `users without permissions, as ${role}`,
-      listening: server(
-        `authorization { users: [ ${user().replace(/cloud0/gi, (same) => (same === "cloud0" ? role : role.toUpperCase()))} ] }`
-      ),
+      listening: server(`authorization { users: [ ${user().replace("CLOUD0", role.toUpperCase())} ] }`),
       user: role,
       expected: tooMuch("read", role)
     })),
@@ -183,18 +184,16 @@ const openOnes: ReadonlyArray<BrokerCase> = [
   },
   {
     name: "each role in an account of its own, with all permissions",
-    listening: server(
-      `accounts { a { users: [ ${user()} ] }, b { users: [ { user: kgc, password: $KGC_PASSWORD } ] } }`
-    ),
+    listening: server(`accounts { a { users: [ ${user()} ] }, b { users: [ { nkey: $KGC_NKEY } ] } }`),
     expected: tooMuch("read")
   }
 ]
 
 const narrowOnes: ReadonlyArray<BrokerCase> = [
-  { name: "another password", listening: server(own), password: "p-wrong", expected: refused, fast: true },
+  { name: "another NKEY", listening: server(own), stranger: true, expected: refused, fast: true },
   {
-    name: "no user of this name",
-    listening: changed(/user: cloud0,/, "user: cloud9,"),
+    name: "no user with this NKEY",
+    listening: cloud0With(guest()),
     expected: refused
   },
   {
@@ -283,7 +282,7 @@ const securedOnes: ReadonlyArray<BrokerCase> = [
     listening: server(tls),
     scheme: "tls",
     trusting: true,
-    expected: noPassword
+    expected: open
   },
   {
     name: "TLS that asks for the party's certificate",
@@ -447,7 +446,7 @@ const storing: ReadonlyArray<BrokerCase> = [
     name: "checkpoints without buckets",
     listening: server(jetstream),
     checkpoints: true,
-    expected: { tag: "NoBucket", says: [/no bucket checkpoints-cloud0/, /OPERATOR_PASSWORD/] },
+    expected: { tag: "NoBucket", says: [/no bucket checkpoints-cloud0/, /OPERATOR_IDENTITY/] },
     fast: true
   },
   {

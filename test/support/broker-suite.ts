@@ -6,7 +6,7 @@ import type { BrokerCase } from "./broker-corpus.ts"
 
 class Grounds extends Context.Tag("test/Grounds")<Grounds, Ground>() {}
 
-/** Whatever it is, a person is told what it is by then: a step to a connection may take 2.5 s of it. */
+/** Whatever it is, a person learns what it is by then: a step to a connection may take 2.5 s of it. */
 const withinMs = 8_000
 /** Words of libraries and of the system, which are to be put in ours. */
 const inner = /NatsError|CONNECTION_REFUSED|ECONN|SERVER_OPT_NA|AUTHORIZATION_VIOLATION|undefined|\[object/
@@ -27,7 +27,7 @@ export const corpusSuite = (cases: ReadonlyArray<BrokerCase>): void =>
           if (!["BrokerRefused", "PermissionDenied", "StoreFailed"].includes(tag))
             expect(message).toContain(server)
           expect(message).not.toMatch(inner)
-          expect(message).not.toContain(Redacted.value(on.credentials[each.user ?? "cloud0"]!.password))
+          expect(message).not.toContain(Redacted.value(on.credentials[each.user ?? "cloud0"]!.nkey))
           expect(tookMs).toBeLessThan(withinMs)
         })
       )

@@ -52,6 +52,7 @@ export const fitting = {
   proto: 1,
   headers: true,
   auth_required: true,
+  nonce: "x1Lz-a_9x1Lz-a_9",
   max_payload: 1_048_576
 }
 

@@ -3,6 +3,7 @@ import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { Console, Effect } from "effect"
 import { checkScenario } from "../../scenarios/command/check.ts"
 import { commandLine, verdictOf } from "../../scenarios/command/commands.ts"
+import { showIdentity, showNkeys } from "../../scenarios/command/identity.ts"
 import { resumeAndReport, runAndReport } from "../../scenarios/command/run.ts"
 import { simulateAndReport } from "../../scenarios/command/simulate.ts"
 import { runMember } from "../../scenarios/run/helper-process.ts"
@@ -25,6 +26,8 @@ export const command = (...words: ReadonlyArray<string>) =>
       resume: (folder) => resumeAndReport(resumeRun, folder),
       simulate: simulateAndReport,
       check: checkScenario,
+      identity: showIdentity,
+      nkeys: showNkeys,
       actor: runActor,
       member: runMember
     })

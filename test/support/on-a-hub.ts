@@ -1,7 +1,5 @@
-/** Processes of a run that a test puts on a hub, one by one, of one house where they are of one party; their pauses are short. */
-import { randomBytes } from "node:crypto"
-import { Effect, Either, Layer, Logger, LogLevel, Option, Redacted } from "effect"
-import { ProcessGroup, processGroupOf } from "../../actors/group/process-group.ts"
+/** Processes of a run that a test puts on a hub, one by one; their pauses are short, and their messages are not sealed. */
+import { Effect, Either, Layer, Logger, LogLevel } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import * as Parties from "../../runtime/messaging/party.ts"
 import { memoryStore, Stable, type StoreService } from "../../runtime/storage/store.ts"
@@ -10,19 +8,16 @@ import { agreementOf } from "../../scenarios/description/agreement.ts"
 import { decodeScenario } from "../../scenarios/description/decode.ts"
 import { smallScenario, splits } from "./small-scenario.ts"
 
-const secret = Option.some(Redacted.make(new Uint8Array(randomBytes(32))))
-
 // What is refused on purpose would fill the screen.
 const quiet = Logger.minimumLogLevel(LogLevel.None)
 
 export const processOf = (hub: Hub, name: string, stable: StoreService = memoryStore()) =>
   Layer.build(
-    Layer.mergeAll(
+    Layer.merge(
       Parties.layer({ name, run: "r", limits: { resendFirstMs: 50, resendLongestMs: 100 } }).pipe(
         Layer.provideMerge(hub.layer(name)),
         Layer.provide(quiet)
       ),
-      Layer.succeed(ProcessGroup, processGroupOf({ name, run: "r" }, secret)),
       Layer.succeed(Stable, stable)
     )
   )

@@ -21,7 +21,7 @@ export interface Running {
 }
 
 /**
- * Runs `bicameral` to its end, in an environment without any broker's but what `env` adds. `onPrinted` is told all that it
+ * Runs `bicameral` to its end, in an environment without any broker's but what `env` adds. `onPrinted` receives all that it
  * has printed when it starts and whenever it prints; whatever is still running when the wait is given up is ended.
  * It writes to the descriptor `stdout` where one is given, and to a pipe that is read here otherwise.
  */

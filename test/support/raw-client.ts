@@ -2,30 +2,38 @@
 import { once } from "node:events"
 import { connect as connectTcp } from "node:net"
 import { connect as connectTls } from "node:tls"
-import { Deferred, Effect, type Scope } from "effect"
+import { Deferred, Effect, type Redacted, type Scope } from "effect"
+import { publicNkey, signNonce } from "../../protocol/channels/nkey.ts"
 import type { TransportService } from "../../runtime/transport/transport.ts"
 
 export type RawClient = Pick<TransportService, "send" | "settled" | "subscribe">
 
+/** What a client says to be let in, from its NKEY and the broker's INFO. */
+export const letIn = (nkey: Redacted.Redacted, info: Uint8Array) => {
+  const { nonce } = JSON.parse(Buffer.from(info).toString().slice("INFO ".length)) as {
+    readonly nonce: string
+  }
+  return { nkey: publicNkey(nkey), sig: signNonce(nkey, nonce) }
+}
+
 /** Connects to a port of this machine, until the scope ends. Messages are to be of one line. */
 export const rawClient = (
   port: number,
-  user: string,
-  pass: string
+  nkey: Redacted.Redacted
 ): Effect.Effect<RawClient, never, Scope.Scope> =>
   Effect.gen(function* () {
     const handlers = new Map<string, Parameters<RawClient["subscribe"]>[1]>()
     const pongs: Array<Deferred.Deferred<void>> = []
-    const socket = yield* Effect.acquireRelease(
+    const { socket, who } = yield* Effect.acquireRelease(
       Effect.promise(async () => {
         const plain = connectTcp(port, "127.0.0.1")
-        await once(plain, "data")
+        const [info] = (await once(plain, "data")) as [Buffer]
         const encrypted = connectTls({ socket: plain, rejectUnauthorized: false })
         encrypted.on("error", () => {})
         await once(encrypted, "secureConnect")
-        return encrypted
+        return { socket: encrypted, who: letIn(nkey, info) }
       }),
-      (open) => Effect.sync(() => open.destroy())
+      (open) => Effect.sync(() => open.socket.destroy())
     )
     let rest = ""
     let awaited: ReadonlyArray<string> | undefined
@@ -49,9 +57,7 @@ export const rawClient = (
       socket.write("PING\r\n")
       yield* Deferred.await(pong)
     })
-    socket.write(
-      `CONNECT ${JSON.stringify({ user, pass, verbose: false, protocol: 1, tls_required: true })}\r\n`
-    )
+    socket.write(`CONNECT ${JSON.stringify({ ...who, verbose: false, protocol: 1, tls_required: true })}\r\n`)
     yield* flushed
     return {
       send: (subject, data) => {

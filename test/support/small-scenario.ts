@@ -10,6 +10,7 @@ import { Effect, Option } from "effect"
 import { stringify } from "yaml"
 import { claimOut } from "../../scenarios/folders/out-folder.ts"
 import { type RunOptions, runScenario } from "../../scenarios/run/run.ts"
+import { patienceMs } from "./patience.ts"
 
 export const columns = ["length", "width", "veins", "weight"] as const
 const kinds = ["ash", "elm"] as const
@@ -89,7 +90,7 @@ export const smallScenario = (split: Split, changes: object = {}) => ({
   training: { epochs: 12, batch: 8, rate: 0.25 },
   security: { modulusBits: 512, insecure: true },
   reveal: ["accuracy", "heldOutRows", "progress"],
-  deadlines: { replyTimeoutMs: 120_000, roundTimeoutMs: 120_000, phaseTimeoutMs: 600_000 },
+  deadlines: { replyTimeoutMs: patienceMs, roundTimeoutMs: patienceMs, phaseTimeoutMs: 600_000 },
   ...changes
 })
 

@@ -13,7 +13,6 @@ const folders = ["actors", "protocol", "scenarios"]
 /** Files that may have objects with keys that are not known beforehand, and whose keys they are: ours, in every case. */
 const allowed = new Map([
   ["actors/director.ts", "actors"],
-  ["actors/group/process-group.ts", "actors"],
   ["actors/party/identities.ts", "actors"],
   ["protocol/ring/webassembly.d.ts", "exports of the kernels"],
   ["scenarios/description/calibration.ts", "bits of a modulus"],

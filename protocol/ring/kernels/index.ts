@@ -3,7 +3,6 @@
  * that the host owns and allocates: nothing here allocates, checks or keeps state, so every length is the
  * caller's duty.
  */
-export * from "./check"
 export * from "./comparison"
 export * from "./elementwise"
 export * from "./fixed-point"

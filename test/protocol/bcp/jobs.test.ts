@@ -8,6 +8,7 @@ import {
   encodeMasterKey,
   firstComponents
 } from "../../../protocol/bcp/wire.ts"
+import { concatenate } from "../../../protocol/bytes.ts"
 import { knownAnswers } from "./known-answers.ts"
 
 const { parameters, masterKey } = knownAnswers(512)
@@ -52,16 +53,17 @@ describe.each(["short", "full"] as const)("jobs, %s exponents", (mode) => {
       cloned({ parameters, publicKey: userKey, mode, words: share1, ...uploadSlots })
     )
     const opened = jobs.openMaster(
-      cloned({ parameters, masterKey: keyOfC0, publicKey: userKey, ...c0, ...uploadSlots, count })
+      cloned({ parameters, masterKey: keyOfC0, publicKey: userKey, mode, ...c0, ...uploadSlots, count })
     )
     expect(opened.words).toEqual(share0)
     const kept0 = jobs.encryptPacked(
       cloned({ parameters, publicKey: pk, mode, ...opened, ...uploadSlots, masterKey: keyOfC0 })
     )
-    const { blinded, blinds } = jobs.blind(cloned({ parameters, publicKey: userKey, mode, ...c1 }))
-    const returned = jobs.reencryptBlinded(
-      cloned({ parameters, masterKey: keyOfC0, fromKey: userKey, toKey: pk, mode, blinded })
-    )
+    const key = new Uint8Array(randomBytes(16))
+    const { blinded, blinds } = jobs.addBlinds(cloned({ parameters, ...c1, key }))
+    const { digest: randomness } = jobs.randomnessOf(cloned({ parameters, ...c1 }))
+    const request = { parameters, masterKey: keyOfC0, fromKey: userKey, toKey: pk, mode, blinded, randomness }
+    const returned = jobs.reencryptUploaded(cloned(request))
     const kept1 = jobs.stripBlind(cloned({ parameters, ...returned, blinds, ...uploadSlots, count }))
     expect(kept1.words).toEqual(share1)
     const sum = jobs.addCiphertexts(cloned({ parameters, left: kept0.ciphertexts, right: kept1.ciphertexts }))
@@ -132,7 +134,16 @@ describe("jobs", () => {
   }
   const every = {
     openMaster: (received: Uint8Array) =>
-      jobs.openMaster({ parameters, masterKey: keyOfC0, publicKey, ciphertexts: received, ...uploadSlots }),
+      jobs.openMaster({
+        parameters,
+        masterKey: keyOfC0,
+        publicKey,
+        mode,
+        ciphertexts: received,
+        ...uploadSlots
+      }),
+    addBlinds: (received: Uint8Array) =>
+      jobs.addBlinds({ parameters, ciphertexts: received, key: new Uint8Array(16) }),
     blind: (received: Uint8Array) => jobs.blind({ parameters, publicKey, mode, ciphertexts: received }),
     reencryptBlinded: (received: Uint8Array) =>
       jobs.reencryptBlinded({
@@ -189,6 +200,49 @@ describe("jobs", () => {
     wrong[3 * half + 20]! ^= 1
     expect(() => combine(wrong)).toThrow(refusal)
     expect(() => combine(partials.subarray(half))).toThrow(RangeError)
+  })
+
+  it("encrypting and blinding under a key gives the same bytes again, and others under another key", () => {
+    const words = randomWords()
+    const encrypt = (randomness: Uint8Array) =>
+      jobs.encryptPacked({ parameters, publicKey, mode, words, randomness, ...uploadSlots }).ciphertexts
+    const blinded = (key: Uint8Array) => jobs.addBlinds({ parameters, ciphertexts, key }).blinded
+    const [one, other] = [new Uint8Array(16).fill(1), new Uint8Array(16).fill(2)]
+    for (const make of [encrypt, blinded]) {
+      expect(make(one)).toEqual(make(one))
+      expect(make(one)).not.toEqual(make(other))
+    }
+  })
+
+  it("C0 re-encrypts what has the randomness of an upload, and nothing else", () => {
+    const { digest: randomness } = jobs.randomnessOf({ parameters, ciphertexts })
+    const reencrypt = (blinded: Uint8Array) =>
+      jobs.reencryptUploaded({
+        parameters,
+        masterKey: keyOfC0,
+        fromKey: publicKey,
+        toKey: keys.unifiedPublicKey,
+        mode,
+        blinded,
+        randomness
+      })
+    const { blinded } = jobs.addBlinds({ parameters, ciphertexts, key: new Uint8Array(16) })
+    expect(() => reencrypt(blinded)).not.toThrow()
+    expect(() => reencrypt(ciphertexts)).not.toThrow()
+    const others = [
+      // Another randomness, one ciphertext or all of them; two in the other order; one fewer; another B.
+      every.blind(ciphertexts).blinded,
+      spoiled(4, 0, fromBytes(every.blind(ciphertexts).blinded.subarray(4 * unit, 4 * unit + half))),
+      concatenate([
+        ciphertexts.subarray(unit, 2 * unit),
+        ciphertexts.subarray(0, unit),
+        ciphertexts.subarray(2 * unit)
+      ]),
+      ciphertexts.subarray(unit),
+      spoiled(4, half, fromBytes(ciphertexts.subarray(half, unit)))
+    ]
+    for (const other of others)
+      expect(() => reencrypt(other)).toThrow(expect.objectContaining({ _tag: "OtherRandomness" }))
   })
 
   it("a plaintext that is no packing is refused by its index", () => {

@@ -113,7 +113,7 @@ describe("characters - of a file", () => {
     )
   })
 
-  it("in UTF-16 are told as that, with a mark or without", async () => {
+  it("in UTF-16 are named as that, with a mark or without", async () => {
     const remedy = "save it as UTF-8, or say encoding: utf-16le where the scenario names the file"
     const marked = await refused(encoded(`\ufeff${table("a")}`, "utf-16le"), wanted)
     expect(marked).toContain(`is in UTF-16LE, as its first bytes say; ${remedy}`)

@@ -16,7 +16,7 @@ const latin = (text: string) => new Uint8Array(Buffer.from(text, "latin1"))
 const rows = (line: (row: number) => string) =>
   Array.from({ length: 40 }, (_, row) => `${line(row)}\n`).join("")
 
-describe("a file that is something else - is told by what it is, in one line", () => {
+describe("a file that is something else - is named for what it is, in one line", () => {
   it.each([
     [
       "an Excel workbook",
@@ -116,7 +116,7 @@ describe("a file that is something else - is told by what it is, in one line", (
   })
 })
 
-describe("a text in another dialect - is told in one line", () => {
+describe("a text in another dialect - is named in one line", () => {
   it.each([
     ["\u0001", "control characters"],
     ["\u001f", "control characters"],

@@ -17,9 +17,9 @@ import {
 } from "../../../protocol/messages/subjects.ts"
 import { matches } from "../../../runtime/transport/memory.ts"
 
-const members = actorsWithMembers.flatMap((house) => [
-  memberNamed(house, "worker", "1"),
-  memberNamed(house, "lane", "1")
+const members = actorsWithMembers.flatMap((actor) => [
+  memberNamed(actor, "worker", "1"),
+  memberNamed(actor, "lane", "1")
 ])
 
 describe("subjects", () => {
@@ -115,7 +115,7 @@ describe("permissions", () => {
     expect(mayPublish("cloud0", "user1", "reply")).toBe(true)
   })
 
-  it("rounds go between the clouds, and within a house", () => {
+  it("rounds go between the clouds, and within a group", () => {
     for (const from of [...actorNames, ...members])
       for (const to of [...actorNames, ...members]) {
         const [one, other] = [actorOf(from), actorOf(to)]
@@ -126,7 +126,7 @@ describe("permissions", () => {
       }
   })
 
-  it("members of a house write to each other and, of others, only to whom the work is with", () => {
+  it("members of a group write to each other and, of others, only to whom the work is with", () => {
     for (const channel of channels) {
       expect(mayPublish("cloud0.w-1", "cloud0", channel)).toBe(true)
       expect(mayPublish("cloud0", "cloud0.l-1", channel)).toBe(true)

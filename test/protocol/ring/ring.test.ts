@@ -50,7 +50,7 @@ describe("Ring - matrix product", () => {
     })
   }
 
-  it("the kernel adds to what is there where it is told to, as the halves of a large product need it", () => {
+  it("the kernel adds to what is there on request, as the halves of a large product need it", () => {
     const next = splitmix(6n)
     for (const [m, k, n] of sizes) {
       const mark = ring.mark()

@@ -21,7 +21,7 @@ export class JobFailed extends Data.TaggedError("JobFailed")<{
   }
 }
 
-/** Runs jobs where it is called. `seen` is told of every job before it runs. */
+/** Runs jobs where it is called. `seen` hears of every job before it runs. */
 export const localWork = (seen?: (name: JobName, input: unknown) => void): Work<JobFailed> => ({
   run: <K extends JobName>(name: K, input: JobInput<K>) =>
     Effect.try({

@@ -1,16 +1,16 @@
 /** What a party does about brokers that security can't rest on, and about what is none: a few of the corpus, and brokers that change. */
 import type { Socket } from "node:net"
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { drawNkey } from "../../../protocol/channels/nkey.ts"
 import { ask } from "../../../protocol/messages/message.ts"
 import { Schema } from "../../../protocol/schema.ts"
-import { drawCredentials } from "../../../runtime/broker/start.ts"
+import { drawCredentials, nkeysFor } from "../../../runtime/broker/start.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
 import * as Parties from "../../../runtime/messaging/party.ts"
 import * as Nats from "../../../runtime/transport/nats.ts"
 import { Transport, type TransportError, type TransportStatus } from "../../../runtime/transport/transport.ts"
 import { brokerLost } from "../../../scenarios/run/until-broker.ts"
-import { passwordsIn } from "../../support/broker-case.ts"
 import { brokerCorpus } from "../../support/broker-corpus.ts"
 import { corpusSuite } from "../../support/broker-suite.ts"
 import { brokerFrom, openBroker, ownConfiguration } from "../../support/configured-broker.ts"
@@ -29,7 +29,7 @@ const changing = (meet: (socket: Socket, number: number) => void) =>
       Nats.layer({
         servers: [`nats://127.0.0.1:${port}`],
         user: "cloud0",
-        password: Redacted.make("p-secret"),
+        nkey: drawNkey(),
         run: "trial-1",
         connectTimeoutMs: 1_000
       })
@@ -49,11 +49,12 @@ const changing = (meet: (socket: Socket, number: number) => void) =>
 
 const Anything = ask("Anything", Schema.Struct({}), Schema.Struct({}))
 
-const passwordsTold = (told: string) => told.split("p-secret").length - 1
+/** How often its nonce was signed. */
+const signatures = (told: string) => told.split('"sig":').length - 1
 const message = new Uint8Array(1)
 
 describe("a broker that was away", () => {
-  it.scopedLive("is not told the password any more where it comes back without authorization", () =>
+  it.scopedLive("is not signed for any more where it comes back without authorization", () =>
     Effect.gen(function* () {
       const { transport, told, hangUp, seen, closed } = yield* changing((socket, number) => {
         answering(socket)
@@ -63,7 +64,7 @@ describe("a broker that was away", () => {
       const error = yield* Deferred.await(closed)
       expect(error).toMatchObject({ _tag: "BrokerUnprotected", user: "cloud0" })
       expect(seen).toEqual(["reconnecting", "closed"])
-      expect(passwordsTold(told())).toBe(1)
+      expect(signatures(told())).toBe(1)
       expect(transport.send("bicameral.trial-1.kgc.main.cloud0.main.ask", message)).toBe(error)
       const late = yield* Effect.flip(
         Effect.scoped(transport.subscribe("bicameral.trial-1.cloud0.main.>", () => {}))
@@ -89,7 +90,7 @@ describe("a broker that was away", () => {
       })
       hangUp()
       expect(yield* Deferred.await(closed)).toMatchObject({ _tag: "BrokerUnprotected" })
-      expect(passwordsTold(told())).toBe(2)
+      expect(signatures(told())).toBe(2)
       expect(told()).not.toContain(`PUB ${subject}`)
     })
   )
@@ -120,9 +121,9 @@ describe("a broker that was away", () => {
     () =>
       Effect.gen(function* () {
         const credentials = drawCredentials()
-        const passwords = passwordsIn({ credentials })
+        const nkeys = nkeysFor(credentials)
         const first = yield* Scope.make()
-        const port = yield* Scope.extend(brokerFrom(ownConfiguration, passwords), first)
+        const port = yield* Scope.extend(brokerFrom(ownConfiguration, nkeys), first)
         const servers = [`nats://127.0.0.1:${port}`] as const
         const context = yield* Layer.build(
           Parties.layer({ name: "user1", run: "trial-1" }).pipe(
@@ -136,7 +137,7 @@ describe("a broker that was away", () => {
         ]
         yield* Effect.yieldNow()
         yield* Scope.close(first, Exit.void)
-        yield* brokerFrom(openBroker, passwords, port)
+        yield* brokerFrom(openBroker, nkeys, port)
         for (const fiber of [asked, waiting])
           expect(yield* Effect.flip(Fiber.join(fiber))).toMatchObject({
             _tag: "BrokerUnprotected",

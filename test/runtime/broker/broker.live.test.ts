@@ -10,8 +10,8 @@ import { actorNames } from "../../../protocol/messages/subjects.ts"
 import { findServer, passedOver } from "../../../runtime/broker/find.ts"
 import { integrityOf } from "../../../runtime/broker/install.ts"
 import {
+  drawCredentials,
   operator,
-  passwordVariable,
   serverIsThere,
   startBroker,
   startOwnBroker
@@ -43,7 +43,7 @@ const alive = (pid: number) => {
 }
 
 describe("the broker of a run", () => {
-  it.live("has fresh passwords for every role, and ends with the scope", () =>
+  it.live("has fresh NKEYs for every role, and ends with the scope", () =>
     Effect.gen(function* () {
       const start = Effect.scoped(
         Effect.map(startOwnBroker(), (broker) => {
@@ -53,11 +53,11 @@ describe("the broker of a run", () => {
       )
       const [one, two] = [yield* start, yield* start]
       expect(Object.keys(one.credentials).sort()).toEqual([...actorNames, operator].sort())
-      const passwords = [one, two].flatMap(({ credentials }) =>
-        Object.values(credentials).map(({ password }) => Redacted.value(password))
+      const seeds = [one, two].flatMap(({ credentials }) =>
+        Object.values(credentials).map(({ nkey }) => Redacted.value(nkey))
       )
-      expect(new Set(passwords).size).toBe(2 * (actorNames.length + 1))
-      expect(JSON.stringify(one)).not.toContain(passwords[0])
+      expect(new Set(seeds).size).toBe(2 * (actorNames.length + 1))
+      expect(JSON.stringify(one)).not.toContain(seeds[0])
       expect([one.pid, two.pid].map(alive)).toEqual([false, false])
     })
   )
@@ -117,14 +117,13 @@ describe("the broker of a run", () => {
     })
   )
 
-  it.scopedLive("is the one at NATS_URL where that is set, with the passwords of the environment", () =>
+  it.scopedLive("is the one at NATS_URL where that is set, with the users that are known", () =>
     Effect.gen(function* () {
-      const { url, credentials } = yield* startBroker().pipe(
-        withVariables({ NATS_URL: "nats://broker.example:4222", [passwordVariable("user2")]: "p-two" })
+      const { user2 } = drawCredentials()
+      const given = yield* startBroker({ credentials: { user2: user2! } }).pipe(
+        withVariables({ NATS_URL: "nats://broker.example:4222" })
       )
-      expect(url).toBe("nats://broker.example:4222")
-      expect(Redacted.value(credentials.user2!.password)).toBe("p-two")
-      expect(credentials.user3).toBeUndefined()
+      expect(given).toEqual({ url: "nats://broker.example:4222", credentials: { user2 } })
     })
   )
 

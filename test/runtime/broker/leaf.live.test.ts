@@ -18,12 +18,12 @@ import {
   memberNamed,
   subjectOf
 } from "../../../protocol/messages/subjects.ts"
-import { drawCredentials, passwordVariable } from "../../../runtime/broker/start.ts"
+import { drawCredentials, nkeysFor, nkeyVariable } from "../../../runtime/broker/start.ts"
 import * as Nats from "../../../runtime/transport/nats.ts"
 import { publish, Transport } from "../../../runtime/transport/transport.ts"
 import { authority } from "../../support/certificates.ts"
 import { configuredBroker, freePort } from "../../support/configured-broker.ts"
-import { type RawClient, rawClient } from "../../support/raw-client.ts"
+import { letIn, type RawClient, rawClient } from "../../support/raw-client.ts"
 
 const configuration = (name: string) => fileURLToPath(new URL(`docs/deployment/${name}`, projectRoot))
 
@@ -31,8 +31,8 @@ const configuration = (name: string) => fileURLToPath(new URL(`docs/deployment/$
 const lawless = `
 listen: $BROKER_LISTEN
 tls { cert_file: $BROKER_CERTIFICATE, key_file: $BROKER_KEY }
-authorization { users: [{ user: cloud0, password: $CLOUD0_PASSWORD }] }
-leafnodes { remotes: [{ url: $CLOUD0_HUB, tls { ca_file: $HUB_CA } }] }
+authorization { users: [{ nkey: $CLOUD0_NKEY }] }
+leafnodes { remotes: [{ url: $CLOUD0_HUB, nkey: $CLOUD0_SEED, tls { ca_file: $HUB_CA } }] }
 `
 
 const folder = Effect.acquireRelease(
@@ -45,28 +45,23 @@ const deployment = (configurations: Readonly<Record<"cloud0" | "cloud1", string>
   Effect.gen(function* () {
     const { certificate: ca, sign } = yield* authority
     const credentials = drawCredentials()
-    const passwords = Object.fromEntries(
-      Object.values(credentials).map(({ user, password }) => [
-        passwordVariable(user),
-        Redacted.value(password)
-      ])
-    )
+    const nkeys = nkeysFor(credentials)
     const { certificate, key } = yield* sign(["IP:127.0.0.1"])
     const files = { BROKER_CERTIFICATE: certificate, BROKER_KEY: key, HUB_CA: ca }
     const ports = { hub: yield* freePort, cloud0: yield* freePort, cloud1: yield* freePort }
     const leaves = yield* freePort
     yield* configuredBroker(configuration("hub.conf"), {
-      ...passwords,
+      ...nkeys,
       ...files,
       BROKER_LISTEN: `127.0.0.1:${ports.hub}`,
       HUB_LEAF_LISTEN: `127.0.0.1:${leaves}`
     })
     for (const cloud of ["cloud0", "cloud1"] as const) {
-      const password = passwords[passwordVariable(cloud)]!
       const leaf = yield* configuredBroker(configurations[cloud], {
         ...files,
-        [passwordVariable(cloud)]: password,
-        [`${cloud.toUpperCase()}_HUB`]: `tls://${cloud}:${password}@127.0.0.1:${leaves}`,
+        [nkeyVariable(cloud)]: nkeys[nkeyVariable(cloud)]!,
+        [`${cloud.toUpperCase()}_HUB`]: `tls://127.0.0.1:${leaves}`,
+        [`${cloud.toUpperCase()}_SEED`]: Redacted.value(credentials[cloud]!.nkey),
         BROKER_LISTEN: `127.0.0.1:${ports[cloud]}`
       })
       yield* Effect.repeat(Effect.sync(leaf.said), {
@@ -84,27 +79,26 @@ const deployment = (configurations: Readonly<Record<"cloud0" | "cloud1", string>
       ).pipe(Effect.map((context) => Context.get(context, Transport)))
     /** As a program of somebody else's, which does not mind what the broker allows it. */
     const spy = (actor: string, broker: keyof typeof ports) =>
-      rawClient(ports[broker], actor, passwords[passwordVariable(actor)]!)
-    return { connect, spy, leaves, passwords }
+      rawClient(ports[broker], credentials[actor]!.nkey)
+    return { connect, spy, leaves, credentials }
   })
 
 /**
  * Comes in at the hub as a broker that forgets its manners: speaks the protocol of leaf nodes itself, and checks nothing. Until the scope
  * ends, or the hub has enough of it.
  */
-const rawLeaf = (port: number, user: string, password: string) =>
+const rawLeaf = (port: number, nkey: Redacted.Redacted) =>
   Effect.map(
     Effect.acquireRelease(
       Effect.promise(async () => {
         const plain = connectTcp(port, "127.0.0.1")
         // The hub says what it is before the connection is encrypted.
-        await once(plain, "data")
+        const [info] = (await once(plain, "data")) as [Buffer]
         const socket = connectTls({ socket: plain, rejectUnauthorized: false })
         socket.on("error", () => {})
         await once(socket, "secureConnect")
         const hello = {
-          user,
-          pass: password,
+          ...letIn(nkey, info),
           name: "lawless",
           server_id: "lawless",
           headers: true,
@@ -283,11 +277,11 @@ describe("brokers of the clouds, joined to the hub", () => {
 
   it.scopedLive("are held to their permissions by the hub alone, whatever program they are", () =>
     Effect.gen(function* () {
-      const { connect, leaves, passwords } = yield* deployment({
+      const { connect, leaves, credentials } = yield* deployment({
         cloud0: configuration("cloud0.conf"),
         cloud1: configuration("cloud1.conf")
       })
-      const leaf = rawLeaf(leaves, "cloud0", passwords[passwordVariable("cloud0")]!)
+      const leaf = rawLeaf(leaves, credentials.cloud0!.nkey)
       const { subjects, arrives } = yield* listening(yield* connect("kgc", "hub"), inboxes("kgc"))
       const allowed = subjectOf({ run, to: "kgc", from: "cloud0", channel: "ask" })
       for (const from of ["cloud1", "user1"]) {

@@ -6,6 +6,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import { startActor } from "../../../runtime/processes/process.ts"
 import { holdFolder } from "../../../runtime/storage/folder-lock.ts"
+import { patienceMs } from "../../support/patience.ts"
 
 const entry = fileURLToPath(new URL("../../support/actor-child.mjs", import.meta.url))
 
@@ -14,20 +15,21 @@ const folder = Effect.acquireRelease(
   (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
 )
 
-const patienceMs = 1_000
+/** How long a holder waits for a folder that another has. */
+const waitMs = 1_000
 
 /** Another process that holds the folder. */
 const holder = (path: string) =>
-  startActor({ party: "cloud0", entry, args: ["hold", path, String(patienceMs)], readyTimeoutMs: 120_000 })
+  startActor({ party: "cloud0", entry, args: ["hold", path, String(waitMs)], readyTimeoutMs: patienceMs })
 
 const filesIn = (path: string) => Effect.promise(() => readdir(path))
 
 describe("a folder of one process", () => {
-  it.scopedLive("is refused to a second one, which is told the folder, the first and the remedy", () =>
+  it.scopedLive("is refused to a second one, which hears of the folder, the first and the remedy", () =>
     Effect.gen(function* () {
       const path = yield* folder
       const { pid } = yield* holder(path)
-      const error = yield* Effect.flip(holdFolder(path, patienceMs))
+      const error = yield* Effect.flip(holdFolder(path, waitMs))
       expect(error).toMatchObject({ _tag: "FolderInUse", folder: path, pid, retryable: false })
       expect(error.message).toBe(
         `the folder ${path} is in use by process ${pid}, and two would spoil each other's state; end that process first, or give this one a folder of its own`

@@ -10,7 +10,7 @@ afterEach(() => {
   for (const close of closing.splice(0)) close()
 })
 
-/** A server that says what it is told to, and a socket of ours at it, both connected. */
+/** A server that says what a test gives it, and a socket of ours at it, both connected. */
 const connected = async () => {
   const server = createServer({ noDelay: true }).listen(0, "127.0.0.1")
   await once(server, "listening")

@@ -1,6 +1,7 @@
 import { once } from "node:events"
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Layer, Redacted } from "effect"
+import { drawNkey, publicNkey } from "../../../protocol/channels/nkey.ts"
 import { ask } from "../../../protocol/messages/message.ts"
 import {
   actorNames,
@@ -61,9 +62,9 @@ const partyOf = (broker: Broker, name: string, run = "run") =>
 describe("connecting", () => {
   it.scopedLive("connecting - no broker is an error that names where it was sought", () =>
     Effect.gen(function* () {
-      const password = Redacted.make("p")
+      const nkey = drawNkey()
       const error = yield* Effect.flip(
-        Layer.build(Nats.layer({ servers: ["nats://127.0.0.1:1"], user: "kgc", password }))
+        Layer.build(Nats.layer({ servers: ["nats://127.0.0.1:1"], user: "kgc", nkey }))
       )
       expect(error).toMatchObject({ _tag: "BrokerUnreachable", servers: ["nats://127.0.0.1:1"] })
       expect(error.message).toMatch(/127\.0\.0\.1:1.*NATS_URL/)
@@ -71,32 +72,32 @@ describe("connecting", () => {
   )
 
   it.scopedLive(
-    "connecting - refused credentials are an error at once, that names the user and not the password",
+    "connecting - refused credentials are an error at once, that names the user and its public NKEY alone",
     () =>
       Effect.gen(function* () {
         const { url } = yield* startOwnBroker()
-        const password = Redacted.make("p-wrong-password")
-        const error = yield* Effect.flip(
-          Layer.build(Nats.layer({ servers: [url], user: "cloud0", password }))
-        )
+        const nkey = drawNkey()
+        const error = yield* Effect.flip(Layer.build(Nats.layer({ servers: [url], user: "cloud0", nkey })))
         expect(error).toMatchObject({ _tag: "BrokerRefused", user: "cloud0" })
-        expect(error.message).toContain("CLOUD0_PASSWORD")
-        expect(JSON.stringify(error) + error.message).not.toContain("p-wrong-password")
+        expect(error.message).toContain(`CLOUD0_NKEY=${publicNkey(nkey)}`)
+        expect(JSON.stringify(error) + error.message).not.toContain(Redacted.value(nkey))
       })
   )
 
-  it.scopedLive("connecting - somebody without a name is not let in", () =>
-    Effect.gen(function* () {
-      const { url } = yield* startOwnBroker()
-      const nobody = Nats.layer({ servers: [url], user: "", password: Redacted.make("") })
-      expect(yield* Effect.flip(Layer.build(nobody))).toMatchObject({ _tag: "BrokerRefused" })
-    })
+  it.scopedLive(
+    "connecting - somebody whom the broker does not know is not let in, without a name either",
+    () =>
+      Effect.gen(function* () {
+        const { url } = yield* startOwnBroker()
+        const nobody = Nats.layer({ servers: [url], user: "", nkey: drawNkey() })
+        expect(yield* Effect.flip(Layer.build(nobody))).toMatchObject({ _tag: "BrokerRefused" })
+      })
   )
 })
 
-const members = actorsWithMembers.flatMap((house) => [
-  memberNamed(house, "worker", "1"),
-  memberNamed(house, "lane", "1")
+const members = actorsWithMembers.flatMap((actor) => [
+  memberNamed(actor, "worker", "1"),
+  memberNamed(actor, "lane", "1")
 ])
 const processes = ["kgc", "cloud0", "cloud1", "director", "user1", "user16", ...members]
 
@@ -276,7 +277,7 @@ describe("losing the broker", () => {
           Nats.layer({
             servers: [`nats://127.0.0.1:${port}`],
             user: "kgc",
-            password: Redacted.make("p"),
+            nkey: drawNkey(),
             connectTimeoutMs: 200
           })
         )

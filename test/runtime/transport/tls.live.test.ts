@@ -4,8 +4,9 @@ import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Layer, Redacted } from "effect"
 import { projectRoot } from "../../../protocol/artifact.ts"
+import { drawNkey, publicNkey } from "../../../protocol/channels/nkey.ts"
 import { inboxOf, subjectOf } from "../../../protocol/messages/subjects.ts"
-import { drawCredentials, passwordVariable } from "../../../runtime/broker/start.ts"
+import { drawCredentials, nkeysFor } from "../../../runtime/broker/start.ts"
 import { within } from "../../../runtime/deadline.ts"
 import * as Nats from "../../../runtime/transport/nats.ts"
 import { publish, Transport } from "../../../runtime/transport/transport.ts"
@@ -18,21 +19,17 @@ import { patienceMs } from "../../support/patience.ts"
 
 const configuration = fileURLToPath(new URL("nats-tls.conf", projectRoot))
 
-/** A broker with `nats-tls.conf` and a certificate; its port and the passwords. */
+/** A broker with `nats-tls.conf` and a certificate; its port, and ways to it. */
 const securedBroker = ({ certificate, key }: Signed) =>
   Effect.gen(function* () {
     const port = yield* freePort
     const credentials = drawCredentials()
-    const passwords = Object.values(credentials).map(({ user, password }) => [
-      passwordVariable(user),
-      Redacted.value(password)
-    ])
     const variables = {
       BROKER_LISTEN: `127.0.0.1:${port}`,
       BROKER_CERTIFICATE: certificate,
       BROKER_KEY: key
     }
-    yield* configuredBroker(configuration, { ...Object.fromEntries(passwords), ...variables })
+    yield* configuredBroker(configuration, { ...nkeysFor(credentials), ...variables })
     const transport = (user: string, server: string, trust?: Trust) =>
       Layer.build(
         Nats.layer({ servers: [server], ...credentials[user]!, ...(trust === undefined ? {} : { trust }) })
@@ -121,11 +118,11 @@ describe("TLS to the broker", () => {
       const { certificate } = yield* authority
       const file = join(dirname(certificate), "empty.pem")
       yield* Effect.promise(() => writeFile(file, "nothing"))
-      const password = Redacted.make("p")
+      const nkey = drawNkey()
       for (const authorities of [file, `${file}.gone`]) {
         const error = yield* Effect.flip(
           Layer.build(
-            Nats.layer({ servers: ["tls://127.0.0.1:1"], user: "kgc", password, trust: { authorities } })
+            Nats.layer({ servers: ["tls://127.0.0.1:1"], user: "kgc", nkey, trust: { authorities } })
           )
         )
         expect(error.message).toContain(`NATS_CA=${authorities} can't be read`)
@@ -141,20 +138,21 @@ const plainBroker = (host = "127.0.0.1", others: ReadonlyArray<string> = []) =>
     socket.write(infoLine({ ...fitting, connect_urls: others }))
   }, host)
 
-describe("a password", () => {
+describe("what a party connects with", () => {
   it.scopedLive("does not follow a tls:// address to a broker that speaks none", () =>
     Effect.gen(function* () {
       const { port, told } = yield* plainBroker()
-      const broker = { user: "kgc", password: Redacted.make("p-secret") }
+      const broker = { user: "kgc", nkey: drawNkey() }
       const error = yield* Effect.flip(
         Layer.build(Nats.layer({ servers: [`tls://127.0.0.1:${port}`], ...broker }))
       )
       expect(error).toMatchObject({ _tag: "BrokerUntrusted" })
       expect(error.message).toContain("it speaks no TLS")
       expect(told()).toBe("")
-      // The same broker is told it where this machine is all that it crosses.
+      // The same broker is given it where this machine is all that it crosses.
       yield* Effect.scoped(Layer.build(Nats.layer({ servers: [`nats://127.0.0.1:${port}`], ...broker })))
-      expect(told()).toContain("p-secret")
+      expect(told()).toContain(publicNkey(broker.nkey))
+      expect(told()).not.toContain(Redacted.value(broker.nkey))
     })
   )
 
@@ -162,9 +160,9 @@ describe("a password", () => {
     Effect.gen(function* () {
       const other = yield* plainBroker("127.0.0.2")
       const named = yield* plainBroker("127.0.0.1", [`127.0.0.2:${other.port}`])
-      const broker = { user: "kgc", password: Redacted.make("p-secret") }
+      const broker = { user: "kgc", nkey: drawNkey() }
       yield* Layer.build(Nats.layer({ servers: [`nats://127.0.0.1:${named.port}`], ...broker }))
-      expect(named.told()).toContain("p-secret")
+      expect(named.told()).toContain(publicNkey(broker.nkey))
       // A party that is hung up on comes back, four times, to the one that it was given.
       const back = (times: number) =>
         Effect.gen(function* () {
@@ -180,16 +178,15 @@ describe("a password", () => {
 
   it.scopedLive("is not sent to another machine in the clear, unless that was asked for", () =>
     Effect.gen(function* () {
-      const broker = { user: "kgc", password: Redacted.make("p-secret"), connectTimeoutMs: 100 }
+      const broker = { user: "kgc", nkey: drawNkey(), connectTimeoutMs: 100 }
       for (const server of [
         "nats://broker.invalid:4222",
         "nats://192.0.2.1:4222",
         "nats://[2001:db8::1]:4222"
       ]) {
         const error = yield* Effect.flip(Layer.build(Nats.layer({ servers: [server], ...broker })))
-        expect(error).toMatchObject({ _tag: "PasswordExposed", user: "kgc", server })
+        expect(error).toMatchObject({ _tag: "ConnectionExposed", user: "kgc", server })
         expect(error.message).toMatch(/tls:\/\/.*NATS_PLAINTEXT=allowed/)
-        expect(error.message).not.toContain("p-secret")
       }
       const allowed = yield* Effect.flip(
         Layer.build(
@@ -202,7 +199,7 @@ describe("a password", () => {
 
   it.scopedLive("stays where NATS_URL is no address of a broker, which says how one is written", () =>
     Effect.gen(function* () {
-      const broker = { user: "kgc", password: Redacted.make("p-secret"), connectTimeoutMs: 100 }
+      const broker = { user: "kgc", nkey: drawNkey(), connectTimeoutMs: 100 }
       for (const server of [
         "127.0.0.1:4222",
         "localhost:4222",

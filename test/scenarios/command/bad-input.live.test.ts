@@ -5,18 +5,14 @@
 import { access, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { join } from "node:path"
-import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
-import { Console, Effect, Redacted } from "effect"
-import { startOwnBroker } from "../../../runtime/broker/start.ts"
+import { Effect, Redacted } from "effect"
+import { drawIdentities, keysOf, usersOf } from "../../../actors/party/identities.ts"
+import { operator, startOwnBroker } from "../../../runtime/broker/start.ts"
 import { holdFolder } from "../../../runtime/storage/folder-lock.ts"
-import { checkScenario } from "../../../scenarios/command/check.ts"
-import { commandLine, verdictOf } from "../../../scenarios/command/commands.ts"
-import { resumeAndReport, runAndReport } from "../../../scenarios/command/run.ts"
-import { simulateAndReport } from "../../../scenarios/command/simulate.ts"
-import { runMember } from "../../../scenarios/run/helper-process.ts"
-import { runActor } from "../../../scenarios/run/party-process.ts"
-import { resumeRun, runScenario } from "../../../scenarios/run/run.ts"
+import { keysText, keysVariable } from "../../../scenarios/run/identities.ts"
+import { identitiesGiven } from "../../support/identities-given.ts"
+import { command } from "../../support/in-process.ts"
 import { bicameral, program, ran } from "../../support/program.ts"
 import {
   csv,
@@ -28,35 +24,6 @@ import {
   splits,
   writeScenario
 } from "../../support/small-scenario.ts"
-
-/** The command line in this process: what it printed, what it complained of and its exit status. */
-const command = (...words: ReadonlyArray<string>) =>
-  Effect.gen(function* () {
-    const printed: Array<string> = []
-    const complained: Array<string> = []
-    const log = (...said: ReadonlyArray<unknown>) => void printed.push(said.join(" "))
-    const console: Console.Console = {
-      ...(yield* Console.consoleWith(Effect.succeed)),
-      log: (...said) => Effect.sync(() => log(...said)),
-      error: (...said) => Effect.sync(() => void complained.push(said.join(" "))),
-      unsafe: { ...globalThis.console, log }
-    }
-    const program = commandLine({
-      run: (request) => runAndReport(runScenario, request),
-      resume: (folder) => resumeAndReport(resumeRun, folder),
-      simulate: simulateAndReport,
-      check: checkScenario,
-      actor: runActor,
-      member: runMember
-    })
-    const exit = yield* program(words).pipe(
-      Effect.provide(nodeContext),
-      Effect.withConsole(console),
-      Effect.exit
-    )
-    const { lines, status } = verdictOf(exit)
-    return { status, printed: printed.join("\n"), complained: [...complained, ...lines].join("\n") }
-  })
 
 const exists = (path: string) =>
   Effect.promise(() =>
@@ -167,7 +134,7 @@ describe("bad input - security", () => {
 })
 
 describe("bad input - words of the command", () => {
-  it.scopedLive("a seed that is none, an unknown role, a key that is missing or malformed", () =>
+  it.scopedLive("a seed that is none, an unknown role, an identity that is missing or none", () =>
     Effect.gen(function* () {
       const { file, folder, out } = yield* writeScenario(splits.rows)
       for (const seed of ["-1", "1.5", "one"]) {
@@ -182,12 +149,14 @@ describe("bad input - words of the command", () => {
       expect(unknown.complained).toMatch(
         /"east" is no party of this scenario; choose one of kgc, cloud0, cloud1, .*north, south, west/
       )
-      const keyless = yield* actor("cloud1")
-      expect(keyless.status).toBe(1)
-      expect(keyless.complained).toMatch(/KGC's verification key; give --kgc-key the key that the KGC prints/)
-      const malformed = yield* actor("north", "--kgc-key", "AAAA")
+      const nameless = yield* actor("cloud1")
+      expect(nameless.status).toBe(1)
+      expect(nameless.complained).toMatch(
+        /cloud1 has no identity: .*CLOUD1_IDENTITY.*bicameral identity FILE/
+      )
+      const malformed = yield* actor("north", "--identity", file)
       expect(malformed.status).toBe(1)
-      expect(malformed.complained).toContain('"AAAA" is not 32 bytes of base64; give --kgc-key')
+      expect(malformed.complained).toContain(`${file} gives no identity: `)
       expect(yield* exists(join(folder, "state"))).toBe(false)
       expect(yield* exists(out)).toBe(false)
     })
@@ -219,8 +188,9 @@ describe("bad input - the out folder", () => {
         [
           bicameral(["run", file, "--out", out]),
           bicameral(["actor", "kgc", "--scenario", file, "--run", "r1", "--state", state], {
+            ...identitiesGiven(identities),
             NATS_URL: "nats://127.0.0.1:1",
-            KGC_PASSWORD: "p-any"
+            [keysVariable]: keysText(keysOf(identities))
           })
         ],
         { concurrency: "unbounded" }
@@ -265,6 +235,8 @@ describe("bad input - the out folder", () => {
   )
 })
 
+const identities = drawIdentities(operator)
+
 /** A port of the loopback at which nobody listens. */
 const closedPort = Effect.promise(
   () =>
@@ -283,14 +255,8 @@ describe("bad input - the broker", () => {
       yield* runInMemory(file, out)
       const model = yield* read(out, "model.json")
       const url = `nats://127.0.0.1:${yield* closedPort}`
-      const passwords = Object.fromEntries(
-        ["KGC", "CLOUD0", "CLOUD1", "DIRECTOR", "USER1", "USER2", "USER3"].map((role) => [
-          `${role}_PASSWORD`,
-          "p-any"
-        ])
-      )
       const { complained, printed, status } = yield* bicameral(["run", file, "--out", out], {
-        ...passwords,
+        ...identitiesGiven(identities),
         NATS_URL: url
       })
       expect(status).toBe(1)
@@ -302,44 +268,40 @@ describe("bad input - the broker", () => {
     })
   )
 
-  it.scopedLive("NATS_URL without the passwords of its roles", () =>
+  it.scopedLive("NATS_URL without the identities that its broker knows", () =>
     Effect.gen(function* () {
       const { file, out } = yield* writeScenario(splits.rows)
       const { complained, status } = yield* bicameral(["run", file, "--out", out], {
         NATS_URL: "nats://127.0.0.1:1"
       })
       expect(status).toBe(1)
-      expect(complained).toMatch(/director needs the environment variable DIRECTOR_PASSWORD/)
+      expect(complained).toMatch(/director has no identity: .*DIRECTOR_IDENTITY/)
     })
   )
 
-  it.scopedLive("a broker that refuses the credentials, and says no password", () =>
+  it.scopedLive("a broker that knows another NKEY, of which nothing secret is said", () =>
     Effect.gen(function* () {
       const { file, folder, out } = yield* writeScenario(splits.rows)
-      const { credentials, url } = yield* startOwnBroker()
-      const right = Object.fromEntries(
-        Object.entries(credentials).map(([actor, { password }]) => [
-          `${actor.toUpperCase()}_PASSWORD`,
-          Redacted.value(password)
-        ])
-      )
+      const { url } = yield* startOwnBroker({ credentials: usersOf(identities) })
+      const wrong = drawIdentities()
       const { complained, printed, status } = yield* bicameral(["run", file, "--out", out], {
-        ...right,
-        NATS_URL: url,
-        DIRECTOR_PASSWORD: "p-wrong"
+        ...identitiesGiven(identities),
+        ...identitiesGiven({ director: wrong.director! }),
+        NATS_URL: url
       })
       expect(status).toBe(1)
-      expect(complained).toMatch(/refuses the credentials of "director": .*DIRECTOR_PASSWORD/)
+      expect(complained).toMatch(/refuses the credentials of "director": .*DIRECTOR_NKEY=U/)
       expect(printed).not.toContain("setup:")
       expect(yield* exists(out)).toBe(false)
 
       const party = yield* bicameral(
         ["actor", "kgc", "--scenario", file, "--run", "r1", "--state", join(folder, "kgc")],
-        { NATS_URL: url, KGC_PASSWORD: "p-wrong" }
+        { ...identitiesGiven(wrong), NATS_URL: url, [keysVariable]: keysText(keysOf(wrong)) }
       )
       expect(party.status).toBe(1)
-      expect(party.complained).toMatch(/refuses the credentials of "kgc": .*KGC_PASSWORD/)
-      for (const { complained: said } of [{ complained }, party]) expect(said).not.toContain("p-wrong")
+      expect(party.complained).toMatch(/refuses the credentials of "kgc": .*KGC_NKEY=U/)
+      for (const { complained: said } of [{ complained }, party])
+        for (const secret of Object.values(wrong)) expect(said).not.toContain(Redacted.value(secret))
     })
   )
 })

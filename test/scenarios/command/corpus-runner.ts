@@ -9,7 +9,7 @@ import { command } from "../../support/in-process.ts"
 import { splits, writeScenario } from "../../support/small-scenario.ts"
 import type { CommandCase, ParsedCase } from "./corpus.ts"
 
-/** What no command line may be told, whatever it is. */
+/** What no command line may print, whatever it is. */
 export const ourFault = /fault of the program|internal error|\n\s+at .*:\d+:\d+/
 
 interface Told {
@@ -42,6 +42,8 @@ export const tryParsed = ({ words, outcome }: ParsedCase) =>
       resume: note,
       simulate: note,
       check: (request) => Effect.as(note(request), ""),
+      identity: (request) => Effect.as(note(request), ""),
+      nkeys: (request) => Effect.as(note(request), ""),
       actor: note,
       member: note
     })
@@ -75,7 +77,7 @@ const shape = (request: object): object =>
   )
 
 /** The variables that say where a broker is, who a party is, and where its spans go. */
-const ofRuns = /^(NATS_.*|.*_PASSWORD|.*_HOUSE|OTEL_EXPORTER_OTLP_ENDPOINT)$/
+const ofRuns = /^(NATS_.*|.*_IDENTITY|BICAMERAL_KEYS|CREDENTIALS_DIRECTORY|OTEL_EXPORTER_OTLP_ENDPOINT)$/
 
 /** Sets the environment of this process until the scope ends. */
 const environment = (variables: Readonly<Record<string, string>>) =>

@@ -5,7 +5,9 @@ import { open } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
-import { startOwnBroker } from "../../../runtime/broker/start.ts"
+import { drawIdentities, keysOf, usersOf } from "../../../actors/party/identities.ts"
+import { operator, startOwnBroker } from "../../../runtime/broker/start.ts"
+import { keysText, keysVariable } from "../../../scenarios/run/identities.ts"
 import { bicameral, program, type Running, ran } from "../../support/program.ts"
 import { read, splits, temporaryFolder, writeScenario } from "../../support/small-scenario.ts"
 import { slice } from "../../support/sweep.ts"
@@ -20,7 +22,7 @@ describe("a command", () => {
   for (const each of slice(commandCases, commandCases.length))
     it.scopedLive(each.name, () => tryCommand(each))
 
-  it.scopedLive("is told that a file is a pipe, and does not wait for who writes to it", () =>
+  it.scopedLive("names a file that is a pipe, and does not wait for who writes to it", () =>
     Effect.gen(function* () {
       const pipe = join(yield* temporaryFolder, "pipe")
       execFileSync("mkfifo", [pipe])
@@ -68,10 +70,14 @@ describe("a reader that goes away", () => {
   it.scopedLive("ends a party", () =>
     Effect.gen(function* () {
       const { file, folder } = yield* writeScenario(splits.rows)
-      const { credentials, url } = yield* startOwnBroker()
+      const identities = drawIdentities(operator)
+      const { url } = yield* startOwnBroker({ credentials: usersOf(identities) })
       const ended = yield* bicameral(
         ["actor", "kgc", "--scenario", file, "--run", "r", "--state", join(folder, "kgc")],
-        { NATS_URL: url, KGC_PASSWORD: Redacted.value(credentials.kgc!.password) },
+        {
+          ...{ NATS_URL: url, KGC_IDENTITY: Redacted.value(identities.kgc!) },
+          [keysVariable]: keysText(keysOf(identities))
+        },
         leaveAt("")
       )
       expect(ended).toEqual({ status: 141, printed: "", complained: "" })

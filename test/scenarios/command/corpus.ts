@@ -4,6 +4,10 @@
  */
 
 import { readFileSync } from "node:fs"
+import { drawIdentities, identityIn, keysOf } from "../../../actors/party/identities.ts"
+import { publicTextOf } from "../../../protocol/channels/identity.ts"
+import { keysText, keysVariable } from "../../../scenarios/run/identities.ts"
+import { identitiesGiven } from "../../support/identities-given.ts"
 
 /** What is said of a refused command line, all of it on the standard error. */
 interface Refused {
@@ -86,7 +90,7 @@ const accepted: ReadonlyArray<ParsedCase> = [
 ]
 
 const help = (command: string) => new RegExp(`; see bicameral ${command} --help$`)
-const choose = /choose one of run, resume, simulate, check, actor; see bicameral --help$/
+const choose = /choose one of run, resume, simulate, check, identity, nkeys, actor; see bicameral --help$/
 
 /** Wrong words, names and places. */
 const wrongWords: ReadonlyArray<ParsedCase> = [
@@ -338,12 +342,14 @@ const otherFiles: ReadonlyArray<CommandCase> = [
   command("resume of a scenario", ["resume", scenario], refused(/nothing to resume in .*leaves\.yaml/))
 ]
 
+const identities = drawIdentities()
+/** A broker that is not there, and a trial's identities. */
 const broker = {
+  ...identitiesGiven(identities),
   NATS_URL: "nats://127.0.0.1:1",
-  KGC_PASSWORD: "p-k",
-  CLOUD0_PASSWORD: "p-c",
-  USER1_PASSWORD: "p-u"
+  [keysVariable]: keysText(keysOf(identities))
 }
+const publicOf = (actor: string) => publicTextOf(identityIn(identities, actor))
 const party = (
   name: string,
   role: string,
@@ -365,6 +371,8 @@ const named = (run: string, near?: string) =>
     ]
   )
 const run = ["--run", "r"]
+/** A private key of a party, as `bicameral identity` makes it. */
+const identity = "A".repeat(43)
 const member = (name: string, role: string, words: ReadonlyArray<string>, says: RegExp, env = {}) =>
   command(name, ["actor", role, ...run, ...words], refused(says), { env: { ...broker, ...env } })
 
@@ -386,23 +394,58 @@ const parties: ReadonlyArray<CommandCase> = [
   party("actor of a role that is none", "cloud2", run, [
     /"cloud2" is no party .*kgc, cloud0, cloud1, director, north/
   ]),
-  party("actor without the KGC's key", "user1", run, [/give --kgc-key the key that the KGC prints/]),
+  party("actor without NATS_URL", "kgc", run, [/kgc needs the environment variable NATS_URL/], {
+    ...identitiesGiven(identities),
+    [keysVariable]: broker[keysVariable]!
+  }),
   party(
-    "actor with half a key",
+    "actor without an identity",
+    "kgc",
+    run,
+    [
+      /kgc has no identity: neither kgc\.identity .* nor KGC_IDENTITY is there; make one with .*identity FILE/
+    ],
+    { NATS_URL: broker.NATS_URL }
+  ),
+  party(
+    "actor with a public text for an identity",
+    "user1",
+    run,
+    [/user1 has no identity: USER1_IDENTITY is no secret of a party/],
+    { ...broker, USER1_IDENTITY: publicOf("user1") }
+  ),
+  party(
+    "actor with the identity of another party",
+    "cloud0",
+    run,
+    [/another identity for cloud0 than the one that it was started with/],
+    { ...broker, CLOUD0_IDENTITY: identitiesGiven(identities).CLOUD1_IDENTITY! }
+  ),
+  party(
+    "actor of a scenario without identities",
+    "kgc",
+    run,
+    [/lists no identity of director, kgc, cloud0, cloud1, user1.*bicameral identity/],
+    { ...identitiesGiven(identities), NATS_URL: broker.NATS_URL }
+  ),
+  party(
+    "actor with an identity in a file that is not there",
+    "kgc",
+    [...run, "--identity", "{dir}/none"],
+    [/none gives no identity: there is no such file or folder.*; make one with `bicameral identity .*none`/]
+  ),
+  party(
+    "actor with a folder for an identity",
+    "kgc",
+    [...run, "--identity", "{dir}"],
+    [/gives no identity: it is no file; name the file that `bicameral identity` made/]
+  ),
+  party(
+    "actor --kgc-key, which there was once",
     "cloud0",
     [...run, "--kgc-key", "abc="],
-    [/"abc=" is not 32 bytes of base64/]
+    [/actor has no option --kgc-key; it takes .*--identity/]
   ),
-  party(
-    "actor with a key that has something before it",
-    "cloud0",
-    [...run, "--kgc-key", `kgcKey:${"A".repeat(43)}=`],
-    [/is not 32 bytes of base64; give --kgc-key/]
-  ),
-  party("actor without NATS_URL", "kgc", run, [/kgc needs the environment variable NATS_URL/], {}),
-  party("actor without its password", "kgc", run, [/kgc needs the environment variable KGC_PASSWORD/], {
-    NATS_URL: broker.NATS_URL
-  }),
   party("actor at a port where nobody listens", "kgc", run, [
     /no NATS broker answers at nats:\/\/127\.0\.0\.1:1: ./
   ]),
@@ -443,21 +486,59 @@ const parties: ReadonlyArray<CommandCase> = [
           "kgc",
           ["--worker", "--state", "/proc/nowhere"],
           /the event log \/proc\/nowhere\/events\.jsonl can't be written/,
-          { KGC_HOUSE: `${"A".repeat(43)}=` }
+          { KGC_IDENTITY: identity }
         )
       ]
     : []),
-  member("a worker without a secret", "kgc", ["--worker"], /give all its processes the same KGC_HOUSE/),
+  member("a worker without an identity", "kgc", ["--worker"], /KGC_IDENTITY is not set; make one with/),
   member(
-    "a worker with half a secret",
+    "a worker with half an identity",
     "kgc",
     ["--worker"],
-    /its group secret has 3 bytes; .*KGC_HOUSE, base64 of 32/,
+    /KGC_IDENTITY is no private key of 43 characters/,
     {
-      KGC_HOUSE: "AAAA"
+      KGC_IDENTITY: identity.slice(0, 20)
     }
   )
 ]
 
+const identityFiles: ReadonlyArray<CommandCase> = [
+  command(
+    "identity in a file that is not there",
+    ["identity", "{dir}/me"],
+    printed(/^([\w-]{43}\.U[A-Z2-7]{55})\n.*\n {2}kgc: \1\n.*\n {2}identity: \1\n.*me is new/s)
+  ),
+  command(
+    "identity in a folder that is not there",
+    ["identity", "{dir}/none/me"],
+    refused(/none\/me gives no identity: .*; make the folder .*none first/)
+  ),
+  command("identity in a folder", ["identity", "{dir}"], refused(/gives no identity: it is no file/)),
+  command(
+    "identity in the scenario",
+    ["identity", scenario],
+    refused(/its mode is 6[0-7]4, so others .*; take that away with chmod 600/)
+  ),
+  command("identity without a file", ["identity"], refused(/identity needs FILE/)),
+  command(
+    "identity with its seed in a file that is there",
+    ["identity", "{dir}/me", "--nkey", scenario],
+    refused(/leaves\.yaml gives no identity: something of this name is there, and is never overwritten/)
+  ),
+  command(
+    "nkeys of a scenario without identities",
+    ["nkeys", scenario],
+    refused(
+      /lists no identity of kgc, cloud0, cloud1, director, user1, user2, user3; have each owner make one/
+    )
+  ),
+  command("nkeys of a file that is not there", ["nkeys", "{dir}/none"], refused(/none/))
+]
+
 /** Command lines with all that they do, in one process. */
-export const commandCases: ReadonlyArray<CommandCase> = [...scenarioFiles, ...otherFiles, ...parties]
+export const commandCases: ReadonlyArray<CommandCase> = [
+  ...scenarioFiles,
+  ...otherFiles,
+  ...parties,
+  ...identityFiles
+]

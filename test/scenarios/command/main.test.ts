@@ -10,6 +10,7 @@ import { checkScenario } from "../../../scenarios/command/check.ts"
 import {
   type CheckRequest,
   commandLine,
+  type IdentityRequest,
   type RunRequest,
   type SimulateRequest,
   verdictOf
@@ -37,20 +38,28 @@ const recorder = () => {
   return { printed, complained, console }
 }
 
+type Asked =
+  | RunRequest
+  | CheckRequest
+  | IdentityRequest
+  | ActorOptions
+  | MemberOptions
+  | SimulateRequest
+  | string
+
 /** Gives the words to the program and tells what it was asked to do, what it printed and how it ended. */
 const given = (...words: ReadonlyArray<string>) =>
   Effect.gen(function* () {
-    const asked: Array<RunRequest | CheckRequest | ActorOptions | MemberOptions | SimulateRequest | string> =
-      []
-    const note = (
-      what: RunRequest | CheckRequest | ActorOptions | MemberOptions | SimulateRequest | string
-    ) => Effect.sync(() => void asked.push(what))
+    const asked: Array<Asked> = []
+    const note = (what: Asked) => Effect.sync(() => void asked.push(what))
     const { printed, complained, console } = recorder()
     const program = commandLine({
       run: note,
       resume: note,
       simulate: note,
       check: (request) => Effect.as(note(request), `checked ${request.file}`),
+      identity: (request) => Effect.as(note(request), `identity of ${request.file}`),
+      nkeys: (file) => Effect.as(note(file), `NKEYs of ${file}`),
       actor: note,
       member: note
     })
@@ -112,7 +121,7 @@ describe("bicameral run", () => {
       expect(verdict).toEqual({
         status: 1,
         lines: [
-          'bicameral: "ran" is no command; choose one of run, resume, simulate, check, actor; see bicameral --help'
+          'bicameral: "ran" is no command; choose one of run, resume, simulate, check, identity, nkeys, actor; see bicameral --help'
         ]
       })
       expect(asked).toEqual([])
@@ -154,16 +163,39 @@ describe("bicameral check and actor", () => {
     })
   )
 
+  it.effect("identity and nkeys print what they find, for a file each", () =>
+    Effect.gen(function* () {
+      const shown = yield* given("identity", "me")
+      expect(shown.asked).toEqual([{ file: "me", nkey: Option.none() }])
+      expect(shown.printed).toEqual(["identity of me"])
+      const written = yield* given("identity", "me", "--nkey", "seed")
+      expect(written.asked).toEqual([{ file: "me", nkey: Option.some("seed") }])
+      const nkeys = yield* given("nkeys", "a.yaml")
+      expect(nkeys.asked).toEqual(["a.yaml"])
+      expect(nkeys.printed).toEqual(["NKEYs of a.yaml"])
+    })
+  )
+
   it.effect("actor takes all that a party needs to know", () =>
     Effect.gen(function* () {
-      const key = "+/abc0=="
-      const options = ["--scenario", "a.yaml", "--run", "r1", "--kgc-key", key, "--state", "s", "--seed", "3"]
+      const options = [
+        "--scenario",
+        "a.yaml",
+        "--run",
+        "r1",
+        "--identity",
+        "me",
+        "--state",
+        "s",
+        "--seed",
+        "3"
+      ]
       expect((yield* given("actor", "cloud1", ...options)).asked).toEqual([
         {
           role: "cloud1",
           scenario: "a.yaml",
           run: "r1",
-          kgcKey: Option.some(key),
+          identity: Option.some("me"),
           state: "s",
           seed: Option.some(3),
           faults: Option.none()
@@ -177,6 +209,7 @@ describe("bicameral check and actor", () => {
       const member = {
         role: "cloud0",
         run: "r1",
+        identity: Option.none(),
         threads: Option.some(3),
         state: Option.none()
       }

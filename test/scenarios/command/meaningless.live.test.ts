@@ -144,7 +144,7 @@ describe("what is foreseen", () => {
     })
   )
 
-  it.scopedLive("is told of a run that is then sound, and does not spoil it", () =>
+  it.scopedLive("is a warning only where the run is then sound, and does not spoil it", () =>
     Effect.gen(function* () {
       const { data } = smallScenario(splits.rows)
       const label = { column: "kind", values: ["ash", "elm", "oak"] }

@@ -762,7 +762,7 @@ const valueCases: ReadonlyArray<ScenarioCase> = refused([
     "a choice without brackets",
     "reveal: [accuracy]",
     "reveal: accuracy",
-    "reveal: must be a list of what may be told; put [ ] around it"
+    "reveal: must be a list of what may be revealed; put [ ] around it"
   ],
   [
     "a home folder",

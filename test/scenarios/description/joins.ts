@@ -1,6 +1,6 @@
 /**
  * Two owners, each with a file of its own making: seven rows that both have, and one of each that may be the same. Whether the
- * two are joined is told by `check`, which counts the rows or names the gap.
+ * two are joined is reported by `check`, which counts the rows or names the gap.
  */
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"

@@ -237,7 +237,7 @@ describe("scenario - paths of data files", () => {
     })
   )
 
-  it.effect("are told to be written with /, where one with backslashes leads nowhere", () =>
+  it.effect("are to be written with /, where one with backslashes leads nowhere", () =>
     Effect.map(north1("plain.yaml", "data\\north.csv", {}), (read) =>
       expect(refusal(read)).toMatch(
         /there is no such file; .*; write \/ between the folders of a path, not \\$/
@@ -253,7 +253,7 @@ describe("scenario - paths of data files", () => {
     )
   )
 
-  it.effect("and of the scenario: a folder is told to be one", () =>
+  it.effect("and of the scenario: a folder is named as one", () =>
     Effect.gen(function* () {
       expect(refusal(yield* Effect.either(loadScenario("scenarios")))).toBe(
         "scenarios: is a folder; give the path of a scenario file"

@@ -1,5 +1,6 @@
-import { Either } from "effect"
+import { Either, Redacted } from "effect"
 import { describe, expect, it } from "vitest"
+import { drawSecret, identityOfSecret, publicTextOf } from "../../../protocol/channels/identity.ts"
 import { ArrayFormatter } from "../../../protocol/schema.ts"
 import { decodeScenario } from "../../../scenarios/description/decode.ts"
 import { faultsJsonSchema } from "../../../scenarios/description/faults.ts"
@@ -286,6 +287,41 @@ describe("scenario schema - parts that do not fit together", () => {
 })
 
 /** As Biome would lay it out, so that the file passes the linter as it is written. */
+describe("scenario schema - identities", () => {
+  const secret = Redacted.value(drawSecret())
+  const text = publicTextOf(identityOfSecret(secret)!)
+  const other = publicTextOf(identityOfSecret(Redacted.value(drawSecret()))!)
+
+  it("are public texts, of some or of all parties", () => {
+    const listed = { parties: { kgc: text }, users: [{ ...north, identity: other }, south] }
+    expect(Either.getOrThrow(decodeScenario({ ...plainScenario, ...listed }))).toMatchObject(listed)
+  })
+
+  it("are refused where they are cut, or half of one", () => {
+    for (const wrong of [text.slice(1), text.slice(0, -1), text.slice(0, 43), text.slice(44), "kgc", 7])
+      expect(problems({ parties: { kgc: wrong } })).toEqual([
+        "parties.kgc must be a public text of 100 characters, as bicameral identity prints it"
+      ])
+  })
+
+  it("are never secrets, of which nothing is repeated", () => {
+    const [problem] = problems({ users: [{ ...north, identity: secret }, south] })
+    expect(problem).toMatch(
+      /^users\.0\.identity must be .*; this is the party's secret: take it out, and make another/
+    )
+    expect(problem).not.toContain(secret.slice(-40))
+  })
+
+  it("are each of one party", () => {
+    expect(
+      problems({ parties: { kgc: text, cloud0: text }, users: [{ ...north, identity: text }, south] })
+    ).toEqual([
+      "parties.cloud0 is the identity of kgc too; have each party make one of its own",
+      "users.0.identity is the identity of kgc too; have each party make one of its own"
+    ])
+  })
+})
+
 describe("scenario schema - for editors", () => {
   it("is what scenario.schema.json holds (npx vitest run test/scenarios/description/schema.test.ts -u writes it anew)", async () => {
     await expect(laidOut(scenarioJsonSchema())).toMatchFileSnapshot("../../../scenarios/scenario.schema.json")

@@ -1,4 +1,4 @@
-/** Faults as data: what a plan may say, how wrong plans are told, and what becomes of names and drawn moments. */
+/** Faults as data: what a plan may say, how wrong plans are reported, and what becomes of names and drawn moments. */
 import { Effect, Either } from "effect"
 import { describe, expect, it } from "vitest"
 import { ArrayFormatter } from "../../../protocol/schema.ts"

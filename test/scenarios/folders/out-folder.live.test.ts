@@ -13,9 +13,9 @@ import {
 } from "node:fs/promises"
 import { dirname, join, relative } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { actorsWithMembers } from "../../../protocol/messages/subjects.ts"
-import { drawCredentials } from "../../../runtime/broker/start.ts"
+import { Effect, Redacted } from "effect"
+import { drawSecret } from "../../../protocol/channels/identity.ts"
+import { everyUser } from "../../../runtime/broker/start.ts"
 import { credentialsIn } from "../../../scenarios/folders/kept-credentials.ts"
 import {
   beginIn,
@@ -66,8 +66,7 @@ const begun: Begun = {
 const result = { scenario: "leaves", run, transport: "nats", modulusBits: 512, expectations: [] }
 const model = '{"format":"bicameral model","version":1}\n'
 const credentials = JSON.stringify({
-  passwords: Object.fromEntries(Object.keys(drawCredentials()).map((user) => [user, "p-any"])),
-  houses: Object.fromEntries(actorsWithMembers.map((actor) => [actor, Buffer.alloc(32).toString("base64")]))
+  identities: Object.fromEntries(everyUser.map((user) => [user, Redacted.value(drawSecret())]))
 })
 
 /** What a run over NATS leaves in its parties' folders, some of everything. */
@@ -164,7 +163,7 @@ describe("an out folder without a mark", () => {
     })
   )
 
-  it.scopedLive("is refused where it is no folder, or can't be made, and its name is told", () =>
+  it.scopedLive("is refused where it is no folder, or can't be made, and is named", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       yield* put(folder, { file: "mine" })
@@ -385,6 +384,8 @@ describe("an out folder with a mark", () => {
 
 describe("an out folder of version 0.1.0", () => {
   const old = { file: "/study/scenario.yaml", run, seed: null, agreement: "b".repeat(64) }
+  const houses = { kgc: "any", cloud0: "any", cloud1: "any" }
+  const oldCredentials = JSON.stringify({ passwords: { kgc: "any" }, houses })
 
   it.scopedLive("is known by what its run.json, or its result.json, holds", () =>
     Effect.gen(function* () {
@@ -394,7 +395,8 @@ describe("an out folder of version 0.1.0", () => {
         { "run.json": JSON.stringify(old), "result.json": JSON.stringify(result) },
         { "result.json": JSON.stringify({ ...result, transport: "memory" }), "model.json": model }
       ]) {
-        yield* put(folder, { ...ofParties, "parties/.probe": "", ...files, "notes.txt": "mine" })
+        const others = { "credentials.json": oldCredentials, "parties/.probe": "", "notes.txt": "mine" }
+        yield* put(folder, { ...ofParties, ...others, ...files })
         yield* open(folder)
         expect(yield* names(folder)).toEqual(["notes.txt", ...cleared])
         yield* Effect.promise(() => rm(join(folder, "run.json")))
@@ -499,14 +501,13 @@ describe("an out folder to be resumed", () => {
       const file = join(folder, "credentials.json")
       expect((yield* Effect.promise(() => lstat(file))).mode & 0o777).toBe(0o600)
       const whole = yield* Effect.promise(() => readFile(file, "utf8"))
-      const { passwords, houses: secrets } = JSON.parse(whole)
+      const { identities } = JSON.parse(whole)
       yield* put(folder, { "parties/kgc/stable/root": "sealed" })
       for (const text of [
         ...["", "{", "[]", "{}", whole.slice(0, -20)],
-        JSON.stringify({ passwords }),
-        JSON.stringify({ passwords: { ...passwords, user3: undefined }, houses: secrets }),
-        JSON.stringify({ passwords: { ...passwords, user3: 7 }, houses: secrets }),
-        JSON.stringify({ passwords, houses: { ...secrets, kgc: "c2hvcnQ=" } })
+        JSON.stringify({ identities: { ...identities, user3: undefined } }),
+        JSON.stringify({ identities: { ...identities, user3: 7 } }),
+        JSON.stringify({ identities: { ...identities, user3: identities.user3.slice(1) } })
       ]) {
         yield* put(folder, { "credentials.json": text })
         const { message } = yield* Effect.flip(credentialsIn(folder, parties))
@@ -530,12 +531,12 @@ describe("an out folder to be resumed", () => {
       )
       yield* credentialsIn(folder, parties)
       expect(yield* given).toMatchObject({ left: { message: expect.stringContaining("unset NATS_URL") } })
-      // Passwords of a broker that is there already are in the environment, and not to be kept.
+      // The identities that a broker knows already are in the environment, and not to be kept.
       yield* Effect.promise(() => rm(join(folder, "credentials.json")))
       yield* given
-      expect(JSON.parse((yield* tree(folder))["credentials.json"]!).passwords).toEqual({})
+      expect(JSON.parse((yield* tree(folder))["credentials.json"]!).identities).toEqual({})
       expect((yield* Effect.flip(credentialsIn(folder, parties))).message).toContain(
-        "set NATS_URL and the passwords"
+        "set NATS_URL and the identities"
       )
     })
   )

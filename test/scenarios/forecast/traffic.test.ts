@@ -1,6 +1,7 @@
 import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
+import { trainingCost } from "../../../protocol/computation/cost.ts"
 import { denseCells } from "../../../protocol/data/cells.ts"
 import { InvalidPlan } from "../../../protocol/learning/network.ts"
 import { decodeScenario } from "../../../scenarios/description/decode.ts"
@@ -76,6 +77,9 @@ describe("plan", () => {
     expect(cost.plan.steps).toBe(2 * 4)
     expect(cost.rounds).toBe(1 + 8 * 11)
     expect(cost.traffic.find(({ tag }) => tag === "round:train")?.messages).toBe(2 * cost.rounds)
+    // Of each, 27 bytes are its envelope, and 33 its seal.
+    const { bytesEachWay } = trainingCost(cost.plan)
+    expect(bytesOf(cost, "round:train")).toBe(2 * (bytesEachWay + (27 + 33) * cost.rounds))
   })
 
   it("needs at most 18 rounds a step of three layers", () => {

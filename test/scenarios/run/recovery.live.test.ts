@@ -7,7 +7,8 @@ import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Option, Redacted } from "effect"
+import { Effect, Option } from "effect"
+import { identityOfSecret } from "../../../protocol/channels/identity.ts"
 import { drawCredentials, startOwnBroker } from "../../../runtime/broker/start.ts"
 import { bucketStore } from "../../../runtime/storage/jetstream-store.ts"
 import { encrypted } from "../../../runtime/storage/store.ts"
@@ -49,9 +50,9 @@ describe("recovery - over NATS", () => {
         const kept = yield* Effect.promise(() => readdir(join(killed, "parties", cloud, "stable")))
         expect(kept.filter((name) => name.startsWith("weights-"))).toEqual([])
       }
-      // The broker has both clouds' shares, and knows the passwords that the clouds' folders are under.
+      // The broker has both clouds' shares, which not even what the clouds' folders are under opens.
       const { run } = JSON.parse(yield* read(killed, "run.json")) as { run: string }
-      const { passwords } = JSON.parse(yield* read(killed, "credentials.json"))
+      const { identities } = JSON.parse(yield* read(killed, "credentials.json"))
       const broker = yield* startOwnBroker({
         storing: true,
         folder: join(killed, "broker"),
@@ -64,7 +65,11 @@ describe("recovery - over NATS", () => {
           run
         )
         const [name] = yield* bucket.list
-        const opening = encrypted(bucket, { party, run, secret: Redacted.make(passwords[party]) }).get(name!)
+        const opening = encrypted(bucket, {
+          party,
+          run,
+          secret: identityOfSecret(identities[party])!.storage
+        }).get(name!)
         expect(yield* Effect.flip(opening), name).toMatchObject({ _tag: "StoredBytesChanged", party })
       }
       // Cloud 1 has seen it all: that training began at the first step once, and again later on.
@@ -98,7 +103,7 @@ describe("recovery - a party whose program breaks down", () => {
           control?.signal("cloud0", "SIGKILL")
         },
         life: (event) => {
-          if (event._tag !== "Died") return
+          if (event._tag !== "Died" || event.party !== "cloud0") return
           deaths.push(event.reason)
           if (deaths.length === 2) rmdirSync(obstacle)
         }

@@ -11,6 +11,7 @@ import type { Phase } from "../../../actors/party/phases.ts"
 import type { ProcessControl } from "../../../scenarios/faults-injected/process-control.ts"
 import type { RunDisplay } from "../../../scenarios/report/result.ts"
 import { resumeRun, runScenario } from "../../../scenarios/run/run.ts"
+import { patienceMs } from "../../support/patience.ts"
 import { bicameral, processesNaming } from "../../support/program.ts"
 import {
   disturbedRun,
@@ -28,7 +29,8 @@ const ending = <A, E extends { readonly message: string }, R>(work: Effect.Effec
 describe("resume", () => {
   it.scopedLive("a party that stays away ends the run by name, and the run goes on from what was kept", () =>
     Effect.gen(function* () {
-      const deadlines = { replyTimeoutMs: 8_000, roundTimeoutMs: 8_000, phaseTimeoutMs: 600_000 }
+      // The round's alone is waited for to its end.
+      const deadlines = { replyTimeoutMs: patienceMs, roundTimeoutMs: 15_000, phaseTimeoutMs: 600_000 }
       const { file, out } = yield* writeScenario(splits.rows, { ...disturbedRun, deadlines })
       yield* runInMemory(file, join(out, "undisturbed"))
       let control: ProcessControl | undefined

@@ -5,25 +5,28 @@ import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Either, Exit, Fiber, Layer, Option, Scope, TestClock } from "effect"
 import { vi } from "vitest"
-import { drawCredentials } from "../../../runtime/broker/start.ts"
+import { drawIdentities, keysOf, usersOf } from "../../../actors/party/identities.ts"
+import { nkeysFor, operator } from "../../../runtime/broker/start.ts"
 import { BrokerRefused, BrokerUnreachable } from "../../../runtime/transport/transport.ts"
+import { keysText, keysVariable } from "../../../scenarios/run/identities.ts"
 import { runActor } from "../../../scenarios/run/party-process.ts"
 import { runScenario } from "../../../scenarios/run/run.ts"
 import { brokerIsThere } from "../../../scenarios/run/run-broker.ts"
 import { untilBroker } from "../../../scenarios/run/until-broker.ts"
-import { passwordsIn } from "../../support/broker-case.ts"
 import { brokerFrom, openBroker, ownConfiguration } from "../../support/configured-broker.ts"
 import { withEnvironment } from "../../support/environment.ts"
+import { identitiesGiven } from "../../support/identities-given.ts"
 import { silent, splits, writeScenario } from "../../support/small-scenario.ts"
 
-const credentials = drawCredentials()
-const passwords = passwordsIn({ credentials })
+const identities = drawIdentities(operator)
+const secrets = identitiesGiven(identities)
+const nkeys = nkeysFor(usersOf(identities))
 
-/** A broker at `NATS_URL`, and all passwords in the environment but those that are left out. */
+/** A broker at `NATS_URL`, and all identities in the environment but those that are left out. */
 const given = (configuration: string, without: ReadonlyArray<string> = []) =>
   Effect.gen(function* () {
-    const port = yield* brokerFrom(configuration, passwords)
-    const known = Object.entries(passwords).filter(([variable]) => !without.includes(variable))
+    const port = yield* brokerFrom(configuration, nkeys)
+    const known = Object.entries(secrets).filter(([variable]) => !without.includes(variable))
     yield* withEnvironment({ ...Object.fromEntries(known), NATS_URL: `nats://127.0.0.1:${port}` })
     return port
   })
@@ -34,7 +37,7 @@ const run = (file: string, out: string) =>
   )
 
 describe("a run over a broker that is there already", () => {
-  const permissionsOfUser2 = /(user: user2, password: \$USER2_PASSWORD, permissions:) \{.*?\} \}/s
+  const permissionsOfUser2 = /(nkey: \$USER2_NKEY, permissions:) \{.*?\} \}/s
   const unlimited = ownConfiguration.replace(permissionsOfUser2, '$1 { publish: ">", subscribe: ">" } }')
   const hearsAll = ownConfiguration.replace(permissionsOfUser2, '$1 { publish: ["bicameral.*.kgc.>"] } }')
   const cases = [
@@ -59,7 +62,7 @@ describe("a run over a broker that is there already", () => {
     )
 
   it.scopedLive(
-    "has the buckets made where it knows the operator's password, and says who makes them where not",
+    "has the buckets made where it knows the operator's identity, and says who makes them where not",
     () =>
       Effect.gen(function* () {
         const { folder } = yield* writeScenario(splits.rows)
@@ -67,9 +70,9 @@ describe("a run over a broker that is there already", () => {
         const placement = { checkpoints: "jetstream" } as never
         const agreement = { users: [{ actor: "user1" }] } as never
         const there = Effect.either(brokerIsThere(agreement, placement))
-        yield* given(storing, ["OPERATOR_PASSWORD"])
+        yield* given(storing, ["OPERATOR_IDENTITY"])
         expect(Either.getOrThrow(Either.flip(yield* there))).toMatchObject({ _tag: "NoBucket" })
-        yield* withEnvironment({ OPERATOR_PASSWORD: passwords.OPERATOR_PASSWORD! })
+        yield* withEnvironment({ OPERATOR_IDENTITY: secrets.OPERATOR_IDENTITY! })
         expect((yield* there)._tag).toBe("Right")
       })
   )
@@ -80,8 +83,11 @@ describe("a party by itself", () => {
     Effect.gen(function* () {
       const { file, folder } = yield* writeScenario(splits.rows)
       const first = yield* Scope.make()
-      const port = yield* Scope.extend(brokerFrom(ownConfiguration, passwords), first)
-      yield* withEnvironment({ ...passwords, NATS_URL: `nats://127.0.0.1:${port}` })
+      const port = yield* Scope.extend(brokerFrom(ownConfiguration, nkeys), first)
+      yield* withEnvironment({
+        ...{ ...secrets, [keysVariable]: keysText(keysOf(identities)) },
+        NATS_URL: `nats://127.0.0.1:${port}`
+      })
       const ready = yield* Deferred.make<void>()
       const write = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
         if (String(text).includes('"ready"')) Deferred.unsafeDone(ready, Effect.void)
@@ -91,11 +97,11 @@ describe("a party by itself", () => {
       const options = { run: "trial-1", scenario: file, seed: Option.none(), faults: Option.none() }
       const kgc = yield* runActor({
         ...options,
-        ...{ role: "kgc", kgcKey: Option.none(), state: join(folder, "kgc") }
+        ...{ role: "kgc", identity: Option.none(), state: join(folder, "kgc") }
       }).pipe(Effect.provide(nodeContext), Effect.fork)
       yield* Effect.raceFirst(Deferred.await(ready), Fiber.join(kgc))
       yield* Scope.close(first, Exit.void)
-      yield* brokerFrom(openBroker, passwords, port)
+      yield* brokerFrom(openBroker, nkeys, port)
       expect(yield* Effect.flip(Fiber.join(kgc))).toMatchObject({ _tag: "BrokerUnprotected", user: "kgc" })
     })
   )

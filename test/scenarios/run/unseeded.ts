@@ -2,9 +2,10 @@
 import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { expect } from "@effect/vitest"
-import { Effect, Option, Redacted } from "effect"
+import { Effect, Option } from "effect"
 import { computationName, planOf } from "../../../actors/party/agreement.ts"
 import { partyRoot } from "../../../actors/party/root.ts"
+import { identityOfSecret } from "../../../protocol/channels/identity.ts"
 import type { Model } from "../../../protocol/learning/model.ts"
 import { batchOrder } from "../../../protocol/learning/order.ts"
 import { stable } from "../../../runtime/storage/store.ts"
@@ -47,9 +48,9 @@ const replayed = (file: string, out: string) =>
     const loaded = yield* loadScenario(file)
     const agreement = agreementOf(loaded.scenario, undefined)
     const { run } = JSON.parse(yield* read(out, "run.json"))
-    const { passwords } = JSON.parse(yield* read(out, "credentials.json"))
+    const { identities } = JSON.parse(yield* read(out, "credentials.json"))
     const rootOf = (party: string) => {
-      const owner = { party, run, secret: Redacted.make<string>(passwords[party]) }
+      const owner = { party, run, secret: identityOfSecret(identities[party])!.storage }
       return Effect.provide(partyRoot(agreement), stable(join(out, "parties", party), owner))
     }
     const [kgc, cloud0, cloud1] = [yield* rootOf("kgc"), yield* rootOf("cloud0"), yield* rootOf("cloud1")]

@@ -7,10 +7,9 @@ import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Option } from "effect"
-import { groupSecretVariable } from "../../../actors/group/process-group.ts"
-import { passwordVariable } from "../../../runtime/broker/start.ts"
 import type { ProcessControl } from "../../../scenarios/faults-injected/process-control.ts"
 import type { RunDisplay } from "../../../scenarios/report/result.ts"
+import { identityVariable } from "../../../scenarios/run/identities.ts"
 import { runScenario } from "../../../scenarios/run/run.ts"
 import { bicameral } from "../../support/program.ts"
 import {
@@ -59,11 +58,10 @@ const brokerOf = (out: string) =>
 /** Begins another worker of a party while its run is under way, as somebody on another host does. */
 const joining = (out: string, run: string, actor: string, state: string) =>
   Effect.gen(function* () {
-    const { passwords, houses } = JSON.parse(yield* read(out, "credentials.json"))
+    const { identities } = JSON.parse(yield* read(out, "credentials.json"))
     return yield* bicameral(["actor", actor, "--join", "--run", run, "--threads", "1", "--state", state], {
       NATS_URL: yield* brokerOf(out),
-      [passwordVariable(actor)]: passwords[actor],
-      [groupSecretVariable(actor)]: houses[actor]
+      [identityVariable(actor)]: identities[actor]
     })
   })
 

@@ -49,7 +49,7 @@ describe("secrets on the wire", () => {
     expect(() => new Secrets().add("a bit", Uint8Array.of(1))).toThrow(/turn up by chance/)
   })
 
-  it("are told with the link they were on", () => {
+  it("are named with the link they were on", () => {
     const secrets = new Secrets()
     const key = new Uint8Array(randomBytes(16))
     secrets.add("k_0", key)

@@ -1,6 +1,7 @@
 /**
- * A lane of a cloud: a process that is started with nothing but the party's credentials. Its leader assigns
- * its rows whenever a training session begins. It stores nothing, and may join or leave at any time.
+ * A lane of a cloud: a process that is started with nothing but the party's credentials and identity. Its
+ * leader assigns its rows whenever a training session begins. It stores nothing, and may join or leave at any
+ * time.
  */
 import { Cause, Duration, Effect, Fiber, Redacted } from "effect"
 import { free, wordBytes } from "../../../../protocol/bytes.ts"
@@ -13,10 +14,9 @@ import { Prg } from "../../../../protocol/ring/prg.ts"
 import { type Matrix, Ring } from "../../../../protocol/ring/ring.ts"
 import { type Computation, exchange, Party, type Rounds } from "../../../../runtime/messaging/contract.ts"
 import { type WorkLimits, workLimits } from "../../../../runtime/messaging/limits.ts"
-import { askInGroup, onInGroup, ProcessGroup } from "../../../group/process-group.ts"
 import { admission, attending } from "../../../group/requests.ts"
 import { type Agreement, computationName, planOf, roundDeadlines } from "../../../party/agreement.ts"
-import { NotExpected } from "../../../party/handlers.ts"
+import { onFrom } from "../../../party/handlers.ts"
 import { partsOfStretch, stretchesOf } from "../../../party/stretches.ts"
 import { wordsAtATime } from "../../../sharing/share-words.ts"
 import { randomnessFromKgc } from "../../randomness/from-kgc.ts"
@@ -25,13 +25,11 @@ import {
   type Assignment,
   Enter,
   gatherRound,
-  gradientsOf,
   handOutRound,
   LaneFailed,
   LaneRows,
   laneDeadlines,
-  lanePhase,
-  weightsOf
+  lanePhase
 } from "./requests.ts"
 import { type Drive, drivenBy, phaseOf } from "./rounds.ts"
 import { gradientsOnSlice, type OpenedRows, openRows, type SliceShare } from "./slice.ts"
@@ -49,9 +47,8 @@ export const lane = (limits: WorkLimits = workLimits) =>
     const oneAtATime = yield* Effect.makeSemaphore(1)
     let underWay: Fiber.Fiber<void, unknown> = Fiber.void
     yield* party.serve([
-      onInGroup(Assign, (assigned, from) =>
+      onFrom(main, Assign, (assigned) =>
         Effect.gen(function* () {
-          if (from !== main) return yield* new NotExpected({ what: "an assignment of rows", party: from })
           yield* Fiber.interrupt(underWay)
           const share = yield* shareOf(agreement, assigned)
           underWay = yield* Effect.forkIn(
@@ -63,7 +60,7 @@ export const lane = (limits: WorkLimits = workLimits) =>
       )
     ])
     const present = Effect.forever(
-      Effect.zipLeft(askInGroup(main, Enter, {}, ask), Effect.sleep(Duration.millis(limits.aliveEveryMs)))
+      Effect.zipLeft(party.ask(main, Enter, {}, ask), Effect.sleep(Duration.millis(limits.aliveEveryMs)))
     )
     yield* Effect.raceFirst(attending(0, limits), present)
   }).pipe(Effect.scoped)
@@ -79,11 +76,11 @@ const reported = <E, R>(
 ) =>
   Effect.tapErrorCause(work, (cause) =>
     Effect.gen(function* () {
-      const { name } = yield* Party
+      const party = yield* Party
       const error = Cause.squash(cause)
       const reason = error instanceof Error ? error.message : String(error)
       yield* Effect.logWarning("a session of this lane ended", cause)
-      yield* Effect.ignore(askInGroup(actorOf(name), LaneFailed, { epoch, reason }, ask))
+      yield* Effect.ignore(party.ask(actorOf(party.name), LaneFailed, { epoch, reason }, ask))
     })
   )
 
@@ -101,7 +98,7 @@ const shareOf = (agreement: Agreement, { epoch, of, from, end, prgKey, orderKey 
       ring.memory.set(words, to.at + (first - from) * to.cols * wordBytes)
     for (let first = from; first < end; first += each) {
       const count = Math.min(each, end - first)
-      const rows = yield* askInGroup(
+      const rows = yield* party.ask(
         main,
         LaneRows,
         { epoch, first, count },
@@ -136,7 +133,7 @@ const session = (agreement: Agreement, assigned: Assignment, share: SliceShare) 
     const randomness = randomnessFromKgc(agreement, cloud, Redacted.make(assigned.prgKey))
     const supply = yield* randomness.supply({ plan, stretches, part })
     const opened = yield* drive(openRows(share))
-    const makeStep = yield* stepWith({ share, opened, drive, withLeader, epoch })
+    const makeStep = stepWith({ share, opened, drive, withLeader })
     for (const stretch of stretches) {
       const dealt = yield* supply.next
       for (const [step, own] of partsOfStretch(plan, share.order, stretch, part, dealt))
@@ -146,38 +143,34 @@ const session = (agreement: Agreement, assigned: Assignment, share: SliceShare) 
   }).pipe(Effect.scoped, Effect.withSpan("lane.train"))
 
 /** Makes one step: takes the weights from the leader, and returns the gradients on the lane's slice. */
-const stepWith = (parts: {
+const stepWith = ({
+  share,
+  opened,
+  drive,
+  withLeader
+}: {
   readonly share: SliceShare
   readonly opened: OpenedRows
   readonly drive: Drive
   readonly withLeader: Rounds
-  readonly epoch: number
-}) =>
-  Effect.gen(function* () {
-    const { share, opened, drive, withLeader, epoch } = parts
-    const { plan, ring } = share
-    const group = yield* ProcessGroup
-    const leader = actorOf((yield* Party).name)
-    function* gradients(
-      step: number,
-      handed: Uint8Array,
-      dealt: Uint8Array | undefined
-    ): Computation<Uint8Array> {
-      const { weights, layers } = takenIn(ring, plan.network, handed)
-      free(handed)
-      return layerWords(ring, yield* gradientsOnSlice(share, opened, { step, weights, layers, dealt }))
-    }
-    return (step: number, dealt: Uint8Array | undefined) =>
-      Effect.gen(function* () {
-        const sealed = yield* exchange(withLeader, handOutRound(step), new Uint8Array(0))
-        const handed = yield* group.unseal(leader, weightsOf(epoch, step), sealed)
-        free(sealed)
-        const mark = ring.mark()
-        const words = yield* drive(gradients(step, handed, dealt))
-        ring.release(mark)
-        const found = yield* group.seal(leader, gradientsOf(epoch, step), words)
-        free(words)
-        yield* exchange(withLeader, gatherRound(step), found)
-        free(found)
-      })
-  })
+}) => {
+  const { plan, ring } = share
+  function* gradients(
+    step: number,
+    handed: Uint8Array,
+    dealt: Uint8Array | undefined
+  ): Computation<Uint8Array> {
+    const { weights, layers } = takenIn(ring, plan.network, handed)
+    free(handed)
+    return layerWords(ring, yield* gradientsOnSlice(share, opened, { step, weights, layers, dealt }))
+  }
+  return (step: number, dealt: Uint8Array | undefined) =>
+    Effect.gen(function* () {
+      const handed = yield* exchange(withLeader, handOutRound(step), new Uint8Array(0))
+      const mark = ring.mark()
+      const words = yield* drive(gradients(step, handed, dealt))
+      ring.release(mark)
+      yield* exchange(withLeader, gatherRound(step), words)
+      free(words)
+    })
+}

@@ -4,35 +4,26 @@
  * hands out the opened weights and its shares of the biases, and gathers shares of the gradients. A lane that
  * fails or falls silent ends the session; the next is without it.
  */
-import { type Context, Deferred, Duration, Effect, Option, type Scope } from "effect"
-import { free, wordBytes } from "../../../../protocol/bytes.ts"
+import { type Context, Deferred, Duration, Effect, type Scope } from "effect"
+import { wordBytes } from "../../../../protocol/bytes.ts"
 import { rowsOfLanes } from "../../../../protocol/computation/lanes.ts"
 import type { Matrix } from "../../../../protocol/ring/ring.ts"
 import { exchange, type Handler, Party, type Rounds } from "../../../../runtime/messaging/contract.ts"
 import { type WorkLimits, workLimits } from "../../../../runtime/messaging/limits.ts"
 import { awakeMillis } from "../../../../runtime/processes/awake.ts"
-import {
-  askInGroup,
-  inGroup,
-  onInGroup,
-  ProcessGroup,
-  type ProcessGroupService
-} from "../../../group/process-group.ts"
 import { type Agreement, partTimeoutMs } from "../../../party/agreement.ts"
-import { NotExpected } from "../../../party/handlers.ts"
+import { NotExpected, onMembers } from "../../../party/handlers.ts"
 import type { SharedTable } from "../../transformation/joint-table.ts"
 import { type LaneLost, LaneRegister } from "./register.ts"
 import {
   Assign,
   Enter,
   gatherRound,
-  gradientsOf,
   handOutRound,
   LaneFailed,
   LaneRows,
   laneDeadlines,
-  lanePhase,
-  weightsOf
+  lanePhase
 } from "./requests.ts"
 
 /** Two lanes, one of each cloud, that hold the same rows. */
@@ -69,13 +60,6 @@ export interface Lanes {
 
 const noneEnlisted: Enlisted = { gradients: () => Effect.succeed([]), lost: Effect.never }
 
-/** The lanes of a cloud that is a single process. */
-export const noLanes: Lanes = {
-  handlers: [],
-  ready: Effect.succeed([]),
-  enlist: () => Effect.succeed(noneEnlisted)
-}
-
 /** The lanes of this cloud. `onChange` receives the number of ready lanes whenever one arrives. */
 export const lanesOf = (
   agreement: Agreement,
@@ -83,27 +67,20 @@ export const lanesOf = (
   limits: WorkLimits = workLimits
 ) =>
   Effect.gen(function* () {
-    const group = yield* Effect.serviceOption(ProcessGroup)
-    if (Option.isNone(group) || !group.value.hasSecret) return noLanes
     const party = yield* Party
     const scope = yield* Effect.scope
     const awake = yield* awakeMillis(limits.aliveEveryMs)
-    const leader = new Leader(agreement, limits, awake, { party, group: group.value })
+    const leader = new Leader(agreement, limits, awake, party)
     const onNewLane = Effect.flatMap(leader.ready, ({ length }) => onChange(length))
     const lanes: Lanes = {
       // The lane does not wait for the listener, which may be waiting for the other cloud.
-      handlers: inGroup(group.value, leader.handlers(Effect.asVoid(Effect.forkIn(onNewLane, scope)))),
+      handlers: leader.handlers(Effect.asVoid(Effect.forkIn(onNewLane, scope))),
       ready: leader.ready,
       enlist: (enlisting) =>
         enlisting.pairs.length === 0 ? Effect.succeed(noneEnlisted) : leader.enlist(enlisting)
     }
     return lanes
   })
-
-interface Services {
-  readonly party: Context.Tag.Service<Party>
-  readonly group: ProcessGroupService
-}
 
 /** The session of which lanes are at work. */
 interface LaneSession {
@@ -118,15 +95,20 @@ class Leader {
   readonly #agreement: Agreement
   readonly #limits: WorkLimits
   readonly #awake: Effect.Effect<number>
-  readonly #services: Services
+  readonly #party: Context.Tag.Service<Party>
   readonly #register: LaneRegister
   #session: LaneSession | undefined
 
-  constructor(agreement: Agreement, limits: WorkLimits, awake: Effect.Effect<number>, services: Services) {
+  constructor(
+    agreement: Agreement,
+    limits: WorkLimits,
+    awake: Effect.Effect<number>,
+    party: Context.Tag.Service<Party>
+  ) {
     this.#agreement = agreement
     this.#limits = limits
     this.#awake = awake
-    this.#services = services
+    this.#party = party
     this.#register = new LaneRegister(limits.leaseMs)
   }
 
@@ -134,14 +116,15 @@ class Leader {
 
   /** The lanes' requests. `onNewLane` runs whenever a lane arrives. */
   handlers(onNewLane: Effect.Effect<void>) {
+    const { name } = this.#party
     return [
-      onInGroup(Enter, (_, from) =>
+      onMembers(name, Enter, (_, from) =>
         Effect.gen(this, function* () {
           if (this.#register.heard(from, yield* this.#awake)) yield* onNewLane
           return {}
         })
       ),
-      onInGroup(LaneFailed, ({ epoch, reason }, from) =>
+      onMembers(name, LaneFailed, ({ epoch, reason }, from) =>
         Effect.gen(this, function* () {
           // The failure of an earlier session is known.
           if (this.#session?.epoch === epoch)
@@ -149,7 +132,7 @@ class Leader {
           return {}
         })
       ),
-      onInGroup(LaneRows, ({ epoch, first, count }, from) =>
+      onMembers(name, LaneRows, ({ epoch, first, count }, from) =>
         Effect.suspend(() => {
           const table = this.#session?.epoch === epoch ? this.#session.table : undefined
           return table === undefined || first + count > table.rows
@@ -175,16 +158,15 @@ class Leader {
         session.table = undefined
       })
       yield* this.#assign(enlisting).pipe(Effect.raceFirst(lost), Effect.ensuring(handedOver))
-      const { party } = this.#services
       const links = yield* Effect.forEach(pairs, ({ own }) =>
-        Effect.map(party.rounds(own, lanePhase(epoch), laneDeadlines(this.#agreement)), (rounds) => ({
+        Effect.map(this.#party.rounds(own, lanePhase(epoch), laneDeadlines(this.#agreement)), (rounds) => ({
           own,
           rounds
         }))
       )
       const enlisted: Enlisted = {
         gradients: (step, handed) =>
-          Effect.forEach(links, ({ own, rounds }) => this.#gathered(own, rounds, epoch, step, handed), {
+          Effect.forEach(links, ({ own, rounds }) => this.#gathered(own, rounds, step, handed), {
             concurrency: "unbounded"
           }),
         lost
@@ -201,28 +183,19 @@ class Leader {
     return Effect.forEach(
       pairs,
       ({ own, peer }, i) =>
-        askInGroup(own, Assign, { ...common, peer, ...parts[i + 1]! }, ask).pipe(
-          Effect.mapError(({ message }) => this.#register.failed(own, message))
-        ),
+        this.#party
+          .ask(own, Assign, { ...common, peer, ...parts[i + 1]! }, ask)
+          .pipe(Effect.mapError(({ message }) => this.#register.failed(own, message))),
       { concurrency: "unbounded", discard: true }
-    ).pipe(
-      Effect.provideService(ProcessGroup, this.#services.group),
-      Effect.provideService(Party, this.#services.party)
     )
   }
 
   /** One step with one lane: the weights out, its gradients back. */
-  #gathered(own: string, rounds: Rounds, epoch: number, step: number, handed: Uint8Array) {
-    return Effect.gen(this, function* () {
-      const { group } = this.#services
-      const sealed = yield* group.seal(own, weightsOf(epoch, step), handed)
-      yield* exchange(rounds, handOutRound(step), sealed)
-      free(sealed)
-      const found = yield* exchange(rounds, gatherRound(step), new Uint8Array(0))
-      const gradients = yield* group.unseal(own, gradientsOf(epoch, step), found)
-      free(found)
-      return gradients
-    }).pipe(Effect.mapError(({ message }) => this.#register.failed(own, message)))
+  #gathered(own: string, rounds: Rounds, step: number, handed: Uint8Array) {
+    return exchange(rounds, handOutRound(step), handed).pipe(
+      Effect.zipRight(exchange(rounds, gatherRound(step), new Uint8Array(0))),
+      Effect.mapError(({ message }) => this.#register.failed(own, message))
+    )
   }
 
   /** Fails once one of these lanes has been silent for the time of a lease. */

@@ -1,15 +1,14 @@
 /**
  * What a leader, the main process of a cloud, and its lanes send each other (section 6 of
  * docs/concepts/protocol.md): requests when a session, whose number is `epoch`, begins, and two rounds a
- * step, in which the weights go out and the gradients come back. All of it is sealed.
+ * step, in which the weights go out and the gradients come back.
  */
-import { Bytes, Count } from "../../../../protocol/messages/message.ts"
+import { ask, Bytes, Count } from "../../../../protocol/messages/message.ts"
 import { Schema } from "../../../../protocol/schema.ts"
-import { groupAsk } from "../../../group/process-group.ts"
 import { type Agreement, roundDeadlines } from "../../../party/agreement.ts"
 
 /** A lane is ready for an assignment. */
-export const Enter = groupAsk("EnterLane", Schema.Struct({}), Schema.Struct({}))
+export const Enter = ask("EnterLane", Schema.Struct({}), Schema.Struct({}))
 
 /** A lane's assignment from now on, whatever it did before. It replies once it has its rows. */
 const Assignment = Schema.Struct({
@@ -26,17 +25,17 @@ const Assignment = Schema.Struct({
   orderKey: Bytes
 })
 export type Assignment = typeof Assignment.Type
-export const Assign = groupAsk("AssignLane", Assignment, Schema.Struct({}))
+export const Assign = ask("AssignLane", Assignment, Schema.Struct({}))
 
 /** A lane's session ended before the training did. */
-export const LaneFailed = groupAsk(
+export const LaneFailed = ask(
   "LaneFailed",
   Schema.Struct({ epoch: Count, reason: Schema.String }),
   Schema.Struct({})
 )
 
 /** This cloud's shares of `count` rows of the joint table, from the `first`-th, as words. */
-export const LaneRows = groupAsk(
+export const LaneRows = ask(
   "LaneRows",
   Schema.Struct({ epoch: Count, first: Count, count: Count }),
   Schema.Struct({ features: Bytes, labels: Bytes })
@@ -46,11 +45,6 @@ export const LaneRows = groupAsk(
 export const lanePhase = (epoch: number): string => `lane.${epoch}`
 export const handOutRound = (step: number): number => 2 * step
 export const gatherRound = (step: number): number => 2 * step + 1
-
-/** What these rounds seal. */
-export const weightsOf = (epoch: number, step: number): string => `weights of step ${step} in epoch ${epoch}`
-export const gradientsOf = (epoch: number, step: number): string =>
-  `gradients of step ${step} in epoch ${epoch}`
 
 /**
  * A leader's rounds with its lanes get twice the timeout: a peer may itself be waiting for the other cloud,

@@ -7,18 +7,17 @@ import {
   Assign,
   Enter,
   gatherRound,
-  gradientsOf,
   handOutRound,
-  lanePhase,
-  weightsOf
+  LaneFailed,
+  LaneRows,
+  lanePhase
 } from "../../../../actors/clouds/training/lanes/requests.ts"
 import { emptyTable } from "../../../../actors/clouds/transformation/joint-table.ts"
 import { groupMembers } from "../../../../actors/group/members.ts"
-import { askInGroup, onInGroup, ProcessGroup } from "../../../../actors/group/process-group.ts"
 import type { Agreement } from "../../../../actors/party/agreement.ts"
 import { layer as bcpPool } from "../../../../actors/party/bcp-pool.ts"
 import { NotExpected } from "../../../../actors/party/handlers.ts"
-import { exchange, Party } from "../../../../runtime/messaging/contract.ts"
+import { exchange, on, Party } from "../../../../runtime/messaging/contract.ts"
 import { workLimits } from "../../../../runtime/messaging/limits.ts"
 import { type Hub, makeHub } from "../../../../runtime/transport/memory.ts"
 import { agreedBut, processOf, standStill } from "../../../support/on-a-hub.ts"
@@ -58,6 +57,13 @@ const laneOn = (hub: Hub, name: string) =>
     return yield* Effect.fork(Effect.provide(lane(limits), context))
   })
 
+/** What the other cloud would have a lane train on. */
+const assignment = {
+  ...{ epoch: 1, step: 0, of: rows, from: 0, end: rows },
+  prgKey: new Uint8Array(16),
+  orderKey: new Uint8Array(16)
+}
+
 /** Waits for it to hold. */
 const until = (holds: Effect.Effect<boolean>) => Effect.repeat(Effect.sleep(10), { until: () => holds })
 
@@ -86,26 +92,16 @@ describe("lanes", () => {
       const hub = makeHub()
       const agreement = yield* agreedBut({ roundTimeoutMs: 100 })
       const { lanes, enlisting } = yield* mainOn(hub, "cloud0", agreement)
-      const played = yield* processOf(hub, "cloud0.l-1")
-      yield* Effect.gen(function* () {
-        const party = yield* Party
-        yield* party.serve([onInGroup(Assign, () => Effect.succeed({}))])
-        yield* Effect.forkScoped(Effect.forever(Effect.delay(askInGroup("cloud0", Enter, {}, ask), 50)))
-      }).pipe(Effect.provide(played))
+      const played = Context.get(yield* processOf(hub, "cloud0.l-1"), Party)
+      yield* played.serve([on(Assign, () => Effect.succeed({}))])
+      yield* Effect.forkScoped(Effect.forever(Effect.delay(played.ask("cloud0", Enter, {}, ask), 50)))
       yield* until(Effect.map(lanes.ready, ({ length }) => length === 1))
       const { gradients } = yield* lanes.enlist(enlisting)
       const found = yield* Effect.fork(gradients(1, new Uint8Array([7])))
       yield* Effect.sleep(400)
-      const given = yield* Effect.gen(function* () {
-        const party = yield* Party
-        const house = yield* ProcessGroup
-        const rounds = yield* party.rounds("cloud0", lanePhase(1))
-        const handed = yield* exchange(rounds, handOutRound(1), new Uint8Array(0))
-        const sums = yield* house.seal("cloud0", gradientsOf(1, 1), new Uint8Array([8]))
-        yield* exchange(rounds, gatherRound(1), sums)
-        return yield* house.unseal("cloud0", weightsOf(1, 1), handed)
-      }).pipe(Effect.provide(played))
-      expect(given).toEqual(new Uint8Array([7]))
+      const rounds = yield* played.rounds("cloud0", lanePhase(1))
+      expect(yield* exchange(rounds, handOutRound(1), new Uint8Array(0))).toEqual(new Uint8Array([7]))
+      yield* exchange(rounds, gatherRound(1), new Uint8Array([8]))
       expect(yield* Fiber.join(found)).toEqual([new Uint8Array([8])])
     })
   )
@@ -133,10 +129,9 @@ describe("lanes", () => {
     Effect.gen(function* () {
       const hub = makeHub()
       const { lanes, enlisting } = yield* mainOn(hub, "cloud0", yield* agreedBut({}))
-      const played = yield* processOf(hub, "cloud0.l-1")
-      const enter = Effect.provide(askInGroup("cloud0", Enter, {}, ask), played)
-      const refusing = onInGroup(Assign, () => new NotExpected({ what: "rows", party: "cloud0" }))
-      yield* Effect.provide(Context.get(played, Party).serve([refusing]), played)
+      const played = Context.get(yield* processOf(hub, "cloud0.l-1"), Party)
+      const enter = played.ask("cloud0", Enter, {}, ask)
+      yield* played.serve([on(Assign, () => new NotExpected({ what: "rows", party: "cloud0" }))])
       const fails = (epoch: number) =>
         Effect.gen(function* () {
           yield* enter
@@ -154,11 +149,37 @@ describe("lanes", () => {
     })
   )
 
+  inVirtualTime(
+    "are their own cloud's: processes of the other are refused by name, and enlisted by none",
+    () =>
+      Effect.gen(function* () {
+        const hub = makeHub()
+        const { lanes } = yield* mainOn(hub, "cloud0", yield* agreedBut({}))
+        yield* laneOn(hub, "cloud0.l-1")
+        yield* until(Effect.map(lanes.ready, ({ length }) => length === 1))
+        const rows = { epoch: 1, first: 0, count: 1 }
+        for (const name of ["cloud1", "cloud1.l-1", "cloud1.w-1"]) {
+          const { ask: asking } = Context.get(yield* processOf(hub, name), Party)
+          const refused = yield* Effect.all([
+            Effect.flip(asking("cloud0", Enter, {}, ask)),
+            Effect.flip(asking("cloud0", LaneRows, rows, ask)),
+            Effect.flip(asking("cloud0", LaneFailed, { epoch: 1, reason: "none" }, ask)),
+            Effect.flip(asking("cloud0.l-1", Assign, { ...assignment, peer: name }, ask))
+          ])
+          for (const error of refused) {
+            expect(error).toMatchObject({ _tag: "RemoteFailure", error: { _tag: "NotExpected" } })
+            expect(error.message).toContain(`${name} sent `)
+          }
+        }
+        expect(yield* lanes.ready).toEqual(["cloud0.l-1"])
+      })
+  )
+
   it.scopedLive("are not taken for silent by a main process that was itself not there", () =>
     Effect.gen(function* () {
       const hub = makeHub()
       const { lanes } = yield* mainOn(hub, "cloud0", yield* agreedBut({}))
-      yield* Effect.provide(askInGroup("cloud0", Enter, {}, ask), yield* processOf(hub, "cloud0.l-1"))
+      yield* Context.get(yield* processOf(hub, "cloud0.l-1"), Party).ask("cloud0", Enter, {}, ask)
       standStill(2 * limits.leaseMs)
       expect(yield* lanes.ready).toEqual(["cloud0.l-1"])
       yield* until(Effect.map(lanes.ready, ({ length }) => length === 0))

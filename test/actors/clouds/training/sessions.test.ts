@@ -11,9 +11,8 @@ import {
   sessionsAtCloud1
 } from "../../../../actors/clouds/training/sessions.ts"
 import { emptyTable } from "../../../../actors/clouds/transformation/joint-table.ts"
-import { askInGroup, onInGroup } from "../../../../actors/group/process-group.ts"
 import { Join } from "../../../../protocol/messages/training.ts"
-import { Party } from "../../../../runtime/messaging/contract.ts"
+import { on, Party } from "../../../../runtime/messaging/contract.ts"
 import { workLimits } from "../../../../runtime/messaging/limits.ts"
 import { memoryStore, type StoreService } from "../../../../runtime/storage/store.ts"
 import { type Hub, makeHub } from "../../../../runtime/transport/memory.ts"
@@ -155,7 +154,7 @@ describe("sessions", () => {
       const hub = makeHub()
       yield* cloud1On(hub)
       const lane = yield* processOf(hub, "cloud1.l-1")
-      expect(yield* askInGroup("cloud1", Enter, {}, ask).pipe(Effect.provide(lane))).toEqual({})
+      expect(yield* Context.get(lane, Party).ask("cloud1", Enter, {}, ask)).toEqual({})
     })
   )
 
@@ -167,15 +166,11 @@ describe("sessions", () => {
       const limits = { ...workLimits, aliveEveryMs: 50, leaseMs: 300 }
       const lanes = yield* lanesOf(agreement, () => Effect.void, limits).pipe(Effect.provide(main))
       yield* Context.get(main, Party).serve(lanes.handlers)
-      const lane = yield* processOf(hub, "cloud0.l-1")
+      const lane = Context.get(yield* processOf(hub, "cloud0.l-1"), Party)
       const asked = yield* Effect.makeLatch()
-      yield* Context.get(lane, Party)
-        .serve([onInGroup(Assign, () => Effect.zipRight(asked.open, Effect.never))])
-        .pipe(Effect.provide(lane))
-      yield* askInGroup("cloud0", Enter, {}, ask).pipe(Effect.provide(lane))
-      const wanted = askInGroup("cloud0", LaneRows, { epoch: 1, first: 0, count: 1 }, ask).pipe(
-        Effect.provide(lane)
-      )
+      yield* lane.serve([on(Assign, () => Effect.zipRight(asked.open, Effect.never))])
+      yield* lane.ask("cloud0", Enter, {}, ask)
+      const wanted = lane.ask("cloud0", LaneRows, { epoch: 1, first: 0, count: 1 }, ask)
       const enlisting = {
         epoch: 1,
         step: 0,

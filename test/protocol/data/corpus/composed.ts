@@ -95,7 +95,7 @@ const drawSheet = (random: Random, encoding: Encoding): Drawn => {
   }
 }
 
-/** A sheet with a flaw, and what has to be told of it at the line at which the row begins. */
+/** A sheet with a flaw, and what has to be reported of it at the line at which the row begins. */
 interface Flawed {
   readonly sheet: Sheet
   readonly row: number
@@ -182,7 +182,7 @@ const changed = (
 
 const lineOf = (text: string, at: number): number => (text.slice(0, at).match(/\r\n|\r|\n/g) ?? []).length + 1
 
-/** A file in another encoding than is known: which has to be told, whatever else is wrong. */
+/** A file in another encoding than is known: which has to be reported, whatever else is wrong. */
 const unknown = (encoding: Encoding, text: string): Refused | undefined => {
   if (encoding === "utf-8") return undefined
   if (encoding.startsWith("utf-16"))

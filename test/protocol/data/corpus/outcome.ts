@@ -31,7 +31,7 @@ export interface Accepted {
 }
 
 export interface Refused {
-  /** Each has to be told; more problems than these must not be. */
+  /** Each has to be reported; more problems than these must not be. */
   readonly problems: ReadonlyArray<Told>
   /** There may be more, such as one of each row that a cut quote has swallowed. */
   readonly more?: boolean
