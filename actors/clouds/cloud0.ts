@@ -5,7 +5,7 @@
  * confirmed or computed is in stable storage: it may crash at any time and resumes from that point.
  */
 import { Effect, Option, Redacted } from "effect"
-import { Cloud0Secrets, ParametersOnWire } from "../../protocol/messages/enrolment.ts"
+import { ParametersOnWire } from "../../protocol/messages/enrolment.ts"
 import { Bytes, format } from "../../protocol/messages/message.ts"
 import { UploadShare0 } from "../../protocol/messages/upload.ts"
 import { Schema } from "../../protocol/schema.ts"
@@ -15,6 +15,7 @@ import { groupMembers } from "../group/members.ts"
 import type { Agreement } from "../party/agreement.ts"
 import { enrolment } from "../party/enrolment.ts"
 import { erasing, type Remains } from "../party/erasure.ts"
+import { ofCloud0 } from "../party/handouts.ts"
 import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
@@ -49,7 +50,7 @@ export const cloud0 = (agreement: Agreement) =>
   Effect.gen(function* () {
     const party = yield* Party
     const root = yield* partyRoot(agreement)
-    const enrolling = yield* enrolment(agreement, Cloud0Secrets)
+    const enrolling = yield* enrolment(agreement, ofCloud0)
     const credentials = credentialsOf(agreement, enrolling, ({ p, q }) => ({
       masterKey: Redacted.make({ p, q })
     }))

@@ -6,7 +6,6 @@
  * that point.
  */
 import { Deferred, Effect, Option } from "effect"
-import { Cloud1Secrets } from "../../protocol/messages/enrolment.ts"
 import { UploadShare1, UploadWords1 } from "../../protocol/messages/upload.ts"
 import { on, Party } from "../../runtime/messaging/contract.ts"
 import { Stable } from "../../runtime/storage/store.ts"
@@ -14,6 +13,7 @@ import { groupMembers } from "../group/members.ts"
 import type { Agreement } from "../party/agreement.ts"
 import { enrolment } from "../party/enrolment.ts"
 import { erasing, type Remains } from "../party/erasure.ts"
+import { ofCloud1 } from "../party/handouts.ts"
 import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
@@ -45,7 +45,7 @@ export const cloud1 = (agreement: Agreement) =>
   Effect.gen(function* () {
     const party = yield* Party
     const root = yield* partyRoot(agreement)
-    const enrolling = yield* enrolment(agreement, Cloud1Secrets)
+    const enrolling = yield* enrolment(agreement, ofCloud1)
     const credentials = credentialsOf(agreement, enrolling, () => ({}))
     const intake = yield* intakeAt(agreement, 1)
     const transformation = yield* transformationAtCloud1(agreement, credentials, intake, root)

@@ -8,7 +8,7 @@ import { Effect, Redacted } from "effect"
 import type { EncodedTable } from "../../protocol/data/encoding.ts"
 import { MalformedRows } from "../../protocol/data/rows.ts"
 import { Enrol, OpenModel, Upload } from "../../protocol/messages/control.ts"
-import { ParametersOnWire, UserSecrets } from "../../protocol/messages/enrolment.ts"
+import { ParametersOnWire } from "../../protocol/messages/enrolment.ts"
 import { Bytes, format } from "../../protocol/messages/message.ts"
 import { HeldOutCells, PartialDecryptions } from "../../protocol/messages/output.ts"
 import { Declaration, RowSalt } from "../../protocol/messages/upload.ts"
@@ -20,6 +20,7 @@ import { enrolment } from "../party/enrolment.ts"
 import { erasing, type Remains } from "../party/erasure.ts"
 import { gather } from "../party/gathering.ts"
 import { NotExpected, onDirector, onFrom } from "../party/handlers.ts"
+import { ofUser } from "../party/handouts.ts"
 import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
@@ -68,7 +69,7 @@ export const user = (options: UserOptions) =>
     const others = agreement.users.map(({ actor }) => actor).filter((actor) => actor !== party.name)
 
     const root = yield* partyRoot(agreement)
-    const enrolling = yield* enrolment(agreement, UserSecrets)
+    const enrolling = yield* enrolment(agreement, ofUser)
     const ownSalt = party.name === agreement.users[0]!.actor ? rowSalt(agreement, root) : undefined
     const gathered = yield* gatherFromUsers(others)
 
