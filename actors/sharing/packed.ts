@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto"
 import { Effect } from "effect"
 import { derive } from "../../protocol/aead.ts"
-import { plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
+import { outputSlotBits, plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
 import { ciphertextBytes } from "../../protocol/bcp/wire.ts"
 import { concatenate, wordBytes } from "../../protocol/bytes.ts"
 import { CanonicalWriter } from "../../protocol/canonical.ts"
@@ -125,6 +125,7 @@ export const packed: Sharing = {
     }
   },
   output: {
+    ciphertexts: (words, bits) => plaintextsFor(words, bits, outputSlotBits),
     sealShare0: (keys, words) =>
       Effect.flatMap(BcpPool, (pool) =>
         Effect.map(sealModelShare(pool, keys, words), (ciphertexts) => ({ ciphertexts }))

@@ -23,7 +23,8 @@ if [ -e "$out" ] && [ -n "$(ls -A "$out")" ]; then
   echo "$out is not empty; remove it or name another folder" >&2
   exit 1
 fi
-mkdir -p "$out/secrets"
+mkdir -p "$out"
+mkdir -m 700 "$out/secrets"
 out=$(cd "$out" && pwd)
 secrets=$out/secrets
 started=""
@@ -109,7 +110,7 @@ via() {
   reached=127.0.0.1:$3
 }
 
-# --- Credentials: an authority, a certificate for each broker, a password for each role, a secret for each process group.
+# --- Certificates: an authority, and one for each broker.
 
 key="-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
 openssl req -x509 $key -keyout "$secrets/ca.key" -out "$secrets/ca.pem" -days 2 -subj "/CN=trial" 2>/dev/null
@@ -128,60 +129,78 @@ certify hub 10.77.1.2
 certify cloud0 10.77.2.2 10.78.0.1
 certify cloud1 10.77.3.2 10.78.1.1
 
-for role in OPERATOR KGC CLOUD0 CLOUD1 DIRECTOR $(seq -f 'USER%g' 1 16); do
-  eval "${role}_PASSWORD=p$(openssl rand -hex 24)"
-  passwords="${passwords:-} ${role}_PASSWORD=\$${role}_PASSWORD"
+# --- Identities: one for each party, in a file of its own. Nothing secret is an argument of a command, where every user of a
+# host could read it.
+
+parties="kgc cloud0 cloud1 director"
+for role in $parties user1 user2 user3; do
+  options=""
+  case $role in cloud?) options="--nkey $secrets/$role.seed" ;; esac
+  $program identity "$secrets/$role.identity" $options | head -1 >"$out/$role.public"
 done
 
-# --- Brokers: the hub with the KGC, and one with each cloud, connected to the hub.
+# --- The scenario: three-hospitals, for one epoch, with the identities of all parties.
 
+scenario=$out/scenario.yaml
+mkdir "$out/data"
+cp -r scenarios/data/three-hospitals "$out/data"
+sed -e 's/epochs: .*/epochs: 1/' -e '/^expect:/,$d' \
+  -e '/^placement:/,/usersLeave/d' scenarios/three-hospitals.yaml >"$scenario.draft"
+user=0
+while IFS= read -r line; do
+  echo "$line"
+  case $line in "  - name: "*)
+    user=$((user + 1))
+    echo "    identity: $(cat "$out/user$user.public")"
+    ;;
+  esac
+done <"$scenario.draft" >"$scenario"
+echo "parties:" >>"$scenario"
+for role in $parties; do echo "  $role: $(cat "$out/$role.public")" >>"$scenario"; done
+rm "$scenario.draft"
+
+# --- Brokers: the hub with the KGC, and one with each cloud, connected to the hub. They know the parties' public NKEYs.
+
+$program nkeys "$scenario" >"$out/broker.env"
+set -a
+. "$out/broker.env"
+set +a
 broker() {
   name=$1 host=$2
   shift 2
   start "broker-$name" "$host" env BROKER_LISTEN=0.0.0.0:4222 BROKER_CERTIFICATE="$secrets/$name.pem" BROKER_KEY="$secrets/$name.key" \
     HUB_CA="$secrets/ca.pem" "$@"
 }
-eval "broker hub kgc HUB_LEAF_LISTEN=0.0.0.0:7422 $passwords" '"$server"' -c docs/deployment/hub.conf
+broker hub kgc HUB_LEAF_LISTEN=0.0.0.0:7422 "$server" -c docs/deployment/hub.conf
 await broker-hub broker-hub.err "Server is ready"
 for cloud in 0 1; do
   via "c${cloud}a" 10.77.1.2 7422 $WAN_MS
-  eval "password=\$CLOUD${cloud}_PASSWORD"
-  broker "cloud$cloud" "c${cloud}a" "CLOUD${cloud}_PASSWORD=$password" \
-    "CLOUD${cloud}_HUB=tls://cloud$cloud:$password@$reached" "$server" -c "docs/deployment/cloud$cloud.conf"
+  # For this broker alone; `env` would show it to the host's users.
+  export "CLOUD${cloud}_SEED=$(cat "$secrets/cloud$cloud.seed")"
+  broker "cloud$cloud" "c${cloud}a" "CLOUD${cloud}_HUB=tls://$reached" "$server" -c "docs/deployment/cloud$cloud.conf"
+  unset "CLOUD${cloud}_SEED"
   await "broker-cloud$cloud" "broker-cloud$cloud.err" "Leafnode connection created"
 done
 
-# --- The scenario: three-hospitals, for one epoch.
-
-scenario=$out/scenario.yaml
-mkdir "$out/data"
-cp -r scenarios/data/three-hospitals "$out/data"
-sed -e 's/epochs: .*/epochs: 1/' -e '/^expect:/,$d' \
-  -e '/^placement:/,/usersLeave/d' scenarios/three-hospitals.yaml >"$scenario"
-
-# --- Parties. Each gets the address of its own broker, its own password, and a folder of its own.
+# --- Parties. Each gets the address of its own broker, its own identity, and a folder of its own.
 
 # party NAME HOST BROKER OPTIONS…
 party() {
   name=$1 host=$2 broker=$3
   shift 3
   role=${name%%-*}
-  upper=$(echo "$role" | tr a-z A-Z)
-  eval "password=\$${upper}_PASSWORD"
-  start "$name" "$host" env NATS_URL="tls://$broker" NATS_CA="$secrets/ca.pem" "${upper}_PASSWORD=$password" \
-    $program actor "$role" --run trial-1 --state "$out/$name" "$@"
+  start "$name" "$host" env NATS_URL="tls://$broker" NATS_CA="$secrets/ca.pem" \
+    $program actor "$role" --run trial-1 --identity "$secrets/$role.identity" --state "$out/$name" "$@"
 }
 party kgc kgc 127.0.0.1:4222 --scenario "$scenario"
-await kgc kgc.out kgcKey
-verification=$(sed 's/.*"kgcKey":"\([^"]*\)".*/\1/' "$out/kgc.out")
 for cloud in 0 1; do
-  party "cloud$cloud" "c${cloud}a" "10.78.$cloud.1:4222" --scenario "$scenario" --kgc-key "$verification"
+  party "cloud$cloud" "c${cloud}a" "10.78.$cloud.1:4222" --scenario "$scenario"
 done
 for user in 1 2 3; do
   via "u$user" 10.77.1.2 4222 $WAN_MS
-  party "user$user" "u$user" "$reached" --scenario "$scenario" --kgc-key "$verification"
+  party "user$user" "u$user" "$reached" --scenario "$scenario"
 done
-for name in cloud0 cloud1 user1 user2 user3; do await $name $name.out ready; done
+for name in kgc cloud0 cloud1 user1 user2 user3; do await $name $name.out ready; done
 # The second hosts of the clouds: a worker and a lane each.
 for cloud in 0 1; do
   via "c${cloud}b" "10.78.$cloud.1" 4222 $LAN_MS

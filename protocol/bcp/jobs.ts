@@ -287,13 +287,11 @@ const addCiphertexts = (input: {
 
 /**
  * Adds packed words, and above each word a random multiple of 2^64 below 2^(64 + maskBits), which hides the
- * carry from those who open the sum. `maskBits` is at most slotBits − 66 and at most 48. The result is
- * re-randomised under `publicKey`. C1.
+ * carry from those who open the sum. `maskBits` is at most slotBits − 66 and at most 48. The first components
+ * stay as they are. C1.
  */
 const addPacked = (input: {
   readonly parameters: Parameters
-  readonly publicKey: Uint8Array
-  readonly mode: ExponentMode
   readonly ciphertexts: Uint8Array
   readonly words: Uint8Array
   readonly slotBits: number
@@ -301,15 +299,13 @@ const addPacked = (input: {
 }): { readonly ciphertexts: Uint8Array } => {
   const { parameters: pp } = input
   const masks = randomMasks(input.words.length, input.maskBits, input.slotBits)
-  const encryptor = encryptorOf(pp, input.publicKey, input.mode)
   const ciphertexts = receive(pp, input.ciphertexts)
   const plaintexts = sameNumber(
     ciphertexts.length,
     pack(input.words, pp.bits, input.slotBits, masks),
     "packed words"
   )
-  encryptor.expect(ciphertexts.length)
-  const sums = ciphertexts.map((ciphertext, i) => encryptor.rerandomise(ciphertext, plaintexts[i]!))
+  const sums = ciphertexts.map((ciphertext, i) => addPlain(pp, ciphertext, plaintexts[i]!))
   return { ciphertexts: encodeCiphertexts(pp, sums) }
 }
 
@@ -369,7 +365,7 @@ const sameNumber = <Items extends ReadonlyArray<unknown>>(
   return items
 }
 
-/** The jobs of a worker pool over this module. */
+/** The jobs of this module, for a worker pool. */
 export const jobs = {
   newParameters,
   generateKeys,
@@ -390,6 +386,3 @@ export const jobs = {
   partialDecrypt: partialDecryptions,
   combinePartials: combinePartialDecryptions
 }
-
-/** The jobs by name, for typed calls. */
-export type Jobs = typeof jobs

@@ -31,6 +31,10 @@ export class InvalidPublicKey extends Data.TaggedError("InvalidPublicKey")<{ rea
   }
 }
 
+/** Bits of a secret key at most. */
+export const secretKeyBits = (pp: Pick<Parameters, "bits">, mode: ExponentMode): number =>
+  mode === "short" ? shortSecretKeyBits : 2 * pp.bits - 2
+
 /** Bits of a randomizer at most. */
 export const randomizerBits = (pp: Parameters, mode: ExponentMode): number =>
   mode === "short" ? shortRandomizerBits : 2 * pp.bits - 2

@@ -4,10 +4,10 @@
  */
 import { Effect } from "effect"
 import { bytesFrom } from "../../protocol/bcp/integers.ts"
-import { jobs } from "../../protocol/bcp/jobs.ts"
 import { shortRandomizerBits } from "../../protocol/bcp/keys.ts"
 import { parametersFromPrimes } from "../../protocol/bcp/parameters.ts"
 import { ciphertextBytes, plaintextBytes } from "../../protocol/bcp/wire.ts"
+import { jobs } from "../../protocol/sharing/jobs.ts"
 import type { JobInput, JobName, JobOutput, Work } from "../../protocol/sharing/work.ts"
 import { makeVirtualPools } from "../../runtime/virtual/pool.ts"
 import type { VirtualRandomness } from "../../runtime/virtual/randomness.ts"
