@@ -5,8 +5,8 @@
  */
 import { Deferred, Effect } from "effect"
 import { artifact } from "../protocol/artifact.ts"
-import type { Jobs } from "../protocol/bcp/jobs.ts"
 import { actorOf, dealers } from "../protocol/messages/subjects.ts"
+import type { Jobs } from "../protocol/sharing/jobs.ts"
 import type { Work } from "../protocol/sharing/work.ts"
 import { Party } from "../runtime/messaging/contract.ts"
 import { type WorkLimits, workLimits } from "../runtime/messaging/limits.ts"

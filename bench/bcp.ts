@@ -10,7 +10,7 @@ import { Duration, Effect } from "effect"
 import { artifact } from "../protocol/artifact.ts"
 import { WindowedBase, windowFor } from "../protocol/bcp/fixed-base.ts"
 import { byteLength, fromBytes, gcd, randomBelow, toBytes } from "../protocol/bcp/integers.ts"
-import { type Jobs, jobs } from "../protocol/bcp/jobs.ts"
+import { jobs } from "../protocol/bcp/jobs.ts"
 import { type ExponentMode, shortRandomizerBits, shortSecretKeyBits } from "../protocol/bcp/keys.ts"
 import { MasterDecryptor, openingBits } from "../protocol/bcp/master-decryption.ts"
 import { slotsPerPlaintext, uploadSlotBits } from "../protocol/bcp/packing.ts"
@@ -18,6 +18,7 @@ import { generateParameters, type MasterKey, type Parameters } from "../protocol
 import { encryptorOf } from "../protocol/bcp/precomputed.ts"
 import { decodeCiphertexts, encodeMasterKey } from "../protocol/bcp/wire.ts"
 import { wordBytes } from "../protocol/bytes.ts"
+import type { Jobs } from "../protocol/sharing/jobs.ts"
 import { makePool, type WorkerPool } from "../runtime/work/pool.ts"
 import { announceMachine, ratioOf, type Spread, spreadOf, writeFigures } from "./measure.ts"
 
@@ -188,9 +189,11 @@ const measure = (pp: Parameters, master: MasterKey): Array<Row> => {
   const words = new Uint8Array(randomBytes(chunk * slots * wordBytes))
   const encrypt = { ...common, publicKey, mode, words }
   const { ciphertexts } = jobs.encryptPacked(encrypt)
-  const { blinded, blinds } = jobs.blind({ parameters: pp, publicKey, mode, ciphertexts })
-  const reencrypt = { parameters: pp, masterKey, fromKey: publicKey, toKey, mode, blinded }
-  const returned = jobs.reencryptBlinded(reencrypt)
+  const key = new Uint8Array(randomBytes(16))
+  const { blinded, blinds } = jobs.addBlinds({ parameters: pp, ciphertexts, key })
+  const { digest: randomness } = jobs.randomnessOf({ parameters: pp, ciphertexts })
+  const reencrypt = { parameters: pp, masterKey, fromKey: publicKey, toKey, mode, blinded, randomness }
+  const returned = jobs.reencryptUploaded(reencrypt)
   const unified = jobs.stripBlind({ ...common, ...returned, blinds }).ciphertexts
   const partials = secretKeys.map(
     (secretKey) => jobs.partialDecrypt({ parameters: pp, secretKey, ciphertexts: unified }).partials
@@ -226,7 +229,7 @@ const measure = (pp: Parameters, master: MasterKey): Array<Row> => {
       bareEncryptingFactored
     ]),
     row("open with the master key", [
-      () => jobs.openMaster({ ...common, masterKey, publicKey, ciphertexts }),
+      () => jobs.openMaster({ ...common, masterKey, publicKey, mode, ciphertexts }),
       opening,
       bareOpening
     ]),
@@ -240,12 +243,17 @@ const measure = (pp: Parameters, master: MasterKey): Array<Row> => {
       { operations: 1 }
     ),
     row("blind", [
-      () => jobs.blind({ parameters: pp, publicKey, mode, ciphertexts }),
-      `check, ${encrypting}`,
-      together(checks(chunk, pp), bareEncrypting)
+      () => jobs.addBlinds({ parameters: pp, ciphertexts, key }),
+      "check, 1 + mN",
+      together(checks(chunk, pp), shifts(chunk, pp.N))
+    ]),
+    row("digest of the randomness", [
+      () => jobs.randomnessOf({ parameters: pp, ciphertexts }),
+      "1 residue modulo N",
+      residues(chunk, pp.N)
     ]),
     row("open blinded and re-encrypt", [
-      () => jobs.reencryptBlinded(reencrypt),
+      () => jobs.reencryptUploaded(reencrypt),
       `${opening}, ${encryptingFactored}`,
       together(bareOpening, bareEncryptingFactored)
     ]),
@@ -300,7 +308,7 @@ const measureThreads = (pp: Parameters, master: MasterKey): Effect.Effect<Array<
       const encrypted = (by: WorkerPool<Jobs>) =>
         Effect.forEach(encrypt, (input) => by.run("encryptPacked", input), { concurrency: "unbounded" })
       const sealed = yield* encrypted(pool)
-      const open = sealed.map((ciphertexts) => ({ ...common, masterKey, ...ciphertexts }))
+      const open = sealed.map((ciphertexts) => ({ ...common, masterKey, mode, ...ciphertexts }))
       const opened = (by: WorkerPool<Jobs>) =>
         Effect.forEach(open, (input) => by.run("openMaster", input), { concurrency: "unbounded" })
       const operations = perJob * jobsAtOnce

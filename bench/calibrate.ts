@@ -12,12 +12,14 @@ import { fileURLToPath } from "node:url"
 import { Worker } from "node:worker_threads"
 import { Context, Effect, Either, Layer, Redacted } from "effect"
 import { artifact } from "../protocol/artifact.ts"
-import type { Jobs } from "../protocol/bcp/jobs.ts"
+import { secretKeyBits } from "../protocol/bcp/keys.ts"
 import { slotsPerPlaintext, uploadSlotBits } from "../protocol/bcp/packing.ts"
 import { generateParameters } from "../protocol/bcp/parameters.ts"
-import { ciphertextBytes, encodeMasterKey } from "../protocol/bcp/wire.ts"
+import { ciphertextBytes, encodeMasterKey, firstComponents } from "../protocol/bcp/wire.ts"
 import { wordBytes } from "../protocol/bytes.ts"
 import { FrameOpener, FrameSealer, overheadBytes, sessionBytes } from "../protocol/channels/frames.ts"
+import { challengeBytes, responseBytes, statementDigest } from "../protocol/proofs/equal-logarithms.ts"
+import type { Jobs } from "../protocol/sharing/jobs.ts"
 import { expandSeed, seedBytes, subtractWords } from "../protocol/sharing/split.ts"
 import { startOwnBroker } from "../runtime/broker/start.ts"
 import { type Computation, Party, type Rounds } from "../runtime/messaging/contract.ts"
@@ -319,11 +321,10 @@ const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly 
             pool.run("encryptPacked", { ...common, publicKey, mode, words: wordsOf(count) })
           const { ciphertexts } = yield* encrypt(key)
           const unified = (yield* encrypt(unifiedPublicKey)).ciphertexts
-          const { blinded, blinds } = yield* pool.run("blind", {
+          const { blinded, blinds } = yield* pool.run("addBlinds", {
             parameters,
-            publicKey: key,
-            mode,
-            ciphertexts
+            ciphertexts,
+            key: new Uint8Array(randomBytes(16))
           })
           const partials = yield* Effect.forEach(secretKeys, (secretKey) =>
             Effect.map(
@@ -363,6 +364,21 @@ const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly 
         count: number
       ) => Effect.Effect<unknown, unknown>
     ) => Effect.scoped(Effect.flatMap(fresh, ({ pool }) => curve((count) => work(pool, count))))
+    const claimOf = (count: number) => {
+      const elements = firstComponents(parameters, some(material.unified, count))
+      const powers = some(material.partials[0]!, count, bits / 4)
+      const claim = { context: new Uint8Array(32), publicKey: key, bases: elements, powers }
+      return { statement: statementDigest(parameters, claim), elements, powers }
+    }
+    const productOf = (
+      pool: Effect.Effect.Success<typeof fresh>["pool"],
+      statement: Uint8Array,
+      elements: Uint8Array
+    ) =>
+      Effect.map(
+        pool.run("productOfProof", { parameters, statement, first: 0, elements }),
+        ({ product }) => product!
+      )
     const measured: BcpCalibration = {
       parametersMs,
       encrypt: yield* inFresh((pool, count) =>
@@ -376,17 +392,18 @@ const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly 
           ...common,
           masterKey,
           publicKey: key,
-          ciphertexts: some(material.ciphertexts, count)
-        })
-      ),
-      blind: yield* inFresh((pool, count) =>
-        pool.run("blind", {
-          parameters,
-          publicKey: key,
           mode,
           ciphertexts: some(material.ciphertexts, count)
         })
       ),
+      blind: yield* inFresh((pool, count) =>
+        pool.run("addBlinds", {
+          parameters,
+          ciphertexts: some(material.ciphertexts, count),
+          key: new Uint8Array(16)
+        })
+      ),
+      // Without the digest of what is re-encrypted, which is nothing beside it.
       reencrypt: yield* inFresh((pool, count) =>
         pool.run("reencryptBlinded", {
           parameters,
@@ -410,6 +427,33 @@ const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly 
           parameters,
           secretKey: secretKeys[0]!,
           ciphertexts: some(material.unified, count)
+        })
+      ),
+      prove: yield* inFresh((pool, count) =>
+        Effect.gen(function* () {
+          const { statement, elements } = claimOf(count)
+          const bases = yield* productOf(pool, statement, elements)
+          yield* pool.run("provePartials", { parameters, mode, statement, bases, secretKey: secretKeys[0]! })
+        })
+      ),
+      verify: yield* inFresh((pool, count) =>
+        Effect.gen(function* () {
+          const { statement, elements, powers } = claimOf(count)
+          const bases = yield* productOf(pool, statement, elements)
+          const products = { bases, powers: yield* productOf(pool, statement, powers) }
+          // A proof that does not hold takes as long as one that does.
+          const proof = {
+            challenge: new Uint8Array(randomBytes(challengeBytes)),
+            response: new Uint8Array(randomBytes(responseBytes(secretKeyBits(parameters, mode)) - 1))
+          }
+          yield* pool.run("verifyPartials", {
+            parameters,
+            mode,
+            statement,
+            publicKey: key,
+            ...products,
+            proof
+          })
         })
       ),
       combine: yield* inFresh((pool, count) =>

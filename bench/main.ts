@@ -8,6 +8,7 @@ const topics: Readonly<Record<string, () => Promise<void>>> = {
   rounds: async () => (await import("./rounds.ts")).run(),
   workers: async () => (await import("./workers.ts")).run(),
   bcp: async () => (await import("./bcp.ts")).run(),
+  proofs: async () => (await import("./proofs.ts")).run(),
   calibrate: async () => (await import("./calibrate.ts")).run(),
   prediction: async () => (await import("./prediction.ts")).run(),
   scale: async () => (await import("./prediction.ts")).scale(),

@@ -13,7 +13,7 @@ import { Directory } from "../actors/party/directory.ts"
 import { directoryOfTrial, drawIdentities, keysOf, usersOf } from "../actors/party/identities.ts"
 import { stepsAsked } from "../actors/party/stretches.ts"
 import { artifact } from "../protocol/artifact.ts"
-import { encryptPacked, generateKeys } from "../protocol/bcp/jobs.ts"
+import { jobs } from "../protocol/bcp/jobs.ts"
 import { slotsPerPlaintext, uploadSlotBits } from "../protocol/bcp/packing.ts"
 import { generateParameters } from "../protocol/bcp/parameters.ts"
 import { encodeMasterKey } from "../protocol/bcp/wire.ts"
@@ -104,14 +104,21 @@ const groupWith = (broker: Broker, actor: "cloud0" | "kgc", workers: number) =>
 const transformation = (broker: Broker) =>
   Effect.gen(function* () {
     const { parameters, masterKey } = yield* Effect.promise(() => generateParameters(modulusBits))
-    const { publicKeys, unifiedPublicKey } = generateKeys({ parameters, count: 2, mode: "short" })
+    const { publicKeys, unifiedPublicKey } = jobs.generateKeys({ parameters, count: 2, mode: "short" })
     const mode = "short" as const
     const count = Math.floor(pieceBytes / (parameters.bits / 2))
     const words = new Uint8Array(
       randomBytes(count * slotsPerPlaintext(parameters.bits, uploadSlotBits) * wordBytes)
     )
     const publicKey = publicKeys[0]!
-    const { ciphertexts } = encryptPacked({ parameters, publicKey, mode, words, slotBits: uploadSlotBits })
+    const { ciphertexts } = jobs.encryptPacked({
+      parameters,
+      publicKey,
+      mode,
+      words,
+      slotBits: uploadSlotBits
+    })
+    const { digest: randomness } = jobs.randomnessOf({ parameters, ciphertexts })
     const piece = { ciphertexts, words: words.length / wordBytes }
     const keys0 = {
       parameters,
@@ -126,7 +133,9 @@ const transformation = (broker: Broker) =>
       const pieces = 6 * takers
       const each = Effect.zipRight(
         unifyShare0(pool, keys0, publicKey, piece),
-        unifyShare1(pool, keys0, publicKey, piece, (blinded) => reencrypt(pool, keys0, publicKey, blinded))
+        unifyShare1(pool, keys0, new Uint8Array(randomBytes(16)), piece, (blinded) =>
+          reencrypt(pool, keys0, publicKey, blinded, randomness)
+        )
       )
       return timed(
         pieces,

@@ -5,14 +5,12 @@
  * confirmed or computed is in stable storage: it may crash at any time and resumes from that point.
  */
 import { Effect, Redacted } from "effect"
-import { SealModel } from "../../protocol/messages/control.ts"
 import { Cloud0Secrets } from "../../protocol/messages/enrolment.ts"
 import { UploadShare0 } from "../../protocol/messages/upload.ts"
 import { on, Party } from "../../runtime/messaging/contract.ts"
 import { groupMembers } from "../group/members.ts"
 import type { Agreement } from "../party/agreement.ts"
 import { enrolment } from "../party/enrolment.ts"
-import { onDirector } from "../party/handlers.ts"
 import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { partyRoot } from "../party/root.ts"
@@ -49,7 +47,7 @@ export const cloud0 = (agreement: Agreement) =>
       on(UploadShare0, (piece, from) => Effect.as(intake.place(from, piece), {})),
       ...transformation.handlers,
       ...sessions.handlers,
-      onDirector(SealModel, () => sealing.done)
+      ...sealing
     ])
     yield* life.announced
     yield* life.finished

@@ -1,12 +1,12 @@
 /** A party's worker threads for big-integer work, and how that work is cut into pieces. */
 import { Context, Effect, Layer, Option } from "effect"
 import { artifact } from "../../protocol/artifact.ts"
-import type { Jobs } from "../../protocol/bcp/jobs.ts"
+import type { Jobs } from "../../protocol/sharing/jobs.ts"
 import type { Work } from "../../protocol/sharing/work.ts"
 import { workLimits } from "../../runtime/messaging/limits.ts"
 import { type JobFailed, type JobQueue, makePool } from "../../runtime/work/pool.ts"
 
-/** Runs the jobs of `protocol/bcp/jobs.ts`. */
+/** Runs the jobs of `protocol/sharing/jobs.ts`. */
 export class BcpPool extends Context.Tag("actors/BcpPool")<BcpPool, Work<JobFailed>>() {}
 
 /**

@@ -15,6 +15,8 @@ import { remembered } from "./once.ts"
 /** What a key is derived for; one purpose, one key. */
 export type Purpose =
   | "share"
+  | "randomizers"
+  | "blinds"
   | "salt"
   | "weights"
   | "dealer0"
@@ -24,8 +26,12 @@ export type Purpose =
   | "checkpoints"
   | "mark"
 
-/** 16 bytes for a purpose, the same throughout a run. */
-export type Root = (purpose: Purpose) => Uint8Array
+/**
+ * 16 bytes for a purpose, the same throughout a run. Whatever is to cover a content that might be another one
+ * after a restart is derived for that content (`covered`, a digest of all of it): other content, other pads;
+ * the same content, the same bytes.
+ */
+export type Root = (purpose: Purpose, covered?: Uint8Array) => Uint8Array
 
 /** The entry of the root in stable storage: 32 bytes. A simulation puts its own there. */
 export const rootEntry = "root"
@@ -34,8 +40,10 @@ const rootBytes = 32
 /** The root of a secret of 32 bytes. */
 export const rootFrom =
   (secret: Uint8Array): Root =>
-  (purpose) =>
-    derive(secret, "bicameral root", purpose, 16)
+  (purpose, covered) => {
+    const about = covered === undefined ? purpose : `${purpose} ${Buffer.from(covered).toString("hex")}`
+    return derive(secret, "bicameral root", about, 16)
+  }
 
 const RootFormat = format("root", Schema.Struct({ secret: Bytes }))
 

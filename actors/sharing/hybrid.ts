@@ -1,19 +1,20 @@
 /**
  * The hybrid form, for bulk. Of an upload, C0 receives the seed of its share under the user's key, and C1 its
  * share as it is. Of the model, each cloud encrypts its share under a fresh key, and only the two
- * keys are under the joint key. C1's share of the cells rests in pieces under a key that only C1 has.
+ * keys are under the joint key, in one ciphertext that C0 makes. C1's share of the cells rests in pieces under a key that only C1 has.
  */
 import { Effect } from "effect"
 import { openPiece, pieceEntry, sealPiece } from "../../protocol/archive/pieces.ts"
-import { plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
-import { concatenate, wordBytes } from "../../protocol/bytes.ts"
+import { outputSlotBits, plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
+import { wordBytes } from "../../protocol/bytes.ts"
 import { cellsInOrder } from "../../protocol/data/rows.ts"
 import { UploadShare0, UploadWords1 } from "../../protocol/messages/upload.ts"
 import {
   encodeHybridModel,
-  type HybridModel,
+  keyWords,
   openHybridModel,
-  sealShare
+  sealHybridModel,
+  sealHybridShare
 } from "../../protocol/sharing/hybrid-output.ts"
 import { publicKeyOf } from "../../protocol/sharing/published.ts"
 import { expandSeed, seedBytes, subtractWords } from "../../protocol/sharing/split.ts"
@@ -35,7 +36,7 @@ export const pieceKeyEntry = "archive-key"
 const seedWords = seedBytes / wordBytes
 
 /** C1's share is made and sent in runs, so that it is never in memory as a whole. */
-const send = ({ agreement, membership, blocks, encode, seed }: OutgoingCells) =>
+const send = ({ agreement, membership, blocks, encode, seed, randomness }: OutgoingCells) =>
   Effect.gen(function* () {
     const party = yield* Party
     const pool = yield* BcpPool
@@ -44,6 +45,7 @@ const send = ({ agreement, membership, blocks, encode, seed }: OutgoingCells) =>
       parameters: membership.parameters,
       publicKey: yield* publicKeyOf(membership, party.name),
       mode: agreement.security.exponents,
+      randomness,
       words: seed,
       slotBits: uploadSlotBits
     })
@@ -104,26 +106,22 @@ export const hybrid: Sharing = {
     }
   },
   output: {
+    ciphertexts: (_, bits) => plaintextsFor(keyWords, bits, outputSlotBits),
     sealShare0: (keys, words) =>
       Effect.gen(function* () {
         const { run } = yield* Party
-        const { key, share } = yield* sealShare(yield* BcpPool, keys, { run, cloud: 0 }, words)
-        return { ciphertexts: key, share }
+        return yield* sealHybridShare(yield* BcpPool, keys, run, words)
       }),
     sealModel: (keys, { ciphertexts, share = none }, words) =>
       Effect.gen(function* () {
         const { run } = yield* Party
-        const own = yield* sealShare(yield* BcpPool, keys, { run, cloud: 1 }, words)
-        const model: HybridModel = { keys: concatenate([ciphertexts, own.key]), shares: [share, own.share] }
-        return {
-          sealed: { ciphertexts: model.keys, shares: model.shares },
-          atRest: encodeHybridModel(model)
-        }
+        const sealed = yield* sealHybridModel(yield* BcpPool, keys, run, { ciphertexts, share }, words)
+        return { sealed, atRest: encodeHybridModel(sealed) }
       }),
     decrypt: ({ ciphertexts, shares = [none, none] }, { parameters, users, partials, words }) =>
       Effect.gen(function* () {
         const { run } = yield* Party
-        const model = { keys: ciphertexts, shares, words }
+        const model = { ciphertexts, shares, words }
         return yield* openHybridModel(yield* BcpPool, parameters, run, model, users, partials)
       })
   }

@@ -2,23 +2,27 @@
  * The packed form: every word is encrypted under BCP, several to a ciphertext. Of an upload, C0 receives the
  * ciphertexts of the first share, C1 those of the second, which C0 must not see: it has the master key. Of the model, C1 adds its share to C0's under the joint key.
  */
+import { createHash } from "node:crypto"
 import { Effect } from "effect"
-import { plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
+import { derive } from "../../protocol/aead.ts"
+import { outputSlotBits, plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
 import { ciphertextBytes } from "../../protocol/bcp/wire.ts"
 import { concatenate, wordBytes } from "../../protocol/bytes.ts"
+import { CanonicalWriter } from "../../protocol/canonical.ts"
 import { cellsInOrder, countCells } from "../../protocol/data/rows.ts"
 import { Bytes, format } from "../../protocol/messages/message.ts"
 import { Reencrypt } from "../../protocol/messages/transformation.ts"
-import { UploadShare0, UploadShare1 } from "../../protocol/messages/upload.ts"
+import { UploadRandomness, UploadShare0, UploadShare1 } from "../../protocol/messages/upload.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { openModel, sealModel, sealModelShare } from "../../protocol/sharing/model-output.ts"
 import { publicKeyOf } from "../../protocol/sharing/published.ts"
-import { splitWords } from "../../protocol/sharing/split.ts"
+import { seedBytes, splitWords } from "../../protocol/sharing/split.ts"
 import { unifyShare1 } from "../../protocol/sharing/transformation.ts"
 import { cutRun, encryptPiece, pieceOf, RunAssembly, wordsOfPiece } from "../../protocol/sharing/upload.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { BcpPool, pieceBytes, piecesAtOnce } from "../party/bcp-pool.ts"
 import { recalled, remembered } from "../party/once.ts"
+import type { Root } from "../party/root.ts"
 import { attributed } from "./refusal.ts"
 import { cellsARun, partOf } from "./share-words.ts"
 import type { Archiving, OutgoingCells, Sharing, Uploaded } from "./sharing.ts"
@@ -28,7 +32,7 @@ const ciphertexts = (words: number, bits: number): readonly [number, number] => 
   return [count, count]
 }
 
-const send = ({ agreement, membership, blocks, encode, seed }: OutgoingCells) =>
+const send = ({ agreement, membership, blocks, encode, seed, randomness }: OutgoingCells) =>
   Effect.gen(function* () {
     const party = yield* Party
     const pool = yield* BcpPool
@@ -42,43 +46,57 @@ const send = ({ agreement, membership, blocks, encode, seed }: OutgoingCells) =>
     const [count] = ciphertexts(countCells(blocks), parameters.bits)
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "upload" }
     const pieces = yield* cutRun(count, ciphertextBytes(parameters), pieceBytes)
-    const key = { parameters, publicKey, mode: agreement.security.exponents }
-    yield* Effect.forEach(
+    const keys = [0, 1].map((cloud) => ({
+      parameters,
+      publicKey,
+      mode: agreement.security.exponents,
+      randomness: derive(randomness, "", `share ${cloud}`, seedBytes)
+    }))
+    const digests = yield* Effect.forEach(
       pieces,
       (piece) =>
         Effect.gen(function* () {
-          const run0 = yield* encryptPiece(pool, key, share0, piece, uploadSlotBits)
+          const run0 = yield* encryptPiece(pool, keys[0]!, share0, piece, uploadSlotBits)
           yield* party.ask("cloud0", UploadShare0, run0, ask)
-          const run1 = yield* encryptPiece(pool, key, share1, piece, uploadSlotBits)
+          const run1 = yield* encryptPiece(pool, keys[1]!, share1, piece, uploadSlotBits)
           yield* party.ask("cloud1", UploadShare1, run1, ask)
+          const { ciphertexts } = run1
+          return (yield* pool.run("randomnessOf", { parameters, ciphertexts })).digest
         }),
-      { concurrency: piecesAtOnce, discard: true }
+      { concurrency: piecesAtOnce }
     )
+    yield* party.ask("cloud0", UploadRandomness, { digests: concatenate(digests) }, ask)
   })
 
 /** C1's share of a user's cells, as stored: under pk for the archive, and in the clear. */
 const Unified = format("opened share", Schema.Struct({ ciphertexts: Bytes, words: Bytes }))
 const unifiedEntry = (user: string) => `opened-${user}`
 
+/** The key of the blinds of a piece: for these ciphertexts alone, so that no blind hides two messages. */
+const blindKey = (root: Root, user: string, first: number, ciphertexts: Uint8Array): Uint8Array => {
+  const place = new CanonicalWriter().string(user).u32(first).finish()
+  return root("blinds", createHash("sha256").update(place).update(ciphertexts).digest())
+}
+
 /** Brings C1's share of a user's cells under pk: KeyProd, batched. */
 const unify = ({ user, blocks, bytes }: Uploaded, archiving: Archiving) =>
   Effect.gen(function* () {
-    const { agreement, membership, keys, pieces, onItems } = archiving
+    const { agreement, keys, root, pieces, onItems } = archiving
     const party = yield* Party
     const pool = yield* BcpPool
-    const publicKey = yield* publicKeyOf(membership, user)
     const bytesEach = ciphertextBytes(keys.parameters)
     const words = countCells(blocks)
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "transform" }
-    const askCloud0 = (blinded: Uint8Array) =>
-      Effect.tap(party.ask("cloud0", Reencrypt, { user, blinded }, ask), ({ takers }) =>
+    const askCloud0 = (first: number) => (blinded: Uint8Array) =>
+      Effect.tap(party.ask("cloud0", Reencrypt, { user, first, blinded }, ask), ({ takers }) =>
         pieces.setOthers(takers)
       )
     const cut = yield* cutRun(bytes.length / bytesEach, bytesEach, pieceBytes)
     const unified = yield* pieces.forEach(cut, (piece) => {
       const { words: count } = wordsOfPiece(words, piece, keys.parameters.bits, uploadSlotBits)
       const packed = { ciphertexts: pieceOf(bytes, piece, bytesEach).slice(), words: count }
-      return unifyShare1(pool, keys, publicKey, packed, askCloud0).pipe(
+      const key = blindKey(root, user, piece.first, packed.ciphertexts)
+      return unifyShare1(pool, keys, key, packed, askCloud0(piece.first)).pipe(
         Effect.mapError(attributed(agreement, user, piece.first)),
         Effect.zipLeft(onItems(piece.count))
       )
@@ -107,6 +125,7 @@ export const packed: Sharing = {
     }
   },
   output: {
+    ciphertexts: (words, bits) => plaintextsFor(words, bits, outputSlotBits),
     sealShare0: (keys, words) =>
       Effect.flatMap(BcpPool, (pool) =>
         Effect.map(sealModelShare(pool, keys, words), (ciphertexts) => ({ ciphertexts }))

@@ -3,7 +3,7 @@ import { Data } from "effect"
 import { JobFailed } from "../../runtime/work/pool.ts"
 import { type Agreement, displayName } from "../party/agreement.ts"
 
-/** A user sent ciphertexts that are not elements of the group. */
+/** A user sent ciphertexts that are not elements of the group, or not under its key. */
 export class UploadRefused extends Data.TaggedError("UploadRefused")<{
   readonly user: string
   readonly first: number
@@ -16,14 +16,14 @@ export class UploadRefused extends Data.TaggedError("UploadRefused")<{
 }
 
 /** The jobs whose input a user has sent: at C0 and at C1. */
-const jobsOnUploads: ReadonlyArray<string> = ["openMaster", "blind"]
+const jobsOnUploads: ReadonlyArray<string> = ["openMaster", "addBlinds"]
+/** What they find wrong with it. */
+const faults: ReadonlyArray<string> = ["InvalidCiphertext", "Undecryptable"]
 
 /** Names the user and the place where a job on its ciphertexts, from the `first`-th, refused one of them. */
 export const attributed =
   (agreement: Agreement, user: string, first: number) =>
   <E>(failure: E): E | UploadRefused =>
-    failure instanceof JobFailed &&
-    failure.error._tag === "InvalidCiphertext" &&
-    jobsOnUploads.includes(failure.job)
+    failure instanceof JobFailed && faults.includes(failure.error._tag) && jobsOnUploads.includes(failure.job)
       ? new UploadRefused({ user: displayName(agreement, user), first, reason: failure.error.message })
       : failure

@@ -10,17 +10,16 @@ import type { PieceUnreadable } from "../../protocol/archive/pieces.ts"
 import type { Parameters } from "../../protocol/bcp/parameters.ts"
 import type { CellBlock, FilledBlock } from "../../protocol/data/rows.ts"
 import type { MalformedMessage } from "../../protocol/messages/codec.ts"
-import type { FetchModel, ModelShare } from "../../protocol/messages/output.ts"
 import type { OutOfRange } from "../../protocol/ring/ring.ts"
 import type { ShareUnreadable } from "../../protocol/sharing/hybrid-output.ts"
 import type {
   JointDecryptionFailed,
-  ModelOfWrongSize,
   PartialsMissing,
   PartialsRejected,
   UnifiedKey
 } from "../../protocol/sharing/model-output.ts"
 import type { NotAUser } from "../../protocol/sharing/published.ts"
+import type { ModelOfWrongSize, SealedModel, SealedShare0 } from "../../protocol/sharing/sealed-model.ts"
 import type { AnswerOfWrongSize, Cloud1Keys } from "../../protocol/sharing/transformation.ts"
 import type { MessageTooSmall, RunAssembly } from "../../protocol/sharing/upload.ts"
 import type { AskError, Party } from "../../runtime/messaging/contract.ts"
@@ -50,8 +49,10 @@ export interface OutgoingCells {
   readonly blocks: ReadonlyArray<FilledBlock>
   /** Turns cells into fixed-point words, little-endian. */
   readonly encode: (cells: Float64Array) => Effect.Effect<Uint8Array, OutOfRange>
-  /** The seed of C0's share, 16 bytes. */
+  /** The seed of C0's share, 16 bytes for these cells in this order. */
   readonly seed: Uint8Array
+  /** What the randomizers of all ciphertexts follow from; likewise. */
+  readonly randomness: Uint8Array
 }
 
 /** What C1 needs to bring its share of an upload to rest. */
@@ -64,10 +65,6 @@ export interface Archiving {
   /** Counts the items that are done. */
   readonly onItems: (count: number) => Effect.Effect<void>
 }
-
-/** C0's share of the model as it is sent to C1, and the encrypted model as it is handed to the users. */
-export type SealedShare0 = Effect.Effect.Success<ReturnType<typeof ModelShare.payload.decode>>
-export type SealedModel = Effect.Effect.Success<ReturnType<typeof FetchModel.reply.decode>>
 
 /** What a user needs to decrypt the encrypted model together with the others. */
 export interface JointDecryption {
@@ -119,6 +116,8 @@ export interface UploadForm {
 
 /** The clouds' shares of the model, on their way to the users. */
 export interface OutputForm {
+  /** How many ciphertexts the encrypted model of this many words has. */
+  readonly ciphertexts: (words: number, bits: number) => number
   /** At C0: its share of the model, sealed for C1 to add its own. */
   readonly sealShare0: (keys: UnifiedKey, words: Uint8Array) => AtParty<SealedShare0>
   /** At C1: the encrypted model from both shares, as it is handed to the users and as it rests. */

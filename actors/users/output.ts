@@ -1,7 +1,7 @@
 /**
- * The end of a run at a user: it fetches the encrypted model, exchanges partial decryptions with all other
- * users, decrypts the model, and tests it on the held-out rows. Only all users together can decrypt it; each
- * of them then has the whole model.
+ * The end of a run at a user: it fetches the encrypted model from C1, makes sure with C0 that its first
+ * components are C0's, exchanges partial decryptions and their proofs with all other users, decrypts the model,
+ * and tests it on the held-out rows. Only all users together can decrypt it; each of them then has the whole model.
  */
 import { Effect, Redacted } from "effect"
 import { pickRows } from "../../protocol/data/cells.ts"
@@ -11,14 +11,19 @@ import type { FilledBlock } from "../../protocol/data/rows.ts"
 import { countCorrect, type Model, modelOf, modelWords } from "../../protocol/learning/model.ts"
 import { leavesRange } from "../../protocol/learning/range.ts"
 import type { UserSecrets } from "../../protocol/messages/enrolment.ts"
-import { FetchModel, HeldOutCells, PartialDecryptions } from "../../protocol/messages/output.ts"
+import { FetchModel, HeldOutCells, ModelDigest, PartialDecryptions } from "../../protocol/messages/output.ts"
 import { Ring } from "../../protocol/ring/ring.ts"
-import { partiallyDecrypt } from "../../protocol/sharing/model-output.ts"
+import {
+  decryptPartially,
+  type JointlyDecrypted,
+  verifyPartials
+} from "../../protocol/sharing/partial-proofs.ts"
+import { requireSealedByCloud0 } from "../../protocol/sharing/sealed-model.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { Store } from "../../runtime/storage/store.ts"
 import { type Agreement, networkOf } from "../party/agreement.ts"
 import { BcpPool } from "../party/bcp-pool.ts"
-import type { Enrolled } from "../party/enrolment.ts"
+import type { Enrolled, Membership } from "../party/enrolment.ts"
 import type { Gathering } from "../party/gathering.ts"
 import { sharingOf } from "../sharing/forms.ts"
 import { blocksFromWire, blocksToWire, type UserState } from "./state.ts"
@@ -31,6 +36,52 @@ type Secrets = Effect.Effect.Success<ReturnType<typeof UserSecrets.decode>>
 /** The entry of the decrypted model, as JSON, in a user's store. */
 export const modelEntry = "model.json"
 
+/**
+ * The encrypted model from C1, of so many words. Refused unless C0 states that its first components are those
+ * that it made: they will be raised to this user's secret key, and nothing else ever is.
+ */
+const fetchModel = (agreement: Agreement, { parameters }: Membership, words: number) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "output" }
+    const sealed = yield* party.ask("cloud1", FetchModel, {}, ask)
+    const { digest } = yield* party.ask("cloud0", ModelDigest, {}, ask)
+    const ciphertexts = sharingOf(agreement).output.ciphertexts(words, parameters.bits)
+    yield* requireSealedByCloud0(parameters, sealed, ciphertexts, digest)
+    return sealed
+  })
+
+/**
+ * Exchanges partial decryptions with all other users, and verifies theirs. A user that sends others than its key
+ * gives is named.
+ */
+const exchangePartials = (
+  agreement: Agreement,
+  decrypted: JointlyDecrypted,
+  secretKey: Redacted.Redacted<Uint8Array>,
+  partials: Gathering<Partials>
+) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const pool = yield* BcpPool
+    const own = yield* decryptPartially(pool, decrypted, party.name, secretKey)
+    const others = agreement.users.filter(({ actor }) => actor !== party.name)
+    const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "output" }
+    yield* Effect.forEach(others, ({ actor }) => party.ask(actor, PartialDecryptions, own, ask), {
+      concurrency: "unbounded",
+      discard: true
+    })
+    const received = yield* partials.all(agreement.deadlines.phaseTimeoutMs)
+    yield* Effect.forEach(others, (other, i) => verifyPartials(pool, decrypted, other, received[i]!), {
+      concurrency: "unbounded",
+      discard: true
+    })
+    return new Map([
+      [party.name, own.partials],
+      ...others.map(({ actor }, i) => [actor, received[i]!.partials] as const)
+    ])
+  })
+
 /** Decrypts the model together with the other users, and stores it. `partials` gathers what they send. */
 export const decryptModel = (
   agreement: Agreement,
@@ -38,28 +89,18 @@ export const decryptModel = (
   partials: Gathering<Partials>
 ) =>
   Effect.gen(function* () {
-    const party = yield* Party
-    const pool = yield* BcpPool
-    const { parameters } = membership
-    const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "output" }
-    const sealed = yield* party.ask("cloud1", FetchModel, {}, ask)
-    const secretKey = Redacted.make(Redacted.value(secrets).secretKey)
-    const own = yield* partiallyDecrypt(pool, { parameters, secretKey }, sealed.ciphertexts)
-    const users = agreement.users.map(({ actor }) => actor)
-    const others = users.filter((actor) => actor !== party.name)
-    yield* Effect.forEach(others, (other) => party.ask(other, PartialDecryptions, { partials: own }, ask), {
-      concurrency: "unbounded",
-      discard: true
-    })
-    const received = yield* partials.all(agreement.deadlines.phaseTimeoutMs)
-    const all = new Map([
-      [party.name, own],
-      ...others.map((other, i) => [other, received[i]!.partials] as const)
-    ])
+    const { run } = yield* Party
     const network = networkOf(agreement)
     const size = modelWords(network)
-    const decryption = { parameters, users, partials: all, words: size }
-    const words = yield* sharingOf(agreement).output.decrypt(sealed, decryption)
+    const sealed = yield* fetchModel(agreement, membership, size)
+    const decrypted = { run, published: membership, mode: agreement.security.exponents, sealed }
+    const secretKey = Redacted.make(Redacted.value(secrets).secretKey)
+    const words = yield* sharingOf(agreement).output.decrypt(sealed, {
+      parameters: membership.parameters,
+      users: agreement.users.map(({ actor }) => actor),
+      partials: yield* exchangePartials(agreement, decrypted, secretKey, partials),
+      words: size
+    })
     const ring = yield* Effect.promise(() => Ring.load())
     const values = ring.decode(ring.from(1, size, words), agreement.security.fractionalBits)
     const model = modelOf(agreement.data, network, values)

@@ -4,6 +4,7 @@
  * same joint order. Every user checks that each cell is held exactly once, and names the cells that are not
  * by the ids it knows.
  */
+import { createHash } from "node:crypto"
 import { Data, Effect } from "effect"
 import { concatenate } from "../../protocol/bytes.ts"
 import { BlockOutside, CoverageError, checkCoverage } from "../../protocol/data/coverage.ts"
@@ -23,9 +24,10 @@ import { seededKey } from "../../protocol/seeding.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { type Agreement, displayName, feasiblePlan, partTimeoutMs } from "../party/agreement.ts"
 import type { Gathering } from "../party/gathering.ts"
-import type { Root } from "../party/root.ts"
+import { type Root, unchanged } from "../party/root.ts"
 import { raised } from "../party/typed-throws.ts"
 import { yieldTurn } from "../party/yield-turn.ts"
+import { digestDeclared } from "./upload-digest.ts"
 
 /** What a user declares to hold, as it travels. */
 export type Declared = Effect.Effect.Success<ReturnType<typeof Declaration.payload.decode>>
@@ -36,6 +38,8 @@ export interface AgreedRows {
   readonly placed: PlacedCells
   /** The user who tests on pooled held-out rows: the first that holds labels. */
   readonly tester: string
+  /** SHA-256 of what each user declares, in the order of the users: the rows follow from it. */
+  readonly declared: ReadonlyArray<Uint8Array>
 }
 
 /** The users' tables do not make up the joint table. The rows are named in each user's own log only. */
@@ -99,7 +103,7 @@ export const agreeOnRows = (
     const received = yield* declarations.all(partTimeoutMs(agreement))
     const declared = new Map(others.map((other, i) => [other, received[i]!]))
     declared.set(party.name, own)
-    return yield* raised(unfit, () => joinDeclared(agreement, party.name, tables, declared)).pipe(
+    const joined = yield* raised(unfit, () => joinDeclared(agreement, party.name, tables, declared)).pipe(
       Effect.catchTag("CoverageError", (error) =>
         // The ids stay in this user's own log: the error itself goes to the director.
         Effect.zipRight(
@@ -112,7 +116,27 @@ export const agreeOnRows = (
         )
       )
     )
+    return { ...joined, declared: yield* sameAsBefore(agreement, salt, declared) }
   }).pipe(Effect.withSpan("user.agreeOnRows"))
+
+/**
+ * The digests of what the users declare, in their order. Fails if rows were agreed on before that anyone's word
+ * has changed since: an upload of them may be under way, and the same cells would go to the clouds in two orders.
+ */
+const sameAsBefore = (agreement: Agreement, salt: Uint8Array, declared: ReadonlyMap<string, Declared>) =>
+  Effect.gen(function* () {
+    const { users } = agreement
+    const given = createHash("sha256").update(salt).digest("hex")
+    yield* unchanged("salt", `The salt that ${users[0]!.name} gives`, given)
+    return yield* Effect.forEach(users, ({ actor, name }) =>
+      Effect.gen(function* () {
+        const digest = yield* digestDeclared(declared.get(actor)!)
+        const what = `What ${name} declares to hold`
+        yield* unchanged(`declared-by-${actor}`, what, Buffer.from(digest).toString("hex"))
+        return digest
+      })
+    )
+  })
 
 /** What may be wrong with the rows of all users together. */
 const unfit = [
@@ -143,7 +167,7 @@ const joinDeclared = (
   self: string,
   tables: ReadonlyArray<EncodedTable>,
   declared: ReadonlyMap<string, Declared>
-): AgreedRows => {
+): Omit<AgreedRows, "declared"> => {
   const all = agreement.users.map(({ actor }) => ({ actor, blocks: declared.get(actor)!.blocks }))
   const joint = joinRows(
     all.flatMap(({ blocks }) => blocks),

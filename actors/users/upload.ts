@@ -9,21 +9,24 @@ import { OutOfRange, Ring } from "../../protocol/ring/ring.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import type { Agreement } from "../party/agreement.ts"
 import type { Membership } from "../party/enrolment.ts"
+import type { Root } from "../party/root.ts"
 import { raised } from "../party/typed-throws.ts"
 import { sharingOf } from "../sharing/forms.ts"
 import type { OutgoingCells } from "../sharing/sharing.ts"
 import type { AgreedRows } from "./rows.ts"
+import { digestUpload } from "./upload-digest.ts"
 
 /**
- * Shares and sends all training cells; done once both clouds have confirmed every piece. An upload that is
- * repeated after a crash must split by the same 16-byte `seed`, because each cloud may have either version of
- * a piece.
+ * Shares and sends all training cells; done once both clouds have confirmed every piece. `tables` is the digest
+ * of the user's tables. An upload that is repeated after a crash sends the same bytes, because each cloud may
+ * have either version of a piece. Other cells, or the same in another order, are under other pads.
  */
 export const upload = (
   agreement: Agreement,
   membership: Membership,
-  { joint, placed }: AgreedRows,
-  seed: Uint8Array
+  { joint, placed, declared }: AgreedRows,
+  tables: string,
+  root: Root
 ) =>
   Effect.gen(function* () {
     const form = sharingOf(agreement).upload
@@ -31,7 +34,9 @@ export const upload = (
     const words = countCells(blocks)
     const ciphertexts = form.ciphertexts(words, membership.parameters.bits)
     yield* announce(agreement, joint.training, blocks, ciphertexts)
-    yield* form.send({ agreement, membership, blocks, encode: yield* encoder(agreement), seed })
+    const covered = digestUpload(tables, declared)
+    const [seed, randomness] = [root("share", covered), root("randomizers", covered)]
+    yield* form.send({ agreement, membership, blocks, encode: yield* encoder(agreement), seed, randomness })
     return { words, ciphertexts: ciphertexts[0] + ciphertexts[1] }
   }).pipe(Effect.withSpan("user.upload"))
 

@@ -58,9 +58,10 @@ export const user = (options: UserOptions) =>
       userStateFormat,
       Effect.gen(function* () {
         const { membership } = yield* reached(enrolling.outcome, "upload", "it had enrolled")
-        yield* unchanged("tables", "The data in this user's files", yield* tablesDigest(tables))
+        const digest = yield* tablesDigest(tables)
+        yield* unchanged("tables", "The data in this user's files", digest)
         const agreed = yield* agreeOnRows(agreement, tables, ownSalt, gathered.declarations)
-        const sizes = yield* upload(agreement, membership, agreed, root("share"))
+        const sizes = yield* upload(agreement, membership, agreed, digest, root)
         const { total, training } = agreed.joint
         const { placed, tester } = agreed
         const state: UserState = { rows: { total, training }, heldOut: placed.heldOut, tester, ...sizes }

@@ -27,6 +27,7 @@ export const reopenShare0 = <E>(
       parameters: keys.parameters,
       masterKey: Redacted.value(keys.masterKey),
       publicKey: keys.unifiedPublicKey,
+      mode: keys.mode,
       ciphertexts: piece.ciphertexts,
       slotBits: uploadSlotBits,
       count: piece.words

@@ -36,11 +36,16 @@ export const decrypt = (pp: Parameters, secretKey: bigint, { A, B }: Ciphertext)
   return unmask(pp, B, mask, inverseOfMask, 0)
 }
 
+const squared = (pp: Parameters, x: bigint): bigint => (x * x) % pp.N2
+
 /** The contribution of the holder of `secretKey` to the joint decryption of a ciphertext: A^(sk_j) mod N². */
 export const partialDecrypt = (pp: Parameters, secretKey: bigint, A: bigint): bigint =>
   modPow(A, secretKey, pp.N2)
 
-/** m = L(B / Π A^(sk_j)) from the partial decryptions of all users, in any order. Throws Undecryptable. */
+/**
+ * m = L((B / Π A^(sk_j))²)/2 from the partial decryptions of all users, in any order. Squares, because what users
+ * prove of their partial decryptions is all but the sign. Throws Undecryptable.
+ */
 export const combinePartials = (
   pp: Parameters,
   ciphertext: Ciphertext,
@@ -49,7 +54,7 @@ export const combinePartials = (
 
 /**
  * Joint decryption of many ciphertexts, `partials[i]` being those of ciphertext i; one inversion serves all
- * of them. Throws Undecryptable with the index of the first that can't be decrypted.
+ * of them. With P their product, B² is P²·(1 + 2mN). Throws Undecryptable with the index of the first that can't be decrypted.
  */
 export const combineAll = (
   pp: Parameters,
@@ -63,5 +68,10 @@ export const combineAll = (
   const inverted = inverses(residues, pp.N)
   if (inverted === undefined)
     throw new Undecryptable({ index: residues.findIndex((mask) => inverse(mask, pp.N) === undefined) })
-  return ciphertexts.map(({ B }, i) => unmask(pp, B, masks[i]!, inverted[i]!, i))
+  const half = (pp.N + 1n) / 2n
+  return ciphertexts.map(({ B }, i) => {
+    const inverseOfSquare = (inverted[i]! * inverted[i]!) % pp.N
+    const doubled = unmask(pp, squared(pp, B), squared(pp, masks[i]!), inverseOfSquare, i)
+    return (doubled * half) % pp.N
+  })
 }

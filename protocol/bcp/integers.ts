@@ -4,7 +4,8 @@
  * semi-honest model, in which an adversary sees messages and not the clock of a party.
  */
 
-import { randomBytes } from "node:crypto"
+import { createCipheriv, randomBytes } from "node:crypto"
+import { plainBytes } from "../bytes.ts"
 
 /** The integer that big-endian `bytes` stand for; no bytes stand for 0. */
 export const fromBytes = (bytes: Uint8Array): bigint =>
@@ -130,15 +131,24 @@ export const inverses = (values: ReadonlyArray<bigint>, modulus: bigint): Array<
   return result
 }
 
-/** Uniform in [0, 2^bits), from the operating system. */
-export const randomBits = (bits: number): bigint =>
-  fromBytes(randomBytes(Math.ceil(bits / 8))) >> BigInt(-bits & 7)
+/** Gives so many uniform bytes, other ones at each call. */
+export type ByteSource = (length: number) => Uint8Array
 
-/** Uniform in [0, bound), by rejection, from the operating system. */
-export const randomBelow = (bound: bigint): bigint => {
+/** The bytes that follow from a key of 16 bytes: AES-128-CTR, from the same beginning for each source. */
+export const bytesFrom = (key: Uint8Array): ByteSource => {
+  const cipher = createCipheriv("aes-128-ctr", key, new Uint8Array(16))
+  return (length) => plainBytes(cipher.update(new Uint8Array(length)))
+}
+
+/** Uniform in [0, 2^bits), from the operating system or from `source`. */
+export const randomBits = (bits: number, source: ByteSource = randomBytes): bigint =>
+  fromBytes(source(Math.ceil(bits / 8))) >> BigInt(-bits & 7)
+
+/** Uniform in [0, bound), by rejection, from the operating system or from `source`. */
+export const randomBelow = (bound: bigint, source: ByteSource = randomBytes): bigint => {
   const bits = bitLength(bound - 1n)
   for (;;) {
-    const x = randomBits(bits)
+    const x = randomBits(bits, source)
     if (x < bound) return x
   }
 }

@@ -4,13 +4,21 @@
  * chunk. A job runs in the process of the party whose secrets are in its input, or in a process of its group.
  */
 import { randomBytes } from "node:crypto"
+import { sameBytes } from "../canonical.ts"
 import { add, addPlain, type Ciphertext, checkCiphertexts } from "./ciphertext.ts"
 import { combineAll, partialDecrypt } from "./decryption.ts"
-import { fromBytes, randomBelow, residue, toBytes } from "./integers.ts"
-import { type ExponentMode, generateSecretKey, joinPublicKeys, publicKey as publicKeyOf } from "./keys.ts"
+import { bytesFrom, fromBytes, randomBelow, residue, toBytes } from "./integers.ts"
+import {
+  type ExponentMode,
+  generateRandomizer,
+  generateSecretKey,
+  joinPublicKeys,
+  publicKey as publicKeyOf
+} from "./keys.ts"
 import { pack, unpack } from "./packing.ts"
 import { generateParameters, type Parameters } from "./parameters.ts"
 import { decryptorOf, encryptorOf } from "./precomputed.ts"
+import { digestRandomness, OtherRandomness } from "./randomness.ts"
 import {
   decodeCiphertexts,
   decodeIntegers,
@@ -50,7 +58,9 @@ export const generateKeys = (input: {
 }
 
 /**
- * Enc_pk(pack(words)). `words` are little-endian u64. With the master key, C0 does it for less. User; C0.
+ * Enc_pk(pack(words)). `words` are little-endian u64. The randomizers follow from `randomness`, a key of 16
+ * bytes that serves these words only; without it they are from the operating system. With the master key, C0
+ * does it for less. User; C0.
  */
 export const encryptPacked = (input: {
   readonly parameters: Parameters
@@ -59,23 +69,32 @@ export const encryptPacked = (input: {
   readonly words: Uint8Array
   readonly slotBits: number
   readonly masterKey?: MasterKeyBytes
+  readonly randomness?: Uint8Array
 }): { readonly ciphertexts: Uint8Array } => {
   const { parameters: pp } = input
   const encryptor = encryptorOf(pp, input.publicKey, input.mode, input.masterKey)
+  const source = input.randomness && bytesFrom(input.randomness)
   const plaintexts = pack(input.words, pp.bits, input.slotBits)
   encryptor.expect(plaintexts.length)
-  const encrypted = plaintexts.map((m) => encryptor.encrypt(m))
+  const encrypted = plaintexts.map((m) => encryptor.encrypt(m, generateRandomizer(pp, input.mode, source)))
   return { ciphertexts: encodeCiphertexts(pp, encrypted) }
 }
 
+/** By what C1's requests are known for what the user uploaded. User. */
+const randomnessOf = (input: { readonly parameters: Parameters; readonly ciphertexts: Uint8Array }) => {
+  const { parameters: pp } = input
+  return { digest: digestRandomness(pp, decodeCiphertexts(pp, input.ciphertexts)) }
+}
+
 /**
- * The words of packed ciphertexts under any public key, `count` of them or as many as there are slots. Throws
- * InvalidCiphertext, Undecryptable or PlaintextTooWide with the index. C0.
+ * The words of packed ciphertexts under any public key, `count` of them or as many as there are slots. `mode`
+ * is that of their randomizers. Throws InvalidCiphertext, Undecryptable or PlaintextTooWide with the index. C0.
  */
 const openMaster = (input: {
   readonly parameters: Parameters
   readonly masterKey: MasterKeyBytes
   readonly publicKey: Uint8Array
+  readonly mode: ExponentMode
   readonly ciphertexts: Uint8Array
   readonly slotBits: number
   readonly count?: number
@@ -84,15 +103,33 @@ const openMaster = (input: {
   const decryptor = decryptorOf(pp, input.masterKey)
   const h = fromBytes(input.publicKey)
   const plaintexts = receive(pp, input.ciphertexts).map((ciphertext, i) =>
-    decryptor.decrypt(h, ciphertext, i)
+    decryptor.decrypt(h, ciphertext, i, input.mode)
   )
   return { words: unpack(plaintexts, pp.bits, input.slotBits, input.count) }
 }
 
 /**
+ * (A, B·(1 + τN)) with τ uniform modulo N for each ciphertext (A, B), and the τ's (N-sized integers one after
+ * the other), which stay with the caller. The τ's follow from `key`, 16 bytes that serve these ciphertexts
+ * only. What C0 opens is m + τ, and the randomness, which is still that of the upload, is of no message. C1,
+ * for KeyProd.
+ */
+const addBlinds = (input: {
+  readonly parameters: Parameters
+  readonly ciphertexts: Uint8Array
+  readonly key: Uint8Array
+}): { readonly blinded: Uint8Array; readonly blinds: Uint8Array } => {
+  const { parameters: pp } = input
+  const source = bytesFrom(input.key)
+  const ciphertexts = receive(pp, input.ciphertexts)
+  const blinds = ciphertexts.map(() => randomBelow(pp.N, source))
+  const blinded = ciphertexts.map((ciphertext, i) => addPlain(pp, ciphertext, blinds[i]!))
+  return { blinded: encodeCiphertexts(pp, blinded), blinds: encodeIntegers(blinds, plaintextBytes(pp)) }
+}
+
+/**
  * c·Enc(τ) with τ uniform modulo N for each ciphertext c under `publicKey`, and the τ's (N-sized integers one
- * after the other), which stay with the caller. C1, before C0 opens: KeyProd, TransDec, and opening the
- * archive.
+ * after the other), which stay with the caller. C1, before C0 opens: TransDec, and opening the archive.
  */
 const blind = (input: {
   readonly parameters: Parameters
@@ -109,28 +146,26 @@ const blind = (input: {
   return { blinded: encodeCiphertexts(pp, blinded), blinds: encodeIntegers(blinds, plaintextBytes(pp)) }
 }
 
-/**
- * Opens blinded ciphertexts under `fromKey` and encrypts the same under `toKey`; the blinded plaintexts,
- * N-sized integers, come along. For KeyProd both go back to C1; for TransDec (from pk to a user's key) the
- * ciphertexts only. C0.
- */
-const reencryptBlinded = (input: {
+interface Reencryption {
   readonly parameters: Parameters
   readonly masterKey: MasterKeyBytes
   readonly fromKey: Uint8Array
   readonly toKey: Uint8Array
   readonly mode: ExponentMode
   readonly blinded: Uint8Array
-}): { readonly ciphertexts: Uint8Array; readonly plaintexts: Uint8Array } => {
-  const { parameters: pp } = input
-  const decryptor = decryptorOf(pp, input.masterKey)
-  const encryptor = encryptorOf(pp, input.toKey, input.mode, input.masterKey)
-  const blinded = receive(pp, input.blinded)
+}
+
+const reencrypted = (
+  { parameters: pp, masterKey, fromKey, toKey, mode }: Reencryption,
+  blinded: ReadonlyArray<Ciphertext>
+): { readonly ciphertexts: Uint8Array; readonly plaintexts: Uint8Array } => {
+  const decryptor = decryptorOf(pp, masterKey)
+  const encryptor = encryptorOf(pp, toKey, mode, masterKey)
   encryptor.expect(blinded.length)
-  const h = fromBytes(input.fromKey)
+  const h = fromBytes(fromKey)
   const plaintexts: Array<bigint> = []
   const encrypted = blinded.map((ciphertext, i) => {
-    const plaintext = decryptor.decrypt(h, ciphertext, i)
+    const plaintext = decryptor.decrypt(h, ciphertext, i, mode)
     plaintexts.push(plaintext)
     return encryptor.encrypt(plaintext)
   })
@@ -138,6 +173,24 @@ const reencryptBlinded = (input: {
     ciphertexts: encodeCiphertexts(pp, encrypted),
     plaintexts: encodeIntegers(plaintexts, plaintextBytes(pp))
   }
+}
+
+/**
+ * Opens blinded ciphertexts under `fromKey` and encrypts the same under `toKey`; the blinded plaintexts,
+ * N-sized integers, come along. For TransDec (from pk to a user's key) the ciphertexts only go back. C0.
+ */
+const reencryptBlinded = (input: Reencryption) => reencrypted(input, receive(input.parameters, input.blinded))
+
+/**
+ * The same for KeyProd, where both go back to C1: opens only ciphertexts whose randomness has this digest.
+ * Throws OtherRandomness. C0.
+ */
+const reencryptUploaded = (input: Reencryption & { readonly randomness: Uint8Array }) => {
+  const { parameters: pp } = input
+  const blinded = receive(pp, input.blinded)
+  if (!sameBytes(digestRandomness(pp, blinded), input.randomness))
+    throw new OtherRandomness({ ciphertexts: blinded.length })
+  return reencrypted(input, blinded)
 }
 
 /**
@@ -234,13 +287,11 @@ const addCiphertexts = (input: {
 
 /**
  * Adds packed words, and above each word a random multiple of 2^64 below 2^(64 + maskBits), which hides the
- * carry from those who open the sum. `maskBits` is at most slotBits − 66 and at most 48. The result is
- * re-randomised under `publicKey`. C1.
+ * carry from those who open the sum. `maskBits` is at most slotBits − 66 and at most 48. The first components
+ * stay as they are. C1.
  */
 const addPacked = (input: {
   readonly parameters: Parameters
-  readonly publicKey: Uint8Array
-  readonly mode: ExponentMode
   readonly ciphertexts: Uint8Array
   readonly words: Uint8Array
   readonly slotBits: number
@@ -248,15 +299,13 @@ const addPacked = (input: {
 }): { readonly ciphertexts: Uint8Array } => {
   const { parameters: pp } = input
   const masks = randomMasks(input.words.length, input.maskBits, input.slotBits)
-  const encryptor = encryptorOf(pp, input.publicKey, input.mode)
   const ciphertexts = receive(pp, input.ciphertexts)
   const plaintexts = sameNumber(
     ciphertexts.length,
     pack(input.words, pp.bits, input.slotBits, masks),
     "packed words"
   )
-  encryptor.expect(ciphertexts.length)
-  const sums = ciphertexts.map((ciphertext, i) => encryptor.rerandomise(ciphertext, plaintexts[i]!))
+  const sums = ciphertexts.map((ciphertext, i) => addPlain(pp, ciphertext, plaintexts[i]!))
   return { ciphertexts: encodeCiphertexts(pp, sums) }
 }
 
@@ -316,14 +365,17 @@ const sameNumber = <Items extends ReadonlyArray<unknown>>(
   return items
 }
 
-/** The jobs of a worker pool over this module. */
+/** The jobs of this module, for a worker pool. */
 export const jobs = {
   newParameters,
   generateKeys,
   encryptPacked,
+  randomnessOf,
   openMaster,
+  addBlinds,
   blind,
   reencryptBlinded,
+  reencryptUploaded,
   openBlinded,
   checkReceived,
   stripBlind,
@@ -334,6 +386,3 @@ export const jobs = {
   partialDecrypt: partialDecryptions,
   combinePartials: combinePartialDecryptions
 }
-
-/** The jobs by name, for typed calls. */
-export type Jobs = typeof jobs

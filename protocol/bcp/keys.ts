@@ -6,7 +6,7 @@
 
 import { Data } from "effect"
 import { modPow } from "./exponentiation.ts"
-import { gcd, randomBelow, randomBits } from "./integers.ts"
+import { type ByteSource, gcd, randomBelow, randomBits } from "./integers.ts"
 import type { Parameters } from "./parameters.ts"
 
 /**
@@ -31,13 +31,17 @@ export class InvalidPublicKey extends Data.TaggedError("InvalidPublicKey")<{ rea
   }
 }
 
+/** Bits of a secret key at most. */
+export const secretKeyBits = (pp: Pick<Parameters, "bits">, mode: ExponentMode): number =>
+  mode === "short" ? shortSecretKeyBits : 2 * pp.bits - 2
+
 /** Bits of a randomizer at most. */
 export const randomizerBits = (pp: Parameters, mode: ExponentMode): number =>
   mode === "short" ? shortRandomizerBits : 2 * pp.bits - 2
 
-/** A fresh randomizer r, from the operating system. */
-export const generateRandomizer = (pp: Parameters, mode: ExponentMode): bigint =>
-  mode === "short" ? randomBits(shortRandomizerBits) : randomBelow(pp.N2 >> 2n)
+/** A randomizer r, from the operating system or from `source`. */
+export const generateRandomizer = (pp: Parameters, mode: ExponentMode, source?: ByteSource): bigint =>
+  mode === "short" ? randomBits(shortRandomizerBits, source) : randomBelow(pp.N2 >> 2n, source)
 
 /**
  * A fresh secret key, from the operating system. In `full` mode it is uniform below N²/4, which is within

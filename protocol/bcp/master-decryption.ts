@@ -8,7 +8,7 @@ import type { Ciphertext } from "./ciphertext.ts"
 import { Undecryptable } from "./decryption.ts"
 import { Exponentiation, modPow } from "./exponentiation.ts"
 import { bitLength, inverse, residue } from "./integers.ts"
-import { InvalidPublicKey, shortRandomizerBits } from "./keys.ts"
+import { type ExponentMode, InvalidPublicKey, shortRandomizerBits } from "./keys.ts"
 import { half, InvalidParameters, type MasterKey, type Parameters } from "./parameters.ts"
 
 /** A few integers are cached for each public key; a run has at most some tens of keys. */
@@ -164,12 +164,16 @@ class PrimeDecryptor {
  * is r, and B·h^(−r) = 1 + mN gives m. That A = g^r modulo q² and B·h^(−r) ≡ 1 modulo N is checked, so what
  * passes is what the long way finds, and whatever fails goes the long way. OpenSSL raises to r + 2^319, so
  * that its time does not depend on r.
+ *
+ * The long way gives a number for every pair of squares, also where B is not h^r·(1 + mN) for any m: a
+ * logarithm that nobody without the factors of N can find. So whoever opens for another party says that r is
+ * short. What fails is ⊥ then, and nothing is opened that the holder of the secret key could not open.
  */
 export class CrtDecryptor {
   readonly #modP: PrimeDecryptor
   readonly #modQ: PrimeDecryptor
   readonly #inverseOfP: bigint
-  readonly #triesShort: boolean
+  readonly #tellsShort: boolean
   readonly #keys = new Map<bigint, { readonly modP: KeyModulo; readonly modQ: KeyModulo }>()
 
   /** Throws InvalidParameters where the master key does not belong to the parameters. */
@@ -178,11 +182,14 @@ export class CrtDecryptor {
     this.#modP = new PrimeDecryptor(pp, p)
     this.#modQ = new PrimeDecryptor(pp, q)
     this.#inverseOfP = inverse(p, q)!
-    this.#triesShort = bitLength(p) >= leastShortPrimeBits
+    this.#tellsShort = bitLength(p) >= leastShortPrimeBits
   }
 
-  /** m of a ciphertext under `publicKey`. Throws Undecryptable (with `index`) or InvalidPublicKey. */
-  decrypt(publicKey: bigint, { A, B }: Ciphertext, index = 0): bigint {
+  /**
+   * m of a ciphertext under `publicKey`. Throws Undecryptable (with `index`) or InvalidPublicKey. In `short`
+   * mode r must be short, where the primes are long enough to tell.
+   */
+  decrypt(publicKey: bigint, { A, B }: Ciphertext, index = 0, mode: ExponentMode = "full"): bigint {
     const { modP, modQ } = lookUp(this.#keys, publicKey, () => ({
       modP: this.#modP.key(publicKey),
       modQ: this.#modQ.key(publicKey)
@@ -191,12 +198,13 @@ export class CrtDecryptor {
     const logarithm = this.#modP.logarithm(A)
     if (logarithm === undefined) throw bottom()
     const r = this.#modP.exponent(logarithm)
-    if (this.#triesShort && r < shortExponentBound) {
+    if (this.#tellsShort && r < shortExponentBound) {
       const exponent = r + shortExponentBound
       const x = this.#modP.unmask(modP, B, exponent)
       const y = x === undefined ? undefined : this.#modQ.unmask(modQ, B, exponent)
       if (x !== undefined && y !== undefined && this.#modQ.isPowerOfG(A, exponent)) return this.#join(x, y)
     }
+    if (this.#tellsShort && mode === "short") throw bottom()
     const x = this.#modP.message(modP, B, logarithm)
     if (x === undefined) throw bottom()
     const logarithmModQ = this.#modQ.logarithm(A)

@@ -76,6 +76,17 @@ export const decodeCiphertexts = (pp: Pick<Parameters, "bits">, bytes: Uint8Arra
   }))
 }
 
+/** A, A, … of the ciphertexts of a message: what is raised to decrypt them. Checked for nothing but its length. */
+export const firstComponents = (pp: Pick<Parameters, "bits">, ciphertexts: Uint8Array): Uint8Array => {
+  const [bytesEach, width] = [ciphertextBytes(pp), elementBytes(pp)]
+  if (ciphertexts.length % bytesEach !== 0)
+    throw new MalformedBytes({ what: "ciphertexts", bytes: ciphertexts.length, unitBytes: bytesEach })
+  const firsts = new Uint8Array(ciphertexts.length / 2)
+  for (let at = 0; at < ciphertexts.length; at += bytesEach)
+    firsts.set(ciphertexts.subarray(at, at + width), at / 2)
+  return firsts
+}
+
 /** Parameters in their outer form: N and k as long as a plaintext, g as an element. */
 export interface ParameterBytes {
   readonly bits: number

@@ -120,7 +120,7 @@ export const parseSubject = (subject: string): Address | undefined => {
 /**
  * Whether the main process of a role sends requests to that of another: the director to all; users to the
  * KGC, both clouds and each other; the clouds to the KGC and each other. The KGC sends none. C0, which holds
- * the master key, can only reply to users.
+ * the master key, asks users nothing.
  */
 const asks = (from: Role, to: Role): boolean => {
   switch (from) {

@@ -6,12 +6,12 @@ import { Schema } from "../schema.ts"
 import { ask, Bytes, Count } from "./message.ts"
 
 /**
- * KeyProd, batched: c_i1·Enc(τ) under pk_i. The reply is Enc_pk(m + τ) and m + τ, and the number of jobs that
- * C0 can run at once.
+ * KeyProd, batched: a piece of c_i1 from the `first`-th ciphertext, with τ added, under pk_i. The reply is
+ * Enc_pk(m + τ) and m + τ, and the number of jobs that C0 can run at once.
  */
 export const Reencrypt = ask(
   "Reencrypt",
-  Schema.Struct({ user: Schema.String, blinded: Bytes }),
+  Schema.Struct({ user: Schema.String, first: Count, blinded: Bytes }),
   Schema.Struct({ ciphertexts: Bytes, plaintexts: Bytes, takers: Count })
 )
 

@@ -1,6 +1,6 @@
 /**
  * Phase 2, upload: the users agree among themselves on the rows; no cloud sees an id. Then they send the
- * ciphertexts of their first shares to C0, and those of their second shares to C1.
+ * ciphertexts of their first shares to C0, and those of their second shares to C1, of which C0 gets digests.
  */
 import { Schema } from "../schema.ts"
 import { ask, Bytes, BytesOf, Count } from "./message.ts"
@@ -43,6 +43,12 @@ export const UploadShare0 = ask("UploadShare0", CiphertextRun, Schema.Struct({})
 
 /** c_i1 to C1. C0 could decrypt it, so it must never see it. */
 export const UploadShare1 = ask("UploadShare1", CiphertextRun, Schema.Struct({}))
+
+/**
+ * SHA-256 of the randomness of each piece of c_i1, in order, to C0. By it C0 recognises what C1 asks it to
+ * open, and it tells nothing of the cells.
+ */
+export const UploadRandomness = ask("UploadRandomness", Schema.Struct({ digests: Bytes }), Schema.Struct({}))
 
 /**
  * In the hybrid form, a run of the words of m_i1 to C1, from the `first`-th, to which a one-time pad masks the

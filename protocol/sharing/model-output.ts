@@ -1,8 +1,9 @@
 /**
  * The output of the model to the users (section 7 of docs/concepts/protocol.md): C0 encrypts its shares of
  * the weights under pk, C1 adds its own and a random multiple of 2^64 in each slot, and the users decrypt the
- * sum together, each with a partial decryption A^(sk_j). Only the users learn the weights. C0 could decrypt
- * the sum and is never sent it; no proper subset of the users can.
+ * sum together, each with a partial decryption A^(sk_j). C1 leaves the first components A as C0 made them, so
+ * that users raise nothing that C1 has chosen (`sealed-model.ts`). Only the users learn the weights. C0 could
+ * decrypt the sum and is never sent it; no proper subset of the users can.
  */
 import { Data, Effect, Redacted } from "effect"
 import type { ExponentMode } from "../bcp/keys.ts"
@@ -10,6 +11,7 @@ import { outputSlotBits, plaintextsFor, slotsPerPlaintext } from "../bcp/packing
 import type { Parameters } from "../bcp/parameters.ts"
 import { ciphertextBytes, elementBytes } from "../bcp/wire.ts"
 import { concatenate, wordBytes } from "../bytes.ts"
+import { ModelOfWrongSize } from "./sealed-model.ts"
 import { inJobs, type Work } from "./work.ts"
 
 // σ = 40: what is above a word is ρ or ρ + 1, by the carry, with ρ uniform below 2^40; no one tells which
@@ -30,18 +32,6 @@ export interface UserKey {
   readonly secretKey: Redacted.Redacted<Uint8Array>
 }
 
-/** Shares or ciphertexts whose size is not that of the model. */
-export class ModelOfWrongSize extends Data.TaggedError("ModelOfWrongSize")<{
-  readonly what: string
-  readonly bytes: number
-  readonly expectedBytes: number
-}> {
-  readonly retryable = false
-  override get message() {
-    return `${this.what}: ${this.bytes} bytes, a model of this network has ${this.expectedBytes}; all parties need the same scenario.`
-  }
-}
-
 /** Partial decryptions of these users are missing. Nothing can be decrypted without all of them. */
 export class PartialsMissing extends Data.TaggedError("PartialsMissing")<{
   readonly users: ReadonlyArray<string>
@@ -52,24 +42,20 @@ export class PartialsMissing extends Data.TaggedError("PartialsMissing")<{
   }
 }
 
-/**
- * Partial decryptions that cannot belong to this model: their sender is not a user, or they are too few or
- * too many.
- */
+/** Partial decryptions that are not those of a user of this run, of this model, or not proved to be. */
 export class PartialsRejected extends Data.TaggedError("PartialsRejected")<{
   readonly user: string
   readonly reason: string
 }> {
   readonly retryable = false
   override get message() {
-    return `Partial decryptions of the model by ${this.user} were rejected: ${this.reason}.`
+    return `The partial decryptions of the model by ${this.user} were rejected: ${this.reason}. Have the operator of ${this.user} look into it.`
   }
 }
 
 /**
- * ⊥: all partial decryptions are there, but together they do not decrypt the ciphertexts. One is wrong or of
- * another model, or a ciphertext is not in the group; the cause names the ciphertext, counted from the
- * `first`-th.
+ * ⊥: all partial decryptions are there, but together they do not decrypt the ciphertexts. Where they are proved
+ * (`partial-proofs.ts`), a ciphertext is not one under pk; the cause names it, counted from the `first`-th.
  */
 export class JointDecryptionFailed<E = unknown> extends Data.TaggedError("JointDecryptionFailed")<{
   readonly users: ReadonlyArray<string>
@@ -81,7 +67,7 @@ export class JointDecryptionFailed<E = unknown> extends Data.TaggedError("JointD
     const why = this.cause instanceof Error ? this.cause.message : String(this.cause)
     return (
       `The model could not be decrypted with the partial decryptions of ${this.users.join(", ")}, in the ciphertexts from the ` +
-      `${this.first}-th (${why}); every user must use its key of this run on the same encrypted model.`
+      `${this.first}-th (${why}): what the clouds encrypted is not under the joint key. Have the operators of cloud0 and cloud1 look into it.`
     )
   }
 }
@@ -112,12 +98,13 @@ export const sealModelShare = <E>(
 }
 
 /**
- * Cloud 1: adds its own shares and the masks to C0's ciphertexts. The result is the encrypted model, which
- * rests at C1 and is sent to the users only.
+ * Cloud 1: adds its own shares and the masks to C0's ciphertexts, in their second components. The result is
+ * the encrypted model, which rests at C1 and is sent to the users only: C0 would open it, and with it C1's
+ * shares.
  */
 export const sealModel = <E>(
   work: Work<E>,
-  { parameters, unifiedPublicKey, mode }: UnifiedKey,
+  { parameters }: Pick<UnifiedKey, "parameters">,
   sealedShare0: Uint8Array,
   share1: Uint8Array
 ): Effect.Effect<Uint8Array, E | ModelOfWrongSize> =>
@@ -129,8 +116,6 @@ export const sealModel = <E>(
     const results = yield* inJobs(sealedShare0.length / bytesEach, (first, count) =>
       work.run("addPacked", {
         parameters,
-        publicKey: unifiedPublicKey,
-        mode,
         ciphertexts: sealedShare0.slice(first * bytesEach, (first + count) * bytesEach),
         words: share1.slice(first * slots * wordBytes, (first + count) * slots * wordBytes),
         slotBits: outputSlotBits,

@@ -1,8 +1,9 @@
 /**
  * Transformation to the joint key (section 4 of docs/concepts/protocol.md): C0 opens its own share and
  * encrypts it under pk; C1's share goes through KeyProd (Peter, Tews, Katzenbeisser, TIFS 2013), batched.
- * What C0 opens for C1 is m + τ with τ uniform modulo N, so it learns nothing. C1 ends with both shares under
- * pk and its own share in the clear. One call handles one piece of a run.
+ * What C0 opens for C1 is m + τ with τ uniform modulo N, so it learns nothing. It opens only what has the
+ * randomness of the upload, so that C1 learns nothing but its own share. C1 ends with both shares under pk and
+ * its own share in the clear. One call handles one piece of a run.
  */
 import { Data, Effect, Redacted } from "effect"
 import type { ExponentMode } from "../bcp/keys.ts"
@@ -74,6 +75,7 @@ export const unifyShare0 = <E>(
       parameters,
       masterKey,
       publicKey: userPublicKey,
+      mode,
       ciphertexts: piece.ciphertexts,
       slotBits: uploadSlotBits,
       count: piece.words
@@ -89,43 +91,47 @@ export const unifyShare0 = <E>(
     return { ciphertexts, words }
   }).pipe(Effect.withSpan("Cloud0.unifyShare"))
 
-/** Cloud 0's half of KeyProd: blinded ciphertexts under pk_i, opened and encrypted under pk. */
+/**
+ * Cloud 0's half of KeyProd: blinded ciphertexts under pk_i, opened and encrypted under pk. `randomness` is the
+ * digest that the user gave of the ciphertexts without their messages.
+ */
 export const reencrypt = <E>(
   work: Work<E>,
   keys: Cloud0Keys,
   userPublicKey: Uint8Array,
-  blinded: Uint8Array
+  blinded: Uint8Array,
+  randomness: Uint8Array
 ): Effect.Effect<Reencrypted, E> =>
   work
-    .run("reencryptBlinded", {
+    .run("reencryptUploaded", {
       parameters: keys.parameters,
       masterKey: Redacted.value(keys.masterKey),
       fromKey: userPublicKey,
       toKey: keys.unifiedPublicKey,
       mode: keys.mode,
-      blinded
+      blinded,
+      randomness
     })
     .pipe(Effect.withSpan("Cloud0.reencrypt"))
 
 /**
- * Cloud 1: its share of a user's cells, c_i1 under pk_i, blinded with a fresh τ for each ciphertext,
- * re-encrypted by C0 and stripped. `askCloud0` carries the blinded ciphertexts to `reencrypt` and returns its
- * answer; a retry sends the same bytes.
+ * Cloud 1: its share of a user's cells, c_i1 under pk_i, blinded with a τ of its own for each ciphertext,
+ * re-encrypted by C0 and stripped. The τ's follow from `blindKey`, 16 bytes for this piece alone.
+ * `askCloud0` carries the blinded ciphertexts to `reencrypt` and returns its answer.
  */
 export const unifyShare1 = <E, E2, R>(
   work: Work<E>,
-  keys: Cloud1Keys,
-  userPublicKey: Uint8Array,
+  { parameters }: Pick<Cloud1Keys, "parameters">,
+  blindKey: Uint8Array,
   piece: PackedPiece,
   askCloud0: (blinded: Uint8Array) => Effect.Effect<Reencrypted, E2, R>
 ): Effect.Effect<UnifiedPiece, E | E2 | AnswerOfWrongSize, R> =>
   Effect.gen(function* () {
-    const { parameters, mode } = keys
-    const { blinded, blinds } = yield* work.run("blind", {
+    const { ciphertexts: uploaded } = piece
+    const { blinded, blinds } = yield* work.run("addBlinds", {
       parameters,
-      publicKey: userPublicKey,
-      mode,
-      ciphertexts: piece.ciphertexts
+      ciphertexts: uploaded,
+      key: blindKey
     })
     const { ciphertexts, plaintexts } = yield* askCloud0(blinded)
     yield* requireSize("ciphertexts", ciphertexts, blinded.length)

@@ -1,10 +1,11 @@
 /**
  * A user's upload: the words of all its blocks, one after another, fill the slots of one run of ciphertexts
  * under pk_i (the paper's c_i0 to C0 and c_i1 to C1). The run is cut into pieces that fit a message; the
- * receiver reassembles it and names what is missing or came twice. The pieces for C1 must be sealed: C0 could
- * open them.
+ * receiver reassembles it and names what is missing or came twice. C0 must see no piece that is for C1: it
+ * could open it. It is given a digest of the randomness of each.
  */
 import { Data, Effect, Either } from "effect"
+import { derive } from "../aead.ts"
 import type { ExponentMode } from "../bcp/keys.ts"
 import { slotsPerPlaintext } from "../bcp/packing.ts"
 import type { Parameters } from "../bcp/parameters.ts"
@@ -102,13 +103,25 @@ export const wordsOfPiece = (
   return { firstWord, words: Math.max(0, Math.min(words - firstWord, piece.count * slots)) }
 }
 
+/** Bytes of a key that randomizers follow from. */
+const randomnessBytes = 16
+
+/** Under what a user encrypts a share. */
+export interface ShareKeys {
+  readonly parameters: Parameters
+  readonly publicKey: Uint8Array
+  readonly mode: ExponentMode
+  /** What the randomizers of the share follow from: 16 bytes for this share alone. */
+  readonly randomness: Uint8Array
+}
+
 /**
- * One piece of a user's share under pk_i, ready to be sent: to C0 as it is, to C1 sealed. `share` is the
- * whole share, little-endian words of all blocks. One job of the worker pool.
+ * One piece of a user's share under pk_i, ready to be sent. `share` is the whole share, little-endian words of
+ * all blocks. One job of the worker pool.
  */
 export const encryptPiece = <E>(
   work: Work<E>,
-  keys: { readonly parameters: Parameters; readonly publicKey: Uint8Array; readonly mode: ExponentMode },
+  keys: ShareKeys,
   share: Uint8Array,
   piece: Piece,
   slotBits: number
@@ -117,6 +130,7 @@ export const encryptPiece = <E>(
   return work
     .run("encryptPacked", {
       ...keys,
+      randomness: derive(keys.randomness, "", `randomizers from ${piece.first}`, randomnessBytes),
       words: share.slice(firstWord * wordBytes, (firstWord + words) * wordBytes),
       slotBits
     })

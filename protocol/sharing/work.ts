@@ -1,9 +1,9 @@
 /**
- * Runs the big-integer work of sharing outside the event loop: jobs of `protocol/bcp/jobs.ts`, in practice in
- * the worker pool of the party. The secrets in a job's input do not leave that party.
+ * Runs the big-integer work of sharing outside the event loop: jobs of `protocol/sharing/jobs.ts`, in practice
+ * in the worker pool of the party. The secrets in a job's input do not leave that party.
  */
 import { Effect } from "effect"
-import type { Jobs } from "../bcp/jobs.ts"
+import type { Jobs } from "./jobs.ts"
 
 export type JobName = keyof Jobs
 export type JobInput<K extends JobName> = Parameters<Jobs[K]>[0]

@@ -1,7 +1,7 @@
 /**
  * Counts what a party sends and receives, by peer and message, so that a run can compare measured with
  * predicted bytes. A message counts with its envelope and its seal. The handshakes of sessions are no messages
- * of the party and are left out: two of about a hundred bytes for each process that it writes to.
+ * of the party and are left out: 98 bytes for each ordered pair of processes.
  */
 import type { PeerTraffic } from "./contract.ts"
 

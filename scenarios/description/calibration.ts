@@ -45,6 +45,9 @@ const BcpCalibration = struct({
   reencrypt: Curve,
   strip: Curve,
   partialDecrypt: Curve,
+  /** A proof for so many partial decryptions, made and verified. */
+  prove: Curve,
+  verify: Curve,
   combine: Curve
 })
 export type BcpCalibration = typeof BcpCalibration.Type

@@ -15,6 +15,9 @@ export const outputTime: PredictPhase = (run, deployment) => {
     return [
       ...ciphertextLoads(run, deployment, { who, main: host, started: !usersLeaveAfterUpload }, [
         [bcp.partialDecrypt, count],
+        [bcp.prove, count],
+        // The proof of each other user.
+        ...shares.slice(1).map(() => [bcp.verify, count] as const),
         [bcp.combine, count]
       ]),
       {
@@ -38,10 +41,11 @@ export const outputTime: PredictPhase = (run, deployment) => {
       run,
       deployment,
       { who: "cloud1", main: placement.cloud1, workers: placement.workers.cloud1 },
-      [[bcp.encrypt, count]]
+      // A sum in the second components, as one that strips a blind.
+      [[bcp.strip, count]]
     )
   ]
-  // One after the other: C0 seals, C1 joins its share, the users open.
+  // One after the other: C0 seals, C1 adds its share, the users open.
   const work = sumOf([
     deployment.work(clouds.slice(0, 1)),
     deployment.work(clouds.slice(1)),

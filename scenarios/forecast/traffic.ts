@@ -1,8 +1,8 @@
 /**
  * What a run will do and cost, before it starts: a pure function of the scenario and of how many cells each
- * user holds. Rounds are exact. Bytes are those of requests and replies on the wire, by message, as the
- * parties count them. What is small compared with ciphertexts and openings (field names, indices, the
- * progress of a phase) is estimated.
+ * user holds. Rounds are exact, and so are their bytes. Bytes are those of requests and replies on the wire,
+ * with envelope and seal, by message, as the parties count them. What is small compared with ciphertexts and
+ * openings (field names, indices) is estimated; handshakes, repetitions and the progress of a phase are left out.
  */
 
 import { planOf } from "../../actors/party/agreement.ts"
@@ -10,7 +10,9 @@ import { pieceBytes } from "../../actors/party/bcp-pool.ts"
 import { type Phase, phases } from "../../actors/party/phases.ts"
 import { stepsAsked } from "../../actors/party/stretches.ts"
 import { cellsARun } from "../../actors/sharing/share-words.ts"
+import { secretKeyBits } from "../../protocol/bcp/keys.ts"
 import { outputSlotBits, plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
+import { randomnessDigestBytes } from "../../protocol/bcp/randomness.ts"
 import { ciphertextBytes, elementBytes, plaintextBytes } from "../../protocol/bcp/wire.ts"
 import { wordBytes } from "../../protocol/bytes.ts"
 import { overheadBytes } from "../../protocol/channels/frames.ts"
@@ -33,18 +35,27 @@ import {
 } from "../../protocol/messages/control.ts"
 import { Enrolment, markBytes } from "../../protocol/messages/enrolment.ts"
 import { encodedBytes } from "../../protocol/messages/envelope.ts"
-import { FetchModel, HeldOutCells, ModelShare, PartialDecryptions } from "../../protocol/messages/output.ts"
-import { Deal } from "../../protocol/messages/training.ts"
+import {
+  FetchModel,
+  HeldOutCells,
+  ModelDigest,
+  ModelShare,
+  PartialDecryptions,
+  digestBytes as sha256Bytes
+} from "../../protocol/messages/output.ts"
+import { Deal, Join } from "../../protocol/messages/training.ts"
 import { Reencrypt, UnifiedShare0 } from "../../protocol/messages/transformation.ts"
 import {
   Declaration,
   OpenUpload,
   RowSalt,
+  UploadRandomness,
   UploadShare0,
   UploadShare1,
   UploadWords1
 } from "../../protocol/messages/upload.ts"
-import { shareOverheadBytes } from "../../protocol/sharing/hybrid-output.ts"
+import { challengeBytes, responseBytes } from "../../protocol/proofs/equal-logarithms.ts"
+import { keyWords, shareOverheadBytes } from "../../protocol/sharing/hybrid-output.ts"
 import { seedBytes } from "../../protocol/sharing/split.ts"
 import { agreementOf } from "../description/agreement.ts"
 import type { JoinedData } from "../description/joined.ts"
@@ -87,11 +98,11 @@ export interface PredictedCost {
 const framingBytes = (tag: string, idBytes = 0): number =>
   encodedBytes({ id: "", tag }, idBytes) + overheadBytes
 /** The id of a request; rounds have none. */
-const requestIdBytes = 12
+const requestIdBytes = 14
+/** A message without fields. */
+const emptyBytes = 3
 /** Names and lengths of a message's fields, and its small numbers. */
 const fieldBytes = 24
-/** One counted kind of message in a `Report`. */
-const reportRowBytes = 64
 
 interface Exchange {
   /** Bytes that the requests carry, all together. */
@@ -106,9 +117,23 @@ class Tally {
   /** `count` requests, each answered. */
   ask(phase: Phase, { tag }: { readonly tag: string }, count: number, carried: Exchange = {}): void {
     if (count === 0) return
-    const framing = framingBytes(tag, requestIdBytes) + fieldBytes
-    const bytes = 2 * count * framing + (carried.requests ?? 0) + (carried.replies ?? 0)
+    const payloads = ({ requests, replies }: Exchange) =>
+      total([requests, replies], (bytes) =>
+        bytes === undefined ? count * emptyBytes : count * fieldBytes + bytes
+      )
+    const bytes = 2 * count * framingBytes(tag, requestIdBytes) + payloads(carried)
     this.traffic.push({ phase, tag, messages: 2 * count, bytes })
+  }
+
+  /** `count` requests without fields, whose replies are not counted. */
+  request(phase: Phase, { tag }: { readonly tag: string }, count: number): void {
+    const bytes = count * (framingBytes(tag, requestIdBytes) + emptyBytes)
+    this.traffic.push({ phase, tag, messages: count, bytes })
+  }
+
+  /** `count` messages that carry a tag and nothing else. */
+  tell(phase: Phase, tag: string, count: number): void {
+    this.traffic.push({ phase, tag, messages: count, bytes: count * framingBytes(tag) })
   }
 
   rounds(phase: Phase, count: number, bytesEachWay: number): void {
@@ -154,6 +179,7 @@ export const predictCost = (
   predictUpload(tally, scenario, placed)
   predictTransformation(tally, scenario, placed)
   tally.ask("train", Train, 2)
+  tally.ask("train", Join, 1, { requests: 0, replies: 0 })
   tally.rounds("train", training.rounds, training.bytesEachWay)
   tally.ask("train", Deal, Math.ceil(plan.steps / stepsAsked(plan)), { replies: training.dealtBytes })
   predictOutput(tally, scenario, placed, plan.network)
@@ -179,7 +205,10 @@ const predictSetup = (tally: Tally, scenario: Scenario): void => {
   const publicKeys = users * (elementBytes(pp) + fieldBytes)
   const parameters = 2 * plaintextBytes(pp) + 2 * elementBytes(pp)
   const secrets = elementBytes(pp) + 3 * fieldBytes
-  tally.ask("setup", Begin, members + 1, { requests: 64 * (members + 1) })
+  const parties = members + 1
+  // Each tells all others and the director that it is there.
+  tally.tell("setup", "hello", parties * parties)
+  tally.ask("setup", Begin, parties, { requests: 64 * parties })
   tally.ask("setup", Enrol, members)
   tally.ask("setup", Enrolment, members, {
     requests: members * markBytes,
@@ -232,14 +261,15 @@ const predictUpload = (tally: Tally, scenario: Scenario, placed: ReadonlyArray<P
   tally.ask("upload", hybrid ? UploadWords1 : UploadShare1, sealed, {
     requests: (hybrid ? words : bytes) + sealed * fieldBytes
   })
+  if (!hybrid) tally.ask("upload", UploadRandomness, users, { requests: messages * randomnessDigestBytes })
   tally.encrypted("upload", (hybrid ? 1 : 2) * total(shares, (count) => count))
   if (scenario.placement.usersLeaveAfterUpload) predictFarewell(tally, "upload", users)
 }
 
-/** Parties that report what they sent, and leave. */
+/** Parties that report what they sent, and leave. What they send after that, the report included, is in none. */
 const predictFarewell = (tally: Tally, phase: Phase, parties: number): void => {
-  tally.ask(phase, Report, parties, { replies: parties * 8 * reportRowBytes })
-  tally.ask(phase, Finish, parties)
+  tally.request(phase, Report, parties)
+  tally.request(phase, Finish, parties)
 }
 
 const predictTransformation = (
@@ -261,13 +291,13 @@ const predictTransformation = (
     requests: count * ciphertextBytes(pp),
     replies: count * (ciphertextBytes(pp) + plaintextBytes(pp))
   })
-  // C1 encrypts the blinds, C0 its own shares and what C1 blinded.
-  tally.encrypted("transform", 3 * count)
+  // C0 encrypts its own shares and what C1 blinded.
+  tally.encrypted("transform", 2 * count)
 }
 
-/** Ciphertexts of the encrypted model; of a hybrid one, of its two keys. */
+/** Ciphertexts of the encrypted model; of a hybrid one, of its keys. */
 const modelCiphertexts = ({ security: { output, modulusBits } }: Scenario, network: Network): number =>
-  output === "hybrid" ? 2 : plaintextsFor(modelWords(network), modulusBits, outputSlotBits)
+  plaintextsFor(output === "hybrid" ? keyWords : modelWords(network), modulusBits, outputSlotBits)
 
 const predictOutput = (
   tally: Tally,
@@ -283,16 +313,17 @@ const predictOutput = (
   const others = users - 1
   tally.ask("output", SealModel, 2)
   tally.ask("output", ModelShare, 1, {
-    // Of a hybrid model only the two keys are under pk, one of them C0's.
-    requests: (hybrid ? 1 : ciphertexts) * ciphertextBytes(pp) + share
+    requests: ciphertexts * ciphertextBytes(pp) + share
   })
   if (scenario.placement.usersLeaveAfterUpload) tally.ask("output", Begin, users, { requests: 64 * users })
   tally.ask("output", OpenModel, users)
   tally.ask("output", FetchModel, users, {
     replies: users * (ciphertexts * ciphertextBytes(pp) + 2 * share)
   })
+  tally.ask("output", ModelDigest, users, { replies: users * sha256Bytes })
+  const proof = challengeBytes + responseBytes(secretKeyBits(pp, scenario.security.exponents)) + sha256Bytes
   tally.ask("output", PartialDecryptions, users * others, {
-    requests: users * others * (ciphertexts * elementBytes(pp) + fieldBytes)
+    requests: users * others * (ciphertexts * elementBytes(pp) + proof + 2 * fieldBytes)
   })
   tally.encrypted("output", ciphertexts)
   if (scenario.reveal.includes("heldOutRows")) {

@@ -2,6 +2,7 @@
 
 import { wordBytes } from "../../protocol/bytes.ts"
 import { outputs } from "../../protocol/learning/network.ts"
+import { Reencrypt } from "../../protocol/messages/transformation.ts"
 import {
   bcpOf,
   brokerLoad,
@@ -14,7 +15,10 @@ import {
   trafficOf,
   type Work
 } from "./loads.ts"
-import { sumOf, time } from "./time.ts"
+import { greatest, sumOf, time } from "./time.ts"
+
+/** Bytes of an entry that says what was opened: SHA-256 of the request. */
+const digestBytes = 32
 
 export const transformationTime: PredictPhase = (run, deployment) => {
   const { calibration, placement } = deployment
@@ -46,7 +50,7 @@ export const transformationTime: PredictPhase = (run, deployment) => {
       ...(hybrid
         ? []
         : ciphertextLoads(run, deployment, threads1, [
-            [bcp.blind, count],
+            [bcp.blind, count, before],
             [bcp.strip, count, before]
           ])),
       ...ends,
@@ -59,11 +63,14 @@ export const transformationTime: PredictPhase = (run, deployment) => {
   const words =
     wordBytes * run.cost.plan.rows * (run.cost.plan.network.inputs + outputs(run.cost.plan.network))
   const keeping = stored(deployment, "cloud1", run.cost.shares.length, words + traffic.bytes)
+  // Of each piece that it opens for cloud 1, cloud 0 stores that it has.
+  const opened = trafficOf(run, "transform", [Reencrypt.tag]).messages / 2
+  const once = stored(deployment, "cloud0", opened, opened * digestBytes)
   // A user's shares are transformed after another's.
   const waiting = deployment.requests(placement.cloud1, placement.cloud0, 1 + run.cost.shares.length)
   return time(
     "transform",
-    sumOf([work, keeping]),
+    sumOf([greatest([work, once]), keeping]),
     waiting,
     deployment.transfer(placement.cloud1, placement.cloud0, traffic.bytes / 2)
   )

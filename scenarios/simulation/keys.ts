@@ -2,9 +2,13 @@
  * The BCP key of every simulated run: 512 bits and public, so that no seed spends its time on a search for
  * primes. Only the simulator uses it.
  */
-import { jobs } from "../../protocol/bcp/jobs.ts"
+import { Effect } from "effect"
+import { bytesFrom } from "../../protocol/bcp/integers.ts"
+import { shortRandomizerBits } from "../../protocol/bcp/keys.ts"
 import { parametersFromPrimes } from "../../protocol/bcp/parameters.ts"
-import type { Work } from "../../protocol/sharing/work.ts"
+import { ciphertextBytes, plaintextBytes } from "../../protocol/bcp/wire.ts"
+import { jobs } from "../../protocol/sharing/jobs.ts"
+import type { JobInput, JobName, JobOutput, Work } from "../../protocol/sharing/work.ts"
 import { makeVirtualPools } from "../../runtime/virtual/pool.ts"
 import type { VirtualRandomness } from "../../runtime/virtual/randomness.ts"
 import type { JobFailed } from "../../runtime/work/pool.ts"
@@ -26,4 +30,32 @@ const pools = makeVirtualPools({ ...jobs, newParameters: () => key })
 export const simulatedPool = (
   randomness: VirtualRandomness,
   onDrawn: (bytes: Uint8Array) => void
-): Work<JobFailed> => pools(randomness, onDrawn) as Work<JobFailed>
+): Work<JobFailed> => {
+  const pool = pools(randomness, onDrawn) as Work<JobFailed>
+  return {
+    run: (job, input) =>
+      Effect.tap(pool.run(job, input), (output) =>
+        Effect.sync(() => {
+          for (const bytes of derivedIn(job, input, output)) onDrawn(bytes)
+        })
+      )
+  }
+}
+
+/** The blinds and randomizers of a job that follow from a key and are not drawn. */
+const derivedIn = (job: JobName, input: unknown, output: unknown): ReadonlyArray<Uint8Array> => {
+  if (job === "addBlinds") {
+    const { blinds } = output as JobOutput<"addBlinds">
+    return cut(blinds, plaintextBytes({ bits: simulatedModulusBits }))
+  }
+  const { randomness } = input as Partial<JobInput<"encryptPacked">>
+  if (job !== "encryptPacked" || randomness === undefined) return []
+  const { ciphertexts } = output as JobOutput<"encryptPacked">
+  const count = ciphertexts.length / ciphertextBytes({ bits: simulatedModulusBits })
+  return cut(bytesFrom(randomness)(count * randomizerBytes), randomizerBytes)
+}
+
+const randomizerBytes = shortRandomizerBits / 8
+
+const cut = (bytes: Uint8Array, each: number): ReadonlyArray<Uint8Array> =>
+  Array.from({ length: bytes.length / each }, (_, i) => bytes.slice(i * each, (i + 1) * each))

@@ -3,11 +3,16 @@
  * cells, ids.
  */
 import { createHash } from "node:crypto"
+import { Effect } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import { rootFrom } from "../../actors/party/root.ts"
+import { rowSalt } from "../../actors/users/rows.ts"
+import { tablesDigest } from "../../actors/users/tables-digest.ts"
+import { digestDeclared, digestUpload } from "../../actors/users/upload-digest.ts"
 import { wordBytes } from "../../protocol/bytes.ts"
 import { readRows } from "../../protocol/data/cells.ts"
 import type { EncodedTable } from "../../protocol/data/encoding.ts"
+import { digestIds } from "../../protocol/data/rows.ts"
 import { seededKey } from "../../protocol/seeding.ts"
 import { expandSeed } from "../../protocol/sharing/split.ts"
 import { partiesOf } from "../faults-injected/plan.ts"
@@ -17,15 +22,37 @@ import { leastSecretBytes, Secrets } from "./checkers/secrets.ts"
 export const rootOf = (actor: string): Uint8Array =>
   new Uint8Array(createHash("sha256").update(`simulated root of ${actor}`).digest())
 
-const drawnFromRoots = ["share", "salt", "weights", "dealer0", "dealer1", "archive"] as const
+const drawnFromRoots = ["salt", "weights", "dealer0", "dealer1", "archive"] as const
 const seeded = ["dealer0", "dealer1", "initial0", "initial1", "rows"] as const
 
-/** The secrets that are the same in every run of an agreement on these data. */
-export const secretsOf = (company: {
+interface Company {
   readonly agreement: Agreement
   readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
-}): Secrets => {
-  const { agreement, tables } = company
+}
+
+/** What each user's shares are derived for, in the order of the users. */
+const uploadsOf = ({ agreement, tables }: Company) =>
+  Effect.gen(function* () {
+    const salt = rowSalt(agreement, rootFrom(rootOf(agreement.users[0]!.actor)))
+    const declared = yield* Effect.forEach(tables, (held) =>
+      digestDeclared({
+        blocks: held.map(({ ids, columns, heldOut = false }) => ({
+          digests: digestIds(salt, ids),
+          columns: [...columns],
+          heldOut
+        }))
+      })
+    )
+    return yield* Effect.forEach(tables, (held) =>
+      Effect.map(tablesDigest(held), (digest) => digestUpload(digest, declared))
+    )
+  })
+
+/** The secrets that are the same in every run of an agreement on these data. */
+export const secretsOf = (company: Company) =>
+  Effect.map(uploadsOf(company), (uploads) => secretsWith(company, uploads))
+
+const secretsWith = ({ agreement, tables }: Company, uploads: ReadonlyArray<Uint8Array>): Secrets => {
   const secrets = new Secrets()
   for (const actor of partiesOf(agreement)) {
     const root = rootOf(actor)
@@ -38,7 +65,10 @@ export const secretsOf = (company: {
     for (const purpose of seeded) secrets.add(`the key for ${purpose}`, seededKey(agreement.seed, purpose))
   for (const [i, user] of agreement.users.entries()) {
     const cells = tables[i]!.reduce((sum, table) => sum + table.cells.rows * table.cells.width, 0)
-    const share = rootFrom(rootOf(user.actor))("share")
+    const root = rootFrom(rootOf(user.actor))
+    const share = root("share", uploads[i]!)
+    secrets.add(`the seed of the shares of ${user.actor}`, share)
+    secrets.add(`the key of the randomizers of ${user.actor}`, root("randomizers", uploads[i]!))
     addWords(secrets, `a share of a cell of ${user.actor}`, expandSeed(share, cells))
     for (const { ids, cells: encoded } of tables[i]!) {
       for (const id of ids) {

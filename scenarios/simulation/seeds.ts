@@ -39,7 +39,7 @@ export const loadSimulation = (file: string, faultsFile: Option.Option<string>) 
     const loaded = yield* loadScenario(file)
     const { scenario } = loaded
     const { tables } = yield* checkData(loaded)
-    const simulation = simulationOf({
+    const simulation = yield* simulationOf({
       agreement: agreementOf(scenario),
       tables,
       usersLeave: scenario.placement.usersLeaveAfterUpload

@@ -39,14 +39,12 @@ export interface Simulation extends SimulationInput {
 }
 
 /** Prepares a simulation: under the simulator's own BCP key, which changes nothing about the model. */
-export const simulationOf = (input: SimulationInput): Simulation => ({
-  ...input,
-  agreement: {
-    ...input.agreement,
-    security: { ...input.agreement.security, modulusBits: simulatedModulusBits, insecure: true }
-  },
-  secrets: secretsOf(input)
-})
+export const simulationOf = (input: SimulationInput) =>
+  Effect.map(secretsOf(input), (secrets): Simulation => {
+    const { agreement } = input
+    const security = { ...agreement.security, modulusBits: simulatedModulusBits, insecure: true }
+    return { ...input, agreement: { ...agreement, security }, secrets }
+  })
 
 export interface SimulationOptions {
   readonly seed: number

@@ -5,6 +5,7 @@ import { BcpPool, layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { ciphertextBytes } from "../../protocol/bcp/wire.ts"
 import { indicesFromBytes, indicesToBytes } from "../../protocol/data/rows.ts"
 import type { Format } from "../../protocol/messages/message.ts"
+import { PartialDecryptions } from "../../protocol/messages/output.ts"
 import { Deal } from "../../protocol/messages/training.ts"
 import { OpenUpload, UploadShare0 } from "../../protocol/messages/upload.ts"
 import { verdictOf } from "../../scenarios/command/commands.ts"
@@ -277,17 +278,23 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
     })
 
     describe("output", () => {
-      it.scoped("a wrong partial decryption opens nothing, for any user", () =>
+      it.scoped("a wrong partial decryption opens nothing, and names its user", () =>
         Effect.gen(function* () {
-          const { directed, start, startAll } = yield* written()
-          const stores = yield* startAll("user2")
-          const pool = yield* BcpPool
-          yield* start("user2", { pool: spoiling(pool) })
+          const spoil = <P extends { readonly partials: Uint8Array }>(payload: P): P => {
+            const partials = payload.partials.slice()
+            partials[100]! ^= 1
+            return { ...payload, partials }
+          }
+          const { directed, startAll } = yield* written({
+            tap: changing(PartialDecryptions, "user2", spoil)
+          })
+          const stores = yield* startAll()
           const error = yield* failing(directed)
           expect(error).toMatchObject({
             request: "OpenModel",
-            error: { _tag: "JointDecryptionFailed", retryable: false }
+            error: { _tag: "PartialsRejected", retryable: false }
           })
+          expect(error.message).toContain("partial decryptions of the model by south")
           for (const user of ["user1", "user3"]) {
             expect(yield* stores.get(user)!.store.list).not.toContain("model.json")
           }
@@ -296,12 +303,3 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
     })
   }
 )
-
-/** A pool whose partial decryptions have one wrong bit. */
-const spoiling = (pool: BcpPool["Type"]): BcpPool["Type"] => ({
-  run: (job, input) =>
-    Effect.map(pool.run(job, input), (output) => {
-      if (job === "partialDecrypt") (output as { readonly partials: Uint8Array }).partials[100]! ^= 1
-      return output
-    })
-})

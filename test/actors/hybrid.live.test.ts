@@ -61,7 +61,7 @@ describe("run - hybrid", () => {
       }
       expect(cells).toBe(result.rows.training * 6)
       const sealed = yield* read("parties", "cloud1", sealedModelEntry)
-      expect(sealed.length).toBeGreaterThan(2 * 256)
+      expect(sealed.length).toBeGreaterThan(256)
       const files = yield* Effect.promise(() => readdir(join(out, "parties", "cloud0")))
       expect(files).toEqual(["events.jsonl"])
       yield* allOwn(out)

@@ -58,6 +58,7 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           expect(ways("UnifiedShare0")).toEqual(new Set(["cloud0 → cloud1"]))
           expect(ways("ModelShare")).toEqual(new Set(["cloud0 → cloud1"]))
           expect(ways("FetchModel")).toEqual(new Set(["user → cloud1"]))
+          expect(ways("ModelDigest")).toEqual(new Set(["user → cloud0"]))
           // The group is asked, or a member of it by name.
           expect(new Set(Array.from(ways("Deal"), (way) => way.replace(".deal", "")))).toEqual(
             new Set(["cloud1 → kgc"])

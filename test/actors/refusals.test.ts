@@ -16,7 +16,13 @@ import {
 } from "../../protocol/messages/control.ts"
 import { Enrolment } from "../../protocol/messages/enrolment.ts"
 import type { Ask } from "../../protocol/messages/message.ts"
-import { FetchModel, HeldOutCells, ModelShare, PartialDecryptions } from "../../protocol/messages/output.ts"
+import {
+  FetchModel,
+  HeldOutCells,
+  ModelDigest,
+  ModelShare,
+  PartialDecryptions
+} from "../../protocol/messages/output.ts"
 import { Deal } from "../../protocol/messages/training.ts"
 import { Reencrypt, UnifiedShare0 } from "../../protocol/messages/transformation.ts"
 import { OpenUpload, RowSalt, UploadShare0, UploadShare1 } from "../../protocol/messages/upload.ts"
@@ -121,7 +127,11 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
             yield* played("director")
           ]
           for (const asker of [user, director]) {
-            const error = yield* refusal(asker, "cloud0", Reencrypt, { user: "user1", blinded: bytes })
+            const error = yield* refusal(asker, "cloud0", Reencrypt, {
+              user: "user1",
+              first: 0,
+              blinded: bytes
+            })
             expect(error._tag).toBe("NotExpected")
             expect(error.message).toContain(`${asker.name} sent Reencrypt`)
             const dealt = yield* refusal(asker, "kgc", Deal, { rows: 48, step: 1 })
@@ -193,6 +203,7 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
             refusal(user2, "cloud1", ModelShare, { ciphertexts: bytes }),
             refusal(director, "cloud1", FetchModel, {}),
             refusal(cloud0, "cloud1", FetchModel, {}),
+            refusal(cloud1, "cloud0", ModelDigest, {}),
             refusal(director, "user1", RowSalt, {})
           ]
           for (const each of refused) {
@@ -210,7 +221,10 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           const user = yield* played("user1")
           const unserved = [
             [UploadShare1, { first: 0, ciphertexts: bytes }],
-            [PartialDecryptions, { partials: bytes }],
+            [
+              PartialDecryptions,
+              { partials: bytes, about: new Uint8Array(32), proof: { challenge: bytes, response: bytes } }
+            ],
             [HeldOutCells, { blocks: [] }]
           ] as const
           for (const [message, payload] of unserved)
@@ -244,10 +258,11 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           }
           const user = yield* played("user2")
           expect(yield* refusal(user, "cloud1", FetchModel, {})).toMatchObject({ _tag: "TooEarly" })
+          expect(yield* refusal(user, "cloud0", ModelDigest, {})).toMatchObject({ _tag: "TooEarly" })
           const piece = { first: 0, ciphertexts: bytes }
           expect(yield* refusal(user, "cloud1", UploadShare1, piece)).toMatchObject({ _tag: "NotExpected" })
           const cloud1 = yield* played("cloud1")
-          const blinded = { user: "user2", blinded: bytes }
+          const blinded = { user: "user2", first: 0, blinded: bytes }
           expect(yield* refusal(cloud1, "cloud0", Reencrypt, blinded)).toMatchObject({ _tag: "TooEarly" })
         })
       )

@@ -125,6 +125,7 @@ const decrypted = (pool: Context.Tag.Service<BcpPool>, ciphertexts: Uint8Array) 
     parameters,
     masterKey: encodeMasterKey(parameters, masterKey),
     publicKey,
+    mode: "short",
     ciphertexts,
     slotBits: uploadSlotBits
   })

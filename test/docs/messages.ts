@@ -166,6 +166,7 @@ export const routes: ReadonlyMap<string, Route> = new Map([
   ["ModelShare", route("output", "cloud0", "cloud1")],
   ["OpenModel", route("output", "director", "user1 user2")],
   ["FetchModel", route("output", "user1 user2", "cloud1")],
+  ["ModelDigest", route("output", "user1 user2", "cloud0")],
   ["PartialDecryptions", route("output", "user1 user2", "user1 user2")],
   ["HeldOutCells", route("output", "user1 user2", "user1 user2")],
   ["Progress", route("all", "cloud0 cloud1 user1 user2", "director")],

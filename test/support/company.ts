@@ -16,7 +16,7 @@ import { decodeEnvelope, type Envelope, encodeEnvelope } from "../../protocol/me
 import { type Address, parseSubject } from "../../protocol/messages/subjects.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { layer as partyOf } from "../../runtime/messaging/party.ts"
-import { Store, memory as storeInMemory } from "../../runtime/storage/store.ts"
+import { Stable, Store, memory as storeInMemory } from "../../runtime/storage/store.ts"
 import { makeHub } from "../../runtime/transport/memory.ts"
 import { sealed } from "../../runtime/transport/sealed.ts"
 import { Transport, type TransportError } from "../../runtime/transport/transport.ts"
@@ -138,12 +138,12 @@ export const company = (file: string, options: CompanyOptions = {}) =>
       )
     const inOrder = agreement.users.map(({ actor }) => tables.get(actor)!)
 
-    /** Starts a party, which serves until the scope ends. Its store can be looked into. */
+    /** Starts a party, which serves until the scope ends. Its stores can be looked into. */
     const start = (actor: string, otherwise: Otherwise = {}) =>
       Effect.gen(function* () {
         const pool = otherwise.pool ?? (yield* BcpPool)
         const services = yield* Layer.build(Layer.merge(ways(actor, otherwise), storeInMemory))
-        const store = Context.get(services, Store)
+        const [store, stable] = [Context.get(services, Store), Context.get(services, Stable)]
         const role = roleOf(agreement, inOrder, actor)
         const own =
           role.role === "user" && otherwise.tables !== undefined
@@ -154,7 +154,7 @@ export const company = (file: string, options: CompanyOptions = {}) =>
           Effect.provide(services)
         )
         const fiber = yield* Effect.forkScoped(serving)
-        return { fiber, store }
+        return { fiber, store, stable }
       })
 
     /** A party that the test plays. */

@@ -71,7 +71,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
   }),
   ...within("protocol", {
     archive: ["sharing", "data", "bcp"],
-    sharing: ["bcp"],
+    sharing: ["bcp", "proofs"],
     proofs: ["bcp"],
     computation: ["learning", "ring"],
     learning: ["data", "ring"],

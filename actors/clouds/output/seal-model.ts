@@ -1,4 +1,7 @@
-/** The output at C1: it encrypts the model from both shares, and hands it to the users. */
+/**
+ * The output at C1: it adds its share of the model to C0's under the joint key, and hands the sum to the users;
+ * to C0 never, which could decrypt it.
+ */
 import { type Deferred, Effect } from "effect"
 import { ciphertextBytes } from "../../../protocol/bcp/wire.ts"
 import { SealModel } from "../../../protocol/messages/control.ts"

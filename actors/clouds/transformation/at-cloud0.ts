@@ -1,35 +1,29 @@
 /**
  * The transformation at C0 (section 4 of docs/concepts/protocol.md): it decrypts its own shares, and encrypts them
- * under the joint key for C1's archive; and it re-encrypts what C1 has blinded. What it decrypts for C1 is
- * uniform modulo N.
+ * under the joint key for C1's archive; and it re-encrypts what C1 has blinded (`reencryption.ts`). What it
+ * decrypts for C1 is uniform modulo N.
  */
-import { Effect, Option } from "effect"
+import { Effect } from "effect"
 import { uploadSlotBits } from "../../../protocol/bcp/packing.ts"
 import { ciphertextBytes } from "../../../protocol/bcp/wire.ts"
 import { concatenate } from "../../../protocol/bytes.ts"
 import { countCells } from "../../../protocol/data/rows.ts"
 import { Bytes, format } from "../../../protocol/messages/message.ts"
-import { Reencrypt, UnifiedShare0 } from "../../../protocol/messages/transformation.ts"
+import { UnifiedShare0 } from "../../../protocol/messages/transformation.ts"
 import { Schema } from "../../../protocol/schema.ts"
 import { publicKeyOf } from "../../../protocol/sharing/published.ts"
-import { type Cloud0Keys, reencrypt, unifyShare0 } from "../../../protocol/sharing/transformation.ts"
+import { type Cloud0Keys, unifyShare0 } from "../../../protocol/sharing/transformation.ts"
 import { cutRun, pieceOf, wordsOfPiece } from "../../../protocol/sharing/upload.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
 import type { Agreement } from "../../party/agreement.ts"
-import {
-  BcpPool,
-  BcpQueue,
-  type PiecesInProgress,
-  pieceBytes,
-  piecesInProgress
-} from "../../party/bcp-pool.ts"
-import { onFrom } from "../../party/handlers.ts"
+import { BcpPool, type PiecesInProgress, pieceBytes, piecesInProgress } from "../../party/bcp-pool.ts"
 import { recalled, remembered } from "../../party/once.ts"
 import { sharingOf } from "../../sharing/forms.ts"
 import { attributed } from "../../sharing/refusal.ts"
 import type { Uploaded } from "../../sharing/sharing.ts"
 import type { Credentials, CredentialsFor } from "../setup/credentials.ts"
 import type { Intake } from "../upload/intake.ts"
+import { reencryptionAtCloud0 } from "./reencryption.ts"
 import { transformation } from "./transformation.ts"
 
 type MasterKey = Pick<Cloud0Keys, "masterKey">
@@ -70,20 +64,6 @@ const unify = (
     return { words: concatenate(decrypted) }
   })
 
-/** Serves C1's half of KeyProd. The reply also says how many jobs this cloud can run at once. */
-const onReencrypt = (credentials: CredentialsFor<MasterKey>) =>
-  onFrom("cloud1", Reencrypt, ({ user, blinded }) =>
-    Effect.gen(function* () {
-      const pool = yield* BcpPool
-      const queue = yield* Effect.serviceOption(BcpQueue)
-      const { membership, keys } = yield* credentials("re-encrypt")
-      const publicKey = yield* publicKeyOf(membership, user)
-      const reencrypted = yield* reencrypt(pool, keys, publicKey, blinded)
-      const takers = Option.match(queue, { onNone: () => 1, onSome: (jobs) => jobs.takers() })
-      return { ...reencrypted, takers }
-    })
-  )
-
 export const transformationAtCloud0 = (
   agreement: Agreement,
   credentials: CredentialsFor<MasterKey>,
@@ -91,11 +71,13 @@ export const transformationAtCloud0 = (
 ) =>
   Effect.gen(function* () {
     const pieces = yield* piecesInProgress
+    const reencryption = yield* reencryptionAtCloud0(agreement, credentials, intake)
     const bytesEach = ciphertextBytes({ bits: agreement.security.modulusBits })
     const transformed = yield* transformation(agreement, credentials, intake, {
       itemBytes: 1,
       transform: (own, uploads, onItems) =>
         Effect.gen(function* () {
+          yield* reencryption.complete(uploads)
           let ciphertexts = 0
           for (const upload of uploads) {
             const unified = unify(agreement, own, upload, pieces, (count) => onItems(count * bytesEach))
@@ -109,5 +91,8 @@ export const transformationAtCloud0 = (
           sharingOf(agreement).upload.cloud0.share(words)
         )
     })
-    return { ...transformed, forget: Effect.void, handlers: [onReencrypt(credentials)] }
+    const { prepare, take } = transformed.tables
+    // A session takes the table once C1 has joined it: C1 too has transformed everything then.
+    const tables = { prepare, take: Effect.zipRight(reencryption.close, take) }
+    return { ...transformed, tables, forget: Effect.void, handlers: reencryption.handlers }
   })

@@ -86,6 +86,13 @@ export class Intake {
     }).pipe(this.#oneAtATime.withPermits(1))
   }
 
+  /** How many ciphertexts a user sends to C1; 0 if it has not announced its upload. */
+  ciphertextsAtCloud1(user: string): number {
+    const words = countCells(this.#uploads.get(user)?.blocks ?? [])
+    const { modulusBits } = this.#agreement.security
+    return sharingOf(this.#agreement).upload.ciphertexts(words, modulusBits)[1]
+  }
+
   /** Takes a piece of an announced upload; stored when this returns. */
   place(from: string, piece: CiphertextPiece | WordPiece) {
     return Effect.gen(this, function* () {

@@ -26,6 +26,7 @@ const encryptAndOpen = Effect.gen(function* () {
     parameters,
     masterKey: encodeMasterKey(parameters, masterKey),
     publicKey,
+    mode: "short",
     ciphertexts,
     slotBits: uploadSlotBits
   })

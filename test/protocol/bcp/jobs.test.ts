@@ -2,7 +2,13 @@ import { randomBytes } from "node:crypto"
 import { describe, expect, it } from "vitest"
 import { fromBytes, toBytes } from "../../../protocol/bcp/integers.ts"
 import { jobs } from "../../../protocol/bcp/jobs.ts"
-import { ciphertextBytes, elementBytes, encodeMasterKey } from "../../../protocol/bcp/wire.ts"
+import {
+  ciphertextBytes,
+  elementBytes,
+  encodeMasterKey,
+  firstComponents
+} from "../../../protocol/bcp/wire.ts"
+import { concatenate } from "../../../protocol/bytes.ts"
 import { knownAnswers } from "./known-answers.ts"
 
 const { parameters, masterKey } = knownAnswers(512)
@@ -47,16 +53,17 @@ describe.each(["short", "full"] as const)("jobs, %s exponents", (mode) => {
       cloned({ parameters, publicKey: userKey, mode, words: share1, ...uploadSlots })
     )
     const opened = jobs.openMaster(
-      cloned({ parameters, masterKey: keyOfC0, publicKey: userKey, ...c0, ...uploadSlots, count })
+      cloned({ parameters, masterKey: keyOfC0, publicKey: userKey, mode, ...c0, ...uploadSlots, count })
     )
     expect(opened.words).toEqual(share0)
     const kept0 = jobs.encryptPacked(
       cloned({ parameters, publicKey: pk, mode, ...opened, ...uploadSlots, masterKey: keyOfC0 })
     )
-    const { blinded, blinds } = jobs.blind(cloned({ parameters, publicKey: userKey, mode, ...c1 }))
-    const returned = jobs.reencryptBlinded(
-      cloned({ parameters, masterKey: keyOfC0, fromKey: userKey, toKey: pk, mode, blinded })
-    )
+    const key = new Uint8Array(randomBytes(16))
+    const { blinded, blinds } = jobs.addBlinds(cloned({ parameters, ...c1, key }))
+    const { digest: randomness } = jobs.randomnessOf(cloned({ parameters, ...c1 }))
+    const request = { parameters, masterKey: keyOfC0, fromKey: userKey, toKey: pk, mode, blinded, randomness }
+    const returned = jobs.reencryptUploaded(cloned(request))
     const kept1 = jobs.stripBlind(cloned({ parameters, ...returned, blinds, ...uploadSlots, count }))
     expect(kept1.words).toEqual(share1)
     const sum = jobs.addCiphertexts(cloned({ parameters, left: kept0.ciphertexts, right: kept1.ciphertexts }))
@@ -96,17 +103,16 @@ describe.each(["short", "full"] as const)("jobs, %s exponents", (mode) => {
     const sealed = jobs.encryptPacked({ parameters, publicKey: pk, mode, words: share0, ...outputSlots })
     const output = jobs.addPacked({
       parameters,
-      publicKey: pk,
-      mode,
       ...sealed,
       words: share1,
       ...outputSlots,
       maskBits: 40
     })
     expect(openJointly(output.ciphertexts, outputSlots)).toEqual(sumOfWords(share0, share1))
-    expect(fromBytes(output.ciphertexts.subarray(0, half))).not.toBe(
-      fromBytes(sealed.ciphertexts.subarray(0, half))
+    expect(firstComponents(parameters, output.ciphertexts)).toEqual(
+      firstComponents(parameters, sealed.ciphertexts)
     )
+    expect(output.ciphertexts.subarray(half, unit)).not.toEqual(sealed.ciphertexts.subarray(half, unit))
   })
 })
 
@@ -128,7 +134,16 @@ describe("jobs", () => {
   }
   const every = {
     openMaster: (received: Uint8Array) =>
-      jobs.openMaster({ parameters, masterKey: keyOfC0, publicKey, ciphertexts: received, ...uploadSlots }),
+      jobs.openMaster({
+        parameters,
+        masterKey: keyOfC0,
+        publicKey,
+        mode,
+        ciphertexts: received,
+        ...uploadSlots
+      }),
+    addBlinds: (received: Uint8Array) =>
+      jobs.addBlinds({ parameters, ciphertexts: received, key: new Uint8Array(16) }),
     blind: (received: Uint8Array) => jobs.blind({ parameters, publicKey, mode, ciphertexts: received }),
     reencryptBlinded: (received: Uint8Array) =>
       jobs.reencryptBlinded({
@@ -148,8 +163,6 @@ describe("jobs", () => {
     addPacked: (received: Uint8Array) =>
       jobs.addPacked({
         parameters,
-        publicKey,
-        mode,
         ciphertexts: received,
         words: randomWords(),
         ...outputSlots,
@@ -189,6 +202,49 @@ describe("jobs", () => {
     expect(() => combine(partials.subarray(half))).toThrow(RangeError)
   })
 
+  it("encrypting and blinding under a key gives the same bytes again, and others under another key", () => {
+    const words = randomWords()
+    const encrypt = (randomness: Uint8Array) =>
+      jobs.encryptPacked({ parameters, publicKey, mode, words, randomness, ...uploadSlots }).ciphertexts
+    const blinded = (key: Uint8Array) => jobs.addBlinds({ parameters, ciphertexts, key }).blinded
+    const [one, other] = [new Uint8Array(16).fill(1), new Uint8Array(16).fill(2)]
+    for (const make of [encrypt, blinded]) {
+      expect(make(one)).toEqual(make(one))
+      expect(make(one)).not.toEqual(make(other))
+    }
+  })
+
+  it("C0 re-encrypts what has the randomness of an upload, and nothing else", () => {
+    const { digest: randomness } = jobs.randomnessOf({ parameters, ciphertexts })
+    const reencrypt = (blinded: Uint8Array) =>
+      jobs.reencryptUploaded({
+        parameters,
+        masterKey: keyOfC0,
+        fromKey: publicKey,
+        toKey: keys.unifiedPublicKey,
+        mode,
+        blinded,
+        randomness
+      })
+    const { blinded } = jobs.addBlinds({ parameters, ciphertexts, key: new Uint8Array(16) })
+    expect(() => reencrypt(blinded)).not.toThrow()
+    expect(() => reencrypt(ciphertexts)).not.toThrow()
+    const others = [
+      // Another randomness, one ciphertext or all of them; two in the other order; one fewer; another B.
+      every.blind(ciphertexts).blinded,
+      spoiled(4, 0, fromBytes(every.blind(ciphertexts).blinded.subarray(4 * unit, 4 * unit + half))),
+      concatenate([
+        ciphertexts.subarray(unit, 2 * unit),
+        ciphertexts.subarray(0, unit),
+        ciphertexts.subarray(2 * unit)
+      ]),
+      ciphertexts.subarray(unit),
+      spoiled(4, half, fromBytes(ciphertexts.subarray(half, unit)))
+    ]
+    for (const other of others)
+      expect(() => reencrypt(other)).toThrow(expect.objectContaining({ _tag: "OtherRandomness" }))
+  })
+
   it("a plaintext that is no packing is refused by its index", () => {
     const { blinded } = every.blind(ciphertexts)
     expect(() => every.openMaster(blinded)).toThrow(expect.objectContaining({ _tag: "PlaintextTooWide" }))
@@ -196,7 +252,7 @@ describe("jobs", () => {
 
   it("masks must be whole bytes and leave the slot two bits for carries", () => {
     const add = (slotBits: number, maskBits: number) =>
-      jobs.addPacked({ parameters, publicKey, mode, ciphertexts, words: randomWords(), slotBits, maskBits })
+      jobs.addPacked({ parameters, ciphertexts, words: randomWords(), slotBits, maskBits })
     expect(() => add(66, 8)).toThrow(RangeError)
     expect(() => add(106, 39)).toThrow(RangeError)
     expect(() => add(128, 56)).toThrow(RangeError)

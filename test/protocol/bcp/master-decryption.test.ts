@@ -78,6 +78,18 @@ describe("opening with the master key, short exponents", () => {
   })
 
   it.each<[string, Ciphertext]>([
+    ["a longer r", encrypted(2n ** 319n)],
+    ["another exponent in A", { A: (short.A * g) % N2, B: short.B }],
+    ["another exponent in B", { A: short.A, B: (short.B * h) % N2 }],
+    ["a public key for B", { A: short.A, B: h }],
+    ["B of another key", { A: short.A, B: encryptWith(pp, userPublicKeys[0]!, m, 5n).B }]
+  ])("⊥ for %s where r must be short: the general way would give a logarithm away", (_, ciphertext) => {
+    expect(crt.decrypt(h, short, 0, "short")).toBe(m)
+    expect(() => crt.decrypt(h, ciphertext, 4, "short")).toThrow(new Undecryptable({ index: 4 }))
+    expect(() => crt.decrypt(h, ciphertext, 4)).not.toThrow()
+  })
+
+  it.each<[string, Ciphertext]>([
     ["−A", { A: N2 - short.A, B: short.B }],
     ["−B", { A: short.A, B: N2 - short.B }],
     ["A no square modulo p", { A: (short.A * nonSquare(p)) % N2, B: short.B }],

@@ -1,30 +1,72 @@
 import { describe, expect, it } from "vitest"
 import { modPow } from "../../../protocol/bcp/exponentiation.ts"
+import { fromBytes, toBytes } from "../../../protocol/bcp/integers.ts"
 import { generateSecretKey, publicKey, shortSecretKeyBits } from "../../../protocol/bcp/keys.ts"
+import { elementBytes, encodeIntegers } from "../../../protocol/bcp/wire.ts"
 import {
-  type EqualLogarithms,
+  challengeBytes,
+  type EqualityProof,
+  productOfPowers,
   proveEqualLogarithms,
+  responseBytes,
+  statementDigest,
   verifyEqualLogarithms
 } from "../../../protocol/proofs/equal-logarithms.ts"
 import { knownAnswers } from "../bcp/known-answers.ts"
 
 const { parameters: pp } = knownAnswers(512)
+const width = elementBytes(pp)
 const secret = generateSecretKey(pp, "short")
 const context = new Uint8Array([1, 2, 3])
 const bases = Array.from({ length: 9 }, () => modPow(pp.g, generateSecretKey(pp, "short"), pp.N2))
 
+interface Statement {
+  readonly context: Uint8Array
+  readonly publicKey: bigint
+  readonly bases: ReadonlyArray<bigint>
+  readonly powers: ReadonlyArray<bigint>
+}
+
 /** Powers of all bases under the secret, of which some are changed. */
-const statement = (changes: Readonly<Record<number, (power: bigint) => bigint>> = {}): EqualLogarithms => ({
+const statement = (changes: Readonly<Record<number, (power: bigint) => bigint>> = {}): Statement => ({
   context,
   publicKey: publicKey(pp, secret),
   bases,
   powers: bases.map((base, i) => (changes[i] ?? ((power) => power))(modPow(base, secret, pp.N2)))
 })
 
-const proofOf = (proved: EqualLogarithms, of = secret) =>
-  proveEqualLogarithms(pp, proved, of, shortSecretKeyBits)
-const holds = (proved: EqualLogarithms, proof = proofOf(proved)): boolean =>
-  verifyEqualLogarithms(pp, proved, proof, shortSecretKeyBits)
+const digestOf = (proved: Statement) =>
+  statementDigest(pp, {
+    context: proved.context,
+    publicKey: toBytes(proved.publicKey, width),
+    bases: encodeIntegers(proved.bases, width),
+    powers: encodeIntegers(proved.powers, width)
+  })
+
+/** Made in parts of four. */
+const productOf = (digest: Uint8Array, elements: ReadonlyArray<bigint>): bigint | undefined => {
+  let product = 1n
+  for (let first = 0; first < elements.length; first += 4) {
+    const part = productOfPowers(pp, digest, first, elements.slice(first, first + 4))
+    if (part === undefined) return undefined
+    product = (product * part) % pp.N2
+  }
+  return product
+}
+
+const proofOf = (proved: Statement, of = secret) => {
+  const digest = digestOf(proved)
+  const base = productOf(digest, proved.bases)!
+  return proveEqualLogarithms(pp, { statement: digest, base }, of, shortSecretKeyBits)
+}
+
+const holds = (proved: Statement, proof = proofOf(proved)): boolean => {
+  const digest = digestOf(proved)
+  const base = productOf(digest, proved.bases)!
+  const power = productOf(digest, proved.powers)!
+  const batched = { statement: digest, publicKey: proved.publicKey, base, power }
+  return verifyEqualLogarithms(pp, batched, proof, shortSecretKeyBits)
+}
 
 describe("a proof of equal logarithms", () => {
   it("holds for powers under the secret of the public key, and is another each time", () => {
@@ -33,6 +75,11 @@ describe("a proof of equal logarithms", () => {
     expect(holds(proved, one)).toBe(true)
     expect(holds(proved, other)).toBe(true)
     expect(one).not.toEqual(other)
+  })
+
+  it("is about the whole, however the products are cut", () => {
+    const digest = digestOf(statement())
+    expect(productOf(digest, bases)).toBe(productOfPowers(pp, digest, 0, bases))
   })
 
   it("holds where a power has the other sign, since what is opened are squares", () => {
@@ -72,11 +119,20 @@ describe("a proof of equal logarithms", () => {
       expect(holds(proved, changed)).toBe(false)
   })
 
-  it("is refused for what is no unit modulo N², and for lists of unequal length", () => {
+  it("fits its bytes", () => {
+    const proof: EqualityProof = proofOf(statement(), 2n ** BigInt(shortSecretKeyBits) - 1n)
+    for (const [value, bytes] of [
+      [proof.challenge, challengeBytes],
+      [proof.response, responseBytes(shortSecretKeyBits)]
+    ] as const)
+      expect(fromBytes(toBytes(value, bytes))).toBe(value)
+  })
+
+  it("is about units modulo N² alone", () => {
+    const digest = digestOf(statement())
+    for (const element of [0n, pp.N, pp.N2, pp.N2 + 1n, -1n])
+      expect(productOfPowers(pp, digest, 0, [...bases, element])).toBe(undefined)
     const proved = statement()
-    const proof = proofOf(proved)
-    for (const power of [0n, pp.N, pp.N2, pp.N2 + 1n, -1n])
-      expect(holds({ ...proved, powers: proved.powers.with(3, power) }, proof)).toBe(false)
-    expect(holds({ ...proved, powers: proved.powers.slice(1) }, proof)).toBe(false)
+    expect(holds({ ...proved, publicKey: pp.N })).toBe(false)
   })
 })

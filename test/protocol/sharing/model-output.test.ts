@@ -7,7 +7,6 @@ import { ciphertextBytes, elementBytes, plaintextBytes } from "../../../protocol
 import { wordBytes } from "../../../protocol/bytes.ts"
 import {
   JointDecryptionFailed,
-  ModelOfWrongSize,
   openModel,
   PartialsMissing,
   PartialsRejected,
@@ -16,6 +15,7 @@ import {
   sealModel,
   sealModelShare
 } from "../../../protocol/sharing/model-output.ts"
+import { ModelOfWrongSize } from "../../../protocol/sharing/sealed-model.ts"
 import { subtractWords } from "../../../protocol/sharing/split.ts"
 import { againstUniform, betweenSamples, hardlyAbove, histogram } from "./frequency.ts"
 import { jobError, localWork, parties, wordsOf } from "./parties.ts"
@@ -117,12 +117,12 @@ describe("the sealed model", () => {
     })
   )
 
-  it.effect("has nothing in common with what C0 sealed", () =>
+  it.effect("has the first components of what C0 sealed, and no second one in common with it", () =>
     Effect.gen(function* () {
       const share0 = new Uint8Array(8)
       const once = yield* sealModelShare(work, cloud0, share0)
       const sealed = yield* sealModel(work, cloud1, once, new Uint8Array(8))
-      expect(sealed.subarray(0, elementSize)).not.toEqual(once.subarray(0, elementSize))
+      expect(sealed.subarray(0, elementSize)).toEqual(once.subarray(0, elementSize))
       expect(sealed.subarray(elementSize)).not.toEqual(once.subarray(elementSize))
     })
   )

@@ -5,9 +5,9 @@
 import { readFileSync } from "node:fs"
 import { Data, Effect, Redacted } from "effect"
 import { toBytes } from "../../../protocol/bcp/integers.ts"
-import { jobs } from "../../../protocol/bcp/jobs.ts"
 import { parametersFromPrimes } from "../../../protocol/bcp/parameters.ts"
 import { elementBytes, encodeMasterKey, secretKeyBytes } from "../../../protocol/bcp/wire.ts"
+import { jobs } from "../../../protocol/sharing/jobs.ts"
 import type { Cloud0Keys, Cloud1Keys } from "../../../protocol/sharing/transformation.ts"
 import type { JobInput, JobName, JobOutput, Work } from "../../../protocol/sharing/work.ts"
 

@@ -42,7 +42,8 @@ const uploadShare = (
 ) =>
   Effect.gen(function* () {
     const { parameters } = keys
-    const userKeys = { parameters, publicKey: user.publicKey, mode: "short" as const }
+    const randomness = new Uint8Array(randomBytes(16))
+    const userKeys = { parameters, publicKey: user.publicKey, mode: "short" as const, randomness }
     const count = plaintextsFor(share.length / wordBytes, parameters.bits, uploadSlotBits)
     const assembly = new RunAssembly(user.name, count, ciphertextBytes(parameters))
     for (const piece of pieces.toReversed()) {
@@ -74,16 +75,15 @@ const bringIn = (keys: ReturnType<typeof parties>, user: TestUser, words: Uint8A
       })
     )
     const unified1 = yield* Effect.forEach(pieces, (piece) =>
-      unifyShare1(
-        work,
-        cloud1,
-        user.publicKey,
-        {
-          ciphertexts: pieceOf(received1, piece, bytesEach),
-          words: wordsOfPiece(count, piece, parameters.bits, uploadSlotBits).words
-        },
-        (blinded) => reencrypt(work, cloud0, user.publicKey, blinded)
-      )
+      Effect.gen(function* () {
+        const ciphertexts = pieceOf(received1, piece, bytesEach)
+        const { digest } = yield* work.run("randomnessOf", { parameters, ciphertexts })
+        const { words } = wordsOfPiece(count, piece, parameters.bits, uploadSlotBits)
+        const blindKey = new Uint8Array(randomBytes(16))
+        return yield* unifyShare1(work, cloud1, blindKey, { ciphertexts, words }, (blinded) =>
+          reencrypt(work, cloud0, user.publicKey, blinded, digest)
+        )
+      })
     )
     expect(concatenate(unified0.map((part) => part.words))).toEqual(share0)
     expect(concatenate(unified1.map((part) => part.words))).toEqual(share1)

@@ -19,7 +19,7 @@ import {
   Scope,
   type Tracer
 } from "effect"
-import { decodeEnvelope, encodeEnvelope } from "../../../protocol/messages/envelope.ts"
+import { decodeEnvelope, encodedBytes, encodeEnvelope } from "../../../protocol/messages/envelope.ts"
 import { ask, Bytes, tell } from "../../../protocol/messages/message.ts"
 import { dealers, inboxOf, subjectOf } from "../../../protocol/messages/subjects.ts"
 import { Deal } from "../../../protocol/messages/training.ts"
@@ -739,9 +739,11 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
 
     it.scoped("rounds - cost one message each way, counted with their bytes", () =>
       Effect.gen(function* () {
-        const { asker: c0, answerer: c1 } = yield* pair("cloud0", "cloud1", {
-          limits: { roundResendMs: 10_000 }
-        })
+        const {
+          asker: c0,
+          answerer: c1,
+          askersTransport
+        } = yield* pair("cloud0", "cloud1", { limits: { roundResendMs: 10_000 } })
         yield* Effect.all([exchangeAll(c0, "cloud1", 20), exchangeAll(c1, "cloud0", 20)], {
           concurrency: 2
         })
@@ -751,7 +753,8 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
         )
         expect(sent).toMatchObject({ peer: "cloud1", messages: 20 })
         expect(received).toMatchObject({ peer: "cloud0", messages: 20, bytes: sent!.bytes })
-        expect(sent!.bytes).toBeGreaterThanOrEqual(2 * 20)
+        const envelope = encodedBytes({ id: "", tag: "train" }, 2)
+        expect(sent!.bytes).toBe(20 * (envelope + askersTransport.overheadBytes("cloud1")))
       })
     )
 

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Logger, LogLevel } from "effect"
 import { ask, Bytes } from "../../../protocol/messages/message.ts"
+import { dealers, inboxOf, parseSubject, subjectOf } from "../../../protocol/messages/subjects.ts"
 import { Schema } from "../../../protocol/schema.ts"
 import { exchange, on, Party } from "../../../runtime/messaging/contract.ts"
 import * as Parties from "../../../runtime/messaging/party.ts"
 import { faulty, type MessageFault } from "../../../runtime/transport/faulty.ts"
 import { type Hub, makeHub } from "../../../runtime/transport/memory.ts"
+import { Transport } from "../../../runtime/transport/transport.ts"
 import { channelsOf } from "../../support/identities.ts"
 import { patienceMs } from "../../support/patience.ts"
 import { Network, transportSuite } from "../messaging/conformance.ts"
@@ -32,6 +34,45 @@ const onBadLinks = (hub: Hub, name: string, count: (kind: MessageFault) => void)
   const party = Parties.layer({ name, run: "r", limits }).pipe(Layer.provide(channelsOf(name, "r", links)))
   return Effect.map(Layer.build(Layer.provide(party, quiet)), Context.get(Party))
 }
+
+describe("channels", () => {
+  it.scopedLive("make a message longer by what they say, to a process and to a group", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      const lengths = new Map<string, number>()
+      const tapped = Layer.map(hub.layer("cloud1"), (context) => {
+        const real = Context.get(context, Transport)
+        return Context.add(context, Transport, {
+          ...real,
+          send: (subject, data, headers) => {
+            lengths.set(parseSubject(subject)!.to, data.length)
+            return real.send(subject, data, headers)
+          }
+        })
+      })
+      const asker = Context.get(yield* Layer.build(channelsOf("cloud1", "r", tapped)), Transport)
+      const kgc = Context.get(yield* Layer.build(channelsOf("kgc", "r", hub.layer("kgc"))), Transport)
+      const arrived = yield* Effect.makeSemaphore(2)
+      yield* arrived.take(2)
+      const arrive = () => Effect.runSync(arrived.release(1))
+      for (const name of ["kgc", dealers]) yield* kgc.subscribe(inboxOf("r", name), arrive)
+      yield* asker.subscribe(inboxOf("r", "cloud1"), () => {})
+      for (const to of ["kgc", dealers])
+        asker.send(subjectOf({ run: "r", to, from: "cloud1", channel: "ask" }), new Uint8Array(1000))
+      yield* arrived.take(2)
+      for (const to of ["kgc", dealers]) expect(lengths.get(to), to).toBe(1000 + asker.overheadBytes(to))
+    })
+  )
+
+  it.scopedLive("take the longest message to a group that they say they take", () =>
+    Effect.gen(function* () {
+      const hub = makeHub({ maxPayloadBytes: 4096 })
+      const asker = Context.get(yield* Layer.build(channelsOf("cloud1", "r", hub.layer("cloud1"))), Transport)
+      const subject = subjectOf({ run: "r", to: dealers, from: "cloud1", channel: "ask" })
+      expect(asker.send(subject, new Uint8Array(asker.maxPayloadBytes))).toBeUndefined()
+    })
+  )
+})
 
 describe("channels over links that corrupt and truncate", () => {
   it.scopedLive("carry requests and rounds, large and small, and let no changed byte through", () =>

@@ -69,6 +69,8 @@ const calibration: Calibration = {
       reencrypt: linear(25),
       strip: linear(1),
       partialDecrypt: linear(10),
+      prove: linear(3),
+      verify: linear(5),
       combine: linear(1)
     }
   }

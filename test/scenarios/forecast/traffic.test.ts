@@ -1,6 +1,7 @@
 import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
+import { trainingCost } from "../../../protocol/computation/cost.ts"
 import { denseCells } from "../../../protocol/data/cells.ts"
 import { InvalidPlan } from "../../../protocol/learning/network.ts"
 import { decodeScenario } from "../../../scenarios/description/decode.ts"
@@ -49,11 +50,11 @@ describe("plan", () => {
     expect(bytesOf(cost, "Reencrypt") / share).toBeCloseTo(2.25, 1)
   })
 
-  it("counts one ciphertext a user for a hybrid upload, the other share in bare words, and two for a hybrid model", () => {
+  it("counts one ciphertext a user for a hybrid upload, the other share in bare words, and one for a hybrid model", () => {
     const security = { upload: "hybrid", output: "hybrid" }
     const cost = predictCost(scenario({ security }), joined(2 * 31_000, 0))
     const ciphertexts = Object.fromEntries(cost.phases.map((phase) => [phase.phase, phase.ciphertexts]))
-    expect(ciphertexts).toMatchObject({ upload: 2, transform: 2, output: 2 })
+    expect(ciphertexts).toMatchObject({ upload: 2, transform: 2, output: 1 })
     expect(bytesOf(cost, "UploadShare1") + bytesOf(cost, "Reencrypt")).toBe(0)
     expect(bytesOf(cost, "UploadWords1") / (8 * 4 * 62_000)).toBeCloseTo(1, 3)
     // 124,000 words a user, in runs of 131,072.
@@ -76,6 +77,9 @@ describe("plan", () => {
     expect(cost.plan.steps).toBe(2 * 4)
     expect(cost.rounds).toBe(1 + 8 * 11)
     expect(cost.traffic.find(({ tag }) => tag === "round:train")?.messages).toBe(2 * cost.rounds)
+    // Of each, 27 bytes are its envelope, and 33 its seal.
+    const { bytesEachWay } = trainingCost(cost.plan)
+    expect(bytesOf(cost, "round:train")).toBe(2 * (bytesEachWay + (27 + 33) * cost.rounds))
   })
 
   it("needs at most 18 rounds a step of three layers", () => {

@@ -109,10 +109,12 @@ describe("simulation", () => {
   it("goes on from a checkpoint in the middle of the training, under the same masks", async () => {
     const { agreement } = simulation
     const epochs = 70
-    const longer = simulationOf({
-      ...simulation,
-      agreement: { ...agreement, training: { ...agreement.training, epochs } }
-    })
+    const longer = await Effect.runPromise(
+      simulationOf({
+        ...simulation,
+        agreement: { ...agreement, training: { ...agreement.training, epochs } }
+      })
+    )
     const undisturbed = await simulateUndisturbed(longer)
     const steps = undisturbed.outcome!.steps
     expect(steps).toBeGreaterThan(64)
