@@ -371,7 +371,6 @@ const named = (run: string, near?: string) =>
     ]
   )
 const run = ["--run", "r"]
-/** A private key of a party, as `bicameral identity` makes it. */
 const member = (name: string, role: string, words: ReadonlyArray<string>, says: RegExp, env = {}) =>
   command(name, ["actor", role, ...run, ...words], refused(says), { env: { ...broker, ...env } })
 
