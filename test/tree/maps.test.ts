@@ -26,6 +26,7 @@ const allowed = new Map([
   ],
   ["scenarios/description/fields.ts", "words of JSON Schema"],
   ["scenarios/folders/kept-credentials.ts", "roles of the broker"],
+  ["scenarios/run/identities.ts", "actors"],
   ["scenarios/run/parties.ts", "actors"],
   ["scenarios/report/report.ts", "actors, phases"],
   ["scenarios/report/result.ts", "actors, phases"],

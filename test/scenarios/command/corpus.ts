@@ -487,15 +487,26 @@ const parties: ReadonlyArray<CommandCase> = [
         )
       ]
     : []),
-  command(
+  member(
     "a worker without an identity",
-    ["actor", "kgc", ...run, "--worker"],
-    refused(/kgc has no identity: .*; make one with .*identity FILE/),
-    { env: { NATS_URL: broker.NATS_URL } }
+    "kgc",
+    ["--worker"],
+    /kgc has no identity: neither kgc\.identity .* nor KGC_IDENTITY is there; make one with/,
+    { KGC_IDENTITY: "" }
   ),
-  member("a worker with half an identity", "kgc", ["--worker"], /KGC_IDENTITY is no secret of a party/, {
-    KGC_IDENTITY: identitiesGiven(identities).KGC_IDENTITY!.slice(0, 20)
-  })
+  member(
+    "a worker with half an identity",
+    "kgc",
+    ["--worker"],
+    /kgc has no identity: KGC_IDENTITY is no secret of a party; make one with/,
+    { KGC_IDENTITY: identitiesGiven(identities).KGC_IDENTITY!.slice(0, 40) }
+  ),
+  member(
+    "a worker with an identity in a file that others may read",
+    "kgc",
+    ["--worker", "--identity", scenario],
+    /gives no identity: its mode is 6[0-7]4/
+  )
 ]
 
 const identityFiles: ReadonlyArray<CommandCase> = [
