@@ -26,9 +26,6 @@ import type { Root } from "../party/root.ts"
 import { cellsARun, partOf, wordsAtATime } from "./share-words.ts"
 import type { Archiving, OutgoingCells, ShareReader, Sharing, Uploaded } from "./sharing.ts"
 
-/** The entry with the key of the archive's pieces in C1's stable storage, after the run. */
-export const pieceKeyEntry = "archive-key"
-
 const seedWords = seedBytes / wordBytes
 
 /** C1's share is made and sent in runs, so that it is never in memory as a whole. */

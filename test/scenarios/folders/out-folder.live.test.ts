@@ -13,10 +13,10 @@ import {
 } from "node:fs/promises"
 import { dirname, join, relative } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Redacted } from "effect"
 import { actorsWithMembers } from "../../../protocol/messages/subjects.ts"
 import { drawCredentials } from "../../../runtime/broker/start.ts"
-import { credentialsIn } from "../../../scenarios/folders/kept-credentials.ts"
+import { credentialsIn, keepOnlyStateKeys } from "../../../scenarios/folders/kept-credentials.ts"
 import {
   beginIn,
   claimOut,
@@ -27,7 +27,7 @@ import {
 } from "../../../scenarios/folders/out-folder.ts"
 import type { Begun } from "../../../scenarios/folders/run-mark.ts"
 import { withVariables } from "../../support/environment.ts"
-import { runInMemory, splits, temporaryFolder, writeScenario } from "../../support/small-scenario.ts"
+import { allOwn, runInMemory, splits, temporaryFolder, writeScenario } from "../../support/small-scenario.ts"
 
 type Files = Readonly<Record<string, string>>
 
@@ -85,6 +85,7 @@ const ofParties: Files = {
   "parties/cloud1/archive-key": "",
   "parties/cloud1/archive-user2-10": "",
   "parties/cloud1/sealed-model": "",
+  "parties/cloud1/ended": "",
   "parties/cloud1/stable/.weights-64.0f8fad5b-d9cb-469f-a165-70867728950e": "cut sho",
   "parties/director/outcome.json": "{}",
   "parties/user16/model.json": model,
@@ -517,6 +518,30 @@ describe("an out folder to be resumed", () => {
       expect((yield* Effect.flip(credentialsIn(folder, parties))).message).toContain(
         `${file} is not there any more`
       )
+    })
+  )
+
+  it.scopedLive("has no secrets left but the state keys that still protect something", () =>
+    Effect.gen(function* () {
+      const folder = join(yield* temporaryFolder, "out")
+      yield* open(folder)
+      const { stateKeys } = yield* credentialsIn(folder, join(folder, "parties"))
+      const file = join(folder, "credentials.json")
+      yield* keepOnlyStateKeys(folder, ["cloud0", "user2"])
+      expect(JSON.parse(yield* Effect.promise(() => readFile(file, "utf8")))).toEqual({
+        passwords: {},
+        houses: {},
+        identities: {},
+        stateKeys: {
+          cloud0: Redacted.value(stateKeys.cloud0!),
+          user2: Redacted.value(stateKeys.user2!)
+        }
+      })
+      // The next run knows it for its own.
+      yield* allOwn(folder)
+      yield* keepOnlyStateKeys(folder, [])
+      expect(yield* Effect.promise(() => readdir(folder))).not.toContain("credentials.json")
+      yield* keepOnlyStateKeys(folder, [])
     })
   )
 

@@ -3,7 +3,7 @@
  * passwords of the broker. It got everything: the key of stored state followed from the password, and after the
  * run the KGC still had p, q and all sk_i, users had each other's partial decryptions, and all had their roots.
  */
-import { cpSync, existsSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync } from "node:fs"
 import { readdir, readFile } from "node:fs/promises"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
@@ -12,7 +12,10 @@ import { Effect, Either, Layer, Option, Redacted } from "effect"
 import { actorsOf } from "../../actors/party/agreement.ts"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { decodeArchive } from "../../protocol/archive/archive.ts"
+import { openPiece, pieceEntry } from "../../protocol/archive/pieces.ts"
 import { fromBytes } from "../../protocol/bcp/integers.ts"
+import { wordBytes } from "../../protocol/bytes.ts"
+import { countCells } from "../../protocol/data/rows.ts"
 import { decode } from "../../protocol/messages/codec.ts"
 import { drawCredentials } from "../../runtime/broker/start.ts"
 import { findStateKey, StateKey, stateKeyFile } from "../../runtime/storage/state-key.ts"
@@ -45,6 +48,7 @@ const carriedOut = (archive: "keep" | "none", upload: "packed" | "hybrid") =>
   Effect.gen(function* () {
     const folder = yield* temporaryFolder
     const [machine, during, after] = ["machine", "during", "after"].map((name) => join(folder, name))
+    mkdirSync(machine!)
     const short = { epochs: 2, batch: 8, rate: 0.25 }
     const security = { modulusBits: 512, insecure: true, upload }
     const { file } = yield* writeScenario(splits.rows, { archive, training: short, security })
@@ -89,15 +93,17 @@ const bytesIn = (value: unknown): ReadonlyArray<Uint8Array> =>
 /** What of a party's entries is secret: all bytes of these. */
 const secretEntries =
   /^(root|keys|standing|opened-.*|trained|partials-.*|held-out-.*|declaration-.*|uploaded|weights-.*)$/
-/** Public parts of them. */
-const isPublic = /^(parameters|unifiedPublicKey|publicKeys|roster|orderKey)$/
+/** Public parts of them, and what rests encrypted in the archive. */
+const isPublic = /^(published|wire|parameters|unifiedPublicKey|publicKeys|orderKey|ciphertexts)$/
 
-const secretsIn = (entries: ReadonlyMap<string, Uint8Array>): ReadonlyArray<Uint8Array> =>
+const secretsIn = (entries: ReadonlyMap<string, Uint8Array>): ReadonlyArray<readonly [string, Uint8Array]> =>
   [...entries].flatMap(([name, bytes]) => {
     if (!secretEntries.test(name)) return []
-    if (name.startsWith("weights-")) return [bytes]
+    if (name.startsWith("weights-")) return [[name, bytes] as const]
     const value = Either.getOrThrow(decode(name, bytes)) as object
-    return Object.entries(value).flatMap(([field, part]) => (isPublic.test(field) ? [] : bytesIn(part)))
+    return Object.entries(value).flatMap(([field, part]) =>
+      isPublic.test(field) ? [] : bytesIn(part).map((each) => [`${name}.${field}`, each] as const)
+    )
   })
 
 /** Everything in a folder, by its path. */
@@ -137,14 +143,17 @@ layer(bcpPool(availableParallelism()), { excludeTestServices: true })("A8 - an o
       () =>
         Effect.gen(function* () {
           const { actors, during, after, kept } = yield* carriedOut("keep", upload)
-          const secrets: Array<Uint8Array> = []
+          const secrets = new Map<string, Uint8Array>()
           for (const actor of actors)
-            secrets.push(...secretsIn(yield* opened(during, actor, yield* keyIn(during, actor))))
-          expect(secrets.length).toBeGreaterThan(30)
+            for (const [name, secret] of secretsIn(yield* opened(during, actor, yield* keyIn(during, actor))))
+              secrets.set(`${actor}: ${name} ${secrets.size}`, secret)
+          expect(secrets.size).toBeGreaterThan(30)
           const files: Array<Buffer> = []
           for (const actor of actors) files.push(...(yield* filesIn(join(after, actor))))
-          for (const secret of secrets)
-            expect(files.some((file) => file.includes(Buffer.from(secret)))).toBe(false)
+          const seen = [...secrets].filter(([, secret]) =>
+            files.some((file) => file.includes(Buffer.from(secret)))
+          )
+          expect(seen.map(([name]) => name)).toEqual([])
           expect(yield* openedByThief(after, actors, files)).toBe(0)
           // Under the state keys is what opens the archive, and no more.
           const left = new Map<string, ReadonlyArray<string>>()
@@ -164,6 +173,13 @@ layer(bcpPool(availableParallelism()), { excludeTestServices: true })("A8 - an o
           const archive = yield* decodeArchive(
             yield* Effect.promise(() => readFile(join(after, "cloud1", "archive")))
           )
+          if (upload === "hybrid") {
+            const own = yield* opened(after, "cloud1", yield* keyIn(after, "cloud1"))
+            const name = { run, user: "user1", piece: 0 }
+            const piece = yield* Effect.promise(() => readFile(join(after, "cloud1", pieceEntry(name))))
+            const words = countCells(archive.uploads[0]!.blocks)
+            expect(yield* openPiece(own.get("archive-key")!, name, piece)).toHaveLength(wordBytes * words)
+          }
           const master = yield* opened(after, "cloud0", yield* keyIn(after, "cloud0"))
           const { p, q } = Either.getOrThrow(decode("", master.get("master-key")!)) as Record<
             string,
