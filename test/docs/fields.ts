@@ -71,6 +71,9 @@ const bounds = (schema: Json): string => {
   return parts.length === 0 ? "" : `, ${parts.join(" ")}`
 }
 
+/** Names are the texts that begin with a small letter. */
+const isName = ({ pattern }: Json): boolean => typeof pattern === "string" && pattern.startsWith("^[a-z]")
+
 /** What a field may be, in a few words. */
 const typeOf = (schema: Json): string => {
   const { type, enum: choices, anyOf, items, properties } = schema
@@ -78,7 +81,7 @@ const typeOf = (schema: Json): string => {
   if (Array.isArray(anyOf)) return anyOf.map((each) => typeOf(each as Json)).join(" or ")
   if (type === "integer") return `whole number${bounds(schema)}`
   if (type === "number") return `number${bounds(schema)}`
-  if (type === "string") return schema.pattern === undefined ? "text" : "name"
+  if (type === "string") return isName(schema) ? "name" : "text"
   if (type === "boolean") return "`true` or `false`"
   if (type === "array")
     return Array.isArray(items)
@@ -101,7 +104,7 @@ const plural = (items: Json): string => {
   if (type === "array") return `lists of ${plural(items.items as Json)}`
   if (Array.isArray(items.enum)) return typeOf(items)
   if (properties !== undefined) return "sections"
-  if (type === "string") return items.pattern === undefined ? "texts" : "names"
+  if (type === "string") return isName(items) ? "names" : "texts"
   if (type === "integer") return `whole numbers${bounds(items)}`
   return typeOf(items)
 }

@@ -6,7 +6,17 @@ import { commandReference } from "./commands.ts"
 import { fieldTable } from "./fields.ts"
 import { messageTable, permissionTable } from "./messages.ts"
 
-const sections = ["data", "users", "network", "training", "security", "placement", "deadlines", "expect"]
+const sections = [
+  "data",
+  "users",
+  "parties",
+  "network",
+  "training",
+  "security",
+  "placement",
+  "deadlines",
+  "expect"
+]
 const phases = ["setup", "upload", "transform", "train", "output", "all", "group"] as const
 
 export const generated = async (): Promise<ReadonlyMap<string, string>> =>

@@ -22,6 +22,13 @@ import { transformation } from "./transformation.ts"
 /** The entry of the joint data set at rest in C1's store. */
 export const archiveEntry = "archive"
 
+/** The entry with the key of a hybrid archive's pieces in C1's stable storage, after the run. */
+export const pieceKeyEntry = "archive-key"
+
+/** Whether an entry of C1's store is of the archive: the whole, or a piece of a share (`protocol/archive/pieces.ts`). */
+export const isOfArchive = (name: string): boolean =>
+  name === archiveEntry || name.startsWith(`${archiveEntry}-`)
+
 /** Stores the archive, and returns how many ciphertexts it has. */
 const storeArchive = (
   { wire, parameters, unifiedPublicKey }: Membership,

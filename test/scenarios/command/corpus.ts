@@ -371,8 +371,6 @@ const named = (run: string, near?: string) =>
     ]
   )
 const run = ["--run", "r"]
-/** A private key of a party, as `bicameral identity` makes it. */
-const identity = "A".repeat(43)
 const member = (name: string, role: string, words: ReadonlyArray<string>, says: RegExp, env = {}) =>
   command(name, ["actor", role, ...run, ...words], refused(says), { env: { ...broker, ...env } })
 
@@ -485,20 +483,29 @@ const parties: ReadonlyArray<CommandCase> = [
           "a worker with an event log where no folder can be",
           "kgc",
           ["--worker", "--state", "/proc/nowhere"],
-          /the event log \/proc\/nowhere\/events\.jsonl can't be written/,
-          { KGC_IDENTITY: identity }
+          /the event log \/proc\/nowhere\/events\.jsonl can't be written/
         )
       ]
     : []),
-  member("a worker without an identity", "kgc", ["--worker"], /KGC_IDENTITY is not set; make one with/),
+  member(
+    "a worker without an identity",
+    "kgc",
+    ["--worker"],
+    /kgc has no identity: neither kgc\.identity .* nor KGC_IDENTITY is there; make one with/,
+    { KGC_IDENTITY: "" }
+  ),
   member(
     "a worker with half an identity",
     "kgc",
     ["--worker"],
-    /KGC_IDENTITY is no private key of 43 characters/,
-    {
-      KGC_IDENTITY: identity.slice(0, 20)
-    }
+    /kgc has no identity: KGC_IDENTITY is no secret of a party; make one with/,
+    { KGC_IDENTITY: identitiesGiven(identities).KGC_IDENTITY!.slice(0, 40) }
+  ),
+  member(
+    "a worker with an identity in a file that others may read",
+    "kgc",
+    ["--worker", "--identity", scenario],
+    /gives no identity: its mode is 6[0-7]4/
   )
 ]
 

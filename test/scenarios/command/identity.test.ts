@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises"
+import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
@@ -9,25 +9,13 @@ import { publicNkey } from "../../../protocol/channels/nkey.ts"
 import { everyUser } from "../../../runtime/broker/start.ts"
 import { checkScenario } from "../../../scenarios/command/check.ts"
 import { showIdentity, showNkeys } from "../../../scenarios/command/identity.ts"
+import { listUsers, partiesListed } from "../../support/identities-given.ts"
 import { splits, temporaryFolder, writeScenario } from "../../support/small-scenario.ts"
 
 const identities = drawIdentities()
 const textOf = (actor: string) => publicTextOf(identityIn(identities, actor))
 const others = ["kgc", "cloud0", "cloud1", "director"]
-const parties = Object.fromEntries(others.map((actor) => [actor, textOf(actor)]))
-
-/** The lines of a scenario's users, each with its identity but for those left out. */
-const withIdentities = (file: string, without: ReadonlyArray<string> = []) =>
-  Effect.promise(async () => {
-    const names = ["north", "south", "west"]
-    let text = await readFile(file, "utf8")
-    for (const [i, name] of names.entries())
-      if (!without.includes(name))
-        text = text.replace(new RegExp(`^( *- )name: ${name}$`, "m"), (line, dash: string) =>
-          [line, `${" ".repeat(dash.length)}identity: ${textOf(`user${i + 1}`)}`].join("\n")
-        )
-    await writeFile(file, text)
-  })
+const parties = partiesListed(identities)
 
 describe("bicameral identity", () => {
   it.scoped("gives the public text first, the lines for the scenario, and nothing secret", () =>
@@ -55,7 +43,7 @@ describe("bicameral nkeys", () => {
   it.scoped("gives the broker the NKEYs of all parties, and users that nobody has theirs", () =>
     Effect.gen(function* () {
       const { file } = yield* writeScenario(splits.rows, { parties })
-      yield* withIdentities(file)
+      yield* listUsers(file, identities)
       const lines = (yield* Effect.provide(showNkeys(file), nodeContext)).split("\n")
       const given = new Map(lines.map((line) => line.split("=") as [string, string]))
       expect([...given.keys()]).toEqual(everyUser.map((user) => `${user.toUpperCase()}_NKEY`))
@@ -69,7 +57,7 @@ describe("bicameral nkeys", () => {
   it.scoped("names the parties whose identities the scenario lacks", () =>
     Effect.gen(function* () {
       const { file } = yield* writeScenario(splits.rows, { parties: { ...parties, cloud1: undefined } })
-      yield* withIdentities(file, ["south"])
+      yield* listUsers(file, identities, ["south"])
       const { message } = yield* Effect.flip(Effect.provide(showNkeys(file), nodeContext))
       expect(message).toMatch(
         /lists no identity of cloud1, user2; have each owner make one with `bicameral identity`/
@@ -82,7 +70,7 @@ describe("bicameral check", () => {
   const line = (changes: object, without: ReadonlyArray<string>) =>
     Effect.gen(function* () {
       const { file } = yield* writeScenario(splits.rows, changes)
-      yield* withIdentities(file, without)
+      yield* listUsers(file, identities, without)
       const request = { file, hosts: Option.none(), calibration: Option.none() }
       const said = yield* Effect.provide(checkScenario(request), nodeContext)
       return said.split("\n").find((each) => each.startsWith("identities"))

@@ -1,21 +1,20 @@
 /** What a run, and a party by itself, does about the broker at `NATS_URL`: before anything is written, while it waits, and when it changes. */
-import { access } from "node:fs/promises"
+import { access, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Either, Exit, Fiber, Layer, Option, Scope, TestClock } from "effect"
 import { vi } from "vitest"
-import { drawIdentities, keysOf, usersOf } from "../../../actors/party/identities.ts"
+import { drawIdentities, usersOf } from "../../../actors/party/identities.ts"
 import { nkeysFor, operator } from "../../../runtime/broker/start.ts"
 import { BrokerRefused, BrokerUnreachable } from "../../../runtime/transport/transport.ts"
-import { keysText, keysVariable } from "../../../scenarios/run/identities.ts"
 import { runActor } from "../../../scenarios/run/party-process.ts"
 import { runScenario } from "../../../scenarios/run/run.ts"
 import { brokerIsThere } from "../../../scenarios/run/run-broker.ts"
 import { untilBroker } from "../../../scenarios/run/until-broker.ts"
 import { brokerFrom, openBroker, ownConfiguration } from "../../support/configured-broker.ts"
 import { withEnvironment } from "../../support/environment.ts"
-import { identitiesGiven } from "../../support/identities-given.ts"
+import { identitiesGiven, listUsers, partiesListed } from "../../support/identities-given.ts"
 import { silent, splits, writeScenario } from "../../support/small-scenario.ts"
 
 const identities = drawIdentities(operator)
@@ -81,13 +80,13 @@ describe("a run over a broker that is there already", () => {
 describe("a party by itself", () => {
   it.scopedLive("ends with the error when the broker comes back without authorization", () =>
     Effect.gen(function* () {
-      const { file, folder } = yield* writeScenario(splits.rows)
+      const { file, folder } = yield* writeScenario(splits.rows, { parties: partiesListed(identities) })
+      yield* listUsers(file, identities)
+      const identity = join(folder, "kgc.identity")
+      yield* Effect.promise(() => writeFile(identity, secrets.KGC_IDENTITY!, { mode: 0o600 }))
       const first = yield* Scope.make()
       const port = yield* Scope.extend(brokerFrom(ownConfiguration, nkeys), first)
-      yield* withEnvironment({
-        ...{ ...secrets, [keysVariable]: keysText(keysOf(identities)) },
-        NATS_URL: `nats://127.0.0.1:${port}`
-      })
+      yield* withEnvironment({ NATS_URL: `nats://127.0.0.1:${port}` })
       const ready = yield* Deferred.make<void>()
       const write = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
         if (String(text).includes('"ready"')) Deferred.unsafeDone(ready, Effect.void)
@@ -97,7 +96,12 @@ describe("a party by itself", () => {
       const options = { run: "trial-1", scenario: file, seed: Option.none(), faults: Option.none() }
       const kgc = yield* runActor({
         ...options,
-        ...{ role: "kgc", identity: Option.none(), state: join(folder, "kgc") }
+        ...{
+          role: "kgc",
+          identity: Option.some(identity),
+          state: join(folder, "kgc"),
+          stateKey: Option.none()
+        }
       }).pipe(Effect.provide(nodeContext), Effect.fork)
       yield* Effect.raceFirst(Deferred.await(ready), Fiber.join(kgc))
       yield* Scope.close(first, Exit.void)
