@@ -184,13 +184,19 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
 
       it.scoped("each takes only from those whose part it is", () =>
         Effect.gen(function* () {
-          const { played, start } = yield* written
-          for (const actor of ["kgc", "cloud0", "cloud1", "user1"]) yield* start(actor)
-          const [user2, director, cloud1, cloud0] = [
-            yield* played("user2"),
-            yield* played("director"),
-            yield* played("cloud1"),
-            yield* played("cloud0")
+          // Two processes of one name would take each other's sessions: each cloud is played where the other serves.
+          const [at0, at1] = [yield* written, yield* written]
+          for (const actor of ["kgc", "cloud0", "user1"]) yield* at0.start(actor)
+          yield* at1.start("cloud1")
+          const [director, cloud1, user2] = [
+            yield* at0.played("director"),
+            yield* at0.played("cloud1"),
+            yield* at0.played("user2")
+          ]
+          const [directorOf1, cloud0, userOf1] = [
+            yield* at1.played("director"),
+            yield* at1.played("cloud0"),
+            yield* at1.played("user2")
           ]
           const opening = { rows: 48, ciphertexts: 1, blocks: [] }
           const share = { user: "user2", first: 0, ciphertexts: bytes }
@@ -199,12 +205,12 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
             refusal(director, "cloud0", OpenUpload, opening),
             refusal(cloud1, "cloud0", OpenUpload, opening),
             refusal(user2, "cloud0", UploadShare0, { first: 0, ciphertexts: bytes }),
-            refusal(user2, "cloud1", UnifiedShare0, share),
-            refusal(user2, "cloud1", ModelShare, { ciphertexts: bytes }),
-            refusal(director, "cloud1", FetchModel, {}),
-            refusal(cloud0, "cloud1", FetchModel, {}),
             refusal(cloud1, "cloud0", ModelDigest, {}),
-            refusal(director, "user1", RowSalt, {})
+            refusal(director, "user1", RowSalt, {}),
+            refusal(userOf1, "cloud1", UnifiedShare0, share),
+            refusal(userOf1, "cloud1", ModelShare, { ciphertexts: bytes }),
+            refusal(directorOf1, "cloud1", FetchModel, {}),
+            refusal(cloud0, "cloud1", FetchModel, {})
           ]
           for (const each of refused) {
             const error = yield* each
@@ -261,7 +267,9 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           expect(yield* refusal(user, "cloud0", ModelDigest, {})).toMatchObject({ _tag: "TooEarly" })
           const piece = { first: 0, ciphertexts: bytes }
           expect(yield* refusal(user, "cloud1", UploadShare1, piece)).toMatchObject({ _tag: "NotExpected" })
-          const cloud1 = yield* played("cloud1")
+          const other = yield* written
+          yield* other.start("cloud0")
+          const cloud1 = yield* other.played("cloud1")
           const blinded = { user: "user2", first: 0, blinded: bytes }
           expect(yield* refusal(cloud1, "cloud0", Reencrypt, blinded)).toMatchObject({ _tag: "TooEarly" })
         })
