@@ -186,12 +186,12 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
         Effect.gen(function* () {
           const { played, start } = yield* written
           for (const actor of ["kgc", "cloud0", "cloud1", "user1"]) yield* start(actor)
-          const [user2, director, cloud1, cloud0] = [
-            yield* played("user2"),
-            yield* played("director"),
-            yield* played("cloud1"),
-            yield* played("cloud0")
-          ]
+          const [user2, director] = [yield* played("user2"), yield* played("director")]
+          // One process has a party's identity at a time, so those that are played here are not started there.
+          const [only0, only1] = [yield* written, yield* written]
+          yield* only0.start("cloud0")
+          yield* only1.start("cloud1")
+          const [cloud1, cloud0] = [yield* only0.played("cloud1"), yield* only1.played("cloud0")]
           const opening = { rows: 48, ciphertexts: 1, blocks: [] }
           const share = { user: "user2", first: 0, ciphertexts: bytes }
           const refused = [
@@ -261,7 +261,9 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           expect(yield* refusal(user, "cloud0", ModelDigest, {})).toMatchObject({ _tag: "TooEarly" })
           const piece = { first: 0, ciphertexts: bytes }
           expect(yield* refusal(user, "cloud1", UploadShare1, piece)).toMatchObject({ _tag: "NotExpected" })
-          const cloud1 = yield* played("cloud1")
+          const only0 = yield* written
+          yield* only0.start("cloud0")
+          const cloud1 = yield* only0.played("cloud1")
           const blinded = { user: "user2", first: 0, blinded: bytes }
           expect(yield* refusal(cloud1, "cloud0", Reencrypt, blinded)).toMatchObject({ _tag: "TooEarly" })
         })
