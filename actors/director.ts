@@ -9,6 +9,7 @@ import type { MalformedMessage } from "../protocol/messages/codec.ts"
 import {
   Begin,
   Enrol,
+  Erase,
   Finish,
   OpenModel,
   Progress,
@@ -22,6 +23,7 @@ import type { Ask } from "../protocol/messages/message.ts"
 import { type AskError, on, Party } from "../runtime/messaging/contract.ts"
 import type { Stable, StoreError } from "../runtime/storage/store.ts"
 import { type Agreement, actorsOf, agreementDigest } from "./party/agreement.ts"
+import type { Erased } from "./party/erasure.ts"
 import { remembered, type StorageFormat } from "./party/once.ts"
 import type { Phase } from "./party/phases.ts"
 
@@ -48,7 +50,11 @@ export interface RunOutcome {
    * The most memory that each actor's process needed; for users who left, the larger of their two processes.
    */
   readonly peakMemoryBytes: Readonly<Record<string, number>>
+  /** What each actor still has, in words: in its folder as it is, and under its state key. */
+  readonly kept: Readonly<Record<string, Kept>>
 }
+
+type Kept = Pick<Erased, "kept" | "sealed">
 
 interface Tested {
   readonly correct: number
@@ -116,6 +122,11 @@ export const direct = <E = never>(
       })
     )
     const stayed = yield* remembered("reported", logged<Reported>(), collect(agreement, everyone, "output"))
+    const ends = yield* remembered(
+      "ends",
+      logged<ReadonlyArray<Erased>>(),
+      askAll(everyone, Erase, {}, "output")
+    )
     yield* release(everyone, "output")
     const outcome: RunOutcome = {
       rows: uploads[0]!.rows,
@@ -134,10 +145,13 @@ export const direct = <E = never>(
           actor,
           Math.max(left.peakMemoryBytes[actor] ?? 0, stayed.peakMemoryBytes[actor] ?? 0)
         ])
-      )
+      ),
+      kept: Object.fromEntries(everyone.map((actor, i) => [actor, keptOf(ends[i]!)]))
     }
     return outcome
   }).pipe(Effect.scoped)
+
+const keptOf = ({ kept, sealed }: Kept): Kept => ({ kept, sealed })
 
 /** Sends a request to several parties at once; the replies are in their order. */
 const askEach = <A, R>(

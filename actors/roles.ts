@@ -1,11 +1,13 @@
 /** Maps each role to its behaviour: the one place where a role becomes a running party. */
 import { Effect } from "effect"
 import type { EncodedTable } from "../protocol/data/encoding.ts"
-import { cloud0 } from "./clouds/cloud0.ts"
-import { cloud1 } from "./clouds/cloud1.ts"
+import { cloud0, remainsAtCloud0 } from "./clouds/cloud0.ts"
+import { cloud1, remainsAtCloud1 } from "./clouds/cloud1.ts"
 import { kgc } from "./kgc/kgc.ts"
 import type { Agreement } from "./party/agreement.ts"
-import { user } from "./users/user.ts"
+import { hasEnded, nothing, type Remains } from "./party/erasure.ts"
+import { serveEnded } from "./party/lifecycle.ts"
+import { remainsAtUser, user } from "./users/user.ts"
 
 /** What each role is started with, in addition to the agreement. */
 export type Role =
@@ -22,10 +24,25 @@ export const roleOf = (
     ? { role: actor }
     : { role: "user", tables: tables[users.findIndex((user) => user.actor === actor)]! }
 
+/** What stays with a role after the run. */
+const remainsOf = (agreement: Agreement, { role }: Role): Effect.Effect<Remains> => {
+  switch (role) {
+    case "kgc":
+      return Effect.succeed(nothing)
+    case "cloud0":
+      return remainsAtCloud0(agreement)
+    case "cloud1":
+      return remainsAtCloud1(agreement)
+    case "user":
+      return Effect.succeed(remainsAtUser(agreement))
+  }
+}
+
 /** Serves in a role until the director releases the party. */
 export const serve = (agreement: Agreement, role: Role) =>
   Effect.scoped(
     Effect.gen(function* () {
+      if (yield* hasEnded) return yield* serveEnded(agreement, yield* remainsOf(agreement, role))
       switch (role.role) {
         case "kgc":
           return yield* kgc(agreement)

@@ -89,6 +89,7 @@ export const agreementOf = ({ name, network, rows, batch, rate, steps }: Measure
       output: "hybrid",
       insecure: false
     },
+    archive: "keep",
     reveal: { accuracy: false, heldOutRows: false, progress: false },
     deadlines: { replyTimeoutMs: 60_000, roundTimeoutMs: 60_000, phaseTimeoutMs: 600_000 }
   }

@@ -4,30 +4,53 @@
  * uniform modulo N; a user's second share never reaches it, because it could decrypt that too. What it has
  * confirmed or computed is in stable storage: it may crash at any time and resumes from that point.
  */
-import { Effect, Redacted } from "effect"
-import { Cloud0Secrets } from "../../protocol/messages/enrolment.ts"
+import { Effect, Option, Redacted } from "effect"
+import { ParametersOnWire } from "../../protocol/messages/enrolment.ts"
+import { Bytes, format } from "../../protocol/messages/message.ts"
 import { UploadShare0 } from "../../protocol/messages/upload.ts"
+import { Schema } from "../../protocol/schema.ts"
 import { on, Party } from "../../runtime/messaging/contract.ts"
+import { Stable } from "../../runtime/storage/store.ts"
 import { groupMembers } from "../group/members.ts"
 import type { Agreement } from "../party/agreement.ts"
 import { enrolment } from "../party/enrolment.ts"
+import { erasing, type Remains } from "../party/erasure.ts"
+import { ofCloud0 } from "../party/handouts.ts"
 import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
+import { reached } from "../party/prerequisites.ts"
 import { partyRoot } from "../party/root.ts"
 import { commonHandlers, sessionInputs } from "./common.ts"
 import { sealingAtCloud0 } from "./output/seal-share.ts"
 import { credentialsOf } from "./setup/credentials.ts"
+import { CheckpointStore } from "./training/checkpoints.ts"
 import { sessionsAtCloud0 } from "./training/sessions.ts"
 import { trainedFormat } from "./training/training.ts"
 import { transformationAtCloud0 } from "./transformation/at-cloud0.ts"
 import { intakeAt } from "./upload/intake.ts"
+
+const masterKeyEntry = "master-key"
+/** What opens the archive after the run: the parameters, and p and q, fixed-width big-endian. */
+const MasterKeyFormat = format(
+  "master key",
+  Schema.Struct({ parameters: ParametersOnWire, p: Bytes, q: Bytes })
+)
+
+/** What stays at C0 after the run. */
+export const remainsAtCloud0 = ({ archive }: Agreement): Effect.Effect<Remains> =>
+  Effect.map(CheckpointStore, (checkpoints) => ({
+    kept: [],
+    sealed: archive === "keep" ? { [masterKeyEntry]: "the master key" } : {},
+    erases: () => false,
+    others: Option.toArray(checkpoints)
+  }))
 
 /** Serves as C0 of one run, until the director releases it. */
 export const cloud0 = (agreement: Agreement) =>
   Effect.gen(function* () {
     const party = yield* Party
     const root = yield* partyRoot(agreement)
-    const enrolling = yield* enrolment(agreement, Cloud0Secrets)
+    const enrolling = yield* enrolment(agreement, ofCloud0)
     const credentials = credentialsOf(agreement, enrolling, ({ p, q }) => ({
       masterKey: Redacted.make({ p, q })
     }))
@@ -39,7 +62,16 @@ export const cloud0 = (agreement: Agreement) =>
     const sealing = yield* sealingAtCloud0(agreement, credentials, training.outcome)
 
     const members = yield* groupMembers({ agreement })
-    const life = yield* lifecycle(agreement, members)
+    const remains = yield* remainsAtCloud0(agreement)
+    const keepMasterKey = Effect.gen(function* () {
+      yield* reached(sealing.outcome, "erase", "it had encrypted its share of the model")
+      const { membership, secrets } = yield* reached(enrolling.outcome, "erase", "it had enrolled")
+      if (agreement.archive === "none") return
+      const { p, q } = Redacted.value(secrets)
+      const kept = yield* MasterKeyFormat.encode({ parameters: membership.wire, p, q })
+      yield* (yield* Stable).put(masterKeyEntry, kept)
+    })
+    const life = yield* lifecycle(agreement, erasing(remains, keepMasterKey), members)
     yield* party.serve([
       ...life.handlers,
       ...members.handlers,
@@ -47,7 +79,7 @@ export const cloud0 = (agreement: Agreement) =>
       on(UploadShare0, (piece, from) => Effect.as(intake.place(from, piece), {})),
       ...transformation.handlers,
       ...sessions.handlers,
-      ...sealing
+      ...sealing.handlers
     ])
     yield* life.announced
     yield* life.finished

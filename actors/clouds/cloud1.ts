@@ -5,30 +5,47 @@
  * masked. What it has confirmed or computed is in stable storage: it may crash at any time and resumes from
  * that point.
  */
-import { Deferred, Effect } from "effect"
-import { Cloud1Secrets } from "../../protocol/messages/enrolment.ts"
+import { Deferred, Effect, Option } from "effect"
 import { UploadShare1, UploadWords1 } from "../../protocol/messages/upload.ts"
 import { on, Party } from "../../runtime/messaging/contract.ts"
+import { Stable } from "../../runtime/storage/store.ts"
 import { groupMembers } from "../group/members.ts"
 import type { Agreement } from "../party/agreement.ts"
 import { enrolment } from "../party/enrolment.ts"
+import { erasing, type Remains } from "../party/erasure.ts"
+import { ofCloud1 } from "../party/handouts.ts"
 import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
+import { reached } from "../party/prerequisites.ts"
 import { partyRoot } from "../party/root.ts"
 import { commonHandlers, sessionInputs } from "./common.ts"
-import { sealingAtCloud1 } from "./output/seal-model.ts"
+import { sealedModelEntry, sealingAtCloud1 } from "./output/seal-model.ts"
 import { credentialsOf } from "./setup/credentials.ts"
+import { CheckpointStore } from "./training/checkpoints.ts"
 import { sessionsAtCloud1 } from "./training/sessions.ts"
 import { trainedFormat } from "./training/training.ts"
-import { transformationAtCloud1 } from "./transformation/at-cloud1.ts"
+import { isOfArchive, pieceKeyEntry, transformationAtCloud1 } from "./transformation/at-cloud1.ts"
 import { intakeAt } from "./upload/intake.ts"
+
+/** What stays at C1 after the run. */
+export const remainsAtCloud1 = ({ archive, security }: Agreement): Effect.Effect<Remains> =>
+  Effect.map(CheckpointStore, (checkpoints) => {
+    const keeps = archive === "keep"
+    const inPieces = keeps && security.upload === "hybrid"
+    return {
+      kept: keeps ? ["the archive, encrypted"] : [],
+      sealed: inPieces ? { [pieceKeyEntry]: "the key of the archive's pieces" } : {},
+      erases: (name) => name === sealedModelEntry || (!keeps && isOfArchive(name)),
+      others: Option.toArray(checkpoints)
+    }
+  })
 
 /** Serves as C1 of one run, until the director releases it. */
 export const cloud1 = (agreement: Agreement) =>
   Effect.gen(function* () {
     const party = yield* Party
     const root = yield* partyRoot(agreement)
-    const enrolling = yield* enrolment(agreement, Cloud1Secrets)
+    const enrolling = yield* enrolment(agreement, ofCloud1)
     const credentials = credentialsOf(agreement, enrolling, () => ({}))
     const intake = yield* intakeAt(agreement, 1)
     const transformation = yield* transformationAtCloud1(agreement, credentials, intake, root)
@@ -41,7 +58,13 @@ export const cloud1 = (agreement: Agreement) =>
     const trainedBefore =
       (yield* Deferred.isDone(training.outcome)) && !(yield* Deferred.isDone(sealing.outcome))
     const members = yield* groupMembers({ agreement })
-    const life = yield* lifecycle(agreement, members)
+    const remains = yield* remainsAtCloud1(agreement)
+    const keepPieceKey = Effect.gen(function* () {
+      yield* reached(sealing.outcome, "erase", "it had encrypted the model")
+      if (Object.hasOwn(remains.sealed, pieceKeyEntry))
+        yield* (yield* Stable).put(pieceKeyEntry, root("archive"))
+    })
+    const life = yield* lifecycle(agreement, erasing(remains, keepPieceKey), members)
     yield* party.serve([
       ...life.handlers,
       ...members.handlers,

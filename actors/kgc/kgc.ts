@@ -24,6 +24,7 @@ import { groupMembers } from "../group/members.ts"
 import type { PrgKeys } from "../group/requests.ts"
 import { type Agreement, actorsOf, partTimeoutMs } from "../party/agreement.ts"
 import { BcpPool } from "../party/bcp-pool.ts"
+import { erasing, nothing } from "../party/erasure.ts"
 import { gather } from "../party/gathering.ts"
 import { onFrom } from "../party/handlers.ts"
 import { lifecycle } from "../party/lifecycle.ts"
@@ -126,7 +127,7 @@ export const kgc = (agreement: Agreement) =>
     )
     const rowsOfRun = yield* firstNamed
     const members = yield* groupMembers({ agreement, dealing: { keys: prg, rowsOfRun } })
-    const life = yield* lifecycle(agreement, members)
+    const life = yield* lifecycle(agreement, erasing(nothing, Effect.void), members)
     yield* party.serve([
       ...life.handlers,
       yield* onEnrolment(parties, drawn),

@@ -32,6 +32,8 @@ export interface Agreement {
     readonly output: "packed" | "hybrid"
     readonly insecure: boolean
   }
+  /** Whether the joint data set outlives the run, with the keys that open it. */
+  readonly archive: "keep" | "none"
   /** Only in a run that is reproducible and not private. */
   readonly seed?: number
   readonly reveal: { readonly accuracy: boolean; readonly heldOutRows: boolean; readonly progress: boolean }

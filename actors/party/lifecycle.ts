@@ -1,13 +1,14 @@
 /**
  * The requests that every party but the director answers in the same way: Begin (do both have the same
- * scenario?), Report (what was sent) and Finish.
+ * scenario?), Report (what was sent), Erase and Finish.
  */
 import { Data, Deferred, Effect } from "effect"
-import { Begin, Finish, Report } from "../../protocol/messages/control.ts"
+import { Begin, Erase, Finish, Report } from "../../protocol/messages/control.ts"
 import { within } from "../../runtime/deadline.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { peakMemoryBytes } from "../../runtime/processes/memory.ts"
 import { type Agreement, actorsOf, agreementDigest } from "./agreement.ts"
+import { type Erased, erasing, type Remains, recordFinish } from "./erasure.ts"
 import { onDirector } from "./handlers.ts"
 
 /** The party was started with another scenario than the director. */
@@ -63,9 +64,13 @@ const lingerMs = 100
 /**
  * The handlers of the common requests; `announced`, to be run once they are served; and `finished`, which
  * waits until the director has released the party and then releases its other processes. The party's report
- * includes theirs.
+ * includes theirs. `erase` is what the party does once no result needs what it stores (`erasure.ts`).
  */
-export const lifecycle = (agreement: Agreement, others: OtherProcesses = noOthers) =>
+export const lifecycle = <E, R>(
+  agreement: Agreement,
+  erase: Effect.Effect<Erased, E, R>,
+  others: OtherProcesses = noOthers
+) =>
   Effect.gen(function* () {
     const party = yield* Party
     const released = yield* Deferred.make<void>()
@@ -83,7 +88,10 @@ export const lifecycle = (agreement: Agreement, others: OtherProcesses = noOther
           }
         })
       ),
-      onDirector(Finish, () => Effect.as(Deferred.succeed(released, undefined), {}))
+      onDirector(Erase, () => erase),
+      onDirector(Finish, () =>
+        Effect.as(Effect.zipRight(recordFinish, Deferred.succeed(released, undefined)), {})
+      )
     ]
     const lifeMs = phasesOfLife * agreement.deadlines.phaseTimeoutMs
     const release = Deferred.await(released).pipe(
@@ -96,4 +104,16 @@ export const lifecycle = (agreement: Agreement, others: OtherProcesses = noOther
       announced: party.announce(peers),
       finished: release.pipe(Effect.zipRight(others.dismissed), Effect.zipRight(Effect.sleep(lingerMs)))
     }
+  })
+
+/** Serves as a party whose run has ended: finishes what it was erasing, and answers the director to the end. */
+export const serveEnded = (agreement: Agreement, remains: Remains) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const erase = erasing(remains, Effect.void)
+    yield* erase
+    const life = yield* lifecycle(agreement, erase)
+    yield* party.serve(life.handlers)
+    yield* life.announced
+    yield* life.finished
   })

@@ -23,7 +23,6 @@ export type Purpose =
   | "dealer1"
   | "order"
   | "archive"
-  | "checkpoints"
   | "mark"
 
 /**

@@ -27,12 +27,6 @@ import type { Root } from "../party/root.ts"
 import { cellsARun, partOf, wordsAtATime } from "./share-words.ts"
 import type { Archiving, OutgoingCells, ShareReader, Sharing, Uploaded } from "./sharing.ts"
 
-/**
- * The entry with the key of the archive's pieces in C1's store. Keep it elsewhere if others can read C1's
- * folder.
- */
-export const pieceKeyEntry = "archive-key"
-
 const seedWords = seedBytes / wordBytes
 
 /** C1's share is made and sent in runs, so that it is never in memory as a whole. */
@@ -67,7 +61,6 @@ const archive = ({ user, bytes }: Uploaded, { root, onItems }: Archiving) =>
     const { run } = yield* Party
     const store = yield* Store
     const key = root("archive")
-    yield* store.put(pieceKeyEntry, key)
     const read = partOf(bytes)
     const words = bytes.length / wordBytes
     for (let first = 0; first < words; first += wordsAtATime) {

@@ -27,7 +27,7 @@ import type { Stable, Store, StoreError } from "../../runtime/storage/store.ts"
 import type { JobFailed } from "../../runtime/work/pool.ts"
 import type { Agreement } from "../party/agreement.ts"
 import type { BcpPool, PiecesInProgress } from "../party/bcp-pool.ts"
-import type { Membership } from "../party/enrolment.ts"
+import type { Membership } from "../party/handouts.ts"
 import type { Root } from "../party/root.ts"
 import type { UploadRefused } from "./refusal.ts"
 

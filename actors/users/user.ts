@@ -4,18 +4,23 @@
  * the model together and test it on the rows that they held out. Cells and keys leave this actor only
  * encrypted.
  */
-import { Effect } from "effect"
+import { Effect, Redacted } from "effect"
 import type { EncodedTable } from "../../protocol/data/encoding.ts"
 import { MalformedRows } from "../../protocol/data/rows.ts"
 import { Enrol, OpenModel, Upload } from "../../protocol/messages/control.ts"
-import { UserSecrets } from "../../protocol/messages/enrolment.ts"
+import { ParametersOnWire } from "../../protocol/messages/enrolment.ts"
+import { Bytes, format } from "../../protocol/messages/message.ts"
 import { HeldOutCells, PartialDecryptions } from "../../protocol/messages/output.ts"
 import { Declaration, RowSalt } from "../../protocol/messages/upload.ts"
+import { Schema } from "../../protocol/schema.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
+import { Stable } from "../../runtime/storage/store.ts"
 import type { Agreement } from "../party/agreement.ts"
 import { enrolment } from "../party/enrolment.ts"
+import { erasing, type Remains } from "../party/erasure.ts"
 import { gather } from "../party/gathering.ts"
 import { NotExpected, onDirector, onFrom } from "../party/handlers.ts"
+import { ofUser } from "../party/handouts.ts"
 import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
@@ -33,6 +38,21 @@ export interface UserOptions {
   readonly tables: ReadonlyArray<EncodedTable>
 }
 
+const secretKeyEntry = "secret-key"
+/** What a user opens its part of the archive with after the run: sk_i, fixed-width big-endian. */
+const SecretKeyFormat = format(
+  "secret key",
+  Schema.Struct({ parameters: ParametersOnWire, secretKey: Bytes })
+)
+
+/** What stays at a user after the run. */
+export const remainsAtUser = ({ archive }: Agreement): Remains => ({
+  kept: ["the model"],
+  sealed: archive === "keep" ? { [secretKeyEntry]: "its secret key" } : {},
+  erases: () => false,
+  others: []
+})
+
 /** What the other users send to this one. */
 const gatherFromUsers = (others: ReadonlyArray<string>) =>
   Effect.all({
@@ -49,7 +69,7 @@ export const user = (options: UserOptions) =>
     const others = agreement.users.map(({ actor }) => actor).filter((actor) => actor !== party.name)
 
     const root = yield* partyRoot(agreement)
-    const enrolling = yield* enrolment(agreement, UserSecrets)
+    const enrolling = yield* enrolment(agreement, ofUser)
     const ownSalt = party.name === agreement.users[0]!.actor ? rowSalt(agreement, root) : undefined
     const gathered = yield* gatherFromUsers(others)
 
@@ -80,7 +100,15 @@ export const user = (options: UserOptions) =>
       })
     )
 
-    const life = yield* lifecycle(agreement)
+    const keepSecretKey = Effect.gen(function* () {
+      yield* reached(opening.outcome, "erase", "it had opened the model")
+      const { membership, secrets } = yield* reached(enrolling.outcome, "erase", "it had enrolled")
+      if (agreement.archive === "none") return
+      const { secretKey } = Redacted.value(secrets)
+      const kept = yield* SecretKeyFormat.encode({ parameters: membership.wire, secretKey })
+      yield* (yield* Stable).put(secretKeyEntry, kept)
+    })
+    const life = yield* lifecycle(agreement, erasing(remainsAtUser(agreement), keepSecretKey))
     yield* party.serve([
       ...life.handlers,
       onDirector(Enrol, () => Effect.as(enrolling.done, {})),

@@ -16,12 +16,13 @@ import {
   publicKey as publicKeyOf
 } from "./keys.ts"
 import { pack, unpack } from "./packing.ts"
-import { generateParameters, type Parameters } from "./parameters.ts"
+import { checkMasterKey, generateParameters, InvalidParameters, type Parameters } from "./parameters.ts"
 import { decryptorOf, encryptorOf } from "./precomputed.ts"
 import { digestRandomness, OtherRandomness } from "./randomness.ts"
 import {
   decodeCiphertexts,
   decodeIntegers,
+  decodeMasterKey,
   elementBytes,
   encodeCiphertexts,
   encodeIntegers,
@@ -40,6 +41,20 @@ const receive = (pp: Parameters, bytes: Uint8Array): Array<Ciphertext> => {
 /** New parameters with their master key. KGC. */
 const newParameters = (input: { readonly bits: number; readonly insecure: boolean }) =>
   generateParameters(input.bits, { insecure: input.insecure })
+
+/** What is wrong with received parameters and their master key; nothing where they fit. C0. */
+const examineMasterKey = (input: {
+  readonly parameters: Parameters
+  readonly masterKey: MasterKeyBytes
+}): { readonly wrong?: string } => {
+  try {
+    checkMasterKey(input.parameters, decodeMasterKey(input.masterKey))
+    return {}
+  } catch (error) {
+    if (error instanceof InvalidParameters) return { wrong: error.why }
+    throw error
+  }
+}
 
 /** `count` secret keys with their public keys, and the joint public key. KGC. */
 export const generateKeys = (input: {
@@ -369,6 +384,7 @@ const sameNumber = <Items extends ReadonlyArray<unknown>>(
 export const jobs = {
   newParameters,
   generateKeys,
+  examineMasterKey,
   encryptPacked,
   randomnessOf,
   openMaster,

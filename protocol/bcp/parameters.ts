@@ -105,6 +105,17 @@ export const parametersFromPrimes = (
 }
 
 /**
+ * Refuses received parameters that are not those of the master key: N not the product of two different safe primes of half
+ * its length, g not of the full order, k not its logarithm. Throws InvalidParameters. Takes as long as
+ * `parametersFromPrimes`.
+ */
+export const checkMasterKey = (pp: Parameters, { p, q }: MasterKey): void => {
+  if (p * q !== pp.N) throw new InvalidParameters({ why: "N is not the product of p and q" })
+  if (parametersFromPrimes(p, q, pp.g).parameters.k !== pp.k)
+    throw new InvalidParameters({ why: "k is not the logarithm of g" })
+}
+
+/**
  * True where g has order N·p'·q' modulo N²: g^(N·p'·q') = 1 and g^(N·p'·q'/f) ≠ 1 for each f of p, q, p', q'.
  * The group is the product of those modulo p² and q², and each f divides the order in one of them only, so
  * what remains to test is that g^(p') modulo p² is ≡ 1 modulo p but not 1, and that g^p is not 1; the same

@@ -15,8 +15,6 @@ export interface PartyIdentity {
   readonly channel: Identity
   /** The seed of its NKEY, for the broker. */
   readonly nkey: Redacted.Redacted
-  /** What the key of its stored state follows from. */
-  readonly storage: Redacted.Redacted
 }
 
 /** What others know of a party. */
@@ -46,8 +44,7 @@ export const identityOfSecret = (text: string): PartyIdentity | undefined => {
   const follows = (what: string) => derive(secret, "", `bicameral identity: ${what}`, secretBytes)
   return {
     channel: identityOf(follows("channels")),
-    nkey: nkeySeed(follows("NKEY")),
-    storage: Redacted.make(keyText(follows("stored state")))
+    nkey: nkeySeed(follows("NKEY"))
   }
 }
 

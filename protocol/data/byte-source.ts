@@ -47,6 +47,8 @@ export interface Contents {
 
 export const headBytes = 65_536
 const pieceBytes = 1 << 20
+/** What a file compressed with gzip may unpack to: a small one can unpack to a thousand times its size. */
+export const mostUnpackedBytes = 2 ** 34
 
 /** A file as it is. */
 export const plainContents = async (file: ByteSource): Promise<Contents> => ({
@@ -62,12 +64,20 @@ async function* piecesOf(file: ByteSource): AsyncGenerator<Piece> {
   }
 }
 
+/** A file unpacks to more than it may. */
+export class TooLargeUnpacked extends Data.TaggedError("TooLargeUnpacked")<{ readonly most: number }> {
+  readonly retryable = false
+  override get message(): string {
+    return `unpacks to more than ${this.most / 2 ** 30} GiB; unpack it, so that it is read as it is`
+  }
+}
+
 /**
  * The content of a file compressed with gzip. Reading rejects with the error of `node:zlib` if the file is
- * damaged.
+ * damaged, and with `TooLargeUnpacked` once it has unpacked to more than `most` bytes.
  */
-export const unzippedContents = async (file: ByteSource): Promise<Contents> => {
-  const pieces = () => unzippedPieces(file)
+export const unzippedContents = async (file: ByteSource, most = mostUnpackedBytes): Promise<Contents> => {
+  const pieces = () => unzippedPieces(file, most)
   const first: Array<Uint8Array> = []
   let length = 0
   for await (const { bytes } of pieces()) {
@@ -78,12 +88,12 @@ export const unzippedContents = async (file: ByteSource): Promise<Contents> => {
   return {
     head: plainBytes(Buffer.concat(first)).subarray(0, headBytes),
     pieces,
-    whole: async (most) => {
+    whole: async (room) => {
       const all: Array<Uint8Array> = []
       let size = 0
       for await (const { bytes } of pieces()) {
         size += bytes.length
-        if (size > most) return undefined
+        if (size > room) return undefined
         all.push(bytes)
       }
       return bytesSource(plainBytes(Buffer.concat(all)))
@@ -91,8 +101,8 @@ export const unzippedContents = async (file: ByteSource): Promise<Contents> => {
   }
 }
 
-async function* unzippedPieces(file: ByteSource): AsyncGenerator<Piece> {
-  let share = 0
+async function* unzippedPieces(file: ByteSource, most: number): AsyncGenerator<Piece> {
+  let [share, size] = [0, 0]
   const packed = async function* () {
     for await (const piece of piecesOf(file)) {
       yield piece.bytes
@@ -102,5 +112,10 @@ async function* unzippedPieces(file: ByteSource): AsyncGenerator<Piece> {
   const unzip = createGunzip({ chunkSize: 1 << 18 })
   // An error in the pipeline ends the iteration below with it.
   pipeline(Readable.from(packed()), unzip, () => {})
-  for await (const bytes of unzip) yield { bytes: plainBytes(bytes as Uint8Array), share }
+  for await (const chunk of unzip) {
+    const bytes = plainBytes(chunk as Uint8Array)
+    size += bytes.length
+    if (size > most) throw new TooLargeUnpacked({ most })
+    yield { bytes, share }
+  }
 }

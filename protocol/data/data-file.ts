@@ -2,7 +2,14 @@
  * A user's data file in any format: CSV, IDX or Parquet, recognised by their first bytes, each possibly
  * compressed with gzip. The result is checked and does not depend on the format.
  */
-import { type ByteSource, type Contents, headBytes, plainContents, unzippedContents } from "./byte-source.ts"
+import {
+  type ByteSource,
+  type Contents,
+  headBytes,
+  plainContents,
+  TooLargeUnpacked,
+  unzippedContents
+} from "./byte-source.ts"
 import { readCsv } from "./csv.ts"
 import type { DataDescription } from "./encoding.ts"
 import { isIdx, readIdx } from "./idx.ts"
@@ -37,7 +44,7 @@ export const readDataFile = async (
     return readContents(await plainContents(file), tail, reading)
   }
   try {
-    return await readContents(await unzippedContents(file), new Uint8Array(0), reading)
+    return await readContents(await unzippedContents(file, room.unpacked), new Uint8Array(0), reading)
   } catch (error) {
     return refuseGzip(error, reading)
   }
@@ -78,6 +85,10 @@ const startsWith = (bytes: Uint8Array, magic: string): boolean =>
 
 /** Errors of decompression as problems of the file; others unchanged. */
 const refuseGzip = (error: unknown, { problems }: Reading): never => {
+  if (error instanceof TooLargeUnpacked) {
+    const [reason, remedy] = error.message.split("; ") as [string, string]
+    problems.refuse({ reason, remedy })
+  }
   const code = error instanceof Error && "code" in error ? error.code : undefined
   if (code === "Z_BUF_ERROR" || code === "ERR_STREAM_PREMATURE_CLOSE") {
     problems.refuse({ reason: "is gzip that was cut short", remedy: "get a whole copy of the file" })

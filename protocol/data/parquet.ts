@@ -8,7 +8,8 @@ import {
   type ParquetScan,
   parquetMetadataAsync,
   parquetScan,
-  parquetSchema
+  parquetSchema,
+  snappyUncompress
 } from "hyparquet"
 import { type ByteSource, Unreadable } from "./byte-source.ts"
 import { empty, missingNumber, readNumber } from "./cell-text.ts"
@@ -18,12 +19,31 @@ import { type CellType, cellType } from "./parquet-types.ts"
 import { trimmed } from "./spelling.ts"
 import { type CellProblem, type Reading, type Table, TableError } from "./table.ts"
 
-/** Snappy comes with the reader. */
-const compressors = {
-  GZIP: (input: Uint8Array) => gunzipSync(input),
-  BROTLI: (input: Uint8Array) => brotliDecompressSync(input)
+/** Unpacks a page, whose header says how long it becomes: it makes no more bytes than that. */
+type Unpack = (input: Uint8Array, length: number) => Uint8Array
+
+const unpackers: Readonly<Record<string, Unpack>> = {
+  SNAPPY: (input, length) => {
+    const page = new Uint8Array(length)
+    snappyUncompress(input, page)
+    return page
+  },
+  GZIP: (input, length) => gunzipSync(input, { maxOutputLength: Math.max(1, length) }),
+  BROTLI: (input, length) => brotliDecompressSync(input, { maxOutputLength: Math.max(1, length) })
 }
-const readable = new Set(["UNCOMPRESSED", "SNAPPY", ...Object.keys(compressors)])
+const readable = new Set(["UNCOMPRESSED", ...Object.keys(unpackers)])
+
+/** Unpacks pages of at most `most` bytes, which is what the file says of its largest column in a group of rows. */
+const compressorsFor = (most: number): Readonly<Record<string, Unpack>> =>
+  Object.fromEntries(
+    Object.entries(unpackers).map(([codec, unpack]) => [
+      codec,
+      (input: Uint8Array, length: number) => {
+        if (length > most) throw new RangeError(`a page of ${length} bytes in a column of at most ${most}`)
+        return unpack(input, length)
+      }
+    ])
+  )
 
 /**
  * Replaces the reader's conversion of the texts and times of statistics, which are not needed and must not
@@ -52,7 +72,7 @@ export const readParquet = async (bytes: ByteSource, reading: Reading): Promise<
       // Without types of its own the reader returns the values as they are in the file.
       metadata: { ...metadata, schema: metadata.schema.map(withoutMeaning) },
       columns: read.wanted,
-      compressors,
+      compressors: compressorsFor(read.longestColumn),
       parsers: asTheyAre,
       geoparquet: false,
       utf8: false
@@ -99,6 +119,8 @@ class ParquetRows {
   readonly #rows: HeldRows
   readonly #cells: HeldCells
   readonly #count: number
+  /** Bytes of the longest of them in a group of rows, unpacked. */
+  longestColumn = 0
 
   constructor(metadata: FileMetaData, reading: Reading) {
     const { problems, source, description } = reading
@@ -126,6 +148,7 @@ class ParquetRows {
       if (problem !== undefined) problems.add({ column: name, ...problem })
     }
     this.wanted = [...new Set([this.#id, ...this.#columns].flatMap((column) => column?.name ?? []))]
+    this.#requireRows()
     this.#requireReadable()
     if (this.#count === 0) problems.add({ reason: "has no rows", remedy: "give the rows that are held" })
     problems.finish()
@@ -150,6 +173,17 @@ class ParquetRows {
     }
   }
 
+  /** The rows of the file are those of its groups, each of which has every column. */
+  #requireRows(): void {
+    const { num_rows: all, row_groups: groups } = this.#metadata
+    const sum = groups.reduce((rows, group) => rows + group.num_rows, 0n)
+    if (all >= 0n && groups.every((group) => group.num_rows >= 0n) && sum === all) return
+    this.#reading.problems.refuse({
+      reason: `says that it has ${all} rows, and ${sum} in its groups`,
+      remedy: "get a whole copy of the file, or write it anew"
+    })
+  }
+
   #requireReadable(): void {
     const wanted = new Set(this.wanted)
     for (const { columns } of this.#metadata.row_groups) {
@@ -166,6 +200,7 @@ class ParquetRows {
           })
         }
         const bytes = Number(data.total_uncompressed_size)
+        this.longestColumn = Math.max(this.longestColumn, bytes)
         // A value takes up to eight times its bytes while its column is decoded.
         if (8 * bytes > this.#reading.room.memory || bytes > 2 ** 31) {
           this.#reading.problems.refuse({

@@ -41,6 +41,8 @@ export interface Reading {
 export interface Room {
   readonly heap: number
   readonly memory: number
+  /** Bytes that a file compressed with gzip may unpack to; `mostUnpackedBytes` where left out. */
+  readonly unpacked?: number
 }
 
 export interface Table {

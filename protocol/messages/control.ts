@@ -1,5 +1,5 @@
 /**
- * The director's messages to the parties: begin, run a phase, report, finish. The director knows the scenario
+ * The director's messages to the parties: begin, run a phase, report, erase, finish. The director knows the scenario
  * and holds no secret; replies carry sizes and, if the scenario reveals it, the held-out accuracy.
  */
 import { Schema } from "../schema.ts"
@@ -52,6 +52,20 @@ export const Report = ask(
   "Report",
   Nothing,
   Schema.Struct({ sent: Schema.Array(Traffic), peakMemoryBytes: Count })
+)
+
+/**
+ * The run has its results: erase what none of them needs. The reply says which kinds of entries were erased, and
+ * in words what stays: in the party's folder as it is, and under its state key.
+ */
+export const Erase = ask(
+  "Erase",
+  Nothing,
+  Schema.Struct({
+    erased: Schema.Array(Schema.String),
+    kept: Schema.Array(Schema.String),
+    sealed: Schema.Array(Schema.String)
+  })
 )
 
 /** The actor replies, then ends. */

@@ -143,8 +143,17 @@ interface PartialMessage {
   readonly pieces: Array<Uint8Array | undefined>
   missing: number
   bytes: number
+  /** What its pieces count for among the bytes that are bounded. */
+  cost: number
   since: number
 }
+
+/** What a piece takes besides its bytes, about: a message of very many small ones is no small one. */
+const pieceCost = 256
+
+/** The same bytes, without the memory around them that would be kept with a small part of it. */
+const compact = (body: Uint8Array): Uint8Array =>
+  2 * body.length < body.buffer.byteLength ? body.slice() : body
 
 /**
  * Collects fragments, bounded in messages, bytes and time; the oldest incomplete message is dropped first.
@@ -179,14 +188,15 @@ export class Reassembly {
       partial = undefined
     }
     if (partial === undefined) {
-      partial = { pieces: new Array(of).fill(undefined), missing: of, bytes: 0, since: nowMs }
+      partial = { pieces: new Array(of).fill(undefined), missing: of, bytes: 0, cost: 0, since: nowMs }
       this.#partials.set(key, partial)
     }
     if (partial.pieces[number] === undefined) {
-      partial.pieces[number] = body
+      partial.pieces[number] = compact(body)
       partial.missing--
       partial.bytes += body.length
-      this.#bytes += body.length
+      partial.cost += pieceCost + body.length
+      this.#bytes += pieceCost + body.length
     }
     if (partial.missing > 0) {
       this.#shrink(nowMs)
@@ -209,7 +219,7 @@ export class Reassembly {
 
   #forget(key: string, partial: PartialMessage) {
     this.#partials.delete(key)
-    this.#bytes -= partial.bytes
+    this.#bytes -= partial.cost
   }
 
   #shrink(nowMs: number) {

@@ -102,6 +102,8 @@ export const garbageCollection: ReadonlyArray<string> = [
 /** What a child inherits: enough to run, and no secret of another party. */
 const inherited = [
   ...["PATH", "HOME", "TMPDIR", "LANG", "TZ", "NODE_ENV", "OTEL_EXPORTER_OTLP_ENDPOINT"],
+  // Folders in which a user's files may be.
+  "BICAMERAL_DATA_ROOT",
   ...trustVariables
 ]
 

@@ -169,6 +169,8 @@ export const bucketStore = (broker: BrokerRequests, actor: string, run: string):
             : new StoredBytesChanged({ party: actor, name })
         )
     )
+  const remove = (name: string) =>
+    Effect.asVoid(api("PURGE", name, "remove", { filter: `${subjectOf(name)}.>` }))
   return {
     put: (name, bytes) =>
       Effect.gen(function* () {
@@ -203,7 +205,9 @@ export const bucketStore = (broker: BrokerRequests, actor: string, run: string):
         .map((subject) => subject.split(".").at(-2)!.replaceAll("=", "."))
         .sort()
     ),
-    remove: (name) => Effect.asVoid(api("PURGE", name, "remove", { filter: `${subjectOf(name)}.>` }))
+    remove,
+    // What the broker does with its files is its own affair: the entry is encrypted, and its key is destroyed.
+    erase: remove
   }
 }
 

@@ -4,7 +4,7 @@
  * a key of its own and verified on reading. Parties share no store.
  */
 import { randomUUID } from "node:crypto"
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises"
+import { type FileHandle, lstat, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { Context, Data, Effect, Layer, Option, Redacted } from "effect"
 import { derive, sealFresh, unsealFresh } from "../../protocol/aead.ts"
@@ -34,7 +34,18 @@ export class StoredBytesChanged extends Data.TaggedError("StoredBytesChanged")<{
 }> {
   readonly retryable = false
   override get message(): string {
-    return `what ${this.party} kept as ${this.name} can't be decrypted with its key: it was changed, or kept under another identity; put a good copy back or start a new run`
+    return `what ${this.party} kept as ${this.name} can't be decrypted with its key: it was changed, or kept under another state key; put a good copy back or start a new run`
+  }
+}
+
+/** The state key is not the one that the stored state is under. */
+export class StateKeyWrong extends Data.TaggedError("StateKeyWrong")<{
+  readonly party: string
+  readonly folder: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `the state key of ${this.party} is not the one that ${this.folder} is encrypted under; give the key that this run was begun with, or start a new run`
   }
 }
 
@@ -48,6 +59,8 @@ export interface StoreService {
   /** All names, in order. */
   readonly list: Effect.Effect<ReadonlyArray<string>, StoreFailed>
   readonly remove: (name: string) => Effect.Effect<void, StoreFailed>
+  /** Removes it for good: overwritten before, as far as what is below lets one. */
+  readonly erase: (name: string) => Effect.Effect<void, StoreFailed>
 }
 
 /** What the party leaves behind. Its writers seal what is secret. */
@@ -60,7 +73,7 @@ export class Stable extends Context.Tag("runtime/Stable")<Stable, StoreService>(
 export interface StableOwner {
   readonly party: string
   readonly run: string
-  /** At least 16 bytes that nobody can guess; of a party's identity, what is for storage. */
+  /** The state key (`state-key.ts`): at least 16 bytes that nobody can guess, nor anybody else knows. */
   readonly secret: Redacted.Redacted
 }
 
@@ -136,6 +149,15 @@ export const folderStore = (folder: string): Effect.Effect<StoreService, StoreFa
             await rm(join(folder, name), { force: true })
             await syncFolder(folder)
           })
+        ),
+      erase: (name) =>
+        Effect.zipRight(
+          checkName(name),
+          attempt("erase", join(folder, name), async () => {
+            await overwrite(join(folder, name))
+            await rm(join(folder, name), { force: true })
+            await syncFolder(folder)
+          })
         )
     }
     return store
@@ -148,11 +170,35 @@ export const directory = (folder: string): Layer.Layer<Store, StoreFailed> =>
 /** Where in its folder a party's stable storage is. */
 export const stableFolder = "stable"
 
-/** Stable storage in the folder of a party, under its own key. */
-export const stable = (folder: string, owner: StableOwner): Layer.Layer<Stable, StoreFailed> =>
+/** An empty entry that only the key of the first start opens. */
+const keyCheckEntry = "key-check"
+
+/**
+ * Stable storage in the folder of a party, under its own key. Another key than that of the first start is refused,
+ * unless the run has `ended`: nothing is read then, and the key may be destroyed.
+ */
+export const stable = (
+  folder: string,
+  owner: StableOwner,
+  ended = false
+): Layer.Layer<Stable, StoreFailed | StateKeyWrong> =>
   Layer.effect(
     Stable,
-    Effect.map(folderStore(join(folder, stableFolder)), (inner) => encrypted(inner, owner))
+    Effect.gen(function* () {
+      const place = join(folder, stableFolder)
+      const inner = yield* folderStore(place)
+      const own = encrypted(inner, owner)
+      if (ended) return own
+      const names = yield* inner.list
+      if (names.length === 0) yield* own.put(keyCheckEntry, new Uint8Array(0))
+      else if (names.includes(keyCheckEntry))
+        yield* Effect.catchTag(
+          own.get(keyCheckEntry),
+          "StoredBytesChanged",
+          () => new StateKeyWrong({ party: owner.party, folder: place })
+        )
+      return own
+    })
   )
 
 /** This process's memory, for simulations and tests. Entries are copied, as a disk would. */
@@ -167,7 +213,12 @@ export const memoryStore = (): StoreService => {
     get: (name) =>
       Effect.sync(() => Option.map(Option.fromNullable(kept.get(name)), (bytes) => bytes.slice())),
     list: Effect.sync(() => Array.from(kept.keys()).sort()),
-    remove: (name) => Effect.sync(() => void kept.delete(name))
+    remove: (name) => Effect.sync(() => void kept.delete(name)),
+    erase: (name) =>
+      Effect.sync(() => {
+        kept.get(name)?.fill(0)
+        kept.delete(name)
+      })
   }
 }
 
@@ -212,6 +263,46 @@ export const writeWhole = async (
     await rm(draft, { force: true })
     throw error
   }
+}
+
+/** Bytes that are written at a time. */
+const overwriteBytes = 1 << 20
+
+/**
+ * Writes zeros over a file, where it lies, and syncs it; a link is left alone. A file system that writes every
+ * version to a new place, and a disk that spreads wear, keep the old bytes: what is secret is encrypted besides.
+ */
+export const overwrite = async (path: string): Promise<void> => {
+  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined
+    throw error
+  })
+  if (!found?.isFile()) return
+  const file = await open(path, "r+")
+  try {
+    await fillWithZeros(file)
+  } finally {
+    await file.close()
+  }
+}
+
+/** Writes a file anew as `writeWhole` does, and then zeros over what it was. */
+export const writeOver = async (folder: string, name: string, bytes: Uint8Array): Promise<void> => {
+  const before = await open(join(folder, name), "r+")
+  try {
+    await writeWhole(folder, name, bytes)
+    await fillWithZeros(before)
+  } finally {
+    await before.close()
+  }
+}
+
+const fillWithZeros = async (file: FileHandle): Promise<void> => {
+  const { size } = await file.stat()
+  const zeros = new Uint8Array(Math.min(overwriteBytes, size))
+  for (let at = 0; at < size; )
+    at += (await file.write(zeros, 0, Math.min(zeros.length, size - at), at)).bytesWritten
+  await file.sync()
 }
 
 /** The new name is on the disk only once its folder is. */

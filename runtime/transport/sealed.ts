@@ -49,6 +49,11 @@ export interface SealedOptions {
   readonly keyOf: (actor: string) => Uint8Array | undefined
   /** What both ends must agree on besides, such as the digest of the scenario. */
   readonly agreed: (peer: string) => Uint8Array
+  /**
+   * Processes with which sessions are known, each way: those of a party can have any number of names. Beyond it,
+   * the one that was taken up first has to begin anew.
+   */
+  readonly mostPeers?: number
 }
 
 /** How much longer a frame to a group is than its content. */
@@ -61,6 +66,7 @@ const mostWaitingBytes = 256 * 2 ** 20
 const helloAgainMs = 200
 /** Sessions of a peer that it has not used yet. */
 const mostUnused = 4
+const defaultMostPeers = 1024
 
 type Headers = Readonly<Record<string, string>>
 
@@ -204,7 +210,11 @@ class Channels {
 
   #open(from: string, frame: Uint8Array): Uint8Array | undefined {
     const session = sessionOf(frame)
-    const opened = session === undefined ? Option.none() : this.#inboundOf(from).open(session, frame)
+    // Nothing is kept of a stranger: whoever has agreed on no session has none that is known.
+    const opened =
+      session === undefined
+        ? Option.none()
+        : (this.#inbound.get(from)?.open(session, frame) ?? "unknown session")
     if (opened === "unknown session") {
       // It is of an earlier life of ours, or of nobody's.
       const lost = new Uint8Array(1 + sessionBytes)
@@ -268,8 +278,7 @@ class Channels {
   }
 
   #answer(from: string, hello: Uint8Array): void {
-    const inbound = this.#inboundOf(from)
-    let message = inbound.answerTo(hello)
+    let message = this.#inbound.get(from)?.answerTo(hello)
     if (message === undefined) {
       const answered = Either.flatMap(this.#side(from, this.#options.name), (side) => answer(side, hello))
       if (Either.isLeft(answered)) {
@@ -277,7 +286,7 @@ class Channels {
         return
       }
       message = answered.right.message
-      inbound.agreed(answered.right, hello, message)
+      this.#inboundOf(from).agreed(answered.right, hello, message)
     }
     this.#real.send(this.#wayTo(from), frameOf(frameKinds.answer, message))
   }
@@ -304,18 +313,22 @@ class Channels {
   }
 
   #outboundTo(to: string): Outbound {
-    const known = this.#outbound.get(to)
-    if (known !== undefined) return known
-    const made = new Outbound()
-    this.#outbound.set(to, made)
-    return made
+    return this.#known(this.#outbound, to, () => new Outbound())
   }
 
+  /** Of a peer that has shown in a handshake who it is. */
   #inboundOf(from: string): Inbound {
-    const known = this.#inbound.get(from)
-    if (known !== undefined) return known
-    const made = new Inbound()
-    this.#inbound.set(from, made)
+    return this.#known(this.#inbound, from, () => new Inbound())
+  }
+
+  /** The entry of a name, made where there is none; of too many, the oldest is forgotten. */
+  #known<A>(entries: Map<string, A>, name: string, make: () => A): A {
+    const there = entries.get(name)
+    if (there !== undefined) return there
+    const made = make()
+    entries.set(name, made)
+    const { mostPeers = defaultMostPeers } = this.#options
+    if (entries.size > mostPeers) entries.delete(entries.keys().next().value!)
     return made
   }
 

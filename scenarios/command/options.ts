@@ -142,6 +142,13 @@ export const actorArguments = {
     ),
     Options.optional
   ),
+  stateKey: Options.text("state-key").pipe(
+    Options.withPseudoName("FILE"),
+    Options.withDescription(
+      "The key that the party's state is encrypted under, made at its first start; DIR.state-key, next to --state, when left out"
+    ),
+    Options.optional
+  ),
   worker: Options.boolean("worker").pipe(
     Options.withAlias("join"),
     Options.withDescription("Joins a running party (kgc, cloud0 or cloud1) as a worker; needs its identity")

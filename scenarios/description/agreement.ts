@@ -46,6 +46,7 @@ export const agreementOf = (scenario: Scenario, seed: number | undefined = scena
   network: scenario.network,
   training: scenario.training,
   security: scenario.security,
+  archive: scenario.archive,
   ...(seed === undefined ? {} : { seed }),
   reveal: {
     accuracy: scenario.reveal.includes("accuracy"),

@@ -1,13 +1,17 @@
 /** Users' data files on this machine: opened, read by ranges and closed again, whatever the path turns out to be. */
 import { freemem } from "node:os"
+import { delimiter } from "node:path"
+import { fileURLToPath } from "node:url"
 import { getHeapStatistics } from "node:v8"
-import { FileSystem } from "@effect/platform"
+import { FileSystem, Path } from "@effect/platform"
 import type { PlatformError } from "@effect/platform/Error"
 import { Effect, Either, Option, Runtime } from "effect"
+import { projectRoot } from "../../protocol/artifact.ts"
 import { type ByteSource, Unreadable } from "../../protocol/data/byte-source.ts"
 import { readDataFile } from "../../protocol/data/data-file.ts"
 import type { DataDescription } from "../../protocol/data/encoding.ts"
 import { type Room, TableError, type TableSource } from "../../protocol/data/table.ts"
+import { variable } from "../../runtime/environment.ts"
 import { unreadable } from "./data-path.ts"
 
 /** Reads what a user holds of a file. Fails with `TableError`, or with `Unreadable` where the path gives no bytes. */
@@ -31,6 +35,43 @@ export const readTable = Effect.fn("Scenario.readTable")(function* (
     })
   )
 })
+
+/** The environment variable with further folders that scenarios may name files in, as `PATH` lists folders. */
+export const dataRootVariable = "BICAMERAL_DATA_ROOT"
+
+/**
+ * Fails where a scenario names a file that is not its own: it may come from somebody else, and this machine's owner
+ * would upload whatever it names. Its files are in its folder, or below; so are those that links lead to. The owner may
+ * allow further folders, and the packages that came with the program are nobody's.
+ */
+export const requireOwnFile = Effect.fn("Scenario.requireOwnFile")(function* (
+  scenario: string,
+  file: string
+) {
+  const files = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const folder = path.dirname(path.resolve(scenario))
+  const allowed = yield* variable(dataRootVariable)
+  const roots = [
+    folder,
+    fileURLToPath(new URL("node_modules", projectRoot)),
+    ...(allowed ?? "").split(delimiter).filter((root) => root !== "")
+  ]
+  const realOf = (place: string) =>
+    Effect.orElseSucceed(files.realPath(path.resolve(place)), () => path.resolve(place))
+  const place = yield* realOf(file)
+  for (const root of roots) if (isBelow(path, yield* realOf(root), place)) return
+  // What is not there has no links in it, but its folder may.
+  if (isBelow(path, folder, place)) return
+  return yield* new Unreadable({
+    reason: `${place} is outside of ${folder}, the folder of the scenario, and a scenario can't name any file of this machine; move it there, or allow its folder with ${dataRootVariable}=DIR`
+  })
+})
+
+const isBelow = (path: Path.Path, folder: string, file: string): boolean => {
+  const way = path.relative(folder, file)
+  return way.split(path.sep)[0] !== ".." && !path.isAbsolute(way)
+}
 
 const kinds: Readonly<Partial<Record<FileSystem.File.Type, string>>> = {
   Directory: "is a folder",

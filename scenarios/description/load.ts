@@ -12,7 +12,7 @@ import { decodingProblems, describePath, type Problem, ScenarioError } from "../
 import { type Path as PathInFile, readYaml } from "../text/yaml.ts"
 import { decodeCalibration } from "./calibration.ts"
 import { columnsOf } from "./columns.ts"
-import { readTable } from "./data-files.ts"
+import { readTable, requireOwnFile } from "./data-files.ts"
 import { dataFileOf, type FileError, unreadable } from "./data-path.ts"
 import { decodeScenario } from "./decode.ts"
 import { decodeFaults } from "./faults.ts"
@@ -214,7 +214,7 @@ const readHolding = Effect.fn("Scenario.readHolding")(function* (
     part: holding.part,
     ids: holding.ids
   }
-  const table = yield* readTable(source, scenario.data).pipe(
+  const table = yield* Effect.zipRight(requireOwnFile(file, dataFile), readTable(source, scenario.data)).pipe(
     Effect.mapError(
       (error): ReadonlyArray<Problem> =>
         error._tag === "TableError"

@@ -69,7 +69,7 @@ const columnList = (description: string) =>
 
 const Holding = struct({
   file: text(
-    "A CSV, Parquet or IDX file, relative to the scenario file unless the path is absolute; it may be compressed with gzip"
+    "A CSV, Parquet or IDX file in the folder of the scenario file or below it, or in one of BICAMERAL_DATA_ROOT; it may be compressed with gzip"
   ).pipe(Schema.filter((file) => fileProblem(file) ?? true, { jsonSchema: {} })),
   encoding: optional(
     oneOf(encodings, "Character encoding of a CSV file; utf-8 when left out. Parquet and IDX files need none")
@@ -355,6 +355,13 @@ export const Whole = struct({
       "What may be revealed beyond the model; default nothing"
     ),
     []
+  ),
+  archive: defaulted(
+    oneOf(
+      ["keep", "none"],
+      "keep: when the run has ended, the joint data set at cloud 1 stays, with the keys that open it (the master key at cloud 0, the users' secret keys), to be used again without uploading; none: these are erased too; default keep"
+    ),
+    "keep"
   ),
   deadlines: section(Deadlines, {}),
   expect: section(Expectation, {}),

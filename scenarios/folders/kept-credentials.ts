@@ -1,17 +1,18 @@
 /**
  * The secrets of a run in its out folder, readable by its owner only: the identities of its parties, which are
- * made up for a trial. The parties' state can be decrypted only with the identities.
+ * made up for a trial, and the keys that the parties' state is encrypted under.
  */
-import { readdir } from "node:fs/promises"
+import { readdir, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { Data, Effect, Option, Record, Redacted } from "effect"
 import { drawIdentities, type Identities } from "../../actors/party/identities.ts"
 import { identityOfSecret } from "../../protocol/channels/identity.ts"
-import { actorsWithMembers } from "../../protocol/messages/subjects.ts"
+import { actorNames, actorsWithMembers } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { everyUser, givenUrl, operator } from "../../runtime/broker/start.ts"
 import { fileReason } from "../../runtime/file-reason.ts"
-import { StoreFailed, writeWhole } from "../../runtime/storage/store.ts"
+import { drawStateKey, isStateKey } from "../../runtime/storage/state-key.ts"
+import { StoreFailed, writeOver, writeWhole } from "../../runtime/storage/store.ts"
 import { parsed, smallFile } from "./own-folder.ts"
 
 export const credentialsEntry = "credentials.json"
@@ -23,7 +24,7 @@ export class CredentialsLost extends Data.TaggedError("CredentialsLost")<{
 }> {
   readonly retryable = false
   override get message(): string {
-    return `${this.file} ${this.reason}, and the parties' state can be decrypted only with the identities in it; put back a good copy, or run the scenario again`
+    return `${this.file} ${this.reason}, and the parties' state can be decrypted only with the keys in it; put back a good copy, or run the scenario again`
   }
 }
 
@@ -38,7 +39,7 @@ export class OtherBroker extends Data.TaggedError("OtherBroker")<{ readonly give
 }
 
 const Secrets = Schema.Record({ key: Schema.String, value: Schema.NonEmptyString })
-const Kept = Schema.Struct({ identities: Secrets })
+const Kept = Schema.Struct({ identities: Secrets, stateKeys: Secrets })
 /** Version 0.1.0 kept passwords and secrets of process groups. */
 const KeptBefore = Schema.Struct({ passwords: Secrets, houses: Secrets })
 
@@ -48,17 +49,21 @@ const decode = <A>(schema: Schema.Schema<A>, text: string | null | undefined): O
 /** Whether a file of this name is that of a run. */
 export const isCredentials = async (path: string): Promise<boolean> =>
   Option.exists(decode(Schema.Union(Kept, KeptBefore), await smallFile(path)), (kept) =>
-    "houses" in kept ? actorsWithMembers.every((actor) => Object.hasOwn(kept.houses, actor)) : isWhole(kept)
+    "houses" in kept
+      ? actorsWithMembers.every((actor) => Object.hasOwn(kept.houses, actor))
+      : Object.values(kept.stateKeys).some(isStateKey)
   )
 
 /** A run's own broker has an identity for each of its users. Those that one at `NATS_URL` knows are not kept here. */
-const isWhole = ({ identities }: typeof Kept.Type): boolean =>
-  Object.keys(identities).length === 0 ||
-  everyUser.every((user) => identityOfSecret(identities[user] ?? "") !== undefined)
+const isWhole = ({ identities, stateKeys }: typeof Kept.Type): boolean =>
+  actorNames.every((actor) => isStateKey(stateKeys[actor] ?? "")) &&
+  (Object.keys(identities).length === 0 ||
+    everyUser.every((user) => identityOfSecret(identities[user] ?? "") !== undefined))
 
 export interface RunSecrets {
   /** Of the parties and the operator of a run's own broker; undefined with a broker at `NATS_URL`. */
   readonly identities: Identities | undefined
+  readonly stateKeys: Readonly<Record<string, Redacted.Redacted>>
 }
 
 /**
@@ -84,19 +89,51 @@ export const credentialsIn = (
     if (kept === undefined) return yield* lost("was cut short or changed, or is of another program")
     const own = Object.keys(kept.identities).length > 0
     if (own === ((yield* givenUrl) !== undefined)) return yield* new OtherBroker({ given: !own })
-    return { identities: own ? Record.map(kept.identities, (secret) => Redacted.make(secret)) : undefined }
+    return {
+      identities: own ? Record.map(kept.identities, (secret) => Redacted.make(secret)) : undefined,
+      stateKeys: Record.map(kept.stateKeys, (key) => Redacted.make(key))
+    }
   })
+
+/**
+ * Destroys all secrets of a run that has ended but the state keys of these actors, which still have something
+ * under them. May be repeated.
+ */
+export const keepOnlyStateKeys = (
+  out: string,
+  actors: ReadonlyArray<string>
+): Effect.Effect<void, StoreFailed> =>
+  Effect.tryPromise({
+    try: async () => {
+      const file = join(out, credentialsEntry)
+      const kept = Option.getOrUndefined(decode(Kept, await smallFile(file)))
+      if (kept === undefined) return
+      const stateKeys = Record.filter(kept.stateKeys, (_, actor) => actors.includes(actor))
+      const left: typeof Kept.Type = { identities: {}, stateKeys }
+      await writeOver(out, credentialsEntry, textOf(left))
+      if (Record.isEmptyRecord(stateKeys)) await rm(file, { force: true })
+    },
+    catch: (error) =>
+      new StoreFailed({ operation: "erase", place: join(out, credentialsEntry), reason: fileReason(error) })
+  })
+
+const textOf = (kept: typeof Kept.Type): Uint8Array => new TextEncoder().encode(`${JSON.stringify(kept)}\n`)
 
 const drawnIn = (out: string): Effect.Effect<RunSecrets, StoreFailed> =>
   Effect.gen(function* () {
     // The broker at NATS_URL knows identities that are not ours to keep.
-    const identities = (yield* givenUrl) === undefined ? drawIdentities(operator) : undefined
-    const kept: typeof Kept.Type = { identities: Record.map(identities ?? {}, Redacted.value) }
-    const bytes = new TextEncoder().encode(`${JSON.stringify(kept)}\n`)
+    const drawn = {
+      identities: (yield* givenUrl) === undefined ? drawIdentities(operator) : undefined,
+      stateKeys: Record.fromEntries(actorNames.map((actor) => [actor, drawStateKey()]))
+    }
+    const kept: typeof Kept.Type = {
+      identities: Record.map(drawn.identities ?? {}, Redacted.value),
+      stateKeys: Record.map(drawn.stateKeys, Redacted.value)
+    }
     yield* Effect.tryPromise({
-      try: () => writeWhole(out, credentialsEntry, bytes),
+      try: () => writeWhole(out, credentialsEntry, textOf(kept)),
       catch: (error) =>
         new StoreFailed({ operation: "write", place: join(out, credentialsEntry), reason: fileReason(error) })
     })
-    return { identities }
+    return drawn
   })

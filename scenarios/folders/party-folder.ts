@@ -3,12 +3,12 @@
  * A party overwrites what it finds under its names, so it takes a folder that is empty or its own, and no
  * other.
  */
-import { readdir } from "node:fs/promises"
+import { chmod, readdir, stat } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { Data, Effect, Option, type Scope } from "effect"
 import { sealedModelEntry } from "../../actors/clouds/output/seal-model.ts"
-import { archiveEntry } from "../../actors/clouds/transformation/at-cloud1.ts"
-import { pieceKeyEntry } from "../../actors/sharing/hybrid.ts"
+import { archiveEntry, pieceKeyEntry } from "../../actors/clouds/transformation/at-cloud1.ts"
+import { endEntry } from "../../actors/party/erasure.ts"
 import { modelEntry } from "../../actors/users/output.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { fileReason } from "../../runtime/file-reason.ts"
@@ -17,7 +17,7 @@ import { isDraft, StoreFailed, stableFolder, writeWhole } from "../../runtime/st
 import { isEventLogOf } from "../../runtime/tracing.ts"
 import { faultCountsFile, firedFile } from "../faults-injected/at-party.ts"
 import { listed } from "../text/units.ts"
-import { isOfTheSystem, makeFolder, type OwnFolder, parsed, smallFile } from "./own-folder.ts"
+import { idOf, isOfTheSystem, makeFolder, type OwnFolder, parsed, smallFile } from "./own-folder.ts"
 
 /** In the director's folder: what it learned of the run. */
 export const outcomeEntry = "outcome.json"
@@ -28,7 +28,9 @@ export const partyMarkEntry = "party.json"
 
 const named = new Set([
   ...[partyMarkEntry, eventsEntry, outcomeEntry, modelEntry, firedFile],
-  ...[archiveEntry, pieceKeyEntry, sealedModelEntry],
+  ...[archiveEntry, sealedModelEntry, endEntry],
+  // Where version 0.2.0 kept the key of the archive's pieces.
+  pieceKeyEntry,
   // Where version 0.1.0 tested whether it could write.
   ".probe"
 ])
@@ -108,10 +110,25 @@ export const holdPartyFolder = (
     yield* attempt(() => makeFolder(resolve(folder), 0o700))
     yield* holdFolder(folder)
     // From here on no other process of this program can change it; before, one may have.
-    if ((yield* look)._tag === "Marked") return
+    const marked = (yield* look)._tag === "Marked"
+    yield* attempt(() => closeToOthers(folder))
+    if (marked) return
     const mark: typeof PartyMark.Type = { format: "bicameral party", version: 1, party: actor, run }
     const text = `${JSON.stringify(mark)}\n`
     yield* attempt(() => writeWhole(folder, partyMarkEntry, new TextEncoder().encode(text)))
+  })
+
+/** Takes from everybody else what they may do in a party's folder, which its user may have made. */
+const closeToOthers = async (folder: string): Promise<void> => {
+  if (((await stat(folder)).mode & 0o077) !== 0) await chmod(folder, 0o700)
+}
+
+/** Whether the party that holds its folder has begun to erase what it stored, as a run ends. */
+export const hasEndRecord = (folder: string): Effect.Effect<boolean, StoreFailed> =>
+  Effect.tryPromise({
+    try: async () => (await idOf(join(folder, endEntry))) !== undefined,
+    catch: (error) =>
+      new StoreFailed({ operation: "use the folder", place: folder, reason: fileReason(error) })
   })
 
 type Standing =

@@ -25,6 +25,7 @@ import type { TrainingPlan } from "../../protocol/learning/plan.ts"
 import {
   Begin,
   Enrol,
+  Erase,
   Finish,
   OpenModel,
   Report,
@@ -336,5 +337,6 @@ const predictOutput = (
       requests: total(sent, (blocks) => declaredBytes(blocks, indexBytes) + 8 * countCells(blocks))
     })
   }
+  tally.ask("output", Erase, users + 3)
   predictFarewell(tally, "output", users + 3)
 }

@@ -30,6 +30,7 @@ export const report = (result: RunResult, { out, revealed }: ReportContext): str
     ...costs(result),
     ...recoveries(result),
     ...faults(result),
+    ...kept(result),
     "",
     ...revelations(revealed),
     ...privacy(result.seed),
@@ -149,6 +150,15 @@ const faults = ({ faults: injected }: RunResult): ReadonlyArray<string> =>
             .join(", ") || "none came about"
         )
       ]
+
+/** What outlives the run, and with whom. */
+const kept = ({ kept: all }: RunResult): ReadonlyArray<string> => {
+  const width = Math.max(0, ...Object.keys(all).map(({ length }) => length))
+  const lines = Object.entries(all).map(
+    ([actor, what]) => `  ${actor.padEnd(width)}  ${what.join("; ") || "nothing"}`
+  )
+  return ["", "kept after the run; all else that the parties stored is erased", ...lines]
+}
 
 /** Reading and checking the data, starting the parties, training the references. */
 const outsidePhases = (seconds: RunResult["seconds"]): number =>

@@ -61,6 +61,9 @@ const RunResult = Schema.Struct({
   peakMemoryBytes: Schema.NullOr(Schema.Record({ key: Schema.String, value: Schema.Number })).annotations({
     description: "Peak memory of each actor's process; null where all share one"
   }),
+  kept: Schema.Record({ key: Schema.String, value: Schema.Array(Schema.String) }).annotations({
+    description: "What each actor still has once all that no result needs is erased, in words"
+  }),
   recoveries: Schema.Array(Schema.Struct({ party: Schema.String, seconds: Schema.Number })).annotations({
     description: "Parties whose process died and came back, and how long each was away"
   }),

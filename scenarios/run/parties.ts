@@ -1,5 +1,5 @@
 /** What it takes to bring up the parties of a run on this machine, and what they end a run with. */
-import { Data, type Option } from "effect"
+import { Data, type Option, type Redacted } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import type { Identities } from "../../actors/party/identities.ts"
 import type { EncodedTable } from "../../protocol/data/encoding.ts"
@@ -30,6 +30,8 @@ export interface ProcessesOptions extends PartiesOptions {
   readonly broker: { readonly folder: string; readonly credentials: Broker["credentials"] }
   /** The identities of this run's parties: made up for it, or those that the broker at `NATS_URL` knows. */
   readonly identities: Identities
+  /** What each party's state is encrypted under. */
+  readonly stateKeys: Readonly<Record<string, Redacted.Redacted>>
   /** A file of faults that the parties are given. */
   readonly faultsFile?: Option.Option<string>
   /** Takes what the parties' processes report, a line of JSON at a time. */

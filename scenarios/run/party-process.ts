@@ -7,9 +7,11 @@ import { availableParallelism } from "node:os"
 import { Console, Effect, Option } from "effect"
 import { direct } from "../../actors/director.ts"
 import type { Agreement } from "../../actors/party/agreement.ts"
+import { refuseFinished } from "../../actors/party/erasure.ts"
 import { type Role, serve } from "../../actors/roles.ts"
 import { accessFromEnvironment } from "../../runtime/broker/access.ts"
 import { giveWay, isSupervised, parentGone, sayReady } from "../../runtime/processes/process.ts"
+import { findStateKey } from "../../runtime/storage/state-key.ts"
 import { Store } from "../../runtime/storage/store.ts"
 import { agreementOf, keysOfScenario } from "../description/agreement.ts"
 import { type LoadedScenario, loadFaults, loadScenario } from "../description/load.ts"
@@ -17,7 +19,7 @@ import { checkRunName } from "../description/run-name.ts"
 import { threadsFor } from "../description/schema.ts"
 import { faultsAtParty } from "../faults-injected/at-party.ts"
 import { planFaults } from "../faults-injected/plan.ts"
-import { holdPartyFolder, outcomeEntry } from "../folders/party-folder.ts"
+import { hasEndRecord, holdPartyFolder, outcomeEntry } from "../folders/party-folder.ts"
 import { requireMeaningful } from "../reference/opened-model.ts"
 import type { DirectorEvent } from "./director-events.ts"
 import { directoryOfParty, ownIdentity } from "./identities.ts"
@@ -35,6 +37,8 @@ export interface ActorOptions {
   readonly identity: Option.Option<string>
   /** The party's own folder: what it keeps, and its event log. */
   readonly state: string
+  /** The file of the key that its state is encrypted under. */
+  readonly stateKey: Option.Option<string>
   /** Replaces the scenario's seed. */
   readonly seed: Option.Option<number>
   /** A file of faults, in place of those of the scenario. */
@@ -102,6 +106,8 @@ export const runActor = (options: ActorOptions) =>
     const directory = yield* directoryOfParty(agreement, { name: actor, run }, own.channel, keys)
     const access = yield* accessFromEnvironment(actor, own.nkey)
     yield* holdPartyFolder(state, { actor, run })
+    const ended = yield* hasEndRecord(state)
+    const stateKey = yield* findStateKey({ actor, folder: state, file: options.stateKey, ended })
     const faults = yield* injectedFaults(options, loaded, agreement, actor)
     const isCloud = actor === "cloud0" || actor === "cloud1"
     const services = partyServices({
@@ -109,13 +115,15 @@ export const runActor = (options: ActorOptions) =>
       connection: { actor, run, access },
       directory,
       storage: {
-        ...{ folder: state, secret: own.storage },
+        ...{ folder: state, stateKey, ended },
         checkpointsAtBroker: isCloud && placement.checkpoints === "jetstream"
       },
       faults,
       threads: threadsFor(placement, actor) ?? availableParallelism()
     })
     const living = Effect.gen(function* () {
+      // A runner that resumes starts all parties, and those that have finished answer its director again.
+      if (!isSupervised()) yield* refuseFinished(actor)
       if (serving !== undefined) return yield* serveAs(agreement, serving)
       yield* sayReady({})
       yield* directRun(agreement, placement.usersLeaveAfterUpload)

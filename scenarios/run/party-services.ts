@@ -3,15 +3,15 @@
  * own, and both through the faults that are injected on purpose.
  */
 import { join } from "node:path"
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { CheckpointStore } from "../../actors/clouds/training/checkpoints.ts"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { Directory, type DirectoryService } from "../../actors/party/directory.ts"
-import { partyRoot } from "../../actors/party/root.ts"
 import type { BrokerAccess } from "../../runtime/broker/access.ts"
 import { layer as party } from "../../runtime/messaging/party.ts"
 import { openBucket } from "../../runtime/storage/jetstream-store.ts"
+import { type FoundStateKey, StateKey } from "../../runtime/storage/state-key.ts"
 import { directory, encrypted, stable } from "../../runtime/storage/store.ts"
 import { layer as tracing } from "../../runtime/tracing.ts"
 import { brokerRequests, layer as nats } from "../../runtime/transport/nats.ts"
@@ -31,8 +31,10 @@ export interface Connection {
 export interface Storage {
   /** Its own folder. */
   readonly folder: string
-  /** What the key of its stored state follows from. */
-  readonly secret: Redacted.Redacted
+  /** What its stable storage is encrypted under, wherever it is. */
+  readonly stateKey: FoundStateKey
+  /** Whether the party's run has ended, and it only erases. */
+  readonly ended: boolean
   /** Whether it keeps its checkpoints at the broker. */
   readonly checkpointsAtBroker: boolean
 }
@@ -60,8 +62,9 @@ export const partyServices = (options: PartyOptions) => {
   return Layer.mergeAll(
     connected(options),
     stores,
+    Layer.succeed(StateKey, Option.some(storage.stateKey)),
     Layer.succeed(Directory, options.directory),
-    storage.checkpointsAtBroker ? untilBroker(checkpoints(options).pipe(Layer.provide(stores))) : Layer.empty,
+    storage.checkpointsAtBroker ? untilBroker(checkpoints(options)) : Layer.empty,
     bcpPool(threads)
   ).pipe(Layer.provideMerge(tracing({ actor, file: join(storage.folder, eventsEntry) })))
 }
@@ -76,23 +79,27 @@ const connected = ({ connection, directory: own, faults }: PartyOptions) => {
   )
 }
 
-const storesOf = ({ connection: { actor, run }, faults, storage: { folder, secret } }: PartyOptions) => {
-  const plain = Layer.merge(directory(folder), stable(folder, { party: actor, run, secret }))
+/** Whose storage it is, and under which key. */
+const ownerOf = ({ connection: { actor, run }, storage }: PartyOptions) => ({
+  party: actor,
+  run,
+  secret: storage.stateKey.secret
+})
+
+const storesOf = (options: PartyOptions) => {
+  const { faults, storage } = options
+  const { ended, folder } = storage
+  const plain = Layer.merge(directory(folder), stable(folder, ownerOf(options), ended))
   return faults?.stores(plain) ?? plain
 }
 
-/**
- * A cloud's checkpoints at the broker, encrypted under a key that follows from the cloud's root, which only its
- * own folder has.
- */
-const checkpoints = ({ agreement, connection }: PartyOptions) =>
+/** A cloud's checkpoints at the broker, under the same key as what the cloud stores itself. */
+const checkpoints = (options: PartyOptions) =>
   Layer.scoped(
     CheckpointStore,
     Effect.gen(function* () {
-      const { actor, run } = connection
-      const key = (yield* partyRoot(agreement))("checkpoints")
-      const secret = Redacted.make(Buffer.from(key).toString("hex"))
-      const bucket = yield* openBucket(yield* brokerRequests(brokerOf(connection)), actor, run)
-      return Option.some(encrypted(bucket, { party: actor, run, secret }))
+      const { actor, run } = options.connection
+      const bucket = yield* openBucket(yield* brokerRequests(brokerOf(options.connection)), actor, run)
+      return Option.some(encrypted(bucket, ownerOf(options)))
     })
   )

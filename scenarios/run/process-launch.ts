@@ -10,6 +10,7 @@ import { artifact } from "../../protocol/artifact.ts"
 import { memberNamed } from "../../protocol/messages/subjects.ts"
 import { type ActorDied, type ActorProcess, startActor } from "../../runtime/processes/process.ts"
 import { type LifeEvent, type Supervised, supervise } from "../../runtime/processes/supervision.ts"
+import { stateKeyVariable } from "../../runtime/storage/state-key.ts"
 import { threadsFor } from "../description/schema.ts"
 import { identityVariable, keysText, keysVariable } from "./identities.ts"
 import type { ProcessesOptions } from "./parties.ts"
@@ -78,7 +79,7 @@ export class ProcessLaunch {
       entry: fileURLToPath(artifact("program/main.js")),
       args: ["actor", actor, ...args],
       env: { NATS_URL: url, [keysVariable]: keysText(keysOf(parties.identities)) },
-      secrets: this.#secretsOf(actor),
+      secrets: { ...this.#secretsOf(actor), ...this.#stateKeyOf(name) },
       readyTimeoutMs,
       onWaiting: (reason) => parties.display.note(`${name} is waiting: ${reason}`),
       ...(onLine === undefined ? {} : { onLine })
@@ -87,6 +88,12 @@ export class ProcessLaunch {
       Effect.tap((supervised) => Effect.sync(() => this.#processes.set(name, supervised))),
       Scope.extend(scope)
     )
+  }
+
+  /** Of a party; its members store nothing. */
+  #stateKeyOf(name: string) {
+    const key = this.#options.parties.stateKeys[name]
+    return key === undefined ? {} : { [stateKeyVariable(name)]: key }
   }
 
   #secretsOf(actor: string) {

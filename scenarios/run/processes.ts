@@ -3,7 +3,6 @@
  * started again. A party gets nothing but the public scenario, its own
  * secrets and, as a user, its own files.
  */
-import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { Deferred, Duration, Effect, type Scope } from "effect"
 import type { RunOutcome } from "../../actors/director.ts"
@@ -13,6 +12,7 @@ import { type BrokerNotStarted, startBroker } from "../../runtime/broker/start.t
 import { type ActorDied, toldStatus } from "../../runtime/processes/process.ts"
 import type { LifeEvent } from "../../runtime/processes/supervision.ts"
 import type { ProcessControl } from "../faults-injected/process-control.ts"
+import { smallFile } from "../folders/own-folder.ts"
 import { outcomeEntry } from "../folders/party-folder.ts"
 import { followDirector } from "./director-events.ts"
 import { type ProcessesOptions, RunStopped } from "./parties.ts"
@@ -88,8 +88,14 @@ const directProcesses = (assembly: Assembly) =>
       Effect.mapError((died) => reportedBy("director", died)),
       Effect.raceFirst(Deferred.await(lost))
     )
-    const text = yield* Effect.promise(() => readFile(join(folder, "director", outcomeEntry), "utf8"))
-    return JSON.parse(text) as RunOutcome
+    return (yield* outcomeOf(folder))!
+  })
+
+/** What the director learned of the run, once it has let all parties end; undefined before. */
+export const outcomeOf = (folder: string): Effect.Effect<RunOutcome | undefined> =>
+  Effect.promise(async () => {
+    const text = await smallFile(join(folder, "director", outcomeEntry))
+    return text === undefined ? undefined : (JSON.parse(text ?? "") as RunOutcome)
   })
 
 /** Ends the run with the failure of something that it can't do without. */

@@ -60,12 +60,22 @@ export const resultOf = (measured: Measured): RunResult => {
     rounds: { predicted: predicted.rounds, measured: outcome.rounds },
     bytes: bytesOf(predicted, outcome),
     seconds: secondsOf(outcome, measured.seconds),
+    kept: keptOf(transport, outcome),
     recoveries: measured.recoveries.map(({ party, seconds }) => ({ party, seconds: Math.max(0, seconds) })),
     faults: measured.faults,
     peakMemoryBytes: transport === "nats" ? outcome.peakMemoryBytes : null,
     expectations: expectationsOf(measured.scenario, figures)
   }
 }
+
+/** What is under a state key is with its party's process only, where all share one that has ended. */
+const keptOf = (transport: Measured["transport"], { kept: all }: RunOutcome): RunResult["kept"] =>
+  Object.fromEntries(
+    Object.entries(all).map(([actor, { kept, sealed }]) => [
+      actor,
+      transport === "memory" ? kept : [...kept, ...sealed.map((what) => `${what}, under its state key`)]
+    ])
+  )
 
 /**
  * Clocks may have been set back; and an earlier process may have done phases, which this one's total lacks.

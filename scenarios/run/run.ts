@@ -19,7 +19,7 @@ import { type FaultsAtRun, faultsAtRun } from "../faults-injected/at-run.ts"
 import { type FaultPlan, planFaults } from "../faults-injected/plan.ts"
 import type { ProcessControl } from "../faults-injected/process-control.ts"
 import { heldData, whyNoReference } from "../folders/held-data.ts"
-import { credentialsIn } from "../folders/kept-credentials.ts"
+import { credentialsIn, keepOnlyStateKeys } from "../folders/kept-credentials.ts"
 import {
   beginIn,
   brokerEntry,
@@ -34,7 +34,7 @@ import type { RunDisplay, RunResult } from "../report/result.ts"
 import { duration } from "../text/units.ts"
 import { assembleFibers } from "./fibers.ts"
 import { type Prepared, prepareRun } from "./prepare.ts"
-import { assembleProcesses } from "./processes.ts"
+import { assembleProcesses, outcomeOf } from "./processes.ts"
 import { brokerIsThere, identitiesGivenFor } from "./run-broker.ts"
 import { type Measured, resultOf } from "./run-result.ts"
 
@@ -190,8 +190,23 @@ const runFibers = (context: RunContext) =>
     Effect.map((outcome): Done => ({ outcome, recoveries: [], faults: null }))
   )
 
-/** Runs each party as a process, through the faults of the run's plan if it has one. */
+/** Runs each party as a process, and destroys what it took. Where an earlier process came to the end, nothing is left to run. */
 const runProcesses = (context: RunContext) =>
+  Effect.gen(function* () {
+    const { out } = context
+    const before = yield* outcomeOf(partiesOptions(context).folder)
+    const done: Done =
+      before === undefined ? yield* runToTheEnd(context) : { outcome: before, recoveries: [], faults: null }
+    const { kept } = done.outcome
+    yield* keepOnlyStateKeys(
+      out,
+      Object.keys(kept).filter((actor) => kept[actor]!.sealed.length > 0)
+    )
+    return done
+  })
+
+/** Runs each party as a process, through the faults of the run's plan if it has one. */
+const runToTheEnd = (context: RunContext) =>
   Effect.gen(function* () {
     const { agreement, display, file, injected, onUp, out } = context
     const options = partiesOptions(context)
@@ -214,7 +229,7 @@ const runProcesses = (context: RunContext) =>
       }
     }
     const directed = Effect.gen(function* () {
-      const { identities: made } = yield* credentialsIn(out, options.folder)
+      const { identities: made, stateKeys } = yield* credentialsIn(out, options.folder)
       const identities = made ?? (yield* identitiesGivenFor(agreement))
       if (injected !== undefined) faults = yield* faultsAtRun(injected.plan, options.folder, display.note)
       const { directed, control } = yield* assembleProcesses({
@@ -223,6 +238,7 @@ const runProcesses = (context: RunContext) =>
         display: observed,
         broker: { folder: join(out, brokerEntry), credentials: usersOf(identities) },
         identities,
+        stateKeys,
         ...(injected === undefined
           ? {}
           : { faultsFile: injected.file, onLine: (line: unknown) => faults?.said(line) })

@@ -149,7 +149,8 @@ export class Parties {
             })
           return real.put(name, bytes)
         }),
-      remove: (name) => Effect.suspend(() => (life.dead ? Effect.never : real.remove(name)))
+      remove: (name) => Effect.suspend(() => (life.dead ? Effect.never : real.remove(name))),
+      erase: (name) => Effect.suspend(() => (life.dead ? Effect.never : real.erase(name)))
     }
   }
 }

@@ -171,6 +171,7 @@ export const routes: ReadonlyMap<string, Route> = new Map([
   ["HeldOutCells", route("output", "user1 user2", "user1 user2")],
   ["Progress", route("all", "cloud0 cloud1 user1 user2", "director")],
   ["Report", route("all", "director", parties)],
+  ["Erase", route("all", "director", parties)],
   ["Finish", route("all", "director", parties)],
   ["Admission", route("group", "kgc.w-1 cloud0.w-1 cloud0.l-1 cloud1.w-1 cloud1.l-1", "kgc cloud0 cloud1")],
   ["Take", route("group", "kgc.w-1 cloud0.w-1 cloud1.w-1", "kgc cloud0 cloud1")],

@@ -100,12 +100,15 @@ export interface CompanyOptions {
   readonly wire?: Wire
   /** The way to the others; a hub in this process unless told. */
   readonly transport?: (actor: string) => Layer.Layer<Transport, TransportError>
+  /** A party's storage; new and in memory unless told. */
+  readonly stores?: (actor: string) => Layer.Layer<Store | Stable, unknown>
   /** The users' tables in place of those of the scenario, by actor. */
   readonly tables?: Readonly<Record<string, ReadonlyArray<EncodedTable>>>
 }
 
 export const company = (file: string, options: CompanyOptions = {}) =>
   Effect.gen(function* () {
+    const { stores = () => storeInMemory } = options
     const loaded = yield* loadScenario(file)
     const agreement = agreementOf(loaded.scenario)
     const tables = new Map<string, ReadonlyArray<EncodedTable>>()
@@ -142,7 +145,7 @@ export const company = (file: string, options: CompanyOptions = {}) =>
     const start = (actor: string, otherwise: Otherwise = {}) =>
       Effect.gen(function* () {
         const pool = otherwise.pool ?? (yield* BcpPool)
-        const services = yield* Layer.build(Layer.merge(ways(actor, otherwise), storeInMemory))
+        const services = yield* Layer.build(Layer.merge(ways(actor, otherwise), stores(actor)))
         const [store, stable] = [Context.get(services, Store), Context.get(services, Stable)]
         const role = roleOf(agreement, inOrder, actor)
         const own =

@@ -41,7 +41,7 @@ export const sealingAtCloud0 = (
       return { ciphertexts: share.ciphertexts.length / ciphertextBytes(modulus) }
     })
     const users = agreement.users.map(({ actor }) => actor)
-    return [
+    const handlers = [
       onDirector(SealModel, () => handOver),
       onFrom(users, ModelDigest, () =>
         Effect.map(reached(outcome, "state what it sealed", "it had sealed its share"), (share) => ({
@@ -49,4 +49,5 @@ export const sealingAtCloud0 = (
         }))
       )
     ]
+    return { outcome, handlers }
   })

@@ -11,7 +11,7 @@ import { Party } from "../../../runtime/messaging/contract.ts"
 import { Store } from "../../../runtime/storage/store.ts"
 import type { Agreement } from "../../party/agreement.ts"
 import { piecesInProgress } from "../../party/bcp-pool.ts"
-import type { Membership } from "../../party/enrolment.ts"
+import type { Membership } from "../../party/handouts.ts"
 import type { Root } from "../../party/root.ts"
 import { sharingOf } from "../../sharing/forms.ts"
 import type { CredentialsFor } from "../setup/credentials.ts"
@@ -21,6 +21,13 @@ import { transformation } from "./transformation.ts"
 
 /** The entry of the joint data set at rest in C1's store. */
 export const archiveEntry = "archive"
+
+/** The entry with the key of a hybrid archive's pieces in C1's stable storage, after the run. */
+export const pieceKeyEntry = "archive-key"
+
+/** Whether an entry of C1's store is of the archive: the whole, or a piece of a share (`protocol/archive/pieces.ts`). */
+export const isOfArchive = (name: string): boolean =>
+  name === archiveEntry || name.startsWith(`${archiveEntry}-`)
 
 /** Stores the archive, and returns how many ciphertexts it has. */
 const storeArchive = (

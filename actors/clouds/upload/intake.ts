@@ -3,16 +3,17 @@
  * that the declared blocks cover the joint training table exactly once. It sees indices and ciphertexts only.
  * What it has confirmed is in stable storage, because the user may have left.
  */
-import { Data, Effect, Option } from "effect"
+import { Data, Effect, Either, Option } from "effect"
 import { ciphertextBytes } from "../../../protocol/bcp/wire.ts"
 import { BlockOutside, CoverageError, checkCoverage } from "../../../protocol/data/coverage.ts"
 import { jointColumns } from "../../../protocol/data/encoding.ts"
 import { type CellBlock, countCells, indicesFromBytes, MalformedRows } from "../../../protocol/data/rows.ts"
+import { requireMemory } from "../../../protocol/learning/plan.ts"
 import { OpenUpload } from "../../../protocol/messages/upload.ts"
 import { type CiphertextPiece, RunAssembly, type WordPiece } from "../../../protocol/sharing/upload.ts"
 import { on } from "../../../runtime/messaging/contract.ts"
 import { Stable, type StoreService } from "../../../runtime/storage/store.ts"
-import { type Agreement, displayName } from "../../party/agreement.ts"
+import { type Agreement, displayName, networkOf } from "../../party/agreement.ts"
 import { NotExpected } from "../../party/handlers.ts"
 import { raised } from "../../party/typed-throws.ts"
 import { sharingOf } from "../../sharing/forms.ts"
@@ -38,6 +39,9 @@ interface InProgress {
   readonly blocks: ReadonlyArray<CellBlock>
   readonly run: StoredRun
 }
+
+/** Bytes of the index of a row in an announcement. */
+const indexBytes = 4
 
 const announcementEntry = (user: string) => `upload-opened-${user}`
 
@@ -140,6 +144,7 @@ export class Intake {
     return Effect.gen(this, function* () {
       const { modulusBits } = this.#agreement.security
       const form = sharingOf(this.#agreement).upload
+      yield* this.#requireRoom(from, announcement)
       const blocks = yield* raised([MalformedRows], () =>
         announcement.blocks.map(({ rows, columns }) => ({
           rows: indicesFromBytes(rows),
@@ -167,6 +172,27 @@ export class Intake {
       }
       return upload
     }).pipe(Effect.provideService(Stable, this.#stable))
+  }
+
+  /** Refuses what the agreed table can't hold, before any memory is taken for it. */
+  #requireRoom(from: string, { rows, blocks }: Announcement) {
+    return Effect.suspend(() => {
+      const refuse = (reason: string) =>
+        new UploadsDisagree({ reason: `${this.#nameOf(from)} announced ${reason}` })
+      const width = jointColumns(this.#agreement.data).length
+      const network = networkOf(this.#agreement)
+      if (Either.isLeft(Either.try(() => requireMemory({ network, rows }))))
+        return refuse(`${rows} training rows, and no cloud has room for so many`)
+      let cells = 0
+      for (const { rows: indices, columns } of blocks) {
+        const held = indices.length / indexBytes
+        if (held > rows) return refuse(`${held} rows in one block, of ${rows} in all`)
+        if (new Set(columns).size < columns.length || columns.some((column) => column >= width))
+          return refuse(`columns that are there twice or not at all, of ${width}`)
+        cells += held * columns.length
+      }
+      return cells > rows * width ? refuse(`${cells} cells of a table that has ${rows * width}`) : Effect.void
+    })
   }
 
   #nameOf(user: string): string {

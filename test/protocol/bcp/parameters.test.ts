@@ -6,6 +6,7 @@ import { bitLength } from "../../../protocol/bcp/integers.ts"
 import { generateSecretKey, publicKey } from "../../../protocol/bcp/keys.ts"
 import { CrtDecryptor, MasterDecryptor } from "../../../protocol/bcp/master-decryption.ts"
 import {
+  checkMasterKey,
   checkParameters,
   generateParameters,
   hasFullOrder,
@@ -76,6 +77,29 @@ describe("received parameters", () => {
     const parameters = { ...known, ...change }
     expect(() => checkParameters(parameters, { insecure: true })).toThrow(InvalidParameters)
     expect(() => checkParameters(parameters, { insecure: true })).toThrow(why)
+  })
+})
+
+describe("a received master key", () => {
+  const { parameters: pp, masterKey } = knownAnswers(512)
+  const { p, q } = masterKey
+
+  it("is that of the parameters", () => {
+    expect(() => checkMasterKey(pp, masterKey)).not.toThrow()
+    expect(() => checkMasterKey(pp, { p: q, q: p })).not.toThrow()
+  })
+
+  it("is refused with what is wrong about it, or about g and k", () => {
+    const refusals = [
+      [pp, { p: p + 2n, q }, "N is not the product of p and q"],
+      [pp, { p: 1n, q: pp.N }, "p and q differ in length"],
+      [{ ...pp, k: pp.k + 1n }, masterKey, "k is not the logarithm of g"],
+      [{ ...pp, g: pp.N2 - pp.g }, masterKey, "g has not the order"],
+      [{ ...pp, g: (pp.g * pp.g) % pp.N2 }, masterKey, "k is not the logarithm of g"],
+      // An N whose factors are prime, but not safely so.
+      [{ ...pp, N: (2n ** 256n - 189n) * q }, { p: 2n ** 256n - 189n, q }, "p is not a safe prime"]
+    ] as const
+    for (const [parameters, key, why] of refusals) expect(() => checkMasterKey(parameters, key)).toThrow(why)
   })
 })
 

@@ -1,4 +1,4 @@
-import { gzipSync } from "node:zlib"
+import { brotliCompressSync, gzipSync } from "node:zlib"
 import { describe, expect, it } from "vitest"
 import { Unreadable } from "../../../protocol/data/byte-source.ts"
 import { readDataFile } from "../../../protocol/data/data-file.ts"
@@ -86,6 +86,60 @@ describe("a file that is something else - is named for what it is, in one line",
     const whole = new Uint8Array(gzipSync(header + rows((row) => `r${row},1,2,ash`)))
     expect(await refused(whole.slice(0, -20))).toContain("is gzip that was cut short")
     expect(await refused(whole.fill(0, 40, 60))).toContain("is not valid gzip: it is damaged")
+  })
+
+  it("gzip that unpacks to more than a file may", async () => {
+    const bomb = new Uint8Array(gzipSync(Buffer.alloc(1 << 24, "\n")))
+    expect(bomb.length).toBeLessThan(20_000)
+    const room = { heap: 1e9, memory: 1e9, unpacked: 1 << 20 }
+    expect(await refused(bomb, { room })).toContain("unpacks to more than 0.0009765625 GiB")
+    const table = header + rows((row) => `r${row},1,2,ash`)
+    const whole = new Uint8Array(gzipSync(table))
+    const exact = { ...room, unpacked: table.length }
+    expect((await readBytes(whole, { room: exact, columns: ["kind"] })).ids.length).toBeGreaterThan(0)
+    expect(await refused(whole, { room: { ...exact, unpacked: table.length - 1 } })).toContain(
+      "unpacks to more"
+    )
+  })
+
+  it("Parquet whose pages unpack to more than it says, or say so", async () => {
+    const id = { name: "id", type: "INT32" as const, cells: [1] }
+    const zeros = Buffer.alloc(1 << 24)
+    for (const [codec, pack] of [
+      [2, gzipSync],
+      [4, brotliCompressSync]
+    ] as const) {
+      const kind = { name: "kind", type: "BYTE_ARRAY" as const, cells: ["ash"], codec }
+      const good = await readBytes(writeParquet([id, { ...kind, pack }]), { columns: ["kind"] })
+      expect(good.ids).toEqual(["1"])
+      // Its header is honest, and the column says nothing of it; or it lies.
+      for (const unpacked of [zeros.length, undefined]) {
+        const bomb = writeParquet([id, { ...kind, pack: () => pack(zeros), ...(unpacked && { unpacked }) }])
+        expect(await refused(bomb, { columns: ["kind"] })).toContain("can't be taken apart")
+      }
+    }
+    // Snappy is unpacked into as much memory as the header says.
+    const snappy = {
+      name: "kind",
+      type: "BYTE_ARRAY" as const,
+      cells: ["ash"],
+      codec: 1,
+      unpacked: 2 ** 31 - 1
+    }
+    const before = process.memoryUsage().arrayBuffers
+    expect(await refused(writeParquet([id, snappy]), { columns: ["kind"] })).toContain("can't be taken apart")
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 28)
+  })
+
+  it("Parquet with another number of rows than its groups have", async () => {
+    const columns = [
+      { name: "id", type: "INT32" as const, cells: [1] },
+      { name: "kind", type: "BYTE_ARRAY" as const, cells: ["ash"] }
+    ]
+    for (const rowsInAll of [2, 2 ** 40, -1])
+      expect(await refused(writeParquet(columns, rowsInAll), { columns: ["kind"] })).toContain(
+        `says that it has ${rowsInAll} rows, and 1 in its groups`
+      )
   })
 
   it("IDX with another first byte, whatever separators seem to be in it", async () => {

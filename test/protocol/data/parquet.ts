@@ -64,6 +64,10 @@ export interface WrittenColumn
   readonly type: Type
   readonly cells: ReadonlyArray<number | bigint | boolean | string | Uint8Array | null>
   readonly codec?: number
+  /** Compresses the page. */
+  readonly pack?: (page: Buffer) => Uint8Array
+  /** What the page's header says that it unpacks to. */
+  readonly unpacked?: number
 }
 
 /** A value of Thrift: its type in the compact protocol, and its bytes. */
@@ -157,19 +161,20 @@ const levels = (cells: WrittenColumn["cells"]): Buffer => {
   return Buffer.concat([length, run])
 }
 
-/** A file of one group of rows, every column optional, plain and not compressed. */
-export const writeParquet = (columns: ReadonlyArray<WrittenColumn>): Uint8Array => {
+/** A file of one group of rows, every column optional and plain. `rowsInAll` is what it says of itself. */
+export const writeParquet = (columns: ReadonlyArray<WrittenColumn>, rowsInAll?: number): Uint8Array => {
   const rows = columns[0]!.cells.length
   let at = 4
   const chunks = columns.map((column) => {
     const page = Buffer.concat([levels(column.cells), plain(column)])
+    const packed = column.pack?.(page) ?? page
     const [, header] = struct({
       1: int(0),
-      2: int(page.length),
-      3: int(page.length),
+      2: int(column.unpacked ?? page.length),
+      3: int(packed.length),
       5: struct({ 1: int(rows), 2: int(0), 3: int(3), 4: int(3) })
     })
-    const bytes = Buffer.concat([header, page])
+    const bytes = Buffer.concat([header, packed])
     const from = at
     at += bytes.length
     const data = struct({
@@ -178,7 +183,7 @@ export const writeParquet = (columns: ReadonlyArray<WrittenColumn>): Uint8Array 
       3: list([text(column.name)]),
       4: int(column.codec ?? 0),
       5: long(rows),
-      6: long(bytes.length),
+      6: long(header.length + page.length),
       7: long(bytes.length),
       9: long(from)
     })
@@ -203,7 +208,7 @@ export const writeParquet = (columns: ReadonlyArray<WrittenColumn>): Uint8Array 
   const [, footer] = struct({
     1: int(1),
     2: list([struct({ 4: text("schema"), 5: int(columns.length) }), ...schema]),
-    3: long(rows),
+    3: long(rowsInAll ?? rows),
     4: list([group])
   })
   const length = Buffer.alloc(4)

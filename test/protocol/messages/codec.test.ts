@@ -1,5 +1,6 @@
 import { Either } from "effect"
 import fc from "fast-check"
+import { Packr } from "msgpackr"
 import { describe, expect, it } from "vitest"
 import { decode, encode } from "../../../protocol/messages/codec.ts"
 import {
@@ -49,6 +50,45 @@ describe("codec", () => {
     for (let length = 0; length < wire.length; length++)
       expect(Either.isLeft(decode("test", wire.subarray(0, length))), `${length} bytes`).toBe(true)
     expect(Either.isLeft(decode("test", new Uint8Array([...wire, 0])))).toBe(true)
+  })
+
+  it("makes nothing of extension types, wherever they are", () => {
+    const packr = new Packr({ moreTypes: true, structuredClone: true, useRecords: false })
+    const itself: Record<string, unknown> = { twice: [1] }
+    itself.itself = itself
+    const extended: Readonly<Record<string, Uint8Array>> = {
+      date: packr.pack(new Date(0)),
+      "date before 1970": packr.pack(new Date(-1)),
+      error: packr.pack(new RangeError("no")),
+      set: packr.pack(new Set([1])),
+      "regular expression": packr.pack(/a+/g),
+      // A type and its bytes.
+      "typed array": new Uint8Array([0xd8, 0x74, 8, ...new Uint8Array(15)]),
+      "large integer": packr.pack(2n ** 80n),
+      undefined: packr.pack(undefined),
+      reference: packr.pack(itself),
+      record: new Packr({ useRecords: true }).pack({ a: 1 }),
+      "bundled strings": new Packr({ bundleStrings: true }).pack(["a".repeat(40), "b".repeat(40)]),
+      "unknown type": new Uint8Array([0xc7, 1, 0x33, 0]),
+      "never used": new Uint8Array([0xc1])
+    }
+    for (const [name, bytes] of Object.entries(extended)) {
+      const held = new Uint8Array([0x81, 0xa1, 0x61, 0x91, ...bytes])
+      for (const wire of [new Uint8Array(bytes), held]) {
+        const refused = Either.getOrThrow(Either.flip(decode("test", wire)))
+        expect(refused.message, name).toContain("extension type")
+      }
+    }
+  })
+
+  it("believes no length that there are no bytes for", () => {
+    for (const wire of [
+      [0xdd, 0xff, 0xff, 0xff, 0xff],
+      [0xdf, 0x7f, 0xff, 0xff, 0xff, 0xa1, 0x61],
+      [0xc6, 0xff, 0xff, 0xff, 0xff, 1],
+      [0xdb, 0x00, 0x10, 0x00, 0x00]
+    ])
+      expect(Either.isLeft(decode("test", new Uint8Array(wire)))).toBe(true)
   })
 
   it("survives any bytes", () => {

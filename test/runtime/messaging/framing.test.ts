@@ -182,4 +182,21 @@ describe("sending again", () => {
     sent.underWay = 0
     expect(takeAgain(sent, 60_000)).toBe(true)
   })
+
+  it("counts what very many small pieces take, and keeps no frame for a byte of it", () => {
+    const limits = { ...defaultLimits, fragmentedMessages: 4096, fragmentedBytes: 1_000_000 }
+    const reassembly = new Reassembly(limits)
+    const frame = new Uint8Array(1 << 20)
+    const small = (id: number, number: number): Envelope => ({
+      ...{ kind: "fragment", id: `x-${id}`, tag: "Upload", number, of: 1000 },
+      body: frame.subarray(0, 1)
+    })
+    for (let id = 0; id < 100; id++)
+      for (let number = 0; number < 999; number++) add(reassembly, small(id, number))
+    // 256 bytes a piece and one more: fewer than four messages fit.
+    expect(reassembly.incomplete).toBeLessThanOrEqual(4)
+    frame[0] = 9
+    const whole = add(reassembly, small(99, 999))
+    expect(whole?.slice(0, 999).every((byte) => byte === 0)).toBe(true)
+  })
 })

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { chmod, mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
@@ -29,6 +29,17 @@ const suite = (name: string, layer: Layer.Layer<Stores.Store, Stores.StoreFailed
         yield* store.remove("b")
         yield* store.remove("never-there")
         expect(yield* store.list).toEqual(["a", "c.1"])
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("erases what is there, and does not mind what is not", () =>
+      Effect.gen(function* () {
+        const store = yield* Stores.Store
+        yield* store.put("secret", new Uint8Array(3_000_000).fill(7))
+        yield* store.erase("secret")
+        yield* store.erase("never-there")
+        expect(yield* store.list).toEqual([])
+        expect(yield* store.get("secret")).toEqual(Option.none())
       }).pipe(Effect.provide(layer))
     )
 
@@ -65,6 +76,23 @@ describe("directory store", () => {
         Option.some(new Uint8Array([9]))
       )
       expect(yield* Effect.promise(() => readdir(path))).toEqual(["kept"])
+    })
+  )
+
+  it.scoped("overwrites what it erases, and follows no link", () =>
+    Effect.gen(function* () {
+      const path = yield* folder
+      const elsewhere = join(yield* folder, "elsewhere")
+      yield* Effect.promise(() => writeFile(elsewhere, "another's"))
+      const store = yield* Stores.folderStore(path)
+      yield* store.put("secret", new Uint8Array(70_000).fill(7))
+      const held = yield* Effect.promise(() => open(join(path, "secret"), "r"))
+      yield* Effect.addFinalizer(() => Effect.promise(() => held.close()))
+      yield* Effect.promise(() => symlink(elsewhere, join(path, "link")))
+      for (const name of ["secret", "link"]) yield* store.erase(name)
+      expect((yield* Effect.promise(() => held.readFile())).every((byte) => byte === 0)).toBe(true)
+      expect(yield* Effect.promise(() => readFile(elsewhere, "utf8"))).toBe("another's")
+      expect(yield* Effect.promise(() => readdir(path))).toEqual([])
     })
   )
 
@@ -115,7 +143,12 @@ describe("stable storage", () => {
       const file = join(path, Stores.stableFolder, "weights-64")
       expect((yield* Effect.promise(() => readFile(file))).includes("share")).toBe(false)
       for (const other of [{ party: "cloud1" }, { run: "s" }, { secret: Redacted.make("p-another") }]) {
-        const error = yield* Effect.flip(Effect.flatMap(open(other), (store) => store.get("weights-64")))
+        expect(yield* Effect.flip(open(other))).toMatchObject({ _tag: "StateKeyWrong" })
+        const store = Stores.encrypted(yield* Stores.folderStore(join(path, Stores.stableFolder)), {
+          ...owner,
+          ...other
+        })
+        const error = yield* Effect.flip(store.get("weights-64"))
         expect(error).toMatchObject({ _tag: "StoredBytesChanged", name: "weights-64" })
       }
     })

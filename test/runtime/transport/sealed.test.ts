@@ -1,14 +1,21 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Logger, LogLevel } from "effect"
 import { ask, Bytes } from "../../../protocol/messages/message.ts"
-import { dealers, inboxOf, parseSubject, subjectOf } from "../../../protocol/messages/subjects.ts"
+import {
+  dealers,
+  inboxOf,
+  memberNamed,
+  parseSubject,
+  subjectOf
+} from "../../../protocol/messages/subjects.ts"
 import { Schema } from "../../../protocol/schema.ts"
 import { exchange, on, Party } from "../../../runtime/messaging/contract.ts"
 import * as Parties from "../../../runtime/messaging/party.ts"
 import { faulty, type MessageFault } from "../../../runtime/transport/faulty.ts"
 import { type Hub, makeHub } from "../../../runtime/transport/memory.ts"
+import { withSeals } from "../../../runtime/transport/sealed.ts"
 import { Transport } from "../../../runtime/transport/transport.ts"
-import { channelsOf } from "../../support/identities.ts"
+import { channelsOf, identityOf } from "../../support/identities.ts"
 import { patienceMs } from "../../support/patience.ts"
 import { Network, transportSuite } from "../messaging/conformance.ts"
 
@@ -101,6 +108,53 @@ describe("channels over links that corrupt and truncate", () => {
       expect(both).toEqual([sent(1), sent(0)])
       expect(harmed.get("corruption")).toBeGreaterThan(10)
       expect(harmed.get("truncation")).toBeGreaterThan(5)
+    })
+  )
+})
+
+describe("channels - of very many processes", () => {
+  /** A process that knows sessions with two others, and a way to write to it from members of its party. */
+  const crowded = Effect.gen(function* () {
+    const hub = makeHub()
+    const real = (name: string) => Effect.map(Layer.build(hub.layer(name)), Context.get(Transport))
+    const options = {
+      run: "r",
+      identity: identityOf("kgc"),
+      keyOf: () => identityOf("kgc").publicKey,
+      agreed: () => new Uint8Array(0)
+    }
+    const main = yield* withSeals({ ...options, name: "kgc", mostPeers: 2 }, yield* real("kgc"))
+    const arrived: Array<number> = []
+    yield* main.subscribe(inboxOf("r", "kgc"), ({ data }) => void arrived.push(data[0]!))
+    const worker = (id: string) =>
+      Effect.gen(function* () {
+        const name = memberNamed("kgc", "worker", id)
+        const transport = yield* withSeals({ ...options, name }, yield* real(name))
+        yield* transport.subscribe(inboxOf("r", name), () => {})
+        const subject = subjectOf({ run: "r", to: "kgc", from: name, channel: "ask" })
+        const send = (content: number) =>
+          Effect.gen(function* () {
+            transport.send(subject, new Uint8Array([content]))
+            for (let turn = 0; turn < 50; turn++) yield* Effect.yieldNow()
+          })
+        return { send }
+      })
+    return { arrived, worker }
+  })
+
+  it.scoped("keeps sessions of so many, and has the first begin anew", () =>
+    Effect.gen(function* () {
+      const { arrived, worker } = yield* crowded
+      const [a, b, c] = [yield* worker("a"), yield* worker("b"), yield* worker("c")]
+      yield* a.send(1)
+      yield* b.send(2)
+      yield* a.send(3)
+      expect(arrived).toEqual([1, 2, 3])
+      yield* c.send(4)
+      // The first is not known any more: what it sends is lost, and it begins a session again.
+      yield* a.send(5)
+      yield* a.send(6)
+      expect(arrived).toEqual([1, 2, 3, 4, 6])
     })
   )
 })

@@ -311,6 +311,7 @@ describe("run and report", () => {
     bytes: { predicted: 1, measured: 1, byPhase: {} },
     peakMemoryBytes: null,
     seconds: { setup: 0, upload: 0, transform: 0, train: 0, output: 0, total: 0 },
+    kept: {},
     recoveries: [],
     faults: null,
     expectations: [

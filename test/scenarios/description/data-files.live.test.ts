@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
@@ -7,9 +7,9 @@ import { FileSystem } from "@effect/platform"
 import { SystemError } from "@effect/platform/Error"
 import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { ConfigProvider, Effect, Layer } from "effect"
 import type { DataDescription } from "../../../protocol/data/encoding.ts"
-import { readTable } from "../../../scenarios/description/data-files.ts"
+import { readTable, requireOwnFile } from "../../../scenarios/description/data-files.ts"
 
 const description: DataDescription = {
   id: "id",
@@ -45,6 +45,31 @@ describe("data files - on this machine", () => {
         ])
         expect(columns.get("size")!.values[rows - 1]).toBe(rows - 1)
       }
+    }).pipe(Effect.provide(NodeContext.layer))
+  )
+
+  it.scopedLive("are the scenario's own wherever links lead to", () =>
+    Effect.gen(function* () {
+      const [study, elsewhere] = [yield* folder, yield* folder]
+      const scenario = join(study, "study.yaml")
+      mkdirSync(join(study, "own"))
+      writeFileSync(join(study, "own", "a.csv"), table)
+      writeFileSync(join(elsewhere, "a.csv"), table)
+      symlinkSync(join(study, "own"), join(study, "inside"))
+      symlinkSync(elsewhere, join(study, "outside"))
+      symlinkSync("/etc/passwd", join(study, "passwd.csv"))
+      symlinkSync(study, join(elsewhere, "study"))
+      yield* requireOwnFile(scenario, join(study, "inside", "a.csv"))
+      yield* requireOwnFile(join(elsewhere, "study", "study.yaml"), join(elsewhere, "study", "own", "a.csv"))
+      for (const file of ["outside/a.csv", "passwd.csv", "inside/../../a.csv"])
+        expect(yield* Effect.flip(requireOwnFile(scenario, join(study, file))), file).toMatchObject({
+          _tag: "Unreadable",
+          reason: expect.stringContaining("is outside of")
+        })
+      const allowing = new Map([["BICAMERAL_DATA_ROOT", join(elsewhere, "")]])
+      yield* requireOwnFile(scenario, join(study, "outside", "a.csv")).pipe(
+        Effect.withConfigProvider(ConfigProvider.fromMap(allowing))
+      )
     }).pipe(Effect.provide(NodeContext.layer))
   )
 

@@ -2,7 +2,7 @@ import { FileSystem, Path } from "@effect/platform"
 import { SystemError } from "@effect/platform/Error"
 import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Either, Layer, Option } from "effect"
+import { ConfigProvider, Effect, Either, Layer, Option } from "effect"
 import { stringify } from "yaml"
 import { seededKey } from "../../../protocol/seeding.ts"
 import { agreementOf } from "../../../scenarios/description/agreement.ts"
@@ -230,10 +230,34 @@ describe("scenario - paths of data files", () => {
       Effect.either
     )
 
-  it.effect("are taken as they are where they are absolute", () =>
+  it.effect("are in the folder of the scenario, unless their owner allows another", () =>
     Effect.gen(function* () {
-      const read = yield* north1("some/where/plain.yaml", "/srv/north.csv", { "/srv/north.csv": north })
-      expect(Either.getOrThrow(read)[0]?.ids).toEqual(["n1", "n2"])
+      const scenario = "/study/plain.yaml"
+      const contents = {
+        "/srv/data/north.csv": north,
+        "/study/own/north.csv": north,
+        "/study2/north.csv": north
+      }
+      const inside = yield* north1(scenario, "/study/own/north.csv", contents)
+      expect(Either.getOrThrow(inside)[0]?.ids).toEqual(["n1", "n2"])
+      for (const [file, place] of [
+        ["/srv/data/north.csv", "/srv/data/north.csv"],
+        ["../study2/north.csv", "/study2/north.csv"],
+        ["own/../../srv/data/north.csv", "/srv/data/north.csv"],
+        ["/etc/passwd", "/etc/passwd"],
+        ["../nothing.csv", "/nothing.csv"],
+        ["..", "/"]
+      ] as const)
+        expect(refusal(yield* north1(scenario, file, contents)), file).toContain(
+          `${place} is outside of /study, the folder of the scenario, and a scenario can't name any file of this machine; move it there, or allow its folder with BICAMERAL_DATA_ROOT=DIR`
+        )
+      const allowing = (roots: string, file: string) =>
+        north1(scenario, file, contents).pipe(
+          Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["BICAMERAL_DATA_ROOT", roots]])))
+        )
+      const allowed = yield* allowing("/data:/srv", "../srv/data/north.csv")
+      expect(Either.getOrThrow(allowed)[0]?.ids).toEqual(["n1", "n2"])
+      expect(refusal(yield* allowing("/srv/dat", "/srv/data/north.csv"))).toContain("is outside of")
     })
   )
 
@@ -261,7 +285,7 @@ describe("scenario - paths of data files", () => {
       expect(refusal(yield* Effect.either(loadScenario("/dev/zero")))).toBe(
         "/dev/zero: is a device; give the path of a scenario file"
       )
-      const text = stringify({ ...plainScenario, ...holding("..") })
+      const text = stringify({ ...plainScenario, ...holding("./") })
       yield* Effect.gen(function* () {
         const system = yield* FileSystem.FileSystem
         const file = `${yield* system.makeTempDirectoryScoped()}/plain.yaml`

@@ -51,6 +51,7 @@ describe("scenario schema - defaults", () => {
         threads: {}
       },
       reveal: [],
+      archive: "keep",
       deadlines: { replyTimeoutMs: 60_000, roundTimeoutMs: 60_000, phaseTimeoutMs: 3_600_000 },
       expect: {}
     })

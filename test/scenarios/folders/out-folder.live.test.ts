@@ -15,8 +15,10 @@ import { dirname, join, relative } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { drawSecret } from "../../../protocol/channels/identity.ts"
+import { actorNames } from "../../../protocol/messages/subjects.ts"
 import { everyUser } from "../../../runtime/broker/start.ts"
-import { credentialsIn } from "../../../scenarios/folders/kept-credentials.ts"
+import { drawStateKey } from "../../../runtime/storage/state-key.ts"
+import { credentialsIn, keepOnlyStateKeys } from "../../../scenarios/folders/kept-credentials.ts"
 import {
   beginIn,
   claimOut,
@@ -27,7 +29,7 @@ import {
 } from "../../../scenarios/folders/out-folder.ts"
 import type { Begun } from "../../../scenarios/folders/run-mark.ts"
 import { withVariables } from "../../support/environment.ts"
-import { runInMemory, splits, temporaryFolder, writeScenario } from "../../support/small-scenario.ts"
+import { allOwn, runInMemory, splits, temporaryFolder, writeScenario } from "../../support/small-scenario.ts"
 
 type Files = Readonly<Record<string, string>>
 
@@ -66,7 +68,8 @@ const begun: Begun = {
 const result = { scenario: "leaves", run, transport: "nats", modulusBits: 512, expectations: [] }
 const model = '{"format":"bicameral model","version":1}\n'
 const credentials = JSON.stringify({
-  identities: Object.fromEntries(everyUser.map((user) => [user, Redacted.value(drawSecret())]))
+  identities: Object.fromEntries(everyUser.map((user) => [user, Redacted.value(drawSecret())])),
+  stateKeys: Object.fromEntries(actorNames.map((actor) => [actor, Redacted.value(drawStateKey())]))
 })
 
 /** What a run over NATS leaves in its parties' folders, some of everything. */
@@ -84,6 +87,7 @@ const ofParties: Files = {
   "parties/cloud1/archive-key": "",
   "parties/cloud1/archive-user2-10": "",
   "parties/cloud1/sealed-model": "",
+  "parties/cloud1/ended": "",
   "parties/cloud1/stable/.weights-64.0f8fad5b-d9cb-469f-a165-70867728950e": "cut sho",
   "parties/director/outcome.json": "{}",
   "parties/user16/model.json": model,
@@ -501,13 +505,15 @@ describe("an out folder to be resumed", () => {
       const file = join(folder, "credentials.json")
       expect((yield* Effect.promise(() => lstat(file))).mode & 0o777).toBe(0o600)
       const whole = yield* Effect.promise(() => readFile(file, "utf8"))
-      const { identities } = JSON.parse(whole)
+      const { identities, stateKeys } = JSON.parse(whole)
       yield* put(folder, { "parties/kgc/stable/root": "sealed" })
       for (const text of [
         ...["", "{", "[]", "{}", whole.slice(0, -20)],
-        JSON.stringify({ identities: { ...identities, user3: undefined } }),
-        JSON.stringify({ identities: { ...identities, user3: 7 } }),
-        JSON.stringify({ identities: { ...identities, user3: identities.user3.slice(1) } })
+        JSON.stringify({ identities }),
+        JSON.stringify({ identities: { ...identities, user3: undefined }, stateKeys }),
+        JSON.stringify({ identities: { ...identities, user3: 7 }, stateKeys }),
+        JSON.stringify({ identities: { ...identities, user3: identities.user3.slice(1) }, stateKeys }),
+        JSON.stringify({ identities, stateKeys: { ...stateKeys, user3: stateKeys.user3.slice(1) } })
       ]) {
         yield* put(folder, { "credentials.json": text })
         const { message } = yield* Effect.flip(credentialsIn(folder, parties))
@@ -518,6 +524,28 @@ describe("an out folder to be resumed", () => {
       expect((yield* Effect.flip(credentialsIn(folder, parties))).message).toContain(
         `${file} is not there any more`
       )
+    })
+  )
+
+  it.scopedLive("has no secrets left but the state keys that still protect something", () =>
+    Effect.gen(function* () {
+      const folder = join(yield* temporaryFolder, "out")
+      yield* open(folder)
+      const { stateKeys } = yield* credentialsIn(folder, join(folder, "parties"))
+      const file = join(folder, "credentials.json")
+      yield* keepOnlyStateKeys(folder, ["cloud0", "user2"])
+      expect(JSON.parse(yield* Effect.promise(() => readFile(file, "utf8")))).toEqual({
+        identities: {},
+        stateKeys: {
+          cloud0: Redacted.value(stateKeys.cloud0!),
+          user2: Redacted.value(stateKeys.user2!)
+        }
+      })
+      // The next run knows it for its own.
+      yield* allOwn(folder)
+      yield* keepOnlyStateKeys(folder, [])
+      expect(yield* Effect.promise(() => readdir(folder))).not.toContain("credentials.json")
+      yield* keepOnlyStateKeys(folder, [])
     })
   )
 

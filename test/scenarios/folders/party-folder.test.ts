@@ -1,5 +1,5 @@
 /** A party takes a folder that is empty or its own, and writes over nothing in any other. */
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises"
+import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -37,6 +37,17 @@ describe("the folder of a party", () => {
         `the folder ${folder} is that of kgc;`
       )
       expect(yield* text(folder, "notes.txt")).toBe("mine")
+    })
+  )
+
+  it.scopedLive("is closed to others, also where its user has made it open to them", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      yield* Effect.promise(() => chmod(folder, 0o755))
+      yield* hold(folder)
+      const modeOf = (path: string) => Effect.promise(async () => (await stat(path)).mode & 0o777)
+      expect(yield* modeOf(folder)).toBe(0o700)
+      expect(yield* modeOf(join(folder, "party.json"))).toBe(0o600)
     })
   )
 

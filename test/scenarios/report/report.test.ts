@@ -30,6 +30,11 @@ const result: RunResult = {
     }
   },
   seconds: { setup: 3.21, upload: 1, transform: 2, train: 61.7, output: 0.5, total: 70.41 },
+  kept: {
+    kgc: [],
+    cloud1: ["the archive, encrypted"],
+    user1: ["the model", "its secret key, under its state key"]
+  },
   recoveries: [],
   faults: null,
   expectations: []
@@ -147,6 +152,12 @@ describe("report", () => {
     })
     expect(text).not.toMatch(/NaN|Infinity|undefined|null|unknown|−0\b/)
     expect(line(text, "accuracy")).toBe("accuracy     no held-out row was tested; no float64 reference: none")
+  })
+
+  it("lists what each party kept", () => {
+    const text = told()
+    expect(line(text, "  kgc")).toBe("  kgc     nothing")
+    expect(line(text, "  user1")).toBe("  user1   the model; its secret key, under its state key")
   })
 
   it("sets times side by side, with a ratio only to a time above nothing", () => {

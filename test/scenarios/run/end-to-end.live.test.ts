@@ -1,5 +1,5 @@
 /** The program from the command line: a process a party over a broker of its own, and what it leaves behind. */
-import { readdir, readFile, symlink, writeFile } from "node:fs/promises"
+import { cp, readdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
@@ -122,7 +122,7 @@ const quickly = (name: string) =>
     yield* Effect.promise(async () => {
       const scenario = parse(await readFile(join(scenarios, `${name}.yaml`), "utf8")) as object
       await writeFile(file, stringify({ ...scenario, security: { modulusBits: 512, insecure: true } }))
-      await symlink(join(scenarios, "data"), join(folder, "data"))
+      await cp(join(scenarios, "data"), join(folder, "data"), { recursive: true })
     })
     const out = join(folder, "out")
     return { result: yield* runInMemory(file, out), model: yield* readJson<Model>(out, "model.json") }

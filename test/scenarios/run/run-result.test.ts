@@ -27,7 +27,11 @@ const outcome: RunOutcome = {
   tested: { correct: 1, total: 2 },
   seconds: { setup: 1, upload: 2, transform: 3, train: 4, output: 5 },
   traffic: [{ from: "user1", to: "cloud0", tag: "UploadShare0", messages: 1, bytes: 100 }],
-  peakMemoryBytes: { kgc: 1e6 }
+  peakMemoryBytes: { kgc: 1e6 },
+  kept: {
+    kgc: { kept: [], sealed: [] },
+    user1: { kept: ["the model"], sealed: ["its secret key"] }
+  }
 }
 
 const measured: Measured = {

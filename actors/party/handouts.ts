@@ -1,0 +1,168 @@
+/**
+ * What a party checks of what the KGC hands out. The KGC draws all keys and is trusted with them, but what it hands out must
+ * be what it says it is, and fit together: each party checks what it can tell from what it has, and C0, which knows the
+ * factors of N, the parameters themselves.
+ */
+import { Data, Effect } from "effect"
+import { bitLength, fromBytes } from "../../protocol/bcp/integers.ts"
+import {
+  checkPublicKey,
+  InvalidPublicKey,
+  joinPublicKeys,
+  publicKey as publicKeyFrom,
+  secretKeyBits
+} from "../../protocol/bcp/keys.ts"
+import {
+  checkParameters,
+  InsecureModulus,
+  InvalidParameters,
+  type Parameters
+} from "../../protocol/bcp/parameters.ts"
+import { decodeParameters, elementBytes, plaintextBytes, secretKeyBytes } from "../../protocol/bcp/wire.ts"
+import { Cloud0Secrets, Cloud1Secrets, UserSecrets } from "../../protocol/messages/enrolment.ts"
+import type { Format } from "../../protocol/messages/message.ts"
+import { type NotAUser, type Published, publicKeyOf } from "../../protocol/sharing/published.ts"
+import { Party } from "../../runtime/messaging/contract.ts"
+import type { JobFailed } from "../../runtime/work/pool.ts"
+import { type Agreement, displayName } from "./agreement.ts"
+import { BcpPool } from "./bcp-pool.ts"
+import { raised } from "./typed-throws.ts"
+
+/** A value that the KGC handed out is not what it must be. The reason shows nothing of a secret one. */
+export class HandedOutWrong extends Data.TaggedError("HandedOutWrong")<{
+  readonly value: string
+  readonly reason: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `The KGC handed out ${this.value} that can't be used: ${this.reason}; have the operator of the KGC look into it, and start a new run`
+  }
+}
+
+/** A party's membership of a run: what is published, checked. */
+export interface Membership extends Published {
+  readonly parameters: Parameters
+}
+
+/** The secrets of a role, and their check. */
+export interface Handout<S, R> {
+  readonly secrets: Format<S>
+  readonly check: (
+    agreement: Agreement,
+    membership: Membership,
+    secrets: S
+  ) => Effect.Effect<void, HandedOutWrong | NotAUser | JobFailed, R>
+}
+
+/** Names the types of a handout. */
+const handout = <S, R>(of: Handout<S, R>): Handout<S, R> => of
+
+const requireThat = (holds: boolean, value: string, reason: string): Effect.Effect<void, HandedOutWrong> =>
+  holds ? Effect.void : new HandedOutWrong({ value, reason })
+
+/** Refuses bytes of another length, and a key of zeros, which would be everybody's. */
+const requireKey = (key: Uint8Array, value: string) =>
+  requireThat(
+    key.some((byte) => byte !== 0),
+    value,
+    "it is all zeros"
+  )
+
+/** Checks what the KGC publishes: the agreed size, sound parameters, a key of each user, and their product. */
+export const checkPublished = (
+  agreement: Agreement,
+  published: Published
+): Effect.Effect<Membership, HandedOutWrong> =>
+  Effect.gen(function* () {
+    const { modulusBits, insecure } = agreement.security
+    const { bits, N, k, g } = published.wire
+    yield* requireThat(
+      bits === modulusBits,
+      `parameters of ${bits} bits`,
+      `the scenario asks for ${modulusBits}`
+    )
+    const whole =
+      N.length === plaintextBytes({ bits }) && k.length === N.length && g.length === elementBytes({ bits })
+    yield* requireThat(whole, "parameters", "they are not of their width")
+    const parameters = decodeParameters(published.wire)
+    yield* raised([InsecureModulus, InvalidParameters], () => checkParameters(parameters, { insecure })).pipe(
+      Effect.mapError((error) => new HandedOutWrong({ value: "parameters", reason: reasonOf(error) }))
+    )
+    yield* checkKeys(agreement, parameters, published)
+    yield* requireKey(published.orderKey, "a key of the batch order")
+    return { ...published, parameters }
+  })
+
+const reasonOf = (error: InsecureModulus | InvalidParameters | InvalidPublicKey): string =>
+  "why" in error ? error.why : error.message
+
+const checkKeys = (
+  agreement: Agreement,
+  parameters: Parameters,
+  { publicKeys, unifiedPublicKey }: Published
+): Effect.Effect<void, HandedOutWrong> =>
+  Effect.gen(function* () {
+    const agreed = agreement.users.map(({ actor }) => actor)
+    const listed = [...publicKeys.keys()]
+    yield* requireThat(
+      agreed.length === listed.length && agreed.every((actor) => publicKeys.has(actor)),
+      "a list of public keys",
+      `it is of ${listed.join(", ")}; the users are ${agreed.join(", ")}`
+    )
+    for (const [actor, key] of publicKeys) {
+      const value = `a public key of ${displayName(agreement, actor)}`
+      yield* requireThat(key.length === elementBytes(parameters), value, "it is not of its width")
+      yield* raised([InvalidPublicKey], () => checkPublicKey(parameters, fromBytes(key))).pipe(
+        Effect.mapError((error) => new HandedOutWrong({ value, reason: reasonOf(error) }))
+      )
+    }
+    const product = joinPublicKeys(parameters, [...publicKeys.values()].map(fromBytes))
+    yield* requireThat(
+      unifiedPublicKey.length === elementBytes(parameters) && product === fromBytes(unifiedPublicKey),
+      "a joint key",
+      "it is not the product of the users' public keys"
+    )
+  })
+
+/** At a user: sk_i has the agreed length, and g^sk_i is the public key that all others have of this user. */
+export const ofUser = handout({
+  secrets: UserSecrets,
+  check: (agreement, membership, { secretKey }) =>
+    Effect.gen(function* () {
+      const party = yield* Party
+      const { parameters } = membership
+      const secret = fromBytes(secretKey)
+      const most = secretKeyBits(parameters, agreement.security.exponents)
+      yield* requireThat(
+        secretKey.length === secretKeyBytes(parameters) && bitLength(secret) <= most,
+        "a secret key",
+        `it is longer than ${most} bits, or not of its width`
+      )
+      const published = yield* publicKeyOf(membership, party.name)
+      yield* requireThat(
+        publicKeyFrom(parameters, secret) === fromBytes(published),
+        "a secret key",
+        "it is not that of the public key that the KGC publishes for this user"
+      )
+    })
+})
+
+/** At C0: the master key is that of the parameters, and these are what they must be. */
+export const ofCloud0 = handout({
+  secrets: Cloud0Secrets,
+  check: (_, { parameters }, { p, q, prgKey }) =>
+    Effect.gen(function* () {
+      const pool = yield* BcpPool
+      yield* requireKey(prgKey, "a key k_0")
+      // Tests of primality, which take a while.
+      const { wrong } = yield* pool.run("examineMasterKey", { parameters, masterKey: { p, q } })
+      if (wrong !== undefined)
+        return yield* new HandedOutWrong({ value: "a master key or parameters", reason: wrong })
+    })
+})
+
+/** At C1. */
+export const ofCloud1 = handout({
+  secrets: Cloud1Secrets,
+  check: (_agreement, _membership, { prgKey }) => requireKey(prgKey, "a key k_1")
+})
