@@ -27,10 +27,7 @@ import type { Gathering } from "../party/gathering.ts"
 import { type Root, unchanged } from "../party/root.ts"
 import { raised } from "../party/typed-throws.ts"
 import { yieldTurn } from "../party/yield-turn.ts"
-import { digestDeclared } from "./upload-digest.ts"
-
-/** What a user declares to hold, as it travels. */
-export type Declared = Effect.Effect.Success<ReturnType<typeof Declaration.payload.decode>>
+import { type Declared, digestDeclared } from "./upload-digest.ts"
 
 /** What the users have agreed on, as one of them sees it. */
 export interface AgreedRows {

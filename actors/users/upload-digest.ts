@@ -6,7 +6,9 @@ import { createHash } from "node:crypto"
 import { Effect } from "effect"
 import { CanonicalWriter } from "../../protocol/canonical.ts"
 import { Declaration } from "../../protocol/messages/upload.ts"
-import type { Declared } from "./rows.ts"
+
+/** What a user declares to hold, as it travels. */
+export type Declared = Effect.Effect.Success<ReturnType<typeof Declaration.payload.decode>>
 
 /** SHA-256 of what a user declares. */
 export const digestDeclared = (declared: Declared) =>

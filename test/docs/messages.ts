@@ -153,6 +153,7 @@ export const routes: ReadonlyMap<string, Route> = new Map([
   ["OpenUpload", route("upload", "user1 user2", clouds)],
   ["UploadShare0", route("upload", "user1 user2", "cloud0")],
   ["UploadShare1", route("upload", "user1 user2", "cloud1")],
+  ["UploadRandomness", route("upload", "user1 user2", "cloud0")],
   ["UploadWords1", route("upload", "user1 user2", "cloud1")],
   ["Transform", route("transform", "director", clouds)],
   ["Reencrypt", route("transform", "cloud1", "cloud0")],

@@ -2,7 +2,9 @@
  * All checkers of the frames of one run. They stand outside: they see every frame that is sent, every byte
  * that is drawn at random and the data, and ask no party.
  */
+import { Enrolment } from "../../../protocol/messages/enrolment.ts"
 import { decodeEnvelope } from "../../../protocol/messages/envelope.ts"
+import { RowSalt } from "../../../protocol/messages/upload.ts"
 import type { SentFrame, Violation } from "./frame.ts"
 import { MaskWatch } from "./masks.ts"
 import { RoundWatch } from "./order.ts"
@@ -15,6 +17,12 @@ export interface FrameWatch {
   readonly see: (frame: SentFrame, envelope?: ReturnType<typeof decodeEnvelope>) => void
 }
 
+/** Messages that hand a secret to the party that it is for; frames are seen before they are sealed. */
+const handingOver: ReadonlyArray<string> = [Enrolment.tag, RowSalt.tag]
+
+const isHandedOver = (envelope: ReturnType<typeof decodeEnvelope>): boolean =>
+  envelope._tag === "Right" && handingOver.includes(envelope.right.tag)
+
 /** Watches the frames of a run whose clouds take `roundsAStep` rounds for a training step. */
 export const watchFrames = (secrets: Secrets, roundsAStep: number): FrameWatch => {
   const watches = [new RoundWatch(), new MaskWatch(roundsAStep)]
@@ -22,7 +30,7 @@ export const watchFrames = (secrets: Secrets, roundsAStep: number): FrameWatch =
   return {
     violations,
     see: (frame, envelope = decodeEnvelope(frame.data)) => {
-      const leaked = secrets.find(frame.data)
+      const leaked = isHandedOver(envelope) ? undefined : secrets.find(frame.data)
       if (leaked !== undefined) violations.push(`${leaked} was on the link from ${frame.from} to ${frame.to}`)
       if (envelope._tag === "Left") violations.push(`${frame.from} sent ${frame.to} something malformed`)
       else
