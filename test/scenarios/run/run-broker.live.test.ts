@@ -96,7 +96,12 @@ describe("a party by itself", () => {
       const options = { run: "trial-1", scenario: file, seed: Option.none(), faults: Option.none() }
       const kgc = yield* runActor({
         ...options,
-        ...{ role: "kgc", identity: Option.some(identity), state: join(folder, "kgc"), stateKey: Option.none() }
+        ...{
+          role: "kgc",
+          identity: Option.some(identity),
+          state: join(folder, "kgc"),
+          stateKey: Option.none()
+        }
       }).pipe(Effect.provide(nodeContext), Effect.fork)
       yield* Effect.raceFirst(Deferred.await(ready), Fiber.join(kgc))
       yield* Scope.close(first, Exit.void)
