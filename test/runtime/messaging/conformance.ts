@@ -375,7 +375,8 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
       Effect.gen(function* () {
         const run = freshRun()
         const { party: user } = yield* join("user2", run)
-        const { transport } = yield* join("director", run)
+        const network = yield* Network
+        const transport = Context.get(yield* Layer.build(network.transport("director", run)), Transport)
         const arrived = yield* Deferred.make<Uint8Array>()
         yield* transport.subscribe(inboxOf(run, "director"), ({ data }) => {
           Deferred.unsafeDone(arrived, Effect.succeed(data))
