@@ -197,6 +197,7 @@ describe("bicameral check and actor", () => {
           run: "r1",
           identity: Option.some("me"),
           state: "s",
+          stateKey: Option.none(),
           seed: Option.some(3),
           faults: Option.none()
         }
