@@ -26,7 +26,6 @@ import { type Computation, Party, type Rounds } from "../runtime/messaging/contr
 import * as Parties from "../runtime/messaging/party.ts"
 import { parentGone, sayReady, startActor } from "../runtime/processes/process.ts"
 import { encrypted, folderStore } from "../runtime/storage/store.ts"
-import * as Nats from "../runtime/transport/nats.ts"
 import { makePool } from "../runtime/work/pool.ts"
 import {
   type BcpCalibration,
@@ -34,14 +33,8 @@ import {
   type Curve,
   decodeCalibration
 } from "../scenarios/description/calibration.ts"
-import {
-  announceMachine,
-  ownProcessorMs,
-  processorMs,
-  seedVariable,
-  spreadOf,
-  writeFigures
-} from "./measure.ts"
+import { benchUsers, channelsOf } from "./channels.ts"
+import { announceMachine, ownProcessorMs, processorMs, spreadOf, writeFigures } from "./measure.ts"
 import { measuredNetworks } from "./networks.ts"
 import { type StepKernels, stepKernels } from "./step-kernels.ts"
 
@@ -116,13 +109,9 @@ const exchanges: readonly [Exchange, Exchange] = [
 const linkedExchanges: readonly [Exchange] = [{ bytes: 64, first: 40, turns: 40 }]
 const blocks = 5
 
-const partyOf = (name: string, url: string, nkey: Redacted.Redacted) =>
+const partyOf = (name: string, url: string) =>
   Effect.map(
-    Layer.build(
-      Parties.layer({ name, run: runName }).pipe(
-        Layer.provide(Nats.layer({ servers: [url], user: name, nkey }))
-      )
-    ),
+    Layer.build(Parties.layer({ name, run: runName }).pipe(Layer.provide(channelsOf(name, runName, url)))),
     (built) => Context.get(built, Party)
   )
 
@@ -146,7 +135,7 @@ const block = (rounds: Rounds, number: number, exchange: Exchange) =>
 
 const peer = (url: string, linked: boolean) =>
   Effect.gen(function* () {
-    const party = yield* partyOf("cloud1", url, Redacted.make(process.env[seedVariable("cloud1")] ?? ""))
+    const party = yield* partyOf("cloud1", url)
     yield* sayReady({})
     for (const exchange of linked ? linkedExchanges : exchanges) {
       const rounds = yield* party.rounds("cloud0", `${exchange.bytes}`)
@@ -166,7 +155,7 @@ interface Measured {
 /** Milliseconds of exchanges: on the clock, and of processor time at an end and at the broker; by way of a link where one is given. */
 const measureExchanges = (through?: (port: number) => Promise<number>) =>
   Effect.gen(function* () {
-    const { url, credentials, pid } = yield* startOwnBroker()
+    const { url, pid } = yield* startOwnBroker({ credentials: benchUsers })
     const port = Number(new URL(url).port)
     const own = through === undefined ? port : yield* Effect.promise(() => through(port))
     const address = `nats://127.0.0.1:${own}`
@@ -175,10 +164,9 @@ const measureExchanges = (through?: (port: number) => Promise<number>) =>
       entry: fileURLToPath(artifact("bench/calibrate.js")),
       args: through === undefined ? ["peer"] : ["peer", "linked"],
       env: { NATS_URL: address },
-      secrets: { [seedVariable("cloud1")]: credentials.cloud1!.nkey },
       readyTimeoutMs: 20_000
     })
-    const party = yield* partyOf("cloud0", address, credentials.cloud0!.nkey)
+    const party = yield* partyOf("cloud0", address)
     const measured: Array<Measured> = []
     for (const exchange of through === undefined ? exchanges : linkedExchanges) {
       const rounds = yield* party.rounds("cloud1", `${exchange.bytes}`)

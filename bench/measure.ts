@@ -27,9 +27,6 @@ export const announceMachine = (): Machine => {
   return machine
 }
 
-/** The environment variable with the seed of an actor's NKEY, for a process that a benchmark starts. */
-export const seedVariable = (actor: string): string => `${actor.toUpperCase()}_SEED`
-
 /** Median, least and greatest of samples, in their unit. */
 export interface Spread {
   readonly median: number

@@ -11,8 +11,8 @@ import { startOwnBroker } from "../runtime/broker/start.ts"
 import { type Computation, Party, type Rounds } from "../runtime/messaging/contract.ts"
 import * as Parties from "../runtime/messaging/party.ts"
 import { parentGone, sayReady, startActor } from "../runtime/processes/process.ts"
-import * as Nats from "../runtime/transport/nats.ts"
-import { announceMachine, ratioOf, type Spread, seedVariable, spreadOf, writeFigures } from "./measure.ts"
+import { benchUsers, channelsOf } from "./channels.ts"
+import { announceMachine, ratioOf, type Spread, spreadOf, writeFigures } from "./measure.ts"
 
 /** Bytes each way: an opening of a narrow layer, of a wide one, and of the weights of 784 × 128. */
 const sizes = [64, 4 * 1024, 64 * 1024, 784 * 128 * 8]
@@ -40,18 +40,18 @@ interface Row {
   readonly ratio: Spread
 }
 
-const transport = (url: string, user: string, nkey: Redacted.Redacted) =>
-  Nats.layer({ servers: [url], user, nkey })
-
 /** The way to the other cloud, and a bare connection. */
-const parties = (name: string, url: string, nkey: Redacted.Redacted) =>
+const parties = (name: string, url: string) =>
   Effect.gen(function* () {
     const built = yield* Layer.build(
-      Parties.layer({ name, run: runName }).pipe(Layer.provide(transport(url, name, nkey)))
+      Parties.layer({ name, run: runName }).pipe(Layer.provide(channelsOf(name, runName, url)))
     )
     const connection = yield* Effect.acquireRelease(
       Effect.promise(() =>
-        connect({ servers: url, authenticator: nkeyAuthenticator(Buffer.from(Redacted.value(nkey))) })
+        connect({
+          servers: url,
+          authenticator: nkeyAuthenticator(Buffer.from(Redacted.value(benchUsers[name]!.nkey)))
+        })
       ),
       (open) => Effect.promise(() => open.close())
     )
@@ -79,8 +79,7 @@ const exchangeBlock = (rounds: Rounds, block: number, bytes: number) =>
 /** The other cloud: goes through the same blocks, and echoes what comes on the bare subject. */
 const peer = Effect.gen(function* () {
   const { NATS_URL: url } = process.env
-  const nkey = Redacted.make(process.env[seedVariable("cloud1")] ?? "")
-  const { party, connection } = yield* parties("cloud1", url ?? "", nkey)
+  const { party, connection } = yield* parties("cloud1", url ?? "")
   connection.subscribe("bicameral.bare.cloud1.>", {
     callback: (_, { data }) => connection.publish(bareSubject("cloud1"), data)
   })
@@ -107,16 +106,15 @@ const bareBlock = (connection: NatsConnection, echoes: { next: () => void }, byt
   })
 
 const measure = Effect.gen(function* () {
-  const { url, credentials } = yield* startOwnBroker()
+  const { url } = yield* startOwnBroker({ credentials: benchUsers })
   yield* startActor({
     party: "cloud1",
     entry: fileURLToPath(artifact("bench/rounds.js")),
     args: ["peer"],
     env: { NATS_URL: url },
-    secrets: { [seedVariable("cloud1")]: credentials.cloud1!.nkey },
     readyTimeoutMs: 20_000
   })
-  const { party, connection } = yield* parties("cloud0", url, credentials.cloud0!.nkey)
+  const { party, connection } = yield* parties("cloud0", url)
   const echoes = { next: () => {} }
   connection.subscribe("bicameral.bare.cloud0.>", { callback: () => echoes.next() })
   const rows: Array<Row> = []

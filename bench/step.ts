@@ -25,14 +25,13 @@ import { layer as party } from "../runtime/messaging/party.ts"
 import { giveWay, parentGone, sayReady, startActor } from "../runtime/processes/process.ts"
 import { folderStore } from "../runtime/storage/store.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
-import { layer as nats } from "../runtime/transport/nats.ts"
+import { benchUsers, channelsOf } from "./channels.ts"
 import {
   announceMachine,
   ownProcessorMs,
   processorMs,
   ratioOf,
   type Spread,
-  seedVariable,
   spreadOf,
   writeFigures
 } from "./measure.ts"
@@ -135,11 +134,10 @@ const actor = (name: Actor, measured: MeasuredNetwork, folder: string) => {
             available: Effect.succeed(0)
           })
         })
-  const nkey = Redacted.make(process.env[seedVariable(name)] ?? "")
   return Effect.scoped(role).pipe(
     Effect.provide(
       party({ name, run: "bench" }).pipe(
-        Layer.provide(nats({ servers: [process.env.NATS_URL ?? ""], user: name, nkey })),
+        Layer.provide(channelsOf(name, "bench", process.env.NATS_URL ?? "")),
         Layer.provideMerge(tracing({ actor: name, file: join(folder, `${name}.jsonl`) }))
       )
     )
@@ -233,14 +231,13 @@ const arithmeticBeside = ({ name }: MeasuredNetwork) =>
 /** Starts the parties, which train once. */
 const startTraining = (measured: MeasuredNetwork, folder: string, { sampled = false } = {}) =>
   Effect.gen(function* () {
-    const { url, credentials, pid } = yield* startOwnBroker()
+    const { url, pid } = yield* startOwnBroker({ credentials: benchUsers })
     const processes = yield* Effect.forEach(actors, (name) =>
       startActor({
         party: name,
         entry: fileURLToPath(artifact("bench/step.js")),
         args: [name, measured.name, folder],
         env: { NATS_URL: url },
-        secrets: { [seedVariable(name)]: credentials[name]!.nkey },
         readyTimeoutMs: 30_000,
         nodeOptions: sampled ? sampling(folder, name) : []
       })
