@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto"
 import { Effect } from "effect"
 import { derive } from "../../protocol/aead.ts"
+import type { ExponentMode } from "../../protocol/bcp/keys.ts"
 import { outputSlotBits, plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
 import { ciphertextBytes } from "../../protocol/bcp/wire.ts"
 import { concatenate, wordBytes } from "../../protocol/bytes.ts"
@@ -46,19 +47,19 @@ const send = ({ agreement, membership, blocks, encode, seed, randomness }: Outgo
     const [count] = ciphertexts(countCells(blocks), parameters.bits)
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "upload" }
     const pieces = yield* cutRun(count, ciphertextBytes(parameters), pieceBytes)
-    const keys = [0, 1].map((cloud) => ({
-      parameters,
-      publicKey,
-      mode: agreement.security.exponents,
+    const keyFor = (cloud: 0 | 1, mode: ExponentMode) => ({
+      ...{ parameters, publicKey, mode },
       randomness: derive(randomness, "", `share ${cloud}`, seedBytes)
-    }))
+    })
+    // C0 opens nothing for C1 whose r it can't see to be short.
+    const keys = [keyFor(0, agreement.security.exponents), keyFor(1, "short")] as const
     const digests = yield* Effect.forEach(
       pieces,
       (piece) =>
         Effect.gen(function* () {
-          const run0 = yield* encryptPiece(pool, keys[0]!, share0, piece, uploadSlotBits)
+          const run0 = yield* encryptPiece(pool, keys[0], share0, piece, uploadSlotBits)
           yield* party.ask("cloud0", UploadShare0, run0, ask)
-          const run1 = yield* encryptPiece(pool, keys[1]!, share1, piece, uploadSlotBits)
+          const run1 = yield* encryptPiece(pool, keys[1], share1, piece, uploadSlotBits)
           yield* party.ask("cloud1", UploadShare1, run1, ask)
           const { ciphertexts } = run1
           return (yield* pool.run("randomnessOf", { parameters, ciphertexts })).digest

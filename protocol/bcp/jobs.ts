@@ -172,7 +172,8 @@ interface Reencryption {
 
 const reencrypted = (
   { parameters: pp, masterKey, fromKey, toKey, mode }: Reencryption,
-  blinded: ReadonlyArray<Ciphertext>
+  blinded: ReadonlyArray<Ciphertext>,
+  openedIn: ExponentMode
 ): { readonly ciphertexts: Uint8Array; readonly plaintexts: Uint8Array } => {
   const decryptor = decryptorOf(pp, masterKey)
   const encryptor = encryptorOf(pp, toKey, mode, masterKey)
@@ -180,7 +181,7 @@ const reencrypted = (
   const h = fromBytes(fromKey)
   const plaintexts: Array<bigint> = []
   const encrypted = blinded.map((ciphertext, i) => {
-    const plaintext = decryptor.decrypt(h, ciphertext, i, mode)
+    const plaintext = decryptor.decrypt(h, ciphertext, i, openedIn)
     plaintexts.push(plaintext)
     return encryptor.encrypt(plaintext)
   })
@@ -194,7 +195,8 @@ const reencrypted = (
  * Opens blinded ciphertexts under `fromKey` and encrypts the same under `toKey`; the blinded plaintexts,
  * N-sized integers, come along. For TransDec (from pk to a user's key) the ciphertexts only go back. C0.
  */
-const reencryptBlinded = (input: Reencryption) => reencrypted(input, receive(input.parameters, input.blinded))
+const reencryptBlinded = (input: Reencryption) =>
+  reencrypted(input, receive(input.parameters, input.blinded), input.mode)
 
 /**
  * The same for KeyProd, where both go back to C1: opens only ciphertexts whose randomness has this digest.
@@ -205,7 +207,7 @@ const reencryptUploaded = (input: Reencryption & { readonly randomness: Uint8Arr
   const blinded = receive(pp, input.blinded)
   if (!sameBytes(digestRandomness(pp, blinded), input.randomness))
     throw new OtherRandomness({ ciphertexts: blinded.length })
-  return reencrypted(input, blinded)
+  return reencrypted(input, blinded, "short")
 }
 
 /**
