@@ -1,6 +1,6 @@
 /**
  * A worker of a process group: a process that runs jobs for its party, and at the KGC deals. It is started
- * with nothing but the party's credentials and identity, gets everything else from the main process, stores nothing, and
+ * with nothing but the party's identity, gets everything else from the main process, stores nothing, and
  * may join or leave at any time.
  */
 import { Deferred, Effect } from "effect"

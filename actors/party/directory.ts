@@ -3,11 +3,13 @@
  * begins sessions with those alone (`runtime/transport/sealed.ts`). A member of a process group knows its own party at first, and
  * the others once its main process has admitted it.
  */
+import { createHash } from "node:crypto"
 import { Context, Data, Effect } from "effect"
+import { CanonicalWriter } from "../../protocol/canonical.ts"
 import type { Identity } from "../../protocol/channels/noise.ts"
 import { actorOf } from "../../protocol/messages/subjects.ts"
 import type { SealedOptions } from "../../runtime/transport/sealed.ts"
-import { type Agreement, agreementDigest } from "./agreement.ts"
+import { type Agreement, actorsOf, agreementDigest } from "./agreement.ts"
 
 /** The public keys of parties, 32 bytes each, by their names on the wire. */
 export type PartyKeys = ReadonlyMap<string, Uint8Array>
@@ -29,8 +31,16 @@ export class Directory extends Context.Tag("actors/Directory")<Directory, Direct
 
 const nothing = new Uint8Array(0)
 
+/** What both ends of a channel must have alike: the agreement, and whom each takes for whom in its run. */
+const digestOf = ({ agreement, keys }: Acquaintance): Uint8Array => {
+  const writer = new CanonicalWriter().string("bicameral acquaintance").string(agreementDigest(agreement))
+  for (const actor of ["director", ...actorsOf(agreement)])
+    writer.string(actor).bytes(keys.get(actor) ?? nothing)
+  return new Uint8Array(createHash("sha256").update(writer.finish()).digest())
+}
+
 /**
- * The directory of a process. Both ends of a channel between two parties must have the same agreement; the processes of one party
+ * The directory of a process. Both ends of a channel between two parties must have the same agreement and the same keys of all parties; the processes of one party
  * need not have it yet.
  */
 export const directoryOf = (
@@ -40,10 +50,10 @@ export const directoryOf = (
 ): DirectoryService => {
   const own = actorOf(name)
   let known = acquaintance
-  let digest = nothing
+  let digest: Uint8Array = nothing
   const learn = (learnt: Acquaintance) => {
     known = learnt
-    digest = new Uint8Array(Buffer.from(agreementDigest(learnt.agreement), "hex"))
+    digest = digestOf(learnt)
   }
   if (acquaintance !== undefined) learn(acquaintance)
   return {

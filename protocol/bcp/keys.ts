@@ -27,7 +27,7 @@ export const shortRandomizerBits = 256
 /** A public key that is no element of the group. */
 export class InvalidPublicKey extends Data.TaggedError("InvalidPublicKey")<{ readonly why: string }> {
   override get message(): string {
-    return `invalid BCP public key: ${this.why}; ask the key generation centre for the roster again`
+    return `invalid BCP public key: ${this.why}; ask the key generation centre for the keys again`
   }
 }
 

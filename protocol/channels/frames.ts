@@ -25,7 +25,7 @@ export const headBytes = 1 + sessionBytes + numberBytes
 export const overheadBytes = headBytes + tagBytes
 
 /** Frames under one key, before it moves on. */
-export const framesAKey = 2 ** 22
+const framesAKey = 2 ** 22
 
 /** What is sealed at a time: of more than that, the library would take new memory each time. */
 const pieceBytes = 64 * 1024

@@ -30,9 +30,6 @@ const oneWayProtocol = "Noise_K_25519_AESGCM_SHA256"
 /** Bytes of a key of X25519, private or public. */
 export const keyBytes = 32
 
-/** Bytes of a message of a handshake without a payload. */
-export const handshakeBytes = keyBytes + tagBytes
-
 /** A static key pair: who a party is. */
 export interface Identity {
   /** 32 bytes. */

@@ -15,7 +15,7 @@ export const markBytes = 16
 export const ParametersOnWire = Schema.Struct({ bits: Schema.Int, N: Bytes, k: Bytes, g: Bytes })
 
 /** Users' public keys, by actor. */
-export const PublicKeys = Schema.ReadonlyMap({ key: Schema.String, value: Bytes })
+const PublicKeys = Schema.ReadonlyMap({ key: Schema.String, value: Bytes })
 
 /** What the KGC publishes. */
 export const PublishedOnWire = Schema.Struct({
@@ -26,7 +26,7 @@ export const PublishedOnWire = Schema.Struct({
   publicKeys: PublicKeys
 })
 
-/** `secrets` are `CloudSecrets` or `UserSecrets`, packed. */
+/** `secrets` are `Cloud0Secrets`, `Cloud1Secrets` or `UserSecrets`, packed. */
 export const Enrolment = ask(
   "Enrolment",
   Schema.Struct({ mark: BytesOf(markBytes) }),

@@ -5,7 +5,7 @@
  * broker, and a test compares the two.
  *
  * The KGC and the clouds have process groups: in addition to the main process, called `cloud0`, each may have
- * members, `cloud0.w-3f2a`, with the same credentials. On subjects the main process is the member `main`.
+ * members, `cloud0.w-3f2a`, with the same identity. On subjects the main process is the member `main`.
  * Everywhere else a name is one string.
  */
 
@@ -56,7 +56,7 @@ const nameOf = (actor: string, member: string): string => (member === main ? act
 export const memberNamed = (actor: string, kind: "worker" | "lane", id: string): string =>
   `${actor}.${kind[0]}-${id}`
 
-/** The actor of a name, its own or a member's: it has this actor's credentials. */
+/** The actor of a name, its own or a member's: it has this actor's identity. */
 export const actorOf = (name: string): string => {
   const dot = name.indexOf(".")
   return dot === -1 ? name : name.slice(0, dot)

@@ -5,12 +5,12 @@
  * unseen. The proof shows P up to its sign, and the model is opened on squares, where signs do not matter.
  */
 import { Effect, Either, Redacted } from "effect"
-import type { ExponentMode } from "../bcp/keys.ts"
+import { type ExponentMode, secretKeyBits } from "../bcp/keys.ts"
 import type { Parameters } from "../bcp/parameters.ts"
 import { elementBytes, firstComponents } from "../bcp/wire.ts"
 import { concatenate } from "../bytes.ts"
 import { CanonicalWriter, sameBytes } from "../canonical.ts"
-import { type EqualLogarithms, statementDigest } from "../proofs/equal-logarithms.ts"
+import { challengeBytes, type EqualLogarithms, responseBytes, statementDigest } from "../proofs/equal-logarithms.ts"
 import type { ProofBytes } from "../proofs/jobs.ts"
 import { PartialsRejected, partiallyDecrypt, type UserKey } from "./model-output.ts"
 import { digestPublished, type NotAUser, type Published, publicKeyOf } from "./published.ts"
@@ -130,11 +130,14 @@ export const verifyPartials = <E>(
   Effect.gen(function* () {
     const { mode, published } = decrypted
     const { parameters } = published
+    const { challenge, response } = proof
     const rejected = (reason: string) => new PartialsRejected({ user: prover.name, reason })
     if (!sameBytes(about, digestOf(decrypted)))
       return yield* rejected(
-        "cloud1 has handed it another encrypted model than this user, or the KGC other keys, or it says so"
+        "cloud1 has handed it another encrypted model than this user, or the KGC other keys, or it claims so"
       )
+    if (challenge.length !== challengeBytes || response.length !== responseBytes(secretKeyBits(parameters, mode)))
+      return yield* rejected("its proof is not of the size of one")
     const claim = yield* claimOf(decrypted, about, prover.actor, partials)
     const { bases, powers, publicKey } = claim
     if (powers.length !== bases.length)

@@ -96,7 +96,8 @@ export const findStateKey = (
     const credentials = yield* variable("CREDENTIALS_DIRECTORY")
     if (credentials !== undefined) {
       const place = join(credentials, stateKeyCredential(actor))
-      const text = yield* textOf(actor, place)
+      // The service manager looks after who may read it, by means that its mode does not show.
+      const text = yield* textOf(actor, place, { private: false })
       if (text !== undefined) return yield* given(actor, place, text, "the service manager")
     }
     const name = stateKeyVariable(actor)
@@ -151,8 +152,8 @@ const attempting =
       catch: (cause) => new StoreFailed({ operation, place, reason: fileReason(cause) })
     })
 
-/** The text of a key's file; undefined if there is none. Others must not be able to read it. */
-const textOf = (actor: string, place: string) =>
+/** The text of a key's file; undefined if there is none. A private one must not be readable by others. */
+const textOf = (actor: string, place: string, mustBe = { private: true }) =>
   Effect.gen(function* () {
     const unfit = (reason: string) => new StateKeyUnfit({ party: actor, place, reason })
     const attempt = attempting(place)
@@ -169,7 +170,7 @@ const textOf = (actor: string, place: string) =>
         return { mode: stat.mode, size: stat.size, isFile: stat.isFile() }
       })
       if (!found.isFile || size > longestText) return yield* unfit(notAKey)
-      if ((mode & 0o077) !== 0) return yield* unfit(`can be read by others; run chmod 600 ${place}`)
+      if (mustBe.private && (mode & 0o077) !== 0) return yield* unfit(`can be read by others; run chmod 600 ${place}`)
       return yield* attempt("read", () => file.readFile("utf8"))
     }).pipe(Effect.ensuring(Effect.promise(() => file.close())))
   })

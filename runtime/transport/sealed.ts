@@ -171,7 +171,10 @@ class Channels {
     headers: Headers | undefined
   ): ReturnType<TransportService["send"]> {
     const address = parseSubject(subject)
-    if (address === undefined) return this.#real.send(subject, data, headers)
+    if (address === undefined) {
+      this.#note("a message to nobody was dropped", { subject })
+      return undefined
+    }
     const { to } = address
     if (isGroup(to)) return this.#sendToGroup(address, subject, data, headers)
     const outbound = this.#outboundTo(to)
@@ -185,7 +188,7 @@ class Channels {
     const { subject, data, headers } = delivery
     const address = parseSubject(subject)
     if (address === undefined) {
-      onDelivery(delivery)
+      this.#note("a message from nobody was dropped", { subject })
       return
     }
     const { from } = address

@@ -184,8 +184,14 @@ const identityProblems = ({ parties = {}, users }: Scenario): ReadonlyArray<Inco
     ...Object.entries(parties).map(([name, text]) => ({ path: ["parties", name], name, text })),
     ...users.map(({ name, identity: text }, i) => ({ path: ["users", i, "identity"], name, text }))
   ]
+  // Two texts that share either of their keys are of one party.
+  const alike = (one: string, other: string) =>
+    one.split(".").some((key, part) => key === other.split(".")[part])
   return listed.flatMap(({ path, text }, index) => {
-    const before = text === undefined ? undefined : listed.slice(0, index).find((each) => each.text === text)
+    const before =
+      text === undefined
+        ? undefined
+        : listed.slice(0, index).find((each) => each.text !== undefined && alike(each.text, text))
     return before === undefined
       ? []
       : [{ path, message: `is the identity of ${before.name} too; have each party make one of its own` }]

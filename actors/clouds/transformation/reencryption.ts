@@ -68,9 +68,10 @@ export const reencryptionAtCloud0 = (
               : failure
           )
         )
-        // Another request for the piece may have been answered meanwhile.
-        yield* Either.mapLeft(pieces.pieceOf(request), refused)
-        yield* pieces.markOpened(request)
+        // Another request for the piece may have been answered meanwhile: looked at and noted in one go.
+        yield* Effect.suspend(() =>
+          Effect.zipRight(Either.mapLeft(pieces.pieceOf(request), refused), pieces.markOpened(request))
+        )
         const takers = Option.match(queue, { onNone: () => 1, onSome: (jobs) => jobs.takers() })
         return { ...reencrypted, takers }
       })

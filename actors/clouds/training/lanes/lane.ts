@@ -1,5 +1,5 @@
 /**
- * A lane of a cloud: a process that is started with nothing but the party's credentials and identity. Its
+ * A lane of a cloud: a process that is started with nothing but the party's identity. Its
  * leader assigns its rows whenever a training session begins. It stores nothing, and may join or leave at any
  * time.
  */
