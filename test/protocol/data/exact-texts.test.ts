@@ -181,7 +181,11 @@ describe("ids - across formats", () => {
   })
 
   it("are the same text in CSV and in Parquet", async () => {
-    const text = fc.string({ unit: "grapheme", minLength: 1, maxLength: 20 }).map((each) => `x${each}x`)
+    // The sign for a lost character is refused in ids, whatever the format.
+    const text = fc
+      .string({ unit: "grapheme", minLength: 1, maxLength: 20 })
+      .filter((each) => !each.includes("\ufffd"))
+      .map((each) => `x${each}x`)
     const property = fc.asyncProperty(
       fc.uniqueArray(text, { minLength: 1, maxLength: 10 }),
       async (texts) => {
