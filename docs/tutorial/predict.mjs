@@ -6,6 +6,14 @@ const { data, network, layers } = JSON.parse(readFileSync(path, "utf8"))
 const row = new Map(given.map((word) => word.split("=")))
 const [low, high] = data.scaleTo
 
+const missing = data.features
+  .map(({ name }) => name)
+  .filter((name) => !Number.isFinite(Number(row.get(name) ?? NaN)))
+if (missing.length > 0) {
+  console.error(`give a number for ${missing.join(", ")}, as in ${missing[0]}=1`)
+  process.exit(1)
+}
+
 // Each feature is scaled from its public range to scaleTo, in the order of the scenario.
 let values = data.features.map(({ name, range: [least, greatest] }) => {
   const value = Number(row.get(name))
