@@ -14,8 +14,6 @@ export default defineConfig({
         // Most live tests wait for processes of their own; with two at a time the wait of one is the work of the other.
         minForks: 2,
         maxForks: 2,
-        // Files share the modules that they load, since to load them takes longer than most tests.
-        isolate: false,
         execArgv: "transfer" in ArrayBuffer.prototype ? [] : ["--harmony-rab-gsab-transfer"]
       }
     }

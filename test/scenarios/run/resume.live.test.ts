@@ -29,7 +29,7 @@ const ending = <A, E extends { readonly message: string }, R>(work: Effect.Effec
 describe("resume", () => {
   it.scopedLive("a party that stays away ends the run by name, and the run goes on from what was kept", () =>
     Effect.gen(function* () {
-      // The round's alone is waited for to its end.
+      // Only the deadline of a round is to pass.
       const deadlines = { replyTimeoutMs: patienceMs, roundTimeoutMs: 15_000, phaseTimeoutMs: 600_000 }
       const { file, out } = yield* writeScenario(splits.rows, { ...disturbedRun, deadlines })
       yield* runInMemory(file, join(out, "undisturbed"))

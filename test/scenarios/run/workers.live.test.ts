@@ -20,6 +20,7 @@ import {
   read,
   runInMemory,
   type Split,
+  silent,
   writeScenario
 } from "../../support/small-scenario.ts"
 
@@ -84,8 +85,7 @@ describe("workers - over NATS", () => {
             joining(disturbed, JSON.parse(text).run, "cloud0", join(folder, "joined"))
           )
         const display: RunDisplay = {
-          note: () => {},
-          phase: () => {},
+          ...silent,
           progress: (actor, phase) => {
             if (phase === "train") return kill("kgc.w-2")
             if (actor === "cloud1") kill("cloud1.w-1")
