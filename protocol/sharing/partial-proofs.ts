@@ -10,7 +10,12 @@ import type { Parameters } from "../bcp/parameters.ts"
 import { elementBytes, firstComponents } from "../bcp/wire.ts"
 import { concatenate } from "../bytes.ts"
 import { CanonicalWriter, sameBytes } from "../canonical.ts"
-import { challengeBytes, type EqualLogarithms, responseBytes, statementDigest } from "../proofs/equal-logarithms.ts"
+import {
+  challengeBytes,
+  type EqualLogarithms,
+  responseBytes,
+  statementDigest
+} from "../proofs/equal-logarithms.ts"
 import type { ProofBytes } from "../proofs/jobs.ts"
 import { PartialsRejected, partiallyDecrypt, type UserKey } from "./model-output.ts"
 import { digestPublished, type NotAUser, type Published, publicKeyOf } from "./published.ts"
@@ -136,7 +141,10 @@ export const verifyPartials = <E>(
       return yield* rejected(
         "cloud1 has handed it another encrypted model than this user, or the KGC other keys, or it claims so"
       )
-    if (challenge.length !== challengeBytes || response.length !== responseBytes(secretKeyBits(parameters, mode)))
+    if (
+      challenge.length !== challengeBytes ||
+      response.length !== responseBytes(secretKeyBits(parameters, mode))
+    )
       return yield* rejected("its proof is not of the size of one")
     const claim = yield* claimOf(decrypted, about, prover.actor, partials)
     const { bases, powers, publicKey } = claim

@@ -170,7 +170,8 @@ const textOf = (actor: string, place: string, mustBe = { private: true }) =>
         return { mode: stat.mode, size: stat.size, isFile: stat.isFile() }
       })
       if (!found.isFile || size > longestText) return yield* unfit(notAKey)
-      if (mustBe.private && (mode & 0o077) !== 0) return yield* unfit(`can be read by others; run chmod 600 ${place}`)
+      if (mustBe.private && (mode & 0o077) !== 0)
+        return yield* unfit(`can be read by others; run chmod 600 ${place}`)
       return yield* attempt("read", () => file.readFile("utf8"))
     }).pipe(Effect.ensuring(Effect.promise(() => file.close())))
   })

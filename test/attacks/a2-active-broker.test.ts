@@ -37,11 +37,14 @@ layer(bcpPool(2), { excludeTestServices: true })("A2", (it) => {
         const { heard, layer: logger, unheard } = warnings()
         return Effect.gen(function* () {
           const undisturbed = yield* modelOf({}, () => Effect.void)
-          let rounds = 0
+          const rounds = new Map<string, number>()
           let changed = 0
-          // Every 25th frame of a round: a bit of what the clouds open.
-          const wire = ({ channel, data }: Framed) => {
-            if (channel !== "round" || ++rounds % 25 !== 0) return undefined
+          // Every 25th frame that a cloud sends in a round: a bit of what the clouds open.
+          const wire = ({ channel, data, from }: Framed) => {
+            if (channel !== "round") return undefined
+            const sent = (rounds.get(from) ?? 0) + 1
+            rounds.set(from, sent)
+            if (sent % 25 !== 0) return undefined
             changed++
             data[data.length >> 1]! ^= 1
             return [data]

@@ -101,7 +101,7 @@ describe("proven partial decryptions", () => {
       const decrypted = yield* jointly
       const proven = yield* provenBy(decrypted)
       const short: JointlyDecrypted = { ...decrypted, mode: "short" }
-      expect((yield* rejection(short, proven)).message).toContain("proof does not hold")
+      expect((yield* rejection(short, proven)).message).toContain("its proof is not of the size of one")
     })
   )
 
@@ -144,7 +144,7 @@ describe("proven partial decryptions", () => {
       ]) {
         const other = { ...decrypted, ...change }
         expect((yield* rejection(other, proven)).message).toContain(
-          "cloud1 has handed it another encrypted model than this user, or the KGC other keys, or it says so"
+          "cloud1 has handed it another encrypted model than this user, or the KGC other keys, or it claims so"
         )
         const claimed = { ...proven, about: (yield* provenBy(other)).about }
         expect((yield* rejection(other, claimed)).message).toContain(proof)
