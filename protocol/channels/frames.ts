@@ -1,7 +1,7 @@
 /**
  * Sealed frames: what one process sends another under the key that a handshake gave it for this direction.
  *
- *     kind (1) ‖ session (8) ‖ number (8) ‖ AES-256-GCM of the content ‖ tag (16)
+ *     kind (1) ‖ session (8) ‖ number (8) ‖ AES-128-GCM of the content ‖ tag (16)
  *
  * The number counts sealings and is the nonce, so that no two frames share one; what is sent again is sealed again.
  * The head is authenticated. Each frame opens once. Keys move on by HKDF every 2^22 frames, so that the key of the
@@ -50,8 +50,20 @@ const nonceOf = (frame: Uint8Array): Uint8Array => {
   return nonce
 }
 
-/** The key of an epoch from the one before. */
-const next = (key: Uint8Array): Uint8Array => derive(key, "", "bicameral next key", key.length)
+/** The key of an epoch, of 16 bytes, and the secret that the next epoch is derived from. */
+interface Epoch {
+  readonly key: Uint8Array
+  readonly next: Uint8Array
+}
+
+const cipher = "aes-128-gcm"
+const keyBytes = 16
+const secretBytes = 32
+
+const epochOf = (secret: Uint8Array): Epoch => {
+  const both = derive(secret, "", "bicameral frames", keyBytes + secretBytes)
+  return { key: both.slice(0, keyBytes), next: both.slice(keyBytes) }
+}
 
 /** Enciphers or deciphers bytes into others, which may be the same. */
 const inPieces = (cipher: Cipher | Decipher, bytes: Uint8Array, into: Uint8Array): void => {
@@ -61,7 +73,7 @@ const inPieces = (cipher: Cipher | Decipher, bytes: Uint8Array, into: Uint8Array
 
 /** The content of a frame under a key, into `into`; whether it was sealed under that key. */
 const openedUnder = (key: Uint8Array, frame: Uint8Array, into: Uint8Array): boolean => {
-  const decipher = createDecipheriv("aes-256-gcm", key, nonceOf(frame), { authTagLength: tagBytes })
+  const decipher = createDecipheriv(cipher, key, nonceOf(frame), { authTagLength: tagBytes })
     .setAAD(frame.subarray(0, headBytes))
     .setAuthTag(frame.subarray(frame.length - tagBytes))
   inPieces(decipher, contentOf(frame), into)
@@ -75,27 +87,27 @@ const openedUnder = (key: Uint8Array, frame: Uint8Array, into: Uint8Array): bool
 
 /** The key of the present epoch of a session, and of the one before, for frames that were overtaken or are sent again. */
 class Keys {
-  #epoch = 0
-  #key: Uint8Array
+  #number = 0
+  #present: Epoch
   #before: Uint8Array | undefined
 
-  constructor(key: Uint8Array) {
-    this.#key = key
+  constructor(secret: Uint8Array) {
+    this.#present = epochOf(secret)
   }
 
   /** The key of an epoch: that of the next is made to be tried, and no other that is not kept. */
   of(epoch: number): Uint8Array | undefined {
-    if (epoch === this.#epoch) return this.#key
-    if (epoch === this.#epoch - 1) return this.#before
-    return epoch === this.#epoch + 1 ? next(this.#key) : undefined
+    if (epoch === this.#number) return this.#present.key
+    if (epoch === this.#number - 1) return this.#before
+    return epoch === this.#number + 1 ? epochOf(this.#present.next).key : undefined
   }
 
   /** Frames of this epoch have come or are to come; keys from long before are forgotten. */
   reach(epoch: number): void {
-    while (this.#epoch < epoch) {
-      this.#before = this.#key
-      this.#key = next(this.#key)
-      this.#epoch++
+    while (this.#number < epoch) {
+      this.#before = this.#present.key
+      this.#present = epochOf(this.#present.next)
+      this.#number++
     }
   }
 }
@@ -107,10 +119,10 @@ export class FrameSealer {
   readonly #keys: Keys
   #sealed = 0
 
-  /** `session` has 8 bytes and `key` 32. */
-  constructor(session: Uint8Array, key: Uint8Array, frames = framesAKey) {
+  /** `session` has 8 bytes and `secret`, the key that the handshake gave, 32. */
+  constructor(session: Uint8Array, secret: Uint8Array, frames = framesAKey) {
     this.#session = session
-    this.#keys = new Keys(key)
+    this.#keys = new Keys(secret)
     this.#framesAKey = frames
   }
 
@@ -122,12 +134,12 @@ export class FrameSealer {
     frame[0] = frameKinds.sealed
     frame.set(this.#session, 1)
     new DataView(frame.buffer, frame.byteOffset).setBigUint64(1 + sessionBytes, BigInt(number))
-    const cipher = createCipheriv("aes-256-gcm", this.#keys.of(epoch)!, nonceOf(frame)).setAAD(
+    const sealing = createCipheriv(cipher, this.#keys.of(epoch)!, nonceOf(frame)).setAAD(
       frame.subarray(0, headBytes)
     )
-    inPieces(cipher, content, contentOf(frame))
-    cipher.final()
-    frame.set(cipher.getAuthTag(), frame.length - tagBytes)
+    inPieces(sealing, content, contentOf(frame))
+    sealing.final()
+    frame.set(sealing.getAuthTag(), frame.length - tagBytes)
   }
 }
 
@@ -174,9 +186,10 @@ export class FrameOpener {
   readonly #keys: Keys
   readonly #window: Window
 
-  constructor(key: Uint8Array, frames = framesAKey, window = windowFrames) {
+  /** `secret` is the key that the handshake gave, of 32 bytes. */
+  constructor(secret: Uint8Array, frames = framesAKey, window = windowFrames) {
     this.#window = new Window(window)
-    this.#keys = new Keys(key)
+    this.#keys = new Keys(secret)
     this.#framesAKey = frames
   }
 

@@ -4,7 +4,7 @@
  */
 
 import { fromBytes, toBytes } from "../bcp/integers.ts"
-import { type ExponentMode, joinPublicKeys, secretKeyBits } from "../bcp/keys.ts"
+import { type ExponentMode, secretKeyBits } from "../bcp/keys.ts"
 import type { Parameters } from "../bcp/parameters.ts"
 import { decodeIntegers, elementBytes } from "../bcp/wire.ts"
 import {
@@ -39,7 +39,7 @@ const productOfProof = (input: {
 
 /** The product of the products of all parts. */
 const joined = (pp: Parameters, products: Uint8Array): bigint =>
-  joinPublicKeys(pp, decodeIntegers(products, elementBytes(pp), "products"))
+  decodeIntegers(products, elementBytes(pp), "products").reduce((all, each) => (all * each) % pp.N2, 1n)
 
 /** Proves partial decryptions, from the products of the first components. User. */
 const provePartialDecryptions = (input: {

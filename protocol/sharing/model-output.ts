@@ -46,10 +46,15 @@ export class PartialsMissing extends Data.TaggedError("PartialsMissing")<{
 export class PartialsRejected extends Data.TaggedError("PartialsRejected")<{
   readonly user: string
   readonly reason: string
+  /** Who else may have caused it. */
+  readonly others?: ReadonlyArray<string>
 }> {
   readonly retryable = false
   override get message() {
-    return `The partial decryptions of the model by ${this.user} were rejected: ${this.reason}. Have the operator of ${this.user} look into it.`
+    const suspects = [this.user, ...(this.others ?? [])]
+    const operators =
+      suspects.length === 1 ? `operator of ${this.user}` : `operators of ${suspects.join(", ")}`
+    return `The partial decryptions of the model by ${this.user} were rejected: ${this.reason}. Have the ${operators} look into it.`
   }
 }
 

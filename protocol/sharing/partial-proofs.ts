@@ -138,9 +138,12 @@ export const verifyPartials = <E>(
     const { challenge, response } = proof
     const rejected = (reason: string) => new PartialsRejected({ user: prover.name, reason })
     if (!sameBytes(about, digestOf(decrypted)))
-      return yield* rejected(
-        "cloud1 has handed it another encrypted model than this user, or the KGC other keys, or it claims so"
-      )
+      return yield* new PartialsRejected({
+        user: prover.name,
+        reason:
+          "cloud1 has handed it another encrypted model than this user, or the KGC other keys, or it claims so",
+        others: ["cloud1", "the KGC"]
+      })
     if (
       challenge.length !== challengeBytes ||
       response.length !== responseBytes(secretKeyBits(parameters, mode))

@@ -11,6 +11,7 @@ import type { Identities } from "../../actors/party/identities.ts"
 import { identityOfSecret, type PartyIdentity } from "../../protocol/channels/identity.ts"
 import { type Identity, keyFromText, keyText } from "../../protocol/channels/noise.ts"
 import { actorOf } from "../../protocol/messages/subjects.ts"
+import { Schema } from "../../protocol/schema.ts"
 import { variable } from "../../runtime/environment.ts"
 import { type IdentityFileUnfit, readIdentity } from "../folders/identity-file.ts"
 
@@ -38,12 +39,25 @@ export class NoIdentity extends Data.TaggedError("NoIdentity")<{
 export const keysText = (keys: PartyKeys): string =>
   JSON.stringify([...keys].map(([actor, key]) => [actor, keyText(key)]))
 
-const keysFromText = (text: string): PartyKeys =>
-  new Map(
-    (JSON.parse(text) as ReadonlyArray<readonly [string, string]>).flatMap(([actor, key]) => {
-      const bytes = keyFromText(key)
-      return bytes === undefined ? [] : [[actor, bytes] as const]
-    })
+/** What the environment has in place of the keys of a trial is not what a runner writes there. */
+export class TrialKeysUnreadable extends Data.TaggedError("TrialKeysUnreadable") {
+  readonly retryable = false
+  override get message(): string {
+    return `${keysVariable}, which \`run\` sets for the processes that it starts, does not hold public keys; unset it`
+  }
+}
+
+const KeysText = Schema.parseJson(Schema.Array(Schema.Tuple(Schema.String, Schema.String)))
+
+const keysFromText = (text: string): Effect.Effect<PartyKeys, TrialKeysUnreadable> =>
+  Schema.decodeUnknown(KeysText)(text).pipe(
+    Effect.flatMap((entries) =>
+      Effect.forEach(entries, ([actor, key]) =>
+        Effect.map(Effect.fromNullable(keyFromText(key)), (bytes) => [actor, bytes] as const)
+      )
+    ),
+    Effect.map((keys) => new Map(keys)),
+    Effect.mapError(() => new TrialKeysUnreadable())
   )
 
 /** The secret of an actor in the environment, if it is there and one. */
@@ -84,8 +98,10 @@ export const givenIdentities = (actors: ReadonlyArray<string>): Effect.Effect<Id
   )
 
 /** The keys of all parties: those of the trial that this process belongs to, else those of the scenario. */
-export const partyKeys = (ofScenario: PartyKeys): Effect.Effect<PartyKeys> =>
-  Effect.map(variable(keysVariable), (text) => (text === undefined ? ofScenario : keysFromText(text)))
+export const partyKeys = (ofScenario: PartyKeys): Effect.Effect<PartyKeys, TrialKeysUnreadable> =>
+  Effect.flatMap(variable(keysVariable), (text) =>
+    text === undefined ? Effect.succeed(ofScenario) : keysFromText(text)
+  )
 
 /** The directory of a party's main process, from its identity, its environment and the scenario. */
 export const directoryOfParty = (

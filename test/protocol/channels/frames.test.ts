@@ -1,6 +1,7 @@
 import { createCipheriv, randomBytes } from "node:crypto"
 import { Option } from "effect"
 import { describe, expect, it } from "vitest"
+import { derive } from "../../../protocol/aead.ts"
 import {
   contentOf,
   FrameOpener,
@@ -38,13 +39,17 @@ describe("a sealed frame", () => {
     }
   })
 
-  it("is AES-256-GCM under its number, with the head authenticated", () => {
+  it("is AES-128-GCM under its number, with the head authenticated", () => {
     const { key, sealer } = pair()
     sealed(sealer, drawn(5))
     const content = drawn(200_000)
     const frame = sealed(sealer, content)
     const nonce = Buffer.from("000000000000000000000001", "hex")
-    const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(frame.subarray(0, headBytes))
+    const cipher = createCipheriv(
+      "aes-128-gcm",
+      derive(key, "", "bicameral frames", 48).subarray(0, 16),
+      nonce
+    ).setAAD(frame.subarray(0, headBytes))
     const expected = Buffer.concat([cipher.update(content), cipher.final(), cipher.getAuthTag()])
     expect(Buffer.compare(frame.subarray(headBytes), expected)).toBe(0)
   })

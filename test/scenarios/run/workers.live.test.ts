@@ -113,7 +113,14 @@ describe("workers - over NATS", () => {
         // Those that lived did a part of the work.
         expect(yield* noted(disturbed, "cloud0.w-2", "ask Give")).toBeGreaterThan(0)
         expect(yield* noted(disturbed, "cloud1.w-2", "ask Give")).toBeGreaterThan(0)
-        expect(yield* noted(disturbed, "kgc.w-1", "answer Deal")).toBeGreaterThan(0)
+        // Which of the KGC's processes gets a request is the broker's choice.
+        const dealt = yield* Effect.forEach(["kgc.w-1", "kgc.w-2"], (worker) =>
+          noted(disturbed, worker, "answer Deal")
+        )
+        expect(
+          Math.max(...dealt),
+          yield* read(disturbed, "parties", "kgc.w-1", "events.jsonl")
+        ).toBeGreaterThan(0)
         yield* allOwn(disturbed)
       })
   )
