@@ -25,6 +25,7 @@ import { layer as party } from "../runtime/messaging/party.ts"
 import { giveWay, parentGone, sayReady, startActor } from "../runtime/processes/process.ts"
 import { folderStore } from "../runtime/storage/store.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
+import { bareSealsMs } from "./bare-seals.ts"
 import { benchUsers, channelsOf } from "./channels.ts"
 import {
   announceMachine,
@@ -384,8 +385,11 @@ const computing = async (measured: MeasuredNetwork): Promise<void> => {
 
 const measure = async (measured: MeasuredNetwork) => {
   const times: Array<StepTime> = []
-  for (let run = 0; run < runs; run++)
+  const seals: Array<number> = []
+  for (let run = 0; run < runs; run++) {
     times.push(await inFolder((folder) => Effect.runPromise(trainInTurns(measured, folder))))
+    seals.push(bareSealsMs(measured))
+  }
   const steps = times.map((time) => time.step)
   const floors = times.map(({ floor }) => floor)
   const processor = Object.fromEntries(
@@ -398,6 +402,7 @@ const measure = async (measured: MeasuredNetwork) => {
     processor,
     floor: spreadOf(floors),
     ratio: ratioOf(steps, floors),
+    seals: spreadOf(seals),
     ...(await sample(measured))
   }
 }
@@ -419,6 +424,9 @@ export const run = async (): Promise<void> => {
     )
     console.log(
       `floor, all arithmetic spread over ${machine.cores} cores: ${shown(result.floor, "ms")}; ${shown(result.ratio, "times the floor")}`
+    )
+    console.log(
+      `AES-128-GCM of a step's messages, sealed and opened once: ${shown(result.seals, "ms")} of processor time`
     )
     console.log(
       `processor time of a step: ${Object.entries(result.processor)

@@ -149,12 +149,16 @@ class Inbound {
   }
 }
 
+/** Subjects whose parse is kept: there are four for each peer. */
+const mostAddresses = 1024
+
 /** The sessions of a process. */
 class Channels {
   readonly #options: SealedOptions
   readonly #real: TransportService
   readonly #clock: Clock.Clock
   readonly #note: Note
+  readonly #addresses = new Map<string, Address>()
   readonly #outbound = new Map<string, Outbound>()
   readonly #inbound = new Map<string, Inbound>()
 
@@ -170,7 +174,7 @@ class Channels {
     data: Uint8Array,
     headers: Headers | undefined
   ): ReturnType<TransportService["send"]> {
-    const address = parseSubject(subject)
+    const address = this.#addressOf(subject)
     if (address === undefined) {
       this.#note("a message to nobody was dropped", { subject })
       return undefined
@@ -186,7 +190,7 @@ class Channels {
 
   receive(delivery: Delivery, onDelivery: (delivery: Delivery) => void): void {
     const { subject, data, headers } = delivery
-    const address = parseSubject(subject)
+    const address = this.#addressOf(subject)
     if (address === undefined) {
       this.#note("a message from nobody was dropped", { subject })
       return
@@ -197,6 +201,14 @@ class Channels {
     else if (data[0] === frameKinds.hello) this.#answer(from, data.subarray(1))
     else if (data[0] === frameKinds.answer) this.#finish(from, data.subarray(1))
     else if (data[0] === frameKinds.lost) this.#lost(from, data.subarray(1))
+  }
+
+  #addressOf(subject: string): Address | undefined {
+    const known = this.#addresses.get(subject)
+    if (known !== undefined) return known
+    const address = parseSubject(subject)
+    if (address !== undefined && this.#addresses.size < mostAddresses) this.#addresses.set(subject, address)
+    return address
   }
 
   /** What a frame holds for the party; nothing where it is of a handshake, or does not open. */
