@@ -3,8 +3,7 @@ import { createCipheriv, createDecipheriv } from "node:crypto"
 import { planOf } from "../actors/party/agreement.ts"
 import { stepCost } from "../protocol/computation/cost.ts"
 import { ownProcessorMs } from "./measure.ts"
-import type { MeasuredNetwork } from "./networks.ts"
-import { agreementOf } from "./step.ts"
+import { agreementOf, type MeasuredNetwork } from "./networks.ts"
 
 const cipher = "aes-128-gcm"
 const key = new Uint8Array(16).fill(1)
@@ -17,8 +16,11 @@ const messagesOf = (measured: MeasuredNetwork): ReadonlyArray<number> => {
   return [...new Array<number>(2 * rounds).fill(Math.ceil(bytesEachWay / rounds)), dealtBytes]
 }
 
-/** Milliseconds of processor time to seal and open each message of a step once, over `steps` steps. */
-export const bareSealsMs = (measured: MeasuredNetwork, steps = 50): number => {
+/** As long as V8 takes to compile what is repeated, and again to measure it. */
+const spellMs = 1_000
+
+/** Milliseconds of processor time to seal and open each message of a step once. */
+export const bareSealsMs = (measured: MeasuredNetwork): number => {
   const messages = messagesOf(measured)
   const memory = new Uint8Array(Math.max(...messages))
   const once = () => {
@@ -34,8 +36,12 @@ export const bareSealsMs = (measured: MeasuredNetwork, steps = 50): number => {
       opening.final()
     }
   }
-  for (let step = 0; step < steps; step++) once()
-  const before = ownProcessorMs()
-  for (let step = 0; step < steps; step++) once()
-  return (ownProcessorMs() - before) / steps
+  const spell = () => {
+    const [begun, before] = [performance.now(), ownProcessorMs()]
+    let steps = 0
+    for (; performance.now() < begun + spellMs; steps++) once()
+    return (ownProcessorMs() - before) / steps
+  }
+  spell()
+  return spell()
 }

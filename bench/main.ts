@@ -1,6 +1,6 @@
 /** `npm run bench -- TOPIC`: measures one topic, prints it and writes `out/bench/<topic>.json`. */
 import { spawn } from "node:child_process"
-import { garbageCollection } from "../runtime/processes/process.ts"
+import { garbageCollection, keptMemory } from "../runtime/processes/process.ts"
 
 const topics: Readonly<Record<string, () => Promise<void>>> = {
   step: async () => (await import("./step.ts")).run(),
@@ -26,7 +26,7 @@ if (topic === undefined) {
 else {
   // What measures is often a party itself, so it is started as one is.
   const again = [...garbageCollection, ...process.argv.slice(1)]
-  const child = spawn(process.execPath, again, { stdio: "inherit" })
+  const child = spawn(process.execPath, again, { stdio: "inherit", env: { ...process.env, ...keptMemory } })
   child.on("exit", (code) => {
     process.exitCode = code ?? 1
   })

@@ -1,4 +1,5 @@
 /** The two networks that training is measured on, with the batches of the systems they are compared with and the rates of our scenarios. */
+import type { Agreement } from "../actors/party/agreement.ts"
 import type { Network } from "../protocol/learning/network.ts"
 
 export interface MeasuredNetwork {
@@ -44,3 +45,32 @@ export const measuredNetworks: ReadonlyArray<MeasuredNetwork> = [
     steps: 938
   }
 ]
+
+/** The agreement of a training of a measured network. */
+export const agreementOf = ({ name, network, rows, batch, rate, steps }: MeasuredNetwork): Agreement => {
+  const [output, ...hidden] = network.layers.toReversed()
+  return {
+    scenario: name,
+    users: [],
+    data: {
+      id: "row",
+      features: Array.from({ length: network.inputs }, (_, i) => ({ name: `x${i}`, range: [0, 1] })),
+      label: { column: "label", values: Array.from({ length: output!.units }, (_, i) => `${i}`) },
+      scaleTo: [0, 1]
+    },
+    heldOut: 0,
+    network: { hidden: hidden.reverse().map(({ units }) => units), output: output!.activation },
+    training: { epochs: Math.ceil((steps * batch) / rows), batch, rate },
+    security: {
+      modulusBits: 2048,
+      exponents: "short",
+      fractionalBits: 20,
+      upload: "hybrid",
+      output: "hybrid",
+      insecure: false
+    },
+    archive: "keep",
+    reveal: { accuracy: false, heldOutRows: false, progress: false },
+    deadlines: { replyTimeoutMs: 60_000, roundTimeoutMs: 60_000, phaseTimeoutMs: 600_000 }
+  }
+}

@@ -15,7 +15,6 @@ import { lanesOf } from "../actors/clouds/training/lanes/leader.ts"
 import { train } from "../actors/clouds/training/training.ts"
 import { emptyTable } from "../actors/clouds/transformation/joint-table.ts"
 import { dealer } from "../actors/kgc/dealing.ts"
-import type { Agreement } from "../actors/party/agreement.ts"
 import { artifact } from "../protocol/artifact.ts"
 import { dealers } from "../protocol/messages/subjects.ts"
 import { Deal } from "../protocol/messages/training.ts"
@@ -36,7 +35,7 @@ import {
   spreadOf,
   writeFigures
 } from "./measure.ts"
-import { type MeasuredNetwork, measuredNetworks } from "./networks.ts"
+import { agreementOf, type MeasuredNetwork, measuredNetworks } from "./networks.ts"
 import { parts, partsOfProfile } from "./profile.ts"
 import { kernelSteps } from "./step-kernels.ts"
 
@@ -65,34 +64,6 @@ const named = (name: string | undefined): MeasuredNetwork => {
   const found = measuredNetworks.find((each) => each.name === name)
   if (found === undefined) throw new RangeError(`no network ${name} is measured`)
   return found
-}
-
-export const agreementOf = ({ name, network, rows, batch, rate, steps }: MeasuredNetwork): Agreement => {
-  const [output, ...hidden] = network.layers.toReversed()
-  return {
-    scenario: name,
-    users: [],
-    data: {
-      id: "row",
-      features: Array.from({ length: network.inputs }, (_, i) => ({ name: `x${i}`, range: [0, 1] })),
-      label: { column: "label", values: Array.from({ length: output!.units }, (_, i) => `${i}`) },
-      scaleTo: [0, 1]
-    },
-    heldOut: 0,
-    network: { hidden: hidden.reverse().map(({ units }) => units), output: output!.activation },
-    training: { epochs: Math.ceil((steps * batch) / rows), batch, rate },
-    security: {
-      modulusBits: 2048,
-      exponents: "short",
-      fractionalBits: 20,
-      upload: "hybrid",
-      output: "hybrid",
-      insecure: false
-    },
-    archive: "keep",
-    reveal: { accuracy: false, heldOutRows: false, progress: false },
-    deadlines: { replyTimeoutMs: 60_000, roundTimeoutMs: 60_000, phaseTimeoutMs: 600_000 }
-  }
 }
 
 /** A party, in a process of its own: the KGC deals until it is told to go, a cloud trains and goes. */

@@ -30,8 +30,7 @@ import { sealed } from "../runtime/transport/sealed.ts"
 import { freeReceived } from "../runtime/transport/transport.ts"
 import { identityVariable } from "../scenarios/run/identities.ts"
 import { announceMachine, processorMs, type Spread, spreadOf, writeFigures } from "./measure.ts"
-import type { MeasuredNetwork } from "./networks.ts"
-import { agreementOf } from "./step.ts"
+import { agreementOf, type MeasuredNetwork } from "./networks.ts"
 
 /** Turns of one worker and of two. */
 const turns = 7

@@ -104,7 +104,7 @@ export const garbageCollection: ReadonlyArray<string> = [
  * sealed and opened are taken anew each time, and to have their pages from the system again costs several times
  * what the cipher does.
  */
-const keptMemory = {
+export const keptMemory = {
   MALLOC_TRIM_THRESHOLD_: String(2 ** 28),
   MALLOC_MMAP_THRESHOLD_: String(2 ** 25)
 }

@@ -7,7 +7,7 @@ import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { runMain } from "@effect/platform-node/NodeRuntime"
 import { Effect, Logger } from "effect"
 import { environment } from "../../runtime/environment.ts"
-import { workingFolder } from "../../runtime/processes/process.ts"
+import { type WorkingFolderGone, workingFolder } from "../../runtime/processes/process.ts"
 import { showsColours, watchOutput, withPlainText } from "../../runtime/processes/standard-output.ts"
 import { brokenDown, commandLine, interruptedStatus, type Verdict, verdictOf } from "./commands.ts"
 import { asksAboutItself } from "./words.ts"
@@ -79,7 +79,7 @@ process.on("uncaughtException", (error) => {
 
 const words = process.argv.slice(2)
 // No name of a file means anything without it; help and version name none.
-const folder = asksAboutItself(words) ? Effect.void : workingFolder
+const folder: Effect.Effect<unknown, WorkingFolderGone> = asksAboutItself(words) ? Effect.void : workingFolder
 
 Effect.zipRight(folder, bicameral(words)).pipe(
   output.during,
