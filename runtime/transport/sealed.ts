@@ -6,6 +6,7 @@
  * any network. Who sends a group something does not know who will take it: that is sealed to their common key.
  */
 import { type Clock, Effect, Either, Layer, Option, Runtime } from "effect"
+import { plainBytes } from "../../protocol/bytes.ts"
 import { CanonicalWriter } from "../../protocol/canonical.ts"
 import {
   FrameOpener,
@@ -37,7 +38,7 @@ import {
   parseSubject,
   subjectOf
 } from "../../protocol/messages/subjects.ts"
-import { type Delivery, PayloadTooLarge, Transport, type TransportService } from "./transport.ts"
+import { type Delivery, PayloadTooLarge, sharedBytes, Transport, type TransportService } from "./transport.ts"
 
 export interface SealedOptions {
   /** The process's own name. */
@@ -391,6 +392,8 @@ export const withSeals = (options: SealedOptions, real: TransportService): Effec
     return {
       ...real,
       maxPayloadBytes,
+      // What is small is copied into its sealed frame before `send` returns, and needs no room of the real transport.
+      frame: (bytes) => (bytes <= sharedBytes ? plainBytes(Buffer.allocUnsafe(bytes)) : real.frame(bytes)),
       overheadBytes: (to) => (isGroup(to) ? groupOverheadBytes : overheadBytes),
       send: (subject, data, headers) =>
         data.length > maxPayloadBytes
