@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto"
 import { Either, Option } from "effect"
 import { describe, expect, it } from "vitest"
 import { type Envelope, encodeEnvelope } from "../../../protocol/messages/envelope.ts"
+import { HeldOutCells } from "../../../protocol/messages/output.ts"
 import { Join } from "../../../protocol/messages/training.ts"
 import { disagreements } from "../../../scenarios/simulation/checkers/agreement.ts"
 import { watchFrames } from "../../../scenarios/simulation/checkers/frames.ts"
@@ -58,6 +59,19 @@ describe("secrets on the wire", () => {
     expect(watch.violations).toEqual([])
     watch.see(frame("cloud1", 1, key))
     expect(watch.violations).toEqual(["k_0 was on the link from cloud1 to cloud0"])
+  })
+
+  it("may be in the messages that hand them over, such as held-out cells to the tester", () => {
+    const secrets = new Secrets()
+    const cell = Uint8Array.of(9, 8, 7, 0, 0, 0, 0, 0)
+    secrets.add("a cell of user1", cell)
+    const watch = watchFrames(secrets, 3)
+    const asking = (tag: string): Envelope => ({ kind: "ask", id: "1", tag, number: 0, of: 0, body: cell })
+    const send = (tag: string) => watch.see({ from: "user1", to: "user2", data: encodeEnvelope(asking(tag)) })
+    send(HeldOutCells.tag)
+    expect(watch.violations).toEqual([])
+    send("Declaration")
+    expect(watch.violations).toEqual(["a cell of user1 was on the link from user1 to user2"])
   })
 })
 
