@@ -1,6 +1,7 @@
 /**
  * A private join: three users, each a process over NATS, all of whom hold the same ids, until each has the digests of all rows; next
- * to it the powers alone, on all cores. Processor time as well: it tells what other work on the machine hides.
+ * to it the powers alone, on all cores. Processor time as well: it tells what other work on the machine hides. Of 100,000 ids; a
+ * number after the topic takes its place.
  */
 import { randomBytes } from "node:crypto"
 import { availableParallelism } from "node:os"
@@ -35,7 +36,6 @@ import { measuredNetworks } from "./networks.ts"
 import { agreementOf } from "./step.ts"
 
 const users = ["user1", "user2", "user3"]
-const idsEach = 100_000
 const repetitions = 3
 /** The powers alone are measured on a part of the ids. */
 const partMeasured = 10
@@ -51,16 +51,16 @@ const agreement: Agreement = {
 /** Has a user join its rows. */
 const Joined = ask("Joined", Schema.Struct({}), Schema.Struct({ digests: Bytes }))
 
-const tables = [
-  {
-    ids: Array.from({ length: idsEach }, (_, i) => `patient ${i}`),
-    columns: new Uint32Array(0),
-    cells: denseCells(0, new Float64Array(0))
-  }
-]
+const idsOf = (count: number) => Array.from({ length: count }, (_, i) => `patient ${i}`)
+
+const tableOf = (count: number) => ({
+  ids: idsOf(count),
+  columns: new Uint32Array(0),
+  cells: denseCells(0, new Float64Array(0))
+})
 
 /** A user at its broker, serving the others; and its part in the join. */
-const userAt = (name: string, run: string, url: string) =>
+const userAt = (name: string, run: string, url: string, idsEach: number) =>
   Effect.gen(function* () {
     const services = yield* Layer.build(
       Layer.mergeAll(
@@ -71,7 +71,7 @@ const userAt = (name: string, run: string, url: string) =>
     )
     const root = rootFrom(new Uint8Array(randomBytes(32)))
     const join = yield* Effect.provide(privateJoin(agreement, root), services)
-    const joined = join.digests(tables).pipe(
+    const joined = join.digests([tableOf(idsEach)]).pipe(
       Effect.map(([digests]) => ({ digests: digests! })),
       Effect.provide(services)
     )
@@ -87,7 +87,7 @@ interface Seconds {
 }
 
 /** A join of all users. */
-const joining = (run: string) =>
+const joining = (run: string, idsEach: number) =>
   Effect.gen(function* () {
     const { url } = yield* startOwnBroker({ credentials: benchUsers })
     const [first, ...others] = users
@@ -95,12 +95,12 @@ const joining = (run: string) =>
       startActor({
         party: other,
         entry: fileURLToPath(artifact("bench/join.js")),
-        args: [other, run],
+        args: [other, run, `${idsEach}`],
         env: { NATS_URL: url },
         readyTimeoutMs: 60_000
       })
     )
-    const { party, joined } = yield* userAt(first!, run, url)
+    const { party, joined } = yield* userAt(first!, run, url, idsEach)
     const spent = () => processes.reduce((sum, { pid }) => sum + processorMs(pid), ownProcessorMs())
     const begun = { at: performance.now(), ms: spent() }
     const all = yield* Effect.all(
@@ -117,32 +117,34 @@ const joining = (run: string) =>
   }).pipe(Effect.scoped)
 
 /** As many powers, without messages. */
-const powers = Effect.gen(function* () {
-  const pool = yield* BcpPool
-  const secret = joinSecret(new Uint8Array(randomBytes(16)))
-  const pieces = Array.from({ length: Math.ceil(idsEach / partMeasured / piecePoints) }, (_, piece) =>
-    tables[0]!.ids.slice(piece * piecePoints, Math.min((piece + 1) * piecePoints, idsEach / partMeasured))
-  )
-  const list = Effect.forEach(
-    pieces,
-    (ids) =>
-      Effect.gen(function* () {
-        let { points } = yield* pool.run("raiseIds", { secret, ids })
-        for (const _ of users.slice(1)) points = (yield* pool.run("raisePoints", { secret, points })).points
-      }),
-    { concurrency: "unbounded" }
-  )
-  const begun = { at: performance.now(), ms: ownProcessorMs() }
-  yield* Effect.all(
-    users.map(() => list),
-    { concurrency: "unbounded" }
-  )
-  const seconds: Seconds = {
-    clock: (partMeasured * (performance.now() - begun.at)) / 1000,
-    processors: (partMeasured * (ownProcessorMs() - begun.ms)) / 1000
-  }
-  return seconds
-})
+const powers = (idsEach: number) =>
+  Effect.gen(function* () {
+    const pool = yield* BcpPool
+    const secret = joinSecret(new Uint8Array(randomBytes(16)))
+    const some = idsOf(Math.ceil(idsEach / partMeasured))
+    const pieces = Array.from({ length: Math.ceil(some.length / piecePoints) }, (_, piece) =>
+      some.slice(piece * piecePoints, (piece + 1) * piecePoints)
+    )
+    const list = Effect.forEach(
+      pieces,
+      (ids) =>
+        Effect.gen(function* () {
+          let { points } = yield* pool.run("raiseIds", { secret, ids })
+          for (const _ of users.slice(1)) points = (yield* pool.run("raisePoints", { secret, points })).points
+        }),
+      { concurrency: "unbounded" }
+    )
+    const begun = { at: performance.now(), ms: ownProcessorMs() }
+    yield* Effect.all(
+      users.map(() => list),
+      { concurrency: "unbounded" }
+    )
+    const seconds: Seconds = {
+      clock: (partMeasured * (performance.now() - begun.at)) / 1000,
+      processors: (partMeasured * (ownProcessorMs() - begun.ms)) / 1000
+    }
+    return seconds
+  })
 
 const spreads = (seconds: ReadonlyArray<Seconds>) => ({
   clock: spreadOf(seconds.map(({ clock }) => clock)),
@@ -152,6 +154,7 @@ const spreads = (seconds: ReadonlyArray<Seconds>) => ({
 /** Measures, prints, and writes `out/bench/join.json`. */
 export const run = async (): Promise<void> => {
   const machine = announceMachine()
+  const idsEach = Number(process.argv[3] ?? 100_000)
   console.log(
     `${users.length} users with the same ${idsEach} ids, medians and spread of ${repetitions} joins\n`
   )
@@ -160,8 +163,8 @@ export const run = async (): Promise<void> => {
       const joins: Array<Seconds> = []
       const bare: Array<Seconds> = []
       for (let turn = 0; turn < repetitions; turn++) {
-        bare.push(yield* powers)
-        joins.push(yield* joining(`join-${turn}`))
+        bare.push(yield* powers(idsEach))
+        joins.push(yield* joining(`join-${turn}`, idsEach))
       }
       return { join: spreads(joins), powers: spreads(bare) }
     }).pipe(Effect.provide(bcpPool(availableParallelism())))
@@ -176,11 +179,11 @@ export const run = async (): Promise<void> => {
   writeFigures("join", { machine, users: users.length, idsEach, repetitions, ...measured })
 }
 
-const [name, runName] = process.argv.slice(2)
+const [name, runName, ids] = process.argv.slice(2)
 if (name !== undefined && users.includes(name))
   await Effect.runPromise(
     Effect.gen(function* () {
-      yield* userAt(name, runName!, process.env.NATS_URL ?? "")
+      yield* userAt(name, runName!, process.env.NATS_URL ?? "", Number(ids))
       yield* sayReady({})
       yield* parentGone
     }).pipe(Effect.scoped)
