@@ -1,7 +1,7 @@
 /**
  * What this machine takes for the pieces that a run is made of (docs/reference/cost-model.md), for predictions: `npm run bench -- calibrate` writes
  * `out/bench/calibration.json`. No figure is taken of a run: products, two training steps in one process with nothing between, exchanges
- * of two processes over a broker, jobs on ciphertexts, and starts.
+ * of two processes over a broker, powers of a private join, jobs on ciphertexts, and starts.
  */
 import { execFileSync } from "node:child_process"
 import { randomBytes } from "node:crypto"
@@ -18,8 +18,9 @@ import { generateParameters } from "../protocol/bcp/parameters.ts"
 import { ciphertextBytes, encodeMasterKey, firstComponents } from "../protocol/bcp/wire.ts"
 import { wordBytes } from "../protocol/bytes.ts"
 import { FrameOpener, FrameSealer, overheadBytes, sessionBytes } from "../protocol/channels/frames.ts"
+import { joinSecret } from "../protocol/join/points.ts"
 import { challengeBytes, responseBytes, statementDigest } from "../protocol/proofs/equal-logarithms.ts"
-import type { Jobs } from "../protocol/sharing/jobs.ts"
+import { type Jobs, jobs } from "../protocol/sharing/jobs.ts"
 import { expandSeed, seedBytes, subtractWords } from "../protocol/sharing/split.ts"
 import { startOwnBroker } from "../runtime/broker/start.ts"
 import { type Computation, Party, type Rounds } from "../runtime/messaging/contract.ts"
@@ -257,6 +258,25 @@ const storing = Effect.gen(function* () {
   const whole = yield* put(new Uint8Array(randomBytes(wordsBytes)))
   return { entryMs, megabyteMs: Math.max(0, whole - entryMs) / (wordsBytes / 1e6) }
 }).pipe(Effect.scoped, Effect.orDie)
+
+/** Ids of a private join that are raised, twice: once for compiling. */
+const joinedIds = 2000
+
+const joining = (): Calibration["join"] => {
+  const secret = joinSecret(new Uint8Array(randomBytes(16)))
+  const ids = Array.from({ length: joinedIds }, (_, i) => `row ${i}`)
+  const spent = (work: () => unknown) => {
+    work()
+    const before = ownProcessorMs()
+    work()
+    return ((ownProcessorMs() - before) * 1000) / joinedIds
+  }
+  const { points } = jobs.raiseIds({ secret, ids })
+  return {
+    thousandOwnMs: spent(() => jobs.raiseIds({ secret, ids })),
+    thousandOthersMs: spent(() => jobs.raisePoints({ secret, points }))
+  }
+}
 
 const counts = [1, 16, 64, 192] as const
 const mode = "short"
@@ -502,6 +522,7 @@ export const calibrate = async (moduli: ReadonlyArray<number>): Promise<Calibrat
     arithmetic: arithmeticCosts,
     messages: await messages(cores),
     words: await Effect.runPromise(hybridWords),
+    join: joining(),
     store: await Effect.runPromise(storing),
     bcp: costs
   }

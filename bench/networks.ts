@@ -58,6 +58,7 @@ export const agreementOf = ({ name, network, rows, batch, rate, steps }: Measure
       label: { column: "label", values: Array.from({ length: output!.units }, (_, i) => `${i}`) },
       scaleTo: [0, 1]
     },
+    join: "salted",
     heldOut: 0,
     network: { hidden: hidden.reverse().map(({ units }) => units), output: output!.activation },
     training: { epochs: Math.ceil((steps * batch) / rows), batch, rate },

@@ -15,6 +15,8 @@ export interface Agreement {
   readonly users: ReadonlyArray<{ readonly actor: string; readonly name: string }>
   /** The columns of the joint table, with their public ranges and labels. */
   readonly data: DataDescription
+  /** How users join their rows: by digests under a salt that all of them have, or under secrets of all of them. */
+  readonly join: "salted" | "private"
   /** Fraction of the rows that the users keep for testing, in addition to those they mark. */
   readonly heldOut: number
   readonly network: {

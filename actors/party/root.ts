@@ -18,6 +18,7 @@ export type Purpose =
   | "randomizers"
   | "blinds"
   | "salt"
+  | "join"
   | "weights"
   | "dealer0"
   | "dealer1"

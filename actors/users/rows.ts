@@ -1,16 +1,12 @@
 /**
- * How the users agree on the rows of the joint table while no cloud ever sees an id. They share a salt and
- * send each other the salted digests of the rows they hold and in which columns; each derives the
- * same joint order. Every user checks that each cell is held exactly once, and names the cells that are not
- * by the ids it knows.
+ * How the users agree on the rows of the joint table while no cloud ever sees an id. They send each other digests
+ * of the rows they hold (`join.ts`) and in which columns; each derives the same joint order. Every user checks that
+ * each cell is held exactly once, and names the cells that are not by the ids it knows.
  */
-import { createHash } from "node:crypto"
 import { Data, Effect } from "effect"
-import { concatenate } from "../../protocol/bytes.ts"
 import { BlockOutside, CoverageError, checkCoverage } from "../../protocol/data/coverage.ts"
 import { type EncodedTable, featureCount, jointColumns } from "../../protocol/data/encoding.ts"
 import {
-  digestIds,
   type JointRows,
   joinRows,
   MalformedRows,
@@ -19,14 +15,13 @@ import {
   placeCells
 } from "../../protocol/data/rows.ts"
 import { InvalidPlan } from "../../protocol/learning/network.ts"
-import { Declaration, RowSalt } from "../../protocol/messages/upload.ts"
-import { seededKey } from "../../protocol/seeding.ts"
+import { Declaration } from "../../protocol/messages/upload.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { type Agreement, displayName, feasiblePlan, partTimeoutMs } from "../party/agreement.ts"
 import type { Gathering } from "../party/gathering.ts"
-import { type Root, unchanged } from "../party/root.ts"
+import { unchanged } from "../party/root.ts"
 import { raised } from "../party/typed-throws.ts"
-import { yieldTurn } from "../party/yield-turn.ts"
+import { declaredOf, type joinOf } from "./join.ts"
 import { type Declared, digestDeclared } from "./upload-digest.ts"
 
 /** What the users have agreed on, as one of them sees it. */
@@ -64,33 +59,19 @@ export class NothingHeldOut extends Data.TaggedError("NothingHeldOut")<{
   }
 }
 
-/** The salt, which the first user draws; in a reproducible run it is derived from the seed. */
-export const rowSalt = ({ seed }: Agreement, root: Root): Uint8Array =>
-  seed === undefined ? root("salt") : seededKey(seed, "rows")
-
-/** Asks the first user for the salt. */
-const askRowSalt = (agreement: Agreement) =>
-  Effect.gen(function* () {
-    const party = yield* Party
-    const first = agreement.users[0]!.actor
-    const options = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "upload" }
-    return (yield* party.ask(first, RowSalt, {}, options)).salt
-  })
+type Join = Effect.Effect.Success<ReturnType<typeof joinOf>>
 
 /** Declares to the others what this user holds, waits for their declarations, and joins the rows. */
 export const agreeOnRows = (
   agreement: Agreement,
   tables: ReadonlyArray<EncodedTable>,
-  ownSalt: Uint8Array | undefined,
+  join: Join,
   declarations: Gathering<Declared>
 ) =>
   Effect.gen(function* () {
     const party = yield* Party
-    const salt = ownSalt ?? (yield* askRowSalt(agreement))
-    const blocks = yield* Effect.forEach(tables, ({ ids, columns, heldOut = false }) =>
-      Effect.map(digested(salt, ids), (digests) => ({ digests, columns: [...columns], heldOut }))
-    )
-    const own: Declared = { blocks }
+    const digests = yield* join.digests(tables)
+    const own = declaredOf(agreement, tables, digests)
     const ask = { deadlineMs: partTimeoutMs(agreement), phase: "upload" }
     const others = agreement.users.map(({ actor }) => actor).filter((actor) => actor !== party.name)
     yield* Effect.forEach(others, (other) => party.ask(other, Declaration, own, ask), {
@@ -100,7 +81,8 @@ export const agreeOnRows = (
     const received = yield* declarations.all(partTimeoutMs(agreement))
     const declared = new Map(others.map((other, i) => [other, received[i]!]))
     declared.set(party.name, own)
-    const joined = yield* raised(unfit, () => joinDeclared(agreement, party.name, tables, declared)).pipe(
+    yield* join.examine(declared)
+    const joined = yield* raised(unfit, () => joinDeclared(agreement, { tables, digests }, declared)).pipe(
       Effect.catchTag("CoverageError", (error) =>
         // The ids stay in this user's own log: the error itself goes to the director.
         Effect.zipRight(
@@ -113,27 +95,22 @@ export const agreeOnRows = (
         )
       )
     )
-    return { ...joined, declared: yield* sameAsBefore(agreement, salt, declared) }
+    return { ...joined, declared: yield* sameAsBefore(agreement, declared) }
   }).pipe(Effect.withSpan("user.agreeOnRows"))
 
 /**
  * The digests of what the users declare, in their order. Fails if rows were agreed on before that anyone's word
  * has changed since: an upload of them may be under way, and the same cells would go to the clouds in two orders.
  */
-const sameAsBefore = (agreement: Agreement, salt: Uint8Array, declared: ReadonlyMap<string, Declared>) =>
-  Effect.gen(function* () {
-    const { users } = agreement
-    const given = createHash("sha256").update(salt).digest("hex")
-    yield* unchanged("salt", `The salt that ${users[0]!.name} gives`, given)
-    return yield* Effect.forEach(users, ({ actor, name }) =>
-      Effect.gen(function* () {
-        const digest = yield* digestDeclared(declared.get(actor)!)
-        const what = `What ${name} declares to hold`
-        yield* unchanged(`declared-by-${actor}`, what, Buffer.from(digest).toString("hex"))
-        return digest
-      })
-    )
-  })
+const sameAsBefore = ({ users }: Agreement, declared: ReadonlyMap<string, Declared>) =>
+  Effect.forEach(users, ({ actor, name }) =>
+    Effect.gen(function* () {
+      const digest = yield* digestDeclared(declared.get(actor)!)
+      const what = `What ${name} declares to hold`
+      yield* unchanged(`declared-by-${actor}`, what, Buffer.from(digest).toString("hex"))
+      return digest
+    })
+  )
 
 /** What may be wrong with the rows of all users together. */
 const unfit = [
@@ -145,24 +122,15 @@ const unfit = [
   NothingHeldOut
 ] as const
 
-/** Ids that are digested in a turn of some ten milliseconds. */
-const idsATurn = 4096
-
-/** The digests of the ids, in turns. */
-const digested = (salt: Uint8Array, ids: ReadonlyArray<string>): Effect.Effect<Uint8Array> =>
-  Effect.gen(function* () {
-    const parts: Array<Uint8Array> = []
-    for (let first = 0; first < ids.length; first += idsATurn) {
-      parts.push(digestIds(salt, ids.slice(first, first + idsATurn)))
-      yield* yieldTurn
-    }
-    return concatenate(parts)
-  })
+/** A user's own tables, and the digests of their ids in the order of their rows. */
+interface OwnTables {
+  readonly tables: ReadonlyArray<EncodedTable>
+  readonly digests: ReadonlyArray<Uint8Array>
+}
 
 const joinDeclared = (
   agreement: Agreement,
-  self: string,
-  tables: ReadonlyArray<EncodedTable>,
+  { tables, digests }: OwnTables,
   declared: ReadonlyMap<string, Declared>
 ): Omit<AgreedRows, "declared"> => {
   const all = agreement.users.map(({ actor }) => ({ actor, blocks: declared.get(actor)!.blocks }))
@@ -170,7 +138,6 @@ const joinDeclared = (
     all.flatMap(({ blocks }) => blocks),
     agreement.heldOut
   )
-  const digests = declared.get(self)!.blocks.map((block) => block.digests)
   /** The id of a row if this user knows it; for errors only. */
   const idOf = (row: number) =>
     tables.flatMap(({ ids }, table) => ids[joint.indices(digests[table]!).indexOf(row)] ?? [])[0]

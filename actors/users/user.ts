@@ -11,7 +11,7 @@ import { Enrol, OpenModel, Upload } from "../../protocol/messages/control.ts"
 import { ParametersOnWire } from "../../protocol/messages/enrolment.ts"
 import { Bytes, format } from "../../protocol/messages/message.ts"
 import { HeldOutCells, PartialDecryptions } from "../../protocol/messages/output.ts"
-import { Declaration, RowSalt } from "../../protocol/messages/upload.ts"
+import { Declaration } from "../../protocol/messages/upload.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { Stable } from "../../runtime/storage/store.ts"
@@ -19,15 +19,16 @@ import type { Agreement } from "../party/agreement.ts"
 import { enrolment } from "../party/enrolment.ts"
 import { erasing, type Remains } from "../party/erasure.ts"
 import { gather } from "../party/gathering.ts"
-import { NotExpected, onDirector, onFrom } from "../party/handlers.ts"
+import { onDirector, onFrom } from "../party/handlers.ts"
 import { ofUser } from "../party/handouts.ts"
 import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
 import { partyRoot, unchanged } from "../party/root.ts"
 import { raised } from "../party/typed-throws.ts"
+import { joinOf } from "./join.ts"
 import { decryptModel, testModel } from "./output.ts"
-import { agreeOnRows, rowSalt } from "./rows.ts"
+import { agreeOnRows } from "./rows.ts"
 import { blocksFromWire, type UserState, userStateFormat } from "./state.ts"
 import { tablesDigest } from "./tables-digest.ts"
 import { upload } from "./upload.ts"
@@ -70,7 +71,7 @@ export const user = (options: UserOptions) =>
 
     const root = yield* partyRoot(agreement)
     const enrolling = yield* enrolment(agreement, ofUser)
-    const ownSalt = party.name === agreement.users[0]!.actor ? rowSalt(agreement, root) : undefined
+    const join = yield* joinOf(agreement, root)
     const gathered = yield* gatherFromUsers(others)
 
     const uploading = yield* once(
@@ -80,7 +81,7 @@ export const user = (options: UserOptions) =>
         const { membership } = yield* reached(enrolling.outcome, "upload", "it had enrolled")
         const digest = yield* tablesDigest(tables)
         yield* unchanged("tables", "The data in this user's files", digest)
-        const agreed = yield* agreeOnRows(agreement, tables, ownSalt, gathered.declarations)
+        const agreed = yield* agreeOnRows(agreement, tables, join, gathered.declarations)
         const sizes = yield* upload(agreement, membership, agreed, digest, root)
         const { total, training } = agreed.joint
         const { placed, tester } = agreed
@@ -120,7 +121,7 @@ export const user = (options: UserOptions) =>
         }))
       ),
       onDirector(OpenModel, () => opening.done),
-      onRowSalt(others, ownSalt),
+      ...join.handlers,
       onFrom(others, Declaration, (cells, from) => Effect.as(gathered.declarations.put(from, cells), {})),
       onFrom(others, PartialDecryptions, (partials, from) =>
         Effect.as(gathered.partials.put(from, partials), {})
@@ -136,11 +137,3 @@ export const user = (options: UserOptions) =>
     yield* life.announced
     yield* life.finished
   })
-
-/** Gives the row salt to the other users. Only the first user has it. */
-const onRowSalt = (others: ReadonlyArray<string>, salt: Uint8Array | undefined) =>
-  onFrom(others, RowSalt, (_, from) =>
-    salt === undefined
-      ? new NotExpected({ what: "a request that only the first user can answer", party: from })
-      : Effect.succeed({ salt })
-  )

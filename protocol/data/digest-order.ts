@@ -79,6 +79,21 @@ export class DigestOrder {
   }
 }
 
+/** The same digests in ascending order, as often as they are there. */
+export const sortDigests = (digests: Uint8Array): Uint8Array => {
+  const order = new DigestOrder([digests])
+  const places = Uint32Array.from({ length: digests.length / digestBytes }, (_, i) =>
+    order.placeOf(digests, i)
+  )
+  const sorted = new Uint8Array(digests.length)
+  Uint32Array.from(places.keys())
+    .sort((a, b) => places[a]! - places[b]!)
+    .forEach((from, to) => {
+      sorted.set(digests.subarray(from * digestBytes, (from + 1) * digestBytes), to * digestBytes)
+    })
+  return sorted
+}
+
 /** Which of two digests comes first, as the difference of the first bytes that differ. */
 const compare = (a: Uint8Array, i: number, b: Uint8Array, j: number): number => {
   for (let byte = 0; byte < digestBytes; byte++) {

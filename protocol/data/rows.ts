@@ -1,7 +1,7 @@
 /**
- * Matches the users' rows: users whose tables differ in rows and row order agree on one joint order by salted
- * digests of the row ids. The users share the salt; clouds see only indices into the joint order, never an id
- * or a digest.
+ * Matches the users' rows: users whose tables differ in rows and row order agree on one joint order by digests of
+ * the row ids, under a salt that they share or, in a private join (`protocol/join/`), under secrets of all of
+ * them. Clouds see only indices into the joint order, never an id or a digest.
  */
 import { createHmac } from "node:crypto"
 import { Data } from "effect"

@@ -5,12 +5,28 @@
 import { Schema } from "../schema.ts"
 import { ask, Bytes, BytesOf, Count } from "./message.ts"
 
-/** User 1 draws the salt under which row ids are compared; the others request it. */
+/** In a salted join, user 1 draws the salt under which row ids are compared; the others request it. */
 export const RowSalt = ask("RowSalt", Schema.Struct({}), Schema.Struct({ salt: BytesOf(16) }))
 
 /**
- * The cells that the sender holds: salted digests of row ids (16 bytes each) × joint column indices, and
- * which are held out.
+ * In a private join, before any id is raised: how many ids the sender holds, and a SHA-256 of each piece of their
+ * list.
+ */
+export const CommitIds = ask("CommitIds", Schema.Struct({ ids: Count, digests: Bytes }), Schema.Struct({}))
+
+/**
+ * In a private join, a piece of the owner's list of points, x-coordinates of 32 bytes, to be raised by all users
+ * that come after the sender and before the owner, in a circle; the reply has the points under all secrets.
+ */
+export const RaiseIds = ask(
+  "RaiseIds",
+  Schema.Struct({ owner: Schema.String, piece: Count, points: Bytes }),
+  Schema.Struct({ points: Bytes })
+)
+
+/**
+ * The cells that the sender holds: digests of row ids (16 bytes each) × joint column indices, and which are held
+ * out.
  */
 export const Declaration = ask(
   "Declaration",

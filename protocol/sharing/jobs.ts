@@ -1,8 +1,9 @@
 /** All jobs of the worker pools: what a pool, its threads and the workers of a party run. */
 import { jobs as ofBcp } from "../bcp/jobs.ts"
+import { jobs as ofJoin } from "../join/jobs.ts"
 import { jobs as ofProofs } from "../proofs/jobs.ts"
 
-export const jobs = { ...ofBcp, ...ofProofs }
+export const jobs = { ...ofBcp, ...ofJoin, ...ofProofs }
 
 /** The jobs by name, for typed calls. */
 export type Jobs = typeof jobs

@@ -42,6 +42,7 @@ export const agreementOf = (scenario: Scenario, seed: number | undefined = scena
   scenario: scenario.name,
   users: scenario.users.map(({ name }, i) => ({ actor: `user${i + 1}`, name })),
   data: scenario.data,
+  join: scenario.join,
   heldOut: shareHeldOut(scenario),
   network: scenario.network,
   training: scenario.training,

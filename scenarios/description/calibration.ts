@@ -89,6 +89,12 @@ const CalibrationFile = struct({
   }),
   /** A megabyte of a hybrid upload: at its user, who makes and seals it, and at cloud 1, who opens it. */
   words: struct({ makeMegabyteMs: milliseconds, openMegabyteMs: milliseconds }),
+  /** A thousand ids of a private join: of a user's own, which become points first, and of another user. */
+  join: Schema.propertySignature(
+    struct({ thousandOwnMs: milliseconds, thousandOthersMs: milliseconds })
+  ).annotations({
+    missingMessage: () => "is missing: the file was measured before there were private joins"
+  }),
   /** An entry of stable storage and a megabyte of it, on the clock, until it is synced. */
   store: struct({ entryMs: milliseconds, megabyteMs: milliseconds }),
   /** By bits of the modulus. */

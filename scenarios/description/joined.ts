@@ -9,7 +9,6 @@ import { CoverageError, checkCoverage } from "../../protocol/data/coverage.ts"
 import { type EncodedTable, featureCount, jointColumns } from "../../protocol/data/encoding.ts"
 import { assemble, type JointTable } from "../../protocol/data/joint.ts"
 import {
-  digestIds,
   type FilledBlock,
   type JointRows,
   joinRows,
@@ -195,10 +194,14 @@ export interface JoinedData {
   readonly trainingRows: (rows: Uint32Array) => JointTable
 }
 
-/** Joins the users' tables as a run with this salt does. */
-export const joinData = (scenario: Scenario, { tables }: CheckedData, salt: Uint8Array): JoinedData => {
+/** Joins the users' tables as a run does in which ids have these digests, of 16 bytes each. */
+export const joinData = (
+  scenario: Scenario,
+  { tables }: CheckedData,
+  digestsOf: (ids: ReadonlyArray<string>) => Uint8Array
+): JoinedData => {
   const lists = tables.map((held) =>
-    held.map(({ ids, heldOut = false }) => ({ digests: digestIds(salt, ids), heldOut }))
+    held.map(({ ids, heldOut = false }) => ({ digests: digestsOf(ids), heldOut }))
   )
   const rows = joinRows(lists.flat(), shareHeldOut(scenario))
   const placed = tables.map((held, user) =>

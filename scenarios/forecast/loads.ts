@@ -11,7 +11,7 @@ import type { PredictedCost } from "./traffic.ts"
 /** What a prediction needs of a run, in addition to its hosts. */
 export interface Predicted {
   readonly scenario: Pick<Scenario, "security" | "placement">
-  readonly cost: Pick<PredictedCost, "plan" | "traffic" | "shares" | "modelCiphertexts">
+  readonly cost: Pick<PredictedCost, "plan" | "traffic" | "shares" | "modelCiphertexts" | "raisedIds">
 }
 
 /** Predicts the time of one phase of a run. */

@@ -19,6 +19,8 @@ import { overheadBytes } from "../../protocol/channels/frames.ts"
 import { trainingCost } from "../../protocol/computation/cost.ts"
 import { featureCount } from "../../protocol/data/encoding.ts"
 import { type CellBlock, cellsInOrder, countCells, type PlacedCells } from "../../protocol/data/rows.ts"
+import { commitmentBytes, pieceCount } from "../../protocol/join/lists.ts"
+import { pointBytes } from "../../protocol/join/points.ts"
 import { modelWords } from "../../protocol/learning/model.ts"
 import type { Network } from "../../protocol/learning/network.ts"
 import type { TrainingPlan } from "../../protocol/learning/plan.ts"
@@ -47,8 +49,10 @@ import {
 import { Deal, Join } from "../../protocol/messages/training.ts"
 import { Reencrypt, UnifiedShare0 } from "../../protocol/messages/transformation.ts"
 import {
+  CommitIds,
   Declaration,
   OpenUpload,
+  RaiseIds,
   RowSalt,
   UploadRandomness,
   UploadShare0,
@@ -91,6 +95,8 @@ export interface PredictedCost {
   /** Ciphertexts of one share of each user, and of the encrypted model. */
   readonly shares: ReadonlyArray<number>
   readonly modelCiphertexts: number
+  /** Ids that each user has raised in a private join; none in a salted one. */
+  readonly raisedIds: ReadonlyArray<number>
   /** All bytes of the run. */
   readonly bytes: number
 }
@@ -192,6 +198,7 @@ export const predictCost = (
     traffic: tally.traffic,
     shares: shareCiphertexts(scenario, placed),
     modelCiphertexts: modelCiphertexts(scenario, plan.network),
+    raisedIds: raisedIds(scenario, placed),
     bytes: total(tally.traffic, ({ bytes }) => bytes)
   }
 }
@@ -219,6 +226,8 @@ const predictSetup = (tally: Tally, scenario: Scenario): void => {
 
 const digestBytes = 16
 const indexBytes = 4
+/** The name of a user, and of the field that it is in. */
+const ownerBytes = 12
 
 /** Bytes of blocks as they are declared: something for each row, a small number for each column. */
 const declaredBytes = (blocks: ReadonlyArray<CellBlock>, bytesARow: number): number =>
@@ -236,6 +245,34 @@ const shareCiphertexts = (
     return plaintextsFor(words, security.modulusBits, uploadSlotBits)
   })
 
+/** The different ids of each user, if they are raised. */
+const raisedIds = ({ join }: Scenario, placed: ReadonlyArray<PlacedCells>): ReadonlyArray<number> =>
+  placed.map(({ training, heldOut }) => {
+    if (join === "salted") return 0
+    const rows = new Set<number>()
+    for (const block of [...training, ...heldOut]) for (const row of block.rows) rows.add(row)
+    return rows.size
+  })
+
+/** How the users come to the digests of their ids. */
+const predictJoin = (tally: Tally, scenario: Scenario, placed: ReadonlyArray<PlacedCells>): void => {
+  const users = placed.length
+  const others = users - 1
+  if (scenario.join === "salted") {
+    tally.ask("upload", RowSalt, others, { replies: others * digestBytes })
+    return
+  }
+  const ids = raisedIds(scenario, placed)
+  const lists = total(ids, pieceCount)
+  tally.ask("upload", CommitIds, users * others, { requests: others * lists * commitmentBytes })
+  const bytes = others * total(ids, (count) => count * pointBytes)
+  // The requests say whose ids they are.
+  tally.ask("upload", RaiseIds, others * lists, {
+    requests: bytes + others * lists * ownerBytes,
+    replies: bytes
+  })
+}
+
 /** Messages in which a number of ciphertexts travels. */
 const pieces = (scenario: Scenario, ciphertexts: number): number =>
   Math.ceil(ciphertexts / Math.floor(pieceBytes / ciphertextBytes(modulus(scenario))))
@@ -252,7 +289,7 @@ const predictUpload = (tally: Tally, scenario: Scenario, placed: ReadonlyArray<P
   )
   const opened = total(placed, ({ training }) => declaredBytes(training, indexBytes))
   tally.ask("upload", Upload, users)
-  tally.ask("upload", RowSalt, others, { replies: others * digestBytes })
+  predictJoin(tally, scenario, placed)
   tally.ask("upload", Declaration, users * others, { requests: others * declared })
   tally.ask("upload", OpenUpload, 2 * users, { requests: 2 * opened })
   tally.ask("upload", UploadShare0, messages, { requests: bytes })

@@ -1,19 +1,42 @@
-/** The time of the upload: users encrypt and send, the clouds store. */
+/** The time of the upload: users join their rows, then encrypt and send; the clouds store. */
 
 import { pieceBytes, piecesAtOnce } from "../../actors/party/bcp-pool.ts"
 import { ciphertextBytes } from "../../protocol/bcp/wire.ts"
+import { pieceCount } from "../../protocol/join/lists.ts"
 import { UploadShare0, UploadShare1, UploadWords1 } from "../../protocol/messages/upload.ts"
+import type { Deployment } from "./deployment.ts"
 import {
   bcpOf,
   brokerLoad,
   ciphertextLoads,
   clouds,
   endMs,
+  type Predicted,
   type PredictPhase,
   stored,
+  total,
   trafficOf
 } from "./loads.ts"
-import { greatest, mega, time } from "./time.ts"
+import { greatest, mega, nobody, sumOf, time } from "./time.ts"
+
+/** A private join, before the upload itself: every user raises its own ids, and then those of all others. */
+const privateJoin = ({ cost: { raisedIds } }: Predicted, deployment: Deployment) => {
+  const all = total(raisedIds)
+  if (all === 0) return { work: nobody, waiting: nobody }
+  const { thousandOwnMs, thousandOthersMs } = deployment.calibration.join
+  const users = raisedIds.length
+  const loads = raisedIds.map((own, index) => {
+    const host = deployment.user(index)
+    const ms = (own * thousandOwnMs + (all - own) * thousandOthersMs) / 1000
+    return { who: `user ${index + 1}`, host, ms, threads: deployment.threads(host) }
+  })
+  // The commitment, then the pieces, several under way at a time, each by way of all others and back.
+  const waits = raisedIds.map((own, index) => {
+    const turns = 1 + (users - 1) * Math.ceil(pieceCount(own) / piecesAtOnce)
+    return deployment.requests(deployment.user(index), deployment.user((index + 1) % users), turns)
+  })
+  return { work: deployment.work(loads), waiting: greatest(waits) }
+}
 
 export const uploadTime: PredictPhase = (run, deployment) => {
   const { calibration, placement } = deployment
@@ -68,17 +91,15 @@ export const uploadTime: PredictPhase = (run, deployment) => {
   const storing = clouds.map((who) =>
     stored(deployment, who, received[who].messages / 2, received[who].bytes)
   )
+  const join = privateJoin(run, deployment)
+  const uploading = greatest([
+    deployment.work([...users.flatMap(({ loads }) => loads), ...cloudLoads, brokerLoad(deployment, traffic)]),
+    ...storing
+  ])
   return time(
     "upload",
-    greatest([
-      deployment.work([
-        ...users.flatMap(({ loads }) => loads),
-        ...cloudLoads,
-        brokerLoad(deployment, traffic)
-      ]),
-      ...storing
-    ]),
-    greatest(users.map(({ waiting }) => waiting)),
+    sumOf([join.work, uploading]),
+    sumOf([join.waiting, greatest(users.map(({ waiting }) => waiting))]),
     greatest([
       ...users.map(({ transfer }) => transfer),
       deployment.transfer(placement.broker, placement.cloud0, traffic.bytes / 2),

@@ -1,7 +1,9 @@
 /** What is known of a run before it starts: its scenario and all data, read and checked, and what a run of them costs and leads to. */
 import { randomBytes } from "node:crypto"
 import { Effect } from "effect"
-import { seededKey } from "../../protocol/seeding.ts"
+import { rootFrom } from "../../actors/party/root.ts"
+import { digestsKnowing } from "../../actors/users/join.ts"
+import { digestIds } from "../../protocol/data/rows.ts"
 import { agreementOf } from "../description/agreement.ts"
 import { checkData, joinData } from "../description/joined.ts"
 import { loadScenario } from "../description/load.ts"
@@ -18,9 +20,13 @@ export const prepareRun = Effect.fn("Run.prepare")(function* (file: string, give
   const agreement = agreementOf(scenario, givenSeed ?? scenario.seed)
   const { seed } = agreement
   const data = yield* checkData(loaded)
-  // Without a seed the users draw a salt of their own, which holds out other rows; the sizes are the same.
-  const salt = seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(seed, "rows")
-  const joined = joinData(scenario, data, salt)
+  // Without a seed the users draw secrets of their own, which hold out other rows; the sizes are the same.
+  const drawn = new Uint8Array(randomBytes(32))
+  const digestsOf =
+    seed === undefined
+      ? (ids: ReadonlyArray<string>) => digestIds(drawn, ids)
+      : digestsKnowing(agreement, () => rootFrom(drawn))
+  const joined = joinData(scenario, data, digestsOf)
   const predicted = predictCost(scenario, joined)
   /** What may spoil the result. */
   const foreseen = yield* foresee(loaded, agreement, joined)

@@ -6,13 +6,14 @@ import { createHash } from "node:crypto"
 import { Effect } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import { rootFrom } from "../../actors/party/root.ts"
-import { rowSalt } from "../../actors/users/rows.ts"
+import { declaredOf, digestsKnowing } from "../../actors/users/join.ts"
+import { userJoinSecret } from "../../actors/users/private-join.ts"
 import { tablesDigest } from "../../actors/users/tables-digest.ts"
 import { digestDeclared, digestUpload } from "../../actors/users/upload-digest.ts"
 import { wordBytes } from "../../protocol/bytes.ts"
 import { readRows } from "../../protocol/data/cells.ts"
 import type { EncodedTable } from "../../protocol/data/encoding.ts"
-import { digestIds } from "../../protocol/data/rows.ts"
+import { pointBytes, Raiser } from "../../protocol/join/points.ts"
 import { seededKey } from "../../protocol/seeding.ts"
 import { expandSeed } from "../../protocol/sharing/split.ts"
 import { partiesOf } from "../faults-injected/plan.ts"
@@ -22,8 +23,8 @@ import { leastSecretBytes, Secrets } from "./checkers/secrets.ts"
 export const rootOf = (actor: string): Uint8Array =>
   new Uint8Array(createHash("sha256").update(`simulated root of ${actor}`).digest())
 
-const drawnFromRoots = ["salt", "weights", "dealer0", "dealer1", "archive"] as const
-const seeded = ["dealer0", "dealer1", "initial0", "initial1", "rows"] as const
+const drawnFromRoots = ["salt", "join", "weights", "dealer0", "dealer1", "archive"] as const
+const seeded = ["dealer0", "dealer1", "initial0", "initial1", "rows", "join"] as const
 
 interface Company {
   readonly agreement: Agreement
@@ -33,15 +34,15 @@ interface Company {
 /** What each user's shares are derived for, in the order of the users. */
 const uploadsOf = ({ agreement, tables }: Company) =>
   Effect.gen(function* () {
-    const salt = rowSalt(agreement, rootFrom(rootOf(agreement.users[0]!.actor)))
+    const digestsOf = digestsKnowing(agreement, (user) => rootFrom(rootOf(user)))
     const declared = yield* Effect.forEach(tables, (held) =>
-      digestDeclared({
-        blocks: held.map(({ ids, columns, heldOut = false }) => ({
-          digests: digestIds(salt, ids),
-          columns: [...columns],
-          heldOut
-        }))
-      })
+      digestDeclared(
+        declaredOf(
+          agreement,
+          held,
+          held.map(({ ids }) => digestsOf(ids))
+        )
+      )
     )
     return yield* Effect.forEach(tables, (held) =>
       Effect.map(tablesDigest(held), (digest) => digestUpload(digest, declared))
@@ -70,6 +71,7 @@ const secretsWith = ({ agreement, tables }: Company, uploads: ReadonlyArray<Uint
     secrets.add(`the seed of the shares of ${user.actor}`, share)
     secrets.add(`the key of the randomizers of ${user.actor}`, root("randomizers", uploads[i]!))
     addWords(secrets, `a share of a cell of ${user.actor}`, expandSeed(share, cells))
+    if (agreement.join === "private") addJoin(secrets, agreement, user.actor, tables[i]!)
     for (const { ids, cells: encoded } of tables[i]!) {
       for (const id of ids) {
         const text = new TextEncoder().encode(id)
@@ -89,6 +91,19 @@ const secretsWith = ({ agreement, tables }: Company, uploads: ReadonlyArray<Uint
     }
   }
   return secrets
+}
+
+/** What nobody may see of a private join: a user's secret, and the points of its ids before it raises them. */
+const addJoin = (
+  secrets: Secrets,
+  agreement: Agreement,
+  user: string,
+  tables: ReadonlyArray<EncodedTable>
+) => {
+  secrets.add(`the secret of ${user} for the join`, userJoinSecret(agreement, rootFrom(rootOf(user)), user))
+  const unraised = new Raiser(new Uint8Array(pointBytes).fill(1, pointBytes - 1))
+  for (const id of new Set(tables.flatMap(({ ids }) => ids)))
+    secrets.add(`the point of id ${id} of ${user}`, unraised.raiseIds([id]))
 }
 
 const addWords = (secrets: Secrets, what: string, words: Uint8Array) => {

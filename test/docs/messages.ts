@@ -149,6 +149,8 @@ export const routes: ReadonlyMap<string, Route> = new Map([
   ["Enrolment", route("setup", "cloud0 cloud1 user1 user2", "kgc")],
   ["Upload", route("upload", "director", "user1 user2")],
   ["RowSalt", route("upload", "user2", "user1")],
+  ["CommitIds", route("upload", "user1 user2", "user1 user2")],
+  ["RaiseIds", route("upload", "user1 user2", "user1 user2")],
   ["Declaration", route("upload", "user1 user2", "user1 user2")],
   ["OpenUpload", route("upload", "user1 user2", clouds)],
   ["UploadShare0", route("upload", "user1 user2", "cloud0")],

@@ -71,7 +71,8 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
   }),
   ...within("protocol", {
     archive: ["sharing", "data", "bcp"],
-    sharing: ["bcp", "proofs"],
+    sharing: ["bcp", "join", "proofs"],
+    join: ["data"],
     proofs: ["bcp"],
     computation: ["learning", "ring"],
     learning: ["data", "ring"],

@@ -4,6 +4,7 @@ import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Either, Layer, Option } from "effect"
 import { stringify } from "yaml"
+import { digestIds } from "../../../protocol/data/rows.ts"
 import { seededKey } from "../../../protocol/seeding.ts"
 import { agreementOf } from "../../../scenarios/description/agreement.ts"
 import { checkData, joinData } from "../../../scenarios/description/joined.ts"
@@ -339,7 +340,7 @@ describe("scenario - data", () => {
     Effect.gen(function* () {
       const { loaded, data } = Either.getOrThrow(yield* checked({ "north.csv": north, "south.csv": south }))
       expect(data.rows).toBe(3)
-      const joined = joinData(loaded.scenario, data, new Uint8Array(16))
+      const joined = joinData(loaded.scenario, data, (ids) => digestIds(new Uint8Array(16), ids))
       expect(joined.rows).toMatchObject({ total: 3, training: 3, heldOut: 0 })
       const { features, labels } = joined.training()
       expect([0, 1, 2].map((row) => features[2 * row]).sort()).toEqual([-0.4, -0.6, -0.8])
@@ -550,7 +551,7 @@ describe("scenario - those that come with the project", () => {
       const loaded = yield* loadScenario(`scenarios/${file}`)
       const data = yield* checkData(loaded)
       const { scenario } = loaded
-      const joined = joinData(scenario, data, seededKey(scenario.seed!, "rows"))
+      const joined = joinData(scenario, data, (ids) => digestIds(seededKey(scenario.seed!, "rows"), ids))
       return { loaded, data: joined, scenario }
     }).pipe(Effect.provide(NodeContext.layer))
 

@@ -33,6 +33,7 @@ describe("scenario schema - defaults", () => {
         ],
         scaleTo: [-1, 1]
       },
+      join: "salted",
       heldOut: 0.2,
       network: { hidden: [8], output: "identity" },
       security: {

@@ -58,6 +58,7 @@ const calibration: Calibration = {
     waitMs: 0
   },
   words: { makeMegabyteMs: 0, openMegabyteMs: 0 },
+  join: { thousandOwnMs: 0, thousandOthersMs: 0 },
   store: { entryMs: 0, megabyteMs: 0 },
   bcp: {
     2048: {
@@ -105,6 +106,19 @@ describe("predicted time", () => {
     // Once at each cloud and at the dealer.
     expect(train.seconds).toBeCloseTo((steps * 3 * step.multiplications) / 1e6 / 2, 6)
     expect(train.binds).toContain("the cores of all hosts")
+  })
+
+  it("adds to the upload what a private join takes: own ids and those of others, before the rest", () => {
+    const join = { thousandOwnMs: 2_000, thousandOthersMs: 1_000 }
+    const upload = (raisedIds: ReadonlyArray<number>, changes: Changes = {}) =>
+      phase(predicted(changes, { ...calibration, join }, { ...cost, raisedIds }), "upload")
+    const salted = upload([0, 0])
+    // User 1: 3,000 of its own, and 1,000 of user 2.
+    const own = upload([3_000, 1_000])
+    expect(own.work.seconds - salted.work.seconds).toBeCloseTo(3 * 2 + 1, 6)
+    expect(own.binds).toContain("user 1")
+    const shared = (raisedIds: ReadonlyArray<number>) => upload(raisedIds, { sharedCores: 1 }).work.seconds
+    expect(shared([3_000, 1_000]) - shared([0, 0])).toBeCloseTo(3 * 2 + 1 + (2 + 3), 6)
   })
 
   it("has what compiling takes once, side by side where the parties have cores of their own", () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
 import { trainingCost } from "../../../protocol/computation/cost.ts"
 import { denseCells } from "../../../protocol/data/cells.ts"
+import { digestIds } from "../../../protocol/data/rows.ts"
 import { InvalidPlan } from "../../../protocol/learning/network.ts"
 import { decodeScenario } from "../../../scenarios/description/decode.ts"
 import { checkData, joinData } from "../../../scenarios/description/joined.ts"
@@ -96,6 +97,24 @@ describe("plan", () => {
     expect(bytesOf(alone, "PartialDecryptions")).toBeGreaterThan(2 * 3 * 512)
   })
 
+  it("counts the lists of a private join at every user that they come to, and no salt", () => {
+    // 3,000 rows of each of two users are two pieces, which go to the other user and back.
+    const join = "private"
+    const cost = predictCost(scenario({ join }), joined(4_800, 1_200))
+    const messages = new Map(cost.traffic.map((entry) => [entry.tag, entry.messages]))
+    expect(messages.has("RowSalt")).toBe(false)
+    expect(messages.get("CommitIds")).toBe(2 * 2)
+    expect(messages.get("RaiseIds")).toBe(2 * 2 * 2)
+    expect(bytesOf(cost, "RaiseIds") / (2 * 2 * 3_000 * 32)).toBeCloseTo(1, 2)
+    expect(cost.raisedIds).toEqual([3_000, 3_000])
+    expect(predictCost(scenario(), joined(4_800, 1_200)).raisedIds).toEqual([0, 0])
+    // An id that is in two blocks of a user is raised once.
+    const [north, south] = joined(4_800, 1_200).placed
+    const twice = { ...north!, training: [...north!.training, ...north!.training] }
+    const repeated = { ...joined(4_800, 1_200), placed: [twice, south!] }
+    expect(predictCost(scenario({ join }), repeated).raisedIds).toEqual([3_000, 3_000])
+  })
+
   it("adds up to the sum of its phases", () => {
     const cost = predictCost(scenario({ placement: { usersLeaveAfterUpload: true } }), joined(8, 2))
     expect(cost.phases.map(({ phase }) => phase)).toEqual(["setup", "upload", "transform", "train", "output"])
@@ -115,7 +134,7 @@ describe("plan", () => {
       const loaded = yield* loadScenario("scenarios/three-hospitals.yaml")
       const cost = predictCost(
         loaded.scenario,
-        joinData(loaded.scenario, yield* checkData(loaded), new Uint8Array(16))
+        joinData(loaded.scenario, yield* checkData(loaded), (ids) => digestIds(new Uint8Array(16), ids))
       )
       expect(cost.plan.steps).toBe(840)
       expect(cost.rounds).toBe(1 + 840 * 11)

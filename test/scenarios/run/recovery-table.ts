@@ -77,6 +77,10 @@ export const otherRuns = {
     { placement: { usersLeaveAfterUpload: true } },
     { setup: "director", upload: "user1", transform: "kgc", train: "cloud0", output: "user2" }
   ],
+  "a private join": [
+    { join: "private" },
+    { setup: "user2", upload: "user1", transform: "user3", train: "cloud0", output: "user2" }
+  ],
   "a hybrid upload of users who leave": [
     { placement: { usersLeaveAfterUpload: true }, security: hybrid },
     { setup: "cloud0", upload: "user2", transform: "cloud1", train: "broker", output: "director" }

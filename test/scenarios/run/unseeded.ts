@@ -6,6 +6,7 @@ import { expect } from "@effect/vitest"
 import { Effect, Option, Redacted } from "effect"
 import { computationName, planOf } from "../../../actors/party/agreement.ts"
 import { partyRoot } from "../../../actors/party/root.ts"
+import { digestIds } from "../../../protocol/data/rows.ts"
 import type { Model } from "../../../protocol/learning/model.ts"
 import { batchOrder } from "../../../protocol/learning/order.ts"
 import { stable } from "../../../runtime/storage/store.ts"
@@ -73,7 +74,7 @@ const replayed = (file: string, out: string) =>
     }
     const [kgc, cloud0, cloud1] = [yield* rootOf("kgc"), yield* rootOf("cloud0"), yield* rootOf("cloud1")]
     const salt = (yield* rootOf("user1"))("salt")
-    const joined = joinData(loaded.scenario, yield* checkData(loaded), salt)
+    const joined = joinData(loaded.scenario, yield* checkData(loaded), (ids) => digestIds(salt, ids))
     const plan = planOf(agreement, joined.rows.training)
     return yield* Effect.promise(async () =>
       trainFixedReference({

@@ -1,0 +1,44 @@
+/** The ways in which users join their rows, salted and private, behind one interface. */
+import { sortDigests } from "../../protocol/data/digest-order.ts"
+import type { EncodedTable } from "../../protocol/data/encoding.ts"
+import { digestIds } from "../../protocol/data/rows.ts"
+import { digestIdsUnder } from "../../protocol/join/points.ts"
+import type { Agreement } from "../party/agreement.ts"
+import type { Root } from "../party/root.ts"
+import { privateJoin, userJoinSecret } from "./private-join.ts"
+import { rowSalt, saltedJoin } from "./salted-join.ts"
+import type { Declared } from "./upload-digest.ts"
+
+/** How this user joins its rows with the others'. */
+export const joinOf = (agreement: Agreement, root: Root) =>
+  agreement.join === "private" ? privateJoin(agreement, root) : saltedJoin(agreement, root)
+
+/**
+ * What a user declares of its tables. In a private join the digests of each are in ascending order: that of the
+ * file may say something of its ids.
+ */
+export const declaredOf = (
+  { join }: Agreement,
+  tables: ReadonlyArray<EncodedTable>,
+  digests: ReadonlyArray<Uint8Array>
+): Declared => ({
+  blocks: tables.map(({ columns, heldOut = false }, table) => ({
+    digests: join === "private" ? sortDigests(digests[table]!) : digests[table]!,
+    columns: [...columns],
+    heldOut
+  }))
+})
+
+/**
+ * The digests of ids in a run of which one knows the roots of all users, or that has a seed: for simulations and
+ * references.
+ */
+export const digestsKnowing = (agreement: Agreement, rootOf: (user: string) => Root) => {
+  const { join, users } = agreement
+  if (join === "salted") {
+    const salt = rowSalt(agreement, rootOf(users[0]!.actor))
+    return (ids: ReadonlyArray<string>) => digestIds(salt, ids)
+  }
+  const secrets = users.map(({ actor }) => userJoinSecret(agreement, rootOf(actor), actor))
+  return (ids: ReadonlyArray<string>) => digestIdsUnder(secrets, ids)
+}

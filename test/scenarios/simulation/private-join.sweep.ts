@@ -1,0 +1,24 @@
+/** Simulated runs with a private join: each user dies at each of its messages, and seeds draw faults. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { simulateSeed } from "../../../scenarios/simulation/seeds.ts"
+import { slice } from "../../support/sweep.ts"
+import { deaths, survives, undisturbed } from "./private-join.ts"
+
+const seeds = Array.from({ length: 60 }, (_, i) => ({ name: `seed ${i + 1}`, seed: i + 1 }))
+const named = deaths.map((death) => ({ name: `${death.party} at ${death.tag} ${death.nth}`, death }))
+
+describe("simulation - private join", () => {
+  it.scopedLive("leaves the model as it is under every death and fault", () =>
+    Effect.gen(function* () {
+      const run = yield* undisturbed
+      for (const { death } of slice(named, 12)) yield* survives(run, death)
+      for (const { seed } of slice(seeds, 10)) {
+        const { problems, plan } = yield* Effect.promise(() =>
+          simulateSeed(run.simulation, undefined, run.expected, seed)
+        )
+        expect(problems, [`seed ${seed}`, ...plan].join("\n")).toEqual([])
+      }
+    })
+  )
+})
