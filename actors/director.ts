@@ -22,6 +22,7 @@ import {
 import type { Ask } from "../protocol/messages/message.ts"
 import { type AskError, on, Party } from "../runtime/messaging/contract.ts"
 import type { Stable, StoreError } from "../runtime/storage/store.ts"
+import { keptByAbsent, type Openers, openByQuorum, type TooFewUsers } from "./opening.ts"
 import { type Agreement, actorsOf, agreementDigest } from "./party/agreement.ts"
 import type { Erased } from "./party/erasure.ts"
 import { remembered, type StorageFormat } from "./party/once.ts"
@@ -52,6 +53,8 @@ export interface RunOutcome {
   readonly peakMemoryBytes: Readonly<Record<string, number>>
   /** What each actor still has, in words: in its folder as it is, and under its state key. */
   readonly kept: Readonly<Record<string, Kept>>
+  /** Who opened the model, where not all users need to. */
+  readonly openers?: Openers
 }
 
 type Kept = Pick<Erased, "kept" | "sealed">
@@ -78,7 +81,7 @@ export interface DirectorOptions<E> {
  */
 export const direct = <E = never>(
   options: DirectorOptions<E>
-): Effect.Effect<RunOutcome, E | AskError | StoreError | MalformedMessage, Party | Stable> =>
+): Effect.Effect<RunOutcome, E | AskError | StoreError | MalformedMessage | TooFewUsers, Party | Stable> =>
   Effect.gen(function* () {
     const { agreement, bringBack } = options
     const party = yield* Party
@@ -114,20 +117,22 @@ export const direct = <E = never>(
       "output",
       Effect.gen(function* () {
         const [, sealed] = yield* askAll(clouds, SealModel, {}, "output")
-        if (usersLeave) {
-          yield* bringBack(users)
-          yield* askAll(users, Begin, begin, "output")
-        }
-        return { sealed: sealed!, opened: yield* askAll(users, OpenModel, {}, "output") }
+        if (usersLeave) yield* bringBack(users)
+        if (agreement.decryption !== undefined)
+          return { sealed: sealed!, ...(yield* openByQuorum(agreement)) }
+        if (usersLeave) yield* askAll(users, Begin, begin, "output")
+        return { sealed: sealed!, replies: yield* askAll(users, OpenModel, {}, "output") }
       })
     )
-    const stayed = yield* remembered("reported", logged<Reported>(), collect(agreement, everyone, "output"))
+    const absent = "openers" in output ? output.openers.absent.map(({ user }) => user) : []
+    const present = everyone.filter((actor) => !absent.includes(actor))
+    const stayed = yield* remembered("reported", logged<Reported>(), collect(agreement, present, "output"))
     const ends = yield* remembered(
       "ends",
       logged<ReadonlyArray<Erased>>(),
-      askAll(everyone, Erase, {}, "output")
+      askAll(present, Erase, {}, "output")
     )
-    yield* release(everyone, "output")
+    yield* release(present, "output")
     const outcome: RunOutcome = {
       rows: uploads[0]!.rows,
       steps: training!.steps,
@@ -137,16 +142,20 @@ export const direct = <E = never>(
         archive: archive!.ciphertexts,
         model: output.sealed.ciphertexts
       },
-      tested: agreement.reveal.accuracy ? totalTested(output.opened) : undefined,
+      tested: agreement.reveal.accuracy ? totalTested(agreement, output.replies) : undefined,
       seconds,
       traffic: [...left.traffic, ...stayed.traffic, ...(yield* ownTraffic)],
       peakMemoryBytes: Object.fromEntries(
-        everyone.map((actor) => [
+        present.map((actor) => [
           actor,
           Math.max(left.peakMemoryBytes[actor] ?? 0, stayed.peakMemoryBytes[actor] ?? 0)
         ])
       ),
-      kept: Object.fromEntries(everyone.map((actor, i) => [actor, keptOf(ends[i]!)]))
+      kept: Object.fromEntries([
+        ...present.map((actor, i) => [actor, keptOf(ends[i]!)]),
+        ...absent.map((actor) => [actor, keptByAbsent(agreement)])
+      ]),
+      ...("openers" in output ? { openers: output.openers } : {})
     }
     return outcome
   }).pipe(Effect.scoped)
@@ -233,9 +242,17 @@ const recorded = <A, E, R>(phase: Phase, announced: Effect.Effect<void>, work: E
     }).pipe(Effect.withSpan(`phase ${phase}`))
   )
 
-const totalTested = (users: ReadonlyArray<{ readonly tested?: Tested }>): Tested => ({
-  correct: sum(users.map(({ tested }) => tested?.correct ?? 0)),
-  total: sum(users.map(({ tested }) => tested?.total ?? 0))
-})
+/**
+ * Where held-out rows are pooled, one user tests; were there two, of users that found others absent, both
+ * have the same rows.
+ */
+const totalTested = ({ reveal }: Agreement, users: ReadonlyArray<{ readonly tested?: Tested }>): Tested => {
+  const all = users.flatMap(({ tested }) => (tested === undefined ? [] : [tested]))
+  const counted = reveal.heldOutRows ? all.sort((a, b) => b.total - a.total).slice(0, 1) : all
+  return {
+    correct: sum(counted.map(({ correct }) => correct)),
+    total: sum(counted.map(({ total }) => total))
+  }
+}
 
 const sum = (numbers: ReadonlyArray<number>): number => numbers.reduce((total, each) => total + each, 0)

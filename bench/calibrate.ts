@@ -312,6 +312,7 @@ const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly 
     const masterKey = encodeMasterKey(parameters, master)
     const slots = slotsPerPlaintext(bits, uploadSlotBits)
     const common = { parameters, slotBits: uploadSlotBits }
+    const secretBits = secretKeyBits(parameters, mode)
     const wordsOf = (count: number) => new Uint8Array(randomBytes(count * slots * wordBytes))
     let threadMs = 0
     const fresh = Effect.gen(function* () {
@@ -441,7 +442,8 @@ const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly 
         Effect.gen(function* () {
           const { statement, elements } = claimOf(count)
           const bases = yield* productOf(pool, statement, elements)
-          yield* pool.run("provePartials", { parameters, mode, statement, bases, secretKey: secretKeys[0]! })
+          const secretKey = secretKeys[0]!
+          yield* pool.run("provePartials", { parameters, secretBits, statement, bases, secretKey })
         })
       ),
       verify: yield* inFresh((pool, count) =>
@@ -452,11 +454,11 @@ const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly 
           // A proof that does not hold takes as long as one that does.
           const proof = {
             challenge: new Uint8Array(randomBytes(challengeBytes)),
-            response: new Uint8Array(randomBytes(responseBytes(secretKeyBits(parameters, mode)) - 1))
+            response: new Uint8Array(randomBytes(responseBytes(secretBits) - 1))
           }
           yield* pool.run("verifyPartials", {
             parameters,
-            mode,
+            secretBits,
             statement,
             publicKey: key,
             ...products,

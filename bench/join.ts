@@ -32,8 +32,7 @@ import {
   spreadOf,
   writeFigures
 } from "./measure.ts"
-import { measuredNetworks } from "./networks.ts"
-import { agreementOf } from "./step.ts"
+import { agreementOf, measuredNetworks } from "./networks.ts"
 
 const users = ["user1", "user2", "user3"]
 const repetitions = 3

@@ -41,6 +41,7 @@ const timed = <A>(work: () => A): readonly [ms: number, result: A] => {
 
 const measure = (parameters: Parameters, model: string, words: number, mode: ExponentMode): Row => {
   const { secretKeys, publicKeys, unifiedPublicKey } = jobs.generateKeys({ parameters, count: 2, mode })
+  const secretBits = secretKeyBits(parameters, mode)
   const { ciphertexts } = jobs.encryptPacked({
     parameters,
     publicKey: unifiedPublicKey,
@@ -59,12 +60,18 @@ const measure = (parameters: Parameters, model: string, words: number, mode: Exp
     const claim = { context: new Uint8Array(32), publicKey, bases, powers: partials }
     const [proving, proof] = timed(() => {
       const statement = statementDigest(parameters, claim)
-      return jobs.provePartials({ parameters, mode, statement, bases: product(statement, bases), secretKey })
+      return jobs.provePartials({
+        parameters,
+        secretBits,
+        statement,
+        bases: product(statement, bases),
+        secretKey
+      })
     })
     const [verifying, { holds }] = timed(() => {
       const statement = statementDigest(parameters, claim)
       const products = { bases: product(statement, bases), powers: product(statement, partials) }
-      return jobs.verifyPartials({ parameters, mode, statement, publicKey, ...products, proof })
+      return jobs.verifyPartials({ parameters, secretBits, statement, publicKey, ...products, proof })
     })
     if (!holds) throw new Error("a proof does not hold")
     return { decrypting, proving, verifying }
@@ -83,7 +90,7 @@ const measure = (parameters: Parameters, model: string, words: number, mode: Exp
     verifying: spreadOf(verifying),
     provingRatio: ratioOf(proving, decrypting),
     verifyingRatio: ratioOf(verifying, decrypting),
-    proofBytes: challengeBytes + responseBytes(secretKeyBits(parameters, mode))
+    proofBytes: challengeBytes + responseBytes(secretBits)
   }
 }
 

@@ -64,24 +64,33 @@ const generateRunKeys = Effect.fn("kgc.generateRunKeys")(function* (agreement: A
   const pool = yield* BcpPool
   const { parameters, masterKey } = yield* pool.run("newParameters", { bits: modulusBits, insecure })
   const count = agreement.users.length
-  const { secretKeys, publicKeys, unifiedPublicKey } = yield* pool.run("generateKeys", {
+  const threshold = agreement.decryption?.threshold
+  const { secretKeys, publicKeys, shared, unifiedPublicKey } = yield* pool.run("generateKeys", {
     parameters,
     count,
-    mode
+    mode,
+    ...(threshold === undefined ? {} : { threshold })
   })
   const pack = <A>(format: Format<A>, value: A) => Effect.map(format.encode(value), Redacted.make<Uint8Array>)
   const secrets = new Map<string, Redacted.Redacted<Uint8Array>>()
   for (const [i, { actor }] of agreement.users.entries()) {
-    secrets.set(actor, yield* pack(UserSecrets, { secretKey: secretKeys[i]! }))
+    const secretKey = secretKeys[i]!
+    const own = shared === undefined ? { secretKey } : { secretKey, keyShare: shared.keyShares[i]! }
+    secrets.set(actor, yield* pack(UserSecrets, own))
   }
   const factors = encodeMasterKey(parameters, masterKey)
   secrets.set("cloud0", yield* pack(Cloud0Secrets, { ...factors, prgKey: prg.key0 }))
   secrets.set("cloud1", yield* pack(Cloud1Secrets, { prgKey: prg.key1 }))
+  const byUser = (keys: ReadonlyArray<Uint8Array>) =>
+    new Map(agreement.users.map(({ actor }, i) => [actor, keys[i]!]))
   const published: Published = {
     wire: encodeParameters(parameters),
     unifiedPublicKey,
     orderKey: prg.orderKey,
-    publicKeys: new Map(agreement.users.map(({ actor }, i) => [actor, publicKeys[i]!]))
+    publicKeys: byUser(publicKeys),
+    ...(shared === undefined || threshold === undefined
+      ? {}
+      : { shared: { threshold, verificationKeys: byUser(shared.verificationKeys) } })
   }
   const keys: RunKeys = { published, secrets }
   return keys

@@ -4,6 +4,7 @@
  * first checks that all digests agree.
  */
 import { createHash } from "node:crypto"
+import type { Quorum } from "../../protocol/bcp/threshold.ts"
 import { type DataDescription, featureCount } from "../../protocol/data/encoding.ts"
 import { InvalidPlan, type Network } from "../../protocol/learning/network.ts"
 import { requireMemory, type TrainingPlan, trainingPlan } from "../../protocol/learning/plan.ts"
@@ -34,6 +35,11 @@ export interface Agreement {
     readonly output: "packed" | "hybrid"
     readonly insecure: boolean
   }
+  /**
+   * Only where fewer than all users decrypt the model: how many, and how long the others wait for those who
+   * are absent.
+   */
+  readonly decryption?: { readonly threshold: number; readonly absenceTimeoutMs: number }
   /** Whether the joint data set outlives the run, with the keys that open it. */
   readonly archive: "keep" | "none"
   /** Only in a run that is reproducible and not private. */
@@ -63,6 +69,10 @@ export const actorsOf = (agreement: Agreement): ReadonlyArray<string> => [
   "cloud1",
   ...agreement.users.map((user) => user.actor)
 ]
+
+/** How many of how many users decrypt; undefined where all of them do. */
+export const quorumOf = ({ decryption, users }: Agreement): Quorum | undefined =>
+  decryption && { users: users.length, threshold: decryption.threshold }
 
 /** A user's own name, such as `north` for `user1`; for other parties the name of the actor. */
 export const displayName = (agreement: Agreement, actor: string): string =>

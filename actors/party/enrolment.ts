@@ -9,6 +9,7 @@ import { Schema } from "../../protocol/schema.ts"
 import type { Published } from "../../protocol/sharing/published.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { type Agreement, partTimeoutMs } from "./agreement.ts"
+import type { BcpPool } from "./bcp-pool.ts"
 import { checkPublished, type Handout, type Membership } from "./handouts.ts"
 import { once, type StorageFormat } from "./once.ts"
 import { partyRoot } from "./root.ts"
@@ -42,7 +43,7 @@ export const enrolment = <S, R>(agreement: Agreement, { check, secrets }: Handou
       const answer = yield* party.ask("kgc", Enrolment, { mark: root("mark") }, ask)
       return yield* checked(answer.published, answer.secrets)
     }).pipe(Effect.withSpan("enrol"))
-    const stored: StorageFormat<Enrolled<S>, Effect.Effect.Error<ReturnType<typeof checked>>, R> = {
+    const stored: StorageFormat<Enrolled<S>, Effect.Effect.Error<ReturnType<typeof checked>>, R | BcpPool> = {
       encode: ({ membership, secrets: own }) =>
         Effect.flatMap(secrets.encode(Redacted.value(own)), (packed) =>
           EnrolledFormat.encode({ published: publishedOf(membership), secrets: Redacted.make(packed) })
@@ -55,9 +56,4 @@ export const enrolment = <S, R>(agreement: Agreement, { check, secrets }: Handou
     return yield* once("standing", stored, enrol)
   })
 
-const publishedOf = ({ wire, unifiedPublicKey, orderKey, publicKeys }: Membership): Published => ({
-  wire,
-  unifiedPublicKey,
-  orderKey,
-  publicKeys
-})
+const publishedOf = ({ parameters: _, ...published }: Membership): Published => published

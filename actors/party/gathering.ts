@@ -32,6 +32,11 @@ export interface Gathering<A> {
   readonly of: (party: string) => Option.Option<A>
   /** Waits for all values, and returns them in the order of the parties. */
   readonly all: (deadlineMs: number) => Effect.Effect<ReadonlyArray<A>, StillMissing>
+  /** Waits for the values of some parties, and returns those that are there at the deadline. */
+  readonly arrived: (
+    parties: ReadonlyArray<string>,
+    deadlineMs: number
+  ) => Effect.Effect<ReadonlyMap<string, A>>
 }
 
 /**
@@ -52,26 +57,31 @@ export const gather = <A, E, R>(
       const stored = yield* stable.get(entry(party))
       if (Option.isSome(stored)) values.set(party, yield* format.decode(stored.value))
     }
-    const complete = yield* Deferred.make<void>()
-    const checkComplete = Effect.suspend(() =>
-      values.size === parties.length ? Effect.asVoid(Deferred.succeed(complete, undefined)) : Effect.void
-    )
-    const missing = (waitedMs: number) =>
-      new StillMissing({ what, parties: parties.filter((party) => !values.has(party)), waitedMs })
-    yield* checkComplete
+    const arrivals = new Map<string, Deferred.Deferred<void>>()
+    for (const party of parties) arrivals.set(party, yield* Deferred.make<void>())
+    const arrive = (party: string) => Deferred.succeed(arrivals.get(party)!, undefined)
+    yield* Effect.forEach(values.keys(), arrive, { discard: true })
+    const allOf = (awaited: ReadonlyArray<string>, deadlineMs: number) => {
+      const missing = () => awaited.filter((party) => !values.has(party))
+      return Effect.forEach(awaited, (party) => Deferred.await(arrivals.get(party)!), { discard: true }).pipe(
+        within(deadlineMs, () => new StillMissing({ what, parties: missing(), waitedMs: deadlineMs }))
+      )
+    }
     return {
       put: (party, value) =>
         Effect.gen(function* () {
           if (!parties.includes(party)) return yield* new NotExpected({ what, party })
           yield* stable.put(entry(party), yield* format.encode(value))
           values.set(party, value)
-          yield* checkComplete
+          yield* arrive(party)
         }),
       of: (party) => Option.fromNullable(values.get(party)),
       all: (deadlineMs) =>
-        Deferred.await(complete).pipe(
-          within(deadlineMs, () => missing(deadlineMs)),
-          Effect.map(() => parties.map((party) => values.get(party)!))
+        Effect.map(allOf(parties, deadlineMs), () => parties.map((party) => values.get(party)!)),
+      arrived: (awaited, deadlineMs) =>
+        Effect.map(
+          Effect.ignore(allOf(awaited, deadlineMs)),
+          () => new Map([...values].filter(([party]) => awaited.includes(party)))
         )
     }
   })

@@ -18,13 +18,19 @@ import {
   InvalidParameters,
   type Parameters
 } from "../../protocol/bcp/parameters.ts"
+import { keyShareBits, keyShareBytes } from "../../protocol/bcp/threshold.ts"
 import { decodeParameters, elementBytes, plaintextBytes, secretKeyBytes } from "../../protocol/bcp/wire.ts"
 import { Cloud0Secrets, Cloud1Secrets, UserSecrets } from "../../protocol/messages/enrolment.ts"
 import type { Format } from "../../protocol/messages/message.ts"
-import { type NotAUser, type Published, publicKeyOf } from "../../protocol/sharing/published.ts"
+import {
+  decryptionKeyOf,
+  type NotAUser,
+  type Published,
+  publicKeyOf
+} from "../../protocol/sharing/published.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import type { JobFailed } from "../../runtime/work/pool.ts"
-import { type Agreement, displayName } from "./agreement.ts"
+import { type Agreement, displayName, quorumOf } from "./agreement.ts"
 import { BcpPool } from "./bcp-pool.ts"
 import { raised } from "./typed-throws.ts"
 
@@ -68,11 +74,14 @@ const requireKey = (key: Uint8Array, value: string) =>
     "it is all zeros"
   )
 
-/** Checks what the KGC publishes: the agreed size, sound parameters, a key of each user, and their product. */
+/**
+ * Checks what the KGC publishes: the agreed size, sound parameters, a key of each user, and their product;
+ * and where the joint key is shared, that any users that are enough to decrypt have shares of it.
+ */
 export const checkPublished = (
   agreement: Agreement,
   published: Published
-): Effect.Effect<Membership, HandedOutWrong> =>
+): Effect.Effect<Membership, HandedOutWrong | JobFailed, BcpPool> =>
   Effect.gen(function* () {
     const { modulusBits, insecure } = agreement.security
     const { bits, N, k, g } = published.wire
@@ -89,6 +98,7 @@ export const checkPublished = (
       Effect.mapError((error) => new HandedOutWrong({ value: "parameters", reason: reasonOf(error) }))
     )
     yield* checkKeys(agreement, parameters, published)
+    yield* checkShared(agreement, parameters, published)
     yield* requireKey(published.orderKey, "a key of the batch order")
     return { ...published, parameters }
   })
@@ -96,26 +106,37 @@ export const checkPublished = (
 const reasonOf = (error: InsecureModulus | InvalidParameters | InvalidPublicKey): string =>
   "why" in error ? error.why : error.message
 
+/** Refuses a list that is not one element of each user, 1 < h < N² − 1 prime to N. `one` names such a key. */
+const checkKeyOfEach = (
+  agreement: Agreement,
+  parameters: Parameters,
+  one: string,
+  keys: ReadonlyMap<string, Uint8Array>
+): Effect.Effect<void, HandedOutWrong> =>
+  Effect.gen(function* () {
+    const agreed = agreement.users.map(({ actor }) => actor)
+    const listed = [...keys.keys()]
+    yield* requireThat(
+      agreed.length === listed.length && agreed.every((actor) => keys.has(actor)),
+      `a list of ${one}s`,
+      `it is of ${listed.join(", ")}; the users are ${agreed.join(", ")}`
+    )
+    for (const [actor, key] of keys) {
+      const value = `a ${one} of ${displayName(agreement, actor)}`
+      yield* requireThat(key.length === elementBytes(parameters), value, "it is not of its width")
+      yield* raised([InvalidPublicKey], () => checkPublicKey(parameters, fromBytes(key))).pipe(
+        Effect.mapError((error) => new HandedOutWrong({ value, reason: reasonOf(error) }))
+      )
+    }
+  })
+
 const checkKeys = (
   agreement: Agreement,
   parameters: Parameters,
   { publicKeys, unifiedPublicKey }: Published
 ): Effect.Effect<void, HandedOutWrong> =>
   Effect.gen(function* () {
-    const agreed = agreement.users.map(({ actor }) => actor)
-    const listed = [...publicKeys.keys()]
-    yield* requireThat(
-      agreed.length === listed.length && agreed.every((actor) => publicKeys.has(actor)),
-      "a list of public keys",
-      `it is of ${listed.join(", ")}; the users are ${agreed.join(", ")}`
-    )
-    for (const [actor, key] of publicKeys) {
-      const value = `a public key of ${displayName(agreement, actor)}`
-      yield* requireThat(key.length === elementBytes(parameters), value, "it is not of its width")
-      yield* raised([InvalidPublicKey], () => checkPublicKey(parameters, fromBytes(key))).pipe(
-        Effect.mapError((error) => new HandedOutWrong({ value, reason: reasonOf(error) }))
-      )
-    }
+    yield* checkKeyOfEach(agreement, parameters, "public key", publicKeys)
     const product = joinPublicKeys(parameters, [...publicKeys.values()].map(fromBytes))
     yield* requireThat(
       unifiedPublicKey.length === elementBytes(parameters) && product === fromBytes(unifiedPublicKey),
@@ -124,28 +145,94 @@ const checkKeys = (
     )
   })
 
-/** At a user: sk_i has the agreed length, and g^sk_i is the public key that all others have of this user. */
+/** The joint key is shared as the scenario says, and any so many verification keys give it. */
+const checkShared = (
+  agreement: Agreement,
+  parameters: Parameters,
+  { shared, unifiedPublicKey }: Published
+): Effect.Effect<void, HandedOutWrong | JobFailed, BcpPool> =>
+  Effect.gen(function* () {
+    const { decryption, users } = agreement
+    yield* requireThat(
+      shared?.threshold === decryption?.threshold,
+      "a shared joint key",
+      `${shared?.threshold ?? "all"} of the ${users.length} users can decrypt with it; the scenario asks for ${decryption?.threshold ?? "all"}`
+    )
+    if (shared === undefined) return
+    const { threshold, verificationKeys } = shared
+    yield* checkKeyOfEach(agreement, parameters, "verification key", verificationKeys)
+    const pool = yield* BcpPool
+    const { fit } = yield* pool.run("examineShares", {
+      parameters,
+      unifiedPublicKey,
+      verificationKeys: users.map(({ actor }) => verificationKeys.get(actor)!),
+      threshold
+    })
+    yield* requireThat(
+      fit,
+      "verification keys",
+      `not every ${threshold} of the users could decrypt with the shares that they are of`
+    )
+  })
+
+/**
+ * At a user: sk_i has the agreed length, and g^sk_i is the public key that all others have of this user; the
+ * same of its key share and verification key where the joint key is shared.
+ */
 export const ofUser = handout({
   secrets: UserSecrets,
-  check: (agreement, membership, { secretKey }) =>
+  check: (agreement, membership, { keyShare, secretKey }) =>
     Effect.gen(function* () {
-      const party = yield* Party
+      const { name } = yield* Party
       const { parameters } = membership
-      const secret = fromBytes(secretKey)
-      const most = secretKeyBits(parameters, agreement.security.exponents)
+      const bits = secretKeyBits(parameters, agreement.security.exponents)
+      const ofSecretKey = { bits, bytes: secretKeyBytes(parameters), publishedAs: "public key" }
+      const publicKey = yield* publicKeyOf(membership, name)
+      yield* requireExponent(parameters, "a secret key", secretKey, publicKey, ofSecretKey)
+      const quorum = quorumOf(agreement)
       yield* requireThat(
-        secretKey.length === secretKeyBytes(parameters) && bitLength(secret) <= most,
-        "a secret key",
-        `it is longer than ${most} bits, or not of its width`
+        (keyShare === undefined) === (quorum === undefined),
+        "the secrets of a user",
+        "they have a key share where all users decrypt, or none where the joint key is shared"
       )
-      const published = yield* publicKeyOf(membership, party.name)
-      yield* requireThat(
-        publicKeyFrom(parameters, secret) === fromBytes(published),
-        "a secret key",
-        "it is not that of the public key that the KGC publishes for this user"
-      )
+      if (keyShare === undefined || quorum === undefined) return
+      const ofShare = {
+        bits: keyShareBits(quorum, bits),
+        bytes: keyShareBytes(quorum, bits),
+        publishedAs: "verification key"
+      }
+      const verificationKey = yield* decryptionKeyOf(membership, name)
+      yield* requireExponent(parameters, "a key share", keyShare, verificationKey, ofShare)
     })
 })
+
+/**
+ * Refuses a secret exponent that is too long, or not the logarithm of what the KGC publishes for this user.
+ */
+const requireExponent = (
+  parameters: Parameters,
+  value: string,
+  secret: Uint8Array,
+  published: Uint8Array,
+  {
+    bits,
+    bytes,
+    publishedAs
+  }: { readonly bits: number; readonly bytes: number; readonly publishedAs: string }
+) =>
+  Effect.gen(function* () {
+    const exponent = fromBytes(secret)
+    yield* requireThat(
+      secret.length === bytes && bitLength(exponent) <= bits,
+      value,
+      `it is longer than ${bits} bits, or not of its width`
+    )
+    yield* requireThat(
+      publicKeyFrom(parameters, exponent) === fromBytes(published),
+      value,
+      `it is not that of the ${publishedAs} that the KGC publishes for this user`
+    )
+  })
 
 /** At C0: the master key is that of the parameters, and these are what they must be. */
 export const ofCloud0 = handout({

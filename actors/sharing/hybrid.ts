@@ -111,11 +111,11 @@ export const hybrid: Sharing = {
         const sealed = yield* sealHybridModel(yield* BcpPool, keys, run, { ciphertexts, share }, words)
         return { sealed, atRest: encodeHybridModel(sealed) }
       }),
-    decrypt: ({ ciphertexts, shares = [none, none] }, { parameters, users, partials, words }) =>
+    decrypt: ({ ciphertexts, shares = [none, none] }, { parameters, users, partials, threshold, words }) =>
       Effect.gen(function* () {
         const { run } = yield* Party
         const model = { ciphertexts, shares, words }
-        return yield* openHybridModel(yield* BcpPool, parameters, run, model, users, partials)
+        return yield* openHybridModel(yield* BcpPool, parameters, run, model, users, partials, threshold)
       })
   }
 }

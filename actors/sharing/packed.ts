@@ -138,9 +138,9 @@ export const packed: Sharing = {
           atRest: ciphertexts
         }))
       ),
-    decrypt: ({ ciphertexts }, { parameters, users, partials, words }) =>
+    decrypt: ({ ciphertexts }, { parameters, users, partials, threshold, words }) =>
       Effect.flatMap(BcpPool, (pool) =>
-        openModel(pool, parameters, { sealed: ciphertexts, words }, users, partials)
+        openModel(pool, parameters, { sealed: ciphertexts, words }, users, partials, threshold)
       )
   }
 }

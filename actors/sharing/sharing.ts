@@ -69,10 +69,11 @@ export interface Archiving {
 /** What a user needs to decrypt the encrypted model together with the others. */
 export interface JointDecryption {
   readonly parameters: Parameters
-  /** All users of the run. */
+  /** All users of the run, in the order of their places. */
   readonly users: ReadonlyArray<string>
-  /** Their partial decryptions of the ciphertexts. */
+  /** Their partial decryptions of the ciphertexts; with a threshold of at least so many of them. */
   readonly partials: ReadonlyMap<string, Uint8Array>
+  readonly threshold?: number | undefined
   /** Words of the model. */
   readonly words: number
 }

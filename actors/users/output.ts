@@ -1,38 +1,31 @@
 /**
  * The end of a run at a user: it fetches the encrypted model from C1, makes sure with C0 that its first
- * components are C0's, exchanges partial decryptions and their proofs with all other users, decrypts the model,
- * and tests it on the held-out rows. Only all users together can decrypt it; each of them then has the whole model.
+ * components are C0's, exchanges partial decryptions and their proofs with all other users, decrypts the
+ * model, and tests it on the held-out rows. Only all users together can decrypt it, or with a threshold any
+ * so many of them that are there (`exchange.ts`); each of them then has the whole model.
  */
-import { Effect, Redacted } from "effect"
+import { Effect } from "effect"
 import { pickRows } from "../../protocol/data/cells.ts"
 import { featureCount } from "../../protocol/data/encoding.ts"
 import { assemble } from "../../protocol/data/joint.ts"
 import type { FilledBlock } from "../../protocol/data/rows.ts"
 import { countCorrect, type Model, modelOf, modelWords } from "../../protocol/learning/model.ts"
 import { leavesRange } from "../../protocol/learning/range.ts"
-import type { UserSecrets } from "../../protocol/messages/enrolment.ts"
-import { FetchModel, HeldOutCells, ModelDigest, PartialDecryptions } from "../../protocol/messages/output.ts"
+import { FetchModel, HeldOutCells, ModelDigest } from "../../protocol/messages/output.ts"
 import { Ring } from "../../protocol/ring/ring.ts"
-import {
-  decryptPartially,
-  type JointlyDecrypted,
-  verifyPartials
-} from "../../protocol/sharing/partial-proofs.ts"
 import { requireSealedByCloud0 } from "../../protocol/sharing/sealed-model.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { Store } from "../../runtime/storage/store.ts"
 import { type Agreement, networkOf } from "../party/agreement.ts"
-import { BcpPool } from "../party/bcp-pool.ts"
 import type { Enrolled } from "../party/enrolment.ts"
 import type { Gathering } from "../party/gathering.ts"
 import type { Membership } from "../party/handouts.ts"
 import { sharingOf } from "../sharing/forms.ts"
+import { askAtOutput, doingWithout, type ExchangeOfPartials, type Secrets } from "./exchange.ts"
 import { blocksFromWire, blocksToWire, type UserState } from "./state.ts"
 
 /** What users send each other. */
-type Partials = Effect.Effect.Success<ReturnType<typeof PartialDecryptions.payload.decode>>
 type HeldOut = Effect.Effect.Success<ReturnType<typeof HeldOutCells.payload.decode>>
-type Secrets = Effect.Effect.Success<ReturnType<typeof UserSecrets.decode>>
 
 /** The entry of the decrypted model, as JSON, in a user's store. */
 export const modelEntry = "model.json"
@@ -52,42 +45,19 @@ const fetchModel = (agreement: Agreement, { parameters }: Membership, words: num
     return sealed
   })
 
-/**
- * Exchanges partial decryptions with all other users, and verifies theirs. A user that sends others than its key
- * gives is named.
- */
-const exchangePartials = (
-  agreement: Agreement,
-  decrypted: JointlyDecrypted,
-  secretKey: Redacted.Redacted<Uint8Array>,
-  partials: Gathering<Partials>
-) =>
-  Effect.gen(function* () {
-    const party = yield* Party
-    const pool = yield* BcpPool
-    const own = yield* decryptPartially(pool, decrypted, party.name, secretKey)
-    const others = agreement.users.filter(({ actor }) => actor !== party.name)
-    const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "output" }
-    yield* Effect.forEach(others, ({ actor }) => party.ask(actor, PartialDecryptions, own, ask), {
-      concurrency: "unbounded",
-      discard: true
-    })
-    const received = yield* partials.all(agreement.deadlines.phaseTimeoutMs)
-    yield* Effect.forEach(others, (other, i) => verifyPartials(pool, decrypted, other, received[i]!), {
-      concurrency: "unbounded",
-      discard: true
-    })
-    return new Map([
-      [party.name, own.partials],
-      ...others.map(({ actor }, i) => [actor, received[i]!.partials] as const)
-    ])
-  })
+/** Who decrypts the model, and how what they send each other is exchanged. */
+export interface Opening {
+  readonly among: ReadonlyArray<string>
+  readonly partials: ExchangeOfPartials
+}
 
-/** Decrypts the model together with the other users, and stores it. `partials` gathers what they send. */
+/**
+ * Decrypts the model together with the other users, and stores it; with the users whose part was rejected.
+ */
 export const decryptModel = (
   agreement: Agreement,
   { membership, secrets }: Enrolled<Secrets>,
-  partials: Gathering<Partials>
+  { among, partials }: Opening
 ) =>
   Effect.gen(function* () {
     const { run } = yield* Party
@@ -95,11 +65,12 @@ export const decryptModel = (
     const size = modelWords(network)
     const sealed = yield* fetchModel(agreement, membership, size)
     const decrypted = { run, published: membership, mode: agreement.security.exponents, sealed }
-    const secretKey = Redacted.make(Redacted.value(secrets).secretKey)
+    const { rejected, valid } = yield* partials.exchange(decrypted, secrets, among)
     const words = yield* sharingOf(agreement).output.decrypt(sealed, {
       parameters: membership.parameters,
       users: agreement.users.map(({ actor }) => actor),
-      partials: yield* exchangePartials(agreement, decrypted, secretKey, partials),
+      partials: valid,
+      threshold: agreement.decryption?.threshold,
       words: size
     })
     const ring = yield* Effect.promise(() => Ring.load())
@@ -110,7 +81,7 @@ export const decryptModel = (
       yield* Effect.logWarning("the model leaves the range of the fixed-point numbers: its training diverged")
     const store = yield* Store
     yield* store.put(modelEntry, new TextEncoder().encode(`${JSON.stringify(model)}\n`))
-    return model
+    return { model, rejected }
   }).pipe(Effect.withSpan("user.openModel"))
 
 /** The result of a test on held-out rows. */
@@ -121,23 +92,37 @@ export interface Tested {
 
 /**
  * Tests the model on held-out rows. If the scenario pools them, the tester tests on all rows, and the others
- * send it their cells and report nothing; otherwise each user tests on its own rows.
+ * send it their cells and report nothing; otherwise each user tests on its own rows. Without some of the
+ * users it tests on the rows that are whole without them, and nobody does where nobody is there that holds
+ * labels.
  */
-export const testModel = (agreement: Agreement, state: UserState, model: Model, pooled: Gathering<HeldOut>) =>
+export const testModel = (
+  agreement: Agreement,
+  state: UserState,
+  model: Model,
+  pooled: Gathering<HeldOut>,
+  among: ReadonlyArray<string>
+) =>
   Effect.gen(function* () {
     if (!agreement.reveal.accuracy) return undefined
     if (!agreement.reveal.heldOutRows) return testOn(agreement, state, model, state.heldOut)
+    const { decryption, deadlines } = agreement
     const party = yield* Party
-    if (party.name === state.tester) {
-      const others = yield* pooled.all(agreement.deadlines.replyTimeoutMs)
+    const tester = state.testers.find((actor) => among.includes(actor))
+    if (tester === undefined) return undefined
+    if (party.name === tester) {
+      const others = among.filter((actor) => actor !== tester)
+      const received =
+        decryption === undefined
+          ? yield* pooled.all(deadlines.replyTimeoutMs)
+          : (yield* pooled.arrived(others, decryption.absenceTimeoutMs)).values()
       return testOn(agreement, state, model, [
         ...state.heldOut,
-        ...others.flatMap(({ blocks }) => blocksFromWire(blocks))
+        ...[...received].flatMap(({ blocks }) => blocksFromWire(blocks))
       ])
     }
     const own = { blocks: blocksToWire(state.heldOut) }
-    const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "output" }
-    yield* party.ask(state.tester, HeldOutCells, own, ask)
+    yield* doingWithout(agreement)(party.ask(tester, HeldOutCells, own, askAtOutput(agreement)))
     return undefined
   }).pipe(Effect.withSpan("user.testModel"))
 

@@ -28,8 +28,8 @@ import { type Declared, digestDeclared } from "./upload-digest.ts"
 export interface AgreedRows {
   readonly joint: JointRows
   readonly placed: PlacedCells
-  /** The user who tests on pooled held-out rows: the first that holds labels. */
-  readonly tester: string
+  /** The users that hold labels: the first that is there tests on pooled held-out rows. */
+  readonly testers: ReadonlyArray<string>
   /** SHA-256 of what each user declares, in the order of the users: the rows follow from it. */
   readonly declared: ReadonlyArray<Uint8Array>
 }
@@ -160,8 +160,8 @@ const joinDeclared = (
   if (agreement.reveal.accuracy && joint.heldOut === 0)
     throw new NothingHeldOut({ share: agreement.heldOut, rows: joint.total })
   const features = featureCount(agreement.data)
-  const tester = all.find(({ blocks }) =>
-    blocks.some((block) => block.columns.some((column) => column >= features))
-  )!.actor
-  return { joint, placed: placeCells(tables, digests, joint), tester }
+  const testers = all
+    .filter(({ blocks }) => blocks.some((block) => block.columns.some((column) => column >= features)))
+    .map(({ actor }) => actor)
+  return { joint, placed: placeCells(tables, digests, joint), testers }
 }

@@ -35,8 +35,8 @@ const UserState = Schema.Struct({
   rows: Schema.Struct({ total: Count, training: Count }),
   /** The user's own cells of held-out rows. */
   heldOut: HeldOutBlocks,
-  /** The user who tests on pooled held-out rows. */
-  tester: Schema.String,
+  /** The users that hold labels. The first of those that are there tests on pooled held-out rows. */
+  testers: Schema.Array(Schema.String),
   /** The size of the upload, for the director. */
   words: Count,
   ciphertexts: Count

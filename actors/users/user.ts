@@ -4,28 +4,29 @@
  * the model together and test it on the rows that they held out. Cells and keys leave this actor only
  * encrypted.
  */
-import { Effect, Redacted } from "effect"
+import { Deferred, Effect, Redacted } from "effect"
 import type { EncodedTable } from "../../protocol/data/encoding.ts"
 import { MalformedRows } from "../../protocol/data/rows.ts"
-import { Enrol, OpenModel, Upload } from "../../protocol/messages/control.ts"
+import { Enrol, OpenModel, RollCall, Upload } from "../../protocol/messages/control.ts"
 import { ParametersOnWire } from "../../protocol/messages/enrolment.ts"
-import { Bytes, format } from "../../protocol/messages/message.ts"
+import { Bytes, Count, format } from "../../protocol/messages/message.ts"
 import { HeldOutCells, PartialDecryptions } from "../../protocol/messages/output.ts"
 import { Declaration } from "../../protocol/messages/upload.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { Stable } from "../../runtime/storage/store.ts"
-import type { Agreement } from "../party/agreement.ts"
+import { type Agreement, agreementDigest, quorumOf } from "../party/agreement.ts"
 import { enrolment } from "../party/enrolment.ts"
 import { erasing, type Remains } from "../party/erasure.ts"
 import { gather } from "../party/gathering.ts"
 import { onDirector, onFrom } from "../party/handlers.ts"
 import { ofUser } from "../party/handouts.ts"
-import { lifecycle } from "../party/lifecycle.ts"
+import { lifecycle, OtherScenario } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
 import { partyRoot, unchanged } from "../party/root.ts"
 import { raised } from "../party/typed-throws.ts"
+import { exchangeOfPartials } from "./exchange.ts"
 import { joinOf } from "./join.ts"
 import { decryptModel, testModel } from "./output.ts"
 import { agreeOnRows } from "./rows.ts"
@@ -40,16 +41,29 @@ export interface UserOptions {
 }
 
 const secretKeyEntry = "secret-key"
-/** What a user opens its part of the archive with after the run: sk_i, fixed-width big-endian. */
+/**
+ * What a user opens its part of the archive with after the run: sk_i, and its key share with its place among
+ * the users where the joint key is shared; fixed-width big-endian.
+ */
 const SecretKeyFormat = format(
   "secret key",
-  Schema.Struct({ parameters: ParametersOnWire, secretKey: Bytes })
+  Schema.Struct({
+    parameters: ParametersOnWire,
+    secretKey: Bytes,
+    share: Schema.optionalWith(
+      Schema.Struct({ keyShare: Bytes, place: Count, users: Count, threshold: Count }),
+      { exact: true }
+    )
+  })
 )
 
+const secretsInWords = (decryption: Agreement["decryption"]): string =>
+  decryption === undefined ? "its secret key" : "its secret key and its share of the joint key"
+
 /** What stays at a user after the run. */
-export const remainsAtUser = ({ archive }: Agreement): Remains => ({
+export const remainsAtUser = ({ archive, decryption }: Agreement): Remains => ({
   kept: ["the model"],
-  sealed: archive === "keep" ? { [secretKeyEntry]: "its secret key" } : {},
+  sealed: archive === "keep" ? { [secretKeyEntry]: secretsInWords(decryption) } : {},
   erases: () => false,
   others: []
 })
@@ -84,20 +98,27 @@ export const user = (options: UserOptions) =>
         const agreed = yield* agreeOnRows(agreement, tables, join, gathered.declarations)
         const sizes = yield* upload(agreement, membership, agreed, digest, root)
         const { total, training } = agreed.joint
-        const { placed, tester } = agreed
-        const state: UserState = { rows: { total, training }, heldOut: placed.heldOut, tester, ...sizes }
+        const { placed, testers } = agreed
+        const state: UserState = { rows: { total, training }, heldOut: placed.heldOut, testers, ...sizes }
         return state
       })
     )
+    const partials = exchangeOfPartials(agreement, gathered.partials)
+    // As the director has named them last.
+    let among: ReadonlyArray<string> = agreement.users.map(({ actor }) => actor)
     const opening = yield* once(
       "opened",
       OpenModel.reply,
       Effect.gen(function* () {
         const state = yield* reached(uploading.outcome, "open the model", "it had uploaded")
         const enrolled = yield* reached(enrolling.outcome, "open the model", "it had enrolled")
-        const model = yield* decryptModel(agreement, enrolled, gathered.partials)
-        const tested = yield* testModel(agreement, state, model, gathered.heldOut)
-        return tested === undefined ? {} : { tested }
+        const opening = { among, partials }
+        const { model, rejected } = yield* decryptModel(agreement, enrolled, opening)
+        const tested = yield* testModel(agreement, state, model, gathered.heldOut, opening.among)
+        return {
+          ...(tested === undefined ? {} : { tested }),
+          ...(rejected.length === 0 ? {} : { rejected })
+        }
       })
     )
 
@@ -105,8 +126,14 @@ export const user = (options: UserOptions) =>
       yield* reached(opening.outcome, "erase", "it had opened the model")
       const { membership, secrets } = yield* reached(enrolling.outcome, "erase", "it had enrolled")
       if (agreement.archive === "none") return
-      const { secretKey } = Redacted.value(secrets)
-      const kept = yield* SecretKeyFormat.encode({ parameters: membership.wire, secretKey })
+      const { keyShare, secretKey } = Redacted.value(secrets)
+      const quorum = quorumOf(agreement)
+      const place = agreement.users.findIndex(({ actor }) => actor === party.name) + 1
+      const kept = yield* SecretKeyFormat.encode({
+        parameters: membership.wire,
+        secretKey,
+        ...(keyShare === undefined || quorum === undefined ? {} : { share: { keyShare, place, ...quorum } })
+      })
       yield* (yield* Stable).put(secretKeyEntry, kept)
     })
     const life = yield* lifecycle(agreement, erasing(remainsAtUser(agreement), keepSecretKey))
@@ -120,7 +147,18 @@ export const user = (options: UserOptions) =>
           ciphertexts
         }))
       ),
-      onDirector(OpenModel, () => opening.done),
+      onDirector(RollCall, ({ agreement: digest }) =>
+        digest === agreementDigest(agreement)
+          ? Effect.map(Deferred.isDone(uploading.outcome), (able) => ({ able }))
+          : new OtherScenario({ party: party.name })
+      ),
+      onDirector(OpenModel, (openers) => {
+        among = openers.among ?? among
+        return Effect.zipLeft(
+          opening.done,
+          Effect.suspend(() => partials.handOverLate(among))
+        )
+      }),
       ...join.handlers,
       onFrom(others, Declaration, (cells, from) => Effect.as(gathered.declarations.put(from, cells), {})),
       onFrom(others, PartialDecryptions, (partials, from) =>

@@ -9,6 +9,7 @@ import type { Ciphertext } from "./ciphertext.ts"
 import { modPow } from "./exponentiation.ts"
 import { inverse, inverses, residue } from "./integers.ts"
 import type { Parameters } from "./parameters.ts"
+import { type Combination, combinationOfAll, publicPower, weightedProduct } from "./threshold.ts"
 
 /** ⊥: the ciphertext was not made under this key, or something in it was changed. `index` counts from 0. */
 export class Undecryptable extends Data.TaggedError("Undecryptable")<{ readonly index: number }> {
@@ -43,35 +44,40 @@ export const partialDecrypt = (pp: Parameters, secretKey: bigint, A: bigint): bi
   modPow(A, secretKey, pp.N2)
 
 /**
- * m = L((B / Π A^(sk_j))²)/2 from the partial decryptions of all users, in any order. Squares, because what users
- * prove of their partial decryptions is all but the sign. Throws Undecryptable.
+ * m = L((B / Π A^(sk_j))²)/2 from the partial decryptions of all users, in any order; from those of some of
+ * them with another `combination` (`threshold.ts`). Squares, because what users prove of their partial
+ * decryptions is all but the sign. Throws Undecryptable.
  */
 export const combinePartials = (
   pp: Parameters,
   ciphertext: Ciphertext,
-  partials: ReadonlyArray<bigint>
-): bigint => combineAll(pp, [ciphertext], [partials])[0]!
+  partials: ReadonlyArray<bigint>,
+  combination?: Combination
+): bigint => combineAll(pp, [ciphertext], [partials], combination)[0]!
 
 /**
  * Joint decryption of many ciphertexts, `partials[i]` being those of ciphertext i; one inversion serves all
- * of them. With P their product, B² is P²·(1 + 2mN). Throws Undecryptable with the index of the first that can't be decrypted.
+ * of them. With P the product of the powers with positive weights and Q that of the others, (B^power·Q)² is
+ * P²·(1 + 2·power·m·N). Throws Undecryptable with the index of the first that can't be decrypted.
  */
 export const combineAll = (
   pp: Parameters,
   ciphertexts: ReadonlyArray<Ciphertext>,
-  partials: ReadonlyArray<ReadonlyArray<bigint>>
+  partials: ReadonlyArray<ReadonlyArray<bigint>>,
+  { power, weights }: Combination = combinationOfAll(partials[0]?.length ?? 0)
 ): Array<bigint> => {
-  const masks = partials.map(([first = 1n, ...others]) =>
-    others.reduce((product, share) => (product * share) % pp.N2, first)
-  )
-  const residues = masks.map((mask) => mask % pp.N)
+  const products = partials.map((each) => weightedProduct(pp, each, weights))
+  const residues = products.map(({ positive }) => positive % pp.N)
   const inverted = inverses(residues, pp.N)
   if (inverted === undefined)
-    throw new Undecryptable({ index: residues.findIndex((mask) => inverse(mask, pp.N) === undefined) })
-  const half = (pp.N + 1n) / 2n
+    throw new Undecryptable({ index: residues.findIndex((each) => inverse(each, pp.N) === undefined) })
+  // The power has small prime factors only, and those of N are large.
+  const unit = inverse(2n * power, pp.N)!
   return ciphertexts.map(({ B }, i) => {
+    const { positive, negative } = products[i]!
     const inverseOfSquare = (inverted[i]! * inverted[i]!) % pp.N
-    const doubled = unmask(pp, squared(pp, B), squared(pp, masks[i]!), inverseOfSquare, i)
-    return (doubled * half) % pp.N
+    const masked = (publicPower(pp, B, power) * negative) % pp.N2
+    const multiple = unmask(pp, squared(pp, masked), squared(pp, positive), inverseOfSquare, i)
+    return (multiple * unit) % pp.N
   })
 }

@@ -13,12 +13,15 @@ import {
   generateRandomizer,
   generateSecretKey,
   joinPublicKeys,
-  publicKey as publicKeyOf
+  joinSecretKeys,
+  publicKey as publicKeyOf,
+  secretKeyBits
 } from "./keys.ts"
 import { pack, unpack } from "./packing.ts"
 import { checkMasterKey, generateParameters, InvalidParameters, type Parameters } from "./parameters.ts"
 import { decryptorOf, encryptorOf } from "./precomputed.ts"
 import { digestRandomness, OtherRandomness } from "./randomness.ts"
+import { combinationOf, keyShareBytes, type Quorum, shareKey, sharesOneKey } from "./threshold.ts"
 import {
   decodeCiphertexts,
   decodeIntegers,
@@ -56,21 +59,52 @@ const examineMasterKey = (input: {
   }
 }
 
-/** `count` secret keys with their public keys, and the joint public key. KGC. */
+/**
+ * `count` secret keys with their public keys, and the joint public key; with a threshold also the key shares
+ * of the users, of whom that many decrypt, and their verification keys. KGC.
+ */
 export const generateKeys = (input: {
   readonly parameters: Parameters
   readonly count: number
   readonly mode: ExponentMode
+  readonly threshold?: number
 }) => {
-  const { parameters: pp } = input
+  const { parameters: pp, threshold } = input
   const secretKeys = Array.from({ length: input.count }, () => generateSecretKey(pp, input.mode))
   const publicKeys = secretKeys.map((secretKey) => publicKeyOf(pp, secretKey))
   return {
     secretKeys: secretKeys.map((key) => toBytes(key, secretKeyBytes(pp))),
     publicKeys: publicKeys.map((key) => toBytes(key, elementBytes(pp))),
-    unifiedPublicKey: toBytes(joinPublicKeys(pp, publicKeys), elementBytes(pp))
+    unifiedPublicKey: toBytes(joinPublicKeys(pp, publicKeys), elementBytes(pp)),
+    ...(threshold === undefined
+      ? {}
+      : { shared: sharedKey(pp, { users: input.count, threshold }, input.mode, secretKeys) })
   }
 }
+
+const sharedKey = (pp: Parameters, quorum: Quorum, mode: ExponentMode, secretKeys: ReadonlyArray<bigint>) => {
+  const keyBits = secretKeyBits(pp, mode)
+  const shares = shareKey(quorum, keyBits, joinSecretKeys(secretKeys))
+  return {
+    keyShares: shares.map((share) => toBytes(share, keyShareBytes(quorum, keyBits))),
+    verificationKeys: shares.map((share) => toBytes(publicKeyOf(pp, share), elementBytes(pp)))
+  }
+}
+
+/** Whether verification keys, in the order of the users, are of shares of the joint key. All parties. */
+const examineShares = (input: {
+  readonly parameters: Parameters
+  readonly unifiedPublicKey: Uint8Array
+  readonly verificationKeys: ReadonlyArray<Uint8Array>
+  readonly threshold: number
+}): { readonly fit: boolean } => ({
+  fit: sharesOneKey(
+    input.parameters,
+    fromBytes(input.unifiedPublicKey),
+    input.verificationKeys.map(fromBytes),
+    input.threshold
+  )
+})
 
 /**
  * Enc_pk(pack(words)). `words` are little-endian u64. The randomizers follow from `randomness`, a key of 16
@@ -326,7 +360,7 @@ const addPacked = (input: {
   return { ciphertexts: encodeCiphertexts(pp, sums) }
 }
 
-/** A^(sk_j) of each ciphertext, for the other users. User. */
+/** A^(sk_j) of each ciphertext, or A^(s_j) with a key share, for the other users. User. */
 const partialDecryptions = (input: {
   readonly parameters: Parameters
   readonly secretKey: Uint8Array
@@ -339,17 +373,19 @@ const partialDecryptions = (input: {
 }
 
 /**
- * The words of packed ciphertexts from the partial decryptions of every user, one list a user. Throws
- * Undecryptable with the index where a partial is missing, wrong, or of another ciphertext. User.
+ * The words of packed ciphertexts from the partial decryptions of every user, one list a user; with `places`,
+ * from those of some of `users` users under their key shares. Throws Undecryptable with the index where a
+ * partial is missing, wrong, or of another ciphertext. User.
  */
 const combinePartialDecryptions = (input: {
   readonly parameters: Parameters
   readonly ciphertexts: Uint8Array
   readonly partials: ReadonlyArray<Uint8Array>
+  readonly shared?: { readonly users: number; readonly places: ReadonlyArray<number> } | undefined
   readonly slotBits: number
   readonly count?: number
 }): { readonly words: Uint8Array } => {
-  const { parameters: pp } = input
+  const { parameters: pp, shared } = input
   const ciphertexts = receive(pp, input.ciphertexts)
   const perUser = input.partials.map((bytes) =>
     sameNumber(
@@ -359,7 +395,9 @@ const combinePartialDecryptions = (input: {
     )
   )
   const perCiphertext = ciphertexts.map((_, i) => perUser.map((partials) => partials[i]!))
-  return { words: unpack(combineAll(pp, ciphertexts, perCiphertext), pp.bits, input.slotBits, input.count) }
+  const combination = shared && combinationOf(shared.users, shared.places)
+  const plaintexts = combineAll(pp, ciphertexts, perCiphertext, combination)
+  return { words: unpack(plaintexts, pp.bits, input.slotBits, input.count) }
 }
 
 /** Words of fewer than 2^maskBits each. */
@@ -387,6 +425,7 @@ export const jobs = {
   newParameters,
   generateKeys,
   examineMasterKey,
+  examineShares,
   encryptPacked,
   randomnessOf,
   openMaster,

@@ -30,12 +30,29 @@ export const Train = ask("Train", Nothing, Schema.Struct({ steps: Count, rounds:
 /** To a cloud: encrypt the model under the joint key. */
 export const SealModel = ask("SealModel", Nothing, Schema.Struct({ ciphertexts: Count }))
 
-/** To a user: decrypt the model together with the other users, and test it on the held-out rows. */
+/**
+ * To a user, where fewer than all decrypt the model: is it there, with the same agreement, and has it what it
+ * takes to take part? A user that lost what it had stored has not.
+ */
+export const RollCall = ask(
+  "RollCall",
+  Schema.Struct({ agreement: Schema.String }),
+  Schema.Struct({ able: Schema.Boolean })
+)
+
+const Users = Schema.Array(Schema.String)
+
+/**
+ * To a user: decrypt the model together with the other users, and test it on the held-out rows. Where fewer
+ * than all decrypt it, `among` are the users that are there, and `rejected` those whose partial decryptions
+ * this user has rejected.
+ */
 export const OpenModel = ask(
   "OpenModel",
-  Nothing,
+  Schema.Struct({ among: Schema.optionalWith(Users, { exact: true }) }),
   Schema.Struct({
-    tested: Schema.optionalWith(Schema.Struct({ correct: Count, total: Count }), { exact: true })
+    tested: Schema.optionalWith(Schema.Struct({ correct: Count, total: Count }), { exact: true }),
+    rejected: Schema.optionalWith(Users, { exact: true })
   })
 )
 

@@ -3,7 +3,7 @@
  * Its channel with the KGC keeps the secrets from everybody else.
  */
 import { Schema } from "../schema.ts"
-import { ask, Bytes, BytesOf, format } from "./message.ts"
+import { ask, Bytes, BytesOf, Count, format } from "./message.ts"
 
 /** λ = 128 bits: keys of the PRG and of the batch order. */
 const prgKeyBytes = 16
@@ -17,13 +17,17 @@ export const ParametersOnWire = Schema.Struct({ bits: Schema.Int, N: Bytes, k: B
 /** Users' public keys, by actor. */
 const PublicKeys = Schema.ReadonlyMap({ key: Schema.String, value: Bytes })
 
+/** The joint key as it is shared, where fewer than all users decrypt. */
+const SharedOnWire = Schema.Struct({ threshold: Count, verificationKeys: PublicKeys })
+
 /** What the KGC publishes. */
 export const PublishedOnWire = Schema.Struct({
   wire: ParametersOnWire,
   unifiedPublicKey: Bytes,
   /** Public: decides which rows make up which batch (`protocol/learning/order.ts`). */
   orderKey: BytesOf(prgKeyBytes),
-  publicKeys: PublicKeys
+  publicKeys: PublicKeys,
+  shared: Schema.optionalWith(SharedOnWire, { exact: true })
 })
 
 /** `secrets` are `Cloud0Secrets`, `Cloud1Secrets` or `UserSecrets`, packed. */
@@ -33,8 +37,11 @@ export const Enrolment = ask(
   Schema.Struct({ published: PublishedOnWire, secrets: Bytes })
 )
 
-/** The secret of a user: sk_i. */
-export const UserSecrets = format("user secrets", Schema.Struct({ secretKey: Bytes }))
+/** The secrets of a user: sk_i, and its share of the joint key where that is shared. */
+export const UserSecrets = format(
+  "user secrets",
+  Schema.Struct({ secretKey: Bytes, keyShare: Schema.optionalWith(Bytes, { exact: true }) })
+)
 /** The secrets of C0: the master key and its PRG key k_0. */
 export const Cloud0Secrets = format(
   "cloud0 secrets",

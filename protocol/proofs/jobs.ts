@@ -4,7 +4,6 @@
  */
 
 import { fromBytes, toBytes } from "../bcp/integers.ts"
-import { type ExponentMode, secretKeyBits } from "../bcp/keys.ts"
 import type { Parameters } from "../bcp/parameters.ts"
 import { decodeIntegers, elementBytes } from "../bcp/wire.ts"
 import {
@@ -44,25 +43,26 @@ const joined = (pp: Parameters, products: Uint8Array): bigint =>
 /** Proves partial decryptions, from the products of the first components. User. */
 const provePartialDecryptions = (input: {
   readonly parameters: Parameters
-  readonly mode: ExponentMode
+  /** Bits of the secret exponent at most. */
+  readonly secretBits: number
   readonly statement: Uint8Array
   readonly bases: Uint8Array
   readonly secretKey: Uint8Array
 }): ProofBytes => {
   const { parameters: pp, statement } = input
-  const bits = secretKeyBits(pp, input.mode)
   const base = joined(pp, input.bases)
-  const proof = proveEqualLogarithms(pp, { statement, base }, fromBytes(input.secretKey), bits)
+  const proof = proveEqualLogarithms(pp, { statement, base }, fromBytes(input.secretKey), input.secretBits)
   return {
     challenge: toBytes(proof.challenge, challengeBytes),
-    response: toBytes(proof.response, responseBytes(bits))
+    response: toBytes(proof.response, responseBytes(input.secretBits))
   }
 }
 
 /** Verifies a proof of another user, from the products of first components and partial decryptions. User. */
 const verifyPartialDecryptions = (input: {
   readonly parameters: Parameters
-  readonly mode: ExponentMode
+  /** Bits of the secret exponent at most. */
+  readonly secretBits: number
   readonly statement: Uint8Array
   readonly publicKey: Uint8Array
   readonly bases: Uint8Array
@@ -80,7 +80,7 @@ const verifyPartialDecryptions = (input: {
     challenge: fromBytes(input.proof.challenge),
     response: fromBytes(input.proof.response)
   }
-  return { holds: verifyEqualLogarithms(pp, batched, proof, secretKeyBits(pp, input.mode)) }
+  return { holds: verifyEqualLogarithms(pp, batched, proof, input.secretBits) }
 }
 
 /** The jobs of this module, for a worker pool. */

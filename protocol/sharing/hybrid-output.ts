@@ -93,8 +93,8 @@ const openShare = (
   Either.fromOption(unseal({ key, nonce, about: bound(name) }, sealed), () => new ShareUnreadable(name))
 
 /**
- * User: the weights, little-endian words, from the encrypted model and all partial decryptions of the keys,
- * including one's own. `users` are all users of the run; `words` is the size of the model.
+ * User: the weights, little-endian words, from the encrypted model and the partial decryptions of the keys,
+ * including one's own. `users`, `threshold`: see `openModel`. `words` is the size of the model.
  */
 export const openHybridModel = <E>(
   work: Work<E>,
@@ -102,7 +102,8 @@ export const openHybridModel = <E>(
   run: string,
   model: Required<SealedModel> & { readonly words: number },
   users: ReadonlyArray<string>,
-  partials: ReadonlyMap<string, Uint8Array>
+  partials: ReadonlyMap<string, Uint8Array>,
+  threshold?: number
 ): Effect.Effect<
   Uint8Array,
   ModelOfWrongSize | PartialsMissing | PartialsRejected | JointDecryptionFailed<E> | ShareUnreadable
@@ -117,7 +118,7 @@ export const openHybridModel = <E>(
       }
     }
     const sealed = { sealed: ciphertexts, words: keyWords }
-    const keys = yield* openModel(work, parameters, sealed, users, partials)
+    const keys = yield* openModel(work, parameters, sealed, users, partials, threshold)
     const share = (cloud: 0 | 1) => {
       const at = cloud * keyBytes
       return openShare({ run, cloud }, keys.subarray(at, at + keyBytes), shares[cloud])

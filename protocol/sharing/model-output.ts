@@ -3,7 +3,8 @@
  * the weights under pk, C1 adds its own and a random multiple of 2^64 in each slot, and the users decrypt the
  * sum together, each with a partial decryption A^(sk_j). C1 leaves the first components A as C0 made them, so
  * that users raise nothing that C1 has chosen (`sealed-model.ts`). Only the users learn the weights. C0 could
- * decrypt the sum and is never sent it; no proper subset of the users can.
+ * decrypt the sum and is never sent it. All users together can, or with a threshold any so many of them
+ * (`../bcp/threshold.ts`), and no smaller set.
  */
 import { Data, Effect, Redacted } from "effect"
 import type { ExponentMode } from "../bcp/keys.ts"
@@ -29,16 +30,23 @@ export interface UnifiedKey {
 /** The parameters and keys of a user that decrypts the model. */
 export interface UserKey {
   readonly parameters: Parameters
+  /** sk_j, or the key share s_j where the joint key is shared. */
   readonly secretKey: Redacted.Redacted<Uint8Array>
 }
 
-/** Partial decryptions of these users are missing. Nothing can be decrypted without all of them. */
+/**
+ * Partial decryptions of these users are missing. Nothing can be decrypted without all of them, or as many as
+ * the threshold.
+ */
 export class PartialsMissing extends Data.TaggedError("PartialsMissing")<{
   readonly users: ReadonlyArray<string>
+  /** How many users have to take part, where not all. */
+  readonly threshold?: number
 }> {
   readonly retryable = true
   override get message() {
-    return `No partial decryption of the model by ${this.users.join(", ")}; every user has to take part in decrypting it.`
+    const needed = this.threshold === undefined ? "every user has" : `at least ${this.threshold} users have`
+    return `No partial decryption of the model by ${this.users.join(", ")}; ${needed} to take part in decrypting it.`
   }
 }
 
@@ -154,15 +162,18 @@ export const partiallyDecrypt = <E>(
 }
 
 /**
- * User: the weights, little-endian words, from the encrypted model and all partial decryptions, including
- * one's own. `users` are all users of the run; `words` is the size of the model.
+ * User: the weights, little-endian words, from the encrypted model and the partial decryptions, including
+ * one's own. `users` are all users of the run, in the order of their places; `words` is the size of the
+ * model. Without a threshold it takes the partial decryptions of all, with one those of the first so many
+ * users that are there: any give the same.
  */
 export const openModel = <E>(
   work: Work<E>,
   parameters: Parameters,
   model: { readonly sealed: Uint8Array; readonly words: number },
   users: ReadonlyArray<string>,
-  partials: ReadonlyMap<string, Uint8Array>
+  partials: ReadonlyMap<string, Uint8Array>,
+  threshold?: number
 ): Effect.Effect<
   Uint8Array,
   ModelOfWrongSize | PartialsMissing | PartialsRejected | JointDecryptionFailed<E>
@@ -172,7 +183,12 @@ export const openModel = <E>(
     yield* requireModelSize("The encrypted model", sealed, words, parameters.bits)
     const bytesEach = ciphertextBytes(parameters)
     const ciphertexts = sealed.length / bytesEach
-    const ordered = yield* allPartials(users, partials, ciphertexts * elementBytes(parameters))
+    const openers = yield* openersOf(users, partials, ciphertexts * elementBytes(parameters), threshold)
+    const ordered = openers.map((user) => partials.get(user)!)
+    const shared =
+      threshold === undefined
+        ? undefined
+        : { users: users.length, places: openers.map((user) => users.indexOf(user) + 1) }
     const slots = slotsPerPlaintext(parameters.bits, outputSlotBits)
     const results = yield* inJobs(ciphertexts, (first, count) =>
       work
@@ -180,23 +196,32 @@ export const openModel = <E>(
           parameters,
           ciphertexts: sealed.slice(first * bytesEach, (first + count) * bytesEach),
           partials: ordered.map((each) => sliceElements(each, first, count, elementBytes(parameters))),
+          shared,
           slotBits: outputSlotBits,
           count: Math.min(words - first * slots, count * slots)
         })
-        .pipe(Effect.mapError((cause) => new JointDecryptionFailed({ users, first, cause })))
+        .pipe(Effect.mapError((cause) => new JointDecryptionFailed({ users: openers, first, cause })))
     )
     return concatenate(results.map((result) => result.words))
   }).pipe(Effect.withSpan("User.openModel"))
 
-/** All partial decryptions in the order of `users`, each checked for the size of the model. */
-const allPartials = (
+/**
+ * The users whose partial decryptions open the model, in the order of `users`; each is checked for the size
+ * of the model.
+ */
+const openersOf = (
   users: ReadonlyArray<string>,
   partials: ReadonlyMap<string, Uint8Array>,
-  expectedBytes: number
-): Effect.Effect<ReadonlyArray<Uint8Array>, PartialsMissing | PartialsRejected> =>
+  expectedBytes: number,
+  threshold?: number
+): Effect.Effect<ReadonlyArray<string>, PartialsMissing | PartialsRejected> =>
   Effect.gen(function* () {
     const missing = users.filter((user) => !partials.has(user))
-    if (missing.length > 0) return yield* new PartialsMissing({ users: missing })
+    if (missing.length > users.length - (threshold ?? users.length))
+      return yield* new PartialsMissing({
+        users: missing,
+        ...(threshold === undefined ? {} : { threshold })
+      })
     for (const [user, { length }] of partials) {
       if (!users.includes(user))
         return yield* new PartialsRejected({ user, reason: "it is no user of this run" })
@@ -205,7 +230,7 @@ const allPartials = (
         return yield* new PartialsRejected({ user, reason })
       }
     }
-    return users.map((user) => partials.get(user)!)
+    return users.filter((user) => partials.has(user)).slice(0, threshold)
   })
 
 const sliceElements = (bytes: Uint8Array, first: number, count: number, width: number): Uint8Array =>

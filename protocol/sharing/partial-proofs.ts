@@ -5,8 +5,9 @@
  * unseen. The proof shows P up to its sign, and the model is opened on squares, where signs do not matter.
  */
 import { Effect, Either, Redacted } from "effect"
-import { type ExponentMode, secretKeyBits } from "../bcp/keys.ts"
+import type { ExponentMode } from "../bcp/keys.ts"
 import type { Parameters } from "../bcp/parameters.ts"
+import { decryptionBits } from "../bcp/threshold.ts"
 import { elementBytes, firstComponents } from "../bcp/wire.ts"
 import { concatenate } from "../bytes.ts"
 import { CanonicalWriter, sameBytes } from "../canonical.ts"
@@ -18,7 +19,7 @@ import {
 } from "../proofs/equal-logarithms.ts"
 import type { ProofBytes } from "../proofs/jobs.ts"
 import { PartialsRejected, partiallyDecrypt, type UserKey } from "./model-output.ts"
-import { digestPublished, type NotAUser, type Published, publicKeyOf } from "./published.ts"
+import { decryptionKeyOf, digestPublished, type NotAUser, type Published, quorumOf } from "./published.ts"
 import { type SealedModel, sealedModelDigest, sha256 } from "./sealed-model.ts"
 import { inJobs, type Work } from "./work.ts"
 
@@ -32,7 +33,7 @@ export interface JointlyDecrypted {
 
 /** A user's partial decryptions as the others receive them. */
 export interface ProvenPartials {
-  /** A^(sk_j) of every ciphertext. */
+  /** A^(sk_j) of every ciphertext; A^(s_j) where the joint key is shared. */
   readonly partials: Uint8Array
   /** The digest of what the user was handed: the encrypted model by C1, and the keys by the KGC. */
   readonly about: Uint8Array
@@ -50,6 +51,10 @@ const digestOf = ({ run, published, sealed }: JointlyDecrypted): Uint8Array =>
       .finish()
   )
 
+/** Bits of the secret exponents that are raised to. */
+const exponentBits = ({ mode, published }: JointlyDecrypted): number =>
+  decryptionBits(published.parameters, mode, quorumOf(published))
+
 /** What a user proves: that its partial decryptions of this model are powers under its key of this run. */
 const claimOf = (
   { published, sealed }: JointlyDecrypted,
@@ -57,7 +62,7 @@ const claimOf = (
   prover: string,
   powers: Uint8Array
 ): Either.Either<EqualLogarithms, NotAUser> =>
-  Either.map(publicKeyOf(published, prover), (publicKey) => ({
+  Either.map(decryptionKeyOf(published, prover), (publicKey) => ({
     context: new CanonicalWriter()
       .string("bicameral partial decryptions")
       .u32(1)
@@ -95,7 +100,7 @@ const productsOf = <E>(
 
 /**
  * User `prover`: its partial decryptions of an encrypted model whose first components are known to be C0's.
- * The proof is another one each time.
+ * `secretKey` is its key share where the joint key is shared. The proof is another one each time.
  */
 export const decryptPartially = <E>(
   work: Work<E>,
@@ -104,7 +109,7 @@ export const decryptPartially = <E>(
   secretKey: UserKey["secretKey"]
 ): Effect.Effect<ProvenPartials, E | NotAUser> =>
   Effect.gen(function* () {
-    const { mode, published, sealed } = decrypted
+    const { published, sealed } = decrypted
     const { parameters } = published
     const partials = yield* partiallyDecrypt(work, { parameters, secretKey }, sealed.ciphertexts)
     const about = digestOf(decrypted)
@@ -114,7 +119,7 @@ export const decryptPartially = <E>(
     const bases = (yield* productsOf(work, parameters, statement, claim.bases))!
     const proof = yield* work.run("provePartials", {
       parameters,
-      mode,
+      secretBits: exponentBits(decrypted),
       statement,
       bases,
       secretKey: Redacted.value(secretKey)
@@ -133,8 +138,8 @@ export const verifyPartials = <E>(
   { partials, about, proof }: ProvenPartials
 ): Effect.Effect<void, E | NotAUser | PartialsRejected> =>
   Effect.gen(function* () {
-    const { mode, published } = decrypted
-    const { parameters } = published
+    const { parameters } = decrypted.published
+    const secretBits = exponentBits(decrypted)
     const { challenge, response } = proof
     const rejected = (reason: string) => new PartialsRejected({ user: prover.name, reason })
     if (!sameBytes(about, digestOf(decrypted)))
@@ -144,10 +149,7 @@ export const verifyPartials = <E>(
           "cloud1 has handed it another encrypted model than this user, or the KGC other keys, or it claims so",
         others: ["cloud1", "the KGC"]
       })
-    if (
-      challenge.length !== challengeBytes ||
-      response.length !== responseBytes(secretKeyBits(parameters, mode))
-    )
+    if (challenge.length !== challengeBytes || response.length !== responseBytes(secretBits))
       return yield* rejected("its proof is not of the size of one")
     const claim = yield* claimOf(decrypted, about, prover.actor, partials)
     const { bases, powers, publicKey } = claim
@@ -161,7 +163,7 @@ export const verifyPartials = <E>(
     if (ofBases === undefined || ofPowers === undefined) return yield* rejected("one is not in the group")
     const { holds } = yield* work.run("verifyPartials", {
       parameters,
-      mode,
+      secretBits,
       statement,
       publicKey,
       bases: ofBases,

@@ -13,7 +13,7 @@ import { loadCalibration, loadHosts, type Problem } from "../description/load.ts
 import type { Scenario, User } from "../description/schema.ts"
 import { type Prediction, predictTime } from "../forecast/prediction.ts"
 import type { PredictedCost } from "../forecast/traffic.ts"
-import { privacy, revelations, warningLines } from "../report/report.ts"
+import { privacy, quorumLines, revelations, warningLines } from "../report/report.ts"
 import { type Prepared, prepareRun } from "../run/prepare.ts"
 import { count, counted, duration, headline, size, table } from "../text/units.ts"
 import type { CheckRequest } from "./commands.ts"
@@ -85,6 +85,7 @@ const renderForecast = (forecast: Forecast): string =>
     ...identities(forecast.scenario),
     "",
     ...revelations(forecast.scenario.reveal),
+    ...quorumLines(forecast.scenario),
     ...privacy(forecast.scenario.seed ?? null),
     ...warningLines(forecast.foreseen),
     ...costs(forecast.predicted),

@@ -13,7 +13,7 @@ import { loadFaults, loadScenario } from "../description/load.ts"
 import type { Revelation, Scenario } from "../description/schema.ts"
 import { claimOut } from "../folders/out-folder.ts"
 import { standardDisplay } from "../report/progress.ts"
-import { report, sideBySide } from "../report/report.ts"
+import { quorumLines, report, sideBySide } from "../report/report.ts"
 import type { RunDisplay, RunResult } from "../report/result.ts"
 import type { ResumeOptions, RunOptions } from "../run/run.ts"
 import { headline } from "../text/units.ts"
@@ -72,6 +72,7 @@ export const runAndReport = <E, R>(
       return yield* new NoFaultsToCompare({ file })
     const out = Option.getOrElse(request.out, () => join("out", scenario.name))
     yield* Console.log(`${headline(scenario)}\n`)
+    for (const line of quorumLines(scenario)) yield* Console.log(line)
     if (transport === "memory" && hasMembers(scenario.placement)) yield* Console.log(`${noMembers}\n`)
     const options = { file, out, transport, seed, faults }
     const run = (changes: Partial<RunOptions>) =>

@@ -37,22 +37,43 @@ export const identitiesOfScenario = ({
 export const keysOfScenario = (scenario: Scenario): PartyKeys =>
   new Map([...identitiesOfScenario(scenario)].map(([actor, { channelKey }]) => [actor, channelKey]))
 
+/** The longest wait for an absent user unless the scenario gives one. */
+const absenceMs = 300_000
+
+/** How fewer than all users decrypt; nothing where all do. */
+export const thresholdOf = ({
+  deadlines: { absenceTimeoutMs, phaseTimeoutMs },
+  decryption: { threshold },
+  users
+}: Pick<Scenario, "deadlines" | "decryption" | "users">): Agreement["decryption"] =>
+  threshold === undefined || threshold >= users.length
+    ? undefined
+    : {
+        threshold,
+        absenceTimeoutMs: absenceTimeoutMs ?? Math.min(absenceMs, Math.floor(phaseTimeoutMs / 2))
+      }
+
 /** The agreement of a scenario; a seed given for the run replaces the scenario's. */
-export const agreementOf = (scenario: Scenario, seed: number | undefined = scenario.seed): Agreement => ({
-  scenario: scenario.name,
-  users: scenario.users.map(({ name }, i) => ({ actor: `user${i + 1}`, name })),
-  data: scenario.data,
-  join: scenario.join,
-  heldOut: shareHeldOut(scenario),
-  network: scenario.network,
-  training: scenario.training,
-  security: scenario.security,
-  archive: scenario.archive,
-  ...(seed === undefined ? {} : { seed }),
-  reveal: {
-    accuracy: scenario.reveal.includes("accuracy"),
-    heldOutRows: scenario.reveal.includes("heldOutRows"),
-    progress: scenario.reveal.includes("progress")
-  },
-  deadlines: scenario.deadlines
-})
+export const agreementOf = (scenario: Scenario, seed: number | undefined = scenario.seed): Agreement => {
+  const decryption = thresholdOf(scenario)
+  const { phaseTimeoutMs, replyTimeoutMs, roundTimeoutMs } = scenario.deadlines
+  return {
+    scenario: scenario.name,
+    users: scenario.users.map(({ name }, i) => ({ actor: `user${i + 1}`, name })),
+    data: scenario.data,
+    join: scenario.join,
+    heldOut: shareHeldOut(scenario),
+    network: scenario.network,
+    training: scenario.training,
+    security: scenario.security,
+    ...(decryption === undefined ? {} : { decryption }),
+    archive: scenario.archive,
+    ...(seed === undefined ? {} : { seed }),
+    reveal: {
+      accuracy: scenario.reveal.includes("accuracy"),
+      heldOutRows: scenario.reveal.includes("heldOutRows"),
+      progress: scenario.reveal.includes("progress")
+    },
+    deadlines: { replyTimeoutMs, roundTimeoutMs, phaseTimeoutMs }
+  }
+}

@@ -45,6 +45,7 @@ export const inconsistencies = (scenario: Scenario): ReadonlyArray<Inconsistency
   ...userProblems(scenario),
   ...identityProblems(scenario),
   ...securityProblems(scenario),
+  ...decryptionProblems(scenario),
   ...rangeProblems(scenario),
   ...(scenario.data.features.length > 0 ? planProblems(scenario) : []),
   ...revealProblems(scenario),
@@ -212,6 +213,32 @@ const securityProblems = ({ security }: Scenario): ReadonlyArray<Inconsistency> 
         }
       ]
     : []
+
+const decryptionProblems = ({ deadlines, decryption, users }: Scenario): ReadonlyArray<Inconsistency> => {
+  const { threshold } = decryption
+  const { absenceTimeoutMs, phaseTimeoutMs } = deadlines
+  const problems: Array<Inconsistency> = []
+  if (threshold !== undefined && threshold > users.length) {
+    problems.push({
+      path: ["decryption", "threshold"],
+      message: `is more than the ${users.length} users there are; give at most that, or leave it out for all of them`
+    })
+  }
+  if (absenceTimeoutMs !== undefined && (threshold ?? users.length) >= users.length) {
+    problems.push({
+      path: ["deadlines", "absenceTimeoutMs"],
+      message:
+        "is for runs that can end without some users; give a decryption.threshold below their number, or leave it out"
+    })
+  }
+  if (absenceTimeoutMs !== undefined && absenceTimeoutMs >= phaseTimeoutMs) {
+    problems.push({
+      path: ["deadlines", "absenceTimeoutMs"],
+      message: `must be below phaseTimeoutMs, which is ${phaseTimeoutMs}: the output is over by then`
+    })
+  }
+  return problems
+}
 
 /** Fixed-point numbers that a feature needs, so that something is left of its values. */
 const leastSteps = 16

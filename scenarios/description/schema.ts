@@ -219,6 +219,27 @@ const Security = struct({
   )
 }).annotations({ description: "Parameters of the cryptography, and the forms of upload and output" })
 
+const Decryption = struct({
+  threshold: optional(
+    value(
+      Schema.Number,
+      (x) => Number.isSafeInteger(x) && x >= 2 && x <= maxUsers,
+      `a whole number from 2 to the number of users, at most ${maxUsers}`,
+      {
+        type: "integer",
+        minimum: 2,
+        maximum: maxUsers,
+        description:
+          "How many users decrypt the model; all of them when left out. With fewer, a run ends without those who are absent at the output, and any so many users who collude can open, with what cloud 1 holds, the data of all"
+      },
+      (actual) =>
+        actual === 1
+          ? "one user alone, with what cloud 1 holds, could open the data of all"
+          : numberHint(actual)
+    )
+  )
+}).annotations({ description: "Which users it takes to decrypt what is under the joint key" })
+
 const workersOf = (whose: string) =>
   defaulted(wholeNumber(0, 64, `Worker processes of ${whose}; default 0`), 0)
 const threadsOf = (whose: string) =>
@@ -288,7 +309,14 @@ const Deadlines = struct({
     wholeNumber(100, day, "Longest wait of a cloud for the other cloud's part of a round; default 60 s"),
     60_000
   ),
-  phaseTimeoutMs: defaulted(wholeNumber(100, 7 * day, "Longest duration of a phase; default 1 h"), 3_600_000)
+  phaseTimeoutMs: defaulted(wholeNumber(100, 7 * day, "Longest duration of a phase; default 1 h"), 3_600_000),
+  absenceTimeoutMs: optional(
+    wholeNumber(
+      100,
+      day,
+      "With decryption.threshold: longest wait for a user at the output, before the others open the model without it; 5 min, or half of phaseTimeoutMs if that is less, when left out"
+    )
+  )
 }).annotations({ description: "How long parties wait" })
 
 const Expectation = struct({
@@ -345,6 +373,7 @@ export const Whole = struct({
   network: Network,
   training: Training,
   security: section(Security, {}),
+  decryption: section(Decryption, {}),
   seed: optional(
     wholeNumber(
       0,

@@ -10,7 +10,7 @@ import type { PredictedCost } from "./traffic.ts"
 
 /** What a prediction needs of a run, in addition to its hosts. */
 export interface Predicted {
-  readonly scenario: Pick<Scenario, "security" | "placement">
+  readonly scenario: Pick<Scenario, "security" | "placement" | "decryption">
   readonly cost: Pick<PredictedCost, "plan" | "traffic" | "shares" | "modelCiphertexts" | "raisedIds">
 }
 

@@ -5,7 +5,7 @@
  * openings (field names, indices) is estimated; handshakes, repetitions and the progress of a phase are left out.
  */
 
-import { planOf } from "../../actors/party/agreement.ts"
+import { planOf, quorumOf } from "../../actors/party/agreement.ts"
 import { pieceBytes } from "../../actors/party/bcp-pool.ts"
 import { type Phase, phases } from "../../actors/party/phases.ts"
 import { stepsAsked } from "../../actors/party/stretches.ts"
@@ -13,6 +13,7 @@ import { cellsARun } from "../../actors/sharing/share-words.ts"
 import { secretKeyBits } from "../../protocol/bcp/keys.ts"
 import { outputSlotBits, plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
 import { randomnessDigestBytes } from "../../protocol/bcp/randomness.ts"
+import { decryptionBits, keyShareBytes } from "../../protocol/bcp/threshold.ts"
 import { ciphertextBytes, elementBytes, plaintextBytes } from "../../protocol/bcp/wire.ts"
 import { wordBytes } from "../../protocol/bytes.ts"
 import { overheadBytes } from "../../protocol/channels/frames.ts"
@@ -31,6 +32,7 @@ import {
   Finish,
   OpenModel,
   Report,
+  RollCall,
   SealModel,
   Train,
   Transform,
@@ -213,6 +215,10 @@ const predictSetup = (tally: Tally, scenario: Scenario): void => {
   const publicKeys = users * (elementBytes(pp) + fieldBytes)
   const parameters = 2 * plaintextBytes(pp) + 2 * elementBytes(pp)
   const secrets = elementBytes(pp) + 3 * fieldBytes
+  const quorum = quorumOf(agreementOf(scenario))
+  const keyBits = secretKeyBits(pp, scenario.security.exponents)
+  const shares = quorum === undefined ? 0 : users * (keyShareBytes(quorum, keyBits) + fieldBytes)
+  const verificationKeys = quorum === undefined ? 0 : publicKeys
   const parties = members + 1
   // Each tells all others and the director that it is there.
   tally.tell("setup", "hello", parties * parties)
@@ -220,7 +226,7 @@ const predictSetup = (tally: Tally, scenario: Scenario): void => {
   tally.ask("setup", Enrol, members)
   tally.ask("setup", Enrolment, members, {
     requests: members * markBytes,
-    replies: members * (publicKeys + parameters + secrets)
+    replies: members * (publicKeys + verificationKeys + parameters + secrets) + shares
   })
 }
 
@@ -353,13 +359,18 @@ const predictOutput = (
   tally.ask("output", ModelShare, 1, {
     requests: ciphertexts * ciphertextBytes(pp) + share
   })
-  if (scenario.placement.usersLeaveAfterUpload) tally.ask("output", Begin, users, { requests: 64 * users })
-  tally.ask("output", OpenModel, users)
+  const quorum = quorumOf(agreementOf(scenario))
+  const digests = { requests: 64 * users }
+  if (quorum !== undefined) tally.ask("output", RollCall, users, { ...digests, replies: 0 })
+  else if (scenario.placement.usersLeaveAfterUpload) tally.ask("output", Begin, users, digests)
+  // Names of actors, such as user1.
+  tally.ask("output", OpenModel, users, quorum === undefined ? {} : { requests: users * users * 6 })
   tally.ask("output", FetchModel, users, {
     replies: users * (ciphertexts * ciphertextBytes(pp) + 2 * share)
   })
   tally.ask("output", ModelDigest, users, { replies: users * sha256Bytes })
-  const proof = challengeBytes + responseBytes(secretKeyBits(pp, scenario.security.exponents)) + sha256Bytes
+  const secretBits = decryptionBits(pp, scenario.security.exponents, quorum)
+  const proof = challengeBytes + responseBytes(secretBits) + sha256Bytes
   tally.ask("output", PartialDecryptions, users * others, {
     requests: users * others * (ciphertexts * elementBytes(pp) + proof + 2 * fieldBytes)
   })

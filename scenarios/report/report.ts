@@ -5,7 +5,8 @@
  */
 import { join } from "node:path"
 import { phases } from "../../actors/party/phases.ts"
-import type { Revelation } from "../description/schema.ts"
+import { thresholdOf } from "../description/agreement.ts"
+import type { Revelation, Scenario } from "../description/schema.ts"
 import { count, counted, duration, size, table } from "../text/units.ts"
 import type { PredictedAndMeasured, RunResult } from "./result.ts"
 
@@ -29,6 +30,7 @@ export const report = (result: RunResult, { out, revealed }: ReportContext): str
     ...doubts(result),
     ...costs(result),
     ...recoveries(result),
+    ...openers(result),
     ...faults(result),
     ...kept(result),
     "",
@@ -136,6 +138,38 @@ const recoveries = ({ recoveries: all }: RunResult): ReadonlyArray<string> =>
   all.length === 0
     ? []
     : ["", ...all.map(({ party, seconds }) => field("recovered", `${party}, away for ${duration(seconds)}`))]
+
+/** Who opened the model, and without whom, where not all users need to. */
+const openers = ({ openers: who }: RunResult): ReadonlyArray<string> =>
+  who === undefined
+    ? []
+    : [
+        field(
+          "opened by",
+          `${who.opened.join(", ")}; any ${who.threshold} of the ${who.opened.length + who.absent.length} users can, and with what cloud 1 holds open the data of all`
+        ),
+        ...who.absent.map(({ user, reason }) => field("without", `${user}: ${reason}`)),
+        ...who.rejected.map((user) =>
+          field("rejected", `what ${user} sent to decrypt with; have its operator look into it`)
+        )
+      ]
+
+/**
+ * What a threshold lets users do, as lines; the same in `run` and `check`. Nothing where all users decrypt.
+ */
+export const quorumLines = (
+  scenario: Pick<Scenario, "deadlines" | "decryption" | "users">
+): ReadonlyArray<string> => {
+  const decryption = thresholdOf(scenario)
+  if (decryption === undefined) return []
+  const { absenceTimeoutMs, threshold } = decryption
+  const users = scenario.users.length
+  return [
+    `ANY ${threshold} OF THE ${users} USERS DECRYPT: any ${threshold} who collude can open, with what cloud 1 holds, the data of all ${users}.`,
+    `A run ends without users who are absent for ${duration(absenceTimeoutMs / 1000)} at the output, as long as ${threshold} are there.`,
+    ""
+  ]
+}
 
 /** What was done to the run on purpose. */
 const faults = ({ faults: injected }: RunResult): ReadonlyArray<string> =>

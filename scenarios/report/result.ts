@@ -33,6 +33,20 @@ export type Reasons = typeof Reasons.Type
 /** The figures that may be null. */
 export type Uncertain = keyof Reasons
 
+const Openers = Schema.Struct({
+  threshold: Schema.Number.annotations({ description: "How many users it takes to decrypt the model" }),
+  opened: texts("The users that decrypted it, by their own names"),
+  absent: Schema.Array(
+    Schema.Struct({
+      user: Schema.String,
+      reason: Schema.String.annotations({ description: "Why the model was opened without it" })
+    })
+  ).annotations({ description: "The users that did not: the others stood in for their part" }),
+  rejected: texts("Users whose partial decryptions did not hold at one of the others")
+}).annotations({
+  description: "Who decrypted the model; only in a run with decryption.threshold below the number of users"
+})
+
 const RunResult = Schema.Struct({
   scenario: Schema.String,
   run: Schema.String,
@@ -70,6 +84,7 @@ const RunResult = Schema.Struct({
   faults: Schema.NullOr(Schema.Record({ key: Schema.String, value: Schema.Number })).annotations({
     description: "How many faults were injected, by kind; null where the run had no fault plan"
   }),
+  openers: left(Openers),
   expectations: Schema.Array(Expectation),
   awaitsReferences: left(
     Schema.Literal(true).annotations({

@@ -30,3 +30,9 @@ export const followDirector = (
     display.phase(event.phase)
   }
 }
+
+/** Whether a line of the director says that a phase has begun before which all users have uploaded. */
+export const saysUploaded = (line: unknown): boolean => {
+  const event = line as DirectorEvent
+  return "phase" in event && event.phase !== "setup" && event.phase !== "upload"
+}

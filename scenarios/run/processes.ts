@@ -14,7 +14,7 @@ import type { LifeEvent } from "../../runtime/processes/supervision.ts"
 import type { ProcessControl } from "../faults-injected/process-control.ts"
 import { smallFile } from "../folders/own-folder.ts"
 import { outcomeEntry } from "../folders/party-folder.ts"
-import { followDirector } from "./director-events.ts"
+import { followDirector, saysUploaded } from "./director-events.ts"
 import { type ProcessesOptions, RunStopped } from "./parties.ts"
 import { ProcessLaunch } from "./process-launch.ts"
 import { prepareBuckets, tryAccess } from "./run-broker.ts"
@@ -30,6 +30,8 @@ interface Assembly {
   readonly lost: Deferred.Deferred<never, Loss>
   /** What is watched is watched until it ends. */
   readonly scope: Scope.Scope
+  /** Whether all users have uploaded, as far as the director has said. */
+  uploaded: boolean
 }
 
 /** Starts one process a party, over a broker that is there already or is started for the run. */
@@ -51,7 +53,7 @@ export const assembleProcesses = (options: ProcessesOptions) =>
 
     const lost = yield* Deferred.make<never, Loss>()
     const launch = new ProcessLaunch({ parties: options, url: broker.url, onEvent, scope })
-    const assembly: Assembly = { options, launch, lost, scope }
+    const assembly: Assembly = { options, launch, lost, scope, uploaded: false }
     if ("lost" in broker) yield* watch(assembly, broker.lost)
     const control: ProcessControl = {
       signal: (actor, signal) => {
@@ -74,6 +76,7 @@ const directProcesses = (assembly: Assembly) =>
     })
     const { ended } = yield* launch.party("director", (line) => {
       options.onLine?.(line)
+      assembly.uploaded ||= saysUploaded(line)
       follow(line)
     })
     yield* Effect.forEach(actorsOf(agreement), (actor) => startParty(assembly, actor), {
@@ -111,7 +114,7 @@ const startParty = (assembly: Assembly, actor: string) =>
     const { launch, options } = assembly
     const { ended, ready } = yield* launch.party(actor)
     const reported = Effect.mapError((died: ActorDied) => reportedBy(actor, died))
-    yield* watch(assembly, reported(ended))
+    yield* watch(assembly, doingWithout(assembly, actor, reported(ended)))
     return yield* reported(ready).pipe(
       sayingIfSlow(() => options.display.note(`waiting for ${actor} to be ready`))
     )
@@ -120,8 +123,26 @@ const startParty = (assembly: Assembly, actor: string) =>
 /** Starts a user again once the process that it left by has ended. A user who never left stays as it is. */
 const comeBack = (assembly: Assembly, user: string) =>
   Effect.zipRight(assembly.launch.get(user)!.ended, startParty(assembly, user)).pipe(
+    (back) => doingWithout(assembly, user, back),
     Effect.catchAll((died) => Deferred.fail(assembly.lost, died))
   )
+
+/**
+ * The loss of a user that has uploaded ends no run that not all users need to open: the director decides
+ * whether enough are left.
+ */
+const doingWithout = <A, E extends Error>(
+  assembly: Assembly,
+  actor: string,
+  lived: Effect.Effect<A, E>
+): Effect.Effect<void, E> =>
+  Effect.catchAll(Effect.asVoid(lived), (error) => {
+    const { agreement, display } = assembly.options
+    const isUser = agreement.users.some((user) => user.actor === actor)
+    return agreement.decryption !== undefined && assembly.uploaded && isUser
+      ? Effect.sync(() => display.note(`the run goes on without ${actor}: ${error.message}`))
+      : Effect.fail(error)
+  })
 
 /** Starts a member of a party, whose loss costs the run nothing but time. */
 const startMember = (

@@ -3,7 +3,7 @@
  * held. Pure.
  */
 import type { RunOutcome } from "../../actors/director.ts"
-import type { Agreement } from "../../actors/party/agreement.ts"
+import { type Agreement, displayName } from "../../actors/party/agreement.ts"
 import { type Phase, phases } from "../../actors/party/phases.ts"
 import type { JoinedData } from "../description/joined.ts"
 import type { Scenario } from "../description/schema.ts"
@@ -32,7 +32,8 @@ export interface Measured {
 export const resultOf = (measured: Measured): RunResult => {
   const { agreement, run, transport, joined, predicted, outcome, compared } = measured
   const { tested } = outcome
-  const untested = tested?.total === 0 ? "no held-out row was tested" : "not revealed"
+  const absent = absentIn(measured)
+  const untested = tested?.total === 0 ? noRowTested(absent) : "not revealed"
   const accuracy = tested === undefined || tested.total === 0 ? null : tested.correct / tested.total
   const figures: Judged = {
     accuracy,
@@ -40,7 +41,7 @@ export const resultOf = (measured: Measured): RunResult => {
     maxWeightDeviation: compared.maxWeightDeviation,
     reasons: { ...(accuracy === null ? { accuracy: untested } : {}), ...compared.reasons },
     meaningless: [
-      ...(tested?.total === 0
+      ...(tested?.total === 0 && absent.length === 0
         ? ["the accuracy is to be revealed, but no held-out row was tested; hold out more rows"]
         : []),
       ...compared.meaningless
@@ -53,7 +54,7 @@ export const resultOf = (measured: Measured): RunResult => {
     modulusBits: agreement.security.modulusBits,
     seed: agreement.seed ?? null,
     ...figures,
-    warnings: [...measured.foreseen, ...compared.warnings],
+    warnings: [...measured.foreseen, ...testedWithout(absent, tested, joined), ...compared.warnings],
     tested: tested ?? null,
     rows: { training: joined.rows.training, heldOut: joined.rows.heldOut },
     steps: outcome.steps,
@@ -64,7 +65,43 @@ export const resultOf = (measured: Measured): RunResult => {
     recoveries: measured.recoveries.map(({ party, seconds }) => ({ party, seconds: Math.max(0, seconds) })),
     faults: measured.faults,
     peakMemoryBytes: transport === "nats" ? outcome.peakMemoryBytes : null,
+    ...openersOf(measured),
     expectations: expectationsOf(measured.scenario, figures)
+  }
+}
+
+/** The users without which the model was opened, by their own names. */
+const absentIn = ({ agreement, outcome: { openers } }: Measured): ReadonlyArray<string> =>
+  (openers?.absent ?? []).map(({ user }) => displayName(agreement, user))
+
+const noRowTested = (absent: ReadonlyArray<string>): string =>
+  absent.length === 0
+    ? "no held-out row was tested"
+    : `no held-out row could be tested without ${absent.join(", ")}`
+
+/** What an accuracy is of where some users were not there to test, or to send what they held out. */
+const testedWithout = (
+  absent: ReadonlyArray<string>,
+  tested: RunOutcome["tested"],
+  { rows }: Measured["joined"]
+): ReadonlyArray<string> =>
+  absent.length === 0 || tested === undefined || tested.total === 0 || tested.total >= rows.heldOut
+    ? []
+    : [
+        `the accuracy is of ${tested.total} of ${rows.heldOut} held-out rows: the others could not be tested without ${absent.join(", ")}`
+      ]
+
+/** Who opened the model, by their own names, where not all users need to. */
+const openersOf = ({ agreement, outcome: { openers } }: Measured): Pick<RunResult, "openers"> => {
+  if (openers === undefined) return {}
+  const named = (actor: string) => displayName(agreement, actor)
+  return {
+    openers: {
+      threshold: openers.threshold,
+      opened: openers.opened.map(named),
+      absent: openers.absent.map(({ user, reason }) => ({ user: named(user), reason })),
+      rejected: openers.rejected.map(named)
+    }
   }
 }
 

@@ -256,7 +256,8 @@ const runToTheEnd = (context: RunContext) =>
 /** Writes the model and the result of a run whose parties have done their work. */
 const conclude = Effect.fn("Run.conclude")(function* (context: RunContext, done: Done) {
   const { agreement, display, joined, memoryBytes, out, referenceLeftOut, run, transport } = context
-  const decrypted = join(out, partiesEntry, "user1", modelEntry)
+  const [reader = "user1"] = done.outcome.openers?.opened ?? []
+  const decrypted = join(out, partiesEntry, reader, modelEntry)
   const modelText = yield* Effect.promise(() => readFile(decrypted, "utf8"))
   const remedy =
     transport === "nats" ? `see to it, then bicameral resume ${out}` : `the model is in ${decrypted}`

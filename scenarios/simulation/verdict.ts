@@ -9,7 +9,7 @@ import type { FaultKind } from "./run-record.ts"
 import type { World } from "./world.ts"
 
 export interface SimulatedRun {
-  /** What user 1 decrypted; undefined where the run failed. */
+  /** What user 1 decrypted, or the first user that was there; undefined where the run failed. */
   readonly model: Uint8Array | undefined
   readonly outcome: RunOutcome | undefined
   /** What ended the run otherwise. */
@@ -29,12 +29,15 @@ export interface SimulatedRun {
 export const verdictOf = async (world: World, ending: Ending<RunOutcome, unknown>): Promise<SimulatedRun> => {
   const { simulation, disks, record, time, watch } = world
   const outcome = ending._tag === "Ended" && Exit.isSuccess(ending.exit) ? ending.exit.value : undefined
+  const openers = outcome?.openers?.opened ?? simulation.agreement.users.map(({ actor }) => actor)
   const models = await Promise.all(
-    simulation.agreement.users.map(({ actor }) => Effect.runPromise(disks.get(actor)!.store.get(modelEntry)))
+    openers.map(
+      async (actor) => [actor, await Effect.runPromise(disks.get(actor)!.store.get(modelEntry))] as const
+    )
   )
   const ended = outcome !== undefined
   return {
-    model: ended ? Option.getOrUndefined(models[0]!) : undefined,
+    model: ended ? Option.getOrUndefined(models[0]![1]) : undefined,
     outcome,
     error: errorOf(ending),
     violations: [...watch.violations, ...(ended ? disagreements(models) : [])],

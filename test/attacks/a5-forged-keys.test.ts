@@ -20,9 +20,9 @@ type Change = (handed: Handed) => Handed
 const deadlines = { replyTimeoutMs: patienceMs, roundTimeoutMs: patienceMs, phaseTimeoutMs: patienceMs }
 
 /** What a party says of what a KGC has handed to it, changed before its own KGC seals it. */
-const refusal = (actor: string, change: Change) =>
+const refusal = (actor: string, change: Change, changes: object = {}) =>
   Effect.gen(function* () {
-    const { file } = yield* writeScenario(splits.rows, { deadlines })
+    const { file } = yield* writeScenario(splits.rows, { deadlines, ...changes })
     const { agreement, played, start } = yield* company(file, {
       tap: ({ body, kind, tag, to }) =>
         tag === Enrolment.tag && kind === "reply" && to === actor
@@ -141,6 +141,68 @@ const wrong: ReadonlyArray<readonly [what: string, actor: string, change: Change
   ]
 ]
 
+type Shared = NonNullable<Handed["published"]["shared"]>
+const shared = (change: (of: Shared) => Partial<Shared>): Change =>
+  published(({ shared: of }) => ({ shared: { ...of!, ...change(of!) } }))
+
+const verificationKeys = (
+  change: (key: Uint8Array, actor: string, all: Shared["verificationKeys"]) => Uint8Array
+) =>
+  shared(({ verificationKeys: all }) => ({
+    verificationKeys: new Map([...all].map(([actor, key]) => [actor, change(key, actor, all)]))
+  }))
+
+/** The same where two of three users decrypt. */
+const wrongShares: typeof wrong = [
+  [
+    "a key share that is not that of its verification key",
+    "user2",
+    secrets(UserSecrets, ({ keyShare }) => ({ keyShare: plus(keyShare!, 1n) })),
+    /a key share .* not that of the verification key/
+  ],
+  [
+    "a key share of more bits than the largest",
+    "user2",
+    secrets(UserSecrets, ({ keyShare }) => ({
+      keyShare: toBytes(1n << 700n, 88).slice(0, keyShare!.length + 1)
+    })),
+    /a key share .* longer than 6\d\d bits, or not of its width/
+  ],
+  [
+    "no key share",
+    "user1",
+    (handed) => {
+      const { secretKey } = Either.getOrThrow(UserSecrets.decode(handed.secrets))
+      return { ...handed, secrets: Either.getOrThrow(UserSecrets.encode({ secretKey })) }
+    },
+    /the secrets of a user/
+  ],
+  [
+    "another user's verification key in place of one",
+    "cloud1",
+    verificationKeys((key, actor, all) => (actor === "user3" ? all.get("user1")! : key)),
+    /verification keys .* not every 2 of the users could decrypt/
+  ],
+  [
+    "a verification key outside the group",
+    "user1",
+    verificationKeys((key, actor) => (actor === "user2" ? zeros(key) : key)),
+    /a verification key of south/
+  ],
+  [
+    "a threshold that nobody has agreed on",
+    "user1",
+    shared(() => ({ threshold: 1 })),
+    /a shared joint key .* 1 of the 3 users can decrypt with it; the scenario asks for 2/
+  ],
+  [
+    "a joint key that is not shared",
+    "user1",
+    ({ published: { shared: _, ...rest }, secrets: own }) => ({ published: rest, secrets: own }),
+    /a shared joint key .* all of the 3 users/
+  ]
+]
+
 layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTestServices: true })(
   "A5",
   (it) => {
@@ -149,6 +211,17 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
         it.scoped(`${what} is refused by ${actor}`, () =>
           Effect.gen(function* () {
             const message = yield* refusal(actor, change)
+            expect(message).toMatch(/^The KGC handed out /)
+            expect(message).toMatch(named)
+          })
+        )
+    })
+
+    describe("a KGC that shares the joint key, and hands out", () => {
+      for (const [what, actor, change, named] of wrongShares)
+        it.scoped(`${what} is refused by ${actor}`, () =>
+          Effect.gen(function* () {
+            const message = yield* refusal(actor, change, { decryption: { threshold: 2 } })
             expect(message).toMatch(/^The KGC handed out /)
             expect(message).toMatch(named)
           })

@@ -13,6 +13,7 @@ const sections = [
   "network",
   "training",
   "security",
+  "decryption",
   "placement",
   "deadlines",
   "expect"

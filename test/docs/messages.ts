@@ -167,6 +167,7 @@ export const routes: ReadonlyMap<string, Route> = new Map([
   ["Deal", route("train", "cloud1 cloud1.l-1", "kgc kgc.w-1")],
   ["SealModel", route("output", "director", clouds)],
   ["ModelShare", route("output", "cloud0", "cloud1")],
+  ["RollCall", route("output", "director", "user1 user2")],
   ["OpenModel", route("output", "director", "user1 user2")],
   ["FetchModel", route("output", "user1 user2", "cloud1")],
   ["ModelDigest", route("output", "user1 user2", "cloud0")],

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Redacted } from "effect"
 import { fromBytes, toBytes } from "../../../protocol/bcp/integers.ts"
+import { generateKeys } from "../../../protocol/bcp/jobs.ts"
 import { elementBytes, encodeParameters } from "../../../protocol/bcp/wire.ts"
 import { wordBytes } from "../../../protocol/bytes.ts"
 import {
@@ -179,6 +180,84 @@ describe("proven partial decryptions", () => {
       expect(again.about).toEqual(once.about)
       expect(again.proof.challenge).not.toEqual(once.proof.challenge)
       expect(again.proof.response).not.toEqual(once.proof.response)
+    })
+  )
+})
+
+describe("proven partial decryptions under a shared joint key", () => {
+  const threshold = 2
+  const names = ["user1", "user2", "user3"]
+  const keys = generateKeys({ parameters, count: names.length, mode: "short", threshold })
+  const byName = (each: ReadonlyArray<Uint8Array>) => new Map(names.map((name, i) => [name, each[i]!]))
+  const { keyShares, verificationKeys } = keys.shared!
+  const { unifiedPublicKey } = keys
+  const words = new Uint8Array(randomBytes(70 * wordBytes))
+  const opening = Effect.gen(function* () {
+    const share0 = yield* sealModelShare(work, { ...cloud0, unifiedPublicKey }, words)
+    const ciphertexts = yield* sealModel(work, cloud1, share0, new Uint8Array(words.length))
+    const decrypted: JointlyDecrypted = {
+      run,
+      published: {
+        ...published,
+        unifiedPublicKey,
+        publicKeys: byName(keys.publicKeys),
+        shared: { threshold, verificationKeys: byName(verificationKeys) }
+      },
+      mode: "short",
+      sealed: { ciphertexts }
+    }
+    const proven = new Map<string, ProvenPartials>()
+    for (const [i, name] of names.entries())
+      proven.set(name, yield* decryptPartially(work, decrypted, name, Redacted.make(keyShares[i]!)))
+    return { decrypted, proven, ciphertexts }
+  })
+
+  it.effect("are taken from every user, and open with those of any two and of no single one", () =>
+    Effect.gen(function* () {
+      const { ciphertexts, decrypted, proven } = yield* opening
+      for (const [name, each] of proven)
+        expect(
+          yield* Effect.either(verifyPartials(work, decrypted, { actor: name, name }, each))
+        ).toMatchObject({ _tag: "Right" })
+      const opened = (...some: ReadonlyArray<string>) =>
+        openModel(
+          work,
+          parameters,
+          { sealed: ciphertexts, words: 70 },
+          names,
+          new Map(some.map((name) => [name, proven.get(name)!.partials])),
+          threshold
+        )
+      for (const some of [names, ["user1", "user2"], ["user3", "user1"], ["user2", "user3"]])
+        expect(yield* opened(...some)).toEqual(words)
+      const missing = yield* Effect.flip(opened("user2"))
+      expect(missing.message).toBe(
+        "No partial decryption of the model by user1, user3; at least 2 users have to take part in decrypting it."
+      )
+    })
+  )
+
+  it.effect("are rejected where they are powers under the user's secret key, or another's share", () =>
+    Effect.gen(function* () {
+      const { decrypted, proven } = yield* opening
+      const [name] = names
+      for (const secret of [keys.secretKeys[0]!, keyShares[1]!]) {
+        const other = yield* decryptPartially(work, decrypted, name!, Redacted.make(secret))
+        const error = yield* Effect.flip(
+          verifyPartials(work, decrypted, { actor: name!, name: name! }, other)
+        )
+        expect((error as PartialsRejected).message).toContain("its proof does not hold")
+      }
+      // What was handed out with another threshold, or other verification keys, is something else.
+      const shared = decrypted.published.shared!
+      const swapped = { ...shared, verificationKeys: byName(verificationKeys.toReversed()) }
+      for (const otherwise of [{ ...shared, threshold: 3 }, swapped]) {
+        const changed = { ...decrypted, published: { ...decrypted.published, shared: otherwise } }
+        const error = yield* Effect.flip(
+          verifyPartials(work, changed, { actor: name!, name: name! }, proven.get(name!)!)
+        )
+        expect((error as PartialsRejected).message).toContain("or the KGC other keys")
+      }
     })
   )
 })

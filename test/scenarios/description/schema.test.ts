@@ -1,7 +1,9 @@
 import { Either, Redacted } from "effect"
 import { describe, expect, it } from "vitest"
+import { agreementDigest } from "../../../actors/party/agreement.ts"
 import { drawSecret, identityOfSecret, publicTextOf } from "../../../protocol/channels/identity.ts"
 import { ArrayFormatter } from "../../../protocol/schema.ts"
+import { agreementOf } from "../../../scenarios/description/agreement.ts"
 import { decodeScenario } from "../../../scenarios/description/decode.ts"
 import { faultsJsonSchema } from "../../../scenarios/description/faults.ts"
 import { hostsJsonSchema } from "../../../scenarios/description/hosts.ts"
@@ -53,6 +55,7 @@ describe("scenario schema - defaults", () => {
       },
       reveal: [],
       archive: "keep",
+      decryption: {},
       deadlines: { replyTimeoutMs: 60_000, roundTimeoutMs: 60_000, phaseTimeoutMs: 3_600_000 },
       expect: {}
     })
@@ -83,6 +86,26 @@ describe("scenario schema - defaults", () => {
   it("allows a small modulus where it is said to be insecure", () => {
     const decoded = decodeScenario({ ...plainScenario, security: { modulusBits: 512, insecure: true } })
     expect(Either.isRight(decoded)).toBe(true)
+  })
+})
+
+describe("agreement", () => {
+  const agreed = (changes: object) =>
+    agreementOf(Either.getOrThrow(decodeScenario({ ...plainScenario, ...changes })))
+  const three = { users: [north, south, { ...south, name: "west" }] }
+
+  it("is the same to the byte with a threshold of all users as without one", () => {
+    expect(agreementDigest(agreed({ decryption: { threshold: 2 } }))).toBe(agreementDigest(agreed({})))
+  })
+
+  it("has a threshold below the number of users, and how long the others wait", () => {
+    const decryption = { threshold: 2 }
+    expect(agreed({ ...three, decryption }).decryption).toEqual({ ...decryption, absenceTimeoutMs: 300_000 })
+    const wait = (deadlines: object) =>
+      agreed({ ...three, decryption, deadlines }).decryption?.absenceTimeoutMs
+    expect(wait({ phaseTimeoutMs: 60_000 })).toBe(30_000)
+    expect(wait({ absenceTimeoutMs: 1_000 })).toBe(1_000)
+    expect(agreementDigest(agreed({ ...three, decryption }))).not.toBe(agreementDigest(agreed(three)))
   })
 })
 
@@ -192,6 +215,30 @@ describe("scenario schema - parts that do not fit together", () => {
       "a modulus below 2048 without the insecure flag",
       { security: { modulusBits: 1024 } },
       "security.modulusBits 1024 bits can be factored; use 2048 or 3072, or say insecure: true in a test of the program"
+    ],
+    [
+      "one user that decrypts alone",
+      { decryption: { threshold: 1 } },
+      "decryption.threshold must be a whole number from 2 to the number of users, at most 16; one user alone, with what cloud 1 holds, could open the data of all"
+    ],
+    [
+      "more users to decrypt than there are",
+      { decryption: { threshold: 3 } },
+      "decryption.threshold is more than the 2 users there are; give at most that, or leave it out for all of them"
+    ],
+    [
+      "a wait for absent users where all are needed",
+      { decryption: { threshold: 2 }, deadlines: { absenceTimeoutMs: 1000 } },
+      "deadlines.absenceTimeoutMs is for runs that can end without some users; give a decryption.threshold below their number, or leave it out"
+    ],
+    [
+      "a wait for absent users that is longer than the phase",
+      {
+        users: [north, south, { ...south, name: "west" }],
+        decryption: { threshold: 2 },
+        deadlines: { absenceTimeoutMs: 1000, phaseTimeoutMs: 1000 }
+      },
+      "deadlines.absenceTimeoutMs must be below phaseTimeoutMs, which is 1000: the output is over by then"
     ],
     [
       "no feature",

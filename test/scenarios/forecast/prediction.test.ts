@@ -121,6 +121,18 @@ describe("predicted time", () => {
     expect(shared([3_000, 1_000]) - shared([0, 0])).toBeCloseTo(3 * 2 + 1 + (2 + 3), 6)
   })
 
+  it("is longer where users decrypt with key shares, which are longer than secret keys, and weigh what they get", () => {
+    const placement = { ...ground.placement, users: ["u1", "u2", "l0"] }
+    const output = (decryption: { readonly threshold?: number }) => {
+      const run = { scenario: { ...scenario, decryption }, cost: { ...cost, shares: [20, 20, 20] } }
+      return phase(predictTime(run, hosts({ placement }), calibration), "output").work.seconds
+    }
+    // Of two of three users: 649 bits in place of 512. The power 6 and the weights 2 and -1 have 6 bits.
+    const more = (0.01 * cost.modelCiphertexts * (649 - 512 + 6)) / 512
+    expect(output({ threshold: 2 }) - output({})).toBeCloseTo(more, 6)
+    expect(output({ threshold: 3 })).toBe(output({}))
+  })
+
   it("has what compiling takes once, side by side where the parties have cores of their own", () => {
     const { cloud, dealer } = calibration.arithmetic
     const slow: Calibration = {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest"
-import { eventLogs, report, sideBySide } from "../../../scenarios/report/report.ts"
+import { eventLogs, quorumLines, report, sideBySide } from "../../../scenarios/report/report.ts"
 import type { RunResult } from "../../../scenarios/report/result.ts"
 import { count, counted, duration, listed, size, table, wholeSeconds } from "../../../scenarios/text/units.ts"
+import { plainScenario } from "../../support/plain-scenario.ts"
 
 const result: RunResult = {
   scenario: "plain",
@@ -51,6 +52,33 @@ describe("report", () => {
     expect(line(told(), "accuracy")).toBe(
       "accuracy     0.9750 secure (39 of 40 held-out rows); 0.9500 plain (float64 reference trained the same way)"
     )
+  })
+
+  it("says who opened the model, without whom, and what any so many of them can do", () => {
+    const openers = {
+      threshold: 2,
+      opened: ["north", "south"],
+      absent: [{ user: "west", reason: "user3 did not answer" }],
+      rejected: ["south"]
+    }
+    const text = told({ openers })
+    expect(line(text, "opened by")).toBe(
+      "opened by    north, south; any 2 of the 3 users can, and with what cloud 1 holds open the data of all"
+    )
+    expect(line(text, "without")).toBe("without      west: user3 did not answer")
+    expect(line(text, "rejected")).toContain("what south sent to decrypt with")
+    expect(told()).not.toContain("opened by")
+  })
+
+  it("warns before a run of what a threshold lets users do, and says nothing where all decrypt", () => {
+    const scenario = (decryption: object, three = plainScenario.users.concat(plainScenario.users)) =>
+      ({ deadlines: { phaseTimeoutMs: 60_000 }, decryption, users: three.slice(0, 3) }) as never
+    expect(quorumLines(scenario({ threshold: 2 }))).toEqual([
+      "ANY 2 OF THE 3 USERS DECRYPT: any 2 who collude can open, with what cloud 1 holds, the data of all 3.",
+      "A run ends without users who are absent for 30 s at the output, as long as 2 are there.",
+      ""
+    ])
+    for (const decryption of [{}, { threshold: 3 }]) expect(quorumLines(scenario(decryption))).toEqual([])
   })
 
   it("says that an accuracy was not revealed rather than giving a figure", () => {

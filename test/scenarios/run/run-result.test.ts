@@ -84,6 +84,31 @@ describe("result of a run", () => {
     expect(result.meaningless).toHaveLength(1)
   })
 
+  it("names who opened the model and who was absent, and what the accuracy is of then", () => {
+    const openers = {
+      threshold: 2,
+      opened: ["user2"],
+      absent: [{ user: "user1", reason: "gone" }],
+      rejected: []
+    }
+    const without = (tested: { correct: number; total: number }) =>
+      resultOf({ ...measured, outcome: { ...outcome, openers, tested } })
+    const some = without({ correct: 1, total: 1 })
+    expect(decodeResult(JSON.parse(JSON.stringify(some)))).toMatchObject({ _tag: "Right" })
+    expect(some.openers).toEqual({
+      ...openers,
+      opened: ["south"],
+      absent: [{ user: "north", reason: "gone" }]
+    })
+    expect(some.warnings[1]).toBe(
+      "the accuracy is of 1 of 2 held-out rows: the others could not be tested without north"
+    )
+    // The model is good, whether or not somebody can test it.
+    const none = without({ correct: 0, total: 0 })
+    expect(none).toMatchObject({ accuracy: null, meaningless: [] })
+    expect(none.reasons.accuracy).toBe("no held-out row could be tested without north")
+  })
+
   it("says of an accuracy that is not revealed that it is not, and is meaningful", () => {
     const result = resultOf({ ...measured, outcome: { ...outcome, tested: undefined } })
     expect(result).toMatchObject({ accuracy: null, reasons: { accuracy: "not revealed" }, meaningless: [] })

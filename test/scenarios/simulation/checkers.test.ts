@@ -138,10 +138,11 @@ describe("masks", () => {
 })
 
 describe("the users' models", () => {
-  it("agree with that of user 1, or the user is named", () => {
-    const model = (...bytes: ReadonlyArray<number>) => Option.some(Uint8Array.from(bytes))
-    expect(disagreements([model(1, 2), model(1, 2), model(1, 2)])).toEqual([])
-    expect(disagreements([model(1, 2), model(1, 3), Option.none()])).toEqual([
+  it("agree with that of the first of them, or the user is named", () => {
+    const model = (user: string, ...bytes: ReadonlyArray<number>) =>
+      [user, Option.some(Uint8Array.from(bytes))] as const
+    expect(disagreements([model("user2", 1, 2), model("user3", 1, 2)])).toEqual([])
+    expect(disagreements([model("user1", 1, 2), model("user2", 1, 3), ["user3", Option.none()]])).toEqual([
       "user2 has another model than user1",
       "user3 has another model than user1"
     ])
