@@ -7,7 +7,7 @@
 import { Data, Deferred, Duration, Effect, Either } from "effect"
 import { OpenModel, RollCall } from "../protocol/messages/control.ts"
 import { Party, type RemoteFailure } from "../runtime/messaging/contract.ts"
-import { type Agreement, agreementDigest, displayName } from "./party/agreement.ts"
+import { type Agreement, agreementDigest, displayName, partTimeoutMs } from "./party/agreement.ts"
 
 /** A user that did not open the model, and why. */
 export interface Absent {
@@ -44,25 +44,38 @@ type Reply = Effect.Effect.Success<ReturnType<typeof OpenModel.reply.decode>>
 /** What is known of users that did not answer, or answered that they fail. */
 type Reasons = Map<string, string>
 
-/** Asks all users whether they can take part. */
-const callRoll = (agreement: Agreement, absenceTimeoutMs: number) =>
+/**
+ * Asks all users whether they can take part, until all have answered, or enough can and the others had their time.
+ * Where too few can, it waits for the others as long as any part of a phase may take.
+ */
+const callRoll = (agreement: Agreement) =>
   Effect.gen(function* () {
+    const { threshold, absenceTimeoutMs } = agreement.decryption!
     const party = yield* Party
+    const enough = yield* Deferred.make<void>()
+    const able: Array<string> = []
     const reasons: Reasons = new Map()
-    const ask = { deadlineMs: absenceTimeoutMs, phase: "output" }
+    const ask = { deadlineMs: partTimeoutMs(agreement), phase: "output" }
     const missing = (actor: string) => (error: Error) =>
       Effect.sync(() => void reasons.set(actor, error.message))
-    yield* Effect.forEach(
+    const asking = Effect.forEach(
       agreement.users,
       ({ actor }) =>
         party.ask(actor, RollCall, { agreement: agreementDigest(agreement) }, ask).pipe(
-          Effect.tap(({ able }) => {
-            if (!able) reasons.set(actor, "it is there without what it had stored")
+          Effect.tap((answer) => {
+            if (answer.able) able.push(actor)
+            else reasons.set(actor, "it is there without what it had stored")
+            return able.length >= threshold ? Deferred.succeed(enough, undefined) : Effect.void
           }),
           Effect.catchTags({ DeadlineExceeded: missing(actor), RemoteFailure: missing(actor) })
         ),
       { concurrency: "unbounded", discard: true }
     )
+    const patience = Effect.sleep(Duration.millis(absenceTimeoutMs))
+    yield* Effect.raceFirst(asking, Effect.zipRight(patience, Deferred.await(enough)))
+    for (const { actor } of agreement.users)
+      if (!able.includes(actor) && !reasons.has(actor))
+        reasons.set(actor, `it did not answer within ${absenceTimeoutMs} ms`)
     return reasons
   })
 
@@ -99,9 +112,9 @@ const openAll = (agreement: Agreement, among: ReadonlyArray<string>, reasons: Re
 /** Has the model opened by the users that are there. Fails where they are, or become, too few. */
 export const openByQuorum = (agreement: Agreement) =>
   Effect.gen(function* () {
-    const { threshold, absenceTimeoutMs } = agreement.decryption!
+    const { threshold } = agreement.decryption!
     const users = agreement.users.map(({ actor }) => actor)
-    const reasons = yield* callRoll(agreement, absenceTimeoutMs)
+    const reasons = yield* callRoll(agreement)
     const tooFew = (there: ReadonlyArray<string>) =>
       new TooFewUsers({
         threshold,
