@@ -70,6 +70,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
     work: []
   }),
   ...within("protocol", {
+    audit: ["sharing", "messages", "computation", "learning", "data", "bcp", "ring"],
     archive: ["sharing", "data", "bcp"],
     sharing: ["bcp", "proofs"],
     proofs: ["bcp"],
