@@ -27,7 +27,7 @@ export class ChosenPads extends Prg {
     const drawn = wordsAt(ring, at, words)
     for (let i = 0; i < words; i++) {
       const word = drawn[i]!
-      if (word >> halfBits === 0n || BigInt.asUintN(32, word) === 0n) this.narrow = stream
+      if (word >> halfBits === 0n || BigInt.asUintN(32, word) === 0n) this.narrow ??= stream
       const chosen = this.#chosen.get(word)
       if (chosen !== undefined) drawn[i] = chosen.word
     }

@@ -15,6 +15,7 @@ import type { Ring } from "../ring/ring.ts"
 import { addWords, expandSeed, splitWords, subtractWords } from "../sharing/split.ts"
 import { ChosenPads } from "./chosen-pads.ts"
 import { type CarryOut, type Shares, type Stage, trainInStages } from "./coupled-training.ts"
+import { auditMasks } from "./drawn-masks.ts"
 import { bytesAt, bytesOf, type Line, placed } from "./ledger.ts"
 import type { Finding } from "./recording.ts"
 
@@ -197,7 +198,7 @@ class Coupled {
       const others = this.#chosen.chosenFor(ring, each.line, unit).filter((other) => other !== here)
       const why =
         others.length === 0
-          ? "they are not under the pad that the ledger names"
+          ? "its bytes are not under the pad that the ledger names"
           : "one pad covers two contents"
       const from = each.at + byte
       this.#found(
@@ -248,14 +249,20 @@ const uploads = (coupling: Coupling, cols: number, seed: number) => {
     coupling.cloud === 0
       ? splitWords(second, key(seed))
       : { share0: subtractWords(second, split.share1), share1: split.share1 }
-  const sound = sameBytes(addWords(split.share0, split.share1), first)
-  const same = sameBytes(split.share0, again.share0) || coupling.cloud === 1
-  return { split, again, sound: sound && same }
+  const sum = sameBytes(addWords(split.share0, split.share1), first)
+  const pad = coupling.cloud === 1 || sameBytes(split.share0, again.share0)
+  const masks = new Map([...wordsOf(split.share0)].map((word, i) => [`word ${i} of an upload`, word]))
+  const findings = auditMasks({ coalition: coalitionOf(coupling), what: "pad of an upload", bits: 64, masks })
+  if (!sum || !pad) {
+    const what = "an upload is not split into a pad, for cloud 0, and the cells less the pad"
+    findings.push({ coalition: coalitionOf(coupling), what, where: "the shares of the cells" })
+  }
+  return { split, again, findings }
 }
 
 const wordsOf = (bytes: Uint8Array): BigUint64Array => new BigUint64Array(bytes.slice().buffer)
 
-/** The clouds' shares in both runs, and whether an upload is a sum of which cloud 0 has the pad. */
+/** The clouds' shares in both runs, and what is wrong with how they are made. */
 const sharesOf = (coupling: Coupling) => {
   const { plan } = coupling
   const features = uploads(coupling, plan.network.inputs, 5)
@@ -274,22 +281,15 @@ const sharesOf = (coupling: Coupling) => {
     }
   }
   const both = (run: "split" | "again") => [of(run, 0), of(run, 1)] as const
-  return { first: both("split"), second: both("again"), sound: features.sound && labels.sound }
+  return { first: both("split"), second: both("again"), findings: [...features.findings, ...labels.findings] }
 }
 
 /** What the coalition sees of others' data; nothing if its view can be the same for other data. */
 export const auditCoupling = async (coupling: Coupling): Promise<ReadonlyArray<Finding>> => {
   const { plan, lanes } = coupling
   const common = { plan, lanes, orderKey: key(9) }
-  const { first, second, sound } = sharesOf(coupling)
-  if (!sound)
-    return [
-      {
-        coalition: coalitionOf(coupling),
-        what: "an upload is not split into a pad, for cloud 0, and the cells less the pad",
-        where: "protocol/sharing/split.ts"
-      }
-    ]
+  const { first, second, findings } = sharesOf(coupling)
+  if (findings.length > 0) return findings
   const coupled = new Coupled(coupling, padsOf())
   await trainInStages({ ...common, prgs: padsOf(), shares: first }, coupled.record)
   await trainInStages({ ...common, prgs: coupled.pads, shares: second }, coupled.search)

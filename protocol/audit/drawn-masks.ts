@@ -49,5 +49,5 @@ const narrow = ({ coalition, what, bits, masks }: DrawnMasks): ReadonlyArray<Fin
   ]
 }
 
-export const auditMasks = (masks: DrawnMasks): ReadonlyArray<Finding> =>
+export const auditMasks = (masks: DrawnMasks): Array<Finding> =>
   masks.masks.size === 0 ? [] : [...repeated(masks), ...narrow(masks)]

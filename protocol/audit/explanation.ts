@@ -1,7 +1,7 @@
 /**
  * Which pads something was sent under in fact, where it is not under those that the ledger names: none, a part of
- * them, another stream's, those of another place, or those of the other key. The guesses are tried on some units;
- * that a wrong one fits them has a chance below 2^−20.
+ * them, another stream's, those of another place, or those of the other key. A guess has to fit some units, of 48
+ * bits at the least.
  */
 
 import { wordBytes } from "../bytes.ts"
@@ -23,8 +23,11 @@ export interface Explanation {
   readonly what: string
 }
 
-/** Units that a guess has to fit. */
+/** Units that a guess has to fit, at the most, and bits, at the least. */
 const tried = 4
+const leastBits = 48
+
+const setBits = (number: bigint): number => number.toString(2).replaceAll("0", "").length
 
 /** The pads of a cloud in place of those of a line, by unit. */
 interface Guess {
@@ -121,6 +124,7 @@ class Misfitting {
   explained(others: ReadonlyArray<PadStream>): Explanation | undefined {
     const used = this.#used()
     const { dealt, line } = this.#misfit
+    if (used.reduce((bits, { mask }) => bits + setBits(mask), 0) < leastBits) return undefined
     const sets: ReadonlyArray<ReadonlyArray<0 | 1>> = dealt ? [[0]] : [[0, 1], [0], [1]]
     // What is not opened of a word may carry into what is.
     const near = (a: bigint, b: bigint, mask: bigint): boolean =>
@@ -140,7 +144,7 @@ class Misfitting {
   }
 }
 
-/** The first guess that fits; `streams` are all that the ledger names so far. */
+/** The first guess that fits; of `streams`, all that the ledger names, those of the step or the operation are tried. */
 export const explain = (
   misfit: Misfit,
   generators: Generators,
@@ -149,7 +153,11 @@ export const explain = (
   const { stream } = misfit.line
   if (stream === undefined) return undefined
   const variants = (Object.keys(padKinds) as ReadonlyArray<PadKind>).map((kind) => ({ ...stream, kind }))
-  const others = [...variants, { ...stream, step: 0 }, ...streams].filter(
+  const near = streams.filter(
+    ({ step, operation, kind }) =>
+      step === stream.step || (operation === stream.operation && kind === stream.kind)
+  )
+  const others = [...variants, { ...stream, step: 0 }, ...near].filter(
     (each) => describeStream(each) !== describeStream(stream)
   )
   return new Misfitting(misfit, stream, generators).explained(others)

@@ -40,10 +40,13 @@ const described = ({ line: { stream, part, units, unitBytes }, at }: Placed, whe
   return `${step}${part}${operation}, bytes ${at} to ${at + units * unitBytes - 1} of ${where}`
 }
 
+/** Findings of a kind that are shown: those after them follow from the same fault. */
+const mostFindings = 4
+
 /** Pads with two contents. */
 export const usedTwice = (travelled: ReadonlyArray<Travelled>): ReadonlyArray<Finding> => {
   const uses = new SingleUse()
-  return travelled.flatMap(({ lines, received, where, dealt }) =>
+  const twice = travelled.flatMap(({ lines, received, where, dealt }) =>
     placed(lines).flatMap((each) =>
       ([0, 1] as const).flatMap((receiver) => {
         const owner = dealt || receiver === 1 ? 0 : 1
@@ -53,6 +56,7 @@ export const usedTwice = (travelled: ReadonlyArray<Travelled>): ReadonlyArray<Fi
       })
     )
   )
+  return twice.slice(0, mostFindings)
 }
 
 /** Both clouds' parts together, unit by unit. */
@@ -81,6 +85,12 @@ const expectedBytes = (line: Line, expected: Expected): Uint8Array => {
 
 const firstDifference = (a: Uint8Array, b: Uint8Array): number => a.findIndex((byte, i) => byte !== b[i])
 
+/** A finding, and whether it is known which pad took the place of the right one. */
+interface Misfitted {
+  readonly finding: Finding
+  readonly explained: boolean
+}
+
 /** What of a step is not under the pads of the ledger. */
 class Step {
   readonly #training: AuditedTraining
@@ -93,7 +103,7 @@ class Step {
     this.#streams = streams
   }
 
-  misfits({ lines, received: [at0, at1], where, dealt }: Travelled): ReadonlyArray<Finding> {
+  misfits({ lines, received: [at0, at1], where, dealt }: Travelled): ReadonlyArray<Misfitted> {
     return placed(lines).flatMap((each) => {
       const [a, b] = [at0[0], at1[0]].map((bytes) => bytes && bytesAt(bytes, each))
       if (b === undefined || (a === undefined && !dealt)) return []
@@ -109,17 +119,13 @@ class Step {
     each: Placed,
     bytes: { readonly actual: Uint8Array; readonly expected: Uint8Array; readonly dealt: boolean },
     where: string
-  ): ReadonlyArray<Finding> {
+  ): ReadonlyArray<Misfitted> {
     const { line } = each
     const at = described(each, where)
-    if (line.stream === undefined)
-      return [
-        {
-          coalition: "cloud1",
-          what: "bytes without a pad: a share in the place of another lane's value",
-          where: at
-        }
-      ]
+    if (line.stream === undefined) {
+      const what = "bytes without a pad: a share in the place of another lane's value"
+      return [{ finding: { coalition: "cloud1", what, where: at }, explained: true }]
+    }
     const explained = explain({ line, ...bytes }, this.#training.generators, this.#streams)
     const name = describeStream(line.stream)
     const why =
@@ -128,17 +134,20 @@ class Step {
         : `is under ${explained.what}, where the ledger has the ${name}`
     const owners = explained?.clouds ?? (bytes.dealt ? [0] : [0, 1])
     return owners.map((owner) => ({
-      coalition: `cloud${1 - owner}`,
-      what: bytes.dealt ? `a correction ${why}` : `what cloud${owner} sent ${why}`,
-      where: at,
-      remedy: "draw its pad at the place that the ledger names"
+      finding: {
+        coalition: `cloud${1 - owner}`,
+        what: bytes.dealt ? `a correction ${why}` : `what cloud${owner} sent ${why}`,
+        where: at,
+        remedy: "draw its pad at the place that the ledger names"
+      },
+      explained: explained !== undefined
     }))
   }
 }
 
 /** What else than a pad may be other than expected: the first product of a step is that of its rows. */
 const about = ({ stream }: Line): string =>
-  stream !== undefined && describeOperation(stream.operation) === "forwardRescale of layer 1"
+  stream?.kind === "rounding" && describeOperation(stream.operation) === "forwardRescale of layer 1"
     ? "; the rows of the step may not be those that the key of the batch order gives"
     : ""
 
@@ -155,7 +164,10 @@ export const misfitting = (
     for (const { stream } of lines) if (stream !== undefined) streams.set(describeStream(stream), stream)
   const of = (step: number, expected: Expected): ReadonlyArray<Finding> => {
     const checked = new Step(training, expected, [...streams.values()])
-    return (steps.get(step) ?? []).flatMap((each) => checked.misfits(each)).slice(0, mostFindings)
+    const found = (steps.get(step) ?? []).flatMap((each) => checked.misfits(each))
+    // Whatever else differs may follow from a pad that is another's.
+    const explained = found.filter(({ explained }) => explained)
+    return (explained.length > 0 ? explained : found).map(({ finding }) => finding).slice(0, mostFindings)
   }
   const opened = expectedOf({ ring, generators, step: 0 }, (ops) =>
     openData(ops, plan.network, start.features as FixedMatrix, start.labels as FixedMatrix)
@@ -177,6 +189,3 @@ export const misfitting = (
   }
   return []
 }
-
-/** Findings of a step that are shown: those that follow them follow from them. */
-const mostFindings = 4
