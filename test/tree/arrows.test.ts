@@ -70,6 +70,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
     work: []
   }),
   ...within("protocol", {
+    audit: ["archive", "bcp", "channels", "computation", "data", "learning", "messages", "ring", "sharing"],
     archive: ["sharing", "data", "bcp"],
     sharing: ["bcp", "proofs"],
     proofs: ["bcp"],
