@@ -8,6 +8,7 @@ import { featureCount } from "../data/encoding.ts"
 import { digestIds } from "../data/rows.ts"
 import { Deal } from "../messages/training.ts"
 import { type FactKind, factKinds } from "./claims.ts"
+import { markOfText } from "./material.ts"
 import { leastNeedleBytes, Needles } from "./needles.ts"
 import type { Held, Recording } from "./recording.ts"
 
@@ -166,18 +167,14 @@ const addCells = (facts: Facts, party: string, { cells }: Held, recording: Recor
 const saltOf = ({ held }: Recording): Uint8Array | undefined =>
   [...held.values()].map(({ secrets }) => secrets.get("salt")).find((salt) => salt !== undefined)
 
-/** Ids, and short ones together with the next, as a list of texts travels. */
+/** Ids, wherever their bytes are, and short ones where they stand alone. */
 const addIds = (facts: Facts, party: string, ids: ReadonlyArray<string>): void => {
   const fact = facts.number("ids", party)
-  const texts = ids.map((id) => Buffer.from(id, "utf8"))
-  texts.forEach((text, i) => {
-    const next = texts[i + 1]
-    if (text.length >= leastNeedleBytes) facts.needles.add(fact, Uint8Array.from(text))
-    else if (next !== undefined) {
-      const inMessage = [text, next].flatMap((each) => [0xa0 | (each.length & 31), ...each])
-      if (inMessage.length >= leastNeedleBytes) facts.needles.add(fact, Uint8Array.from(inMessage))
-    }
-  })
+  for (const id of ids) {
+    const text = new TextEncoder().encode(id)
+    if (text.length >= leastNeedleBytes) facts.needles.add(fact, text)
+    facts.needles.add(fact, markOfText(id))
+  }
 }
 
 const addShares = (facts: Facts, party: string, { shares }: Held): void => {

@@ -2,7 +2,9 @@
  * What a message holds, taken apart without its schema, so that nothing depends on its name: its bytes, byte strings within it,
  * and its numbers as the words and real numbers that they may stand for.
  */
+import { createHash } from "node:crypto"
 import { Either } from "effect"
+import { concatenate } from "../bytes.ts"
 import { decode } from "../messages/codec.ts"
 import { actorOf } from "../messages/subjects.ts"
 import type { Seen } from "./recording.ts"
@@ -42,14 +44,22 @@ const takeApart = (seen: Seen): Material => {
   if (kind === "round" || body.length === 0) return bare
   const value = decode(tag, body)
   if (Either.isLeft(value)) return bare
-  const parts: Parts = { strings: [body], numbers: [] }
+  const parts: Parts = { strings: [body], numbers: [], texts: [] }
   walk(value.right, parts, 0)
-  return { origin, readable: [body, ...numberBytes(parts.numbers)], strings: parts.strings }
+  const texts = concatenate(parts.texts.map(markOfText))
+  return { origin, readable: [body, texts, ...numberBytes(parts.numbers)], strings: parts.strings }
 }
+
+/** A text that stands alone in a message is looked for by its mark, however short it is. */
+export const markOfText = (text: string): Uint8Array =>
+  new Uint8Array(createHash("sha256").update("bicameral text").update(text).digest().subarray(0, markBytes))
+
+const markBytes = 16
 
 interface Parts {
   readonly strings: Array<Uint8Array>
   readonly numbers: Array<number>
+  readonly texts: Array<string>
 }
 
 /** Messages within messages: secrets are packed before they are packed into a reply. */
@@ -58,8 +68,10 @@ const deepest = 8
 const walk = (value: unknown, parts: Parts, depth: number): void => {
   if (typeof value === "number") parts.numbers.push(value)
   else if (typeof value === "bigint") parts.numbers.push(Number(value))
-  else if (typeof value === "string") numbersInText(value, parts)
-  else if (value instanceof Uint8Array) {
+  else if (typeof value === "string") {
+    parts.texts.push(value)
+    numbersInText(value, parts)
+  } else if (value instanceof Uint8Array) {
     parts.strings.push(value)
     numbersInText(printable(value), parts)
     const inner = depth < deepest && value.length > 1 ? decode("bytes", value) : undefined
