@@ -1,11 +1,9 @@
 /** The view audit of a recorded run: who saw what, and what of it is beyond the claims of SECURITY.md. */
 import { brokerName, type Coalition, coalitionsOf } from "./coalitions.ts"
-import { factsOf } from "./facts.ts"
 import { auditFrames } from "./frames.ts"
 import { partyOf } from "./material.ts"
-import { Openings } from "./openings.ts"
 import type { Finding, Recording } from "./recording.ts"
-import { auditCoalition, type Truth } from "./taint.ts"
+import { auditCoalition, Truth } from "./taint.ts"
 
 /** Messages of one kind that a coalition has opened, or frames that it carried. */
 export interface Sight {
@@ -29,7 +27,7 @@ export interface ViewAudit {
 
 /** Audits the views of all coalitions, and the frames. */
 export const auditViews = (recording: Recording): ViewAudit => {
-  const truth: Truth = { recording, facts: factsOf(recording), openings: Openings.of(recording) }
+  const truth = new Truth(recording)
   const coalitions = coalitionsOf(recording)
   const found: Array<Finding & { readonly members: ReadonlyArray<string> }> = []
   // What a part of a coalition finds out by itself is that part's.

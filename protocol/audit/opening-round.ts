@@ -7,6 +7,7 @@ import { derive } from "../aead.ts"
 import { plainBytes, wordBytes } from "../bytes.ts"
 import { rowsOfLanes } from "../computation/lanes.ts"
 import { streamKinds } from "../computation/streams.ts"
+import { outputs } from "../learning/network.ts"
 import { operation } from "../learning/operations.ts"
 import { addWords } from "../sharing/split.ts"
 import { computationVersion } from "../version.ts"
@@ -30,10 +31,12 @@ export const unmaskedOpening = (
   body: Uint8Array
 ): ReadonlyArray<Uint8Array> => {
   const { inputs } = plan.network
+  // The labels of some networks are opened in the same round.
+  const widths = [inputs, inputs + outputs(plan.network)]
   const places = new Set<number>()
   for (let lanes = 1; lanes <= mostLanes; lanes++)
     for (const { from, end } of rowsOfLanes(plan.rows, lanes))
-      if (body.length >= (end - from) * inputs * wordBytes && end > from) places.add(from * inputs)
+      if (widths.some((width) => body.length === (end - from) * width * wordBytes)) places.add(from * inputs)
   return [...places].map((place) =>
     addWords(body, maskWords(prgKey, computation, place, body.length / wordBytes))
   )

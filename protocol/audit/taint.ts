@@ -10,19 +10,35 @@ import { isGroup, parseSubject } from "../messages/subjects.ts"
 import { openShare, shareOverheadBytes } from "../sharing/hybrid-output.ts"
 import type { FactKind } from "./claims.ts"
 import { brokerName, type Coalition, follow, permitted } from "./coalitions.ts"
-import { describeFact, type Facts } from "./facts.ts"
+import { describeFact, type Facts, factsOf } from "./facts.ts"
 import { describeFrame } from "./frames.ts"
 import { describeOrigin, type Material, materialOf, partyOf } from "./material.ts"
 import type { Hit } from "./needles.ts"
 import { isOpening, unmaskedOpening } from "./opening-round.ts"
-import { jointKey, type Openings } from "./openings.ts"
+import { jointKey, Openings } from "./openings.ts"
 import type { Finding, Framed, Recording, Seen } from "./recording.ts"
 
 /** What all coalitions of a run are judged by. */
-export interface Truth {
+export class Truth {
   readonly recording: Recording
   readonly facts: Facts
   readonly openings: Openings | undefined
+  readonly #searched = new WeakMap<Uint8Array, ReadonlyArray<Hit>>()
+
+  constructor(recording: Recording) {
+    this.recording = recording
+    this.facts = factsOf(recording)
+    this.openings = Openings.of(recording)
+  }
+
+  /** What is in bytes. They are searched once, whichever coalition has them. */
+  search(bytes: Uint8Array): ReadonlyArray<Hit> {
+    const before = this.#searched.get(bytes)
+    if (before !== undefined) return before
+    const hits = this.facts.needles.search(bytes)
+    this.#searched.set(bytes, hits)
+    return hits
+  }
 }
 
 /** How a fact became known, and from how much of it. */
@@ -30,9 +46,6 @@ interface Known {
   readonly where: string
   patterns: number
 }
-
-/** Bytes are searched once, whichever coalition has them. */
-const searched = new WeakMap<Uint8Array, ReadonlyArray<Hit>>()
 
 /** The knowledge of one coalition. */
 class Knowledge {
@@ -118,12 +131,7 @@ class Knowledge {
 
   /** What is found in bytes. A pattern of several facts gives none away if one of them may be known. */
   #search(bytes: Uint8Array, where: string): void {
-    let hits = searched.get(bytes)
-    if (hits === undefined) {
-      hits = this.#truth.facts.needles.search(bytes)
-      searched.set(bytes, hits)
-    }
-    for (const { facts, patterns } of hits)
+    for (const { facts, patterns } of this.#truth.search(bytes))
       if (!facts.some((each) => this.#may.has(each))) this.#learn(facts[0]!, where, patterns)
   }
 
@@ -162,19 +170,13 @@ class Knowledge {
       for (const bytes of strings)
         for (const { A, readable } of openings.under(key, bytes)) {
           // Only what would tell something is worth its powers.
-          if (!(hybrid || readable.some((each) => this.#tells(each))) || !may(A)) continue
+          if (!(hybrid || readable.some((each) => this.#truth.search(each).length > 0)) || !may(A)) continue
           const where = `${describeOrigin(origin)}, opened with ${by}`
           for (const each of readable) {
             this.#search(each, where)
             this.#openShares(each, where)
           }
         }
-  }
-
-  #tells(bytes: Uint8Array): boolean {
-    const hits = searched.get(bytes) ?? this.#truth.facts.needles.search(bytes)
-    searched.set(bytes, hits)
-    return hits.length > 0
   }
 
   /** In the hybrid form both clouds' keys are in one plaintext, and their shares under them. */
