@@ -98,18 +98,18 @@ export const consequences: ReadonlyArray<Consequence> = [
   { of: "user", from: ["salt", "digests"], follows: "ids" }
 ]
 
-/** The coalitions that an audit looks at. */
+/** The coalitions that an audit looks at; parts of a coalition come before it. */
 export const coalitionKinds = [
   "broker",
   "kgc",
-  "kgc with the broker",
   "cloud0",
   "cloud1",
+  "user",
+  "director",
+  "kgc with the broker",
   "cloud0 with a user",
   "cloud1 with a user",
-  "user",
-  "all users but one",
-  "director"
+  "all users but one"
 ] as const
 export type CoalitionKind = (typeof coalitionKinds)[number]
 

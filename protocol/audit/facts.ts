@@ -1,7 +1,7 @@
 /**
  * The truth about a run that an audit looks for in what each coalition has: every party's keys, cells and shares, and the
- * weights, each as the bytes in which it could travel. Words are sought as they are and as the real numbers that they stand
- * for, of both orders of bytes.
+ * weights, each as the bytes in which it could travel, of both orders of bytes. Real numbers are sought as the words that
+ * they become (`material.ts`).
  */
 import { wordBytes } from "../bytes.ts"
 import { featureCount } from "../data/encoding.ts"
@@ -113,24 +113,19 @@ const addKey = (facts: Facts, fact: number, bytes: Uint8Array): void => {
 }
 
 /** Words, each alone, in pairs and in longer runs: a single small number may turn up by chance, a run of them does not. */
-const addWords = (facts: Facts, fact: number, words: BigUint64Array, fractionalBits: number): void => {
-  const reals = Float64Array.from(words, (word) => Number(BigInt.asIntN(64, word)) / 2 ** fractionalBits)
-  const forms = [
-    new Uint8Array(words.buffer, words.byteOffset, words.byteLength),
-    new Uint8Array(reals.buffer)
-  ]
+const addWords = (facts: Facts, fact: number, words: BigUint64Array): void => {
+  const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength)
   const tells = Array.from(words, isTelling)
-  for (const form of forms)
-    for (const way of [form, swapped(form)]) {
-      const take = (word: number, count: number) =>
-        facts.needles.add(fact, way.slice(word * wordBytes, (word + count) * wordBytes))
-      for (let word = 0; word < words.length; word++) {
-        if (tells[word]) take(word, 1)
-        if (tells[word] && tells[word + 1] && words[word] !== words[word + 1]) take(word, 2)
-      }
-      for (let first = 0; first + runWords <= words.length; first += runWords / 2)
-        if (changesIn(words, first) >= leastChanges) take(first, runWords)
+  for (const way of [bytes, swapped(bytes)]) {
+    const take = (word: number, count: number) =>
+      facts.needles.add(fact, way.slice(word * wordBytes, (word + count) * wordBytes))
+    for (let word = 0; word < words.length; word++) {
+      if (tells[word]) take(word, 1)
+      if (tells[word] && tells[word + 1] && words[word] !== words[word + 1]) take(word, 2)
     }
+    for (let first = 0; first + runWords <= words.length; first += runWords / 2)
+      if (changesIn(words, first) >= leastChanges) take(first, runWords)
+  }
 }
 
 const runWords = 32
@@ -152,10 +147,9 @@ const isTelling = (word: bigint): boolean => {
 const swapped = (bytes: Uint8Array): Uint8Array => new Uint8Array(Buffer.from(bytes).swap64())
 
 const addCells = (facts: Facts, party: string, { cells }: Held, recording: Recording): void => {
-  const { fractionalBits } = recording.agreement.security
   const salt = saltOf(recording)
   for (const { heldOut, ids, words } of cells) {
-    addWords(facts, facts.number(heldOut ? "heldOut" : "cells", party), words, fractionalBits)
+    addWords(facts, facts.number(heldOut ? "heldOut" : "cells", party), words)
     addIds(facts, party, ids)
     if (salt === undefined) continue
     const digests = digestIds(salt, ids)
@@ -193,13 +187,13 @@ const addShares = (facts: Facts, party: string, { shares }: Held): void => {
 }
 
 /** The trained weights: the sum of both clouds' shares. */
-const addWeights = (facts: Facts, { agreement, held }: Recording): void => {
+const addWeights = (facts: Facts, { held }: Recording): void => {
   const [one, other] = ["cloud0", "cloud1"].map(
     (cloud) => held.get(cloud)?.shares.find(({ what }) => what === "weights")?.words
   )
   if (one === undefined || other === undefined) return
   const sum = BigUint64Array.from(one, (word, i) => BigInt.asUintN(64, word + other[i]!))
-  addWords(facts, facts.number("weights"), sum, agreement.security.fractionalBits)
+  addWords(facts, facts.number("weights"), sum)
 }
 
 /** Of the corrections, samples as far apart as this. */

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto"
 import { Either } from "effect"
-import { concatenate } from "../bytes.ts"
+import { concatenate, wordBytes } from "../bytes.ts"
 import { decode } from "../messages/codec.ts"
 import { actorOf } from "../messages/subjects.ts"
 import type { Seen } from "./recording.ts"
@@ -29,25 +29,30 @@ export interface Material {
 
 const known = new WeakMap<Seen, Material>()
 
-export const materialOf = (seen: Seen): Material => {
+/** `fractionalBits` are those of the words that real numbers become. */
+export const materialOf = (seen: Seen, fractionalBits: number): Material => {
   const before = known.get(seen)
   if (before !== undefined) return before
-  const made = takeApart(seen)
+  const made = takeApart(seen, fractionalBits)
   known.set(seen, made)
   return made
 }
 
-const takeApart = (seen: Seen): Material => {
+const takeApart = (seen: Seen, fractionalBits: number): Material => {
   const { tag, kind, from, process, body } = seen
   const origin = { tag, kind, from, process }
-  const bare = { origin, readable: [body], strings: [body] }
+  const asReals = (strings: ReadonlyArray<Uint8Array>) =>
+    strings.flatMap(realsIn).map((reals) => wordsOfReals(reals, fractionalBits))
+  const bare = { origin, readable: [body, ...asReals([body])], strings: [body] }
   if (kind === "round" || body.length === 0) return bare
   const value = decode(tag, body)
   if (Either.isLeft(value)) return bare
   const parts: Parts = { strings: [body], numbers: [], texts: [] }
   walk(value.right, parts, 0)
   const texts = concatenate(parts.texts.map(markOfText))
-  return { origin, readable: [body, texts, ...numberBytes(parts.numbers)], strings: parts.strings }
+  const numbers = wordsOfNumbers(parts.numbers, fractionalBits)
+  const readable = [body, texts, ...numbers, ...asReals(parts.strings)]
+  return { origin, readable, strings: parts.strings }
 }
 
 /** A text that stands alone in a message is looked for by its mark, however short it is. */
@@ -96,14 +101,33 @@ const numbersInText = (text: string, { numbers }: Parts): void => {
   for (const [found] of text.matchAll(/-?\d+\.\d+(e[-+]?\d+)?/gi)) numbers.push(Number(found))
 }
 
-/** Numbers as float64, and whole ones as words, each after the other. */
-const numberBytes = (numbers: ReadonlyArray<number>): ReadonlyArray<Uint8Array> => {
-  if (numbers.length === 0) return []
+/** Numbers as the words that they are, and as those that they stand for: of them are cells and weights. */
+const wordsOfNumbers = (
+  numbers: ReadonlyArray<number>,
+  fractionalBits: number
+): ReadonlyArray<Uint8Array> => {
   const whole = numbers.filter((each) => Number.isSafeInteger(each))
   return [
-    new Uint8Array(Float64Array.from(numbers).buffer),
+    wordsOfReals(numbers, fractionalBits),
     new Uint8Array(BigUint64Array.from(whole, (each) => BigInt.asUintN(64, BigInt(each))).buffer)
   ]
+}
+
+/** Real numbers as fixed-point words, of either order of bytes; what can't be one is nought. */
+const wordsOfReals = (reals: Iterable<number>, fractionalBits: number): Uint8Array => {
+  const words = BigInt64Array.from(reals, (real) => {
+    const scaled = Math.round(real * 2 ** fractionalBits)
+    return Number.isSafeInteger(scaled) ? BigInt(scaled) : 0n
+  })
+  return new Uint8Array(words.buffer)
+}
+
+/** Bytes as real numbers, of both orders. */
+const realsIn = (bytes: Uint8Array): ReadonlyArray<Float64Array> => {
+  if (bytes.length === 0 || bytes.length % wordBytes !== 0) return []
+  const copy = Buffer.from(bytes)
+  const little = new Float64Array(new Uint8Array(copy).buffer)
+  return [little, new Float64Array(new Uint8Array(copy.swap64()).buffer)]
 }
 
 /** The party of a process. */

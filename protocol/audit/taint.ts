@@ -31,6 +31,10 @@ export class Truth {
     this.openings = Openings.of(recording)
   }
 
+  get fractionalBits(): number {
+    return this.recording.agreement.security.fractionalBits
+  }
+
   /** What is in bytes. They are searched once, whichever coalition has them. */
   search(bytes: Uint8Array): ReadonlyArray<Hit> {
     const before = this.#searched.get(bytes)
@@ -72,7 +76,7 @@ class Knowledge {
   }
 
   see(seen: Seen): void {
-    const material = materialOf(seen)
+    const material = materialOf(seen, this.#truth.fractionalBits)
     this.#messages.push(seen)
     this.#materials.push(material)
     const where = describeOrigin(material.origin)
@@ -155,7 +159,7 @@ class Knowledge {
         )
     if (master || missing.length === 0)
       this.#once("under all keys", () => this.#openUnder(openings, jointKey, () => true, "the joint key"))
-    else if (missing.length < users.length)
+    else
       this.#once(`with parts of ${missing.join()}`, () => {
         const elements = openings.elementsIn(this.#materials.flatMap(({ strings }) => strings))
         const complete = (A: bigint) => openings.isRaisedIn(elements, A, missing)
@@ -208,7 +212,7 @@ class Knowledge {
         for (const message of this.#messages)
           if (partyOf(message.from) === cloud && isOpening(message) && message.body.length % wordBytes === 0)
             for (const words of unmaskedOpening(recording, key, message.body))
-              this.#search(words, `${describeOrigin(materialOf(message).origin)}, unmasked with ${kind}`)
+              this.#search(words, `${describeOrigin(message)}, unmasked with ${kind}`)
       })
     }
   }

@@ -19,12 +19,11 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           expect(error).toBeUndefined()
           expect(findings.map(lineOf)).toEqual([])
           expect(views.map(({ coalition }) => coalition)).toEqual([
-            ...["broker", "kgc", "kgc with the broker", "cloud0", "cloud1"],
+            ...["broker", "kgc", "cloud0", "cloud1", "user1", "user2", "user3", "director"],
+            "kgc with the broker",
             ...["cloud0 with user1", "cloud0 with user2", "cloud0 with user3"],
             ...["cloud1 with user1", "cloud1 with user2", "cloud1 with user3"],
-            ...["user1", "user2", "user3"],
-            ...["all users but user1", "all users but user2", "all users but user3"],
-            "director"
+            ...["all users but user1", "all users but user2", "all users but user3"]
           ])
           const kinds = (name: string) =>
             views.find(({ coalition }) => coalition === name)!.saw.map(({ what }) => what)
