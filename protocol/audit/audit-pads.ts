@@ -10,16 +10,25 @@ import { type Matrix, Ring } from "../ring/ring.ts"
 import { orderOf } from "./order.ts"
 import { Generator } from "./pads.ts"
 import type { Finding, Recording } from "./recording.ts"
-import { type AuditedTraining, misfitting, usedTwice } from "./training-pads.ts"
+import { misfitting, usedTwice } from "./training-pads.ts"
 import { auditTransfers } from "./transfer-pads.ts"
 import { travelledIn } from "./travelled.ts"
 
-/** A secret that a party of the trial holds. A recording without it is incomplete. */
-const secretOf = (recording: Recording, party: string, name: string): Uint8Array => {
-  const secret = recording.held.get(party)?.secrets.get(name)
-  if (secret === undefined) throw new RangeError(`the recording has no ${name} of ${party}`)
-  return secret
+/** The keys that the pads and the order of the training follow from; none if the trial ended before all were dealt out. */
+const keysOf = ({ held }: Recording) => {
+  const [prg0, prg1, weights0, weights1, order] = [
+    ["cloud0", "prgKey"],
+    ["cloud1", "prgKey"],
+    ["cloud0", "weights"],
+    ["cloud1", "weights"],
+    ["kgc", "order"]
+  ].map(([party, name]) => held.get(party!)?.secrets.get(name!))
+  if (prg0 === undefined || prg1 === undefined || order === undefined) return undefined
+  if (weights0 === undefined || weights1 === undefined) return undefined
+  return { prg: [prg0, prg1], weights: [weights0, weights1], order } as const
 }
+
+type Keys = NonNullable<ReturnType<typeof keysOf>>
 
 /** The training table in the clear, of all users' cells. */
 const tableOf = (
@@ -41,9 +50,8 @@ const tableOf = (
 }
 
 /** The first weights: the sum of the shares that the clouds drew. */
-const firstLayers = (ring: Ring, recording: Recording) => {
-  const { network, fractionalBits } = recording.plan
-  const keys = ["cloud0", "cloud1"].map((cloud) => secretOf(recording, cloud, "weights"))
+const firstLayers = (ring: Ring, { plan }: Recording, keys: Keys["weights"]) => {
+  const { network, fractionalBits } = plan
   return network.layers.map((_, i) => {
     const { rows, cols } = weightShape(network, i + 1)
     const weights = ring.zeros(rows, cols)
@@ -57,24 +65,24 @@ const firstLayers = (ring: Ring, recording: Recording) => {
   })
 }
 
-const trainingOf = (ring: Ring, recording: Recording): AuditedTraining => {
-  const [key0, key1] = ["cloud0", "cloud1"].map((cloud) => secretOf(recording, cloud, "prgKey"))
+/** What is wrong with the pads of the training. */
+const auditTraining = (ring: Ring, recording: Recording, keys: Keys): ReadonlyArray<Finding> => {
   const { plan, computation } = recording
-  return {
-    ring,
-    plan,
-    generators: [new Generator(key0!, computation), new Generator(key1!, computation)],
-    order: orderOf(plan, secretOf(recording, "kgc", "order")),
-    start: { ...tableOf(ring, recording), layers: firstLayers(ring, recording) }
+  const order = orderOf(plan, keys.order)
+  const { travelled, findings } = travelledIn(recording, order)
+  const training = {
+    ...{ ring, plan, order },
+    generators: [new Generator(keys.prg[0], computation), new Generator(keys.prg[1], computation)] as const,
+    start: { ...tableOf(ring, recording), layers: firstLayers(ring, recording, keys.weights) }
   }
+  return [...findings, ...usedTwice(travelled), ...misfitting(training, travelled)]
 }
 
-/** What is wrong with the pads of a trial run; none if each byte is under one of its own. */
+/** What is wrong with the pads of a trial run; nothing if each byte is under one of its own. */
 export const auditPads = (recording: Recording): Effect.Effect<ReadonlyArray<Finding>> =>
   Effect.gen(function* () {
     const ring = yield* Effect.promise(() => Ring.load())
-    const training = trainingOf(ring, recording)
-    const { travelled, findings } = travelledIn(recording, training.order)
-    const ofTraining = [...findings, ...usedTwice(travelled), ...misfitting(training, travelled)]
+    const keys = keysOf(recording)
+    const ofTraining = keys === undefined ? [] : auditTraining(ring, recording, keys)
     return [...ofTraining, ...auditTransfers(recording)]
   })

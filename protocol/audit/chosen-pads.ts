@@ -15,8 +15,6 @@ interface Chosen {
   readonly where: string
 }
 
-const halfBits = 32n
-
 export class ChosenPads extends Prg {
   readonly #chosen = new Map<bigint, Chosen>()
   /** The stream in which a word was drawn with one half zero, which one in 2^31 is by chance. */
@@ -24,11 +22,11 @@ export class ChosenPads extends Prg {
 
   override fill(ring: Ring, at: number, words: number, stream: Stream, place = 0): void {
     super.fill(ring, at, words, stream, place)
+    if (new Uint32Array(ring.memory.buffer, at, 2 * words).includes(0)) this.narrow ??= stream
+    if (this.#chosen.size === 0) return
     const drawn = wordsAt(ring, at, words)
     for (let i = 0; i < words; i++) {
-      const word = drawn[i]!
-      if (word >> halfBits === 0n || BigInt.asUintN(32, word) === 0n) this.narrow ??= stream
-      const chosen = this.#chosen.get(word)
+      const chosen = this.#chosen.get(drawn[i]!)
       if (chosen !== undefined) drawn[i] = chosen.word
     }
   }

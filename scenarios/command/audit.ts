@@ -8,6 +8,7 @@ import { FileSystem } from "@effect/platform"
 import { Console, Data, Effect, Option } from "effect"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { auditViews } from "../../protocol/audit/audit.ts"
+import { auditPads } from "../../protocol/audit/audit-pads.ts"
 import { claimFolder, type KeptTrial, keepAudit, keptTrial } from "../audit/kept.ts"
 import { type AuditReport, auditJson, auditText } from "../audit/page.ts"
 import { defaultSize, prepareTrial } from "../audit/prepare.ts"
@@ -75,7 +76,9 @@ export const auditAndReport = (request: AuditRequest) =>
     if (Option.isSome(out)) yield* claimFolder(out.value)
     const trial = isFolder ? yield* keptTrial(target) : yield* tried(request)
     const { recording, error, about } = trial
-    const report: AuditReport = { ...auditViews(recording), about, error }
+    const { views, findings } = auditViews(recording)
+    const ofPads = yield* auditPads(recording)
+    const report: AuditReport = { views, findings: [...findings, ...ofPads], about, error }
     const text = auditText(report)
     yield* Console.log(text)
     if (Option.isSome(out)) yield* keepAudit(out.value, trial, text, auditJson(report))
