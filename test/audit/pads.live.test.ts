@@ -1,32 +1,29 @@
-/** Every byte that the clouds receive in a trial is under a pad of its own, in every form, in lanes, and after a cloud was killed. */
+/** A cloud that is killed while it trains opens nothing else under the pads that it has used. */
 import { expect, layer } from "@effect/vitest"
 import { Effect, Layer, Logger } from "effect"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
-import { auditPads } from "../../protocol/audit/audit-pads.ts"
 import { splits, writeScenario } from "../support/small-scenario.ts"
 import { audited, lineOf } from "../support/trial.ts"
-
-const size = { rows: 24, epochs: 1 }
 
 layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTestServices: true })(
   "the pads of a trial",
   (it) => {
-    it.scoped("cover everything once in the packed forms", () =>
+    it.scoped("cover the same again when a cloud was killed", () =>
       Effect.gen(function* () {
-        const { file } = yield* writeScenario(splits.blocks)
-        const { recording } = yield* audited(file, size)
-        expect((yield* auditPads(recording)).map(lineOf)).toEqual([])
-      })
-    )
-
-    it.scoped("cover everything once in the hybrid forms, in lanes and with workers", () =>
-      Effect.gen(function* () {
-        const { file } = yield* writeScenario(splits.rows, {
-          security: { modulusBits: 512, insecure: true, upload: "hybrid", output: "hybrid" },
-          placement: { lanes: 2, workers: { kgc: 1, cloud0: 1, cloud1: 1 } }
-        })
-        const { recording } = yield* audited(file, size)
-        expect((yield* auditPads(recording)).map(lineOf)).toEqual([])
+        const { file } = yield* writeScenario(splits.columns)
+        let killed = false
+        const kills = ({ process, kind, number }: { process: string; kind: string; number: number }) => {
+          if (killed || process !== "cloud1" || kind !== "round" || number < 20) return false
+          killed = true
+          return true
+        }
+        const { error, pads, recording } = yield* audited(file, { rows: 24, epochs: 1 }, { kills })
+        expect(error).toBeUndefined()
+        const phases = new Set(
+          recording.seen.get("cloud0")!.flatMap((seen) => (seen.kind === "round" ? seen.tag : []))
+        )
+        expect([...phases]).toEqual(["train", "train.2"])
+        expect(pads.map(lineOf)).toEqual([])
       })
     )
   }
