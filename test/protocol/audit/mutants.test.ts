@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { auditPads } from "../../../protocol/audit/audit-pads.ts"
-import { auditCoupling } from "../../../protocol/audit/coupling.ts"
+import { auditCoupling, type Coupling } from "../../../protocol/audit/coupling.ts"
 import type { Finding } from "../../../protocol/audit/recording.ts"
 import { type Message, operation, type Round } from "../../../protocol/learning/operations.ts"
 import { trainingPlan } from "../../../protocol/learning/plan.ts"
@@ -139,20 +139,21 @@ vi.mock("../../../protocol/sharing/split.ts", async (original) => {
   return { ...split, splitWords }
 })
 
-const plan = trainingPlan({
-  network: networkOf([4, 13, 3], "relu"),
-  rows: 23,
-  batch: 11,
-  epochs: 2,
-  learningRate: 0.25,
-  fractionalBits: 20
-})
+const planOf = (widths: ReadonlyArray<number>, rows: number, batch: number) =>
+  trainingPlan({
+    network: networkOf(widths, "relu"),
+    ...{ rows, batch, epochs: 2, learningRate: 0.25, fractionalBits: 20 }
+  })
+
+/** Two steps an epoch. The values of a hidden layer fill more than one group of 64. */
+const plan = planOf([4, 13, 3], 13, 6)
+const small = planOf([2, 3, 2], 9, 4)
 
 const audited = async (options: Partial<TrialOptions> = {}): Promise<ReadonlyArray<Finding>> =>
   Effect.runPromise(auditPads(await trialOf({ plan, ...options })))
 
-const coupled = (cloud: 0 | 1, lanes = 1): Promise<ReadonlyArray<Finding>> =>
-  auditCoupling({ plan, lanes, cloud, users: 3, with: [] })
+const coupled = (cloud: 0 | 1, changes: Partial<Coupling> = {}): Promise<ReadonlyArray<Finding>> =>
+  auditCoupling({ plan: small, lanes: 1, cloud, users: 3, with: [], ...changes })
 
 /** A finding in the words of a person, for an expectation. */
 const said = (findings: ReadonlyArray<Finding>): ReadonlyArray<string> =>
@@ -267,7 +268,7 @@ describe("the audit of pads", () => {
     expect(said(await audited())).toEqual(
       expect.arrayContaining(ofBoth(/is under the pad of its first value, again and again, .* bit masks/))
     )
-    expect(said(await coupled(0))).toEqual([
+    expect(said(await coupled(0, { plan }))).toEqual([
       expect.stringMatching(
         /its bytes are not under the pad .*comparison's nodes of forwardRescale of layer 1/
       )
@@ -300,7 +301,7 @@ describe("the audit of pads", () => {
     expect(said(await audited({ lanes: 2 }))).toEqual(
       expect.arrayContaining(ofBoth(/is under the mask of openInput .* from its first place, .* cloud0.l-1/))
     )
-    expect(said(await coupled(0, 2))).toEqual([
+    expect(said(await coupled(0, { lanes: 2 }))).toEqual([
       expect.stringMatching(
         /its bytes are not under the pad .*openInput of layer 0, round 1 of the data of lane 1/
       )
