@@ -85,7 +85,8 @@ export const sealHybridModel = <E>(
     return { ciphertexts, shares: [share0.share, own.sealed] }
   })
 
-const openShare = (
+/** A cloud's share of the weights from what it sealed under its key. */
+export const openShare = (
   name: ShareName,
   key: Uint8Array,
   sealed: Uint8Array

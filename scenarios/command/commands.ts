@@ -11,6 +11,7 @@ import type { MemberOptions } from "../run/helper-process.ts"
 import type { ActorOptions } from "../run/party-process.ts"
 import {
   actorArguments,
+  auditOut,
   calibration,
   compare,
   faults,
@@ -18,12 +19,16 @@ import {
   folder,
   hosts,
   identityFile,
+  modulus,
   nkey,
   out,
   processes,
   seed,
   seeds,
-  transport
+  target,
+  transport,
+  trialEpochs,
+  trialRows
 } from "./options.ts"
 import { version } from "./version.ts"
 import { asHelp, WrongWords, wrongWords } from "./words.ts"
@@ -62,6 +67,16 @@ export interface CheckRequest {
   readonly calibration: Option.Option<string>
 }
 
+/** A request for `bicameral audit`. */
+export interface AuditRequest {
+  /** A scenario, or the folder of an audit. */
+  readonly target: string
+  readonly out: Option.Option<string>
+  readonly modulus: Option.Option<number>
+  readonly rows: Option.Option<number>
+  readonly epochs: Option.Option<number>
+}
+
 /** A request for `bicameral identity`. */
 export interface IdentityRequest {
   /** The file of the identity, made if it is not there. */
@@ -87,6 +102,8 @@ export interface CommandHandlers<R> {
   readonly simulate: (request: SimulateRequest) => Effect.Effect<void, Failure, R>
   /** Returns what a run would do and cost, as text. */
   readonly check: (request: CheckRequest) => Effect.Effect<string, Failure, R>
+  /** Audits a trial and prints who saw what. Fails, too, where somebody could learn more than is claimed. */
+  readonly audit: (request: AuditRequest) => Effect.Effect<void, Failure, R>
   /** Returns the public text of an identity and where it goes; makes the identity if it is not there. */
   readonly identity: (request: IdentityRequest) => Effect.Effect<string, Failure, R>
   /** Returns the variables with the NKEYs of a scenario's parties. */
@@ -133,6 +150,17 @@ const actorCommand = <R>(handlers: Pick<CommandHandlers<R>, "actor" | "member">)
       })
     })
   ).pipe(Command.withDescription("Runs one party, over the broker at NATS_URL, until the run is over"))
+
+const auditCommand = <R>(handlers: Pick<CommandHandlers<R>, "audit">) =>
+  Command.make(
+    "audit",
+    { target, out: auditOut, modulus, rows: trialRows, epochs: trialEpochs },
+    handlers.audit
+  ).pipe(
+    Command.withDescription(
+      "Runs a trial of a scenario and prints what each party saw, alone and together with others, and all that they could learn beyond what SECURITY.md claims"
+    )
+  )
 
 /** What has to do with who a party is. */
 const identityCommands = <R>(handlers: Pick<CommandHandlers<R>, "identity" | "nkeys">) => ({
@@ -183,13 +211,14 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
       "Checks a scenario and its data; prints the plan, the predicted cost and, with --hosts, the predicted time"
     )
   )
+  const audit = auditCommand(handlers)
   const actor = actorCommand(handlers)
   const { identity, nkeys } = identityCommands(handlers)
   const bicameral = Command.make("bicameral").pipe(
     Command.withDescription(
       "Trains one neural network on the joined data of several owners, on two clouds that must not collude"
     ),
-    Command.withSubcommands([run, resume, simulate, check, identity, nkeys, actor])
+    Command.withSubcommands([run, resume, simulate, check, audit, identity, nkeys, actor])
   )
   const parse = Command.run(bicameral, { name: "bicameral", version: version() })
   const usages = new Map([
@@ -197,6 +226,7 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
     ["resume", Command.getUsage(resume)],
     ["simulate", Command.getUsage(simulate)],
     ["check", Command.getUsage(check)],
+    ["audit", Command.getUsage(audit)],
     ["identity", Command.getUsage(identity)],
     ["nkeys", Command.getUsage(nkeys)],
     ["actor", Command.getUsage(actor)]

@@ -37,6 +37,12 @@ const bicameral = commandLine({
       Effect.promise(() => import("./check.ts")),
       ({ checkScenario }) => checkScenario(request)
     ),
+  audit: (request) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./audit.ts")),
+      // Its output is its result.
+      ({ auditAndReport }) => Effect.raceFirst(auditAndReport(request), output.lost)
+    ),
   identity: (request) =>
     Effect.flatMap(
       Effect.promise(() => import("./identity.ts")),

@@ -19,6 +19,20 @@ export const nkey = Options.text("nkey").pipe(
 
 export const folder = Args.text({ name: "DIR" }).pipe(Args.withDescription("The out folder of the run"))
 
+export const target = Args.text({ name: "FILE|DIR" }).pipe(
+  Args.withDescription(
+    "A scenario, of which a trial is run; or the folder of an audit that was kept with --out"
+  )
+)
+
+export const auditOut = Options.text("out").pipe(
+  Options.withPseudoName("DIR"),
+  Options.withDescription(
+    "Keeps the report and the recording, which has all keys and cells of the trial, in this folder"
+  ),
+  Options.optional
+)
+
 /** An option whose text has to be understood: what is not gives the error. */
 const understood = <A>(
   option: string,
@@ -112,6 +126,27 @@ export const seeds = understood(
 
 export const processes = wholeNumber("processes", 1, 256, "1 to 256").pipe(
   Options.withDescription("Number of simulating processes; the number of cores when left out"),
+  Options.optional
+)
+
+const moduli = [512, 1024, 2048, 3072] as const
+
+export const modulus = understood(
+  "modulus",
+  moduli.join("|"),
+  (text) => moduli.find((each) => String(each) === text),
+  "512, 1024, 2048 or 3072"
+).pipe(Options.withDescription("Bits of the trial's modulus; 512 when left out"), Options.optional)
+
+const most = 2 ** 31 - 1
+
+export const trialRows = wholeNumber("rows", 8, most, `8 to ${most}`).pipe(
+  Options.withDescription("About how many rows the trial takes; 96 when left out"),
+  Options.optional
+)
+
+export const trialEpochs = wholeNumber("epochs", 1, most, `1 to ${most}`).pipe(
+  Options.withDescription("At most so many epochs; 2 when left out"),
   Options.optional
 )
 

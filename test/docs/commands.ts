@@ -20,6 +20,7 @@ const printed = async (...words: ReadonlyArray<string>): Promise<string> => {
     resume: nothing,
     simulate: nothing,
     check: () => Effect.succeed(""),
+    audit: nothing,
     identity: () => Effect.succeed(""),
     nkeys: () => Effect.succeed(""),
     actor: nothing,

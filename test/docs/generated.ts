@@ -2,6 +2,7 @@
 import { Faults } from "../../scenarios/description/faults.ts"
 import { HostsFile } from "../../scenarios/description/hosts.ts"
 import { Whole } from "../../scenarios/description/schema.ts"
+import { claimTable } from "./claims.ts"
 import { commandReference } from "./commands.ts"
 import { fieldTable } from "./fields.ts"
 import { messageTable, permissionTable } from "./messages.ts"
@@ -22,6 +23,7 @@ const phases = ["setup", "upload", "transform", "train", "output", "all", "group
 
 export const generated = async (): Promise<ReadonlyMap<string, string>> =>
   new Map([
+    ["claims", claimTable()],
     ["commands", await commandReference()],
     ["fields of a scenario", fieldTable(Whole)],
     ...sections.map((section) => [`fields of a scenario: ${section}`, fieldTable(Whole, section)] as const),

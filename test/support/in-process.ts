@@ -1,6 +1,7 @@
 /** The command line in this process: what it printed, what it complained of and its exit status. */
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { Console, Effect } from "effect"
+import { auditAndReport } from "../../scenarios/command/audit.ts"
 import { checkScenario } from "../../scenarios/command/check.ts"
 import { commandLine, verdictOf } from "../../scenarios/command/commands.ts"
 import { showIdentity, showNkeys } from "../../scenarios/command/identity.ts"
@@ -26,6 +27,7 @@ export const command = (...words: ReadonlyArray<string>) =>
       resume: (folder) => resumeAndReport(resumeRun, folder),
       simulate: simulateAndReport,
       check: checkScenario,
+      audit: auditAndReport,
       identity: showIdentity,
       nkeys: showNkeys,
       actor: runActor,

@@ -22,8 +22,19 @@ const within = (floor: string, arrows: Readonly<Record<string, ReadonlyArray<str
  */
 const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
   ...within("scenarios", {
-    command: ["description", "folders", "forecast", "reference", "report", "run", "simulation", "text"],
+    command: [
+      "audit",
+      "description",
+      "folders",
+      "forecast",
+      "reference",
+      "report",
+      "run",
+      "simulation",
+      "text"
+    ],
     run: ["description", "faults-injected", "folders", "forecast", "reference", "report", "text"],
+    audit: ["description", "folders", "text"],
     simulation: ["description", "faults-injected", "simulation/checkers"],
     "simulation/checkers": [],
     reference: ["description", "report", "text"],
@@ -70,6 +81,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
     work: []
   }),
   ...within("protocol", {
+    audit: ["archive", "bcp", "channels", "computation", "data", "learning", "messages", "ring", "sharing"],
     archive: ["sharing", "data", "bcp"],
     sharing: ["bcp", "join", "proofs"],
     join: ["data"],

@@ -42,6 +42,7 @@ export const tryParsed = ({ words, outcome }: ParsedCase) =>
       resume: note,
       simulate: note,
       check: (request) => Effect.as(note(request), ""),
+      audit: note,
       identity: (request) => Effect.as(note(request), ""),
       nkeys: (request) => Effect.as(note(request), ""),
       actor: note,

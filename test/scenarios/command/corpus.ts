@@ -74,6 +74,7 @@ const accepted: ReadonlyArray<ParsedCase> = [
     asked({ seeds: { to: 999_999_999_999_999 } })
   ),
   parsed(["simulate", "a.yaml", "--processes", "256"], asked({ processes: { value: 256 } })),
+  parsed(["audit", "a.yaml", "--rows", "8"], asked({ target: "a.yaml", rows: { value: 8 } })),
   parsed(["resume", "out/leaves"], asked("out/leaves")),
   parsed([...kgc, "--run", "r-1"], asked({ role: "kgc", run: "r-1" })),
   parsed(["actor", "cloud0", "--join", "--run", "r", "--threads", "2"], asked({ kind: "worker" })),
@@ -90,7 +91,8 @@ const accepted: ReadonlyArray<ParsedCase> = [
 ]
 
 const help = (command: string) => new RegExp(`; see bicameral ${command} --help$`)
-const choose = /choose one of run, resume, simulate, check, identity, nkeys, actor; see bicameral --help$/
+const choose =
+  /choose one of run, resume, simulate, check, audit, identity, nkeys, actor; see bicameral --help$/
 
 /** Wrong words, names and places. */
 const wrongWords: ReadonlyArray<ParsedCase> = [
@@ -101,6 +103,8 @@ const wrongWords: ReadonlyArray<ParsedCase> = [
   parsed(["--seed", "1", "run", "a.yaml"], refused(/"--seed" is no command/, choose)),
   parsed(["run"], refused(/run needs FILE/, help("run"))),
   parsed(["resume"], refused(/resume needs DIR/, help("resume"))),
+  parsed(["audit"], refused(/audit needs FILE\|DIR/, help("audit"))),
+  parsed(["audit", "a.yaml", "--modulus", "2047"], refused(/--modulus must be 512, 1024, 2048 or 3072/)),
   parsed(["run", ""], refused(/FILE is empty/, help("run"))),
   parsed(
     ["run", "my", "scenario.yaml"],
@@ -215,6 +219,22 @@ const scenarioFiles: ReadonlyArray<CommandCase> = [
   check("check of bytes", "{dir}/b.yaml", [/b\.yaml: is not a text in UTF-8/], {
     "b.yaml": new Uint8Array(64)
   }),
+  command(
+    "audit of a folder without a recording",
+    ["audit", "{dir}"],
+    refused(/there is no recording to audit in .*recording\.msgpack/, /give a scenario, or a folder/)
+  ),
+  command(
+    "audit of a folder, with the size of a trial",
+    ["audit", "{dir}", "--epochs", "1"],
+    refused(/--epochs is for a trial, and the trial of .* is over/)
+  ),
+  command("audit of nothing", ["audit", "{dir}/none.yaml"], refused(/none\.yaml: there is no such file/)),
+  command(
+    "audit into a folder with other files",
+    ["audit", scenario, "--out", "{dir}"],
+    refused(/the folder .* can't hold an audit: it holds /, /give a new or empty folder/)
+  ),
   command("run of a folder", ["run", "{dir}"], refused(/is a folder; give the path of a scenario file/)),
   command(
     "simulate of a folder",

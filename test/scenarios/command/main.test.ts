@@ -8,6 +8,7 @@ import { afterAll } from "vitest"
 import { stringify } from "yaml"
 import { checkScenario } from "../../../scenarios/command/check.ts"
 import {
+  type AuditRequest,
   type CheckRequest,
   commandLine,
   type IdentityRequest,
@@ -39,6 +40,7 @@ const recorder = () => {
 }
 
 type Asked =
+  | AuditRequest
   | RunRequest
   | CheckRequest
   | IdentityRequest
@@ -58,6 +60,7 @@ const given = (...words: ReadonlyArray<string>) =>
       resume: note,
       simulate: note,
       check: (request) => Effect.as(note(request), `checked ${request.file}`),
+      audit: note,
       identity: (request) => Effect.as(note(request), `identity of ${request.file}`),
       nkeys: (file) => Effect.as(note(file), `NKEYs of ${file}`),
       actor: note,
@@ -70,6 +73,28 @@ const given = (...words: ReadonlyArray<string>) =>
     )
     return { asked, printed, complained: complained.join("\n"), verdict: verdictOf(exit) }
   })
+
+describe("bicameral audit", () => {
+  it.effect("takes a scenario or a folder, and the size of the trial", () =>
+    Effect.gen(function* () {
+      const left = { out: Option.none(), modulus: Option.none(), rows: Option.none(), epochs: Option.none() }
+      expect((yield* given("audit", "a.yaml")).asked).toEqual([{ target: "a.yaml", ...left }])
+      const sized = ["--modulus", "1024", "--rows", "64", "--epochs", "1", "--out", "o"]
+      expect((yield* given("audit", ...sized, "kept")).asked).toEqual([
+        {
+          target: "kept",
+          out: Option.some("o"),
+          modulus: Option.some(1024),
+          rows: Option.some(64),
+          epochs: Option.some(1)
+        }
+      ])
+      const { asked, complained } = yield* given("audit", "a.yaml", "--modulus", "768")
+      expect(asked).toEqual([])
+      expect(complained).toContain("--modulus must be 512, 1024, 2048 or 3072")
+    })
+  )
+})
 
 describe("bicameral run", () => {
   it.effect("runs over NATS, in a folder and with a seed of the scenario, unless told otherwise", () =>
@@ -121,7 +146,7 @@ describe("bicameral run", () => {
       expect(verdict).toEqual({
         status: 1,
         lines: [
-          'bicameral: "ran" is no command; choose one of run, resume, simulate, check, identity, nkeys, actor; see bicameral --help'
+          'bicameral: "ran" is no command; choose one of run, resume, simulate, check, audit, identity, nkeys, actor; see bicameral --help'
         ]
       })
       expect(asked).toEqual([])

@@ -1,0 +1,220 @@
+/**
+ * What each party of a trial run holds of its own: from what it stored, and for users from their data. The audit knows all of
+ * it, as it runs the trial.
+ */
+import { Effect, Option, Redacted } from "effect"
+import { trainedFormat } from "../../actors/clouds/training/training.ts"
+import { type Agreement, actorsOf } from "../../actors/party/agreement.ts"
+import { type Identities, identityIn } from "../../actors/party/identities.ts"
+import { rootEntry, rootFrom } from "../../actors/party/root.ts"
+import { rowSalt } from "../../actors/users/rows.ts"
+import { tablesDigest } from "../../actors/users/tables-digest.ts"
+import { digestDeclared, digestUpload } from "../../actors/users/upload-digest.ts"
+import type { Held, HeldCells, HeldShare } from "../../protocol/audit/recording.ts"
+import { concatenate, wordBytes } from "../../protocol/bytes.ts"
+import { pickRows, readRows } from "../../protocol/data/cells.ts"
+import type { EncodedTable } from "../../protocol/data/encoding.ts"
+import { digestIds, type JointRows, joinRows } from "../../protocol/data/rows.ts"
+import {
+  Cloud0Secrets,
+  Cloud1Secrets,
+  PublishedOnWire,
+  UserSecrets
+} from "../../protocol/messages/enrolment.ts"
+import { Bytes, format } from "../../protocol/messages/message.ts"
+import { Ring } from "../../protocol/ring/ring.ts"
+import { Schema } from "../../protocol/schema.ts"
+import { splitWords } from "../../protocol/sharing/split.ts"
+import type { Recorder } from "./recorder.ts"
+
+const Root = format("root", Schema.Struct({ secret: Bytes }))
+
+const RunKeys = format(
+  "keys of the run",
+  Schema.Struct({
+    published: PublishedOnWire,
+    secrets: Schema.ReadonlyMap({ key: Schema.String, value: Bytes })
+  })
+)
+
+/** A trial, when it has ended. */
+export interface Ended {
+  readonly agreement: Agreement
+  readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+  readonly identities: Identities
+  readonly recorder: Recorder
+}
+
+type Secrets = Map<string, Uint8Array>
+
+/** The root of a party; nothing where it did not get as far as to draw one. */
+const rootOf = ({ recorder }: Ended, party: string) =>
+  Effect.gen(function* () {
+    const stored = recorder.stored(party, rootEntry)
+    if (stored === undefined) return Option.none()
+    const { secret } = yield* Root.decode(stored)
+    return Option.some({ secret, root: rootFrom(secret) })
+  })
+
+/** The rows of the joint table, by the salt of the run; of a run that ended before there was one, by none. */
+const joined = (ended: Ended) =>
+  Effect.gen(function* () {
+    const { agreement, tables } = ended
+    const first = yield* rootOf(ended, agreement.users[0]!.actor)
+    const salt = Option.match(first, {
+      onNone: () => new Uint8Array(16),
+      onSome: ({ root }) => rowSalt(agreement, root)
+    })
+    const digests = tables.map((held) => held.map(({ ids }) => digestIds(salt, ids)))
+    const joint = joinRows(
+      tables.flatMap((held, user) =>
+        held.map(({ heldOut = false }, i) => ({ digests: digests[user]![i]!, heldOut }))
+      ),
+      agreement.heldOut
+    )
+    return { salt, digests, joint }
+  })
+
+/** By party, what it holds; and the number of training rows. */
+export const heldIn = (ended: Ended) =>
+  Effect.gen(function* () {
+    const { agreement, tables, identities } = ended
+    const rows = yield* joined(ended)
+    const secrets = yield* secretsOfRun(ended, rows.salt)
+    const ring = yield* Effect.promise(() => Ring.load())
+    const held = new Map<string, Held>()
+    for (const party of ["director", ...actorsOf(agreement)]) {
+      const own = secrets.get(party) ?? new Map<string, Uint8Array>()
+      own.set("identity", Redacted.value(identityIn(identities, party).channel.privateKey))
+      const user = agreement.users.findIndex(({ actor }) => actor === party)
+      const cells =
+        user < 0
+          ? []
+          : cellsOf(ring, tables[user]!, rows.digests[user]!, rows.joint, agreement.security.fractionalBits)
+      const shares = user < 0 ? yield* trainedShare(ended, party) : uploaded(cells, own.get("share"))
+      held.set(party, { secrets: own, cells, shares })
+    }
+    return { held, rows: rows.joint.training }
+  })
+
+/** The secrets of all parties, from what they stored. */
+const secretsOfRun = (ended: Ended, salt: Uint8Array) =>
+  Effect.gen(function* () {
+    const { agreement, tables } = ended
+    const secrets = new Map<string, Secrets>()
+    const of = (party: string): Secrets => {
+      const own = secrets.get(party) ?? new Map<string, Uint8Array>()
+      secrets.set(party, own)
+      return own
+    }
+    const declared = yield* Effect.forEach(tables, (held) =>
+      digestDeclared({
+        blocks: held.map(({ ids, columns, heldOut = false }) => ({
+          digests: digestIds(salt, ids),
+          columns: [...columns],
+          heldOut
+        }))
+      })
+    )
+    for (const party of actorsOf(agreement)) {
+      const own = yield* rootOf(ended, party)
+      if (Option.isNone(own)) continue
+      const { secret, root } = own.value
+      of(party).set("root", secret)
+      const user = agreement.users.findIndex(({ actor }) => actor === party)
+      if (user >= 0) {
+        const covered = digestUpload(yield* tablesDigest(tables[user]!), declared)
+        of(party).set("salt", salt)
+        of(party).set("share", root("share", covered))
+        of(party).set("randomizers", root("randomizers", covered))
+      } else if (party === "kgc") {
+        for (const purpose of ["dealer0", "dealer1", "order"] as const) of(party).set(purpose, root(purpose))
+      } else of(party).set("weights", root("weights"))
+    }
+    yield* addRunKeys(ended, of)
+    return secrets
+  })
+
+/** What the KGC drew, at the KGC and at those to whom it handed it out. */
+const addRunKeys = ({ agreement, recorder }: Ended, of: (party: string) => Secrets) =>
+  Effect.gen(function* () {
+    const stored = recorder.stored("kgc", "keys")
+    if (stored === undefined) return
+    const handedOut = (yield* RunKeys.decode(stored)).secrets
+    for (const { actor } of agreement.users) {
+      const { secretKey } = yield* UserSecrets.decode(handedOut.get(actor)!)
+      of(actor).set("secretKey", secretKey)
+      of("kgc").set(`secretKey of ${actor}`, secretKey)
+    }
+    const cloud0 = yield* Cloud0Secrets.decode(handedOut.get("cloud0")!)
+    for (const [name, bytes] of [["p", cloud0.p] as const, ["q", cloud0.q] as const]) {
+      of("cloud0").set(name, bytes)
+      of("kgc").set(name, bytes)
+    }
+    of("cloud0").set("prgKey", cloud0.prgKey)
+    of("cloud1").set("prgKey", (yield* Cloud1Secrets.decode(handedOut.get("cloud1")!)).prgKey)
+  })
+
+/** A user's cells as they are placed in the joint table, those to train on first. */
+const cellsOf = (
+  ring: Ring,
+  tables: ReadonlyArray<EncodedTable>,
+  digests: ReadonlyArray<Uint8Array>,
+  joint: JointRows,
+  fractionalBits: number
+): ReadonlyArray<HeldCells> => {
+  const placed = tables.map(({ ids, columns, cells }, i) => {
+    const rows = joint.indices(digests[i]!)
+    const order = Uint32Array.from(rows.keys()).sort((a, b) => rows[a]! - rows[b]!)
+    return (heldOut: boolean): HeldCells => {
+      const kept = order.filter((place) => rows[place]! >= joint.training === heldOut)
+      const values = readRows(pickRows(cells, kept))
+      const mark = ring.mark()
+      const matrix = ring.matrix(1, values.length)
+      ring.encode(matrix, values, fractionalBits)
+      const words = ring.words(matrix).slice()
+      ring.release(mark)
+      return {
+        ids: Array.from(kept, (place) => ids[place]!),
+        columns: [...columns],
+        rows: heldOut ? [] : Array.from(kept, (place) => rows[place]!),
+        heldOut,
+        words
+      }
+    }
+  })
+  return [false, true].flatMap((heldOut) =>
+    placed.map((some) => some(heldOut)).filter(({ words }) => words.length > 0)
+  )
+}
+
+/** m_i0 and m_i1 of a user, by the seed of its shares. */
+const uploaded = (
+  cells: ReadonlyArray<HeldCells>,
+  seed: Uint8Array | undefined
+): ReadonlyArray<HeldShare> => {
+  if (seed === undefined) return []
+  const words = concatenate(
+    cells
+      .filter(({ heldOut }) => !heldOut)
+      .map(({ words }) => new Uint8Array(words.buffer, words.byteOffset, words.byteLength))
+  )
+  const { share0, share1 } = splitWords(words, seed)
+  return [
+    { what: "upload0", words: wordsOf(share0) },
+    { what: "upload1", words: wordsOf(share1) }
+  ]
+}
+
+const wordsOf = (bytes: Uint8Array): BigUint64Array =>
+  new BigUint64Array(bytes.slice().buffer, 0, bytes.length / wordBytes)
+
+/** A cloud's share of the trained weights. */
+const trainedShare = ({ recorder }: Ended, party: string) =>
+  Effect.gen(function* () {
+    const stored = recorder.stored(party, "trained")
+    if (stored === undefined) return []
+    const { words } = yield* trainedFormat.decode(stored)
+    const share: HeldShare = { what: "weights", words: wordsOf(words) }
+    return [share]
+  })

@@ -1,0 +1,87 @@
+/**
+ * `bicameral audit`: runs a trial of a scenario, or takes the recording of one that was kept, and prints who saw what and all
+ * that anybody could learn beyond the claims of SECURITY.md.
+ */
+
+import { availableParallelism } from "node:os"
+import { FileSystem } from "@effect/platform"
+import { Console, Data, Effect, Option } from "effect"
+import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
+import { auditViews } from "../../protocol/audit/audit.ts"
+import { auditPads } from "../../protocol/audit/audit-pads.ts"
+import { claimFolder, type KeptTrial, keepAudit, keptTrial } from "../audit/kept.ts"
+import { type AuditReport, auditJson, auditText } from "../audit/page.ts"
+import { defaultSize, prepareTrial } from "../audit/prepare.ts"
+import { runTrial } from "../audit/trial.ts"
+import type { AuditRequest } from "./commands.ts"
+
+/** Somebody could learn more than the claims say, or something was not sealed as it must be. */
+export class AuditFailed extends Data.TaggedError("AuditFailed")<{ readonly findings: number }> {
+  readonly retryable = false
+  readonly exitStatus = 3
+  override get message(): string {
+    return `the audit found ${this.findings === 1 ? "something" : `${this.findings} things`} beyond what SECURITY.md claims; if nothing of the program was changed, please report it as SECURITY.md says`
+  }
+}
+
+/** The trial did not come to its end, so its audit says little. */
+export class TrialFailed extends Data.TaggedError("TrialFailed")<{ readonly reason: string }> {
+  readonly retryable = false
+  override get message(): string {
+    return `the trial ended before its time, so not everything was audited: ${this.reason}`
+  }
+}
+
+/** How large a trial is can't be changed once it is over. */
+export class TrialIsOver extends Data.TaggedError("TrialIsOver")<{
+  readonly folder: string
+  readonly option: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.option} is for a trial, and the trial of ${this.folder} is over; leave it out, or give the scenario`
+  }
+}
+
+const refuseSizes = ({ target: folder, modulus, rows, epochs }: AuditRequest) =>
+  Effect.forEach(
+    [["--modulus", modulus] as const, ["--rows", rows] as const, ["--epochs", epochs] as const],
+    ([option, value]) => (Option.isSome(value) ? new TrialIsOver({ folder, option }) : Effect.void),
+    { discard: true }
+  )
+
+/** Runs a trial of a scenario. */
+const tried = ({ target, modulus, rows, epochs }: AuditRequest) =>
+  Effect.gen(function* () {
+    const { input, about } = yield* prepareTrial(target, {
+      modulusBits: Option.getOrElse(modulus, () => defaultSize.modulusBits),
+      rows: Option.getOrElse(rows, () => defaultSize.rows),
+      epochs: Option.getOrElse(epochs, () => defaultSize.epochs)
+    })
+    const trial = yield* Effect.provide(runTrial(input), bcpPool(availableParallelism()))
+    const kept: KeptTrial = { ...trial, about }
+    return kept
+  })
+
+/** Audits a scenario, or a folder that an audit was kept in. */
+export const auditAndReport = (request: AuditRequest) =>
+  Effect.gen(function* () {
+    const { target, out } = request
+    const files = yield* FileSystem.FileSystem
+    const isFolder = yield* files.stat(target).pipe(
+      Effect.map(({ type }) => type === "Directory"),
+      Effect.orElseSucceed(() => false)
+    )
+    if (isFolder) yield* refuseSizes(request)
+    if (Option.isSome(out)) yield* claimFolder(out.value)
+    const trial = isFolder ? yield* keptTrial(target) : yield* tried(request)
+    const { recording, error, about } = trial
+    const { views, findings } = auditViews(recording)
+    const ofPads = yield* auditPads(recording)
+    const report: AuditReport = { views, findings: [...findings, ...ofPads], about, error }
+    const text = auditText(report)
+    yield* Console.log(text)
+    if (Option.isSome(out)) yield* keepAudit(out.value, trial, text, auditJson(report))
+    if (report.findings.length > 0) return yield* new AuditFailed({ findings: report.findings.length })
+    if (error !== undefined) return yield* new TrialFailed({ reason: error })
+  })

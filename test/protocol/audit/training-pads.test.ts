@@ -1,0 +1,41 @@
+import { Effect } from "effect"
+import { describe, expect, it } from "vitest"
+import { auditPads } from "../../../protocol/audit/audit-pads.ts"
+import { type TrainingSettings, trainingPlan } from "../../../protocol/learning/plan.ts"
+import { networkOf } from "../learning/example.ts"
+import { type TrialOptions, trialOf } from "./trial.ts"
+
+const planOf = (
+  widths: ReadonlyArray<number>,
+  output: "relu" | "identity",
+  changes: Partial<TrainingSettings> = {}
+) =>
+  trainingPlan({
+    network: networkOf(widths, output),
+    rows: 23,
+    batch: 11,
+    epochs: 2,
+    learningRate: 0.25,
+    fractionalBits: 20,
+    ...changes
+  })
+
+const audited = async (options: TrialOptions) => Effect.runPromise(auditPads(await trialOf(options)))
+
+describe("the pads of the training", () => {
+  it("cover every byte once, whatever the output", async () => {
+    expect(await audited({ plan: planOf([4, 3], "identity") })).toEqual([])
+    expect(await audited({ plan: planOf([4, 7, 6, 3], "relu") })).toEqual([])
+    expect(await audited({ plan: planOf([4, 7, 3], "identity") })).toEqual([])
+  })
+  it("cover every byte once in lanes", async () => {
+    expect(await audited({ plan: planOf([4, 7, 3], "relu"), lanes: 3 })).toEqual([])
+  })
+  it("cover the same again in another session", async () => {
+    const sessions = [
+      { after: 0, until: 3 },
+      { after: 2, until: 4 }
+    ]
+    expect(await audited({ plan: planOf([4, 7, 3], "relu"), sessions })).toEqual([])
+  })
+})
