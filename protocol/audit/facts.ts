@@ -123,12 +123,22 @@ const addWords = (facts: Facts, fact: number, words: BigUint64Array): void => {
       if (tells[word]) take(word, 1)
       if (tells[word] && tells[word + 1] && words[word] !== words[word + 1]) take(word, 2)
     }
-    for (let first = 0; first + runWords <= words.length; first += runWords / 2)
-      if (changesIn(words, first) >= leastChanges) take(first, runWords)
+    for (const first of runStarts(words)) if (changesIn(words, first) >= leastChanges) take(first, runWords)
   }
 }
 
 const runWords = 32
+
+/** Runs begin at a word that is not nought: data are full of noughts, at each of which all runs would be compared. */
+const runStarts = (words: BigUint64Array): ReadonlyArray<number> => {
+  const starts: Array<number> = []
+  for (let at = 0; at + runWords <= words.length; at++) {
+    if (words[at] === 0n || at < (starts.at(-1) ?? -runWords) + runWords / 2) continue
+    starts.push(at)
+  }
+  return starts
+}
+
 const leastChanges = 8
 
 const changesIn = (words: BigUint64Array, first: number): number => {
