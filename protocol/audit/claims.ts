@@ -10,11 +10,13 @@ export const factKinds = {
   ids: "row ids",
   digests: "digests of row ids",
   salt: "the salt of the row ids",
+  join: "the secret to which it raises row ids",
   share0: "cloud 0's shares of cells",
   share1: "cloud 1's shares of cells",
   seed: "the seed of the shares",
   randomizers: "the key of the ciphertexts' randomness",
   secretKey: "the secret key",
+  keyShare: "the share of the joint key",
   factors: "the master key",
   k0: "cloud 0's PRG key k_0",
   k1: "cloud 1's PRG key k_1",
@@ -31,7 +33,7 @@ export type FactKind = keyof typeof factKinds
 export type PartyKind = "kgc" | "cloud0" | "cloud1" | "user" | "director" | "broker"
 
 /** Where a permission holds, if not in every run. */
-export type Condition = "hybrid upload" | "hybrid output" | "tests on pooled rows"
+export type Condition = "hybrid upload" | "hybrid output" | "salted join" | "tests on pooled rows"
 
 /** What a party may know: of itself, of every user, or of the run, which all have in common. */
 export interface Permission {
@@ -50,7 +52,7 @@ export const mayKnow: Readonly<Record<PartyKind, ReadonlyArray<Permission>>> = {
   kgc: [
     itself,
     { kinds: ["factors", "k0", "k1", "corrections"], of: "run" },
-    { kinds: ["secretKey"], of: "users" }
+    { kinds: ["secretKey", "keyShare"], of: "users" }
   ],
   cloud0: [
     itself,
@@ -66,13 +68,17 @@ export const mayKnow: Readonly<Record<PartyKind, ReadonlyArray<Permission>>> = {
   user: [
     itself,
     {
-      kinds: ["cells", "heldOut", "ids", "share0", "share1", "seed", "randomizers", "secretKey"],
+      kinds: [
+        ...(["cells", "heldOut", "ids", "join"] as const),
+        ...(["share0", "share1", "seed", "randomizers", "secretKey", "keyShare"] as const)
+      ],
       of: "itself"
     },
     { kinds: ["salt", "weights"], of: "run" },
     { kinds: ["weights0", "weights1"], of: "run", where: "hybrid output" },
     // Whoever has the salt tries ids that it can guess.
-    { kinds: ["digests", "ids"], of: "users" },
+    { kinds: ["digests"], of: "users" },
+    { kinds: ["ids"], of: "users", where: "salted join" },
     { kinds: ["heldOut"], of: "users", where: "tests on pooled rows" }
   ],
   director: [itself],

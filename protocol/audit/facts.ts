@@ -6,6 +6,7 @@
 import { wordBytes } from "../bytes.ts"
 import { featureCount } from "../data/encoding.ts"
 import { digestIds } from "../data/rows.ts"
+import { digestIdsUnder } from "../join/points.ts"
 import { Deal } from "../messages/training.ts"
 import { type FactKind, factKinds } from "./claims.ts"
 import { markOfText } from "./material.ts"
@@ -51,6 +52,8 @@ const secretFacts: ReadonlyMap<string, FactKind> = new Map([
   ["identity", "identity"],
   ["root", "root"],
   ["secretKey", "secretKey"],
+  ["keyShare", "keyShare"],
+  ["join", "join"],
   ["share", "seed"],
   ["randomizers", "randomizers"],
   ["weights", "initial"]
@@ -89,12 +92,12 @@ const partBytes = 16
 
 const addSecrets = (facts: Facts, party: string, { secrets }: Held): void => {
   for (const [name, bytes] of secrets) {
-    const ofUser = /^secretKey of (user\d+)$/.exec(name)?.[1]
+    const [, ofUsers, ofUser] = /^(secretKey|keyShare) of (user\d+)$/.exec(name) ?? []
     const own = secretFacts.get(name)
     const ofRun = runSecrets.get(name)
     const fact =
       ofUser !== undefined
-        ? facts.number("secretKey", ofUser)
+        ? facts.number(secretFacts.get(ofUsers!)!, ofUser)
         : own !== undefined
           ? facts.number(own, party)
           : ofRun !== undefined
@@ -123,12 +126,22 @@ const addWords = (facts: Facts, fact: number, words: BigUint64Array): void => {
       if (tells[word]) take(word, 1)
       if (tells[word] && tells[word + 1] && words[word] !== words[word + 1]) take(word, 2)
     }
-    for (let first = 0; first + runWords <= words.length; first += runWords / 2)
-      if (changesIn(words, first) >= leastChanges) take(first, runWords)
+    for (const first of runStarts(words)) if (changesIn(words, first) >= leastChanges) take(first, runWords)
   }
 }
 
 const runWords = 32
+
+/** Runs begin at a word that is not nought: data are full of noughts, at each of which all runs would be compared. */
+const runStarts = (words: BigUint64Array): ReadonlyArray<number> => {
+  const starts: Array<number> = []
+  for (let at = 0; at + runWords <= words.length; at++) {
+    if (words[at] === 0n || at < (starts.at(-1) ?? -runWords) + runWords / 2) continue
+    starts.push(at)
+  }
+  return starts
+}
+
 const leastChanges = 8
 
 const changesIn = (words: BigUint64Array, first: number): number => {
@@ -147,19 +160,28 @@ const isTelling = (word: bigint): boolean => {
 const swapped = (bytes: Uint8Array): Uint8Array => new Uint8Array(Buffer.from(bytes).swap64())
 
 const addCells = (facts: Facts, party: string, { cells }: Held, recording: Recording): void => {
-  const salt = saltOf(recording)
+  const digestsOf = digestsIn(recording)
   for (const { heldOut, ids, words } of cells) {
     addWords(facts, facts.number(heldOut ? "heldOut" : "cells", party), words)
     addIds(facts, party, ids)
-    if (salt === undefined) continue
-    const digests = digestIds(salt, ids)
+    if (digestsOf === undefined) continue
+    const digests = digestsOf(ids)
     for (let at = 0; at < digests.length; at += partBytes)
       facts.needles.add(facts.number("digests", party), digests.slice(at, at + partBytes))
   }
 }
 
-const saltOf = ({ held }: Recording): Uint8Array | undefined =>
-  [...held.values()].map(({ secrets }) => secrets.get("salt")).find((salt) => salt !== undefined)
+/** The digests of ids in a run; nothing where it ended before its users had what they are under. */
+const digestsIn = ({ agreement, held }: Recording) => {
+  const own = (name: string) =>
+    agreement.users.flatMap(({ actor }) => held.get(actor)?.secrets.get(name) ?? [])
+  const [salt] = own("salt")
+  if (salt !== undefined) return (ids: ReadonlyArray<string>) => digestIds(salt, ids)
+  const secrets = own("join")
+  return secrets.length === agreement.users.length
+    ? (ids: ReadonlyArray<string>) => digestIdsUnder(secrets, ids)
+    : undefined
+}
 
 /** Ids, wherever their bytes are, and short ones where they stand alone. */
 const addIds = (facts: Facts, party: string, ids: ReadonlyArray<string>): void => {

@@ -122,12 +122,24 @@ const wordsOfReals = (reals: Iterable<number>, fractionalBits: number): Uint8Arr
   return new Uint8Array(words.buffer)
 }
 
-/** Bytes as real numbers, of both orders. */
+/** Cells and weights as real numbers are between these, or nought; of random bytes few are. */
+const [leastReal, mostReal] = [2 ** -30, 2 ** 30]
+
+const areReals = (numbers: Float64Array): boolean => {
+  let fitting = 0
+  for (const each of numbers) {
+    const size = Math.abs(each)
+    if (size === 0 || (size >= leastReal && size <= mostReal)) fitting++
+  }
+  return fitting > numbers.length / 2
+}
+
+/** Bytes as real numbers, of each order in which they are some. */
 const realsIn = (bytes: Uint8Array): ReadonlyArray<Float64Array> => {
   if (bytes.length === 0 || bytes.length % wordBytes !== 0) return []
   const copy = Buffer.from(bytes)
   const little = new Float64Array(new Uint8Array(copy).buffer)
-  return [little, new Float64Array(new Uint8Array(copy.swap64()).buffer)]
+  return [little, new Float64Array(new Uint8Array(copy.swap64()).buffer)].filter(areReals)
 }
 
 /** The party of a process. */

@@ -23,6 +23,9 @@ import type { Recording } from "./recording.ts"
 /** The name of the joint key, next to the users' names. */
 export const jointKey = "joint"
 
+/** So many of a byte string's numbers tell whether they are ciphertexts. */
+const sampled = 4
+
 /** What one ciphertext holds under a key. */
 export interface Opened {
   readonly A: bigint
@@ -36,7 +39,7 @@ export class Openings {
   readonly #publicKeys: ReadonlyMap<string, bigint>
   readonly #secretKeys: ReadonlyMap<string, bigint>
   readonly #known = new WeakMap<Uint8Array, Map<string, ReadonlyArray<Opened>>>()
-  readonly #powers = new Map<string, bigint>()
+  readonly #powers = new Map<string, string>()
 
   private constructor(
     parameters: Parameters,
@@ -90,9 +93,17 @@ export class Openings {
     this.#known.set(bytes, byKey)
     const before = byKey.get(key)
     if (before !== undefined) return before
-    const opened = decodeCiphertexts(this.#parameters, bytes).flatMap((each) => this.#open(key, each))
+    const ciphertexts = decodeCiphertexts(this.#parameters, bytes)
+    const opened = this.#areCiphertexts(ciphertexts)
+      ? ciphertexts.flatMap((each) => this.#open(key, each))
+      : []
     byKey.set(key, opened)
     return opened
+  }
+
+  /** Whether bytes are what they would be read as: of random numbers not one in four is a square, as all of these are. */
+  #areCiphertexts(ciphertexts: ReadonlyArray<Ciphertext>): boolean {
+    return ciphertexts.slice(0, sampled).every((each) => this.#open(jointKey, each).length > 0)
   }
 
   #open(key: string, ciphertext: Ciphertext): ReadonlyArray<Opened> {
@@ -111,30 +122,35 @@ export class Openings {
   }
 
   /** The elements that byte strings hold: partial decryptions are among them. */
-  elementsIn(strings: Iterable<Uint8Array>): ReadonlySet<bigint> {
+  elementsIn(strings: Iterable<Uint8Array>): ReadonlySet<string> {
     const width = elementBytes(this.#parameters)
-    const found = new Set<bigint>()
+    const found = new Set<string>()
     for (const bytes of strings)
-      if (bytes.length > 0 && bytes.length % width === 0)
-        for (let at = 0; at < bytes.length; at += width) found.add(fromBytes(bytes.subarray(at, at + width)))
+      if (bytes.length % width === 0)
+        for (let at = 0; at < bytes.length; at += width) found.add(nameOf(bytes.subarray(at, at + width)))
     return found
   }
 
   /** Whether a first component raised to the keys of all these users, A^{sk_j}, is among the elements. */
-  isRaisedIn(elements: ReadonlySet<bigint>, A: bigint, users: Iterable<string>): boolean {
+  isRaisedIn(elements: ReadonlySet<string>, A: bigint, users: Iterable<string>): boolean {
     for (const user of users) if (!elements.has(this.#raised(A, user))) return false
     return true
   }
 
-  #raised(A: bigint, user: string): bigint {
+  #raised(A: bigint, user: string): string {
     const name = `${user} ${A}`
     const known = this.#powers.get(name)
     if (known !== undefined) return known
     const power = modPow(A, this.#secretKeys.get(user) ?? 0n, this.#parameters.N2)
-    this.#powers.set(name, power)
-    return power
+    const found = nameOf(toBytes(power, elementBytes(this.#parameters)))
+    this.#powers.set(name, found)
+    return found
   }
 }
+
+/** An element for sets. */
+const nameOf = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1")
 
 const wordsIn = (message: bigint, bits: number, slotBits: number): ReadonlyArray<Uint8Array> => {
   try {

@@ -69,10 +69,10 @@ export interface HeldShare {
 /** What a party holds of its own, whether or not it still has it at the end. */
 export interface Held {
   /**
-   * Keys and secrets by name. Of every party `identity` (X25519) and `root`; of a user `secretKey` (sk_i), `salt`, `share`
+   * Keys and secrets by name. Of every party `identity` (X25519) and `root`; of a user `secretKey` (sk_i), `keyShare` (with a threshold), `salt` or `join` (its secret of a private join), `share`
    * (the seed of its pad) and `randomizers`; of C0 `p`, `q`, `prgKey` (k_0) and `weights` (the key of its initial weights);
    * of C1 `prgKey` (k_1) and `weights`; of the KGC `p`, `q`, `dealer0` (k_0), `dealer1` (k_1), `order`, and
-   * `secretKey of user1` for each user. Integers are big-endian.
+   * `secretKey of user1` and `keyShare of user1` for each user. Integers are big-endian.
    */
   readonly secrets: ReadonlyMap<string, Uint8Array>
   /** In the order of the user's upload; held-out cells last. */

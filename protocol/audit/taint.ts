@@ -5,6 +5,7 @@
  */
 import { Either } from "effect"
 import { wordBytes } from "../bytes.ts"
+import { nameOf } from "../channels/frames.ts"
 import { decodeEnvelope } from "../messages/envelope.ts"
 import { isGroup, parseSubject } from "../messages/subjects.ts"
 import { openShare, shareOverheadBytes } from "../sharing/hybrid-output.ts"
@@ -189,13 +190,20 @@ class Knowledge {
     if (words.length < keysBytes) return
     for (const cloud of [0, 1] as const) {
       const key = words.subarray((cloud * keysBytes) / 2, ((cloud + 1) * keysBytes) / 2)
-      for (const { strings } of this.#materials)
-        for (const sealed of strings) {
-          if (sealed.length !== modelBytes(plan) + shareOverheadBytes) continue
-          const share = openShare({ run, cloud }, key, sealed)
-          if (Either.isRight(share)) this.#search(share.right, `${where}, which opens a share of the model`)
-        }
+      for (const sealed of this.#sealedShares(modelBytes(plan) + shareOverheadBytes)) {
+        // The same share comes to each user.
+        const name = `share ${cloud} ${nameOf(sealed.subarray(-keysBytes))}`
+        const share = this.#done.has(name) ? undefined : openShare({ run, cloud }, key, sealed)
+        if (share === undefined || Either.isLeft(share)) continue
+        this.#done.add(name)
+        this.#search(share.right, `${where}, which opens a share of the model`)
+      }
     }
+  }
+
+  *#sealedShares(bytes: number): Iterable<Uint8Array> {
+    for (const { strings } of this.#materials)
+      for (const each of strings) if (each.length === bytes) yield each
   }
 
   /** Takes the masks of a cloud, whose key is known, off its part of the round that opens the data. */

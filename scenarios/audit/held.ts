@@ -6,8 +6,10 @@ import { Effect, Option, Redacted } from "effect"
 import { trainedFormat } from "../../actors/clouds/training/training.ts"
 import { type Agreement, actorsOf } from "../../actors/party/agreement.ts"
 import { type Identities, identityIn } from "../../actors/party/identities.ts"
-import { rootEntry, rootFrom } from "../../actors/party/root.ts"
-import { rowSalt } from "../../actors/users/rows.ts"
+import { type Root as RootOf, rootEntry, rootFrom } from "../../actors/party/root.ts"
+import { declaredOf, digestsKnowing } from "../../actors/users/join.ts"
+import { userJoinSecret } from "../../actors/users/private-join.ts"
+import { rowSalt } from "../../actors/users/salted-join.ts"
 import { tablesDigest } from "../../actors/users/tables-digest.ts"
 import { digestDeclared, digestUpload } from "../../actors/users/upload-digest.ts"
 import type { Held, HeldCells, HeldShare } from "../../protocol/audit/recording.ts"
@@ -56,23 +58,30 @@ const rootOf = ({ recorder }: Ended, party: string) =>
     return Option.some({ secret, root: rootFrom(secret) })
   })
 
-/** The rows of the joint table, by the salt of the run; of a run that ended before there was one, by none. */
+/**
+ * The rows of the joint table, by the digests of the run; of a run that ended before there were any, by those under
+ * no salt.
+ */
 const joined = (ended: Ended) =>
   Effect.gen(function* () {
     const { agreement, tables } = ended
-    const first = yield* rootOf(ended, agreement.users[0]!.actor)
-    const salt = Option.match(first, {
-      onNone: () => new Uint8Array(16),
-      onSome: ({ root }) => rowSalt(agreement, root)
-    })
-    const digests = tables.map((held) => held.map(({ ids }) => digestIds(salt, ids)))
+    const roots = new Map<string, RootOf>()
+    for (const { actor } of agreement.users) {
+      const own = yield* rootOf(ended, actor)
+      if (Option.isSome(own)) roots.set(actor, own.value.root)
+    }
+    const digestsOf =
+      roots.size === agreement.users.length
+        ? digestsKnowing(agreement, (user) => roots.get(user)!)
+        : (ids: ReadonlyArray<string>) => digestIds(new Uint8Array(16), ids)
+    const digests = tables.map((held) => held.map(({ ids }) => digestsOf(ids)))
     const joint = joinRows(
       tables.flatMap((held, user) =>
         held.map(({ heldOut = false }, i) => ({ digests: digests[user]![i]!, heldOut }))
       ),
       agreement.heldOut
     )
-    return { salt, digests, joint }
+    return { digests, joint }
   })
 
 /** By party, what it holds; and the number of training rows. */
@@ -80,7 +89,7 @@ export const heldIn = (ended: Ended) =>
   Effect.gen(function* () {
     const { agreement, tables, identities } = ended
     const rows = yield* joined(ended)
-    const secrets = yield* secretsOfRun(ended, rows.salt)
+    const secrets = yield* secretsOfRun(ended, rows.digests)
     const ring = yield* Effect.promise(() => Ring.load())
     const held = new Map<string, Held>()
     for (const party of ["director", ...actorsOf(agreement)]) {
@@ -98,7 +107,7 @@ export const heldIn = (ended: Ended) =>
   })
 
 /** The secrets of all parties, from what they stored. */
-const secretsOfRun = (ended: Ended, salt: Uint8Array) =>
+const secretsOfRun = (ended: Ended, digests: ReadonlyArray<ReadonlyArray<Uint8Array>>) =>
   Effect.gen(function* () {
     const { agreement, tables } = ended
     const secrets = new Map<string, Secrets>()
@@ -107,15 +116,10 @@ const secretsOfRun = (ended: Ended, salt: Uint8Array) =>
       secrets.set(party, own)
       return own
     }
-    const declared = yield* Effect.forEach(tables, (held) =>
-      digestDeclared({
-        blocks: held.map(({ ids, columns, heldOut = false }) => ({
-          digests: digestIds(salt, ids),
-          columns: [...columns],
-          heldOut
-        }))
-      })
+    const declared = yield* Effect.forEach(tables, (held, user) =>
+      digestDeclared(declaredOf(agreement, held, digests[user]!))
     )
+    const first = yield* rootOf(ended, agreement.users[0]!.actor)
     for (const party of actorsOf(agreement)) {
       const own = yield* rootOf(ended, party)
       if (Option.isNone(own)) continue
@@ -124,7 +128,8 @@ const secretsOfRun = (ended: Ended, salt: Uint8Array) =>
       const user = agreement.users.findIndex(({ actor }) => actor === party)
       if (user >= 0) {
         const covered = digestUpload(yield* tablesDigest(tables[user]!), declared)
-        of(party).set("salt", salt)
+        if (agreement.join === "private") of(party).set("join", userJoinSecret(agreement, root, party))
+        else if (Option.isSome(first)) of(party).set("salt", rowSalt(agreement, first.value.root))
         of(party).set("share", root("share", covered))
         of(party).set("randomizers", root("randomizers", covered))
       } else if (party === "kgc") {
@@ -142,9 +147,10 @@ const addRunKeys = ({ agreement, recorder }: Ended, of: (party: string) => Secre
     if (stored === undefined) return
     const handedOut = (yield* RunKeys.decode(stored)).secrets
     for (const { actor } of agreement.users) {
-      const { secretKey } = yield* UserSecrets.decode(handedOut.get(actor)!)
-      of(actor).set("secretKey", secretKey)
-      of("kgc").set(`secretKey of ${actor}`, secretKey)
+      for (const [name, bytes] of Object.entries(yield* UserSecrets.decode(handedOut.get(actor)!))) {
+        of(actor).set(name, bytes)
+        of("kgc").set(`${name} of ${actor}`, bytes)
+      }
     }
     const cloud0 = yield* Cloud0Secrets.decode(handedOut.get("cloud0")!)
     for (const [name, bytes] of [["p", cloud0.p] as const, ["q", cloud0.q] as const]) {

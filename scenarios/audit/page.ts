@@ -39,7 +39,7 @@ const trialText = ({ modulusBits, rows, epochs, batch, withoutSeed }: TrialAbout
     `a trial with ${cutText(rows, "row")}, ${cutText(epochs, "epoch")}`,
     ...(batch.to === batch.of ? [] : [`batches of ${batch.to} in place of ${batch.of}`]),
     `a modulus of ${modulusBits} bits`,
-    ...(withoutSeed ? ["and without its seed, with which nothing is private"] : [])
+    ...(withoutSeed ? ["without the seed, with which nothing is private"] : [])
   ].join(", ")
 
 const cutText = ({ of, to }: Cut, what: string): string =>
@@ -52,7 +52,7 @@ const viewText = ({ coalition, saw }: View): string => {
   const messages = saw.reduce((sum, each) => sum + each.messages, 0)
   const bytes = saw.reduce((sum, each) => sum + each.bytes, 0)
   const named = saw.slice(0, mostNamed).map(sightText)
-  const more = saw.length > mostNamed ? [`${saw.length - mostNamed} more kinds`] : []
+  const more = saw.length > mostNamed ? [counted(saw.length - mostNamed, "more kind")] : []
   const what = [...named, ...more].join(", ")
   return `  ${coalition}: ${counted(messages, "message")}, ${size(bytes)}${what === "" ? "" : `: ${what}`}`
 }

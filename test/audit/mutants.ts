@@ -239,14 +239,11 @@ vi.mock("../../actors/users/upload.ts", async (load) => {
 vi.mock("../../actors/users/rows.ts", async (load) => {
   const real = await load<typeof import("../../actors/users/rows.ts")>()
   const { Party } = await import("../../runtime/messaging/contract.ts")
-  const agreeOnRows: typeof real.agreeOnRows = (agreement, tables, salt, declarations) =>
-    Effect.tap(real.agreeOnRows(agreement, tables, salt, declarations), () =>
+  const agreeOnRows: typeof real.agreeOnRows = (agreement, tables, join, declarations) =>
+    Effect.tap(real.agreeOnRows(agreement, tables, join, declarations), () =>
       Effect.gen(function* () {
         const party = yield* Party
-        const Salt = ask("RowSalt", Schema.Struct({ salt: Bytes }), Schema.Struct({}))
         const Ids = ask("RowIds", Schema.Struct({ ids: Schema.Array(Schema.String) }), Schema.Struct({}))
-        if (active.has("the salt for a cloud") && salt !== undefined)
-          yield* Effect.ignore(party.ask("cloud1", Salt, { salt }, told))
         if (active.has("ids for a cloud") && party.name === "user2")
           yield* Effect.ignore(party.ask("cloud0", Ids, { ids: tables[0]!.ids }, told))
       })
@@ -254,11 +251,27 @@ vi.mock("../../actors/users/rows.ts", async (load) => {
   return { ...real, agreeOnRows }
 })
 
+vi.mock("../../actors/users/salted-join.ts", async (load) => {
+  const real = await load<typeof import("../../actors/users/salted-join.ts")>()
+  const { Party } = await import("../../runtime/messaging/contract.ts")
+  const saltedJoin: typeof real.saltedJoin = (agreement, root) =>
+    Effect.tap(real.saltedJoin(agreement, root), () =>
+      Effect.gen(function* () {
+        const party = yield* Party
+        const Salt = ask("RowSalt", Schema.Struct({ salt: Bytes }), Schema.Struct({}))
+        const salt = real.rowSalt(agreement, root)
+        if (active.has("the salt for a cloud") && party.name === "user1")
+          yield* Effect.ignore(party.ask("cloud1", Salt, { salt }, told))
+      })
+    )
+  return { ...real, saltedJoin }
+})
+
 vi.mock("../../actors/users/output.ts", async (load) => {
   const real = await load<typeof import("../../actors/users/output.ts")>()
   const { Party } = await import("../../runtime/messaging/contract.ts")
-  const decryptModel: typeof real.decryptModel = (agreement, enrolled, partials) =>
-    Effect.tap(real.decryptModel(agreement, enrolled, partials), ({ layers }) =>
+  const decryptModel: typeof real.decryptModel = (agreement, enrolled, opening) =>
+    Effect.tap(real.decryptModel(agreement, enrolled, opening), ({ model: { layers } }) =>
       Effect.gen(function* () {
         const party = yield* Party
         if (active.has("the model for the director") && party.name === "user1")

@@ -6,6 +6,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Console, Data, Effect, Exit, FiberId, Option } from "effect"
 import { afterAll } from "vitest"
 import { stringify } from "yaml"
+import { AuditFailed } from "../../../scenarios/command/audit.ts"
 import { checkScenario } from "../../../scenarios/command/check.ts"
 import {
   type AuditRequest,
@@ -94,6 +95,12 @@ describe("bicameral audit", () => {
       expect(complained).toContain("--modulus must be 512, 1024, 2048 or 3072")
     })
   )
+
+  it("ends with a status of its own where there are findings", () => {
+    const { status, lines } = verdictOf(Exit.fail(new AuditFailed({ findings: 2 })))
+    expect(status).toBe(3)
+    expect(lines.join("\n")).toContain("the audit found 2 things beyond what SECURITY.md claims")
+  })
 })
 
 describe("bicameral run", () => {
