@@ -105,7 +105,7 @@ const openAll = (agreement: Agreement, among: ReadonlyArray<string>, reasons: Re
     yield* Effect.raceFirst(asking, Effect.zipRight(Deferred.await(enough), patience))
     for (const actor of among)
       if (!replies.has(actor) && !reasons.has(actor))
-        reasons.set(actor, `it was not done ${absenceTimeoutMs} ms after ${threshold} others were`)
+        reasons.set(actor, `it had not opened the model ${absenceTimeoutMs} ms after ${threshold} others had`)
     return { replies, failures }
   })
 
