@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs"
 import { describe, expect, layer } from "@effect/vitest"
 import { Effect, Layer, Logger } from "effect"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
+import { splits, writeScenario } from "../support/small-scenario.ts"
 import { full } from "../support/sweep.ts"
 import { audited, lineOf } from "../support/trial.ts"
 
@@ -27,6 +28,30 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
             expect(findings.map(lineOf)).toEqual([])
           })
         )
+    })
+    describe("of a disturbed trial", () => {
+      it.scoped("finds nothing where a party is killed in the training and comes back", () =>
+        Effect.gen(function* () {
+          const { file } = yield* writeScenario(splits.columns)
+          const killed: Array<string> = []
+          const { error, findings, recording } = yield* audited(
+            file,
+            { rows: 24, epochs: 1 },
+            {
+              kills: ({ process, kind, number }) => {
+                const now = kind === "round" && number === 3 && process === "cloud1" && killed.length === 0
+                if (now) killed.push(process)
+                return now
+              }
+            }
+          )
+          expect(error).toBeUndefined()
+          expect(killed).toEqual(["cloud1"])
+          const phases = recording.seen.get("cloud0")!.filter(({ kind }) => kind === "round")
+          expect(new Set(phases.map(({ tag }) => tag))).toEqual(new Set(["train", "train.2"]))
+          expect(findings.map(lineOf)).toEqual([])
+        })
+      )
     })
   }
 )
