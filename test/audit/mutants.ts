@@ -340,7 +340,7 @@ export const expected: Readonly<Record<Mutant, ReadonlyArray<RegExp>>> = {
     /^cloud0: cloud 1's share of the trained weights.*; in FetchModel from cloud1 to cloud0, opened with the joint key/
   ],
   "partial decryptions for cloud 1": [
-    /^cloud1: cloud 0's share of the trained weights.*; in ModelShare from cloud0 to cloud1, opened with partial decryptions of all users$/,
+    /^cloud1: cloud 0's share of the trained weights.*; in ModelShare from cloud0 to cloud1, opened with partial decryptions of all users/,
     /^cloud1: the trained weights; in ModelShare from cloud0 to cloud1, opened with partial decryptions/
   ],
   "held-out cells for a user that does not test": [

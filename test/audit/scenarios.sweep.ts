@@ -43,5 +43,29 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           })
         )
     })
+    describe("of a disturbed trial", () => {
+      it.scoped("finds nothing where a party is killed in the training and comes back", () =>
+        Effect.gen(function* () {
+          const { file } = yield* writeScenario(splits.columns)
+          const killed: Array<string> = []
+          const { error, findings, recording } = yield* audited(
+            file,
+            { rows: 24, epochs: 1 },
+            {
+              kills: ({ process, kind, number }) => {
+                const now = kind === "round" && number === 3 && process === "cloud1" && killed.length === 0
+                if (now) killed.push(process)
+                return now
+              }
+            }
+          )
+          expect(error).toBeUndefined()
+          expect(killed).toEqual(["cloud1"])
+          const phases = recording.seen.get("cloud0")!.filter(({ kind }) => kind === "round")
+          expect(new Set(phases.map(({ tag }) => tag))).toEqual(new Set(["train", "train.2"]))
+          expect(findings.map(lineOf)).toEqual([])
+        })
+      )
+    })
   }
 )

@@ -46,25 +46,6 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
         })
       )
 
-      it.scoped("is the same for a party that is killed in the training and comes back", () =>
-        Effect.gen(function* () {
-          const { file } = yield* writeScenario(splits.columns)
-          const killed: Array<string> = []
-          const { error, findings, recording } = yield* audited(file, size, {
-            kills: ({ process, kind, number }) => {
-              const now = kind === "round" && number === 3 && process === "cloud1" && killed.length === 0
-              if (now) killed.push(process)
-              return now
-            }
-          })
-          expect(error).toBeUndefined()
-          expect(killed).toEqual(["cloud1"])
-          const phases = recording.seen.get("cloud0")!.filter(({ kind }) => kind === "round")
-          expect(new Set(phases.map(({ tag }) => tag))).toEqual(new Set(["train", "train.2"]))
-          expect(findings.map(lineOf)).toEqual([])
-        })
-      )
-
       it.scoped("takes in the hybrid forms, lanes, workers and users that leave", () =>
         Effect.gen(function* () {
           const { file } = yield* writeScenario(splits.rows, {
