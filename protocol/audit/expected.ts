@@ -150,36 +150,43 @@ class Expecting {
     return { c, r }
   }
 
-  /** What cloud 1 is dealt: `complete` turns cloud 0's share, the pads, into it. */
+  /** What cloud 1 is dealt: `complete` turns cloud 0's share, the pads, into it, and asks where a part lies. */
   dealt<Part extends string>(
     op: Operation,
     { at, bytes }: { readonly at: Readonly<Record<Part, number>>; readonly bytes: number },
-    complete: (at: Readonly<Record<Part, number>>) => void
+    complete: (place: (part: Part) => number) => void
   ): void {
     this.note(op, "dealt", bytes / wordBytes, () => {
       const memory = this.#pads(0, op, "dealt", bytes / wordBytes)
-      const places = Object.entries<number>(at).map(([part, place]) => [part, memory + place])
-      complete(Object.fromEntries(places))
+      complete((part) => memory + at[part])
       return memory
     })
   }
 
   rescale(op: Operation, x: FixedMatrix, shift: number, factor: number): void {
-    const { kernels } = this.ring
     const words = x.rows * x.cols
     const { r } = this.blinded(op, x, shift, factor)
-    this.dealt(op, dealtLayout.rescale(words, shift), ({ top, shifted }) =>
-      kernels.dealRescale(top, shifted, r, shift, words)
+    this.dealt(op, dealtLayout.rescale(words, shift), (at) =>
+      this.ring.kernels.dealRescale(at("top"), at("shifted"), r, shift, words)
     )
   }
 
-  rescaleGated(op: Operation, x: FixedMatrix, shift: number, { beta, stride }: ClearGate): void {
-    const { kernels } = this.ring
+  rescaleGated(op: Operation, x: FixedMatrix, shift: number, gate: ClearGate): void {
     const words = x.rows * x.cols
     const { r } = this.blinded(op, x, shift, 1)
-    this.dealt(op, dealtLayout.rescaleGated(words, shift), (at) =>
-      kernels.dealGated(at.top, at.gatedTop, at.shifted, at.gatedShifted, r, beta, stride, shift, words)
-    )
+    this.dealt(op, dealtLayout.rescaleGated(words, shift), (at) => this.#gated(at, r, gate, shift, words))
+  }
+
+  #gated(
+    at: (part: keyof ReturnType<typeof dealtLayout.rescaleGated>["at"]) => number,
+    r: number,
+    { beta, stride }: Omit<ClearGate, "open">,
+    shift: number,
+    words: number
+  ): void {
+    const [top, gatedTop] = [at("top"), at("gatedTop")]
+    const [shifted, gatedShifted] = [at("shifted"), at("gatedShifted")]
+    this.ring.kernels.dealGated(top, gatedTop, shifted, gatedShifted, r, beta, stride, shift, words)
   }
 
   /** Returns β: its address, and the distance to the next word of it. */
@@ -189,17 +196,16 @@ class Expecting {
     const nodes = nodesOf(shift)
     const { masks: each } = planesOf(nodes)
     const masks = this.both(op, "bit masks", groupsOf(words) * each, "xor")
-    const stride = each * wordBytes
+    const gate = { beta: masks, stride: each * wordBytes }
     const blinded = this.blinded(op, z, shift, 1)
-    const { r } = blinded
     this.dealt(op, dealtLayout.rescaleRelu(words, shift), (at) => {
-      kernels.dealGated(at.top, at.gatedTop, at.shifted, at.gatedShifted, r, masks, stride, shift, words)
-      kernels.dealGate(at.beta, masks, stride, words)
-      kernels.dealOneHot(at.oneHot, r, shift, nodes, words)
-      kernels.dealBits(at.products, masks, nodes, groupsOf(words))
+      this.#gated(at, blinded.r, gate, shift, words)
+      kernels.dealGate(at("beta"), masks, gate.stride, words)
+      kernels.dealOneHot(at("oneHot"), blinded.r, shift, nodes, words)
+      kernels.dealBits(at("products"), masks, nodes, groupsOf(words))
     })
     this.#compared(op, blinded, { masks, shift, words })
-    return { beta: masks, stride }
+    return gate
   }
 
   /** The comparison as one cloud would make it that has all of both: what it opens are the factors under the masks. */
@@ -245,8 +251,8 @@ class Expecting {
 
   gatedDifference(op: Operation, labels: ClearLabels, { beta, stride }: ClearGate): void {
     const words = labels.rows * labels.cols
-    this.dealt(op, dealtLayout.gatedDifference(words), ({ gatedMask }) =>
-      this.ring.kernels.dealGatedDifference(gatedMask, labels.mask.at, beta, stride, words)
+    this.dealt(op, dealtLayout.gatedDifference(words), (at) =>
+      this.ring.kernels.dealGatedDifference(at("gatedMask"), labels.mask.at, beta, stride, words)
     )
   }
 }

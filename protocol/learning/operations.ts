@@ -1,7 +1,7 @@
 /**
  * The operations of a training step, whatever its matrices are: the seam between the mathematics of learning
  * (`step.ts`, written once) and its interpreters: the float64 reference, the fixed-point reference, a cloud
- * working on shares, the KGC dealing correlated randomness, and the cost model.
+ * working on shares, the KGC dealing correlated randomness, the cost model, and the audit's ledger of pads.
  *
  * An operation that needs the other cloud is a `Round`: a generator that yields its messages of this round
  * and is resumed with the bytes that the peer sent in the same round. `together` runs independent operations
