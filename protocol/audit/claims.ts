@@ -194,6 +194,17 @@ export const claims: ReadonlyArray<Claim> = [
     audited: ["user"]
   },
   {
+    who: "a user that guesses row ids",
+    learns:
+      "with `join: salted`, whether any other user has them; with `join: private`, that of as many as it declares rows and commits to before it learns anything",
+    shownBy: ["test/actors/users/private-join.test.ts"]
+  },
+  {
+    who: "fewer users than the threshold",
+    learns: "the model where they open it with others; nothing of the joint key",
+    shownBy: ["test/protocol/bcp/threshold.test.ts", "test/actors/threshold.live.test.ts"]
+  },
+  {
     who: "all users but one",
     learns: "the same, and no cell of the one",
     shownBy: [audit],
@@ -225,6 +236,10 @@ export const claims: ReadonlyArray<Claim> = [
     learns: "nothing of the run",
     shownBy: ["test/protocol/channels/noise.test.ts"]
   },
-  { who: "both clouds; or the KGC with either cloud", learns: "everything", shownBy: ["by design"] },
+  {
+    who: "both clouds; the KGC with either cloud; cloud 1 with all users, or with as many as the threshold",
+    learns: "everything",
+    shownBy: ["by design"]
+  },
   { who: "the host of a party", learns: "what the party knows", shownBy: ["by design"] }
 ]

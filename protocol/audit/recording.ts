@@ -40,6 +40,8 @@ export interface Agreed {
     readonly upload: "packed" | "hybrid"
     readonly output: "packed" | "hybrid"
   }
+  /** How many users decrypt, if fewer than all do. */
+  readonly decryption?: { readonly threshold: number }
   readonly seed?: number
   readonly reveal: { readonly accuracy: boolean; readonly heldOutRows: boolean; readonly progress: boolean }
 }

@@ -402,7 +402,7 @@ const labelCases: ReadonlyArray<ScenarioCase> = [
 
 const known = (fields: string) => `is not known here; what may be said is ${fields}`
 const whole =
-  "name, description, data, users, parties, heldOut, network, training, security, decryption, seed, placement, reveal, archive, deadlines, expect, faults"
+  "name, description, data, users, parties, join, heldOut, network, training, security, decryption, seed, placement, reveal, archive, deadlines, expect, faults"
 
 const nameCases: ReadonlyArray<ScenarioCase> = refused([
   [
