@@ -81,7 +81,18 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
     work: []
   }),
   ...within("protocol", {
-    audit: ["archive", "bcp", "channels", "computation", "data", "join", "learning", "messages", "ring", "sharing"],
+    audit: [
+      "archive",
+      "bcp",
+      "channels",
+      "computation",
+      "data",
+      "join",
+      "learning",
+      "messages",
+      "ring",
+      "sharing"
+    ],
     archive: ["sharing", "data", "bcp"],
     sharing: ["bcp", "join", "proofs"],
     join: ["data"],
