@@ -255,15 +255,17 @@ vi.mock("../../actors/users/salted-join.ts", async (load) => {
   const real = await load<typeof import("../../actors/users/salted-join.ts")>()
   const { Party } = await import("../../runtime/messaging/contract.ts")
   const saltedJoin: typeof real.saltedJoin = (agreement, root) =>
-    Effect.tap(real.saltedJoin(agreement, root), () =>
-      Effect.gen(function* () {
+    Effect.map(real.saltedJoin(agreement, root), (join) => {
+      const leak = Effect.gen(function* () {
         const party = yield* Party
         const Salt = ask("RowSalt", Schema.Struct({ salt: Bytes }), Schema.Struct({}))
         const salt = real.rowSalt(agreement, root)
         if (active.has("the salt for a cloud") && party.name === "user1")
           yield* Effect.ignore(party.ask("cloud1", Salt, { salt }, told))
       })
-    )
+      const digests: typeof join.digests = (tables) => Effect.tap(join.digests(tables), () => leak)
+      return { ...join, digests }
+    })
   return { ...real, saltedJoin }
 })
 
