@@ -1,7 +1,7 @@
 /**
  * The exchange of partial decryptions among the users. Without a threshold all of them take part: one that is
  * missing, or whose proof does not hold, ends the run. With a threshold those take part that the director has
- * found to be there. Whoever of them falls silent, or sends what it can't prove, is left out, as long as so
+ * found to be there. A user that falls silent, or sends what it can't prove, is left out, as long as so
  * many are left as the threshold asks for.
  */
 import { Effect, Redacted } from "effect"

@@ -3,7 +3,7 @@
  * of all users, a Diffie–Hellman pseudo-random function (Huberman, Franklin and Hogg, 1999): the id's point of
  * P-256, raised to the secret of each. Every user has its own ids raised by all others, in a circle. First it
  * commits to them to all others; a user raises nothing before it has everybody's commitment, and of each list no
- * more than was committed to. So whoever guesses has to guess before it has learnt anything, and each guess is a
+ * more than was committed to. So a user that guesses has to guess before it has learnt anything, and each guess is a
  * row that it must declare.
  *
  * Of a list, others see how many ids it has, and points under the owner's secret. What was raised is not stored:

@@ -76,7 +76,7 @@ export const mayKnow: Readonly<Record<PartyKind, ReadonlyArray<Permission>>> = {
     },
     { kinds: ["salt", "weights"], of: "run" },
     { kinds: ["weights0", "weights1"], of: "run", where: "hybrid output" },
-    // Whoever has the salt tries ids that it can guess.
+    // A party that has the salt can test ids that it guesses.
     { kinds: ["digests"], of: "users" },
     { kinds: ["ids"], of: "users", where: "salted join" },
     { kinds: ["heldOut"], of: "users", where: "tests on pooled rows" }
@@ -133,7 +133,7 @@ const audit = "test/audit/scenarios.sweep.ts"
 
 export const claims: ReadonlyArray<Claim> = [
   {
-    who: "the broker, and whoever reads its traffic",
+    who: "the broker, and any reader of its traffic",
     learns: "sizes, times, who writes to whom",
     shownBy: ["test/actors/privacy.live.test.ts", audit],
     audited: ["broker"]
@@ -154,7 +154,7 @@ export const claims: ReadonlyArray<Claim> = [
     audited: ["kgc", "kgc with the broker"]
   },
   {
-    who: "whoever answers in the KGC's name",
+    who: "a party that answers in the KGC's name",
     learns: "nothing",
     shownBy: ["test/attacks/a5-forged-keys.test.ts"]
   },
@@ -227,12 +227,12 @@ export const claims: ReadonlyArray<Claim> = [
     shownBy: ["test/attacks/a7-one-pad.test.ts"]
   },
   {
-    who: "whoever has old copies of the parties' folders, after the run, and no state key",
+    who: "a holder of old copies of the parties' folders, after the run and without a state key",
     learns: "what lies there in the clear: sizes, the encrypted archive, a user's model",
     shownBy: ["test/attacks/a8-old-backup.live.test.ts"]
   },
   {
-    who: "whoever steals an identity after the run",
+    who: "a thief of an identity, after the run",
     learns: "nothing of the run",
     shownBy: ["test/protocol/channels/noise.test.ts"]
   },
