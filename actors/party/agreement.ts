@@ -44,7 +44,13 @@ export interface Agreement {
   readonly archive: "keep" | "none"
   /** Only in a run that is reproducible and not private. */
   readonly seed?: number
-  readonly reveal: { readonly accuracy: boolean; readonly heldOutRows: boolean; readonly progress: boolean }
+  readonly reveal: {
+    readonly accuracy: boolean
+    readonly heldOutRows: boolean
+    readonly progress: boolean
+    /** Only where columns have statistics that tell of single users. */
+    readonly columnStatistics?: boolean
+  }
   /** The longest wait for a reply, for a round of the clouds, and for a whole phase. */
   readonly deadlines: {
     readonly replyTimeoutMs: number
