@@ -11,9 +11,13 @@
 import { Data, Effect, Option } from "effect"
 import { derive } from "../../protocol/aead.ts"
 import { sameBytes } from "../../protocol/canonical.ts"
-import { Count, format } from "../../protocol/messages/message.ts"
+import {
+  needsStatistics,
+  noStatistics,
+  type StatisticsNeeded,
+  statisticsNeeded
+} from "../../protocol/data/preparation.ts"
 import { MaskedSums, MaskSecret } from "../../protocol/messages/statistics.ts"
-import { Schema } from "../../protocol/schema.ts"
 import {
   digestOf,
   type Layout,
@@ -25,27 +29,29 @@ import {
   vectorBytes
 } from "../../protocol/statistics/masks.ts"
 import {
-  averages,
-  columnsOf,
   firstLayout,
   firstSums,
   jointStatistics,
+  leastContributors,
+  meansOf,
   NoValues,
+  neededColumns,
   type OwnCells,
-  type StatisticsPlan,
   SumsDoNotFit,
   secondLayout,
   secondSums,
+  trainingCells,
   ValueTooLarge
 } from "../../protocol/statistics/statistics.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { type Agreement, displayName, partTimeoutMs } from "../party/agreement.ts"
 import { type Gathering, gather } from "../party/gathering.ts"
 import { NotExpected, onFrom } from "../party/handlers.ts"
-import { remembered } from "../party/once.ts"
 import type { Root } from "../party/root.ts"
 import { raised } from "../party/typed-throws.ts"
 import { yieldTurn } from "../party/yield-turn.ts"
+import type { AgreedRows } from "./rows.ts"
+import { digestUpload } from "./upload-digest.ts"
 
 /** Joint statistics of a column tell one contributor of the other, and nobody has agreed to that. */
 export class TellsOfOthers extends Data.TaggedError("TellsOfOthers")<{
@@ -72,21 +78,6 @@ export class SumsRefused extends Data.TaggedError("SumsRefused")<{
   }
 }
 
-const Statistics = format(
-  "joint statistics",
-  Schema.Struct({
-    numbers: Schema.Array(
-      Schema.Struct({
-        column: Schema.String,
-        count: Count,
-        mean: Schema.Number,
-        deviation: Schema.optionalWith(Schema.Number, { exact: true })
-      })
-    ),
-    values: Schema.Array(Schema.Struct({ column: Schema.String, counts: Schema.Array(Count) }))
-  })
-)
-
 /** What a user has when the rows are joined. */
 export interface JoinedCells {
   readonly own: OwnCells
@@ -99,6 +90,19 @@ export interface JoinedCells {
   /** A digest of what this user's secrets are derived for: of its data and of what all declare. */
   readonly covered: Uint8Array
 }
+
+/** What a user has of the columns that need statistics, once the rows are agreed on. `tables` is the digest of its tables. */
+export const joinedCells = (
+  { data }: Agreement,
+  { joint, own, contributors, declared }: AgreedRows,
+  tables: string
+): JoinedCells => ({
+  own: trainingCells(statisticsNeeded(data), own.tables, own.digests, joint),
+  rows: joint.training,
+  contributors,
+  declared,
+  covered: digestUpload(tables, declared, noStatistics)
+})
 
 /** A user's part of the key of its masks with another. */
 export const maskSecret = (root: Root, covered: Uint8Array, other: string): Uint8Array =>
@@ -121,12 +125,18 @@ const putOnce = <A extends Secret | Sums>(gathering: Gathering<A>, what: string)
     }).pipe(oneAtATime.withPermits(1))
 }
 
-/** Finds statistics among the users, once in a run. */
-export const statisticsAmong = (agreement: Agreement, plan: StatisticsPlan, root: Root) =>
+/** A user's part in finding statistics; none where the columns need none. */
+export const statisticsAmong = (agreement: Agreement, root: Root) =>
+  needsStatistics(agreement.data)
+    ? findingAmong(agreement, root)
+    : Effect.succeed({ found: () => Effect.succeed(noStatistics), handlers: [] })
+
+const findingAmong = (agreement: Agreement, root: Root) =>
   Effect.gen(function* () {
     const party = yield* Party
     const others = agreement.users.map(({ actor }) => actor).filter((actor) => actor !== party.name)
-    const layouts = { 1: firstLayout(plan), 2: secondLayout(plan) }
+    const needed = statisticsNeeded(agreement.data)
+    const layouts = { 1: firstLayout(needed), 2: secondLayout(needed) }
     const received: Received = {
       secrets: yield* gather("its part of the keys of masks", others, "mask-secret", MaskSecret.payload),
       1: yield* gather("its masked sums", others, "masked-sums-1", MaskedSums.payload),
@@ -140,13 +150,9 @@ export const statisticsAmong = (agreement: Agreement, plan: StatisticsPlan, root
     return {
       /** The statistics of the joined rows. Fails before anything is sent where they tell more than is agreed on. */
       found: (cells: JoinedCells) =>
-        remembered(
-          "statistics",
-          Statistics,
-          Effect.zipRight(
-            requireContributors(agreement, plan, cells),
-            find({ agreement, plan, layouts, others, received }, root, cells)
-          )
+        Effect.zipRight(
+          requireContributors(agreement, needed, cells),
+          find({ agreement, needed, layouts, others, received }, root, cells)
         ).pipe(Effect.withSpan("user.agreeOnStatistics")),
       handlers: [
         onFrom(others, MaskSecret, (secret, from) => Effect.as(put.secret(secret, from), {})),
@@ -172,29 +178,26 @@ interface Received {
 
 interface Finding {
   readonly agreement: Agreement
-  readonly plan: StatisticsPlan
+  readonly needed: StatisticsNeeded
   readonly layouts: { readonly 1: Layout; readonly 2: Layout }
   readonly others: ReadonlyArray<string>
   readonly received: Received
 }
 
-/** So many contributors keep what each contributes from the others. */
-const leastContributors = 3
-
 const requireContributors = (
   { reveal }: Agreement,
-  plan: StatisticsPlan,
+  needed: StatisticsNeeded,
   { contributors }: JoinedCells
 ): Effect.Effect<void, TellsOfOthers> => {
-  const few = columnsOf(plan)
+  const few = neededColumns(needed)
     .map((column) => ({ column, contributors: contributors.get(column) ?? 0 }))
     .find(({ contributors }) => contributors < leastContributors)
-  return few === undefined || reveal.columnStatistics === true ? Effect.void : new TellsOfOthers(few)
+  return few === undefined || reveal.columnStatistics ? Effect.void : new TellsOfOthers(few)
 }
 
 const find = (finding: Finding, root: Root, { own, rows, declared, covered }: JoinedCells) =>
   Effect.gen(function* () {
-    const { agreement, plan, layouts, others, received } = finding
+    const { agreement, needed, layouts, others, received } = finding
     const party = yield* Party
     const ask = { deadlineMs: partTimeoutMs(agreement), phase: "upload" }
     const toOthers = <A>(send: (other: string) => Effect.Effect<unknown, A>) =>
@@ -227,19 +230,19 @@ const find = (finding: Finding, root: Root, { own, rows, declared, covered }: Jo
       })
 
     const about = digestOf("bicameral sums", declared)
-    const vectors = yield* exchange(1, about, yield* inTurns(firstSums(plan, own)))
+    const vectors = yield* exchange(1, about, yield* inTurns(firstSums(needed, own)))
     const first = sumOf(layouts[1], vectors)
-    const means = yield* raised(unfit, () => averages(plan, first, rows))
+    const means = yield* raised(unfit, () => meansOf(needed, first, rows))
     const squares =
       layouts[2].length === 0
         ? []
         : yield* exchange(
             2,
             digestOf("bicameral sums of squares", [about, ...vectors]),
-            yield* inTurns(secondSums(plan, own, means))
+            yield* inTurns(secondSums(needed, own, means))
           )
     return yield* raised(unfit, () =>
-      jointStatistics(plan, { first, second: sumOf(layouts[2], squares) }, rows)
+      jointStatistics(needed, { first, second: sumOf(layouts[2], squares) }, rows)
     )
   })
 

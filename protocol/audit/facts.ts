@@ -225,15 +225,15 @@ const addSums = (facts: Facts, party: string, { sums }: Held, { plan, statistics
   if (sums === undefined || statistics === undefined) return
   const fact = facts.number("sums", party)
   const vectors = [
-    [firstLayout(statistics.plan), sums[1]],
-    [secondLayout(statistics.plan), sums[2]]
+    [firstLayout(statistics.needed), sums[1]],
+    [secondLayout(statistics.needed), sums[2]]
   ] as const
   for (const [layout, numbers] of vectors)
     for (const [i, bytes] of layout.entries()) {
       const number = toVector([bytes], [numbers[i]!])
       for (const way of [number, number.toReversed()]) addDigits(facts, fact, way)
     }
-  const reals = statistics.plan.numbers.flatMap((_, i) => {
+  const reals = statistics.needed.moments.flatMap((_, i) => {
     const [count, sum] = [sums[1][2 * i]!, sums[1][2 * i + 1]!]
     return count === 0n
       ? []
@@ -261,7 +261,10 @@ const addReals = (facts: Facts, fact: number, reals: ReadonlyArray<number>, frac
 
 /** Joint means and deviations. Counts are of rows, which everybody knows. */
 const addStatistics = (facts: Facts, { plan, statistics }: Recording): void => {
-  const reals = (statistics?.joint.numbers ?? []).flatMap(({ mean, deviation }) => [mean, deviation ?? mean])
+  const reals = [...(statistics?.found.moments.values() ?? [])].flatMap(({ mean, deviation }) => [
+    mean,
+    deviation ?? mean
+  ])
   addReals(facts, facts.number("statistics"), reals, plan.fractionalBits)
 }
 

@@ -3,10 +3,10 @@
  * It has all keys and all data, so it is made of trials only, on data that may be seen (`scenarios/audit/`).
  */
 import type { DataDescription } from "../data/description.ts"
+import type { Statistics, StatisticsNeeded } from "../data/preparation.ts"
 import type { TrainingPlan } from "../learning/plan.ts"
 import type { Kind } from "../messages/envelope.ts"
 import type { Channel } from "../messages/subjects.ts"
-import type { JointStatistics, StatisticsPlan } from "../statistics/statistics.ts"
 
 /** A message as its receiver opened it, its fragments joined. */
 export interface Seen {
@@ -92,9 +92,9 @@ export interface HeldSums {
 }
 
 /** The joint statistics of a run. */
-export interface Statistics {
-  readonly plan: StatisticsPlan
-  readonly joint: JointStatistics
+export interface JointStatistics {
+  readonly needed: StatisticsNeeded
+  readonly found: Statistics
   /** What the masks of the first pass are about. */
   readonly about: Uint8Array
 }
@@ -112,7 +112,7 @@ export interface Recording {
   /** By party. */
   readonly held: ReadonlyMap<string, Held>
   /** Where columns have any, and the run got as far as to find them. */
-  readonly statistics?: Statistics
+  readonly statistics?: JointStatistics
 }
 
 /** What a coalition learns beyond its claim, or what is wrong with a frame or a pad. */

@@ -12,7 +12,7 @@ import { MaskedSums } from "../messages/statistics.ts"
 import { actorOf } from "../messages/subjects.ts"
 import { firstLayout, secondLayout } from "../statistics/statistics.ts"
 import { auditMasks } from "./drawn-masks.ts"
-import type { Finding, Recording, Statistics } from "./recording.ts"
+import type { Finding, JointStatistics, Recording } from "./recording.ts"
 
 type Pass = 1 | 2
 
@@ -42,10 +42,10 @@ const numbersIn = (layout: ReadonlyArray<number>, bytes: Uint8Array): ReadonlyAr
 
 class SumMasks {
   readonly #recording: Recording
-  readonly #statistics: Statistics
+  readonly #statistics: JointStatistics
   readonly #sent: ReadonlyArray<Sent>
 
-  constructor(recording: Recording, statistics: Statistics) {
+  constructor(recording: Recording, statistics: JointStatistics) {
     this.#recording = recording
     this.#statistics = statistics
     this.#sent = sentIn(recording)
@@ -56,7 +56,7 @@ class SumMasks {
   }
 
   #layout(pass: Pass): ReadonlyArray<number> {
-    return (pass === 1 ? firstLayout : secondLayout)(this.#statistics.plan)
+    return (pass === 1 ? firstLayout : secondLayout)(this.#statistics.needed)
   }
 
   #secret(user: string, other: string): Uint8Array | undefined {

@@ -6,45 +6,48 @@
  * however the rows are split among the users, and no user learns another's sums.
  */
 import { Data } from "effect"
-import type { Column } from "../data/encoding.ts"
+import type { HeldTable } from "../data/encoding.ts"
+import type { Moments, Statistics, StatisticsNeeded } from "../data/preparation.ts"
+import type { JointRows } from "../data/rows.ts"
+import type { Column } from "../data/table.ts"
 import { ExactSum, fractionBits, magnitudeLimit } from "./exact-sum.ts"
 import type { Layout } from "./masks.ts"
 import { nearestQuotient, nearestRoot } from "./nearest.ts"
-
-/** The statistics that are needed: public. */
-export interface StatisticsPlan {
-  readonly numbers: ReadonlyArray<{
-    readonly column: string
-    /** Whether the standard deviation is needed, or the mean alone. */
-    readonly deviation: boolean
-  }>
-  readonly values: ReadonlyArray<{
-    readonly column: string
-    /** The column has the values 0 … values − 1. */
-    readonly values: number
-  }>
-}
 
 /** What a user holds of a column in one of its tables. A cell that is NaN is missing. */
 export interface TrainingCells {
   readonly column: Column
   /** The places of the training rows in the table. */
-  readonly rows: ArrayLike<number>
+  readonly rows: Uint32Array
 }
 
 /** By column; a user need not hold all. */
 export type OwnCells = ReadonlyMap<string, ReadonlyArray<TrainingCells>>
 
-export interface JointStatistics {
-  readonly numbers: ReadonlyArray<{
-    readonly column: string
-    /** Cells that are not missing. */
-    readonly count: number
-    readonly mean: number
-    /** That of the population: the root of the mean squared difference from the mean. */
-    readonly deviation?: number
-  }>
-  readonly values: ReadonlyArray<{ readonly column: string; readonly counts: ReadonlyArray<number> }>
+/** Fewer users than these that hold a column learn what another's cells add up to from what all of theirs do. */
+export const leastContributors = 3
+
+/** The columns of which statistics are needed. */
+export const neededColumns = ({ moments, counts }: StatisticsNeeded): ReadonlyArray<string> =>
+  [...moments, ...counts].map(({ column }) => column)
+
+/** What a user has of these columns in training rows; `digests` are those of each table's ids. */
+export const trainingCells = (
+  needed: StatisticsNeeded,
+  tables: ReadonlyArray<HeldTable>,
+  digests: ReadonlyArray<Uint8Array>,
+  joint: JointRows
+): OwnCells => {
+  const own = new Map<string, Array<TrainingCells>>()
+  for (const [i, { sources }] of tables.entries()) {
+    const held = neededColumns(needed).filter((column) => sources.has(column))
+    if (held.length === 0) continue
+    const rows = joint.indices(digests[i]!)
+    const training = Uint32Array.from(rows.keys()).filter((place) => rows[place]! < joint.training)
+    for (const column of held)
+      own.set(column, [...(own.get(column) ?? []), { column: sources.get(column)!, rows: training }])
+  }
+  return own
 }
 
 /** A cell is not a number that sums are made of. */
@@ -59,7 +62,7 @@ export class ValueTooLarge extends Data.TaggedError("ValueTooLarge")<{ readonly 
 export class NoValues extends Data.TaggedError("NoValues")<{ readonly column: string }> {
   readonly retryable = false
   override get message(): string {
-    return `column ${this.column} has no value in any training row, so it has no mean; take it out of data.features, or give it a range and a value to fill in`
+    return `column ${this.column} has no value in any training row, so there is nothing to scale it or to fill it by; take it out of data.features, or give it a range and a value to fill in`
   }
 }
 
@@ -75,20 +78,15 @@ const countBytes = 8
 /** Of squares of 2^258 and as many rows as doubles count, 2^53, in units of 2^−256: with a sign 568 bits. */
 const sumBytes = 72
 
-/** What a user sends in the first pass: of numbers their count and their sum, then the counts of the values. */
-export const firstLayout = ({ numbers, values }: StatisticsPlan): Layout => [
-  ...numbers.flatMap(() => [countBytes, sumBytes]),
-  ...values.flatMap(({ values }) => new Array<number>(values).fill(countBytes))
+/** What a user sends in the first pass: of numbers their count and their sum, then the counts of values. */
+export const firstLayout = ({ moments, counts }: StatisticsNeeded): Layout => [
+  ...moments.flatMap(() => [countBytes, sumBytes]),
+  ...counts.flatMap(({ values }) => new Array<number>(values).fill(countBytes))
 ]
 
 /** What it sends in the second: sums of squared differences. Without any there is no second pass. */
-export const secondLayout = ({ numbers }: StatisticsPlan): Layout =>
-  numbers.filter(({ deviation }) => deviation).map(() => sumBytes)
-
-/** The columns of a plan, each once. */
-export const columnsOf = ({ numbers, values }: StatisticsPlan): ReadonlyArray<string> => [
-  ...new Set([...numbers, ...values].map(({ column }) => column))
-]
+export const secondLayout = ({ moments }: StatisticsNeeded): Layout =>
+  moments.filter(({ deviation }) => deviation).map(() => sumBytes)
 
 /** Cells that are read in a turn. */
 const cellsATurn = 2 ** 17
@@ -110,9 +108,9 @@ function* present(parts: ReadonlyArray<TrainingCells>, use: (x: number) => void)
  * A user's own sums of the first pass. A generator that yields after each turn of some milliseconds. Throws
  * `ValueTooLarge`.
  */
-export function* firstSums(plan: StatisticsPlan, own: OwnCells): Generator<void, ReadonlyArray<bigint>> {
+export function* firstSums(needed: StatisticsNeeded, own: OwnCells): Generator<void, ReadonlyArray<bigint>> {
   const sums: Array<bigint> = []
-  for (const { column } of plan.numbers) {
+  for (const { column } of needed.moments) {
     const sum = new ExactSum()
     let count = 0
     yield* present(own.get(column) ?? [], (x) => {
@@ -122,7 +120,7 @@ export function* firstSums(plan: StatisticsPlan, own: OwnCells): Generator<void,
     })
     sums.push(BigInt(count), sum.units)
   }
-  for (const { column, values } of plan.values) {
+  for (const { column, values } of needed.counts) {
     const counts = new Float64Array(values)
     yield* present(own.get(column) ?? [], (x) => {
       if (counts[x] === undefined)
@@ -136,12 +134,12 @@ export function* firstSums(plan: StatisticsPlan, own: OwnCells): Generator<void,
 
 /** Those of the second pass: of (x − mean)² as doubles have it. */
 export function* secondSums(
-  plan: StatisticsPlan,
+  { moments }: StatisticsNeeded,
   own: OwnCells,
-  means: ReadonlyArray<Average>
+  means: ReadonlyArray<Moments>
 ): Generator<void, ReadonlyArray<bigint>> {
   const sums: Array<bigint> = []
-  for (const [i, { column, deviation }] of plan.numbers.entries()) {
+  for (const [i, { column, deviation }] of moments.entries()) {
     if (!deviation) continue
     const sum = new ExactSum()
     const { mean } = means[i]!
@@ -149,12 +147,6 @@ export function* secondSums(
     sums.push(sum.units)
   }
   return sums
-}
-
-/** How many cells a column has, and the double nearest to their mean. */
-export interface Average {
-  readonly count: number
-  readonly mean: number
 }
 
 /** The greatest magnitude of a sum, and of a sum of squares, of one cell, in units. */
@@ -168,16 +160,16 @@ const counted = (column: string, count: bigint, rows: number): number => {
 }
 
 /**
- * The means of a plan's numbers by the joint sums of the first pass, in a table of so many training rows. Throws
- * `SumsDoNotFit`, and `NoValues`.
+ * Counts and means of numbers by the joint sums of the first pass, in a table of so many training rows. Throws
+ * `SumsDoNotFit` and `NoValues`.
  */
-export const averages = (
-  { numbers }: StatisticsPlan,
-  sums: ReadonlyArray<bigint>,
+export const meansOf = (
+  { moments }: StatisticsNeeded,
+  first: ReadonlyArray<bigint>,
   rows: number
-): ReadonlyArray<Average> =>
-  numbers.map(({ column }, i) => {
-    const [ofOnes, sum] = [sums[2 * i]!, sums[2 * i + 1]!]
+): ReadonlyArray<Moments> =>
+  moments.map(({ column }, i) => {
+    const [ofOnes, sum] = [first[2 * i]!, first[2 * i + 1]!]
     const count = counted(column, ofOnes, rows)
     const most = ofOnes * largest
     if (sum > most || sum < -most) throw new SumsDoNotFit({ column })
@@ -185,26 +177,60 @@ export const averages = (
     return { count, mean: nearestQuotient(sum, ofOnes, fractionBits) }
   })
 
-/** All statistics, by the joint sums of both passes. Throws `SumsDoNotFit`, and `NoValues`. */
+/** Joint sums of both passes. */
+export interface JointSums {
+  readonly first: ReadonlyArray<bigint>
+  readonly second: ReadonlyArray<bigint>
+}
+
+/** All statistics, by the joint sums. Throws `SumsDoNotFit` and `NoValues`. */
 export const jointStatistics = (
-  plan: StatisticsPlan,
-  { first, second }: { readonly first: ReadonlyArray<bigint>; readonly second: ReadonlyArray<bigint> },
+  needed: StatisticsNeeded,
+  { first, second }: JointSums,
   rows: number
-): JointStatistics => {
+): Statistics => {
+  const means = meansOf(needed, first, rows)
   const squares = second.values()
-  const means = averages(plan, first, rows)
-  const numbers = plan.numbers.map(({ column, deviation }, i) => {
-    const average = means[i]!
-    if (!deviation) return { column, ...average }
+  const moments = needed.moments.map(({ column, deviation }, i) => {
+    const found = means[i]!
+    if (!deviation) return [column, found] as const
     const sum = squares.next().value!
-    const count = BigInt(average.count)
+    const count = BigInt(found.count)
     if (sum < 0n || sum > count * largestSquare) throw new SumsDoNotFit({ column })
-    return { column, ...average, deviation: nearestRoot(sum, count, fractionBits) }
+    return [column, { ...found, deviation: nearestRoot(sum, count, fractionBits) }] as const
   })
-  const counts = first.slice(2 * plan.numbers.length).values()
-  const values = plan.values.map(({ column, values }) => ({
-    column,
-    counts: Array.from({ length: values }, () => counted(column, counts.next().value!, rows))
-  }))
-  return { numbers, values }
+  const left = first.slice(2 * means.length).values()
+  const counts = needed.counts.map(({ column, values }) => {
+    const found = Array.from({ length: values }, () => counted(column, left.next().value!, rows))
+    if (found.every((count) => count === 0)) throw new NoValues({ column })
+    return [column, found] as const
+  })
+  return { moments: new Map(moments), counts: new Map(counts) }
+}
+
+/**
+ * The statistics of users whose cells may be seen together, as the users would find them. Throws `ValueTooLarge` and
+ * `NoValues`.
+ */
+export const statisticsOf = (
+  needed: StatisticsNeeded,
+  users: ReadonlyArray<OwnCells>,
+  rows: number
+): Statistics => {
+  const summed = (layout: Layout, sums: (own: OwnCells) => Generator<void, ReadonlyArray<bigint>>) => {
+    const all = users.map((own) => finished(sums(own)))
+    return layout.map((_, i) => all.reduce((sum, each) => sum + each[i]!, 0n))
+  }
+  const first = summed(firstLayout(needed), (own) => firstSums(needed, own))
+  const means = meansOf(needed, first, rows)
+  const second = summed(secondLayout(needed), (own) => secondSums(needed, own, means))
+  return jointStatistics(needed, { first, second }, rows)
+}
+
+/** What a generator returns in the end. */
+export const finished = <A>(work: Generator<void, A>): A => {
+  for (;;) {
+    const { done, value } = work.next()
+    if (done) return value
+  }
 }

@@ -5,6 +5,8 @@ import { Context, Deferred, Effect, Either, Fiber, Logger, Scope } from "effect"
 import type { Agreement } from "../../../actors/party/agreement.ts"
 import { rootFrom } from "../../../actors/party/root.ts"
 import { type JoinedCells, maskSecret, statisticsAmong } from "../../../actors/users/statistics.ts"
+import type { DataDescription } from "../../../protocol/data/description.ts"
+import { type Statistics, statisticsNeeded } from "../../../protocol/data/preparation.ts"
 import { decodeEnvelope, type Envelope } from "../../../protocol/messages/envelope.ts"
 import type { Ask } from "../../../protocol/messages/message.ts"
 import { MaskedSums, MaskSecret } from "../../../protocol/messages/statistics.ts"
@@ -17,12 +19,7 @@ import {
   maskKey,
   sumOf
 } from "../../../protocol/statistics/masks.ts"
-import {
-  columnsOf,
-  firstLayout,
-  type OwnCells,
-  type StatisticsPlan
-} from "../../../protocol/statistics/statistics.ts"
+import { firstLayout, neededColumns, type OwnCells } from "../../../protocol/statistics/statistics.ts"
 import { on, Party } from "../../../runtime/messaging/contract.ts"
 import { memoryStore } from "../../../runtime/storage/store.ts"
 import { type Hub, makeHub } from "../../../runtime/transport/memory.ts"
@@ -37,17 +34,22 @@ const agreementOf = (
 ): Effect.Effect<Agreement> =>
   Effect.map(agreedBut({ phaseTimeoutMs }), (agreement) => ({
     ...agreement,
+    data,
     users: Array.from({ length: users }, (_, i) => ({ actor: `user${i + 1}`, name: `owner ${i + 1}` })),
     reveal: { ...agreement.reveal, ...(columnStatistics ? { columnStatistics } : {}) }
   }))
 
-const plan: StatisticsPlan = {
-  numbers: [
-    { column: "age", deviation: true },
-    { column: "weight", deviation: false }
+const data: DataDescription = {
+  id: "id",
+  features: [
+    { name: "age" },
+    { name: "weight", range: [0, 200], fill: "mean" },
+    { name: "port", kind: "category", values: ["Cherbourg", "Southampton"], fill: "mode" }
   ],
-  values: [{ column: "port", values: 2 }]
+  label: { column: "survived", values: ["no", "yes"] },
+  scaleTo: [0, 1]
 }
+const needed = statisticsNeeded(data)
 
 const rootOf = (user: string) => rootFrom(new Uint8Array(32).fill(Number(user.slice(4))))
 
@@ -55,9 +57,9 @@ type Rows = ReadonlyArray<readonly [age: number, weight: number, port: number]>
 
 const cellsOf = (rows: Rows): OwnCells =>
   new Map(
-    columnsOf(plan).map((name, place) => [
+    neededColumns(needed).map((name, place) => [
       name,
-      [{ column: { values: rows.flat(), first: place, step: 3 }, rows: rows.map((_, i) => i) }]
+      [{ column: { values: rows.flat(), first: place, step: 3 }, rows: Uint32Array.from(rows.keys()) }]
     ])
   )
 
@@ -67,7 +69,7 @@ const joined =
   (user: number): JoinedCells => ({
     own: cellsOf(data[user]!),
     rows: data.flat().length,
-    contributors: new Map(columnsOf(plan).map((column) => [column, data.length])),
+    contributors: new Map(neededColumns(needed).map((column) => [column, data.length])),
     declared: [new Uint8Array(32).fill(9)],
     covered: new Uint8Array(32).fill(user)
   })
@@ -91,10 +93,10 @@ const dataOf = (users: number): ReadonlyArray<Rows> =>
   ])
 
 /** A user that takes part. */
-const taking = (hub: Hub, agreement: Agreement, user: string, stable = memoryStore(), of = plan) =>
+const taking = (hub: Hub, agreement: Agreement, user: string, stable = memoryStore()) =>
   Effect.gen(function* () {
     const services = yield* processOf(hub, user, stable)
-    const statistics = yield* Effect.provide(statisticsAmong(agreement, of, rootOf(user)), services)
+    const statistics = yield* Effect.provide(statisticsAmong(agreement, rootOf(user)), services)
     yield* Context.get(services, Party).serve(statistics.handlers).pipe(Effect.provide(services))
     return (cells: JoinedCells) => Effect.provide(statistics.found(cells), services)
   })
@@ -148,12 +150,12 @@ layer(Logger.remove(Logger.defaultLogger), { excludeTestServices: true })("stati
         const mean = 40
         const variance = ages.reduce((sum, age) => sum + (age - mean) ** 2, 0) / ages.length
         const weight = weights.reduce((sum, each) => sum + each, 0) / weights.length
-        const expected = {
-          numbers: [
-            { column: "age", count: 3 * users, mean, deviation: Math.sqrt(variance) },
-            { column: "weight", count: 2 * users, mean: weight }
-          ],
-          values: [{ column: "port", counts: [users, 2 * users] }]
+        const expected: Statistics = {
+          moments: new Map([
+            ["age", { count: 3 * users, mean, deviation: Math.sqrt(variance) }],
+            ["weight", { count: 2 * users, mean: weight }]
+          ]),
+          counts: new Map([["port", [users, 2 * users]]])
         }
         for (const each of found) expect(each).toEqual(expected)
       })
@@ -201,7 +203,7 @@ layer(Logger.remove(Logger.defaultLogger), { excludeTestServices: true })("stati
       const straight = yield* seenBy3([one!, other!, own!])
       const swapped = yield* seenBy3([other!, one!, own!])
       expect(swapped.statistics).toEqual(straight.statistics)
-      const layout = firstLayout(plan)
+      const layout = firstLayout(needed)
       const pass1 = ({ bodies }: typeof straight) =>
         ["user1", "user2"].map((user) => {
           const bodiesOf = bodies.filter(({ from, tag }) => from === user && tag === MaskedSums.tag)
@@ -266,7 +268,7 @@ layer(Logger.remove(Logger.defaultLogger), { excludeTestServices: true })("stati
       const { hub, sent } = watched()
       const data = dataOf(3)
       yield* findAll(hub, yield* agreementOf(3), data)
-      const layout = firstLayout(plan)
+      const layout = firstLayout(needed)
       const vectors = ["user1", "user2", "user3"].map((user) => {
         const from = askedOf(sent, MaskedSums).filter((each) => each.from === user)
         const bodies = from.map(({ body }) => Either.getOrThrow(MaskedSums.payload.decode(body)))
@@ -375,7 +377,7 @@ layer(Logger.remove(Logger.defaultLogger), { excludeTestServices: true })("stati
         // user2 hears of another sum of ages, so it would square differences from another mean.
         const told = honest.map((_, i) =>
           masked(
-            firstLayout(plan),
+            firstLayout(needed),
             [3n, 120n << 256n, 3n, 200n << 256n, 1n, 2n].with(1, BigInt(i) << 300n),
             masksIn(1, () => about)
           )

@@ -4,15 +4,16 @@ import { describe, expect, it } from "vitest"
 import { auditViews } from "../../../protocol/audit/audit.ts"
 import type { Finding, Held, Recording, Seen } from "../../../protocol/audit/recording.ts"
 import { auditSums } from "../../../protocol/audit/sum-masks.ts"
-import type { DataDescription } from "../../../protocol/data/encoding.ts"
+import type { DataDescription } from "../../../protocol/data/description.ts"
 import { trainingPlan } from "../../../protocol/learning/plan.ts"
 import { MaskedSums, MaskSecret } from "../../../protocol/messages/statistics.ts"
 import { digestOf, masked, maskKey, sumOf } from "../../../protocol/statistics/masks.ts"
 import {
-  averages,
+  finished,
   firstLayout,
   firstSums,
   jointStatistics,
+  meansOf,
   secondLayout,
   secondSums
 } from "../../../protocol/statistics/statistics.ts"
@@ -21,21 +22,14 @@ import { networkOf } from "../learning/example.ts"
 const users = ["user1", "user2", "user3"]
 const run = "r"
 const about = new Uint8Array(32).fill(5)
-const plan = { numbers: [{ column: "age", deviation: true }], values: [{ column: "port", values: 2 }] }
-
-const finished = <A>(work: Generator<void, A>): A => {
-  for (;;) {
-    const { done, value } = work.next()
-    if (done) return value
-  }
-}
+const needed = { moments: [{ column: "age", deviation: true }], counts: [{ column: "port", values: 2 }] }
 
 const secretOf = (user: string, other: string): Uint8Array =>
   digestOf("secret", [new TextEncoder().encode(`${user} ${other}`)]).slice(0, 16)
 
 const ownOf = (user: number) => {
   const cells = (values: ReadonlyArray<number>) => [
-    { column: { values, first: 0, step: 1 }, rows: values.map((_, i) => i) }
+    { column: { values, first: 0, step: 1 }, rows: Uint32Array.from(values.keys()) }
   ]
   const ages = [30.123 + user, 41.987 - user * 0.3331, 57.111, 22.7 * (user + 1)]
   return new Map([
@@ -74,7 +68,7 @@ const recorded = (mutant: Mutant = {}): Recording => {
           Either.getOrThrow(MaskSecret.payload.encode({ secret: secretOf(from, other) }))
         )
   const exchanged = (pass: 1 | 2, on: Uint8Array, numbers: ReadonlyArray<ReadonlyArray<bigint>>) => {
-    const layout = pass === 1 ? firstLayout(plan) : secondLayout(plan)
+    const layout = pass === 1 ? firstLayout(needed) : secondLayout(needed)
     const vectors = users.map((user, i) =>
       masked(
         layout,
@@ -96,10 +90,10 @@ const recorded = (mutant: Mutant = {}): Recording => {
     return { vectors, joint: sumOf(layout, vectors) }
   }
   const own = users.map((_, user) => ownOf(user))
-  const sums1 = own.map((each) => finished(firstSums(plan, each)))
+  const sums1 = own.map((each) => finished(firstSums(needed, each)))
   const first = exchanged(1, about, sums1)
-  const means = averages(plan, first.joint, 12)
-  const sums2 = own.map((each) => finished(secondSums(plan, each, means)))
+  const means = meansOf(needed, first.joint, 12)
+  const sums2 = own.map((each) => finished(secondSums(needed, each, means)))
   const transcript = digestOf("bicameral sums of squares", [about, ...first.vectors])
   const second = exchanged(2, mutant.secondAbout ?? transcript, sums2)
   const held = users.map((user, i): readonly [string, Held] => [
@@ -133,9 +127,9 @@ const recorded = (mutant: Mutant = {}): Recording => {
     frames: [],
     held: new Map(held),
     statistics: {
-      plan,
+      needed,
       about,
-      joint: jointStatistics(plan, { first: first.joint, second: second.joint }, 12)
+      found: jointStatistics(needed, { first: first.joint, second: second.joint }, 12)
     }
   }
 }

@@ -1,49 +1,31 @@
 /** Joint statistics: the same to the bit however rows are split among users, exact next to a slow twin, and what is refused. */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import type { StatisticsNeeded } from "../../../protocol/data/preparation.ts"
 import { nearestQuotient, nearestRoot } from "../../../protocol/statistics/nearest.ts"
 import {
-  averages,
+  finished,
   firstLayout,
   firstSums,
-  type JointStatistics,
   jointStatistics,
   type OwnCells,
-  type StatisticsPlan,
   secondLayout,
-  secondSums
+  statisticsOf
 } from "../../../protocol/statistics/statistics.ts"
-
-const finished = <A>(work: Generator<void, A>): A => {
-  for (;;) {
-    const { done, value } = work.next()
-    if (done) return value
-  }
-}
-
-const added = (vectors: ReadonlyArray<ReadonlyArray<bigint>>): ReadonlyArray<bigint> =>
-  vectors[0]!.map((_, i) => vectors.reduce((sum, each) => sum + each[i]!, 0n))
-
-/** What users who hold these cells come to, without masks. */
-const together = (plan: StatisticsPlan, users: ReadonlyArray<OwnCells>, rows: number): JointStatistics => {
-  const first = added(users.map((own) => finished(firstSums(plan, own))))
-  const means = averages(plan, first, rows)
-  const second = added(users.map((own) => finished(secondSums(plan, own, means))))
-  return jointStatistics(plan, { first, second }, rows)
-}
 
 const all = (values: ReadonlyArray<number>) => ({
   column: { values, first: 0, step: 1 },
-  rows: values.map((_, i) => i)
+  rows: Uint32Array.from(values.keys())
 })
 
-const plan: StatisticsPlan = {
-  numbers: [
+const needed: StatisticsNeeded = {
+  moments: [
     { column: "age", deviation: true },
     { column: "weight", deviation: false }
   ],
-  values: [{ column: "port", values: 3 }]
+  counts: [{ column: "port", values: 3 }]
 }
+const ageOnly: StatisticsNeeded = { moments: [{ column: "age", deviation: true }], counts: [] }
 
 interface Row {
   readonly age: number
@@ -84,17 +66,17 @@ describe("joint statistics", () => {
   it("are those of the joined rows, of the cells that are not missing", () => {
     fc.assert(
       fc.property(rows, (rows) => {
-        const { numbers, values } = together(plan, [columns(rows)], rows.length)
+        const { moments, counts } = statisticsOf(needed, [columns(rows)], rows.length)
         const ages = present(rows.map(({ age }) => age))
         const mean = nearestQuotient(total(ages), BigInt(ages.length), 256)
         const squares = total(ages.map((x) => (x - mean) ** 2))
         const deviation = nearestRoot(squares, BigInt(ages.length), 256)
-        expect(numbers[0]).toEqual({ column: "age", count: ages.length, mean, deviation })
+        expect(moments.get("age")).toEqual({ count: ages.length, mean, deviation })
         const weights = present(rows.map(({ weight }) => weight))
         const heavy = nearestQuotient(total(weights), BigInt(weights.length), 256)
-        expect(numbers[1]).toEqual({ column: "weight", count: weights.length, mean: heavy })
-        const counts = [0, 1, 2].map((value) => rows.filter(({ port }) => port === value).length)
-        expect(values).toEqual([{ column: "port", counts }])
+        expect(moments.get("weight")).toEqual({ count: weights.length, mean: heavy })
+        const ports = [0, 1, 2].map((value) => rows.filter(({ port }) => port === value).length)
+        expect(counts).toEqual(new Map([["port", ports]]))
       }),
       { numRuns: 50 }
     )
@@ -109,8 +91,8 @@ describe("joint statistics", () => {
           const part = parts[draws.next().value! % users]!
           part.splice(draws.next().value! % (part.length + 1), 0, row)
         }
-        expect(together(plan, parts.map(columns), rows.length)).toEqual(
-          together(plan, [columns(rows)], rows.length)
+        expect(statisticsOf(needed, parts.map(columns), rows.length)).toEqual(
+          statisticsOf(needed, [columns(rows)], rows.length)
         )
       }),
       { numRuns: 50 }
@@ -120,8 +102,8 @@ describe("joint statistics", () => {
   it("are exact where floating-point sums are not", () => {
     const ages = [1e16, 1, -1e16, 1, 1e16, 1, -1e16, 1]
     const own: OwnCells = new Map([["age", [all(ages)]]])
-    const { numbers } = together({ numbers: [plan.numbers[0]!], values: [] }, [own], 8)
-    expect(numbers[0]!.mean).toBe(0.5)
+    const { moments } = statisticsOf(ageOnly, [own], 8)
+    expect(moments.get("age")!.mean).toBe(0.5)
     expect(ages.reduce((sum, x) => sum + x, 0) / 8).not.toBe(0.5)
   })
 
@@ -129,35 +111,38 @@ describe("joint statistics", () => {
     const column = { values: [0, 7, 0, 9, 0, 1000, 0, 2], first: 1, step: 2 }
     const cells = { column, rows: Uint32Array.from([3, 0, 1]) }
     const own: OwnCells = new Map([["age", [cells, all([4])]]])
-    const { numbers } = together({ numbers: [plan.numbers[0]!], values: [] }, [own, new Map()], 4)
-    expect(numbers).toEqual([{ column: "age", count: 4, mean: 5.5, deviation: Math.sqrt(7.25) }])
+    const { moments } = statisticsOf(ageOnly, [own, new Map()], 4)
+    expect(moments).toEqual(new Map([["age", { count: 4, mean: 5.5, deviation: Math.sqrt(7.25) }]]))
   })
 
   it("need no second pass for means and counts", () => {
-    expect(firstLayout(plan)).toEqual([8, 72, 8, 72, 8, 8, 8])
-    expect(secondLayout(plan)).toEqual([72])
-    expect(secondLayout({ ...plan, numbers: [plan.numbers[1]!] })).toEqual([])
+    expect(firstLayout(needed)).toEqual([8, 72, 8, 72, 8, 8, 8])
+    expect(secondLayout(needed)).toEqual([72])
+    expect(secondLayout({ ...needed, moments: [needed.moments[1]!] })).toEqual([])
   })
 
   it("refuse a value that is too large, and a column without any, by name", () => {
     for (const value of [2 ** 128, -(2 ** 128), Number.POSITIVE_INFINITY])
-      expect(() => together(plan, [new Map([["weight", [all([1, value])]]])], 2)).toThrow(
+      expect(() => statisticsOf(needed, [new Map([["weight", [all([1, value])]]])], 2)).toThrow(
         expect.objectContaining({ _tag: "ValueTooLarge", column: "weight" })
       )
     const none: OwnCells = new Map([["age", [all([Number.NaN, Number.NaN])]]])
-    expect(() => together(plan, [none, none], 4)).toThrow(
+    expect(() => statisticsOf(needed, [none, none], 4)).toThrow(
       expect.objectContaining({ _tag: "NoValues", column: "age" })
     )
     const message = "column age has no value in any training row"
-    expect(() => together(plan, [none, none], 4)).toThrow(message)
+    expect(() => statisticsOf(needed, [none, none], 4)).toThrow(message)
+    const unknown: OwnCells = new Map([["port", [all([Number.NaN])]]])
+    expect(() => statisticsOf({ ...needed, moments: [] }, [unknown], 1)).toThrow(
+      expect.objectContaining({ _tag: "NoValues", column: "port" })
+    )
   })
 
   it("refuse sums that so many rows can't have, as those are whose masks did not cancel", () => {
     const own = columns([{ age: 1, weight: 2, port: 0 }])
-    const first = finished(firstSums(plan, own))
+    const first = finished(firstSums(needed, own))
     const fits = { first, second: [0n] }
-    expect(jointStatistics(plan, fits, 1).numbers[0]).toEqual({
-      column: "age",
+    expect(jointStatistics(needed, fits, 1).moments.get("age")).toEqual({
       count: 1,
       mean: 1,
       deviation: 0
@@ -172,7 +157,7 @@ describe("joint statistics", () => {
       [{ first, second: [-1n] }, "age"],
       [{ first, second: [(1n << 514n) + 1n] }, "age"]
     ] as const)
-      expect(() => jointStatistics(plan, sums, 1)).toThrow(
+      expect(() => jointStatistics(needed, sums, 1)).toThrow(
         expect.objectContaining({ _tag: "SumsDoNotFit", column })
       )
   })
