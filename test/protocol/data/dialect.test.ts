@@ -93,7 +93,10 @@ describe("a dialect - is found out", () => {
   })
 
   it("without a mark where no number has any", async () => {
-    expect(await read(`${header}r,1,2,ash\r`)).toMatchObject({ length: [1], dialect: "commas, UTF-8, LF and CR" })
+    expect(await read(`${header}r,1,2,ash\r`)).toMatchObject({
+      length: [1],
+      dialect: "commas, UTF-8, LF and CR"
+    })
   })
 
   it("for a file of one column with decimal commas", async () => {
@@ -130,7 +133,7 @@ describe("a dialect - is found out", () => {
   })
 
   it("by marks that come only far down", async () => {
-    const many = Array.from({ length: 30_000 }, (_, row) => `r${row};1;2;ash\n`).join("")
+    const many = Array.from({ length: 6000 }, (_, row) => `row-000000000${row};1;2;ash\n`).join("")
     const { length, dialect } = await read(
       `id;length;width;kind\n${many}r;1,5;2;ash\n# end\ns;1.000,5;2;ash\n`
     )
@@ -160,9 +163,9 @@ describe("a dialect - that may be one or another is refused with both", () => {
   })
 
   it("also where that comes only far down", async () => {
-    const many = Array.from({ length: 30_000 }, (_, row) => `r${row};1;2;ash\n`).join("")
+    const many = Array.from({ length: 6000 }, (_, row) => `row-000000000${row};1;2;ash\n`).join("")
     expect(await refusal(`id;length;width;kind\n${many}r;1,234;2;ash\ns;1,5;2;ash\n`)).toContain(
-      `a.csv:30002: column length of row r has a comma here ${marks}`
+      `a.csv:6002: column length of row r has a comma here ${marks}`
     )
   })
 
@@ -203,9 +206,9 @@ describe("a dialect - that may be one or another is refused with both", () => {
     expect((await read(text, { dialect: { comment: "none" } })).ids).toEqual(["#r", "s"])
     // Not all rows of a table are comments.
     expect((await read(`${header}#r,1,2,ash\n#s,1,2,ash\n`)).ids).toEqual(["#r", "#s"])
-    const many = Array.from({ length: 30_000 }, (_, row) => `r${row},1,2,ash\n`).join("")
+    const many = Array.from({ length: 6000 }, (_, row) => `row-000000000${row},1,2,ash\n`).join("")
     expect(await refusal(`${header}${many}#r,1,2,ash\n`)).toContain(
-      "a.csv:30002: the file has a row here that begins with #"
+      "a.csv:6002: the file has a row here that begins with #"
     )
   })
 })
@@ -220,9 +223,9 @@ describe("a dialect - holds for the whole file", () => {
     ["1 234", "has separators between the thousands (thousands spaces) where the file has thousands commas"],
     ["1,23,456", "is not a number"]
   ])("so %s after decimal points is a fault of its line", async (cell, says) => {
-    const many = Array.from({ length: 30_000 }, (_, row) => `r${row};1,000.5;2;ash\n`).join("")
+    const many = Array.from({ length: 6000 }, (_, row) => `row-0000${row};1,000.5;2;ash\n`).join("")
     const text = `id;length;width;kind\n${many}r;${cell};2;ash\ns;1.5;2;ash\n`
-    expect(await refusal(text)).toContain(`a.csv:30002: column length of row r ${says}`)
+    expect(await refusal(text)).toContain(`a.csv:6002: column length of row r ${says}`)
   })
 
   it("and so it is where the scenario says it", async () => {
