@@ -38,12 +38,13 @@ export const checkData = Effect.fn("Scenario.checkData")(function* (loaded: Load
   const unreadable = read.flatMap(({ problems }) => problems)
   if (unreadable.length > 0) return yield* new ScenarioError({ file, problems: unreadable })
   const tables = read.map((files) => files.tables)
-  const rows = new Set(tables.flat().flatMap(({ ids }) => ids)).size
-  const unfit = [...coverageProblems(loaded, tables), ...markingProblems(loaded, tables)]
+  const numbered = numberIds(tables)
+  const { rows } = numbered
+  const unfit = [...coverageProblems(loaded, tables, numbered), ...markingProblems(loaded, tables)]
   // How many rows are for what is known only where they fit together.
   const problems = [
     ...unfit,
-    ...testingProblems(loaded, tables),
+    ...testingProblems(loaded, tables, numbered),
     ...(unfit.length > 0 ? [] : sizeProblems(loaded, tables, rows))
   ]
   if (problems.length > 0) return yield* new ScenarioError({ file, problems })
@@ -51,32 +52,57 @@ export const checkData = Effect.fn("Scenario.checkData")(function* (loaded: Load
   return checked
 })
 
+/** The ids of all tables as numbers, each different one once, so that a million of them are compared quickly. */
+interface NumberedIds {
+  /** How many different ids there are. */
+  readonly rows: number
+  /** Of each user's tables the numbers, in the order of their ids. */
+  readonly numbers: ReadonlyArray<ReadonlyArray<Uint32Array>>
+}
+
+/** `first` are numbered before all others. */
+const numberIds = (tables: CheckedData["tables"], first: ReadonlyArray<string> = []): NumberedIds => {
+  const known = new Map(first.map((id, number) => [id, number]))
+  const numberOf = (id: string): number => {
+    const before = known.get(id)
+    if (before !== undefined) return before
+    known.set(id, known.size)
+    return known.size - 1
+  }
+  const numbers = tables.map((held) => held.map(({ ids }) => Uint32Array.from(ids, numberOf)))
+  return { rows: known.size, numbers }
+}
+
 const coverageProblems = (
-  { scenario, locate }: LoadedScenario,
-  tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+  loaded: LoadedScenario,
+  tables: CheckedData["tables"],
+  numbered: NumberedIds
 ): ReadonlyArray<Problem> => {
+  if (coverageFault(loaded, tables, numbered) === undefined) return []
+  // Rows are named in the order of their ids.
   const ids = [...new Set(tables.flat().flatMap((table) => table.ids))].sort()
-  const rowOf = new Map(ids.map((id, row) => [id, row]))
+  const fault = coverageFault(loaded, tables, numberIds(tables, ids), ids)!
+  const message = [fault.message, ...spellingHints(ids)].join("\n")
+  return [{ at: loaded.locate(["users"]), path: "users", message }]
+}
+
+const coverageFault = (
+  { scenario }: LoadedScenario,
+  tables: CheckedData["tables"],
+  { rows, numbers }: NumberedIds,
+  names: ReadonlyArray<string> = []
+): CoverageError | undefined => {
+  const columns = jointColumns(scenario.data).map(({ source }) => source)
+  const declared = scenario.users.map(({ name }, user) => ({
+    user: name,
+    blocks: tables[user]!.map(({ columns }, table) => ({ rows: numbers[user]![table]!, columns }))
+  }))
   try {
-    checkCoverage(
-      {
-        rows: ids.length,
-        columns: jointColumns(scenario.data).map(({ source }) => source),
-        rowName: (row) => ids[row]!
-      },
-      scenario.users.map(({ name }, user) => ({
-        user: name,
-        blocks: tables[user]!.map((table) => ({
-          rows: Uint32Array.from(table.ids, (id) => rowOf.get(id)!),
-          columns: table.columns
-        }))
-      }))
-    )
-    return []
+    checkCoverage({ rows, columns, rowName: (row) => names[row] ?? `${row}` }, declared)
+    return undefined
   } catch (error) {
     if (!(error instanceof CoverageError)) throw error
-    const message = [error.message, ...spellingHints(ids)].join("\n")
-    return [{ at: locate(["users"]), path: "users", message }]
+    return error
   }
 }
 
@@ -86,11 +112,12 @@ const mostNamed = 5
 /** A row's cells must be for the test in every file that has some of them, or in none. */
 const markingProblems = (
   { scenario, locate }: LoadedScenario,
-  tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+  tables: CheckedData["tables"]
 ): ReadonlyArray<Problem> => {
   const holdings = tables.flatMap((held, user) =>
     held.map(({ ids, heldOut = false }, holding) => ({ user, holding, ids, heldOut }))
   )
+  if (!holdings.some(({ heldOut }) => heldOut)) return []
   const unmarked = new Map<string, { readonly user: number; readonly holding: number }>()
   for (const { ids, heldOut, ...place } of holdings)
     if (!heldOut) for (const id of ids) unmarked.set(id, place)
@@ -157,24 +184,28 @@ const spellingHints = (ids: ReadonlyArray<string>): ReadonlyArray<string> => {
 /** A user can test alone only rows that it holds whole. */
 const testingProblems = (
   { scenario, locate }: LoadedScenario,
-  tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+  tables: CheckedData["tables"],
+  { rows, numbers }: NumberedIds
 ): ReadonlyArray<Problem> => {
   if (!scenario.reveal.includes("accuracy") || scenario.reveal.includes("heldOutRows")) return []
-  const holder = new Map<string, number>()
-  for (const [user, held] of tables.entries()) {
-    for (const id of held.flatMap(({ ids }) => ids)) {
-      const before = holder.get(id) ?? user
-      if (before !== user) {
-        const names = [before, user].map((index) => scenario.users[index]!.name).join(" and ")
+  const nobody = -1
+  const holder = new Int32Array(rows).fill(nobody)
+  for (const [user, held] of numbers.entries()) {
+    for (const [table, ofTable] of held.entries()) {
+      const torn = ofTable.findIndex((row) => holder[row] !== nobody && holder[row] !== user)
+      if (torn >= 0) {
+        const names = [holder[ofTable[torn]!]!, user]
+          .map((index) => scenario.users[index]!.name)
+          .join(" and ")
         return [
           {
             at: locate(["reveal"]),
             path: "reveal",
-            message: `the cells of row ${shown(id)} are spread over ${names}, so neither can test it alone; add heldOutRows, or leave accuracy out`
+            message: `the cells of row ${shown(tables[user]![table]!.ids[torn]!)} are spread over ${names}, so neither can test it alone; add heldOutRows, or leave accuracy out`
           }
         ]
       }
-      holder.set(id, user)
+      for (const row of ofTable) holder[row] = user
     }
   }
   return []
@@ -220,7 +251,7 @@ export const joinData = (
         placed.flatMap(({ training }) => training),
         { firstRow: 0, rows: rows.training, ...widths }
       ),
-    nearIds: () => likelyTheSame(tables.flat().flatMap(({ ids }) => ids)),
+    nearIds: () => likelyTheSame(tables.flat().map(({ ids }) => ids)),
     heldOut: () =>
       assemble(
         placed.flatMap(({ heldOut }) => heldOut),
@@ -238,11 +269,11 @@ export const joinData = (
 const mostCompared = 200_000
 
 /** Where underscores part numbers, `1_11` is not meant to be `11_1`. */
-const likelyTheSame = (ids: ReadonlyArray<string>): ReadonlyArray<NearTexts> =>
-  ids.length > mostCompared
+const likelyTheSame = (lists: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<NearTexts> =>
+  lists.reduce((sum, { length }) => sum + length, 0) > mostCompared
     ? []
     : nearTexts(
-        ids.filter((id) => !id.includes("_")),
+        lists.flat().filter((id) => !id.includes("_")),
         3
       )
 
