@@ -14,13 +14,14 @@ import {
   looksLikeUtf16
 } from "./characters.ts"
 import { CsvRecords, lineBreaks, NotCsv } from "./csv-records.ts"
+import { type DataDescription, isCategory } from "./description.ts"
 import { commentOf, type Dialect, ragged, separators } from "./dialect.ts"
 import { type FoundLayout, findLayout, maybeComment } from "./dialect-layout.ts"
 import { findColumns, HeldCells, type HeldColumn, HeldRows } from "./held.ts"
 import { areNumbers } from "./labels.ts"
-import { NumberMarks } from "./number-text.ts"
+import { isNumberSomehow, NumberMarks } from "./number-text.ts"
 import { trimmed } from "./spelling.ts"
-import { heldColumns, type Reading, type Table } from "./table.ts"
+import { type CellProblem, heldColumns, type Reading, type Table } from "./table.ts"
 
 /** Reads the held part of a file. Rejects with `TableError`. */
 export const readCsv = async (contents: Contents, reading: Reading): Promise<Table> => {
@@ -117,8 +118,10 @@ class CsvRows {
   #found: FoundLayout | undefined
   #commentIsOpen = false
   #marks: NumberMarks
-  /** Whether labels are compared as numbers. */
-  readonly #numberedLabels: boolean
+  /** Numbers that mark a missing cell. */
+  readonly #missing: ReadonlySet<number>
+  /** The columns whose texts are compared as numbers. */
+  #numbered: ReadonlyArray<boolean> = []
   /** The columns' names, once they are known. */
   #names: ReadonlyArray<string> | undefined
   #held: ReadonlyArray<HeldColumn> = []
@@ -135,7 +138,7 @@ class CsvRows {
     this.#rows = new HeldRows(reading, { named: true })
     this.#cells = new HeldCells(reading, [], this.#rows)
     this.#marks = new NumberMarks({}, "comma")
-    this.#numberedLabels = areNumbers(reading.description.label.values)
+    this.#missing = new Set((reading.description.missing ?? []).filter(isNumberSomehow).map(Number))
   }
 
   /** Reads the rows of a text that continues the last. Throws `TableError` and `NotCsv`. */
@@ -204,15 +207,22 @@ class CsvRows {
     this.#names = names.map(trimmed)
     this.#held = held
     this.#id = id
-    this.#cells = new HeldCells(this.#reading, held, this.#rows)
+    this.#numbered = held.map(({ name }) => areNumbers(listedValues(this.#reading.description, name)))
+    this.#cells = new HeldCells(this.#reading, held, this.#rows, (text) => this.#toNumber(text))
     this.#settleMarks(this.#found!.records.slice(this.#firstRow))
   }
 
   /** Finds out from the first rows how numbers are written. */
   #settleMarks(rows: FoundLayout["records"]): void {
-    const numbers = this.#held.filter(({ range }) => range !== undefined)
+    const { description } = this.#reading
+    const wanted = numberColumns(description)
+    const numbers = this.#held.filter(({ name }) => wanted.has(name))
+    const missing = new Set(description.missing)
     for (const { fields, line } of rows)
-      for (const { name, place } of numbers) this.#marks.observe(fields[place] ?? "", line, name)
+      for (const { name, place } of numbers) {
+        const text = fields[place] ?? ""
+        if (!missing.has(text)) this.#marks.observe(text, line, name)
+      }
     const problem = this.#marks.settle()
     if (problem !== undefined) this.#reading.problems.refuse(problem)
     this.#records.decimal = this.#marks.decimal
@@ -269,21 +279,20 @@ class CsvRows {
   }
 
   #readCell(place: number, column: number, line: number): void {
-    const { place: at, range } = this.#held[column]!
-    if (range === undefined) {
+    const { place: at } = this.#held[column]!
+    if (this.#cells.isText(column)) {
       const text = this.#records.field(at)
-      this.#cells.setLabel(place, column, this.#numberedLabels ? this.#marks.inPoints(text) : text, line)
+      this.#cells.setText(place, column, this.#numbered[column] ? this.#marks.inPoints(text) : text, line)
       return
     }
     const plain = this.#records.plainNumber(at)
-    const value = Number.isNaN(plain) ? this.#markedNumber(at) : plain
-    if (typeof value === "number") this.#cells.setNumber(place, column, value, line)
-    else this.#cells.add(place, column, value, line)
+    if (Number.isNaN(plain) || this.#missing.has(plain))
+      this.#cells.setText(place, column, this.#records.field(at), line)
+    else this.#cells.setNumber(place, column, plain, line)
   }
 
-  /** A number that is not written plainly, or the fault of the cell. */
-  #markedNumber(at: number) {
-    const text = this.#records.field(at)
+  /** Reads a number that is not written plainly. */
+  #toNumber(text: string): number | CellProblem {
     const value = this.#marks.read(text)
     this.#records.decimal = this.#marks.decimal
     return value ?? readNumber(text)
@@ -350,6 +359,22 @@ class CsvRows {
     }
     return { ...this.#cells.finish(), dialect }
   }
+}
+
+/** The columns of plain numbers: dates have marks of their own. */
+const numberColumns = ({ features, label }: DataDescription): ReadonlySet<string> =>
+  new Set(
+    [
+      ...features.filter((feature) => feature.kind === undefined),
+      ...("numbers" in label ? label.numbers : [])
+    ].map(({ name }) => name)
+  )
+
+/** The classes or categories of a column; none of one of numbers. */
+const listedValues = ({ features, label }: DataDescription, column: string): ReadonlyArray<string> => {
+  const feature = features.find(({ name }) => name === column)
+  if (feature !== undefined) return isCategory(feature) ? feature.values : []
+  return "values" in label ? label.values : []
 }
 
 /** A string of its own: a part of another would keep all of that in memory. */

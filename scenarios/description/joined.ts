@@ -6,16 +6,26 @@
 import { Effect } from "effect"
 import { pickRows } from "../../protocol/data/cells.ts"
 import { CoverageError, checkCoverage } from "../../protocol/data/coverage.ts"
-import { type EncodedTable, featureCount, jointColumns } from "../../protocol/data/encoding.ts"
+import {
+  type DataDescription,
+  featureCount,
+  jointColumns,
+  labelCount,
+  type Prepared
+} from "../../protocol/data/description.ts"
+import { type EncodedTable, encodeTable, type HeldTable } from "../../protocol/data/encoding.ts"
 import { assemble, type JointTable } from "../../protocol/data/joint.ts"
+import { noStatistics, prepare, type Statistics } from "../../protocol/data/preparation.ts"
 import {
   type FilledBlock,
   type JointRows,
   joinRows,
+  leaveOut,
   type PlacedCells,
   placeCells
 } from "../../protocol/data/rows.ts"
 import { type NearTexts, nearTexts, shown } from "../../protocol/data/spelling.ts"
+import { TextIndex } from "../../protocol/data/text-index.ts"
 import { describePath, type Problem, ScenarioError } from "../text/problems.ts"
 import { counted } from "../text/units.ts"
 import { shareHeldOut } from "./agreement.ts"
@@ -26,9 +36,11 @@ import type { Scenario } from "./schema.ts"
 
 /** What all users hold, each list in the order of the scenario's users. */
 export interface CheckedData {
-  readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+  readonly tables: ReadonlyArray<ReadonlyArray<HeldTable>>
   /** Rows of the joint table, held-out rows included. */
   readonly rows: number
+  /** Rows that no user uploads, since their label is missing. */
+  readonly leftOut: number
 }
 
 /** Reads the files of all users and checks that together they hold every cell exactly once. */
@@ -37,7 +49,8 @@ export const checkData = Effect.fn("Scenario.checkData")(function* (loaded: Load
   const read = yield* Effect.forEach(scenario.users.keys(), (user) => readFiles(loaded, user))
   const unreadable = read.flatMap(({ problems }) => problems)
   if (unreadable.length > 0) return yield* new ScenarioError({ file, problems: unreadable })
-  const tables = read.map((files) => files.tables)
+  const all = read.map((files) => files.tables)
+  const tables = leaveOut(all)
   const numbered = numberIds(tables)
   const { rows } = numbered
   const unfit = [...coverageProblems(loaded, tables, numbered), ...markingProblems(loaded, tables)]
@@ -48,7 +61,9 @@ export const checkData = Effect.fn("Scenario.checkData")(function* (loaded: Load
     ...(unfit.length > 0 ? [] : sizeProblems(loaded, tables, rows))
   ]
   if (problems.length > 0) return yield* new ScenarioError({ file, problems })
-  const checked: CheckedData = { tables, rows }
+  const areWhole = all.flat().every(({ unlabelled }) => unlabelled.length === 0)
+  const leftOut = areWhole ? 0 : numberIds(all).rows - rows
+  const checked: CheckedData = { tables: all, rows, leftOut }
   return checked
 })
 
@@ -62,15 +77,12 @@ interface NumberedIds {
 
 /** `first` are numbered before all others. */
 const numberIds = (tables: CheckedData["tables"], first: ReadonlyArray<string> = []): NumberedIds => {
-  const known = new Map(first.map((id, number) => [id, number]))
-  const numberOf = (id: string): number => {
-    const before = known.get(id)
-    if (before !== undefined) return before
-    known.set(id, known.size)
-    return known.size - 1
-  }
-  const numbers = tables.map((held) => held.map(({ ids }) => Uint32Array.from(ids, numberOf)))
-  return { rows: known.size, numbers }
+  const index = new TextIndex()
+  for (const id of first) index.numberOf(id)
+  const numbers = tables.map((held) =>
+    held.map(({ ids }) => Uint32Array.from(ids, (id) => index.numberOf(id)))
+  )
+  return { rows: index.size, numbers }
 }
 
 const coverageProblems = (
@@ -146,7 +158,7 @@ const markingProblems = (
  */
 const sizeProblems = (
   { scenario, locate }: LoadedScenario,
-  tables: ReadonlyArray<ReadonlyArray<EncodedTable>>,
+  tables: ReadonlyArray<ReadonlyArray<HeldTable>>,
   rows: number
 ): ReadonlyArray<Problem> => {
   const { heldOut: share } = scenario
@@ -214,6 +226,8 @@ const testingProblems = (
 /** The joint table in joint order, split into what is trained on and what is held out. */
 export interface JoinedData {
   readonly rows: JointRows
+  /** What becomes of each cell. */
+  readonly prepared: Prepared
   /** Where each user's cells belong, in the order of the scenario's users. */
   readonly placed: ReadonlyArray<PlacedCells>
   /** The tables themselves, put together anew each time: they may be large. */
@@ -225,26 +239,50 @@ export interface JoinedData {
   readonly trainingRows: (rows: Uint32Array) => JointTable
 }
 
-/** Joins the users' tables as a run does in which ids have these digests, of 16 bytes each. */
+/** The users' tables as they are joined, each list in the order of the users. */
+export interface JoinedTables {
+  readonly rows: JointRows
+  readonly statistics: Statistics
+  readonly prepared: Prepared
+  /** Without the rows that are left out. */
+  readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+  /** Of the ids of each table. */
+  readonly digests: ReadonlyArray<ReadonlyArray<Uint8Array>>
+}
+
+/** Joins all tables as a run does in which ids have these digests, of 16 bytes each. */
+export const joinTables = (
+  { data, heldOut: share }: { readonly data: DataDescription; readonly heldOut: number },
+  all: ReadonlyArray<ReadonlyArray<HeldTable>>,
+  digestsOf: (ids: ReadonlyArray<string>) => Uint8Array
+): JoinedTables => {
+  const held = leaveOut(all)
+  const digests = held.map((tables) => tables.map(({ ids }) => digestsOf(ids)))
+  const rows = joinRows(
+    held.flatMap((tables, user) =>
+      tables.map(({ heldOut = false }, i) => ({ digests: digests[user]![i]!, heldOut }))
+    ),
+    share
+  )
+  const statistics = noStatistics
+  const prepared = prepare(data, statistics)
+  const tables = held.map((own) => own.map((table) => encodeTable(prepared, table)))
+  return { rows, statistics, prepared, tables, digests }
+}
+
+/** Joins the users' tables as a run does in which ids have these digests. */
 export const joinData = (
   scenario: Scenario,
-  { tables }: CheckedData,
+  data: Pick<CheckedData, "tables">,
   digestsOf: (ids: ReadonlyArray<string>) => Uint8Array
 ): JoinedData => {
-  const lists = tables.map((held) =>
-    held.map(({ ids, heldOut = false }) => ({ digests: digestsOf(ids), heldOut }))
-  )
-  const rows = joinRows(lists.flat(), shareHeldOut(scenario))
-  const placed = tables.map((held, user) =>
-    placeCells(
-      held,
-      lists[user]!.map(({ digests }) => digests),
-      rows
-    )
-  )
-  const widths = { features: featureCount(scenario.data), labels: scenario.data.label.values.length }
+  const outline = { data: scenario.data, heldOut: shareHeldOut(scenario) }
+  const { rows, prepared, tables, digests } = joinTables(outline, data.tables, digestsOf)
+  const placed = tables.map((held, user) => placeCells(held, digests[user]!, rows))
+  const widths = { features: featureCount(scenario.data), labels: labelCount(scenario.data) }
   return {
     rows,
+    prepared,
     placed,
     training: () =>
       assemble(
