@@ -257,6 +257,25 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
       })
     )
 
+    it.scoped("refuses what comes round in another length than it was sent", () =>
+      Effect.gen(function* () {
+        const agreement = yield* agreementOf(2)
+        const hub = makeHub()
+        const user1 = yield* taking(hub, agreement, "user1")
+        const user2 = yield* played(hub, "user2")
+        yield* user2.serve([
+          on(CommitIds, () => Effect.succeed({})),
+          on(RaiseIds, ({ points }) => Effect.succeed({ points: points.slice(pointBytes) }))
+        ])
+        const { west } = yield* someLists
+        yield* user2.ask("user1", CommitIds, committed(west), options)
+        const found = yield* Effect.either(user1.digests(tablesOf(0)))
+        expect(Either.isLeft(found) && found.left.message).toContain(
+          "south sent a list of the ids of north that has another length than it was sent"
+        )
+      })
+    )
+
     it.scoped("compares the rows that a user declares with the ids that it had raised", () =>
       Effect.gen(function* () {
         const agreement = yield* agreementOf(2)
