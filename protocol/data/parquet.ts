@@ -12,7 +12,7 @@ import {
   snappyUncompress
 } from "hyparquet"
 import { type ByteSource, Unreadable } from "./byte-source.ts"
-import { empty, missingNumber, readNumber } from "./cell-text.ts"
+import { classesOf, type Feature, isCategory, labelColumns } from "./description.ts"
 import { findColumns, HeldCells, HeldRows, tooLarge } from "./held.ts"
 import { areNumbers } from "./labels.ts"
 import { type CellType, cellType } from "./parquet-types.ts"
@@ -142,9 +142,12 @@ class ParquetRows {
     this.#columns = held.map(({ place }) => typed(place))
     this.#count = Number(metadata.num_rows)
     if (this.#id !== undefined) this.#requireIds(this.#id)
-    const labelsAreNumbers = areNumbers(description.label.values)
-    for (const [index, { name, range }] of held.entries()) {
-      const problem = unfit(this.#columns[index]!.type, range === undefined, labelsAreNumbers)
+    const wants = new Map([
+      ...description.features.map((each) => [each.name, wantOf(each)] as const),
+      ...labelColumns(description).map((name) => [name, { values: classesOf(description) }] as const)
+    ])
+    for (const [index, { name }] of held.entries()) {
+      const problem = unfit(this.#columns[index]!.type, wants.get(name)!)
       if (problem !== undefined) problems.add({ column: name, ...problem })
     }
     this.wanted = [...new Set([this.#id, ...this.#columns].flatMap((column) => column?.name ?? []))]
@@ -258,32 +261,20 @@ class ParquetRows {
 
   #readCells(cells: ArrayLike<unknown>, places: Int32Array, column: number): void {
     const { type } = this.#columns[column]!
-    const isLabel = this.#cells.isLabel(column)
+    const isText = this.#cells.isText(column)
     for (let row = 0; row < places.length; row++) {
       const place = places[row]!
       if (place < 0) continue
       const cell = cells[row]
-      if (cell === undefined || cell === null) this.#cells.add(place, column, empty)
-      else if (isLabel || type.number === undefined) this.#readText(type.text!(cell), place, column, isLabel)
-      else this.#setNumber(type.number(cell), place, column)
+      if (cell === undefined || cell === null) this.#cells.setAbsent(place, column)
+      else if (isText || type.number === undefined) this.#readText(type.text!(cell), place, column)
+      else this.#cells.setNumber(place, column, type.number(cell))
     }
   }
 
-  #readText(text: string | undefined, place: number, column: number, isLabel: boolean): void {
-    if (text === undefined) {
-      this.#cells.add(place, column, notText(this.#columns[column]!.type, ""))
-    } else if (isLabel) {
-      this.#cells.setLabel(place, column, trimmed(text))
-    } else {
-      const value = readNumber(trimmed(text))
-      if (typeof value === "number") this.#setNumber(value, place, column)
-      else this.#cells.add(place, column, value)
-    }
-  }
-
-  #setNumber(value: number, place: number, column: number): void {
-    if (Number.isNaN(value)) this.#cells.add(place, column, missingNumber)
-    else this.#cells.setNumber(place, column, value)
+  #readText(text: string | undefined, place: number, column: number): void {
+    if (text === undefined) this.#cells.add(place, column, notText(this.#columns[column]!.type, ""))
+    else this.#cells.setText(place, column, trimmed(text))
   }
 }
 
@@ -292,17 +283,31 @@ const notText = ({ what }: CellType, where: string): CellProblem =>
     ? { reason: `has bytes that are not UTF-8${where}`, remedy: "write texts as UTF-8" }
     : { reason: `is beyond the years 0 to 9999${where}`, remedy: "correct it, or leave out the row" }
 
-/** Why a column can't be a feature or the label. */
-const unfit = (type: CellType, isLabel: boolean, labelsAreNumbers: boolean): CellProblem | undefined => {
-  if (!isLabel && (type.number !== undefined || type.what === "texts")) return undefined
-  if (!isLabel) return { reason: `holds ${type.what}, which can't be a feature`, remedy: "write numbers" }
-  if (type.text === undefined) {
+/** What a column is to be: numbers, or texts that are read as such, or some of these values. */
+interface Want {
+  readonly asText?: boolean
+  readonly values?: ReadonlyArray<string> | undefined
+}
+
+const wantOf = (feature: Feature): Want =>
+  isCategory(feature) ? { values: feature.values } : { asText: feature.kind !== undefined }
+
+/** Why a column can't be what is wanted. */
+const unfit = (type: CellType, { asText = false, values }: Want): CellProblem | undefined => {
+  if (values === undefined) {
+    if (type.number !== undefined || type.what === "texts" || (asText && type.text !== undefined))
+      return undefined
+    return {
+      reason: `holds ${type.what}, which can't be a feature of numbers`,
+      remedy: "write numbers, or say its type in the scenario, such as boolean or date"
+    }
+  }
+  if (type.text === undefined)
     return {
       reason: `holds ${type.what}, which can't be labels`,
       remedy: "write labels as texts or integers"
     }
-  }
-  return type.rounded && !labelsAreNumbers
+  return type.rounded && !areNumbers(values)
     ? {
         reason: `holds ${type.what}, and not all labels of the scenario are numbers`,
         remedy: "write labels as texts or integers"

@@ -4,6 +4,7 @@ import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Either, Layer, Option } from "effect"
 import { stringify } from "yaml"
+import { rawCells } from "../../../protocol/data/encoding.ts"
 import { digestIds } from "../../../protocol/data/rows.ts"
 import { seededKey } from "../../../protocol/seeding.ts"
 import { agreementOf } from "../../../scenarios/description/agreement.ts"
@@ -132,7 +133,7 @@ describe("scenario - reading", () => {
       "  batch: 2"
     ].join("\n")
     expect(refusal(parseScenario(text, "scenarios/plain.yaml")).split("\n")).toEqual([
-      "scenarios/plain.yaml:5: data.features.length: must be [minimum, maximum], two numbers, the first below the second; or {count, range} for columns that are numbered",
+      "scenarios/plain.yaml:5: data.features.length: must be [minimum, maximum], two numbers, the first below the second; or standard, boolean or date; or a section with the fields type, range, values, other, scale, fill, indicator, outside, format, count, first",
       "scenarios/plain.yaml:13: users[0].holds[0].colums: is not known here; what may be said is file, encoding, columns, header, rows, part, ids, heldOut; did you mean columns?",
       "scenarios/plain.yaml:14: users[1].name: must be at most 40 small letters, digits and hyphens, a letter first",
       "scenarios/plain.yaml:18: training.rate: is missing; add it"
@@ -324,12 +325,12 @@ describe("scenario - columns named by numbers", () => {
       )
       const row = (r: number) => {
         const out = new Float64Array(3)
-        table!.cells.readRow(r, out, 0)
+        rawCells(table!).readRow(r, out, 0)
         return [...out]
       }
       expect([row(0), row(1)]).toEqual([
-        [1, 0.2, 1],
-        [0, 0.4, 0.5]
+        [255, 51, 10],
+        [0, 102, 5]
       ])
     })
   )

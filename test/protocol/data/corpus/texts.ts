@@ -1,5 +1,5 @@
 /** CSV files: dialects, cells that are no numbers, quotes, rows and headers that are wrong, and files cut short. */
-import type { DataDescription } from "../../../../protocol/data/encoding.ts"
+import type { DataDescription } from "../../../../protocol/data/description.ts"
 import type { DataCase, Told } from "./outcome.ts"
 import { grain } from "./outcome.ts"
 import { cellsOf, type Dialect, grainSheet, plain, withCell, withColumn, written } from "./sheet.ts"
@@ -414,7 +414,8 @@ const cuts: ReadonlyArray<DataCase> = Array.from(
       return refusal(name, bytes(text), { ...place, says: /(fields?|cells).*4/, remedy: /./ })
     }
     const grade = last[3]!
-    if (grade === "feed" || grade === "mill") {
+    // A row without its label is left out later, and counted.
+    if (grade === "feed" || grade === "mill" || grade === "") {
       return { name, bytes: bytes(text), expected: cellsOf({ ...grainSheet, rows: [...whole, last] }) }
     }
     const column = "grade"
