@@ -35,7 +35,7 @@ export const auditJson = ({ about, users, views, findings, coupled, error }: Aud
   format: "bicameral audit",
   version: 1,
   trial: about,
-  users: Object.fromEntries(users.map(({ actor, name }) => [actor, name])),
+  users: users.map(({ actor, name }) => ({ actor, name })),
   error: error ?? null,
   views,
   coupling: { rows: coupled.plan.rows, units: unitsIn(coupled), lanes: coupled.lanes, users: coupled.users },

@@ -33,7 +33,7 @@ describe("bicameral audit", () => {
       expect(audit).toMatchObject({ format: "bicameral audit", findings: [], error: null })
       expect(printed).toContain("a training of this form, 4 → 6 → 2 units on 11 rows of 3 users in 1 lane")
       expect(audit.coupling).toEqual({ rows: 11, units: [4, 6, 2], lanes: 1, users: 3 })
-      expect(audit.users).toEqual({ user1: "north", user2: "south", user3: "west" })
+      expect(audit.users[2]).toEqual({ actor: "user3", name: "west" })
       expect(audit.views.length).toBeGreaterThan(10)
 
       const again = yield* command("audit", out)
