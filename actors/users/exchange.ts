@@ -48,8 +48,9 @@ const ownEntry = (actor: string): string => `partials-${actor}`
 /** The exchange at one user; `received` gathers what the others send. */
 export const exchangeOfPartials = (agreement: Agreement, received: Gathering<Partials>) => {
   const { deadlines, decryption } = agreement
-  /** To whom this process has sent its own, or tried to. */
+  /** To which users this process has tried to send its own, and which of them have it. */
   const tried = new Set<string>()
+  const confirmed = new Set<string>()
 
   const handOver = (own: Partials, actors: ReadonlyArray<string>) =>
     Effect.gen(function* () {
@@ -58,7 +59,10 @@ export const exchangeOfPartials = (agreement: Agreement, received: Gathering<Par
         actors,
         (actor) => {
           tried.add(actor)
-          return doingWithout(agreement)(party.ask(actor, PartialDecryptions, own, askAtOutput(agreement)))
+          return party.ask(actor, PartialDecryptions, own, askAtOutput(agreement)).pipe(
+            Effect.tap(() => Effect.sync(() => confirmed.add(actor))),
+            doingWithout(agreement)
+          )
         },
         { concurrency: "unbounded", discard: true }
       )
@@ -130,11 +134,15 @@ export const exchangeOfPartials = (agreement: Agreement, received: Gathering<Par
       return yield* new StillMissing({ what: "its partial decryptions", parties, waitedMs })
     })
 
-  /** Sends what this user has sent the others to those that have come since. */
-  const handOverLate = (among: ReadonlyArray<string>) =>
+  /**
+   * Sends what this user has sent the others to those that have come since. If it had opened the model before
+   * it was asked, these may have been tried in vain.
+   */
+  const handOverLate = (among: ReadonlyArray<string>, openedBefore: boolean) =>
     Effect.gen(function* () {
       const { name } = yield* Party
-      const late = others(among, name).flatMap(({ actor }) => (tried.has(actor) ? [] : [actor]))
+      const served = openedBefore ? confirmed : tried
+      const late = others(among, name).flatMap(({ actor }) => (served.has(actor) ? [] : [actor]))
       if (decryption === undefined || late.length === 0) return
       yield* handOver(yield* recalled(ownEntry(name), PartialDecryptions.payload), late)
     })

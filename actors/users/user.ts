@@ -153,13 +153,15 @@ export const user = (options: UserOptions) =>
           ? Effect.map(Deferred.isDone(uploading.outcome), (able) => ({ able }))
           : new OtherScenario({ party: party.name })
       ),
-      onDirector(OpenModel, (openers) => {
-        among = openers.among ?? among
-        return Effect.zipLeft(
-          opening.done,
-          Effect.suspend(() => partials.handOverLate(among))
-        )
-      }),
+      onDirector(OpenModel, (openers) =>
+        Effect.gen(function* () {
+          among = openers.among ?? among
+          const openedBefore = yield* Deferred.isDone(opening.outcome)
+          const opened = yield* opening.done
+          yield* partials.handOverLate(among, openedBefore)
+          return opened
+        })
+      ),
       ...join.handlers,
       onFrom(others, Declaration, (cells, from) => Effect.as(gathered.declarations.put(from, cells), {})),
       onFrom(others, PartialDecryptions, (partials, from) =>
