@@ -45,6 +45,21 @@ export const doingWithout =
 /** The entry of a user's own partial decryptions in its stable storage, beside those of the others. */
 const ownEntry = (actor: string): string => `partials-${actor}`
 
+/** Fails where fewer are valid than it takes: with what was rejected, or else with who is missing. */
+const requireEnough = (
+  { decryption, users }: Agreement,
+  valid: ReadonlyMap<string, Uint8Array>,
+  rejected: ReadonlyMap<string, PartialsRejected>
+) =>
+  Effect.gen(function* () {
+    for (const error of rejected.values()) yield* Effect.logWarning(error.message)
+    if (decryption === undefined || valid.size >= decryption.threshold) return
+    for (const error of rejected.values()) return yield* error
+    const parties = users.map(({ actor }) => actor).filter((actor) => !valid.has(actor))
+    const waitedMs = decryption.absenceTimeoutMs
+    return yield* new StillMissing({ what: "its partial decryptions", parties, waitedMs })
+  })
+
 /** The exchange at one user; `received` gathers what the others send. */
 export const exchangeOfPartials = (agreement: Agreement, received: Gathering<Partials>) => {
   const { deadlines, decryption } = agreement
@@ -116,22 +131,8 @@ export const exchangeOfPartials = (agreement: Agreement, received: Gathering<Par
           return yield* Effect.fail(result.left)
         else rejected.set(actor, result.left)
       }
-      yield* requireEnough(valid, rejected)
+      yield* requireEnough(agreement, valid, rejected)
       return { valid, rejected: [...rejected.keys()] }
-    })
-
-  /** Fails where fewer are valid than it takes: with what was rejected, or else with who is missing. */
-  const requireEnough = (
-    valid: ReadonlyMap<string, Uint8Array>,
-    rejected: ReadonlyMap<string, PartialsRejected>
-  ) =>
-    Effect.gen(function* () {
-      for (const error of rejected.values()) yield* Effect.logWarning(error.message)
-      if (decryption === undefined || valid.size >= decryption.threshold) return
-      for (const error of rejected.values()) return yield* error
-      const parties = agreement.users.map(({ actor }) => actor).filter((actor) => !valid.has(actor))
-      const waitedMs = decryption.absenceTimeoutMs
-      return yield* new StillMissing({ what: "its partial decryptions", parties, waitedMs })
     })
 
   /**

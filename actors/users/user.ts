@@ -157,9 +157,7 @@ export const user = (options: UserOptions) =>
         Effect.gen(function* () {
           among = openers.among ?? among
           const openedBefore = yield* Deferred.isDone(opening.outcome)
-          const opened = yield* opening.done
-          yield* partials.handOverLate(among, openedBefore)
-          return opened
+          return yield* Effect.tap(opening.done, () => partials.handOverLate(among, openedBefore))
         })
       ),
       ...join.handlers,
