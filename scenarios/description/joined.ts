@@ -31,8 +31,8 @@ import {
   placeCells
 } from "../../protocol/data/rows.ts"
 import { type NearTexts, nearTexts, shown } from "../../protocol/data/spelling.ts"
-import { statisticsOf, trainingCells } from "../../protocol/statistics/statistics.ts"
 import { TextIndex } from "../../protocol/data/text-index.ts"
+import { statisticsOf, trainingCells } from "../../protocol/statistics/statistics.ts"
 import { describePath, type Problem, ScenarioError } from "../text/problems.ts"
 import { counted } from "../text/units.ts"
 import { shareHeldOut } from "./agreement.ts"
