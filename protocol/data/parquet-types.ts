@@ -14,6 +14,8 @@ export interface CellType {
   readonly text?: (cell: unknown) => string | undefined
   /** Numbers have a value; texts are parsed as numbers if a number is needed. */
   readonly number?: (cell: unknown) => number
+  /** Dates and times as days since 1970-01-01, with a fraction; local ones as they are written. */
+  readonly days?: (cell: unknown) => number
   /** Whether the text is rounded, so that it can't distinguish rows. */
   readonly rounded?: boolean
 }
@@ -23,19 +25,39 @@ export const cellType = (element: SchemaElement): CellType => {
   const { type } = element
   const logical = element.logical_type?.type
   const converted = element.converted_type
+  const unreadable = opaque.get(logical ?? "") ?? opaque.get(converted ?? "")
+  if (unreadable !== undefined) return { what: unreadable }
+  if (logical === "NULL")
+    return { what: "nothing but nulls", text: () => undefined, number: () => Number.NaN }
   if (logical === "DECIMAL" || converted === "DECIMAL") return decimals(element)
   if (logical === "FLOAT16") return floats(float16)
   if (type === "FLOAT") return floats(Number, true)
   if (type === "DOUBLE") return floats(Number)
-  if (type === "BOOLEAN") return { what: "booleans", text: String }
-  if (type === "INT96") return { what: "times", text: (cell) => instant(cell as bigint, nanos, true) }
+  if (type === "BOOLEAN") return { what: "booleans", text: String, number: Number }
+  if (type === "INT96") return times(int96, nanos, true)
   if (type === "INT32" || type === "INT64") return integers(element)
   if (logical === "UUID") return { what: "UUIDs", text: (cell) => uuid(cell as Uint8Array) }
-  const isText = type === "BYTE_ARRAY" && !opaque.has(logical ?? "") && !opaque.has(converted ?? "")
-  return isText ? { what: "texts", text: (cell) => utf8(cell as Uint8Array) } : { what: "bytes" }
+  return type === "BYTE_ARRAY"
+    ? { what: "texts", text: (cell) => utf8(cell as Uint8Array) }
+    : { what: "bytes" }
 }
 
-const opaque = new Set(["BSON", "INTERVAL", "VARIANT", "GEOMETRY", "GEOGRAPHY"])
+/** Types whose bytes are neither texts nor numbers. */
+const opaque: ReadonlyMap<string, string> = new Map([
+  ["BSON", "BSON"],
+  ["INTERVAL", "intervals"],
+  ["VARIANT", "variants"],
+  ["GEOMETRY", "geometries"],
+  ["GEOGRAPHY", "geographies"]
+])
+
+/** The type of a column that is nested or repeated. */
+export const nestedType = ({ logical_type, converted_type, repetition_type }: SchemaElement): CellType => {
+  const says = logical_type?.type ?? converted_type ?? ""
+  if (says === "LIST" || repetition_type === "REPEATED") return { what: "lists" }
+  if (says.startsWith("MAP")) return { what: "maps" }
+  return { what: opaque.get(says) ?? "records" }
+}
 
 const utf8 = (bytes: Uint8Array): string | undefined =>
   isUtf8(bytes) ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8") : undefined
@@ -105,26 +127,39 @@ const micros: Unit = { perSecond: 1_000_000n, digits: 6 }
 const nanos: Unit = { perSecond: 1_000_000_000n, digits: 9 }
 const units = { MILLIS: millis, MICROS: micros, NANOS: nanos }
 
+/** Days of a time since 1970-01-01: the double nearest to it where its ticks are one, else next to it. */
+const daysOf = (ticks: bigint, { perSecond }: Unit): number => {
+  const perDay = 86_400n * perSecond
+  const whole = floorDivide(ticks, perDay)
+  return Number.isSafeInteger(Number(ticks))
+    ? Number(ticks) / Number(perDay)
+    : Number(whole) + Number(ticks - whole * perDay) / Number(perDay)
+}
+
+const big = (cell: unknown): bigint => BigInt(cell as number | bigint)
+
+const times = (ticks: (cell: unknown) => bigint, unit: Unit, utc: boolean): CellType => ({
+  what: "times",
+  text: (cell) => instant(ticks(cell), unit, utc),
+  days: (cell) => daysOf(ticks(cell), unit)
+})
+
+/** Nanoseconds since 1970 of a Julian day, in the upper 32 of 96 bits, and the nanoseconds of the day. */
+const int96 = (cell: unknown): bigint => {
+  const days = (cell as bigint) >> 64n
+  return (days - 2_440_588n) * 86_400_000_000_000n + BigInt.asUintN(64, cell as bigint)
+}
+
 const integers = ({ type, converted_type: converted, logical_type: logical }: SchemaElement): CellType => {
-  const big = (cell: unknown) => BigInt(cell as number | bigint)
-  if (logical?.type === "DATE" || converted === "DATE")
-    return { what: "dates", text: (cell) => day(big(cell)) }
-  if (logical?.type === "TIMESTAMP") {
-    const { unit, isAdjustedToUTC } = logical
-    return { what: "times", text: (cell) => instant(big(cell), units[unit], isAdjustedToUTC) }
+  if (logical?.type === "DATE" || converted === "DATE") {
+    return { what: "dates", text: (cell) => day(big(cell)), days: Number }
   }
-  if (logical?.type === "TIME") {
-    const { unit, isAdjustedToUTC } = logical
-    return { what: "times of day", text: (cell) => timeOfDay(big(cell), units[unit], isAdjustedToUTC) }
-  }
-  if (converted === "TIMESTAMP_MILLIS" || converted === "TIMESTAMP_MICROS") {
-    const unit = converted === "TIMESTAMP_MILLIS" ? millis : micros
-    return { what: "times", text: (cell) => instant(big(cell), unit, true) }
-  }
-  if (converted === "TIME_MILLIS" || converted === "TIME_MICROS") {
-    const unit = converted === "TIME_MILLIS" ? millis : micros
-    return { what: "times of day", text: (cell) => timeOfDay(big(cell), unit, true) }
-  }
+  if (logical?.type === "TIMESTAMP") return times(big, units[logical.unit], logical.isAdjustedToUTC)
+  if (converted === "TIMESTAMP_MILLIS") return times(big, millis, true)
+  if (converted === "TIMESTAMP_MICROS") return times(big, micros, true)
+  if (logical?.type === "TIME") return timesOfDay(units[logical.unit], logical.isAdjustedToUTC)
+  if (converted === "TIME_MILLIS") return timesOfDay(millis, true)
+  if (converted === "TIME_MICROS") return timesOfDay(micros, true)
   const unsigned = converted?.startsWith("UINT_") || (logical?.type === "INTEGER" && !logical.isSigned)
   if (!unsigned) return { what: "integers", text: String, number: Number }
   const bits = type === "INT32" ? 32 : 64
@@ -157,6 +192,11 @@ const instant = (ticks: bigint, unit: Unit, utc: boolean): string | undefined =>
   const date = day(days)
   return date && `${date}T${clock(ticks - days * perDay, unit)}${utc ? "Z" : ""}`
 }
+
+const timesOfDay = (unit: Unit, utc: boolean): CellType => ({
+  what: "times of day",
+  text: (cell) => timeOfDay(big(cell), unit, utc)
+})
 
 const timeOfDay = (ticks: bigint, unit: Unit, utc: boolean): string | undefined =>
   ticks < 0n || ticks > 86_400n * unit.perSecond ? undefined : `${clock(ticks, unit)}${utc ? "Z" : ""}`

@@ -1,49 +1,17 @@
 /**
- * Parquet files: columns with names and types of their own, of which only the needed ones are decoded, one
- * group of rows after another. The only file that imports the functions of `hyparquet`.
+ * Parquet files: columns with names and types of their own, of which only the needed ones are read, one after
+ * another in each group of rows and page by page.
  */
-import { brotliDecompressSync, gunzipSync } from "node:zlib"
-import {
-  type FileMetaData,
-  type ParquetScan,
-  parquetMetadataAsync,
-  parquetScan,
-  parquetSchema,
-  snappyUncompress
-} from "hyparquet"
+import { type FileMetaData, parquetMetadataAsync, parquetSchema, type SchemaElement } from "hyparquet"
 import { type ByteSource, Unreadable } from "./byte-source.ts"
 import { empty, missingNumber, readNumber } from "./cell-text.ts"
-import { findColumns, HeldCells, HeldRows, tooLarge } from "./held.ts"
+import { findColumns, HeldCells, HeldRows, newArray, tooLarge } from "./held.ts"
 import { areNumbers } from "./labels.ts"
-import { type CellType, cellType } from "./parquet-types.ts"
+import { isReadableCodec } from "./parquet-codecs.ts"
+import { type Cells, PageFault, readCells, wholeCopy } from "./parquet-pages.ts"
+import { type CellType, cellType, nestedType } from "./parquet-types.ts"
 import { trimmed } from "./spelling.ts"
-import { type CellProblem, type Reading, type Table, TableError } from "./table.ts"
-
-/** Unpacks a page, whose header says how long it becomes: it makes no more bytes than that. */
-type Unpack = (input: Uint8Array, length: number) => Uint8Array
-
-const unpackers: Readonly<Record<string, Unpack>> = {
-  SNAPPY: (input, length) => {
-    const page = new Uint8Array(length)
-    snappyUncompress(input, page)
-    return page
-  },
-  GZIP: (input, length) => gunzipSync(input, { maxOutputLength: Math.max(1, length) }),
-  BROTLI: (input, length) => brotliDecompressSync(input, { maxOutputLength: Math.max(1, length) })
-}
-const readable = new Set(["UNCOMPRESSED", ...Object.keys(unpackers)])
-
-/** Unpacks pages of at most `most` bytes, which is what the file says of its largest column in a group of rows. */
-const compressorsFor = (most: number): Readonly<Record<string, Unpack>> =>
-  Object.fromEntries(
-    Object.entries(unpackers).map(([codec, unpack]) => [
-      codec,
-      (input: Uint8Array, length: number) => {
-        if (length > most) throw new RangeError(`a page of ${length} bytes in a column of at most ${most}`)
-        return unpack(input, length)
-      }
-    ])
-  )
+import { type CellProblem, type Reading, type Table, TableError, type TableProblem } from "./table.ts"
 
 /**
  * Replaces the reader's conversion of the texts and times of statistics, which are not needed and must not
@@ -55,38 +23,31 @@ const asTheyAre = {
   timestampFromMilliseconds: (ticks: bigint) => ticks,
   dateFromDays: (days: number) => days,
   stringFromBytes: (bytes: Uint8Array) => bytes,
-  jsonFromBytes: (bytes: Uint8Array) => bytes
+  jsonFromBytes: (bytes: Uint8Array) => bytes,
+  uuidFromBytes: (bytes: Uint8Array) => bytes
 }
 
-/** Reads what is held of a file. Rejects with `TableError`. */
-export const readParquet = async (bytes: ByteSource, reading: Reading): Promise<Table> => {
+/** Reads what is held of a file. Rejects with `TableError`, and with `Unreadable`. */
+export const readParquet = async (file: ByteSource, reading: Reading): Promise<Table> => {
+  const metadata = await readMetadata(file, reading)
+  return new ParquetRows(file, metadata, reading).all()
+}
+
+const readMetadata = async (bytes: ByteSource, { problems }: Reading): Promise<FileMetaData> => {
   const file = {
     byteLength: bytes.size,
     slice: async (from: number, to = bytes.size) => bufferOf(await bytes.read(from, to - from))
   }
   try {
     const metadata = await parquetMetadataAsync(file, { parsers: asTheyAre, geoparquet: false })
-    const read = new ParquetRows(metadata, reading)
-    const scan = await parquetScan({
-      file,
-      // Without types of its own the reader returns the values as they are in the file.
-      metadata: { ...metadata, schema: metadata.schema.map(withoutMeaning) },
-      columns: read.wanted,
-      compressors: compressorsFor(read.longestColumn),
-      parsers: asTheyAre,
-      geoparquet: false,
-      utf8: false
-    })
-    return await read.all(scan)
+    parquetSchema(metadata)
+    return metadata
   } catch (error) {
-    if (error instanceof TableError || error instanceof Unreadable) throw error
-    if (error instanceof RangeError && /allocation failed/.test(error.message)) {
-      return reading.problems.refuse(tooLarge(bytes.size, "cells", reading.room.memory))
-    }
+    if (error instanceof Unreadable) throw error
     // The remaining errors are of many kinds: the reader does not check damaged files.
-    return reading.problems.refuse({
+    return problems.refuse({
       reason: "begins and ends as Parquet does but can't be taken apart",
-      remedy: "get a whole copy of the file, or write it anew"
+      remedy: wholeCopy
     })
   }
 }
@@ -96,22 +57,18 @@ const bufferOf = (bytes: Uint8Array): ArrayBuffer =>
     ? bytes.buffer
     : new Uint8Array(bytes).buffer
 
-const withoutMeaning = ({
-  converted_type: _,
-  logical_type: __,
-  ...physical
-}: FileMetaData["schema"][number]) => physical
-
 /** A column that is read, with what its cells are. */
 interface TypedColumn {
   readonly name: string
+  readonly element: SchemaElement
   readonly type: CellType
 }
 
+type Group = FileMetaData["row_groups"][number]
+
 /** The rows of a file, group by group. */
 class ParquetRows {
-  /** The columns of the file that are needed. */
-  readonly wanted: Array<string>
+  readonly #file: ByteSource
   readonly #metadata: FileMetaData
   readonly #reading: Reading
   readonly #id: TypedColumn | undefined
@@ -119,10 +76,8 @@ class ParquetRows {
   readonly #rows: HeldRows
   readonly #cells: HeldCells
   readonly #count: number
-  /** Bytes of the longest of them in a group of rows, unpacked. */
-  longestColumn = 0
 
-  constructor(metadata: FileMetaData, reading: Reading) {
+  constructor(file: ByteSource, metadata: FileMetaData, reading: Reading) {
     const { problems, source, description } = reading
     if (source.header !== undefined) {
       const reason = "names its columns itself, besides the header in the scenario"
@@ -134,8 +89,9 @@ class ParquetRows {
     const typed = (place: number): TypedColumn => {
       const { element, children: nested } = children[place]!
       const flat = nested.length === 0 && element.repetition_type !== "REPEATED"
-      return { name: element.name, type: flat ? cellType(element) : { what: "lists or records" } }
+      return { name: element.name, element, type: flat ? cellType(element) : nestedType(element) }
     }
+    this.#file = file
     this.#metadata = metadata
     this.#reading = reading
     this.#id = id === undefined ? undefined : typed(id)
@@ -147,7 +103,6 @@ class ParquetRows {
       const problem = unfit(this.#columns[index]!.type, range === undefined, labelsAreNumbers)
       if (problem !== undefined) problems.add({ column: name, ...problem })
     }
-    this.wanted = [...new Set([this.#id, ...this.#columns].flatMap((column) => column?.name ?? []))]
     this.#requireRows()
     this.#requireReadable()
     if (this.#count === 0) problems.add({ reason: "has no rows", remedy: "give the rows that are held" })
@@ -185,47 +140,23 @@ class ParquetRows {
   }
 
   #requireReadable(): void {
-    const wanted = new Set(this.wanted)
+    const wanted = new Set([this.#id, ...this.#columns].map((column) => column?.name))
     for (const { columns } of this.#metadata.row_groups) {
-      for (const { meta_data: data } of columns) {
-        if (data === undefined) {
-          const remedy = "write it without encryption"
-          this.#reading.problems.refuse({ reason: "has columns that are encrypted", remedy })
-        }
-        if (!wanted.has(data.path_in_schema[0]!)) continue
-        if (!readable.has(data.codec)) {
-          this.#reading.problems.refuse({
-            reason: `is compressed with ${data.codec} inside, which is not read`,
-            remedy: "write it with Snappy, gzip or Brotli, or uncompressed"
-          })
-        }
-        const bytes = Number(data.total_uncompressed_size)
-        this.longestColumn = Math.max(this.longestColumn, bytes)
-        // A value takes up to eight times its bytes while its column is decoded.
-        if (8 * bytes > this.#reading.room.memory || bytes > 2 ** 31) {
-          this.#reading.problems.refuse({
-            column: data.path_in_schema[0]!,
-            reason: `has ${(bytes / 2 ** 30).toFixed(1)} GiB in one group of rows, too much to take apart here`,
-            remedy: "write the file with smaller row groups, of a million rows or less"
-          })
-        }
+      for (const chunk of columns) {
+        const problem = unreadable(chunk, wanted)
+        if (problem !== undefined) this.#reading.problems.refuse(problem)
       }
     }
   }
 
   /** Reads all groups of rows. */
-  async all(scan: ParquetScan): Promise<Table> {
-    const rows = scan.ranges.reduce((sum, { rowStart, rowEnd }) => sum + rowEnd - rowStart, 0)
-    if (rows !== this.#count) throw new Error("the groups have other rows than the file")
-    for (const { rowStart, rowEnd } of scan.ranges) {
-      const read = async ({ name }: TypedColumn): Promise<ArrayLike<unknown>> => {
-        const cells = await scan.readColumn({ column: name, rowStart, rowEnd })
-        if (cells.length !== rowEnd - rowStart) throw new Error("a column has other rows than its group")
-        return cells
-      }
-      const places = this.#takeRows(this.#id && (await read(this.#id)), rowStart, rowEnd)
-      for (const [index, column] of this.#columns.entries())
-        this.#readCells(await read(column), places, index)
+  async all(): Promise<Table> {
+    let from = 0
+    for (const group of this.#metadata.row_groups) {
+      const places = await this.#takeRows(group, from)
+      from += places.length
+      if (!places.some((place) => place >= 0)) continue
+      for (const column of this.#columns.keys()) await this.#readColumn(group, column, places)
     }
     this.#rows.judgeWords()
     const { problems } = this.#reading
@@ -235,44 +166,103 @@ class ParquetRows {
     return this.#cells.finish()
   }
 
+  /** The cells of a column in a group. Rejects with `TableError`, which names the column. */
+  async *#cellsOf<A>(
+    group: Group,
+    { name, element }: TypedColumn,
+    cellOf: (value: unknown) => A
+  ): AsyncGenerator<Cells<A | null>> {
+    const { problems, room } = this.#reading
+    const data = group.columns.find((column) => column.meta_data?.path_in_schema[0] === name)?.meta_data
+    const rows = Number(group.num_rows)
+    let read = 0
+    try {
+      if (data === undefined) throw new Error("a group without the column")
+      const chunk = { file: this.#file, element, data, rows, room: room.memory }
+      for await (const part of readCells<A | null>(chunk, cellOf, null)) {
+        read = part.from + part.cells.length
+        yield part
+      }
+    } catch (error) {
+      if (error instanceof TableError || error instanceof Unreadable) throw error
+      const column = { column: name }
+      if (error instanceof PageFault) {
+        problems.refuse({ ...column, reason: error.reason, remedy: error.remedy })
+      }
+      if (error instanceof RangeError && /allocation failed/.test(error.message)) {
+        problems.refuse({
+          ...column,
+          ...tooLarge(Number(data?.total_uncompressed_size), "cells", room.memory)
+        })
+      }
+      // The remaining errors are of many kinds: the decoders do not check damaged files.
+      const reason = `can't be taken apart after ${read} of the ${rows} rows of its group`
+      problems.refuse({ ...column, reason, remedy: wholeCopy })
+    }
+  }
+
   /** The places of the rows of a group among those held, −1 for those that are not. */
-  #takeRows(ids: ArrayLike<unknown> | undefined, from: number, to: number): Int32Array {
-    const places = new Int32Array(to - from).fill(-1)
-    for (let row = from; row < to; row++) {
-      if (!this.#rows.inPart(row)) continue
-      const id = ids === undefined ? "" : this.#idOf(ids[row - from], row)
-      if (id === undefined) continue
-      places[row - from] = this.#rows.take(row, id)
-      if (places[row - from]! >= 0) this.#cells.requireRoom(places[row - from]!, this.#count)
+  async #takeRows(group: Group, first: number): Promise<Int32Array> {
+    const places = newArray(Int32Array, Number(group.num_rows), this.#reading).fill(-1)
+    const take = (row: number, id: string | undefined) => {
+      if (id === undefined) return
+      const place = this.#rows.take(first + row, id)
+      places[row] = place
+      if (place >= 0) this.#cells.requireRoom(place, this.#count)
+    }
+    const isHeld = (row: number) => this.#rows.inPart(first + row)
+    if (this.#id === undefined) {
+      for (let row = 0; row < places.length; row++) if (isHeld(row)) take(row, "")
+      return places
+    }
+    for await (const { from, cells } of this.#cellsOf(group, this.#id, this.#id.type.text!)) {
+      for (let row = from; row < from + cells.length; row++) {
+        if (isHeld(row)) take(row, this.#idOf(cells[row - from]!, first + row))
+      }
     }
     return places
   }
 
-  #idOf(cell: unknown, row: number): string | undefined {
-    if (cell === undefined || cell === null) return ""
-    const text = this.#id!.type.text!(cell)
-    if (text !== undefined) return trimmed(text)
+  #idOf(cell: string | undefined | null, row: number): string | undefined {
+    if (cell === null) return ""
+    if (cell !== undefined) return trimmed(cell)
     this.#reading.problems.add({ column: this.#id!.name, ...notText(this.#id!.type, ` in row ${row + 1}`) })
     return undefined
   }
 
-  #readCells(cells: ArrayLike<unknown>, places: Int32Array, column: number): void {
-    const { type } = this.#columns[column]!
-    const isLabel = this.#cells.isLabel(column)
-    for (let row = 0; row < places.length; row++) {
-      const place = places[row]!
-      if (place < 0) continue
-      const cell = cells[row]
-      if (cell === undefined || cell === null) this.#cells.add(place, column, empty)
-      else if (isLabel || type.number === undefined) this.#readText(type.text!(cell), place, column, isLabel)
-      else this.#setNumber(type.number(cell), place, column)
+  async #readColumn(group: Group, column: number, places: Int32Array): Promise<void> {
+    const typed = this.#columns[column]!
+    const { text, number } = typed.type
+    if (number !== undefined && !this.#cells.isLabel(column)) {
+      for await (const page of this.#cellsOf(group, typed, number)) {
+        this.#setCells(page, places, column, (place, cell) => this.#setNumber(cell, place, column))
+      }
+    } else {
+      for await (const page of this.#cellsOf(group, typed, text!)) {
+        this.#setCells(page, places, column, (place, cell) => this.#setText(cell, place, column))
+      }
     }
   }
 
-  #readText(text: string | undefined, place: number, column: number, isLabel: boolean): void {
+  #setCells<A>(
+    { from, cells }: Cells<A | null>,
+    places: Int32Array,
+    column: number,
+    set: (place: number, cell: A) => void
+  ): void {
+    for (let index = 0; index < cells.length; index++) {
+      const place = places[from + index]!
+      if (place < 0) continue
+      const cell = cells[index]!
+      if (cell === null) this.#cells.add(place, column, empty)
+      else set(place, cell)
+    }
+  }
+
+  #setText(text: string | undefined, place: number, column: number): void {
     if (text === undefined) {
       this.#cells.add(place, column, notText(this.#columns[column]!.type, ""))
-    } else if (isLabel) {
+    } else if (this.#cells.isLabel(column)) {
       this.#cells.setLabel(place, column, trimmed(text))
     } else {
       const value = readNumber(trimmed(text))
@@ -284,6 +274,27 @@ class ParquetRows {
   #setNumber(value: number, place: number, column: number): void {
     if (Number.isNaN(value)) this.#cells.add(place, column, missingNumber)
     else this.#cells.setNumber(place, column, value)
+  }
+}
+
+/** Why a column can't be read, if it is wanted. */
+const unreadable = (
+  { meta_data: data, file_path: elsewhere }: Group["columns"][number],
+  wanted: ReadonlySet<string | undefined>
+): TableProblem | undefined => {
+  if (data === undefined) {
+    return { reason: "has columns that are encrypted", remedy: "write it without encryption" }
+  }
+  const column = data.path_in_schema[0]!
+  if (!wanted.has(column)) return undefined
+  if (elsewhere !== undefined) {
+    return { column, reason: "is in another file", remedy: "write the whole table into one file" }
+  }
+  if (isReadableCodec(data.codec)) return undefined
+  return {
+    column,
+    reason: `is compressed with ${data.codec ?? "a codec that is not known"}, which is not read`,
+    remedy: "write it with Zstandard, Snappy, gzip, LZ4 or Brotli, or uncompressed"
   }
 }
 
