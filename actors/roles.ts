@@ -1,6 +1,6 @@
 /** Maps each role to its behaviour: the one place where a role becomes a running party. */
 import { Effect } from "effect"
-import type { EncodedTable } from "../protocol/data/encoding.ts"
+import type { HeldTable } from "../protocol/data/encoding.ts"
 import { cloud0, remainsAtCloud0 } from "./clouds/cloud0.ts"
 import { cloud1, remainsAtCloud1 } from "./clouds/cloud1.ts"
 import { kgc } from "./kgc/kgc.ts"
@@ -12,12 +12,12 @@ import { remainsAtUser, user } from "./users/user.ts"
 /** What each role is started with, in addition to the agreement. */
 export type Role =
   | { readonly role: "kgc" | "cloud0" | "cloud1" }
-  | { readonly role: "user"; readonly tables: ReadonlyArray<EncodedTable> }
+  | { readonly role: "user"; readonly tables: ReadonlyArray<HeldTable> }
 
 /** The role of an actor of a run, whose users hold `tables`, in the order of the agreement. */
 export const roleOf = (
   { users }: Agreement,
-  tables: ReadonlyArray<ReadonlyArray<EncodedTable>>,
+  tables: ReadonlyArray<ReadonlyArray<HeldTable>>,
   actor: string
 ): Role =>
   actor === "kgc" || actor === "cloud0" || actor === "cloud1"

@@ -13,7 +13,6 @@ import { rootFrom } from "../actors/party/root.ts"
 import { privateJoin } from "../actors/users/private-join.ts"
 import { artifact } from "../protocol/artifact.ts"
 import { sameBytes } from "../protocol/canonical.ts"
-import { denseCells } from "../protocol/data/cells.ts"
 import { piecePoints } from "../protocol/join/lists.ts"
 import { joinSecret } from "../protocol/join/points.ts"
 import { ask, Bytes } from "../protocol/messages/message.ts"
@@ -55,7 +54,8 @@ const idsOf = (count: number) => Array.from({ length: count }, (_, i) => `patien
 const tableOf = (count: number) => ({
   ids: idsOf(count),
   columns: new Uint32Array(0),
-  cells: denseCells(0, new Float64Array(0))
+  sources: new Map(),
+  unlabelled: new Uint32Array(0)
 })
 
 /** A user at its broker, serving the others; and its part in the join. */

@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto"
 import type { Quorum } from "../../protocol/bcp/threshold.ts"
-import { type DataDescription, featureCount } from "../../protocol/data/encoding.ts"
+import { classesOf, type DataDescription, featureCount, labelCount } from "../../protocol/data/description.ts"
 import { InvalidPlan, type Network } from "../../protocol/learning/network.ts"
 import { requireMemory, type TrainingPlan, trainingPlan } from "../../protocol/learning/plan.ts"
 import { computationVersion } from "../../protocol/version.ts"
@@ -44,7 +44,13 @@ export interface Agreement {
   readonly archive: "keep" | "none"
   /** Only in a run that is reproducible and not private. */
   readonly seed?: number
-  readonly reveal: { readonly accuracy: boolean; readonly heldOutRows: boolean; readonly progress: boolean }
+  readonly reveal: {
+    readonly accuracy: boolean
+    readonly heldOutRows: boolean
+    readonly progress: boolean
+    /** Whether users may learn statistics of columns that fewer than three of them hold. */
+    readonly columnStatistics?: true
+  }
   /** The longest wait for a reply, for a round of the clouds, and for a whole phase. */
   readonly deadlines: {
     readonly replyTimeoutMs: number
@@ -83,7 +89,7 @@ export const networkOf = ({ data, network }: Agreement): Network => ({
   inputs: featureCount(data),
   layers: [
     ...network.hidden.map((units) => ({ units, activation: "relu" as const })),
-    { units: data.label.values.length, activation: network.output }
+    { units: labelCount(data), activation: network.output }
   ],
   ...(network.initialVariance === undefined ? {} : { initialVariance: network.initialVariance })
 })
@@ -126,7 +132,7 @@ const scenarioFields: ReadonlyMap<string, string> = new Map([
 ])
 
 /** An `InvalidPlan` that `evaluate` throws names the scenario's field instead of the plan's. */
-const inWordsOf = <A>({ network: { hidden } }: Agreement, evaluate: () => A): A => {
+const inWordsOf = <A>({ data, network: { hidden } }: Agreement, evaluate: () => A): A => {
   try {
     return evaluate()
   } catch (error) {
@@ -135,7 +141,9 @@ const inWordsOf = <A>({ network: { hidden } }: Agreement, evaluate: () => A): A 
     const [, layer, of] = /^network\.layers\[(\d+)\]\.(units|activation)$/.exec(field) ?? []
     const ofLayer =
       of === "units" && Number(layer) === hidden.length
-        ? "data.label.values"
+        ? classesOf(data) === undefined
+          ? "data.label"
+          : "data.label.values"
         : of === "units"
           ? `network.hidden[${layer}]`
           : of && "network.output"

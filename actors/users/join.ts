@@ -1,7 +1,9 @@
 /** The ways in which users join their rows, salted and private, behind one interface. */
+import { concatenate } from "../../protocol/bytes.ts"
+import { jointColumns } from "../../protocol/data/description.ts"
 import { sortDigests } from "../../protocol/data/digest-order.ts"
-import type { EncodedTable } from "../../protocol/data/encoding.ts"
-import { digestIds } from "../../protocol/data/rows.ts"
+import type { HeldTable } from "../../protocol/data/encoding.ts"
+import { digestIds, pickDigests, withoutOwnUnlabelled } from "../../protocol/data/rows.ts"
 import { digestIdsUnder } from "../../protocol/join/points.ts"
 import type { Agreement } from "../party/agreement.ts"
 import type { Root } from "../party/root.ts"
@@ -14,20 +16,41 @@ export const joinOf = (agreement: Agreement, root: Root) =>
   agreement.join === "private" ? privateJoin(agreement, root) : saltedJoin(agreement, root)
 
 /**
+ * A user's tables as it joins them: without the rows that lack the label, as far as no other user has a cell of
+ * them.
+ */
+export const joinedTables = (
+  { data }: Agreement,
+  tables: ReadonlyArray<HeldTable>
+): ReadonlyArray<HeldTable> => withoutOwnUnlabelled(tables, jointColumns(data).length)
+
+/**
  * What a user declares of its tables. In a private join the digests of each are in ascending order: that of the
  * file may say something of its ids.
  */
 export const declaredOf = (
   { join }: Agreement,
-  tables: ReadonlyArray<EncodedTable>,
+  tables: ReadonlyArray<HeldTable>,
   digests: ReadonlyArray<Uint8Array>
 ): Declared => ({
   blocks: tables.map(({ columns, heldOut = false }, table) => ({
     digests: join === "private" ? sortDigests(digests[table]!) : digests[table]!,
     columns: [...columns],
     heldOut
-  }))
+  })),
+  ...leftOutOf(join, tables, digests)
 })
+
+/** The rows that no user is to upload cells of, since their label is missing here. */
+const leftOutOf = (
+  join: Agreement["join"],
+  tables: ReadonlyArray<HeldTable>,
+  digests: ReadonlyArray<Uint8Array>
+): Pick<Declared, "leftOut"> => {
+  const out = concatenate(tables.map(({ unlabelled }, table) => pickDigests(digests[table]!, unlabelled)))
+  if (out.length === 0) return {}
+  return { leftOut: join === "private" ? sortDigests(out) : out }
+}
 
 /**
  * The digests of ids in a run of which one knows the roots of all users, or that has a seed: for simulations and

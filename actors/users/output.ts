@@ -6,8 +6,9 @@
  */
 import { Effect } from "effect"
 import { pickRows } from "../../protocol/data/cells.ts"
-import { featureCount } from "../../protocol/data/encoding.ts"
+import { featureCount, labelCount } from "../../protocol/data/description.ts"
 import { assemble } from "../../protocol/data/joint.ts"
+import { prepare, type Statistics } from "../../protocol/data/preparation.ts"
 import type { FilledBlock } from "../../protocol/data/rows.ts"
 import { countCorrect, type Model, modelOf, modelWords } from "../../protocol/learning/model.ts"
 import { leavesRange } from "../../protocol/learning/range.ts"
@@ -57,6 +58,7 @@ export interface Opening {
 export const decryptModel = (
   agreement: Agreement,
   { membership, secrets }: Enrolled<Secrets>,
+  statistics: Statistics,
   { among, partials }: Opening
 ) =>
   Effect.gen(function* () {
@@ -75,7 +77,7 @@ export const decryptModel = (
     })
     const ring = yield* Effect.promise(() => Ring.load())
     const values = ring.decode(ring.from(1, size, words), agreement.security.fractionalBits)
-    const model = modelOf(agreement.data, network, values)
+    const model = modelOf(prepare(agreement.data, statistics), network, values)
     // The director is not told: it may not learn what the model is like.
     if (leavesRange(model, agreement.security.fractionalBits))
       yield* Effect.logWarning("the model leaves the range of the fixed-point numbers: its training diverged")
@@ -134,7 +136,7 @@ const testOn = (
   blocks: ReadonlyArray<FilledBlock>
 ): Tested => {
   const features = featureCount(agreement.data)
-  const labels = agreement.data.label.values.length
+  const labels = labelCount(agreement.data)
   const cellsOfRow = new Uint32Array(rows.total - rows.training)
   for (const block of blocks) {
     for (const row of block.rows) cellsOfRow[row - rows.training]! += block.columns.length

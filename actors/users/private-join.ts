@@ -14,9 +14,8 @@ import { Data, Effect, Option } from "effect"
 import { derive } from "../../protocol/aead.ts"
 import { concatenate } from "../../protocol/bytes.ts"
 import { sameBytes } from "../../protocol/canonical.ts"
-import { digestBytes } from "../../protocol/data/digest-order.ts"
-import type { EncodedTable } from "../../protocol/data/encoding.ts"
-import { joinRows, MalformedRows, MarkedByOneOnly } from "../../protocol/data/rows.ts"
+import type { HeldTable } from "../../protocol/data/encoding.ts"
+import { joinRows, MalformedRows, MarkedByOneOnly, pickDigests } from "../../protocol/data/rows.ts"
 import {
   ascending,
   type Commitment,
@@ -100,11 +99,11 @@ export const privateJoin = (agreement: Agreement, root: Root) =>
     const oneAtATime = Effect.unsafeMakeSemaphore(1)
     return {
       /** The digests of the ids of each table, in their order: found out once, with the other users. */
-      digests: (tables: ReadonlyArray<EncodedTable>) =>
+      digests: (tables: ReadonlyArray<HeldTable>) =>
         Effect.gen(function* () {
           const { ids, places } = yield* differentIds(tables)
           const { digests } = yield* remembered("joined-ids", JoinedIds, joinIds(joining, ids))
-          return places.map((own) => digestsAt(digests, own))
+          return places.map((own) => pickDigests(digests, own))
         }),
       examine: (declared: ReadonlyMap<string, Declared>) =>
         Effect.flatMap(joining.everybody, (lists) => examine(agreement, lists, declared)),
@@ -255,7 +254,7 @@ const joinIds = (joining: Joining, ids: ReadonlyArray<string>) =>
         }),
       { concurrency: piecesAtOnce }
     )
-    return { digests: digestsAt(concatenate(digests), list.places) }
+    return { digests: pickDigests(concatenate(digests), list.places) }
   }).pipe(Effect.withSpan("user.joinIds"))
 
 /** The own ids under the own secret, in their order. */
@@ -275,7 +274,7 @@ const raiseOwn = ({ secret }: Joining, ids: ReadonlyArray<string>) =>
 const idsATurn = 16_384
 
 /** The ids of all tables, each once, and the place of each id of each table among them. */
-const differentIds = (tables: ReadonlyArray<EncodedTable>) =>
+const differentIds = (tables: ReadonlyArray<HeldTable>) =>
   Effect.gen(function* () {
     const placeOf = new Map<string, number>()
     const places = tables.map(({ ids }) => new Uint32Array(ids.length))
@@ -288,15 +287,6 @@ const differentIds = (tables: ReadonlyArray<EncodedTable>) =>
       }
     return { ids: [...placeOf.keys()], places }
   })
-
-/** The digests at these places. */
-const digestsAt = (digests: Uint8Array, places: Uint32Array): Uint8Array => {
-  const picked = new Uint8Array(places.length * digestBytes)
-  places.forEach((place, i) => {
-    picked.set(digests.subarray(place * digestBytes, (place + 1) * digestBytes), i * digestBytes)
-  })
-  return picked
-}
 
 /** What others declare must be as many rows as they had ids raised. */
 const examine = (

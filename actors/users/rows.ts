@@ -5,14 +5,19 @@
  */
 import { Data, Effect } from "effect"
 import { BlockOutside, CoverageError, checkCoverage } from "../../protocol/data/coverage.ts"
-import { type EncodedTable, featureCount, jointColumns } from "../../protocol/data/encoding.ts"
+import { featureCount, jointColumns, type Prepared } from "../../protocol/data/description.ts"
+import { encodeTable, type HeldTable, pickHeld } from "../../protocol/data/encoding.ts"
+import { noStatistics, prepare, type Statistics } from "../../protocol/data/preparation.ts"
 import {
+  digestSet,
   type JointRows,
   joinRows,
   MalformedRows,
   MarkedByOneOnly,
   type PlacedCells,
-  placeCells
+  pickDigests,
+  placeCells,
+  placesOutside
 } from "../../protocol/data/rows.ts"
 import { InvalidPlan } from "../../protocol/learning/network.ts"
 import { Declaration } from "../../protocol/messages/upload.ts"
@@ -21,13 +26,15 @@ import { type Agreement, displayName, feasiblePlan, partTimeoutMs } from "../par
 import type { Gathering } from "../party/gathering.ts"
 import { unchanged } from "../party/root.ts"
 import { raised } from "../party/typed-throws.ts"
-import { declaredOf, type joinOf } from "./join.ts"
+import { declaredOf, joinedTables, type joinOf } from "./join.ts"
 import { type Declared, digestDeclared } from "./upload-digest.ts"
 
 /** What the users have agreed on, as one of them sees it. */
 export interface AgreedRows {
   readonly joint: JointRows
   readonly placed: PlacedCells
+  /** What the users have found out together of their columns. */
+  readonly statistics: Statistics
   /** The users that hold labels: the first that is there tests on pooled held-out rows. */
   readonly testers: ReadonlyArray<string>
   /** SHA-256 of what each user declares, in the order of the users: the rows follow from it. */
@@ -64,14 +71,15 @@ type Join = Effect.Effect.Success<ReturnType<typeof joinOf>>
 /** Declares to the others what this user holds, waits for their declarations, and joins the rows. */
 export const agreeOnRows = (
   agreement: Agreement,
-  tables: ReadonlyArray<EncodedTable>,
+  tables: ReadonlyArray<HeldTable>,
   join: Join,
   declarations: Gathering<Declared>
 ) =>
   Effect.gen(function* () {
     const party = yield* Party
-    const digests = yield* join.digests(tables)
-    const own = declaredOf(agreement, tables, digests)
+    const held = joinedTables(agreement, tables)
+    const digests = yield* join.digests(held)
+    const own = declaredOf(agreement, held, digests)
     const ask = { deadlineMs: partTimeoutMs(agreement), phase: "upload" }
     const others = agreement.users.map(({ actor }) => actor).filter((actor) => actor !== party.name)
     yield* Effect.forEach(others, (other) => party.ask(other, Declaration, own, ask), {
@@ -82,7 +90,9 @@ export const agreeOnRows = (
     const declared = new Map(others.map((other, i) => [other, received[i]!]))
     declared.set(party.name, own)
     yield* join.examine(declared)
-    const joined = yield* raised(unfit, () => joinDeclared(agreement, { tables, digests }, declared)).pipe(
+    const joined = yield* raised(unfit, () =>
+      joinDeclared(agreement, { tables: held, digests }, declared)
+    ).pipe(
       Effect.catchTag("CoverageError", (error) =>
         // The ids stay in this user's own log: the error itself goes to the director.
         Effect.zipRight(
@@ -95,8 +105,24 @@ export const agreeOnRows = (
         )
       )
     )
-    return { ...joined, declared: yield* sameAsBefore(agreement, declared) }
+    const covered = yield* sameAsBefore(agreement, declared)
+    const statistics = noStatistics
+    const agreed: AgreedRows = {
+      joint: joined.joint,
+      placed: placed(prepare(agreement.data, statistics), joined),
+      testers: joined.testers,
+      statistics,
+      declared: covered
+    }
+    return agreed
   }).pipe(Effect.withSpan("user.agreeOnRows"))
+
+const placed = (prepared: Prepared, { own, joint }: Joined): PlacedCells =>
+  placeCells(
+    own.tables.map((table) => encodeTable(prepared, table)),
+    own.digests,
+    joint
+  )
 
 /**
  * The digests of what the users declare, in their order. Fails if rows were agreed on before that anyone's word
@@ -124,16 +150,33 @@ const unfit = [
 
 /** A user's own tables, and the digests of their ids in the order of their rows. */
 interface OwnTables {
-  readonly tables: ReadonlyArray<EncodedTable>
+  readonly tables: ReadonlyArray<HeldTable>
   readonly digests: ReadonlyArray<Uint8Array>
+}
+
+/** What follows from all declarations. */
+interface Joined {
+  readonly joint: JointRows
+  /** This user's own tables without the rows that are left out. */
+  readonly own: OwnTables
+  readonly testers: ReadonlyArray<string>
 }
 
 const joinDeclared = (
   agreement: Agreement,
-  { tables, digests }: OwnTables,
+  held: OwnTables,
   declared: ReadonlyMap<string, Declared>
-): Omit<AgreedRows, "declared"> => {
-  const all = agreement.users.map(({ actor }) => ({ actor, blocks: declared.get(actor)!.blocks }))
+): Joined => {
+  const out = leftOut(agreement, declared)
+  const all = agreement.users.map(({ actor }) => ({
+    actor,
+    blocks: declared.get(actor)!.blocks.map((block) => ({
+      ...block,
+      digests: pickDigests(block.digests, placesOutside(block.digests, out))
+    }))
+  }))
+  const own = ownWithout(held, out)
+  const { tables, digests } = own
   const joint = joinRows(
     all.flatMap(({ blocks }) => blocks),
     agreement.heldOut
@@ -163,5 +206,32 @@ const joinDeclared = (
   const testers = all
     .filter(({ blocks }) => blocks.some((block) => block.columns.some((column) => column >= features)))
     .map(({ actor }) => actor)
-  return { joint, placed: placeCells(tables, digests, joint), testers }
+  return { joint, own, testers }
+}
+
+const ownWithout = ({ tables, digests }: OwnTables, out: ReadonlySet<string>): OwnTables => {
+  if (out.size === 0) return { tables, digests }
+  const kept = digests.map((each) => placesOutside(each, out))
+  return {
+    tables: tables.map((table, i) => pickHeld(table, kept[i]!)),
+    digests: digests.map((each, i) => pickDigests(each, kept[i]!))
+  }
+}
+
+/** The rows that a user leaves out, whose labels it should hold. Throws `MalformedRows` where it holds others' only. */
+const leftOut = (
+  { data, users }: Agreement,
+  declared: ReadonlyMap<string, Declared>
+): ReadonlySet<string> => {
+  const features = featureCount(data)
+  return new Set(
+    users.flatMap(({ actor, name }) => {
+      const { blocks, leftOut = new Uint8Array(0) } = declared.get(actor)!
+      const labelled = blocks.filter(({ columns }) => columns.some((column) => column >= features))
+      const own = new Set(labelled.flatMap(({ digests }) => [...digestSet(digests)]))
+      const out = [...digestSet(leftOut)]
+      if (out.every((digest) => own.has(digest))) return out
+      throw new MalformedRows({ reason: `${name} leaves out rows of which it does not hold the label` })
+    })
+  )
 }

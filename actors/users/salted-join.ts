@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto"
 import { Effect } from "effect"
 import { concatenate } from "../../protocol/bytes.ts"
-import type { EncodedTable } from "../../protocol/data/encoding.ts"
+import type { HeldTable } from "../../protocol/data/encoding.ts"
 import { digestIds } from "../../protocol/data/rows.ts"
 import { RowSalt } from "../../protocol/messages/upload.ts"
 import { seededKey } from "../../protocol/seeding.ts"
@@ -35,7 +35,7 @@ export const saltedJoin = (agreement: Agreement, root: Root) =>
     const own = party.name === first!.actor ? rowSalt(agreement, root) : undefined
     return {
       /** The digests of the ids of each table, in their order. Fails if the salt is another than before. */
-      digests: (tables: ReadonlyArray<EncodedTable>) =>
+      digests: (tables: ReadonlyArray<HeldTable>) =>
         Effect.gen(function* () {
           const salt = own ?? (yield* askRowSalt(agreement))
           const given = createHash("sha256").update(salt).digest("hex")

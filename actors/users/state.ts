@@ -3,6 +3,7 @@
  * the joint table, and the cells that it held out for testing.
  */
 import { denseCells, readRows } from "../../protocol/data/cells.ts"
+import type { Moments, Statistics } from "../../protocol/data/preparation.ts"
 import { type FilledBlock, indicesFromBytes, indicesToBytes } from "../../protocol/data/rows.ts"
 import { Count, format } from "../../protocol/messages/message.ts"
 import { BlocksOnWire } from "../../protocol/messages/output.ts"
@@ -30,6 +31,31 @@ const HeldOutBlocks: Schema.Schema<ReadonlyArray<FilledBlock>, Blocks> = Schema.
   { strict: true, decode: blocksFromWire, encode: blocksToWire }
 )
 
+const StatisticsOnWire: Schema.Schema<Statistics, Wire> = Schema.transform(
+  Schema.Struct({
+    moments: Schema.Array(
+      Schema.Struct({ column: Schema.String, count: Count, mean: Schema.Number, deviation: Schema.Number })
+    ),
+    counts: Schema.Array(Schema.Struct({ column: Schema.String, counts: Schema.Array(Count) }))
+  }),
+  Schema.declare((input): input is Statistics => typeof input === "object" && input !== null),
+  {
+    strict: true,
+    decode: ({ moments, counts }) => ({
+      moments: new Map(moments.map(({ column, ...rest }) => [column, rest])),
+      counts: new Map(counts.map(({ column, counts }) => [column, counts]))
+    }),
+    encode: ({ moments, counts }) => ({
+      moments: [...moments].map(([column, rest]) => ({ column, ...rest })),
+      counts: [...counts].map(([column, counts]) => ({ column, counts }))
+    })
+  }
+)
+interface Wire {
+  readonly moments: ReadonlyArray<Moments & { readonly column: string }>
+  readonly counts: ReadonlyArray<{ readonly column: string; readonly counts: ReadonlyArray<number> }>
+}
+
 const UserState = Schema.Struct({
   /** Rows of the joint table: the training rows come first, then the held-out rows. */
   rows: Schema.Struct({ total: Count, training: Count }),
@@ -37,6 +63,8 @@ const UserState = Schema.Struct({
   heldOut: HeldOutBlocks,
   /** The users that hold labels. The first of those that are there tests on pooled held-out rows. */
   testers: Schema.Array(Schema.String),
+  /** What the users have found out of their columns: the model says what becomes of a cell by it. */
+  statistics: StatisticsOnWire,
   /** The size of the upload, for the director. */
   words: Count,
   ciphertexts: Count

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto"
 import { Effect } from "effect"
 import { CanonicalWriter } from "../../protocol/canonical.ts"
+import type { Statistics } from "../../protocol/data/preparation.ts"
 import { Declaration } from "../../protocol/messages/upload.ts"
 
 /** What a user declares to hold, as it travels. */
@@ -17,9 +18,17 @@ export const digestDeclared = (declared: Declared) =>
     (bytes) => new Uint8Array(createHash("sha256").update(bytes).digest())
   )
 
-/** SHA-256 of the digest of a user's own tables and of those of what each user declares, in their order. */
-export const digestUpload = (tables: string, declared: ReadonlyArray<Uint8Array>): Uint8Array => {
+/**
+ * SHA-256 of the digest of a user's own tables, of those of what each user declares, in their order, and of the
+ * statistics that cells are encoded by.
+ */
+export const digestUpload = (
+  tables: string,
+  declared: ReadonlyArray<Uint8Array>,
+  { moments, counts }: Statistics
+): Uint8Array => {
   const writer = new CanonicalWriter().string("bicameral upload").u32(1).string(tables).u32(declared.length)
   for (const digest of declared) writer.bytes(digest)
+  if (moments.size + counts.size > 0) writer.string(JSON.stringify([[...moments], [...counts]]))
   return new Uint8Array(createHash("sha256").update(writer.finish()).digest())
 }

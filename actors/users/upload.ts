@@ -24,7 +24,7 @@ import { digestUpload } from "./upload-digest.ts"
 export const upload = (
   agreement: Agreement,
   membership: Membership,
-  { joint, placed, declared }: AgreedRows,
+  { joint, placed, declared, statistics }: AgreedRows,
   tables: string,
   root: Root
 ) =>
@@ -34,7 +34,7 @@ export const upload = (
     const words = countCells(blocks)
     const ciphertexts = form.ciphertexts(words, membership.parameters.bits)
     yield* announce(agreement, joint.training, blocks, ciphertexts)
-    const covered = digestUpload(tables, declared)
+    const covered = digestUpload(tables, declared, statistics)
     const [seed, randomness] = [root("share", covered), root("randomizers", covered)]
     yield* form.send({ agreement, membership, blocks, encode: yield* encoder(agreement), seed, randomness })
     return { words, ciphertexts: ciphertexts[0] + ciphertexts[1] }

@@ -5,7 +5,7 @@
  * encrypted.
  */
 import { Deferred, Effect, Redacted } from "effect"
-import type { EncodedTable } from "../../protocol/data/encoding.ts"
+import type { HeldTable } from "../../protocol/data/encoding.ts"
 import { MalformedRows } from "../../protocol/data/rows.ts"
 import { Enrol, OpenModel, RollCall, Upload } from "../../protocol/messages/control.ts"
 import { ParametersOnWire } from "../../protocol/messages/enrolment.ts"
@@ -36,8 +36,8 @@ import { upload } from "./upload.ts"
 
 export interface UserOptions {
   readonly agreement: Agreement
-  /** The cells that this user holds, encoded; checked before the actor starts. */
-  readonly tables: ReadonlyArray<EncodedTable>
+  /** What this user holds, checked before the actor starts. */
+  readonly tables: ReadonlyArray<HeldTable>
 }
 
 const secretKeyEntry = "secret-key"
@@ -98,8 +98,9 @@ export const user = (options: UserOptions) =>
         const agreed = yield* agreeOnRows(agreement, tables, join, gathered.declarations)
         const sizes = yield* upload(agreement, membership, agreed, digest, root)
         const { total, training } = agreed.joint
-        const { placed, testers } = agreed
-        const state: UserState = { rows: { total, training }, heldOut: placed.heldOut, testers, ...sizes }
+        const { placed, testers, statistics } = agreed
+        const rows = { total, training }
+        const state: UserState = { rows, heldOut: placed.heldOut, testers, statistics, ...sizes }
         return state
       })
     )
@@ -113,7 +114,7 @@ export const user = (options: UserOptions) =>
         const state = yield* reached(uploading.outcome, "open the model", "it had uploaded")
         const enrolled = yield* reached(enrolling.outcome, "open the model", "it had enrolled")
         const opening = { among, partials }
-        const { model, rejected } = yield* decryptModel(agreement, enrolled, opening)
+        const { model, rejected } = yield* decryptModel(agreement, enrolled, state.statistics, opening)
         const tested = yield* testModel(agreement, state, model, gathered.heldOut, opening.among)
         return {
           ...(tested === undefined ? {} : { tested }),

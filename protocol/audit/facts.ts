@@ -4,7 +4,7 @@
  * they become (`material.ts`).
  */
 import { wordBytes } from "../bytes.ts"
-import { featureCount } from "../data/encoding.ts"
+import { featureCount } from "../data/description.ts"
 import { digestIds } from "../data/rows.ts"
 import { digestIdsUnder } from "../join/points.ts"
 import { Deal } from "../messages/training.ts"

@@ -2,7 +2,7 @@
  * What an audit has of a trial run: what each process opened and each party holds, and every frame that the broker carried.
  * It has all keys and all data, so it is made of trials only, on data that may be seen (`scenarios/audit/`).
  */
-import type { DataDescription } from "../data/encoding.ts"
+import type { DataDescription } from "../data/description.ts"
 import type { TrainingPlan } from "../learning/plan.ts"
 import type { Kind } from "../messages/envelope.ts"
 import type { Channel } from "../messages/subjects.ts"

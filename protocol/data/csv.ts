@@ -3,7 +3,6 @@
  * that are held are looked at; errors never quote a cell.
  */
 import type { Contents } from "./byte-source.ts"
-import { readNumber } from "./cell-text.ts"
 import {
   BadBytes,
   byteOrderMark,
@@ -194,15 +193,10 @@ class CsvRows {
   }
 
   #readCell(place: number, column: number, line: number): void {
-    const { place: at, range } = this.#held[column]!
-    if (range === undefined) {
-      this.#cells.setLabel(place, column, this.#records.field(at), line)
-      return
-    }
-    const plain = this.#records.plainNumber(at)
-    const value = Number.isNaN(plain) ? readNumber(this.#records.field(at)) : plain
-    if (typeof value === "number") this.#cells.setNumber(place, column, value, line)
-    else this.#cells.add(place, column, value, line)
+    const { place: at } = this.#held[column]!
+    const plain = this.#cells.isText(column) ? Number.NaN : this.#records.plainNumber(at)
+    if (Number.isNaN(plain)) this.#cells.setText(place, column, this.#records.field(at), line)
+    else this.#cells.setNumber(place, column, plain, line)
   }
 
   /** Whether the row repeats the names of the columns. */

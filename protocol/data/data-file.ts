@@ -11,7 +11,7 @@ import {
   unzippedContents
 } from "./byte-source.ts"
 import { readCsv } from "./csv.ts"
-import type { DataDescription } from "./encoding.ts"
+import { classesOf, type DataDescription, labelColumns } from "./description.ts"
 import { isIdx, readIdx } from "./idx.ts"
 import { repeatedLabel } from "./labels.ts"
 import { readParquet } from "./parquet.ts"
@@ -29,11 +29,11 @@ export const readDataFile = async (
   room: Room = { heap: Number.POSITIVE_INFINITY, memory: Number.POSITIVE_INFINITY }
 ): Promise<Table> => {
   const reading = { source, description, problems: new Problems(source), room }
-  const { values } = description.label
+  const values = classesOf(description) ?? []
   const repeated = repeatedLabel(values)
   if (repeated !== undefined) {
     reading.problems.refuse({
-      column: description.label.column,
+      column: labelColumns(description)[0]!,
       reason: `has the label ${values[repeated]} twice in the scenario, as labels are compared`,
       remedy: "list each label once: labels that are all numbers are compared as numbers"
     })

@@ -1,71 +1,63 @@
 /**
- * From the columns of the users' files to the columns of training: features scaled from their public range,
- * then one column for each label (one-hot). The ranges and the list of labels are public, so all users encode
- * their cells the same way without learning anything about the others'.
+ * From the columns of the users' files to the columns of training: numbers scaled by their public range or by
+ * mean and deviation, categories and labels one-hot, missing cells filled.
  */
-import type { Cells } from "./cells.ts"
-
-/** A column of the training. */
-export interface Feature {
-  readonly name: string
-  /** The [least, greatest] value that the column may have: public. */
-  readonly range: readonly [number, number]
-}
-
-/** The public description of the joint table. */
-export interface DataDescription {
-  /** Name of the column by which the files are joined. */
-  readonly id: string
-  /** In joint order. A list, since the keys of an object do not keep their order where they are numbers. */
-  readonly features: ReadonlyArray<Feature>
-  readonly label: { readonly column: string; readonly values: ReadonlyArray<string> }
-  /** The interval that each feature's range is scaled to. */
-  readonly scaleTo: readonly [number, number]
-}
-
-/** A column of the joint table: a feature, or one label of the label column. */
-export interface JointColumn {
-  /** `mean_radius`, or `diagnosis=malignant`. */
-  readonly name: string
-  /** The column of the files that it comes from. */
-  readonly source: string
-}
-
-/** The columns of the joint table: features in their order, then one column a label. */
-export const jointColumns = ({ features, label }: DataDescription): ReadonlyArray<JointColumn> => [
-  ...features.map(({ name }) => ({ name, source: name })),
-  ...label.values.map((value) => ({ name: `${label.column}=${value}`, source: label.column }))
-]
-
-/** Number of feature columns; the label columns come after them. */
-export const featureCount = ({ features }: DataDescription): number => features.length
-
-/** The columns of a user that declares none: all. */
-export const sourceColumns = ({ features, label }: DataDescription): ReadonlyArray<string> => [
-  ...features.map(({ name }) => name),
-  label.column
-]
-
-/** Indices, ascending, of the joint columns that come from the given columns of a file. */
-export const jointIndices = (description: DataDescription, sources: Iterable<string>): Uint32Array => {
-  const held = new Set(sources)
-  return Uint32Array.from(
-    jointColumns(description).flatMap(({ source }, index) => (held.has(source) ? [index] : []))
-  )
-}
+import { type Cells, pickRows } from "./cells.ts"
+import {
+  type ClassLabel,
+  type DataDescription,
+  type Feature,
+  type Interval,
+  isCategory,
+  isStandard,
+  type JointColumn,
+  jointColumns,
+  jointIndices,
+  labelColumns,
+  type Prepared,
+  type Scaled
+} from "./description.ts"
+import type { Column, Table } from "./table.ts"
 
 /** The linear map of the public range onto `scaleTo`. */
-export const scale = (
-  x: number,
-  [least, greatest]: readonly [number, number],
-  [low, high]: readonly [number, number]
-): number => low + ((x - least) / (greatest - least)) * (high - low)
+export const scale = (x: number, [least, greatest]: Interval, [low, high]: Interval): number =>
+  low + ((x - least) / (greatest - least)) * (high - low)
 
-/** The numbers of a column within an array: that of row r at `first + r · step`. */
-export interface Column {
-  readonly values: ArrayLike<number>
-  readonly first: number
-  readonly step: number
+/** A standardised value is at most so many deviations from the mean; what is farther away is moved there. */
+export const mostDeviations = 8
+
+/** A user's part of a file as it was read: numbers, and the places of categories and labels among their values. */
+export interface HeldTable {
+  readonly ids: ReadonlyArray<string>
+  /** Joint column indices, ascending. */
+  readonly columns: Uint32Array
+  /** By the columns of the file. */
+  readonly sources: ReadonlyMap<string, Column>
+  /** Rows, ascending, of which the label is missing: no user's cells of them take part. */
+  readonly unlabelled: Uint32Array
+  /** Whether the rows are marked as held out, regardless of the share of held-out rows; not by default. */
+  readonly heldOut?: boolean
+  /** By column of the file, how many cells were moved to an end of its range. */
+  readonly clipped?: ReadonlyMap<string, number>
+}
+
+/** What a user holds of a file. */
+export const heldTable = (
+  description: DataDescription,
+  { ids, columns: sources, clipped }: Pick<Table, "ids" | "columns" | "clipped">,
+  heldOut: boolean
+): HeldTable => {
+  const labels = labelColumns(description).flatMap((name) => sources.get(name) ?? [])
+  const isMissing = (row: number) =>
+    labels.some(({ values, first, step }) => Number.isNaN(values[first + row * step]!))
+  return {
+    ids,
+    columns: jointIndices(description, sources.keys()),
+    sources,
+    unlabelled: labels.length === 0 ? new Uint32Array(0) : Uint32Array.from(ids.keys()).filter(isMissing),
+    heldOut,
+    clipped
+  }
 }
 
 /** Rows whose cells are encoded as they are read. */
@@ -75,35 +67,91 @@ export interface EncodedTable {
   readonly columns: Uint32Array
   /** ids × columns. */
   readonly cells: Cells
-  /** Whether the rows are marked as held out, regardless of the share of held-out rows; not by default. */
   readonly heldOut?: boolean
 }
 
-/**
- * Encodes the columns read from a file: numbers of a feature, or for the label column the label's position in
- * the list, one entry for each row of `ids`.
- */
-export const encodeTable = (
-  description: DataDescription,
-  table: { readonly ids: ReadonlyArray<string>; readonly columns: ReadonlyMap<string, Column> }
-): EncodedTable => {
-  const joint = jointColumns(description)
-  const features = featureCount(description)
-  const columns = jointIndices(description, table.columns.keys())
-  const readers = Array.from(columns, (column) => {
-    const { source } = joint[column]!
-    const { values, first, step } = table.columns.get(source)!
-    const feature = description.features[column]
-    return feature !== undefined
-      ? (row: number) => scale(values[first + row * step]!, feature.range, description.scaleTo)
-      : (row: number) => Number(values[first + row * step] === column - features)
+/** The cells as they were read, ids × columns of the file. */
+export const rawCells = ({ ids, sources }: Pick<HeldTable, "ids" | "sources">): Cells => {
+  const columns = [...sources.values()]
+  return {
+    rows: ids.length,
+    width: columns.length,
+    readRow: (row, out, at) => {
+      for (const [place, { values, first, step }] of columns.entries())
+        out[at + place] = values[first + row * step]!
+    }
+  }
+}
+
+/** Some rows of a table, in ascending order. */
+export const pickHeld = (table: HeldTable, rows: Uint32Array): HeldTable => {
+  if (rows.length === table.ids.length) return table
+  const cells = pickRows(rawCells(table), rows)
+  const values = new Float64Array(cells.rows * cells.width)
+  for (let row = 0; row < cells.rows; row++) cells.readRow(row, values, row * cells.width)
+  const names = [...table.sources.keys()]
+  const unlabelled = new Set(table.unlabelled)
+  return {
+    ...table,
+    ids: Array.from(rows, (row) => table.ids[row]!),
+    sources: new Map(names.map((name, first) => [name, { values, first, step: names.length }])),
+    unlabelled: Uint32Array.from(rows.keys()).filter((place) => unlabelled.has(rows[place]!))
+  }
+}
+
+/** Encodes the columns that were read from a file. */
+export const encodeTable = (prepared: Prepared, table: HeldTable): EncodedTable => {
+  const joint = jointColumns(prepared)
+  const readers = Array.from(table.columns, (index) => {
+    const { values, first, step } = table.sources.get(joint[index]!.source)!
+    const cell = cellOf(joint[index]!, prepared)
+    return (row: number) => cell(values[first + row * step]!)
   })
   const cells: Cells = {
     rows: table.ids.length,
-    width: columns.length,
+    width: readers.length,
     readRow: (row, out, at) => {
       for (let place = 0; place < readers.length; place++) out[at + place] = readers[place]!(row)
     }
   }
-  return { ids: table.ids, columns, cells }
+  const { ids, columns, heldOut } = table
+  return { ids, columns, cells, ...(heldOut === undefined ? {} : { heldOut }) }
 }
+
+/** The cell of a joint column that becomes of a number of its source. */
+const cellOf = ({ what, of }: JointColumn, { scaleTo }: DataDescription): ((raw: number) => number) => {
+  if (what === "missing") return (raw) => Number(Number.isNaN(raw))
+  const fill = filling(of)
+  if (what !== "number") return (raw) => Number((Number.isNaN(raw) ? fill : raw) === what.value)
+  const scaled = scaling(of as Scaled, scaleTo)
+  const instead = scaled(fill)
+  return (raw) => (Number.isNaN(raw) ? instead : scaled(raw))
+}
+
+const scaling = (of: Scaled, scaleTo: Interval): ((raw: number) => number) => {
+  const { range } = of
+  if (range !== undefined && !isStandard(of)) return (raw) => scale(raw, range, scaleTo)
+  const mean = of.mean!
+  // A column of one value says nothing; dividing by zero would make it say it loudly.
+  const deviation = of.deviation! > 0 ? of.deviation! : 1
+  return (raw) => Math.min(mostDeviations, Math.max(-mostDeviations, (raw - mean) / deviation))
+}
+
+/** Where most cells of each joint column are, in order: public, and not where those of the data are. */
+export const usualCells = (description: DataDescription): ReadonlyArray<Interval> =>
+  jointColumns(description).map(({ what, of }) => {
+    if (what !== "number") return [0, 1]
+    return isStandard(of as Scaled) ? usualDeviations : description.scaleTo
+  })
+
+const usualDeviations: Interval = [-2, 2]
+
+/** What stands in for a missing cell of a prepared column: its number, or the place of its value. */
+export const filling = (of: Feature | Scaled | ClassLabel): number => {
+  const fill = "fill" in of ? of.fill : undefined
+  if (fill === undefined || typeof fill === "string") return Number.NaN
+  return typeof fill.value === "number" ? fill.value : placeOfFill(of as Feature, fill.value)
+}
+
+const placeOfFill = (feature: Feature, text: string): number =>
+  isCategory(feature) ? feature.values.indexOf(text) : Number.NaN

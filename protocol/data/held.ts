@@ -2,8 +2,8 @@
  * The rows and cells that a user holds of a file, selected and checked while they are read, so that nothing
  * else of the file is kept.
  */
-import { idProblem, isWord, mayBeMissing, outside } from "./cell-text.ts"
-import { labelReader } from "./labels.ts"
+import { type CellReader, type ReadNumber, readersOf } from "./cell-reader.ts"
+import { idProblem, isWord, mayBeMissing } from "./cell-text.ts"
 import { trimmed } from "./spelling.ts"
 import {
   type CellProblem,
@@ -162,8 +162,6 @@ export interface HeldColumn {
   readonly name: string
   /** Its position in the file. */
   readonly place: number
-  /** A feature's public range; the label has none. */
-  readonly range: readonly [number, number] | undefined
 }
 
 /** The held columns and their positions in the file, and the id's position unless ids are given by number. */
@@ -178,26 +176,27 @@ export const findColumns = (reading: Reading, names: Names): HeldColumns => {
   const numbered = source.ids !== undefined || !names.named
   const columns = heldColumns(source, names, description)
   const places = locateColumns(names, numbered ? columns : [description.id, ...columns], problems)
-  const ranges = new Map(description.features.map(({ name, range }) => [name, range]))
   return {
-    held: columns.map((name) => ({ name, place: places.get(name)!, range: ranges.get(name) })),
+    held: columns.map((name) => ({ name, place: places.get(name)! })),
     id: numbered ? undefined : places.get(description.id)!
   }
 }
 
-/** Rows × held columns, as numbers. */
+/** Rows × held columns, as numbers; NaN for a missing cell. */
 export class HeldCells {
   readonly #reading: Reading
   readonly #columns: ReadonlyArray<HeldColumn>
   readonly #rows: HeldRows
-  readonly #labelOf: (text: string) => number | CellProblem
+  readonly #readers: ReadonlyArray<CellReader>
   #cells = new Float64Array(0)
 
-  constructor(reading: Reading, columns: ReadonlyArray<HeldColumn>, rows: HeldRows) {
+  /** Numbers in texts are read by `toNumber`, where they are not written with a decimal point. */
+  constructor(reading: Reading, columns: ReadonlyArray<HeldColumn>, rows: HeldRows, toNumber?: ReadNumber) {
     this.#reading = reading
     this.#columns = columns
     this.#rows = rows
-    this.#labelOf = labelReader(reading.description)
+    const readerOf = readersOf(reading.description, toNumber)
+    this.#readers = columns.map(({ name }) => readerOf(name))
   }
 
   /**
@@ -214,29 +213,39 @@ export class HeldCells {
     this.#cells = cells
   }
 
-  /** Sets a cell of a feature to a number, which is checked against the column's public range. */
+  /** Sets a cell to what a text stands for, without spaces at its edges. */
+  setText(place: number, column: number, text: string, line?: number): void {
+    this.#set(place, column, this.#readers[column]!.text(text), line)
+  }
+
+  /** Sets a cell to a number; NaN is a missing one. */
   setNumber(place: number, column: number, value: number, line?: number): void {
-    const [least, greatest] = this.#columns[column]!.range!
-    if (value >= least && value <= greatest) this.#cells[place * this.#columns.length + column] = value
-    else this.add(place, column, outside([least, greatest]), line)
+    this.#set(place, column, this.#readers[column]!.number(value), line)
   }
 
-  /** Sets a cell of the label column to the position of a label. */
-  setLabel(place: number, column: number, text: string, line?: number): void {
-    this.#cells[place * this.#columns.length + column] = this.labelOf(place, column, text, line)
+  /** Sets a cell that the file leaves out. */
+  setAbsent(place: number, column: number, line?: number): void {
+    this.#set(place, column, this.#readers[column]!.absent, line)
   }
 
-  /** The position of a label in the public list; NaN for an unknown one, which is noted. */
-  labelOf(place: number, column: number, text: string, line?: number): number {
-    const label = this.#labelOf(text)
-    if (typeof label === "number") return label
-    this.add(place, column, label, line)
+  /** What a number is as a cell; of one that can't be, NaN, and the fault is noted. */
+  numberOf(place: number, column: number, value: number): number {
+    return this.#noted(place, column, this.#readers[column]!.number(value))
+  }
+
+  /** Whether the cells of a column are texts, such as names of classes. */
+  isText(column: number): boolean {
+    return this.#readers[column]!.isText
+  }
+
+  #set(place: number, column: number, cell: number | CellProblem, line?: number): void {
+    this.#cells[place * this.#columns.length + column] = this.#noted(place, column, cell, line)
+  }
+
+  #noted(place: number, column: number, cell: number | CellProblem, line?: number): number {
+    if (typeof cell === "number") return cell
+    this.add(place, column, cell, line)
     return Number.NaN
-  }
-
-  /** Whether a column is that of the label. */
-  isLabel(column: number): boolean {
-    return this.#columns[column]!.range === undefined
   }
 
   get width(): number {
@@ -260,8 +269,14 @@ export class HeldCells {
     const values = this.#cells.subarray(0, ids.length * step)
     return {
       ids,
-      columns: new Map(this.#columns.map(({ name }, first) => [name, { values, first, step }]))
+      columns: new Map(this.#columns.map(({ name }, first) => [name, { values, first, step }])),
+      clipped: this.clipped
     }
+  }
+
+  /** By column, how many cells were moved to an end of its range. */
+  get clipped(): ReadonlyMap<string, number> {
+    return new Map(this.#columns.map(({ name }, column) => [name, this.#readers[column]!.clipped()]))
   }
 }
 

@@ -4,10 +4,9 @@
  * bytes.
  */
 import type { ByteSource } from "./byte-source.ts"
-import { missingNumber, outside } from "./cell-text.ts"
-import { type Column, sourceColumns } from "./encoding.ts"
+import { type Feature, type Interval, isCategory, labelColumns, sourceColumns } from "./description.ts"
 import { findColumns, HeldCells, type HeldColumn, HeldRows, newArray } from "./held.ts"
-import type { Reading, Table } from "./table.ts"
+import type { Column, Reading, Table } from "./table.ts"
 
 type Values = Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array
 
@@ -48,7 +47,7 @@ export const readIdx = async (file: ByteSource, head: Uint8Array, reading: Readi
   const { source, description, problems } = reading
   const layout = layoutOf(file.size, head, reading)
   const features = description.features.map(({ name }) => name)
-  const names = source.header ?? (head[3] === 1 ? [description.label.column] : features)
+  const names = source.header ?? (head[3] === 1 ? labelColumns(description) : features)
   if (names.length !== layout.columns) {
     const listed = source.header === undefined ? "the scenario has" : "its header lists"
     problems.refuse({
@@ -65,13 +64,15 @@ export const readIdx = async (file: ByteSource, head: Uint8Array, reading: Readi
   problems.finish()
   const values = await heldNumbers(file, layout, places, held, rows.ids.length, reading)
   const cells = new HeldCells(reading, held, rows)
-  const columns = held.map(({ name, range }, first): readonly [string, Column] => {
-    const column = { values, first, step: held.length }
-    if (range !== undefined) checkNumbers(values, first, range, cells)
-    return [name, range === undefined ? labelsOf(column, cells) : column]
-  })
+  const ranges = new Map(description.features.map((feature) => [feature.name, rangeOf(feature)]))
+  const columns = held.map(({ name }, first): readonly [string, Column] => [
+    name,
+    isPixels(values, ranges.get(name))
+      ? { values, first, step: held.length }
+      : checked({ values, first, step: held.length }, first, cells)
+  ])
   problems.finish()
-  return { ids: rows.ids, columns: new Map(columns) }
+  return { ids: rows.ids, columns: new Map(columns), clipped: cells.clipped }
 }
 
 const layoutOf = (size: number, head: Uint8Array, { problems }: Reading): Layout => {
@@ -126,27 +127,17 @@ const heldNumbers = async (
   return values
 }
 
-const checkNumbers = (
-  values: Values,
-  first: number,
-  range: readonly [number, number],
-  cells: HeldCells
-): void => {
-  const [least, greatest] = range
-  if (values instanceof Uint8Array && least <= 0 && greatest >= 255) return
-  const step = cells.width
-  for (let at = first; at < values.length; at += step) {
-    const value = values[at]!
-    if (value >= least && value <= greatest) continue
-    cells.add((at - first) / step, first, Number.isNaN(value) ? missingNumber : outside(range))
-  }
-}
+const rangeOf = (feature: Feature): Interval | undefined =>
+  isCategory(feature) || feature.kind !== undefined ? undefined : feature.range
 
-/** The positions of numeric labels, compared as texts. */
-const labelsOf = ({ values, first, step }: Column, cells: HeldCells): Column => {
-  const labels = new Float64Array(values.length / step)
-  for (let row = 0; row < labels.length; row++) {
-    labels[row] = cells.labelOf(row, first, String(values[first + row * step]))
-  }
-  return { values: labels, first: 0, step: 1 }
+/** Whether every number is within its range: the bytes stay as they are, a small part of what float64 takes. */
+const isPixels = (values: Values, range: Interval | undefined): boolean =>
+  values instanceof Uint8Array && range !== undefined && range[0] <= 0 && range[1] >= 255
+
+/** The cells that numbers of a column are. */
+const checked = ({ values, first, step }: Column, column: number, cells: HeldCells): Column => {
+  const own = new Float64Array(values.length / step)
+  for (let row = 0; row < own.length; row++)
+    own[row] = cells.numberOf(row, column, values[first + row * step]!)
+  return { values: own, first: 0, step: 1 }
 }

@@ -1,9 +1,8 @@
 /**
- * Labels, by their position in the public list. If every label of the list is a number, they are compared as
- * numbers, so that `0` equals `0.0`; otherwise as exact texts.
+ * Labels and categories, by their position in the public list. If every text of the list is a number, they are
+ * compared as numbers, so that `0` equals `0.0`; otherwise as exact texts.
  */
 import { missing } from "./cell-text.ts"
-import type { DataDescription } from "./encoding.ts"
 import { exactNumber, isDecimal, shown, spellingDifference, trimmed } from "./spelling.ts"
 import type { CellProblem } from "./table.ts"
 
@@ -27,9 +26,12 @@ export const repeatedLabel = (labels: ReadonlyArray<string>): number | undefined
 /** Cached spellings, so that each is resolved once. */
 const remembered = 100_000
 
-/** The position of a cell's label in the list, or its fault. */
-export const labelReader = ({ label }: DataDescription): ((text: string) => number | CellProblem) => {
-  const labels = label.values.map(trimmed)
+/** The position of a cell's text in a list of labels, or of other values, or its fault. */
+export const placeReader = (
+  values: ReadonlyArray<string>,
+  what: "label" | "value"
+): ((text: string) => number | CellProblem) => {
+  const labels = values.map(trimmed)
   const numbers = areNumbers(labels)
   const key = (text: string) => (numbers ? exactNumber(text) : text)
   const places = new Map(labels.map((each, place) => [key(each), place]))
@@ -38,13 +40,13 @@ export const labelReader = ({ label }: DataDescription): ((text: string) => numb
     const seen = known.get(text)
     if (seen !== undefined) return seen
     const place = places.get(key(text))
-    if (place === undefined) return notALabel(text, labels)
+    if (place === undefined) return notListed(text, labels, what)
     if (known.size < remembered) known.set(text, place)
     return place
   }
 }
 
-const notALabel = (text: string, labels: ReadonlyArray<string>): CellProblem => {
+const notListed = (text: string, labels: ReadonlyArray<string>, what: string): CellProblem => {
   const absent = missing(text)
   if (absent !== undefined) return absent
   const named = labels.slice(0, 20).map(shown).join(", ")
@@ -52,8 +54,8 @@ const notALabel = (text: string, labels: ReadonlyArray<string>): CellProblem => 
   const difference = labels.map((label) => spellingDifference(text, label)).find((each) => each !== undefined)
   const hint = difference === undefined ? "" : ` (it differs from one of them only in ${difference})`
   return {
-    reason: `is not one of the labels ${listed}${hint}`,
-    remedy: "correct the label, or add it to the scenario's list",
+    reason: `is not one of the ${what}s ${listed}${hint}`,
+    remedy: `correct the ${what}, or add it to the scenario's list`,
     ...(difference === undefined ? {} : { alike: true })
   }
 }

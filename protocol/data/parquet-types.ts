@@ -10,8 +10,8 @@ import type { SchemaElement } from "hyparquet"
 export interface CellType {
   /** The kind of cells, in the plural. */
   readonly what: string
-  /** The text of a cell; undefined if it has none, such as bytes that are not UTF-8. */
-  readonly text?: (cell: unknown) => string | undefined
+  /** The text of a cell; null for NaN, and undefined if it has none, such as bytes that are not UTF-8. */
+  readonly text?: (cell: unknown) => string | null | undefined
   /** Numbers have a value; texts are parsed as numbers if a number is needed. */
   readonly number?: (cell: unknown) => number
   /** Dates and times as days since 1970-01-01, with a fraction; local ones as they are written. */
@@ -70,7 +70,11 @@ const uuid = (bytes: Uint8Array): string =>
 const floats = (number: (cell: unknown) => number, single = false): CellType => ({
   what: "floating-point numbers",
   number,
-  text: (cell) => (single ? shortest(number(cell)) : String(number(cell))),
+  text: (cell) => {
+    const value = number(cell)
+    if (Number.isNaN(value)) return null
+    return single ? shortest(value) : String(value)
+  },
   rounded: true
 })
 

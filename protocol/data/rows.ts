@@ -7,7 +7,7 @@ import { createHmac } from "node:crypto"
 import { Data } from "effect"
 import { type Cells, pickRows, readRows } from "./cells.ts"
 import { DigestOrder, digestBytes } from "./digest-order.ts"
-import type { EncodedTable } from "./encoding.ts"
+import { type EncodedTable, type HeldTable, pickHeld } from "./encoding.ts"
 
 /**
  * HMAC-SHA256(salt, id) of the ids, the first half of each, one after the other. Without the salt they tell
@@ -98,6 +98,70 @@ const requireWhole = ({ length }: Uint8Array): void => {
       reason: `${length} bytes are not a whole number of ${digestBytes}-byte digests`
     })
   }
+}
+
+/** The tables of all users without the rows of which some user lacks the label, which no user's cells take part in. */
+export const leaveOut = (
+  tables: ReadonlyArray<ReadonlyArray<HeldTable>>
+): ReadonlyArray<ReadonlyArray<HeldTable>> => {
+  const out = new Set(
+    tables.flat().flatMap(({ ids, unlabelled }) => Array.from(unlabelled, (row) => ids[row]!))
+  )
+  return tables.map((held) => withoutIds(held, out))
+}
+
+const withoutIds = (tables: ReadonlyArray<HeldTable>, out: ReadonlySet<string>): ReadonlyArray<HeldTable> => {
+  if (out.size === 0) return tables
+  const kept = ({ ids }: HeldTable) => Uint32Array.from(ids.keys()).filter((row) => !out.has(ids[row]!))
+  return tables.map((table) => pickHeld(table, kept(table)))
+}
+
+/**
+ * A user's tables without the rows that lack the label and that this user has all `width` joint columns of: the
+ * others need not know of them.
+ */
+export const withoutOwnUnlabelled = (
+  tables: ReadonlyArray<HeldTable>,
+  width: number
+): ReadonlyArray<HeldTable> => {
+  const columns = new Map(
+    tables.flatMap(({ ids, unlabelled }) =>
+      Array.from(unlabelled, (row) => [ids[row]!, 0] as [string, number])
+    )
+  )
+  if (columns.size === 0) return tables
+  for (const table of tables)
+    for (const id of table.ids) {
+      const before = columns.get(id)
+      if (before !== undefined) columns.set(id, before + table.columns.length)
+    }
+  return withoutIds(tables, new Set([...columns].flatMap(([id, held]) => (held === width ? [id] : []))))
+}
+
+/** A digest as the key of a map. */
+const keyOf = (digests: Uint8Array, place: number): string =>
+  Buffer.from(digests.buffer, digests.byteOffset + place * digestBytes, digestBytes).toString("latin1")
+
+/** The digests of some rows, to be left out of others. Throws `MalformedRows`. */
+export const digestSet = (digests: Uint8Array): ReadonlySet<string> => {
+  requireWhole(digests)
+  return new Set(Array.from({ length: digests.length / digestBytes }, (_, place) => keyOf(digests, place)))
+}
+
+/** Which of the digests are not in a set, by their places, ascending. Throws `MalformedRows`. */
+export const placesOutside = (digests: Uint8Array, out: ReadonlySet<string>): Uint32Array => {
+  requireWhole(digests)
+  const places = new Uint32Array(digests.length / digestBytes).map((_, place) => place)
+  return out.size === 0 ? places : places.filter((place) => !out.has(keyOf(digests, place)))
+}
+
+/** The digests at these places. */
+export const pickDigests = (digests: Uint8Array, places: Uint32Array): Uint8Array => {
+  const picked = new Uint8Array(places.length * digestBytes)
+  places.forEach((place, i) => {
+    picked.set(digests.subarray(place * digestBytes, (place + 1) * digestBytes), i * digestBytes)
+  })
+  return picked
 }
 
 /** Cells by index: every one of the rows in every one of the columns. */

@@ -6,8 +6,7 @@
  */
 import { Data } from "effect"
 import type { Encoding } from "./characters.ts"
-import type { Column, DataDescription } from "./encoding.ts"
-import { sourceColumns } from "./encoding.ts"
+import { type DataDescription, sourceColumns } from "./description.ts"
 import { shown, spellingDifference, trimmed } from "./spelling.ts"
 
 /** The part of a file that a user holds: some columns of some rows. */
@@ -45,13 +44,22 @@ export interface Room {
   readonly unpacked?: number
 }
 
+/** The numbers of a column within an array: that of row r at `first + r · step`; NaN for a missing cell. */
+export interface Column {
+  readonly values: ArrayLike<number>
+  readonly first: number
+  readonly step: number
+}
+
 export interface Table {
   readonly ids: ReadonlyArray<string>
   /**
-   * Values of each column held, in the order of `ids`; of the label column the label's place in the public
-   * list.
+   * Values of each column held, in the order of `ids`; of classes and categories the place in the public list,
+   * of missing cells NaN.
    */
   readonly columns: ReadonlyMap<string, Column>
+  /** By column, how many cells were moved to an end of its range. */
+  readonly clipped: ReadonlyMap<string, number>
 }
 
 export interface TableProblem {

@@ -1,9 +1,9 @@
 /**
- * The trained model as its owners get it: the network, its weights as real numbers, and the public
- * description of the data (ranges, scaling, labels), which suffices to predict. It travels as one run of
+ * The trained model as its owners get it: the network, its weights as real numbers, and the whole preparation of
+ * the data (ranges, means, categories, labels), which suffices to predict. It travels as one run of
  * fixed-point words: for each layer the weights row by row, then the bias.
  */
-import type { DataDescription } from "../data/encoding.ts"
+import type { Prepared } from "../data/description.ts"
 import { type FloatMatrix, floatMatrix, floatOperations, floatValues } from "./float.ts"
 import { biasShape, type Network, outputs, weightShape } from "./network.ts"
 import type { Shape } from "./operations.ts"
@@ -19,8 +19,9 @@ export interface ModelLayer {
 
 export interface Model {
   readonly format: "bicameral model"
-  readonly version: 2
-  readonly data: DataDescription
+  readonly version: 3
+  /** With what it takes to make a row of features of a row of a file. */
+  readonly data: Prepared
   readonly network: Network
   readonly layers: ReadonlyArray<ModelLayer>
 }
@@ -36,7 +37,7 @@ export const modelWords = (network: Network): number =>
   modelShapes(network).reduce((sum, shape) => sum + size(shape), 0)
 
 /** The model of these real numbers, given in the order of its words. */
-export const modelOf = (data: DataDescription, network: Network, values: Float64Array): Model => {
+export const modelOf = (data: Prepared, network: Network, values: Float64Array): Model => {
   let at = 0
   const take = ({ rows, cols }: Shape) =>
     Array.from({ length: rows }, () => {
@@ -47,7 +48,7 @@ export const modelOf = (data: DataDescription, network: Network, values: Float64
     const weights = take(weightShape(network, i + 1))
     return { weights, bias: take(biasShape(network, i + 1))[0]! }
   })
-  return { format: "bicameral model", version: 2, data, network, layers }
+  return { format: "bicameral model", version: 3, data, network, layers }
 }
 
 /** The model's numbers in the order of its words; the reverse of `modelOf`. */

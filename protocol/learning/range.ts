@@ -3,6 +3,7 @@
  * it. Beyond it a secure computation wraps and yields meaningless numbers without any party noticing; the
  * same training in float64 does not wrap, so its magnitudes tell.
  */
+import { usualCells } from "../data/encoding.ts"
 import { type FloatMatrix, floatMatrix, floatOperations } from "./float.ts"
 import { floatLayers, type Model } from "./model.ts"
 import { type Operations, productBits } from "./operations.ts"
@@ -66,14 +67,14 @@ const rowsTried = 64
  */
 export const leavesRange = (model: Model, fractionalBits: number): boolean => {
   const { data, network } = model
-  const [low, high] = data.scaleTo
+  const usual = usualCells(data)
   const layers = floatLayers(model, fractionalBits)
   const plan = { network, fractionalBits }
   let beyond = 0
   for (let row = 1; row <= rowsTried; row++) {
     const features = Float64Array.from(
-      { length: network.inputs },
-      (_, column) => low + spread(row, column) * (high - low)
+      usual.slice(0, network.inputs),
+      ([low, high], column) => low + spread(row, column) * (high - low)
     )
     const x = floatMatrix({ rows: 1, cols: network.inputs }, features, fractionalBits)
     let left = false

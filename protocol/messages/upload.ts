@@ -26,14 +26,15 @@ export const RaiseIds = ask(
 
 /**
  * The cells that the sender holds: digests of row ids (16 bytes each) × joint column indices, and which are held
- * out.
+ * out. Of the rows that are left out the sender lacks the label, and nobody uploads a cell.
  */
 export const Declaration = ask(
   "Declaration",
   Schema.Struct({
     blocks: Schema.Array(
       Schema.Struct({ digests: Bytes, columns: Schema.Array(Count), heldOut: Schema.Boolean })
-    )
+    ),
+    leftOut: Schema.optionalWith(Bytes, { exact: true })
   }),
   Schema.Struct({})
 )

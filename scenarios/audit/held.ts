@@ -7,7 +7,7 @@ import { trainedFormat } from "../../actors/clouds/training/training.ts"
 import { type Agreement, actorsOf } from "../../actors/party/agreement.ts"
 import { type Identities, identityIn } from "../../actors/party/identities.ts"
 import { type Root as RootOf, rootEntry, rootFrom } from "../../actors/party/root.ts"
-import { declaredOf, digestsKnowing } from "../../actors/users/join.ts"
+import { declaredOf, digestsKnowing, joinedTables } from "../../actors/users/join.ts"
 import { userJoinSecret } from "../../actors/users/private-join.ts"
 import { rowSalt } from "../../actors/users/salted-join.ts"
 import { tablesDigest } from "../../actors/users/tables-digest.ts"
@@ -15,8 +15,8 @@ import { digestDeclared, digestUpload } from "../../actors/users/upload-digest.t
 import type { Held, HeldCells, HeldShare } from "../../protocol/audit/recording.ts"
 import { concatenate, wordBytes } from "../../protocol/bytes.ts"
 import { pickRows, readRows } from "../../protocol/data/cells.ts"
-import type { EncodedTable } from "../../protocol/data/encoding.ts"
-import { digestIds, type JointRows, joinRows } from "../../protocol/data/rows.ts"
+import type { HeldTable } from "../../protocol/data/encoding.ts"
+import { digestIds } from "../../protocol/data/rows.ts"
 import {
   Cloud0Secrets,
   Cloud1Secrets,
@@ -27,6 +27,7 @@ import { Bytes, format } from "../../protocol/messages/message.ts"
 import { Ring } from "../../protocol/ring/ring.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { splitWords } from "../../protocol/sharing/split.ts"
+import { type JoinedTables, joinTables } from "../description/joined.ts"
 import type { Recorder } from "./recorder.ts"
 
 const Root = format("root", Schema.Struct({ secret: Bytes }))
@@ -42,12 +43,17 @@ const RunKeys = format(
 /** A trial, when it has ended. */
 export interface Ended {
   readonly agreement: Agreement
-  readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+  readonly tables: ReadonlyArray<ReadonlyArray<HeldTable>>
   readonly identities: Identities
   readonly recorder: Recorder
 }
 
 type Secrets = Map<string, Uint8Array>
+
+/** The joint table, and the digests of ids of which it is made. */
+interface Joint extends JoinedTables {
+  readonly digestsOf: (ids: ReadonlyArray<string>) => Uint8Array
+}
 
 /** The root of a party; nothing where it did not get as far as to draw one. */
 const rootOf = ({ recorder }: Ended, party: string) =>
@@ -74,40 +80,30 @@ const joined = (ended: Ended) =>
       roots.size === agreement.users.length
         ? digestsKnowing(agreement, (user) => roots.get(user)!)
         : (ids: ReadonlyArray<string>) => digestIds(new Uint8Array(16), ids)
-    const digests = tables.map((held) => held.map(({ ids }) => digestsOf(ids)))
-    const joint = joinRows(
-      tables.flatMap((held, user) =>
-        held.map(({ heldOut = false }, i) => ({ digests: digests[user]![i]!, heldOut }))
-      ),
-      agreement.heldOut
-    )
-    return { digests, joint }
+    return { ...joinTables(agreement, tables, digestsOf), digestsOf }
   })
 
 /** By party, what it holds; and the number of training rows. */
 export const heldIn = (ended: Ended) =>
   Effect.gen(function* () {
-    const { agreement, tables, identities } = ended
-    const rows = yield* joined(ended)
-    const secrets = yield* secretsOfRun(ended, rows.digests)
+    const { agreement, identities } = ended
+    const joint = yield* joined(ended)
+    const secrets = yield* secretsOfRun(ended, joint)
     const ring = yield* Effect.promise(() => Ring.load())
     const held = new Map<string, Held>()
     for (const party of ["director", ...actorsOf(agreement)]) {
       const own = secrets.get(party) ?? new Map<string, Uint8Array>()
       own.set("identity", Redacted.value(identityIn(identities, party).channel.privateKey))
       const user = agreement.users.findIndex(({ actor }) => actor === party)
-      const cells =
-        user < 0
-          ? []
-          : cellsOf(ring, tables[user]!, rows.digests[user]!, rows.joint, agreement.security.fractionalBits)
+      const cells = user < 0 ? [] : cellsOf(ring, joint, user, agreement.security.fractionalBits)
       const shares = user < 0 ? yield* trainedShare(ended, party) : uploaded(cells, own.get("share"))
       held.set(party, { secrets: own, cells, shares })
     }
-    return { held, rows: rows.joint.training }
+    return { held, rows: joint.rows.training }
   })
 
 /** The secrets of all parties, from what they stored. */
-const secretsOfRun = (ended: Ended, digests: ReadonlyArray<ReadonlyArray<Uint8Array>>) =>
+const secretsOfRun = (ended: Ended, { digestsOf, statistics }: Joint) =>
   Effect.gen(function* () {
     const { agreement, tables } = ended
     const secrets = new Map<string, Secrets>()
@@ -116,9 +112,16 @@ const secretsOfRun = (ended: Ended, digests: ReadonlyArray<ReadonlyArray<Uint8Ar
       secrets.set(party, own)
       return own
     }
-    const declared = yield* Effect.forEach(tables, (held, user) =>
-      digestDeclared(declaredOf(agreement, held, digests[user]!))
-    )
+    const declared = yield* Effect.forEach(tables, (held) => {
+      const own = joinedTables(agreement, held)
+      return digestDeclared(
+        declaredOf(
+          agreement,
+          own,
+          own.map(({ ids }) => digestsOf(ids))
+        )
+      )
+    })
     const first = yield* rootOf(ended, agreement.users[0]!.actor)
     for (const party of actorsOf(agreement)) {
       const own = yield* rootOf(ended, party)
@@ -127,7 +130,7 @@ const secretsOfRun = (ended: Ended, digests: ReadonlyArray<ReadonlyArray<Uint8Ar
       of(party).set("root", secret)
       const user = agreement.users.findIndex(({ actor }) => actor === party)
       if (user >= 0) {
-        const covered = digestUpload(yield* tablesDigest(tables[user]!), declared)
+        const covered = digestUpload(yield* tablesDigest(tables[user]!), declared, statistics)
         if (agreement.join === "private") of(party).set("join", userJoinSecret(agreement, root, party))
         else if (Option.isSome(first)) of(party).set("salt", rowSalt(agreement, first.value.root))
         of(party).set("share", root("share", covered))
@@ -164,13 +167,12 @@ const addRunKeys = ({ agreement, recorder }: Ended, of: (party: string) => Secre
 /** A user's cells as they are placed in the joint table, those to train on first. */
 const cellsOf = (
   ring: Ring,
-  tables: ReadonlyArray<EncodedTable>,
-  digests: ReadonlyArray<Uint8Array>,
-  joint: JointRows,
+  { tables, digests, rows: joint }: JoinedTables,
+  user: number,
   fractionalBits: number
 ): ReadonlyArray<HeldCells> => {
-  const placed = tables.map(({ ids, columns, cells }, i) => {
-    const rows = joint.indices(digests[i]!)
+  const placed = tables[user]!.map(({ ids, columns, cells }, i) => {
+    const rows = joint.indices(digests[user]![i]!)
     const order = Uint32Array.from(rows.keys()).sort((a, b) => rows[a]! - rows[b]!)
     return (heldOut: boolean): HeldCells => {
       const kept = order.filter((place) => rows[place]! >= joint.training === heldOut)

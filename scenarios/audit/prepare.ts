@@ -1,7 +1,6 @@
 /** Cuts a scenario to a trial that takes seconds: fewer rows and epochs, a short modulus, and no seed. */
 import { Effect } from "effect"
-import { pickRows } from "../../protocol/data/cells.ts"
-import type { EncodedTable } from "../../protocol/data/encoding.ts"
+import { type HeldTable, pickHeld } from "../../protocol/data/encoding.ts"
 import { agreementOf } from "../description/agreement.ts"
 import { checkData } from "../description/joined.ts"
 import { loadScenario } from "../description/load.ts"
@@ -81,7 +80,7 @@ const secureBits = 2048
 /** Rows come into several batches, also of few rows: masks of different steps must differ. */
 const leastStepsAnEpoch = 2
 
-type Tables = ReadonlyArray<ReadonlyArray<EncodedTable>>
+type Tables = ReadonlyArray<ReadonlyArray<HeldTable>>
 
 const idsIn = (tables: Tables): ReadonlySet<string> => new Set(tables.flat().flatMap(({ ids }) => ids))
 
@@ -97,11 +96,7 @@ const cutRows = (tables: Tables, most: number): Tables => {
   return tables.map((held) =>
     held.map((table) => {
       const picked = Uint32Array.from(table.ids.keys()).filter((row) => kept.has(table.ids[row]!))
-      return {
-        ...table,
-        ids: Array.from(picked, (row) => table.ids[row]!),
-        cells: pickRows(table.cells, picked)
-      }
+      return pickHeld(table, picked)
     })
   )
 }

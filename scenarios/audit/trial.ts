@@ -14,7 +14,7 @@ import type { Phase } from "../../actors/party/phases.ts"
 import { roleOf, serve } from "../../actors/roles.ts"
 import { worker } from "../../actors/worker.ts"
 import type { Recording, Seen } from "../../protocol/audit/recording.ts"
-import type { EncodedTable } from "../../protocol/data/encoding.ts"
+import type { HeldTable } from "../../protocol/data/encoding.ts"
 import { actorOf, memberNamed } from "../../protocol/messages/subjects.ts"
 import { layer as partyOf } from "../../runtime/messaging/party.ts"
 import { memoryStore, Stable, Store } from "../../runtime/storage/store.ts"
@@ -29,7 +29,7 @@ import { Recorder } from "./recorder.ts"
 export interface TrialInput {
   readonly agreement: Agreement
   /** The users' cells, in the order of the agreement. */
-  readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+  readonly tables: ReadonlyArray<ReadonlyArray<HeldTable>>
   readonly placement: Pick<Scenario["placement"], "lanes" | "workers" | "usersLeaveAfterUpload">
 }
 

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url"
 import { Data, Effect, Option } from "effect"
 import { phases } from "../../actors/party/phases.ts"
 import { projectRoot } from "../../protocol/artifact.ts"
+import { labelColumns } from "../../protocol/data/description.ts"
 import { countCells } from "../../protocol/data/rows.ts"
 import { identitiesOfScenario, partiesOf } from "../description/agreement.ts"
 import type { CheckedData, JoinedData } from "../description/joined.ts"
@@ -101,23 +102,23 @@ const parties = ({ scenario, data, joined }: Forecast): ReadonlyArray<string> =>
 const holdings = (
   user: User,
   index: number,
-  { data: { features } }: Scenario,
+  { data }: Scenario,
   { tables }: CheckedData,
   { placed }: JoinedData
 ): ReadonlyArray<string> => {
-  const sources = features.length
+  const labels = new Set(labelColumns(data))
   const { training, heldOut } = placed[index]!
   const cells = countCells(training)
   return [
     `  ${user.name} (user${index + 1}), ${counted(cells, "cell")} to train on and ${count(countCells(heldOut))} for the test`,
     ...user.holds.map(({ file, heldOut: test }, holding) => {
-      const { ids, columns } = tables[index]![holding]!
-      const ofFeatures = columns.filter((column) => column < sources).length
-      const held = ofFeatures < columns.length ? ofFeatures + 1 : ofFeatures
+      const { ids, sources } = tables[index]![holding]!
+      const ofFeatures = [...sources.keys()].filter((name) => !labels.has(name)).length
+      const held = sources.size
       const what =
         held === ofFeatures
           ? counted(held, "feature")
-          : held === 1
+          : ofFeatures === 0
             ? "the label"
             : `${counted(ofFeatures, "feature")} and the label`
       const kept = test === true ? ", for the test" : ""

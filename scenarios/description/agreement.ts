@@ -72,7 +72,8 @@ export const agreementOf = (scenario: Scenario, seed: number | undefined = scena
     reveal: {
       accuracy: scenario.reveal.includes("accuracy"),
       heldOutRows: scenario.reveal.includes("heldOutRows"),
-      progress: scenario.reveal.includes("progress")
+      progress: scenario.reveal.includes("progress"),
+      ...(scenario.reveal.includes("column-statistics") ? { columnStatistics: true as const } : {})
     },
     deadlines: { replyTimeoutMs, roundTimeoutMs, phaseTimeoutMs }
   }

@@ -2,7 +2,7 @@
  * Columns as a scenario lists them: by name, all of a kind that are numbered by the name without a number,
  * and those from one to another as `pixel1..pixel392`. A pure function of the public description.
  */
-import { type DataDescription, sourceColumns } from "../../protocol/data/encoding.ts"
+import { type DataDescription, sourceColumns } from "../../protocol/data/description.ts"
 
 /** The columns that an entry of a list stands for; none where there is no such column. */
 export type ColumnsNamed = (entry: string) => ReadonlyArray<string>

@@ -2,15 +2,17 @@
  * What must hold between the parts of a scenario, beyond what each part's own schema says: columns that are
  * named must exist, names are unique, and what is expected can be judged from what is revealed.
  */
+import { classesOf, isCategory, labelColumns, sourceColumns } from "../../protocol/data/description.ts"
 import { areNumbers } from "../../protocol/data/labels.ts"
+import { statisticsNeeded } from "../../protocol/data/preparation.ts"
 import { exactNumber } from "../../protocol/data/spelling.ts"
 import { valueLimit } from "../../protocol/learning/range.ts"
 import { closest } from "../text/hints.ts"
-import { columnsNamed } from "./columns.ts"
+import { columnsNamed, columnsOf } from "./columns.ts"
 import { strangers } from "./faults-consistency.ts"
 import type { Inconsistency } from "./inconsistency.ts"
 import { planProblems } from "./plan-problem.ts"
-import type { Scenario } from "./schema.ts"
+import type { Scenario, User } from "./schema.ts"
 
 /** Indices of the entries that occurred before. */
 const repeated = (names: ReadonlyArray<string>): ReadonlyArray<number> => {
@@ -42,6 +44,7 @@ const looksLike = (before: string): string =>
 /** Every inconsistency of a scenario whose parts are valid each for itself. */
 export const inconsistencies = (scenario: Scenario): ReadonlyArray<Inconsistency> => [
   ...columnProblems(scenario),
+  ...statisticsProblems(scenario),
   ...userProblems(scenario),
   ...identityProblems(scenario),
   ...securityProblems(scenario),
@@ -58,7 +61,8 @@ const columnProblems = ({ data }: Scenario): ReadonlyArray<Inconsistency> => {
   if (features.length === 0) {
     problems.push({ path: ["data", "features"], message: "must have at least one feature column" })
   }
-  for (const taken of [data.id, data.label.column]) {
+  const labels = labelColumns(data)
+  for (const taken of [data.id, ...labels]) {
     if (features.includes(taken)) {
       const role = taken === data.id ? "id" : "label"
       problems.push({
@@ -67,23 +71,48 @@ const columnProblems = ({ data }: Scenario): ReadonlyArray<Inconsistency> => {
       })
     }
   }
-  if (data.id === data.label.column) {
+  if (labels.includes(data.id)) {
     problems.push({
-      path: ["data", "label", "column"],
+      path: ["data", "label"],
       message: "is also the id column; a column has one role only"
     })
   }
-  for (const [index, before] of lookalikes([...features, data.label.column, data.id]))
+  for (const [index, before] of lookalikes([...features, ...labels, data.id]))
     problems.push({ path: pathOfColumn(data, index), message: looksLike(before) })
-  return [...problems, ...labelProblems(data.label.values)]
+  return [...problems, ...labelProblems(classesOf(data) ?? [])]
 }
 
 /** Where the scenario names a column, by its place among features, label and id. */
-const pathOfColumn = ({ features }: Scenario["data"], index: number): ReadonlyArray<PropertyKey> => {
-  const feature = features[index]
+const pathOfColumn = (data: Scenario["data"], index: number): ReadonlyArray<PropertyKey> => {
+  const feature = data.features[index]
   if (feature !== undefined) return ["data", "features", feature.name]
-  return index === features.length ? ["data", "label", "column"] : ["data", "id"]
+  return index < data.features.length + labelColumns(data).length ? ["data", "label"] : ["data", "id"]
 }
+
+/** Fewer users than these that hold a column learn what another's cells add up to from what all of theirs do. */
+export const leastContributors = 3
+
+/** Statistics of columns that too few users hold, unless they may be revealed. */
+const statisticsProblems = ({ data, users, reveal }: Scenario): ReadonlyArray<Inconsistency> => {
+  if (reveal.includes("column-statistics")) return []
+  const { moments, counts } = statisticsNeeded(data)
+  const held = users.map((user) => columnsHeldBy(data, user))
+  const few = [...moments, ...counts.map(({ column }) => column)].filter(
+    (column) => held.filter((own) => own.has(column)).length < leastContributors
+  )
+  if (few.length === 0) return []
+  const named = few.slice(0, 5).join(", ") + (few.length > 5 ? ` and ${few.length - 5} more` : "")
+  return [
+    {
+      path: ["reveal"],
+      message: `must have column-statistics: fewer than three users hold ${named}, so mean and deviation, which all users learn, tell what is another's; add it, or give these columns public ranges and fills that are values`
+    }
+  ]
+}
+
+/** The columns of which a user holds cells. */
+const columnsHeldBy = (data: Scenario["data"], { holds }: User): ReadonlySet<string> =>
+  new Set(holds.flatMap(({ columns, header }) => columnsOf(data, columns ?? header ?? sourceColumns(data))))
 
 const labelProblems = (values: ReadonlyArray<string>): ReadonlyArray<Inconsistency> => {
   const at = (index: number, message: string) => ({ path: ["data", "label", "values", index], message })
@@ -108,7 +137,7 @@ const labelProblems = (values: ReadonlyArray<string>): ReadonlyArray<Inconsisten
 const userProblems = ({ data, users, heldOut }: Scenario): ReadonlyArray<Inconsistency> => {
   const problems: Array<Inconsistency> = []
   const named = columnsNamed(data)
-  const known = new Set([data.label.column, ...data.features.map(({ name }) => name)])
+  const known = new Set(sourceColumns(data))
   for (const index of repeated(users.map((user) => user.name))) {
     problems.push({
       path: ["users", index, "name"],
@@ -245,7 +274,10 @@ const leastSteps = 16
 
 /** Ranges by which no cell could be scaled, or only to what no fixed-point number holds. */
 const rangeProblems = ({ data, security }: Scenario): ReadonlyArray<Inconsistency> => {
-  const tooWide = data.features.filter(({ range: [least, most] }) => !Number.isFinite(most - least))
+  const ranges = data.features.flatMap((feature) =>
+    isCategory(feature) || feature.range === undefined ? [] : [{ name: feature.name, range: feature.range }]
+  )
+  const tooWide = ranges.filter(({ range: [least, most] }) => !Number.isFinite(most - least))
   const limit = valueLimit(security.fractionalBits)
   const steps = (data.scaleTo[1] - data.scaleTo[0]) * 2 ** security.fractionalBits
   const beyond = Math.max(...data.scaleTo.map(Math.abs)) >= limit
@@ -273,7 +305,7 @@ const rangeProblems = ({ data, security }: Scenario): ReadonlyArray<Inconsistenc
   ]
 }
 
-const revealProblems = ({ expect, heldOut, reveal, seed }: Scenario): ReadonlyArray<Inconsistency> => {
+const revealProblems = ({ data, expect, heldOut, reveal, seed }: Scenario): ReadonlyArray<Inconsistency> => {
   const problems: Array<Inconsistency> = []
   for (const index of repeated(reveal)) {
     problems.push({ path: ["reveal", index], message: `"${reveal[index]}" is listed twice; list it once` })
@@ -285,6 +317,12 @@ const revealProblems = ({ expect, heldOut, reveal, seed }: Scenario): ReadonlyAr
         message: "can't be judged unless the accuracy is revealed; add accuracy to reveal"
       })
     }
+  }
+  if (reveal.includes("accuracy") && classesOf(data) === undefined) {
+    problems.push({
+      path: ["reveal", reveal.indexOf("accuracy")],
+      message: "is the share of rows that are put into their class, and the label has none; leave it out"
+    })
   }
   if (reveal.includes("accuracy") && heldOut === 0) {
     problems.push({ path: ["heldOut"], message: "must be above 0 where the accuracy is to be revealed" })

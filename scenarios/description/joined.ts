@@ -6,12 +6,21 @@
 import { Effect } from "effect"
 import { pickRows } from "../../protocol/data/cells.ts"
 import { CoverageError, checkCoverage } from "../../protocol/data/coverage.ts"
-import { type EncodedTable, featureCount, jointColumns } from "../../protocol/data/encoding.ts"
+import {
+  type DataDescription,
+  featureCount,
+  jointColumns,
+  labelCount,
+  type Prepared
+} from "../../protocol/data/description.ts"
+import { type EncodedTable, encodeTable, type HeldTable } from "../../protocol/data/encoding.ts"
 import { assemble, type JointTable } from "../../protocol/data/joint.ts"
+import { noStatistics, prepare, type Statistics } from "../../protocol/data/preparation.ts"
 import {
   type FilledBlock,
   type JointRows,
   joinRows,
+  leaveOut,
   type PlacedCells,
   placeCells
 } from "../../protocol/data/rows.ts"
@@ -26,9 +35,11 @@ import type { Scenario } from "./schema.ts"
 
 /** What all users hold, each list in the order of the scenario's users. */
 export interface CheckedData {
-  readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+  readonly tables: ReadonlyArray<ReadonlyArray<HeldTable>>
   /** Rows of the joint table, held-out rows included. */
   readonly rows: number
+  /** Rows that no user uploads, since their label is missing. */
+  readonly leftOut: number
 }
 
 /** Reads the files of all users and checks that together they hold every cell exactly once. */
@@ -37,8 +48,10 @@ export const checkData = Effect.fn("Scenario.checkData")(function* (loaded: Load
   const read = yield* Effect.forEach(scenario.users.keys(), (user) => readFiles(loaded, user))
   const unreadable = read.flatMap(({ problems }) => problems)
   if (unreadable.length > 0) return yield* new ScenarioError({ file, problems: unreadable })
-  const tables = read.map((files) => files.tables)
-  const rows = new Set(tables.flat().flatMap(({ ids }) => ids)).size
+  const all = read.map((files) => files.tables)
+  const tables = leaveOut(all)
+  const rowsIn = (held: CheckedData["tables"]) => new Set(held.flat().flatMap(({ ids }) => ids)).size
+  const rows = rowsIn(tables)
   const unfit = [...coverageProblems(loaded, tables), ...markingProblems(loaded, tables)]
   // How many rows are for what is known only where they fit together.
   const problems = [
@@ -47,13 +60,13 @@ export const checkData = Effect.fn("Scenario.checkData")(function* (loaded: Load
     ...(unfit.length > 0 ? [] : sizeProblems(loaded, tables, rows))
   ]
   if (problems.length > 0) return yield* new ScenarioError({ file, problems })
-  const checked: CheckedData = { tables, rows }
+  const checked: CheckedData = { tables: all, rows, leftOut: rowsIn(all) - rows }
   return checked
 })
 
 const coverageProblems = (
   { scenario, locate }: LoadedScenario,
-  tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+  tables: ReadonlyArray<ReadonlyArray<HeldTable>>
 ): ReadonlyArray<Problem> => {
   const ids = [...new Set(tables.flat().flatMap((table) => table.ids))].sort()
   const rowOf = new Map(ids.map((id, row) => [id, row]))
@@ -86,7 +99,7 @@ const mostNamed = 5
 /** A row's cells must be for the test in every file that has some of them, or in none. */
 const markingProblems = (
   { scenario, locate }: LoadedScenario,
-  tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+  tables: ReadonlyArray<ReadonlyArray<HeldTable>>
 ): ReadonlyArray<Problem> => {
   const holdings = tables.flatMap((held, user) =>
     held.map(({ ids, heldOut = false }, holding) => ({ user, holding, ids, heldOut }))
@@ -119,7 +132,7 @@ const markingProblems = (
  */
 const sizeProblems = (
   { scenario, locate }: LoadedScenario,
-  tables: ReadonlyArray<ReadonlyArray<EncodedTable>>,
+  tables: ReadonlyArray<ReadonlyArray<HeldTable>>,
   rows: number
 ): ReadonlyArray<Problem> => {
   const { heldOut: share } = scenario
@@ -157,7 +170,7 @@ const spellingHints = (ids: ReadonlyArray<string>): ReadonlyArray<string> => {
 /** A user can test alone only rows that it holds whole. */
 const testingProblems = (
   { scenario, locate }: LoadedScenario,
-  tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+  tables: ReadonlyArray<ReadonlyArray<HeldTable>>
 ): ReadonlyArray<Problem> => {
   if (!scenario.reveal.includes("accuracy") || scenario.reveal.includes("heldOutRows")) return []
   const holder = new Map<string, number>()
@@ -183,6 +196,8 @@ const testingProblems = (
 /** The joint table in joint order, split into what is trained on and what is held out. */
 export interface JoinedData {
   readonly rows: JointRows
+  /** What becomes of each cell. */
+  readonly prepared: Prepared
   /** Where each user's cells belong, in the order of the scenario's users. */
   readonly placed: ReadonlyArray<PlacedCells>
   /** The tables themselves, put together anew each time: they may be large. */
@@ -194,26 +209,50 @@ export interface JoinedData {
   readonly trainingRows: (rows: Uint32Array) => JointTable
 }
 
-/** Joins the users' tables as a run does in which ids have these digests, of 16 bytes each. */
+/** The users' tables as they are joined, each list in the order of the users. */
+export interface JoinedTables {
+  readonly rows: JointRows
+  readonly statistics: Statistics
+  readonly prepared: Prepared
+  /** Without the rows that are left out. */
+  readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+  /** Of the ids of each table. */
+  readonly digests: ReadonlyArray<ReadonlyArray<Uint8Array>>
+}
+
+/** Joins all tables as a run does in which ids have these digests, of 16 bytes each. */
+export const joinTables = (
+  { data, heldOut: share }: { readonly data: DataDescription; readonly heldOut: number },
+  all: ReadonlyArray<ReadonlyArray<HeldTable>>,
+  digestsOf: (ids: ReadonlyArray<string>) => Uint8Array
+): JoinedTables => {
+  const held = leaveOut(all)
+  const digests = held.map((tables) => tables.map(({ ids }) => digestsOf(ids)))
+  const rows = joinRows(
+    held.flatMap((tables, user) =>
+      tables.map(({ heldOut = false }, i) => ({ digests: digests[user]![i]!, heldOut }))
+    ),
+    share
+  )
+  const statistics = noStatistics
+  const prepared = prepare(data, statistics)
+  const tables = held.map((own) => own.map((table) => encodeTable(prepared, table)))
+  return { rows, statistics, prepared, tables, digests }
+}
+
+/** Joins the users' tables as a run does in which ids have these digests. */
 export const joinData = (
   scenario: Scenario,
-  { tables }: CheckedData,
+  data: Pick<CheckedData, "tables">,
   digestsOf: (ids: ReadonlyArray<string>) => Uint8Array
 ): JoinedData => {
-  const lists = tables.map((held) =>
-    held.map(({ ids, heldOut = false }) => ({ digests: digestsOf(ids), heldOut }))
-  )
-  const rows = joinRows(lists.flat(), shareHeldOut(scenario))
-  const placed = tables.map((held, user) =>
-    placeCells(
-      held,
-      lists[user]!.map(({ digests }) => digests),
-      rows
-    )
-  )
-  const widths = { features: featureCount(scenario.data), labels: scenario.data.label.values.length }
+  const outline = { data: scenario.data, heldOut: shareHeldOut(scenario) }
+  const { rows, prepared, tables, digests } = joinTables(outline, data.tables, digestsOf)
+  const placed = tables.map((held, user) => placeCells(held, digests[user]!, rows))
+  const widths = { features: featureCount(scenario.data), labels: labelCount(scenario.data) }
   return {
     rows,
+    prepared,
     placed,
     training: () =>
       assemble(

@@ -4,7 +4,7 @@
  */
 import { FileSystem, Path } from "@effect/platform"
 import { Effect, Either } from "effect"
-import { type EncodedTable, encodeTable } from "../../protocol/data/encoding.ts"
+import { type HeldTable, heldTable } from "../../protocol/data/encoding.ts"
 import { describeProblem, type TableError } from "../../protocol/data/table.ts"
 import type { ParseResult } from "../../protocol/schema.ts"
 import { mostBytes, textOf } from "../text/file-text.ts"
@@ -156,9 +156,9 @@ const readText = Effect.fn("Scenario.readText")(function* (file: string, remedy:
   )
 })
 
-/** What checking a user's files gives: its encoded tables, or everything that is wrong with them. */
+/** What checking a user's files gives: its tables, or everything that is wrong with them. */
 interface ReadFiles {
-  readonly tables: ReadonlyArray<EncodedTable>
+  readonly tables: ReadonlyArray<HeldTable>
   readonly problems: ReadonlyArray<Problem>
 }
 
@@ -222,8 +222,7 @@ const readHolding = Effect.fn("Scenario.readHolding")(function* (
           : [{ at: locate(at), path: describePath(at), message: error.message }]
     )
   )
-  const encoded: EncodedTable = { ...encodeTable(scenario.data, table), heldOut: holding.heldOut ?? false }
-  return encoded
+  return heldTable(scenario.data, table, holding.heldOut ?? false)
 })
 
 const tableProblems = (error: TableError): ReadonlyArray<Problem> => [

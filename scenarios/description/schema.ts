@@ -6,6 +6,7 @@
  */
 import { isLikeSecret, publicIdentity, publicTextLength } from "../../protocol/channels/identity.ts"
 import { encodings } from "../../protocol/data/characters.ts"
+import type { DataDescription } from "../../protocol/data/description.ts"
 import { maxUsers } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { numberHint, withHint } from "../text/hints.ts"
@@ -29,30 +30,36 @@ import {
   yesOrNo
 } from "./fields.ts"
 import { jsonSchemaOf } from "./json-schema.ts"
-
-/** The hint for people who want a number predicted. */
-const classesOnly = "a label is one of a list of classes, and this version does not predict numbers"
-
-const Label = struct({
-  column: exactText("The column to predict"),
-  values: Schema.propertySignature(
-    list(
-      exactText("A label"),
-      2,
-      65_536,
-      `a list of at least two labels: ${classesOnly}`,
-      "All labels that the column may have; the k-th is output k of the network (one-hot). Quote numbers, true and false"
-    )
-  ).annotations({ missingMessage: () => `is missing; list the labels: ${classesOnly}` })
-}).annotations({ description: "The label column and its classes" })
+import { Label } from "./label.ts"
 
 const Data = struct({
   id: defaulted(exactText("The column by which the files are joined; every file has it. Default id"), "id"),
   features: Features,
   label: Label,
+  scale: optional(
+    oneOf(
+      ["range", "standard"],
+      "range: numbers are scaled by their public ranges, which all must have; standard: by mean and deviation, which the users find together, also where there is a range. By range where there is one when left out"
+    )
+  ),
   scaleTo: defaulted(
-    interval("The interval to which the range of each feature is scaled before training; default [-1, 1]"),
+    interval("The interval to which ranges are scaled before training; default [-1, 1]"),
     [-1, 1]
+  ),
+  missing: optional(
+    list(
+      Schema.String.annotations({ message: () => "must be a text", description: "A text" }),
+      0,
+      1_000,
+      "a list of texts",
+      "The texts that mark a missing cell, in place of the usual ones, such as nothing, NA, NaN, NULL and ?"
+    )
+  ),
+  fill: optional(
+    oneOf(
+      ["mean", "none"],
+      "What stands in for missing cells of features that do not say so themselves: the mean of numbers and the mode of categories; or nothing, so that they are errors, as when left out"
+    )
   )
 }).annotations({ description: "The joint table: its id column, features and label" })
 
@@ -288,8 +295,8 @@ const Placement = struct({
 })
 
 const Revelation = oneOf(
-  ["accuracy", "heldOutRows", "progress"],
-  "accuracy: users tell the director how many held-out rows the model got right; heldOutRows: users send the held-out cells, sealed, to the user who holds the labels, who tests there; progress: clouds tell the director the step they are at"
+  ["accuracy", "heldOutRows", "progress", "column-statistics"],
+  "accuracy: users tell the director how many held-out rows the model got right; heldOutRows: users send the held-out cells, sealed, to the user who holds the labels, who tests there; progress: clouds tell the director the step they are at; column-statistics: users learn mean and deviation of columns that fewer than three users hold, and so what is another's"
 )
 /** What may be revealed beyond the model. */
 export type Revelation = typeof Revelation.Type
@@ -404,7 +411,13 @@ export const Whole = struct({
   faults: optional(Faults)
 })
 
-export type Scenario = typeof Whole.Type
+/** A scenario as it is written. */
+export type WrittenScenario = typeof Whole.Type
+
+/** A scenario of which all is said that follows from its other parts. */
+export interface Scenario extends Omit<WrittenScenario, "data"> {
+  readonly data: DataDescription
+}
 
 /**
  * The threads that a scenario gives each process of a party; undefined where it leaves them to the machine's

@@ -5,7 +5,7 @@
  */
 import { Data, Effect } from "effect"
 import { tablesDigest } from "../../actors/users/tables-digest.ts"
-import type { EncodedTable } from "../../protocol/data/encoding.ts"
+import type { HeldTable } from "../../protocol/data/encoding.ts"
 import type { Scenario } from "../description/schema.ts"
 import { listed } from "../text/units.ts"
 import type { HeldData } from "./run-mark.ts"
@@ -21,7 +21,7 @@ export class DataChanged extends Data.TaggedError("DataChanged")<{ readonly file
 /** What each user holds of each file; `tables` are the checked ones, in the scenario's order. */
 export const heldData = (
   { users }: Pick<Scenario, "users">,
-  tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+  tables: ReadonlyArray<ReadonlyArray<HeldTable>>
 ): Effect.Effect<ReadonlyArray<HeldData>> =>
   Effect.forEach(
     users.flatMap(({ name, holds }, user) =>

@@ -18,7 +18,7 @@ import { ciphertextBytes, elementBytes, plaintextBytes } from "../../protocol/bc
 import { wordBytes } from "../../protocol/bytes.ts"
 import { overheadBytes } from "../../protocol/channels/frames.ts"
 import { trainingCost } from "../../protocol/computation/cost.ts"
-import { featureCount } from "../../protocol/data/encoding.ts"
+import { featureCount } from "../../protocol/data/description.ts"
 import { type CellBlock, cellsInOrder, countCells, type PlacedCells } from "../../protocol/data/rows.ts"
 import { commitmentBytes, pieceCount } from "../../protocol/join/lists.ts"
 import { pointBytes } from "../../protocol/join/points.ts"

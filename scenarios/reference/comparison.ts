@@ -68,9 +68,9 @@ export const notCompared = (reason: string): Comparison => ({
 const onlyWithSeed = "only a run with a seed can be replayed"
 
 /** The choices that a run with a seed makes, or others like them. */
-export const choicesOf = (agreement: Agreement, trainingRows: number) => {
-  const { data, seed } = agreement
-  const plan = planOf(agreement, trainingRows)
+export const choicesOf = (agreement: Agreement, { prepared: data, rows }: JoinedData) => {
+  const { seed } = agreement
+  const plan = planOf(agreement, rows.training)
   const key = (purpose: SeededPurpose): Uint8Array =>
     seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(seed, purpose)
   const initialKeys = [key("initial0"), key("initial1")] as const
@@ -86,7 +86,7 @@ export const compareWithReferences = async (compared: Compared): Promise<Compari
     const meaningless = leavesRange(model, fractionalBits) ? [beyondRange(fractionalBits)] : []
     return { ...notCompared(referenceLeftOut), meaningless }
   }
-  const { dealerKey, ...choices } = choicesOf(agreement, joined.rows.training)
+  const { dealerKey, ...choices } = choicesOf(agreement, joined)
   const { plan, order } = choices
   const standing = furtherStep(plan, model, joined.trainingRows(order(plan.steps)))
   const attempted = attempting(compared, plan)

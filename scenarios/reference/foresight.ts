@@ -5,7 +5,7 @@
  */
 import { Effect } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"
-import { featureCount } from "../../protocol/data/encoding.ts"
+import { classesOf, featureCount } from "../../protocol/data/description.ts"
 import type { FilledBlock } from "../../protocol/data/rows.ts"
 import { shown } from "../../protocol/data/spelling.ts"
 import { rangeText } from "../../protocol/learning/range.ts"
@@ -25,12 +25,12 @@ export const foresee = (
   Effect.promise(async () => {
     const warning = (path: ReadonlyArray<PropertyKey>, text: string) =>
       `${locate(path)}: ${describePath(path)}: ${text}`
-    const { dealerKey, ...choices } = choicesOf(agreement, joined.rows.training)
+    const { dealerKey, ...choices } = choicesOf(agreement, joined)
     const left = await rehearse(choices, joined)
     const missing = labelsWithoutRow(agreement, joined)
     // In the first step nothing but the data and the first weights can be too large.
     const atFault =
-      left === 1 && largest(scenario.data.scaleTo) > 1 ? ["data", "scaleTo"] : ["training", "rate"]
+      left === 1 && largest(agreement.data.scaleTo) > 1 ? ["data", "scaleTo"] : ["training", "rate"]
     const same = agreement.seed === undefined ? "with weights and batches like those of a run, " : ""
     const near = joined
       .nearIds()
@@ -71,10 +71,11 @@ const labelsWithoutRow = (
   { placed }: Pick<JoinedData, "placed">
 ): ReadonlyArray<string> => {
   const features = featureCount(data)
-  const unseen = new Set(data.label.values.keys())
+  const classes = classesOf(data) ?? []
+  const unseen = new Set(classes.keys())
   for (const { training } of placed)
     for (const block of training) if (unseen.size > 0) lookAt(block, features, unseen)
-  return [...unseen].map((index) => data.label.values[index]!)
+  return [...unseen].map((index) => classes[index]!)
 }
 
 /** Takes the labels of a block's rows out of `unseen`, until none is left. */

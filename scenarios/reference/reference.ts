@@ -6,7 +6,7 @@
 import { setImmediate } from "node:timers/promises"
 import { type DealerKeys, drawnIn } from "../../protocol/computation/dealer.ts"
 import { type FixedMatrix, fixedOperations, gatherFixedRows } from "../../protocol/computation/fixed.ts"
-import type { DataDescription } from "../../protocol/data/encoding.ts"
+import type { Prepared } from "../../protocol/data/description.ts"
 import type { JointTable } from "../../protocol/data/joint.ts"
 import {
   type FloatMatrix,
@@ -28,7 +28,7 @@ import { Prg } from "../../protocol/ring/prg.ts"
 import { type Matrix, Ring } from "../../protocol/ring/ring.ts"
 
 export interface ReferenceRun {
-  readonly data: DataDescription
+  readonly data: Prepared
   readonly plan: TrainingPlan
   /** Features scaled, labels one-hot. */
   readonly training: JointTable

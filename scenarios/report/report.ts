@@ -226,7 +226,8 @@ const deviation = ({ predicted, measured }: PredictedAndMeasured): string => {
 const revelationTexts: Readonly<Record<Revelation, string>> = {
   accuracy: "the director: how many held-out rows the model got right",
   heldOutRows: "the user that holds the labels: the held-out cells of the other users, sealed to it",
-  progress: "the director: the step of the training that the clouds had reached"
+  progress: "the director: the step of the training that the clouds had reached",
+  "column-statistics": "all users: mean and deviation of columns that fewer than three of them hold"
 }
 
 /** What is revealed beyond the model, as lines; the same in `run` and `check`. */

@@ -2,7 +2,7 @@
 import { Data, type Option, type Redacted } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import type { Identities } from "../../actors/party/identities.ts"
-import type { EncodedTable } from "../../protocol/data/encoding.ts"
+import type { HeldTable } from "../../protocol/data/encoding.ts"
 import type { Broker } from "../../runtime/broker/start.ts"
 import type { Scenario } from "../description/schema.ts"
 import type { RunDisplay } from "../report/result.ts"
@@ -19,7 +19,7 @@ export interface PartiesOptions {
 /** Options of parties that are fibers of this process. */
 export interface FibersOptions extends PartiesOptions {
   /** The users' cells, in the order of the agreement. */
-  readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+  readonly tables: ReadonlyArray<ReadonlyArray<HeldTable>>
 }
 
 /** Options of parties that are processes. */

@@ -6,16 +6,17 @@ import { createHash } from "node:crypto"
 import { Effect } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import { rootFrom } from "../../actors/party/root.ts"
-import { declaredOf, digestsKnowing } from "../../actors/users/join.ts"
+import { declaredOf, digestsKnowing, joinedTables } from "../../actors/users/join.ts"
 import { userJoinSecret } from "../../actors/users/private-join.ts"
 import { tablesDigest } from "../../actors/users/tables-digest.ts"
 import { digestDeclared, digestUpload } from "../../actors/users/upload-digest.ts"
 import { wordBytes } from "../../protocol/bytes.ts"
 import { readRows } from "../../protocol/data/cells.ts"
-import type { EncodedTable } from "../../protocol/data/encoding.ts"
+import type { EncodedTable, HeldTable } from "../../protocol/data/encoding.ts"
 import { pointBytes, Raiser } from "../../protocol/join/points.ts"
 import { seededKey } from "../../protocol/seeding.ts"
 import { expandSeed } from "../../protocol/sharing/split.ts"
+import { type JoinedTables, joinTables } from "../description/joined.ts"
 import { partiesOf } from "../faults-injected/plan.ts"
 import { leastSecretBytes, Secrets } from "./checkers/secrets.ts"
 
@@ -28,32 +29,46 @@ const seeded = ["dealer0", "dealer1", "initial0", "initial1", "rows", "join"] as
 
 interface Company {
   readonly agreement: Agreement
-  readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+  readonly tables: ReadonlyArray<ReadonlyArray<HeldTable>>
 }
 
 /** What each user's shares are derived for, in the order of the users. */
-const uploadsOf = ({ agreement, tables }: Company) =>
+const uploadsOf = (
+  { agreement, tables }: Company,
+  digestsOf: (ids: ReadonlyArray<string>) => Uint8Array,
+  { statistics }: JoinedTables
+) =>
   Effect.gen(function* () {
-    const digestsOf = digestsKnowing(agreement, (user) => rootFrom(rootOf(user)))
-    const declared = yield* Effect.forEach(tables, (held) =>
-      digestDeclared(
+    const declared = yield* Effect.forEach(tables, (held) => {
+      const own = joinedTables(agreement, held)
+      return digestDeclared(
         declaredOf(
           agreement,
-          held,
-          held.map(({ ids }) => digestsOf(ids))
+          own,
+          own.map(({ ids }) => digestsOf(ids))
         )
       )
-    )
+    })
     return yield* Effect.forEach(tables, (held) =>
-      Effect.map(tablesDigest(held), (digest) => digestUpload(digest, declared))
+      Effect.map(tablesDigest(held), (digest) => digestUpload(digest, declared, statistics))
     )
   })
 
 /** The secrets that are the same in every run of an agreement on these data. */
-export const secretsOf = (company: Company) =>
-  Effect.map(uploadsOf(company), (uploads) => secretsWith(company, uploads))
+export const secretsOf = ({ agreement, tables }: Company) => {
+  const digestsOf = digestsKnowing(agreement, (user) => rootFrom(rootOf(user)))
+  const joined = joinTables(agreement, tables, digestsOf)
+  return Effect.map(uploadsOf({ agreement, tables }, digestsOf, joined), (uploads) =>
+    secretsWith({ agreement, tables: joined.tables }, uploads)
+  )
+}
 
-const secretsWith = ({ agreement, tables }: Company, uploads: ReadonlyArray<Uint8Array>): Secrets => {
+interface Encoded {
+  readonly agreement: Agreement
+  readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+}
+
+const secretsWith = ({ agreement, tables }: Encoded, uploads: ReadonlyArray<Uint8Array>): Secrets => {
   const secrets = new Secrets()
   for (const actor of partiesOf(agreement)) {
     const root = rootOf(actor)

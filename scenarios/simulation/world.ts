@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import { drawIdentities, type Identities } from "../../actors/party/identities.ts"
 import { rootEntry } from "../../actors/party/root.ts"
-import type { EncodedTable } from "../../protocol/data/encoding.ts"
+import type { HeldTable } from "../../protocol/data/encoding.ts"
 import { Bytes, format } from "../../protocol/messages/message.ts"
 import { Schema } from "../../protocol/schema.ts"
 import type { Work } from "../../protocol/sharing/work.ts"
@@ -28,7 +28,7 @@ import { rootOf, secretsOf } from "./secrets.ts"
 export interface SimulationInput {
   readonly agreement: Agreement
   /** The users' cells, in the order of the agreement. */
-  readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
+  readonly tables: ReadonlyArray<ReadonlyArray<HeldTable>>
   readonly usersLeave: boolean
 }
 

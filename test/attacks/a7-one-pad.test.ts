@@ -7,7 +7,7 @@ import { Effect, Either, Fiber, Layer, Logger } from "effect"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { NotExpected } from "../../actors/party/handlers.ts"
 import { digestBytes } from "../../protocol/data/digest-order.ts"
-import type { EncodedTable } from "../../protocol/data/encoding.ts"
+import type { HeldTable } from "../../protocol/data/encoding.ts"
 import { digestIds } from "../../protocol/data/rows.ts"
 import { Enrol, Upload } from "../../protocol/messages/control.ts"
 import { Enrolment } from "../../protocol/messages/enrolment.ts"
@@ -40,7 +40,7 @@ const underOnePad = (one: Uint8Array, other: Uint8Array): number => {
   }, 0)
 }
 
-const declared = (tables: ReadonlyArray<EncodedTable>, salt: Uint8Array, turned = false) => ({
+const declared = (tables: ReadonlyArray<HeldTable>, salt: Uint8Array, turned = false) => ({
   blocks: tables.map(({ ids, columns }) => {
     const digests = digestIds(salt, turned ? ids.toReversed() : ids)
     expect(digests).toHaveLength(ids.length * digestBytes)

@@ -229,7 +229,10 @@ vi.mock("../../actors/users/upload.ts", async (load) => {
           BigUint64Array.from(each, (cell) => BigInt.asUintN(64, BigInt(Math.round(cell * 2 ** 20))))
         )
         const bytes = concatenate(words.map((each) => new Uint8Array(each.buffer)))
-        const { share1 } = splitWords(bytes, root("share", digestUpload(tables, rows.declared)))
+        const { share1 } = splitWords(
+          bytes,
+          root("share", digestUpload(tables, rows.declared, rows.statistics))
+        )
         yield* Effect.ignore(party.ask("cloud0", UploadWords1, { first: 0, words: share1 }, told))
       })
     )
@@ -272,8 +275,8 @@ vi.mock("../../actors/users/salted-join.ts", async (load) => {
 vi.mock("../../actors/users/output.ts", async (load) => {
   const real = await load<typeof import("../../actors/users/output.ts")>()
   const { Party } = await import("../../runtime/messaging/contract.ts")
-  const decryptModel: typeof real.decryptModel = (agreement, enrolled, opening) =>
-    Effect.tap(real.decryptModel(agreement, enrolled, opening), ({ model: { layers } }) =>
+  const decryptModel: typeof real.decryptModel = (agreement, enrolled, statistics, opening) =>
+    Effect.tap(real.decryptModel(agreement, enrolled, statistics, opening), ({ model: { layers } }) =>
       Effect.gen(function* () {
         const party = yield* Party
         if (active.has("the model for the director") && party.name === "user1")

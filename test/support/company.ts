@@ -11,7 +11,7 @@ import { BcpPool } from "../../actors/party/bcp-pool.ts"
 import { Directory, type DirectoryService, directoryOf } from "../../actors/party/directory.ts"
 import { roleOf, serve } from "../../actors/roles.ts"
 import type { Identity } from "../../protocol/channels/noise.ts"
-import type { EncodedTable } from "../../protocol/data/encoding.ts"
+import type { HeldTable } from "../../protocol/data/encoding.ts"
 import { decodeEnvelope, type Envelope, encodeEnvelope } from "../../protocol/messages/envelope.ts"
 import { type Address, parseSubject } from "../../protocol/messages/subjects.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
@@ -91,7 +91,7 @@ export interface Otherwise {
   readonly channelled?: Agreement
   /** Another identity than the others know of it. */
   readonly identity?: Identity
-  readonly tables?: ReadonlyArray<EncodedTable>
+  readonly tables?: ReadonlyArray<HeldTable>
   readonly pool?: Context.Tag.Service<BcpPool>
 }
 
@@ -103,7 +103,7 @@ export interface CompanyOptions {
   /** A party's storage; new and in memory unless told. */
   readonly stores?: (actor: string) => Layer.Layer<Store | Stable, unknown>
   /** The users' tables in place of those of the scenario, by actor. */
-  readonly tables?: Readonly<Record<string, ReadonlyArray<EncodedTable>>>
+  readonly tables?: Readonly<Record<string, ReadonlyArray<HeldTable>>>
 }
 
 export const company = (file: string, options: CompanyOptions = {}) =>
@@ -111,7 +111,7 @@ export const company = (file: string, options: CompanyOptions = {}) =>
     const { stores = () => storeInMemory } = options
     const loaded = yield* loadScenario(file)
     const agreement = agreementOf(loaded.scenario)
-    const tables = new Map<string, ReadonlyArray<EncodedTable>>()
+    const tables = new Map<string, ReadonlyArray<HeldTable>>()
     for (const [k, { actor }] of agreement.users.entries()) {
       tables.set(actor, options.tables?.[actor] ?? (yield* readUserTables(loaded, k)))
     }

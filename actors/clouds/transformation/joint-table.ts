@@ -4,7 +4,7 @@
  * needed.
  */
 import { Effect } from "effect"
-import { featureCount } from "../../../protocol/data/encoding.ts"
+import { featureCount, labelCount } from "../../../protocol/data/description.ts"
 import { placeRun } from "../../../protocol/data/joint.ts"
 import { type CellBlock, countCells, indicesFromBytes, indicesToBytes } from "../../../protocol/data/rows.ts"
 import { Bytes, Count, format } from "../../../protocol/messages/message.ts"
@@ -49,7 +49,7 @@ export const emptyTable = (agreement: Agreement, rows: number): Effect.Effect<Sh
   Effect.promise(async () => {
     const ring = await Ring.load()
     const features = ring.matrix(rows, featureCount(agreement.data))
-    return { rows, ring, features, labels: ring.matrix(rows, agreement.data.label.values.length) }
+    return { rows, ring, features, labels: ring.matrix(rows, labelCount(agreement.data)) }
   })
 
 /** Places all words of a user's blocks, which have passed the coverage check. */

@@ -6,7 +6,7 @@
 import { Data, Effect, Either, Option } from "effect"
 import { ciphertextBytes } from "../../../protocol/bcp/wire.ts"
 import { BlockOutside, CoverageError, checkCoverage } from "../../../protocol/data/coverage.ts"
-import { jointColumns } from "../../../protocol/data/encoding.ts"
+import { jointColumns } from "../../../protocol/data/description.ts"
 import { type CellBlock, countCells, indicesFromBytes, MalformedRows } from "../../../protocol/data/rows.ts"
 import { requireMemory } from "../../../protocol/learning/plan.ts"
 import { OpenUpload } from "../../../protocol/messages/upload.ts"

@@ -4,16 +4,12 @@ import { describe, expect } from "vitest"
 import type { Agreement } from "../../../actors/party/agreement.ts"
 import { partyRoot, unchanged } from "../../../actors/party/root.ts"
 import { tablesDigest } from "../../../actors/users/tables-digest.ts"
-import { denseCells } from "../../../protocol/data/cells.ts"
 import { memoryStore, Stable } from "../../../runtime/storage/store.ts"
+import { heldNumbers } from "../../support/held-table.ts"
 
 // Only the digest of an agreement is looked at.
 const agreement = (rate: number) => ({ scenario: "x", training: { rate } }) as unknown as Agreement
-const table = (cell: number) => ({
-  ids: ["a", "b"],
-  columns: new Uint32Array([0, 3]),
-  cells: denseCells(2, new Float64Array([1, 2, 3, cell]))
-})
+const table = (cell: number) => heldNumbers(["a", "b"], [0, 3], [1, 2, 3, cell])
 
 describe("the root of a party", () => {
   it.effect("is the same at every start, and serves no other scenario", () =>

@@ -6,8 +6,7 @@ import { layer as bcpPool } from "../../../actors/party/bcp-pool.ts"
 import { rootFrom } from "../../../actors/party/root.ts"
 import { declaredOf, digestsKnowing } from "../../../actors/users/join.ts"
 import { privateJoin, userJoinSecret } from "../../../actors/users/private-join.ts"
-import { denseCells } from "../../../protocol/data/cells.ts"
-import type { EncodedTable } from "../../../protocol/data/encoding.ts"
+import type { HeldTable } from "../../../protocol/data/encoding.ts"
 import { ascending, commitTo, piecePoints, piecesOf } from "../../../protocol/join/lists.ts"
 import { pointBytes, Raiser } from "../../../protocol/join/points.ts"
 import type { Ask } from "../../../protocol/messages/message.ts"
@@ -15,6 +14,7 @@ import { CommitIds, RaiseIds } from "../../../protocol/messages/upload.ts"
 import { on, Party } from "../../../runtime/messaging/contract.ts"
 import { memoryStore } from "../../../runtime/storage/store.ts"
 import { type Hub, makeHub } from "../../../runtime/transport/memory.ts"
+import { heldNumbers } from "../../support/held-table.ts"
 import { agreedBut, processOf } from "../../support/on-a-hub.ts"
 import { patienceMs } from "../../support/patience.ts"
 
@@ -31,11 +31,7 @@ const agreementOf = (users: number, phaseTimeoutMs = patienceMs): Effect.Effect<
 
 const rootOf = (user: string) => rootFrom(new Uint8Array(32).fill(user.charCodeAt(4)))
 
-const table = (ids: ReadonlyArray<string>, columns: ReadonlyArray<number> = [0]): EncodedTable => ({
-  ids,
-  columns: Uint32Array.from(columns),
-  cells: denseCells(columns.length, new Float64Array(ids.length * columns.length))
-})
+const table = (ids: ReadonlyArray<string>, columns: ReadonlyArray<number> = [0]) => heldNumbers(ids, columns)
 
 /** Each user has ids of its own, one that all have, and one that it has with another, in two tables. */
 const tablesOf = (user: number) => [
@@ -50,7 +46,7 @@ const taking = (hub: Hub, agreement: Agreement, user: string, stable = memorySto
     const join = yield* Effect.provide(privateJoin(agreement, rootOf(user)), services)
     yield* Context.get(services, Party).serve(join.handlers).pipe(Effect.provide(services))
     return {
-      digests: (tables: ReadonlyArray<EncodedTable>) => Effect.provide(join.digests(tables), services),
+      digests: (tables: ReadonlyArray<HeldTable>) => Effect.provide(join.digests(tables), services),
       examine: join.examine
     }
   })

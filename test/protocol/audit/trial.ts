@@ -15,7 +15,7 @@ import type { Held, HeldCells, Recording, Seen } from "../../../protocol/audit/r
 import { cloudOperations, rowsOf } from "../../../protocol/computation/cloud.ts"
 import { addGradients, handedOut, rowsOfLanes, takenIn } from "../../../protocol/computation/lanes.ts"
 import { layerWords, loadLayers } from "../../../protocol/computation/layer-words.ts"
-import type { DataDescription } from "../../../protocol/data/encoding.ts"
+import type { DataDescription } from "../../../protocol/data/description.ts"
 import { initialWeightsShare } from "../../../protocol/learning/initial.ts"
 import { biasShape, outputs, weightShape } from "../../../protocol/learning/network.ts"
 import type { Round } from "../../../protocol/learning/operations.ts"

@@ -1,4 +1,5 @@
-import type { DataDescription, Feature } from "../../../protocol/data/encoding.ts"
+import type { Feature, Prepared } from "../../../protocol/data/description.ts"
+import { noStatistics, prepare } from "../../../protocol/data/preparation.ts"
 
 /** Features as a scenario writes them. */
 export const features = (
@@ -6,9 +7,12 @@ export const features = (
 ): ReadonlyArray<Feature> => Object.entries(ranges).map(([name, range]) => ({ name, range }))
 
 /** Two features and a label of three values: five joint columns. */
-export const flowers: DataDescription = {
-  id: "id",
-  features: features({ length: [0, 10], width: [-1, 1] }),
-  label: { column: "species", values: ["setosa", "versicolor", "virginica"] },
-  scaleTo: [-1, 1]
-}
+export const flowers: Prepared = prepare(
+  {
+    id: "id",
+    features: features({ length: [0, 10], width: [-1, 1] }),
+    label: { column: "species", values: ["setosa", "versicolor", "virginica"] },
+    scaleTo: [-1, 1]
+  },
+  noStatistics
+)

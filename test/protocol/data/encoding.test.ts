@@ -1,14 +1,17 @@
 import { describe, expect, it } from "vitest"
 import { readRows } from "../../../protocol/data/cells.ts"
 import {
-  encodeTable,
   featureCount,
   jointColumns,
   jointIndices,
-  scale,
   sourceColumns
-} from "../../../protocol/data/encoding.ts"
+} from "../../../protocol/data/description.ts"
+import { encodeTable, heldTable, scale } from "../../../protocol/data/encoding.ts"
+import type { Column } from "../../../protocol/data/table.ts"
 import { flowers } from "./description.ts"
+
+const held = (columns: ReadonlyMap<string, Column>) =>
+  heldTable(flowers, { ids: ["a", "b"], columns, clipped: new Map() }, false)
 
 describe("encoding - columns", () => {
   it("puts the features first, then a column a label", () => {
@@ -40,7 +43,7 @@ describe("encoding - cells", () => {
       ["species", { values: Float64Array.of(2, 0), first: 0, step: 1 }],
       ["length", { values: Float64Array.of(10, 2.5), first: 0, step: 1 }]
     ])
-    const encoded = encodeTable(flowers, { ids: ["a", "b"], columns })
+    const encoded = encodeTable(flowers, held(columns))
     expect(encoded.columns).toEqual(Uint32Array.of(0, 2, 3, 4))
     expect(readRows(encoded.cells)).toEqual(Float64Array.of(1, 0, 0, 1, -0.5, 1, 0, 0))
   })
@@ -51,7 +54,7 @@ describe("encoding - cells", () => {
       ["length", { values, first: 0, step: 2 }],
       ["width", { values, first: 1, step: 2 }]
     ])
-    const { cells } = encodeTable(flowers, { ids: ["a", "b"], columns })
+    const { cells } = encodeTable(flowers, held(columns))
     expect(readRows(cells)).toEqual(Float64Array.of(-1, 1, 1, 0))
     expect(readRows(cells, 1)).toEqual(Float64Array.of(1, 0))
   })

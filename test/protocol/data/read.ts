@@ -1,7 +1,7 @@
 import { expect } from "vitest"
 import { bytesSource } from "../../../protocol/data/byte-source.ts"
 import { readDataFile } from "../../../protocol/data/data-file.ts"
-import type { DataDescription } from "../../../protocol/data/encoding.ts"
+import type { DataDescription } from "../../../protocol/data/description.ts"
 import { type Room, type Table, TableError, type TableSource } from "../../../protocol/data/table.ts"
 import { features } from "./description.ts"
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import type { DataDescription } from "../../../protocol/data/encoding.ts"
+import type { DataDescription } from "../../../protocol/data/description.ts"
 import { columnsNamed, columnsOf } from "../../../scenarios/description/columns.ts"
 
 const description: DataDescription = {

@@ -2,6 +2,7 @@
  * Scenario files as people write them, each with what has to come of it: accepted with these values, or refused with exactly these
  * problems, in the file's own words. Most are a small scenario with one change.
  */
+import { classesOf } from "../../../protocol/data/description.ts"
 import type { Scenario } from "../../../scenarios/description/schema.ts"
 
 export const base = `name: plain
@@ -272,53 +273,52 @@ const columnCases: ReadonlyArray<ScenarioCase> = [
   }
 ]
 
-const classes = "a label is one of a list of classes, and this version does not predict numbers"
+const unlabelled =
+  "has no values; list the labels of the classes, or, to predict a number, give its range or say scale: standard"
 const values = "    values: [a, b]\n"
 
 const labelCases: ReadonlyArray<ScenarioCase> = [
   accepted(
     "labels: texts with tags",
     edited("[a, b]", "[!!str 1, !!str true]"),
-    ({ data }) => data.label.values,
+    ({ data }) => classesOf(data),
     ["1", "true"]
   ),
   accepted(
     "labels: words of YAML 1.1",
     edited("[a, b]", "[yes, no, on, off, 1_000, 12:30:00, 2024-01-01]"),
-    ({ data }) => data.label.values,
+    ({ data }) => classesOf(data),
     ["yes", "no", "on", "off", "1_000", "12:30:00", "2024-01-01"]
   ),
-  accepted(
-    "labels: upper and lower case apart",
-    edited("[a, b]", "[A, a]"),
-    ({ data }) => data.label.values,
-    ["A", "a"]
-  ),
+  accepted("labels: upper and lower case apart", edited("[a, b]", "[A, a]"), ({ data }) => classesOf(data), [
+    "A",
+    "a"
+  ]),
   accepted(
     "labels: as numbers and another word",
     edited("[a, b]", '["1", "1.0", none]'),
-    ({ data }) => data.label.values,
+    ({ data }) => classesOf(data),
     ["1", "1.0", "none"]
   ),
   accepted(
     "labels: what every object has",
     edited("[a, b]", "[__proto__, constructor]"),
-    ({ data }) => data.label.values,
+    ({ data }) => classesOf(data),
     ["__proto__", "constructor"]
   ),
   ...refused([
+    ["a label to be predicted as a number", values, "", `8: data.label: ${unlabelled}`],
     [
-      "a label to be predicted as a number",
+      "a label with a range and values",
       values,
-      "",
-      `8: data.label.values: is missing; list the labels: ${classes}`
+      `${values}    range: [0, 10]\n`,
+      "8: data.label: has both values, as classes have, and a range or scale, as numbers have; leave one of them out"
     ],
     [
-      "a label with a range",
-      values,
-      "    range: [0, 10]\n",
-      "data.label.range: is not known here; what may be said is column, values",
-      `8: data.label.values: is missing; list the labels: ${classes}`
+      "labels in two columns",
+      "    column: kind\n",
+      "    columns: [kind, sort]\n",
+      "8: data.label: has classes of several columns; only numbers are predicted several at a time"
     ],
     [
       "labels as numbers",
@@ -364,24 +364,24 @@ const labelCases: ReadonlyArray<ScenarioCase> = [
     ["a label twice", "[a, b]", "[a, b, a]", 'data.label.values[2]: "a" is listed twice'],
     ["labels in two codings", "[a, b]", '["\\u00e9", "e\\u0301"]', 'data.label.values[1]: looks like "é"'],
     ["a label that is a section", "[a, b]", "[a: 1, b]", "data.label.values[0]: must be a text"],
-    ["one label", "[a, b]", "[a]", `data.label.values: must be a list of at least two labels: ${classes}`],
+    ["one label", "[a, b]", "[a]", "data.label.values: must be a list of at least two labels"],
     [
       "labels without brackets",
       "[a, b]",
       "a",
-      `data.label.values: must be a list of at least two labels: ${classes}; put [ ] around it`
+      "data.label.values: must be a list of at least two labels; put [ ] around it"
     ],
     [
       "the label by its column alone",
       `  label:\n    column: kind\n${values}`,
       "  label: kind\n",
-      "8: data.label: must be a section with the fields column, values"
+      "8: data.label: must be a section with the fields column, columns, values, range, scale"
     ],
     [
       "an empty label section",
       `    column: kind\n${values}`,
       "",
-      "8: data.label: is empty; fill in its fields: column, values"
+      "8: data.label: is empty; fill in its fields: column, columns, values, range, scale"
     ],
     [
       "ids as numbers",

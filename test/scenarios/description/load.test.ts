@@ -4,6 +4,7 @@ import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Either, Layer, Option } from "effect"
 import { stringify } from "yaml"
+import { rawCells } from "../../../protocol/data/encoding.ts"
 import { digestIds } from "../../../protocol/data/rows.ts"
 import { seededKey } from "../../../protocol/seeding.ts"
 import { agreementOf } from "../../../scenarios/description/agreement.ts"
@@ -324,12 +325,12 @@ describe("scenario - columns named by numbers", () => {
       )
       const row = (r: number) => {
         const out = new Float64Array(3)
-        table!.cells.readRow(r, out, 0)
+        rawCells(table!).readRow(r, out, 0)
         return [...out]
       }
       expect([row(0), row(1)]).toEqual([
-        [1, 0.2, 1],
-        [0, 0.4, 0.5]
+        [255, 51, 10],
+        [0, 102, 5]
       ])
     })
   )

@@ -73,13 +73,13 @@ describe("scenario schema - defaults", () => {
       tap: { count: 2, range: [0, 1], first: 0 }
     }
     const decoded = decodeScenario({ ...plainScenario, data: { ...data, features } })
-    expect(Either.getOrThrow(decoded).data.features.map(({ name, range }) => [name, range])).toEqual([
-      ["age", [0, 100]],
-      ["point1", [0, 255]],
-      ["point2", [0, 255]],
-      ["point3", [0, 255]],
-      ["tap0", [0, 1]],
-      ["tap1", [0, 1]]
+    expect(Either.getOrThrow(decoded).data.features).toEqual([
+      { name: "age", range: [0, 100] },
+      { name: "point1", range: [0, 255] },
+      { name: "point2", range: [0, 255] },
+      { name: "point3", range: [0, 255] },
+      { name: "tap0", range: [0, 1] },
+      { name: "tap1", range: [0, 1] }
     ])
   })
 

@@ -2,6 +2,7 @@ import { Either } from "effect"
 import { describe, expect, it } from "vitest"
 import { type Agreement, computationName } from "../../../actors/party/agreement.ts"
 import type { JointTable } from "../../../protocol/data/joint.ts"
+import { noStatistics, prepare } from "../../../protocol/data/preparation.ts"
 import { type Model, modelOf, modelValues } from "../../../protocol/learning/model.ts"
 import { agreementOf } from "../../../scenarios/description/agreement.ts"
 import { decodeScenario } from "../../../scenarios/description/decode.ts"
@@ -28,6 +29,7 @@ const training = table(64)
 
 const joinedOf = (heldOut = 16, changes: Partial<JoinedData> = {}): JoinedData => ({
   rows: { total: 64 + heldOut, training: 64, heldOut, indices: () => new Uint32Array(0) },
+  prepared: prepare(agreementFor({}).data, noStatistics),
   placed: [],
   training: () => training,
   heldOut: () => table(heldOut),
@@ -57,7 +59,7 @@ const agreementFor = ({ seed = 3, ...changes }: Changes): Agreement => {
 
 /** The model that a run of it comes to. */
 const trained = (agreement: Agreement): Promise<Model> => {
-  const { dealerKey, ...choices } = choicesOf(agreement, 64)
+  const { dealerKey, ...choices } = choicesOf(agreement, joinedOf())
   const keys = [dealerKey("dealer0"), dealerKey("dealer1")] as const
   const replay = { run: computationName(agreement, "r"), keys }
   return trainFixedReference({ ...choices, training, replay })
@@ -106,7 +108,7 @@ describe("comparison with the references", () => {
   })
 
   it("leaves out the references that do not fit into the memory there is, each for itself, and says so", async () => {
-    const { plan } = choicesOf(agreementFor({}), 64)
+    const { plan } = choicesOf(agreementFor({}), joinedOf())
     const [float, fixed] = [needsOf("float64", plan, 16).bytes, needsOf("fixed-point", plan, 16).bytes]
     expect(float).toBeLessThan(fixed)
     const none = await compared({}, { memoryBytes: float - 1 })

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
-import type { DataDescription } from "../../../protocol/data/encoding.ts"
+import type { DataDescription } from "../../../protocol/data/description.ts"
 import type { JointTable } from "../../../protocol/data/joint.ts"
+import { noStatistics, prepare } from "../../../protocol/data/preparation.ts"
 import { initialWeights } from "../../../protocol/learning/initial.ts"
 import { type Model, modelValues } from "../../../protocol/learning/model.ts"
 import { width } from "../../../protocol/learning/network.ts"
@@ -58,7 +59,11 @@ const iris = () => {
     label: { column: "species", values: species },
     scaleTo: [-1, 1]
   }
-  return { data, training: table(shuffled.slice(0, 120)), heldOut: table(shuffled.slice(120)) }
+  return {
+    data: prepare(data, noStatistics),
+    training: table(shuffled.slice(0, 120)),
+    heldOut: table(shuffled.slice(120))
+  }
 }
 
 /** The model of the float64 reference alone. */

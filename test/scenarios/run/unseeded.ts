@@ -78,7 +78,7 @@ const replayed = (file: string, out: string) =>
     const plan = planOf(agreement, joined.rows.training)
     return yield* Effect.promise(async () =>
       trainFixedReference({
-        data: agreement.data,
+        data: joined.prepared,
         plan,
         training: joined.training(),
         order: batchOrder(plan, kgc("order")),

@@ -7,7 +7,7 @@ import { Cause, Duration, Effect, Fiber, Redacted } from "effect"
 import { free, wordBytes } from "../../../../protocol/bytes.ts"
 import { takenIn } from "../../../../protocol/computation/lanes.ts"
 import { layerWords } from "../../../../protocol/computation/layer-words.ts"
-import { featureCount } from "../../../../protocol/data/encoding.ts"
+import { featureCount, labelCount } from "../../../../protocol/data/description.ts"
 import { batchOrder } from "../../../../protocol/learning/order.ts"
 import { actorOf } from "../../../../protocol/messages/subjects.ts"
 import { Prg } from "../../../../protocol/ring/prg.ts"
@@ -92,7 +92,7 @@ const shareOf = (agreement: Agreement, { epoch, of, from, end, prgKey, orderKey 
     const plan = planOf(agreement, of)
     const ring = yield* Effect.promise(() => Ring.load())
     const features = ring.matrix(end - from, featureCount(agreement.data))
-    const labels = ring.matrix(end - from, agreement.data.label.values.length)
+    const labels = ring.matrix(end - from, labelCount(agreement.data))
     const each = Math.max(1, Math.floor(wordsAtATime / (features.cols + labels.cols)))
     const place = (to: Matrix, first: number, words: Uint8Array) =>
       ring.memory.set(words, to.at + (first - from) * to.cols * wordBytes)

@@ -1,5 +1,5 @@
 /** Texts in any encoding, declared or not; and ids and labels, which are exact texts. */
-import type { DataDescription } from "../../../../protocol/data/encoding.ts"
+import type { DataDescription } from "../../../../protocol/data/description.ts"
 import { type DataCase, type Encoding, grain, type Told } from "./outcome.ts"
 import { cellsOf, encoded, grainSheet, plain, type Sheet, withCell, withColumn, written } from "./sheet.ts"
 

@@ -4,7 +4,7 @@
  */
 import { bytesSource } from "../../../../protocol/data/byte-source.ts"
 import { readDataFile } from "../../../../protocol/data/data-file.ts"
-import type { DataDescription } from "../../../../protocol/data/encoding.ts"
+import type { DataDescription } from "../../../../protocol/data/description.ts"
 import {
   type Table,
   TableError,

@@ -1,5 +1,5 @@
 /** CSV files: dialects, cells that are no numbers, quotes, rows and headers that are wrong, and files cut short. */
-import type { DataDescription } from "../../../../protocol/data/encoding.ts"
+import type { DataDescription } from "../../../../protocol/data/description.ts"
 import type { DataCase, Told } from "./outcome.ts"
 import { grain } from "./outcome.ts"
 import { cellsOf, type Dialect, grainSheet, plain, withCell, withColumn, written } from "./sheet.ts"
