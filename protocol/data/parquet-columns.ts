@@ -84,8 +84,8 @@ const texts =
 const cellsAs = (type: CellType, wanted: Wanted): ReadColumn["cellOf"] | CellProblem => {
   const { what, text, number, days, rounded } = type
   if (typeof wanted === "object") {
-    const remedy = "write texts or integers"
     const { values, called } = wanted
+    const remedy = `write ${called} as texts or integers`
     if (text === undefined) return { reason: `holds ${what}, which can't be ${called}`, remedy }
     return rounded && !areNumbers(values)
       ? { reason: `holds ${what}, and not all ${called} of the scenario are numbers`, remedy }

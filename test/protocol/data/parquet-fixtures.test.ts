@@ -146,7 +146,7 @@ describe("Parquet is refused, with the column and its type,", () => {
   ])("where a column that is held is a %s", async (name, what) => {
     const values = { kind: "category", values: ["a"], other: true } as const
     expect(await refusal("nested", { name, ...values })).toContain(
-      `column ${name} (user ada) holds ${what}, which can't be categories; write texts or integers`
+      `column ${name} (user ada) holds ${what}, which can't be categories; write categories as texts or integers`
     )
     expect(await refusal("nested", { name, ...anyNumber })).toContain(`holds ${what}, which can't be numbers`)
     expect(await refusal("nested", { name, kind: "date", ...anyNumber })).toContain(
