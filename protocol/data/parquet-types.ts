@@ -102,8 +102,12 @@ const float16 = (cell: unknown): number => {
   return high >> 7 === 0 ? size : -size
 }
 
+/** More places than these would be those of a damaged file. */
+const mostPlaces = 1000
+
 const decimals = ({ type, scale, logical_type }: SchemaElement): CellType => {
   const places = scale ?? (logical_type?.type === "DECIMAL" ? logical_type.scale : 0)
+  if (!(places >= 0 && places <= mostPlaces)) return { what: "decimals of no scale" }
   const unscaled = (cell: unknown): bigint =>
     type === "INT32" || type === "INT64" ? BigInt(cell as number | bigint) : signed(cell as Uint8Array)
   const text = (cell: unknown) => withPoint(unscaled(cell), places)
