@@ -303,11 +303,14 @@ const unfit = (type: CellType, { asText = false, values }: Want): CellProblem | 
     }
   }
   if (type.text === undefined)
-    return { reason: `holds ${type.what}, which can't be labels`, remedy: "write texts or integers" }
+    return {
+      reason: `holds ${type.what}, which can't be labels`,
+      remedy: "write labels as texts or integers"
+    }
   return type.rounded && !areNumbers(values)
     ? {
         reason: `holds ${type.what}, and not all labels of the scenario are numbers`,
-        remedy: "write texts or integers"
+        remedy: "write labels as texts or integers"
       }
     : undefined
 }
