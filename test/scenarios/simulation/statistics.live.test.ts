@@ -1,5 +1,5 @@
 /** Simulated runs with joint statistics: a user that dies between the passes. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { survives } from "./private-join.ts"
 import { deaths, undisturbed } from "./statistics.ts"
