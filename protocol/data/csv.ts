@@ -16,7 +16,7 @@ import {
 import { CsvRecords, lineBreaks, NotCsv } from "./csv-records.ts"
 import { type DataDescription, isCategory } from "./description.ts"
 import { commentOf, type Dialect, ragged, separators } from "./dialect.ts"
-import { type FoundLayout, findLayout, maybeComment } from "./dialect-layout.ts"
+import { type FoundLayout, findLayout, maybeComment, sampleOf } from "./dialect-layout.ts"
 import { findColumns, HeldCells, type HeldColumn, HeldRows } from "./held.ts"
 import { areNumbers } from "./labels.ts"
 import { NumberMarks } from "./number-text.ts"
@@ -106,9 +106,6 @@ const refuseText = ({ line, kind }: NotCsv, { problems }: Reading): never => {
   return problems.refuse({ line, reason, remedy })
 }
 
-/** Characters that are waited for before the dialect is found out. */
-const enoughToTell = 1 << 17
-
 /** The rows of a file, as they are read. */
 class CsvRows {
   readonly #reading: Reading
@@ -146,7 +143,7 @@ class CsvRows {
   read(text: string, share: number, last: boolean): void {
     if (this.#found === undefined) {
       this.#beginning += text
-      if (this.#beginning.length < enoughToTell && !last) return
+      if (sampleOf(this.#beginning) === undefined && !last) return
       this.#begin(last)
     } else this.#records.push(text)
     if (text.includes("\0")) this.#refuseZeros()
