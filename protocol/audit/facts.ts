@@ -251,6 +251,10 @@ const addDigits = (facts: Facts, fact: number, bytes: Uint8Array): void => {
 }
 
 const addReals = (facts: Facts, fact: number, reals: ReadonlyArray<number>, fractionalBits: number): void => {
+  for (const real of reals) {
+    const bytes = new Uint8Array(Float64Array.of(real).buffer)
+    for (const way of [bytes, bytes.toReversed()]) facts.needles.add(fact, way)
+  }
   const words = reals.map((real) => Math.round(real * 2 ** fractionalBits)).filter(Number.isSafeInteger)
   addWords(
     facts,
