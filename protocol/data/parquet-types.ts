@@ -27,8 +27,10 @@ export const cellType = (element: SchemaElement): CellType => {
   const converted = element.converted_type
   const unreadable = opaque.get(logical ?? "") ?? opaque.get(converted ?? "")
   if (unreadable !== undefined) return { what: unreadable }
-  if (logical === "NULL")
-    return { what: "nothing but nulls", text: () => undefined, number: () => Number.NaN }
+  if (logical === "NULL") {
+    const none = () => Number.NaN
+    return { what: "nothing but nulls", text: () => null, number: none, days: none }
+  }
   if (logical === "DECIMAL" || converted === "DECIMAL") return decimals(element)
   if (logical === "FLOAT16") return floats(float16)
   if (type === "FLOAT") return floats(Number, true)
