@@ -36,6 +36,9 @@ export interface Reading {
   readonly room: Room
 }
 
+/** What it takes to read any file. */
+export type FileReading = Omit<Reading, "description">
+
 /** Bytes that may be taken: of the heap, where ids are, and of all memory. */
 export interface Room {
   readonly heap: number
