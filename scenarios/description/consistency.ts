@@ -178,6 +178,12 @@ const userProblems = ({ data, users, heldOut }: Scenario): ReadonlyArray<Inconsi
           for (const name of names) seen.add(name)
         })
       }
+      if (holding.dialect?.header === false && holding.header === undefined) {
+        problems.push({
+          path: [...path, "dialect", "header"],
+          message: "says that the file has no names; list the names of its columns as header of the holding"
+        })
+      }
       if (holding.heldOut !== undefined && heldOut !== "marked") {
         problems.push({
           path: [...path, "heldOut"],

@@ -184,9 +184,7 @@ const lineOf = (text: string, at: number): number => (text.slice(0, at).match(/\
 
 /** A file in another encoding than is known: which has to be reported, whatever else is wrong. */
 const unknown = (encoding: Encoding, text: string): Refused | undefined => {
-  if (encoding === "utf-8") return undefined
-  if (encoding.startsWith("utf-16"))
-    return { problems: [{ says: /UTF-16/i, remedy: /utf-16|utf-8/i }], more: true }
+  if (encoding.startsWith("utf")) return undefined
   const first = text.search(/[^\0-\x7f]/)
   if (first < 0) return undefined
   const told = { line: lineOf(text, first), says: /UTF-8/i, remedy: /latin1|windows-1252/i }
@@ -231,7 +229,7 @@ export const composed = (start: number): DataCase => {
   ][packing]!
   const told = flawed && { ...flawed.told, line: lines[flawed.row + 1]! }
   // The names are looked at before the rows.
-  const named = flawed?.row === -1 && !encoding.startsWith("utf-16")
+  const named = flawed?.row === -1
   const undeclared = declared || named ? undefined : unknown(encoding, text)
   const axes = [
     `${encoding}${mark ? " with a mark" : ""}${declared ? "" : " not declared"}`,
