@@ -21,7 +21,7 @@ import { findColumns, HeldCells, type HeldColumn, HeldRows } from "./held.ts"
 import { areNumbers } from "./labels.ts"
 import { isNumberSomehow, NumberMarks } from "./number-text.ts"
 import { trimmed } from "./spelling.ts"
-import { type CellProblem, heldColumns, type Reading, type Table } from "./table.ts"
+import { type CellProblem, type FileReading, heldColumns, type Reading, type Table } from "./table.ts"
 
 /** Reads the held part of a file. Rejects with `TableError`. */
 export const readCsv = async (contents: Contents, reading: Reading): Promise<Table> => {
@@ -53,7 +53,7 @@ const seemsUtf16 = (head: Uint8Array, named: Encoding): Encoding =>
  * The encoding of a file with this beginning: the scenario's, which must not contradict the bytes, or else
  * what a byte order mark says or zero bytes show, and UTF-8 without either.
  */
-const encodingOf = (head: Uint8Array, { source, problems }: Reading) => {
+export const encodingOf = (head: Uint8Array, { source, problems }: FileReading) => {
   const named = source.encoding
   const mark = byteOrderMark(head)
   const seems =
@@ -70,8 +70,20 @@ const encodingOf = (head: Uint8Array, { source, problems }: Reading) => {
   return { encoding: named ?? seems ?? "utf-8", mark: mark?.length ?? 0 }
 }
 
+/** Rows that are being read, and where the reading is. */
+export interface RowsInProgress {
+  /** Reads the rows of a text behind which nothing can be read. */
+  readonly stop: (text: string) => void
+  readonly end: () => { readonly line: number; readonly column: string | undefined; readonly place: number }
+}
+
 /** Locates bytes that encode no character: the line, and the column or else the position in the line. */
-const refuseBytes = (bad: BadBytes, encoding: Encoding, rows: CsvRows, reading: Reading): never => {
+export const refuseBytes = (
+  bad: BadBytes,
+  encoding: Encoding,
+  rows: RowsInProgress,
+  reading: FileReading
+): never => {
   rows.stop(bad.before)
   const { line, column, place } = rows.end()
   // Where characters of several bytes stand before, another encoding would make others of them.
@@ -101,13 +113,13 @@ const notCsv = {
   "too-long": ["has a row here that does not end", "give every row a line of its own"]
 } as const
 
-const refuseText = ({ line, kind }: NotCsv, { problems }: Reading): never => {
+export const refuseText = ({ line, kind }: NotCsv, { problems }: FileReading): never => {
   const [reason, remedy] = notCsv[kind]
   return problems.refuse({ line, reason, remedy })
 }
 
 /** Characters that are waited for before the dialect is found out. */
-const enoughToTell = 1 << 17
+export const enoughToTell = 1 << 17
 
 /** The rows of a file, as they are read. */
 class CsvRows {
@@ -378,5 +390,5 @@ const listedValues = ({ features, label }: DataDescription, column: string): Rea
 }
 
 /** A string of its own: a part of another would keep all of that in memory. */
-const flat = (text: string): string =>
+export const flat = (text: string): string =>
   text.length < 13 ? text : Buffer.from(text, "utf16le").toString("utf16le")

@@ -86,7 +86,9 @@ export const surveyIdx = async (
 ): Promise<number> => {
   const { columns, rows, start, type } = layoutOf(file.size, head, reading)
   const width = type.array.BYTES_PER_ELEMENT
-  visitor.open(Array.from({ length: columns }, () => (width === 1 ? { name: "", isByte: true } : { name: "" })))
+  visitor.open(
+    Array.from({ length: columns }, () => (width === 1 ? { name: "", isByte: true } : { name: "" }))
+  )
   const some = Math.min(rows, mostRows)
   const rowsARead = Math.max(1, Math.floor((1 << 22) / (columns * width)))
   for (let first = 0; first < some; first += rowsARead) {

@@ -5,7 +5,15 @@
 import { type FileMetaData, parquetMetadataAsync, parquetSchema } from "hyparquet"
 import { type ByteSource, Unreadable } from "./byte-source.ts"
 import { findColumns, HeldCells, HeldRows, newArray, tooLarge } from "./held.ts"
-import { anyColumn, type Cell, cellColumn, idColumn, type ReadColumn, unreadable, wantedOf } from "./parquet-columns.ts"
+import {
+  anyColumn,
+  type Cell,
+  cellColumn,
+  idColumn,
+  type ReadColumn,
+  unreadable,
+  wantedOf
+} from "./parquet-columns.ts"
 import { type Cells, PageFault, readCells, wholeCopy } from "./parquet-pages.ts"
 import type { CellVisitor } from "./survey-visitor.ts"
 import { type CellProblem, type FileReading, type Reading, type Table, TableError } from "./table.ts"
@@ -92,7 +100,10 @@ async function* cellsOf(
 }
 
 /** The rows of the file are those of its groups, each of which has every column. */
-const requireRows = ({ num_rows: all, row_groups: groups }: FileMetaData, { problems }: FileReading): void => {
+const requireRows = (
+  { num_rows: all, row_groups: groups }: FileMetaData,
+  { problems }: FileReading
+): void => {
   const sum = groups.reduce((rows, group) => rows + group.num_rows, 0n)
   if (all >= 0n && groups.every((group) => group.num_rows >= 0n) && sum === all) return
   problems.refuse({

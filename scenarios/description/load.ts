@@ -82,6 +82,7 @@ const parsed =
 const kinds: ReadonlyArray<readonly [what: string, fields: ReadonlyArray<string>]> = [
   ["a scenario", ["data", "users", "network"]],
   ["a file of hosts", ["hosts", "links", "placement"]],
+  ["a part of a scenario", ["owner", "columns"]],
   ["a calibration", ["machine", "arithmetic", "bcp"]]
 ]
 
@@ -113,6 +114,16 @@ export const loadScenario = Effect.fn("Scenario.load")(function* (file: string) 
 export const loadHosts = Effect.fn("Scenario.loadHosts")(function* (file: string) {
   const text = yield* readText(file, "give the path of a file of hosts")
   return (yield* parsed(decodeHosts, "a file of hosts")(text, file)).value
+})
+
+/** Reads and validates a file in YAML of another kind; `remedy` says what to give where it is none. */
+export const loadYaml = Effect.fn("Scenario.loadYaml")(function* <A>(
+  file: string,
+  decode: (value: unknown) => Either.Either<A, ParseResult.ParseError>,
+  wanted: string
+) {
+  const text = yield* readText(file, `give the path of ${wanted}`)
+  return (yield* parsed(decode, wanted)(text, file)).value
 })
 
 /** Reads and validates a file of what a machine takes. */

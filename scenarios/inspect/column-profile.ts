@@ -151,7 +151,8 @@ export class ColumnSurvey {
     const allNumbers = present > 0 && this.#numbers.count === present
     const values = this.#sorted(allNumbers)
     const isDistinct =
-      present > 0 && (this.#counts === undefined ? this.#unrepeated !== undefined : this.#isUnrepeated(values))
+      present > 0 &&
+      (this.#counts === undefined ? this.#unrepeated !== undefined : this.#isUnrepeated(values))
     const format = this.#dateFormat(present)
     const kind = this.#kindOf({ present, allNumbers, values, isDistinct, isDate: format !== undefined })
     const figures = kind === "date" ? this.#days : this.#numbers

@@ -10,16 +10,16 @@ export interface ColumnType {
   readonly name: string
   readonly type: ColumnKind
   /** Of a category or a boolean, all values in order; of a column that may be a label, too. */
-  readonly values?: ReadonlyArray<string> | undefined
+  readonly values?: ReadonlyArray<string>
   /** Whether there are other values, which are too many to be listed. */
-  readonly other?: boolean | undefined
+  readonly other?: boolean
   /** Whether cells are missing. */
-  readonly missing?: boolean | undefined
-  readonly format?: DateFormat | "unclear" | undefined
+  readonly missing?: boolean
+  readonly format?: DateFormat | "unclear"
   /** Where the owner says them: the least and the greatest number. */
-  readonly range?: readonly [number, number] | undefined
+  readonly range?: readonly [number, number]
   /** What an unreadable column holds. */
-  readonly holds?: string | undefined
+  readonly holds?: string
 }
 
 /** Different numbers that may be the labels of classes, at most. */
@@ -45,7 +45,9 @@ export const typeOf = (
     ...(isCut ? { other: true } : {}),
     ...(missing > 0 ? { missing: true } : {}),
     ...(format === undefined ? {} : { format }),
-    ...(isByte ? { range: bytes } : ranges && numbers !== undefined && kind !== "date" && kind !== "id"
+    ...(isByte
+      ? { range: bytes }
+      : ranges && numbers !== undefined && kind !== "date" && kind !== "id"
         ? { range: [numbers.least, numbers.greatest] as const }
         : {}),
     ...(holds === undefined ? {} : { holds })
@@ -64,7 +66,9 @@ export const mayBeClasses = ({ kind, missing, rows, values }: ColumnProfile): bo
   rows - missing >= rowsAClass * values.length
 
 /** The type of a column that several files have, or why they contradict each other. */
-export const merged = (types: ReadonlyArray<readonly [owner: string, type: ColumnType]>): ColumnType | string => {
+export const merged = (
+  types: ReadonlyArray<readonly [owner: string, type: ColumnType]>
+): ColumnType | string => {
   const [first] = types
   const filled = types.filter(([, { type }]) => type !== "empty")
   const [one = first!] = filled

@@ -108,7 +108,13 @@ const entryOfRun = (run: ReadonlyArray<ColumnType>): Entry | undefined => {
   }
   const { fields, isJoint, word } = one as Entry
   const type: Entry["fields"] = word === "boolean" ? [["type", word]] : []
-  return { name, fields: [...numbering, ...type, ...fields.filter(([field]) => field !== "type")], word, columns, isJoint }
+  return {
+    name,
+    fields: [...numbering, ...type, ...fields.filter(([field]) => field !== "type")],
+    word,
+    columns,
+    isJoint
+  }
 }
 
 const tellsOfData = { tells: true } as const
@@ -126,7 +132,8 @@ const sharedRange = (run: ReadonlyArray<ColumnType>): readonly [number, number] 
   return 4 * near >= run.length && ranges.length + countEmpty(run) === run.length ? [0, end] : undefined
 }
 
-const countEmpty = (run: ReadonlyArray<ColumnType>): number => run.filter(({ type }) => type === "empty").length
+const countEmpty = (run: ReadonlyArray<ColumnType>): number =>
+  run.filter(({ type }) => type === "empty").length
 
 /** The entry of a column, or why it has none. */
 const entryOf = (column: ColumnType): Entry | string => {
@@ -149,7 +156,12 @@ const entryOf = (column: ColumnType): Entry | string => {
       if (format === "unclear")
         return "has dates of which the file does not show whether the day or the month comes first; add it with type: date and its format"
       const said: Entry["fields"] = format === undefined ? mean : [["format", format], ...mean]
-      return { ...own, word: "date", fields: said.length === 0 ? [] : [["type", "date"], ...said], isJoint: true }
+      return {
+        ...own,
+        word: "date",
+        fields: said.length === 0 ? [] : [["type", "date"], ...said],
+        isJoint: true
+      }
     }
     case "category": {
       const rest: Entry["fields"] = other ? [["other", "true"], ...mode] : mode
@@ -173,7 +185,11 @@ export const toYaml = ({ fields, name, values, word }: Entry): string => {
   if (values === undefined) return fields.length === 0 ? `${key} ${word}` : `${key} ${flow(fields)}`
   const line = `${key} ${flow([["values", yamlLines(values, 8)], ...fields])}`
   if (line.length <= 110 && !line.includes("\n")) return line
-  return [key, `      values: ${yamlLines(values, 8)}`, ...fields.map(([field, yaml]) => `      ${field}: ${yaml}`)].join("\n")
+  return [
+    key,
+    `      values: ${yamlLines(values, 8)}`,
+    ...fields.map(([field, yaml]) => `      ${field}: ${yaml}`)
+  ].join("\n")
 }
 
 /** What is predicted: one of some classes, or a number. */
