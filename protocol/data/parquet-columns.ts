@@ -1,6 +1,6 @@
 /** Whether the columns of a Parquet file can be what the scenario wants of them, and how their cells become it. */
 import type { FileMetaData, SchemaElement, SchemaTree } from "hyparquet"
-import { classesOf, type DataDescription, isCategory, labelColumns } from "./description.ts"
+import { classesOf, type DataDescription, type Feature, isCategory, labelColumns } from "./description.ts"
 import { areNumbers } from "./labels.ts"
 import { isReadableCodec } from "./parquet-codecs.ts"
 import { type CellType, cellType, nestedType } from "./parquet-types.ts"
@@ -28,16 +28,16 @@ type Wanted =
 /** What the features and the label of a scenario want of their columns. */
 export const wantedOf = (description: DataDescription): ReadonlyMap<string, Wanted> => {
   const classes = classesOf(description)
-  return new Map<string, Wanted>([
-    ...description.features.map((feature) => {
-      if (isCategory(feature))
-        return [feature.name, { values: feature.values, called: "categories" }] as const
-      return [feature.name, feature.kind === "date" ? "dates" : "numbers"] as const
-    }),
-    ...labelColumns(description).map(
-      (name) => [name, classes ? { values: classes, called: "labels" } : "numbers"] as const
-    )
+  const label: Wanted = classes === undefined ? "numbers" : { values: classes, called: "labels" }
+  return new Map([
+    ...description.features.map((feature) => [feature.name, wantedFor(feature)] as const),
+    ...labelColumns(description).map((name) => [name, label] as const)
   ])
+}
+
+const wantedFor = (feature: Feature): Wanted => {
+  if (isCategory(feature)) return { values: feature.values, called: "categories" }
+  return feature.kind === "date" ? "dates" : "numbers"
 }
 
 const typeOf = ({ element, children }: SchemaTree): CellType =>
@@ -94,8 +94,8 @@ const texts =
 const cellsAs = (type: CellType, wanted: Wanted): ReadColumn["cellOf"] | CellProblem => {
   const { what, text, number, days, rounded } = type
   if (typeof wanted === "object") {
-    const remedy = "write texts or integers"
     const { values, called } = wanted
+    const remedy = `write ${called} as texts or integers`
     if (text === undefined) return { reason: `holds ${what}, which can't be ${called}`, remedy }
     return rounded && !areNumbers(values)
       ? { reason: `holds ${what}, and not all ${called} of the scenario are numbers`, remedy }

@@ -14,8 +14,8 @@ export interface CellType {
   readonly text?: (cell: unknown) => string | null | undefined
   /** Numbers have a value; texts are parsed as numbers if a number is needed. */
   readonly number?: (cell: unknown) => number
-  /** Dates and times as days since 1970-01-01, with a fraction; local ones as they are written. */
-  readonly days?: (cell: unknown) => number
+  /** Days since 1970-01-01, with a fraction, local times as they are written; undefined beyond the year 9999. */
+  readonly days?: (cell: unknown) => number | undefined
   /** Whether the text is rounded, so that it can't distinguish rows. */
   readonly rounded?: boolean
 }
@@ -131,13 +131,17 @@ const micros: Unit = { perSecond: 1_000_000n, digits: 6 }
 const nanos: Unit = { perSecond: 1_000_000_000n, digits: 9 }
 const units = { MILLIS: millis, MICROS: micros, NANOS: nanos }
 
+/** The days from 1970-01-01 to the first of the year 0, and to that of the year 10000. */
+const [firstDay, endOfDays] = [-719_528, 2_932_897]
+const withinYears = (days: number): number | undefined =>
+  days >= firstDay && days < endOfDays ? days : undefined
+
 /** Days of a time since 1970-01-01: the double nearest to it where its ticks are one, else next to it. */
-const daysOf = (ticks: bigint, { perSecond }: Unit): number => {
+const daysOf = (ticks: bigint, { perSecond }: Unit): number | undefined => {
   const perDay = 86_400n * perSecond
+  if (Number.isSafeInteger(Number(ticks))) return withinYears(Number(ticks) / Number(perDay))
   const whole = floorDivide(ticks, perDay)
-  return Number.isSafeInteger(Number(ticks))
-    ? Number(ticks) / Number(perDay)
-    : Number(whole) + Number(ticks - whole * perDay) / Number(perDay)
+  return withinYears(Number(whole) + Number(ticks - whole * perDay) / Number(perDay))
 }
 
 const big = (cell: unknown): bigint => BigInt(cell as number | bigint)
@@ -156,7 +160,7 @@ const int96 = (cell: unknown): bigint => {
 
 const integers = ({ type, converted_type: converted, logical_type: logical }: SchemaElement): CellType => {
   if (logical?.type === "DATE" || converted === "DATE") {
-    return { what: "dates", text: (cell) => day(big(cell)), days: Number }
+    return { what: "dates", text: (cell) => day(big(cell)), days: (cell) => withinYears(Number(cell)) }
   }
   if (logical?.type === "TIMESTAMP") return times(big, units[logical.unit], logical.isAdjustedToUTC)
   if (converted === "TIMESTAMP_MILLIS") return times(big, millis, true)
@@ -173,13 +177,10 @@ const integers = ({ type, converted_type: converted, logical_type: logical }: Sc
 
 const floorDivide = (a: bigint, b: bigint): bigint => (a >= 0n ? a / b : -((b - 1n - a) / b))
 
-/**
- * The day that is this number of days after 1970-01-01, such as `2024-02-29`; undefined beyond the year 9999.
- */
+/** The day that is this number of days after 1970-01-01, such as `2024-02-29`. */
 const day = (days: bigint): string | undefined => {
-  const time = Number(days) * 86_400_000
-  if (!(time >= -62_167_219_200_000 && time < 253_402_300_800_000)) return undefined
-  return new Date(time).toISOString().slice(0, 10)
+  const within = withinYears(Number(days))
+  return within === undefined ? undefined : new Date(within * 86_400_000).toISOString().slice(0, 10)
 }
 
 const clock = (ticks: bigint, { perSecond, digits }: Unit): string => {

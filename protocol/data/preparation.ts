@@ -110,7 +110,7 @@ const withMode = (feature: CategoryFeature, { counts }: Statistics): CategoryFea
 export interface Treated {
   readonly column: string
   readonly filled: number
-  /** Standardised values that were moved to `mostDeviations`. */
+  /** Values that were moved to an end of their range, or to `mostDeviations`. */
   readonly clipped: number
 }
 
@@ -119,7 +119,8 @@ export const treatedCells = ({ features }: Prepared, table: HeldTable): Readonly
   features.flatMap((feature) => {
     const column = table.sources.get(feature.name)
     if (column === undefined) return []
-    const { filled, clipped } = treatedOf(feature, column, table.ids.length)
+    const { filled, clipped: byDeviation } = treatedOf(feature, column, table.ids.length)
+    const clipped = byDeviation + (table.clipped?.get(feature.name) ?? 0)
     return filled + clipped === 0 ? [] : [{ column: feature.name, filled, clipped }]
   })
 

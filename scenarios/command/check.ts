@@ -7,6 +7,7 @@ import { Data, Effect, Option } from "effect"
 import { phases } from "../../actors/party/phases.ts"
 import { projectRoot } from "../../protocol/artifact.ts"
 import { labelColumns } from "../../protocol/data/description.ts"
+import { statisticsNeeded, treatedCells } from "../../protocol/data/preparation.ts"
 import { countCells } from "../../protocol/data/rows.ts"
 import { identitiesOfScenario, partiesOf } from "../description/agreement.ts"
 import type { CheckedData, JoinedData } from "../description/joined.ts"
@@ -96,15 +97,32 @@ const renderForecast = (forecast: Forecast): string =>
 const parties = ({ scenario, data, joined }: Forecast): ReadonlyArray<string> => [
   `${counted(scenario.users.length, "user")}, a KGC, two clouds and a director`,
   ...scenario.users.flatMap((user, index) => holdings(user, index, scenario, data, joined)),
-  `  together ${counted(data.rows, "row")}: ${count(joined.rows.training)} to train on, ${count(joined.rows.heldOut)} kept by the users for the test`
+  `  together ${counted(data.rows, "row")}: ${count(joined.rows.training)} to train on, ${count(joined.rows.heldOut)} kept by the users for the test`,
+  ...(data.leftOut === 0
+    ? []
+    : [`  ${counted(data.leftOut, "row")} left out, since the label is missing there`]),
+  ...statistics(scenario)
 ]
+
+/** What the users find out together, and which of them learn it. */
+const statistics = ({ data, users }: Scenario): ReadonlyArray<string> => {
+  const { moments, counts } = statisticsNeeded(data)
+  const found = [
+    ...(moments.length === 0 ? [] : [`mean and deviation of ${counted(moments.length, "column")}`]),
+    ...(counts.length === 0 ? [] : [`the most frequent value of ${counted(counts.length, "column")}`])
+  ]
+  if (found.length === 0) return []
+  return [
+    `  the ${counted(users.length, "user")} find ${found.join(" and ")} together, and no other party learns them`
+  ]
+}
 
 const holdings = (
   user: User,
   index: number,
   { data }: Scenario,
   { tables }: CheckedData,
-  { placed }: JoinedData
+  { placed, prepared }: JoinedData
 ): ReadonlyArray<string> => {
   const labels = new Set(labelColumns(data))
   const { training, heldOut } = placed[index]!
@@ -123,8 +141,23 @@ const holdings = (
             : `${counted(ofFeatures, "feature")} and the label`
       const kept = test === true ? ", for the test" : ""
       return `    ${counted(ids.length, "row")} × ${counted(held, "column")} (${what}) of ${file}${kept}`
-    })
+    }),
+    ...treatments(tables[index]!, prepared)
   ]
+}
+
+/** What becomes of cells that can't be taken as they are: for their owner, who runs the check. */
+const treatments = (
+  tables: CheckedData["tables"][number],
+  prepared: JoinedData["prepared"]
+): ReadonlyArray<string> => {
+  const treated = tables.flatMap((table) => treatedCells(prepared, table))
+  const told = (what: "filled" | "clipped", how: string) => {
+    const columns = treated.filter((each) => each[what] > 0)
+    if (columns.length === 0) return []
+    return [`    ${how}: ${columns.map((each) => `${each.column} ${count(each[what])}`).join(", ")}`]
+  }
+  return [...told("filled", "missing cells, filled"), ...told("clipped", "cells that are clipped")]
 }
 
 const training = ({ scenario, predicted: { plan } }: Forecast): ReadonlyArray<string> => {

@@ -215,11 +215,11 @@ describe("scenarios as people write them", () => {
     })
   )
 
-  it.scopedLive("labels without a list: only classes can be predicted", () =>
+  it.scopedLive("a label without a list: that it lacks its classes, or the range of a number", () =>
     Effect.gen(function* () {
       const said = (yield* refused("regression-labels", "longer")).join("\n")
-      expect(said).toMatch(/scenario\.yaml:\d+: data\.label.*(class|list of)/)
-      expect(said).toMatch(/numbers/)
+      expect(said).toMatch(/scenario\.yaml:\d+: data\.label: has no values; list the labels/)
+      expect(said).toMatch(/to predict a number, give its range/)
     })
   )
 

@@ -397,7 +397,7 @@ describe("features - of Parquet", () => {
     [
       "times",
       { type: "INT64" as const, cells: [1n], ...logical("TIMESTAMP", "MILLIS") },
-      "holds times, which can't be a feature"
+      "holds times, which can't be numbers"
     ],
     ["nothing", { type: "DOUBLE" as const, cells: [null] }, "column size of row 0 is empty"],
     ["NaN", { type: "DOUBLE" as const, cells: [Number.NaN] }, "column size of row 0 is missing: it holds NaN"]

@@ -256,8 +256,7 @@ describe("a text that is no table of one dialect - is named in one line", () => 
     async (word) => {
       const message = await refused(`${header}r,${word},2,${word}\n`, { description })
       expect(message.split("\n")).toEqual([
-        "a.csv:2: column length of row r is missing: it holds a word for a missing value; fill in the value, or leave out the row",
-        "a.csv:2: column kind of row r is missing: it holds a word for a missing value; fill in the value, or leave out the row"
+        "a.csv:2: column length of row r is missing: it holds a word for a missing value; fill in the value, leave out the row, or say fill in the scenario, such as fill: mean"
       ])
     }
   )

@@ -96,7 +96,7 @@ describe("table - what is refused", () => {
     [
       "an empty cell",
       `${header}a,1,,setosa\n`,
-      "data/north.csv:2: column width of row a (user north) is empty; fill in the cell, or leave out the row"
+      "data/north.csv:2: column width of row a (user north) is empty; fill in the value, leave out the row, or say fill in the scenario, such as fill: mean"
     ],
     [
       "a value outside the column's public range",

@@ -108,7 +108,7 @@ const columns = (name: string, written: ReadonlyArray<string>, value: ReadonlyAr
 const written = (...keys: ReadonlyArray<string>) => keys.map((key) => `${key}: [0, 1]`)
 
 const numbers =
-  "must be [minimum, maximum], two numbers, the first below the second; or {count, range} for columns that are numbered"
+  "must be [minimum, maximum], two numbers, the first below the second; or standard, boolean or date; or a section with the fields type, range, values, other, scale, fill, indicator, outside, format, count, first"
 
 const columnCases: ReadonlyArray<ScenarioCase> = [
   columns("numbers keep their order and their zeros", written("950", "850", "0750"), ["950", "850", "0750"]),
@@ -197,12 +197,19 @@ const columnCases: ReadonlyArray<ScenarioCase> = [
       "8: data.features.kind: is also the label column"
     ],
     [
-      "features as a list",
+      "features as a list, of which two users hold each",
       features,
       "    - length\n    - width\n",
-      "5: data.features: must list each feature column with its public range"
+      "46: reveal: must have column-statistics: fewer than three users hold length, wid"
     ],
-    ["no features", features, "", "5: data.features: must list each feature column with its public range"],
+    [
+      "features as a list of numbers",
+      features,
+      "    - 1\n    - [width]\n",
+      "6: data.features[0]: must be the name of a column",
+      "7: data.features[1]: must be the name of a column"
+    ],
+    ["no features", features, "", "5: data.features: must list each feature column, such as age: [0, 120]"],
     [
       "features in empty braces",
       `  features:\n${features}`,
@@ -485,7 +492,7 @@ const nameCases: ReadonlyArray<ScenarioCase> = refused([
     "target",
     "  label:",
     "  target:",
-    `data.target: ${known("id, features, label, scaleTo")}; did you mean label?`,
+    `data.target: ${known("id, features, label, scale, scaleTo, missing, fill")}; did you mean label?`,
     "3: data.label: is missing; add it"
   ],
   [

@@ -163,7 +163,7 @@ describe("scenario schema - what is refused", () => {
     [
       "one label only",
       { data: { ...data, label: { column: "kind", values: ["a"] } } },
-      /^data\.label\.values must be a list of at least two labels: a label is one of a list of classes/
+      /^data\.label\.values must be a list of at least two labels$/
     ],
     [
       "an id that YAML reads as a number",
@@ -178,7 +178,7 @@ describe("scenario schema - what is refused", () => {
     [
       "something to reveal that there is not",
       { reveal: ["weights"] },
-      /^reveal\.0 must be one of accuracy, heldOutRows, progress$/
+      /^reveal\.0 must be one of accuracy, heldOutRows, progress, column-statistics$/
     ]
   ])("%s", (_, changes, message) => {
     expect(problems(changes)).toEqual([expect.stringMatching(message)])
@@ -193,12 +193,12 @@ describe("scenario schema - what is refused", () => {
     [
       "numbered columns without a range",
       { features: { point: { count: 2 } } },
-      /must be \[minimum, maximum\].*\{count, range\}/
+      /^reveal must have column-statistics: fewer than three users hold point1, point2, so/
     ],
     [
       "no columns at all",
       { features: { point: { count: 0, range: [0, 1] } } },
-      /must be \[minimum, maximum\].*\{count, range\}/
+      /must be \[minimum, maximum\].*a section with the fields type, range/
     ]
   ])("%s", (_, changes, message) => {
     expect(problems({ data: { ...data, ...changes } })).toEqual([expect.stringMatching(message)])

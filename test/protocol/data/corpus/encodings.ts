@@ -345,13 +345,21 @@ const labels: ReadonlyArray<
     ["9007199254740993", "9007199254740992"],
     [1, 0]
   ],
-  [["a", "b"], ["a", "NA"], { column: "grade", says: /missing|not one of the labels/, remedy: /./ }],
+  [
+    ["a", "b"],
+    ["a", "NA"],
+    [0, Number.NaN]
+  ],
   [
     ["NA", "EU"],
     ["EU", "NA"],
     [1, 0]
   ],
-  [["a", "b"], ["a", ""], { column: "grade", says: /is empty|missing/, remedy: /./ }]
+  [
+    ["a", "b"],
+    ["a", ""],
+    [0, Number.NaN]
+  ]
 ]
 const labelled: ReadonlyArray<DataCase> = labels.map(([values, cells, outcome], at) => {
   const description: DataDescription = { ...grain, label: { column: "grade", values } }

@@ -229,7 +229,7 @@ const labels: ReadonlyArray<
   [["true", "false"], "boolean", [false, true], [1, 0]],
   [["feed", "mill"], "text", ["feed    ", "  mill"], [0, 1]],
   [["feed", "mill"], "text", ["\tmill", "feed"], [1, 0]],
-  [["feed", "mill"], "text", ["mill", null], { column: "grade", says: /empty|missing/i, remedy: /./ }],
+  [["feed", "mill"], "text", ["mill", null], [1, Number.NaN]],
   [
     ["feed", "mill"],
     "text",

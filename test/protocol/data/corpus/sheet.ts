@@ -37,6 +37,11 @@ export const withColumn = (
   return { ...sheet, rows }
 }
 
+const placeOf = new Map([
+  ["feed", 0],
+  ["mill", 1]
+])
+
 /** What a reader makes of a sheet of grain. */
 export const cellsOf = ({ header, rows }: Sheet): Accepted => {
   const column = (name: string) => rows.map((cells) => cells[header.indexOf(name)]!.trim())
@@ -45,7 +50,7 @@ export const cellsOf = ({ header, rows }: Sheet): Accepted => {
     columns: [
       ["moisture", column("moisture").map(Number)],
       ["protein", column("protein").map(Number)],
-      ["grade", column("grade").map((grade) => ["feed", "mill"].indexOf(grade))]
+      ["grade", column("grade").map((grade) => placeOf.get(grade) ?? Number.NaN)]
     ]
   }
 }
