@@ -15,7 +15,13 @@ import {
 } from "../../protocol/data/description.ts"
 import { type EncodedTable, encodeTable, type HeldTable } from "../../protocol/data/encoding.ts"
 import { assemble, type JointTable } from "../../protocol/data/joint.ts"
-import { noStatistics, prepare, type Statistics } from "../../protocol/data/preparation.ts"
+import {
+  needsStatistics,
+  noStatistics,
+  prepare,
+  type Statistics,
+  statisticsNeeded
+} from "../../protocol/data/preparation.ts"
 import {
   type FilledBlock,
   type JointRows,
@@ -26,6 +32,7 @@ import {
 } from "../../protocol/data/rows.ts"
 import { type NearTexts, nearTexts, shown } from "../../protocol/data/spelling.ts"
 import { TextIndex } from "../../protocol/data/text-index.ts"
+import { statisticsOf, trainingCells } from "../../protocol/statistics/statistics.ts"
 import { describePath, type Problem, ScenarioError } from "../text/problems.ts"
 import { counted } from "../text/units.ts"
 import { shareHeldOut } from "./agreement.ts"
@@ -242,6 +249,7 @@ export interface JoinedData {
 /** The users' tables as they are joined, each list in the order of the users. */
 export interface JoinedTables {
   readonly rows: JointRows
+  /** As the users find them among themselves. */
   readonly statistics: Statistics
   readonly prepared: Prepared
   /** Without the rows that are left out. */
@@ -250,7 +258,10 @@ export interface JoinedTables {
   readonly digests: ReadonlyArray<ReadonlyArray<Uint8Array>>
 }
 
-/** Joins all tables as a run does in which ids have these digests, of 16 bytes each. */
+/**
+ * Joins all tables as a run does in which ids have these digests, of 16 bytes each. Throws `NoValues` and
+ * `ValueTooLarge` where a column has no statistics.
+ */
 export const joinTables = (
   { data, heldOut: share }: { readonly data: DataDescription; readonly heldOut: number },
   all: ReadonlyArray<ReadonlyArray<HeldTable>>,
@@ -264,7 +275,9 @@ export const joinTables = (
     ),
     share
   )
-  const statistics = noStatistics
+  const needed = statisticsNeeded(data)
+  const own = held.map((tables, user) => trainingCells(needed, tables, digests[user]!, rows))
+  const statistics = needsStatistics(data) ? statisticsOf(needed, own, rows.training) : noStatistics
   const prepared = prepare(data, statistics)
   const tables = held.map((own) => own.map((table) => encodeTable(prepared, table)))
   return { rows, statistics, prepared, tables, digests }
