@@ -389,6 +389,13 @@ const listedValues = ({ features, label }: DataDescription, column: string): Rea
   return "values" in label ? label.values : []
 }
 
-/** A string of its own: a part of another would keep all of that in memory. */
-export const flat = (text: string): string =>
-  text.length < 13 ? text : Buffer.from(text, "utf16le").toString("utf16le")
+const room = Buffer.alloc(256)
+
+/** A string of its own, since a part of another would keep all of that in memory; in one byte a character if it can be. */
+export const flat = (text: string): string => {
+  if (text.length < 13) return text
+  for (let at = 0; at < text.length; at++)
+    if (text.charCodeAt(at) > 0xff) return Buffer.from(text, "utf16le").toString("utf16le")
+  const bytes = text.length > room.length ? Buffer.alloc(text.length) : room
+  return bytes.toString("latin1", 0, bytes.write(text, 0, "latin1"))
+}

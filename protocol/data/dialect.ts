@@ -4,7 +4,6 @@
  * `number-text.ts`), unless the scenario says them. Nothing is guessed where two readings give other cells.
  */
 import type { Encoding } from "./characters.ts"
-import type { CellProblem } from "./table.ts"
 
 /** The separators of fields, the usual ones first. A run of spaces is one separator. */
 export const separators = {
@@ -153,7 +152,7 @@ export const sayDialect = (setting: keyof DialectSettings, values: ReadonlyArray
   `say ${values.map((value) => `dialect: { ${setting}: ${value} }`).join(" or ")} where the scenario names the file`
 
 /** The fault of a row whose number of fields is not that of the columns. */
-export const ragged = (fields: number, columns: number, first: string, separator: Separator): CellProblem => {
+export const ragged = (fields: number, columns: number, first: string, separator: Separator) => {
   if (commentOf(first) !== undefined)
     return {
       reason: "has a comment line here, of another sign than the file's other comments",
@@ -163,7 +162,8 @@ export const ragged = (fields: number, columns: number, first: string, separator
   if (first === "\x1a")
     return {
       reason: "has the sign for the end of a file here, as old systems write it",
-      remedy: "take it out"
+      remedy: "take it out",
+      alike: false
     }
   const mark = separator.replace("-", " ")
   const remedy =

@@ -177,6 +177,16 @@ export interface PlacedCells {
   readonly heldOut: ReadonlyArray<FilledBlock>
 }
 
+/** The places of different numbers below a limit, in ascending order of the numbers. */
+const ascending = (numbers: Uint32Array, limit: number): Uint32Array => {
+  const nowhere = 0xffffffff
+  const places = new Uint32Array(limit).fill(nowhere)
+  numbers.forEach((number, place) => {
+    places[number] = place
+  })
+  return places.filter((place) => place !== nowhere)
+}
+
 /**
  * Places a user's tables in the joint table, in ascending order of joint rows. `digests` are those of each
  * table's ids. Blocks without cells are omitted.
@@ -188,7 +198,7 @@ export const placeCells = (
 ): PlacedCells => {
   const placed = tables.map((table, index) => {
     const rows = joint.indices(digests[index]!)
-    const order = Uint32Array.from(rows.keys()).sort((a, b) => rows[a]! - rows[b]!)
+    const order = ascending(rows, joint.total)
     const some = (keep: (row: number) => boolean): FilledBlock => {
       const kept = order.filter((place) => keep(rows[place]!))
       return {

@@ -309,8 +309,7 @@ export const joinData = (
         { firstRow: rows.training, rows: rows.heldOut, ...widths }
       ),
     trainingRows: (some) => {
-      const placeOf = new Map(Array.from(some, (row, place) => [row, place]))
-      const kept = placed.flatMap(({ training }) => training).map((block) => rowsOf(block, placeOf))
+      const kept = placed.flatMap(({ training }) => training).map((block) => rowsOf(block, some))
       return assemble(kept, { firstRow: 0, rows: some.length, ...widths })
     }
   }
@@ -328,8 +327,16 @@ const likelyTheSame = (lists: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArr
         3
       )
 
-/** The part of a block that is of some rows, which get other places. */
-const rowsOf = ({ rows, columns, cells }: FilledBlock, placeOf: ReadonlyMap<number, number>): FilledBlock => {
-  const kept = Uint32Array.from(rows.keys()).filter((index) => placeOf.has(rows[index]!))
-  return { rows: kept.map((index) => placeOf.get(rows[index]!)!), columns, cells: pickRows(cells, kept) }
+/** The part of a block that is of some rows, ascending, which get their places among those. */
+const rowsOf = ({ rows, columns, cells }: FilledBlock, some: Uint32Array): FilledBlock => {
+  const kept: Array<number> = []
+  const places: Array<number> = []
+  let at = 0
+  some.forEach((row, place) => {
+    while (at < rows.length && rows[at]! < row) at++
+    if (rows[at] !== row) return
+    kept.push(at)
+    places.push(place)
+  })
+  return { rows: Uint32Array.from(places), columns, cells: pickRows(cells, Uint32Array.from(kept)) }
 }

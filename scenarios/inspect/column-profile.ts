@@ -5,6 +5,7 @@
  */
 import { isMissing } from "../../protocol/data/cell-reader.ts"
 import { readBoolean, readDate } from "../../protocol/data/cell-words.ts"
+import { flat } from "../../protocol/data/csv.ts"
 import type { DateFormat } from "../../protocol/data/description.ts"
 import { isDecimal } from "../../protocol/data/spelling.ts"
 import type { SurveyedCell, SurveyedColumn } from "../../protocol/data/survey-visitor.ts"
@@ -109,7 +110,7 @@ export class ColumnSurvey {
     if (this.#counts !== undefined) {
       const before = this.#counts.get(text)
       if (before !== undefined || this.#counts.size < mostValues) {
-        this.#counts.set(before === undefined ? owned(text) : text, (before ?? 0) + 1)
+        this.#counts.set(before === undefined ? flat(text) : text, (before ?? 0) + 1)
         return
       }
       const values = [...this.#counts]
@@ -119,7 +120,7 @@ export class ColumnSurvey {
     if (this.#unrepeated === undefined) return
     // Fractions are measurements, which may all differ and are no ids.
     if (this.#unrepeated.has(text) || (isNumber && !this.#whole)) this.#unrepeated = undefined
-    else if (this.#unrepeated.size < mostCompared) this.#unrepeated.add(owned(text))
+    else if (this.#unrepeated.size < mostCompared) this.#unrepeated.add(flat(text))
   }
 
   #addWord(text: string): void {
@@ -245,7 +246,3 @@ export const commonest = (values: ReadonlyArray<ValueCount>): ReadonlyArray<Valu
 /** Whether a column is called as columns of ids are. */
 export const isIdName = (name: string): boolean =>
   /^(id|index|key|uuid|guid|rownames?)$|[_ .-]id$|^id[_ .-]/i.test(name) || /[a-z]I[dD]$/.test(name)
-
-/** A text of its own: a part of another would keep all of that in memory. */
-const owned = (text: string): string =>
-  text.length < 13 ? text : Buffer.from(text, "utf16le").toString("utf16le")

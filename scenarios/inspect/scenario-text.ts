@@ -73,11 +73,11 @@ const manyCells = 200_000
 
 const descriptionOf = ({ split }: Study, { column, values }: ProposedLabel): string => {
   const whose = {
-    rows: "Several owners hold different rows with the same columns",
+    rows: "Several owners hold different rows of one table",
     columns: "Several owners hold different columns of the same rows",
-    parts: "One table is dealt to several owners to try things out"
+    parts: "One table is dealt to several owners, to try things out"
   }[split]
-  return `${whose} and ${values === undefined ? "predict the number" : "tell the classes of"} ${column}`
+  return `${whose}. Together they ${values === undefined ? "predict the number" : "tell the classes of"} ${column}.`
 }
 
 const ownersOf = (

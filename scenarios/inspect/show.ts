@@ -3,7 +3,7 @@ import { describeDialect } from "../../protocol/data/dialect.ts"
 import { printable } from "../../protocol/data/spelling.ts"
 import { count, counted } from "../text/units.ts"
 import { yamlText } from "../text/yaml-text.ts"
-import type { ColumnProfile } from "./column-profile.ts"
+import { type ColumnProfile, fewValues } from "./column-profile.ts"
 import { typeOf } from "./column-type.ts"
 import type { FileProfile } from "./file-profile.ts"
 import { drawn } from "./histogram.ts"
@@ -134,7 +134,11 @@ export const profileJson = (profile: FileProfile): object => {
     format,
     ...(dialect === undefined ? {} : { dialect }),
     rows,
-    columns: columns.map(({ kind, ...rest }) => ({ type: kind, ...rest })),
+    columns: columns.map(({ kind, values, ...rest }) => ({
+      type: kind,
+      ...rest,
+      ...(kind !== "id" && values !== undefined && values.length <= fewValues ? { values } : {})
+    })),
     proposal: proposalLines(profile).join("\n")
   }
 }
