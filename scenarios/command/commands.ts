@@ -276,7 +276,7 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
     Command.withDescription(
       "Trains one neural network on the joined data of several owners, on two clouds that must not collude"
     ),
-    Command.withSubcommands([init, inspect, check, run, resume, simulate, audit, identity, nkeys, actor])
+    Command.withSubcommands([init, inspect, run, resume, simulate, check, audit, identity, nkeys, actor])
   )
   const parse = Command.run(bicameral, { name: "bicameral", version: version() })
   const usages = new Map([

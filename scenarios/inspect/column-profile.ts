@@ -235,12 +235,13 @@ const isSkewed = (values: ReadonlyArray<ValueCount>, present: number): boolean =
 
 /** Values that are kept of a category with many. */
 const kept = 20
+/** Rows that each of them has, at least: the name of a rarer one tells of those who are in them. */
+export const rare = 5
 
 /** The commonest values, in their order. */
 export const commonest = (values: ReadonlyArray<ValueCount>): ReadonlyArray<ValueCount> => {
-  const counts = values.map(({ count }) => count).sort((a, b) => b - a)
-  const least = counts[Math.min(kept, counts.length) - 1] ?? 0
-  return values.filter(({ count }) => count >= least).slice(0, 2 * kept)
+  const common = [...values].sort((a, b) => b.count - a.count).slice(0, kept)
+  return values.filter((each) => each.count >= rare && common.includes(each))
 }
 
 /** Whether a column is called as columns of ids are. */

@@ -86,9 +86,7 @@ const entryOfRun = (run: ReadonlyArray<ColumnType>): Entry | undefined => {
   const entries = run.map(entryOf)
   const [one] = entries
   if (one === undefined) return undefined
-  const isAlike = entries.every(
-    (entry) => typeof entry !== "string" && typeof one !== "string" && toYaml(entry) === toYaml(one)
-  )
+  const isAlike = entries.every((entry) => sameBut(entry) === sameBut(one))
   if (shared === undefined && (typeof one === "string" || !isAlike || one.word === "date" || one.values))
     return undefined
   const numbering: Entry["fields"] = [
@@ -116,6 +114,10 @@ const entryOfRun = (run: ReadonlyArray<ColumnType>): Entry | undefined => {
     isJoint
   }
 }
+
+/** What an entry says but for the name. */
+const sameBut = (entry: Entry | string): string =>
+  typeof entry === "string" ? entry : toYaml({ ...entry, name: "x" })
 
 const tellsOfData = { tells: true } as const
 

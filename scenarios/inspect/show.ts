@@ -3,7 +3,7 @@ import { describeDialect } from "../../protocol/data/dialect.ts"
 import { printable } from "../../protocol/data/spelling.ts"
 import { count, counted } from "../text/units.ts"
 import { yamlText } from "../text/yaml-text.ts"
-import { type ColumnProfile, fewValues } from "./column-profile.ts"
+import { type ColumnProfile, fewValues, rare } from "./column-profile.ts"
 import { typeOf } from "./column-type.ts"
 import type { FileProfile } from "./file-profile.ts"
 import { drawn } from "./histogram.ts"
@@ -14,9 +14,6 @@ import { idCandidates } from "./study.ts"
 const mostShown = 6
 /** Characters of a value or a name that are shown. */
 const longest = 24
-/** A value of so few rows tells of those who are in them. */
-const rare = 5
-
 /** The text of a file's profile; without histograms if it is not for a terminal. */
 export const shownProfile = (profile: FileProfile, toTerminal: boolean): string =>
   [
