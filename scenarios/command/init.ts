@@ -163,7 +163,7 @@ const joinParts = Effect.fn("Init.join")(function* (request: InitRequest) {
       help: "bicameral init"
     })
   const parts = yield* Effect.forEach(request.files, (file) =>
-    loadYaml(file, decodePart, "a part of a scenario, as bicameral init --part writes it")
+    loadYaml(file, decodePart, "a part of a scenario")
   )
   const owners = distinctNames(parts.map(({ owner }) => owner))
   const files = parts.map(({ columns, ...part }, index) => ({

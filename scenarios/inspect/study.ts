@@ -93,10 +93,10 @@ const splitOf = (
   })
 }
 
-/** Whether rows of one file are in another too. */
+/** Whether each file has rows that the first has too. */
 const shareIds = (files: ReadonlyArray<StudyFile>, id: string): boolean => {
   const [first, ...others] = files.map(({ kept }) => kept?.(id) ?? new Set<string>())
-  return others.some((ids) => [...ids].some((each) => first!.has(each)))
+  return others.every((ids) => [...ids].some((each) => first!.has(each)))
 }
 
 /** Groups of files that are one table each, in the order of the files. */
