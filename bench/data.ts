@@ -8,7 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { artifact } from "../protocol/artifact.ts"
-import { announceMachine, spreadOf, writeFigures } from "./measure.ts"
+import { announceMachine, type Spread, spreadOf, writeFigures } from "./measure.ts"
 
 const repetitions = 3
 const columns = Array.from({ length: 19 }, (_, column) => `x${column + 1}`)
@@ -86,13 +86,15 @@ const writeStudy = async (folder: string, rows: number): Promise<void> => {
   writeFileSync(join(folder, "scenario.yaml"), JSON.stringify(scenario))
 }
 
-/** Has a process tell the most memory that it needed, in KiB, when it ends. */
+/** Has a process tell its use of the machine when it ends, as JSON. */
 const telling = `data:text/javascript,${encodeURIComponent(
-  'import { writeSync } from "node:fs"; process.on("exit", () => writeSync(3, String(process.resourceUsage().maxRSS)))'
+  'import { writeSync } from "node:fs"; process.on("exit", () => writeSync(3, JSON.stringify(process.resourceUsage())))'
 )}`
 
 interface Check {
   readonly seconds: number
+  /** Of the processors. */
+  readonly processorSeconds: number
   readonly peakBytes: number
 }
 
@@ -103,16 +105,24 @@ const check = (scenario: string): Promise<Check> =>
     const child = spawn(process.execPath, ["--import", telling, program, "check", scenario], {
       stdio: ["ignore", "ignore", "inherit", "pipe"]
     })
-    let kibibytes = ""
+    let told = ""
     child.stdio[3]!.on("data", (bytes: Uint8Array) => {
-      kibibytes += Buffer.from(bytes).toString()
+      told += Buffer.from(bytes).toString()
     })
     child.on("error", reject)
     child.on("close", (status) => {
-      if (status !== 0) reject(new Error(`check ended with status ${status}`))
-      else resolve({ seconds: (performance.now() - began) / 1000, peakBytes: 1024 * Number(kibibytes) })
+      if (status !== 0) return reject(new Error(`check ended with status ${status}`))
+      const { maxRSS, userCPUTime, systemCPUTime } = JSON.parse(told) as NodeJS.ResourceUsage
+      resolve({
+        seconds: (performance.now() - began) / 1000,
+        processorSeconds: (userCPUTime + systemCPUTime) / 1e6,
+        peakBytes: 1024 * maxRSS
+      })
     })
   })
+
+const shown = ({ median, least, most }: Spread): string =>
+  `${median.toFixed(1)} s (${least.toFixed(1)}–${most.toFixed(1)})`
 
 /** Measures, prints, and writes `out/bench/data.json`. */
 export const run = async (): Promise<void> => {
@@ -124,13 +134,12 @@ export const run = async (): Promise<void> => {
     const checks: Array<Check> = []
     for (let turn = 0; turn < repetitions; turn++) checks.push(await check(join(folder, "scenario.yaml")))
     const seconds = spreadOf(checks.map((each) => each.seconds))
+    const processorSeconds = spreadOf(checks.map((each) => each.processorSeconds))
     const peakBytes = spreadOf(checks.map((each) => each.peakBytes))
     console.log(`check of ${rows} rows × 20 columns in two CSV files, ${repetitions} times`)
-    console.log(
-      `seconds  ${seconds.median.toFixed(1)} (${seconds.least.toFixed(1)}–${seconds.most.toFixed(1)})`
-    )
-    console.log(`memory   ${(peakBytes.most / 2 ** 20).toFixed(0)} MiB at most`)
-    writeFigures("data", { machine, rows, columns: 20, repetitions, seconds, peakBytes })
+    console.log(`on the clock ${shown(seconds)}, processors ${shown(processorSeconds)}`)
+    console.log(`memory ${(peakBytes.most / 2 ** 20).toFixed(0)} MiB at most`)
+    writeFigures("data", { machine, rows, columns: 20, repetitions, seconds, processorSeconds, peakBytes })
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

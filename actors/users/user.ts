@@ -180,13 +180,13 @@ export const user = (options: UserOptions) =>
           ? Effect.map(Deferred.isDone(uploading.outcome), (able) => ({ able }))
           : new OtherScenario({ party: party.name })
       ),
-      onDirector(OpenModel, (openers) => {
-        among = openers.among ?? among
-        return Effect.zipLeft(
-          opening.done,
-          Effect.suspend(() => partials.handOverLate(among))
-        )
-      }),
+      onDirector(OpenModel, (openers) =>
+        Effect.gen(function* () {
+          among = openers.among ?? among
+          const openedBefore = yield* Deferred.isDone(opening.outcome)
+          return yield* Effect.tap(opening.done, () => partials.handOverLate(among, openedBefore))
+        })
+      ),
       ...join.handlers,
       ...statistics.handlers,
       onFrom(others, Declaration, (cells, from) => Effect.as(gathered.declarations.put(from, cells), {})),

@@ -95,8 +95,8 @@ export interface HeldSums {
 export interface JointStatistics {
   readonly needed: StatisticsNeeded
   readonly found: Statistics
-  /** What the masks of the first pass are about. */
-  readonly about: Uint8Array
+  /** SHA-256 of what each user declares, in the order of the users. */
+  readonly declared: ReadonlyArray<Uint8Array>
 }
 
 export interface Recording {

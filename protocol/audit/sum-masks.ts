@@ -40,6 +40,12 @@ const numbersIn = (layout: ReadonlyArray<number>, bytes: Uint8Array): ReadonlyAr
   })
 }
 
+const digestOf = (what: string, strings: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const writer = new CanonicalWriter().string(what).u32(strings.length)
+  for (const each of strings) writer.bytes(each)
+  return createHash("sha256").update(writer.finish()).digest()
+}
+
 class SumMasks {
   readonly #recording: Recording
   readonly #statistics: JointStatistics
@@ -63,16 +69,14 @@ class SumMasks {
     return this.#recording.held.get(user)?.secrets.get(`mask secret for ${other}`)
   }
 
-  /** What the masks of a pass are about; of the second the first vectors that the users sent. */
+  /** What the masks of a pass are about: all that is declared; in the second also the vectors of the first. */
   #about(pass: Pass): Uint8Array {
-    const { about } = this.#statistics
-    if (pass === 1) return about
+    const first = digestOf("bicameral sums", this.#statistics.declared)
+    if (pass === 1) return first
     const vectors = this.#users.flatMap(
       (user) => this.#sent.find((each) => each.pass === 1 && each.from === user)?.sums ?? []
     )
-    const writer = new CanonicalWriter().string("bicameral sums of squares").u32(vectors.length + 1)
-    for (const each of [about, ...vectors]) writer.bytes(each)
-    return createHash("sha256").update(writer.finish()).digest()
+    return digestOf("bicameral sums of squares", [first, ...vectors])
   }
 
   /** The mask of a pair, as numbers; undefined where a secret of it is not known. */

@@ -27,8 +27,10 @@ export const cellType = (element: SchemaElement): CellType => {
   const converted = element.converted_type
   const unreadable = opaque.get(logical ?? "") ?? opaque.get(converted ?? "")
   if (unreadable !== undefined) return { what: unreadable }
-  if (logical === "NULL")
-    return { what: "nothing but nulls", text: () => undefined, number: () => Number.NaN }
+  if (logical === "NULL") {
+    const none = () => Number.NaN
+    return { what: "nothing but nulls", text: () => null, number: none, days: none }
+  }
   if (logical === "DECIMAL" || converted === "DECIMAL") return decimals(element)
   if (logical === "FLOAT16") return floats(float16)
   if (type === "FLOAT") return floats(Number, true)
@@ -102,8 +104,12 @@ const float16 = (cell: unknown): number => {
   return high >> 7 === 0 ? size : -size
 }
 
+/** More places than these would be those of a damaged file. */
+const mostPlaces = 1000
+
 const decimals = ({ type, scale, logical_type }: SchemaElement): CellType => {
   const places = scale ?? (logical_type?.type === "DECIMAL" ? logical_type.scale : 0)
+  if (!(places >= 0 && places <= mostPlaces)) return { what: "decimals of no scale" }
   const unscaled = (cell: unknown): bigint =>
     type === "INT32" || type === "INT64" ? BigInt(cell as number | bigint) : signed(cell as Uint8Array)
   const text = (cell: unknown) => withPoint(unscaled(cell), places)

@@ -45,7 +45,7 @@ const readMetadata = async (bytes: ByteSource, { problems }: FileReading): Promi
   }
   try {
     const metadata = await parquetMetadataAsync(file, { parsers: asTheyAre, geoparquet: false })
-    parquetSchema(metadata)
+    requireFields(metadata)
     return metadata
   } catch (error) {
     if (error instanceof Unreadable) throw error
@@ -55,6 +55,21 @@ const readMetadata = async (bytes: ByteSource, { problems }: FileReading): Promi
       remedy: wholeCopy
     })
   }
+}
+
+/** Throws if fields that are used are missing, or of another type: the reader takes them as they come. */
+const requireFields = (metadata: FileMetaData): void => {
+  const { num_rows: rows, row_groups: groups, schema } = metadata
+  const isCount = (value: unknown) => typeof value === "bigint"
+  const isWhole =
+    isCount(rows) &&
+    groups.every((group) => isCount(group.num_rows)) &&
+    groups.every(({ columns }) =>
+      columns.every(({ meta_data: data }) => data === undefined || isCount(data.data_page_offset))
+    ) &&
+    schema.every(({ name }) => typeof name === "string")
+  if (!isWhole) throw new TypeError("a footer without its fields")
+  parquetSchema(metadata)
 }
 
 const bufferOf = (bytes: Uint8Array): ArrayBuffer =>

@@ -4,9 +4,8 @@
  */
 export class TextIndex {
   readonly #texts: Array<string> = []
-  /** The number of a text in each slot, or −1; and the hash of that text. */
-  #numbers = new Int32Array(1 << 10).fill(-1)
-  #hashes = new Int32Array(1 << 10)
+  /** Slots of two words: the number of a text, or −1, and the hash of that text. */
+  #slots = new Int32Array(1 << 11).fill(-1)
 
   /** How many different texts there are. */
   get size(): number {
@@ -21,30 +20,35 @@ export class TextIndex {
   /** The number of a text: that of an equal one before it, or else the next. */
   numberOf(text: string): number {
     const hash = hashOf(text)
-    const mask = this.#numbers.length - 1
-    let slot = hash & mask
-    for (let number = this.#numbers[slot]!; number >= 0; number = this.#numbers[slot]!) {
-      if (this.#hashes[slot] === hash && this.#texts[number] === text) return number
-      slot = (slot + 1) & mask
+    let at = this.#firstSlot(hash)
+    for (let number = this.#slots[at]!; number >= 0; number = this.#slots[at]!) {
+      if (this.#slots[at + 1] === hash && this.#texts[number] === text) return number
+      at = this.#nextSlot(at)
     }
-    this.#numbers[slot] = this.#texts.length
-    this.#hashes[slot] = hash
+    this.#slots[at] = this.#texts.length
+    this.#slots[at + 1] = hash
     this.#texts.push(text)
-    if (2 * this.#texts.length > this.#numbers.length) this.#grow()
+    if (4 * this.#texts.length > this.#slots.length) this.#grow()
     return this.#texts.length - 1
   }
 
+  #firstSlot(hash: number): number {
+    return (2 * hash) & (this.#slots.length - 1)
+  }
+
+  #nextSlot(at: number): number {
+    return (at + 2) & (this.#slots.length - 1)
+  }
+
   #grow(): void {
-    const [numbers, hashes] = [this.#numbers, this.#hashes]
-    const mask = 2 * numbers.length - 1
-    this.#numbers = new Int32Array(mask + 1).fill(-1)
-    this.#hashes = new Int32Array(mask + 1)
-    for (let from = 0; from < numbers.length; from++) {
-      if (numbers[from]! < 0) continue
-      let slot = hashes[from]! & mask
-      while (this.#numbers[slot]! >= 0) slot = (slot + 1) & mask
-      this.#numbers[slot] = numbers[from]!
-      this.#hashes[slot] = hashes[from]!
+    const before = this.#slots
+    this.#slots = new Int32Array(2 * before.length).fill(-1)
+    for (let from = 0; from < before.length; from += 2) {
+      if (before[from]! < 0) continue
+      let at = this.#firstSlot(before[from + 1]!)
+      while (this.#slots[at]! >= 0) at = this.#nextSlot(at)
+      this.#slots[at] = before[from]!
+      this.#slots[at + 1] = before[from + 1]!
     }
   }
 }

@@ -227,6 +227,16 @@ export const statisticsOf = (
   return jointStatistics(needed, { first, second }, rows)
 }
 
+/** A user's sums of both passes, before they are under masks, where the statistics are known. */
+export const ownSums = (
+  needed: StatisticsNeeded,
+  own: OwnCells,
+  { moments }: Statistics
+): { readonly 1: ReadonlyArray<bigint>; readonly 2: ReadonlyArray<bigint> } => {
+  const means = needed.moments.map(({ column }) => moments.get(column)!)
+  return { 1: finished(firstSums(needed, own)), 2: finished(secondSums(needed, own, means)) }
+}
+
 /** What a generator returns in the end. */
 export const finished = <A>(work: Generator<void, A>): A => {
   for (;;) {

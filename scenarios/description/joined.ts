@@ -32,7 +32,7 @@ import {
 } from "../../protocol/data/rows.ts"
 import { type NearTexts, nearTexts, shown } from "../../protocol/data/spelling.ts"
 import { TextIndex } from "../../protocol/data/text-index.ts"
-import { statisticsOf, trainingCells } from "../../protocol/statistics/statistics.ts"
+import { type OwnCells, statisticsOf, trainingCells } from "../../protocol/statistics/statistics.ts"
 import { describePath, type Problem, ScenarioError } from "../text/problems.ts"
 import { counted } from "../text/units.ts"
 import { shareHeldOut } from "./agreement.ts"
@@ -256,6 +256,8 @@ export interface JoinedTables {
   readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
   /** Of the ids of each table. */
   readonly digests: ReadonlyArray<ReadonlyArray<Uint8Array>>
+  /** Each user's training cells of the columns that need statistics, as they were read. */
+  readonly summed: ReadonlyArray<OwnCells>
 }
 
 /**
@@ -276,11 +278,11 @@ export const joinTables = (
     share
   )
   const needed = statisticsNeeded(data)
-  const own = held.map((tables, user) => trainingCells(needed, tables, digests[user]!, rows))
-  const statistics = needsStatistics(data) ? statisticsOf(needed, own, rows.training) : noStatistics
+  const summed = held.map((tables, user) => trainingCells(needed, tables, digests[user]!, rows))
+  const statistics = needsStatistics(data) ? statisticsOf(needed, summed, rows.training) : noStatistics
   const prepared = prepare(data, statistics)
   const tables = held.map((own) => own.map((table) => encodeTable(prepared, table)))
-  return { rows, statistics, prepared, tables, digests }
+  return { rows, statistics, prepared, tables, digests, summed }
 }
 
 /** Joins the users' tables as a run does in which ids have these digests. */

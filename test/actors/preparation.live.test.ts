@@ -93,7 +93,10 @@ describe("cells as they come", () => {
       const { data } = asTheyCome
       const label = { column: "weight", scale: "standard" }
       const { weight: _, ...features } = data.features
-      const { result, model } = yield* run(splits.rows, {
+      const numbers = splits.rows.map((held) =>
+        held.map(([rows]) => [rows, columns.filter((column) => column !== "kind")] as const)
+      )
+      const { result, model } = yield* run(numbers, {
         data: { features, label },
         reveal: ["progress", "column-statistics"]
       })

@@ -7,7 +7,7 @@ import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { splits, writeScenario } from "../support/small-scenario.ts"
 import { again, slice } from "../support/sweep.ts"
 import { audited, lineOf } from "../support/trial.ts"
-import { active, expected, type Mutant } from "./mutants.ts"
+import { active, expected, heldOut, type Mutant } from "./mutants.ts"
 
 const size = { rows: 24, epochs: 1 }
 const forms = {
@@ -33,7 +33,7 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
       for (const { name, mutant, form } of slice(cases, 6))
         it.scoped(name, () =>
           Effect.gen(function* () {
-            const { file } = yield* writeScenario(splits.blocks, forms[form])
+            const { file } = yield* writeScenario(splits.blocks, { heldOut, ...forms[form] })
             active.add(mutant)
             const { error, findings } = yield* audited(file, size)
             expect(error, again("npm run test:sweep", name)).toBeUndefined()

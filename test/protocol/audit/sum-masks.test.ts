@@ -21,7 +21,8 @@ import { networkOf } from "../learning/example.ts"
 
 const users = ["user1", "user2", "user3"]
 const run = "r"
-const about = new Uint8Array(32).fill(5)
+const declared = [new Uint8Array(32).fill(5)]
+const about = digestOf("bicameral sums", declared)
 const needed = { moments: [{ column: "age", deviation: true }], counts: [{ column: "port", values: 2 }] }
 
 const secretOf = (user: string, other: string): Uint8Array =>
@@ -128,7 +129,7 @@ const recorded = (mutant: Mutant = {}): Recording => {
     held: new Map(held),
     statistics: {
       needed,
-      about,
+      declared,
       found: jointStatistics(needed, { first: first.joint, second: second.joint }, 12)
     }
   }

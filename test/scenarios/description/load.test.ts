@@ -560,6 +560,7 @@ describe("scenario - those that come with the project", () => {
     ["three-hospitals.yaml", 456, 113],
     ["two-labs.yaml", 120, 30],
     ["patchwork.yaml", 456, 113],
+    ["two-of-three.yaml", 456, 113],
     ["mnist-small.yaml", 2000, 1000]
   ] as const)(
     "%s covers every cell of its real data once, and nothing is to be feared for its result",
