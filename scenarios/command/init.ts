@@ -34,8 +34,11 @@ export class FileIsThere extends Data.TaggedError("FileIsThere")<{ readonly file
   }
 }
 
-/** Writes what is asked for, and says what to do next. */
-export const initScenario = Effect.fn("Init")(function* (request: InitRequest) {
+/** Writes what is asked for, and says what to do next. A person who leaves a question interrupts it. */
+export const initScenario = (request: InitRequest) =>
+  Effect.catchTag(written(request), "QuitException", () => Effect.interrupt)
+
+const written = Effect.fn("Init")(function* (request: InitRequest) {
   if (request.part && request.join)
     return yield* new WrongWords({
       reason: "--part writes one owner's part, and --join puts parts together; take one of them out",
@@ -150,7 +153,7 @@ const writeParts = Effect.fn("Init.part")(function* (request: InitRequest) {
     const file = yield* freeName(request.out, usual)
     yield* writeNew(file, partText(part))
     yield* Console.log(
-      `wrote ${file}: look at what it tells, then send it to whoever runs bicameral init --join`
+      `wrote ${file}: look at what it tells, then send it to the person who runs bicameral init --join`
     )
   }
 })
@@ -183,15 +186,15 @@ const joinParts = Effect.fn("Init.join")(function* (request: InitRequest) {
   )
   const name = Option.getOrElse(request.name, () => "study")
   const heldOut = Option.getOrElse(request.heldOut, () => 0.2)
-  const written = scenarioText(study, { name, label, heldOut, owners: files.length }, undefined)
+  const scenario = scenarioText(study, { name, label, heldOut, owners: files.length }, undefined)
   const file = yield* freeName(request.out, `${name}.yaml`)
-  const loaded = parseScenario(written.text, file)
+  const loaded = parseScenario(scenario.text, file)
   if (Either.isLeft(loaded)) return yield* loaded.left
-  yield* writeNew(file, written.text)
+  yield* writeNew(file, scenario.text)
   yield* Console.log(
     [
       `wrote ${file}, with ${counted(files.length, "owner")}`,
-      ...notes(written),
+      ...notes(scenario),
       "Next: every owner reads it, puts it into the folder of its data, and follows docs/how-to/deploy.md"
     ].join("\n")
   )

@@ -46,7 +46,7 @@ export const decodePart = Schema.decodeUnknownEither(Whole, { errors: "all", onE
 export const partText = ({ columns, encoding, file, owner }: Part): string =>
   [
     `# What ${owner} holds, for a scenario with other owners: bicameral init --join puts parts together.`,
-    `# It tells the names and types of columns, the values of categories${columns.some(({ range }) => range !== undefined) ? ", the ranges of numbers" : ""}, and where cells are missing.`,
+    `# It tells the names and types of columns, the values of categories${columns.some(({ range }) => range !== undefined) ? ", the ranges of numbers" : ""}, and which columns have missing cells.`,
     `owner: ${yamlText(owner)}`,
     `file: ${yamlText(file)}`,
     ...(encoding === undefined ? [] : [`encoding: ${encoding}`]),
