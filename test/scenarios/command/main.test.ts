@@ -13,6 +13,8 @@ import {
   type CheckRequest,
   commandLine,
   type IdentityRequest,
+  type InitRequest,
+  type InspectRequest,
   type RunRequest,
   type SimulateRequest,
   verdictOf
@@ -45,6 +47,8 @@ type Asked =
   | RunRequest
   | CheckRequest
   | IdentityRequest
+  | InitRequest
+  | InspectRequest
   | ActorOptions
   | MemberOptions
   | SimulateRequest
@@ -61,6 +65,8 @@ const given = (...words: ReadonlyArray<string>) =>
       resume: note,
       simulate: note,
       check: (request) => Effect.as(note(request), `checked ${request.file}`),
+      inspect: note,
+      init: note,
       audit: note,
       identity: (request) => Effect.as(note(request), `identity of ${request.file}`),
       nkeys: (file) => Effect.as(note(file), `NKEYs of ${file}`),
@@ -153,7 +159,7 @@ describe("bicameral run", () => {
       expect(verdict).toEqual({
         status: 1,
         lines: [
-          'bicameral: "ran" is no command; choose one of run, resume, simulate, check, audit, identity, nkeys, actor; see bicameral --help'
+          'bicameral: "ran" is no command; choose one of init, inspect, run, resume, simulate, check, audit, identity, nkeys, actor; see bicameral --help'
         ]
       })
       expect(asked).toEqual([])
