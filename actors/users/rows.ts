@@ -7,7 +7,7 @@ import { Data, Effect } from "effect"
 import { BlockOutside, CoverageError, checkCoverage } from "../../protocol/data/coverage.ts"
 import { featureCount, jointColumns } from "../../protocol/data/description.ts"
 import { encodeTable, type HeldTable, pickHeld } from "../../protocol/data/encoding.ts"
-import { prepare, type Statistics } from "../../protocol/data/preparation.ts"
+import { prepare, type Statistics, treatedCells } from "../../protocol/data/preparation.ts"
 import {
   type CellBlock,
   digestSet,
@@ -20,6 +20,7 @@ import {
   placeCells,
   placesOutside
 } from "../../protocol/data/rows.ts"
+import { shown } from "../../protocol/data/spelling.ts"
 import { InvalidPlan } from "../../protocol/learning/network.ts"
 import { Declaration } from "../../protocol/messages/upload.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
@@ -117,6 +118,24 @@ export const placeRows = (agreement: Agreement, rows: AgreedRows, statistics: St
   const encoded = rows.own.tables.map((table) => encodeTable(prepared, table))
   return { ...rows, placed: placeCells(encoded, rows.own.digests, rows.joint), statistics }
 }
+
+/**
+ * Tells the owner, in this user's own log and nowhere else, what becomes of cells and rows that cannot be taken as they are.
+ */
+export const logTreated = (
+  agreement: Agreement,
+  tables: ReadonlyArray<HeldTable>,
+  { own }: AgreedRows,
+  statistics: Statistics
+) =>
+  Effect.gen(function* () {
+    const rowsIn = (some: ReadonlyArray<HeldTable>) => new Set(some.flatMap(({ ids }) => ids)).size
+    const leftOut = rowsIn(tables) - rowsIn(own.tables)
+    if (leftOut > 0) yield* Effect.logInfo(`${leftOut} rows are left out, since their label is missing`)
+    const prepared = prepare(agreement.data, statistics)
+    for (const { column, filled, clipped } of own.tables.flatMap((table) => treatedCells(prepared, table)))
+      yield* Effect.logInfo(`cells of column ${shown(column)}: ${filled} filled, ${clipped} clipped`)
+  })
 
 /**
  * The digests of what the users declare, in their order. Fails if rows were agreed on before that anyone's word

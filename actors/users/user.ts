@@ -29,7 +29,7 @@ import { raised } from "../party/typed-throws.ts"
 import { exchangeOfPartials } from "./exchange.ts"
 import { joinOf } from "./join.ts"
 import { decryptModel, testModel } from "./output.ts"
-import { agreeOnRows, placeRows } from "./rows.ts"
+import { agreeOnRows, logTreated, placeRows } from "./rows.ts"
 import { blocksFromWire, type UserState, userStateFormat } from "./state.ts"
 import { joinedCells, statisticsAmong } from "./statistics.ts"
 import { tablesDigest } from "./tables-digest.ts"
@@ -97,6 +97,7 @@ const agreeAndUpload = (
     yield* unchanged("tables", "The data in this user's files", digest)
     const agreed = yield* agreeOnRows(agreement, tables, join, declarations)
     const found = yield* statistics.found(joinedCells(agreement, agreed, digest))
+    yield* logTreated(agreement, tables, agreed, found)
     const rows = placeRows(agreement, agreed, found)
     const sizes = yield* upload(agreement, membership, rows, digest, root)
     const { total, training } = rows.joint

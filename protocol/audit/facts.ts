@@ -242,15 +242,19 @@ const addSums = (facts: Facts, party: string, { sums }: Held, { plan, statistics
   addReals(facts, fact, reals, plan.fractionalBits)
 }
 
-/** The bytes of a number that say something, of which there may be few. */
+/** The bytes of a number from the first that says something. Counts look like other small numbers. */
 const addDigits = (facts: Facts, fact: number, bytes: Uint8Array): void => {
   const first = bytes.findIndex((byte) => byte !== 0 && byte !== 0xff)
-  if (first < 0) return
-  const from = Math.min(first, bytes.length - leastNeedleBytes)
-  facts.needles.add(fact, bytes.slice(from, from + leastNeedleBytes))
+  if (bytes.length > wordBytes && first >= 0 && bytes.length - first >= leastNeedleBytes)
+    facts.needles.add(fact, bytes.slice(first))
 }
 
+/** Real numbers as they are, and as the words that they become. */
 const addReals = (facts: Facts, fact: number, reals: ReadonlyArray<number>, fractionalBits: number): void => {
+  for (const real of reals) {
+    const bytes = new Uint8Array(Float64Array.of(real).buffer)
+    for (const way of [bytes, bytes.toReversed()]) facts.needles.add(fact, way)
+  }
   const words = reals.map((real) => Math.round(real * 2 ** fractionalBits)).filter(Number.isSafeInteger)
   addWords(
     facts,

@@ -4,10 +4,10 @@
  */
 import type { Contents } from "./byte-source.ts"
 import { BadBytes, decoderOf } from "./characters.ts"
-import { encodingOf, enoughToTell, refuseBytes, refuseText } from "./csv.ts"
+import { encodingOf, refuseBytes, refuseText } from "./csv.ts"
 import { CsvRecords, lineBreaks, NotCsv } from "./csv-records.ts"
 import { commentOf, type Dialect, ragged, separators } from "./dialect.ts"
-import { type FoundLayout, findLayout, maybeComment, type SampleRecord } from "./dialect-layout.ts"
+import { type FoundLayout, findLayout, maybeComment, type SampleRecord, sampleOf } from "./dialect-layout.ts"
 import { isNumberSomehow, NumberMarks } from "./number-text.ts"
 import { trimmed } from "./spelling.ts"
 import type { CellVisitor } from "./survey-visitor.ts"
@@ -70,7 +70,7 @@ class AllRows {
   read(text: string, last: boolean): void {
     if (this.#found === undefined) {
       this.#beginning += text
-      if (this.#beginning.length < enoughToTell && !last) return
+      if (sampleOf(this.#beginning) === undefined && !last) return
       this.#begin(last)
     } else this.#records.push(text)
     while (this.count < this.#mostRows && this.#records.next(last)) {

@@ -16,11 +16,11 @@ import {
 import { CsvRecords, lineBreaks, NotCsv } from "./csv-records.ts"
 import { type DataDescription, isCategory } from "./description.ts"
 import { commentOf, type Dialect, ragged, separators } from "./dialect.ts"
-import { type FoundLayout, findLayout, maybeComment } from "./dialect-layout.ts"
+import { type FoundLayout, findLayout, maybeComment, sampleOf } from "./dialect-layout.ts"
 import { findColumns, HeldCells, type HeldColumn, HeldRows } from "./held.ts"
 import { areNumbers } from "./labels.ts"
-import { isNumberSomehow, NumberMarks } from "./number-text.ts"
-import { trimmed } from "./spelling.ts"
+import { NumberMarks } from "./number-text.ts"
+import { isDecimal, trimmed } from "./spelling.ts"
 import { type CellProblem, type FileReading, heldColumns, type Reading, type Table } from "./table.ts"
 
 /** Reads the held part of a file. Rejects with `TableError`. */
@@ -118,9 +118,6 @@ export const refuseText = ({ line, kind }: NotCsv, { problems }: FileReading): n
   return problems.refuse({ line, reason, remedy })
 }
 
-/** Characters that are waited for before the dialect is found out. */
-export const enoughToTell = 1 << 17
-
 /** The rows of a file, as they are read. */
 class CsvRows {
   readonly #reading: Reading
@@ -130,8 +127,8 @@ class CsvRows {
   #found: FoundLayout | undefined
   #commentIsOpen = false
   #marks: NumberMarks
-  /** Numbers that mark a missing cell. */
-  readonly #missing: ReadonlySet<number>
+  /** Numbers that mark a missing cell, as the description writes them: -999.0 in a file is its -999. */
+  readonly #missing: ReadonlyMap<number, string>
   /** The columns whose texts are compared as numbers. */
   #numbered: ReadonlyArray<boolean> = []
   /** The columns' names, once they are known. */
@@ -150,14 +147,15 @@ class CsvRows {
     this.#rows = new HeldRows(reading, { named: true })
     this.#cells = new HeldCells(reading, [], this.#rows)
     this.#marks = new NumberMarks({}, "comma")
-    this.#missing = new Set((reading.description.missing ?? []).filter(isNumberSomehow).map(Number))
+    const marks = (reading.description.missing ?? []).filter(isDecimal)
+    this.#missing = new Map(marks.map((text) => [Number(text), text]))
   }
 
   /** Reads the rows of a text that continues the last. Throws `TableError` and `NotCsv`. */
   read(text: string, share: number, last: boolean): void {
     if (this.#found === undefined) {
       this.#beginning += text
-      if (this.#beginning.length < enoughToTell && !last) return
+      if (sampleOf(this.#beginning) === undefined && !last) return
       this.#begin(last)
     } else this.#records.push(text)
     if (text.includes("\0")) this.#refuseZeros()
@@ -298,9 +296,9 @@ class CsvRows {
       return
     }
     const plain = this.#records.plainNumber(at)
-    if (Number.isNaN(plain) || this.#missing.has(plain))
-      this.#cells.setText(place, column, this.#records.field(at), line)
-    else this.#cells.setNumber(place, column, plain, line)
+    const text = Number.isNaN(plain) ? this.#records.field(at) : this.#missing.get(plain)
+    if (text === undefined) this.#cells.setNumber(place, column, plain, line)
+    else this.#cells.setText(place, column, text, line)
   }
 
   /** Reads a number that is not written plainly. */

@@ -45,8 +45,23 @@ export interface FoundLayout {
   readonly records: ReadonlyArray<SampleRecord>
 }
 
-/** Characters of the sample, at most. */
+/** Characters of the sample, unless the first lines are longer. */
 const sampleLength = 1 << 17
+/** Lines that the sample has at least: the names and some rows. */
+const leastLines = 4
+/** Characters of a sample, however long its lines are. */
+const longestSample = 1 << 25
+
+/** How long the sample is at the beginning of a text; undefined if more of the text is needed. */
+export const sampleOf = (text: string): number | undefined => {
+  if (text.length < sampleLength) return undefined
+  const lineEnd = /[\r\n]+/g
+  for (let line = 0; line < leastLines; line++) {
+    if (!lineEnd.test(text)) return text.length < longestSample ? undefined : text.length
+    if (lineEnd.lastIndex >= longestSample) return lineEnd.lastIndex
+  }
+  return Math.max(sampleLength, lineEnd.lastIndex)
+}
 /** Separators that are not taken where one of the others fits as well. */
 const unusual = new Set<Separator>(["space", "colon", "caret", "tilde"])
 
@@ -74,8 +89,9 @@ export const findLayout = (text: string, whole: boolean, expected: Expected): Fo
   const settings = { ...expected.settings, separator }
   const known = { ...expected, settings }
   const rest = text.slice(line?.length ?? 0)
-  const isWhole = whole && rest.length <= sampleLength
-  const sample = isWhole ? rest : rest.slice(0, sampleLength)
+  const length = sampleOf(rest) ?? rest.length
+  const isWhole = whole && length === rest.length
+  const sample = rest.slice(0, length)
   const signs = signsIn(sample, settings)
   const splits = layoutsOf(sample, signs, settings).map((layout) => splitBy(layout, sample, isWhole, known))
   const chosen = choose(splits, known)

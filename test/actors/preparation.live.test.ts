@@ -62,7 +62,8 @@ const run = (split: Split, changes: object = {}) =>
   Effect.gen(function* () {
     const { file, out } = yield* writeScenario(split, { ...asTheyCome, seed: 5, ...changes })
     const result = yield* runInMemory(file, out)
-    return { result, model: yield* read(out, "model.json") }
+    const logOf = (party: string) => read(out, "parties", party, "events.jsonl")
+    return { result, model: yield* read(out, "model.json"), logOf }
   })
 
 describe("cells as they come", () => {
@@ -86,6 +87,18 @@ describe("cells as they come", () => {
         expect(other.result.tested).toEqual(result.tested)
         expect(within(other.result.bytes, 0.05)).toBe(true)
       })
+  )
+
+  it.scopedLive("are told in numbers to their owner alone", () =>
+    Effect.gen(function* () {
+      const { logOf } = yield* run(splits.rows)
+      const own = yield* logOf("user1")
+      expect(own).toContain("1 rows are left out, since their label is missing")
+      expect(own).toMatch(/cells of column .*width.*: 1 filled, 0 clipped/)
+      expect(own).toMatch(/cells of column .*veins.*: 0 filled, [1-9]\d* clipped/)
+      for (const other of ["cloud0", "cloud1", "kgc", "director"])
+        expect(yield* logOf(other)).not.toMatch(/ filled, | rows are left out/)
+    })
   )
 
   it.scopedLive("predict numbers too", () =>

@@ -6,7 +6,7 @@ import { Effect, Layer, Logger } from "effect"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { splits, writeScenario } from "../support/small-scenario.ts"
 import { audited, lineOf } from "../support/trial.ts"
-import { active, expected, heldOut, type Mutant } from "./mutants.ts"
+import { active, expected, heldOut, type Mutant, standardised } from "./mutants.ts"
 
 const size = { rows: 24, epochs: 1 }
 const hybrid = { security: { modulusBits: 512, insecure: true, upload: "hybrid", output: "hybrid" } }
@@ -28,6 +28,7 @@ const together: ReadonlyArray<{ readonly mutants: ReadonlyArray<Mutant>; readonl
   { mutants: ["the master key for cloud 1", "k_1 for cloud 0", "ids for a cloud"] },
   { mutants: ["no blinds in the transformation", "partial decryptions for cloud 1"] },
   { mutants: ["the encrypted model for cloud 0"], changes: hybrid },
+  { mutants: ["sums without masks", "the statistics for a cloud"], changes: standardised },
   // Two of three users decrypt, under shares of the joint key.
   { mutants: ["partial decryptions for cloud 1"], changes: { join: "private", decryption: { threshold: 2 } } }
 ]

@@ -26,7 +26,7 @@ it.scopedLive("partial decryptions go to users that were away, once they are the
   Effect.gen(function* () {
     const agreement: Agreement = {
       ...(yield* agreed),
-      decryption: { threshold: 2, absenceTimeoutMs: 200 }
+      decryption: { threshold: 2, absenceTimeoutMs: 1_500 }
     }
     const hub = makeHub()
     const stable = memoryStore()

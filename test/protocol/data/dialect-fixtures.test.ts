@@ -4,15 +4,15 @@ import { describe, expect, it } from "vitest"
 import { classesOf } from "../../../protocol/data/description.ts"
 import { describeDialect } from "../../../protocol/data/dialect.ts"
 import type { TableSource } from "../../../protocol/data/table.ts"
-import { features } from "./description.ts"
 import { columnOf, readBytes, small } from "./read.ts"
 
 interface Expected {
-  readonly source: Partial<TableSource>
+  readonly source: Partial<TableSource> & { readonly missing?: ReadonlyArray<string> }
   readonly cells: {
     readonly id: ReadonlyArray<string>
-    readonly length: ReadonlyArray<number>
-    readonly width: ReadonlyArray<number>
+    /** Null for a missing cell. */
+    readonly length: ReadonlyArray<number | null>
+    readonly width: ReadonlyArray<number | null>
     readonly kind: ReadonlyArray<string>
   }
 }
@@ -22,10 +22,21 @@ const all: Readonly<Record<string, Expected>> = JSON.parse(
   readFileSync(new URL("expected.json", folder), "utf8")
 )
 const files = readdirSync(folder).filter((file) => /\.(csv|tsv|txt)$/.test(file))
-const whole: readonly [number, number] = [-Number.MAX_VALUE, Number.MAX_VALUE]
-const description = { ...small, features: features({ length: whole, width: whole }) }
-const read = (file: string) =>
-  readBytes(new Uint8Array(readFileSync(new URL(file, folder))), { description, ...all[file]!.source })
+const range: readonly [number, number] = [-Number.MAX_VALUE, Number.MAX_VALUE]
+const number = { range, fill: { value: 0 } }
+const description = {
+  ...small,
+  features: [
+    { name: "length", ...number },
+    { name: "width", ...number }
+  ]
+}
+const read = (file: string) => {
+  const { missing, ...source } = all[file]!.source
+  const bytes = new Uint8Array(readFileSync(new URL(file, folder)))
+  return readBytes(bytes, { description: missing ? { ...description, missing } : description, ...source })
+}
+const numbers = (cells: ReadonlyArray<number | null>) => cells.map((cell) => cell ?? Number.NaN)
 
 describe("files of many writers", () => {
   it("are all there, and few bytes", () => {
@@ -38,8 +49,8 @@ describe("files of many writers", () => {
     const table = await read(file)
     expect(table.ids).toEqual(cells.id)
     // Bit for bit: toEqual tells 0 from -0.
-    expect(columnOf(table, "length")).toEqual(cells.length)
-    expect(columnOf(table, "width")).toEqual(cells.width)
+    expect(columnOf(table, "length")).toEqual(numbers(cells.length))
+    expect(columnOf(table, "width")).toEqual(numbers(cells.width))
     expect(columnOf(table, "kind").map((place) => classesOf(small)![place])).toEqual(cells.kind)
   })
 

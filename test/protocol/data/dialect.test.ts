@@ -132,6 +132,13 @@ describe("a dialect - is found out", () => {
     )
   })
 
+  it("where the first line alone is longer than a sample", async () => {
+    const more = Array.from({ length: 20_000 }, (_, column) => `other-${column}`)
+    expect(more.join().length).toBeGreaterThan(1 << 17)
+    const line = (cells: string) => `${cells};${more.join(";")}\n`
+    expect(await read(`${line("id;length;width;kind")}${line("r;1,5;2;ash")}`)).toMatchObject(one)
+  })
+
   it("by marks that come only far down", async () => {
     const many = Array.from({ length: 6000 }, (_, row) => `row-000000000${row};1;2;ash\n`).join("")
     const { length, dialect } = await read(

@@ -5,7 +5,7 @@
 import { gzipSync } from "node:zlib"
 import { randomOf } from "../../../support/sweep.ts"
 import type { Accepted, DataCase, Encoding, Refused, Told } from "./outcome.ts"
-import { encoded, type Sheet, written } from "./sheet.ts"
+import { encoded, type Sheet, withColumn, written } from "./sheet.ts"
 
 type Random = ReturnType<typeof randomOf>
 
@@ -164,6 +164,13 @@ const flaws: Readonly<Record<string, (drawn: Drawn, random: Random) => Flawed>> 
   }
 }
 
+/** The sheet with its numbers as other countries write them. */
+const withDecimalCommas = (sheet: Sheet): Sheet =>
+  ["moisture", "protein"].reduce(
+    (before, column) => withColumn(before, column, (cell) => cell.replace(".", ",")),
+    sheet
+  )
+
 const replaced = (sheet: Sheet, row: number, column: string, cell: string): Sheet => {
   const place = sheet.header.indexOf(column)
   return { ...sheet, rows: sheet.rows.map((cells, at) => (at === row ? cells.with(place, cell) : cells)) }
@@ -209,8 +216,11 @@ export const composed = (start: number): DataCase => {
   const drawn = drawSheet(random, encoding)
   const flaw = random.below(2) === 0 ? undefined : random.pick(Object.keys(flaws))
   const flawed = flaw === undefined ? undefined : flaws[flaw]!(drawn, random)
-  const sheet = flawed?.sheet ?? drawn.sheet
+  const inPoints = flawed?.sheet ?? drawn.sheet
+  const decimal = random.pick([".", ","])
+  const sheet = decimal === "." ? inPoints : withDecimalCommas(inPoints)
   const dialect = {
+    separator: random.pick([",", ";", "\t", "|"]),
     quotes: random.pick(["needed", "all"] as const),
     ends: random.pick([["\n"], ["\r\n"], ["\r"], ["\n", "\r\n"], ["\r\n", "\n"]]),
     last: random.below(2) === 0,
@@ -233,6 +243,7 @@ export const composed = (start: number): DataCase => {
   const undeclared = declared || named ? undefined : unknown(encoding, text)
   const axes = [
     `${encoding}${mark ? " with a mark" : ""}${declared ? "" : " not declared"}`,
+    `separator ${JSON.stringify(dialect.separator)}, decimal ${decimal}`,
     `quotes ${dialect.quotes}`,
     `ends ${JSON.stringify(dialect.ends)}`,
     `pad ${JSON.stringify(dialect.pad)}`,
