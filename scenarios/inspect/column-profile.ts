@@ -212,7 +212,7 @@ export class ColumnSurvey {
     if (isDate) return "date"
     if (allNumbers) return this.#numbersKind(isDistinct, present)
     if (isDistinct) return "id"
-    return values !== undefined && (values.length <= fewValues || isSkewed(values, present))
+    return values !== undefined && (areFew(values, present) || isSkewed(values, present))
       ? "category"
       : "text"
   }
@@ -228,6 +228,10 @@ export class ColumnSurvey {
 
 const isYesAndNo = (values: ReadonlyArray<ValueCount>): boolean =>
   new Set(values.map(({ value }) => readBoolean(value))).size === 2
+
+/** Whether values come again often enough to be kinds of something. */
+const areFew = ({ length }: ReadonlyArray<ValueCount>, present: number): boolean =>
+  length <= 10 || (length <= fewValues && present >= 3 * length)
 
 /** Whether a few values are those of most cells, so that the rest may be counted as others. */
 const isSkewed = (values: ReadonlyArray<ValueCount>, present: number): boolean =>

@@ -72,7 +72,7 @@ const valuesOf = (column: ColumnProfile): string => {
   }
   if (kind === "date" && numbers !== undefined)
     return `${dayOf(numbers.least)} to ${dayOf(numbers.greatest)}${format === undefined ? "" : `, ${format}`}`
-  if (numbers !== undefined)
+  if (numbers !== undefined && kind !== "id")
     return `${figure(numbers.least)} to ${figure(numbers.greatest)}, mean ${figure(numbers.mean)}`
   return isDistinct ? "no value twice" : values === undefined ? "many" : counted(values.length, "value")
 }

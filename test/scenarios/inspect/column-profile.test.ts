@@ -27,6 +27,7 @@ describe("the profile of a column", () => {
     ["dates", ["2021-03-01", "2021-03-02", "2021-03-01"], "date"],
     ["nothing but markers", ["", "NA", null], "empty"],
     ["a number and a text", ["1", "one", "1"], "category"],
+    ["texts of which hardly any come again", times(30, (i) => `text ${i % 20}`), "text"],
     ["texts of many kinds", times(400, (i) => `text ${i % 200}`), "text"],
     [
       "many texts, most of them of a few kinds",

@@ -1,6 +1,7 @@
 /** What `bicameral inspect` says of a file, in any format. */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -57,6 +58,28 @@ describe("bicameral inspect", () => {
       expect(profile).toMatchObject({ format: "IDX", rows: 30 })
       expect(shownProfile(profile, false)).toMatch(/pixel: \{ count: 31, range: \[0, 255\] \}\n/)
     })
+  )
+
+  it.effect("reads Parquet by its types", () =>
+    Effect.gen(function* () {
+      const fixture = (name: string) =>
+        fileURLToPath(new URL(`../../protocol/data/fixtures/parquet/${name}.parquet`, import.meta.url))
+      const profile = yield* profileOf({ file: fixture("v2-zstd") })
+      expect(profile).toMatchObject({ format: "Parquet", rows: 40 })
+      expect(profile.columns.map(({ kind, missing, name }) => [name, kind, missing])).toEqual([
+        ["id", "id", 0],
+        ["square", "whole number", 0],
+        ["eighth", "number", 0],
+        ["kind", "category", 0],
+        ["note", "text", 4],
+        ["wave", "number", 0],
+        ["flag", "boolean", 0],
+        ["day", "date", 0]
+      ])
+      const { columns } = yield* profileOf({ file: fixture("nested") })
+      expect(columns.filter(({ kind }) => kind === "unreadable").map(({ holds }) => holds)).toContain("lists")
+      expect((yield* profileOf({ file: fixture("v2-zstd") }, 5)).columns[1]).toMatchObject({ rows: 5 })
+    }).pipe(Effect.provide(nodeContext))
   )
 
   it.scoped("gives as JSON what it shows, and no ids", () =>
