@@ -477,6 +477,21 @@ describe("check", () => {
     })
   )
 
+  it.effect("tells how files are written, what the users find out together, and what becomes of cells", () =>
+    Effect.gen(function* () {
+      const text = yield* checkScenario({
+        file: "scenarios/three-clinics.yaml",
+        hosts: Option.none(),
+        calibration: Option.none()
+      }).pipe(Effect.provide(nodeContext))
+      expect(text).toContain("hill.csv: semicolons, decimal comma, UTF-8, CRLF")
+      expect(text).toContain("valley.tsv: tabs, decimal point, UTF-8 with a byte order mark, CRLF")
+      expect(text).toContain("the 3 users find mean and deviation of 8 columns together")
+      expect(text).toMatch(/^ {4}missing cells, filled: .*insulin \d+/m)
+      expect(text).toContain("10 inputs → 16 relu → 2 identity")
+    })
+  )
+
   it.effect("tells the time on hosts, what binds each phase, and that of the run", () =>
     Effect.gen(function* () {
       const text = yield* checkScenario({
