@@ -202,7 +202,7 @@ export const claims: ReadonlyArray<Claim> = [
   {
     who: "a user",
     learns:
-      "the model; which row ids it shares with others; joint counts, means and deviations of the columns that need them, and with `reveal: column-statistics` what follows from them where fewer than three users hold a column",
+      "the model; which row ids it shares with others; with `reveal: heldOutRows`, a user that holds labels: the others' cells of the rows that are kept for the test; joint counts, means and deviations of the columns that need them, and with `reveal: column-statistics` what follows from them where fewer than three users hold a column",
     shownBy: ["test/actors/privacy.live.test.ts", "test/actors/users/statistics.test.ts", audit],
     audited: ["user"]
   },
@@ -224,7 +224,8 @@ export const claims: ReadonlyArray<Claim> = [
   },
   {
     who: "all users but one",
-    learns: "the same, and no cell of the one; its sums of columns that have joint statistics",
+    learns:
+      "the same, and no cell of the one that is trained on; its sums of columns that have joint statistics",
     shownBy: [audit],
     audited: ["all users but one"]
   },

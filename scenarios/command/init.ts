@@ -62,7 +62,10 @@ const written = Effect.fn("Init")(function* (request: InitRequest) {
   yield* Console.log([`wrote ${file}: ${summary(draft)}`, ...notes(draft)].join("\n"))
   yield* checkScenario({ file, hosts: Option.none(), calibration: Option.none() })
   yield* Console.log(
-    ["It passes bicameral check, which also shows plan and cost. Next:", `  bicameral run ${file}`].join("\n")
+    [
+      "It passes bicameral check, which also shows plan and cost. Next:",
+      `  npm run --silent bicameral -- run ${file}`
+    ].join("\n")
   )
 })
 
@@ -160,6 +163,7 @@ const writeParts = Effect.fn("Init.part")(function* (request: InitRequest) {
 
 /** Puts the parts of several owners together. */
 const joinParts = Effect.fn("Init.join")(function* (request: InitRequest) {
+  const path = yield* Path.Path
   if (request.files.length < 2)
     return yield* new WrongWords({
       reason: "--join needs the parts of two owners or more",
@@ -187,7 +191,8 @@ const joinParts = Effect.fn("Init.join")(function* (request: InitRequest) {
   const name = Option.getOrElse(request.name, () => "study")
   const heldOut = Option.getOrElse(request.heldOut, () => 0.2)
   const scenario = scenarioText(study, { name, label, heldOut, owners: files.length }, undefined)
-  const file = yield* freeName(request.out, `${name}.yaml`)
+  const folder = path.dirname(path.resolve(request.files[0]!))
+  const file = yield* freeName(request.out, path.relative("", path.join(folder, `${name}.yaml`)))
   const loaded = parseScenario(scenario.text, file)
   if (Either.isLeft(loaded)) return yield* loaded.left
   yield* writeNew(file, scenario.text)
