@@ -46,7 +46,7 @@ const asTheyCome = {
     features: {
       length: "standard",
       width: { fill: "mean", indicator: true },
-      veins: { range: [4, 8], outside: "clip" },
+      veins: { range: [4, 6], outside: "clip" },
       weight: { range: [0, 1], scale: "standard" },
       shape: { values: ["oval", "round"], other: true, fill: "mode" }
     },
