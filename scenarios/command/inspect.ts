@@ -1,12 +1,13 @@
 /** `bicameral inspect`: prints what data files hold, for their owner's terminal. */
 import { Console, Effect } from "effect"
+import { dataFilesOf } from "../inspect/draft.ts"
 import { profileOf } from "../inspect/file-profile.ts"
 import { profileJson, shownProfile } from "../inspect/show.ts"
 import type { InspectRequest } from "./commands.ts"
 
-/** Reads each file once and prints what it holds, and the columns of a scenario that it proposes. */
+/** Reads each file once, those of a folder too, and prints what it holds, and the columns of a scenario that it proposes. */
 export const inspectFiles = Effect.fn("Inspect.files")(function* ({ encoding, files, json }: InspectRequest) {
-  const profiles = yield* Effect.forEach(files, (file) => profileOf({ file, encoding }))
+  const profiles = yield* Effect.forEach(yield* dataFilesOf(files), (file) => profileOf({ file, encoding }))
   yield* Console.log(
     json
       ? JSON.stringify(profiles.map(profileJson), undefined, 2)

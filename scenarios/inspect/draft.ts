@@ -60,7 +60,7 @@ export const dataFilesOf = Effect.fn("Init.files")(function* (paths: ReadonlyArr
     Effect.mapError(
       (error: FileError) =>
         new WishNotGranted({
-          reason: `${place} ${unreadable(error, place, "give data files, or their folder")}`
+          reason: `${place}: ${unreadable(error, place, "give data files, or their folder")}`
         })
     )
   const found: Array<string> = []
