@@ -1,4 +1,5 @@
 /** The ways in which users join their rows, salted and private, behind one interface. */
+import { Effect } from "effect"
 import { concatenate } from "../../protocol/bytes.ts"
 import { jointColumns } from "../../protocol/data/description.ts"
 import { sortDigests } from "../../protocol/data/digest-order.ts"
@@ -9,7 +10,7 @@ import type { Agreement } from "../party/agreement.ts"
 import type { Root } from "../party/root.ts"
 import { privateJoin, userJoinSecret } from "./private-join.ts"
 import { rowSalt, saltedJoin } from "./salted-join.ts"
-import type { Declared } from "./upload-digest.ts"
+import { type Declared, digestDeclared } from "./upload-digest.ts"
 
 /** How this user joins its rows with the others'. */
 export const joinOf = (agreement: Agreement, root: Root) =>
@@ -65,3 +66,15 @@ export const digestsKnowing = (agreement: Agreement, rootOf: (user: string) => R
   const secrets = users.map(({ actor }) => userJoinSecret(agreement, rootOf(actor), actor))
   return (ids: ReadonlyArray<string>) => digestIdsUnder(secrets, ids)
 }
+
+/** The digests of what users with these tables declare, in their order, where one knows the tables of all of them. */
+export const digestsDeclared = (
+  agreement: Agreement,
+  tables: ReadonlyArray<ReadonlyArray<HeldTable>>,
+  digestsOf: (ids: ReadonlyArray<string>) => Uint8Array
+) =>
+  Effect.forEach(tables, (held) => {
+    const own = joinedTables(agreement, held)
+    const digests = own.map(({ ids }) => digestsOf(ids))
+    return digestDeclared(declaredOf(agreement, own, digests))
+  })

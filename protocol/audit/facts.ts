@@ -144,7 +144,7 @@ const addWords = (facts: Facts, fact: number, words: BigUint64Array): void => {
 
 const runWords = 32
 
-/** Runs begin at a word that is not nought: data are full of noughts, at each of which all runs would be compared. */
+/** Runs begin at a word that is not 0: data are full of zeros, at each of which all runs would be compared. */
 const runStarts = (words: BigUint64Array): ReadonlyArray<number> => {
   const starts: Array<number> = []
   for (let at = 0; at + runWords <= words.length; at++) {

@@ -113,7 +113,7 @@ const wordsOfNumbers = (
   ]
 }
 
-/** Real numbers as fixed-point words, of either order of bytes; what can't be one is nought. */
+/** Real numbers as fixed-point words, of either order of bytes; what can't be one is 0. */
 const wordsOfReals = (reals: Iterable<number>, fractionalBits: number): Uint8Array => {
   const words = BigInt64Array.from(reals, (real) => {
     const scaled = Math.round(real * 2 ** fractionalBits)
@@ -122,7 +122,7 @@ const wordsOfReals = (reals: Iterable<number>, fractionalBits: number): Uint8Arr
   return new Uint8Array(words.buffer)
 }
 
-/** Cells and weights as real numbers are between these, or nought; of random bytes few are. */
+/** Cells and weights as real numbers are between these, or 0; of random bytes few are. */
 const [leastReal, mostReal] = [2 ** -30, 2 ** 30]
 
 const areReals = (numbers: Float64Array): boolean => {

@@ -88,7 +88,7 @@ export class Raiser {
 /**
  * The x-coordinate that an id is tried at: SHA-256 of a name for this use, the number of the attempt and the id,
  * until the curve has a point there, as for every other x. The result is a random point to which nobody knows a
- * logarithm. A power of the generator, g^SHA-256(id), would not do: whoever gets it raised once would raise all
+ * logarithm. A power of the generator, g^SHA-256(id), would not do: a user that gets it raised once would raise all
  * other ids by itself. That the number of attempts depends on the id shows to nobody: the owner of the id makes
  * them on its own machine, for its whole list, before anything of the list leaves it.
  */

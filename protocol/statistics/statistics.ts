@@ -153,7 +153,7 @@ export function* secondSums(
 const largest = 1n << BigInt(fractionBits + 128)
 const largestSquare = 1n << BigInt(fractionBits + 258)
 
-/** A count as it may be in a table of so many rows. */
+/** A count that a table of so many rows can have. */
 const counted = (column: string, count: bigint, rows: number): number => {
   if (count < 0n || count > rows) throw new SumsDoNotFit({ column })
   return Number(count)

@@ -7,12 +7,12 @@ import { trainedFormat } from "../../actors/clouds/training/training.ts"
 import { type Agreement, actorsOf } from "../../actors/party/agreement.ts"
 import { type Identities, identityIn } from "../../actors/party/identities.ts"
 import { type Root as RootOf, rootEntry, rootFrom } from "../../actors/party/root.ts"
-import { declaredOf, digestsKnowing, joinedTables } from "../../actors/users/join.ts"
+import { digestsDeclared, digestsKnowing } from "../../actors/users/join.ts"
 import { userJoinSecret } from "../../actors/users/private-join.ts"
 import { rowSalt } from "../../actors/users/salted-join.ts"
 import { maskSecret } from "../../actors/users/statistics.ts"
 import { tablesDigest } from "../../actors/users/tables-digest.ts"
-import { digestDeclared, digestUpload } from "../../actors/users/upload-digest.ts"
+import { digestUpload } from "../../actors/users/upload-digest.ts"
 import type { Held, HeldCells, HeldShare } from "../../protocol/audit/recording.ts"
 import { concatenate, wordBytes } from "../../protocol/bytes.ts"
 import { pickRows, readRows } from "../../protocol/data/cells.ts"
@@ -114,16 +114,7 @@ export const heldIn = (ended: Ended) =>
 
 /** Digests of what each user declares. */
 const declaredIn = ({ agreement, tables }: Ended, { digestsOf }: Joint) =>
-  Effect.forEach(tables, (held) => {
-    const own = joinedTables(agreement, held)
-    return digestDeclared(
-      declaredOf(
-        agreement,
-        own,
-        own.map(({ ids }) => digestsOf(ids))
-      )
-    )
-  })
+  digestsDeclared(agreement, tables, digestsOf)
 
 /** The secrets of all parties, from what they stored. */
 const secretsOfRun = (ended: Ended, { statistics }: Joint, declared: ReadonlyArray<Uint8Array>) =>

@@ -6,11 +6,11 @@ import { createHash } from "node:crypto"
 import { Effect } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import { rootFrom } from "../../actors/party/root.ts"
-import { declaredOf, digestsKnowing, joinedTables } from "../../actors/users/join.ts"
+import { digestsDeclared, digestsKnowing } from "../../actors/users/join.ts"
 import { userJoinSecret } from "../../actors/users/private-join.ts"
 import { maskSecret } from "../../actors/users/statistics.ts"
 import { tablesDigest } from "../../actors/users/tables-digest.ts"
-import { digestDeclared, digestUpload } from "../../actors/users/upload-digest.ts"
+import { digestUpload } from "../../actors/users/upload-digest.ts"
 import { wordBytes } from "../../protocol/bytes.ts"
 import { readRows } from "../../protocol/data/cells.ts"
 import type { EncodedTable, HeldTable } from "../../protocol/data/encoding.ts"
@@ -49,16 +49,7 @@ const coveredOf = (
   { statistics }: JoinedTables
 ) =>
   Effect.gen(function* () {
-    const declared = yield* Effect.forEach(tables, (held) => {
-      const own = joinedTables(agreement, held)
-      return digestDeclared(
-        declaredOf(
-          agreement,
-          own,
-          own.map(({ ids }) => digestsOf(ids))
-        )
-      )
-    })
+    const declared = yield* digestsDeclared(agreement, tables, digestsOf)
     return yield* Effect.forEach(tables, (held) =>
       Effect.map(
         tablesDigest(held),

@@ -1,16 +1,14 @@
 /** The program from the command line: a process a party over a broker of its own, and what it leaves behind. */
-import { cp, readdir, readFile, writeFile } from "node:fs/promises"
+import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { parse, stringify } from "yaml"
 import type { Model } from "../../../protocol/learning/model.ts"
 import type { RunResult } from "../../../scenarios/report/result.ts"
 import { bicameral, processesNaming } from "../../support/program.ts"
+import { quickly, scenarios } from "../../support/shipped.ts"
 import { runInMemory, splits, temporaryFolder, writeScenario } from "../../support/small-scenario.ts"
 
-const scenarios = fileURLToPath(new URL("../../../scenarios", import.meta.url))
 const readJson = <A>(...path: ReadonlyArray<string>) =>
   Effect.promise(async () => JSON.parse(await readFile(join(...path), "utf8")) as A)
 const remaining = (folder: string) => Effect.promise(() => processesNaming(folder))
@@ -113,20 +111,6 @@ describe("bicameral run - over NATS", () => {
     })
   )
 })
-
-/** A shipped scenario under a modulus that makes it quick; what is learned does not depend on the modulus. */
-const quickly = (name: string) =>
-  Effect.gen(function* () {
-    const folder = yield* temporaryFolder
-    const file = join(folder, `${name}.yaml`)
-    yield* Effect.promise(async () => {
-      const scenario = parse(await readFile(join(scenarios, `${name}.yaml`), "utf8")) as object
-      await writeFile(file, stringify({ ...scenario, security: { modulusBits: 512, insecure: true } }))
-      await cp(join(scenarios, "data"), join(folder, "data"), { recursive: true })
-    })
-    const out = join(folder, "out")
-    return { result: yield* runInMemory(file, out), model: yield* readJson<Model>(out, "model.json") }
-  })
 
 describe("bicameral run - the scenarios that come with the project", () => {
   it.scopedLive(
