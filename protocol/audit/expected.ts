@@ -7,12 +7,14 @@
  */
 import { wordBytes } from "../bytes.ts"
 import { type Drawn, type FixedMatrix, fixedOperations, gatherFixedRows } from "../computation/fixed.ts"
+import { exponentialFunction, sigmoidFunction } from "../computation/functions.ts"
 import { gatherRows } from "../computation/product.ts"
 import { blindingOffset } from "../computation/rescale.ts"
 import { blindedBytes, dealtLayout, groupsOf, nodesOf, planesOf } from "../computation/sizes.ts"
 import type { Operation, Operations, Round, Shape } from "../learning/operations.ts"
 import { type Batch, gatherBatch, type OpenedData } from "../learning/step.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
+import { expectClamped, expectNormalised, expectReciprocals } from "./expected-losses.ts"
 import { describeStream, type Generators, type PadKind, type PadStream } from "./pads.ts"
 
 /** Labels in the clear, and the sum of the masks under which they were opened. */
@@ -49,7 +51,7 @@ export const clearRows = (
 }
 
 /** A word of a rescale as both clouds open it, and the rounding r that the dealer knows of it. */
-interface Blinded {
+export interface Blinded {
   readonly c: number
   readonly r: number
 }
@@ -57,7 +59,7 @@ interface Blinded {
 /** How the pads of both clouds combine. */
 type Combination = "add" | "subtract" | "xor"
 
-class Expecting {
+export class Expecting {
   readonly ring: Ring
   readonly expected = new Map<string, Uint8Array>()
   readonly #generators: Generators
@@ -76,7 +78,7 @@ class Expecting {
   }
 
   /** Pads of one cloud. New memory. */
-  #pads(cloud: 0 | 1, operation: Operation, kind: PadKind, words: number): number {
+  pads(cloud: 0 | 1, operation: Operation, kind: PadKind, words: number): number {
     const at = this.ring.allocate(words * wordBytes)
     this.ring.memory.set(this.#generators[cloud].words(this.#stream(operation, kind), words), at)
     return at
@@ -84,9 +86,9 @@ class Expecting {
 
   /** Pads of both. New memory. */
   both(operation: Operation, kind: PadKind, words: number, combine: Combination): number {
-    const at = this.#pads(0, operation, kind, words)
+    const at = this.pads(0, operation, kind, words)
     const mark = this.ring.mark()
-    this.ring.kernels[combine](at, at, this.#pads(1, operation, kind, words), words)
+    this.ring.kernels[combine](at, at, this.pads(1, operation, kind, words), words)
     this.ring.release(mark)
     return at
   }
@@ -97,7 +99,10 @@ class Expecting {
     return {
       maskDifference: (op, shape) => matrix(shape, this.both(op, "mask", size(shape), "subtract")),
       rounding: (op, shape) => matrix(shape, this.both(op, "rounding", size(shape), "add")),
-      leadingRounding: (op, shape) => matrix(shape, this.#pads(0, op, "rounding", size(shape)))
+      leadingRounding: (op, shape) => matrix(shape, this.pads(0, op, "rounding", size(shape))),
+      leadingPart: (op, shape) => matrix(shape, this.pads(0, op, "part", size(shape))),
+      masks: (op, shape) => matrix(shape, this.both(op, "mask", size(shape), "add")),
+      leadingMask: (op, shape) => matrix(shape, this.pads(0, op, "mask", size(shape)))
     }
   }
 
@@ -140,7 +145,7 @@ class Expecting {
     const c = blind(x.at, r)
     if (x.leading !== undefined && bytes < wordBytes) {
       // Each cloud opens the upper bytes of its part, so a carry from below is lost.
-      const part0 = blind(x.leading.at, this.#pads(0, op, "rounding", words))
+      const part0 = blind(x.leading.at, this.pads(0, op, "rounding", words))
       const packed = ring.allocate(words * bytes + wordBytes)
       ring.kernels.subtract(c, c, part0, words)
       ring.kernels.packTop(packed, part0, bytes, words)
@@ -157,7 +162,7 @@ class Expecting {
     complete: (place: (part: Part) => number) => void
   ): void {
     this.note(op, "dealt", bytes / wordBytes, () => {
-      const memory = this.#pads(0, op, "dealt", bytes / wordBytes)
+      const memory = this.pads(0, op, "dealt", bytes / wordBytes)
       complete((part) => memory + at[part])
       return memory
     })
@@ -204,12 +209,12 @@ class Expecting {
       kernels.dealOneHot(at("oneHot"), blinded.r, shift, nodes, words)
       kernels.dealBits(at("products"), masks, nodes, groupsOf(words))
     })
-    this.#compared(op, blinded, { masks, shift, words })
+    this.compared(op, blinded, { masks, shift, words })
     return gate
   }
 
   /** The comparison as one cloud would make it that has all of both: what it opens are the factors under the masks. */
-  #compared(
+  compared(
     op: Operation,
     { c, r }: Blinded,
     { masks, shift, words }: { readonly masks: number; readonly shift: number; readonly words: number }
@@ -288,7 +293,25 @@ const operations = (expecting: Expecting): ExpectedOperations => {
     gatedDifference: (op, activation, labels, gate) => {
       expecting.gatedDifference(op, labels, gate)
       return clear.gatedDifference(op, activation, labels, gate.open)
-    }
+    },
+    exponentials: (layer, z, scale) => {
+      expectClamped(expecting, layer, z, exponentialFunction(scale))
+      return clear.exponentials(layer, z, scale)
+    },
+    sigmoids: (layer, z, scale) => {
+      expectClamped(expecting, layer, z, sigmoidFunction(scale))
+      return clear.sigmoids(layer, z, scale)
+    },
+    normalise: (layer, e, scale) => {
+      expectNormalised(expecting, layer, e, scale)
+      return clear.normalise(layer, e, scale)
+    },
+    reciprocals: (layer, sums, scale) => {
+      expectReciprocals(expecting, layer, sums, scale)
+      return clear.reciprocals(layer, sums, scale)
+    },
+    rowSums: clear.rowSums,
+    rowProduct: clear.rowProduct
   }
 }
 

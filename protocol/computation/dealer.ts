@@ -12,6 +12,8 @@ import type { Matrix, ProductForm, Ring } from "../ring/ring.ts"
 import { assembleCorrections, type Section } from "./corrections.ts"
 import { MaskReused, ProductNotRescaled } from "./errors.ts"
 import type { Drawn } from "./fixed.ts"
+import { exponentialFunction, sigmoidFunction } from "./functions.ts"
+import { dealClamped, dealNormalise, dealReciprocals } from "./losses-dealt.ts"
 import { productShape } from "./product.ts"
 import { checkRescale } from "./rescale.ts"
 import { dealtLayout, groupsOf, nodesOf, openingPieces, planesOf } from "./sizes.ts"
@@ -25,7 +27,7 @@ import {
   rangeOf,
   type Slice
 } from "./slices.ts"
-import { streamKinds } from "./streams.ts"
+import { type StreamKind, streamKinds } from "./streams.ts"
 
 /** The generators of both clouds for a run. Only the KGC has both. */
 export interface DealerKeys {
@@ -75,7 +77,7 @@ interface MaskProduct {
   readonly product: Operation
   readonly x: MaskDifference
   readonly y: MaskDifference
-  readonly form: ProductForm
+  readonly form: ProductForm | "rows"
 }
 
 export type DealerOperations = Operations<DealtValue, MaskDifference, GateMask, LabelMask>
@@ -83,10 +85,17 @@ export type DealerOperations = Operations<DealtValue, MaskDifference, GateMask, 
 /** How the streams of both clouds combine. */
 type Combination = "add" | "subtract" | "xor"
 
+/** From where on a stream is drawn. */
+interface Drawing {
+  readonly operation: Operation
+  readonly kind: number
+  readonly place: number
+}
+
 /** Both clouds' streams combined, as neither cloud knows them. New memory. */
 const drawBoth = (
   { ring, keys, step }: DealContext,
-  from: { readonly operation: Operation; readonly kind: number; readonly place: number },
+  from: Drawing,
   words: number,
   combine: Combination
 ): number => {
@@ -160,20 +169,30 @@ const drawnRounding = (
 export const drawnIn = (context: DealContext): Drawn => ({
   maskDifference: (op, shape) => maskDifference(context, op, shape),
   rounding: (op, shape) => drawnRounding(context, op, shape),
-  leadingRounding: (operation, { rows, cols }) => {
-    const { ring, keys, step } = context
-    const out = ring.matrix(rows, cols)
-    keys.cloud0.fill(ring, out.at, rows * cols, { step, operation, kind: streamKinds.rounding })
-    return out
-  }
+  leadingRounding: (operation, shape) => drawnOfCloud0(context, operation, "rounding", shape),
+  leadingPart: (operation, shape) => drawnOfCloud0(context, operation, "part", shape),
+  masks: (operation, shape) => labelMask(context, operation, shape),
+  leadingMask: (operation, shape) => drawnOfCloud0(context, operation, "mask", shape)
 })
+
+const drawnOfCloud0 = (
+  { ring, keys, step }: DealContext,
+  operation: Operation,
+  kind: StreamKind,
+  { rows, cols }: Shape
+): Matrix => {
+  const out = ring.matrix(rows, cols)
+  keys.cloud0.fill(ring, out.at, rows * cols, { step, operation, kind: streamKinds[kind] })
+  return out
+}
 
 /** The parts of a gated rescale that are dealt for each value separately. */
 const gatedParts = ["top", "gatedTop", "shifted", "gatedShifted"] as const
 /** The same for a rescale with ReLU, whose other parts are dealt for whole groups. */
 const reluParts = [...gatedParts, "beta", "oneHot"] as const
 
-class Dealer {
+/** The dealer in one step, for a whole batch or a slice. */
+export class Dealer {
   readonly context: DealContext
   readonly ring: Ring
   readonly sections: Section[] = []
@@ -200,6 +219,27 @@ class Dealer {
     const dealt = drawDealt(this.ring, keys.cloud0, stream, layout, range)
     this.sections.push({ operation, at: dealt.memory, length: dealt.bytes })
     return dealt
+  }
+
+  /** Both clouds' streams combined, as neither cloud knows them. New memory. */
+  drawBoth(from: Drawing, words: number, combine: Combination): number {
+    return drawBoth(this.context, from, words, combine)
+  }
+
+  /** Words that cloud 0 draws, or that are its part of what it draws together with cloud 1. New memory. */
+  drawOfCloud0({ operation, kind, place }: Drawing, words: number): number {
+    const { keys, step } = this.context
+    const at = this.ring.allocate(words * wordBytes)
+    keys.cloud0.fill(this.ring, at, words, { step, operation, kind }, place)
+    return at
+  }
+
+  /** The masks under which an operation opens a matrix, which serve once, combined. New memory. */
+  masks(op: Operation, { rows, cols }: Shape, combine: Combination): Matrix {
+    if (this.#masks.has(op)) throw new MaskReused({ step: this.context.step, operation: op })
+    this.#masks.add(op)
+    const from = { operation: op, kind: streamKinds.mask, place: this.range({ rows, cols }).first }
+    return { rows, cols, at: this.drawBoth(from, rows * cols, combine) }
   }
 
   /** Runs `work` and frees what it allocated. */
@@ -238,7 +278,9 @@ class Dealer {
     const { at } = drawnRounding(this.context, op, { rows, cols }, first)
     if (surplus === undefined) return at
     const masks = ring.matrix(rows, cols)
-    ring.product(masks, surplus.x, surplus.y, surplus.form)
+    const { x, y, form } = surplus
+    if (form === "rows") ring.kernels.scaleRows(masks.at, x.at, y.at, rows, cols)
+    else ring.product(masks, x, y, form)
     ring.kernels.blindRescale(at, masks.at, at, BigInt(2 * factor), 0n, rows * cols)
     return at
   }
@@ -360,7 +402,14 @@ export const deal = (
       rescale: (op, x, shift, factor) => dealt(() => dealer.rescale(op, x, shift, factor)),
       rescaleRelu: (op, z, shift) => dealt(() => dealer.rescaleRelu(op, z, shift)),
       rescaleGated: (op, x, shift, gate) => dealt(() => dealer.rescaleGated(op, x, shift, gate)),
-      gatedDifference: (op, x, labels, gate) => dealer.gatedDifference(op, x, labels, gate)
+      gatedDifference: (op, x, labels, gate) => dealer.gatedDifference(op, x, labels, gate),
+      exponentials: (layer, z, scale) =>
+        dealt(() => dealClamped(dealer, layer, z, exponentialFunction(scale))),
+      sigmoids: (layer, z, scale) => dealt(() => dealClamped(dealer, layer, z, sigmoidFunction(scale))),
+      normalise: (layer, x, scale) => dealt(() => dealNormalise(dealer, layer, dealer.whole(x), scale)),
+      reciprocals: (layer, x, scale) => dealt(() => dealReciprocals(dealer, layer, dealer.whole(x), scale)),
+      rowSums: (x) => ({ rows: dealer.whole(x).rows, cols: 1 }),
+      rowProduct: (op, x, y) => ({ rows: x.rows, cols: x.cols, surplus: { product: op, x, y, form: "rows" } })
     }).next()
     if (!outcome.done) throw new Error("a dealer's program asked for a round")
     return assembleCorrections(step, dealer.sections, ring.memory, message)

@@ -54,6 +54,14 @@ export const watched = (beyond: () => void): FloatOperations => {
     rescaleGated: (op, x, shift, gate) => {
       look(x)
       return floatOperations.rescaleGated(op, x, shift, gate)
+    },
+    exponentials: (layer, z, scale) => {
+      look(z, scale.classes)
+      return floatOperations.exponentials(layer, z, scale)
+    },
+    sigmoids: (layer, z, scale) => {
+      look(z, 2)
+      return floatOperations.sigmoids(layer, z, scale)
     }
   }
 }

@@ -31,7 +31,12 @@ describe("fixed-point rescale", () => {
     }
     const ops = fixedOperations(
       ring,
-      r === undefined ? undefined : { maskDifference: drawn, rounding: drawn, leadingRounding: drawn }
+      r === undefined
+        ? undefined
+        : {
+            ...{ maskDifference: drawn, rounding: drawn, leadingRounding: drawn },
+            ...{ leadingPart: drawn, masks: drawn, leadingMask: drawn }
+          }
     )
     const y = signed(ring.words(runLocally(ops.rescale(op, matrix, shift, factor)))[0]!)
     ring.release(mark)
