@@ -12,6 +12,8 @@ import { type Operations, operation, productBits, type Round, together } from ".
 export const losses = ["softmax", "sigmoid", "squared-error"] as const
 export type Loss = (typeof losses)[number]
 
+/** Beyond, the words of exponentials over the classes would have too few bits. */
+export const maximumClasses = 4096
 /** A logit counts from this far below the mean of its row to this far above. */
 export const clampOfSoftmax = { below: 7.5, above: 12 } as const
 /** The exponentials there: literals, so that all parties have the same to the bit. */
@@ -69,7 +71,7 @@ export interface SoftmaxScale {
   readonly probabilityShift: number
 }
 
-/** The scales for values of f fractional bits and at least two classes. */
+/** The scales for values of f fractional bits and 2 to `maximumClasses` classes. */
 export const softmaxScale = (f: number, classes: number): SoftmaxScale => {
   const { below, above } = clampOfSoftmax
   const shift = productBits(f) - f

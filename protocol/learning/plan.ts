@@ -6,7 +6,7 @@
  */
 
 import { wordBytes } from "../bytes.ts"
-import type { Loss } from "./loss.ts"
+import { type Loss, maximumClasses } from "./loss.ts"
 import { InvalidPlan, type Network, outputs, requireCount, validateNetwork } from "./network.ts"
 import { productBits } from "./operations.ts"
 
@@ -141,6 +141,12 @@ const requireFit = (loss: Loss, { layers }: Network): void => {
       field: "loss",
       reason: "a softmax of one output is always one",
       remedy: 'use "sigmoid", or an output for each class'
+    })
+  if (loss === "softmax" && units > maximumClasses)
+    throw new InvalidPlan({
+      field: `network.layers[${layers.length - 1}].units`,
+      reason: `a softmax of ${units} classes leaves too few bits for each`,
+      remedy: `use at most ${maximumClasses} classes`
     })
 }
 
