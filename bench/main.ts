@@ -10,6 +10,7 @@ const topics: Readonly<Record<string, () => Promise<void>>> = {
   bcp: async () => (await import("./bcp.ts")).run(),
   proofs: async () => (await import("./proofs.ts")).run(),
   join: async () => (await import("./join.ts")).run(),
+  data: async () => (await import("./data.ts")).run(),
   calibrate: async () => (await import("./calibrate.ts")).run(),
   prediction: async () => (await import("./prediction.ts")).run(),
   scale: async () => (await import("./prediction.ts")).scale(),

@@ -19,6 +19,7 @@ export type Purpose =
   | "blinds"
   | "salt"
   | "join"
+  | "statistics"
   | "weights"
   | "dealer0"
   | "dealer1"

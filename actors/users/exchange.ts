@@ -45,11 +45,27 @@ export const doingWithout =
 /** The entry of a user's own partial decryptions in its stable storage, beside those of the others. */
 const ownEntry = (actor: string): string => `partials-${actor}`
 
+/** Fails where fewer are valid than it takes: with what was rejected, or else with who is missing. */
+const requireEnough = (
+  { decryption, users }: Agreement,
+  valid: ReadonlyMap<string, Uint8Array>,
+  rejected: ReadonlyMap<string, PartialsRejected>
+) =>
+  Effect.gen(function* () {
+    for (const error of rejected.values()) yield* Effect.logWarning(error.message)
+    if (decryption === undefined || valid.size >= decryption.threshold) return
+    for (const error of rejected.values()) return yield* error
+    const parties = users.map(({ actor }) => actor).filter((actor) => !valid.has(actor))
+    const waitedMs = decryption.absenceTimeoutMs
+    return yield* new StillMissing({ what: "its partial decryptions", parties, waitedMs })
+  })
+
 /** The exchange at one user; `received` gathers what the others send. */
 export const exchangeOfPartials = (agreement: Agreement, received: Gathering<Partials>) => {
   const { deadlines, decryption } = agreement
-  /** To whom this process has sent its own, or tried to. */
+  /** To which users this process has tried to send its own, and which of them have it. */
   const tried = new Set<string>()
+  const confirmed = new Set<string>()
 
   const handOver = (own: Partials, actors: ReadonlyArray<string>) =>
     Effect.gen(function* () {
@@ -58,7 +74,10 @@ export const exchangeOfPartials = (agreement: Agreement, received: Gathering<Par
         actors,
         (actor) => {
           tried.add(actor)
-          return doingWithout(agreement)(party.ask(actor, PartialDecryptions, own, askAtOutput(agreement)))
+          return party.ask(actor, PartialDecryptions, own, askAtOutput(agreement)).pipe(
+            Effect.tap(() => Effect.sync(() => confirmed.add(actor))),
+            doingWithout(agreement)
+          )
         },
         { concurrency: "unbounded", discard: true }
       )
@@ -112,29 +131,19 @@ export const exchangeOfPartials = (agreement: Agreement, received: Gathering<Par
           return yield* Effect.fail(result.left)
         else rejected.set(actor, result.left)
       }
-      yield* requireEnough(valid, rejected)
+      yield* requireEnough(agreement, valid, rejected)
       return { valid, rejected: [...rejected.keys()] }
     })
 
-  /** Fails where fewer are valid than it takes: with what was rejected, or else with who is missing. */
-  const requireEnough = (
-    valid: ReadonlyMap<string, Uint8Array>,
-    rejected: ReadonlyMap<string, PartialsRejected>
-  ) =>
-    Effect.gen(function* () {
-      for (const error of rejected.values()) yield* Effect.logWarning(error.message)
-      if (decryption === undefined || valid.size >= decryption.threshold) return
-      for (const error of rejected.values()) return yield* error
-      const parties = agreement.users.map(({ actor }) => actor).filter((actor) => !valid.has(actor))
-      const waitedMs = decryption.absenceTimeoutMs
-      return yield* new StillMissing({ what: "its partial decryptions", parties, waitedMs })
-    })
-
-  /** Sends what this user has sent the others to those that have come since. */
-  const handOverLate = (among: ReadonlyArray<string>) =>
+  /**
+   * Sends what this user has sent the others to those that have come since. If it had opened the model before
+   * it was asked, these may have been tried in vain.
+   */
+  const handOverLate = (among: ReadonlyArray<string>, openedBefore: boolean) =>
     Effect.gen(function* () {
       const { name } = yield* Party
-      const late = others(among, name).flatMap(({ actor }) => (tried.has(actor) ? [] : [actor]))
+      const served = openedBefore ? confirmed : tried
+      const late = others(among, name).flatMap(({ actor }) => (served.has(actor) ? [] : [actor]))
       if (decryption === undefined || late.length === 0) return
       yield* handOver(yield* recalled(ownEntry(name), PartialDecryptions.payload), late)
     })

@@ -5,10 +5,11 @@
  */
 import { Data, Effect } from "effect"
 import { BlockOutside, CoverageError, checkCoverage } from "../../protocol/data/coverage.ts"
-import { featureCount, jointColumns, type Prepared } from "../../protocol/data/description.ts"
+import { featureCount, jointColumns } from "../../protocol/data/description.ts"
 import { encodeTable, type HeldTable, pickHeld } from "../../protocol/data/encoding.ts"
-import { noStatistics, prepare, type Statistics } from "../../protocol/data/preparation.ts"
+import { prepare, type Statistics, treatedCells } from "../../protocol/data/preparation.ts"
 import {
+  type CellBlock,
   digestSet,
   type JointRows,
   joinRows,
@@ -19,6 +20,7 @@ import {
   placeCells,
   placesOutside
 } from "../../protocol/data/rows.ts"
+import { shown } from "../../protocol/data/spelling.ts"
 import { InvalidPlan } from "../../protocol/learning/network.ts"
 import { Declaration } from "../../protocol/messages/upload.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
@@ -30,15 +32,16 @@ import { declaredOf, joinedTables, type joinOf } from "./join.ts"
 import { type Declared, digestDeclared } from "./upload-digest.ts"
 
 /** What the users have agreed on, as one of them sees it. */
-export interface AgreedRows {
-  readonly joint: JointRows
-  readonly placed: PlacedCells
-  /** What the users have found out together of their columns. */
-  readonly statistics: Statistics
-  /** The users that hold labels: the first that is there tests on pooled held-out rows. */
-  readonly testers: ReadonlyArray<string>
+export interface AgreedRows extends Joined {
   /** SHA-256 of what each user declares, in the order of the users: the rows follow from it. */
   readonly declared: ReadonlyArray<Uint8Array>
+}
+
+/** The rows with this user's cells of them, encoded. */
+export interface PlacedRows extends AgreedRows {
+  readonly placed: PlacedCells
+  /** What the users have found out together of their columns, by which cells are encoded. */
+  readonly statistics: Statistics
 }
 
 /** The users' tables do not make up the joint table. The rows are named in each user's own log only. */
@@ -105,24 +108,34 @@ export const agreeOnRows = (
         )
       )
     )
-    const covered = yield* sameAsBefore(agreement, declared)
-    const statistics = noStatistics
-    const agreed: AgreedRows = {
-      joint: joined.joint,
-      placed: placed(prepare(agreement.data, statistics), joined),
-      testers: joined.testers,
-      statistics,
-      declared: covered
-    }
+    const agreed: AgreedRows = { ...joined, declared: yield* sameAsBefore(agreement, declared) }
     return agreed
   }).pipe(Effect.withSpan("user.agreeOnRows"))
 
-const placed = (prepared: Prepared, { own, joint }: Joined): PlacedCells =>
-  placeCells(
-    own.tables.map((table) => encodeTable(prepared, table)),
-    own.digests,
-    joint
-  )
+/** Encodes this user's cells of the rows that are agreed on. */
+export const placeRows = (agreement: Agreement, rows: AgreedRows, statistics: Statistics): PlacedRows => {
+  const prepared = prepare(agreement.data, statistics)
+  const encoded = rows.own.tables.map((table) => encodeTable(prepared, table))
+  return { ...rows, placed: placeCells(encoded, rows.own.digests, rows.joint), statistics }
+}
+
+/**
+ * Tells the owner, in this user's own log and nowhere else, what becomes of cells and rows that cannot be taken as they are.
+ */
+export const logTreated = (
+  agreement: Agreement,
+  tables: ReadonlyArray<HeldTable>,
+  { own }: AgreedRows,
+  statistics: Statistics
+) =>
+  Effect.gen(function* () {
+    const rowsIn = (some: ReadonlyArray<HeldTable>) => new Set(some.flatMap(({ ids }) => ids)).size
+    const leftOut = rowsIn(tables) - rowsIn(own.tables)
+    if (leftOut > 0) yield* Effect.logInfo(`${leftOut} rows are left out, since their label is missing`)
+    const prepared = prepare(agreement.data, statistics)
+    for (const { column, filled, clipped } of own.tables.flatMap((table) => treatedCells(prepared, table)))
+      yield* Effect.logInfo(`cells of column ${shown(column)}: ${filled} filled, ${clipped} clipped`)
+  })
 
 /**
  * The digests of what the users declare, in their order. Fails if rows were agreed on before that anyone's word
@@ -159,7 +172,10 @@ interface Joined {
   readonly joint: JointRows
   /** This user's own tables without the rows that are left out. */
   readonly own: OwnTables
+  /** The users that hold labels: the first that is there tests on pooled held-out rows. */
   readonly testers: ReadonlyArray<string>
+  /** How many users hold training rows of each column of the files. */
+  readonly contributors: ReadonlyMap<string, number>
 }
 
 const joinDeclared = (
@@ -181,22 +197,24 @@ const joinDeclared = (
     all.flatMap(({ blocks }) => blocks),
     agreement.heldOut
   )
+  const columns = jointColumns(agreement.data).map((column) => column.source)
+  const placed = all.map(({ actor, blocks }) => ({
+    user: displayName(agreement, actor),
+    blocks: blocks.map((block) => ({
+      rows: joint.indices(block.digests),
+      columns: Uint32Array.from(block.columns)
+    }))
+  }))
   /** The id of a row if this user knows it; for errors only. */
   const idOf = (row: number) =>
     tables.flatMap(({ ids }, table) => ids[joint.indices(digests[table]!).indexOf(row)] ?? [])[0]
   checkCoverage(
     {
       rows: joint.total,
-      columns: jointColumns(agreement.data).map((column) => column.source),
+      columns,
       rowName: (row) => idOf(row) ?? `number ${row} (its id is known to its holders)`
     },
-    all.map(({ actor, blocks }) => ({
-      user: displayName(agreement, actor),
-      blocks: blocks.map((block) => ({
-        rows: joint.indices(block.digests),
-        columns: Uint32Array.from(block.columns)
-      }))
-    }))
+    placed
   )
   // Nobody has uploaded yet: what can't be trained or tested is found out here.
   feasiblePlan(agreement, joint.training)
@@ -206,7 +224,22 @@ const joinDeclared = (
   const testers = all
     .filter(({ blocks }) => blocks.some((block) => block.columns.some((column) => column >= features)))
     .map(({ actor }) => actor)
-  return { joint, own, testers }
+  return { joint, own, testers, contributors: contributorsTo(columns, joint, placed) }
+}
+
+/** By column of the files, how many users hold training rows of it. */
+const contributorsTo = (
+  columns: ReadonlyArray<string>,
+  { training }: JointRows,
+  users: ReadonlyArray<{ readonly blocks: ReadonlyArray<CellBlock> }>
+): ReadonlyMap<string, number> => {
+  const contributors = new Map<string, number>()
+  for (const { blocks } of users) {
+    const trained = blocks.filter(({ rows }) => rows.some((row) => row < training))
+    for (const column of new Set(trained.flatMap((block) => Array.from(block.columns, (at) => columns[at]!))))
+      contributors.set(column, (contributors.get(column) ?? 0) + 1)
+  }
+  return contributors
 }
 
 const ownWithout = ({ tables, digests }: OwnTables, out: ReadonlySet<string>): OwnTables => {

@@ -34,7 +34,12 @@ const HeldOutBlocks: Schema.Schema<ReadonlyArray<FilledBlock>, Blocks> = Schema.
 const StatisticsOnWire: Schema.Schema<Statistics, Wire> = Schema.transform(
   Schema.Struct({
     moments: Schema.Array(
-      Schema.Struct({ column: Schema.String, count: Count, mean: Schema.Number, deviation: Schema.Number })
+      Schema.Struct({
+        column: Schema.String,
+        count: Count,
+        mean: Schema.Number,
+        deviation: Schema.optionalWith(Schema.Number, { exact: true })
+      })
     ),
     counts: Schema.Array(Schema.Struct({ column: Schema.String, counts: Schema.Array(Count) }))
   }),

@@ -13,7 +13,7 @@ import type { Root } from "../party/root.ts"
 import { raised } from "../party/typed-throws.ts"
 import { sharingOf } from "../sharing/forms.ts"
 import type { OutgoingCells } from "../sharing/sharing.ts"
-import type { AgreedRows } from "./rows.ts"
+import type { PlacedRows } from "./rows.ts"
 import { digestUpload } from "./upload-digest.ts"
 
 /**
@@ -24,7 +24,7 @@ import { digestUpload } from "./upload-digest.ts"
 export const upload = (
   agreement: Agreement,
   membership: Membership,
-  { joint, placed, declared, statistics }: AgreedRows,
+  { joint, placed, declared, statistics }: PlacedRows,
   tables: string,
   root: Root
 ) =>

@@ -18,21 +18,23 @@ import { Stable } from "../../runtime/storage/store.ts"
 import { type Agreement, agreementDigest, quorumOf } from "../party/agreement.ts"
 import { enrolment } from "../party/enrolment.ts"
 import { erasing, type Remains } from "../party/erasure.ts"
-import { gather } from "../party/gathering.ts"
+import { type Gathering, gather } from "../party/gathering.ts"
 import { onDirector, onFrom } from "../party/handlers.ts"
-import { ofUser } from "../party/handouts.ts"
+import { type Membership, ofUser } from "../party/handouts.ts"
 import { lifecycle, OtherScenario } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
-import { partyRoot, unchanged } from "../party/root.ts"
+import { partyRoot, type Root, unchanged } from "../party/root.ts"
 import { raised } from "../party/typed-throws.ts"
 import { exchangeOfPartials } from "./exchange.ts"
 import { joinOf } from "./join.ts"
 import { decryptModel, testModel } from "./output.ts"
-import { agreeOnRows } from "./rows.ts"
+import { agreeOnRows, logTreated, placeRows } from "./rows.ts"
 import { blocksFromWire, type UserState, userStateFormat } from "./state.ts"
+import { joinedCells, statisticsAmong } from "./statistics.ts"
 import { tablesDigest } from "./tables-digest.ts"
 import { upload } from "./upload.ts"
+import type { Declared } from "./upload-digest.ts"
 
 export interface UserOptions {
   readonly agreement: Agreement
@@ -76,16 +78,50 @@ const gatherFromUsers = (others: ReadonlyArray<string>) =>
     heldOut: gather("its held-out cells", others, "held-out", HeldOutCells.payload)
   })
 
+/** The ways in which a user agrees with the others before it uploads. */
+interface Agreeing {
+  readonly join: Effect.Effect.Success<ReturnType<typeof joinOf>>
+  readonly statistics: Effect.Effect.Success<ReturnType<typeof statisticsAmong>>
+  readonly declarations: Gathering<Declared>
+}
+
+/** Agrees with the other users on rows and statistics, and uploads; returns what is needed of that at the output. */
+const agreeAndUpload = (
+  { agreement, tables }: UserOptions,
+  membership: Membership,
+  root: Root,
+  { join, statistics, declarations }: Agreeing
+) =>
+  Effect.gen(function* () {
+    const digest = yield* tablesDigest(tables)
+    yield* unchanged("tables", "The data in this user's files", digest)
+    const agreed = yield* agreeOnRows(agreement, tables, join, declarations)
+    const found = yield* statistics.found(joinedCells(agreement, agreed, digest))
+    yield* logTreated(agreement, tables, agreed, found)
+    const rows = placeRows(agreement, agreed, found)
+    const sizes = yield* upload(agreement, membership, rows, digest, root)
+    const { total, training } = rows.joint
+    const state: UserState = {
+      rows: { total, training },
+      heldOut: rows.placed.heldOut,
+      testers: rows.testers,
+      statistics: found,
+      ...sizes
+    }
+    return state
+  })
+
 /** Serves as one user of one run, until the director releases it. */
 export const user = (options: UserOptions) =>
   Effect.gen(function* () {
-    const { agreement, tables } = options
+    const { agreement } = options
     const party = yield* Party
     const others = agreement.users.map(({ actor }) => actor).filter((actor) => actor !== party.name)
 
     const root = yield* partyRoot(agreement)
     const enrolling = yield* enrolment(agreement, ofUser)
     const join = yield* joinOf(agreement, root)
+    const statistics = yield* statisticsAmong(agreement, root)
     const gathered = yield* gatherFromUsers(others)
 
     const uploading = yield* once(
@@ -93,15 +129,7 @@ export const user = (options: UserOptions) =>
       userStateFormat,
       Effect.gen(function* () {
         const { membership } = yield* reached(enrolling.outcome, "upload", "it had enrolled")
-        const digest = yield* tablesDigest(tables)
-        yield* unchanged("tables", "The data in this user's files", digest)
-        const agreed = yield* agreeOnRows(agreement, tables, join, gathered.declarations)
-        const sizes = yield* upload(agreement, membership, agreed, digest, root)
-        const { total, training } = agreed.joint
-        const { placed, testers, statistics } = agreed
-        const rows = { total, training }
-        const state: UserState = { rows, heldOut: placed.heldOut, testers, statistics, ...sizes }
-        return state
+        return yield* agreeAndUpload(options, membership, root, { join, statistics, ...gathered })
       })
     )
     const partials = exchangeOfPartials(agreement, gathered.partials)
@@ -153,14 +181,15 @@ export const user = (options: UserOptions) =>
           ? Effect.map(Deferred.isDone(uploading.outcome), (able) => ({ able }))
           : new OtherScenario({ party: party.name })
       ),
-      onDirector(OpenModel, (openers) => {
-        among = openers.among ?? among
-        return Effect.zipLeft(
-          opening.done,
-          Effect.suspend(() => partials.handOverLate(among))
-        )
-      }),
+      onDirector(OpenModel, (openers) =>
+        Effect.gen(function* () {
+          among = openers.among ?? among
+          const openedBefore = yield* Deferred.isDone(opening.outcome)
+          return yield* Effect.tap(opening.done, () => partials.handOverLate(among, openedBefore))
+        })
+      ),
       ...join.handlers,
+      ...statistics.handlers,
       onFrom(others, Declaration, (cells, from) => Effect.as(gathered.declarations.put(from, cells), {})),
       onFrom(others, PartialDecryptions, (partials, from) =>
         Effect.as(gathered.partials.put(from, partials), {})

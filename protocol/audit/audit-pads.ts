@@ -1,6 +1,6 @@
 /**
  * The audit of pads: that every byte which the clouds received of the training is under a pad of its own, and so are
- * the shares of an upload, what cloud 0 opens for cloud 1, and the sums in the encrypted model
+ * the shares of an upload, what cloud 0 opens for cloud 1, the sums in the encrypted model, and the users' sums of columns
  * (docs/concepts/audit.md).
  */
 import { Effect } from "effect"
@@ -10,6 +10,7 @@ import { type Matrix, Ring } from "../ring/ring.ts"
 import { orderOf } from "./order.ts"
 import { Generator } from "./pads.ts"
 import type { Finding, Recording } from "./recording.ts"
+import { auditSums } from "./sum-masks.ts"
 import { misfitting, usedTwice } from "./training-pads.ts"
 import { auditTransfers } from "./transfer-pads.ts"
 import { travelledIn } from "./travelled.ts"
@@ -84,5 +85,5 @@ export const auditPads = (recording: Recording): Effect.Effect<ReadonlyArray<Fin
     const ring = yield* Effect.promise(() => Ring.load())
     const keys = keysOf(recording)
     const ofTraining = keys === undefined ? [] : auditTraining(ring, recording, keys)
-    return [...ofTraining, ...auditTransfers(recording)]
+    return [...ofTraining, ...auditTransfers(recording), ...auditSums(recording)]
   })

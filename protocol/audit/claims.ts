@@ -25,6 +25,9 @@ export const factKinds = {
   weights: "the trained weights",
   weights0: "cloud 0's share of the trained weights",
   weights1: "cloud 1's share of the trained weights",
+  sums: "its sums of columns",
+  maskSecret: "the secrets of the masks of sums",
+  statistics: "joint means, deviations and counts",
   root: "the root of its secrets",
   identity: "the identity"
 } as const
@@ -35,10 +38,13 @@ export type PartyKind = "kgc" | "cloud0" | "cloud1" | "user" | "director" | "bro
 /** Where a permission holds, if not in every run. */
 export type Condition = "hybrid upload" | "hybrid output" | "salted join" | "tests on pooled rows"
 
-/** What a party may know: of itself, of every user, or of the run, which all have in common. */
+/**
+ * What a party may know: of itself, of every user, of the pairs of users that it is in, or of the run, which all have in
+ * common.
+ */
 export interface Permission {
   readonly kinds: ReadonlyArray<FactKind>
-  readonly of: "itself" | "users" | "run"
+  readonly of: "itself" | "users" | "pairs" | "run"
   readonly where?: Condition
 }
 
@@ -69,12 +75,13 @@ export const mayKnow: Readonly<Record<PartyKind, ReadonlyArray<Permission>>> = {
     itself,
     {
       kinds: [
-        ...(["cells", "heldOut", "ids", "join"] as const),
+        ...(["cells", "heldOut", "ids", "join", "sums"] as const),
         ...(["share0", "share1", "seed", "randomizers", "secretKey", "keyShare"] as const)
       ],
       of: "itself"
     },
-    { kinds: ["salt", "weights"], of: "run" },
+    { kinds: ["salt", "weights", "statistics"], of: "run" },
+    { kinds: ["maskSecret"], of: "pairs" },
     { kinds: ["weights0", "weights1"], of: "run", where: "hybrid output" },
     // A party that has the salt can test ids that it guesses.
     { kinds: ["digests"], of: "users" },
@@ -85,9 +92,12 @@ export const mayKnow: Readonly<Record<PartyKind, ReadonlyArray<Permission>>> = {
   broker: []
 }
 
-/** What follows from what is known already. `user` stands for the same user on both sides. */
+/**
+ * What follows from what is known already. `user` stands for the same user on both sides; `last user` for one user where
+ * it follows, and all others where it follows from.
+ */
 export interface Consequence {
-  readonly of: "user" | "run"
+  readonly of: "user" | "last user" | "run"
   readonly from: ReadonlyArray<FactKind>
   readonly follows: FactKind
 }
@@ -100,6 +110,8 @@ export const consequences: ReadonlyArray<Consequence> = [
   { of: "run", from: ["weights0", "weights1"], follows: "weights" },
   { of: "run", from: ["weights", "weights0"], follows: "weights1" },
   { of: "run", from: ["weights", "weights1"], follows: "weights0" },
+  // A joint sum, less those of all others.
+  { of: "last user", from: ["statistics", "sums"], follows: "sums" },
   // Every id that can be guessed is found among the digests.
   { of: "user", from: ["salt", "digests"], follows: "ids" }
 ]
@@ -189,8 +201,9 @@ export const claims: ReadonlyArray<Claim> = [
   },
   {
     who: "a user",
-    learns: "the model; which row ids it shares with others",
-    shownBy: ["test/actors/privacy.live.test.ts", audit],
+    learns:
+      "the model; which row ids it shares with others; joint counts, means and deviations of the columns that need them, and with `reveal: column-statistics` what follows from them where fewer than three users hold a column",
+    shownBy: ["test/actors/privacy.live.test.ts", "test/actors/users/statistics.test.ts", audit],
     audited: ["user"]
   },
   {
@@ -200,13 +213,18 @@ export const claims: ReadonlyArray<Claim> = [
     shownBy: ["test/actors/users/private-join.test.ts"]
   },
   {
+    who: "a user that sends different users different sums of columns",
+    learns: "nothing of their sums; the run ends",
+    shownBy: ["test/actors/users/statistics.test.ts"]
+  },
+  {
     who: "fewer users than the threshold",
     learns: "the model where they open it with others; nothing of the joint key",
     shownBy: ["test/protocol/bcp/threshold.test.ts", "test/actors/threshold.live.test.ts"]
   },
   {
     who: "all users but one",
-    learns: "the same, and no cell of the one",
+    learns: "the same, and no cell of the one; its sums of columns that have joint statistics",
     shownBy: [audit],
     audited: ["all users but one"]
   },

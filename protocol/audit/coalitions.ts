@@ -8,7 +8,7 @@ import {
   type PartyKind,
   type Permission
 } from "./claims.ts"
-import { type Facts, testerOf } from "./facts.ts"
+import { type Facts, pairOf, testerOf } from "./facts.ts"
 import type { Recording } from "./recording.ts"
 
 /** The broker is no party; here it stands among them, as it sees the frames. */
@@ -94,7 +94,13 @@ const factsIn = (
   member: string,
   { kinds, of }: Permission
 ): ReadonlyArray<number> => {
-  const owners = of === "itself" ? [member] : of === "run" ? [""] : agreement.users.map(({ actor }) => actor)
+  const users = agreement.users.map(({ actor }) => actor)
+  const owners = {
+    itself: [member],
+    users,
+    pairs: users.filter((user) => user !== member).map((user) => pairOf(member, user)),
+    run: [""]
+  }[of]
   return kinds.flatMap((kind) => owners.map((owner) => facts.number(kind, owner)))
 }
 
@@ -106,12 +112,15 @@ export const follow = (
   take: (number: number, from: ReadonlyArray<number>) => void
 ): void => {
   const users = agreement.users.map(({ actor }) => actor)
-  const shared = ["salt"]
+  const shared = ["salt", "statistics"]
   for (let more = true; more; ) {
     more = false
     for (const { of, from, follows } of consequences)
-      for (const owner of of === "user" ? users : [""]) {
-        const premises = from.map((kind) => facts.number(kind, shared.includes(kind) ? "" : owner))
+      for (const owner of of === "run" ? [""] : users) {
+        const owners = of === "last user" ? users.filter((user) => user !== owner) : [owner]
+        const premises = from.flatMap((kind) =>
+          (shared.includes(kind) ? [""] : owners).map((each) => facts.number(kind, each))
+        )
         const conclusion = facts.number(follows, owner)
         if (isKnown(conclusion) || !premises.every(isKnown)) continue
         take(conclusion, premises)

@@ -8,12 +8,16 @@ import { featureCount } from "../data/description.ts"
 import { digestIds } from "../data/rows.ts"
 import { digestIdsUnder } from "../join/points.ts"
 import { Deal } from "../messages/training.ts"
+import { fractionBits } from "../statistics/exact-sum.ts"
+import { toVector } from "../statistics/masks.ts"
+import { nearestQuotient } from "../statistics/nearest.ts"
+import { firstLayout, secondLayout } from "../statistics/statistics.ts"
 import { type FactKind, factKinds } from "./claims.ts"
 import { markOfText } from "./material.ts"
 import { leastNeedleBytes, Needles } from "./needles.ts"
 import type { Held, Recording } from "./recording.ts"
 
-/** Something that may be known: of a party, or of the run where `of` is empty. */
+/** Something that may be known: of a party, of a pair of users, or of the run where `of` is empty. */
 export interface Fact {
   readonly kind: FactKind
   readonly of: string
@@ -47,6 +51,9 @@ export class Facts {
 export const describeFact = ({ kind, of }: Fact): string =>
   of === "" ? factKinds[kind] : `${factKinds[kind]} of ${of}`
 
+/** A pair of users, by whichever of the two. */
+export const pairOf = (one: string, other: string): string => [one, other].sort().join(" and ")
+
 /** Secrets by their names in `Held`, and the facts that they are. */
 const secretFacts: ReadonlyMap<string, FactKind> = new Map([
   ["identity", "identity"],
@@ -73,7 +80,9 @@ export const factsOf = (recording: Recording): Facts => {
     addSecrets(facts, party, held)
     addCells(facts, party, held, recording)
     addShares(facts, party, held)
+    addSums(facts, party, held, recording)
   }
+  addStatistics(facts, recording)
   addWeights(facts, recording)
   addCorrections(facts, recording)
   return facts
@@ -93,16 +102,19 @@ const partBytes = 16
 const addSecrets = (facts: Facts, party: string, { secrets }: Held): void => {
   for (const [name, bytes] of secrets) {
     const [, ofUsers, ofUser] = /^(secretKey|keyShare) of (user\d+)$/.exec(name) ?? []
+    const [, other] = /^mask secret for (user\d+)$/.exec(name) ?? []
     const own = secretFacts.get(name)
     const ofRun = runSecrets.get(name)
     const fact =
       ofUser !== undefined
         ? facts.number(secretFacts.get(ofUsers!)!, ofUser)
-        : own !== undefined
-          ? facts.number(own, party)
-          : ofRun !== undefined
-            ? facts.number(ofRun)
-            : undefined
+        : other !== undefined
+          ? facts.number("maskSecret", pairOf(party, other))
+          : own !== undefined
+            ? facts.number(own, party)
+            : ofRun !== undefined
+              ? facts.number(ofRun)
+              : undefined
     if (fact !== undefined) addKey(facts, fact, bytes)
   }
 }
@@ -206,6 +218,58 @@ const addShares = (facts: Facts, party: string, { shares }: Held): void => {
       for (let at = 0; at < way.length; at += wordBytes)
         facts.needles.add(fact, way.slice(at, at + wordBytes))
   }
+}
+
+/** Sums as they are before they are under masks, and what they come to as real numbers. */
+const addSums = (facts: Facts, party: string, { sums }: Held, { plan, statistics }: Recording): void => {
+  if (sums === undefined || statistics === undefined) return
+  const fact = facts.number("sums", party)
+  const vectors = [
+    [firstLayout(statistics.needed), sums[1]],
+    [secondLayout(statistics.needed), sums[2]]
+  ] as const
+  for (const [layout, numbers] of vectors)
+    for (const [i, bytes] of layout.entries()) {
+      const number = toVector([bytes], [numbers[i]!])
+      for (const way of [number, number.toReversed()]) addDigits(facts, fact, way)
+    }
+  const reals = statistics.needed.moments.flatMap((_, i) => {
+    const [count, sum] = [sums[1][2 * i]!, sums[1][2 * i + 1]!]
+    return count === 0n
+      ? []
+      : [nearestQuotient(sum, 1n, fractionBits), nearestQuotient(sum, count, fractionBits)]
+  })
+  addReals(facts, fact, reals, plan.fractionalBits)
+}
+
+/** The bytes of a number from the first that says something. Counts look like other small numbers. */
+const addDigits = (facts: Facts, fact: number, bytes: Uint8Array): void => {
+  const first = bytes.findIndex((byte) => byte !== 0 && byte !== 0xff)
+  if (bytes.length > wordBytes && first >= 0 && bytes.length - first >= leastNeedleBytes)
+    facts.needles.add(fact, bytes.slice(first))
+}
+
+/** Real numbers as they are, and as the words that they become. */
+const addReals = (facts: Facts, fact: number, reals: ReadonlyArray<number>, fractionalBits: number): void => {
+  for (const real of reals) {
+    const bytes = new Uint8Array(Float64Array.of(real).buffer)
+    for (const way of [bytes, bytes.toReversed()]) facts.needles.add(fact, way)
+  }
+  const words = reals.map((real) => Math.round(real * 2 ** fractionalBits)).filter(Number.isSafeInteger)
+  addWords(
+    facts,
+    fact,
+    BigUint64Array.from(words, (word) => BigInt.asUintN(64, BigInt(word)))
+  )
+}
+
+/** Joint means and deviations. Counts are of rows, which everybody knows. */
+const addStatistics = (facts: Facts, { plan, statistics }: Recording): void => {
+  const reals = [...(statistics?.found.moments.values() ?? [])].flatMap(({ mean, deviation }) => [
+    mean,
+    deviation ?? mean
+  ])
+  addReals(facts, facts.number("statistics"), reals, plan.fractionalBits)
 }
 
 /** The trained weights: the sum of both clouds' shares. */

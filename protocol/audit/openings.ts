@@ -1,7 +1,7 @@
 /**
  * Every opening of BCP ciphertexts that an audit can make. It has all keys of the run, so it opens first, once, and then asks
- * which coalitions could have: whoever has the factors of N or the secret key, for the joint key all of them or, for a first
- * component, the partial decryptions of the users whose keys are missing.
+ * which coalitions could have: those that have the factors of N or the secret key, and for the joint key those that have as
+ * many of the users' keys as decrypt or, of a first component, partial decryptions by users whose keys they lack.
  */
 import { Either } from "effect"
 import type { Ciphertext } from "../bcp/ciphertext.ts"
@@ -37,7 +37,8 @@ export class Openings {
   readonly #parameters: Parameters
   readonly #decryptor: CrtDecryptor
   readonly #publicKeys: ReadonlyMap<string, bigint>
-  readonly #secretKeys: ReadonlyMap<string, bigint>
+  /** With what each user decrypts under the joint key: sk_j, or s_j with a threshold. */
+  readonly #exponents: ReadonlyMap<string, bigint>
   readonly #known = new WeakMap<Uint8Array, Map<string, ReadonlyArray<Opened>>>()
   readonly #powers = new Map<string, string>()
 
@@ -45,12 +46,12 @@ export class Openings {
     parameters: Parameters,
     decryptor: CrtDecryptor,
     publicKeys: ReadonlyMap<string, bigint>,
-    secretKeys: ReadonlyMap<string, bigint>
+    exponents: ReadonlyMap<string, bigint>
   ) {
     this.#parameters = parameters
     this.#decryptor = decryptor
     this.#publicKeys = publicKeys
-    this.#secretKeys = secretKeys
+    this.#exponents = exponents
   }
 
   /** Nothing where the run ended before there were keys. */
@@ -65,8 +66,8 @@ export class Openings {
     if (Either.isLeft(reply)) return undefined
     const { wire, publicKeys, unifiedPublicKey } = reply.right.published
     const parameters = decodeParameters(wire)
-    const secretKeys = [...publicKeys.keys()].flatMap((actor) => {
-      const key = kgc.get(`secretKey of ${actor}`)
+    const exponents = [...publicKeys.keys()].flatMap((actor) => {
+      const key = kgc.get(`keyShare of ${actor}`) ?? kgc.get(`secretKey of ${actor}`)
       return key === undefined ? [] : [[actor, fromBytes(key)] as const]
     })
     return new Openings(
@@ -76,7 +77,7 @@ export class Openings {
         ...[...publicKeys].map(([actor, key]) => [actor, fromBytes(key)] as const),
         [jointKey, fromBytes(unifiedPublicKey)]
       ]),
-      new Map(secretKeys)
+      new Map(exponents)
     )
   }
 
@@ -131,17 +132,24 @@ export class Openings {
     return found
   }
 
-  /** Whether a first component raised to the keys of all these users, A^{sk_j}, is among the elements. */
-  isRaisedIn(elements: ReadonlySet<string>, A: bigint, users: Iterable<string>): boolean {
-    for (const user of users) if (!elements.has(this.#raised(A, user))) return false
-    return true
+  /** Whether partial decryptions of a first component by `count` of these users are among the elements. */
+  areRaisedIn(
+    elements: ReadonlySet<string>,
+    A: bigint,
+    users: ReadonlyArray<string>,
+    count: number
+  ): boolean {
+    let wanted = count
+    for (let left = users.length; wanted > 0 && wanted <= left; left--)
+      if (elements.has(this.#raised(A, users[users.length - left]!))) wanted--
+    return wanted <= 0
   }
 
   #raised(A: bigint, user: string): string {
     const name = `${user} ${A}`
     const known = this.#powers.get(name)
     if (known !== undefined) return known
-    const power = modPow(A, this.#secretKeys.get(user) ?? 0n, this.#parameters.N2)
+    const power = modPow(A, this.#exponents.get(user) ?? 0n, this.#parameters.N2)
     const found = nameOf(toBytes(power, elementBytes(this.#parameters)))
     this.#powers.set(name, found)
     return found

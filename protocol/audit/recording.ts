@@ -3,6 +3,7 @@
  * It has all keys and all data, so it is made of trials only, on data that may be seen (`scenarios/audit/`).
  */
 import type { DataDescription } from "../data/description.ts"
+import type { Statistics, StatisticsNeeded } from "../data/preparation.ts"
 import type { TrainingPlan } from "../learning/plan.ts"
 import type { Kind } from "../messages/envelope.ts"
 import type { Channel } from "../messages/subjects.ts"
@@ -72,7 +73,7 @@ export interface HeldShare {
 export interface Held {
   /**
    * Keys and secrets by name. Of every party `identity` (X25519) and `root`; of a user `secretKey` (sk_i), `keyShare` (with a threshold), `salt` or `join` (its secret of a private join), `share`
-   * (the seed of its pad) and `randomizers`; of C0 `p`, `q`, `prgKey` (k_0) and `weights` (the key of its initial weights);
+   * (the seed of its pad) and `randomizers`, and where columns have statistics `mask secret for user2` for each other user; of C0 `p`, `q`, `prgKey` (k_0) and `weights` (the key of its initial weights);
    * of C1 `prgKey` (k_1) and `weights`; of the KGC `p`, `q`, `dealer0` (k_0), `dealer1` (k_1), `order`, and
    * `secretKey of user1` and `keyShare of user1` for each user. Integers are big-endian.
    */
@@ -80,6 +81,22 @@ export interface Held {
   /** In the order of the user's upload; held-out cells last. */
   readonly cells: ReadonlyArray<HeldCells>
   readonly shares: ReadonlyArray<HeldShare>
+  /** Of a user, where columns have statistics: its sums of both passes, in the order of the layouts. */
+  readonly sums?: HeldSums
+}
+
+/** Sums in units of 2^−256, and counts. */
+export interface HeldSums {
+  readonly 1: ReadonlyArray<bigint>
+  readonly 2: ReadonlyArray<bigint>
+}
+
+/** The joint statistics of a run. */
+export interface JointStatistics {
+  readonly needed: StatisticsNeeded
+  readonly found: Statistics
+  /** SHA-256 of what each user declares, in the order of the users. */
+  readonly declared: ReadonlyArray<Uint8Array>
 }
 
 export interface Recording {
@@ -94,6 +111,8 @@ export interface Recording {
   readonly frames: ReadonlyArray<Framed>
   /** By party. */
   readonly held: ReadonlyMap<string, Held>
+  /** Where columns have any, and the run got as far as to find them. */
+  readonly statistics?: JointStatistics
 }
 
 /** What a coalition learns beyond its claim, or what is wrong with a frame or a pad. */

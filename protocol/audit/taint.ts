@@ -147,26 +147,36 @@ class Knowledge {
     work()
   }
 
+  /** Does something once with all that it has seen by now. */
+  #onceInAll(name: string, work: () => void): void {
+    this.#once(`${name}, in ${this.#messages.length} messages`, work)
+  }
+
   #openCiphertexts(): void {
     const { openings, recording } = this.#truth
     if (openings === undefined) return
     const users = recording.agreement.users.map(({ actor }) => actor)
-    const missing = users.filter((user) => !this.#knows("secretKey", user))
+    const without = (kind: FactKind) => users.filter((user) => !this.#knows(kind, user))
+    const missing = without("secretKey")
     const master = this.#knows("factors")
     for (const key of openings.keys)
       if (key !== jointKey && (master || !missing.includes(key)))
-        this.#once(`under ${key}`, () =>
+        this.#onceInAll(`under ${key}`, () =>
           this.#openUnder(openings, key, () => true, master ? "the master key" : `the key of ${key}`)
         )
-    const shares = users.filter((user) => this.#knows("keyShare", user)).length
-    const { threshold = users.length } = recording.agreement.decryption ?? {}
-    if (master || missing.length === 0 || shares >= threshold)
-      this.#once("under all keys", () => this.#openUnder(openings, jointKey, () => true, "the joint key"))
+    const threshold = recording.agreement.decryption?.threshold
+    const others = threshold === undefined ? missing : without("keyShare")
+    const lacking = (threshold ?? users.length) - (users.length - others.length)
+    if (master || missing.length === 0 || lacking <= 0)
+      this.#onceInAll("under all keys", () =>
+        this.#openUnder(openings, jointKey, () => true, "the joint key")
+      )
     else
-      this.#once(`with parts of ${missing.join()}`, () => {
+      this.#onceInAll(`with parts of ${others.join()}`, () => {
         const elements = openings.elementsIn(this.#materials.flatMap(({ strings }) => strings))
-        const complete = (A: bigint) => openings.isRaisedIn(elements, A, missing)
-        this.#openUnder(openings, jointKey, complete, "partial decryptions of all users")
+        const complete = (A: bigint) => openings.areRaisedIn(elements, A, others, lacking)
+        const by = `partial decryptions of ${threshold ?? "all"} users`
+        this.#openUnder(openings, jointKey, complete, by)
       })
   }
 
@@ -218,7 +228,7 @@ class Knowledge {
     ] as const) {
       const key = kgc?.get(name)
       if (key === undefined || !this.#knows(kind)) continue
-      this.#once(`unmask ${cloud}`, () => {
+      this.#onceInAll(`unmask ${cloud}`, () => {
         for (const message of this.#messages)
           if (partyOf(message.from) === cloud && isOpening(message) && message.body.length % wordBytes === 0)
             for (const words of unmaskedOpening(recording, key, message.body))

@@ -28,13 +28,13 @@ interface Session {
   readonly pairs: ReadonlyArray<readonly [string, string]>
 }
 
-const all = (recording: Recording, actor: string): ReadonlyArray<Seen> =>
+const all = (recording: Pick<Recording, "seen">, actor: string): ReadonlyArray<Seen> =>
   [...recording.seen].flatMap(([process, seen]) => (actorOf(process) === actor ? seen : []))
 
 const is = (kind: Seen["kind"], tag: string) => (seen: Seen) => seen.kind === kind && seen.tag === tag
 
 /** The sessions that both clouds agreed on. */
-const sessionsOf = (recording: Recording): ReadonlyArray<Session> => {
+const sessionsOf = (recording: Pick<Recording, "seen">): ReadonlyArray<Session> => {
   const replies = all(recording, "cloud0").filter(is("reply", Join.tag))
   const sessions = new Map<string, Session>()
   for (const { id, body } of all(recording, "cloud1").filter(is("ask", Join.tag))) {
@@ -48,6 +48,10 @@ const sessionsOf = (recording: Recording): ReadonlyArray<Session> => {
   }
   return [...sessions.values()]
 }
+
+/** How many pairs of processes trained at a time. */
+export const lanesIn = (recording: Pick<Recording, "seen">): number =>
+  Math.max(1, ...sessionsOf(recording).map(({ pairs }) => pairs.length))
 
 /** The rounds of one process with another in a phase, as often as they arrived. */
 class Rounds {

@@ -1,8 +1,9 @@
 /**
- * CSV files: a line of names, then one line for each row. They are read piece by piece, and only the cells
- * that are held are looked at; errors never quote a cell.
+ * CSV files: a line of names, then one line for each row, in a dialect that is found out from the first rows.
+ * They are read piece by piece, and only the cells that are held are looked at; errors never quote a cell.
  */
 import type { Contents } from "./byte-source.ts"
+import { readNumber } from "./cell-text.ts"
 import {
   BadBytes,
   byteOrderMark,
@@ -13,10 +14,14 @@ import {
   looksLikeUtf16
 } from "./characters.ts"
 import { CsvRecords, lineBreaks, NotCsv } from "./csv-records.ts"
-import { foreignDialect, ragged } from "./dialect.ts"
+import { type DataDescription, isCategory } from "./description.ts"
+import { commentOf, type Dialect, ragged, separators } from "./dialect.ts"
+import { type FoundLayout, findLayout, maybeComment, sampleOf } from "./dialect-layout.ts"
 import { findColumns, HeldCells, type HeldColumn, HeldRows } from "./held.ts"
-import { trimmed } from "./spelling.ts"
-import { heldColumns, type Reading, type Table } from "./table.ts"
+import { areNumbers } from "./labels.ts"
+import { NumberMarks } from "./number-text.ts"
+import { isDecimal, trimmed } from "./spelling.ts"
+import { type CellProblem, heldColumns, type Reading, type Table } from "./table.ts"
 
 /** Reads the held part of a file. Rejects with `TableError`. */
 export const readCsv = async (contents: Contents, reading: Reading): Promise<Table> => {
@@ -35,7 +40,7 @@ export const readCsv = async (contents: Contents, reading: Reading): Promise<Tab
     if (error instanceof NotCsv) refuseText(error, reading)
     throw error
   }
-  return rows.finish()
+  return rows.finish({ encoding, marked: mark > 0 })
 }
 
 /**
@@ -45,7 +50,8 @@ const seemsUtf16 = (head: Uint8Array, named: Encoding): Encoding =>
   head.length > 0 && !head.includes(0) ? "utf-8" : (looksLikeUtf16(head) ?? named)
 
 /**
- * The encoding of a file with this beginning: the scenario's, which a byte order mark must not contradict.
+ * The encoding of a file with this beginning: the scenario's, which must not contradict the bytes, or else
+ * what a byte order mark says or zero bytes show, and UTF-8 without either.
  */
 const encodingOf = (head: Uint8Array, { source, problems }: Reading) => {
   const named = source.encoding
@@ -54,23 +60,19 @@ const encodingOf = (head: Uint8Array, { source, problems }: Reading) => {
     mark?.encoding ??
     (named?.startsWith("utf-16") ? seemsUtf16(head, named) : looksLikeUtf16(head)) ??
     (named !== undefined && looksLikeUtf8(head) ? "utf-8" : undefined)
-  if (seems !== undefined && seems !== (named ?? "utf-8")) {
+  if (named !== undefined && seems !== undefined && seems !== named) {
     const is = `is in ${seems.toUpperCase()}${mark === undefined ? ", it seems" : ", as its first bytes say"}`
-    problems.refuse(
-      named === undefined
-        ? {
-            reason: is,
-            remedy: `save it as UTF-8, or say encoding: ${seems} where the scenario names the file`
-          }
-        : { reason: `${is}, where the scenario says ${named}`, remedy: `say encoding: ${seems} there` }
-    )
+    problems.refuse({
+      reason: `${is}, where the scenario says ${named}`,
+      remedy: `say encoding: ${seems} there`
+    })
   }
-  return { encoding: named ?? "utf-8", mark: mark?.length ?? 0 }
+  return { encoding: named ?? seems ?? "utf-8", mark: mark?.length ?? 0 }
 }
 
 /** Locates bytes that encode no character: the line, and the column or else the position in the line. */
 const refuseBytes = (bad: BadBytes, encoding: Encoding, rows: CsvRows, reading: Reading): never => {
-  rows.read(bad.before, 1, false)
+  rows.stop(bad.before)
   const { line, column, place } = rows.end()
   // Where characters of several bytes stand before, another encoding would make others of them.
   const fits =
@@ -92,7 +94,7 @@ const notCsv = {
   "open-quote": ["has a quote here that never ends", "close it, or take it out"],
   "stray-quote": [
     "has a quote within a field that does not begin with one",
-    "put the whole field into quotes, and double those within it"
+    "put the whole field into quotes, and double those within it; or say dialect: { quote: none } where the scenario names the file, if no quote of it is around a field"
   ],
   "after-quote": ["has text behind the quote that ends a field", "double the quotes within a field"],
   backslash: ["has a quote with a backslash before it", "double quotes within a field, without backslashes"],
@@ -107,7 +109,16 @@ const refuseText = ({ line, kind }: NotCsv, { problems }: Reading): never => {
 /** The rows of a file, as they are read. */
 class CsvRows {
   readonly #reading: Reading
-  readonly #records = new CsvRecords()
+  /** The text so far, until the dialect is known. */
+  #beginning = ""
+  #records = new CsvRecords({ separator: "comma", quote: "double", comment: "none" })
+  #found: FoundLayout | undefined
+  #commentIsOpen = false
+  #marks: NumberMarks
+  /** Numbers that mark a missing cell, as the description writes them: -999.0 in a file is its -999. */
+  readonly #missing: ReadonlyMap<number, string>
+  /** The columns whose texts are compared as numbers. */
+  #numbered: ReadonlyArray<boolean> = []
   /** The columns' names, once they are known. */
   #names: ReadonlyArray<string> | undefined
   #held: ReadonlyArray<HeldColumn> = []
@@ -123,13 +134,19 @@ class CsvRows {
     this.#reading = reading
     this.#rows = new HeldRows(reading, { named: true })
     this.#cells = new HeldCells(reading, [], this.#rows)
+    this.#marks = new NumberMarks({}, "comma")
+    const marks = (reading.description.missing ?? []).filter(isDecimal)
+    this.#missing = new Map(marks.map((text) => [Number(text), text]))
   }
 
   /** Reads the rows of a text that continues the last. Throws `TableError` and `NotCsv`. */
   read(text: string, share: number, last: boolean): void {
-    this.#records.push(text)
+    if (this.#found === undefined) {
+      this.#beginning += text
+      if (sampleOf(this.#beginning) === undefined && !last) return
+      this.#begin(last)
+    } else this.#records.push(text)
     if (text.includes("\0")) this.#refuseZeros()
-    if (this.#names === undefined) this.#begin(this.#records.rest, last)
     while (this.#records.next(last)) {
       if (this.#names === undefined) this.#setNames(this.#fields(), this.#records.line)
       else this.#readRow(this.#expected(share))
@@ -137,15 +154,41 @@ class CsvRows {
     this.#pieces += 1
   }
 
-  /** Parses the first lines; takes the names from the scenario if it has them. */
-  #begin(text: string, last: boolean): void {
+  /** Reads the rows of a text behind which nothing can be read. Throws `TableError` and `NotCsv`. */
+  stop(text: string): void {
+    this.read(text, 1, false)
+    if (this.#found !== undefined) return
+    this.#begin(false)
+    this.read("", 1, false)
+  }
+
+  /** Finds out the dialect; takes the names from the scenario if it has them. */
+  #begin(last: boolean): void {
+    const { source } = this.#reading
+    const settings = source.dialect ?? {}
+    const text = this.#beginning
+    this.#records.push(text)
+    if (text.includes("\0")) this.#refuseZeros()
+    const found = this.#layoutOf(text, last)
+    this.#found = found
+    this.#commentIsOpen = found.commentIsOpen
+    this.#records = new CsvRecords(found.layout)
+    this.#records.push(text)
+    this.#beginning = ""
+    if (found.hasSeparatorLine) this.#records.skipLine()
+    this.#marks = new NumberMarks(settings, found.layout.separator)
+    if (source.header !== undefined) {
+      if (settings.header === true) this.#records.next(last)
+      this.#setNames(source.header, 1)
+    }
+  }
+
+  #layoutOf(text: string, last: boolean): FoundLayout {
     const { source, description, problems } = this.#reading
-    const whole = last ? text : text.slice(0, Math.max(text.lastIndexOf("\n"), text.lastIndexOf("\r")))
     const held = heldColumns(source, { named: true, names: [] }, description)
     const wanted = source.ids === undefined ? [description.id, ...held] : held
-    const foreign = foreignDialect(whole, { wanted, header: source.header })
-    if (foreign !== undefined) problems.refuse(foreign)
-    if (source.header !== undefined) this.#setNames(source.header, 1)
+    const found = findLayout(text, last, { settings: source.dialect ?? {}, wanted, header: source.header })
+    return "reason" in found ? problems.refuse(found) : found
   }
 
   #refuseZeros(): never {
@@ -162,7 +205,31 @@ class CsvRows {
     this.#names = names.map(trimmed)
     this.#held = held
     this.#id = id
-    this.#cells = new HeldCells(this.#reading, held, this.#rows)
+    this.#numbered = held.map(({ name }) => areNumbers(listedValues(this.#reading.description, name)))
+    this.#cells = new HeldCells(this.#reading, held, this.#rows, (text) => this.#toNumber(text))
+    this.#settleMarks(this.#found!.records.slice(this.#firstRow))
+  }
+
+  /** Finds out from the first rows how numbers are written. */
+  #settleMarks(rows: FoundLayout["records"]): void {
+    const { description } = this.#reading
+    const wanted = numberColumns(description)
+    const numbers = this.#held.filter(({ name }) => wanted.has(name))
+    const missing = new Set(description.missing)
+    for (const { fields, line } of rows)
+      for (const { name, place } of numbers) {
+        const text = fields[place] ?? ""
+        if (!missing.has(text)) this.#marks.observe(text, line, name)
+      }
+    const problem = this.#marks.settle()
+    if (problem !== undefined) this.#reading.problems.refuse(problem)
+    this.#records.decimal = this.#marks.decimal
+  }
+
+  /** How many records are names, not rows. */
+  get #firstRow(): number {
+    const { dialect, header } = this.#reading.source
+    return header === undefined || dialect?.header === true ? 1 : 0
   }
 
   #fields(): ReadonlyArray<string> {
@@ -178,9 +245,11 @@ class CsvRows {
     const records = this.#records
     const { line, fields } = records
     const names = this.#names!
+    if (this.#commentIsOpen && this.#isComment()) return
     if (fields !== names.length) {
       this.#isRagged = true
-      this.#reading.problems.add({ line, ...ragged(fields, names.length, records.field(0)) })
+      const { separator } = this.#found!.layout
+      this.#reading.problems.add({ line, ...ragged(fields, names.length, records.field(0), separator) })
       return
     }
     const row = this.#count++
@@ -192,11 +261,39 @@ class CsvRows {
     for (let column = 0; column < this.#held.length; column++) this.#readCell(place, column, line)
   }
 
+  /** Whether a row is the first comment of the file. One that may be either is refused. */
+  #isComment(): boolean {
+    const sign = this.#records.mayBeComment ? commentOf(this.#records.text) : undefined
+    if (sign === undefined) return false
+    const { line, fields } = this.#records
+    if (fields === this.#names!.length) {
+      this.#reading.problems.add({ line, ...maybeComment(sign) })
+    } else {
+      this.#records.comment = sign
+      this.#found = { ...this.#found!, layout: { ...this.#found!.layout, comment: sign } }
+      this.#commentIsOpen = false
+    }
+    return true
+  }
+
   #readCell(place: number, column: number, line: number): void {
     const { place: at } = this.#held[column]!
-    const plain = this.#cells.isText(column) ? Number.NaN : this.#records.plainNumber(at)
-    if (Number.isNaN(plain)) this.#cells.setText(place, column, this.#records.field(at), line)
-    else this.#cells.setNumber(place, column, plain, line)
+    if (this.#cells.isText(column)) {
+      const text = this.#records.field(at)
+      this.#cells.setText(place, column, this.#numbered[column] ? this.#marks.inPoints(text) : text, line)
+      return
+    }
+    const plain = this.#records.plainNumber(at)
+    const text = Number.isNaN(plain) ? this.#records.field(at) : this.#missing.get(plain)
+    if (text === undefined) this.#cells.setNumber(place, column, plain, line)
+    else this.#cells.setText(place, column, text, line)
+  }
+
+  /** Reads a number that is not written plainly. */
+  #toNumber(text: string): number | CellProblem {
+    const value = this.#marks.read(text)
+    this.#records.decimal = this.#marks.decimal
+    return value ?? readNumber(text)
   }
 
   /** Whether the row repeats the names of the columns. */
@@ -212,7 +309,9 @@ class CsvRows {
       reason: known
         ? "names its columns itself, besides the header in the scenario"
         : "has the names of the columns again here",
-      remedy: known ? "take the header out of the scenario" : "take that line out",
+      remedy: known
+        ? "take the header out of the scenario, or say dialect: { header: true } there to replace the names"
+        : "take that line out",
       alike: !known
     })
     return true
@@ -226,14 +325,15 @@ class CsvRows {
     const { rest, nextLine } = this.#records
     const place = rest.length - Math.max(rest.lastIndexOf("\n"), rest.lastIndexOf("\r"))
     const unquoted = rest.replace(/"[^"]*("|$)/g, "")
+    const separator = separators[this.#found?.layout.separator ?? "comma"]
     return {
       line: nextLine + lineBreaks(rest),
-      column: this.#names?.[unquoted.split(",").length - 1],
+      column: this.#names?.[unquoted.split(separator).length - 1],
       place
     }
   }
 
-  finish(): Table {
+  finish(bytes: Pick<Dialect, "encoding" | "marked">): Table {
     const { source, problems } = this.#reading
     if (this.#count === 0 && !this.#isRagged) {
       const isEmpty = this.#names === undefined || source.header !== undefined
@@ -246,10 +346,42 @@ class CsvRows {
     problems.finish()
     this.#rows.finish(this.#count)
     problems.finish()
-    return this.#cells.finish()
+    const { decimal, thousands } = this.#marks
+    const dialect: Dialect = {
+      ...this.#found!.layout,
+      decimal,
+      thousands,
+      header: this.#firstRow === 1,
+      ...bytes,
+      lineEnds: this.#records.lineEnds
+    }
+    return { ...this.#cells.finish(), dialect }
   }
 }
 
-/** A string of its own: a part of another would keep all of that in memory. */
-const flat = (text: string): string =>
-  text.length < 13 ? text : Buffer.from(text, "utf16le").toString("utf16le")
+/** The columns of plain numbers: dates have marks of their own. */
+const numberColumns = ({ features, label }: DataDescription): ReadonlySet<string> =>
+  new Set(
+    [
+      ...features.filter((feature) => feature.kind === undefined),
+      ...("numbers" in label ? label.numbers : [])
+    ].map(({ name }) => name)
+  )
+
+/** The classes or categories of a column; none of one of numbers. */
+const listedValues = ({ features, label }: DataDescription, column: string): ReadonlyArray<string> => {
+  const feature = features.find(({ name }) => name === column)
+  if (feature !== undefined) return isCategory(feature) ? feature.values : []
+  return "values" in label ? label.values : []
+}
+
+const room = Buffer.alloc(256)
+
+/** A string of its own, since a part of another would keep all of that in memory; in one byte a character if it can be. */
+const flat = (text: string): string => {
+  if (text.length < 13) return text
+  for (let at = 0; at < text.length; at++)
+    if (text.charCodeAt(at) > 0xff) return Buffer.from(text, "utf16le").toString("utf16le")
+  const bytes = text.length > room.length ? Buffer.alloc(text.length) : room
+  return bytes.toString("latin1", 0, bytes.write(text, 0, "latin1"))
+}

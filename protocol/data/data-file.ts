@@ -57,10 +57,11 @@ const readContents = async (contents: Contents, tail: Uint8Array, reading: Readi
   const foreign = head[0] === 0x1f && head[1] === 0x8b ? twice : recognised(head, tail)
   if (foreign !== undefined) problems.refuse(foreign)
   if (!isIdx(head) && !isParquet) return readCsv(contents, reading)
-  if (source.encoding !== undefined) {
+  for (const setting of ["encoding", "dialect"] as const) {
+    if (source[setting] === undefined) continue
     problems.refuse({
-      reason: `is ${isParquet ? "Parquet" : "IDX"}, which has an encoding of its own`,
-      remedy: "take encoding out of the scenario"
+      reason: `is ${isParquet ? "Parquet" : "IDX"}, which has ${setting === "encoding" ? "an encoding of its own" : "no dialect"}`,
+      remedy: `take ${setting} out of the scenario`
     })
   }
   const file = await contents.whole(Math.min(room.memory / 2, 2 ** 31))

@@ -1,118 +1,174 @@
 /**
- * Deduces from the first lines of a text file how it deviates from the expected form: other separators than
- * commas, comment lines, names that are missing or further down.
+ * The dialect of a CSV file: how its text is split into fields, and how its numbers are written. A program
+ * that writes CSV says neither, so both are found out from the first rows (`dialect-layout.ts`,
+ * `number-text.ts`), unless the scenario says them. Nothing is guessed where two readings give other cells.
  */
-import { trimmed } from "./spelling.ts"
-import type { CellProblem, TableProblem } from "./table.ts"
+import type { Encoding } from "./characters.ts"
 
-/** Columns that a file should name, and those that the scenario names instead. */
-export interface Expected {
-  readonly wanted: ReadonlyArray<string>
-  readonly header: ReadonlyArray<string> | undefined
+/** The separators of fields, the usual ones first. A run of spaces is one separator. */
+export const separators = {
+  comma: ",",
+  semicolon: ";",
+  tab: "\t",
+  bar: "|",
+  space: " ",
+  colon: ":",
+  caret: "^",
+  tilde: "~",
+  "broken-bar": "¦",
+  "wide-comma": "，",
+  "control-a": "\x01",
+  "unit-separator": "\x1f"
+} as const
+export type Separator = keyof typeof separators
+
+export const decimalMarks = { point: ".", comma: "," } as const
+export type DecimalMark = keyof typeof decimalMarks
+
+/** The characters that may part the thousands of a whole number; of one kind in a number. */
+export const thousandsMarks = {
+  none: "",
+  comma: ",",
+  point: ".",
+  space: " \u00a0\u2009\u202f",
+  apostrophe: "'’"
+} as const
+export type ThousandsMark = keyof typeof thousandsMarks
+
+export const quoteMarks = { double: '"', single: "'", none: "" } as const
+export type QuoteMark = keyof typeof quoteMarks
+
+/** Signs of a comment line. */
+export const commentSigns = { none: "", hash: "#", percent: "%", slashes: "//" } as const
+export type CommentSign = keyof typeof commentSigns
+
+/** The parts of a dialect that a scenario may say of a file; the others are found out. */
+export interface DialectSettings {
+  readonly separator?: Separator | undefined
+  readonly decimal?: DecimalMark | undefined
+  readonly thousands?: ThousandsMark | undefined
+  readonly quote?: QuoteMark | undefined
+  readonly comment?: CommentSign | undefined
+  /** Whether the file names its columns; it does unless the scenario names them. */
+  readonly header?: boolean | undefined
 }
 
-const separators = [
-  [";", "semicolons"],
-  ["\t", "tabs"],
-  ["|", "vertical bars"],
-  ["\x01", "control characters"],
-  ["\x1f", "control characters"],
-  ["^", "carets"],
-  ["~", "tildes"],
-  [":", "colons"],
-  ["¦", "broken bars"],
-  ["，", "commas of full width"],
-  [" ", "spaces"]
-] as const
-
-/**
- * The one problem of a file whose first lines are not those of a table as expected; undefined if they may be.
- */
-export const foreignDialect = (text: string, expected: Expected): TableProblem | undefined => {
-  const lines = text.split(/\r\n|\n|\r/, 60).filter((line) => trimmed(line) !== "")
-  const first = lines[0]
-  if (first === undefined) return undefined
-  if (/^"?sep=.?"?,*$/i.test(trimmed(first))) {
-    return {
-      reason: "begins with a line sep= that a spreadsheet put there",
-      remedy: "take that line out, and separate by commas"
-    }
-  }
-  return otherSeparator(lines, expected) ?? laterHeader(lines, expected) ?? noNames(first, expected)
+/** How a text is split into fields. */
+export interface Layout {
+  readonly separator: Separator
+  readonly quote: QuoteMark
+  readonly comment: CommentSign
 }
 
-const parts = (line: string, separator: string): ReadonlyArray<string> =>
-  line
-    .split(separator === " " ? / +/ : separator)
-    .map((part) => trimmed(trimmed(part).replace(/^"(.*)"$/, "$1")))
+export type LineEnd = "LF" | "CRLF" | "CR"
 
-/**
- * Expected number of columns of a line: that of the names, or of the first row if the scenario has the names.
- */
-const matches = (line: string, separator: string, { wanted, header }: Expected): number => {
-  const fields = parts(line, separator)
-  if (header !== undefined) return fields.length === header.length ? fields.length : 0
-  return wanted.filter((name) => fields.includes(trimmed(name))).length
+/** The dialect that a file was read in. */
+export interface Dialect extends Layout {
+  /** Undefined where no number of the file has a mark. */
+  readonly decimal: DecimalMark | undefined
+  readonly thousands: ThousandsMark
+  readonly header: boolean
+  readonly encoding: Encoding
+  /** Whether the file begins with a byte order mark. */
+  readonly marked: boolean
+  /** All that occur. */
+  readonly lineEnds: ReadonlyArray<LineEnd>
 }
 
-const otherSeparator = (lines: ReadonlyArray<string>, expected: Expected): TableProblem | undefined => {
-  const [first = "", second = ""] = lines
-  if (expected.header?.length === 1) return undefined
-  const byComma = matches(first, ",", expected)
-  for (const [separator, name] of separators) {
-    const bySeparator = matches(first, separator, expected)
-    const alone = expected.header === undefined && parts(first, separator).length === 1
-    if (bySeparator <= byComma || alone || (separator === " " && first.includes(","))) continue
-    const cells = parts(expected.header === undefined ? second : first, separator)
-    const commas = cells.some((cell) => /^[+-]?\d*,\d+$/.test(cell)) ? ", with decimal commas" : ""
-    return {
-      reason: `is separated by ${name}, not by commas${commas}`,
-      remedy: `save it separated by commas${commas === "" ? "" : ", and numbers with a decimal point"}`
-    }
-  }
+const separatorNames: Readonly<Record<Separator, string>> = {
+  comma: "commas",
+  semicolon: "semicolons",
+  tab: "tabs",
+  bar: "vertical bars",
+  space: "spaces",
+  colon: "colons",
+  caret: "carets",
+  tilde: "tildes",
+  "broken-bar": "broken bars",
+  "wide-comma": "commas of full width",
+  "control-a": "control characters (U+0001)",
+  "unit-separator": "unit separators (U+001F)"
+}
+
+/** A separator in words, such as `semicolons`. */
+export const separatorName = (separator: Separator): string => separatorNames[separator]
+
+const thousandsNames: Readonly<Record<ThousandsMark, string>> = {
+  none: "no mark of thousands",
+  comma: "thousands commas",
+  point: "thousands points",
+  space: "thousands spaces",
+  apostrophe: "thousands apostrophes"
+}
+
+/** A mark of thousands in words, such as `thousands points`. */
+export const thousandsName = (mark: ThousandsMark): string => thousandsNames[mark]
+
+const encodingNames: Readonly<Record<Encoding, string>> = {
+  "utf-8": "UTF-8",
+  "utf-16le": "UTF-16LE",
+  "utf-16be": "UTF-16BE",
+  latin1: "Latin-1",
+  "windows-1252": "Windows-1252"
+}
+
+/** A dialect in words, such as `semicolons, decimal comma, UTF-8 with a byte order mark, CRLF`. */
+export const describeDialect = (dialect: Dialect): string => {
+  const { comment, decimal, encoding, header, lineEnds, marked, quote, separator, thousands } = dialect
+  return [
+    separatorNames[separator],
+    ...(decimal === undefined ? [] : [`decimal ${decimal}`]),
+    ...(thousands === "none" ? [] : [thousandsNames[thousands]]),
+    ...(quote === "double" ? [] : [quote === "none" ? "no quotes" : "single quotes"]),
+    ...(comment === "none" ? [] : [`comments after ${commentSigns[comment]}`]),
+    ...(header ? [] : ["no line of names"]),
+    `${encodingNames[encoding]}${marked ? " with a byte order mark" : ""}`,
+    ...(lineEnds.length === 0 ? [] : [lineEnds.join(" and ")])
+  ].join(", ")
+}
+
+/** The contradiction between settings of a dialect, and its remedy; undefined if there is none. */
+export const contradiction = (settings: DialectSettings): string | undefined => {
+  const { decimal, quote, separator, thousands } = settings
+  if (decimal !== undefined && decimal === thousands)
+    return `has the ${decimal} both as decimal mark and between thousands; say thousands: none, or another mark`
+  if (quote === "single" && thousands === "apostrophe")
+    return "has the apostrophe both around fields and between thousands; say quote: double or quote: none"
+  if (quote !== "none" || separator === undefined) return undefined
+  const mark = separators[separator]
+  if (decimal !== undefined && decimalMarks[decimal] === mark)
+    return `has the ${decimal} both as separator and as decimal mark, without quotes to tell them apart; say quote: double, or another separator`
+  if (thousands !== undefined && thousandsMarks[thousands].includes(mark))
+    return `has the ${separator} both as separator and between thousands, without quotes to tell them apart; say quote: double, or another separator`
   return undefined
 }
 
-const laterHeader = (lines: ReadonlyArray<string>, expected: Expected): TableProblem | undefined => {
-  if (expected.header !== undefined || matches(lines[0]!, ",", expected) > 0) return undefined
-  const at = lines.findIndex((line) => matches(line, ",", expected) === expected.wanted.length)
-  if (at < 0 || /^[#%/]/.test(lines[at]!)) return undefined
-  return lines.slice(0, at).every(isComment)
-    ? { reason: "begins with comment lines", remedy: "take them out: the first line must name the columns" }
-    : {
-        reason: `has ${at === 1 ? "a line" : `${at} lines`} before the one that names the columns`,
-        remedy: "take out what stands before it"
-      }
-}
+/** The beginning of a comment line, by any of the signs. */
+export const commentOf = (line: string): Exclude<CommentSign, "none"> | undefined =>
+  (["hash", "percent", "slashes"] as const).find((sign) => line.trimStart().startsWith(commentSigns[sign]))
 
-const noNames = (first: string, expected: Expected): TableProblem | undefined => {
-  if (expected.header !== undefined || matches(first, ",", expected) > 0) return undefined
-  const fields = parts(first, ",")
-  if (fields.length < 2 || !fields.some((field) => /^[+-]?\d+(\.\d+)?$/.test(field))) return undefined
-  // A table of years or of pixels has numbers for names, but none of the wanted columns has.
-  if (expected.wanted.some((name) => /^\d/.test(name))) return undefined
-  return {
-    line: 1,
-    reason: "has a row where the names of the columns should be",
-    remedy: "give a line that names the columns, or name them as header in the scenario"
-  }
-}
-
-/** Whether a line is a comment, as some programs write them. */
-const isComment = (line: string): boolean => /^\s*(#|%|\/\/)/.test(line)
+/** The remedy that names the readings of a setting which is not decided by the file. */
+export const sayDialect = (setting: keyof DialectSettings, values: ReadonlyArray<string>): string =>
+  `say ${values.map((value) => `dialect: { ${setting}: ${value} }`).join(" or ")} where the scenario names the file`
 
 /** The fault of a row whose number of fields is not that of the columns. */
-export const ragged = (fields: number, columns: number, first: string): CellProblem => {
-  if (isComment(first))
-    return { reason: "has a comment line here", remedy: "take comment lines out", alike: true }
+export const ragged = (fields: number, columns: number, first: string, separator: Separator) => {
+  if (commentOf(first) !== undefined)
+    return {
+      reason: "has a comment line here, of another sign than the file's other comments",
+      remedy: "take it out, or begin all comment lines alike",
+      alike: true
+    }
   if (first === "\x1a")
     return {
       reason: "has the sign for the end of a file here, as old systems write it",
-      remedy: "take it out"
+      remedy: "take it out",
+      alike: false
     }
+  const mark = separator.replace("-", " ")
   const remedy =
     fields > columns
-      ? `give every row one field a column, and put a cell that has a comma into quotes${fields === columns + 1 ? "; the header may lack the name of a column, such as that of the row names of R" : ""}`
+      ? `give every row one field a column, and put a cell that has a ${mark} into quotes${fields === columns + 1 ? "; the header may lack the name of a column, such as that of the row names of R" : ""}`
       : "give every row one field a column"
   return {
     reason: `has ${fields === 1 ? "1 field" : `${fields} fields`} here where the header has ${columns}`,

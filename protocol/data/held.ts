@@ -15,6 +15,7 @@ import {
   type Table,
   type TableProblem
 } from "./table.ts"
+import { TextIndex } from "./text-index.ts"
 
 /** Most rows of a file, since each id is a key of a map. */
 const mostRows = 16_000_000
@@ -29,8 +30,9 @@ export class HeldRows {
   /** Whether ids are given by number, so that none is in the file. */
   readonly numbered: boolean
   readonly #reading: Reading
-  /** The line, or else the row, of each id. */
-  readonly #known = new Map<string, number>()
+  readonly #known = new TextIndex()
+  /** The line, or else the row, of each id that is known. */
+  readonly #places: Array<number> = []
   readonly #declared: ReadonlyMap<string, number> | undefined
   readonly #found: Uint8Array
   readonly #numbering: { readonly prefix: string; readonly first: number }
@@ -90,9 +92,10 @@ export class HeldRows {
       problems.add({ ...at, id, ...wrong })
       return false
     }
-    const before = this.#known.get(id)
+    const number = this.#known.numberOf(id)
+    const before = this.#places[number]
     if (before === undefined) {
-      this.#known.set(id, line ?? row + 1)
+      this.#places.push(line ?? row + 1)
       this.#characters += id.length
       if (this.#known.size % 65_536 === 0) this.#requireHeap(this.#known.size)
       return true
@@ -123,7 +126,7 @@ export class HeldRows {
   /** Adds the ids that are words for a missing value, once all are known: among names or codes they stand for themselves. */
   judgeWords(): void {
     if (this.#doubtful.length === 0) return
-    const others = [...this.#known.keys()].filter((id) => !mayBeMissing(id))
+    const others = this.#known.texts.filter((id) => !mayBeMissing(id))
     if (2 * others.filter(isWord).length > others.length) return
     for (const problem of this.#doubtful) this.#reading.problems.add(problem)
   }

@@ -20,8 +20,8 @@ import type { Column } from "./table.ts"
 export interface Moments {
   readonly count: number
   readonly mean: number
-  /** The square root of the mean squared deviation. */
-  readonly deviation: number
+  /** The square root of the mean squared deviation, where it is needed. */
+  readonly deviation?: number
 }
 
 /** Joint statistics of training rows, by the columns of the files. */
@@ -35,7 +35,8 @@ export const noStatistics: Statistics = { moments: new Map(), counts: new Map() 
 
 /** The statistics that a description needs. */
 export interface StatisticsNeeded {
-  readonly moments: ReadonlyArray<string>
+  readonly moments: ReadonlyArray<{ readonly column: string; readonly deviation: boolean }>
+  /** The values of a column are 0 … values − 1. */
   readonly counts: ReadonlyArray<{ readonly column: string; readonly values: number }>
 }
 
@@ -44,8 +45,10 @@ export const statisticsNeeded = ({ features, label }: DataDescription): Statisti
   const targets = "numbers" in label ? label.numbers : []
   return {
     moments: [
-      ...numbers.filter((feature) => needsMoments(feature)).map(({ name }) => name),
-      ...targets.filter(isStandard).map(({ name }) => name)
+      ...numbers
+        .filter((feature) => needsMoments(feature))
+        .map((feature) => ({ column: feature.name, deviation: isStandard(feature) })),
+      ...targets.filter(isStandard).map(({ name }) => ({ column: name, deviation: true }))
     ],
     counts: features
       .filter((feature): feature is CategoryFeature => isCategory(feature) && feature.fill === "mode")
@@ -87,6 +90,7 @@ const momentsOf = (name: string, { moments }: Statistics): Moments => {
 
 const standardised = <A extends Scaled>(of: A, statistics: Statistics): A => {
   const { mean, deviation } = momentsOf(of.name, statistics)
+  if (deviation === undefined) throw new Error(`no deviation of column ${of.name}`)
   return { ...of, mean, deviation }
 }
 

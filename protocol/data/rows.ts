@@ -3,24 +3,18 @@
  * the row ids, under a salt that they share or, in a private join (`protocol/join/`), under secrets of all of
  * them. Clouds see only indices into the joint order, never an id or a digest.
  */
-import { createHmac } from "node:crypto"
 import { Data } from "effect"
 import { type Cells, pickRows, readRows } from "./cells.ts"
 import { DigestOrder, digestBytes } from "./digest-order.ts"
 import { type EncodedTable, type HeldTable, pickHeld } from "./encoding.ts"
+import { keyedDigests } from "./keyed-digest.ts"
 
 /**
  * HMAC-SHA256(salt, id) of the ids, the first half of each, one after the other. Without the salt they tell
  * nothing of the ids.
  */
-export const digestIds = (salt: Uint8Array, ids: ReadonlyArray<string>): Uint8Array => {
-  const digests = new Uint8Array(ids.length * digestBytes)
-  ids.forEach((id, index) => {
-    const digest = createHmac("sha256", salt).update(id, "utf8").digest()
-    digests.set(digest.subarray(0, digestBytes), index * digestBytes)
-  })
-  return digests
-}
+export const digestIds = (salt: Uint8Array, ids: ReadonlyArray<string>): Uint8Array =>
+  keyedDigests(salt, ids, digestBytes)
 
 /** A list of digests or of indices whose length does not fit. */
 export class MalformedRows extends Data.TaggedError("MalformedRows")<{
@@ -183,6 +177,16 @@ export interface PlacedCells {
   readonly heldOut: ReadonlyArray<FilledBlock>
 }
 
+/** The places of different numbers below a limit, in ascending order of the numbers. */
+const ascending = (numbers: Uint32Array, limit: number): Uint32Array => {
+  const nowhere = 0xffffffff
+  const places = new Uint32Array(limit).fill(nowhere)
+  numbers.forEach((number, place) => {
+    places[number] = place
+  })
+  return places.filter((place) => place !== nowhere)
+}
+
 /**
  * Places a user's tables in the joint table, in ascending order of joint rows. `digests` are those of each
  * table's ids. Blocks without cells are omitted.
@@ -194,7 +198,7 @@ export const placeCells = (
 ): PlacedCells => {
   const placed = tables.map((table, index) => {
     const rows = joint.indices(digests[index]!)
-    const order = Uint32Array.from(rows.keys()).sort((a, b) => rows[a]! - rows[b]!)
+    const order = ascending(rows, joint.total)
     const some = (keep: (row: number) => boolean): FilledBlock => {
       const kept = order.filter((place) => keep(rows[place]!))
       return {

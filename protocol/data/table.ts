@@ -7,6 +7,7 @@
 import { Data } from "effect"
 import type { Encoding } from "./characters.ts"
 import { type DataDescription, sourceColumns } from "./description.ts"
+import type { Dialect, DialectSettings } from "./dialect.ts"
 import { shown, spellingDifference, trimmed } from "./spelling.ts"
 
 /** The part of a file that a user holds: some columns of some rows. */
@@ -14,8 +15,10 @@ export interface TableSource {
   readonly user: string
   /** The file's name as the user knows it, for errors. */
   readonly file: string
-  /** The encoding of a text file; UTF-8 by default. */
+  /** The encoding of a text file; where left out UTF-16 if the file's first bytes show it, and else UTF-8. */
   readonly encoding?: Encoding | undefined
+  /** What is known of the dialect of a CSV file; the rest is found out. */
+  readonly dialect?: DialectSettings | undefined
   /** By default all features and the label; in a file without names all that it has. */
   readonly columns?: ReadonlyArray<string> | undefined
   /** Names of the columns of a file that does not say them, in its order. */
@@ -60,6 +63,8 @@ export interface Table {
   readonly columns: ReadonlyMap<string, Column>
   /** By column, how many cells were moved to an end of its range. */
   readonly clipped: ReadonlyMap<string, number>
+  /** The dialect that was found, of a CSV file. */
+  readonly dialect?: Dialect
 }
 
 export interface TableProblem {

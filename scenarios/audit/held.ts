@@ -10,12 +10,14 @@ import { type Root as RootOf, rootEntry, rootFrom } from "../../actors/party/roo
 import { declaredOf, digestsKnowing, joinedTables } from "../../actors/users/join.ts"
 import { userJoinSecret } from "../../actors/users/private-join.ts"
 import { rowSalt } from "../../actors/users/salted-join.ts"
+import { maskSecret } from "../../actors/users/statistics.ts"
 import { tablesDigest } from "../../actors/users/tables-digest.ts"
 import { digestDeclared, digestUpload } from "../../actors/users/upload-digest.ts"
 import type { Held, HeldCells, HeldShare } from "../../protocol/audit/recording.ts"
 import { concatenate, wordBytes } from "../../protocol/bytes.ts"
 import { pickRows, readRows } from "../../protocol/data/cells.ts"
 import type { HeldTable } from "../../protocol/data/encoding.ts"
+import { needsStatistics, noStatistics, statisticsNeeded } from "../../protocol/data/preparation.ts"
 import { digestIds } from "../../protocol/data/rows.ts"
 import {
   Cloud0Secrets,
@@ -27,6 +29,7 @@ import { Bytes, format } from "../../protocol/messages/message.ts"
 import { Ring } from "../../protocol/ring/ring.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { splitWords } from "../../protocol/sharing/split.ts"
+import { ownSums } from "../../protocol/statistics/statistics.ts"
 import { type JoinedTables, joinTables } from "../description/joined.ts"
 import type { Recorder } from "./recorder.ts"
 
@@ -88,7 +91,9 @@ export const heldIn = (ended: Ended) =>
   Effect.gen(function* () {
     const { agreement, identities } = ended
     const joint = yield* joined(ended)
-    const secrets = yield* secretsOfRun(ended, joint)
+    const declared = yield* declaredIn(ended, joint)
+    const secrets = yield* secretsOfRun(ended, joint, declared)
+    const needed = statisticsNeeded(agreement.data)
     const ring = yield* Effect.promise(() => Ring.load())
     const held = new Map<string, Held>()
     for (const party of ["director", ...actorsOf(agreement)]) {
@@ -97,13 +102,31 @@ export const heldIn = (ended: Ended) =>
       const user = agreement.users.findIndex(({ actor }) => actor === party)
       const cells = user < 0 ? [] : cellsOf(ring, joint, user, agreement.security.fractionalBits)
       const shares = user < 0 ? yield* trainedShare(ended, party) : uploaded(cells, own.get("share"))
-      held.set(party, { secrets: own, cells, shares })
+      const sums =
+        user < 0 || !needsStatistics(agreement.data)
+          ? {}
+          : { sums: ownSums(needed, joint.summed[user]!, joint.statistics) }
+      held.set(party, { secrets: own, cells, shares, ...sums })
     }
-    return { held, rows: joint.rows.training }
+    const statistics = { needed, found: joint.statistics, declared }
+    return { held, rows: joint.rows.training, statistics }
+  })
+
+/** Digests of what each user declares. */
+const declaredIn = ({ agreement, tables }: Ended, { digestsOf }: Joint) =>
+  Effect.forEach(tables, (held) => {
+    const own = joinedTables(agreement, held)
+    return digestDeclared(
+      declaredOf(
+        agreement,
+        own,
+        own.map(({ ids }) => digestsOf(ids))
+      )
+    )
   })
 
 /** The secrets of all parties, from what they stored. */
-const secretsOfRun = (ended: Ended, { digestsOf, statistics }: Joint) =>
+const secretsOfRun = (ended: Ended, { statistics }: Joint, declared: ReadonlyArray<Uint8Array>) =>
   Effect.gen(function* () {
     const { agreement, tables } = ended
     const secrets = new Map<string, Secrets>()
@@ -112,16 +135,6 @@ const secretsOfRun = (ended: Ended, { digestsOf, statistics }: Joint) =>
       secrets.set(party, own)
       return own
     }
-    const declared = yield* Effect.forEach(tables, (held) => {
-      const own = joinedTables(agreement, held)
-      return digestDeclared(
-        declaredOf(
-          agreement,
-          own,
-          own.map(({ ids }) => digestsOf(ids))
-        )
-      )
-    })
     const first = yield* rootOf(ended, agreement.users[0]!.actor)
     for (const party of actorsOf(agreement)) {
       const own = yield* rootOf(ended, party)
@@ -130,11 +143,14 @@ const secretsOfRun = (ended: Ended, { digestsOf, statistics }: Joint) =>
       of(party).set("root", secret)
       const user = agreement.users.findIndex(({ actor }) => actor === party)
       if (user >= 0) {
-        const covered = digestUpload(yield* tablesDigest(tables[user]!), declared, statistics)
+        const digest = yield* tablesDigest(tables[user]!)
+        const covered = digestUpload(digest, declared, statistics)
         if (agreement.join === "private") of(party).set("join", userJoinSecret(agreement, root, party))
         else if (Option.isSome(first)) of(party).set("salt", rowSalt(agreement, first.value.root))
         of(party).set("share", root("share", covered))
         of(party).set("randomizers", root("randomizers", covered))
+        if (needsStatistics(agreement.data))
+          addMaskSecrets(of(party), agreement, root, party, digestUpload(digest, declared, noStatistics))
       } else if (party === "kgc") {
         for (const purpose of ["dealer0", "dealer1", "order"] as const) of(party).set(purpose, root(purpose))
       } else of(party).set("weights", root("weights"))
@@ -142,6 +158,18 @@ const secretsOfRun = (ended: Ended, { digestsOf, statistics }: Joint) =>
     yield* addRunKeys(ended, of)
     return secrets
   })
+
+/** A user's parts of the keys of its masks, which are derived for what it had before there were statistics. */
+const addMaskSecrets = (
+  secrets: Secrets,
+  { users }: Agreement,
+  root: RootOf,
+  user: string,
+  covered: Uint8Array
+): void => {
+  for (const { actor } of users)
+    if (actor !== user) secrets.set(`mask secret for ${actor}`, maskSecret(root, covered, actor))
+}
 
 /** What the KGC drew, at the KGC and at those to whom it handed it out. */
 const addRunKeys = ({ agreement, recorder }: Ended, of: (party: string) => Secrets) =>

@@ -1,36 +1,44 @@
 /** The report of an audit, for people and as JSON: who saw what, and what of it is beyond the claims. */
 import type { Sight, View, ViewAudit } from "../../protocol/audit/audit.ts"
-import type { Finding } from "../../protocol/audit/recording.ts"
-import { count, counted, size } from "../text/units.ts"
+import type { SmallForm } from "../../protocol/audit/coupled-form.ts"
+import type { Finding, Recording } from "../../protocol/audit/recording.ts"
+import { count, counted, listed, size, table } from "../text/units.ts"
 import type { Cut, TrialAbout } from "./prepare.ts"
 
 export interface AuditReport extends ViewAudit {
   readonly about: TrialAbout
+  readonly users: Recording["agreement"]["users"]
+  /** The training in small on which the coupling was tried. */
+  readonly coupled: SmallForm
   /** What ended the trial before its time. */
   readonly error: string | undefined
 }
 
 /** For people; ends without a line break. */
-export const auditText = ({ about, views, findings, error }: AuditReport): string =>
+export const auditText = ({ about, users, views, findings, coupled, error }: AuditReport): string =>
   [
     `audit of ${about.scenario}: ${trialText(about)}`,
     ...(error === undefined
       ? []
       : [`the trial ended before its time, and was audited so far: ${error.split("\n").join("\n  ")}`]),
     "",
-    "who opened what",
-    ...views.map(viewText),
+    ...viewLines(views),
+    `  (${users.map(({ actor, name }) => `${actor}: ${name}`).join(", ")})`,
+    "",
+    coupledText(coupled),
     "",
     ...findingLines(findings)
   ].join("\n")
 
 /** For programs. */
-export const auditJson = ({ about, views, findings, error }: AuditReport): object => ({
+export const auditJson = ({ about, users, views, findings, coupled, error }: AuditReport): object => ({
   format: "bicameral audit",
   version: 1,
   trial: about,
+  users: users.map(({ actor, name }) => ({ actor, name })),
   error: error ?? null,
   views,
+  coupling: { rows: coupled.plan.rows, units: unitsIn(coupled), lanes: coupled.lanes, users: coupled.users },
   findings
 })
 
@@ -45,16 +53,33 @@ const trialText = ({ modulusBits, rows, epochs, batch, withoutSeed }: TrialAbout
 const cutText = ({ of, to }: Cut, what: string): string =>
   to === of ? counted(of, what) : `${count(to)} of ${counted(of, what)}`
 
-/** Kinds of messages that are named of each coalition. */
-const mostNamed = 6
+/** Features, and the units of each layer. */
+const unitsIn = ({ plan: { network } }: SmallForm): ReadonlyArray<number> => [
+  network.inputs,
+  ...network.layers.map(({ units }) => units)
+]
 
-const viewText = ({ coalition, saw }: View): string => {
-  const messages = saw.reduce((sum, each) => sum + each.messages, 0)
-  const bytes = saw.reduce((sum, each) => sum + each.bytes, 0)
-  const named = saw.slice(0, mostNamed).map(sightText)
-  const more = saw.length > mostNamed ? [counted(saw.length - mostNamed, "more kind")] : []
-  const what = [...named, ...more].join(", ")
-  return `  ${coalition}: ${counted(messages, "message")}, ${size(bytes)}${what === "" ? "" : `: ${what}`}`
+const coupledText = (form: SmallForm): string => {
+  const { plan, lanes, users } = form
+  const network = unitsIn(form).join(" → ")
+  return `coupled: a training of this form, ${network} units on ${counted(plan.rows, "row")} of ${counted(users, "user")} in ${counted(lanes, "lane")}`
+}
+
+/** Kinds of messages that are named of each coalition. */
+const mostNamed = 3
+
+const viewLines = (views: ReadonlyArray<View>): ReadonlyArray<string> => {
+  const total = (saw: View["saw"], of: "messages" | "bytes") => saw.reduce((sum, each) => sum + each[of], 0)
+  const columns = table([
+    ["who opened what", "messages", "size"],
+    ...views.map(({ coalition, saw }) => [
+      `  ${coalition}`,
+      count(total(saw, "messages")),
+      size(total(saw, "bytes"))
+    ])
+  ])
+  const most = ["most of it", ...views.map(({ saw }) => listed(saw.map(sightText), mostNamed))]
+  return columns.map((line, i) => `${line}  ${most[i]}`.trimEnd())
 }
 
 const sightText = ({ what, bytes }: Sight): string => `${what} ${size(bytes)}`

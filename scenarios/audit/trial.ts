@@ -15,6 +15,7 @@ import { roleOf, serve } from "../../actors/roles.ts"
 import { worker } from "../../actors/worker.ts"
 import type { Recording, Seen } from "../../protocol/audit/recording.ts"
 import type { HeldTable } from "../../protocol/data/encoding.ts"
+import { needsStatistics } from "../../protocol/data/preparation.ts"
 import { actorOf, memberNamed } from "../../protocol/messages/subjects.ts"
 import { layer as partyOf } from "../../runtime/messaging/party.ts"
 import { memoryStore, Stable, Store } from "../../runtime/storage/store.ts"
@@ -204,7 +205,7 @@ const errorOf = (cause: Cause.Cause<unknown>): string => {
 }
 
 const recordingOf = ({ agreement, tables }: TrialInput, run: string, { recorder, identities }: Company) =>
-  Effect.map(heldIn({ agreement, tables, identities, recorder }), ({ held, rows }): Recording => {
+  Effect.map(heldIn({ agreement, tables, identities, recorder }), ({ held, rows, statistics }): Recording => {
     return {
       agreement,
       plan: planOf(agreement, rows),
@@ -212,6 +213,7 @@ const recordingOf = ({ agreement, tables }: TrialInput, run: string, { recorder,
       computation: computationName(agreement, run),
       seen: recorder.seen,
       frames: recorder.frames,
-      held
+      held,
+      ...(needsStatistics(agreement.data) ? { statistics } : {})
     }
   })

@@ -9,6 +9,7 @@ import { Console, Data, Effect, Option } from "effect"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { auditViews } from "../../protocol/audit/audit.ts"
 import { auditPads } from "../../protocol/audit/audit-pads.ts"
+import { auditForm, smallFormOf } from "../../protocol/audit/coupled-form.ts"
 import { claimFolder, type KeptTrial, keepAudit, keptTrial } from "../audit/kept.ts"
 import { type AuditReport, auditJson, auditText } from "../audit/page.ts"
 import { defaultSize, prepareTrial } from "../audit/prepare.ts"
@@ -78,7 +79,16 @@ export const auditAndReport = (request: AuditRequest) =>
     const { recording, error, about } = trial
     const { views, findings } = auditViews(recording)
     const ofPads = yield* auditPads(recording)
-    const report: AuditReport = { views, findings: [...findings, ...ofPads], about, error }
+    const coupled = smallFormOf(recording)
+    const ofForm = yield* Effect.promise(() => auditForm(coupled))
+    const report: AuditReport = {
+      views,
+      findings: [...findings, ...ofPads, ...ofForm],
+      about,
+      users: recording.agreement.users,
+      coupled,
+      error
+    }
     const text = auditText(report)
     yield* Console.log(text)
     if (Option.isSome(out)) yield* keepAudit(out.value, trial, text, auditJson(report))

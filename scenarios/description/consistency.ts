@@ -7,6 +7,7 @@ import { areNumbers } from "../../protocol/data/labels.ts"
 import { statisticsNeeded } from "../../protocol/data/preparation.ts"
 import { exactNumber } from "../../protocol/data/spelling.ts"
 import { valueLimit } from "../../protocol/learning/range.ts"
+import { leastContributors, neededColumns } from "../../protocol/statistics/statistics.ts"
 import { closest } from "../text/hints.ts"
 import { columnsNamed, columnsOf } from "./columns.ts"
 import { strangers } from "./faults-consistency.ts"
@@ -89,15 +90,11 @@ const pathOfColumn = (data: Scenario["data"], index: number): ReadonlyArray<Prop
   return index < data.features.length + labelColumns(data).length ? ["data", "label"] : ["data", "id"]
 }
 
-/** Fewer users than these that hold a column learn what another's cells add up to from what all of theirs do. */
-export const leastContributors = 3
-
 /** Statistics of columns that too few users hold, unless they may be revealed. */
 const statisticsProblems = ({ data, users, reveal }: Scenario): ReadonlyArray<Inconsistency> => {
   if (reveal.includes("column-statistics")) return []
-  const { moments, counts } = statisticsNeeded(data)
   const held = users.map((user) => columnsHeldBy(data, user))
-  const few = [...moments, ...counts.map(({ column }) => column)].filter(
+  const few = neededColumns(statisticsNeeded(data)).filter(
     (column) => held.filter((own) => own.has(column)).length < leastContributors
   )
   if (few.length === 0) return []
@@ -176,6 +173,12 @@ const userProblems = ({ data, users, heldOut }: Scenario): ReadonlyArray<Inconsi
             })
           }
           for (const name of names) seen.add(name)
+        })
+      }
+      if (holding.dialect?.header === false && holding.header === undefined) {
+        problems.push({
+          path: [...path, "dialect", "header"],
+          message: "says that the file has no names; list the names of its columns as header of the holding"
         })
       }
       if (holding.heldOut !== undefined && heldOut !== "marked") {

@@ -15,7 +15,13 @@ import {
 } from "../../protocol/data/description.ts"
 import { type EncodedTable, encodeTable, type HeldTable } from "../../protocol/data/encoding.ts"
 import { assemble, type JointTable } from "../../protocol/data/joint.ts"
-import { noStatistics, prepare, type Statistics } from "../../protocol/data/preparation.ts"
+import {
+  needsStatistics,
+  noStatistics,
+  prepare,
+  type Statistics,
+  statisticsNeeded
+} from "../../protocol/data/preparation.ts"
 import {
   type FilledBlock,
   type JointRows,
@@ -25,6 +31,8 @@ import {
   placeCells
 } from "../../protocol/data/rows.ts"
 import { type NearTexts, nearTexts, shown } from "../../protocol/data/spelling.ts"
+import { TextIndex } from "../../protocol/data/text-index.ts"
+import { type OwnCells, statisticsOf, trainingCells } from "../../protocol/statistics/statistics.ts"
 import { describePath, type Problem, ScenarioError } from "../text/problems.ts"
 import { counted } from "../text/units.ts"
 import { shareHeldOut } from "./agreement.ts"
@@ -50,46 +58,70 @@ export const checkData = Effect.fn("Scenario.checkData")(function* (loaded: Load
   if (unreadable.length > 0) return yield* new ScenarioError({ file, problems: unreadable })
   const all = read.map((files) => files.tables)
   const tables = leaveOut(all)
-  const rowsIn = (held: CheckedData["tables"]) => new Set(held.flat().flatMap(({ ids }) => ids)).size
-  const rows = rowsIn(tables)
-  const unfit = [...coverageProblems(loaded, tables), ...markingProblems(loaded, tables)]
+  const numbered = numberIds(tables)
+  const { rows } = numbered
+  const unfit = [...coverageProblems(loaded, tables, numbered), ...markingProblems(loaded, tables)]
   // How many rows are for what is known only where they fit together.
   const problems = [
     ...unfit,
-    ...testingProblems(loaded, tables),
+    ...testingProblems(loaded, tables, numbered),
     ...(unfit.length > 0 ? [] : sizeProblems(loaded, tables, rows))
   ]
   if (problems.length > 0) return yield* new ScenarioError({ file, problems })
-  const checked: CheckedData = { tables: all, rows, leftOut: rowsIn(all) - rows }
+  const areWhole = all.flat().every(({ unlabelled }) => unlabelled.length === 0)
+  const leftOut = areWhole ? 0 : numberIds(all).rows - rows
+  const checked: CheckedData = { tables: all, rows, leftOut }
   return checked
 })
 
+/** The ids of all tables as numbers, each different one once, so that a million of them are compared quickly. */
+interface NumberedIds {
+  /** How many different ids there are. */
+  readonly rows: number
+  /** Of each user's tables the numbers, in the order of their ids. */
+  readonly numbers: ReadonlyArray<ReadonlyArray<Uint32Array>>
+}
+
+/** `first` are numbered before all others. */
+const numberIds = (tables: CheckedData["tables"], first: ReadonlyArray<string> = []): NumberedIds => {
+  const index = new TextIndex()
+  for (const id of first) index.numberOf(id)
+  const numbers = tables.map((held) =>
+    held.map(({ ids }) => Uint32Array.from(ids, (id) => index.numberOf(id)))
+  )
+  return { rows: index.size, numbers }
+}
+
 const coverageProblems = (
-  { scenario, locate }: LoadedScenario,
-  tables: ReadonlyArray<ReadonlyArray<HeldTable>>
+  loaded: LoadedScenario,
+  tables: CheckedData["tables"],
+  numbered: NumberedIds
 ): ReadonlyArray<Problem> => {
+  if (coverageFault(loaded, tables, numbered) === undefined) return []
+  // Rows are named in the order of their ids.
   const ids = [...new Set(tables.flat().flatMap((table) => table.ids))].sort()
-  const rowOf = new Map(ids.map((id, row) => [id, row]))
+  const fault = coverageFault(loaded, tables, numberIds(tables, ids), ids)!
+  const message = [fault.message, ...spellingHints(ids)].join("\n")
+  return [{ at: loaded.locate(["users"]), path: "users", message }]
+}
+
+const coverageFault = (
+  { scenario }: LoadedScenario,
+  tables: CheckedData["tables"],
+  { rows, numbers }: NumberedIds,
+  names: ReadonlyArray<string> = []
+): CoverageError | undefined => {
+  const columns = jointColumns(scenario.data).map(({ source }) => source)
+  const declared = scenario.users.map(({ name }, user) => ({
+    user: name,
+    blocks: tables[user]!.map(({ columns }, table) => ({ rows: numbers[user]![table]!, columns }))
+  }))
   try {
-    checkCoverage(
-      {
-        rows: ids.length,
-        columns: jointColumns(scenario.data).map(({ source }) => source),
-        rowName: (row) => ids[row]!
-      },
-      scenario.users.map(({ name }, user) => ({
-        user: name,
-        blocks: tables[user]!.map((table) => ({
-          rows: Uint32Array.from(table.ids, (id) => rowOf.get(id)!),
-          columns: table.columns
-        }))
-      }))
-    )
-    return []
+    checkCoverage({ rows, columns, rowName: (row) => names[row] ?? `${row}` }, declared)
+    return undefined
   } catch (error) {
     if (!(error instanceof CoverageError)) throw error
-    const message = [error.message, ...spellingHints(ids)].join("\n")
-    return [{ at: locate(["users"]), path: "users", message }]
+    return error
   }
 }
 
@@ -99,11 +131,12 @@ const mostNamed = 5
 /** A row's cells must be for the test in every file that has some of them, or in none. */
 const markingProblems = (
   { scenario, locate }: LoadedScenario,
-  tables: ReadonlyArray<ReadonlyArray<HeldTable>>
+  tables: CheckedData["tables"]
 ): ReadonlyArray<Problem> => {
   const holdings = tables.flatMap((held, user) =>
     held.map(({ ids, heldOut = false }, holding) => ({ user, holding, ids, heldOut }))
   )
+  if (!holdings.some(({ heldOut }) => heldOut)) return []
   const unmarked = new Map<string, { readonly user: number; readonly holding: number }>()
   for (const { ids, heldOut, ...place } of holdings)
     if (!heldOut) for (const id of ids) unmarked.set(id, place)
@@ -170,24 +203,28 @@ const spellingHints = (ids: ReadonlyArray<string>): ReadonlyArray<string> => {
 /** A user can test alone only rows that it holds whole. */
 const testingProblems = (
   { scenario, locate }: LoadedScenario,
-  tables: ReadonlyArray<ReadonlyArray<HeldTable>>
+  tables: CheckedData["tables"],
+  { rows, numbers }: NumberedIds
 ): ReadonlyArray<Problem> => {
   if (!scenario.reveal.includes("accuracy") || scenario.reveal.includes("heldOutRows")) return []
-  const holder = new Map<string, number>()
-  for (const [user, held] of tables.entries()) {
-    for (const id of held.flatMap(({ ids }) => ids)) {
-      const before = holder.get(id) ?? user
-      if (before !== user) {
-        const names = [before, user].map((index) => scenario.users[index]!.name).join(" and ")
+  const nobody = -1
+  const holder = new Int32Array(rows).fill(nobody)
+  for (const [user, held] of numbers.entries()) {
+    for (const [table, ofTable] of held.entries()) {
+      const torn = ofTable.findIndex((row) => holder[row] !== nobody && holder[row] !== user)
+      if (torn >= 0) {
+        const names = [holder[ofTable[torn]!]!, user]
+          .map((index) => scenario.users[index]!.name)
+          .join(" and ")
         return [
           {
             at: locate(["reveal"]),
             path: "reveal",
-            message: `the cells of row ${shown(id)} are spread over ${names}, so neither can test it alone; add heldOutRows, or leave accuracy out`
+            message: `the cells of row ${shown(tables[user]![table]!.ids[torn]!)} are spread over ${names}, so neither can test it alone; add heldOutRows, or leave accuracy out`
           }
         ]
       }
-      holder.set(id, user)
+      for (const row of ofTable) holder[row] = user
     }
   }
   return []
@@ -212,15 +249,21 @@ export interface JoinedData {
 /** The users' tables as they are joined, each list in the order of the users. */
 export interface JoinedTables {
   readonly rows: JointRows
+  /** As the users find them among themselves. */
   readonly statistics: Statistics
   readonly prepared: Prepared
   /** Without the rows that are left out. */
   readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
   /** Of the ids of each table. */
   readonly digests: ReadonlyArray<ReadonlyArray<Uint8Array>>
+  /** Each user's training cells of the columns that need statistics, as they were read. */
+  readonly summed: ReadonlyArray<OwnCells>
 }
 
-/** Joins all tables as a run does in which ids have these digests, of 16 bytes each. */
+/**
+ * Joins all tables as a run does in which ids have these digests, of 16 bytes each. Throws `NoValues` and
+ * `ValueTooLarge` where a column has no statistics.
+ */
 export const joinTables = (
   { data, heldOut: share }: { readonly data: DataDescription; readonly heldOut: number },
   all: ReadonlyArray<ReadonlyArray<HeldTable>>,
@@ -234,10 +277,12 @@ export const joinTables = (
     ),
     share
   )
-  const statistics = noStatistics
+  const needed = statisticsNeeded(data)
+  const summed = held.map((tables, user) => trainingCells(needed, tables, digests[user]!, rows))
+  const statistics = needsStatistics(data) ? statisticsOf(needed, summed, rows.training) : noStatistics
   const prepared = prepare(data, statistics)
   const tables = held.map((own) => own.map((table) => encodeTable(prepared, table)))
-  return { rows, statistics, prepared, tables, digests }
+  return { rows, statistics, prepared, tables, digests, summed }
 }
 
 /** Joins the users' tables as a run does in which ids have these digests. */
@@ -259,15 +304,14 @@ export const joinData = (
         placed.flatMap(({ training }) => training),
         { firstRow: 0, rows: rows.training, ...widths }
       ),
-    nearIds: () => likelyTheSame(tables.flat().flatMap(({ ids }) => ids)),
+    nearIds: () => likelyTheSame(tables.flat().map(({ ids }) => ids)),
     heldOut: () =>
       assemble(
         placed.flatMap(({ heldOut }) => heldOut),
         { firstRow: rows.training, rows: rows.heldOut, ...widths }
       ),
     trainingRows: (some) => {
-      const placeOf = new Map(Array.from(some, (row, place) => [row, place]))
-      const kept = placed.flatMap(({ training }) => training).map((block) => rowsOf(block, placeOf))
+      const kept = placed.flatMap(({ training }) => training).map((block) => rowsOf(block, some))
       return assemble(kept, { firstRow: 0, rows: some.length, ...widths })
     }
   }
@@ -277,16 +321,24 @@ export const joinData = (
 const mostCompared = 200_000
 
 /** Where underscores part numbers, `1_11` is not meant to be `11_1`. */
-const likelyTheSame = (ids: ReadonlyArray<string>): ReadonlyArray<NearTexts> =>
-  ids.length > mostCompared
+const likelyTheSame = (lists: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<NearTexts> =>
+  lists.reduce((sum, { length }) => sum + length, 0) > mostCompared
     ? []
     : nearTexts(
-        ids.filter((id) => !id.includes("_")),
+        lists.flat().filter((id) => !id.includes("_")),
         3
       )
 
-/** The part of a block that is of some rows, which get other places. */
-const rowsOf = ({ rows, columns, cells }: FilledBlock, placeOf: ReadonlyMap<number, number>): FilledBlock => {
-  const kept = Uint32Array.from(rows.keys()).filter((index) => placeOf.has(rows[index]!))
-  return { rows: kept.map((index) => placeOf.get(rows[index]!)!), columns, cells: pickRows(cells, kept) }
+/** The part of a block that is of some rows, ascending, which get their places among those. */
+const rowsOf = ({ rows, columns, cells }: FilledBlock, some: Uint32Array): FilledBlock => {
+  const kept: Array<number> = []
+  const places: Array<number> = []
+  let at = 0
+  some.forEach((row, place) => {
+    while (at < rows.length && rows[at]! < row) at++
+    if (rows[at] !== row) return
+    kept.push(at)
+    places.push(place)
+  })
+  return { rows: Uint32Array.from(places), columns, cells: pickRows(cells, Uint32Array.from(kept)) }
 }

@@ -208,6 +208,7 @@ const readHolding = Effect.fn("Scenario.readHolding")(function* (
     user: user.name,
     file: dataFile,
     encoding: holding.encoding,
+    dialect: holding.dialect,
     columns: listed(holding.columns),
     header: listed(holding.header),
     rows: holding.rows,

@@ -7,6 +7,14 @@
 import { isLikeSecret, publicIdentity, publicTextLength } from "../../protocol/channels/identity.ts"
 import { encodings } from "../../protocol/data/characters.ts"
 import type { DataDescription } from "../../protocol/data/description.ts"
+import {
+  commentSigns,
+  contradiction,
+  decimalMarks,
+  quoteMarks,
+  separators,
+  thousandsMarks
+} from "../../protocol/data/dialect.ts"
 import { maxUsers } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { numberHint, withHint } from "../text/hints.ts"
@@ -74,13 +82,44 @@ const columnList = (description: string) =>
     description
   )
 
+const oneOfKeys = <K extends string>(marks: Readonly<Record<K, string>>, description: string) =>
+  oneOf(Object.keys(marks) as [K, ...ReadonlyArray<K>], description)
+
+const Dialect = struct({
+  separator: optional(
+    oneOfKeys(separators, "What separates the fields of a row; a run of spaces is one separator")
+  ),
+  decimal: optional(oneOfKeys(decimalMarks, "The decimal mark of numbers")),
+  thousands: optional(
+    oneOfKeys(
+      thousandsMarks,
+      "What parts the thousands of a number. A space may be a no-break space, an apostrophe a typographic one"
+    )
+  ),
+  quote: optional(oneOfKeys(quoteMarks, "The quotes around fields, within which they are doubled")),
+  comment: optional(oneOfKeys(commentSigns, "How a line begins that is a comment: #, % or //")),
+  header: optional(
+    yesOrNo(
+      "Whether the file has a line of names; true unless header lists them. With header, true replaces the file's names"
+    )
+  )
+})
+  .pipe(Schema.filter((dialect) => contradiction(dialect) ?? true, { jsonSchema: {} }))
+  .annotations({
+    description: "How a CSV file is written; what is left out is found out from its first rows"
+  })
+
 const Holding = struct({
   file: text(
     "A CSV, Parquet or IDX file in the folder of the scenario file or below it, or in one of BICAMERAL_DATA_ROOT; it may be compressed with gzip"
   ).pipe(Schema.filter((file) => fileProblem(file) ?? true, { jsonSchema: {} })),
   encoding: optional(
-    oneOf(encodings, "Character encoding of a CSV file; utf-8 when left out. Parquet and IDX files need none")
+    oneOf(
+      encodings,
+      "Character encoding of a CSV file; when left out, utf-8, or utf-16 where the first bytes show it. Parquet and IDX files need none"
+    )
   ),
+  dialect: optional(Dialect),
   columns: optional(
     columnList("The columns held; when left out, all features and the label, or all columns of an IDX file")
   ),

@@ -62,8 +62,12 @@ export class FaultsAtRun {
 
   /** A process started or ended. */
   life(event: LifeEvent): void {
-    if (event._tag === "Up" && Date.now() < (this.#heldDown.get(event.party) ?? 0))
-      this.#control?.signal(event.party, "SIGKILL")
+    if (event._tag === "Up" && this.isHeldDown(event.party)) this.#control?.signal(event.party, "SIGKILL")
+  }
+
+  /** Whether a party is to stay away: its process is killed as soon as it is up. */
+  isHeldDown(party: string): boolean {
+    return Date.now() < (this.#heldDown.get(party) ?? 0)
   }
 
   /** Takes a line of JSON from a party's standard output. */

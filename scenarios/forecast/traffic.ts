@@ -7,7 +7,7 @@
 
 import { planOf, quorumOf } from "../../actors/party/agreement.ts"
 import { pieceBytes } from "../../actors/party/bcp-pool.ts"
-import { type Phase, phases } from "../../actors/party/phases.ts"
+import type { Phase } from "../../actors/party/phases.ts"
 import { stepsAsked } from "../../actors/party/stretches.ts"
 import { cellsARun } from "../../actors/sharing/share-words.ts"
 import { secretKeyBits } from "../../protocol/bcp/keys.ts"
@@ -16,9 +16,9 @@ import { randomnessDigestBytes } from "../../protocol/bcp/randomness.ts"
 import { decryptionBits, keyShareBytes } from "../../protocol/bcp/threshold.ts"
 import { ciphertextBytes, elementBytes, plaintextBytes } from "../../protocol/bcp/wire.ts"
 import { wordBytes } from "../../protocol/bytes.ts"
-import { overheadBytes } from "../../protocol/channels/frames.ts"
 import { trainingCost } from "../../protocol/computation/cost.ts"
 import { featureCount } from "../../protocol/data/description.ts"
+import { statisticsNeeded } from "../../protocol/data/preparation.ts"
 import { type CellBlock, cellsInOrder, countCells, type PlacedCells } from "../../protocol/data/rows.ts"
 import { commitmentBytes, pieceCount } from "../../protocol/join/lists.ts"
 import { pointBytes } from "../../protocol/join/points.ts"
@@ -39,7 +39,6 @@ import {
   Upload
 } from "../../protocol/messages/control.ts"
 import { Enrolment, markBytes } from "../../protocol/messages/enrolment.ts"
-import { encodedBytes } from "../../protocol/messages/envelope.ts"
 import {
   FetchModel,
   HeldOutCells,
@@ -48,6 +47,7 @@ import {
   PartialDecryptions,
   digestBytes as sha256Bytes
 } from "../../protocol/messages/output.ts"
+import { MaskedSums, MaskSecret } from "../../protocol/messages/statistics.ts"
 import { Deal, Join } from "../../protocol/messages/training.ts"
 import { Reencrypt, UnifiedShare0 } from "../../protocol/messages/transformation.ts"
 import {
@@ -64,28 +64,12 @@ import {
 import { challengeBytes, responseBytes } from "../../protocol/proofs/equal-logarithms.ts"
 import { keyWords, shareOverheadBytes } from "../../protocol/sharing/hybrid-output.ts"
 import { seedBytes } from "../../protocol/sharing/split.ts"
+import { secretBytes, vectorBytes } from "../../protocol/statistics/masks.ts"
+import { firstLayout, secondLayout } from "../../protocol/statistics/statistics.ts"
 import { agreementOf } from "../description/agreement.ts"
 import type { JoinedData } from "../description/joined.ts"
 import type { Scenario } from "../description/schema.ts"
-
-/** All messages of one kind in a run. */
-export interface PredictedTraffic {
-  readonly phase: Phase
-  /** The message's tag; `round:train` for the exchanges of the clouds. */
-  readonly tag: string
-  /** Requests, replies and round messages. */
-  readonly messages: number
-  readonly bytes: number
-}
-
-export interface PredictedPhase {
-  readonly phase: Phase
-  /** Requests, replies and round messages. */
-  readonly messages: number
-  readonly bytes: number
-  /** Ciphertexts that are made in the phase, by all parties together. */
-  readonly ciphertexts: number
-}
+import { fieldBytes, type PredictedPhase, type PredictedTraffic, Tally, total } from "./tally.ts"
 
 export interface PredictedCost {
   readonly plan: TrainingPlan
@@ -101,76 +85,6 @@ export interface PredictedCost {
   readonly raisedIds: ReadonlyArray<number>
   /** All bytes of the run. */
   readonly bytes: number
-}
-
-/** A message but for its body: its envelope, which holds an id and a tag, and its seal. */
-const framingBytes = (tag: string, idBytes = 0): number =>
-  encodedBytes({ id: "", tag }, idBytes) + overheadBytes
-/** The id of a request; rounds have none. */
-const requestIdBytes = 14
-/** A message without fields. */
-const emptyBytes = 3
-/** Names and lengths of a message's fields, and its small numbers. */
-const fieldBytes = 24
-
-interface Exchange {
-  /** Bytes that the requests carry, all together. */
-  readonly requests?: number
-  readonly replies?: number
-}
-
-class Tally {
-  readonly traffic: Array<PredictedTraffic> = []
-  readonly #ciphertexts = new Map<Phase, number>()
-
-  /** `count` requests, each answered. */
-  ask(phase: Phase, { tag }: { readonly tag: string }, count: number, carried: Exchange = {}): void {
-    if (count === 0) return
-    const payloads = ({ requests, replies }: Exchange) =>
-      total([requests, replies], (bytes) =>
-        bytes === undefined ? count * emptyBytes : count * fieldBytes + bytes
-      )
-    const bytes = 2 * count * framingBytes(tag, requestIdBytes) + payloads(carried)
-    this.traffic.push({ phase, tag, messages: 2 * count, bytes })
-  }
-
-  /** `count` requests without fields, whose replies are not counted. */
-  request(phase: Phase, { tag }: { readonly tag: string }, count: number): void {
-    const bytes = count * (framingBytes(tag, requestIdBytes) + emptyBytes)
-    this.traffic.push({ phase, tag, messages: count, bytes })
-  }
-
-  /** `count` messages that carry a tag and nothing else. */
-  tell(phase: Phase, tag: string, count: number): void {
-    this.traffic.push({ phase, tag, messages: count, bytes: count * framingBytes(tag) })
-  }
-
-  rounds(phase: Phase, count: number, bytesEachWay: number): void {
-    const bytes = 2 * (bytesEachWay + count * framingBytes(phase))
-    this.traffic.push({ phase, tag: `round:${phase}`, messages: 2 * count, bytes })
-  }
-
-  encrypted(phase: Phase, ciphertexts: number): void {
-    this.#ciphertexts.set(phase, (this.#ciphertexts.get(phase) ?? 0) + ciphertexts)
-  }
-
-  get phases(): ReadonlyArray<PredictedPhase> {
-    return phases.map((phase) => {
-      const own = this.traffic.filter((entry) => entry.phase === phase)
-      return {
-        phase,
-        messages: total(own, ({ messages }) => messages),
-        bytes: total(own, ({ bytes }) => bytes),
-        ciphertexts: this.#ciphertexts.get(phase) ?? 0
-      }
-    })
-  }
-}
-
-const total = <A>(items: Iterable<A>, of: (item: A) => number): number => {
-  let sum = 0
-  for (const item of items) sum += of(item)
-  return sum
 }
 
 /**
@@ -279,6 +193,16 @@ const predictJoin = (tally: Tally, scenario: Scenario, placed: ReadonlyArray<Pla
   })
 }
 
+/** How the users find statistics of their columns. */
+const predictStatistics = (tally: Tally, { data }: Scenario, users: number): void => {
+  const needed = statisticsNeeded(data)
+  const passes = [firstLayout(needed), secondLayout(needed)].filter((layout) => layout.length > 0)
+  if (passes.length === 0) return
+  const pairs = users * (users - 1)
+  tally.ask("upload", MaskSecret, pairs, { requests: pairs * secretBytes })
+  tally.ask("upload", MaskedSums, passes.length * pairs, { requests: pairs * total(passes, vectorBytes) })
+}
+
 /** Messages in which a number of ciphertexts travels. */
 const pieces = (scenario: Scenario, ciphertexts: number): number =>
   Math.ceil(ciphertexts / Math.floor(pieceBytes / ciphertextBytes(modulus(scenario))))
@@ -297,6 +221,7 @@ const predictUpload = (tally: Tally, scenario: Scenario, placed: ReadonlyArray<P
   tally.ask("upload", Upload, users)
   predictJoin(tally, scenario, placed)
   tally.ask("upload", Declaration, users * others, { requests: others * declared })
+  predictStatistics(tally, scenario, users)
   tally.ask("upload", OpenUpload, 2 * users, { requests: 2 * opened })
   tally.ask("upload", UploadShare0, messages, { requests: bytes })
   const hybrid = scenario.security.upload === "hybrid"

@@ -7,6 +7,7 @@
  */
 import { randomBytes } from "node:crypto"
 import { type Agreement, computationName, planOf } from "../../actors/party/agreement.ts"
+import { classesOf } from "../../protocol/data/description.ts"
 import type { JointTable } from "../../protocol/data/joint.ts"
 import { type Model, modelValues } from "../../protocol/learning/model.ts"
 import { batchOrder } from "../../protocol/learning/order.ts"
@@ -90,6 +91,7 @@ export const compareWithReferences = async (compared: Compared): Promise<Compari
   const { plan, order } = choices
   const standing = furtherStep(plan, model, joined.trainingRows(order(plan.steps)))
   const attempted = attempting(compared, plan)
+  const areClasses = classesOf(agreement.data) !== undefined
   let training: JointTable | undefined
   const reference = (): ReferenceRun => {
     training ??= joined.training()
@@ -98,7 +100,7 @@ export const compareWithReferences = async (compared: Compared): Promise<Compari
   const float = await attempted("float64", async () => {
     const trained = await trainFloatReference(reference())
     const finite = modelValues(trained.model).every(Number.isFinite)
-    const share = finite ? accuracy(trained.model, joined.heldOut()) : undefined
+    const share = finite && areClasses ? accuracy(trained.model, joined.heldOut()) : undefined
     return { leftRangeIn: trained.leftRangeIn, finite, accuracy: share }
   })
   const fixed = await attempted("fixed-point", async () => {
@@ -106,7 +108,8 @@ export const compareWithReferences = async (compared: Compared): Promise<Compari
     const replay = { run: computationName(agreement, run), keys }
     return maximumDeviation(model, await trainFixedReference({ ...reference(), replay }))
   })
-  const untested = float.value?.finite ? "no row is held out" : notFinite
+  const noAccuracy = areClasses ? "no row is held out" : "numbers are predicted, which are in no class"
+  const untested = float.value?.finite ? noAccuracy : notFinite
   return {
     referenceAccuracy: float.value?.accuracy ?? null,
     maxWeightDeviation: fixed.value ?? null,
@@ -197,7 +200,7 @@ const verdict = (
           ]),
       ...(error > farOff
         ? [
-            `the outputs for rows that were trained on are ${error.toPrecision(3)} away from the labels, which are 0 and 1: the training diverges or has far to go; ${remedy}, or train longer`
+            `the outputs for rows that were trained on are ${error.toPrecision(3)} away from the labels, as they are scaled: the training diverges or has far to go; ${remedy}, or train longer`
           ]
         : [])
     ]

@@ -48,7 +48,7 @@ export const rehearse = async (
 export interface Standing {
   /** Whether a further step of the training on these rows leaves the range. */
   readonly strays: boolean
-  /** Root mean square, over the rows, of the distance of the outputs to the labels, which are 0 and 1. */
+  /** Root mean square, over the rows, of the distance of the outputs to the labels, as they are scaled. */
   readonly error: number
 }
 

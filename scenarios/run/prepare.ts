@@ -2,8 +2,10 @@
 import { randomBytes } from "node:crypto"
 import { Effect } from "effect"
 import { rootFrom } from "../../actors/party/root.ts"
+import { raised } from "../../actors/party/typed-throws.ts"
 import { digestsKnowing } from "../../actors/users/join.ts"
 import { digestIds } from "../../protocol/data/rows.ts"
+import { NoValues, ValueTooLarge } from "../../protocol/statistics/statistics.ts"
 import { agreementOf } from "../description/agreement.ts"
 import { checkData, joinData } from "../description/joined.ts"
 import { loadScenario } from "../description/load.ts"
@@ -26,7 +28,7 @@ export const prepareRun = Effect.fn("Run.prepare")(function* (file: string, give
     seed === undefined
       ? (ids: ReadonlyArray<string>) => digestIds(drawn, ids)
       : digestsKnowing(agreement, () => rootFrom(drawn))
-  const joined = joinData(scenario, data, digestsOf)
+  const joined = yield* raised([NoValues, ValueTooLarge], () => joinData(scenario, data, digestsOf))
   const predicted = predictCost(scenario, joined)
   /** What may spoil the result. */
   const foreseen = yield* foresee(loaded, agreement, joined)

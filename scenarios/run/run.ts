@@ -220,7 +220,7 @@ const runToTheEnd = (context: RunContext) =>
       },
       life: (event) => {
         faults?.life(event)
-        if (event._tag === "Back") {
+        if (event._tag === "Back" && faults?.isHeldDown(event.party) !== true) {
           const seconds = event.awayMs / 1000
           recoveries.push({ party: event.party, seconds })
           display.note(`${event.party} came back after ${duration(seconds)}`)

@@ -8,14 +8,18 @@ import type { Agreement } from "../../actors/party/agreement.ts"
 import { rootFrom } from "../../actors/party/root.ts"
 import { declaredOf, digestsKnowing, joinedTables } from "../../actors/users/join.ts"
 import { userJoinSecret } from "../../actors/users/private-join.ts"
+import { maskSecret } from "../../actors/users/statistics.ts"
 import { tablesDigest } from "../../actors/users/tables-digest.ts"
 import { digestDeclared, digestUpload } from "../../actors/users/upload-digest.ts"
 import { wordBytes } from "../../protocol/bytes.ts"
 import { readRows } from "../../protocol/data/cells.ts"
 import type { EncodedTable, HeldTable } from "../../protocol/data/encoding.ts"
+import { needsStatistics, noStatistics, statisticsNeeded } from "../../protocol/data/preparation.ts"
 import { pointBytes, Raiser } from "../../protocol/join/points.ts"
 import { seededKey } from "../../protocol/seeding.ts"
 import { expandSeed } from "../../protocol/sharing/split.ts"
+import { toVector } from "../../protocol/statistics/masks.ts"
+import { firstLayout, ownSums, secondLayout } from "../../protocol/statistics/statistics.ts"
 import { type JoinedTables, joinTables } from "../description/joined.ts"
 import { partiesOf } from "../faults-injected/plan.ts"
 import { leastSecretBytes, Secrets } from "./checkers/secrets.ts"
@@ -32,8 +36,14 @@ interface Company {
   readonly tables: ReadonlyArray<ReadonlyArray<HeldTable>>
 }
 
-/** What each user's shares are derived for, in the order of the users. */
-const uploadsOf = (
+/** What each user's shares are derived for, and its parts of the keys of masks. */
+interface Covered {
+  readonly upload: Uint8Array
+  readonly sums: Uint8Array
+}
+
+/** What the secrets of each user are derived for, in the order of the users. */
+const coveredOf = (
   { agreement, tables }: Company,
   digestsOf: (ids: ReadonlyArray<string>) => Uint8Array,
   { statistics }: JoinedTables
@@ -50,7 +60,13 @@ const uploadsOf = (
       )
     })
     return yield* Effect.forEach(tables, (held) =>
-      Effect.map(tablesDigest(held), (digest) => digestUpload(digest, declared, statistics))
+      Effect.map(
+        tablesDigest(held),
+        (digest): Covered => ({
+          upload: digestUpload(digest, declared, statistics),
+          sums: digestUpload(digest, declared, noStatistics)
+        })
+      )
     )
   })
 
@@ -58,9 +74,11 @@ const uploadsOf = (
 export const secretsOf = ({ agreement, tables }: Company) => {
   const digestsOf = digestsKnowing(agreement, (user) => rootFrom(rootOf(user)))
   const joined = joinTables(agreement, tables, digestsOf)
-  return Effect.map(uploadsOf({ agreement, tables }, digestsOf, joined), (uploads) =>
-    secretsWith({ agreement, tables: joined.tables }, uploads)
-  )
+  return Effect.map(coveredOf({ agreement, tables }, digestsOf, joined), (covered) => {
+    const secrets = secretsWith({ agreement, tables: joined.tables }, covered)
+    if (needsStatistics(agreement.data)) addSums(secrets, agreement, joined, covered)
+    return secrets
+  })
 }
 
 interface Encoded {
@@ -68,7 +86,35 @@ interface Encoded {
   readonly tables: ReadonlyArray<ReadonlyArray<EncodedTable>>
 }
 
-const secretsWith = ({ agreement, tables }: Encoded, uploads: ReadonlyArray<Uint8Array>): Secrets => {
+/** What nobody may see of joint statistics: parts of keys, and sums as they are before they are under masks. */
+const addSums = (
+  secrets: Secrets,
+  { data, users }: Agreement,
+  { summed, statistics }: JoinedTables,
+  covered: ReadonlyArray<Covered>
+): void => {
+  const needed = statisticsNeeded(data)
+  for (const [i, { actor }] of users.entries()) {
+    const root = rootFrom(rootOf(actor))
+    for (const other of users)
+      if (other.actor !== actor)
+        secrets.add(
+          `the part of ${actor} in the key of its masks with ${other.actor}`,
+          maskSecret(root, covered[i]!.sums, other.actor)
+        )
+    const sums = ownSums(needed, summed[i]!, statistics)
+    // A count looks like other small numbers.
+    for (const [layout, numbers] of [
+      [firstLayout(needed), sums[1]],
+      [secondLayout(needed), sums[2]]
+    ] as const)
+      for (const [at, bytes] of layout.entries())
+        if (bytes > wordBytes && numbers[at] !== 0n)
+          secrets.add(`a sum of ${actor}`, toVector([bytes], [numbers[at]!]))
+  }
+}
+
+const secretsWith = ({ agreement, tables }: Encoded, covered: ReadonlyArray<Covered>): Secrets => {
   const secrets = new Secrets()
   for (const actor of partiesOf(agreement)) {
     const root = rootOf(actor)
@@ -82,9 +128,9 @@ const secretsWith = ({ agreement, tables }: Encoded, uploads: ReadonlyArray<Uint
   for (const [i, user] of agreement.users.entries()) {
     const cells = tables[i]!.reduce((sum, table) => sum + table.cells.rows * table.cells.width, 0)
     const root = rootFrom(rootOf(user.actor))
-    const share = root("share", uploads[i]!)
+    const share = root("share", covered[i]!.upload)
     secrets.add(`the seed of the shares of ${user.actor}`, share)
-    secrets.add(`the key of the randomizers of ${user.actor}`, root("randomizers", uploads[i]!))
+    secrets.add(`the key of the randomizers of ${user.actor}`, root("randomizers", covered[i]!.upload))
     addWords(secrets, `a share of a cell of ${user.actor}`, expandSeed(share, cells))
     if (agreement.join === "private") addJoin(secrets, agreement, user.actor, tables[i]!)
     for (const { ids, cells: encoded } of tables[i]!) {

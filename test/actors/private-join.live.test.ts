@@ -1,7 +1,9 @@
 /** Whole runs with a private join: the model of the reference, what travels, and what nobody sees. */
+import { randomBytes } from "node:crypto"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, Layer, Logger } from "effect"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
+import { digestBytes } from "../../protocol/data/digest-order.ts"
 import { pointBytes } from "../../protocol/join/points.ts"
 import { Declaration, RaiseIds } from "../../protocol/messages/upload.ts"
 import { within } from "../../scenarios/run/run-result.ts"
@@ -9,6 +11,8 @@ import { company, type Wired } from "../support/company.ts"
 import { leaves, read, runInMemory, splits, writeScenario } from "../support/small-scenario.ts"
 
 const short = { join: "private", training: { epochs: 2, batch: 8, rate: 0.25 } }
+
+const quiet = Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger))
 
 const partsOf = (bytes: Uint8Array, size: number) =>
   Array.from({ length: bytes.length / size }, (_, i) =>
@@ -72,6 +76,23 @@ describe("run - private join", () => {
           expect(listed).toEqual([...listed].sort())
         }
       }
-    }).pipe(Effect.provide(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger))))
+    }).pipe(Effect.provide(quiet))
+  )
+
+  it.scopedLive("ends where a user declares a row that it had no id raised for", () =>
+    Effect.gen(function* () {
+      const { file } = yield* writeScenario(splits.rows, short)
+      const tap = ({ from, tag, kind, body }: Wired) => {
+        if (from !== "user1" || tag !== Declaration.tag || kind !== "ask") return undefined
+        const { blocks } = Either.getOrThrow(Declaration.payload.decode(body))
+        const [block, ...others] = blocks
+        const digests = new Uint8Array([...block!.digests, ...randomBytes(digestBytes)])
+        return Either.getOrThrow(Declaration.payload.encode({ blocks: [{ ...block!, digests }, ...others] }))
+      }
+      const { directed, startAll } = yield* company(file, { tap })
+      yield* startAll()
+      const error = yield* Effect.flip(directed)
+      expect(error.message).toContain("north declares 21 rows and had 20 ids raised")
+    }).pipe(Effect.provide(quiet))
   )
 })

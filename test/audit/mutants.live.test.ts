@@ -6,7 +6,7 @@ import { Effect, Layer, Logger } from "effect"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { splits, writeScenario } from "../support/small-scenario.ts"
 import { audited, lineOf } from "../support/trial.ts"
-import { active, expected, type Mutant } from "./mutants.ts"
+import { active, expected, heldOut, type Mutant, standardised } from "./mutants.ts"
 
 const size = { rows: 24, epochs: 1 }
 const hybrid = { security: { modulusBits: 512, insecure: true, upload: "hybrid", output: "hybrid" } }
@@ -27,7 +27,10 @@ const together: ReadonlyArray<{ readonly mutants: ReadonlyArray<Mutant>; readonl
   },
   { mutants: ["the master key for cloud 1", "k_1 for cloud 0", "ids for a cloud"] },
   { mutants: ["no blinds in the transformation", "partial decryptions for cloud 1"] },
-  { mutants: ["the encrypted model for cloud 0"], changes: hybrid }
+  { mutants: ["the encrypted model for cloud 0"], changes: hybrid },
+  { mutants: ["sums without masks", "the statistics for a cloud"], changes: standardised },
+  // Two of three users decrypt, under shares of the joint key.
+  { mutants: ["partial decryptions for cloud 1"], changes: { join: "private", decryption: { threshold: 2 } } }
 ]
 
 afterEach(() => active.clear())
@@ -39,7 +42,7 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
       for (const { mutants, changes } of together)
         it.scoped(mutants.join("; "), () =>
           Effect.gen(function* () {
-            const { file } = yield* writeScenario(splits.blocks, changes)
+            const { file } = yield* writeScenario(splits.blocks, { heldOut, ...changes })
             for (const mutant of mutants) active.add(mutant)
             const { error, findings } = yield* audited(file, size)
             expect(error).toBeUndefined()

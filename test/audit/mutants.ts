@@ -25,6 +25,8 @@ export type Mutant =
   | "the encrypted model for cloud 0"
   | "partial decryptions for cloud 1"
   | "held-out cells for a user that does not test"
+  | "sums without masks"
+  | "the statistics for a cloud"
 
 export const active = new Set<Mutant>()
 
@@ -286,6 +288,32 @@ vi.mock("../../actors/users/output.ts", async (load) => {
   return { ...real, decryptModel }
 })
 
+vi.mock("../../protocol/statistics/masks.ts", async (load) => {
+  const real = await load<typeof import("../../protocol/statistics/masks.ts")>()
+  const masked: typeof real.masked = (layout, numbers, masks) =>
+    real.masked(layout, numbers, active.has("sums without masks") ? [] : masks)
+  return { ...real, masked }
+})
+
+vi.mock("../../actors/users/statistics.ts", async (load) => {
+  const real = await load<typeof import("../../actors/users/statistics.ts")>()
+  const { Party } = await import("../../runtime/messaging/contract.ts")
+  const statisticsAmong: typeof real.statisticsAmong = (agreement, root) =>
+    Effect.map(real.statisticsAmong(agreement, root), (statistics) => {
+      const found: typeof statistics.found = (cells) =>
+        Effect.tap(statistics.found(cells), ({ moments }) =>
+          Effect.gen(function* () {
+            const party = yield* Party
+            const means = Float64Array.from(moments.values(), ({ mean }) => mean)
+            if (active.has("the statistics for a cloud") && party.name === "user1")
+              yield* Effect.ignore(party.ask("cloud0", Leak, { bytes: new Uint8Array(means.buffer) }, told))
+          })
+        )
+      return { ...statistics, found }
+    })
+  return { ...real, statisticsAmong }
+})
+
 vi.mock("../../protocol/sharing/transformation.ts", async (load) => {
   const real = await load<typeof import("../../protocol/sharing/transformation.ts")>()
   const unifyShare1: typeof real.unifyShare1 = (work, keys, blindKey, piece, askCloud0) => {
@@ -302,6 +330,18 @@ vi.mock("../../protocol/sharing/transformation.ts", async (load) => {
   }
   return { ...real, unifyShare1 }
 })
+
+/** So many rows that the cells of each user that are held out can't be taken for chance, whichever rows they are. */
+export const heldOut = 0.4
+
+/** A scenario whose columns are scaled by what the users find together. */
+export const standardised = {
+  data: {
+    features: ["length", "width", "veins", "weight"],
+    label: { column: "kind", values: ["ash", "elm"] }
+  },
+  reveal: ["accuracy", "heldOutRows", "progress", "column-statistics"]
+}
 
 /** What the audit must find of each, and of nothing else. */
 export const expected: Readonly<Record<Mutant, ReadonlyArray<RegExp>>> = {
@@ -345,10 +385,17 @@ export const expected: Readonly<Record<Mutant, ReadonlyArray<RegExp>>> = {
     /^cloud0: cloud 1's share of the trained weights.*; in FetchModel from cloud1 to cloud0, opened with the joint key/
   ],
   "partial decryptions for cloud 1": [
-    /^cloud1: cloud 0's share of the trained weights.*; in ModelShare from cloud0 to cloud1, opened with partial decryptions of all users/,
+    /^cloud1: cloud 0's share of the trained weights.*; in ModelShare from cloud0 to cloud1, opened with partial decryptions of (all|2) users/,
     /^cloud1: the trained weights; in ModelShare from cloud0 to cloud1, opened with partial decryptions/
   ],
   "held-out cells for a user that does not test": [
     /^user2: held-out cells of user3.*; in HeldOutCells from user3 to user2$/
+  ],
+  "sums without masks": [1, 2, 3].map(
+    (user) =>
+      new RegExp(`^user\\d: its sums of columns of user${user}.*; in MaskedSums from user${user} to user\\d$`)
+  ),
+  "the statistics for a cloud": [
+    /^cloud0: joint means, deviations and counts.*; in Leak from user1 to cloud0$/
   ]
 }

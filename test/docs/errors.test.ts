@@ -13,7 +13,6 @@ const source = [...tree]
 
 /** Texts that are put together of words, and stand nowhere as a whole. */
 const composed = new Set([
-  "is in UTF-16LE",
   "may not publish on",
   "may not subscribe to",
   "can't write to",

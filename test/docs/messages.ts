@@ -152,6 +152,8 @@ export const routes: ReadonlyMap<string, Route> = new Map([
   ["CommitIds", route("upload", "user1 user2", "user1 user2")],
   ["RaiseIds", route("upload", "user1 user2", "user1 user2")],
   ["Declaration", route("upload", "user1 user2", "user1 user2")],
+  ["MaskSecret", route("upload", "user1 user2", "user1 user2")],
+  ["MaskedSums", route("upload", "user1 user2", "user1 user2")],
   ["OpenUpload", route("upload", "user1 user2", clouds)],
   ["UploadShare0", route("upload", "user1 user2", "cloud0")],
   ["UploadShare1", route("upload", "user1 user2", "cloud1")],

@@ -36,12 +36,35 @@ const below = async (folder: string): Promise<ReadonlyArray<string>> =>
   (await readdir(folder, { recursive: true })).sort()
 
 describe("files as people bring them", () => {
-  it.scopedLive("semicolons and decimal commas: one line a file says both", () =>
+  it.scopedLive("semicolons and decimal commas are read as that", () =>
     Effect.gen(function* () {
-      const lines = yield* refused("semicolon-decimal-comma")
+      expect(yield* accepted("semicolon-decimal-comma")).toMatch(/together 80 rows/)
+    })
+  )
+
+  it.scopedLive("semicolons and commas before three digits: one line a file names both readings", () =>
+    Effect.gen(function* () {
+      const lines = yield* refused("semicolon-ambiguous")
       expect(lines).toHaveLength(2)
-      expect(lines[0]).toMatch(/east\.csv.*semicolon.*decimal comma/)
-      expect(lines[1]).toMatch(/west\.csv.*semicolon.*decimal comma/)
+      for (const [at, file] of ["east.csv:2", "west.csv:2"].entries()) {
+        expect(lines[at]).toContain(`${file}: column moisture`)
+        expect(lines[at]).toMatch(/decimal mark or part the thousands.*decimal: comma.*decimal: point/)
+      }
+      const folder = yield* studyOf("semicolon-ambiguous")
+      const file = join(folder, "scenario.yaml")
+      yield* Effect.promise(async () => {
+        const text = await readFile(file, "utf8")
+        await writeFile(file, text.replace(/( +)- file: .*/g, "$&\n$1  dialect: { decimal: comma }"))
+      })
+      const { complained, status } = yield* command("check", file)
+      expect(complained).toBe("")
+      expect(status).toBe(0)
+    })
+  )
+
+  it.scopedLive("a spreadsheet's line sep= and an instrument's comments are not rows", () =>
+    Effect.gen(function* () {
+      expect(yield* accepted("spreadsheet-and-instrument")).toMatch(/together 80 rows/)
     })
   )
 
@@ -100,11 +123,9 @@ describe("files as people bring them", () => {
     })
   )
 
-  it.scopedLive("UTF-16 is named as what it is", () =>
+  it.scopedLive("UTF-16 is read as what its first bytes say", () =>
     Effect.gen(function* () {
-      const lines = yield* refused("utf16")
-      expect(lines).toHaveLength(1)
-      expect(lines[0]).toMatch(/east\.csv.*UTF-16.*(UTF-8|utf-16le)/)
+      expect(yield* accepted("utf16")).toMatch(/together 80 rows/)
     })
   )
 

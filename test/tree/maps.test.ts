@@ -15,7 +15,6 @@ const allowed = new Map([
   ["actors/director.ts", "actors"],
   ["actors/party/erasure.ts", "entries of stable storage"],
   ["actors/party/identities.ts", "actors"],
-  ["protocol/data/parquet.ts", "ways to compress"],
   ["protocol/ring/webassembly.d.ts", "exports of the kernels"],
   ["scenarios/description/calibration.ts", "bits of a modulus"],
   ["scenarios/faults-injected/at-party.ts", "actors"],

@@ -5,6 +5,7 @@
 import { Enrolment } from "../../../protocol/messages/enrolment.ts"
 import { decodeEnvelope } from "../../../protocol/messages/envelope.ts"
 import { HeldOutCells } from "../../../protocol/messages/output.ts"
+import { MaskSecret } from "../../../protocol/messages/statistics.ts"
 import { RowSalt } from "../../../protocol/messages/upload.ts"
 import type { SentFrame, Violation } from "./frame.ts"
 import { MaskWatch } from "./masks.ts"
@@ -19,7 +20,7 @@ export interface FrameWatch {
 }
 
 /** Messages that hand a secret to the party that it is for; frames are seen before they are sealed. */
-const handingOver: ReadonlyArray<string> = [Enrolment.tag, RowSalt.tag, HeldOutCells.tag]
+const handingOver: ReadonlyArray<string> = [Enrolment.tag, RowSalt.tag, MaskSecret.tag, HeldOutCells.tag]
 
 const isHandedOver = (envelope: ReturnType<typeof decodeEnvelope>): boolean =>
   envelope._tag === "Right" && handingOver.includes(envelope.right.tag)

@@ -1,6 +1,9 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { CsvRecords } from "../../../protocol/data/csv-records.ts"
+import type { Layout } from "../../../protocol/data/dialect.ts"
+
+const commas: Layout = { separator: "comma", quote: "double", comment: "none" }
 
 interface Taken {
   readonly line: number
@@ -9,7 +12,7 @@ interface Taken {
 
 /** The records of a text that is pushed in pieces. */
 const take = (text: string, piece: number): ReadonlyArray<Taken> => {
-  const records = new CsvRecords()
+  const records = new CsvRecords(commas)
   const taken: Array<Taken> = []
   const drain = (last: boolean) => {
     while (records.next(last)) {
@@ -74,7 +77,7 @@ describe("CSV records", () => {
       )
     )
     const property = fc.property(number, (text) => {
-      const records = new CsvRecords()
+      const records = new CsvRecords(commas)
       records.push(`${text},x\n`)
       expect(records.next(false)).toBe(true)
       const plain = records.plainNumber(0)
@@ -83,7 +86,7 @@ describe("CSV records", () => {
     })
     fc.assert(property, { numRuns: 500 })
     for (const text of [".", "-", "1.2.3", "1,5", "1e5", "", " "]) {
-      const records = new CsvRecords()
+      const records = new CsvRecords(commas)
       records.push(`"${text}",x\n`)
       records.next(true)
       expect(records.plainNumber(0)).toBeNaN()

@@ -383,6 +383,7 @@ describe("features - of Parquet", () => {
     ])
     expect(await size({ type: "INT32", cells: [3], converted_type: "DECIMAL", scale: 1 })).toEqual([0.3])
     expect(await size({ type: "FLOAT", cells: [0.5] })).toEqual([0.5])
+    expect(await size({ type: "BOOLEAN", cells: [true, false] })).toEqual([1, 0])
     const half = {
       type: "FIXED_LEN_BYTE_ARRAY" as const,
       type_length: 2,
@@ -396,12 +397,7 @@ describe("features - of Parquet", () => {
     [
       "times",
       { type: "INT64" as const, cells: [1n], ...logical("TIMESTAMP", "MILLIS") },
-      "holds times, which can't be a feature"
-    ],
-    [
-      "booleans",
-      { type: "BOOLEAN" as const, cells: [true, false] },
-      "holds booleans, which can't be a feature"
+      "holds times, which can't be numbers"
     ],
     ["nothing", { type: "DOUBLE" as const, cells: [null] }, "column size of row 0 is empty"],
     ["NaN", { type: "DOUBLE" as const, cells: [Number.NaN] }, "column size of row 0 is missing: it holds NaN"]

@@ -74,7 +74,10 @@ describe("the joint table", () => {
 describe("the preparation", () => {
   it("needs means of numbers without a range or filled by one, and counts of categories filled by their mode", () => {
     expect(statisticsNeeded(passengers)).toEqual({
-      moments: ["age", "alone"],
+      moments: [
+        { column: "age", deviation: true },
+        { column: "alone", deviation: false }
+      ],
       counts: [{ column: "class", values: 3 }]
     })
   })
@@ -117,7 +120,7 @@ describe("the preparation", () => {
         ]
       }
     }
-    expect(statisticsNeeded(flat).moments).toEqual(["age", "cost"])
+    expect(statisticsNeeded(flat).moments.map(({ column }) => column)).toEqual(["age", "cost"])
     const known = prepare(flat, {
       moments: new Map([
         ["age", { count: 2, mean: 7, deviation: 0 }],

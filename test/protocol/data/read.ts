@@ -39,3 +39,9 @@ export const refused = async (bytes: Uint8Array | string, wanted: Wanted = {}): 
   expect(result).toBeInstanceOf(TableError)
   return (result as TableError).message.replaceAll(" (user ada)", "")
 }
+
+/** The cells of a column. */
+export const columnOf = ({ columns, ids }: Table, name: string): ReadonlyArray<number> => {
+  const { first, step, values } = columns.get(name)!
+  return ids.map((_, row) => values[first + row * step]!)
+}

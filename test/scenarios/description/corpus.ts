@@ -253,6 +253,38 @@ const columnCases: ReadonlyArray<ScenarioCase> = [
       "- name: user1",
       'users[1].name: "user1" is what another party is called; give the user a name of its own, or user2'
     ],
+    ...(
+      [
+        ["separator: ;", "dialect.separator: must be one of comma, semicolon, tab, bar, space, colon, "],
+        [
+          "decimal: comma, thousands: comma",
+          "dialect: has the comma both as decimal mark and between thousands; say thousands: none"
+        ],
+        [
+          "separator: comma, decimal: comma, quote: none",
+          "dialect: has the comma both as separator and as decimal mark, without quotes"
+        ],
+        [
+          "quote: single, thousands: apostrophe",
+          "dialect: has the apostrophe both around fields and between thousands; say quote: double"
+        ],
+        [
+          "header: false",
+          "dialect.header: says that the file has no names; list the names of its columns as header"
+        ],
+        [
+          "sep: comma",
+          "dialect.sep: is not known here; what may be said is separator, decimal, thousands, quote, comment, header"
+        ]
+      ] as const
+    ).map(
+      ([written, problem]): Change => [
+        `a dialect with ${written}`,
+        "part: { from: 1, to: 9 }",
+        `dialect: { ${written} }`,
+        `users[1].holds[0].${problem}`
+      ]
+    ),
     [
       "a misspelt column",
       "[length, kind]",

@@ -115,7 +115,7 @@ describe("a label as a scenario writes it", () => {
     const one = Either.getOrThrow(decoded({ label: { column: "kind", range: [0, 9] } })).data
     expect(one.label).toEqual({ numbers: [{ name: "kind", range: [0, 9] }] })
     const two = Either.getOrThrow(decoded({ label: { columns: ["kind", "sort"], scale: "standard" } })).data
-    expect(statisticsNeeded(two).moments).toEqual(["kind", "sort"])
+    expect(statisticsNeeded(two).moments.map(({ column }) => column)).toEqual(["kind", "sort"])
   })
 
   it("of numbers has no accuracy to reveal", () => {

@@ -115,6 +115,27 @@ describe("plan", () => {
     expect(predictCost(scenario({ join }), repeated).raisedIds).toEqual([3_000, 3_000])
   })
 
+  it("counts masked sums between all users, in one pass or two", () => {
+    const data = (features: object) => ({ data: { features, label: { column: "kind", values: ["a", "b"] } } })
+    const sums = (features: object) => {
+      const cost = predictCost(
+        scenario({ ...data(features), reveal: ["column-statistics"] }),
+        joined(4_800, 1_200)
+      )
+      const messages = cost.traffic.find(({ tag }) => tag === "MaskedSums")?.messages ?? 0
+      return { messages, secrets: bytesOf(cost, "MaskSecret") > 0, bytes: bytesOf(cost, "MaskedSums") }
+    }
+    expect(sums({ length: [0, 10], width: [-1, 1] })).toEqual({ messages: 0, secrets: false, bytes: 0 })
+    const wide = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`c${i}`, "standard"]))
+    const both = sums(wide)
+    expect(both.messages).toBe(2 * 2 * 2)
+    expect(both.secrets).toBe(true)
+    expect(both.bytes / (2 * 500 * (8 + 72 + 72))).toBeCloseTo(1, 1)
+    const means = Object.fromEntries(Object.keys(wide).map((name) => [name, { range: [0, 1], fill: "mean" }]))
+    expect(sums(means).messages).toBe(2 * 2)
+    expect(sums(means).bytes / (2 * 500 * (8 + 72))).toBeCloseTo(1, 1)
+  })
+
   it("adds up to the sum of its phases", () => {
     const cost = predictCost(scenario({ placement: { usersLeaveAfterUpload: true } }), joined(8, 2))
     expect(cost.phases.map(({ phase }) => phase)).toEqual(["setup", "upload", "transform", "train", "output"])

@@ -193,6 +193,6 @@ describe("comparison with the references", () => {
     const { meaningless, warnings } = await compared({}, { model: modelOf(data, network, values) })
     expect(meaningless).toEqual([])
     expect(warnings).toHaveLength(1)
-    expect(warnings[0]).toMatch(/away from the labels, which are 0 and 1/)
+    expect(warnings[0]).toMatch(/away from the labels, as they are scaled/)
   })
 })

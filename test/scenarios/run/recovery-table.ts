@@ -81,6 +81,15 @@ export const otherRuns = {
     { join: "private" },
     { setup: "user2", upload: "user1", transform: "user3", train: "cloud0", output: "user2" }
   ],
+  "joint statistics": [
+    {
+      data: {
+        features: ["length", "width", "veins", "weight"],
+        label: { column: "kind", values: ["ash", "elm"] }
+      }
+    },
+    { setup: "user3", upload: "user2", transform: "user1", train: "cloud1", output: "user1" }
+  ],
   "a hybrid upload of users who leave": [
     { placement: { usersLeaveAfterUpload: true }, security: hybrid },
     { setup: "cloud0", upload: "user2", transform: "cloud1", train: "broker", output: "director" }

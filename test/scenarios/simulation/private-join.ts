@@ -7,24 +7,25 @@ import { simulateRun } from "../../../scenarios/simulation/run.ts"
 import { judge, loadSimulation, simulateUndisturbed } from "../../../scenarios/simulation/seeds.ts"
 import type { SimulatedRun } from "../../../scenarios/simulation/verdict.ts"
 import type { Simulation } from "../../../scenarios/simulation/world.ts"
-import { splits, writeScenario } from "../../support/small-scenario.ts"
+import { type Split, splits, writeScenario } from "../../support/small-scenario.ts"
 
 interface Undisturbed {
   readonly simulation: Simulation
   readonly expected: SimulatedRun
 }
 
-/** A simulation of three users with blocks of a table, and its undisturbed run. */
-export const undisturbed = Effect.gen(function* () {
-  const { file } = yield* writeScenario(splits.blocks, {
-    join: "private",
-    reveal: [],
-    training: { epochs: 1, batch: 24, rate: 0.25 }
-  })
-  const { simulation } = yield* loadSimulation(file, Option.none())
-  const expected = yield* Effect.promise(() => simulateUndisturbed(simulation))
-  return { simulation, expected }
-}).pipe(Effect.provide(nodeContext))
+/** A simulation of three users of the small scenario, and its undisturbed run. */
+export const undisturbedOf = (split: Split, changes: object) =>
+  Effect.gen(function* () {
+    const few = { reveal: [], training: { epochs: 1, batch: 24, rate: 0.25 }, ...changes }
+    const { file } = yield* writeScenario(split, few)
+    const { simulation } = yield* loadSimulation(file, Option.none())
+    const expected = yield* Effect.promise(() => simulateUndisturbed(simulation))
+    return { simulation, expected }
+  }).pipe(Effect.provide(nodeContext))
+
+/** Of users with blocks of a table who join privately. */
+export const undisturbed = undisturbedOf(splits.blocks, { join: "private" })
 
 /** A user, and what it sends when it is killed: each sends four of each, requests and replies. */
 export interface Death {

@@ -5,7 +5,7 @@
 import { gzipSync } from "node:zlib"
 import { randomOf } from "../../../support/sweep.ts"
 import type { Accepted, DataCase, Encoding, Refused, Told } from "./outcome.ts"
-import { encoded, type Sheet, written } from "./sheet.ts"
+import { encoded, type Sheet, withColumn, written } from "./sheet.ts"
 
 type Random = ReturnType<typeof randomOf>
 
@@ -164,6 +164,13 @@ const flaws: Readonly<Record<string, (drawn: Drawn, random: Random) => Flawed>> 
   }
 }
 
+/** The sheet with its numbers as other countries write them. */
+const withDecimalCommas = (sheet: Sheet): Sheet =>
+  ["moisture", "protein"].reduce(
+    (before, column) => withColumn(before, column, (cell) => cell.replace(".", ",")),
+    sheet
+  )
+
 const replaced = (sheet: Sheet, row: number, column: string, cell: string): Sheet => {
   const place = sheet.header.indexOf(column)
   return { ...sheet, rows: sheet.rows.map((cells, at) => (at === row ? cells.with(place, cell) : cells)) }
@@ -184,9 +191,7 @@ const lineOf = (text: string, at: number): number => (text.slice(0, at).match(/\
 
 /** A file in another encoding than is known: which has to be reported, whatever else is wrong. */
 const unknown = (encoding: Encoding, text: string): Refused | undefined => {
-  if (encoding === "utf-8") return undefined
-  if (encoding.startsWith("utf-16"))
-    return { problems: [{ says: /UTF-16/i, remedy: /utf-16|utf-8/i }], more: true }
+  if (encoding.startsWith("utf")) return undefined
   const first = text.search(/[^\0-\x7f]/)
   if (first < 0) return undefined
   const told = { line: lineOf(text, first), says: /UTF-8/i, remedy: /latin1|windows-1252/i }
@@ -211,8 +216,11 @@ export const composed = (start: number): DataCase => {
   const drawn = drawSheet(random, encoding)
   const flaw = random.below(2) === 0 ? undefined : random.pick(Object.keys(flaws))
   const flawed = flaw === undefined ? undefined : flaws[flaw]!(drawn, random)
-  const sheet = flawed?.sheet ?? drawn.sheet
+  const inPoints = flawed?.sheet ?? drawn.sheet
+  const decimal = random.pick([".", ","])
+  const sheet = decimal === "." ? inPoints : withDecimalCommas(inPoints)
   const dialect = {
+    separator: random.pick([",", ";", "\t", "|"]),
     quotes: random.pick(["needed", "all"] as const),
     ends: random.pick([["\n"], ["\r\n"], ["\r"], ["\n", "\r\n"], ["\r\n", "\n"]]),
     last: random.below(2) === 0,
@@ -231,10 +239,11 @@ export const composed = (start: number): DataCase => {
   ][packing]!
   const told = flawed && { ...flawed.told, line: lines[flawed.row + 1]! }
   // The names are looked at before the rows.
-  const named = flawed?.row === -1 && !encoding.startsWith("utf-16")
+  const named = flawed?.row === -1
   const undeclared = declared || named ? undefined : unknown(encoding, text)
   const axes = [
     `${encoding}${mark ? " with a mark" : ""}${declared ? "" : " not declared"}`,
+    `separator ${JSON.stringify(dialect.separator)}, decimal ${decimal}`,
     `quotes ${dialect.quotes}`,
     `ends ${JSON.stringify(dialect.ends)}`,
     `pad ${JSON.stringify(dialect.pad)}`,

@@ -36,31 +36,53 @@ const dialects: ReadonlyArray<DataCase> = [
 ]
 
 const separators = [
-  ["semicolons", ";", /semicolon/i],
-  ["tabs", "\t", /\btabs?\b|tabulator/i],
-  ["vertical bars", "|", /vertical bar|pipe|"\|"/i]
+  ["commas", ","],
+  ["semicolons", ";"],
+  ["tabs", "\t"],
+  ["vertical bars", "|"],
+  ["carets", "^"],
+  ["control characters", "\x01"]
 ] as const
 
-const otherDialects: ReadonlyArray<DataCase> = separators.flatMap(([name, separator, says]) => {
-  const commas = withColumn(
-    withColumn(grainSheet, "moisture", (cell) => cell.replace(".", ",")),
-    "protein",
-    (cell) => cell.replace(".", ",")
-  )
-  return (["needed", "all"] as const).flatMap((quotes) =>
+/** The sheet with its numbers written anew. */
+const numbersAs = (make: (cell: string) => string) =>
+  withColumn(withColumn(grainSheet, "moisture", make), "protein", make)
+const decimalCommas = numbersAs((cell) => cell.replace(".", ","))
+
+const otherDialects: ReadonlyArray<DataCase> = separators.flatMap(([name, separator]) =>
+  (["needed", "all"] as const).flatMap((quotes) =>
     (["\n", "\r\n"] as const).flatMap((end) => {
       const how = `${quotes === "all" ? ", in quotes" : ""}${end === "\n" ? "" : ", CRLF"}`
       const dialect = { separator, quotes, ends: [end] }
       return [
-        refusal(`CSV with ${name}${how}`, plain(grainSheet, dialect), { says, remedy: /comma/i }),
-        refusal(`CSV with ${name} and decimal commas${how}`, plain(commas, dialect), {
-          says: new RegExp(`(${says.source}).*decimal comma`, "i"),
-          remedy: /comma|decimal point/i
-        })
-      ]
+        { name: `${name}${how}`, sheet: grainSheet },
+        { name: `${name} and decimal commas${how}`, sheet: decimalCommas }
+      ].map(({ name, sheet }) => ({
+        name: `CSV with ${name}`,
+        bytes: plain(sheet, dialect),
+        expected: cellsOf(grainSheet)
+      }))
     })
   )
-})
+)
+
+/** All numbers could be whole ones, with their thousands parted, or have three decimal places. */
+const ambiguous: ReadonlyArray<DataCase> = ["point", "comma"].flatMap((mark) =>
+  [";", "\t", "|"].map((separator) => {
+    const sign = mark === "point" ? "." : ","
+    const sheet = numbersAs((cell) => Number(cell).toFixed(3).replace(".", sign))
+    return refusal(
+      `CSV separated by ${separator} with nothing but 1${sign}234`,
+      plain(sheet, { separator }),
+      {
+        line: 2,
+        column: "moisture",
+        says: new RegExp(`${mark} here which may be a decimal mark or part the thousands`),
+        remedy: /decimal: point.*decimal: comma|decimal: comma.*decimal: point/
+      }
+    )
+  })
+)
 
 /** A cell of the numbers that is none: what is said of it, and what is to be done. */
 const notNumbers: ReadonlyArray<readonly [cell: string, says: RegExp, remedy: RegExp]> = [
@@ -86,12 +108,13 @@ const notNumbers: ReadonlyArray<readonly [cell: string, says: RegExp, remedy: Re
   ["12,5", /decimal comma/i, /decimal point/i],
   ["7,3125", /decimal comma/i, /decimal point/i],
   ["1.234,5", /decimal comma|thousands/i, /decimal point|separator/i],
-  ["1,234.5", /thousands/i, /thousands|without|separator|digits/i],
-  ["1'234.5", /thousands/i, /thousands|without|separator|digits/i],
+  ["1,234.5", /outside/i, /correct|wider/],
+  ["1'234.5", /outside/i, /correct|wider/],
   ["1_234.5", /thousands|not a number/i, /./],
-  ["1 234.5", /thousands|space/i, /thousands|without|separator|digits/i],
-  ["1\u00a0234.5", /thousands|space/i, /thousands|without|separator|digits/i],
-  ["1\u202f234.5", /thousands|space/i, /thousands|without|separator|digits/i],
+  ["1 234.5", /outside/i, /correct|wider/],
+  ["1\u00a0234.5", /outside/i, /correct|wider/],
+  ["1\u202f234.5", /outside/i, /correct|wider/],
+  ["1,23,456.5", /not a number/i, /number/i],
   ["twelve", /is not a number/i, /number/i],
   ["12.5 %", /not a number|per cent|percent|unit/i, /./],
   ["12.5kg", /not a number|unit/i, /./],
@@ -272,15 +295,23 @@ const rows = ((): ReadonlyArray<DataCase> => {
         remedy: /id of its own/
       }
     ),
-    refusal("CSV with a comment before the names", bytes(`# grain of 2024\n${grainText}`), {
-      says: /comment|#/,
-      remedy: /comment|take out|remove|first line/i
-    }),
-    refusal("CSV with a comment between rows", bytes(grainText.replace("\noat-03", "\n# oats\noat-03")), {
-      line: 4,
-      says: /comment|#/,
-      remedy: /comment|take out|remove/i
-    }),
+    ...["#", "%", "//"].flatMap((sign) => [
+      {
+        name: `CSV with comments after ${sign} before the names`,
+        bytes: bytes(`${sign} grain of 2024, "by hand\n${sign}\n${grainText}`),
+        expected: cellsOf(grainSheet)
+      },
+      {
+        name: `CSV with a comment after ${sign} between rows`,
+        bytes: bytes(grainText.replace("\noat-03", `\n${sign} oats\noat-03`)),
+        expected: cellsOf(grainSheet)
+      },
+      refusal(
+        `CSV with a row after ${sign} that may be one or a comment`,
+        bytes(grainText.replace("\noat-03", `\n${sign}oat-03`)),
+        { line: 4, says: /may be a comment/, remedy: /comment: \w+.*comment: none/ }
+      )
+    ]),
     refusal("CSV with a title above the names", bytes(`Grain 2024\n\n${grainText}`), {
       says: /names the columns|missing from the header/,
       remedy: /./
@@ -426,6 +457,7 @@ const cuts: ReadonlyArray<DataCase> = Array.from(
 export const texts: ReadonlyArray<DataCase> = [
   ...dialects,
   ...otherDialects,
+  ...ambiguous,
   ...cells,
   ...readable,
   ...edges,
