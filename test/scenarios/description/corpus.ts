@@ -758,6 +758,12 @@ const valueCases: ReadonlyArray<ScenarioCase> = refused([
     "rate: 0,1",
     "training.rate: must be a number above 0 and up to 1024; write nothing but a decimal point"
   ],
+  [
+    "a loss that there is not",
+    "rate: 0.1",
+    "loss: hinge\n  rate: 0.1",
+    "training.loss: must be one of softmax, sigmoid, squared-error"
+  ],
   ["a rate without end", "rate: 0.1", "rate: .inf", "training.rate: must be a number above 0"],
   ["a rate that is no number", "rate: 0.1", "rate: .nan", "training.rate: must be a number above 0"],
   [
