@@ -5,8 +5,9 @@
  */
 import { type CloudOperations, cloudOperations, rowsOf } from "../protocol/computation/cloud.ts"
 import { Corrections } from "../protocol/computation/corrections.ts"
-import { deal, maskDifference } from "../protocol/computation/dealer.ts"
+import { deal } from "../protocol/computation/dealer.ts"
 import type { OpenedLabels } from "../protocol/computation/labels.ts"
+import { maskDifference } from "../protocol/computation/masks.ts"
 import { gatherRows, type OpenedMatrix } from "../protocol/computation/product.ts"
 import {
   biasShape,

@@ -4,7 +4,7 @@
  */
 import { wordBytes } from "../bytes.ts"
 import { clampedOperations, comparedWith } from "../computation/clamped.ts"
-import type { FixedMatrix } from "../computation/fixed.ts"
+import type { FixedMatrix } from "../computation/fixed-point.ts"
 import { type MaskedFunction, openedArgument } from "../computation/functions.ts"
 import {
   alignedSums,
@@ -14,10 +14,10 @@ import {
   pickedBy
 } from "../computation/normalise.ts"
 import { dealtLayout, groupsOf, nodesOf, planesOf } from "../computation/sizes.ts"
-import type { SoftmaxScale } from "../learning/loss.ts"
 import type { Operation } from "../learning/operations.ts"
+import type { SoftmaxScale } from "../learning/scales.ts"
 import type { Matrix } from "../ring/ring.ts"
-import type { Blinded, Expecting } from "./expected.ts"
+import type { Blinded, Expecting } from "./expecting.ts"
 
 /** A gate's β: its address, and the distance to the next word of it. */
 interface Gate {

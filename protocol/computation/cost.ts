@@ -5,10 +5,10 @@
  */
 
 import { wordBytes } from "../bytes.ts"
-import type { SoftmaxScale } from "../learning/loss.ts"
 import { biasShape, type Network, opensLabels, outputs, weightShape } from "../learning/network.ts"
 import { type Operations, type Round, type Shape, together } from "../learning/operations.ts"
 import type { ForwardPlan, TrainingPlan } from "../learning/plan.ts"
+import type { SoftmaxScale } from "../learning/scales.ts"
 import {
   type Batch,
   gradients,

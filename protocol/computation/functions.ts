@@ -2,7 +2,7 @@
  * Functions of a masked argument t = c − r, by what is dealt of r (section 5 of docs/concepts/protocol.md): the
  * exponential of a softmax and the logistic function. The same for a cloud, for the dealer and for who holds everything.
  */
-import { exponentialEntries, type SigmoidScale, type SoftmaxScale, sigmoidWaves } from "../learning/loss.ts"
+import { exponentialEntries, type SigmoidScale, type SoftmaxScale, sigmoidWaves } from "../learning/scales.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 
 export interface MaskedFunction {

@@ -4,12 +4,13 @@
  * own (`part`) for a mask with the surplus of a product in it, else what it drew.
  */
 import { wordBytes } from "../bytes.ts"
-import type { SoftmaxScale } from "../learning/loss.ts"
 import type { Operation, Shape } from "../learning/operations.ts"
+import type { SoftmaxScale } from "../learning/scales.ts"
 import type { Matrix } from "../ring/ring.ts"
 import { clampedOperations } from "./clamped.ts"
-import type { Dealer, DealtValue, GateMask } from "./dealer.ts"
+import type { Dealer } from "./dealing.ts"
 import type { MaskedFunction } from "./functions.ts"
+import type { DealtValue, GateMask } from "./masks.ts"
 import { alignedSums, normaliseOperations, normaliseShapes, pickedBy } from "./normalise.ts"
 import { checkRescale } from "./rescale.ts"
 import { dealtLayout, groupsOf, nodesOf, planesOf } from "./sizes.ts"

@@ -3,12 +3,12 @@
  * that are known, or zero where no run is replayed.
  */
 import { wordBytes } from "../bytes.ts"
-import type { SoftmaxScale } from "../learning/loss.ts"
-import { reciprocalEntries } from "../learning/loss.ts"
 import type { Shape } from "../learning/operations.ts"
+import type { SoftmaxScale } from "../learning/scales.ts"
+import { reciprocalEntries } from "../learning/scales.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import { clampedOperations, comparedWith } from "./clamped.ts"
-import type { FixedMatrix, FixedPoint } from "./fixed.ts"
+import type { FixedMatrix, FixedPoint } from "./fixed-point.ts"
 import { type MaskedFunction, openedArgument } from "./functions.ts"
 import { alignedSums, comparedSums, normaliseOperations, pickedBy, pickLines } from "./normalise.ts"
 

@@ -5,9 +5,9 @@
  * opened word and bit is hidden by a mask of its own.
  */
 import { wordBytes } from "../bytes.ts"
-import type { SoftmaxScale } from "../learning/loss.ts"
-import { reciprocalEntries, reciprocalLines } from "../learning/loss.ts"
 import { operation, type Round, type Shape } from "../learning/operations.ts"
+import type { SoftmaxScale } from "../learning/scales.ts"
+import { reciprocalEntries, reciprocalLines } from "../learning/scales.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import { comparedWith } from "./clamped.ts"
 import { compare } from "./compare.ts"

@@ -6,8 +6,8 @@
  */
 
 import type { ProductForm } from "../ring/ring.ts"
-import { clampOfSigmoid, clampOfSoftmax } from "./loss.ts"
 import type { Operations, Round, Shape } from "./operations.ts"
+import { clampOfSigmoid, clampOfSoftmax } from "./scales.ts"
 
 export interface FloatMatrix extends Shape {
   /** rows·cols, row-major. */

@@ -8,7 +8,7 @@
  * in lockstep, so that all their openings travel in one message each way.
  */
 import type { ProductForm } from "../ring/ring.ts"
-import type { SigmoidScale, SoftmaxScale } from "./loss.ts"
+import type { SigmoidScale, SoftmaxScale } from "./scales.ts"
 
 /** Rows × columns of a matrix. */
 export interface Shape {
@@ -84,9 +84,6 @@ export type Message = () => Uint8Array
  * with the peer's messages of that round, in the same order and of the same lengths.
  */
 export type Round<A> = Generator<ReadonlyArray<Message>, A, ReadonlyArray<Uint8Array>>
-
-/** Fractional bits of a product of two values of f: it comes doubled (section 5 of docs/concepts/protocol.md). */
-export const productBits = (f: number): number => 2 * f + 1
 
 /**
  * `V` is a matrix, `O` a matrix that has been opened under a mask and so can be a factor, `G` the bit matrix

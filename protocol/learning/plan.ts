@@ -6,9 +6,9 @@
  */
 
 import { wordBytes } from "../bytes.ts"
-import { type Loss, maximumClasses } from "./loss.ts"
+import type { Loss } from "./loss.ts"
 import { InvalidPlan, type Network, outputs, requireCount, validateNetwork } from "./network.ts"
-import { productBits } from "./operations.ts"
+import { maximumClasses, productBits } from "./scales.ts"
 
 export interface TrainingSettings {
   readonly network: Network

@@ -6,9 +6,10 @@
 import { usualCells } from "../data/encoding.ts"
 import { type FloatMatrix, floatMatrix, floatOperations } from "./float.ts"
 import { floatLayers, type Model } from "./model.ts"
-import { type Operations, productBits } from "./operations.ts"
+import type { Operations } from "./operations.ts"
 import { magnitudeBits } from "./plan.ts"
 import { runLocally } from "./run.ts"
+import { productBits } from "./scales.ts"
 import { predict } from "./step.ts"
 
 /** A value must be below this. */

@@ -5,8 +5,9 @@
  */
 import { type Loss, probabilities } from "./loss.ts"
 import { type Network, opensLabels, outputs } from "./network.ts"
-import { type Operations, operation, productBits, type Round, together } from "./operations.ts"
+import { type Operations, operation, type Round, together } from "./operations.ts"
 import type { ForwardPlan, StepPlan } from "./plan.ts"
+import { productBits } from "./scales.ts"
 
 export interface Layer<V> {
   /** inputs × units. */

@@ -2,7 +2,6 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { cloudOperations } from "../../../protocol/computation/cloud.ts"
 import { stepCost } from "../../../protocol/computation/cost.ts"
-import { maskDifference, maskDifferenceInPieces } from "../../../protocol/computation/dealer.ts"
 import {
   addGradients,
   noGradients,
@@ -10,6 +9,7 @@ import {
   rowsOfLanes,
   sliceOf
 } from "../../../protocol/computation/lanes.ts"
+import { maskDifference, maskDifferenceInPieces } from "../../../protocol/computation/masks.ts"
 import {
   dealtLayout,
   GROUP,
@@ -25,11 +25,11 @@ import {
   describeOperation,
   type Operation,
   operation,
-  placeOfOperation,
-  productBits
+  placeOfOperation
 } from "../../../protocol/learning/operations.ts"
 import { batchOrder } from "../../../protocol/learning/order.ts"
 import { type TrainingPlan, trainingPlan } from "../../../protocol/learning/plan.ts"
+import { productBits } from "../../../protocol/learning/scales.ts"
 import { Ring } from "../../../protocol/ring/ring.ts"
 import { type Example, example, networkOf } from "../learning/example.ts"
 import { generators, orderKey, trainFixed } from "../learning/secure.ts"

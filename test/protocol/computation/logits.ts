@@ -1,10 +1,11 @@
 /** Logits for the tests of the losses, of every kind that could go wrong, and how far probabilities of them are off. */
-import { drawnIn } from "../../../protocol/computation/dealer.ts"
+
 import { fixedOperations } from "../../../protocol/computation/fixed.ts"
+import { drawnIn } from "../../../protocol/computation/masks.ts"
 import { floatOperations } from "../../../protocol/learning/float.ts"
-import { clampOfSigmoid, clampOfSoftmax, type Loss, probabilities } from "../../../protocol/learning/loss.ts"
-import { productBits } from "../../../protocol/learning/operations.ts"
+import { type Loss, probabilities } from "../../../protocol/learning/loss.ts"
 import { runLocally } from "../../../protocol/learning/run.ts"
+import { clampOfSigmoid, clampOfSoftmax, productBits } from "../../../protocol/learning/scales.ts"
 import { uniform } from "../learning/example.ts"
 import { type Clear, clear, type Pair, type Program } from "./pair.ts"
 
