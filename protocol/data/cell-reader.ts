@@ -54,7 +54,7 @@ export const readersOf = (
 /** Whether a text marks a missing cell. */
 type Marks = (text: string) => boolean
 
-const missingMarks = ({ missing: own }: DataDescription): Marks => {
+const missingMarks = ({ missing: own }: Pick<DataDescription, "missing">): Marks => {
   if (own !== undefined) {
     const texts = new Set(own)
     return (text) => texts.has(text)
@@ -64,6 +64,9 @@ const missingMarks = ({ missing: own }: DataDescription): Marks => {
 }
 
 const longestMark = Math.max(...defaultMissing.map(({ length }) => length))
+
+/** Whether a text marks a missing cell where the description has no texts of its own for that. */
+export const isMissing: Marks = missingMarks({})
 
 interface Missing {
   readonly marks: Marks

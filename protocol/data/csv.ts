@@ -4,15 +4,8 @@
  */
 import type { Contents } from "./byte-source.ts"
 import { readNumber } from "./cell-text.ts"
-import {
-  BadBytes,
-  byteOrderMark,
-  decoderOf,
-  type Encoding,
-  fittingEncoding,
-  looksLikeUtf8,
-  looksLikeUtf16
-} from "./characters.ts"
+import { BadBytes, decoderOf } from "./characters.ts"
+import { encodingOf, refuseBytes, refuseText } from "./csv-faults.ts"
 import { CsvRecords, lineBreaks, NotCsv } from "./csv-records.ts"
 import { type DataDescription, isCategory } from "./description.ts"
 import { commentOf, type Dialect, ragged, separators } from "./dialect.ts"
@@ -41,69 +34,6 @@ export const readCsv = async (contents: Contents, reading: Reading): Promise<Tab
     throw error
   }
   return rows.finish({ encoding, marked: mark > 0 })
-}
-
-/**
- * Separators and line ends of a table in UTF-16 contain a zero byte: bytes without any have another encoding.
- */
-const seemsUtf16 = (head: Uint8Array, named: Encoding): Encoding =>
-  head.length > 0 && !head.includes(0) ? "utf-8" : (looksLikeUtf16(head) ?? named)
-
-/**
- * The encoding of a file with this beginning: the scenario's, which must not contradict the bytes, or else
- * what a byte order mark says or zero bytes show, and UTF-8 without either.
- */
-const encodingOf = (head: Uint8Array, { source, problems }: Reading) => {
-  const named = source.encoding
-  const mark = byteOrderMark(head)
-  const seems =
-    mark?.encoding ??
-    (named?.startsWith("utf-16") ? seemsUtf16(head, named) : looksLikeUtf16(head)) ??
-    (named !== undefined && looksLikeUtf8(head) ? "utf-8" : undefined)
-  if (named !== undefined && seems !== undefined && seems !== named) {
-    const is = `is in ${seems.toUpperCase()}${mark === undefined ? ", it seems" : ", as its first bytes say"}`
-    problems.refuse({
-      reason: `${is}, where the scenario says ${named}`,
-      remedy: `say encoding: ${seems} there`
-    })
-  }
-  return { encoding: named ?? seems ?? "utf-8", mark: mark?.length ?? 0 }
-}
-
-/** Locates bytes that encode no character: the line, and the column or else the position in the line. */
-const refuseBytes = (bad: BadBytes, encoding: Encoding, rows: CsvRows, reading: Reading): never => {
-  rows.stop(bad.before)
-  const { line, column, place } = rows.end()
-  // Where characters of several bytes stand before, another encoding would make others of them.
-  const fits =
-    encoding === "utf-8" && Buffer.byteLength(bad.before) === bad.before.length
-      ? fittingEncoding(bad.rest)
-      : undefined
-  return reading.problems.refuse({
-    line,
-    ...(column === undefined ? {} : { column }),
-    reason: `has bytes that are not ${encoding.toUpperCase()}, at character ${place} of the line${fits === undefined ? "" : `; ${fits} would fit`}`,
-    remedy:
-      fits === undefined
-        ? "name the encoding that the file has, or save it as UTF-8"
-        : `save the file as UTF-8, or say encoding: ${fits} where the scenario names it`
-  })
-}
-
-const notCsv = {
-  "open-quote": ["has a quote here that never ends", "close it, or take it out"],
-  "stray-quote": [
-    "has a quote within a field that does not begin with one",
-    "put the whole field into quotes, and double those within it; or say dialect: { quote: none } where the scenario names the file, if no quote of it is around a field"
-  ],
-  "after-quote": ["has text behind the quote that ends a field", "double the quotes within a field"],
-  backslash: ["has a quote with a backslash before it", "double quotes within a field, without backslashes"],
-  "too-long": ["has a row here that does not end", "give every row a line of its own"]
-} as const
-
-const refuseText = ({ line, kind }: NotCsv, { problems }: Reading): never => {
-  const [reason, remedy] = notCsv[kind]
-  return problems.refuse({ line, reason, remedy })
 }
 
 /** The rows of a file, as they are read. */
@@ -378,7 +308,7 @@ const listedValues = ({ features, label }: DataDescription, column: string): Rea
 const room = Buffer.alloc(256)
 
 /** A string of its own, since a part of another would keep all of that in memory; in one byte a character if it can be. */
-const flat = (text: string): string => {
+export const flat = (text: string): string => {
   if (text.length < 13) return text
   for (let at = 0; at < text.length; at++)
     if (text.charCodeAt(at) > 0xff) return Buffer.from(text, "utf16le").toString("utf16le")

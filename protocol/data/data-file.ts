@@ -11,12 +11,15 @@ import {
   unzippedContents
 } from "./byte-source.ts"
 import { readCsv } from "./csv.ts"
+import { surveyCsv } from "./csv-survey.ts"
 import { classesOf, type DataDescription, labelColumns } from "./description.ts"
-import { isIdx, readIdx } from "./idx.ts"
+import type { Dialect } from "./dialect.ts"
+import { isIdx, readIdx, surveyIdx } from "./idx.ts"
 import { repeatedLabel } from "./labels.ts"
-import { readParquet } from "./parquet.ts"
+import { readParquet, surveyParquet } from "./parquet.ts"
 import { recognised } from "./recognise.ts"
-import { Problems, type Reading, type Room, type Table, type TableSource } from "./table.ts"
+import type { CellVisitor } from "./survey-visitor.ts"
+import { type FileReading, Problems, type Room, type Table, type TableSource } from "./table.ts"
 
 /**
  * Reads the part of a file that a user holds, within the available memory. Rejects with `TableError`, which
@@ -38,29 +41,88 @@ export const readDataFile = async (
       remedy: "list each label once: labels that are all numbers are compared as numbers"
     })
   }
+  return opened(file, reading, ({ contents, file: whole, format }) => {
+    if (format === "CSV") return readCsv(contents, reading)
+    return format === "IDX" ? readIdx(whole, contents.head, reading) : readParquet(whole, reading)
+  })
+}
+
+/** What a file holds, in what format. */
+export interface Surveyed {
+  readonly format: Format
+  /** Rows that were shown. */
+  readonly rows: number
+  /** Of a CSV file. */
+  readonly dialect?: Dialect
+}
+
+/**
+ * Shows a visitor all cells of a file, up to a row, before anything is declared of it. Rejects as
+ * `readDataFile` does.
+ */
+export const surveyDataFile = (
+  file: ByteSource,
+  source: TableSource,
+  visitor: CellVisitor,
+  { mostRows = Number.POSITIVE_INFINITY, room }: { readonly mostRows?: number; readonly room: Room }
+): Promise<Surveyed> => {
+  const reading = { source, problems: new Problems(source), room }
+  return opened(file, reading, async ({ contents, file: whole, format }): Promise<Surveyed> => {
+    if (format === "CSV") return { format, ...(await surveyCsv(contents, reading, visitor, mostRows)) }
+    const rows =
+      format === "IDX"
+        ? await surveyIdx(whole, contents.head, reading, visitor, mostRows)
+        : await surveyParquet(whole, reading, visitor, mostRows)
+    return { format, rows }
+  })
+}
+
+export type Format = "CSV" | "IDX" | "Parquet"
+
+/** A file whose format is known. */
+interface Opened {
+  readonly format: Format
+  readonly contents: Contents
+  /** To be read by ranges; of CSV as it is packed. */
+  readonly file: ByteSource
+}
+
+/** Recognises a file, packed or not, and reads it. */
+const opened = async <A>(
+  file: ByteSource,
+  reading: FileReading,
+  read: (file: Opened) => Promise<A>
+): Promise<A> => {
   const packed = await file.read(0, Math.min(2, file.size))
   if (packed[0] !== 0x1f || packed[1] !== 0x8b) {
     const tail = await file.read(Math.max(0, file.size - headBytes), Math.min(headBytes, file.size))
-    return readContents(await plainContents(file), tail, reading)
+    return read(await recognise(file, await plainContents(file), tail, reading))
   }
   try {
-    return await readContents(await unzippedContents(file, room.unpacked), new Uint8Array(0), reading)
+    const contents = await unzippedContents(file, reading.room.unpacked)
+    return await read(await recognise(file, contents, new Uint8Array(0), reading))
   } catch (error) {
     return refuseGzip(error, reading)
   }
 }
 
-const readContents = async (contents: Contents, tail: Uint8Array, reading: Reading): Promise<Table> => {
+const recognise = async (
+  packed: ByteSource,
+  contents: Contents,
+  tail: Uint8Array,
+  reading: FileReading
+): Promise<Opened> => {
   const { head } = contents
   const { problems, source, room } = reading
   const isParquet = startsWith(head, "PAR1")
   const foreign = head[0] === 0x1f && head[1] === 0x8b ? twice : recognised(head, tail)
   if (foreign !== undefined) problems.refuse(foreign)
-  if (!isIdx(head) && !isParquet) return readCsv(contents, reading)
+  if (!isIdx(head) && !isParquet) return { format: "CSV", contents, file: packed }
+  const format = isParquet ? "Parquet" : "IDX"
   for (const setting of ["encoding", "dialect"] as const) {
     if (source[setting] === undefined) continue
     problems.refuse({
-      reason: `is ${isParquet ? "Parquet" : "IDX"}, which has ${setting === "encoding" ? "an encoding of its own" : "no dialect"}`,
+      reason: `is ${format}, which has ${setting === "encoding" ? "an encoding of its own" : "no dialect"}`,
       remedy: `take ${setting} out of the scenario`
     })
   }
@@ -71,12 +133,12 @@ const readContents = async (contents: Contents, tail: Uint8Array, reading: Readi
       remedy: "unpack it, so that it is read piece by piece"
     })
   }
-  if (!isParquet) return readIdx(file, head, reading)
+  if (!isParquet) return { format, contents, file }
   const end = await file.read(Math.max(0, file.size - 4), Math.min(4, file.size))
   if (file.size < 12 || !startsWith(end, "PAR1")) {
     problems.refuse({ reason: "is Parquet that was cut short", remedy: "get a whole copy of the file" })
   }
-  return readParquet(file, reading)
+  return { format, contents, file }
 }
 
 const twice = { reason: "is compressed with gzip twice", remedy: "unpack it once" }
@@ -85,7 +147,7 @@ const startsWith = (bytes: Uint8Array, magic: string): boolean =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1", 0, magic.length) === magic
 
 /** Errors of decompression as problems of the file; others unchanged. */
-const refuseGzip = (error: unknown, { problems }: Reading): never => {
+const refuseGzip = (error: unknown, { problems }: FileReading): never => {
   if (error instanceof TooLargeUnpacked) {
     const [reason, remedy] = error.message.split("; ") as [string, string]
     problems.refuse({ reason, remedy })

@@ -17,6 +17,7 @@ import {
   type Prepared,
   type Scaled
 } from "./description.ts"
+import type { Dialect } from "./dialect.ts"
 import type { Column, Table } from "./table.ts"
 
 /** The linear map of the public range onto `scaleTo`. */
@@ -39,12 +40,14 @@ export interface HeldTable {
   readonly heldOut?: boolean
   /** By column of the file, how many cells were moved to an end of its range. */
   readonly clipped?: ReadonlyMap<string, number>
+  /** How a text file is written. */
+  readonly dialect?: Dialect
 }
 
 /** What a user holds of a file. */
 export const heldTable = (
   description: DataDescription,
-  { ids, columns: sources, clipped }: Pick<Table, "ids" | "columns" | "clipped">,
+  { ids, columns: sources, clipped, dialect }: Pick<Table, "ids" | "columns" | "clipped" | "dialect">,
   heldOut: boolean
 ): HeldTable => {
   const labels = labelColumns(description).flatMap((name) => sources.get(name) ?? [])
@@ -56,7 +59,8 @@ export const heldTable = (
     sources,
     unlabelled: labels.length === 0 ? new Uint32Array(0) : Uint32Array.from(ids.keys()).filter(isMissing),
     heldOut,
-    clipped
+    clipped,
+    ...(dialect === undefined ? {} : { dialect })
   }
 }
 

@@ -6,7 +6,8 @@
 import type { ByteSource } from "./byte-source.ts"
 import { type Feature, type Interval, isCategory, labelColumns, sourceColumns } from "./description.ts"
 import { findColumns, HeldCells, type HeldColumn, HeldRows, newArray } from "./held.ts"
-import type { Column, Reading, Table } from "./table.ts"
+import type { CellVisitor } from "./survey-visitor.ts"
+import type { Column, FileReading, Reading, Table } from "./table.ts"
 
 type Values = Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array
 
@@ -75,7 +76,31 @@ export const readIdx = async (file: ByteSource, head: Uint8Array, reading: Readi
   return { ids: rows.ids, columns: new Map(columns), clipped: cells.clipped }
 }
 
-const layoutOf = (size: number, head: Uint8Array, { problems }: Reading): Layout => {
+/** Shows a visitor the numbers of a file, row by row; its columns have no names. Rejects with `TableError`. */
+export const surveyIdx = async (
+  file: ByteSource,
+  head: Uint8Array,
+  reading: FileReading,
+  visitor: CellVisitor,
+  mostRows: number
+): Promise<number> => {
+  const { columns, rows, start, type } = layoutOf(file.size, head, reading)
+  const width = type.array.BYTES_PER_ELEMENT
+  visitor.open(
+    Array.from({ length: columns }, () => (width === 1 ? { name: "", isByte: true } : { name: "" }))
+  )
+  const some = Math.min(rows, mostRows)
+  const rowsARead = Math.max(1, Math.floor((1 << 22) / (columns * width)))
+  for (let first = 0; first < some; first += rowsARead) {
+    const count = Math.min(rowsARead, some - first) * columns
+    const bytes = await file.read(start + first * columns * width, count * width)
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    for (let at = 0; at < count; at++) visitor.cell(at % columns, type.get(view, at * width))
+  }
+  return some
+}
+
+const layoutOf = (size: number, head: Uint8Array, { problems }: FileReading): Layout => {
   const remedy = "get a whole copy of the file"
   const dimensions = head[3]!
   const start = 4 + 4 * dimensions

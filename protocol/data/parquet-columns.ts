@@ -62,6 +62,16 @@ export const cellColumn = (tree: SchemaTree, wanted: Wanted): ReadColumn | CellP
   return typeof cellOf === "function" ? readColumn(tree, type, cellOf) : cellOf
 }
 
+/** A column as it is: numbers where it holds them, texts of all else that has some. */
+export const anyColumn = (
+  tree: SchemaTree
+): ReadColumn | { readonly name: string; readonly holds: string } => {
+  const type = typeOf(tree)
+  const { days, number, text, what } = type
+  if (number !== undefined && days === undefined && what !== "booleans") return readColumn(tree, type, number)
+  return text === undefined ? { name: tree.element.name, holds: what } : readColumn(tree, type, texts(text))
+}
+
 const readColumn = (
   { element }: SchemaTree,
   { what }: CellType,

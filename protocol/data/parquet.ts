@@ -5,9 +5,18 @@
 import { type FileMetaData, parquetMetadataAsync, parquetSchema } from "hyparquet"
 import { type ByteSource, Unreadable } from "./byte-source.ts"
 import { findColumns, HeldCells, HeldRows, newArray, tooLarge } from "./held.ts"
-import { type Cell, cellColumn, idColumn, type ReadColumn, unreadable, wantedOf } from "./parquet-columns.ts"
+import {
+  anyColumn,
+  type Cell,
+  cellColumn,
+  idColumn,
+  type ReadColumn,
+  unreadable,
+  wantedOf
+} from "./parquet-columns.ts"
 import { type Cells, PageFault, readCells, wholeCopy } from "./parquet-pages.ts"
-import { type CellProblem, type Reading, type Table, TableError } from "./table.ts"
+import type { CellVisitor } from "./survey-visitor.ts"
+import { type CellProblem, type FileReading, type Reading, type Table, TableError } from "./table.ts"
 
 /**
  * Replaces the reader's conversion of the texts and times of statistics, which are not needed and must not
@@ -29,7 +38,7 @@ export const readParquet = async (file: ByteSource, reading: Reading): Promise<T
   return new ParquetRows(file, metadata, reading).all()
 }
 
-const readMetadata = async (bytes: ByteSource, { problems }: Reading): Promise<FileMetaData> => {
+const readMetadata = async (bytes: ByteSource, { problems }: FileReading): Promise<FileMetaData> => {
   const file = {
     byteLength: bytes.size,
     slice: async (from: number, to = bytes.size) => bufferOf(await bytes.read(from, to - from))
@@ -70,6 +79,101 @@ const bufferOf = (bytes: Uint8Array): ArrayBuffer =>
 
 type Group = FileMetaData["row_groups"][number]
 
+/** The cells of a column in a group. Rejects with `TableError`, which names the column. */
+async function* cellsOf(
+  file: ByteSource,
+  group: Group,
+  { name, element, cellOf }: ReadColumn,
+  { problems, room }: FileReading
+): AsyncGenerator<Cells<Cell>> {
+  const data = group.columns.find((column) => column.meta_data?.path_in_schema[0] === name)?.meta_data
+  const rows = Number(group.num_rows)
+  let read = 0
+  try {
+    if (data === undefined) throw new Error("a group without the column")
+    const chunk = { file, element, data, rows, room: room.memory }
+    for await (const part of readCells<Cell>(chunk, cellOf, null)) {
+      read = part.from + part.cells.length
+      yield part
+    }
+  } catch (error) {
+    if (error instanceof TableError || error instanceof Unreadable) throw error
+    const column = { column: name }
+    if (error instanceof PageFault) {
+      problems.refuse({ ...column, reason: error.reason, remedy: error.remedy })
+    }
+    if (error instanceof RangeError && /allocation failed/.test(error.message)) {
+      problems.refuse({
+        ...column,
+        ...tooLarge(Number(data?.total_uncompressed_size), "cells", room.memory)
+      })
+    }
+    // The remaining errors are of many kinds: the decoders do not check damaged files.
+    const reason = `can't be taken apart after ${read} of the ${rows} rows of its group`
+    problems.refuse({ ...column, reason, remedy: wholeCopy })
+  }
+}
+
+/** The rows of the file are those of its groups, each of which has every column. */
+const requireRows = (
+  { num_rows: all, row_groups: groups }: FileMetaData,
+  { problems }: FileReading
+): void => {
+  const sum = groups.reduce((rows, group) => rows + group.num_rows, 0n)
+  if (all >= 0n && groups.every((group) => group.num_rows >= 0n) && sum === all) return
+  problems.refuse({
+    reason: `says that it has ${all} rows, and ${sum} in its groups`,
+    remedy: "get a whole copy of the file, or write it anew"
+  })
+}
+
+const requireReadable = (
+  { row_groups: groups }: FileMetaData,
+  columns: ReadonlyArray<ReadColumn>,
+  { problems }: FileReading
+): void => {
+  const wanted = new Set(columns.map(({ name }) => name))
+  for (const chunk of groups.flatMap(({ columns: chunks }) => chunks)) {
+    const problem = unreadable(chunk, wanted)
+    if (problem !== undefined) problems.refuse(problem)
+  }
+}
+
+/** Shows a visitor the cells of a file, column by column in each group of rows. Rejects with `TableError`. */
+export const surveyParquet = async (
+  file: ByteSource,
+  reading: FileReading,
+  visitor: CellVisitor,
+  mostRows: number
+): Promise<number> => {
+  const metadata = await readMetadata(file, reading)
+  requireRows(metadata, reading)
+  const columns = parquetSchema(metadata).children.map(anyColumn)
+  const readable = columns.map((column) => ("cellOf" in column ? column : undefined))
+  requireReadable(
+    metadata,
+    readable.flatMap((column) => column ?? []),
+    reading
+  )
+  visitor.open(columns.map((column) => ("cellOf" in column ? { name: column.name } : column)))
+  let rows = 0
+  for (const group of metadata.row_groups) {
+    if (rows >= mostRows) break
+    const some = Math.min(mostRows - rows, Number(group.num_rows))
+    for (const [place, column] of readable.entries()) {
+      if (column === undefined) continue
+      for await (const { from, cells } of cellsOf(file, group, column, reading)) {
+        for (let row = 0; row < Math.min(cells.length, some - from); row++)
+          // What is beyond the calendar can't be used, as if it were missing.
+          visitor.cell(place, cells[row] ?? null)
+        if (from + cells.length >= some) break
+      }
+    }
+    rows += some
+  }
+  return rows
+}
+
 /** The rows of a file, group by group. */
 class ParquetRows {
   readonly #file: ByteSource
@@ -104,33 +208,16 @@ class ParquetRows {
     this.#columns = held.flatMap(({ name, place }) =>
       usable(name, cellColumn(children[place]!, wanted.get(name)!))
     )
-    this.#requireRows()
-    this.#requireReadable()
+    requireRows(metadata, reading)
+    requireReadable(
+      metadata,
+      [this.#id, ...this.#columns].flatMap((column) => column ?? []),
+      reading
+    )
     if (this.#count === 0) problems.add({ reason: "has no rows", remedy: "give the rows that are held" })
     problems.finish()
     this.#rows = new HeldRows(reading, { named: true })
     this.#cells = new HeldCells(reading, held, this.#rows)
-  }
-
-  /** The rows of the file are those of its groups, each of which has every column. */
-  #requireRows(): void {
-    const { num_rows: all, row_groups: groups } = this.#metadata
-    const sum = groups.reduce((rows, group) => rows + group.num_rows, 0n)
-    if (all >= 0n && groups.every((group) => group.num_rows >= 0n) && sum === all) return
-    this.#reading.problems.refuse({
-      reason: `says that it has ${all} rows, and ${sum} in its groups`,
-      remedy: "get a whole copy of the file, or write it anew"
-    })
-  }
-
-  #requireReadable(): void {
-    const wanted = new Set([this.#id, ...this.#columns].flatMap((column) => column?.name ?? []))
-    for (const { columns } of this.#metadata.row_groups) {
-      for (const chunk of columns) {
-        const problem = unreadable(chunk, wanted)
-        if (problem !== undefined) this.#reading.problems.refuse(problem)
-      }
-    }
   }
 
   /** Reads all groups of rows. */
@@ -150,35 +237,8 @@ class ParquetRows {
     return this.#cells.finish()
   }
 
-  /** The cells of a column in a group. Rejects with `TableError`, which names the column. */
-  async *#cellsOf(group: Group, { name, element, cellOf }: ReadColumn): AsyncGenerator<Cells<Cell>> {
-    const { problems, room } = this.#reading
-    const data = group.columns.find((column) => column.meta_data?.path_in_schema[0] === name)?.meta_data
-    const rows = Number(group.num_rows)
-    let read = 0
-    try {
-      if (data === undefined) throw new Error("a group without the column")
-      const chunk = { file: this.#file, element, data, rows, room: room.memory }
-      for await (const part of readCells<Cell>(chunk, cellOf, null)) {
-        read = part.from + part.cells.length
-        yield part
-      }
-    } catch (error) {
-      if (error instanceof TableError || error instanceof Unreadable) throw error
-      const column = { column: name }
-      if (error instanceof PageFault) {
-        problems.refuse({ ...column, reason: error.reason, remedy: error.remedy })
-      }
-      if (error instanceof RangeError && /allocation failed/.test(error.message)) {
-        problems.refuse({
-          ...column,
-          ...tooLarge(Number(data?.total_uncompressed_size), "cells", room.memory)
-        })
-      }
-      // The remaining errors are of many kinds: the decoders do not check damaged files.
-      const reason = `can't be taken apart after ${read} of the ${rows} rows of its group`
-      problems.refuse({ ...column, reason, remedy: wholeCopy })
-    }
+  #cellsOf(group: Group, column: ReadColumn): AsyncGenerator<Cells<Cell>> {
+    return cellsOf(this.#file, group, column, this.#reading)
   }
 
   /** The places of the rows of a group among those held, −1 for those that are not. */

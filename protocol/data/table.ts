@@ -12,6 +12,7 @@ import { shown, spellingDifference, trimmed } from "./spelling.ts"
 
 /** The part of a file that a user holds: some columns of some rows. */
 export interface TableSource {
+  /** Whose file it is; empty where that is not yet said. */
   readonly user: string
   /** The file's name as the user knows it, for errors. */
   readonly file: string
@@ -38,6 +39,9 @@ export interface Reading {
   readonly problems: Problems
   readonly room: Room
 }
+
+/** What it takes to read any file. */
+export type FileReading = Omit<Reading, "description">
 
 /** Bytes that may be taken: of the heap, where ids are, and of all memory. */
 export interface Room {
@@ -110,7 +114,8 @@ export const describeProblem = (user: string, { column, id, reason, remedy }: Ta
     ...(column === undefined ? [] : [`column ${shown(column)}`]),
     ...(id === undefined ? [] : [`row ${shown(id)}`])
   ]
-  return `${parts.join(" of ") || "the file"} (user ${user}) ${reason}; ${remedy}`
+  const whose = user === "" ? "" : ` (user ${user})`
+  return `${parts.join(" of ") || "the file"}${whose} ${reason}; ${remedy}`
 }
 
 /** The faults of a file. */

@@ -7,6 +7,7 @@ import { Data, Effect, Option } from "effect"
 import { phases } from "../../actors/party/phases.ts"
 import { projectRoot } from "../../protocol/artifact.ts"
 import { labelColumns } from "../../protocol/data/description.ts"
+import { describeDialect } from "../../protocol/data/dialect.ts"
 import { statisticsNeeded, treatedCells } from "../../protocol/data/preparation.ts"
 import { countCells } from "../../protocol/data/rows.ts"
 import { identitiesOfScenario, partiesOf } from "../description/agreement.ts"
@@ -130,7 +131,7 @@ const holdings = (
   return [
     `  ${user.name} (user${index + 1}), ${counted(cells, "cell")} to train on and ${count(countCells(heldOut))} for the test`,
     ...user.holds.map(({ file, heldOut: test }, holding) => {
-      const { ids, sources } = tables[index]![holding]!
+      const { ids, sources, dialect } = tables[index]![holding]!
       const ofFeatures = [...sources.keys()].filter((name) => !labels.has(name)).length
       const held = sources.size
       const what =
@@ -140,7 +141,7 @@ const holdings = (
             ? "the label"
             : `${counted(ofFeatures, "feature")} and the label`
       const kept = test === true ? ", for the test" : ""
-      return `    ${counted(ids.length, "row")} × ${counted(held, "column")} (${what}) of ${file}${kept}`
+      return `    ${counted(ids.length, "row")} × ${counted(held, "column")} (${what}) of ${file}${kept}${dialect === undefined ? "" : `: ${describeDialect(dialect)}`}`
     }),
     ...treatments(tables[index]!, prepared)
   ]

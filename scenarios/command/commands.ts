@@ -6,6 +6,7 @@ import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
 import { isValidationError } from "@effect/cli/ValidationError"
 import { Cause, Console, Data, Effect, Exit, Option } from "effect"
+import type { Encoding } from "../../protocol/data/characters.ts"
 import { defectStatus, toldStatus } from "../../runtime/processes/process.ts"
 import type { MemberOptions } from "../run/helper-process.ts"
 import type { ActorOptions } from "../run/party-process.ts"
@@ -14,11 +15,15 @@ import {
   auditOut,
   calibration,
   compare,
+  dataFiles,
+  encoding,
   faults,
   file,
   folder,
   hosts,
   identityFile,
+  initArguments,
+  json,
   modulus,
   nkey,
   out,
@@ -77,6 +82,38 @@ export interface AuditRequest {
   readonly epochs: Option.Option<number>
 }
 
+/** A request for `bicameral inspect`. */
+export interface InspectRequest {
+  readonly files: ReadonlyArray<string>
+  /** Of CSV files. */
+  readonly encoding: Encoding | undefined
+  readonly json: boolean
+}
+
+/** A request for `bicameral init`; what is left out is asked, or taken as it is proposed. */
+export interface InitRequest {
+  /** Data files and folders; the parts, with `join`. */
+  readonly files: ReadonlyArray<string>
+  readonly encoding: Encoding | undefined
+  readonly id: Option.Option<string>
+  readonly label: Option.Option<string>
+  /** Names of the owners, with commas between them. */
+  readonly users: Option.Option<string>
+  /** Owners to whom the rows of a single file are dealt. */
+  readonly owners: Option.Option<number>
+  readonly heldOut: Option.Option<number>
+  readonly name: Option.Option<string>
+  readonly out: Option.Option<string>
+  /** Whether all that is proposed is taken without a question. */
+  readonly yes: boolean
+  /** Whether one owner's part is written. */
+  readonly part: boolean
+  /** Whether a part has ranges. */
+  readonly ranges: boolean
+  /** Whether parts are put together. */
+  readonly join: boolean
+}
+
 /** A request for `bicameral identity`. */
 export interface IdentityRequest {
   /** The file of the identity, made if it is not there. */
@@ -102,6 +139,10 @@ export interface CommandHandlers<R> {
   readonly simulate: (request: SimulateRequest) => Effect.Effect<void, Failure, R>
   /** Returns what a run would do and cost, as text. */
   readonly check: (request: CheckRequest) => Effect.Effect<string, Failure, R>
+  /** Prints what data files hold. */
+  readonly inspect: (request: InspectRequest) => Effect.Effect<void, Failure, R>
+  /** Writes a scenario, or a part of one. */
+  readonly init: (request: InitRequest) => Effect.Effect<void, Failure, R>
   /** Audits a trial and prints who saw what. Fails, too, where somebody could learn more than is claimed. */
   readonly audit: (request: AuditRequest) => Effect.Effect<void, Failure, R>
   /** Returns the public text of an identity and where it goes; makes the identity if it is not there. */
@@ -162,6 +203,22 @@ const auditCommand = <R>(handlers: Pick<CommandHandlers<R>, "audit">) =>
     )
   )
 
+/** What comes before there is a scenario. */
+const firstCommands = <R>(handlers: Pick<CommandHandlers<R>, "inspect" | "init">) => ({
+  inspect: Command.make("inspect", { files: dataFiles, encoding, json }, handlers.inspect).pipe(
+    Command.withDescription(
+      "Prints what data files hold, with cells' values and ranges, for their owner's eyes; proposes the columns of a scenario"
+    )
+  ),
+  init: Command.make("init", initArguments, ({ from, given, ...rest }) =>
+    handlers.init({ ...rest, files: [...Option.toArray(from), ...given] })
+  ).pipe(
+    Command.withDescription(
+      "Writes a scenario from data files, with a few questions that Enter answers; or one owner's part of it, or from parts"
+    )
+  )
+})
+
 /** What has to do with who a party is. */
 const identityCommands = <R>(handlers: Pick<CommandHandlers<R>, "identity" | "nkeys">) => ({
   identity: Command.make("identity", { file: identityFile, nkey }, (request) =>
@@ -212,16 +269,19 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
     )
   )
   const audit = auditCommand(handlers)
+  const { init, inspect } = firstCommands(handlers)
   const actor = actorCommand(handlers)
   const { identity, nkeys } = identityCommands(handlers)
   const bicameral = Command.make("bicameral").pipe(
     Command.withDescription(
       "Trains one neural network on the joined data of several owners, on two clouds that must not collude"
     ),
-    Command.withSubcommands([run, resume, simulate, check, audit, identity, nkeys, actor])
+    Command.withSubcommands([init, inspect, run, resume, simulate, check, audit, identity, nkeys, actor])
   )
   const parse = Command.run(bicameral, { name: "bicameral", version: version() })
   const usages = new Map([
+    ["init", Command.getUsage(init)],
+    ["inspect", Command.getUsage(inspect)],
     ["run", Command.getUsage(run)],
     ["resume", Command.getUsage(resume)],
     ["simulate", Command.getUsage(simulate)],

@@ -37,6 +37,16 @@ const bicameral = commandLine({
       Effect.promise(() => import("./check.ts")),
       ({ checkScenario }) => checkScenario(request)
     ),
+  inspect: (request) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./inspect.ts")),
+      ({ inspectFiles }) => inspectFiles(request)
+    ),
+  init: (request) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./init.ts")),
+      ({ initScenario }) => initScenario(request)
+    ),
   audit: (request) =>
     Effect.flatMap(
       Effect.promise(() => import("./audit.ts")),

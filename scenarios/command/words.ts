@@ -26,11 +26,19 @@ interface OptionSyntax {
   readonly required: boolean
 }
 
+/** A word that is no option. */
+interface PlaceSyntax {
+  /** `FILE` */
+  readonly name: string
+  readonly required: boolean
+  /** Whether several may stand there; then it is the last. */
+  readonly repeats: boolean
+}
+
 /** What a command takes, read off its usage. */
 interface Syntax {
   readonly options: ReadonlyArray<OptionSyntax>
-  /** `FILE`; each is required. */
-  readonly places: ReadonlyArray<string>
+  readonly places: ReadonlyArray<PlaceSyntax>
 }
 
 const syntaxOf = (usage: Usage, required = true): Syntax => {
@@ -39,11 +47,15 @@ const syntaxOf = (usage: Usage, required = true): Syntax => {
       const { names, acceptedValues } = usage
       if (names[0]?.startsWith("--"))
         return { options: [{ names, value: Option.getOrUndefined(acceptedValues), required }], places: [] }
-      const place = /^<(.*)>$/.exec(names[0] ?? "")?.[1]
-      return { options: [], places: place === undefined ? [] : [place] }
+      const name = /^<(.*)>$/.exec(names[0] ?? "")?.[1]
+      return { options: [], places: name === undefined ? [] : [{ name, required, repeats: false }] }
     }
     case "Optional":
       return syntaxOf(usage.usage, false)
+    case "Repeated": {
+      const { options, places } = syntaxOf(usage.usage, required)
+      return { options, places: places.map((place) => ({ ...place, repeats: true })) }
+    }
     case "Concat": {
       const [left, right] = [syntaxOf(usage.left, required), syntaxOf(usage.right, required)]
       return { options: [...left.options, ...right.options], places: [...left.places, ...right.places] }
@@ -139,15 +151,22 @@ const wrongWith = (command: string, { options, places }: Syntax, words: Readonly
     }
   }
   const lacking = options.find((option) => option.required && !given.has(option))
-  if (placed.length < places.length) return `${command} needs ${places[placed.length]}`
-  if (placed.length > places.length)
-    return `${JSON.stringify(placed[places.length])} is one word too many: ${command} takes one ${places.join(" and one ")}; put quotes around a name with spaces`
-  const empty = placed.indexOf("")
-  if (empty !== -1) return `${places[empty]} is empty`
-  const home = placed.findIndex((word, i) => paths.has(places[i]!) && beginsWithHome(word))
-  if (home !== -1) return unexpanded(places[home]!)
+  const misplaced = wrongPlaces(command, places, placed)
+  if (misplaced !== undefined) return misplaced
   if (lacking !== undefined) return `${command} needs ${lacking.names[0]} ${lacking.value ?? ""}`.trimEnd()
   return undefined
+}
+
+const wrongPlaces = (command: string, places: ReadonlyArray<PlaceSyntax>, placed: ReadonlyArray<string>) => {
+  const lacking = places[placed.length]
+  if (lacking?.required) return `${command} needs ${lacking.name}`
+  if (placed.length > places.length && !places.at(-1)?.repeats)
+    return `${JSON.stringify(placed[places.length])} is one word too many: ${command} takes one ${places.map(({ name }) => name).join(" and one ")}; put quotes around a name with spaces`
+  const nameOf = (index: number) => places[Math.min(index, places.length - 1)]!.name
+  const empty = placed.indexOf("")
+  if (empty !== -1) return `${nameOf(empty)} is empty`
+  const home = placed.findIndex((word, index) => paths.has(nameOf(index)) && beginsWithHome(word))
+  return home === -1 ? undefined : unexpanded(nameOf(home))
 }
 
 /** What stands for a path in the help. */

@@ -8,22 +8,35 @@ import type { PlatformError } from "@effect/platform/Error"
 import { Effect, Either, Option, Runtime } from "effect"
 import { projectRoot } from "../../protocol/artifact.ts"
 import { type ByteSource, Unreadable } from "../../protocol/data/byte-source.ts"
-import { readDataFile } from "../../protocol/data/data-file.ts"
+import { readDataFile, surveyDataFile } from "../../protocol/data/data-file.ts"
 import type { DataDescription } from "../../protocol/data/description.ts"
+import type { CellVisitor } from "../../protocol/data/survey-visitor.ts"
 import { type Room, TableError, type TableSource } from "../../protocol/data/table.ts"
 import { variable } from "../../runtime/environment.ts"
 import { unreadable } from "./data-path.ts"
 
 /** Reads what a user holds of a file. Fails with `TableError`, or with `Unreadable` where the path gives no bytes. */
-export const readTable = Effect.fn("Scenario.readTable")(function* (
+export const readTable = (source: TableSource, description: DataDescription) =>
+  readWhole(source, (bytes) => readDataFile(bytes, source, description, roomHere()))
+
+/** Shows a visitor the cells of a file, of at most so many rows. Fails as `readTable` does. */
+export const surveyTable = (source: TableSource, visitor: CellVisitor, mostRows?: number) =>
+  readWhole(source, (bytes) =>
+    surveyDataFile(bytes, source, visitor, {
+      room: roomHere(),
+      ...(mostRows === undefined ? {} : { mostRows })
+    })
+  )
+
+const readWhole = Effect.fn("Scenario.readTable")(function* <A>(
   source: TableSource,
-  description: DataDescription
+  read: (bytes: ByteSource) => Promise<A>
 ) {
   return yield* Effect.scoped(
     Effect.gen(function* () {
       const { bytes, unchanged } = yield* openFile(source)
       const table = yield* Effect.tryPromise({
-        try: () => readDataFile(bytes, source, description, roomHere()),
+        try: () => read(bytes),
         catch: (error) => {
           if (error instanceof TableError || error instanceof Unreadable) return error
           throw error
@@ -83,7 +96,8 @@ const kinds: Readonly<Partial<Record<FileSystem.File.Type, string>>> = {
 
 const openFile = Effect.fn("Scenario.openFile")(function* ({ user, file: path }: TableSource) {
   const files = yield* FileSystem.FileSystem
-  const remedy = `${path} is where user ${user} should have its data`
+  const remedy =
+    user === "" ? "give the path of a data file" : `${path} is where user ${user} should have its data`
   const told = Effect.mapError(
     (error: PlatformError) => new Unreadable({ reason: unreadable(error, path, remedy) })
   )

@@ -10,6 +10,7 @@ import type { ParseResult } from "../../protocol/schema.ts"
 import { mostBytes, textOf } from "../text/file-text.ts"
 import { decodingProblems, describePath, type Problem, ScenarioError } from "../text/problems.ts"
 import { type Path as PathInFile, readYaml } from "../text/yaml.ts"
+import { withColumnsOfFiles } from "./all-columns.ts"
 import { decodeCalibration } from "./calibration.ts"
 import { columnsOf } from "./columns.ts"
 import { readTable, requireOwnFile } from "./data-files.ts"
@@ -38,50 +39,75 @@ interface Parsed<A> {
 /** How many problems of one file are listed; the rest are counted. */
 const mostTold = 50
 
+/** A file in YAML of one kind. */
+interface Read {
+  readonly value: unknown
+  readonly locate: LoadedScenario["locate"]
+}
+
+/** Reads a text in YAML that is to be of one kind; `file` serves for errors. */
+const readAs = (text: string, file: string, wanted: string): Either.Either<Read, ScenarioError> =>
+  readYaml(text, wanted === aScenario ? isFeatures : () => false).pipe(
+    Either.mapBoth({
+      onLeft: (problems) =>
+        refused(
+          file,
+          problems.map(({ line, ...rest }) => ({ ...rest, at: `${file}:${line}` }))
+        ),
+      onRight: ({ value, lineOf }) => ({ value, locate: (path: PathInFile) => `${file}:${lineOf(path)}` })
+    }),
+    Either.filterOrLeft(
+      ({ value }) => otherKind(value, wanted) === undefined,
+      ({ value }) => {
+        const message = `is ${otherKind(value, wanted)}; give the path of ${wanted}`
+        return new ScenarioError({ file, problems: [{ at: file, path: "", message }] })
+      }
+    )
+  )
+
+/** The first problems of a file, and how many more there are. */
+const refused = (
+  file: string,
+  problems: ReadonlyArray<{ readonly at: string; readonly path: PathInFile; readonly message: string }>
+): ScenarioError => {
+  const told = problems
+    .slice(0, mostTold)
+    .map(({ at, path, message }) => ({ at, path: describePath(path), message }))
+  const more = problems.length - told.length
+  const rest = more > 0 ? [{ at: file, path: "", message: `and ${more} more problems like these` }] : []
+  return new ScenarioError({ file, problems: [...told, ...rest] })
+}
+
+type Decode<A> = (value: unknown) => Either.Either<A, ParseResult.ParseError>
+
+const decoded =
+  <A>(decode: Decode<A>, file: string, wanted: string) =>
+  ({ locate, value }: Read): Either.Either<Parsed<A>, ScenarioError> =>
+    Either.mapBoth(decode(value), {
+      onRight: (own) => ({ value: own, locate }),
+      onLeft: (error) =>
+        refused(
+          file,
+          decodingProblems(error, wanted === aScenario).map((problem) => ({
+            ...problem,
+            at: locate(problem.path)
+          }))
+        )
+    })
+
 /** A file in YAML, parsed and validated. `file` serves for errors. */
 const parsed =
-  <A>(decode: (value: unknown) => Either.Either<A, ParseResult.ParseError>, wanted: string) =>
-  (text: string, file: string): Either.Either<Parsed<A>, ScenarioError> => {
-    const isScenario = wanted === "a scenario"
-    const refused = (problems: ReadonlyArray<{ line: number; path: PathInFile; message: string }>) => {
-      const told = problems
-        .slice(0, mostTold)
-        .map(({ line, path, message }) => ({ at: `${file}:${line}`, path: describePath(path), message }))
-      const more = problems.length - told.length
-      const rest = more > 0 ? [{ at: file, path: "", message: `and ${more} more problems like these` }] : []
-      return new ScenarioError({ file, problems: [...told, ...rest] })
-    }
-    return readYaml(text, isScenario ? isFeatures : () => false).pipe(
-      Either.mapLeft(refused),
-      Either.filterOrLeft(
-        ({ value }) => otherKind(value, wanted) === undefined,
-        ({ value }) => {
-          const message = `is ${otherKind(value, wanted)}; give the path of ${wanted}`
-          return new ScenarioError({ file, problems: [{ at: file, path: "", message }] })
-        }
-      ),
-      Either.flatMap(({ value, lineOf }) =>
-        Either.mapBoth(decode(value), {
-          onRight: (decoded) => ({
-            value: decoded,
-            locate: (path: PathInFile) => `${file}:${lineOf(path)}`
-          }),
-          onLeft: (error) =>
-            refused(
-              decodingProblems(error, isScenario).map((problem) => ({
-                line: lineOf(problem.path),
-                ...problem
-              }))
-            )
-        })
-      )
-    )
-  }
+  <A>(decode: Decode<A>, wanted: string) =>
+  (text: string, file: string): Either.Either<Parsed<A>, ScenarioError> =>
+    Either.flatMap(readAs(text, file, wanted), decoded(decode, file, wanted))
+
+const aScenario = "a scenario"
 
 /** The kinds of files in YAML, and the fields that only each of them has. */
 const kinds: ReadonlyArray<readonly [what: string, fields: ReadonlyArray<string>]> = [
   ["a scenario", ["data", "users", "network"]],
   ["a file of hosts", ["hosts", "links", "placement"]],
+  ["a part of a scenario", ["owner", "columns"]],
   ["a calibration", ["machine", "arithmetic", "bcp"]]
 ]
 
@@ -98,21 +124,36 @@ const isFeatures = (path: PathInFile): boolean =>
 
 /** Parses and validates the text of a scenario. `file` serves for errors. */
 export const parseScenario = (text: string, file: string): Either.Either<LoadedScenario, ScenarioError> =>
-  Either.map(parsed(decodeScenario, "a scenario")(text, file), ({ value: scenario, locate }) => ({
+  Either.map(parsed(decodeScenario, aScenario)(text, file), ({ value: scenario, locate }) => ({
     scenario,
     file,
     locate
   }))
 
-/** Reads and validates a scenario file. */
+/** Reads and validates a scenario file; where it says `features: all`, with the columns of the files that it names. */
 export const loadScenario = Effect.fn("Scenario.load")(function* (file: string) {
-  return yield* parseScenario(yield* readText(file, "give the path of a scenario file"), file)
+  const text = yield* readText(file, "give the path of a scenario file")
+  const { locate, value } = yield* readAs(text, file, aScenario)
+  const whole = yield* withColumnsOfFiles(value, file, locate)
+  const { value: scenario } = yield* decoded(decodeScenario, file, aScenario)({ locate, value: whole })
+  const loaded: LoadedScenario = { scenario, file, locate }
+  return loaded
 })
 
 /** Reads and validates a file of hosts. */
 export const loadHosts = Effect.fn("Scenario.loadHosts")(function* (file: string) {
   const text = yield* readText(file, "give the path of a file of hosts")
   return (yield* parsed(decodeHosts, "a file of hosts")(text, file)).value
+})
+
+/** Reads and validates a file in YAML of another kind; `remedy` says what to give where it is none. */
+export const loadYaml = Effect.fn("Scenario.loadYaml")(function* <A>(
+  file: string,
+  decode: (value: unknown) => Either.Either<A, ParseResult.ParseError>,
+  wanted: string
+) {
+  const text = yield* readText(file, `give the path of ${wanted}`)
+  return (yield* parsed(decode, wanted)(text, file)).value
 })
 
 /** Reads and validates a file of what a machine takes. */

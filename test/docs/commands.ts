@@ -20,6 +20,8 @@ const printed = async (...words: ReadonlyArray<string>): Promise<string> => {
     resume: nothing,
     simulate: nothing,
     check: () => Effect.succeed(""),
+    inspect: nothing,
+    init: nothing,
     audit: nothing,
     identity: () => Effect.succeed(""),
     nkeys: () => Effect.succeed(""),

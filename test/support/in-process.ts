@@ -5,6 +5,8 @@ import { auditAndReport } from "../../scenarios/command/audit.ts"
 import { checkScenario } from "../../scenarios/command/check.ts"
 import { commandLine, verdictOf } from "../../scenarios/command/commands.ts"
 import { showIdentity, showNkeys } from "../../scenarios/command/identity.ts"
+import { initScenario } from "../../scenarios/command/init.ts"
+import { inspectFiles } from "../../scenarios/command/inspect.ts"
 import { resumeAndReport, runAndReport } from "../../scenarios/command/run.ts"
 import { simulateAndReport } from "../../scenarios/command/simulate.ts"
 import { runMember } from "../../scenarios/run/helper-process.ts"
@@ -27,6 +29,8 @@ export const command = (...words: ReadonlyArray<string>) =>
       resume: (folder) => resumeAndReport(resumeRun, folder),
       simulate: simulateAndReport,
       check: checkScenario,
+      inspect: inspectFiles,
+      init: initScenario,
       audit: auditAndReport,
       identity: showIdentity,
       nkeys: showNkeys,

@@ -27,6 +27,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
       "description",
       "folders",
       "forecast",
+      "inspect",
       "reference",
       "report",
       "run",
@@ -34,6 +35,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
       "text"
     ],
     run: ["description", "faults-injected", "folders", "forecast", "reference", "report", "text"],
+    inspect: ["description", "text"],
     audit: ["description", "folders", "text"],
     simulation: ["description", "faults-injected", "simulation/checkers"],
     "simulation/checkers": [],

@@ -42,6 +42,8 @@ export const tryParsed = ({ words, outcome }: ParsedCase) =>
       resume: note,
       simulate: note,
       check: (request) => Effect.as(note(request), ""),
+      inspect: note,
+      init: note,
       audit: note,
       identity: (request) => Effect.as(note(request), ""),
       nkeys: (request) => Effect.as(note(request), ""),

@@ -53,6 +53,20 @@ const kgc = ["actor", "kgc", "--scenario", "a.yaml", "--state", "s"]
 
 /** Accepted. */
 const accepted: ReadonlyArray<ParsedCase> = [
+  parsed(["inspect", "a.csv"], asked({ files: ["a.csv"], json: false })),
+  parsed(["inspect", "--json", "a.csv", "b.csv"], asked({ files: ["a.csv", "b.csv"], json: true })),
+  parsed(["inspect", "a.csv", "--encoding", "latin1"], asked({ files: ["a.csv"], encoding: "latin1" })),
+  parsed(["init"], asked({ files: [], yes: false, part: false, join: false })),
+  parsed(["init", ".", "--yes"], asked({ files: ["."], yes: true })),
+  parsed(["init", "--files", "a.csv", "b.csv", "--yes"], asked({ files: ["a.csv", "b.csv"], yes: true })),
+  parsed(
+    ["init", "--join", "a.part.yaml", "b.part.yaml"],
+    asked({ files: ["a.part.yaml", "b.part.yaml"], join: true })
+  ),
+  parsed(
+    ["init", "--part", "--files", "a.csv", "--ranges"],
+    asked({ files: ["a.csv"], part: true, ranges: true })
+  ),
   parsed(["run", "a.yaml"], asked({ file: "a.yaml", transport: "nats", compare: false })),
   parsed(["run", "--", "a.yaml"], asked({ file: "a.yaml" })),
   parsed(["run", "a b.yaml"], asked({ file: "a b.yaml" })),
@@ -92,7 +106,7 @@ const accepted: ReadonlyArray<ParsedCase> = [
 
 const help = (command: string) => new RegExp(`; see bicameral ${command} --help$`)
 const choose =
-  /choose one of run, resume, simulate, check, audit, identity, nkeys, actor; see bicameral --help$/
+  /choose one of init, inspect, run, resume, simulate, check, audit, identity, nkeys, actor; see bicameral --help$/
 
 /** Wrong words, names and places. */
 const wrongWords: ReadonlyArray<ParsedCase> = [
@@ -102,6 +116,12 @@ const wrongWords: ReadonlyArray<ParsedCase> = [
   parsed([""], refused(/"" is no command/, choose)),
   parsed(["--seed", "1", "run", "a.yaml"], refused(/"--seed" is no command/, choose)),
   parsed(["run"], refused(/run needs FILE/, help("run"))),
+  parsed(["inspect"], refused(/inspect needs FILE/, help("inspect"))),
+  parsed(["inspect", "a.csv", ""], refused(/FILE is empty/, help("inspect"))),
+  parsed(["inspect", "a.csv", "~/b.csv"], refused(/FILE begins with ~/, help("inspect"))),
+  parsed(["inspect", "a.csv", "--encoding", "latin2"], refused(/--encoding must be one of utf-8, /)),
+  parsed(["init", "a.csv", "--held-out", "1"], refused(/--held-out must be a number from 0 to below 1/)),
+  parsed(["init", "a.csv", "--owners", "1"], refused(/--owners must be a whole number from 2 to 16/)),
   parsed(["resume"], refused(/resume needs DIR/, help("resume"))),
   parsed(["audit"], refused(/audit needs FILE\|DIR/, help("audit"))),
   parsed(["audit", "a.yaml", "--modulus", "2047"], refused(/--modulus must be 512, 1024, 2048 or 3072/)),

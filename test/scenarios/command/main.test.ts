@@ -13,6 +13,8 @@ import {
   type CheckRequest,
   commandLine,
   type IdentityRequest,
+  type InitRequest,
+  type InspectRequest,
   type RunRequest,
   type SimulateRequest,
   verdictOf
@@ -45,6 +47,8 @@ type Asked =
   | RunRequest
   | CheckRequest
   | IdentityRequest
+  | InitRequest
+  | InspectRequest
   | ActorOptions
   | MemberOptions
   | SimulateRequest
@@ -61,6 +65,8 @@ const given = (...words: ReadonlyArray<string>) =>
       resume: note,
       simulate: note,
       check: (request) => Effect.as(note(request), `checked ${request.file}`),
+      inspect: note,
+      init: note,
       audit: note,
       identity: (request) => Effect.as(note(request), `identity of ${request.file}`),
       nkeys: (file) => Effect.as(note(file), `NKEYs of ${file}`),
@@ -153,7 +159,7 @@ describe("bicameral run", () => {
       expect(verdict).toEqual({
         status: 1,
         lines: [
-          'bicameral: "ran" is no command; choose one of run, resume, simulate, check, audit, identity, nkeys, actor; see bicameral --help'
+          'bicameral: "ran" is no command; choose one of init, inspect, run, resume, simulate, check, audit, identity, nkeys, actor; see bicameral --help'
         ]
       })
       expect(asked).toEqual([])
@@ -468,6 +474,21 @@ describe("check", () => {
       expect(text).toContain("the held-out cells of the other users")
       expect(text).toContain("REPRODUCIBLE AND NOT PRIVATE")
       expect(text).toMatch(/^ {2}train +[\d,]+ +[\d,]+ +[\d.]+ MB +0$/m)
+    })
+  )
+
+  it.effect("tells how files are written, what the users find out together, and what becomes of cells", () =>
+    Effect.gen(function* () {
+      const text = yield* checkScenario({
+        file: "scenarios/three-clinics.yaml",
+        hosts: Option.none(),
+        calibration: Option.none()
+      }).pipe(Effect.provide(nodeContext))
+      expect(text).toContain("hill.csv: semicolons, decimal comma, UTF-8, CRLF")
+      expect(text).toContain("valley.tsv: tabs, decimal point, UTF-8 with a byte order mark, CRLF")
+      expect(text).toContain("the 3 users find mean and deviation of 8 columns together")
+      expect(text).toMatch(/^ {4}missing cells, filled: .*insulin \d+/m)
+      expect(text).toContain("10 inputs → 16 relu → 2 identity")
     })
   )
 

@@ -157,14 +157,6 @@ describe("bicameral run - the scenarios that come with the project", () => {
       })
   )
 
-  it.scopedLive("two-of-three, whose rows are joined privately, reaches 0.90, and all users open it", () =>
-    Effect.gen(function* () {
-      const { result } = yield* quickly("two-of-three")
-      expect(result.expectations.filter(({ held }) => !held)).toEqual([])
-      expect(result.openers).toMatchObject({ threshold: 2, opened: ["north", "south", "west"] })
-    })
-  )
-
   it.scopedLive("two-labs, whose rows are joined by id, reaches 0.90", () =>
     Effect.gen(function* () {
       const { result } = yield* quickly("two-labs")

@@ -1,0 +1,86 @@
+/** The encoding of a CSV file, and the faults that end its reading: bytes that are no characters, text that is no CSV. */
+import {
+  type BadBytes,
+  byteOrderMark,
+  type Encoding,
+  fittingEncoding,
+  looksLikeUtf8,
+  looksLikeUtf16
+} from "./characters.ts"
+import type { NotCsv } from "./csv-records.ts"
+import type { FileReading } from "./table.ts"
+
+/**
+ * Separators and line ends of a table in UTF-16 contain a zero byte: bytes without any have another encoding.
+ */
+const seemsUtf16 = (head: Uint8Array, named: Encoding): Encoding =>
+  head.length > 0 && !head.includes(0) ? "utf-8" : (looksLikeUtf16(head) ?? named)
+
+/**
+ * The encoding of a file with this beginning: the scenario's, which must not contradict the bytes, or else
+ * what a byte order mark says or zero bytes show, and UTF-8 without either.
+ */
+export const encodingOf = (head: Uint8Array, { source, problems }: FileReading) => {
+  const named = source.encoding
+  const mark = byteOrderMark(head)
+  const seems =
+    mark?.encoding ??
+    (named?.startsWith("utf-16") ? seemsUtf16(head, named) : looksLikeUtf16(head)) ??
+    (named !== undefined && looksLikeUtf8(head) ? "utf-8" : undefined)
+  if (named !== undefined && seems !== undefined && seems !== named) {
+    const is = `is in ${seems.toUpperCase()}${mark === undefined ? ", it seems" : ", as its first bytes say"}`
+    problems.refuse({
+      reason: `${is}, where the scenario says ${named}`,
+      remedy: `say encoding: ${seems} there`
+    })
+  }
+  return { encoding: named ?? seems ?? "utf-8", mark: mark?.length ?? 0 }
+}
+
+/** Rows that are being read, and where the reading is. */
+export interface RowsInProgress {
+  /** Reads the rows of a text behind which nothing can be read. */
+  readonly stop: (text: string) => void
+  readonly end: () => { readonly line: number; readonly column: string | undefined; readonly place: number }
+}
+
+/** Locates bytes that encode no character: the line, and the column or else the position in the line. */
+export const refuseBytes = (
+  bad: BadBytes,
+  encoding: Encoding,
+  rows: RowsInProgress,
+  reading: FileReading
+): never => {
+  rows.stop(bad.before)
+  const { line, column, place } = rows.end()
+  // Where characters of several bytes stand before, another encoding would make others of them.
+  const fits =
+    encoding === "utf-8" && Buffer.byteLength(bad.before) === bad.before.length
+      ? fittingEncoding(bad.rest)
+      : undefined
+  return reading.problems.refuse({
+    line,
+    ...(column === undefined ? {} : { column }),
+    reason: `has bytes that are not ${encoding.toUpperCase()}, at character ${place} of the line${fits === undefined ? "" : `; ${fits} would fit`}`,
+    remedy:
+      fits === undefined
+        ? "name the encoding that the file has, or save it as UTF-8"
+        : `save the file as UTF-8, or say encoding: ${fits} where the scenario names it`
+  })
+}
+
+const notCsv = {
+  "open-quote": ["has a quote here that never ends", "close it, or take it out"],
+  "stray-quote": [
+    "has a quote within a field that does not begin with one",
+    "put the whole field into quotes, and double those within it; or say dialect: { quote: none } where the scenario names the file, if no quote of it is around a field"
+  ],
+  "after-quote": ["has text behind the quote that ends a field", "double the quotes within a field"],
+  backslash: ["has a quote with a backslash before it", "double quotes within a field, without backslashes"],
+  "too-long": ["has a row here that does not end", "give every row a line of its own"]
+} as const
+
+export const refuseText = ({ line, kind }: NotCsv, { problems }: FileReading): never => {
+  const [reason, remedy] = notCsv[kind]
+  return problems.refuse({ line, reason, remedy })
+}

@@ -1,0 +1,201 @@
+/**
+ * `bicameral init`: writes a scenario from data files, by what they hold and what their owner answers; or one
+ * owner's part of it; or puts parts together.
+ */
+import { FileSystem, Path, Terminal } from "@effect/platform"
+import { Console, Data, Effect, Either, Option } from "effect"
+import { loadYaml, parseScenario } from "../description/load.ts"
+import { typeOf } from "../inspect/column-type.ts"
+import { asLabel, type Draft, dataFilesOf, draftOf, WishNotGranted } from "../inspect/draft.ts"
+import { profileOf } from "../inspect/file-profile.ts"
+import { decodePart, type Part, partText } from "../inspect/part.ts"
+import { type LeftOut, labelCandidates } from "../inspect/proposals.ts"
+import { namesIn } from "../inspect/questions.ts"
+import { scenarioText } from "../inspect/scenario-text.ts"
+import { distinctNames, FilesDoNotFit, idCandidates, nameOf, studyOf } from "../inspect/study.ts"
+import { counted, listed } from "../text/units.ts"
+import { checkScenario } from "./check.ts"
+import type { InitRequest } from "./commands.ts"
+import { WrongWords } from "./words.ts"
+
+/** There are questions, and nobody to answer them. */
+export class NobodyAnswers extends Data.TaggedError("NobodyAnswers") {
+  readonly retryable = false
+  override get message(): string {
+    return "standard input is no terminal that could answer questions; give --yes to take what is proposed, and what you know as --files, --id, --label, --users, --held-out, --name and --out; see bicameral init --help"
+  }
+}
+
+/** A file is there that would be overwritten. */
+export class FileIsThere extends Data.TaggedError("FileIsThere")<{ readonly file: string }> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.file} is there already and is not overwritten; remove it, or give another --out`
+  }
+}
+
+/** Writes what is asked for, and says what to do next. A person who leaves a question interrupts it. */
+export const initScenario = (request: InitRequest) =>
+  Effect.catchTag(written(request), "QuitException", () => Effect.interrupt)
+
+const written = Effect.fn("Init")(function* (request: InitRequest) {
+  if (request.part && request.join)
+    return yield* new WrongWords({
+      reason: "--part writes one owner's part, and --join puts parts together; take one of them out",
+      help: "bicameral init"
+    })
+  if (request.join) return yield* joinParts(request)
+  if (request.part) return yield* writeParts(request)
+  const terminal = yield* Terminal.Terminal
+  if (!request.yes && !(yield* terminal.isTTY)) return yield* new NobodyAnswers()
+  const path = yield* Path.Path
+  const { draft, folder } = yield* draftOf(
+    {
+      ...request,
+      users: Option.map(request.users, namesIn),
+      asks: !request.yes
+    },
+    request.out
+  )
+  const file = yield* freeName(request.out, path.relative("", path.join(folder, `${draft.name}.yaml`)))
+  yield* writeNew(file, draft.text)
+  yield* Console.log([`wrote ${file}: ${summary(draft)}`, ...notes(draft)].join("\n"))
+  yield* checkScenario({ file, hosts: Option.none(), calibration: Option.none() })
+  yield* Console.log(
+    ["It passes bicameral check, which also shows plan and cost. Next:", `  bicameral run ${file}`].join("\n")
+  )
+})
+
+const summary = ({ label, rows, study }: Draft): string => {
+  const { columns, files, id, split } = study
+  const how = {
+    rows: `${files.length} owners with other rows each`,
+    columns: `${files.length} owners with other columns each, joined by ${id}`,
+    parts: "the rows of one file dealt to several owners, to try things out"
+  }[split]
+  const what =
+    label.values === undefined ? "a number" : `one of ${counted(label.values.length, "class", "classes")}`
+  return `${how}; ${counted(rows, "row")}; ${label.column}, ${what}, predicted from ${counted(columns.length - 1, "column")}`
+}
+
+const notes = ({
+  leftOut,
+  telling
+}: {
+  readonly leftOut: ReadonlyArray<LeftOut>
+  readonly telling: ReadonlyArray<string>
+}) => [
+  ...leftOut.map(({ column, reason }) => `  left out: ${column} ${reason}`),
+  ...(telling.length === 0
+    ? []
+    : [
+        `  revealed to all owners: what fewer than three of them find together of ${listed(telling)}: means and deviations, or what fills missing cells`
+      ])
+]
+
+/** A name that no file has yet, unless one was given. */
+const freeName = Effect.fn("Init.name")(function* (given: Option.Option<string>, usual: string) {
+  if (Option.isSome(given)) return given.value
+  const files = yield* FileSystem.FileSystem
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? usual : usual.replace(/(\.part)?\.yaml$/, `-${number}$&`)
+    if (!(yield* files.exists(name))) return name
+  }
+})
+
+/** Writes a file that must not be there yet. */
+const writeNew = Effect.fn("Init.write")(function* (file: string, text: string) {
+  const files = yield* FileSystem.FileSystem
+  yield* files
+    .writeFileString(file, text, { flag: "wx" })
+    .pipe(
+      Effect.mapError((error) =>
+        error._tag === "SystemError" && error.reason === "AlreadyExists"
+          ? new FileIsThere({ file })
+          : new WishNotGranted({ reason: `${file} can't be written: ${error.message}; give another --out` })
+      )
+    )
+})
+
+/** Writes each file's part, which its owner can show to others. */
+const writeParts = Effect.fn("Init.part")(function* (request: InitRequest) {
+  const path = yield* Path.Path
+  const { encoding, label, ranges } = request
+  if (request.files.length === 0)
+    return yield* new WrongWords({
+      reason: "--part needs the owner's file; give --files FILE",
+      help: "bicameral init"
+    })
+  const places = yield* dataFilesOf(request.files)
+  const given = Option.map(request.users, namesIn)
+  const owners = Option.getOrElse(given, () => distinctNames(places.map((place) => nameOf(place, "owner"))))
+  if (owners.length !== places.length || (Option.isSome(request.out) && places.length > 1))
+    return yield* new WishNotGranted({
+      reason: "--users and --out are for one file each here; write the parts one by one"
+    })
+  for (const [index, place] of places.entries()) {
+    const profile = yield* profileOf({ file: place, encoding })
+    const plain = profile.columns.map((column) => typeOf(column, { asLabel: true }))
+    const likely = Option.getOrElse(label, () => labelCandidates(plain)[0]?.name)
+    const columns = profile.columns.map((column) =>
+      typeOf(column, { asLabel: column.name === likely, ranges })
+    )
+    const part: Part = {
+      owner: owners[index]!,
+      file: path.basename(place),
+      ...(profile.format === "CSV" && encoding !== undefined ? { encoding } : {}),
+      columns
+    }
+    const usual = path.relative(
+      "",
+      path.join(path.dirname(path.resolve(place)), `${owners[index]}.part.yaml`)
+    )
+    const file = yield* freeName(request.out, usual)
+    yield* writeNew(file, partText(part))
+    yield* Console.log(
+      `wrote ${file}: look at what it tells, then send it to the person who runs bicameral init --join`
+    )
+  }
+})
+
+/** Puts the parts of several owners together. */
+const joinParts = Effect.fn("Init.join")(function* (request: InitRequest) {
+  if (request.files.length < 2)
+    return yield* new WrongWords({
+      reason: "--join needs the parts of two owners or more",
+      help: "bicameral init"
+    })
+  const parts = yield* Effect.forEach(request.files, (file) =>
+    loadYaml(file, decodePart, "a part of a scenario")
+  )
+  const owners = distinctNames(parts.map(({ owner }) => owner))
+  const files = parts.map(({ columns, ...part }, index) => ({
+    ...part,
+    owner: owners[index]!,
+    types: columns,
+    named: true
+  }))
+  const study = studyOf(
+    files,
+    Option.getOrUndefined(request.id) ?? idCandidates(files.map(({ types }) => types))[0]
+  )
+  if (study instanceof FilesDoNotFit) return yield* study
+  const label = yield* asLabel(
+    study.columns,
+    Option.getOrElse(request.label, () => labelCandidates(study.columns)[0]?.name ?? "")
+  )
+  const name = Option.getOrElse(request.name, () => "study")
+  const heldOut = Option.getOrElse(request.heldOut, () => 0.2)
+  const scenario = scenarioText(study, { name, label, heldOut, owners: files.length }, undefined)
+  const file = yield* freeName(request.out, `${name}.yaml`)
+  const loaded = parseScenario(scenario.text, file)
+  if (Either.isLeft(loaded)) return yield* loaded.left
+  yield* writeNew(file, scenario.text)
+  yield* Console.log(
+    [
+      `wrote ${file}, with ${counted(files.length, "owner")}`,
+      ...notes(scenario),
+      "Next: every owner reads it, puts it into the folder of its data, and follows docs/how-to/deploy.md"
+    ].join("\n")
+  )
+})

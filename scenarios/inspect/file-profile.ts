@@ -1,0 +1,49 @@
+/** What a data file holds, column by column. Only the owner of the file sees it. */
+import { Effect } from "effect"
+import type { Format } from "../../protocol/data/data-file.ts"
+import type { Dialect } from "../../protocol/data/dialect.ts"
+import type { CellVisitor } from "../../protocol/data/survey-visitor.ts"
+import type { TableSource } from "../../protocol/data/table.ts"
+import { surveyTable } from "../description/data-files.ts"
+import { type ColumnProfile, ColumnSurvey } from "./column-profile.ts"
+
+export interface FileProfile {
+  readonly file: string
+  readonly format: Format
+  /** Of a CSV file. */
+  readonly dialect?: Dialect
+  readonly rows: number
+  readonly columns: ReadonlyArray<ColumnProfile>
+  /** The values that were kept of a column, to be compared with those of another file. */
+  readonly kept: (column: string) => ReadonlySet<string>
+}
+
+/** What is known of a file that no scenario names yet. */
+export type FileSettings = Pick<TableSource, "file" | "encoding" | "dialect">
+
+/** Reads a file once. `mostRows` rows are enough where only the types of the columns are asked for. */
+export const profileOf = Effect.fn("Inspect.profile")(function* (settings: FileSettings, mostRows?: number) {
+  let surveys: ReadonlyArray<ColumnSurvey> = []
+  const visitor: CellVisitor = {
+    open: (columns) => {
+      surveys = columns.map(
+        (column, index) =>
+          new ColumnSurvey({ ...column, name: column.name || unnamed(index, columns.length) })
+      )
+    },
+    cell: (column, cell) => surveys[column]!.add(cell)
+  }
+  const found = yield* surveyTable({ user: "", ...settings }, visitor, mostRows)
+  const columns = surveys.map((survey) => survey.finish())
+  const places = new Map(columns.map(({ name }, place) => [name, place]))
+  const profile: FileProfile = {
+    file: settings.file,
+    ...found,
+    columns,
+    kept: (column) => surveys[places.get(column) ?? -1]?.kept ?? new Set()
+  }
+  return profile
+})
+
+/** The name of a column in a file without names: one number a row is a label, several are a picture's. */
+const unnamed = (index: number, columns: number): string => (columns === 1 ? "label" : `pixel${index + 1}`)

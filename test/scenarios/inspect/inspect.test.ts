@@ -1,0 +1,133 @@
+/** What `bicameral inspect` says of a file, in any format. */
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { layer as nodeContext } from "@effect/platform-node/NodeContext"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { profileOf } from "../../../scenarios/inspect/file-profile.ts"
+import { profileJson, shownProfile } from "../../../scenarios/inspect/show.ts"
+import { clinics, folderOf } from "./tables.ts"
+
+const profiled = (name: string, content: string | Uint8Array, mostRows?: number) =>
+  Effect.gen(function* () {
+    const folder = yield* folderOf(new Map())
+    writeFileSync(join(folder, name), content)
+    return yield* profileOf({ file: join(folder, name) }, mostRows)
+  }).pipe(Effect.provide(nodeContext))
+
+const pixels = (rows: number, columns: number) => {
+  const bytes = new Uint8Array(16 + rows * columns)
+  const view = new DataView(bytes.buffer)
+  for (const [place, word] of [0x803, rows, columns / 4, 4].entries()) view.setUint32(4 * place, word)
+  for (let at = 16; at < bytes.length; at++) bytes[at] = (at * 89) % 256
+  return bytes
+}
+
+describe("bicameral inspect", () => {
+  it.scoped("shows dialect, types, missing cells, and the columns of a scenario", () =>
+    Effect.gen(function* () {
+      const shown = shownProfile(yield* profiled("hill.csv", clinics.get("hill.csv")!), false)
+      const [head = "", ...lines] = shown.split("\n")
+      expect(head).toMatch(/hill\.csv: CSV \(semicolons, decimal comma, UTF-8, CRLF\), 40 rows, 4 columns$/)
+      expect(lines.slice(1, 6).map((line) => line.trim().split(/ {2,}/))).toEqual([
+        ["column", "type", "missing", "values"],
+        ["id", "id", "no value twice"],
+        ["glucose", "whole number", "80 to 169, mean 124.25"],
+        ["mass", "number", "6 (NA)", "30 to 39.3, mean 34.709"],
+        ["diabetes", "category", "neg 20, pos 20"]
+      ])
+      expect(shown).toMatch(
+        /data:\n {2}id: id\n {2}features:\n {4}glucose: standard {2}# or \[80, 170\], which tells of the data\n/
+      )
+      expect(shown).toMatch(/label:\n {4}column: diabetes\n {4}values: \[neg, pos\]$/)
+    })
+  )
+
+  it.scoped("draws shapes on a terminal only", () =>
+    Effect.gen(function* () {
+      const profile = yield* profiled("harbour.csv", clinics.get("harbour.csv")!)
+      expect(shownProfile(profile, true)).toMatch(/[▁▂▃▄▅▆▇█]{3}/)
+      expect(shownProfile(profile, false)).not.toMatch(/[▁▂▃▄▅▆▇█]/)
+    })
+  )
+
+  it.scoped("takes the bytes of IDX for pixels of one range", () =>
+    Effect.gen(function* () {
+      const profile = yield* profiled("images-idx3-ubyte", pixels(30, 32))
+      expect(profile).toMatchObject({ format: "IDX", rows: 30 })
+      expect(shownProfile(profile, false)).toMatch(/pixel: \{ count: 31, range: \[0, 255\] \}\n/)
+    })
+  )
+
+  it.effect("reads Parquet by its types", () =>
+    Effect.gen(function* () {
+      const fixture = (name: string) =>
+        fileURLToPath(new URL(`../../protocol/data/fixtures/parquet/${name}.parquet`, import.meta.url))
+      const profile = yield* profileOf({ file: fixture("v2-zstd") })
+      expect(profile).toMatchObject({ format: "Parquet", rows: 40 })
+      expect(profile.columns.map(({ kind, missing, name }) => [name, kind, missing])).toEqual([
+        ["id", "id", 0],
+        ["square", "whole number", 0],
+        ["eighth", "number", 0],
+        ["kind", "category", 0],
+        ["note", "text", 4],
+        ["wave", "number", 0],
+        ["flag", "boolean", 0],
+        ["day", "date", 0]
+      ])
+      const { columns } = yield* profileOf({ file: fixture("nested") })
+      expect(columns.filter(({ kind }) => kind === "unreadable").map(({ holds }) => holds)).toContain("lists")
+      expect((yield* profileOf({ file: fixture("v2-zstd") }, 5)).columns[1]).toMatchObject({ rows: 5 })
+    }).pipe(Effect.provide(nodeContext))
+  )
+
+  it.scoped("gives as JSON what it shows, and no ids", () =>
+    Effect.gen(function* () {
+      const json = JSON.stringify(profileJson(yield* profiled("hill.csv", clinics.get("hill.csv")!)))
+      expect(JSON.parse(json)).toMatchObject({
+        format: "CSV",
+        rows: 40,
+        columns: [{ type: "id" }, {}, {}, { type: "category" }]
+      })
+      expect(json).not.toMatch(/P200/)
+    })
+  )
+
+  it.scoped("looks at no more rows than it is asked to", () =>
+    Effect.gen(function* () {
+      expect(yield* profiled("hill.csv", clinics.get("hill.csv")!, 7)).toMatchObject({
+        rows: 7,
+        columns: [{ rows: 7 }, {}, {}, {}]
+      })
+      expect(yield* profiled("images-idx3-ubyte", pixels(30, 32), 7)).toMatchObject({ rows: 7 })
+    })
+  )
+
+  const faults: ReadonlyArray<readonly [string, string, RegExp]> = [
+    [
+      "a number that may be two",
+      'id,x\na,"1,234"\n',
+      /column x has a comma here which may be a decimal mark or part the thousands/
+    ],
+    [
+      "a row of another width",
+      "id,x,y\na,1,2\nb,1\n",
+      /:3: the file has 2 fields here where the header has 3/
+    ],
+    ["a column that is there twice", "id,x,x\na,1,2\n", /column x occurs twice in the header/],
+    ["zero bytes", "id,x\na,\0\n", /zero bytes/],
+    [
+      "bytes that are no UTF-8",
+      "id,x\na,\x80\n",
+      /:2: column x has bytes that are not UTF-8.*windows-1252 would fit/
+    ]
+  ]
+  for (const [what, text, says] of faults)
+    it.scoped(`says where a file has ${what}`, () =>
+      Effect.gen(function* () {
+        const result = yield* Effect.either(profiled("x.csv", Buffer.from(text, "latin1")))
+        expect(result).toMatchObject({ left: { message: expect.stringMatching(says) } })
+      })
+    )
+})

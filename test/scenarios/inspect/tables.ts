@@ -1,0 +1,56 @@
+/** Small tables as owners have them, in the habits of several offices. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { Effect } from "effect"
+
+const rows = (count: number, row: (index: number) => ReadonlyArray<string>, separator: string, end = "\n") =>
+  Array.from({ length: count }, (_, index) => row(index).join(separator) + end).join("")
+
+const half = (index: number) => (index % 2 === 0 ? "neg" : "pos")
+
+/** A clinic's patients, of whom each has another glucose and some have no mass. */
+const patients = (from: number, missing: string, decimal: string) => (index: number) => [
+  `P${from + index}`,
+  String(80 + ((index * 37) % 90)),
+  index % 7 === 0 ? missing : `3${index % 10}${decimal}${index % 4}`,
+  half(index)
+]
+
+/** Three files by rows, with separators, decimal marks and marks of missing cells of their own. */
+export const clinics: ReadonlyMap<string, string> = new Map([
+  ["harbour.csv", `id,glucose,mass,diabetes\n${rows(40, patients(100, "", "."), ",")}`],
+  ["hill.csv", `id;glucose;mass;diabetes\r\n${rows(40, patients(200, "NA", ","), ";", "\r\n")}`],
+  ["valley.tsv", `\ufeffid\tglucose\tmass\tdiabetes\r\n${rows(40, patients(300, "?", "."), "\t", "\r\n")}`]
+])
+
+/** Two files by columns, in different orders. */
+export const passengers: ReadonlyMap<string, string> = new Map([
+  ["line.csv", `id,class\n${rows(60, (i) => [`T${59 - i}`, ["1st", "2nd", "3rd"][(59 - i) % 3]!], ",")}`],
+  [
+    "registry.csv",
+    `id,survived,sex,age\n${rows(60, (i) => [`T${i}`, i % 3 === 0 ? "yes" : "no", i % 2 === 0 ? "male" : "female", i % 5 === 0 ? "" : String(20 + (i % 31))], ",")}`
+  ]
+])
+
+/** One file with a number to predict. */
+export const progression: ReadonlyMap<string, string> = new Map([
+  [
+    "progression.csv",
+    `id,bmi,target\n${rows(60, (i) => [`D${i}`, `2${i % 9}.${i % 7}`, String(100 + ((i * 53) % 97))], ",")}`
+  ]
+])
+
+/** A folder with these files, which goes with the scope. */
+export const folderOf = (files: ReadonlyMap<string, string>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const folder = mkdtempSync(join(tmpdir(), "bicameral-init-"))
+      for (const [name, text] of files) {
+        mkdirSync(dirname(join(folder, name)), { recursive: true })
+        writeFileSync(join(folder, name), text)
+      }
+      return folder
+    }),
+    (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+  )
