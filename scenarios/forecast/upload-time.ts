@@ -3,6 +3,7 @@
 import { pieceBytes, piecesAtOnce } from "../../actors/party/bcp-pool.ts"
 import { ciphertextBytes } from "../../protocol/bcp/wire.ts"
 import { pieceCount } from "../../protocol/join/lists.ts"
+import { MaskedSums } from "../../protocol/messages/statistics.ts"
 import { UploadShare0, UploadShare1, UploadWords1 } from "../../protocol/messages/upload.ts"
 import type { Deployment } from "./deployment.ts"
 import {
@@ -36,6 +37,18 @@ const privateJoin = ({ cost: { raisedIds } }: Predicted, deployment: Deployment)
     return deployment.requests(deployment.user(index), deployment.user((index + 1) % users), turns)
   })
   return { work: deployment.work(loads), waiting: greatest(waits) }
+}
+
+/** The turns in which users find joint statistics: parts of keys, then the sums of each pass. */
+const statistics = (run: Predicted, deployment: Deployment) => {
+  const users = run.cost.shares.length
+  const passes = trafficOf(run, "upload", [MaskedSums.tag]).messages / 2 / users / (users - 1)
+  if (passes === 0) return nobody
+  return greatest(
+    run.cost.shares.map((_, index) =>
+      deployment.requests(deployment.user(index), deployment.user((index + 1) % users), 1 + passes)
+    )
+  )
 }
 
 export const uploadTime: PredictPhase = (run, deployment) => {
@@ -99,7 +112,7 @@ export const uploadTime: PredictPhase = (run, deployment) => {
   return time(
     "upload",
     sumOf([join.work, uploading]),
-    sumOf([join.waiting, greatest(users.map(({ waiting }) => waiting))]),
+    sumOf([join.waiting, statistics(run, deployment), greatest(users.map(({ waiting }) => waiting))]),
     greatest([
       ...users.map(({ transfer }) => transfer),
       deployment.transfer(placement.broker, placement.cloud0, traffic.bytes / 2),

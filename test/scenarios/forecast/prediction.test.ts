@@ -2,9 +2,11 @@ import { Either } from "effect"
 import { describe, expect, it } from "vitest"
 import { stepCost } from "../../../protocol/computation/cost.ts"
 import { denseCells } from "../../../protocol/data/cells.ts"
+import type { NumberFeature } from "../../../protocol/data/description.ts"
 import { type Calibration, onCurve } from "../../../scenarios/description/calibration.ts"
 import { decodeScenario } from "../../../scenarios/description/decode.ts"
 import { decodeHosts, type Hosts } from "../../../scenarios/description/hosts.ts"
+import type { Scenario } from "../../../scenarios/description/schema.ts"
 import { type Prediction, predictTime } from "../../../scenarios/forecast/prediction.ts"
 import { predictCost } from "../../../scenarios/forecast/traffic.ts"
 import { decodingProblems } from "../../../scenarios/text/problems.ts"
@@ -19,8 +21,8 @@ const scenario = Either.getOrThrow(
 )
 
 /** Two users with half of the rows each. */
-const costOf = (rows: number) =>
-  predictCost(scenario, {
+const costOf = (rows: number, of: Scenario = scenario) =>
+  predictCost(of, {
     rows: { total: rows, training: rows, heldOut: 0, indices: () => new Uint32Array(0) },
     placed: [0, 1].map(() => ({
       training: [
@@ -119,6 +121,19 @@ describe("predicted time", () => {
     expect(own.binds).toContain("user 1")
     const shared = (raisedIds: ReadonlyArray<number>) => upload(raisedIds, { sharedCores: 1 }).work.seconds
     expect(shared([3_000, 1_000]) - shared([0, 0])).toBeCloseTo(3 * 2 + 1 + (2 + 3), 6)
+  })
+
+  it("adds to the upload the turns of joint statistics: parts of keys, sums, and squares where there is a deviation", () => {
+    const waiting = (features: Scenario["data"]["features"]) => {
+      const of = { ...scenario, data: { ...scenario.data, features } }
+      const far = { ...ground.links, wan: { ...ground.links.wan, delayMs: 100 } }
+      return phase(predicted({ links: far }, calibration, costOf(rows, of)), "upload").waiting.seconds
+    }
+    const [first, second] = scenario.data.features as readonly [NumberFeature, NumberFeature]
+    const without = waiting([first, second])
+    // There and back each turn, by way of the broker: four links.
+    expect(waiting([{ ...first, fill: "mean" }, second]) - without).toBeCloseTo(2 * 0.4, 6)
+    expect(waiting([{ name: first.name }, second]) - without).toBeCloseTo(3 * 0.4, 6)
   })
 
   it("is longer where users decrypt with key shares, which are longer than secret keys, and weigh what they get", () => {
