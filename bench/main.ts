@@ -1,10 +1,10 @@
-/** `npm run bench -- TOPIC`: measures one topic, prints it and writes `out/bench/<topic>.json`. */
+/** `npm run bench -- TOPIC [LOSS…]`: measures one topic, prints it and writes `out/bench/<topic>.json`. */
 import { spawn } from "node:child_process"
 import { garbageCollection, keptMemory } from "../runtime/processes/process.ts"
 
-const topics: Readonly<Record<string, () => Promise<void>>> = {
-  step: async () => (await import("./step.ts")).run(),
-  kernels: async () => (await import("./step-kernels.ts")).run(),
+const topics: Readonly<Record<string, (others: ReadonlyArray<string>) => Promise<void>>> = {
+  step: async (losses) => (await import("./step.ts")).run(losses),
+  kernels: async (losses) => (await import("./step-kernels.ts")).run(losses),
   rounds: async () => (await import("./rounds.ts")).run(),
   workers: async () => (await import("./workers.ts")).run(),
   bcp: async () => (await import("./bcp.ts")).run(),
@@ -24,7 +24,8 @@ const topic = topics[name]
 if (topic === undefined) {
   console.error(`no topic "${name}"; choose one of ${Object.keys(topics).join(", ")}`)
   process.exitCode = 1
-} else if (garbageCollection.every((option) => process.execArgv.includes(option))) await topic()
+} else if (garbageCollection.every((option) => process.execArgv.includes(option)))
+  await topic(process.argv.slice(3))
 else {
   // What measures is often a party itself, so it is started as one is.
   const again = [...garbageCollection, ...process.argv.slice(1)]

@@ -1,5 +1,6 @@
 /** The two networks that training is measured on, with the batches of the systems they are compared with and the rates of our scenarios. */
 import type { Agreement } from "../actors/party/agreement.ts"
+import { type Loss, losses } from "../protocol/learning/loss.ts"
 import type { Network } from "../protocol/learning/network.ts"
 
 export interface MeasuredNetwork {
@@ -11,7 +12,16 @@ export interface MeasuredNetwork {
   readonly rate: number
   /** Steps of one measurement. */
   readonly steps: number
+  /** Squared error by default. */
+  readonly loss?: Loss
 }
+
+/** The same network trained with another loss, by a name of its own. */
+const withLoss = (measured: MeasuredNetwork, loss: Loss): MeasuredNetwork => ({
+  ...measured,
+  name: `${measured.name} ${loss}`,
+  loss
+})
 
 export const measuredNetworks: ReadonlyArray<MeasuredNetwork> = [
   {
@@ -46,8 +56,27 @@ export const measuredNetworks: ReadonlyArray<MeasuredNetwork> = [
   }
 ]
 
+/** Each network, and beside it the same with other losses. Throws `RangeError` for a loss that there is not. */
+export const variantsOf = (others: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<MeasuredNetwork>> =>
+  measuredNetworks.map((measured) => [
+    measured,
+    ...others.map((name) => {
+      const loss = losses.find((each) => each === name)
+      if (loss === undefined) throw new RangeError(`no loss ${name}; there are ${losses.join(", ")}`)
+      return withLoss(measured, loss)
+    })
+  ])
+
 /** The agreement of a training of a measured network. */
-export const agreementOf = ({ name, network, rows, batch, rate, steps }: MeasuredNetwork): Agreement => {
+export const agreementOf = ({
+  name,
+  network,
+  rows,
+  batch,
+  rate,
+  steps,
+  loss = "squared-error"
+}: MeasuredNetwork): Agreement => {
   const [output, ...hidden] = network.layers.toReversed()
   return {
     scenario: name,
@@ -61,7 +90,7 @@ export const agreementOf = ({ name, network, rows, batch, rate, steps }: Measure
     join: "salted",
     heldOut: 0,
     network: { hidden: hidden.reverse().map(({ units }) => units), output: output!.activation },
-    training: { epochs: Math.ceil((steps * batch) / rows), batch, rate },
+    training: { epochs: Math.ceil((steps * batch) / rows), batch, rate, loss },
     security: {
       modulusBits: 2048,
       exponents: "short",

@@ -5,8 +5,9 @@
  */
 import { type CloudOperations, cloudOperations, rowsOf } from "../protocol/computation/cloud.ts"
 import { Corrections } from "../protocol/computation/corrections.ts"
-import { deal, maskDifference } from "../protocol/computation/dealer.ts"
+import { deal } from "../protocol/computation/dealer.ts"
 import type { OpenedLabels } from "../protocol/computation/labels.ts"
+import { maskDifference } from "../protocol/computation/masks.ts"
 import { gatherRows, type OpenedMatrix } from "../protocol/computation/product.ts"
 import {
   biasShape,
@@ -22,7 +23,7 @@ import { type Layer, type OpenedData, openData, trainingStep } from "../protocol
 import { Prg } from "../protocol/ring/prg.ts"
 import { type Matrix, type ProductForm, Ring } from "../protocol/ring/ring.ts"
 import { announceMachine, ownProcessorMs, type Spread, spreadOf, writeFigures } from "./measure.ts"
-import { type MeasuredNetwork, measuredNetworks } from "./networks.ts"
+import { type MeasuredNetwork, variantsOf } from "./networks.ts"
 
 export interface StepKernels {
   readonly name: string
@@ -162,7 +163,8 @@ export async function* kernelSteps({
   rows,
   batch,
   rate,
-  steps
+  steps,
+  loss = "squared-error"
 }: MeasuredNetwork): AsyncGenerator<KernelStep, never> {
   const plan = trainingPlan({
     network,
@@ -170,6 +172,7 @@ export async function* kernelSteps({
     batch,
     epochs: Math.ceil((steps * batch) / rows),
     learningRate: rate,
+    loss,
     fractionalBits: 20
   })
   if (opensLabels(network)) throw new Error("these networks have an identity output")
@@ -257,11 +260,11 @@ const line = (label: string, { median, least, most }: Spread, floor: number): st
   floor.toFixed(2).padStart(12) +
   (median / floor).toFixed(2).padStart(8)
 
-/** Measures both networks, prints the tables and writes `out/bench/step-kernels.json`. */
-export const run = async (): Promise<void> => {
+/** Measures both networks, with other losses too, prints the tables and writes `out/bench/step-kernels.json`. */
+export const run = async (otherLosses: ReadonlyArray<string>): Promise<void> => {
   const machine = announceMachine()
   const results: StepKernels[] = []
-  for (const example of measuredNetworks) {
+  for (const example of variantsOf(otherLosses).flat()) {
     const result = await stepKernels(example)
     results.push(result)
     const { products, multiplications, rounds, openedBytes, dealtBytes } = result

@@ -16,6 +16,7 @@ import { train } from "../actors/clouds/training/training.ts"
 import { emptyTable } from "../actors/clouds/transformation/joint-table.ts"
 import { dealer } from "../actors/kgc/dealing.ts"
 import { artifact } from "../protocol/artifact.ts"
+import { losses } from "../protocol/learning/loss.ts"
 import { dealers } from "../protocol/messages/subjects.ts"
 import { Deal } from "../protocol/messages/training.ts"
 import { startOwnBroker } from "../runtime/broker/start.ts"
@@ -35,7 +36,7 @@ import {
   spreadOf,
   writeFigures
 } from "./measure.ts"
-import { agreementOf, type MeasuredNetwork, measuredNetworks } from "./networks.ts"
+import { agreementOf, type MeasuredNetwork, variantsOf } from "./networks.ts"
 import { parts, partsOfProfile } from "./profile.ts"
 import { kernelSteps } from "./step-kernels.ts"
 
@@ -61,7 +62,9 @@ const prgKeys = {
 }
 
 const named = (name: string | undefined): MeasuredNetwork => {
-  const found = measuredNetworks.find((each) => each.name === name)
+  const found = variantsOf(losses)
+    .flat()
+    .find((each) => each.name === name)
   if (found === undefined) throw new RangeError(`no network ${name} is measured`)
   return found
 }
@@ -354,13 +357,27 @@ const computing = async (measured: MeasuredNetwork): Promise<void> => {
   }
 }
 
-const measure = async (measured: MeasuredNetwork) => {
-  const times: Array<StepTime> = []
-  const seals: Array<number> = []
-  for (let run = 0; run < runs; run++) {
-    times.push(await inFolder((folder) => Effect.runPromise(trainInTurns(measured, folder))))
-    seals.push(bareSealsMs(measured))
-  }
+/** What some runs took of a network. */
+interface Taken {
+  readonly measured: MeasuredNetwork
+  readonly times: Array<StepTime>
+  readonly seals: Array<number>
+}
+
+/** Measures variants of a network in turns, run by run. */
+const measure = async (variants: ReadonlyArray<MeasuredNetwork>) => {
+  const all = variants.map((measured): Taken => ({ measured, times: [], seals: [] }))
+  for (let run = 0; run < runs; run++)
+    for (const { measured, times, seals } of all) {
+      times.push(await inFolder((folder) => Effect.runPromise(trainInTurns(measured, folder))))
+      seals.push(bareSealsMs(measured))
+    }
+  const results = []
+  for (const taken of all) results.push(await resultOf(taken, all[0]!))
+  return results
+}
+
+const resultOf = async ({ measured, times, seals }: Taken, first: Taken) => {
   const steps = times.map((time) => time.step)
   const floors = times.map(({ floor }) => floor)
   const processor = Object.fromEntries(
@@ -373,6 +390,11 @@ const measure = async (measured: MeasuredNetwork) => {
     processor,
     floor: spreadOf(floors),
     ratio: ratioOf(steps, floors),
+    /** Of a step to that of the first variant. */
+    toFirst: ratioOf(
+      steps,
+      first.times.map(({ step }) => step)
+    ),
     seals: spreadOf(seals),
     ...(await sample(measured))
   }
@@ -381,35 +403,36 @@ const measure = async (measured: MeasuredNetwork) => {
 const shown = ({ median, least, most }: Spread, unit: string): string =>
   `${median.toFixed(2)} ${unit} (${least.toFixed(2)}–${most.toFixed(2)})`
 
-/** Measures both networks, prints the tables and writes `out/bench/step.json`. */
-export const run = async (): Promise<void> => {
+/** Measures both networks, with other losses in turns, prints the tables and writes `out/bench/step.json`. */
+export const run = async (otherLosses: ReadonlyArray<string>): Promise<void> => {
   // Broken off, this process ends as it does otherwise, so that nobody stays stopped.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1))
   const machine = announceMachine()
   const results = []
-  for (const network of measuredNetworks) {
-    const result = await measure(network)
-    results.push(result)
-    console.log(
-      `\n${result.name}, batch ${result.batch}: ${shown(result.step, "ms a step")}, medians of ${runs} runs`
-    )
-    console.log(
-      `floor, all arithmetic spread over ${machine.cores} cores: ${shown(result.floor, "ms")}; ${shown(result.ratio, "times the floor")}`
-    )
-    console.log(
-      `AES-128-GCM of a step's messages, sealed and opened once: ${shown(result.seals, "ms")} of processor time`
-    )
-    console.log(
-      `processor time of a step: ${Object.entries(result.processor)
-        .map(([name, ms]) => `${name} ${ms.toFixed(2)}`)
-        .join(", ")} ms`
-    )
-    console.log(`${"ms a step".padEnd(12)}${parts.map((part) => part.padStart(10)).join("")}`)
-    for (const { actor, shares } of result.profiles)
+  for (const variants of variantsOf(otherLosses))
+    for (const result of await measure(variants)) {
+      results.push(result)
       console.log(
-        `${actor.padEnd(12)}${parts.map((part) => (shares[part] * result.stepMs).toFixed(2).padStart(10)).join("")}`
+        `\n${result.name}, batch ${result.batch}: ${shown(result.step, "ms a step")}, medians of ${runs} runs`
       )
-  }
+      console.log(
+        `floor, all arithmetic spread over ${machine.cores} cores: ${shown(result.floor, "ms")}; ${shown(result.ratio, "times the floor")}`
+      )
+      if (otherLosses.length > 0) console.log(`${shown(result.toFirst, "times the step with squared error")}`)
+      console.log(
+        `AES-128-GCM of a step's messages, sealed and opened once: ${shown(result.seals, "ms")} of processor time`
+      )
+      console.log(
+        `processor time of a step: ${Object.entries(result.processor)
+          .map(([name, ms]) => `${name} ${ms.toFixed(2)}`)
+          .join(", ")} ms`
+      )
+      console.log(`${"ms a step".padEnd(12)}${parts.map((part) => part.padStart(10)).join("")}`)
+      for (const { actor, shares } of result.profiles)
+        console.log(
+          `${actor.padEnd(12)}${parts.map((part) => (shares[part] * result.stepMs).toFixed(2).padStart(10)).join("")}`
+        )
+    }
   writeFigures("step", { machine, results })
 }
 
@@ -421,5 +444,5 @@ if (script !== undefined && import.meta.url === pathToFileURL(script).href) {
     await Effect.runPromise(Effect.raceFirst(actor(name as Actor, named(network), folder), parentGone))
   } else if (name === "floor")
     await Promise.race([computing(named(network)), Effect.runPromise(parentGone).then(() => process.exit(0))])
-  else await run()
+  else await run([])
 }

@@ -4,7 +4,7 @@
  * answer, and answer again.
  */
 import { Data, Effect } from "effect"
-import type { DealerKeys } from "../../protocol/computation/dealer.ts"
+import type { DealerKeys } from "../../protocol/computation/masks.ts"
 import { InvalidPlan } from "../../protocol/learning/network.ts"
 import type { TrainingPlan } from "../../protocol/learning/plan.ts"
 import { Count, format } from "../../protocol/messages/message.ts"

@@ -5,20 +5,19 @@
  */
 import { Effect } from "effect"
 import { layerShapes, stepCost } from "../../protocol/computation/cost.ts"
+import { type DealerOperations, deal } from "../../protocol/computation/dealer.ts"
+import { dealtUpdate, sliceOf } from "../../protocol/computation/lanes.ts"
 import {
   type DealContext,
   type DealerKeys,
-  type DealerOperations,
   type DealtValue,
-  deal,
   type GateMask,
   type LabelMask,
   labelMask,
   type MaskDifference,
   maskDifference,
   maskDifferenceInPieces
-} from "../../protocol/computation/dealer.ts"
-import { dealtUpdate, sliceOf } from "../../protocol/computation/lanes.ts"
+} from "../../protocol/computation/masks.ts"
 import { gatherRows } from "../../protocol/computation/product.ts"
 import { opensLabels, outputs } from "../../protocol/learning/network.ts"
 import { operation, type Shape } from "../../protocol/learning/operations.ts"

@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto"
 import type { Quorum } from "../../protocol/bcp/threshold.ts"
 import { classesOf, type DataDescription, featureCount, labelCount } from "../../protocol/data/description.ts"
+import type { Loss } from "../../protocol/learning/loss.ts"
 import { InvalidPlan, type Network } from "../../protocol/learning/network.ts"
 import { requireMemory, type TrainingPlan, trainingPlan } from "../../protocol/learning/plan.ts"
 import { computationVersion } from "../../protocol/version.ts"
@@ -25,7 +26,13 @@ export interface Agreement {
     readonly output: "identity" | "relu"
     readonly initialVariance?: number
   }
-  readonly training: { readonly epochs: number; readonly batch: number; readonly rate: number }
+  readonly training: {
+    readonly epochs: number
+    readonly batch: number
+    readonly rate: number
+    /** Squared error by default. */
+    readonly loss?: Loss
+  }
   readonly security: {
     readonly modulusBits: number
     readonly exponents: "short" | "full"
@@ -106,6 +113,7 @@ export const planOf = (agreement: Agreement, rows: number): TrainingPlan =>
       batch: agreement.training.batch,
       epochs: agreement.training.epochs,
       learningRate: agreement.training.rate,
+      loss: agreement.training.loss ?? "squared-error",
       fractionalBits: agreement.security.fractionalBits
     })
   )
@@ -123,6 +131,7 @@ export const feasiblePlan = (agreement: Agreement, rows: number): TrainingPlan =
 /** Where a scenario has the fields of a plan. */
 const scenarioFields: ReadonlyMap<string, string> = new Map([
   ["learningRate", "training.rate"],
+  ["loss", "training.loss"],
   ["batch", "training.batch"],
   ["epochs", "training.epochs"],
   ["fractionalBits", "security.fractionalBits"],

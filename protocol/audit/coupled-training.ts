@@ -6,19 +6,18 @@
 import { cloudOperations, rowsOf } from "../computation/cloud.ts"
 import { Corrections } from "../computation/corrections.ts"
 import { layerShapes } from "../computation/cost.ts"
+import { type DealerOperations, deal } from "../computation/dealer.ts"
+import type { OpenedLabels } from "../computation/labels.ts"
+import { addGradients, dealtUpdate, handedOut, rowsOfLanes, sliceOf, takenIn } from "../computation/lanes.ts"
+import { layerWords } from "../computation/layer-words.ts"
 import {
-  type DealerOperations,
   type DealtValue,
-  deal,
   type GateMask,
   type LabelMask,
   labelMask,
   type MaskDifference,
   maskDifference
-} from "../computation/dealer.ts"
-import type { OpenedLabels } from "../computation/labels.ts"
-import { addGradients, dealtUpdate, handedOut, rowsOfLanes, sliceOf, takenIn } from "../computation/lanes.ts"
-import { layerWords } from "../computation/layer-words.ts"
+} from "../computation/masks.ts"
 import { gatherRows, type OpenedMatrix } from "../computation/product.ts"
 import type { Slice } from "../computation/slices.ts"
 import { opensLabels, outputs } from "../learning/network.ts"

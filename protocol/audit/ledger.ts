@@ -10,6 +10,9 @@
  * | rescaleRelu     | the same; then nodes, root and gate, under `bit masks` | top, gatedTop, shifted, gatedShifted, beta, oneHot, products, under `dealt` |
  * | rescaleGated    | the same as rescale                             | top, gatedTop, shifted, gatedShifted, under `dealt` |
  * | gatedDifference |                                                 | gatedMask, under `dealt`                         |
+ * | exponentials, sigmoids | the logits as in rescale; then the nodes, roots and gates of two bounds, under `bit masks`, and the function's words, under `rounding` | of the logits top, oneHot, table; of each bound beta, products; of the function top, lowerTop, upperTop, shifted, lowerShifted, upperShifted; under `dealt` |
+ * | normalise       | the words, under `mask`; then nodes, root and gate, under `bit masks` | top, oneHot; beta, products; gatedMask; under `dealt` |
+ * | reciprocals     | the words, under `mask`                         | table, under `dealt`                             |
  *
  * What cloud b sends in a round is under the pads of k_b, what is dealt under those of k_0. `sizes.ts` says how many
  * bytes an operation takes and in which order its parts lie; the order of operations and rounds is that of `step.ts`.
@@ -19,6 +22,9 @@
  */
 
 import { wordBytes } from "../bytes.ts"
+import { clampedOperations } from "../computation/clamped.ts"
+import { exponentialFunction, type MaskedFunction, sigmoidFunction } from "../computation/functions.ts"
+import { normaliseOperations, normaliseShapes } from "../computation/normalise.ts"
 import { productShape } from "../computation/product.ts"
 import {
   blindedBytes,
@@ -30,7 +36,7 @@ import {
   planesOf,
   type Rescaled
 } from "../computation/sizes.ts"
-import type { Operation, Operations, Round, Shape } from "../learning/operations.ts"
+import { type Operation, type Operations, type Round, type Shape, together } from "../learning/operations.ts"
 import type { PadKind, PadStream } from "./pads.ts"
 
 /** Rows of a batch, or in step 0 of the data set, that a lane works on. */
@@ -119,6 +125,8 @@ const placeOf = ({ rows, cols }: Shape, portion: Portion | undefined): Place => 
 type DealtPart =
   | keyof ReturnType<typeof dealtLayout.rescaleRelu>["at"]
   | keyof ReturnType<typeof dealtLayout.gatedDifference>["at"]
+  | keyof ReturnType<typeof dealtLayout.logits>["at"]
+  | keyof ReturnType<typeof dealtLayout.clamped>["at"]
 
 /** What is dealt in bits and not in numbers. */
 const inBits: ReadonlyArray<DealtPart> = ["oneHot", "products"]
@@ -232,7 +240,10 @@ class Entries {
   ): ReadonlyArray<Line> {
     const bytes = layout(padded).parts[part]!
     const inGroups = forGroups.includes(part)
-    const unitBytes = inGroups ? wordBytes : bytes / padded
+    const each = bytes / padded
+    // What is several words of a value are numbers of their own.
+    const unitBytes = inGroups || part === "table" ? wordBytes : each
+    const units = inGroups ? 1 : each / unitBytes
     const padAt = layout(of).at[part]! + layout(first - lead).parts[part]!
     const combine = inBits.includes(part) ? "xor" : "add"
     const common = { part, combine, unitBytes, padStride: unitBytes } as const
@@ -251,7 +262,12 @@ class Entries {
     }
     return inGroups
       ? [covered(bytes / unitBytes, 0), filling]
-      : [zeros(lead), covered(count, lead), zeros(padded - lead - count), filling]
+      : [
+          zeros(lead * units),
+          covered(count * units, lead * units),
+          zeros((padded - lead - count) * units),
+          filling
+        ]
   }
 }
 
@@ -281,8 +297,49 @@ const table = (entries: Entries): LedgerOperations => {
     gatedDifference: (op, activation) => {
       entries.deal(op, activation, dealtLayout.gatedDifference)
       return activation
-    }
+    },
+    exponentials: (layer, z, scale) => clamped(entries, layer, z, exponentialFunction(scale)),
+    sigmoids: (layer, z, scale) => clamped(entries, layer, z, sigmoidFunction(scale)),
+    *normalise(layer, e, scale) {
+      const ops = normaliseOperations(layer)
+      const { sums, thresholds, masked } = normaliseShapes(e, scale)
+      const { thresholdShift: shift } = scale
+      entries.deal(ops.opened, sums, (values) => dealtLayout.sums(values, shift))
+      entries.deal(ops.threshold, thresholds, (values) => dealtLayout.bound(values, shift))
+      entries.deal(ops.scaled, masked, dealtLayout.normalise)
+      const opened = entries.masked(ops.opened, e)
+      return yield* entries.rounds([...opened, ...entries.compared(ops.threshold, thresholds, shift)], e)
+    },
+    rowSums: ({ rows }) => ({ rows, cols: 1 }),
+    reciprocals: (layer, sums, scale) => {
+      const { reciprocal } = normaliseOperations(layer)
+      entries.deal(reciprocal, normaliseShapes(sums, scale).lines, dealtLayout.lines)
+      return entries.rounds(entries.masked(reciprocal, sums), sums)
+    },
+    rowProduct: (_op, { rows, cols }) => ({ rows, cols, product: true })
   }
+}
+
+/** A function of logits between two bounds. */
+function* clamped(
+  entries: Entries,
+  layer: number,
+  z: EnteredShape,
+  { shift, valueShift, words, columns }: MaskedFunction
+): Round<EnteredShape> {
+  const ops = clampedOperations(layer)
+  const shape = { rows: z.rows, cols: columns(z.cols) }
+  entries.deal(ops.logits, shape, (values) => dealtLayout.logits(values, shift, words))
+  entries.deal(ops.lower, shape, (values) => dealtLayout.bound(values, shift))
+  entries.deal(ops.upper, shape, (values) => dealtLayout.bound(values, shift))
+  entries.deal(ops.value, shape, (values) => dealtLayout.clamped(values, valueShift))
+  yield* entries.rounds([entries.blinded(ops.logits, z, shift)], undefined)
+  yield* together(
+    entries.rounds(entries.compared(ops.lower, shape, shift), undefined),
+    entries.rounds(entries.compared(ops.upper, shape, shift), undefined),
+    entries.rounds([entries.blinded(ops.value, shape, valueShift)], undefined)
+  )
+  return { rows: z.rows, cols: z.cols }
 }
 
 /** The ledger of a computation of a step, on the matrices of a lane's rows or on whole ones. */

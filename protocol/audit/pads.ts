@@ -11,7 +11,7 @@ import { describeOperation, type Operation } from "../learning/operations.ts"
 import { computationVersion } from "../version.ts"
 
 /** What a stream is for; its number in the counter block. */
-export const padKinds = { mask: 1, rounding: 2, "bit masks": 3, dealt: 4 } as const
+export const padKinds = { mask: 1, rounding: 2, "bit masks": 3, dealt: 4, part: 5 } as const
 export type PadKind = keyof typeof padKinds
 
 /** One stream of pads. `step` 0 is what is opened once a run. */

@@ -5,12 +5,13 @@
  * the values are no longer those that the audit computes; there it ends.
  */
 
-import type { FixedMatrix } from "../computation/fixed.ts"
+import type { FixedMatrix } from "../computation/fixed-point.ts"
 import { describeOperation } from "../learning/operations.ts"
 import type { TrainingPlan } from "../learning/plan.ts"
 import { type Layer, openData, trainingStep } from "../learning/step.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
-import { clearRows, type Expected, expectedOf } from "./expected.ts"
+import { clearRows, expectedOf } from "./expected.ts"
+import type { Expected } from "./expecting.ts"
 import { explain } from "./explanation.ts"
 import { bytesAt, type Line, type Placed, placed } from "./ledger.ts"
 import type { Order } from "./order.ts"

@@ -6,10 +6,13 @@ import type { Operations } from "../learning/operations.ts"
 import { type Batch, gatherBatch, type OpenedData } from "../learning/step.ts"
 import type { Prg } from "../ring/prg.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
+import { clamped } from "./clamped.ts"
 import type { Corrections } from "./corrections.ts"
+import { exponentialFunction, sigmoidFunction } from "./functions.ts"
 import { gatedDifference, gatherLabels, type OpenedLabels, openLabels } from "./labels.ts"
+import { normalise, reciprocals } from "./normalise.ts"
 import { ComputingParty } from "./party.ts"
-import { gatherRows, type OpenedMatrix, open, product, type Share } from "./product.ts"
+import { asProduct, gatherRows, type OpenedMatrix, open, product, type Share } from "./product.ts"
 import { rescaleRelu } from "./relu.ts"
 import { type GateShare, rescale, rescaleGated } from "./rescale.ts"
 import type { Slice } from "./slices.ts"
@@ -65,7 +68,21 @@ export const cloudOperations = ({
     rescale: (op, x, shift, factor) => rescale(cloud, op, x, shift, factor),
     rescaleRelu: (op, z, shift) => rescaleRelu(cloud, op, z, shift),
     rescaleGated: (op, x, shift, gate) => rescaleGated(cloud, op, x, shift, gate),
-    gatedDifference: (op, activation, labels, gate) => gatedDifference(cloud, op, activation, labels, gate)
+    gatedDifference: (op, activation, labels, gate) => gatedDifference(cloud, op, activation, labels, gate),
+    exponentials: (layer, z, scale) => clamped(cloud, layer, z, exponentialFunction(scale)),
+    sigmoids: (layer, z, scale) => clamped(cloud, layer, z, sigmoidFunction(scale)),
+    normalise: (layer, exponentials, scale) => normalise(cloud, layer, exponentials, scale),
+    reciprocals: (layer, sums, scale) => reciprocals(cloud, layer, sums, scale),
+    rowSums: (x) => {
+      const out = ring.matrix(x.rows, 1)
+      ring.kernels.rowSums(out.at, x.at, x.rows, x.cols)
+      return out
+    },
+    rowProduct: (_op, x, factors) => {
+      const out = ring.matrix(x.rows, x.cols)
+      ring.kernels.scaleRows(out.at, x.at, factors.at, x.rows, x.cols)
+      return asProduct(out)
+    }
   }
 }
 

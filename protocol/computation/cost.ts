@@ -4,9 +4,11 @@
  * computation sends; the envelopes of the messages come on top. Public: it needs only the plan.
  */
 
+import { wordBytes } from "../bytes.ts"
 import { biasShape, type Network, opensLabels, outputs, weightShape } from "../learning/network.ts"
-import type { Operations, Round, Shape } from "../learning/operations.ts"
+import { type Operations, type Round, type Shape, together } from "../learning/operations.ts"
 import type { ForwardPlan, TrainingPlan } from "../learning/plan.ts"
+import type { SoftmaxScale } from "../learning/scales.ts"
 import {
   type Batch,
   gradients,
@@ -16,6 +18,8 @@ import {
   trainingStep,
   update
 } from "../learning/step.ts"
+import { exponentialFunction, type MaskedFunction, sigmoidFunction } from "./functions.ts"
+import { normaliseShapes } from "./normalise.ts"
 import { productShape } from "./product.ts"
 import { blindedBytes, dealtLayout, openedBytes, type Rescaled, SECTION_HEADER_BYTES } from "./sizes.ts"
 import { rangeOf, type Slice } from "./slices.ts"
@@ -64,6 +68,32 @@ export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>, sl
     }
     return result
   }
+  function* compared(shape: Shape, shift: number): Round<void> {
+    deal(dealtLayout.bound(padded(shape), shift))
+    yield* rounds(openedBytes.relu(padded(shape), shift), undefined)
+  }
+  function* clamped(z: CostedShape, masked: MaskedFunction): Round<Shape> {
+    const { shift, valueShift, words } = masked
+    const cols = masked.columns(z.cols)
+    const shape = { rows: z.rows, cols }
+    deal(dealtLayout.logits(padded(shape), shift, words))
+    yield* rounds(blinded(z, shift), undefined)
+    deal(dealtLayout.clamped(padded(shape), valueShift))
+    yield* together(
+      compared(shape, shift),
+      compared(shape, shift),
+      rounds(blinded(shape, valueShift), undefined)
+    )
+    return shapeOf(z)
+  }
+  function* normalise(e: Shape, scale: SoftmaxScale): Round<Shape> {
+    const { sums, thresholds, masked } = normaliseShapes(e, scale)
+    deal(dealtLayout.sums(padded(sums), scale.thresholdShift))
+    deal(dealtLayout.normalise(padded(masked)))
+    yield* rounds([size(e) * wordBytes], undefined)
+    yield* compared(thresholds, scale.thresholdShift)
+    return shapeOf(e)
+  }
   const run = computation({
     open: (_op, x) => rounds(openedBytes.open(size(x)), x),
     openLabels: (_op, y) => rounds(openedBytes.open(size(y)), y),
@@ -91,7 +121,16 @@ export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>, sl
     gatedDifference: (_op, activation) => {
       deal(dealtLayout.gatedDifference(padded(activation)))
       return activation
-    }
+    },
+    exponentials: (_layer, z, scale) => clamped(z, exponentialFunction(scale)),
+    sigmoids: (_layer, z, scale) => clamped(z, sigmoidFunction(scale)),
+    normalise: (_layer, e, scale) => normalise(e, scale),
+    reciprocals: (_layer, sums, scale) => {
+      deal(dealtLayout.lines(padded(normaliseShapes(sums, scale).lines)))
+      return rounds([size(sums) * wordBytes], sums)
+    },
+    rowSums: ({ rows }) => ({ rows, cols: 1 }),
+    rowProduct: (_op, { rows, cols }) => ({ rows, cols, product: true })
   })
   for (let count = 0; ; count++) {
     if (run.next([]).done) return { rounds: count, bytesEachWay, dealtBytes: dealt, multiplications }

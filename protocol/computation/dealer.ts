@@ -5,326 +5,23 @@
  * training.
  */
 
-import { wordBytes } from "../bytes.ts"
-import type { Operation, Operations, Round, Shape } from "../learning/operations.ts"
-import type { Prg } from "../ring/prg.ts"
-import type { Matrix, ProductForm, Ring } from "../ring/ring.ts"
-import { assembleCorrections, type Section } from "./corrections.ts"
-import { MaskReused, ProductNotRescaled } from "./errors.ts"
-import type { Drawn } from "./fixed.ts"
-import { productShape } from "./product.ts"
-import { checkRescale } from "./rescale.ts"
-import { dealtLayout, groupsOf, nodesOf, openingPieces, planesOf } from "./sizes.ts"
+import type { Operations, Round } from "../learning/operations.ts"
+import { assembleCorrections } from "./corrections.ts"
+import { Dealer } from "./dealing.ts"
+import { exponentialFunction, sigmoidFunction } from "./functions.ts"
+import { dealClamped, dealNormalise, dealReciprocals } from "./losses-dealt.ts"
 import {
-  clearForeign,
-  type Dealt,
-  drawDealt,
-  type Layout,
-  padWords,
-  type Range,
-  rangeOf,
-  type Slice
-} from "./slices.ts"
-import { streamKinds } from "./streams.ts"
-
-/** The generators of both clouds for a run. Only the KGC has both. */
-export interface DealerKeys {
-  readonly cloud0: Prg
-  readonly cloud1: Prg
-}
-
-/** The memory, the generators and the step that something is dealt for. */
-export interface DealContext {
-  readonly ring: Ring
-  readonly keys: DealerKeys
-  /** From 1; 0 is what is drawn once a run. */
-  readonly step: number
-}
-
-/**
- * A gate at the dealer: the bits β of 64 values in a word at `beta`, those of the next 64 `betaStride` bytes
- * further.
- */
-export interface GateMask {
-  readonly beta: number
-  readonly betaStride: number
-}
-
-/**
- * A value at the dealer: its shape and, for a product that is not yet rescaled, the surplus of the clouds'
- * shares.
- */
-export interface DealtValue extends Shape {
-  readonly surplus?: MaskProduct
-}
-
-/**
- * A matrix that is opened for products, at the dealer: the difference of the clouds' masks, ΔA = A_0 − A_1.
- */
-export interface MaskDifference extends Matrix {
-  readonly of: "factor"
-}
-
-/** Opened labels at the dealer: the sum of the clouds' masks. */
-export interface LabelMask extends Matrix {
-  readonly of: "labels"
-}
-
-/** 2·ΔA·ΔB for a product; computed where it is rescaled. */
-interface MaskProduct {
-  readonly product: Operation
-  readonly x: MaskDifference
-  readonly y: MaskDifference
-  readonly form: ProductForm
-}
+  type DealContext,
+  type DealtValue,
+  type GateMask,
+  type LabelMask,
+  labelMask,
+  type MaskDifference,
+  maskDifference
+} from "./masks.ts"
+import type { Slice } from "./slices.ts"
 
 export type DealerOperations = Operations<DealtValue, MaskDifference, GateMask, LabelMask>
-
-/** How the streams of both clouds combine. */
-type Combination = "add" | "subtract" | "xor"
-
-/** Both clouds' streams combined, as neither cloud knows them. New memory. */
-const drawBoth = (
-  { ring, keys, step }: DealContext,
-  from: { readonly operation: Operation; readonly kind: number; readonly place: number },
-  words: number,
-  combine: Combination
-): number => {
-  const at = ring.allocate(words * wordBytes)
-  const stream = { step, operation: from.operation, kind: from.kind }
-  keys.cloud0.fill(ring, at, words, stream, from.place)
-  keys.cloud1.combine(ring, at, words, stream, combine, from.place)
-  return at
-}
-
-/**
- * ΔA of the masks under which an operation opens a matrix, from the `place`-th word of the masks. New memory.
- */
-export const maskDifference = (
-  context: DealContext,
-  operation: Operation,
-  { rows, cols }: Shape,
-  place = 0
-): MaskDifference => {
-  const at = drawBoth(context, { operation, kind: streamKinds.mask, place }, rows * cols, "subtract")
-  return { rows, cols, at, of: "factor" }
-}
-
-/**
- * The sum of the masks under which an operation opens labels, from the `place`-th word of the masks. New
- * memory.
- */
-export const labelMask = (
-  context: DealContext,
-  operation: Operation,
-  { rows, cols }: Shape,
-  place = 0
-): LabelMask => {
-  const at = drawBoth(context, { operation, kind: streamKinds.mask, place }, rows * cols, "add")
-  return { rows, cols, at, of: "labels" }
-}
-
-/**
- * `maskDifference` of the data set in pieces, since a large one takes seconds: yields after each and returns
- * the whole.
- */
-export function* maskDifferenceInPieces(
-  { ring, keys }: Omit<DealContext, "step">,
-  op: Operation,
-  { rows, cols }: Shape
-): Generator<void, MaskDifference> {
-  const stream = { step: 0, operation: op, kind: streamKinds.mask }
-  const at = ring.allocate(rows * cols * wordBytes)
-  let place = 0
-  for (const words of openingPieces(rows * cols)) {
-    keys.cloud0.fill(ring, at + place * wordBytes, words, stream, place)
-    keys.cloud1.combine(ring, at + place * wordBytes, words, stream, "subtract", place)
-    place += words
-    yield
-  }
-  return { rows, cols, at, of: "factor" }
-}
-
-/** What the clouds draw for the rounding of a rescale, ρ. New memory. */
-const drawnRounding = (
-  context: DealContext,
-  operation: Operation,
-  { rows, cols }: Shape,
-  place = 0
-): Matrix => {
-  const from = { operation, kind: streamKinds.rounding, place }
-  return { rows, cols, at: drawBoth(context, from, rows * cols, "add") }
-}
-
-/** The masks and roundings of a step: with them the fixed-point reference replays a run bit for bit. */
-export const drawnIn = (context: DealContext): Drawn => ({
-  maskDifference: (op, shape) => maskDifference(context, op, shape),
-  rounding: (op, shape) => drawnRounding(context, op, shape),
-  leadingRounding: (operation, { rows, cols }) => {
-    const { ring, keys, step } = context
-    const out = ring.matrix(rows, cols)
-    keys.cloud0.fill(ring, out.at, rows * cols, { step, operation, kind: streamKinds.rounding })
-    return out
-  }
-})
-
-/** The parts of a gated rescale that are dealt for each value separately. */
-const gatedParts = ["top", "gatedTop", "shifted", "gatedShifted"] as const
-/** The same for a rescale with ReLU, whose other parts are dealt for whole groups. */
-const reluParts = [...gatedParts, "beta", "oneHot"] as const
-
-class Dealer {
-  readonly context: DealContext
-  readonly ring: Ring
-  readonly sections: Section[] = []
-  readonly #slice: Slice | undefined
-  readonly #masks = new Set<number>()
-
-  constructor(context: DealContext, slice: Slice | undefined) {
-    this.context = context
-    this.ring = context.ring
-    this.#slice = slice
-  }
-
-  range(shape: Shape): Range {
-    return rangeOf(shape, this.#slice)
-  }
-
-  /**
-   * Memory for cloud 1's share of what is dealt for an operation, filled with cloud 0's; it stays until the
-   * message is assembled.
-   */
-  section<Part extends string>(operation: Operation, layout: Layout<Part>, range: Range): Dealt<Part> {
-    const { keys, step } = this.context
-    const stream = { step, operation, kind: streamKinds.dealt }
-    const dealt = drawDealt(this.ring, keys.cloud0, stream, layout, range)
-    this.sections.push({ operation, at: dealt.memory, length: dealt.bytes })
-    return dealt
-  }
-
-  /** Runs `work` and frees what it allocated. */
-  scratch(work: () => void): void {
-    const mark = this.ring.mark()
-    work()
-    this.ring.release(mark)
-  }
-
-  /** The shape of a value; fails for a product that is not rescaled. */
-  whole({ rows, cols, surplus }: DealtValue): Shape {
-    if (surplus !== undefined)
-      throw new ProductNotRescaled({ step: this.context.step, product: surplus.product })
-    return { rows, cols }
-  }
-
-  open<Mask>(
-    op: Operation,
-    x: DealtValue,
-    mask: (...drawn: Parameters<typeof maskDifference>) => Mask
-  ): Mask {
-    const shape = this.whole(x)
-    if (this.#masks.has(op)) throw new MaskReused({ step: this.context.step, operation: op })
-    this.#masks.add(op)
-    return mask(this.context, op, shape, this.range(shape).first)
-  }
-
-  product(op: Operation, x: MaskDifference, y: MaskDifference, form: ProductForm): DealtValue {
-    return { ...productShape(x, y, form), surplus: { product: op, x, y, form } }
-  }
-
-  /** r = ρ + factor·2·ΔA·ΔB: as uniform as ρ, and cancels the surplus of the clouds' products. */
-  rounding(op: Operation, { rows, cols, surplus }: DealtValue, factor: number): number {
-    const { ring } = this
-    const { first } = this.range({ rows, cols })
-    const { at } = drawnRounding(this.context, op, { rows, cols }, first)
-    if (surplus === undefined) return at
-    const masks = ring.matrix(rows, cols)
-    ring.product(masks, surplus.x, surplus.y, surplus.form)
-    ring.kernels.blindRescale(at, masks.at, at, BigInt(2 * factor), 0n, rows * cols)
-    return at
-  }
-
-  rescale(op: Operation, x: DealtValue, shift: number, factor: number): Shape {
-    checkRescale(op, shift, factor)
-    const layout = (values: number) => dealtLayout.rescale(values, shift)
-    const range = this.range(x)
-    const dealt = this.section(op, layout, range)
-    const { memory, at } = dealt
-    this.scratch(() => {
-      const r = padWords(this.ring, this.rounding(op, x, factor), range)
-      this.ring.kernels.dealRescale(memory + at.top, memory + at.shifted, r, shift, range.padded)
-    })
-    clearForeign(this.ring, dealt, ["top", "shifted"], range)
-    return { rows: x.rows, cols: x.cols }
-  }
-
-  rescaleGated(op: Operation, x: DealtValue, shift: number, gate: GateMask): Shape {
-    checkRescale(op, shift, 1)
-    const layout = (values: number) => dealtLayout.rescaleGated(values, shift)
-    const range = this.range(x)
-    const dealt = this.section(op, layout, range)
-    this.scratch(() => {
-      const r = padWords(this.ring, this.rounding(op, x, 1), range)
-      this.#gated(dealt, r, gate, shift, range.padded)
-    })
-    clearForeign(this.ring, dealt, gatedParts, range)
-    return { rows: x.rows, cols: x.cols }
-  }
-
-  #gated(
-    { memory, at }: Dealt<(typeof gatedParts)[number]>,
-    r: number,
-    { beta, betaStride }: GateMask,
-    shift: number,
-    n: number
-  ): void {
-    const [top, gatedTop] = [memory + at.top, memory + at.gatedTop]
-    const [shifted, gatedShifted] = [memory + at.shifted, memory + at.gatedShifted]
-    this.ring.kernels.dealGated(top, gatedTop, shifted, gatedShifted, r, beta, betaStride, shift, n)
-  }
-
-  rescaleRelu(op: Operation, z: DealtValue, shift: number): { value: Shape; gate: GateMask } {
-    checkRescale(op, shift, 1)
-    const { kernels } = this.ring
-    const { rows, cols } = z
-    const range = this.range(z)
-    const n = range.padded
-    const groups = groupsOf(n)
-    const nodes = nodesOf(shift)
-    const planes = planesOf(nodes)
-    const layout = (values: number) => dealtLayout.rescaleRelu(values, shift)
-    const dealt = this.section(op, layout, range)
-    const { memory, at } = dealt
-    const from = { operation: op, kind: streamKinds.bitMasks, place: range.group * planes.masks }
-    const masks = drawBoth(this.context, from, groups * planes.masks, "xor")
-    const gate = { beta: masks, betaStride: planes.masks * wordBytes }
-    this.scratch(() => {
-      const r = padWords(this.ring, this.rounding(op, z, 1), range)
-      this.#gated(dealt, r, gate, shift, n)
-      kernels.dealGate(memory + at.beta, gate.beta, gate.betaStride, n)
-      kernels.dealOneHot(memory + at.oneHot, r, shift, nodes, n)
-    })
-    clearForeign(this.ring, dealt, reluParts, range)
-    kernels.dealBits(memory + at.products, masks, nodes, groups)
-    return { value: { rows, cols }, gate }
-  }
-
-  gatedDifference(
-    op: Operation,
-    activation: DealtValue,
-    labels: LabelMask,
-    { beta, betaStride }: GateMask
-  ): Shape {
-    const shape = this.whole(activation)
-    const range = this.range(shape)
-    const dealt = this.section(op, dealtLayout.gatedDifference, range)
-    this.scratch(() => {
-      const masks = padWords(this.ring, labels.at, range)
-      this.ring.kernels.dealGatedDifference(dealt.memory, masks, beta, betaStride, range.padded)
-    })
-    clearForeign(this.ring, dealt, ["gatedMask"], range)
-    return shape
-  }
-}
 
 /** A result that needs no round. */
 function* dealt<A>(result: () => A): Round<A> {
@@ -360,7 +57,14 @@ export const deal = (
       rescale: (op, x, shift, factor) => dealt(() => dealer.rescale(op, x, shift, factor)),
       rescaleRelu: (op, z, shift) => dealt(() => dealer.rescaleRelu(op, z, shift)),
       rescaleGated: (op, x, shift, gate) => dealt(() => dealer.rescaleGated(op, x, shift, gate)),
-      gatedDifference: (op, x, labels, gate) => dealer.gatedDifference(op, x, labels, gate)
+      gatedDifference: (op, x, labels, gate) => dealer.gatedDifference(op, x, labels, gate),
+      exponentials: (layer, z, scale) =>
+        dealt(() => dealClamped(dealer, layer, z, exponentialFunction(scale))),
+      sigmoids: (layer, z, scale) => dealt(() => dealClamped(dealer, layer, z, sigmoidFunction(scale))),
+      normalise: (layer, x, scale) => dealt(() => dealNormalise(dealer, layer, dealer.whole(x), scale)),
+      reciprocals: (layer, x, scale) => dealt(() => dealReciprocals(dealer, layer, dealer.whole(x), scale)),
+      rowSums: (x) => ({ rows: dealer.whole(x).rows, cols: 1 }),
+      rowProduct: (op, x, y) => ({ rows: x.rows, cols: x.cols, surplus: { product: op, x, y, form: "rows" } })
     }).next()
     if (!outcome.done) throw new Error("a dealer's program asked for a round")
     return assembleCorrections(step, dealer.sections, ring.memory, message)

@@ -119,7 +119,7 @@ export const finishGated = (
     readonly out: Matrix
     /** Address of the opened values. */
     readonly c: number
-    readonly dealt: Dealt<GatedPart>
+    readonly dealt: Pick<Dealt<GatedPart>, "memory" | "at">
     readonly gate: GateShare
     readonly shift: number
   }

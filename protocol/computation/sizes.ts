@@ -83,7 +83,7 @@ const laidOut = <Part extends string>(parts: Readonly<Record<Part, number>>) => 
 }
 
 /** Bytes of a share of r's top bit: it counts times 2^(64−shift), so only its low `shift` bits do. */
-const topBytes = (shift: number): number => Math.ceil(shift / 8)
+export const topBytes = (shift: number): number => Math.ceil(shift / 8)
 
 const gatedParts = (elements: number, shift: number) => ({
   top: elements * topBytes(shift),
@@ -107,7 +107,37 @@ export const dealtLayout = {
       oneHot: elements * nodesOf(shift) * wordBytes,
       products: groupsOf(elements) * planesOf(nodesOf(shift)).products * wordBytes
     }),
-  gatedDifference: (elements: number) => laidOut({ gatedMask: elements * wordBytes })
+  gatedDifference: (elements: number) => laidOut({ gatedMask: elements * wordBytes }),
+  /** Of a mask that is compared with several bounds: its top bit and one-hot words, and so many words of a function. */
+  logits: (elements: number, shift: number, words: number) =>
+    laidOut({
+      top: elements * topBytes(shift),
+      oneHot: elements * nodesOf(shift) * wordBytes,
+      table: elements * words * wordBytes
+    }),
+  /** The same of the mask of a sum, without a function. */
+  sums: (elements: number, shift: number) =>
+    laidOut({ top: elements * topBytes(shift), oneHot: elements * nodesOf(shift) * wordBytes }),
+  /** One of these bounds. */
+  bound: (elements: number, shift: number) =>
+    laidOut({
+      beta: elements * wordBytes,
+      products: groupsOf(elements) * planesOf(nodesOf(shift)).products * wordBytes
+    }),
+  /** A rescale, and the same gated by two bounds. */
+  clamped: (elements: number, shift: number) =>
+    laidOut({
+      top: elements * topBytes(shift),
+      lowerTop: elements * topBytes(shift),
+      upperTop: elements * topBytes(shift),
+      shifted: elements * wordBytes,
+      lowerShifted: elements * wordBytes,
+      upperShifted: elements * wordBytes
+    }),
+  /** β of a threshold times the mask of a value. */
+  normalise: (elements: number) => laidOut({ gatedMask: elements * wordBytes }),
+  /** One-hot words of a table of lines, and times the fine digits of the mask. */
+  lines: (elements: number) => laidOut({ table: elements * wordBytes })
 } as const
 
 /** Each section of a corrections message is preceded by its operation and length, u32 each. */

@@ -109,11 +109,14 @@ export const clearForeign = <Part extends string>(
 }
 
 /** The words at `at`, with zeros for the foreign values around them: new memory, unless there are none. */
-export const padWords = (ring: Ring, at: number, { count, lead, padded }: Range): number => {
+export const padWords = (ring: Ring, at: number, range: Range): number => padBytes(ring, at, wordBytes, range)
+
+/** The same for `width` bytes a value; a word more can be read behind the last. */
+export const padBytes = (ring: Ring, at: number, width: number, { count, lead, padded }: Range): number => {
   if (padded === count) return at
-  const memory = ring.allocate(padded * wordBytes)
-  ring.memory.fill(0, memory, memory + padded * wordBytes)
-  ring.memory.copyWithin(memory + lead * wordBytes, at, at + count * wordBytes)
+  const memory = ring.allocate(padded * width + wordBytes)
+  ring.memory.fill(0, memory, memory + padded * width)
+  ring.memory.copyWithin(memory + lead * width, at, at + count * width)
   return memory
 }
 

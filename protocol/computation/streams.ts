@@ -14,7 +14,12 @@ export const streamKinds = {
    * Cloud 0's share of all that is dealt for the operation (`dealtLayout`). Cloud 1 gets its share from the
    * dealer.
    */
-  dealt: 4
+  dealt: 4,
+  /**
+   * Cloud 0's part of a rounding that is a function's argument: cloud 1 has the rest, so that what is dealt of both
+   * is defined by the parts. One word an element. The dealer alone.
+   */
+  part: 5
 } as const
 
 export type StreamKind = keyof typeof streamKinds

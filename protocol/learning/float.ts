@@ -7,6 +7,7 @@
 
 import type { ProductForm } from "../ring/ring.ts"
 import type { Operations, Round, Shape } from "./operations.ts"
+import { clampOfSigmoid, clampOfSoftmax } from "./scales.ts"
 
 export interface FloatMatrix extends Shape {
   /** rows·cols, row-major. */
@@ -85,6 +86,14 @@ const columnSums = (x: FloatMatrix): FloatMatrix => {
   return out
 }
 
+const rowSums = (x: FloatMatrix): FloatMatrix => {
+  const out = matrix(x.rows, 1)
+  x.data.forEach((value, i) => {
+    out.data[Math.floor(i / x.cols)]! += value
+  })
+  return out
+}
+
 /** A result that needs no round. */
 function* local<A>(value: A): Round<A> {
   return value
@@ -117,5 +126,40 @@ export const floatOperations: Operations<FloatMatrix, FloatMatrix, FloatMatrix, 
       zipped(activation, labels, (a, y) => a - y),
       gate,
       (a, d) => a * d
-    )
+    ),
+  exponentials: (_layer, z, { classes, unit, bits }) => {
+    const { below, above } = clampOfSoftmax
+    const sums = rowSums(z)
+    const value = (word: number, i: number): number => {
+      const contrast = (classes * word - sums.data[Math.floor(i / classes)]!) / unit
+      return (2 ** bits * Math.exp(Math.min(above, Math.max(-below, contrast)))) / classes
+    }
+    return local({ ...z, data: z.data.map(value) })
+  },
+  normalise: (_layer, e, { bits, octaves }) => {
+    const sums = rowSums(e)
+    const powers = sums.data.map((sum) => 2 ** (octaves - Math.floor(Math.log2(sum / 2 ** bits))))
+    return local({ ...e, data: e.data.map((value, i) => value * powers[Math.floor(i / e.cols)]!) })
+  },
+  rowSums,
+  reciprocals: (_layer, sums, { sumBits, reciprocalBits }) =>
+    local({ ...sums, data: sums.data.map((sum) => 2 ** (sumBits + reciprocalBits) / sum) }),
+  rowProduct: (_op, x, factors) => ({
+    ...x,
+    data: x.data.map((value, i) => 2 * value * factors.data[Math.floor(i / x.cols)]!)
+  }),
+  sigmoids: (_layer, z, { difference, fractionalBits, shift }) => {
+    const logistic = (word: number): number => {
+      const x = word / 2 ** (shift + fractionalBits)
+      const clamped = Math.min(clampOfSigmoid, Math.max(-clampOfSigmoid, x))
+      return 2 ** fractionalBits / (1 + Math.exp(-clamped))
+    }
+    if (!difference) return local({ ...z, data: z.data.map(logistic) })
+    const value = (_: number, i: number): number => {
+      const second = i | 1
+      const p = logistic(z.data[second]! - z.data[second - 1]!)
+      return i === second ? p : 2 ** fractionalBits - p
+    }
+    return local({ ...z, data: z.data.map(value) })
+  }
 }

@@ -8,6 +8,7 @@
  * in lockstep, so that all their openings travel in one message each way.
  */
 import type { ProductForm } from "../ring/ring.ts"
+import type { SigmoidScale, SoftmaxScale } from "./scales.ts"
 
 /** Rows × columns of a matrix. */
 export interface Shape {
@@ -21,7 +22,7 @@ export interface Shape {
  */
 export type Operation = number & { readonly Operation: unique symbol }
 
-/** The kinds of operation, one number each; at most 16, since an `Operation` is layer · 16 + kind. */
+/** The kinds of operation, one number each. */
 export const operationKinds = [
   "openInput",
   "openWeights",
@@ -34,17 +35,43 @@ export const operationKinds = [
   "backwardRescale",
   "weightUpdate",
   "biasUpdate",
-  "openLabels"
+  "openLabels",
+  "lowerBound",
+  "upperBound",
+  "exponential",
+  "openExponentials",
+  "threshold",
+  "normalise",
+  "reciprocal",
+  "openNumerators",
+  "openReciprocals",
+  "probability"
 ] as const
 export type OperationKind = (typeof operationKinds)[number]
 
+/** Kinds that are told apart within a layer; those beyond are numbered as kinds of a layer far above. */
+const kindsOfLayer = 16
+const layersBeyond = 4096
+
 /** The operation of a kind in a layer. Layers count from 0 (the input layer's data) upwards, at most 4095. */
-export const operation = (kind: OperationKind, layer: number): Operation =>
-  (layer * 16 + operationKinds.indexOf(kind)) as Operation
+export const operation = (kind: OperationKind, layer: number): Operation => {
+  const number = operationKinds.indexOf(kind)
+  const page = Math.floor(number / kindsOfLayer)
+  return ((layer + page * layersBeyond) * kindsOfLayer + (number % kindsOfLayer)) as Operation
+}
+
+/** The kind and the layer of an operation. */
+export const placeOfOperation = (op: Operation): { readonly kind: OperationKind; readonly layer: number } => {
+  const above = Math.floor(op / kindsOfLayer)
+  const page = Math.floor(above / layersBeyond)
+  return { kind: operationKinds[(op % kindsOfLayer) + page * kindsOfLayer]!, layer: above % layersBeyond }
+}
 
 /** `forwardRescale of layer 2`: for errors and traces. */
-export const describeOperation = (op: Operation): string =>
-  `${operationKinds[op % 16]} of layer ${Math.floor(op / 16)}`
+export const describeOperation = (op: Operation): string => {
+  const { kind, layer } = placeOfOperation(op)
+  return `${kind} of layer ${layer}`
+}
 
 /**
  * A message of a round: its bytes, read when it is sent. They may be a view of memory that moves when it
@@ -57,9 +84,6 @@ export type Message = () => Uint8Array
  * with the peer's messages of that round, in the same order and of the same lengths.
  */
 export type Round<A> = Generator<ReadonlyArray<Message>, A, ReadonlyArray<Uint8Array>>
-
-/** Fractional bits of a product of two values of f: it comes doubled (section 5 of docs/concepts/protocol.md). */
-export const productBits = (f: number): number => 2 * f + 1
 
 /**
  * `V` is a matrix, `O` a matrix that has been opened under a mask and so can be a factor, `G` the bit matrix
@@ -97,6 +121,24 @@ export interface Operations<V, O, G, L> {
   readonly rescaleGated: (op: Operation, x: V, shift: number, gate: G) => Round<V>
   /** (activation − labels)·gate for a ReLU output, labels opened once per run. Local: no round. */
   readonly gatedDifference: (op: Operation, activation: V, labels: L, gate: G) => V
+  /**
+   * Of logits that are not rescaled yet, their exponentials over the classes, less the row's mean and clamped
+   * (`SoftmaxScale`). Four rounds, the first that of a rescale.
+   */
+  readonly exponentials: (layer: number, z: V, scale: SoftmaxScale) => Round<V>
+  /** Each row of exponentials times a power of two, such that they add up to one to two. Four rounds. */
+  readonly normalise: (layer: number, exponentials: V, scale: SoftmaxScale) => Round<V>
+  /** Row sums as a rows × 1 column. Local. */
+  readonly rowSums: (x: V) => V
+  /** 1/x of a column of numbers from one to two. One round. */
+  readonly reciprocals: (layer: number, sums: V, scale: SoftmaxScale) => Round<V>
+  /** Twice each row of one opened matrix times the number of an opened column: a `product`. Local. */
+  readonly rowProduct: (op: Operation, x: O, factors: O) => V
+  /**
+   * The logistic function of clamped logits that are not rescaled yet; or of a row of two, that of their difference
+   * for the second, and for the first the rest to one. Four rounds, the first that of a rescale.
+   */
+  readonly sigmoids: (layer: number, z: V, scale: SigmoidScale) => Round<V>
 }
 
 /** Runs independent computations in lockstep: the messages of one round travel together. Results in order. */

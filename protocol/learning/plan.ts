@@ -6,8 +6,9 @@
  */
 
 import { wordBytes } from "../bytes.ts"
+import type { Loss } from "./loss.ts"
 import { InvalidPlan, type Network, outputs, requireCount, validateNetwork } from "./network.ts"
-import { productBits } from "./operations.ts"
+import { maximumClasses, productBits } from "./scales.ts"
 
 export interface TrainingSettings {
   readonly network: Network
@@ -16,8 +17,10 @@ export interface TrainingSettings {
   /** Rows of a step. The rest of an epoch that does not divide evenly is omitted from that epoch. */
   readonly batch: number
   readonly epochs: number
-  /** η of gradient descent on the mean over the batch of ½Σ(f−y)². */
+  /** η of gradient descent on the mean over the batch of the loss. */
   readonly learningRate: number
+  /** Squared error by default. */
+  readonly loss?: Loss
   /** f: a value x is the word round(x·2^f). */
   readonly fractionalBits: number
 }
@@ -34,6 +37,7 @@ export interface Rate {
 }
 
 export interface TrainingPlan extends TrainingSettings {
+  readonly loss: Loss
   readonly rate: Rate
   readonly stepsPerEpoch: number
   /** Training steps of the whole run: 1 … steps. */
@@ -44,7 +48,7 @@ export interface TrainingPlan extends TrainingSettings {
 export type ForwardPlan = Pick<TrainingPlan, "network" | "fractionalBits">
 
 /** The part of the plan that a single step needs. */
-export type StepPlan = Pick<TrainingPlan, "network" | "fractionalBits" | "rate">
+export type StepPlan = Pick<TrainingPlan, "network" | "fractionalBits" | "rate" | "loss">
 
 const minimumFractionalBits = 8
 const maximumFractionalBits = 26
@@ -61,8 +65,9 @@ const maximumSteps = 2 ** 31 - 1
 
 /** Checks the settings and completes them. Throws `InvalidPlan`, which names the field and the remedy. */
 export const trainingPlan = (settings: TrainingSettings): TrainingPlan => {
-  const { network, rows, batch, epochs, learningRate, fractionalBits } = settings
+  const { network, rows, batch, epochs, learningRate, fractionalBits, loss = "squared-error" } = settings
   validateNetwork(network)
+  requireFit(loss, network)
   if (rows === 0)
     throw new InvalidPlan({
       field: "rows",
@@ -88,6 +93,7 @@ export const trainingPlan = (settings: TrainingSettings): TrainingPlan => {
       reason: `${fractionalBits} is not a whole number from ${minimumFractionalBits} to ${maximumFractionalBits}`,
       remedy: "use 20 unless there is a reason not to"
     })
+  requireLogits(loss, outputs(network), fractionalBits)
   let rate = fixedRate(learningRate, batch)
   // Fewer bits are of no use for a rate that they cannot hold.
   const holds = (bits: number) => bits >= rateBits.least && learningRate < batch * 2 ** (bits - 1)
@@ -102,7 +108,46 @@ export const trainingPlan = (settings: TrainingSettings): TrainingPlan => {
       reason: `${epochs} epochs of ${stepsPerEpoch} steps are more than ${maximumSteps} steps`,
       remedy: `use at most ${Math.floor(maximumSteps / stepsPerEpoch)} epochs`
     })
-  return { network, rows, batch, epochs, learningRate, fractionalBits, rate, stepsPerEpoch, steps }
+  return { network, rows, batch, epochs, learningRate, loss, fractionalBits, rate, stepsPerEpoch, steps }
+}
+
+/** A logit may differ from the mean of its row by this much, at the least, before its word wraps. */
+const logitRoom = 64
+
+/** Refuses more classes, or fractional bits, than the word of a logit has room for: `classes` times it is computed. */
+const requireLogits = (loss: Loss, classes: number, fractionalBits: number): void => {
+  if (loss !== "softmax" || classes === 2) return
+  if (classes * logitRoom * 2 ** productBits(fractionalBits) <= 2 ** (magnitudeBits + 1)) return
+  const fits = Math.floor((magnitudeBits - Math.log2(classes * logitRoom)) / 2)
+  throw new InvalidPlan({
+    field: "fractionalBits",
+    reason: `${fractionalBits} fractional bits leave no room for the softmax of ${classes} classes in 64-bit words`,
+    remedy: `use at most ${fits} fractional bits`
+  })
+}
+
+/** Refuses a cross-entropy for a network whose outputs can't be logits. */
+const requireFit = (loss: Loss, { layers }: Network): void => {
+  if (loss === "squared-error") return
+  const { activation, units } = layers[layers.length - 1]!
+  if (activation !== "identity")
+    throw new InvalidPlan({
+      field: `network.layers[${layers.length - 1}].activation`,
+      reason: `"${activation}" cannot be used with the loss "${loss}", which has an activation of its own`,
+      remedy: 'use "identity" on the output layer'
+    })
+  if (loss === "softmax" && units < 2)
+    throw new InvalidPlan({
+      field: "loss",
+      reason: "a softmax of one output is always one",
+      remedy: 'use "sigmoid", or an output for each class'
+    })
+  if (loss === "softmax" && units > maximumClasses)
+    throw new InvalidPlan({
+      field: `network.layers[${layers.length - 1}].units`,
+      reason: `a softmax of ${units} classes leaves too few bits for each`,
+      remedy: `use at most ${maximumClasses} classes`
+    })
 }
 
 /**

@@ -6,9 +6,10 @@
 import { usualCells } from "../data/encoding.ts"
 import { type FloatMatrix, floatMatrix, floatOperations } from "./float.ts"
 import { floatLayers, type Model } from "./model.ts"
-import { type Operations, productBits } from "./operations.ts"
+import type { Operations } from "./operations.ts"
 import { magnitudeBits } from "./plan.ts"
 import { runLocally } from "./run.ts"
+import { productBits } from "./scales.ts"
 import { predict } from "./step.ts"
 
 /** A value must be below this. */
@@ -54,6 +55,14 @@ export const watched = (beyond: () => void): FloatOperations => {
     rescaleGated: (op, x, shift, gate) => {
       look(x)
       return floatOperations.rescaleGated(op, x, shift, gate)
+    },
+    exponentials: (layer, z, scale) => {
+      look(z, scale.classes)
+      return floatOperations.exponentials(layer, z, scale)
+    },
+    sigmoids: (layer, z, scale) => {
+      look(z, 2)
+      return floatOperations.sigmoids(layer, z, scale)
     }
   }
 }

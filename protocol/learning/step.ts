@@ -3,9 +3,11 @@
  * fixed-point references, a cloud, the dealer and the cost model all run this file; it fixes which openings
  * share a round. Nothing here sees a value in the clear unless the interpreter works in the clear.
  */
-import { type Network, opensLabels } from "./network.ts"
-import { type Operations, operation, productBits, type Round, together } from "./operations.ts"
+import { type Loss, probabilities } from "./loss.ts"
+import { type Network, opensLabels, outputs } from "./network.ts"
+import { type Operations, operation, type Round, together } from "./operations.ts"
 import type { ForwardPlan, StepPlan } from "./plan.ts"
+import { productBits } from "./scales.ts"
 
 export interface Layer<V> {
   /** inputs × units. */
@@ -78,19 +80,21 @@ interface Forward<V, O, G> {
   readonly fed: ReadonlyArray<O>
   /** Gates of the layers with ReLU. */
   readonly gates: ReadonlyArray<G | undefined>
+  /** What the labels are compared with: the output of the last layer, or the probabilities of a cross-entropy. */
   readonly output: V
 }
 
 /**
  * Forward pass with opened weights. Rounds: five a hidden layer (four of the ReLU, one to open its result),
- * then one for an identity output or four for ReLU.
+ * then one for an identity output, four for ReLU, or those of the loss's probabilities.
  */
 function* forward<V, O, G, L>(
   ops: Operations<V, O, G, L>,
   plan: ForwardPlan,
   layers: ReadonlyArray<Pick<Layer<V>, "bias">>,
   weights: ReadonlyArray<O>,
-  inputs: O
+  inputs: O,
+  loss: Loss
 ): Round<Forward<V, O, G>> {
   const fed: O[] = [inputs]
   const gates: Array<G | undefined> = []
@@ -100,8 +104,14 @@ function* forward<V, O, G, L>(
     const z = ops.addBias(product, layers[l - 1]!.bias, shift)
     const last = l === layers.length
     const op = operation("forwardRescale", l)
-    if (last && plan.network.layers[l - 1]!.activation === "identity")
-      return { fed, gates: [...gates, undefined], output: yield* ops.rescale(op, z, shift, 1) }
+    if (last && plan.network.layers[l - 1]!.activation === "identity") {
+      const of = { classes: outputs(plan.network), f: plan.fractionalBits }
+      const output =
+        loss === "squared-error"
+          ? yield* ops.rescale(op, z, shift, 1)
+          : yield* probabilities(ops, { ...of, loss }, l, z)
+      return { fed, gates: [...gates, undefined], output }
+    }
     const { value, gate } = yield* ops.rescaleRelu(op, z, shift)
     gates.push(gate)
     if (last) return { fed, gates, output: value }
@@ -119,7 +129,7 @@ export function* openWeights<V, O, G, L>(
   )
 }
 
-/** δ_L = H_L − Y, times the gate where the output is ReLU. Local. */
+/** δ_L = H_L − Y, times the gate where the output is ReLU, or p − Y for a cross-entropy. Local. */
 const outputDelta = <V, O, G, L>(
   ops: Operations<V, O, G, L>,
   { output, gates }: Forward<V, O, G>,
@@ -198,7 +208,8 @@ function* updateLayer<V, O, G, L>(
 
 /**
  * One step of gradient descent on a batch; returns the new layers. Rounds with an identity output: 4 for one
- * layer, 11 for two, 18 for three, 7 more for each further one; three more with a ReLU output. It is
+ * layer, 11 for two, 18 for three, 7 more for each further one; three more with a ReLU output, a sigmoid or a
+ * softmax of two classes, ten more with one of more classes. It is
  * `openWeights`, `gradients` and `update` in fewer messages, with the same result to the bit.
  */
 export function* trainingStep<V, O, G, L>(
@@ -208,7 +219,7 @@ export function* trainingStep<V, O, G, L>(
   batch: Batch<V, O, L>
 ): Round<ReadonlyArray<Layer<V>>> {
   const weights = yield* openWeights(ops, layers)
-  const pass = yield* forward(ops, plan, layers, weights, batch.inputs)
+  const pass = yield* forward(ops, plan, layers, weights, batch.inputs, plan.loss)
   const updated: Array<Layer<V>> = []
   function* settle(l: number, gradient: Gradient<V>): Round<void> {
     updated[l - 1] = yield* updateLayer(ops, plan, l, layers[l - 1]!, gradient)
@@ -225,7 +236,7 @@ export function* gradients<V, O, G, L>(
   weights: ReadonlyArray<O>,
   batch: Batch<V, O, L>
 ): Round<ReadonlyArray<Gradient<V>>> {
-  const pass = yield* forward(ops, plan, layers, weights, batch.inputs)
+  const pass = yield* forward(ops, plan, layers, weights, batch.inputs, plan.loss)
   const found: Array<Gradient<V>> = []
   yield* backward(ops, plan, { weights, pass, labels: batch.labels }, (l, gradient) => {
     found[l - 1] = gradient
@@ -247,7 +258,7 @@ export function* update<V, O, G, L>(
 }
 
 /**
- * Output of the network for rows that have not been opened yet: weights and rows are opened in the same
+ * Output of the network, which for a cross-entropy are the logits, for rows that have not been opened yet: weights and rows are opened in the same
  * round.
  */
 export function* predict<V, O, G, L>(
@@ -260,6 +271,6 @@ export function* predict<V, O, G, L>(
     ops.open(operation("openInput", 0), features),
     openWeights(ops, layers)
   )
-  const { output } = yield* forward(ops, plan, layers, weights, inputs)
+  const { output } = yield* forward(ops, plan, layers, weights, inputs, "squared-error")
   return output
 }

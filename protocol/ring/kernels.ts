@@ -79,6 +79,16 @@ export interface Kernels {
     shift: number,
     n: number
   ): void
+  dealUnderGate(
+    gatedTop: Address,
+    gatedShifted: Address,
+    r: Address,
+    beta: Address,
+    stride: number,
+    shift: number,
+    n: number
+  ): void
+  dealTop(top: Address, r: Address, shift: number, n: number): void
   dealGate(out: Address, beta: Address, stride: number, n: number): void
   dealGatedDifference(out: Address, mask: Address, beta: Address, stride: number, n: number): void
   compareLeaves(
@@ -116,6 +126,98 @@ export interface Kernels {
   ): void
   dealOneHot(out: Address, r: Address, shift: number, nodes: number, n: number): void
   dealBits(out: Address, masks: Address, nodes: number, groups: number): void
+  exponential(x: number): number
+  contrasts(out: Address, x: Address, rows: number, cols: number): void
+  differences(out: Address, x: Address, rows: number): void
+  bothClasses(out: Address, p: Address, one: bigint, rows: number): void
+  addConstant(out: Address, x: Address, constant: bigint, n: number): void
+  rowSums(out: Address, x: Address, rows: number, cols: number): void
+  scaleRows(out: Address, x: Address, factors: Address, rows: number, cols: number): void
+  repeated(out: Address, x: Address, bytes: number, times: number, n: number): void
+  atLeast(out: Address, c: Address, r: Address, shift: number, n: number): void
+  packBits(out: Address, x: Address, n: number): void
+  clampGated(
+    out: Address,
+    lower: Address,
+    upper: Address,
+    lowerBeta: Address,
+    upperBeta: Address,
+    lowerBits: Address,
+    upperBits: Address,
+    bottom: bigint,
+    top: bigint,
+    leads: number,
+    n: number
+  ): void
+  exponentialTable(
+    out: Address,
+    low: number,
+    offset: number,
+    unit: number,
+    limit: number,
+    scale: number
+  ): void
+  exponentials(
+    out: Address,
+    c: Address,
+    g: Address,
+    table: Address,
+    low: number,
+    unit: number,
+    n: number
+  ): void
+  dealExponential(
+    out: Address,
+    r: Address,
+    r0: Address,
+    low: number,
+    unit: number,
+    scale: number,
+    n: number
+  ): void
+  normalise(
+    out: Address,
+    e: Address,
+    c: Address,
+    beta: Address,
+    masked: Address,
+    bits: Address,
+    lead: number,
+    octaves: number,
+    rows: number,
+    cols: number
+  ): void
+  dealNormalise(
+    out: Address,
+    mask: Address,
+    beta: Address,
+    stride: number,
+    lead: number,
+    octaves: number,
+    rows: number,
+    cols: number
+  ): void
+  lines(out: Address, c: Address, dealt: Address, table: Address, low: number, fine: number, n: number): void
+  dealLines(out: Address, r0: Address, r1: Address, low: number, fine: number, n: number): void
+  waves(
+    out: Address,
+    c: Address,
+    dealt: Address,
+    series: Address,
+    terms: number,
+    bits: number,
+    half: bigint,
+    n: number
+  ): void
+  dealWaves(
+    out: Address,
+    r: Address,
+    r0: Address,
+    terms: number,
+    bits: number,
+    scale: number,
+    n: number
+  ): void
   productScratch(m: number, k: number, n: number): number
   product(
     out: Address,

@@ -51,7 +51,7 @@ export const inconsistencies = (scenario: Scenario): ReadonlyArray<Inconsistency
   ...securityProblems(scenario),
   ...decryptionProblems(scenario),
   ...rangeProblems(scenario),
-  ...(scenario.data.features.length > 0 ? planProblems(scenario) : []),
+  ...trainingProblems(scenario),
   ...revealProblems(scenario),
   ...faultProblems(scenario)
 ]
@@ -307,6 +307,22 @@ const rangeProblems = ({ data, security }: Scenario): ReadonlyArray<Inconsistenc
       : [])
   ]
 }
+
+const trainingProblems = (scenario: Scenario): ReadonlyArray<Inconsistency> => {
+  const ofLoss = lossProblems(scenario)
+  return ofLoss.length > 0 || scenario.data.features.length === 0 ? ofLoss : planProblems(scenario)
+}
+
+/** A cross-entropy is of labels that are zeros and ones. */
+const lossProblems = ({ data, training: { loss } }: Scenario): ReadonlyArray<Inconsistency> =>
+  loss === "squared-error" || classesOf(data) !== undefined
+    ? []
+    : [
+        {
+          path: ["training", "loss"],
+          message: `"${loss}" is for a label with values, which are classes; use "squared-error" for numbers`
+        }
+      ]
 
 const revealProblems = ({ data, expect, heldOut, reveal, seed }: Scenario): ReadonlyArray<Inconsistency> => {
   const problems: Array<Inconsistency> = []

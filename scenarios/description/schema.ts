@@ -15,6 +15,7 @@ import {
   separators,
   thousandsMarks
 } from "../../protocol/data/dialect.ts"
+import { losses } from "../../protocol/learning/loss.ts"
 import { maxUsers } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { numberHint, withHint } from "../text/hints.ts"
@@ -229,7 +230,14 @@ const Training = struct({
     maximum: 1024,
     description:
       "Learning rate, applied to the mean gradient of a batch. It is rounded to a fraction over a power of two; check prints the error"
-  })
+  }),
+  loss: defaulted(
+    oneOf(
+      losses,
+      "What is made small: softmax, the cross-entropy of one class a row; sigmoid, that of each output by itself; or squared-error, as in the paper, and for numbers; default squared-error"
+    ),
+    "squared-error"
+  )
 }).annotations({ description: "How long and how fast the network is trained" })
 
 const Security = struct({

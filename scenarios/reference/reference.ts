@@ -4,8 +4,9 @@
  * every key, so it serves the author of a reproducible scenario. No party of a run uses this.
  */
 import { setImmediate } from "node:timers/promises"
-import { type DealerKeys, drawnIn } from "../../protocol/computation/dealer.ts"
-import { type FixedMatrix, fixedOperations, gatherFixedRows } from "../../protocol/computation/fixed.ts"
+import { fixedOperations, gatherFixedRows } from "../../protocol/computation/fixed.ts"
+import type { FixedMatrix } from "../../protocol/computation/fixed-point.ts"
+import { type DealerKeys, drawnIn } from "../../protocol/computation/masks.ts"
 import type { Prepared } from "../../protocol/data/description.ts"
 import type { JointTable } from "../../protocol/data/joint.ts"
 import {

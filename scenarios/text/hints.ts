@@ -99,6 +99,7 @@ const elsewhere: ReadonlyArray<readonly [path: string, names: ReadonlyArray<stri
   ["training", ["train", "optimizer", "optimiser", "hyperparameters"]],
   ["training.epochs", ["epochs", "nepochs", "numepochs", "iterations", "maxiter", "rounds"]],
   ["training.batch", ["batch", "batchsize", "minibatch"]],
+  ["training.loss", ["loss", "lossfunction", "criterion", "objective"]],
   ["training.rate", ["rate", "lr", "learningrate", "eta", "learningrateinit", "stepsize"]],
   ["security.modulusBits", ["modulusbits", "bits", "keysize", "keybits", "keylength", "modulus"]],
   ["security.fractionalBits", ["fractionalbits", "precision", "fractionbits"]],

@@ -5,7 +5,7 @@
 import { describe, expect, layer } from "@effect/vitest"
 import { Effect, Either, Layer, Logger } from "effect"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
-import { labelMask } from "../../protocol/computation/dealer.ts"
+import { labelMask } from "../../protocol/computation/masks.ts"
 import { operation } from "../../protocol/learning/operations.ts"
 import { Cloud0Secrets, Cloud1Secrets, Enrolment } from "../../protocol/messages/enrolment.ts"
 import { decodeEnvelope } from "../../protocol/messages/envelope.ts"

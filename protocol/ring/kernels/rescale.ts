@@ -158,9 +158,40 @@ export function dealRescale(top: usize, shifted: usize, r: usize, shift: u32, n:
   }
 }
 
+/** The dealer's: the top bits of r alone, as `dealRescale` deals them. */
+export function dealTop(top: usize, r: usize, shift: u32, n: usize): void {
+  const step = topBytes(shift)
+  const end = n << 3
+  for (let i: usize = 0; i < end; i += 8) {
+    storeLow(top, (load<u64>(r + i) >> 63) - load<u64>(top), step)
+    top += step
+  }
+}
+
 /** Of the bits β of 64 values a word, the next one `stride` bytes on, that of value v. */
 function betaOf(beta: usize, stride: usize, v: usize): u64 {
   return (load<u64>(beta + (v >> 6) * stride) >> (v & 63)) & 1
+}
+
+/** The dealer's, for a rescale: what a gate takes besides, β·top r and β(r≫s). */
+export function dealUnderGate(
+  gatedTop: usize,
+  gatedShifted: usize,
+  r: usize,
+  beta: usize,
+  stride: usize,
+  shift: u32,
+  n: usize
+): void {
+  const s = <u64>shift
+  const step = topBytes(shift)
+  for (let v: usize = 0; v < n; v++) {
+    const i = v << 3
+    const word = load<u64>(r + i) & (0 - betaOf(beta, stride, v))
+    storeLow(gatedTop, (word >> 63) - load<u64>(gatedTop), step)
+    store<u64>(gatedShifted + i, (word >> s) - load<u64>(gatedShifted + i))
+    gatedTop += step
+  }
 }
 
 /**
@@ -178,15 +209,7 @@ export function dealGated(
   n: usize
 ): void {
   dealRescale(top, shifted, r, shift, n)
-  const s = <u64>shift
-  const step = topBytes(shift)
-  for (let v: usize = 0; v < n; v++) {
-    const i = v << 3
-    const word = load<u64>(r + i) & (0 - betaOf(beta, stride, v))
-    storeLow(gatedTop, (word >> 63) - load<u64>(gatedTop), step)
-    store<u64>(gatedShifted + i, (word >> s) - load<u64>(gatedShifted + i))
-    gatedTop += step
-  }
+  dealUnderGate(gatedTop, gatedShifted, r, beta, stride, shift, n)
 }
 
 /** The dealer's: β itself, modulo 2^64. */

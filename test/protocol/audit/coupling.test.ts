@@ -1,12 +1,14 @@
 import { describe, expect, it } from "vitest"
 import { auditCoupling } from "../../../protocol/audit/coupling.ts"
+import type { Loss } from "../../../protocol/learning/loss.ts"
 import type { Activation } from "../../../protocol/learning/network.ts"
 import { trainingPlan } from "../../../protocol/learning/plan.ts"
 import { networkOf } from "../learning/example.ts"
 
 /** Two epochs of two steps; all operations occur. */
-const planOf = (widths: ReadonlyArray<number>, output: Activation) =>
+const planOf = (widths: ReadonlyArray<number>, output: Activation, loss: Loss = "squared-error") =>
   trainingPlan({
+    loss,
     network: networkOf(widths, output),
     rows: 9,
     batch: 4,
@@ -30,6 +32,16 @@ describe("the coupling", () => {
       const plan = planOf([2, 2], "relu")
       for (const users of [[2], [1, 3]])
         expect(await auditCoupling({ plan, lanes: 1, cloud, users: 3, with: users })).toEqual([])
+    })
+
+    it(`shows cloud${cloud} the same with a cross-entropy, undivided and in lanes`, async () => {
+      for (const [outputs, loss, lanes] of [
+        [3, "softmax", 2],
+        [1, "sigmoid", 1]
+      ] as const) {
+        const plan = planOf([2, outputs], "identity", loss)
+        expect(await auditCoupling({ plan, lanes, cloud, users: 3, with: [] })).toEqual([])
+      }
     })
 
     it(`shows cloud${cloud} the same in lanes`, async () => {

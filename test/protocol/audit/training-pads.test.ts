@@ -31,6 +31,14 @@ describe("the pads of the training", () => {
   it("cover every byte once in lanes", async () => {
     expect(await audited({ plan: planOf([4, 7, 3], "relu"), lanes: 3 })).toEqual([])
   })
+  it("cover every byte once with a cross-entropy, undivided and in lanes", async () => {
+    for (const [outputs, loss, lanes] of [
+      [3, "softmax", 3],
+      [2, "softmax", 1],
+      [3, "sigmoid", 3]
+    ] as const)
+      expect(await audited({ plan: planOf([4, outputs], "identity", { loss }), lanes })).toEqual([])
+  })
   it("cover the same again in another session", async () => {
     const sessions = [
       { after: 0, until: 3 },

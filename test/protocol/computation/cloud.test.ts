@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { maskDifference } from "../../../protocol/computation/dealer.ts"
+import { maskDifference } from "../../../protocol/computation/masks.ts"
 import { gatherRows } from "../../../protocol/computation/product.ts"
 import { groupsOf, openedBytes, openingWords } from "../../../protocol/computation/sizes.ts"
 import { operation, together } from "../../../protocol/learning/operations.ts"

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { cloudOperations } from "../../../protocol/computation/cloud.ts"
 import { Corrections } from "../../../protocol/computation/corrections.ts"
-import { type DealerOperations, deal, drawnIn } from "../../../protocol/computation/dealer.ts"
+import { type DealerOperations, deal } from "../../../protocol/computation/dealer.ts"
 import {
   CorrectionsRefused,
   MaskReused,
@@ -9,6 +9,7 @@ import {
   ProductNotRescaled
 } from "../../../protocol/computation/errors.ts"
 import { fixedOperations } from "../../../protocol/computation/fixed.ts"
+import { drawnIn } from "../../../protocol/computation/masks.ts"
 import {
   blindedBytes,
   dealtLayout,

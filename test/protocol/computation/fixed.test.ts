@@ -31,7 +31,12 @@ describe("fixed-point rescale", () => {
     }
     const ops = fixedOperations(
       ring,
-      r === undefined ? undefined : { maskDifference: drawn, rounding: drawn, leadingRounding: drawn }
+      r === undefined
+        ? undefined
+        : {
+            ...{ maskDifference: drawn, rounding: drawn, leadingRounding: drawn },
+            ...{ leadingPart: drawn, masks: drawn, leadingMask: drawn }
+          }
     )
     const y = signed(ring.words(runLocally(ops.rescale(op, matrix, shift, factor)))[0]!)
     ring.release(mark)
@@ -69,12 +74,14 @@ describe("fixed-point rescale", () => {
 
 describe("fixed-point reference", () => {
   it.each([
-    { widths: [6, 9, 3], output: "identity" },
-    { widths: [6, 9, 3], output: "relu" },
-    { widths: [7, 9, 6, 2], output: "identity" }
+    { widths: [6, 9, 3], output: "identity", loss: "squared-error", bits: 14 },
+    { widths: [6, 9, 3], output: "relu", loss: "squared-error", bits: 14 },
+    { widths: [7, 9, 6, 2], output: "identity", loss: "squared-error", bits: 14 },
+    { widths: [6, 9, 3], output: "identity", loss: "softmax", bits: 11 },
+    { widths: [6, 9, 2], output: "identity", loss: "softmax", bits: 11 }
   ] as const)(
-    "stays within 2^-14 of float64 over 24 steps of $widths, $output output",
-    ({ widths, output }) => {
+    "stays within 2^-$bits of float64 over 24 steps of $widths, $output output, $loss",
+    ({ widths, output, loss, bits }) => {
       for (const seed of [51, 52, 53]) {
         const given = example(seed, widths, output, 8)
         const plan = trainingPlan({
@@ -83,7 +90,8 @@ describe("fixed-point reference", () => {
           batch: 8,
           epochs: 24,
           learningRate: 0.1,
-          fractionalBits: 20
+          fractionalBits: 20,
+          loss
         })
         let layers: ReturnType<typeof floatLayers> = floatLayers(given, 20)
         for (let step = 1; step <= plan.steps; step++)
@@ -95,7 +103,7 @@ describe("fixed-point reference", () => {
         for (const run of [undefined, "run-1"]) {
           const { weights } = trainFixed(ring, given, plan, run)
           const deviation = weights.map((word, i) => Math.abs(Number(signed(word)) / 2 ** 20 - float[i]!))
-          expect(Math.max(...deviation)).toBeLessThan(2 ** -14)
+          expect(Math.max(...deviation)).toBeLessThan(2 ** -bits)
         }
       }
     }

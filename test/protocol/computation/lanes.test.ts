@@ -2,7 +2,6 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { cloudOperations } from "../../../protocol/computation/cloud.ts"
 import { stepCost } from "../../../protocol/computation/cost.ts"
-import { maskDifference, maskDifferenceInPieces } from "../../../protocol/computation/dealer.ts"
 import {
   addGradients,
   noGradients,
@@ -10,6 +9,7 @@ import {
   rowsOfLanes,
   sliceOf
 } from "../../../protocol/computation/lanes.ts"
+import { maskDifference, maskDifferenceInPieces } from "../../../protocol/computation/masks.ts"
 import {
   dealtLayout,
   GROUP,
@@ -25,11 +25,11 @@ import {
   describeOperation,
   type Operation,
   operation,
-  operationKinds,
-  productBits
+  placeOfOperation
 } from "../../../protocol/learning/operations.ts"
 import { batchOrder } from "../../../protocol/learning/order.ts"
 import { type TrainingPlan, trainingPlan } from "../../../protocol/learning/plan.ts"
+import { productBits } from "../../../protocol/learning/scales.ts"
 import { Ring } from "../../../protocol/ring/ring.ts"
 import { type Example, example, networkOf } from "../learning/example.ts"
 import { generators, orderKey, trainFixed } from "../learning/secure.ts"
@@ -48,13 +48,10 @@ const cutAt = (rows: number, cuts: ReadonlyArray<number>): ReadonlyArray<Rows> =
   return ends.map((end, i) => ({ from: i === 0 ? 0 : ends[i - 1]!, end }))
 }
 
-/** The kind and the layer of an operation. */
-const placeOf = (op: Operation) => ({ kind: operationKinds[op % 16]!, layer: Math.floor(op / 16) })
-
 /** Whether these are the bit planes of a comparison, and how many of a group. */
 const planesIn = ({ operation: op, round }: Opening, { fractionalBits: f }: TrainingPlan): number => {
   const { nodes, root, gate } = planesOf(nodesOf(productBits(f) - f))
-  return placeOf(op).kind === "forwardRescale" && round > 0 ? [nodes, root, gate][round - 1]! : 0
+  return placeOfOperation(op).kind === "forwardRescale" && round > 0 ? [nodes, root, gate][round - 1]! : 0
 }
 
 const wordsIn = (bytes: Uint8Array): BigUint64Array => new BigUint64Array(bytes.slice().buffer)
@@ -133,7 +130,7 @@ const expectOpened = (whole: Opening, lanes: ReadonlyArray<Opening>, plan: Train
 }
 
 const layoutOf = (op: Operation, { network, fractionalBits: f }: TrainingPlan) => {
-  const { kind, layer } = placeOf(op)
+  const { kind, layer } = placeOfOperation(op)
   const relu = network.layers[layer - 1]!.activation === "relu"
   const shift = productBits(f) - f
   return (values: number): { at: Record<string, number>; parts: Record<string, number>; bytes: number } => {
@@ -153,7 +150,7 @@ const expectDealt = (whole: Transcript, lanes: Transcript, plan: TrainingPlan): 
   for (const { step, corrections } of whole.dealt)
     for (const op of [...forward, ...backward, ...difference]) {
       const layout = layoutOf(op, plan)
-      const cols = width(network, placeOf(op).layer)
+      const cols = width(network, placeOfOperation(op).layer)
       const values = plan.batch * cols
       const section = (from: typeof corrections, count: number) => {
         const { at, parts, bytes } = layout(count)

@@ -9,15 +9,7 @@ import {
   stepCost,
   updateCost
 } from "../../../protocol/computation/cost.ts"
-import {
-  type DealtValue,
-  deal,
-  type GateMask,
-  type LabelMask,
-  labelMask,
-  type MaskDifference,
-  maskDifference
-} from "../../../protocol/computation/dealer.ts"
+import { deal } from "../../../protocol/computation/dealer.ts"
 import {
   addGradients,
   dealtUpdate,
@@ -28,6 +20,14 @@ import {
   takenIn
 } from "../../../protocol/computation/lanes.ts"
 import { layerWords } from "../../../protocol/computation/layer-words.ts"
+import {
+  type DealtValue,
+  type GateMask,
+  type LabelMask,
+  labelMask,
+  type MaskDifference,
+  maskDifference
+} from "../../../protocol/computation/masks.ts"
 import { gatherRows } from "../../../protocol/computation/product.ts"
 import type { Slice } from "../../../protocol/computation/slices.ts"
 import { opensLabels, outputs } from "../../../protocol/learning/network.ts"

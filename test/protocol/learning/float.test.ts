@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { floatOperations, floatValues } from "../../../protocol/learning/float.ts"
+import type { Loss } from "../../../protocol/learning/loss.ts"
 import { fixedRate, trainingPlan } from "../../../protocol/learning/plan.ts"
 import { runLocally } from "../../../protocol/learning/run.ts"
 import { predict, trainingStep } from "../../../protocol/learning/step.ts"
@@ -12,11 +13,21 @@ const networks = [
   { widths: [5, 7, 3], output: "relu" },
   { widths: [6, 8, 5, 2], output: "identity" },
   { widths: [6, 8, 5, 2], output: "relu" },
-  { widths: [3, 6, 5, 4, 2], output: "relu" }
+  { widths: [3, 6, 5, 4, 2], output: "relu" },
+  { widths: [4, 3], output: "identity", loss: "softmax" },
+  { widths: [5, 7, 4], output: "identity", loss: "softmax" },
+  { widths: [5, 7, 2], output: "identity", loss: "softmax" },
+  { widths: [5, 7, 3], output: "identity", loss: "sigmoid" }
 ] as const
 
-const planFor = (given: ReturnType<typeof example>, learningRate: number, fractionalBits = 20) =>
+const planFor = (
+  given: ReturnType<typeof example>,
+  learningRate: number,
+  loss: Loss = "squared-error",
+  fractionalBits = 20
+) =>
   trainingPlan({
+    loss,
     network: given.network,
     rows: given.rows,
     batch: given.rows,
@@ -25,10 +36,12 @@ const planFor = (given: ReturnType<typeof example>, learningRate: number, fracti
     fractionalBits
   })
 
-describe.each(networks)("float64 training step of $widths, $output output", ({ widths, output }) => {
-  it("descends along the numerical gradient of the squared error", () => {
+describe.each(networks)("float64 training step of $widths, $output output", ({ widths, output, ...rest }) => {
+  const { loss = "squared-error" }: { readonly loss?: Loss } = rest
+
+  it(`descends along the numerical gradient of the ${loss}`, () => {
     const given = example(11, widths, output, 9)
-    const plan = planFor(given, 0.5)
+    const plan = planFor(given, 0.5, loss)
     const f = plan.fractionalBits
     const updated = runLocally(
       trainingStep(floatOperations, plan, floatLayers(given, f), floatBatch(given, f))
@@ -40,9 +53,9 @@ describe.each(networks)("float64 training step of $widths, $output output", ({ w
       const epsilon = 1e-6
       const kept = numbers[i]!
       numbers[i] = kept + epsilon
-      const above = naiveLoss(given, layers)
+      const above = naiveLoss(given, layers, loss)
       numbers[i] = kept - epsilon
-      const below = naiveLoss(given, layers)
+      const below = naiveLoss(given, layers, loss)
       numbers[i] = kept
       return (above - below) / (2 * epsilon)
     }
@@ -61,13 +74,13 @@ describe.each(networks)("float64 training step of $widths, $output output", ({ w
 
   it("equals the step written by hand, over many steps", () => {
     const given = example(12, widths, output, 8)
-    const plan = planFor(given, 0.1)
+    const plan = planFor(given, 0.1, loss)
     const f = plan.fractionalBits
     let layers: ReturnType<typeof floatLayers> = floatLayers(given, f)
     let naive = naiveLayers(given)
     for (let step = 0; step < 25; step++) {
       layers = [...runLocally(trainingStep(floatOperations, plan, layers, floatBatch(given, f)))]
-      naive = naiveStep(given, naive, plan.rate.factor / 2 ** plan.rate.shift)
+      naive = naiveStep(given, naive, plan.rate.factor / 2 ** plan.rate.shift, loss)
     }
     layers.forEach((layer, l) => {
       const difference = (x: Float64Array, y: number[]) =>

@@ -1,4 +1,5 @@
 /** The slow readable twin of the training step: gradient descent by hand, on arrays of arrays. */
+import type { Loss } from "../../../protocol/learning/loss.ts"
 import type { Network } from "../../../protocol/learning/network.ts"
 import type { Example } from "./example.ts"
 
@@ -27,13 +28,30 @@ export const naiveForward = (network: Network, layers: ReadonlyArray<NaiveLayer>
   return { before, after }
 }
 
-/** Σ over rows and outputs of ½(f − y)². */
-export const naiveLoss = (example: Example, layers: ReadonlyArray<NaiveLayer>): number => {
+/** What a loss compares with the labels. */
+const comparedBy = (loss: Loss, outputs: number[]): number[] => {
+  if (loss === "squared-error") return outputs
+  if (loss === "sigmoid") return outputs.map((z) => 1 / (1 + Math.exp(-z)))
+  const sum = outputs.reduce((total, z) => total + Math.exp(z), 0)
+  return outputs.map((z) => Math.exp(z) / sum)
+}
+
+const lossOf = (loss: Loss, found: number, label: number): number =>
+  loss === "squared-error"
+    ? (found - label) ** 2 / 2
+    : -label * Math.log(found) - (loss === "sigmoid" ? (1 - label) * Math.log(1 - found) : 0)
+
+/** The loss over rows and outputs. */
+export const naiveLoss = (
+  example: Example,
+  layers: ReadonlyArray<NaiveLayer>,
+  loss: Loss = "squared-error"
+): number => {
   const classes = example.network.layers.at(-1)!.units
   const labels = rowsOf(example.labels, classes)
-  return rowsOf(example.features, example.network.inputs).reduce((loss, row, n) => {
-    const output = naiveForward(example.network, layers, row).after.at(-1)!
-    return loss + output.reduce((sum, f, j) => sum + (f - labels[n]![j]!) ** 2 / 2, 0)
+  return rowsOf(example.features, example.network.inputs).reduce((total, row, n) => {
+    const found = comparedBy(loss, naiveForward(example.network, layers, row).after.at(-1)!)
+    return total + found.reduce((sum, value, j) => sum + lossOf(loss, value, labels[n]![j]!), 0)
   }, 0)
 }
 
@@ -41,7 +59,8 @@ export const naiveLoss = (example: Example, layers: ReadonlyArray<NaiveLayer>): 
 export const naiveStep = (
   example: Example,
   layers: ReadonlyArray<NaiveLayer>,
-  rate: number
+  rate: number,
+  loss: Loss = "squared-error"
 ): NaiveLayer[] => {
   const { network } = example
   const labels = rowsOf(example.labels, network.layers.at(-1)!.units)
@@ -51,7 +70,7 @@ export const naiveStep = (
   }))
   rowsOf(example.features, network.inputs).forEach((row, n) => {
     const { before, after } = naiveForward(network, layers, row)
-    let delta = after.at(-1)!.map((f, j) => f - labels[n]![j]!)
+    let delta = comparedBy(loss, after.at(-1)!).map((f, j) => f - labels[n]![j]!)
     for (let l = layers.length - 1; l >= 0; l--) {
       if (network.layers[l]!.activation === "relu") delta = delta.map((d, j) => (before[l]![j]! >= 0 ? d : 0))
       for (let j = 0; j < delta.length; j++) {

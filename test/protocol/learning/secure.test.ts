@@ -12,10 +12,14 @@ const networks = [
   { widths: [7, 9, 6, 2], output: "identity" },
   { widths: [7, 9, 6, 2], output: "relu" },
   { widths: [4, 8, 7, 6, 3], output: "identity" },
-  { widths: [4, 8, 7, 6, 3], output: "relu" }
+  { widths: [4, 8, 7, 6, 3], output: "relu" },
+  { widths: [5, 3], output: "identity", loss: "softmax" },
+  { widths: [6, 9, 5], output: "identity", loss: "softmax" },
+  { widths: [6, 9, 2], output: "identity", loss: "softmax" },
+  { widths: [6, 9, 1], output: "identity", loss: "sigmoid" }
 ] as const
 
-describe.each(networks)("secure training of $widths, $output output", ({ widths, output }) => {
+describe.each(networks)("secure training of $widths, $output output", ({ widths, output, ...rest }) => {
   const given = example(41, widths, output, 33)
   const plan = trainingPlan({
     network: given.network,
@@ -23,7 +27,8 @@ describe.each(networks)("secure training of $widths, $output output", ({ widths,
     batch: 8,
     epochs: 6,
     learningRate: 0.1,
-    fractionalBits: 20
+    fractionalBits: 20,
+    ...rest
   })
 
   it("equals the fixed-point reference bit for bit, predictions too, in the rounds and bytes predicted", async () => {
@@ -63,10 +68,15 @@ describe("secure training", () => {
     expect(other.weights).not.toEqual(once.weights)
   })
 
-  it("takes at most 18 rounds for a step of three layers, 11 for two", async () => {
-    for (const [widths, rounds] of [[[4, 6, 2], 11] as const, [[4, 6, 5, 2], 18] as const]) {
+  it("takes at most 18 rounds for a step of three layers, 11 for two, and ten more for a softmax", async () => {
+    for (const [widths, rounds, loss] of [
+      [[4, 6, 2], 11, "squared-error"],
+      [[4, 6, 5, 2], 18, "squared-error"],
+      [[4, 6, 2], 14, "softmax"],
+      [[4, 6, 3], 21, "softmax"]
+    ] as const) {
       const network = example(43, widths, "identity", 8)
-      const one = trainingPlan({ ...plan, network: network.network, rows: 8, epochs: 1 })
+      const one = trainingPlan({ ...plan, network: network.network, rows: 8, epochs: 1, loss })
       const { measured } = await trainSecurely(network, one, "run-1")
       expect(measured.trained.rounds - measured.setup.rounds).toBe(rounds)
       expect(stepCost(one).rounds).toBe(rounds)

@@ -2,17 +2,18 @@
 import { type CloudOperations, cloudOperations, rowsOf } from "../../../protocol/computation/cloud.ts"
 import { Corrections } from "../../../protocol/computation/corrections.ts"
 import { batchShapes, layerShapes } from "../../../protocol/computation/cost.ts"
+import { deal } from "../../../protocol/computation/dealer.ts"
+import { fixedOperations, gatherFixedRows } from "../../../protocol/computation/fixed.ts"
+import type { FixedMatrix } from "../../../protocol/computation/fixed-point.ts"
 import {
   type DealerKeys,
-  deal,
   drawnIn,
   type GateMask,
   type LabelMask,
   labelMask,
   type MaskDifference,
   maskDifference
-} from "../../../protocol/computation/dealer.ts"
-import { type FixedMatrix, fixedOperations, gatherFixedRows } from "../../../protocol/computation/fixed.ts"
+} from "../../../protocol/computation/masks.ts"
 import { gatherRows } from "../../../protocol/computation/product.ts"
 import { outputs } from "../../../protocol/learning/network.ts"
 import { operation, type Round, type Shape } from "../../../protocol/learning/operations.ts"

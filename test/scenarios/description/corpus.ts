@@ -448,21 +448,21 @@ const nameCases: ReadonlyArray<ScenarioCase> = refused([
     "learning_rate",
     "  rate: 0.1",
     "  learning_rate: 0.1",
-    `training.learning_rate: ${known("epochs, batch, rate")}; did you mean rate?`,
+    `training.learning_rate: ${known("epochs, batch, rate, loss")}; did you mean rate?`,
     "28: training.rate: is missing; add it"
   ],
   [
     "lr",
     "  rate: 0.1",
     "  lr: 0.1",
-    `training.lr: ${known("epochs, batch, rate")}; did you mean rate?`,
+    `training.lr: ${known("epochs, batch, rate, loss")}; did you mean rate?`,
     "28: training.rate: is missing; add it"
   ],
   [
     "batch_size",
     "  batch: 2",
     "  batch_size: 2",
-    `training.batch_size: ${known("epochs, batch, rate")}; did you mean batch?`,
+    `training.batch_size: ${known("epochs, batch, rate, loss")}; did you mean batch?`,
     "28: training.batch: is missing"
   ],
   [
@@ -757,6 +757,12 @@ const valueCases: ReadonlyArray<ScenarioCase> = refused([
     "rate: 0.1",
     "rate: 0,1",
     "training.rate: must be a number above 0 and up to 1024; write nothing but a decimal point"
+  ],
+  [
+    "a loss that there is not",
+    "rate: 0.1",
+    "loss: hinge\n  rate: 0.1",
+    "training.loss: must be one of softmax, sigmoid, squared-error"
   ],
   ["a rate without end", "rate: 0.1", "rate: .inf", "training.rate: must be a number above 0"],
   ["a rate that is no number", "rate: 0.1", "rate: .nan", "training.rate: must be a number above 0"],

@@ -38,6 +38,7 @@ describe("scenario schema - defaults", () => {
       join: "salted",
       heldOut: 0.2,
       network: { hidden: [8], output: "identity" },
+      training: { ...plainScenario.training, loss: "squared-error" },
       security: {
         modulusBits: 2048,
         exponents: "short",
@@ -319,6 +320,22 @@ describe("scenario schema - parts that do not fit together", () => {
       "more precision than a large batch leaves room for",
       { training: { epochs: 1, batch: 1024, rate: 0.1 }, security: { fractionalBits: 26 } },
       "security.fractionalBits 26 fractional bits leave no room for the gradients of a batch of 1024 in 64-bit words; use at most 20 fractional bits, or a smaller batch"
+    ],
+    [
+      "a softmax for a number",
+      {
+        data: { ...data, label: { column: "kind", range: [0, 1] } },
+        training: { epochs: 1, batch: 2, rate: 0.1, loss: "softmax" }
+      },
+      'training.loss "softmax" is for a label with values, which are classes; use "squared-error" for numbers'
+    ],
+    [
+      "a cross-entropy of outputs that have an activation",
+      {
+        network: { hidden: [], output: "relu" },
+        training: { epochs: 1, batch: 2, rate: 0.1, loss: "sigmoid" }
+      },
+      'network.output "relu" cannot be used with the loss "sigmoid", which has an activation of its own; use "identity" on the output layer'
     ],
     [
       "features scaled to what no fixed-point number holds",
