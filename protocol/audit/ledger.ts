@@ -27,6 +27,7 @@ import { exponentialFunction, type MaskedFunction, sigmoidFunction } from "../co
 import { normaliseOperations, normaliseShapes } from "../computation/normalise.ts"
 import { productShape } from "../computation/product.ts"
 import {
+  type Addends,
   blindedBytes,
   dealtLayout,
   GROUP,
@@ -183,9 +184,9 @@ class Entries {
   }
 
   /** The upper bytes of words under `rounding`, one for each value. */
-  blinded(op: Operation, x: EnteredShape, shift: number): Line {
+  blinded(op: Operation, x: EnteredShape, shift: number, added?: Addends): Line {
     const { first, count } = this.place(x)
-    const unitBytes = blindedBytes(x, shift)
+    const unitBytes = blindedBytes(x, shift, added)
     return {
       stream: this.stream(op, "rounding"),
       part: "blinded words",
@@ -281,9 +282,9 @@ const table = (entries: Entries): LedgerOperations => {
     addBias: (z) => z,
     subtract: (x) => x,
     columnSums: ({ cols }) => ({ rows: 1, cols }),
-    rescale: (op, x, shift) => {
+    rescale: (op, x, shift, _factor, added) => {
       entries.deal(op, x, (values) => dealtLayout.rescale(values, shift))
-      return entries.rounds([entries.blinded(op, x, shift)], shapeOf(x))
+      return entries.rounds([entries.blinded(op, x, shift, added)], shapeOf(x))
     },
     rescaleRelu: (op, z, shift) => {
       entries.deal(op, z, (values) => dealtLayout.rescaleRelu(values, shift))

@@ -4,7 +4,7 @@
  * same training in float64 does not wrap, so its magnitudes tell.
  */
 import { usualCells } from "../data/encoding.ts"
-import { type FloatMatrix, floatMatrix, floatOperations } from "./float.ts"
+import { type FloatMatrix, floatMatrix, floatOperations, withMultiples } from "./float.ts"
 import { floatLayers, type Model } from "./model.ts"
 import type { Operations } from "./operations.ts"
 import { magnitudeBits } from "./plan.ts"
@@ -44,9 +44,9 @@ export const watched = (beyond: () => void): FloatOperations => {
       look(x)
       return floatOperations.open(op, x, consumed)
     },
-    rescale: (op, x, shift, factor) => {
-      look(x, factor)
-      return floatOperations.rescale(op, x, shift, factor)
+    rescale: (op, x, shift, factor, added = []) => {
+      look(withMultiples(x, factor, added))
+      return floatOperations.rescale(op, x, shift, factor, added)
     },
     rescaleRelu: (op, z, shift) => {
       look(z)

@@ -8,7 +8,7 @@ import type { JointTable } from "../../protocol/data/joint.ts"
 import { floatMatrix } from "../../protocol/learning/float.ts"
 import { floatLayers, type Model, scores } from "../../protocol/learning/model.ts"
 import { outputs } from "../../protocol/learning/network.ts"
-import type { TrainingPlan } from "../../protocol/learning/plan.ts"
+import { planOfStep, type TrainingPlan } from "../../protocol/learning/plan.ts"
 import { watched } from "../../protocol/learning/range.ts"
 import { runLocally } from "../../protocol/learning/run.ts"
 import { openData, trainingStep } from "../../protocol/learning/step.ts"
@@ -37,7 +37,8 @@ export const rehearse = async (
   const placeOf = new Map(Array.from(rows, (row, place) => [row, place]))
   const { leftRangeIn } = await trainFloatReference({
     ...run,
-    plan: { ...plan, rows: rows.length, steps },
+    plan: { ...plan, rows: rows.length },
+    steps,
     training: trainingRows(rows),
     order: (step) => batches[step - 1]!.map((row) => placeOf.get(row)!)
   })
@@ -67,7 +68,7 @@ export const furtherStep = (
   const batch = runLocally(
     openData(operations, network, matrix(network.inputs, features), matrix(outputs(network), labels))
   )
-  runLocally(trainingStep(operations, plan, floatLayers(model, f), batch))
+  runLocally(trainingStep(operations, planOfStep(plan, plan.steps), floatLayers(model, f), batch))
   const squares = scores(model, features).reduce((sum, score, i) => sum + (score - labels[i]!) ** 2, 0)
   return { strays, error: Math.sqrt(squares / rows) }
 }

@@ -16,7 +16,13 @@ const networks = [
   { widths: [5, 3], output: "identity", loss: "softmax" },
   { widths: [6, 9, 5], output: "identity", loss: "softmax" },
   { widths: [6, 9, 2], output: "identity", loss: "softmax" },
-  { widths: [6, 9, 1], output: "identity", loss: "sigmoid" }
+  { widths: [6, 9, 1], output: "identity", loss: "sigmoid" },
+  { widths: [6, 9, 5], output: "identity", loss: "softmax", momentum: 0.9 },
+  {
+    ...{ widths: [6, 9, 3], output: "relu", momentum: 0.75, weightDecay: 0.001 },
+    schedule: { factor: 0.5, everyEpochs: 2 }
+  },
+  { widths: [5, 3], output: "identity", weightDecay: 0.01, schedule: "cosine" }
 ] as const
 
 describe.each(networks)("secure training of $widths, $output output", ({ widths, output, ...rest }) => {

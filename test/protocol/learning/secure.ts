@@ -18,9 +18,10 @@ import { gatherRows } from "../../../protocol/computation/product.ts"
 import { outputs } from "../../../protocol/learning/network.ts"
 import { operation, type Round, type Shape } from "../../../protocol/learning/operations.ts"
 import { batchOrder } from "../../../protocol/learning/order.ts"
-import type { TrainingPlan } from "../../../protocol/learning/plan.ts"
+import { planOfStep, type TrainingPlan } from "../../../protocol/learning/plan.ts"
 import { runLocally, runPair } from "../../../protocol/learning/run.ts"
 import {
+  atRest,
   gatherBatch,
   type Layer,
   type OpenedData,
@@ -74,6 +75,9 @@ export const encoded = (
 export const wordsOf = (ring: Ring, layers: ReadonlyArray<Layer<Matrix>>): bigint[] =>
   layers.flatMap(({ weights, bias }) => [...ring.words(weights), ...ring.words(bias)])
 
+const resting = (ring: Ring, plan: TrainingPlan, layer: Layer<Matrix>): Layer<Matrix> =>
+  atRest(layer, plan, ({ rows, cols }) => ring.zeros(rows, cols))
+
 /** Trains in the clear on words, with the rounding of that run if it is named, else rounding to the nearest. */
 export const trainFixed = (ring: Ring, given: Example, plan: TrainingPlan, run?: string) => {
   const f = plan.fractionalBits
@@ -82,13 +86,13 @@ export const trainFixed = (ring: Ring, given: Example, plan: TrainingPlan, run?:
   const operations = (step: number) => fixedOperations(ring, keys && drawnIn({ ring, keys, step }))
   const data = runLocally(openData(operations(0), plan.network, features, labels))
   const order = batchOrder(plan, orderKey)
-  let layers: ReadonlyArray<Layer<Matrix>> = initial
+  let layers: ReadonlyArray<Layer<Matrix>> = initial.map((layer) => resting(ring, plan, layer))
   for (let step = 1; step <= plan.steps; step++) {
     const gather = (x: FixedMatrix): FixedMatrix => gatherFixedRows(ring, x, order(step))
     layers = runLocally(
       trainingStep(
         operations(step),
-        plan,
+        planOfStep(plan, step),
         layers,
         gatherBatch(data, { value: gather, opened: gather, labels: gather })
       )
@@ -187,8 +191,8 @@ export const trainSecurely = async (given: Example, plan: TrainingPlan, run: str
   const masks = dataMasks(dealerRing, keys, plan)
 
   let layers: [ReadonlyArray<Layer<Matrix>>, ReadonlyArray<Layer<Matrix>>] = [
-    shares.map(({ weights, bias }) => ({ weights: weights[0], bias: bias[0] })),
-    shares.map(({ weights, bias }) => ({ weights: weights[1], bias: bias[1] }))
+    shares.map(({ weights, bias }) => resting(clouds[0].ring, plan, { weights: weights[0], bias: bias[0] })),
+    shares.map(({ weights, bias }) => resting(clouds[1].ring, plan, { weights: weights[1], bias: bias[1] }))
   ]
   for (let step = 1; step <= plan.steps; step++) {
     const rows = order(step)
@@ -198,17 +202,22 @@ export const trainSecurely = async (given: Example, plan: TrainingPlan, run: str
       labels: (y: LabelMask) => gatherRows(dealerRing, y, rows)
     }
     const corrections = deal({ ring: dealerRing, keys, step }, (ops) =>
-      trainingStep(ops, plan, layerShapes(network), gatherBatch(masks, gather))
+      trainingStep(ops, planOfStep(plan, step), layerShapes(plan), gatherBatch(masks, gather))
     )
     layers = [
       ...both(step, corrections, (cloud, ops) =>
-        trainingStep(ops, plan, layers[cloud.party], rowsOf(cloud.ring, data[cloud.party], rows))
+        trainingStep(
+          ops,
+          planOfStep(plan, step),
+          layers[cloud.party],
+          rowsOf(cloud.ring, data[cloud.party], rows)
+        )
       )
     ]
   }
   const trained = { ...measured }
   const corrections = deal({ ring: dealerRing, keys, step: plan.steps + 1 }, (ops) =>
-    predict<Shape, MaskDifference, GateMask, LabelMask>(ops, plan, layerShapes(network), features[0])
+    predict<Shape, MaskDifference, GateMask, LabelMask>(ops, plan, layerShapes({ network }), features[0])
   )
   const predicted = both(plan.steps + 1, corrections, ({ party }, ops) =>
     predict(ops, plan, layers[party], features[party])
