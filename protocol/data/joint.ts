@@ -43,6 +43,19 @@ export const assembleWhole = (blocks: ReadonlyArray<FilledBlock>, outline: Outli
   return assemble(whole, { firstRow: 0, rows: total, features, labels })
 }
 
+/** Some rows of a table, in this order. */
+export const pickJoint = ({ rows: all, features, labels }: JointTable, rows: Uint32Array): JointTable => {
+  const pick = (from: Float64Array) => {
+    const width = from.length / all
+    const picked = new Float64Array(rows.length * width)
+    rows.forEach((row, place) => {
+      picked.set(from.subarray(row * width, (row + 1) * width), place * width)
+    })
+    return picked
+  }
+  return { rows: rows.length, features: pick(features), labels: pick(labels) }
+}
+
 /** `rows` rows from `firstRow`, assembled from blocks that cover them. */
 export const assemble = (blocks: ReadonlyArray<FilledBlock>, outline: Outline): JointTable => {
   const { firstRow, rows, features, labels } = outline

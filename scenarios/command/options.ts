@@ -151,6 +151,12 @@ export const trialEpochs = wholeNumber("epochs", 1, most, `1 to ${most}`).pipe(
   Options.optional
 )
 
+export const user = Options.text("user").pipe(
+  Options.withPseudoName("NAME"),
+  Options.withDescription("Takes the files of this user alone, which must hold whole rows"),
+  Options.optional
+)
+
 export const dataFiles = Args.text({ name: "FILE" }).pipe(
   Args.withDescription("Data files: CSV, Parquet or IDX, each perhaps compressed with gzip"),
   Args.atLeast(1)

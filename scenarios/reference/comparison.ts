@@ -69,15 +69,22 @@ export const notCompared = (reason: string): Comparison => ({
 
 const onlyWithSeed = "only a run with a seed can be replayed"
 
+const keyFrom =
+  ({ seed }: Agreement) =>
+  (purpose: SeededPurpose): Uint8Array =>
+    seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(seed, purpose)
+
+/** The keys of what a run with a seed draws, or others like them. */
+export const drawsOf = (agreement: Agreement) => {
+  const key = keyFrom(agreement)
+  return { orderKey: key("order"), initialKeys: [key("initial0"), key("initial1")] as const }
+}
+
 /** The choices that a run with a seed makes, or others like them. */
 export const choicesOf = (agreement: Agreement, { prepared: data, rows }: JoinedData) => {
-  const { seed } = agreement
   const plan = planOf(agreement, rows.training)
-  const key = (purpose: SeededPurpose): Uint8Array =>
-    seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(seed, purpose)
-  const initialKeys = [key("initial0"), key("initial1")] as const
-  const orderKey = key("order")
-  return { data, plan, order: batchOrder(plan, orderKey), orderKey, initialKeys, dealerKey: key }
+  const draws = drawsOf(agreement)
+  return { data, plan, order: batchOrder(plan, draws.orderKey), ...draws, dealerKey: keyFrom(agreement) }
 }
 
 /** Trains the references on the joined data and compares. */
