@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto"
 import type { Quorum } from "../../protocol/bcp/threshold.ts"
 import { classesOf, type DataDescription, featureCount, labelCount } from "../../protocol/data/description.ts"
+import { batchFor, epochsFor } from "../../protocol/learning/defaults.ts"
 import type { Loss } from "../../protocol/learning/loss.ts"
 import { InvalidPlan, type Network } from "../../protocol/learning/network.ts"
 import type { OptimiserSettings } from "../../protocol/learning/optimiser.ts"
@@ -28,8 +29,9 @@ export interface Agreement {
     readonly initialVariance?: number
   }
   readonly training: {
-    readonly epochs: number
-    readonly batch: number
+    /** By the number of training rows where it is left out, as `batch`. */
+    readonly epochs?: number
+    readonly batch?: number
     readonly rate: number
     /** Squared error by default. */
     readonly loss?: Loss
@@ -111,6 +113,15 @@ export const networkOf = ({ data, network }: Agreement): Network => ({
   ...(network.initialVariance === undefined ? {} : { initialVariance: network.initialVariance })
 })
 
+/** Epochs and batch for this number of training rows: those that are agreed on, or the defaults. */
+export const sizesFor = (
+  { training }: Pick<Agreement, "training">,
+  rows: number
+): { readonly epochs: number; readonly batch: number } => {
+  const { batch = batchFor(rows), epochs = epochsFor(rows, batch) } = training
+  return { epochs, batch }
+}
+
 /**
  * The training plan for this number of training rows. Throws `InvalidPlan`, which names the field of the
  * scenario.
@@ -119,10 +130,22 @@ export const planOf = (agreement: Agreement, rows: number): TrainingPlan =>
   inWordsOf(agreement, () => {
     const { rate, ...training } = agreement.training
     return trainingPlan({
-      ...{ ...training, network: networkOf(agreement), rows, learningRate: rate },
+      ...{
+        ...training,
+        ...sizesFor(agreement, rows),
+        network: networkOf(agreement),
+        rows,
+        learningRate: rate
+      },
       fractionalBits: agreement.security.fractionalBits
     })
   })
+
+/** The plan for a table of no particular size. Throws `InvalidPlan`. */
+export const planOfSome = (agreement: Agreement): TrainingPlan =>
+  planOf(agreement, agreement.training.batch ?? someRows)
+
+const someRows = 1000
 
 /**
  * The same for rows that are there, at the clouds too. Throws `InvalidPlan` also where no cloud's memory can

@@ -4,6 +4,7 @@
  * (`json-schema.ts`). A scenario is public: every party knows all of it, so it names files and columns and
  * their ranges but holds no cell and no secret.
  */
+import type { Agreement } from "../../actors/party/agreement.ts"
 import { isLikeSecret, publicIdentity, publicTextLength } from "../../protocol/channels/identity.ts"
 import { encodings } from "../../protocol/data/characters.ts"
 import type { DataDescription } from "../../protocol/data/description.ts"
@@ -39,7 +40,7 @@ import {
 } from "./fields.ts"
 import { jsonSchemaOf } from "./json-schema.ts"
 import { Label } from "./label.ts"
-import { Training } from "./training.ts"
+import { type completedTraining, Training } from "./training.ts"
 
 const Data = struct({
   id: defaulted(exactText("The column by which the files are joined; every file has it. Default id"), "id"),
@@ -198,12 +199,14 @@ const Parties = struct({
 })
 
 const Network = struct({
-  hidden: list(
-    wholeNumber(1, 65_536, "Units of a hidden layer"),
-    0,
-    64,
-    "a list of at most 64 whole numbers",
-    "Units of each hidden layer (ReLU), from the input on; [] for none"
+  hidden: optional(
+    list(
+      wholeNumber(1, 65_536, "Units of a hidden layer"),
+      0,
+      64,
+      "a list of at most 64 whole numbers",
+      "Units of each hidden layer (ReLU), from the input on; [] for none. When left out, [32] up to 100 inputs, [128] above"
+    )
   ),
   output: defaulted(
     oneOf(
@@ -406,8 +409,8 @@ export const Whole = struct({
     }),
     0.2
   ),
-  network: Network,
-  training: Training,
+  network: section(Network, {}),
+  training: section(Training, {}),
   security: section(Security, {}),
   decryption: section(Decryption, {}),
   seed: optional(
@@ -444,8 +447,10 @@ export const Whole = struct({
 export type WrittenScenario = typeof Whole.Type
 
 /** A scenario of which all is said that follows from its other parts. */
-export interface Scenario extends Omit<WrittenScenario, "data"> {
+export interface Scenario extends Omit<WrittenScenario, "data" | "network" | "training"> {
   readonly data: DataDescription
+  readonly network: Agreement["network"]
+  readonly training: ReturnType<typeof completedTraining>
 }
 
 /**

@@ -4,7 +4,7 @@
  * are parts of those of the reference, so all of this takes about as long as the reference, at most. What the users find
  * out together of columns, such as means, is as in the run.
  */
-import { type Agreement, lossOf, planOf } from "../../actors/party/agreement.ts"
+import { type Agreement, lossOf, planOf, sizesFor } from "../../actors/party/agreement.ts"
 import { featureCount, labelCount, type Prepared } from "../../protocol/data/description.ts"
 import { assembleWhole, type JointTable } from "../../protocol/data/joint.ts"
 import { modelValues } from "../../protocol/learning/model.ts"
@@ -53,9 +53,12 @@ const scoreAlone = async (
   { data, initialKeys, orderKey }: AloneChoices
 ): Promise<Scored> => {
   if (training.rows === 0) return { reason: "it holds no whole row to train on" }
-  const batch = Math.min(agreement.training.batch, training.rows)
+  const { batch, epochs } = sizesFor(agreement, training.rows)
   try {
-    const plan = planOf({ ...agreement, training: { ...agreement.training, batch } }, training.rows)
+    const plan = planOf(
+      { ...agreement, training: { ...agreement.training, batch: Math.min(batch, training.rows), epochs } },
+      training.rows
+    )
     const order = batchOrder(plan, orderKey)
     const { model } = await trainFloatReference({ data, plan, training, order, initialKeys })
     if (!modelValues(model).every(Number.isFinite)) return { reason: "its training diverges" }

@@ -4,7 +4,7 @@
  * after a training on the others. Held-out rows take no part, so the test at the end of a run stays one.
  */
 import { setImmediate } from "node:timers/promises"
-import { type Agreement, lossOf, planOf } from "../../actors/party/agreement.ts"
+import { type Agreement, lossOf, planOf, sizesFor } from "../../actors/party/agreement.ts"
 import type { Prepared } from "../../protocol/data/description.ts"
 import type { JointTable } from "../../protocol/data/joint.ts"
 import { modelValues } from "../../protocol/learning/model.ts"
@@ -80,10 +80,10 @@ export const withSettings = (agreement: Agreement, { hidden, rate, epochs }: Set
   training: { ...agreement.training, rate, epochs }
 })
 
-const settingsOf = ({ network, training }: Agreement): Settings => ({
-  hidden: network.hidden,
-  rate: training.rate,
-  epochs: training.epochs
+const settingsOf = (agreement: Agreement, rows: number): Settings => ({
+  hidden: agreement.network.hidden,
+  rate: agreement.training.rate,
+  epochs: sizesFor(agreement, rows).epochs
 })
 
 /** The steps of the search: what is tried from the best so far. */
@@ -109,7 +109,7 @@ export const tune = async (
   draws: Draws,
   told: (trial: Trial) => void
 ): Promise<Tuning> => {
-  const own = settingsOf(agreement)
+  const own = settingsOf(agreement, source.rows)
   const plan = planOf(agreement, source.rows)
   const seconds = trainings * needsOf("float64", plan, 0).seconds
   const share = Math.min(1, mostSeconds / seconds)
@@ -163,16 +163,13 @@ interface Chosen extends Draws {
 /** Trains and tests on each fold. */
 const tested = async (
   agreement: Agreement,
-  { data }: TuningRows,
+  { data, rows }: TuningRows,
   { splits, orderKey, initialKeys }: Chosen
 ): Promise<Score | undefined> => {
-  const { batch } = agreement.training
   const found: Array<Figures> = []
   for (const { training, test } of splits) {
-    const fitting = {
-      ...agreement,
-      training: { ...agreement.training, batch: Math.min(batch, training.rows) }
-    }
+    const batch = Math.min(sizesFor(agreement, rows).batch, training.rows)
+    const fitting = { ...agreement, training: { ...agreement.training, batch } }
     const plan = planOf(fitting, training.rows)
     const { leftRangeIn, model } = await trainFloatReference({
       ...{ data, plan, training, initialKeys },

@@ -17,6 +17,7 @@ import {
   type InspectRequest,
   type RunRequest,
   type SimulateRequest,
+  type TuneRequest,
   verdictOf
 } from "../../../scenarios/command/commands.ts"
 import { runAndReport } from "../../../scenarios/command/run.ts"
@@ -52,6 +53,7 @@ type Asked =
   | ActorOptions
   | MemberOptions
   | SimulateRequest
+  | TuneRequest
   | string
 
 /** Gives the words to the program and tells what it was asked to do, what it printed and how it ended. */
@@ -65,6 +67,7 @@ const given = (...words: ReadonlyArray<string>) =>
       resume: note,
       simulate: note,
       check: (request) => Effect.as(note(request), `checked ${request.file}`),
+      tune: note,
       inspect: note,
       init: note,
       audit: note,
