@@ -8,7 +8,9 @@ import { type Agreement, lossOf, planOf, sizesFor } from "../../actors/party/agr
 import type { Prepared } from "../../protocol/data/description.ts"
 import type { JointTable } from "../../protocol/data/joint.ts"
 import { modelValues } from "../../protocol/learning/model.ts"
+import { InvalidPlan } from "../../protocol/learning/network.ts"
 import { batchOrder, permutation } from "../../protocol/learning/order.ts"
+import type { TrainingPlan } from "../../protocol/learning/plan.ts"
 import { metricsOf } from "../../protocol/metrics/metrics.ts"
 import { classPlaces, type Tally, tallyOf } from "../../protocol/metrics/tally.ts"
 import { needsOf } from "./needs.ts"
@@ -170,7 +172,8 @@ const tested = async (
   for (const { training, test } of splits) {
     const batch = Math.min(sizesFor(agreement, rows).batch, training.rows)
     const fitting = { ...agreement, training: { ...agreement.training, batch } }
-    const plan = planOf(fitting, training.rows)
+    const plan = planFor(fitting, training.rows)
+    if (plan === undefined) return undefined
     const { leftRangeIn, model } = await trainFloatReference({
       ...{ data, plan, training, initialKeys },
       order: batchOrder(plan, orderKey)
@@ -184,6 +187,16 @@ const tested = async (
     error,
     spread: Math.sqrt(variance / (found.length - 1)),
     figure: mean(found.map(({ figure }) => figure))
+  }
+}
+
+/** The plan; undefined where fixed-point numbers do not hold such a rate. */
+const planFor = (agreement: Agreement, rows: number): TrainingPlan | undefined => {
+  try {
+    return planOf(agreement, rows)
+  } catch (error) {
+    if (error instanceof InvalidPlan) return undefined
+    throw error
   }
 }
 
