@@ -53,6 +53,8 @@ export interface Agreement {
   readonly seed?: number
   readonly reveal: {
     readonly accuracy: boolean
+    /** Whether users tell the director their tallies of held-out rows (`protocol/metrics/tally.ts`). */
+    readonly metrics?: true
     readonly heldOutRows: boolean
     readonly progress: boolean
     /** Whether users may learn statistics of columns that fewer than three of them hold. */
@@ -82,6 +84,13 @@ export const actorsOf = (agreement: Agreement): ReadonlyArray<string> => [
   "cloud1",
   ...agreement.users.map((user) => user.actor)
 ]
+
+/** Whether the users test the model on held-out rows. */
+export const isTested = ({ reveal }: Pick<Agreement, "reveal">): boolean =>
+  reveal.accuracy || reveal.metrics === true
+
+/** The loss that the network is trained with. */
+export const lossOf = ({ training }: Pick<Agreement, "training">): Loss => training.loss ?? "squared-error"
 
 /** How many of how many users decrypt; undefined where all of them do. */
 export const quorumOf = ({ decryption, users }: Agreement): Quorum | undefined =>
@@ -113,7 +122,7 @@ export const planOf = (agreement: Agreement, rows: number): TrainingPlan =>
       batch: agreement.training.batch,
       epochs: agreement.training.epochs,
       learningRate: agreement.training.rate,
-      loss: agreement.training.loss ?? "squared-error",
+      loss: lossOf(agreement),
       fractionalBits: agreement.security.fractionalBits
     })
   )

@@ -162,10 +162,13 @@ export interface TallyBytes {
 }
 
 /** A user's tally is not one of this scenario's label and of as many rows as it has tested. */
-export class MalformedTally extends Data.TaggedError("MalformedTally")<{ readonly reason: string }> {
+export class MalformedTally extends Data.TaggedError("MalformedTally")<{
+  readonly user: string
+  readonly reason: string
+}> {
   readonly retryable = false
   override get message(): string {
-    return `the tally of a test on held-out rows ${this.reason}; look into the user that sent it`
+    return `the tally of ${this.user}'s test on held-out rows ${this.reason}; have its operator look into it`
   }
 }
 
@@ -180,22 +183,23 @@ export const tallySize = (data: Pick<DataDescription, "label">): number => {
   return counts.byteLength + sums.byteLength
 }
 
-/** Throws `MalformedTally` unless it is one for this label, of so many rows. */
+/** The tally of a user; throws `MalformedTally` unless it is one for this label, of so many rows. */
 export const tallyFromBytes = (
   data: Pick<DataDescription, "label">,
+  user: string,
   rows: number,
   { counts, sums }: TallyBytes
 ): Tally => {
   const empty = emptyTally(data)
+  const malformed = (reason: string) => new MalformedTally({ user, reason })
   if (counts.length !== empty.counts.byteLength || sums.length !== empty.sums.byteLength)
-    throw new MalformedTally({ reason: "is not as long as one of the scenario's label" })
+    throw malformed("is not as long as one of the scenario's label")
   const tally = {
     counts: new Uint32Array(counts.slice().buffer),
     sums: new Float64Array(sums.slice().buffer)
   }
-  if (!tally.sums.every(Number.isFinite)) throw new MalformedTally({ reason: "has sums that are not finite" })
-  if (rowsOf(data, tally) !== rows)
-    throw new MalformedTally({ reason: `is not of the ${rows} rows that were tested` })
+  if (!tally.sums.every(Number.isFinite)) throw malformed("has sums that are not finite")
+  if (rowsOf(data, tally) !== rows) throw malformed(`is not of the ${rows} rows that were tested`)
   return tally
 }
 

@@ -342,8 +342,8 @@ const Placement = struct({
 })
 
 const Revelation = oneOf(
-  ["accuracy", "heldOutRows", "progress", "column-statistics"],
-  "accuracy: users tell the director how many held-out rows the model got right; heldOutRows: users send the held-out cells, sealed, to the user who holds the labels, who tests there; progress: clouds tell the director the step they are at; column-statistics: users learn mean and deviation of columns that fewer than three users hold, and so what is another's"
+  ["accuracy", "metrics", "heldOutRows", "progress", "column-statistics"],
+  "accuracy: users tell the director how many held-out rows the model got right; metrics: users tell the director counts of held-out rows by class, prediction and score, or sums of numbers and errors, from which all usual figures follow, accuracy included; heldOutRows: users send the held-out cells, sealed, to the user who holds the labels, who tests there; progress: clouds tell the director the step they are at; column-statistics: users learn mean and deviation of columns that fewer than three users hold, and so what is another's"
 )
 /** What may be revealed beyond the model. */
 export type Revelation = typeof Revelation.Type
@@ -374,10 +374,10 @@ const Deadlines = struct({
 }).annotations({ description: "How long parties wait" })
 
 const Expectation = struct({
-  minAccuracy: optional(share("Minimum accuracy on the held-out rows; needs accuracy in reveal")),
+  minAccuracy: optional(share("Minimum accuracy on the held-out rows; needs accuracy or metrics in reveal")),
   maxAccuracyGap: optional(
     share(
-      "Maximum difference from the accuracy of the float64 reference trained the same way; needs accuracy in reveal"
+      "Maximum difference from the accuracy of the float64 reference trained the same way; needs accuracy or metrics in reveal"
     )
   ),
   maxWeightDeviation: optional(

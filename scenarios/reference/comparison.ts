@@ -6,34 +6,35 @@
  * own result stays.
  */
 import { randomBytes } from "node:crypto"
-import { type Agreement, computationName, planOf } from "../../actors/party/agreement.ts"
+import { type Agreement, computationName, lossOf, planOf } from "../../actors/party/agreement.ts"
 import { classesOf } from "../../protocol/data/description.ts"
 import type { JointTable } from "../../protocol/data/joint.ts"
 import { type Model, modelValues } from "../../protocol/learning/model.ts"
 import { batchOrder } from "../../protocol/learning/order.ts"
 import type { TrainingPlan } from "../../protocol/learning/plan.ts"
 import { leavesRange, rangeText } from "../../protocol/learning/range.ts"
+import { type Metrics, metricsOf } from "../../protocol/metrics/metrics.ts"
+import { tallyOf } from "../../protocol/metrics/tally.ts"
 import { RingMemoryExhausted } from "../../protocol/ring/ring.ts"
 import { type SeededPurpose, seededKey } from "../../protocol/seeding.ts"
 import type { JoinedData } from "../description/joined.ts"
-import type { Reasons } from "../report/result.ts"
+import type { Alone, Reasons } from "../report/result.ts"
 import { count, duration, size } from "../text/units.ts"
+import { trainAlone } from "./alone.ts"
 import { memoryLeft, needsOf, type ReferenceKind, ringLimit } from "./needs.ts"
 import { beyondRange } from "./opened-model.ts"
-import {
-  accuracy,
-  maximumDeviation,
-  type ReferenceRun,
-  trainFixedReference,
-  trainFloatReference
-} from "./reference.ts"
+import { maximumDeviation, type ReferenceRun, trainFixedReference, trainFloatReference } from "./reference.ts"
 import { furtherStep, type Standing } from "./rehearsal.ts"
 
 export interface Comparison {
   /** Of the float64 reference on the held-out rows. */
   readonly referenceAccuracy: number | null
+  /** All figures of the float64 reference there, if it has any. */
+  readonly referenceMetrics?: Metrics | undefined
   /** Maximum difference of a weight to the fixed-point reference. */
   readonly maxWeightDeviation: number | null
+  /** What each owner gets alone, where the reference could be tested. */
+  readonly alone?: ReadonlyArray<Alone> | undefined
   /** Why a figure is null. */
   readonly reasons: Reasons
   /** Why the run's result is not meaningful, if it is not. */
@@ -75,7 +76,8 @@ export const choicesOf = (agreement: Agreement, { prepared: data, rows }: Joined
   const key = (purpose: SeededPurpose): Uint8Array =>
     seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(seed, purpose)
   const initialKeys = [key("initial0"), key("initial1")] as const
-  return { data, plan, order: batchOrder(plan, key("order")), initialKeys, dealerKey: key }
+  const orderKey = key("order")
+  return { data, plan, order: batchOrder(plan, orderKey), orderKey, initialKeys, dealerKey: key }
 }
 
 /** Trains the references on the joined data and compares. */
@@ -91,7 +93,6 @@ export const compareWithReferences = async (compared: Compared): Promise<Compari
   const { plan, order } = choices
   const standing = furtherStep(plan, model, joined.trainingRows(order(plan.steps)))
   const attempted = attempting(compared, plan)
-  const areClasses = classesOf(agreement.data) !== undefined
   let training: JointTable | undefined
   const reference = (): ReferenceRun => {
     training ??= joined.training()
@@ -100,26 +101,43 @@ export const compareWithReferences = async (compared: Compared): Promise<Compari
   const float = await attempted("float64", async () => {
     const trained = await trainFloatReference(reference())
     const finite = modelValues(trained.model).every(Number.isFinite)
-    const share = finite && areClasses ? accuracy(trained.model, joined.heldOut()) : undefined
-    return { leftRangeIn: trained.leftRangeIn, finite, accuracy: share }
+    const heldOut = joined.heldOut()
+    const loss = lossOf(agreement)
+    const metrics =
+      finite && heldOut.rows > 0
+        ? metricsOf(agreement.data, loss, tallyOf(trained.model, loss, heldOut))
+        : undefined
+    return { leftRangeIn: trained.leftRangeIn, finite, metrics }
   })
+  // The owners' rows take the room of the joint table.
+  training = undefined
+  const alone =
+    float.value?.metrics &&
+    (await attempted("float64", () => trainAlone(agreement, joined, choices), "each owner's network alone"))
   const fixed = await attempted("fixed-point", async () => {
     const keys = [dealerKey("dealer0"), dealerKey("dealer1")] as const
     const replay = { run: computationName(agreement, run), keys }
     return maximumDeviation(model, await trainFixedReference({ ...reference(), replay }))
   })
-  const noAccuracy = areClasses ? "no row is held out" : "numbers are predicted, which are in no class"
+  const referenceMetrics = float.value?.metrics
+  const accuracy = referenceMetrics?.kind === "classes" ? referenceMetrics.accuracy : undefined
+  const noAccuracy = classesOf(agreement.data) === undefined ? areNumbers : "no row is held out"
   const untested = float.value?.finite ? noAccuracy : notFinite
   return {
-    referenceAccuracy: float.value?.accuracy ?? null,
+    referenceAccuracy: accuracy ?? null,
+    referenceMetrics,
+    alone: alone?.value,
     maxWeightDeviation: fixed.value ?? null,
     reasons: {
-      ...(float.value?.accuracy === undefined ? { referenceAccuracy: float.reason ?? untested } : {}),
+      ...(accuracy === undefined ? { referenceAccuracy: float.reason ?? untested } : {}),
       ...(fixed.reason === undefined ? {} : { maxWeightDeviation: fixed.reason })
     },
     ...verdict(plan, standing, float.value, agreement.seed !== undefined)
   }
 }
+
+/** Why there is no accuracy where numbers are predicted. */
+export const areNumbers = "numbers are predicted, which are in no class"
 
 /** The result of training a reference, or why there is none. */
 type Attempt<A> =
@@ -132,11 +150,15 @@ const noticeableSeconds = 5
 /** Trains a reference if it fits. If it fails, the run's own result is not lost. */
 const attempting =
   ({ agreement, joined, memoryBytes = memoryLeft(), note }: Compared, plan: TrainingPlan) =>
-  async <A>(kind: ReferenceKind, train: () => Promise<A>): Promise<Attempt<A>> => {
+  async <A>(
+    kind: ReferenceKind,
+    train: () => Promise<A>,
+    what = `the ${kind} reference`
+  ): Promise<Attempt<A>> => {
     if (kind === "fixed-point" && agreement.seed === undefined) return { reason: onlyWithSeed }
     const { bytes, ringBytes, seconds } = needsOf(kind, plan, joined.rows.heldOut)
     const leftOut = (why: string): Attempt<A> => {
-      note?.(`the ${kind} reference is left out: ${why}`)
+      note?.(`${what} is left out: ${why}`)
       return { reason: `left out: ${why}` }
     }
     if (bytes > memoryBytes)
@@ -144,7 +166,7 @@ const attempting =
     if (ringBytes > ringLimit)
       return leftOut(`it takes about ${size(ringBytes)} of one memory, which ends at ${size(ringLimit)}`)
     if (seconds > noticeableSeconds)
-      note?.(`training the ${kind} reference takes about ${duration(seconds)} and ${size(bytes)} of memory`)
+      note?.(`training ${what} takes about ${duration(seconds)} and ${size(bytes)} of memory`)
     try {
       return { value: await train() }
     } catch (error) {

@@ -271,10 +271,11 @@ describe("figures of numbers", () => {
 
   it("are those of the example in scikit-learn's manual", () => {
     const heights = { truth: [3, -0.5, 2, 7], predictions: [2.5, 0, 2, 8] }
-    const [{ mae, r2, rmse }] = numberMetricsOf({
+    const { numbers } = numberMetricsOf({
       truth: heights.truth.map((y) => [170 + y, 1] as const),
       predictions: heights.predictions.map((y) => [170 + y, 1] as const)
-    }).numbers as [{ mae: number; r2: number; rmse: number }]
+    })
+    const { mae, r2, rmse } = numbers[0]!
     expect(mae).toBeCloseTo(0.5, 10)
     expect(rmse).toBeCloseTo(0.612372, 6)
     expect(r2).toBeCloseTo(0.948608, 6)

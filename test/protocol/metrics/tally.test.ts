@@ -25,9 +25,9 @@ const ofNumbers = tallyOfNumbers({ truth: [[170, 1]], predictions: [[Number.NaN,
 
 describe("a tally on the wire", () => {
   it("is the same at the other end, and as long as its label says", () => {
-    expect(tallyFromBytes(classes, 3, bytes)).toEqual(tally)
+    expect(tallyFromBytes(classes, "north", 3, bytes)).toEqual(tally)
     expect(bytes.counts.length + bytes.sums.length).toBe(tallySize(classes))
-    expect(tallyFromBytes(numbers, 1, tallyToBytes(ofNumbers))).toEqual(ofNumbers)
+    expect(tallyFromBytes(numbers, "north", 1, tallyToBytes(ofNumbers))).toEqual(ofNumbers)
     expect(tallySize(numbers)).toBe(2 * 4 + 2 * 5 * 8)
   })
 
@@ -38,7 +38,7 @@ describe("a tally on the wire", () => {
 
   it("is refused where it is of another label, of other rows, or not of numbers", () => {
     const refused = (data: typeof classes, rows: number, { counts, sums }: typeof bytes) => {
-      expect(() => tallyFromBytes(data, rows, { counts, sums })).toThrow(MalformedTally)
+      expect(() => tallyFromBytes(data, "north", rows, { counts, sums })).toThrow(MalformedTally)
     }
     refused(numbers, 3, bytes)
     refused(classes, 4, bytes)

@@ -487,7 +487,7 @@ describe("scenario - rows that are too few for what is asked", () => {
         const message = refusal(yield* check(rows, { heldOut }))
         expect(message).toMatch(/^plain\.yaml:\d+: heldOut: /)
         expect(message).toContain(
-          `${heldOut} of ${rows} rows is no row, so nothing is left to test on; hold out at least ${least}, or take accuracy out of reveal`
+          `${heldOut} of ${rows} rows is no row, so nothing is left to test on; hold out at least ${least}, or take accuracy and metrics out of reveal`
         )
         expect(Either.isRight(yield* check(rows, { heldOut: least }))).toBe(true)
         expect(Either.isRight(yield* check(rows, { heldOut, reveal: [] }))).toBe(true)

@@ -179,7 +179,7 @@ describe("scenario schema - what is refused", () => {
     [
       "something to reveal that there is not",
       { reveal: ["weights"] },
-      /^reveal\.0 must be one of accuracy, heldOutRows, progress, column-statistics$/
+      /^reveal\.0 must be one of accuracy, metrics, heldOutRows, progress, column-statistics$/
     ]
   ])("%s", (_, changes, message) => {
     expect(problems(changes)).toEqual([expect.stringMatching(message)])
@@ -299,12 +299,12 @@ describe("scenario schema - parts that do not fit together", () => {
     [
       "an accuracy without held-out rows",
       { heldOut: 0, reveal: ["accuracy"] },
-      "heldOut must be above 0 where the accuracy is to be revealed"
+      "heldOut must be above 0 where accuracy or metrics are to be revealed"
     ],
     [
       "held-out rows pooled for nothing",
       { reveal: ["heldOutRows"] },
-      "reveal.0 serves only to find the accuracy; add accuracy to reveal, or leave heldOutRows out"
+      "reveal.0 serves only to test the model; add accuracy or metrics to reveal, or leave heldOutRows out"
     ],
     [
       "a weight deviation without a seed",

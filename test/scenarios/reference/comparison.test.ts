@@ -1,8 +1,10 @@
 import { Either } from "effect"
 import { describe, expect, it } from "vitest"
 import { type Agreement, computationName } from "../../../actors/party/agreement.ts"
+import { denseCells } from "../../../protocol/data/cells.ts"
 import type { JointTable } from "../../../protocol/data/joint.ts"
 import { noStatistics, prepare } from "../../../protocol/data/preparation.ts"
+import type { FilledBlock } from "../../../protocol/data/rows.ts"
 import { type Model, modelOf, modelValues } from "../../../protocol/learning/model.ts"
 import { agreementOf } from "../../../scenarios/description/agreement.ts"
 import { decodeScenario } from "../../../scenarios/description/decode.ts"
@@ -27,10 +29,28 @@ const table = (rows: number): JointTable => {
 
 const training = table(64)
 
+/** These training rows, whole. */
+const wholeRows = (from: number, to: number): FilledBlock => ({
+  rows: Uint32Array.from({ length: to - from }, (_, i) => from + i),
+  columns: Uint32Array.of(0, 1, 2, 3),
+  cells: denseCells(
+    4,
+    Float64Array.from(
+      Array.from({ length: to - from }, (_, i) => 2 * (from + i)).flatMap((at) => [
+        ...training.features.subarray(at, at + 2),
+        ...training.labels.subarray(at, at + 2)
+      ])
+    )
+  )
+})
+
 const joinedOf = (heldOut = 16, changes: Partial<JoinedData> = {}): JoinedData => ({
   rows: { total: 64 + heldOut, training: 64, heldOut, indices: () => new Uint32Array(0) },
   prepared: prepare(agreementFor({}).data, noStatistics),
-  placed: [],
+  placed: [
+    { training: [wholeRows(0, 40)], heldOut: [] },
+    { training: [wholeRows(40, 64)], heldOut: [] }
+  ],
   training: () => training,
   heldOut: () => table(heldOut),
   nearIds: () => [],
@@ -83,8 +103,10 @@ const steep = { training: { epochs: 60, batch: 8, rate: 1024 } }
 
 describe("comparison with the references", () => {
   it("has both figures for a run with a seed, bit for bit, and nothing to add", async () => {
-    const { referenceAccuracy, ...rest } = await compared()
+    const { alone, referenceAccuracy, referenceMetrics, ...rest } = await compared()
     expect(referenceAccuracy).toBeGreaterThan(0.5)
+    expect(referenceMetrics).toMatchObject({ kind: "classes", rows: 16, accuracy: referenceAccuracy })
+    expect(alone?.map(({ rows }) => rows)).toEqual([40, 24])
     expect(rest).toEqual({ maxWeightDeviation: 0, reasons: {}, meaningless: [], warnings: [], notes: [] })
   })
 

@@ -101,7 +101,7 @@ describe("result of a run", () => {
       absent: [{ user: "north", reason: "gone" }]
     })
     expect(some.warnings[1]).toBe(
-      "the accuracy is of 1 of 2 held-out rows: the others could not be tested without north"
+      "the test is of 1 of 2 held-out rows: the others could not be tested without north"
     )
     // The model is good, whether or not somebody can test it.
     const none = without({ correct: 0, total: 0 })
