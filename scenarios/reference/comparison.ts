@@ -24,7 +24,7 @@ import { trainAlone } from "./alone.ts"
 import { memoryLeft, needsOf, type ReferenceKind, ringLimit } from "./needs.ts"
 import { beyondRange } from "./opened-model.ts"
 import { maximumDeviation, type ReferenceRun, trainFixedReference, trainFloatReference } from "./reference.ts"
-import { furtherStep, type Standing } from "./rehearsal.ts"
+import { type Fit, fitOf, straysFurther } from "./rehearsal.ts"
 
 export interface Comparison {
   /** Of the float64 reference on the held-out rows. */
@@ -91,7 +91,11 @@ export const compareWithReferences = async (compared: Compared): Promise<Compari
   }
   const { dealerKey, ...choices } = choicesOf(agreement, joined)
   const { plan, order } = choices
-  const standing = furtherStep(plan, model, joined.trainingRows(order(plan.steps)))
+  const recent = joined.trainingRows(recentRows(choices))
+  const standing: Standing = {
+    strays: straysFurther(plan, model, joined.trainingRows(order(plan.steps))),
+    fit: await fitOf(choices, model, recent)
+  }
   const attempted = attempting(compared, plan)
   let training: JointTable | undefined
   const reference = (): ReferenceRun => {
@@ -181,13 +185,29 @@ const attempting =
 const notFinite = "its weights are no longer finite numbers, since the training diverges"
 const remedy = "use a lower training.rate or a narrower data.scaleTo"
 
-/** Outputs that are farther from the labels than this are no attempt at them. */
-const farOff = 10
+/** How a model stands at the end of its training. */
+interface Standing {
+  /** Whether a further step leaves the range. */
+  readonly strays: boolean
+  readonly fit: Fit
+}
+
+/** Enough to tell a training that diverges from a batch that is hard. */
+const manyRows = 512
+
+/** The rows of the last steps, ascending: as many steps as it takes to have many rows. */
+const recentRows = ({ order, plan }: Pick<ReferenceRun, "order" | "plan">): Uint32Array => {
+  const rows = new Set<number>()
+  const enough = Math.min(manyRows, plan.stepsPerEpoch * plan.batch)
+  for (let step = plan.steps; step > 0 && rows.size < enough; step--)
+    for (const row of order(step)) rows.add(row)
+  return Uint32Array.from(rows).sort()
+}
 
 /** What the numbers of the run and of its float64 reference say about the result. */
 const verdict = (
   plan: TrainingPlan,
-  { strays, error }: Standing,
+  { strays, fit }: Standing,
   float: { readonly leftRangeIn: number | undefined; readonly finite: boolean } | undefined,
   reproducible: boolean
 ): Pick<Comparison, "meaningless" | "warnings"> => {
@@ -207,6 +227,13 @@ const verdict = (
       ],
       warnings: []
     }
+  if (fit.diverges)
+    return {
+      meaningless: [
+        `the training diverged: its error on rows that it was trained on is ${fit.error.toPrecision(3)}, and was ${fit.first.toPrecision(3)} before it began; ${remedy}`
+      ],
+      warnings: []
+    }
   if (float?.finite === false)
     return {
       meaningless: [`the float64 reference diverges, so there is nothing to compare with; ${remedy}`],
@@ -219,12 +246,7 @@ const verdict = (
         ? []
         : [
             `the float64 reference, with weights and batches of its own, left the range of the fixed-point numbers (${range}) in step ${count(left)} of ${count(plan.steps)}; where the run did too, its model means nothing: ${remedy}`
-          ]),
-      ...(error > farOff
-        ? [
-            `the outputs for rows that were trained on are ${error.toPrecision(3)} away from the labels, as they are scaled: the training diverges or has far to go; ${remedy}, or train longer`
-          ]
-        : [])
+          ])
     ]
   }
 }

@@ -209,12 +209,22 @@ describe("comparison with the references", () => {
     expect(warnings.join()).toMatch(/with weights and batches of its own, left the range/)
   })
 
-  it("warns of a model whose outputs are nowhere near the labels, though its numbers are within the range", async () => {
-    const { data, network } = await trained(agreementFor({}))
-    const values = modelValues(await trained(agreementFor({}))).map((value) => 6 * value)
-    const { meaningless, warnings } = await compared({}, { model: modelOf(data, network, values) })
-    expect(meaningless).toEqual([])
-    expect(warnings).toHaveLength(1)
-    expect(warnings[0]).toMatch(/away from the labels, as they are scaled/)
-  })
+  it.each(["squared-error", "softmax", "sigmoid"])(
+    "says of a model that is far worse than its first weights that its training diverged, with %s",
+    async (loss) => {
+      const changes = { training: { epochs: 4, batch: 8, rate: 0.25, loss } }
+      const model = await trained(agreementFor(changes))
+      const times = (factor: number) => {
+        const values = modelValues(model).map((value) => factor * value)
+        return compared(changes, { model: modelOf(model.data, model.network, values) })
+      }
+      expect(await times(1)).toMatchObject({ meaningless: [], warnings: [] })
+      // With a cross-entropy the wrong way round: with great certainty on the wrong side.
+      const { meaningless } = await times(loss === "squared-error" ? 6 : -20)
+      expect(meaningless).toHaveLength(1)
+      expect(meaningless[0]).toMatch(
+        /the training diverged: its error on rows that it was trained on is .*; use a lower training\.rate/
+      )
+    }
+  )
 })
