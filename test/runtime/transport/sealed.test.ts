@@ -81,6 +81,53 @@ describe("channels", () => {
   )
 })
 
+describe("channels to a process that is started anew", () => {
+  // So long that nothing is sent again because of the time.
+  const limits = { resendFirstMs: 10 * patienceMs, resendLongestMs: 10 * patienceMs }
+  const options = { deadlineMs: patienceMs }
+  const partyOf = (hub: Hub, name: string) => {
+    const links = channelsOf(name, "r", hub.layer(name))
+    const party = Parties.layer({ name, run: "r", limits }).pipe(Layer.provide(links))
+    return Effect.map(Layer.build(Layer.provide(party, quiet)), Context.get(Party))
+  }
+  const sentBy = (party: Party["Type"], wanted: string) =>
+    Effect.map(party.traffic, (rows) =>
+      rows.flatMap(({ direction, messages, tag }) =>
+        direction === "sent" && tag === wanted ? [messages] : []
+      )
+    )
+
+  it.scopedLive("carry the first reply to it, which is sent once", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      const cloud = yield* partyOf(hub, "cloud1")
+      yield* cloud.serve([on(Echo, Effect.succeed)])
+      const echo = { bytes: new Uint8Array(1000) }
+      for (let life = 0; life < 3; life++)
+        yield* Effect.flatMap(partyOf(hub, "user1"), (user) => user.ask("cloud1", Echo, echo, options)).pipe(
+          Effect.scoped
+        )
+      expect(yield* sentBy(cloud, "Echo")).toEqual([3])
+    })
+  )
+
+  it.scopedLive("carry what has waited for it before what it asks, which is sent once", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      const early = yield* partyOf(hub, "user1")
+      yield* early.serve([on(Echo, Effect.succeed)])
+      // That the first knows of no request: it waits, since there is nobody yet who could agree on a session.
+      yield* early.announce(["user2"])
+      const late = yield* partyOf(hub, "user2")
+      yield* late.announce(["user1"])
+      // A handshake takes a few turns of the hub.
+      for (let turn = 0; turn < 50; turn++) yield* Effect.promise(() => new Promise(setImmediate))
+      yield* late.ask("user1", Echo, { bytes: new Uint8Array(20_000) }, options)
+      expect(yield* sentBy(late, "Echo")).toEqual([1])
+    })
+  )
+})
+
 describe("channels over links that corrupt and truncate", () => {
   it.scopedLive("carry requests and rounds, large and small, and let no changed byte through", () =>
     Effect.gen(function* () {
