@@ -33,6 +33,11 @@ const quiet = Logger.minimumLogLevel(LogLevel.None)
 
 const Echo = ask("Echo", Schema.Struct({ bytes: Bytes }), Schema.Struct({ bytes: Bytes }))
 
+/** A handshake takes a few turns of the hub. */
+const turns = Effect.gen(function* () {
+  for (let turn = 0; turn < 50; turn++) yield* Effect.promise(() => new Promise(setImmediate))
+})
+
 /** A party whose messages come to harm below their seals, where a bad link or a broker would change them. */
 const onBadLinks = (hub: Hub, name: string, count: (kind: MessageFault) => void) => {
   const faults = { loss: 0, duplication: 0, reordering: 0, corruption: 0.2, truncation: 0.1 }
@@ -118,10 +123,10 @@ describe("channels to a process that is started anew", () => {
       yield* early.serve([on(Echo, Effect.succeed)])
       // That the first knows of no request: it waits, since there is nobody yet who could agree on a session.
       yield* early.announce(["user2"])
+      yield* turns
       const late = yield* partyOf(hub, "user2")
       yield* late.announce(["user1"])
-      // A handshake takes a few turns of the hub.
-      for (let turn = 0; turn < 50; turn++) yield* Effect.promise(() => new Promise(setImmediate))
+      yield* turns
       yield* late.ask("user1", Echo, { bytes: new Uint8Array(20_000) }, options)
       expect(yield* sentBy(late, "Echo")).toEqual([1])
     })
@@ -193,8 +198,7 @@ describe("channels - of very many processes", () => {
         const send = (content: number) =>
           Effect.gen(function* () {
             transport.send(subject, new Uint8Array([content]))
-            // A handshake takes a few turns of the hub.
-            for (let turn = 0; turn < 50; turn++) yield* Effect.promise(() => new Promise(setImmediate))
+            yield* turns
           })
         return { send }
       })
