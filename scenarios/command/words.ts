@@ -4,6 +4,7 @@
  */
 import type { Usage } from "@effect/cli/Usage"
 import { Data, Option } from "effect"
+import { didYouMean } from "../../protocol/data/near-names.ts"
 import { beginsWithHome } from "../description/data-path.ts"
 
 /** The words are not those of a command; nothing was done. */
@@ -105,7 +106,7 @@ export const wrongWords = (
   const usage = usages.get(command)
   if (usage === undefined)
     return wrong(
-      `${JSON.stringify(command)} is no command; choose one of ${[...usages.keys()].join(", ")}`,
+      `${JSON.stringify(command)} is no command; choose one of ${[...usages.keys()].join(", ")}${didYouMean(command, [...usages.keys()])}`,
       ""
     )
   return wrong(wrongWith(command, syntaxOf(usage), rest), ` ${command}`)
@@ -139,7 +140,8 @@ const wrongWith = (command: string, { options, places }: Syntax, words: Readonly
     } else {
       const [name = "", ...value] = word.split("=")
       const option = options.find(({ names }) => names.includes(name))
-      if (option === undefined) return `${command} has no option ${name}; it takes ${known(options)}`
+      if (option === undefined)
+        return `${command} has no option ${name}; it takes ${known(options)}${didYouMean(name, namesOf(options))}`
       if (given.has(option)) return `${name} is given twice; take one out`
       given.add(option)
       if (option.value === undefined) continue
@@ -176,4 +178,7 @@ const unexpanded = (what: string): string =>
   `${what} begins with ~, which a shell replaces by the home folder only without quotes and behind a space; write the whole path`
 
 const known = (options: ReadonlyArray<OptionSyntax>): string =>
-  options.length === 0 ? "none" : options.flatMap(({ names }) => names).join(", ")
+  options.length === 0 ? "none" : namesOf(options).join(", ")
+
+const namesOf = (options: ReadonlyArray<OptionSyntax>): ReadonlyArray<string> =>
+  options.flatMap(({ names }) => names)

@@ -2,6 +2,7 @@
  * The kinds of fields that scenario files have: each says in one sentence what it must be, to people and to
  * their editors.
  */
+import { closest } from "../../protocol/data/near-names.ts"
 import { AST, type ParseResult, Schema } from "../../protocol/schema.ts"
 import { booleanHint, numberHint, textHint, withHint } from "../text/hints.ts"
 
@@ -114,12 +115,18 @@ export const oneOf = <const L extends string | number>(
     message: ({ actual }) => ({
       message: withHint(
         `must be one of ${literals.join(", ")}`,
-        literals.some((each) => typeof each === "number") ? numberHint(actual) : undefined
+        literals.some((each) => typeof each === "number") ? numberHint(actual) : wordHint(actual, literals)
       ),
       override: true
     }),
     jsonSchema: { enum: [...literals], description }
   })
+
+/** For a word that is misspelt, or written in another way. */
+const wordHint = (actual: unknown, words: ReadonlyArray<string | number>): string | undefined => {
+  const meant = typeof actual === "string" ? closest(actual, words.map(String)) : undefined
+  return meant === undefined ? undefined : `did you mean ${meant}?`
+}
 
 export const list = <A, I>(
   item: Schema.Schema<A, I>,

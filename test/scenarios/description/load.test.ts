@@ -377,7 +377,7 @@ describe("scenario - data", () => {
       const contents = { "north.csv": `${header}n1,x,0,a\n`, "south.csv": `${header}s1,1,0,c\ns2,11,0,a\n` }
       expect(refusal(yield* checked(contents)).split("\n")).toEqual([
         "north.csv:2: column length of row n1 (user north) is not a number; write a number with a decimal point, such as 12.5 or 1e-3",
-        "south.csv:2: column kind of row s1 (user south) is not one of the labels a, b; correct the label, or add it to the scenario's list",
+        "south.csv:2: column kind of row s1 (user south) is not one of the labels a, b; correct the label, or add it to the values of data.label",
         "south.csv:3: column length of row s2 (user south) is outside the column's public range [0, 10]; correct the value, or have all parties agree on a wider range"
       ])
     })
