@@ -108,7 +108,7 @@ const statisticsProblems = ({ data, users, reveal }: Scenario): ReadonlyArray<In
 }
 
 /** The columns of which a user holds cells. */
-const columnsHeldBy = (data: Scenario["data"], { holds }: User): ReadonlySet<string> =>
+export const columnsHeldBy = (data: Scenario["data"], { holds }: User): ReadonlySet<string> =>
   new Set(holds.flatMap(({ columns, header }) => columnsOf(data, columns ?? header ?? sourceColumns(data))))
 
 const labelProblems = (values: ReadonlyArray<string>): ReadonlyArray<Inconsistency> => {

@@ -391,6 +391,62 @@ describe("scenario - data", () => {
   )
 })
 
+describe("scenario - a column that the files do not have", () => {
+  const both = { "north.csv": north, "south.csv": south }
+  const { data } = plainScenario
+  const saidOf = (changes: object, contents = both) =>
+    Effect.map(checked(contents, changes), (result) => refusal(result).split("\n"))
+
+  it.effect("is a fault of the scenario, at its line, with the name that was meant", () =>
+    Effect.gen(function* () {
+      const label = { column: "kinds", values: ["a", "b"] }
+      const features = { lenght: [0, 10], width: [-1, 1] }
+      expect(yield* saidOf({ data: { ...data, label, features } })).toEqual([
+        expect.stringMatching(
+          /^plain\.yaml:\d+: data\.features\.lenght: column lenght is not in any of the 2 files that should have it; .*; did you mean length\?$/
+        ),
+        expect.stringMatching(/^plain\.yaml:\d+: data\.label\.column: column kinds .*; did you mean kind\?$/)
+      ])
+      const text = stringify({ ...plainScenario, data: { ...data, label } })
+      const line = 1 + text.split("\n").findIndex((each) => each.includes("kinds"))
+      expect((yield* saidOf({ data: { ...data, label } }))[0]).toContain(`plain.yaml:${line}: data.label`)
+    })
+  )
+
+  it.effect("is so too of the ids; where no name is near, those of the files are told", () =>
+    Effect.gen(function* () {
+      expect(yield* saidOf({ data: { ...data, id: "patient" } })).toEqual([
+        expect.stringMatching(
+          /: data\.id: column patient is not in any of the 2 files .* \(there are id, length, width, kind\)$/
+        )
+      ])
+    })
+  )
+
+  it.effect("is a fault of the file where another has it", () =>
+    Effect.gen(function* () {
+      const contents = { ...both, "south.csv": south.replace("kind", "kinds") }
+      expect(yield* saidOf({}, contents)).toEqual([
+        "south.csv:1: column kind (user south) is missing from the header; add the column, or declare only columns that the file has; did you mean kinds?"
+      ])
+    })
+  )
+
+  it.effect("is one of the scenario for a user that reads its own files only", () =>
+    Effect.gen(function* () {
+      const label = { column: "kinds", values: ["a", "b"] }
+      const text = stringify({ ...plainScenario, data: { ...data, label } })
+      const read = loadScenario("plain.yaml").pipe(
+        Effect.flatMap((loaded) => readUserTables(loaded, 0)),
+        Effect.provide(files({ ...both, "plain.yaml": text }))
+      )
+      expect(refusal(yield* Effect.either(read))).toMatch(
+        /^plain\.yaml:\d+: data\.label\.column: column kinds is not in north\.csv; .*; did you mean kind\?$/
+      )
+    })
+  )
+})
+
 describe("scenario - users whose files do not fit together", () => {
   const columns = {
     users: [

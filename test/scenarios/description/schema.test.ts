@@ -199,7 +199,7 @@ describe("scenario schema - what is refused", () => {
     [
       "no columns at all",
       { features: { point: { count: 0, range: [0, 1] } } },
-      /must be \[minimum, maximum\].*a section with the fields type, range/
+      /^data\.features\.point\.count must be a whole number from 1 to 1048576$/
     ]
   ])("%s", (_, changes, message) => {
     expect(problems({ data: { ...data, ...changes } })).toEqual([expect.stringMatching(message)])
