@@ -4,7 +4,7 @@
  */
 import type { Usage } from "@effect/cli/Usage"
 import { Data, Option } from "effect"
-import { didYouMean } from "../../protocol/data/near-names.ts"
+import { closest } from "../../protocol/data/near-names.ts"
 import { beginsWithHome } from "../description/data-path.ts"
 
 /** The words are not those of a command; nothing was done. */
@@ -104,11 +104,11 @@ export const wrongWords = (
   const [command, ...rest] = withoutLogLevel(words)
   if (command === undefined) return undefined
   const usage = usages.get(command)
-  if (usage === undefined)
-    return wrong(
-      `${JSON.stringify(command)} is no command; choose one of ${[...usages.keys()].join(", ")}${didYouMean(command, [...usages.keys()])}`,
-      ""
-    )
+  if (usage === undefined) {
+    const commands = [...usages.keys()]
+    const what = `${JSON.stringify(command)} is no command${orMeant(command, commands)}`
+    return wrong(`${what}; choose one of ${commands.join(", ")}`, "")
+  }
   return wrong(wrongWith(command, syntaxOf(usage), rest), ` ${command}`)
 }
 
@@ -141,7 +141,7 @@ const wrongWith = (command: string, { options, places }: Syntax, words: Readonly
       const [name = "", ...value] = word.split("=")
       const option = options.find(({ names }) => names.includes(name))
       if (option === undefined)
-        return `${command} has no option ${name}; it takes ${known(options)}${didYouMean(name, namesOf(options))}`
+        return `${command} has no option ${name}${orMeant(name, namesOf(options))}; it takes ${known(options)}`
       if (given.has(option)) return `${name} is given twice; take one out`
       given.add(option)
       if (option.value === undefined) continue
@@ -182,3 +182,8 @@ const known = (options: ReadonlyArray<OptionSyntax>): string =>
 
 const namesOf = (options: ReadonlyArray<OptionSyntax>): ReadonlyArray<string> =>
   options.flatMap(({ names }) => names)
+
+const orMeant = (word: string, words: ReadonlyArray<string>): string => {
+  const meant = closest(word, words)
+  return meant === undefined ? "" : ` (did you mean ${meant}?)`
+}
