@@ -91,7 +91,7 @@ const textReader = ({ kind, format, name, range }: NumberFeature, toNumber: Read
   return explained(
     toNumber,
     (entry) =>
-      `; or, if the column holds no numbers, say ${shown(name)}: ${entry} in the section data.features`
+      `; or, if the column holds no numbers, say ${shown(name)}: ${entry} in the section data.features (a list there has numbers only)`
   )
 }
 

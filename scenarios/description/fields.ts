@@ -24,8 +24,11 @@ export const value = <A extends string | number>(
   return type.pipe(Schema.annotations({ message }), Schema.filter(valid, { message, jsonSchema }))
 }
 
-/** A section: an object with these fields and no others. */
-export const struct = <Fields extends Schema.Struct.Fields>(fields: Fields) => {
+/** A section: an object with these fields and no others. `example` shows how it is written in place of a mere text. */
+export const struct = <Fields extends Schema.Struct.Fields>(
+  fields: Fields,
+  example: (text: string) => string = () => "a colon and a space follow the name of a field"
+) => {
   const { ast } = Schema.Struct(fields)
   const names = Object.keys(fields).join(", ")
   const message = ({ actual }: Issue) =>
@@ -33,7 +36,7 @@ export const struct = <Fields extends Schema.Struct.Fields>(fields: Fields) => {
       ? `is empty; fill in its fields: ${names}`
       : withHint(
           `must be a section with the fields ${names}`,
-          typeof actual === "string" ? "a colon and a space follow the name of a field" : undefined
+          typeof actual === "string" ? example(actual) : undefined
         )
   const told = (part: AST.AST) => AST.annotations(part, { [AST.MessageAnnotationId]: message })
   // Where fields have defaults, what is not even an object is found out by the encoded side.

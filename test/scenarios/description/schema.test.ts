@@ -172,6 +172,11 @@ describe("scenario schema - what is refused", () => {
       /rows\.0 must be a text.*put quotes around a number/
     ],
     [
+      "a label that is only named",
+      { data: { ...data, label: "kind" } },
+      /^data\.label must be a section with the fields .*; such as \{ column: kind, values: \[no, yes\] \}$/
+    ],
+    [
       "a modulus of another size",
       { security: { modulusBits: 1536 } },
       /^security\.modulusBits must be one of 2048, 3072, 1024, 512$/
