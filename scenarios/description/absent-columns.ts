@@ -8,7 +8,7 @@ import { shown } from "../../protocol/data/spelling.ts"
 import type { TableError } from "../../protocol/data/table.ts"
 import { describePath, type Problem } from "../text/problems.ts"
 import { counted, listed } from "../text/units.ts"
-import type { LoadedScenario } from "./load.ts"
+import type { Path } from "../text/yaml.ts"
 
 /** A file that was opened: the columns that it should have, and what is wrong with it. */
 export interface OpenedFile {
@@ -53,7 +53,8 @@ const mostShown = 8
 
 /** What is wrong with the scenario, and the columns that need not be told of its files any more. */
 export const absentFromAll = (
-  { scenario: { data }, locate }: LoadedScenario,
+  data: DataDescription,
+  locate: (path: Path) => string,
   opened: ReadonlyArray<OpenedFile>
 ): { readonly problems: ReadonlyArray<Problem>; readonly columns: ReadonlySet<string> } => {
   const absent = absentColumns(data, opened)

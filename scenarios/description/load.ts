@@ -213,7 +213,7 @@ export const problemsOf = (
   read: ReadonlyArray<ReadFiles>
 ): ReadonlyArray<Problem> => {
   const opened = read.flatMap((files) => files.opened)
-  const absent = absentFromAll(loaded, opened)
+  const absent = absentFromAll(loaded.scenario.data, loaded.locate, opened)
   return [
     ...absent.problems,
     ...read.flatMap((files) => [
