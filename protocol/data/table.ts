@@ -7,7 +7,7 @@
 import { Data } from "effect"
 import type { Encoding } from "./characters.ts"
 import { type DataDescription, sourceColumns } from "./description.ts"
-import type { Dialect, DialectSettings } from "./dialect.ts"
+import type { Decision, Dialect, DialectSettings } from "./dialect.ts"
 import { shown, spellingDifference, trimmed } from "./spelling.ts"
 
 /** The part of a file that a user holds: some columns of some rows. */
@@ -80,10 +80,12 @@ export interface TableProblem {
   readonly remedy: string
   /** Of problems with the same column and reason only the first is reported, with their number. */
   readonly alike?: boolean
+  /** The setting that decides, which the remedy names as the scenario has it. */
+  readonly decides?: Decision
 }
 
 /** The fault of a cell. */
-export type CellProblem = Pick<TableProblem, "reason" | "remedy" | "alike">
+export type CellProblem = Pick<TableProblem, "reason" | "remedy" | "alike" | "decides">
 
 /** Problems named in one error; more are counted. */
 const namedProblems = 20

@@ -24,6 +24,12 @@ const Section = struct({
       "All labels that the column may have, for classes; the k-th is output k of the network (one-hot). Quote numbers, true and false"
     )
   ),
+  type: optional(
+    oneOf(
+      ["boolean"],
+      "The classes no and yes, of a column with words for them, such as true, y or 1, perhaps others at each user"
+    )
+  ),
   range: optional(interval("The public [minimum, maximum] of numbers to predict, by which they are scaled")),
   scale: optional(
     oneOf(
@@ -36,11 +42,18 @@ const Section = struct({
 type Section = typeof Section.Type
 
 /** The label that a section says, or what is wrong with it. */
-const labelOf = ({ column, columns, values, range, scale }: Section): Described | string => {
+const labelOf = ({ column, columns, values, type, range, scale }: Section): Described | string => {
   const names = columns ?? (column === undefined ? [] : [column])
   if (names.length === 0) return "has no column; name the column to predict"
   if (column !== undefined && columns !== undefined)
     return "has both column and columns; leave one of them out"
+  if (type !== undefined) {
+    if (values !== undefined || range !== undefined || scale !== undefined)
+      return "has type boolean, whose classes are no and yes; leave values, range and scale out"
+    if (column === undefined)
+      return "has classes of several columns; only numbers are predicted several at a time"
+    return { column, values: ["no", "yes"], kind: type }
+  }
   if (values !== undefined) {
     if (range !== undefined || scale !== undefined)
       return "has both values, as classes have, and a range or scale, as numbers have; leave one of them out"
@@ -66,6 +79,12 @@ export const Label = Schema.transformOrFail(
         : Either.right(label)
     },
     encode: (label) =>
-      ParseResult.succeed("values" in label ? label : { columns: label.numbers.map(({ name }) => name) })
+      ParseResult.succeed(
+        "numbers" in label
+          ? { columns: label.numbers.map(({ name }) => name) }
+          : label.kind === undefined
+            ? { column: label.column, values: label.values }
+            : { column: label.column, type: label.kind }
+      )
   }
 )

@@ -13,7 +13,7 @@ const profiled = (name: string, content: string | Uint8Array, mostRows?: number)
   Effect.gen(function* () {
     const folder = yield* folderOf(new Map())
     writeFileSync(join(folder, name), content)
-    return yield* profileOf({ file: join(folder, name) }, mostRows)
+    return yield* profileOf({ file: join(folder, name) }, mostRows === undefined ? {} : { mostRows })
   }).pipe(Effect.provide(nodeContext))
 
 const pixels = (rows: number, columns: number) => {
@@ -78,7 +78,9 @@ describe("bicameral inspect", () => {
       ])
       const { columns } = yield* profileOf({ file: fixture("nested") })
       expect(columns.filter(({ kind }) => kind === "unreadable").map(({ holds }) => holds)).toContain("lists")
-      expect((yield* profileOf({ file: fixture("v2-zstd") }, 5)).columns[1]).toMatchObject({ rows: 5 })
+      expect((yield* profileOf({ file: fixture("v2-zstd") }, { mostRows: 5 })).columns[1]).toMatchObject({
+        rows: 5
+      })
     }).pipe(Effect.provide(nodeContext))
   )
 

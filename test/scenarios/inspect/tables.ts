@@ -24,6 +24,25 @@ export const clinics: ReadonlyMap<string, string> = new Map([
   ["valley.tsv", `\ufeffid\tglucose\tmass\tdiabetes\r\n${rows(40, patients(300, "?", "."), "\t", "\r\n")}`]
 ])
 
+/** How the rows of a file are written, where they are not as usual. */
+interface Habits {
+  readonly id?: (row: number) => string
+  readonly age?: (row: number) => string
+  readonly ill?: (row: number) => string
+}
+
+/** A file of patients, with ids from a number on. */
+export const patientsOf = (count: number, from: number, habits: Habits = {}): string => {
+  const { age, id, ill } = habits
+  const row = (i: number) => [
+    id?.(i) ?? `P${from + i}`,
+    age?.(i) ?? String(20 + ((i * 37) % 55)),
+    `${100 + ((i * 53) % 80)}.5`,
+    ill?.(i) ?? (i % 2 === 0 ? "no" : "yes")
+  ]
+  return `id,age,pressure,ill\n${rows(count, row, ",")}`
+}
+
 /** Two files by columns, in different orders. */
 export const passengers: ReadonlyMap<string, string> = new Map([
   ["line.csv", `id,class\n${rows(60, (i) => [`T${59 - i}`, ["1st", "2nd", "3rd"][(59 - i) % 3]!], ",")}`],
