@@ -24,17 +24,17 @@ const Section = struct({
       "All labels that the column may have, for classes; the k-th is output k of the network (one-hot). Quote numbers, true and false"
     )
   ),
-  type: optional(
-    oneOf(
-      ["boolean"],
-      "The classes no and yes, of a column with words for them, such as true, y or 1, perhaps others at each user"
-    )
-  ),
   range: optional(interval("The public [minimum, maximum] of numbers to predict, by which they are scaled")),
   scale: optional(
     oneOf(
       ["standard"],
       "Numbers to predict are scaled by their mean and deviation, which the users find together"
+    )
+  ),
+  type: optional(
+    oneOf(
+      ["boolean"],
+      "The classes no and yes, of a column with words for them, such as true, y or 1, perhaps others at each user"
     )
   )
 }).annotations({ description: "The label column and its classes; or the numbers to predict" })
