@@ -6,8 +6,8 @@ import { shown } from "../../protocol/data/spelling.ts"
 import { type FileError, unreadable } from "../description/data-path.ts"
 import { typeOf } from "./column-type.ts"
 import { nearValues } from "./doubts.ts"
-import type { FileProfile, FileSettings } from "./file-profile.ts"
-import { type SaidOfFiles, settingsOf, unknownFile } from "./file-settings.ts"
+import type { FileProfile } from "./file-profile.ts"
+import { type FileSettings, type SaidOfFiles, settingsOf, unknownFile } from "./file-settings.ts"
 import { chosenLabel, labelCandidates, NotALabel, type ProposedLabel } from "./label.ts"
 import { alignNames } from "./names.ts"
 import { askFiles, askHeldOut, askName, askOne, askOwners, askParts, namesIn } from "./questions.ts"
@@ -18,11 +18,11 @@ import {
   FilesDoNotFit,
   SharedIds,
   type Study,
-  type StudyFile,
   studyOf,
   tablesAmong,
   UnsharedIds
 } from "./study.ts"
+import type { StudyFile } from "./study-file.ts"
 import { distinctNames, nameOf } from "./user-names.ts"
 
 /** What was said beforehand; what was not is asked, or taken as it is proposed. */

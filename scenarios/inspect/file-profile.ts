@@ -3,10 +3,10 @@ import { Effect } from "effect"
 import type { Format } from "../../protocol/data/data-file.ts"
 import type { Dialect } from "../../protocol/data/dialect.ts"
 import type { CellVisitor } from "../../protocol/data/survey-visitor.ts"
-import { TableError, type TableSource } from "../../protocol/data/table.ts"
+import { TableError } from "../../protocol/data/table.ts"
 import { surveyTable } from "../description/data-files.ts"
 import { type ColumnProfile, ColumnSurvey } from "./column-profile.ts"
-import { withOptions } from "./file-settings.ts"
+import { type FileSettings, withOptions } from "./file-settings.ts"
 
 export interface FileProfile {
   readonly file: string
@@ -18,9 +18,6 @@ export interface FileProfile {
   /** The values that were kept of a column, to be compared with those of another file. */
   readonly kept: (column: string) => ReadonlySet<string>
 }
-
-/** What is known of a file that no scenario names yet. */
-export type FileSettings = Pick<TableSource, "file" | "encoding" | "dialect">
 
 export interface ProfileOptions {
   /** Rows that are enough, where only the types of the columns are asked for. */

@@ -2,8 +2,10 @@
 import { Data } from "effect"
 import type { Encoding } from "../../protocol/data/characters.ts"
 import type { Decision, DialectSettings } from "../../protocol/data/dialect.ts"
-import { TableError } from "../../protocol/data/table.ts"
-import type { FileSettings } from "./file-profile.ts"
+import { TableError, type TableSource } from "../../protocol/data/table.ts"
+
+/** What is known of a file that no scenario names yet. */
+export type FileSettings = Pick<TableSource, "file" | "encoding" | "dialect">
 
 /** A setting of files. */
 export interface ForFiles<A> {
@@ -54,12 +56,15 @@ export const settingsOf = (
 ): FileSettings & { readonly dialect?: SaidDialect } => {
   const of = <A>(setting: ForFiles<A> | undefined): A | undefined =>
     setting?.named.get(file) ?? setting?.named.get(baseOf(file)) ?? setting?.all
-  const dialect = Object.fromEntries(
-    (["separator", "decimal", "thousands", "quote", "comment"] as const).flatMap((name) => {
-      const value = of<string>(said[name])
-      return value === undefined ? [] : [[name, value]]
-    })
-  ) as SaidDialect
+  const [separator, decimal, thousands] = [of(said.separator), of(said.decimal), of(said.thousands)]
+  const [quote, comment] = [of(said.quote), of(said.comment)]
+  const dialect: SaidDialect = {
+    ...(separator === undefined ? {} : { separator }),
+    ...(decimal === undefined ? {} : { decimal }),
+    ...(thousands === undefined ? {} : { thousands }),
+    ...(quote === undefined ? {} : { quote }),
+    ...(comment === undefined ? {} : { comment })
+  }
   const encoding = of(said.encoding)
   return {
     file,

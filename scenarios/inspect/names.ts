@@ -1,6 +1,6 @@
 /** Names of columns that owners write in different ways: `Age` in one file and `age` in another. */
 import { looseSpelling, shown, spellingDifference } from "../../protocol/data/spelling.ts"
-import type { StudyFile } from "./study.ts"
+import type { StudyFile } from "./study-file.ts"
 
 /** Files whose columns are called alike, and what was changed, for people. */
 export interface AlignedFiles {

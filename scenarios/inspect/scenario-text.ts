@@ -2,7 +2,8 @@
 import { yamlLines, yamlText } from "../text/yaml-text.ts"
 import { labelLines, type ProposedLabel } from "./label.ts"
 import { type Entry, type LeftOut, proposed, toYaml } from "./proposals.ts"
-import type { Study, StudyFile } from "./study.ts"
+import type { Study } from "./study.ts"
+import type { StudyFile } from "./study-file.ts"
 
 /** What its author decides. */
 export interface Choices {

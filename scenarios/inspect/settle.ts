@@ -9,9 +9,11 @@ import { yamlList } from "../text/yaml-text.ts"
 import { isIdName } from "./column-profile.ts"
 import { typeOf } from "./column-type.ts"
 import { type Doubt, describeDoubt, doubtsOf } from "./doubts.ts"
-import { type FileProfile, type FileSettings, profileOf } from "./file-profile.ts"
+import { type FileProfile, profileOf } from "./file-profile.ts"
+import type { FileSettings } from "./file-settings.ts"
 import { alignNames } from "./names.ts"
-import { idCandidates, type StudyFile } from "./study.ts"
+import { idCandidates } from "./study.ts"
+import type { StudyFile } from "./study-file.ts"
 
 /** What was decided of columns, for all files. */
 export interface Decisions {

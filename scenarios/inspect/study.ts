@@ -4,38 +4,14 @@
  * ids where the files are at hand.
  */
 import { Data } from "effect"
-import type { Encoding } from "../../protocol/data/characters.ts"
-import type { DialectSettings } from "../../protocol/data/dialect.ts"
 import { nearTexts, shown } from "../../protocol/data/spelling.ts"
 import { counted } from "../text/units.ts"
 import { isIdName } from "./column-profile.ts"
 import { type ColumnType, merged } from "./column-type.ts"
 import { alignNames } from "./names.ts"
 import type { LeftOut } from "./proposals.ts"
+import type { StudyFile } from "./study-file.ts"
 import { mostCompared } from "./value-counts.ts"
-
-/** A file of the study, and who holds it. */
-export interface StudyFile {
-  readonly owner: string
-  /** As the scenario will name it. */
-  readonly file: string
-  readonly types: ReadonlyArray<ColumnType>
-  /** Whether the file names its columns; rows of one that does not are numbered. */
-  readonly named: boolean
-  /** The values that are known of a column; undefined where the file is not at hand. */
-  readonly kept?: ((column: string) => ReadonlySet<string>) | undefined
-  /** Whether a column has the numbers of the rows. */
-  readonly countsRows?: ((column: string) => boolean) | undefined
-  /** Whether the scenario can give its columns other names. */
-  readonly isRenamable?: boolean
-  /** All that the file has, those that are no part of the study too. */
-  readonly columnsInFile?: ReadonlyArray<string>
-  /** Names in place of the file's own. */
-  readonly header?: ReadonlyArray<string>
-  /** How it is written, where that was said. */
-  readonly encoding?: Encoding | undefined
-  readonly dialect?: DialectSettings | undefined
-}
 
 /** `parts`: one file, whose rows are dealt to several owners. */
 export type Split = "rows" | "columns" | "parts"

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest"
 import type { ColumnType } from "../../../scenarios/inspect/column-type.ts"
 import { chosenLabel, labelCandidates, labelLines, labelOf } from "../../../scenarios/inspect/label.ts"
 import { alignNames } from "../../../scenarios/inspect/names.ts"
-import { type IdWishes, type Study, type StudyFile, studyOf } from "../../../scenarios/inspect/study.ts"
+import { type IdWishes, type Study, studyOf } from "../../../scenarios/inspect/study.ts"
+import type { StudyFile } from "../../../scenarios/inspect/study-file.ts"
 
 const id: ColumnType = { name: "id", type: "id" }
 const age: ColumnType = { name: "age", type: "whole number" }
