@@ -4,7 +4,17 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { enter, enters, given, key, typed } from "./at-terminal.ts"
-import { clinics, folderOf, passengers, patientsOf, progression } from "./tables.ts"
+import {
+  clinics,
+  folderOf,
+  passengers,
+  patientsOf,
+  progression,
+  shipped,
+  withAnIdTwice,
+  withAUnit,
+  withMarks
+} from "./tables.ts"
 
 describe("bicameral init with Enter only", () => {
   it.scopedLive("drafts a study by rows that passes check, from three dialects", () =>
@@ -35,6 +45,19 @@ describe("bicameral init with Enter only", () => {
     })
   )
 
+  for (const [name, summary] of [
+    ["two-labs", /2 owners with other columns each, joined by id; 150 rows; species, one of 3 classes/],
+    ["three-hospitals", /3 owners with other rows each; 569 rows; diagnosis, one of 2 classes/]
+  ] as const)
+    it.scopedLive(`drafts ${name} as it is shipped, which passes check`, () =>
+      Effect.gen(function* () {
+        const folder = yield* folderOf(shipped(name))
+        const { outcome, printed } = yield* given({ files: [folder] }, enters)
+        expect(outcome).toMatchObject({ _tag: "Right" })
+        expect(printed).toMatch(summary)
+      })
+    )
+
   it.scopedLive("deals a single file with a number to predict", () =>
     Effect.gen(function* () {
       const folder = yield* folderOf(progression)
@@ -50,21 +73,10 @@ describe("bicameral init with Enter only", () => {
 
 describe("bicameral init with a column in doubt", () => {
   const some = Option.some
-  const twice = new Map([
-    ["a.csv", patientsOf(40, 100)],
-    ["b.csv", patientsOf(40, 200, { id: (i) => `P${i === 7 ? 203 : 200 + i}` })]
-  ])
-  const strays = (stray: (row: number) => string | undefined) =>
-    new Map([
-      ["a.csv", patientsOf(60, 100)],
-      ["b.csv", patientsOf(60, 200, { age: (i) => stray(i) ?? String(20 + ((i * 37) % 55)) })]
-    ])
-  const unit = strays((row) => (row === 15 ? "45 y" : undefined))
-  const marked = strays((row) => (row % 20 === 3 ? "unknown" : undefined))
 
   it.scopedLive("stops where an id occurs twice, and numbers rows only if it is told to", () =>
     Effect.gen(function* () {
-      const folder = yield* folderOf(twice)
+      const folder = yield* folderOf(withAnIdTwice)
       const { outcome } = yield* given({ files: [folder], yes: true })
       expect(outcome).toMatchObject({
         left: {
@@ -103,7 +115,7 @@ describe("bicameral init with a column in doubt", () => {
     "says where a cell is no number, without it, and leaves the column out if it is told to",
     () =>
       Effect.gen(function* () {
-        const folder = yield* folderOf(unit)
+        const folder = yield* folderOf(withAUnit)
         const { outcome } = yield* given({ files: [folder], yes: true })
         const message = /b\.csv, age: 59 numbers and one cell that is none, on line 17; .*--leave-out age/
         expect(outcome).toMatchObject({ left: { message: expect.stringMatching(message) } })
@@ -122,7 +134,7 @@ describe("bicameral init with a column in doubt", () => {
     "takes a text that comes again among numbers for a missing cell if Enter or an option says so",
     () =>
       Effect.gen(function* () {
-        const folder = yield* folderOf(marked)
+        const folder = yield* folderOf(withMarks)
         const { outcome } = yield* given({ files: [folder], yes: true })
         expect(outcome).toMatchObject({
           left: { message: expect.stringMatching(/57 numbers and 3 cells.*--missing/) }
