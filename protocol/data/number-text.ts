@@ -176,15 +176,13 @@ export class NumberMarks {
         reason: `has a decimal ${decimals[0]} where the file has decimal ${decimal}s`,
         ...sayDialect("decimal", [decimals[0]!], {
           else: `write all numbers of the file with a decimal ${decimal}${decimal === "point" ? ", such as 12.5" : ", such as 12,5"}, or `
-        }),
-        alike: true
+        })
       }
     }
     const marks = readings.find((_, at) => (set & (1 << at)) !== 0)!
     return {
       reason: `has separators between the thousands (${thousandsName(marks.thousands)}) where the file has ${thousandsName(this.thousands)}`,
-      remedy: "write all numbers of the file alike, at best without separators, such as 1234.5",
-      alike: true
+      remedy: "write all numbers of the file alike, at best without separators, such as 1234.5"
     }
   }
 }
@@ -197,8 +195,7 @@ const twofold = (set: number): CellProblem => {
     reason: `has a ${mark} here which may be a decimal mark or part the thousands, and no other number of the first rows tells which`,
     ...sayDialect("decimal", [mark, other], {
       meaning: `: with ${mark} it begins a fraction, with ${other} it parts thousands`
-    }),
-    alike: true
+    })
   }
 }
 
