@@ -11,7 +11,7 @@ export type Opened = Effect.Effect.Success<ReturnType<typeof OpenModel.reply.dec
 /** What came of the test; each is absent unless revealed. */
 export interface Tested {
   /** Held-out rows that were tested, and how many of them the model got right where the label has classes. */
-  readonly tested?: { readonly correct?: number; readonly total: number }
+  readonly tested?: { readonly correct?: number; readonly total: number } | undefined
   /** Absent also where no row was tested. */
   readonly metrics?: Metrics
 }

@@ -26,8 +26,7 @@ export interface AloneChoices {
 /** What each user gets alone, in the order of the users. */
 export const trainAlone = async (
   agreement: Agreement,
-  { rows: { training: total }, placed }: Pick<JoinedData, "rows" | "placed">,
-  heldOut: JointTable,
+  { rows: { training: total }, placed, heldOut }: Pick<JoinedData, "rows" | "placed" | "heldOut">,
   choices: AloneChoices
 ): Promise<ReadonlyArray<Alone>> => {
   const outline = {
@@ -37,9 +36,10 @@ export const trainAlone = async (
     labels: labelCount(agreement.data)
   }
   const all: Array<Alone> = []
+  const tested = heldOut()
   for (const [index, { name: user }] of agreement.users.entries()) {
     const training = assembleWhole(placed[index]!.training, outline)
-    all.push({ user, rows: training.rows, ...(await scoreAlone(agreement, training, heldOut, choices)) })
+    all.push({ user, rows: training.rows, ...(await scoreAlone(agreement, training, tested, choices)) })
   }
   return all
 }
@@ -53,12 +53,9 @@ const scoreAlone = async (
   { data, initialKeys, orderKey }: AloneChoices
 ): Promise<Scored> => {
   if (training.rows === 0) return { reason: "it holds no whole row to train on" }
-  const { batch, epochs } = sizesFor(agreement, training.rows)
+  const batch = Math.min(sizesFor(agreement, training.rows).batch, training.rows)
   try {
-    const plan = planOf(
-      { ...agreement, training: { ...agreement.training, batch: Math.min(batch, training.rows), epochs } },
-      training.rows
-    )
+    const plan = planOf({ ...agreement, training: { ...agreement.training, batch } }, training.rows)
     const order = batchOrder(plan, orderKey)
     const { model } = await trainFloatReference({ data, plan, training, order, initialKeys })
     if (!modelValues(model).every(Number.isFinite)) return { reason: "its training diverges" }

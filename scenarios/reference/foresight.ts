@@ -26,7 +26,7 @@ export const foresee = (
     const warning = (path: ReadonlyArray<PropertyKey>, text: string) =>
       `${locate(path)}: ${describePath(path)}: ${text}`
     const { dealerKey, ...choices } = choicesOf(agreement, joined)
-    const left = await rehearse(choices, joined)
+    const { leftRangeIn: left, diverges, steps } = await rehearse(choices, joined)
     const missing = labelsWithoutRow(agreement, joined)
     // In the first step nothing but the data and the first weights can be too large.
     const atFault =
@@ -52,6 +52,14 @@ export const foresee = (
               `the training leaves the range of the fixed-point numbers (${rangeText(scenario.security.fractionalBits)}) in step ${left}, as its first steps show, ${same}computed in float64: the result will not be meaningful; use ${atFault[0] === "data" ? "[-1, 1], or a lower training.rate" : "a lower rate"}`
             )
           ]),
+      ...(left === undefined && diverges
+        ? [
+            warning(
+              ["training", "rate"],
+              `the training diverges, as its first ${steps} steps show, ${same}computed in float64: it makes the model worse; use a lower rate`
+            )
+          ]
+        : []),
       ...(missing.length === 0
         ? []
         : [

@@ -10,53 +10,52 @@ type Tested = Pick<
   "accuracy" | "tested" | "metrics" | "referenceAccuracy" | "referenceMetrics" | "reasons" | "seed"
 >
 
-/** The lines of the figure by which a model is judged, the first with its name: the accuracy, or R². */
+/** The lines of the figure by which a model is judged, after its name: the accuracy, or R². */
 export const judgement = (result: Tested): readonly [name: string, ...lines: ReadonlyArray<string>] => {
-  const { metrics, referenceMetrics } = result
-  const shown = metrics ?? referenceMetrics
-  return shown?.kind === "numbers" ? ["R²", r2Text(result, shown)] : ["accuracy", ...accuracyLines(result)]
+  const shown = result.metrics ?? result.referenceMetrics
+  return shown?.kind === "numbers"
+    ? ["R²", ...r2Lines(result, shown)]
+    : ["accuracy", ...accuracyLines(result, shown)]
 }
 
-const accuracyLines = (result: Tested): ReadonlyArray<string> => {
-  const { accuracy, tested, metrics, referenceAccuracy, referenceMetrics, reasons } = result
-  const plain =
-    referenceAccuracy === null
-      ? `no float64 reference: ${reasons.referenceAccuracy}`
-      : `${figure(referenceAccuracy)} plain (${plainIs(result)})`
+const accuracyLines = (result: Tested, shown: ClassMetrics | undefined): ReadonlyArray<string> => {
+  const { accuracy, tested, referenceAccuracy, reasons } = result
+  const plain = referenceAccuracy === null ? noReference(result) : isPlain(figure(referenceAccuracy))
   if (accuracy === null || tested === null) return [`${reasons.accuracy}; ${plain}`]
-  const shown = metrics ?? referenceMetrics
-  const always =
-    shown?.kind === "classes"
-      ? `; always saying ${shown.majority.label}: ${figure(shown.majority.accuracy)}`
-      : ""
+  const always = shown && `; always saying ${shown.majority.label}: ${figure(shown.majority.accuracy)}`
   return [
     `${figure(accuracy)} secure (${count(tested.correct)} of ${counted(tested.total, "held-out row")}); ${plain}`,
-    `95 % interval ${between(wilson(tested.correct, tested.total))}${always}`
+    `95 % interval ${between(wilson(tested.correct, tested.total))}${always ?? ""}`,
+    ...(referenceAccuracy === null ? [] : withoutSeed(result))
   ]
 }
 
-const r2Text = (result: Tested, { numbers }: NumberMetrics): string => {
-  const { metrics, referenceMetrics, reasons } = result
-  const of = (some: Metrics | undefined) =>
+const r2Lines = (result: Tested, { numbers }: NumberMetrics): ReadonlyArray<string> => {
+  const { metrics, referenceMetrics } = result
+  const r2Of = (some: Metrics | undefined) =>
     some?.kind === "numbers"
       ? some.numbers.map(({ name, r2 }) => `${numbers.length > 1 ? `${name} ` : ""}${figure(r2)}`).join(", ")
       : undefined
-  const plain = of(referenceMetrics)
+  const [secure, reference] = [r2Of(metrics), r2Of(referenceMetrics)]
+  const plain = reference === undefined ? noReference(result) : isPlain(reference)
+  if (secure === undefined || metrics === undefined) return [`not revealed; ${plain}`]
   return [
-    metrics === undefined
-      ? "not revealed"
-      : `${of(metrics)} secure (${counted(metrics.rows, "held-out row")})`,
-    plain === undefined
-      ? `no float64 reference: ${reasons.referenceAccuracy}`
-      : `${plain} plain (${plainIs(result)})`
-  ].join("; ")
+    `${secure} secure (${counted(metrics.rows, "held-out row")}); ${plain}`,
+    ...(reference === undefined ? [] : withoutSeed(result))
+  ]
 }
 
-/** Whose figures stand beside those of the run, and why they differ where nothing else explains it. */
-const plainIs = ({ seed }: Pick<RunResult, "seed">): string =>
+const isPlain = (figures: string): string => `${figures} plain (float64 reference trained the same way)`
+
+const noReference = ({ reasons }: Tested): string => `no float64 reference: ${reasons.referenceAccuracy}`
+
+/** Why the two differ where nothing else explains it. */
+const withoutSeed = ({ seed }: Tested): ReadonlyArray<string> =>
   seed === null
-    ? "float64 reference trained the same way from other first weights and in other batches, as a second run would be; a seed makes them the same"
-    : "float64 reference trained the same way"
+    ? [
+        "without a seed the reference has first weights and batches of its own: it differs as a second run would"
+      ]
+    : []
 
 /** A table for more classes than these is no help. */
 const mostClasses = 20

@@ -11,6 +11,7 @@ import type { Scenario } from "../description/schema.ts"
 import type { PredictedCost } from "../forecast/traffic.ts"
 import { areNumbers, type Comparison } from "../reference/comparison.ts"
 import type { Expectation, PredictedAndMeasured, RunResult, Uncertain } from "../report/result.ts"
+import { unlearned } from "../report/unlearned.ts"
 
 /** What is known of a run when it has ended. */
 export interface Measured {
@@ -57,7 +58,12 @@ export const resultOf = (measured: Measured): RunResult => {
     modulusBits: agreement.security.modulusBits,
     seed: agreement.seed ?? null,
     ...figures,
-    warnings: [...measured.foreseen, ...testedWithout(absent, tested, joined), ...compared.warnings],
+    warnings: [
+      ...measured.foreseen,
+      ...testedWithout(absent, tested, joined),
+      ...compared.warnings,
+      ...(figures.meaningless.length > 0 ? [] : unlearned(agreement, { ...compared, ...outcome, accuracy }))
+    ],
     tested: testedClasses(tested) ?? null,
     ...(outcome.metrics === undefined ? {} : { metrics: outcome.metrics }),
     ...(compared.referenceMetrics === undefined ? {} : { referenceMetrics: compared.referenceMetrics }),

@@ -172,6 +172,11 @@ describe("scenario schema - what is refused", () => {
       /rows\.0 must be a text.*put quotes around a number/
     ],
     [
+      "a label that is only named",
+      { data: { ...data, label: "kind" } },
+      /^data\.label must be a section with the fields .*; such as \{ column: kind, values: \[no, yes\] \}$/
+    ],
+    [
       "a modulus of another size",
       { security: { modulusBits: 1536 } },
       /^security\.modulusBits must be one of 2048, 3072, 1024, 512$/
@@ -179,7 +184,7 @@ describe("scenario schema - what is refused", () => {
     [
       "something to reveal that there is not",
       { reveal: ["weights"] },
-      /^reveal\.0 must be one of accuracy, heldOutRows, progress, column-statistics$/
+      /^reveal\.0 must be one of accuracy, metrics, heldOutRows, progress, column-statistics$/
     ]
   ])("%s", (_, changes, message) => {
     expect(problems(changes)).toEqual([expect.stringMatching(message)])
@@ -199,7 +204,7 @@ describe("scenario schema - what is refused", () => {
     [
       "no columns at all",
       { features: { point: { count: 0, range: [0, 1] } } },
-      /must be \[minimum, maximum\].*a section with the fields type, range/
+      /^data\.features\.point\.count must be a whole number from 1 to 1048576$/
     ]
   ])("%s", (_, changes, message) => {
     expect(problems({ data: { ...data, ...changes } })).toEqual([expect.stringMatching(message)])
@@ -299,12 +304,12 @@ describe("scenario schema - parts that do not fit together", () => {
     [
       "an accuracy without held-out rows",
       { heldOut: 0, reveal: ["accuracy"] },
-      "heldOut must be above 0 where the accuracy is to be revealed"
+      "heldOut must be above 0 where accuracy or metrics are to be revealed"
     ],
     [
       "held-out rows pooled for nothing",
       { reveal: ["heldOutRows"] },
-      "reveal.0 serves only to find the accuracy; add accuracy to reveal, or leave heldOutRows out"
+      "reveal.0 serves only to test the model; add accuracy or metrics to reveal, or leave heldOutRows out"
     ],
     [
       "a weight deviation without a seed",
