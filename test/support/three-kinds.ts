@@ -18,6 +18,6 @@ const { data } = smallScenario(threeKinds)
 export const bySoftmax = {
   seed: 5,
   data: { ...data, label: { column: "kind", values: ["ash", "elm", "oak"] } },
-  training: { epochs: 40, batch: 8, rate: 0.05, loss: "softmax", weightDecay: 0.001, schedule: "cosine" },
+  training: { epochs: 24, batch: 8, rate: 0.05, loss: "softmax", weightDecay: 0.001, schedule: "cosine" },
   expect: { maxWeightDeviation: 0 }
 }

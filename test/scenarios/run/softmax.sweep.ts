@@ -35,7 +35,7 @@ describe("a softmax with momentum", () => {
       yield* runInMemory(file, join(out, "alone"))
       const { display, lives, onUp } = killing([
         [70, "cloud1"],
-        [150, "cloud0.l-1"]
+        [120, "cloud0.l-1"]
       ])
       const options = { file, out: join(out, "lanes"), transport: "nats", seed: Option.none() } as const
       yield* runScenario({ ...options, display, onUp }).pipe(Effect.provide(nodeContext))

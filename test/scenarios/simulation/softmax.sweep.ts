@@ -20,7 +20,7 @@ describe("simulation - a softmax with momentum", () => {
     Effect.gen(function* () {
       const { simulation, expected } = yield* undisturbed
       expect(expected.outcome?.steps).toBeGreaterThan(64)
-      for (const { name, party, step } of slice(deaths, 3)) {
+      for (const { name, party, step } of slice(deaths, 2)) {
         const moment = { on: "step", step } as const
         const kill = {
           kind: "kill",
@@ -38,7 +38,7 @@ describe("simulation - a softmax with momentum", () => {
         expect(judge(run, expected, plan, simulation.agreement), name).toEqual([])
         expect(run.faults.get("kill"), name).toBe(1)
       }
-      for (const { seed } of slice(seeds, 3)) {
+      for (const { seed } of slice(seeds, 2)) {
         const { problems, plan } = yield* Effect.promise(() =>
           simulateSeed(simulation, undefined, expected, seed)
         )
