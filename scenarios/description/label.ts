@@ -4,34 +4,39 @@ import type { Label as Described } from "../../protocol/data/description.ts"
 import { ParseResult, Schema } from "../../protocol/schema.ts"
 import { exactText, interval, list, oneOf, optional, struct } from "./fields.ts"
 
-const Section = struct({
-  column: optional(exactText("The column to predict")),
-  columns: optional(
-    list(
-      exactText("A column"),
-      1,
-      1024,
-      "a list of at least one column",
-      "Several columns of numbers to predict"
+const Section = struct(
+  {
+    column: optional(exactText("The column to predict")),
+    columns: optional(
+      list(
+        exactText("A column"),
+        1,
+        1024,
+        "a list of at least one column",
+        "Several columns of numbers to predict"
+      )
+    ),
+    values: optional(
+      list(
+        exactText("A label"),
+        2,
+        65_536,
+        "a list of at least two labels",
+        "All labels that the column may have, for classes; the k-th is output k of the network (one-hot). Quote numbers, true and false"
+      )
+    ),
+    range: optional(
+      interval("The public [minimum, maximum] of numbers to predict, by which they are scaled")
+    ),
+    scale: optional(
+      oneOf(
+        ["standard"],
+        "Numbers to predict are scaled by their mean and deviation, which the users find together"
+      )
     )
-  ),
-  values: optional(
-    list(
-      exactText("A label"),
-      2,
-      65_536,
-      "a list of at least two labels",
-      "All labels that the column may have, for classes; the k-th is output k of the network (one-hot). Quote numbers, true and false"
-    )
-  ),
-  range: optional(interval("The public [minimum, maximum] of numbers to predict, by which they are scaled")),
-  scale: optional(
-    oneOf(
-      ["standard"],
-      "Numbers to predict are scaled by their mean and deviation, which the users find together"
-    )
-  )
-}).annotations({ description: "The label column and its classes; or the numbers to predict" })
+  },
+  (column) => `such as { column: ${column}, values: [no, yes] }`
+).annotations({ description: "The label column and its classes; or the numbers to predict" })
 
 type Section = typeof Section.Type
 

@@ -383,7 +383,7 @@ export const Whole = struct({
   join: defaulted(
     oneOf(
       ["salted", "private"],
-      "salted: users compare their ids by digests under a salt that all of them have, so that each can test ids that it guesses; private: by digests under secrets of all of them, which takes about a tenth of a millisecond for each id and user; default salted"
+      "salted: users compare their ids by digests under a salt that all of them have, so that each can test ids that it guesses; private: by digests under secrets of all of them, which takes about a twentieth of a millisecond for each id and user; default salted"
     ),
     "salted"
   ),

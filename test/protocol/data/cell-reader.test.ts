@@ -31,6 +31,21 @@ describe("a number", () => {
       expect(fault).toMatchObject({ remedy: expect.stringContaining("fill: mean") })
   })
 
+  it("that is none says what the feature may be instead, unless a range says that it is one", () => {
+    const remedyOf = (feature: Feature, text: string) => describing(feature).text(text)
+    const free: Feature = { name: "sex" }
+    for (const [text, entry] of [
+      ["female", "sex: { values: [...] }"],
+      ["yes", "sex: boolean"],
+      ["1/2/2021", "sex: date"]
+    ] as const) {
+      expect(remedyOf(free, text)).toMatchObject({ remedy: expect.stringContaining(`say ${entry} in`) })
+      expect(remedyOf({ ...free, range: [0, 1] }, text)).toMatchObject({
+        remedy: expect.not.stringContaining("say ")
+      })
+    }
+  })
+
   it("outside its range is an error, or moved to the nearest end and counted", () => {
     const strict = describing({ name: "age", range: [0, 120] })
     expect(strict.number(121)).toMatchObject({ reason: "is outside the column's public range [0, 120]" })
@@ -45,6 +60,19 @@ describe("a number", () => {
     expect(number(-(2 ** 127))).toBe(-(2 ** 127))
     for (const value of [2 ** 128, Number.POSITIVE_INFINITY, -1e300])
       expect(number(value)).toMatchObject({ reason: "is too large a number to be a measurement" })
+  })
+})
+
+describe("a missing cell that nothing fills", () => {
+  it.each<[string, Feature]>([
+    ["mean", { name: "age" }],
+    ["mean", { name: "born", kind: "date" }],
+    ["mode", { name: "smoker", kind: "boolean" }],
+    ["mode", { name: "sex", kind: "category", values: ["f", "m"] }]
+  ])("is an error that proposes fill: %s, for %o", (fill, feature) => {
+    const { absent, text } = describing(feature)
+    for (const fault of [absent, text(""), text("NA")])
+      expect(fault).toMatchObject({ remedy: expect.stringMatching(new RegExp(`such as fill: ${fill}$`)) })
   })
 })
 

@@ -133,7 +133,7 @@ const wrongWords: ReadonlyArray<ParsedCase> = [
   parsed(["check", "--", "a", "--hosts"], refused(/"--hosts" is one word too many/)),
   parsed(
     ["run", "a.yaml", "--sed", "1"],
-    refused(/run has no option --sed; it takes --out, --transport, --seed/)
+    refused(/run has no option --sed \(did you mean --seed\?\); it takes --out, --transport, --seed/)
   ),
   parsed(
     ["check", "a.yaml", "--seed", "1"],
