@@ -7,6 +7,7 @@ import { empty, missing, missingNumber, outside, readNumber } from "./cell-text.
 import { readBoolean, readDate } from "./cell-words.ts"
 import {
   type CategoryFeature,
+  type ClassLabel,
   type DataDescription,
   defaultMissing,
   type Feature,
@@ -47,7 +48,7 @@ export const readersOf = (
   const byName = new Map<string, () => CellReader>([
     ...features.map((feature) => [feature.name, () => ofFeature(feature, marks, toNumber)] as const),
     ...("values" in label
-      ? [[label.column, () => places(label.values, { marks, fills: true })] as const]
+      ? [[label.column, () => ofClasses(label, { marks, fills: true })] as const]
       : label.numbers.map((of) => [of.name, () => numbers(of, { marks, fills: true }, ofLabel)] as const))
   ])
   return (column) => byName.get(column)!()
@@ -153,6 +154,21 @@ const zeroOrOne = (value: number, within: (value: number) => Read): Read =>
         reason: "is neither 0 nor 1 in a column of type boolean",
         remedy: "correct it, or leave the type out"
       }
+
+const ofClasses = ({ kind, values }: ClassLabel, absence: Missing): CellReader => {
+  const reader = places(values, absence)
+  if (kind === undefined) return reader
+  const text = (written: string): Read => {
+    const place = readBoolean(written)
+    return typeof place === "number" ? place : absence.marks(written) ? Number.NaN : neither
+  }
+  return { ...reader, text, number: (value) => text(String(value)) }
+}
+
+const neither: CellProblem = {
+  reason: "is neither yes nor no",
+  remedy: "write true and false, yes and no, or 1 and 0; or list the texts as values of the label"
+}
 
 const places = (
   values: ReadonlyArray<string>,

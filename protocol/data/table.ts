@@ -7,7 +7,7 @@
 import { Data } from "effect"
 import type { Encoding } from "./characters.ts"
 import { type DataDescription, sourceColumns } from "./description.ts"
-import type { Dialect, DialectSettings } from "./dialect.ts"
+import type { Decision, Dialect, DialectSettings } from "./dialect.ts"
 import { didYouMean } from "./near-names.ts"
 import { shown, spellingDifference, trimmed } from "./spelling.ts"
 
@@ -83,10 +83,12 @@ export interface TableProblem {
   readonly alike?: boolean
   /** The file's columns, where this one is not among them. */
   readonly among?: ReadonlyArray<string>
+  /** The setting that decides, which the remedy names as the scenario has it. */
+  readonly decides?: Decision
 }
 
 /** The fault of a cell. */
-export interface CellProblem extends Pick<TableProblem, "reason" | "remedy"> {
+export interface CellProblem extends Pick<TableProblem, "reason" | "remedy" | "decides"> {
   /** How a feature is written of which such texts are the cells. */
   readonly entry?: string
 }

@@ -86,7 +86,7 @@ const columnList = (description: string) =>
 const oneOfKeys = <K extends string>(marks: Readonly<Record<K, string>>, description: string) =>
   oneOf(Object.keys(marks) as [K, ...ReadonlyArray<K>], description)
 
-const Dialect = struct({
+export const Dialect = struct({
   separator: optional(
     oneOfKeys(separators, "What separates the fields of a row; a run of spaces is one separator")
   ),

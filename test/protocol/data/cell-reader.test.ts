@@ -87,6 +87,21 @@ describe("a boolean", () => {
   })
 })
 
+describe("a label of type boolean", () => {
+  const label = { column: "ill", values: ["no", "yes"], kind: "boolean" } as const
+  it("is no or yes by any of the words for them, and missing by no such word", () => {
+    const { isText, number, text } = readersOf({ ...flowers, label, missing: ["?", "0"] })("ill")
+    expect(["no", "F", "0", "false", "YES", "1", "?"].map(text)).toEqual([0, 0, 0, 0, 1, 1, missing])
+    expect([number(0), number(1), number(missing)]).toMatchObject([0, 1, { reason: "is neither yes nor no" }])
+    expect(text("perhaps")).toMatchObject({ reason: "is neither yes nor no" })
+    expect(isText).toBe(true)
+  })
+  it("is compared exactly where its values are listed", () => {
+    const { text } = readersOf({ ...flowers, label: { column: "ill", values: ["no", "yes"] } })("ill")
+    expect(text("YES")).toMatchObject({ reason: expect.stringContaining("not one of the labels no, yes") })
+  })
+})
+
 describe("a date", () => {
   it("is the days from 1970-01-01 on, with the time of the day as a fraction", () => {
     expect(readDate("1970-01-01")).toBe(0)
