@@ -21,7 +21,7 @@ export const dataFiles = Args.text({ name: "FILE" }).pipe(
 const ofFiles = <A extends string>(option: string, values: ReadonlyArray<A>, description: string) =>
   understood(
     option,
-    `[FILE=]${values.join("|")}`,
+    "[FILE=]NAME",
     (text): ForFiles<A> | undefined => {
       const said = text.split(",").map((each) => {
         const at = each.lastIndexOf("=")
@@ -40,7 +40,7 @@ const ofFiles = <A extends string>(option: string, values: ReadonlyArray<A>, des
       return { named, ...(all === undefined ? {} : { all }) }
     },
     `one of ${values.join(", ")}, for all files, or FILE=VALUE for one of them, with commas between several`
-  ).pipe(Options.withDescription(description), Options.withDefault(undefined))
+  ).pipe(Options.withDescription(`${description}: ${values.join(", ")}`), Options.withDefault(undefined))
 
 const keysOf = <A extends string>(marks: Readonly<Record<A, string>>): ReadonlyArray<A> =>
   Object.keys(marks) as Array<A>
