@@ -6,7 +6,7 @@
  * own result stays.
  */
 import { randomBytes } from "node:crypto"
-import { type Agreement, computationName, lossOf, planOf } from "../../actors/party/agreement.ts"
+import { type Agreement, computationName, lossOf, planOf, planOfSome } from "../../actors/party/agreement.ts"
 import { classesOf } from "../../protocol/data/description.ts"
 import type { JointTable } from "../../protocol/data/joint.ts"
 import { type Model, modelValues } from "../../protocol/learning/model.ts"
@@ -92,7 +92,7 @@ export const compareWithReferences = async (compared: Compared): Promise<Compari
   const { agreement, run, joined, model, referenceLeftOut } = compared
   // Then the model cannot be judged by the data either, only by its own numbers.
   if (referenceLeftOut !== undefined) {
-    const plan = planOf(agreement, agreement.training.batch)
+    const plan = planOfSome(agreement)
     const meaningless = leavesRange(model, plan) ? [beyondRange(plan.fractionalBits)] : []
     return { ...notCompared(referenceLeftOut), meaningless }
   }

@@ -49,17 +49,18 @@ const fewSteps = 1000
 /** What to change, in the order in which to try it. */
 const remedies = (agreement: Agreement, steps: number): string => {
   const { data, training } = agreement
-  const { epochs, rate } = training
+  const { momentum = 0, rate } = training
   const numbers = data.features.filter((feature) => !isCategory(feature))
   const changes = [
     ...(classesOf(data) !== undefined && lossOf(agreement) === "squared-error"
       ? ["training.loss: softmax in place of squared-error"]
       : []),
+    ...(momentum === 0 ? [`training.momentum: 0.9, with a tenth of the rate`] : []),
     `a training.rate three times lower, or higher, than ${rate}`,
-    ...(steps < fewSteps ? [`more training.epochs than ${epochs}, which are ${counted(steps, "step")}`] : []),
+    ...(steps < fewSteps ? [`more training.epochs: ${counted(steps, "step")} are few`] : []),
     ...(numbers.some((feature) => !isStandard(feature))
       ? ["scale: standard for features that fill a small part of their range"]
       : [])
   ]
-  return `try, one after another, ${changes.join("; ")}`
+  return `bicameral tune tries rates, layers and epochs; otherwise try, one after another, ${changes.join("; ")}`
 }
