@@ -28,9 +28,10 @@ export const foresee = (
     const { dealerKey, ...choices } = choicesOf(agreement, joined)
     const { leftRangeIn: left, diverges, steps } = await rehearse(choices, joined)
     const missing = labelsWithoutRow(agreement, joined)
+    const scaledTo = largest(agreement.data.scaleTo)
     // In the first step nothing but the data and the first weights can be too large.
     const atFault =
-      left === 1 && largest(agreement.data.scaleTo) > 1 ? ["data", "scaleTo"] : ["training", "rate"]
+      (left === 1 && scaledTo > 1) || scaledTo > wideScale ? ["data", "scaleTo"] : ["training", "rate"]
     const same = agreement.seed === undefined ? "with weights and batches like those of a run, " : ""
     const near = joined
       .nearIds()
@@ -70,6 +71,9 @@ export const foresee = (
           ])
     ]
   })
+
+/** No rate is to blame before data are as large as most people scale them. */
+const wideScale = 16
 
 const largest = (values: ReadonlyArray<number>): number => Math.max(...values.map(Math.abs))
 

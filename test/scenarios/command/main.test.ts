@@ -162,7 +162,7 @@ describe("bicameral run", () => {
       expect(verdict).toEqual({
         status: 1,
         lines: [
-          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, resume, simulate, check, audit, identity, nkeys, actor; see bicameral --help'
+          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, resume, simulate, check, tune, audit, identity, nkeys, actor; see bicameral --help'
         ]
       })
       expect(asked).toEqual([])
@@ -493,7 +493,7 @@ describe("check", () => {
         "  the users find mean and deviation of 8 columns together, of cells that all of them hold\n  no other party learns any"
       )
       expect(text).toMatch(/^ {4}missing cells, filled: .*insulin \d+/m)
-      expect(text).toContain("10 inputs → 16 relu → 2 identity")
+      expect(text).toContain("10 inputs → 32 relu → 2 identity")
     })
   )
 

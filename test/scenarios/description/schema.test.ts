@@ -38,7 +38,7 @@ describe("scenario schema - defaults", () => {
       join: "salted",
       heldOut: 0.2,
       network: { hidden: [8], output: "identity" },
-      training: { ...plainScenario.training, loss: "squared-error", weightDecay: 0, schedule: "constant" },
+      training: { ...plainScenario.training, momentum: 0, weightDecay: 0, schedule: "constant" },
       security: {
         modulusBits: 2048,
         exponents: "short",
@@ -323,7 +323,7 @@ describe("scenario schema - parts that do not fit together", () => {
     ],
     [
       "more precision than a large batch leaves room for",
-      { training: { epochs: 1, batch: 1024, rate: 0.1 }, security: { fractionalBits: 26 } },
+      { training: { epochs: 1, batch: 1024, rate: 0.1, momentum: 0 }, security: { fractionalBits: 26 } },
       "security.fractionalBits 26 fractional bits leave no room for the gradients of a batch of 1024 in 64-bit words; use at most 20 fractional bits, or a smaller batch"
     ],
     [

@@ -71,8 +71,8 @@ type Changes = {
   readonly network?: object
 }
 
-const agreementFor = ({ seed = 3, ...changes }: Changes): Agreement => {
-  const training = { epochs: 4, batch: 8, rate: 0.25 }
+const agreementFor = ({ seed = 3, training: changed, ...changes }: Changes): Agreement => {
+  const training = { epochs: 4, batch: 8, rate: 0.25, loss: "squared-error", ...changed }
   const seeded = seed === null ? {} : { seed }
   return agreementOf(Either.getOrThrow(decodeScenario({ ...plainScenario, training, ...seeded, ...changes })))
 }
