@@ -20,6 +20,7 @@ import {
   Upload
 } from "../protocol/messages/control.ts"
 import type { Ask } from "../protocol/messages/message.ts"
+import { MalformedTally } from "../protocol/metrics/tally.ts"
 import { type AskError, on, Party } from "../runtime/messaging/contract.ts"
 import type { Stable, StoreError } from "../runtime/storage/store.ts"
 import { keptByAbsent, type Openers, openByQuorum, type TooFewUsers } from "./opening.ts"
@@ -27,6 +28,8 @@ import { type Agreement, actorsOf, agreementDigest } from "./party/agreement.ts"
 import type { Erased } from "./party/erasure.ts"
 import { remembered, type StorageFormat } from "./party/once.ts"
 import type { Phase } from "./party/phases.ts"
+import { raised } from "./party/typed-throws.ts"
+import { type Opened, type Tested, testedBy } from "./tested.ts"
 
 export interface SentTraffic {
   readonly from: string
@@ -37,14 +40,12 @@ export interface SentTraffic {
 }
 
 /** What the director knows at the end: sizes, times, and what the scenario reveals. */
-export interface RunOutcome {
+export interface RunOutcome extends Tested {
   readonly rows: number
   readonly steps: number
   /** Exchanges between the clouds in training, including those that open the data set. */
   readonly rounds: number
   readonly ciphertexts: { readonly upload: number; readonly archive: number; readonly model: number }
-  /** How many of the tested held-out rows the decrypted model got right; absent unless revealed. */
-  readonly tested: Tested | undefined
   readonly seconds: Readonly<Record<Phase, number>>
   readonly traffic: ReadonlyArray<SentTraffic>
   /**
@@ -58,11 +59,6 @@ export interface RunOutcome {
 }
 
 type Kept = Pick<Erased, "kept" | "sealed">
-
-interface Tested {
-  readonly correct: number
-  readonly total: number
-}
 
 export interface DirectorOptions<E> {
   readonly agreement: Agreement
@@ -81,7 +77,11 @@ export interface DirectorOptions<E> {
  */
 export const direct = <E = never>(
   options: DirectorOptions<E>
-): Effect.Effect<RunOutcome, E | AskError | StoreError | MalformedMessage | TooFewUsers, Party | Stable> =>
+): Effect.Effect<
+  RunOutcome,
+  E | AskError | StoreError | MalformedMessage | MalformedTally | TooFewUsers,
+  Party | Stable
+> =>
   Effect.gen(function* () {
     const { agreement, bringBack } = options
     const party = yield* Party
@@ -113,15 +113,25 @@ export const direct = <E = never>(
     if (usersLeave) yield* remembered("let-go", logged<object>(), Effect.as(release(users, "upload"), {}))
     const [, archive] = yield* through("transform", askAll(clouds, Transform, {}, "transform"))
     const [training] = yield* through("train", askAll(clouds, Train, {}, "train"))
+    const tested = (actors: ReadonlyArray<string>, replies: ReadonlyArray<Opened>) =>
+      raised([MalformedTally], () =>
+        testedBy(
+          agreement,
+          actors.map((actor, i) => [actor, replies[i]!])
+        )
+      )
     const output = yield* through(
       "output",
       Effect.gen(function* () {
         const [, sealed] = yield* askAll(clouds, SealModel, {}, "output")
         if (usersLeave) yield* bringBack(users)
-        if (agreement.decryption !== undefined)
-          return { sealed: sealed!, ...(yield* openByQuorum(agreement)) }
+        if (agreement.decryption !== undefined) {
+          const { openers, replies } = yield* openByQuorum(agreement)
+          return { sealed: sealed!, openers, ...(yield* tested(openers.opened, replies)) }
+        }
         if (usersLeave) yield* askAll(users, Begin, begin, "output")
-        return { sealed: sealed!, replies: yield* askAll(users, OpenModel, {}, "output") }
+        const replies = yield* askAll(users, OpenModel, {}, "output")
+        return { sealed: sealed!, ...(yield* tested(users, replies)) }
       })
     )
     const absent = "openers" in output ? output.openers.absent.map(({ user }) => user) : []
@@ -133,6 +143,7 @@ export const direct = <E = never>(
       askAll(present, Erase, {}, "output")
     )
     yield* release(present, "output")
+    const { sealed, ...opened } = output
     const outcome: RunOutcome = {
       rows: uploads[0]!.rows,
       steps: training!.steps,
@@ -140,9 +151,8 @@ export const direct = <E = never>(
       ciphertexts: {
         upload: sum(uploads.map(({ ciphertexts }) => ciphertexts)),
         archive: archive!.ciphertexts,
-        model: output.sealed.ciphertexts
+        model: sealed.ciphertexts
       },
-      tested: agreement.reveal.accuracy ? totalTested(agreement, output.replies) : undefined,
       seconds,
       traffic: [...left.traffic, ...stayed.traffic, ...(yield* ownTraffic)],
       peakMemoryBytes: Object.fromEntries(
@@ -155,7 +165,7 @@ export const direct = <E = never>(
         ...present.map((actor, i) => [actor, keptOf(ends[i]!)]),
         ...absent.map((actor) => [actor, keptByAbsent(agreement)])
       ]),
-      ...("openers" in output ? { openers: output.openers } : {})
+      ...opened
     }
     return outcome
   }).pipe(Effect.scoped)
@@ -241,18 +251,5 @@ const recorded = <A, E, R>(phase: Phase, announced: Effect.Effect<void>, work: E
       return { result, seconds: Math.round(Duration.toMillis(lasted)) / 1000 }
     }).pipe(Effect.withSpan(`phase ${phase}`))
   )
-
-/**
- * Where held-out rows are pooled, one user tests; were there two, of users that found others absent, both
- * have the same rows.
- */
-const totalTested = ({ reveal }: Agreement, users: ReadonlyArray<{ readonly tested?: Tested }>): Tested => {
-  const all = users.flatMap(({ tested }) => (tested === undefined ? [] : [tested]))
-  const counted = reveal.heldOutRows ? all.sort((a, b) => b.total - a.total).slice(0, 1) : all
-  return {
-    correct: sum(counted.map(({ correct }) => correct)),
-    total: sum(counted.map(({ total }) => total))
-  }
-}
 
 const sum = (numbers: ReadonlyArray<number>): number => numbers.reduce((total, each) => total + each, 0)

@@ -22,7 +22,7 @@ import { gatherRows } from "../../protocol/computation/product.ts"
 import { opensLabels, outputs } from "../../protocol/learning/network.ts"
 import { operation, type Shape } from "../../protocol/learning/operations.ts"
 import { type BatchOrder, batchOrder } from "../../protocol/learning/order.ts"
-import type { TrainingPlan } from "../../protocol/learning/plan.ts"
+import { planOfStep, type TrainingPlan } from "../../protocol/learning/plan.ts"
 import { type Batch, gradients, trainingStep } from "../../protocol/learning/step.ts"
 import type { DealtPart } from "../../protocol/messages/training.ts"
 import type { Ring } from "../../protocol/ring/ring.ts"
@@ -56,7 +56,7 @@ export class RunMasks {
     this.#ring = ring
     this.#keys = keys
     this.#data = data
-    this.#weights = layerShapes(plan.network).map(({ weights: { rows, cols } }) => ({
+    this.#weights = layerShapes(plan).map(({ weights: { rows, cols } }) => ({
       ...ring.matrix(rows, cols),
       of: "factor"
     }))
@@ -70,7 +70,7 @@ export class RunMasks {
   dealStep(step: number, message: Uint8Array): void {
     const { plan } = this
     const program = (ops: DealerOperations) =>
-      trainingStep(ops, plan, layerShapes(plan.network), this.#batch(this.order(step)))
+      trainingStep(ops, planOfStep(plan, step), layerShapes(plan), this.#batch(this.order(step)))
     deal(this.#at(step), program, { message })
   }
 
@@ -81,7 +81,7 @@ export class RunMasks {
     to: { readonly gradients: Uint8Array; readonly update: Uint8Array }
   ): void {
     const { plan } = this
-    const layers = layerShapes(plan.network)
+    const layers = layerShapes(plan)
     const batch = this.order(step)
     const slice = sliceOf(batch, part)
     if (slice.rows.length > 0) {
@@ -99,7 +99,7 @@ export class RunMasks {
     }
     if (part.update) {
       const program = (ops: DealerOperations) =>
-        dealtUpdate(ops, plan, layers, gatherRows(this.#ring, this.#data.features, batch))
+        dealtUpdate(ops, planOfStep(plan, step), layers, gatherRows(this.#ring, this.#data.features, batch))
       deal(this.#at(step), program, { message: to.update })
     }
   }

@@ -6,8 +6,10 @@
 import { createHash } from "node:crypto"
 import type { Quorum } from "../../protocol/bcp/threshold.ts"
 import { classesOf, type DataDescription, featureCount, labelCount } from "../../protocol/data/description.ts"
+import { batchFor, epochsFor } from "../../protocol/learning/defaults.ts"
 import type { Loss } from "../../protocol/learning/loss.ts"
 import { InvalidPlan, type Network } from "../../protocol/learning/network.ts"
+import type { OptimiserSettings } from "../../protocol/learning/optimiser.ts"
 import { requireMemory, type TrainingPlan, trainingPlan } from "../../protocol/learning/plan.ts"
 import { computationVersion } from "../../protocol/version.ts"
 
@@ -27,12 +29,13 @@ export interface Agreement {
     readonly initialVariance?: number
   }
   readonly training: {
-    readonly epochs: number
-    readonly batch: number
+    /** By the number of training rows where it is left out, as `batch`. */
+    readonly epochs?: number
+    readonly batch?: number
     readonly rate: number
     /** Squared error by default. */
     readonly loss?: Loss
-  }
+  } & OptimiserSettings
   readonly security: {
     readonly modulusBits: number
     readonly exponents: "short" | "full"
@@ -53,6 +56,8 @@ export interface Agreement {
   readonly seed?: number
   readonly reveal: {
     readonly accuracy: boolean
+    /** Whether users tell the director their tallies of held-out rows (`protocol/metrics/tally.ts`). */
+    readonly metrics?: true
     readonly heldOutRows: boolean
     readonly progress: boolean
     /** Whether users may learn statistics of columns that fewer than three of them hold. */
@@ -83,6 +88,13 @@ export const actorsOf = (agreement: Agreement): ReadonlyArray<string> => [
   ...agreement.users.map((user) => user.actor)
 ]
 
+/** Whether the users test the model on held-out rows. */
+export const isTested = ({ reveal }: Pick<Agreement, "reveal">): boolean =>
+  reveal.accuracy || reveal.metrics === true
+
+/** The loss that the network is trained with. */
+export const lossOf = ({ training }: Pick<Agreement, "training">): Loss => training.loss ?? "squared-error"
+
 /** How many of how many users decrypt; undefined where all of them do. */
 export const quorumOf = ({ decryption, users }: Agreement): Quorum | undefined =>
   decryption && { users: users.length, threshold: decryption.threshold }
@@ -101,22 +113,39 @@ export const networkOf = ({ data, network }: Agreement): Network => ({
   ...(network.initialVariance === undefined ? {} : { initialVariance: network.initialVariance })
 })
 
+/** Epochs and batch for this number of training rows: those that are agreed on, or the defaults. */
+export const sizesFor = (
+  { training }: Pick<Agreement, "training">,
+  rows: number
+): { readonly epochs: number; readonly batch: number } => {
+  const { batch = batchFor(rows), epochs = epochsFor(rows, batch) } = training
+  return { epochs, batch }
+}
+
 /**
  * The training plan for this number of training rows. Throws `InvalidPlan`, which names the field of the
  * scenario.
  */
 export const planOf = (agreement: Agreement, rows: number): TrainingPlan =>
-  inWordsOf(agreement, () =>
-    trainingPlan({
-      network: networkOf(agreement),
-      rows,
-      batch: agreement.training.batch,
-      epochs: agreement.training.epochs,
-      learningRate: agreement.training.rate,
-      loss: agreement.training.loss ?? "squared-error",
+  inWordsOf(agreement, () => {
+    const { rate, ...training } = agreement.training
+    return trainingPlan({
+      ...{
+        ...training,
+        ...sizesFor(agreement, rows),
+        network: networkOf(agreement),
+        rows,
+        learningRate: rate
+      },
       fractionalBits: agreement.security.fractionalBits
     })
-  )
+  })
+
+/** The plan for a table of no particular size. Throws `InvalidPlan`. */
+export const planOfSome = (agreement: Agreement): TrainingPlan =>
+  planOf(agreement, agreement.training.batch ?? someRows)
+
+const someRows = 1000
 
 /**
  * The same for rows that are there, at the clouds too. Throws `InvalidPlan` also where no cloud's memory can
@@ -132,6 +161,8 @@ export const feasiblePlan = (agreement: Agreement, rows: number): TrainingPlan =
 const scenarioFields: ReadonlyMap<string, string> = new Map([
   ["learningRate", "training.rate"],
   ["loss", "training.loss"],
+  ["momentum", "training.momentum"],
+  ["weightDecay", "training.weightDecay"],
   ["batch", "training.batch"],
   ["epochs", "training.epochs"],
   ["fractionalBits", "security.fractionalBits"],

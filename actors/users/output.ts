@@ -5,19 +5,20 @@
  * so many of them that are there (`exchange.ts`); each of them then has the whole model.
  */
 import { Effect } from "effect"
-import { pickRows } from "../../protocol/data/cells.ts"
 import { featureCount, labelCount } from "../../protocol/data/description.ts"
-import { assemble } from "../../protocol/data/joint.ts"
+import { assembleWhole } from "../../protocol/data/joint.ts"
 import { prepare, type Statistics } from "../../protocol/data/preparation.ts"
 import type { FilledBlock } from "../../protocol/data/rows.ts"
-import { countCorrect, type Model, modelOf, modelWords } from "../../protocol/learning/model.ts"
+import { type Model, modelOf, modelWords } from "../../protocol/learning/model.ts"
 import { leavesRange } from "../../protocol/learning/range.ts"
+import type { TestedOnWire } from "../../protocol/messages/control.ts"
 import { FetchModel, HeldOutCells, ModelDigest } from "../../protocol/messages/output.ts"
+import { correctOf, tallyOf, tallyToBytes } from "../../protocol/metrics/tally.ts"
 import { Ring } from "../../protocol/ring/ring.ts"
 import { requireSealedByCloud0 } from "../../protocol/sharing/sealed-model.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { Store } from "../../runtime/storage/store.ts"
-import { type Agreement, networkOf } from "../party/agreement.ts"
+import { type Agreement, isTested, lossOf, networkOf, planOfSome } from "../party/agreement.ts"
 import type { Enrolled } from "../party/enrolment.ts"
 import type { Gathering } from "../party/gathering.ts"
 import type { Membership } from "../party/handouts.ts"
@@ -79,18 +80,15 @@ export const decryptModel = (
     const values = ring.decode(ring.from(1, size, words), agreement.security.fractionalBits)
     const model = modelOf(prepare(agreement.data, statistics), network, values)
     // The director is not told: it may not learn what the model is like.
-    if (leavesRange(model, agreement.security.fractionalBits))
+    if (leavesRange(model, planOfSome(agreement)))
       yield* Effect.logWarning("the model leaves the range of the fixed-point numbers: its training diverged")
     const store = yield* Store
     yield* store.put(modelEntry, new TextEncoder().encode(`${JSON.stringify(model)}\n`))
     return { model, rejected }
   }).pipe(Effect.withSpan("user.openModel"))
 
-/** The result of a test on held-out rows. */
-export interface Tested {
-  readonly correct: number
-  readonly total: number
-}
+/** What this user tells the director of a test. */
+type Tested = typeof TestedOnWire.Type
 
 /**
  * Tests the model on held-out rows. If the scenario pools them, the tester tests on all rows, and the others
@@ -106,7 +104,7 @@ export const testModel = (
   among: ReadonlyArray<string>
 ) =>
   Effect.gen(function* () {
-    if (!agreement.reveal.accuracy) return undefined
+    if (!isTested(agreement)) return undefined
     if (!agreement.reveal.heldOutRows) return testOn(agreement, state, model, state.heldOut)
     const { decryption, deadlines } = agreement
     const party = yield* Party
@@ -135,24 +133,16 @@ const testOn = (
   model: Model,
   blocks: ReadonlyArray<FilledBlock>
 ): Tested => {
-  const features = featureCount(agreement.data)
-  const labels = labelCount(agreement.data)
-  const cellsOfRow = new Uint32Array(rows.total - rows.training)
-  for (const block of blocks) {
-    for (const row of block.rows) cellsOfRow[row - rows.training]! += block.columns.length
-  }
-  // Only complete rows: the remaining cells of the others are with other users.
-  let total = 0
-  const placeOf = cellsOfRow.map((cells) => (cells === features + labels ? total++ : 0))
-  const isWhole = (row: number) => cellsOfRow[row - rows.training] === features + labels
-  const whole = blocks.map(({ rows: ofBlock, columns, cells }): FilledBlock => {
-    const kept = Uint32Array.from(ofBlock.keys()).filter((place) => isWhole(ofBlock[place]!))
-    return {
-      rows: kept.map((place) => placeOf[ofBlock[place]! - rows.training]!),
-      columns,
-      cells: pickRows(cells, kept)
-    }
+  const table = assembleWhole(blocks, {
+    firstRow: rows.training,
+    rows: rows.total - rows.training,
+    features: featureCount(agreement.data),
+    labels: labelCount(agreement.data)
   })
-  const table = assemble(whole, { firstRow: 0, rows: total, features, labels })
-  return { correct: countCorrect(model, table.features, table.labels), total }
+  const tally = tallyOf(model, lossOf(agreement), table)
+  return {
+    ...(agreement.reveal.accuracy ? { correct: correctOf(agreement.data, tally) } : {}),
+    total: table.rows,
+    ...(agreement.reveal.metrics ? { tally: tallyToBytes(tally) } : {})
+  }
 }

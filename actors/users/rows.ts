@@ -24,7 +24,7 @@ import { shown } from "../../protocol/data/spelling.ts"
 import { InvalidPlan } from "../../protocol/learning/network.ts"
 import { Declaration } from "../../protocol/messages/upload.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
-import { type Agreement, displayName, feasiblePlan, partTimeoutMs } from "../party/agreement.ts"
+import { type Agreement, displayName, feasiblePlan, isTested, partTimeoutMs } from "../party/agreement.ts"
 import type { Gathering } from "../party/gathering.ts"
 import { unchanged } from "../party/root.ts"
 import { raised } from "../party/typed-throws.ts"
@@ -58,14 +58,14 @@ export class RowsDoNotMatch extends Data.TaggedError("RowsDoNotMatch")<{
   }
 }
 
-/** The accuracy is to be revealed, and no row is left to find it on. */
+/** The model is to be tested, and no row is left to test it on. */
 export class NothingHeldOut extends Data.TaggedError("NothingHeldOut")<{
   readonly share: number
   readonly rows: number
 }> {
   readonly retryable = false
   override get message(): string {
-    return `heldOut: ${this.share} of ${this.rows} rows is no row, so nothing is left to find the accuracy on; hold out more, or take accuracy out of reveal`
+    return `heldOut: ${this.share} of ${this.rows} rows is no row, so nothing is left to test on; hold out more, or take accuracy and metrics out of reveal`
   }
 }
 
@@ -218,7 +218,7 @@ const joinDeclared = (
   )
   // Nobody has uploaded yet: what can't be trained or tested is found out here.
   feasiblePlan(agreement, joint.training)
-  if (agreement.reveal.accuracy && joint.heldOut === 0)
+  if (isTested(agreement) && joint.heldOut === 0)
     throw new NothingHeldOut({ share: agreement.heldOut, rows: joint.total })
   const features = featureCount(agreement.data)
   const testers = all

@@ -6,6 +6,7 @@
 import { Effect } from "effect"
 import { initialWeightsShare } from "../learning/initial.ts"
 import { biasShape, outputs, weightShape } from "../learning/network.ts"
+import { atRest } from "../learning/step.ts"
 import { type Matrix, Ring } from "../ring/ring.ts"
 import { orderOf } from "./order.ts"
 import { Generator } from "./pads.ts"
@@ -62,7 +63,8 @@ const firstLayers = (ring: Ring, { plan }: Recording, keys: Keys["weights"]) => 
         words[at]! += share
       })
     }
-    return { weights, bias: ring.zeros(1, biasShape(network, i + 1).cols) }
+    const bias = ring.zeros(1, biasShape(network, i + 1).cols)
+    return atRest({ weights, bias }, plan, ({ rows, cols }) => ring.zeros(rows, cols))
   })
 }
 

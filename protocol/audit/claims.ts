@@ -231,7 +231,8 @@ export const claims: ReadonlyArray<Claim> = [
   },
   {
     who: "the director",
-    learns: "sizes, and what the scenario reveals",
+    learns:
+      "sizes, and what the scenario reveals: with `reveal: metrics`, of each user's held-out rows, counts by label, prediction and score, or sums of numbers and errors",
     shownBy: ["test/actors/privacy.live.test.ts", audit],
     audited: ["director"]
   },

@@ -38,7 +38,7 @@ export class Computations {
   constructor(plan: TrainingPlan, order: Order) {
     this.plan = plan
     this.#order = order
-    this.#layers = layerShapes(plan.network)
+    this.#layers = layerShapes(plan)
   }
 
   /** What the process of lane `lane` of `lanes` computes with the other cloud's, in order, after a step. */

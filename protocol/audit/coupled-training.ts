@@ -9,7 +9,7 @@ import { layerShapes } from "../computation/cost.ts"
 import { type DealerOperations, deal } from "../computation/dealer.ts"
 import type { OpenedLabels } from "../computation/labels.ts"
 import { addGradients, dealtUpdate, handedOut, rowsOfLanes, sliceOf, takenIn } from "../computation/lanes.ts"
-import { layerWords } from "../computation/layer-words.ts"
+import { keepState, layerWords } from "../computation/layer-words.ts"
 import {
   type DealtValue,
   type GateMask,
@@ -23,8 +23,9 @@ import type { Slice } from "../computation/slices.ts"
 import { opensLabels, outputs } from "../learning/network.ts"
 import { operation, type Round, type Shape } from "../learning/operations.ts"
 import { type BatchOrder, batchOrder } from "../learning/order.ts"
-import type { TrainingPlan } from "../learning/plan.ts"
+import { planOfStep, type TrainingPlan } from "../learning/plan.ts"
 import {
+  atRest,
   type Batch,
   gatherBatch,
   gradients,
@@ -168,16 +169,19 @@ class CoupledTraining {
 
   whole(carryOut: CarryOut, step: number, { rings, opened }: Lane, masks: Masks, layers: Both<Layers>) {
     const { plan } = this.#run
-    const shapes = layerShapes(plan.network)
+    const shapes = layerShapes(plan)
     const rows = this.#order(step)
     return carryOut({
       ...{ name: `step ${step}`, ledger: this.#computations.whole(step), rings },
       deal: () =>
-        this.#deal(step, () => (ops) => trainingStep(ops, plan, shapes, this.#masksOf(masks, rows))),
+        this.#deal(
+          step,
+          () => (ops) => trainingStep(ops, planOfStep(plan, step), shapes, this.#masksOf(masks, rows))
+        ),
       run: (cloud, dealt) => {
         const ring = rings[cloud]
         const ops = this.#operations(ring, cloud, step, dealt)
-        return trainingStep(ops, plan, layers[cloud], rowsOf(ring, opened[cloud], rows))
+        return trainingStep(ops, planOfStep(plan, step), layers[cloud], rowsOf(ring, opened[cloud], rows))
       }
     })
   }
@@ -191,7 +195,7 @@ class CoupledTraining {
   ): Both<Layers> {
     const { plan } = this.#run
     const { rings } = lanes[0]!
-    const shapes = layerShapes(plan.network)
+    const shapes = layerShapes(plan)
     const weights = carryOut({
       ...{ name: `the weights of step ${step}`, ledger: this.#computations.weights(step), rings },
       run: (cloud) => openWeights(this.#operations(rings[cloud], cloud, step, undefined), layers[cloud])
@@ -206,7 +210,7 @@ class CoupledTraining {
       deal: () =>
         this.#deal(step, () => {
           const { inputs } = this.#masksOf(masks, this.#order(step))
-          return (ops) => dealtUpdate(ops, plan, shapes, inputs)
+          return (ops) => dealtUpdate(ops, planOfStep(plan, step), shapes, inputs)
         }),
       run: (cloud, dealt) => {
         const ring = rings[cloud]
@@ -215,7 +219,7 @@ class CoupledTraining {
           bias: ring.zeros(bias.rows, bias.cols)
         }))
         for (const words of found) addGradients(ring, sum, words[cloud])
-        return update(this.#operations(ring, cloud, step, dealt), plan, layers[cloud], sum)
+        return update(this.#operations(ring, cloud, step, dealt), planOfStep(plan, step), layers[cloud], sum)
       }
     })
   }
@@ -234,7 +238,7 @@ class CoupledTraining {
     const slice = sliceOf(batch, rows)
     const [ledger] = this.#computations.gradients(step, rows)
     if (ledger === undefined) return undefined
-    const shapes = layerShapes(plan.network)
+    const shapes = layerShapes(plan)
     const own = batch.subarray(slice.first, slice.first + slice.rows.length)
     const marks = rings.map((ring) => ring.mark())
     const found = carryOut({
@@ -283,12 +287,14 @@ export const trainInStages = async (run: CoupledRun, carryOut: CarryOut): Promis
   const masks = training.masks()
   const lead = lanes[0]!
   const layers = clouds.map((cloud) =>
-    layerShapes(run.plan.network).map(({ weights, bias }, l) => {
+    layerShapes(run.plan).map(({ weights, bias }, l) => {
       const share = run.shares[cloud].layers[l]!
-      return {
-        weights: matrixOf(lead.rings[cloud], weights.rows, weights.cols, share.weights),
-        bias: matrixOf(lead.rings[cloud], bias.rows, bias.cols, share.bias)
+      const ring = lead.rings[cloud]
+      const first = {
+        weights: matrixOf(ring, weights.rows, weights.cols, share.weights),
+        bias: matrixOf(ring, bias.rows, bias.cols, share.bias)
       }
+      return atRest(first, run.plan, ({ rows, cols }) => ring.zeros(rows, cols))
     })
   )
   const both = [layers[0]!, layers[1]!] as const
@@ -298,11 +304,7 @@ export const trainInStages = async (run: CoupledRun, carryOut: CarryOut): Promis
       run.lanes === 1
         ? training.whole(carryOut, step, lead, masks, both)
         : training.inLanes(carryOut, step, lanes, masks, both)
-    for (const cloud of clouds)
-      both[cloud].forEach(({ weights, bias }, l) => {
-        lead.rings[cloud].copy(weights, updated[cloud][l]!.weights)
-        lead.rings[cloud].copy(bias, updated[cloud][l]!.bias)
-      })
+    for (const cloud of clouds) keepState(lead.rings[cloud], both[cloud], updated[cloud])
     lead.rings.forEach((ring, i) => {
       ring.release(marks[i]!)
     })

@@ -50,9 +50,9 @@ const operations = (expecting: Expecting): ExpectedOperations => {
       const mask = expecting.opened(op, y)
       return { ...(yield* clear.openLabels(op, y)), mask }
     },
-    rescale: (op, x, shift, factor) => {
-      expecting.rescale(op, x, shift, factor)
-      return clear.rescale(op, x, shift, factor)
+    rescale: (op, x, shift, factor, added) => {
+      expecting.rescale(op, x, shift, factor, added)
+      return clear.rescale(op, x, shift, factor, added)
     },
     *rescaleRelu(op, z, shift) {
       const beta = expecting.rescaleRelu(op, z, shift)

@@ -5,9 +5,9 @@
 import { wordBytes } from "../bytes.ts"
 import { fixedOperations } from "../computation/fixed.ts"
 import type { Drawn, FixedMatrix } from "../computation/fixed-point.ts"
-import { blindingOffset } from "../computation/rescale.ts"
+import { addMultiples, blindingOffset } from "../computation/rescale.ts"
 import { blindedBytes, dealtLayout, groupsOf, nodesOf, planesOf } from "../computation/sizes.ts"
-import type { Operation, Operations, Shape } from "../learning/operations.ts"
+import type { Added, Operation, Operations, Shape } from "../learning/operations.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import { describeStream, type Generators, type PadKind, type PadStream } from "./pads.ts"
 
@@ -103,7 +103,7 @@ export class Expecting {
   }
 
   /** c = factor·x + 2^62 + r, of a product the sum of the upper bytes of both clouds' parts. */
-  blinded(op: Operation, x: FixedMatrix, shift: number, factor: number): Blinded {
+  blinded(op: Operation, x: FixedMatrix, shift: number, factor: number, added: Added<Matrix> = []): Blinded {
     const { ring } = this
     const words = x.rows * x.cols
     const r = this.both(op, "rounding", words, "add")
@@ -112,13 +112,14 @@ export class Expecting {
       ring.scale(surplus, x.difference, 2 * factor)
       ring.kernels.add(r, r, surplus.at, words)
     }
-    const bytes = blindedBytes(x.leading === undefined ? {} : { product: true }, shift)
+    const bytes = blindedBytes(x.leading === undefined ? {} : { product: true }, shift, added)
     const blind = (x: number, r: number): number => {
       const out = ring.allocate(words * wordBytes)
       ring.kernels.blindRescale(out, x, r, BigInt(factor), blindingOffset(bytes), words)
       return out
     }
     const c = blind(x.at, r)
+    addMultiples(ring, c, added, words)
     if (x.leading !== undefined && bytes < wordBytes) {
       // Each cloud opens the upper bytes of its part, so a carry from below is lost.
       const part0 = blind(x.leading.at, this.pads(0, op, "rounding", words))
@@ -144,9 +145,9 @@ export class Expecting {
     })
   }
 
-  rescale(op: Operation, x: FixedMatrix, shift: number, factor: number): void {
+  rescale(op: Operation, x: FixedMatrix, shift: number, factor: number, added?: Added<Matrix>): void {
     const words = x.rows * x.cols
-    const { r } = this.blinded(op, x, shift, factor)
+    const { r } = this.blinded(op, x, shift, factor, added)
     this.dealt(op, dealtLayout.rescale(words, shift), (at) =>
       this.ring.kernels.dealRescale(at("top"), at("shifted"), r, shift, words)
     )

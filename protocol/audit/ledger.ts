@@ -36,7 +36,14 @@ import {
   planesOf,
   type Rescaled
 } from "../computation/sizes.ts"
-import { type Operation, type Operations, type Round, type Shape, together } from "../learning/operations.ts"
+import {
+  type Added,
+  type Operation,
+  type Operations,
+  type Round,
+  type Shape,
+  together
+} from "../learning/operations.ts"
 import type { PadKind, PadStream } from "./pads.ts"
 
 /** Rows of a batch, or in step 0 of the data set, that a lane works on. */
@@ -183,9 +190,9 @@ class Entries {
   }
 
   /** The upper bytes of words under `rounding`, one for each value. */
-  blinded(op: Operation, x: EnteredShape, shift: number): Line {
+  blinded(op: Operation, x: EnteredShape, shift: number, added?: Added<unknown>): Line {
     const { first, count } = this.place(x)
-    const unitBytes = blindedBytes(x, shift)
+    const unitBytes = blindedBytes(x, shift, added)
     return {
       stream: this.stream(op, "rounding"),
       part: "blinded words",
@@ -281,9 +288,9 @@ const table = (entries: Entries): LedgerOperations => {
     addBias: (z) => z,
     subtract: (x) => x,
     columnSums: ({ cols }) => ({ rows: 1, cols }),
-    rescale: (op, x, shift) => {
+    rescale: (op, x, shift, _factor, added) => {
       entries.deal(op, x, (values) => dealtLayout.rescale(values, shift))
-      return entries.rounds([entries.blinded(op, x, shift)], shapeOf(x))
+      return entries.rounds([entries.blinded(op, x, shift, added)], shapeOf(x))
     },
     rescaleRelu: (op, z, shift) => {
       entries.deal(op, z, (values) => dealtLayout.rescaleRelu(values, shift))

@@ -6,8 +6,9 @@
  */
 
 import type { FixedMatrix } from "../computation/fixed-point.ts"
+import { keepState } from "../computation/layer-words.ts"
 import { describeOperation } from "../learning/operations.ts"
-import type { TrainingPlan } from "../learning/plan.ts"
+import { planOfStep, type TrainingPlan } from "../learning/plan.ts"
 import { type Layer, openData, trainingStep } from "../learning/step.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import { clearRows, expectedOf } from "./expected.ts"
@@ -178,12 +179,9 @@ export const misfitting = (
   for (let step = 1; step <= plan.steps; step++) {
     const mark = ring.mark()
     const { value, expected } = expectedOf({ ring, generators, step }, (ops) =>
-      trainingStep(ops, plan, start.layers, clearRows(ring, opened.value, order(step)))
+      trainingStep(ops, planOfStep(plan, step), start.layers, clearRows(ring, opened.value, order(step)))
     )
-    value.forEach(({ weights, bias }, l) => {
-      ring.copy(start.layers[l]!.weights, weights)
-      ring.copy(start.layers[l]!.bias, bias)
-    })
+    keepState(ring, start.layers, value)
     ring.release(mark)
     const found = of(step, expected)
     if (found.length > 0) return found

@@ -65,7 +65,7 @@ export const cloudOperations = ({
       ring.columnSums(out, x)
       return out
     },
-    rescale: (op, x, shift, factor) => rescale(cloud, op, x, shift, factor),
+    rescale: (op, x, shift, factor, added) => rescale(cloud, op, x, shift, factor, added),
     rescaleRelu: (op, z, shift) => rescaleRelu(cloud, op, z, shift),
     rescaleGated: (op, x, shift, gate) => rescaleGated(cloud, op, x, shift, gate),
     gatedDifference: (op, activation, labels, gate) => gatedDifference(cloud, op, activation, labels, gate),

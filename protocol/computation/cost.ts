@@ -6,10 +6,11 @@
 
 import { wordBytes } from "../bytes.ts"
 import { biasShape, type Network, opensLabels, outputs, weightShape } from "../learning/network.ts"
-import { type Operations, type Round, type Shape, together } from "../learning/operations.ts"
+import { type Added, type Operations, type Round, type Shape, together } from "../learning/operations.ts"
 import type { ForwardPlan, TrainingPlan } from "../learning/plan.ts"
 import type { SoftmaxScale } from "../learning/scales.ts"
 import {
+  atRest,
   type Batch,
   gradients,
   type Layer,
@@ -57,7 +58,8 @@ export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>, sl
   /** Values of the whole groups that are dealt for. */
   const padded = (shape: Shape): number => rangeOf(shape, slice).padded
   const shapeOf = ({ rows, cols }: Shape): Shape => ({ rows, cols })
-  const blinded = (x: CostedShape, shift: number) => openedBytes.rescale(size(x), blindedBytes(x, shift))
+  const blinded = (x: CostedShape, shift: number, added?: Added<unknown>) =>
+    openedBytes.rescale(size(x), blindedBytes(x, shift, added))
   const deal = ({ bytes }: { readonly bytes: number }): void => {
     dealt += SECTION_HEADER_BYTES + bytes
   }
@@ -105,9 +107,9 @@ export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>, sl
     addBias: (z) => z,
     subtract: (x) => x,
     columnSums: ({ cols }) => ({ rows: 1, cols }),
-    rescale: (_op, x, shift) => {
+    rescale: (_op, x, shift, _factor, added) => {
       deal(dealtLayout.rescale(padded(x), shift))
-      return rounds(blinded(x, shift), shapeOf(x))
+      return rounds(blinded(x, shift, added), shapeOf(x))
     },
     rescaleRelu: (_op, z, shift) => {
       deal(dealtLayout.rescaleRelu(padded(z), shift))
@@ -137,12 +139,15 @@ export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>, sl
   }
 }
 
-/** Shapes of the layers, for interpreters that need no numbers. */
-export const layerShapes = (network: Network): ReadonlyArray<Layer<Shape>> =>
-  network.layers.map((_, index) => ({
-    weights: weightShape(network, index + 1),
-    bias: biasShape(network, index + 1)
-  }))
+/** Shapes of the layers, for interpreters that need no numbers; with those of velocities if a plan has momentum. */
+export const layerShapes = ({
+  network,
+  addends = {}
+}: Pick<TrainingPlan, "network"> & Partial<Pick<TrainingPlan, "addends">>): ReadonlyArray<Layer<Shape>> =>
+  network.layers.map((_, index) => {
+    const shapes = { weights: weightShape(network, index + 1), bias: biasShape(network, index + 1) }
+    return atRest(shapes, { addends }, (shape) => shape)
+  })
 
 /** Shapes of a batch, as `trainingStep` takes it. */
 export const batchShapes = (network: Network, rows: number): Batch<Shape, Shape, Shape> => ({
@@ -156,18 +161,18 @@ export const setupCost = ({ network, rows }: Pick<TrainingPlan, "network" | "row
 
 /** One training step. */
 export const stepCost = (plan: TrainingPlan): Cost =>
-  costOf((ops) => trainingStep(ops, plan, layerShapes(plan.network), batchShapes(plan.network, plan.batch)))
+  costOf((ops) => trainingStep(ops, plan, layerShapes(plan), batchShapes(plan.network, plan.batch)))
 
 /** The gradients of a slice of `rows` rows of a batch, at a lane. */
 export const sliceCost = (plan: TrainingPlan, slice: Slice, rows: number): Cost => {
-  const shapes = layerShapes(plan.network)
+  const shapes = layerShapes(plan)
   const weights = shapes.map((layer) => layer.weights)
   return costOf((ops) => gradients(ops, plan, shapes, weights, batchShapes(plan.network, rows)), slice)
 }
 
 /** The update at lane 0: the rest of a step after opening the weights and the lanes' gradients. */
 export const updateCost = (plan: TrainingPlan): Cost => {
-  const shapes = layerShapes(plan.network)
+  const shapes = layerShapes(plan)
   const gradients = shapes.map(({ weights, bias }) => ({
     weights: { ...weights, product: true } as const,
     bias
@@ -181,4 +186,4 @@ export const trainingCost = (plan: TrainingPlan): Cost =>
 
 /** Secure prediction for `rows` rows that have not been opened. */
 export const predictionCost = (plan: ForwardPlan, rows: number): Cost =>
-  costOf((ops) => predict(ops, plan, layerShapes(plan.network), { rows, cols: plan.network.inputs }))
+  costOf((ops) => predict(ops, plan, layerShapes(plan), { rows, cols: plan.network.inputs }))

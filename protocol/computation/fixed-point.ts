@@ -3,10 +3,10 @@
  * of, with the clouds' random values or without.
  */
 import { wordBytes } from "../bytes.ts"
-import type { Operation, Shape } from "../learning/operations.ts"
+import type { Added, Operation, Shape } from "../learning/operations.ts"
 import type { Matrix, ProductForm, Ring } from "../ring/ring.ts"
 import { productShape } from "./product.ts"
-import { blindingOffset } from "./rescale.ts"
+import { addMultiples, blindingOffset } from "./rescale.ts"
 import { blindedBytes, dealtLayout } from "./sizes.ts"
 
 /** The random values of both clouds in a step; `drawnIn` of the dealer returns them. */
@@ -93,15 +93,15 @@ export class FixedPoint {
   }
 
   /**
-   * The clouds' own arithmetic with one cloud holding everything: c = factor·x + 2^62 + r, from which y
-   * follows.
+   * The clouds' own arithmetic with one cloud holding everything: c = factor·x + 2^62 + r, and multiples of what is
+   * added, from which y follows.
    */
-  rescale(op: Operation, x: FixedMatrix, shift: number, factor: number): Matrix {
+  rescale(op: Operation, x: FixedMatrix, shift: number, factor: number, added?: Added<Matrix>): Matrix {
     const ring = this.ring
     const words = x.rows * x.cols
     const out = this.like(x)
     const mark = ring.mark()
-    const { c, r } = this.opened(op, x, shift, factor)
+    const { c, r } = this.opened(op, x, shift, factor, added)
     const { at, bytes } = dealtLayout.rescale(words, shift)
     const dealt = ring.zeros(1, bytes / wordBytes).at
     const [top, shifted] = [dealt + at.top, dealt + at.shifted]
@@ -116,14 +116,16 @@ export class FixedPoint {
     op: Operation,
     x: FixedMatrix,
     shift: number,
-    factor: number
+    factor: number,
+    added: Added<Matrix> = []
   ): { readonly c: Matrix; readonly r: Matrix } {
     const drawn = this.#drawn
     const r = drawn === undefined ? this.#half(x, shift) : this.#dealtRounding(op, x, factor, drawn)
     const leading = x.leading && drawn && { share: x.leading, rounding: drawn.leadingRounding(op, x) }
-    const opened = blindedBytes(leading ? { product: true } : {}, shift)
+    const opened = blindedBytes(leading ? { product: true } : {}, shift, added)
     const offset = blindingOffset(opened)
     const c = this.#blinded(x, r, factor, offset)
+    addMultiples(this.ring, c.at, added, x.rows * x.cols)
     if (leading) this.#openTop(c, this.#blinded(leading.share, leading.rounding, factor, offset), opened)
     return { c, r }
   }
@@ -164,8 +166,8 @@ export class FixedPoint {
   }
 
   /**
-   * Each cloud opens the upper bytes of its part of a product. Which share has the bias makes no difference
-   * to those below.
+   * Each cloud opens the upper bytes of its part of a product. Which share has the bias, or what else is added, makes
+   * no difference to those below.
    */
   #openTop(c: Matrix, leading: Matrix, bytes: number): void {
     const ring = this.ring

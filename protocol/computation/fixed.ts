@@ -42,7 +42,7 @@ export const fixedOperations = (
     addBias: (z, bias, shift) => ({ ...z, ...fixed.made(z, (out) => ring.addRow(out, z, bias, shift)) }),
     subtract: (x, y) => fixed.subtract(x, y),
     columnSums: (x) => fixed.made({ rows: 1, cols: x.cols }, (out) => ring.columnSums(out, x)),
-    rescale: (op, x, shift, factor) => local(fixed.rescale(op, x, shift, factor)),
+    rescale: (op, x, shift, factor, added) => local(fixed.rescale(op, x, shift, factor, added)),
     rescaleRelu: (op, z, shift) => {
       const value = fixed.rescale(op, z, shift, 1)
       const gate = fixed.made(z, (out) => ring.nonNegative(out, value))

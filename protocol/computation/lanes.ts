@@ -72,7 +72,7 @@ export const takenIn = (
   readonly weights: ReadonlyArray<OpenedMatrix>
   readonly layers: ReadonlyArray<Pick<Layer<Matrix>, "bias">>
 } => {
-  const shapes = layerShapes(network)
+  const shapes = layerShapes({ network })
   const both = [...shapes.map(({ weights }) => weights), ...shapes.map(({ bias }) => bias)]
   const matrices = matricesOf(ring, both, words)
   const weights = matrices.slice(0, shapes.length).map(asOpened)
@@ -81,7 +81,7 @@ export const takenIn = (
 
 /** Gradients of no rows. New memory. */
 export const noGradients = (ring: Ring, network: Network): ReadonlyArray<Gradient<Share>> =>
-  layerShapes(network).map(({ weights, bias }) => ({
+  layerShapes({ network }).map(({ weights, bias }) => ({
     weights: asProduct(ring.zeros(weights.rows, weights.cols)),
     bias: ring.zeros(bias.rows, bias.cols)
   }))

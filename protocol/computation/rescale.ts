@@ -5,8 +5,8 @@
  * clouds' parts, which costs at most another 64th of a unit.
  */
 import { wordBytes } from "../bytes.ts"
-import type { Operation, Round } from "../learning/operations.ts"
-import type { Matrix } from "../ring/ring.ts"
+import type { Added, Operation, Round } from "../learning/operations.ts"
+import type { Matrix, Ring } from "../ring/ring.ts"
 import { RescaleOutOfRange } from "./errors.ts"
 import type { ComputingParty } from "./party.ts"
 import type { Share } from "./product.ts"
@@ -42,36 +42,47 @@ export const checkRescale = (operation: Operation, shift: number, factor: number
 }
 
 /**
- * Opens c = factor·x + 2^62 + r: one round. Of a product only the upper bytes, so that c, with zeros below,
- * is a little less. The words, in new memory.
+ * Opens c = factor·x + 2^62 + r, and multiples of what is added: one round. Of a product only the upper bytes,
+ * so that c, with zeros below, is a little less. The words, in new memory.
  */
 export function* openRounded(
   party: ComputingParty,
   op: Operation,
   x: Share,
   shift: number,
-  factor: number
+  factor: number,
+  added: Added<Matrix> = []
 ): Round<Matrix> {
   checkRescale(op, shift, factor)
   const n = x.rows * x.cols
   const at = party.draw(op, "rounding", n, party.range(x).first)
-  const bytes = blindedBytes(x, shift)
+  const bytes = blindedBytes(x, shift, added)
   const offset = party.leads ? blindingOffset(bytes) : 0n
   party.ring.kernels.blindRescale(at, x.at, at, BigInt(factor), offset, n)
+  addMultiples(party.ring, at, added, n)
   yield* bytes === wordBytes ? party.reveal(op, at, n, "add") : party.revealTop(op, at, n, bytes)
   return { rows: x.rows, cols: x.cols, at }
 }
 
-/** A share of factor·x / 2^shift. |factor·x| < 2^62, of a product less what is not opened. */
+/** Adds multiples of matrices to the n words at an address. */
+export const addMultiples = (ring: Ring, at: number, added: Added<Matrix>, n: number): void => {
+  for (const { of, factor } of added) {
+    const times = BigInt(factor.by) << BigInt(8 * factor.zeroBytes)
+    ring.kernels.blindRescale(at, of.at, at, times, 0n, n)
+  }
+}
+
+/** A share of (factor·x + what is added) / 2^shift, of less than 2^62, of a product less what is not opened. */
 export function* rescale(
   party: ComputingParty,
   op: Operation,
   x: Share,
   shift: number,
-  factor: number
+  factor: number,
+  added: Added<Matrix> = []
 ): Round<Matrix> {
   const n = x.rows * x.cols
-  const c = yield* openRounded(party, op, x, shift, factor)
+  const c = yield* openRounded(party, op, x, shift, factor, added)
   const { ring } = party
   const out = ring.matrix(x.rows, x.cols)
   const mark = ring.mark()

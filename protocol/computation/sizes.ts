@@ -3,6 +3,8 @@
  * model adds them up without running anything.
  */
 import { wordBytes } from "../bytes.ts"
+import type { Added } from "../learning/operations.ts"
+import { leftOutBytes } from "../learning/scales.ts"
 
 /** Values whose bits share a word; a bit plane is padded to a whole group. */
 export const GROUP = 64
@@ -42,9 +44,6 @@ export const openingPieces = (words: number): ReadonlyArray<number> =>
     Math.min(openingWords, words - piece * openingWords)
   )
 
-/** Bits below a result's last place that the blinded word of a product keeps, at the least. */
-const guardBits = 5
-
 /** The kind of value that is rescaled: whether it is a product that is not rescaled yet. */
 export interface Rescaled {
   readonly product?: true
@@ -52,10 +51,13 @@ export interface Rescaled {
 
 /**
  * Bytes that a rescale by `shift` opens of a blinded word, from the top. The bits that it shifts out only
- * carry into the last place: of a product all but a few of them stay at home.
+ * carry into the last place: of a product all but a few of them stay at home. Those that stay must be the
+ * product's alone, so values are added to it in multiples with as many zero bits, or more bytes are opened.
  */
-export const blindedBytes = ({ product }: Rescaled, shift: number): number =>
-  product ? wordBytes - Math.max(0, Math.floor((shift - guardBits) / 8)) : wordBytes
+export const blindedBytes = ({ product }: Rescaled, shift: number, added: Added<unknown> = []): number =>
+  product
+    ? wordBytes - Math.min(leftOutBytes(shift), ...added.map(({ factor }) => factor.zeroBytes))
+    : wordBytes
 
 /** Bytes a cloud sends in each round of an operation on `elements` values; its peer sends as many. */
 export const openedBytes = {

@@ -136,9 +136,23 @@ const scaling = (of: Scaled, scaleTo: Interval): ((raw: number) => number) => {
   const { range } = of
   if (range !== undefined && !isStandard(of)) return (raw) => scale(raw, range, scaleTo)
   const mean = of.mean!
-  // A column of one value says nothing; dividing by zero would make it say it loudly.
-  const deviation = of.deviation! > 0 ? of.deviation! : 1
+  const deviation = deviationOf(of)
   return (raw) => Math.min(mostDeviations, Math.max(-mostDeviations, (raw - mean) / deviation))
+}
+
+/** A column of one value says nothing; dividing by zero would make it say it loudly. */
+const deviationOf = ({ deviation = 0 }: Scaled): number => (deviation > 0 ? deviation : 1)
+
+/** For each column that is predicted, from a cell of it back to a number in its own units: of numbers only. */
+export const unscaledLabels = ({ label, scaleTo }: Prepared): ReadonlyArray<(cell: number) => number> =>
+  "values" in label ? [] : label.numbers.map((of) => unscaling(of, scaleTo))
+
+const unscaling = (of: Scaled, [low, high]: Interval): ((cell: number) => number) => {
+  const { range } = of
+  if (range !== undefined && !isStandard(of))
+    return (cell) => range[0] + ((cell - low) / (high - low)) * (range[1] - range[0])
+  const deviation = deviationOf(of)
+  return (cell) => of.mean! + cell * deviation
 }
 
 /** Where most cells of each joint column are, in order: public, and not where those of the data are. */

@@ -4,6 +4,7 @@
  */
 
 import { wordBytes } from "../bytes.ts"
+import { pickRows } from "./cells.ts"
 import type { CellBlock, FilledBlock } from "./rows.ts"
 
 /** The two matrices of training, row-major: rows × features and rows × labels. */
@@ -13,16 +14,50 @@ export interface JointTable {
   readonly labels: Float64Array
 }
 
-/** `rows` rows from `firstRow`, assembled from blocks that cover them. */
-export const assemble = (
-  blocks: ReadonlyArray<FilledBlock>,
-  outline: {
-    readonly firstRow: number
-    readonly rows: number
-    readonly features: number
-    readonly labels: number
+/** Which rows of the joint table blocks are of, and how wide it is. */
+interface Outline {
+  readonly firstRow: number
+  readonly rows: number
+  readonly features: number
+  readonly labels: number
+}
+
+/** The rows of which the blocks have every cell, in their order: the remaining cells of others are with other users. */
+export const assembleWhole = (blocks: ReadonlyArray<FilledBlock>, outline: Outline): JointTable => {
+  const { firstRow, rows, features, labels } = outline
+  const cellsOfRow = new Uint32Array(rows)
+  for (const block of blocks) {
+    for (const row of block.rows) cellsOfRow[row - firstRow]! += block.columns.length
   }
-): JointTable => {
+  let total = 0
+  const placeOf = cellsOfRow.map((cells) => (cells === features + labels ? total++ : 0))
+  const isWhole = (row: number) => cellsOfRow[row - firstRow] === features + labels
+  const whole = blocks.map(({ rows: ofBlock, columns, cells }): FilledBlock => {
+    const kept = Uint32Array.from(ofBlock.keys()).filter((place) => isWhole(ofBlock[place]!))
+    return {
+      rows: kept.map((place) => placeOf[ofBlock[place]! - firstRow]!),
+      columns,
+      cells: pickRows(cells, kept)
+    }
+  })
+  return assemble(whole, { firstRow: 0, rows: total, features, labels })
+}
+
+/** Some rows of a table, in this order. */
+export const pickJoint = ({ rows: all, features, labels }: JointTable, rows: Uint32Array): JointTable => {
+  const pick = (from: Float64Array) => {
+    const width = from.length / all
+    const picked = new Float64Array(rows.length * width)
+    rows.forEach((row, place) => {
+      picked.set(from.subarray(row * width, (row + 1) * width), place * width)
+    })
+    return picked
+  }
+  return { rows: rows.length, features: pick(features), labels: pick(labels) }
+}
+
+/** `rows` rows from `firstRow`, assembled from blocks that cover them. */
+export const assemble = (blocks: ReadonlyArray<FilledBlock>, outline: Outline): JointTable => {
   const { firstRow, rows, features, labels } = outline
   const table = { rows, features: new Float64Array(rows * features), labels: new Float64Array(rows * labels) }
   for (const { rows: blockRows, columns, cells } of blocks) {

@@ -6,7 +6,7 @@
  */
 
 import type { ProductForm } from "../ring/ring.ts"
-import type { Operations, Round, Shape } from "./operations.ts"
+import type { Added, Operations, Round, Shape } from "./operations.ts"
 import { clampOfSigmoid, clampOfSoftmax } from "./scales.ts"
 
 export interface FloatMatrix extends Shape {
@@ -104,6 +104,13 @@ const shifted = (x: FloatMatrix, shift: number, factor: number): FloatMatrix => 
   return { ...x, data: x.data.map((value) => value * scale) }
 }
 
+/** factor·x and the multiples that are added. */
+export const withMultiples = (x: FloatMatrix, factor: number, added: Added<FloatMatrix>): FloatMatrix =>
+  added.reduce(
+    (sum, { of, factor: { by, zeroBytes } }) => zipped(sum, of, (a, b) => a + by * 256 ** zeroBytes * b),
+    shifted(x, 0, factor)
+  )
+
 /** Gates are matrices of 0 and 1. A ReLU at exactly zero counts as active, as in the secure comparison. */
 export const floatOperations: Operations<FloatMatrix, FloatMatrix, FloatMatrix, FloatMatrix> = {
   open: (_op, x) => local(x),
@@ -115,7 +122,7 @@ export const floatOperations: Operations<FloatMatrix, FloatMatrix, FloatMatrix, 
   }),
   subtract: (x, y) => zipped(x, y, (a, b) => a - b),
   columnSums,
-  rescale: (_op, x, shift, factor) => local(shifted(x, shift, factor)),
+  rescale: (_op, x, shift, factor, added = []) => local(shifted(withMultiples(x, factor, added), shift, 1)),
   rescaleRelu: (_op, z, shift) => {
     const gate = { ...z, data: z.data.map((value) => (value >= 0 ? 1 : 0)) }
     return local({ value: zipped(shifted(z, shift, 1), gate, (a, d) => a * d), gate })

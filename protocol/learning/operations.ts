@@ -85,6 +85,21 @@ export type Message = () => Uint8Array
  */
 export type Round<A> = Generator<ReadonlyArray<Message>, A, ReadonlyArray<Uint8Array>>
 
+/** by·2^(8·zeroBytes): an integer of which as many low bytes are zeros, whatever `by` is. */
+export interface Factor {
+  readonly by: number
+  readonly zeroBytes: number
+}
+
+/** A multiple of a value: an addend of a rescale. */
+export interface Multiple<V> {
+  readonly of: V
+  readonly factor: Factor
+}
+
+/** What a rescale adds. */
+export type Added<V> = ReadonlyArray<Multiple<V>>
+
 /**
  * `V` is a matrix, `O` a matrix that has been opened under a mask and so can be a factor, `G` the bit matrix
  * "this ReLU was active", `L` opened labels. Scales: a value carries f fractional bits, a product
@@ -111,10 +126,11 @@ export interface Operations<V, O, G, L> {
   /** Column sums as a 1 × cols row. Local. */
   readonly columnSums: (x: V) => V
   /**
-   * ⌊factor·x / 2^shift⌉, up to one unit in the last place, of a product a 64th more. One round. `factor` is
-   * a small positive integer.
+   * ⌊(factor·x + what is added) / 2^shift⌉, up to one unit in the last place, of a product a 64th more. One round.
+   * `factor` is a small positive integer. Of a product, as many low bytes of a word need not be opened as all that is
+   * added has zeros (`leftOutBytes`).
    */
-  readonly rescale: (op: Operation, x: V, shift: number, factor: number) => Round<V>
+  readonly rescale: (op: Operation, x: V, shift: number, factor: number, added?: Added<V>) => Round<V>
   /** Rescale and ReLU fused: max(y, 0) for the y of `rescale`, and the gate y ≥ 0. Four rounds. */
   readonly rescaleRelu: (op: Operation, z: V, shift: number) => Round<{ readonly value: V; readonly gate: G }>
   /** Rescale, then zero where the gate of an earlier `rescaleRelu` is shut. One round. */

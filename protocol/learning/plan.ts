@@ -8,16 +8,17 @@
 import { wordBytes } from "../bytes.ts"
 import type { Loss } from "./loss.ts"
 import { InvalidPlan, type Network, outputs, requireCount, validateNetwork } from "./network.ts"
+import { type Addends, addendsOf, type OptimiserSettings, requireMomentum, shareOfRate } from "./optimiser.ts"
 import { maximumClasses, productBits } from "./scales.ts"
 
-export interface TrainingSettings {
+export interface TrainingSettings extends OptimiserSettings {
   readonly network: Network
   /** Rows of the training matrix; held-out rows are not among them. */
   readonly rows: number
   /** Rows of a step. The rest of an epoch that does not divide evenly is omitted from that epoch. */
   readonly batch: number
   readonly epochs: number
-  /** η of gradient descent on the mean over the batch of the loss. */
+  /** η of gradient descent on the mean over the batch of the loss; the highest, with a schedule. */
   readonly learningRate: number
   /** Squared error by default. */
   readonly loss?: Loss
@@ -25,20 +26,23 @@ export interface TrainingSettings {
   readonly fractionalBits: number
 }
 
-/** η/b ≈ factor/2^shift; factor is odd or shift is 1, and factor ≤ 2^10. */
+/** η/b ≈ factor/2^shift; without a schedule factor is odd or shift is 1, and factor ≤ 2^10. */
 export interface Rate {
   readonly factor: number
   readonly shift: number
   /**
-   * |factor/2^shift − η/b| / (η/b): at most 2^-10, or up to 2^-8 where a large batch leaves no room for more
-   * bits.
+   * |factor/2^shift − η/b| / (η/b): at most 2^-10, or up to 2^-8, with momentum 2^-6, where a large batch leaves no
+   * room for more bits.
    */
   readonly relativeError: number
 }
 
 export interface TrainingPlan extends TrainingSettings {
   readonly loss: Loss
+  /** With a schedule, the highest. */
   readonly rate: Rate
+  /** What an update adds to the gradient; nothing without momentum and weight decay. */
+  readonly addends: Addends
   readonly stepsPerEpoch: number
   /** Training steps of the whole run: 1 … steps. */
   readonly steps: number
@@ -47,16 +51,16 @@ export interface TrainingPlan extends TrainingSettings {
 /** The part of the plan that a prediction needs. */
 export type ForwardPlan = Pick<TrainingPlan, "network" | "fractionalBits">
 
-/** The part of the plan that a single step needs. */
-export type StepPlan = Pick<TrainingPlan, "network" | "fractionalBits" | "rate" | "loss">
+/** The part of the plan that a single step needs: `planOfStep`. */
+export type StepPlan = Pick<TrainingPlan, "network" | "fractionalBits" | "rate" | "addends" | "loss">
 
 const minimumFractionalBits = 8
 const maximumFractionalBits = 26
 const maximumRows = 2 ** 31 - 1
 /** Rescaled values, factor included, must stay below 2^62 (section 5 of docs/concepts/protocol.md). */
 export const magnitudeBits = 62
-/** Bits of the rate's factor, as many as there is room for. */
-const rateBits = { most: 10, least: 8 }
+/** Bits of the rate's factor, as many as there is room for; with a schedule, of the highest rate's. */
+const rateBits = { most: 10, least: 8, leastWithMomentum: 6 }
 /** Room for the mean of activation·delta over a batch: its magnitude must stay below 2^gradientBits. */
 const gradientBits = 2
 
@@ -94,12 +98,10 @@ export const trainingPlan = (settings: TrainingSettings): TrainingPlan => {
       remedy: "use 20 unless there is a reason not to"
     })
   requireLogits(loss, outputs(network), fractionalBits)
-  let rate = fixedRate(learningRate, batch)
-  // Fewer bits are of no use for a rate that they cannot hold.
-  const holds = (bits: number) => bits >= rateBits.least && learningRate < batch * 2 ** (bits - 1)
-  for (let bits = rateBits.most - 1; holds(bits) && !hasRoom(settings, rate); bits--)
-    rate = fixedRate(learningRate, batch, bits)
+  requireMomentum(settings)
+  const rate = roomyRate(settings)
   requireRoom(settings, rate)
+  const addends = addendsOf(settings, learningRate, updateShift({ fractionalBits, rate }))
   const stepsPerEpoch = Math.floor(rows / batch)
   const steps = stepsPerEpoch * epochs
   if (steps > maximumSteps)
@@ -108,8 +110,29 @@ export const trainingPlan = (settings: TrainingSettings): TrainingPlan => {
       reason: `${epochs} epochs of ${stepsPerEpoch} steps are more than ${maximumSteps} steps`,
       remedy: `use at most ${Math.floor(maximumSteps / stepsPerEpoch)} epochs`
     })
-  return { network, rows, batch, epochs, learningRate, loss, fractionalBits, rate, stepsPerEpoch, steps }
+  const { momentum = 0, weightDecay = 0, schedule = "constant" } = settings
+  return {
+    ...{ network, rows, batch, epochs, learningRate, momentum, weightDecay, schedule, loss, fractionalBits },
+    ...{ rate, addends, stepsPerEpoch, steps }
+  }
 }
+
+/** The plan of a step, whose rate follows the schedule. Its sizes are those of any other step. */
+export const planOfStep = (plan: TrainingPlan, step: number): StepPlan => {
+  const { schedule = "constant", rate, addends } = plan
+  if (schedule === "constant") return plan
+  const share = shareOfRate(schedule, step, plan)
+  const { decay } = addends
+  return {
+    ...plan,
+    rate: { ...rate, factor: Math.max(1, Math.round(share * rate.factor)) },
+    addends: { ...addends, ...(decay && { decay: { ...decay, by: Math.round(share * decay.by) } }) }
+  }
+}
+
+/** By how much the gradient of weights, a product, is rescaled in an update. */
+export const updateShift = ({ fractionalBits, rate }: Pick<StepPlan, "fractionalBits" | "rate">): number =>
+  productBits(fractionalBits) - fractionalBits + rate.shift
 
 /** A logit may differ from the mean of its row by this much, at the least, before its word wraps. */
 const logitRoom = 64
@@ -150,11 +173,29 @@ const requireFit = (loss: Loss, { layers }: Network): void => {
     })
 }
 
+/** The rate in as many bits as there is room for. */
+const roomyRate = (settings: TrainingSettings): Rate => {
+  const { learningRate, batch, momentum = 0, schedule = "constant" } = settings
+  const scheduled = schedule !== "constant"
+  const least = momentum === 0 ? rateBits.least : rateBits.leastWithMomentum
+  // Fewer bits are of no use for a rate that they cannot hold.
+  const holds = (bits: number) => bits >= least && learningRate < batch * 2 ** (bits - 1)
+  let rate = fixedRate(learningRate, batch, rateBits.most, scheduled)
+  for (let bits = rateBits.most - 1; holds(bits) && !hasRoom(settings, rate); bits--)
+    rate = fixedRate(learningRate, batch, bits, scheduled)
+  return rate
+}
+
 /**
  * η/b as factor/2^shift: factor has at most `bits` bits, so the error is at most one in 2^bits, and no
- * trailing zeros. Throws `InvalidPlan` for a rate that is not positive or too large.
+ * trailing zeros unless all its bits are wanted. Throws `InvalidPlan` for a rate that is not positive or too large.
  */
-export const fixedRate = (learningRate: number, batch: number, bits = rateBits.most): Rate => {
+export const fixedRate = (
+  learningRate: number,
+  batch: number,
+  bits = rateBits.most,
+  allBits = false
+): Rate => {
   const wanted = learningRate / batch
   const exponent = Math.floor(Math.log2(wanted))
   let shift = bits - 1 - exponent
@@ -166,32 +207,35 @@ export const fixedRate = (learningRate: number, batch: number, bits = rateBits.m
     })
   let factor = Math.round(wanted * 2 ** shift)
   const relativeError = Math.abs(factor / 2 ** shift - wanted) / wanted
-  while (factor % 2 === 0 && shift > 1) {
+  while (!allBits && factor % 2 === 0 && shift > 1) {
     factor /= 2
     shift -= 1
   }
   return { factor, shift, relativeError }
 }
 
-/** Bits of what is rescaled in a weight update with ordinary gradients. */
-const usedBits = ({ batch, fractionalBits }: TrainingSettings, { factor }: Rate): number =>
-  productBits(fractionalBits) + Math.log2(factor) + Math.log2(batch) + gradientBits
+/** Bits of what is rescaled in a weight update with ordinary gradients, which momentum adds up. */
+const usedBits = ({ batch, fractionalBits, momentum = 0 }: TrainingSettings, { factor }: Rate): number =>
+  productBits(fractionalBits) + Math.log2(factor) + Math.log2(batch) + gradientBits - Math.log2(1 - momentum)
 
 const hasRoom = (settings: TrainingSettings, rate: Rate): boolean => usedBits(settings, rate) <= magnitudeBits
 
+const shiftFits = ({ fractionalBits }: TrainingSettings, rate: Rate): boolean =>
+  updateShift({ fractionalBits, rate }) < magnitudeBits
+
 /** Refuses plans whose weight update could leave the range of the rescale with ordinary gradients. */
 const requireRoom = (settings: TrainingSettings, rate: Rate): void => {
-  const { batch, learningRate, fractionalBits } = settings
+  const { batch, learningRate, fractionalBits, momentum = 0 } = settings
   if (!hasRoom(settings, rate)) {
     const used = usedBits(settings, rate)
     const fits = Math.floor(fractionalBits - (used - magnitudeBits) / 2)
     throw new InvalidPlan({
       field: "fractionalBits",
-      reason: `${fractionalBits} fractional bits leave no room for the gradients of a batch of ${batch} in 64-bit words`,
-      remedy: `use at most ${fits} fractional bits, or a smaller batch`
+      reason: `${fractionalBits} fractional bits leave no room for the gradients of a batch of ${batch} in 64-bit words${momentum > 0 ? ` with a momentum of ${momentum}` : ""}`,
+      remedy: `use at most ${fits} fractional bits, or a smaller batch${momentum > 0 ? ", or less momentum" : ""}`
     })
   }
-  if (productBits(fractionalBits) - fractionalBits + rate.shift >= magnitudeBits)
+  if (!shiftFits(settings, rate))
     throw new InvalidPlan({
       field: "learningRate",
       reason: `${learningRate} over a batch of ${batch} is too small for 64-bit words`,

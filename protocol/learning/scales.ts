@@ -6,6 +6,12 @@
 /** Fractional bits of a product of two values of f: it comes doubled (section 5 of docs/concepts/protocol.md). */
 export const productBits = (f: number): number => 2 * f + 1
 
+/** Bits below a result's last place that the blinded word of a product keeps, at the least. */
+const guardBits = 5
+
+/** Low bytes of the blinded word of a product that a rescale by `shift` need not open. */
+export const leftOutBytes = (shift: number): number => Math.max(0, Math.floor((shift - guardBits) / 8))
+
 /** Beyond, the words of exponentials over the classes would have too few bits. */
 export const maximumClasses = 4096
 /** A logit counts from this far below the mean of its row to this far above. */

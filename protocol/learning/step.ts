@@ -5,8 +5,8 @@
  */
 import { type Loss, probabilities } from "./loss.ts"
 import { type Network, opensLabels, outputs } from "./network.ts"
-import { type Operations, operation, type Round, together } from "./operations.ts"
-import type { ForwardPlan, StepPlan } from "./plan.ts"
+import { type Added, type Operations, operation, type Round, together } from "./operations.ts"
+import { type ForwardPlan, type StepPlan, updateShift } from "./plan.ts"
 import { productBits } from "./scales.ts"
 
 export interface Layer<V> {
@@ -14,7 +14,25 @@ export interface Layer<V> {
   readonly weights: V
   /** 1 × units, at the scale of a value. */
   readonly bias: V
+  /** With momentum: what the last update has subtracted from both; zeros before the first. */
+  readonly velocity?: Velocity<V>
 }
+
+/** Of the shapes of the weights and of the bias. */
+export interface Velocity<V> {
+  readonly weights: V
+  readonly bias: V
+}
+
+/** A layer before the first update: with momentum, its velocity is of zeros. */
+export const atRest = <V>(
+  layer: Velocity<V>,
+  { addends }: Pick<StepPlan, "addends">,
+  zerosLike: (x: V) => V
+): Layer<V> =>
+  addends.momentum === undefined
+    ? layer
+    : { ...layer, velocity: { weights: zerosLike(layer.weights), bias: zerosLike(layer.bias) } }
 
 /** Labels of a batch: as they are for an identity output, opened under a mask for a ReLU output. */
 export type Labels<V, L> =
@@ -188,22 +206,39 @@ function* backward<V, O, G, L>(
   }
 }
 
-/** The new layer l: its old weights less rate times gradient. One round. */
+/**
+ * The new layer l: its old weights less rate times gradient, or with momentum less the velocity, to which that is added.
+ * One round.
+ */
 function* updateLayer<V, O, G, L>(
   ops: Operations<V, O, G, L>,
   plan: StepPlan,
   l: number,
-  layer: Layer<V>,
+  { weights, bias, velocity }: Layer<V>,
   gradient: Gradient<V>
 ): Round<Layer<V>> {
   const { rate } = plan
+  const { momentum, decay } = plan.addends
   // The gradient of the weights is a product, that of the bias a value.
-  const shift = toValue(plan) + rate.shift
+  const shift = updateShift(plan)
+  const carried = (of: V | undefined): Added<V> =>
+    momentum === undefined || of === undefined ? [] : [{ of, factor: momentum }]
+  const decayed: Added<V> = decay === undefined ? [] : [{ of: weights, factor: decay }]
+  // Momentum is a fraction of the same power of two for both.
+  const [biasShift, biasFactor] =
+    velocity === undefined ? [rate.shift, rate.factor] : [shift, rate.factor * 2 ** toValue(plan)]
   const [change, biasChange] = yield* together(
-    ops.rescale(operation("weightUpdate", l), gradient.weights, shift, rate.factor),
-    ops.rescale(operation("biasUpdate", l), gradient.bias, rate.shift, rate.factor)
+    ops.rescale(operation("weightUpdate", l), gradient.weights, shift, rate.factor, [
+      ...carried(velocity?.weights),
+      ...decayed
+    ]),
+    ops.rescale(operation("biasUpdate", l), gradient.bias, biasShift, biasFactor, carried(velocity?.bias))
   )
-  return { weights: ops.subtract(layer.weights, change), bias: ops.subtract(layer.bias, biasChange) }
+  return {
+    weights: ops.subtract(weights, change),
+    bias: ops.subtract(bias, biasChange),
+    ...(velocity && { velocity: { weights: change, bias: biasChange } })
+  }
 }
 
 /**

@@ -1,9 +1,9 @@
 /**
  * The director's messages to the parties: begin, run a phase, report, erase, finish. The director knows the scenario
- * and holds no secret; replies carry sizes and, if the scenario reveals it, the held-out accuracy.
+ * and holds no secret; replies carry sizes and, if the scenario reveals it, what came of the test on held-out rows.
  */
 import { Schema } from "../schema.ts"
-import { ask, Count, tell } from "./message.ts"
+import { ask, Bytes, Count, tell } from "./message.ts"
 
 const Nothing = Schema.Struct({})
 /**
@@ -43,6 +43,16 @@ export const RollCall = ask(
 const Users = Schema.Array(Schema.String)
 
 /**
+ * What a user found on held-out rows: how many, how many of them the model got right where the label has classes, and their
+ * tally (`protocol/metrics/tally.ts`: u32 and float64, little-endian) if the scenario reveals it.
+ */
+export const TestedOnWire = Schema.Struct({
+  correct: Schema.optionalWith(Count, { exact: true }),
+  total: Count,
+  tally: Schema.optionalWith(Schema.Struct({ counts: Bytes, sums: Bytes }), { exact: true })
+})
+
+/**
  * To a user: decrypt the model together with the other users, and test it on the held-out rows. Where fewer
  * than all decrypt it, `among` are the users that are there, and `rejected` those whose partial decryptions
  * this user has rejected.
@@ -51,7 +61,7 @@ export const OpenModel = ask(
   "OpenModel",
   Schema.Struct({ among: Schema.optionalWith(Users, { exact: true }) }),
   Schema.Struct({
-    tested: Schema.optionalWith(Schema.Struct({ correct: Count, total: Count }), { exact: true }),
+    tested: Schema.optionalWith(TestedOnWire, { exact: true }),
     rejected: Schema.optionalWith(Users, { exact: true })
   })
 )

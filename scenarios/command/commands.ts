@@ -30,7 +30,8 @@ import {
   target,
   transport,
   trialEpochs,
-  trialRows
+  trialRows,
+  user
 } from "./options.ts"
 import { version } from "./version.ts"
 import { asHelp, WrongWords, wrongWords } from "./words.ts"
@@ -120,6 +121,13 @@ export interface InitRequest {
   readonly join: boolean
 }
 
+/** A request for `bicameral tune`. */
+export interface TuneRequest {
+  readonly file: string
+  /** On whose rows alone; on those of all where left out. */
+  readonly user: Option.Option<string>
+}
+
 /** A request for `bicameral identity`. */
 export interface IdentityRequest {
   /** The file of the identity, made if it is not there. */
@@ -145,6 +153,8 @@ export interface CommandHandlers<R> {
   readonly simulate: (request: SimulateRequest) => Effect.Effect<void, Failure, R>
   /** Returns what a run would do and cost, as text. */
   readonly check: (request: CheckRequest) => Effect.Effect<string, Failure, R>
+  /** Prints how settings of the training do on the rows to train on. */
+  readonly tune: (request: TuneRequest) => Effect.Effect<void, Failure, R>
   /** Prints what data files hold. */
   readonly inspect: (request: InspectRequest) => Effect.Effect<void, Failure, R>
   /** Writes a scenario, or a part of one. */
@@ -274,6 +284,11 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
       "Checks a scenario and its data; prints the plan, the predicted cost and, with --hosts, the predicted time"
     )
   )
+  const tune = Command.make("tune", { file, user }, handlers.tune).pipe(
+    Command.withDescription(
+      "Tries rates, layers and epochs in the clear, on all rows or, with --user, on one owner's, and prints the best"
+    )
+  )
   const audit = auditCommand(handlers)
   const { init, inspect } = firstCommands(handlers)
   const actor = actorCommand(handlers)
@@ -282,7 +297,19 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
     Command.withDescription(
       "Trains one neural network on the joined data of several owners, on two clouds that must not collude"
     ),
-    Command.withSubcommands([init, inspect, run, resume, simulate, check, audit, identity, nkeys, actor])
+    Command.withSubcommands([
+      init,
+      inspect,
+      run,
+      resume,
+      simulate,
+      check,
+      tune,
+      audit,
+      identity,
+      nkeys,
+      actor
+    ])
   )
   const parse = Command.run(bicameral, { name: "bicameral", version: version() })
   const usages = new Map([
@@ -292,6 +319,7 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
     ["resume", Command.getUsage(resume)],
     ["simulate", Command.getUsage(simulate)],
     ["check", Command.getUsage(check)],
+    ["tune", Command.getUsage(tune)],
     ["audit", Command.getUsage(audit)],
     ["identity", Command.getUsage(identity)],
     ["nkeys", Command.getUsage(nkeys)],

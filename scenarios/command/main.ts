@@ -38,6 +38,11 @@ const bicameral = commandLine({
       Effect.promise(() => import("./check.ts")),
       ({ checkScenario }) => checkScenario(request)
     ),
+  tune: (request) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./tune.ts")),
+      ({ tuneScenario }) => tuneScenario(request)
+    ),
   inspect: (request) =>
     Effect.flatMap(
       Effect.promise(() => import("./inspect.ts")),

@@ -150,6 +150,12 @@ export const trialEpochs = wholeNumber("epochs", 1, most, `1 to ${most}`).pipe(
   Options.optional
 )
 
+export const user = Options.text("user").pipe(
+  Options.withPseudoName("NAME"),
+  Options.withDescription("Takes the files of this user alone, which must hold whole rows"),
+  Options.optional
+)
+
 export const actorArguments = {
   role: Args.text({ name: "ROLE" }).pipe(
     Args.withDescription("kgc, cloud0, cloud1, director, or a user: user1 or its name in the scenario")

@@ -5,10 +5,16 @@
 import type { Agreement } from "../../actors/party/agreement.ts"
 import type { PartyKeys } from "../../actors/party/directory.ts"
 import { type PublicIdentity, publicIdentity } from "../../protocol/channels/identity.ts"
+import { classesOf } from "../../protocol/data/description.ts"
 import type { Scenario } from "./schema.ts"
+import { agreedTraining } from "./training.ts"
 
 /** Share of the unmarked rows that is held out: none where the files say which rows are. */
 export const shareHeldOut = ({ heldOut }: Scenario): number => (heldOut === "marked" ? 0 : heldOut)
+
+/** Whether the users test the model on held-out rows. */
+export const isTested = ({ reveal }: Pick<Scenario, "reveal">): boolean =>
+  reveal.includes("accuracy") || reveal.includes("metrics")
 
 /** The parties of a scenario that have identities: all but the broker, by the names of actors on the wire. */
 export const partiesOf = ({ users }: Pick<Scenario, "users">): ReadonlyArray<string> => [
@@ -64,13 +70,14 @@ export const agreementOf = (scenario: Scenario, seed: number | undefined = scena
     join: scenario.join,
     heldOut: shareHeldOut(scenario),
     network: scenario.network,
-    training: scenario.training,
+    training: agreedTraining(scenario.training),
     security: scenario.security,
     ...(decryption === undefined ? {} : { decryption }),
     archive: scenario.archive,
     ...(seed === undefined ? {} : { seed }),
     reveal: {
-      accuracy: scenario.reveal.includes("accuracy"),
+      accuracy: isTested(scenario) && classesOf(scenario.data) !== undefined,
+      ...(scenario.reveal.includes("metrics") ? { metrics: true as const } : {}),
       heldOutRows: scenario.reveal.includes("heldOutRows"),
       progress: scenario.reveal.includes("progress"),
       ...(scenario.reveal.includes("column-statistics") ? { columnStatistics: true as const } : {})

@@ -9,6 +9,7 @@ import { statisticsNeeded } from "../../protocol/data/preparation.ts"
 import { exactNumber } from "../../protocol/data/spelling.ts"
 import { valueLimit } from "../../protocol/learning/range.ts"
 import { leastContributors, neededColumns } from "../../protocol/statistics/statistics.ts"
+import { isTested } from "./agreement.ts"
 import { columnsNamed, columnsOf } from "./columns.ts"
 import { strangers } from "./faults-consistency.ts"
 import type { Inconsistency } from "./inconsistency.ts"
@@ -325,30 +326,41 @@ const lossProblems = ({ data, training: { loss } }: Scenario): ReadonlyArray<Inc
 
 const revealProblems = ({ data, expect, heldOut, reveal, seed }: Scenario): ReadonlyArray<Inconsistency> => {
   const problems: Array<Inconsistency> = []
+  const tests = isTested({ reveal })
+  const areClasses = classesOf(data) !== undefined
   for (const index of repeated(reveal)) {
     problems.push({ path: ["reveal", index], message: `"${reveal[index]}" is listed twice; list it once` })
   }
   for (const key of ["minAccuracy", "maxAccuracyGap"] as const) {
-    if (expect[key] !== undefined && !reveal.includes("accuracy")) {
+    if (expect[key] !== undefined && !areClasses) {
+      problems.push({
+        path: ["expect", key],
+        message: "is of rows that are put into their class, and the label has none; leave it out"
+      })
+    } else if (expect[key] !== undefined && !tests) {
       problems.push({
         path: ["expect", key],
         message: "can't be judged unless the accuracy is revealed; add accuracy to reveal"
       })
     }
   }
-  if (reveal.includes("accuracy") && classesOf(data) === undefined) {
+  if (reveal.includes("accuracy") && !areClasses) {
     problems.push({
       path: ["reveal", reveal.indexOf("accuracy")],
-      message: "is the share of rows that are put into their class, and the label has none; leave it out"
+      message:
+        "is the share of rows that are put into their class, and the label has none; say metrics, or leave it out"
     })
   }
-  if (reveal.includes("accuracy") && heldOut === 0) {
-    problems.push({ path: ["heldOut"], message: "must be above 0 where the accuracy is to be revealed" })
+  if (tests && heldOut === 0) {
+    problems.push({
+      path: ["heldOut"],
+      message: "must be above 0 where accuracy or metrics are to be revealed"
+    })
   }
-  if (reveal.includes("heldOutRows") && !reveal.includes("accuracy")) {
+  if (reveal.includes("heldOutRows") && !tests) {
     problems.push({
       path: ["reveal", reveal.indexOf("heldOutRows")],
-      message: "serves only to find the accuracy; add accuracy to reveal, or leave heldOutRows out"
+      message: "serves only to test the model; add accuracy or metrics to reveal, or leave heldOutRows out"
     })
   }
   if (expect.maxWeightDeviation !== undefined && seed === undefined) {

@@ -1,12 +1,16 @@
 /** The description of the joint table that follows from a scenario as it is written. */
 import {
+  classesOf,
   type DataDescription,
   type Feature,
+  featureCount,
   isCategory,
   labelColumns
 } from "../../protocol/data/description.ts"
+import { hiddenFor } from "../../protocol/learning/defaults.ts"
 import type { WrittenFeature } from "./features.ts"
 import type { Scenario, WrittenScenario } from "./schema.ts"
+import { completedTraining } from "./training.ts"
 
 /** The scenario with its defaults for columns filled in. */
 export const described = (written: WrittenScenario): Scenario => {
@@ -19,7 +23,13 @@ export const described = (written: WrittenScenario): Scenario => {
     scaleTo,
     ...(missing === undefined ? {} : { missing })
   }
-  return { ...written, data }
+  const { network, training } = written
+  return {
+    ...written,
+    data,
+    network: { ...network, hidden: network.hidden ?? hiddenFor(featureCount(data)) },
+    training: completedTraining(training, classesOf(data) !== undefined, network.output)
+  }
 }
 
 /** All columns that users say they hold, but ids and labels: numbers, in the order in which they are named. */

@@ -35,7 +35,7 @@ import { TextIndex } from "../../protocol/data/text-index.ts"
 import { type OwnCells, statisticsOf, trainingCells } from "../../protocol/statistics/statistics.ts"
 import { describePath, type Problem, ScenarioError } from "../text/problems.ts"
 import { counted } from "../text/units.ts"
-import { shareHeldOut } from "./agreement.ts"
+import { isTested, shareHeldOut } from "./agreement.ts"
 import type { Inconsistency } from "./inconsistency.ts"
 import { type LoadedScenario, problemsOf, readFiles } from "./load.ts"
 import { planProblems } from "./plan-problem.ts"
@@ -160,8 +160,8 @@ const markingProblems = (
 }
 
 /**
- * There must be rows to train on, as many as a batch has, and where the accuracy is to be revealed rows to
- * test on.
+ * There must be rows to train on, as many as a batch has, and where the model is tested rows to test
+ * on.
  */
 const sizeProblems = (
   { scenario, locate }: LoadedScenario,
@@ -172,9 +172,9 @@ const sizeProblems = (
   const marked = new Set(tables.flat().flatMap(({ ids, heldOut }) => (heldOut ? ids : []))).size
   const heldOut = marked + Math.floor(shareHeldOut(scenario) * (rows - marked))
   const problems = planProblems(scenario, rows - heldOut)
-  if (heldOut > 0 || rows === 0 || !scenario.reveal.includes("accuracy")) return placed(locate, problems)
+  if (heldOut > 0 || rows === 0 || !isTested(scenario)) return placed(locate, problems)
   // A file that is marked has a row, so it is the share that comes to none.
-  const message = `${share} of ${counted(rows, "row")} is no row, so nothing is left to test on; ${rows === 1 ? "bring more rows" : `hold out at least ${leastShare(rows)}`}, or take accuracy out of reveal`
+  const message = `${share} of ${counted(rows, "row")} is no row, so nothing is left to test on; ${rows === 1 ? "bring more rows" : `hold out at least ${leastShare(rows)}`}, or take accuracy and metrics out of reveal`
   return placed(locate, [{ path: ["heldOut"], message }, ...problems])
 }
 
@@ -206,7 +206,7 @@ const testingProblems = (
   tables: CheckedData["tables"],
   { rows, numbers }: NumberedIds
 ): ReadonlyArray<Problem> => {
-  if (!scenario.reveal.includes("accuracy") || scenario.reveal.includes("heldOutRows")) return []
+  if (!isTested(scenario) || scenario.reveal.includes("heldOutRows")) return []
   const nobody = -1
   const holder = new Int32Array(rows).fill(nobody)
   for (const [user, held] of numbers.entries()) {
@@ -220,7 +220,7 @@ const testingProblems = (
           {
             at: locate(["reveal"]),
             path: "reveal",
-            message: `the cells of row ${shown(tables[user]![table]!.ids[torn]!)} are spread over ${names}, so neither can test it alone; add heldOutRows, or leave accuracy out`
+            message: `the cells of row ${shown(tables[user]![table]!.ids[torn]!)} are spread over ${names}, so neither can test it alone; add heldOutRows, or leave accuracy and metrics out`
           }
         ]
       }

@@ -4,6 +4,7 @@
  * (`json-schema.ts`). A scenario is public: every party knows all of it, so it names files and columns and
  * their ranges but holds no cell and no secret.
  */
+import type { Agreement } from "../../actors/party/agreement.ts"
 import { isLikeSecret, publicIdentity, publicTextLength } from "../../protocol/channels/identity.ts"
 import { encodings } from "../../protocol/data/characters.ts"
 import type { DataDescription } from "../../protocol/data/description.ts"
@@ -15,7 +16,6 @@ import {
   separators,
   thousandsMarks
 } from "../../protocol/data/dialect.ts"
-import { losses } from "../../protocol/learning/loss.ts"
 import { maxUsers } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { numberHint, withHint } from "../text/hints.ts"
@@ -40,6 +40,7 @@ import {
 } from "./fields.ts"
 import { jsonSchemaOf } from "./json-schema.ts"
 import { Label } from "./label.ts"
+import { type completedTraining, Training } from "./training.ts"
 
 const Data = struct({
   id: defaulted(exactText("The column by which the files are joined; every file has it. Default id"), "id"),
@@ -198,12 +199,14 @@ const Parties = struct({
 })
 
 const Network = struct({
-  hidden: list(
-    wholeNumber(1, 65_536, "Units of a hidden layer"),
-    0,
-    64,
-    "a list of at most 64 whole numbers",
-    "Units of each hidden layer (ReLU), from the input on; [] for none"
+  hidden: optional(
+    list(
+      wholeNumber(1, 65_536, "Units of a hidden layer"),
+      0,
+      64,
+      "a list of at most 64 whole numbers",
+      "Units of each hidden layer (ReLU), from the input on; [] for none. When left out, [32] up to 100 inputs, [128] above"
+    )
   ),
   output: defaulted(
     oneOf(
@@ -221,24 +224,6 @@ const Network = struct({
     })
   )
 }).annotations({ description: "The layers of the network" })
-
-const Training = struct({
-  epochs: wholeNumber(1, 100_000, "Passes over the training rows"),
-  batch: wholeNumber(1, 1_048_576, "Rows in a step. Rows that do not fill a batch are left out of the epoch"),
-  rate: value(Schema.Number, (x) => x > 0 && x <= 1024, "a number above 0 and up to 1024", {
-    exclusiveMinimum: 0,
-    maximum: 1024,
-    description:
-      "Learning rate, applied to the mean gradient of a batch. It is rounded to a fraction over a power of two; check prints the error"
-  }),
-  loss: defaulted(
-    oneOf(
-      losses,
-      "What is made small: softmax, the cross-entropy of one class a row; sigmoid, that of each output by itself; or squared-error, as in the paper, and for numbers; default squared-error"
-    ),
-    "squared-error"
-  )
-}).annotations({ description: "How long and how fast the network is trained" })
 
 const Security = struct({
   modulusBits: defaulted(
@@ -342,8 +327,8 @@ const Placement = struct({
 })
 
 const Revelation = oneOf(
-  ["accuracy", "heldOutRows", "progress", "column-statistics"],
-  "accuracy: users tell the director how many held-out rows the model got right; heldOutRows: users send the held-out cells, sealed, to the user who holds the labels, who tests there; progress: clouds tell the director the step they are at; column-statistics: users learn mean and deviation of columns that fewer than three users hold, and so what is another's"
+  ["accuracy", "metrics", "heldOutRows", "progress", "column-statistics"],
+  "accuracy: users tell the director how many held-out rows the model got right; metrics: users tell the director counts of held-out rows by class, prediction and score, or sums of numbers and errors, from which all usual figures follow, accuracy included; heldOutRows: users send the held-out cells, sealed, to the user who holds the labels, who tests there; progress: clouds tell the director the step they are at; column-statistics: users learn mean and deviation of columns that fewer than three users hold, and so what is another's"
 )
 /** What may be revealed beyond the model. */
 export type Revelation = typeof Revelation.Type
@@ -374,10 +359,10 @@ const Deadlines = struct({
 }).annotations({ description: "How long parties wait" })
 
 const Expectation = struct({
-  minAccuracy: optional(share("Minimum accuracy on the held-out rows; needs accuracy in reveal")),
+  minAccuracy: optional(share("Minimum accuracy on the held-out rows; needs accuracy or metrics in reveal")),
   maxAccuracyGap: optional(
     share(
-      "Maximum difference from the accuracy of the float64 reference trained the same way; needs accuracy in reveal"
+      "Maximum difference from the accuracy of the float64 reference trained the same way; needs accuracy or metrics in reveal"
     )
   ),
   maxWeightDeviation: optional(
@@ -424,8 +409,8 @@ export const Whole = struct({
     }),
     0.2
   ),
-  network: Network,
-  training: Training,
+  network: section(Network, {}),
+  training: section(Training, {}),
   security: section(Security, {}),
   decryption: section(Decryption, {}),
   seed: optional(
@@ -462,8 +447,10 @@ export const Whole = struct({
 export type WrittenScenario = typeof Whole.Type
 
 /** A scenario of which all is said that follows from its other parts. */
-export interface Scenario extends Omit<WrittenScenario, "data"> {
+export interface Scenario extends Omit<WrittenScenario, "data" | "network" | "training"> {
   readonly data: DataDescription
+  readonly network: Agreement["network"]
+  readonly training: ReturnType<typeof completedTraining>
 }
 
 /**

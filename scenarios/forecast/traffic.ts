@@ -61,12 +61,13 @@ import {
   UploadShare1,
   UploadWords1
 } from "../../protocol/messages/upload.ts"
+import { tallySize } from "../../protocol/metrics/tally.ts"
 import { challengeBytes, responseBytes } from "../../protocol/proofs/equal-logarithms.ts"
 import { keyWords, shareOverheadBytes } from "../../protocol/sharing/hybrid-output.ts"
 import { seedBytes } from "../../protocol/sharing/split.ts"
 import { secretBytes, vectorBytes } from "../../protocol/statistics/masks.ts"
 import { firstLayout, secondLayout } from "../../protocol/statistics/statistics.ts"
-import { agreementOf } from "../description/agreement.ts"
+import { agreementOf, isTested } from "../description/agreement.ts"
 import type { JoinedData } from "../description/joined.ts"
 import type { Scenario } from "../description/schema.ts"
 import { fieldBytes, type PredictedPhase, type PredictedTraffic, Tally, total } from "./tally.ts"
@@ -289,7 +290,12 @@ const predictOutput = (
   if (quorum !== undefined) tally.ask("output", RollCall, users, { ...digests, replies: 0 })
   else if (scenario.placement.usersLeaveAfterUpload) tally.ask("output", Begin, users, digests)
   // Names of actors, such as user1.
-  tally.ask("output", OpenModel, users, quorum === undefined ? {} : { requests: users * users * 6 })
+  const testers = !isTested(scenario) ? 0 : scenario.reveal.includes("heldOutRows") ? 1 : users
+  const tallies = scenario.reveal.includes("metrics") ? testers * (tallySize(scenario.data) + fieldBytes) : 0
+  tally.ask("output", OpenModel, users, {
+    ...(quorum === undefined ? {} : { requests: users * users * 6 }),
+    ...(tallies === 0 ? {} : { replies: tallies })
+  })
   tally.ask("output", FetchModel, users, {
     replies: users * (ciphertexts * ciphertextBytes(pp) + 2 * share)
   })

@@ -67,9 +67,9 @@ export const scenarioText = (study: Study, choices: Choices, size: Size | undefi
     "",
     `heldOut: ${heldOut}`,
     "",
-    ...trainingLines(size, heldOut),
+    "# Network and training follow from the size of the table: check prints them, and tune tries others.",
     ...(cells > manyCells ? ["", "security: { upload: hybrid } # for large tables"] : []),
-    ...revealLines(study, label, telling, heldOut)
+    ...revealLines(study, telling, heldOut)
   ]
   return { text: `${lines.join("\n")}\n`, features: entries.length, leftOut: all, telling }
 }
@@ -153,27 +153,6 @@ const writtenLines = ({ dialect, encoding, header }: StudyFile): ReadonlyArray<s
   ]
 }
 
-/** Steps of a run that takes about a minute, with its beginning and end. */
-const usualSteps = 3_000
-const mostEpochs = 100
-
-const trainingLines = (size: Size | undefined, heldOut: number): ReadonlyArray<string> => {
-  const rows = size === undefined ? undefined : Math.floor(size.rows * (1 - heldOut))
-  const batch = rows === undefined ? 32 : Math.max(1, Math.min(rows < 300 ? 16 : 32, rows))
-  const steps = rows === undefined ? undefined : Math.max(1, Math.floor(rows / batch))
-  const epochs = steps === undefined ? 30 : Math.max(1, Math.min(mostEpochs, Math.round(usualSteps / steps)))
-  const units = rows === undefined || rows <= 1_000 ? 16 : rows <= 10_000 ? 32 : 64
-  return [
-    "network:",
-    `  hidden: [${units}]`,
-    "",
-    "training:",
-    `  epochs: ${epochs}${rows === undefined ? " # more for few rows, fewer for many" : ""}`,
-    `  batch: ${batch}`,
-    "  rate: 0.05"
-  ]
-}
-
 /** Columns of which fewer than three owners find a statistic together. */
 const tellingColumns = (
   study: Study,
@@ -192,13 +171,12 @@ const leastContributors = 3
 
 const revealLines = (
   { split }: Study,
-  { values }: ProposedLabel,
   telling: ReadonlyArray<string>,
   heldOut: number
 ): ReadonlyArray<string> => {
-  const tests = values !== undefined && heldOut > 0
+  const tests = heldOut > 0
   const revealed = [
-    ...(tests ? ["accuracy"] : []),
+    ...(tests ? ["metrics"] : []),
     ...(tests && split === "columns" ? ["heldOutRows"] : []),
     "progress",
     ...(telling.length > 0 ? ["column-statistics"] : [])

@@ -6,34 +6,35 @@
  * own result stays.
  */
 import { randomBytes } from "node:crypto"
-import { type Agreement, computationName, planOf } from "../../actors/party/agreement.ts"
+import { type Agreement, computationName, lossOf, planOf, planOfSome } from "../../actors/party/agreement.ts"
 import { classesOf } from "../../protocol/data/description.ts"
 import type { JointTable } from "../../protocol/data/joint.ts"
 import { type Model, modelValues } from "../../protocol/learning/model.ts"
 import { batchOrder } from "../../protocol/learning/order.ts"
 import type { TrainingPlan } from "../../protocol/learning/plan.ts"
 import { leavesRange, rangeText } from "../../protocol/learning/range.ts"
+import { type Metrics, metricsOf } from "../../protocol/metrics/metrics.ts"
+import { tallyOf } from "../../protocol/metrics/tally.ts"
 import { RingMemoryExhausted } from "../../protocol/ring/ring.ts"
 import { type SeededPurpose, seededKey } from "../../protocol/seeding.ts"
 import type { JoinedData } from "../description/joined.ts"
-import type { Reasons } from "../report/result.ts"
+import type { Alone, Reasons } from "../report/result.ts"
 import { count, duration, size } from "../text/units.ts"
+import { trainAlone } from "./alone.ts"
 import { memoryLeft, needsOf, type ReferenceKind, ringLimit } from "./needs.ts"
 import { beyondRange } from "./opened-model.ts"
-import {
-  accuracy,
-  maximumDeviation,
-  type ReferenceRun,
-  trainFixedReference,
-  trainFloatReference
-} from "./reference.ts"
-import { furtherStep, type Standing } from "./rehearsal.ts"
+import { maximumDeviation, type ReferenceRun, trainFixedReference, trainFloatReference } from "./reference.ts"
+import { type Fit, fitOf, straysFurther } from "./rehearsal.ts"
 
 export interface Comparison {
   /** Of the float64 reference on the held-out rows. */
   readonly referenceAccuracy: number | null
+  /** All figures of the float64 reference there, if it has any. */
+  readonly referenceMetrics?: Metrics | undefined
   /** Maximum difference of a weight to the fixed-point reference. */
   readonly maxWeightDeviation: number | null
+  /** What each owner gets alone, where the reference could be tested. */
+  readonly alone?: ReadonlyArray<Alone> | undefined
   /** Why a figure is null. */
   readonly reasons: Reasons
   /** Why the run's result is not meaningful, if it is not. */
@@ -68,14 +69,22 @@ export const notCompared = (reason: string): Comparison => ({
 
 const onlyWithSeed = "only a run with a seed can be replayed"
 
+const keyFrom =
+  ({ seed }: Agreement) =>
+  (purpose: SeededPurpose): Uint8Array =>
+    seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(seed, purpose)
+
+/** The keys of what a run with a seed draws, or others like them. */
+export const drawsOf = (agreement: Agreement) => {
+  const key = keyFrom(agreement)
+  return { orderKey: key("order"), initialKeys: [key("initial0"), key("initial1")] as const }
+}
+
 /** The choices that a run with a seed makes, or others like them. */
 export const choicesOf = (agreement: Agreement, { prepared: data, rows }: JoinedData) => {
-  const { seed } = agreement
   const plan = planOf(agreement, rows.training)
-  const key = (purpose: SeededPurpose): Uint8Array =>
-    seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(seed, purpose)
-  const initialKeys = [key("initial0"), key("initial1")] as const
-  return { data, plan, order: batchOrder(plan, key("order")), initialKeys, dealerKey: key }
+  const draws = drawsOf(agreement)
+  return { data, plan, order: batchOrder(plan, draws.orderKey), ...draws, dealerKey: keyFrom(agreement) }
 }
 
 /** Trains the references on the joined data and compares. */
@@ -83,15 +92,18 @@ export const compareWithReferences = async (compared: Compared): Promise<Compari
   const { agreement, run, joined, model, referenceLeftOut } = compared
   // Then the model cannot be judged by the data either, only by its own numbers.
   if (referenceLeftOut !== undefined) {
-    const { fractionalBits } = agreement.security
-    const meaningless = leavesRange(model, fractionalBits) ? [beyondRange(fractionalBits)] : []
+    const plan = planOfSome(agreement)
+    const meaningless = leavesRange(model, plan) ? [beyondRange(plan.fractionalBits)] : []
     return { ...notCompared(referenceLeftOut), meaningless }
   }
   const { dealerKey, ...choices } = choicesOf(agreement, joined)
   const { plan, order } = choices
-  const standing = furtherStep(plan, model, joined.trainingRows(order(plan.steps)))
+  const recent = joined.trainingRows(recentRows(choices))
+  const standing: Standing = {
+    strays: straysFurther(plan, model, joined.trainingRows(order(plan.steps))),
+    fit: await fitOf(choices, model, recent)
+  }
   const attempted = attempting(compared, plan)
-  const areClasses = classesOf(agreement.data) !== undefined
   let training: JointTable | undefined
   const reference = (): ReferenceRun => {
     training ??= joined.training()
@@ -100,26 +112,43 @@ export const compareWithReferences = async (compared: Compared): Promise<Compari
   const float = await attempted("float64", async () => {
     const trained = await trainFloatReference(reference())
     const finite = modelValues(trained.model).every(Number.isFinite)
-    const share = finite && areClasses ? accuracy(trained.model, joined.heldOut()) : undefined
-    return { leftRangeIn: trained.leftRangeIn, finite, accuracy: share }
+    const heldOut = joined.heldOut()
+    const loss = lossOf(agreement)
+    const metrics =
+      finite && heldOut.rows > 0
+        ? metricsOf(agreement.data, loss, tallyOf(trained.model, loss, heldOut))
+        : undefined
+    return { leftRangeIn: trained.leftRangeIn, finite, metrics }
   })
+  // The owners' rows take the room of the joint table.
+  training = undefined
+  const alone =
+    float.value?.metrics &&
+    (await attempted("float64", () => trainAlone(agreement, joined, choices), "each owner's network alone"))
   const fixed = await attempted("fixed-point", async () => {
     const keys = [dealerKey("dealer0"), dealerKey("dealer1")] as const
     const replay = { run: computationName(agreement, run), keys }
     return maximumDeviation(model, await trainFixedReference({ ...reference(), replay }))
   })
-  const noAccuracy = areClasses ? "no row is held out" : "numbers are predicted, which are in no class"
+  const referenceMetrics = float.value?.metrics
+  const accuracy = referenceMetrics?.kind === "classes" ? referenceMetrics.accuracy : undefined
+  const noAccuracy = classesOf(agreement.data) === undefined ? areNumbers : "no row is held out"
   const untested = float.value?.finite ? noAccuracy : notFinite
   return {
-    referenceAccuracy: float.value?.accuracy ?? null,
+    referenceAccuracy: accuracy ?? null,
+    referenceMetrics,
+    alone: alone?.value,
     maxWeightDeviation: fixed.value ?? null,
     reasons: {
-      ...(float.value?.accuracy === undefined ? { referenceAccuracy: float.reason ?? untested } : {}),
+      ...(accuracy === undefined ? { referenceAccuracy: float.reason ?? untested } : {}),
       ...(fixed.reason === undefined ? {} : { maxWeightDeviation: fixed.reason })
     },
     ...verdict(plan, standing, float.value, agreement.seed !== undefined)
   }
 }
+
+/** Why there is no accuracy where numbers are predicted. */
+export const areNumbers = "numbers are predicted, which are in no class"
 
 /** The result of training a reference, or why there is none. */
 type Attempt<A> =
@@ -132,11 +161,15 @@ const noticeableSeconds = 5
 /** Trains a reference if it fits. If it fails, the run's own result is not lost. */
 const attempting =
   ({ agreement, joined, memoryBytes = memoryLeft(), note }: Compared, plan: TrainingPlan) =>
-  async <A>(kind: ReferenceKind, train: () => Promise<A>): Promise<Attempt<A>> => {
+  async <A>(
+    kind: ReferenceKind,
+    train: () => Promise<A>,
+    what = `the ${kind} reference`
+  ): Promise<Attempt<A>> => {
     if (kind === "fixed-point" && agreement.seed === undefined) return { reason: onlyWithSeed }
     const { bytes, ringBytes, seconds } = needsOf(kind, plan, joined.rows.heldOut)
     const leftOut = (why: string): Attempt<A> => {
-      note?.(`the ${kind} reference is left out: ${why}`)
+      note?.(`${what} is left out: ${why}`)
       return { reason: `left out: ${why}` }
     }
     if (bytes > memoryBytes)
@@ -144,7 +177,7 @@ const attempting =
     if (ringBytes > ringLimit)
       return leftOut(`it takes about ${size(ringBytes)} of one memory, which ends at ${size(ringLimit)}`)
     if (seconds > noticeableSeconds)
-      note?.(`training the ${kind} reference takes about ${duration(seconds)} and ${size(bytes)} of memory`)
+      note?.(`training ${what} takes about ${duration(seconds)} and ${size(bytes)} of memory`)
     try {
       return { value: await train() }
     } catch (error) {
@@ -159,13 +192,29 @@ const attempting =
 const notFinite = "its weights are no longer finite numbers, since the training diverges"
 const remedy = "use a lower training.rate or a narrower data.scaleTo"
 
-/** Outputs that are farther from the labels than this are no attempt at them. */
-const farOff = 10
+/** How a model stands at the end of its training. */
+interface Standing {
+  /** Whether a further step leaves the range. */
+  readonly strays: boolean
+  readonly fit: Fit
+}
+
+/** Enough to tell a training that diverges from a batch that is hard. */
+const manyRows = 512
+
+/** The rows of the last steps, ascending: as many steps as it takes to have many rows. */
+const recentRows = ({ order, plan }: Pick<ReferenceRun, "order" | "plan">): Uint32Array => {
+  const rows = new Set<number>()
+  const enough = Math.min(manyRows, plan.stepsPerEpoch * plan.batch)
+  for (let step = plan.steps; step > 0 && rows.size < enough; step--)
+    for (const row of order(step)) rows.add(row)
+  return Uint32Array.from(rows).sort()
+}
 
 /** What the numbers of the run and of its float64 reference say about the result. */
 const verdict = (
   plan: TrainingPlan,
-  { strays, error }: Standing,
+  { strays, fit }: Standing,
   float: { readonly leftRangeIn: number | undefined; readonly finite: boolean } | undefined,
   reproducible: boolean
 ): Pick<Comparison, "meaningless" | "warnings"> => {
@@ -185,6 +234,13 @@ const verdict = (
       ],
       warnings: []
     }
+  if (fit.diverges)
+    return {
+      meaningless: [
+        `the training diverged: its error on rows that it was trained on is ${fit.error.toPrecision(3)}, and was ${fit.first.toPrecision(3)} before it began; ${remedy}`
+      ],
+      warnings: []
+    }
   if (float?.finite === false)
     return {
       meaningless: [`the float64 reference diverges, so there is nothing to compare with; ${remedy}`],
@@ -197,12 +253,7 @@ const verdict = (
         ? []
         : [
             `the float64 reference, with weights and batches of its own, left the range of the fixed-point numbers (${range}) in step ${count(left)} of ${count(plan.steps)}; where the run did too, its model means nothing: ${remedy}`
-          ]),
-      ...(error > farOff
-        ? [
-            `the outputs for rows that were trained on are ${error.toPrecision(3)} away from the labels, as they are scaled: the training diverges or has far to go; ${remedy}, or train longer`
-          ]
-        : [])
+          ])
     ]
   }
 }

@@ -26,11 +26,12 @@ export const foresee = (
     const warning = (path: ReadonlyArray<PropertyKey>, text: string) =>
       `${locate(path)}: ${describePath(path)}: ${text}`
     const { dealerKey, ...choices } = choicesOf(agreement, joined)
-    const left = await rehearse(choices, joined)
+    const { leftRangeIn: left, diverges, steps } = await rehearse(choices, joined)
     const missing = labelsWithoutRow(agreement, joined)
+    const scaledTo = largest(agreement.data.scaleTo)
     // In the first step nothing but the data and the first weights can be too large.
     const atFault =
-      left === 1 && largest(agreement.data.scaleTo) > 1 ? ["data", "scaleTo"] : ["training", "rate"]
+      (left === 1 && scaledTo > 1) || scaledTo > wideScale ? ["data", "scaleTo"] : ["training", "rate"]
     const same = agreement.seed === undefined ? "with weights and batches like those of a run, " : ""
     const near = joined
       .nearIds()
@@ -52,6 +53,14 @@ export const foresee = (
               `the training leaves the range of the fixed-point numbers (${rangeText(scenario.security.fractionalBits)}) in step ${left}, as its first steps show, ${same}computed in float64: the result will not be meaningful; use ${atFault[0] === "data" ? "[-1, 1], or a lower training.rate" : "a lower rate"}`
             )
           ]),
+      ...(left === undefined && diverges
+        ? [
+            warning(
+              ["training", "rate"],
+              `the training diverges, as its first ${steps} steps show, ${same}computed in float64: it makes the model worse; use a lower rate`
+            )
+          ]
+        : []),
       ...(missing.length === 0
         ? []
         : [
@@ -62,6 +71,9 @@ export const foresee = (
           ])
     ]
   })
+
+/** No rate is to blame before data are as large as most people scale them. */
+const wideScale = 16
 
 const largest = (values: ReadonlyArray<number>): number => Math.max(...values.map(Math.abs))
 

@@ -6,6 +6,7 @@
 import { setImmediate } from "node:timers/promises"
 import { fixedOperations, gatherFixedRows } from "../../protocol/computation/fixed.ts"
 import type { FixedMatrix } from "../../protocol/computation/fixed-point.ts"
+import { keepState } from "../../protocol/computation/layer-words.ts"
 import { type DealerKeys, drawnIn } from "../../protocol/computation/masks.ts"
 import type { Prepared } from "../../protocol/data/description.ts"
 import type { JointTable } from "../../protocol/data/joint.ts"
@@ -18,13 +19,13 @@ import {
 } from "../../protocol/learning/float.ts"
 import { initialWeights } from "../../protocol/learning/initial.ts"
 import { countCorrect, type Model, modelOf, modelValues } from "../../protocol/learning/model.ts"
-import { outputs, weightShape, width } from "../../protocol/learning/network.ts"
+import { biasShape, outputs, weightShape } from "../../protocol/learning/network.ts"
 import type { Operations, Shape } from "../../protocol/learning/operations.ts"
 import type { BatchOrder } from "../../protocol/learning/order.ts"
-import type { TrainingPlan } from "../../protocol/learning/plan.ts"
+import { planOfStep, type TrainingPlan } from "../../protocol/learning/plan.ts"
 import { watched } from "../../protocol/learning/range.ts"
 import { runLocally } from "../../protocol/learning/run.ts"
-import { gatherBatch, type Layer, openData, trainingStep } from "../../protocol/learning/step.ts"
+import { atRest, gatherBatch, type Layer, openData, trainingStep } from "../../protocol/learning/step.ts"
 import { Prg } from "../../protocol/ring/prg.ts"
 import { type Matrix, Ring } from "../../protocol/ring/ring.ts"
 
@@ -33,6 +34,8 @@ export interface ReferenceRun {
   readonly plan: TrainingPlan
   /** Features scaled, labels one-hot. */
   readonly training: JointTable
+  /** Steps to train, if fewer than the plan's. */
+  readonly steps?: number
   /** The rows of a step in the training table. */
   readonly order: BatchOrder
   /** The keys of both clouds' shares of the initial weights, 16 bytes each. */
@@ -106,10 +109,7 @@ export const trainFixedReference = async (run: ReferenceRun): Promise<Model> => 
     settling: () => {
       const mark = ring.mark()
       return (lasting, updated) => {
-        lasting.forEach(({ weights, bias }, index) => {
-          ring.copy(weights, updated[index]!.weights)
-          ring.copy(bias, updated[index]!.bias)
-        })
+        keepState(ring, lasting, updated)
         ring.release(mark)
         return lasting
       }
@@ -126,7 +126,10 @@ const dealerKeys = ({ run, keys }: NonNullable<ReferenceRun["replay"]>): DealerK
 const turnMs = 50
 
 /** The whole plan. */
-const trainWith = async <V, G>(run: ReferenceRun, arithmetic: Arithmetic<V, G>): Promise<Model> => {
+const trainWith = async <V extends Shape, G>(
+  run: ReferenceRun,
+  arithmetic: Arithmetic<V, G>
+): Promise<Model> => {
   const { plan, training } = run
   const { network } = plan
   const { rows } = training
@@ -142,11 +145,13 @@ const trainWith = async <V, G>(run: ReferenceRun, arithmetic: Arithmetic<V, G>):
   const settle = arithmetic.settling()
   const { order } = run
   let turn = performance.now()
-  for (let step = 1; step <= plan.steps; step++) {
+  for (let step = 1; step <= (run.steps ?? plan.steps); step++) {
     const chosen = order(step)
     const gather = (x: V): V => arithmetic.gather(x, chosen)
     const batch = gatherBatch(data, { value: gather, opened: gather, labels: gather })
-    const updated = runLocally(trainingStep(arithmetic.operations(step), plan, layers, batch))
+    const updated = runLocally(
+      trainingStep(arithmetic.operations(step), planOfStep(plan, step), layers, batch)
+    )
     layers = settle(layers, updated)
     if (performance.now() - turn < turnMs) continue
     await setImmediate()
@@ -156,17 +161,19 @@ const trainWith = async <V, G>(run: ReferenceRun, arithmetic: Arithmetic<V, G>):
   return modelOf(run.data, network, Float64Array.from(values.flatMap((part) => [...part])))
 }
 
-const initialLayer = <V, G>(
+const initialLayer = <V extends Shape, G>(
   { plan, initialKeys }: ReferenceRun,
   layer: number,
   { matrix }: Arithmetic<V, G>
 ): Layer<V> => {
   const { network, fractionalBits } = plan
-  const units = width(network, layer)
-  return {
-    weights: matrix(weightShape(network, layer), initialWeights(network, layer, initialKeys, fractionalBits)),
-    bias: matrix({ rows: 1, cols: units }, new Float64Array(units))
-  }
+  const weights = initialWeights(network, layer, initialKeys, fractionalBits)
+  const zeros = ({ rows, cols }: Shape) => matrix({ rows, cols }, new Float64Array(rows * cols))
+  return atRest(
+    { weights: matrix(weightShape(network, layer), weights), bias: zeros(biasShape(network, layer)) },
+    plan,
+    zeros
+  )
 }
 
 /** The share of rows that the model puts into the class of their label; undefined without rows. */

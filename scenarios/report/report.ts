@@ -8,6 +8,7 @@ import { phases } from "../../actors/party/phases.ts"
 import { thresholdOf } from "../description/agreement.ts"
 import type { Revelation, Scenario } from "../description/schema.ts"
 import { count, counted, duration, size, table } from "../text/units.ts"
+import { figureTables, gain, judgement } from "./figures-text.ts"
 import type { PredictedAndMeasured, RunResult } from "./result.ts"
 
 /** What the report shows in addition to the result. */
@@ -65,13 +66,20 @@ const fieldWidth = 12
 const field = (name: string, text: string): string => `${name.padEnd(fieldWidth)} ${text}`
 
 const outcome = (result: RunResult): ReadonlyArray<string> => [
-  field("accuracy", accuracyText(result)),
+  ...judged(result),
   field("weights", deviationText(result)),
   field(
     "training",
     `${counted(result.steps, "step")} on ${counted(result.rows.training, "row")}; ${count(result.rows.heldOut)} held out for the test`
-  )
+  ),
+  ...figureTables(result),
+  ...gain(result)
 ]
+
+const judged = (result: RunResult): ReadonlyArray<string> => {
+  const [name, first = "", ...more] = judgement(result)
+  return [field(name, first), ...more.map((line) => field("", line))]
+}
 
 /** Why the result means nothing; or, where it may mean something, what may spoil it. */
 const doubts = ({ meaningless, warnings }: RunResult): ReadonlyArray<string> =>
@@ -82,19 +90,6 @@ const doubts = ({ meaningless, warnings }: RunResult): ReadonlyArray<string> =>
 /** What may spoil a result, as lines; the same in `run` and `check`. */
 export const warningLines = (warnings: ReadonlyArray<string>): ReadonlyArray<string> =>
   warnings.length === 0 ? [] : ["warnings", ...warnings.map((each) => `  ${each}`), ""]
-
-const accuracyText = ({ accuracy, tested, referenceAccuracy, reasons }: RunResult): string => {
-  const plain =
-    referenceAccuracy === null
-      ? `no float64 reference: ${reasons.referenceAccuracy}`
-      : `${figure(referenceAccuracy)} plain (float64 reference trained the same way)`
-  if (accuracy === null) return `${reasons.accuracy}; ${plain}`
-  const rows =
-    tested === null ? "" : ` (${count(tested.correct)} of ${counted(tested.total, "held-out row")})`
-  return `${figure(accuracy)} secure${rows}; ${plain}`
-}
-
-const figure = (share: number): string => share.toFixed(4)
 
 const deviationText = ({ maxWeightDeviation: deviation, reasons }: RunResult): string => {
   if (deviation === null) return `not compared with the fixed-point reference: ${reasons.maxWeightDeviation}`
@@ -225,6 +220,8 @@ const deviation = ({ predicted, measured }: PredictedAndMeasured): string => {
 
 const revelationTexts: Readonly<Record<Revelation, string>> = {
   accuracy: "the director: how many held-out rows the model got right",
+  metrics:
+    "the director: held-out rows counted by label, prediction and score, or sums of numbers and errors",
   heldOutRows: "the user that holds the labels: the held-out cells of the other users, sealed to it",
   progress: "the director: the step of the training that the clouds had reached",
   "column-statistics": "all users: mean and deviation of columns that fewer than three of them hold"

@@ -3,6 +3,7 @@ import { type Phase, phases } from "../../actors/party/phases.ts"
 import { Schema } from "../../protocol/schema.ts"
 import type { LifeEvent } from "../../runtime/processes/supervision.ts"
 import { jsonSchemaOf } from "../description/json-schema.ts"
+import { Figures } from "./figures.ts"
 
 /** A figure that may be missing: null, with its reason under `reasons`. */
 const figure = (description: string) => Schema.NullOr(Schema.Number).annotations({ description })
@@ -33,6 +34,16 @@ export type Reasons = typeof Reasons.Type
 /** The figures that may be null. */
 export type Uncertain = keyof Reasons
 
+const Alone = Schema.Struct({
+  user: Schema.String,
+  rows: Schema.Number.annotations({ description: "Training rows that it holds whole" }),
+  accuracy: left(Schema.Number),
+  r2: left(Schema.Number.annotations({ description: "Mean over the numbers that are predicted" })),
+  reason: left(Schema.String.annotations({ description: "Why there is no figure" }))
+})
+/** What an owner gets without the others. */
+export type Alone = typeof Alone.Type
+
 const Openers = Schema.Struct({
   threshold: Schema.Number.annotations({ description: "How many users it takes to decrypt the model" }),
   opened: texts("The users that decrypted it, by their own names"),
@@ -60,6 +71,23 @@ const RunResult = Schema.Struct({
   referenceAccuracy: figure("The same fraction for the float64 reference trained the same way"),
   maxWeightDeviation: figure(
     "Maximum difference of a weight to the fixed-point reference, which only a run with a seed has"
+  ),
+  metrics: left(
+    Figures.annotations({
+      description: "All figures of the tested rows; only if the scenario reveals metrics"
+    })
+  ),
+  referenceMetrics: left(
+    Figures.annotations({
+      description:
+        "The same for the float64 reference, on all held-out rows; absent where referenceAccuracy has a reason"
+    })
+  ),
+  alone: left(
+    Schema.Array(Alone).annotations({
+      description:
+        "What each owner gets alone: the same network, trained in float64 on its own training rows for as many epochs, tested on all held-out rows. To be compared with referenceMetrics"
+    })
   ),
   reasons: Reasons.annotations({ description: "Why figures are null, by their names" }),
   meaningless: texts("Why the result is not meaningful; empty where it is"),

@@ -5,11 +5,13 @@
 import type { RunOutcome } from "../../actors/director.ts"
 import { type Agreement, displayName } from "../../actors/party/agreement.ts"
 import { type Phase, phases } from "../../actors/party/phases.ts"
+import { classesOf } from "../../protocol/data/description.ts"
 import type { JoinedData } from "../description/joined.ts"
 import type { Scenario } from "../description/schema.ts"
 import type { PredictedCost } from "../forecast/traffic.ts"
-import type { Comparison } from "../reference/comparison.ts"
+import { areNumbers, type Comparison } from "../reference/comparison.ts"
 import type { Expectation, PredictedAndMeasured, RunResult, Uncertain } from "../report/result.ts"
+import { unlearned } from "../report/unlearned.ts"
 
 /** What is known of a run when it has ended. */
 export interface Measured {
@@ -33,16 +35,18 @@ export const resultOf = (measured: Measured): RunResult => {
   const { agreement, run, transport, joined, predicted, outcome, compared } = measured
   const { tested } = outcome
   const absent = absentIn(measured)
-  const untested = tested?.total === 0 ? noRowTested(absent) : "not revealed"
-  const accuracy = tested === undefined || tested.total === 0 ? null : tested.correct / tested.total
+  const accuracy = accuracyOf(tested)
   const figures: Judged = {
     accuracy,
     referenceAccuracy: compared.referenceAccuracy,
     maxWeightDeviation: compared.maxWeightDeviation,
-    reasons: { ...(accuracy === null ? { accuracy: untested } : {}), ...compared.reasons },
+    reasons: {
+      ...(accuracy === null ? { accuracy: whyNoAccuracy(measured, absent) } : {}),
+      ...compared.reasons
+    },
     meaningless: [
       ...(tested?.total === 0 && absent.length === 0
-        ? ["the accuracy is to be revealed, but no held-out row was tested; hold out more rows"]
+        ? ["the model is to be tested, but no held-out row was; hold out more rows"]
         : []),
       ...compared.meaningless
     ]
@@ -54,8 +58,16 @@ export const resultOf = (measured: Measured): RunResult => {
     modulusBits: agreement.security.modulusBits,
     seed: agreement.seed ?? null,
     ...figures,
-    warnings: [...measured.foreseen, ...testedWithout(absent, tested, joined), ...compared.warnings],
-    tested: tested ?? null,
+    warnings: [
+      ...measured.foreseen,
+      ...testedWithout(absent, tested, joined),
+      ...compared.warnings,
+      ...(figures.meaningless.length > 0 ? [] : unlearned(agreement, { ...compared, ...outcome, accuracy }))
+    ],
+    tested: testedClasses(tested) ?? null,
+    ...(outcome.metrics === undefined ? {} : { metrics: outcome.metrics }),
+    ...(compared.referenceMetrics === undefined ? {} : { referenceMetrics: compared.referenceMetrics }),
+    ...(compared.alone === undefined ? {} : { alone: compared.alone }),
     rows: { training: joined.rows.training, heldOut: joined.rows.heldOut },
     steps: outcome.steps,
     rounds: { predicted: predicted.rounds, measured: outcome.rounds },
@@ -70,6 +82,20 @@ export const resultOf = (measured: Measured): RunResult => {
   }
 }
 
+/** How many of the tested rows are right; undefined unless revealed, and where numbers are predicted. */
+const testedClasses = (tested: RunOutcome["tested"]): RunResult["tested"] | undefined =>
+  tested?.correct === undefined ? undefined : { correct: tested.correct, total: tested.total }
+
+const accuracyOf = (tested: RunOutcome["tested"]): number | null =>
+  tested?.correct === undefined || tested.total === 0 ? null : tested.correct / tested.total
+
+const whyNoAccuracy = ({ agreement, outcome }: Measured, absent: ReadonlyArray<string>): string =>
+  classesOf(agreement.data) === undefined
+    ? areNumbers
+    : outcome.tested?.total === 0
+      ? noRowTested(absent)
+      : "not revealed"
+
 /** The users without which the model was opened, by their own names. */
 const absentIn = ({ agreement, outcome: { openers } }: Measured): ReadonlyArray<string> =>
   (openers?.absent ?? []).map(({ user }) => displayName(agreement, user))
@@ -79,7 +105,7 @@ const noRowTested = (absent: ReadonlyArray<string>): string =>
     ? "no held-out row was tested"
     : `no held-out row could be tested without ${absent.join(", ")}`
 
-/** What an accuracy is of where some users were not there to test, or to send what they held out. */
+/** What a test is of where some users were not there to test, or to send what they held out. */
 const testedWithout = (
   absent: ReadonlyArray<string>,
   tested: RunOutcome["tested"],
@@ -88,7 +114,7 @@ const testedWithout = (
   absent.length === 0 || tested === undefined || tested.total === 0 || tested.total >= rows.heldOut
     ? []
     : [
-        `the accuracy is of ${tested.total} of ${rows.heldOut} held-out rows: the others could not be tested without ${absent.join(", ")}`
+        `the test is of ${tested.total} of ${rows.heldOut} held-out rows: the others could not be tested without ${absent.join(", ")}`
       ]
 
 /** Who opened the model, by their own names, where not all users need to. */

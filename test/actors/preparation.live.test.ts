@@ -111,8 +111,21 @@ describe("cells as they come", () => {
       )
       const { result, model } = yield* run(numbers, {
         data: { features, label },
-        reveal: ["progress", "column-statistics"]
+        reveal: ["metrics", "progress", "column-statistics"]
       })
+      const { accuracy, metrics, reasons, referenceMetrics } = result
+      if (metrics?.kind !== "numbers" || referenceMetrics?.kind !== "numbers") throw new Error("no numbers")
+      expect(metrics.rows).toBe(result.rows.heldOut)
+      expect(metrics.numbers[0]).toMatchObject({ name: "weight", mean: expect.closeTo(0.5, 0) })
+      expect(metrics.numbers[0]!.r2).toBeCloseTo(referenceMetrics.numbers[0]!.r2!, 3)
+      expect({ accuracy, reasons }).toEqual({
+        accuracy: null,
+        reasons: {
+          accuracy: "numbers are predicted, which are in no class",
+          referenceAccuracy: "numbers are predicted, which are in no class"
+        }
+      })
+      expect(within(result.bytes.byPhase.output!, 0.05)).toBe(true)
       expect(result.maxWeightDeviation).toBe(0)
       const { layers } = JSON.parse(model) as Model
       expect(layers.at(-1)!.bias.length).toBe(1)

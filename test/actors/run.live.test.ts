@@ -117,11 +117,31 @@ describe("run - in memory", () => {
     })
   )
 
+  it.scopedLive("tells all figures with metrics, the same of users that test alone as of pooled rows", () =>
+    Effect.gen(function* () {
+      const { result } = yield* run(splits.rows, { ...short, reveal: ["metrics"] })
+      const pooled = yield* run(splits.columns, { ...short, reveal: ["metrics", "heldOutRows"] })
+      const { metrics, referenceMetrics, alone } = result
+      if (metrics?.kind !== "classes" || referenceMetrics?.kind !== "classes") throw new Error("no metrics")
+      expect(metrics).toMatchObject({ rows: 12, withoutClass: 0, accuracy: result.accuracy })
+      expect(result.tested).toEqual(pooled.result.tested)
+      expect(pooled.result.metrics).toMatchObject({
+        confusion: metrics.confusion,
+        twoClasses: metrics.twoClasses
+      })
+      expect(referenceMetrics.brier).toBeCloseTo(metrics.brier!, 3)
+      expect(alone?.map(({ rows }) => rows).reduce((sum, rows) => sum + rows, 0)).toBe(48)
+      expect(pooled.result.alone?.map(({ rows }) => rows)).toEqual([0, 0, 0])
+      for (const { bytes } of [result, pooled.result]) expect(within(bytes.byPhase.output!, 0.05)).toBe(true)
+    })
+  )
+
   it.scopedLive("keeps the accuracy to the users unless the scenario reveals it", () =>
     Effect.gen(function* () {
       const { result, model } = yield* run(splits.rows, { ...short, reveal: [] })
       expect(result.accuracy).toBe(null)
       expect(result.tested).toBe(null)
+      expect("metrics" in result).toBe(false)
       expect(JSON.parse(model).format).toBe("bicameral model")
     })
   )

@@ -340,7 +340,7 @@ export const standardised = {
     features: ["length", "width", "veins", "weight"],
     label: { column: "kind", values: ["ash", "elm"] }
   },
-  reveal: ["accuracy", "heldOutRows", "progress", "column-statistics"]
+  reveal: ["metrics", "heldOutRows", "progress", "column-statistics"]
 }
 
 /** What the audit must find of each, and of nothing else. */

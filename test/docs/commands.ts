@@ -20,6 +20,7 @@ const printed = async (...words: ReadonlyArray<string>): Promise<string> => {
     resume: nothing,
     simulate: nothing,
     check: () => Effect.succeed(""),
+    tune: nothing,
     inspect: nothing,
     init: nothing,
     audit: nothing,

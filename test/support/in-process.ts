@@ -9,6 +9,7 @@ import { initScenario } from "../../scenarios/command/init.ts"
 import { inspectFiles } from "../../scenarios/command/inspect.ts"
 import { resumeAndReport, runAndReport } from "../../scenarios/command/run.ts"
 import { simulateAndReport } from "../../scenarios/command/simulate.ts"
+import { tuneScenario } from "../../scenarios/command/tune.ts"
 import { runMember } from "../../scenarios/run/helper-process.ts"
 import { runActor } from "../../scenarios/run/party-process.ts"
 import { resumeRun, runScenario } from "../../scenarios/run/run.ts"
@@ -29,6 +30,7 @@ export const command = (...words: ReadonlyArray<string>) =>
       resume: (folder) => resumeAndReport(resumeRun, folder),
       simulate: simulateAndReport,
       check: checkScenario,
+      tune: tuneScenario,
       inspect: inspectFiles,
       init: initScenario,
       audit: auditAndReport,

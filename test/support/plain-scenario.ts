@@ -8,5 +8,5 @@ export const plainScenario = {
     { name: "south", holds: [{ file: "south.csv" }] }
   ],
   network: { hidden: [8] },
-  training: { epochs: 2, batch: 2, rate: 0.1 }
+  training: { epochs: 2, batch: 2, rate: 0.1, loss: "squared-error" }
 } as const

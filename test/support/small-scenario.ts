@@ -98,6 +98,7 @@ export const smallScenario = (split: Split, changes: object = {}) => ({
 export const disturbedRun = {
   seed: 5,
   training: { epochs: 40, batch: 8, rate: 0.25 },
+  reveal: ["metrics", "heldOutRows", "progress"],
   expect: { maxWeightDeviation: 0 }
 }
 

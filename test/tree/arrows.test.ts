@@ -103,6 +103,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
     proofs: ["bcp"],
     computation: ["learning", "ring"],
     learning: ["data", "ring"],
+    metrics: ["data", "learning"],
     messages: ["ring", "statistics"],
     channels: [],
     bcp: [],

@@ -6,9 +6,11 @@ import { Effect, Fiber } from "effect"
 import { free } from "../../../protocol/bytes.ts"
 import { cloudOperations, rowsOf } from "../../../protocol/computation/cloud.ts"
 import { addGradients, handedOut } from "../../../protocol/computation/lanes.ts"
+import { keepState } from "../../../protocol/computation/layer-words.ts"
+import { planOfStep } from "../../../protocol/learning/plan.ts"
 import { type Layer, openWeights, trainingStep, update } from "../../../protocol/learning/step.ts"
 import type { DealtPart } from "../../../protocol/messages/training.ts"
-import type { Matrix, Ring } from "../../../protocol/ring/ring.ts"
+import type { Matrix } from "../../../protocol/ring/ring.ts"
 import type { Computation } from "../../../runtime/messaging/contract.ts"
 import { partsOfStretch, type Stretch } from "../../party/stretches.ts"
 import type { Enlisted } from "./lanes/leader.ts"
@@ -39,7 +41,7 @@ export const stepsAlone = ({ own, opened, layers, drive }: StepParts) => {
       const mark = ring.mark()
       const ops = cloudOperations({ ring, party: cloud, prg, step, ...corrections })
       const batch = rowsOf(ring, opened, order(step))
-      replace(ring, layers, yield* trainingStep(ops, plan, layers, batch))
+      keepState(ring, layers, yield* trainingStep(ops, planOfStep(plan, step), layers, batch))
       ring.release(mark)
     }
   }
@@ -67,22 +69,11 @@ export const stepsWithLanes = (
         free(words)
       }
       free(handed)
-      replace(ring, layers, yield* drive(update(ops(), plan, layers, found)))
+      keepState(ring, layers, yield* drive(update(ops(), planOfStep(plan, step), layers, found)))
       ring.release(mark)
     })
   return (stretch: Stretch, dealt: Uint8Array | undefined) =>
     Effect.forEach(partsOfStretch(plan, order, stretch, part, dealt), ([step, own]) => makeStep(step, own), {
       discard: true
     })
-}
-
-const replace = (
-  ring: Ring,
-  layers: ReadonlyArray<Layer<Matrix>>,
-  updated: ReadonlyArray<Layer<Matrix>>
-): void => {
-  layers.forEach(({ weights, bias }, l) => {
-    ring.copy(weights, updated[l]!.weights)
-    ring.copy(bias, updated[l]!.bias)
-  })
 }

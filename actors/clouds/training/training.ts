@@ -6,12 +6,13 @@
  */
 import { Data, Effect, Fiber, Redacted } from "effect"
 import { rowsOfLanes } from "../../../protocol/computation/lanes.ts"
-import { layerWords, loadLayers } from "../../../protocol/computation/layer-words.ts"
+import { layerWords, loadState, stateWords } from "../../../protocol/computation/layer-words.ts"
 import { initialWeightsShare } from "../../../protocol/learning/initial.ts"
 import { biasShape, weightShape } from "../../../protocol/learning/network.ts"
+import type { Shape } from "../../../protocol/learning/operations.ts"
 import { batchOrder } from "../../../protocol/learning/order.ts"
 import type { TrainingPlan } from "../../../protocol/learning/plan.ts"
-import type { Layer } from "../../../protocol/learning/step.ts"
+import { atRest, type Layer } from "../../../protocol/learning/step.ts"
 import { Progress } from "../../../protocol/messages/control.ts"
 import { Bytes, Count, format } from "../../../protocol/messages/message.ts"
 import { Prg } from "../../../protocol/ring/prg.ts"
@@ -113,10 +114,10 @@ export const train = (inputs: TrainingInputs, session: Session = { epoch: 1, ste
     }
     const opened = yield* drive(openRows(own))
     const layers = initialLayers(ring, plan, initialKey(agreement, cloud, inputs.root))
-    if (session.step > 0) loadLayers(ring, layers, yield* checkpoints.load(session.step))
+    if (session.step > 0) loadState(ring, layers, yield* checkpoints.load(session.step))
     const parts = { own, opened, layers, drive }
     const makeSteps = part === undefined ? stepsAlone(parts) : stepsWithLanes(parts, part, enlisted)
-    const progress = new SessionProgress(inputs, session, plan, () => layerWords(ring, layers))
+    const progress = new SessionProgress(inputs, session, plan, () => stateWords(ring, layers))
     const training = Effect.gen(function* () {
       for (const stretch of stretches) {
         yield* makeStretch(makeSteps, stretch, supply)
@@ -198,5 +199,6 @@ const initialLayers = (ring: Ring, plan: TrainingPlan, key: Uint8Array): Readonl
     const { rows, cols } = weightShape(plan.network, i + 1)
     const share = initialWeightsShare(plan.network, i + 1, key, plan.fractionalBits)
     const weights = ring.from(rows, cols, new Uint8Array(share.buffer, share.byteOffset, share.byteLength))
-    return { weights, bias: ring.zeros(1, biasShape(plan.network, i + 1).cols) }
+    const zeros = ({ rows, cols }: Shape) => ring.zeros(rows, cols)
+    return atRest({ weights, bias: zeros(biasShape(plan.network, i + 1)) }, plan, zeros)
   })

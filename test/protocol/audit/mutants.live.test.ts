@@ -117,13 +117,13 @@ vi.mock("../../../protocol/learning/order.ts", async (original) => {
 
 vi.mock("../../../protocol/computation/layer-words.ts", async (original) => {
   const words = await original<typeof import("../../../protocol/computation/layer-words.ts")>()
-  const loadLayers: typeof words.loadLayers = (ring, layers, stored) =>
-    words.loadLayers(
+  const loadState: typeof words.loadState = (ring, layers, stored) =>
+    words.loadState(
       ring,
       layers,
       mutant.checkpoint ? stored.map((byte, i) => byte ^ (i % 8 === 0 ? 1 : 0)) : stored
     )
-  return { ...words, loadLayers }
+  return { ...words, loadState }
 })
 
 vi.mock("../../../protocol/sharing/split.ts", async (original) => {

@@ -39,6 +39,15 @@ describe("the pads of the training", () => {
     ] as const)
       expect(await audited({ plan: planOf([4, outputs], "identity", { loss }), lanes })).toEqual([])
   })
+  it("cover every byte once with momentum, weight decay and a schedule, undivided, in lanes and after a session", async () => {
+    const sessions = [
+      { after: 0, until: 3 },
+      { after: 2, until: 4 }
+    ]
+    const plan = planOf([4, 5, 3], "identity", { momentum: 0.9, weightDecay: 0.001, schedule: "cosine" })
+    expect(await audited({ plan, sessions })).toEqual([])
+    expect(await audited({ plan, sessions, lanes: 3 })).toEqual([])
+  })
   it("cover the same again in another session", async () => {
     const sessions = [
       { after: 0, until: 3 },

@@ -14,14 +14,14 @@ import { partBytes } from "../../../actors/party/stretches.ts"
 import type { Held, HeldCells, Recording, Seen } from "../../../protocol/audit/recording.ts"
 import { cloudOperations, rowsOf } from "../../../protocol/computation/cloud.ts"
 import { addGradients, handedOut, rowsOfLanes, takenIn } from "../../../protocol/computation/lanes.ts"
-import { layerWords, loadLayers } from "../../../protocol/computation/layer-words.ts"
+import { keepState, layerWords, loadState, stateWords } from "../../../protocol/computation/layer-words.ts"
 import type { DataDescription } from "../../../protocol/data/description.ts"
 import { initialWeightsShare } from "../../../protocol/learning/initial.ts"
 import { biasShape, outputs, weightShape } from "../../../protocol/learning/network.ts"
 import type { Round } from "../../../protocol/learning/operations.ts"
 import { batchOrder } from "../../../protocol/learning/order.ts"
-import type { TrainingPlan } from "../../../protocol/learning/plan.ts"
-import { type Layer, openWeights, trainingStep, update } from "../../../protocol/learning/step.ts"
+import { planOfStep, type TrainingPlan } from "../../../protocol/learning/plan.ts"
+import { atRest, type Layer, openWeights, trainingStep, update } from "../../../protocol/learning/step.ts"
 import { Deal, type DealRequest, Join } from "../../../protocol/messages/training.ts"
 import { UploadWords1 } from "../../../protocol/messages/upload.ts"
 import { Prg } from "../../../protocol/ring/prg.ts"
@@ -195,20 +195,10 @@ class Trial {
         this.plan.fractionalBits
       )
       const weights = ring.from(rows, cols, new Uint8Array(share.buffer))
-      return { weights, bias: ring.zeros(1, biasShape(this.plan.network, i + 1).cols) }
+      const bias = ring.zeros(1, biasShape(this.plan.network, i + 1).cols)
+      return atRest({ weights, bias }, this.plan, ({ rows, cols }) => ring.zeros(rows, cols))
     })
   }
-}
-
-const replace = (
-  ring: Ring,
-  layers: ReadonlyArray<Layer<Matrix>>,
-  by: ReadonlyArray<Layer<Matrix>>
-): void => {
-  layers.forEach(({ weights, bias }, l) => {
-    ring.copy(weights, by[l]!.weights)
-    ring.copy(bias, by[l]!.bias)
-  })
 }
 
 type Weights = Map<number, readonly [Uint8Array, Uint8Array]>
@@ -236,7 +226,7 @@ const session = async (trial: Trial, epoch: number, { after, until }: Stretch, s
   if (after > 0)
     for (const cloud of clouds) {
       const words = kept![cloud]
-      loadLayers(rings[cloud]!, layers[cloud]!, words)
+      loadState(rings[cloud]!, layers[cloud]!, words)
     }
   const both = <A>(run: (cloud: 0 | 1) => Round<A>): readonly [Round<A>, Round<A>] => [run(0), run(1)]
   for (let step = after + 1; step <= until; step++) {
@@ -254,10 +244,15 @@ const session = async (trial: Trial, epoch: number, { after, until }: Stretch, s
             step,
             ...parsed(step, cloud === 1 ? message : undefined)
           })
-          return trainingStep(ops, plan, layers[cloud]!, rowsOf(ring, opened[cloud], order(step)))
+          return trainingStep(
+            ops,
+            planOfStep(plan, step),
+            layers[cloud]!,
+            rowsOf(ring, opened[cloud], order(step))
+          )
         })
       )
-      for (const cloud of clouds) replace(rings[cloud]!, layers[cloud]!, updated[cloud])
+      for (const cloud of clouds) keepState(rings[cloud]!, layers[cloud]!, updated[cloud])
     } else {
       const dealings = members.map(({ rows, name }, lane) => {
         const part = { ...rows, update: lane === 0 }
@@ -292,12 +287,12 @@ const session = async (trial: Trial, epoch: number, { after, until }: Stretch, s
           for (const [lane, other] of found.entries())
             if (lane > 0)
               addGradients(rings[cloud]!, sum, layerWords(members[lane]!.own[cloud]!.ring, other[cloud]))
-          return update(opsOf(cloud), plan, layers[cloud]!, sum)
+          return update(opsOf(cloud), planOfStep(plan, step), layers[cloud]!, sum)
         })
       )
-      for (const cloud of clouds) replace(rings[cloud]!, layers[cloud]!, updated[cloud])
+      for (const cloud of clouds) keepState(rings[cloud]!, layers[cloud]!, updated[cloud])
     }
-    stored.set(step, [layerWords(rings[0]!, layers[0]!), layerWords(rings[1]!, layers[1]!)])
+    stored.set(step, [stateWords(rings[0]!, layers[0]!), stateWords(rings[1]!, layers[1]!)])
   }
 }
 

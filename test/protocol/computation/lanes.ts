@@ -33,9 +33,10 @@ import type { Slice } from "../../../protocol/computation/slices.ts"
 import { opensLabels, outputs } from "../../../protocol/learning/network.ts"
 import { type Operation, operation, type Round, type Shape } from "../../../protocol/learning/operations.ts"
 import { batchOrder } from "../../../protocol/learning/order.ts"
-import type { TrainingPlan } from "../../../protocol/learning/plan.ts"
+import { planOfStep, type TrainingPlan } from "../../../protocol/learning/plan.ts"
 import { runPair } from "../../../protocol/learning/run.ts"
 import {
+  atRest,
   type Batch,
   gatherBatch,
   gradients,
@@ -102,7 +103,7 @@ const noted = (ops: CloudOperations, note: Note): CloudOperations => {
     ...ops,
     open: (op, x, consumed) => through(op, x, ops.open(op, x, consumed)),
     openLabels: (op, y) => through(op, y, ops.openLabels(op, y)),
-    rescale: (op, x, shift, factor) => through(op, x, ops.rescale(op, x, shift, factor)),
+    rescale: (op, x, shift, factor, added) => through(op, x, ops.rescale(op, x, shift, factor, added)),
     rescaleRelu: (op, z, shift) => through(op, z, ops.rescaleRelu(op, z, shift)),
     rescaleGated: (op, x, shift, gate) => through(op, x, ops.rescaleGated(op, x, shift, gate))
   }
@@ -155,10 +156,13 @@ class Company {
   }
 
   layers(ring: Ring, party: 0 | 1): ReadonlyArray<Layer<Matrix>> {
-    return layerShapes(this.plan.network).map(({ weights, bias }, i) => ({
-      weights: ring.from(weights.rows, weights.cols, this.#shares[2 + 2 * i]![party]),
-      bias: ring.from(1, bias.cols, this.#shares[3 + 2 * i]![party])
-    }))
+    return layerShapes(this.plan).map(({ weights, bias }, i) => {
+      const first = {
+        weights: ring.from(weights.rows, weights.cols, this.#shares[2 + 2 * i]![party]),
+        bias: ring.from(1, bias.cols, this.#shares[3 + 2 * i]![party])
+      }
+      return atRest(first, this.plan, ({ rows, cols }) => ring.zeros(rows, cols))
+    })
   }
 
   /** Runs a part of a step at both clouds. */
@@ -214,12 +218,14 @@ class Company {
   }
 
   dealStep(step: number, rows: Uint32Array): Uint8Array {
-    const shapes = layerShapes(this.plan.network)
-    return this.#deal(step, undefined, (ops) => trainingStep(ops, this.plan, shapes, this.#batch(rows)))
+    const shapes = layerShapes(this.plan)
+    return this.#deal(step, undefined, (ops) =>
+      trainingStep(ops, planOfStep(this.plan, step), shapes, this.#batch(rows))
+    )
   }
 
   dealGradients(step: number, rows: Uint32Array, slice: Slice): Uint8Array {
-    const shapes = layerShapes(this.plan.network)
+    const shapes = layerShapes(this.plan)
     const weights = shapes.map((layer, i) =>
       maskDifference(
         { ring: this.#dealerRing, keys: this.#keys, step },
@@ -239,8 +245,10 @@ class Company {
   }
 
   dealUpdate(step: number, rows: Uint32Array): Uint8Array {
-    const shapes = layerShapes(this.plan.network)
-    return this.#deal(step, undefined, (ops) => dealtUpdate(ops, this.plan, shapes, this.#batch(rows).inputs))
+    const shapes = layerShapes(this.plan)
+    return this.#deal(step, undefined, (ops) =>
+      dealtUpdate(ops, planOfStep(this.plan, step), shapes, this.#batch(rows).inputs)
+    )
   }
 
   transcript(
@@ -278,7 +286,8 @@ export const trainUndivided = async (given: Example, plan: TrainingPlan): Promis
       ...company.both(
         rings,
         step,
-        (ops, party, ring) => trainingStep(ops, plan, layers[party]!, rowsOf(ring, data[party], rows)),
+        (ops, party, ring) =>
+          trainingStep(ops, planOfStep(plan, step), layers[party]!, rowsOf(ring, data[party], rows)),
         { message, expected: stepCost(plan) }
       )
     ]
@@ -310,7 +319,7 @@ export const trainInLanes = async (
   for (let step = 1; step <= plan.steps; step++) {
     const batch = order(step)
     const weights = company.both(lead, step, (ops, party) => openWeights(ops, layers[party]!), {
-      expected: costOf((ops) => openWeights(ops, layerShapes(network)))
+      expected: costOf((ops) => openWeights(ops, layerShapes({ network })))
     })
     const sums = parties.map((party) => noGradients(lead[party], network))
     for (const [lane, { rows, rings }] of members.entries()) {
@@ -332,10 +341,15 @@ export const trainInLanes = async (
     }
     const message = company.dealUpdate(step, batch)
     layers = [
-      ...company.both(lead, step, (ops, party) => update(ops, plan, layers[party]!, sums[party]!), {
-        message,
-        expected: updateCost(plan)
-      })
+      ...company.both(
+        lead,
+        step,
+        (ops, party) => update(ops, planOfStep(plan, step), layers[party]!, sums[party]!),
+        {
+          message,
+          expected: updateCost(plan)
+        }
+      )
     ]
   }
   return company.transcript(lead, [layers[0]!, layers[1]!])

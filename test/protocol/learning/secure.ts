@@ -15,12 +15,19 @@ import {
   maskDifference
 } from "../../../protocol/computation/masks.ts"
 import { gatherRows } from "../../../protocol/computation/product.ts"
+import {
+  type FloatMatrix,
+  floatMatrix,
+  floatOperations,
+  gatherFloatRows
+} from "../../../protocol/learning/float.ts"
 import { outputs } from "../../../protocol/learning/network.ts"
-import { operation, type Round, type Shape } from "../../../protocol/learning/operations.ts"
+import { type Operations, operation, type Round, type Shape } from "../../../protocol/learning/operations.ts"
 import { batchOrder } from "../../../protocol/learning/order.ts"
-import type { TrainingPlan } from "../../../protocol/learning/plan.ts"
+import { planOfStep, type TrainingPlan } from "../../../protocol/learning/plan.ts"
 import { runLocally, runPair } from "../../../protocol/learning/run.ts"
 import {
+  atRest,
   gatherBatch,
   type Layer,
   type OpenedData,
@@ -30,7 +37,7 @@ import {
 } from "../../../protocol/learning/step.ts"
 import { Prg } from "../../../protocol/ring/prg.ts"
 import { type Matrix, Ring } from "../../../protocol/ring/ring.ts"
-import { type Example, uniform } from "./example.ts"
+import { type Example, floatLayers, uniform } from "./example.ts"
 
 export const orderKey = new Uint8Array(16).fill(9)
 /** k_0 and k_1. */
@@ -74,6 +81,9 @@ export const encoded = (
 export const wordsOf = (ring: Ring, layers: ReadonlyArray<Layer<Matrix>>): bigint[] =>
   layers.flatMap(({ weights, bias }) => [...ring.words(weights), ...ring.words(bias)])
 
+const resting = (ring: Ring, plan: TrainingPlan, layer: Layer<Matrix>): Layer<Matrix> =>
+  atRest(layer, plan, ({ rows, cols }) => ring.zeros(rows, cols))
+
 /** Trains in the clear on words, with the rounding of that run if it is named, else rounding to the nearest. */
 export const trainFixed = (ring: Ring, given: Example, plan: TrainingPlan, run?: string) => {
   const f = plan.fractionalBits
@@ -82,13 +92,13 @@ export const trainFixed = (ring: Ring, given: Example, plan: TrainingPlan, run?:
   const operations = (step: number) => fixedOperations(ring, keys && drawnIn({ ring, keys, step }))
   const data = runLocally(openData(operations(0), plan.network, features, labels))
   const order = batchOrder(plan, orderKey)
-  let layers: ReadonlyArray<Layer<Matrix>> = initial
+  let layers: ReadonlyArray<Layer<Matrix>> = initial.map((layer) => resting(ring, plan, layer))
   for (let step = 1; step <= plan.steps; step++) {
     const gather = (x: FixedMatrix): FixedMatrix => gatherFixedRows(ring, x, order(step))
     layers = runLocally(
       trainingStep(
         operations(step),
-        plan,
+        planOfStep(plan, step),
         layers,
         gatherBatch(data, { value: gather, opened: gather, labels: gather })
       )
@@ -96,6 +106,32 @@ export const trainFixed = (ring: Ring, given: Example, plan: TrainingPlan, run?:
   }
   const predicted = runLocally(predict(operations(plan.steps + 1), plan, layers, features))
   return { weights: wordsOf(ring, layers), predicted: [...ring.words(predicted)] }
+}
+
+/** Trains in float64 on the same batches: the numbers of the layers before and after, times 2^f. */
+export const trainFloat = (
+  given: Example,
+  plan: TrainingPlan,
+  operations: Operations<FloatMatrix, FloatMatrix, FloatMatrix, FloatMatrix> = floatOperations
+) => {
+  const f = plan.fractionalBits
+  const matrix = (values: Float64Array) =>
+    floatMatrix({ rows: given.rows, cols: values.length / given.rows }, values, f)
+  const order = batchOrder(plan, orderKey)
+  const data = runLocally(openData(operations, plan.network, matrix(given.features), matrix(given.labels)))
+  const numbers = (layers: ReadonlyArray<Layer<FloatMatrix>>) =>
+    layers.flatMap(({ weights, bias }) => [...weights.data, ...bias.data])
+  const zerosLike = (x: FloatMatrix) => ({ ...x, data: new Float64Array(x.data.length) })
+  let layers: ReadonlyArray<Layer<FloatMatrix>> = floatLayers(given, f).map((layer) =>
+    atRest(layer, plan, zerosLike)
+  )
+  const before = numbers(layers)
+  for (let step = 1; step <= plan.steps; step++) {
+    const gather = (x: FloatMatrix) => gatherFloatRows(x, order(step))
+    const batch = gatherBatch(data, { value: gather, opened: gather, labels: gather })
+    layers = runLocally(trainingStep(operations, planOfStep(plan, step), layers, batch))
+  }
+  return { before, after: numbers(layers) }
 }
 
 /** One cloud: its memory, its shares and its operations. */
@@ -187,8 +223,8 @@ export const trainSecurely = async (given: Example, plan: TrainingPlan, run: str
   const masks = dataMasks(dealerRing, keys, plan)
 
   let layers: [ReadonlyArray<Layer<Matrix>>, ReadonlyArray<Layer<Matrix>>] = [
-    shares.map(({ weights, bias }) => ({ weights: weights[0], bias: bias[0] })),
-    shares.map(({ weights, bias }) => ({ weights: weights[1], bias: bias[1] }))
+    shares.map(({ weights, bias }) => resting(clouds[0].ring, plan, { weights: weights[0], bias: bias[0] })),
+    shares.map(({ weights, bias }) => resting(clouds[1].ring, plan, { weights: weights[1], bias: bias[1] }))
   ]
   for (let step = 1; step <= plan.steps; step++) {
     const rows = order(step)
@@ -198,17 +234,22 @@ export const trainSecurely = async (given: Example, plan: TrainingPlan, run: str
       labels: (y: LabelMask) => gatherRows(dealerRing, y, rows)
     }
     const corrections = deal({ ring: dealerRing, keys, step }, (ops) =>
-      trainingStep(ops, plan, layerShapes(network), gatherBatch(masks, gather))
+      trainingStep(ops, planOfStep(plan, step), layerShapes(plan), gatherBatch(masks, gather))
     )
     layers = [
       ...both(step, corrections, (cloud, ops) =>
-        trainingStep(ops, plan, layers[cloud.party], rowsOf(cloud.ring, data[cloud.party], rows))
+        trainingStep(
+          ops,
+          planOfStep(plan, step),
+          layers[cloud.party],
+          rowsOf(cloud.ring, data[cloud.party], rows)
+        )
       )
     ]
   }
   const trained = { ...measured }
   const corrections = deal({ ring: dealerRing, keys, step: plan.steps + 1 }, (ops) =>
-    predict<Shape, MaskDifference, GateMask, LabelMask>(ops, plan, layerShapes(network), features[0])
+    predict<Shape, MaskDifference, GateMask, LabelMask>(ops, plan, layerShapes({ network }), features[0])
   )
   const predicted = both(plan.steps + 1, corrections, ({ party }, ops) =>
     predict(ops, plan, layers[party], features[party])

@@ -42,6 +42,7 @@ export const tryParsed = ({ words, outcome }: ParsedCase) =>
       resume: note,
       simulate: note,
       check: (request) => Effect.as(note(request), ""),
+      tune: note,
       inspect: note,
       init: note,
       audit: note,

@@ -12,6 +12,7 @@ const program = commandLine({
   resume: nothing,
   simulate: nothing,
   check: () => Effect.succeed(""),
+  tune: nothing,
   inspect: nothing,
   init: nothing,
   audit: nothing,
@@ -35,7 +36,7 @@ const printed = (words: ReadonlyArray<string>) =>
     return stripVTControlCharacters(lines.join("\n")).split("\n")
   })
 
-const commands = "init inspect run resume simulate check audit identity nkeys actor".split(" ")
+const commands = "init inspect run resume simulate check tune audit identity nkeys actor".split(" ")
 
 describe("the help", () => {
   it.effect.each([[], ...commands.map((command) => [command])])(

@@ -17,6 +17,7 @@ import {
   type InspectRequest,
   type RunRequest,
   type SimulateRequest,
+  type TuneRequest,
   verdictOf
 } from "../../../scenarios/command/commands.ts"
 import { runAndReport } from "../../../scenarios/command/run.ts"
@@ -52,6 +53,7 @@ type Asked =
   | ActorOptions
   | MemberOptions
   | SimulateRequest
+  | TuneRequest
   | string
 
 /** Gives the words to the program and tells what it was asked to do, what it printed and how it ended. */
@@ -65,6 +67,7 @@ const given = (...words: ReadonlyArray<string>) =>
       resume: note,
       simulate: note,
       check: (request) => Effect.as(note(request), `checked ${request.file}`),
+      tune: note,
       inspect: note,
       init: note,
       audit: note,
@@ -159,7 +162,7 @@ describe("bicameral run", () => {
       expect(verdict).toEqual({
         status: 1,
         lines: [
-          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, resume, simulate, check, audit, identity, nkeys, actor; see bicameral --help'
+          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, resume, simulate, check, tune, audit, identity, nkeys, actor; see bicameral --help'
         ]
       })
       expect(asked).toEqual([])
@@ -490,7 +493,7 @@ describe("check", () => {
         "  the users find mean and deviation of 8 columns together, of cells that all of them hold\n  no other party learns any"
       )
       expect(text).toMatch(/^ {4}missing cells, filled: .*insulin \d+/m)
-      expect(text).toContain("10 inputs → 16 relu → 2 identity")
+      expect(text).toContain("10 inputs → 32 relu → 2 identity")
     })
   )
 

@@ -113,6 +113,20 @@ describe("a training that leaves the range", () => {
   )
 })
 
+describe("a training that diverges within the range", () => {
+  it.scopedLive("is foreseen, and its run ends with status 2", () =>
+    Effect.gen(function* () {
+      const training = { epochs: 2, batch: 24, rate: 4 }
+      const { file, out } = yield* writeScenario(splits.rows, { seed: 1, training })
+      const foreseen = /leaves\.yaml:\d+: training\.rate: the training diverges, as its first 4 steps show, /
+      expect(yield* check(file)).toMatch(foreseen)
+      const { printed, verdict } = yield* run(file, out)
+      expect(verdict.status).toBe(2)
+      expect(printed).toMatch(/NOT MEANINGFUL\n {2}the training diverged: its error on rows /)
+    })
+  )
+})
+
 describe("what is foreseen", () => {
   it.scopedLive("is a label that no row to train on has", () =>
     Effect.gen(function* () {

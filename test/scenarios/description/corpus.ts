@@ -464,22 +464,19 @@ const nameCases: ReadonlyArray<ScenarioCase> = refused([
     "learning_rate",
     "  rate: 0.1",
     "  learning_rate: 0.1",
-    `training.learning_rate: ${known("epochs, batch, rate, loss")}; did you mean rate?`,
-    "28: training.rate: is missing; add it"
+    `training.learning_rate: ${known("epochs, batch, rate, loss, momentum, weightDecay, schedule")}; did you mean rate?`
   ],
   [
     "lr",
     "  rate: 0.1",
     "  lr: 0.1",
-    `training.lr: ${known("epochs, batch, rate, loss")}; did you mean rate?`,
-    "28: training.rate: is missing; add it"
+    `training.lr: ${known("epochs, batch, rate, loss, momentum, weightDecay, schedule")}; did you mean rate?`
   ],
   [
     "batch_size",
     "  batch: 2",
     "  batch_size: 2",
-    `training.batch_size: ${known("epochs, batch, rate, loss")}; did you mean batch?`,
-    "28: training.batch: is missing"
+    `training.batch_size: ${known("epochs, batch, rate, loss, momentum, weightDecay, schedule")}; did you mean batch?`
   ],
   [
     "epochs of the network",
@@ -491,8 +488,7 @@ const nameCases: ReadonlyArray<ScenarioCase> = refused([
     "hidden_layers",
     "  hidden: [8]",
     "  hidden_layers: [8]",
-    `network.hidden_layers: ${known("hidden, output, initialVariance")}; did you mean hidden?`,
-    "24: network.hidden: is missing"
+    `network.hidden_layers: ${known("hidden, output, initialVariance")}; did you mean hidden?`
   ],
   ["held_out", "heldOut: 0.2", "held_out: 0.2", `held_out: ${known(whole)}; did you mean heldOut?`],
   ["test_size", "heldOut: 0.2", "test_size: 0.2", `test_size: ${known(whole)}; did you mean heldOut?`],

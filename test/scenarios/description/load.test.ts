@@ -135,8 +135,7 @@ describe("scenario - reading", () => {
     expect(refusal(parseScenario(text, "scenarios/plain.yaml")).split("\n")).toEqual([
       "scenarios/plain.yaml:5: data.features.length: must be [minimum, maximum], two numbers, the first below the second; or standard, boolean or date; or a section with the fields type, range, values, other, scale, fill, indicator, outside, format, count, first",
       "scenarios/plain.yaml:13: users[0].holds[0].colums: is not known here; what may be said is file, encoding, dialect, columns, header, rows, part, ids, heldOut; did you mean columns?",
-      "scenarios/plain.yaml:14: users[1].name: must be at most 40 small letters, digits and hyphens, a letter first",
-      "scenarios/plain.yaml:18: training.rate: is missing; add it"
+      "scenarios/plain.yaml:14: users[1].name: must be at most 40 small letters, digits and hyphens, a letter first"
     ])
   })
 
@@ -543,7 +542,7 @@ describe("scenario - rows that are too few for what is asked", () => {
         const message = refusal(yield* check(rows, { heldOut }))
         expect(message).toMatch(/^plain\.yaml:\d+: heldOut: /)
         expect(message).toContain(
-          `${heldOut} of ${rows} rows is no row, so nothing is left to test on; hold out at least ${least}, or take accuracy out of reveal`
+          `${heldOut} of ${rows} rows is no row, so nothing is left to test on; hold out at least ${least}, or take accuracy and metrics out of reveal`
         )
         expect(Either.isRight(yield* check(rows, { heldOut: least }))).toBe(true)
         expect(Either.isRight(yield* check(rows, { heldOut, reveal: [] }))).toBe(true)

@@ -38,7 +38,7 @@ describe("scenario schema - defaults", () => {
       join: "salted",
       heldOut: 0.2,
       network: { hidden: [8], output: "identity" },
-      training: { ...plainScenario.training, loss: "squared-error" },
+      training: { ...plainScenario.training, momentum: 0, weightDecay: 0, schedule: "constant" },
       security: {
         modulusBits: 2048,
         exponents: "short",
@@ -184,7 +184,7 @@ describe("scenario schema - what is refused", () => {
     [
       "something to reveal that there is not",
       { reveal: ["weights"] },
-      /^reveal\.0 must be one of accuracy, heldOutRows, progress, column-statistics$/
+      /^reveal\.0 must be one of accuracy, metrics, heldOutRows, progress, column-statistics$/
     ]
   ])("%s", (_, changes, message) => {
     expect(problems(changes)).toEqual([expect.stringMatching(message)])
@@ -304,12 +304,12 @@ describe("scenario schema - parts that do not fit together", () => {
     [
       "an accuracy without held-out rows",
       { heldOut: 0, reveal: ["accuracy"] },
-      "heldOut must be above 0 where the accuracy is to be revealed"
+      "heldOut must be above 0 where accuracy or metrics are to be revealed"
     ],
     [
       "held-out rows pooled for nothing",
       { reveal: ["heldOutRows"] },
-      "reveal.0 serves only to find the accuracy; add accuracy to reveal, or leave heldOutRows out"
+      "reveal.0 serves only to test the model; add accuracy or metrics to reveal, or leave heldOutRows out"
     ],
     [
       "a weight deviation without a seed",
@@ -323,7 +323,7 @@ describe("scenario schema - parts that do not fit together", () => {
     ],
     [
       "more precision than a large batch leaves room for",
-      { training: { epochs: 1, batch: 1024, rate: 0.1 }, security: { fractionalBits: 26 } },
+      { training: { epochs: 1, batch: 1024, rate: 0.1, momentum: 0 }, security: { fractionalBits: 26 } },
       "security.fractionalBits 26 fractional bits leave no room for the gradients of a batch of 1024 in 64-bit words; use at most 20 fractional bits, or a smaller batch"
     ],
     [

@@ -16,7 +16,7 @@ const scenario = Either.getOrThrow(
   decodeScenario({
     ...plainScenario,
     network: { hidden: [64] },
-    training: { epochs: 1, batch: 64, rate: 0.1 }
+    training: { epochs: 1, batch: 64, rate: 0.1, loss: "squared-error" }
   })
 )
 

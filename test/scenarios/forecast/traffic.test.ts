@@ -66,7 +66,7 @@ describe("plan", () => {
     // Two features and two labels; 2^19 words are opened a round.
     const rows = 2 ** 19
     const large = scenario({
-      training: { epochs: 1, batch: 4096, rate: 0.1 },
+      training: { epochs: 1, batch: 4096, rate: 0.1, loss: "squared-error" },
       security: { fractionalBits: 16 }
     })
     const cost = predictCost(large, joined(rows, 0))

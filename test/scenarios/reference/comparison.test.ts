@@ -1,8 +1,10 @@
 import { Either } from "effect"
 import { describe, expect, it } from "vitest"
 import { type Agreement, computationName } from "../../../actors/party/agreement.ts"
+import { denseCells } from "../../../protocol/data/cells.ts"
 import type { JointTable } from "../../../protocol/data/joint.ts"
 import { noStatistics, prepare } from "../../../protocol/data/preparation.ts"
+import type { FilledBlock } from "../../../protocol/data/rows.ts"
 import { type Model, modelOf, modelValues } from "../../../protocol/learning/model.ts"
 import { agreementOf } from "../../../scenarios/description/agreement.ts"
 import { decodeScenario } from "../../../scenarios/description/decode.ts"
@@ -27,10 +29,28 @@ const table = (rows: number): JointTable => {
 
 const training = table(64)
 
+/** These training rows, whole. */
+const wholeRows = (from: number, to: number): FilledBlock => ({
+  rows: Uint32Array.from({ length: to - from }, (_, i) => from + i),
+  columns: Uint32Array.of(0, 1, 2, 3),
+  cells: denseCells(
+    4,
+    Float64Array.from(
+      Array.from({ length: to - from }, (_, i) => 2 * (from + i)).flatMap((at) => [
+        ...training.features.subarray(at, at + 2),
+        ...training.labels.subarray(at, at + 2)
+      ])
+    )
+  )
+})
+
 const joinedOf = (heldOut = 16, changes: Partial<JoinedData> = {}): JoinedData => ({
   rows: { total: 64 + heldOut, training: 64, heldOut, indices: () => new Uint32Array(0) },
   prepared: prepare(agreementFor({}).data, noStatistics),
-  placed: [],
+  placed: [
+    { training: [wholeRows(0, 40)], heldOut: [] },
+    { training: [wholeRows(40, 64)], heldOut: [] }
+  ],
   training: () => training,
   heldOut: () => table(heldOut),
   nearIds: () => [],
@@ -51,8 +71,8 @@ type Changes = {
   readonly network?: object
 }
 
-const agreementFor = ({ seed = 3, ...changes }: Changes): Agreement => {
-  const training = { epochs: 4, batch: 8, rate: 0.25 }
+const agreementFor = ({ seed = 3, training: changed, ...changes }: Changes): Agreement => {
+  const training = { epochs: 4, batch: 8, rate: 0.25, loss: "squared-error", ...changed }
   const seeded = seed === null ? {} : { seed }
   return agreementOf(Either.getOrThrow(decodeScenario({ ...plainScenario, training, ...seeded, ...changes })))
 }
@@ -83,8 +103,10 @@ const steep = { training: { epochs: 60, batch: 8, rate: 1024 } }
 
 describe("comparison with the references", () => {
   it("has both figures for a run with a seed, bit for bit, and nothing to add", async () => {
-    const { referenceAccuracy, ...rest } = await compared()
+    const { alone, referenceAccuracy, referenceMetrics, ...rest } = await compared()
     expect(referenceAccuracy).toBeGreaterThan(0.5)
+    expect(referenceMetrics).toMatchObject({ kind: "classes", rows: 16, accuracy: referenceAccuracy })
+    expect(alone?.map(({ rows }) => rows)).toEqual([40, 24])
     expect(rest).toEqual({ maxWeightDeviation: 0, reasons: {}, meaningless: [], warnings: [], notes: [] })
   })
 
@@ -187,12 +209,22 @@ describe("comparison with the references", () => {
     expect(warnings.join()).toMatch(/with weights and batches of its own, left the range/)
   })
 
-  it("warns of a model whose outputs are nowhere near the labels, though its numbers are within the range", async () => {
-    const { data, network } = await trained(agreementFor({}))
-    const values = modelValues(await trained(agreementFor({}))).map((value) => 6 * value)
-    const { meaningless, warnings } = await compared({}, { model: modelOf(data, network, values) })
-    expect(meaningless).toEqual([])
-    expect(warnings).toHaveLength(1)
-    expect(warnings[0]).toMatch(/away from the labels, as they are scaled/)
-  })
+  it.each(["squared-error", "softmax", "sigmoid"])(
+    "says of a model that is far worse than its first weights that its training diverged, with %s",
+    async (loss) => {
+      const changes = { training: { epochs: 4, batch: 8, rate: 0.25, loss } }
+      const model = await trained(agreementFor(changes))
+      const times = (factor: number) => {
+        const values = modelValues(model).map((value) => factor * value)
+        return compared(changes, { model: modelOf(model.data, model.network, values) })
+      }
+      expect(await times(1)).toMatchObject({ meaningless: [], warnings: [] })
+      // With a cross-entropy the wrong way round: with great certainty on the wrong side.
+      const { meaningless } = await times(loss === "squared-error" ? 6 : -20)
+      expect(meaningless).toHaveLength(1)
+      expect(meaningless[0]).toMatch(
+        /the training diverged: its error on rows that it was trained on is .*; use a lower training\.rate/
+      )
+    }
+  )
 })

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest"
 import { eventLogs, quorumLines, report, sideBySide } from "../../../scenarios/report/report.ts"
 import type { RunResult } from "../../../scenarios/report/result.ts"
 import { count, counted, duration, listed, size, table, wholeSeconds } from "../../../scenarios/text/units.ts"
+import { classMetricsOf, numberMetricsOf } from "../../protocol/metrics/tested.ts"
 import { plainScenario } from "../../support/plain-scenario.ts"
 
 const result: RunResult = {
@@ -52,6 +53,80 @@ describe("report", () => {
     expect(line(told(), "accuracy")).toBe(
       "accuracy     0.9750 secure (39 of 40 held-out rows); 0.9500 plain (float64 reference trained the same way)"
     )
+  })
+
+  it("has an interval, and without a seed says why the reference differs", () => {
+    const told1 = told({ seed: 4 })
+    expect(told1).toContain("95 % interval 0.8712 to 0.9956\nweights")
+    expect(told()).toContain(
+      "95 % interval 0.8712 to 0.9956\n             without a seed the reference has first weights and batches of its own: it differs as a second run would\n"
+    )
+  })
+
+  it("has all figures that are revealed, those of the reference beside them, and a table by class", () => {
+    const metrics = classMetricsOf(2, "softmax", {
+      truth: [0, 0, 0, 1, 1],
+      outputs: [
+        [3, 0],
+        [2, 1],
+        [0, 1],
+        [0, 2],
+        [1, 0]
+      ]
+    })
+    const text = told({ metrics, referenceMetrics: { ...metrics, balancedAccuracy: 0.25 } })
+    expect(text).toContain("95 % interval 0.8712 to 0.9956; always saying c0: 0.6000\n")
+    expect(text).toMatch(/^balanced accuracy +0\.5833 +0\.2500$/m)
+    expect(text).toMatch(/^ROC AUC +0\.7500 \(0\.\d{4} to 1\.0000\) /m)
+    expect(text).toMatch(/^sensitivity \(c1\) +0\.5000/m)
+    expect(text).toMatch(/^c0 +3 +3 +0\.6667 +0\.6667 +0\.6667$/m)
+    const many = { ...metrics, classes: Array.from({ length: 21 }, () => metrics.classes[0]!) }
+    expect(told({ metrics: many })).not.toMatch(/^c0 /m)
+    expect(told({ referenceMetrics: metrics })).not.toContain("balanced accuracy")
+  })
+
+  it("has R² in place of an accuracy where numbers are predicted, and errors in their units", () => {
+    const metrics = numberMetricsOf({
+      truth: [
+        [170, 1],
+        [180, 2],
+        [190, 4]
+      ],
+      predictions: [
+        [172, 1],
+        [180, 2],
+        [186, 9]
+      ]
+    })
+    const none = { accuracy: null, tested: null, referenceAccuracy: null }
+    const text = told({ ...none, seed: 4, metrics, referenceMetrics: metrics })
+    expect(line(text, "R²")).toBe(
+      "R²           height 0.9000, depth −4.3571 secure (3 held-out rows); height 0.9000, depth −4.3571 plain (float64 reference trained the same way)"
+    )
+    expect(text).not.toMatch(/^accuracy/m)
+    expect(text).toMatch(/^ +RMSE +2\.582 +2\.582 +8\.165$/m)
+    expect(text).toMatch(/^ +MAE +2 \(0 to 4\.263\) +2$/m)
+    expect(line(told({ ...none, referenceMetrics: metrics }), "R²")).toContain("not revealed; height 0.9000")
+  })
+
+  it("sets what each owner gets alone beside what all get together", () => {
+    const metrics = classMetricsOf(2, "softmax", {
+      truth: [0, 1],
+      outputs: [
+        [1, 0],
+        [1, 0]
+      ]
+    })
+    const alone = [
+      { user: "north", rows: 100, accuracy: 0.4 },
+      { user: "south", rows: 0, reason: "it holds no whole row to train on" }
+    ]
+    const text = told({ alone, referenceMetrics: metrics })
+    expect(text).toContain("tested on 2 held-out rows of all\n  alone     rows")
+    expect(text).toMatch(/^ {2}north +100 +0\.4000$/m)
+    expect(text).toMatch(/^ {2}south +0 +it holds no whole row to train on$/m)
+    expect(text).toMatch(/^ {2}together +160 +0\.5000$/m)
+    expect(told({ alone: alone.slice(1), referenceMetrics: metrics })).toContain("no owner holds a whole row")
   })
 
   it("says who opened the model, without whom, and what any so many of them can do", () => {

@@ -56,12 +56,14 @@ export const killing = (kills: Kills) => {
 export const survives = (kills: Kills, changes: object = {}) =>
   Effect.gen(function* () {
     const { file, out } = yield* writeScenario(splits.rows, { ...disturbedRun, ...changes })
-    yield* runInMemory(file, join(out, "undisturbed"))
+    const { metrics } = yield* runInMemory(file, join(out, "undisturbed"))
     const { display, done, onUp } = killing(kills)
     const options = { file, out: join(out, "killed"), transport: "nats", seed: Option.none() } as const
     const result = yield* runScenario({ ...options, display, onUp }).pipe(Effect.provide(nodeContext))
     expect([...done].sort()).toEqual(kills.map(([phase, party]) => `${party} in ${phase}`).sort())
     expect(yield* read(out, "killed", "model.json")).toBe(yield* read(out, "undisturbed", "model.json"))
+    expect(metrics).not.toBe(undefined)
+    expect(result.metrics).toEqual(metrics)
     expect(result.recoveries.map(({ party }) => party).sort()).toEqual(kills.map(([, party]) => party).sort())
   })
 

@@ -7,6 +7,7 @@ import { predictCost } from "../../../scenarios/forecast/traffic.ts"
 import { notCompared } from "../../../scenarios/reference/comparison.ts"
 import { decodeResult, type RunResult } from "../../../scenarios/report/result.ts"
 import { expectationsOf, type Measured, resultOf } from "../../../scenarios/run/run-result.ts"
+import { classMetricsOf } from "../../protocol/metrics/tested.ts"
 import { plainScenario } from "../../support/plain-scenario.ts"
 
 const scenario = Either.getOrThrow(
@@ -101,12 +102,34 @@ describe("result of a run", () => {
       absent: [{ user: "north", reason: "gone" }]
     })
     expect(some.warnings[1]).toBe(
-      "the accuracy is of 1 of 2 held-out rows: the others could not be tested without north"
+      "the test is of 1 of 2 held-out rows: the others could not be tested without north"
     )
     // The model is good, whether or not somebody can test it.
     const none = without({ correct: 0, total: 0 })
     expect(none).toMatchObject({ accuracy: null, meaningless: [] })
     expect(none.reasons.accuracy).toBe("no held-out row could be tested without north")
+  })
+
+  it("has all figures that are revealed, and says what the model has not learned", () => {
+    const metrics = classMetricsOf(2, "softmax", {
+      truth: [0, 1, 1],
+      outputs: [
+        [1, 0],
+        [1, 0],
+        [0, 1]
+      ]
+    })
+    const tested = { correct: 2, total: 3 }
+    const alone = [{ user: "north", rows: 5, accuracy: 0.5 }]
+    const compared = { ...measured.compared, referenceMetrics: metrics, alone }
+    const result = resultOf({ ...measured, outcome: { ...outcome, tested, metrics }, compared })
+    expect(decodeResult(JSON.parse(JSON.stringify(result)))).toMatchObject({ _tag: "Right" })
+    expect(result).toMatchObject({ metrics, referenceMetrics: metrics, alone })
+    expect(result.warnings.at(-1)).toMatch(/it has learned nothing of use/)
+    const diverged = { ...compared, meaningless: ["diverged"] }
+    expect(
+      resultOf({ ...measured, outcome: { ...outcome, tested, metrics }, compared: diverged }).warnings.join()
+    ).not.toContain("learned nothing")
   })
 
   it("says of an accuracy that is not revealed that it is not, and is meaningful", () => {

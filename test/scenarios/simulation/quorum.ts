@@ -23,7 +23,7 @@ export const quorum = async (changes: object = {}): Promise<Quorum> => {
       training: { epochs: 1, batch: 24, rate: 0.25 },
       decryption: { threshold: 2 },
       // The checkers see messages before they are sealed, and held-out cells among them.
-      reveal: ["accuracy"],
+      reveal: ["metrics"],
       deadlines: { replyTimeoutMs: 60_000, absenceTimeoutMs },
       ...changes
     })
