@@ -1,0 +1,46 @@
+/**
+ * The evaluations of a plan: one after each epoch, on the validation rows, in slices. Each slice is numbered like a
+ * training step, above all of these, so that its randomness is its own.
+ */
+import type { TrainingPlan } from "./plan.ts"
+
+/** Consecutive rows of the validation, counted from its first. */
+export interface EvaluatedRows {
+  readonly from: number
+  readonly end: number
+}
+
+/** In which slices so many rows are evaluated: of a batch at most, whose memory and messages are at hand. */
+export const evaluationSlices = (rows: number, batch: number): ReadonlyArray<EvaluatedRows> =>
+  Array.from({ length: Math.ceil(rows / batch) }, (_, i) => ({
+    from: i * batch,
+    end: Math.min(rows, (i + 1) * batch)
+  }))
+
+/** The slices of an evaluation of the plan; none without validation. */
+export const slicesOf = ({
+  validation,
+  batch
+}: Pick<TrainingPlan, "validation" | "batch">): ReadonlyArray<EvaluatedRows> =>
+  validation === undefined ? [] : evaluationSlices(validation.rows, batch)
+
+/** Numbers of the evaluations' slices begin here, above those of all training steps. */
+const evaluationsFrom = 2 ** 31
+
+/**
+ * The number of the first slice of the evaluation after an epoch, from 1; those of its other slices follow. The
+ * weights are opened under that of the first.
+ */
+export const evaluationStep = (plan: Pick<TrainingPlan, "validation" | "batch">, epoch: number): number =>
+  evaluationsFrom + (epoch - 1) * slicesOf(plan).length
+
+/** Which slice of which evaluation has this number; undefined for a training step. */
+export const evaluationAt = (
+  plan: Pick<TrainingPlan, "validation" | "batch">,
+  step: number
+): { readonly epoch: number; readonly slice: number } | undefined => {
+  if (step < evaluationsFrom) return undefined
+  const each = slicesOf(plan).length
+  const at = step - evaluationsFrom
+  return { epoch: 1 + Math.floor(at / each), slice: at % each }
+}
