@@ -25,7 +25,7 @@ import type { DealtValue, GateMask, LabelMask, MaskDifference } from "./masks.ts
 import type { OpenedMatrix } from "./product.ts"
 
 /** Some consecutive rows of a matrix: a view. */
-const rowsFrom = <Kind extends Matrix>(x: Kind, { from, end }: EvaluatedRows): Kind => ({
+export const rowsFrom = <Kind extends Matrix>(x: Kind, { from, end }: EvaluatedRows): Kind => ({
   ...x,
   rows: end - from,
   at: x.at + from * x.cols * wordBytes

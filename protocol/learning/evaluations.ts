@@ -34,13 +34,19 @@ const evaluationsFrom = 2 ** 31
 export const evaluationStep = (plan: Pick<TrainingPlan, "validation" | "batch">, epoch: number): number =>
   evaluationsFrom + (epoch - 1) * slicesOf(plan).length
 
+/** A slice of the evaluation after an epoch, which count from 1; slices from 0. */
+export interface EvaluationPlace {
+  readonly epoch: number
+  readonly slice: number
+}
+
 /** Which slice of which evaluation has this number; undefined for a training step. */
 export const evaluationAt = (
   plan: Pick<TrainingPlan, "validation" | "batch">,
   step: number
-): { readonly epoch: number; readonly slice: number } | undefined => {
-  if (step < evaluationsFrom) return undefined
+): EvaluationPlace | undefined => {
   const each = slicesOf(plan).length
+  if (step < evaluationsFrom || each === 0) return undefined
   const at = step - evaluationsFrom
   return { epoch: 1 + Math.floor(at / each), slice: at % each }
 }

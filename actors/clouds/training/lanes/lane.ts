@@ -17,7 +17,7 @@ import { type WorkLimits, workLimits } from "../../../../runtime/messaging/limit
 import { admission, attending } from "../../../group/requests.ts"
 import { type Agreement, computationName, planOf, roundDeadlines } from "../../../party/agreement.ts"
 import { onFrom } from "../../../party/handlers.ts"
-import { partsOfStretch, stretchesOf } from "../../../party/stretches.ts"
+import { partsOfStretch, stretchesOfLane } from "../../../party/stretches.ts"
 import { wordsAtATime } from "../../../sharing/share-words.ts"
 import { randomnessFromKgc } from "../../randomness/from-kgc.ts"
 import {
@@ -128,7 +128,7 @@ const session = (agreement: Agreement, assigned: Assignment, share: SliceShare) 
     const { plan, cloud, rows } = share
     const { drive } = drivenBy(yield* party.rounds(peer, phaseOf(epoch), roundDeadlines(agreement)))
     const withLeader = yield* party.rounds(actorOf(party.name), lanePhase(epoch), laneDeadlines(agreement))
-    const stretches = stretchesOf(plan, assigned.step)
+    const stretches = stretchesOfLane(plan, assigned.step)
     const part = { ...rows, update: false }
     const randomness = randomnessFromKgc(agreement, cloud, Redacted.make(assigned.prgKey))
     const supply = yield* randomness.supply({ plan, stretches, part })
