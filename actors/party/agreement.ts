@@ -8,6 +8,7 @@ import type { Quorum } from "../../protocol/bcp/threshold.ts"
 import { classesOf, type DataDescription, featureCount, labelCount } from "../../protocol/data/description.ts"
 import type { Loss } from "../../protocol/learning/loss.ts"
 import { InvalidPlan, type Network } from "../../protocol/learning/network.ts"
+import type { OptimiserSettings } from "../../protocol/learning/optimiser.ts"
 import { requireMemory, type TrainingPlan, trainingPlan } from "../../protocol/learning/plan.ts"
 import { computationVersion } from "../../protocol/version.ts"
 
@@ -32,7 +33,7 @@ export interface Agreement {
     readonly rate: number
     /** Squared error by default. */
     readonly loss?: Loss
-  }
+  } & OptimiserSettings
   readonly security: {
     readonly modulusBits: number
     readonly exponents: "short" | "full"
@@ -106,17 +107,13 @@ export const networkOf = ({ data, network }: Agreement): Network => ({
  * scenario.
  */
 export const planOf = (agreement: Agreement, rows: number): TrainingPlan =>
-  inWordsOf(agreement, () =>
-    trainingPlan({
-      network: networkOf(agreement),
-      rows,
-      batch: agreement.training.batch,
-      epochs: agreement.training.epochs,
-      learningRate: agreement.training.rate,
-      loss: agreement.training.loss ?? "squared-error",
+  inWordsOf(agreement, () => {
+    const { rate, ...training } = agreement.training
+    return trainingPlan({
+      ...{ ...training, network: networkOf(agreement), rows, learningRate: rate },
       fractionalBits: agreement.security.fractionalBits
     })
-  )
+  })
 
 /**
  * The same for rows that are there, at the clouds too. Throws `InvalidPlan` also where no cloud's memory can
@@ -132,6 +129,8 @@ export const feasiblePlan = (agreement: Agreement, rows: number): TrainingPlan =
 const scenarioFields: ReadonlyMap<string, string> = new Map([
   ["learningRate", "training.rate"],
   ["loss", "training.loss"],
+  ["momentum", "training.momentum"],
+  ["weightDecay", "training.weightDecay"],
   ["batch", "training.batch"],
   ["epochs", "training.epochs"],
   ["fractionalBits", "security.fractionalBits"],

@@ -33,6 +33,9 @@ export interface Addends {
   readonly decay?: Fraction
 }
 
+/** An update then acts for a thousand steps; a velocity that is larger still has no room in a word. */
+export const mostMomentum = 0.999
+
 /** 1 − μ, and η·λ, are met this closely, or as closely as a word can. */
 const closeness = 2 ** -8
 
@@ -50,6 +53,16 @@ const nearest = (wanted: number, shift: number, measured: (fraction: number) => 
   }
 }
 
+/** Refuses a momentum beyond which nothing comes to rest. */
+export const requireMomentum = ({ momentum = 0 }: OptimiserSettings): void => {
+  if (momentum >= 0 && momentum <= mostMomentum) return
+  throw new InvalidPlan({
+    field: "momentum",
+    reason: `${momentum} is not a number from 0 to ${mostMomentum}`,
+    remedy: "use a momentum such as 0.9"
+  })
+}
+
 /** The addends of an update whose weights are rescaled by `shift`. Throws `InvalidPlan` for what no word can hold. */
 export const addendsOf = (
   { momentum = 0, weightDecay = 0 }: OptimiserSettings,
@@ -59,12 +72,6 @@ export const addendsOf = (
   const carried = momentum === 0 ? undefined : nearest(momentum, shift, (fraction) => 1 - fraction)
   const lost = learningRate * weightDecay
   const decay = weightDecay === 0 ? undefined : nearest(lost, shift, (fraction) => fraction)
-  if (!(momentum >= 0 && momentum < 1) || (carried && !(carried.value < 1)))
-    throw new InvalidPlan({
-      field: "momentum",
-      reason: `${momentum} is not a number from 0 up to, but not including, 1, or too close to 1 for 64-bit words`,
-      remedy: "use a momentum such as 0.9"
-    })
   if (!(weightDecay >= 0 && lost < 1) || decay?.by === 0)
     throw new InvalidPlan({
       field: "weightDecay",

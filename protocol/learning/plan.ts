@@ -9,7 +9,7 @@ import { wordBytes } from "../bytes.ts"
 import { evaluationSlices } from "./evaluations.ts"
 import type { Loss } from "./loss.ts"
 import { InvalidPlan, type Network, outputs, requireCount, validateNetwork } from "./network.ts"
-import { type Addends, addendsOf, type OptimiserSettings, shareOfRate } from "./optimiser.ts"
+import { type Addends, addendsOf, type OptimiserSettings, requireMomentum, shareOfRate } from "./optimiser.ts"
 import { maximumClasses, productBits } from "./scales.ts"
 
 export interface TrainingSettings extends OptimiserSettings {
@@ -112,6 +112,7 @@ export const trainingPlan = (settings: TrainingSettings): TrainingPlan => {
       remedy: "use 20 unless there is a reason not to"
     })
   requireLogits(loss, outputs(network), fractionalBits)
+  requireMomentum(settings)
   const rate = roomyRate(settings)
   requireRoom(settings, rate)
   const addends = addendsOf(settings, learningRate, updateShift({ fractionalBits, rate }))
@@ -258,14 +259,14 @@ const shiftFits = ({ fractionalBits }: TrainingSettings, rate: Rate): boolean =>
 
 /** Refuses plans whose weight update could leave the range of the rescale with ordinary gradients. */
 const requireRoom = (settings: TrainingSettings, rate: Rate): void => {
-  const { batch, learningRate, fractionalBits } = settings
+  const { batch, learningRate, fractionalBits, momentum = 0 } = settings
   if (!hasRoom(settings, rate)) {
     const used = usedBits(settings, rate)
     const fits = Math.floor(fractionalBits - (used - magnitudeBits) / 2)
     throw new InvalidPlan({
       field: "fractionalBits",
-      reason: `${fractionalBits} fractional bits leave no room for the gradients of a batch of ${batch} in 64-bit words`,
-      remedy: `use at most ${fits} fractional bits, or a smaller batch`
+      reason: `${fractionalBits} fractional bits leave no room for the gradients of a batch of ${batch} in 64-bit words${momentum > 0 ? ` with a momentum of ${momentum}` : ""}`,
+      remedy: `use at most ${fits} fractional bits, or a smaller batch${momentum > 0 ? ", or less momentum" : ""}`
     })
   }
   if (!shiftFits(settings, rate))

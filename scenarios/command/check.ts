@@ -10,6 +10,8 @@ import { labelColumns } from "../../protocol/data/description.ts"
 import { describeDialect } from "../../protocol/data/dialect.ts"
 import { statisticsNeeded, treatedCells } from "../../protocol/data/preparation.ts"
 import { countCells } from "../../protocol/data/rows.ts"
+import { shareOfRate } from "../../protocol/learning/optimiser.ts"
+import type { TrainingPlan } from "../../protocol/learning/plan.ts"
 import { identitiesOfScenario, partiesOf } from "../description/agreement.ts"
 import type { CheckedData, JoinedData } from "../description/joined.ts"
 import { loadCalibration, loadHosts, type Problem } from "../description/load.ts"
@@ -161,13 +163,36 @@ const treatments = (
   return [...told("filled", "missing cells, filled"), ...told("clipped", "cells that are clipped")]
 }
 
+/** A fraction, and how it differs from what the scenario says, if it does. */
+const metBy = (wanted: number, value: number): string =>
+  `${Number(wanted.toPrecision(6))}${value === wanted ? "" : `, as ${Number(value.toPrecision(6))}`}`
+
+const optimiser = ({ addends, learningRate, ...plan }: TrainingPlan): ReadonlyArray<string> => {
+  const { momentum = 0, weightDecay = 0, schedule = "constant" } = plan
+  const last = learningRate * shareOfRate(schedule, plan.steps, plan)
+  return [
+    ...(addends.momentum ? [`momentum     ${metBy(momentum, addends.momentum.value)}`] : []),
+    ...(addends.decay
+      ? [
+          `weight decay ${metBy(weightDecay, addends.decay.value / learningRate)} of the weights times the rate`
+        ]
+      : []),
+    ...(schedule === "constant"
+      ? []
+      : [
+          `schedule     ${schedule === "cosine" ? "half a cosine" : `times ${schedule.factor} every ${counted(schedule.everyEpochs, "epoch")}`}, to ${last.toPrecision(3)} in the last step`
+        ])
+  ]
+}
+
 const training = ({ scenario, predicted: { plan } }: Forecast): ReadonlyArray<string> => {
   const { factor, shift, relativeError } = plan.rate
   const layers = plan.network.layers.map(({ units, activation }) => `${units} ${activation}`)
   return [
     `network      ${[`${counted(plan.network.inputs, "input")}`, ...layers].join(" → ")}`,
     `training     ${counted(plan.steps, "step")}: ${counted(plan.epochs, "epoch")} of ${counted(plan.stepsPerEpoch, "step")} on ${counted(plan.batch, "row")} each`,
-    `rate         ${scenario.training.rate} over a batch of ${plan.batch}, as ${factor}/2^${shift} (${(100 * relativeError).toFixed(3)} % off)`
+    `rate         ${scenario.training.rate} over a batch of ${plan.batch}, as ${factor}/2^${shift} (${(100 * relativeError).toFixed(3)} % off)`,
+    ...optimiser(plan)
   ]
 }
 

@@ -6,6 +6,7 @@ import type { Agreement } from "../../actors/party/agreement.ts"
 import type { PartyKeys } from "../../actors/party/directory.ts"
 import { type PublicIdentity, publicIdentity } from "../../protocol/channels/identity.ts"
 import type { Scenario } from "./schema.ts"
+import { agreedTraining } from "./training.ts"
 
 /** Share of the unmarked rows that is held out: none where the files say which rows are. */
 export const shareHeldOut = ({ heldOut }: Scenario): number => (heldOut === "marked" ? 0 : heldOut)
@@ -64,7 +65,7 @@ export const agreementOf = (scenario: Scenario, seed: number | undefined = scena
     join: scenario.join,
     heldOut: shareHeldOut(scenario),
     network: scenario.network,
-    training: scenario.training,
+    training: agreedTraining(scenario.training),
     security: scenario.security,
     ...(decryption === undefined ? {} : { decryption }),
     archive: scenario.archive,

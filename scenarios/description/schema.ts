@@ -15,7 +15,6 @@ import {
   separators,
   thousandsMarks
 } from "../../protocol/data/dialect.ts"
-import { losses } from "../../protocol/learning/loss.ts"
 import { maxUsers } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { numberHint, withHint } from "../text/hints.ts"
@@ -40,6 +39,7 @@ import {
 } from "./fields.ts"
 import { jsonSchemaOf } from "./json-schema.ts"
 import { Label } from "./label.ts"
+import { Training } from "./training.ts"
 
 const Data = struct({
   id: defaulted(exactText("The column by which the files are joined; every file has it. Default id"), "id"),
@@ -221,24 +221,6 @@ const Network = struct({
     })
   )
 }).annotations({ description: "The layers of the network" })
-
-const Training = struct({
-  epochs: wholeNumber(1, 100_000, "Passes over the training rows"),
-  batch: wholeNumber(1, 1_048_576, "Rows in a step. Rows that do not fill a batch are left out of the epoch"),
-  rate: value(Schema.Number, (x) => x > 0 && x <= 1024, "a number above 0 and up to 1024", {
-    exclusiveMinimum: 0,
-    maximum: 1024,
-    description:
-      "Learning rate, applied to the mean gradient of a batch. It is rounded to a fraction over a power of two; check prints the error"
-  }),
-  loss: defaulted(
-    oneOf(
-      losses,
-      "What is made small: softmax, the cross-entropy of one class a row; sigmoid, that of each output by itself; or squared-error, as in the paper, and for numbers; default squared-error"
-    ),
-    "squared-error"
-  )
-}).annotations({ description: "How long and how fast the network is trained" })
 
 const Security = struct({
   modulusBits: defaulted(

@@ -100,6 +100,12 @@ const elsewhere: ReadonlyArray<readonly [path: string, names: ReadonlyArray<stri
   ["training.epochs", ["epochs", "nepochs", "numepochs", "iterations", "maxiter", "rounds"]],
   ["training.batch", ["batch", "batchsize", "minibatch"]],
   ["training.loss", ["loss", "lossfunction", "criterion", "objective"]],
+  ["training.momentum", ["momentum", "beta", "nesterov"]],
+  [
+    "training.weightDecay",
+    ["weightdecay", "l2", "alpha", "decay", "regularization", "regularisation", "penalty"]
+  ],
+  ["training.schedule", ["schedule", "scheduler", "lrschedule", "lrscheduler", "ratedecay", "lrdecay"]],
   ["training.rate", ["rate", "lr", "learningrate", "eta", "learningrateinit", "stepsize"]],
   ["security.modulusBits", ["modulusbits", "bits", "keysize", "keybits", "keylength", "modulus"]],
   ["security.fractionalBits", ["fractionalbits", "precision", "fractionbits"]],

@@ -259,6 +259,18 @@ describe("training in lanes", () => {
     )
   })
 
+  it("is undivided the reference with momentum, weight decay and a schedule, at the predicted cost", async () => {
+    const given = example(45, [9, 5, 3], "identity", 70)
+    const plan = trainingPlan({
+      ...planOf(given, 16),
+      ...{ epochs: 2, momentum: 0.9, weightDecay: 0.001, schedule: { factor: 0.25, everyEpochs: 1 } }
+    })
+    const { weights, exchanges } = await trainInLanes(given, plan, cutAt(70, [20, 41]))
+    const reference = trainFixed(await Ring.load(), given, plan, run).weights
+    expect(weights).toEqual(reference.map((word) => BigInt.asIntN(64, word)))
+    for (const { taken, expected } of exchanges) expect(taken).toEqual(expected)
+  })
+
   it("costs what the sizes say, by slice", async () => {
     const given = example(44, [30, 16, 2], "identity", 70)
     const plan = planOf(given, 32)

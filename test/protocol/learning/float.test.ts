@@ -1,11 +1,18 @@
 import { describe, expect, it } from "vitest"
-import { floatOperations, floatValues } from "../../../protocol/learning/float.ts"
+import { type FloatMatrix, floatOperations, floatValues } from "../../../protocol/learning/float.ts"
 import type { Loss } from "../../../protocol/learning/loss.ts"
-import { fixedRate, trainingPlan } from "../../../protocol/learning/plan.ts"
+import { fixedRate, planOfStep, trainingPlan } from "../../../protocol/learning/plan.ts"
 import { runLocally } from "../../../protocol/learning/run.ts"
-import { predict, trainingStep } from "../../../protocol/learning/step.ts"
+import { atRest, type Layer, predict, trainingStep } from "../../../protocol/learning/step.ts"
 import { example, floatBatch, floatLayers } from "./example.ts"
-import { type NaiveLayer, naiveForward, naiveLayers, naiveLoss, naiveStep } from "./naive.ts"
+import {
+  type NaiveLayer,
+  naiveForward,
+  naiveLayers,
+  naiveLoss,
+  naiveMomentumStep,
+  naiveStep
+} from "./naive.ts"
 
 const networks = [
   { widths: [4, 3], output: "identity" },
@@ -35,6 +42,12 @@ const planFor = (
     learningRate,
     fractionalBits
   })
+
+/** Zeros in place of an example's weights. */
+const noWeights = ({ weights, biases }: ReturnType<typeof example>) => {
+  const zeros = (values: ReadonlyArray<Float64Array>) => values.map(({ length }) => new Float64Array(length))
+  return { weights: zeros(weights), biases: zeros(biases) }
+}
 
 describe.each(networks)("float64 training step of $widths, $output output", ({ widths, output, ...rest }) => {
   const { loss = "squared-error" }: { readonly loss?: Loss } = rest
@@ -87,6 +100,37 @@ describe.each(networks)("float64 training step of $widths, $output output", ({ w
         Math.max(...y.map((value, i) => Math.abs(value - x[i]!)))
       expect(difference(floatValues(layer.weights, f), naive[l]!.weights.flat())).toBeLessThan(1e-12)
       expect(difference(floatValues(layer.bias, f), naive[l]!.bias)).toBeLessThan(1e-12)
+    })
+  })
+
+  it("equals momentum, weight decay and a schedule written by hand", () => {
+    const given = example(12, widths, output, 8)
+    const settings = { momentum: 0.9, weightDecay: 0.01, schedule: "cosine" } as const
+    const plan = trainingPlan({ ...planFor(given, 0.02, loss), ...settings, epochs: 25 })
+    const { momentum, decay } = plan.addends
+    const f = plan.fractionalBits
+    const zerosLike = (x: FloatMatrix): FloatMatrix => ({ ...x, data: new Float64Array(x.data.length) })
+    let layers: ReadonlyArray<Layer<FloatMatrix>> = floatLayers(given, f).map((layer) =>
+      atRest(layer, plan, zerosLike)
+    )
+    let naive = { layers: naiveLayers(given), velocities: naiveLayers({ ...given, ...noWeights(given) }) }
+    for (let step = 1; step <= plan.steps; step++) {
+      const share = Math.cos((Math.PI * (step - 1)) / 2 / plan.steps) ** 2
+      const { rate, addends } = planOfStep(plan, step)
+      expect(rate.factor / plan.rate.factor).toBeCloseTo(share, 3)
+      layers = runLocally(trainingStep(floatOperations, planOfStep(plan, step), layers, floatBatch(given, f)))
+      naive = naiveMomentumStep(given, naive.layers, naive.velocities, {
+        rate: rate.factor / 2 ** rate.shift,
+        momentum: momentum!.value,
+        lost: (decay!.value * addends.decay!.by) / decay!.by,
+        loss
+      })
+    }
+    layers.forEach((layer, l) => {
+      const difference = (x: Float64Array, y: number[]) =>
+        Math.max(...y.map((value, i) => Math.abs(value - x[i]!)))
+      expect(difference(floatValues(layer.weights, f), naive.layers[l]!.weights.flat())).toBeLessThan(1e-12)
+      expect(difference(floatValues(layer.bias, f), naive.layers[l]!.bias)).toBeLessThan(1e-12)
     })
   })
 

@@ -55,6 +55,31 @@ export const naiveLoss = (
   }, 0)
 }
 
+/** A step of heavy-ball momentum with an L2 penalty on the weights, written as the textbooks do. */
+export const naiveMomentumStep = (
+  example: Example,
+  layers: ReadonlyArray<NaiveLayer>,
+  velocities: ReadonlyArray<NaiveLayer>,
+  by: { readonly rate: number; readonly momentum: number; readonly lost: number; readonly loss?: Loss }
+) => {
+  const stepped = naiveStep(example, layers, by.rate, by.loss)
+  const next = (w: number, after: number, v: number, lost: number): number =>
+    by.momentum * v + (w - after) + lost * w
+  const moved = layers.map(({ weights, bias }, l) => ({
+    weights: weights.map((row, i) =>
+      row.map((w, j) => next(w, stepped[l]!.weights[i]![j]!, velocities[l]!.weights[i]![j]!, by.lost))
+    ),
+    bias: bias.map((b, j) => next(b, stepped[l]!.bias[j]!, velocities[l]!.bias[j]!, 0))
+  }))
+  return {
+    velocities: moved,
+    layers: layers.map(({ weights, bias }, l) => ({
+      weights: weights.map((row, i) => row.map((w, j) => w - moved[l]!.weights[i]![j]!)),
+      bias: bias.map((b, j) => b - moved[l]!.bias[j]!)
+    }))
+  }
+}
+
 /** One step with all rows of the example as the batch; `rate` multiplies the summed gradient. */
 export const naiveStep = (
   example: Example,

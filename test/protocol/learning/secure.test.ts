@@ -1,11 +1,15 @@
 import { describe, expect, it } from "vitest"
 import { predictionCost, setupCost, stepCost, trainingCost } from "../../../protocol/computation/cost.ts"
+import type { Activation } from "../../../protocol/learning/network.ts"
+import type { TrainingSettings } from "../../../protocol/learning/plan.ts"
 import { trainingPlan } from "../../../protocol/learning/plan.ts"
 import { Ring } from "../../../protocol/ring/ring.ts"
 import { example } from "./example.ts"
 import { trainFixed, trainSecurely } from "./secure.ts"
 
-const networks = [
+const networks: ReadonlyArray<
+  { readonly widths: ReadonlyArray<number>; readonly output: Activation } & Partial<TrainingSettings>
+> = [
   { widths: [5, 3], output: "identity" },
   { widths: [6, 9, 3], output: "identity" },
   { widths: [6, 9, 3], output: "relu" },
@@ -19,11 +23,14 @@ const networks = [
   { widths: [6, 9, 1], output: "identity", loss: "sigmoid" },
   { widths: [6, 9, 5], output: "identity", loss: "softmax", momentum: 0.9 },
   {
-    ...{ widths: [6, 9, 3], output: "relu", momentum: 0.75, weightDecay: 0.001 },
+    widths: [6, 9, 3],
+    output: "relu",
+    momentum: 0.75,
+    weightDecay: 0.001,
     schedule: { factor: 0.5, everyEpochs: 2 }
   },
   { widths: [5, 3], output: "identity", weightDecay: 0.01, schedule: "cosine" }
-] as const
+]
 
 describe.each(networks)("secure training of $widths, $output output", ({ widths, output, ...rest }) => {
   const given = example(41, widths, output, 33)
@@ -72,6 +79,22 @@ describe("secure training", () => {
     ]
     expect(again).toEqual(once)
     expect(other.weights).not.toEqual(once.weights)
+  })
+
+  it("takes no more rounds or corrections of weights with momentum, weight decay and a schedule", () => {
+    const { network } = example(43, [40, 30, 2], "identity", 8)
+    const plain = trainingPlan({ ...plan, network, rows: 8, learningRate: 0.1 })
+    const momentum = trainingPlan({ ...plain, momentum: 0.9 })
+    const decay = trainingPlan({ ...plain, momentum: 0.9, weightDecay: 1e-4 })
+    const [before, after] = [stepCost(plain), stepCost(momentum)]
+    expect(after.rounds).toBe(before.rounds)
+    // The top bits of the biases' rounding, of the shift of the weights.
+    expect(after.dealtBytes - before.dealtBytes).toBeLessThan(32 * 4 + 32)
+    // A byte more of each weight keeps enough bits of the fraction, and for the decay two more.
+    const weights = 40 * 30 + 30 * 2
+    expect(after.bytesEachWay - before.bytesEachWay).toBe(weights)
+    expect(stepCost(decay).bytesEachWay - before.bytesEachWay).toBe(2 * weights)
+    expect(stepCost(decay).rounds).toBe(before.rounds)
   })
 
   it("takes at most 18 rounds for a step of three layers, 11 for two, and ten more for a softmax", async () => {

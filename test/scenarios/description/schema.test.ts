@@ -38,7 +38,7 @@ describe("scenario schema - defaults", () => {
       join: "salted",
       heldOut: 0.2,
       network: { hidden: [8], output: "identity" },
-      training: { ...plainScenario.training, loss: "squared-error" },
+      training: { ...plainScenario.training, loss: "squared-error", weightDecay: 0, schedule: "constant" },
       security: {
         modulusBits: 2048,
         exponents: "short",
