@@ -57,7 +57,7 @@ export class RunMasks {
   readonly plan: TrainingPlan
   readonly order: BatchOrder
   /** Bytes of a training step's corrections. */
-  readonly #stepBytes: number
+  readonly stepBytes: number
   readonly #ring: Ring
   readonly #keys: DealerKeys
   readonly #data: DataMasks
@@ -68,7 +68,7 @@ export class RunMasks {
   constructor(ring: Ring, keys: DealerKeys, plan: TrainingPlan, orderKey: Uint8Array, data: DataMasks) {
     this.plan = plan
     this.order = batchOrder(plan, orderKey)
-    this.#stepBytes = stepCost(plan).dealtBytes
+    this.stepBytes = stepCost(plan).dealtBytes
     this.#ring = ring
     this.#keys = keys
     this.#data = data
@@ -84,7 +84,7 @@ export class RunMasks {
 
   /** Bytes of the corrections of a whole step, or of a slice of an evaluation. */
   bytesOf(step: number): number {
-    return evaluationAt(this.plan, step) === undefined ? this.#stepBytes : sliceBytes(this.plan, step)
+    return evaluationAt(this.plan, step) === undefined ? this.stepBytes : sliceBytes(this.plan, step)
   }
 
   /** Writes the corrections of a whole step, or of a slice of an evaluation, to `message`. */

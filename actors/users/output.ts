@@ -137,18 +137,18 @@ const testOn = (
 ): Tested => {
   const features = featureCount(agreement.data)
   const labels = labelCount(agreement.data)
-  const cellsOfRow = new Uint32Array(rows.total - rows.training)
+  const cellsOfRow = new Uint32Array(rows.total - rows.uploaded)
   for (const block of blocks) {
-    for (const row of block.rows) cellsOfRow[row - rows.training]! += block.columns.length
+    for (const row of block.rows) cellsOfRow[row - rows.uploaded]! += block.columns.length
   }
   // Only complete rows: the remaining cells of the others are with other users.
   let total = 0
   const placeOf = cellsOfRow.map((cells) => (cells === features + labels ? total++ : 0))
-  const isWhole = (row: number) => cellsOfRow[row - rows.training] === features + labels
+  const isWhole = (row: number) => cellsOfRow[row - rows.uploaded] === features + labels
   const whole = blocks.map(({ rows: ofBlock, columns, cells }): FilledBlock => {
     const kept = Uint32Array.from(ofBlock.keys()).filter((place) => isWhole(ofBlock[place]!))
     return {
-      rows: kept.map((place) => placeOf[ofBlock[place]! - rows.training]!),
+      rows: kept.map((place) => placeOf[ofBlock[place]! - rows.uploaded]!),
       columns,
       cells: pickRows(cells, kept)
     }

@@ -149,7 +149,7 @@ class Reading {
     for (let each = step; each < step + steps; each++) {
       const ledgers: ReadonlyArray<StepLedger> =
         part === undefined
-          ? [this.#computations.whole(each)]
+          ? [this.#computations.dealtFor(each)]
           : [
               ...this.#computations.gradients(each, part),
               ...(part.update ? [this.#computations.update(each)] : [])

@@ -97,7 +97,7 @@ export class CloudEvaluation {
     if (this.#sums.right !== undefined) ring.copy(this.#sums.right, sums.right!)
     ring.release(mark)
     if (slice < slices.length - 1) return undefined
-    const told = yield* revealSums(this.#operations(first), this.#sums)
+    const told = yield* revealSums(ops, this.#sums)
     ring.release(this.#mark)
     return told
   }

@@ -2,6 +2,7 @@
  * The evaluations of a plan: one after each epoch, on the validation rows, in slices. Each slice is numbered like a
  * training step, above all of these, so that its randomness is its own.
  */
+import type { Evaluated } from "./evaluation.ts"
 import type { TrainingPlan } from "./plan.ts"
 
 /** Consecutive rows of the validation, counted from its first. */
@@ -50,3 +51,21 @@ export const evaluationAt = (
   const at = step - evaluationsFrom
   return { epoch: 1 + Math.floor(at / each), slice: at % each }
 }
+
+/** How the model did on the validation rows, epoch by epoch. */
+export type Curve = ReadonlyArray<Evaluated>
+
+/** A sum of squares below zero has wrapped: the training has left the range. */
+const lossOf = ({ error }: Evaluated): number => (error < 0 ? Number.POSITIVE_INFINITY : error)
+
+/** The epoch with the smallest loss, from 1; the first of several. 0 before the first. */
+export const bestEpoch = (curve: Curve): number => {
+  let best = 0
+  for (const [i, each] of curve.entries())
+    if (best === 0 || lossOf(each) < lossOf(curve[best - 1]!)) best = i + 1
+  return best
+}
+
+/** Whether the training ends with the last epoch of the curve, before its time or not. */
+export const endsAfter = ({ epochs, validation }: TrainingPlan, curve: Curve): boolean =>
+  curve.length >= epochs || curve.length - bestEpoch(curve) >= (validation?.patience ?? epochs)

@@ -33,6 +33,8 @@ export interface ValidationRows {
   readonly rows: number
   /** Whether their labels are classes, one-hot, so that it is counted which are right. */
   readonly classes: boolean
+  /** The training ends after so many epochs without a smaller loss on them, and the best epoch's model is its result. */
+  readonly patience?: number
 }
 
 /** η/b ≈ factor/2^shift; without a schedule factor is odd or shift is 1, and factor ≤ 2^10. */
@@ -126,6 +128,12 @@ export const trainingPlan = (settings: TrainingSettings): TrainingPlan => {
     })
   const { momentum = 0, weightDecay = 0, schedule = "constant", validation } = settings
   if (validation !== undefined) {
+    if (validation.rows === 0)
+      throw new InvalidPlan({
+        field: "validation",
+        reason: "no row is left to validate on",
+        remedy: "validate on a larger share, bring more rows, or leave it out"
+      })
     requireCount("validation", validation.rows, maximumRows - rows)
     const evaluations = evaluationSlices(validation.rows, batch).length * epochs
     if (evaluations > maximumSteps)

@@ -100,12 +100,15 @@ const renderForecast = (forecast: Forecast): string =>
 const parties = ({ scenario, data, joined }: Forecast): ReadonlyArray<string> => [
   `${counted(scenario.users.length, "user")}, a KGC, two clouds and a director`,
   ...scenario.users.flatMap((user, index) => holdings(user, index, scenario, data, joined)),
-  `  together ${counted(data.rows, "row")}: ${count(joined.rows.training)} to train on, ${count(joined.rows.heldOut)} kept by the users for the test`,
+  `  together ${counted(data.rows, "row")}: ${count(joined.rows.training)} to train on, ${validated(joined)}${count(joined.rows.heldOut)} kept by the users for the test`,
   ...(data.leftOut === 0
     ? []
     : [`  ${counted(data.leftOut, "row")} left out, since the label is missing there`]),
   ...statistics(scenario)
 ]
+
+const validated = ({ rows: { training, uploaded } }: JoinedData): string =>
+  uploaded === training ? "" : `${count(uploaded - training)} to validate on, `
 
 /** What the users find out together, and which of them learn it. */
 const statistics = ({ data, users }: Scenario): ReadonlyArray<string> => {

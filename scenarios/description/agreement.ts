@@ -64,6 +64,7 @@ export const agreementOf = (scenario: Scenario, seed: number | undefined = scena
     data: scenario.data,
     join: scenario.join,
     heldOut: shareHeldOut(scenario),
+    ...(scenario.validation === 0 ? {} : { validation: scenario.validation }),
     network: scenario.network,
     training: agreedTraining(scenario.training),
     security: scenario.security,
@@ -74,7 +75,8 @@ export const agreementOf = (scenario: Scenario, seed: number | undefined = scena
       accuracy: scenario.reveal.includes("accuracy"),
       heldOutRows: scenario.reveal.includes("heldOutRows"),
       progress: scenario.reveal.includes("progress"),
-      ...(scenario.reveal.includes("column-statistics") ? { columnStatistics: true as const } : {})
+      ...(scenario.reveal.includes("column-statistics") ? { columnStatistics: true as const } : {}),
+      ...(scenario.reveal.includes("curve") ? { curve: true as const } : {})
     },
     deadlines: { replyTimeoutMs, roundTimeoutMs, phaseTimeoutMs }
   }

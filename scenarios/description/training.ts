@@ -64,7 +64,15 @@ export const Training = struct({
     }),
     0
   ),
-  schedule: defaulted(Schedule, "constant")
+  schedule: defaulted(Schedule, "constant"),
+  stop: optional(
+    struct({
+      patience: wholeNumber(1, 100_000, "Epochs without a smaller loss on the validation rows")
+    }).annotations({
+      description:
+        "Ends the training after so many epochs without a smaller loss on the validation rows; the model is that of the epoch with the smallest. epochs is the most there are. Needs validation"
+    })
+  )
 }).annotations({ description: "How long and how fast the network is trained" })
 
 /** What the parties agree on, which is silent about what a training has not. */
@@ -75,10 +83,12 @@ export const agreedTraining = ({
   loss,
   momentum = loss === "squared-error" ? 0 : momentumByDefault,
   weightDecay,
-  schedule
+  schedule,
+  stop
 }: typeof Training.Type): Agreement["training"] => ({
   ...{ epochs, batch, rate, loss },
   ...(momentum === 0 ? {} : { momentum }),
   ...(weightDecay === 0 ? {} : { weightDecay }),
-  ...(schedule === "constant" ? {} : { schedule })
+  ...(schedule === "constant" ? {} : { schedule }),
+  ...(stop && { stop })
 })

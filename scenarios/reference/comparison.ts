@@ -9,6 +9,7 @@ import { randomBytes } from "node:crypto"
 import { type Agreement, computationName, planOf } from "../../actors/party/agreement.ts"
 import { classesOf } from "../../protocol/data/description.ts"
 import type { JointTable } from "../../protocol/data/joint.ts"
+import type { Curve } from "../../protocol/learning/evaluations.ts"
 import { type Model, modelValues } from "../../protocol/learning/model.ts"
 import { batchOrder } from "../../protocol/learning/order.ts"
 import type { TrainingPlan } from "../../protocol/learning/plan.ts"
@@ -34,6 +35,8 @@ export interface Comparison {
   readonly referenceAccuracy: number | null
   /** Maximum difference of a weight to the fixed-point reference. */
   readonly maxWeightDeviation: number | null
+  /** How the fixed-point reference did on the validation rows, epoch by epoch, if there are any. */
+  readonly curve?: Curve
   /** Why a figure is null. */
   readonly reasons: Reasons
   /** Why the run's result is not meaningful, if it is not. */
@@ -71,7 +74,7 @@ const onlyWithSeed = "only a run with a seed can be replayed"
 /** The choices that a run with a seed makes, or others like them. */
 export const choicesOf = (agreement: Agreement, { prepared: data, rows }: JoinedData) => {
   const { seed } = agreement
-  const plan = planOf(agreement, rows.training)
+  const plan = planOf(agreement, rows.uploaded)
   const key = (purpose: SeededPurpose): Uint8Array =>
     seed === undefined ? new Uint8Array(randomBytes(16)) : seededKey(seed, purpose)
   const initialKeys = [key("initial0"), key("initial1")] as const
@@ -106,13 +109,15 @@ export const compareWithReferences = async (compared: Compared): Promise<Compari
   const fixed = await attempted("fixed-point", async () => {
     const keys = [dealerKey("dealer0"), dealerKey("dealer1")] as const
     const replay = { run: computationName(agreement, run), keys }
-    return maximumDeviation(model, await trainFixedReference({ ...reference(), replay }))
+    const trained = await trainFixedReference({ ...reference(), replay })
+    return { deviation: maximumDeviation(model, trained.model), curve: trained.curve }
   })
   const noAccuracy = areClasses ? "no row is held out" : "numbers are predicted, which are in no class"
   const untested = float.value?.finite ? noAccuracy : notFinite
   return {
     referenceAccuracy: float.value?.accuracy ?? null,
-    maxWeightDeviation: fixed.value ?? null,
+    maxWeightDeviation: fixed.value?.deviation ?? null,
+    ...(fixed.value !== undefined && fixed.value.curve.length > 0 && { curve: fixed.value.curve }),
     reasons: {
       ...(float.value?.accuracy === undefined ? { referenceAccuracy: float.reason ?? untested } : {}),
       ...(fixed.reason === undefined ? {} : { maxWeightDeviation: fixed.reason })

@@ -37,7 +37,7 @@ export const rehearse = async (
   const placeOf = new Map(Array.from(rows, (row, place) => [row, place]))
   const { leftRangeIn } = await trainFloatReference({
     ...run,
-    plan: { ...plan, rows: rows.length },
+    plan: { ...plan, rows: rows.length, validation: undefined },
     steps,
     training: trainingRows(rows),
     order: (step) => batches[step - 1]!.map((row) => placeOf.get(row)!)

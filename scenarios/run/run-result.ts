@@ -5,11 +5,19 @@
 import type { RunOutcome } from "../../actors/director.ts"
 import { type Agreement, displayName } from "../../actors/party/agreement.ts"
 import { type Phase, phases } from "../../actors/party/phases.ts"
+import { bestEpoch, type Curve } from "../../protocol/learning/evaluations.ts"
+import { evaluates } from "../../protocol/learning/plan.ts"
 import type { JoinedData } from "../description/joined.ts"
 import type { Scenario } from "../description/schema.ts"
 import type { PredictedCost } from "../forecast/traffic.ts"
 import type { Comparison } from "../reference/comparison.ts"
-import type { Expectation, PredictedAndMeasured, RunResult, Uncertain } from "../report/result.ts"
+import type {
+  Expectation,
+  PredictedAndMeasured,
+  RunResult,
+  Uncertain,
+  ValidationCurve
+} from "../report/result.ts"
 
 /** What is known of a run when it has ended. */
 export interface Measured {
@@ -57,6 +65,7 @@ export const resultOf = (measured: Measured): RunResult => {
     warnings: [...measured.foreseen, ...testedWithout(absent, tested, joined), ...compared.warnings],
     tested: tested ?? null,
     rows: { training: joined.rows.training, heldOut: joined.rows.heldOut },
+    ...curveOf(measured),
     steps: outcome.steps,
     rounds: { predicted: predicted.rounds, measured: outcome.rounds },
     bytes: bytesOf(predicted, outcome),
@@ -67,6 +76,32 @@ export const resultOf = (measured: Measured): RunResult => {
     peakMemoryBytes: transport === "nats" ? outcome.peakMemoryBytes : null,
     ...openersOf(measured),
     expectations: expectationsOf(measured.scenario, figures)
+  }
+}
+
+/** How the model did on the validation rows, beside the fixed-point reference. */
+const curveOf = ({
+  agreement,
+  predicted: { plan },
+  outcome,
+  compared
+}: Measured): Pick<RunResult, "curve"> => {
+  const { curve } = outcome
+  if (curve === undefined || !evaluates(plan)) return {}
+  const { rows } = plan.validation
+  const shown = (of: Curve): ValidationCurve["epochs"] =>
+    of.map(({ error, right }) => ({
+      loss: error / 2 ** plan.fractionalBits / rows,
+      ...(right !== undefined && { accuracy: right / rows })
+    }))
+  return {
+    curve: {
+      rows,
+      epochs: shown(curve),
+      best: bestEpoch(curve),
+      stopped: curve.length < agreement.training.epochs,
+      ...(compared.curve && { reference: shown(compared.curve) })
+    }
   }
 }
 
