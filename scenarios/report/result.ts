@@ -87,7 +87,11 @@ const RunResult = Schema.Struct({
   reasons: Reasons.annotations({ description: "Why figures are null, by their names" }),
   meaningless: texts("Why the result is not meaningful; empty where it is"),
   warnings: texts("What may spoil the result, as it was foreseen or found"),
-  rows: Schema.Struct({ training: Schema.Number, heldOut: Schema.Number }),
+  rows: Schema.Struct({
+    training: Schema.Number,
+    validation: left(Schema.Number.annotations({ description: "Rows that were validated on, if any" })),
+    heldOut: Schema.Number
+  }),
   curve: left(ValidationCurve),
   steps: Schema.Number,
   rounds: PredictedAndMeasured,

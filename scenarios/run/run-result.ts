@@ -64,7 +64,7 @@ export const resultOf = (measured: Measured): RunResult => {
     ...figures,
     warnings: [...measured.foreseen, ...testedWithout(absent, tested, joined), ...compared.warnings],
     tested: tested ?? null,
-    rows: { training: joined.rows.training, heldOut: joined.rows.heldOut },
+    rows: rowsOf(joined),
     ...curveOf(measured),
     steps: outcome.steps,
     rounds: { predicted: predicted.rounds, measured: outcome.rounds },
@@ -78,6 +78,12 @@ export const resultOf = (measured: Measured): RunResult => {
     expectations: expectationsOf(measured.scenario, figures)
   }
 }
+
+const rowsOf = ({ rows: { training, uploaded, heldOut } }: Measured["joined"]): RunResult["rows"] => ({
+  training,
+  ...(uploaded > training && { validation: uploaded - training }),
+  heldOut
+})
 
 /** How the model did on the validation rows, beside the fixed-point reference. */
 const curveOf = ({
