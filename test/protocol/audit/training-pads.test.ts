@@ -53,14 +53,13 @@ describe("the pads of the training", () => {
       { after: 0, until: 3 },
       { after: 2, until: 4 }
     ]
-    for (const [widths, output, changes] of [
-      [[4, 5, 3], "identity", { loss: "softmax" }],
-      [[4, 5, 2], "relu", {}]
-    ] as const)
-      for (const lanes of [1, 3]) {
-        const plan = planOf(widths, output, { ...changes, validation: { rows: 15, classes: true } })
-        expect(await audited({ plan, lanes, sessions })).toEqual([])
-      }
+    for (const [widths, output, changes, lanes] of [
+      [[4, 5, 3], "identity", { loss: "softmax" }, 3],
+      [[4, 3, 2], "relu", {}, 1]
+    ] as const) {
+      const plan = planOf(widths, output, { ...changes, validation: { rows: 15, classes: true } })
+      expect(await audited({ plan, lanes, sessions })).toEqual([])
+    }
     const numbers = planOf([4, 2], "identity", { validation: { rows: 3, classes: false } })
     expect(await audited({ plan: numbers })).toEqual([])
   })
