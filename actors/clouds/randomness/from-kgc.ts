@@ -31,12 +31,14 @@ const askedAhead = (agreement: Agreement, { plan, stretches, part }: SupplyReque
     const party = yield* Party
     const scope = yield* Effect.scope
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "train" }
+    // Lanes take part in steps only.
+    const partOf = (step: number) => (part !== undefined && step <= plan.steps ? { part } : {})
     const fetch = ({ first, last }: Stretch) =>
       Effect.map(
         party.ask(
           dealers,
           Deal,
-          { rows: rowsOpened(plan), step: first, steps: last - first + 1, ...(part && { part }) },
+          { rows: rowsOpened(plan), step: first, steps: last - first + 1, ...partOf(first) },
           ask
         ),
         ({ corrections }) => corrections

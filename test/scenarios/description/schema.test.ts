@@ -179,7 +179,7 @@ describe("scenario schema - what is refused", () => {
     [
       "something to reveal that there is not",
       { reveal: ["weights"] },
-      /^reveal\.0 must be one of accuracy, heldOutRows, progress, column-statistics$/
+      /^reveal\.0 must be one of accuracy, heldOutRows, progress, column-statistics, curve$/
     ]
   ])("%s", (_, changes, message) => {
     expect(problems(changes)).toEqual([expect.stringMatching(message)])

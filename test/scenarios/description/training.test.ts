@@ -29,6 +29,12 @@ describe("the training of a scenario", () => {
     expect(agreed({ schedule: "cosine" }).schedule).toBe("cosine")
   })
 
+  it("ends early only where it says so", () => {
+    expect("stop" in agreed({})).toBe(false)
+    expect(agreed({ stop: { patience: 3 } }).stop).toEqual({ patience: 3 })
+    for (const stop of [3, {}, { patience: 0 }]) expect(reads({ stop })).toBe(false)
+  })
+
   it("refuses what is no momentum, weight decay or schedule", () => {
     for (const momentum of [1, -0.1, "0.9"]) expect(reads({ momentum })).toBe(false)
     for (const weightDecay of [-1, 1.5, null]) expect(reads({ weightDecay })).toBe(false)
