@@ -2,7 +2,6 @@
 import { wordBytes } from "../bytes.ts"
 import {
   addSums,
-  type Evaluated,
   type EvaluatedData,
   type EvaluatedSums,
   evaluateRows,
@@ -10,7 +9,13 @@ import {
   openEvaluated,
   revealSums
 } from "../learning/evaluation.ts"
-import { type EvaluatedRows, evaluationAt, evaluationStep, slicesOf } from "../learning/evaluations.ts"
+import {
+  type Evaluated,
+  type EvaluatedRows,
+  evaluationAt,
+  evaluationStep,
+  slicesOf
+} from "../learning/evaluations.ts"
 import { outputs } from "../learning/network.ts"
 import { operation, type Round, type Shape } from "../learning/operations.ts"
 import type { EvaluatingPlan } from "../learning/plan.ts"

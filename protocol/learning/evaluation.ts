@@ -3,10 +3,11 @@
  * (`step.ts`). What both clouds learn of it is two sums: the squared error of the outputs, which of classes is the
  * Brier score, and of classes how many rows are right. The rows go in slices, whose sums add up before they are told.
  */
+import type { Evaluated, ValidationRows } from "./evaluations.ts"
 import { probabilities } from "./loss.ts"
 import { outputs } from "./network.ts"
 import { type Operation, type Operations, operation, type Round, together } from "./operations.ts"
-import type { StepPlan, ValidationRows } from "./plan.ts"
+import type { StepPlan } from "./plan.ts"
 import { hiddenLayers, type Layer, toValue } from "./step.ts"
 
 /** The plan of an evaluation. */
@@ -178,13 +179,6 @@ export const addSums = <V, O, G, L>(
   error: ops.add(one.error, other.error),
   ...(one.right !== undefined && other.right !== undefined && { right: ops.add(one.right, other.right) })
 })
-
-/** What an evaluation tells. */
-export interface Evaluated {
-  /** The sum of squared errors in units of the last place, of 2^−f: the clouds decide by it. */
-  readonly error: number
-  readonly right?: number
-}
 
 /** Tells both parties the sums of all slices. One round, all that is told of the rows. */
 export function* revealSums<V, O, G, L>(

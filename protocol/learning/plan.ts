@@ -6,7 +6,7 @@
  */
 
 import { wordBytes } from "../bytes.ts"
-import { evaluationSlices } from "./evaluations.ts"
+import { evaluationSlices, type ValidationRows } from "./evaluations.ts"
 import type { Loss } from "./loss.ts"
 import { InvalidPlan, type Network, outputs, requireCount, validateNetwork } from "./network.ts"
 import { type Addends, addendsOf, type OptimiserSettings, requireMomentum, shareOfRate } from "./optimiser.ts"
@@ -27,14 +27,6 @@ export interface TrainingSettings extends OptimiserSettings {
   readonly validation?: ValidationRows | undefined
   /** f: a value x is the word round(x·2^f). */
   readonly fractionalBits: number
-}
-
-export interface ValidationRows {
-  readonly rows: number
-  /** Whether their labels are classes, one-hot, so that it is counted which are right. */
-  readonly classes: boolean
-  /** The training ends after so many epochs without a smaller loss on them, and the best epoch's model is its result. */
-  readonly patience?: number
 }
 
 /** η/b ≈ factor/2^shift; without a schedule factor is odd or shift is 1, and factor ≤ 2^10. */

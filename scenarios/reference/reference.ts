@@ -12,7 +12,6 @@ import { type DealerKeys, drawnIn } from "../../protocol/computation/masks.ts"
 import type { Prepared } from "../../protocol/data/description.ts"
 import type { JointTable } from "../../protocol/data/joint.ts"
 import {
-  type Evaluated,
   type EvaluatedData,
   evaluateRows,
   gatherEvaluated,
@@ -21,6 +20,7 @@ import {
 import {
   bestEpoch,
   type Curve,
+  type Evaluated,
   endsAfter,
   evaluationStep,
   slicesOf

@@ -13,8 +13,7 @@ import {
   rowsFrom
 } from "../../../protocol/computation/evaluating.ts"
 import { layerWords } from "../../../protocol/computation/layer-words.ts"
-import type { Evaluated } from "../../../protocol/learning/evaluation.ts"
-import { bestEpoch, endsAfter } from "../../../protocol/learning/evaluations.ts"
+import { bestEpoch, type Evaluated, endsAfter } from "../../../protocol/learning/evaluations.ts"
 import type { EvaluatingPlan } from "../../../protocol/learning/plan.ts"
 import type { Layer } from "../../../protocol/learning/step.ts"
 import type { Matrix } from "../../../protocol/ring/ring.ts"

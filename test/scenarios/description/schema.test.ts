@@ -37,6 +37,7 @@ describe("scenario schema - defaults", () => {
       },
       join: "salted",
       heldOut: 0.2,
+      validation: 0,
       network: { hidden: [8], output: "identity" },
       training: { ...plainScenario.training, loss: "squared-error", weightDecay: 0, schedule: "constant" },
       security: {
