@@ -11,12 +11,7 @@ import type { ValidationRows } from "../../protocol/learning/evaluations.ts"
 import type { Loss } from "../../protocol/learning/loss.ts"
 import { InvalidPlan, type Network } from "../../protocol/learning/network.ts"
 import type { OptimiserSettings } from "../../protocol/learning/optimiser.ts"
-import {
-  requireMemory,
-  type TrainingPlan,
-  trainingPlan,
-  type ValidationRows
-} from "../../protocol/learning/plan.ts"
+import { requireMemory, type TrainingPlan, trainingPlan } from "../../protocol/learning/plan.ts"
 import { computationVersion } from "../../protocol/version.ts"
 
 export interface Agreement {

@@ -1,7 +1,7 @@
 /**
  * The private join: no user can test ids that it guesses. The digest of a row is a function of its id and of secrets
  * of all users, a Diffie–Hellman pseudo-random function (Huberman, Franklin and Hogg, 1999): the id's point of
- * P-256, raised to the secret of each. Every user has its own ids raised by all others, in a circle. First it
+ * Curve25519, raised to the secret of each. Every user has its own ids raised by all others, in a circle. First it
  * commits to them to all others; a user raises nothing before it has everybody's commitment, and of each list no
  * more than was committed to. So a user that guesses has to guess before it has learnt anything, and each guess is a
  * row that it must declare.

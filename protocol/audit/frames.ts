@@ -8,7 +8,9 @@ import { isGroup, mayPublish, parseSubject } from "../messages/subjects.ts"
 import type { Finding, Framed } from "./recording.ts"
 
 const broker = "broker"
-const handshakeKinds: ReadonlyArray<number> = [frameKinds.hello, frameKinds.answer, frameKinds.lost]
+/** The kinds that begin with an ephemeral key. */
+const keyKinds: ReadonlyArray<number> = [frameKinds.hello, frameKinds.newcomer, frameKinds.answer]
+const handshakeKinds: ReadonlyArray<number> = [...keyKinds, frameKinds.lost]
 const ephemeralBytes = 32
 
 /** What is wrong with the frames of a run. */
@@ -59,7 +61,7 @@ const nonceName = (data: Uint8Array): string => nameOf(data.subarray(0, headByte
 
 /** The ephemeral key with which messages of handshakes and to groups begin. */
 const ephemeralOf = (data: Uint8Array): Uint8Array | undefined =>
-  data[0] === frameKinds.hello || data[0] === frameKinds.answer || data[0] === frameKinds.group
+  data[0] !== undefined && (keyKinds.includes(data[0]) || data[0] === frameKinds.group)
     ? data.subarray(1, 1 + ephemeralBytes)
     : undefined
 

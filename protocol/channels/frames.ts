@@ -13,9 +13,10 @@ import { derive, nonceBytes, tagBytes } from "../aead.ts"
 
 /**
  * The kinds of frames: the two messages of a handshake, that a session is not known, what is sealed to a group, and
- * what is sealed under a session. No other kind is taken.
+ * what is sealed under a session. The first message of a process that knows no session of the receiver, since it has
+ * been started anew, is a kind of its own. No other kind is taken.
  */
-export const frameKinds = { hello: 1, answer: 2, lost: 3, group: 4, sealed: 5 } as const
+export const frameKinds = { hello: 1, answer: 2, lost: 3, group: 4, sealed: 5, newcomer: 6 } as const
 
 export const sessionBytes = 8
 const numberBytes = 8

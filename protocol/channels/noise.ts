@@ -11,24 +11,15 @@
  * stolen later opens nothing that was sealed before (ee), and one that is stolen now impersonates nobody to its
  * owner (es and se: each side proves its own static key). The prologue is what both must agree on besides.
  */
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  diffieHellman,
-  type KeyObject,
-  randomBytes
-} from "node:crypto"
+import { createHash, diffieHellman, type KeyObject, randomBytes } from "node:crypto"
 import { Data, Either, Redacted } from "effect"
 import { derive, nonceBytes, seal, tagBytes, unseal } from "../aead.ts"
 import { concatenate } from "../bytes.ts"
+import { keyBytes, privateKeyOf, publicBytesOf, publicKeyOf } from "../x25519.ts"
 
 const protocol = "Noise_KK_25519_AESGCM_SHA256"
 /** The one-way pattern between the same static keys: its one message is the first of KK, under a name of its own. */
 const oneWayProtocol = "Noise_K_25519_AESGCM_SHA256"
-
-/** Bytes of a key of X25519, private or public. */
-export const keyBytes = 32
 
 /** A static key pair: who a party is. */
 export interface Identity {
@@ -64,21 +55,6 @@ export class HandshakeFailed extends Data.TaggedError("HandshakeFailed")<{ reado
   override get message(): string {
     return `The handshake failed: ${this.reason}`
   }
-}
-
-// Up to the 32 bytes of the key itself (RFC 8410): PKCS #8 and SubjectPublicKeyInfo.
-const privatePrefix = Buffer.from("302e020100300506032b656e04220420", "hex")
-const publicPrefix = Buffer.from("302a300506032b656e032100", "hex")
-
-const privateKeyOf = (bytes: Uint8Array): KeyObject =>
-  createPrivateKey({ key: Buffer.concat([privatePrefix, bytes]), format: "der", type: "pkcs8" })
-
-const publicKeyOf = (bytes: Uint8Array): KeyObject =>
-  createPublicKey({ key: Buffer.concat([publicPrefix, bytes]), format: "der", type: "spki" })
-
-const publicBytesOf = (privateKey: KeyObject): Uint8Array => {
-  const spki = createPublicKey(privateKey).export({ type: "spki", format: "der" })
-  return new Uint8Array(spki.subarray(publicPrefix.length))
 }
 
 /** The identity of a private key. */

@@ -3,11 +3,12 @@
  * of content and never quotes it.
  */
 import { isDecimal } from "./spelling.ts"
-import type { CellProblem } from "./table.ts"
+import type { CellProblem, TableProblem } from "./table.ts"
 
 const notANumber: CellProblem = {
   reason: "is not a number",
-  remedy: "write a number with a decimal point, such as 12.5 or 1e-3"
+  remedy: "write a number with a decimal point, such as 12.5 or 1e-3",
+  entry: "{ values: [...] }"
 }
 
 export const empty: CellProblem = {
@@ -41,8 +42,8 @@ export const missing = (text: string): CellProblem | undefined => {
   return word && { reason: `is missing: it holds ${word}`, remedy: "fill in the value, or leave out the row" }
 }
 
-/** Kinds of text found where a number belongs. */
-const kinds: ReadonlyArray<readonly [RegExp, string, string]> = [
+/** Kinds of text found where a number belongs, and how a feature of such texts is written. */
+const kinds: ReadonlyArray<readonly [RegExp, reason: string, remedy: string, entry?: string]> = [
   [
     /^[+-]?\d{1,3},\d{3}$/,
     "has a comma, which may be a decimal mark or part the thousands",
@@ -57,11 +58,12 @@ const kinds: ReadonlyArray<readonly [RegExp, string, string]> = [
   [/^[+-]?[\d.,]+ ?[%‰]$/, "has a percent sign", "write the number alone, and the range in the same unit"],
   [/^[−–]\s?[\d.,]+$/, "has a dash for a minus sign", "write the minus sign as -"],
   [/^[+-]?(inf|infinity|∞)$/i, "is infinite", "write a number of the public range, or leave out the row"],
-  [/^(true|false|yes|no)$/i, "is yes or no, not a number", "write 1 and 0"],
+  [/^(true|false|yes|no)$/i, "is yes or no, not a number", "write 1 and 0", "boolean"],
   [
     /^(\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}[-. ](jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b)/i,
     "is a date, not a number",
-    "write a number; a spreadsheet may have made a date of it"
+    "write a number, of which a spreadsheet may have made a date",
+    "date"
   ],
   [/^[$€£¥]\s?[\d.,]+$|^(?!.*\de$)[+-]?[\d.,]+\s?[$€£¥\p{L}µ°²³/]+$/u, "has a unit", "write the number alone"]
 ]
@@ -72,11 +74,13 @@ export const readNumber = (text: string): number | CellProblem => {
   const absent = missing(text)
   if (absent !== undefined) return absent
   const kind = kinds.find(([pattern]) => pattern.test(text))
-  return kind === undefined ? notANumber : { reason: kind[1], remedy: kind[2], alike: true }
+  if (kind === undefined) return notANumber
+  const [, reason, remedy, entry] = kind
+  return { reason, remedy, ...(entry === undefined ? {} : { entry }) }
 }
 
 /** The fault of a text as an id. The id itself may be named. */
-export const idProblem = (id: string): CellProblem | undefined => {
+export const idProblem = (id: string): Pick<TableProblem, "reason" | "remedy" | "alike"> | undefined => {
   const safe = id.length > 0 && id.length < 200 && /^[!-~\p{L}\p{N} ]*$/u.test(id)
   if (safe && !/^[#<?.*\\-]|^n|^m|^[+-]?\d([.,]\d+)?E\+\d/i.test(id)) return undefined
   if (id === "") return { reason: "has no id", remedy: "give every row its id" }

@@ -15,8 +15,7 @@ export const readBoolean = (text: string): number | CellProblem => {
     ? 0
     : {
         reason: "is neither yes nor no",
-        remedy: "write true and false, yes and no, or 1 and 0; or list the texts as values of the feature",
-        alike: true
+        remedy: "write true and false, yes and no, or 1 and 0; or list the texts as values of the feature"
       }
 }
 
@@ -27,8 +26,7 @@ const slashed = /^(\d{1,2})\/(\d{1,2})\/(\d{4})$/
 
 const notADate: CellProblem = {
   reason: "is not a date",
-  remedy: "write dates as 2021-03-01, or say how they are written as format of the feature",
-  alike: true
+  remedy: "write dates as 2021-03-01, or say how they are written as format of the feature"
 }
 
 const msADay = 86_400_000
@@ -52,8 +50,7 @@ export const readDate = (text: string, format?: DateFormat): number | CellProble
   if (format === "MM/DD/YYYY") return daysTo(year, first, second)
   return {
     reason: "is a date whose first part may be the day or the month",
-    remedy: "say format: DD/MM/YYYY or format: MM/DD/YYYY for the feature",
-    alike: true
+    remedy: "say format: DD/MM/YYYY or format: MM/DD/YYYY for the feature"
   }
 }
 

@@ -8,7 +8,8 @@ import {
   looksLikeUtf16
 } from "./characters.ts"
 import type { NotCsv } from "./csv-records.ts"
-import type { FileReading } from "./table.ts"
+import { sayDialect } from "./dialect.ts"
+import type { FileReading, TableProblem } from "./table.ts"
 
 /**
  * Separators and line ends of a table in UTF-16 contain a zero byte: bytes without any have another encoding.
@@ -31,7 +32,8 @@ export const encodingOf = (head: Uint8Array, { source, problems }: FileReading) 
     const is = `is in ${seems.toUpperCase()}${mark === undefined ? ", it seems" : ", as its first bytes say"}`
     problems.refuse({
       reason: `${is}, where the scenario says ${named}`,
-      remedy: `say encoding: ${seems} there`
+      remedy: `say encoding: ${seems} there`,
+      decides: { setting: "encoding", values: [seems] }
     })
   }
   return { encoding: named ?? seems ?? "utf-8", mark: mark?.length ?? 0 }
@@ -62,25 +64,34 @@ export const refuseBytes = (
     line,
     ...(column === undefined ? {} : { column }),
     reason: `has bytes that are not ${encoding.toUpperCase()}, at character ${place} of the line${fits === undefined ? "" : `; ${fits} would fit`}`,
-    remedy:
-      fits === undefined
-        ? "name the encoding that the file has, or save it as UTF-8"
-        : `save the file as UTF-8, or say encoding: ${fits} where the scenario names it`
+    ...(fits === undefined
+      ? { remedy: "name the encoding that the file has, or save it as UTF-8" }
+      : {
+          remedy: `save the file as UTF-8, or say encoding: ${fits} where the scenario names it`,
+          decides: { setting: "encoding", values: [fits], else: "save the file as UTF-8, or " }
+        })
   })
 }
 
-const notCsv = {
-  "open-quote": ["has a quote here that never ends", "close it, or take it out"],
-  "stray-quote": [
-    "has a quote within a field that does not begin with one",
-    "put the whole field into quotes, and double those within it; or say dialect: { quote: none } where the scenario names the file, if no quote of it is around a field"
-  ],
-  "after-quote": ["has text behind the quote that ends a field", "double the quotes within a field"],
-  backslash: ["has a quote with a backslash before it", "double quotes within a field, without backslashes"],
-  "too-long": ["has a row here that does not end", "give every row a line of its own"]
-} as const
-
-export const refuseText = ({ line, kind }: NotCsv, { problems }: FileReading): never => {
-  const [reason, remedy] = notCsv[kind]
-  return problems.refuse({ line, reason, remedy })
+const notCsv: Readonly<Record<NotCsv["kind"], Pick<TableProblem, "reason" | "remedy" | "decides">>> = {
+  "open-quote": { reason: "has a quote here that never ends", remedy: "close it, or take it out" },
+  "stray-quote": {
+    reason: "has a quote within a field that does not begin with one",
+    ...sayDialect("quote", ["none"], {
+      else: "put the whole field into quotes, and double those within it; or ",
+      meaning: ", if no quote of it is around a field"
+    })
+  },
+  "after-quote": {
+    reason: "has text behind the quote that ends a field",
+    remedy: "double the quotes within a field"
+  },
+  backslash: {
+    reason: "has a quote with a backslash before it",
+    remedy: "double quotes within a field, without backslashes"
+  },
+  "too-long": { reason: "has a row here that does not end", remedy: "give every row a line of its own" }
 }
+
+export const refuseText = ({ line, kind }: NotCsv, { problems }: FileReading): never =>
+  problems.refuse({ line, ...notCsv[kind] })

@@ -163,7 +163,7 @@ class AllRows {
     }
     this.count += 1
     for (let column = 0; column < fields; column++)
-      this.#visitor.cell(column, this.#marks.inPoints(records.field(column)))
+      this.#visitor.cell(column, this.#marks.inPoints(records.field(column)), line)
   }
 
   /** Whether a row is the first comment of the file. One that may be either is refused. */

@@ -123,7 +123,7 @@ const recognise = async (
     if (source[setting] === undefined) continue
     problems.refuse({
       reason: `is ${format}, which has ${setting === "encoding" ? "an encoding of its own" : "no dialect"}`,
-      remedy: `take ${setting} out of the scenario`
+      remedy: `name ${setting === "encoding" ? "an encoding" : "a dialect"} for files in CSV only`
     })
   }
   const file = await contents.whole(Math.min(room.memory / 2, 2 ** 31))

@@ -55,6 +55,8 @@ export type DateFormat = (typeof dateFormats)[number]
 export interface ClassLabel {
   readonly column: string
   readonly values: ReadonlyArray<string>
+  /** With the classes no and yes in this order: a cell has one of the words for them. */
+  readonly kind?: "boolean"
 }
 
 /** Numbers to predict: one output each, scaled as features are. */

@@ -227,7 +227,7 @@ const decide = (likely: ReadonlyArray<Split>): Split | TableProblem => {
     const both = [first.layout.separator, separator] as const
     return {
       reason: `can be read in two ways: separated by ${both.map(separatorName).join(" or by ")}, and its rows fit both`,
-      remedy: sayDialect("separator", both)
+      ...sayDialect("separator", both)
     }
   }
   if (quote !== first.layout.quote) {
@@ -243,7 +243,7 @@ const decide = (likely: ReadonlyArray<Split>): Split | TableProblem => {
 /** The fault of a row that may be a comment. */
 export const maybeComment = (sign: CommentSign) => ({
   reason: `has a row here that begins with ${commentSigns[sign]}, and may be a comment`,
-  remedy: sayDialect("comment", [sign, "none"]),
+  ...sayDialect("comment", [sign, "none"]),
   alike: true
 })
 
@@ -261,7 +261,7 @@ const decideQuotes = (asDouble: Split, asSingle: Split): Split | TableProblem =>
   if (wrapped.some((cells) => cells.every((cell) => isNumberSomehow(cell.slice(1, -1))))) return asSingle
   return {
     reason: "has columns whose cells all stand in single quotes, which may be around them or a part of them",
-    remedy: sayDialect("quote", ["single", "double"])
+    ...sayDialect("quote", ["single", "double"])
   }
 }
 

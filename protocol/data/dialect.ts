@@ -147,9 +147,25 @@ export const contradiction = (settings: DialectSettings): string | undefined => 
 export const commentOf = (line: string): Exclude<CommentSign, "none"> | undefined =>
   (["hash", "percent", "slashes"] as const).find((sign) => line.trimStart().startsWith(commentSigns[sign]))
 
-/** The remedy that names the readings of a setting which is not decided by the file. */
-export const sayDialect = (setting: keyof DialectSettings, values: ReadonlyArray<string>): string =>
-  `say ${values.map((value) => `dialect: { ${setting}: ${value} }`).join(" or ")} where the scenario names the file`
+/** A setting of a file that decides how it is read, and the values that it may have. */
+export interface Decision {
+  readonly setting: keyof DialectSettings | "encoding"
+  readonly values: ReadonlyArray<string>
+  /** What can be done besides, up to the setting: `save the file as UTF-8, or `. */
+  readonly else?: string
+  /** What the values mean, from the colon on. */
+  readonly meaning?: string
+}
+
+/** The remedy that names the readings of a setting which is not decided by the file, as the scenario has it. */
+export const sayDialect = (
+  setting: keyof DialectSettings,
+  values: ReadonlyArray<string>,
+  more: Pick<Decision, "else" | "meaning"> = {}
+) => ({
+  remedy: `${more.else ?? ""}say ${values.map((value) => `dialect: { ${setting}: ${value} }`).join(" or ")} where the scenario names the file${more.meaning ?? ""}`,
+  decides: { setting, values, ...more }
+})
 
 /** The fault of a row whose number of fields is not that of the columns. */
 export const ragged = (fields: number, columns: number, first: string, separator: Separator) => {

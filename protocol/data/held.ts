@@ -256,13 +256,15 @@ export class HeldCells {
   }
 
   /** Notes that a cell can't be used. */
-  add(place: number, column: number, problem: CellProblem, line?: number): void {
+  add(place: number, column: number, { reason, remedy }: CellProblem, line?: number): void {
     const at = line === undefined ? {} : { line }
     this.#reading.problems.add({
       ...at,
       column: this.#columns[column]!.name,
       id: this.#rows.ids[place]!,
-      ...problem
+      alike: true,
+      reason,
+      remedy
     })
   }
 

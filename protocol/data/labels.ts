@@ -55,7 +55,9 @@ const notListed = (text: string, labels: ReadonlyArray<string>, what: string): C
   const hint = difference === undefined ? "" : ` (it differs from one of them only in ${difference})`
   return {
     reason: `is not one of the ${what}s ${listed}${hint}`,
-    remedy: `correct the ${what}, or add it to the scenario's list`,
-    ...(difference === undefined ? {} : { alike: true })
+    remedy:
+      what === "label"
+        ? "correct the label, or add it to the values of data.label"
+        : "correct the value, add it to the values of the feature, or say other: true there"
   }
 }

@@ -174,15 +174,15 @@ export class NumberMarks {
     if (!decimals.includes(decimal)) {
       return {
         reason: `has a decimal ${decimals[0]} where the file has decimal ${decimal}s`,
-        remedy: `write all numbers of the file with a decimal ${decimal}${decimal === "point" ? ", such as 12.5" : ", such as 12,5"}, or give the file's own mark as dialect: { decimal: ${decimals[0]} } where the scenario names it`,
-        alike: true
+        ...sayDialect("decimal", [decimals[0]!], {
+          else: `write all numbers of the file with a decimal ${decimal}${decimal === "point" ? ", such as 12.5" : ", such as 12,5"}, or `
+        })
       }
     }
     const marks = readings.find((_, at) => (set & (1 << at)) !== 0)!
     return {
       reason: `has separators between the thousands (${thousandsName(marks.thousands)}) where the file has ${thousandsName(this.thousands)}`,
-      remedy: "write all numbers of the file alike, at best without separators, such as 1234.5",
-      alike: true
+      remedy: "write all numbers of the file alike, at best without separators, such as 1234.5"
     }
   }
 }
@@ -193,8 +193,9 @@ const twofold = (set: number): CellProblem => {
   const other = mark === "point" ? "comma" : "point"
   return {
     reason: `has a ${mark} here which may be a decimal mark or part the thousands, and no other number of the first rows tells which`,
-    remedy: `${sayDialect("decimal", [mark, other])}: with ${mark} it begins a fraction, with ${other} it parts thousands`,
-    alike: true
+    ...sayDialect("decimal", [mark, other], {
+      meaning: `: with ${mark} it begins a fraction, with ${other} it parts thousands`
+    })
   }
 }
 

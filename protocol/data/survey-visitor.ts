@@ -15,6 +15,9 @@ export type SurveyedCell = number | string | null
 export interface CellVisitor {
   /** Takes the columns, before any cell. */
   readonly open: (columns: ReadonlyArray<SurveyedColumn>) => void
-  /** Takes a cell of a column; the cells of one column come in the order of the rows. */
-  readonly cell: (column: number, cell: SurveyedCell) => void
+  /**
+   * Takes a cell of a column; the cells of one column come in the order of the rows. `line` is where its row
+   * begins, in a format that has lines.
+   */
+  readonly cell: (column: number, cell: SurveyedCell, line?: number) => void
 }

@@ -7,7 +7,8 @@
 import { Data } from "effect"
 import type { Encoding } from "./characters.ts"
 import { type DataDescription, sourceColumns } from "./description.ts"
-import type { Dialect, DialectSettings } from "./dialect.ts"
+import type { Decision, Dialect, DialectSettings } from "./dialect.ts"
+import { didYouMean } from "./near-names.ts"
 import { shown, spellingDifference, trimmed } from "./spelling.ts"
 
 /** The part of a file that a user holds: some columns of some rows. */
@@ -78,17 +79,26 @@ export interface TableProblem {
   readonly id?: string
   readonly reason: string
   readonly remedy: string
-  /** Of problems with the same column and reason only the first is reported, with their number. */
+  /** Of problems with the same column and reason only the first is reported, with their number and lines. */
   readonly alike?: boolean
+  /** The file's columns, where this one is not among them. */
+  readonly among?: ReadonlyArray<string>
+  /** The setting that decides, which the remedy names as the scenario has it. */
+  readonly decides?: Decision
 }
 
 /** The fault of a cell. */
-export type CellProblem = Pick<TableProblem, "reason" | "remedy" | "alike">
+export interface CellProblem extends Pick<TableProblem, "reason" | "remedy" | "decides"> {
+  /** How a feature is written of which such texts are the cells. */
+  readonly entry?: string
+}
 
 /** Problems named in one error; more are counted. */
 const namedProblems = 20
 /** Problems that are kept to be sorted; more are only counted. */
 const keptProblems = 10_000
+/** Lines that are named of problems that are reported once. */
+const namedLines = 5
 
 /** A file that cannot be used, with everything that is wrong with it. */
 export class TableError extends Data.TaggedError("TableError")<{
@@ -122,8 +132,8 @@ export const describeProblem = (user: string, { column, id, reason, remedy }: Ta
 export class Problems {
   readonly #source: Pick<TableSource, "user" | "file">
   readonly #kept: Array<TableProblem> = []
-  /** How often each problem that is reported once has recurred. */
-  readonly #again = new Map<string, number>()
+  /** How often each problem that is reported once has recurred, and in which lines first. */
+  readonly #again = new Map<string, { times: number; readonly lines: Array<number> }>()
   #count = 0
 
   constructor(source: Pick<TableSource, "user" | "file">) {
@@ -133,9 +143,13 @@ export class Problems {
   add(problem: TableProblem): void {
     if (problem.alike) {
       const key = keyOf(problem)
-      const before = this.#again.get(key)
-      this.#again.set(key, before === undefined ? 0 : before + 1)
-      if (before !== undefined) return
+      const again = this.#again.get(key)
+      if (again !== undefined) {
+        again.times += 1
+        if (problem.line !== undefined && again.lines.length < namedLines) again.lines.push(problem.line)
+        return
+      }
+      this.#again.set(key, { times: 0, lines: [] })
     }
     this.#count += 1
     if (this.#kept.length < keptProblems) this.#kept.push(problem)
@@ -161,8 +175,12 @@ export class Problems {
   }
 
   #counted(problem: TableProblem): TableProblem {
-    const again = problem.alike ? this.#again.get(keyOf(problem))! : 0
-    return again === 0 ? problem : { ...problem, reason: `${problem.reason} (and so ${again} more times)` }
+    const { times, lines } = this.#again.get(keyOf(problem)) ?? { times: 0, lines: [] }
+    if (times === 0) return problem
+    const count = times === 1 ? "once more" : `${times} more times`
+    const named = `${lines.length === 1 ? "line" : "lines"} ${lines.join(", ")}`
+    const where = lines.length === 0 ? "" : `, in ${named}${times > lines.length ? " and others" : ""}`
+    return { ...problem, reason: `${problem.reason} (and so ${count}${where})` }
   }
 }
 
@@ -202,13 +220,11 @@ export const locateColumns = (
   for (const column of wanted) {
     const place = places.get(trimmed(column))
     if (place === undefined) {
-      const reason = `is missing from the header${nearName(column, names)}`
-      problems.add({
-        ...at,
-        column,
-        reason,
-        remedy: "add the column, or declare only columns that the file has"
-      })
+      const near = nearName(column, names)
+      const reason = `is missing from the header${near}`
+      const meant = near === "" ? didYouMean(column, names) : ""
+      const remedy = `add the column, or declare only columns that the file has${meant}`
+      problems.add({ ...at, column, reason, remedy, among: names })
     } else if (repeated.has(trimmed(column))) {
       problems.add({
         ...at,

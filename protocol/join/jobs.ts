@@ -1,10 +1,10 @@
 /**
- * The powers of the private join as jobs of a worker pool: about a tenth of a millisecond for each id. The secret
+ * The powers of the private join as jobs of a worker pool: about a twentieth of a millisecond for each id. The secret
  * of a user is in its own jobs only.
  */
 import { Raiser } from "./points.ts"
 
-/** The points of a user's own ids, raised to its secret: x-coordinates, one after the other. User. */
+/** The points of a user's own ids, raised to its secret: coordinates, one after the other. User. */
 const raiseIds = (input: { readonly secret: Uint8Array; readonly ids: ReadonlyArray<string> }) => ({
   points: new Raiser(input.secret).raiseIds(input.ids)
 })

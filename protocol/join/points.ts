@@ -1,107 +1,109 @@
 /**
- * Points of P-256 (NIST SP 800-186) by their x-coordinates, for the private join: ids become points, and each user
- * raises them to its secret. A point and its negative have one x-coordinate, and so have their powers: nothing is
- * lost. The curve has prime order: every x that OpenSSL finds on it is of a point that generates the whole group.
+ * Points of Curve25519 by their u-coordinates, for the private join: ids become points, and each user raises them to
+ * its secret by X25519 (RFC 7748). A point and its negative have one coordinate, and so have their powers: nothing is
+ * lost. A secret is a multiple of 8, so all powers lie in the subgroup of prime order.
+ *
+ * X25519 takes every u, since those that are not of the curve are of its twist. On which of the two a point lies,
+ * its powers show. So ids become points of the curve alone; otherwise each power would tell a bit of its id.
  */
-import { createECDH, createHash } from "node:crypto"
+import { createHash, diffieHellman, type KeyObject } from "node:crypto"
 import { Data } from "effect"
 import { derive } from "../aead.ts"
 import { digestBytes } from "../data/digest-order.ts"
+import { JacobiSymbols } from "../ring/jacobi.ts"
+import { keyBytes, privateKeyOf, publicKeyOf } from "../x25519.ts"
 
-/** Bytes of an x-coordinate, big-endian. */
-export const pointBytes = 32
+/** Bytes of a u-coordinate, little-endian. */
+export const pointBytes = keyBytes
 
-const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
-const scalarBytes = 32
+const prime = 2n ** 255n - 19n
+/** v² = u³ + A·u² + u. */
+const coefficientA = 486662n
 
-/** A point that somebody sent is none: the curve has no point with this x-coordinate. */
+/** A point that somebody sent is none: no point of the curve has this coordinate, or one of small order. */
 export class NoPoint extends Data.TaggedError("NoPoint")<{ readonly index: number }> {
   readonly retryable = false
   override get message(): string {
-    return `number ${this.index} is the x-coordinate of no point of P-256`
+    return `number ${this.index} is the coordinate of no point of Curve25519`
+  }
+}
+/** The points of order 4 and 8; that of order 2 has u = 0. X25519 makes the neutral element of them. */
+const smallOrder: ReadonlyArray<bigint> = [
+  1n,
+  0x00b8495f16056286fdb1329ceb8d09da6ac49ff1fae35616aeb8413b7c7aebe0n,
+  0x57119fd0dd4e22d8868e1c58c45c44045bef839c55b1d0b1248c50a3bc959c5fn
+]
+
+let symbols: JacobiSymbols | undefined
+
+/** Whether u, of 32 bytes, is the coordinate of a point of the curve, in its one form, and not of small order. */
+const isPoint = (bytes: Uint8Array): boolean => {
+  const words = new DataView(bytes.buffer, bytes.byteOffset, pointBytes)
+  const word = (i: number) => words.getBigUint64(8 * i, true)
+  const u = (((((word(3) << 64n) | word(2)) << 64n) | word(1)) << 64n) | word(0)
+  if (u >= prime || smallOrder.includes(u)) return false
+  symbols ??= new JacobiSymbols(prime)
+  return symbols.of((u * (((u * (u + coefficientA)) % prime) + 1n)) % prime) === 1
+}
+
+/**
+ * The point of an id, by its coordinate: the low 255 bits of SHA-256 of a name for this use, the number of the attempt
+ * and the id, for the first attempt at which the curve has a point, as it has for every other one. It is a random
+ * point to which nobody knows a logarithm. A power of the generator, g^SHA-256(id), would not do: a user that gets
+ * it raised once would raise all other ids by itself. That the time depends on the id shows to nobody: the owner of
+ * the id takes it on its own machine, for its whole list, before anything of the list leaves it.
+ */
+export const pointOf = (id: string): Uint8Array => {
+  for (let attempt = 0; ; attempt++) {
+    const u = createHash("sha256").update(`bicameral private join 2 ${attempt} `).update(id, "utf8").digest()
+    u[pointBytes - 1]! &= 0x7f
+    if (isPoint(u)) return u
   }
 }
 
-const fixed = (scalar: bigint): Uint8Array =>
-  new Uint8Array(Buffer.from(scalar.toString(16).padStart(2 * scalarBytes, "0"), "hex"))
-
-const integer = (bytes: Uint8Array): bigint => BigInt(`0x${Buffer.from(bytes).toString("hex")}`)
-
-/**
- * The secret exponent that follows from a key: 1 … order − 1, 32 bytes big-endian. From 384 bits, so that its
- * distribution is within 2^−128 of the uniform one.
- */
+/** The secret of a user that follows from a key, 32 bytes: X25519 takes 251 bits of them. */
 export const joinSecret = (key: Uint8Array): Uint8Array =>
-  fixed((integer(derive(key, "bicameral private join", "secret", 48)) % (order - 1n)) + 1n)
+  derive(key, "bicameral private join", "secret", keyBytes)
 
-/** The exponent of all users together: for a run whose keys one knows, such as one with a seed. */
-export const jointSecret = (secrets: ReadonlyArray<Uint8Array>): Uint8Array =>
-  fixed(secrets.reduce((product, secret) => (product * integer(secret)) % order, 1n))
-
-/** The first byte of a compressed point whose y-coordinate is even. */
-const evenY = 0x02
-
-/** Raises points to one secret exponent. OpenSSL refuses what is not on the curve. */
+/** Raises points to one secret exponent. */
 export class Raiser {
-  readonly #ecdh = createECDH("prime256v1")
-  readonly #compressed = new Uint8Array(1 + pointBytes).fill(evenY, 0, 1)
+  readonly #privateKey: KeyObject
 
-  /** `secret`: 1 … order − 1, 32 bytes big-endian. */
+  /** `secret`: 32 bytes. */
   constructor(secret: Uint8Array) {
-    this.#ecdh.setPrivateKey(secret)
+    this.#privateKey = privateKeyOf(secret)
   }
 
-  /** The power of the point with this x-coordinate; undefined where the curve has none. */
-  raise(x: Uint8Array): Uint8Array | undefined {
-    this.#compressed.set(x, 1)
-    try {
-      return this.#ecdh.computeSecret(this.#compressed)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ERR_CRYPTO_ECDH_INVALID_PUBLIC_KEY") return undefined
-      throw error
-    }
+  #power(point: Uint8Array): Uint8Array {
+    return diffieHellman({ privateKey: this.#privateKey, publicKey: publicKeyOf(point) })
   }
 
-  /** The powers of the points of ids: x-coordinates, one after the other. */
+  /** The powers of the points of ids: coordinates, one after the other. */
   raiseIds(ids: ReadonlyArray<string>): Uint8Array {
-    const points = new Uint8Array(ids.length * pointBytes)
-    for (const [i, id] of ids.entries()) {
-      let raised: Uint8Array | undefined
-      for (let attempt = 0; raised === undefined; attempt++) raised = this.raise(candidate(id, attempt))
-      points.set(raised, i * pointBytes)
-    }
-    return points
+    const powers = new Uint8Array(ids.length * pointBytes)
+    for (const [i, id] of ids.entries()) powers.set(this.#power(pointOf(id)), i * pointBytes)
+    return powers
   }
 
   /** The powers of points. Throws `NoPoint`. */
   raiseAll(points: Uint8Array): Uint8Array {
     const powers = new Uint8Array(points.length)
     for (let at = 0; at < points.length; at += pointBytes) {
-      const raised = this.raise(points.subarray(at, at + pointBytes))
-      if (raised === undefined) throw new NoPoint({ index: at / pointBytes })
-      powers.set(raised, at)
+      const point = points.subarray(at, at + pointBytes)
+      if (!isPoint(point)) throw new NoPoint({ index: at / pointBytes })
+      powers.set(this.#power(point), at)
     }
     return powers
   }
 }
 
-/**
- * The x-coordinate that an id is tried at: SHA-256 of a name for this use, the number of the attempt and the id,
- * until the curve has a point there, as for every other x. The result is a random point to which nobody knows a
- * logarithm. A power of the generator, g^SHA-256(id), would not do: a user that gets it raised once would raise all
- * other ids by itself. That the number of attempts depends on the id shows to nobody: the owner of the id makes
- * them on its own machine, for its whole list, before anything of the list leaves it.
- */
-const candidate = (id: string, attempt: number): Uint8Array =>
-  createHash("sha256").update(`bicameral private join 1 ${attempt} `).update(id, "utf8").digest()
-
-/** By which rows are joined, from the x-coordinates under all secrets: 16 bytes of each, one after the other. */
+/** By which rows are joined, from the coordinates under all secrets: 16 bytes of each, one after the other. */
 export const digestPoints = (points: Uint8Array): Uint8Array => {
   const count = points.length / pointBytes
   const digests = new Uint8Array(count * digestBytes)
   for (let i = 0; i < count; i++) {
     const point = points.subarray(i * pointBytes, (i + 1) * pointBytes)
-    const digest = createHash("sha256").update("bicameral private join 1 row ").update(point).digest()
+    const digest = createHash("sha256").update("bicameral private join 2 row ").update(point).digest()
     digests.set(digest.subarray(0, digestBytes), i * digestBytes)
   }
   return digests
@@ -109,7 +111,12 @@ export const digestPoints = (points: Uint8Array): Uint8Array => {
 
 /**
  * The digests of ids in a run whose secrets one knows, 16 bytes each: what the users find out together. For
- * references and simulations.
+ * references and simulations. There is at least one secret.
  */
-export const digestIdsUnder = (secrets: ReadonlyArray<Uint8Array>, ids: ReadonlyArray<string>): Uint8Array =>
-  digestPoints(new Raiser(jointSecret(secrets)).raiseIds(ids))
+export const digestIdsUnder = (
+  secrets: ReadonlyArray<Uint8Array>,
+  ids: ReadonlyArray<string>
+): Uint8Array => {
+  const [first, ...others] = secrets.map((secret) => new Raiser(secret))
+  return digestPoints(others.reduce((points, raiser) => raiser.raiseAll(points), first!.raiseIds(ids)))
+}

@@ -15,7 +15,7 @@ export const RowSalt = ask("RowSalt", Schema.Struct({}), Schema.Struct({ salt: B
 export const CommitIds = ask("CommitIds", Schema.Struct({ ids: Count, digests: Bytes }), Schema.Struct({}))
 
 /**
- * In a private join, a piece of the owner's list of points, x-coordinates of 32 bytes, to be raised by all users
+ * In a private join, a piece of the owner's list of points, coordinates of 32 bytes, to be raised by all users
  * that come after the sender and before the owner, in a circle; the reply has the points under all secrets.
  */
 export const RaiseIds = ask(

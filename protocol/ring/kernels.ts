@@ -126,6 +126,7 @@ export interface Kernels {
   ): void
   dealOneHot(out: Address, r: Address, shift: number, nodes: number, n: number): void
   dealBits(out: Address, masks: Address, nodes: number, groups: number): void
+  jacobi(a: Address, n: Address): number
   exponential(x: number): number
   contrasts(out: Address, x: Address, rows: number, cols: number): void
   differences(out: Address, x: Address, rows: number): void

@@ -9,8 +9,7 @@ import { type Clock, Effect, Either, Layer, Option, Runtime } from "effect"
 import { plainBytes } from "../../protocol/bytes.ts"
 import { CanonicalWriter } from "../../protocol/canonical.ts"
 import {
-  FrameOpener,
-  FrameSealer,
+  type FrameSealer,
   frameKinds,
   nameOf,
   overheadBytes,
@@ -19,11 +18,9 @@ import {
 } from "../../protocol/channels/frames.ts"
 import {
   answer,
-  type Begun,
   begin,
   HandshakeFailed,
   type Identity,
-  type Keys,
   oneWayOverheadBytes,
   openOneWay,
   type Side,
@@ -38,6 +35,7 @@ import {
   parseSubject,
   subjectOf
 } from "../../protocol/messages/subjects.ts"
+import { Inbound, Outbound } from "./sessions.ts"
 import { type Delivery, PayloadTooLarge, sharedBytes, Transport, type TransportService } from "./transport.ts"
 
 export interface SealedOptions {
@@ -60,95 +58,11 @@ export interface SealedOptions {
 /** How much longer a frame to a group is than its content. */
 const groupOverheadBytes = 1 + oneWayOverheadBytes
 
-/** What waits for a session, of one peer. More is dropped, the oldest first, and sent again by whoever sent it. */
-const mostWaiting = 1024
-const mostWaitingBytes = 256 * 2 ** 20
 /** A handshake's message is not sent again sooner. */
 const helloAgainMs = 200
-/** Sessions of a peer that it has not used yet. */
-const mostUnused = 4
 const defaultMostPeers = 1024
 
 type Headers = Readonly<Record<string, string>>
-
-interface Waiting {
-  readonly subject: string
-  /** A copy: the sender may give back the memory of what it has sent. */
-  readonly data: Uint8Array
-  readonly headers: Headers | undefined
-}
-
-/** What a process sends one peer: the session, or the handshake that leads to one and what waits for it. */
-class Outbound {
-  sealer: FrameSealer | undefined
-  session: string | undefined
-  begun: Begun | undefined
-  /** When the handshake's message was sent last. */
-  saidAtMs = 0
-  readonly #waiting: Array<Waiting> = []
-  #bytes = 0
-
-  wait(waiting: Waiting): void {
-    this.#waiting.push(waiting)
-    this.#bytes += waiting.data.length
-    while (this.#waiting.length > mostWaiting || this.#bytes > mostWaitingBytes)
-      this.#bytes -= this.#waiting.shift()!.data.length
-  }
-
-  take(): ReadonlyArray<Waiting> {
-    this.#bytes = 0
-    return this.#waiting.splice(0)
-  }
-
-  start(keys: Keys): void {
-    const session = keys.hash.slice(0, sessionBytes)
-    this.sealer = new FrameSealer(session, keys.toResponder)
-    this.session = nameOf(session)
-    this.begun = undefined
-  }
-}
-
-/** A session that a peer has begun and not used yet. */
-interface Unused {
-  readonly hello: Uint8Array
-  readonly answer: Uint8Array
-  readonly opener: FrameOpener
-}
-
-/** What a process receives from one peer: the session in use and the one before, and those that are not used yet. */
-class Inbound {
-  #used: readonly [string, FrameOpener] | undefined
-  #before: readonly [string, FrameOpener] | undefined
-  /** By the session, with the handshake's messages: one that comes again has the same answer. */
-  readonly #unused = new Map<string, Unused>()
-
-  /** The answer to the beginning of a session that is agreed on and not used yet. */
-  answerTo(hello: Uint8Array): Uint8Array | undefined {
-    for (const unused of this.#unused.values())
-      if (Buffer.compare(unused.hello, hello) === 0) return unused.answer
-    return undefined
-  }
-
-  agreed(keys: Keys, hello: Uint8Array, answer: Uint8Array): void {
-    const session = nameOf(keys.hash.subarray(0, sessionBytes))
-    this.#unused.set(session, { hello: hello.slice(), answer, opener: new FrameOpener(keys.toResponder) })
-    if (this.#unused.size > mostUnused) this.#unused.delete(this.#unused.keys().next().value!)
-  }
-
-  /** Opens a frame where it lies. A session is in use once a frame has come under its key, which a replayed handshake has not. */
-  open(session: string, frame: Uint8Array): Option.Option<Uint8Array> | "unknown session" {
-    for (const known of [this.#used, this.#before]) if (known?.[0] === session) return known[1].open(frame)
-    const opener = this.#unused.get(session)?.opener
-    if (opener === undefined) return "unknown session"
-    const content = opener.open(frame)
-    if (Option.isSome(content)) {
-      this.#before = this.#used
-      this.#used = [session, opener]
-      this.#unused.clear()
-    }
-    return content
-  }
-}
 
 /** Subjects whose parse is kept: there are four for each peer. */
 const mostAddresses = 1024
@@ -199,7 +113,7 @@ class Channels {
     const { from } = address
     const content = this.#contentFrom(address, data)
     if (content !== undefined) onDelivery({ subject, data: content, headers })
-    else if (data[0] === frameKinds.hello) this.#answer(from, data.subarray(1))
+    else if (data[0] === frameKinds.hello || data[0] === frameKinds.newcomer) this.#greeted(from, data)
     else if (data[0] === frameKinds.answer) this.#finish(from, data.subarray(1))
     else if (data[0] === frameKinds.lost) this.#lost(from, data.subarray(1))
   }
@@ -219,8 +133,7 @@ class Channels {
       const opened = Either.flatMap(this.#side(from, to), (side) => openOneWay(side, frame.subarray(1)))
       if (Either.isRight(opened)) return opened.right
       this.#note("a message to a group was refused", { from, error: opened.left.message })
-    } else if (frame[0] === undefined || frame[0] > frameKinds.sealed)
-      this.#note("a message was dropped that nobody had sealed", { from })
+    } else if (!knownKinds.has(frame[0])) this.#note("a message was dropped that nobody had sealed", { from })
     return undefined
   }
 
@@ -276,7 +189,11 @@ class Channels {
 
   /** Begins a handshake, or sends the message of the one that was begun again, after a pause. */
   #hello(to: string, outbound: Outbound, subject: string) {
-    const now = this.#nowMs()
+    const isSaid = outbound.begun !== undefined && this.#nowMs() - outbound.saidAtMs < helloAgainMs
+    return isSaid ? undefined : this.#greet(to, outbound, subject)
+  }
+
+  #greet(to: string, outbound: Outbound, subject: string) {
     if (outbound.begun === undefined) {
       const begun = Either.flatMap(this.#side(this.#options.name, to), (side) => begin(side))
       if (Either.isLeft(begun)) {
@@ -284,27 +201,44 @@ class Channels {
         return undefined
       }
       outbound.begun = begun.right
-    } else if (now - outbound.saidAtMs < helloAgainMs) return undefined
-    outbound.saidAtMs = now
-    return this.#real.send(subject, frameOf(frameKinds.hello, outbound.begun.message))
+      const kind = this.#inbound.has(to) ? frameKinds.hello : frameKinds.newcomer
+      outbound.hello = frameOf(kind, begun.right.message)
+    }
+    outbound.saidAtMs = this.#nowMs()
+    return this.#real.send(subject, outbound.hello!)
   }
 
   #nowMs(): number {
     return Number(this.#clock.unsafeCurrentTimeNanos() / 1_000_000n)
   }
 
-  #answer(from: string, hello: Uint8Array): void {
+  /**
+   * A peer that knows no session of ours gets another at once, if there is one or one was begun. Later, what is sent
+   * under the old one would be lost, and sent again only when it is asked for again; and what waits for the answer of
+   * a process that is gone would arrive long after it was true.
+   */
+  #greeted(from: string, frame: Uint8Array): void {
+    const hello = frame.subarray(1)
+    const isRepeated = this.#inbound.get(from)?.answerTo(hello) !== undefined
+    const outbound = this.#outbound.get(from)
+    if (!this.#answer(from, hello) || isRepeated || frame[0] !== frameKinds.newcomer) return
+    if (outbound !== undefined) this.#greet(from, outbound, this.#wayTo(from))
+  }
+
+  /** Answers the first message of a handshake; false where it is refused. */
+  #answer(from: string, hello: Uint8Array): boolean {
     let message = this.#inbound.get(from)?.answerTo(hello)
     if (message === undefined) {
       const answered = Either.flatMap(this.#side(from, this.#options.name), (side) => answer(side, hello))
       if (Either.isLeft(answered)) {
         this.#note("a session was refused", { from, error: answered.left.message })
-        return
+        return false
       }
       message = answered.right.message
       this.#inboundOf(from).agreed(answered.right, hello, message)
     }
     this.#real.send(this.#wayTo(from), frameOf(frameKinds.answer, message))
+    return true
   }
 
   #finish(from: string, message: Uint8Array): void {
@@ -366,6 +300,8 @@ class Channels {
     return Either.right({ own, peer, prologue: prologue.bytes(agreed(other)).finish() })
   }
 }
+
+const knownKinds: ReadonlySet<number | undefined> = new Set(Object.values(frameKinds))
 
 type Note = (what: string, details: Readonly<Record<string, unknown>>) => void
 

@@ -12,18 +12,38 @@ export interface AuditReport extends ViewAudit {
   readonly coupled: SmallForm
   /** What ended the trial before its time. */
   readonly error: string | undefined
+  /** How large the trial was to be, where that was said. */
+  readonly asked?: AskedSize
+}
+
+/** Rows and epochs that were asked for. */
+export interface AskedSize {
+  readonly rows?: number | undefined
+  readonly epochs?: number | undefined
 }
 
 /** For people; ends without a line break. */
-export const auditText = ({ about, users, views, findings, coupled, error }: AuditReport): string =>
+export const auditText = ({
+  about,
+  users,
+  views,
+  findings,
+  coupled,
+  error,
+  asked = {}
+}: AuditReport): string =>
   [
     `audit of ${about.scenario}: ${trialText(about)}`,
+    ...allTaken(asked.rows, about.rows.of, "row"),
+    ...allTaken(asked.epochs, about.epochs.of, "epoch"),
     ...(error === undefined
       ? []
       : [`the trial ended before its time, and was audited so far: ${error.split("\n").join("\n  ")}`]),
     "",
     ...viewLines(views),
     `  (${users.map(({ actor, name }) => `${actor}: ${name}`).join(", ")})`,
+    "",
+    ...legend,
     "",
     coupledText(coupled),
     "",
@@ -41,6 +61,22 @@ export const auditJson = ({ about, users, views, findings, coupled, error }: Aud
   coupling: { rows: coupled.plan.rows, units: unitsIn(coupled), lanes: coupled.lanes, users: coupled.users },
   findings
 })
+
+/** Says that there were no more. */
+const allTaken = (asked: number | undefined, of: number, what: string): ReadonlyArray<string> =>
+  asked === undefined || asked <= of
+    ? []
+    : [`all ${counted(of, what)} of the scenario, since ${count(asked)} were asked for`]
+
+/** What the table shows, and what it does not. */
+const legend: ReadonlyArray<string> = [
+  "Each line is what a party could read, or several that put together all that they have: how many messages, their",
+  "bytes, and the kinds that most of the bytes are of. A name is that of a request (docs/reference/messages.md), and",
+  '"reply to" its answer; "rounds" are what the clouds exchange in training; "frames" are sealed messages, which the',
+  "broker carries and can't open.",
+  "Left out are the two clouds together and the KGC with a cloud, who can learn all data by design, and a cloud with",
+  "several users: the coupling below is of each cloud with all users but one (docs/how-to/audit.md)."
+]
 
 const trialText = ({ modulusBits, rows, epochs, batch, withoutSeed }: TrialAbout): string =>
   [

@@ -87,7 +87,8 @@ export const auditAndReport = (request: AuditRequest) =>
       about,
       users: recording.agreement.users,
       coupled,
-      error
+      error,
+      asked: { rows: Option.getOrUndefined(request.rows), epochs: Option.getOrUndefined(request.epochs) }
     }
     const text = auditText(report)
     yield* Console.log(text)

@@ -13,6 +13,7 @@ import { countCells } from "../../protocol/data/rows.ts"
 import { shareOfRate } from "../../protocol/learning/optimiser.ts"
 import type { TrainingPlan } from "../../protocol/learning/plan.ts"
 import { identitiesOfScenario, partiesOf } from "../description/agreement.ts"
+import { columnsHeldBy } from "../description/consistency.ts"
 import type { CheckedData, JoinedData } from "../description/joined.ts"
 import { loadCalibration, loadHosts, type Problem } from "../description/load.ts"
 import type { Scenario, User } from "../description/schema.ts"
@@ -20,7 +21,7 @@ import { type Prediction, predictTime } from "../forecast/prediction.ts"
 import type { PredictedCost } from "../forecast/traffic.ts"
 import { privacy, quorumLines, revelations, warningLines } from "../report/report.ts"
 import { type Prepared, prepareRun } from "../run/prepare.ts"
-import { count, counted, duration, headline, size, table } from "../text/units.ts"
+import { count, counted, duration, headline, listed, size, table } from "../text/units.ts"
 import type { CheckRequest } from "./commands.ts"
 
 /** What is known of a run before it starts, and the time that it takes on the hosts that were given. */
@@ -110,17 +111,30 @@ const parties = ({ scenario, data, joined }: Forecast): ReadonlyArray<string> =>
 const validated = ({ rows: { training, uploaded } }: JoinedData): string =>
   uploaded === training ? "" : `${count(uploaded - training)} to validate on, `
 
-/** What the users find out together, and which of them learn it. */
+/** Which users have the cells of which columns' statistics, and who learns these. */
 const statistics = ({ data, users }: Scenario): ReadonlyArray<string> => {
   const { moments, counts } = statisticsNeeded(data)
-  const found = [
-    ...(moments.length === 0 ? [] : [`mean and deviation of ${counted(moments.length, "column")}`]),
-    ...(counts.length === 0 ? [] : [`the most frequent value of ${counted(counts.length, "column")}`])
-  ]
-  if (found.length === 0) return []
-  return [
-    `  the ${counted(users.length, "user")} find ${found.join(" and ")} together, and no other party learns them`
-  ]
+  const held = users.map((user) => ({ name: user.name, columns: columnsHeldBy(data, user) }))
+  const holdersOf = (column: string) =>
+    held.filter(({ columns }) => columns.has(column)).map(({ name }) => name)
+  const byHolders = new Map<string, { readonly holders: ReadonlyArray<string>; of: [number, number] }>()
+  for (const [place, needed] of [moments, counts].entries())
+    for (const { column } of needed) {
+      const holders = holdersOf(column)
+      const entry = byHolders.get(holders.join()) ?? { holders, of: [0, 0] }
+      entry.of[place]! += 1
+      byHolders.set(holders.join(), entry)
+    }
+  const lines = [...byHolders.values()].map(({ holders, of: [means, modes] }) => {
+    const found = [
+      ...(means === 0 ? [] : [`mean and deviation of ${counted(means, "column")}`]),
+      ...(modes === 0 ? [] : [`the most frequent value of ${counted(modes, "column")}`])
+    ].join(" and ")
+    if (holders.length === 1) return `  the users learn ${found}, of cells that ${holders[0]} alone holds`
+    const who = holders.length === users.length ? "all of them" : listed(holders, users.length)
+    return `  the users find ${found} together, of cells that ${who} hold`
+  })
+  return lines.length === 0 ? [] : [...lines, "  no other party learns any of these statistics"]
 }
 
 const holdings = (

@@ -6,24 +6,21 @@ import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
 import { isValidationError } from "@effect/cli/ValidationError"
 import { Cause, Console, Data, Effect, Exit, Option } from "effect"
-import type { Encoding } from "../../protocol/data/characters.ts"
 import { defectStatus, toldStatus } from "../../runtime/processes/process.ts"
+import type { SaidOfFiles } from "../inspect/file-settings.ts"
 import type { MemberOptions } from "../run/helper-process.ts"
 import type { ActorOptions } from "../run/party-process.ts"
+import { dataFiles, initArguments, json, written } from "./data-options.ts"
 import {
   actorArguments,
   auditOut,
   calibration,
   compare,
-  dataFiles,
-  encoding,
   faults,
   file,
   folder,
   hosts,
   identityFile,
-  initArguments,
-  json,
   modulus,
   nkey,
   out,
@@ -85,8 +82,8 @@ export interface AuditRequest {
 /** A request for `bicameral inspect`. */
 export interface InspectRequest {
   readonly files: ReadonlyArray<string>
-  /** Of CSV files. */
-  readonly encoding: Encoding | undefined
+  /** How CSV files are written. */
+  readonly written: SaidOfFiles
   readonly json: boolean
 }
 
@@ -94,8 +91,17 @@ export interface InspectRequest {
 export interface InitRequest {
   /** Data files and folders; the parts, with `join`. */
   readonly files: ReadonlyArray<string>
-  readonly encoding: Encoding | undefined
+  /** How CSV files are written. */
+  readonly written: SaidOfFiles
   readonly id: Option.Option<string>
+  /** Whether rows are numbered, whatever ids the files have. */
+  readonly numberRows: boolean
+  /** Texts that mark missing cells besides the usual ones; these and the next two with commas between them. */
+  readonly missing: Option.Option<string>
+  /** Columns that are no part of the study. */
+  readonly leaveOut: Option.Option<string>
+  /** Columns of numbers of which some cells are texts, and all are to be. */
+  readonly asText: Option.Option<string>
   readonly label: Option.Option<string>
   /** Names of the owners, with commas between them. */
   readonly users: Option.Option<string>
@@ -205,7 +211,7 @@ const auditCommand = <R>(handlers: Pick<CommandHandlers<R>, "audit">) =>
 
 /** What comes before there is a scenario. */
 const firstCommands = <R>(handlers: Pick<CommandHandlers<R>, "inspect" | "init">) => ({
-  inspect: Command.make("inspect", { files: dataFiles, encoding, json }, handlers.inspect).pipe(
+  inspect: Command.make("inspect", { files: dataFiles, written, json }, handlers.inspect).pipe(
     Command.withDescription(
       "Prints what data files hold, with cells' values and ranges, for their owner's eyes; proposes the columns of a scenario"
     )

@@ -6,13 +6,17 @@ import { FileSystem, Path, Terminal } from "@effect/platform"
 import { Console, Data, Effect, Either, Option } from "effect"
 import { loadYaml, parseScenario } from "../description/load.ts"
 import { typeOf } from "../inspect/column-type.ts"
-import { asLabel, type Draft, dataFilesOf, draftOf, WishNotGranted } from "../inspect/draft.ts"
-import { profileOf } from "../inspect/file-profile.ts"
-import { decodePart, type Part, partText } from "../inspect/part.ts"
-import { type LeftOut, labelCandidates } from "../inspect/proposals.ts"
+import { type Draft, dataFilesOf, draftOf, isUnfit, toldOf, WishNotGranted } from "../inspect/draft.ts"
+import { settingsOf, unknownFile } from "../inspect/file-settings.ts"
+import { chosenLabel, labelCandidates, NotALabel } from "../inspect/label.ts"
+import { alignNames } from "../inspect/names.ts"
+import { decodePart, missingOf, type Part, partText } from "../inspect/part.ts"
+import type { LeftOut } from "../inspect/proposals.ts"
 import { namesIn } from "../inspect/questions.ts"
 import { scenarioText } from "../inspect/scenario-text.ts"
-import { distinctNames, FilesDoNotFit, idCandidates, nameOf, studyOf } from "../inspect/study.ts"
+import { settled } from "../inspect/settle.ts"
+import { studyOf } from "../inspect/study.ts"
+import { distinctNames, nameOf } from "../inspect/user-names.ts"
 import { counted, listed } from "../text/units.ts"
 import { checkScenario } from "./check.ts"
 import type { InitRequest } from "./commands.ts"
@@ -34,6 +38,17 @@ export class FileIsThere extends Data.TaggedError("FileIsThere")<{ readonly file
   }
 }
 
+/** The scenario was written, and its own check found fault with it. */
+export class DraftFailsCheck extends Data.TaggedError("DraftFailsCheck")<{
+  readonly file: string
+  readonly reason: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.file} was written and does not pass check:\n${this.reason}\nCorrect the data or that file, and run bicameral check ${this.file}; or remove it, and begin anew`
+  }
+}
+
 /** Writes what is asked for, and says what to do next. A person who leaves a question interrupts it. */
 export const initScenario = (request: InitRequest) =>
   Effect.catchTag(written(request), "QuitException", () => Effect.interrupt)
@@ -52,6 +67,7 @@ const written = Effect.fn("Init")(function* (request: InitRequest) {
   const { draft, folder } = yield* draftOf(
     {
       ...request,
+      ...decisionsOf(request),
       users: Option.map(request.users, namesIn),
       asks: !request.yes
     },
@@ -60,7 +76,9 @@ const written = Effect.fn("Init")(function* (request: InitRequest) {
   const file = yield* freeName(request.out, path.relative("", path.join(folder, `${draft.name}.yaml`)))
   yield* writeNew(file, draft.text)
   yield* Console.log([`wrote ${file}: ${summary(draft)}`, ...notes(draft)].join("\n"))
-  yield* checkScenario({ file, hosts: Option.none(), calibration: Option.none() })
+  yield* checkScenario({ file, hosts: Option.none(), calibration: Option.none() }).pipe(
+    Effect.mapError(({ message }) => new DraftFailsCheck({ file, reason: message }))
+  )
   yield* Console.log(
     [
       "It passes bicameral check, which also shows plan and cost. Next:",
@@ -68,6 +86,18 @@ const written = Effect.fn("Init")(function* (request: InitRequest) {
     ].join("\n")
   )
 })
+
+/** What the options say of columns, where lists have commas between their texts. */
+const decisionsOf = ({ asText, id, leaveOut, missing, numberRows }: InitRequest) => {
+  const texts = (list: Option.Option<string>) => Option.match(list, { onNone: () => [], onSome: namesIn })
+  return {
+    id: Option.getOrUndefined(id),
+    numbersRows: numberRows,
+    missing: texts(missing),
+    leaveOut: texts(leaveOut),
+    asText: texts(asText)
+  }
+}
 
 const summary = ({ label, rows, study }: Draft): string => {
   const { columns, files, id, split } = study
@@ -83,11 +113,14 @@ const summary = ({ label, rows, study }: Draft): string => {
 
 const notes = ({
   leftOut,
-  telling
+  telling,
+  told
 }: {
   readonly leftOut: ReadonlyArray<LeftOut>
   readonly telling: ReadonlyArray<string>
+  readonly told: ReadonlyArray<string>
 }) => [
+  ...told.map((each) => `  note: ${each}`),
   ...leftOut.map(({ column, reason }) => `  left out: ${column} ${reason}`),
   ...(telling.length === 0
     ? []
@@ -123,7 +156,7 @@ const writeNew = Effect.fn("Init.write")(function* (file: string, text: string) 
 /** Writes each file's part, which its owner can show to others. */
 const writeParts = Effect.fn("Init.part")(function* (request: InitRequest) {
   const path = yield* Path.Path
-  const { encoding, label, ranges } = request
+  const { label, ranges } = request
   if (request.files.length === 0)
     return yield* new WrongWords({
       reason: "--part needs the owner's file; give --files FILE",
@@ -136,17 +169,25 @@ const writeParts = Effect.fn("Init.part")(function* (request: InitRequest) {
     return yield* new WishNotGranted({
       reason: "--users and --out are for one file each here; write the parts one by one"
     })
+  const unknown = unknownFile(request.written, places)
+  if (unknown !== undefined) return yield* unknown
+  const settings = places.map((place) => settingsOf(request.written, place))
+  const { decisions, profiles } = yield* settled(settings, decisionsOf(request), false)
+  const { leaveOut, missing } = decisions
   for (const [index, place] of places.entries()) {
-    const profile = yield* profileOf({ file: place, encoding })
-    const plain = profile.columns.map((column) => typeOf(column, { asLabel: true }))
+    const profile = profiles[index]!
+    const own = profile.columns.filter(({ name }) => !leaveOut.includes(name))
+    const plain = own.map((column) => typeOf(column, { asLabel: true }))
     const likely = Option.getOrElse(label, () => labelCandidates(plain)[0]?.name)
-    const columns = profile.columns.map((column) =>
-      typeOf(column, { asLabel: column.name === likely, ranges })
-    )
+    const columns = own.map((column) => typeOf(column, { asLabel: column.name === likely, ranges }))
+    const { dialect, encoding } = settings[index]!
     const part: Part = {
       owner: owners[index]!,
       file: path.basename(place),
       ...(profile.format === "CSV" && encoding !== undefined ? { encoding } : {}),
+      ...(profile.format === "CSV" && dialect !== undefined ? { dialect } : {}),
+      ...(missing.length === 0 ? {} : { missing }),
+      ...(own.length < profile.columns.length ? { further: true } : {}),
       columns
     }
     const usual = path.relative(
@@ -173,24 +214,25 @@ const joinParts = Effect.fn("Init.join")(function* (request: InitRequest) {
     loadYaml(file, decodePart, "a part of a scenario")
   )
   const owners = distinctNames(parts.map(({ owner }) => owner))
-  const files = parts.map(({ columns, ...part }, index) => ({
-    ...part,
-    owner: owners[index]!,
-    types: columns,
-    named: true
-  }))
-  const study = studyOf(
-    files,
-    Option.getOrUndefined(request.id) ?? idCandidates(files.map(({ types }) => types))[0]
+  const { files, told } = alignNames(
+    parts.map(({ columns, ...part }, index) => ({
+      ...part,
+      owner: owners[index]!,
+      types: columns,
+      columnsInFile: columns.map(({ name }) => name),
+      named: true,
+      // The scenario gives columns other names in CSV, all of them at once.
+      isRenamable: !part.further && !/\.(parquet|pq)(\.gz)?$|idx/i.test(part.file)
+    }))
   )
-  if (study instanceof FilesDoNotFit) return yield* study
-  const label = yield* asLabel(
-    study.columns,
-    Option.getOrElse(request.label, () => labelCandidates(study.columns)[0]?.name ?? "")
-  )
+  const study = studyOf(files, decisionsOf(request))
+  if (isUnfit(study)) return yield* study
+  const label = chosenLabel(study, Option.getOrUndefined(request.label))
+  if (label instanceof NotALabel) return yield* label
   const name = Option.getOrElse(request.name, () => "study")
   const heldOut = Option.getOrElse(request.heldOut, () => 0.2)
-  const scenario = scenarioText(study, { name, label, heldOut, owners: files.length }, undefined)
+  const choices = { name, label, heldOut, owners: files.length, missing: missingOf(parts) }
+  const scenario = scenarioText(study, choices, undefined)
   const folder = path.dirname(path.resolve(request.files[0]!))
   const file = yield* freeName(request.out, path.relative("", path.join(folder, `${name}.yaml`)))
   const loaded = parseScenario(scenario.text, file)
@@ -199,7 +241,7 @@ const joinParts = Effect.fn("Init.join")(function* (request: InitRequest) {
   yield* Console.log(
     [
       `wrote ${file}, with ${counted(files.length, "owner")}`,
-      ...notes(scenario),
+      ...notes({ ...scenario, told: [...told, ...toldOf(study)] }),
       "Next: every owner reads it, puts it into the folder of its data, and follows docs/how-to/deploy.md"
     ].join("\n")
   )

@@ -2,12 +2,16 @@
 import { Console, Effect } from "effect"
 import { dataFilesOf } from "../inspect/draft.ts"
 import { profileOf } from "../inspect/file-profile.ts"
+import { settingsOf, unknownFile } from "../inspect/file-settings.ts"
 import { profileJson, shownProfile } from "../inspect/show.ts"
 import type { InspectRequest } from "./commands.ts"
 
 /** Reads each file once, those of a folder too, and prints what it holds, and the columns of a scenario that it proposes. */
-export const inspectFiles = Effect.fn("Inspect.files")(function* ({ encoding, files, json }: InspectRequest) {
-  const profiles = yield* Effect.forEach(yield* dataFilesOf(files), (file) => profileOf({ file, encoding }))
+export const inspectFiles = Effect.fn("Inspect.files")(function* ({ written, files, json }: InspectRequest) {
+  const places = yield* dataFilesOf(files)
+  const unknown = unknownFile(written, places)
+  if (unknown !== undefined) return yield* unknown
+  const profiles = yield* Effect.forEach(places, (file) => profileOf(settingsOf(written, file)))
   yield* Console.log(
     json
       ? JSON.stringify(profiles.map(profileJson), undefined, 2)

@@ -10,6 +10,7 @@ import { environment } from "../../runtime/environment.ts"
 import { type WorkingFolderGone, workingFolder } from "../../runtime/processes/process.ts"
 import { showsColours, watchOutput, withPlainText } from "../../runtime/processes/standard-output.ts"
 import { brokenDown, commandLine, interruptedStatus, type Verdict, verdictOf } from "./commands.ts"
+import { withShortLines } from "./help.ts"
 import { asksAboutItself } from "./words.ts"
 
 const output = watchOutput(process.stdout, process.stderr)
@@ -97,7 +98,11 @@ const words = process.argv.slice(2)
 // No name of a file means anything without it; help and version name none.
 const folder: Effect.Effect<unknown, WorkingFolderGone> = asksAboutItself(words) ? Effect.void : workingFolder
 
-Effect.zipRight(folder, bicameral(words)).pipe(
+const asked = Effect.zipRight(folder, bicameral(words))
+
+const answered = asksAboutItself(words) ? withShortLines(asked) : asked
+
+answered.pipe(
   output.during,
   withPlainText({
     output: showsColours(process.stdout, environment()),

@@ -2,7 +2,6 @@
 import * as Args from "@effect/cli/Args"
 import * as Options from "@effect/cli/Options"
 import { Option } from "effect"
-import { encodings } from "../../protocol/data/characters.ts"
 
 export const file = Args.text({ name: "FILE" }).pipe(Args.withDescription("The scenario, a YAML file"))
 
@@ -35,7 +34,7 @@ export const auditOut = Options.text("out").pipe(
 )
 
 /** An option whose text has to be understood: what is not gives the error. */
-const understood = <A>(
+export const understood = <A>(
   option: string,
   placeholder: string,
   read: (text: string) => A | undefined,
@@ -47,7 +46,7 @@ const understood = <A>(
   )
 
 /** A whole number in decimal digits: `1e3` and `0x10` are more likely slips than numbers. */
-const wholeNumber = (option: string, least: number, most: number, range: string) =>
+export const wholeNumber = (option: string, least: number, most: number, range: string) =>
   understood(
     option,
     "N",
@@ -150,73 +149,6 @@ export const trialEpochs = wholeNumber("epochs", 1, most, `1 to ${most}`).pipe(
   Options.withDescription("At most so many epochs; 2 when left out"),
   Options.optional
 )
-
-export const dataFiles = Args.text({ name: "FILE" }).pipe(
-  Args.withDescription("Data files: CSV, Parquet or IDX, each perhaps compressed with gzip"),
-  Args.atLeast(1)
-)
-
-export const encoding = understood(
-  "encoding",
-  encodings.join("|"),
-  (text) => encodings.find((each) => each === text),
-  `one of ${encodings.join(", ")}`
-).pipe(
-  Options.withDescription("Character encoding of CSV files, where it is not UTF-8 or UTF-16"),
-  Options.withDefault(undefined)
-)
-
-export const json = Options.boolean("json").pipe(Options.withDescription("Prints the same as JSON"))
-
-/** An option with a text that may be left out. */
-const words = (option: string, placeholder: string, description: string) =>
-  Options.text(option).pipe(
-    Options.withPseudoName(placeholder),
-    Options.withDescription(description),
-    Options.optional
-  )
-
-export const initArguments = {
-  given: Args.text({ name: "FILE" }).pipe(
-    Args.withDescription("Data files or their folder; with --join the parts of the owners"),
-    Args.repeated,
-    Args.withDefault<ReadonlyArray<string>>([])
-  ),
-  from: words("files", "FILE|DIR", "A data file, which further files may follow, or their folder"),
-  id: words("id", "COLUMN", "The column of the rows' ids"),
-  label: words("label", "COLUMN", "The column to predict"),
-  users: words("users", "NAMES", "The owners of the files, in their order, with commas between them"),
-  owners: wholeNumber("owners", 2, 16, "2 to 16").pipe(
-    Options.withDescription("Owners to whom the rows of a single file are dealt; 2 when left out"),
-    Options.optional
-  ),
-  heldOut: understood(
-    "held-out",
-    "SHARE",
-    (text) => (/^(0|0?\.\d+)$/.test(text) ? Number(text) : undefined),
-    "a number from 0 to below 1, such as 0.2"
-  ).pipe(
-    Options.withDescription("Share of the rows that is held out for the test; 0.2 when left out"),
-    Options.optional
-  ),
-  name: words("name", "NAME", "Name of the scenario; that of the folder or the file when left out"),
-  out: words(
-    "out",
-    "FILE",
-    "The file to write, never overwritten; by the data, with the name, when left out"
-  ),
-  yes: Options.boolean("yes").pipe(Options.withDescription("Takes what is proposed, without a question")),
-  part: Options.boolean("part").pipe(
-    Options.withDescription("Writes one owner's part, to be put together with others' by --join")
-  ),
-  ranges: Options.boolean("ranges").pipe(
-    Options.withDescription("Puts the least and the greatest number of each column into the part")
-  ),
-  join: Options.boolean("join").pipe(
-    Options.withDescription("Puts parts of several owners together, without their data")
-  ),
-  encoding
-}
 
 export const actorArguments = {
   role: Args.text({ name: "ROLE" }).pipe(

@@ -4,6 +4,7 @@
  */
 import type { Usage } from "@effect/cli/Usage"
 import { Data, Option } from "effect"
+import { closest } from "../../protocol/data/near-names.ts"
 import { beginsWithHome } from "../description/data-path.ts"
 
 /** The words are not those of a command; nothing was done. */
@@ -103,11 +104,11 @@ export const wrongWords = (
   const [command, ...rest] = withoutLogLevel(words)
   if (command === undefined) return undefined
   const usage = usages.get(command)
-  if (usage === undefined)
-    return wrong(
-      `${JSON.stringify(command)} is no command; choose one of ${[...usages.keys()].join(", ")}`,
-      ""
-    )
+  if (usage === undefined) {
+    const commands = [...usages.keys()]
+    const what = `${JSON.stringify(command)} is no command${orMeant(command, commands)}`
+    return wrong(`${what}; choose one of ${commands.join(", ")}`, "")
+  }
   return wrong(wrongWith(command, syntaxOf(usage), rest), ` ${command}`)
 }
 
@@ -139,7 +140,8 @@ const wrongWith = (command: string, { options, places }: Syntax, words: Readonly
     } else {
       const [name = "", ...value] = word.split("=")
       const option = options.find(({ names }) => names.includes(name))
-      if (option === undefined) return `${command} has no option ${name}; it takes ${known(options)}`
+      if (option === undefined)
+        return `${command} has no option ${name}${orMeant(name, namesOf(options))}; it takes ${known(options)}`
       if (given.has(option)) return `${name} is given twice; take one out`
       given.add(option)
       if (option.value === undefined) continue
@@ -176,4 +178,12 @@ const unexpanded = (what: string): string =>
   `${what} begins with ~, which a shell replaces by the home folder only without quotes and behind a space; write the whole path`
 
 const known = (options: ReadonlyArray<OptionSyntax>): string =>
-  options.length === 0 ? "none" : options.flatMap(({ names }) => names).join(", ")
+  options.length === 0 ? "none" : namesOf(options).join(", ")
+
+const namesOf = (options: ReadonlyArray<OptionSyntax>): ReadonlyArray<string> =>
+  options.flatMap(({ names }) => names)
+
+const orMeant = (word: string, words: ReadonlyArray<string>): string => {
+  const meant = closest(word, words)
+  return meant === undefined ? "" : ` (did you mean ${meant}?)`
+}

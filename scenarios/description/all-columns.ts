@@ -7,6 +7,7 @@ import { Effect, Either } from "effect"
 import { isMissing } from "../../protocol/data/cell-reader.ts"
 import { readBoolean, readDate } from "../../protocol/data/cell-words.ts"
 import { labelColumns } from "../../protocol/data/description.ts"
+import { didYouMean } from "../../protocol/data/near-names.ts"
 import { isNumberSomehow } from "../../protocol/data/number-text.ts"
 import { shown } from "../../protocol/data/spelling.ts"
 import type { SurveyedCell, SurveyedColumn } from "../../protocol/data/survey-visitor.ts"
@@ -51,6 +52,12 @@ export const withColumnsOfFiles = Effect.fn("Scenario.columnsOfFiles")(function*
   )
   const roles = { id: data.id, labels: new Set(labelColumns(data)) }
   const read = yield* Effect.forEach(open, (each) => Effect.either(columnsOf(each, roles, file)))
+  const absent = absentLabel(whole.right, read)
+  if (absent !== undefined) {
+    const path = ["data", "label", "column"]
+    const problems = [{ at: locate(path), path: describePath(path), message: absent }]
+    return yield* new ScenarioError({ file, problems })
+  }
   const problems = read.flatMap((each, index): ReadonlyArray<Problem> => {
     if (Either.isRight(each)) return []
     const path = each.left.at === "features" ? ["data", "features"] : [...open[index]!.path, "file"]
@@ -75,6 +82,24 @@ export const withColumnsOfFiles = Effect.fn("Scenario.columnsOfFiles")(function*
 interface Fault {
   readonly at: "file" | "features"
   readonly message: string
+  /** The columns of the file, where they are known. */
+  readonly names?: ReadonlyArray<string>
+}
+
+/** What is wrong with a label that no file has; its column would seem a feature. */
+const absentLabel = (
+  { data, users }: typeof Whole.Type,
+  read: ReadonlyArray<Either.Either<ReadonlyArray<string>, Fault>>
+): string | undefined => {
+  const listed = users.flatMap(({ holds }) =>
+    holds.flatMap(({ columns = [], header = [] }) => [...columns, ...header])
+  )
+  const found = read.flatMap(Either.match({ onLeft: ({ names = [] }) => names, onRight: (own) => own }))
+  const names = [...new Set([...listed, ...found])]
+  const label = labelColumns(data).find((name) => !names.includes(name))
+  if (label === undefined || found.length === 0) return undefined
+  const meant = didYouMean(label, names)
+  return `column ${shown(label)} is in none of the files; correct the name, or add the column${meant}`
 }
 
 interface Roles {
@@ -130,6 +155,7 @@ const columnsOf = Effect.fn("Scenario.columnsOf")(function* (
   if (worded.length > 0)
     return yield* Effect.fail<Fault>({
       at: "features",
+      names: columns.map(({ name }) => name),
       message: `is all, for columns of numbers, but in ${holding.file} ${worded.slice(0, 5).join("; ")}${worded.length > 5 ? `; and so ${worded.length - 5} more columns` : ""}; ${listThem}, as bicameral inspect proposes them`
     })
   return columns.map(({ name }) => name).filter((name) => name !== id)

@@ -4,11 +4,11 @@
  */
 import { classesOf, isCategory, labelColumns, sourceColumns } from "../../protocol/data/description.ts"
 import { areNumbers } from "../../protocol/data/labels.ts"
+import { didYouMean } from "../../protocol/data/near-names.ts"
 import { statisticsNeeded } from "../../protocol/data/preparation.ts"
 import { exactNumber } from "../../protocol/data/spelling.ts"
 import { valueLimit } from "../../protocol/learning/range.ts"
 import { leastContributors, neededColumns } from "../../protocol/statistics/statistics.ts"
-import { closest } from "../text/hints.ts"
 import { columnsNamed, columnsOf } from "./columns.ts"
 import { strangers } from "./faults-consistency.ts"
 import type { Inconsistency } from "./inconsistency.ts"
@@ -109,7 +109,7 @@ const statisticsProblems = ({ data, users, reveal }: Scenario): ReadonlyArray<In
 }
 
 /** The columns of which a user holds cells. */
-const columnsHeldBy = (data: Scenario["data"], { holds }: User): ReadonlySet<string> =>
+export const columnsHeldBy = (data: Scenario["data"], { holds }: User): ReadonlySet<string> =>
   new Set(holds.flatMap(({ columns, header }) => columnsOf(data, columns ?? header ?? sourceColumns(data))))
 
 const labelProblems = (values: ReadonlyArray<string>): ReadonlyArray<Inconsistency> => {
@@ -155,10 +155,9 @@ const userProblems = ({ data, users, heldOut }: Scenario): ReadonlyArray<Inconsi
       holding.columns?.forEach((column, index) => {
         const names = named(column)
         if (names.length > 0 && !names.includes(data.id)) return
-        const meant = closest(column, [...known])
         problems.push({
           path: [...path, "columns", index],
-          message: `"${column}" is neither a feature nor the label of data; correct the name or add it there${meant === undefined ? "" : `; did you mean ${meant}?`}`
+          message: `"${column}" is neither a feature nor the label of data; correct the name or add it there${didYouMean(column, [...known])}`
         })
       })
       for (const field of ["columns", "header"] as const) {

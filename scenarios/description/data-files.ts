@@ -10,6 +10,7 @@ import { projectRoot } from "../../protocol/artifact.ts"
 import { type ByteSource, Unreadable } from "../../protocol/data/byte-source.ts"
 import { readDataFile, surveyDataFile } from "../../protocol/data/data-file.ts"
 import type { DataDescription } from "../../protocol/data/description.ts"
+import { shown, spellingDifference } from "../../protocol/data/spelling.ts"
 import type { CellVisitor } from "../../protocol/data/survey-visitor.ts"
 import { type Room, TableError, type TableSource } from "../../protocol/data/table.ts"
 import { variable } from "../../runtime/environment.ts"
@@ -101,7 +102,12 @@ const openFile = Effect.fn("Scenario.openFile")(function* ({ user, file: path }:
   const told = Effect.mapError(
     (error: PlatformError) => new Unreadable({ reason: unreadable(error, path, remedy) })
   )
-  const { type } = yield* files.stat(path).pipe(told)
+  const { type } = yield* files.stat(path).pipe(
+    told,
+    Effect.catchAll(({ reason }) =>
+      Effect.flatMap(nearFile(path), (near) => new Unreadable({ reason: `${reason}${near}` }))
+    )
+  )
   const kind = kinds[type]
   if (kind !== undefined) {
     return yield* new Unreadable({ reason: `${kind}; ${remedy}` })
@@ -116,6 +122,18 @@ const openFile = Effect.fn("Scenario.openFile")(function* ({ user, file: path }:
     after.size === before.size && stamp(after) === stamp(before) ? Effect.void : changed
   )
   return { bytes, unchanged }
+})
+
+/** `; did you mean a.csv?`, of a file in the same folder whose name is spelt otherwise. */
+const nearFile = Effect.fn("Scenario.nearFile")(function* (file: string) {
+  const files = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const there = yield* files
+    .readDirectory(path.dirname(file))
+    .pipe(Effect.orElseSucceed((): ReadonlyArray<string> => []))
+  const name = path.basename(file)
+  const near = there.find((each) => each !== name && spellingDifference(each, name) !== undefined)
+  return near === undefined ? "" : `; did you mean ${shown(near)}?`
 })
 
 const stamp = ({ mtime }: FileSystem.File.Info): number | undefined => Option.getOrUndefined(mtime)?.getTime()

@@ -1,6 +1,6 @@
 /** Parties that a plan of faults names, against those that the scenario has. Pure. */
 
-import { closest } from "../text/hints.ts"
+import { didYouMean } from "../../protocol/data/near-names.ts"
 import type { Faults } from "./faults.ts"
 import type { Inconsistency } from "./inconsistency.ts"
 
@@ -19,9 +19,7 @@ export const strangers = (
   const problems: Array<Inconsistency> = []
   const check = (name: string | undefined, ...path: ReadonlyArray<PropertyKey>) => {
     if (name === undefined || name === "*" || known.includes(name)) return
-    const meant = closest(name, known)
-    const hint = meant === undefined ? "" : `; did you mean ${meant}?`
-    const message = `"${name}" is no party of this scenario; choose one of ${known.join(", ")}${hint}`
+    const message = `"${name}" is no party of this scenario; choose one of ${known.join(", ")}${didYouMean(name, known)}`
     problems.push({ path, message })
   }
   links.forEach(({ from, to }, i) => {

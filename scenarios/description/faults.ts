@@ -7,6 +7,7 @@ import { actorNames } from "../../protocol/messages/subjects.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { defaulted, list, oneOf, optional, share, struct, value, wholeNumber, yesOrNo } from "./fields.ts"
 import { jsonSchemaOf } from "./json-schema.ts"
+import { tellingSections } from "./kinds.ts"
 
 const day = 86_400_000
 
@@ -20,17 +21,19 @@ const Party = value(
   { description: "kgc, cloud0, cloud1, director, or a user: its name in the scenario or user1, user2, …" }
 )
 
-const Delay = Schema.Union(
-  struct({ fixedMs: milliseconds("Delay of every message") }),
-  struct({
-    fromMs: milliseconds("Minimum delay"),
-    toMs: milliseconds("Maximum delay, uniformly distributed")
-  }),
-  struct({ meanMs: milliseconds("Mean delay, exponentially distributed") })
-).annotations({
-  message: () => ({ message: "must be {fixedMs}, {fromMs, toMs} or {meanMs}", override: true }),
-  description: "Delay of messages, which keep their order"
-})
+const Delay = tellingSections(
+  Schema.Union(
+    struct({ fixedMs: milliseconds("Delay of every message") }),
+    struct({
+      fromMs: milliseconds("Minimum delay"),
+      toMs: milliseconds("Maximum delay, uniformly distributed")
+    }),
+    struct({ meanMs: milliseconds("Mean delay, exponentially distributed") })
+  ).annotations({
+    message: () => ({ message: "must be {fixedMs}, {fromMs, toMs} or {meanMs}", override: true }),
+    description: "Delay of messages, which keep their order"
+  })
+)
 
 const Link = struct({
   from: defaulted(Party, "*"),
@@ -47,34 +50,36 @@ const Link = struct({
 })
 export type LinkPlan = typeof Link.Type
 
-const When = Schema.Union(
-  struct({
-    phase: oneOf(phases, "At the beginning of this phase"),
-    afterMs: defaulted(milliseconds("Time after the phase has begun; default 0"), 0)
-  }),
-  struct({ afterMs: milliseconds("Time after the run has begun") }),
-  struct({ step: wholeNumber(1, 2 ** 31, "When this training step begins") }),
-  struct({ round: wholeNumber(1, 2 ** 31, "When this round of the clouds begins") }),
-  struct({
-    message: value(
-      Schema.String,
-      (tag) => /^[A-Z][A-Za-z0-9]*$/.test(tag),
-      "the name of a message, such as UploadShare0",
-      {
-        description: "When the party has sent this message; docs/reference/messages.md lists them"
-      }
-    ),
-    nth: defaulted(wholeNumber(1, 2 ** 31, "Which occurrence triggers it; default the first"), 1)
-  }),
-  Schema.Literal("drawn")
-).annotations({
-  message: () => ({
-    message:
-      "must be {phase}, {phase, afterMs}, {afterMs}, {step}, {round}, {message} or {message, nth}; or drawn, for a moment that follows from the seed",
-    override: true
-  }),
-  description: "The moment of the event"
-})
+const When = tellingSections(
+  Schema.Union(
+    struct({
+      phase: oneOf(phases, "At the beginning of this phase"),
+      afterMs: defaulted(milliseconds("Time after the phase has begun; default 0"), 0)
+    }),
+    struct({ afterMs: milliseconds("Time after the run has begun") }),
+    struct({ step: wholeNumber(1, 2 ** 31, "When this training step begins") }),
+    struct({ round: wholeNumber(1, 2 ** 31, "When this round of the clouds begins") }),
+    struct({
+      message: value(
+        Schema.String,
+        (tag) => /^[A-Z][A-Za-z0-9]*$/.test(tag),
+        "the name of a message, such as UploadShare0",
+        {
+          description: "When the party has sent this message; docs/reference/messages.md lists them"
+        }
+      ),
+      nth: defaulted(wholeNumber(1, 2 ** 31, "Which occurrence triggers it; default the first"), 1)
+    }),
+    Schema.Literal("drawn")
+  ).annotations({
+    message: () => ({
+      message:
+        "must be {phase}, {phase, afterMs}, {afterMs}, {step}, {round}, {message} or {message, nth}; or drawn, for a moment that follows from the seed",
+      override: true
+    }),
+    description: "The moment of the event"
+  })
+)
 export type When = typeof When.Type
 
 export const eventKinds = [

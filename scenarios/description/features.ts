@@ -11,6 +11,7 @@ import {
   type Interval,
   type NumberFeature
 } from "../../protocol/data/description.ts"
+import { closest } from "../../protocol/data/near-names.ts"
 import { isDecimal } from "../../protocol/data/spelling.ts"
 import { JSONSchema, ParseResult, Schema } from "../../protocol/schema.ts"
 import { numberHint, withHint } from "../text/hints.ts"
@@ -25,6 +26,7 @@ import {
   wholeNumber,
   yesOrNo
 } from "./fields.ts"
+import { tellingSections } from "./kinds.ts"
 
 /** Columns of all features together, at most. */
 const mostColumns = 1_048_576
@@ -34,6 +36,8 @@ const range = interval(
 )
 
 export const kindsOfFeatures = ["number", "category", "boolean", "date"] as const
+
+const valueMessage = () => ({ message: "must be a number or a text", override: true })
 
 const Section = struct({
   type: optional(
@@ -58,14 +62,20 @@ const Section = struct({
   other: optional(yesOrNo("Whether one more input stands for all other values; without it they are errors")),
   scale: optional(oneOf(["range", "standard"], "How a number is scaled; range where there is one")),
   fill: optional(
-    Schema.Union(
-      Schema.Number,
-      Schema.String,
-      struct({ value: Schema.Union(Schema.Number, Schema.String) })
-    ).annotations({
-      description:
-        "What stands in for a missing cell: mean, mode, a value, or none, where a missing cell is an error. A value that is called so: { value: mean }"
-    })
+    tellingSections(
+      Schema.Union(
+        Schema.Number,
+        Schema.String,
+        struct({ value: Schema.Union(Schema.Number, Schema.String).annotations({ message: valueMessage }) })
+      ).annotations({
+        message: () => ({
+          message: "must be mean, mode, none, or a value; write a value that is called so as { value: mean }",
+          override: true
+        }),
+        description:
+          "What stands in for a missing cell: mean, mode, a value, or none, where a missing cell is an error. A value that is called so: { value: mean }"
+      })
+    )
   ),
   indicator: optional(yesOrNo("Whether one more input says which cells were missing")),
   outside: optional(
@@ -81,16 +91,27 @@ type Section = typeof Section.Type
 
 const oneWord = ["standard", "boolean", "date"] as const
 
-const Entry = Schema.Union(range, oneOf(oneWord, "A column without a range"), Section).annotations({
-  message: ({ actual }) => ({
-    message: withHint(
-      "must be [minimum, maximum], two numbers, the first below the second; or standard, boolean or date; or a section with the fields type, range, values, other, scale, fill, indicator, outside, format, count, first",
-      rangeHint(actual)
-    ),
-    override: true
+const Entry = tellingSections(
+  Schema.Union(range, oneOf(oneWord, "A column without a range"), Section).annotations({
+    message: ({ actual }) => ({
+      message: withHint(
+        "must be [minimum, maximum], two numbers, the first below the second; or standard, boolean or date; or a section with the fields type, range, values, other, scale, fill, indicator, outside, format, count, first",
+        typeof actual === "string" ? wordHint(actual) : rangeHint(actual)
+      ),
+      override: true
+    })
   })
-})
+)
 type Entry = typeof Entry.Type
+
+/** For a word that says what a column holds, as other programs call it. */
+const wordHint = (word: string): string | undefined => {
+  if (/^(categor|class|enum|factor|nominal|object|str|text)/i.test(word))
+    return "a category is { values: [...] }, with all its values"
+  if (/^(decimal|double|float|int|num|real)/i.test(word)) return "a number is standard, or has its range"
+  const meant = closest(word, oneWord)
+  return meant === undefined ? undefined : `did you mean ${meant}?`
+}
 
 const rangeHint = (actual: unknown): string | undefined => {
   if (!Array.isArray(actual)) return undefined

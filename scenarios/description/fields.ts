@@ -2,6 +2,7 @@
  * The kinds of fields that scenario files have: each says in one sentence what it must be, to people and to
  * their editors.
  */
+import { closest } from "../../protocol/data/near-names.ts"
 import { AST, type ParseResult, Schema } from "../../protocol/schema.ts"
 import { booleanHint, numberHint, textHint, withHint } from "../text/hints.ts"
 
@@ -23,8 +24,11 @@ export const value = <A extends string | number>(
   return type.pipe(Schema.annotations({ message }), Schema.filter(valid, { message, jsonSchema }))
 }
 
-/** A section: an object with these fields and no others. */
-export const struct = <Fields extends Schema.Struct.Fields>(fields: Fields) => {
+/** A section: an object with these fields and no others. `example` shows how it is written in place of a mere text. */
+export const struct = <Fields extends Schema.Struct.Fields>(
+  fields: Fields,
+  example: (text: string) => string = () => "a colon and a space follow the name of a field"
+) => {
   const { ast } = Schema.Struct(fields)
   const names = Object.keys(fields).join(", ")
   const message = ({ actual }: Issue) =>
@@ -32,7 +36,7 @@ export const struct = <Fields extends Schema.Struct.Fields>(fields: Fields) => {
       ? `is empty; fill in its fields: ${names}`
       : withHint(
           `must be a section with the fields ${names}`,
-          typeof actual === "string" ? "a colon and a space follow the name of a field" : undefined
+          typeof actual === "string" ? example(actual) : undefined
         )
   const told = (part: AST.AST) => AST.annotations(part, { [AST.MessageAnnotationId]: message })
   // Where fields have defaults, what is not even an object is found out by the encoded side.
@@ -114,12 +118,18 @@ export const oneOf = <const L extends string | number>(
     message: ({ actual }) => ({
       message: withHint(
         `must be one of ${literals.join(", ")}`,
-        literals.some((each) => typeof each === "number") ? numberHint(actual) : undefined
+        literals.some((each) => typeof each === "number") ? numberHint(actual) : wordHint(actual, literals)
       ),
       override: true
     }),
     jsonSchema: { enum: [...literals], description }
   })
+
+/** For a word that is misspelt, or written in another way. */
+const wordHint = (actual: unknown, words: ReadonlyArray<string | number>): string | undefined => {
+  const meant = typeof actual === "string" ? closest(actual, words.map(String)) : undefined
+  return meant === undefined ? undefined : `did you mean ${meant}?`
+}
 
 export const list = <A, I>(
   item: Schema.Schema<A, I>,

@@ -2,6 +2,7 @@
  * The file of `bicameral check FILE --hosts HOSTS`: hosts, their links, and which party of a run is on which
  * host.
  */
+import { didYouMean } from "../../protocol/data/near-names.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { defaulted, list, name, optional, struct, value, wholeNumber } from "./fields.ts"
 import { jsonSchemaOf } from "./json-schema.ts"
@@ -112,7 +113,10 @@ export const HostsFile = struct({
     })
     for (const [path, name] of hostsNamed(placement))
       if (!known.has(name))
-        problem(["placement", ...path], `"${name}" is no host of this file; add it to hosts`)
+        problem(
+          ["placement", ...path],
+          `"${name}" is no host of this file; add it to hosts${didYouMean(name, [...known])}`
+        )
     const { cloud0, cloud1 } = placement.lanes
     if (cloud0.length !== cloud1.length)
       problem(

@@ -37,7 +37,7 @@ import { describePath, type Problem, ScenarioError } from "../text/problems.ts"
 import { counted } from "../text/units.ts"
 import { shareHeldOut } from "./agreement.ts"
 import type { Inconsistency } from "./inconsistency.ts"
-import { type LoadedScenario, readFiles } from "./load.ts"
+import { type LoadedScenario, problemsOf, readFiles } from "./load.ts"
 import { planProblems } from "./plan-problem.ts"
 import type { Scenario } from "./schema.ts"
 
@@ -54,7 +54,7 @@ export interface CheckedData {
 export const checkData = Effect.fn("Scenario.checkData")(function* (loaded: LoadedScenario) {
   const { scenario, file } = loaded
   const read = yield* Effect.forEach(scenario.users.keys(), (user) => readFiles(loaded, user))
-  const unreadable = read.flatMap(({ problems }) => problems)
+  const unreadable = problemsOf(loaded, read)
   if (unreadable.length > 0) return yield* new ScenarioError({ file, problems: unreadable })
   const all = read.map((files) => files.tables)
   const tables = leaveOut(all)

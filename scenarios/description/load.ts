@@ -10,6 +10,7 @@ import type { ParseResult } from "../../protocol/schema.ts"
 import { mostBytes, textOf } from "../text/file-text.ts"
 import { decodingProblems, describePath, type Problem, ScenarioError } from "../text/problems.ts"
 import { type Path as PathInFile, readYaml } from "../text/yaml.ts"
+import { absentFromAll, type OpenedFile } from "./absent-columns.ts"
 import { withColumnsOfFiles } from "./all-columns.ts"
 import { decodeCalibration } from "./calibration.ts"
 import { columnsOf } from "./columns.ts"
@@ -198,9 +199,30 @@ const readText = Effect.fn("Scenario.readText")(function* (file: string, remedy:
 })
 
 /** What checking a user's files gives: its tables, or everything that is wrong with them. */
-interface ReadFiles {
+export interface ReadFiles {
   readonly tables: ReadonlyArray<HeldTable>
+  /** Those that could be opened, with what is wrong with what is in them. */
+  readonly opened: ReadonlyArray<OpenedFile>
+  /** What is wrong with the others. */
   readonly problems: ReadonlyArray<Problem>
+}
+
+/** What is wrong with the files of some users, and with what the scenario says of all of them. */
+export const problemsOf = (
+  loaded: LoadedScenario,
+  read: ReadonlyArray<ReadFiles>
+): ReadonlyArray<Problem> => {
+  const opened = read.flatMap((files) => files.opened)
+  const absent = absentFromAll(loaded.scenario.data, loaded.locate, opened)
+  return [
+    ...absent.problems,
+    ...read.flatMap((files) => [
+      ...files.problems,
+      ...files.opened.flatMap(({ error }) =>
+        error === undefined ? [] : tableProblems(error, absent.columns)
+      )
+    ])
+  ]
 }
 
 /** Reads what one user holds: all that a user's own process ever reads. */
@@ -208,9 +230,10 @@ export const readUserTables = Effect.fn("Scenario.readUserTables")(function* (
   loaded: LoadedScenario,
   userIndex: number
 ) {
-  const { tables, problems } = yield* readFiles(loaded, userIndex)
+  const read = yield* readFiles(loaded, userIndex)
+  const problems = problemsOf(loaded, [read])
   if (problems.length > 0) return yield* new ScenarioError({ file: loaded.file, problems })
-  return tables
+  return read.tables
 })
 
 /** Like `readUserTables`, but with the problems as a value, so that those of all users can be reported together. */
@@ -220,14 +243,22 @@ export const readFiles = Effect.fn("Scenario.readFiles")(function* (
 ) {
   const user = loaded.scenario.users[userIndex]!
   const results = yield* Effect.forEach(user.holds.keys(), (holdingIndex) =>
-    Effect.either(readHolding(loaded, user, userIndex, holdingIndex))
+    readHolding(loaded, user, userIndex, holdingIndex)
   )
   const read: ReadFiles = {
-    tables: results.filter(Either.isRight).map(({ right }) => right),
-    problems: results.filter(Either.isLeft).flatMap(({ left }) => left)
+    tables: results.flatMap(({ table }) => table ?? []),
+    opened: results.flatMap(({ opened }) => opened ?? []),
+    problems: results.flatMap(({ problem }) => problem ?? [])
   }
   return read
 })
+
+/** A file that was read, with its table unless there is something wrong with it; or why it was not. */
+interface ReadHolding {
+  readonly table?: HeldTable
+  readonly opened?: OpenedFile
+  readonly problem?: Problem
+}
 
 const readHolding = Effect.fn("Scenario.readHolding")(function* (
   { scenario, file, locate }: LoadedScenario,
@@ -239,10 +270,12 @@ const readHolding = Effect.fn("Scenario.readHolding")(function* (
   const holding = user.holds[holdingIndex]!
   const dataFile = dataFileOf(path, file, holding.file)
   const at = ["users", userIndex, "holds", holdingIndex, "file"]
+  const refusedAt = (message: string): ReadHolding => ({
+    problem: { at: locate(at), path: describePath(at), message }
+  })
   if (path.resolve(dataFile) === path.resolve(file)) {
     const message = "is the scenario itself; give the path of the data"
-    const problem: Problem = { at: locate(at), path: describePath(at), message }
-    return yield* Effect.fail([problem])
+    return refusedAt(message)
   }
   const listed = (entries: ReadonlyArray<string> | undefined) => entries && columnsOf(scenario.data, entries)
   const source = {
@@ -256,23 +289,29 @@ const readHolding = Effect.fn("Scenario.readHolding")(function* (
     part: holding.part,
     ids: holding.ids
   }
-  const table = yield* Effect.zipRight(requireOwnFile(file, dataFile), readTable(source, scenario.data)).pipe(
-    Effect.mapError(
-      (error): ReadonlyArray<Problem> =>
-        error._tag === "TableError"
-          ? tableProblems(error)
-          : [{ at: locate(at), path: describePath(at), message: error.message }]
-    )
+  const { columns } = source
+  const opened = { file: holding.file, columns, hasIds: holding.ids === undefined }
+  return yield* Effect.zipRight(requireOwnFile(file, dataFile), readTable(source, scenario.data)).pipe(
+    Effect.match({
+      onSuccess: (table): ReadHolding => ({
+        table: heldTable(scenario.data, table, holding.heldOut ?? false),
+        opened: { ...opened, error: undefined }
+      }),
+      onFailure: (error): ReadHolding =>
+        error._tag === "TableError" ? { opened: { ...opened, error } } : refusedAt(error.message)
+    })
   )
-  return heldTable(scenario.data, table, holding.heldOut ?? false)
 })
 
-const tableProblems = (error: TableError): ReadonlyArray<Problem> => [
-  ...error.problems.map((problem) => ({
-    at: problem.line === undefined ? error.file : `${error.file}:${problem.line}`,
-    path: "",
-    message: describeProblem(error.user, problem)
-  })),
+/** What is wrong with a file, but for columns of which that was told already. */
+const tableProblems = (error: TableError, told: ReadonlySet<string>): ReadonlyArray<Problem> => [
+  ...error.problems
+    .filter(({ among, column = "" }) => among === undefined || !told.has(column))
+    .map((problem) => ({
+      at: problem.line === undefined ? error.file : `${error.file}:${problem.line}`,
+      path: "",
+      message: describeProblem(error.user, problem)
+    })),
   ...(error.more > 0
     ? [{ at: error.file, path: "", message: `and ${error.more} more problems like these` }]
     : [])

@@ -86,7 +86,7 @@ const columnList = (description: string) =>
 const oneOfKeys = <K extends string>(marks: Readonly<Record<K, string>>, description: string) =>
   oneOf(Object.keys(marks) as [K, ...ReadonlyArray<K>], description)
 
-const Dialect = struct({
+export const Dialect = struct({
   separator: optional(
     oneOfKeys(separators, "What separates the fields of a row; a run of spaces is one separator")
   ),
@@ -383,7 +383,7 @@ export const Whole = struct({
   join: defaulted(
     oneOf(
       ["salted", "private"],
-      "salted: users compare their ids by digests under a salt that all of them have, so that each can test ids that it guesses; private: by digests under secrets of all of them, which takes about a tenth of a millisecond for each id and user; default salted"
+      "salted: users compare their ids by digests under a salt that all of them have, so that each can test ids that it guesses; private: by digests under secrets of all of them, which takes about a twentieth of a millisecond for each id and user; default salted"
     ),
     "salted"
   ),

@@ -1,15 +1,16 @@
 /**
  * What a column of a file holds, found out in one pass over its cells: its type, its values where there are
  * few, how often a cell is missing. What is kept of a column does not grow with the file, but for a column in
- * which no value has come twice.
+ * which hardly any value has come twice.
  */
 import { isMissing } from "../../protocol/data/cell-reader.ts"
 import { readBoolean, readDate } from "../../protocol/data/cell-words.ts"
-import { flat } from "../../protocol/data/csv.ts"
 import type { DateFormat } from "../../protocol/data/description.ts"
 import { isDecimal } from "../../protocol/data/spelling.ts"
 import type { SurveyedCell, SurveyedColumn } from "../../protocol/data/survey-visitor.ts"
 import { Histogram } from "./histogram.ts"
+import { StrayCells, type Strays } from "./stray-cells.ts"
+import { mostRepeated, type Repeated, type ValueCount, ValueCounts } from "./value-counts.ts"
 
 export const kindsOfColumns = [
   "number",
@@ -23,12 +24,6 @@ export const kindsOfColumns = [
   "unreadable"
 ] as const
 export type ColumnKind = (typeof kindsOfColumns)[number]
-
-/** A value, and how many cells have it. */
-export interface ValueCount {
-  readonly value: string
-  readonly count: number
-}
 
 export interface ColumnProfile extends SurveyedColumn {
   readonly kind: ColumnKind
@@ -53,52 +48,89 @@ export interface ColumnProfile extends SurveyedColumn {
   }
   /** How dates are written, where it has to be said; `unclear` where the day may be the month. */
   readonly format?: DateFormat | "unclear"
+  /** Of a column of ids in which some come twice, by its name or since hardly any does. */
+  readonly repeated?: Repeated
+  /** Cells that keep a column from being one of numbers or of dates. */
+  readonly strays?: Strays
+  /** Whether the cells are the numbers of the rows, from 0 or 1 on. */
+  readonly countsRows?: true
 }
 
-/** Different values of a column that are counted. */
-export const mostValues = 1_000
-/** Values that are compared in a column in which none has come twice. */
-const mostCompared = 1_000_000
 /** Markers of missing cells that are kept. */
 const mostMarkers = 10
 /** Values of a category; more are texts, unless most of the rows have one of a few. */
 export const fewValues = 50
 
+/** Values that are kinds of something, even if most of them are numbers: 0, 1, 2, 3+. */
+const veryFew = 10
+/** Cells of which hardly any comes again not by chance. */
+const leastIds = 20
+/** Share of the cells whose id may have been there before, in a column that is called so. */
+const mostRepeatedByName = 0.5
+
 const formats = ["YYYY-MM-DD", "DD/MM/YYYY", "MM/DD/YYYY"] as const
+
+/** What is known of the cells of a column once all are read. */
+interface Found {
+  readonly present: number
+  readonly allNumbers: boolean
+  readonly values: ReadonlyArray<ValueCount> | undefined
+  readonly isDistinct: boolean
+  readonly isDate: boolean
+}
 
 /** A column as its cells are read. */
 export class ColumnSurvey {
   readonly #column: SurveyedColumn
+  readonly #marks: ReadonlySet<string>
   #rows = 0
   #missing = 0
   readonly #markers = new Set<string>()
-  /** How often each value occurs, until there are too many. */
-  #counts: Map<string, number> | undefined = new Map()
-  /** The values so far, where there are too many to count them and none has come twice. */
-  #unrepeated: Set<string> | undefined
+  readonly #values = new ValueCounts()
   readonly #numbers = new Histogram()
+  readonly #noNumbers = new StrayCells()
+  readonly #noDates = new StrayCells()
   #whole = true
+  /** Whether a text has a space in it, as ids have none. */
+  #spaced = false
   #booleans = 0
   /** By format, how many cells are dates that are written so. */
   readonly #dates = new Map<(typeof formats)[number], number>()
   readonly #days = new Histogram()
 
-  constructor(column: SurveyedColumn) {
+  /** `marks` are texts that mark a missing cell besides the usual ones. */
+  constructor(column: SurveyedColumn, marks: ReadonlyArray<string> = []) {
     this.#column = column
+    this.#marks = new Set(marks)
   }
 
-  add(cell: SurveyedCell): void {
+  /** Takes a cell, and the line where its row begins in a file that has lines. */
+  add(cell: SurveyedCell, line?: number): void {
     this.#rows++
-    if (cell === null || (typeof cell === "number" ? Number.isNaN(cell) : isMissing(cell))) {
+    const place = line ?? this.#rows
+    if (cell === null || (typeof cell === "number" ? Number.isNaN(cell) : this.#isMissing(cell))) {
       this.#missing++
       if (this.#markers.size < mostMarkers) this.#markers.add(cell === null ? "" : String(cell))
       return
     }
+    const text = String(cell)
     const isNumber = typeof cell === "number" || isDecimal(cell)
     if (isNumber) this.#addNumber(Number(cell))
-    this.#count(String(cell), isNumber)
+    else this.#addNoNumber(text, place)
+    this.#values.add(text, place)
+    // Fractions are measurements, which may all differ and are no ids.
+    if (isNumber && !this.#whole) this.#values.dismiss()
     // A column of numbers with many values holds neither.
-    if (this.#counts !== undefined || !isNumber) this.#addWord(String(cell))
+    if (!isNumber || this.#values.areCounted) this.#addWord(text, place)
+  }
+
+  #isMissing(text: string): boolean {
+    return isMissing(text) || this.#marks.has(text)
+  }
+
+  #addNoNumber(text: string, place: number): void {
+    this.#noNumbers.add(text, place)
+    this.#spaced ||= /\s/.test(text)
   }
 
   #addNumber(value: number): void {
@@ -106,32 +138,18 @@ export class ColumnSurvey {
     if (!Number.isInteger(value)) this.#whole = false
   }
 
-  #count(text: string, isNumber: boolean): void {
-    if (this.#counts !== undefined) {
-      const before = this.#counts.get(text)
-      if (before !== undefined || this.#counts.size < mostValues) {
-        this.#counts.set(before === undefined ? flat(text) : text, (before ?? 0) + 1)
-        return
-      }
-      const values = [...this.#counts]
-      this.#counts = undefined
-      if (values.every(([, count]) => count === 1)) this.#unrepeated = new Set(values.map(([value]) => value))
-    }
-    if (this.#unrepeated === undefined) return
-    // Fractions are measurements, which may all differ and are no ids.
-    if (this.#unrepeated.has(text) || (isNumber && !this.#whole)) this.#unrepeated = undefined
-    else if (this.#unrepeated.size < mostCompared) this.#unrepeated.add(flat(text))
-  }
-
-  #addWord(text: string): void {
+  #addWord(text: string, place: number): void {
     if (typeof readBoolean(text) === "number") this.#booleans++
+    let isDate = false
     for (const format of formats) {
       const days = readDate(text, format === "YYYY-MM-DD" ? undefined : format)
       if (typeof days !== "number") continue
       this.#dates.set(format, (this.#dates.get(format) ?? 0) + 1)
       this.#days.add(days)
+      isDate = true
       break
     }
+    if (!isDate) this.#noDates.add(text, place)
     this.#addOtherOrder(text)
   }
 
@@ -144,7 +162,7 @@ export class ColumnSurvey {
 
   /** The values that were kept, to be compared with those of another file. */
   get kept(): ReadonlySet<string> {
-    return this.#unrepeated ?? new Set(this.#counts?.keys())
+    return this.#values.kept
   }
 
   finish(): ColumnProfile {
@@ -153,10 +171,15 @@ export class ColumnSurvey {
     const values = this.#sorted(allNumbers)
     const isDistinct =
       present > 0 &&
-      (this.#counts === undefined ? this.#unrepeated !== undefined : this.#isUnrepeated(values))
+      (values === undefined
+        ? this.#values.isCompared && this.#values.repeated === undefined
+        : values.length > 1 && values.every(({ count }) => count === 1))
     const format = this.#dateFormat(present)
-    const kind = this.#kindOf({ present, allNumbers, values, isDistinct, isDate: format !== undefined })
+    const found = { present, allNumbers, values, isDistinct, isDate: format !== undefined }
+    const kind = this.#kindOf(found)
     const figures = kind === "date" ? this.#days : this.#numbers
+    const repeated = this.#repeatedIds(kind, found)
+    const strays = this.#straysIn(kind, found)
     return {
       ...this.#column,
       kind,
@@ -167,23 +190,48 @@ export class ColumnSurvey {
       isDistinct,
       values,
       ...(kind === "date" || allNumbers ? { numbers: figures.finish() } : {}),
-      ...(kind === "date" && format !== undefined && format !== "plain" ? { format } : {})
+      ...(kind === "date" && format !== undefined && format !== "plain" ? { format } : {}),
+      ...(repeated === undefined ? {} : { repeated }),
+      ...(strays === undefined ? {} : { strays }),
+      ...(kind === "id" && allNumbers && this.#countsRows(present) ? { countsRows: true as const } : {})
     }
   }
 
-  #isUnrepeated(values: ReadonlyArray<ValueCount> | undefined): boolean {
-    return values!.length > 1 && values!.every(({ count }) => count === 1)
+  /** The cells whose id was there before, in a column that has ids but for a few mistakes. */
+  #repeatedIds(kind: ColumnKind, { allNumbers, isDate, present }: Found): Repeated | undefined {
+    const { isCompared, repeated } = this.#values
+    if (repeated === undefined || !isCompared || isDate || kind === "boolean" || !this.#whole)
+      return undefined
+    const share = repeated.count / present
+    if (isIdName(this.#column.name)) return share <= mostRepeatedByName ? repeated : undefined
+    if (present < leastIds || share > mostRepeated) return undefined
+    const { least, greatest } = this.#numbers.finish()
+    // Numbers from a range that is hardly wider than they are many count something; texts are ids without spaces.
+    return (allNumbers ? greatest - least < 2 * present : !this.#spaced) ? repeated : undefined
+  }
+
+  /** The cells that keep a column from being one of numbers or dates. */
+  #straysIn(kind: ColumnKind, { isDistinct, present, values }: Found): Strays | undefined {
+    if (kind !== "category" && kind !== "id" && kind !== "text") return undefined
+    const noDates = this.#noDates.among("date", Math.max(0, ...this.#dates.values()))
+    if (noDates !== undefined) return noDates
+    const areCodes = isDistinct && this.#whole && (isIdName(this.#column.name) || present >= leastIds)
+    const areKinds = values !== undefined && values.length <= veryFew && 2 * values.length <= present
+    return areCodes || areKinds ? undefined : this.#noNumbers.among("number", this.#numbers.count)
+  }
+
+  /** Whether whole numbers run from 0 or 1 on without a gap. */
+  #countsRows(present: number): boolean {
+    const { least, greatest } = this.#numbers.finish()
+    return (least === 0 || least === 1) && greatest - least + 1 === present
   }
 
   #sorted(allNumbers: boolean): ReadonlyArray<ValueCount> | undefined {
-    if (this.#counts === undefined) return undefined
-    if (!allNumbers)
-      return [...this.#counts]
-        .map(([value, count]) => ({ value, count }))
-        .sort((a, b) => (a.value < b.value ? -1 : 1))
+    const { counts } = this.#values
+    if (counts === undefined || !allNumbers) return counts?.toSorted((a, b) => (a.value < b.value ? -1 : 1))
     const numbers = new Map<number, number>()
-    for (const [text, count] of this.#counts)
-      numbers.set(Number(text), (numbers.get(Number(text)) ?? 0) + count)
+    for (const { count, value } of counts)
+      numbers.set(Number(value), (numbers.get(Number(value)) ?? 0) + count)
     return [...numbers].sort(([a], [b]) => a - b).map(([value, count]) => ({ value: String(value), count }))
   }
 
@@ -198,14 +246,7 @@ export class ColumnSurvey {
     return isDays ? "DD/MM/YYYY" : isMonths ? "MM/DD/YYYY" : undefined
   }
 
-  #kindOf(found: {
-    readonly present: number
-    readonly allNumbers: boolean
-    readonly values: ReadonlyArray<ValueCount> | undefined
-    readonly isDistinct: boolean
-    readonly isDate: boolean
-  }): ColumnKind {
-    const { allNumbers, isDate, isDistinct, present, values } = found
+  #kindOf({ allNumbers, isDate, isDistinct, present, values }: Found): ColumnKind {
     if (this.#column.holds !== undefined) return "unreadable"
     if (present === 0) return "empty"
     if (values !== undefined && this.#booleans === present && isYesAndNo(values)) return "boolean"
@@ -231,7 +272,7 @@ const isYesAndNo = (values: ReadonlyArray<ValueCount>): boolean =>
 
 /** Whether values come again often enough to be kinds of something. */
 const areFew = ({ length }: ReadonlyArray<ValueCount>, present: number): boolean =>
-  length <= 10 || (length <= fewValues && present >= 3 * length)
+  length <= veryFew || (length <= fewValues && present >= 3 * length)
 
 /** Whether a few values are those of most cells, so that the rest may be counted as others. */
 const isSkewed = (values: ReadonlyArray<ValueCount>, present: number): boolean =>

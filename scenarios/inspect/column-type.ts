@@ -2,6 +2,7 @@
  * What a scenario has to know of a column: its type, and the values of a category. It follows from a file's
  * profile, and holds no range, no mean and no count. The types that a column has at several owners make one.
  */
+import { readBoolean } from "../../protocol/data/cell-words.ts"
 import type { DateFormat } from "../../protocol/data/description.ts"
 import { areNumbers } from "../../protocol/data/labels.ts"
 import { type ColumnKind, type ColumnProfile, commonest, fewValues } from "./column-profile.ts"
@@ -11,6 +12,8 @@ export interface ColumnType {
   readonly type: ColumnKind
   /** Of a category or a boolean, all values in order; of a column that may be a label, too. */
   readonly values?: ReadonlyArray<string>
+  /** Whether a boolean is written in different ways by several owners; its values are no and yes then. */
+  readonly isMixed?: true
   /** Whether there are other values, which are too many to be listed. */
   readonly other?: boolean
   /** Whether cells are missing. */
@@ -73,6 +76,8 @@ export const merged = (
   const filled = types.filter(([, { type }]) => type !== "empty")
   const [one = first!] = filled
   const missing = types.some(([, { missing, type }]) => missing || type === "empty") ? { missing: true } : {}
+  if (filled.length > 0 && filled.every(([, type]) => isYesOrNo(type)) && isBoolean(filled))
+    return { ...booleanOf(filled.map(([, type]) => type)), ...missing }
   const families = filled.map(([, type]) => familyOf(type))
   const different = families.findIndex((family) => family !== families[0])
   if (different > 0) {
@@ -92,6 +97,26 @@ export const merged = (
       return { name, ...textsOf(all), ...missing }
     default:
       return one[1]
+  }
+}
+
+/** Whether a column has nothing but words for yes and no. */
+const isYesOrNo = ({ other, type, values = [] }: ColumnType): boolean =>
+  type === "boolean" ||
+  (type === "category" && !other && values.every((text) => typeof readBoolean(text) === "number"))
+
+const isBoolean = (filled: ReadonlyArray<readonly [string, ColumnType]>): boolean =>
+  filled.some(([, { type }]) => type === "boolean")
+
+/** A boolean that owners may write in different ways. */
+const booleanOf = (all: ReadonlyArray<ColumnType>): ColumnType => {
+  const values = union(all)
+  const isMixed = values.length > 2
+  return {
+    name: all[0]!.name,
+    type: "boolean",
+    values: isMixed ? ["no", "yes"] : values.sort(),
+    ...(isMixed ? { isMixed } : {})
   }
 }
 
@@ -157,7 +182,6 @@ const textsOf = (all: ReadonlyArray<ColumnType>): Omit<ColumnType, "name"> => {
   const other = listed.length < all.length || all.some((each) => each.other) ? { other: true } : {}
   if (listed.length === 0) return { type: "text" }
   const values = union(listed)
-  if (kinds.size === 1 && kinds.has("boolean") && values.length === 2) return { type: "boolean", values }
   return { type: "category", values: values.sort(), ...other }
 }
 

@@ -2,29 +2,35 @@
 import * as Prompt from "@effect/cli/Prompt"
 import { FileSystem, Path } from "@effect/platform"
 import { Data, Effect, Option } from "effect"
-import type { Encoding } from "../../protocol/data/characters.ts"
+import { shown } from "../../protocol/data/spelling.ts"
 import { type FileError, unreadable } from "../description/data-path.ts"
-import { type ColumnType, typeOf } from "./column-type.ts"
-import { type FileProfile, profileOf } from "./file-profile.ts"
-import { labelCandidates, labelOf, type ProposedLabel } from "./proposals.ts"
+import { typeOf } from "./column-type.ts"
+import { nearValues } from "./doubts.ts"
+import type { FileProfile } from "./file-profile.ts"
+import { type FileSettings, type SaidOfFiles, settingsOf, unknownFile } from "./file-settings.ts"
+import { chosenLabel, labelCandidates, NotALabel, type ProposedLabel } from "./label.ts"
+import { alignNames } from "./names.ts"
 import { askFiles, askHeldOut, askName, askOne, askOwners, askParts, namesIn } from "./questions.ts"
 import { scenarioText, type WrittenScenarioFile } from "./scenario-text.ts"
+import { type Decisions, settled } from "./settle.ts"
 import {
-  distinctNames,
+  describeShared,
   FilesDoNotFit,
-  nameOf,
+  SharedIds,
   type Study,
-  type StudyFile,
   studyOf,
-  tablesAmong
+  tablesAmong,
+  UnsharedIds
 } from "./study.ts"
+import type { StudyFile } from "./study-file.ts"
+import { distinctNames, nameOf } from "./user-names.ts"
 
 /** What was said beforehand; what was not is asked, or taken as it is proposed. */
-export interface Wishes {
+export interface Wishes extends Decisions {
   /** Files and folders. */
   readonly files: ReadonlyArray<string>
-  readonly encoding: Encoding | undefined
-  readonly id: Option.Option<string>
+  /** How they are written. */
+  readonly written: SaidOfFiles
   readonly label: Option.Option<string>
   readonly users: Option.Option<ReadonlyArray<string>>
   /** Owners to whom the rows of a single file are dealt. */
@@ -40,6 +46,8 @@ export interface Draft extends WrittenScenarioFile {
   readonly study: Study
   readonly label: ProposedLabel
   readonly rows: number
+  /** What its author should know of how the files were read. */
+  readonly told: ReadonlyArray<string>
 }
 
 /** What was said does not go with the files. */
@@ -103,27 +111,66 @@ export const draftOf = Effect.fn("Init.draft")(function* (wishes: Wishes, out: O
     onNone: () => commonFolder(path, places),
     onSome: (file) => path.dirname(path.resolve(file))
   })
-  const { encoding } = wishes
-  const profiles = yield* Effect.forEach(places, (file) => profileOf({ file, encoding }))
+  const unknown = unknownFile(wishes.written, places)
+  if (unknown !== undefined) return yield* unknown
+  const settings = places.map((file) => settingsOf(wishes.written, file))
+  const { decisions, profiles } = yield* settled(settings, wishes, wishes.asks)
+  const decided: Wishes = { ...wishes, ...decisions }
   const names = distinctNames(places.map((file) => nameOf(file, "owner")))
+  const outside = notInStudy(profiles, decided)
   const all = profiles.map((profile, index) =>
-    studyFile(profile, names[index]!, path.relative(folder, path.resolve(profile.file)), encoding)
+    studyFile(profile, {
+      ...settings[index]!,
+      owner: names[index]!,
+      file: path.relative(folder, path.resolve(profile.file)).split("\\").join("/"),
+      leaveOut: outside
+    })
   )
-  const files = yield* oneTable(wishes, all)
-  const study = yield* studyWith(wishes, yield* named(wishes, files))
-  const label = yield* labelWith(wishes, study)
-  const sizes = profiles.filter((_, index) => files.some(({ file }) => file === all[index]!.file))
-  const counts = sizes.map(({ rows }) => rows)
+  const { files, told } = alignNames(yield* oneTable(decided, all))
+  const study = yield* studyWith(decided, yield* named(decided, files))
+  const label = yield* labelWith(decided, study)
+  const own = profiles.filter((_, index) => files.some(({ file }) => file === all[index]!.file))
+  const counts = own.map(({ rows }) => rows)
   const rows = study.split === "rows" ? counts.reduce((sum, count) => sum + count, 0) : Math.max(...counts)
   const owners =
     study.split === "parts" ? yield* answered(wishes, wishes.owners, 2, askParts(mostOwners)) : files.length
   const heldOut = yield* answered(wishes, wishes.heldOut, 0.2, askHeldOut)
   const usual = nameOf(files.length === 1 ? files[0]!.file : folder, "study")
   const name = yield* answered(wishes, wishes.name, usual, askName(usual))
-  const written = scenarioText(study, { name, label, heldOut, owners }, { rows })
-  const draft: Draft = { ...written, name, study, label, rows }
+  const missing = decided.missing.length === 0 ? [] : marksOf(own, decided.missing)
+  const written = scenarioText(study, { name, label, heldOut, owners, missing }, { rows })
+  if (written.features === 0)
+    return yield* new WishNotGranted({
+      reason: `no column is left to predict ${shown(label.column)} from: ${written.leftOut.map(({ column, reason }) => `${shown(column)} ${reason}`).join("; ")}`
+    })
+  const draft: Draft = { ...written, name, study, label, rows, told: [...told, ...toldOf(study)] }
   return { draft, folder }
 })
+
+/** Columns that are no part of the study: those that were left out, and ids that are mistaken where rows are numbered. */
+const notInStudy = (
+  profiles: ReadonlyArray<FileProfile>,
+  { leaveOut, numbersRows }: Decisions
+): ReadonlyArray<string> => {
+  const mistaken = profiles.flatMap(({ columns }) => columns.filter(({ repeated }) => repeated !== undefined))
+  return [...leaveOut, ...(numbersRows ? mistaken.map(({ name }) => name) : [])]
+}
+
+/** All texts that mark missing cells of files: a list in the scenario replaces the usual ones. */
+const marksOf = (profiles: ReadonlyArray<FileProfile>, own: ReadonlyArray<string>): ReadonlyArray<string> => [
+  ...new Set(["", ...profiles.flatMap(({ columns }) => columns.flatMap(({ markers }) => markers)), ...own])
+]
+
+/** What a study does that its author may not expect. */
+export const toldOf = ({ columns, numbered }: Study): ReadonlyArray<string> => [
+  ...columns.flatMap(({ isMixed, name }) =>
+    isMixed ? [`${shown(name)}: owners have other words for yes and no, which are read as such`] : []
+  ),
+  ...(numbered === undefined ? [] : [`rows are numbered, ${numbered}: no row of two owners is the same`]),
+  ...columns.flatMap(({ name, values = [] }) =>
+    nearValues(values).map((near) => `${shown(name)}: ${near}; write them alike if they mean the same`)
+  )
+]
 
 /** Users that a scenario has at most. */
 const mostOwners = 16
@@ -137,22 +184,29 @@ const commonFolder = (path: Path.Path, files: ReadonlyArray<string>): string => 
 }
 
 const studyFile = (
-  { columns, format, kept }: FileProfile,
-  owner: string,
-  file: string,
-  encoding: Encoding | undefined
-): StudyFile => ({
-  owner,
-  file: file.split("\\").join("/"),
-  types: columns.map((column) => typeOf(column, { asLabel: true, ranges: true })),
-  named: format !== "IDX",
-  kept,
-  ...(encoding === undefined || format !== "CSV" ? {} : { encoding })
-})
+  profile: FileProfile,
+  settings: FileSettings & { readonly owner: string; readonly leaveOut: ReadonlyArray<string> }
+): StudyFile => {
+  const { columns, format, kept } = profile
+  const { dialect, encoding, file, leaveOut, owner } = settings
+  return {
+    owner,
+    file,
+    types: columns
+      .filter(({ name }) => !leaveOut.includes(name))
+      .map((column) => typeOf(column, { asLabel: true, ranges: true })),
+    named: format !== "IDX",
+    isRenamable: format === "CSV",
+    columnsInFile: columns.map(({ name }) => name),
+    kept,
+    countsRows: (name) => columns.some((column) => column.name === name && column.countsRows === true),
+    ...(format === "CSV" ? { dialect, encoding } : {})
+  }
+}
 
 /** The files of one table: of a folder that has several, those of the one that is chosen. */
 const oneTable = Effect.fn("Init.table")(function* (wishes: Wishes, files: ReadonlyArray<StudyFile>) {
-  if (!(studyOf(files, Option.getOrUndefined(wishes.id)) instanceof FilesDoNotFit)) return files
+  if (!(studyOf(alignNames(files).files, wishes) instanceof FilesDoNotFit)) return files
   const tables = tablesAmong(files)
   // Who names files means these.
   if (!wishes.asks || wishes.files.length > 1) return files
@@ -184,48 +238,45 @@ const named = Effect.fn("Init.owners")(function* (wishes: Wishes, files: Readonl
 const numberRows = "none of them: number the rows"
 
 const studyWith = Effect.fn("Init.study")(function* (wishes: Wishes, files: ReadonlyArray<StudyFile>) {
-  const given = Option.getOrUndefined(wishes.id)
-  const study = studyOf(files, given)
-  if (study instanceof FilesDoNotFit) return yield* study
+  const study = yield* fitting(wishes, files)
   const { id, idCandidates, split } = study
-  if (!wishes.asks || given !== undefined || id === undefined) return study
+  if (!wishes.asks || wishes.id !== undefined || id === undefined) return study
   const others = idCandidates.filter((name) => name !== id)
   const choices = [id, ...others, ...(split === "columns" ? [] : [numberRows])]
   if (choices.length === 1) return study
   const chosen = yield* Prompt.run(askOne("Column of the ids of rows", choices))
   if (chosen === id) return study
-  if (chosen === numberRows) return { ...study, id: undefined }
-  const other = studyOf(files, chosen)
-  return other instanceof FilesDoNotFit ? yield* other : other
-})
-
-const labelWith = Effect.fn("Init.label")(function* (wishes: Wishes, { columns }: Study) {
-  const candidates = labelCandidates(columns)
-  const [first] = candidates
-  if (first === undefined || columns.length < 2)
-    return yield* new WishNotGranted({
-      reason:
-        "the files have no column that could be a label besides one to predict it from; give files that have both"
-    })
-  const name = yield* answered(
-    wishes,
-    wishes.label,
-    first.name,
-    askOne(
-      "Column to predict",
-      candidates.map((column) => column.name)
-    )
+  return yield* fitting(
+    chosen === numberRows ? { ...wishes, numbersRows: true } : { ...wishes, id: chosen },
+    files
   )
-  return yield* asLabel(columns, name)
 })
 
-/** A column as the label of a scenario. */
-export const asLabel = (columns: ReadonlyArray<ColumnType>, name: string) => {
-  const column = columns.find((each) => each.name === name)
-  const label = column === undefined ? "is not a column of the files" : labelOf(column)
-  return typeof label === "string"
-    ? new WishNotGranted({
-        reason: `${name} can't be the label: it ${label}; give another column with --label`
-      })
-    : Effect.succeed(label)
-}
+const stop = "stop, to look at the files"
+
+/** How files fit together. Whether rows with the same ids are the same is asked, if somebody can answer. */
+const fitting = Effect.fn("Init.fit")(function* (wishes: Wishes, files: ReadonlyArray<StudyFile>) {
+  const study = studyOf(files, wishes)
+  if (study instanceof SharedIds && wishes.asks) {
+    const choices = [stop, "these are different rows: number them"]
+    const chosen = yield* Prompt.run(askOne(`${describeShared(study)}. They may be the same rows`, choices))
+    const numbered = studyOf(files, { numbersRows: true })
+    return chosen === stop || isUnfit(numbered) ? yield* study : numbered
+  }
+  return isUnfit(study) ? yield* study : study
+})
+
+/** Files that are no one table, or perhaps not. */
+type Unfit = FilesDoNotFit | SharedIds | UnsharedIds
+
+export const isUnfit = (study: Study | Unfit): study is Unfit =>
+  study instanceof FilesDoNotFit || study instanceof SharedIds || study instanceof UnsharedIds
+
+const labelWith = Effect.fn("Init.label")(function* (wishes: Wishes, study: Study) {
+  const likeliest = chosenLabel(study, Option.getOrUndefined(wishes.label))
+  if (likeliest instanceof NotALabel) return yield* likeliest
+  if (!wishes.asks || Option.isSome(wishes.label)) return likeliest
+  const choices = labelCandidates(study.columns).map(({ name }) => name)
+  const chosen = chosenLabel(study, yield* Prompt.run(askOne("Column to predict", choices)))
+  return chosen instanceof NotALabel ? yield* chosen : chosen
+})

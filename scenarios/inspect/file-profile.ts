@@ -3,9 +3,10 @@ import { Effect } from "effect"
 import type { Format } from "../../protocol/data/data-file.ts"
 import type { Dialect } from "../../protocol/data/dialect.ts"
 import type { CellVisitor } from "../../protocol/data/survey-visitor.ts"
-import type { TableSource } from "../../protocol/data/table.ts"
+import { TableError } from "../../protocol/data/table.ts"
 import { surveyTable } from "../description/data-files.ts"
 import { type ColumnProfile, ColumnSurvey } from "./column-profile.ts"
+import { type FileSettings, withOptions } from "./file-settings.ts"
 
 export interface FileProfile {
   readonly file: string
@@ -18,22 +19,31 @@ export interface FileProfile {
   readonly kept: (column: string) => ReadonlySet<string>
 }
 
-/** What is known of a file that no scenario names yet. */
-export type FileSettings = Pick<TableSource, "file" | "encoding" | "dialect">
+export interface ProfileOptions {
+  /** Rows that are enough, where only the types of the columns are asked for. */
+  readonly mostRows?: number
+  /** Texts that mark a missing cell besides the usual ones. */
+  readonly marks?: ReadonlyArray<string>
+}
 
-/** Reads a file once. `mostRows` rows are enough where only the types of the columns are asked for. */
-export const profileOf = Effect.fn("Inspect.profile")(function* (settings: FileSettings, mostRows?: number) {
+/** Reads a file once. */
+export const profileOf = Effect.fn("Inspect.profile")(function* (
+  settings: FileSettings,
+  { marks, mostRows }: ProfileOptions = {}
+) {
   let surveys: ReadonlyArray<ColumnSurvey> = []
   const visitor: CellVisitor = {
     open: (columns) => {
       surveys = columns.map(
         (column, index) =>
-          new ColumnSurvey({ ...column, name: column.name || unnamed(index, columns.length) })
+          new ColumnSurvey({ ...column, name: column.name || unnamed(index, columns.length) }, marks)
       )
     },
-    cell: (column, cell) => surveys[column]!.add(cell)
+    cell: (column, cell, line) => surveys[column]!.add(cell, line)
   }
-  const found = yield* surveyTable({ user: "", ...settings }, visitor, mostRows)
+  const found = yield* surveyTable({ user: "", ...settings }, visitor, mostRows).pipe(
+    Effect.mapError((error) => (error instanceof TableError ? withOptions(error) : error))
+  )
   const columns = surveys.map((survey) => survey.finish())
   const places = new Map(columns.map(({ name }, place) => [name, place]))
   const profile: FileProfile = {

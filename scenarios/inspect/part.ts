@@ -3,7 +3,7 @@
  * the file. It has no rows, no counts and no means, and ranges only if the owner says so.
  */
 import { encodings } from "../../protocol/data/characters.ts"
-import { dateFormats } from "../../protocol/data/description.ts"
+import { dateFormats, defaultMissing } from "../../protocol/data/description.ts"
 import { Schema } from "../../protocol/schema.ts"
 import {
   exactText,
@@ -16,6 +16,7 @@ import {
   text,
   yesOrNo
 } from "../description/fields.ts"
+import { Dialect } from "../description/schema.ts"
 import { yamlList, yamlText } from "../text/yaml-text.ts"
 import { kindsOfColumns } from "./column-profile.ts"
 import type { ColumnType } from "./column-type.ts"
@@ -35,6 +36,17 @@ const Whole = struct({
   owner: name("The owner, a user of the scenario"),
   file: text("The file, as the owner's machine has it"),
   encoding: optional(oneOf(encodings, "Its character encoding")),
+  dialect: optional(Dialect),
+  missing: optional(
+    list(
+      exactText("A text"),
+      1,
+      1_000,
+      "a list of texts",
+      "Texts that mark missing cells besides the usual ones"
+    )
+  ),
+  further: optional(yesOrNo("Whether the file has further columns")),
   columns: list(Column, 1, 1_048_576, "a list of columns", "What the file holds")
 })
 
@@ -43,17 +55,32 @@ export type Part = typeof Whole.Type
 export const decodePart = Schema.decodeUnknownEither(Whole, { errors: "all", onExcessProperty: "error" })
 
 /** The text of a part. */
-export const partText = ({ columns, encoding, file, owner }: Part): string =>
+export const partText = ({ columns, dialect = {}, encoding, file, further, missing, owner }: Part): string =>
   [
     `# What ${owner} holds, for a scenario with other owners: bicameral init --join puts parts together.`,
     `# It tells the names and types of columns, the values of categories${columns.some(({ range }) => range !== undefined) ? ", the ranges of numbers" : ""}, and which columns have missing cells.`,
     `owner: ${yamlText(owner)}`,
     `file: ${yamlText(file)}`,
     ...(encoding === undefined ? [] : [`encoding: ${encoding}`]),
+    ...(Object.keys(dialect).length === 0
+      ? []
+      : [
+          `dialect: { ${Object.entries(dialect)
+            .map(([setting, value]) => `${setting}: ${value}`)
+            .join(", ")} }`
+        ]),
+    ...(missing === undefined ? [] : [`missing: ${yamlList(missing)}`]),
+    ...(further ? ["further: true"] : []),
     "columns:",
     ...columns.map(columnLine),
     ""
   ].join("\n")
+
+/** All texts that mark missing cells of the owners' files; none where the usual ones are enough. */
+export const missingOf = (parts: ReadonlyArray<Part>): ReadonlyArray<string> => {
+  const own = parts.flatMap(({ missing = [] }) => missing)
+  return own.length === 0 ? [] : [...new Set([...defaultMissing, ...own])]
+}
 
 const columnLine = ({ format, holds, missing, name, other, range, type, values }: ColumnType): string => {
   const fields = [

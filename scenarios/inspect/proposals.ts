@@ -27,6 +27,8 @@ export interface Entry {
 export interface LeftOut {
   readonly column: string
   readonly reason: string
+  /** Whether owners contradict each other. */
+  readonly isContested?: true
 }
 
 export interface Proposed {
@@ -193,39 +195,6 @@ export const toYaml = ({ fields, name, values, word }: Entry): string => {
     ...fields.map(([field, yaml]) => `      ${field}: ${yaml}`)
   ].join("\n")
 }
-
-/** What is predicted: one of some classes, or a number. */
-export interface ProposedLabel {
-  readonly column: string
-  /** The classes; undefined for a number. */
-  readonly values?: ReadonlyArray<string>
-}
-
-/** What a column is as a label, or why it can't be one. */
-export const labelOf = ({ name, other, type, values }: ColumnType): ProposedLabel | string => {
-  if (other) return "has too many different values for classes"
-  if (values !== undefined && (type === "category" || type === "boolean" || type === "whole number"))
-    return values.length < 2 ? "has one value only" : { column: name, values }
-  if (type === "number" || type === "whole number") return { column: name }
-  return type === "id" || type === "text" ? "has texts of more than a few kinds" : `has the type ${type}`
-}
-
-const labelNames =
-  /^(label|labels|target|class|outcome|y|diagnosis|species|survived|response|result|quality|churn|default|digit)$/i
-
-/** The columns that may be labels, the likeliest first: one that is called so, or else the last. */
-export const labelCandidates = (types: ReadonlyArray<ColumnType>): ReadonlyArray<ColumnType> => {
-  const able = types.filter((type) => typeof labelOf(type) !== "string").reverse()
-  const isNamed = ({ name }: ColumnType) => labelNames.test(name)
-  return [...able.filter(isNamed), ...able.filter((type) => !isNamed(type))]
-}
-
-/** The section `label` of a scenario, in lines. */
-export const labelLines = ({ column, values }: ProposedLabel): ReadonlyArray<string> => [
-  "  label:",
-  `    column: ${yamlText(column)}`,
-  values === undefined ? "    scale: standard" : `    values: ${yamlLines(values, 6)}`
-]
 
 /** A range that contains [least, greatest], its ends rounded outward to one or two figures of its width. */
 export const roundedOutward = (least: number, greatest: number): readonly [number, number] => {

@@ -1,7 +1,7 @@
 /** The questions of `bicameral init`, each with an answer that Enter takes. */
 import * as Prompt from "@effect/cli/Prompt"
 import { Effect } from "effect"
-import { isUserName } from "./study.ts"
+import { isUserName } from "./user-names.ts"
 
 /** Where the data are. */
 export const askFiles = Prompt.text({

@@ -1,8 +1,9 @@
 /** Writes a scenario as its author would, from how its files fit together and what was chosen. */
-import type { Encoding } from "../../protocol/data/characters.ts"
 import { yamlLines, yamlText } from "../text/yaml-text.ts"
-import { type Entry, type LeftOut, labelLines, type ProposedLabel, proposed, toYaml } from "./proposals.ts"
-import type { Study, StudyFile } from "./study.ts"
+import { labelLines, type ProposedLabel } from "./label.ts"
+import { type Entry, type LeftOut, proposed, toYaml } from "./proposals.ts"
+import type { Study } from "./study.ts"
+import type { StudyFile } from "./study-file.ts"
 
 /** What its author decides. */
 export interface Choices {
@@ -12,6 +13,8 @@ export interface Choices {
   readonly heldOut: number
   /** Owners to which the rows of a single file are dealt. */
   readonly owners: number
+  /** Texts that mark missing cells, if other ones than the usual do. */
+  readonly missing: ReadonlyArray<string>
 }
 
 /** What is known of the size of the table; undefined where the files are not at hand. */
@@ -21,13 +24,15 @@ export interface Size {
 
 export interface WrittenScenarioFile {
   readonly text: string
+  /** How many entries `features` has. */
+  readonly features: number
   readonly leftOut: ReadonlyArray<LeftOut>
   /** Columns whose statistics fewer than three owners find together. */
   readonly telling: ReadonlyArray<string>
 }
 
 interface Holding {
-  readonly file: StudyFile & { readonly encoding?: Encoding | undefined }
+  readonly file: StudyFile
   readonly columns?: ReadonlyArray<string>
   readonly part?: readonly [number, number]
   readonly ids?: string
@@ -40,7 +45,7 @@ interface Owner {
 
 /** The text of a scenario. */
 export const scenarioText = (study: Study, choices: Choices, size: Size | undefined): WrittenScenarioFile => {
-  const { heldOut, label, name } = choices
+  const { heldOut, label, missing, name } = choices
   const { entries, leftOut } = proposed(study.columns.filter((column) => column.name !== label.column))
   const owners = ownersOf(study, choices, entries, size)
   const telling = tellingColumns(study, owners, entries, label)
@@ -52,6 +57,7 @@ export const scenarioText = (study: Study, choices: Choices, size: Size | undefi
     "",
     "data:",
     ...(study.id === undefined ? [] : [`  id: ${yamlText(study.id)}`]),
+    ...(missing.length === 0 ? [] : [`  missing: ${yamlLines(missing, 4)}`]),
     "  features:",
     ...entries.map((entry) => `${toYaml(entry)}${entry.tells ? " # the range tells of the data" : ""}`),
     ...all.map(({ column, reason }) => `    # left out: ${yamlText(column)} ${reason}`),
@@ -65,7 +71,7 @@ export const scenarioText = (study: Study, choices: Choices, size: Size | undefi
     ...(cells > manyCells ? ["", "security: { upload: hybrid } # for large tables"] : []),
     ...revealLines(study, label, telling, heldOut)
   ]
-  return { text: `${lines.join("\n")}\n`, leftOut: all, telling }
+  return { text: `${lines.join("\n")}\n`, features: entries.length, leftOut: all, telling }
 }
 
 /** Cells from which the hybrid upload saves much time. */
@@ -127,12 +133,25 @@ const usersLines = ({ split }: Study, owners: ReadonlyArray<Owner>): ReadonlyArr
     `  - name: ${yamlText(name)}`,
     "    holds:",
     `      - file: ${yamlText(file.file)}`,
-    ...(file.encoding === undefined ? [] : [`        encoding: ${file.encoding}`]),
+    ...writtenLines(file),
     ...(columns === undefined ? [] : [`        columns: ${yamlLines(columns, 10)}`]),
     ...(part === undefined ? [] : [`        part: { from: ${part[0]}, to: ${part[1]} }`]),
     ...(ids === undefined ? [] : [`        ids: { prefix: ${yamlText(ids)}, first: 1 }`])
   ])
 ]
+
+/** How a file is written, where that was said, and names in place of its own. */
+const writtenLines = ({ dialect, encoding, header }: StudyFile): ReadonlyArray<string> => {
+  const settings = [
+    ...Object.entries(dialect ?? {}).map(([setting, value]) => `${setting}: ${value}`),
+    ...(header === undefined ? [] : ["header: true"])
+  ]
+  return [
+    ...(encoding === undefined ? [] : [`        encoding: ${encoding}`]),
+    ...(settings.length === 0 ? [] : [`        dialect: { ${settings.join(", ")} }`]),
+    ...(header === undefined ? [] : [`        header: ${yamlLines(header, 10)}`])
+  ]
+}
 
 /** Steps of a run that takes about a minute, with its beginning and end. */
 const usualSteps = 3_000

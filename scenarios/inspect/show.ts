@@ -5,9 +5,11 @@ import { count, counted } from "../text/units.ts"
 import { yamlText } from "../text/yaml-text.ts"
 import { type ColumnProfile, fewValues, rare } from "./column-profile.ts"
 import { typeOf } from "./column-type.ts"
+import { type Doubt, describeDoubt, doubtsOf, nearValues } from "./doubts.ts"
 import type { FileProfile } from "./file-profile.ts"
 import { drawn } from "./histogram.ts"
-import { labelCandidates, labelLines, labelOf, proposed, roundedOutward, toYaml } from "./proposals.ts"
+import { labelCandidates, labelLines, labelOf } from "./label.ts"
+import { proposed, roundedOutward, toYaml } from "./proposals.ts"
 import { idCandidates } from "./study.ts"
 
 /** Values of a category that are shown. */
@@ -20,7 +22,7 @@ export const shownProfile = (profile: FileProfile, toTerminal: boolean): string 
     headOf(profile),
     "",
     ...columnLines(profile.columns, toTerminal),
-    ...rareLines(profile.columns),
+    ...noteLines(profile),
     "",
     "To paste into a scenario; change it as you know better:",
     "",
@@ -80,16 +82,34 @@ const valuesOf = (column: ColumnProfile): string => {
 const figure = (value: number): string => String(Number(value.toPrecision(5)))
 const dayOf = (days: number): string => new Date(86_400_000 * days).toISOString().slice(0, 10)
 
-const rareLines = (columns: ReadonlyArray<ColumnProfile>): ReadonlyArray<string> => {
-  const names = columns
-    .filter(({ kind, values }) => kind === "category" && values!.some((each) => each.count < rare))
+/** What the owner of a file should look at. */
+const notesOf = (profile: FileProfile): ReadonlyArray<string> => {
+  const categories = profile.columns.filter(({ kind }) => kind === "category")
+  const tell = categories
+    .filter(({ values }) => values!.some((each) => each.count < rare))
     .map(({ name }) => short(name))
-  return names.length === 0
-    ? []
-    : [
-        "",
-        `note: ${names.join(", ")} ${names.length === 1 ? "has" : "have"} values of fewer than ${rare} rows; to list them tells of these rows`
-      ]
+  return [
+    ...doubtsOf(profile).map((doubt) => describeDoubt(doubt, markersOf(doubt))),
+    ...categories.flatMap(({ name, values }) =>
+      nearValues(values!.map(({ value }) => value)).map(
+        (near) => `${short(name)}: ${near}; write them alike if they mean the same`
+      )
+    ),
+    ...(tell.length === 0
+      ? []
+      : [
+          `${tell.join(", ")} ${tell.length === 1 ? "has" : "have"} values of fewer than ${rare} rows; to list them tells of these rows`
+        ])
+  ]
+}
+
+/** The texts that may mark missing cells, as the scenario and `init` have them. */
+const markersOf = ({ markers }: Doubt): string =>
+  markers.length === 0 ? "" : `, as data.missing or --missing: ${markers.map(short).join(", ")}`
+
+const noteLines = (profile: FileProfile): ReadonlyArray<string> => {
+  const notes = notesOf(profile)
+  return notes.length === 0 ? [] : ["", ...notes.map((note) => `note: ${note}`)]
 }
 
 /** The section `data` of a scenario in which this file is. */
@@ -97,7 +117,8 @@ export const proposalLines = (profile: FileProfile): ReadonlyArray<string> => {
   const types = profile.columns.map((column) => typeOf(column, { asLabel: true, ranges: true }))
   const [id] = idCandidates([types])
   const others = types.filter(({ name }) => name !== id)
-  const [label] = labelCandidates(others)
+  // The only column is more likely a feature of an owner without labels.
+  const [label] = others.length > 1 ? labelCandidates(others) : []
   const { entries, leftOut } = proposed(others.filter((type) => type !== label))
   const chosen = label === undefined ? undefined : labelOf(label)
   const ranges = new Map(
@@ -113,13 +134,15 @@ export const proposalLines = (profile: FileProfile): ReadonlyArray<string> => {
   return [
     "data:",
     ...(id === undefined ? [] : [`  id: ${yamlText(id)}`]),
-    "  features:",
+    entries.length === 0 ? "  # features: no column can be one" : "  features:",
     ...entries.map((entry) => {
       const isNumber = entry.word === "standard" && entry.columns.length === 1
       return toYaml(entry) + (isNumber || entry.tells ? comment(entry.name, entry.tells === true) : "")
     }),
     ...leftOut.map(({ column, reason }) => `    # ${short(column)} ${reason}`),
-    ...(typeof chosen === "object" ? labelLines(chosen) : ["  # label: no column can be one"])
+    ...(typeof chosen === "object"
+      ? labelLines(chosen)
+      : [others.length === 1 ? "  # label: none besides the only column" : "  # label: no column can be one"])
   ]
 }
 
@@ -136,6 +159,7 @@ export const profileJson = (profile: FileProfile): object => {
       ...rest,
       ...(kind !== "id" && values !== undefined && values.length <= fewValues ? { values } : {})
     })),
+    notes: notesOf(profile),
     proposal: proposalLines(profile).join("\n")
   }
 }

@@ -4,21 +4,14 @@
  * ids where the files are at hand.
  */
 import { Data } from "effect"
+import { nearTexts, shown } from "../../protocol/data/spelling.ts"
+import { counted } from "../text/units.ts"
 import { isIdName } from "./column-profile.ts"
 import { type ColumnType, merged } from "./column-type.ts"
+import { alignNames } from "./names.ts"
 import type { LeftOut } from "./proposals.ts"
-
-/** A file of the study, and who holds it. */
-export interface StudyFile {
-  readonly owner: string
-  /** As the scenario will name it. */
-  readonly file: string
-  readonly types: ReadonlyArray<ColumnType>
-  /** Whether the file names its columns; rows of one that does not are numbered. */
-  readonly named: boolean
-  /** The values that are known of a column; undefined where the file is not at hand. */
-  readonly kept?: ((column: string) => ReadonlySet<string>) | undefined
-}
+import type { StudyFile } from "./study-file.ts"
+import { mostCompared } from "./value-counts.ts"
 
 /** `parts`: one file, whose rows are dealt to several owners. */
 export type Split = "rows" | "columns" | "parts"
@@ -28,6 +21,8 @@ export interface Study {
   readonly files: ReadonlyArray<StudyFile>
   /** The column by which rows are joined; undefined where they are numbered. */
   readonly id: string | undefined
+  /** Why rows are numbered, where they are. */
+  readonly numbered?: string
   /** Columns that may be the id. */
   readonly idCandidates: ReadonlyArray<string>
   /** All columns but the ids, in the order of the files. */
@@ -55,24 +50,89 @@ export const idCandidates = (files: ReadonlyArray<ReadonlyArray<ColumnType>>): R
   return [...able].sort((a, b) => rank(a) - rank(b))
 }
 
-/** How files fit together; `id` says the column of the ids. */
-export const studyOf = (files: ReadonlyArray<StudyFile>, id?: string): Study | FilesDoNotFit => {
+/** Owners with the same columns have the same ids: their rows may be the same too. */
+export class SharedIds extends Data.TaggedError("SharedIds")<{
+  readonly column: string
+  readonly files: readonly [string, string]
+  readonly count: number
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `${describeShared(this)}: a row that two owners have is to be held by one of them, so take it out of one file; if they are different rows, give --number-rows, or another column as --id`
+  }
+}
+
+/** `12 ids in the column id are in both north.csv and south.csv, which have the same columns` */
+export const describeShared = ({
+  column,
+  count,
+  files
+}: Pick<SharedIds, "column" | "count" | "files">): string =>
+  `${counted(count, "id")} in the column ${shown(column)} ${count === 1 ? "is" : "are"} in both ${files.join(" and ")}, which have the same columns`
+
+/** Owners of other columns of the same rows do not have the same rows. */
+export class UnsharedIds extends Data.TaggedError("UnsharedIds")<{
+  readonly column: string
+  readonly lacking: ReadonlyArray<readonly [file: string, count: number]>
+  /** What some of these ids differ in from others. */
+  readonly difference: string | undefined
+}> {
+  readonly retryable = false
+  override get message(): string {
+    const { column, difference, lacking } = this
+    const counts = lacking.map(([file, count]) => `${counted(count, "id")} of ${file}`).join(" and ")
+    const hint =
+      difference === undefined
+        ? ""
+        : ` (ids are compared as exact texts, and some differ only in ${difference})`
+    return `the files hold other columns of the same rows, joined by ${shown(column)}, but ${counts} are not in all of them${hint}; take the rows out that not all owners have, or correct the ids; if the files have other rows each, give --number-rows`
+  }
+}
+
+/** What is said of the ids. */
+export interface IdWishes {
+  /** The column of the ids. */
+  readonly id?: string | undefined
+  /** Whether rows are numbered, whatever ids the files have. */
+  readonly numbersRows?: boolean | undefined
+}
+
+/** How files fit together. */
+export const studyOf = (
+  files: ReadonlyArray<StudyFile>,
+  { id, numbersRows = false }: IdWishes = {}
+): Study | FilesDoNotFit | SharedIds | UnsharedIds => {
   const names = files.map(({ types }) => types.map(({ name }) => name))
   const common = names[0]!.filter((name) => names.every((own) => own.includes(name)))
   if (id !== undefined && !common.includes(id))
     return new FilesDoNotFit({ reason: `not all files have the column ${id}; give an id that all have` })
   const candidates = idCandidates(files.map(({ types }) => types))
   const found = id ?? candidates[0]
-  const split = splitOf(files, names, common, found)
+  const split = splitOf(files, names, common, numbersRows ? undefined : found)
   if (split instanceof FilesDoNotFit) return split
-  const isNumbered =
-    split !== "columns" && (found === undefined || (id === undefined && repeats(files, found)))
-  const ids = new Set(isNumbered ? candidates.slice(0, 1) : [found])
-  const own = { files, split, id: isNumbered ? undefined : found, idCandidates: candidates }
-  return split === "columns" ? byColumns(own, ids) : byRows(own, common, ids)
+  if (split === "columns") {
+    const unshared = found === undefined ? undefined : unsharedIds(files, found)
+    return unshared ?? byColumns({ files, split, idCandidates: candidates, id: found }, new Set([found]))
+  }
+  const shared = found === undefined || numbersRows ? undefined : sharedIds(files, found)
+  const counts = found !== undefined && files.every(({ countsRows }) => countsRows?.(found) ?? false)
+  if (shared !== undefined && (id !== undefined || !counts)) return shared
+  const numbered = numbersRows
+    ? "as was said"
+    : found === undefined
+      ? "since no column has ids"
+      : shared !== undefined
+        ? `since ${shown(found)} counts the rows of each file anew`
+        : undefined
+  const own: Own = { files, split, idCandidates: candidates, id: numbered === undefined ? found : undefined }
+  return byRows(
+    numbered === undefined ? own : { ...own, numbered },
+    common,
+    new Set(numbersRows ? [] : [found])
+  )
 }
 
-type Own = Pick<Study, "files" | "id" | "idCandidates" | "split">
+type Own = Pick<Study, "files" | "id" | "idCandidates" | "numbered" | "split">
 
 const splitOf = (
   files: ReadonlyArray<StudyFile>,
@@ -88,31 +148,57 @@ const splitOf = (
   const areAtHand = files.every(({ kept }) => kept !== undefined)
   if (id !== undefined && (areAtHand ? shareIds(files, id) : others.length < 2)) return "columns"
   if (others.length >= 2) return "rows"
+  const near = alignNames(files).told.map((each) => `\n${each}`)
   return new FilesDoNotFit({
-    reason: `${files.map(({ file }) => file).join(" and ")} are no one table: they have neither the same columns, as where each has other rows, nor a column of ids in common, as where each has other columns of the same rows; give the files of one table${id === undefined ? ", or the column of the ids" : ""}`
+    reason: `${files.map(({ file }) => file).join(" and ")} are no one table: they have neither the same columns, as where each has other rows, nor a column of ids in common, as where each has other columns of the same rows; give the files of one table${id === undefined ? ", or the column of the ids" : ""}${near.join("")}`
   })
 }
 
 /** Whether each file has rows that the first has too. */
-const shareIds = (files: ReadonlyArray<StudyFile>, id: string): boolean => {
-  const [first, ...others] = files.map(({ kept }) => kept?.(id) ?? new Set<string>())
-  return others.every((ids) => [...ids].some((each) => first!.has(each)))
-}
+const shareIds = ([first, ...others]: ReadonlyArray<StudyFile>, id: string): boolean =>
+  others.every((file) => countShared(idsOf(file, id), idsOf(first!, id)) > 0)
 
 /** Groups of files that are one table each, in the order of the files. */
 export const tablesAmong = (files: ReadonlyArray<StudyFile>): ReadonlyArray<ReadonlyArray<StudyFile>> => {
   const groups: Array<Array<StudyFile>> = []
   for (const file of files) {
-    const group = groups.find((own) => !(studyOf([...own, file]) instanceof FilesDoNotFit))
+    const group = groups.find((own) => !(studyOf(alignNames([...own, file]).files) instanceof FilesDoNotFit))
     if (group === undefined) groups.push([file])
     else group.push(file)
   }
   return groups
 }
 
-/** Whether files that have other rows have the same ids, as where each of them counts from one. */
-const repeats = (files: ReadonlyArray<StudyFile>, id: string): boolean =>
-  files.some((file, index) => files.slice(index + 1).some((other) => shareIds([file, other], id)))
+/** The first two files that have some of the same ids, though they have other rows. */
+const sharedIds = (files: ReadonlyArray<StudyFile>, column: string): SharedIds | undefined => {
+  for (const [index, file] of files.entries())
+    for (const other of files.slice(index + 1)) {
+      const count = countShared(idsOf(file, column), idsOf(other, column))
+      if (count > 0) return new SharedIds({ column, files: [file.file, other.file], count })
+    }
+  return undefined
+}
+
+const countShared = (one: ReadonlySet<string>, other: ReadonlySet<string>): number =>
+  [...one].reduce((sum, id) => (other.has(id) ? sum + 1 : sum), 0)
+
+const idsOf = ({ kept }: StudyFile, column: string): ReadonlySet<string> => kept?.(column) ?? new Set()
+
+/** The ids that not all files have, though they have other columns of the same rows. */
+const unsharedIds = (files: ReadonlyArray<StudyFile>, column: string): UnsharedIds | undefined => {
+  if (files.some(({ kept, named }) => kept === undefined || !named)) return undefined
+  const all = files.map((file) => idsOf(file, column))
+  // Of so many not all are kept.
+  if (all.some(({ size }) => size >= mostCompared)) return undefined
+  const unshared = all.map((ids) => [...ids].filter((id) => !all.every((others) => others.has(id))))
+  const lacking = files.flatMap(({ file }, index): ReadonlyArray<readonly [string, number]> => {
+    const { length } = unshared[index]!
+    return length === 0 ? [] : [[file, length]]
+  })
+  if (lacking.length === 0) return undefined
+  const [near] = nearTexts(new Set(unshared.flat()), 1)
+  return new UnsharedIds({ column, lacking, difference: near?.difference })
+}
 
 const byRows = (own: Own, common: ReadonlyArray<string>, ids: ReadonlySet<string | undefined>): Study => {
   const { files } = own
@@ -126,7 +212,7 @@ const byRows = (own: Own, common: ReadonlyArray<string>, ids: ReadonlySet<string
     .flatMap((name) => {
       const type = merged(files.map(({ owner, types }) => [owner, types.find((each) => each.name === name)!]))
       if (typeof type !== "string") return [type]
-      leftOut.push({ column: name, reason: type })
+      leftOut.push({ column: name, reason: type, isContested: true })
       return []
     })
   const held = files.map(() => columns.map(({ name }) => name))
@@ -156,35 +242,3 @@ const byColumns = (own: Own, ids: ReadonlySet<string | undefined>): Study => {
 const once = (leftOut: ReadonlyArray<LeftOut>): ReadonlyArray<LeftOut> => [
   ...new Map(leftOut.map((each) => [each.column, each])).values()
 ]
-
-/** Names that a user can't have, since other parties have them. */
-const reserved = /^(kgc|cloud[01]|director|user\d+)$/
-
-/** Whether a text can be the name of a user or of a scenario. */
-export const isUserName = (text: string): boolean =>
-  /^[a-z][a-z0-9-]{0,39}$/.test(text) && !reserved.test(text)
-
-/** A name of a user, or of a scenario, from that of a file or a folder. */
-export const nameOf = (path: string, otherwise: string): string => {
-  const base = path
-    .replace(/^.*[/\\]/, "")
-    .replace(/\.(gz|csv|tsv|txt|tab|dat|parquet|pq|idx|part|yaml|yml)\b.*$/i, "")
-    .normalize("NFKD")
-    .replace(/\p{Mark}/gu, "")
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, "-")
-    .replace(/^-+|-+$/g, "")
-  const name = (/^[a-z]/.test(base) ? base : `${otherwise}-${base}`).slice(0, 40).replace(/-+$/, "")
-  return reserved.test(name) ? `${otherwise}-${name}` : name
-}
-
-/** The same names, each made different from those before it. */
-export const distinctNames = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const taken = new Set<string>()
-  return names.map((name) => {
-    let own = name
-    for (let number = 2; taken.has(own); number++) own = `${name.slice(0, 36)}-${number}`
-    taken.add(own)
-    return own
-  })
-}

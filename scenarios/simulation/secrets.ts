@@ -15,7 +15,7 @@ import { wordBytes } from "../../protocol/bytes.ts"
 import { readRows } from "../../protocol/data/cells.ts"
 import type { EncodedTable, HeldTable } from "../../protocol/data/encoding.ts"
 import { needsStatistics, noStatistics, statisticsNeeded } from "../../protocol/data/preparation.ts"
-import { pointBytes, Raiser } from "../../protocol/join/points.ts"
+import { pointOf } from "../../protocol/join/points.ts"
 import { seededKey } from "../../protocol/seeding.ts"
 import { expandSeed } from "../../protocol/sharing/split.ts"
 import { toVector } from "../../protocol/statistics/masks.ts"
@@ -153,9 +153,8 @@ const addJoin = (
   tables: ReadonlyArray<EncodedTable>
 ) => {
   secrets.add(`the secret of ${user} for the join`, userJoinSecret(agreement, rootFrom(rootOf(user)), user))
-  const unraised = new Raiser(new Uint8Array(pointBytes).fill(1, pointBytes - 1))
   for (const id of new Set(tables.flatMap(({ ids }) => ids)))
-    secrets.add(`the point of id ${id} of ${user}`, unraised.raiseIds([id]))
+    secrets.add(`the point of id ${id} of ${user}`, pointOf(id))
 }
 
 const addWords = (secrets: Secrets, what: string, words: Uint8Array) => {

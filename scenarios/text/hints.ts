@@ -1,4 +1,5 @@
 /** Hints for values that are not what they must be, where the value itself shows what was meant. Pure. */
+import { bareName } from "../../protocol/data/near-names.ts"
 
 /** `must be a number; take the quotes away`, or the sentence alone where there is no hint. */
 export const withHint = (sentence: string, hint: string | undefined): string =>
@@ -39,40 +40,6 @@ export const booleanHint = (actual: unknown): string | undefined => {
   if (["yes", "on", "y", "true"].includes(written)) return "write true, without quotes"
   if (["no", "off", "n", "false"].includes(written)) return "write false, without quotes"
   return undefined
-}
-
-/** Fewest insertions, deletions, replacements and swaps of neighbours from one text to the other. */
-const editDistance = (from: string, to: string): number => {
-  let before: ReadonlyArray<number> = []
-  let last = Array.from({ length: to.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= from.length; i++) {
-    const row = [i]
-    for (let j = 1; j <= to.length; j++) {
-      const replaced = last[j - 1]! + Number(from[i - 1] !== to[j - 1])
-      const swapped =
-        i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1]
-          ? before[j - 2]! + 1
-          : Infinity
-      row.push(Math.min(replaced, swapped, last[j]! + 1, row[j - 1]! + 1))
-    }
-    before = last
-    last = row
-  }
-  return last[to.length]!
-}
-
-/** Names without what spellings differ in: `batch_size` and `batchSize` are one. */
-const plain = (name: string): string => name.toLowerCase().replace(/[-_ ]/g, "")
-
-/** The known name that was most likely meant: another spelling, or one with a slip or two in it. */
-export const closest = (name: string, known: ReadonlyArray<string>): string | undefined => {
-  if (name.length > 60 || known.length > 2_000) return undefined
-  const slips = Math.min(2, Math.floor(name.length / 3))
-  const [best] = known
-    .map((each) => ({ each, distance: editDistance(plain(name), plain(each)) }))
-    .filter(({ distance }) => distance <= slips)
-    .sort((a, b) => a.distance - b.distance)
-  return best?.each
 }
 
 /** Names that other programs have for what a scenario says, and where it says it. */
@@ -129,4 +96,4 @@ const elsewhere: ReadonlyArray<readonly [path: string, names: ReadonlyArray<stri
 
 /** Where a scenario says what this name stands for elsewhere, or in another of its sections. */
 export const placeOf = (name: string): string | undefined =>
-  elsewhere.find(([, names]) => names.includes(plain(name)))?.[0]
+  elsewhere.find(([, names]) => names.includes(bareName(name)))?.[0]

@@ -1,7 +1,8 @@
 /** Problems of a file that people write, each with its place and in the words of the file. Pure. */
 import { Data } from "effect"
+import { closest } from "../../protocol/data/near-names.ts"
 import { ArrayFormatter, type ParseResult } from "../../protocol/schema.ts"
-import { closest, placeOf } from "./hints.ts"
+import { placeOf } from "./hints.ts"
 
 export interface Problem {
   /** `scenarios/iris.yaml:12`, or the line of a data file. */

@@ -98,7 +98,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
     ],
     archive: ["sharing", "data", "bcp"],
     sharing: ["bcp", "join", "proofs"],
-    join: ["data"],
+    join: ["data", "ring"],
     statistics: ["bcp", "data"],
     proofs: ["bcp"],
     computation: ["learning", "ring"],

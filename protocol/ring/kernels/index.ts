@@ -6,6 +6,7 @@
 export * from "./comparison"
 export * from "./elementwise"
 export * from "./fixed-point"
+export * from "./jacobi"
 export * from "./losses"
 export * from "./rescale"
 export * from "./stream"

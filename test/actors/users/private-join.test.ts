@@ -192,7 +192,7 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           ...new Uint8Array(pointBytes).fill(255)
         ])
         const { sends } = yield* between({ north: none, west })
-        const why = "has what is none: .*number 1 is the x-coordinate of no point of P-256"
+        const why = "has what is none: .*number 1 is the coordinate of no point of Curve25519"
         expect(yield* sends({ points: none })).toMatch(
           new RegExp(`^ListRefused: north sent a list of its ids that ${why}`)
         )

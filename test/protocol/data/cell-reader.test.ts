@@ -31,6 +31,21 @@ describe("a number", () => {
       expect(fault).toMatchObject({ remedy: expect.stringContaining("fill: mean") })
   })
 
+  it("that is none says what the feature may be instead, unless a range says that it is one", () => {
+    const remedyOf = (feature: Feature, text: string) => describing(feature).text(text)
+    const free: Feature = { name: "sex" }
+    for (const [text, entry] of [
+      ["female", "sex: { values: [...] }"],
+      ["yes", "sex: boolean"],
+      ["1/2/2021", "sex: date"]
+    ] as const) {
+      expect(remedyOf(free, text)).toMatchObject({ remedy: expect.stringContaining(`say ${entry} in`) })
+      expect(remedyOf({ ...free, range: [0, 1] }, text)).toMatchObject({
+        remedy: expect.not.stringContaining("say ")
+      })
+    }
+  })
+
   it("outside its range is an error, or moved to the nearest end and counted", () => {
     const strict = describing({ name: "age", range: [0, 120] })
     expect(strict.number(121)).toMatchObject({ reason: "is outside the column's public range [0, 120]" })
@@ -48,6 +63,19 @@ describe("a number", () => {
   })
 })
 
+describe("a missing cell that nothing fills", () => {
+  it.each<[string, Feature]>([
+    ["mean", { name: "age" }],
+    ["mean", { name: "born", kind: "date" }],
+    ["mode", { name: "smoker", kind: "boolean" }],
+    ["mode", { name: "sex", kind: "category", values: ["f", "m"] }]
+  ])("is an error that proposes fill: %s, for %o", (fill, feature) => {
+    const { absent, text } = describing(feature)
+    for (const fault of [absent, text(""), text("NA")])
+      expect(fault).toMatchObject({ remedy: expect.stringMatching(new RegExp(`such as fill: ${fill}$`)) })
+  })
+})
+
 describe("a boolean", () => {
   it("is 1 or 0 by the usual words, and nothing else", () => {
     expect(["true", "YES", "y", "T", "1", "on"].map(readBoolean)).toEqual([1, 1, 1, 1, 1, 1])
@@ -56,6 +84,21 @@ describe("a boolean", () => {
     expect(text("maybe")).toMatchObject({ reason: "is neither yes nor no" })
     expect(number(2)).toMatchObject({ reason: expect.stringContaining("neither 0 nor 1") })
     expect(number(1)).toBe(1)
+  })
+})
+
+describe("a label of type boolean", () => {
+  const label = { column: "ill", values: ["no", "yes"], kind: "boolean" } as const
+  it("is no or yes by any of the words for them, and missing by no such word", () => {
+    const { isText, number, text } = readersOf({ ...flowers, label, missing: ["?", "0"] })("ill")
+    expect(["no", "F", "0", "false", "YES", "1", "?"].map(text)).toEqual([0, 0, 0, 0, 1, 1, missing])
+    expect([number(0), number(1), number(missing)]).toMatchObject([0, 1, { reason: "is neither yes nor no" }])
+    expect(text("perhaps")).toMatchObject({ reason: "is neither yes nor no" })
+    expect(isText).toBe(true)
+  })
+  it("is compared exactly where its values are listed", () => {
+    const { text } = readersOf({ ...flowers, label: { column: "ill", values: ["no", "yes"] } })("ill")
+    expect(text("YES")).toMatchObject({ reason: expect.stringContaining("not one of the labels no, yes") })
   })
 })
 

@@ -206,7 +206,7 @@ describe("a text that is no table of one dialect - is named in one line", () => 
     [
       "a comma at the end",
       `${header}${rows((row) => `r${row},1,2,ash,`)}`,
-      "a.csv:2: the file has 5 fields here where the header has 4 (and so 39 more times)"
+      "a.csv:2: the file has 5 fields here where the header has 4 (and so 39 more times, in lines 3, 4, 5, 6, 7 and others)"
     ],
     [
       "decimal commas in quotes among decimal points",
@@ -281,7 +281,7 @@ describe("a text that is no table of one dialect - is named in one line", () => 
   })
 
   it("tells the line where a record begins, behind line breaks in quotes", async () => {
-    const text = `id,note,length,width,kind\na,"one\ntwo",1,2,ash\nb,"one\r\ntwo\rthree",x,2,ash\nc,"",y,2,ash\n`
+    const text = `id,note,length,width,kind\na,"one\ntwo",1,2,ash\nb,"one\r\ntwo\rthree",x,2,ash\nc,"",1,y,ash\n`
     const message = await refused(text, { description })
     expect(message.split("\n").map((line) => line.slice(0, 7))).toEqual(["a.csv:4", "a.csv:7"])
   })

@@ -106,7 +106,7 @@ describe("table - what is refused", () => {
     [
       "an unknown label",
       `${header}a,1,0,lily\n`,
-      "data/north.csv:2: column species of row a (user north) is not one of the labels setosa, versicolor, virginica; correct the label, or add it to the scenario's list"
+      "data/north.csv:2: column species of row a (user north) is not one of the labels setosa, versicolor, virginica; correct the label, or add it to the values of data.label"
     ],
     [
       "a duplicate id",
@@ -162,16 +162,21 @@ describe("table - what is refused", () => {
   })
 
   it("tells all problems of a file at once, in the order of its lines, and counts those beyond twenty", async () => {
-    const rows = Array.from({ length: 25 }, (_, row) => `r${row},x,5,setosa`).join("\n")
+    const rows = Array.from({ length: 31 }, () => "a,1,0,setosa").join("\n")
     const error = await failure(`${header}${rows}\n`)
     expect(error.problems).toHaveLength(20)
-    expect(error.problems.slice(0, 3)).toMatchObject([
-      { line: 2, column: "length" },
-      { line: 2, column: "width" },
-      { line: 3, column: "length" }
+    expect(error.problems.slice(0, 3)).toMatchObject([{ line: 3 }, { line: 4 }, { line: 5 }])
+    expect(error.more).toBe(10)
+    expect(error.message).toContain("and 10 more problems")
+  })
+
+  it("tells a fault of many cells once a column, with their number and the first lines", async () => {
+    const species = (row: number) => (row % 2 === 0 ? "setosa" : "lily")
+    const rows = Array.from({ length: 25 }, (_, row) => `r${row},${row < 2 ? "x" : 1},0,${species(row)}`)
+    expect((await failure(`${header}${rows.join("\n")}\n`)).message.split("\n")).toEqual([
+      "data/north.csv:2: column length of row r0 (user north) is not a number (and so once more, in line 3); write a number with a decimal point, such as 12.5 or 1e-3",
+      "data/north.csv:3: column species of row r1 (user north) is not one of the labels setosa, versicolor, virginica (and so 11 more times, in lines 5, 7, 9, 11, 13 and others); correct the label, or add it to the values of data.label"
     ])
-    expect(error.more).toBe(30)
-    expect(error.message).toContain("and 30 more problems")
   })
 
   it("never shows the value of a cell", async () => {

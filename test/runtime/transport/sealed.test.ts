@@ -33,6 +33,11 @@ const quiet = Logger.minimumLogLevel(LogLevel.None)
 
 const Echo = ask("Echo", Schema.Struct({ bytes: Bytes }), Schema.Struct({ bytes: Bytes }))
 
+/** A handshake takes a few turns of the hub. */
+const turns = Effect.gen(function* () {
+  for (let turn = 0; turn < 50; turn++) yield* Effect.promise(() => new Promise(setImmediate))
+})
+
 /** A party whose messages come to harm below their seals, where a bad link or a broker would change them. */
 const onBadLinks = (hub: Hub, name: string, count: (kind: MessageFault) => void) => {
   const faults = { loss: 0, duplication: 0, reordering: 0, corruption: 0.2, truncation: 0.1 }
@@ -77,6 +82,53 @@ describe("channels", () => {
       const asker = Context.get(yield* Layer.build(channelsOf("cloud1", "r", hub.layer("cloud1"))), Transport)
       const subject = subjectOf({ run: "r", to: dealers, from: "cloud1", channel: "ask" })
       expect(asker.send(subject, new Uint8Array(asker.maxPayloadBytes))).toBeUndefined()
+    })
+  )
+})
+
+describe("channels to a process that is started anew", () => {
+  // So long that nothing is sent again because of the time.
+  const limits = { resendFirstMs: 10 * patienceMs, resendLongestMs: 10 * patienceMs }
+  const options = { deadlineMs: patienceMs }
+  const partyOf = (hub: Hub, name: string) => {
+    const links = channelsOf(name, "r", hub.layer(name))
+    const party = Parties.layer({ name, run: "r", limits }).pipe(Layer.provide(links))
+    return Effect.map(Layer.build(Layer.provide(party, quiet)), Context.get(Party))
+  }
+  const sentBy = (party: Party["Type"], wanted: string) =>
+    Effect.map(party.traffic, (rows) =>
+      rows.flatMap(({ direction, messages, tag }) =>
+        direction === "sent" && tag === wanted ? [messages] : []
+      )
+    )
+
+  it.scopedLive("carry the first reply to it, which is sent once", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      const cloud = yield* partyOf(hub, "cloud1")
+      yield* cloud.serve([on(Echo, Effect.succeed)])
+      const echo = { bytes: new Uint8Array(1000) }
+      for (let life = 0; life < 3; life++)
+        yield* Effect.flatMap(partyOf(hub, "user1"), (user) => user.ask("cloud1", Echo, echo, options)).pipe(
+          Effect.scoped
+        )
+      expect(yield* sentBy(cloud, "Echo")).toEqual([3])
+    })
+  )
+
+  it.scopedLive("carry what has waited for it before what it asks, which is sent once", () =>
+    Effect.gen(function* () {
+      const hub = makeHub()
+      const early = yield* partyOf(hub, "user1")
+      yield* early.serve([on(Echo, Effect.succeed)])
+      // That the first knows of no request: it waits, since there is nobody yet who could agree on a session.
+      yield* early.announce(["user2"])
+      yield* turns
+      const late = yield* partyOf(hub, "user2")
+      yield* late.announce(["user1"])
+      yield* turns
+      yield* late.ask("user1", Echo, { bytes: new Uint8Array(20_000) }, options)
+      expect(yield* sentBy(late, "Echo")).toEqual([1])
     })
   )
 })
@@ -146,8 +198,7 @@ describe("channels - of very many processes", () => {
         const send = (content: number) =>
           Effect.gen(function* () {
             transport.send(subject, new Uint8Array([content]))
-            // A handshake takes a few turns of the hub.
-            for (let turn = 0; turn < 50; turn++) yield* Effect.promise(() => new Promise(setImmediate))
+            yield* turns
           })
         return { send }
       })

@@ -7,6 +7,7 @@ import { open } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { mostColumns } from "../../../scenarios/command/help.ts"
 import { bicameral, program, ran } from "../../support/program.ts"
 import { splits, writeScenario } from "../../support/small-scenario.ts"
 import { slice } from "../../support/sweep.ts"
@@ -77,7 +78,12 @@ describe("the program", () => {
       const { complained, status } = yield* started("check", file)
       expect(complained).toMatch(/bicameral: the current folder is gone, .*; change to another folder/)
       expect(status).toBe(1)
-      expect(yield* started("check", "--help")).toMatchObject({ complained: "", status: 0 })
+      const help = yield* started("init", "--help")
+      expect(help).toMatchObject({ complained: "", status: 0 })
+      // Its usage alone is longer.
+      expect(Math.max(...help.printed.split("\n").map(({ length }) => length))).toBeLessThanOrEqual(
+        mostColumns
+      )
     })
   )
 })

@@ -55,7 +55,23 @@ const kgc = ["actor", "kgc", "--scenario", "a.yaml", "--state", "s"]
 const accepted: ReadonlyArray<ParsedCase> = [
   parsed(["inspect", "a.csv"], asked({ files: ["a.csv"], json: false })),
   parsed(["inspect", "--json", "a.csv", "b.csv"], asked({ files: ["a.csv", "b.csv"], json: true })),
-  parsed(["inspect", "a.csv", "--encoding", "latin1"], asked({ files: ["a.csv"], encoding: "latin1" })),
+  parsed(
+    ["inspect", "a.csv", "--encoding", "latin1"],
+    asked({ files: ["a.csv"], written: { encoding: { all: "latin1" } } })
+  ),
+  parsed(
+    ["inspect", "a.csv", "b=c.csv", "--decimal", "comma,b=c.csv=point"],
+    asked({ written: { decimal: { all: "comma", named: new Map([["b=c.csv", "point"]]) } } })
+  ),
+  parsed(
+    ["init", "--missing", "unknown", "--leave-out", "a,b", "--as-text", "c", "--number-rows"],
+    asked({
+      missing: { value: "unknown" },
+      leaveOut: { value: "a,b" },
+      asText: { value: "c" },
+      numberRows: true
+    })
+  ),
   parsed(["init"], asked({ files: [], yes: false, part: false, join: false })),
   parsed(["init", ".", "--yes"], asked({ files: ["."], yes: true })),
   parsed(["init", "--files", "a.csv", "b.csv", "--yes"], asked({ files: ["a.csv", "b.csv"], yes: true })),
@@ -133,7 +149,7 @@ const wrongWords: ReadonlyArray<ParsedCase> = [
   parsed(["check", "--", "a", "--hosts"], refused(/"--hosts" is one word too many/)),
   parsed(
     ["run", "a.yaml", "--sed", "1"],
-    refused(/run has no option --sed; it takes --out, --transport, --seed/)
+    refused(/run has no option --sed \(did you mean --seed\?\); it takes --out, --transport, --seed/)
   ),
   parsed(
     ["check", "a.yaml", "--seed", "1"],

@@ -159,7 +159,7 @@ describe("bicameral run", () => {
       expect(verdict).toEqual({
         status: 1,
         lines: [
-          'bicameral: "ran" is no command; choose one of init, inspect, run, resume, simulate, check, audit, identity, nkeys, actor; see bicameral --help'
+          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, resume, simulate, check, audit, identity, nkeys, actor; see bicameral --help'
         ]
       })
       expect(asked).toEqual([])
@@ -486,9 +486,24 @@ describe("check", () => {
       }).pipe(Effect.provide(nodeContext))
       expect(text).toContain("hill.csv: semicolons, decimal comma, UTF-8, CRLF")
       expect(text).toContain("valley.tsv: tabs, decimal point, UTF-8 with a byte order mark, CRLF")
-      expect(text).toContain("the 3 users find mean and deviation of 8 columns together")
+      expect(text).toContain(
+        "  the users find mean and deviation of 8 columns together, of cells that all of them hold\n  no other party learns any"
+      )
       expect(text).toMatch(/^ {4}missing cells, filled: .*insulin \d+/m)
       expect(text).toContain("10 inputs → 16 relu → 2 identity")
+    })
+  )
+
+  it.effect("tells of a column that one user holds that all learn its mean", () =>
+    Effect.gen(function* () {
+      const text = yield* checkScenario({
+        file: "scenarios/passengers.yaml",
+        hosts: Option.none(),
+        calibration: Option.none()
+      }).pipe(Effect.provide(nodeContext))
+      expect(text).toContain(
+        "  the users learn mean and deviation of 1 column, of cells that registry alone holds\n"
+      )
     })
   )
 

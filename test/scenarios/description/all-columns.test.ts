@@ -80,6 +80,24 @@ describe("features: all", () => {
     })
   )
 
+  it.scoped("name the label that no file has, and not its column as a feature", () =>
+    Effect.gen(function* () {
+      const wrong = label.replace("diabetes", "diabetis")
+      expect(refusal(yield* loaded(clinics, scenario(threeClinics, wrong)))).toMatch(
+        /^study\.yaml:6: data\.label\.column: column diabetis is in none of the files; .*; did you mean diabetes\?$/
+      )
+    })
+  )
+
+  it.scoped("say which file may be meant where the name of one is spelt otherwise", () =>
+    Effect.gen(function* () {
+      const users = threeClinics.replace("harbour.csv", "Harbour.csv")
+      expect(refusal(yield* loaded(clinics, scenario(users, label)))).toMatch(
+        /holds\[0\]\.file: there is no such file; .* should have its data; did you mean harbour\.csv\?/
+      )
+    })
+  )
+
   it.scoped("say what to do where a file is not on this machine", () =>
     Effect.gen(function* () {
       const files = new Map([...clinics].slice(0, 2))

@@ -329,6 +329,16 @@ const labelCases: ReadonlyArray<ScenarioCase> = [
     ({ data }) => classesOf(data),
     ["yes", "no", "on", "off", "1_000", "12:30:00", "2024-01-01"]
   ),
+  accepted(
+    "labels: no and yes, in any words",
+    edited(values, "    type: boolean\n"),
+    ({ data }) => data.label,
+    {
+      column: "kind",
+      values: ["no", "yes"],
+      kind: "boolean"
+    }
+  ),
   accepted("labels: upper and lower case apart", edited("[a, b]", "[A, a]"), ({ data }) => classesOf(data), [
     "A",
     "a"
@@ -352,6 +362,12 @@ const labelCases: ReadonlyArray<ScenarioCase> = [
       values,
       `${values}    range: [0, 10]\n`,
       "8: data.label: has both values, as classes have, and a range or scale, as numbers have; leave one of them out"
+    ],
+    [
+      "a label of type boolean with values",
+      values,
+      `${values}    type: boolean\n`,
+      "8: data.label: has type boolean, whose classes are no and yes; leave values, range and scale out"
     ],
     [
       "labels in two columns",

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
-import { FileSystem } from "@effect/platform"
+import { FileSystem, Path } from "@effect/platform"
 import { SystemError } from "@effect/platform/Error"
 import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
@@ -87,7 +87,7 @@ describe("data files - on this machine", () => {
   it.effect("are refused where they may not be read", () => {
     const denied = new SystemError({ reason: "PermissionDenied", module: "FileSystem", method: "stat" })
     const layer = FileSystem.layerNoop({ stat: () => Effect.fail(denied) })
-    return Effect.map(refusal("a.csv").pipe(Effect.provide(layer)), (message) =>
+    return Effect.map(refusal("a.csv").pipe(Effect.provide([layer, Path.layer])), (message) =>
       expect(message).toContain("may not be read by this process")
     )
   })

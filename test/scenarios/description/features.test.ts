@@ -2,6 +2,7 @@ import { Either } from "effect"
 import { describe, expect, it } from "vitest"
 import { statisticsNeeded } from "../../../protocol/data/preparation.ts"
 import { decodeScenario } from "../../../scenarios/description/decode.ts"
+import { decodingProblems, describePath } from "../../../scenarios/text/problems.ts"
 import { plainScenario } from "../../support/plain-scenario.ts"
 
 const revealed = { reveal: ["column-statistics"] }
@@ -103,10 +104,31 @@ describe("features as a scenario writes them", () => {
     [{ range: ["0", "1"] }, "has a range of texts"],
     [{ first: 2 }, "has a first column but no count"],
     [{ other: true }, "has other, which a number can't have"],
-    [{ colour: "red" }, "must be [minimum, maximum]"],
-    ["category", "must be [minimum, maximum]"]
+    ["category", "must be [minimum, maximum]"],
+    ["category", "a category is { values: [...] }, with all its values"],
+    ["float", "a number is standard, or has its range"],
+    ["standart", "did you mean standard?"]
   ])("%o is refused", (entry, message) => {
     expect(problemOf(entry)).toContain(message)
+  })
+
+  it.each([
+    [{ filll: "mean" }, "data.features.length.filll", /^is not known here; .*; did you mean fill\?$/],
+    [{ values: "a" }, "data.features.length.values", /^must be a list of at least one value; put \[ \]/],
+    [{ fill: { valeu: 3 } }, "data.features.length.fill.valeu", /; did you mean value\?$/],
+    [{ fill: [3] }, "data.features.length.fill", /^must be mean, mode, none, or a value; write/],
+    [
+      { scale: "standart" },
+      "data.features.length.scale",
+      /^must be one of range, standard; did you mean standard\?$/
+    ]
+  ])("%o is refused where it is wrong", (entry, path, message) => {
+    const result = decoded({ features: { length: entry, width: [0, 1] } })
+    const problems = Either.isLeft(result) ? decodingProblems(result.left, true) : []
+    expect(problems.map((problem) => [describePath(problem.path), problem.message])).toContainEqual([
+      path,
+      expect.stringMatching(message)
+    ])
   })
 })
 

@@ -377,7 +377,7 @@ describe("scenario - data", () => {
       const contents = { "north.csv": `${header}n1,x,0,a\n`, "south.csv": `${header}s1,1,0,c\ns2,11,0,a\n` }
       expect(refusal(yield* checked(contents)).split("\n")).toEqual([
         "north.csv:2: column length of row n1 (user north) is not a number; write a number with a decimal point, such as 12.5 or 1e-3",
-        "south.csv:2: column kind of row s1 (user south) is not one of the labels a, b; correct the label, or add it to the scenario's list",
+        "south.csv:2: column kind of row s1 (user south) is not one of the labels a, b; correct the label, or add it to the values of data.label",
         "south.csv:3: column length of row s2 (user south) is outside the column's public range [0, 10]; correct the value, or have all parties agree on a wider range"
       ])
     })
@@ -387,6 +387,62 @@ describe("scenario - data", () => {
     Effect.gen(function* () {
       const result = yield* checked({ "north.csv": north, "south.csv": "id,length,kind\ns1,1,a\n" })
       expect(refusal(result)).toContain("south.csv:1: column width (user south) is missing from the header")
+    })
+  )
+})
+
+describe("scenario - a column that the files do not have", () => {
+  const both = { "north.csv": north, "south.csv": south }
+  const { data } = plainScenario
+  const saidOf = (changes: object, contents = both) =>
+    Effect.map(checked(contents, changes), (result) => refusal(result).split("\n"))
+
+  it.effect("is a fault of the scenario, at its line, with the name that was meant", () =>
+    Effect.gen(function* () {
+      const label = { column: "kinds", values: ["a", "b"] }
+      const features = { lenght: [0, 10], width: [-1, 1] }
+      expect(yield* saidOf({ data: { ...data, label, features } })).toEqual([
+        expect.stringMatching(
+          /^plain\.yaml:\d+: data\.features\.lenght: column lenght is not in any of the 2 files that should have it; .*; did you mean length\?$/
+        ),
+        expect.stringMatching(/^plain\.yaml:\d+: data\.label\.column: column kinds .*; did you mean kind\?$/)
+      ])
+      const text = stringify({ ...plainScenario, data: { ...data, label } })
+      const line = 1 + text.split("\n").findIndex((each) => each.includes("kinds"))
+      expect((yield* saidOf({ data: { ...data, label } }))[0]).toContain(`plain.yaml:${line}: data.label`)
+    })
+  )
+
+  it.effect("is so too of the ids; where no name is near, those of the files are told", () =>
+    Effect.gen(function* () {
+      expect(yield* saidOf({ data: { ...data, id: "patient" } })).toEqual([
+        expect.stringMatching(
+          /: data\.id: column patient is not in any of the 2 files .* \(there are id, length, width, kind\)$/
+        )
+      ])
+    })
+  )
+
+  it.effect("is a fault of the file where another has it", () =>
+    Effect.gen(function* () {
+      const contents = { ...both, "south.csv": south.replace("kind", "kinds") }
+      expect(yield* saidOf({}, contents)).toEqual([
+        "south.csv:1: column kind (user south) is missing from the header; add the column, or declare only columns that the file has; did you mean kinds?"
+      ])
+    })
+  )
+
+  it.effect("is one of the scenario for a user that reads its own files only", () =>
+    Effect.gen(function* () {
+      const label = { column: "kinds", values: ["a", "b"] }
+      const text = stringify({ ...plainScenario, data: { ...data, label } })
+      const read = loadScenario("plain.yaml").pipe(
+        Effect.flatMap((loaded) => readUserTables(loaded, 0)),
+        Effect.provide(files({ ...both, "plain.yaml": text }))
+      )
+      expect(refusal(yield* Effect.either(read))).toMatch(
+        /^plain\.yaml:\d+: data\.label\.column: column kinds is not in north\.csv; .*; did you mean kind\?$/
+      )
     })
   )
 })

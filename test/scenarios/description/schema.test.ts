@@ -173,6 +173,11 @@ describe("scenario schema - what is refused", () => {
       /rows\.0 must be a text.*put quotes around a number/
     ],
     [
+      "a label that is only named",
+      { data: { ...data, label: "kind" } },
+      /^data\.label must be a section with the fields .*; such as \{ column: kind, values: \[no, yes\] \}$/
+    ],
+    [
       "a modulus of another size",
       { security: { modulusBits: 1536 } },
       /^security\.modulusBits must be one of 2048, 3072, 1024, 512$/
@@ -200,7 +205,7 @@ describe("scenario schema - what is refused", () => {
     [
       "no columns at all",
       { features: { point: { count: 0, range: [0, 1] } } },
-      /must be \[minimum, maximum\].*a section with the fields type, range/
+      /^data\.features\.point\.count must be a whole number from 1 to 1048576$/
     ]
   ])("%s", (_, changes, message) => {
     expect(problems({ data: { ...data, ...changes } })).toEqual([expect.stringMatching(message)])

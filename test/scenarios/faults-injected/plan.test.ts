@@ -32,12 +32,21 @@ describe("faults - what may be said", () => {
   it("tells what is wrong, and where", () => {
     expect(problems({ links: [{ loss: 2 }] })).toEqual(["links.0.loss must be a number from 0 to 1"])
     expect(problems({ links: [{ delay: { meanMs: 1, fixedMs: 2 } }] })[0]).toMatch(
-      /^links.0.delay must be \{fixedMs\}/
+      /^links.0.delay.meanMs is unexpected, expected: "fixedMs"/
     )
+    expect(problems({ links: [{ delay: 3 }] })[0]).toMatch(/^links.0.delay must be \{fixedMs\}/)
+    expect(problems({ links: [{ delay: { fromMs: 1, tooMs: 2 } }] })).toEqual([
+      expect.stringMatching(/^links.0.delay.tooMs is unexpected, expected: "fromMs" \| "toMs"$/),
+      "links.0.delay.toMs is missing"
+    ])
     expect(problems({ links: [{ from: "The Cloud" }] })[0]).toMatch(/^links.0.from must be kgc, cloud0/)
     expect(problems({ events: [{ ...kill, when: { phase: "lunch" } }] })[0]).toMatch(
-      /^events.0.when must be \{phase\}/
+      /^events.0.when.phase must be one of setup, upload, transform, train, output$/
     )
+    expect(problems({ events: [{ ...kill, when: { phaze: "train" } }] })[0]).toMatch(
+      /^events.0.when.phaze is unexp/
+    )
+    expect(problems({ events: [{ ...kill, when: "noon" }] })[0]).toMatch(/^events.0.when must be \{phase\}/)
     expect(problems({ events: [{ ...kill, event: "explode" }] })[0]).toMatch(
       /must be one of kill, restart, pause/
     )

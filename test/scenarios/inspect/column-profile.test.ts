@@ -1,6 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { ColumnSurvey, mostValues } from "../../../scenarios/inspect/column-profile.ts"
+import { ColumnSurvey } from "../../../scenarios/inspect/column-profile.ts"
+import { mostValues } from "../../../scenarios/inspect/value-counts.ts"
 
 type Cell = number | string | null
 
@@ -61,6 +62,75 @@ describe("the profile of a column", () => {
       rows: 6,
       missing: 4,
       markers: ["", "NA", "NaN"]
+    })
+  })
+
+  describe("of ids of which some come twice", () => {
+    const ids = times(40, (i) => `P${i}`)
+    const twice = [...ids, "P7", "P9"]
+    it("says where the first of them is", () => {
+      const repeated = { count: 2, places: [8, 41] }
+      expect(profiled(twice, "code").repeated).toEqual(repeated)
+      expect(profiled(twice.slice(5, 42), "patient_id").repeated).toEqual({ count: 2, places: [3, 36] })
+      expect(
+        profiled(
+          times(30, (i) => String(i === 20 ? 3 : i)),
+          "nr"
+        )
+      ).toMatchObject({
+        repeated: { count: 1, places: [4, 21] }
+      })
+      const many = times(mostValues + 500, (i) => `P${i === 1_400 ? 2 : i}`)
+      expect(profiled(many, "code").repeated).toEqual({ count: 1, places: [3, 1_401] })
+    })
+    it("takes no other column for one of them", () => {
+      expect(profiled(ids, "id").repeated).toBeUndefined()
+      const others: ReadonlyArray<readonly [string, ReadonlyArray<Cell>]> = [
+        ["ward_id", times(40, (i) => `W${i % 4}`)],
+        ["remark", twice.map((text) => `${text} was well`)],
+        ["dose", times(40, (i) => `${i === 9 ? 3 : i}.5`)],
+        ["glucose", times(40, (i) => String((i * 7) % 30))],
+        ["glucose", times(40, (i) => String(i === 9 ? 300 : i * 100))],
+        ["visit", times(40, (i) => `2021-03-${10 + (i % 20)}`)],
+        ["code", twice.slice(25)]
+      ]
+      for (const [name, cells] of others)
+        expect([name, profiled(cells, name).repeated]).toEqual([name, undefined])
+    })
+  })
+
+  it("knows numbers that count the rows from those that run on from elsewhere", () => {
+    expect(profiled(times(9, (i) => String(i + 1)))).toMatchObject({ countsRows: true })
+    expect(profiled(times(9, (i) => String(i + 5))).countsRows).toBeUndefined()
+  })
+
+  describe("of numbers with other cells among them", () => {
+    const ages = times(60, (i) => String(20 + ((i * 37) % 55)))
+    it("counts these, and says where the first is and which come again", () => {
+      expect(profiled(ages.with(15, "45 y"))).toMatchObject({
+        strays: { among: "number", others: 59, count: 1, place: 16, markers: [] }
+      })
+      const marked = ages.map((age, i) => (i % 20 === 3 ? "unknown" : i === 9 ? "45 y" : age))
+      expect(profiled(marked).strays).toMatchObject({ count: 4, place: 4, markers: ["unknown"] })
+      expect(profiled(times(30, (i) => (i === 4 ? "spring" : `2021-03-${10 + (i % 20)}`)))).toMatchObject({
+        strays: { among: "date", others: 29, place: 5 }
+      })
+      expect(profiled(times(8, (i) => (i === 3 ? "4 mg" : `${i}.5`))).strays).toMatchObject({ place: 4 })
+    })
+    it("takes neither codes nor kinds nor texts for such", () => {
+      const others: ReadonlyArray<ReadonlyArray<Cell>> = [
+        ages,
+        times(60, (i) => (i === 7 ? "10A" : String(1_000 + 3 * i))),
+        times(60, (i) => (i % 10 === 9 ? "3+" : String(i % 3))),
+        times(60, (i) => (i % 3 === 0 ? `text ${i % 20}` : String(i))),
+        ["yes", "no", "yes", "maybe", "no", "yes"]
+      ]
+      for (const cells of others) expect(profiled(cells).strays).toBeUndefined()
+    })
+    it("are numbers alone once the others mark missing cells", () => {
+      const survey = new ColumnSurvey({ name: "age" }, ["unknown"])
+      for (const age of ages.with(3, "unknown")) survey.add(age)
+      expect(survey.finish()).toMatchObject({ kind: "whole number", missing: 1, markers: ["unknown"] })
     })
   })
 

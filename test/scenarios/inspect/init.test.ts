@@ -1,79 +1,20 @@
 /** `bicameral init` with somebody at the terminal, without anybody, and from parts. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { QuitException, Terminal, type UserInput } from "@effect/platform/Terminal"
-import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
-import { Console, Effect, Exit, Layer, Mailbox, Option } from "effect"
-import type { InitRequest } from "../../../scenarios/command/commands.ts"
-import { initScenario } from "../../../scenarios/command/init.ts"
-import { clinics, folderOf, passengers, progression } from "./tables.ts"
-
-const key = (name: string, input?: string): UserInput => ({
-  input: Option.fromNullable(input),
-  key: { name, ctrl: false, meta: false, shift: false }
-})
-const enter = key("enter")
-const typed = (text: string) => [...Array.from(text, (letter) => key(letter, letter)), enter]
-
-/** A terminal at which these keys are pressed, one question after another; then the person leaves. */
-const terminalWith = (keys: ReadonlyArray<UserInput>) =>
-  Layer.effect(
-    Terminal,
-    Effect.sync(() => {
-      const left = [...keys]
-      return Terminal.of({
-        columns: Effect.succeed(80),
-        rows: Effect.succeed(24),
-        isTTY: Effect.succeed(true),
-        display: () => Effect.void,
-        readLine: Effect.fail(new QuitException()),
-        readInput: Effect.gen(function* () {
-          const box = yield* Mailbox.make<UserInput>()
-          // A question takes keys up to its Enter, and the next one those behind.
-          const end = left.findIndex(({ key: { name } }) => name === "enter")
-          yield* box.offerAll(end === -1 ? left.splice(0) : left.splice(0, end + 1))
-          if (end === -1) yield* box.end
-          return box
-        })
-      })
-    })
-  )
-
-const nothing: InitRequest = {
-  files: [],
-  encoding: undefined,
-  id: Option.none(),
-  label: Option.none(),
-  users: Option.none(),
-  owners: Option.none(),
-  heldOut: Option.none(),
-  name: Option.none(),
-  out: Option.none(),
-  yes: false,
-  part: false,
-  ranges: false,
-  join: false
-}
-
-const given = (request: Partial<InitRequest>, keys: ReadonlyArray<UserInput> = []) =>
-  Effect.gen(function* () {
-    const printed: Array<string> = []
-    const console: Console.Console = {
-      ...(yield* Console.consoleWith(Effect.succeed)),
-      log: (...said) => Effect.sync(() => void printed.push(said.join(" ")))
-    }
-    const exit = yield* initScenario({ ...nothing, ...request }).pipe(
-      Effect.provide(Layer.merge(nodeContext, terminalWith(keys))),
-      Effect.withConsole(console),
-      Effect.either,
-      Effect.exit
-    )
-    const outcome = Exit.isSuccess(exit) ? exit.value : Exit.isInterrupted(exit) ? "interrupted" : exit.cause
-    return { printed: printed.join("\n"), outcome }
-  })
-
-const enters = Array.from({ length: 10 }, () => enter)
+import { Effect, Option } from "effect"
+import { enter, enters, given, key, typed } from "./at-terminal.ts"
+import {
+  clinics,
+  folderOf,
+  passengers,
+  patientsOf,
+  progression,
+  shipped,
+  withAnIdTwice,
+  withAUnit,
+  withMarks
+} from "./tables.ts"
 
 describe("bicameral init with Enter only", () => {
   it.scopedLive("drafts a study by rows that passes check, from three dialects", () =>
@@ -104,6 +45,19 @@ describe("bicameral init with Enter only", () => {
     })
   )
 
+  for (const [name, summary] of [
+    ["two-labs", /2 owners with other columns each, joined by id; 150 rows; species, one of 3 classes/],
+    ["three-hospitals", /3 owners with other rows each; 569 rows; diagnosis, one of 2 classes/]
+  ] as const)
+    it.scopedLive(`drafts ${name} as it is shipped, which passes check`, () =>
+      Effect.gen(function* () {
+        const folder = yield* folderOf(shipped(name))
+        const { outcome, printed } = yield* given({ files: [folder] }, enters)
+        expect(outcome).toMatchObject({ _tag: "Right" })
+        expect(printed).toMatch(summary)
+      })
+    )
+
   it.scopedLive("deals a single file with a number to predict", () =>
     Effect.gen(function* () {
       const folder = yield* folderOf(progression)
@@ -113,6 +67,157 @@ describe("bicameral init with Enter only", () => {
       expect(text).toMatch(/column: target\n {4}scale: standard/)
       expect(text).toMatch(/part: \{ from: 1, to: 30 \}[\s\S]*part: \{ from: 31, to: 60 \}/)
       expect(text).toMatch(/reveal: \[progress, column-statistics\]/)
+    })
+  )
+})
+
+describe("bicameral init with a column in doubt", () => {
+  const some = Option.some
+
+  it.scopedLive("stops where an id occurs twice, and numbers rows only if it is told to", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf(withAnIdTwice)
+      const { outcome } = yield* given({ files: [folder], yes: true })
+      expect(outcome).toMatchObject({
+        left: {
+          message: expect.stringMatching(/b\.csv, id: an id occurs twice, on lines 5 and 9; .*--number-rows/)
+        }
+      })
+      const asked = yield* given({ files: [folder] }, enters)
+      expect(asked.outcome).toMatchObject({ left: { _tag: "ColumnsInDoubt" } })
+      const out = join(folder, "numbered.yaml")
+      const numbered = yield* given({ files: [folder], numberRows: true, yes: true, out: some(out) })
+      expect(numbered.outcome).toMatchObject({ _tag: "Right" })
+      expect(numbered.printed).toMatch(/note: rows are numbered, as was said/)
+      expect(readFileSync(out, "utf8")).toMatch(/ids: \{ prefix: b-, first: 1 \}/)
+    })
+  )
+
+  it.scopedLive("stops where owners of the same columns have the same ids", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf(
+        new Map([
+          ["north.csv", patientsOf(40, 100)],
+          ["south.csv", patientsOf(40, 130)]
+        ])
+      )
+      const message = /10 ids in the column id are in both north\.csv and south\.csv.*--number-rows/
+      const said = { left: { _tag: "SharedIds", message: expect.stringMatching(message) } }
+      expect((yield* given({ files: [folder], yes: true })).outcome).toMatchObject(said)
+      expect((yield* given({ files: [folder], yes: true, id: some("id") })).outcome).toMatchObject(said)
+      expect((yield* given({ files: [folder] }, enters)).outcome).toMatchObject(said)
+      const { outcome } = yield* given({ files: [folder] }, [enter, key("down"), ...enters])
+      expect(outcome).toMatchObject({ _tag: "Right" })
+    })
+  )
+
+  it.scopedLive(
+    "says where a cell is no number, without it, and leaves the column out if it is told to",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* folderOf(withAUnit)
+        const { outcome } = yield* given({ files: [folder], yes: true })
+        const message = /b\.csv, age: 59 numbers and one cell that is none, on line 17; .*--leave-out age/
+        expect(outcome).toMatchObject({ left: { message: expect.stringMatching(message) } })
+        expect(JSON.stringify(outcome)).not.toMatch(/45 y/)
+        expect((yield* given({ files: [folder] }, enters)).outcome).toMatchObject({ _tag: "Left" })
+        const out = join(folder, "without.yaml")
+        const without = yield* given({ files: [folder], leaveOut: some("age"), yes: true, out: some(out) })
+        expect(without.outcome).toMatchObject({ _tag: "Right" })
+        expect(readFileSync(out, "utf8")).not.toMatch(/age/)
+        const none = yield* given({ files: [folder], leaveOut: some("height"), yes: true })
+        expect(none.outcome).toMatchObject({ left: { _tag: "NoSuchColumn" } })
+      })
+  )
+
+  it.scopedLive(
+    "takes a text that comes again among numbers for a missing cell if Enter or an option says so",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* folderOf(withMarks)
+        const { outcome } = yield* given({ files: [folder], yes: true })
+        expect(outcome).toMatchObject({
+          left: { message: expect.stringMatching(/57 numbers and 3 cells.*--missing/) }
+        })
+        const name = (text: string) => ({ name: some(text), files: [folder] })
+        expect((yield* given(name("asked"), enters)).outcome).toMatchObject({ _tag: "Right" })
+        const told = yield* given({ ...name("told"), missing: some("unknown"), yes: true })
+        expect(told.outcome).toMatchObject({ _tag: "Right" })
+        for (const each of ["asked", "told"])
+          expect(readFileSync(join(folder, `${each}.yaml`), "utf8")).toMatch(
+            /missing: \["", unknown\]\n {2}features:\n {4}age: \{ fill: mean \}/
+          )
+      })
+  )
+})
+
+describe("bicameral init with owners of other habits", () => {
+  it.scopedLive("makes one label of words for yes and no", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf(
+        new Map([
+          ["a.csv", patientsOf(40, 100)],
+          ["b.csv", patientsOf(40, 200, { ill: (i) => String(i % 2) })],
+          ["c.csv", patientsOf(40, 300, { ill: (i) => (i % 2 === 0 ? "N" : "Y") })]
+        ])
+      )
+      const { outcome, printed } = yield* given({ files: [folder], yes: true, name: Option.some("mixed") })
+      expect(outcome).toMatchObject({ _tag: "Right" })
+      expect(printed).toMatch(/120 rows; ill, one of 2 classes[\s\S]*owners have other words for yes and no/)
+      expect(readFileSync(join(folder, "mixed.yaml"), "utf8")).toMatch(/column: ill\n {4}type: boolean/)
+    })
+  )
+
+  it.scopedLive("reads names of columns that differ in case as those of the first file", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf(
+        new Map([
+          ["a.csv", patientsOf(40, 100)],
+          ["b.csv", patientsOf(40, 200).replace("id,age", "ID,Age")]
+        ])
+      )
+      const { outcome, printed } = yield* given({ files: [folder], yes: true, name: Option.some("named") })
+      expect(outcome).toMatchObject({ _tag: "Right" })
+      expect(printed).toMatch(
+        /note: Age of b\.csv and age of a\.csv differ only in case: both are read as age/
+      )
+      expect(readFileSync(join(folder, "named.yaml"), "utf8")).toMatch(
+        /dialect: \{ header: true \}\n {8}header: \[id, age, pressure, ill\]/
+      )
+    })
+  )
+
+  it.scopedLive("takes the dialect of an ambiguous file from an option, into scenario and part", () =>
+    Effect.gen(function* () {
+      const table = (prefix: string) =>
+        `id;x;ill\n${Array.from({ length: 30 }, (_, i) => `${prefix}${i};1,${100 + ((i * 37) % 900)};${i % 2 === 0 ? "a" : "b"}\n`).join("")}`
+      const folder = yield* folderOf(
+        new Map([
+          ["a.csv", table("P")],
+          ["b.csv", table("Q")]
+        ])
+      )
+      const { outcome } = yield* given({ files: [folder], yes: true })
+      const remedy = /; give --decimal comma or --decimal point: with comma it begins a fraction/
+      expect(outcome).toMatchObject({ left: { message: expect.stringMatching(remedy) } })
+      const written = { decimal: { all: "comma" as const, named: new Map([["b.csv", "point" as const]]) } }
+      const told = yield* given({ files: [folder], yes: true, written, name: Option.some("told") })
+      expect(told.outcome).toMatchObject({ _tag: "Right" })
+      expect(readFileSync(join(folder, "told.yaml"), "utf8")).toMatch(
+        /a\.csv\n {8}dialect: \{ decimal: comma \}[\s\S]*b\.csv\n {8}dialect: \{ decimal: point \}/
+      )
+      const out = join(folder, "a.part.yaml")
+      yield* given({
+        files: [join(folder, "a.csv")],
+        part: true,
+        written: { decimal: { all: "comma", named: new Map() } },
+        out: Option.some(out)
+      })
+      expect(readFileSync(out, "utf8")).toMatch(/dialect: \{ decimal: comma \}\ncolumns/)
+      const unknown = { decimal: { named: new Map([["c.csv", "comma" as const]]) } }
+      expect((yield* given({ files: [folder], yes: true, written: unknown })).outcome).toMatchObject({
+        left: { _tag: "NotAmongFiles" }
+      })
     })
   )
 })
@@ -180,6 +285,38 @@ describe("bicameral init without questions", () => {
     })
   )
 
+  it.scopedLive("says that the scenario is there where its own check finds fault with it", () =>
+    Effect.gen(function* () {
+      const few = (from: number) =>
+        patientsOf(40, from, { ill: (i) => (from === 100 && i === 39 ? "yes" : "no") })
+      const folder = yield* folderOf(
+        new Map([
+          ["a.csv", few(100)],
+          ["b.csv", few(200)]
+        ])
+      )
+      const out = join(folder, "s.yaml")
+      const given0 = { files: [folder], yes: true, heldOut: Option.some(0.001), out: Option.some(out) }
+      const { outcome } = yield* given(given0)
+      const message =
+        /s\.yaml was written and does not pass check:\n.*is no row[\s\S]*remove it, and begin anew/
+      expect(outcome).toMatchObject({ left: { message: expect.stringMatching(message) } })
+      expect(existsSync(out)).toBe(true)
+    })
+  )
+
+  it.scopedLive("writes nothing where no column is left for a feature", () =>
+    Effect.gen(function* () {
+      const table = `id,note,ill\n${Array.from({ length: 30 }, (_, i) => `P${i},n ${i},${i % 2 === 0 ? "a" : "b"}\n`).join("")}`
+      const folder = yield* folderOf(new Map([["only.csv", table]]))
+      const { outcome } = yield* given({ files: [folder], yes: true })
+      expect(outcome).toMatchObject({
+        left: { message: expect.stringMatching(/no column is left to predict ill from: note differs/) }
+      })
+      expect(existsSync(join(folder, "only.yaml"))).toBe(false)
+    })
+  )
+
   it.scopedLive("says why files are no one table, and what can't be a label", () =>
     Effect.gen(function* () {
       const folder = yield* folderOf(new Map([...progression, ...passengers]))
@@ -195,6 +332,28 @@ describe("bicameral init without questions", () => {
 })
 
 describe("parts", () => {
+  it.scopedLive("say their markers of missing cells, and are refused while a column is in doubt", () =>
+    Effect.gen(function* () {
+      const age = (i: number) => (i % 20 === 3 ? "unknown" : String(20 + ((i * 37) % 55)))
+      const folder = yield* folderOf(
+        new Map([
+          ["a.csv", patientsOf(60, 100)],
+          ["b.csv", patientsOf(60, 200, { age }).replace("id,age", "ID,Age")]
+        ])
+      )
+      const part = (name: string) => ({ files: [join(folder, `${name}.csv`)], part: true })
+      expect((yield* given(part("b"))).outcome).toMatchObject({ left: { _tag: "ColumnsInDoubt" } })
+      yield* given(part("a"))
+      yield* given({ ...part("b"), missing: Option.some("unknown") })
+      const files = ["a", "b"].map((name) => join(folder, `${name}.part.yaml`))
+      const { outcome, printed } = yield* given({ files, join: true, name: Option.some("joined") })
+      expect(outcome).toMatchObject({ _tag: "Right" })
+      expect(printed).toMatch(/Age of b\.csv and age of a\.csv differ only in case: both are read as age/)
+      const text = readFileSync(join(folder, "joined.yaml"), "utf8")
+      expect(text).toMatch(/missing: \[[^\]]*NA[^\]]*unknown\][\s\S]*header: \[id, age, pressure, ill\]/)
+    })
+  )
+
   it.scopedLive("tell types and values, no number of the data; together they make a scenario", () =>
     Effect.gen(function* () {
       const folder = yield* folderOf(clinics)

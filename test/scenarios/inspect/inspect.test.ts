@@ -7,13 +7,13 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { profileOf } from "../../../scenarios/inspect/file-profile.ts"
 import { profileJson, shownProfile } from "../../../scenarios/inspect/show.ts"
-import { clinics, folderOf } from "./tables.ts"
+import { clinics, folderOf, passengers, patientsOf } from "./tables.ts"
 
 const profiled = (name: string, content: string | Uint8Array, mostRows?: number) =>
   Effect.gen(function* () {
     const folder = yield* folderOf(new Map())
     writeFileSync(join(folder, name), content)
-    return yield* profileOf({ file: join(folder, name) }, mostRows)
+    return yield* profileOf({ file: join(folder, name) }, mostRows === undefined ? {} : { mostRows })
   }).pipe(Effect.provide(nodeContext))
 
 const pixels = (rows: number, columns: number) => {
@@ -41,6 +41,37 @@ describe("bicameral inspect", () => {
         /data:\n {2}id: id\n {2}features:\n {4}glucose: standard {2}# or \[80, 170\], which tells of the data\n/
       )
       expect(shown).toMatch(/label:\n {4}column: diabetes\n {4}values: \[neg, pos\]$/)
+    })
+  )
+
+  it.scoped("notes what may be a mistake, with the line and without the cell's neighbours", () =>
+    Effect.gen(function* () {
+      const habits = {
+        id: (i: number) => `P${i === 7 ? 3 : i}`,
+        age: (i: number) => (i % 20 === 3 ? "unknown" : String(20 + ((i * 37) % 55))),
+        ill: (i: number) => ["Neg", "Pos", "pos"][i % 3]!
+      }
+      const shown = shownProfile(yield* profiled("b.csv", patientsOf(60, 0, habits)), false)
+      const notes = shown.split("\n").filter((line) => line.startsWith("note: "))
+      expect(notes).toEqual([
+        expect.stringMatching(/b\.csv, id: an id occurs twice, on lines 5 and 9; take out/),
+        expect.stringMatching(
+          /b\.csv, age: 57 numbers and 3 cells that are none, the first on line 5; .*: unknown$/
+        ),
+        expect.stringMatching(/^note: ill: "Pos" and "pos" differ only in case/)
+      ])
+    })
+  )
+
+  it.scoped("proposes the only column as a feature, and no empty section", () =>
+    Effect.gen(function* () {
+      const line = shownProfile(yield* profiled("line.csv", passengers.get("line.csv")!), false)
+      expect(line).toMatch(
+        /features:\n {4}class: \{ values: .* \}\n {2}# label: none besides the only column$/
+      )
+      const none = shownProfile(yield* profiled("ids.csv", "id,code\na,x\nb,y\n"), false)
+      expect(none).toMatch(/# features: no column can be one\n[\s\S]*# label/)
+      expect(none).not.toMatch(/^ *features:/m)
     })
   )
 
@@ -78,7 +109,9 @@ describe("bicameral inspect", () => {
       ])
       const { columns } = yield* profileOf({ file: fixture("nested") })
       expect(columns.filter(({ kind }) => kind === "unreadable").map(({ holds }) => holds)).toContain("lists")
-      expect((yield* profileOf({ file: fixture("v2-zstd") }, 5)).columns[1]).toMatchObject({ rows: 5 })
+      expect((yield* profileOf({ file: fixture("v2-zstd") }, { mostRows: 5 })).columns[1]).toMatchObject({
+        rows: 5
+      })
     }).pipe(Effect.provide(nodeContext))
   )
 
@@ -108,7 +141,7 @@ describe("bicameral inspect", () => {
     [
       "a number that may be two",
       'id,x\na,"1,234"\n',
-      /column x has a comma here which may be a decimal mark or part the thousands/
+      /column x has a comma here which may be a decimal mark or part the thousands.*; give --decimal comma or --decimal point/
     ],
     [
       "a row of another width",
@@ -120,7 +153,7 @@ describe("bicameral inspect", () => {
     [
       "bytes that are no UTF-8",
       "id,x\na,\x80\n",
-      /:2: column x has bytes that are not UTF-8.*windows-1252 would fit/
+      /:2: column x has bytes that are not UTF-8.*windows-1252 would fit; save the file as UTF-8, or give --encoding windows-1252/
     ]
   ]
   for (const [what, text, says] of faults)

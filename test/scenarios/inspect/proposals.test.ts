@@ -1,12 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { type ColumnType, merged } from "../../../scenarios/inspect/column-type.ts"
-import {
-  labelCandidates,
-  labelOf,
-  proposed,
-  roundedOutward,
-  toYaml
-} from "../../../scenarios/inspect/proposals.ts"
+import { proposed, roundedOutward, toYaml } from "../../../scenarios/inspect/proposals.ts"
 import { readYaml } from "../../../scenarios/text/yaml.ts"
 import { yamlText } from "../../../scenarios/text/yaml-text.ts"
 
@@ -64,23 +58,6 @@ describe("the entry that is proposed for a column", () => {
   })
 })
 
-describe("the label", () => {
-  const types: ReadonlyArray<ColumnType> = [
-    { name: "survived", type: "boolean", values: ["no", "yes"] },
-    { name: "note", type: "text" },
-    { name: "age", type: "number" }
-  ]
-  it("is a column that is called so, or else the last that can be one", () => {
-    expect(labelCandidates(types).map(({ name }) => name)).toEqual(["survived", "age"])
-    expect(labelCandidates(types.slice(1)).map(({ name }) => name)).toEqual(["age"])
-  })
-  it("has classes where there are few values, and is a number otherwise", () => {
-    expect(labelOf(types[0]!)).toEqual({ column: "survived", values: ["no", "yes"] })
-    expect(labelOf(types[2]!)).toEqual({ column: "age" })
-    expect(labelOf(types[1]!)).toMatch(/more than a few kinds/)
-  })
-})
-
 describe("the type of a column that several files have", () => {
   const of = (...types: ReadonlyArray<Omit<ColumnType, "name">>) =>
     merged(types.map((type, i) => [`owner-${i + 1}`, { name: "x", ...type }]))
@@ -100,6 +77,20 @@ describe("the type of a column that several files have", () => {
       type: "whole number"
     })
     expect(of({ type: "empty" }, { type: "number" })).toMatchObject({ type: "number", missing: true })
+  })
+  it("is boolean where owners have other words for yes and no", () => {
+    const words = (...values: ReadonlyArray<string>) => ({ type: "boolean" as const, values })
+    expect(of(words("no", "yes"), words("no", "yes"))).toEqual({
+      name: "x",
+      type: "boolean",
+      values: ["no", "yes"]
+    })
+    const mixed = { type: "boolean", values: ["no", "yes"], isMixed: true }
+    expect(of(words("no", "yes"), words("0", "1"), words("N", "Y"))).toMatchObject(mixed)
+    expect(of(words("F", "T"), { type: "category", values: ["yes"], missing: true })).toMatchObject(mixed)
+    expect(of(words("no", "yes"), { type: "category", values: ["no", "perhaps"] })).toMatchObject({
+      type: "category"
+    })
   })
   it("is a contradiction, with who has what, where a number is a text elsewhere", () => {
     expect(of({ type: "number" }, { type: "category", values: ["a"] })).toBe(
