@@ -7,7 +7,7 @@ import { fixedOperations } from "../computation/fixed.ts"
 import type { Drawn, FixedMatrix } from "../computation/fixed-point.ts"
 import { addMultiples, blindingOffset } from "../computation/rescale.ts"
 import { blindedBytes, dealtLayout, groupsOf, nodesOf, planesOf } from "../computation/sizes.ts"
-import type { Multiple, Operation, Operations, Shape } from "../learning/operations.ts"
+import type { Added, Operation, Operations, Shape } from "../learning/operations.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import { describeStream, type Generators, type PadKind, type PadStream } from "./pads.ts"
 
@@ -31,9 +31,6 @@ export interface Blinded {
   readonly c: number
   readonly r: number
 }
-
-/** What a rescale adds. */
-type Added = ReadonlyArray<Multiple<Matrix>>
 
 /** How the pads of both clouds combine. */
 type Combination = "add" | "subtract" | "xor"
@@ -106,7 +103,7 @@ export class Expecting {
   }
 
   /** c = factor·x + 2^62 + r, of a product the sum of the upper bytes of both clouds' parts. */
-  blinded(op: Operation, x: FixedMatrix, shift: number, factor: number, added: Added = []): Blinded {
+  blinded(op: Operation, x: FixedMatrix, shift: number, factor: number, added: Added<Matrix> = []): Blinded {
     const { ring } = this
     const words = x.rows * x.cols
     const r = this.both(op, "rounding", words, "add")
@@ -148,7 +145,7 @@ export class Expecting {
     })
   }
 
-  rescale(op: Operation, x: FixedMatrix, shift: number, factor: number, added?: Added): void {
+  rescale(op: Operation, x: FixedMatrix, shift: number, factor: number, added?: Added<Matrix>): void {
     const words = x.rows * x.cols
     const { r } = this.blinded(op, x, shift, factor, added)
     this.dealt(op, dealtLayout.rescale(words, shift), (at) =>

@@ -28,7 +28,6 @@ import { exponentialFunction, type MaskedFunction, sigmoidFunction } from "../co
 import { normaliseOperations, normaliseShapes } from "../computation/normalise.ts"
 import { productShape } from "../computation/product.ts"
 import {
-  type Addends,
   blindedBytes,
   dealtLayout,
   GROUP,
@@ -38,7 +37,14 @@ import {
   planesOf,
   type Rescaled
 } from "../computation/sizes.ts"
-import { type Operation, type Operations, type Round, type Shape, together } from "../learning/operations.ts"
+import {
+  type Added,
+  type Operation,
+  type Operations,
+  type Round,
+  type Shape,
+  together
+} from "../learning/operations.ts"
 import type { PadKind, PadStream } from "./pads.ts"
 
 /** Rows of a batch, or in step 0 of the data set, that a lane works on. */
@@ -191,7 +197,7 @@ class Entries {
   }
 
   /** The upper bytes of words under `rounding`, one for each value. */
-  blinded(op: Operation, x: EnteredShape, shift: number, added?: Addends): Line {
+  blinded(op: Operation, x: EnteredShape, shift: number, added?: Added<unknown>): Line {
     const { first, count } = this.place(x)
     const unitBytes = blindedBytes(x, shift, added)
     return {

@@ -8,7 +8,7 @@ import { wordBytes } from "../bytes.ts"
 import { type EvaluatedData, evaluateRows, openEvaluated, revealSums } from "../learning/evaluation.ts"
 import { type EvaluatedRows, slicesOf } from "../learning/evaluations.ts"
 import { biasShape, type Network, opensLabels, outputs, weightShape } from "../learning/network.ts"
-import { type Operations, type Round, type Shape, together } from "../learning/operations.ts"
+import { type Added, type Operations, type Round, type Shape, together } from "../learning/operations.ts"
 import { type EvaluatingPlan, evaluates, type ForwardPlan, type TrainingPlan } from "../learning/plan.ts"
 import type { SoftmaxScale } from "../learning/scales.ts"
 import {
@@ -25,14 +25,7 @@ import {
 import { exponentialFunction, type MaskedFunction, sigmoidFunction } from "./functions.ts"
 import { normaliseShapes } from "./normalise.ts"
 import { productShape } from "./product.ts"
-import {
-  type Addends,
-  blindedBytes,
-  dealtLayout,
-  openedBytes,
-  type Rescaled,
-  SECTION_HEADER_BYTES
-} from "./sizes.ts"
+import { blindedBytes, dealtLayout, openedBytes, type Rescaled, SECTION_HEADER_BYTES } from "./sizes.ts"
 import { rangeOf, type Slice } from "./slices.ts"
 
 export interface Cost {
@@ -68,7 +61,7 @@ export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>, sl
   /** Values of the whole groups that are dealt for. */
   const padded = (shape: Shape): number => rangeOf(shape, slice).padded
   const shapeOf = ({ rows, cols }: Shape): Shape => ({ rows, cols })
-  const blinded = (x: CostedShape, shift: number, added?: Addends) =>
+  const blinded = (x: CostedShape, shift: number, added?: Added<unknown>) =>
     openedBytes.rescale(size(x), blindedBytes(x, shift, added))
   const deal = ({ bytes }: { readonly bytes: number }): void => {
     dealt += SECTION_HEADER_BYTES + bytes

@@ -3,7 +3,7 @@
  * of, with the clouds' random values or without.
  */
 import { wordBytes } from "../bytes.ts"
-import type { Multiple, Operation, Shape } from "../learning/operations.ts"
+import type { Added, Operation, Shape } from "../learning/operations.ts"
 import type { Matrix, ProductForm, Ring } from "../ring/ring.ts"
 import { dotsOfRows, productShape } from "./product.ts"
 import { addMultiples, blindingOffset } from "./rescale.ts"
@@ -33,9 +33,6 @@ export interface FixedMatrix extends Matrix {
   readonly difference?: Matrix
   readonly leading?: Matrix
 }
-
-/** What a rescale adds. */
-type Added = ReadonlyArray<Multiple<Matrix>>
 
 /** The matrices of the reference, and how it rounds a product. */
 export class FixedPoint {
@@ -104,7 +101,7 @@ export class FixedPoint {
    * The clouds' own arithmetic with one cloud holding everything: c = factor·x + 2^62 + r, and multiples of what is
    * added, from which y follows.
    */
-  rescale(op: Operation, x: FixedMatrix, shift: number, factor: number, added?: Added): Matrix {
+  rescale(op: Operation, x: FixedMatrix, shift: number, factor: number, added?: Added<Matrix>): Matrix {
     const ring = this.ring
     const words = x.rows * x.cols
     const out = this.like(x)
@@ -125,7 +122,7 @@ export class FixedPoint {
     x: FixedMatrix,
     shift: number,
     factor: number,
-    added: Added = []
+    added: Added<Matrix> = []
   ): { readonly c: Matrix; readonly r: Matrix } {
     const drawn = this.#drawn
     const r = drawn === undefined ? this.#half(x, shift) : this.#dealtRounding(op, x, factor, drawn)

@@ -5,7 +5,7 @@
  * clouds' parts, which costs at most another 64th of a unit.
  */
 import { wordBytes } from "../bytes.ts"
-import type { Multiple, Operation, Round } from "../learning/operations.ts"
+import type { Added, Operation, Round } from "../learning/operations.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import { RescaleOutOfRange } from "./errors.ts"
 import type { ComputingParty } from "./party.ts"
@@ -51,7 +51,7 @@ export function* openRounded(
   x: Share,
   shift: number,
   factor: number,
-  added: ReadonlyArray<Multiple<Matrix>> = []
+  added: Added<Matrix> = []
 ): Round<Matrix> {
   checkRescale(op, shift, factor)
   const n = x.rows * x.cols
@@ -65,12 +65,7 @@ export function* openRounded(
 }
 
 /** Adds multiples of matrices to the n words at an address. */
-export const addMultiples = (
-  ring: Ring,
-  at: number,
-  added: ReadonlyArray<Multiple<Matrix>>,
-  n: number
-): void => {
+export const addMultiples = (ring: Ring, at: number, added: Added<Matrix>, n: number): void => {
   for (const { of, factor } of added) {
     const times = BigInt(factor.by) << BigInt(8 * factor.zeroBytes)
     ring.kernels.blindRescale(at, of.at, at, times, 0n, n)
@@ -84,7 +79,7 @@ export function* rescale(
   x: Share,
   shift: number,
   factor: number,
-  added: ReadonlyArray<Multiple<Matrix>> = []
+  added: Added<Matrix> = []
 ): Round<Matrix> {
   const n = x.rows * x.cols
   const c = yield* openRounded(party, op, x, shift, factor, added)

@@ -3,7 +3,7 @@
  * model adds them up without running anything.
  */
 import { wordBytes } from "../bytes.ts"
-import type { Multiple } from "../learning/operations.ts"
+import type { Added } from "../learning/operations.ts"
 import { leftOutBytes } from "../learning/scales.ts"
 
 /** Values whose bits share a word; a bit plane is padded to a whole group. */
@@ -54,13 +54,10 @@ export interface Rescaled {
  * carry into the last place: of a product all but a few of them stay at home. Those that stay must be the
  * product's alone, so values are added to it in multiples with as many zero bits, or more bytes are opened.
  */
-export const blindedBytes = ({ product }: Rescaled, shift: number, added: Addends = []): number =>
+export const blindedBytes = ({ product }: Rescaled, shift: number, added: Added<unknown> = []): number =>
   product
     ? wordBytes - Math.min(leftOutBytes(shift), ...added.map(({ factor }) => factor.zeroBytes))
     : wordBytes
-
-/** Of what a rescale adds, all that sizes depend on. */
-export type Addends = ReadonlyArray<Pick<Multiple<unknown>, "factor">>
 
 /** Bytes a cloud sends in each round of an operation on `elements` values; its peer sends as many. */
 export const openedBytes = {

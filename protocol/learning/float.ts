@@ -6,7 +6,7 @@
  */
 
 import type { ProductForm } from "../ring/ring.ts"
-import type { Multiple, Operations, Round, Shape } from "./operations.ts"
+import type { Added, Operations, Round, Shape } from "./operations.ts"
 import { clampOfSigmoid, clampOfSoftmax } from "./scales.ts"
 
 export interface FloatMatrix extends Shape {
@@ -112,11 +112,7 @@ const shifted = (x: FloatMatrix, shift: number, factor: number): FloatMatrix => 
 }
 
 /** factor·x and the multiples that are added. */
-export const withMultiples = (
-  x: FloatMatrix,
-  factor: number,
-  added: ReadonlyArray<Multiple<FloatMatrix>>
-): FloatMatrix =>
+export const withMultiples = (x: FloatMatrix, factor: number, added: Added<FloatMatrix>): FloatMatrix =>
   added.reduce(
     (sum, { of, factor: { by, zeroBytes } }) => zipped(sum, of, (a, b) => a + by * 256 ** zeroBytes * b),
     shifted(x, 0, factor)

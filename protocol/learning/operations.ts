@@ -106,6 +106,9 @@ export interface Multiple<V> {
   readonly factor: Factor
 }
 
+/** What a rescale adds. */
+export type Added<V> = ReadonlyArray<Multiple<V>>
+
 /**
  * `V` is a matrix, `O` a matrix that has been opened under a mask and so can be a factor, `G` the bit matrix
  * "this ReLU was active", `L` opened labels. Scales: a value carries f fractional bits, a product
@@ -136,13 +139,7 @@ export interface Operations<V, O, G, L> {
    * `factor` is a small positive integer. Of a product, as many low bytes of a word need not be opened as all that is
    * added has zeros (`leftOutBytes`).
    */
-  readonly rescale: (
-    op: Operation,
-    x: V,
-    shift: number,
-    factor: number,
-    added?: ReadonlyArray<Multiple<V>>
-  ) => Round<V>
+  readonly rescale: (op: Operation, x: V, shift: number, factor: number, added?: Added<V>) => Round<V>
   /** Rescale and ReLU fused: max(y, 0) for the y of `rescale`, and the gate y ≥ 0. Four rounds. */
   readonly rescaleRelu: (op: Operation, z: V, shift: number) => Round<{ readonly value: V; readonly gate: G }>
   /** Rescale, then zero where the gate of an earlier `rescaleRelu` is shut. One round. */

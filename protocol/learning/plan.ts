@@ -67,8 +67,8 @@ const maximumFractionalBits = 26
 const maximumRows = 2 ** 31 - 1
 /** Rescaled values, factor included, must stay below 2^62 (section 5 of docs/concepts/protocol.md). */
 export const magnitudeBits = 62
-/** Bits of the rate's factor, as many as there is room for; of a schedule, bits of the highest rate's. */
-const rateBits = { most: 10, scheduled: 16, least: 8, leastWithMomentum: 6 }
+/** Bits of the rate's factor, as many as there is room for; with a schedule, of the highest rate's. */
+const rateBits = { most: 10, least: 8, leastWithMomentum: 6 }
 /** Room for the mean of activation·delta over a batch: its magnitude must stay below 2^gradientBits. */
 const gradientBits = 2
 
@@ -209,16 +209,11 @@ const roomyRate = (settings: TrainingSettings): Rate => {
   const least = momentum === 0 ? rateBits.least : rateBits.leastWithMomentum
   // Fewer bits are of no use for a rate that they cannot hold.
   const holds = (bits: number) => bits >= least && learningRate < batch * 2 ** (bits - 1)
-  let bits = scheduled ? rateBits.scheduled : rateBits.most
-  let rate = fixedRate(learningRate, batch, bits, scheduled)
-  while (holds(bits - 1) && !fits(settings, rate)) rate = fixedRate(learningRate, batch, --bits, scheduled)
+  let rate = fixedRate(learningRate, batch, rateBits.most, scheduled)
+  for (let bits = rateBits.most - 1; holds(bits) && !hasRoom(settings, rate); bits--)
+    rate = fixedRate(learningRate, batch, bits, scheduled)
   return rate
 }
-
-/** Whether a rate's gradients have room, and its shift. */
-const fits = (settings: TrainingSettings, rate: Rate): boolean =>
-  hasRoom(settings, rate) &&
-  (settings.schedule === undefined || settings.schedule === "constant" || shiftFits(settings, rate))
 
 /**
  * η/b as factor/2^shift: factor has at most `bits` bits, so the error is at most one in 2^bits, and no

@@ -1,16 +1,16 @@
 /**
  * The range of the fixed-point numbers (section 5 of docs/concepts/protocol.md), and whether a training stays within
- * it. Beyond it a secure computation wraps and yields meaningless numbers without any party noticing; the
- * same training in float64 does not wrap, so its magnitudes tell.
+ * it. Beyond it a secure computation wraps, and no cloud notices; the same training in float64 does not wrap, so its
+ * magnitudes tell. Without the data, the model tells in the end: what has wrapped is spread over all that a word holds.
  */
 import { usualCells } from "../data/encoding.ts"
 import { type FloatMatrix, floatMatrix, floatOperations, withMultiples } from "./float.ts"
-import { floatLayers, type Model } from "./model.ts"
+import { floatLayers, type Model, modelValues } from "./model.ts"
 import type { Operations } from "./operations.ts"
-import { magnitudeBits } from "./plan.ts"
+import { magnitudeBits, type StepPlan, type TrainingPlan } from "./plan.ts"
 import { runLocally } from "./run.ts"
 import { productBits } from "./scales.ts"
-import { predict } from "./step.ts"
+import { openData, trainingStep } from "./step.ts"
 
 /** A value must be below this. */
 export const valueLimit = (fractionalBits: number): number => 2 ** (magnitudeBits - fractionalBits)
@@ -69,28 +69,42 @@ export const watched = (beyond: () => void): FloatOperations => {
 
 /** Rows that stand for all that the public ranges allow. */
 const rowsTried = 64
+/** A batch of rows that are all alike has a gradient this many times that of an ordinary one, or less. */
+const alike = 16
+
+/** A weight of this much moves a sum across its range within four units of an input: no training ends there. */
+const weightLimit = (fractionalBits: number): number => sumLimit(fractionalBits) / 4
 
 /**
- * Whether a model leaves the range for most rows that the public ranges allow: as far as can be known without
- * data, its training diverged. The rows are spread evenly, and the same each time.
+ * Whether a model means nothing, as far as can be known without data, because its training left the range: where a
+ * number of it is beyond what any training ends with, or where it leaves the range for most rows that the public ranges
+ * allow, forwards or in a further step on a batch of rows like this one. The rows are spread evenly, and the same each
+ * time.
  */
-export const leavesRange = (model: Model, fractionalBits: number): boolean => {
-  const { data, network } = model
-  const usual = usualCells(data)
+export const leavesRange = (model: Model, plan: StepPlan & Pick<TrainingPlan, "batch">): boolean =>
+  modelValues(model).some((value) => !(Math.abs(value) < weightLimit(plan.fractionalBits))) ||
+  leavesRangeInStep(model, plan)
+
+const leavesRangeInStep = (model: Model, plan: StepPlan & Pick<TrainingPlan, "batch">): boolean => {
+  const { network, fractionalBits, batch, rate } = plan
+  const usual = usualCells(model.data)
   const layers = floatLayers(model, fractionalBits)
-  const plan = { network, fractionalBits }
+  const asBatch = { ...plan, rate: { ...rate, factor: (rate.factor * batch) / alike } }
+  const labels = usual.slice(network.inputs).map(([low, high]) => (low + high) / 2)
+  const matrix = (values: ArrayLike<number>) =>
+    floatMatrix({ rows: 1, cols: values.length }, values, fractionalBits)
   let beyond = 0
   for (let row = 1; row <= rowsTried; row++) {
     const features = Float64Array.from(
       usual.slice(0, network.inputs),
       ([low, high], column) => low + spread(row, column) * (high - low)
     )
-    const x = floatMatrix({ rows: 1, cols: network.inputs }, features, fractionalBits)
     let left = false
     const operations = watched(() => {
       left = true
     })
-    runLocally(predict(operations, plan, layers, x))
+    const data = runLocally(openData(operations, network, matrix(features), matrix(labels)))
+    runLocally(trainingStep(operations, asBatch, layers, data))
     if (left) beyond++
   }
   return beyond > rowsTried / 2

@@ -5,7 +5,7 @@
  */
 import { type Loss, probabilities } from "./loss.ts"
 import { type Network, opensLabels, outputs } from "./network.ts"
-import { type Multiple, type Operations, operation, type Round, together } from "./operations.ts"
+import { type Added, type Operations, operation, type Round, together } from "./operations.ts"
 import { type ForwardPlan, type StepPlan, updateShift } from "./plan.ts"
 import { productBits } from "./scales.ts"
 
@@ -241,9 +241,9 @@ function* updateLayer<V, O, G, L>(
   const { momentum, decay } = plan.addends
   // The gradient of the weights is a product, that of the bias a value.
   const shift = updateShift(plan)
-  const carried = (of: V | undefined): ReadonlyArray<Multiple<V>> =>
+  const carried = (of: V | undefined): Added<V> =>
     momentum === undefined || of === undefined ? [] : [{ of, factor: momentum }]
-  const decayed: ReadonlyArray<Multiple<V>> = decay === undefined ? [] : [{ of: weights, factor: decay }]
+  const decayed: Added<V> = decay === undefined ? [] : [{ of: weights, factor: decay }]
   // Momentum is a fraction of the same power of two for both.
   const [biasShift, biasFactor] =
     velocity === undefined ? [rate.shift, rate.factor] : [shift, rate.factor * 2 ** toValue(plan)]

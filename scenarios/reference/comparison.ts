@@ -86,8 +86,8 @@ export const compareWithReferences = async (compared: Compared): Promise<Compari
   const { agreement, run, joined, model, referenceLeftOut } = compared
   // Then the model cannot be judged by the data either, only by its own numbers.
   if (referenceLeftOut !== undefined) {
-    const { fractionalBits } = agreement.security
-    const meaningless = leavesRange(model, fractionalBits) ? [beyondRange(fractionalBits)] : []
+    const plan = planOf(agreement, agreement.training.batch)
+    const meaningless = leavesRange(model, plan) ? [beyondRange(plan.fractionalBits)] : []
     return { ...notCompared(referenceLeftOut), meaningless }
   }
   const { dealerKey, ...choices } = choicesOf(agreement, joined)

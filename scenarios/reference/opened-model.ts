@@ -3,7 +3,7 @@
  * hosts of their own; `run` has the data of all users and judges more (`comparison.ts`).
  */
 import { Data, Effect, Option } from "effect"
-import type { Agreement } from "../../actors/party/agreement.ts"
+import { type Agreement, planOf } from "../../actors/party/agreement.ts"
 import { modelEntry } from "../../actors/users/output.ts"
 import type { Model } from "../../protocol/learning/model.ts"
 import { leavesRange, rangeText } from "../../protocol/learning/range.ts"
@@ -22,14 +22,16 @@ export class ModelNotMeaningful extends Data.TaggedError("ModelNotMeaningful")<{
 
 /** What is wrong with a model that leaves the range. */
 export const beyondRange = (fractionalBits: number): string =>
-  `for most rows that the public ranges allow, the model leaves the range of the fixed-point numbers (${rangeText(fractionalBits)}), since its training diverged; use a lower training.rate or a narrower data.scaleTo`
+  `the model leaves the range of the fixed-point numbers (${rangeText(fractionalBits)}) by its weights, or for most rows that the public ranges allow, since its training diverged; use a lower training.rate or a narrower data.scaleTo`
 
 /** Fails where the model in the user's store means nothing. */
-export const requireMeaningful = ({ security: { fractionalBits } }: Agreement) =>
+export const requireMeaningful = (agreement: Agreement) =>
   Effect.gen(function* () {
+    const { fractionalBits } = agreement.security
     const store = yield* Store
     const bytes = yield* store.get(modelEntry)
     if (Option.isNone(bytes)) return
     const model = JSON.parse(new TextDecoder().decode(bytes.value)) as Model
-    if (leavesRange(model, fractionalBits)) return yield* new ModelNotMeaningful({ fractionalBits })
+    if (leavesRange(model, planOf(agreement, agreement.training.batch)))
+      return yield* new ModelNotMeaningful({ fractionalBits })
   })

@@ -9,6 +9,7 @@ import { networkOf } from "../learning/example.ts"
 const planOf = (widths: ReadonlyArray<number>, output: Activation, loss: Loss = "squared-error") =>
   trainingPlan({
     loss,
+    momentum: loss === "squared-error" ? 0 : 0.9,
     network: networkOf(widths, output),
     rows: 9,
     batch: 4,

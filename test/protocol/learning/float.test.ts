@@ -117,7 +117,7 @@ describe.each(networks)("float64 training step of $widths, $output output", ({ w
     for (let step = 1; step <= plan.steps; step++) {
       const share = Math.cos((Math.PI * (step - 1)) / 2 / plan.steps) ** 2
       const { rate, addends } = planOfStep(plan, step)
-      expect(rate.factor / plan.rate.factor).toBeCloseTo(share, 3)
+      expect(rate.factor / plan.rate.factor).toBeCloseTo(share, 2)
       layers = runLocally(trainingStep(floatOperations, planOfStep(plan, step), layers, floatBatch(given, f)))
       naive = naiveMomentumStep(given, naive.layers, naive.velocities, {
         rate: rate.factor / 2 ** rate.shift,

@@ -1,14 +1,19 @@
 import { describe, expect, it } from "vitest"
 import { floatMatrix } from "../../../protocol/learning/float.ts"
 import { modelOf, modelWords } from "../../../protocol/learning/model.ts"
+import type { Network } from "../../../protocol/learning/network.ts"
 import { operation } from "../../../protocol/learning/operations.ts"
+import { trainingPlan } from "../../../protocol/learning/plan.ts"
 import { leavesRange, rangeText, sumLimit, valueLimit, watched } from "../../../protocol/learning/range.ts"
 import { runLocally } from "../../../protocol/learning/run.ts"
 import { OutOfRange, Ring } from "../../../protocol/ring/ring.ts"
 import { flowers } from "../data/description.ts"
-import { networkOf, uniform } from "./example.ts"
+import { example, networkOf, uniform } from "./example.ts"
+import { trainFixed, trainFloat } from "./secure.ts"
 
 const f = 20
+const planOf = (network: Network) =>
+  trainingPlan({ network, rows: 32, batch: 32, epochs: 1, learningRate: 0.1, fractionalBits: f })
 const op = operation("forwardRescale", 1)
 
 describe("range of the fixed-point numbers", () => {
@@ -59,14 +64,42 @@ describe("range of the fixed-point numbers", () => {
         network,
         Float64Array.from({ length: modelWords(network) }, () => (2 * next() - 1) * magnitude)
       )
-    for (const magnitude of [0, 0.5, 10, 100]) expect(leavesRange(model(magnitude), f)).toBe(false)
-    for (const magnitude of [4e6, 1e12, Number.NaN]) expect(leavesRange(model(magnitude), f)).toBe(true)
-    // One column at which rows are rarely large is not most of them.
-    const steep = modelOf(
-      flowers,
-      networkOf([2, 3], "identity"),
-      Float64Array.of(2.2e6, 0, 0, 0, 0, 0, 0, 0, 0)
-    )
-    expect(leavesRange(steep, f)).toBe(false)
+    const plan = planOf(network)
+    for (const magnitude of [0, 0.5, 10]) expect(leavesRange(model(magnitude), plan)).toBe(false)
+    for (const magnitude of [4e6, 1e12, Number.NaN]) expect(leavesRange(model(magnitude), plan)).toBe(true)
+    // Forwards this one would be in range.
+    expect(leavesRange(model(500), plan)).toBe(true)
+  })
+
+  it("is left by a single weight that no training ends with, as of a unit that nothing activates any more", () => {
+    const steep = (weight: number) => {
+      const network = networkOf([2, 3], "identity")
+      const values = Float64Array.of(weight, 0, 0, 0, 0, 0, 0, 0, 0)
+      return leavesRange(modelOf(flowers, network, values), planOf(network))
+    }
+    expect(steep(-(2 ** 19))).toBe(true)
+    expect(steep(2 ** 8)).toBe(false)
+  })
+
+  it("is left by what trainings end with that have left it, and by no other", async () => {
+    for (const loss of ["squared-error", "softmax"] as const)
+      for (const momentum of [0, 0.9])
+        for (const learningRate of [0.1, 0.3, 30, 300]) {
+          const given = example(7, [2, 16, 16, 3], "identity", 32)
+          const settings = { network: given.network, rows: 32, batch: 8, epochs: 12, fractionalBits: f }
+          const plan = trainingPlan({ ...settings, learningRate, loss, momentum })
+          const { weights } = trainFixed(await Ring.load(), given, plan, "run-1")
+          const values = Float64Array.from(weights, (word) => Number(BigInt.asIntN(64, word)) / 2 ** f)
+          let diverged = false
+          trainFloat(
+            given,
+            plan,
+            watched(() => {
+              diverged = true
+            })
+          )
+          const left = leavesRange(modelOf(flowers, given.network, values), plan)
+          expect(left, `${loss}, momentum ${momentum}, rate ${learningRate}`).toBe(diverged)
+        }
   })
 })

@@ -15,8 +15,14 @@ import {
   maskDifference
 } from "../../../protocol/computation/masks.ts"
 import { gatherRows } from "../../../protocol/computation/product.ts"
+import {
+  type FloatMatrix,
+  floatMatrix,
+  floatOperations,
+  gatherFloatRows
+} from "../../../protocol/learning/float.ts"
 import { outputs } from "../../../protocol/learning/network.ts"
-import { operation, type Round, type Shape } from "../../../protocol/learning/operations.ts"
+import { type Operations, operation, type Round, type Shape } from "../../../protocol/learning/operations.ts"
 import { batchOrder } from "../../../protocol/learning/order.ts"
 import { planOfStep, type TrainingPlan } from "../../../protocol/learning/plan.ts"
 import { runLocally, runPair } from "../../../protocol/learning/run.ts"
@@ -31,7 +37,7 @@ import {
 } from "../../../protocol/learning/step.ts"
 import { Prg } from "../../../protocol/ring/prg.ts"
 import { type Matrix, Ring } from "../../../protocol/ring/ring.ts"
-import { type Example, uniform } from "./example.ts"
+import { type Example, floatLayers, uniform } from "./example.ts"
 
 export const orderKey = new Uint8Array(16).fill(9)
 /** k_0 and k_1. */
@@ -100,6 +106,32 @@ export const trainFixed = (ring: Ring, given: Example, plan: TrainingPlan, run?:
   }
   const predicted = runLocally(predict(operations(plan.steps + 1), plan, layers, features))
   return { weights: wordsOf(ring, layers), predicted: [...ring.words(predicted)] }
+}
+
+/** Trains in float64 on the same batches: the numbers of the layers before and after, times 2^f. */
+export const trainFloat = (
+  given: Example,
+  plan: TrainingPlan,
+  operations: Operations<FloatMatrix, FloatMatrix, FloatMatrix, FloatMatrix> = floatOperations
+) => {
+  const f = plan.fractionalBits
+  const matrix = (values: Float64Array) =>
+    floatMatrix({ rows: given.rows, cols: values.length / given.rows }, values, f)
+  const order = batchOrder(plan, orderKey)
+  const data = runLocally(openData(operations, plan.network, matrix(given.features), matrix(given.labels)))
+  const numbers = (layers: ReadonlyArray<Layer<FloatMatrix>>) =>
+    layers.flatMap(({ weights, bias }) => [...weights.data, ...bias.data])
+  const zerosLike = (x: FloatMatrix) => ({ ...x, data: new Float64Array(x.data.length) })
+  let layers: ReadonlyArray<Layer<FloatMatrix>> = floatLayers(given, f).map((layer) =>
+    atRest(layer, plan, zerosLike)
+  )
+  const before = numbers(layers)
+  for (let step = 1; step <= plan.steps; step++) {
+    const gather = (x: FloatMatrix) => gatherFloatRows(x, order(step))
+    const batch = gatherBatch(data, { value: gather, opened: gather, labels: gather })
+    layers = runLocally(trainingStep(operations, planOfStep(plan, step), layers, batch))
+  }
+  return { before, after: numbers(layers) }
 }
 
 /** One cloud: its memory, its shares and its operations. */

@@ -6,38 +6,14 @@ import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
-import type { ProcessControl } from "../../../scenarios/faults-injected/process-control.ts"
-import type { RunDisplay } from "../../../scenarios/report/result.ts"
 import { runScenario } from "../../../scenarios/run/run.ts"
+import { killing } from "../../support/killing.ts"
 import { allOwn, read, runInMemory, splits, writeScenario } from "../../support/small-scenario.ts"
 
 const scenario = {
   seed: 5,
   training: { epochs: 60, batch: 8, rate: 0.25 },
   expect: { maxWeightDeviation: 0 }
-}
-
-/** Kills those named, one after the other, each once the clouds have come to a step. */
-const killing = (kills: ReadonlyArray<readonly [step: number, victim: string]>) => {
-  const left = [...kills]
-  const lives: Array<string> = []
-  let control: ProcessControl | undefined
-  const display: RunDisplay = {
-    note: () => {},
-    life: ({ _tag, party }) => {
-      if (_tag !== "Up") lives.push(`${party} ${_tag}`)
-    },
-    phase: () => {},
-    progress: (_, phase, steps) => {
-      const [next] = left
-      if (phase !== "train" || next === undefined || steps < next[0]) return
-      if (control?.signal(next[1], "SIGKILL")) left.shift()
-    }
-  }
-  const onUp = (given: ProcessControl) => {
-    control = given
-  }
-  return { display, lives, onUp }
 }
 
 describe("lanes - over NATS", () => {
