@@ -20,7 +20,6 @@ const run = (changes: object = {}) =>
 
 describe("validation - in memory", () => {
   for (const [name, changes] of [
-    ["two classes by squared error", {}],
     ["a ReLU output", { network: { hidden: [5], output: "relu" } }],
     ["softmax", { training: { ...training, rate: 0.05, loss: "softmax" } }]
   ] as const)
