@@ -17,7 +17,7 @@ import { Ring } from "../../protocol/ring/ring.ts"
 import { requireSealedByCloud0 } from "../../protocol/sharing/sealed-model.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { Store } from "../../runtime/storage/store.ts"
-import { type Agreement, networkOf, planOf } from "../party/agreement.ts"
+import { type Agreement, networkOf, planOfBatch } from "../party/agreement.ts"
 import type { Enrolled } from "../party/enrolment.ts"
 import type { Gathering } from "../party/gathering.ts"
 import type { Membership } from "../party/handouts.ts"
@@ -79,7 +79,7 @@ export const decryptModel = (
     const values = ring.decode(ring.from(1, size, words), agreement.security.fractionalBits)
     const model = modelOf(prepare(agreement.data, statistics), network, values)
     // The director is not told: it may not learn what the model is like.
-    if (leavesRange(model, planOf(agreement, agreement.training.batch)))
+    if (leavesRange(model, planOfBatch(agreement)))
       yield* Effect.logWarning("the model leaves the range of the fixed-point numbers: its training diverged")
     const store = yield* Store
     yield* store.put(modelEntry, new TextEncoder().encode(`${JSON.stringify(model)}\n`))

@@ -207,7 +207,7 @@ const training = ({ scenario, predicted: { plan } }: Forecast): ReadonlyArray<st
   const layers = plan.network.layers.map(({ units, activation }) => `${units} ${activation}`)
   return [
     `network      ${[`${counted(plan.network.inputs, "input")}`, ...layers].join(" → ")}`,
-    `training     ${counted(plan.steps, "step")}: ${counted(plan.epochs, "epoch")} of ${counted(plan.stepsPerEpoch, "step")} on ${counted(plan.batch, "row")} each`,
+    `training     ${scenario.training.stop === undefined ? "" : "at most "}${counted(plan.steps, "step")}: ${counted(plan.epochs, "epoch")} of ${counted(plan.stepsPerEpoch, "step")} on ${counted(plan.batch, "row")} each`,
     `rate         ${scenario.training.rate} over a batch of ${plan.batch}, as ${factor}/2^${shift} (${(100 * relativeError).toFixed(3)} % off)`,
     ...optimiser(plan)
   ]

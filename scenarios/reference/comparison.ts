@@ -6,7 +6,7 @@
  * own result stays.
  */
 import { randomBytes } from "node:crypto"
-import { type Agreement, computationName, planOf } from "../../actors/party/agreement.ts"
+import { type Agreement, computationName, planOf, planOfBatch } from "../../actors/party/agreement.ts"
 import { classesOf } from "../../protocol/data/description.ts"
 import type { JointTable } from "../../protocol/data/joint.ts"
 import type { Curve } from "../../protocol/learning/evaluations.ts"
@@ -86,7 +86,7 @@ export const compareWithReferences = async (compared: Compared): Promise<Compari
   const { agreement, run, joined, model, referenceLeftOut } = compared
   // Then the model cannot be judged by the data either, only by its own numbers.
   if (referenceLeftOut !== undefined) {
-    const plan = planOf(agreement, agreement.training.batch)
+    const plan = planOfBatch(agreement)
     const meaningless = leavesRange(model, plan) ? [beyondRange(plan.fractionalBits)] : []
     return { ...notCompared(referenceLeftOut), meaningless }
   }
