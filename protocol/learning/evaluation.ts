@@ -62,7 +62,7 @@ export interface EvaluatedSums<V> {
 
 /**
  * The sums over some rows, with opened weights. Rounds: five a hidden layer, those of the loss's output, then two for
- * the error, and for K classes 4⌈log2 K⌉ + 4, or 6 if that is more.
+ * the error, or for K classes 4⌈log2 K⌉ + 4, at least 6.
  */
 export function* evaluateRows<V, O, G, L>(
   ops: Operations<V, O, G, L>,
