@@ -5,6 +5,7 @@
  * director that crashed resumes with the current phase.
  */
 import { Duration, Effect } from "effect"
+import type { Curve } from "../protocol/learning/evaluations.ts"
 import type { MalformedMessage } from "../protocol/messages/codec.ts"
 import {
   Begin,
@@ -45,6 +46,8 @@ export interface RunOutcome extends Tested {
   readonly steps: number
   /** Exchanges between the clouds in training, including those that open the data set. */
   readonly rounds: number
+  /** How the model did on the validation rows, epoch by epoch; absent unless revealed. */
+  readonly curve?: Curve
   readonly ciphertexts: { readonly upload: number; readonly archive: number; readonly model: number }
   readonly seconds: Readonly<Record<Phase, number>>
   readonly traffic: ReadonlyArray<SentTraffic>
@@ -148,6 +151,7 @@ export const direct = <E = never>(
       rows: uploads[0]!.rows,
       steps: training!.steps,
       rounds: training!.rounds,
+      ...(training!.curve && { curve: training!.curve }),
       ciphertexts: {
         upload: sum(uploads.map(({ ciphertexts }) => ciphertexts)),
         archive: archive!.ciphertexts,

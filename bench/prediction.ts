@@ -236,7 +236,7 @@ const parsedScenario = (input: unknown): Scenario => Either.getOrThrow(decodeSce
 
 /** What a plan needs of the data of users who hold so many rows each. */
 const sizesOf = (features: number, labels: number, rows: number, owners: number) => ({
-  rows: { total: rows, training: rows, heldOut: 0, indices: () => new Uint32Array(0) },
+  rows: { total: rows, training: rows, uploaded: rows, heldOut: 0, indices: () => new Uint32Array(0) },
   placed: Array.from({ length: owners }, () => ({
     training: [
       {

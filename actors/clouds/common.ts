@@ -66,6 +66,6 @@ export const commonHandlers = <E0, R0, E1, R1, E2, R2, E3, R3, E4, R4>(parts: {
         return { ciphertexts }
       })
     ),
-    onDirector(Train, () => Effect.map(training.done, ({ steps, rounds }) => ({ steps, rounds })))
+    onDirector(Train, () => Effect.map(training.done, ({ words: _, ...told }) => told))
   ]
 }

@@ -5,8 +5,9 @@
  */
 import { Data, Effect } from "effect"
 import type { DealerKeys } from "../../protocol/computation/masks.ts"
+import { evaluationAt, evaluationStep } from "../../protocol/learning/evaluations.ts"
 import { InvalidPlan } from "../../protocol/learning/network.ts"
-import type { TrainingPlan } from "../../protocol/learning/plan.ts"
+import { rowsOpened, type TrainingPlan } from "../../protocol/learning/plan.ts"
 import { Count, format } from "../../protocol/messages/message.ts"
 import { Deal, type DealRequest } from "../../protocol/messages/training.ts"
 import { Prg } from "../../protocol/ring/prg.ts"
@@ -99,7 +100,7 @@ export const dealer = <E, R>(
     let known: RunMasks | undefined
     const masksFor = (rows: number) =>
       Effect.gen(function* () {
-        if (known?.plan.rows === rows) return known
+        if (known !== undefined && rowsOpened(known.plan) === rows) return known
         const plan = yield* raised([InvalidPlan], () => planOf(agreement, rows))
         const first = yield* rowsOfRun(rows)
         if (first !== rows) return yield* new OtherRows({ rows, first })
@@ -126,8 +127,12 @@ const checkRequest = (
   { rows, step, steps = 1, part }: DealRequest
 ): Effect.Effect<void, NoSuchStep | DealRefused> => {
   const last = step + steps - 1
-  if (step < 1 || steps < 1 || last > plan.steps)
-    return new NoSuchStep({ step: last > plan.steps ? last : step, steps: plan.steps })
+  const evaluation = evaluationAt(plan, step) !== undefined && part === undefined
+  const [least, most] = evaluation
+    ? [evaluationStep(plan, 1), evaluationStep(plan, plan.epochs + 1) - 1]
+    : [1, plan.steps]
+  if (step < least || steps < 1 || last > most)
+    return new NoSuchStep({ step: last > most ? last : step, steps: plan.steps })
   if (steps > mostStepsAsked)
     return new DealRefused({ asked: `${steps} steps at once`, most: `${mostStepsAsked}` })
   if (part !== undefined && (part.from > part.end || part.end > rows))
@@ -142,11 +147,13 @@ const checkRequest = (
 
 const wholeSteps = (masks: RunMasks, { step, steps = 1 }: DealRequest, room: AnswerRoom) =>
   Effect.gen(function* () {
-    const bytes = masks.stepBytes
-    const message = room(steps * bytes)
-    for (let i = 0; i < steps; i++) {
+    const bytes = Array.from({ length: steps }, (_, i) => masks.bytesOf(step + i))
+    const message = room(bytes.reduce((sum, each) => sum + each, 0))
+    let at = 0
+    for (const [i, each] of bytes.entries()) {
       yield* yieldTurn
-      masks.dealStep(step + i, message.subarray(i * bytes, (i + 1) * bytes))
+      masks.dealStep(step + i, message.subarray(at, at + each))
+      at += each
     }
     return message
   })

@@ -6,6 +6,7 @@
 import { Effect } from "effect"
 import { layerShapes, stepCost } from "../../protocol/computation/cost.ts"
 import { type DealerOperations, deal } from "../../protocol/computation/dealer.ts"
+import { dealtSlice, labelsOperation, rowsFrom } from "../../protocol/computation/evaluating.ts"
 import { dealtUpdate, sliceOf } from "../../protocol/computation/lanes.ts"
 import {
   type DealContext,
@@ -19,13 +20,26 @@ import {
   maskDifferenceInPieces
 } from "../../protocol/computation/masks.ts"
 import { gatherRows } from "../../protocol/computation/product.ts"
+import {
+  type EvaluationPlace,
+  evaluationAt,
+  evaluationStep,
+  slicesOf
+} from "../../protocol/learning/evaluations.ts"
 import { opensLabels, outputs } from "../../protocol/learning/network.ts"
 import { operation, type Shape } from "../../protocol/learning/operations.ts"
 import { type BatchOrder, batchOrder } from "../../protocol/learning/order.ts"
-import { planOfStep, type TrainingPlan } from "../../protocol/learning/plan.ts"
+import {
+  type EvaluatingPlan,
+  evaluates,
+  planOfStep,
+  rowsOpened,
+  type TrainingPlan
+} from "../../protocol/learning/plan.ts"
 import { type Batch, gradients, trainingStep } from "../../protocol/learning/step.ts"
 import type { DealtPart } from "../../protocol/messages/training.ts"
 import type { Ring } from "../../protocol/ring/ring.ts"
+import { sliceBytes } from "../party/stretches.ts"
 import { yieldTurn } from "../party/yield-turn.ts"
 
 /**
@@ -35,12 +49,14 @@ import { yieldTurn } from "../party/yield-turn.ts"
 interface DataMasks {
   readonly features: MaskDifference
   readonly labels: LabelMask | undefined
+  /** Of labels of validation rows that are opened as factors. */
+  readonly chosen: MaskDifference | undefined
 }
 
 export class RunMasks {
   readonly plan: TrainingPlan
   readonly order: BatchOrder
-  /** Bytes of a step's corrections. */
+  /** Bytes of a training step's corrections. */
   readonly stepBytes: number
   readonly #ring: Ring
   readonly #keys: DealerKeys
@@ -66,9 +82,19 @@ export class RunMasks {
     return { ring: this.#ring, keys: this.#keys, step }
   }
 
-  /** Writes the corrections of a whole step to `message`. */
+  /** Bytes of the corrections of a whole step, or of a slice of an evaluation. */
+  bytesOf(step: number): number {
+    return evaluationAt(this.plan, step) === undefined ? this.stepBytes : sliceBytes(this.plan, step)
+  }
+
+  /** Writes the corrections of a whole step, or of a slice of an evaluation, to `message`. */
   dealStep(step: number, message: Uint8Array): void {
     const { plan } = this
+    const evaluation = evaluationAt(plan, step)
+    if (evaluates(plan) && evaluation !== undefined) {
+      deal(this.#at(step), this.#slice(plan, evaluation), { message })
+      return
+    }
     const program = (ops: DealerOperations) =>
       trainingStep(ops, planOfStep(plan, step), layerShapes(plan), this.#batch(this.order(step)))
     deal(this.#at(step), program, { message })
@@ -102,6 +128,14 @@ export class RunMasks {
         dealtUpdate(ops, planOfStep(plan, step), layers, gatherRows(this.#ring, this.#data.features, batch))
       deal(this.#at(step), program, { message: to.update })
     }
+  }
+
+  #slice(plan: EvaluatingPlan, { epoch, slice }: EvaluationPlace) {
+    const weights = this.#weightsAt(evaluationStep(plan, epoch))
+    const { features, chosen } = this.#data
+    const { rows: from } = plan
+    const inputs = rowsFrom(features, { from, end: features.rows })
+    return dealtSlice(plan, slicesOf(plan)[slice]!, weights, { inputs, ...(chosen && { chosen }) })
   }
 
   /**
@@ -139,7 +173,10 @@ export const masksOf = (ring: Ring, keys: DealerKeys, plan: TrainingPlan, orderK
   Effect.gen(function* () {
     const { network, rows } = plan
     const features = yield* inTurns(
-      maskDifferenceInPieces({ ring, keys }, operation("openInput", 0), { rows, cols: network.inputs })
+      maskDifferenceInPieces({ ring, keys }, operation("openInput", 0), {
+        rows: rowsOpened(plan),
+        cols: network.inputs
+      })
     )
     const labels = opensLabels(network)
       ? labelMask({ ring, keys, step: 0 }, operation("openLabels", network.layers.length), {
@@ -147,7 +184,16 @@ export const masksOf = (ring: Ring, keys: DealerKeys, plan: TrainingPlan, orderK
           cols: outputs(network)
         })
       : undefined
-    return new RunMasks(ring, keys, plan, orderKey, { features, labels })
+    const chosen =
+      evaluates(plan) && plan.validation.classes
+        ? maskDifference(
+            { ring, keys, step: 0 },
+            labelsOperation(plan),
+            { rows: plan.validation.rows, cols: outputs(network) },
+            rows * outputs(network)
+          )
+        : undefined
+    return new RunMasks(ring, keys, plan, orderKey, { features, labels, chosen })
   })
 
 /** Runs a generator to its end, and yields a turn after each piece. */

@@ -6,7 +6,9 @@
 import { createHash } from "node:crypto"
 import type { Quorum } from "../../protocol/bcp/threshold.ts"
 import { classesOf, type DataDescription, featureCount, labelCount } from "../../protocol/data/description.ts"
+import { validatedRows } from "../../protocol/data/rows.ts"
 import { batchFor, epochsFor } from "../../protocol/learning/defaults.ts"
+import type { ValidationRows } from "../../protocol/learning/evaluations.ts"
 import type { Loss } from "../../protocol/learning/loss.ts"
 import { InvalidPlan, type Network } from "../../protocol/learning/network.ts"
 import type { OptimiserSettings } from "../../protocol/learning/optimiser.ts"
@@ -23,6 +25,8 @@ export interface Agreement {
   readonly join: "salted" | "private"
   /** Fraction of the rows that the users keep for testing, in addition to those they mark. */
   readonly heldOut: number
+  /** Fraction of the uploaded rows that are validated on, and not trained on. */
+  readonly validation?: number
   readonly network: {
     readonly hidden: ReadonlyArray<number>
     readonly output: "identity" | "relu"
@@ -35,6 +39,8 @@ export interface Agreement {
     readonly rate: number
     /** Squared error by default. */
     readonly loss?: Loss
+    /** The training ends after so many epochs without a smaller loss on the validation rows. */
+    readonly stop?: { readonly patience: number }
   } & OptimiserSettings
   readonly security: {
     readonly modulusBits: number
@@ -62,6 +68,8 @@ export interface Agreement {
     readonly progress: boolean
     /** Whether users may learn statistics of columns that fewer than three of them hold. */
     readonly columnStatistics?: true
+    /** Whether clouds and director learn of each epoch how the model does on the validation rows. */
+    readonly curve?: true
   }
   /** The longest wait for a reply, for a round of the clouds, and for a whole phase. */
   readonly deadlines: {
@@ -123,29 +131,43 @@ export const sizesFor = (
 }
 
 /**
- * The training plan for this number of training rows. Throws `InvalidPlan`, which names the field of the
+ * The training plan for this number of uploaded rows. Throws `InvalidPlan`, which names the field of the
  * scenario.
  */
-export const planOf = (agreement: Agreement, rows: number): TrainingPlan =>
+export const planOf = (agreement: Agreement, uploaded: number): TrainingPlan =>
   inWordsOf(agreement, () => {
-    const { rate, ...training } = agreement.training
+    const { rate, stop: _, ...training } = agreement.training
+    const validation = validationOf(agreement, uploaded)
+    const rows = trainedRows(agreement, uploaded)
     return trainingPlan({
-      ...{
-        ...training,
-        ...sizesFor(agreement, rows),
-        network: networkOf(agreement),
-        rows,
-        learningRate: rate
-      },
+      ...{ ...training, ...sizesFor(agreement, rows), network: networkOf(agreement), learningRate: rate },
+      rows,
+      ...(validation && { validation }),
       fractionalBits: agreement.security.fractionalBits
     })
   })
 
-/** The plan for a table of no particular size. Throws `InvalidPlan`. */
-export const planOfSome = (agreement: Agreement): TrainingPlan =>
-  planOf(agreement, agreement.training.batch ?? someRows)
+/** How many of the uploaded rows are trained on: the first of them. */
+export const trainedRows = ({ validation = 0 }: Agreement, uploaded: number): number =>
+  uploaded - validatedRows(validation, uploaded)
 
-const someRows = 1000
+const validationOf = (
+  { data, validation, training: { stop } }: Agreement,
+  uploaded: number
+): ValidationRows | undefined =>
+  validation === undefined
+    ? undefined
+    : {
+        rows: validatedRows(validation, uploaded),
+        classes: classesOf(data) !== undefined,
+        ...(stop && { patience: stop.patience })
+      }
+
+/** The plan of a training of one batch, for what does not depend on how many rows there are. */
+export const planOfBatch = ({ validation: _, ...agreement }: Agreement): TrainingPlan =>
+  planOf(agreement, agreement.training.batch ?? usualBatch)
+
+const usualBatch = batchFor(1000)
 
 /**
  * The same for rows that are there, at the clouds too. Throws `InvalidPlan` also where no cloud's memory can
@@ -167,6 +189,7 @@ const scenarioFields: ReadonlyMap<string, string> = new Map([
   ["epochs", "training.epochs"],
   ["fractionalBits", "security.fractionalBits"],
   ["rows", "heldOut"],
+  ["validation", "validation"],
   ["network.inputs", "data.features"],
   ["network.layers", "network.hidden"]
 ])

@@ -4,10 +4,11 @@
  * this way.
  */
 
-import { sliceCost, stepCost, updateCost } from "../../protocol/computation/cost.ts"
+import { evaluatedSliceCost, sliceCost, stepCost, updateCost } from "../../protocol/computation/cost.ts"
 import { sliceOf } from "../../protocol/computation/lanes.ts"
+import { evaluationAt, evaluationStep, slicesOf } from "../../protocol/learning/evaluations.ts"
 import type { BatchOrder } from "../../protocol/learning/order.ts"
-import type { TrainingPlan } from "../../protocol/learning/plan.ts"
+import { evaluates, type TrainingPlan } from "../../protocol/learning/plan.ts"
 import type { DealtPart } from "../../protocol/messages/training.ts"
 
 /** Bytes of corrections to ask for at once, if a step has fewer: nats.conf allows this much in a message. */
@@ -19,19 +20,62 @@ export const mostStepsAsked = 16
 export const stepsAsked = (plan: TrainingPlan): number =>
   Math.max(1, Math.min(mostStepsAsked, plan.steps, Math.floor(bytesAsked / stepCost(plan).dealtBytes)))
 
-/** Steps whose corrections come in one message. Between two stretches a cloud does its other work. */
+/** Bytes of the corrections of a slice of an evaluation. */
+export const sliceBytes = (plan: TrainingPlan, step: number): number => {
+  const place = evaluationAt(plan, step)
+  return evaluates(plan) && place !== undefined
+    ? evaluatedSliceCost(plan, slicesOf(plan)[place.slice]!).dealtBytes
+    : 0
+}
+
+/**
+ * Steps whose corrections come in one message, or slices of an evaluation. Between two stretches a cloud does its
+ * other work.
+ */
 export interface Stretch {
   readonly first: number
   readonly last: number
 }
 
-/** The stretches after a step, which is 0 or the last of a stretch. */
-export const stretchesOf = (plan: TrainingPlan, after: number): ReadonlyArray<Stretch> => {
-  const length = stepsAsked(plan)
-  return Array.from({ length: Math.ceil((plan.steps - after) / length) }, (_, i) => ({
+/** What follows after one number up to another, in stretches of this length. */
+const cut = (after: number, end: number, length: number): ReadonlyArray<Stretch> =>
+  Array.from({ length: Math.ceil((end - after) / length) }, (_, i) => ({
     first: after + i * length + 1,
-    last: Math.min(after + (i + 1) * length, plan.steps)
+    last: Math.min(after + (i + 1) * length, end)
   }))
+
+/**
+ * The stretches after a step, which is 0 or the last of a stretch of steps. With validation rows an evaluation follows
+ * each epoch, also that which ends with this step.
+ */
+export const stretchesOf = (plan: TrainingPlan, after: number): ReadonlyArray<Stretch> => {
+  if (!evaluates(plan)) return cut(after, plan.steps, stepsAsked(plan))
+  const { epochs, stepsPerEpoch } = plan
+  const bytes = evaluatedSliceCost(plan, slicesOf(plan)[0]!).dealtBytes
+  const slicesAsked = Math.max(1, Math.min(mostStepsAsked, Math.floor(bytesAsked / bytes)))
+  const done = Math.max(0, Math.ceil(after / stepsPerEpoch) - 1)
+  return Array.from({ length: epochs - done }, (_, i) => done + i + 1).flatMap((epoch) => [
+    ...cut(Math.max(after, (epoch - 1) * stepsPerEpoch), epoch * stepsPerEpoch, stepsAsked(plan)),
+    ...cut(evaluationStep(plan, epoch) - 1, evaluationStep(plan, epoch + 1) - 1, slicesAsked)
+  ])
+}
+
+/** The stretches of training steps, which lanes take part in. */
+export const stretchesOfLane = (plan: TrainingPlan, after: number): ReadonlyArray<Stretch> =>
+  cut(after, plan.steps, stepsAsked(plan))
+
+/** Cuts the message for a stretch of an evaluation into those of its slices. */
+export const slicesOfStretch = (
+  plan: TrainingPlan,
+  { first, last }: Stretch,
+  dealt: Uint8Array | undefined
+): ReadonlyArray<readonly [step: number, dealt: Uint8Array | undefined]> => {
+  let at = 0
+  return Array.from({ length: last - first + 1 }, (_, i) => {
+    const bytes = sliceBytes(plan, first + i)
+    at += bytes
+    return [first + i, dealt?.subarray(at - bytes, at)] as const
+  })
 }
 
 /**

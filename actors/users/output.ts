@@ -18,7 +18,7 @@ import { Ring } from "../../protocol/ring/ring.ts"
 import { requireSealedByCloud0 } from "../../protocol/sharing/sealed-model.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { Store } from "../../runtime/storage/store.ts"
-import { type Agreement, isTested, lossOf, networkOf, planOfSome } from "../party/agreement.ts"
+import { type Agreement, isTested, lossOf, networkOf, planOfBatch } from "../party/agreement.ts"
 import type { Enrolled } from "../party/enrolment.ts"
 import type { Gathering } from "../party/gathering.ts"
 import type { Membership } from "../party/handouts.ts"
@@ -80,7 +80,7 @@ export const decryptModel = (
     const values = ring.decode(ring.from(1, size, words), agreement.security.fractionalBits)
     const model = modelOf(prepare(agreement.data, statistics), network, values)
     // The director is not told: it may not learn what the model is like.
-    if (leavesRange(model, planOfSome(agreement)))
+    if (leavesRange(model, planOfBatch(agreement)))
       yield* Effect.logWarning("the model leaves the range of the fixed-point numbers: its training diverged")
     const store = yield* Store
     yield* store.put(modelEntry, new TextEncoder().encode(`${JSON.stringify(model)}\n`))
@@ -134,8 +134,8 @@ const testOn = (
   blocks: ReadonlyArray<FilledBlock>
 ): Tested => {
   const table = assembleWhole(blocks, {
-    firstRow: rows.training,
-    rows: rows.total - rows.training,
+    firstRow: rows.uploaded,
+    rows: rows.total - rows.uploaded,
     features: featureCount(agreement.data),
     labels: labelCount(agreement.data)
   })

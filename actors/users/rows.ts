@@ -195,7 +195,8 @@ const joinDeclared = (
   const { tables, digests } = own
   const joint = joinRows(
     all.flatMap(({ blocks }) => blocks),
-    agreement.heldOut
+    agreement.heldOut,
+    agreement.validation
   )
   const columns = jointColumns(agreement.data).map((column) => column.source)
   const placed = all.map(({ actor, blocks }) => ({
@@ -217,7 +218,7 @@ const joinDeclared = (
     placed
   )
   // Nobody has uploaded yet: what can't be trained or tested is found out here.
-  feasiblePlan(agreement, joint.training)
+  feasiblePlan(agreement, joint.uploaded)
   if (isTested(agreement) && joint.heldOut === 0)
     throw new NothingHeldOut({ share: agreement.heldOut, rows: joint.total })
   const features = featureCount(agreement.data)

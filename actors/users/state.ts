@@ -62,8 +62,8 @@ interface Wire {
 }
 
 const UserState = Schema.Struct({
-  /** Rows of the joint table: the training rows come first, then the held-out rows. */
-  rows: Schema.Struct({ total: Count, training: Count }),
+  /** Rows of the joint table: those that are uploaded come first, then the held-out rows. */
+  rows: Schema.Struct({ total: Count, uploaded: Count }),
   /** The user's own cells of held-out rows. */
   heldOut: HeldOutBlocks,
   /** The users that hold labels. The first of those that are there tests on pooled held-out rows. */

@@ -17,7 +17,7 @@ import type { PlacedRows } from "./rows.ts"
 import { digestUpload } from "./upload-digest.ts"
 
 /**
- * Shares and sends all training cells; done once both clouds have confirmed every piece. `tables` is the digest
+ * Shares and sends all cells but those that are held out; done once both clouds have confirmed every piece. `tables` is the digest
  * of the user's tables. An upload that is repeated after a crash sends the same bytes, because each cloud may
  * have either version of a piece. Other cells, or the same in another order, are under other pads.
  */
@@ -33,7 +33,7 @@ export const upload = (
     const blocks = placed.training
     const words = countCells(blocks)
     const ciphertexts = form.ciphertexts(words, membership.parameters.bits)
-    yield* announce(agreement, joint.training, blocks, ciphertexts)
+    yield* announce(agreement, joint.uploaded, blocks, ciphertexts)
     const covered = digestUpload(tables, declared, statistics)
     const [seed, randomness] = [root("share", covered), root("randomizers", covered)]
     yield* form.send({ agreement, membership, blocks, encode: yield* encoder(agreement), seed, randomness })

@@ -100,9 +100,9 @@ const agreeAndUpload = (
     yield* logTreated(agreement, tables, agreed, found)
     const rows = placeRows(agreement, agreed, found)
     const sizes = yield* upload(agreement, membership, rows, digest, root)
-    const { total, training } = rows.joint
+    const { total, uploaded } = rows.joint
     const state: UserState = {
-      rows: { total, training },
+      rows: { total, uploaded },
       heldOut: rows.placed.heldOut,
       testers: rows.testers,
       statistics: found,
@@ -171,7 +171,7 @@ export const user = (options: UserOptions) =>
       onDirector(Enrol, () => Effect.as(enrolling.done, {})),
       onDirector(Upload, () =>
         Effect.map(uploading.done, ({ rows, words, ciphertexts }) => ({
-          rows: rows.training,
+          rows: rows.uploaded,
           words,
           ciphertexts
         }))

@@ -6,6 +6,7 @@
 import { Effect } from "effect"
 import { initialWeightsShare } from "../learning/initial.ts"
 import { biasShape, outputs, weightShape } from "../learning/network.ts"
+import { rowsOpened } from "../learning/plan.ts"
 import { atRest } from "../learning/step.ts"
 import { type Matrix, Ring } from "../ring/ring.ts"
 import { orderOf } from "./order.ts"
@@ -32,12 +33,13 @@ const keysOf = ({ held }: Recording) => {
 
 type Keys = NonNullable<ReturnType<typeof keysOf>>
 
-/** The training table in the clear, of all users' cells. */
+/** All that is uploaded, in the clear, of all users' cells. */
 const tableOf = (
   ring: Ring,
   { plan, held }: Recording
 ): { readonly features: Matrix; readonly labels: Matrix } => {
-  const { network, rows } = plan
+  const { network } = plan
+  const rows = rowsOpened(plan)
   const features = ring.zeros(rows, network.inputs)
   const labels = ring.zeros(rows, outputs(network))
   for (const { cells } of held.values())

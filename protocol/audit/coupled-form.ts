@@ -1,7 +1,7 @@
 /**
  * The coupling for a recorded run: of a training of the same form on a table of random cells, small enough for seconds. It has
  * the run's layers and activations, its precision, rate and lanes, and its users. The ledger, for which size does not matter,
- * has the run itself.
+ * has the run itself. Evaluations are the ledger's alone.
  */
 import type { TrainingPlan } from "../learning/plan.ts"
 import { auditCoupling } from "./coupling.ts"
@@ -30,7 +30,9 @@ export const smallFormOf = (recording: Pick<Recording, "agreement" | "plan" | "s
     inputs: narrow(plan.network.inputs),
     layers: plan.network.layers.map(({ units, activation }) => ({ units: narrow(units), activation }))
   }
-  const small = { ...plan, network, rows, batch, epochs, stepsPerEpoch, steps: epochs * stepsPerEpoch }
+  const steps = epochs * stepsPerEpoch
+  // An evaluation tells two sums of the data, which differ with them.
+  const small = { ...plan, network, rows, batch, epochs, stepsPerEpoch, steps, validation: undefined }
   return { plan: small, lanes, users }
 }
 

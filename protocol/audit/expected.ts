@@ -84,7 +84,17 @@ const operations = (expecting: Expecting): ExpectedOperations => {
       return clear.reciprocals(layer, sums, scale)
     },
     rowSums: clear.rowSums,
-    rowProduct: clear.rowProduct
+    rowProduct: clear.rowProduct,
+    rowDots: clear.rowDots,
+    add: clear.add,
+    addUnits: clear.addUnits,
+    shiftLeft: clear.shiftLeft,
+    columns: clear.columns,
+    indicator: (gate, like) => clear.indicator(gate.open, like),
+    reveal: (op, x) => {
+      expecting.note(op, "told", x.rows * x.cols, () => x.at)
+      return clear.reveal(op, x)
+    }
   }
 }
 

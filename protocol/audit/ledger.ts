@@ -13,6 +13,7 @@
  * | exponentials, sigmoids | the logits as in rescale; then the nodes, roots and gates of two bounds, under `bit masks`, and the function's words, under `rounding` | of the logits top, oneHot, table; of each bound beta, products; of the function top, lowerTop, upperTop, shifted, lowerShifted, upperShifted; under `dealt` |
  * | normalise       | the words, under `mask`; then nodes, root and gate, under `bit masks` | top, oneHot; beta, products; gatedMask; under `dealt` |
  * | reciprocals     | the words, under `mask`                         | table, under `dealt`                             |
+ * | reveal          | the words' shares, which are told               |                                                  |
  *
  * What cloud b sends in a round is under the pads of k_b, what is dealt under those of k_0. `sizes.ts` says how many
  * bytes an operation takes and in which order its parts lie; the order of operations and rounds is that of `step.ts`.
@@ -189,6 +190,12 @@ class Entries {
     })
   }
 
+  /** Words that both clouds are told: each sends its share of them. */
+  told(op: Operation, { rows, cols }: Shape): Line {
+    const line = { stream: this.stream(op, "told"), part: "what is told", combine: "add" } as const
+    return { ...line, units: rows * cols, unitBytes: wordBytes, padAt: 0, padStride: wordBytes }
+  }
+
   /** The upper bytes of words under `rounding`, one for each value. */
   blinded(op: Operation, x: EnteredShape, shift: number, added?: Added<unknown>): Line {
     const { first, count } = this.place(x)
@@ -323,7 +330,14 @@ const table = (entries: Entries): LedgerOperations => {
       entries.deal(reciprocal, normaliseShapes(sums, scale).lines, dealtLayout.lines)
       return entries.rounds(entries.masked(reciprocal, sums), sums)
     },
-    rowProduct: (_op, { rows, cols }) => ({ rows, cols, product: true })
+    rowProduct: (_op, { rows, cols }) => ({ rows, cols, product: true }),
+    rowDots: (_op, { rows }) => ({ rows, cols: 1, product: true }),
+    add: (x) => x,
+    addUnits: (x) => x,
+    shiftLeft: (x) => x,
+    columns: ({ rows }, from, end) => ({ rows, cols: end - from }),
+    indicator: (_gate, like) => like,
+    reveal: (op, x) => entries.rounds([entries.told(op, x)], [])
   }
 }
 

@@ -10,8 +10,11 @@ import { plainBytes, wordBytes } from "../bytes.ts"
 import { describeOperation, type Operation } from "../learning/operations.ts"
 import { computationVersion } from "../version.ts"
 
-/** What a stream is for; its number in the counter block. */
-export const padKinds = { mask: 1, rounding: 2, "bit masks": 3, dealt: 4, part: 5 } as const
+/**
+ * What a stream is for; its number in the counter block. What is told to both clouds is a stream of its own, and no pad:
+ * each part covers the other, and together they are what is told.
+ */
+export const padKinds = { told: 0, mask: 1, rounding: 2, "bit masks": 3, dealt: 4, part: 5 } as const
 export type PadKind = keyof typeof padKinds
 
 /** One stream of pads. `step` 0 is what is opened once a run. */

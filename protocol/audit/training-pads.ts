@@ -5,11 +5,22 @@
  * the values are no longer those that the audit computes; there it ends.
  */
 
+import { labelsOperation } from "../computation/evaluating.ts"
+import { gatherFixedRows } from "../computation/fixed.ts"
 import type { FixedMatrix } from "../computation/fixed-point.ts"
 import { keepState } from "../computation/layer-words.ts"
+import {
+  addSums,
+  type EvaluatedData,
+  type EvaluatedSums,
+  evaluateRows,
+  gatherEvaluated,
+  revealSums
+} from "../learning/evaluation.ts"
+import { evaluationStep, slicesOf } from "../learning/evaluations.ts"
 import { describeOperation } from "../learning/operations.ts"
-import { planOfStep, type TrainingPlan } from "../learning/plan.ts"
-import { type Layer, openData, trainingStep } from "../learning/step.ts"
+import { type EvaluatingPlan, evaluates, planOfStep, type TrainingPlan } from "../learning/plan.ts"
+import { type Layer, openData, openWeights, trainingStep } from "../learning/step.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import { clearRows, expectedOf } from "./expected.ts"
 import type { Expected } from "./expecting.ts"
@@ -171,20 +182,57 @@ export const misfitting = (
     const explained = found.filter(({ explained }) => explained)
     return (explained.length > 0 ? explained : found).map(({ finding }) => finding).slice(0, mostFindings)
   }
-  const opened = expectedOf({ ring, generators, step: 0 }, (ops) =>
-    openData(ops, plan.network, start.features as FixedMatrix, start.labels as FixedMatrix)
-  )
+  const { features, labels } = start
+  const opened = expectedOf({ ring, generators, step: 0 }, function* (ops) {
+    const data = yield* openData(ops, plan.network, features as FixedMatrix, labels as FixedMatrix)
+    if (!evaluates(plan) || !plan.validation.classes) return { data, inputs: data.inputs, labels }
+    const chosen = yield* ops.open(labelsOperation(plan), labels as FixedMatrix)
+    return { data, inputs: data.inputs, labels, chosen }
+  })
   const first = of(0, opened.expected)
   if (first.length > 0) return first
+  const { data } = opened.value
   for (let step = 1; step <= plan.steps; step++) {
     const mark = ring.mark()
     const { value, expected } = expectedOf({ ring, generators, step }, (ops) =>
-      trainingStep(ops, planOfStep(plan, step), start.layers, clearRows(ring, opened.value, order(step)))
+      trainingStep(ops, planOfStep(plan, step), start.layers, clearRows(ring, data, order(step)))
     )
     keepState(ring, start.layers, value)
     ring.release(mark)
     const found = of(step, expected)
     if (found.length > 0) return found
+    if (!evaluates(plan) || step % plan.stepsPerEpoch > 0) continue
+    for (const { slice, expected } of evaluated(training, plan, step, opened.value)) {
+      const found = of(slice, expected)
+      if (found.length > 0) return found
+    }
   }
   return []
+}
+
+/** What is expected of each slice of the evaluation after a step. */
+function* evaluated(
+  { ring, generators, start }: AuditedTraining,
+  plan: EvaluatingPlan,
+  step: number,
+  data: EvaluatedData<FixedMatrix, FixedMatrix>
+): Generator<{ readonly slice: number; readonly expected: Expected }, void> {
+  const mark = ring.mark()
+  const first = evaluationStep(plan, step / plan.stepsPerEpoch)
+  const slices = slicesOf(plan)
+  let weights: ReadonlyArray<FixedMatrix> = []
+  let sums: EvaluatedSums<FixedMatrix> | undefined
+  for (const [i, { from, end }] of slices.entries()) {
+    const rows = Uint32Array.from({ length: end - from }, (_, row) => plan.rows + from + row)
+    const some = (x: FixedMatrix): FixedMatrix => gatherFixedRows(ring, x, rows)
+    const { expected } = expectedOf({ ring, generators, step: first + i }, function* (ops) {
+      if (i === 0) weights = yield* openWeights(ops, start.layers)
+      const part = gatherEvaluated(data, { value: some, opened: some })
+      const found = yield* evaluateRows(ops, plan, start.layers, weights, part)
+      sums = sums === undefined ? found : addSums(ops, sums, found)
+      if (i === slices.length - 1) yield* revealSums(ops, sums)
+    })
+    yield { slice: first + i, expected }
+  }
+  ring.release(mark)
 }

@@ -7,7 +7,7 @@ import { describeOperation, type Operation } from "../learning/operations.ts"
 import { actorOf } from "../messages/subjects.ts"
 import { Deal, type DealRequest, Join } from "../messages/training.ts"
 import { Computations, type StepLedger } from "./computations.ts"
-import { bytesOf, type Line } from "./ledger.ts"
+import { bytesOf, type Line, type Section } from "./ledger.ts"
 import type { Order } from "./order.ts"
 import type { Finding, Recording, Seen } from "./recording.ts"
 
@@ -149,13 +149,13 @@ class Reading {
     for (let each = step; each < step + steps; each++) {
       const ledgers: ReadonlyArray<StepLedger> =
         part === undefined
-          ? [this.#computations.whole(each)]
+          ? [this.#computations.dealtFor(each)]
           : [
               ...this.#computations.gradients(each, part),
               ...(part.update ? [this.#computations.update(each)] : [])
             ]
       for (const { sections } of ledgers)
-        for (const { operation, bytes, lines } of sections) {
+        for (const { operation, bytes, lines } of asIn(body, at, sections)) {
           const where = `corrections for ${describeOperation(operation)} in step ${each} to ${process}`
           if (!isSection(body, at, operation, bytes)) {
             this.#unnamed("cloud1", where, "another section than the ledger has")
@@ -173,6 +173,19 @@ class Reading {
 
 /** Operation and length, u32 each: in the open. */
 const sectionHeaderBytes = 8
+
+/** The sections of a ledger in the order of a body: what is dealt side by side may come one after the other. */
+function* asIn(body: Uint8Array, from: number, sections: ReadonlyArray<Section>): Generator<Section, void> {
+  const view = new DataView(body.buffer, body.byteOffset, body.length)
+  const left = new Map(sections.map((section) => [section.operation, section]))
+  for (let at = from; left.size > 0; ) {
+    const there = at + sectionHeaderBytes <= body.length ? view.getUint32(at, true) : undefined
+    const [next] = [left.get(there as Operation), ...left.values()].filter((each) => each !== undefined)
+    left.delete(next!.operation)
+    yield next!
+    at += sectionHeaderBytes + next!.bytes
+  }
+}
 
 const isSection = (body: Uint8Array, at: number, operation: Operation, bytes: number): boolean => {
   if (at + sectionHeaderBytes + bytes > body.length) return false

@@ -12,8 +12,19 @@ import { exponentialFunction, sigmoidFunction } from "./functions.ts"
 import { gatedDifference, gatherLabels, type OpenedLabels, openLabels } from "./labels.ts"
 import { normalise, reciprocals } from "./normalise.ts"
 import { ComputingParty } from "./party.ts"
-import { asProduct, gatherRows, type OpenedMatrix, open, product, type Share } from "./product.ts"
-import { rescaleRelu } from "./relu.ts"
+import {
+  addUnits,
+  asProduct,
+  columnsOf,
+  dotsOfRows,
+  gatherRows,
+  type OpenedMatrix,
+  open,
+  product,
+  reveal,
+  type Share
+} from "./product.ts"
+import { indicator, rescaleRelu } from "./relu.ts"
 import { type GateShare, rescale, rescaleGated } from "./rescale.ts"
 import type { Slice } from "./slices.ts"
 
@@ -82,7 +93,22 @@ export const cloudOperations = ({
       const out = ring.matrix(x.rows, x.cols)
       ring.kernels.scaleRows(out.at, x.at, factors.at, x.rows, x.cols)
       return asProduct(out)
-    }
+    },
+    rowDots: (_op, x, y) => asProduct(dotsOfRows(ring, x, y)),
+    add: (x, y) => {
+      const out = ring.matrix(x.rows, x.cols)
+      ring.add(out, x, y)
+      return out
+    },
+    addUnits: (x, units) => addUnits(ring, x, cloud.leads * units),
+    shiftLeft: (x, bits) => {
+      const out = ring.matrix(x.rows, x.cols)
+      ring.shiftLeft(out, x, bits)
+      return out
+    },
+    columns: (x, from, end) => columnsOf(ring, x, from, end),
+    indicator: (gate, like) => indicator(cloud, gate, like),
+    reveal: (op, x) => reveal(cloud, op, x)
   }
 }
 

@@ -5,9 +5,11 @@
  */
 
 import { wordBytes } from "../bytes.ts"
+import { type EvaluatedData, evaluateRows, openEvaluated, revealSums } from "../learning/evaluation.ts"
+import { type EvaluatedRows, slicesOf } from "../learning/evaluations.ts"
 import { biasShape, type Network, opensLabels, outputs, weightShape } from "../learning/network.ts"
 import { type Added, type Operations, type Round, type Shape, together } from "../learning/operations.ts"
-import type { ForwardPlan, TrainingPlan } from "../learning/plan.ts"
+import { type EvaluatingPlan, evaluates, type ForwardPlan, type TrainingPlan } from "../learning/plan.ts"
 import type { SoftmaxScale } from "../learning/scales.ts"
 import {
   atRest,
@@ -15,6 +17,7 @@ import {
   gradients,
   type Layer,
   openData,
+  openWeights,
   predict,
   trainingStep,
   update
@@ -132,7 +135,14 @@ export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>, sl
       return rounds([size(sums) * wordBytes], sums)
     },
     rowSums: ({ rows }) => ({ rows, cols: 1 }),
-    rowProduct: (_op, { rows, cols }) => ({ rows, cols, product: true })
+    rowProduct: (_op, { rows, cols }) => ({ rows, cols, product: true }),
+    rowDots: (_op, { rows }) => ({ rows, cols: 1, product: true }),
+    add: (x) => x,
+    addUnits: (x) => x,
+    shiftLeft: (x) => x,
+    columns: ({ rows }, from, end) => ({ rows, cols: end - from }),
+    indicator: (_gate, like) => like,
+    reveal: (_op, x) => rounds([size(x) * wordBytes], [])
   })
   for (let count = 0; ; count++) {
     if (run.next([]).done) return { rounds: count, bytesEachWay, dealtBytes: dealt, multiplications }
@@ -180,9 +190,56 @@ export const updateCost = (plan: TrainingPlan): Cost => {
   return costOf((ops) => update(ops, plan, shapes, gradients))
 }
 
-/** Setup and all steps. */
-export const trainingCost = (plan: TrainingPlan): Cost =>
-  repeated(setupCost(plan), plan.steps, stepCost(plan))
+/** Opening the validation rows once. */
+const evaluatedSetupCost = (plan: EvaluatingPlan): Cost => {
+  const { inputs, labels } = evaluatedShapes(plan, plan.validation.rows)
+  return costOf((ops) => openEvaluated(ops, plan, inputs, labels))
+}
+
+/** Opening the weights for an evaluation. */
+const openedWeightsCost = (plan: TrainingPlan): Cost =>
+  costOf((ops) => openWeights<CostedShape, Shape, Shape, Shape>(ops, layerShapes({ network: plan.network })))
+
+/** Evaluating a slice of the validation rows, without opening the weights. */
+export const evaluatedSliceCost = (plan: EvaluatingPlan, { from, end }: EvaluatedRows): Cost => {
+  const shapes = layerShapes({ network: plan.network })
+  const weights = shapes.map((layer) => layer.weights)
+  return costOf((ops) => evaluateRows(ops, plan, shapes, weights, evaluatedShapes(plan, end - from)))
+}
+
+/** An evaluation, the telling of its sums included. */
+export const evaluationCost = (plan: EvaluatingPlan): Cost => {
+  const sum = { rows: 1, cols: 1 }
+  const told = costOf((ops) =>
+    revealSums(ops, { error: sum, ...(plan.validation.classes && { right: sum }) })
+  )
+  const slices = slicesOf(plan)
+  const whole = repeated(told, slices.length - 1, evaluatedSliceCost(plan, slices[0]!))
+  return [openedWeightsCost(plan), evaluatedSliceCost(plan, slices.at(-1)!)].reduce(
+    (total, each) => repeated(total, 1, each),
+    whole
+  )
+}
+
+/** Shapes of some validation rows, as `evaluateRows` takes them. */
+export const evaluatedShapes = (
+  { network, validation }: EvaluatingPlan,
+  rows: number
+): EvaluatedData<Shape, Shape> => {
+  const labels = { rows, cols: outputs(network) }
+  return {
+    inputs: { rows, cols: network.inputs },
+    labels,
+    ...(validation.classes && { chosen: labels })
+  }
+}
+
+/** Setup, all steps and all evaluations. */
+export const trainingCost = (plan: TrainingPlan): Cost => {
+  const training = repeated(setupCost(plan), plan.steps, stepCost(plan))
+  if (!evaluates(plan)) return training
+  return repeated(repeated(training, 1, evaluatedSetupCost(plan)), plan.epochs, evaluationCost(plan))
+}
 
 /** Secure prediction for `rows` rows that have not been opened. */
 export const predictionCost = (plan: ForwardPlan, rows: number): Cost =>

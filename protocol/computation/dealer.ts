@@ -64,7 +64,21 @@ export const deal = (
       normalise: (layer, x, scale) => dealt(() => dealNormalise(dealer, layer, dealer.whole(x), scale)),
       reciprocals: (layer, x, scale) => dealt(() => dealReciprocals(dealer, layer, dealer.whole(x), scale)),
       rowSums: (x) => ({ rows: dealer.whole(x).rows, cols: 1 }),
-      rowProduct: (op, x, y) => ({ rows: x.rows, cols: x.cols, surplus: { product: op, x, y, form: "rows" } })
+      rowProduct: (op, x, y) => ({
+        rows: x.rows,
+        cols: x.cols,
+        surplus: { product: op, x, y, form: "rows" }
+      }),
+      rowDots: (op, x, y) => ({ rows: x.rows, cols: 1, surplus: { product: op, x, y, form: "dots" } }),
+      add: (x, y) => {
+        dealer.whole(y)
+        return dealer.whole(x)
+      },
+      addUnits: (x) => dealer.whole(x),
+      shiftLeft: (x) => dealer.whole(x),
+      columns: (x, from, end) => ({ rows: dealer.whole(x).rows, cols: end - from }),
+      indicator: (_gate, like) => like,
+      reveal: () => dealt(() => [])
     }).next()
     if (!outcome.done) throw new Error("a dealer's program asked for a round")
     return assembleCorrections(step, dealer.sections, ring.memory, message)

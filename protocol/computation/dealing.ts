@@ -19,7 +19,7 @@ import {
   type MaskDifference,
   type maskDifference
 } from "./masks.ts"
-import { productShape } from "./product.ts"
+import { dotsOfRows, productShape } from "./product.ts"
 import { checkRescale } from "./rescale.ts"
 import { dealtLayout, groupsOf, nodesOf, planesOf } from "./sizes.ts"
 import {
@@ -127,7 +127,8 @@ export class Dealer {
     if (surplus === undefined) return at
     const masks = ring.matrix(rows, cols)
     const { x, y, form } = surplus
-    if (form === "rows") ring.kernels.scaleRows(masks.at, x.at, y.at, rows, cols)
+    if (form === "dots") ring.copy(masks, dotsOfRows(ring, x, y))
+    else if (form === "rows") ring.kernels.scaleRows(masks.at, x.at, y.at, rows, cols)
     else ring.product(masks, x, y, form)
     ring.kernels.blindRescale(at, masks.at, at, BigInt(2 * factor), 0n, rows * cols)
     return at

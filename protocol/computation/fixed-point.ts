@@ -5,7 +5,7 @@
 import { wordBytes } from "../bytes.ts"
 import type { Added, Operation, Shape } from "../learning/operations.ts"
 import type { Matrix, ProductForm, Ring } from "../ring/ring.ts"
-import { productShape } from "./product.ts"
+import { dotsOfRows, productShape } from "./product.ts"
 import { addMultiples, blindingOffset } from "./rescale.ts"
 import { blindedBytes, dealtLayout } from "./sizes.ts"
 
@@ -64,6 +64,11 @@ export class FixedPoint {
     return this.#doubledBy(x, y, (a, b) =>
       this.made(a, (out) => this.ring.kernels.scaleRows(out.at, a.at, b.at, a.rows, a.cols))
     )
+  }
+
+  /** Row by row twice the sum of the products. */
+  rowDots(x: FixedMatrix, y: FixedMatrix): FixedMatrix {
+    return this.#doubledBy(x, y, (a, b) => dotsOfRows(this.ring, a, b))
   }
 
   /** Twice the product, with the surplus of the clouds' masks if they are known. */

@@ -9,7 +9,7 @@ import type { Matrix, Ring } from "../ring/ring.ts"
 import { type Drawn, type FixedMatrix, FixedPoint } from "./fixed-point.ts"
 import { exponentialFunction, sigmoidFunction } from "./functions.ts"
 import { clampedFixed, normaliseFixed, reciprocalsFixed } from "./losses-fixed.ts"
-import { gatherRows } from "./product.ts"
+import { addUnits, columnsOf, gatherRows, unitsOf } from "./product.ts"
 
 /** A result that needs no round. */
 function* local<A>(value: A): Round<A> {
@@ -56,6 +56,13 @@ export const fixedOperations = (
     reciprocals: (layer, sums, scale) => local(reciprocalsFixed(fixed, layer, sums, scale)),
     rowSums: (x) =>
       fixed.made({ rows: x.rows, cols: 1 }, (out) => ring.kernels.rowSums(out.at, x.at, x.rows, x.cols)),
-    rowProduct: (_op, x, factors) => fixed.rowProduct(x, factors)
+    rowProduct: (_op, x, factors) => fixed.rowProduct(x, factors),
+    rowDots: (_op, x, y) => fixed.rowDots(x, y),
+    add: (x, y) => fixed.sum(x, y),
+    addUnits: (x, units) => addUnits(ring, x, units),
+    shiftLeft: (x, bits) => fixed.made(x, (out) => ring.shiftLeft(out, x, bits)),
+    columns: (x, from, end) => columnsOf(ring, x, from, end),
+    indicator: (gate) => gate,
+    reveal: (_op, x) => local(unitsOf(ring, x))
   }
 }

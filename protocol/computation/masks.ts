@@ -58,7 +58,7 @@ export interface MaskProduct {
   readonly product: Operation
   readonly x: MaskDifference
   readonly y: MaskDifference
-  readonly form: ProductForm | "rows"
+  readonly form: ProductForm | "rows" | "dots"
 }
 
 /** How the streams of both clouds combine. */

@@ -87,3 +87,47 @@ export const gatherRows = <Kind extends Matrix>(ring: Ring, x: Kind, rows: Uint3
   ring.gatherRows(out, x, rows)
   return { ...x, ...out }
 }
+
+/** Row by row the sum of the products of two matrices of the same shape. New memory. */
+export const dotsOfRows = (ring: Ring, x: Matrix, y: Matrix): Matrix => {
+  const out = ring.matrix(x.rows, 1)
+  const mark = ring.mark()
+  const products = ring.matrix(x.rows, x.cols)
+  ring.multiply(products, x, y)
+  ring.kernels.rowSums(out.at, products.at, x.rows, x.cols)
+  ring.release(mark)
+  return out
+}
+
+/** The columns of a matrix from one up to but excluding another. New memory. */
+export const columnsOf = (ring: Ring, x: Matrix, from: number, end: number): Matrix => {
+  const cols = end - from
+  const cells = Uint32Array.from({ length: x.rows * cols }, (_, i) => {
+    const row = Math.floor(i / cols)
+    return row * x.cols + from + (i - row * cols)
+  })
+  return { ...gatherRows(ring, { at: x.at, rows: x.rows * x.cols, cols: 1 }, cells), rows: x.rows, cols }
+}
+
+/** Every word and a number of units more. New memory. */
+export const addUnits = (ring: Ring, x: Matrix, units: number): Matrix => {
+  const out = ring.matrix(x.rows, x.cols)
+  ring.kernels.addConstant(out.at, x.at, BigInt(units), x.rows * x.cols)
+  return out
+}
+
+/** The words as signed numbers of units. */
+export const unitsOf = (ring: Ring, x: Matrix): ReadonlyArray<number> =>
+  Array.from(ring.words(x), (word) => Number(BigInt.asIntN(64, word)))
+
+/**
+ * Sends this cloud's share of x and adds the peer's: both learn x, and nothing else of what it was computed from, since
+ * a share is uniformly random next to the other.
+ */
+export function* reveal(party: ComputingParty, op: Operation, x: Matrix): Round<ReadonlyArray<number>> {
+  const { ring } = party
+  const told = ring.matrix(x.rows, x.cols)
+  ring.copy(told, x)
+  yield* party.reveal(op, told.at, x.rows * x.cols, "add")
+  return unitsOf(ring, told)
+}

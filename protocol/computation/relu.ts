@@ -31,3 +31,13 @@ export function* rescaleRelu(
   finishGated(party, { out: values, c, dealt, gate, shift })
   return { value: unpadded(values.at, z, range), gate }
 }
+
+/** A share of a gate as words, 1 where it is open. `like` has its shape. Local. */
+export const indicator = (party: ComputingParty, { bits, beta }: GateShare, like: Matrix): Matrix => {
+  const { ring, leads } = party
+  const range = party.range(like)
+  const out = ring.zeros(1, range.padded).at
+  // Nothing below, and one from the bound on.
+  ring.kernels.clampGated(out, out, out, beta, beta, bits, bits, 0n, 1n, leads, range.padded)
+  return unpadded(out, like, range)
+}

@@ -22,7 +22,10 @@ interface Outline {
   readonly labels: number
 }
 
-/** The rows of which the blocks have every cell, in their order: the remaining cells of others are with other users. */
+/**
+ * The rows, of those of the outline, of which the blocks have every cell, in their order: the remaining cells of others
+ * are with other users.
+ */
 export const assembleWhole = (blocks: ReadonlyArray<FilledBlock>, outline: Outline): JointTable => {
   const { firstRow, rows, features, labels } = outline
   const cellsOfRow = new Uint32Array(rows)

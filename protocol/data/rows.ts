@@ -31,7 +31,9 @@ export interface JointRows {
   readonly total: number
   /** Rows 0 … training − 1 are uploaded and trained on. */
   readonly training: number
-  /** Rows training … total − 1 are kept by the users for testing. */
+  /** Rows training … uploaded − 1 are uploaded too, and only validated on. */
+  readonly uploaded: number
+  /** Rows uploaded … total − 1 are kept by the users for testing. */
   readonly heldOut: number
   /** Joint index of each of the given digests. Throws `MalformedRows` for one that is not among them. */
   readonly indices: (digests: Uint8Array) => Uint32Array
@@ -54,11 +56,18 @@ export class MarkedByOneOnly extends Data.TaggedError("MarkedByOneOnly")<{
   }
 }
 
+/** How many of the rows that are uploaded are validated on: the last of them. */
+export const validatedRows = (share: number, uploaded: number): number => Math.floor(share * uploaded)
+
 /**
  * The joint order of all users' rows: first those that no user marks as held out, of which the last
  * ⌊share·rows⌋ are held out nevertheless, then the marked ones. Throws `MalformedRows` and `MarkedByOneOnly`.
  */
-export const joinRows = (lists: Iterable<DigestList>, heldOutShare: number): JointRows => {
+export const joinRows = (
+  lists: Iterable<DigestList>,
+  heldOutShare: number,
+  validationShare = 0
+): JointRows => {
   const all = [...lists]
   for (const { digests } of all) requireWhole(digests)
   const listed = (heldOut: boolean) => all.flatMap((list) => (list.heldOut === heldOut ? [list.digests] : []))
@@ -66,12 +75,13 @@ export const joinRows = (lists: Iterable<DigestList>, heldOutShare: number): Joi
   const marked = new DigestOrder(listed(true))
   const both = marked.countIn(order)
   if (both > 0) throw new MarkedByOneOnly({ rows: both })
-  const training = order.count - Math.floor(heldOutShare * order.count)
+  const uploaded = order.count - Math.floor(heldOutShare * order.count)
   const total = order.count + marked.count
   return {
     total,
-    training,
-    heldOut: total - training,
+    training: uploaded - validatedRows(validationShare, uploaded),
+    uploaded,
+    heldOut: total - uploaded,
     indices: (digests) => {
       requireWhole(digests)
       const indices = new Uint32Array(digests.length / digestBytes)
@@ -171,7 +181,7 @@ export interface FilledBlock extends CellBlock {
   readonly cells: Cells
 }
 
-/** A user's cells, by joint index: what it uploads, and what it keeps for testing. */
+/** A user's cells, by joint index: what it uploads, to train and to validate on, and what it keeps for testing. */
 export interface PlacedCells {
   readonly training: ReadonlyArray<FilledBlock>
   readonly heldOut: ReadonlyArray<FilledBlock>
@@ -207,7 +217,7 @@ export const placeCells = (
         cells: pickRows(table.cells, kept)
       }
     }
-    return { training: some((row) => row < joint.training), heldOut: some((row) => row >= joint.training) }
+    return { training: some((row) => row < joint.uploaded), heldOut: some((row) => row >= joint.uploaded) }
   })
   const filled = ({ rows, columns }: FilledBlock) => rows.length > 0 && columns.length > 0
   return {

@@ -94,6 +94,13 @@ const rowSums = (x: FloatMatrix): FloatMatrix => {
   return out
 }
 
+const columns = (x: FloatMatrix, from: number, end: number): FloatMatrix => {
+  const out = matrix(x.rows, end - from)
+  for (let row = 0; row < x.rows; row++)
+    out.data.set(x.data.subarray(row * x.cols + from, row * x.cols + end), row * out.cols)
+  return out
+}
+
 /** A result that needs no round. */
 function* local<A>(value: A): Round<A> {
   return value
@@ -155,6 +162,13 @@ export const floatOperations: Operations<FloatMatrix, FloatMatrix, FloatMatrix, 
     ...x,
     data: x.data.map((value, i) => 2 * value * factors.data[Math.floor(i / x.cols)]!)
   }),
+  rowDots: (_op, x, y) => rowSums(zipped(x, y, (a, b) => 2 * a * b)),
+  add: (x, y) => zipped(x, y, (a, b) => a + b),
+  addUnits: (x, units) => ({ ...x, data: x.data.map((value) => value + units) }),
+  shiftLeft: (x, bits) => shifted(x, 0, 2 ** bits),
+  columns,
+  indicator: (gate) => gate,
+  reveal: (_op, x) => local([...x.data]),
   sigmoids: (_layer, z, { difference, fractionalBits, shift }) => {
     const logistic = (word: number): number => {
       const x = word / 2 ** (shift + fractionalBits)

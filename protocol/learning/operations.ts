@@ -45,7 +45,16 @@ export const operationKinds = [
   "reciprocal",
   "openNumerators",
   "openReciprocals",
-  "probability"
+  "probability",
+  "scores",
+  "openScores",
+  "openErrors",
+  "squares",
+  "labelScore",
+  "greatest",
+  "right",
+  "revealError",
+  "revealRight"
 ] as const
 export type OperationKind = (typeof operationKinds)[number]
 
@@ -155,6 +164,20 @@ export interface Operations<V, O, G, L> {
    * for the second, and for the first the rest to one. Four rounds, the first that of a rescale.
    */
   readonly sigmoids: (layer: number, z: V, scale: SigmoidScale) => Round<V>
+  /** Row by row twice the sum of the products of two opened matrices: a `product` of one column. Local. */
+  readonly rowDots: (op: Operation, x: O, y: O) => V
+  /** x + y. Local. */
+  readonly add: (x: V, y: V) => V
+  /** x plus a public number of units of the last place. Local. */
+  readonly addUnits: (x: V, units: number) => V
+  /** x·2^bits. Local. */
+  readonly shiftLeft: (x: V, bits: number) => V
+  /** The columns of x from one up to but excluding another. Local. */
+  readonly columns: (x: V, from: number, end: number) => V
+  /** A gate as units: 1 where it is open, else 0. `like` has its shape. Local. */
+  readonly indicator: (gate: G, like: V) => V
+  /** Tells both parties the values themselves, as numbers of units of the last place. 8 bytes an element, one round. */
+  readonly reveal: (op: Operation, x: V) => Round<ReadonlyArray<number>>
 }
 
 /** Runs independent computations in lockstep: the messages of one round travel together. Results in order. */

@@ -6,6 +6,7 @@
  */
 
 import { wordBytes } from "../bytes.ts"
+import { evaluationSlices, type ValidationRows } from "./evaluations.ts"
 import type { Loss } from "./loss.ts"
 import { InvalidPlan, type Network, outputs, requireCount, validateNetwork } from "./network.ts"
 import { type Addends, addendsOf, type OptimiserSettings, requireMomentum, shareOfRate } from "./optimiser.ts"
@@ -13,7 +14,7 @@ import { maximumClasses, productBits } from "./scales.ts"
 
 export interface TrainingSettings extends OptimiserSettings {
   readonly network: Network
-  /** Rows of the training matrix; held-out rows are not among them. */
+  /** Rows to train on; neither held-out rows nor those for the validation are among them. */
   readonly rows: number
   /** Rows of a step. The rest of an epoch that does not divide evenly is omitted from that epoch. */
   readonly batch: number
@@ -22,6 +23,8 @@ export interface TrainingSettings extends OptimiserSettings {
   readonly learningRate: number
   /** Squared error by default. */
   readonly loss?: Loss
+  /** Rows that follow those of the training, on which the model is tried after each epoch. */
+  readonly validation?: ValidationRows | undefined
   /** f: a value x is the word round(x·2^f). */
   readonly fractionalBits: number
 }
@@ -48,6 +51,11 @@ export interface TrainingPlan extends TrainingSettings {
   readonly steps: number
 }
 
+/** A plan with validation rows. */
+export type EvaluatingPlan = TrainingPlan & { readonly validation: ValidationRows }
+
+export const evaluates = (plan: TrainingPlan): plan is EvaluatingPlan => plan.validation !== undefined
+
 /** The part of the plan that a prediction needs. */
 export type ForwardPlan = Pick<TrainingPlan, "network" | "fractionalBits">
 
@@ -64,7 +72,7 @@ const rateBits = { most: 10, least: 8, leastWithMomentum: 6 }
 /** Room for the mean of activation·delta over a batch: its magnitude must stay below 2^gradientBits. */
 const gradientBits = 2
 
-/** The steps are an unsigned 32-bit number in the nonces; the upper half is left to predictions. */
+/** The steps are an unsigned 32-bit number in the nonces; the upper half is that of evaluations. */
 const maximumSteps = 2 ** 31 - 1
 
 /** Checks the settings and completes them. Throws `InvalidPlan`, which names the field and the remedy. */
@@ -110,10 +118,27 @@ export const trainingPlan = (settings: TrainingSettings): TrainingPlan => {
       reason: `${epochs} epochs of ${stepsPerEpoch} steps are more than ${maximumSteps} steps`,
       remedy: `use at most ${Math.floor(maximumSteps / stepsPerEpoch)} epochs`
     })
-  const { momentum = 0, weightDecay = 0, schedule = "constant" } = settings
+  const { momentum = 0, weightDecay = 0, schedule = "constant", validation } = settings
+  if (validation !== undefined) {
+    if (validation.rows === 0)
+      throw new InvalidPlan({
+        field: "validation",
+        reason: "no row is left to validate on",
+        remedy: "validate on a larger share, bring more rows, or leave it out"
+      })
+    requireCount("validation", validation.rows, maximumRows - rows)
+    const evaluations = evaluationSlices(validation.rows, batch).length * epochs
+    if (evaluations > maximumSteps)
+      throw new InvalidPlan({
+        field: "validation",
+        reason: `${epochs} evaluations of ${validation.rows} rows in batches of ${batch} are too many`,
+        remedy: "use fewer epochs, fewer rows to validate on, or a larger batch"
+      })
+  }
   return {
     ...{ network, rows, batch, epochs, learningRate, momentum, weightDecay, schedule, loss, fractionalBits },
-    ...{ rate, addends, stepsPerEpoch, steps }
+    ...{ rate, addends, stepsPerEpoch, steps },
+    ...(validation && { validation })
   }
 }
 
@@ -129,6 +154,10 @@ export const planOfStep = (plan: TrainingPlan, step: number): StepPlan => {
     addends: { ...addends, ...(decay && { decay: { ...decay, by: Math.round(share * decay.by) } }) }
   }
 }
+
+/** Rows of the matrices that the clouds open: those of the training, then those of the validation. */
+export const rowsOpened = ({ rows, validation }: Pick<TrainingPlan, "rows" | "validation">): number =>
+  rows + (validation?.rows ?? 0)
 
 /** By how much the gradient of weights, a product, is rescaled in an update. */
 export const updateShift = ({ fractionalBits, rate }: Pick<StepPlan, "fractionalBits" | "rate">): number =>
@@ -258,7 +287,9 @@ const memoryBytes = 2 ** 32
  * Throws `InvalidPlan` for a training table that no cloud can open: it has all of it in one memory, and more
  * besides.
  */
-export const requireMemory = ({ network, rows }: Pick<TrainingPlan, "network" | "rows">): void => {
+export const requireMemory = (plan: Pick<TrainingPlan, "network" | "rows" | "validation">): void => {
+  const { network } = plan
+  const rows = rowsOpened(plan)
   const columns = network.inputs + outputs(network)
   const bytes = wordBytes * rows * columns
   if (bytes < memoryBytes) return

@@ -90,21 +90,48 @@ export const gatherBatch = <V, O, L>(
 })
 
 /** By how many bits a product is rescaled to a value. */
-const toValue = ({ fractionalBits }: ForwardPlan): number => productBits(fractionalBits) - fractionalBits
+export const toValue = ({ fractionalBits }: ForwardPlan): number =>
+  productBits(fractionalBits) - fractionalBits
 
-/** What the forward pass keeps for the backward pass. Index l - 1 of each array belongs to layer l. */
-interface Forward<V, O, G> {
+/** What the hidden layers make of the inputs. Index l - 1 of each array belongs to layer l. */
+interface Hidden<V, O, G> {
   /** The input of layer l: the batch, then the opened activations. */
   readonly fed: ReadonlyArray<O>
-  /** Gates of the layers with ReLU. */
+  /** Gates of the hidden layers. */
   readonly gates: ReadonlyArray<G | undefined>
+  /** The sums of the last layer, which are not rescaled yet. */
+  readonly sums: V
+}
+
+/** What the forward pass keeps for the backward pass; `gates` of all layers with ReLU. */
+interface Forward<V, O, G> extends Pick<Hidden<V, O, G>, "fed" | "gates"> {
   /** What the labels are compared with: the output of the last layer, or the probabilities of a cross-entropy. */
   readonly output: V
 }
 
+/** The hidden layers, with opened weights. Rounds: five a layer, four of the ReLU and one to open its result. */
+export function* hiddenLayers<V, O, G, L>(
+  ops: Operations<V, O, G, L>,
+  plan: ForwardPlan,
+  layers: ReadonlyArray<Pick<Layer<V>, "bias">>,
+  weights: ReadonlyArray<O>,
+  inputs: O
+): Round<Hidden<V, O, G>> {
+  const fed: O[] = [inputs]
+  const gates: Array<G | undefined> = []
+  for (let l = 1; ; l++) {
+    const product = ops.product(operation("forwardProduct", l), fed[l - 1]!, weights[l - 1]!, "plain")
+    const sums = ops.addBias(product, layers[l - 1]!.bias, toValue(plan))
+    if (l === layers.length) return { fed, gates, sums }
+    const { value, gate } = yield* ops.rescaleRelu(operation("forwardRescale", l), sums, toValue(plan))
+    gates.push(gate)
+    fed.push(yield* ops.open(operation("openActivation", l), value))
+  }
+}
+
 /**
- * Forward pass with opened weights. Rounds: five a hidden layer (four of the ReLU, one to open its result),
- * then one for an identity output, four for ReLU, or those of the loss's probabilities.
+ * Forward pass with opened weights. Rounds: those of the hidden layers, then one for an identity output, four for
+ * ReLU, or those of the loss's probabilities.
  */
 function* forward<V, O, G, L>(
   ops: Operations<V, O, G, L>,
@@ -114,27 +141,20 @@ function* forward<V, O, G, L>(
   inputs: O,
   loss: Loss
 ): Round<Forward<V, O, G>> {
-  const fed: O[] = [inputs]
-  const gates: Array<G | undefined> = []
+  const { fed, gates, sums } = yield* hiddenLayers(ops, plan, layers, weights, inputs)
   const shift = toValue(plan)
-  for (let l = 1; ; l++) {
-    const product = ops.product(operation("forwardProduct", l), fed[l - 1]!, weights[l - 1]!, "plain")
-    const z = ops.addBias(product, layers[l - 1]!.bias, shift)
-    const last = l === layers.length
-    const op = operation("forwardRescale", l)
-    if (last && plan.network.layers[l - 1]!.activation === "identity") {
-      const of = { classes: outputs(plan.network), f: plan.fractionalBits }
-      const output =
-        loss === "squared-error"
-          ? yield* ops.rescale(op, z, shift, 1)
-          : yield* probabilities(ops, { ...of, loss }, l, z)
-      return { fed, gates: [...gates, undefined], output }
-    }
-    const { value, gate } = yield* ops.rescaleRelu(op, z, shift)
-    gates.push(gate)
-    if (last) return { fed, gates, output: value }
-    fed.push(yield* ops.open(operation("openActivation", l), value))
+  const last = layers.length
+  const op = operation("forwardRescale", last)
+  if (plan.network.layers[last - 1]!.activation === "relu") {
+    const { value, gate } = yield* ops.rescaleRelu(op, sums, shift)
+    return { fed, gates: [...gates, gate], output: value }
   }
+  const of = { classes: outputs(plan.network), f: plan.fractionalBits }
+  const output =
+    loss === "squared-error"
+      ? yield* ops.rescale(op, sums, shift, 1)
+      : yield* probabilities(ops, { ...of, loss }, last, sums)
+  return { fed, gates: [...gates, undefined], output }
 }
 
 /** Opens the weights of all layers in one round. */

@@ -22,10 +22,28 @@ export const Upload = ask("Upload", Nothing, Schema.Struct({ rows: Count, words:
 export const Transform = ask("Transform", Nothing, Schema.Struct({ ciphertexts: Count }))
 
 /**
- * To a cloud: train. `rounds` counts the exchanges with the other cloud, including the opening of the data
- * set.
+ * What both clouds are told of a model on the validation rows: the sum of squared errors in units of the last place,
+ * and of classes how many rows are right.
  */
-export const Train = ask("Train", Nothing, Schema.Struct({ steps: Count, rounds: Count }))
+const Evaluated = Schema.Struct({
+  error: Schema.Number,
+  right: Schema.optionalWith(Schema.Number, { exact: true })
+})
+export const EvaluatedEpochs = Schema.Array(Evaluated)
+
+/**
+ * To a cloud: train. `rounds` counts the exchanges with the other cloud, including the opening of the data
+ * set. The curve is that of the epochs, if there are validation rows.
+ */
+export const Train = ask(
+  "Train",
+  Nothing,
+  Schema.Struct({
+    steps: Count,
+    rounds: Count,
+    curve: Schema.optionalWith(EvaluatedEpochs, { exact: true })
+  })
+)
 
 /** To a cloud: encrypt the model under the joint key. */
 export const SealModel = ask("SealModel", Nothing, Schema.Struct({ ciphertexts: Count }))

@@ -109,7 +109,7 @@ export const heldIn = (ended: Ended) =>
       held.set(party, { secrets: own, cells, shares, ...sums })
     }
     const statistics = { needed, found: joint.statistics, declared }
-    return { held, rows: joint.rows.training, statistics }
+    return { held, rows: joint.rows.uploaded, statistics }
   })
 
 /** Digests of what each user declares. */
@@ -194,7 +194,7 @@ const cellsOf = (
     const rows = joint.indices(digests[user]![i]!)
     const order = Uint32Array.from(rows.keys()).sort((a, b) => rows[a]! - rows[b]!)
     return (heldOut: boolean): HeldCells => {
-      const kept = order.filter((place) => rows[place]! >= joint.training === heldOut)
+      const kept = order.filter((place) => rows[place]! >= joint.uploaded === heldOut)
       const values = readRows(pickRows(cells, kept))
       const mark = ring.mark()
       const matrix = ring.matrix(1, values.length)

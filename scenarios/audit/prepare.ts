@@ -1,6 +1,6 @@
 /** Cuts a scenario to a trial that takes seconds: fewer rows and epochs, a short modulus, and no seed. */
 import { Effect } from "effect"
-import { sizesFor } from "../../actors/party/agreement.ts"
+import { sizesFor, trainedRows } from "../../actors/party/agreement.ts"
 import { type HeldTable, pickHeld } from "../../protocol/data/encoding.ts"
 import { agreementOf } from "../description/agreement.ts"
 import { checkData } from "../description/joined.ts"
@@ -50,7 +50,7 @@ export const prepareTrial = Effect.fn("Audit.prepare")(function* (file: string, 
   const unmarked = idsIn(tables.map((held) => held.filter(({ heldOut = false }) => !heldOut)))
   const { training, security } = agreement
   const trainingRows = unmarked.size - Math.floor(agreement.heldOut * unmarked.size)
-  const full = sizesFor(agreement, rows - Math.floor(agreement.heldOut * rows))
+  const full = sizesFor(agreement, trainedRows(agreement, rows - Math.floor(agreement.heldOut * rows)))
   const epochs = Math.min(full.epochs, size.epochs)
   const batch = Math.min(full.batch, Math.max(1, Math.floor(trainingRows / leastStepsAnEpoch)))
   const { modulusBits } = size

@@ -101,12 +101,15 @@ const renderForecast = (forecast: Forecast): string =>
 const parties = ({ scenario, data, joined }: Forecast): ReadonlyArray<string> => [
   `${counted(scenario.users.length, "user")}, a KGC, two clouds and a director`,
   ...scenario.users.flatMap((user, index) => holdings(user, index, scenario, data, joined)),
-  `  together ${counted(data.rows, "row")}: ${count(joined.rows.training)} to train on, ${count(joined.rows.heldOut)} kept by the users for the test`,
+  `  together ${counted(data.rows, "row")}: ${count(joined.rows.training)} to train on, ${validated(joined)}${count(joined.rows.heldOut)} kept by the users for the test`,
   ...(data.leftOut === 0
     ? []
     : [`  ${counted(data.leftOut, "row")} left out, since the label is missing there`]),
   ...statistics(scenario)
 ]
+
+const validated = ({ rows: { training, uploaded } }: JoinedData): string =>
+  uploaded === training ? "" : `${count(uploaded - training)} to validate on, `
 
 /** Which users have the cells of which columns' statistics, and who learns these. */
 const statistics = ({ data, users }: Scenario): ReadonlyArray<string> => {
@@ -204,7 +207,7 @@ const training = ({ scenario, predicted: { plan } }: Forecast): ReadonlyArray<st
   const layers = plan.network.layers.map(({ units, activation }) => `${units} ${activation}`)
   return [
     `network      ${[`${counted(plan.network.inputs, "input")}`, ...layers].join(" → ")}`,
-    `training     ${counted(plan.steps, "step")}: ${counted(plan.epochs, "epoch")} of ${counted(plan.stepsPerEpoch, "step")} on ${counted(plan.batch, "row")} each`,
+    `training     ${scenario.training.stop === undefined ? "" : "at most "}${counted(plan.steps, "step")}: ${counted(plan.epochs, "epoch")} of ${counted(plan.stepsPerEpoch, "step")} on ${counted(plan.batch, "row")} each`,
     `rate         ${scenario.training.rate} over a batch of ${plan.batch}, as ${factor}/2^${shift} (${(100 * relativeError).toFixed(3)} % off)`,
     ...optimiser(plan)
   ]

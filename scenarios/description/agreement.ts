@@ -69,6 +69,7 @@ export const agreementOf = (scenario: Scenario, seed: number | undefined = scena
     data: scenario.data,
     join: scenario.join,
     heldOut: shareHeldOut(scenario),
+    ...(scenario.validation === 0 ? {} : { validation: scenario.validation }),
     network: scenario.network,
     training: agreedTraining(scenario.training),
     security: scenario.security,
@@ -80,7 +81,8 @@ export const agreementOf = (scenario: Scenario, seed: number | undefined = scena
       ...(scenario.reveal.includes("metrics") ? { metrics: true as const } : {}),
       heldOutRows: scenario.reveal.includes("heldOutRows"),
       progress: scenario.reveal.includes("progress"),
-      ...(scenario.reveal.includes("column-statistics") ? { columnStatistics: true as const } : {})
+      ...(scenario.reveal.includes("column-statistics") ? { columnStatistics: true as const } : {}),
+      ...(scenario.reveal.includes("curve") ? { curve: true as const } : {})
     },
     deadlines: { replyTimeoutMs, roundTimeoutMs, phaseTimeoutMs }
   }

@@ -54,6 +54,7 @@ export const inconsistencies = (scenario: Scenario): ReadonlyArray<Inconsistency
   ...rangeProblems(scenario),
   ...trainingProblems(scenario),
   ...revealProblems(scenario),
+  ...validationProblems(scenario),
   ...faultProblems(scenario)
 ]
 
@@ -323,6 +324,34 @@ const lossProblems = ({ data, training: { loss } }: Scenario): ReadonlyArray<Inc
           message: `"${loss}" is for a label with values, which are classes; use "squared-error" for numbers`
         }
       ]
+
+/** Rows are validated on for those that learn of it. */
+const validationProblems = ({ reveal, training, validation }: Scenario): ReadonlyArray<Inconsistency> => [
+  ...(validation > 0 && !reveal.includes("curve")
+    ? [
+        {
+          path: ["validation"],
+          message: "is of no use where nobody learns of it; add curve to reveal, or leave validation out"
+        }
+      ]
+    : []),
+  ...(validation === 0 && reveal.includes("curve")
+    ? [
+        {
+          path: ["reveal", reveal.indexOf("curve")],
+          message: "is how the model does on validation rows; say validation, such as 0.1, or leave curve out"
+        }
+      ]
+    : []),
+  ...(validation === 0 && training.stop !== undefined
+    ? [
+        {
+          path: ["training", "stop"],
+          message: "goes by the loss on validation rows; say validation, such as 0.1, or leave stop out"
+        }
+      ]
+    : [])
+]
 
 const revealProblems = ({ data, expect, heldOut, reveal, seed }: Scenario): ReadonlyArray<Inconsistency> => {
   const problems: Array<Inconsistency> = []

@@ -237,7 +237,10 @@ export interface JoinedData {
   readonly prepared: Prepared
   /** Where each user's cells belong, in the order of the scenario's users. */
   readonly placed: ReadonlyArray<PlacedCells>
-  /** The tables themselves, put together anew each time: they may be large. */
+  /**
+   * The tables themselves, put together anew each time: they may be large. Rows to validate on are the last of those
+   * that are uploaded to train.
+   */
   readonly training: () => JointTable
   readonly heldOut: () => JointTable
   /** Ids that look like the same and are different rows, some of them. */
@@ -260,12 +263,19 @@ export interface JoinedTables {
   readonly summed: ReadonlyArray<OwnCells>
 }
 
+/** What of a scenario or an agreement says how tables are joined. */
+interface JoinOutline {
+  readonly data: DataDescription
+  readonly heldOut: number
+  readonly validation?: number
+}
+
 /**
  * Joins all tables as a run does in which ids have these digests, of 16 bytes each. Throws `NoValues` and
  * `ValueTooLarge` where a column has no statistics.
  */
 export const joinTables = (
-  { data, heldOut: share }: { readonly data: DataDescription; readonly heldOut: number },
+  { data, heldOut: share, validation }: JoinOutline,
   all: ReadonlyArray<ReadonlyArray<HeldTable>>,
   digestsOf: (ids: ReadonlyArray<string>) => Uint8Array
 ): JoinedTables => {
@@ -275,7 +285,8 @@ export const joinTables = (
     held.flatMap((tables, user) =>
       tables.map(({ heldOut = false }, i) => ({ digests: digests[user]![i]!, heldOut }))
     ),
-    share
+    share,
+    validation
   )
   const needed = statisticsNeeded(data)
   const summed = held.map((tables, user) => trainingCells(needed, tables, digests[user]!, rows))
@@ -291,7 +302,8 @@ export const joinData = (
   data: Pick<CheckedData, "tables">,
   digestsOf: (ids: ReadonlyArray<string>) => Uint8Array
 ): JoinedData => {
-  const outline = { data: scenario.data, heldOut: shareHeldOut(scenario) }
+  const { data: columns, validation } = scenario
+  const outline = { data: columns, heldOut: shareHeldOut(scenario), validation }
   const { rows, prepared, tables, digests } = joinTables(outline, data.tables, digestsOf)
   const placed = tables.map((held, user) => placeCells(held, digests[user]!, rows))
   const widths = { features: featureCount(scenario.data), labels: labelCount(scenario.data) }
@@ -302,13 +314,13 @@ export const joinData = (
     training: () =>
       assemble(
         placed.flatMap(({ training }) => training),
-        { firstRow: 0, rows: rows.training, ...widths }
+        { firstRow: 0, rows: rows.uploaded, ...widths }
       ),
     nearIds: () => likelyTheSame(tables.flat().map(({ ids }) => ids)),
     heldOut: () =>
       assemble(
         placed.flatMap(({ heldOut }) => heldOut),
-        { firstRow: rows.training, rows: rows.heldOut, ...widths }
+        { firstRow: rows.uploaded, rows: rows.heldOut, ...widths }
       ),
     trainingRows: (some) => {
       const kept = placed.flatMap(({ training }) => training).map((block) => rowsOf(block, some))

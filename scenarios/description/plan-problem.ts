@@ -1,5 +1,5 @@
 /** What keeps a scenario from being trained, as a problem of a field of its file. */
-import { feasiblePlan, planOfSome } from "../../actors/party/agreement.ts"
+import { feasiblePlan, planOfBatch } from "../../actors/party/agreement.ts"
 import { InvalidPlan } from "../../protocol/learning/network.ts"
 import { agreementOf } from "./agreement.ts"
 import type { Inconsistency } from "./inconsistency.ts"
@@ -12,7 +12,7 @@ import type { Scenario } from "./schema.ts"
 export const planProblems = (scenario: Scenario, rows?: number): ReadonlyArray<Inconsistency> => {
   const agreement = agreementOf(scenario)
   try {
-    if (rows === undefined) planOfSome(agreement)
+    if (rows === undefined) planOfBatch(agreement)
     else feasiblePlan(agreement, rows)
     return []
   } catch (error) {

@@ -327,8 +327,8 @@ const Placement = struct({
 })
 
 const Revelation = oneOf(
-  ["accuracy", "metrics", "heldOutRows", "progress", "column-statistics"],
-  "accuracy: users tell the director how many held-out rows the model got right; metrics: users tell the director counts of held-out rows by class, prediction and score, or sums of numbers and errors, from which all usual figures follow, accuracy included; heldOutRows: users send the held-out cells, sealed, to the user who holds the labels, who tests there; progress: clouds tell the director the step they are at; column-statistics: users learn mean and deviation of columns that fewer than three users hold, and so what is another's"
+  ["accuracy", "metrics", "heldOutRows", "progress", "column-statistics", "curve"],
+  "accuracy: users tell the director how many held-out rows the model got right; metrics: users tell the director counts of held-out rows by class, prediction and score, or sums of numbers and errors, from which all usual figures follow, accuracy included; heldOutRows: users send the held-out cells, sealed, to the user who holds the labels, who tests there; progress: clouds tell the director the step they are at; column-statistics: users learn mean and deviation of columns that fewer than three users hold, and so what is another's; curve: clouds and director learn after each epoch the loss on the validation rows, and of classes how many of these rows are right"
 )
 /** What may be revealed beyond the model. */
 export type Revelation = typeof Revelation.Type
@@ -408,6 +408,15 @@ export const Whole = struct({
         "Fraction of the rows that is never uploaded and serves for the test; or marked: the rows of the holdings with heldOut: true; default 0.2"
     }),
     0.2
+  ),
+  validation: defaulted(
+    value(Schema.Number, (x) => x >= 0 && x < 1, "a number from 0 up to, but not including, 1", {
+      minimum: 0,
+      exclusiveMaximum: 1,
+      description:
+        "Fraction of the rows that are not held out on which the clouds evaluate the model after each epoch, and do not train: for reveal: [curve], and for training.stop; default 0"
+    }),
+    0
   ),
   network: section(Network, {}),
   training: section(Training, {}),

@@ -75,7 +75,15 @@ export const Training = struct({
         "By what part of itself, times the rate, each step makes a weight smaller (L2 penalty), biases apart; when left out, 0.001 with a softmax or sigmoid, 0.01 for numbers, and 0 with the squared error of classes"
     })
   ),
-  schedule: defaulted(Schedule, "constant")
+  schedule: defaulted(Schedule, "constant"),
+  stop: optional(
+    struct({
+      patience: wholeNumber(1, 100_000, "Epochs without a smaller loss on the validation rows")
+    }).annotations({
+      description:
+        "Ends the training after so many epochs without a smaller loss on the validation rows; the model is that of the epoch with the smallest. epochs is the most there are. Needs validation"
+    })
+  )
 }).annotations({ description: "How long and how fast the network is trained" })
 
 /** A training as it is written, with its defaults but for those that depend on the number of rows. */
@@ -100,10 +108,12 @@ export const agreedTraining = ({
   momentum,
   weightDecay,
   schedule,
+  stop,
   ...rest
 }: ReturnType<typeof completedTraining>): Agreement["training"] => ({
   ...rest,
   ...(momentum === 0 ? {} : { momentum }),
   ...(weightDecay === 0 ? {} : { weightDecay }),
-  ...(schedule === "constant" ? {} : { schedule })
+  ...(schedule === "constant" ? {} : { schedule }),
+  ...(stop && { stop })
 })

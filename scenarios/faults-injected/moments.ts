@@ -1,11 +1,11 @@
 /** The moments of planned events, as they follow from what a party sends. Pure. */
-import { type Agreement, planOfSome } from "../../actors/party/agreement.ts"
+import { type Agreement, planOfBatch } from "../../actors/party/agreement.ts"
 import { stepCost } from "../../protocol/computation/cost.ts"
 import type { Envelope } from "../../protocol/messages/envelope.ts"
 import type { Moment } from "./plan.ts"
 
 /** Rounds of the clouds for each step of the training. */
-export const roundsAStepOf = (agreement: Agreement): number => stepCost(planOfSome(agreement)).rounds
+export const roundsAStepOf = (agreement: Agreement): number => stepCost(planOfBatch(agreement)).rounds
 
 /** The round in which step 1 begins: the opening of the data comes before. */
 const firstRoundOfSteps = 2

@@ -2,6 +2,7 @@
 
 import { wordBytes } from "../../protocol/bytes.ts"
 import { opensLabels, outputs } from "../../protocol/learning/network.ts"
+import { rowsOpened } from "../../protocol/learning/plan.ts"
 import type { Deployment } from "./deployment.ts"
 import { clouds, type Predicted } from "./loads.ts"
 
@@ -25,8 +26,8 @@ export const hostsTooSmall = (
 ): ReadonlyArray<TooSmall> => {
   const { placement } = deployment
   const lanes = 1 + placement.lanes.cloud0.length
-  const labels = wordBytes * plan.rows * outputs(plan.network)
-  const table = wordBytes * plan.rows * plan.network.inputs + labels
+  const labels = wordBytes * rowsOpened(plan) * outputs(plan.network)
+  const table = wordBytes * rowsOpened(plan) * plan.network.inputs + labels
   const opened = table + (opensLabels(plan.network) ? labels : 0)
   const kept = new Map<string, number>()
   const keep = (host: string, bytes: number) => kept.set(host, (kept.get(host) ?? processBytes) + bytes)

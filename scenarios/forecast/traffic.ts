@@ -8,7 +8,7 @@
 import { planOf, quorumOf } from "../../actors/party/agreement.ts"
 import { pieceBytes } from "../../actors/party/bcp-pool.ts"
 import type { Phase } from "../../actors/party/phases.ts"
-import { stepsAsked } from "../../actors/party/stretches.ts"
+import { stretchesOf } from "../../actors/party/stretches.ts"
 import { cellsARun } from "../../actors/sharing/share-words.ts"
 import { secretKeyBits } from "../../protocol/bcp/keys.ts"
 import { outputSlotBits, plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
@@ -24,7 +24,7 @@ import { commitmentBytes, pieceCount } from "../../protocol/join/lists.ts"
 import { pointBytes } from "../../protocol/join/points.ts"
 import { modelWords } from "../../protocol/learning/model.ts"
 import type { Network } from "../../protocol/learning/network.ts"
-import type { TrainingPlan } from "../../protocol/learning/plan.ts"
+import { evaluates, type TrainingPlan } from "../../protocol/learning/plan.ts"
 import {
   Begin,
   Enrol,
@@ -96,16 +96,16 @@ export const predictCost = (
   scenario: Scenario,
   { rows, placed }: Pick<JoinedData, "rows" | "placed">
 ): PredictedCost => {
-  const plan = planOf(agreementOf(scenario), rows.training)
+  const plan = planOf(agreementOf(scenario), rows.uploaded)
   const training = trainingCost(plan)
   const tally = new Tally()
   predictSetup(tally, scenario)
   predictUpload(tally, scenario, placed)
   predictTransformation(tally, scenario, placed)
-  tally.ask("train", Train, 2)
+  tally.ask("train", Train, 2, evaluates(plan) ? { replies: 2 * plan.epochs * evaluatedBytes } : {})
   tally.ask("train", Join, 1, { requests: 0, replies: 0 })
   tally.rounds("train", training.rounds, training.bytesEachWay)
-  tally.ask("train", Deal, Math.ceil(plan.steps / stepsAsked(plan)), { replies: training.dealtBytes })
+  tally.ask("train", Deal, stretchesOf(plan, 0).length, { replies: training.dealtBytes })
   predictOutput(tally, scenario, placed, plan.network)
   return {
     plan,
@@ -145,6 +145,8 @@ const predictSetup = (tally: Tally, scenario: Scenario): void => {
   })
 }
 
+/** What both clouds tell of an epoch. */
+const evaluatedBytes = 27
 const digestBytes = 16
 const indexBytes = 4
 /** The name of a user, and of the field that it is in. */

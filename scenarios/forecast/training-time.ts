@@ -2,9 +2,16 @@
 
 import { stepsAsked } from "../../actors/party/stretches.ts"
 import { wordBytes } from "../../protocol/bytes.ts"
-import { type Cost, setupCost, sliceCost, stepCost, updateCost } from "../../protocol/computation/cost.ts"
+import {
+  type Cost,
+  evaluationCost,
+  setupCost,
+  sliceCost,
+  stepCost,
+  updateCost
+} from "../../protocol/computation/cost.ts"
 import { modelWords } from "../../protocol/learning/model.ts"
-import type { TrainingPlan } from "../../protocol/learning/plan.ts"
+import { evaluates, type TrainingPlan } from "../../protocol/learning/plan.ts"
 import type { Deployment } from "./deployment.ts"
 import { brokerMs, type CloudName, clouds, endMs, type PredictPhase } from "./loads.ts"
 import { greatest, type Load, mega, nobody, type Part, sumOf, time } from "./time.ts"
@@ -35,16 +42,32 @@ export const trainingTime: PredictPhase = (run, deployment) => {
   // Corrections arrive ahead of the steps, by the way that the openings take too.
   const perStep = corrections.seconds > whole.seconds ? time("train", nobody, nobody, corrections) : whole
   const opening = openingTime(plan, deployment, step.parts.lanes)
+  const evaluating = evaluationTime(plan, deployment)
   const times = (part: Part, once: number): Part => ({
     seconds: once + plan.steps * part.seconds,
     by: part.by
   })
   return time(
     "train",
-    times(perStep.work, opening.work),
-    times(perStep.waiting, 0),
-    times(perStep.transfer, opening.transfer)
+    times(perStep.work, opening.work + evaluating.work),
+    times(perStep.waiting, evaluating.waiting),
+    times(perStep.transfer, opening.transfer + evaluating.transfer)
   )
+}
+
+/** Seconds of all evaluations on validation rows, which the main processes of the clouds make. */
+const evaluationTime = (plan: TrainingPlan, deployment: Deployment) => {
+  if (!evaluates(plan)) return { work: 0, waiting: 0, transfer: 0 }
+  const { calibration, placement } = deployment
+  const { cloud0, cloud1 } = placement
+  const cost = evaluationCost(plan)
+  const brokers = brokerMs(calibration, 2 * cost.rounds, 2 * cost.bytesEachWay)
+  const delays = [deployment.delayMs(cloud0, cloud1), deployment.delayMs(cloud1, cloud0)]
+  return {
+    work: (plan.epochs * (cloudMs(deployment, cost, cost.dealtBytes) + brokers)) / 1000,
+    waiting: (plan.epochs * cost.rounds * (calibration.messages.waitMs + Math.max(...delays))) / 1000,
+    transfer: plan.epochs * deployment.transfer(cloud0, cloud1, cost.bytesEachWay).seconds
+  }
 }
 
 /** Seconds that are spent once: each process compiles what it repeats, and the clouds open the data. */

@@ -2,6 +2,7 @@
 
 import { wordBytes } from "../../protocol/bytes.ts"
 import { outputs } from "../../protocol/learning/network.ts"
+import { rowsOpened } from "../../protocol/learning/plan.ts"
 import { Reencrypt } from "../../protocol/messages/transformation.ts"
 import {
   bcpOf,
@@ -60,8 +61,8 @@ export const transformationTime: PredictPhase = (run, deployment) => {
   const work = sumOf(run.cost.shares.map(share))
   // Each cloud stores the result of each user: cloud 1 the words, and what rests under pk or under a key of
   // its own.
-  const words =
-    wordBytes * run.cost.plan.rows * (run.cost.plan.network.inputs + outputs(run.cost.plan.network))
+  const { plan } = run.cost
+  const words = wordBytes * rowsOpened(plan) * (plan.network.inputs + outputs(plan.network))
   const keeping = stored(deployment, "cloud1", run.cost.shares.length, words + traffic.bytes)
   // Of each piece that it opens for cloud 1, cloud 0 stores that it has.
   const opened = trafficOf(run, "transform", [Reencrypt.tag]).messages / 2

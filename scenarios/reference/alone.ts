@@ -55,7 +55,8 @@ const scoreAlone = async (
   if (training.rows === 0) return { reason: "it holds no whole row to train on" }
   const batch = Math.min(sizesFor(agreement, training.rows).batch, training.rows)
   try {
-    const plan = planOf({ ...agreement, training: { ...agreement.training, batch } }, training.rows)
+    const { validation: _, ...whole } = agreement
+    const plan = planOf({ ...whole, training: { ...agreement.training, batch } }, training.rows)
     const order = batchOrder(plan, orderKey)
     const { model } = await trainFloatReference({ data, plan, training, order, initialKeys })
     if (!modelValues(model).every(Number.isFinite)) return { reason: "its training diverges" }

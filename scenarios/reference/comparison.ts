@@ -6,9 +6,10 @@
  * own result stays.
  */
 import { randomBytes } from "node:crypto"
-import { type Agreement, computationName, lossOf, planOf, planOfSome } from "../../actors/party/agreement.ts"
+import { type Agreement, computationName, lossOf, planOf, planOfBatch } from "../../actors/party/agreement.ts"
 import { classesOf } from "../../protocol/data/description.ts"
 import type { JointTable } from "../../protocol/data/joint.ts"
+import type { Curve } from "../../protocol/learning/evaluations.ts"
 import { type Model, modelValues } from "../../protocol/learning/model.ts"
 import { batchOrder } from "../../protocol/learning/order.ts"
 import type { TrainingPlan } from "../../protocol/learning/plan.ts"
@@ -35,6 +36,8 @@ export interface Comparison {
   readonly maxWeightDeviation: number | null
   /** What each owner gets alone, where the reference could be tested. */
   readonly alone?: ReadonlyArray<Alone> | undefined
+  /** How the fixed-point reference did on the validation rows, epoch by epoch, if there are any. */
+  readonly curve?: Curve
   /** Why a figure is null. */
   readonly reasons: Reasons
   /** Why the run's result is not meaningful, if it is not. */
@@ -82,7 +85,7 @@ export const drawsOf = (agreement: Agreement) => {
 
 /** The choices that a run with a seed makes, or others like them. */
 export const choicesOf = (agreement: Agreement, { prepared: data, rows }: JoinedData) => {
-  const plan = planOf(agreement, rows.training)
+  const plan = planOf(agreement, rows.uploaded)
   const draws = drawsOf(agreement)
   return { data, plan, order: batchOrder(plan, draws.orderKey), ...draws, dealerKey: keyFrom(agreement) }
 }
@@ -92,7 +95,7 @@ export const compareWithReferences = async (compared: Compared): Promise<Compari
   const { agreement, run, joined, model, referenceLeftOut } = compared
   // Then the model cannot be judged by the data either, only by its own numbers.
   if (referenceLeftOut !== undefined) {
-    const plan = planOfSome(agreement)
+    const plan = planOfBatch(agreement)
     const meaningless = leavesRange(model, plan) ? [beyondRange(plan.fractionalBits)] : []
     return { ...notCompared(referenceLeftOut), meaningless }
   }
@@ -128,7 +131,8 @@ export const compareWithReferences = async (compared: Compared): Promise<Compari
   const fixed = await attempted("fixed-point", async () => {
     const keys = [dealerKey("dealer0"), dealerKey("dealer1")] as const
     const replay = { run: computationName(agreement, run), keys }
-    return maximumDeviation(model, await trainFixedReference({ ...reference(), replay }))
+    const trained = await trainFixedReference({ ...reference(), replay })
+    return { deviation: maximumDeviation(model, trained.model), curve: trained.curve }
   })
   const referenceMetrics = float.value?.metrics
   const accuracy = referenceMetrics?.kind === "classes" ? referenceMetrics.accuracy : undefined
@@ -138,7 +142,8 @@ export const compareWithReferences = async (compared: Compared): Promise<Compari
     referenceAccuracy: accuracy ?? null,
     referenceMetrics,
     alone: alone?.value,
-    maxWeightDeviation: fixed.value ?? null,
+    maxWeightDeviation: fixed.value?.deviation ?? null,
+    ...(fixed.value !== undefined && fixed.value.curve.length > 0 && { curve: fixed.value.curve }),
     reasons: {
       ...(accuracy === undefined ? { referenceAccuracy: float.reason ?? untested } : {}),
       ...(fixed.reason === undefined ? {} : { maxWeightDeviation: fixed.reason })

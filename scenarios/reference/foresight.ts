@@ -80,24 +80,29 @@ const largest = (values: ReadonlyArray<number>): number => Math.max(...values.ma
 /** The labels that no training row has. Reads as many rows as it takes to see all labels. */
 const labelsWithoutRow = (
   { data }: Agreement,
-  { placed }: Pick<JoinedData, "placed">
+  { placed, rows }: Pick<JoinedData, "placed" | "rows">
 ): ReadonlyArray<string> => {
   const features = featureCount(data)
   const classes = classesOf(data) ?? []
   const unseen = new Set(classes.keys())
   for (const { training } of placed)
-    for (const block of training) if (unseen.size > 0) lookAt(block, features, unseen)
+    for (const block of training) if (unseen.size > 0) lookAt(block, features, unseen, rows.training)
   return [...unseen].map((index) => classes[index]!)
 }
 
-/** Takes the labels of a block's rows out of `unseen`, until none is left. */
-const lookAt = ({ columns, rows, cells }: FilledBlock, features: number, unseen: Set<number>): void => {
+/** Takes the labels of a block's rows before `end` out of `unseen`, until none is left. */
+const lookAt = (
+  { columns, rows, cells }: FilledBlock,
+  features: number,
+  unseen: Set<number>,
+  end: number
+): void => {
   const labels = [...columns].flatMap((column, at) =>
     column < features ? [] : [{ at, label: column - features }]
   )
   if (labels.length === 0) return
   const row = new Float64Array(columns.length)
-  for (let place = 0; place < rows.length && unseen.size > 0; place++) {
+  for (let place = 0; rows[place]! < end && unseen.size > 0; place++) {
     cells.readRow(place, row, 0)
     for (const { at, label } of labels) if (row[at] === 1) unseen.delete(label)
   }

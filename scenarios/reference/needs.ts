@@ -7,7 +7,7 @@ import { wordBytes } from "../../protocol/bytes.ts"
 import { stepCost } from "../../protocol/computation/cost.ts"
 import { modelWords } from "../../protocol/learning/model.ts"
 import { outputs } from "../../protocol/learning/network.ts"
-import type { TrainingPlan } from "../../protocol/learning/plan.ts"
+import { rowsOpened, type TrainingPlan } from "../../protocol/learning/plan.ts"
 
 /** The two references: in float64, and in fixed point as a replay of the run. */
 export type ReferenceKind = "float64" | "fixed-point"
@@ -43,7 +43,8 @@ const pace = {
 
 /** What a reference takes for a plan whose model is then tested on a number of rows. */
 export const needsOf = (kind: ReferenceKind, plan: TrainingPlan, heldOut: number): ReferenceNeeds => {
-  const { network, rows, batch, steps } = plan
+  const { network, batch, steps } = plan
+  const rows = rowsOpened(plan)
   const own = pace[kind]
   const labels = outputs(network)
   const units = network.layers.reduce((sum, layer) => sum + layer.units, network.inputs)

@@ -3,7 +3,7 @@
  * hosts of their own; `run` has the data of all users and judges more (`comparison.ts`).
  */
 import { Data, Effect, Option } from "effect"
-import { type Agreement, planOfSome } from "../../actors/party/agreement.ts"
+import { type Agreement, planOfBatch } from "../../actors/party/agreement.ts"
 import { modelEntry } from "../../actors/users/output.ts"
 import type { Model } from "../../protocol/learning/model.ts"
 import { leavesRange, rangeText } from "../../protocol/learning/range.ts"
@@ -32,5 +32,5 @@ export const requireMeaningful = (agreement: Agreement) =>
     const bytes = yield* store.get(modelEntry)
     if (Option.isNone(bytes)) return
     const model = JSON.parse(new TextDecoder().decode(bytes.value)) as Model
-    if (leavesRange(model, planOfSome(agreement))) return yield* new ModelNotMeaningful({ fractionalBits })
+    if (leavesRange(model, planOfBatch(agreement))) return yield* new ModelNotMeaningful({ fractionalBits })
   })

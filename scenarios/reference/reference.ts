@@ -4,12 +4,27 @@
  * every key, so it serves the author of a reproducible scenario. No party of a run uses this.
  */
 import { setImmediate } from "node:timers/promises"
+import { labelsOperation } from "../../protocol/computation/evaluating.ts"
 import { fixedOperations, gatherFixedRows } from "../../protocol/computation/fixed.ts"
 import type { FixedMatrix } from "../../protocol/computation/fixed-point.ts"
 import { keepState } from "../../protocol/computation/layer-words.ts"
 import { type DealerKeys, drawnIn } from "../../protocol/computation/masks.ts"
 import type { Prepared } from "../../protocol/data/description.ts"
 import type { JointTable } from "../../protocol/data/joint.ts"
+import {
+  type EvaluatedData,
+  evaluateRows,
+  gatherEvaluated,
+  revealSums
+} from "../../protocol/learning/evaluation.ts"
+import {
+  bestEpoch,
+  type Curve,
+  type Evaluated,
+  endsAfter,
+  evaluationStep,
+  slicesOf
+} from "../../protocol/learning/evaluations.ts"
 import {
   type FloatMatrix,
   floatMatrix,
@@ -22,17 +37,29 @@ import { countCorrect, type Model, modelOf, modelValues } from "../../protocol/l
 import { biasShape, outputs, weightShape } from "../../protocol/learning/network.ts"
 import type { Operations, Shape } from "../../protocol/learning/operations.ts"
 import type { BatchOrder } from "../../protocol/learning/order.ts"
-import { planOfStep, type TrainingPlan } from "../../protocol/learning/plan.ts"
+import {
+  type EvaluatingPlan,
+  evaluates,
+  planOfStep,
+  type TrainingPlan
+} from "../../protocol/learning/plan.ts"
 import { watched } from "../../protocol/learning/range.ts"
 import { runLocally } from "../../protocol/learning/run.ts"
-import { atRest, gatherBatch, type Layer, openData, trainingStep } from "../../protocol/learning/step.ts"
+import {
+  atRest,
+  gatherBatch,
+  type Layer,
+  openData,
+  openWeights,
+  trainingStep
+} from "../../protocol/learning/step.ts"
 import { Prg } from "../../protocol/ring/prg.ts"
 import { type Matrix, Ring } from "../../protocol/ring/ring.ts"
 
 export interface ReferenceRun {
   readonly data: Prepared
   readonly plan: TrainingPlan
-  /** Features scaled, labels one-hot. */
+  /** Features scaled, labels one-hot; rows to validate on are the last. */
   readonly training: JointTable
   /** Steps to train, if fewer than the plan's. */
   readonly steps?: number
@@ -53,6 +80,8 @@ interface Arithmetic<V, G> {
   readonly values: (x: V) => Float64Array
   readonly gather: (x: V, rows: Uint32Array) => V
   readonly operations: (step: number) => Operations<V, V, G, V>
+  /** The same for a slice of an evaluation. */
+  readonly evaluating: (step: number) => Operations<V, V, G, V>
   /**
    * Called once all that lasts is there: gives what makes a step's layers last and drops the rest of the
    * step.
@@ -62,8 +91,15 @@ interface Arithmetic<V, G> {
 
 type Layers<V> = ReadonlyArray<Layer<V>>
 
+/** The result of training. */
+export interface Trained {
+  readonly model: Model
+  /** How it did on the validation rows, epoch by epoch; empty without any. */
+  readonly curve: Curve
+}
+
 /** The result of training in float64. */
-export interface FloatReference {
+export interface FloatReference extends Trained {
   /** Its numbers may be infinite or NaN if the training diverges. */
   readonly model: Model
   /**
@@ -77,7 +113,7 @@ export interface FloatReference {
 export const trainFloatReference = async (run: ReferenceRun): Promise<FloatReference> => {
   const f = run.plan.fractionalBits
   let leftRangeIn: number | undefined
-  const model = await trainWith<FloatMatrix, FloatMatrix>(run, {
+  const trained = await trainWith<FloatMatrix, FloatMatrix>(run, {
     matrix: (shape, values) => floatMatrix(shape, values, f),
     values: (x) => floatValues(x, f),
     gather: gatherFloatRows,
@@ -87,16 +123,18 @@ export const trainFloatReference = async (run: ReferenceRun): Promise<FloatRefer
             leftRangeIn ??= step
           })
         : floatOperations,
+    evaluating: () => floatOperations,
     settling: () => (_, updated) => updated
   })
-  return { model, leftRangeIn }
+  return { ...trained, leftRangeIn }
 }
 
 /** Trains in fixed point; with `replay` the result is bit for bit that of the secure run. */
-export const trainFixedReference = async (run: ReferenceRun): Promise<Model> => {
+export const trainFixedReference = async (run: ReferenceRun): Promise<Trained> => {
   const f = run.plan.fractionalBits
   const ring = await Ring.load()
   const keys = run.replay && dealerKeys(run.replay)
+  const operations = (step: number) => fixedOperations(ring, keys && drawnIn({ ring, keys, step }))
   return trainWith<FixedMatrix, Matrix>(run, {
     matrix: ({ rows, cols }, values) => {
       const x = ring.matrix(rows, cols)
@@ -105,7 +143,8 @@ export const trainFixedReference = async (run: ReferenceRun): Promise<Model> => 
     },
     values: (x) => ring.decode(x, f),
     gather: (x, rows) => gatherFixedRows(ring, x, rows),
-    operations: (step) => fixedOperations(ring, keys && drawnIn({ ring, keys, step })),
+    operations,
+    evaluating: operations,
     settling: () => {
       const mark = ring.mark()
       return (lasting, updated) => {
@@ -125,25 +164,24 @@ const dealerKeys = ({ run, keys }: NonNullable<ReferenceRun["replay"]>): DealerK
 /** Between turns: a signal is heard, and actors may share the process. */
 const turnMs = 50
 
-/** The whole plan. */
+/** The whole plan, or as much of it as it takes until the loss on the validation rows no longer falls. */
 const trainWith = async <V extends Shape, G>(
   run: ReferenceRun,
   arithmetic: Arithmetic<V, G>
-): Promise<Model> => {
+): Promise<Trained> => {
   const { plan, training } = run
   const { network } = plan
   const { rows } = training
-  const data = runLocally(
-    openData(
-      arithmetic.operations(0),
-      network,
-      arithmetic.matrix({ rows, cols: network.inputs }, training.features),
-      arithmetic.matrix({ rows, cols: outputs(network) }, training.labels)
-    )
-  )
+  const labels = arithmetic.matrix({ rows, cols: outputs(network) }, training.labels)
+  const features = arithmetic.matrix({ rows, cols: network.inputs }, training.features)
+  const data = runLocally(openData(arithmetic.operations(0), network, features, labels))
+  const evaluated = evaluates(plan) ? evaluatedIn(plan, arithmetic, data.inputs, labels) : undefined
   let layers: Layers<V> = network.layers.map((_, index) => initialLayer(run, index + 1, arithmetic))
   const settle = arithmetic.settling()
   const { order } = run
+  const curve: Array<Evaluated> = []
+  const numbers = () => layers.flatMap(({ weights, bias }) => [weights, bias].map(arithmetic.values))
+  let best: ReadonlyArray<Float64Array> | undefined
   let turn = performance.now()
   for (let step = 1; step <= (run.steps ?? plan.steps); step++) {
     const chosen = order(step)
@@ -153,12 +191,67 @@ const trainWith = async <V extends Shape, G>(
       trainingStep(arithmetic.operations(step), planOfStep(plan, step), layers, batch)
     )
     layers = settle(layers, updated)
+    if (evaluates(plan) && evaluated !== undefined && step % plan.stepsPerEpoch === 0) {
+      curve.push(evaluate({ plan, arithmetic, data: evaluated, settle }, layers, curve.length + 1))
+      if (plan.validation.patience !== undefined && bestEpoch(curve) === curve.length) best = numbers()
+      if (endsAfter(plan, curve)) break
+    }
     if (performance.now() - turn < turnMs) continue
     await setImmediate()
     turn = performance.now()
   }
-  const values = layers.flatMap(({ weights, bias }) => [arithmetic.values(weights), arithmetic.values(bias)])
-  return modelOf(run.data, network, Float64Array.from(values.flatMap((part) => [...part])))
+  const values = (best ?? numbers()).flatMap((part) => [...part])
+  return { model: modelOf(run.data, network, Float64Array.from(values)), curve }
+}
+
+/** The rows of all that are opened on which the model is validated. */
+const evaluatedIn = <V extends Shape, G>(
+  plan: EvaluatingPlan,
+  { gather, operations }: Arithmetic<V, G>,
+  inputs: V,
+  labels: V
+): EvaluatedData<V, V> => {
+  const chosen = plan.validation.classes
+    ? runLocally(operations(0).open(labelsOperation(plan), labels))
+    : undefined
+  const rows = Uint32Array.from({ length: plan.validation.rows }, (_, i) => plan.rows + i)
+  const some = (x: V): V => gather(x, rows)
+  return gatherEvaluated(
+    { inputs, labels, ...(chosen !== undefined && { chosen }) },
+    { value: some, opened: some }
+  )
+}
+
+/** Evaluates the model after an epoch, slice by slice. */
+const evaluate = <V extends Shape, G>(
+  {
+    plan,
+    arithmetic: { evaluating, gather },
+    data,
+    settle
+  }: {
+    readonly plan: EvaluatingPlan
+    readonly arithmetic: Arithmetic<V, G>
+    readonly data: EvaluatedData<V, V>
+    readonly settle: (lasting: Layers<V>, updated: Layers<V>) => Layers<V>
+  },
+  layers: Layers<V>,
+  epoch: number
+): Evaluated => {
+  const first = evaluationStep(plan, epoch)
+  let [error, right] = [0, 0]
+  for (const [i, { from, end }] of slicesOf(plan).entries()) {
+    const rows = Uint32Array.from({ length: end - from }, (_, row) => from + row)
+    const some = (x: V): V => gather(x, rows)
+    const weights = runLocally(openWeights(evaluating(first), layers))
+    const ops = evaluating(first + i)
+    const part = gatherEvaluated(data, { value: some, opened: some })
+    const told = runLocally(revealSums(ops, runLocally(evaluateRows(ops, plan, layers, weights, part))))
+    error += told.error
+    right += told.right ?? 0
+    settle(layers, layers)
+  }
+  return plan.validation.classes ? { error, right } : { error }
 }
 
 const initialLayer = <V extends Shape, G>(

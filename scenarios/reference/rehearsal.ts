@@ -46,7 +46,7 @@ export const rehearse = async (
   const training = trainingRows(rows)
   const { leftRangeIn, model } = await trainFloatReference({
     ...run,
-    plan: { ...plan, rows: rows.length },
+    plan: { ...plan, rows: rows.length, validation: undefined },
     steps,
     training,
     order: (step) => batches[step - 1]!.map((row) => placeOf.get(row)!)

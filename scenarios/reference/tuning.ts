@@ -106,7 +106,7 @@ const trainings = folds * (1 + rateFactors.length + 1 + sizeFactors.length + epo
 
 /** Tries settings on whole rows. `told` is called with each trial. */
 export const tune = async (
-  agreement: Agreement,
+  { validation: _, ...agreement }: Agreement,
   source: TuningRows,
   draws: Draws,
   told: (trial: Trial) => void

@@ -72,9 +72,33 @@ const outcome = (result: RunResult): ReadonlyArray<string> => [
     "training",
     `${counted(result.steps, "step")} on ${counted(result.rows.training, "row")}; ${count(result.rows.heldOut)} held out for the test`
   ),
+  ...curveLines(result),
   ...figureTables(result),
   ...gain(result)
 ]
+
+/** Epochs that are shown of a curve. */
+const epochsShown = 10
+
+/** How the model did on the validation rows: the epoch that counts, and some of the others. */
+const curveLines = ({ curve }: RunResult): ReadonlyArray<string> => {
+  if (curve === undefined) return []
+  const { rows, epochs, best, stopped, reference } = curve
+  const every = Math.ceil(epochs.length / epochsShown)
+  const shown = epochs.flatMap((each, i) => {
+    const epoch = i + 1
+    if (epoch % every !== 0 && epoch !== best && epoch !== epochs.length) return []
+    const right = each.accuracy === undefined ? "" : `, ${each.accuracy.toFixed(4)} right`
+    return [
+      `  epoch ${epoch}: loss ${each.loss.toPrecision(4)}${right}${epoch === best ? ", the least" : ""}`
+    ]
+  })
+  const end = stopped ? `; ended after epoch ${epochs.length}, with the model of epoch ${best}` : ""
+  const same = JSON.stringify(reference) === JSON.stringify(epochs)
+  const beside =
+    reference === undefined ? "" : `; ${same ? "bit for bit" : "NOT"} that of the fixed-point reference`
+  return [field("validation", `on ${counted(rows, "row")}${end}${beside}`), ...shown]
+}
 
 const judged = (result: RunResult): ReadonlyArray<string> => {
   const [name, first = "", ...more] = judgement(result)
@@ -224,7 +248,9 @@ const revelationTexts: Readonly<Record<Revelation, string>> = {
     "the director: held-out rows counted by label, prediction and score, or sums of numbers and errors",
   heldOutRows: "the user that holds the labels: the held-out cells of the other users, sealed to it",
   progress: "the director: the step of the training that the clouds had reached",
-  "column-statistics": "all users: mean and deviation of columns that fewer than three of them hold"
+  "column-statistics": "all users: mean and deviation of columns that fewer than three of them hold",
+  curve:
+    "both clouds and the director: after each epoch the loss on the validation rows, and how many are right"
 }
 
 /** What is revealed beyond the model, as lines; the same in `run` and `check`. */

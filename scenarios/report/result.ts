@@ -58,6 +58,29 @@ const Openers = Schema.Struct({
   description: "Who decrypted the model; only in a run with decryption.threshold below the number of users"
 })
 
+const Epoch = Schema.Struct({
+  loss: Schema.Number.annotations({
+    description:
+      "Squared error of the outputs, summed over them, in the mean of the rows; of classes the Brier score"
+  }),
+  accuracy: left(
+    Schema.Number.annotations({ description: "Of classes, the fraction of the rows that are right" })
+  )
+})
+const epochs = (description: string) => Schema.Array(Epoch).annotations({ description })
+
+const ValidationCurve = Schema.Struct({
+  rows: Schema.Number.annotations({ description: "How many rows were validated on" }),
+  epochs: epochs("How the model did on them after each epoch"),
+  best: Schema.Number.annotations({ description: "The epoch with the smallest loss, from 1" }),
+  stopped: Schema.Boolean.annotations({
+    description: "Whether the training ended before its last epoch, since the loss no longer fell"
+  }),
+  reference: left(epochs("How the fixed-point reference did, if it was trained: the same to the bit"))
+}).annotations({ description: "The course of the training on validation rows; only where curve is revealed" })
+/** How the model did on validation rows. */
+export type ValidationCurve = typeof ValidationCurve.Type
+
 const RunResult = Schema.Struct({
   scenario: Schema.String,
   run: Schema.String,
@@ -92,7 +115,12 @@ const RunResult = Schema.Struct({
   reasons: Reasons.annotations({ description: "Why figures are null, by their names" }),
   meaningless: texts("Why the result is not meaningful; empty where it is"),
   warnings: texts("What may spoil the result, as it was foreseen or found"),
-  rows: Schema.Struct({ training: Schema.Number, heldOut: Schema.Number }),
+  rows: Schema.Struct({
+    training: Schema.Number,
+    validation: left(Schema.Number.annotations({ description: "Rows that were validated on, if any" })),
+    heldOut: Schema.Number
+  }),
+  curve: left(ValidationCurve),
   steps: Schema.Number,
   rounds: PredictedAndMeasured,
   bytes: Schema.Struct({

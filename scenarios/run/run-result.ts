@@ -6,11 +6,19 @@ import type { RunOutcome } from "../../actors/director.ts"
 import { type Agreement, displayName } from "../../actors/party/agreement.ts"
 import { type Phase, phases } from "../../actors/party/phases.ts"
 import { classesOf } from "../../protocol/data/description.ts"
+import { bestEpoch, type Curve } from "../../protocol/learning/evaluations.ts"
+import { evaluates } from "../../protocol/learning/plan.ts"
 import type { JoinedData } from "../description/joined.ts"
 import type { Scenario } from "../description/schema.ts"
 import type { PredictedCost } from "../forecast/traffic.ts"
 import { areNumbers, type Comparison } from "../reference/comparison.ts"
-import type { Expectation, PredictedAndMeasured, RunResult, Uncertain } from "../report/result.ts"
+import type {
+  Expectation,
+  PredictedAndMeasured,
+  RunResult,
+  Uncertain,
+  ValidationCurve
+} from "../report/result.ts"
 import { unlearned } from "../report/unlearned.ts"
 
 /** What is known of a run when it has ended. */
@@ -68,7 +76,8 @@ export const resultOf = (measured: Measured): RunResult => {
     ...(outcome.metrics === undefined ? {} : { metrics: outcome.metrics }),
     ...(compared.referenceMetrics === undefined ? {} : { referenceMetrics: compared.referenceMetrics }),
     ...(compared.alone === undefined ? {} : { alone: compared.alone }),
-    rows: { training: joined.rows.training, heldOut: joined.rows.heldOut },
+    rows: rowsOf(joined),
+    ...curveOf(measured),
     steps: outcome.steps,
     rounds: { predicted: predicted.rounds, measured: outcome.rounds },
     bytes: bytesOf(predicted, outcome),
@@ -95,6 +104,32 @@ const whyNoAccuracy = ({ agreement, outcome }: Measured, absent: ReadonlyArray<s
     : outcome.tested?.total === 0
       ? noRowTested(absent)
       : "not revealed"
+const rowsOf = ({ rows: { training, uploaded, heldOut } }: Measured["joined"]): RunResult["rows"] => ({
+  training,
+  ...(uploaded > training && { validation: uploaded - training }),
+  heldOut
+})
+
+/** How the model did on the validation rows, beside the fixed-point reference. */
+const curveOf = ({ predicted: { plan }, outcome, compared }: Measured): Pick<RunResult, "curve"> => {
+  const { curve } = outcome
+  if (curve === undefined || !evaluates(plan)) return {}
+  const { rows } = plan.validation
+  const shown = (of: Curve): ValidationCurve["epochs"] =>
+    of.map(({ error, right }) => ({
+      loss: error / 2 ** plan.fractionalBits / rows,
+      ...(right !== undefined && { accuracy: right / rows })
+    }))
+  return {
+    curve: {
+      rows,
+      epochs: shown(curve),
+      best: bestEpoch(curve),
+      stopped: curve.length < plan.epochs,
+      ...(compared.curve && { reference: shown(compared.curve) })
+    }
+  }
+}
 
 /** The users without which the model was opened, by their own names. */
 const absentIn = ({ agreement, outcome: { openers } }: Measured): ReadonlyArray<string> =>

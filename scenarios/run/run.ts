@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
 import { Data, Effect, Option } from "effect"
+import type { RunOutcome } from "../../actors/director.ts"
 import { agreementDigest } from "../../actors/party/agreement.ts"
 import { usersOf } from "../../actors/party/identities.ts"
 import { modelEntry } from "../../actors/users/output.ts"
@@ -29,6 +30,7 @@ import {
   writeModel,
   writeResult
 } from "../folders/out-folder.ts"
+import { type PredictedCost, predictCost } from "../forecast/traffic.ts"
 import { compareWithReferences, notCompared } from "../reference/comparison.ts"
 import type { RunDisplay, RunResult } from "../report/result.ts"
 import { duration } from "../text/units.ts"
@@ -253,6 +255,13 @@ const runToTheEnd = (context: RunContext) =>
     return done
   })
 
+/** What was predicted: of a training that ended before its time, for the epochs that there were. */
+const predictedFor = ({ joined, predicted, scenario }: RunContext, { curve }: RunOutcome): PredictedCost => {
+  const { training } = scenario
+  if (curve === undefined || curve.length === training.epochs) return predicted
+  return predictCost({ ...scenario, training: { ...training, epochs: curve.length } }, joined)
+}
+
 /** Writes the model and the result of a run whose parties have done their work. */
 const conclude = Effect.fn("Run.conclude")(function* (context: RunContext, done: Done) {
   const { agreement, display, joined, memoryBytes, out, referenceLeftOut, run, transport } = context
@@ -264,7 +273,8 @@ const conclude = Effect.fn("Run.conclude")(function* (context: RunContext, done:
   yield* writeModel(out, modelText, remedy)
   const model = JSON.parse(modelText) as Model
   const seconds = Math.round(performance.now() - context.startedMs) / 1000
-  const measured = { ...context, ...done, seconds }
+  const predicted = predictedFor(context, done.outcome)
+  const measured = { ...context, ...done, predicted, seconds }
   // Training the references may take long, or more memory than there is. The run's own result is safe before.
   const own = resultOf({ ...measured, compared: notCompared("not trained, since the run was broken off") })
   yield* writeResult(out, { ...own, awaitsReferences: true }, remedy)

@@ -105,6 +105,8 @@ export const judge = (
     problems.push("the model is not that of the undisturbed run")
   if (outcome.steps !== expected.outcome!.steps)
     problems.push(`${outcome.steps} steps were trained instead of ${expected.outcome!.steps}`)
+  if (JSON.stringify(outcome.curve) !== JSON.stringify(expected.outcome!.curve))
+    problems.push("the curve is not that of the undisturbed run")
   return problems
 }
 

@@ -2,10 +2,12 @@
  * The world of one simulated run: its time, its network, its parties' disks, and all that is observed of it.
  */
 import { Effect } from "effect"
-import type { Agreement } from "../../actors/party/agreement.ts"
+import { type Agreement, planOf } from "../../actors/party/agreement.ts"
 import { drawIdentities, type Identities } from "../../actors/party/identities.ts"
 import { rootEntry } from "../../actors/party/root.ts"
+import { evaluationCost } from "../../protocol/computation/cost.ts"
 import type { HeldTable } from "../../protocol/data/encoding.ts"
+import { evaluates } from "../../protocol/learning/plan.ts"
 import { Bytes, format } from "../../protocol/messages/message.ts"
 import { Schema } from "../../protocol/schema.ts"
 import type { Work } from "../../protocol/sharing/work.ts"
@@ -17,6 +19,7 @@ import type { JobFailed } from "../../runtime/work/pool.ts"
 import { roundsAStepOf } from "../faults-injected/moments.ts"
 import { type FaultPlan, partiesOf } from "../faults-injected/plan.ts"
 import { type FrameWatch, watchFrames } from "./checkers/frames.ts"
+import type { EvaluationRounds } from "./checkers/masks.ts"
 import type { Secrets } from "./checkers/secrets.ts"
 import { Conditions } from "./conditions.ts"
 import { simulatedModulusBits, simulatedPool } from "./keys.ts"
@@ -91,6 +94,12 @@ export const addDrawn =
     if (bytes.length >= leastDrawnBytes) secrets.add("something drawn at random", bytes)
   }
 
+/** How often, and in how many rounds, the clouds evaluate the model. */
+const evaluationsOf = (agreement: Agreement, uploaded: number): EvaluationRounds | undefined => {
+  const plan = planOf(agreement, uploaded)
+  return evaluates(plan) ? { everySteps: plan.stepsPerEpoch, rounds: evaluationCost(plan).rounds } : undefined
+}
+
 /** The world of a run before it begins. `randomness` stands in for the operating system's meanwhile. */
 export const makeWorld = (
   simulation: Simulation,
@@ -112,7 +121,7 @@ export const makeWorld = (
     time,
     conditions: new Conditions(time.nowMs, plan.healAfterMs),
     record,
-    watch: watchFrames(secrets, roundsAStep),
+    watch: watchFrames(secrets, roundsAStep, (uploaded) => evaluationsOf(simulation.agreement, uploaded)),
     hub: makeNetwork({ seed, time, record, onArrival }),
     disks: new Map(parties.map((actor) => [actor, { store: memoryStore(), stable: memoryStore() }])),
     pool: simulatedPool(randomness, addDrawn(secrets)),

@@ -3,6 +3,7 @@
  * that it is at, so that it never waits for them. C0 needs nothing but its key.
  */
 import { Effect, Fiber, type Redacted } from "effect"
+import { rowsOpened } from "../../../protocol/learning/plan.ts"
 import { dealers } from "../../../protocol/messages/subjects.ts"
 import { Deal } from "../../../protocol/messages/training.ts"
 import { type AskError, Party } from "../../../runtime/messaging/contract.ts"
@@ -30,12 +31,14 @@ const askedAhead = (agreement: Agreement, { plan, stretches, part }: SupplyReque
     const party = yield* Party
     const scope = yield* Effect.scope
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "train" }
+    // Lanes take part in steps only.
+    const partOf = (step: number) => (part !== undefined && step <= plan.steps ? { part } : {})
     const fetch = ({ first, last }: Stretch) =>
       Effect.map(
         party.ask(
           dealers,
           Deal,
-          { rows: plan.rows, step: first, steps: last - first + 1, ...(part && { part }) },
+          { rows: rowsOpened(plan), step: first, steps: last - first + 1, ...partOf(first) },
           ask
         ),
         ({ corrections }) => corrections

@@ -27,10 +27,7 @@ export interface StepParts {
   readonly drive: Drive
 }
 
-/** Makes the steps of a stretch. At C1 `dealt` is the corrections for them. */
-export type StepSource = ReturnType<typeof stepsAlone> | ReturnType<typeof stepsWithLanes>
-
-/** The stretch is one computation. */
+/** Makes the steps of a stretch, as one computation. At C1 `dealt` is the corrections for them. */
 export const stepsAlone = ({ own, opened, layers, drive }: StepParts) => {
   const { ring, plan, cloud, prg, order } = own
   function* steps({ first, last }: Stretch, dealt: Uint8Array | undefined): Computation<void> {

@@ -5,15 +5,17 @@
  * was opened before, under the same masks.
  */
 import { Data, Effect, Fiber, Redacted } from "effect"
+import { concatenate } from "../../../protocol/bytes.ts"
 import { rowsOfLanes } from "../../../protocol/computation/lanes.ts"
 import { layerWords, loadState, stateWords } from "../../../protocol/computation/layer-words.ts"
+import type { Curve } from "../../../protocol/learning/evaluations.ts"
 import { initialWeightsShare } from "../../../protocol/learning/initial.ts"
 import { biasShape, weightShape } from "../../../protocol/learning/network.ts"
 import type { Shape } from "../../../protocol/learning/operations.ts"
 import { batchOrder } from "../../../protocol/learning/order.ts"
-import type { TrainingPlan } from "../../../protocol/learning/plan.ts"
+import { evaluates, type TrainingPlan } from "../../../protocol/learning/plan.ts"
 import { atRest, type Layer } from "../../../protocol/learning/step.ts"
-import { Progress } from "../../../protocol/messages/control.ts"
+import { EvaluatedEpochs, Progress } from "../../../protocol/messages/control.ts"
 import { Bytes, Count, format } from "../../../protocol/messages/message.ts"
 import { Prg } from "../../../protocol/ring/prg.ts"
 import type { Matrix, Ring } from "../../../protocol/ring/ring.ts"
@@ -30,7 +32,8 @@ import type { Checkpoints } from "./checkpoints.ts"
 import type { LanePair, Lanes } from "./lanes/leader.ts"
 import { drivenBy, phaseOf } from "./lanes/rounds.ts"
 import { openRows, type SliceShare } from "./lanes/slice.ts"
-import { type StepSource, stepsAlone, stepsWithLanes } from "./steps.ts"
+import { stepsAlone, stepsWithLanes } from "./steps.ts"
+import { type Validation, validating } from "./validation.ts"
 
 /**
  * Least number of steps between two checkpoints: a crash loses some seconds, and a checkpoint costs some
@@ -66,16 +69,25 @@ export interface Session {
   readonly lanes: ReadonlyArray<LanePair>
 }
 
-/** A cloud's share of the trained model, in the order of a model's words, and what the training took. */
+/**
+ * A cloud's share of the trained model, in the order of a model's words, what the training took, and how the model did
+ * on validation rows.
+ */
 export interface TrainedShare {
   readonly words: Uint8Array
   readonly steps: number
   readonly rounds: number
+  readonly curve?: Curve
 }
 
 export const trainedFormat = format(
   "trained share",
-  Schema.Struct({ words: Bytes, steps: Count, rounds: Count })
+  Schema.Struct({
+    words: Bytes,
+    steps: Count,
+    rounds: Count,
+    curve: Schema.optionalWith(EvaluatedEpochs, { exact: true })
+  })
 )
 
 /** More lanes are available than the session has: it ends here, so that they can join the next. */
@@ -114,24 +126,51 @@ export const train = (inputs: TrainingInputs, session: Session = { epoch: 1, ste
     }
     const opened = yield* drive(openRows(own))
     const layers = initialLayers(ring, plan, initialKey(agreement, cloud, inputs.root))
-    if (session.step > 0) loadState(ring, layers, yield* checkpoints.load(session.step))
     const parts = { own, opened, layers, drive }
+    const { validation, evaluate } = evaluates(plan) ? yield* validating(parts, plan, table) : noValidation
+    if (session.step > 0) resume(ring, layers, validation, yield* checkpoints.load(session.step))
     const makeSteps = part === undefined ? stepsAlone(parts) : stepsWithLanes(parts, part, enlisted)
-    const progress = new SessionProgress(inputs, session, plan, () => stateWords(ring, layers))
+    const state = () => concatenate([stateWords(ring, layers), ...(validation?.words() ?? [])])
+    const progress = new SessionProgress(inputs, session, plan, state)
     const training = Effect.gen(function* () {
       for (const stretch of stretches) {
-        yield* makeStretch(makeSteps, stretch, supply)
-        yield* progress.after(stretch.last)
+        if (stretch.last <= plan.steps) {
+          yield* makeStretch(makeSteps, stretch, supply)
+          yield* progress.after(stretch.last)
+          continue
+        }
+        yield* makeStretch(evaluate, stretch, supply)
+        if (validation?.ended) break
       }
       yield* progress.stored
-      const trained: TrainedShare = { words: layerWords(ring, layers), steps: plan.steps, rounds: done() }
+      const result = validation?.result ?? { words: layerWords(ring, layers), steps: plan.steps }
+      if (result.steps < plan.steps) yield* enlisted.dismiss(result.steps + 1)
+      const trained: TrainedShare = { ...result, rounds: done() }
       return trained
     })
     return yield* Effect.raceFirst(training, enlisted.lost)
   }).pipe(Effect.scoped, Effect.withSpan("cloud.train"))
 
+const noValidation = { validation: undefined, evaluate: () => Effect.void }
+
+/** Goes on from a checkpoint: the layers, then what was found on validation rows. */
+const resume = (
+  ring: Ring,
+  layers: ReadonlyArray<Layer<Matrix>>,
+  validation: Validation | undefined,
+  words: Uint8Array
+): void => {
+  const ofLayers = stateWords(ring, layers).length
+  loadState(ring, layers, words.subarray(0, ofLayers))
+  validation?.resume(words.subarray(ofLayers))
+}
+
 /** Makes the steps of the next stretch, with the corrections for them. */
-const makeStretch = (makeSteps: StepSource, stretch: Stretch, supply: Supply) =>
+const makeStretch = <E, R>(
+  makeSteps: (stretch: Stretch, dealt: Uint8Array | undefined) => Effect.Effect<void, E, R>,
+  stretch: Stretch,
+  supply: Supply
+) =>
   Effect.gen(function* () {
     const dealt = yield* supply.next
     const { first, last } = stretch

@@ -26,8 +26,11 @@ const isHandedOver = (envelope: ReturnType<typeof decodeEnvelope>): boolean =>
   envelope._tag === "Right" && handingOver.includes(envelope.right.tag)
 
 /** Watches the frames of a run whose clouds take `roundsAStep` rounds for a training step. */
-export const watchFrames = (secrets: Secrets, roundsAStep: number): FrameWatch => {
-  const watches = [new RoundWatch(), new MaskWatch(roundsAStep)]
+export const watchFrames = (
+  secrets: Secrets,
+  ...ofTraining: ConstructorParameters<typeof MaskWatch>
+): FrameWatch => {
+  const watches = [new RoundWatch(), new MaskWatch(...ofTraining)]
   const violations: Array<Violation> = []
   return {
     violations,

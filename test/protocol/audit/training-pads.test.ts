@@ -48,6 +48,21 @@ describe("the pads of the training", () => {
     expect(await audited({ plan, sessions })).toEqual([])
     expect(await audited({ plan, sessions, lanes: 3 })).toEqual([])
   })
+  it("cover every byte of the evaluations once, undivided, in lanes and after a session at the end of an epoch", async () => {
+    const sessions = [
+      { after: 0, until: 3 },
+      { after: 2, until: 4 }
+    ]
+    for (const [widths, output, changes, lanes] of [
+      [[4, 5, 3], "identity", { loss: "softmax" }, 3],
+      [[4, 3, 2], "relu", {}, 1]
+    ] as const) {
+      const plan = planOf(widths, output, { ...changes, validation: { rows: 15, classes: true } })
+      expect(await audited({ plan, lanes, sessions })).toEqual([])
+    }
+    const numbers = planOf([4, 2], "identity", { validation: { rows: 3, classes: false } })
+    expect(await audited({ plan: numbers })).toEqual([])
+  })
   it("cover the same again in another session", async () => {
     const sessions = [
       { after: 0, until: 3 },

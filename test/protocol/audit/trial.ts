@@ -13,14 +13,16 @@ import { masksOf, type RunMasks } from "../../../actors/kgc/run-masks.ts"
 import { partBytes } from "../../../actors/party/stretches.ts"
 import type { Held, HeldCells, Recording, Seen } from "../../../protocol/audit/recording.ts"
 import { cloudOperations, rowsOf } from "../../../protocol/computation/cloud.ts"
+import { CloudEvaluation, openEvaluatedRows } from "../../../protocol/computation/evaluating.ts"
 import { addGradients, handedOut, rowsOfLanes, takenIn } from "../../../protocol/computation/lanes.ts"
 import { keepState, layerWords, loadState, stateWords } from "../../../protocol/computation/layer-words.ts"
 import type { DataDescription } from "../../../protocol/data/description.ts"
+import { evaluationStep, slicesOf } from "../../../protocol/learning/evaluations.ts"
 import { initialWeightsShare } from "../../../protocol/learning/initial.ts"
 import { biasShape, outputs, weightShape } from "../../../protocol/learning/network.ts"
 import type { Round } from "../../../protocol/learning/operations.ts"
 import { batchOrder } from "../../../protocol/learning/order.ts"
-import { planOfStep, type TrainingPlan } from "../../../protocol/learning/plan.ts"
+import { evaluates, planOfStep, rowsOpened, type TrainingPlan } from "../../../protocol/learning/plan.ts"
 import { atRest, type Layer, openWeights, trainingStep, update } from "../../../protocol/learning/step.ts"
 import { Deal, type DealRequest, Join } from "../../../protocol/messages/training.ts"
 import { UploadWords1 } from "../../../protocol/messages/upload.ts"
@@ -56,7 +58,9 @@ export interface TrialOptions {
 const clouds = [0, 1] as const
 
 /** Two users that hold half of the rows each, as cells of a size that training bears. */
-const usersOf = ({ rows, network, fractionalBits }: TrainingPlan, seed: number): ReadonlyArray<HeldCells> => {
+const usersOf = (plan: TrainingPlan, seed: number): ReadonlyArray<HeldCells> => {
+  const { network, fractionalBits } = plan
+  const rows = rowsOpened(plan)
   const next = uniform(seed)
   const columns = network.inputs + outputs(network)
   const middle = Math.floor(rows / 2)
@@ -229,11 +233,13 @@ const session = async (trial: Trial, epoch: number, { after, until }: Stretch, s
       loadState(rings[cloud]!, layers[cloud]!, words)
     }
   const both = <A>(run: (cloud: 0 | 1) => Round<A>): readonly [Round<A>, Round<A>] => [run(0), run(1)]
+  const evaluate = await evaluating(trial, lead, layers, link)
+  if (after > 0) evaluate(after)
   for (let step = after + 1; step <= until; step++) {
     if (lanes === 1) {
       const message = new Uint8Array(trial.dealer.stepBytes)
       trial.dealer.dealStep(step, message)
-      trial.dealt("cloud1", { rows: plan.rows, step }, message)
+      trial.dealt("cloud1", { rows: rowsOpened(plan), step }, message)
       const updated = link(
         both((cloud) => {
           const { ring, prg, order } = lead[cloud]!
@@ -260,7 +266,7 @@ const session = async (trial: Trial, epoch: number, { after, until }: Stretch, s
         const message = new Uint8Array(bytes.gradients + bytes.update)
         const gradients = message.subarray(0, bytes.gradients)
         trial.dealer.dealPart(step, part, { gradients, update: message.subarray(bytes.gradients) })
-        return trial.dealt(name, { rows: plan.rows, step, part }, message)
+        return trial.dealt(name, { rows: rowsOpened(plan), step, part }, message)
       })
       const corrections = (cloud: 0 | 1, lane: number) => (cloud === 1 ? dealings[lane] : undefined)
       const opsOf = (cloud: 0 | 1) => {
@@ -293,6 +299,42 @@ const session = async (trial: Trial, epoch: number, { after, until }: Stretch, s
       for (const cloud of clouds) keepState(rings[cloud]!, layers[cloud]!, updated[cloud])
     }
     stored.set(step, [stateWords(rings[0]!, layers[0]!), stateWords(rings[1]!, layers[1]!)])
+    evaluate(step)
+  }
+}
+
+/** Opens the validation rows, if there are any. What it returns evaluates after the last step of an epoch. */
+const evaluating = async (
+  trial: Trial,
+  lead: ReadonlyArray<SliceShare>,
+  layers: ReadonlyArray<ReadonlyArray<Layer<Matrix>>>,
+  link: ReturnType<Trial["link"]>
+): Promise<(step: number) => void> => {
+  const { plan } = trial
+  if (!evaluates(plan)) return () => {}
+  const rows = { from: plan.rows, end: rowsOpened(plan) }
+  const parts = await Promise.all(
+    clouds.map(async (cloud) => {
+      const { ring } = lead[cloud]!
+      const { features, labels, ring: of } = await trial.process(cloud, rows)
+      const [ownFeatures, ownLabels] = [features, labels].map((x) => ring.from(x.rows, x.cols, of.copyOut(x)))
+      return { features: ownFeatures!, labels: ownLabels! }
+    })
+  )
+  const cloudOf = (cloud: 0 | 1) => ({ ...lead[cloud]!, plan })
+  const opening = (cloud: 0 | 1) =>
+    openEvaluatedRows(cloudOf(cloud), parts[cloud]!.features, parts[cloud]!.labels)
+  const opened = link([opening(0), opening(1)])
+  return (step) => {
+    if (step % plan.stepsPerEpoch > 0) return
+    const [e0, e1] = clouds.map((cloud) => new CloudEvaluation(cloudOf(cloud), layers[cloud]!, opened[cloud]))
+    const first = evaluationStep(plan, step / plan.stepsPerEpoch)
+    for (let slice = first; slice < first + slicesOf(plan).length; slice++) {
+      const message = new Uint8Array(trial.dealer.bytesOf(slice))
+      trial.dealer.dealStep(slice, message)
+      trial.dealt("cloud1", { rows: rowsOpened(plan), step: slice }, message)
+      link([e0!.slice(slice, undefined), e1!.slice(slice, message)])
+    }
   }
 }
 

@@ -37,6 +37,7 @@ describe("scenario schema - defaults", () => {
       },
       join: "salted",
       heldOut: 0.2,
+      validation: 0,
       network: { hidden: [8], output: "identity" },
       training: { ...plainScenario.training, momentum: 0, weightDecay: 0, schedule: "constant" },
       security: {
@@ -184,7 +185,7 @@ describe("scenario schema - what is refused", () => {
     [
       "something to reveal that there is not",
       { reveal: ["weights"] },
-      /^reveal\.0 must be one of accuracy, metrics, heldOutRows, progress, column-statistics$/
+      /^reveal\.0 must be one of accuracy, metrics, heldOutRows, progress, column-statistics, curve$/
     ]
   ])("%s", (_, changes, message) => {
     expect(problems(changes)).toEqual([expect.stringMatching(message)])

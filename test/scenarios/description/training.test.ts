@@ -6,6 +6,7 @@ import { agreedTraining, completedTraining, Training } from "../../../scenarios/
 const decode = Schema.decodeUnknownEither(Training)
 const ofClasses = (fields: object, output: "identity" | "relu" = "identity") =>
   agreedTraining(completedTraining(Either.getOrThrow(decode(fields)), true, output))
+const reads = (fields: object): boolean => Either.isRight(decode(fields))
 const ofNumbers = (fields: object) =>
   agreedTraining(completedTraining(Either.getOrThrow(decode(fields)), false, "identity"))
 
@@ -46,8 +47,13 @@ describe("the training of a scenario", () => {
     expect(ofNumbers({ schedule: "cosine" }).schedule).toBe("cosine")
   })
 
+  it("ends early only where it says so", () => {
+    expect("stop" in ofClasses({})).toBe(false)
+    expect(ofClasses({ stop: { patience: 3 } }).stop).toEqual({ patience: 3 })
+    for (const stop of [3, {}, { patience: 0 }]) expect(reads({ stop })).toBe(false)
+  })
+
   it("refuses what is no momentum, weight decay or schedule", () => {
-    const reads = (fields: object): boolean => Either.isRight(decode(fields))
     for (const momentum of [1, -0.1, "0.9"]) expect(reads({ momentum })).toBe(false)
     for (const weightDecay of [-1, 1.5, null]) expect(reads({ weightDecay })).toBe(false)
     for (const schedule of ["linear", 3, { factor: 1, everyEpochs: 2 }, { factor: 0.5 }])

@@ -23,7 +23,7 @@ const scenario = Either.getOrThrow(
 /** Two users with half of the rows each. */
 const costOf = (rows: number, of: Scenario = scenario) =>
   predictCost(of, {
-    rows: { total: rows, training: rows, heldOut: 0, indices: () => new Uint32Array(0) },
+    rows: { total: rows, training: rows, uploaded: rows, heldOut: 0, indices: () => new Uint32Array(0) },
     placed: [0, 1].map(() => ({
       training: [
         {

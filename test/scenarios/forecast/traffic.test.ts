@@ -20,7 +20,13 @@ const block = (rows: number, columns: number, firstRow = 0) => ({
 
 /** Two users with so many rows of four columns each, of which the last are held out. */
 const joined = (training: number, heldOut: number) => ({
-  rows: { total: training + heldOut, training, heldOut, indices: () => new Uint32Array(0) },
+  rows: {
+    total: training + heldOut,
+    training,
+    uploaded: training,
+    heldOut,
+    indices: () => new Uint32Array(0)
+  },
   placed: [0, 1].map((user) => ({
     training: [block(training / 2, 4, (user * training) / 2)],
     heldOut: [block(heldOut / 2, 4, training)]

@@ -51,7 +51,7 @@ const alone = (north: ReadonlyArray<FilledBlock>, south: ReadonlyArray<FilledBlo
   trainAlone(
     agreement,
     {
-      rows: { total: 80, training: 60, heldOut: 20, indices: () => new Uint32Array(0) },
+      rows: { total: 80, training: 60, uploaded: 60, heldOut: 20, indices: () => new Uint32Array(0) },
       placed: [north, south].map((training) => ({ training, heldOut: [] })),
       heldOut: () => heldOut
     },

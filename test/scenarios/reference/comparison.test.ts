@@ -45,7 +45,7 @@ const wholeRows = (from: number, to: number): FilledBlock => ({
 })
 
 const joinedOf = (heldOut = 16, changes: Partial<JoinedData> = {}): JoinedData => ({
-  rows: { total: 64 + heldOut, training: 64, heldOut, indices: () => new Uint32Array(0) },
+  rows: { total: 64 + heldOut, training: 64, uploaded: 64, heldOut, indices: () => new Uint32Array(0) },
   prepared: prepare(agreementFor({}).data, noStatistics),
   placed: [
     { training: [wholeRows(0, 40)], heldOut: [] },
@@ -78,11 +78,11 @@ const agreementFor = ({ seed = 3, training: changed, ...changes }: Changes): Agr
 }
 
 /** The model that a run of it comes to. */
-const trained = (agreement: Agreement): Promise<Model> => {
+const trained = async (agreement: Agreement): Promise<Model> => {
   const { dealerKey, ...choices } = choicesOf(agreement, joinedOf())
   const keys = [dealerKey("dealer0"), dealerKey("dealer1")] as const
   const replay = { run: computationName(agreement, "r"), keys }
-  return trainFixedReference({ ...choices, training, replay })
+  return (await trainFixedReference({ ...choices, training, replay })).model
 }
 
 const compared = async (changes: Changes = {}, options: Partial<Compared> = {}) => {

@@ -42,4 +42,24 @@ describe("lanes - over NATS", () => {
       yield* allOwn(join(out, "lanes"))
     })
   )
+
+  it.scopedLive(
+    "a training that ends before its time lets its lanes go, and the model is that of one lane",
+    () =>
+      Effect.gen(function* () {
+        const { file, out } = yield* writeScenario(splits.rows, {
+          ...{ ...scenario, validation: 0.25, reveal: ["curve", "progress"], placement: { lanes: 2 } },
+          training: { epochs: 60, batch: 8, rate: 0.6, stop: { patience: 4 } }
+        })
+        const alone = yield* runInMemory(file, join(out, "alone"))
+        const { display, lives, onUp } = killing([[10, "cloud1"]])
+        const options = { file, out: join(out, "lanes"), transport: "nats", seed: Option.none() } as const
+        const { curve } = yield* runScenario({ ...options, display, onUp }).pipe(Effect.provide(nodeContext))
+        expect(curve?.stopped).toBe(true)
+        expect(curve).toEqual(alone.curve)
+        expect(yield* read(out, "lanes", "model.json")).toBe(yield* read(out, "alone", "model.json"))
+        expect(lives.filter((each) => each.endsWith("Died"))).toEqual(["cloud1 Died"])
+        yield* allOwn(join(out, "lanes"))
+      })
+  )
 })

@@ -18,7 +18,7 @@ const scenario = Either.getOrThrow(
     expect: { minAccuracy: 0.5, maxAccuracyGap: 0.1, maxWeightDeviation: 0.25 }
   })
 )
-const rows = { total: 10, training: 8, heldOut: 2, indices: () => new Uint32Array(0) }
+const rows = { total: 10, training: 8, uploaded: 8, heldOut: 2, indices: () => new Uint32Array(0) }
 
 const outcome: RunOutcome = {
   rows: 8,

@@ -76,7 +76,7 @@ const replayed = (file: string, out: string) =>
     const salt = (yield* rootOf("user1"))("salt")
     const joined = joinData(loaded.scenario, yield* checkData(loaded), (ids) => digestIds(salt, ids))
     const plan = planOf(agreement, joined.rows.training)
-    return yield* Effect.promise(async () =>
+    const trained = yield* Effect.promise(() =>
       trainFixedReference({
         data: joined.prepared,
         plan,
@@ -86,4 +86,5 @@ const replayed = (file: string, out: string) =>
         replay: { run: computationName(agreement, run), keys: [kgc("dealer0"), kgc("dealer1")] }
       })
     )
+    return trained.model
   }).pipe(Effect.provide(nodeContext))

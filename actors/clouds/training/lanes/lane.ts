@@ -17,7 +17,7 @@ import { type WorkLimits, workLimits } from "../../../../runtime/messaging/limit
 import { admission, attending } from "../../../group/requests.ts"
 import { type Agreement, computationName, planOf, roundDeadlines } from "../../../party/agreement.ts"
 import { onFrom } from "../../../party/handlers.ts"
-import { partsOfStretch, stretchesOf } from "../../../party/stretches.ts"
+import { partsOfStretch, stretchesOfLane } from "../../../party/stretches.ts"
 import { wordsAtATime } from "../../../sharing/share-words.ts"
 import { randomnessFromKgc } from "../../randomness/from-kgc.ts"
 import {
@@ -128,7 +128,7 @@ const session = (agreement: Agreement, assigned: Assignment, share: SliceShare) 
     const { plan, cloud, rows } = share
     const { drive } = drivenBy(yield* party.rounds(peer, phaseOf(epoch), roundDeadlines(agreement)))
     const withLeader = yield* party.rounds(actorOf(party.name), lanePhase(epoch), laneDeadlines(agreement))
-    const stretches = stretchesOf(plan, assigned.step)
+    const stretches = stretchesOfLane(plan, assigned.step)
     const part = { ...rows, update: false }
     const randomness = randomnessFromKgc(agreement, cloud, Redacted.make(assigned.prgKey))
     const supply = yield* randomness.supply({ plan, stretches, part })
@@ -137,12 +137,15 @@ const session = (agreement: Agreement, assigned: Assignment, share: SliceShare) 
     for (const stretch of stretches) {
       const dealt = yield* supply.next
       for (const [step, own] of partsOfStretch(plan, share.order, stretch, part, dealt))
-        yield* makeStep(step, own)
+        if (!(yield* makeStep(step, own))) return
       supply.release(dealt)
     }
   }).pipe(Effect.scoped, Effect.withSpan("lane.train"))
 
-/** Makes one step: takes the weights from the leader, and returns the gradients on the lane's slice. */
+/**
+ * Makes one step: takes the weights from the leader, and returns the gradients on the lane's slice. False if the
+ * leader has no weights for it, because the training has ended.
+ */
 const stepWith = ({
   share,
   opened,
@@ -167,10 +170,12 @@ const stepWith = ({
   return (step: number, dealt: Uint8Array | undefined) =>
     Effect.gen(function* () {
       const handed = yield* exchange(withLeader, handOutRound(step), new Uint8Array(0))
+      if (handed.length === 0) return false
       const mark = ring.mark()
       const words = yield* drive(gradients(step, handed, dealt))
       ring.release(mark)
       yield* exchange(withLeader, gatherRound(step), words)
       free(words)
+      return true
     })
 }

@@ -11,7 +11,7 @@ import type { Matrix } from "../../../../protocol/ring/ring.ts"
 import { exchange, type Handler, Party, type Rounds } from "../../../../runtime/messaging/contract.ts"
 import { type WorkLimits, workLimits } from "../../../../runtime/messaging/limits.ts"
 import { awakeMillis } from "../../../../runtime/processes/awake.ts"
-import { type Agreement, partTimeoutMs } from "../../../party/agreement.ts"
+import { type Agreement, partTimeoutMs, trainedRows } from "../../../party/agreement.ts"
 import { NotExpected, onMembers } from "../../../party/handlers.ts"
 import type { SharedTable } from "../../transformation/joint-table.ts"
 import { type LaneLost, LaneRegister } from "./register.ts"
@@ -46,6 +46,8 @@ export interface Enlisting {
 export interface Enlisted {
   /** Hands out the weights of a step, and returns each lane's shares of the gradients on its slice. */
   readonly gradients: (step: number, handed: Uint8Array) => Effect.Effect<ReadonlyArray<Uint8Array>, LaneLost>
+  /** Lets the lanes go, which wait for the weights of this step: the training ends before its time. */
+  readonly dismiss: (step: number) => Effect.Effect<void>
   /** Fails as soon as a lane is lost. */
   readonly lost: Effect.Effect<never, LaneLost>
 }
@@ -58,7 +60,11 @@ export interface Lanes {
   readonly enlist: (enlisting: Enlisting) => Effect.Effect<Enlisted, LaneLost, Scope.Scope>
 }
 
-const noneEnlisted: Enlisted = { gradients: () => Effect.succeed([]), lost: Effect.never }
+const noneEnlisted: Enlisted = {
+  gradients: () => Effect.succeed([]),
+  dismiss: () => Effect.void,
+  lost: Effect.never
+}
 
 /** The lanes of this cloud. `onChange` receives the number of ready lanes whenever one arrives. */
 export const lanesOf = (
@@ -169,6 +175,12 @@ class Leader {
           Effect.forEach(links, ({ own, rounds }) => this.#gathered(own, rounds, step, handed), {
             concurrency: "unbounded"
           }),
+        dismiss: (step) =>
+          Effect.forEach(
+            links,
+            ({ rounds }) => Effect.ignore(exchange(rounds, handOutRound(step), new Uint8Array(0))),
+            { concurrency: "unbounded", discard: true }
+          ),
         lost
       }
       return enlisted
@@ -177,7 +189,7 @@ class Leader {
 
   /** Gives each lane its assignment; done once all have their rows. */
   #assign({ epoch, step, pairs, table, prgKey, orderKey }: Enlisting): Effect.Effect<void, LaneLost> {
-    const parts = rowsOfLanes(table.rows, pairs.length + 1)
+    const parts = rowsOfLanes(trainedRows(this.#agreement, table.rows), pairs.length + 1)
     const common = { epoch, step, of: table.rows, prgKey, orderKey }
     const ask = { deadlineMs: partTimeoutMs(this.#agreement) }
     return Effect.forEach(

@@ -9,7 +9,7 @@ import type { OpenedLabels } from "../../../../protocol/computation/labels.ts"
 import { noGradients, type Rows, sliceOf } from "../../../../protocol/computation/lanes.ts"
 import type { OpenedMatrix, Share } from "../../../../protocol/computation/product.ts"
 import type { BatchOrder } from "../../../../protocol/learning/order.ts"
-import type { TrainingPlan } from "../../../../protocol/learning/plan.ts"
+import { rowsOpened, type TrainingPlan } from "../../../../protocol/learning/plan.ts"
 import {
   type Gradient,
   gradients,
@@ -39,7 +39,7 @@ export type OpenedRows = OpenedData<Matrix, OpenedMatrix, OpenedLabels>
 
 export const openRows = (share: SliceShare): Computation<OpenedRows> => {
   const { plan, cloud, prg, ring, rows, features, labels } = share
-  const slice = { first: rows.from, of: plan.rows }
+  const slice = { first: rows.from, of: rowsOpened(plan) }
   const ops = cloudOperations({ ring, party: cloud, prg, step: 0, slice })
   return openData(ops, plan.network, features, labels)
 }
