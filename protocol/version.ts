@@ -4,4 +4,4 @@
  * masks would hide other values. So the version is part of the parties' agreement and of the keys of their
  * generators.
  */
-export const computationVersion = 3
+export const computationVersion = 4

@@ -37,8 +37,11 @@ export const rateFor = (loss: Loss, areClasses: boolean, momentum: number): numb
   return Number((acting * (1 - momentum)).toPrecision(2))
 }
 
-/** Weight decay: numbers are followed too closely without it. None with the squared error of classes. */
-export const weightDecayFor = (loss: Loss, areClasses: boolean): number => {
-  if (!areClasses) return 0.01
-  return loss === "squared-error" ? 0 : 0.001
+/**
+ * Weight decay: numbers are followed too closely without it. None with the squared error of classes, nor with a rate so high
+ * that a step would take a quarter of a weight.
+ */
+export const weightDecayFor = (loss: Loss, areClasses: boolean, rate: number): number => {
+  const decay = areClasses ? (loss === "squared-error" ? 0 : 0.001) : 0.01
+  return rate * decay < 0.25 ? decay : 0
 }

@@ -199,8 +199,43 @@ export const tallyFromBytes = (
     sums: new Float64Array(sums.slice().buffer)
   }
   if (!tally.sums.every(Number.isFinite)) throw malformed("has sums that are not finite")
-  if (rowsOf(data, tally) !== rows) throw malformed(`is not of the ${rows} rows that were tested`)
+  if (rows > mostRows || rowsOf(data, tally) !== rows)
+    throw malformed(`is not of the ${rows} rows that were tested`)
+  const classes = classesOf(data)?.length
+  if (!(classes === undefined ? isOfNumbers(tally) : isOfClasses(tally, classes)))
+    throw malformed("has counts or sums that no rows have")
   return tally
+}
+
+/** Rows of a tally: those of all users together can be counted in 32 bits. */
+const mostRows = 2 ** 27
+
+const isOfNumbers = ({ counts, sums }: Tally): boolean => {
+  const neverNegative = new Set<number>([numberSums.yy, numberSums.ee, numberSums.absolute])
+  const isNegative = (sum: number, i: number) => sum < 0 && neverNegative.has(i % sumsOfNumber)
+  return counts[numberCounts.finite]! <= counts[numberCounts.rows]! && !sums.some(isNegative)
+}
+
+const isOfClasses = ({ counts, sums }: Tally, classes: number): boolean => {
+  const places = classPlaces(classes)
+  const sum = (from: number, to: number) => counts.subarray(from, to).reduce((total, each) => total + each, 0)
+  const inRow = (actual: number) => actual * (classes + 1)
+  const labels = Array.from({ length: classes }, (_, actual) => actual)
+  // Of each label, the rows that are taken for any class.
+  const ranked = labels.map((actual) => sum(inRow(actual), inRow(actual) + classes))
+  const right = labels.reduce((total, actual) => total + counts[inRow(actual) + actual]!, 0)
+  const bins = Array.from({ length: calibrationBins }, (_, bin) => bin)
+  return (
+    sum(places.confident, places.right) === ranked.reduce((total, each) => total + each, 0) &&
+    sum(places.right, places.histogram) === right &&
+    bins.every((bin) => counts[places.right + bin]! <= counts[places.confident + bin]!) &&
+    (classes !== 2 ||
+      labels.every((actual) => {
+        const from = places.histogram + actual * scoreBins
+        return sum(from, from + scoreBins) === ranked[actual]
+      })) &&
+    sums.every((each) => each >= 0)
+  )
 }
 
 /** How many rows a tally is of. */

@@ -49,7 +49,7 @@ export const prepareTrial = Effect.fn("Audit.prepare")(function* (file: string, 
   const kept = idsIn(tables)
   const unmarked = idsIn(tables.map((held) => held.filter(({ heldOut = false }) => !heldOut)))
   const { training, security } = agreement
-  const trainingRows = unmarked.size - Math.floor(agreement.heldOut * unmarked.size)
+  const trainingRows = trainedRows(agreement, unmarked.size - Math.floor(agreement.heldOut * unmarked.size))
   const full = sizesFor(agreement, trainedRows(agreement, rows - Math.floor(agreement.heldOut * rows)))
   const epochs = Math.min(full.epochs, size.epochs)
   const batch = Math.min(full.batch, Math.max(1, Math.floor(trainingRows / leastStepsAnEpoch)))

@@ -94,12 +94,13 @@ export const completedTraining = (
 ) => {
   const loss = given ?? (areClasses && output === "identity" ? "softmax" : "squared-error")
   const momentum = own ?? momentumFor(loss, areClasses)
+  const high = rate ?? rateFor(loss, areClasses, momentum)
   return {
     ...rest,
     loss,
     momentum,
-    rate: rate ?? rateFor(loss, areClasses, momentum),
-    weightDecay: weightDecay ?? weightDecayFor(loss, areClasses)
+    rate: high,
+    weightDecay: weightDecay ?? weightDecayFor(loss, areClasses, high)
   }
 }
 

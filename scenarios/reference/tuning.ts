@@ -25,7 +25,7 @@ export interface Settings {
 
 /** A setting, and how it does. */
 export interface Trial extends Settings {
-  /** Undefined where a training leaves the range of the fixed-point numbers. */
+  /** Undefined where fixed-point numbers do not hold the rate, or a training leaves their range. */
   readonly score: Score | undefined
 }
 
@@ -63,6 +63,8 @@ export interface Tuning {
 }
 
 const folds = 3
+/** Fewer rows can't be tuned on: each fold has one. */
+export const fewestRows = folds
 /** Rates are tried at these multiples of the scenario's. */
 const rateFactors = [0.1, 0.3, 3, 10]
 /** Hidden layers at these multiples, and none. */
@@ -101,6 +103,12 @@ const searches: ReadonlyArray<(best: Settings) => ReadonlyArray<Settings>> = [
   (best) => epochFactors.map((factor) => ({ ...best, epochs: Math.max(1, Math.round(factor * best.epochs)) }))
 ]
 
+/** With a batch that the rows can fill. */
+const fitted = (agreement: Agreement, of: number, rows: number): Agreement => {
+  const batch = Math.min(sizesFor(agreement, of).batch, rows)
+  return { ...agreement, training: { ...agreement.training, batch } }
+}
+
 /** Trainings of the whole search, counted in trainings of the scenario's own settings. */
 const trainings = folds * (1 + rateFactors.length + 1 + sizeFactors.length + epochFactors.length)
 
@@ -112,7 +120,7 @@ export const tune = async (
   told: (trial: Trial) => void
 ): Promise<Tuning> => {
   const own = settingsOf(agreement, source.rows)
-  const plan = planOf(agreement, source.rows)
+  const plan = planOf(fitted(agreement, source.rows, source.rows), source.rows)
   const seconds = trainings * needsOf("float64", plan, 0).seconds
   const share = Math.min(1, mostSeconds / seconds)
   const rows = Math.max(Math.min(leastRows, plan.rows), Math.floor(share * plan.rows))
@@ -170,9 +178,7 @@ const tested = async (
 ): Promise<Score | undefined> => {
   const found: Array<Figures> = []
   for (const { training, test } of splits) {
-    const batch = Math.min(sizesFor(agreement, rows).batch, training.rows)
-    const fitting = { ...agreement, training: { ...agreement.training, batch } }
-    const plan = planFor(fitting, training.rows)
+    const plan = planFor(fitted(agreement, rows, training.rows), training.rows)
     if (plan === undefined) return undefined
     const { leftRangeIn, model } = await trainFloatReference({
       ...{ data, plan, training, initialKeys },

@@ -11,7 +11,7 @@ import { shown } from "../../protocol/data/spelling.ts"
 import { NoValues, ValueTooLarge } from "../../protocol/statistics/statistics.ts"
 import { agreementOf } from "../description/agreement.ts"
 import { checkData, joinData } from "../description/joined.ts"
-import { loadScenario, readUserTables } from "../description/load.ts"
+import { type LoadedScenario, loadScenario, readUserTables } from "../description/load.ts"
 import { predictCost } from "../forecast/traffic.ts"
 import { foresee } from "../reference/foresight.ts"
 
@@ -43,7 +43,14 @@ export class NoWholeRow extends Data.TaggedError("NoWholeRow")<{
  * scenario's seed. Fails with everything that is wrong.
  */
 export const prepareRun = Effect.fn("Run.prepare")(function* (file: string, givenSeed?: number) {
-  const loaded = yield* loadScenario(file)
+  return yield* prepareLoaded(yield* loadScenario(file), givenSeed)
+})
+
+/** The same of a scenario that is read already. */
+export const prepareLoaded = Effect.fn("Run.prepareLoaded")(function* (
+  loaded: LoadedScenario,
+  givenSeed?: number
+) {
   const { scenario } = loaded
   const agreement = agreementOf(scenario, givenSeed ?? scenario.seed)
   const { seed } = agreement

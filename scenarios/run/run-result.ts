@@ -3,7 +3,7 @@
  * held. Pure.
  */
 import type { RunOutcome } from "../../actors/director.ts"
-import { type Agreement, displayName } from "../../actors/party/agreement.ts"
+import { type Agreement, displayName, sizesFor } from "../../actors/party/agreement.ts"
 import { type Phase, phases } from "../../actors/party/phases.ts"
 import { classesOf } from "../../protocol/data/description.ts"
 import { bestEpoch, type Curve } from "../../protocol/learning/evaluations.ts"
@@ -111,7 +111,13 @@ const rowsOf = ({ rows: { training, uploaded, heldOut } }: Measured["joined"]): 
 })
 
 /** How the model did on the validation rows, beside the fixed-point reference. */
-const curveOf = ({ predicted: { plan }, outcome, compared }: Measured): Pick<RunResult, "curve"> => {
+const curveOf = ({
+  agreement,
+  predicted: { plan },
+  joined,
+  outcome,
+  compared
+}: Measured): Pick<RunResult, "curve"> => {
   const { curve } = outcome
   if (curve === undefined || !evaluates(plan)) return {}
   const { rows } = plan.validation
@@ -125,7 +131,7 @@ const curveOf = ({ predicted: { plan }, outcome, compared }: Measured): Pick<Run
       rows,
       epochs: shown(curve),
       best: bestEpoch(curve),
-      stopped: curve.length < plan.epochs,
+      stopped: curve.length < sizesFor(agreement, joined.rows.training).epochs,
       ...(compared.curve && { reference: shown(compared.curve) })
     }
   }

@@ -90,7 +90,11 @@ describe("run - in memory", () => {
 
   it.scopedLive("trains three layers in at most 18 rounds a step", () =>
     Effect.gen(function* () {
-      const { result } = yield* run(splits.blocks, { ...short, network: { hidden: [5, 4] } })
+      const { result } = yield* run(splits.blocks, {
+        ...short,
+        training: { ...short.training, loss: "squared-error" },
+        network: { hidden: [5, 4] }
+      })
       expect(result.maxWeightDeviation).toBe(0)
       expect(result.rounds.measured).toBe(result.rounds.predicted)
       const opening = 1

@@ -45,7 +45,7 @@ describe("validation - in memory", () => {
 
   it.scopedLive("ends when the loss no longer falls, with the model of the best epoch", () =>
     Effect.gen(function* () {
-      const rising = { ...training, epochs: 12, rate: 0.6 }
+      const rising = { ...training, epochs: 12, rate: 0.6, loss: "squared-error" }
       const { result, model } = yield* run({ training: { ...rising, stop: { patience: 2 } } })
       const { curve } = result
       expect(curve?.stopped).toBe(true)

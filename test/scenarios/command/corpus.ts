@@ -57,7 +57,7 @@ const accepted: ReadonlyArray<ParsedCase> = [
   parsed(["inspect", "--json", "a.csv", "b.csv"], asked({ files: ["a.csv", "b.csv"], json: true })),
   parsed(
     ["inspect", "a.csv", "--encoding", "latin1"],
-    asked({ files: ["a.csv"], written: { encoding: { all: "latin1" } } })
+    asked({ files: ["a.csv"], written: { encoding: { all: "latin1", named: new Map() } } })
   ),
   parsed(
     ["inspect", "a.csv", "b=c.csv", "--decimal", "comma,b=c.csv=point"],
@@ -122,7 +122,7 @@ const accepted: ReadonlyArray<ParsedCase> = [
 
 const help = (command: string) => new RegExp(`; see bicameral ${command} --help$`)
 const choose =
-  /choose one of init, inspect, run, resume, simulate, check, audit, identity, nkeys, actor; see bicameral --help$/
+  /choose one of init, inspect, run, resume, simulate, check, tune, audit, identity, nkeys, actor; see bicameral --help$/
 
 /** Wrong words, names and places. */
 const wrongWords: ReadonlyArray<ParsedCase> = [

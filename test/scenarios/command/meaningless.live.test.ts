@@ -66,7 +66,11 @@ const expected = { minAccuracy: 0, maxAccuracyGap: 1, maxWeightDeviation: 1 }
 
 /** Trainings that diverge: what is changed in the scenario, and the field at fault. */
 const diverging = [
-  ["a rate of 1024", { training: { epochs: 20, batch: 8, rate: 1024 } }, "training.rate"],
+  [
+    "a rate of 1024",
+    { training: { epochs: 20, batch: 8, rate: 1024, loss: "squared-error" } },
+    "training.rate"
+  ],
   [
     "features scaled to ±5000",
     { data: { ...smallScenario(splits.rows).data, scaleTo: [-5000, 5000] } },
@@ -116,7 +120,7 @@ describe("a training that leaves the range", () => {
 describe("a training that diverges within the range", () => {
   it.scopedLive("is foreseen, and its run ends with status 2", () =>
     Effect.gen(function* () {
-      const training = { epochs: 2, batch: 24, rate: 4 }
+      const training = { epochs: 2, batch: 24, rate: 4, loss: "squared-error" }
       const { file, out } = yield* writeScenario(splits.rows, { seed: 1, training })
       const foreseen = /leaves\.yaml:\d+: training\.rate: the training diverges, as its first 4 steps show, /
       expect(yield* check(file)).toMatch(foreseen)

@@ -22,6 +22,7 @@ describe("the training of a scenario", () => {
     expect(ofClasses({ momentum: 0.5 }).rate).toBe(0.15)
     expect(ofNumbers({ momentum: 0 }).rate).toBe(0.3)
     expect(ofClasses({ momentum: 0, rate: 0.7 }).rate).toBe(0.7)
+    expect(ofClasses({ rate: 1024 })).not.toHaveProperty("weightDecay")
   })
 
   it("is as in the paper with the squared error of classes", () => {
