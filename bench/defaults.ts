@@ -1,7 +1,7 @@
 /**
  * What a scenario comes to that says nothing of its network and its training: the shipped scenarios without these sections, each
  * with several seeds, as the references train them, in float64 and in fixed point. The rows of each seed, as they are trained and
- * tested on, are written to `out/bench/defaults`, for `bench/sklearn.py`.
+ * tested on, are written to `out/bench/defaults`, for `bench/scikit_learn.py`.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"

@@ -1,6 +1,6 @@
 """scikit-learn's MLPs with their own defaults, on the rows that `npm run bench -- defaults` has written.
 
-    /usr/bin/python3 bench/sklearn.py
+    /usr/bin/python3 bench/scikit_learn.py
 
 Needs Debian's python3-sklearn. Features are standardised by their mean and deviation on the training rows, and so are
 numbers to predict; splits are those of the project. Median and spread of the seeds.
