@@ -161,7 +161,7 @@ export const claims: ReadonlyArray<Claim> = [
   },
   {
     who: "the KGC, also one that reads or runs the broker",
-    learns: "the number of rows, the scenario",
+    learns: "the number of rows, the scenario; with `training.stop`, when the training ended",
     shownBy: ["test/attacks/a1-passive-kgc.test.ts", audit],
     audited: ["kgc", "kgc with the broker"]
   },
