@@ -114,7 +114,7 @@ export const draftOf = Effect.fn("Init.draft")(function* (wishes: Wishes, out: O
   const unknown = unknownFile(wishes.written, places)
   if (unknown !== undefined) return yield* unknown
   const settings = places.map((file) => settingsOf(wishes.written, file))
-  const { decisions, profiles } = yield* settled(settings, wishes, wishes.asks)
+  const { decisions, profiles, told: marked } = yield* settled(settings, wishes, wishes.asks)
   const decided: Wishes = { ...wishes, ...decisions }
   const names = distinctNames(places.map((file) => nameOf(file, "owner")))
   const outside = notInStudy(profiles, decided)
@@ -143,7 +143,7 @@ export const draftOf = Effect.fn("Init.draft")(function* (wishes: Wishes, out: O
     return yield* new WishNotGranted({
       reason: `no column is left to predict ${shown(label.column)} from: ${written.leftOut.map(({ column, reason }) => `${shown(column)} ${reason}`).join("; ")}`
     })
-  const draft: Draft = { ...written, name, study, label, rows, told: [...told, ...toldOf(study)] }
+  const draft: Draft = { ...written, name, study, label, rows, told: [...marked, ...told, ...toldOf(study)] }
   return { draft, folder }
 })
 

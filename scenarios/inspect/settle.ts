@@ -5,6 +5,7 @@
 import * as Prompt from "@effect/cli/Prompt"
 import { Data, Effect } from "effect"
 import { shown, spellingDifference } from "../../protocol/data/spelling.ts"
+import { listed } from "../text/units.ts"
 import { yamlList } from "../text/yaml-text.ts"
 import { isIdName } from "./column-profile.ts"
 import { typeOf } from "./column-type.ts"
@@ -64,6 +65,10 @@ export const settled = Effect.fn("Inspect.settle")(function* (
 ) {
   const read = (marks: ReadonlyArray<string>) =>
     Effect.forEach(files, (settings) => profileOf(settings, { marks }))
+  const marked = (missing: ReadonlyArray<string>, profiles: ReadonlyArray<FileProfile>) =>
+    missing.length === 0
+      ? Effect.succeed([])
+      : Effect.map(read([]), (before) => markedBy(missing, before, profiles))
   let decisions = given
   let profiles = yield* read(decisions.missing)
   for (const option of ["leaveOut", "asText"] as const)
@@ -73,7 +78,7 @@ export const settled = Effect.fn("Inspect.settle")(function* (
   for (;;) {
     const doubts = undecided(profiles, decisions)
     const [first] = doubts
-    if (first === undefined) return { profiles, decisions }
+    if (first === undefined) return { profiles, decisions, told: yield* marked(decisions.missing, profiles) }
     if (!asks) return yield* new ColumnsInDoubt({ doubts })
     const answer = yield* Prompt.run(askAbout(first))
     if (answer === "stop") return yield* new ColumnsInDoubt({ doubts: [first] })
@@ -81,6 +86,23 @@ export const settled = Effect.fn("Inspect.settle")(function* (
     if (answer === "missing") profiles = yield* read(decisions.missing)
   }
 })
+
+/** What texts that mark missing cells mark: they do so in every column, and not in the one alone that they are given for. */
+const markedBy = (
+  missing: ReadonlyArray<string>,
+  before: ReadonlyArray<FileProfile>,
+  after: ReadonlyArray<FileProfile>
+): ReadonlyArray<string> => {
+  const marked = after.flatMap(({ columns, file }, of) =>
+    columns.flatMap((column, at) => {
+      const more = column.missing - before[of]!.columns[at]!.missing
+      return more > 0 ? [`${more} of ${shown(column.name)} in ${shown(file)}`] : []
+    })
+  )
+  return marked.length === 0
+    ? []
+    : [`${yamlList(missing)} marks missing cells in all columns: ${listed(marked)}`]
+}
 
 /** The columns in doubt of which nothing is decided. */
 const undecided = (profiles: ReadonlyArray<FileProfile>, decisions: Decisions): ReadonlyArray<Doubt> => {

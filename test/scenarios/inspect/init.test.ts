@@ -143,6 +143,8 @@ describe("bicameral init with a column in doubt", () => {
         expect((yield* given(name("asked"), enters)).outcome).toMatchObject({ _tag: "Right" })
         const told = yield* given({ ...name("told"), missing: some("unknown"), yes: true })
         expect(told.outcome).toMatchObject({ _tag: "Right" })
+        // It marks cells of every column: what it hits is said.
+        expect(told.printed).toMatch(/note: .*unknown.* marks missing cells in all columns: 3 of age in /)
         for (const each of ["asked", "told"])
           expect(readFileSync(join(folder, `${each}.yaml`), "utf8")).toMatch(
             /missing: \["", unknown\]\n {2}features:\n {4}age: \{ fill: mean \}/
