@@ -8,7 +8,7 @@ import { type Agreement, displayName, isTested, lossOf } from "./party/agreement
 /** What a user answers when it has opened the model. */
 export type Opened = Effect.Effect.Success<ReturnType<typeof OpenModel.reply.decode>>
 
-/** What came of the test; each is absent unless revealed. */
+/** The results of the test; each is absent unless revealed. */
 export interface Tested {
   /** Held-out rows that were tested, and how many of them the model got right where the label has classes. */
   readonly tested?: { readonly correct?: number; readonly total: number } | undefined

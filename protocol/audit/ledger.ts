@@ -25,6 +25,7 @@
 import { wordBytes } from "../bytes.ts"
 import { clampedOperations } from "../computation/clamped.ts"
 import { exponentialFunction, type MaskedFunction, sigmoidFunction } from "../computation/functions.ts"
+import { localShapes } from "../computation/local-shapes.ts"
 import { normaliseOperations, normaliseShapes } from "../computation/normalise.ts"
 import { productShape } from "../computation/product.ts"
 import {
@@ -292,9 +293,7 @@ const table = (entries: Entries): LedgerOperations => {
     open: (op, x) => entries.rounds(entries.masked(op, x), shapeOf(x)),
     openLabels: (op, y) => entries.rounds(entries.masked(op, y), shapeOf(y)),
     product: (_op, x, y, form) => ({ ...productShape(x, y, form), product: true }),
-    addBias: (z) => z,
-    subtract: (x) => x,
-    columnSums: ({ cols }) => ({ rows: 1, cols }),
+    ...localShapes,
     rescale: (op, x, shift, _factor, added) => {
       entries.deal(op, x, (values) => dealtLayout.rescale(values, shift))
       return entries.rounds([entries.blinded(op, x, shift, added)], shapeOf(x))
@@ -324,19 +323,11 @@ const table = (entries: Entries): LedgerOperations => {
       const opened = entries.masked(ops.opened, e)
       return yield* entries.rounds([...opened, ...entries.compared(ops.threshold, thresholds, shift)], e)
     },
-    rowSums: ({ rows }) => ({ rows, cols: 1 }),
     reciprocals: (layer, sums, scale) => {
       const { reciprocal } = normaliseOperations(layer)
       entries.deal(reciprocal, normaliseShapes(sums, scale).lines, dealtLayout.lines)
       return entries.rounds(entries.masked(reciprocal, sums), sums)
     },
-    rowProduct: (_op, { rows, cols }) => ({ rows, cols, product: true }),
-    rowDots: (_op, { rows }) => ({ rows, cols: 1, product: true }),
-    add: (x) => x,
-    addUnits: (x) => x,
-    shiftLeft: (x) => x,
-    columns: ({ rows }, from, end) => ({ rows, cols: end - from }),
-    indicator: (_gate, like) => like,
     reveal: (op, x) => entries.rounds([entries.told(op, x)], [])
   }
 }

@@ -23,6 +23,7 @@ import {
   update
 } from "../learning/step.ts"
 import { exponentialFunction, type MaskedFunction, sigmoidFunction } from "./functions.ts"
+import { localShapes } from "./local-shapes.ts"
 import { normaliseShapes } from "./normalise.ts"
 import { productShape } from "./product.ts"
 import { blindedBytes, dealtLayout, openedBytes, type Rescaled, SECTION_HEADER_BYTES } from "./sizes.ts"
@@ -107,9 +108,7 @@ export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>, sl
       multiplications += size(shape) * (form === "leftTransposed" ? x.rows : x.cols)
       return { ...shape, product: true }
     },
-    addBias: (z) => z,
-    subtract: (x) => x,
-    columnSums: ({ cols }) => ({ rows: 1, cols }),
+    ...localShapes,
     rescale: (_op, x, shift, _factor, added) => {
       deal(dealtLayout.rescale(padded(x), shift))
       return rounds(blinded(x, shift, added), shapeOf(x))
@@ -134,14 +133,6 @@ export const costOf = (computation: (ops: ShapeOperations) => Round<unknown>, sl
       deal(dealtLayout.lines(padded(normaliseShapes(sums, scale).lines)))
       return rounds([size(sums) * wordBytes], sums)
     },
-    rowSums: ({ rows }) => ({ rows, cols: 1 }),
-    rowProduct: (_op, { rows, cols }) => ({ rows, cols, product: true }),
-    rowDots: (_op, { rows }) => ({ rows, cols: 1, product: true }),
-    add: (x) => x,
-    addUnits: (x) => x,
-    shiftLeft: (x) => x,
-    columns: ({ rows }, from, end) => ({ rows, cols: end - from }),
-    indicator: (_gate, like) => like,
     reveal: (_op, x) => rounds([size(x) * wordBytes], [])
   })
   for (let count = 0; ; count++) {

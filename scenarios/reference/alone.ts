@@ -4,7 +4,7 @@
  * are parts of those of the reference, so all of this takes about as long as the reference, at most. What the users find
  * out together of columns, such as means, is as in the run.
  */
-import { type Agreement, lossOf, planOf, sizesFor } from "../../actors/party/agreement.ts"
+import { type Agreement, lossOf, planOf } from "../../actors/party/agreement.ts"
 import { featureCount, labelCount, type Prepared } from "../../protocol/data/description.ts"
 import { assembleWhole, type JointTable } from "../../protocol/data/joint.ts"
 import { modelValues } from "../../protocol/learning/model.ts"
@@ -14,6 +14,7 @@ import { type Metrics, metricsOf } from "../../protocol/metrics/metrics.ts"
 import { tallyOf } from "../../protocol/metrics/tally.ts"
 import type { JoinedData } from "../description/joined.ts"
 import type { Alone } from "../report/result.ts"
+import { forPart } from "./part.ts"
 import { type ReferenceRun, trainFloatReference } from "./reference.ts"
 
 /** The choices that all of them share: first weights, and the key of the order of batches, 16 bytes each. */
@@ -53,10 +54,8 @@ const scoreAlone = async (
   { data, initialKeys, orderKey }: AloneChoices
 ): Promise<Scored> => {
   if (training.rows === 0) return { reason: "it holds no whole row to train on" }
-  const batch = Math.min(sizesFor(agreement, training.rows).batch, training.rows)
   try {
-    const { validation: _, ...whole } = agreement
-    const plan = planOf({ ...whole, training: { ...agreement.training, batch } }, training.rows)
+    const plan = planOf(forPart(agreement, training.rows), training.rows)
     const order = batchOrder(plan, orderKey)
     const { model } = await trainFloatReference({ data, plan, training, order, initialKeys })
     if (!modelValues(model).every(Number.isFinite)) return { reason: "its training diverges" }

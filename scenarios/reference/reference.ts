@@ -33,7 +33,7 @@ import {
   gatherFloatRows
 } from "../../protocol/learning/float.ts"
 import { initialWeights } from "../../protocol/learning/initial.ts"
-import { countCorrect, type Model, modelOf, modelValues } from "../../protocol/learning/model.ts"
+import { type Model, modelOf, modelValues } from "../../protocol/learning/model.ts"
 import { biasShape, outputs, weightShape } from "../../protocol/learning/network.ts"
 import type { Operations, Shape } from "../../protocol/learning/operations.ts"
 import type { BatchOrder } from "../../protocol/learning/order.ts"
@@ -268,10 +268,6 @@ const initialLayer = <V extends Shape, G>(
     zeros
   )
 }
-
-/** The share of rows that the model puts into the class of their label; undefined without rows. */
-export const accuracy = (model: Model, { rows, features, labels }: JointTable): number | undefined =>
-  rows === 0 ? undefined : countCorrect(model, features, labels) / rows
 
 /** The maximum difference between two models' weights and biases. Throws if the networks differ in size. */
 export const maximumDeviation = (one: Model, other: Model): number => {

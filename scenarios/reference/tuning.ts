@@ -14,6 +14,7 @@ import type { TrainingPlan } from "../../protocol/learning/plan.ts"
 import { metricsOf } from "../../protocol/metrics/metrics.ts"
 import { classPlaces, type Tally, tallyOf } from "../../protocol/metrics/tally.ts"
 import { needsOf } from "./needs.ts"
+import { forPart } from "./part.ts"
 import { trainFloatReference } from "./reference.ts"
 
 /** What is tried. */
@@ -103,24 +104,18 @@ const searches: ReadonlyArray<(best: Settings) => ReadonlyArray<Settings>> = [
   (best) => epochFactors.map((factor) => ({ ...best, epochs: Math.max(1, Math.round(factor * best.epochs)) }))
 ]
 
-/** With a batch that the rows can fill. */
-const fitted = (agreement: Agreement, of: number, rows: number): Agreement => {
-  const batch = Math.min(sizesFor(agreement, of).batch, rows)
-  return { ...agreement, training: { ...agreement.training, batch } }
-}
-
 /** Trainings of the whole search, counted in trainings of the scenario's own settings. */
 const trainings = folds * (1 + rateFactors.length + 1 + sizeFactors.length + epochFactors.length)
 
 /** Tries settings on whole rows. `told` is called with each trial. */
 export const tune = async (
-  { validation: _, ...agreement }: Agreement,
+  agreement: Agreement,
   source: TuningRows,
   draws: Draws,
   told: (trial: Trial) => void
 ): Promise<Tuning> => {
   const own = settingsOf(agreement, source.rows)
-  const plan = planOf(fitted(agreement, source.rows, source.rows), source.rows)
+  const plan = planOf(forPart(agreement, source.rows), source.rows)
   const seconds = trainings * needsOf("float64", plan, 0).seconds
   const share = Math.min(1, mostSeconds / seconds)
   const rows = Math.max(Math.min(leastRows, plan.rows), Math.floor(share * plan.rows))
@@ -178,7 +173,7 @@ const tested = async (
 ): Promise<Score | undefined> => {
   const found: Array<Figures> = []
   for (const { training, test } of splits) {
-    const plan = planFor(fitted(agreement, rows, training.rows), training.rows)
+    const plan = planFor(forPart(agreement, training.rows, rows), training.rows)
     if (plan === undefined) return undefined
     const { leftRangeIn, model } = await trainFloatReference({
       ...{ data, plan, training, initialKeys },

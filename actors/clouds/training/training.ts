@@ -153,7 +153,7 @@ export const train = (inputs: TrainingInputs, session: Session = { epoch: 1, ste
 
 const noValidation = { validation: undefined, evaluate: () => Effect.void }
 
-/** Goes on from a checkpoint: the layers, then what was found on validation rows. */
+/** Resumes from a checkpoint: the layers, then what was found on validation rows. */
 const resume = (
   ring: Ring,
   layers: ReadonlyArray<Layer<Matrix>>,

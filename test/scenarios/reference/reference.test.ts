@@ -4,12 +4,11 @@ import type { DataDescription } from "../../../protocol/data/description.ts"
 import type { JointTable } from "../../../protocol/data/joint.ts"
 import { noStatistics, prepare } from "../../../protocol/data/preparation.ts"
 import { initialWeights } from "../../../protocol/learning/initial.ts"
-import { type Model, modelValues } from "../../../protocol/learning/model.ts"
+import { countCorrect, type Model, modelValues } from "../../../protocol/learning/model.ts"
 import { width } from "../../../protocol/learning/network.ts"
 import { batchOrder, permutation } from "../../../protocol/learning/order.ts"
 import { trainingPlan } from "../../../protocol/learning/plan.ts"
 import {
-  accuracy,
   maximumDeviation,
   type ReferenceRun,
   trainFixedReference,
@@ -83,6 +82,9 @@ const irisRun = (epochs: number, output: "identity" | "relu" = "identity") => {
   const run: ReferenceRun = { data, plan, training, order: batchOrder(plan, orderKey), initialKeys }
   return { run, heldOut }
 }
+
+const accuracy = (model: Model, { rows, features, labels }: JointTable): number =>
+  countCorrect(model, features, labels) / rows
 
 describe("references on iris", () => {
   it("learn to tell the species apart, fixed point as well as float64", async () => {
