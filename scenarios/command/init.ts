@@ -241,7 +241,7 @@ const joinParts = Effect.fn("Init.join")(function* (request: InitRequest) {
   yield* Console.log(
     [
       `wrote ${file}, with ${counted(files.length, "owner")}`,
-      ...notes({ ...scenario, told: [...told, ...toldOf(study)] }),
+      ...notes({ ...scenario, told: [...told, ...toldOf(study, label)] }),
       "Next: every owner reads it, puts it into the folder of its data, and follows docs/how-to/deploy.md"
     ].join("\n")
   )

@@ -58,13 +58,19 @@ export const typeOf = (
 }
 
 const listsValues = (profile: ColumnProfile, asLabel: boolean): boolean =>
-  profile.kind === "category" || profile.kind === "boolean" || (asLabel && mayBeClasses(profile))
+  profile.kind === "category" ||
+  profile.kind === "boolean" ||
+  isOneWord(profile) ||
+  (asLabel && mayBeClasses(profile))
+
+/** Whether all cells are 0, or all are 1: a boolean looks so at an owner who has no case of the other. */
+const isOneWord = ({ kind, values }: ColumnProfile): boolean =>
+  kind === "whole number" && values?.length === 1 && typeof readBoolean(values[0]!.value) === "number"
 
 /** Whether whole numbers are few enough to be labels of classes. */
 export const mayBeClasses = ({ kind, missing, rows, values }: ColumnProfile): boolean =>
   kind === "whole number" &&
   values !== undefined &&
-  values.length >= 2 &&
   values.length <= mostNumberedClasses &&
   rows - missing >= rowsAClass * values.length
 
@@ -100,13 +106,18 @@ export const merged = (
   }
 }
 
-/** Whether a column has nothing but words for yes and no. */
+/** Whether a column has nothing but words for yes and no, perhaps only one of them. */
 const isYesOrNo = ({ other, type, values = [] }: ColumnType): boolean =>
   type === "boolean" ||
-  (type === "category" && !other && values.every((text) => typeof readBoolean(text) === "number"))
+  ((type === "category" || type === "whole number") &&
+    !other &&
+    values.length > 0 &&
+    values.every((text) => typeof readBoolean(text) === "number"))
 
+/** Whether owners have both yes and no, at least together. */
 const isBoolean = (filled: ReadonlyArray<readonly [string, ColumnType]>): boolean =>
-  filled.some(([, { type }]) => type === "boolean")
+  filled.some(([, { type }]) => type === "boolean") ||
+  new Set(union(filled.map(([, type]) => type)).map(readBoolean)).size === 2
 
 /** A boolean that owners may write in different ways. */
 const booleanOf = (all: ReadonlyArray<ColumnType>): ColumnType => {

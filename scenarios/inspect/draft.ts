@@ -143,7 +143,14 @@ export const draftOf = Effect.fn("Init.draft")(function* (wishes: Wishes, out: O
     return yield* new WishNotGranted({
       reason: `no column is left to predict ${shown(label.column)} from: ${written.leftOut.map(({ column, reason }) => `${shown(column)} ${reason}`).join("; ")}`
     })
-  const draft: Draft = { ...written, name, study, label, rows, told: [...marked, ...told, ...toldOf(study)] }
+  const draft: Draft = {
+    ...written,
+    name,
+    study,
+    label,
+    rows,
+    told: [...marked, ...told, ...toldOf(study, label)]
+  }
   return { draft, folder }
 })
 
@@ -162,7 +169,14 @@ const marksOf = (profiles: ReadonlyArray<FileProfile>, own: ReadonlyArray<string
 ]
 
 /** What a study does that its author may not expect. */
-export const toldOf = ({ columns, numbered }: Study): ReadonlyArray<string> => [
+export const toldOf = ({ columns, files, numbered }: Study, label: ProposedLabel): ReadonlyArray<string> => [
+  ...files.flatMap(({ owner, types }) =>
+    types.flatMap(({ name, values = [] }) =>
+      name === label.column && label.values !== undefined && values.length === 1
+        ? [`${shown(name)}: all rows of ${owner} have ${shown(values[0]!)}`]
+        : []
+    )
+  ),
   ...columns.flatMap(({ isMixed, name }) =>
     isMixed ? [`${shown(name)}: owners have other words for yes and no, which are read as such`] : []
   ),

@@ -170,6 +170,32 @@ describe("bicameral init with owners of other habits", () => {
     })
   )
 
+  it.scopedLive(
+    "keeps the classes where all rows of an owner have one of them, from files and from parts",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* folderOf(
+          new Map([
+            ["a.csv", patientsOf(40, 100, { ill: (i) => String(i % 2) })],
+            ["b.csv", patientsOf(40, 200, { ill: () => "0" })]
+          ])
+        )
+        const name = Option.some("one")
+        const { outcome, printed } = yield* given({ files: [folder], yes: true, name })
+        expect(outcome).toMatchObject({ _tag: "Right" })
+        expect(printed).toMatch(/80 rows; ill, one of 2 classes[\s\S]*note: ill: all rows of b have 0\n/)
+        for (const own of ["a", "b"]) yield* given({ files: [join(folder, `${own}.csv`)], part: true })
+        const files = ["a", "b"].map((own) => join(folder, `${own}.part.yaml`))
+        expect(readFileSync(files[1]!, "utf8")).toMatch(/name: ill, type: whole number, values: \["0"\] /)
+        const joined = yield* given({ files, join: true, name: Option.some("joined") })
+        expect(joined.printed).toMatch(/all rows of b have 0/)
+        for (const own of ["one", "joined"])
+          expect(readFileSync(join(folder, `${own}.yaml`), "utf8")).toMatch(
+            /column: ill\n {4}values: \["0", "1"\]/
+          )
+      })
+  )
+
   it.scopedLive("reads names of columns that differ in case as those of the first file", () =>
     Effect.gen(function* () {
       const folder = yield* folderOf(

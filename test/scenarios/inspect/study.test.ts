@@ -149,6 +149,21 @@ describe("the label", () => {
   const pair = (one: ColumnType, other: ColumnType) =>
     fits([fileOf("a", [id, age, one], ["1"]), fileOf("b", [id, age, other], ["2"])])
 
+  it("has two classes where an owner has one of them only, and a number stays a number", () => {
+    const [both, none]: ReadonlyArray<ColumnType> = [
+      { name: "ill", type: "boolean", values: ["0", "1"] },
+      { name: "ill", type: "whole number", values: ["0"] }
+    ]
+    expect(chosenLabel(pair(both!, none!), "ill")).toEqual({ column: "ill", values: ["0", "1"] })
+    expect(chosenLabel(pair(none!, both!), "ill")).toEqual({ column: "ill", values: ["0", "1"] })
+    const all: ColumnType = { ...none!, values: ["1"] }
+    expect(chosenLabel(pair(none!, all), "ill")).toEqual({ column: "ill", values: ["0", "1"] })
+    expect(chosenLabel(pair(none!, none!), "ill")).toMatchObject({ _tag: "NotALabel" })
+    const stages: ColumnType = { ...none!, values: ["0", "1", "2"] }
+    expect(chosenLabel(pair(stages, none!), "ill")).toEqual({ column: "ill", values: ["0", "1", "2"] })
+    expect(chosenLabel(pair({ name: "ill", type: "whole number" }, none!), "ill")).toEqual({ column: "ill" })
+  })
+
   it("is refused where owners contradict each other, with what each file has", () => {
     const number: ColumnType = { name: "ill", type: "whole number", values: ["1", "2"] }
     const apart =
