@@ -4,6 +4,7 @@
  */
 import { FileSystem, Path, Terminal } from "@effect/platform"
 import { Console, Data, Effect, Either, Option } from "effect"
+import { shown } from "../../protocol/data/spelling.ts"
 import { loadYaml, parseScenario } from "../description/load.ts"
 import { typeOf } from "../inspect/column-type.ts"
 import { type Draft, dataFilesOf, draftOf, isUnfit, toldOf, WishNotGranted } from "../inspect/draft.ts"
@@ -13,6 +14,7 @@ import { alignNames } from "../inspect/names.ts"
 import { decodePart, missingOf, type Part, partText } from "../inspect/part.ts"
 import type { LeftOut } from "../inspect/proposals.ts"
 import { namesIn } from "../inspect/questions.ts"
+import { rareValues } from "../inspect/rare-values.ts"
 import { scenarioText } from "../inspect/scenario-text.ts"
 import { settled } from "../inspect/settle.ts"
 import { studyOf } from "../inspect/study.ts"
@@ -111,6 +113,8 @@ const summary = ({ label, rows, study }: Draft): string => {
   return `${how}; ${counted(rows, "row")}; ${label.column}, ${what}, predicted from ${counted(columns.length - 1, "column")}`
 }
 
+const noteLine = (told: string): string => `  note: ${told}`
+
 const notes = ({
   leftOut,
   telling,
@@ -120,7 +124,7 @@ const notes = ({
   readonly telling: ReadonlyArray<string>
   readonly told: ReadonlyArray<string>
 }) => [
-  ...told.map((each) => `  note: ${each}`),
+  ...told.map(noteLine),
   ...leftOut.map(({ column, reason }) => `  left out: ${column} ${reason}`),
   ...(telling.length === 0
     ? []
@@ -196,8 +200,18 @@ const writeParts = Effect.fn("Init.part")(function* (request: InitRequest) {
     )
     const file = yield* freeName(request.out, usual)
     yield* writeNew(file, partText(part))
+    const told = columns.flatMap(({ name, other, values }, column) =>
+      values === undefined || other
+        ? []
+        : rareValues([{ file: part.file, counts: own[column]!.values ?? [] }]).map(
+            (each) => `${shown(name)}: ${each}`
+          )
+    )
     yield* Console.log(
-      `wrote ${file}: look at what it tells, then send it to the person who runs bicameral init --join`
+      [
+        `wrote ${file}: look at what it tells, then send it to the person who runs bicameral init --join`,
+        ...told.map(noteLine)
+      ].join("\n")
     )
   }
 })

@@ -11,6 +11,7 @@ import { type FileSettings, type SaidOfFiles, settingsOf, unknownFile } from "./
 import { chosenLabel, labelCandidates, NotALabel, type ProposedLabel } from "./label.ts"
 import { alignNames } from "./names.ts"
 import { askFiles, askHeldOut, askName, askOne, askOwners, askParts, namesIn } from "./questions.ts"
+import { type CountsOf, rareValues } from "./rare-values.ts"
 import { scenarioText, type WrittenScenarioFile } from "./scenario-text.ts"
 import { type Decisions, settled } from "./settle.ts"
 import {
@@ -183,8 +184,20 @@ export const toldOf = ({ columns, files, numbered }: Study, label: ProposedLabel
   ...(numbered === undefined ? [] : [`rows are numbered, ${numbered}: no row of two owners is the same`]),
   ...columns.flatMap(({ name, values = [] }) =>
     nearValues(values).map((near) => `${shown(name)}: ${near}; write them alike if they mean the same`)
+  ),
+  ...columns.flatMap(({ name, other, type }) =>
+    (type === "category" && !other) || (name === label.column && label.values !== undefined)
+      ? rareValues(countsOf(files, name)).map((each) => `${shown(name)}: ${each}`)
+      : []
   )
 ]
+
+/** How often the files have the values of a column, where that is known. */
+const countsOf = (files: ReadonlyArray<StudyFile>, column: string): ReadonlyArray<CountsOf> =>
+  files.flatMap(({ counts, file }) => {
+    const own = counts?.(column)
+    return own === undefined ? [] : [{ file, counts: own }]
+  })
 
 /** Users that a scenario has at most. */
 const mostOwners = 16
@@ -213,6 +226,7 @@ const studyFile = (
     isRenamable: format === "CSV",
     columnsInFile: columns.map(({ name }) => name),
     kept,
+    counts: (name) => columns.find((column) => column.name === name)?.values,
     countsRows: (name) => columns.some((column) => column.name === name && column.countsRows === true),
     ...(format === "CSV" ? { dialect, encoding } : {})
   }

@@ -43,13 +43,14 @@ export const alignNames = (files: ReadonlyArray<StudyFile>): AlignedFiles => {
 
 const renamed = (file: StudyFile, names: ReadonlyMap<string, string>): StudyFile => {
   const before = new Map([...names].map(([was, name]) => [name, was]))
-  const { countsRows, kept } = file
+  const { counts, countsRows, kept } = file
   const types = file.types.map((type) => ({ ...type, name: names.get(type.name) ?? type.name }))
   return {
     ...file,
     types,
     header: (file.columnsInFile ?? []).map((name) => names.get(name) ?? name),
     kept: kept && ((column) => kept(before.get(column) ?? column)),
+    counts: counts && ((column) => counts(before.get(column) ?? column)),
     countsRows: countsRows && ((column) => countsRows(before.get(column) ?? column))
   }
 }

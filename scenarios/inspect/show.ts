@@ -10,6 +10,7 @@ import type { FileProfile } from "./file-profile.ts"
 import { drawn } from "./histogram.ts"
 import { labelCandidates, labelLines, labelOf } from "./label.ts"
 import { proposed, roundedOutward, toYaml } from "./proposals.ts"
+import { rareValues } from "./rare-values.ts"
 import { idCandidates } from "./study.ts"
 
 /** Values of a category that are shown. */
@@ -94,6 +95,12 @@ const notesOf = (profile: FileProfile): ReadonlyArray<string> => {
       nearValues(values!.map(({ value }) => value)).map(
         (near) => `${short(name)}: ${near}; write them alike if they mean the same`
       )
+    ),
+    ...categories.flatMap(({ name, values }) =>
+      // Of so many the rare ones are proposed to be others.
+      values!.length > fewValues
+        ? []
+        : rareValues([{ file: profile.file, counts: values! }]).map((each) => `${short(name)}: ${each}`)
     ),
     ...(tell.length === 0
       ? []

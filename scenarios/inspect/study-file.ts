@@ -2,6 +2,7 @@
 import type { Encoding } from "../../protocol/data/characters.ts"
 import type { DialectSettings } from "../../protocol/data/dialect.ts"
 import type { ColumnType } from "./column-type.ts"
+import type { ValueCount } from "./value-counts.ts"
 
 /** A file of the study, and who holds it. */
 export interface StudyFile {
@@ -13,6 +14,8 @@ export interface StudyFile {
   readonly named: boolean
   /** The values that are known of a column; undefined where the file is not at hand. */
   readonly kept?: ((column: string) => ReadonlySet<string>) | undefined
+  /** How often a column has each of its values; undefined where they are many. */
+  readonly counts?: ((column: string) => ReadonlyArray<ValueCount> | undefined) | undefined
   /** Whether a column has the numbers of the rows. */
   readonly countsRows?: ((column: string) => boolean) | undefined
   /** Whether the scenario can give its columns other names. */

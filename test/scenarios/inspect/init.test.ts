@@ -196,6 +196,25 @@ describe("bicameral init with owners of other habits", () => {
       })
   )
 
+  it.scopedLive("names a class that may be a slip, and tells the owner of a part alone", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf(
+        new Map([
+          ["a.csv", patientsOf(60, 100)],
+          ["b.csv", patientsOf(60, 200, { ill: (i) => (i === 7 ? "yess" : i % 2 === 0 ? "no" : "yes") })]
+        ])
+      )
+      const slip = /note: ill: "yess" has 1 row, in b\.csv; did you mean yes\?/
+      const { outcome, printed } = yield* given({ files: [folder], yes: true, name: Option.some("slip") })
+      expect(outcome).toMatchObject({ _tag: "Right" })
+      expect(printed).toMatch(slip)
+      const out = join(folder, "b.part.yaml")
+      const part = yield* given({ files: [join(folder, "b.csv")], part: true, out: Option.some(out) })
+      expect(part.printed).toMatch(slip)
+      expect(readFileSync(out, "utf8")).not.toMatch(/row|did you mean/)
+    })
+  )
+
   it.scopedLive("reads names of columns that differ in case as those of the first file", () =>
     Effect.gen(function* () {
       const folder = yield* folderOf(

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest"
 import type { ColumnType } from "../../../scenarios/inspect/column-type.ts"
 import { chosenLabel, labelCandidates, labelLines, labelOf } from "../../../scenarios/inspect/label.ts"
 import { alignNames } from "../../../scenarios/inspect/names.ts"
+import { rareValues } from "../../../scenarios/inspect/rare-values.ts"
 import { type IdWishes, type Study, studyOf } from "../../../scenarios/inspect/study.ts"
 import type { StudyFile } from "../../../scenarios/inspect/study-file.ts"
 
@@ -184,5 +185,41 @@ describe("the label", () => {
     expect(chosenLabel(found, undefined)).toMatchObject({ _tag: "NotALabel" })
     expect(chosenLabel(found, "ill")).toMatchObject({ values: ["neg", "negative", "pos", "positive"] })
     expect(chosenLabel(pair(ill("a", "b"), ill("b", "c")), undefined)).toMatchObject({ column: "ill" })
+  })
+})
+
+describe("a value of hardly any row", () => {
+  const counts = (values: Record<string, number>) =>
+    Object.entries(values).map(([value, count]) => ({ value, count }))
+  const [north, south] = [
+    { file: "north.csv", counts: counts({ negative: 500, positive: 90 }) },
+    { file: "south.csv", counts: counts({ negative: 400, positive: 80, negativ: 1 }) }
+  ]
+
+  it("is named, with its file and the value that was meant", () => {
+    expect(rareValues([north!, south!])).toEqual([
+      '"negativ" has 1 row, in south.csv; did you mean negative?'
+    ])
+    expect(rareValues([north!])).toEqual([])
+    expect(rareValues([{ file: "w.csv", counts: counts({ A: 400, B: 300, BB: 1 }) }])).toEqual([
+      '"BB" has 1 row, in w.csv; correct it if it is a slip'
+    ])
+  })
+
+  it("is no matter in a small table, nor where it has rows enough at other owners", () => {
+    expect(rareValues([{ file: "w.csv", counts: counts({ A: 40, B: 30, C: 2 }) }])).toEqual([])
+    const more = { file: "w.csv", counts: counts({ negative: 90, negativ: 5 }) }
+    expect(rareValues([north!, south!, more])).toEqual([])
+    expect(rareValues([{ file: "w.csv", counts: counts({ Male: 400, male: 1 }) }])).toEqual([])
+  })
+
+  it("is counted where there are many of them, those that look like a slip first", () => {
+    const many = counts({ alpha: 900, q: 1, r: 1, s: 2, alpah: 1, t: 4 })
+    expect(rareValues([{ file: "w.csv", counts: many }])).toEqual([
+      '"alpah" has 1 row, in w.csv; did you mean alpha?',
+      '"q" has 1 row, in w.csv; correct it if it is a slip',
+      '"r" has 1 row, in w.csv; correct it if it is a slip',
+      "2 more values have fewer than 5 rows each"
+    ])
   })
 })
