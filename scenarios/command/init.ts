@@ -106,6 +106,7 @@ const summary = ({ label, rows, study }: Draft): string => {
   const how = {
     rows: `${files.length} owners with other rows each`,
     columns: `${files.length} owners with other columns each, joined by ${id}`,
+    mixed: `${files.length} owners, some with other rows and some with other columns, joined by ${id}`,
     parts: "the rows of one file dealt to several owners, to try things out"
   }[split]
   const what =

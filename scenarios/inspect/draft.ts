@@ -132,7 +132,7 @@ export const draftOf = Effect.fn("Init.draft")(function* (wishes: Wishes, out: O
   const label = yield* labelWith(decided, study)
   const own = profiles.filter((_, index) => files.some(({ file }) => file === all[index]!.file))
   const counts = own.map(({ rows }) => rows)
-  const rows = study.split === "rows" ? counts.reduce((sum, count) => sum + count, 0) : Math.max(...counts)
+  const rows = rowsOf(study, counts)
   const owners =
     study.split === "parts" ? yield* answered(wishes, wishes.owners, 2, askParts(mostOwners)) : files.length
   const heldOut = yield* answered(wishes, wishes.heldOut, 0.2, askHeldOut)
@@ -154,6 +154,16 @@ export const draftOf = Effect.fn("Init.draft")(function* (wishes: Wishes, out: O
   }
   return { draft, folder }
 })
+
+/** Rows of the joint table: those of all owners who hold the same columns. */
+const rowsOf = ({ held }: Study, counts: ReadonlyArray<number>): number => {
+  const sums = new Map<string, number>()
+  for (const [index, count] of counts.entries()) {
+    const columns = JSON.stringify(held[index])
+    sums.set(columns, (sums.get(columns) ?? 0) + count)
+  }
+  return Math.max(...sums.values())
+}
 
 /** Columns that are no part of the study: those that were left out, and ids that are mistaken where rows are numbered. */
 const notInStudy = (
@@ -270,7 +280,7 @@ const studyWith = Effect.fn("Init.study")(function* (wishes: Wishes, files: Read
   const { id, idCandidates, split } = study
   if (!wishes.asks || wishes.id !== undefined || id === undefined) return study
   const others = idCandidates.filter((name) => name !== id)
-  const choices = [id, ...others, ...(split === "columns" ? [] : [numberRows])]
+  const choices = [id, ...others, ...(split === "columns" || split === "mixed" ? [] : [numberRows])]
   if (choices.length === 1) return study
   const chosen = yield* Prompt.run(askOne("Column of the ids of rows", choices))
   if (chosen === id) return study

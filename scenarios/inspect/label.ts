@@ -103,7 +103,7 @@ const contested = ({ files, leftOut }: Study): ReadonlyArray<ColumnType> =>
 
 /** Whether two owners have classes of which none is the same. */
 const isDisjoint = ({ files, split }: Study, column: string): boolean => {
-  if (split !== "rows") return false
+  if (split !== "rows" && split !== "mixed") return false
   const all = files.flatMap(({ types }) =>
     types.flatMap(({ isMixed, name, type, values }) =>
       name === column && type === "category" && !isMixed && values !== undefined ? [values] : []

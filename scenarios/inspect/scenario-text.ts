@@ -81,6 +81,7 @@ const descriptionOf = ({ split }: Study, { column, values }: ProposedLabel): str
   const whose = {
     rows: "Several owners hold different rows of one table",
     columns: "Several owners hold different columns of the same rows",
+    mixed: "Several owners hold different rows, and others different columns of all these rows",
     parts: "One table is dealt to several owners, to try things out"
   }[split]
   return `${whose}. Together they ${values === undefined ? "predict the number" : "tell the classes of"} ${column}.`
@@ -112,7 +113,7 @@ const ownersOf = (
       name: file.owner,
       holding: {
         file,
-        ...(study.split === "columns" && file.named ? { columns } : {}),
+        ...(isByColumns(study) && file.named ? { columns } : {}),
         ...(file.named && study.split === "rows" ? numbered(`${file.owner}-`) : {})
       }
     }
@@ -153,38 +154,44 @@ const writtenLines = ({ dialect, encoding, header }: StudyFile): ReadonlyArray<s
   ]
 }
 
+/** Whether no owner has all columns. */
+const isByColumns = ({ split }: Study): boolean => split === "columns" || split === "mixed"
+
 /** Columns of which fewer than three owners find a statistic together. */
 const tellingColumns = (
-  study: Study,
+  { held, split }: Study,
   owners: ReadonlyArray<Owner>,
   entries: ReadonlyArray<Entry>,
   label: ProposedLabel
 ): ReadonlyArray<string> => {
-  if (study.split !== "columns" && owners.length >= leastContributors) return []
+  const holders = (column: string) =>
+    split === "parts" ? owners.length : held.filter((own) => own.includes(column)).length
   return [
-    ...entries.filter(({ isJoint }) => isJoint).map(({ name }) => name),
-    ...(label.values === undefined ? [label.column] : [])
+    ...entries.flatMap(({ columns, isJoint, name }) =>
+      isJoint && columns.some((column) => holders(column) < leastContributors) ? [name] : []
+    ),
+    ...(label.values === undefined && holders(label.column) < leastContributors ? [label.column] : [])
   ]
 }
 
 const leastContributors = 3
 
 const revealLines = (
-  { split }: Study,
+  study: Study,
   telling: ReadonlyArray<string>,
   heldOut: number
 ): ReadonlyArray<string> => {
   const tests = heldOut > 0
   const revealed = [
     ...(tests ? ["metrics"] : []),
-    ...(tests && split === "columns" ? ["heldOutRows"] : []),
+    ...(tests && isByColumns(study) ? ["heldOutRows"] : []),
     "progress",
     ...(telling.length > 0 ? ["column-statistics"] : [])
   ]
   const comments = [
-    ...(tests && split === "columns"
+    ...(tests && isByColumns(study)
       ? [
-          "# heldOutRows: no owner can test the model alone, so held-out cells go, sealed, to the one with the labels."
+          "# heldOutRows: no owner can test the model alone, so held-out cells go, sealed, to an owner with labels."
         ]
       : []),
     ...(telling.length > 0

@@ -1,6 +1,6 @@
 /**
- * How the files of several owners fit together as one table: by rows, where all have the same columns, or by
- * columns, where they have the same ids. It is found out from the names and types of their columns, and from
+ * How the files of several owners fit together as one table: by rows, where all have the same columns; by columns, where
+ * they have the same ids; or by both, where groups of them with the same columns have the same ids together. It is found out from the names and types of their columns, and from
  * ids where the files are at hand.
  */
 import { Data } from "effect"
@@ -13,8 +13,11 @@ import type { LeftOut } from "./proposals.ts"
 import type { StudyFile } from "./study-file.ts"
 import { mostCompared } from "./value-counts.ts"
 
-/** `parts`: one file, whose rows are dealt to several owners. */
-export type Split = "rows" | "columns" | "parts"
+/**
+ * `parts`: one file, whose rows are dealt to several owners. `mixed`: some have the same columns of other rows, and others
+ * have other columns of all these rows.
+ */
+export type Split = "rows" | "columns" | "mixed" | "parts"
 
 export interface Study {
   readonly split: Split
@@ -55,10 +58,15 @@ export class SharedIds extends Data.TaggedError("SharedIds")<{
   readonly column: string
   readonly files: readonly [string, string]
   readonly count: number
+  /** Whether the ids could be numbers instead: not where they join other columns too. */
+  readonly mayBeNumbered: boolean
 }> {
   readonly retryable = false
   override get message(): string {
-    return `${describeShared(this)}: a row that two owners have is to be held by one of them, so take it out of one file; if they are different rows, give --number-rows, or another column as --id`
+    const otherwise = this.mayBeNumbered
+      ? "--number-rows, or another column as --id"
+      : "them ids of their own"
+    return `${describeShared(this)}: a row that two owners have is to be held by one of them, so take it out of one file; if they are different rows, give ${otherwise}`
   }
 }
 
@@ -114,7 +122,8 @@ export const studyOf = (
     const unshared = found === undefined ? undefined : unsharedIds(files, found)
     return unshared ?? byColumns({ files, split, idCandidates: candidates, id: found }, new Set([found]))
   }
-  const shared = found === undefined || numbersRows ? undefined : sharedIds(files, found)
+  if (split === "mixed") return byBoth({ files, split, idCandidates: candidates, id: found! }, found!)
+  const shared = found === undefined || numbersRows ? undefined : sharedIds(files, found, true)
   const counts = found !== undefined && files.every(({ countsRows }) => countsRows?.(found) ?? false)
   if (shared !== undefined && (id !== undefined || !counts)) return shared
   const numbered = numbersRows
@@ -146,6 +155,11 @@ const splitOf = (
   if (isSame && others.length > 0) return "rows"
   if (files.every(({ named }) => !named)) return "columns"
   const areAtHand = files.every(({ kept }) => kept !== undefined)
+  const groups = groupsOf(files)
+  if (id !== undefined && groups.length > 1 && groups.length < files.length && others.length < 2) {
+    const tables = groups.map((group) => asOne(group))
+    if (!areAtHand || shareIds(tables, id)) return "mixed"
+  }
   if (id !== undefined && (areAtHand ? shareIds(files, id) : others.length < 2)) return "columns"
   if (others.length >= 2) return "rows"
   const near = alignNames(files).told.map((each) => `\n${each}`)
@@ -153,6 +167,28 @@ const splitOf = (
     reason: `${files.map(({ file }) => file).join(" and ")} are no one table: they have neither the same columns, as where each has other rows, nor a column of ids in common, as where each has other columns of the same rows; give the files of one table${id === undefined ? ", or the column of the ids" : ""}${near.join("")}`
   })
 }
+
+/** The files with the same columns, in the order of the files. */
+const groupsOf = (files: ReadonlyArray<StudyFile>): ReadonlyArray<ReadonlyArray<StudyFile>> => {
+  const groups = new Map<string, Array<StudyFile>>()
+  for (const file of files) {
+    const columns = JSON.stringify(file.types.map(({ name }) => name).sort())
+    const group = groups.get(columns)
+    if (group === undefined) groups.set(columns, [file])
+    else group.push(file)
+  }
+  return [...groups.values()]
+}
+
+/** Files with the same columns of other rows as if they were one. */
+const asOne = (group: ReadonlyArray<StudyFile>): StudyFile => ({
+  ...group[0]!,
+  owner: group.map(({ owner }) => owner).join(" and "),
+  file: group.map(({ file }) => file).join(" and "),
+  kept: group.every(({ kept }) => kept !== undefined)
+    ? (column) => new Set(group.flatMap((file) => [...idsOf(file, column)]))
+    : undefined
+})
 
 /** Whether each file has rows that the first has too. */
 const shareIds = ([first, ...others]: ReadonlyArray<StudyFile>, id: string): boolean =>
@@ -170,11 +206,15 @@ export const tablesAmong = (files: ReadonlyArray<StudyFile>): ReadonlyArray<Read
 }
 
 /** The first two files that have some of the same ids, though they have other rows. */
-const sharedIds = (files: ReadonlyArray<StudyFile>, column: string): SharedIds | undefined => {
+const sharedIds = (
+  files: ReadonlyArray<StudyFile>,
+  column: string,
+  mayBeNumbered: boolean
+): SharedIds | undefined => {
   for (const [index, file] of files.entries())
     for (const other of files.slice(index + 1)) {
       const count = countShared(idsOf(file, column), idsOf(other, column))
-      if (count > 0) return new SharedIds({ column, files: [file.file, other.file], count })
+      if (count > 0) return new SharedIds({ column, files: [file.file, other.file], count, mayBeNumbered })
     }
   return undefined
 }
@@ -237,6 +277,35 @@ const byColumns = (own: Own, ids: ReadonlySet<string | undefined>): Study => {
     })
   )
   return { ...own, columns, held, leftOut }
+}
+
+/** Groups of owners with the same columns of other rows are joined by columns with each other. */
+const byBoth = (own: Own, id: string): Study | SharedIds | UnsharedIds => {
+  const ids = new Set([id])
+  const groups = groupsOf(own.files)
+  for (const group of groups) {
+    const shared = sharedIds(group, id, false)
+    if (shared !== undefined) return shared
+  }
+  const unshared = unsharedIds(groups.map(asOne), id)
+  if (unshared !== undefined) return unshared
+  const tables = groups.map((files) => {
+    const common = files[0]!.types.map(({ name }) => name)
+    return { files, study: byRows({ ...own, files }, common, ids) }
+  })
+  const joined = byColumns(
+    { ...own, files: tables.map(({ files, study }) => ({ ...asOne(files), types: study.columns })) },
+    ids
+  )
+  const held = new Map(
+    tables.flatMap(({ files }, at) => files.map((file) => [file, joined.held[at]!] as const))
+  )
+  return {
+    ...joined,
+    files: own.files,
+    held: own.files.map((file) => held.get(file)!),
+    leftOut: once([...tables.flatMap(({ study }) => study.leftOut), ...joined.leftOut])
+  }
 }
 
 const once = (leftOut: ReadonlyArray<LeftOut>): ReadonlyArray<LeftOut> => [

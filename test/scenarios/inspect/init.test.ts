@@ -71,6 +71,41 @@ describe("bicameral init with Enter only", () => {
   )
 })
 
+describe("bicameral init with other rows and other columns", () => {
+  it.scopedLive("drafts one scenario that passes check, from files and from parts", () =>
+    Effect.gen(function* () {
+      const dose = Array.from({ length: 60 }, (_, i) => `P${i < 30 ? 129 - i : 170 + i},${(i * 37) % 50}.5\n`)
+      const folder = yield* folderOf(
+        new Map([
+          ["east.csv", patientsOf(30, 100)],
+          ["lab.csv", `id,dose\n${dose.join("")}`],
+          ["west.csv", patientsOf(30, 200)]
+        ])
+      )
+      const { outcome, printed } = yield* given({ files: [folder], yes: true, name: Option.some("both") })
+      expect(outcome).toMatchObject({ _tag: "Right" })
+      expect(printed).toMatch(/3 owners, some with other rows and some with other columns, .*; 60 rows; ill/)
+      const whose =
+        /name: east[^-]*- file: east\.csv\n {8}columns: \[age, pressure, ill\][\s\S]*name: lab[^-]*- file: lab\.csv\n {8}columns: \[dose\][\s\S]*columns: \[age, pressure, ill\]/
+      const revealed = /reveal: \[metrics, heldOutRows, progress, column-statistics\]/
+      const text = readFileSync(join(folder, "both.yaml"), "utf8")
+      expect(text).toMatch(whose)
+      expect(text).toMatch(revealed)
+      const names = ["east", "lab", "west"]
+      for (const name of names) yield* given({ files: [join(folder, `${name}.csv`)], part: true })
+      const files = names.map((name) => join(folder, `${name}.part.yaml`))
+      const joined = yield* given({
+        files,
+        join: true,
+        name: Option.some("joined"),
+        label: Option.some("ill")
+      })
+      expect(joined.outcome).toMatchObject({ _tag: "Right" })
+      expect(readFileSync(join(folder, "joined.yaml"), "utf8")).toMatch(whose)
+    })
+  )
+})
+
 describe("bicameral init with a column in doubt", () => {
   const some = Option.some
 

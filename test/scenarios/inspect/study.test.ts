@@ -73,6 +73,42 @@ describe("files with other columns", () => {
   })
 })
 
+describe("files of which some have the same columns, and others have other columns of the same rows", () => {
+  const east = fileOf("east", [id, age, ill("a", "b")], ["1", "2"])
+  const west = fileOf("west", [id, age, ill("b", "c")], ["3"])
+  const lab = (ids: ReadonlyArray<string>) => fileOf("lab", [id, { name: "dose", type: "number" }], ids)
+  const without = (file: StudyFile): StudyFile => ({ ...file, kept: undefined })
+
+  it("are one table, from files in any order and from parts", () => {
+    const columns = ["age", "ill"]
+    for (const files of [
+      [east, west, lab(["3", "1", "2"])],
+      [without(east), without(west), without(lab([]))]
+    ]) {
+      const found = fits(files)
+      expect(found).toMatchObject({
+        split: "mixed",
+        id: "id",
+        held: [columns, columns, ["dose"]],
+        leftOut: []
+      })
+      expect(found.columns.find(({ name }) => name === "ill")).toMatchObject({ values: ["a", "b", "c"] })
+    }
+    expect(fits([east, lab(["3", "1", "2"]), west])).toMatchObject({ held: [columns, ["dose"], columns] })
+  })
+
+  it("have each row once in each table, or it is said", () => {
+    expect(study([east, west, lab(["1", "2"])])).toMatchObject({
+      _tag: "UnsharedIds",
+      lacking: [["east.csv and west.csv", 1]]
+    })
+    const twice = study([east, fileOf("west", west.types, ["2", "3"]), lab(["1", "2", "3"])])
+    expect(twice).toMatchObject({ _tag: "SharedIds", count: 1, mayBeNumbered: false })
+    expect(twice).toMatchObject({ message: expect.stringMatching(/give them ids of their own$/) })
+    expect(study([east, west, lab(["8", "9"])])).toMatchObject({ _tag: "FilesDoNotFit" })
+  })
+})
+
 describe("names of columns that differ in case or spaces", () => {
   const first = fileOf("a", [id, age])
   const other = (more: Partial<StudyFile>) =>
