@@ -2,9 +2,10 @@
 import type { DateFormat } from "./description.ts"
 import type { CellProblem } from "./table.ts"
 
+/** In English, German, Dutch, the languages of Scandinavia, French, Spanish, Italian and Portuguese. */
 const [yes, no] = [
-  new Set(["true", "yes", "y", "t", "1", "1.0", "on"]),
-  new Set(["false", "no", "n", "f", "0", "0.0", "off"])
+  new Set(["true", "yes", "y", "t", "1", "1.0", "on", "ja", "j", "oui", "si", "sí", "sì", "sim"]),
+  new Set(["false", "no", "n", "f", "0", "0.0", "off", "nein", "nee", "nej", "nei", "non", "não", "nao"])
 ]
 
 /** 1 for a word for yes, 0 for one for no. */

@@ -5,6 +5,7 @@
 import { readBoolean } from "../../protocol/data/cell-words.ts"
 import type { DateFormat } from "../../protocol/data/description.ts"
 import { areNumbers } from "../../protocol/data/labels.ts"
+import { listed } from "../text/units.ts"
 import { type ColumnKind, type ColumnProfile, commonest, fewValues } from "./column-profile.ts"
 
 export interface ColumnType {
@@ -44,7 +45,14 @@ export const typeOf = (
   return {
     name,
     type: kind,
-    ...(listed === undefined ? {} : { values: listed.map(({ value }) => value) }),
+    ...(listed === undefined
+      ? {}
+      : {
+          values: inOrder(
+            kind,
+            listed.map(({ value }) => value)
+          )
+        }),
     ...(isCut ? { other: true } : {}),
     ...(missing > 0 ? { missing: true } : {}),
     ...(format === undefined ? {} : { format }),
@@ -56,6 +64,10 @@ export const typeOf = (
     ...(holds === undefined ? {} : { holds })
   }
 }
+
+/** Values in order; of a boolean, no before yes in any language, since the second of two classes is the positive one. */
+const inOrder = (kind: ColumnKind, values: ReadonlyArray<string>): ReadonlyArray<string> =>
+  kind === "boolean" ? values.toSorted((a, b) => Number(readBoolean(a)) - Number(readBoolean(b))) : values
 
 const listsValues = (profile: ColumnProfile, asLabel: boolean): boolean =>
   profile.kind === "category" ||
@@ -85,11 +97,7 @@ export const merged = (
   if (filled.length > 0 && filled.every(([, type]) => isYesOrNo(type)) && isBoolean(filled))
     return { ...booleanOf(filled.map(([, type]) => type)), ...missing }
   const families = filled.map(([, type]) => familyOf(type))
-  const different = families.findIndex((family) => family !== families[0])
-  if (different > 0) {
-    const other = filled[different]!
-    return `is ${inWords(one[1])} of ${one[0]} and ${inWords(other[1])} of ${other[0]}`
-  }
+  if (new Set(families).size > 1) return contradiction(filled)
   const all = filled.map(([, type]) => type)
   const { name } = one[1]
   switch (families[0]) {
@@ -126,7 +134,7 @@ const booleanOf = (all: ReadonlyArray<ColumnType>): ColumnType => {
   return {
     name: all[0]!.name,
     type: "boolean",
-    values: isMixed ? ["no", "yes"] : values.sort(),
+    values: isMixed ? ["no", "yes"] : inOrder("boolean", values.sort()),
     ...(isMixed ? { isMixed } : {})
   }
 }
@@ -151,12 +159,29 @@ const familyOf = ({ type, values = [] }: ColumnType): Family => {
   }
 }
 
+/** Which owners have a column how, where that is no one type. Words for yes and no agree, however they are written. */
+const contradiction = (filled: ReadonlyArray<readonly [owner: string, type: ColumnType]>): string => {
+  const haveWords = isBoolean(filled.filter(([, type]) => isYesOrNo(type)))
+  const owners = new Map<string, Array<string>>()
+  for (const [owner, type] of filled) {
+    const what = haveWords && isYesOrNo(type) ? words : inWords(type)
+    owners.set(what, [...(owners.get(what) ?? []), owner])
+  }
+  const each = Array.from(
+    owners,
+    ([what, own]) => `${what} in the ${own.length === 1 ? "file" : "files"} of ${listed(own)}`
+  )
+  return `is ${each.join(", but ")}`
+}
+
+const words = "a word for yes or no"
+
 const inWords = ({ holds, type, values = [] }: ColumnType): string =>
   type === "unreadable"
-    ? `${holds ?? "of no readable type"} in the file`
+    ? (holds ?? "of no readable type")
     : type === "boolean" && !areNumbers(values)
-      ? "a word for yes or no in the file"
-      : `a ${type} in the file`
+      ? words
+      : `a ${type}`
 
 const numbersOf = (all: ReadonlyArray<ColumnType>): Omit<ColumnType, "name"> => {
   const kinds = new Set(all.map(({ type }) => type))

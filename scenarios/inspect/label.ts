@@ -50,9 +50,12 @@ export const labelLines = ({ column, isBoolean, values }: ProposedLabel): Readon
   values === undefined
     ? "    scale: standard"
     : isBoolean
-      ? "    type: boolean # the classes no and yes"
-      : `    values: ${yamlLines(values, 6)}`
+      ? "    type: boolean # the classes no and yes, of which yes is the positive one"
+      : `    values: ${yamlLines(values, 6)}${values.length === 2 ? positive : ""}`
 ]
+
+/** Which of two classes sensitivity and specificity are about: the order of the values says it. */
+const positive = " # the second is the positive class"
 
 /** A column can't be the label, or is not written alike by all owners. */
 export class NotALabel extends Data.TaggedError("NotALabel")<{ readonly reason: string }> {

@@ -80,6 +80,8 @@ describe("a boolean", () => {
   it("is 1 or 0 by the usual words, and nothing else", () => {
     expect(["true", "YES", "y", "T", "1", "on"].map(readBoolean)).toEqual([1, 1, 1, 1, 1, 1])
     expect(["False", "no", "N", "f", "0", "off"].map(readBoolean)).toEqual([0, 0, 0, 0, 0, 0])
+    expect(["Ja", "J", "oui", "SÍ", "si", "sì", "sim"].map(readBoolean)).toEqual([1, 1, 1, 1, 1, 1, 1])
+    expect(["Nein", "nee", "nej", "non", "NÃO"].map(readBoolean)).toEqual([0, 0, 0, 0, 0])
     const { text, number } = describing({ name: "smoker", kind: "boolean", range: [0, 1] })
     expect(text("maybe")).toMatchObject({ reason: "is neither yes nor no" })
     expect(number(2)).toMatchObject({ reason: expect.stringContaining("neither 0 nor 1") })

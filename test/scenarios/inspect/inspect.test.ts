@@ -40,7 +40,9 @@ describe("bicameral inspect", () => {
       expect(shown).toMatch(
         /data:\n {2}id: id\n {2}features:\n {4}glucose: standard {2}# or \[80, 170\], which tells of the data\n/
       )
-      expect(shown).toMatch(/label:\n {4}column: diabetes\n {4}values: \[neg, pos\]$/)
+      expect(shown).toMatch(
+        /label:\n {4}column: diabetes\n {4}values: \[neg, pos\] # the second is the positive class$/
+      )
     })
   )
 
@@ -60,6 +62,15 @@ describe("bicameral inspect", () => {
         ),
         expect.stringMatching(/^note: ill: "Pos" and "pos" differ only in case/)
       ])
+    })
+  )
+
+  it.scoped("puts no before yes in other languages, as the second class is the positive one", () =>
+    Effect.gen(function* () {
+      const ill = (i: number) => (i % 3 === 0 ? "ja" : "nein")
+      const shown = shownProfile(yield* profiled("k.csv", patientsOf(30, 0, { ill })), false)
+      expect(shown).toMatch(/ill +boolean +ja 10, nein 20/)
+      expect(shown).toMatch(/values: \[nein, ja\] # the second is the positive class$/)
     })
   )
 

@@ -85,8 +85,10 @@ describe("the type of a column that several files have", () => {
       type: "boolean",
       values: ["no", "yes"]
     })
+    expect(of(words("ja", "nein"), words("ja", "nein"))).toMatchObject({ values: ["nein", "ja"] })
     const mixed = { type: "boolean", values: ["no", "yes"], isMixed: true }
     expect(of(words("no", "yes"), words("0", "1"), words("N", "Y"))).toMatchObject(mixed)
+    expect(of(words("False", "True"), words("nein", "ja"), words("0", "1"))).toMatchObject(mixed)
     expect(of(words("F", "T"), { type: "category", values: ["yes"], missing: true })).toMatchObject(mixed)
     expect(of(words("no", "yes"), { type: "category", values: ["no", "perhaps"] })).toMatchObject({
       type: "category"
@@ -94,7 +96,11 @@ describe("the type of a column that several files have", () => {
   })
   it("is a contradiction, with who has what, where a number is a text elsewhere", () => {
     expect(of({ type: "number" }, { type: "category", values: ["a"] })).toBe(
-      "is a number in the file of owner-1 and a category in the file of owner-2"
+      "is a number in the file of owner-1, but a category in the file of owner-2"
+    )
+    const words = (...values: ReadonlyArray<string>) => ({ type: "boolean" as const, values })
+    expect(of(words("False", "True"), { type: "category", values: ["kaum", "oft"] }, words("0", "1"))).toBe(
+      "is a word for yes or no in the files of owner-1, owner-3, but a category in the file of owner-2"
     )
     expect(of({ type: "date" }, { type: "date", format: "MM/DD/YYYY" })).toMatch(
       /dates written as YYYY-MM-DD .* owner-2/

@@ -180,7 +180,12 @@ describe("the label", () => {
     expect(labelOf(types[2]!)).toEqual({ column: "age" })
     expect(labelOf(types[1]!)).toMatch(/more than a few kinds/)
     const mixed = labelOf({ name: "ill", type: "boolean", values: ["no", "yes"], isMixed: true })
-    expect(typeof mixed === "object" && labelLines(mixed).join("\n")).toMatch(/type: boolean/)
+    expect(typeof mixed === "object" && labelLines(mixed).join("\n")).toMatch(
+      /type: boolean # .*yes is the positive one$/
+    )
+    const lines = (...values: ReadonlyArray<string>) => labelLines({ column: "ill", values }).join("\n")
+    expect(lines("nein", "ja")).toMatch(/values: \[nein, ja\] # the second is the positive class$/)
+    expect(lines("a", "b", "c")).toMatch(/values: \[a, b, c\]$/)
   })
 
   const pair = (one: ColumnType, other: ColumnType) =>
