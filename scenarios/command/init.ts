@@ -7,7 +7,15 @@ import { Console, Data, Effect, Either, Option } from "effect"
 import { shown } from "../../protocol/data/spelling.ts"
 import { loadYaml, parseScenario } from "../description/load.ts"
 import { typeOf } from "../inspect/column-type.ts"
-import { type Draft, dataFilesOf, draftOf, isUnfit, toldOf, WishNotGranted } from "../inspect/draft.ts"
+import {
+  type Draft,
+  dataFilesOf,
+  draftOf,
+  isUnfit,
+  labelWith,
+  toldOf,
+  WishNotGranted
+} from "../inspect/draft.ts"
 import { settingsOf, unknownFile } from "../inspect/file-settings.ts"
 import { chosenLabel, labelCandidates, NotALabel } from "../inspect/label.ts"
 import { alignNames } from "../inspect/names.ts"
@@ -242,8 +250,11 @@ const joinParts = Effect.fn("Init.join")(function* (request: InitRequest) {
   )
   const study = studyOf(files, decisionsOf(request))
   if (isUnfit(study)) return yield* study
-  const label = chosenLabel(study, Option.getOrUndefined(request.label))
-  if (label instanceof NotALabel) return yield* label
+  // Nothing is asked of parts but for the label, where the likeliest column can't be it.
+  const terminal = yield* Terminal.Terminal
+  const isInDoubt = chosenLabel(study, undefined) instanceof NotALabel
+  const asks = isInDoubt && !request.yes && (yield* terminal.isTTY)
+  const label = yield* labelWith({ asks, label: request.label }, study)
   const name = Option.getOrElse(request.name, () => "study")
   const heldOut = Option.getOrElse(request.heldOut, () => 0.2)
   const choices = { name, label, heldOut, owners: files.length, missing: missingOf(parts) }

@@ -8,7 +8,7 @@ import { typeOf } from "./column-type.ts"
 import { nearValues } from "./doubts.ts"
 import type { FileProfile } from "./file-profile.ts"
 import { type FileSettings, type SaidOfFiles, settingsOf, unknownFile } from "./file-settings.ts"
-import { chosenLabel, labelCandidates, NotALabel, type ProposedLabel } from "./label.ts"
+import { chosenLabel, labelChoices, NotALabel, type ProposedLabel, pickedLabel } from "./label.ts"
 import { alignNames } from "./names.ts"
 import { askFiles, askHeldOut, askName, askOne, askOwners, askParts, namesIn } from "./questions.ts"
 import { type CountsOf, rareValues } from "./rare-values.ts"
@@ -310,11 +310,24 @@ type Unfit = FilesDoNotFit | SharedIds | UnsharedIds
 export const isUnfit = (study: Study | Unfit): study is Unfit =>
   study instanceof FilesDoNotFit || study instanceof SharedIds || study instanceof UnsharedIds
 
-const labelWith = Effect.fn("Init.label")(function* (wishes: Wishes, study: Study) {
-  const likeliest = chosenLabel(study, Option.getOrUndefined(wishes.label))
-  if (likeliest instanceof NotALabel) return yield* likeliest
-  if (!wishes.asks || Option.isSome(wishes.label)) return likeliest
-  const choices = labelCandidates(study.columns).map(({ name }) => name)
-  const chosen = chosenLabel(study, yield* Prompt.run(askOne("Column to predict", choices)))
-  return chosen instanceof NotALabel ? yield* chosen : chosen
+/**
+ * The label: what was named, or is picked if somebody can answer, or else the likeliest column. One that owners write in
+ * different ways is marked, and no label if it is picked.
+ */
+export const labelWith = Effect.fn("Init.label")(function* (
+  { asks, label }: Pick<Wishes, "asks" | "label">,
+  study: Study
+) {
+  const choices = labelChoices(study)
+  const isAsked = asks && Option.isNone(label) && choices.length > 0 && study.columns.length > 1
+  if (!isAsked) {
+    const chosen = chosenLabel(study, Option.getOrUndefined(label))
+    return chosen instanceof NotALabel ? yield* chosen : chosen
+  }
+  const titles = choices.map(
+    ({ column, isApart }) => `${column.name}${isApart ? ", which owners write in different ways" : ""}`
+  )
+  const title = yield* Prompt.run(askOne("Column to predict", titles))
+  const picked = pickedLabel(study, choices[titles.indexOf(title)]!)
+  return picked instanceof NotALabel ? yield* picked : picked
 })

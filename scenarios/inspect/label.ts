@@ -65,15 +65,31 @@ export class NotALabel extends Data.TaggedError("NotALabel")<{ readonly reason: 
   }
 }
 
+/** A column that may be picked as the label. */
+export interface LabelChoice {
+  readonly column: ColumnType
+  /** Whether owners write it in different ways. */
+  readonly isApart: boolean
+}
+
+/** The columns that may be the label, the likeliest first, those too that owners do not write alike. */
+export const labelChoices = (study: Study): ReadonlyArray<LabelChoice> =>
+  labelCandidates([...study.columns, ...contested(study)]).map((column) => ({
+    column,
+    isApart: !study.columns.includes(column) || isDisjoint(study, column.name)
+  }))
+
+/** The label that was picked of these. */
+export const pickedLabel = (study: Study, { column, isApart }: LabelChoice): ProposedLabel | NotALabel =>
+  isApart ? writtenApart(study, column.name, "the label") : namedLabel(study, column.name)
+
 /** The label that was named, or else the likeliest one. */
 export const chosenLabel = (study: Study, given: string | undefined): ProposedLabel | NotALabel => {
-  const { columns } = study
   if (given !== undefined) return namedLabel(study, given)
-  const [first] = labelCandidates([...columns, ...contested(study)])
-  if (first !== undefined && (!columns.includes(first) || isDisjoint(study, first.name)))
-    return writtenApart(study, first.name, "the likeliest label")
-  const label = first && labelOf(first)
-  if (typeof label === "object" && columns.length > 1) return label
+  const [first] = labelChoices(study)
+  if (first?.isApart) return writtenApart(study, first.column.name, "the likeliest label")
+  const label = first && labelOf(first.column)
+  if (typeof label === "object" && study.columns.length > 1) return label
   return new NotALabel({
     reason:
       "the files have no column that could be a label besides one to predict it from; give files that have both"

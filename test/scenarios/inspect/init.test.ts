@@ -318,6 +318,32 @@ describe("bicameral init with answers", () => {
     })
   )
 
+  it.scopedLive("lets another label be picked than one that owners write in different ways", () =>
+    Effect.gen(function* () {
+      const apart = new Map([
+        ["a.csv", patientsOf(40, 100, { ill: (i) => ["neg", "pos"][i % 2]! })],
+        ["b.csv", patientsOf(40, 200, { ill: (i) => String(i % 2) })]
+      ])
+      const folder = yield* folderOf(apart)
+      const [owners, id] = [enter, enter]
+      const stopped = yield* given({ files: [folder] }, enters)
+      const message = /ill, the label, is written in different ways: values \[neg, pos\] in a\.csv/
+      expect(stopped.outcome).toMatchObject({ left: { message: expect.stringMatching(message) } })
+      const keys = [owners, id, key("down"), ...enters]
+      const asked = yield* given({ files: [folder], name: Option.some("asked") }, keys)
+      expect(asked.outcome).toMatchObject({ _tag: "Right" })
+      expect(readFileSync(join(folder, "asked.yaml"), "utf8")).toMatch(/column: pressure\n/)
+      for (const name of ["a", "b"]) yield* given({ files: [join(folder, `${name}.csv`)], part: true })
+      const files = ["a", "b"].map((name) => join(folder, `${name}.part.yaml`))
+      expect((yield* given({ files, join: true, yes: true })).outcome).toMatchObject({
+        left: { _tag: "NotALabel" }
+      })
+      const joined = yield* given({ files, join: true, name: Option.some("joined") }, [key("down"), enter])
+      expect(joined.outcome).toMatchObject({ _tag: "Right" })
+      expect(readFileSync(join(folder, "joined.yaml"), "utf8")).toMatch(/column: pressure\n/)
+    })
+  )
+
   it.scopedLive("asks which of several tables is meant", () =>
     Effect.gen(function* () {
       const folder = yield* folderOf(new Map([...progression, ...passengers]))
