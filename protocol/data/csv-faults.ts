@@ -31,7 +31,7 @@ export const encodingOf = (head: Uint8Array, { source, problems }: FileReading) 
   if (named !== undefined && seems !== undefined && seems !== named) {
     const is = `is in ${seems.toUpperCase()}${mark === undefined ? ", it seems" : ", as its first bytes say"}`
     problems.refuse({
-      reason: `${is}, where the scenario says ${named}`,
+      reason: `${is}, and not in ${named}, as is said of it`,
       remedy: `say encoding: ${seems} there`,
       decides: { setting: "encoding", values: [seems] }
     })

@@ -1,5 +1,5 @@
 /** What a data file holds, column by column. Only the owner of the file sees it. */
-import { Effect } from "effect"
+import { Data, Effect } from "effect"
 import type { Format } from "../../protocol/data/data-file.ts"
 import type { Dialect } from "../../protocol/data/dialect.ts"
 import type { CellVisitor } from "../../protocol/data/survey-visitor.ts"
@@ -24,12 +24,39 @@ export interface ProfileOptions {
   readonly mostRows?: number
   /** Texts that mark a missing cell besides the usual ones. */
   readonly marks?: ReadonlyArray<string>
+  /** Whether there are other files beside this one. */
+  readonly amongOthers?: boolean
 }
+
+/** Several files that can't be read. */
+export class FilesUnreadable extends Data.TaggedError("FilesUnreadable")<{
+  /** What is wrong with each. */
+  readonly reasons: ReadonlyArray<string>
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return this.reasons.join("\n")
+  }
+}
+
+/** Reads files, each once: the profiles of those that can be read, and what is wrong with the others. */
+export const profilesOf = Effect.fn("Inspect.profiles")(function* (
+  files: ReadonlyArray<FileSettings>,
+  options: ProfileOptions = {}
+) {
+  const amongOthers = files.length > 1
+  const [failures, profiles] = yield* Effect.partition(files, (settings) =>
+    profileOf(settings, { ...options, amongOthers })
+  )
+  const [failure] = failures
+  const reasons = failures.map(({ message }) => message)
+  return { profiles, failure: failures.length > 1 ? new FilesUnreadable({ reasons }) : failure }
+})
 
 /** Reads a file once. */
 export const profileOf = Effect.fn("Inspect.profile")(function* (
   settings: FileSettings,
-  { marks, mostRows }: ProfileOptions = {}
+  { amongOthers = false, marks, mostRows }: ProfileOptions = {}
 ) {
   let surveys: ReadonlyArray<ColumnSurvey> = []
   const visitor: CellVisitor = {
@@ -42,7 +69,7 @@ export const profileOf = Effect.fn("Inspect.profile")(function* (
     cell: (column, cell, line) => surveys[column]!.add(cell, line)
   }
   const found = yield* surveyTable({ user: "", ...settings }, visitor, mostRows).pipe(
-    Effect.mapError((error) => (error instanceof TableError ? withOptions(error) : error))
+    Effect.mapError((error) => (error instanceof TableError ? withOptions(error, !amongOthers) : error))
   )
   const columns = surveys.map((survey) => survey.finish())
   const places = new Map(columns.map(({ name }, place) => [name, place]))

@@ -75,14 +75,24 @@ export const settingsOf = (
 
 const baseOf = (file: string): string => file.replace(/^.*[/\\]/, "")
 
-/** An error about a file with remedies that name options, where no scenario names the file yet. */
-export const withOptions = (error: TableError): TableError =>
+/**
+ * An error about a file with remedies that name options, where no scenario names the file yet. The encoding is that of this
+ * file alone, if there are others.
+ */
+export const withOptions = (error: TableError, isAlone: boolean): TableError =>
   new TableError({
     ...error,
     problems: error.problems.map((problem) =>
-      problem.decides === undefined ? problem : { ...problem, remedy: inOptions(problem.decides) }
+      problem.decides === undefined
+        ? problem
+        : { ...problem, remedy: inOptions(problem.decides, isAlone ? undefined : baseOf(error.file)) }
     )
   })
 
-const inOptions = ({ else: besides = "", meaning = "", setting, values }: Decision): string =>
-  `${besides}give ${values.map((value) => `--${setting} ${value}`).join(" or ")}${meaning}`
+const inOptions = (
+  { else: besides = "", meaning = "", setting, values }: Decision,
+  file: string | undefined
+): string => {
+  const of = setting === "encoding" && file !== undefined ? `${file}=` : ""
+  return `${besides}give ${values.map((value) => `--${setting} ${of}${value}`).join(" or ")}${meaning}`
+}

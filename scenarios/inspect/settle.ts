@@ -10,7 +10,7 @@ import { yamlList } from "../text/yaml-text.ts"
 import { isIdName } from "./column-profile.ts"
 import { typeOf } from "./column-type.ts"
 import { type Doubt, describeDoubt, doubtsOf } from "./doubts.ts"
-import { type FileProfile, profileOf } from "./file-profile.ts"
+import { type FileProfile, profilesOf } from "./file-profile.ts"
 import type { FileSettings } from "./file-settings.ts"
 import { alignNames } from "./names.ts"
 import { idCandidates } from "./study.ts"
@@ -63,8 +63,10 @@ export const settled = Effect.fn("Inspect.settle")(function* (
   given: Decisions,
   asks: boolean
 ) {
-  const read = (marks: ReadonlyArray<string>) =>
-    Effect.forEach(files, (settings) => profileOf(settings, { marks }))
+  const read = Effect.fn("Inspect.read")(function* (marks: ReadonlyArray<string>) {
+    const { failure, profiles } = yield* profilesOf(files, { marks })
+    return failure === undefined ? profiles : yield* failure
+  })
   const marked = (missing: ReadonlyArray<string>, profiles: ReadonlyArray<FileProfile>) =>
     missing.length === 0
       ? Effect.succeed([])

@@ -139,7 +139,7 @@ describe("characters - of a file", () => {
     ["utf-16le", "latin1"]
   ] as const)("marked as %s are refused as %s", async (marked, encoding) => {
     expect(await refused(encoded(`\ufeff${table("a")}`, marked), { ...wanted, encoding })).toContain(
-      `is in ${marked.toUpperCase()}, as its first bytes say, where the scenario says ${encoding}`
+      `is in ${marked.toUpperCase()}, as its first bytes say, and not in ${encoding}, as is said of it`
     )
   })
 

@@ -4,7 +4,9 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Console, Effect } from "effect"
+import type { InspectRequest } from "../../../scenarios/command/commands.ts"
+import { inspectFiles } from "../../../scenarios/command/inspect.ts"
 import { profileOf } from "../../../scenarios/inspect/file-profile.ts"
 import { profileJson, shownProfile } from "../../../scenarios/inspect/show.ts"
 import { clinics, folderOf, passengers, patientsOf } from "./tables.ts"
@@ -146,6 +148,31 @@ describe("bicameral inspect", () => {
       })
       expect(yield* profiled("images-idx3-ubyte", pixels(30, 32), 7)).toMatchObject({ rows: 7 })
     })
+  )
+
+  it.scoped("shows the other files where one can't be read, with an option for that file alone", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf(
+        new Map([["b.csv", patientsOf(20, 0, { ill: (i) => ["né", "mé"][i % 2]! })]])
+      )
+      for (const name of ["k.csv", "m.csv"])
+        writeFileSync(join(folder, name), Buffer.from("id,x\na,\xe9\n", "latin1"))
+      const printed: Array<string> = []
+      const console = {
+        ...(yield* Console.consoleWith(Effect.succeed)),
+        log: (text: string) => Effect.sync(() => void printed.push(text))
+      }
+      const inspected = (written: InspectRequest["written"]) =>
+        inspectFiles({ files: [folder], json: false, written }).pipe(Effect.withConsole(console), Effect.flip)
+      const remedy = (name: string) => `k\\.csv:2: .*; .*give --encoding ${name}\\.csv=windows-1252`
+      const { message } = yield* inspected({})
+      expect(message).toMatch(new RegExp(`${remedy("k")}\n.*${remedy("m").replace("k\\.", "m\\.")}`))
+      expect(printed.join()).toMatch(/b\.csv: CSV .* 20 rows/)
+      const all = yield* inspected({ encoding: { all: "windows-1252", named: new Map() } })
+      expect(all.message).toMatch(
+        /b\.csv: the file is in UTF-8, it seems, and not in windows-1252, as is said of it; give --encoding b\.csv=utf-8/
+      )
+    }).pipe(Effect.provide(nodeContext))
   )
 
   const faults: ReadonlyArray<readonly [string, string, RegExp]> = [
