@@ -4,12 +4,13 @@ import { Data, Effect } from "effect"
 import { rootFrom } from "../../actors/party/root.ts"
 import { raised } from "../../actors/party/typed-throws.ts"
 import { digestsKnowing } from "../../actors/users/join.ts"
-import { featureCount, labelCount } from "../../protocol/data/description.ts"
+import { featureCount, labelCount, sourceColumns } from "../../protocol/data/description.ts"
 import { assembleWhole } from "../../protocol/data/joint.ts"
 import { digestIds } from "../../protocol/data/rows.ts"
 import { shown } from "../../protocol/data/spelling.ts"
 import { NoValues, ValueTooLarge } from "../../protocol/statistics/statistics.ts"
 import { agreementOf } from "../description/agreement.ts"
+import { columnsHeldBy } from "../description/consistency.ts"
 import { checkData, joinData } from "../description/joined.ts"
 import { type LoadedScenario, loadScenario, readUserTables } from "../description/load.ts"
 import { predictCost } from "../forecast/traffic.ts"
@@ -76,6 +77,10 @@ export const prepareOwn = Effect.fn("Run.prepareOwn")(function* (file: string, u
   const index = scenario.users.findIndex(({ name }) => name === userName)
   if (index < 0)
     return yield* new NoSuchUser({ file, user: userName, users: scenario.users.map(({ name }) => name) })
+  const held = columnsHeldBy(scenario.data, scenario.users[index]!)
+  // Before its files are read: of columns that are others' nothing is known.
+  if (sourceColumns(scenario.data).some((column) => !held.has(column)))
+    return yield* new NoWholeRow({ file, user: userName })
   const own = yield* readUserTables(loaded, index)
   const tables = scenario.users.map((_, user) => (user === index ? own : []))
   const drawn = new Uint8Array(randomBytes(32))
