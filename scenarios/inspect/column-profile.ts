@@ -160,8 +160,8 @@ export class ColumnSurvey {
       this.#dates.set("MM/DD/YYYY", (this.#dates.get("MM/DD/YYYY") ?? 0) + 1)
   }
 
-  /** The values that were kept, to be compared with those of another file. */
-  get kept(): ReadonlySet<string> {
+  /** The values that were kept, to be compared with those of another file, and where the first of each is. */
+  get kept(): ReadonlyMap<string, number> {
     return this.#values.kept
   }
 

@@ -15,8 +15,8 @@ export interface FileProfile {
   readonly dialect?: Dialect
   readonly rows: number
   readonly columns: ReadonlyArray<ColumnProfile>
-  /** The values that were kept of a column, to be compared with those of another file. */
-  readonly kept: (column: string) => ReadonlySet<string>
+  /** The values that were kept of a column, to be compared with those of another file, and where the first of each is. */
+  readonly kept: (column: string) => ReadonlyMap<string, number>
 }
 
 export interface ProfileOptions {
@@ -77,7 +77,7 @@ export const profileOf = Effect.fn("Inspect.profile")(function* (
     file: settings.file,
     ...found,
     columns,
-    kept: (column) => surveys[places.get(column) ?? -1]?.kept ?? new Set()
+    kept: (column) => surveys[places.get(column) ?? -1]?.kept ?? new Map()
   }
   return profile
 })

@@ -12,8 +12,8 @@ export interface StudyFile {
   readonly types: ReadonlyArray<ColumnType>
   /** Whether the file names its columns; rows of one that does not are numbered. */
   readonly named: boolean
-  /** The values that are known of a column; undefined where the file is not at hand. */
-  readonly kept?: ((column: string) => ReadonlySet<string>) | undefined
+  /** The values that are known of a column, and their lines or rows; undefined where the file is not at hand. */
+  readonly kept?: ((column: string) => ReadonlyMap<string, number>) | undefined
   /** How often a column has each of its values; undefined where they are many. */
   readonly counts?: ((column: string) => ReadonlyArray<ValueCount> | undefined) | undefined
   /** Whether a column has the numbers of the rows. */

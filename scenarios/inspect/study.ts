@@ -5,7 +5,7 @@
  */
 import { Data } from "effect"
 import { nearTexts, shown } from "../../protocol/data/spelling.ts"
-import { counted } from "../text/units.ts"
+import { counted, listed } from "../text/units.ts"
 import { isIdName } from "./column-profile.ts"
 import { type ColumnType, merged } from "./column-type.ts"
 import { alignNames } from "./names.ts"
@@ -78,23 +78,36 @@ export const describeShared = ({
 }: Pick<SharedIds, "column" | "count" | "files">): string =>
   `${counted(count, "id")} in the column ${shown(column)} ${count === 1 ? "is" : "are"} in both ${files.join(" and ")}, which have the same columns`
 
+/** A file with ids that others do not have, and where they are. */
+interface Lacking {
+  readonly file: string
+  readonly unit: "line" | "row"
+  readonly places: ReadonlyArray<number>
+}
+
 /** Owners of other columns of the same rows do not have the same rows. */
 export class UnsharedIds extends Data.TaggedError("UnsharedIds")<{
   readonly column: string
-  readonly lacking: ReadonlyArray<readonly [file: string, count: number]>
+  readonly lacking: ReadonlyArray<Lacking>
   /** What some of these ids differ in from others. */
   readonly difference: string | undefined
 }> {
   readonly retryable = false
   override get message(): string {
     const { column, difference, lacking } = this
-    const counts = lacking.map(([file, count]) => `${counted(count, "id")} of ${file}`).join(" and ")
+    const counts = lacking.map(describeLacking).join(" and ")
     const hint =
       difference === undefined
         ? ""
         : ` (ids are compared as exact texts, and some differ only in ${difference})`
     return `the files hold other columns of the same rows, joined by ${shown(column)}, but ${counts} are not in all of them${hint}; take the rows out that not all owners have, or correct the ids; if the files have other rows each, give --number-rows`
   }
+}
+
+/** `3 ids of line.csv (on lines 5, 9, 40)` */
+const describeLacking = ({ file, places, unit }: Lacking): string => {
+  const where = listed(places.map(String))
+  return `${counted(places.length, "id")} of ${file} (${unit === "line" ? "on " : ""}${unit}${places.length === 1 ? "" : "s"} ${where})`
 }
 
 /** What is said of the ids. */
@@ -113,13 +126,21 @@ export const studyOf = (
   const names = files.map(({ types }) => types.map(({ name }) => name))
   const common = names[0]!.filter((name) => names.every((own) => own.includes(name)))
   if (id !== undefined && !common.includes(id))
-    return new FilesDoNotFit({ reason: `not all files have the column ${id}; give an id that all have` })
+    return new FilesDoNotFit({
+      reason: `not all files have the column ${shown(id)}; give an id that all have, or call the column of the ids alike in all files`
+    })
   const candidates = idCandidates(files.map(({ types }) => types))
   const found = id ?? candidates[0]
   const split = splitOf(files, names, common, numbersRows ? undefined : found)
   if (split instanceof FilesDoNotFit) return split
   if (split === "columns") {
-    const unshared = found === undefined ? undefined : unsharedIds(files, found)
+    const unshared =
+      found === undefined
+        ? undefined
+        : unsharedIds(
+            files.map((file) => [file]),
+            found
+          )
     return unshared ?? byColumns({ files, split, idCandidates: candidates, id: found }, new Set([found]))
   }
   if (split === "mixed") return byBoth({ files, split, idCandidates: candidates, id: found! }, found!)
@@ -164,7 +185,7 @@ const splitOf = (
   if (others.length >= 2) return "rows"
   const near = alignNames(files).told.map((each) => `\n${each}`)
   return new FilesDoNotFit({
-    reason: `${files.map(({ file }) => file).join(" and ")} are no one table: they have neither the same columns, as where each has other rows, nor a column of ids in common, as where each has other columns of the same rows; give the files of one table${id === undefined ? ", or the column of the ids" : ""}${near.join("")}`
+    reason: `${files.map(({ file }) => file).join(" and ")} are no one table: they have neither the same columns, as where each has other rows, nor a column of ids in common, as where each has other columns of the same rows; give the files of one table${id === undefined ? ", or call the column of the ids alike in all of them" : ""}${near.join("")}`
   })
 }
 
@@ -186,7 +207,7 @@ const asOne = (group: ReadonlyArray<StudyFile>): StudyFile => ({
   owner: group.map(({ owner }) => owner).join(" and "),
   file: group.map(({ file }) => file).join(" and "),
   kept: group.every(({ kept }) => kept !== undefined)
-    ? (column) => new Set(group.flatMap((file) => [...idsOf(file, column)]))
+    ? (column) => new Map(group.flatMap((file) => [...idsOf(file, column)]))
     : undefined
 })
 
@@ -219,24 +240,33 @@ const sharedIds = (
   return undefined
 }
 
-const countShared = (one: ReadonlySet<string>, other: ReadonlySet<string>): number =>
-  [...one].reduce((sum, id) => (other.has(id) ? sum + 1 : sum), 0)
+/** Ids, and their lines or rows. */
+type Ids = ReadonlyMap<string, number>
 
-const idsOf = ({ kept }: StudyFile, column: string): ReadonlySet<string> => kept?.(column) ?? new Set()
+const countShared = (one: Ids, other: Ids): number =>
+  [...one.keys()].reduce((sum, id) => (other.has(id) ? sum + 1 : sum), 0)
 
-/** The ids that not all files have, though they have other columns of the same rows. */
-const unsharedIds = (files: ReadonlyArray<StudyFile>, column: string): UnsharedIds | undefined => {
+const idsOf = ({ kept }: StudyFile, column: string): Ids => kept?.(column) ?? new Map()
+
+/** The ids that not all tables have, though they have other columns of the same rows; a table may have several files. */
+const unsharedIds = (
+  tables: ReadonlyArray<ReadonlyArray<StudyFile>>,
+  column: string
+): UnsharedIds | undefined => {
+  const files = tables.flat()
   if (files.some(({ kept, named }) => kept === undefined || !named)) return undefined
-  const all = files.map((file) => idsOf(file, column))
+  const all = tables.map((own) => idsOf(asOne(own), column))
   // Of so many not all are kept.
   if (all.some(({ size }) => size >= mostCompared)) return undefined
-  const unshared = all.map((ids) => [...ids].filter((id) => !all.every((others) => others.has(id))))
-  const lacking = files.flatMap(({ file }, index): ReadonlyArray<readonly [string, number]> => {
-    const { length } = unshared[index]!
-    return length === 0 ? [] : [[file, length]]
+  const unshared = files.map((file) =>
+    [...idsOf(file, column)].filter(([id]) => !all.every((others) => others.has(id)))
+  )
+  const lacking = files.flatMap(({ file, isRenamable }, index): ReadonlyArray<Lacking> => {
+    const places = unshared[index]!.map(([, place]) => place)
+    return places.length === 0 ? [] : [{ file, unit: isRenamable ? "line" : "row", places }]
   })
   if (lacking.length === 0) return undefined
-  const [near] = nearTexts(new Set(unshared.flat()), 1)
+  const [near] = nearTexts(new Set(unshared.flat().map(([id]) => id)), 1)
   return new UnsharedIds({ column, lacking, difference: near?.difference })
 }
 
@@ -287,7 +317,7 @@ const byBoth = (own: Own, id: string): Study | SharedIds | UnsharedIds => {
     const shared = sharedIds(group, id, false)
     if (shared !== undefined) return shared
   }
-  const unshared = unsharedIds(groups.map(asOne), id)
+  const unshared = unsharedIds(groups, id)
   if (unshared !== undefined) return unshared
   const tables = groups.map((files) => {
     const common = files[0]!.types.map(({ name }) => name)

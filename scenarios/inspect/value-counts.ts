@@ -88,8 +88,9 @@ export class ValueCounts {
     return this.#first && { count: this.#repeated, places: this.#first }
   }
 
-  /** The values that were kept, to be compared with those of another file. */
-  get kept(): ReadonlySet<string> {
-    return new Set((this.#places ?? this.#counts)?.keys())
+  /** The values that were kept, to be compared with those of another file, and where the first of each is. */
+  get kept(): ReadonlyMap<string, number> {
+    if (this.#places !== undefined) return this.#places
+    return new Map(Array.from(this.#counts ?? [], ([value, { place }]) => [value, place]))
   }
 }

@@ -16,7 +16,11 @@ const fileOf = (
   types: ReadonlyArray<ColumnType>,
   ids: ReadonlyArray<string> = [],
   more: Partial<StudyFile> = {}
-): StudyFile => ({ owner: name, file: `${name}.csv`, types, named: true, kept: () => new Set(ids), ...more })
+): StudyFile => {
+  // Behind the header.
+  const kept = () => new Map(ids.map((own, row) => [own, row + 2]))
+  return { owner: name, file: `${name}.csv`, types, named: true, isRenamable: true, kept, ...more }
+}
 
 const study = (files: ReadonlyArray<StudyFile>, wishes?: IdWishes) => studyOf(files, wishes)
 const fits = (files: ReadonlyArray<StudyFile>, wishes?: IdWishes): Study => {
@@ -61,15 +65,26 @@ describe("files with other columns", () => {
     expect(found).toMatchObject({
       _tag: "UnsharedIds",
       lacking: [
-        ["line.csv", 3],
-        ["registry.csv", 2]
+        { file: "line.csv", unit: "line", places: [3, 4, 5] },
+        { file: "registry.csv", unit: "line", places: [3, 4] }
       ]
     })
     expect(found).toMatchObject({
       message: expect.stringMatching(
-        /3 ids of line\.csv and 2 ids of registry\.csv are not in all .*some differ only in case/
+        /3 ids of line\.csv \(on lines 3, 4, 5\) and 2 ids of registry\.csv \(on lines 3, 4\) are not in all .*some differ only in case/
       )
     })
+  })
+})
+
+describe("files that call the column of the ids differently", () => {
+  it("are to call it alike, as no option can say that they are one", () => {
+    const files = [fileOf("a", [{ ...id, name: "case_no" }, age]), fileOf("b", [id, ill("a", "b")])]
+    for (const wishes of [{}, { id: "id" }])
+      expect(study(files, wishes)).toMatchObject({
+        _tag: "FilesDoNotFit",
+        message: expect.stringMatching(/call the column of the ids alike in all/)
+      })
   })
 })
 
@@ -100,7 +115,7 @@ describe("files of which some have the same columns, and others have other colum
   it("have each row once in each table, or it is said", () => {
     expect(study([east, west, lab(["1", "2"])])).toMatchObject({
       _tag: "UnsharedIds",
-      lacking: [["east.csv and west.csv", 1]]
+      lacking: [{ file: "west.csv", unit: "line", places: [2] }]
     })
     const twice = study([east, fileOf("west", west.types, ["2", "3"]), lab(["1", "2", "3"])])
     expect(twice).toMatchObject({ _tag: "SharedIds", count: 1, mayBeNumbered: false })
@@ -126,18 +141,21 @@ describe("names of columns that differ in case or spaces", () => {
     )
 
   it("become those of the first file, in the header of the others", () => {
-    const { files, told } = alignNames([first, other({ isRenamable: true, kept: (name) => new Set([name]) })])
+    const { files, told } = alignNames([
+      first,
+      other({ isRenamable: true, kept: (name) => new Map([[name, 2]]) })
+    ])
     expect(files[1]!.types.map(({ name }) => name)).toEqual(["id", "age"])
     expect(files[1]!.header).toEqual(["id", "note", "age"])
-    expect([...files[1]!.kept!("id")]).toEqual(["ID"])
+    expect([...files[1]!.kept!("id").keys()]).toEqual(["ID"])
     expect(told).toHaveLength(2)
   })
 
   it("stay where the scenario can't name them, or a file has both, and that is told", () => {
-    const { files, told } = alignNames([first, other({})])
+    const { files, told } = alignNames([first, other({ isRenamable: false })])
     expect(files[1]!.header).toBeUndefined()
     expect(told[0]).toMatch(/ID of b\.csv and id of a\.csv differ only in case, and are two columns/)
-    expect(studyOf([first, other({})])).toMatchObject({
+    expect(studyOf([first, other({ isRenamable: false })])).toMatchObject({
       message: expect.stringMatching(/differ only in case/)
     })
     const both = fileOf("b", [id, age, { ...age, name: "Age" }], [], { isRenamable: true })
