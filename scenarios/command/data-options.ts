@@ -79,7 +79,7 @@ const words = (option: string, placeholder: string, description: string) =>
 
 export const initArguments = {
   given: Args.text({ name: "FILE" }).pipe(
-    Args.withDescription("Data files or their folder; with --join the parts of the owners"),
+    Args.withDescription("Data files or their folder; with --join the parts of the owners, or their folder"),
     Args.repeated,
     Args.withDefault<ReadonlyArray<string>>([])
   ),

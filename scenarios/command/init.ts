@@ -13,6 +13,7 @@ import {
   draftOf,
   isUnfit,
   labelWith,
+  partsOf,
   toldOf,
   WishNotGranted
 } from "../inspect/draft.ts"
@@ -228,14 +229,13 @@ const writeParts = Effect.fn("Init.part")(function* (request: InitRequest) {
 /** Puts the parts of several owners together. */
 const joinParts = Effect.fn("Init.join")(function* (request: InitRequest) {
   const path = yield* Path.Path
-  if (request.files.length < 2)
+  const places = yield* partsOf(request.files)
+  if (places.length < 2)
     return yield* new WrongWords({
-      reason: "--join needs the parts of two owners or more",
+      reason: "--join needs the parts of two owners or more, or the folder that has them",
       help: "bicameral init"
     })
-  const parts = yield* Effect.forEach(request.files, (file) =>
-    loadYaml(file, decodePart, "a part of a scenario")
-  )
+  const parts = yield* Effect.forEach(places, (file) => loadYaml(file, decodePart, "a part of a scenario"))
   const owners = distinctNames(parts.map(({ owner }) => owner))
   const { files, told } = alignNames(
     parts.map(({ columns, ...part }, index) => ({
@@ -259,7 +259,7 @@ const joinParts = Effect.fn("Init.join")(function* (request: InitRequest) {
   const heldOut = Option.getOrElse(request.heldOut, () => 0.2)
   const choices = { name, label, heldOut, owners: files.length, missing: missingOf(parts) }
   const scenario = scenarioText(study, choices, undefined)
-  const folder = path.dirname(path.resolve(request.files[0]!))
+  const folder = path.dirname(path.resolve(places[0]!))
   const file = yield* freeName(request.out, path.relative("", path.join(folder, `${name}.yaml`)))
   const loaded = parseScenario(scenario.text, file)
   if (Either.isLeft(loaded)) return yield* loaded.left

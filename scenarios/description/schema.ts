@@ -373,7 +373,7 @@ const Expectation = struct({
 /** A scenario, each part checked on its own: `decode.ts` checks them against each other. */
 export const Whole = struct({
   name: name("Name of the scenario, and of its out folder"),
-  description: text("What the scenario shows, for people"),
+  description: optional(text("What the scenario shows, for people")),
   data: Data,
   users: list(
     User,

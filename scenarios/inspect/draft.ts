@@ -62,14 +62,25 @@ export class WishNotGranted extends Data.TaggedError("WishNotGranted")<{ readonl
 const dataFile = /\.(csv|tsv|tab|txt|dat|parquet|pq|idx|idx\d-ubyte)(\.gz)?$|-idx\d-ubyte(\.gz)?$/i
 
 /** The data files that paths name: a folder stands for those in it. */
-export const dataFilesOf = Effect.fn("Init.files")(function* (paths: ReadonlyArray<string>) {
+export const dataFilesOf = (paths: ReadonlyArray<string>) =>
+  filesOf(paths, dataFile, "data files; give files in CSV, Parquet or IDX, or the folder that has them")
+
+/** The parts of owners that paths name. */
+export const partsOf = (paths: ReadonlyArray<string>) =>
+  filesOf(paths, /\.part\.yaml$/, "parts, which end in .part.yaml; give them, or the folder that has them")
+
+const filesOf = Effect.fn("Init.files")(function* (
+  paths: ReadonlyArray<string>,
+  kind: RegExp,
+  wanted: string
+) {
   const files = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const told = (place: string) =>
     Effect.mapError(
       (error: FileError) =>
         new WishNotGranted({
-          reason: `${place}: ${unreadable(error, place, "give data files, or their folder")}`
+          reason: `${place}: ${unreadable(error, place, "give files, or their folder")}`
         })
     )
   const found: Array<string> = []
@@ -80,10 +91,10 @@ export const dataFilesOf = Effect.fn("Init.files")(function* (paths: ReadonlyArr
       continue
     }
     const names = yield* files.readDirectory(place).pipe(told(place))
-    const own = names.filter((name) => dataFile.test(name)).sort()
+    const own = names.filter((name) => kind.test(name)).sort()
     if (own.length === 0)
       return yield* new WishNotGranted({
-        reason: `${place} has no data files; give files in CSV, Parquet or IDX, or the folder that has them`
+        reason: `${place} has no ${wanted}`
       })
     found.push(...own.map((name) => path.join(place, name)))
   }

@@ -112,7 +112,7 @@ const notesOf = (profile: FileProfile): ReadonlyArray<string> => {
 
 /** The texts that may mark missing cells, as the scenario and `init` have them. */
 const markersOf = ({ markers }: Doubt): string =>
-  markers.length === 0 ? "" : `, as data.missing or --missing: ${markers.map(short).join(", ")}`
+  markers.length === 0 ? "" : `, as data.missing or --missing of init: ${markers.map(short).join(", ")}`
 
 const noteLines = (profile: FileProfile): ReadonlyArray<string> => {
   const notes = notesOf(profile)

@@ -53,7 +53,7 @@ const noReference = ({ reasons }: Tested): string => `no float64 reference: ${re
 const withoutSeed = ({ seed }: Tested): ReadonlyArray<string> =>
   seed === null
     ? [
-        "without a seed the reference has first weights and batches of its own: it differs as a second run would"
+        "without a seed the reference has first weights, batches and held-out rows of its own: it differs as a second run would"
       ]
     : []
 

@@ -75,5 +75,8 @@ export const headline = ({
   description
 }: {
   readonly name: string
-  readonly description: string
-}): string => `${name}: ${description.trim().replace(/\t/g, " ").split(/\r?\n/).map(printable).join("\n")}`
+  readonly description?: string | undefined
+}): string =>
+  description === undefined
+    ? name
+    : `${name}: ${description.trim().replace(/\t/g, " ").split(/\r?\n/).map(printable).join("\n")}`

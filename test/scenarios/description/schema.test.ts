@@ -8,6 +8,7 @@ import { decodeScenario } from "../../../scenarios/description/decode.ts"
 import { faultsJsonSchema } from "../../../scenarios/description/faults.ts"
 import { hostsJsonSchema } from "../../../scenarios/description/hosts.ts"
 import { scenarioJsonSchema } from "../../../scenarios/description/schema.ts"
+import { headline } from "../../../scenarios/text/units.ts"
 import { laidOut, openObjects } from "../../support/json-schema.ts"
 import { plainScenario } from "../../support/plain-scenario.ts"
 
@@ -23,6 +24,13 @@ const { data, users } = plainScenario
 const [north, south] = users
 
 describe("scenario schema - defaults", () => {
+  it("needs no description, and the headline is the name then", () => {
+    const { description, ...without } = plainScenario
+    const bare = Either.getOrThrow(decodeScenario(without))
+    expect(headline(bare)).toBe(plainScenario.name)
+    expect(headline({ ...bare, description })).toBe(`${plainScenario.name}: ${description}`)
+  })
+
   it("fills in what is left out, and nothing is revealed by default", () => {
     expect(Either.getOrThrow(decodeScenario(plainScenario))).toEqual({
       ...plainScenario,

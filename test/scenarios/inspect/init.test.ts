@@ -484,7 +484,10 @@ describe("parts", () => {
         ].join("\n")
       )
       const out = join(folder, "joined.yaml")
-      const { outcome, printed } = yield* given({ files: parts, join: true, out: Option.some(out) })
+      const { outcome, printed } = yield* given({ files: [folder], join: true, out: Option.some(out) })
+      expect(yield* given({ files: parts.slice(1), join: true })).toMatchObject({
+        outcome: { _tag: "Right" }
+      })
       expect(outcome).toMatchObject({ _tag: "Right" })
       expect(printed).toMatch(/with 3 owners/)
       expect(readFileSync(out, "utf8")).toMatch(/glucose: standard\n {4}mass: \{ fill: mean \}/)

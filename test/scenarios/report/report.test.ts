@@ -59,7 +59,7 @@ describe("report", () => {
     const told1 = told({ seed: 4 })
     expect(told1).toContain("95 % interval 0.8712 to 0.9956\nweights")
     expect(told()).toContain(
-      "95 % interval 0.8712 to 0.9956\n             without a seed the reference has first weights and batches of its own: it differs as a second run would\n"
+      "95 % interval 0.8712 to 0.9956\n             without a seed the reference has first weights, batches and held-out rows of its own: it differs as a second run would\n"
     )
   })
 
