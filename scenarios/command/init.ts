@@ -6,7 +6,7 @@ import { FileSystem, Path, Terminal } from "@effect/platform"
 import { Console, Data, Effect, Either, Option } from "effect"
 import { shown } from "../../protocol/data/spelling.ts"
 import { loadYaml, parseScenario } from "../description/load.ts"
-import { typeOf } from "../inspect/column-type.ts"
+import { type ColumnType, typeOf } from "../inspect/column-type.ts"
 import {
   type Draft,
   dataFilesOf,
@@ -28,6 +28,7 @@ import { scenarioText } from "../inspect/scenario-text.ts"
 import { settled } from "../inspect/settle.ts"
 import { studyOf } from "../inspect/study.ts"
 import { distinctNames, nameOf } from "../inspect/user-names.ts"
+import { numbersIn, wildNumbers } from "../inspect/wild-numbers.ts"
 import { counted, listed } from "../text/units.ts"
 import { checkScenario } from "./check.ts"
 import type { InitRequest } from "./commands.ts"
@@ -210,13 +211,13 @@ const writeParts = Effect.fn("Init.part")(function* (request: InitRequest) {
     )
     const file = yield* freeName(request.out, usual)
     yield* writeNew(file, partText(part))
-    const told = columns.flatMap(({ name, other, values }, column) =>
+    const rareOf = ({ name, other, values }: ColumnType, column: number) =>
       values === undefined || other
         ? []
         : rareValues([{ file: part.file, counts: own[column]!.values ?? [] }]).map(
             (each) => `${shown(name)}: ${each}`
           )
-    )
+    const told = [...columns.flatMap(rareOf), ...wildNumbers(numbersIn(profile, own))]
     yield* Console.log(
       [
         `wrote ${file}: look at what it tells, then send it to the person who runs bicameral init --join`,

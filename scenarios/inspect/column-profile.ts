@@ -8,7 +8,7 @@ import { readBoolean, readDate } from "../../protocol/data/cell-words.ts"
 import type { DateFormat } from "../../protocol/data/description.ts"
 import { isDecimal } from "../../protocol/data/spelling.ts"
 import type { SurveyedCell, SurveyedColumn } from "../../protocol/data/survey-visitor.ts"
-import { Histogram } from "./histogram.ts"
+import { Histogram, type Summary } from "./histogram.ts"
 import { StrayCells, type Strays } from "./stray-cells.ts"
 import { mostRepeated, type Repeated, type ValueCount, ValueCounts } from "./value-counts.ts"
 
@@ -39,13 +39,7 @@ export interface ColumnProfile extends SurveyedColumn {
   /** All values, in order: numbers by size, texts by letters. Undefined where there are more than `mostValues`. */
   readonly values: ReadonlyArray<ValueCount> | undefined
   /** Of numbers; of dates in days since 1970-01-01. */
-  readonly numbers?: {
-    readonly least: number
-    readonly greatest: number
-    readonly mean: number
-    /** How many of some of the numbers are in each of equal parts from the least to the greatest. */
-    readonly histogram: ReadonlyArray<number>
-  }
+  readonly numbers?: Summary
   /** How dates are written, where it has to be said; `unclear` where the day may be the month. */
   readonly format?: DateFormat | "unclear"
   /** Of a column of ids in which some come twice, by its name or since hardly any does. */
@@ -115,7 +109,7 @@ export class ColumnSurvey {
     }
     const text = String(cell)
     const isNumber = typeof cell === "number" || isDecimal(cell)
-    if (isNumber) this.#addNumber(Number(cell))
+    if (isNumber) this.#addNumber(Number(cell), place)
     else this.#addNoNumber(text, place)
     this.#values.add(text, place)
     // Fractions are measurements, which may all differ and are no ids.
@@ -133,8 +127,8 @@ export class ColumnSurvey {
     this.#spaced ||= /\s/.test(text)
   }
 
-  #addNumber(value: number): void {
-    this.#numbers.add(value)
+  #addNumber(value: number, place: number): void {
+    this.#numbers.add(value, place)
     if (!Number.isInteger(value)) this.#whole = false
   }
 
@@ -145,7 +139,7 @@ export class ColumnSurvey {
       const days = readDate(text, format === "YYYY-MM-DD" ? undefined : format)
       if (typeof days !== "number") continue
       this.#dates.set(format, (this.#dates.get(format) ?? 0) + 1)
-      this.#days.add(days)
+      this.#days.add(days, place)
       isDate = true
       break
     }

@@ -25,6 +25,7 @@ import {
 } from "./study.ts"
 import type { StudyFile } from "./study-file.ts"
 import { distinctNames, nameOf } from "./user-names.ts"
+import { type NumbersOf, wildNumbers } from "./wild-numbers.ts"
 
 /** What was said beforehand; what was not is asked, or taken as it is proposed. */
 export interface Wishes extends Decisions {
@@ -210,8 +211,20 @@ export const toldOf = ({ columns, files, numbered }: Study, label: ProposedLabel
     (type === "category" && !other) || (name === label.column && label.values !== undefined)
       ? rareValues(countsOf(files, name)).map((each) => `${shown(name)}: ${each}`)
       : []
+  ),
+  ...wildNumbers(
+    columns.flatMap(({ name, type }) =>
+      type === "number" || type === "whole number" ? [{ name, files: numbersOf(files, name) }] : []
+    )
   )
 ]
+
+/** The numbers of a column in the files, where they are known. */
+const numbersOf = (files: ReadonlyArray<StudyFile>, column: string): ReadonlyArray<NumbersOf> =>
+  files.flatMap(({ file, isRenamable, numbers }) => {
+    const own = numbers?.(column)
+    return own === undefined ? [] : [{ file, unit: isRenamable ? "line" : "row", numbers: own }]
+  })
 
 /** How often the files have the values of a column, where that is known. */
 const countsOf = (files: ReadonlyArray<StudyFile>, column: string): ReadonlyArray<CountsOf> =>
@@ -247,6 +260,7 @@ const studyFile = (
     isRenamable: format === "CSV",
     columnsInFile: columns.map(({ name }) => name),
     kept,
+    numbers: (name) => columns.find((column) => column.name === name)?.numbers,
     counts: (name) => columns.find((column) => column.name === name)?.values,
     countsRows: (name) => columns.some((column) => column.name === name && column.countsRows === true),
     ...(format === "CSV" ? { dialect, encoding } : {})

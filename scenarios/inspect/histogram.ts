@@ -8,7 +8,13 @@ export const bins = 16
 export interface Summary {
   readonly least: number
   readonly greatest: number
+  /** Lines or rows of the least and of the greatest. */
+  readonly places: readonly [number, number]
+  readonly count: number
   readonly mean: number
+  /** The standard deviation. */
+  readonly deviation: number
+  /** How many of some of the numbers are in each of equal parts from the least to the greatest. */
   readonly histogram: ReadonlyArray<number>
 }
 
@@ -16,15 +22,20 @@ export class Histogram {
   count = 0
   #least = Number.POSITIVE_INFINITY
   #greatest = Number.NEGATIVE_INFINITY
+  #places: [number, number] = [0, 0]
   #mean = 0
+  /** The sum of the squared distances from the mean. */
+  #squares = 0
   /** Every `#stride`-th number. */
   #kept: Array<number> = []
   #stride = 1
 
-  add(value: number): void {
-    if (value < this.#least) this.#least = value
-    if (value > this.#greatest) this.#greatest = value
-    this.#mean += (value - this.#mean) / (this.count + 1)
+  add(value: number, place: number): void {
+    if (value < this.#least) [this.#least, this.#places[0]] = [value, place]
+    if (value > this.#greatest) [this.#greatest, this.#places[1]] = [value, place]
+    const distance = value - this.#mean
+    this.#mean += distance / (this.count + 1)
+    this.#squares += distance * (value - this.#mean)
     if (this.count % this.#stride === 0) this.#keep(value)
     this.count++
   }
@@ -45,7 +56,9 @@ export class Histogram {
       const part = greatest > least ? (value - least) / (greatest - least) : 0
       histogram[Math.min(bins - 1, Math.floor(bins * part))]! += 1
     }
-    return { least, greatest, mean: this.#mean, histogram }
+    const deviation = Math.sqrt(this.#squares / Math.max(1, this.count))
+    const { count } = this
+    return { least, greatest, places: this.#places, count, mean: this.#mean, deviation, histogram }
   }
 }
 

@@ -43,7 +43,7 @@ export const alignNames = (files: ReadonlyArray<StudyFile>): AlignedFiles => {
 
 const renamed = (file: StudyFile, names: ReadonlyMap<string, string>): StudyFile => {
   const before = new Map([...names].map(([was, name]) => [name, was]))
-  const { counts, countsRows, kept } = file
+  const { counts, countsRows, kept, numbers } = file
   const types = file.types.map((type) => ({ ...type, name: names.get(type.name) ?? type.name }))
   return {
     ...file,
@@ -51,6 +51,7 @@ const renamed = (file: StudyFile, names: ReadonlyMap<string, string>): StudyFile
     header: (file.columnsInFile ?? []).map((name) => names.get(name) ?? name),
     kept: kept && ((column) => kept(before.get(column) ?? column)),
     counts: counts && ((column) => counts(before.get(column) ?? column)),
+    numbers: numbers && ((column) => numbers(before.get(column) ?? column)),
     countsRows: countsRows && ((column) => countsRows(before.get(column) ?? column))
   }
 }

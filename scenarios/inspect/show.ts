@@ -12,6 +12,7 @@ import { labelCandidates, labelLines, labelOf } from "./label.ts"
 import { proposed, roundedOutward, toYaml } from "./proposals.ts"
 import { rareValues } from "./rare-values.ts"
 import { idCandidates } from "./study.ts"
+import { numbersIn, wildNumbers } from "./wild-numbers.ts"
 
 /** Values of a category that are shown. */
 const mostShown = 6
@@ -102,6 +103,7 @@ const notesOf = (profile: FileProfile): ReadonlyArray<string> => {
         ? []
         : rareValues([{ file: profile.file, counts: values! }]).map((each) => `${short(name)}: ${each}`)
     ),
+    ...wildNumbers(numbersIn(profile, profile.columns)),
     ...(tell.length === 0
       ? []
       : [

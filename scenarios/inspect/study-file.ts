@@ -2,6 +2,7 @@
 import type { Encoding } from "../../protocol/data/characters.ts"
 import type { DialectSettings } from "../../protocol/data/dialect.ts"
 import type { ColumnType } from "./column-type.ts"
+import type { Summary } from "./histogram.ts"
 import type { ValueCount } from "./value-counts.ts"
 
 /** A file of the study, and who holds it. */
@@ -16,6 +17,8 @@ export interface StudyFile {
   readonly kept?: ((column: string) => ReadonlyMap<string, number>) | undefined
   /** How often a column has each of its values; undefined where they are many. */
   readonly counts?: ((column: string) => ReadonlyArray<ValueCount> | undefined) | undefined
+  /** What is known of the numbers of a column. */
+  readonly numbers?: ((column: string) => Summary | undefined) | undefined
   /** Whether a column has the numbers of the rows. */
   readonly countsRows?: ((column: string) => boolean) | undefined
   /** Whether the scenario can give its columns other names. */

@@ -250,6 +250,27 @@ describe("bicameral init with owners of other habits", () => {
     })
   )
 
+  it.scopedLive("names numbers far from the others, and owners whose numbers are, without a number", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf(
+        new Map([
+          ["a.csv", patientsOf(90, 100, { age: (i) => String(i === 15 ? 4120 : 30 + (i % 9)) })],
+          ["b.csv", patientsOf(90, 200, { age: (i) => String(12_000 + (i % 9)) })]
+        ])
+      )
+      const { outcome, printed } = yield* given({ files: [folder], yes: true, name: Option.some("wild") })
+      expect(outcome).toMatchObject({ _tag: "Right" })
+      expect(printed).toMatch(
+        /note: age: a number on line 17 of a\.csv is 9 deviations from the mean; correct/
+      )
+      expect(printed).toMatch(/note: age: the means of a\.csv and b\.csv are 28 deviations apart; do both/)
+      expect(printed).not.toMatch(/note: pressure|4120|12000/)
+      const out = Option.some(join(folder, "a.part.yaml"))
+      const part = yield* given({ files: [join(folder, "a.csv")], part: true, out })
+      expect(part.printed).toMatch(/note: age: a number on line 17 of \S*a\.csv is 9 deviations/)
+    })
+  )
+
   it.scopedLive("reads names of columns that differ in case as those of the first file", () =>
     Effect.gen(function* () {
       const folder = yield* folderOf(
