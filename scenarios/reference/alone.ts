@@ -68,10 +68,13 @@ const scoreAlone = async (
   }
 }
 
-/** The figure by which models are compared: the accuracy, or the mean R² of the numbers. */
+/** The figures by which models are compared: the accuracy, that balanced over the classes, or the mean R² of the numbers. */
 export const scoreOf = (metrics: Metrics | undefined): Scored => {
   if (metrics === undefined) return { reason: "its predictions are not finite" }
-  if (metrics.kind === "classes") return { accuracy: metrics.accuracy }
+  if (metrics.kind === "classes") {
+    const { accuracy, balancedAccuracy } = metrics
+    return { accuracy, balancedAccuracy }
+  }
   const r2 = metrics.numbers.flatMap((each) => each.r2 ?? [])
   return r2.length < metrics.numbers.length
     ? { reason: "the held-out numbers do not differ" }

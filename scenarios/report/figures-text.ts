@@ -143,20 +143,34 @@ export const gain = ({
     referenceMetrics.kind === "classes"
       ? ["accuracy", referenceMetrics.accuracy]
       : ["R²", mean(referenceMetrics.numbers.flatMap(({ r2 }) => r2 ?? []))]
+  // Where nearly all rows are of one class, a model that knows no other is nearly as accurate as any.
+  const balanced = referenceMetrics.kind === "classes" && isLopsided(referenceMetrics)
   return [
     "",
     `the gain of joining: the same network in float64, tested on ${counted(referenceMetrics.rows, "held-out row")} of all`,
     ...table([
-      ["alone", "rows", name],
-      ...alone.map(({ user, rows: own, accuracy, r2, reason }) => [
+      ["alone", "rows", name, ...(balanced ? ["balanced accuracy"] : [])],
+      ...alone.map(({ user, rows: own, accuracy, balancedAccuracy, r2, reason }) => [
         user,
         count(own),
-        reason ?? figure(accuracy ?? r2 ?? null)
+        reason ?? figure(accuracy ?? r2 ?? null),
+        ...(balanced ? [figure(balancedAccuracy ?? null)] : [])
       ]),
-      ["together", count(rows.training), figure(together)]
+      [
+        "together",
+        count(rows.training),
+        figure(together),
+        ...(balanced ? [figure(referenceMetrics.balancedAccuracy)] : [])
+      ]
     ]).map((line) => `  ${line}`)
   ]
 }
+
+/** Share of the rows from which one class is most of them. */
+const lopsided = 0.8
+
+const isLopsided = ({ majority }: { readonly majority: { readonly accuracy: number } }): boolean =>
+  majority.accuracy >= lopsided
 
 const mean = (values: ReadonlyArray<number>): number =>
   values.reduce((sum, each) => sum + each, 0) / values.length

@@ -38,6 +38,9 @@ const Alone = Schema.Struct({
   user: Schema.String,
   rows: Schema.Number.annotations({ description: "Training rows that it holds whole" }),
   accuracy: left(Schema.Number),
+  balancedAccuracy: left(
+    Schema.Number.annotations({ description: "Mean recall of the classes that have rows" })
+  ),
   r2: left(Schema.Number.annotations({ description: "Mean over the numbers that are predicted" })),
   reason: left(Schema.String.annotations({ description: "Why there is no figure" }))
 })

@@ -83,7 +83,7 @@ describe("what an owner gets alone", () => {
   it("is nothing of an owner without whole rows, and has smaller batches where there are fewer rows", async () => {
     expect(await alone([block(upTo(0, 60), [0, 1, 2])], [block(upTo(0, 3), all)])).toEqual([
       { user: "north", rows: 0, reason: "it holds no whole row to train on" },
-      { user: "south", rows: 3, accuracy: expect.any(Number) }
+      { user: "south", rows: 3, accuracy: expect.any(Number), balancedAccuracy: expect.any(Number) }
     ])
   })
 })

@@ -129,6 +129,22 @@ describe("report", () => {
     expect(told({ alone: alone.slice(1), referenceMetrics: metrics })).toContain("no owner holds a whole row")
   })
 
+  it("sets the balanced accuracy beside it where nearly all rows are of one class", () => {
+    const metrics = classMetricsOf(2, "softmax", {
+      truth: [0, 0, 0, 0, 1],
+      outputs: Array.from({ length: 5 }, () => [1, 0])
+    })
+    const alone = [
+      { user: "north", rows: 100, accuracy: 0.9, balancedAccuracy: 0.7 },
+      { user: "south", rows: 0, reason: "it holds no whole row to train on" }
+    ]
+    const text = told({ alone, referenceMetrics: metrics })
+    expect(text).toMatch(/^ {2}alone +rows +accuracy +balanced accuracy$/m)
+    expect(text).toMatch(/^ {2}north +100 +0\.9000 +0\.7000$/m)
+    expect(text).toMatch(/^ {2}south +0 +it holds no whole row to train on +–$/m)
+    expect(text).toMatch(/^ {2}together +160 +0\.8000 +0\.5000$/m)
+  })
+
   it("says who opened the model, without whom, and what any so many of them can do", () => {
     const openers = {
       threshold: 2,
