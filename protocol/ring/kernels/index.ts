@@ -4,6 +4,7 @@
  * caller's duty.
  */
 export * from "./comparison"
+export * from "./dealing"
 export * from "./elementwise"
 export * from "./fixed-point"
 export * from "./jacobi"

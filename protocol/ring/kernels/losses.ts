@@ -237,6 +237,24 @@ export function dealExponential(
   }
 }
 
+/** Of a part of a mask, what `dealExponential` takes of it: the high digit, and the rounded exponential of the low ones. */
+export function exponentialPart(
+  high: usize,
+  factor: usize,
+  r: usize,
+  low: u32,
+  unit: f64,
+  scale: f64,
+  n: usize
+): void {
+  const mask = ((<u64>1) << (<u64>low)) - 1
+  for (let i: usize = 0; i < n; i++) {
+    const word = load<u64>(r + (i << 3))
+    store<u64>(high + (i << 3), (word >> <u64>low) & (ENTRIES - 1))
+    store<u64>(factor + (i << 3), lowFactor(word, mask, unit, scale))
+  }
+}
+
 /**
  * One cloud's share of e·2^octaves / 2^j, j the number of thresholds that the row's sum reaches: from e, from what was
  * opened of it, c = e − mask, from β of each threshold and row, β times the mask of each value, and the bits b' = d ⊕
@@ -415,5 +433,44 @@ export function dealWaves(
       c1 = c1 * tc1 - s1 * ts1
       s1 = next
     }
+  }
+}
+
+/** Of a part of a mask, what `dealWaves` takes of it: the rounded cosines of each k, then the sines. */
+export function wavePart(
+  cosines: usize,
+  sines: usize,
+  r: usize,
+  terms: usize,
+  bits: u32,
+  scale: f64,
+  n: usize
+): void {
+  const mask = ((<u64>1) << (<u64>bits)) - 1
+  for (let i: usize = 0; i < n; i++) {
+    circle(<f64>(load<u64>(r + (i << 3)) & mask) / <f64>(mask + 1))
+    let s = sine
+    let c = cosine
+    const turnSine = 2 * s * c
+    const turnCosine = c * c - s * s
+    for (let k: usize = 0; k < terms; k++) {
+      store<i64>(sines, <i64>nearest<f64>(scale * s))
+      store<i64>(cosines, <i64>nearest<f64>(scale * c))
+      sines += 8
+      cosines += 8
+      const next = s * turnCosine + c * turnSine
+      c = c * turnCosine - s * turnSine
+      s = next
+    }
+  }
+}
+
+/** Of a part of a mask, what `dealLines` takes of it: the high digit and the fine digits. */
+export function linePart(high: usize, fine: usize, r: usize, low: u32, left: u32, n: usize): void {
+  const mask = ((<u64>1) << (<u64>low)) - 1
+  for (let i: usize = 0; i < n; i++) {
+    const word = load<u64>(r + (i << 3))
+    store<u64>(high + (i << 3), (word >> <u64>low) & (LINES - 1))
+    store<u64>(fine + (i << 3), (word & mask) >> <u64>left)
   }
 }

@@ -1,0 +1,115 @@
+/**
+ * Two clouds deal for themselves (section 5 of docs/concepts/protocol.md): of any number of steps they make the bytes that
+ * the KGC would deal with both keys. Nothing of it depends on data, so it can be done at any time before the steps. All
+ * steps are dealt at once, what is of the same kind in the same messages.
+ */
+import { wordBytes } from "../bytes.ts"
+import { assembleCorrections } from "../computation/corrections.ts"
+import { type DealerOperations, dealerOperations, runDealer } from "../computation/dealer.ts"
+import type { MaskProduct } from "../computation/masks.ts"
+import { type Round, together } from "../learning/operations.ts"
+import { dealGates, kindOfGate } from "./gates.ts"
+import { dealMaskProducts } from "./mask-products.ts"
+import { elementwise } from "./numbers.ts"
+import { DealingParty, type DealingWith } from "./party.ts"
+import { byKind, inWaves, piecesOf, type Task, type Work } from "./pieces.ts"
+import { dealSums, kindOfSum } from "./sums.ts"
+import { dealTables, tablePieces } from "./tables.ts"
+import { type LackedPart, type Reshared, StepTasks, Tasks } from "./tasks.ts"
+
+/** A step that is dealt for: `program` is what the KGC runs, with this cloud's own masks for differences and sums. */
+export interface DealtStep {
+  readonly step: number
+  readonly program: (operations: DealerOperations) => Round<unknown>
+}
+
+/**
+ * Deals for some steps together with the other cloud, which does the same. At cloud 1 the corrections of each step, byte
+ * for byte those of `deal`; at cloud 0 nothing. The ring is left as it was.
+ */
+export function* dealTogether(
+  dealing: DealingWith,
+  steps: ReadonlyArray<DealtStep>
+): Round<ReadonlyArray<Uint8Array>> {
+  const { ring } = dealing
+  const mark = ring.mark()
+  const party = new DealingParty(dealing)
+  const tasks = new Tasks()
+  const sections = steps.map(({ step, program }) => {
+    const written = new StepTasks(party, step, tasks)
+    runDealer(program(dealerOperations(written)))
+    return { step, sections: written.sections }
+  })
+  yield* takeParts(party, tasks.lacked)
+  yield* reshare(party, tasks.reshared)
+  yield* inWaves(ring, [
+    ...works(tasks.sums, kindOfSum, (piece) => dealSums(party, piece)),
+    ...works(
+      tasks.maskProducts,
+      ({ nodes }) => `${nodes}`,
+      (piece) => dealMaskProducts(party, piece)
+    ),
+    ...tablePieces(tasks.tables).map(({ weight, ...task }) => ({
+      values: weight,
+      deal: () => dealTables(party, task)
+    }))
+  ])
+  yield* inWaves(
+    ring,
+    works(tasks.gates, kindOfGate, (piece) => dealGates(party, piece), true)
+  )
+  for (const finish of tasks.finish) finish()
+  const corrections =
+    party.cloud === 0
+      ? []
+      : sections.map((each) => assembleCorrections(each.step, each.sections, ring.memory))
+  ring.release(mark)
+  return corrections
+}
+
+/** Tasks in pieces of one kind each. */
+const works = <T extends Task>(
+  tasks: ReadonlyArray<T>,
+  kindOf: (task: T) => string,
+  deal: (piece: ReturnType<typeof piecesOf<T>>[number]) => Round<void>,
+  whole = false
+): ReadonlyArray<Work> =>
+  byKind(tasks, kindOf)
+    .flatMap((kind) => piecesOf(kind, { whole }))
+    .map((piece) => ({ values: piece.values, deal: () => deal(piece) }))
+
+/** This cloud's parts of the products of mask differences, each for all roundings that lack it. */
+function* takeParts(party: DealingParty, lacked: ReadonlyArray<LackedPart>): Round<void> {
+  const steps = new Map(lacked.map(({ step, product }) => [product, step]))
+  const products = [...steps.keys()]
+  const factors = [...new Set(products.flatMap(({ y, form }) => (isElementwise(form) ? [] : [y])))]
+  const encrypted = yield* together(...factors.map((y) => party.products.encryptFactor(y)))
+  const parts = yield* together(
+    ...products.map((each) => {
+      const { product: operation, x, y, form } = each
+      if (isElementwise(form)) return elementwise(party, { step: steps.get(each)!, operation }, x, y, form)
+      return party.products.productWith(x, encrypted[factors.indexOf(y)]!, form)
+    })
+  )
+  for (const { product, take } of lacked) take(parts[products.indexOf(product)]!)
+}
+
+const isElementwise = (form: MaskProduct["form"]): form is "rows" | "dots" =>
+  form === "rows" || form === "dots"
+
+/** Cloud 0 takes new parts of roundings, and tells cloud 1 what its own are more. One round. */
+function* reshare(party: DealingParty, reshared: ReadonlyArray<Reshared>): Round<void> {
+  const { ring } = party
+  const { kernels } = ring
+  const first = party.cloud === 0
+  yield* together(
+    ...reshared.map(function* ({ at, words, part }) {
+      const told = ring.allocate(words * wordBytes)
+      if (first) kernels.subtract(told, at, part, words)
+      yield* party.tell(told, told, words * wordBytes)
+      if (first) ring.memory.copyWithin(at, part, part + words * wordBytes)
+      else kernels.add(at, at, told, words)
+    })
+  )
+  for (const { then } of reshared) then()
+}
