@@ -111,5 +111,5 @@ function* reshare(party: DealingParty, reshared: ReadonlyArray<Reshared>): Round
       else kernels.add(at, at, told, words)
     })
   )
-  for (const { then } of reshared) then()
+  for (const { settle } of reshared) settle()
 }

@@ -39,7 +39,7 @@ export interface Reshared {
   readonly words: number
   /** Cloud 0's new part. */
   readonly part: number
-  readonly then: () => void
+  readonly settle: () => void
 }
 
 /** All that is dealt for some steps. */
@@ -288,7 +288,7 @@ export class StepTasks implements Dealing {
     this.#tasks.reshared.push({
       ...{ at: rounding.at, words },
       part: this.#party.cloud === 0 ? this.#draw(op, "part", words) : rounding.at,
-      then: () => {
+      settle: () => {
         const mark = ring.mark()
         ring.copy(out, masked.argument(ring, rounding))
         ring.release(mark)
