@@ -184,7 +184,7 @@ class Exchange {
           if (theirs !== undefined) freeReceived(theirs)
           if (next.done) return Exit.succeed({ value: next.value, rounds: round - first })
           const parts = next.value.map((part) => part())
-          lengths = parts.map(({ length }) => length)
+          lengths = parts.map(({ length }, i) => next.value[i]!.receives ?? length)
           const error = this.#send(round, parts)
           if (error !== undefined) return Exit.fail(error)
           theirs = this.#take(round++, onRound)
@@ -334,7 +334,7 @@ export const makeRounds = (post: Post): RoundKeeping => {
   }
 }
 
-/** The peer's part, cut like this party's own. If it is shorter or longer, the last piece shows it. */
+/** The peer's part, cut to the lengths that it should have. If it is shorter or longer, the last piece shows it. */
 const cut = (received: Uint8Array, lengths: ReadonlyArray<number>): ReadonlyArray<Uint8Array> => {
   let at = 0
   return lengths.map((length, i) => {
