@@ -13,6 +13,8 @@ import { BlockCipher, blockBytes } from "./block-cipher.ts"
 import type { ExtensionShape } from "./sizes.ts"
 import { bitOf, deltaBits, lackedLeaf, type Tree, treesOf } from "./trees.ts"
 
+const cacheLineBytes = 64
+
 /** What both sides of an extension are made of. */
 class Columns {
   readonly ring: Ring
@@ -40,6 +42,11 @@ class Columns {
     return this.#transfers / 8
   }
 
+  /** From one column to the next: not a power of two, which would bring all to the same place in the cache. */
+  get apart(): number {
+    return this.bytes + cacheLineBytes
+  }
+
   /**
    * Makes the rows of the next extension. Leaf x of tree j takes the place `place(j, x)`; the one that is lacked counts
    * for nothing. `adjust` gets each tree's columns with their sum.
@@ -48,28 +55,27 @@ class Columns {
     place: (tree: number, leaf: number) => number,
     adjust: (tree: number, columns: number, sum: number) => void
   ): void {
-    const { ring, bytes } = this
+    const { ring, bytes, apart } = this
     const { kernels } = ring
     const mark = ring.mark()
     const blocks = bytes / blockBytes
     const counters = ring.allocate(bytes)
-    const columns = ring.allocate(deltaBits * bytes)
+    const columns = ring.allocate(deltaBits * apart)
     const sum = ring.allocate(bytes)
-    const scratch = ring.allocate(512)
-    const streams = ring.allocate(bytes * Math.max(...this.#leaves.map((tree) => tree.length)))
+    const streams = ring.allocate(apart * Math.max(...this.#leaves.map((tree) => tree.length)))
     const first = this.#made++ * blocks
     kernels.counterBlocks(counters, 0, 0, Math.floor(first / 2 ** 32), first % 2 ** 32, blocks)
     for (const [j, tree] of this.trees.entries()) {
       for (const [x, leaf] of this.#leaves[j]!.entries()) {
-        const stream = streams + place(j, x) * bytes
+        const stream = streams + place(j, x) * apart
         if (leaf === undefined) ring.bytes(stream, bytes).fill(0)
         else leaf.encrypt(ring, stream, counters, blocks)
       }
-      const own = columns + tree.first * bytes
-      kernels.foldLeaves(own, sum, streams, tree.bits, bytes)
+      const own = columns + tree.first * apart
+      kernels.foldLeaves(own, sum, streams, tree.bits, bytes, apart)
       adjust(j, own, sum)
     }
-    kernels.columnsToRows(this.rows, columns, bytes, this.#transfers, scratch)
+    kernels.columnsToRows(this.rows, columns, apart, this.#transfers)
     ring.release(mark)
   }
 }
@@ -127,7 +133,7 @@ export class SenderExtension {
 
   /** Makes the next extension from what the receiver sent of it. */
   next(differences: Uint8Array): void {
-    const { ring, bytes, trees } = this.#columns
+    const { ring, bytes, apart, trees } = this.#columns
     const lacked = trees.map((tree) => lackedLeaf(tree, this.#delta))
     const mark = ring.mark()
     const difference = ring.allocate(bytes)
@@ -139,7 +145,7 @@ export class SenderExtension {
         ring.memory.set(differences.subarray((j - 1) * bytes, j * bytes), difference)
         const { first, bits } = trees[j]!
         for (let b = 0; b < bits; b++) {
-          const column = columns + b * bytes
+          const column = columns + b * apart
           if (bitOf(this.#delta, first + b)) ring.kernels.xor(column, column, difference, bytes / 8)
         }
       }

@@ -219,8 +219,15 @@ export interface Kernels {
     scale: number,
     n: number
   ): void
-  foldLeaves(columns: Address, sum: Address, leaves: Address, bits: number, bytes: number): void
-  columnsToRows(rows: Address, columns: Address, columnBytes: number, count: number, scratch: Address): void
+  foldLeaves(
+    columns: Address,
+    sum: Address,
+    leaves: Address,
+    bits: number,
+    bytes: number,
+    apart: number
+  ): void
+  columnsToRows(rows: Address, columns: Address, apart: number, count: number): void
   tweakedRows(out: Address, rows: Address, number: bigint, place: bigint, n: number): void
   tweakedRowPairs(
     out: Address,

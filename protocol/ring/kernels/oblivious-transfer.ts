@@ -6,10 +6,18 @@
 import { storeLow } from "./bytes"
 
 /**
- * From 2^bits streams r_x of `bytes` bytes side by side, which are overwritten: at `sum` their sum, and at `columns` for
- * each bit the sum of those r_x whose x has it. `bytes` is a multiple of 16; sums are modulo 2.
+ * From 2^bits streams r_x of `bytes` bytes, each `apart` bytes after the one before, which are overwritten: at `sum` their
+ * sum, and at `columns`, as far apart, for each bit the sum of those r_x whose x has it. `bytes` is a multiple of 16; sums
+ * are modulo 2.
  */
-export function foldLeaves(columns: usize, sum: usize, leaves: usize, bits: u32, bytes: usize): void {
+export function foldLeaves(
+  columns: usize,
+  sum: usize,
+  leaves: usize,
+  bits: u32,
+  bytes: usize,
+  apart: usize
+): void {
   for (let at: usize = 0; at < bytes; at += 16) {
     let pairs: usize = (<usize>1) << (bits - 1)
     let column = columns + at
@@ -18,65 +26,62 @@ export function foldLeaves(columns: usize, sum: usize, leaves: usize, bits: u32,
       let from = leaves + at
       let to = from
       for (let i: usize = 0; i < pairs; i++) {
-        const y = v128.load(from + bytes)
+        const y = v128.load(from + apart)
         odd = v128.xor(odd, y)
         v128.store(to, v128.xor(v128.load(from), y))
-        from += bytes << 1
-        to += bytes
+        from += apart << 1
+        to += apart
       }
       v128.store(column, odd)
-      column += bytes
+      column += apart
       pairs >>= 1
     }
     v128.store(sum + at, v128.load(leaves + at))
   }
 }
 
-/** Bytes of 16 columns by turns: one of four equal stages that transpose 16 × 16 bytes. */
-function interleave(out: usize, x: usize): void {
-  for (let i: usize = 0; i < 128; i += 16) {
-    const a = v128.load(x + i)
-    const b = v128.load(x + i + 128)
-    v128.store(out + (i << 1), v128.shuffle<u8>(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23))
-    v128.store(
-      out + (i << 1) + 16,
-      v128.shuffle<u8>(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-    )
+/** Four bytes of each of four columns, by bytes: all columns' first byte, then their second… */
+function fourColumns(x: usize, apart: usize): v128 {
+  let four = v128.load32_zero(x)
+  four = v128.load32_lane(x + apart, four, 1)
+  four = v128.load32_lane(x + 2 * apart, four, 2)
+  four = v128.load32_lane(x + 3 * apart, four, 3)
+  return v128.shuffle<u8>(four, four, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)
+}
+
+/** Eight rows of 16 bits, one a byte of `columns`, each 16 bytes after the one before. */
+function eightRows(row: usize, columns: v128): void {
+  let rest = columns
+  for (let at: usize = 112; ; at -= 16) {
+    store<u16>(row + at, <u16>i8x16.bitmask(rest))
+    if (at === 0) return
+    rest = i8x16.add(rest, rest)
   }
 }
 
 /**
- * `count` rows of 128 bits from 128 columns of `columnBytes` bytes side by side. `count` is a multiple of 128; 512 bytes of
- * scratch.
+ * `count` rows of 128 bits from 128 columns, each `apart` bytes after the one before. `count` is a multiple of 32.
  */
-export function columnsToRows(
-  rows: usize,
-  columns: usize,
-  columnBytes: usize,
-  count: usize,
-  scratch: usize
-): void {
-  const other = scratch + 256
-  for (let byte: usize = 0; byte < count >> 3; byte += 16) {
-    for (let group: usize = 0; group < 8; group++) {
-      const first = columns + (group << 4) * columnBytes + byte
-      for (let c: usize = 0; c < 16; c++) v128.store(scratch + (c << 4), v128.load(first + c * columnBytes))
-      interleave(other, scratch)
-      interleave(scratch, other)
-      interleave(other, scratch)
-      interleave(scratch, other)
-      // Each vector now has 8 rows, one a bit, of 16 columns, one a byte.
-      let row = rows + (byte << 7) + (group << 1)
-      for (let b: usize = 0; b < 256; b += 16) {
-        let eight = v128.load(scratch + b)
-        for (let r: usize = 8; r > 0; ) {
-          r--
-          store<u16>(row + (r << 4), <u16>i8x16.bitmask(eight))
-          eight = i8x16.shl(eight, 1)
-        }
-        row += 128
-      }
+export function columnsToRows(rows: usize, columns: usize, apart: usize, count: usize): void {
+  for (let byte: usize = 0; byte < count >> 3; byte += 4) {
+    let x = columns + byte
+    const end = rows + 16
+    for (let row = rows; row < end; row += 2) {
+      const a = fourColumns(x, apart)
+      const b = fourColumns(x + 4 * apart, apart)
+      const c = fourColumns(x + 8 * apart, apart)
+      const d = fourColumns(x + 12 * apart, apart)
+      const firstAB = v128.shuffle<u32>(a, b, 0, 4, 1, 5)
+      const firstCD = v128.shuffle<u32>(c, d, 0, 4, 1, 5)
+      const lastAB = v128.shuffle<u32>(a, b, 2, 6, 3, 7)
+      const lastCD = v128.shuffle<u32>(c, d, 2, 6, 3, 7)
+      eightRows(row, v128.shuffle<u64>(firstAB, firstCD, 0, 2))
+      eightRows(row + 128, v128.shuffle<u64>(firstAB, firstCD, 1, 3))
+      eightRows(row + 256, v128.shuffle<u64>(lastAB, lastCD, 0, 2))
+      eightRows(row + 384, v128.shuffle<u64>(lastAB, lastCD, 1, 3))
+      x += apart << 4
     }
+    rows += 512
   }
 }
 
@@ -212,9 +217,29 @@ function lowBits(width: u64): u64 {
   return <u64>-1 >> (64 - width)
 }
 
+/** A block of a message under its pad, which is what AES took plus what it gave. */
+function masked(message: usize, input: usize, output: usize): v128 {
+  return v128.xor(v128.load(message), v128.xor(v128.load(input), v128.load(output)))
+}
+
+/** A word of it. */
+function maskedWord(message: usize, input: usize, output: usize): u64 {
+  return load<u64>(message) ^ load<u64>(input) ^ load<u64>(output)
+}
+
+/** Bytes in memory of a message of so many bits. */
+function messageBytes(bits: u32): usize {
+  return (<usize>bits + 7) >> 3
+}
+
+/** Bytes of its pad. */
+function padBytes(bits: u32): usize {
+  return ((<usize>bits + 127) >> 7) << 4
+}
+
 /**
  * `count` messages of `bits` bits, each from the beginning of a byte, under pads from what AES took and gave: bit after bit
- * at `wire`. Eight bytes must be free behind the last there, and lie behind the last message.
+ * at `wire`. Sixteen bytes must be free behind the last there, and lie behind the last message.
  */
 export function maskMessages(
   wire: usize,
@@ -224,15 +249,79 @@ export function maskMessages(
   bits: u32,
   count: usize
 ): void {
-  const bytes = (bits + 7) >> 3
-  const size = ((bits + 127) >> 7) << 4
+  if ((bits & 7) === 0) maskBytes(wire, inputs, outputs, messages, bits, count)
+  else if (bits < 64) maskShort(wire, inputs, outputs, messages, bits, count)
+  else maskLong(wire, inputs, outputs, messages, bits, count)
+}
+
+/** Of whole bytes: what is written behind a message is written again by the next. */
+function maskBytes(
+  wire: usize,
+  inputs: usize,
+  outputs: usize,
+  messages: usize,
+  bits: u32,
+  count: usize
+): void {
+  const bytes = messageBytes(bits)
+  const size = padBytes(bits)
+  for (const end = wire + bytes * count; wire < end; wire += bytes) {
+    for (let at: usize = 0; at < bytes; at += 16) {
+      v128.store(wire + at, masked(messages + at, inputs + at, outputs + at))
+    }
+    inputs += size
+    outputs += size
+    messages += bytes
+  }
+}
+
+/** Of less than a word. */
+function maskShort(
+  wire: usize,
+  inputs: usize,
+  outputs: usize,
+  messages: usize,
+  bits: u32,
+  count: usize
+): void {
+  const bytes = messageBytes(bits)
+  const width = <u64>bits
+  const kept = lowBits(width)
   let word: u64 = 0
   let filled: u64 = 0
-  for (let i: usize = 0; i < count; i++) {
+  for (const end = inputs + (count << 4); inputs < end; inputs += 16) {
+    const next = maskedWord(messages, inputs, outputs) & kept
+    word |= next << filled
+    filled += width
+    if (filled >= 64) {
+      store<u64>(wire, word)
+      wire += 8
+      filled -= 64
+      word = next >> (width - filled)
+    }
+    outputs += 16
+    messages += bytes
+  }
+  store<u64>(wire, word)
+}
+
+/** Of any length. */
+function maskLong(
+  wire: usize,
+  inputs: usize,
+  outputs: usize,
+  messages: usize,
+  bits: u32,
+  count: usize
+): void {
+  const bytes = messageBytes(bits)
+  const size = padBytes(bits)
+  let word: u64 = 0
+  let filled: u64 = 0
+  for (const end = inputs + size * count; inputs < end; inputs += size) {
     for (let at: usize = 0, left = <u64>bits; left > 0; at += 8) {
       const width = min<u64>(left, 64)
-      const next =
-        (load<u64>(inputs + at) ^ load<u64>(outputs + at) ^ load<u64>(messages + at)) & lowBits(width)
+      const next = maskedWord(messages + at, inputs + at, outputs + at) & lowBits(width)
       word |= next << filled
       if (filled + width >= 64) {
         store<u64>(wire, word)
@@ -242,14 +331,15 @@ export function maskMessages(
       } else filled += width
       left -= width
     }
-    inputs += size
     outputs += size
     messages += bytes
   }
   store<u64>(wire, word)
 }
 
-/** The chosen ones of the messages of `maskMessages`, 2^w a transfer. Nine bytes must lie behind the last of `wire`. */
+/**
+ * The chosen ones of the messages of `maskMessages`, 2^w a transfer. Sixteen bytes must lie behind the last at `wire`.
+ */
 export function unmaskMessages(
   out: usize,
   wire: usize,
@@ -260,8 +350,8 @@ export function unmaskMessages(
   bits: u32,
   count: usize
 ): void {
-  const bytes = (bits + 7) >> 3
-  const size = ((bits + 127) >> 7) << 4
+  const bytes = messageBytes(bits)
+  const size = padBytes(bits)
   for (let i: usize = 0; i < count; i++) {
     let position = ((i << w) + load<u8>(values + i)) * bits
     for (let at: usize = 0, left = <u64>bits; left > 0; at += 8) {
