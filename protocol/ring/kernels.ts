@@ -305,6 +305,64 @@ export interface Kernels {
     n: number
   ): void
   linePart(high: Address, fine: Address, r: Address, low: number, left: number, n: number): void
+  foldLeaves(
+    columns: Address,
+    sum: Address,
+    leaves: Address,
+    bits: number,
+    bytes: number,
+    apart: number
+  ): void
+  columnsToRows(rows: Address, columns: Address, apart: number, count: number): void
+  tweakedRows(out: Address, rows: Address, number: bigint, place: bigint, n: number): void
+  tweakedRowPairs(
+    out: Address,
+    rows: Address,
+    corrections: Address,
+    delta: Address,
+    number: bigint,
+    place: bigint,
+    n: number
+  ): void
+  padInputs(
+    out: Address,
+    bits: Address,
+    w: number,
+    from: number,
+    count: number,
+    number: bigint,
+    place: bigint,
+    blocks: number
+  ): void
+  chosenPadInputs(
+    out: Address,
+    values: Address,
+    bits: Address,
+    w: number,
+    from: number,
+    count: number,
+    number: bigint,
+    place: bigint,
+    blocks: number
+  ): void
+  maskMessages(
+    wire: Address,
+    inputs: Address,
+    outputs: Address,
+    messages: Address,
+    bits: number,
+    count: number
+  ): void
+  unmaskMessages(
+    out: Address,
+    wire: Address,
+    inputs: Address,
+    outputs: Address,
+    values: Address,
+    w: number,
+    bits: number,
+    count: number
+  ): void
   productScratch(m: number, k: number, n: number): number
   product(
     out: Address,
