@@ -102,6 +102,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
     statistics: ["bcp", "data"],
     proofs: ["bcp"],
     computation: ["learning", "ring"],
+    lattice: ["learning", "ring"],
     learning: ["data", "ring"],
     metrics: ["data", "learning"],
     messages: ["ring", "statistics"],
