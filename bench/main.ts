@@ -11,6 +11,7 @@ const topics: Readonly<Record<string, (others: ReadonlyArray<string>) => Promise
   proofs: async () => (await import("./proofs.ts")).run(),
   join: async () => (await import("./join.ts")).run(),
   ot: async () => (await import("./ot.ts")).run(),
+  lattice: async () => (await import("./lattice.ts")).run(),
   defaults: async () => (await import("./defaults.ts")).run(),
   data: async () => (await import("./data.ts")).run(),
   calibrate: async () => (await import("./calibrate.ts")).run(),

@@ -8,6 +8,7 @@ import { assembleCorrections } from "../computation/corrections.ts"
 import { type DealerOperations, dealerOperations, runDealer } from "../computation/dealer.ts"
 import type { MaskProduct } from "../computation/masks.ts"
 import { type Round, together } from "../learning/operations.ts"
+import type { Matrix } from "../ring/ring.ts"
 import { dealGates, kindOfGate } from "./gates.ts"
 import { dealMaskProducts } from "./mask-products.ts"
 import { elementwise } from "./numbers.ts"
@@ -80,18 +81,23 @@ const works = <T extends Task>(
 
 /** This cloud's parts of the products of mask differences, each for all roundings that lack it. */
 function* takeParts(party: DealingParty, lacked: ReadonlyArray<LackedPart>): Round<void> {
-  const steps = new Map(lacked.map(({ step, product }) => [product, step]))
-  const products = [...steps.keys()]
-  const factors = [...new Set(products.flatMap(({ y, form }) => (isElementwise(form) ? [] : [y])))]
-  const encrypted = yield* together(...factors.map((y) => party.products.encryptFactor(y)))
-  const parts = yield* together(
-    ...products.map((each) => {
-      const { product: operation, x, y, form } = each
-      if (isElementwise(form)) return elementwise(party, { step: steps.get(each)!, operation }, x, y, form)
-      return party.products.productWith(x, encrypted[factors.indexOf(y)]!, form)
-    })
+  const steps = [...new Map(lacked.map(({ step, product }) => [product, step]))]
+  const matrices = steps.flatMap(([of]) => {
+    const { x, y, form } = of
+    return isElementwise(form) ? [] : [{ of, masks: { x, y, form } }]
+  })
+  const elements = steps.flatMap(([of, step]) => {
+    const { product: operation, x, y, form } = of
+    return isElementwise(form) ? [{ of, part: elementwise(party, { step, operation }, x, y, form) }] : []
+  })
+  const [products, others] = yield* together(
+    party.products.products(matrices.map(({ masks }) => masks)),
+    together(...elements.map(({ part }) => part))
   )
-  for (const { product, take } of lacked) take(parts[products.indexOf(product)]!)
+  const parts = new Map<MaskProduct, Matrix>()
+  for (const [i, { of }] of matrices.entries()) parts.set(of, products[i]!)
+  for (const [i, { of }] of elements.entries()) parts.set(of, others[i]!)
+  for (const { product, take } of lacked) take(parts.get(product)!)
 }
 
 const isElementwise = (form: MaskProduct["form"]): form is "rows" | "dots" =>

@@ -89,7 +89,7 @@ export function* gateWords(
           (messages) => kernels.offerGated(messages, x, crossed, own, bytes, n),
           (received) => {
             const mask = ring.allocate(n * wordBytes)
-            kernels.widen(mask, received, bytes, n)
+            kernels.wordsOfBytes(mask, received, bytes, n)
             kernels.subtract(mask, product, mask, n)
             masks[i] = mask
           }
@@ -105,7 +105,7 @@ export function* gateWords(
         { messageBits: 8 * bytes, use: use + i },
         (messages) => kernels.offerGated(messages, x ?? 0, masks[i]!, own, bytes, n),
         (received) => {
-          kernels.widen(product, received, bytes, n)
+          kernels.wordsOfBytes(product, received, bytes, n)
           if (x !== undefined) kernels.add(product, product, crossed, n)
         }
       )
@@ -123,7 +123,7 @@ const widened = (
   const narrow = gather(ring, piece, bytes, at, true)
   if (bytes === wordBytes) return narrow
   const out = ring.allocate(piece.values * wordBytes)
-  ring.kernels.widen(out, narrow, bytes, piece.values)
+  ring.kernels.wordsOfBytes(out, narrow, bytes, piece.values)
   return out
 }
 
@@ -164,7 +164,7 @@ export function* dealGates(party: DealingParty, piece: Piece<GateTask>): Round<v
   if (party.cloud === 0) return
   for (const [i, { bytes, product }] of words.entries()) {
     const out = ring.allocate(n * bytes + wordBytes)
-    ring.kernels.narrow(out, product, bytes, n)
+    ring.kernels.bytesOfWords(out, product, bytes, n)
     scatter(ring, piece, bytes, out, (each) => each.numbers[i]!.product, true)
   }
 }

@@ -73,7 +73,7 @@ export function* multiply(party: DealingParty, products: Products): Round<void> 
         (messages) => kernels.offerMultiples(messages, x, mask, isSigned, bytes, n),
         (got) => {
           const words = ring.allocate(n * wordBytes)
-          kernels.widen(words, got, bytes, n)
+          kernels.wordsOfBytes(words, got, bytes, n)
           kernels.addShifted(received, words, shift, n)
         }
       )

@@ -7,26 +7,21 @@
  * alone.
  */
 import { wordBytes } from "../bytes.ts"
+import type { MaskedProduct } from "../lattice/layout.ts"
 import { crossing, type Operation, type Round } from "../learning/operations.ts"
+import type { TransferShape } from "../oblivious-transfer/sizes.ts"
 import type { Prg } from "../ring/prg.ts"
-import type { Matrix, ProductForm, Ring } from "../ring/ring.ts"
+import type { Matrix, Ring } from "../ring/ring.ts"
 import { MessageRefused } from "./errors.ts"
 
-/** Choice bits of many random transfers that were made to them, at the sender or at the receiver. */
+/** Choices of many transfers, at the sender or at the receiver. */
 export type Batch = object
 
-/** Bit j of the choice of transfer i is bit `first + i·stride` of the batch. */
-export interface ChoiceBits<B extends Batch = Batch> {
-  readonly batch: B
+/** Bit j of the choice of transfer i is bit `first + i·stride` of its batch. */
+export interface ChoiceBits {
+  readonly batch: Batch
   readonly first: number
   readonly stride: number
-}
-
-export interface TransferShape {
-  /** 1 to 512. */
-  readonly messageBits: number
-  /** Tells apart transfers that share choice bits. */
-  readonly use: number
 }
 
 /** A direction of transfers at their sender. */
@@ -46,10 +41,8 @@ export interface TransferReceiver {
 
 /** Products of differences of both clouds' masks. */
 export interface MaskProducts {
-  /** Makes a right factor ready for any number of products. */
-  encryptFactor(y: Matrix): Round<object>
-  /** This cloud's part of ΔX·ΔY; both parts add up to it. New memory. */
-  productWith(x: Matrix, factor: object, form: ProductForm): Round<Matrix>
+  /** This cloud's parts of ΔX·ΔY, from its own masks; the parts of both add up to it. New memory. */
+  products(all: ReadonlyArray<MaskedProduct>): Round<ReadonlyArray<Matrix>>
 }
 
 export interface DealingWith {

@@ -47,7 +47,7 @@ export function* addNumbers(
     n,
     { messageBits: lowDigitBits + 1, use: 0 },
     (messages) => kernels.offerDigit(messages, x, share, 0, lowDigitBits, n),
-    (got) => kernels.widen(received, got, 1, n)
+    (got) => kernels.wordsOfBytes(received, got, 1, n)
   )
   const carry = ring.allocate(each / 8)
   kernels.bitOfWords(carry, received, lowDigitBits, n)
@@ -61,7 +61,7 @@ export function* addNumbers(
     (messages) => kernels.offerDigit(messages, x, share, lowDigitBits, bits - lowDigitBits, n),
     (got) => {
       const upper = ring.allocate(n * wordBytes)
-      kernels.widen(upper, got, 1, n)
+      kernels.wordsOfBytes(upper, got, 1, n)
       kernels.keepLow(share, received, lowDigitBits, n)
       kernels.addShifted(share, upper, lowDigitBits, n)
     }

@@ -189,7 +189,7 @@ function* topAndShifted(
   const width = topBytes(shift)
   const tops = gather(ring, piece, width, (each) => each.top)
   const words = ring.allocate(n * wordBytes)
-  kernels.widen(words, tops, width, n)
+  kernels.wordsOfBytes(words, tops, width, n)
   const ofTop = party.transfer(
     "forward",
     top,
@@ -214,7 +214,7 @@ function* topAndShifted(
       n,
       { messageBits: shift, use: sumUses.wrap },
       (messages) => kernels.offerTop(messages, r, carries, all.length, wraps, true, shift, n),
-      (received) => kernels.widen(wraps, received, Math.ceil(shift / 8), n)
+      (received) => kernels.wordsOfBytes(wraps, received, Math.ceil(shift / 8), n)
     ),
     party.transfer(
       "forward",
@@ -222,7 +222,7 @@ function* topAndShifted(
       n,
       { messageBits: 64, use: sumUses.carry },
       (messages) => kernels.offerCarry(messages, carries, shiftedOut, mask, n),
-      (received) => kernels.widen(mask, received, wordBytes, n)
+      (received) => kernels.wordsOfBytes(mask, received, wordBytes, n)
     )
   )
   if (party.cloud === 0) return

@@ -97,7 +97,7 @@ function* exponentials(
   kernels.exponentialPart(high, factor, r, lowBits, unit, 2 ** partBits, n)
   kernels.transposeWords(leaves, table, n, exponentialEntries)
   const packed = ring.allocate((n * factorBits) / 8 + wordBytes)
-  kernels.narrow(packed, factor, factorBits / 8, n)
+  kernels.bytesOfWords(packed, factor, factorBits / 8, n)
   const shared = shareOf(party, task)
   const root = sumOfLeaves(party, leaves, exponentialEntries, n)
   const number = { bits: factorBits }
@@ -129,8 +129,8 @@ function* waves(party: DealingParty, task: TableTask, { turnBits, waveBits }: Si
   kernels.transposeWords(shares, table, n, 2)
   const { bits, stride } = waveNumber
   const packed = ring.allocate((2 * n * stride) / 8 + wordBytes)
-  kernels.narrow(packed, cosines, stride / 8, n)
-  kernels.narrow(packed + (n * stride) / 8, sines, stride / 8, n)
+  kernels.bytesOfWords(packed, cosines, stride / 8, n)
+  kernels.bytesOfWords(packed + (n * stride) / 8, sines, stride / 8, n)
   const batch = yield* party.choices("forward", 2 * n * stride, packed)
   // By the cosines of cloud 1, then by its sines.
   const number = { bits, signed: true }

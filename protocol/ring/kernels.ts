@@ -126,8 +126,8 @@ export interface Kernels {
   ): void
   dealOneHot(out: Address, r: Address, shift: number, nodes: number, n: number): void
   dealBits(out: Address, masks: Address, nodes: number, groups: number): void
-  widen(out: Address, x: Address, bytes: number, n: number): void
-  narrow(out: Address, x: Address, bytes: number, n: number): void
+  wordsOfBytes(out: Address, x: Address, bytes: number, n: number): void
+  bytesOfWords(out: Address, x: Address, bytes: number, n: number): void
   bitOfWords(out: Address, x: Address, bit: number, n: number): void
   keepLow(out: Address, x: Address, bits: number, n: number): void
   transposeWords(out: Address, x: Address, rows: number, cols: number): void
@@ -362,6 +362,72 @@ export interface Kernels {
     w: number,
     bits: number,
     count: number
+  ): void
+  transformTables(modulus: Address, q: number, root: number, back: number): void
+  transformLayers(x: Address, size: number, first: number, last: number, modulus: Address): void
+  transformBack(x: Address, size: number, factor: number, shoup: number, modulus: Address): void
+  repeatRuns(out: Address, x: Address, k: number, repeats: number, size: number): void
+  foldTransform(x: Address, size: number, modulus: Address): void
+  multiplyTransforms(
+    out: Address,
+    x: Address,
+    xStride: number,
+    y: Address,
+    yStride: number,
+    terms: number,
+    accumulate: number,
+    modulus: Address
+  ): void
+  placeLeft(
+    out: Address,
+    x: Address,
+    down: number,
+    across: number,
+    rows: number,
+    cols: number,
+    k: number,
+    spread: number,
+    slot: number,
+    last: number
+  ): void
+  placeRight(
+    out: Address,
+    y: Address,
+    down: number,
+    across: number,
+    rows: number,
+    cols: number,
+    k: number,
+    base: number
+  ): void
+  addWords(out: Address, x: Address, low: number, high: number, n: number, modulus: Address): void
+  signedTop(x: Address, bits: number, n: number): void
+  addSmall(out: Address, x: Address, modulus: Address): void
+  subtractResidues(out: Address, y: Address, x: Address, modulus: Address): void
+  uniformResidues(out: Address, end: Address, random: Address, n: number, q: number): Address
+  ternary(out: Address, end: Address, random: Address, n: number): Address
+  binomial(out: Address, random: Address, n: number): void
+  greatest(x: Address, n: number): number
+  packFields(out: Address, x: Address, bits: number, n: number): void
+  unpackFields(out: Address, x: Address, bits: number, n: number): void
+  switchModulus(
+    high: Address,
+    low: Address,
+    x: Address,
+    stride: number,
+    fractions: Address,
+    primes: number,
+    n: number
+  ): void
+  widen(out: Address, x: Address, n: number): void
+  openPhases(
+    out: Address,
+    high: Address,
+    low: Address,
+    x: Address,
+    stride: number,
+    constants: Address,
+    n: number
   ): void
   productScratch(m: number, k: number, n: number): number
   product(

@@ -9,11 +9,12 @@ import type {
   ChoiceBits,
   MaskProducts,
   TransferReceiver,
-  TransferSender,
-  TransferShape
+  TransferSender
 } from "../../protocol/dealing/party.ts"
-import { crossing, type Round } from "../../protocol/learning/operations.ts"
-import type { Matrix, ProductForm, Ring } from "../../protocol/ring/ring.ts"
+import type { MaskedProduct } from "../../protocol/lattice/layout.ts"
+import { crossing, type Round, together } from "../../protocol/learning/operations.ts"
+import type { TransferShape } from "../../protocol/oblivious-transfer/sizes.ts"
+import type { Matrix, Ring } from "../../protocol/ring/ring.ts"
 import { splitmix } from "../protocol/ring/twin.ts"
 
 const nothing = () => new Uint8Array(0)
@@ -100,19 +101,16 @@ export const idealProducts = (ring: Ring, cloud: 0 | 1): MaskProducts => {
     else ring.subtract(out, out, x)
     return out
   }
-  return {
-    encryptFactor: difference,
-    *productWith(x: Matrix, factor: object, form: ProductForm) {
-      const left = yield* difference(x)
-      const right = factor as Matrix
-      const { rows, cols } = productShape(left, right, form)
-      const [out, part] = [ring.matrix(rows, cols), ring.matrix(rows, cols)]
-      ring.product(out, left, right, form)
-      const words = ring.words(part)
-      for (let i = 0; i < words.length; i++) words[i] = next()
-      if (cloud === 0) return part
-      ring.subtract(out, out, part)
-      return out
-    }
+  function* product({ x, y, form }: MaskedProduct): Round<Matrix> {
+    const [left, right] = yield* together(difference(x), difference(y))
+    const { rows, cols } = productShape(left, right, form)
+    const [out, part] = [ring.matrix(rows, cols), ring.matrix(rows, cols)]
+    ring.product(out, left, right, form)
+    const words = ring.words(part)
+    for (let i = 0; i < words.length; i++) words[i] = next()
+    if (cloud === 0) return part
+    ring.subtract(out, out, part)
+    return out
   }
+  return { products: (all) => together(...all.map(product)) }
 }

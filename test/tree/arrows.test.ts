@@ -103,6 +103,8 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
     proofs: ["bcp"],
     computation: ["learning", "ring"],
     "oblivious-transfer": ["learning", "ring"],
+    lattice: ["learning", "ring"],
+    dealing: ["computation", "lattice", "learning", "oblivious-transfer", "ring"],
     learning: ["data", "ring"],
     metrics: ["data", "learning"],
     messages: ["ring", "statistics"],

@@ -7,7 +7,7 @@
 import { storeLow } from "./bytes"
 
 /** Words from numbers of `bytes` bytes; a word is read at each. */
-export function widen(out: usize, x: usize, bytes: usize, n: usize): void {
+export function wordsOfBytes(out: usize, x: usize, bytes: usize, n: usize): void {
   const kept: u64 = bytes === 8 ? -1 : ((<u64>1) << (<u64>(bytes << 3))) - 1
   for (let i: usize = 0; i < n; i++) {
     store<u64>(out + (i << 3), load<u64>(x) & kept)
@@ -16,7 +16,7 @@ export function widen(out: usize, x: usize, bytes: usize, n: usize): void {
 }
 
 /** The low `bytes` bytes of words. */
-export function narrow(out: usize, x: usize, bytes: usize, n: usize): void {
+export function bytesOfWords(out: usize, x: usize, bytes: usize, n: usize): void {
   for (let i: usize = 0; i < n; i++) {
     storeLow(out, load<u64>(x + (i << 3)), bytes)
     out += bytes

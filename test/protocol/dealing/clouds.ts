@@ -1,8 +1,9 @@
 /** Two clouds that deal for themselves in one process, beside the KGC that deals with both keys. */
 import { type DealerOperations, deal } from "../../../protocol/computation/dealer.ts"
 import { dealTogether } from "../../../protocol/dealing/deal.ts"
-import type { DealingWith, TransferShape } from "../../../protocol/dealing/party.ts"
+import type { DealingWith } from "../../../protocol/dealing/party.ts"
 import type { Round } from "../../../protocol/learning/operations.ts"
+import type { TransferShape } from "../../../protocol/oblivious-transfer/sizes.ts"
 import { Prg } from "../../../protocol/ring/prg.ts"
 import { type Matrix, Ring } from "../../../protocol/ring/ring.ts"
 import { idealProducts, idealReceiver, idealSender } from "../../support/ideal-dealing.ts"

@@ -1,0 +1,275 @@
+/**
+ * Number-theoretic transforms of polynomials modulo x^8192 + 1 and a prime q = 1 mod 16384, 2^30 < q < 2^31 (Longa and
+ * Naehrig, CANS 2016: values in order, transforms in bit-reversed order). A polynomial is 8192 residues, u32 below q.
+ *
+ * The record of a modulus: q and q^−1 mod 2^32, and from byte 64 on four tables of 8192 u32: powers of a 16384th
+ * root of unity in bit-reversed order and ⌊2^32·power/q⌋ of each (Shoup), then the same of its inverse. Entry h + i of
+ * a table is the factor of group i of the h groups of a layer.
+ */
+import { difference, montgomery, sum, times } from "./residues"
+
+const LENGTH: usize = 8192
+const LOGARITHM: i32 = 13
+const TABLES: usize = 64
+const TABLE: usize = LENGTH << 2
+
+function timesOne(x: u32, w: u32, shoup: u32, q: u32): u32 {
+  const quotient = <u32>((<u64>x * <u64>shoup) >> 32)
+  const product = x * w - quotient * q
+  return min<u32>(product, product - q)
+}
+
+function reversed(i: u32): u32 {
+  let r: u32 = 0
+  for (let b = 0; b < LOGARITHM; b++) r |= ((i >> b) & 1) << (LOGARITHM - 1 - b)
+  return r
+}
+
+/** Writes the record of a modulus; `root` is a primitive 16384th root of unity, `back` its inverse. */
+export function transformTables(modulus: usize, q: u32, root: u32, back: u32): void {
+  let inverse: u32 = q
+  for (let i = 0; i < 4; i++) inverse *= 2 - q * inverse
+  store<u32>(modulus, q)
+  store<u32>(modulus, inverse, 4)
+  let forth: u64 = 1
+  let backwards: u64 = 1
+  for (let i: u32 = 0; i < <u32>LENGTH; i++) {
+    const at = modulus + TABLES + ((<usize>reversed(i)) << 2)
+    store<u32>(at, <u32>forth)
+    store<u32>(at + TABLE, <u32>((forth << 32) / q))
+    store<u32>(at + 2 * TABLE, <u32>backwards)
+    store<u32>(at + 3 * TABLE, <u32>((backwards << 32) / q))
+    forth = (forth * root) % q
+    backwards = (backwards * back) % q
+  }
+}
+
+/** Layers of the forward transform of `size` residues, from butterflies `first` residues wide down to `last`. */
+export function transformLayers(x: usize, size: usize, first: usize, last: usize, modulus: usize): void {
+  const q = load<u32>(modulus)
+  const qs = i32x4.splat(q)
+  for (let t = first; t >= last && t > 0; t >>= 1) {
+    const groups = size / (t << 1)
+    const w = modulus + TABLES + (groups << 2)
+    if (t >= 4) for (let i: usize = 0; i < groups; i++) wideForward(x + ((i * t) << 3), t, w + (i << 2), qs)
+    else if (size < 8) {
+      for (let i: usize = 0; i < groups; i++) narrowForward(x + ((i * t) << 3), t, w + (i << 2), q)
+    } else if (t === 2) pairsForward(x, size, w, qs)
+    else singlesForward(x, size, w, qs)
+  }
+}
+
+function wideForward(x: usize, t: usize, w: usize, q: v128): void {
+  const factor = v128.load32_splat(w)
+  const shoup = v128.load32_splat(w + TABLE)
+  const width = t << 2
+  for (let end = x + width; x < end; x += 16) {
+    const u = v128.load(x)
+    const v = times(v128.load(x + width), factor, shoup, q)
+    v128.store(x, sum(u, v, q))
+    v128.store(x + width, difference(u, v, q))
+  }
+}
+
+function narrowForward(x: usize, t: usize, w: usize, q: u32): void {
+  const width = t << 2
+  for (let end = x + width; x < end; x += 4) {
+    const u = load<u32>(x)
+    const v = timesOne(load<u32>(x + width), load<u32>(w), load<u32>(w + TABLE), q)
+    const s = u + v
+    const d = u - v
+    store<u32>(x, min<u32>(s, s - q))
+    store<u32>(x + width, min<u32>(d, d + q))
+  }
+}
+
+function pairsForward(x: usize, size: usize, w: usize, q: v128): void {
+  for (let end = x + (size << 2); x < end; x += 32) {
+    const a = v128.load(x)
+    const b = v128.load(x, 16)
+    const f = v128.load64_zero(w)
+    const s = v128.load64_zero(w + TABLE)
+    const u = v128.shuffle<u32>(a, b, 0, 1, 4, 5)
+    const v = times(
+      v128.shuffle<u32>(a, b, 2, 3, 6, 7),
+      v128.shuffle<u32>(f, f, 0, 0, 1, 1),
+      v128.shuffle<u32>(s, s, 0, 0, 1, 1),
+      q
+    )
+    const p = sum(u, v, q)
+    const m = difference(u, v, q)
+    v128.store(x, v128.shuffle<u32>(p, m, 0, 1, 4, 5))
+    v128.store(x, v128.shuffle<u32>(p, m, 2, 3, 6, 7), 16)
+    w += 8
+  }
+}
+
+function singlesForward(x: usize, size: usize, w: usize, q: v128): void {
+  for (let end = x + (size << 2); x < end; x += 32) {
+    const a = v128.load(x)
+    const b = v128.load(x, 16)
+    const u = v128.shuffle<u32>(a, b, 0, 2, 4, 6)
+    const v = times(v128.shuffle<u32>(a, b, 1, 3, 5, 7), v128.load(w), v128.load(w + TABLE), q)
+    const p = sum(u, v, q)
+    const m = difference(u, v, q)
+    v128.store(x, v128.shuffle<u32>(p, m, 0, 4, 1, 5))
+    v128.store(x, v128.shuffle<u32>(p, m, 2, 6, 3, 7), 16)
+    w += 16
+  }
+}
+
+/**
+ * The inverse transform of `size` residues without its division by `size`, and times `factor` (with its Shoup quotient):
+ * residues below q.
+ */
+export function transformBack(x: usize, size: usize, factor: u32, shoup: u32, modulus: usize): void {
+  const q = load<u32>(modulus)
+  const qs = i32x4.splat(q)
+  for (let t: usize = 1; t < size; t <<= 1) {
+    const groups = size / (t << 1)
+    const w = modulus + TABLES + 2 * TABLE + (groups << 2)
+    if (t >= 4) for (let i: usize = 0; i < groups; i++) wideBack(x + ((i * t) << 3), t, w + (i << 2), qs)
+    else if (size < 8) {
+      for (let i: usize = 0; i < groups; i++) narrowBack(x + ((i * t) << 3), t, w + (i << 2), q)
+    } else if (t === 2) pairsBack(x, size, w, qs)
+    else singlesBack(x, size, w, qs)
+  }
+  if (size < 4) {
+    for (let i: usize = 0; i < size << 2; i += 4)
+      store<u32>(x + i, timesOne(load<u32>(x + i), factor, shoup, q))
+    return
+  }
+  const fs = i32x4.splat(factor)
+  const ss = i32x4.splat(shoup)
+  for (let i: usize = 0; i < size << 2; i += 16) v128.store(x + i, times(v128.load(x + i), fs, ss, qs))
+}
+
+function wideBack(x: usize, t: usize, w: usize, q: v128): void {
+  const factor = v128.load32_splat(w)
+  const shoup = v128.load32_splat(w + TABLE)
+  const width = t << 2
+  for (let end = x + width; x < end; x += 16) {
+    const u = v128.load(x)
+    const v = v128.load(x + width)
+    v128.store(x, sum(u, v, q))
+    v128.store(x + width, times(i32x4.add(i32x4.sub(u, v), q), factor, shoup, q))
+  }
+}
+
+function narrowBack(x: usize, t: usize, w: usize, q: u32): void {
+  const width = t << 2
+  for (let end = x + width; x < end; x += 4) {
+    const u = load<u32>(x)
+    const v = load<u32>(x + width)
+    const s = u + v
+    store<u32>(x, min<u32>(s, s - q))
+    store<u32>(x + width, timesOne(u - v + q, load<u32>(w), load<u32>(w + TABLE), q))
+  }
+}
+
+function pairsBack(x: usize, size: usize, w: usize, q: v128): void {
+  for (let end = x + (size << 2); x < end; x += 32) {
+    const a = v128.load(x)
+    const b = v128.load(x, 16)
+    const f = v128.load64_zero(w)
+    const s = v128.load64_zero(w + TABLE)
+    const u = v128.shuffle<u32>(a, b, 0, 1, 4, 5)
+    const v = v128.shuffle<u32>(a, b, 2, 3, 6, 7)
+    const p = sum(u, v, q)
+    const m = times(
+      i32x4.add(i32x4.sub(u, v), q),
+      v128.shuffle<u32>(f, f, 0, 0, 1, 1),
+      v128.shuffle<u32>(s, s, 0, 0, 1, 1),
+      q
+    )
+    v128.store(x, v128.shuffle<u32>(p, m, 0, 1, 4, 5))
+    v128.store(x, v128.shuffle<u32>(p, m, 2, 3, 6, 7), 16)
+    w += 8
+  }
+}
+
+function singlesBack(x: usize, size: usize, w: usize, q: v128): void {
+  for (let end = x + (size << 2); x < end; x += 32) {
+    const a = v128.load(x)
+    const b = v128.load(x, 16)
+    const u = v128.shuffle<u32>(a, b, 0, 2, 4, 6)
+    const v = v128.shuffle<u32>(a, b, 1, 3, 5, 7)
+    const p = sum(u, v, q)
+    const m = times(i32x4.add(i32x4.sub(u, v), q), v128.load(w), v128.load(w + TABLE), q)
+    v128.store(x, v128.shuffle<u32>(p, m, 0, 4, 1, 5))
+    v128.store(x, v128.shuffle<u32>(p, m, 2, 6, 3, 7), 16)
+    w += 16
+  }
+}
+
+/** Each run of `k` of the `size` residues of x, `times` times over. `out` apart from x. */
+export function repeatRuns(out: usize, x: usize, k: usize, repeats: usize, size: usize): void {
+  const run = k << 2
+  for (const end = x + (size << 2); x < end; x += run) {
+    for (let r: usize = 0; r < repeats; r++) {
+      memory.copy(out, x, run)
+      out += run
+    }
+  }
+}
+
+/**
+ * The sums of each two of the `size` residues of x, in place: the transform of a polynomial becomes that of its
+ * coefficients at even places, twice.
+ */
+export function foldTransform(x: usize, size: usize, modulus: usize): void {
+  const q = load<u32>(modulus)
+  if (size < 8) {
+    for (let i: usize = 0; i < size >> 1; i++) {
+      const s = load<u32>(x + (i << 3)) + load<u32>(x + (i << 3) + 4)
+      store<u32>(x + (i << 2), min<u32>(s, s - q))
+    }
+    return
+  }
+  const qs = i32x4.splat(q)
+  for (let i: usize = 0; i < size << 2; i += 32) {
+    const a = v128.load(x + i)
+    const b = v128.load(x + i, 16)
+    const s = sum(v128.shuffle<u32>(a, b, 0, 2, 4, 6), v128.shuffle<u32>(a, b, 1, 3, 5, 7), qs)
+    v128.store(x + (i >> 1), s)
+  }
+}
+
+/**
+ * out ← (or +=) Σ x_j·y_j·2^−32 of `terms` pairs of transforms, which lie `xStride` and `yStride` bytes apart.
+ */
+export function multiplyTransforms(
+  out: usize,
+  x: usize,
+  xStride: usize,
+  y: usize,
+  yStride: usize,
+  terms: usize,
+  accumulate: bool,
+  modulus: usize
+): void {
+  const q = i32x4.splat(load<u32>(modulus))
+  const inverse = i32x4.splat(load<u32>(modulus, 4))
+  for (let i: usize = 0; i < TABLE; i += 16) {
+    let total = accumulate ? v128.load(out + i) : i32x4.splat(0)
+    let a = x + i
+    let b = y + i
+    for (let j: usize = 0; j < terms; j += 2) {
+      // Two products below q² are below q·2^32 together.
+      let u = v128.load(a)
+      let v = v128.load(b)
+      let low = i64x2.extmul_low_i32x4_u(u, v)
+      let high = i64x2.extmul_high_i32x4_u(u, v)
+      if (j + 1 < terms) {
+        u = v128.load(a + xStride)
+        v = v128.load(b + yStride)
+        low = i64x2.add(low, i64x2.extmul_low_i32x4_u(u, v))
+        high = i64x2.add(high, i64x2.extmul_high_i32x4_u(u, v))
+      }
+      total = sum(total, montgomery(low, high, q, inverse), q)
+      a += 2 * xStride
+      b += 2 * yStride
+    }
+    v128.store(out + i, total)
+  }
+}
