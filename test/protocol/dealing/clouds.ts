@@ -1,22 +1,29 @@
 /** Two clouds that deal for themselves in one process, beside the KGC that deals with both keys. */
 import { type DealerOperations, deal } from "../../../protocol/computation/dealer.ts"
-import { dealTogether } from "../../../protocol/dealing/deal.ts"
+import { type DealtStep, dealTogether } from "../../../protocol/dealing/deal.ts"
 import type { DealingWith } from "../../../protocol/dealing/party.ts"
-import type { Round } from "../../../protocol/learning/operations.ts"
-import type { TransferShape } from "../../../protocol/oblivious-transfer/sizes.ts"
+import { LatticeParty } from "../../../protocol/lattice/products.ts"
+import { type Round, together } from "../../../protocol/learning/operations.ts"
+import { TransferReceiver } from "../../../protocol/oblivious-transfer/receiver.ts"
+import { TransferSender } from "../../../protocol/oblivious-transfer/sender.ts"
+import { defaultExtension, type TransferShape } from "../../../protocol/oblivious-transfer/sizes.ts"
 import { Prg } from "../../../protocol/ring/prg.ts"
-import { type Matrix, Ring } from "../../../protocol/ring/ring.ts"
+import { Ring } from "../../../protocol/ring/ring.ts"
 import { idealProducts, idealReceiver, idealSender } from "../../support/ideal-dealing.ts"
 import { lockstep } from "../computation/pair.ts"
+import { bytesOf } from "../oblivious-transfer/parties.ts"
 
-/** Masks that a program is given: those of the KGC, or a cloud's own. */
-export type Given = (operation: number, rows: number, cols: number) => Matrix
-
+/** A program of the KGC's dealer and of both clouds, in the ring of each. */
 export type DealtProgram = (operations: DealerOperations, ring: Ring) => Round<unknown>
 
 type Note = (received: Uint8Array, shape: TransferShape) => void
 
+const clouds = [0, 1] as const
+
+export const prgOf = (seed: number): Prg => Prg.ofRun(new Uint8Array(16).fill(seed), "run")
+
 export class DealingClouds {
+  /** Those of both clouds and of the KGC. */
   readonly rings: readonly [Ring, Ring, Ring]
   readonly prgs: readonly [Prg, Prg]
   readonly dealings: readonly [DealingWith, DealingWith]
@@ -24,27 +31,49 @@ export class DealingClouds {
   private constructor(
     rings: readonly [Ring, Ring, Ring],
     prgs: readonly [Prg, Prg],
-    notes: readonly [Note, Note]
+    dealings: readonly [DealingWith, DealingWith]
   ) {
     this.rings = rings
     this.prgs = prgs
+    this.dealings = dealings
+  }
+
+  /** With ideal transfers and products. `notes` is told what each cloud gets to see of transfers. */
+  static async ideal(
+    prgs: readonly [Prg, Prg],
+    notes: readonly [Note, Note] = [() => {}, () => {}]
+  ): Promise<DealingClouds> {
+    const rings = [await Ring.load(), await Ring.load(), await Ring.load()] as const
     const dealing = (cloud: 0 | 1): DealingWith => ({
       ...{ cloud, ring: rings[cloud], prg: prgs[cloud] },
       sender: idealSender(rings[cloud]),
       receiver: idealReceiver(rings[cloud], notes[cloud]),
       products: idealProducts(rings[cloud], cloud)
     })
-    this.dealings = [dealing(0), dealing(1)]
+    return new DealingClouds(rings, prgs, [dealing(0), dealing(1)])
   }
 
-  static async load(
-    seed: number,
-    {
-      prgs = [seed, seed + 100].map((byte) => Prg.ofRun(new Uint8Array(16).fill(byte), "run")) as [Prg, Prg],
-      notes = [() => {}, () => {}] as readonly [Note, Note]
-    } = {}
-  ): Promise<DealingClouds> {
-    return new DealingClouds([await Ring.load(), await Ring.load(), await Ring.load()], prgs, notes)
+  /** With those that clouds have. */
+  static async real(prgs: readonly [Prg, Prg], shape = defaultExtension): Promise<DealingClouds> {
+    const rings = [await Ring.load(), await Ring.load(), await Ring.load()] as const
+    const opened = clouds.map(function* (cloud) {
+      const ring = rings[cloud]
+      const products = new LatticeParty(ring, new Uint8Array(16).fill(cloud + 1))
+      const instance = (direction: 0 | 1) => ({
+        ...{ ring, direction, shape },
+        randomness: bytesOf(1 + cloud + 2 * direction)
+      })
+      const sender = TransferSender.open(instance(cloud))
+      const receiver = TransferReceiver.open(instance(cloud === 0 ? 1 : 0))
+      // In the order of the directions at both clouds.
+      const open = cloud === 0 ? together(sender, receiver) : together(receiver, sender)
+      const [first, second] = yield* open
+      yield* products.exchangeKeys()
+      const transfers = cloud === 0 ? { sender: first, receiver: second } : { sender: second, receiver: first }
+      return { cloud, ring, prg: prgs[cloud], products, ...transfers } as DealingWith
+    })
+    const [dealings] = lockstep(opened[0]!, opened[1]!)
+    return new DealingClouds(rings, prgs, dealings)
   }
 
   /** What the KGC deals. */
@@ -56,13 +85,15 @@ export class DealingClouds {
 
   /** What the clouds make of some steps, and what each received by round. */
   together(steps: ReadonlyArray<{ readonly step: number; readonly program: DealtProgram }>) {
-    const [round0, round1] = this.dealings.map((dealing) =>
-      dealTogether(
-        dealing,
-        steps.map(({ step, program }) => ({ step, program: (ops) => program(ops, dealing.ring) }))
-      )
+    return this.run((cloud) =>
+      steps.map(({ step, program }) => ({ step, program: (ops) => program(ops, this.rings[cloud]) }))
     )
+  }
+
+  run(steps: (cloud: 0 | 1) => ReadonlyArray<DealtStep>) {
+    const [round0, round1] = clouds.map((cloud) => dealTogether(this.dealings[cloud], steps(cloud)))
     const [[, corrections], received] = lockstep(round0!, round1!)
     return { corrections, received }
   }
 }
+

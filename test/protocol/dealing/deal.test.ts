@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { operation } from "../../../protocol/learning/operations.ts"
 import { sigmoidScale, softmaxScale } from "../../../protocol/learning/scales.ts"
-import { DealingClouds, type DealtProgram } from "./clouds.ts"
+import { DealingClouds, type DealtProgram, prgOf } from "./clouds.ts"
 
 const update = operation("weightUpdate", 2)
 const relu = operation("forwardRescale", 2)
@@ -13,7 +13,7 @@ const labels = operation("openLabels", 2)
 const times = operation("forwardProduct", 2)
 
 const same = async (program: DealtProgram, steps = [1]) => {
-  const clouds = await DealingClouds.load(3)
+  const clouds = await DealingClouds.real([prgOf(3), prgOf(103)])
   const { corrections, received } = clouds.together(steps.map((step) => ({ step, program })))
   console.log(received.map((rounds) => [rounds.length, rounds.reduce((sum, { length }) => sum + length, 0)]))
   for (const [i, step] of steps.entries()) {
