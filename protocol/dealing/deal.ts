@@ -8,15 +8,16 @@ import { assembleCorrections } from "../computation/corrections.ts"
 import { type DealerOperations, dealerOperations, runDealer } from "../computation/dealer.ts"
 import type { MaskProduct } from "../computation/masks.ts"
 import { type Round, together } from "../learning/operations.ts"
-import type { Matrix } from "../ring/ring.ts"
-import { dealGates, kindOfGate } from "./gates.ts"
-import { dealMaskProducts } from "./mask-products.ts"
+import type { Matrix, Ring } from "../ring/ring.ts"
+import { dealGates, type GateTask, kindOfGate } from "./gates.ts"
+import { dealMaskProducts, type ProductTask } from "./mask-products.ts"
 import { elementwise } from "./numbers.ts"
 import { DealingParty, type DealingWith } from "./party.ts"
-import { byKind, inWaves, piecesOf, type Task, type Work } from "./pieces.ts"
-import { dealSums, kindOfSum } from "./sums.ts"
-import { dealTables, tablePieces } from "./tables.ts"
+import { byKind, inWaves, type Piece, piecesOf, type Task, type Work } from "./pieces.ts"
+import { dealSums, kindOfSum, type SumTask } from "./sums.ts"
+import { dealTables, type TableTask, tablePieces } from "./tables.ts"
 import { type LackedPart, type Reshared, StepTasks, Tasks } from "./tasks.ts"
+import { ownWords } from "./words.ts"
 
 /** A step that is dealt for: `program` is what the KGC runs, with this cloud's own masks for differences and sums. */
 export interface DealtStep {
@@ -36,29 +37,20 @@ export function* dealTogether(
   const mark = ring.mark()
   const party = new DealingParty(dealing)
   const tasks = new Tasks()
+  const words = ownWords(party)
   const sections = steps.map(({ step, program }) => {
-    const written = new StepTasks(party, step, tasks)
+    const written = new StepTasks(words, step, tasks)
     runDealer(program(dealerOperations(written)))
     return { step, sections: written.sections }
   })
   yield* takeParts(party, tasks.lacked)
   yield* reshare(party, tasks.reshared)
-  yield* inWaves(ring, [
-    ...works(tasks.sums, kindOfSum, (piece) => dealSums(party, piece)),
-    ...works(
-      tasks.maskProducts,
-      ({ nodes }) => `${nodes}`,
-      (piece) => dealMaskProducts(party, piece)
-    ),
-    ...tablePieces(tasks.tables).map(({ weight, ...task }) => ({
-      values: weight,
-      deal: () => dealTables(party, task)
-    }))
-  ])
-  yield* inWaves(
-    ring,
-    works(tasks.gates, kindOfGate, (piece) => dealGates(party, piece), true)
-  )
+  yield* dealTasks(ring, tasks, {
+    sums: (piece) => dealSums(party, piece),
+    maskProducts: (piece) => dealMaskProducts(party, piece),
+    tables: (task) => dealTables(party, task),
+    gates: (piece) => dealGates(party, piece)
+  })
   for (const finish of tasks.finish) finish()
   const corrections =
     party.cloud === 0
@@ -68,11 +60,33 @@ export function* dealTogether(
   return corrections
 }
 
+/** How tasks are dealt, kind by kind. */
+export interface DealtKinds {
+  readonly sums: (piece: Piece<SumTask>) => Round<void>
+  readonly maskProducts: (piece: Piece<ProductTask>) => Round<void>
+  readonly tables: (task: TableTask) => Round<void>
+  readonly gates: (piece: Piece<GateTask>) => Round<void>
+}
+
+/** Deals tasks whose masks are complete: gates last, as what they gate is a result of the others. */
+export function* dealTasks(
+  ring: Pick<Ring, "mark" | "release">,
+  { sums, maskProducts, tables, gates }: Tasks,
+  kinds: DealtKinds
+): Round<void> {
+  yield* inWaves(ring, [
+    ...works(sums, kindOfSum, kinds.sums),
+    ...works(maskProducts, ({ nodes }) => `${nodes}`, kinds.maskProducts),
+    ...tablePieces(tables).map((task) => ({ values: task.weight, deal: () => kinds.tables(task) }))
+  ])
+  yield* inWaves(ring, works(gates, kindOfGate, kinds.gates, true))
+}
+
 /** Tasks in pieces of one kind each. */
 const works = <T extends Task>(
   tasks: ReadonlyArray<T>,
   kindOf: (task: T) => string,
-  deal: (piece: ReturnType<typeof piecesOf<T>>[number]) => Round<void>,
+  deal: (piece: Piece<T>) => Round<void>,
   whole = false
 ): ReadonlyArray<Work> =>
   byKind(tasks, kindOf)
@@ -100,7 +114,7 @@ function* takeParts(party: DealingParty, lacked: ReadonlyArray<LackedPart>): Rou
   for (const { product, take } of lacked) take(parts.get(product)!)
 }
 
-const isElementwise = (form: MaskProduct["form"]): form is "rows" | "dots" =>
+export const isElementwise = (form: MaskProduct["form"]): form is "rows" | "dots" =>
   form === "rows" || form === "dots"
 
 /** Cloud 0 takes new parts of roundings, and tells cloud 1 what its own are more. One round. */

@@ -4,6 +4,7 @@
  * reversed one goes first, so that the mask of the other can make cloud 0's share what it must be.
  */
 import { wordBytes } from "../bytes.ts"
+import { GROUP } from "../computation/sizes.ts"
 import { type Round, together } from "../learning/operations.ts"
 import type { Ring } from "../ring/ring.ts"
 import { type Batch, type ChoiceBits, type DealingParty, dealingKinds, type Place } from "./party.ts"
@@ -136,7 +137,7 @@ const crossedWords = (party: DealingParty, { spans, values }: Piece<GateTask>, i
   for (const { task, from, count } of spans) {
     const stream = { ...task.place, kind: dealingKinds.crossed }
     party.prg.fill(ring, at, count, stream, i * task.values + from)
-    at += Math.ceil(count / 64) * 64 * wordBytes
+    at += Math.ceil(count / GROUP) * GROUP * wordBytes
   }
   return out
 }
@@ -169,15 +170,19 @@ export function* dealGates(party: DealingParty, piece: Piece<GateTask>): Round<v
   }
 }
 
-/** The bits of all spans side by side, each from a word of its own. New memory. */
+/** The bits of all spans side by side, each from a word of its own; behind its last value a span has zeros. New memory. */
 const gatherBits = (ring: Ring, { spans, values }: Piece<GateTask>): number => {
   const out = ring.allocate(values / 8)
+  const { memory } = ring
   let to = out
   for (const { task, from, count } of spans) {
     const at = task.bits + from / 8
-    const bytes = Math.ceil(count / 64) * wordBytes
-    ring.memory.copyWithin(to, at, at + bytes)
-    to += bytes
+    const bytes = Math.ceil(count / 8)
+    const end = to + Math.ceil(count / GROUP) * wordBytes
+    memory.copyWithin(to, at, at + bytes)
+    memory.fill(0, to + bytes, end)
+    if (count % 8 > 0) memory[to + bytes - 1]! &= (1 << (count % 8)) - 1
+    to = end
   }
   return out
 }

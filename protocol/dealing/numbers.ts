@@ -30,7 +30,7 @@ export interface Products {
   readonly use: number
 }
 
-const digitBits = 2
+export const digitBits = 2
 
 const digitsOf = (factors: ReadonlyArray<Pick<Factor, "bits">>): number =>
   factors.reduce((sum, { bits }) => sum + bits / digitBits, 0)
@@ -83,7 +83,7 @@ export function* multiply(party: DealingParty, products: Products): Round<void> 
 }
 
 /** Bits of a word. */
-const wordBits = 64
+export const wordBits = 64
 const wordFactor = { bits: wordBits }
 
 /**

@@ -79,7 +79,7 @@ export interface Work {
 }
 
 /** Deals in waves: works in lockstep, as many as are within the bound, at least one. Their memory is given back. */
-export function* inWaves(ring: Ring, works: ReadonlyArray<Work>): Round<void> {
+export function* inWaves(ring: Pick<Ring, "mark" | "release">, works: ReadonlyArray<Work>): Round<void> {
   for (let next = 0; next < works.length; ) {
     const wave: Work[] = []
     let values = 0

@@ -36,7 +36,7 @@ export function* addNumbers(
   const { ring } = party
   const { kernels } = ring
   const packed = packBits(party, x, bits, n)
-  const each = groupBits(n)
+  const each = planeBits(n)
   const digits = yield* party.choices("forward", bits * each, packed)
   const bit = (j: number) => contiguous(digits, j * each)
   const low = Array.from({ length: lowDigitBits }, (_, j) => bit(j))
@@ -69,11 +69,11 @@ export function* addNumbers(
 }
 
 /** Bits of a plane of n values, which fills its words. */
-const groupBits = (n: number): number => Math.ceil(n / 64) * 64
+export const planeBits = (n: number): number => Math.ceil(n / 64) * 64
 
 /** The low bits of words, plane by plane. New memory. */
 const packBits = ({ ring }: DealingParty, x: number, bits: number, n: number): number => {
-  const each = groupBits(n) / 8
+  const each = planeBits(n) / 8
   const out = ring.allocate(bits * each)
   for (let j = 0; j < bits; j++) ring.kernels.bitOfWords(out + j * each, x, j, n)
   return out
@@ -91,7 +91,7 @@ export function* select(
   const { kernels } = ring
   const size = 2 ** bits
   const leads = party.cloud === 0
-  const plane = groupBits(n)
+  const plane = planeBits(n)
   const own = packBits(party, shared, bits, n)
   const { forward, reversed } = yield* chooseBits(party, bits * plane, own)
   const nodes = tables.map((table) => nodesOfTable(party, table, size, n))

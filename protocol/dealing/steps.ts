@@ -9,7 +9,7 @@ import { dealtSlice, labelsOperation } from "../computation/evaluating.ts"
 import { dealtUpdate, type Rows, sliceOf } from "../computation/lanes.ts"
 import type { DealtValue, GateMask, LabelMask, MaskDifference } from "../computation/masks.ts"
 import { streamKinds } from "../computation/streams.ts"
-import { evaluationAt, evaluationStep, slicesOf } from "../learning/evaluations.ts"
+import { type EvaluatedRows, evaluationAt, evaluationStep, slicesOf } from "../learning/evaluations.ts"
 import { opensLabels, outputs } from "../learning/network.ts"
 import { type Operation, operation, type Round, type Shape } from "../learning/operations.ts"
 import type { BatchOrder } from "../learning/order.ts"
@@ -94,6 +94,37 @@ const ofSlice = (own: OwnMasks & { readonly plan: EvaluatingPlan }, step: number
 
 const shapeOnly = ({ rows, cols }: Shape): MaskDifference => ({ rows, cols, at: 0, of: "factor" })
 
+/** A batch of `rows` rows of which only sizes count. */
+export const batchOfShapes = (
+  { network }: Pick<TrainingPlan, "network">,
+  rows: number
+): Batch<Shape, MaskDifference, LabelMask> => {
+  const labels = { rows, cols: outputs(network) }
+  return {
+    inputs: shapeOnly({ rows, cols: network.inputs }),
+    labels: opensLabels(network)
+      ? { opened: true, value: { ...labels, at: 0, of: "labels" } }
+      : { opened: false, value: labels }
+  }
+}
+
+/** A training step of which only sizes count, which are the same for all steps. */
+export const stepOfShapes =
+  (plan: TrainingPlan) =>
+  (ops: DealerOperations): Round<unknown> =>
+    trainingStep(ops, plan, layerShapes(plan), batchOfShapes(plan, plan.batch))
+
+/** A slice of an evaluation of which only sizes count. */
+export const sliceOfShapes =
+  (plan: EvaluatingPlan, rows: EvaluatedRows) =>
+  (ops: DealerOperations): Round<unknown> => {
+    const { network, validation } = plan
+    const inputs = shapeOnly({ rows: rows.end, cols: network.inputs })
+    const chosen = shapeOnly({ rows: rows.end, cols: outputs(network) })
+    const weights = layerShapes(plan).map((layer) => shapeOnly(layer.weights))
+    return dealtSlice(plan, rows, weights, { inputs, ...(validation.classes && { chosen }) })(ops)
+  }
+
 /** What a lane with these rows gets of a step, and with `update` also what updates the weights; cut from the whole. */
 export const cutStep = (
   { plan, order }: Pick<OwnMasks, "plan" | "order">,
@@ -101,27 +132,20 @@ export const cutStep = (
   whole: Uint8Array,
   { update, ...held }: Rows & { readonly update: boolean }
 ): { readonly gradients: Uint8Array; readonly update: Uint8Array } => {
-  const { network } = plan
   const layers = layerShapes(plan)
   const batch = order(step)
   const { rows, ...slice } = sliceOf(batch, held)
-  const ofLane = (ops: DealerOperations): Round<unknown> => {
-    const labels = { rows: rows.length, cols: outputs(network) }
-    return gradients<DealtValue, MaskDifference, GateMask, LabelMask>(
+  const weights = layers.map((layer) => shapeOnly(layer.weights))
+  const ofLane = (ops: DealerOperations): Round<unknown> =>
+    gradients<DealtValue, MaskDifference, GateMask, LabelMask>(
       ops,
       plan,
       layers,
-      layers.map(({ weights }) => shapeOnly(weights)),
-      {
-        inputs: shapeOnly({ rows: rows.length, cols: network.inputs }),
-        labels: opensLabels(network)
-          ? { opened: true, value: { ...labels, at: 0, of: "labels" } }
-          : { opened: false, value: labels }
-      }
+      weights,
+      batchOfShapes(plan, rows.length)
     )
-  }
   const ofLeader = (ops: DealerOperations): Round<unknown> =>
-    dealtUpdate(ops, planOfStep(plan, step), layers, shapeOnly({ rows: batch.length, cols: network.inputs }))
+    dealtUpdate(ops, planOfStep(plan, step), layers, batchOfShapes(plan, batch.length).inputs)
   return {
     gradients: rows.length === 0 ? new Uint8Array(0) : cutCorrections(step, whole, ofLane, slice),
     update: update ? cutCorrections(step, whole, ofLeader) : new Uint8Array(0)

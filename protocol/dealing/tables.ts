@@ -53,8 +53,8 @@ export const tablePieces = (
   })
 
 /** Bits of the number that a part of an exponential is, and of one of a wave, in whole digits, and as they are packed. */
-const factorBits = 16
-const waveNumber = { bits: 20, stride: 24 }
+export const factorBits = 16
+export const waveNumber = { bits: 20, stride: 24 }
 
 const bitsOf = (entries: number): number => Math.log2(entries)
 

@@ -11,19 +11,19 @@ import type { Dealing } from "../computation/dealer.ts"
 import { MaskReused, ProductNotRescaled } from "../computation/errors.ts"
 import { exponentialFunction, type MaskedFunction, sigmoidFunction } from "../computation/functions.ts"
 import type { DealtValue, GateMask, LabelMask, MaskDifference, MaskProduct } from "../computation/masks.ts"
-import { alignedSums, normaliseOperations, normaliseShapes, pickedBy } from "../computation/normalise.ts"
+import { normaliseOperations, normaliseShapes } from "../computation/normalise.ts"
 import { checkRescale } from "../computation/rescale.ts"
 import { dealtLayout, GROUP, groupsOf, nodesOf, planesOf, topBytes } from "../computation/sizes.ts"
-import { type Dealt, drawDealt, type Layout, rangeOf } from "../computation/slices.ts"
-import { type StreamKind, streamKinds } from "../computation/streams.ts"
+import type { Dealt, Layout } from "../computation/slices.ts"
 import type { Operation, Shape } from "../learning/operations.ts"
 import type { SigmoidScale, SoftmaxScale } from "../learning/scales.ts"
-import type { Matrix, Ring } from "../ring/ring.ts"
+import type { Matrix } from "../ring/ring.ts"
 import type { Gated, GateTask } from "./gates.ts"
 import type { ProductTask } from "./mask-products.ts"
-import type { DealingParty, Place } from "./party.ts"
+import type { Place } from "./party.ts"
 import type { SumTask } from "./sums.ts"
 import type { TableTask } from "./tables.ts"
+import type { Words } from "./words.ts"
 
 /** A rounding that lacks this cloud's part of a product: `part` is called when it is known. */
 export interface LackedPart {
@@ -62,44 +62,26 @@ interface GatedParts {
   readonly gatedShifted: number
 }
 
-/** A cloud that writes down what is to be dealt for a step. */
+/** Writes down what is to be dealt for a step, with words of its own. */
 export class StepTasks implements Dealing {
   readonly sections: Section[] = []
-  readonly #party: DealingParty
+  readonly #words: Words
   readonly #step: number
   readonly #tasks: Tasks
   readonly #masks = new Set<number>()
 
-  constructor(party: DealingParty, step: number, tasks: Tasks) {
-    this.#party = party
+  constructor(words: Words, step: number, tasks: Tasks) {
+    this.#words = words
     this.#step = step
     this.#tasks = tasks
-  }
-
-  get #ring(): Ring {
-    return this.#party.ring
   }
 
   #place(operation: Operation): Place {
     return { step: this.#step, operation }
   }
 
-  /** This cloud's own words of a stream of the training. New memory. */
-  #draw(operation: Operation, kind: StreamKind, words: number): number {
-    const at = this.#ring.allocate(words * wordBytes)
-    this.#party.prg.fill(this.#ring, at, words, { step: this.#step, operation, kind: streamKinds[kind] })
-    return at
-  }
-
-  /** Room for a section: cloud 0's shares, or zeros. */
   #section<Part extends string>(operation: Operation, layout: Layout<Part>, values: number): Dealt<Part> {
-    const stream = { step: this.#step, operation, kind: streamKinds.dealt }
-    const range = rangeOf({ rows: values, cols: 1 }, undefined)
-    const laid = layout(values)
-    const dealt =
-      this.#party.cloud === 0
-        ? drawDealt(this.#ring, this.#party.prg, stream, layout, range)
-        : { ...laid, memory: this.#party.zeros(laid.bytes / wordBytes) }
+    const dealt = this.#words.section(this.#place(operation), layout, values)
     this.sections.push({ operation, at: dealt.memory, length: dealt.bytes })
     return dealt
   }
@@ -113,7 +95,7 @@ export class StepTasks implements Dealing {
   #ownMasks(op: Operation, { rows, cols }: Shape): Matrix {
     if (this.#masks.has(op)) throw new MaskReused({ step: this.#step, operation: op })
     this.#masks.add(op)
-    return { rows, cols, at: this.#draw(op, "mask", rows * cols) }
+    return { rows, cols, at: this.#words.drawn(this.#place(op), "mask", rows * cols) }
   }
 
   open(op: Operation, x: DealtValue): MaskDifference {
@@ -127,11 +109,11 @@ export class StepTasks implements Dealing {
   /** This cloud's part of r = ρ + factor·2·ΔA·ΔB, which is complete when the parts of products are. */
   #rounding(op: Operation, { rows, cols, surplus }: DealtValue, factor: number): number {
     const words = rows * cols
-    const at = this.#draw(op, "rounding", words)
+    const at = this.#words.drawn(this.#place(op), "rounding", words)
     if (surplus !== undefined)
       this.#tasks.lacked.push({
         ...{ step: this.#step, product: surplus },
-        take: (part) => this.#ring.kernels.blindRescale(at, part.at, at, BigInt(2 * factor), 0n, words)
+        take: (part) => this.#words.addProduct(at, part, factor)
       })
     return at
   }
@@ -158,20 +140,8 @@ export class StepTasks implements Dealing {
 
   /** Gates numbers, of `values` values each. */
   #gates(op: Operation, gate: GateMask, values: number, numbers: ReadonlyArray<Gated>): void {
-    const bits = this.#bitsOf(gate, values)
+    const bits = this.#words.bits(gate, values)
     this.#tasks.gates.push({ place: this.#place(op), values, bits, numbers })
-  }
-
-  /** This cloud's share of a gate, packed. New memory. */
-  #bitsOf({ beta, betaStride }: GateMask, values: number): number {
-    const groups = groupsOf(values)
-    const bits = this.#ring.allocate(groups * wordBytes)
-    const { memory } = this.#ring
-    for (let group = 0; group < groups; group++) {
-      const from = beta + group * betaStride
-      memory.copyWithin(bits + group * wordBytes, from, from + wordBytes)
-    }
-    return bits
   }
 
   rescaleGated(op: Operation, x: DealtValue, shift: number, gate: GateMask): Shape {
@@ -192,7 +162,7 @@ export class StepTasks implements Dealing {
     const nodes = nodesOf(shift)
     const planes = planesOf(nodes)
     const groups = groupsOf(values)
-    const masks = this.#draw(op, "bitMasks", groups * planes.masks)
+    const masks = this.#words.drawn(this.#place(op), "bitMasks", groups * planes.masks)
     this.#tasks.maskProducts.push({ values: groups * GROUP, nodes, masks, products })
     return { beta: masks, betaStride: planes.masks * wordBytes }
   }
@@ -279,34 +249,24 @@ export class StepTasks implements Dealing {
     return { rows: z.rows, cols: z.cols }
   }
 
-  /** This cloud's part of the mask of an argument, which is there when the parts of products are. New memory. */
-  #argument(op: Operation, z: DealtValue, masked: MaskedFunction, argument: Shape): number {
-    const ring = this.#ring
-    const words = z.rows * z.cols
-    const rounding = { rows: z.rows, cols: z.cols, at: this.#rounding(op, z, 1) }
-    const out = ring.matrix(argument.rows, argument.cols)
-    this.#tasks.reshared.push({
-      ...{ at: rounding.at, words },
-      part: this.#party.cloud === 0 ? this.#draw(op, "part", words) : rounding.at,
-      settle: () => {
-        const mark = ring.mark()
-        ring.copy(out, masked.argument(ring, rounding))
-        ring.release(mark)
-      }
-    })
-    return out.at
+  /** This cloud's part of the mask of an argument, which is there when the parts of products are. */
+  #argument(op: Operation, z: DealtValue, masked: MaskedFunction, shape: Shape): number {
+    const { rows, cols } = z
+    const words = rows * cols
+    const at = this.#rounding(op, z, 1)
+    const argument = this.#words.argument({ rows, cols, at }, shape, masked)
+    const part = this.#words.part(this.#place(op), words, at)
+    this.#tasks.reshared.push({ at, words, part, settle: argument.compute })
+    return argument.at
   }
 
   normalise(layer: number, shape: Shape, scale: SoftmaxScale): Shape {
-    const ring = this.#ring
     const { octaves, thresholdShift: shift } = scale
     const ops = normaliseOperations(layer)
     const masks = this.#ownMasks(ops.opened, shape)
     const sums = this.#section(ops.opened, (n) => dealtLayout.sums(n, shift), shape.rows)
-    const aligned = alignedSums(ring, masks, scale)
-    ring.negate(aligned, aligned)
     this.#tasks.sums.push({
-      ...{ place: this.#place(ops.opened), values: shape.rows, shift, r: aligned.at },
+      ...{ place: this.#place(ops.opened), values: shape.rows, shift, r: this.#words.sums(masks, scale) },
       ...{ top: sums.memory + sums.at.top, oneHot: sums.memory + sums.at.oneHot }
     })
     const { thresholds, masked } = normaliseShapes(shape, scale)
@@ -318,33 +278,22 @@ export class StepTasks implements Dealing {
   }
 
   /** Each column of masks, which all thresholds of its row gate. */
-  #gatedColumns({ at, rows, cols }: Matrix, section: number, octaves: number): ReadonlyArray<Gated> {
-    const ring = this.#ring
-    const { kernels } = ring
-    const bytes = octaves * wordBytes
-    const words = rows * cols * octaves
-    const columns = ring.matrix(cols, rows)
-    kernels.transposeWords(columns.at, at, rows, cols)
-    const [x, product] = [ring.matrix(1, words).at, ring.matrix(1, words).at]
-    kernels.repeated(x, columns.at, wordBytes, octaves, rows * cols)
-    kernels.transposeBlocks(product, section, rows, cols, bytes)
-    if (this.#party.cloud === 1)
-      this.#tasks.finish.push(() => kernels.transposeBlocks(section, product, cols, rows, bytes))
-    return Array.from({ length: cols }, (_, col) => {
-      const from = col * rows * bytes
-      return { x: x + from, product: product + from, bytes: wordBytes }
+  #gatedColumns(masks: Matrix, section: number, octaves: number): ReadonlyArray<Gated> {
+    const { x, products, bringBack } = this.#words.columns(masks, section, octaves)
+    this.#tasks.finish.push(bringBack)
+    return Array.from({ length: masks.cols }, (_, col) => {
+      const from = col * masks.rows * octaves * wordBytes
+      return { x: x + from, product: products + from, bytes: wordBytes }
     })
   }
 
   reciprocals(layer: number, sums: Shape, scale: SoftmaxScale): Shape {
-    const ring = this.#ring
     const op = normaliseOperations(layer).reciprocal
     const { lines } = normaliseShapes(sums, scale)
-    const picked = pickedBy(ring, this.#ownMasks(op, sums), scale, 0n)
-    ring.negate(picked, picked)
+    const r = this.#words.picked(this.#ownMasks(op, sums), scale)
     const { memory } = this.#section(op, dealtLayout.lines, lines.rows * lines.cols)
     this.#tasks.tables.push({
-      ...{ place: this.#place(op), from: 0, values: sums.rows, r: picked.at, table: memory },
+      ...{ place: this.#place(op), from: 0, values: sums.rows, r, table: memory },
       of: { function: "lines", scale }
     })
     return { rows: sums.rows, cols: sums.cols }

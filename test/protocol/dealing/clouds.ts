@@ -6,17 +6,15 @@ import { LatticeParty } from "../../../protocol/lattice/products.ts"
 import { type Round, together } from "../../../protocol/learning/operations.ts"
 import { TransferReceiver } from "../../../protocol/oblivious-transfer/receiver.ts"
 import { TransferSender } from "../../../protocol/oblivious-transfer/sender.ts"
-import { defaultExtension, type TransferShape } from "../../../protocol/oblivious-transfer/sizes.ts"
+import { defaultExtension } from "../../../protocol/oblivious-transfer/sizes.ts"
 import { Prg } from "../../../protocol/ring/prg.ts"
 import { Ring } from "../../../protocol/ring/ring.ts"
-import { idealProducts, idealReceiver, idealSender } from "../../support/ideal-dealing.ts"
+import { idealProducts, idealTransfers, type Note } from "../../support/ideal-dealing.ts"
 import { lockstep } from "../computation/pair.ts"
 import { bytesOf } from "../oblivious-transfer/parties.ts"
 
 /** A program of the KGC's dealer and of both clouds, in the ring of each. */
 export type DealtProgram = (operations: DealerOperations, ring: Ring) => Round<unknown>
-
-type Note = (received: Uint8Array, shape: TransferShape) => void
 
 const clouds = [0, 1] as const
 
@@ -38,19 +36,21 @@ export class DealingClouds {
     this.dealings = dealings
   }
 
-  /** With ideal transfers and products. `notes` is told what each cloud gets to see of transfers. */
+  /** With ideal transfers and products. `note` is told what a cloud gets of transfers, that of the rounds is the rest. */
   static async ideal(
     prgs: readonly [Prg, Prg],
-    notes: readonly [Note, Note] = [() => {}, () => {}]
+    note: (cloud: 0 | 1, ...got: Parameters<Note>) => void = () => {}
   ): Promise<DealingClouds> {
     const rings = [await Ring.load(), await Ring.load(), await Ring.load()] as const
-    const dealing = (cloud: 0 | 1): DealingWith => ({
-      ...{ cloud, ring: rings[cloud], prg: prgs[cloud] },
-      sender: idealSender(rings[cloud]),
-      receiver: idealReceiver(rings[cloud], notes[cloud]),
-      products: idealProducts(rings[cloud], cloud)
-    })
-    return new DealingClouds(rings, prgs, [dealing(0), dealing(1)])
+    const [ring0, ring1] = rings
+    const forward = idealTransfers([ring0, ring1], (...got) => note(1, ...got))
+    const reversed = idealTransfers([ring1, ring0], (...got) => note(0, ...got))
+    const [products0, products1] = idealProducts([ring0, ring1])
+    const { sender, receiver } = forward
+    return new DealingClouds(rings, prgs, [
+      { cloud: 0, ring: ring0, prg: prgs[0], sender, receiver: reversed.receiver, products: products0 },
+      { cloud: 1, ring: ring1, prg: prgs[1], sender: reversed.sender, receiver, products: products1 }
+    ])
   }
 
   /** With those that clouds have. */
@@ -69,7 +69,8 @@ export class DealingClouds {
       const open = cloud === 0 ? together(sender, receiver) : together(receiver, sender)
       const [first, second] = yield* open
       yield* products.exchangeKeys()
-      const transfers = cloud === 0 ? { sender: first, receiver: second } : { sender: second, receiver: first }
+      const transfers =
+        cloud === 0 ? { sender: first, receiver: second } : { sender: second, receiver: first }
       return { cloud, ring, prg: prgs[cloud], products, ...transfers } as DealingWith
     })
     const [dealings] = lockstep(opened[0]!, opened[1]!)
@@ -96,4 +97,3 @@ export class DealingClouds {
     return { corrections, received }
   }
 }
-
