@@ -51,9 +51,12 @@ const inTurns = <A, B>(one: Round<A>, other: Round<B>) => {
   const [sender, receiver] = [new Side(one), new Side(other)]
   for (;;) {
     const [sent, answered] = [sender.next, receiver.next]
-    if (sent.done && answered.done) return { results: [sent.value, answered.value] as const, sender, receiver }
+    if (sent.done && answered.done)
+      return { results: [sent.value, answered.value] as const, sender, receiver }
     if (sent.done || answered.done) throw new Error("one side ended before the other")
-    const [forward, back] = [sent.value, answered.value].map((each) => each.map((message) => message().slice()))
+    const [forward, back] = [sent.value, answered.value].map((each) =>
+      each.map((message) => message().slice())
+    )
     sender.resume(back!)
     receiver.resume(forward!)
   }
@@ -120,8 +123,14 @@ const measureExtension = async (fieldBits: number) => {
   return {
     fieldBits,
     openingMs: instance.ms,
-    sender: rates(transfers, times.map(([ms]) => ms!)),
-    receiver: rates(transfers, times.map(([, ms]) => ms!)),
+    sender: rates(
+      transfers,
+      times.map(([ms]) => ms!)
+    ),
+    receiver: rates(
+      transfers,
+      times.map(([, ms]) => ms!)
+    ),
     bare: rates(transfers, bare),
     bytes: choiceBytes(instance.shape, 0, transfers) / transfers
   }
@@ -134,7 +143,8 @@ const measurePads = async ({ name, choiceBits, messageBits, count }: (typeof kin
   const values = 2 ** choiceBits
   const times = Array.from({ length: repetitions + 2 }, () =>
     withBatch(instance, count * choiceBits, ({ results: [offered, taken] }) => {
-      const of = <B>(batch: B) => Array.from({ length: choiceBits }, (_, j) => ({ batch, first: j, stride: choiceBits }))
+      const of = <B>(batch: B) =>
+        Array.from({ length: choiceBits }, (_, j) => ({ batch, first: j, stride: choiceBits }))
       const messages = rings[0].allocate(count * values * each)
       const out = rings[1].allocate(count * each)
       const shape = { messageBits, use: 0 }
@@ -150,8 +160,14 @@ const measurePads = async ({ name, choiceBits, messageBits, count }: (typeof kin
   const bare = Array.from({ length: repetitions }, () => bareMs(rings[0], blocks))
   return {
     name,
-    sender: rates(pads, times.map(([ms]) => ms)),
-    receiver: rates(count, times.map(([, ms]) => ms)),
+    sender: rates(
+      pads,
+      times.map(([ms]) => ms)
+    ),
+    receiver: rates(
+      count,
+      times.map(([, ms]) => ms)
+    ),
     bare: rates(pads, bare)
   }
 }
