@@ -156,6 +156,7 @@ describe("pads", () => {
       [62, 4, 5]
     ] as const)
       expect(taking(at(first, stride), count, 0)).not.toThrow()
+    expect(taking(at(61, 3), 2, 0)).toThrow(PadReused)
     // The same choices under another use.
     expect(taking(at(10), 10, 1)).not.toThrow()
     const send = () => {
