@@ -32,9 +32,12 @@ const labelNames =
  * of numbers. Of several alike, the last of the file.
  */
 export const labelCandidates = (types: ReadonlyArray<ColumnType>): ReadonlyArray<ColumnType> => {
+  // Beside an x, y is a coordinate.
+  const hasX = types.some(({ name }) => /^x$/i.test(name))
+  const isCalledSo = (name: string) => labelNames.test(name) && !(hasX && /^y$/i.test(name))
   const rank = (type: ColumnType): number => {
     const hasClasses = type.type === "category" || type.type === "boolean"
-    return (labelNames.test(type.name) ? 0 : 3) + (hasClasses ? 0 : type.values === undefined ? 2 : 1)
+    return (isCalledSo(type.name) ? 0 : 3) + (hasClasses ? 0 : type.values === undefined ? 2 : 1)
   }
   const able = types.filter((type) => typeof labelOf(type) !== "string").reverse()
   return able.sort((a, b) => rank(a) - rank(b))
