@@ -13,6 +13,7 @@ import { ReceiverExtension, type Stretch, stretchesOf } from "./extension.ts"
 import type { Instance } from "./instance.ts"
 import {
   choiceBytes,
+  demandShape,
   extensionBytes,
   messageBytes,
   type TransferShape,
@@ -44,6 +45,7 @@ export class TransferReceiver {
    */
   static *open(instance: Instance): Round<TransferReceiver> {
     const { ring, direction, shape, randomness } = instance
+    demandShape(shape)
     const { keys, digest } = yield* offerBaseKeys(direction, randomness)
     const trees = treesOf(shape.fieldBits)
     // Other trees too where the sender alone has started anew, and this side draws what it drew before.

@@ -11,6 +11,7 @@ import { SenderExtension, type Stretch, stretchesOf } from "./extension.ts"
 import type { Instance } from "./instance.ts"
 import {
   choiceBytes,
+  demandShape,
   extensionBytes,
   messageBytes,
   type TransferShape,
@@ -42,6 +43,7 @@ export class TransferSender {
    */
   static *open(instance: Instance): Round<TransferSender> {
     const { ring, direction, shape, randomness } = instance
+    demandShape(shape)
     const delta = Uint8Array.from(randomness(deltaBits / 8))
     const keys = yield* chooseBaseKeys(
       direction,

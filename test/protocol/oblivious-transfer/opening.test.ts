@@ -168,4 +168,19 @@ describe("what does not fit", () => {
       expect(() => receive.next(sent)).toThrow("expected 3 bytes of transfers")
     }
   })
+
+  it("is refused of fields and extensions of other sizes", async () => {
+    const ring = await Ring.load()
+    for (const [fieldBits, transfers] of [
+      [0, 128],
+      [9, 128],
+      [2.5, 128],
+      [2, 64],
+      [2, 129]
+    ] as const) {
+      const other = { ring, direction: 0 as const, shape: { fieldBits, transfers }, randomness: bytesOf(1) }
+      expect(() => TransferSender.open(other).next()).toThrow(RangeError)
+      expect(() => TransferReceiver.open(other).next()).toThrow(RangeError)
+    }
+  })
 })
