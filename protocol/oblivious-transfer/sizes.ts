@@ -19,8 +19,8 @@ export const demandShape = ({ fieldBits, transfers }: ExtensionShape): void => {
     throw new RangeError(`oblivious transfer: extensions of ${transfers} transfers`)
 }
 
-/** Fewer bytes are sent with larger fields, and more are drawn: 16·2^k/k of AES a transfer. */
-export const defaultExtension: ExtensionShape = { fieldBits: 2, transfers: 2 ** 17 }
+/** Fewer bytes are sent with larger fields, and more are drawn: 16·2^k/k of AES a transfer. Up to 4 that costs little. */
+export const defaultExtension: ExtensionShape = { fieldBits: 4, transfers: 2 ** 17 }
 
 /** Bits of one transfer: which message, how long. */
 export interface TransferShape {
