@@ -25,7 +25,7 @@ export const labelOf = ({ isMixed, name, other, type, values }: ColumnType): Pro
 }
 
 const labelNames =
-  /^(label|labels|target|class|outcome|y|diagnosis|species|survived|response|result|quality|churn|default|digit|ill|disease|died|death|fraud|spam)$|[_ .-](label|target|class|outcome|diagnosis)$/i
+  /^(label|labels|target|class|outcome|y|diagnosis|species|survived|response|result|quality|churn|default|digit|ill|disease|died|death|fraud|spam|price|costs?|charges|progression|yield|salary|income|sales|demand|consumption)$|[_ .-](label|target|class|outcome|diagnosis)$/i
 
 /**
  * The columns that may be labels, the likeliest first: one that is called so; then one of classes, and last of all one

@@ -134,6 +134,7 @@ describe("the label", () => {
       { name: "y", type: "number" }
     ]
     expect(names([y!, sex])).toEqual(["y", "sex"])
+    expect(names([{ name: "Cost", type: "number" }, sex])).toEqual(["Cost", "sex"])
     expect(names([x!, y!, sex])).toEqual(["sex", "y", "x"])
   })
 
