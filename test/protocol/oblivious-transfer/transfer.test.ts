@@ -1,3 +1,4 @@
+import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { together } from "../../../protocol/learning/operations.ts"
 import type { ChoiceBits, Chosen } from "../../../protocol/oblivious-transfer/batch.ts"
@@ -59,6 +60,36 @@ describe("a transfer", () => {
       const { got } = transferred(instance, bits, 3000, shape, messages)
       expect(same(got, expectedOf(bits, 3000, shape, messages))).toBe(true)
     }
+  })
+
+  it("gives the chosen message, whatever batches its choice bits are from", () => {
+    const batch = fc.record({ n: fc.integer({ min: 1, max: 3000 }) })
+    const bit = fc.record({ of: fc.nat(), first: fc.nat(), stride: fc.integer({ min: 1, max: 9 }) })
+    const program = fc.record({
+      batches: fc.array(batch, { minLength: 1, maxLength: 3 }),
+      bits: fc.array(bit, { minLength: 1, maxLength: 6 }),
+      most: fc.integer({ min: 1, max: 300 }),
+      messageBits: fc.integer({ min: 1, max: 512 })
+    })
+    fc.assert(
+      fc.property(program, ({ batches, bits, most, messageBits }) => {
+        const made = batches.map(({ n }) => ({ n, batch: chosenBy(instance, n, next(Math.ceil(n / 8))) }))
+        const taken = bits.map(({ of, first, stride }) => {
+          const { n, batch } = made[of % made.length]!
+          return { batch, n, first: first % n, stride }
+        })
+        const count = Math.min(most, ...taken.map(({ n, first, stride }) => Math.ceil((n - first) / stride)))
+        const places = (i: number) =>
+          taken.map(({ batch, first, stride }) => `${batch.offered.number + first + i * stride}`)
+        // One bit twice in a transfer is refused, which has a test of its own.
+        for (let i = 0; i < count; i++) fc.pre(new Set(places(i)).size === taken.length)
+        const shape = { messageBits, use: 0 }
+        const messages = next(count * 2 ** taken.length * Math.ceil(messageBits / 8))
+        const { got } = transferred(instance, taken, count, shape, messages)
+        return same(got, expectedOf(taken, count, shape, messages))
+      }),
+      { numRuns: 40 }
+    )
   })
 
   for (const fieldBits of [1, 8])
