@@ -11,7 +11,7 @@ import { TransferReceiver } from "../protocol/oblivious-transfer/receiver.ts"
 import { TransferSender } from "../protocol/oblivious-transfer/sender.ts"
 import { choiceBytes, defaultExtension, openingBytes } from "../protocol/oblivious-transfer/sizes.ts"
 import { Ring } from "../protocol/ring/ring.ts"
-import { announceMachine, ownProcessorMs, type Spread, spreadOf, writeFigures } from "./measure.ts"
+import { announceMachine, ownProcessorMs, ratioOf, type Spread, spreadOf, writeFigures } from "./measure.ts"
 
 const repetitions = 9
 const transfers = 2 ** 20
@@ -84,119 +84,123 @@ const opened = async (fieldBits: number) => {
 
 type Opened = Awaited<ReturnType<typeof opened>>
 
-/** Chooses for transfers, and releases all memory when `use` is done with them. */
-const withBatch = <A>(
-  { rings, sender, receiver }: Opened,
-  n: number,
-  use: (batch: ReturnType<typeof chosen>) => A
-): A => {
-  const marks = rings.map((ring) => ring.mark())
-  const chosen_ = chosen(rings[1], sender, receiver, n)
-  const result = use(chosen_)
-  for (const [i, ring] of rings.entries()) ring.release(marks[i]!)
-  return result
-}
-
-const chosen = (ring: Ring, sender: TransferSender, receiver: TransferReceiver, n: number) => {
+/** A batch of `n` transfers with random choices, and what each side took for it. */
+const chosenBatch = ({ rings: [, ring], sender, receiver }: Opened, n: number) => {
   const bits = ring.allocate(n / 8)
   ring.memory.set(randomBytes(n / 8), bits)
   return inTurns(sender.offer(n), receiver.choose(n, bits))
 }
 
-/** Millions a second of `n`, from milliseconds. */
-const rates = (n: number, ms: ReadonlyArray<number>): Spread => spreadOf(ms.map((each) => n / each / 1e3))
+/** Gives back all memory that `use` has taken. */
+const releasing = <A>({ rings }: Opened, use: () => A): A => {
+  const marks = rings.map((ring) => ring.mark())
+  const result = use()
+  for (const [i, ring] of rings.entries()) ring.release(marks[i]!)
+  return result
+}
 
-const text = ({ median, least, most }: Spread, digits = 1): string =>
-  `${median.toFixed(digits)} (${least.toFixed(digits)}–${most.toFixed(digits)})`.padStart(22)
+/** What the two sides took, and the bare cipher on the sender's blocks, in milliseconds. */
+interface Taken {
+  readonly sender: number
+  readonly receiver: number
+  readonly bare: number
+}
+
+/** Samples taken in turns; the first two, in which V8 compiles, do not count. */
+const samples = (take: () => Taken): ReadonlyArray<Taken> =>
+  Array.from({ length: repetitions + 2 }, take).slice(2)
+
+/** Millions a second of `n`. */
+const rate = (n: number, ms: ReadonlyArray<number>): Spread => spreadOf(ms.map((each) => n / each / 1e3))
+
+/** Rates of `atSender` and `atReceiver` things, that of the bare cipher for as many as the sender's, and how much longer it takes. */
+const ratesOf = (taken: ReadonlyArray<Taken>, atSender: number, atReceiver: number) => {
+  const [sender, receiver, bare] = (["sender", "receiver", "bare"] as const).map((side) =>
+    taken.map((sample) => sample[side])
+  ) as [number[], number[], number[]]
+  return {
+    sender: rate(atSender, sender),
+    receiver: rate(atReceiver, receiver),
+    bare: rate(atSender, bare),
+    ratio: ratioOf(sender, bare)
+  }
+}
 
 const measureExtension = async (fieldBits: number) => {
   const instance = await opened(fieldBits)
-  const times = Array.from({ length: repetitions + 2 }, () => {
+  // Of AES a transfer: what is drawn for the columns, of all leaves but one, and two hashes.
+  const blocks = transfers * ((2 ** fieldBits - 1) / fieldBits + 2)
+  const taken = samples(() => {
     const parts = Array.from({ length: transfers / defaultExtension.transfers }, () =>
-      withBatch(instance, defaultExtension.transfers, ({ sender, receiver }) => [sender.ms, receiver.ms])
+      releasing(instance, () => chosenBatch(instance, defaultExtension.transfers))
     )
-    return [0, 1].map((side) => parts.reduce((sum, part) => sum + part[side]!, 0))
-  }).slice(2)
-  // Of AES a transfer: what both draw for the columns, and the first hash, two at the sender and one at the receiver.
-  const drawn = 2 ** fieldBits / fieldBits
-  const bare = Array.from({ length: repetitions }, () => bareMs(instance.rings[0], transfers * (drawn + 2)))
+    const sumOf = (side: "sender" | "receiver") => parts.reduce((sum, part) => sum + part[side].ms, 0)
+    return { sender: sumOf("sender"), receiver: sumOf("receiver"), bare: bareMs(instance.rings[0], blocks) }
+  })
   return {
     fieldBits,
     openingMs: instance.ms,
-    sender: rates(
-      transfers,
-      times.map(([ms]) => ms!)
-    ),
-    receiver: rates(
-      transfers,
-      times.map(([, ms]) => ms!)
-    ),
-    bare: rates(transfers, bare),
-    bytes: choiceBytes(instance.shape, 0, transfers) / transfers
+    bytes: choiceBytes(instance.shape, 0, transfers) / transfers,
+    ...ratesOf(taken, transfers, transfers)
   }
 }
 
 const measurePads = async ({ name, choiceBits, messageBits, count }: (typeof kinds)[number]) => {
-  const instance = await opened(2)
+  const instance = await opened(defaultExtension.fieldBits)
   const { rings, sender, receiver } = instance
   const each = Math.ceil(messageBits / 8)
-  const values = 2 ** choiceBits
-  const times = Array.from({ length: repetitions + 2 }, () =>
-    withBatch(instance, count * choiceBits, ({ results: [offered, taken] }) => {
-      const of = <B>(batch: B) =>
+  const pads = count * 2 ** choiceBits
+  const taken = samples(() =>
+    releasing(instance, () => {
+      const [offered, chosen] = chosenBatch(instance, count * choiceBits).results
+      const bitsOf = <Of>(batch: Of) =>
         Array.from({ length: choiceBits }, (_, j) => ({ batch, first: j, stride: choiceBits }))
-      const messages = rings[0].allocate(count * values * each)
+      const messages = rings[0].allocate(pads * each)
       const out = rings[1].allocate(count * each)
       const shape = { messageBits, use: 0 }
-      const { sender: sending, receiver: receiving } = inTurns(
-        sender.send(of(offered), count, shape, messages),
-        receiver.receive(of(taken), count, shape, out)
+      const sides = inTurns(
+        sender.send(bitsOf(offered), count, shape, messages),
+        receiver.receive(bitsOf(chosen), count, shape, out)
       )
-      return [sending.ms, receiving.ms] as const
+      const bare = bareMs(rings[0], pads * Math.ceil(messageBits / 128))
+      return { sender: sides.sender.ms, receiver: sides.receiver.ms, bare }
     })
-  ).slice(2)
-  const pads = count * values
-  const blocks = pads * Math.ceil(messageBits / 128)
-  const bare = Array.from({ length: repetitions }, () => bareMs(rings[0], blocks))
-  return {
-    name,
-    sender: rates(
-      pads,
-      times.map(([ms]) => ms)
-    ),
-    receiver: rates(
-      count,
-      times.map(([, ms]) => ms)
-    ),
-    bare: rates(pads, bare)
-  }
+  )
+  return { name, ...ratesOf(taken, pads, count) }
 }
+
+const text = ({ median, least, most }: Spread, digits = 1): string =>
+  `${median.toFixed(digits)} (${least.toFixed(digits)}–${most.toFixed(digits)})`.padStart(22)
+
+const heading = (columns: ReadonlyArray<string>) => columns.map((each) => each.padStart(22)).join("")
+
+const line = ({ sender, receiver, bare, ratio }: ReturnType<typeof ratesOf>): string =>
+  text(sender) + text(bare) + text(ratio, 2) + text(receiver)
 
 /** Measures, prints the tables and writes `out/bench/ot.json`. */
 export const run = async (): Promise<void> => {
   const machine = announceMachine()
   console.log(`\n${transfers} transfers with their choices: millions a second on one core`)
-  const head = (columns: ReadonlyArray<string>) => columns.map((each) => each.padStart(22)).join("")
-  console.log(`${"k".padEnd(4)}${head(["sender", "receiver", "bare cipher (sender)"])}  bytes sent each`)
+  console.log(`k   ${heading(["sender", "bare cipher", "× bare", "receiver"])}  bytes sent each`)
   const extensions = []
-  for (const fieldBits of [2, 3, 4]) {
+  for (const fieldBits of [2, 3, 4, 8]) {
     const measured = await measureExtension(fieldBits)
     extensions.push(measured)
-    const { sender, receiver, bare, bytes } = measured
-    console.log(`${fieldBits}   ${text(sender)}${text(receiver)}${text(bare)}  ${bytes.toFixed(2)}`)
+    console.log(`${fieldBits}   ${line(measured)}  ${measured.bytes.toFixed(2)}`)
   }
-  const [first] = extensions
-  const sent = [openingBytes.sender, openingBytes.receiver].map((each) => each.reduce((sum, n) => sum + n, 0))
-  console.log(
-    `opening: sender ${first!.openingMs[0].toFixed(0)} ms, ${sent[0]} bytes; receiver ${first!.openingMs[1].toFixed(0)} ms, ${sent[1]} bytes`
+  const [sent, answered] = [openingBytes.sender, openingBytes.receiver].map((each) =>
+    each.reduce((sum: number, bytes: number) => sum + bytes, 0)
   )
-  console.log(`\n${"transfer".padEnd(20)}${head(["pads (sender)", "bare cipher", "transfers (receiver)"])}`)
+  const opening = extensions.find(({ fieldBits }) => fieldBits === defaultExtension.fieldBits)!
+  const [atSender, atReceiver] = opening.openingMs.map((ms) => ms.toFixed(0))
+  console.log(`opening: sender ${atSender} ms, ${sent} bytes; receiver ${atReceiver} ms, ${answered} bytes`)
+  console.log("\nmillions of pads a second at the sender, and of transfers at the receiver")
+  console.log(`${"".padEnd(20)}${heading(["pads", "bare cipher", "× bare", "transfers"])}`)
   const pads = []
   for (const kind of kinds) {
     const measured = await measurePads(kind)
     pads.push(measured)
-    const { name, sender, receiver, bare } = measured
-    console.log(`${name.padEnd(20)}${text(sender)}${text(bare)}${text(receiver)}`)
+    console.log(measured.name.padEnd(20) + line(measured))
   }
   writeFigures("ot", { machine, extensions, pads })
 }

@@ -6,13 +6,10 @@
  */
 import { createECDH, createHash, ECDH } from "node:crypto"
 import { derive } from "../aead.ts"
-import { concatenate } from "../bytes.ts"
+import { type ByteSource, concatenate, plainBytes } from "../bytes.ts"
 import { crossing, type Round } from "../learning/operations.ts"
 import { demandBytes, NotOnCurve } from "./errors.ts"
 import { bitOf, deltaBits, seedBytes } from "./trees.ts"
-
-/** Gives so many uniform bytes, other ones at each call. */
-export type ByteSource = (length: number) => Uint8Array
 
 const curve = "prime256v1"
 const scalarBytes = 32
@@ -30,7 +27,7 @@ const drawKey = (randomness: ByteSource): { readonly key: ECDH; readonly point: 
     } catch {
       continue
     }
-    return { key, point: key.getPublicKey(null, "compressed") }
+    return { key, point: plainBytes(key.getPublicKey(null, "compressed")) }
   }
 }
 

@@ -127,6 +127,7 @@ const check = <Of extends Batch>(
   { messageBits, use }: TransferShape
 ): void => {
   const wrong = (what: string) => new RangeError(`oblivious transfer: ${what}`)
+  if (!(count >= 1)) throw wrong(`${count} transfers`)
   if (bits.length < 1 || bits.length > mostChoiceBits) throw wrong(`${bits.length} choice bits`)
   if (!(messageBits >= 1 && messageBits <= mostMessageBits)) throw wrong(`messages of ${messageBits} bits`)
   if (!(use >= 0 && use < firstHash)) throw wrong(`use ${use}`)

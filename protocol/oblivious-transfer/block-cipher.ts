@@ -1,6 +1,6 @@
 /** AES-128 over blocks in the ring's memory, in pieces that stay in the cache. */
 import { type Cipher, createCipheriv } from "node:crypto"
-import { free } from "../bytes.ts"
+import { free, plainBytes } from "../bytes.ts"
 import type { Ring } from "../ring/ring.ts"
 
 export const blockBytes = 16
@@ -28,6 +28,6 @@ export class BlockCipher {
 
   /** The cipher of bytes elsewhere, whole blocks of them. */
   bytes(blocks: Uint8Array): Uint8Array {
-    return this.#cipher.update(blocks)
+    return plainBytes(this.#cipher.update(blocks))
   }
 }

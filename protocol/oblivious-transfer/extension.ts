@@ -10,7 +10,7 @@
  */
 import type { Ring } from "../ring/ring.ts"
 import { BlockCipher, blockBytes } from "./block-cipher.ts"
-import type { ExtensionShape } from "./sizes.ts"
+import { type ExtensionShape, taken } from "./sizes.ts"
 import { bitOf, deltaBits, lackedLeaf, type Tree, treesOf } from "./trees.ts"
 
 const cacheLineBytes = 64
@@ -152,4 +152,34 @@ export class SenderExtension {
     )
     ring.release(mark)
   }
+}
+
+/** Transfers that are taken from one extension. */
+export interface Stretch {
+  /** The number of the first in the instance. */
+  readonly number: number
+  /** Its row in the extension. */
+  readonly row: number
+  /** A multiple of 8. */
+  readonly count: number
+  /** Whether the extension is to be made first. */
+  readonly extends: boolean
+}
+
+/** The next `n` transfers, at least one, after the `before` that have been taken. */
+export const stretchesOf = (
+  { transfers }: ExtensionShape,
+  before: number,
+  n: number
+): ReadonlyArray<Stretch> => {
+  if (!(n >= 1)) throw new RangeError(`oblivious transfer: a batch of ${n} transfers`)
+  const end = before + taken(n)
+  const stretches: Array<Stretch> = []
+  for (let number = before; number < end; ) {
+    const row = number % transfers
+    const count = Math.min(end - number, transfers - row)
+    stretches.push({ number, row, count, extends: row === 0 })
+    number += count
+  }
+  return stretches
 }

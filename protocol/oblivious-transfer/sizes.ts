@@ -11,8 +11,16 @@ export interface ExtensionShape {
   readonly transfers: number
 }
 
-/** Fewer bytes are sent with larger fields, and more are drawn: 16·2^k/k of AES a transfer. */
-export const defaultExtension: ExtensionShape = { fieldBits: 2, transfers: 2 ** 17 }
+/** Throws `RangeError` where no instance can be made with it. */
+export const demandShape = ({ fieldBits, transfers }: ExtensionShape): void => {
+  if (!(Number.isInteger(fieldBits) && fieldBits >= 1 && fieldBits <= 8))
+    throw new RangeError(`oblivious transfer: fields of 2^${fieldBits} elements`)
+  if (!(transfers >= 128 && Number.isInteger(Math.log2(transfers))))
+    throw new RangeError(`oblivious transfer: extensions of ${transfers} transfers`)
+}
+
+/** Fewer bytes are sent with larger fields, and more are drawn: 16·2^k/k of AES a transfer. Up to 4 that costs little. */
+export const defaultExtension: ExtensionShape = { fieldBits: 4, transfers: 2 ** 17 }
 
 /** Bits of one transfer: which message, how long. */
 export interface TransferShape {

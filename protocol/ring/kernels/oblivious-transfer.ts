@@ -170,7 +170,7 @@ export function padInputs(
       }
       half <<= 1
     }
-    for (let v: usize = 0; v < whole; v += size) spreadBlocks(out + v, size)
+    if (blocks > 1) for (let v: usize = 0; v < whole; v += size) spreadBlocks(out + v, size)
     out += whole
   }
 }
@@ -238,7 +238,7 @@ function padBytes(bits: u32): usize {
 }
 
 /**
- * `count` messages of `bits` bits, each from the beginning of a byte, under pads from what AES took and gave: bit after bit
+ * `count` messages, an even number, of `bits` bits, each from the beginning of a byte, under pads from what AES took and gave: bit after bit
  * at `wire`. Sixteen bytes must be free behind the last there, and lie behind the last message.
  */
 export function maskMessages(
@@ -275,7 +275,7 @@ function maskBytes(
   }
 }
 
-/** Of less than a word. */
+/** Of less than a word. Two that fit into one are put together first. */
 function maskShort(
   wire: usize,
   inputs: usize,
@@ -285,12 +285,21 @@ function maskShort(
   count: usize
 ): void {
   const bytes = messageBytes(bits)
-  const width = <u64>bits
-  const kept = lowBits(width)
+  const kept = lowBits(bits)
+  const both = bits < 32
+  const width = (<u64>bits) << (<u64>both)
   let word: u64 = 0
   let filled: u64 = 0
   for (const end = inputs + (count << 4); inputs < end; inputs += 16) {
-    const next = maskedWord(messages, inputs, outputs) & kept
+    let next = maskedWord(messages, inputs, outputs) & kept
+    messages += bytes
+    outputs += 16
+    if (both) {
+      inputs += 16
+      next |= (maskedWord(messages, inputs, outputs) & kept) << bits
+      messages += bytes
+      outputs += 16
+    }
     word |= next << filled
     filled += width
     if (filled >= 64) {
@@ -299,8 +308,6 @@ function maskShort(
       filled -= 64
       word = next >> (width - filled)
     }
-    outputs += 16
-    messages += bytes
   }
   store<u64>(wire, word)
 }

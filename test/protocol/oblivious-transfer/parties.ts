@@ -1,9 +1,14 @@
 /** Sender and receiver of oblivious transfers in one process, in lockstep. */
+import type { ByteSource } from "../../../protocol/bytes.ts"
 import type { Message, Round } from "../../../protocol/learning/operations.ts"
-import type { ByteSource } from "../../../protocol/oblivious-transfer/base.ts"
+import type { Chosen, Offered } from "../../../protocol/oblivious-transfer/batch.ts"
 import { TransferReceiver } from "../../../protocol/oblivious-transfer/receiver.ts"
 import { TransferSender } from "../../../protocol/oblivious-transfer/sender.ts"
-import type { ExtensionShape } from "../../../protocol/oblivious-transfer/sizes.ts"
+import {
+  type ExtensionShape,
+  messageBytes,
+  type TransferShape
+} from "../../../protocol/oblivious-transfer/sizes.ts"
 import { Ring } from "../../../protocol/ring/ring.ts"
 import { splitmix } from "../ring/twin.ts"
 
@@ -24,8 +29,8 @@ export const lockstep = <A, B>(one: Round<A>, other: Round<B>) => {
   const received: [Uint8Array[], Uint8Array[]] = [[], []]
   let [next, otherNext] = [one.next(), other.next()]
   while (!next.done && !otherNext.done) {
-    const sent = next.value.map((message) => message().slice())
-    const otherSent = otherNext.value.map((message) => message().slice())
+    const sent = next.value.map((message) => Uint8Array.from(message()))
+    const otherSent = otherNext.value.map((message) => Uint8Array.from(message()))
     const awaited = (messages: ReadonlyArray<Message>) =>
       messages.map((message) => message.receives ?? message().length)
     const lengths = (messages: ReadonlyArray<Uint8Array>) => messages.map((message) => message.length)
@@ -68,3 +73,90 @@ export const placed = (ring: Ring, bytes: Uint8Array): number => {
   ring.memory.set(bytes, at)
   return at
 }
+
+/** Bit i of packed bits. */
+export const bitAt = (bits: Uint8Array, i: number): number => (bits[i >> 3]! >> (i & 7)) & 1
+
+/** Both sides' parts of a batch, with the choices. */
+export interface Batches {
+  readonly offered: Offered
+  readonly chosen: Chosen
+  readonly choices: Uint8Array
+  readonly received: Received
+}
+
+/** A batch of `n` transfers with these choices. */
+export const chosenBy = ({ sender, receiver, rings }: Parties, n: number, choices: Uint8Array): Batches => {
+  const { results, received } = lockstep(sender.offer(n), receiver.choose(n, placed(rings[1], choices)))
+  return { offered: results[0], chosen: results[1], choices, received }
+}
+
+/** Where choice bits of transfers are in batches. */
+export interface BitsOf {
+  readonly batch: Batches
+  readonly first: number
+  readonly stride: number
+}
+
+/** The choice bits of transfers that have their `w` side by side. */
+export const sideBySide = (batch: Batches, w: number): ReadonlyArray<BitsOf> =>
+  Array.from({ length: w }, (_, j) => ({ batch, first: j, stride: w }))
+
+const behind = new Uint8Array(64).fill(0xa5)
+
+/** Makes transfers: the messages that the receiver gets, one after another, and what was sent. */
+export const transferred = (
+  { sender, receiver, rings }: Parties,
+  bits: ReadonlyArray<BitsOf>,
+  count: number,
+  shape: TransferShape,
+  messages: Uint8Array
+) => {
+  const marks = rings.map((ring) => ring.mark())
+  const bytes = messageBytes(shape) * count
+  const out = rings[1].allocate(bytes + behind.length)
+  rings[1].memory.set(behind, out + bytes)
+  const { received } = lockstep(
+    sender.send(
+      bits.map(({ batch, ...at }) => ({ batch: batch.offered, ...at })),
+      count,
+      shape,
+      placed(rings[0], messages)
+    ),
+    receiver.receive(
+      bits.map(({ batch, ...at }) => ({ batch: batch.chosen, ...at })),
+      count,
+      shape,
+      out
+    )
+  )
+  const got = rings[1].bytes(out, bytes).slice()
+  if (!same(rings[1].bytes(out + bytes, behind.length), behind))
+    throw new Error("written behind the last message")
+  for (const [i, ring] of rings.entries()) ring.release(marks[i]!)
+  return { got, sent: received[1][0]! }
+}
+
+/** The messages that belong to the choices, with zeros above their bits. */
+export const expectedOf = (
+  bits: ReadonlyArray<BitsOf>,
+  count: number,
+  shape: TransferShape,
+  messages: Uint8Array
+): Uint8Array => {
+  const each = messageBytes(shape)
+  const expected = new Uint8Array(count * each)
+  for (let i = 0; i < count; i++) {
+    const v = bits.reduce(
+      (value, { batch, first, stride }, j) => value | (bitAt(batch.choices, first + i * stride) << j),
+      0
+    )
+    const at = (i * 2 ** bits.length + v) * each
+    expected.set(messages.subarray(at, at + each), i * each)
+    if (shape.messageBits % 8 !== 0) expected[(i + 1) * each - 1]! &= 2 ** (shape.messageBits % 8) - 1
+  }
+  return expected
+}
+
+/** Whether bytes are the same: of arrays this long, vitest's own comparison takes far longer than the transfers. */
+export const same = (one: Uint8Array, other: Uint8Array): boolean => Buffer.compare(one, other) === 0
