@@ -41,6 +41,10 @@ export interface ProductsPlan {
   readonly rowBlocks: number
   readonly innerBlocks: number
   readonly colBlocks: number
+  /** Column blocks whose plaintexts differ: with one block a ciphertext they are the same for all. */
+  readonly variants: number
+  /** Ciphertexts that a result takes, at the most. */
+  readonly mostTerms: number
   /** Ciphertexts that a cloud sends, and results that it returns. */
   readonly ciphertexts: number
   readonly results: number
@@ -76,6 +80,7 @@ const withBlocks = (shape: ProductShape, products: number, blocks: Blocks): Prod
   const results = products * rowBlocks * colBlocks
   // Inner blocks of a column that share a ciphertext share the plaintext too.
   const terms = Math.ceil(innerBlocks / share)
+  const whole = share === 1 || innerBlocks % share === 0 || share % innerBlocks === 0
   // The lower bits of each result end with a whole byte.
   const resultsBytes = sum(
     partsOf(rows, m).flatMap((i) => partsOf(cols, n).map((l) => switchedBytes(degree) + switchedBytes(i * l)))
@@ -87,6 +92,8 @@ const withBlocks = (shape: ProductShape, products: number, blocks: Blocks): Prod
     rowBlocks,
     innerBlocks,
     colBlocks,
+    variants: share === 1 ? 1 : colBlocks,
+    mostTerms: whole ? terms : terms + 1,
     ciphertexts,
     results,
     plaintexts: products * rowBlocks * terms * (share === 1 ? 1 : colBlocks),

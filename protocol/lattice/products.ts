@@ -156,21 +156,13 @@ export class LatticeParty {
       )
     }
     const returned = unwritten(plan.returnedBytes)
-    let at = 0
+    const perProduct = plan.returnedBytes / products.length
     products.forEach((masked, product) => {
       const inner = ring.mark()
       const shares = this.#shares(plan, call, members[product]!)
-      for (let i = 0; i < plan.rowBlocks; i++) {
-        const row = {
-          product,
-          i,
-          call,
-          firstResult: firstResult + (product * plan.rowBlocks + i) * plan.colBlocks
-        }
-        const sent = evaluator.results(plan, masked, row, ciphertexts, shares)
-        returned.set(sent, at)
-        at += sent.length
-      }
+      const first = firstResult + product * plan.rowBlocks * plan.colBlocks
+      const sent = returned.subarray(product * perProduct, (product + 1) * perProduct)
+      evaluator.results(plan, { masked, product, call, firstResult: first }, ciphertexts, shares, sent)
       ring.release(inner)
     })
     ring.release(mark)
