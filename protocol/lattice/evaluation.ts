@@ -35,6 +35,9 @@ export interface Evaluated {
   readonly firstResult: number
 }
 
+/** What an evaluator draws: u, and the flood. */
+export type EvaluatorSamples = Pick<Samples, "ternary" | "words">
+
 /** Rows of blocks that are evaluated together, while ciphertexts are in the cache. */
 const rowsAtOnce = 16
 
@@ -49,11 +52,11 @@ interface Row {
 
 export class Evaluator {
   readonly #moduli: Moduli
-  readonly #samples: Samples
+  readonly #samples: EvaluatorSamples
   /** The peer's, in memory. */
   readonly #publicKey: number
 
-  constructor(moduli: Moduli, samples: Samples, publicKey: number) {
+  constructor(moduli: Moduli, samples: EvaluatorSamples, publicKey: number) {
     this.#moduli = moduli
     this.#samples = samples
     this.#publicKey = publicKey

@@ -19,14 +19,7 @@ import { type MaskedProduct, placeCiphertext, resultsOf } from "./layout.ts"
 import { Moduli } from "./moduli.ts"
 import { openResult } from "./opening.ts"
 import { degree } from "./parameters.ts"
-import {
-  byShape,
-  ciphertextBytes,
-  type ProductsPlan,
-  publicKeyBytes,
-  shapeOf,
-  switchedBytes
-} from "./plan.ts"
+import { byShape, ciphertextBytes, type ProductsPlan, publicKeyBytes, resultBytes, shapeOf } from "./plan.ts"
 import { Samples, seedBytes, UniformHalves } from "./sampling.ts"
 
 /** Products of one shape in a call, and the numbers of what they draw. */
@@ -193,7 +186,7 @@ export class LatticeParty {
       const opened = ring.matrix(part.rows, part.cols)
       for (let i = 0; i < plan.rowBlocks; i++) {
         for (const block of resultsOf(plan, i)) {
-          const bytes = switchedBytes(degree) + switchedBytes(block.rows * block.cols)
+          const bytes = resultBytes(block.rows * block.cols)
           openResult(this.#moduli, this.#secret.at, plan, block, received.subarray(at, at + bytes), opened)
           at += bytes
         }
