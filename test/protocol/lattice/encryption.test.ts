@@ -206,7 +206,7 @@ describe("the noise of a result", () => {
     ring.release(mark)
   })
 
-  it("would drown the message if words were scaled by ⌊Q/2^64⌋", () => {
+  it("would show through the flood if words were scaled by ⌊Q/2^64⌋", () => {
     const [p, m] = [(1n << 63n) - 1n, (1n << 64n) - 1n]
     const exact = centred(p * scaled(m) - scaled(p * m))
     const floored = centred(p * (modulus >> 64n) * m - scaled(p * m))
