@@ -43,18 +43,8 @@ const kernels = async () => {
     back: microseconds(() => moduli.back(first!, pairs[0]!, first!.back)),
     multiplication: microseconds(() => {
       moduli.all.forEach(({ at }, p) => {
-        const x = p * polynomialStride
-        for (const half of [0, elementBytes])
-          ring.kernels.multiplyTransforms(
-            pairs[0]! + half + x,
-            pairs[1]! + x,
-            0,
-            pairs[0]! + half + x,
-            0,
-            1,
-            0,
-            at
-          )
+        const [x, y] = pairs.map((pair) => pair + p * polynomialStride)
+        ring.kernels.multiplyCiphertexts(y!, x!, 0, y!, 0, elementBytes, 1, degree, 0, at)
       })
     })
   }

@@ -71,7 +71,7 @@ export class SecretKey {
       kernels.addSmall(x, error, modulus.at)
       this.#moduli.forward(modulus, x)
       const at = i * polynomialStride
-      kernels.multiplyTransforms(masked, uniform + at, 0, this.at + at, 0, 1, 0, modulus.at)
+      kernels.multiplyTransforms(masked, uniform + at, this.at + at, modulus.at)
       kernels.subtractResidues(x, x, masked, modulus.at)
       kernels.packFields(packed + i * packedBytes, x, residueBits, degree)
     })

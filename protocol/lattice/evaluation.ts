@@ -25,125 +25,179 @@ import {
 import { type Moduli, type Modulus, polynomialBytes, polynomialStride } from "./moduli.ts"
 import { degree, returnedBits } from "./parameters.ts"
 import { type ProductsPlan, switchedBytes } from "./plan.ts"
-import type { Samples } from "./sampling.ts"
+import type { Place, Samples } from "./sampling.ts"
 
-/** Which product and row of blocks of a plan, and the number of its first result within the call. */
-interface Row {
+/** A product of a plan, and the numbers of what is drawn for it: those of the call, and of its first result. */
+export interface Evaluated {
+  readonly masked: MaskedProduct
   readonly product: number
-  readonly i: number
   readonly call: number
   readonly firstResult: number
 }
 
+/** What an evaluator draws: u, and the flood. */
+export type EvaluatorSamples = Pick<Samples, "ternary" | "words">
+
+/** Rows of blocks that are evaluated together, while ciphertexts are in the cache. */
+const rowsAtOnce = 16
+
+/** What the ciphertexts of a chunk of coefficients may take of the cache. */
+const cachedBytes = 2 ** 18
+
+/** A row of blocks of a product, and where its plaintexts are: of each column block that has its own. */
+interface Row {
+  readonly i: number
+  readonly plaintexts: number
+}
+
 export class Evaluator {
   readonly #moduli: Moduli
-  readonly #samples: Samples
+  readonly #samples: EvaluatorSamples
   /** The peer's, in memory. */
   readonly #publicKey: number
 
-  constructor(moduli: Moduli, samples: Samples, publicKey: number) {
+  constructor(moduli: Moduli, samples: EvaluatorSamples, publicKey: number) {
     this.#moduli = moduli
     this.#samples = samples
     this.#publicKey = publicKey
   }
 
   /**
-   * Results of a row of blocks, as they are sent, one after another. `ciphertexts`: the plan's, in memory; `shares`: S of the
-   * product.
+   * Writes the results of a product to `sent`, one after another. `ciphertexts`: the plan's, in memory; `shares`: S.
    */
-  results(
-    plan: ProductsPlan,
-    masked: MaskedProduct,
-    row: Row,
-    ciphertexts: number,
-    shares: Matrix
-  ): Uint8Array {
+  results(plan: ProductsPlan, of: Evaluated, ciphertexts: number, shares: Matrix, sent: Uint8Array): void {
     const { ring } = this.#moduli
-    const mark = ring.mark()
-    const parts = resultsOf(plan, row.i)
-    const sums = this.sums(plan, masked, row, ciphertexts)
-    const sent = new Uint8Array(
-      parts.reduce((bytes, { rows, cols }) => bytes + switchedBytes(degree) + switchedBytes(rows * cols), 0)
-    )
+    const { rowBlocks, colBlocks } = plan
     let at = 0
-    parts.forEach((part, l) => {
-      const inner = ring.mark()
-      const c0 = sums + l * pairBytes
-      const [blinded, stride] = this.blinded(plan, part, c0, shares, row.call, row.firstResult + l)
-      at += this.#pack(sent.subarray(at), c0 + elementBytes, polynomialStride, degree)
-      at += this.#pack(sent.subarray(at), blinded, stride, part.rows * part.cols)
-      ring.release(inner)
-    })
-    ring.release(mark)
-    return sent
+    for (let first = 0; first < rowBlocks; first += rowsAtOnce) {
+      const mark = ring.mark()
+      const rows = Array.from({ length: Math.min(rowsAtOnce, rowBlocks - first) }, (_, i) => first + i)
+      const sums = this.sums(plan, of, rows, ciphertexts)
+      rows.forEach((i, index) => {
+        resultsOf(plan, i).forEach((part, l) => {
+          const inner = ring.mark()
+          const c0 = sums + (index * colBlocks + l) * pairBytes
+          const place = { call: of.call, number: of.firstResult + i * colBlocks + l }
+          const [blinded, stride] = this.blinded(plan, part, c0, shares, place)
+          at += this.#pack(sent.subarray(at), c0 + elementBytes, polynomialStride, degree)
+          at += this.#pack(sent.subarray(at), blinded, stride, part.rows * part.cols)
+          ring.release(inner)
+        })
+      })
+      ring.release(mark)
+    }
   }
 
   /**
    * Sums of products, each with an encryption of zero, one a result: of c_0 the coefficients at multiples of k, then c_1,
    * times (Q/q)^−1 modulo each prime. New memory.
    */
-  sums(
-    plan: ProductsPlan,
-    masked: MaskedProduct,
-    { product, i, call, firstResult }: Row,
-    ciphertexts: number
-  ): number {
+  sums(plan: ProductsPlan, of: Evaluated, rows: ReadonlyArray<number>, ciphertexts: number): number {
     const { ring, all } = this.#moduli
-    const { colBlocks, blocks } = plan
-    // With one block a ciphertext, all column blocks have the same plaintexts.
-    const variants = blocks.share === 1 ? 1 : colBlocks
-    const most = Math.ceil(plan.innerBlocks / blocks.share) + (blocks.share === 1 ? 0 : 1)
-    const words = plaintextWords(plan)
-    const out = ring.allocate(colBlocks * pairBytes)
+    const { colBlocks } = plan
+    const out = ring.allocate(rows.length * colBlocks * pairBytes)
     const mark = ring.mark()
-    const plaintexts = ring.allocate(variants * most * words * wordBytes)
-    const transforms = ring.allocate(most * polynomialStride)
-    const zeros = ring.allocate(colBlocks * polynomialBytes)
-    for (let l = 0; l < variants; l++)
-      placePlaintexts(ring, plan, masked, { product, i, l }, plaintexts + l * most * words * wordBytes)
-    for (let l = 0; l < colBlocks; l++)
-      this.#samples.ternary(zeros + l * polynomialBytes, "zero", { call, number: firstResult + l })
+    const zeros = ring.allocate(rows.length * colBlocks * polynomialBytes)
+    for (let result = 0; result < rows.length * colBlocks; result++) {
+      const number = of.firstResult + rows[0]! * colBlocks + result
+      this.#samples.ternary(zeros + result * polynomialBytes, "zero", { call: of.call, number })
+    }
+    const placed = rows.map((i) => ({ i, plaintexts: this.#place(plan, of, i) }))
     all.forEach((modulus, p) => {
-      for (let l = 0; l < colBlocks; l++) {
-        const { first, terms } = termsOf(plan, product, l)
-        if (l < variants)
-          this.#transform(plan, modulus, transforms, plaintexts + l * most * words * wordBytes, terms)
-        const of = ciphertexts + first * pairBytes + p * polynomialStride
-        const to = out + l * pairBytes + p * polynomialStride
-        for (const half of [0, elementBytes])
-          ring.kernels.multiplyTransforms(
-            to + half,
-            transforms,
-            polynomialStride,
-            of + half,
-            pairBytes,
-            terms,
-            0,
-            modulus.at
-          )
-        this.#addZero(modulus, p, to, zeros + l * polynomialBytes)
-        this.#moduli.back(modulus, to, modulus.backForSwitch, blocks.k)
-        this.#moduli.back(modulus, to + elementBytes, modulus.backForSwitch)
+      const to = out + p * polynomialStride
+      this.#multiply(plan, of.product, placed, modulus, ciphertexts + p * polynomialStride, to)
+      for (let result = 0; result < rows.length * colBlocks; result++) {
+        const c0 = to + result * pairBytes
+        this.#addZero(modulus, p, c0, zeros + result * polynomialBytes)
+        this.#moduli.back(modulus, c0, modulus.backForSwitch, plan.blocks.k)
+        this.#moduli.back(modulus, c0 + elementBytes, modulus.backForSwitch)
       }
     })
     ring.release(mark)
     return out
   }
 
-  /** Transforms of plaintexts. */
-  #transform(plan: ProductsPlan, modulus: Modulus, out: number, plaintexts: number, terms: number): void {
+  /** The plaintexts of a row of blocks. New memory. */
+  #place(plan: ProductsPlan, { masked, product }: Evaluated, i: number): number {
     const { ring } = this.#moduli
-    const { k, n } = plan.blocks
-    const words = plaintextWords(plan)
+    const bytes = plan.mostTerms * plaintextWords(plan) * wordBytes
+    const at = ring.allocate(plan.variants * bytes)
+    for (let l = 0; l < plan.variants; l++)
+      placePlaintexts(ring, plan, masked, { product, i, l }, at + l * bytes)
+    return at
+  }
+
+  /** Sums of products modulo a prime, as transforms, of rows of blocks: one a result, `pairBytes` apart. */
+  #multiply(
+    plan: ProductsPlan,
+    product: number,
+    rows: ReadonlyArray<Row>,
+    modulus: Modulus,
+    ciphertexts: number,
+    out: number
+  ): void {
+    const { ring } = this.#moduli
+    const { colBlocks, variants, mostTerms, blocks } = plan
+    const { k, n } = blocks
     const mark = ring.mark()
-    const compact = ring.allocate(words * 4)
-    const { low, high } = modulus.plain
-    for (let j = 0; j < terms; j++) {
-      ring.bytes(compact, words * 4).fill(0)
-      ring.kernels.addWords(compact, plaintexts + j * words * wordBytes, low, high, words, modulus.at)
-      this.#moduli.forwardSparse(modulus, out + j * polynomialStride, compact, { run: k, repeats: n })
+    const runs = rows.map(({ plaintexts }) => this.#runs(plan, modulus, plaintexts))
+    const runBytes = plaintextWords(plan) * 4
+    let chunk = degree
+    while (chunk > k && chunk > 512 && mostTerms * chunk * 8 > cachedBytes) chunk /= 2
+    const stride = chunk * 4 + 64
+    const transforms = ring.allocate(mostTerms * stride)
+    for (let from = 0; from < degree; from += chunk) {
+      runs.forEach((run, index) => {
+        for (let l = 0; l < colBlocks; l++) {
+          const { first, terms } = termsOf(plan, product, l)
+          if (l < variants) {
+            const x = run + l * mostTerms * runBytes
+            ring.kernels.transformRuns(
+              transforms,
+              stride,
+              x,
+              runBytes,
+              terms,
+              k,
+              n,
+              from,
+              from + chunk,
+              modulus.at
+            )
+          }
+          const to = out + (index * colBlocks + l) * pairBytes + from * 4
+          const of = ciphertexts + first * pairBytes + from * 4
+          ring.kernels.multiplyCiphertexts(
+            to,
+            transforms,
+            stride,
+            of,
+            pairBytes,
+            elementBytes,
+            terms,
+            chunk,
+            0,
+            modulus.at
+          )
+        }
+      })
     }
     ring.release(mark)
+  }
+
+  /** Plaintexts modulo a prime, behind the layers of their transforms that work on whole runs. New memory. */
+  #runs(plan: ProductsPlan, modulus: Modulus, plaintexts: number): number {
+    const { ring } = this.#moduli
+    const words = plaintextWords(plan)
+    const count = plan.variants * plan.mostTerms
+    const { low, high } = modulus.plain
+    const size = degree / plan.blocks.n
+    const runs = ring.allocate(count * words * 4)
+    ring.bytes(runs, count * words * 4).fill(0)
+    ring.kernels.addWords(runs, plaintexts, low, high, count * words, modulus.at)
+    for (let x = 0; x < count; x++)
+      ring.kernels.transformLayers(runs + x * words * 4, size, size / 2, plan.blocks.k, modulus.at)
+    return runs
   }
 
   /** Adds u·(pk_0, pk_1) modulo a prime. */
@@ -155,8 +209,7 @@ export class Evaluator {
     ring.kernels.addSmall(u, small, modulus.at)
     this.#moduli.forward(modulus, u)
     const key = this.#publicKey + prime * polynomialStride
-    for (const half of [0, elementBytes])
-      ring.kernels.multiplyTransforms(to + half, u, 0, key + half, 0, 1, 1, modulus.at)
+    ring.kernels.multiplyCiphertexts(to, u, 0, key, 0, elementBytes, 1, degree, 1, modulus.at)
     ring.release(mark)
   }
 
@@ -169,8 +222,7 @@ export class Evaluator {
     part: Part,
     c0: number,
     shares: Matrix,
-    call: number,
-    result: number
+    place: Place
   ): readonly [number, number] {
     const { ring, all } = this.#moduli
     const { kernels } = ring
@@ -183,7 +235,7 @@ export class Evaluator {
     const flood = ring.allocate(3 * padded * wordBytes)
     gatherPart(ring, part, share, shares)
     kernels.scale(share, share, scaling, count)
-    this.#samples.words(flood, 3 * padded, "flood", { call, number: result })
+    this.#samples.words(flood, 3 * padded, "flood", place)
     // 148 bits: two words, and the upper 20 of a third with their sign.
     kernels.signedTop(flood + 2 * padded * wordBytes, 20, padded)
     all.forEach(({ at, blinding, flood: factors }, p) => {

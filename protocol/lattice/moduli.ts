@@ -88,12 +88,6 @@ const constantsOf = (prime: number, index: number, at: number): Modulus => {
   }
 }
 
-/** A layout of a polynomial that leaves zeros: of runs of `run` coefficients, only one in `repeats` is not zero. */
-export interface Sparse {
-  readonly run: number
-  readonly repeats: number
-}
-
 export class Moduli {
   readonly ring: Ring
   readonly all: ReadonlyArray<Modulus>
@@ -122,18 +116,6 @@ export class Moduli {
   /** The transform of a polynomial, in place. */
   forward({ at }: Modulus, x: number): void {
     this.ring.kernels.transformLayers(x, degree, degree / 2, 1, at)
-  }
-
-  /**
-   * The transform of a polynomial whose only coefficients are the first run of each `repeats`, which lie at x one after
-   * another: what is zero takes no work. `out` apart from x, which is overwritten.
-   */
-  forwardSparse({ at }: Modulus, out: number, x: number, { run, repeats }: Sparse): void {
-    const { kernels } = this.ring
-    const size = degree / repeats
-    kernels.transformLayers(x, size, size / 2, run, at)
-    kernels.repeatRuns(out, x, run, repeats, size)
-    kernels.transformLayers(out, degree, run / 2, 1, at)
   }
 
   /**

@@ -29,7 +29,7 @@ export const openResult = (
     kernels.addWords(x, c1.high, modulus.upper.low, modulus.upper.high, degree, modulus.at)
     kernels.addSmall(x, c1.low, modulus.at)
     moduli.forward(modulus, x)
-    kernels.multiplyTransforms(masked, x, 0, secret + p * polynomialStride, 0, 1, 0, modulus.at)
+    kernels.multiplyTransforms(masked, x, secret + p * polynomialStride, modulus.at)
     moduli.back(modulus, masked, modulus.backForOpening, plan.blocks.k)
     gatherResult(ring, plan, part, elements + p * count * 4, masked, 4)
   }

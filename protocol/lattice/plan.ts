@@ -41,6 +41,10 @@ export interface ProductsPlan {
   readonly rowBlocks: number
   readonly innerBlocks: number
   readonly colBlocks: number
+  /** Column blocks whose plaintexts differ: with one block a ciphertext they are the same for all. */
+  readonly variants: number
+  /** Ciphertexts that a result takes, at the most. */
+  readonly mostTerms: number
   /** Ciphertexts that a cloud sends, and results that it returns. */
   readonly ciphertexts: number
   readonly results: number
@@ -61,6 +65,9 @@ export const publicKeyBytes = seedBytes + ciphertextBytes
 /** Bytes of `n` numbers modulo 2^74: their upper words, then the lower bits. */
 export const switchedBytes = (n: number): number => n * 8 + Math.ceil((n * (returnedBits - 64)) / 8)
 
+/** Bytes of a result of `n` elements: all of c_1, and of c_0 the elements. */
+export const resultBytes = (n: number): number => switchedBytes(degree) + switchedBytes(n)
+
 /** The shape of a product of x and y. */
 export const shapeOf = (x: Shape, y: Shape, form: ProductForm): ProductShape => ({
   rows: form === "leftTransposed" ? x.cols : x.rows,
@@ -76,9 +83,12 @@ const withBlocks = (shape: ProductShape, products: number, blocks: Blocks): Prod
   const results = products * rowBlocks * colBlocks
   // Inner blocks of a column that share a ciphertext share the plaintext too.
   const terms = Math.ceil(innerBlocks / share)
+  const whole = share === 1 || innerBlocks % share === 0 || share % innerBlocks === 0
   // The lower bits of each result end with a whole byte.
   const resultsBytes = sum(
-    partsOf(rows, m).flatMap((i) => partsOf(cols, n).map((l) => switchedBytes(degree) + switchedBytes(i * l)))
+    partsOf(rows, m).flatMap(([i, ofRows]) =>
+      partsOf(cols, n).map(([l, ofCols]) => ofRows * ofCols * resultBytes(i * l))
+    )
   )
   return {
     shape,
@@ -87,6 +97,8 @@ const withBlocks = (shape: ProductShape, products: number, blocks: Blocks): Prod
     rowBlocks,
     innerBlocks,
     colBlocks,
+    variants: share === 1 ? 1 : colBlocks,
+    mostTerms: whole ? terms : terms + 1,
     ciphertexts,
     results,
     plaintexts: products * rowBlocks * terms * (share === 1 ? 1 : colBlocks),
@@ -98,9 +110,11 @@ const withBlocks = (shape: ProductShape, products: number, blocks: Blocks): Prod
 
 const sum = (numbers: ReadonlyArray<number>): number => numbers.reduce((all, x) => all + x, 0)
 
-/** Sizes of the blocks of a length. */
-const partsOf = (length: number, block: number): ReadonlyArray<number> =>
-  Array.from({ length: Math.ceil(length / block) }, (_, i) => Math.min(block, length - i * block))
+/** Sizes of the blocks of a length, and how many have them. */
+const partsOf = (length: number, block: number): ReadonlyArray<readonly [size: number, count: number]> => [
+  [block, Math.floor(length / block)],
+  [length % block, length % block === 0 ? 0 : 1]
+]
 
 /** The powers of two up to the first that is not below a length, and the degree. */
 const sizesUpTo = (length: number): ReadonlyArray<number> => {
@@ -128,6 +142,10 @@ const isBetter = (one: ProductsPlan, other: ProductsPlan): boolean => {
   return less < 0 || (less === 0 && one.multiplications < other.multiplications)
 }
 
+/** Plaintext coefficients that multiply the errors which come together in one coefficient of a result. */
+export const noiseTerms = ({ shape, blocks }: Pick<ProductsPlan, "shape" | "blocks">): number =>
+  Math.min(shape.rows, blocks.m) * shape.inner
+
 const known = new Map<string, ProductsPlan>()
 
 /**
@@ -137,8 +155,7 @@ const known = new Map<string, ProductsPlan>()
 export const planProducts = (shape: ProductShape, products: number): ProductsPlan => {
   const key = `${shape.rows} ${shape.inner} ${shape.cols} ${products}`
   const plan = known.get(key) ?? enumerate(shape, products)
-  const { m, k } = plan.blocks
-  const bits = noiseBits(plan.innerBlocks * k * m)
+  const bits = noiseBits(noiseTerms(plan))
   if (bits > allowedNoiseBits) throw new NoiseBeyondBound({ ...shape, bits, allowedBits: allowedNoiseBits })
   known.set(key, plan)
   return plan

@@ -19,14 +19,7 @@ import { type MaskedProduct, placeCiphertext, resultsOf } from "./layout.ts"
 import { Moduli } from "./moduli.ts"
 import { openResult } from "./opening.ts"
 import { degree } from "./parameters.ts"
-import {
-  byShape,
-  ciphertextBytes,
-  type ProductsPlan,
-  publicKeyBytes,
-  shapeOf,
-  switchedBytes
-} from "./plan.ts"
+import { byShape, ciphertextBytes, type ProductsPlan, publicKeyBytes, resultBytes, shapeOf } from "./plan.ts"
 import { Samples, seedBytes, UniformHalves } from "./sampling.ts"
 
 /** Products of one shape in a call, and the numbers of what they draw. */
@@ -156,21 +149,13 @@ export class LatticeParty {
       )
     }
     const returned = unwritten(plan.returnedBytes)
-    let at = 0
+    const perProduct = plan.returnedBytes / products.length
     products.forEach((masked, product) => {
       const inner = ring.mark()
       const shares = this.#shares(plan, call, members[product]!)
-      for (let i = 0; i < plan.rowBlocks; i++) {
-        const row = {
-          product,
-          i,
-          call,
-          firstResult: firstResult + (product * plan.rowBlocks + i) * plan.colBlocks
-        }
-        const sent = evaluator.results(plan, masked, row, ciphertexts, shares)
-        returned.set(sent, at)
-        at += sent.length
-      }
+      const first = firstResult + product * plan.rowBlocks * plan.colBlocks
+      const sent = returned.subarray(product * perProduct, (product + 1) * perProduct)
+      evaluator.results(plan, { masked, product, call, firstResult: first }, ciphertexts, shares, sent)
       ring.release(inner)
     })
     ring.release(mark)
@@ -201,7 +186,7 @@ export class LatticeParty {
       const opened = ring.matrix(part.rows, part.cols)
       for (let i = 0; i < plan.rowBlocks; i++) {
         for (const block of resultsOf(plan, i)) {
-          const bytes = switchedBytes(degree) + switchedBytes(block.rows * block.cols)
+          const bytes = resultBytes(block.rows * block.cols)
           openResult(this.#moduli, this.#secret.at, plan, block, received.subarray(at, at + bytes), opened)
           at += bytes
         }

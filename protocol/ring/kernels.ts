@@ -366,15 +366,29 @@ export interface Kernels {
   transformTables(modulus: Address, q: number, root: number, back: number): void
   transformLayers(x: Address, size: number, first: number, last: number, modulus: Address): void
   transformBack(x: Address, size: number, factor: number, shoup: number, modulus: Address): void
-  repeatRuns(out: Address, x: Address, k: number, repeats: number, size: number): void
+  transformRuns(
+    out: Address,
+    outStride: number,
+    x: Address,
+    xStride: number,
+    count: number,
+    k: number,
+    repeats: number,
+    from: number,
+    end: number,
+    modulus: Address
+  ): void
   foldTransform(x: Address, size: number, modulus: Address): void
-  multiplyTransforms(
+  multiplyTransforms(out: Address, x: Address, y: Address, modulus: Address): void
+  multiplyCiphertexts(
     out: Address,
     x: Address,
     xStride: number,
     y: Address,
     yStride: number,
+    half: number,
     terms: number,
+    n: number,
     accumulate: number,
     modulus: Address
   ): void

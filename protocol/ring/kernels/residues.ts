@@ -24,10 +24,19 @@ export function times(x: v128, w: v128, shoup: v128, q: v128): v128 {
   return reduced(i32x4.sub(i32x4.mul(x, w), i32x4.mul(quotient, q)), q)
 }
 
-/** p·2^−32 mod q of the u64 lanes below q·2^32. */
-export function montgomery(low: v128, high: v128, q: v128, inverse: v128): v128 {
+/** ⌊m·q/2^32⌋ for m with m·q = p mod 2^32. */
+function quotient(low: v128, high: v128, q: v128, inverse: v128): v128 {
   const m = i32x4.mul(v128.shuffle<u32>(low, high, 0, 2, 4, 6), inverse)
-  const l = i64x2.extmul_low_i32x4_u(m, q)
-  const h = i64x2.extmul_high_i32x4_u(m, q)
-  return difference(v128.shuffle<u32>(low, high, 1, 3, 5, 7), v128.shuffle<u32>(l, h, 1, 3, 5, 7), q)
+  return v128.shuffle<u32>(i64x2.extmul_low_i32x4_u(m, q), i64x2.extmul_high_i32x4_u(m, q), 1, 3, 5, 7)
+}
+
+/** p·2^−32 mod q of the u64 lanes p below q·2^32. */
+export function montgomery(low: v128, high: v128, q: v128, inverse: v128): v128 {
+  return difference(v128.shuffle<u32>(low, high, 1, 3, 5, 7), quotient(low, high, q, inverse), q)
+}
+
+/** The same for all u64 below 2q·2^32. */
+export function montgomeryOfSum(low: v128, high: v128, q: v128, inverse: v128): v128 {
+  const upper = reduced(v128.shuffle<u32>(low, high, 1, 3, 5, 7), q)
+  return difference(upper, quotient(low, high, q, inverse), q)
 }

@@ -6,7 +6,7 @@
  * root of unity in bit-reversed order and ⌊2^32·power/q⌋ of each (Shoup), then the same of its inverse. Entry h + i of
  * a table is the factor of group i of the h groups of a layer.
  */
-import { difference, montgomery, sum, times } from "./residues"
+import { difference, montgomery, montgomeryOfSum, sum, times } from "./residues"
 
 const LENGTH: usize = 8192
 const LOGARITHM: i32 = 13
@@ -46,11 +46,16 @@ export function transformTables(modulus: usize, q: u32, root: u32, back: u32): v
 
 /** Layers of the forward transform of `size` residues, from butterflies `first` residues wide down to `last`. */
 export function transformLayers(x: usize, size: usize, first: usize, last: usize, modulus: usize): void {
+  layers(x, size, size, first, last, modulus)
+}
+
+/** The same of some residues of a transform, whose size and what is before them make `place`. */
+function layers(x: usize, size: usize, place: usize, first: usize, last: usize, modulus: usize): void {
   const q = load<u32>(modulus)
   const qs = i32x4.splat(q)
   for (let t = first; t >= last && t > 0; t >>= 1) {
     const groups = size / (t << 1)
-    const w = modulus + TABLES + (groups << 2)
+    const w = modulus + TABLES + ((place / (t << 1)) << 2)
     if (t >= 4) for (let i: usize = 0; i < groups; i++) wideForward(x + ((i * t) << 3), t, w + (i << 2), qs)
     else if (size < 8) {
       for (let i: usize = 0; i < groups; i++) narrowForward(x + ((i * t) << 3), t, w + (i << 2), q)
@@ -202,14 +207,49 @@ function singlesBack(x: usize, size: usize, w: usize, q: v128): void {
   }
 }
 
-/** Each run of `k` of the `size` residues of x, `times` times over. `out` apart from x. */
-export function repeatRuns(out: usize, x: usize, k: usize, repeats: usize, size: usize): void {
+function fill(out: usize, x: v128, bytes: usize): void {
+  if (bytes >= 16) for (let i: usize = 0; i < bytes; i += 16) v128.store(out + i, x)
+  else if (bytes === 8) store<u64>(out, i64x2.extract_lane(x, 0))
+  else store<u32>(out, i32x4.extract_lane(x, 0))
+}
+
+/**
+ * Residues `from` up to `end` of transforms of polynomials whose only coefficients are the first run of `k` of each
+ * `repeats`. x has these runs one after another, behind the layers down to their length. `count` polynomials, which lie
+ * `xStride` and `outStride` bytes apart. `from` and `end` are multiples of k.
+ */
+export function transformRuns(
+  out: usize,
+  outStride: usize,
+  x: usize,
+  xStride: usize,
+  count: usize,
+  k: usize,
+  repeats: usize,
+  from: usize,
+  end: usize,
+  modulus: usize
+): void {
   const run = k << 2
-  for (const end = x + (size << 2); x < end; x += run) {
-    for (let r: usize = 0; r < repeats; r++) {
-      memory.copy(out, x, run)
-      out += run
+  for (; count > 0; count--) {
+    let to = out
+    for (let at = from; at < end; ) {
+      const block = at / (k * repeats)
+      const source = x + block * run
+      const stop = min<usize>(end, (block + 1) * k * repeats)
+      const length = (stop - at) << 2
+      if (k === 1) fill(to, v128.load32_splat(source), length)
+      else if (k === 2) fill(to, v128.load64_splat(source), length)
+      else if (k === 4) fill(to, v128.load(source), length)
+      else
+        for (let i: usize = 0; i < length; i += run)
+          for (let j: usize = 0; j < run; j += 16) v128.store(to + i + j, v128.load(source + j))
+      to += length
+      at = stop
     }
+    layers(out, end - from, LENGTH + from, k >> 1, 1, modulus)
+    x += xStride
+    out += outStride
   }
 }
 
@@ -235,41 +275,66 @@ export function foldTransform(x: usize, size: usize, modulus: usize): void {
   }
 }
 
+/** out ← x·y·2^−32 of two transforms. */
+export function multiplyTransforms(out: usize, x: usize, y: usize, modulus: usize): void {
+  const q = i32x4.splat(load<u32>(modulus))
+  const inverse = i32x4.splat(load<u32>(modulus, 4))
+  for (let i: usize = 0; i < TABLE; i += 16) {
+    const u = v128.load(x + i)
+    const v = v128.load(y + i)
+    v128.store(
+      out + i,
+      montgomery(i64x2.extmul_low_i32x4_u(u, v), i64x2.extmul_high_i32x4_u(u, v), q, inverse)
+    )
+  }
+}
+
 /**
- * out ← (or +=) Σ x_j·y_j·2^−32 of `terms` pairs of transforms, which lie `xStride` and `yStride` bytes apart.
+ * out ← (or +=) Σ x_j·y_j·2^−32 of `n` residues of transforms, x_j of plaintexts and y_j of ciphertexts: `terms` pairs, which
+ * lie `xStride` and `yStride` bytes apart. The other half of a ciphertext is `half` bytes on, and so is that of the sum.
  */
-export function multiplyTransforms(
+export function multiplyCiphertexts(
   out: usize,
   x: usize,
   xStride: usize,
   y: usize,
   yStride: usize,
+  half: usize,
   terms: usize,
+  n: usize,
   accumulate: bool,
   modulus: usize
 ): void {
   const q = i32x4.splat(load<u32>(modulus))
   const inverse = i32x4.splat(load<u32>(modulus, 4))
-  for (let i: usize = 0; i < TABLE; i += 16) {
-    let total = accumulate ? v128.load(out + i) : i32x4.splat(0)
+  for (let i: usize = 0; i < n << 2; i += 16) {
+    let total0 = accumulate ? v128.load(out + i) : i32x4.splat(0)
+    let total1 = accumulate ? v128.load(out + half + i) : i32x4.splat(0)
     let a = x + i
     let b = y + i
-    for (let j: usize = 0; j < terms; j += 2) {
-      // Two products below q² are below q·2^32 together.
-      let u = v128.load(a)
-      let v = v128.load(b)
-      let low = i64x2.extmul_low_i32x4_u(u, v)
-      let high = i64x2.extmul_high_i32x4_u(u, v)
-      if (j + 1 < terms) {
-        u = v128.load(a + xStride)
-        v = v128.load(b + yStride)
-        low = i64x2.add(low, i64x2.extmul_low_i32x4_u(u, v))
-        high = i64x2.add(high, i64x2.extmul_high_i32x4_u(u, v))
+    for (let left = terms; left > 0; ) {
+      // Four products below 2^62.
+      const now = min<usize>(left, 4)
+      let low0 = i64x2.splat(0)
+      let high0 = i64x2.splat(0)
+      let low1 = i64x2.splat(0)
+      let high1 = i64x2.splat(0)
+      for (let j: usize = 0; j < now; j++) {
+        const u = v128.load(a)
+        const v0 = v128.load(b)
+        const v1 = v128.load(b + half)
+        low0 = i64x2.add(low0, i64x2.extmul_low_i32x4_u(u, v0))
+        high0 = i64x2.add(high0, i64x2.extmul_high_i32x4_u(u, v0))
+        low1 = i64x2.add(low1, i64x2.extmul_low_i32x4_u(u, v1))
+        high1 = i64x2.add(high1, i64x2.extmul_high_i32x4_u(u, v1))
+        a += xStride
+        b += yStride
       }
-      total = sum(total, montgomery(low, high, q, inverse), q)
-      a += 2 * xStride
-      b += 2 * yStride
+      total0 = sum(total0, montgomeryOfSum(low0, high0, q, inverse), q)
+      total1 = sum(total1, montgomeryOfSum(low1, high1, q, inverse), q)
+      left -= now
     }
-    v128.store(out + i, total)
+    v128.store(out + i, total0)
+    v128.store(out + half + i, total1)
   }
 }
