@@ -7,7 +7,7 @@ import { wordBytes } from "../bytes.ts"
 import { GROUP } from "../computation/sizes.ts"
 import { type Round, together } from "../learning/operations.ts"
 import type { Ring } from "../ring/ring.ts"
-import { type Batch, type ChoiceBits, type DealingParty, dealingKinds, type Place } from "./party.ts"
+import { type Batch, type ChoiceBits, type DealingParty, type Place } from "./party.ts"
 import { gather, type Piece, type Span, scatter, type Task } from "./pieces.ts"
 
 /** A number that is gated: its share at cloud 0 is given, the one at cloud 1 is what is left there. */
@@ -130,13 +130,11 @@ const widened = (
 
 /** Cloud 1's masks of the number with index `i` of those that go both ways. */
 const crossedWords = (party: DealingParty, { spans, values }: Piece<GateTask>, i: number): number => {
-  const { ring } = party
   const out = party.zeros(values)
   if (party.cloud === 0) return out
   let at = out
   for (const { task, from, count } of spans) {
-    const stream = { ...task.place, kind: dealingKinds.crossed }
-    party.prg.fill(ring, at, count, stream, i * task.values + from)
+    party.fill(at, count, task.place, "crossed", i * task.values + from)
     at += Math.ceil(count / GROUP) * GROUP * wordBytes
   }
   return out

@@ -48,8 +48,13 @@ export interface MaskProducts {
 export interface DealingWith {
   readonly ring: Ring
   readonly cloud: 0 | 1
-  /** This cloud's generator. */
+  /** This cloud's generator of the run. */
   readonly prg: Prg
+  /**
+   * Of a key that is drawn for this dealing alone. The parts of products are others each time that a step is dealt, and
+   * so is what these masks hide.
+   */
+  readonly masks: Prg
   readonly sender: TransferSender
   readonly receiver: TransferReceiver
   readonly products: MaskProducts
@@ -60,7 +65,7 @@ export type Direction = "forward" | "reversed"
 /** A word that is stored or read at the last message reaches so far beyond it. */
 const slackBytes = 8
 
-/** The streams of dealing, beside those of the training (`protocol/computation/streams.ts`). */
+/** The streams of what a dealing masks, beside those of the training (`protocol/computation/streams.ts`). */
 export const dealingKinds = {
   /** Cloud 0's shares of carries, a word a value; then its masks of what wraps around. */
   carries: 6,
@@ -108,10 +113,15 @@ export class DealingParty {
     return at
   }
 
-  /** New memory of this cloud's own words. */
-  draw({ step, operation }: Place, kind: keyof typeof dealingKinds, words: number, place = 0): number {
+  /** Fills memory with this cloud's random words for masks, from a place of the stream on. */
+  fill(at: number, words: number, place: Place, kind: keyof typeof dealingKinds, from: number): void {
+    this.#with.masks.fill(this.ring, at, words, { ...place, kind: dealingKinds[kind] }, from)
+  }
+
+  /** New memory of such words. */
+  draw(place: Place, kind: keyof typeof dealingKinds, words: number, from = 0): number {
     const at = this.ring.allocate(words * wordBytes)
-    this.prg.fill(this.ring, at, words, { step, operation, kind: dealingKinds[kind] }, place)
+    this.fill(at, words, place, kind, from)
     return at
   }
 

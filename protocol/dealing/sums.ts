@@ -6,7 +6,7 @@
 import { wordBytes } from "../bytes.ts"
 import { nodesOf, topBytes } from "../computation/sizes.ts"
 import { type Round, together } from "../learning/operations.ts"
-import { type ChoiceBits, type DealingParty, dealingKinds, type Place } from "./party.ts"
+import type { ChoiceBits, DealingParty, Place } from "./party.ts"
 import { gather, type Piece, type Span, scatter, type Task } from "./pieces.ts"
 
 /** Words of which bits are dealt. Addresses are those of cloud 0's shares, or of what is left at cloud 1. */
@@ -67,8 +67,7 @@ const drawn = (party: DealingParty, piece: Piece<SumTask>, kind: 0 | 1): number 
   const out = ring.allocate(piece.values * wordBytes)
   let at = out
   for (const { task, from, count } of piece.spans as ReadonlyArray<Span<SumTask>>) {
-    const stream = { ...task.place, kind: dealingKinds.carries }
-    party.prg.fill(ring, at, count, stream, kind * task.values + from)
+    party.fill(at, count, task.place, "carries", kind * task.values + from)
     at += count * wordBytes
   }
   return out

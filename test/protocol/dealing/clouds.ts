@@ -20,6 +20,14 @@ const clouds = [0, 1] as const
 
 export const prgOf = (seed: number): Prg => Prg.ofRun(new Uint8Array(16).fill(seed), "run")
 
+const masksOfTests = [prgOf(70), prgOf(71)] as const
+
+interface IdealSettings {
+  /** Told what a cloud gets of transfers; that of the rounds is the rest. */
+  readonly note?: (cloud: 0 | 1, ...got: Parameters<Note>) => void
+  readonly masks?: readonly [Prg, Prg]
+}
+
 export class DealingClouds {
   /** Those of both clouds and of the KGC. */
   readonly rings: readonly [Ring, Ring, Ring]
@@ -36,10 +44,10 @@ export class DealingClouds {
     this.dealings = dealings
   }
 
-  /** With ideal transfers and products. `note` is told what a cloud gets of transfers, that of the rounds is the rest. */
+  /** With ideal transfers and products. */
   static async ideal(
     prgs: readonly [Prg, Prg],
-    note: (cloud: 0 | 1, ...got: Parameters<Note>) => void = () => {}
+    { note = () => {}, masks = masksOfTests }: IdealSettings = {}
   ): Promise<DealingClouds> {
     const rings = [await Ring.load(), await Ring.load(), await Ring.load()] as const
     const [ring0, ring1] = rings
@@ -48,8 +56,14 @@ export class DealingClouds {
     const [products0, products1] = idealProducts([ring0, ring1])
     const { sender, receiver } = forward
     return new DealingClouds(rings, prgs, [
-      { cloud: 0, ring: ring0, prg: prgs[0], sender, receiver: reversed.receiver, products: products0 },
-      { cloud: 1, ring: ring1, prg: prgs[1], sender: reversed.sender, receiver, products: products1 }
+      {
+        ...{ cloud: 0, ring: ring0, prg: prgs[0], masks: masks[0], products: products0 },
+        ...{ sender, receiver: reversed.receiver }
+      },
+      {
+        ...{ cloud: 1, ring: ring1, prg: prgs[1], masks: masks[1], products: products1 },
+        ...{ sender: reversed.sender, receiver }
+      }
     ])
   }
 
@@ -71,7 +85,14 @@ export class DealingClouds {
       yield* products.exchangeKeys()
       const transfers =
         cloud === 0 ? { sender: first, receiver: second } : { sender: second, receiver: first }
-      return { cloud, ring, prg: prgs[cloud], products, ...transfers } as DealingWith
+      return {
+        cloud,
+        ring,
+        prg: prgs[cloud],
+        masks: masksOfTests[cloud],
+        products,
+        ...transfers
+      } as DealingWith
     })
     const [dealings] = lockstep(opened[0]!, opened[1]!)
     return new DealingClouds(rings, prgs, dealings)

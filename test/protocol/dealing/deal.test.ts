@@ -147,7 +147,7 @@ describe("clouds that deal for themselves", () => {
         const rows = places.map((place) => Math.floor(place * plan.rows)).sort((a, b) => a - b)
         await expectDealt(clouds, plan, stepsOf(plan), rows)
       }),
-      { numRuns: 12 }
+      { numRuns: 8 }
     )
   })
 
@@ -181,20 +181,20 @@ class Remembering extends Prg {
 }
 
 describe("what masks", () => {
-  it("serves once", async () => {
-    const prgs = [1, 2].map((byte) => new Remembering(new Uint8Array(16).fill(byte))) as [
-      Remembering,
-      Remembering
-    ]
-    const both = await DealingClouds.ideal(prgs)
+  it("serves once, and is drawn anew for each dealing", async () => {
+    const remembering = (bytes: readonly [number, number]) =>
+      bytes.map((byte) => new Remembering(new Uint8Array(16).fill(byte))) as [Remembering, Remembering]
+    const [prgs, masks] = [remembering([1, 2]), remembering([3, 4])]
+    const both = await DealingClouds.ideal(prgs, { masks })
     for (const [, program] of operationsOn({ rows: 11, cols: 10 }).slice(5)) {
-      for (const prg of prgs) prg.given.clear()
+      for (const prg of [...prgs, ...masks]) prg.given.clear()
       both.together([1, 2].map((step) => ({ step, program })))
-      for (const { given } of prgs)
+      for (const [i, { given }] of [...prgs, ...masks].entries())
         for (const [stream, ranges] of given) {
+          const ofTraining = Object.values<number>(streamKinds).includes(Number(stream.split(" ")[2]))
           const sorted = ranges.toSorted(([a], [b]) => a - b)
-          const overlap = sorted.findIndex(([from], i) => i > 0 && from < sorted[i - 1]![1])
-          expect({ stream, overlap }).toEqual({ stream, overlap: -1 })
+          const overlap = sorted.findIndex(([from], j) => j > 0 && from < sorted[j - 1]![1])
+          expect({ stream, overlap, ofTraining }).toEqual({ stream, overlap: -1, ofTraining: i < 2 })
         }
     }
   })
@@ -212,10 +212,11 @@ describe("what masks", () => {
       }
     }
     const constant = [new Given(8, [0x0123456789abcdefn]), new Given(9, [ones])] as const
-    const noted = await DealingClouds.ideal(constant, (cloud, bytes, { messageBits }) =>
-      count(`${messageBits} bits to ${cloud}`, bytes, Math.ceil(messageBits / 8), messageBits)
-    )
-    const steps = [1, 2, 3, 4]
+    const noted = await DealingClouds.ideal(constant, {
+      note: (cloud, bytes, { messageBits }) =>
+        count(`${messageBits} bits to ${cloud}`, bytes, Math.ceil(messageBits / 8), messageBits)
+    })
+    const steps = [1, 2]
     for (const [name, program] of operationsOn({ rows: 64, cols: 3 })) {
       counts.clear()
       const { received } = noted.together(steps.map((step) => ({ step, program })))
