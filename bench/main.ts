@@ -12,6 +12,7 @@ const topics: Readonly<Record<string, (others: ReadonlyArray<string>) => Promise
   join: async () => (await import("./join.ts")).run(),
   ot: async () => (await import("./ot.ts")).run(),
   lattice: async () => (await import("./lattice.ts")).run(),
+  dealing: async () => (await import("./dealing.ts")).run(),
   defaults: async () => (await import("./defaults.ts")).run(),
   data: async () => (await import("./data.ts")).run(),
   calibrate: async () => (await import("./calibrate.ts")).run(),

@@ -168,6 +168,34 @@ describe("clouds that deal for themselves", () => {
   })
 })
 
+describe("what a value takes", () => {
+  const n = 2 ** 15
+  const matrix = { rows: 1, cols: n }
+  /** Messages alone: choices of few bits are made of one extension. */
+  const extension = { fieldBits: 2, transfers: 2 ** 30 }
+  const taken = (program: Parameters<typeof dealingRounds>[1][number]) => {
+    const sent = dealingRounds(extension, [program])
+    const extended = 63 * 2 ** 27 + 16
+    const [forward, back] = [0, 1].map((i) => sent.reduce((sum, round) => sum + round[i]!, 0))
+    return { forward: forward! % extended, back: back! % extended }
+  }
+  const gate = { beta: 0, betaStride: 0 }
+
+  it.each([
+    ["a rescale by 21", 98, 0, 81, 0, (ops) => ops.rescale(update, matrix, 21, 1)],
+    ["a rescale by 41", 120, 0, 81, 0, (ops) => ops.rescale(update, matrix, 41, 1)],
+    ["a gated one", 120, 22, 82, 1, (ops) => ops.rescaleGated(back, matrix, 21, gate)],
+    ["one with ReLU", 903, 22, 106, 1, (ops) => ops.rescaleRelu(relu, matrix, 21)]
+  ] satisfies ReadonlyArray<
+    readonly [string, number, number, number, number, Parameters<typeof dealingRounds>[1][number]]
+  >)("is for %s %d bytes to cloud 1 and %d back, and %d choices and %d", (...of) => {
+    const [, forward, back, choices, reversed, program] = of
+    const bytes = taken(program)
+    expect(bytes.forward / n).toBeCloseTo(forward + reversed / 8, 5)
+    expect(bytes.back / n).toBeCloseTo(back + choices / 8, 5)
+  })
+})
+
 /** A generator that remembers which words of which streams it gave. */
 class Remembering extends Prg {
   readonly given = new Map<string, Array<readonly [number, number]>>()
