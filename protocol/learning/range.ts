@@ -103,7 +103,7 @@ const leavesRangeInStep = (model: Model, plan: StepPlan & Pick<TrainingPlan, "ba
     const operations = watched(() => {
       left = true
     })
-    const data = runLocally(openData(operations, network, matrix(features), matrix(labels)))
+    const data = runLocally(openData(operations, plan, matrix(features), matrix(labels)))
     runLocally(trainingStep(operations, asBatch, layers, data))
     if (left) beyond++
   }

@@ -112,7 +112,7 @@ export const straysFurther = (
   })
   const matrix = (cols: number, values: Float64Array) => floatMatrix({ rows, cols }, values, f)
   const batch = runLocally(
-    openData(operations, network, matrix(network.inputs, features), matrix(outputs(network), labels))
+    openData(operations, plan, matrix(network.inputs, features), matrix(outputs(network), labels))
   )
   runLocally(trainingStep(operations, planOfStep(plan, plan.steps), floatLayers(model, f), batch))
   return strays
