@@ -3,6 +3,7 @@
  * mean and deviation, categories and labels one-hot, missing cells filled.
  */
 import { type Cells, pickRows } from "./cells.ts"
+import { classWeightsOf } from "./class-weights.ts"
 import {
   type ClassLabel,
   type DataDescription,
@@ -71,6 +72,8 @@ export interface EncodedTable {
   readonly columns: Uint32Array
   /** ids × columns. */
   readonly cells: Cells
+  /** The same of rows to train on where classes have weights: labels times the weight of their class. */
+  readonly trained?: Cells
   readonly heldOut?: boolean
 }
 
@@ -119,8 +122,29 @@ export const encodeTable = (prepared: Prepared, table: HeldTable): EncodedTable 
     }
   }
   const { ids, columns, heldOut } = table
-  return { ids, columns, cells, ...(heldOut === undefined ? {} : { heldOut }) }
+  const weights = Float64Array.from(columns, (index) => weightOf(joint[index]!, prepared))
+  return {
+    ...{ ids, columns, cells },
+    ...(weights.every((weight) => weight === 1) ? {} : { trained: weighed(cells, weights) }),
+    ...(heldOut === undefined ? {} : { heldOut })
+  }
 }
+
+/** What a cell of a row to train on is multiplied by. */
+const weightOf = ({ what, of }: JointColumn, prepared: Prepared): number => {
+  const weights = classWeightsOf(prepared)
+  return of === prepared.label && typeof what === "object" && Array.isArray(weights)
+    ? weights[what.value]!
+    : 1
+}
+
+const weighed = (cells: Cells, weights: Float64Array): Cells => ({
+  ...cells,
+  readRow: (row, out, at) => {
+    cells.readRow(row, out, at)
+    for (let place = 0; place < weights.length; place++) out[at + place]! *= weights[place]!
+  }
+})
 
 /** The cell of a joint column that becomes of a number of its source. */
 const cellOf = ({ what, of }: JointColumn, { scaleTo }: DataDescription): ((raw: number) => number) => {

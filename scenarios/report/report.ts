@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { phases } from "../../actors/party/phases.ts"
 import { thresholdOf } from "../description/agreement.ts"
 import type { Revelation, Scenario } from "../description/schema.ts"
-import { count, counted, duration, size, table } from "../text/units.ts"
+import { count, counted, duration, listed, size, table } from "../text/units.ts"
 import { figureTables, gain, judgement } from "./figures-text.ts"
 import type { PredictedAndMeasured, RunResult } from "./result.ts"
 
@@ -72,10 +72,23 @@ const outcome = (result: RunResult): ReadonlyArray<string> => [
     "training",
     `${counted(result.steps, "step")} on ${counted(result.rows.training, "row")}; ${count(result.rows.heldOut)} held out for the test`
   ),
+  ...(result.classWeights === undefined
+    ? []
+    : [field("classes", `weigh ${weightsText(result.classWeights)} in the training`)]),
   ...curveLines(result),
   ...figureTables(result),
   ...gain(result)
 ]
+
+/** Classes whose weights are shown. */
+const mostWeights = 12
+
+/** `benign 0.81, malignant 1.31`. */
+export const weightsText = (weights: NonNullable<RunResult["classWeights"]>): string =>
+  listed(
+    weights.map(({ label, weight }) => `${label} ${Number(weight.toPrecision(3))}`),
+    mostWeights
+  )
 
 /** Epochs that are shown of a curve. */
 const epochsShown = 10
