@@ -301,7 +301,10 @@ const rangeProblems = ({ data, security }: Scenario): ReadonlyArray<Inconsistenc
 }
 
 const trainingProblems = (scenario: Scenario): ReadonlyArray<Inconsistency> => {
-  const own = [...lossProblems(scenario), ...classWeightProblems(scenario)]
+  const own = [
+    ...lossProblems(scenario),
+    ...classWeightProblems(scenario.data, scenario.training.classWeights)
+  ]
   return own.length > 0 || scenario.data.features.length === 0 ? own : planProblems(scenario)
 }
 

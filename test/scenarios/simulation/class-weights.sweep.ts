@@ -11,12 +11,12 @@ const undisturbed = undisturbedOf(threeKinds, {
   data,
   validation: 0.2,
   reveal: ["curve"],
-  training: { ...training, epochs: 4, classWeights: "balanced" }
+  training: { ...training, epochs: 2, classWeights: "balanced" }
 })
 
 const deaths = [
   ...["user1", "user2", "user3"].map((party) => ({ party, tag: "MaskedSums", nth: 2 })),
-  ...["cloud0", "cloud1"].flatMap((party) => [40, 200].map((nth) => ({ party, tag: "train", nth })))
+  ...["cloud0", "cloud1"].flatMap((party) => [40, 150].map((nth) => ({ party, tag: "train", nth })))
 ].map((death) => ({ name: `${death.party} at ${death.tag} ${death.nth}`, death }))
 const seeds = Array.from({ length: 40 }, (_, i) => ({ name: `seed ${i + 1}`, seed: i + 1 }))
 
@@ -24,8 +24,8 @@ describe("simulation - balanced classes", () => {
   it.scopedLive("leave the model as it is under every death and fault", () =>
     Effect.gen(function* () {
       const run = yield* undisturbed
-      for (const { death } of slice(deaths, 3)) yield* survives(run, death)
-      for (const { seed } of slice(seeds, 2)) {
+      for (const { death } of slice(deaths, 2)) yield* survives(run, death)
+      for (const { seed } of slice(seeds, 1)) {
         const { problems, plan } = yield* Effect.promise(() =>
           simulateSeed(run.simulation, undefined, run.expected, seed)
         )
