@@ -1,7 +1,7 @@
 /**
  * Weights of classes: by how much the gradient of a row counts in the training, by its class. The users multiply the
- * labels of rows to train on by them before they upload, so no cloud learns a weight, or from balanced ones a share of a
- * class. Labels of rows to validate or to test on stay as they are.
+ * labels of rows to train on by them before they upload, so no cloud learns the weight of a row, or of balanced classes
+ * how many rows they have. Labels of rows to validate or to test on stay as they are.
  */
 import { Data } from "effect"
 import type { ClassLabel, DataDescription, Prepared } from "./description.ts"
@@ -53,6 +53,6 @@ export const weightsByClass = ({
 /** A batch of balanced rows may have more of a rare class than its share. */
 const gainOfBalanced = 2
 
-/** By how much the weights may make the mean gradient of a batch larger: all of its rows may be of one class. */
+/** By how much the weights may make the mean gradient of a batch larger: given ones as if all its rows were of one class. */
 export const gainOf = (weights: NonNullable<ClassLabel["weights"]>): number =>
   weights === "balanced" ? gainOfBalanced : Math.max(...weights)

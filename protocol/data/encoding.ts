@@ -122,10 +122,13 @@ export const encodeTable = (prepared: Prepared, table: HeldTable): EncodedTable 
     }
   }
   const { ids, columns, heldOut } = table
-  const weights = Float64Array.from(columns, (index) => weightOf(joint[index]!, prepared))
+  const weights = Array.from(columns, (index, place) => ({
+    place,
+    weight: weightOf(joint[index]!, prepared)
+  })).filter(({ weight }) => weight !== 1)
   return {
     ...{ ids, columns, cells },
-    ...(weights.every((weight) => weight === 1) ? {} : { trained: weighed(cells, weights) }),
+    ...(weights.length === 0 ? {} : { trained: weighed(cells, weights) }),
     ...(heldOut === undefined ? {} : { heldOut })
   }
 }
@@ -138,11 +141,15 @@ const weightOf = ({ what, of }: JointColumn, prepared: Prepared): number => {
     : 1
 }
 
-const weighed = (cells: Cells, weights: Float64Array): Cells => ({
+/** Cells of which some columns are multiplied. */
+const weighed = (
+  cells: Cells,
+  weights: ReadonlyArray<{ readonly place: number; readonly weight: number }>
+): Cells => ({
   ...cells,
   readRow: (row, out, at) => {
     cells.readRow(row, out, at)
-    for (let place = 0; place < weights.length; place++) out[at + place]! *= weights[place]!
+    for (const { place, weight } of weights) out[at + place]! *= weight
   }
 })
 

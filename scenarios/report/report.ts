@@ -261,7 +261,8 @@ const revelationTexts: Readonly<Record<Revelation, string>> = {
     "the director: held-out rows counted by label, prediction and score, or sums of numbers and errors",
   heldOutRows: "the user that holds the labels: the held-out cells of the other users, sealed to it",
   progress: "the director: the step of the training that the clouds had reached",
-  "column-statistics": "all users: mean and deviation of columns that fewer than three of them hold",
+  "column-statistics":
+    "all users: means, deviations and counts of values of columns that fewer than three of them hold",
   curve:
     "both clouds and the director: after each epoch the loss on the validation rows, and how many are right"
 }
