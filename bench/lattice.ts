@@ -44,7 +44,7 @@ const kernels = async () => {
     multiplication: microseconds(() => {
       moduli.all.forEach(({ at }, p) => {
         const [x, y] = pairs.map((pair) => pair + p * polynomialStride)
-        ring.kernels.multiplyCiphertexts(y!, x!, 0, y!, 0, elementBytes, 1, degree, 0, at)
+        ring.kernels.multiplyCiphertexts(y!, x!, 0, 1, y!, 0, elementBytes, 1, 0, degree, 0, at)
       })
     })
   }
@@ -125,7 +125,7 @@ const shown = ({ median, least, most }: Spread): string =>
 const printPlans = (plans: ReadonlyArray<ProductsPlan>): void => {
   console.log(
     "rows × inner × cols".padEnd(22) +
-      ["products", "m", "k", "n", "share", "sent", "returned", "ct × pt", "MB each way"]
+      ["products", "m", "n", "slots", "sent", "returned", "ct × pt", "MB each way"]
         .map((head) => head.padStart(12))
         .join("")
   )
@@ -139,11 +139,11 @@ const printPlans = (plans: ReadonlyArray<ProductsPlan>): void => {
     sentBytes,
     returnedBytes
   } of plans) {
-    const { m, k, n, share } = blocks
+    const { m, n, slots } = blocks
     const megabytes = ((sentBytes + returnedBytes) / 1e6).toFixed(2)
     console.log(
       `${shape.rows} × ${shape.inner} × ${shape.cols}`.padEnd(22) +
-        [products, m, k, n, share, ciphertexts, results, multiplications, megabytes]
+        [products, m, n, slots, ciphertexts, results, multiplications, megabytes]
           .map((x) => `${x}`.padStart(12))
           .join("")
     )

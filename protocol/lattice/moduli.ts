@@ -88,6 +88,9 @@ const constantsOf = (prime: number, index: number, at: number): Modulus => {
   }
 }
 
+/** All coefficients. */
+const whole = { n: degree, slots: 1 }
+
 export class Moduli {
   readonly ring: Ring
   readonly all: ReadonlyArray<Modulus>
@@ -115,17 +118,20 @@ export class Moduli {
 
   /** The transform of a polynomial, in place. */
   forward({ at }: Modulus, x: number): void {
-    this.ring.kernels.transformLayers(x, degree, degree / 2, 1, at)
+    this.ring.kernels.transform(x, degree, at)
   }
 
   /**
-   * The coefficients at multiples of `step` of a transform, in place, one after another, times what the factor says.
+   * Coefficients of a transform, in place, times what the factor says: of each `slots` runs of n the first, one after
+   * another. For the others no work is done.
    */
-  back(modulus: Modulus, x: number, { factor, shoup }: Factor, step = 1): void {
+  back({ at }: Modulus, x: number, { factor, shoup }: Factor, { n, slots } = whole): void {
     const { kernels } = this.ring
+    kernels.transformBack(x, degree, 1, n, at)
     let size = degree
-    for (; size > degree / step; size /= 2) kernels.foldTransform(x, size, modulus.at)
-    kernels.transformBack(x, size, factor, shoup, modulus.at)
+    for (; size > degree / slots; size /= 2) kernels.foldRuns(x, size, n, at)
+    kernels.transformBack(x, size, n, size, at)
+    kernels.scaleResidues(x, size, factor, shoup, at)
   }
 
   /** round(2^74·v/Q) of `n` numbers that `backForSwitch` left at x, a stride from prime to prime. */

@@ -153,18 +153,17 @@ const noiseOf = (each: Case, evaluator: Evaluator, call: number): ReadonlyArray<
     const [c1, to] = [sums + elementBytes + p * polynomialStride, product + p * polynomialStride]
     moduli.forward(modulo, c1)
     ring.kernels.multiplyTransforms(to, c1, secret.at + p * polynomialStride, modulo.at)
-    moduli.back(modulo, to, modulo.back)
+    moduli.back(modulo, to, modulo.back, plan.blocks)
   })
   const c1s = residuesOfAll(moduli, product)
   const expected = ring.matrix(masked.x.rows, masked.y.cols)
   ring.product(expected, masked.x, masked.y)
   ring.subtract(expected, expected, shares)
-  const { k, n, share } = plan.blocks
+  const { n } = plan.blocks
   return Array.from({ length: count }, (_, index) => {
     const [i, l] = [Math.floor(index / part!.cols), index % part!.cols]
     const message = ring.words(expected)[i * expected.cols + l]!
-    const sum =
-      fromSwitchable(c0.map((x) => x[index]!)) + fromSwitchable(c1s.map((x) => x[(i * share * n + l) * k]!))
+    const sum = fromSwitchable(c0.map((x) => x[index]!)) + fromSwitchable(c1s.map((x) => x[i * n + l]!))
     return centred(sum - scaled(message))
   })
 }

@@ -133,7 +133,7 @@ describe("both clouds' parts", () => {
 
   it("share ciphertexts where products are small", () => {
     const { ciphertexts, results, blocks } = planProducts({ rows: 32, inner: 16, cols: 2 }, 16)
-    expect({ ciphertexts, results, share: blocks.share }).toEqual({ ciphertexts: 2, results: 16, share: 128 })
+    expect({ ciphertexts, results, slots: blocks.slots }).toEqual({ ciphertexts: 2, results: 16, slots: 128 })
     scratch(() => expectProducts(Array.from({ length: 16 }, () => masks([32, 16, 2], "plain", anyWord))))
   })
 
