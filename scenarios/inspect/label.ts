@@ -25,16 +25,19 @@ export const labelOf = ({ isMixed, name, other, type, values }: ColumnType): Pro
 }
 
 const labelNames =
-  /^(label|labels|target|class|outcome|y|diagnosis|species|survived|response|result|quality|churn|default|digit|ill|disease|died|death|fraud|spam)$|[_ .-](label|target|class|outcome|diagnosis)$/i
+  /^(label|labels|target|class|outcome|y|diagnosis|species|survived|response|result|quality|churn|default|digit|ill|disease|died|death|fraud|spam|price|costs?|charges|progression|yield|salary|income|sales|demand|consumption)$|[_ .-](label|target|class|outcome|diagnosis)$/i
 
 /**
  * The columns that may be labels, the likeliest first: one that is called so; then one of classes, and last of all one
  * of numbers. Of several alike, the last of the file.
  */
 export const labelCandidates = (types: ReadonlyArray<ColumnType>): ReadonlyArray<ColumnType> => {
+  // Beside an x, y is a coordinate.
+  const hasX = types.some(({ name }) => /^x$/i.test(name))
+  const isCalledSo = (name: string) => labelNames.test(name) && !(hasX && /^y$/i.test(name))
   const rank = (type: ColumnType): number => {
     const hasClasses = type.type === "category" || type.type === "boolean"
-    return (labelNames.test(type.name) ? 0 : 3) + (hasClasses ? 0 : type.values === undefined ? 2 : 1)
+    return (isCalledSo(type.name) ? 0 : 3) + (hasClasses ? 0 : type.values === undefined ? 2 : 1)
   }
   const able = types.filter((type) => typeof labelOf(type) !== "string").reverse()
   return able.sort((a, b) => rank(a) - rank(b))

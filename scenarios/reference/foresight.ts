@@ -1,7 +1,7 @@
 /**
  * What may spoil the result of a run, as far as it can be seen before: a training that leaves the range of
- * the fixed-point numbers in its first steps, and labels that no training row has. `check` says it, and `run`
- * before it begins. What is certain to fail is an error instead (`consistency.ts`, `joined.ts`).
+ * the fixed-point numbers in its first steps, labels that no training row has, and settings that suit the data badly
+ * (`advice.ts`). `check` says it, and `run` before it begins. What is certain to fail is an error instead (`consistency.ts`, `joined.ts`).
  */
 import { Effect } from "effect"
 import type { Agreement } from "../../actors/party/agreement.ts"
@@ -13,6 +13,7 @@ import type { JoinedData } from "../description/joined.ts"
 import type { LoadedScenario } from "../description/load.ts"
 import { describePath } from "../text/problems.ts"
 import { listed } from "../text/units.ts"
+import { adviceFor } from "./advice.ts"
 import { choicesOf } from "./comparison.ts"
 import { rehearse } from "./rehearsal.ts"
 
@@ -68,7 +69,8 @@ export const foresee = (
               ["data", "label", "values"],
               `no row to train on has the ${missing.length === 1 ? "label" : "labels"} ${listed(missing)}, so the model can't learn ${missing.length === 1 ? "it" : "them"}; take out what does not occur, or bring rows that have it`
             )
-          ])
+          ]),
+      ...adviceFor(agreement, joined).map(({ path, text }) => warning(path, text))
     ]
   })
 

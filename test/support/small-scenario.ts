@@ -143,3 +143,7 @@ export const runInMemory = (file: string, out: string, changes: Partial<RunOptio
   runScenario({ file, out, transport: "memory", seed: Option.none(), display: silent, ...changes }).pipe(
     Effect.provide(nodeContext)
   )
+
+/** The words with which a run ended. */
+export const ending = <A, E extends { readonly message: string }, R>(work: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.flip(work as Effect.Effect<A, E, R>), ({ message }) => message)

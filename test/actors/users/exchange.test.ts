@@ -36,6 +36,8 @@ it.scopedLive("partial decryptions go to users that were away, once they are the
     const asked = (openedBefore: boolean) =>
       Effect.provide(handOverLate(["user1", "user2"], openedBefore), user1)
     yield* asked(false)
+    // What is still on its way to nobody must not arrive at who comes next.
+    for (let turn = 0; turn < 3; turn++) yield* Effect.promise(() => new Promise(setImmediate))
     const got: Array<Partials> = []
     const user2 = Context.get(yield* processOf(hub, "user2"), Party)
     yield* user2.serve([

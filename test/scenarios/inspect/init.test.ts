@@ -388,7 +388,7 @@ describe("parts", () => {
   it.scopedLive("that contradict each other are told with the column and both owners", () =>
     Effect.gen(function* () {
       const part = (owner: string, type: string) =>
-        `owner: ${owner}\nfile: ${owner}.csv\ncolumns:\n  - { name: id, type: id }\n  - { name: dose, type: ${type} }\n  - { name: x, type: number }\n  - { name: y, type: number }\n`
+        `owner: ${owner}\nfile: ${owner}.csv\ncolumns:\n  - { name: id, type: id }\n  - { name: dose, type: ${type} }\n  - { name: x, type: number }\n  - { name: outcome, type: number }\n`
       const folder = yield* folderOf(
         new Map([
           ["a.part.yaml", part("east", "number")],

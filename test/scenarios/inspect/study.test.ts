@@ -129,6 +129,13 @@ describe("the label", () => {
         { ...sex, name: "blood_class" }
       ])
     ).toEqual(["blood_class", "target"])
+    const [x, y]: ReadonlyArray<ColumnType> = [
+      { name: "x", type: "number" },
+      { name: "y", type: "number" }
+    ]
+    expect(names([y!, sex])).toEqual(["y", "sex"])
+    expect(names([{ name: "Cost", type: "number" }, sex])).toEqual(["Cost", "sex"])
+    expect(names([x!, y!, sex])).toEqual(["sex", "y", "x"])
   })
 
   it("has classes where there are few values, and is a number otherwise", () => {

@@ -1,20 +1,17 @@
 /**
- * A run that ended before its time, over NATS: by a party that stays away, by the death of the runner. It says who
- * and why, leaves nothing behind, and `resume` goes on from what was kept, to the model of the undisturbed run.
+ * A run that ended before its time, over NATS, by the death of the runner. It leaves nothing behind, and `resume` goes on
+ * from what was kept, to the model of the undisturbed run. `resume.sweep.ts` has a party that stays away.
  */
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Option } from "effect"
-import type { Phase } from "../../../actors/party/phases.ts"
-import type { ProcessControl } from "../../../scenarios/faults-injected/process-control.ts"
-import type { RunDisplay } from "../../../scenarios/report/result.ts"
-import { resumeRun, runScenario } from "../../../scenarios/run/run.ts"
-import { patienceMs } from "../../support/patience.ts"
+import { Effect } from "effect"
+import { resumeRun } from "../../../scenarios/run/run.ts"
 import { bicameral, processesNaming } from "../../support/program.ts"
 import {
   disturbedRun,
+  ending,
   read,
   runInMemory,
   silent,
@@ -22,49 +19,7 @@ import {
   writeScenario
 } from "../../support/small-scenario.ts"
 
-/** The words with which a run ended. */
-const ending = <A, E extends { readonly message: string }, R>(work: Effect.Effect<A, E, R>) =>
-  Effect.map(Effect.flip(work as Effect.Effect<A, E, R>), ({ message }) => message)
-
 describe("resume", () => {
-  it.scopedLive("a party that stays away ends the run by name, and the run goes on from what was kept", () =>
-    Effect.gen(function* () {
-      // Only the deadline of a round is to pass.
-      const deadlines = { replyTimeoutMs: patienceMs, roundTimeoutMs: 15_000, phaseTimeoutMs: 600_000 }
-      const { file, out } = yield* writeScenario(splits.rows, { ...disturbedRun, deadlines })
-      yield* runInMemory(file, join(out, "undisturbed"))
-      let control: ProcessControl | undefined
-      const notes: Array<string> = []
-      const display: RunDisplay = {
-        note: (text) => notes.push(text),
-        phase: () => {},
-        // Stopped, not killed: its supervisor sees nothing wrong.
-        progress: (_, phase, steps) => {
-          if (phase === "train" && steps >= 96) control?.signal("cloud0", "SIGSTOP")
-        }
-      }
-      const folder = join(out, "stopped")
-      const options = { file, out: folder, transport: "nats", seed: Option.none(), display } as const
-      const onUp = (given: ProcessControl) => {
-        control = given
-      }
-      const message = yield* ending(runScenario({ ...options, onUp }).pipe(Effect.provide(nodeContext)))
-      expect(message).toMatch(
-        /cloud1 failed at Train: cloud0 did not send round \d+ of phase train within \d+ ms/
-      )
-      expect(notes.at(-1)).toContain(`bicameral resume ${folder}`)
-
-      const seen: Array<Phase> = []
-      const watching: RunDisplay = { ...display, phase: (phase) => seen.push(phase), progress: () => {} }
-      const resumed = resumeRun({ out: folder, display: watching }).pipe(Effect.provide(nodeContext))
-      const { result } = yield* resumed
-      expect(seen).toEqual(["train", "output"])
-      expect(result.maxWeightDeviation).toBe(0)
-      expect(yield* read(folder, "model.json")).toBe(yield* read(out, "undisturbed", "model.json"))
-      expect(yield* ending(resumed)).toContain("its run has ended")
-    })
-  )
-
   it.scopedLive("a runner that was killed leaves nobody behind, and its run goes on", () =>
     Effect.gen(function* () {
       const { file, folder, out } = yield* writeScenario(splits.rows, disturbedRun)

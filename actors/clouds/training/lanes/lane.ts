@@ -127,7 +127,11 @@ const session = (agreement: Agreement, assigned: Assignment, share: SliceShare) 
     const { epoch, peer } = assigned
     const { plan, cloud, rows } = share
     const { drive } = drivenBy(yield* party.rounds(peer, phaseOf(epoch), roundDeadlines(agreement)))
-    const withLeader = yield* party.rounds(actorOf(party.name), lanePhase(epoch), laneDeadlines(agreement))
+    const withLeader = yield* party.rounds(
+      actorOf(party.name),
+      lanePhase(epoch),
+      laneDeadlines(agreement, plan)
+    )
     const stretches = stretchesOfLane(plan, assigned.step)
     const part = { ...rows, update: false }
     const randomness = randomnessFromKgc(agreement, cloud, Redacted.make(assigned.prgKey))

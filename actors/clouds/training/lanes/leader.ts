@@ -11,7 +11,7 @@ import type { Matrix } from "../../../../protocol/ring/ring.ts"
 import { exchange, type Handler, Party, type Rounds } from "../../../../runtime/messaging/contract.ts"
 import { type WorkLimits, workLimits } from "../../../../runtime/messaging/limits.ts"
 import { awakeMillis } from "../../../../runtime/processes/awake.ts"
-import { type Agreement, partTimeoutMs, trainedRows } from "../../../party/agreement.ts"
+import { type Agreement, partTimeoutMs, planOf, trainedRows } from "../../../party/agreement.ts"
 import { NotExpected, onMembers } from "../../../party/handlers.ts"
 import type { SharedTable } from "../../transformation/joint-table.ts"
 import { type LaneLost, LaneRegister } from "./register.ts"
@@ -164,11 +164,15 @@ class Leader {
         session.table = undefined
       })
       yield* this.#assign(enlisting).pipe(Effect.raceFirst(lost), Effect.ensuring(handedOver))
+      const plan = planOf(this.#agreement, table.rows)
       const links = yield* Effect.forEach(pairs, ({ own }) =>
-        Effect.map(this.#party.rounds(own, lanePhase(epoch), laneDeadlines(this.#agreement)), (rounds) => ({
-          own,
-          rounds
-        }))
+        Effect.map(
+          this.#party.rounds(own, lanePhase(epoch), laneDeadlines(this.#agreement, plan)),
+          (rounds) => ({
+            own,
+            rounds
+          })
+        )
       )
       const enlisted: Enlisted = {
         gradients: (step, handed) =>

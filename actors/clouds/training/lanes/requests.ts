@@ -3,6 +3,8 @@
  * docs/concepts/protocol.md): requests when a session, whose number is `epoch`, begins, and two rounds a
  * step, in which the weights go out and the gradients come back.
  */
+import { slicesOf } from "../../../../protocol/learning/evaluations.ts"
+import type { TrainingPlan } from "../../../../protocol/learning/plan.ts"
 import { ask, Bytes, Count } from "../../../../protocol/messages/message.ts"
 import { Schema } from "../../../../protocol/schema.ts"
 import { type Agreement, roundDeadlines } from "../../../party/agreement.ts"
@@ -48,9 +50,10 @@ export const gatherRound = (step: number): number => 2 * step + 1
 
 /**
  * A leader's rounds with its lanes get twice the timeout: a peer may itself be waiting for the other cloud,
- * and the error that names the late cloud should come first.
+ * and the error that names the late cloud should come first. Between two epochs lanes also wait while their leader
+ * evaluates the model, slice by slice.
  */
-export const laneDeadlines = (agreement: Agreement) => ({
+export const laneDeadlines = (agreement: Agreement, plan: TrainingPlan) => ({
   ...roundDeadlines(agreement),
-  deadlineMs: 2 * agreement.deadlines.roundTimeoutMs
+  deadlineMs: 2 * agreement.deadlines.roundTimeoutMs * (1 + slicesOf(plan).length)
 })

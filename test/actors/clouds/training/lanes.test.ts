@@ -10,11 +10,12 @@ import {
   handOutRound,
   LaneFailed,
   LaneRows,
+  laneDeadlines,
   lanePhase
 } from "../../../../actors/clouds/training/lanes/requests.ts"
 import { emptyTable } from "../../../../actors/clouds/transformation/joint-table.ts"
 import { groupMembers } from "../../../../actors/group/members.ts"
-import type { Agreement } from "../../../../actors/party/agreement.ts"
+import { type Agreement, planOf } from "../../../../actors/party/agreement.ts"
 import { layer as bcpPool } from "../../../../actors/party/bcp-pool.ts"
 import { NotExpected } from "../../../../actors/party/handlers.ts"
 import { exchange, on, Party } from "../../../../runtime/messaging/contract.ts"
@@ -68,6 +69,17 @@ const assignment = {
 const until = (holds: Effect.Effect<boolean>) => Effect.repeat(Effect.sleep(10), { until: () => holds })
 
 describe("lanes", () => {
+  inVirtualTime("are given the time in which their leader evaluates the model", () =>
+    Effect.gen(function* () {
+      const agreement = yield* agreedBut({ roundTimeoutMs: 100 })
+      const plan = planOf(agreement, rows)
+      expect(laneDeadlines(agreement, plan).deadlineMs).toBe(200)
+      const slices = 3
+      const validation = { rows: (slices - 1) * plan.batch + 1, classes: true }
+      expect(laneDeadlines(agreement, { ...plan, validation }).deadlineMs).toBe(200 * (1 + slices))
+    })
+  )
+
   inVirtualTime("wait for the other cloud's lane of their rows until it has them too", () =>
     Effect.gen(function* () {
       const hub = makeHub()
