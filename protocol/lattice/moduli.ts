@@ -40,15 +40,15 @@ export interface Modulus {
   readonly q: number
   /** Address of its record, as the kernels take it. */
   readonly at: number
-  /** 2^32 mod q, for what is to be multiplied by `multiplyTransforms` without loss. */
-  readonly montgomery: WordFactor
+  /** 2^32, for what `multiplyTransforms` shall multiply as it is. */
+  readonly montgomery: Factor
   /** Words as they are. */
   readonly plain: WordFactor
   /** round(Q·m/2^64) of words Q·m mod 2^64. */
   readonly scaled: WordFactor
-  /** The following of a result, which is times (Q/q)^−1: less round(Q·m/2^64) of words Q·m mod 2^64. */
+  /** −round(Q·m/2^64) of words Q·m mod 2^64, times (Q/q)^−1 as a result is. */
   readonly blinding: WordFactor
-  /** Its flooding's three words. */
+  /** The three words of a flood, times the same. */
   readonly flood: readonly [WordFactor, WordFactor, WordFactor]
   /** The upper 64 bits of a switched coefficient. */
   readonly upper: WordFactor
@@ -75,7 +75,7 @@ const constantsOf = (prime: number, index: number, at: number): Modulus => {
   return {
     q: prime,
     at,
-    montgomery: words(1n << 32n),
+    montgomery: factor(1n << 32n),
     plain: words(1n),
     // Q·m = 2^64·round(Q·m/2^64) + c with c the centred low word, and Q is 0 modulo q.
     scaled: words(-down),

@@ -279,7 +279,6 @@ export interface Kernels {
     primes: number,
     n: number
   ): void
-  widen(out: Address, x: Address, n: number): void
   openPhases(
     out: Address,
     high: Address,

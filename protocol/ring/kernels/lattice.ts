@@ -201,11 +201,6 @@ export function switchModulus(
   }
 }
 
-/** x += the low parts, `n` u32 as words: what `addWords` takes. */
-export function widen(out: usize, x: usize, n: usize): void {
-  for (let i: usize = 0; i < n; i++) store<u64>(out + (i << 3), <u64>load<u32>(x + (i << 2)))
-}
-
 /**
  * The messages of `n` phases c_0 + v modulo 2^74: ⌊(c_0 + v + 2^9)/2^10⌋ modulo 2^64. c_0 in `high` and `low` as from
  * `switchModulus`; v a signed number far below P = p_0·p_1·p_2, given as x_i = v·(P/p_i)^−1 mod p_i. `constants`: of each

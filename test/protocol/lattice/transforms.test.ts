@@ -109,7 +109,6 @@ describe("words", () => {
       const down = power(1n << 64n, q - 2n, q)
       for (const [factor, by] of [
         [each.plain, 1n],
-        [each.montgomery, 1n << 32n],
         [each.scaled, q - down],
         [each.upper, 1n << 10n]
       ] as const) {
