@@ -164,7 +164,7 @@ export async function* kernelSteps({
   const opened = lockstep(clouds, (cloud) =>
     openData(
       cloud.operations(0),
-      network,
+      plan,
       cloud.ring.zeros(inputs.rows, inputs.cols),
       cloud.ring.zeros(rows, outputs(network))
     )

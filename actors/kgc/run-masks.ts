@@ -49,6 +49,7 @@ import { yieldTurn } from "../party/yield-turn.ts"
 interface DataMasks {
   readonly features: MaskDifference
   readonly labels: LabelMask | undefined
+  readonly rowWeights: MaskDifference | undefined
   /** Of labels of validation rows that are opened as factors. */
   readonly chosen: MaskDifference | undefined
 }
@@ -157,9 +158,10 @@ export class RunMasks {
 
   /** The masks of some rows of the data set. */
   #batch(rows: Uint32Array): Batch<Shape, MaskDifference, LabelMask> {
-    const { features, labels } = this.#data
+    const { features, labels, rowWeights } = this.#data
     return {
       inputs: gatherRows(this.#ring, features, rows),
+      ...(rowWeights && { rowWeights: gatherRows(this.#ring, rowWeights, rows) }),
       labels:
         labels === undefined
           ? { opened: false, value: { rows: rows.length, cols: outputs(this.plan.network) } }
@@ -184,6 +186,10 @@ export const masksOf = (ring: Ring, keys: DealerKeys, plan: TrainingPlan, orderK
           cols: outputs(network)
         })
       : undefined
+    const weights = { rows, cols: 1 }
+    const rowWeights = plan.rowWeights
+      ? maskDifference({ ring, keys, step: 0 }, operation("openRowWeights", 0), weights)
+      : undefined
     const chosen =
       evaluates(plan) && plan.validation.classes
         ? maskDifference(
@@ -193,7 +199,7 @@ export const masksOf = (ring: Ring, keys: DealerKeys, plan: TrainingPlan, orderK
             rows * outputs(network)
           )
         : undefined
-    return new RunMasks(ring, keys, plan, orderKey, { features, labels, chosen })
+    return new RunMasks(ring, keys, plan, orderKey, { features, labels, rowWeights, chosen })
   })
 
 /** Runs a generator to its end, and yields a turn after each piece. */

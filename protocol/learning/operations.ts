@@ -54,7 +54,10 @@ export const operationKinds = [
   "greatest",
   "right",
   "revealError",
-  "revealRight"
+  "revealRight",
+  "openRowWeights",
+  "openOutput",
+  "weighOutput"
 ] as const
 export type OperationKind = (typeof operationKinds)[number]
 

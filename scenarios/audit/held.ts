@@ -18,7 +18,7 @@ import { concatenate, wordBytes } from "../../protocol/bytes.ts"
 import { pickRows, readRows } from "../../protocol/data/cells.ts"
 import type { HeldTable } from "../../protocol/data/encoding.ts"
 import { needsStatistics, noStatistics, statisticsNeeded } from "../../protocol/data/preparation.ts"
-import { digestIds } from "../../protocol/data/rows.ts"
+import { cellsAt, digestIds } from "../../protocol/data/rows.ts"
 import {
   Cloud0Secrets,
   Cloud1Secrets,
@@ -190,8 +190,10 @@ const cellsOf = (
   user: number,
   fractionalBits: number
 ): ReadonlyArray<HeldCells> => {
-  const placed = tables[user]!.map(({ ids, columns, cells }, i) => {
+  const placed = tables[user]!.map((table, i) => {
+    const { ids, columns } = table
     const rows = joint.indices(digests[user]![i]!)
+    const cells = cellsAt(table, rows, joint)
     const order = Uint32Array.from(rows.keys()).sort((a, b) => rows[a]! - rows[b]!)
     return (heldOut: boolean): HeldCells => {
       const kept = order.filter((place) => rows[place]! >= joint.uploaded === heldOut)

@@ -106,6 +106,6 @@ const lookAt = (
   const row = new Float64Array(columns.length)
   for (let place = 0; rows[place]! < end && unseen.size > 0; place++) {
     cells.readRow(place, row, 0)
-    for (const { at, label } of labels) if (row[at] === 1) unseen.delete(label)
+    for (const { at, label } of labels) if (row[at]! > 0) unseen.delete(label)
   }
 }
