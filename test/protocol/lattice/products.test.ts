@@ -20,7 +20,8 @@ describe("both clouds' parts", () => {
     [32, 30, 16],
     [5, 100, 3],
     [3, 2, 200],
-    [130, 1, 7]
+    [130, 1, 7],
+    [2, 3, 5000]
   ]
 
   it.each(forms)("add up to the product of the differences of their masks, %s", (form) => {
