@@ -21,8 +21,7 @@ const repetitions = 5
 const stepsAtOnce: Readonly<Record<string, number>> = { "30-16-2": 64, "784-128-128-10": 1 }
 
 /** Microseconds of processor time of one of many runs. */
-const microseconds = (work: () => void): Spread => {
-  const times = 400
+const microseconds = (work: () => void, times: number): Spread => {
   const once = () => {
     const start = ownProcessorMs()
     for (let i = 0; i < times; i++) work()
@@ -32,23 +31,58 @@ const microseconds = (work: () => void): Spread => {
   return spreadOf(Array.from({ length: repetitions }, once))
 }
 
+/** As in the first layer of the wide network: sums, their terms, the coefficients in the cache at a time, and what a plaintext's repeats. */
+const [terms, sums, chunk, repeats] = [25, 16, 1024, 128]
+
 /** The kernels alone. */
 const kernels = async () => {
   const ring = await Ring.load()
   const moduli = new Moduli(ring)
-  const pairs = [0, 1].map(() => ring.allocate(pairBytes))
   const [first] = moduli.all
+  const [plaintexts, ciphertexts, out] = [1, terms, 1].map((n) => ring.allocate(n * pairBytes)) as [
+    number,
+    number,
+    number
+  ]
+  const inSums = microseconds(() => {
+    moduli.all.forEach(({ at }, p) => {
+      const y = ciphertexts + p * polynomialStride
+      for (let from = 0; from < degree; from += chunk)
+        for (let i = 0; i < sums; i++)
+          ring.kernels.multiplyCiphertexts(
+            out,
+            plaintexts,
+            (degree / repeats) * 4,
+            repeats,
+            y,
+            pairBytes,
+            elementBytes,
+            terms,
+            from,
+            from + chunk,
+            0,
+            at
+          )
+    })
+  }, 5)
   return {
-    transform: microseconds(() => moduli.forward(first!, pairs[0]!)),
-    back: microseconds(() => moduli.back(first!, pairs[0]!, first!.back)),
+    transform: microseconds(() => moduli.forward(first!, out), 400),
+    back: microseconds(() => moduli.back(first!, out, first!.back), 400),
     multiplication: microseconds(() => {
       moduli.all.forEach(({ at }, p) => {
-        const [x, y] = pairs.map((pair) => pair + p * polynomialStride)
-        ring.kernels.multiplyCiphertexts(y!, x!, 0, y!, 0, elementBytes, 1, degree, 0, at)
+        const [x, y] = [plaintexts, ciphertexts].map((of) => of + p * polynomialStride)
+        ring.kernels.multiplyCiphertexts(out, x!, 0, 1, y!, 0, elementBytes, 1, 0, degree, 0, at)
       })
-    })
+    }, 400),
+    inSums: perTerm(inSums)
   }
 }
+
+const perTerm = ({ median, least, most }: Spread): Spread => ({
+  median: median / (terms * sums),
+  least: least / (terms * sums),
+  most: most / (terms * sums)
+})
 
 /** Runs both clouds in turns: milliseconds of processor time of both. */
 const both = <A>(one: Round<A>, other: Round<A>): readonly [number, number] => {
@@ -125,7 +159,7 @@ const shown = ({ median, least, most }: Spread): string =>
 const printPlans = (plans: ReadonlyArray<ProductsPlan>): void => {
   console.log(
     "rows × inner × cols".padEnd(22) +
-      ["products", "m", "k", "n", "share", "sent", "returned", "ct × pt", "MB each way"]
+      ["products", "m", "n", "slots", "sent", "returned", "ct × pt", "MB each way"]
         .map((head) => head.padStart(12))
         .join("")
   )
@@ -139,11 +173,11 @@ const printPlans = (plans: ReadonlyArray<ProductsPlan>): void => {
     sentBytes,
     returnedBytes
   } of plans) {
-    const { m, k, n, share } = blocks
+    const { m, n, slots } = blocks
     const megabytes = ((sentBytes + returnedBytes) / 1e6).toFixed(2)
     console.log(
       `${shape.rows} × ${shape.inner} × ${shape.cols}`.padEnd(22) +
-        [products, m, k, n, share, ciphertexts, results, multiplications, megabytes]
+        [products, m, n, slots, ciphertexts, results, multiplications, megabytes]
           .map((x) => `${x}`.padStart(12))
           .join("")
     )
@@ -153,10 +187,12 @@ const printPlans = (plans: ReadonlyArray<ProductsPlan>): void => {
 /** Measures, prints, and writes `out/bench/lattice.json`. */
 export const run = async (): Promise<void> => {
   const machine = announceMachine()
-  const { transform, back, multiplication } = await kernels()
+  const { transform, back, multiplication, inSums } = await kernels()
   console.log(`\ndegree ${degree}, microseconds of one core, median (least–most) of ${repetitions}`)
   console.log(`transform modulo a prime         ${shown(transform)}, back ${shown(back)}`)
-  console.log(`ciphertext × plaintext, 7 primes ${shown(multiplication)}`)
+  console.log(
+    `ciphertext × plaintext, 7 primes ${shown(multiplication)}, in sums of ${terms} ${shown(inSums)}`
+  )
   const networks: Measured[] = []
   for (const network of measuredNetworks) {
     const measured = await measure(network)
@@ -167,5 +203,5 @@ export const run = async (): Promise<void> => {
       `a step: ${shown(measured.slower)} ms at the slower cloud, ${shown(measured.together)} ms at both, ${(measured.bytes / 1e6).toFixed(2)} MB both ways`
     )
   }
-  writeFigures("lattice", { machine, transform, back, multiplication, networks })
+  writeFigures("lattice", { machine, transform, back, multiplication, inSums, networks })
 }

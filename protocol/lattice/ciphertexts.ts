@@ -2,7 +2,6 @@
  * Fresh ciphertexts: (c_0, c_1) with c_0 + c_1·s = round(Q·m/2^64) + e, as transforms modulo each prime. The uniform c_1 comes
  * from a seed; c_0 is sent, 31 bits a residue. A public key is an encryption of zero.
  */
-import { wordBytes } from "../bytes.ts"
 import { CiphertextsRefused } from "./errors.ts"
 import { type Moduli, polynomialBytes, polynomialStride } from "./moduli.ts"
 import { degree, modulus, primes, residueBits } from "./parameters.ts"
@@ -34,17 +33,13 @@ export class SecretKey {
     this.at = ring.allocate(elementBytes)
     const mark = ring.mark()
     const small = ring.allocate(polynomialBytes)
-    const words = ring.allocate(degree * wordBytes)
     samples.ternary(small, "secret", place)
     moduli.all.forEach((modulus, i) => {
       const s = this.at + i * polynomialStride
       clear(moduli, s)
       ring.kernels.addSmall(s, small, modulus.at)
-      ring.kernels.widen(words, s, degree)
-      clear(moduli, s)
-      const { low, high } = modulus.montgomery
-      ring.kernels.addWords(s, words, low, high, degree, modulus.at)
       moduli.forward(modulus, s)
+      ring.kernels.scaleResidues(s, degree, modulus.montgomery.factor, modulus.montgomery.shoup, modulus.at)
     })
     ring.release(mark)
   }

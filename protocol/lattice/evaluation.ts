@@ -18,13 +18,12 @@ import {
   type MaskedProduct,
   type Part,
   placePlaintexts,
-  plaintextWords,
-  resultsOf,
-  termsOf
+  plaintextSize,
+  resultsOf
 } from "./layout.ts"
 import { type Moduli, type Modulus, polynomialBytes, polynomialStride } from "./moduli.ts"
 import { degree, returnedBits } from "./parameters.ts"
-import { type ProductsPlan, switchedBytes } from "./plan.ts"
+import { type ProductsPlan, switchedBytes, type Terms, termsOf } from "./plan.ts"
 import type { Place, Samples } from "./sampling.ts"
 
 /** A product of a plan, and the numbers of what is drawn for it: those of the call, and of its first result. */
@@ -41,12 +40,16 @@ export type EvaluatorSamples = Pick<Samples, "ternary" | "words">
 /** Rows of blocks that are evaluated together, while ciphertexts are in the cache. */
 const rowsAtOnce = 16
 
-/** What the ciphertexts of a chunk of coefficients may take of the cache. */
+/** What the ciphertexts of a chunk of coefficients may take of the cache, and its least size. */
 const cachedBytes = 2 ** 18
+const leastChunk = 512
 
-/** A row of blocks of a product, and where its plaintexts are: of each column block that has its own. */
-interface Row {
-  readonly i: number
+/** Words of a plaintext in memory: kernels take four at a time. */
+const plaintextWords = (plan: ProductsPlan): number => Math.max(4, plaintextSize(plan))
+
+/** The plaintexts of a result, in memory, and the ciphertexts that they multiply. */
+interface Placed {
+  readonly terms: Terms
   readonly plaintexts: number
 }
 
@@ -89,8 +92,8 @@ export class Evaluator {
   }
 
   /**
-   * Sums of products, each with an encryption of zero, one a result: of c_0 the coefficients at multiples of k, then c_1,
-   * times (Q/q)^−1 modulo each prime. New memory.
+   * Sums of products, each with an encryption of zero, one a result, for some rows of blocks: of c_0 what `Moduli.back` leaves,
+   * then c_1, times (Q/q)^−1 modulo each prime. New memory.
    */
   sums(plan: ProductsPlan, of: Evaluated, rows: ReadonlyArray<number>, ciphertexts: number): number {
     const { ring, all } = this.#moduli
@@ -98,106 +101,92 @@ export class Evaluator {
     const out = ring.allocate(rows.length * colBlocks * pairBytes)
     const mark = ring.mark()
     const zeros = ring.allocate(rows.length * colBlocks * polynomialBytes)
-    for (let result = 0; result < rows.length * colBlocks; result++) {
-      const number = of.firstResult + rows[0]! * colBlocks + result
-      this.#samples.ternary(zeros + result * polynomialBytes, "zero", { call: of.call, number })
-    }
-    const placed = rows.map((i) => ({ i, plaintexts: this.#place(plan, of, i) }))
+    const results = rows.flatMap((i) =>
+      Array.from({ length: colBlocks }, (_, l) => this.#place(plan, of, i, l))
+    )
+    results.forEach((_, result) => {
+      const place = { call: of.call, number: of.firstResult + rows[0]! * colBlocks + result }
+      this.#samples.ternary(zeros + result * polynomialBytes, "zero", place)
+    })
     all.forEach((modulus, p) => {
       const to = out + p * polynomialStride
-      this.#multiply(plan, of.product, placed, modulus, ciphertexts + p * polynomialStride, to)
-      for (let result = 0; result < rows.length * colBlocks; result++) {
+      this.#multiply(plan, results, modulus, ciphertexts + p * polynomialStride, to)
+      results.forEach((_, result) => {
         const c0 = to + result * pairBytes
         this.#addZero(modulus, p, c0, zeros + result * polynomialBytes)
-        this.#moduli.back(modulus, c0, modulus.backForSwitch, plan.blocks.k)
+        this.#moduli.back(modulus, c0, modulus.backForSwitch, plan.blocks)
         this.#moduli.back(modulus, c0 + elementBytes, modulus.backForSwitch)
-      }
+      })
     })
     ring.release(mark)
     return out
   }
 
-  /** The plaintexts of a row of blocks. New memory. */
-  #place(plan: ProductsPlan, { masked, product }: Evaluated, i: number): number {
+  /** New memory. */
+  #place(plan: ProductsPlan, { masked, product }: Evaluated, i: number, l: number): Placed {
     const { ring } = this.#moduli
-    const bytes = plan.mostTerms * plaintextWords(plan) * wordBytes
-    const at = ring.allocate(plan.variants * bytes)
-    for (let l = 0; l < plan.variants; l++)
-      placePlaintexts(ring, plan, masked, { product, i, l }, at + l * bytes)
-    return at
+    const terms = termsOf(plan, product, l)
+    const stride = plaintextWords(plan) * wordBytes
+    const plaintexts = ring.allocate(terms.count * stride)
+    placePlaintexts(ring, plan, masked, { product, i, l }, plaintexts, stride)
+    return { terms, plaintexts }
   }
 
-  /** Sums of products modulo a prime, as transforms, of rows of blocks: one a result, `pairBytes` apart. */
+  /** Sums of products modulo a prime, as transforms, one a result, `pairBytes` apart. */
   #multiply(
     plan: ProductsPlan,
-    product: number,
-    rows: ReadonlyArray<Row>,
+    results: ReadonlyArray<Placed>,
     modulus: Modulus,
     ciphertexts: number,
     out: number
   ): void {
     const { ring } = this.#moduli
-    const { colBlocks, variants, mostTerms, blocks } = plan
-    const { k, n } = blocks
     const mark = ring.mark()
-    const runs = rows.map(({ plaintexts }) => this.#runs(plan, modulus, plaintexts))
-    const runBytes = plaintextWords(plan) * 4
+    // Four residues at a time are of one coefficient, or of four.
+    const run = plan.blocks.n === 2 ? 1 : plan.blocks.n
+    const stride = run === 1 ? polynomialBytes : plaintextWords(plan) * 4
+    const transforms = results.map((placed) => this.#transforms(plan, modulus, placed, stride))
+    const most = Math.max(...results.map(({ terms }) => terms.count))
     let chunk = degree
-    while (chunk > k && chunk > 512 && mostTerms * chunk * 8 > cachedBytes) chunk /= 2
-    const stride = chunk * 4 + 64
-    const transforms = ring.allocate(mostTerms * stride)
-    for (let from = 0; from < degree; from += chunk) {
-      runs.forEach((run, index) => {
-        for (let l = 0; l < colBlocks; l++) {
-          const { first, terms } = termsOf(plan, product, l)
-          if (l < variants) {
-            const x = run + l * mostTerms * runBytes
-            ring.kernels.transformRuns(
-              transforms,
-              stride,
-              x,
-              runBytes,
-              terms,
-              k,
-              n,
-              from,
-              from + chunk,
-              modulus.at
-            )
-          }
-          const to = out + (index * colBlocks + l) * pairBytes + from * 4
-          const of = ciphertexts + first * pairBytes + from * 4
-          ring.kernels.multiplyCiphertexts(
-            to,
-            transforms,
-            stride,
-            of,
-            pairBytes,
-            elementBytes,
-            terms,
-            chunk,
-            0,
-            modulus.at
-          )
-        }
+    while (chunk > leastChunk && most * chunk * 8 > cachedBytes) chunk /= 2
+    for (let from = 0; from < degree; from += chunk)
+      results.forEach(({ terms: { first, count } }, result) => {
+        ring.kernels.multiplyCiphertexts(
+          out + result * pairBytes,
+          transforms[result]!,
+          stride,
+          run,
+          ciphertexts + first * pairBytes,
+          pairBytes,
+          elementBytes,
+          count,
+          from,
+          from + chunk,
+          0,
+          modulus.at
+        )
       })
-    }
     ring.release(mark)
   }
 
-  /** Plaintexts modulo a prime, behind the layers of their transforms that work on whole runs. New memory. */
-  #runs(plan: ProductsPlan, modulus: Modulus, plaintexts: number): number {
+  /** Transforms of a result's plaintexts modulo a prime: each residue once, or twice where n is 2. New memory. */
+  #transforms(plan: ProductsPlan, modulus: Modulus, { terms, plaintexts }: Placed, stride: number): number {
     const { ring } = this.#moduli
     const words = plaintextWords(plan)
-    const count = plan.variants * plan.mostTerms
+    const size = plaintextSize(plan)
+    const out = ring.allocate(terms.count * stride)
+    const mark = ring.mark()
+    const compact = plan.blocks.n === 2 ? ring.allocate(terms.count * words * 4) : out
+    ring.bytes(compact, terms.count * words * 4).fill(0)
     const { low, high } = modulus.plain
-    const size = degree / plan.blocks.n
-    const runs = ring.allocate(count * words * 4)
-    ring.bytes(runs, count * words * 4).fill(0)
-    ring.kernels.addWords(runs, plaintexts, low, high, count * words, modulus.at)
-    for (let x = 0; x < count; x++)
-      ring.kernels.transformLayers(runs + x * words * 4, size, size / 2, plan.blocks.k, modulus.at)
-    return runs
+    ring.kernels.addWords(compact, plaintexts, low, high, terms.count * words, modulus.at)
+    for (let term = 0; term < terms.count; term++) {
+      const x = compact + term * words * 4
+      ring.kernels.transform(x, size, modulus.at)
+      if (compact !== out) ring.kernels.repeatResidues(out + term * stride, x, 2, size)
+    }
+    ring.release(mark)
+    return out
   }
 
   /** Adds u·(pk_0, pk_1) modulo a prime. */
@@ -209,7 +198,7 @@ export class Evaluator {
     ring.kernels.addSmall(u, small, modulus.at)
     this.#moduli.forward(modulus, u)
     const key = this.#publicKey + prime * polynomialStride
-    ring.kernels.multiplyCiphertexts(to, u, 0, key, 0, elementBytes, 1, degree, 1, modulus.at)
+    ring.kernels.multiplyCiphertexts(to, u, 0, 1, key, 0, elementBytes, 1, 0, degree, 1, modulus.at)
     ring.release(mark)
   }
 
@@ -240,7 +229,7 @@ export class Evaluator {
     kernels.signedTop(flood + 2 * padded * wordBytes, 20, padded)
     all.forEach(({ at, blinding, flood: factors }, p) => {
       const x = out + p * stride
-      gatherResult(ring, plan, part, x, c0 + p * polynomialStride, 4)
+      gatherResult(ring, plan, part, x, c0 + p * polynomialStride)
       kernels.addWords(x, share, blinding.low, blinding.high, padded, at)
       factors.forEach(({ low, high }, word) => {
         kernels.addWords(x, flood + word * padded * wordBytes, low, high, padded, at)

@@ -1,8 +1,8 @@
-/** Where blocks of matrices are in the ciphertexts, plaintexts and results of a plan (`plan.ts`). */
+/** Puts blocks of matrices where a plan has them (`plan.ts`), and takes them from there. */
 import { wordBytes } from "../bytes.ts"
 import type { Matrix, ProductForm, Ring } from "../ring/ring.ts"
 import { degree } from "./parameters.ts"
-import type { ProductsPlan } from "./plan.ts"
+import { type ProductsPlan, termsOf } from "./plan.ts"
 
 /** A cloud's own masks of the factors of a product. */
 export interface MaskedProduct {
@@ -34,71 +34,41 @@ export const resultsOf = (
   })
 }
 
-/** A block of an encrypted factor: a ciphertext of the call's, and a slot in it. */
-interface Slot {
-  readonly ciphertext: number
-  readonly slot: number
-}
-
-/** Where inner block j of column block l of a product is. */
-const slotOf = (
-  { innerBlocks, colBlocks, blocks }: ProductsPlan,
-  product: number,
-  l: number,
-  j: number
-): Slot => {
-  const block = (product * colBlocks + l) * innerBlocks + j
-  return { ciphertext: Math.floor(block / blocks.share), slot: block % blocks.share }
-}
-
-/** The ciphertexts that a result takes: from the first on, as many as it has terms. */
-export const termsOf = (plan: ProductsPlan, product: number, l: number) => {
-  const first = slotOf(plan, product, l, 0).ciphertext
-  return { first, terms: slotOf(plan, product, l, plan.innerBlocks - 1).ciphertext - first + 1 }
-}
-
 /** Bytes from an element of a matrix to the next below it, and across; the other way round where it is transposed. */
 const stepsOf = ({ cols }: Matrix, transposed: boolean) =>
   transposed ? { down: wordBytes, across: cols * wordBytes } : { down: cols * wordBytes, across: wordBytes }
 
-/** Words of a plaintext without the zeros that `forwardSparse` knows of. */
-export const plaintextWords = ({ blocks }: ProductsPlan): number => Math.max(4, degree / blocks.n)
+/** Coefficients of a plaintext: one in n of the degree. */
+export const plaintextSize = ({ blocks }: ProductsPlan): number => degree / blocks.n
 
 /**
- * Writes the plaintexts of a result, one a term, without the zeros that `forwardSparse` knows of: row block i of a
- * product, for column block l.
+ * Writes the plaintexts of a result, one for each of its ciphertexts: row block i of a product, for column block l. Words, at
+ * `out` the coefficients at multiples of n, `stride` bytes from one plaintext to the next.
  */
 export const placePlaintexts = (
   { kernels, memory }: Ring,
   plan: ProductsPlan,
   { x, form }: MaskedProduct,
   { product, i, l }: { readonly product: number; readonly i: number; readonly l: number },
-  out: number
+  out: number,
+  stride: number
 ): void => {
-  const { m, k, share } = plan.blocks
+  const { m, slots } = plan.blocks
   const { rows, inner } = plan.shape
   const { down, across } = stepsOf(x, form === "leftTransposed")
-  const { first, terms } = termsOf(plan, product, l)
-  const bytes = plaintextWords(plan) * wordBytes
-  memory.fill(0, out, out + terms * bytes)
-  for (let j = 0; j < plan.innerBlocks; j++) {
-    const { ciphertext, slot } = slotOf(plan, product, l, j)
-    kernels.placeLeft(
-      out + (ciphertext - first) * bytes,
-      x.at + i * m * down + j * k * across,
-      down,
-      across,
-      Math.min(m, rows - i * m),
-      Math.min(k, inner - j * k),
-      k,
-      share,
-      slot,
-      m * share
-    )
+  const { slot, count } = termsOf(plan, product, l)
+  memory.fill(0, out, out + count * stride)
+  for (let term = 0, j = 0; term < count; term++) {
+    const first = term === 0 ? slot : 0
+    const cols = Math.min(slots - first, inner - j)
+    const at = x.at + i * m * down + j * across
+    const ofBlock = Math.min(m, rows - i * m)
+    kernels.placeClear(out + term * stride, at, down, across, ofBlock, cols, slots, first, m * slots)
+    j += cols
   }
 }
 
-/** Writes the words of a ciphertext of the call, from the factors of all products: `degree` words. */
+/** Writes the words of a ciphertext of the plan, from the factors of all products: `degree` words. */
 export const placeCiphertext = (
   { kernels, memory }: Ring,
   plan: ProductsPlan,
@@ -106,43 +76,38 @@ export const placeCiphertext = (
   ciphertext: number,
   out: number
 ): void => {
-  const { k, n, share } = plan.blocks
+  const { n, slots } = plan.blocks
   const { inner, cols } = plan.shape
-  const ofProduct = plan.innerBlocks * plan.colBlocks
-  const end = Math.min((ciphertext + 1) * share, products.length * ofProduct)
   memory.fill(0, out, out + degree * wordBytes)
-  for (let block = ciphertext * share; block < end; block++) {
-    const { y, form } = products[Math.floor(block / ofProduct)]!
-    const [l, j] = [Math.floor((block % ofProduct) / plan.innerBlocks), block % plan.innerBlocks]
+  const end = Math.min((ciphertext + 1) * slots, products.length * plan.colBlocks * inner)
+  for (let row = ciphertext * slots; row < end; ) {
+    const block = Math.floor(row / inner)
+    const { y, form } = products[Math.floor(block / plan.colBlocks)]!
+    const [l, j] = [block % plan.colBlocks, row % inner]
     const { down, across } = stepsOf(y, form === "rightTransposed")
-    kernels.placeRight(
-      out,
-      y.at + j * k * down + l * n * across,
-      down,
-      across,
-      Math.min(k, inner - j * k),
-      Math.min(n, cols - l * n),
-      k,
-      (block % share) * k * n
-    )
+    const rows = Math.min(end - row, inner - j)
+    const at = y.at + j * down + l * n * across
+    const to = out + (row % slots) * n * wordBytes
+    kernels.placeEncrypted(to, at, down, across, rows, Math.min(n, cols - l * n), n)
+    row += rows
   }
 }
 
-/** The elements of a result, of `size` bytes each, out of the coefficients at multiples of k. */
+/** The elements of a result, u32, out of what `Moduli.back` leaves: rows one after another. */
 export const gatherResult = (
   { memory }: Ring,
   { blocks }: ProductsPlan,
   { rows, cols }: Part,
   out: number,
-  from: number,
-  size: number
+  from: number
 ): void => {
-  const row = blocks.share * blocks.n * size
-  for (let i = 0; i < rows; i++)
-    memory.copyWithin(out + i * cols * size, from + i * row, from + i * row + cols * size)
+  for (let i = 0; i < rows; i++) {
+    const row = from + i * blocks.n * 4
+    memory.copyWithin(out + i * cols * 4, row, row + cols * 4)
+  }
 }
 
-/** A block out of a matrix of `width` columns, rows one after another. */
+/** A block out of a matrix, rows one after another. */
 export const gatherPart = (
   { memory }: Ring,
   { row, col, rows, cols }: Part,

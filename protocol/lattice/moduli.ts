@@ -40,15 +40,15 @@ export interface Modulus {
   readonly q: number
   /** Address of its record, as the kernels take it. */
   readonly at: number
-  /** 2^32 mod q, for what is to be multiplied by `multiplyTransforms` without loss. */
-  readonly montgomery: WordFactor
+  /** 2^32, for what `multiplyTransforms` shall multiply as it is. */
+  readonly montgomery: Factor
   /** Words as they are. */
   readonly plain: WordFactor
   /** round(Q·m/2^64) of words Q·m mod 2^64. */
   readonly scaled: WordFactor
-  /** The following of a result, which is times (Q/q)^−1: less round(Q·m/2^64) of words Q·m mod 2^64. */
+  /** −round(Q·m/2^64) of words Q·m mod 2^64, times (Q/q)^−1 as a result is. */
   readonly blinding: WordFactor
-  /** Its flooding's three words. */
+  /** The three words of a flood, times the same. */
   readonly flood: readonly [WordFactor, WordFactor, WordFactor]
   /** The upper 64 bits of a switched coefficient. */
   readonly upper: WordFactor
@@ -75,7 +75,7 @@ const constantsOf = (prime: number, index: number, at: number): Modulus => {
   return {
     q: prime,
     at,
-    montgomery: words(1n << 32n),
+    montgomery: factor(1n << 32n),
     plain: words(1n),
     // Q·m = 2^64·round(Q·m/2^64) + c with c the centred low word, and Q is 0 modulo q.
     scaled: words(-down),
@@ -87,6 +87,9 @@ const constantsOf = (prime: number, index: number, at: number): Modulus => {
     backForOpening: factor(index < openingPrimes ? overDegree * inverse(opening / q, q) : overDegree)
   }
 }
+
+/** All coefficients. */
+const whole = { n: degree, slots: 1 }
 
 export class Moduli {
   readonly ring: Ring
@@ -115,17 +118,20 @@ export class Moduli {
 
   /** The transform of a polynomial, in place. */
   forward({ at }: Modulus, x: number): void {
-    this.ring.kernels.transformLayers(x, degree, degree / 2, 1, at)
+    this.ring.kernels.transform(x, degree, at)
   }
 
   /**
-   * The coefficients at multiples of `step` of a transform, in place, one after another, times what the factor says.
+   * Coefficients of a transform, in place, times what the factor says: of each `slots` runs of n the first, one after
+   * another. For the others no work is done.
    */
-  back(modulus: Modulus, x: number, { factor, shoup }: Factor, step = 1): void {
+  back({ at }: Modulus, x: number, { factor, shoup }: Factor, { n, slots } = whole): void {
     const { kernels } = this.ring
+    kernels.transformBack(x, degree, 1, n, at)
     let size = degree
-    for (; size > degree / step; size /= 2) kernels.foldTransform(x, size, modulus.at)
-    kernels.transformBack(x, size, factor, shoup, modulus.at)
+    for (; size > degree / slots; size /= 2) kernels.foldRuns(x, size, n, at)
+    kernels.transformBack(x, size, n, size, at)
+    kernels.scaleResidues(x, size, factor, shoup, at)
   }
 
   /** round(2^74·v/Q) of `n` numbers that `backForSwitch` left at x, a stride from prime to prime. */

@@ -30,8 +30,8 @@ export const openResult = (
     kernels.addSmall(x, c1.low, modulus.at)
     moduli.forward(modulus, x)
     kernels.multiplyTransforms(masked, x, secret + p * polynomialStride, modulus.at)
-    moduli.back(modulus, masked, modulus.backForOpening, plan.blocks.k)
-    gatherResult(ring, plan, part, elements + p * count * 4, masked, 4)
+    moduli.back(modulus, masked, modulus.backForOpening, plan.blocks)
+    gatherResult(ring, plan, part, elements + p * count * 4, masked)
   }
   const messages = ring.allocate(count * wordBytes)
   moduli.open(messages, c0.high, c0.low, elements, count * 4, count)

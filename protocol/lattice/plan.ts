@@ -1,14 +1,15 @@
 /**
- * How products are laid out in polynomials (Huang et al., Cheetah, USENIX Security 2022), and what they send: a pure
- * function of their shape and number, which both clouds evaluate alike.
+ * How products are laid out in polynomials, and what they send: a pure function of their shapes, which both clouds evaluate
+ * alike.
  *
- * A product is X·Y, X of rows × inner in the clear and Y of inner × cols encrypted. In blocks of m rows, k inner and n
- * columns, with g of the blocks of Y in one ciphertext, m·k·n·g = degree:
- *   Y's element (j, l) of the block in slot b   at b·k·n + l·k + j − (k − 1)
- *   X's element (i, j) for that slot            at (i·g − b)·k·n + k − 1 − j
- *   element (i, l) of the product               at i·g·k·n + l·k
- * where x^−e is −x^(degree − e). What else comes to be is at other places: inner indices that differ are at no multiple
- * of k, slots that differ at no multiple of g·k·n.
+ * A product is X·Y, X of rows × inner in the clear and Y of inner × cols encrypted. The result is made in blocks of m rows
+ * and n columns. The rows of n elements of Y are in slots, g in a ciphertext, m·n·g = degree, all powers of two:
+ *   Y's element (j, l), in slot b               at b·n + l
+ *   X's element (i, j), for that slot           at (i·g − b)·n
+ *   element (i, l) of the product               at i·g·n + l
+ * where x^−e is −x^(degree − e). Elements for other slots than an X's come to be at no multiple of g·n. This is the layout
+ * of Cheetah (Huang et al., USENIX Security 2022) with runs of columns innermost, so that a plaintext has one
+ * coefficient in n and its transform is one of degree/n.
  */
 import type { Shape } from "../learning/operations.ts"
 import type { ProductForm } from "../ring/ring.ts"
@@ -24,12 +25,11 @@ export interface ProductShape {
   readonly cols: number
 }
 
-/** Of m rows, k inner and n columns, `share` of which lie in one ciphertext. All are powers of two. */
+/** Of m rows and n columns, from ciphertexts of `slots` slots. */
 export interface Blocks {
   readonly m: number
-  readonly k: number
   readonly n: number
-  readonly share: number
+  readonly slots: number
 }
 
 /** Products of one shape in one call. */
@@ -39,17 +39,11 @@ export interface ProductsPlan {
   readonly blocks: Blocks
   /** Numbers of blocks of a product in each direction. */
   readonly rowBlocks: number
-  readonly innerBlocks: number
   readonly colBlocks: number
-  /** Column blocks whose plaintexts differ: with one block a ciphertext they are the same for all. */
-  readonly variants: number
-  /** Ciphertexts that a result takes, at the most. */
-  readonly mostTerms: number
   /** Ciphertexts that a cloud sends, and results that it returns. */
   readonly ciphertexts: number
   readonly results: number
-  /** Plaintexts that a cloud transforms, and how often it multiplies one by a ciphertext. */
-  readonly plaintexts: number
+  /** Products of a plaintext and a ciphertext that a cloud computes. */
   readonly multiplications: number
   /** Bytes that a cloud sends in the first round and in the second. */
   readonly sentBytes: number
@@ -75,15 +69,36 @@ export const shapeOf = (x: Shape, y: Shape, form: ProductForm): ProductShape => 
   cols: form === "rightTransposed" ? y.rows : y.cols
 })
 
+/** A run of ciphertexts, and the slot in the first of them at which something begins. */
+export interface Terms {
+  readonly first: number
+  readonly slot: number
+  readonly count: number
+}
+
+/** The ciphertexts with the rows of Y for a column block. Rows follow one another over blocks and products. */
+export const termsOf = (
+  { shape, colBlocks, blocks }: Pick<ProductsPlan, "shape" | "colBlocks" | "blocks">,
+  product: number,
+  colBlock: number
+): Terms => {
+  const { inner } = shape
+  const row = (product * colBlocks + colBlock) * inner
+  const first = Math.floor(row / blocks.slots)
+  return {
+    first,
+    slot: row % blocks.slots,
+    count: Math.floor((row + inner - 1) / blocks.slots) - first + 1
+  }
+}
+
 const withBlocks = (shape: ProductShape, products: number, blocks: Blocks): ProductsPlan => {
   const { rows, inner, cols } = shape
-  const { m, k, n, share } = blocks
-  const [rowBlocks, innerBlocks, colBlocks] = [Math.ceil(rows / m), Math.ceil(inner / k), Math.ceil(cols / n)]
-  const ciphertexts = Math.ceil((products * innerBlocks * colBlocks) / share)
-  const results = products * rowBlocks * colBlocks
-  // Inner blocks of a column that share a ciphertext share the plaintext too.
-  const terms = Math.ceil(innerBlocks / share)
-  const whole = share === 1 || innerBlocks % share === 0 || share % innerBlocks === 0
+  const { m, n, slots } = blocks
+  const [rowBlocks, colBlocks] = [Math.ceil(rows / m), Math.ceil(cols / n)]
+  const ciphertexts = Math.ceil((products * colBlocks * inner) / slots)
+  const partial = { shape, colBlocks, blocks }
+  const columns = Array.from({ length: products * colBlocks }, (_, block) => termsOf(partial, 0, block).count)
   // The lower bits of each result end with a whole byte.
   const resultsBytes = sum(
     partsOf(rows, m).flatMap(([i, ofRows]) =>
@@ -95,14 +110,10 @@ const withBlocks = (shape: ProductShape, products: number, blocks: Blocks): Prod
     products,
     blocks,
     rowBlocks,
-    innerBlocks,
     colBlocks,
-    variants: share === 1 ? 1 : colBlocks,
-    mostTerms: whole ? terms : terms + 1,
     ciphertexts,
-    results,
-    plaintexts: products * rowBlocks * terms * (share === 1 ? 1 : colBlocks),
-    multiplications: results * terms,
+    results: products * rowBlocks * colBlocks,
+    multiplications: rowBlocks * sum(columns),
     sentBytes: seedBytes + ciphertexts * ciphertextBytes,
     returnedBytes: products * resultsBytes
   }
@@ -116,7 +127,7 @@ const partsOf = (length: number, block: number): ReadonlyArray<readonly [size: n
   [length % block, length % block === 0 ? 0 : 1]
 ]
 
-/** The powers of two up to the first that is not below a length, and the degree. */
+/** The powers of two up to the first that is not below a length, and up to the degree. */
 const sizesUpTo = (length: number): ReadonlyArray<number> => {
   const sizes = [1]
   while (sizes.at(-1)! < Math.min(length, degree)) sizes.push(2 * sizes.at(-1)!)
@@ -125,16 +136,12 @@ const sizesUpTo = (length: number): ReadonlyArray<number> => {
 
 /** The plan that sends least, of those the one with fewest multiplications. */
 const enumerate = (shape: ProductShape, products: number): ProductsPlan => {
-  let best: ProductsPlan | undefined
-  for (const m of sizesUpTo(shape.rows))
-    for (const k of sizesUpTo(shape.inner))
-      for (const n of sizesUpTo(shape.cols)) {
-        const share = degree / (m * k * n)
-        if (share < 1) continue
-        const plan = withBlocks(shape, products, { m, k, n, share })
-        if (best === undefined || isBetter(plan, best)) best = plan
-      }
-  return best!
+  const plans = sizesUpTo(shape.rows).flatMap((m) =>
+    sizesUpTo(shape.cols)
+      .filter((n) => m * n <= degree)
+      .map((n) => withBlocks(shape, products, { m, n, slots: degree / (m * n) }))
+  )
+  return plans.reduce((best, plan) => (isBetter(plan, best) ? plan : best))
 }
 
 const isBetter = (one: ProductsPlan, other: ProductsPlan): boolean => {
@@ -161,7 +168,7 @@ export const planProducts = (shape: ProductShape, products: number): ProductsPla
   return plan
 }
 
-/** Indices of those that have the same shape, by shape, in the order in which shapes first come. */
+/** Products of the same shape, by shape, in the order in which shapes first come; `members` are their places among all. */
 export const byShape = (
   shapes: ReadonlyArray<ProductShape>
 ): ReadonlyArray<{ readonly plan: ProductsPlan; readonly members: ReadonlyArray<number> }> => {

@@ -279,55 +279,45 @@ export interface Kernels extends DealingKernels {
     count: number
   ): void
   transformTables(modulus: Address, q: number, root: number, back: number): void
-  transformLayers(x: Address, size: number, first: number, last: number, modulus: Address): void
-  transformBack(x: Address, size: number, factor: number, shoup: number, modulus: Address): void
-  transformRuns(
-    out: Address,
-    outStride: number,
-    x: Address,
-    xStride: number,
-    count: number,
-    k: number,
-    repeats: number,
-    from: number,
-    end: number,
-    modulus: Address
-  ): void
-  foldTransform(x: Address, size: number, modulus: Address): void
+  transform(x: Address, size: number, modulus: Address): void
+  transformBack(x: Address, size: number, first: number, end: number, modulus: Address): void
+  scaleResidues(x: Address, size: number, factor: number, shoup: number, modulus: Address): void
+  repeatResidues(out: Address, x: Address, repeats: number, size: number): void
+  foldRuns(x: Address, size: number, run: number, modulus: Address): void
   multiplyTransforms(out: Address, x: Address, y: Address, modulus: Address): void
   multiplyCiphertexts(
     out: Address,
     x: Address,
     xStride: number,
+    run: number,
     y: Address,
     yStride: number,
     half: number,
     terms: number,
-    n: number,
+    from: number,
+    end: number,
     accumulate: number,
     modulus: Address
   ): void
-  placeLeft(
+  placeClear(
     out: Address,
     x: Address,
     down: number,
     across: number,
     rows: number,
     cols: number,
-    k: number,
     spread: number,
     slot: number,
-    last: number
+    size: number
   ): void
-  placeRight(
+  placeEncrypted(
     out: Address,
     y: Address,
     down: number,
     across: number,
     rows: number,
     cols: number,
-    k: number,
-    base: number
+    n: number
   ): void
   addWords(out: Address, x: Address, low: number, high: number, n: number, modulus: Address): void
   signedTop(x: Address, bits: number, n: number): void
@@ -348,7 +338,6 @@ export interface Kernels extends DealingKernels {
     primes: number,
     n: number
   ): void
-  widen(out: Address, x: Address, n: number): void
   openPhases(
     out: Address,
     high: Address,

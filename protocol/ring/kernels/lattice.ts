@@ -7,53 +7,50 @@ import { difference, montgomery, sum } from "./residues"
 const LENGTH: usize = 8192
 
 /**
- * Adds the words of a block of a left factor to `out`, rows × k words: (i, j) at row i·spread − slot, place k − 1 − j; a
- * negative row counts from the end and changes the sign. Steps between elements are in bytes.
+ * Writes elements (i, j) of a factor in the clear to words i·spread − slot − j; one below 0 counts from `size`, and changes the
+ * sign. `down` and `across` are bytes from an element to the next.
  */
-export function placeLeft(
+export function placeClear(
   out: usize,
   x: usize,
   down: usize,
   across: usize,
   rows: usize,
   cols: usize,
-  k: usize,
   spread: isize,
   slot: isize,
-  last: isize
+  size: isize
 ): void {
   for (let i: usize = 0; i < rows; i++) {
-    let row = <isize>i * spread - slot
-    const negative = row < 0
-    if (negative) row += last
-    let to = out + ((<usize>row * k + k - 1) << 3)
+    let place = <isize>i * spread - slot
     let from = x + i * down
     for (let j: usize = 0; j < cols; j++) {
       const word = load<u64>(from)
-      store<u64>(to, negative ? 0 - word : word)
-      to -= 8
+      if (place >= 0) store<u64>(out + (place << 3), word)
+      else store<u64>(out + ((place + size) << 3), 0 - word)
+      place--
       from += across
     }
   }
 }
 
-/** Places the words of a block of a right factor: (j, l) at base + l·k + j − (k − 1), below 0 as in `placeLeft`. */
-export function placeRight(
+/** Writes elements (j, l) of a factor that is encrypted to words j·n + l. */
+export function placeEncrypted(
   out: usize,
   y: usize,
   down: usize,
   across: usize,
   rows: usize,
   cols: usize,
-  k: usize,
-  base: usize
+  n: usize
 ): void {
-  for (let l: usize = 0; l < cols; l++) {
-    for (let j: usize = 0; j < rows; j++) {
-      const word = load<u64>(y + j * down + l * across)
-      const place = base + l * k + j
-      if (place >= k - 1) store<u64>(out + ((place - (k - 1)) << 3), word)
-      else store<u64>(out + ((place + LENGTH - (k - 1)) << 3), 0 - word)
+  for (let j: usize = 0; j < rows; j++) {
+    let to = out + ((j * n) << 3)
+    let from = y + j * down
+    for (let l: usize = 0; l < cols; l++) {
+      store<u64>(to, load<u64>(from))
+      to += 8
+      from += across
     }
   }
 }
@@ -202,11 +199,6 @@ export function switchModulus(
     store<u64>(high + (i << 3), c)
     store<u32>(low + (i << 2), (<u32>b & 0x3fffffff) >> 20)
   }
-}
-
-/** x += the low parts, `n` u32 as words: what `addWords` takes. */
-export function widen(out: usize, x: usize, n: usize): void {
-  for (let i: usize = 0; i < n; i++) store<u64>(out + (i << 3), <u64>load<u32>(x + (i << 2)))
 }
 
 /**

@@ -44,18 +44,13 @@ export function transformTables(modulus: usize, q: u32, root: u32, back: u32): v
   }
 }
 
-/** Layers of the forward transform of `size` residues, from butterflies `first` residues wide down to `last`. */
-export function transformLayers(x: usize, size: usize, first: usize, last: usize, modulus: usize): void {
-  layers(x, size, size, first, last, modulus)
-}
-
-/** The same of some residues of a transform, whose size and what is before them make `place`. */
-function layers(x: usize, size: usize, place: usize, first: usize, last: usize, modulus: usize): void {
+/** The forward transform of `size` residues. */
+export function transform(x: usize, size: usize, modulus: usize): void {
   const q = load<u32>(modulus)
   const qs = i32x4.splat(q)
-  for (let t = first; t >= last && t > 0; t >>= 1) {
+  for (let t = size >> 1; t > 0; t >>= 1) {
     const groups = size / (t << 1)
-    const w = modulus + TABLES + ((place / (t << 1)) << 2)
+    const w = modulus + TABLES + (groups << 2)
     if (t >= 4) for (let i: usize = 0; i < groups; i++) wideForward(x + ((i * t) << 3), t, w + (i << 2), qs)
     else if (size < 8) {
       for (let i: usize = 0; i < groups; i++) narrowForward(x + ((i * t) << 3), t, w + (i << 2), q)
@@ -123,14 +118,11 @@ function singlesForward(x: usize, size: usize, w: usize, q: v128): void {
   }
 }
 
-/**
- * The inverse transform of `size` residues without its division by `size`, and times `factor` (with its Shoup quotient):
- * residues below q.
- */
-export function transformBack(x: usize, size: usize, factor: u32, shoup: u32, modulus: usize): void {
+/** Layers of the inverse transform of `size` residues, from butterflies `first` residues wide to those below `end`. */
+export function transformBack(x: usize, size: usize, first: usize, end: usize, modulus: usize): void {
   const q = load<u32>(modulus)
   const qs = i32x4.splat(q)
-  for (let t: usize = 1; t < size; t <<= 1) {
+  for (let t = first; t < end; t <<= 1) {
     const groups = size / (t << 1)
     const w = modulus + TABLES + 2 * TABLE + (groups << 2)
     if (t >= 4) for (let i: usize = 0; i < groups; i++) wideBack(x + ((i * t) << 3), t, w + (i << 2), qs)
@@ -139,14 +131,17 @@ export function transformBack(x: usize, size: usize, factor: u32, shoup: u32, mo
     } else if (t === 2) pairsBack(x, size, w, qs)
     else singlesBack(x, size, w, qs)
   }
-  if (size < 4) {
-    for (let i: usize = 0; i < size << 2; i += 4)
-      store<u32>(x + i, timesOne(load<u32>(x + i), factor, shoup, q))
-    return
-  }
+}
+
+/** x ← x·factor mod q of `size` residues, `shoup` = ⌊2^32·factor/q⌋. */
+export function scaleResidues(x: usize, size: usize, factor: u32, shoup: u32, modulus: usize): void {
+  const q = load<u32>(modulus)
+  const qs = i32x4.splat(q)
   const fs = i32x4.splat(factor)
   const ss = i32x4.splat(shoup)
-  for (let i: usize = 0; i < size << 2; i += 16) v128.store(x + i, times(v128.load(x + i), fs, ss, qs))
+  const wide = (size & ~3) << 2
+  for (let i: usize = 0; i < wide; i += 16) v128.store(x + i, times(v128.load(x + i), fs, ss, qs))
+  for (let i = wide; i < size << 2; i += 4) store<u32>(x + i, timesOne(load<u32>(x + i), factor, shoup, q))
 }
 
 function wideBack(x: usize, t: usize, w: usize, q: v128): void {
@@ -207,71 +202,32 @@ function singlesBack(x: usize, size: usize, w: usize, q: v128): void {
   }
 }
 
-function fill(out: usize, x: v128, bytes: usize): void {
-  if (bytes >= 16) for (let i: usize = 0; i < bytes; i += 16) v128.store(out + i, x)
-  else if (bytes === 8) store<u64>(out, i64x2.extract_lane(x, 0))
-  else store<u32>(out, i32x4.extract_lane(x, 0))
-}
-
-/**
- * Residues `from` up to `end` of transforms of polynomials whose only coefficients are the first run of `k` of each
- * `repeats`. x has these runs one after another, behind the layers down to their length. `count` polynomials, which lie
- * `xStride` and `outStride` bytes apart. `from` and `end` are multiples of k.
- */
-export function transformRuns(
-  out: usize,
-  outStride: usize,
-  x: usize,
-  xStride: usize,
-  count: usize,
-  k: usize,
-  repeats: usize,
-  from: usize,
-  end: usize,
-  modulus: usize
-): void {
-  const run = k << 2
-  for (; count > 0; count--) {
-    let to = out
-    for (let at = from; at < end; ) {
-      const block = at / (k * repeats)
-      const source = x + block * run
-      const stop = min<usize>(end, (block + 1) * k * repeats)
-      const length = (stop - at) << 2
-      if (k === 1) fill(to, v128.load32_splat(source), length)
-      else if (k === 2) fill(to, v128.load64_splat(source), length)
-      else if (k === 4) fill(to, v128.load(source), length)
-      else
-        for (let i: usize = 0; i < length; i += run)
-          for (let j: usize = 0; j < run; j += 16) v128.store(to + i + j, v128.load(source + j))
-      to += length
-      at = stop
-    }
-    layers(out, end - from, LENGTH + from, k >> 1, 1, modulus)
-    x += xStride
-    out += outStride
+/** Each of the `size` residues of x, `times` times over. `out` apart from x. */
+export function repeatResidues(out: usize, x: usize, repeats: usize, size: usize): void {
+  for (const end = x + (size << 2); x < end; x += 4) {
+    const r = load<u32>(x)
+    for (let i: usize = 0; i < repeats; i++) store<u32>(out + (i << 2), r)
+    out += repeats << 2
   }
 }
 
-/**
- * The sums of each two of the `size` residues of x, in place: the transform of a polynomial becomes that of its
- * coefficients at even places, twice.
- */
-export function foldTransform(x: usize, size: usize, modulus: usize): void {
+/** The sum of each two neighbouring runs of `run` of the `size` residues of x, one after another, in place. */
+export function foldRuns(x: usize, size: usize, run: usize, modulus: usize): void {
   const q = load<u32>(modulus)
-  if (size < 8) {
-    for (let i: usize = 0; i < size >> 1; i++) {
-      const s = load<u32>(x + (i << 3)) + load<u32>(x + (i << 3) + 4)
-      store<u32>(x + (i << 2), min<u32>(s, s - q))
-    }
-    return
-  }
   const qs = i32x4.splat(q)
-  for (let i: usize = 0; i < size << 2; i += 32) {
-    const a = v128.load(x + i)
-    const b = v128.load(x + i, 16)
-    const s = sum(v128.shuffle<u32>(a, b, 0, 2, 4, 6), v128.shuffle<u32>(a, b, 1, 3, 5, 7), qs)
-    v128.store(x + (i >> 1), s)
+  const bytes = run << 2
+  let to = x
+  for (const end = x + (size << 2); x < end; x += 2 * bytes) {
+    if (run >= 4) {
+      for (let i: usize = 0; i < bytes; i += 16)
+        v128.store(to + i, sum(v128.load(x + i), v128.load(x + bytes + i), qs))
+    } else {
+      for (let i: usize = 0; i < bytes; i += 4) {
+        const s = load<u32>(x + i) + load<u32>(x + bytes + i)
+        store<u32>(to + i, min<u32>(s, s - q))
+      }
+    }
+    to += bytes
   }
 }
 
@@ -290,28 +246,34 @@ export function multiplyTransforms(out: usize, x: usize, y: usize, modulus: usiz
 }
 
 /**
- * out ← (or +=) Σ x_j·y_j·2^−32 of `n` residues of transforms, x_j of plaintexts and y_j of ciphertexts: `terms` pairs, which
- * lie `xStride` and `yStride` bytes apart. The other half of a ciphertext is `half` bytes on, and so is that of the sum.
+ * out ← (or +=) Σ x_j·y_j·2^−32 for residues `from` up to `end` of ciphertexts' transforms y_j and plaintexts' x_j, of
+ * which each residue counts for `run` of them: 1, or at least 4. `terms` pairs, which lie `xStride` and `yStride` bytes apart.
+ * The other half of a ciphertext is `half` bytes on, and so is that of the sum.
  */
 export function multiplyCiphertexts(
   out: usize,
   x: usize,
   xStride: usize,
+  run: usize,
   y: usize,
   yStride: usize,
   half: usize,
   terms: usize,
-  n: usize,
+  from: usize,
+  end: usize,
   accumulate: bool,
   modulus: usize
 ): void {
   const q = i32x4.splat(load<u32>(modulus))
   const inverse = i32x4.splat(load<u32>(modulus, 4))
-  for (let i: usize = 0; i < n << 2; i += 16) {
-    let total0 = accumulate ? v128.load(out + i) : i32x4.splat(0)
-    let total1 = accumulate ? v128.load(out + half + i) : i32x4.splat(0)
-    let a = x + i
-    let b = y + i
+  const one = run === 1
+  const shift = <usize>ctz(run)
+  for (let i = from; i < end; i += 4) {
+    const to = out + (i << 2)
+    let total0 = accumulate ? v128.load(to) : i32x4.splat(0)
+    let total1 = accumulate ? v128.load(to + half) : i32x4.splat(0)
+    let a = x + ((i >> shift) << 2)
+    let b = y + (i << 2)
     for (let left = terms; left > 0; ) {
       // Four products below 2^62.
       const now = min<usize>(left, 4)
@@ -320,7 +282,7 @@ export function multiplyCiphertexts(
       let low1 = i64x2.splat(0)
       let high1 = i64x2.splat(0)
       for (let j: usize = 0; j < now; j++) {
-        const u = v128.load(a)
+        const u = one ? v128.load(a) : v128.load32_splat(a)
         const v0 = v128.load(b)
         const v1 = v128.load(b + half)
         low0 = i64x2.add(low0, i64x2.extmul_low_i32x4_u(u, v0))
@@ -334,7 +296,7 @@ export function multiplyCiphertexts(
       total1 = sum(total1, montgomeryOfSum(low1, high1, q, inverse), q)
       left -= now
     }
-    v128.store(out + i, total0)
-    v128.store(out + half + i, total1)
+    v128.store(to, total0)
+    v128.store(to + half, total1)
   }
 }
