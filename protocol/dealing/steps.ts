@@ -55,14 +55,18 @@ export const dealtStep = (own: OwnMasks, step: number): DealtStep => {
 }
 
 const ofBatch = (own: OwnMasks, step: number): Batch<Shape, MaskDifference, LabelMask> => {
-  const { network } = own.plan
+  const { network, rowWeights } = own.plan
   const rows = own.order(step)
   const cols = outputs(network)
-  const inputs = rowsOfMasks(own, operation("openInput", 0), rows, network.inputs)
   const shape = { rows: rows.length, cols }
   const labelled = operation("openLabels", network.layers.length)
+  const factor = (op: Operation, cols: number): MaskDifference => ({
+    ...rowsOfMasks(own, op, rows, cols),
+    of: "factor"
+  })
   return {
-    inputs: { ...inputs, of: "factor" },
+    inputs: factor(operation("openInput", 0), network.inputs),
+    ...(rowWeights && { rowWeights: factor(operation("openRowWeights", 0), 1) }),
     labels: opensLabels(network)
       ? { opened: true, value: { ...rowsOfMasks(own, labelled, rows, cols), of: "labels" } }
       : { opened: false, value: shape }
@@ -96,12 +100,13 @@ const shapeOnly = ({ rows, cols }: Shape): MaskDifference => ({ rows, cols, at: 
 
 /** A batch of `rows` rows of which only sizes count. */
 export const batchOfShapes = (
-  { network }: Pick<TrainingPlan, "network">,
+  { network, rowWeights }: Pick<TrainingPlan, "network" | "rowWeights">,
   rows: number
 ): Batch<Shape, MaskDifference, LabelMask> => {
   const labels = { rows, cols: outputs(network) }
   return {
     inputs: shapeOnly({ rows, cols: network.inputs }),
+    ...(rowWeights && { rowWeights: shapeOnly({ rows, cols: 1 }) }),
     labels: opensLabels(network)
       ? { opened: true, value: { ...labels, at: 0, of: "labels" } }
       : { opened: false, value: labels }

@@ -27,6 +27,7 @@ export const anyPlan = (width: number, rows: number): fc.Arbitrary<TrainingPlan 
       fractionalBits: fc.constantFrom(8, 13, 20, 22),
       momentum: fc.constantFrom(0, 0.9),
       weightDecay: fc.constantFrom(0, 0.001),
+      rowWeights: fc.constantFrom(undefined, undefined, { gain: 2 }),
       validation: fc.option(fc.record({ rows: fc.integer({ min: 1, max: 9 }), classes: fc.boolean() }))
     })
     .map(({ widths, output, share, validation, ...settings }) => {
