@@ -7,7 +7,7 @@ import { wordBytes } from "../bytes.ts"
 import { GROUP } from "../computation/sizes.ts"
 import { type Round, together } from "../learning/operations.ts"
 import type { Ring } from "../ring/ring.ts"
-import { type Batch, type ChoiceBits, type DealingParty, type Place } from "./party.ts"
+import type { Batch, ChoiceBits, DealingParty, Place } from "./party.ts"
 import { gather, type Piece, type Span, scatter, type Task } from "./pieces.ts"
 
 /** A number that is gated: its share at cloud 0 is given, the one at cloud 1 is what is left there. */
