@@ -1,7 +1,9 @@
 /** The two networks that training is measured on, with the batches of the systems they are compared with and the rates of our scenarios. */
 import type { Agreement } from "../actors/party/agreement.ts"
 import { type Loss, losses } from "../protocol/learning/loss.ts"
-import type { Network } from "../protocol/learning/network.ts"
+import { type Network, weightShape, width } from "../protocol/learning/network.ts"
+import type { Shape } from "../protocol/learning/operations.ts"
+import type { ProductForm } from "../protocol/ring/ring.ts"
 
 export interface MeasuredNetwork {
   readonly name: string
@@ -97,6 +99,7 @@ export const agreementOf = ({
       fractionalBits: 20,
       upload: "hybrid",
       output: "hybrid",
+      dealing: "kgc",
       insecure: false
     },
     archive: "keep",
@@ -104,3 +107,20 @@ export const agreementOf = ({
     deadlines: { replyTimeoutMs: 60_000, roundTimeoutMs: 60_000, phaseTimeoutMs: 600_000 }
   }
 }
+
+/** The matrix products of a step: both factors and the form. */
+export const productsOf = (
+  network: Network,
+  batch: number
+): ReadonlyArray<readonly [Shape, Shape, ProductForm]> =>
+  network.layers.flatMap((_, index) => {
+    const [inputs, units] = [width(network, index), width(network, index + 1)]
+    const fed = { rows: batch, cols: inputs }
+    const delta = { rows: batch, cols: units }
+    const weights = weightShape(network, index + 1)
+    const both = [
+      [fed, weights, "plain"],
+      [fed, delta, "leftTransposed"]
+    ] as const
+    return index === 0 ? both : [...both, [delta, weights, "rightTransposed"] as const]
+  })

@@ -9,21 +9,14 @@ import { deal } from "../protocol/computation/dealer.ts"
 import type { OpenedLabels } from "../protocol/computation/labels.ts"
 import { maskDifference } from "../protocol/computation/masks.ts"
 import { gatherRows, type OpenedMatrix } from "../protocol/computation/product.ts"
-import {
-  biasShape,
-  type Network,
-  opensLabels,
-  outputs,
-  weightShape,
-  width
-} from "../protocol/learning/network.ts"
-import { type Message, operation, type Round, type Shape } from "../protocol/learning/operations.ts"
+import { biasShape, type Network, opensLabels, outputs, weightShape } from "../protocol/learning/network.ts"
+import { type Message, operation, type Round } from "../protocol/learning/operations.ts"
 import { type TrainingPlan, trainingPlan } from "../protocol/learning/plan.ts"
 import { type Layer, type OpenedData, openData, trainingStep } from "../protocol/learning/step.ts"
 import { Prg } from "../protocol/ring/prg.ts"
-import { type Matrix, type ProductForm, Ring } from "../protocol/ring/ring.ts"
+import { type Matrix, Ring } from "../protocol/ring/ring.ts"
 import { announceMachine, ownProcessorMs, type Spread, spreadOf, writeFigures } from "./measure.ts"
-import { type MeasuredNetwork, variantsOf } from "./networks.ts"
+import { type MeasuredNetwork, productsOf, variantsOf } from "./networks.ts"
 
 export interface StepKernels {
   readonly name: string
@@ -41,20 +34,6 @@ export interface StepKernels {
   readonly openedBytes: number
   readonly dealtBytes: number
 }
-
-/** The step's matrix products: rows, depth, columns and form. */
-const productsOf = (network: Network, batch: number): ReadonlyArray<readonly [Shape, Shape, ProductForm]> =>
-  network.layers.flatMap((_, index) => {
-    const [inputs, units] = [width(network, index), width(network, index + 1)]
-    const fed = { rows: batch, cols: inputs }
-    const delta = { rows: batch, cols: units }
-    const weights = weightShape(network, index + 1)
-    const both = [
-      [fed, weights, "plain"],
-      [fed, delta, "leftTransposed"]
-    ] as const
-    return index === 0 ? both : [...both, [delta, weights, "rightTransposed"] as const]
-  })
 
 const productFloor = async (network: Network, batch: number, repetitions: number): Promise<Spread> => {
   const ring = await Ring.load()
@@ -185,7 +164,7 @@ export async function* kernelSteps({
   const opened = lockstep(clouds, (cloud) =>
     openData(
       cloud.operations(0),
-      network,
+      plan,
       cloud.ring.zeros(inputs.rows, inputs.cols),
       cloud.ring.zeros(rows, outputs(network))
     )

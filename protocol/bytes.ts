@@ -39,3 +39,6 @@ export const concatenate = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
   }
   return whole
 }
+
+/** Gives so many uniform bytes, other ones at each call. */
+export type ByteSource = (length: number) => Uint8Array

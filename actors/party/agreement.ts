@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto"
 import type { Quorum } from "../../protocol/bcp/threshold.ts"
+import { classWeightsOf, gainOf } from "../../protocol/data/class-weights.ts"
 import { classesOf, type DataDescription, featureCount, labelCount } from "../../protocol/data/description.ts"
 import { validatedRows } from "../../protocol/data/rows.ts"
 import { batchFor, epochsFor } from "../../protocol/learning/defaults.ts"
@@ -49,6 +50,8 @@ export interface Agreement {
     /** The form of the users' shares on their way to the clouds, and of the model on its way to the users. */
     readonly upload: "packed" | "hybrid"
     readonly output: "packed" | "hybrid"
+    /** Who makes the correlated randomness of the training. */
+    readonly dealing: "kgc" | "clouds"
     readonly insecure: boolean
   }
   /**
@@ -139,10 +142,12 @@ export const planOf = (agreement: Agreement, uploaded: number): TrainingPlan =>
     const { rate, stop: _, ...training } = agreement.training
     const validation = validationOf(agreement, uploaded)
     const rows = trainedRows(agreement, uploaded)
+    const weights = classWeightsOf(agreement.data)
     return trainingPlan({
       ...{ ...training, ...sizesFor(agreement, rows), network: networkOf(agreement), learningRate: rate },
       rows,
       ...(validation && { validation }),
+      ...(weights && { rowWeights: { gain: gainOf(weights) } }),
       fractionalBits: agreement.security.fractionalBits
     })
   })
@@ -183,6 +188,7 @@ export const feasiblePlan = (agreement: Agreement, rows: number): TrainingPlan =
 const scenarioFields: ReadonlyMap<string, string> = new Map([
   ["learningRate", "training.rate"],
   ["loss", "training.loss"],
+  ["rowWeights", "training.classWeights"],
   ["momentum", "training.momentum"],
   ["weightDecay", "training.weightDecay"],
   ["batch", "training.batch"],

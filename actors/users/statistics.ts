@@ -11,9 +11,11 @@
 import { Data, Effect, Option } from "effect"
 import { derive } from "../../protocol/aead.ts"
 import { sameBytes } from "../../protocol/canonical.ts"
+import { RareClass } from "../../protocol/data/class-weights.ts"
 import {
   needsStatistics,
   noStatistics,
+  prepare,
   type StatisticsNeeded,
   statisticsNeeded
 } from "../../protocol/data/preparation.ts"
@@ -62,7 +64,7 @@ export class TellsOfOthers extends Data.TaggedError("TellsOfOthers")<{
   override get message(): string {
     const whose =
       this.contributors === 1 ? "are those of its one owner" : "tell each of its two owners the other's"
-    return `joint statistics of column ${this.column} ${whose}; give it a range and a value to fill in, or add column-statistics to reveal`
+    return `joint statistics of column ${this.column} ${whose}; give it a range and a value to fill in, or its classes weights in numbers, or add column-statistics to reveal`
   }
 }
 
@@ -241,13 +243,16 @@ const find = (finding: Finding, root: Root, { own, rows, declared, covered }: Jo
             digestOf("bicameral sums of squares", [about, ...vectors]),
             yield* inTurns(secondSums(needed, own, means))
           )
-    return yield* raised(unfit, () =>
-      jointStatistics(needed, { first, second: sumOf(layouts[2], squares) }, rows)
-    )
+    return yield* raised(unfit, () => {
+      const found = jointStatistics(needed, { first, second: sumOf(layouts[2], squares) }, rows)
+      // Here, where the user can still say so: classes may be too rare to be balanced.
+      prepare(agreement.data, found)
+      return found
+    })
   })
 
 /** What may be wrong with the sums of all users together, and with a user's cells. */
-const unfit = [SumsDoNotFit, NoValues, ValueTooLarge] as const
+const unfit = [SumsDoNotFit, NoValues, RareClass, ValueTooLarge] as const
 
 /** Runs a long computation, and serves messages between its turns. */
 const inTurns = <A>(work: Generator<void, A>) =>

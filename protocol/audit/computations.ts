@@ -93,10 +93,10 @@ export class Computations {
   }
 
   #data({ from, end }: Rows): StepLedger {
-    const { network, rows } = this.plan
-    const { inputs, labels } = batchShapes(network, end - from)
+    const { rows } = this.plan
+    const { inputs, labels } = batchShapes(this.plan, end - from)
     const portion = { first: from, rows: end - from, of: rows }
-    return this.#ledger(0, (ops) => openData(ops, network, inputs, labels.value), portion)
+    return this.#ledger(0, (ops) => openData(ops, this.plan, inputs, labels.value), portion)
   }
 
   /** A whole step, or a slice of an evaluation. */
@@ -108,9 +108,9 @@ export class Computations {
   }
 
   whole(step: number): StepLedger {
-    const { network, batch } = this.plan
+    const { batch } = this.plan
     return this.#ledger(step, (ops) =>
-      trainingStep(ops, this.plan, this.#layers, batchShapes(network, batch))
+      trainingStep(ops, this.plan, this.#layers, batchShapes(this.plan, batch))
     )
   }
 
@@ -123,7 +123,7 @@ export class Computations {
     const portion = portionOf(this.#order(step), rows)
     if (portion.rows === 0) return []
     const weights = this.#layers.map((layer) => layer.weights)
-    const batch = batchShapes(this.plan.network, portion.rows)
+    const batch = batchShapes(this.plan, portion.rows)
     return [this.#ledger(step, (ops) => gradients(ops, this.plan, this.#layers, weights, batch), portion)]
   }
 

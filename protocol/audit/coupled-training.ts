@@ -113,7 +113,7 @@ class CoupledTraining {
           const ops = cloudOperations({ ring, party: cloud, prg: prgs[cloud], step: 0, slice })
           return openData(
             ops,
-            network,
+            plan,
             part(share.features, network.inputs),
             part(share.labels, outputs(network))
           )
@@ -126,11 +126,14 @@ class CoupledTraining {
 
   /** The masks of the data, as the dealer has them once they are chosen. */
   masks(): Masks {
-    const { network, rows } = this.#run.plan
+    const { network, rows, rowWeights } = this.#run.plan
     const context = { ring: this.#dealer, keys: this.#keys, step: 0 }
     const value = { rows, cols: outputs(network) }
     return {
       inputs: maskDifference(context, operation("openInput", 0), { rows, cols: network.inputs }),
+      ...(rowWeights && {
+        rowWeights: maskDifference(context, operation("openRowWeights", 0), { rows, cols: 1 })
+      }),
       labels: opensLabels(network)
         ? { opened: true, value: labelMask(context, operation("openLabels", network.layers.length), value) }
         : { opened: false, value }

@@ -246,7 +246,7 @@ class Entries {
     this.sections.push({ operation: op, bytes: own.bytes, lines: lines.filter(({ units }) => units > 0) })
   }
 
-  /** A part of a dealing: the lane's values, zeros around them, and what fills up to 16 bytes. */
+  /** A part of a dealing: the lane's values, zeros around them, and zeros that fill up to 16 bytes. */
   #dealtPart(
     op: Operation,
     part: DealtPart,
@@ -272,8 +272,8 @@ class Entries {
     const zeros = (units: number): Line => ({ ...common, units, padAt: 0 })
     const fill = Math.ceil(bytes / 16) * 16 - bytes
     const filling: Line = {
-      ...{ ...common, stream, part: `what fills up ${part}`, units: fill },
-      ...{ unitBytes: 1, padStride: 1, padAt: padAt + bytes }
+      ...{ ...common, part: `what fills up ${part}`, units: fill },
+      ...{ unitBytes: 1, padStride: 1, padAt: 0 }
     }
     return inGroups
       ? [covered(bytes / unitBytes, 0), filling]

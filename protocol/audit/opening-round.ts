@@ -31,8 +31,8 @@ export const unmaskedOpening = (
   body: Uint8Array
 ): ReadonlyArray<Uint8Array> => {
   const { inputs } = plan.network
-  // The labels of some networks are opened in the same round.
-  const widths = [inputs, inputs + outputs(plan.network)]
+  // The labels of some networks, or the weights of rows, are opened in the same round.
+  const widths = [inputs, inputs + outputs(plan.network), inputs + 1]
   const places = new Set<number>()
   for (let lanes = 1; lanes <= mostLanes; lanes++)
     for (const { from, end } of rowsOfLanes(plan.rows, lanes))

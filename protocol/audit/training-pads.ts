@@ -184,7 +184,7 @@ export const misfitting = (
   }
   const { features, labels } = start
   const opened = expectedOf({ ring, generators, step: 0 }, function* (ops) {
-    const data = yield* openData(ops, plan.network, features as FixedMatrix, labels as FixedMatrix)
+    const data = yield* openData(ops, plan, features as FixedMatrix, labels as FixedMatrix)
     if (!evaluates(plan) || !plan.validation.classes) return { data, inputs: data.inputs, labels }
     const chosen = yield* ops.open(labelsOperation(plan), labels as FixedMatrix)
     return { data, inputs: data.inputs, labels, chosen }

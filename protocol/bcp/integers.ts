@@ -5,7 +5,7 @@
  */
 
 import { createCipheriv, randomBytes } from "node:crypto"
-import { plainBytes } from "../bytes.ts"
+import { type ByteSource, plainBytes } from "../bytes.ts"
 
 /** The integer that big-endian `bytes` stand for; no bytes stand for 0. */
 export const fromBytes = (bytes: Uint8Array): bigint =>
@@ -130,9 +130,6 @@ export const inverses = (values: ReadonlyArray<bigint>, modulus: bigint): Array<
   }
   return result
 }
-
-/** Gives so many uniform bytes, other ones at each call. */
-export type ByteSource = (length: number) => Uint8Array
 
 /** The bytes that follow from a key of 16 bytes: AES-128-CTR, from the same beginning for each source. */
 export const bytesFrom = (key: Uint8Array): ByteSource => {

@@ -5,8 +5,9 @@
  */
 
 import { Data } from "effect"
+import type { ByteSource } from "../bytes.ts"
 import { modPow } from "./exponentiation.ts"
-import { type ByteSource, gcd, randomBelow, randomBits } from "./integers.ts"
+import { gcd, randomBelow, randomBits } from "./integers.ts"
 import type { Parameters } from "./parameters.ts"
 
 /**

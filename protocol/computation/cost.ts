@@ -7,7 +7,7 @@
 import { wordBytes } from "../bytes.ts"
 import { type EvaluatedData, evaluateRows, openEvaluated, revealSums } from "../learning/evaluation.ts"
 import { type EvaluatedRows, slicesOf } from "../learning/evaluations.ts"
-import { biasShape, type Network, opensLabels, outputs, weightShape } from "../learning/network.ts"
+import { biasShape, opensLabels, outputs, weightShape } from "../learning/network.ts"
 import { type Added, type Operations, type Round, type Shape, together } from "../learning/operations.ts"
 import { type EvaluatingPlan, evaluates, type ForwardPlan, type TrainingPlan } from "../learning/plan.ts"
 import type { SoftmaxScale } from "../learning/scales.ts"
@@ -151,24 +151,32 @@ export const layerShapes = ({
   })
 
 /** Shapes of a batch, as `trainingStep` takes it. */
-export const batchShapes = (network: Network, rows: number): Batch<Shape, Shape, Shape> => ({
+export const batchShapes = (
+  { network, rowWeights }: Pick<TrainingPlan, "network" | "rowWeights">,
+  rows: number
+): Batch<Shape, Shape, Shape> => ({
   inputs: { rows, cols: network.inputs },
+  ...(rowWeights && { rowWeights: { rows, cols: 1 } }),
   labels: { opened: opensLabels(network), value: { rows, cols: outputs(network) } }
 })
 
 /** Opening the training matrices once: step 0. */
-export const setupCost = ({ network, rows }: Pick<TrainingPlan, "network" | "rows">): Cost =>
-  costOf((ops) => openData(ops, network, { rows, cols: network.inputs }, { rows, cols: outputs(network) }))
+export const setupCost = (plan: Pick<TrainingPlan, "network" | "rows" | "rowWeights">): Cost => {
+  const { network, rows } = plan
+  return costOf((ops) =>
+    openData(ops, plan, { rows, cols: network.inputs }, { rows, cols: outputs(network) })
+  )
+}
 
 /** One training step. */
 export const stepCost = (plan: TrainingPlan): Cost =>
-  costOf((ops) => trainingStep(ops, plan, layerShapes(plan), batchShapes(plan.network, plan.batch)))
+  costOf((ops) => trainingStep(ops, plan, layerShapes(plan), batchShapes(plan, plan.batch)))
 
 /** The gradients of a slice of `rows` rows of a batch, at a lane. */
 export const sliceCost = (plan: TrainingPlan, slice: Slice, rows: number): Cost => {
   const shapes = layerShapes(plan)
   const weights = shapes.map((layer) => layer.weights)
-  return costOf((ops) => gradients(ops, plan, shapes, weights, batchShapes(plan.network, rows)), slice)
+  return costOf((ops) => gradients(ops, plan, shapes, weights, batchShapes(plan, rows)), slice)
 }
 
 /** The update at lane 0: the rest of a step after opening the weights and the lanes' gradients. */

@@ -4,7 +4,7 @@
  */
 import { wordBytes } from "../bytes.ts"
 import type { Operation, Shape } from "../learning/operations.ts"
-import type { Matrix, ProductForm, Ring } from "../ring/ring.ts"
+import type { Matrix, Ring } from "../ring/ring.ts"
 import type { Section } from "./corrections.ts"
 import { MaskReused, ProductNotRescaled } from "./errors.ts"
 import {
@@ -16,14 +16,14 @@ import {
   drawnRounding,
   type GateMask,
   type LabelMask,
-  type MaskDifference,
   type maskDifference
 } from "./masks.ts"
-import { dotsOfRows, productShape } from "./product.ts"
+import { dotsOfRows } from "./product.ts"
 import { checkRescale } from "./rescale.ts"
 import { dealtLayout, groupsOf, nodesOf, planesOf } from "./sizes.ts"
 import {
   clearForeign,
+  clearPadding,
   type Dealt,
   drawDealt,
   type Layout,
@@ -65,6 +65,7 @@ export class Dealer {
     const { keys, step } = this.context
     const stream = { step, operation, kind: streamKinds.dealt }
     const dealt = drawDealt(this.ring, keys.cloud0, stream, layout, range)
+    clearPadding(this.ring, dealt)
     this.sections.push({ operation, at: dealt.memory, length: dealt.bytes })
     return dealt
   }
@@ -113,10 +114,6 @@ export class Dealer {
     if (this.#masks.has(op)) throw new MaskReused({ step: this.context.step, operation: op })
     this.#masks.add(op)
     return mask(this.context, op, shape, this.range(shape).first)
-  }
-
-  product(op: Operation, x: MaskDifference, y: MaskDifference, form: ProductForm): DealtValue {
-    return { ...productShape(x, y, form), surplus: { product: op, x, y, form } }
   }
 
   /** r = ρ + factor·2·ΔA·ΔB: as uniform as ρ, and cancels the surplus of the clouds' products. */

@@ -92,6 +92,16 @@ export const drawDealt = <Part extends string>(
   return dealt
 }
 
+/** Puts zeros between the parts and behind the last: what is there completes nothing. */
+export const clearPadding = <Part extends string>(
+  ring: Ring,
+  { memory, at, parts, bytes }: Dealt<Part>
+): void => {
+  const ends = (Object.keys(parts) as Part[]).map((part) => at[part] + parts[part])
+  const starts = Object.values<number>(at)
+  for (const [i, end] of ends.entries()) ring.memory.fill(0, memory + end, memory + (starts[i + 1] ?? bytes))
+}
+
 /** Puts zeros in the place of shares of foreign values; `parts` are those dealt for each value by itself. */
 export const clearForeign = <Part extends string>(
   ring: Ring,

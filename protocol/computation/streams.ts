@@ -17,7 +17,7 @@ export const streamKinds = {
   dealt: 4,
   /**
    * Cloud 0's part of a rounding that is a function's argument: cloud 1 has the rest, so that what is dealt of both
-   * is defined by the parts. One word an element. The dealer alone.
+   * is defined by the parts. One word an element. The dealer, or cloud 0 where the clouds deal.
    */
   part: 5
 } as const

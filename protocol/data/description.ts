@@ -57,6 +57,8 @@ export interface ClassLabel {
   readonly values: ReadonlyArray<string>
   /** With the classes no and yes in this order: a cell has one of the words for them. */
   readonly kind?: "boolean"
+  /** The weight of a row of each class in the training, in the order of the values; balanced until the counts are known. */
+  readonly weights?: "balanced" | ReadonlyArray<number>
 }
 
 /** Numbers to predict: one output each, scaled as features are. */

@@ -3,6 +3,7 @@
  * mean and deviation, categories and labels one-hot, missing cells filled.
  */
 import { type Cells, pickRows } from "./cells.ts"
+import { classWeightsOf } from "./class-weights.ts"
 import {
   type ClassLabel,
   type DataDescription,
@@ -71,6 +72,8 @@ export interface EncodedTable {
   readonly columns: Uint32Array
   /** ids × columns. */
   readonly cells: Cells
+  /** The same of rows to train on where classes have weights: labels times the weight of their class. */
+  readonly trained?: Cells
   readonly heldOut?: boolean
 }
 
@@ -119,8 +122,36 @@ export const encodeTable = (prepared: Prepared, table: HeldTable): EncodedTable 
     }
   }
   const { ids, columns, heldOut } = table
-  return { ids, columns, cells, ...(heldOut === undefined ? {} : { heldOut }) }
+  const weights = Array.from(columns, (index, place) => ({
+    place,
+    weight: weightOf(joint[index]!, prepared)
+  })).filter(({ weight }) => weight !== 1)
+  return {
+    ...{ ids, columns, cells },
+    ...(weights.length === 0 ? {} : { trained: weighed(cells, weights) }),
+    ...(heldOut === undefined ? {} : { heldOut })
+  }
 }
+
+/** What a cell of a row to train on is multiplied by. */
+const weightOf = ({ what, of }: JointColumn, prepared: Prepared): number => {
+  const weights = classWeightsOf(prepared)
+  return of === prepared.label && typeof what === "object" && Array.isArray(weights)
+    ? weights[what.value]!
+    : 1
+}
+
+/** Cells of which some columns are multiplied. */
+const weighed = (
+  cells: Cells,
+  weights: ReadonlyArray<{ readonly place: number; readonly weight: number }>
+): Cells => ({
+  ...cells,
+  readRow: (row, out, at) => {
+    cells.readRow(row, out, at)
+    for (const { place, weight } of weights) out[at + place]! *= weight
+  }
+})
 
 /** The cell of a joint column that becomes of a number of its source. */
 const cellOf = ({ what, of }: JointColumn, { scaleTo }: DataDescription): ((raw: number) => number) => {

@@ -3,8 +3,10 @@
  * columns. No cloud learns them. `actors/users/statistics.ts` finds them, and the model holds what became of them.
  */
 
+import { balancedWeights } from "./class-weights.ts"
 import {
   type CategoryFeature,
+  type ClassLabel,
   type DataDescription,
   type Feature,
   isCategory,
@@ -50,9 +52,14 @@ export const statisticsNeeded = ({ features, label }: DataDescription): Statisti
         .map((feature) => ({ column: feature.name, deviation: isStandard(feature) })),
       ...targets.filter(isStandard).map(({ name }) => ({ column: name, deviation: true }))
     ],
-    counts: features
-      .filter((feature): feature is CategoryFeature => isCategory(feature) && feature.fill === "mode")
-      .map(({ name, values, other }) => ({ column: name, values: values.length + (other ? 1 : 0) }))
+    counts: [
+      ...features
+        .filter((feature): feature is CategoryFeature => isCategory(feature) && feature.fill === "mode")
+        .map(({ name, values, other }) => ({ column: name, values: values.length + (other ? 1 : 0) })),
+      ...("values" in label && label.weights === "balanced"
+        ? [{ column: label.column, values: label.values.length }]
+        : [])
+    ]
   }
 }
 
@@ -66,7 +73,7 @@ export const needsStatistics = (description: DataDescription): boolean => {
   return moments.length + counts.length > 0
 }
 
-/** Puts the statistics into a description. All that `statisticsNeeded` lists must be there. */
+/** Puts the statistics into a description. All that `statisticsNeeded` lists must be there. Throws `RareClass`. */
 export const prepare = (description: DataDescription, statistics: Statistics): Prepared => {
   const { features, label } = description
   const whole: DataDescription = {
@@ -76,7 +83,7 @@ export const prepare = (description: DataDescription, statistics: Statistics): P
     ),
     label:
       "values" in label
-        ? label
+        ? withWeights(label, statistics)
         : { numbers: label.numbers.map((each) => (isStandard(each) ? standardised(each, statistics) : each)) }
   }
   return whole as Prepared
@@ -101,10 +108,20 @@ const withMoments = (feature: NumberFeature, statistics: Statistics): NumberFeat
   return { ...scaled, fill: { value: feature.fill === "mean" ? mean : Number(mean > 0.5) } }
 }
 
-const withMode = (feature: CategoryFeature, { counts }: Statistics): CategoryFeature => {
+const countsOf = (name: string, { counts }: Statistics): ReadonlyArray<number> => {
+  const found = counts.get(name)
+  if (found === undefined) throw new Error(`no counts of column ${name}`)
+  return found
+}
+
+const withWeights = (label: ClassLabel, statistics: Statistics): ClassLabel =>
+  label.weights === "balanced"
+    ? { ...label, weights: balancedWeights(label, countsOf(label.column, statistics)) }
+    : label
+
+const withMode = (feature: CategoryFeature, statistics: Statistics): CategoryFeature => {
   if (feature.fill !== "mode") return feature
-  const found = counts.get(feature.name)
-  if (found === undefined) throw new Error(`no counts of column ${feature.name}`)
+  const found = countsOf(feature.name, statistics)
   // Other values have no name to fill in.
   const named = found.slice(0, feature.values.length)
   return { ...feature, fill: { value: feature.values[named.indexOf(Math.max(...named))]! } }

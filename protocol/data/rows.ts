@@ -197,6 +197,16 @@ const ascending = (numbers: Uint32Array, limit: number): Uint32Array => {
   return places.filter((place) => place !== nowhere)
 }
 
+/** The cells of a table whose rows are at these places of the joint table. */
+export const cellsAt = (
+  { cells, trained }: Pick<EncodedTable, "cells" | "trained">,
+  rows: Uint32Array,
+  { training }: Pick<JointRows, "training">
+): Cells =>
+  trained === undefined
+    ? cells
+    : { ...cells, readRow: (row, out, at) => (rows[row]! < training ? trained : cells).readRow(row, out, at) }
+
 /**
  * Places a user's tables in the joint table, in ascending order of joint rows. `digests` are those of each
  * table's ids. Blocks without cells are omitted.
@@ -209,12 +219,13 @@ export const placeCells = (
   const placed = tables.map((table, index) => {
     const rows = joint.indices(digests[index]!)
     const order = ascending(rows, joint.total)
+    const cells = cellsAt(table, rows, joint)
     const some = (keep: (row: number) => boolean): FilledBlock => {
       const kept = order.filter((place) => keep(rows[place]!))
       return {
         rows: kept.map((place) => rows[place]!),
         columns: table.columns,
-        cells: pickRows(table.cells, kept)
+        cells: pickRows(cells, kept)
       }
     }
     return { training: some((row) => row < joint.uploaded), heldOut: some((row) => row >= joint.uploaded) }

@@ -54,7 +54,10 @@ export const operationKinds = [
   "greatest",
   "right",
   "revealError",
-  "revealRight"
+  "revealRight",
+  "openRowWeights",
+  "openOutput",
+  "weighOutput"
 ] as const
 export type OperationKind = (typeof operationKinds)[number]
 
@@ -86,11 +89,19 @@ export const describeOperation = (op: Operation): string => {
  * A message of a round: its bytes, read when it is sent. They may be a view of memory that moves when it
  * grows, so they are read after all computations of the round have run, and copied before any is resumed.
  */
-export type Message = () => Uint8Array
+export interface Message {
+  (): Uint8Array
+  /** The bytes of the peer's message in its place, if they are not as many as its own. */
+  readonly receives?: number
+}
+
+/** A message for which the peer sends one of another length. */
+export const crossing = (message: () => Uint8Array, receives: number): Message =>
+  Object.assign(() => message(), { receives })
 
 /**
  * A computation that may exchange messages with the peer: yields this party's messages of a round, is resumed
- * with the peer's messages of that round, in the same order and of the same lengths.
+ * with the peer's messages of that round, in the same order, and of the same lengths unless they say otherwise.
  */
 export type Round<A> = Generator<ReadonlyArray<Message>, A, ReadonlyArray<Uint8Array>>
 

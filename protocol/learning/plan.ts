@@ -8,7 +8,7 @@
 import { wordBytes } from "../bytes.ts"
 import { evaluationSlices, type ValidationRows } from "./evaluations.ts"
 import type { Loss } from "./loss.ts"
-import { InvalidPlan, type Network, outputs, requireCount, validateNetwork } from "./network.ts"
+import { InvalidPlan, type Network, opensLabels, outputs, requireCount, validateNetwork } from "./network.ts"
 import { type Addends, addendsOf, type OptimiserSettings, requireMomentum, shareOfRate } from "./optimiser.ts"
 import { maximumClasses, productBits } from "./scales.ts"
 
@@ -23,6 +23,11 @@ export interface TrainingSettings extends OptimiserSettings {
   readonly learningRate: number
   /** Squared error by default. */
   readonly loss?: Loss
+  /**
+   * Where labels come times the weight of their row, which multiplies the row's gradient: by how much that may make the
+   * mean gradient of a batch larger.
+   */
+  readonly rowWeights?: { readonly gain: number } | undefined
   /** Rows that follow those of the training, on which the model is tried after each epoch. */
   readonly validation?: ValidationRows | undefined
   /** f: a value x is the word round(x·2^f). */
@@ -80,6 +85,7 @@ export const trainingPlan = (settings: TrainingSettings): TrainingPlan => {
   const { network, rows, batch, epochs, learningRate, fractionalBits, loss = "squared-error" } = settings
   validateNetwork(network)
   requireFit(loss, network)
+  requireWeighable(settings)
   if (rows === 0)
     throw new InvalidPlan({
       field: "rows",
@@ -118,7 +124,7 @@ export const trainingPlan = (settings: TrainingSettings): TrainingPlan => {
       reason: `${epochs} epochs of ${stepsPerEpoch} steps are more than ${maximumSteps} steps`,
       remedy: `use at most ${Math.floor(maximumSteps / stepsPerEpoch)} epochs`
     })
-  const { momentum = 0, weightDecay = 0, schedule = "constant", validation } = settings
+  const { momentum = 0, weightDecay = 0, schedule = "constant", validation, rowWeights } = settings
   if (validation !== undefined) {
     if (validation.rows === 0)
       throw new InvalidPlan({
@@ -138,7 +144,8 @@ export const trainingPlan = (settings: TrainingSettings): TrainingPlan => {
   return {
     ...{ network, rows, batch, epochs, learningRate, momentum, weightDecay, schedule, loss, fractionalBits },
     ...{ rate, addends, stepsPerEpoch, steps },
-    ...(validation && { validation })
+    ...(validation && { validation }),
+    ...(rowWeights && { rowWeights })
   }
 }
 
@@ -202,6 +209,16 @@ const requireFit = (loss: Loss, { layers }: Network): void => {
     })
 }
 
+/** Refuses row weights where labels are opened, each by itself. */
+const requireWeighable = ({ network, rowWeights }: TrainingSettings): void => {
+  if (rowWeights === undefined || !opensLabels(network)) return
+  throw new InvalidPlan({
+    field: "rowWeights",
+    reason: "rows can't have weights where the output has relu",
+    remedy: 'use "identity" on the output layer, or leave the weights out'
+  })
+}
+
 /** The rate in as many bits as there is room for. */
 const roomyRate = (settings: TrainingSettings): Rate => {
   const { learningRate, batch, momentum = 0, schedule = "constant" } = settings
@@ -243,9 +260,15 @@ export const fixedRate = (
   return { factor, shift, relativeError }
 }
 
-/** Bits of what is rescaled in a weight update with ordinary gradients, which momentum adds up. */
-const usedBits = ({ batch, fractionalBits, momentum = 0 }: TrainingSettings, { factor }: Rate): number =>
-  productBits(fractionalBits) + Math.log2(factor) + Math.log2(batch) + gradientBits - Math.log2(1 - momentum)
+/** Bits of what is rescaled in a weight update with ordinary gradients, which row weights multiply and momentum adds up. */
+const usedBits = (
+  { batch, fractionalBits, momentum = 0, rowWeights }: TrainingSettings,
+  { factor }: Rate
+): number =>
+  productBits(fractionalBits) +
+  Math.log2(factor * batch * Math.max(1, rowWeights?.gain ?? 1)) +
+  gradientBits -
+  Math.log2(1 - momentum)
 
 const hasRoom = (settings: TrainingSettings, rate: Rate): boolean => usedBits(settings, rate) <= magnitudeBits
 
@@ -254,14 +277,14 @@ const shiftFits = ({ fractionalBits }: TrainingSettings, rate: Rate): boolean =>
 
 /** Refuses plans whose weight update could leave the range of the rescale with ordinary gradients. */
 const requireRoom = (settings: TrainingSettings, rate: Rate): void => {
-  const { batch, learningRate, fractionalBits, momentum = 0 } = settings
+  const { batch, learningRate, fractionalBits, momentum = 0, rowWeights } = settings
   if (!hasRoom(settings, rate)) {
     const used = usedBits(settings, rate)
     const fits = Math.floor(fractionalBits - (used - magnitudeBits) / 2)
     throw new InvalidPlan({
       field: "fractionalBits",
-      reason: `${fractionalBits} fractional bits leave no room for the gradients of a batch of ${batch} in 64-bit words${momentum > 0 ? ` with a momentum of ${momentum}` : ""}`,
-      remedy: `use at most ${fits} fractional bits, or a smaller batch${momentum > 0 ? ", or less momentum" : ""}`
+      reason: `${fractionalBits} fractional bits leave no room for the gradients of a batch of ${batch} in 64-bit words${momentum > 0 ? ` with a momentum of ${momentum}` : ""}${rowWeights ? `${momentum > 0 ? " and" : " with"} class weights` : ""}`,
+      remedy: `use at most ${fits} fractional bits, or a smaller batch${momentum > 0 ? ", or less momentum" : ""}${rowWeights ? ", or smaller weights" : ""}`
     })
   }
   if (!shiftFits(settings, rate))
@@ -287,10 +310,12 @@ const memoryBytes = 2 ** 32
  * Throws `InvalidPlan` for a training table that no cloud can open: it has all of it in one memory, and more
  * besides.
  */
-export const requireMemory = (plan: Pick<TrainingPlan, "network" | "rows" | "validation">): void => {
-  const { network } = plan
+export const requireMemory = (
+  plan: Pick<TrainingPlan, "network" | "rows" | "validation" | "rowWeights">
+): void => {
+  const { network, rowWeights } = plan
   const rows = rowsOpened(plan)
-  const columns = network.inputs + outputs(network)
+  const columns = network.inputs + outputs(network) + (rowWeights ? 1 : 0)
   const bytes = wordBytes * rows * columns
   if (bytes < memoryBytes) return
   throw new InvalidPlan({

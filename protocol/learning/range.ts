@@ -67,6 +67,9 @@ export const watched = (beyond: () => void): FloatOperations => {
   }
 }
 
+/** What of a plan says how a step is tried; a row that has a weight has that of one. */
+type TriedPlan = StepPlan & Pick<TrainingPlan, "batch" | "rowWeights">
+
 /** Rows that stand for all that the public ranges allow. */
 const rowsTried = 64
 /** A batch of rows that are all alike has a gradient this many times that of an ordinary one, or less. */
@@ -81,16 +84,17 @@ const weightLimit = (fractionalBits: number): number => sumLimit(fractionalBits)
  * allow, forwards or in a further step on a batch of rows like this one. The rows are spread evenly, and the same each
  * time.
  */
-export const leavesRange = (model: Model, plan: StepPlan & Pick<TrainingPlan, "batch">): boolean =>
+export const leavesRange = (model: Model, plan: TriedPlan): boolean =>
   modelValues(model).some((value) => !(Math.abs(value) < weightLimit(plan.fractionalBits))) ||
   leavesRangeInStep(model, plan)
 
-const leavesRangeInStep = (model: Model, plan: StepPlan & Pick<TrainingPlan, "batch">): boolean => {
+const leavesRangeInStep = (model: Model, plan: TriedPlan): boolean => {
   const { network, fractionalBits, batch, rate } = plan
   const usual = usualCells(model.data)
   const layers = floatLayers(model, fractionalBits)
   const asBatch = { ...plan, rate: { ...rate, factor: (rate.factor * batch) / alike } }
-  const labels = usual.slice(network.inputs).map(([low, high]) => (low + high) / 2)
+  const ofLabel = usual.slice(network.inputs)
+  const labels = ofLabel.map(([low, high]) => (plan.rowWeights ? 1 / ofLabel.length : (low + high) / 2))
   const matrix = (values: ArrayLike<number>) =>
     floatMatrix({ rows: 1, cols: values.length }, values, fractionalBits)
   let beyond = 0
@@ -103,7 +107,7 @@ const leavesRangeInStep = (model: Model, plan: StepPlan & Pick<TrainingPlan, "ba
     const operations = watched(() => {
       left = true
     })
-    const data = runLocally(openData(operations, network, matrix(features), matrix(labels)))
+    const data = runLocally(openData(operations, plan, matrix(features), matrix(labels)))
     runLocally(trainingStep(operations, asBatch, layers, data))
     if (left) beyond++
   }

@@ -4,9 +4,9 @@
  * share a round. Nothing here sees a value in the clear unless the interpreter works in the clear.
  */
 import { type Loss, probabilities } from "./loss.ts"
-import { type Network, opensLabels, outputs } from "./network.ts"
+import { opensLabels, outputs } from "./network.ts"
 import { type Added, type Operations, operation, type Round, together } from "./operations.ts"
-import { type ForwardPlan, type StepPlan, updateShift } from "./plan.ts"
+import { type ForwardPlan, type StepPlan, type TrainingPlan, updateShift } from "./plan.ts"
 import { productBits } from "./scales.ts"
 
 export interface Layer<V> {
@@ -42,24 +42,37 @@ export type Labels<V, L> =
 export interface Batch<V, O, L> {
   /** batch × features. */
   readonly inputs: O
-  /** batch × outputs. */
+  /** batch × outputs; with row weights, each row times its weight. */
   readonly labels: Labels<V, L>
+  /** batch × 1. Without them all rows weigh the same. */
+  readonly rowWeights?: O
 }
 
 /**
- * The training matrices as step 0 leaves them: the features opened once for the whole run, and the labels
- * where needed.
+ * The training matrices as step 0 leaves them: the features opened once for the whole run, and the labels or the
+ * weights of rows where needed.
  */
 export type OpenedData<V, O, L> = Batch<V, O, L>
 
-/** Step 0: opens the features, which are consumed, and for a ReLU output the labels, together. */
+/**
+ * Step 0: opens the features, which are consumed, and together with them the labels for a ReLU output, or the weights of
+ * rows. A row of labels of classes is its weight where the class is, else 0, so its sum is the weight.
+ */
 export function* openData<V, O, G, L>(
   ops: Operations<V, O, G, L>,
-  network: Network,
+  { network, rowWeights }: Pick<TrainingPlan, "network" | "rowWeights">,
   features: V,
   labels: V
 ): Round<OpenedData<V, O, L>> {
   const openFeatures = ops.open(operation("openInput", 0), features, true)
+  if (rowWeights !== undefined) {
+    const sums = ops.rowSums(labels)
+    const [inputs, opened] = yield* together(
+      openFeatures,
+      ops.open(operation("openRowWeights", 0), sums, true)
+    )
+    return { inputs, labels: { opened: false, value: labels }, rowWeights: opened }
+  }
   if (!opensLabels(network)) {
     const [inputs] = yield* together(openFeatures)
     return { inputs, labels: { opened: false, value: labels } }
@@ -80,10 +93,11 @@ export interface Gather<V, O, L> {
 
 /** The rows of a step. */
 export const gatherBatch = <V, O, L>(
-  { inputs, labels }: OpenedData<V, O, L>,
+  { inputs, labels, rowWeights }: OpenedData<V, O, L>,
   gather: Gather<V, O, L>
 ): Batch<V, O, L> => ({
   inputs: gather.opened(inputs),
+  ...(rowWeights !== undefined && { rowWeights: gather.opened(rowWeights) }),
   labels: labels.opened
     ? { opened: true, value: gather.labels(labels.value) }
     : { opened: false, value: gather.value(labels.value) }
@@ -167,15 +181,24 @@ export function* openWeights<V, O, G, L>(
   )
 }
 
-/** δ_L = H_L − Y, times the gate where the output is ReLU, or p − Y for a cross-entropy. Local. */
-const outputDelta = <V, O, G, L>(
+/**
+ * δ_L = H_L − Y, times the gate where the output is ReLU, or p − Y for a cross-entropy. Local. With row weights w it is
+ * w·δ_L = w·H_L − wY, in two rounds; what is propagated back is then weighted too.
+ */
+function* outputDelta<V, O, G, L>(
   ops: Operations<V, O, G, L>,
+  plan: ForwardPlan,
   { output, gates }: Forward<V, O, G>,
-  labels: Labels<V, L>
-): V => {
-  if (!labels.opened) return ops.subtract(output, labels.value)
+  { labels, rowWeights }: Pick<Batch<V, O, L>, "labels" | "rowWeights">
+): Round<V> {
   const last = gates.length
-  return ops.gatedDifference(operation("openDelta", last), output, labels.value, gates[last - 1]!)
+  if (labels.opened)
+    return ops.gatedDifference(operation("openDelta", last), output, labels.value, gates[last - 1]!)
+  if (rowWeights === undefined) return ops.subtract(output, labels.value)
+  const op = operation("weighOutput", last)
+  const opened = yield* ops.open(operation("openOutput", last), output)
+  const weighed = yield* ops.rescale(op, ops.rowProduct(op, opened, rowWeights), toValue(plan), 1)
+  return ops.subtract(weighed, labels.value)
 }
 
 /**
@@ -199,15 +222,15 @@ function* backward<V, O, G, L>(
   {
     weights,
     pass,
-    labels
+    batch
   }: {
     readonly weights: ReadonlyArray<O>
     readonly pass: Forward<V, O, G>
-    readonly labels: Labels<V, L>
+    readonly batch: Pick<Batch<V, O, L>, "labels" | "rowWeights">
   },
   settle: (l: number, gradient: Gradient<V>) => ReadonlyArray<Round<void>>
 ): Round<void> {
-  let delta = outputDelta(ops, pass, labels)
+  let delta = yield* outputDelta(ops, plan, pass, batch)
   for (let l = weights.length; ; l--) {
     const opened = yield* ops.open(operation("openDelta", l), delta)
     const gradient = ops.product(operation("gradientProduct", l), pass.fed[l - 1]!, opened, "leftTransposed")
@@ -264,7 +287,7 @@ function* updateLayer<V, O, G, L>(
 /**
  * One step of gradient descent on a batch; returns the new layers. Rounds with an identity output: 4 for one
  * layer, 11 for two, 18 for three, 7 more for each further one; three more with a ReLU output, a sigmoid or a
- * softmax of two classes, ten more with one of more classes. It is
+ * softmax of two classes, ten more with one of more classes; two more with row weights. It is
  * `openWeights`, `gradients` and `update` in fewer messages, with the same result to the bit.
  */
 export function* trainingStep<V, O, G, L>(
@@ -279,7 +302,7 @@ export function* trainingStep<V, O, G, L>(
   function* settle(l: number, gradient: Gradient<V>): Round<void> {
     updated[l - 1] = yield* updateLayer(ops, plan, l, layers[l - 1]!, gradient)
   }
-  yield* backward(ops, plan, { weights, pass, labels: batch.labels }, (l, gradient) => [settle(l, gradient)])
+  yield* backward(ops, plan, { weights, pass, batch }, (l, gradient) => [settle(l, gradient)])
   return updated
 }
 
@@ -293,7 +316,7 @@ export function* gradients<V, O, G, L>(
 ): Round<ReadonlyArray<Gradient<V>>> {
   const pass = yield* forward(ops, plan, layers, weights, batch.inputs, plan.loss)
   const found: Array<Gradient<V>> = []
-  yield* backward(ops, plan, { weights, pass, labels: batch.labels }, (l, gradient) => {
+  yield* backward(ops, plan, { weights, pass, batch }, (l, gradient) => {
     found[l - 1] = gradient
     return []
   })

@@ -4,11 +4,12 @@
  */
 import { readFileSync } from "node:fs"
 import { artifact } from "../artifact.ts"
+import type { DealingKernels } from "./dealing-kernels.ts"
 
 type Address = number
 
 /** Words are u64, `n` counts words unless a comment in the kernel says otherwise. */
-export interface Kernels {
+export interface Kernels extends DealingKernels {
   heapBase(): number
   add(out: Address, x: Address, y: Address, n: number): void
   subtract(out: Address, x: Address, y: Address, n: number): void
@@ -217,6 +218,133 @@ export interface Kernels {
     terms: number,
     bits: number,
     scale: number,
+    n: number
+  ): void
+  foldLeaves(
+    columns: Address,
+    sum: Address,
+    leaves: Address,
+    bits: number,
+    bytes: number,
+    apart: number
+  ): void
+  columnsToRows(rows: Address, columns: Address, apart: number, count: number): void
+  tweakedRows(out: Address, rows: Address, number: bigint, place: bigint, n: number): void
+  tweakedRowPairs(
+    out: Address,
+    rows: Address,
+    corrections: Address,
+    delta: Address,
+    number: bigint,
+    place: bigint,
+    n: number
+  ): void
+  padInputs(
+    out: Address,
+    bits: Address,
+    w: number,
+    from: number,
+    count: number,
+    number: bigint,
+    place: bigint,
+    blocks: number
+  ): void
+  chosenPadInputs(
+    out: Address,
+    values: Address,
+    bits: Address,
+    w: number,
+    from: number,
+    count: number,
+    number: bigint,
+    place: bigint,
+    blocks: number
+  ): void
+  maskMessages(
+    wire: Address,
+    inputs: Address,
+    outputs: Address,
+    messages: Address,
+    bits: number,
+    count: number
+  ): void
+  unmaskMessages(
+    out: Address,
+    wire: Address,
+    inputs: Address,
+    outputs: Address,
+    values: Address,
+    w: number,
+    bits: number,
+    count: number
+  ): void
+  transformTables(modulus: Address, q: number, root: number, back: number): void
+  transform(x: Address, size: number, modulus: Address): void
+  transformBack(x: Address, size: number, first: number, end: number, modulus: Address): void
+  scaleResidues(x: Address, size: number, factor: number, shoup: number, modulus: Address): void
+  repeatResidues(out: Address, x: Address, repeats: number, size: number): void
+  foldRuns(x: Address, size: number, run: number, modulus: Address): void
+  multiplyTransforms(out: Address, x: Address, y: Address, modulus: Address): void
+  multiplyCiphertexts(
+    out: Address,
+    x: Address,
+    xStride: number,
+    run: number,
+    y: Address,
+    yStride: number,
+    half: number,
+    terms: number,
+    from: number,
+    end: number,
+    accumulate: number,
+    modulus: Address
+  ): void
+  placeClear(
+    out: Address,
+    x: Address,
+    down: number,
+    across: number,
+    rows: number,
+    cols: number,
+    spread: number,
+    slot: number,
+    size: number
+  ): void
+  placeEncrypted(
+    out: Address,
+    y: Address,
+    down: number,
+    across: number,
+    rows: number,
+    cols: number,
+    n: number
+  ): void
+  addWords(out: Address, x: Address, low: number, high: number, n: number, modulus: Address): void
+  signedTop(x: Address, bits: number, n: number): void
+  addSmall(out: Address, x: Address, modulus: Address): void
+  subtractResidues(out: Address, y: Address, x: Address, modulus: Address): void
+  uniformResidues(out: Address, end: Address, random: Address, n: number, q: number): Address
+  ternary(out: Address, end: Address, random: Address, n: number): Address
+  binomial(out: Address, random: Address, n: number): void
+  greatest(x: Address, n: number): number
+  packFields(out: Address, x: Address, bits: number, n: number): void
+  unpackFields(out: Address, x: Address, bits: number, n: number): void
+  switchModulus(
+    high: Address,
+    low: Address,
+    x: Address,
+    stride: number,
+    fractions: Address,
+    primes: number,
+    n: number
+  ): void
+  openPhases(
+    out: Address,
+    high: Address,
+    low: Address,
+    x: Address,
+    stride: number,
+    constants: Address,
     n: number
   ): void
   productScratch(m: number, k: number, n: number): number

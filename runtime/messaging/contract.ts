@@ -24,12 +24,18 @@ export interface PeerTraffic {
   readonly bytes: number
 }
 
+/** A piece of a round. The peer's in its place has as many bytes, or `receives`. */
+export interface RoundPiece {
+  (): Uint8Array
+  readonly receives?: number
+}
+
 /**
  * A computation in rounds. It yields this party's part of a round, in pieces that are read and copied before
- * it resumes, and is resumed with the peer's part, cut to the same lengths. The peer's part must not be used
- * after the next yield.
+ * it resumes, and is resumed with the peer's part, cut likewise. The peer's part must not be used after the
+ * next yield.
  */
-export type Computation<A> = Generator<ReadonlyArray<() => Uint8Array>, A, ReadonlyArray<Uint8Array>>
+export type Computation<A> = Generator<ReadonlyArray<RoundPiece>, A, ReadonlyArray<Uint8Array>>
 
 /** The result of a computation, and the number of rounds it took. */
 export interface Driven<A> {

@@ -18,7 +18,7 @@ import { concatenate, wordBytes } from "../../protocol/bytes.ts"
 import { pickRows, readRows } from "../../protocol/data/cells.ts"
 import type { HeldTable } from "../../protocol/data/encoding.ts"
 import { needsStatistics, noStatistics, statisticsNeeded } from "../../protocol/data/preparation.ts"
-import { digestIds } from "../../protocol/data/rows.ts"
+import { cellsAt, digestIds } from "../../protocol/data/rows.ts"
 import {
   Cloud0Secrets,
   Cloud1Secrets,
@@ -179,8 +179,9 @@ const addRunKeys = ({ agreement, recorder }: Ended, of: (party: string) => Secre
       of("cloud0").set(name, bytes)
       of("kgc").set(name, bytes)
     }
-    of("cloud0").set("prgKey", cloud0.prgKey)
-    of("cloud1").set("prgKey", (yield* Cloud1Secrets.decode(handedOut.get("cloud1")!)).prgKey)
+    const cloud1 = yield* Cloud1Secrets.decode(handedOut.get("cloud1")!)
+    if (cloud0.prgKey !== undefined) of("cloud0").set("prgKey", cloud0.prgKey)
+    if (cloud1.prgKey !== undefined) of("cloud1").set("prgKey", cloud1.prgKey)
   })
 
 /** A user's cells as they are placed in the joint table, those to train on first. */
@@ -190,8 +191,10 @@ const cellsOf = (
   user: number,
   fractionalBits: number
 ): ReadonlyArray<HeldCells> => {
-  const placed = tables[user]!.map(({ ids, columns, cells }, i) => {
+  const placed = tables[user]!.map((table, i) => {
+    const { ids, columns } = table
     const rows = joint.indices(digests[user]![i]!)
+    const cells = cellsAt(table, rows, joint)
     const order = Uint32Array.from(rows.keys()).sort((a, b) => rows[a]! - rows[b]!)
     return (heldOut: boolean): HeldCells => {
       const kept = order.filter((place) => rows[place]! >= joint.uploaded === heldOut)

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url"
 import { Data, Effect, Option } from "effect"
 import { phases } from "../../actors/party/phases.ts"
 import { projectRoot } from "../../protocol/artifact.ts"
+import { weightsByClass } from "../../protocol/data/class-weights.ts"
 import { labelColumns } from "../../protocol/data/description.ts"
 import { describeDialect } from "../../protocol/data/dialect.ts"
 import { statisticsNeeded, treatedCells } from "../../protocol/data/preparation.ts"
@@ -19,7 +20,7 @@ import { loadCalibration, loadHosts, type Problem } from "../description/load.ts
 import type { Scenario, User } from "../description/schema.ts"
 import { type Prediction, predictTime } from "../forecast/prediction.ts"
 import type { PredictedCost } from "../forecast/traffic.ts"
-import { privacy, quorumLines, revelations, warningLines } from "../report/report.ts"
+import { privacy, quorumLines, revelations, warningLines, weightsText } from "../report/report.ts"
 import { type Prepared, prepareRun } from "../run/prepare.ts"
 import { count, counted, duration, headline, listed, size, table } from "../text/units.ts"
 import type { CheckRequest } from "./commands.ts"
@@ -117,18 +118,26 @@ const statistics = ({ data, users }: Scenario): ReadonlyArray<string> => {
   const held = users.map((user) => ({ name: user.name, columns: columnsHeldBy(data, user) }))
   const holdersOf = (column: string) =>
     held.filter(({ columns }) => columns.has(column)).map(({ name }) => name)
-  const byHolders = new Map<string, { readonly holders: ReadonlyArray<string>; of: [number, number] }>()
-  for (const [place, needed] of [moments, counts].entries())
+  const labels = labelColumns(data)
+  const [ofLabel, modes] = [true, false].map((is) =>
+    counts.filter(({ column }) => labels.includes(column) === is)
+  )
+  const byHolders = new Map<
+    string,
+    { readonly holders: ReadonlyArray<string>; of: [number, number, number] }
+  >()
+  for (const [place, needed] of [moments, modes!, ofLabel!].entries())
     for (const { column } of needed) {
       const holders = holdersOf(column)
-      const entry = byHolders.get(holders.join()) ?? { holders, of: [0, 0] }
+      const entry = byHolders.get(holders.join()) ?? { holders, of: [0, 0, 0] }
       entry.of[place]! += 1
       byHolders.set(holders.join(), entry)
     }
-  const lines = [...byHolders.values()].map(({ holders, of: [means, modes] }) => {
+  const lines = [...byHolders.values()].map(({ holders, of: [means, modes, classes] }) => {
     const found = [
       ...(means === 0 ? [] : [`mean and deviation of ${counted(means, "column")}`]),
-      ...(modes === 0 ? [] : [`the most frequent value of ${counted(modes, "column")}`])
+      ...(modes === 0 ? [] : [`the most frequent value of ${counted(modes, "column")}`]),
+      ...(classes === 0 ? [] : ["the number of rows of each class"])
     ].join(" and ")
     if (holders.length === 1) return `  the users learn ${found}, of cells that ${holders[0]} alone holds`
     const who = holders.length === users.length ? "all of them" : listed(holders, users.length)
@@ -202,15 +211,24 @@ const optimiser = ({ addends, learningRate, ...plan }: TrainingPlan): ReadonlyAr
   ]
 }
 
-const training = ({ scenario, predicted: { plan } }: Forecast): ReadonlyArray<string> => {
+const training = ({ scenario, joined, predicted: { plan } }: Forecast): ReadonlyArray<string> => {
   const { factor, shift, relativeError } = plan.rate
   const layers = plan.network.layers.map(({ units, activation }) => `${units} ${activation}`)
   return [
     `network      ${[`${counted(plan.network.inputs, "input")}`, ...layers].join(" → ")}`,
     `training     ${scenario.training.stop === undefined ? "" : "at most "}${counted(plan.steps, "step")}: ${counted(plan.epochs, "epoch")} of ${counted(plan.stepsPerEpoch, "step")} on ${counted(plan.batch, "row")} each`,
     `rate         ${scenario.training.rate} over a batch of ${plan.batch}, as ${factor}/2^${shift} (${(100 * relativeError).toFixed(3)} % off)`,
-    ...optimiser(plan)
+    ...optimiser(plan),
+    ...classWeights(scenario, joined)
   ]
+}
+
+/** By how much a row of each class counts in the training. */
+const classWeights = ({ training }: Scenario, { prepared }: JoinedData): ReadonlyArray<string> => {
+  const weights = weightsByClass(prepared)
+  if (weights === undefined) return []
+  const how = training.classWeights === "balanced" ? ", balanced" : ""
+  return [`classes      weigh ${weightsText(weights)}${how}`]
 }
 
 const security = ({

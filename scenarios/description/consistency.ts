@@ -10,21 +10,12 @@ import { exactNumber } from "../../protocol/data/spelling.ts"
 import { valueLimit } from "../../protocol/learning/range.ts"
 import { leastContributors, neededColumns } from "../../protocol/statistics/statistics.ts"
 import { isTested } from "./agreement.ts"
+import { classWeightProblems } from "./class-weights.ts"
 import { columnsNamed, columnsOf } from "./columns.ts"
 import { strangers } from "./faults-consistency.ts"
-import type { Inconsistency } from "./inconsistency.ts"
+import { type Inconsistency, repeated } from "./inconsistency.ts"
 import { planProblems } from "./plan-problem.ts"
 import type { Scenario, User } from "./schema.ts"
-
-/** Indices of the entries that occurred before. */
-const repeated = (names: ReadonlyArray<string>): ReadonlyArray<number> => {
-  const seen = new Set<string>()
-  return names.flatMap((name, index) => {
-    if (seen.has(name)) return [index]
-    seen.add(name)
-    return []
-  })
-}
 
 /**
  * Names that differ but look alike, since a letter with an accent can be written in two ways: index, and the
@@ -50,6 +41,7 @@ export const inconsistencies = (scenario: Scenario): ReadonlyArray<Inconsistency
   ...userProblems(scenario),
   ...identityProblems(scenario),
   ...securityProblems(scenario),
+  ...dealingProblems(scenario),
   ...decryptionProblems(scenario),
   ...rangeProblems(scenario),
   ...trainingProblems(scenario),
@@ -104,7 +96,7 @@ const statisticsProblems = ({ data, users, reveal }: Scenario): ReadonlyArray<In
   return [
     {
       path: ["reveal"],
-      message: `must have column-statistics: fewer than three users hold ${named}, so mean and deviation, which all users learn, tell what is another's; add it, or give these columns public ranges and fills that are values`
+      message: `must have column-statistics: fewer than three users hold ${named}, so mean and deviation, or counts of values, which all users learn, tell what is another's; add it, or give these columns public ranges and fills that are values, and classes weights in numbers`
     }
   ]
 }
@@ -247,6 +239,18 @@ const securityProblems = ({ security }: Scenario): ReadonlyArray<Inconsistency> 
       ]
     : []
 
+/** Where the clouds deal, the KGC leaves after the setup, and its workers would have nothing to do. */
+const dealingProblems = ({ placement, security }: Scenario): ReadonlyArray<Inconsistency> =>
+  security.dealing === "clouds" && placement.workers.kgc > 0
+    ? [
+        {
+          path: ["placement", "workers", "kgc"],
+          message:
+            "the KGC's workers deal, and with security.dealing: clouds it does not; leave them out, or let the KGC deal"
+        }
+      ]
+    : []
+
 const decryptionProblems = ({ deadlines, decryption, users }: Scenario): ReadonlyArray<Inconsistency> => {
   const { threshold } = decryption
   const { absenceTimeoutMs, phaseTimeoutMs } = deadlines
@@ -310,8 +314,11 @@ const rangeProblems = ({ data, security }: Scenario): ReadonlyArray<Inconsistenc
 }
 
 const trainingProblems = (scenario: Scenario): ReadonlyArray<Inconsistency> => {
-  const ofLoss = lossProblems(scenario)
-  return ofLoss.length > 0 || scenario.data.features.length === 0 ? ofLoss : planProblems(scenario)
+  const own = [
+    ...lossProblems(scenario),
+    ...classWeightProblems(scenario.data, scenario.training.classWeights)
+  ]
+  return own.length > 0 || scenario.data.features.length === 0 ? own : planProblems(scenario)
 }
 
 /** A cross-entropy is of labels that are zeros and ones. */

@@ -8,6 +8,7 @@ import {
   labelColumns
 } from "../../protocol/data/description.ts"
 import { hiddenFor } from "../../protocol/learning/defaults.ts"
+import { weightedLabel } from "./class-weights.ts"
 import type { WrittenFeature } from "./features.ts"
 import type { Scenario, WrittenScenario } from "./schema.ts"
 import { completedTraining } from "./training.ts"
@@ -19,7 +20,7 @@ export const described = (written: WrittenScenario): Scenario => {
   const data: DataDescription = {
     id,
     features: all.map((feature) => completed(feature, written.data)),
-    label,
+    label: "values" in label ? weightedLabel(label, written.training.classWeights) : label,
     scaleTo,
     ...(missing === undefined ? {} : { missing })
   }

@@ -48,7 +48,7 @@ interface Read {
 
 /** Reads a text in YAML that is to be of one kind; `file` serves for errors. */
 const readAs = (text: string, file: string, wanted: string): Either.Either<Read, ScenarioError> =>
-  readYaml(text, wanted === aScenario ? isFeatures : () => false).pipe(
+  readYaml(text, wanted === aScenario ? isOfNames : () => false).pipe(
     Either.mapBoth({
       onLeft: (problems) =>
         refused(
@@ -119,9 +119,9 @@ const otherKind = (value: unknown, wanted: string): string | undefined => {
   return kinds.find(([what, fields]) => what !== wanted && fields.every((field) => has.has(field)))?.[0]
 }
 
-/** The names in this section are the files' columns, in joint order. */
-const isFeatures = (path: PathInFile): boolean =>
-  path.length === 2 && path[0] === "data" && path[1] === "features"
+/** The sections whose names are those of the files: columns, in joint order, and classes. */
+const ofNames = ["data.features", "training.classWeights"]
+const isOfNames = (path: PathInFile): boolean => ofNames.includes(path.join("."))
 
 /** Parses and validates the text of a scenario. `file` serves for errors. */
 export const parseScenario = (text: string, file: string): Either.Either<LoadedScenario, ScenarioError> =>

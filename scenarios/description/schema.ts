@@ -252,6 +252,13 @@ const Security = struct({
     ),
     "packed"
   ),
+  dealing: defaulted(
+    oneOf(
+      ["kgc", "clouds"],
+      "Who makes the correlated randomness of the training. kgc: the KGC deals it, and must be there to the end of the training; clouds: the two clouds make it between themselves, which takes longer, and the KGC leaves after the setup; default kgc"
+    ),
+    "kgc"
+  ),
   insecure: defaulted(
     yesOrNo("Allow a modulus that can be factored: for tests of the program, never for data; default false"),
     false
@@ -328,7 +335,7 @@ const Placement = struct({
 
 const Revelation = oneOf(
   ["accuracy", "metrics", "heldOutRows", "progress", "column-statistics", "curve"],
-  "accuracy: users tell the director how many held-out rows the model got right; metrics: users tell the director counts of held-out rows by class, prediction and score, or sums of numbers and errors, from which all usual figures follow, accuracy included; heldOutRows: users send the held-out cells, sealed, to the user who holds the labels, who tests there; progress: clouds tell the director the step they are at; column-statistics: users learn mean and deviation of columns that fewer than three users hold, and so what is another's; curve: clouds and director learn after each epoch the loss on the validation rows, and of classes how many of these rows are right"
+  "accuracy: users tell the director how many held-out rows the model got right; metrics: users tell the director counts of held-out rows by class, prediction and score, or sums of numbers and errors, from which all usual figures follow, accuracy included; heldOutRows: users send the held-out cells, sealed, to the user who holds the labels, who tests there; progress: clouds tell the director the step they are at; column-statistics: users learn means, deviations and counts of values of columns that fewer than three users hold, and so what is another's; curve: clouds and director learn after each epoch the loss on the validation rows, and of classes how many of these rows are right"
 )
 /** What may be revealed beyond the model. */
 export type Revelation = typeof Revelation.Type

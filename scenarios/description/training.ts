@@ -5,6 +5,7 @@ import { losses } from "../../protocol/learning/loss.ts"
 import { mostMomentum } from "../../protocol/learning/optimiser.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { numberHint, withHint } from "../text/hints.ts"
+import { ClassWeights } from "./class-weights.ts"
 import { defaulted, oneOf, optional, struct, value, wholeNumber } from "./fields.ts"
 
 const Falling = struct({
@@ -76,6 +77,7 @@ export const Training = struct({
     })
   ),
   schedule: defaulted(Schedule, "constant"),
+  classWeights: optional(ClassWeights),
   stop: optional(
     struct({
       patience: wholeNumber(1, 100_000, "Epochs without a smaller loss on the validation rows")
@@ -110,6 +112,7 @@ export const agreedTraining = ({
   weightDecay,
   schedule,
   stop,
+  classWeights: _,
   ...rest
 }: ReturnType<typeof completedTraining>): Agreement["training"] => ({
   ...rest,

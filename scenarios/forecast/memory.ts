@@ -17,7 +17,7 @@ const processBytes = 150e6
 
 /**
  * The hosts that are too small for what the parties keep in memory. A cloud keeps the opened table, and the
- * labels of a ReLU output a second time; lane 0 has the rows of all lanes, the others their own. The KGC
+ * labels of a ReLU output a second time, or the weights of rows; lane 0 has the rows of all lanes, the others their own. The KGC
  * keeps the table's mask.
  */
 export const hostsTooSmall = (
@@ -28,7 +28,8 @@ export const hostsTooSmall = (
   const lanes = 1 + placement.lanes.cloud0.length
   const labels = wordBytes * rowsOpened(plan) * outputs(plan.network)
   const table = wordBytes * rowsOpened(plan) * plan.network.inputs + labels
-  const opened = table + (opensLabels(plan.network) ? labels : 0)
+  const weights = plan.rowWeights ? wordBytes * rowsOpened(plan) : 0
+  const opened = table + (opensLabels(plan.network) ? labels : weights)
   const kept = new Map<string, number>()
   const keep = (host: string, bytes: number) => kept.set(host, (kept.get(host) ?? processBytes) + bytes)
   for (const who of clouds) {

@@ -100,7 +100,8 @@ const countIn = (
   for (let place = 0; rows[place]! < end && own.length > 0; place++) {
     cells.readRow(place, row, 0)
     for (const { at, column } of own) {
-      if (row[at] !== 1) continue
+      // A class that weighs more or less than others is no 1.
+      if (!(row[at]! > 0)) continue
       const count = (found.get(column) ?? 0) + 1
       found.set(column, count)
       if (count === enough) open.delete(column)

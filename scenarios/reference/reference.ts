@@ -174,7 +174,7 @@ const trainWith = async <V extends Shape, G>(
   const { rows } = training
   const labels = arithmetic.matrix({ rows, cols: outputs(network) }, training.labels)
   const features = arithmetic.matrix({ rows, cols: network.inputs }, training.features)
-  const data = runLocally(openData(arithmetic.operations(0), network, features, labels))
+  const data = runLocally(openData(arithmetic.operations(0), plan, features, labels))
   const evaluated = evaluates(plan) ? evaluatedIn(plan, arithmetic, data.inputs, labels) : undefined
   let layers: Layers<V> = network.layers.map((_, index) => initialLayer(run, index + 1, arithmetic))
   const settle = arithmetic.settling()

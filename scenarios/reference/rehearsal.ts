@@ -4,6 +4,7 @@
  */
 
 import { stepCost } from "../../protocol/computation/cost.ts"
+import { classWeightsOf } from "../../protocol/data/class-weights.ts"
 import type { JointTable } from "../../protocol/data/joint.ts"
 import { floatMatrix } from "../../protocol/learning/float.ts"
 import type { Loss } from "../../protocol/learning/loss.ts"
@@ -87,9 +88,13 @@ export const fitOf = async (
 
 const errorOf = (loss: Loss, model: Model, { rows, features, labels }: JointTable): number => {
   const found = scores(model, features)
-  if (loss === "squared-error")
-    return Math.sqrt(found.reduce((sum, score, i) => sum + (score - labels[i]!) ** 2, 0) / rows)
   const classes = outputs(model.network)
+  if (loss === "squared-error") {
+    // Labels of classes come times the weight of their row.
+    const weighed = classWeightsOf(model.data) !== undefined
+    const label = weighed ? (i: number) => Number(labels[i]! > 0) : (i: number) => labels[i]!
+    return Math.sqrt(found.reduce((sum, score, i) => sum + (score - label(i)) ** 2, 0) / rows)
+  }
   const truth = greatestOfEachRow(labels, classes)
   return (
     truth.reduce((sum, label, row) => {
@@ -112,7 +117,7 @@ export const straysFurther = (
   })
   const matrix = (cols: number, values: Float64Array) => floatMatrix({ rows, cols }, values, f)
   const batch = runLocally(
-    openData(operations, network, matrix(network.inputs, features), matrix(outputs(network), labels))
+    openData(operations, plan, matrix(network.inputs, features), matrix(outputs(network), labels))
   )
   runLocally(trainingStep(operations, planOfStep(plan, plan.steps), floatLayers(model, f), batch))
   return strays

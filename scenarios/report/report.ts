@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { phases } from "../../actors/party/phases.ts"
 import { thresholdOf } from "../description/agreement.ts"
 import type { Revelation, Scenario } from "../description/schema.ts"
-import { count, counted, duration, size, table } from "../text/units.ts"
+import { count, counted, duration, listed, size, table } from "../text/units.ts"
 import { figureTables, gain, judgement } from "./figures-text.ts"
 import type { PredictedAndMeasured, RunResult } from "./result.ts"
 
@@ -72,10 +72,23 @@ const outcome = (result: RunResult): ReadonlyArray<string> => [
     "training",
     `${counted(result.steps, "step")} on ${counted(result.rows.training, "row")}; ${count(result.rows.heldOut)} held out for the test`
   ),
+  ...(result.classWeights === undefined
+    ? []
+    : [field("classes", `weigh ${weightsText(result.classWeights)} in the training`)]),
   ...curveLines(result),
   ...figureTables(result),
   ...gain(result)
 ]
+
+/** Classes whose weights are shown. */
+const mostWeights = 12
+
+/** `benign 0.81, malignant 1.31`. */
+export const weightsText = (weights: NonNullable<RunResult["classWeights"]>): string =>
+  listed(
+    weights.map(({ label, weight }) => `${label} ${Number(weight.toPrecision(3))}`),
+    mostWeights
+  )
 
 /** Epochs that are shown of a curve. */
 const epochsShown = 10
@@ -248,7 +261,8 @@ const revelationTexts: Readonly<Record<Revelation, string>> = {
     "the director: held-out rows counted by label, prediction and score, or sums of numbers and errors",
   heldOutRows: "the user that holds the labels: the held-out cells of the other users, sealed to it",
   progress: "the director: the step of the training that the clouds had reached",
-  "column-statistics": "all users: mean and deviation of columns that fewer than three of them hold",
+  "column-statistics":
+    "all users: means, deviations and counts of values of columns that fewer than three of them hold",
   curve:
     "both clouds and the director: after each epoch the loss on the validation rows, and how many are right"
 }

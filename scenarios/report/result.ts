@@ -123,6 +123,11 @@ const RunResult = Schema.Struct({
     validation: left(Schema.Number.annotations({ description: "Rows that were validated on, if any" })),
     heldOut: Schema.Number
   }),
+  classWeights: left(
+    Schema.Array(Schema.Struct({ label: Schema.String, weight: Schema.Number })).annotations({
+      description: "By how much a row of each class counted in the training; only with class weights"
+    })
+  ),
   curve: left(ValidationCurve),
   steps: Schema.Number,
   rounds: PredictedAndMeasured,

@@ -1,7 +1,8 @@
 /** What is said of a model that is worth no more than the simplest prediction, and what may help. Pure. */
 import { type Agreement, lossOf } from "../../actors/party/agreement.ts"
+import { classWeightsOf } from "../../protocol/data/class-weights.ts"
 import { classesOf, isCategory, isStandard } from "../../protocol/data/description.ts"
-import type { Metrics } from "../../protocol/metrics/metrics.ts"
+import type { ClassMetrics, Metrics } from "../../protocol/metrics/metrics.ts"
 import { counted } from "../text/units.ts"
 
 /** What came of the tests of a run. */
@@ -16,9 +17,14 @@ export interface Outcome {
 /** A line where the model, or if nothing is known of it the reference, has learned nothing; else none. */
 export const unlearned = (agreement: Agreement, outcome: Outcome): ReadonlyArray<string> => {
   const { accuracy, metrics, referenceMetrics, steps } = outcome
-  const isKnown = accuracy !== null || metrics !== undefined
+  const areWeighed = classWeightsOf(agreement.data) !== undefined
+  const isKnown = metrics !== undefined || (accuracy !== null && !areWeighed)
   const whose = isKnown ? "the model" : "the float64 reference trained the same way"
-  const found = failures(metrics ?? referenceMetrics, isKnown ? accuracy : undefined)
+  const figures = metrics ?? referenceMetrics
+  const found =
+    areWeighed && figures?.kind === "classes"
+      ? chance(figures)
+      : failures(figures, isKnown ? accuracy : undefined)
   return found.map((what) => `${whose} ${what}: it has learned nothing of use; ${remedies(agreement, steps)}`)
 }
 
@@ -40,6 +46,15 @@ const failures = (
   if (share > majority.accuracy || majority.accuracy === 1) return []
   return [
     `is right for ${share.toFixed(4)} of the held-out rows, and always saying ${majority.label} would be for ${majority.accuracy.toFixed(4)}`
+  ]
+}
+
+/** With class weights a model may leave many rows of a frequent class to the others, and be worth it. */
+const chance = ({ balancedAccuracy, classes }: ClassMetrics): ReadonlyArray<string> => {
+  const occurring = classes.filter(({ rows }) => rows > 0).length
+  if (balancedAccuracy > 1 / occurring || occurring < 2) return []
+  return [
+    `finds ${balancedAccuracy.toFixed(4)} of the held-out rows of a class in the mean, and always saying the same would find ${(1 / occurring).toFixed(4)}`
   ]
 }
 

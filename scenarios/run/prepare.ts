@@ -4,6 +4,7 @@ import { Data, Effect } from "effect"
 import { rootFrom } from "../../actors/party/root.ts"
 import { raised } from "../../actors/party/typed-throws.ts"
 import { digestsKnowing } from "../../actors/users/join.ts"
+import { RareClass } from "../../protocol/data/class-weights.ts"
 import { featureCount, labelCount, sourceColumns } from "../../protocol/data/description.ts"
 import { assembleWhole } from "../../protocol/data/joint.ts"
 import { digestIds } from "../../protocol/data/rows.ts"
@@ -39,6 +40,9 @@ export class NoWholeRow extends Data.TaggedError("NoWholeRow")<{
   }
 }
 
+/** What may be wrong with what is to become of the cells. */
+const unprepared = [NoValues, RareClass, ValueTooLarge] as const
+
 /**
  * Reads and checks a scenario and all data that it names, and foresees what a run of them would do; `givenSeed` replaces the
  * scenario's seed. Fails with everything that is wrong.
@@ -62,7 +66,7 @@ export const prepareLoaded = Effect.fn("Run.prepareLoaded")(function* (
     seed === undefined
       ? (ids: ReadonlyArray<string>) => digestIds(drawn, ids)
       : digestsKnowing(agreement, () => rootFrom(drawn))
-  const joined = yield* raised([NoValues, ValueTooLarge], () => joinData(scenario, data, digestsOf))
+  const joined = yield* raised(unprepared, () => joinData(scenario, data, digestsOf))
   const predicted = predictCost(scenario, joined)
   /** What may spoil the result. */
   const foreseen = yield* foresee(loaded, agreement, joined)
@@ -84,7 +88,7 @@ export const prepareOwn = Effect.fn("Run.prepareOwn")(function* (file: string, u
   const own = yield* readUserTables(loaded, index)
   const tables = scenario.users.map((_, user) => (user === index ? own : []))
   const drawn = new Uint8Array(randomBytes(32))
-  const { placed, prepared, rows } = yield* raised([NoValues, ValueTooLarge], () =>
+  const { placed, prepared, rows } = yield* raised(unprepared, () =>
     joinData(scenario, { tables }, (ids) => digestIds(drawn, ids))
   )
   const table = assembleWhole(placed[index]!.training, {

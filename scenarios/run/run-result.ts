@@ -5,6 +5,7 @@
 import type { RunOutcome } from "../../actors/director.ts"
 import { type Agreement, displayName, sizesFor } from "../../actors/party/agreement.ts"
 import { type Phase, phases } from "../../actors/party/phases.ts"
+import { weightsByClass } from "../../protocol/data/class-weights.ts"
 import { classesOf } from "../../protocol/data/description.ts"
 import { bestEpoch, type Curve } from "../../protocol/learning/evaluations.ts"
 import { evaluates } from "../../protocol/learning/plan.ts"
@@ -27,7 +28,7 @@ export interface Measured {
   readonly agreement: Agreement
   readonly run: string
   readonly transport: "nats" | "memory"
-  readonly joined: Pick<JoinedData, "rows">
+  readonly joined: Pick<JoinedData, "rows" | "prepared">
   readonly predicted: PredictedCost
   readonly outcome: RunOutcome
   readonly compared: Comparison
@@ -77,6 +78,7 @@ export const resultOf = (measured: Measured): RunResult => {
     ...(compared.referenceMetrics === undefined ? {} : { referenceMetrics: compared.referenceMetrics }),
     ...(compared.alone === undefined ? {} : { alone: compared.alone }),
     rows: rowsOf(joined),
+    ...weightsOf(joined),
     ...curveOf(measured),
     steps: outcome.steps,
     rounds: { predicted: predicted.rounds, measured: outcome.rounds },
@@ -109,6 +111,11 @@ const rowsOf = ({ rows: { training, uploaded, heldOut } }: Measured["joined"]): 
   ...(uploaded > training && { validation: uploaded - training }),
   heldOut
 })
+
+const weightsOf = ({ prepared }: Measured["joined"]): Pick<RunResult, "classWeights"> => {
+  const classWeights = weightsByClass(prepared)
+  return classWeights === undefined ? {} : { classWeights }
+}
 
 /** How the model did on the validation rows, beside the fixed-point reference. */
 const curveOf = ({

@@ -4,12 +4,17 @@
  * caller's duty.
  */
 export * from "./comparison"
+export * from "./dealing"
 export * from "./elementwise"
 export * from "./fixed-point"
 export * from "./jacobi"
+export * from "./lattice"
 export * from "./losses"
+export * from "./losses-dealt"
+export * from "./oblivious-transfer"
 export * from "./rescale"
 export * from "./stream"
+export * from "./transforms"
 export * from "./winograd"
 
 /** First byte the host may use: what lies below is the module's own data. */

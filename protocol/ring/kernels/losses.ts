@@ -5,13 +5,12 @@
  * rounded one by one, so that two clouds can make what is dealt without adding them up.
  *
  * All floating point is +, −, ×, ÷ and rounding, which WebAssembly defines to the bit: both clouds get the same words.
- * The dealer's kernels find cloud 0's share where cloud 1's goes.
  */
+import { circle, cosine, ENTRIES, LINES, sine } from "./loss-parts"
 
 const LOG2E: f64 = Math.LOG2E
 const LN2_HIGH: f64 = 0.6931471803691238
 const LN2_LOW: f64 = 1.9082149292705877e-10
-const QUARTER_TURN: f64 = 1.5707963267948966
 
 /** e^x for |x| < 700. */
 export function exponential(x: f64): f64 {
@@ -20,29 +19,6 @@ export function exponential(x: f64): f64 {
   let sum: f64 = 1
   for (let i: f64 = 14; i > 0; i--) sum = 1 + (sum * r) / i
   return sum * reinterpret<f64>((<i64>n + 1023) << 52)
-}
-
-let sine: f64 = 0
-let cosine: f64 = 0
-
-/** Sine and cosine of an angle in turns, from 0 to 1. */
-function circle(turns: f64): void {
-  const quarter = nearest<f64>(4 * turns)
-  const x = (4 * turns - quarter) * QUARTER_TURN
-  const square = x * x
-  let s: f64 = 1
-  let c: f64 = 1
-  for (let i: f64 = 18; i > 0; i -= 2) {
-    s = 1 - (s * square) / (i * (i + 1))
-    c = 1 - (c * square) / (i * (i - 1))
-  }
-  s *= x
-  const place = <i32>quarter & 3
-  const odd = (place & 1) !== 0
-  sine = odd ? c : s
-  cosine = odd ? s : c
-  if (place >= 2) sine = -sine
-  if (place === 1 || place === 2) cosine = -cosine
 }
 
 /** Row by row cols·x less the sum of the row. */
@@ -167,9 +143,6 @@ function gateShare(beta: u64, bit: u64, all: u64): u64 {
   return (all & flipped & 1) + ((beta ^ flipped) - flipped)
 }
 
-/** Entries of the exponential's one-hot words. */
-const ENTRIES: u64 = 32
-
 /** f64 at `out`, 32 of them: scale·e^((2^low·i − offset)/unit), and 0 above `limit`. */
 export function exponentialTable(out: usize, low: u32, offset: f64, unit: f64, limit: f64, scale: f64): void {
   for (let i: u64 = 0; i < ENTRIES; i++) {
@@ -203,37 +176,6 @@ export function exponentials(
       g += 8
     }
     store<u64>(out + (i << 3), sum)
-  }
-}
-
-/** 2^bits·e^(−low digits of r/unit), rounded. */
-function lowFactor(r: u64, mask: u64, unit: f64, scale: f64): u64 {
-  return <u64>(<i64>nearest<f64>(scale * exponential(-(<f64>(r & mask) / unit))))
-}
-
-/**
- * The dealer's: of a mask r of which cloud 0 knows r0 and cloud 1 the rest, g(v) = [v is the sum of both high digits]·
- * E_0·E_1, E_i the rounded exponential of a cloud's low digits.
- */
-export function dealExponential(
-  out: usize,
-  r: usize,
-  r0: usize,
-  low: u32,
-  unit: f64,
-  scale: f64,
-  n: usize
-): void {
-  const mask = ((<u64>1) << (<u64>low)) - 1
-  for (let i: usize = 0; i < n; i++) {
-    const a = load<u64>(r0 + (i << 3))
-    const b = load<u64>(r + (i << 3)) - a
-    const factor = lowFactor(a, mask, unit, scale) * lowFactor(b, mask, unit, scale)
-    const high = ((a >> <u64>low) + (b >> <u64>low)) & (ENTRIES - 1)
-    for (let v: u64 = 0; v < ENTRIES; v++) {
-      store<u64>(out, (v === high ? factor : 0) - load<u64>(out))
-      out += 8
-    }
   }
 }
 
@@ -275,34 +217,6 @@ export function normalise(
   }
 }
 
-/** The dealer's, for `normalise`: β of each threshold times the mask of each value. β is a bit of 64 values a word. */
-export function dealNormalise(
-  out: usize,
-  mask: usize,
-  beta: usize,
-  stride: usize,
-  lead: usize,
-  octaves: usize,
-  rows: usize,
-  cols: usize
-): void {
-  for (let row: usize = 0; row < rows; row++) {
-    for (let col: usize = 0; col < cols; col++) {
-      const word = load<u64>(mask)
-      mask += 8
-      for (let j: usize = 0; j < octaves; j++) {
-        const place = lead + row * octaves + j
-        const bit = (load<u64>(beta + (place >> 6) * stride) >> (place & 63)) & 1
-        store<u64>(out, (word & (0 - bit)) - load<u64>(out))
-        out += 8
-      }
-    }
-  }
-}
-
-/** Entries of the table of lines. */
-const LINES: u64 = 128
-
 /**
  * One cloud's share of the line at t = c − r: Σ_v (a + b·x)·[v is r's high digit], x the fine digits of c less those of
  * r. `dealt` has 128 one-hot words a value, then 128 of them times r's fine digits; `lines` 128 words a, then 128 b.
@@ -322,23 +236,6 @@ export function lines(out: usize, c: usize, dealt: usize, table: usize, low: u32
     }
     dealt += 1024
     store<u64>(out + (i << 3), sum)
-  }
-}
-
-/** The dealer's, for `lines`: r = r0 + r1. */
-export function dealLines(out: usize, r0: usize, r1: usize, low: u32, fine: u32, n: usize): void {
-  const mask = ((<u64>1) << (<u64>low)) - 1
-  for (let i: usize = 0; i < n; i++) {
-    const a = load<u64>(r0 + (i << 3))
-    const b = load<u64>(r1 + (i << 3))
-    const high = ((a >> <u64>low) + (b >> <u64>low)) & (LINES - 1)
-    const x = ((a & mask) >> <u64>fine) + ((b & mask) >> <u64>fine)
-    for (let v: u64 = 0; v < LINES; v++) {
-      const at = out + ((<usize>v) << 3)
-      store<u64>(at, (v === high ? 1 : 0) - load<u64>(at))
-      store<u64>(at, (v === high ? x : 0) - load<u64>(at, 1024), 1024)
-    }
-    out += 2048
   }
 }
 
@@ -374,46 +271,5 @@ export function waves(
       s = next
     }
     store<u64>(out + (i << 3), sum)
-  }
-}
-
-/** The dealer's, for `waves`: of r = r0 + r1, from rounded sines and cosines of both. */
-export function dealWaves(
-  out: usize,
-  r: usize,
-  r0: usize,
-  terms: usize,
-  bits: u32,
-  scale: f64,
-  n: usize
-): void {
-  const mask = ((<u64>1) << (<u64>bits)) - 1
-  for (let i: usize = 0; i < n; i++) {
-    const word = load<u64>(r0 + (i << 3))
-    circle(<f64>(word & mask) / <f64>(mask + 1))
-    let s0 = sine
-    let c0 = cosine
-    circle(<f64>((load<u64>(r + (i << 3)) - word) & mask) / <f64>(mask + 1))
-    let s1 = sine
-    let c1 = cosine
-    const ts0 = 2 * s0 * c0
-    const tc0 = c0 * c0 - s0 * s0
-    const ts1 = 2 * s1 * c1
-    const tc1 = c1 * c1 - s1 * s1
-    for (let k: usize = 0; k < terms; k++) {
-      const a = <i64>nearest<f64>(scale * s0)
-      const b = <i64>nearest<f64>(scale * c0)
-      const d = <i64>nearest<f64>(scale * s1)
-      const e = <i64>nearest<f64>(scale * c1)
-      store<u64>(out, <u64>(b * e - a * d) - load<u64>(out))
-      store<u64>(out, <u64>(a * e + b * d) - load<u64>(out, 8), 8)
-      out += 16
-      let next = s0 * tc0 + c0 * ts0
-      c0 = c0 * tc0 - s0 * ts0
-      s0 = next
-      next = s1 * tc1 + c1 * ts1
-      c1 = c1 * tc1 - s1 * ts1
-      s1 = next
-    }
   }
 }

@@ -7,6 +7,7 @@
  * takes ⌈s/8⌉ bytes, side by side; a word is read at each, so at least eight bytes must lie behind the last.
  * The dealer's kernels find cloud 0's share where cloud 1's goes.
  */
+import { storeLow } from "./bytes"
 
 /** out = factor·x + r + offset: one cloud's part of c. */
 export function blindRescale(out: usize, x: usize, r: usize, factor: u64, offset: u64, n: usize): void {
@@ -43,22 +44,6 @@ export function addTop(x: usize, packed: usize, bytes: usize, n: usize): void {
 /** Bytes of a share of top r. */
 function topBytes(shift: u32): usize {
   return (shift + 7) >> 3
-}
-
-/** The low `bytes` ≤ 8 bytes of a word. */
-function storeLow(at: usize, word: u64, bytes: usize): void {
-  if (bytes & 8) store<u64>(at, word)
-  if (bytes & 4) {
-    store<u32>(at, <u32>word)
-    at += 4
-    word >>= 32
-  }
-  if (bytes & 2) {
-    store<u16>(at, <u16>word)
-    at += 2
-    word >>= 16
-  }
-  if (bytes & 1) store<u8>(at, <u8>word)
 }
 
 /**

@@ -409,6 +409,41 @@ layer(Logger.remove(Logger.defaultLogger), { excludeTestServices: true })("stati
       })
   )
 
+  it.scoped("count the rows of each class, and end the run where one is too rare to be balanced", () =>
+    Effect.gen(function* () {
+      const label = { column: "survived", values: ["no", "yes"], weights: "balanced" } as const
+      const plain = yield* agreementOf(3)
+      const agreement: Agreement = {
+        ...plain,
+        data: { ...data, features: [{ name: "weight", range: [0, 200] }], label }
+      }
+      /** Of so many rows one is of the rare class. */
+      const found = (rows: number) =>
+        Effect.gen(function* () {
+          const hub = makeHub()
+          const users = yield* Effect.forEach(agreement.users, ({ actor }) => taking(hub, agreement, actor))
+          return yield* Effect.forEach(
+            users,
+            (take, user) => {
+              const values = new Float64Array(rows).fill(0)
+              if (user === 0) values[0] = 1
+              const column = { values, first: 0, step: 1 }
+              const cells = [{ column, rows: Uint32Array.from(values.keys()) }]
+              return take({
+                ...joined([[], [], []])(user),
+                ...{ own: new Map([["survived", cells]]), rows: 3 * rows },
+                contributors: new Map([["survived", 3]])
+              })
+            },
+            { concurrency: "unbounded" }
+          )
+        })
+      for (const { counts } of yield* found(600)) expect(counts.get("survived")).toEqual([1799, 1])
+      const refused = yield* Effect.flip(found(700))
+      expect(refused).toMatchObject({ _tag: "RareClass", label: "yes" })
+    })
+  )
+
   it.scoped("are the same if a user dies at any of its messages, and it sends the same again", () =>
     Effect.gen(function* () {
       const agreement = yield* agreementOf(3)

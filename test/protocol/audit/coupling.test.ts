@@ -6,8 +6,14 @@ import { trainingPlan } from "../../../protocol/learning/plan.ts"
 import { networkOf } from "../learning/example.ts"
 
 /** Two epochs of two steps; all operations occur. */
-const planOf = (widths: ReadonlyArray<number>, output: Activation, loss: Loss = "squared-error") =>
+const planOf = (
+  widths: ReadonlyArray<number>,
+  output: Activation,
+  loss: Loss = "squared-error",
+  rowWeights?: { readonly gain: number }
+) =>
   trainingPlan({
+    rowWeights,
     loss,
     momentum: loss === "squared-error" ? 0 : 0.9,
     network: networkOf(widths, output),
@@ -43,6 +49,11 @@ describe("the coupling", () => {
         const plan = planOf([2, outputs], "identity", loss)
         expect(await auditCoupling({ plan, lanes, cloud, users: 3, with: [] })).toEqual([])
       }
+    })
+
+    it(`shows cloud${cloud} the same with row weights, in lanes`, async () => {
+      const plan = planOf([2, 2], "identity", "softmax", { gain: 2 })
+      expect(await auditCoupling({ plan, lanes: 2, cloud, users: 3, with: [] })).toEqual([])
     })
 
     it(`shows cloud${cloud} the same in lanes`, async () => {

@@ -48,6 +48,17 @@ describe("the pads of the training", () => {
     expect(await audited({ plan, sessions })).toEqual([])
     expect(await audited({ plan, sessions, lanes: 3 })).toEqual([])
   })
+  it("cover every byte once with row weights, undivided, in lanes and beside evaluations", async () => {
+    const rowWeights = { gain: 4 }
+    const validation = { rows: 5, classes: true }
+    for (const [outputs, changes, lanes] of [
+      [3, { loss: "softmax" }, 3],
+      [2, { loss: "softmax", validation }, 1]
+    ] as const) {
+      const plan = planOf([4, outputs], "identity", { ...changes, rowWeights, epochs: 1 })
+      expect(await audited({ plan, lanes })).toEqual([])
+    }
+  })
   it("cover every byte of the evaluations once, undivided, in lanes and after a session at the end of an epoch", async () => {
     const sessions = [
       { after: 0, until: 3 },

@@ -140,8 +140,16 @@ class Company {
     const value = { rows, cols: outputs(network) }
     const inputs = { rows, cols: network.inputs }
     const labelled = operation("openLabels", network.layers.length)
+    const rowWeights = { rows, cols: 1 }
     this.#masks = {
       inputs: maskDifference({ ring, keys: this.#keys, step: 0 }, operation("openInput", 0), inputs),
+      ...(plan.rowWeights && {
+        rowWeights: maskDifference(
+          { ring, keys: this.#keys, step: 0 },
+          operation("openRowWeights", 0),
+          rowWeights
+        )
+      }),
       labels: opensLabels(network)
         ? { opened: true, value: labelMask({ ring, keys: this.#keys, step: 0 }, labelled, value) }
         : { opened: false, value }
@@ -275,7 +283,7 @@ export const trainUndivided = async (given: Example, plan: TrainingPlan): Promis
   const rings = await twoRings()
   const all = { from: 0, end: plan.rows }
   const data = company.both(rings, 0, (ops, party, ring) =>
-    openData(ops, plan.network, company.data(ring, party, 0, all), company.data(ring, party, 1, all))
+    openData(ops, plan, company.data(ring, party, 0, all), company.data(ring, party, 1, all))
   )
   const order = batchOrder(plan, orderKey)
   let layers = parties.map((party) => company.layers(rings[party], party))
@@ -310,7 +318,7 @@ export const trainInLanes = async (
       rings,
       0,
       (ops, party, ring) =>
-        openData(ops, network, company.data(ring, party, 0, rows), company.data(ring, party, 1, rows)),
+        openData(ops, plan, company.data(ring, party, 0, rows), company.data(ring, party, 1, rows)),
       { slice: { first: rows.from, of: plan.rows } }
     )
   )

@@ -47,7 +47,7 @@ const stepped = <V, G>(
     if (velocity === undefined) return layer
     return { ...layer, velocity: { weights: matrix(velocity[0]), bias: matrix(velocity[1]) } }
   })
-  const data = runLocally(openData(ops, plan.network, matrix(feature), matrix(label)))
+  const data = runLocally(openData(ops, plan, matrix(feature), matrix(label)))
   return runLocally(trainingStep(ops, plan, first, data)).flatMap(({ weights, bias }) => [weights, bias])
 }
 

@@ -66,6 +66,12 @@ export const example = (
   }
 }
 
+/** The labels of an example times the weight of their class. */
+export const weighted = (given: Example, weights: ReadonlyArray<number>): Example => ({
+  ...given,
+  labels: given.labels.map((label, i) => label * weights[i % weights.length]!)
+})
+
 export const floatLayers = (
   { network, weights, biases }: Example,
   fractionalBits: number

@@ -90,7 +90,7 @@ export const trainFixed = (ring: Ring, given: Example, plan: TrainingPlan, run?:
   const { features, labels, layers: initial } = encoded(ring, given, f)
   const keys = run === undefined ? undefined : generators(run)
   const operations = (step: number) => fixedOperations(ring, keys && drawnIn({ ring, keys, step }))
-  const data = runLocally(openData(operations(0), plan.network, features, labels))
+  const data = runLocally(openData(operations(0), plan, features, labels))
   const order = batchOrder(plan, orderKey)
   let layers: ReadonlyArray<Layer<Matrix>> = initial.map((layer) => resting(ring, plan, layer))
   for (let step = 1; step <= plan.steps; step++) {
@@ -118,7 +118,7 @@ export const trainFloat = (
   const matrix = (values: Float64Array) =>
     floatMatrix({ rows: given.rows, cols: values.length / given.rows }, values, f)
   const order = batchOrder(plan, orderKey)
-  const data = runLocally(openData(operations, plan.network, matrix(given.features), matrix(given.labels)))
+  const data = runLocally(openData(operations, plan, matrix(given.features), matrix(given.labels)))
   const numbers = (layers: ReadonlyArray<Layer<FloatMatrix>>) =>
     layers.flatMap(({ weights, bias }) => [...weights.data, ...bias.data])
   const zerosLike = (x: FloatMatrix) => ({ ...x, data: new Float64Array(x.data.length) })
@@ -157,12 +157,15 @@ class Cloud {
 const dataMasks = (
   ring: Ring,
   keys: DealerKeys,
-  { network, rows }: TrainingPlan
+  plan: TrainingPlan
 ): OpenedData<Shape, MaskDifference, LabelMask> => {
-  const { inputs, labels } = batchShapes(network, rows)
-  const labelled = operation("openLabels", network.layers.length)
+  const { inputs, labels, rowWeights } = batchShapes(plan, plan.rows)
+  const labelled = operation("openLabels", plan.network.layers.length)
   return {
     inputs: maskDifference({ ring, keys, step: 0 }, operation("openInput", 0), inputs),
+    ...(rowWeights && {
+      rowWeights: maskDifference({ ring, keys, step: 0 }, operation("openRowWeights", 0), rowWeights)
+    }),
     labels: labels.opened
       ? { opened: true, value: labelMask({ ring, keys, step: 0 }, labelled, labels.value) }
       : labels
@@ -216,7 +219,7 @@ export const trainSecurely = async (given: Example, plan: TrainingPlan, run: str
   // What is opened is consumed, and the features are predicted on at the end.
   const copied = ({ ring }: Cloud, x: Matrix): Matrix => ring.from(x.rows, x.cols, ring.copyOut(x))
   const data = both(0, none, (cloud, ops) =>
-    openData(ops, network, copied(cloud, features[cloud.party]), labels[cloud.party])
+    openData(ops, plan, copied(cloud, features[cloud.party]), labels[cloud.party])
   )
   const setup = { ...measured }
   const order = batchOrder(plan, orderKey)

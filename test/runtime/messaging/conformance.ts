@@ -24,7 +24,7 @@ import { ask, Bytes, tell } from "../../../protocol/messages/message.ts"
 import { dealers, inboxOf, subjectOf } from "../../../protocol/messages/subjects.ts"
 import { Deal } from "../../../protocol/messages/training.ts"
 import { Schema } from "../../../protocol/schema.ts"
-import { exchange, type Handler, on, Party } from "../../../runtime/messaging/contract.ts"
+import { type Computation, exchange, type Handler, on, Party } from "../../../runtime/messaging/contract.ts"
 import type { Limits } from "../../../runtime/messaging/limits.ts"
 import * as Parties from "../../../runtime/messaging/party.ts"
 import { Tracing } from "../../../runtime/tracing.ts"
@@ -738,6 +738,33 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
         yield* Effect.yieldNow()
         expect(yield* exchangeAll(c1, "cloud0", 300, 1000)).toEqual(expected(300, 1000))
         expect(yield* Fiber.join(early)).toEqual(expected(300, 1000))
+      })
+    )
+
+    it.scoped("rounds - may have pieces of other lengths each way", () =>
+      Effect.gen(function* () {
+        const { asker: c0, answerer: c1 } = yield* pair("cloud0", "cloud1")
+        const piece = (length: number, receives: number) =>
+          Object.assign(() => new Uint8Array(length).fill(length), { receives })
+        const lengths = (party: typeof c0, peer: string, pieces: ReadonlyArray<ReturnType<typeof piece>>) =>
+          Effect.flatMap(party.rounds(peer, "train"), (rounds) =>
+            rounds.drive(
+              0,
+              (function* (): Computation<ReadonlyArray<string>> {
+                const received = yield [...pieces, () => new Uint8Array([9])]
+                return received.map((part) => part.join(" "))
+              })()
+            )
+          )
+        const [one, other] = yield* Effect.all(
+          [
+            lengths(c0, "cloud1", [piece(3, 0), piece(1, 2)]),
+            lengths(c1, "cloud0", [piece(0, 3), piece(2, 1)])
+          ],
+          { concurrency: 2 }
+        )
+        expect(one.value).toEqual(["", "2 2", "9"])
+        expect(other.value).toEqual(["3 3 3", "1", "9"])
       })
     )
 

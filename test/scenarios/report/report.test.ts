@@ -49,6 +49,17 @@ const told = (changes: Partial<RunResult> = {}, revealed: Parameters<typeof repo
 const line = (text: string, start: string) => text.split("\n").find((each) => each.startsWith(start)) ?? ""
 
 describe("report", () => {
+  it("says how classes were weighed, where they were", () => {
+    const classWeights = [
+      { label: "no", weight: 0.54094 },
+      { label: "yes", weight: 6.60606 }
+    ]
+    expect(line(told({ classWeights }), "classes")).toBe(
+      "classes      weigh no 0.541, yes 6.61 in the training"
+    )
+    expect(line(told(), "classes")).toBe("")
+  })
+
   it("sets the accuracy beside that of the plain reference", () => {
     expect(line(told(), "accuracy")).toBe(
       "accuracy     0.9750 secure (39 of 40 held-out rows); 0.9500 plain (float64 reference trained the same way)"

@@ -42,6 +42,24 @@ describe("a model that has learned nothing", () => {
     expect(said({})).toEqual([])
   })
 
+  it("is one that finds no more of each class than chance, where classes have weights", () => {
+    const settings = [{ loss: "softmax", classWeights: "balanced" }] as const
+    expect(said({ metrics: always(7), accuracy: 0.7 }, ...settings)[0]).toMatch(
+      /^the model finds 0\.5000 of the held-out rows of a class in the mean, and always saying the same would find 0\.5000: it has learned nothing of use/
+    )
+    // Of nine rows of the first class four are left to the second, whose only row is found.
+    const metrics = classMetricsOf(2, "softmax", {
+      truth: Array.from({ length: 10 }, (_, row) => Number(row === 9)),
+      outputs: Array.from({ length: 10 }, (_, row) => (row < 5 ? [1, 0] : [0, 1]))
+    })
+    expect(said({ metrics, accuracy: 0.6 }, { loss: "softmax" })).toHaveLength(1)
+    expect(said({ metrics, accuracy: 0.6 }, ...settings)).toEqual([])
+    // The accuracy alone says nothing then, and the reference has more figures.
+    expect(said({ referenceMetrics: always(7), accuracy: 0.6 }, ...settings)[0]).toMatch(
+      /^the float64 reference/
+    )
+  })
+
   it("is the reference, where nothing is revealed of the run's own", () => {
     expect(said({ referenceMetrics: always(7) })[0]).toMatch(
       /^the float64 reference trained the same way is right/

@@ -1,6 +1,7 @@
 import { Either } from "effect"
 import { describe, expect, it } from "vitest"
 import type { RunOutcome } from "../../../actors/director.ts"
+import { noStatistics, prepare } from "../../../protocol/data/preparation.ts"
 import { agreementOf } from "../../../scenarios/description/agreement.ts"
 import { decodeScenario } from "../../../scenarios/description/decode.ts"
 import { predictCost } from "../../../scenarios/forecast/traffic.ts"
@@ -40,7 +41,7 @@ const measured: Measured = {
   agreement: agreementOf(scenario),
   run: "r",
   transport: "nats",
-  joined: { rows },
+  joined: { rows, prepared: prepare(scenario.data, noStatistics) },
   predicted: predictCost(scenario, { rows, placed: [] }),
   outcome,
   compared: {

@@ -41,7 +41,7 @@ export const openRows = (share: SliceShare): Computation<OpenedRows> => {
   const { plan, cloud, prg, ring, rows, features, labels } = share
   const slice = { first: rows.from, of: rowsOpened(plan) }
   const ops = cloudOperations({ ring, party: cloud, prg, step: 0, slice })
-  return openData(ops, plan.network, features, labels)
+  return openData(ops, plan, features, labels)
 }
 
 /** What a process needs to find the gradients of a step. */
