@@ -22,7 +22,8 @@ const [wards, classes] = [1, 5] as const
 const block = (
   first: number,
   rows: number,
-  of: (row: number) => readonly [ward: number, label: number]
+  of: (row: number) => readonly [ward: number, label: number],
+  weight = 1
 ): FilledBlock & { read: number } => {
   const own = {
     read: 0,
@@ -32,7 +33,9 @@ const block = (
       readRow: (place: number, into: Float64Array, at: number) => {
         own.read++
         const [ward, label] = of(first + place)
-        for (let i = 0; i < 7; i++) into[at + i] = i + 1 === wards + ward || i + 1 === classes + label ? 1 : 0
+        into.fill(0, at, at + 7)
+        into[at + wards + ward - 1] = 1
+        into[at + classes + label - 1] = weight
       }
     } as FilledBlock["cells"]
   }
@@ -68,6 +71,7 @@ describe("a class or a category of hardly any row", () => {
     const few = (row: number) => (row % 40 < 3 ? ([2, 0] as const) : usual(row))
     expect(told([block(0, 40, few)], 40)).toEqual([])
     expect(told([block(0, 200, few), block(200, 200, few)])).toEqual([])
+    expect(told([block(0, 400, few, 0.5)])).toEqual([])
   })
 
   it("is found by no more rows than it takes", () => {
