@@ -106,6 +106,11 @@ export const direct = <E = never>(
 
     const enrolled = askAll([...clouds, ...users], Enrol, {}, "setup")
     yield* through("setup", Effect.zipRight(askAll(everyone, Begin, begin, "setup"), enrolled))
+    // All have its keys in their stable storage, and nobody asks it again.
+    const gone = agreement.security.dealing === "clouds" ? ["kgc"] : []
+    const departed = yield* remembered("departed", logged<Departed>(), takeLeave(agreement, gone, "setup"))
+    if (gone.length > 0)
+      yield* remembered("kgc-gone", logged<object>(), Effect.as(release(gone, "setup"), {}))
     const uploads = yield* through("upload", askAll(users, Upload, {}, "upload"))
     const usersLeave = bringBack !== undefined
     const left = yield* remembered(
@@ -138,13 +143,8 @@ export const direct = <E = never>(
       })
     )
     const absent = "openers" in output ? output.openers.absent.map(({ user }) => user) : []
-    const present = everyone.filter((actor) => !absent.includes(actor))
-    const stayed = yield* remembered("reported", logged<Reported>(), collect(agreement, present, "output"))
-    const ends = yield* remembered(
-      "ends",
-      logged<ReadonlyArray<Erased>>(),
-      askAll(present, Erase, {}, "output")
-    )
+    const present = everyone.filter((actor) => !absent.includes(actor) && !gone.includes(actor))
+    const stayed = yield* remembered("stayed", logged<Departed>(), takeLeave(agreement, present, "output"))
     yield* release(present, "output")
     const { sealed, ...opened } = output
     const outcome: RunOutcome = {
@@ -158,23 +158,22 @@ export const direct = <E = never>(
         model: sealed.ciphertexts
       },
       seconds,
-      traffic: [...left.traffic, ...stayed.traffic, ...(yield* ownTraffic)],
+      traffic: [departed, left, stayed].flatMap(({ traffic }) => traffic).concat(yield* ownTraffic),
       peakMemoryBytes: Object.fromEntries(
-        present.map((actor) => [
+        [...gone, ...present].map((actor) => [
           actor,
-          Math.max(left.peakMemoryBytes[actor] ?? 0, stayed.peakMemoryBytes[actor] ?? 0)
+          Math.max(...[departed, left, stayed].map(({ peakMemoryBytes }) => peakMemoryBytes[actor] ?? 0))
         ])
       ),
-      kept: Object.fromEntries([
-        ...present.map((actor, i) => [actor, keptOf(ends[i]!)]),
-        ...absent.map((actor) => [actor, keptByAbsent(agreement)])
-      ]),
+      kept: {
+        ...departed.kept,
+        ...stayed.kept,
+        ...Object.fromEntries(absent.map((actor) => [actor, keptByAbsent(agreement)]))
+      },
       ...opened
     }
     return outcome
   }).pipe(Effect.scoped)
-
-const keptOf = ({ kept, sealed }: Kept): Kept => ({ kept, sealed })
 
 /** Sends a request to several parties at once; the replies are in their order. */
 const askEach = <A, R>(
@@ -207,6 +206,21 @@ const collect = (agreement: Agreement, actors: ReadonlyArray<string>, phase: Pha
       ),
       peakMemoryBytes: Object.fromEntries(reports.map((report, i) => [from(i), report.peakMemoryBytes]))
     }
+  })
+
+/** What parties report, and what they keep, before they are let go. */
+interface Departed extends Reported {
+  readonly kept: Readonly<Record<string, Kept>>
+}
+
+/** Collects the reports of parties that are not needed any more, and has them erase what they stored. */
+const takeLeave = (agreement: Agreement, actors: ReadonlyArray<string>, phase: Phase) =>
+  Effect.gen(function* () {
+    const reported = yield* collect(agreement, actors, phase)
+    const ends = yield* askEach(agreement, actors, Erase, {}, phase)
+    const kept = ends.map(({ kept, sealed }, i): [string, Kept] => [actors[i]!, { kept, sealed }])
+    const departed: Departed = { ...reported, kept: Object.fromEntries(kept) }
+    return departed
   })
 
 /** What the director itself has sent. */

@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto"
 import { dealingRounds } from "../protocol/dealing/cost.ts"
 import { dealTogether } from "../protocol/dealing/deal.ts"
 import type { DealingWith } from "../protocol/dealing/party.ts"
-import { dealtStep, stepOfShapes } from "../protocol/dealing/steps.ts"
+import { dealtStep, programOfShapes } from "../protocol/dealing/steps.ts"
 import { LatticeParty } from "../protocol/lattice/products.ts"
 import { type Message, type Round, together } from "../protocol/learning/operations.ts"
 import { batchOrder } from "../protocol/learning/order.ts"
@@ -123,7 +123,7 @@ const measure = async ({
     })
     return inTurns(one!, other!)
   }).slice(1)
-  const sent = dealingRounds(defaultExtension, new Array(steps).fill(stepOfShapes(plan)))
+  const sent = dealingRounds(defaultExtension, new Array(steps).fill(programOfShapes(plan, 1)))
   const [cloud0, cloud1] = clouds.map((cloud) => spreadOf(turns.map(({ ms }) => ms[cloud] / steps)))
   const [forward, back] = clouds.map((cloud) => sent.reduce((sum, round) => sum + round[cloud], 0) / steps)
   return {

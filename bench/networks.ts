@@ -99,6 +99,7 @@ export const agreementOf = ({
       fractionalBits: 20,
       upload: "hybrid",
       output: "hybrid",
+      dealing: "kgc",
       insecure: false
     },
     archive: "keep",

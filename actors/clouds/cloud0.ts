@@ -51,7 +51,7 @@ export const cloud0 = (agreement: Agreement) =>
     const party = yield* Party
     const root = yield* partyRoot(agreement)
     const enrolling = yield* enrolment(agreement, ofCloud0)
-    const credentials = credentialsOf(agreement, enrolling, ({ p, q }) => ({
+    const credentials = credentialsOf({ agreement, cloud: 0, root }, enrolling, ({ p, q }) => ({
       masterKey: Redacted.make({ p, q })
     }))
     const intake = yield* intakeAt(agreement, 0)

@@ -46,7 +46,7 @@ export const cloud1 = (agreement: Agreement) =>
     const party = yield* Party
     const root = yield* partyRoot(agreement)
     const enrolling = yield* enrolment(agreement, ofCloud1)
-    const credentials = credentialsOf(agreement, enrolling, () => ({}))
+    const credentials = credentialsOf({ agreement, cloud: 1, root }, enrolling, () => ({}))
     const intake = yield* intakeAt(agreement, 1)
     const transformation = yield* transformationAtCloud1(agreement, credentials, intake, root)
     const inputs = sessionInputs({ agreement, cloud: 1, credentials, transformation, root })

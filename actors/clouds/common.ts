@@ -6,6 +6,7 @@ import { onDirector } from "../party/handlers.ts"
 import type { Once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
 import type { Root } from "../party/root.ts"
+import { randomnessFromClouds } from "./randomness/from-clouds.ts"
 import { randomnessFromKgc } from "./randomness/from-kgc.ts"
 import type { CredentialsFor } from "./setup/credentials.ts"
 import type { SessionInputs } from "./training/sessions.ts"
@@ -39,7 +40,10 @@ export const sessionInputs = <E, R, E1, R1, E2, R2>(from: {
     const inputs: SessionInputs<E2, R2> = {
       cloud,
       table: transformation.tables.take,
-      randomness: randomnessFromKgc(agreement, cloud, prgKey),
+      randomness:
+        agreement.security.dealing === "kgc"
+          ? randomnessFromKgc(agreement, cloud, prgKey)
+          : randomnessFromClouds(agreement, cloud, prgKey),
       orderKey: membership.orderKey,
       root
     }

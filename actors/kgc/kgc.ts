@@ -79,8 +79,11 @@ const generateRunKeys = Effect.fn("kgc.generateRunKeys")(function* (agreement: A
     secrets.set(actor, yield* pack(UserSecrets, own))
   }
   const factors = encodeMasterKey(parameters, masterKey)
-  secrets.set("cloud0", yield* pack(Cloud0Secrets, { ...factors, prgKey: prg.key0 }))
-  secrets.set("cloud1", yield* pack(Cloud1Secrets, { prgKey: prg.key1 }))
+  // Where the clouds deal, each draws its own.
+  const { dealing } = agreement.security
+  const dealt = (prgKey: Uint8Array) => (dealing === "kgc" ? { prgKey } : {})
+  secrets.set("cloud0", yield* pack(Cloud0Secrets, { ...factors, ...dealt(prg.key0) }))
+  secrets.set("cloud1", yield* pack(Cloud1Secrets, dealt(prg.key1)))
   const byUser = (keys: ReadonlyArray<Uint8Array>) =>
     new Map(agreement.users.map(({ actor }, i) => [actor, keys[i]!]))
   const published: Published = {
@@ -135,15 +138,16 @@ export const kgc = (agreement: Agreement) =>
       )
     )
     const rowsOfRun = yield* firstNamed
-    const members = yield* groupMembers({ agreement, dealing: { keys: prg, rowsOfRun } })
+    const deals = agreement.security.dealing === "kgc"
+    const members = yield* groupMembers({ agreement, ...(deals && { dealing: { keys: prg, rowsOfRun } }) })
     const life = yield* lifecycle(agreement, erasing(nothing, Effect.void), members)
     yield* party.serve([
       ...life.handlers,
       yield* onEnrolment(parties, drawn),
-      yield* dealing(agreement, prg, rowsOfRun),
+      ...(deals ? [yield* dealing(agreement, prg, rowsOfRun)] : []),
       ...members.handlers
     ])
-    yield* party.joinGroup(dealers)
+    if (deals) yield* party.joinGroup(dealers)
     yield* life.announced
     yield* life.finished
   })

@@ -5,14 +5,12 @@
  */
 import { Effect } from "effect"
 import { layerShapes, stepCost } from "../../protocol/computation/cost.ts"
-import { type DealerOperations, deal } from "../../protocol/computation/dealer.ts"
-import { dealtSlice, labelsOperation, rowsFrom } from "../../protocol/computation/evaluating.ts"
-import { dealtUpdate, sliceOf } from "../../protocol/computation/lanes.ts"
+import { deal } from "../../protocol/computation/dealer.ts"
+import { labelsOperation, rowsFrom } from "../../protocol/computation/evaluating.ts"
+import { sliceOf } from "../../protocol/computation/lanes.ts"
 import {
   type DealContext,
   type DealerKeys,
-  type DealtValue,
-  type GateMask,
   type LabelMask,
   labelMask,
   type MaskDifference,
@@ -20,23 +18,13 @@ import {
   maskDifferenceInPieces
 } from "../../protocol/computation/masks.ts"
 import { gatherRows } from "../../protocol/computation/product.ts"
-import {
-  type EvaluationPlace,
-  evaluationAt,
-  evaluationStep,
-  slicesOf
-} from "../../protocol/learning/evaluations.ts"
+import { StepPrograms } from "../../protocol/computation/programs.ts"
+import { type EvaluatedRows, evaluationAt } from "../../protocol/learning/evaluations.ts"
 import { opensLabels, outputs } from "../../protocol/learning/network.ts"
 import { operation, type Shape } from "../../protocol/learning/operations.ts"
 import { type BatchOrder, batchOrder } from "../../protocol/learning/order.ts"
-import {
-  type EvaluatingPlan,
-  evaluates,
-  planOfStep,
-  rowsOpened,
-  type TrainingPlan
-} from "../../protocol/learning/plan.ts"
-import { type Batch, gradients, trainingStep } from "../../protocol/learning/step.ts"
+import { evaluates, rowsOpened, type TrainingPlan } from "../../protocol/learning/plan.ts"
+import type { Batch } from "../../protocol/learning/step.ts"
 import type { DealtPart } from "../../protocol/messages/training.ts"
 import type { Ring } from "../../protocol/ring/ring.ts"
 import { sliceBytes } from "../party/stretches.ts"
@@ -62,6 +50,7 @@ export class RunMasks {
   readonly #ring: Ring
   readonly #keys: DealerKeys
   readonly #data: DataMasks
+  readonly #programs: StepPrograms
   /** Mask differences of the weights, and the step that they are of; 0 before the first. */
   readonly #weights: ReadonlyArray<MaskDifference>
   #weightsStep = 0
@@ -73,6 +62,11 @@ export class RunMasks {
     this.#ring = ring
     this.#keys = keys
     this.#data = data
+    this.#programs = new StepPrograms(plan, this.order, {
+      batch: (rows) => this.#batch(rows),
+      evaluated: (rows) => this.#evaluated(rows),
+      weights: (step) => this.#weightsAt(step)
+    })
     this.#weights = layerShapes(plan).map(({ weights: { rows, cols } }) => ({
       ...ring.matrix(rows, cols),
       of: "factor"
@@ -90,53 +84,33 @@ export class RunMasks {
 
   /** Writes the corrections of a whole step, or of a slice of an evaluation, to `message`. */
   dealStep(step: number, message: Uint8Array): void {
-    const { plan } = this
-    const evaluation = evaluationAt(plan, step)
-    if (evaluates(plan) && evaluation !== undefined) {
-      deal(this.#at(step), this.#slice(plan, evaluation), { message })
-      return
-    }
-    const program = (ops: DealerOperations) =>
-      trainingStep(ops, planOfStep(plan, step), layerShapes(plan), this.#batch(this.order(step)))
-    deal(this.#at(step), program, { message })
+    deal(this.#at(step), this.#programs.of(step), { message })
   }
 
-  /** Writes the corrections of a lane's part of a step to the given bytes, whose sizes `partBytes` states. */
+  /**
+   * Writes the corrections of a lane's part of a step to the given bytes, whose sizes `partBytes` states.
+   */
   dealPart(
     step: number,
     part: DealtPart,
     to: { readonly gradients: Uint8Array; readonly update: Uint8Array }
   ): void {
-    const { plan } = this
-    const layers = layerShapes(plan)
     const batch = this.order(step)
     const slice = sliceOf(batch, part)
     if (slice.rows.length > 0) {
-      const weights = this.#weightsAt(step)
       const rows = batch.subarray(slice.first, slice.first + slice.rows.length)
-      const program = (ops: DealerOperations) =>
-        gradients<DealtValue, MaskDifference, GateMask, LabelMask>(
-          ops,
-          plan,
-          layers,
-          weights,
-          this.#batch(rows)
-        )
-      deal(this.#at(step), program, { message: to.gradients, slice })
+      deal(this.#at(step), this.#programs.gradients(step, rows), { message: to.gradients, slice })
     }
-    if (part.update) {
-      const program = (ops: DealerOperations) =>
-        dealtUpdate(ops, planOfStep(plan, step), layers, gatherRows(this.#ring, this.#data.features, batch))
-      deal(this.#at(step), program, { message: to.update })
-    }
+    if (part.update) deal(this.#at(step), this.#programs.update(step), { message: to.update })
   }
 
-  #slice(plan: EvaluatingPlan, { epoch, slice }: EvaluationPlace) {
-    const weights = this.#weightsAt(evaluationStep(plan, epoch))
+  #evaluated({ from, end }: EvaluatedRows) {
     const { features, chosen } = this.#data
-    const { rows: from } = plan
-    const inputs = rowsFrom(features, { from, end: features.rows })
-    return dealtSlice(plan, slicesOf(plan)[slice]!, weights, { inputs, ...(chosen && { chosen }) })
+    const { rows } = this.plan
+    return {
+      inputs: rowsFrom(features, { from: rows + from, end: rows + end }),
+      ...(chosen && { chosen: rowsFrom(chosen, { from, end }) })
+    }
   }
 
   /**

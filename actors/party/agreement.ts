@@ -50,6 +50,8 @@ export interface Agreement {
     /** The form of the users' shares on their way to the clouds, and of the model on its way to the users. */
     readonly upload: "packed" | "hybrid"
     readonly output: "packed" | "hybrid"
+    /** Who makes the correlated randomness of the training. */
+    readonly dealing: "kgc" | "clouds"
     readonly insecure: boolean
   }
   /**

@@ -74,6 +74,16 @@ const requireKey = (key: Uint8Array, value: string) =>
     "it is all zeros"
   )
 
+/** Refuses a key of the dealer where the clouds deal for themselves, and none where the KGC deals. */
+const requirePrgKey = ({ security }: Agreement, key: Uint8Array | undefined, value: string) =>
+  key === undefined || security.dealing === "clouds"
+    ? requireThat(
+        (key === undefined) === (security.dealing === "clouds"),
+        "the secrets of a cloud",
+        `they have ${key === undefined ? "no key of the dealer" : value} where security.dealing is ${security.dealing}`
+      )
+    : requireKey(key, value)
+
 /**
  * Checks what the KGC publishes: the agreed size, sound parameters, a key of each user, and their product;
  * and where the joint key is shared, that any users that are enough to decrypt have shares of it.
@@ -237,10 +247,10 @@ const requireExponent = (
 /** At C0: the master key is that of the parameters, and these are what they must be. */
 export const ofCloud0 = handout({
   secrets: Cloud0Secrets,
-  check: (_, { parameters }, { p, q, prgKey }) =>
+  check: (agreement, { parameters }, { p, q, prgKey }) =>
     Effect.gen(function* () {
       const pool = yield* BcpPool
-      yield* requireKey(prgKey, "a key k_0")
+      yield* requirePrgKey(agreement, prgKey, "a key k_0")
       // Tests of primality, which take a while.
       const { wrong } = yield* pool.run("examineMasterKey", { parameters, masterKey: { p, q } })
       if (wrong !== undefined)
@@ -251,5 +261,5 @@ export const ofCloud0 = handout({
 /** At C1. */
 export const ofCloud1 = handout({
   secrets: Cloud1Secrets,
-  check: (_agreement, _membership, { prgKey }) => requireKey(prgKey, "a key k_1")
+  check: (agreement, _membership, { prgKey }) => requirePrgKey(agreement, prgKey, "a key k_1")
 })

@@ -28,6 +28,14 @@ export const sliceBytes = (plan: TrainingPlan, step: number): number => {
     : 0
 }
 
+/** Bytes of the corrections of a stretch of whole steps, or of slices of an evaluation. */
+export const stretchBytes = (plan: TrainingPlan, { first, last }: Stretch): number => {
+  if (first <= plan.steps) return (last - first + 1) * stepCost(plan).dealtBytes
+  let bytes = 0
+  for (let step = first; step <= last; step++) bytes += sliceBytes(plan, step)
+  return bytes
+}
+
 /**
  * Steps whose corrections come in one message, or slices of an evaluation. Between two stretches a cloud does its
  * other work.
@@ -63,6 +71,35 @@ export const stretchesOf = (plan: TrainingPlan, after: number): ReadonlyArray<St
 /** The stretches of training steps, which lanes take part in. */
 export const stretchesOfLane = (plan: TrainingPlan, after: number): ReadonlyArray<Stretch> =>
   cut(after, plan.steps, stepsAsked(plan))
+
+/** The numbers of a stretch's steps. */
+export const stepsOfStretch = ({ first, last }: Stretch): ReadonlyArray<number> =>
+  Array.from({ length: last - first + 1 }, (_, i) => first + i)
+
+/** Steps of a small network that are dealt together: they share messages, transfers and ciphertexts. */
+const mostTogether = 64
+/** Bytes of corrections that are dealt together at most, but for those of one stretch. */
+const bytesTogether = 2 ** 22
+
+/** The stretches that two clouds deal together. */
+export const dealingGroups = (
+  plan: TrainingPlan,
+  stretches: ReadonlyArray<Stretch>
+): ReadonlyArray<ReadonlyArray<Stretch>> => {
+  const groups: Array<Array<Stretch>> = []
+  let [steps, bytes] = [mostTogether, 0]
+  for (const stretch of stretches) {
+    const [count, more] = [stretch.last - stretch.first + 1, stretchBytes(plan, stretch)]
+    if (steps + count > mostTogether || bytes + more > bytesTogether) {
+      groups.push([])
+      steps = bytes = 0
+    }
+    groups.at(-1)!.push(stretch)
+    steps += count
+    bytes += more
+  }
+  return groups
+}
 
 /** Cuts the message for a stretch of an evaluation into those of its slices. */
 export const slicesOfStretch = (

@@ -1,4 +1,4 @@
-/** An evaluation (`protocol/learning/evaluation.ts`) as a cloud makes it, slice by slice, and as the dealer deals for it. */
+/** An evaluation (`protocol/learning/evaluation.ts`) as a cloud makes it, slice by slice. */
 import { wordBytes } from "../bytes.ts"
 import {
   addSums,
@@ -16,17 +16,13 @@ import {
   evaluationStep,
   slicesOf
 } from "../learning/evaluations.ts"
-import { outputs } from "../learning/network.ts"
-import { operation, type Round, type Shape } from "../learning/operations.ts"
+import { operation, type Round } from "../learning/operations.ts"
 import type { EvaluatingPlan } from "../learning/plan.ts"
 import { type Layer, openWeights } from "../learning/step.ts"
 import type { Prg } from "../ring/prg.ts"
 import type { Matrix, Ring } from "../ring/ring.ts"
 import { type CloudOperations, cloudOperations } from "./cloud.ts"
 import { Corrections } from "./corrections.ts"
-import { layerShapes } from "./cost.ts"
-import type { DealerOperations } from "./dealer.ts"
-import type { DealtValue, GateMask, LabelMask, MaskDifference } from "./masks.ts"
 import type { OpenedMatrix } from "./product.ts"
 
 /** Some consecutive rows of a matrix: a view. */
@@ -107,29 +103,6 @@ export class CloudEvaluation {
     return told
   }
 }
-
-/** What the dealer deals for a slice of an evaluation, given the masks of all validation rows. */
-export const dealtSlice =
-  (
-    plan: EvaluatingPlan,
-    rows: EvaluatedRows,
-    weights: ReadonlyArray<MaskDifference>,
-    masks: Pick<EvaluatedData<Shape, MaskDifference>, "inputs" | "chosen">
-  ) =>
-  (ops: DealerOperations): Round<unknown> => {
-    const { inputs, chosen } = masks
-    return evaluateRows<DealtValue, MaskDifference, GateMask, LabelMask>(
-      ops,
-      plan,
-      layerShapes({ network: plan.network }),
-      weights,
-      {
-        inputs: rowsFrom(inputs, rows),
-        labels: { rows: rows.end - rows.from, cols: outputs(plan.network) },
-        ...(chosen !== undefined && { chosen: rowsFrom(chosen, rows) })
-      }
-    )
-  }
 
 /** The operation under whose masks the labels of validation rows are opened. */
 export const labelsOperation = ({ network }: EvaluatingPlan) => operation("openLabels", network.layers.length)

@@ -46,6 +46,10 @@ class Count {
     this.#taken = { ...before }
   }
 
+  get taken(): Taken {
+    return { ...this.#taken }
+  }
+
   /** What was sent since it was asked last. */
   round(): BothWays {
     const sent = this.#sent
@@ -207,14 +211,21 @@ function* rounds(count: Count, tasks: Tasks): Round<void> {
 }
 
 /**
- * What `dealTogether` sends for steps of which only sizes count (`stepOfShapes`), by round. Where transfers have been
+ * What `dealTogether` sends for steps of which only sizes count (`programOfShapes`), by round. Where transfers have been
  * taken before, fewer or more are made anew.
  */
 export const dealingRounds = (
   shape: ExtensionShape,
   steps: ReadonlyArray<(operations: DealerOperations) => Round<unknown>>,
   before: Taken = noneTaken
-): ReadonlyArray<BothWays> => {
+): ReadonlyArray<BothWays> => dealingOf(shape, steps, before).rounds
+
+/** The same, and how many transfers have been taken after it. */
+export const dealingOf = (
+  shape: ExtensionShape,
+  steps: ReadonlyArray<(operations: DealerOperations) => Round<unknown>>,
+  before: Taken = noneTaken
+): { readonly rounds: ReadonlyArray<BothWays>; readonly taken: Taken } => {
   const tasks = new Tasks()
   for (const [step, program] of steps.entries())
     runDealer(program(dealerOperations(new StepTasks(noWords, step, tasks))))
@@ -222,5 +233,5 @@ export const dealingRounds = (
   const all = rounds(count, tasks)
   const sent: BothWays[] = []
   while (!all.next([]).done) sent.push(count.round())
-  return sent
+  return { rounds: sent, taken: count.taken }
 }

@@ -42,10 +42,10 @@ export const UserSecrets = format(
   "user secrets",
   Schema.Struct({ secretKey: Bytes, keyShare: Schema.optionalWith(Bytes, { exact: true }) })
 )
-/** The secrets of C0: the master key and its PRG key k_0. */
-export const Cloud0Secrets = format(
-  "cloud0 secrets",
-  Schema.Struct({ p: Bytes, q: Bytes, prgKey: BytesOf(prgKeyBytes) })
-)
+/** k_0 or k_1, where the KGC deals; else each cloud draws its own. */
+const PrgKey = Schema.optionalWith(BytesOf(prgKeyBytes), { exact: true })
+
+/** The secrets of C0: the master key, and its PRG key k_0. */
+export const Cloud0Secrets = format("cloud0 secrets", Schema.Struct({ p: Bytes, q: Bytes, prgKey: PrgKey }))
 /** The secret of C1: its PRG key k_1. */
-export const Cloud1Secrets = format("cloud1 secrets", Schema.Struct({ prgKey: BytesOf(prgKeyBytes) }))
+export const Cloud1Secrets = format("cloud1 secrets", Schema.Struct({ prgKey: PrgKey }))

@@ -66,6 +66,7 @@ class Exchange {
   /** This party's sent rounds: the last that the peer certainly has, and those after it. */
   readonly #kept = new Map<number, Sent>()
   #waiter: Waiter | undefined
+  #watchedAt = 0
 
   constructor(post: Post, peer: string, phase: string) {
     this.peer = peer
@@ -90,6 +91,7 @@ class Exchange {
 
   open(): void {
     this.#open = true
+    this.#watchedAt = this.#post.clock.unsafeCurrentTimeMillis()
     this.#met = false
     this.#at = undefined
   }
@@ -146,12 +148,18 @@ class Exchange {
     this.#settle(Exit.fail(error))
   }
 
-  /** Requests a missing round repeatedly, and ends the wait at its deadline. */
-  watch({ deadlineMs, firstMs }: RoundDeadlines): void {
-    const waiter = this.#waiter
-    if (waiter === undefined) return
+  /**
+   * Requests a missing round repeatedly, and ends the wait at its deadline. Called about every `everyMs`: where this process
+   * computed for longer, the round may be here and not read yet, so that time does not count before it is asked for.
+   */
+  watch({ deadlineMs, firstMs }: RoundDeadlines, everyMs: number): void {
     const { clock, limits, transport } = this.#post
     const now = clock.unsafeCurrentTimeMillis()
+    const away = now - this.#watchedAt - everyMs
+    this.#watchedAt = now
+    const waiter = this.#waiter
+    if (waiter === undefined) return
+    if (away > everyMs) waiter.askAgainAt += away
     if (now - waiter.since >= (waiter.first ? firstMs : deadlineMs))
       this.#settle(Exit.fail(this.#late(waiter, now)))
     else if (now >= waiter.askAgainAt && transport.status() === "connected") {
@@ -321,7 +329,7 @@ export const makeRounds = (post: Post): RoundKeeping => {
         exchange.open()
         yield* Effect.addFinalizer(() => Effect.sync(() => exchange.close()))
         const pauseMs = Math.min(post.limits.roundResendMs / 4, deadlines.deadlineMs / 4)
-        yield* Effect.sync(() => exchange.watch(deadlines)).pipe(
+        yield* Effect.sync(() => exchange.watch(deadlines, pauseMs)).pipe(
           Effect.delay(Duration.millis(pauseMs)),
           Effect.forever,
           Effect.forkScoped

@@ -179,8 +179,9 @@ const addRunKeys = ({ agreement, recorder }: Ended, of: (party: string) => Secre
       of("cloud0").set(name, bytes)
       of("kgc").set(name, bytes)
     }
-    of("cloud0").set("prgKey", cloud0.prgKey)
-    of("cloud1").set("prgKey", (yield* Cloud1Secrets.decode(handedOut.get("cloud1")!)).prgKey)
+    const cloud1 = yield* Cloud1Secrets.decode(handedOut.get("cloud1")!)
+    if (cloud0.prgKey !== undefined) of("cloud0").set("prgKey", cloud0.prgKey)
+    if (cloud1.prgKey !== undefined) of("cloud1").set("prgKey", cloud1.prgKey)
   })
 
 /** A user's cells as they are placed in the joint table, those to train on first. */

@@ -41,6 +41,7 @@ export const inconsistencies = (scenario: Scenario): ReadonlyArray<Inconsistency
   ...userProblems(scenario),
   ...identityProblems(scenario),
   ...securityProblems(scenario),
+  ...dealingProblems(scenario),
   ...decryptionProblems(scenario),
   ...rangeProblems(scenario),
   ...trainingProblems(scenario),
@@ -234,6 +235,18 @@ const securityProblems = ({ security }: Scenario): ReadonlyArray<Inconsistency> 
         {
           path: ["security", "modulusBits"],
           message: `${security.modulusBits} bits can be factored; use 2048 or 3072, or say insecure: true in a test of the program`
+        }
+      ]
+    : []
+
+/** Where the clouds deal, the KGC leaves after the setup, and its workers would have nothing to do. */
+const dealingProblems = ({ placement, security }: Scenario): ReadonlyArray<Inconsistency> =>
+  security.dealing === "clouds" && placement.workers.kgc > 0
+    ? [
+        {
+          path: ["placement", "workers", "kgc"],
+          message:
+            "the KGC's workers deal, and with security.dealing: clouds it does not; leave them out, or let the KGC deal"
         }
       ]
     : []

@@ -252,6 +252,13 @@ const Security = struct({
     ),
     "packed"
   ),
+  dealing: defaulted(
+    oneOf(
+      ["kgc", "clouds"],
+      "Who makes the correlated randomness of the training. kgc: the KGC deals it, and must be there to the end of the training; clouds: the two clouds make it between themselves, which takes longer, and the KGC leaves after the setup; default kgc"
+    ),
+    "kgc"
+  ),
   insecure: defaulted(
     yesOrNo("Allow a modulus that can be factored: for tests of the program, never for data; default false"),
     false

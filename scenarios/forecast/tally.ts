@@ -69,6 +69,16 @@ export class Tally {
     this.traffic.push({ phase, tag: `round:${phase}`, messages: 2 * count, bytes })
   }
 
+  /** Rounds in which the two clouds send different things, under a tag of their own: bytes of both together. */
+  exchanges(phase: Phase, tag: string, count: number, bytes: number): void {
+    this.traffic.push({
+      phase,
+      tag: `round:${tag}`,
+      messages: 2 * count,
+      bytes: bytes + 2 * count * framingBytes(tag)
+    })
+  }
+
   encrypted(phase: Phase, ciphertexts: number): void {
     this.#ciphertexts.set(phase, (this.#ciphertexts.get(phase) ?? 0) + ciphertexts)
   }

@@ -70,6 +70,7 @@ import { firstLayout, secondLayout } from "../../protocol/statistics/statistics.
 import { agreementOf, isTested } from "../description/agreement.ts"
 import type { JoinedData } from "../description/joined.ts"
 import type { Scenario } from "../description/schema.ts"
+import { dealingCost } from "./dealing.ts"
 import { fieldBytes, type PredictedPhase, type PredictedTraffic, Tally, total } from "./tally.ts"
 
 export interface PredictedCost {
@@ -105,7 +106,12 @@ export const predictCost = (
   tally.ask("train", Train, 2, evaluates(plan) ? { replies: 2 * plan.epochs * evaluatedBytes } : {})
   tally.ask("train", Join, 1, { requests: 0, replies: 0 })
   tally.rounds("train", training.rounds, training.bytesEachWay)
-  tally.ask("train", Deal, stretchesOf(plan, 0).length, { replies: training.dealtBytes })
+  if (scenario.security.dealing === "kgc")
+    tally.ask("train", Deal, stretchesOf(plan, 0).length, { replies: training.dealtBytes })
+  else {
+    const dealing = dealingCost(plan)
+    tally.exchanges("train", "deal", dealing.rounds, dealing.bytes)
+  }
   predictOutput(tally, scenario, placed, plan.network)
   return {
     plan,

@@ -81,7 +81,7 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           }
           const { prgKey: key0 } = Either.getOrThrow(Cloud0Secrets.decode(secretsOf("cloud0")))
           const { prgKey: key1 } = Either.getOrThrow(Cloud1Secrets.decode(secretsOf("cloud1")))
-          const keys = { cloud0: Prg.ofRun(key0, run), cloud1: Prg.ofRun(key1, run) }
+          const keys = { cloud0: Prg.ofRun(key0!, run), cloud1: Prg.ofRun(key1!, run) }
 
           // With the rounds as the clouds say them, the attack succeeds.
           const rounds = said.filter(({ kind, tag }) => kind === "round" && tag === "train")

@@ -103,13 +103,13 @@ const wrong: ReadonlyArray<readonly [what: string, actor: string, change: Change
   [
     "a key k_0 of zeros",
     "cloud0",
-    secrets(Cloud0Secrets, ({ prgKey }) => ({ prgKey: zeros(prgKey) })),
+    secrets(Cloud0Secrets, ({ prgKey }) => ({ prgKey: zeros(prgKey!) })),
     /a key k_0 .* zeros/
   ],
   [
     "a key k_1 of zeros",
     "cloud1",
-    secrets(Cloud1Secrets, ({ prgKey }) => ({ prgKey: zeros(prgKey) })),
+    secrets(Cloud1Secrets, ({ prgKey }) => ({ prgKey: zeros(prgKey!) })),
     /a key k_1 .* zeros/
   ],
   [

@@ -1,6 +1,7 @@
 /**
  * Randomness from the KGC: it draws both PRG keys, and deals to C1. C1 asks for corrections ahead of the step
- * that it is at, so that it never waits for them. C0 needs nothing but its key.
+ * that it is at, so that it never waits for them. C0 needs nothing but its key. Where the clouds deal, a lane of C1 asks
+ * its main process in the same way.
  */
 import { Effect, Fiber, type Redacted } from "effect"
 import { rowsOpened } from "../../../protocol/learning/plan.ts"
@@ -19,14 +20,29 @@ export const randomnessFromKgc = (
   agreement: Agreement,
   cloud: 0 | 1,
   prgKey: Redacted.Redacted<Uint8Array>
+): RandomnessProvider => asking(dealers, agreement, cloud, prgKey)
+
+/** At a lane: from the KGC, or from its main process where that deals. */
+export const randomnessOfLane = (
+  agreement: Agreement,
+  main: string,
+  prgKey: Redacted.Redacted<Uint8Array>
+): RandomnessProvider =>
+  asking(agreement.security.dealing === "kgc" ? dealers : main, agreement, main === "cloud0" ? 0 : 1, prgKey)
+
+const asking = (
+  dealer: string,
+  agreement: Agreement,
+  cloud: 0 | 1,
+  prgKey: Redacted.Redacted<Uint8Array>
 ): RandomnessProvider => ({
   prgKey,
-  supply: (request) => (cloud === 0 ? Effect.succeed(nothing) : askedAhead(agreement, request))
+  supply: (request) => (cloud === 0 ? Effect.succeed(nothing) : askedAhead(dealer, agreement, request))
 })
 
 const nothing: Supply = { next: Effect.succeed(undefined), release: () => {} }
 
-const askedAhead = (agreement: Agreement, { plan, stretches, part }: SupplyRequest) =>
+const askedAhead = (dealer: string, agreement: Agreement, { plan, stretches, part }: SupplyRequest) =>
   Effect.gen(function* () {
     const party = yield* Party
     const scope = yield* Effect.scope
@@ -36,7 +52,7 @@ const askedAhead = (agreement: Agreement, { plan, stretches, part }: SupplyReque
     const fetch = ({ first, last }: Stretch) =>
       Effect.map(
         party.ask(
-          dealers,
+          dealer,
           Deal,
           { rows: rowsOpened(plan), step: first, steps: last - first + 1, ...partOf(first) },
           ask

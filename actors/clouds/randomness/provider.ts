@@ -1,18 +1,27 @@
 /**
  * Where the clouds' correlated randomness comes from (section 5 of docs/concepts/protocol.md). Each cloud expands its
  * own PRG key. What C1 lacks so that both expansions fit each other, the corrections, is supplied here: ahead
- * of its use, in stretches of steps. The KGC is one provider (`from-kgc.ts`); any other must give the same
- * bytes for the same keys.
+ * of its use, in stretches of steps. The KGC is one provider (`from-kgc.ts`), the clouds themselves are the other
+ * (`from-clouds.ts`); both give the same bytes for the same keys.
  */
 import type { Effect, Redacted, Scope } from "effect"
+import type { DealingError } from "../../../protocol/dealing/errors.ts"
+import type { BatchOrder } from "../../../protocol/learning/order.ts"
 import type { TrainingPlan } from "../../../protocol/learning/plan.ts"
-import type { DealtPart } from "../../../protocol/messages/training.ts"
-import type { AskError, Party } from "../../../runtime/messaging/contract.ts"
+import type { DealRequest, DealtPart } from "../../../protocol/messages/training.ts"
+import type { AskError, Party, RoundError } from "../../../runtime/messaging/contract.ts"
+import type { NotExpected } from "../../party/handlers.ts"
 import type { Stretch } from "../../party/stretches.ts"
+
+/** Why a process gets no corrections: the dealer, or the other cloud that deals too, is not there or sends what does not fit. */
+export type SupplyError = AskError | RoundError | NotExpected | DealingError
 
 /** What a process is to be supplied with. */
 export interface SupplyRequest {
+  /** The number of the session that the supply is for. */
+  readonly session: number
   readonly plan: TrainingPlan
+  readonly order: BatchOrder
   readonly stretches: ReadonlyArray<Stretch>
   /** The part of each step that this process computes; all of it if absent. */
   readonly part?: DealtPart
@@ -21,7 +30,9 @@ export interface SupplyRequest {
 /** The corrections of the stretches, in their order. */
 export interface Supply {
   /** The material of the next stretch: at C1 the messages of its steps, one after another; at C0 nothing. */
-  readonly next: Effect.Effect<Uint8Array | undefined, AskError>
+  readonly next: Effect.Effect<Uint8Array | undefined, SupplyError>
+  /** What a lane of this process asks for, where lanes do not ask the KGC. */
+  readonly ofLane?: (request: DealRequest, lane: string) => Effect.Effect<Uint8Array, SupplyError>
   /** Gives their memory back; they must not be used afterwards. */
   readonly release: (corrections: Uint8Array | undefined) => void
 }

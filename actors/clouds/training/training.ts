@@ -24,13 +24,14 @@ import { seededKey } from "../../../protocol/seeding.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
 import type { StoreError } from "../../../runtime/storage/store.ts"
 import { type Agreement, computationName, planOf, roundDeadlines } from "../../party/agreement.ts"
+import { drivenBy } from "../../party/driven.ts"
 import type { Root } from "../../party/root.ts"
 import { type Stretch, stretchesOf } from "../../party/stretches.ts"
 import type { RandomnessProvider, Supply } from "../randomness/provider.ts"
 import type { SharedTable } from "../transformation/joint-table.ts"
 import type { Checkpoints } from "./checkpoints.ts"
 import type { LanePair, Lanes } from "./lanes/leader.ts"
-import { drivenBy, phaseOf } from "./lanes/rounds.ts"
+import { computationErrors, phaseOf } from "./lanes/rounds.ts"
 import { openRows, type SliceShare } from "./lanes/slice.ts"
 import { stepsAlone, stepsWithLanes } from "./steps.ts"
 import { type Validation, validating } from "./validation.ts"
@@ -107,20 +108,25 @@ export const train = (inputs: TrainingInputs, session: Session = { epoch: 1, ste
     const plan = planOf(agreement, table.rows)
     const prgKey = Redacted.value(randomness.prgKey)
     const pairs = session.lanes
-    const enlisted = yield* inputs.lanes.enlist({ ...session, pairs, table, prgKey, orderKey })
-    const peer = cloud === 0 ? "cloud1" : "cloud0"
-    const { drive, done } = drivenBy(
-      yield* party.rounds(peer, phaseOf(session.epoch), roundDeadlines(agreement))
-    )
+    const order = batchOrder(plan, orderKey)
     const rows = rowsOfLanes(plan.rows, pairs.length + 1)[0]!
     const stretches = stretchesOf(plan, session.step)
     const part = pairs.length === 0 ? undefined : { ...rows, update: true }
-    const supply = yield* randomness.supply({ plan, stretches, ...(part && { part }) })
+    const asked = { session: session.epoch, plan, order, stretches, ...(part && { part }) }
+    const supply = yield* randomness.supply(asked)
+    const { ofLane } = supply
+    const enlisting = { ...session, pairs, table, prgKey, orderKey, ...(ofLane && { ofLane }) }
+    const enlisted = yield* inputs.lanes.enlist(enlisting)
+    const peer = cloud === 0 ? "cloud1" : "cloud0"
+    const { drive, done } = drivenBy(
+      yield* party.rounds(peer, phaseOf(session.epoch), roundDeadlines(agreement)),
+      computationErrors
+    )
 
     const prg = Prg.ofRun(prgKey, computationName(agreement, party.run))
     const first = (x: Matrix): Matrix => ({ ...x, rows: rows.end })
     const own: SliceShare = {
-      ...{ plan, cloud, prg, order: batchOrder(plan, orderKey), ring, rows },
+      ...{ plan, cloud, prg, order, ring, rows },
       features: first(table.features),
       labels: first(table.labels)
     }

@@ -2,11 +2,14 @@
  * All checkers of the frames of one run. They stand outside: they see every frame that is sent, every byte
  * that is drawn at random and the data, and ask no party.
  */
+import { Either } from "effect"
 import { Enrolment } from "../../../protocol/messages/enrolment.ts"
-import { decodeEnvelope } from "../../../protocol/messages/envelope.ts"
+import { decodeEnvelope, type Envelope } from "../../../protocol/messages/envelope.ts"
 import { HeldOutCells } from "../../../protocol/messages/output.ts"
 import { MaskSecret } from "../../../protocol/messages/statistics.ts"
 import { RowSalt } from "../../../protocol/messages/upload.ts"
+import { Reassembly } from "../../../runtime/messaging/framing.ts"
+import { defaultLimits } from "../../../runtime/messaging/limits.ts"
 import type { SentFrame, Violation } from "./frame.ts"
 import { MaskWatch } from "./masks.ts"
 import { RoundWatch } from "./order.ts"
@@ -32,17 +35,28 @@ export const watchFrames = (
 ): FrameWatch => {
   const watches = [new RoundWatch(), new MaskWatch(...ofTraining)]
   const violations: Array<Violation> = []
+  const fragments = new Reassembly(defaultLimits)
+  const seeWhole = (frame: SentFrame, envelope: Envelope): void => {
+    for (const each of watches) {
+      const wrong = each.see(frame, envelope)
+      if (wrong !== undefined) violations.push(wrong)
+    }
+  }
+  /** What a fragment completes, if it does. */
+  const completed = ({ from, to }: SentFrame, fragment: Envelope): Envelope | undefined => {
+    const whole = Either.getOrUndefined(fragments.add(`${from} ${to}`, fragment, 0))
+    return whole && Either.getOrUndefined(decodeEnvelope(whole))
+  }
   return {
     violations,
     see: (frame, envelope = decodeEnvelope(frame.data)) => {
       const leaked = isHandedOver(envelope) ? undefined : secrets.find(frame.data)
       if (leaked !== undefined) violations.push(`${leaked} was on the link from ${frame.from} to ${frame.to}`)
       if (envelope._tag === "Left") violations.push(`${frame.from} sent ${frame.to} something malformed`)
-      else
-        for (const each of watches) {
-          const wrong = each.see(frame, envelope.right)
-          if (wrong !== undefined) violations.push(wrong)
-        }
+      else {
+        const whole = envelope.right.kind === "fragment" ? completed(frame, envelope.right) : envelope.right
+        if (whole !== undefined) seeWhole(frame, whole)
+      }
     }
   }
 }

@@ -3,11 +3,10 @@ import fc from "fast-check"
 import { expect, it } from "vitest"
 import { dealingRounds } from "../../../protocol/dealing/cost.ts"
 import { valuesAtOnce } from "../../../protocol/dealing/pieces.ts"
-import { sliceOfShapes, stepOfShapes } from "../../../protocol/dealing/steps.ts"
-import { evaluationAt, slicesOf } from "../../../protocol/learning/evaluations.ts"
+import { programOfShapes } from "../../../protocol/dealing/steps.ts"
 import type { Loss } from "../../../protocol/learning/loss.ts"
 import { operation } from "../../../protocol/learning/operations.ts"
-import { evaluates, type TrainingPlan, trainingPlan } from "../../../protocol/learning/plan.ts"
+import { type TrainingPlan, trainingPlan } from "../../../protocol/learning/plan.ts"
 import { full, seed } from "../../support/sweep.ts"
 import { networkOf } from "../learning/example.ts"
 import { DealingClouds, type DealtProgram, prgOf } from "./clouds.ts"
@@ -16,12 +15,7 @@ import { anyPlan, expectDealt, expectSame, stepsOf } from "./plans.ts"
 const extension = { fieldBits: 4, transfers: 2 ** 15 }
 
 const ofShapes = (plan: TrainingPlan, steps: ReadonlyArray<number>) =>
-  steps.map((step) => {
-    const evaluation = evaluationAt(plan, step)
-    return evaluates(plan) && evaluation !== undefined
-      ? sliceOfShapes(plan, slicesOf(plan)[evaluation.slice]!)
-      : stepOfShapes(plan)
-  })
+  steps.map((step) => programOfShapes(plan, step))
 
 /** Demands that steps of a plan are dealt as the KGC deals them, and send what the sizes say. */
 const expectDealtAndSized = async (

@@ -2,10 +2,8 @@ import fc from "fast-check"
 import { beforeAll, describe, expect, it } from "vitest"
 import { streamKinds } from "../../../protocol/computation/streams.ts"
 import { dealingRounds } from "../../../protocol/dealing/cost.ts"
-import { MessageRefused } from "../../../protocol/dealing/errors.ts"
-import { DealingParty } from "../../../protocol/dealing/party.ts"
-import { sliceOfShapes, stepOfShapes } from "../../../protocol/dealing/steps.ts"
-import { slicesOf } from "../../../protocol/learning/evaluations.ts"
+import { programOfShapes } from "../../../protocol/dealing/steps.ts"
+import { evaluationStep, slicesOf } from "../../../protocol/learning/evaluations.ts"
 import { operation, type Shape } from "../../../protocol/learning/operations.ts"
 import { type EvaluatingPlan, trainingPlan } from "../../../protocol/learning/plan.ts"
 import { sigmoidScale, softmaxScale } from "../../../protocol/learning/scales.ts"
@@ -161,26 +159,12 @@ describe("clouds that deal for themselves", () => {
       ...{ loss: "softmax", fractionalBits: 20, validation: { rows: 13, classes: true } }
     }) as EvaluatingPlan
     const received = await expectDealt(real, plan, stepsOf(plan))
-    const step = stepOfShapes(plan)
+    const step = programOfShapes(plan, 1)
     const expected = dealingRounds(extension, [
       ...[step, step],
-      ...slicesOf(plan).map((rows) => sliceOfShapes(plan, rows))
+      ...slicesOf(plan).map((_, slice) => programOfShapes(plan, evaluationStep(plan, 1) + slice))
     ])
     expect(received[1].map(({ length }, i) => [length, received[0][i]!.length])).toEqual(expected)
-  })
-})
-
-describe("what is told", () => {
-  it("is refused if it has another length, named", () => {
-    const party = new DealingParty(clouds.dealings[1])
-    for (const told of [[], [new Uint8Array(15)], [new Uint8Array(17)]]) {
-      const telling = party.tell(0, 0, 16)
-      telling.next()
-      expect(() => telling.next(told)).toThrow(MessageRefused)
-    }
-    const telling = party.tell(0, 0, 16)
-    telling.next()
-    expect(() => telling.next([new Uint8Array(3)])).toThrow(/with 3 bytes where the plan has 16/)
   })
 })
 

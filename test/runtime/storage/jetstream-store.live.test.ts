@@ -128,8 +128,13 @@ describe("a store at the broker", () => {
     Effect.gen(function* () {
       const started = yield* startOwnBroker({ storing: true })
       const store = bucketStore(yield* requestsOf(started, "cloud0"), "cloud0", "run-1")
-      for (const use of [store.list, store.get("weights-64"), store.remove("weights-64")])
-        expect((yield* Effect.flip(Effect.asVoid(use))).message).toContain("has no bucket checkpoints-cloud0")
+      const uses = [
+        Effect.asVoid(store.list),
+        Effect.asVoid(store.get("weights-64")),
+        store.remove("weights-64")
+      ]
+      for (const use of uses)
+        expect((yield* Effect.flip(use)).message).toContain("has no bucket checkpoints-cloud0")
     })
   )
 

@@ -511,7 +511,7 @@ const nameCases: ReadonlyArray<ScenarioCase> = refused([
     "a slip",
     "  modulusBits:",
     "  modulsBits:",
-    "security.modulsBits: is not known here; what may be said is modulusBits, exponents, fractionalBits, upload, output, insecure; did you mean modulusBits?"
+    "security.modulsBits: is not known here; what may be said is modulusBits, exponents, fractionalBits, upload, output, dealing, insecure; did you mean modulusBits?"
   ],
   [
     "path for file",

@@ -46,6 +46,7 @@ describe("scenario schema - defaults", () => {
         fractionalBits: 20,
         upload: "packed",
         output: "packed",
+        dealing: "kgc",
         insecure: false
       },
       placement: {
@@ -222,6 +223,11 @@ describe("scenario schema - parts that do not fit together", () => {
       "a modulus below 2048 without the insecure flag",
       { security: { modulusBits: 1024 } },
       "security.modulusBits 1024 bits can be factored; use 2048 or 3072, or say insecure: true in a test of the program"
+    ],
+    [
+      "workers of a KGC that does not deal",
+      { security: { dealing: "clouds" }, placement: { workers: { kgc: 1 } } },
+      "placement.workers.kgc the KGC's workers deal, and with security.dealing: clouds it does not; leave them out, or let the KGC deal"
     ],
     [
       "one user that decrypts alone",

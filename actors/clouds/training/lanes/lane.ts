@@ -16,10 +16,11 @@ import { type Computation, exchange, Party, type Rounds } from "../../../../runt
 import { type WorkLimits, workLimits } from "../../../../runtime/messaging/limits.ts"
 import { admission, attending } from "../../../group/requests.ts"
 import { type Agreement, computationName, planOf, roundDeadlines } from "../../../party/agreement.ts"
+import { drivenBy } from "../../../party/driven.ts"
 import { onFrom } from "../../../party/handlers.ts"
 import { partsOfStretch, stretchesOfLane } from "../../../party/stretches.ts"
 import { wordsAtATime } from "../../../sharing/share-words.ts"
-import { randomnessFromKgc } from "../../randomness/from-kgc.ts"
+import { randomnessOfLane } from "../../randomness/from-kgc.ts"
 import {
   Assign,
   type Assignment,
@@ -31,7 +32,7 @@ import {
   laneDeadlines,
   lanePhase
 } from "./requests.ts"
-import { type Drive, drivenBy, phaseOf } from "./rounds.ts"
+import { computationErrors, type Drive, phaseOf } from "./rounds.ts"
 import { gradientsOnSlice, type OpenedRows, openRows, type SliceShare } from "./slice.ts"
 
 /**
@@ -125,8 +126,11 @@ const session = (agreement: Agreement, assigned: Assignment, share: SliceShare) 
   Effect.gen(function* () {
     const party = yield* Party
     const { epoch, peer } = assigned
-    const { plan, cloud, rows } = share
-    const { drive } = drivenBy(yield* party.rounds(peer, phaseOf(epoch), roundDeadlines(agreement)))
+    const { plan, rows } = share
+    const { drive } = drivenBy(
+      yield* party.rounds(peer, phaseOf(epoch), roundDeadlines(agreement)),
+      computationErrors
+    )
     const withLeader = yield* party.rounds(
       actorOf(party.name),
       lanePhase(epoch),
@@ -134,8 +138,8 @@ const session = (agreement: Agreement, assigned: Assignment, share: SliceShare) 
     )
     const stretches = stretchesOfLane(plan, assigned.step)
     const part = { ...rows, update: false }
-    const randomness = randomnessFromKgc(agreement, cloud, Redacted.make(assigned.prgKey))
-    const supply = yield* randomness.supply({ plan, stretches, part })
+    const randomness = randomnessOfLane(agreement, actorOf(party.name), Redacted.make(assigned.prgKey))
+    const supply = yield* randomness.supply({ session: epoch, plan, order: share.order, stretches, part })
     const opened = yield* drive(openRows(share))
     const makeStep = stepWith({ share, opened, drive, withLeader })
     for (const stretch of stretches) {

@@ -7,12 +7,14 @@
 import { type Context, Deferred, Duration, Effect, type Scope } from "effect"
 import { wordBytes } from "../../../../protocol/bytes.ts"
 import { rowsOfLanes } from "../../../../protocol/computation/lanes.ts"
+import { Deal } from "../../../../protocol/messages/training.ts"
 import type { Matrix } from "../../../../protocol/ring/ring.ts"
 import { exchange, type Handler, Party, type Rounds } from "../../../../runtime/messaging/contract.ts"
 import { type WorkLimits, workLimits } from "../../../../runtime/messaging/limits.ts"
 import { awakeMillis } from "../../../../runtime/processes/awake.ts"
 import { type Agreement, partTimeoutMs, planOf, trainedRows } from "../../../party/agreement.ts"
 import { NotExpected, onMembers } from "../../../party/handlers.ts"
+import type { Supply } from "../../randomness/provider.ts"
 import type { SharedTable } from "../../transformation/joint-table.ts"
 import { type LaneLost, LaneRegister } from "./register.ts"
 import {
@@ -40,6 +42,8 @@ export interface Enlisting {
   readonly table: SharedTable
   readonly prgKey: Uint8Array
   readonly orderKey: Uint8Array
+  /** What a lane gets of what this process deals, where it deals. */
+  readonly ofLane?: Supply["ofLane"]
 }
 
 /** The lanes at work in a session. */
@@ -95,6 +99,7 @@ interface LaneSession {
   readonly lost: Deferred.Deferred<never, LaneLost>
   /** The table, until every lane has its rows. */
   table: SharedTable | undefined
+  readonly ofLane: Supply["ofLane"]
 }
 
 class Leader {
@@ -145,14 +150,22 @@ class Leader {
             ? new NotExpected({ what: `a request for rows of session ${epoch}`, party: from })
             : Effect.succeed(rowsFrom(table, first, count))
         })
+      ),
+      onMembers(name, Deal, (request, from) =>
+        Effect.suspend(() => {
+          const ofLane = this.#session?.ofLane
+          return ofLane === undefined
+            ? new NotExpected({ what: "a request for corrections", party: from })
+            : Effect.map(ofLane(request, from), (corrections) => ({ corrections }))
+        })
       )
     ]
   }
 
   enlist(enlisting: Enlisting): Effect.Effect<Enlisted, LaneLost, Scope.Scope> {
     return Effect.gen(this, function* () {
-      const { epoch, pairs, table } = enlisting
-      const session: LaneSession = { epoch, lost: yield* Deferred.make<never, LaneLost>(), table }
+      const { epoch, ofLane, pairs, table } = enlisting
+      const session: LaneSession = { epoch, lost: yield* Deferred.make<never, LaneLost>(), table, ofLane }
       this.#session = session
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {
