@@ -105,6 +105,36 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           expect(firstRounds(read)).toEqual([undefined, undefined])
         })
       )
+
+      it.scoped("has no key of a mask where the clouds deal, and is gone before the first of them", () =>
+        Effect.gen(function* () {
+          const { file } = yield* writeScenario(splits.rows, {
+            training: { epochs: 1, batch: 24, rate: 0.25 },
+            security: { modulusBits: 512, insecure: true, dealing: "clouds" }
+          })
+          const said: Array<Wired> = []
+          const { directed, startAll } = yield* company(file, {
+            tap: (message) => {
+              said.push(message)
+              return undefined
+            }
+          })
+          yield* startAll()
+          yield* directed
+          const handedOut = said.filter(({ from, kind, tag }) => {
+            return from === "kgc" && kind === "reply" && tag === Enrolment.tag
+          })
+          const secretsOf = (cloud: string) =>
+            Either.getOrThrow(Enrolment.reply.decode(handedOut.find(({ to }) => to === cloud)!.body)).secrets
+          expect(Either.getOrThrow(Cloud0Secrets.decode(secretsOf("cloud0"))).prgKey).toBe(undefined)
+          expect(Either.getOrThrow(Cloud1Secrets.decode(secretsOf("cloud1"))).prgKey).toBe(undefined)
+          const masked = said.findIndex(({ kind, tag }) => kind === "round" && tag === "train")
+          const ofKgc = said.map(({ from, to }) => from === "kgc" || to === "kgc")
+          expect(masked).toBeGreaterThan(0)
+          expect(ofKgc.lastIndexOf(true)).toBeLessThan(masked)
+          expect(said.map(({ tag }) => tag)).not.toContain("Deal")
+        })
+      )
     })
   }
 )
