@@ -35,6 +35,7 @@ import {
   decodeCalibration
 } from "../scenarios/description/calibration.ts"
 import { benchUsers, channelsOf } from "./channels.ts"
+import { measureDealing } from "./dealing.ts"
 import { announceMachine, ownProcessorMs, processorMs, spreadOf, writeFigures } from "./measure.ts"
 import { measuredNetworks } from "./networks.ts"
 import { type StepKernels, stepKernels } from "./step-kernels.ts"
@@ -261,6 +262,12 @@ const storing = Effect.gen(function* () {
 
 /** Ids of a private join that are raised, twice: once for compiling. */
 const joinedIds = 2000
+
+/** Clouds that deal for the small network, many steps at a time. */
+const dealing = async (): Promise<Calibration["dealing"]> => {
+  const { bytes, cloud0, cloud1 } = await measureDealing(measuredNetworks[0]!)
+  return { megabyteMs: Math.max(cloud0.median, cloud1.median) / ((bytes[0] + bytes[1]) / 1e6) }
+}
 
 const joining = (): Calibration["join"] => {
   const secret = joinSecret(new Uint8Array(randomBytes(16)))
@@ -525,6 +532,7 @@ export const calibrate = async (moduli: ReadonlyArray<number>): Promise<Calibrat
     messages: await messages(cores),
     words: await Effect.runPromise(hybridWords),
     join: joining(),
+    dealing: await dealing(),
     store: await Effect.runPromise(storing),
     bcp: costs
   }

@@ -98,7 +98,7 @@ interface Measured {
   readonly startMs: number
 }
 
-const measure = async ({
+export const measureDealing = async ({
   name,
   network,
   batch,
@@ -139,7 +139,7 @@ export const run = async (): Promise<void> => {
   const machine = announceMachine()
   const figures: Measured[] = []
   for (const network of measuredNetworks) {
-    const measured = await measure(network)
+    const measured = await measureDealing(network)
     figures.push(measured)
     const { name, steps, rounds, bytes, cloud0, cloud1, startMs } = measured
     const [forward, back] = bytes.map((each) => (each / 1e6).toFixed(2))

@@ -15,7 +15,7 @@ import type { Gated, GateTask } from "./gates.ts"
 import { type ProductTask, productTransfers } from "./mask-products.ts"
 import { digitBits, wordBits } from "./numbers.ts"
 import type { Direction } from "./party.ts"
-import type { Piece } from "./pieces.ts"
+import { inWaves, type Piece } from "./pieces.ts"
 import { lowDigitBits, planeBits } from "./selections.ts"
 import { blockMessageBits, blocksOf, constantBytes, type SumTask } from "./sums.ts"
 import { factorBits, type TableTask, waveNumber } from "./tables.ts"
@@ -192,14 +192,15 @@ const noRing = { mark: () => 0, release: () => {} }
 /** All rounds of some tasks. */
 function* rounds(count: Count, tasks: Tasks): Round<void> {
   const products = [...new Set(tasks.lacked.map(({ product }) => product))]
-  yield* count.all(
-    count.products(products.flatMap(({ x, y, form }) => (isElementwise(form) ? [] : [shapeOf(x, y, form)]))),
-    ...products.flatMap(({ x, form }) =>
-      isElementwise(form)
-        ? [form === "rows" ? count.elementwise(x.rows, x.cols) : count.elementwise(x.rows * x.cols, 1)]
-        : []
-    )
+  yield* count.products(
+    products.flatMap(({ x, y, form }) => (isElementwise(form) ? [] : [shapeOf(x, y, form)]))
   )
+  const elements = products.flatMap(({ x: { rows, cols }, form }) => {
+    if (!isElementwise(form)) return []
+    const [n, columns] = form === "rows" ? [rows, cols] : [rows * cols, 1]
+    return [{ values: rows * cols, deal: () => count.elementwise(n, columns) }]
+  })
+  yield* inWaves(noRing, elements)
   yield* count.all(...tasks.reshared.map(({ words }) => count.tell(words * wordBytes)))
   yield* dealTasks(noRing, tasks, {
     sums: (piece) => count.sums(piece),

@@ -7,13 +7,14 @@ import { wordBytes } from "../bytes.ts"
 import { assembleCorrections } from "../computation/corrections.ts"
 import { type DealerOperations, dealerOperations, runDealer } from "../computation/dealer.ts"
 import type { MaskProduct } from "../computation/masks.ts"
+import { GROUP } from "../computation/sizes.ts"
 import { type Round, together } from "../learning/operations.ts"
-import type { Matrix, Ring } from "../ring/ring.ts"
+import type { Ring } from "../ring/ring.ts"
 import { dealGates, type GateTask, kindOfGate } from "./gates.ts"
 import { dealMaskProducts, type ProductTask } from "./mask-products.ts"
 import { elementwise } from "./numbers.ts"
 import { DealingParty, type DealingWith } from "./party.ts"
-import { byKind, inWaves, type Piece, piecesOf, type Task, type Work } from "./pieces.ts"
+import { byKind, inWaves, type Piece, piecesOf, type Task, valuesAtOnce, type Work } from "./pieces.ts"
 import { dealSums, kindOfSum, type SumTask } from "./sums.ts"
 import { dealTables, type TableTask, tablePieces } from "./tables.ts"
 import { type LackedPart, type Reshared, StepTasks, Tasks } from "./tasks.ts"
@@ -79,7 +80,18 @@ export function* dealTasks(
     ...works(maskProducts, ({ nodes }) => `${nodes}`, kinds.maskProducts),
     ...tablePieces(tables).map((task) => ({ values: task.weight, deal: () => kinds.tables(task) }))
   ])
-  yield* inWaves(ring, works(gates, kindOfGate, kinds.gates, true))
+  const weight = ({ numbers }: GateTask) => Math.max(1, numbers.length / numbersLikeASum)
+  yield* inWaves(ring, works(gates, kindOfGate, kinds.gates, { whole: true, weight }))
+}
+
+/** So many numbers of a gate take about the memory of a sum. */
+const numbersLikeASum = 16
+
+interface HowWorked<T> {
+  /** Whether pieces are of whole groups. */
+  readonly whole?: boolean
+  /** The memory of a value, in those of sums. The same for tasks of one kind. */
+  readonly weight?: (task: T) => number
 }
 
 /** Tasks in pieces of one kind each. */
@@ -87,11 +99,16 @@ const works = <T extends Task>(
   tasks: ReadonlyArray<T>,
   kindOf: (task: T) => string,
   deal: (piece: Piece<T>) => Round<void>,
-  whole = false
+  { whole = false, weight = () => 1 }: HowWorked<T> = {}
 ): ReadonlyArray<Work> =>
-  byKind(tasks, kindOf)
-    .flatMap((kind) => piecesOf(kind, { whole }))
-    .map((piece) => ({ values: piece.values, deal: () => deal(piece) }))
+  byKind(tasks, kindOf).flatMap((kind) => {
+    const each = weight(kind[0]!)
+    const most = Math.max(GROUP, Math.floor(valuesAtOnce / each))
+    return piecesOf(kind, { most, whole }).map((piece) => ({
+      values: piece.values * each,
+      deal: () => deal(piece)
+    }))
+  })
 
 /** This cloud's parts of the products of mask differences, each for all roundings that lack it. */
 function* takeParts(party: DealingParty, lacked: ReadonlyArray<LackedPart>): Round<void> {
@@ -100,17 +117,17 @@ function* takeParts(party: DealingParty, lacked: ReadonlyArray<LackedPart>): Rou
     const { x, y, form } = of
     return isElementwise(form) ? [] : [{ of, masks: { x, y, form } }]
   })
+  const products = yield* party.products.products(matrices.map(({ masks }) => masks))
+  const parts = new Map(matrices.map(({ of }, i) => [of, products[i]!]))
   const elements = steps.flatMap(([of, step]) => {
     const { product: operation, x, y, form } = of
-    return isElementwise(form) ? [{ of, part: elementwise(party, { step, operation }, x, y, form) }] : []
+    if (!isElementwise(form)) return []
+    const out = party.ring.matrix(x.rows, form === "rows" ? x.cols : 1)
+    parts.set(of, out)
+    const deal = () => elementwise(party, { step, operation }, { x, y, form, out })
+    return [{ values: x.rows * x.cols, deal }]
   })
-  const [products, others] = yield* together(
-    party.products.products(matrices.map(({ masks }) => masks)),
-    together(...elements.map(({ part }) => part))
-  )
-  const parts = new Map<MaskProduct, Matrix>()
-  for (const [i, { of }] of matrices.entries()) parts.set(of, products[i]!)
-  for (const [i, { of }] of elements.entries()) parts.set(of, others[i]!)
+  yield* inWaves(party.ring, elements)
   for (const { product, take } of lacked) take(parts.get(product)!)
 }
 

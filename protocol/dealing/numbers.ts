@@ -87,22 +87,20 @@ export const wordBits = 64
 const wordFactor = { bits: wordBits }
 
 /**
- * This cloud's part of products of differences of masks, word by word: of each word of x and the one of y in its row
- * (`rows`), or of words in the same places, added up by rows (`dots`). Two rounds. New memory.
+ * This cloud's part of products of differences of masks, word by word, to `out`: of each word of x and the one of y in its
+ * row (`rows`), or of words in the same places, added up by rows (`dots`). Two rounds.
  */
 export function* elementwise(
   party: DealingParty,
   place: Place,
-  x: Matrix,
-  y: Matrix,
-  form: "rows" | "dots"
-): Round<Matrix> {
+  { x, y, form, out }: Readonly<Record<"x" | "y" | "out", Matrix>> & { readonly form: "rows" | "dots" }
+): Round<void> {
   const { ring } = party
   const { kernels } = ring
   const words = x.rows * x.cols
-  const out = ring.matrix(x.rows, x.cols)
-  if (form === "rows") kernels.scaleRows(out.at, x.at, y.at, x.rows, x.cols)
-  else ring.multiply(out, x, y)
+  const own = ring.matrix(x.rows, x.cols)
+  if (form === "rows") kernels.scaleRows(own.at, x.at, y.at, x.rows, x.cols)
+  else ring.multiply(own, x, y)
   // Column by column, so that those of a row share its choices.
   const n = form === "rows" ? x.rows : words
   const columns = words / n
@@ -113,25 +111,23 @@ export function* elementwise(
     party.choices("forward", wordBits * n, y.at),
     party.choices("reversed", wordBits * n, y.at)
   )
-  const own = party.draw(place, "parts", words)
+  const shares = party.draw(place, "parts", words)
   const masks = party.draw(place, "digits", words * maskWords([wordFactor]))
   const theirs = ring.allocate(words * wordBytes)
   const column = (direction: Direction, batch: Batch, i: number): Round<void> =>
     multiply(party, {
       ...{ direction, batch, stride: wordBits, n, use: i },
       factors: [{ ...wordFactor, x: negated + i * n * wordBytes, first: 0 }],
-      share: (party.sends(direction) ? own : theirs) + i * n * wordBytes,
+      share: (party.sends(direction) ? shares : theirs) + i * n * wordBytes,
       masks: masks + i * n * maskWords([wordFactor]) * wordBytes
     })
   yield* together(
     ...Array.from({ length: columns }, (_, i) => column("forward", forward, i)),
     ...Array.from({ length: columns }, (_, i) => column("reversed", reversed, i))
   )
-  kernels.add(own, own, theirs, words)
-  kernels.transposeWords(theirs, own, columns, n)
-  kernels.add(out.at, out.at, theirs, words)
-  if (form === "rows") return out
-  const sums = ring.matrix(x.rows, 1)
-  kernels.rowSums(sums.at, out.at, x.rows, x.cols)
-  return sums
+  kernels.add(shares, shares, theirs, words)
+  kernels.transposeWords(theirs, shares, columns, n)
+  kernels.add(own.at, own.at, theirs, words)
+  if (form === "rows") ring.copy(out, own)
+  else kernels.rowSums(out.at, own.at, x.rows, x.cols)
 }

@@ -51,8 +51,8 @@ export interface DealingWith {
   /** This cloud's generator of the run. */
   readonly prg: Prg
   /**
-   * Of a key that is drawn for this dealing alone. The parts of products are others each time that a step is dealt, and
-   * so is what these masks hide.
+   * Of a key that is drawn with the transfers, at each start. Under one key no step may be dealt twice: the parts of its
+   * products are others each time, and so is what these masks hide.
    */
   readonly masks: Prg
   readonly sender: TransferSender

@@ -95,6 +95,10 @@ const CalibrationFile = struct({
   ).annotations({
     missingMessage: () => "is missing: the file was measured before there were private joins"
   }),
+  /** A megabyte that two clouds send each other to deal for themselves, both ways together: at the busier of them. */
+  dealing: Schema.propertySignature(struct({ megabyteMs: milliseconds })).annotations({
+    missingMessage: () => "is missing: the file was measured before clouds dealt for themselves"
+  }),
   /** An entry of stable storage and a megabyte of it, on the clock, until it is synced. */
   store: struct({ entryMs: milliseconds, megabyteMs: milliseconds }),
   /** By bits of the modulus. */

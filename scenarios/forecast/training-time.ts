@@ -1,6 +1,6 @@
 /** The time of the training: the opening of the data, then the steps. */
 
-import { stepsAsked } from "../../actors/party/stretches.ts"
+import { dealingGroups, stepsAsked, stretchesOf } from "../../actors/party/stretches.ts"
 import { wordBytes } from "../../protocol/bytes.ts"
 import {
   type Cost,
@@ -13,7 +13,16 @@ import {
 import { modelWords } from "../../protocol/learning/model.ts"
 import { evaluates, type TrainingPlan } from "../../protocol/learning/plan.ts"
 import type { Deployment } from "./deployment.ts"
-import { brokerMs, type CloudName, clouds, endMs, type PredictPhase } from "./loads.ts"
+import {
+  brokerLoad,
+  brokerMs,
+  type CloudName,
+  clouds,
+  endMs,
+  type Predicted,
+  type PredictPhase,
+  trafficOf
+} from "./loads.ts"
 import { greatest, type Load, mega, nobody, type Part, sumOf, time } from "./time.ts"
 
 /** Arithmetic of a cloud, or of the dealer for it. */
@@ -36,12 +45,16 @@ const cloudMs = (deployment: Deployment, cost: Cost, dealt: number): number =>
 export const trainingTime: PredictPhase = (run, deployment) => {
   const { placement } = deployment
   const { plan } = run.cost
-  const step = new StepTime(plan, deployment)
+  const hasDealer = run.scenario.security.dealing === "kgc"
+  const step = new StepTime(plan, deployment, hasDealer)
   const whole = time("train", step.work, step.waiting, step.transfer)
-  const corrections = deployment.transfer(placement.kgc, placement.cloud1, step.parts.dealtBytes)
+  const dealing = hasDealer ? { work: 0, waiting: 0, transfer: 0 } : dealingTime(run, deployment)
+  const corrections = hasDealer
+    ? deployment.transfer(placement.kgc, placement.cloud1, step.parts.dealtBytes)
+    : nobody
   // Corrections arrive ahead of the steps, by the way that the openings take too.
   const perStep = corrections.seconds > whole.seconds ? time("train", nobody, nobody, corrections) : whole
-  const opening = openingTime(plan, deployment, step.parts.lanes)
+  const opening = openingTime(plan, deployment, step.parts.lanes, hasDealer)
   const evaluating = evaluationTime(plan, deployment)
   const times = (part: Part, once: number): Part => ({
     seconds: once + plan.steps * part.seconds,
@@ -49,10 +62,31 @@ export const trainingTime: PredictPhase = (run, deployment) => {
   })
   return time(
     "train",
-    times(perStep.work, opening.work + evaluating.work),
-    times(perStep.waiting, evaluating.waiting),
-    times(perStep.transfer, opening.transfer + evaluating.transfer)
+    times(perStep.work, opening.work + evaluating.work + dealing.work),
+    times(perStep.waiting, evaluating.waiting + dealing.waiting),
+    times(perStep.transfer, opening.transfer + evaluating.transfer + dealing.transfer)
   )
+}
+
+/**
+ * Seconds that clouds spend on dealing for themselves, in the processes that train. It is ahead of the training, so that
+ * its rounds delay the first steps alone.
+ */
+const dealingTime = (run: Predicted, deployment: Deployment) => {
+  const { calibration, placement } = deployment
+  const { messages, bytes } = trafficOf(run, "train", ["round:deal"])
+  const groups = dealingGroups(run.cost.plan, stretchesOf(run.cost.plan, 0)).length
+  const ms = (bytes / mega) * calibration.dealing.megabyteMs + endMs(calibration, messages, bytes)
+  const loads = clouds.map((who) => ({ who: `${who}, which deals`, host: placement[who], ms, threads: 1 }))
+  const delays = [
+    deployment.delayMs(placement.cloud0, placement.cloud1),
+    deployment.delayMs(placement.cloud1, placement.cloud0)
+  ]
+  return {
+    work: deployment.work([...loads, brokerLoad(deployment, { messages, bytes })]).seconds,
+    waiting: ((messages / 2 / groups) * (calibration.messages.waitMs + Math.max(...delays))) / 1000,
+    transfer: deployment.transfer(placement.cloud0, placement.cloud1, bytes / 2).seconds
+  }
 }
 
 /** Seconds of all evaluations on validation rows, which the main processes of the clouds make. */
@@ -71,7 +105,7 @@ const evaluationTime = (plan: TrainingPlan, deployment: Deployment) => {
 }
 
 /** Seconds that are spent once: each process compiles what it repeats, and the clouds open the data. */
-const openingTime = (plan: TrainingPlan, deployment: Deployment, lanes: number) => {
+const openingTime = (plan: TrainingPlan, deployment: Deployment, lanes: number, hasDealer: boolean) => {
   const { calibration, placement } = deployment
   const { cloud0, cloud1, kgc } = placement
   const data = setupCost(plan)
@@ -82,7 +116,10 @@ const openingTime = (plan: TrainingPlan, deployment: Deployment, lanes: number) 
     ms: calibration.arithmetic[who].firstMs + calibration.messages.end.firstMs,
     threads: 1
   })
-  const compiling = deployment.work([...trainers.map(compiler("cloud")), compiler("dealer")(kgc)])
+  const compiling = deployment.work([
+    ...trainers.map(compiler("cloud")),
+    ...(hasDealer ? [compiler("dealer")(kgc)] : [])
+  ])
   return {
     work:
       compiling.seconds +
@@ -95,6 +132,8 @@ const openingTime = (plan: TrainingPlan, deployment: Deployment, lanes: number) 
 class StepTime {
   readonly parts: StepParts
   readonly #deployment: Deployment
+  /** Whether the KGC deals. */
+  readonly #hasDealer: boolean
   /** Requests for corrections, and their replies, in a step of a lane. */
   readonly #asks: number
   /** Lanes next to lane 0. */
@@ -104,9 +143,10 @@ class StepTime {
   /** The clouds' sites that have brokers of their own. */
   readonly #siteBrokers: ReadonlyArray<{ readonly who: CloudName; readonly host: string }>
 
-  constructor(plan: TrainingPlan, deployment: Deployment) {
+  constructor(plan: TrainingPlan, deployment: Deployment, hasDealer: boolean) {
     this.parts = stepParts(plan, deployment)
     this.#deployment = deployment
+    this.#hasDealer = hasDealer
     this.#asks = 2 / stepsAsked(plan)
     this.#further = this.parts.lanes - 1
     this.#handingMs = endMs(deployment.calibration, 2 * this.#further, this.parts.handedBytes)
@@ -135,7 +175,7 @@ class StepTime {
     const side = this.#deployment.work([
       ...clouds.map((who) => ({ who, host: placement[who], ms: this.#mainMs(who), threads: 1 })),
       ...clouds.flatMap((who) => this.#laneLoads(who)),
-      ...this.#dealerLoads(),
+      ...(this.#hasDealer ? this.#dealerLoads() : []),
       ...this.#brokerLoads()
     ])
     return greatest([path, side])
@@ -222,7 +262,7 @@ class StepTime {
     const { calibration, placement } = this.#deployment
     const { dealtBytes, handedBytes, lanes } = this.parts
     const exchanges = this.#exchangesMs(this.#inAll)
-    const dealt = brokerMs(calibration, this.#asks * lanes, dealtBytes)
+    const dealt = this.#hasDealer ? brokerMs(calibration, this.#asks * lanes, dealtBytes) : 0
     const handed = brokerMs(calibration, 2 * this.#further, handedBytes)
     const load = (host: string, ms: number): Load => ({
       who: `the broker of ${host}`,

@@ -2,13 +2,15 @@
 import fc from "fast-check"
 import { expect, it } from "vitest"
 import { dealingRounds } from "../../../protocol/dealing/cost.ts"
+import { valuesAtOnce } from "../../../protocol/dealing/pieces.ts"
 import { programOfShapes } from "../../../protocol/dealing/steps.ts"
 import type { Loss } from "../../../protocol/learning/loss.ts"
+import { operation } from "../../../protocol/learning/operations.ts"
 import { type TrainingPlan, trainingPlan } from "../../../protocol/learning/plan.ts"
 import { full, seed } from "../../support/sweep.ts"
 import { networkOf } from "../learning/example.ts"
-import { DealingClouds, prgOf } from "./clouds.ts"
-import { anyPlan, expectDealt, stepsOf } from "./plans.ts"
+import { DealingClouds, type DealtProgram, prgOf } from "./clouds.ts"
+import { anyPlan, expectDealt, expectSame, stepsOf } from "./plans.ts"
 
 const extension = { fieldBits: 4, transfers: 2 ** 15 }
 
@@ -37,6 +39,19 @@ it("any plan is dealt as the KGC deals it, to the byte, and sends what the sizes
     }),
     { numRuns: full ? 200 : 4, seed }
   )
+})
+
+it("more values than a piece has are dealt in several, cut between groups", async () => {
+  const clouds = await DealingClouds.real([prgOf(seed), prgOf(seed + 1)], extension)
+  const shape = { rows: valuesAtOnce + 70, cols: 1 }
+  const program: DealtProgram = function* (ops) {
+    const { gate } = yield* ops.rescaleRelu(operation("forwardRescale", 1), { rows: 100, cols: 1 }, 21)
+    yield* ops.rescaleGated(operation("backwardRescale", 1), { rows: 100, cols: 1 }, 21, gate)
+    const large = yield* ops.rescaleRelu(operation("forwardRescale", 2), shape, 21)
+    yield* ops.rescaleGated(operation("backwardRescale", 2), shape, 21, large.gate)
+  }
+  const { corrections } = clouds.together([{ step: 1, program }])
+  expectSame({ step: 1 }, corrections[0]!, clouds.kgc(1, program))
 })
 
 interface Measured {

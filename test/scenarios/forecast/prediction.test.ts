@@ -61,6 +61,7 @@ const calibration: Calibration = {
   },
   words: { makeMegabyteMs: 0, openMegabyteMs: 0 },
   join: { thousandOwnMs: 0, thousandOthersMs: 0 },
+  dealing: { megabyteMs: 0 },
   store: { entryMs: 0, megabyteMs: 0 },
   bcp: {
     2048: {
@@ -108,6 +109,24 @@ describe("predicted time", () => {
     // Once at each cloud and at the dealer.
     expect(train.seconds).toBeCloseTo((steps * 3 * step.multiplications) / 1e6 / 2, 6)
     expect(train.binds).toContain("the cores of all hosts")
+  })
+
+  it("has no dealer where the clouds deal, and what they send each other for it at both", () => {
+    const security = { ...scenario.security, dealing: "clouds" as const }
+    const dealt = { phase: "train", tag: "round:deal", messages: 2, bytes: 3_000_000 } as const
+    const ofClouds = { ...cost, traffic: [...cost.traffic, dealt] }
+    const dealing = { megabyteMs: 5 }
+    const train = (changes: Changes) =>
+      phase(
+        predictTime({ scenario: { ...scenario, security }, cost: ofClouds }, hosts(changes), {
+          ...calibration,
+          dealing
+        }),
+        "train"
+      )
+    const products = (steps * step.multiplications) / 1e6
+    expect(train({}).seconds).toBeCloseTo(products + 0.015, 6)
+    expect(train({ sharedCores: 2 }).seconds).toBeCloseTo((2 * products) / 2 + 0.015, 6)
   })
 
   it("adds to the upload what a private join takes: own ids and those of others, before the rest", () => {
