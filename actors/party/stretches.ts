@@ -68,9 +68,9 @@ export const stretchesOf = (plan: TrainingPlan, after: number): ReadonlyArray<St
   ])
 }
 
-/** The stretches of training steps, which lanes take part in. */
+/** Those of training steps, which lanes take part in: cut as at their leader. */
 export const stretchesOfLane = (plan: TrainingPlan, after: number): ReadonlyArray<Stretch> =>
-  cut(after, plan.steps, stepsAsked(plan))
+  stretchesOf(plan, after).filter(({ last }) => last <= plan.steps)
 
 /** The numbers of a stretch's steps. */
 export const stepsOfStretch = ({ first, last }: Stretch): ReadonlyArray<number> =>

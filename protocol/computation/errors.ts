@@ -16,7 +16,7 @@ export class CorrectionsRefused extends Data.TaggedError("CorrectionsRefused")<{
   readonly retryable = true
   override get message(): string {
     const where = this.operation === undefined ? "" : ` for ${describeOperation(this.operation)}`
-    return `corrections of step ${this.step}${where}: ${this.why}; ask the KGC for this step again`
+    return `corrections of step ${this.step}${where}: ${this.why}; have this step dealt for again`
   }
 }
 

@@ -10,11 +10,14 @@ import { shown } from "./spelling.ts"
 /** A weight is at least and at most this much. With it a probability fits into a word wherever a gradient does. */
 export const weightBounds = { least: 0.001, most: 1000 } as const
 
+/** Balanced weights are not above this, for which a batch has room even where it has two such rows (`gainOf`). */
+const mostBalanced = 64
+
 /** A class has so few rows that balanced weights have no room for its own. */
 export class RareClass extends Data.TaggedError("RareClass")<{ readonly label: string }> {
   readonly retryable = false
   override get message(): string {
-    return `the label ${shown(this.label)} has so few training rows that balanced would give each of them a weight above ${weightBounds.most}; give classWeights as numbers, or leave the label out`
+    return `the label ${shown(this.label)} has so few training rows that balanced would give each of them a weight above ${mostBalanced}; give classWeights as numbers, or leave the label out`
   }
 }
 
@@ -31,7 +34,7 @@ export const balancedWeights = (
   return counts.map((count, place) => {
     if (count === 0) return 1
     const weight = rows / (classes * count)
-    if (weight > weightBounds.most) throw new RareClass({ label: values[place]! })
+    if (weight > mostBalanced) throw new RareClass({ label: values[place]! })
     return weight
   })
 }
@@ -50,8 +53,8 @@ export const weightsByClass = ({
   return values.map((text, place) => ({ label: text, weight: weights[place]! }))
 }
 
-/** A batch of balanced rows may have more of a rare class than its share. */
-const gainOfBalanced = 2
+/** A batch of balanced rows may have more of a rare class than its share: of 32 rows, two with the greatest weight. */
+const gainOfBalanced = 4
 
 /** By how much the weights may make the mean gradient of a batch larger: given ones as if all its rows were of one class. */
 export const gainOf = (weights: NonNullable<ClassLabel["weights"]>): number =>

@@ -39,7 +39,7 @@ export interface RoundKeeping {
 
 interface Waiter {
   readonly round: number
-  readonly since: number
+  since: number
   readonly resume: (exit: Exit.Exit<Uint8Array, RoundError>) => void
   /** Whether the peer has sent no part of this phase yet: it may not have reached it. */
   readonly first: boolean
@@ -150,7 +150,7 @@ class Exchange {
 
   /**
    * Requests a missing round repeatedly, and ends the wait at its deadline. Called about every `everyMs`: where this process
-   * computed for longer, the round may be here and not read yet, so that time does not count before it is asked for.
+   * computed for longer, the round may be here and not read yet, so that time does not count.
    */
   watch({ deadlineMs, firstMs }: RoundDeadlines, everyMs: number): void {
     const { clock, limits, transport } = this.#post
@@ -159,7 +159,10 @@ class Exchange {
     this.#watchedAt = now
     const waiter = this.#waiter
     if (waiter === undefined) return
-    if (away > everyMs) waiter.askAgainAt += away
+    if (away > everyMs) {
+      waiter.askAgainAt += away
+      waiter.since += away
+    }
     if (now - waiter.since >= (waiter.first ? firstMs : deadlineMs))
       this.#settle(Exit.fail(this.#late(waiter, now)))
     else if (now >= waiter.askAgainAt && transport.status() === "connected") {

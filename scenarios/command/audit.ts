@@ -33,6 +33,14 @@ export class TrialFailed extends Data.TaggedError("TrialFailed")<{ readonly reas
   }
 }
 
+/** The pads of a training are followed by the dealer's messages, and here there is none. */
+export class NoDealerToAudit extends Data.TaggedError("NoDealerToAudit")<{ readonly target: string }> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.target}: security.dealing is clouds, and an audit follows what the KGC deals; audit a copy of the scenario that says kgc, in which the clouds send each other the same in the training, to the byte`
+  }
+}
+
 /** How large a trial is can't be changed once it is over. */
 export class TrialIsOver extends Data.TaggedError("TrialIsOver")<{
   readonly folder: string
@@ -59,6 +67,7 @@ const tried = ({ target, modulus, rows, epochs }: AuditRequest) =>
       rows: Option.getOrElse(rows, () => defaultSize.rows),
       epochs: Option.getOrElse(epochs, () => defaultSize.epochs)
     })
+    if (input.agreement.security.dealing === "clouds") return yield* new NoDealerToAudit({ target })
     const trial = yield* Effect.provide(runTrial(input), bcpPool(availableParallelism()))
     const kept: KeptTrial = { ...trial, about }
     return kept

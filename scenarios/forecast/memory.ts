@@ -17,11 +17,11 @@ const processBytes = 150e6
 
 /**
  * The hosts that are too small for what the parties keep in memory. A cloud keeps the opened table, and the
- * labels of a ReLU output a second time, or the weights of rows; lane 0 has the rows of all lanes, the others their own. The KGC
- * keeps the table's mask.
+ * labels of a ReLU output a second time, or the weights of rows; lane 0 has the rows of all lanes, the others their own. A KGC
+ * that deals keeps the table's mask.
  */
 export const hostsTooSmall = (
-  { cost: { plan } }: Predicted,
+  { cost: { plan }, scenario }: Predicted,
   deployment: Deployment
 ): ReadonlyArray<TooSmall> => {
   const { placement } = deployment
@@ -36,7 +36,8 @@ export const hostsTooSmall = (
     keep(placement[who], opened)
     for (const host of placement.lanes[who]) keep(host, opened / lanes)
   }
-  for (const host of [placement.kgc, ...placement.workers.kgc]) keep(host, table)
+  if (scenario.security.dealing === "kgc")
+    for (const host of [placement.kgc, ...placement.workers.kgc]) keep(host, table)
   return Array.from(kept, ([host, bytes]) => ({ host, gigabytes: bytes / 1e9 })).filter(
     ({ host, gigabytes }) => gigabytes > (deployment.host(host).gigabytes ?? Number.POSITIVE_INFINITY)
   )

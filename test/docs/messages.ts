@@ -166,7 +166,7 @@ export const routes: ReadonlyMap<string, Route> = new Map([
   ["Join", route("train", "cloud0", "cloud1")],
   ["LanesReady", route("train", "cloud1", "cloud0")],
   ["Rejoin", route("train", "cloud1", "cloud0")],
-  ["Deal", route("train", "cloud1 cloud1.l-1", "kgc kgc.w-1")],
+  ["Deal", route("train", "cloud1 cloud1.l-1", "kgc kgc.w-1 cloud1")],
   ["SealModel", route("output", "director", clouds)],
   ["ModelShare", route("output", "cloud0", "cloud1")],
   ["RollCall", route("output", "director", "user1 user2")],

@@ -21,7 +21,7 @@ import { defaultExtension } from "../../../protocol/oblivious-transfer/sizes.ts"
 import { Prg } from "../../../protocol/ring/prg.ts"
 import { Ring } from "../../../protocol/ring/ring.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
-import { type Agreement, computationName, partTimeoutMs } from "../../party/agreement.ts"
+import { type Agreement, computationName, roundDeadlines } from "../../party/agreement.ts"
 import { drivenBy } from "../../party/driven.ts"
 import { NotExpected } from "../../party/handlers.ts"
 import { dealingGroups, type Stretch, stepsOfStretch } from "../../party/stretches.ts"
@@ -66,6 +66,9 @@ function* begin(ring: Ring, cloud: 0 | 1, prg: Prg): Round<DealingWith> {
   return { ...first, sender, receiver }
 }
 
+/** A round of dealing takes as much longer than one of the training, for what is computed and sent in it. */
+const longRounds = 4
+
 const dealtAhead = (
   agreement: Agreement,
   cloud: 0 | 1,
@@ -75,10 +78,10 @@ const dealtAhead = (
   Effect.gen(function* () {
     const party = yield* Party
     const { order, part, plan, session, stretches } = request
-    // A step may take long, and the peer may still be at what comes before the training.
-    const deadlineMs = partTimeoutMs(agreement)
+    const { firstMs, deadlineMs } = roundDeadlines(agreement)
     const peer = cloud === 0 ? "cloud1" : "cloud0"
-    const rounds = yield* party.rounds(peer, dealingPhase(session), { deadlineMs, firstMs: deadlineMs })
+    const deadlines = { firstMs, deadlineMs: longRounds * deadlineMs }
+    const rounds = yield* party.rounds(peer, dealingPhase(session), deadlines)
     const { drive } = drivenBy(rounds, dealingErrors)
     const ring = yield* Effect.promise(() => Ring.load())
     const prg = Prg.ofRun(Redacted.value(prgKey), computationName(agreement, party.run))
@@ -86,7 +89,7 @@ const dealtAhead = (
 
     const groups = dealingGroups(plan, stretches)
     const ahead = yield* Effect.makeSemaphore(2 * Math.max(1, ...groups.map(({ length }) => length)))
-    type Failure = Effect.Effect.Error<ReturnType<typeof deal>>
+    type Failure = NotExpected | Effect.Effect.Error<ReturnType<typeof deal>>
     const deal = (dealing: DealingWith, group: ReadonlyArray<Stretch>) =>
       drive(
         dealTogether(
@@ -97,6 +100,14 @@ const dealtAhead = (
     /** The corrections of a stretch, at C0 nothing. */
     const slot = Deferred.make<ReadonlyArray<Uint8Array> | undefined, Failure>()
     const dealt = yield* Effect.forEach(stretches, () => slot)
+    // Lanes may still be waiting for what a session does not come to.
+    const over = new NotExpected({
+      what: "a request for corrections of a session that is over",
+      party: party.name
+    })
+    yield* Effect.addFinalizer(() =>
+      Effect.forEach(dealt, (each) => Deferred.fail(each, over), { discard: true })
+    )
     const dealing = Effect.gen(function* () {
       const parties = yield* drive(begin(ring, cloud, prg))
       let done = 0
@@ -129,13 +140,15 @@ const dealtAhead = (
         if (whole === undefined) return undefined
         return partOf(own, stretches[stretch]!, whole, part)
       }),
-      ofLane: ({ step, part }, lane) =>
+      ofLane: ({ step, steps = 1, part }, lane) =>
         Effect.gen(function* () {
-          const stretch = stretches.findIndex(({ first }) => first === step)
-          const what = `a request for corrections of step ${step}`
-          if (stretch < next - 1 || part === undefined) return yield* new NotExpected({ what, party: lane })
-          const whole = yield* Deferred.await(dealt[stretch]!)
-          return partOf(own, stretches[stretch]!, whole ?? [], part)
+          const place = stretches.findIndex(({ first, last }) => first === step && last - first + 1 === steps)
+          const stretch = stretches[place]
+          const what = `a request for corrections of ${steps} steps from step ${step}`
+          if (stretch === undefined || place < next - 1 || part === undefined)
+            return yield* new NotExpected({ what, party: lane })
+          const whole = yield* Deferred.await(dealt[place]!)
+          return partOf(own, stretch, whole ?? [], part)
         }),
       release: () => {}
     }

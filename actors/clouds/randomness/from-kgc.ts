@@ -9,7 +9,7 @@ import { dealers } from "../../../protocol/messages/subjects.ts"
 import { Deal } from "../../../protocol/messages/training.ts"
 import { type AskError, Party } from "../../../runtime/messaging/contract.ts"
 import { freeReceived } from "../../../runtime/transport/transport.ts"
-import type { Agreement } from "../../party/agreement.ts"
+import { type Agreement, partTimeoutMs } from "../../party/agreement.ts"
 import type { Stretch } from "../../party/stretches.ts"
 import type { RandomnessProvider, Supply, SupplyRequest } from "./provider.ts"
 
@@ -20,39 +20,46 @@ export const randomnessFromKgc = (
   agreement: Agreement,
   cloud: 0 | 1,
   prgKey: Redacted.Redacted<Uint8Array>
-): RandomnessProvider => asking(dealers, agreement, cloud, prgKey)
+): RandomnessProvider =>
+  asking({ who: dealers, deadlineMs: agreement.deadlines.replyTimeoutMs }, cloud, prgKey)
+
+/** Whom a process asks for corrections, and how long it waits for an answer. */
+interface Dealer {
+  readonly who: string
+  readonly deadlineMs: number
+}
 
 /** At a lane: from the KGC, or from its main process where that deals. */
 export const randomnessOfLane = (
   agreement: Agreement,
   main: string,
   prgKey: Redacted.Redacted<Uint8Array>
-): RandomnessProvider =>
-  asking(agreement.security.dealing === "kgc" ? dealers : main, agreement, main === "cloud0" ? 0 : 1, prgKey)
+): RandomnessProvider => {
+  const cloud = main === "cloud0" ? 0 : 1
+  return agreement.security.dealing === "kgc"
+    ? randomnessFromKgc(agreement, cloud, prgKey)
+    : // It answers once it has dealt so far with the other cloud.
+      asking({ who: main, deadlineMs: partTimeoutMs(agreement) }, cloud, prgKey)
+}
 
-const asking = (
-  dealer: string,
-  agreement: Agreement,
-  cloud: 0 | 1,
-  prgKey: Redacted.Redacted<Uint8Array>
-): RandomnessProvider => ({
+const asking = (dealer: Dealer, cloud: 0 | 1, prgKey: Redacted.Redacted<Uint8Array>): RandomnessProvider => ({
   prgKey,
-  supply: (request) => (cloud === 0 ? Effect.succeed(nothing) : askedAhead(dealer, agreement, request))
+  supply: (request) => (cloud === 0 ? Effect.succeed(nothing) : askedAhead(dealer, request))
 })
 
 const nothing: Supply = { next: Effect.succeed(undefined), release: () => {} }
 
-const askedAhead = (dealer: string, agreement: Agreement, { plan, stretches, part }: SupplyRequest) =>
+const askedAhead = ({ who, deadlineMs }: Dealer, { plan, stretches, part }: SupplyRequest) =>
   Effect.gen(function* () {
     const party = yield* Party
     const scope = yield* Effect.scope
-    const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "train" }
+    const ask = { deadlineMs, phase: "train" }
     // Lanes take part in steps only.
     const partOf = (step: number) => (part !== undefined && step <= plan.steps ? { part } : {})
     const fetch = ({ first, last }: Stretch) =>
       Effect.map(
         party.ask(
-          dealer,
+          who,
           Deal,
           { rows: rowsOpened(plan), step: first, steps: last - first + 1, ...partOf(first) },
           ask

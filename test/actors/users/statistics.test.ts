@@ -438,8 +438,8 @@ layer(Logger.remove(Logger.defaultLogger), { excludeTestServices: true })("stati
             { concurrency: "unbounded" }
           )
         })
-      for (const { counts } of yield* found(600)) expect(counts.get("survived")).toEqual([1799, 1])
-      const refused = yield* Effect.flip(found(700))
+      for (const { counts } of yield* found(40)) expect(counts.get("survived")).toEqual([119, 1])
+      const refused = yield* Effect.flip(found(50))
       expect(refused).toMatchObject({ _tag: "RareClass", label: "yes" })
     })
   )

@@ -65,7 +65,7 @@ describe("calibration", () => {
         '[["1", 2]]',
         "[[1, 1e999]]"
       ])
-        expect(yield* refusedWith(/"encrypt": \[\[.*\]\]/, `"encrypt": ${curve}`)).toBe(`51: ${sentence}`)
+        expect(yield* refusedWith(/"encrypt": \[\[.*\]\]/, `"encrypt": ${curve}`)).toBe(`54: ${sentence}`)
     })
   )
 
@@ -84,7 +84,7 @@ describe("calibration", () => {
         "36: words: is empty; fill in its fields: makeMegabyteMs, openMegabyteMs"
       )
       expect(yield* refusedWith('"512": {', '"512": 5, "511": {')).toMatch(
-        /^49: bcp\.512: must be a section with the fields parametersMs, /
+        /^52: bcp\.512: must be a section with the fields parametersMs, /
       )
       expect(yield* refusedWith(/"date": .*/, '"date": 20261128')).toMatch(
         /^6: machine\.date: must be a text/

@@ -151,14 +151,17 @@ class Leader {
             : Effect.succeed(rowsFrom(table, first, count))
         })
       ),
-      onMembers(name, Deal, (request, from) =>
-        Effect.suspend(() => {
-          const ofLane = this.#session?.ofLane
-          return ofLane === undefined
-            ? new NotExpected({ what: "a request for corrections", party: from })
-            : Effect.map(ofLane(request, from), (corrections) => ({ corrections }))
-        })
-      )
+      {
+        ...onMembers(name, Deal, (request, from) =>
+          Effect.suspend(() => {
+            const ofLane = this.#session?.ofLane
+            return ofLane === undefined
+              ? new NotExpected({ what: "a request for corrections", party: from })
+              : Effect.map(ofLane(request, from), (corrections) => ({ corrections }))
+          })
+        ),
+        waits: true
+      }
     ]
   }
 

@@ -51,9 +51,13 @@ export const gatherRound = (step: number): number => 2 * step + 1
 /**
  * A leader's rounds with its lanes get twice the timeout: a peer may itself be waiting for the other cloud,
  * and the error that names the late cloud should come first. Between two epochs lanes also wait while their leader
- * evaluates the model, slice by slice.
+ * evaluates the model, slice by slice; and where the clouds deal, while their leader does.
  */
-export const laneDeadlines = (agreement: Agreement, plan: TrainingPlan) => ({
-  ...roundDeadlines(agreement),
-  deadlineMs: 2 * agreement.deadlines.roundTimeoutMs * (1 + slicesOf(plan).length)
-})
+export const laneDeadlines = (agreement: Agreement, plan: TrainingPlan) => {
+  const { firstMs, deadlineMs } = roundDeadlines(agreement)
+  return {
+    firstMs,
+    deadlineMs:
+      agreement.security.dealing === "clouds" ? firstMs : 2 * deadlineMs * (1 + slicesOf(plan).length)
+  }
+}
