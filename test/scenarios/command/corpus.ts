@@ -304,7 +304,7 @@ const otherFiles: ReadonlyArray<CommandCase> = [
   command(
     "check with hosts, and a calibration of nothing",
     ["check", scenario, "--hosts", "{dir}/h.yaml", "--calibration", "{dir}/c.json"],
-    refused(/c\.json:1: machine: is missing; add it/, /and 5 more problems like these/, /npm run bench/),
+    refused(/c\.json:1: machine: is missing; add it/, /and 6 more problems like these/, /npm run bench/),
     { files: { "h.yaml": aMachine, "c.json": "{}" } }
   ),
   command("check with hosts", ["check", scenario, "--hosts", "{dir}/h.yaml"], printed(/predicted time/), {
