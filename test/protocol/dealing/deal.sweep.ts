@@ -37,7 +37,7 @@ it("any plan is dealt as the KGC deals it, to the byte, and sends what the sizes
       const rows = places.map((place) => Math.floor(place * plan.rows)).sort((a, b) => a - b)
       await expectDealtAndSized(plan, stepsOf(plan, 3), rows)
     }),
-    { numRuns: full ? 200 : 4, seed }
+    { numRuns: full ? 50 : 4, seed }
   )
 })
 
