@@ -6,7 +6,7 @@ import { type AddressInfo, connect, type Server } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createServer as createTlsServer } from "node:tls"
-import { Context, Effect, Either, Layer, Option, type Scope } from "effect"
+import { Context, Effect, Either, Layer, Option, Schedule, type Scope } from "effect"
 import { drawNkey } from "../../protocol/channels/nkey.ts"
 import { inboxesOf } from "../../protocol/messages/subjects.ts"
 import { drawCredentials, nkeysFor } from "../../runtime/broker/start.ts"
@@ -74,7 +74,20 @@ const natsServer = (on: Ground, at: Extract<Listening, { readonly kind: "nats-se
       const requests = yield* Nats.brokerRequests({ servers, ...on.credentials.operator! })
       for (const cloud of ["cloud0", "cloud1"]) yield* makeBucket(requests, cloud)
     }
-    return at.port === undefined ? port : other
+    if (at.port === undefined) return port
+    // A server listens there a moment after it has said that it is ready.
+    yield* Effect.retry(takesConnections(other), Schedule.spaced("20 millis"))
+    return other
+  })
+
+const takesConnections = (port: number) =>
+  Effect.tryPromise(async () => {
+    const socket = connect(port, "127.0.0.1")
+    try {
+      await once(socket, "connect")
+    } finally {
+      socket.destroy()
+    }
   })
 
 /** Somebody who is connected, let in or not. */
