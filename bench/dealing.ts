@@ -9,7 +9,7 @@ import { dealTogether } from "../protocol/dealing/deal.ts"
 import type { DealingWith } from "../protocol/dealing/party.ts"
 import { dealtStep, programOfShapes } from "../protocol/dealing/steps.ts"
 import { LatticeParty } from "../protocol/lattice/products.ts"
-import { type Message, type Round, together } from "../protocol/learning/operations.ts"
+import { type Round, together } from "../protocol/learning/operations.ts"
 import { batchOrder } from "../protocol/learning/order.ts"
 import { trainingPlan } from "../protocol/learning/plan.ts"
 import { TransferReceiver } from "../protocol/oblivious-transfer/receiver.ts"
@@ -17,7 +17,8 @@ import { TransferSender } from "../protocol/oblivious-transfer/sender.ts"
 import { defaultExtension } from "../protocol/oblivious-transfer/sizes.ts"
 import { Prg } from "../protocol/ring/prg.ts"
 import { Ring } from "../protocol/ring/ring.ts"
-import { announceMachine, ownProcessorMs, type Spread, spreadOf, writeFigures } from "./measure.ts"
+import { inTurns } from "./in-turns.ts"
+import { announceMachine, type Spread, spreadOf, writeFigures } from "./measure.ts"
 import { measuredNetworks } from "./networks.ts"
 
 const repetitions = 3
@@ -29,45 +30,6 @@ const cellsAtOnce = 100_000
 const clouds = [0, 1] as const
 
 const fresh = (bytes: number) => new Uint8Array(randomBytes(bytes))
-
-/** A computation and the processor time that it has taken. */
-class Side<A> {
-  readonly #round: Round<A>
-  next: IteratorResult<ReadonlyArray<Message>, A>
-  ms = 0
-
-  constructor(round: Round<A>) {
-    this.#round = round
-    this.next = this.#timed(() => round.next())
-  }
-
-  #timed<B>(work: () => B): B {
-    const start = ownProcessorMs()
-    const result = work()
-    this.ms += ownProcessorMs() - start
-    return result
-  }
-
-  resume(received: ReadonlyArray<Uint8Array>): void {
-    this.next = this.#timed(() => this.#round.next(received))
-  }
-}
-
-/** Runs two computations in turns: their results, and what each took. */
-const inTurns = <A>(one: Round<A>, other: Round<A>) => {
-  const [first, second] = [new Side(one), new Side(other)]
-  for (let rounds = 0; ; rounds++) {
-    const [sent, answered] = [first.next, second.next]
-    if (sent.done && answered.done)
-      return { results: [sent.value, answered.value] as const, ms: [first.ms, second.ms] as const, rounds }
-    if (sent.done || answered.done) throw new Error("one cloud ended before the other")
-    const [forward, back] = [sent.value, answered.value].map((each) =>
-      each.map((message) => message().slice())
-    )
-    first.resume(back!)
-    second.resume(forward!)
-  }
-}
 
 /** A cloud that has just started: its transfers are opened and its lattice key exchanged. */
 function* started(ring: Ring, cloud: 0 | 1, prg: Prg): Round<Omit<DealingWith, "masks">> {

@@ -5,12 +5,12 @@
  */
 import { createCipheriv, randomBytes } from "node:crypto"
 import { free } from "../protocol/bytes.ts"
-import type { Message, Round } from "../protocol/learning/operations.ts"
 import { blockBytes, pieceBlocks } from "../protocol/oblivious-transfer/block-cipher.ts"
 import { TransferReceiver } from "../protocol/oblivious-transfer/receiver.ts"
 import { TransferSender } from "../protocol/oblivious-transfer/sender.ts"
 import { choiceBytes, defaultExtension, openingBytes } from "../protocol/oblivious-transfer/sizes.ts"
 import { Ring } from "../protocol/ring/ring.ts"
+import { inTurns } from "./in-turns.ts"
 import { announceMachine, ownProcessorMs, ratioOf, type Spread, spreadOf, writeFigures } from "./measure.ts"
 
 const repetitions = 9
@@ -23,44 +23,6 @@ const kinds = [
   { name: "1 of 16, 15 bits", choiceBits: 4, messageBits: 15, count: 2 ** 15 },
   { name: "1 of 32, 17 bits", choiceBits: 5, messageBits: 17, count: 2 ** 15 }
 ] as const
-
-/** A side and the processor time that it has taken. */
-class Side<A> {
-  readonly #round: Round<A>
-  next: IteratorResult<ReadonlyArray<Message>, A>
-  ms = 0
-
-  constructor(round: Round<A>) {
-    this.#round = round
-    this.next = this.#timed(() => round.next())
-  }
-
-  #timed<B>(work: () => B): B {
-    const start = ownProcessorMs()
-    const result = work()
-    this.ms += ownProcessorMs() - start
-    return result
-  }
-
-  resume(received: ReadonlyArray<Uint8Array>): void {
-    this.next = this.#timed(() => this.#round.next(received))
-  }
-}
-
-const inTurns = <A, B>(one: Round<A>, other: Round<B>) => {
-  const [sender, receiver] = [new Side(one), new Side(other)]
-  for (;;) {
-    const [sent, answered] = [sender.next, receiver.next]
-    if (sent.done && answered.done)
-      return { results: [sent.value, answered.value] as const, sender, receiver }
-    if (sent.done || answered.done) throw new Error("one side ended before the other")
-    const [forward, back] = [sent.value, answered.value].map((each) =>
-      each.map((message) => message().slice())
-    )
-    sender.resume(back!)
-    receiver.resume(forward!)
-  }
-}
 
 /** Processor time of the bare cipher on so many blocks. */
 const bareMs = (ring: Ring, blocks: number): number => {
@@ -75,11 +37,11 @@ const bareMs = (ring: Ring, blocks: number): number => {
 const opened = async (fieldBits: number) => {
   const rings = [await Ring.load(), await Ring.load()] as const
   const shape = { ...defaultExtension, fieldBits }
-  const { results, sender, receiver } = inTurns(
+  const { results, ms } = inTurns(
     TransferSender.open({ ring: rings[0], direction: 0, shape, randomness: randomBytes }),
     TransferReceiver.open({ ring: rings[1], direction: 0, shape, randomness: randomBytes })
   )
-  return { rings, shape, sender: results[0], receiver: results[1], ms: [sender.ms, receiver.ms] as const }
+  return { rings, shape, sender: results[0], receiver: results[1], ms }
 }
 
 type Opened = Awaited<ReturnType<typeof opened>>
@@ -134,8 +96,8 @@ const measureExtension = async (fieldBits: number) => {
     const parts = Array.from({ length: transfers / defaultExtension.transfers }, () =>
       releasing(instance, () => chosenBatch(instance, defaultExtension.transfers))
     )
-    const sumOf = (side: "sender" | "receiver") => parts.reduce((sum, part) => sum + part[side].ms, 0)
-    return { sender: sumOf("sender"), receiver: sumOf("receiver"), bare: bareMs(instance.rings[0], blocks) }
+    const sumOf = (side: 0 | 1) => parts.reduce((sum, part) => sum + part.ms[side], 0)
+    return { sender: sumOf(0), receiver: sumOf(1), bare: bareMs(instance.rings[0], blocks) }
   })
   return {
     fieldBits,
@@ -163,7 +125,7 @@ const measurePads = async ({ name, choiceBits, messageBits, count }: (typeof kin
         receiver.receive(bitsOf(chosen), count, shape, out)
       )
       const bare = bareMs(rings[0], pads * Math.ceil(messageBits / 128))
-      return { sender: sides.sender.ms, receiver: sides.receiver.ms, bare }
+      return { sender: sides.ms[0], receiver: sides.ms[1], bare }
     })
   )
   return { name, ...ratesOf(taken, pads, count) }
