@@ -33,11 +33,14 @@ export class TrialFailed extends Data.TaggedError("TrialFailed")<{ readonly reas
   }
 }
 
-/** The pads of a training are followed by the dealer's messages, and here there is none. */
-export class NoDealerToAudit extends Data.TaggedError("NoDealerToAudit")<{ readonly target: string }> {
+/** The pads of a training are followed by the dealer's messages, and here there is none while the clouds train. */
+export class NoDealerToAudit extends Data.TaggedError("NoDealerToAudit")<{
+  readonly target: string
+  readonly dealing: string
+}> {
   readonly retryable = false
   override get message(): string {
-    return `${this.target}: security.dealing is clouds, and an audit follows what the KGC deals; audit a copy of the scenario that says kgc, in which the clouds send each other the same in the training, to the byte`
+    return `${this.target}: security.dealing is ${this.dealing}, and an audit follows what the KGC deals beside the training; audit a copy of the scenario that says kgc, in which the clouds send each other the same in the training, to the byte`
   }
 }
 
@@ -67,7 +70,8 @@ const tried = ({ target, modulus, rows, epochs }: AuditRequest) =>
       rows: Option.getOrElse(rows, () => defaultSize.rows),
       epochs: Option.getOrElse(epochs, () => defaultSize.epochs)
     })
-    if (input.agreement.security.dealing === "clouds") return yield* new NoDealerToAudit({ target })
+    const { dealing } = input.agreement.security
+    if (dealing !== "kgc") return yield* new NoDealerToAudit({ target, dealing })
     const trial = yield* Effect.provide(runTrial(input), bcpPool(availableParallelism()))
     const kept: KeptTrial = { ...trial, about }
     return kept
