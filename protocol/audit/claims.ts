@@ -36,7 +36,12 @@ export type FactKind = keyof typeof factKinds
 export type PartyKind = "kgc" | "cloud0" | "cloud1" | "user" | "director" | "broker"
 
 /** Where a permission holds, if not in every run. */
-export type Condition = "hybrid upload" | "hybrid output" | "salted join" | "tests on pooled rows"
+export type Condition =
+  | "hybrid upload"
+  | "hybrid output"
+  | "salted join"
+  | "tests on pooled rows"
+  | "dealing by the KGC"
 
 /**
  * What a party may know: of itself, of every user, of the pairs of users that it is in, or of the run, which all have in
@@ -57,7 +62,8 @@ const itself: Permission = { kinds: ["root", "identity", "initial"], of: "itself
 export const mayKnow: Readonly<Record<PartyKind, ReadonlyArray<Permission>>> = {
   kgc: [
     itself,
-    { kinds: ["factors", "k0", "k1", "corrections"], of: "run" },
+    { kinds: ["factors"], of: "run" },
+    { kinds: ["k0", "k1", "corrections"], of: "run", where: "dealing by the KGC" },
     { kinds: ["secretKey", "keyShare"], of: "users" }
   ],
   cloud0: [

@@ -83,6 +83,8 @@ const holds = (recording: Recording, member: string, condition: Condition | unde
       return security.output === "hybrid"
     case "salted join":
       return [...recording.held.values()].every(({ secrets }) => !secrets.has("join"))
+    case "dealing by the KGC":
+      return security.dealing !== "clouds"
     case "tests on pooled rows":
       return reveal.heldOutRows && testerOf(recording) === member
   }

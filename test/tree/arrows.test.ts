@@ -89,9 +89,12 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
       "channels",
       "computation",
       "data",
+      "dealing",
       "join",
+      "lattice",
       "learning",
       "messages",
+      "oblivious-transfer",
       "ring",
       "sharing",
       "statistics"

@@ -7,16 +7,12 @@
 import { createCipheriv, randomBytes } from "node:crypto"
 import { Deferred, Effect, Redacted } from "effect"
 import { type ByteSource, concatenate } from "../../../protocol/bytes.ts"
+import { beginDealing } from "../../../protocol/dealing/begin.ts"
 import { dealTogether } from "../../../protocol/dealing/deal.ts"
 import { dealingErrors } from "../../../protocol/dealing/errors.ts"
 import type { DealingWith } from "../../../protocol/dealing/party.ts"
 import { cutStep, dealtStep, type OwnMasks } from "../../../protocol/dealing/steps.ts"
-import { LatticeParty } from "../../../protocol/lattice/products.ts"
-import { type Round, together } from "../../../protocol/learning/operations.ts"
 import type { DealtPart } from "../../../protocol/messages/training.ts"
-
-import { TransferReceiver } from "../../../protocol/oblivious-transfer/receiver.ts"
-import { TransferSender } from "../../../protocol/oblivious-transfer/sender.ts"
 import { defaultExtension } from "../../../protocol/oblivious-transfer/sizes.ts"
 import { Prg } from "../../../protocol/ring/prg.ts"
 import { Ring } from "../../../protocol/ring/ring.ts"
@@ -40,30 +36,6 @@ export const randomnessFromClouds = (
 const drawnNow = (): ByteSource => {
   const cipher = createCipheriv("aes-256-ctr", randomBytes(32), new Uint8Array(16))
   return (length) => new Uint8Array(cipher.update(new Uint8Array(length)))
-}
-
-/** What a start of both processes makes: both directions of transfers, and the keys of products. */
-function* begin(ring: Ring, cloud: 0 | 1, prg: Prg): Round<DealingWith> {
-  const randomness = drawnNow()
-  const lattice = new LatticeParty(ring, randomness(16))
-  const instance = (direction: 0 | 1) => ({ ring, direction, shape: defaultExtension, randomness })
-  const keys = lattice.exchangeKeys()
-  // By direction, so that both clouds have the messages of a round in the same order.
-  const first = { ring, cloud, prg, masks: new Prg(randomness(16)), products: lattice }
-  if (cloud === 0) {
-    const [sender, receiver] = yield* together(
-      TransferSender.open(instance(0)),
-      TransferReceiver.open(instance(1)),
-      keys
-    )
-    return { ...first, sender, receiver }
-  }
-  const [receiver, sender] = yield* together(
-    TransferReceiver.open(instance(0)),
-    TransferSender.open(instance(1)),
-    keys
-  )
-  return { ...first, sender, receiver }
 }
 
 /** A round of dealing takes as much longer than one of the training, for what is computed and sent in it. */
@@ -109,7 +81,8 @@ const dealtAhead = (
       Effect.forEach(dealt, (each) => Deferred.fail(each, over), { discard: true })
     )
     const dealing = Effect.gen(function* () {
-      const parties = yield* drive(begin(ring, cloud, prg))
+      const fresh = { ring, cloud, prg, randomness: drawnNow(), shape: defaultExtension }
+      const parties = yield* drive(beginDealing(fresh))
       let done = 0
       for (const group of groups) {
         yield* ahead.take(group.length)
