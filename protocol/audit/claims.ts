@@ -131,6 +131,7 @@ export const coalitionKinds = [
   "user",
   "director",
   "kgc with the broker",
+  "kgc with cloud0",
   "cloud0 with a user",
   "cloud1 with a user",
   "all users but one"
@@ -148,6 +149,7 @@ export interface Claim {
 }
 
 const audit = "test/audit/scenarios.sweep.ts"
+const dealing = "test/audit/dealing.sweep.ts"
 
 export const claims: ReadonlyArray<Claim> = [
   {
@@ -264,7 +266,19 @@ export const claims: ReadonlyArray<Claim> = [
     shownBy: ["test/protocol/channels/noise.test.ts"]
   },
   {
-    who: "both clouds; the KGC with either cloud; cloud 1 with all users, or with as many as the threshold",
+    who: "the KGC with cloud 0, where the clouds deal",
+    learns: "what either learns, and no user's cells",
+    shownBy: [dealing],
+    audited: ["kgc with cloud0"]
+  },
+  {
+    who: "the KGC with cloud 1, where the clouds deal",
+    learns:
+      "everything, from what cloud 1 keeps under the joint key: uploads and model; nothing from the messages of the training and of the dealing",
+    shownBy: [dealing]
+  },
+  {
+    who: "both clouds; the KGC with either cloud, where it deals; cloud 1 with all users, or with as many as the threshold",
     learns: "everything",
     shownBy: ["by design"]
   },

@@ -74,8 +74,9 @@ const legend: ReadonlyArray<string> = [
   "bytes, and the kinds that most of the bytes are of. A name is that of a request (docs/reference/messages.md), and",
   '"reply to" its answer; "rounds" are what the clouds exchange in training; "frames" are sealed messages, which the',
   "broker carries and can't open.",
-  "Left out are the two clouds together and the KGC with a cloud, who can learn all data by design, and a cloud with",
-  "several users: the coupling below is of each cloud with all users but one (docs/how-to/audit.md)."
+  "Left out are the two clouds together, and the KGC with cloud 1 or with a cloud for which it deals, who can learn all",
+  "data by design, and a cloud with several users: the coupling below is of each cloud with all users but one",
+  "(docs/how-to/audit.md)."
 ]
 
 const trialText = ({ modulusBits, rows, epochs, batch, withoutSeed }: TrialAbout): string =>

@@ -29,7 +29,7 @@ describe("the page of an audit", () => {
     for (const said of [
       "Each line is what a party could read, or several that put together all that they have",
       '"reply to" its answer',
-      "Left out are the two clouds together and the KGC with a cloud"
+      "Left out are the two clouds together, and the KGC with cloud 1 or with a cloud for which it deals"
     ])
       expect(text).toContain(said)
   })
