@@ -83,17 +83,15 @@ export const auditAndReport = (request: AuditRequest) =>
     const ofPads = yield* auditPads(recording)
     const coupled = smallFormOf(recording)
     const ofForm = yield* Effect.promise(() => auditForm(coupled))
-    const ofDealing = auditDealtRounds(recording)
-    const dealtInSmall =
-      recording.agreement.security.dealing === "clouds"
-        ? yield* Effect.promise(() => auditDealing(coupled))
-        : []
+    const dealtInSmall = recording.agreement.security.dealing === "clouds"
+    const ofDealing = dealtInSmall ? yield* Effect.promise(() => auditDealing(coupled)) : []
     const report: AuditReport = {
       views,
-      findings: [...findings, ...ofPads, ...ofForm, ...ofDealing, ...dealtInSmall],
+      findings: [...findings, ...ofPads, ...auditDealtRounds(recording), ...ofForm, ...ofDealing],
       about,
       users: recording.agreement.users,
       coupled,
+      dealtInSmall,
       error,
       asked: { rows: Option.getOrUndefined(request.rows), epochs: Option.getOrUndefined(request.epochs) }
     }

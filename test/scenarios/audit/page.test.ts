@@ -18,6 +18,7 @@ const report: AuditReport = {
   views: [{ coalition: "broker", members: ["broker"], saw: [{ what: "frames", messages: 3, bytes: 99 }] }],
   findings: [],
   coupled,
+  dealtInSmall: false,
   error: undefined
 }
 
@@ -32,6 +33,12 @@ describe("the page of an audit", () => {
       "Left out are the two clouds together, and the KGC with cloud 1 or with a cloud for which it deals"
     ])
       expect(text).toContain(said)
+  })
+
+  it("says where a dealing was tried", () => {
+    const dealt = "dealt: two steps of it by the clouds, with batches of 64 rows"
+    expect(linesOf({ dealtInSmall: true })).toContain(dealt)
+    expect(linesOf()).not.toContain(dealt)
   })
 
   it("says that all rows and epochs are taken where more were asked for", () => {
