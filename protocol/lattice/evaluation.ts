@@ -3,14 +3,14 @@
  * result to send back:
  *   Σ P_j·(c_0j, c_1j) + u·(pk_0, pk_1) + (flood − round(Q·S/2^64), e'), switched to 2^74.
  *
- * u·pk + (0, e'), u ternary and fresh, is an encryption of zero by the peer's
- * public key. The peer knows its c_1j, and could divide the factors P_j out of Σ P_j·c_1j; next to pk_1·u + e', which is
- * pseudorandom by the ring-LWE assumption, also to the peer, whose s and e have no part in it, it has no hold on them.
- * Given c_1, the peer's s and its errors e_j and e, c_0 is determined but for the share and the noise Σ P_j·e_j + u·e +
- * e'·s, which the flood hides (2^−72 a coefficient). So c_0 needs no error of its own.
+ * u·pk + (0, e'), u ternary and fresh, is an encryption of zero by the peer's public key. The peer knows its c_1j, and
+ * could divide the factors P_j out of Σ P_j·c_1j; next to pk_1·u + e', which is pseudorandom by the ring-LWE assumption,
+ * it has no hold on them. That its s and e are known changes nothing: they have no part in pk_1, u and e'. Given c_1,
+ * s, e and its errors e_j, c_0 is determined but for the share and the noise Σ P_j·e_j + u·e + e'·s, which the flood
+ * hides (2^−72 a coefficient). So c_0 needs no error of its own.
  *
- * Rounding alone (learning with rounding: Banerjee, Peikert, Rosen, EUROCRYPT 2012) would not replace e': `Moduli.switch` rounds
- * within 2^−16 of a unit, by the residues, and so not at the same places with an error as without.
+ * Rounding alone (learning with rounding: Banerjee, Peikert, Rosen, EUROCRYPT 2012) would not replace e':
+ * `Moduli.switch` rounds within 2^−16 of a unit, by the residues, and so not at the same places with an error as without.
  */
 import { wordBytes } from "../bytes.ts"
 import type { Matrix } from "../ring/ring.ts"
