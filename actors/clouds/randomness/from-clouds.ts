@@ -7,10 +7,11 @@
 import { createCipheriv, randomBytes } from "node:crypto"
 import { Effect, Redacted } from "effect"
 import { type ByteSource, concatenate } from "../../../protocol/bytes.ts"
+import { beginDealing } from "../../../protocol/dealing/begin.ts"
 import { dealTogether } from "../../../protocol/dealing/deal.ts"
 import { dealingErrors } from "../../../protocol/dealing/errors.ts"
-import { startDealing } from "../../../protocol/dealing/start.ts"
 import { dealtStep, type OwnMasks } from "../../../protocol/dealing/steps.ts"
+import { defaultExtension } from "../../../protocol/oblivious-transfer/sizes.ts"
 import { Prg } from "../../../protocol/ring/prg.ts"
 import { Ring } from "../../../protocol/ring/ring.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
@@ -72,7 +73,7 @@ const dealtByClouds = (
         const ring = yield* Effect.promise(() => Ring.load())
         const own: OwnMasks = { ring, prg, plan, order }
         const begin = Effect.map(
-          drive(startDealing({ ring, cloud, prg }, drawnNow())),
+          drive(beginDealing({ ring, cloud, prg, randomness: drawnNow(), shape: defaultExtension })),
           (dealing) => (group: ReadonlyArray<Stretch>) => {
             const steps = group.flatMap(stepsOfStretch).map((step) => dealtStep(own, step))
             return Effect.map(drive(dealTogether(dealing, steps)), (corrections) =>
