@@ -26,7 +26,7 @@ import { MalformedTally } from "../protocol/metrics/tally.ts"
 import { type AskError, on, Party } from "../runtime/messaging/contract.ts"
 import type { Stable, StoreError } from "../runtime/storage/store.ts"
 import { keptByAbsent, type Openers, openByQuorum, type TooFewUsers } from "./opening.ts"
-import { type Agreement, actorsOf, agreementDigest } from "./party/agreement.ts"
+import { type Agreement, actorsOf, agreementDigest, leaveBeforeTraining } from "./party/agreement.ts"
 import type { Erased } from "./party/erasure.ts"
 import { remembered, type StorageFormat } from "./party/once.ts"
 import type { Phase } from "./party/phases.ts"
@@ -108,7 +108,7 @@ export const direct = <E = never>(
     const enrolled = askAll([...clouds, ...users], Enrol, {}, "setup")
     yield* through("setup", Effect.zipRight(askAll(everyone, Begin, begin, "setup"), enrolled))
     const { dealing } = agreement.security
-    const gone = dealing === "kgc" ? [] : ["kgc"]
+    const gone = leaveBeforeTraining(agreement)
     // All have its keys in their stable storage, and nobody asks it again.
     if (dealing === "clouds") yield* departure(agreement, gone, "setup")
     const uploads = yield* through("upload", askAll(users, Upload, {}, "upload"))

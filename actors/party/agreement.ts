@@ -99,6 +99,10 @@ export const actorsOf = (agreement: Agreement): ReadonlyArray<string> => [
   ...agreement.users.map((user) => user.actor)
 ]
 
+/** The parties whom a run lets go before the clouds train: after the setup, or the KGC that deals ahead once it has dealt. */
+export const leaveBeforeTraining = ({ security }: Agreement): ReadonlyArray<string> =>
+  security.dealing === "kgc" ? [] : ["kgc"]
+
 /** Whether the users test the model on held-out rows. */
 export const isTested = ({ reveal }: Pick<Agreement, "reveal">): boolean =>
   reveal.accuracy || reveal.metrics === true
