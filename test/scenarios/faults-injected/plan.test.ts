@@ -119,6 +119,10 @@ describe("faults - plans", () => {
       { ...alone, groups: [["kgc", "cloud0"], ["cloud1"]] }
     ])
       expect(refused(event)).toBe(undefined)
+    const ahead = { ...agreement, security: { ...agreement.security, dealing: "kgc-ahead" as const } }
+    expect(refused({ ...kill, when: { step: 2 } }, ahead)).toContain("go before the clouds train")
+    for (const when of [{ phase: "train" }, { message: "Deal" }])
+      expect(refused({ ...kill, when }, ahead)).toBe(undefined)
     const drawn = decoded({ events: [{ ...kill, party: "*", when: "drawn", count: 60 }] })
     expect(Effect.runSync(planFaults(drawn, dealing)).events.map(({ party }) => party)).toContain("kgc")
     for (let seed = 0; seed < 60; seed++) {
