@@ -18,9 +18,11 @@ export type WholeStretch = Uint8Array | undefined
 export interface StretchSource<E, R> {
   /** The stretches in their order, in groups that come together. */
   readonly groups: ReadonlyArray<ReadonlyArray<Stretch>>
-  /** Groups that are ready or on their way before their turn. */
+  /** Groups that are ready or on their way before their turn: of each strand. */
   readonly groupsAhead: number
-  /** Begins, and gives what fetches a group: each once, in their order. */
+  /** Strands, which take the groups in turn and fetch them abreast; 1 if absent. */
+  readonly strands?: number
+  /** Begins, and gives what fetches a group: each once, those of a strand in their order. */
   readonly begin: Effect.Effect<
     (group: ReadonlyArray<Stretch>) => Effect.Effect<ReadonlyArray<WholeStretch>, E, R>,
     E,
@@ -30,14 +32,15 @@ export interface StretchSource<E, R> {
 
 /** The supply of a process and its lanes from a source, which it fetches from in the background. */
 export const handOut = <E extends SupplyError, R>(
-  { groups, groupsAhead, begin }: StretchSource<E, R>,
+  { groups, groupsAhead, strands = 1, begin }: StretchSource<E, R>,
   { plan, order, stretches, part }: SupplyRequest
 ) =>
   Effect.gen(function* () {
     const { name } = yield* Party
-    const ahead = yield* Effect.makeSemaphore(
-      groupsAhead * Math.max(1, ...groups.map(({ length }) => length))
-    )
+    const most = groupsAhead * Math.max(1, ...groups.map(({ length }) => length))
+    // Each strand has a bound of its own: a fast one must not take the room of a group that is due before.
+    const ahead = yield* Effect.forEach(Array.from({ length: strands }), () => Effect.makeSemaphore(most))
+    const places = groups.flatMap((group, turn) => group.map(() => turn % strands))
     const slot = Deferred.make<WholeStretch, E | NotExpected>()
     const ready = yield* Effect.forEach(stretches, () => slot)
     // Lanes may still be waiting for what a session does not come to.
@@ -47,11 +50,18 @@ export const handOut = <E extends SupplyError, R>(
     )
     const fetching = Effect.gen(function* () {
       const fetch = yield* begin
-      let done = 0
-      for (const group of groups) {
-        yield* ahead.take(group.length)
-        for (const whole of yield* fetch(group)) yield* Deferred.succeed(ready[done++]!, whole)
-      }
+      const strand = (room: Effect.Semaphore, first: number) =>
+        Effect.gen(function* () {
+          for (let turn = first, done = 0; turn < groups.length; turn += strands) {
+            const group = groups[turn]!
+            yield* room.take(group.length)
+            for (const whole of yield* fetch(group)) {
+              while (places[done] !== first) done++
+              yield* Deferred.succeed(ready[done++]!, whole)
+            }
+          }
+        })
+      yield* Effect.forEach(ahead, strand, { concurrency: "unbounded", discard: true })
     })
     yield* Effect.forkScoped(
       Effect.catchAllCause(fetching, (cause) =>
@@ -66,7 +76,7 @@ export const handOut = <E extends SupplyError, R>(
         const whole = yield* Deferred.await(ready[stretch]!)
         // Lanes have theirs of the stretch before, without which this process could not have ended it.
         if (stretch > 0) ready[stretch - 1] = yield* slot
-        yield* ahead.release(1)
+        yield* ahead[places[stretch]!]!.release(1)
         if (whole === undefined) return undefined
         return partOf({ plan, order }, stretches[stretch]!, whole, part)
       }),

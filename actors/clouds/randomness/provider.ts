@@ -2,8 +2,7 @@
  * Where the clouds' correlated randomness comes from (section 5 of docs/concepts/protocol.md). Each cloud expands its
  * own PRG key. What C1 lacks so that both expansions fit each other, the corrections, is supplied here: ahead
  * of its use, in stretches of steps. The KGC is one provider (`from-kgc.ts`), the clouds themselves are another
- * (`from-clouds.ts`), and what was dealt and stored before is the third (`from-store.ts`); all give the same bytes for the
- * same keys.
+ * (`from-clouds.ts`); both give the same bytes for the same keys.
  */
 import type { Effect, Redacted, Scope } from "effect"
 import type { DealingError } from "../../../protocol/dealing/errors.ts"
@@ -13,15 +12,10 @@ import type { DealRequest, DealtPart } from "../../../protocol/messages/training
 import type { AskError, Party, RoundError } from "../../../runtime/messaging/contract.ts"
 import type { NotExpected } from "../../party/handlers.ts"
 import type { Stretch } from "../../party/stretches.ts"
-import type { StoredDealingError } from "./stored.ts"
+import type { LaneLost } from "../training/lanes/register.ts"
 
-/** Why a process gets no corrections: the dealer, or the other cloud that deals too, is not there or sends what does not fit, or what is stored is not what is needed. */
-export type SupplyError =
-  | AskError
-  | RoundError
-  | NotExpected
-  | DealingError
-  | StoredDealingError
+/** Why a process gets no corrections: the dealer, or the other cloud that deals too, is not there or sends what does not fit, or a lane that deals is lost. */
+export type SupplyError = AskError | RoundError | NotExpected | DealingError | LaneLost
 
 /** What a process is to be supplied with. */
 export interface SupplyRequest {
@@ -32,7 +26,12 @@ export interface SupplyRequest {
   readonly stretches: ReadonlyArray<Stretch>
   /** The part of each step that this process computes; all of it if absent. */
   readonly part?: DealtPart
+  /** The lanes of this process, which deal abreast of it where the clouds deal. */
+  readonly dealers?: ReadonlyArray<LaneDealer>
 }
+
+/** Has a lane deal a group of stretches with its peer, by its number in the session: at C1 the corrections of them all. */
+export type LaneDealer = (group: number) => Effect.Effect<Uint8Array, LaneLost>
 
 /** The corrections of the stretches, in their order. */
 export interface Supply {

@@ -34,7 +34,7 @@ type JoinError = AskError | StoreError | MalformedMessage
 /** What the sessions of a cloud depend on, in addition to their inputs. */
 interface Surroundings {
   readonly agreement: Agreement
-  readonly lanes: Pick<Lanes, "enlist">
+  readonly lanes: Pick<Lanes, "dealers" | "enlist">
   /** How many lanes a session could have now, apart from the leader. */
   readonly available: Effect.Effect<number>
   /** Has another session begin, which interrupts the current one. */

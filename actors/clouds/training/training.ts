@@ -55,7 +55,7 @@ export interface TrainingInputs {
   readonly root: Root
   /** Where this cloud's shares of the weights are stored. */
   readonly checkpoints: Checkpoints
-  readonly lanes: Pick<Lanes, "enlist">
+  readonly lanes: Pick<Lanes, "dealers" | "enlist">
   /** How many lanes a session could have now, apart from the leader. */
   readonly available: Effect.Effect<number>
 }
@@ -112,7 +112,8 @@ export const train = (inputs: TrainingInputs, session: Session = { epoch: 1, ste
     const rows = rowsOfLanes(plan.rows, pairs.length + 1)[0]!
     const stretches = stretchesOf(plan, session.step)
     const part = pairs.length === 0 ? undefined : { ...rows, update: true }
-    const asked = { session: session.epoch, plan, order, stretches, ...(part && { part }) }
+    const dealers = inputs.lanes.dealers({ ...session, pairs, of: table.rows, prgKey, orderKey })
+    const asked = { session: session.epoch, plan, order, stretches, ...(part && { part, dealers }) }
     const supply = yield* randomness.supply(asked)
     const { ofLane } = supply
     const enlisting = { ...session, pairs, table, prgKey, orderKey, ...(ofLane && { ofLane }) }
