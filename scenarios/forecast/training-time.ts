@@ -8,6 +8,7 @@ import {
   setupCost,
   sliceCost,
   stepCost,
+  trainingCost,
   updateCost
 } from "../../protocol/computation/cost.ts"
 import { modelWords } from "../../protocol/learning/model.ts"
@@ -69,15 +70,26 @@ export const trainingTime: PredictPhase = (run, deployment) => {
 }
 
 /**
- * Seconds that clouds spend on dealing for themselves, in the processes that train. It is ahead of the training, so that
- * its rounds delay the first steps alone.
+ * Seconds that clouds spend on dealing for themselves, in the processes that train: their main processes, and each pair of
+ * lanes abreast. It is ahead of the training, so that its rounds delay the first steps alone.
  */
 const dealingTime = (run: Predicted, deployment: Deployment) => {
   const { calibration, placement } = deployment
   const { messages, bytes } = trafficOf(run, "train", ["round:deal"])
   const groups = dealingGroups(run.cost.plan, stretchesOf(run.cost.plan, 0)).length
-  const ms = (bytes / mega) * calibration.dealing.megabyteMs + endMs(calibration, messages, bytes)
-  const loads = clouds.map((who) => ({ who: `${who}, which deals`, host: placement[who], ms, threads: 1 }))
+  const all = (bytes / mega) * calibration.dealing.megabyteMs + endMs(calibration, messages, bytes)
+  const pairs = Math.min(groups, 1 + placement.lanes.cloud0.length)
+  // What the lanes of C1 have dealt goes to its main process.
+  const handed = (1 - 1 / pairs) * trainingCost(run.cost.plan).dealtBytes
+  const handingMs = endMs(calibration, 2 * groups * (1 - 1 / pairs), handed)
+  const loads = clouds.flatMap((who) =>
+    [placement[who], ...placement.lanes[who]].slice(0, pairs).map((host, i) => ({
+      who: i === 0 ? `${who}, which deals` : `lane ${i} of ${who}, which deals`,
+      host,
+      ms: all / pairs + (who === "cloud1" && i === 0 ? handingMs : 0),
+      threads: 1
+    }))
+  )
   const delays = [
     deployment.delayMs(placement.cloud0, placement.cloud1),
     deployment.delayMs(placement.cloud1, placement.cloud0)

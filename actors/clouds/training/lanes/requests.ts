@@ -44,10 +44,6 @@ export const LaneRows = ask(
   Schema.Struct({ features: Bytes, labels: Bytes })
 )
 
-/**
- * A lane deals with its peer, abreast of the main processes, for a session that resumes after `step`: the group of this
- * number. The reply is at C1 the corrections of its steps, one after another, at C0 nothing.
- */
 const Group = Schema.Struct({
   epoch: Count,
   step: Count,
@@ -59,6 +55,11 @@ const Group = Schema.Struct({
   group: Count
 })
 export type GroupToDeal = typeof Group.Type
+
+/**
+ * A lane deals with its peer, abreast of the main processes, for a session that resumes after `step`: the group of this
+ * number. The reply is at C1 the corrections of its steps, one after another, at C0 nothing.
+ */
 export const DealGroup: Ask<GroupToDeal, Dealt> = {
   kind: "ask",
   tag: "DealGroup",
