@@ -51,7 +51,7 @@ export interface Agreement {
     readonly upload: "packed" | "hybrid"
     readonly output: "packed" | "hybrid"
     /** Who makes the correlated randomness of the training. */
-    readonly dealing: "kgc" | "clouds" | "kgc-ahead"
+    readonly dealing: "kgc" | "clouds"
     readonly insecure: boolean
   }
   /**
@@ -98,6 +98,10 @@ export const actorsOf = (agreement: Agreement): ReadonlyArray<string> => [
   "cloud1",
   ...agreement.users.map((user) => user.actor)
 ]
+
+/** The parties whom a run lets go after the setup, since nobody asks them for anything afterwards. */
+export const leaveAfterSetup = ({ security }: Agreement): ReadonlyArray<string> =>
+  security.dealing === "clouds" ? ["kgc"] : []
 
 /** Whether the users test the model on held-out rows. */
 export const isTested = ({ reveal }: Pick<Agreement, "reveal">): boolean =>

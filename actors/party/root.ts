@@ -25,7 +25,6 @@ export type Purpose =
   | "dealer1"
   | "order"
   | "archive"
-  | "dealt"
   | "mark"
 
 /**

@@ -1,6 +1,12 @@
 /** The time of the training: the opening of the data, then the steps. */
 
-import { dealingGroups, stepsAsked, stretchesOf } from "../../actors/party/stretches.ts"
+import {
+  dealingGroups,
+  dealingStrands,
+  stepsAsked,
+  strandName,
+  stretchesOf
+} from "../../actors/party/stretches.ts"
 import { wordBytes } from "../../protocol/bytes.ts"
 import {
   type Cost,
@@ -70,18 +76,20 @@ export const trainingTime: PredictPhase = (run, deployment) => {
 }
 
 /**
- * Seconds that clouds spend on dealing for themselves, in the processes that train: their main processes, and each pair of
- * lanes abreast. It is ahead of the training, so that its rounds delay the first steps alone.
+ * Seconds that clouds spend on dealing for themselves, in the processes that train, which deal abreast. It is ahead of the training, so that
+ * its rounds delay the first steps alone.
  */
 const dealingTime = (run: Predicted, deployment: Deployment) => {
   const { calibration, placement } = deployment
-  const { messages, bytes } = trafficOf(run, "train", ["round:deal"])
-  const groups = dealingGroups(run.cost.plan, stretchesOf(run.cost.plan, 0)).length
+  const groups = dealingGroups(run.cost.plan, stretchesOf(run.cost.plan, 0))
+  const strands = Array.from({ length: dealingStrands(groups) }, (_, strand) => `round:${strandName(strand)}`)
+  const { messages, bytes } = trafficOf(run, "train", strands)
   const all = (bytes / mega) * calibration.dealing.megabyteMs + endMs(calibration, messages, bytes)
-  const pairs = Math.min(groups, 1 + placement.lanes.cloud0.length)
+  const pairs = Math.min(groups.length, 1 + placement.lanes.cloud0.length)
   // What the lanes of C1 have dealt goes to its main process.
-  const handed = (1 - 1 / pairs) * trainingCost(run.cost.plan).dealtBytes
-  const handingMs = endMs(calibration, 2 * groups * (1 - 1 / pairs), handed)
+  const ofLanes = 1 - 1 / pairs
+  const handed = ofLanes * trainingCost(run.cost.plan).dealtBytes
+  const handingMs = endMs(calibration, 2 * groups.length * ofLanes, handed)
   const loads = clouds.flatMap((who) =>
     [placement[who], ...placement.lanes[who]].slice(0, pairs).map((host, i) => ({
       who: i === 0 ? `${who}, which deals` : `lane ${i} of ${who}, which deals`,
@@ -96,7 +104,7 @@ const dealingTime = (run: Predicted, deployment: Deployment) => {
   ]
   return {
     work: deployment.work([...loads, brokerLoad(deployment, { messages, bytes })]).seconds,
-    waiting: ((messages / 2 / groups) * (calibration.messages.waitMs + Math.max(...delays))) / 1000,
+    waiting: ((messages / 2 / groups.length) * (calibration.messages.waitMs + Math.max(...delays))) / 1000,
     transfer: deployment.transfer(placement.cloud0, placement.cloud1, bytes / 2).seconds
   }
 }

@@ -18,29 +18,26 @@ export type WholeStretch = Uint8Array | undefined
 export interface StretchSource<E, R> {
   /** The stretches in their order, in groups that come together. */
   readonly groups: ReadonlyArray<ReadonlyArray<Stretch>>
-  /** Groups that are ready or on their way before their turn: of each strand. */
+  /** Groups that are ready or on their way before their turn, at least as many as there are strands. */
   readonly groupsAhead: number
-  /** Strands, which take the groups in turn and fetch them abreast; 1 if absent. */
-  readonly strands?: number
-  /** Begins, and gives what fetches a group: each once, those of a strand in their order. */
-  readonly begin: Effect.Effect<
-    (group: ReadonlyArray<Stretch>) => Effect.Effect<ReadonlyArray<WholeStretch>, E, R>,
-    E,
-    R
-  >
+  /** Each begins and gives what fetches a group. The groups go to the strands in turn, each once and in their order. */
+  readonly strands: ReadonlyArray<Effect.Effect<FetchGroup<E, R>, E, R>>
 }
+
+export type FetchGroup<E, R> = (
+  group: ReadonlyArray<Stretch>
+) => Effect.Effect<ReadonlyArray<WholeStretch>, E, R>
 
 /** The supply of a process and its lanes from a source, which it fetches from in the background. */
 export const handOut = <E extends SupplyError, R>(
-  { groups, groupsAhead, strands = 1, begin }: StretchSource<E, R>,
+  { groups, groupsAhead, strands }: StretchSource<E, R>,
   { plan, order, stretches, part }: SupplyRequest
 ) =>
   Effect.gen(function* () {
     const { name } = yield* Party
-    const most = groupsAhead * Math.max(1, ...groups.map(({ length }) => length))
-    // Each strand has a bound of its own: a fast one must not take the room of a group that is due before.
-    const ahead = yield* Effect.forEach(Array.from({ length: strands }), () => Effect.makeSemaphore(most))
-    const places = groups.flatMap((group, turn) => group.map(() => turn % strands))
+    const ahead = yield* Effect.makeSemaphore(
+      groupsAhead * Math.max(1, ...groups.map(({ length }) => length))
+    )
     const slot = Deferred.make<WholeStretch, E | NotExpected>()
     const ready = yield* Effect.forEach(stretches, () => slot)
     // Lanes may still be waiting for what a session does not come to.
@@ -48,24 +45,24 @@ export const handOut = <E extends SupplyError, R>(
     yield* Effect.addFinalizer(() =>
       Effect.forEach(ready, (each) => Deferred.fail(each, over), { discard: true })
     )
-    const fetching = Effect.gen(function* () {
-      const fetch = yield* begin
-      const strand = (room: Effect.Semaphore, first: number) =>
-        Effect.gen(function* () {
-          for (let turn = first, done = 0; turn < groups.length; turn += strands) {
-            const group = groups[turn]!
-            yield* room.take(group.length)
-            for (const whole of yield* fetch(group)) {
-              while (places[done] !== first) done++
-              yield* Deferred.succeed(ready[done++]!, whole)
-            }
-          }
-        })
-      yield* Effect.forEach(ahead, strand, { concurrency: "unbounded", discard: true })
-    })
+    // A strand that is faster than another must not take the room that an earlier group needs.
+    const begun = yield* Effect.forEach(groups, () => Deferred.make<void>())
+    const firstOf = groups.map((_, i) => groups.slice(0, i).reduce((sum, { length }) => sum + length, 0))
+    const fetching = (begin: (typeof strands)[number], strand: number) =>
+      Effect.gen(function* () {
+        const fetch = yield* begin
+        for (let i = strand; i < groups.length; i += strands.length) {
+          if (i > 0) yield* Deferred.await(begun[i - 1]!)
+          yield* ahead.take(groups[i]!.length)
+          yield* Deferred.succeed(begun[i]!, undefined)
+          for (const [place, whole] of (yield* fetch(groups[i]!)).entries())
+            yield* Deferred.succeed(ready[firstOf[i]! + place]!, whole)
+        }
+      })
     yield* Effect.forkScoped(
-      Effect.catchAllCause(fetching, (cause) =>
-        Effect.forEach(ready, (each) => Deferred.failCause(each, cause), { discard: true })
+      Effect.catchAllCause(
+        Effect.forEach(strands, fetching, { concurrency: "unbounded", discard: true }),
+        (cause) => Effect.forEach(ready, (each) => Deferred.failCause(each, cause), { discard: true })
       )
     )
 
@@ -76,7 +73,7 @@ export const handOut = <E extends SupplyError, R>(
         const whole = yield* Deferred.await(ready[stretch]!)
         // Lanes have theirs of the stretch before, without which this process could not have ended it.
         if (stretch > 0) ready[stretch - 1] = yield* slot
-        yield* ahead[places[stretch]!]!.release(1)
+        yield* ahead.release(1)
         if (whole === undefined) return undefined
         return partOf({ plan, order }, stretches[stretch]!, whole, part)
       }),

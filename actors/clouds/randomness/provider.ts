@@ -1,7 +1,7 @@
 /**
  * Where the clouds' correlated randomness comes from (section 5 of docs/concepts/protocol.md). Each cloud expands its
  * own PRG key. What C1 lacks so that both expansions fit each other, the corrections, is supplied here: ahead
- * of its use, in stretches of steps. The KGC is one provider (`from-kgc.ts`), the clouds themselves are another
+ * of its use, in stretches of steps. The KGC is one provider (`from-kgc.ts`), the clouds themselves are the other
  * (`from-clouds.ts`); both give the same bytes for the same keys.
  */
 import type { Effect, Redacted, Scope } from "effect"
@@ -30,8 +30,8 @@ export interface SupplyRequest {
   readonly dealers?: ReadonlyArray<LaneDealer>
 }
 
-/** Has a lane deal a group of stretches with its peer, by its number in the session: at C1 the corrections of them all. */
-export type LaneDealer = (group: number) => Effect.Effect<Uint8Array, LaneLost>
+/** Has a lane deal a group of stretches with its peer, by its number in the session, in a strand of theirs: at C1 the corrections of them all. */
+export type LaneDealer = (group: number, strand: number) => Effect.Effect<Uint8Array, LaneLost>
 
 /** The corrections of the stretches, in their order. */
 export interface Supply {

@@ -9,7 +9,7 @@ import { actorOf } from "../../../../protocol/messages/subjects.ts"
 import { Party } from "../../../../runtime/messaging/contract.ts"
 import { type Agreement, planOf } from "../../../party/agreement.ts"
 import { NotExpected, onFrom } from "../../../party/handlers.ts"
-import { dealingGroups, stretchesOf } from "../../../party/stretches.ts"
+import { dealingGroups, dealingStrands, stretchesOf } from "../../../party/stretches.ts"
 import { dealingWith } from "../../randomness/from-clouds.ts"
 import { DealGroup, type GroupToDeal } from "./requests.ts"
 
@@ -25,11 +25,19 @@ export const dealingOfLane = (agreement: Agreement) =>
         const { epoch, of, orderKey, peer, step } = asked
         const plan = planOf(agreement, of)
         const within = yield* Scope.fork(scope, ExecutionStrategy.sequential)
+        const groups = dealingGroups(plan, stretchesOf(plan, step))
         const dealtWith = { peer, session: epoch, plan, order: batchOrder(plan, orderKey) }
         const prgKey = Redacted.make(asked.prgKey)
-        const begin = dealingWith(agreement, main === "cloud0" ? 0 : 1, prgKey, dealtWith)
-        const deal = yield* Effect.cached(Scope.extend(begin, within))
-        return { epoch, within, deal, groups: dealingGroups(plan, stretchesOf(plan, step)) }
+        const begin = (_: unknown, strand: number) =>
+          Scope.extend(
+            dealingWith(agreement, main === "cloud0" ? 0 : 1, prgKey, { ...dealtWith, strand }),
+            within
+          )
+        const strands = yield* Effect.forEach(
+          Array.from({ length: dealingStrands(groups) }, begin),
+          Effect.cached
+        )
+        return { epoch, within, groups, strands }
       })
     const sessionOf = (asked: GroupToDeal) =>
       Effect.gen(function* () {
@@ -44,9 +52,9 @@ export const dealingOfLane = (agreement: Agreement) =>
       }).pipe(oneAtATime.withPermits(1))
     const handler = onFrom(main, DealGroup, (asked) =>
       Effect.gen(function* () {
-        const { deal, groups, within } = yield* sessionOf(asked)
-        const group = groups[asked.group]
-        if (group === undefined)
+        const { groups, strands, within } = yield* sessionOf(asked)
+        const [group, deal] = [groups[asked.group], strands[asked.strand]]
+        if (group === undefined || deal === undefined)
           return yield* new NotExpected({ what: `a group of stretches ${asked.group}`, party: main })
         // In the scope of the session: a later one ends it.
         const dealing = yield* Effect.forkIn(

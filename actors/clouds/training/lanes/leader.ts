@@ -178,11 +178,13 @@ class Leader {
     const ask = { deadlineMs: partTimeoutMs(this.#agreement), phase: "train" }
     return pairs.map(
       ({ own, peer }): LaneDealer =>
-        (group) =>
-          this.#party.ask(own, DealGroup, { epoch, step, peer, of, prgKey, orderKey, group }, ask).pipe(
-            Effect.map(({ corrections }) => corrections),
-            Effect.mapError(({ message }) => this.#register.failed(own, message))
-          )
+        (group, strand) =>
+          this.#party
+            .ask(own, DealGroup, { epoch, step, peer, of, prgKey, orderKey, group, strand }, ask)
+            .pipe(
+              Effect.map(({ corrections }) => corrections),
+              Effect.mapError(({ message }) => this.#register.failed(own, message))
+            )
     )
   }
 

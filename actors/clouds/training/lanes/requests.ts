@@ -52,7 +52,9 @@ const Group = Schema.Struct({
   of: Count,
   prgKey: Bytes,
   orderKey: Bytes,
-  group: Count
+  /** The group, and in which of the pair's strands. */
+  group: Count,
+  strand: Count
 })
 export type GroupToDeal = typeof Group.Type
 
