@@ -18,8 +18,10 @@ import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
 import { partyRoot } from "../party/root.ts"
-import { commonHandlers, sessionInputs } from "./common.ts"
+import { dealingAhead } from "./ahead.ts"
+import { commonHandlers, dealtMeanwhile, sessionInputs } from "./common.ts"
 import { sealedModelEntry, sealingAtCloud1 } from "./output/seal-model.ts"
+import { isDealt } from "./randomness/stored.ts"
 import { credentialsOf } from "./setup/credentials.ts"
 import { CheckpointStore } from "./training/checkpoints.ts"
 import { sessionsAtCloud1 } from "./training/sessions.ts"
@@ -35,7 +37,7 @@ export const remainsAtCloud1 = ({ archive, security }: Agreement): Effect.Effect
     return {
       kept: keeps ? ["the archive, encrypted"] : [],
       sealed: inPieces ? { [pieceKeyEntry]: "the key of the archive's pieces" } : {},
-      erases: (name) => name === sealedModelEntry || (!keeps && isOfArchive(name)),
+      erases: (name) => name === sealedModelEntry || isDealt(name) || (!keeps && isOfArchive(name)),
       others: Option.toArray(checkpoints)
     }
   })
@@ -49,7 +51,10 @@ export const cloud1 = (agreement: Agreement) =>
     const credentials = credentialsOf({ agreement, cloud: 1, root }, enrolling, () => ({}))
     const intake = yield* intakeAt(agreement, 1)
     const transformation = yield* transformationAtCloud1(agreement, credentials, intake, root)
-    const inputs = sessionInputs({ agreement, cloud: 1, credentials, transformation, root })
+    const ahead = yield* dealingAhead({ agreement, credentials, transformation, root })
+    const dealsAhead = agreement.security.dealing === "kgc-ahead"
+    const randomness = dealsAhead ? ahead.randomness : dealtMeanwhile(agreement, 1)
+    const inputs = sessionInputs({ cloud: 1, credentials, transformation, root, randomness })
     const sessions = yield* sessionsAtCloud1(agreement, inputs)
     const training = yield* once("trained", trainedFormat, sessions.trained)
     const sealing = yield* sealingAtCloud1(agreement, credentials, training.outcome)
@@ -72,6 +77,7 @@ export const cloud1 = (agreement: Agreement) =>
       on(UploadShare1, (piece, from) => Effect.as(intake.place(from, piece), {})),
       on(UploadWords1, (piece, from) => Effect.as(intake.place(from, piece), {})),
       ...transformation.handlers,
+      ...(dealsAhead ? ahead.handlers : []),
       ...sessions.handlers,
       ...sealing.handlers
     ])

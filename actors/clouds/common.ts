@@ -1,5 +1,5 @@
 /** What both clouds do in the same way, each with its own parts. */
-import { Deferred, Effect } from "effect"
+import { Deferred, Effect, type Redacted } from "effect"
 import { Enrol, Train, Transform } from "../../protocol/messages/control.ts"
 import type { Agreement } from "../party/agreement.ts"
 import { onDirector } from "../party/handlers.ts"
@@ -8,6 +8,7 @@ import { reached } from "../party/prerequisites.ts"
 import type { Root } from "../party/root.ts"
 import { randomnessFromClouds } from "./randomness/from-clouds.ts"
 import { randomnessFromKgc } from "./randomness/from-kgc.ts"
+import type { RandomnessProvider } from "./randomness/provider.ts"
 import type { CredentialsFor } from "./setup/credentials.ts"
 import type { SessionInputs } from "./training/sessions.ts"
 import type { TrainedShare } from "./training/training.ts"
@@ -25,25 +26,28 @@ interface Transformation<E, R, E1, R1, E2, R2> extends Once<TableOutline, E, R> 
   }
 }
 
+/** Randomness that is dealt while the clouds train. Where the KGC deals ahead, C0 needs nothing of it but its key either way. */
+export const dealtMeanwhile = (agreement: Agreement, cloud: 0 | 1) => {
+  const provider = agreement.security.dealing === "clouds" ? randomnessFromClouds : randomnessFromKgc
+  return (prgKey: Redacted.Redacted<Uint8Array>) => Effect.succeed(provider(agreement, cloud, prgKey))
+}
+
 /** What a cloud brings to a training session. */
-export const sessionInputs = <E, R, E1, R1, E2, R2>(from: {
-  readonly agreement: Agreement
+export const sessionInputs = <E, R, E1, R1, E2, R2, E3, R3>(from: {
   readonly cloud: 0 | 1
   readonly credentials: CredentialsFor
   readonly transformation: Transformation<E, R, E1, R1, E2, R2>
   readonly root: Root
+  readonly randomness: (prgKey: Redacted.Redacted<Uint8Array>) => Effect.Effect<RandomnessProvider, E3, R3>
 }) =>
   Effect.gen(function* () {
-    const { agreement, cloud, transformation, root } = from
+    const { cloud, transformation, root } = from
     const { membership, prgKey } = yield* from.credentials("train")
     yield* reached(transformation.outcome, "train", "the data were transformed")
     const inputs: SessionInputs<E2, R2> = {
       cloud,
       table: transformation.tables.take,
-      randomness:
-        agreement.security.dealing === "kgc"
-          ? randomnessFromKgc(agreement, cloud, prgKey)
-          : randomnessFromClouds(agreement, cloud, prgKey),
+      randomness: yield* from.randomness(prgKey),
       orderKey: membership.orderKey,
       root
     }

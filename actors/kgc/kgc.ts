@@ -81,7 +81,7 @@ const generateRunKeys = Effect.fn("kgc.generateRunKeys")(function* (agreement: A
   const factors = encodeMasterKey(parameters, masterKey)
   // Where the clouds deal, each draws its own.
   const { dealing } = agreement.security
-  const dealt = (prgKey: Uint8Array) => (dealing === "kgc" ? { prgKey } : {})
+  const dealt = (prgKey: Uint8Array) => (dealing === "clouds" ? {} : { prgKey })
   secrets.set("cloud0", yield* pack(Cloud0Secrets, { ...factors, ...dealt(prg.key0) }))
   secrets.set("cloud1", yield* pack(Cloud1Secrets, dealt(prg.key1)))
   const byUser = (keys: ReadonlyArray<Uint8Array>) =>
@@ -138,7 +138,7 @@ export const kgc = (agreement: Agreement) =>
       )
     )
     const rowsOfRun = yield* firstNamed
-    const deals = agreement.security.dealing === "kgc"
+    const deals = agreement.security.dealing !== "clouds"
     const members = yield* groupMembers({ agreement, ...(deals && { dealing: { keys: prg, rowsOfRun } }) })
     const life = yield* lifecycle(agreement, erasing(nothing, Effect.void), members)
     yield* party.serve([

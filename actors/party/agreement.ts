@@ -51,7 +51,7 @@ export interface Agreement {
     readonly upload: "packed" | "hybrid"
     readonly output: "packed" | "hybrid"
     /** Who makes the correlated randomness of the training. */
-    readonly dealing: "kgc" | "clouds"
+    readonly dealing: "kgc" | "clouds" | "kgc-ahead"
     readonly insecure: boolean
   }
   /**

@@ -25,6 +25,7 @@ export type Purpose =
   | "dealer1"
   | "order"
   | "archive"
+  | "dealt"
   | "mark"
 
 /**

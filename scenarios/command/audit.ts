@@ -35,6 +35,16 @@ export class TrialFailed extends Data.TaggedError("TrialFailed")<{ readonly reas
   }
 }
 
+/** The pads of a training are followed by the dealer's messages, and here they come before it. */
+export class NoDealerToAudit extends Data.TaggedError("NoDealerToAudit")<{
+  readonly target: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.target}: security.dealing is kgc-ahead, and an audit follows what the KGC deals beside the training; audit a copy of the scenario that says kgc, in which the clouds send each other the same in the training, to the byte`
+  }
+}
+
 /** How large a trial is can't be changed once it is over. */
 export class TrialIsOver extends Data.TaggedError("TrialIsOver")<{
   readonly folder: string
@@ -61,6 +71,8 @@ const tried = ({ target, modulus, rows, epochs }: AuditRequest) =>
       rows: Option.getOrElse(rows, () => defaultSize.rows),
       epochs: Option.getOrElse(epochs, () => defaultSize.epochs)
     })
+    const { dealing } = input.agreement.security
+    if (dealing === "kgc-ahead") return yield* new NoDealerToAudit({ target })
     const trial = yield* Effect.provide(runTrial(input), bcpPool(availableParallelism()))
     const kept: KeptTrial = { ...trial, about }
     return kept

@@ -10,6 +10,7 @@ import { pieceBytes } from "../../actors/party/bcp-pool.ts"
 import type { Phase } from "../../actors/party/phases.ts"
 import { strandName, stretchesOf } from "../../actors/party/stretches.ts"
 import { cellsARun } from "../../actors/sharing/share-words.ts"
+import { nonceBytes, tagBytes } from "../../protocol/aead.ts"
 import { secretKeyBits } from "../../protocol/bcp/keys.ts"
 import { outputSlotBits, plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
 import { randomnessDigestBytes } from "../../protocol/bcp/randomness.ts"
@@ -27,6 +28,7 @@ import type { Network } from "../../protocol/learning/network.ts"
 import { evaluates, type TrainingPlan } from "../../protocol/learning/plan.ts"
 import {
   Begin,
+  DealAhead,
   Enrol,
   Erase,
   Finish,
@@ -85,6 +87,8 @@ export interface PredictedCost {
   readonly modelCiphertexts: number
   /** Ids that each user has raised in a private join; none in a salted one. */
   readonly raisedIds: ReadonlyArray<number>
+  /** Bytes of corrections on C1's disk before the training; none where nobody deals ahead. */
+  readonly storedBytes: number
   /** All bytes of the run. */
   readonly bytes: number
 }
@@ -106,7 +110,8 @@ export const predictCost = (
   tally.ask("train", Train, 2, evaluates(plan) ? { replies: 2 * plan.epochs * evaluatedBytes } : {})
   tally.ask("train", Join, 1, { requests: 0, replies: 0 })
   tally.rounds("train", training.rounds, training.bytesEachWay)
-  if (scenario.security.dealing === "kgc")
+  if (scenario.security.dealing === "kgc-ahead") tally.ask("train", DealAhead, 1)
+  if (scenario.security.dealing !== "clouds")
     tally.ask("train", Deal, stretchesOf(plan, 0).length, { replies: training.dealtBytes })
   else
     for (const [strand, { rounds, bytes }] of dealingCosts(plan).entries())
@@ -121,9 +126,14 @@ export const predictCost = (
     shares: shareCiphertexts(scenario, placed),
     modelCiphertexts: modelCiphertexts(scenario, plan.network),
     raisedIds: raisedIds(scenario, placed),
+    storedBytes: scenario.security.dealing === "kgc-ahead" ? storedBytes(plan, training.dealtBytes) : 0,
     bytes: total(tally.traffic, ({ bytes }) => bytes)
   }
 }
+
+/** Corrections at rest: each stretch is sealed as one entry. */
+const storedBytes = (plan: TrainingPlan, dealtBytes: number): number =>
+  dealtBytes + stretchesOf(plan, 0).length * (nonceBytes + tagBytes)
 
 /** The size of the modulus, in the form that the sizes of numbers depend on. */
 const modulus = ({ security }: Scenario) => ({ bits: security.modulusBits })

@@ -19,6 +19,7 @@ import {
 } from "../../protocol/computation/cost.ts"
 import { modelWords } from "../../protocol/learning/model.ts"
 import { evaluates, type TrainingPlan } from "../../protocol/learning/plan.ts"
+import { Deal } from "../../protocol/messages/training.ts"
 import type { Deployment } from "./deployment.ts"
 import {
   brokerLoad,
@@ -28,6 +29,7 @@ import {
   endMs,
   type Predicted,
   type PredictPhase,
+  stored,
   trafficOf
 } from "./loads.ts"
 import { greatest, type Load, mega, nobody, type Part, sumOf, time } from "./time.ts"
@@ -52,16 +54,23 @@ const cloudMs = (deployment: Deployment, cost: Cost, dealt: number): number =>
 export const trainingTime: PredictPhase = (run, deployment) => {
   const { placement } = deployment
   const { plan } = run.cost
-  const hasDealer = run.scenario.security.dealing === "kgc"
+  const { dealing: who } = run.scenario.security
+  // Beside the training.
+  const hasDealer = who === "kgc"
   const step = new StepTime(plan, deployment, hasDealer)
   const whole = time("train", step.work, step.waiting, step.transfer)
-  const dealing = hasDealer ? { work: 0, waiting: 0, transfer: 0 } : dealingTime(run, deployment)
+  const dealing =
+    who === "clouds"
+      ? dealingTime(run, deployment)
+      : who === "kgc-ahead"
+        ? aheadTime(run, deployment)
+        : { work: 0, waiting: 0, transfer: 0 }
   const corrections = hasDealer
     ? deployment.transfer(placement.kgc, placement.cloud1, step.parts.dealtBytes)
     : nobody
   // Corrections arrive ahead of the steps, by the way that the openings take too.
   const perStep = corrections.seconds > whole.seconds ? time("train", nobody, nobody, corrections) : whole
-  const opening = openingTime(plan, deployment, step.parts.lanes, hasDealer)
+  const opening = openingTime(plan, deployment, step.parts.lanes, who !== "clouds")
   const evaluating = evaluationTime(plan, deployment)
   const times = (part: Part, once: number): Part => ({
     seconds: once + plan.steps * part.seconds,
@@ -106,6 +115,35 @@ const dealingTime = (run: Predicted, deployment: Deployment) => {
     work: deployment.work([...loads, brokerLoad(deployment, { messages, bytes })]).seconds,
     waiting: ((messages / 2 / groups.length) * (calibration.messages.waitMs + Math.max(...delays))) / 1000,
     transfer: deployment.transfer(placement.cloud0, placement.cloud1, bytes / 2).seconds
+  }
+}
+
+/**
+ * Seconds in which the KGC deals all steps before the training, and C1 stores what it gets. Several requests are pending at a
+ * time, so that nobody waits for them.
+ */
+const aheadTime = (run: Predicted, deployment: Deployment) => {
+  const { calibration, placement } = deployment
+  const { plan } = run.cost
+  const { kgc, cloud1, workers } = placement
+  const { messages, bytes } = trafficOf(run, "train", [Deal.tag])
+  const hosts = [kgc, ...workers.kgc]
+  const cost = trainingCost(plan)
+  const ms = arithmeticMs(deployment, "dealer", cost) + endMs(calibration, messages, bytes)
+  const work = deployment.work([
+    ...hosts.map((host) => ({ who: "the dealer", host, ms: ms / hosts.length, threads: 1 })),
+    {
+      who: "cloud1, which stores what is dealt",
+      host: cloud1,
+      ms: endMs(calibration, messages, bytes),
+      threads: 1
+    },
+    brokerLoad(deployment, { messages, bytes })
+  ])
+  return {
+    work: work.seconds + stored(deployment, "cloud1", stretchesOf(plan, 0).length, bytes).seconds,
+    waiting: 0,
+    transfer: deployment.transfer(kgc, cloud1, bytes).seconds
   }
 }
 

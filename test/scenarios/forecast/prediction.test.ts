@@ -129,6 +129,15 @@ describe("predicted time", () => {
     expect(train({ sharedCores: 2 }).seconds).toBeCloseTo((2 * products) / 2 + 0.015, 6)
   })
 
+  it("has the KGC that deals ahead done before the training begins", () => {
+    const security = { ...scenario.security, dealing: "kgc-ahead" as const }
+    const ahead = (changes: Changes) =>
+      phase(predictTime({ scenario: { ...scenario, security }, cost }, hosts(changes), calibration), "train")
+    const products = (steps * step.multiplications) / 1e6
+    expect(ahead({}).seconds).toBeCloseTo(2 * products, 6)
+    expect(ahead({ sharedCores: 2 }).seconds).toBeCloseTo(products + (2 * products) / 2, 6)
+  })
+
   it("adds to the upload what a private join takes: own ids and those of others, before the rest", () => {
     const join = { thousandOwnMs: 2_000, thousandOthersMs: 1_000 }
     const upload = (raisedIds: ReadonlyArray<number>, changes: Changes = {}) =>
