@@ -9,8 +9,8 @@ import type { Root } from "../party/root.ts"
 import { randomnessFromClouds } from "./randomness/from-clouds.ts"
 import { randomnessFromKgc } from "./randomness/from-kgc.ts"
 import type { CredentialsFor } from "./setup/credentials.ts"
-import type { SessionInputs } from "./training/sessions.ts"
-import type { TrainedShare } from "./training/training.ts"
+import type { TrainedShare } from "./training/session.ts"
+import { onShares } from "./training/training.ts"
 import type { SharedTable, TableOutline } from "./transformation/joint-table.ts"
 import { type Intake, onAnnouncement } from "./upload/intake.ts"
 
@@ -25,8 +25,8 @@ interface Transformation<E, R, E1, R1, E2, R2> extends Once<TableOutline, E, R> 
   }
 }
 
-/** What a cloud brings to a training session. */
-export const sessionInputs = <E, R, E1, R1, E2, R2>(from: {
+/** How a cloud trains; fails if it is too early. */
+export const trainingOf = <E, R, E1, R1, E2, R2>(from: {
   readonly agreement: Agreement
   readonly cloud: 0 | 1
   readonly credentials: CredentialsFor
@@ -37,7 +37,8 @@ export const sessionInputs = <E, R, E1, R1, E2, R2>(from: {
     const { agreement, cloud, transformation, root } = from
     const { membership, prgKey } = yield* from.credentials("train")
     yield* reached(transformation.outcome, "train", "the data were transformed")
-    const inputs: SessionInputs<E2, R2> = {
+    return onShares({
+      agreement,
       cloud,
       table: transformation.tables.take,
       randomness:
@@ -46,8 +47,7 @@ export const sessionInputs = <E, R, E1, R1, E2, R2>(from: {
           : randomnessFromClouds(agreement, cloud, prgKey),
       orderKey: membership.orderKey,
       root
-    }
-    return inputs
+    })
   })
 
 /** The handlers of the director's requests up to the training, and of the users' announcements. */
