@@ -118,7 +118,7 @@ export const train = (inputs: TrainingInputs, session: Session = { epoch: 1, ste
     return yield* Effect.raceFirst(training, enlisted.lost)
   }).pipe(Effect.scoped, Effect.withSpan("cloud.train"))
 
-type TrainError = Effect.Effect.Error<ReturnType<typeof train>>
+export type TrainError = Effect.Effect.Error<ReturnType<typeof train>>
 
 const noValidation = { validation: undefined, evaluate: () => Effect.void }
 
@@ -153,7 +153,7 @@ const makeStretch = <E, R>(
  * Each cloud draws its own share of the first weights; only in a reproducible run does the key follow from
  * the seed.
  */
-const initialKey = ({ seed }: Agreement, cloud: 0 | 1, root: Root): Uint8Array =>
+export const initialKey = ({ seed }: Agreement, cloud: 0 | 1, root: Root): Uint8Array =>
   seed === undefined ? root("weights") : seededKey(seed, cloud === 0 ? "initial0" : "initial1")
 
 const initialLayers = (ring: Ring, plan: TrainingPlan, key: Uint8Array): ReadonlyArray<Layer<Matrix>> =>
