@@ -14,6 +14,7 @@ import { type IntegerMatrix, mapped } from "./matrices.ts"
 import { packedBytes, packValues, type Slots, unpackValues } from "./packing.ts"
 import type { CiphertextParty } from "./party.ts"
 import type { CiphertextSizes } from "./plan.ts"
+import type { UploadedIntegers } from "./uploaded.ts"
 
 /** The slots of what users upload. */
 export const uploadSlots = ({
@@ -30,7 +31,7 @@ export const uploadSlotsOf = (parameters: Slots["parameters"], { dataSlotBits }:
 /** A user's cells as shares over the integers, packed in the order of the cells: what goes to C0 and to C1. */
 export const splitCells = (
   slots: Slots,
-  { blindBits }: CiphertextSizes,
+  { blindBits }: Pick<UploadedIntegers, "blindBits">,
   cells: ReadonlyArray<bigint>,
   source: ByteSource
 ): readonly [Uint8Array, Uint8Array] => {

@@ -17,16 +17,12 @@
 import { type ExponentMode, shortRandomizerBits } from "../bcp/keys.ts"
 import { InvalidPlan, opensLabels, outputs, weightShape, width } from "../learning/network.ts"
 import { magnitudeBits, rowsOpened, type TrainingPlan } from "../learning/plan.ts"
+import { uploadedIntegers } from "./uploaded.ts"
 
-/** Bits of a value above its fraction, the sign among them. */
-const integerBits = 11
 /** What is seen of a run may be told from what is drawn with a chance of 2^-40. */
 const statisticalBits = 40
 /** A sum of M_1, of the product of both blinds and of K, and the sign. */
 const slotRoom = 3
-/** In a slot of an upload: a share, the blind that is added to it, and the sign. */
-const dataSlotRoom = 3
-
 export interface CiphertextSizes {
   readonly modulusBits: number
   readonly mode: ExponentMode
@@ -72,7 +68,7 @@ export const blindedValues = (plan: TrainingPlan): number => {
 /** The sizes of a training. Throws `InvalidPlan` where it can't be done on ciphertexts. */
 export const sizesOf = (plan: TrainingPlan, modulusBits: number, mode: ExponentMode): CiphertextSizes => {
   requireOnCiphertexts(plan)
-  const valueBits = plan.fractionalBits + integerBits
+  const { valueBits, slotBits: dataSlotBits } = uploadedIntegers(plan.fractionalBits)
   const hidingBits = statisticalBits + bits(blindedValues(plan))
   const blindBits = valueBits + hidingBits
   const keyBits = magnitudeBits + hidingBits
@@ -87,7 +83,7 @@ export const sizesOf = (plan: TrainingPlan, modulusBits: number, mode: ExponentM
     })
   return {
     ...{ modulusBits, mode, valueBits, hidingBits, blindBits, keyBits, maskBits, slotBits, slots },
-    dataSlotBits: blindBits + dataSlotRoom,
+    dataSlotBits,
     randomizerBits: hidingBits + exponentBits(plan, blindBits, modulusBits, mode)
   }
 }

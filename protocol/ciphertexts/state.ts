@@ -10,7 +10,7 @@ import { type Operation, operation, type Round, type Shape } from "../learning/o
 import type { StepPlan, TrainingPlan } from "../learning/plan.ts"
 import { atRest, type Layer } from "../learning/step.ts"
 import { type Sealed0, sealed0 } from "./cloud0.ts"
-import { type Cloud1, type Sealed1, sealed1 } from "./cloud1.ts"
+import { asSealed, type Cloud1, type Sealed1, sealed1, type Value1 } from "./cloud1.ts"
 import { cutInto, idle, receive, send, settled } from "./exchange.ts"
 import { Later } from "./later.ts"
 import { type IntegerMatrix, mapped, shapeOf, zerosOf } from "./matrices.ts"
@@ -98,8 +98,8 @@ export function* sealAtC1(
 }
 
 /** The ciphertexts of all layers, as they are stored. */
-export const layerBytes = async (layers: ReadonlyArray<Layer<Sealed1>>): Promise<Uint8Array> =>
-  concatenate(await Promise.all(layers.flatMap(partsOf).map(({ ciphertexts }) => ciphertexts.ready())))
+export const layerBytes = async (layers: ReadonlyArray<Layer<Value1>>): Promise<Uint8Array> =>
+  concatenate(await Promise.all(layers.flatMap(partsOf).map((part) => asSealed(part).ciphertexts.ready())))
 
 /** The layers of stored ciphertexts, or nothing where they are of another length. */
 export const layersOf = (
@@ -149,10 +149,10 @@ export function* outputAtC0(party: CiphertextParty, network: Network): Round<Big
 export function* outputAtC1(
   cloud: Cloud1,
   network: Network,
-  layers: ReadonlyArray<Layer<Sealed1>>
+  layers: ReadonlyArray<Layer<Value1>>
 ): Round<BigUint64Array> {
   const ops = outputOperations(network)
-  const parts = modelParts(layers)
+  const parts = modelParts(layers).map(asSealed)
   const blinds = parts.map((part, i) => cloud.draw(ops[i]!, "output", part, cloud.sizes.blindBits))
   yield* send(async () => {
     const blinded = parts.map(async ({ ciphertexts }, i) =>
