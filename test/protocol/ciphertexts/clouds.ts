@@ -34,7 +34,7 @@ import { knownAnswers } from "../bcp/known-answers.ts"
 import { bytesOf } from "../oblivious-transfer/parties.ts"
 
 /** Small extensions, so that a test reaches the next one. */
-const shape = { fieldBits: 4, transfers: 2 ** 13 }
+export const extension = { fieldBits: 4, transfers: 2 ** 12 }
 
 /** A cloud of a session, without its step. */
 export type Session = Omit<CiphertextStep, "step">
@@ -43,7 +43,7 @@ export type Session = Omit<CiphertextStep, "step">
 const transfersOf = async (seed: number) => {
   const rings = [await Ring.load(), await Ring.load()] as const
   const instance = (ring: Ring, direction: 0 | 1, randomness: number) => ({
-    ...{ ring, direction, shape },
+    ...{ ring, direction, shape: extension },
     randomness: bytesOf(seed + randomness)
   })
   const open = await runPrepared(
@@ -51,10 +51,11 @@ const transfersOf = async (seed: number) => {
     together(TransferReceiver.open(instance(rings[1], 0, 3)), TransferSender.open(instance(rings[1], 1, 4)))
   )
   const [[sender, receiver], [other, otherSender]] = open.results
-  return [
+  const parties = [
     new TransferringParty({ ring: rings[0], cloud: 0, sender, receiver }),
     new TransferringParty({ ring: rings[1], cloud: 1, sender: otherSender, receiver: other })
   ] as const
+  return { parties, opened: { rounds: open.rounds, bytes: open.bytes } }
 }
 
 /** Keys of a length for which there are vectors. */
@@ -69,6 +70,8 @@ export interface Training {
   readonly sizes: CiphertextSizes
   readonly draws: Draws
   readonly sessions: readonly [Session, Session]
+  /** What it took to make the transfers. */
+  readonly opened: { readonly rounds: number; readonly bytes: readonly [number, number] }
 }
 
 /** A training with new sessions. What C1 draws is the same each time. */
@@ -87,7 +90,7 @@ export const trainingOf = async (
   const keys = keysOf(bits)
   const { parameters } = keys
   const sizes = sizesOf(plan, bits, "short")
-  const transfers = await transfersOf(100 * seed)
+  const { parties, opened } = await transfersOf(100 * seed)
   const session = (cloud: 0 | 1): Session => {
     const { masterKey, ...rest } = keys
     const work = wrap(directWork(cloud === 0 ? keys : rest), cloud)
@@ -95,11 +98,17 @@ export const trainingOf = async (
       parameters,
       sizes,
       work,
-      transfers: transfers[cloud],
+      transfers: parties[cloud],
       randomness: bytesOf(100 * seed + 10 + cloud)
     }
   }
-  return { plan, sizes, draws: new Draws(new Uint8Array(16).fill(7)), sessions: [session(0), session(1)] }
+  return {
+    plan,
+    sizes,
+    draws: new Draws(new Uint8Array(16).fill(7)),
+    sessions: [session(0), session(1)],
+    opened
+  }
 }
 
 /** Parts of a matrix: C1's are blinds of as many bits as the plan says. */
