@@ -55,8 +55,11 @@ const received = (pp: Parameters, bytes: Uint8Array): Array<Ciphertext> => {
   return ciphertexts
 }
 
+/** Results of a job: some tenths of a second at 2048 bits, and enough to make tables of powers for. */
+export const resultsAJob = 8
+
 /** Bits of an exponent that are looked up at once. */
-const windowBits = 4
+export const windowBits = 4
 
 /** b^1, b^2, … up to all that a window asks for. */
 const tableOf = (base: bigint, modulus: bigint): ReadonlyArray<bigint> => {

@@ -6,13 +6,12 @@ import { Effect, FiberSet, Redacted } from "effect"
 import { randomizerBits } from "../../../../protocol/bcp/keys.ts"
 import { ciphertextBytes, type MasterKeyBytes, plaintextBytes } from "../../../../protocol/bcp/wire.ts"
 import { concatenate } from "../../../../protocol/bytes.ts"
+import { resultsAJob } from "../../../../protocol/ciphertexts/jobs.ts"
 import type { CiphertextWork, PowersRequest } from "../../../../protocol/ciphertexts/work.ts"
 import type { Cloud1Keys } from "../../../../protocol/sharing/transformation.ts"
 import type { JobFailed } from "../../../../runtime/work/pool.ts"
 import { BcpPool } from "../../../party/bcp-pool.ts"
 
-/** Some tenths of a second at 2048 bits, and enough to make tables of powers for. */
-const resultsAJob = 8
 /** Openings, encryptions and additions of a job. */
 const itemsAJob = 16
 
