@@ -59,7 +59,7 @@ const measured = async (name: string, seed: number) => {
   writeRows(`${name}-${seed}-test.csv`, heldOut)
   const loss = lossOf(agreement)
   const figureOf = (model: Model): number => {
-    const metrics = metricsOf(agreement.data, loss, tallyOf(model, loss, heldOut))!
+    const metrics = metricsOf(agreement.data, loss, tallyOf(model, heldOut))!
     return metrics.kind === "classes" ? metrics.accuracy : metrics.numbers[0]!.r2!
   }
   const { model: float } = await trainFloatReference({ ...choices, training })

@@ -3,30 +3,17 @@
  * synthetic table. Beside it the floor, which is the same arithmetic with nothing between, on all cores at once, in turns with the
  * training; and where the processes' time goes, from samples of their stacks in a last run, so that the sampling does not slow what is timed.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { availableParallelism, tmpdir } from "node:os"
+import { readFileSync } from "node:fs"
+import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { setImmediate } from "node:timers/promises"
 import { fileURLToPath, pathToFileURL } from "node:url"
-import { Effect, Layer, Redacted } from "effect"
-import { randomnessFromKgc } from "../actors/clouds/randomness/from-kgc.ts"
-import { checkpointsIn } from "../actors/clouds/training/checkpoints.ts"
-import { lanesOf } from "../actors/clouds/training/lanes/leader.ts"
-import { train } from "../actors/clouds/training/training.ts"
-import { emptyTable } from "../actors/clouds/transformation/joint-table.ts"
-import { dealer } from "../actors/kgc/dealing.ts"
+import { Effect } from "effect"
 import { artifact } from "../protocol/artifact.ts"
-import { losses } from "../protocol/learning/loss.ts"
-import { dealers } from "../protocol/messages/subjects.ts"
-import { Deal } from "../protocol/messages/training.ts"
 import { startOwnBroker } from "../runtime/broker/start.ts"
-import { on, Party } from "../runtime/messaging/contract.ts"
-import { layer as party } from "../runtime/messaging/party.ts"
-import { giveWay, parentGone, sayReady, startActor } from "../runtime/processes/process.ts"
-import { folderStore } from "../runtime/storage/store.ts"
-import { layer as tracing } from "../runtime/tracing.ts"
+import { parentGone, sayReady, startActor } from "../runtime/processes/process.ts"
 import { bareSealsMs } from "./bare-seals.ts"
-import { benchUsers, channelsOf } from "./channels.ts"
+import { benchUsers } from "./channels.ts"
 import {
   announceMachine,
   ownProcessorMs,
@@ -36,12 +23,18 @@ import {
   spreadOf,
   writeFigures
 } from "./measure.ts"
-import { agreementOf, type MeasuredNetwork, variantsOf } from "./networks.ts"
+import { type MeasuredNetwork, variantsOf } from "./networks.ts"
 import { parts, partsOfProfile } from "./profile.ts"
 import { kernelSteps } from "./step-kernels.ts"
-
-const actors = ["kgc", "cloud0", "cloud1"] as const
-type Actor = (typeof actors)[number]
+import {
+  inFolder,
+  networkNamed,
+  type StretchEnd,
+  stretchEnds,
+  type TrainingParty,
+  trainingParties,
+  trainingParty
+} from "./training-party.ts"
 
 /** Runs whose steps are timed, each of fresh processes. */
 const runs = 5
@@ -55,72 +48,8 @@ const turnMs = 1_500
 const strideMs = 100
 /** How often who computes tells how far it is. */
 const toldMs = 100
-const prgKeys = {
-  key0: new Uint8Array(16).fill(1),
-  key1: new Uint8Array(16).fill(2),
-  orderKey: new Uint8Array(16).fill(3)
-}
-
-const named = (name: string | undefined): MeasuredNetwork => {
-  const found = variantsOf(losses)
-    .flat()
-    .find((each) => each.name === name)
-  if (found === undefined) throw new RangeError(`no network ${name} is measured`)
-  return found
-}
-
-/** A party, in a process of its own: the KGC deals until it is told to go, a cloud trains and goes. */
-const actor = (name: Actor, measured: MeasuredNetwork, folder: string) => {
-  const agreement = agreementOf(measured)
-  const { rows } = measured
-  const cloud = name === "cloud0" ? 0 : 1
-  const role =
-    name === "kgc"
-      ? Effect.gen(function* () {
-          // As the KGC of a run does.
-          yield* giveWay
-          const deal = yield* dealer(agreement, prgKeys, Effect.succeed<number>)
-          const { joinGroup, serve } = yield* Party
-          yield* serve([
-            on(Deal, (request, _, room) =>
-              Effect.map(deal(request, room), (corrections) => ({ corrections }))
-            )
-          ])
-          yield* joinGroup(dealers)
-          yield* sayReady({})
-          yield* parentGone
-        })
-      : Effect.gen(function* () {
-          yield* sayReady({})
-          // Shares of zero are as good as any: every word that is computed on is masked.
-          const table = yield* emptyTable(agreement, rows)
-          const prgKey = Redacted.make(cloud === 0 ? prgKeys.key0 : prgKeys.key1)
-          const checkpoints = checkpointsIn(yield* folderStore(join(folder, `${name}-checkpoints`)))
-          const root = () => prgKeys.orderKey
-          yield* train({
-            agreement,
-            cloud,
-            table,
-            randomness: randomnessFromKgc(agreement, cloud, prgKey),
-            orderKey: prgKeys.orderKey,
-            root,
-            checkpoints,
-            lanes: yield* lanesOf(agreement, () => Effect.void),
-            available: Effect.succeed(0)
-          })
-        })
-  return Effect.scoped(role).pipe(
-    Effect.provide(
-      party({ name, run: "bench" }).pipe(
-        Layer.provide(channelsOf(name, "bench", process.env.NATS_URL ?? "")),
-        Layer.provideMerge(tracing({ actor: name, file: join(folder, `${name}.jsonl`) }))
-      )
-    )
-  )
-}
-
 /** Samples the stacks of a process and writes them when it ends. */
-const sampling = (folder: string, name: Actor): ReadonlyArray<string> => [
+const sampling = (folder: string, name: TrainingParty): ReadonlyArray<string> => [
   "--cpu-prof",
   `--cpu-prof-dir=${folder}`,
   `--cpu-prof-name=${name}.cpuprofile`,
@@ -207,7 +136,7 @@ const arithmeticBeside = ({ name }: MeasuredNetwork) =>
 const startTraining = (measured: MeasuredNetwork, folder: string, { sampled = false } = {}) =>
   Effect.gen(function* () {
     const { url, pid } = yield* startOwnBroker({ credentials: benchUsers })
-    const processes = yield* Effect.forEach(actors, (name) =>
+    const processes = yield* Effect.forEach(trainingParties, (name) =>
       startActor({
         party: name,
         entry: fileURLToPath(artifact("bench/step.js")),
@@ -293,30 +222,6 @@ const stepDuring = (ends: ReadonlyArray<StretchEnd>, turns: ReadonlyArray<Turn>)
   return ms / steps
 }
 
-/** When a stretch of steps ended, and its last step. */
-interface StretchEnd {
-  readonly at: number
-  readonly last: number
-}
-
-const stretchEnds = (events: string): ReadonlyArray<StretchEnd> =>
-  readFileSync(events, "utf8")
-    .split("\n")
-    .filter((line) => line.includes('"name":"steps"'))
-    .map((line) => {
-      const span = JSON.parse(line) as {
-        readonly time: string
-        readonly durationMs: number
-        readonly attributes: { readonly last: number }
-      }
-      return { at: Date.parse(span.time) + span.durationMs, last: span.attributes.last }
-    })
-
-const inFolder = <A>(work: (folder: string) => Promise<A>): Promise<A> => {
-  const folder = mkdtempSync(join(tmpdir(), "bicameral-bench-"))
-  return work(folder).finally(() => rmSync(folder, { recursive: true, force: true }))
-}
-
 /** Where the time of each process goes, as shares of it, from sampled stacks. */
 const sample = (measured: MeasuredNetwork) =>
   inFolder(async (folder) => {
@@ -329,7 +234,7 @@ const sample = (measured: MeasuredNetwork) =>
         })
       )
     )
-    const profiles = actors.map((name) => {
+    const profiles = trainingParties.map((name) => {
       const profile = JSON.parse(readFileSync(join(folder, `${name}.cpuprofile`), "utf8"))
       return { actor: name, shares: partsOfProfile(profile, 1 - warmShare) }
     })
@@ -381,7 +286,10 @@ const resultOf = async ({ measured, times, seals }: Taken, first: Taken) => {
   const steps = times.map((time) => time.step)
   const floors = times.map(({ floor }) => floor)
   const processor = Object.fromEntries(
-    ["broker", ...actors].map((name) => [name, spreadOf(times.map((time) => time.processor[name]!)).median])
+    ["broker", ...trainingParties].map((name) => [
+      name,
+      spreadOf(times.map((time) => time.processor[name]!)).median
+    ])
   )
   return {
     name: measured.name,
@@ -441,8 +349,13 @@ if (script !== undefined && import.meta.url === pathToFileURL(script).href) {
   if (folder !== undefined) {
     // The samples are written where a process ends of itself.
     process.once("SIGTERM", () => process.exit(0))
-    await Effect.runPromise(Effect.raceFirst(actor(name as Actor, named(network), folder), parentGone))
+    await Effect.runPromise(
+      Effect.raceFirst(trainingParty(name as TrainingParty, networkNamed(network), folder), parentGone)
+    )
   } else if (name === "floor")
-    await Promise.race([computing(named(network)), Effect.runPromise(parentGone).then(() => process.exit(0))])
+    await Promise.race([
+      computing(networkNamed(network)),
+      Effect.runPromise(parentGone).then(() => process.exit(0))
+    ])
   else await run([])
 }

@@ -77,8 +77,10 @@ export const decryptModel = (
       words: size
     })
     const ring = yield* Effect.promise(() => Ring.load())
-    const values = ring.decode(ring.from(1, size, words), agreement.security.fractionalBits)
-    const model = modelOf(prepare(agreement.data, statistics), network, values)
+    const { fractionalBits } = agreement.security
+    const values = ring.decode(ring.from(1, size, words), fractionalBits)
+    const data = prepare(agreement.data, statistics)
+    const model = modelOf({ data, network, loss: lossOf(agreement), fractionalBits }, values)
     // The director is not told: it may not learn what the model is like.
     if (leavesRange(model, planOfBatch(agreement)))
       yield* Effect.logWarning("the model leaves the range of the fixed-point numbers: its training diverged")
@@ -139,7 +141,7 @@ const testOn = (
     features: featureCount(agreement.data),
     labels: labelCount(agreement.data)
   })
-  const tally = tallyOf(model, lossOf(agreement), table)
+  const tally = tallyOf(model, table)
   return {
     ...(agreement.reveal.accuracy ? { correct: correctOf(agreement.data, tally) } : {}),
     total: table.rows,

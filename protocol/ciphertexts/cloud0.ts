@@ -21,6 +21,7 @@ import {
 } from "./matrices.ts"
 import { packMatrix, unpackMatrix } from "./packing.ts"
 import { CiphertextParty, type CiphertextStep, notOnCiphertexts } from "./party.ts"
+import type { CiphertextSizes } from "./plan.ts"
 import { gainOf, layoutsOf, restsSealed, resultLayouts, sizesOfProduct } from "./rescaling.ts"
 import { placed, signShares } from "./signs.ts"
 
@@ -63,10 +64,15 @@ const notBlinded = (): never => {
 
 const valuesOf = (x: Value0): Later<IntegerMatrix> => (x.kind === "blinded" ? x.values : notBlinded())
 
-/** The same part modulo 2^L, from −2^L up to 0: as long as a blind, which is reduced alike. */
-export const reducedAtC0 = (x: IntegerMatrix, blindBits: number): IntegerMatrix => {
-  const modulus = 1n << BigInt(blindBits)
-  return mapped(x, (value) => BigInt.asUintN(blindBits, value) - modulus)
+/**
+ * C0's parts next to blinds that are shorter than 2^L. Where C1 takes a blind modulo 2^L, as it does with one left over from keys,
+ * C0 takes its part modulo 2^L too, from −2^L up to 0; both add up to the value unless the blind ends within 2^B of 2^L or of
+ * zero, with a chance of 2^−σ. Parts of all others stay as they are.
+ */
+export const shortenedAtC0 = (x: IntegerMatrix, { blindBits, valueBits }: CiphertextSizes): IntegerMatrix => {
+  const [modulus, most] = [1n << BigInt(blindBits), 1n << BigInt(valueBits)]
+  const isShort = (value: bigint) => value <= most && value >= -modulus - most
+  return mapped(x, (value) => (isShort(value) ? value : BigInt.asUintN(blindBits, value) - modulus))
 }
 
 class Cloud0 extends CiphertextParty {
@@ -83,7 +89,7 @@ class Cloud0 extends CiphertextParty {
 
   /** Sends encryptions of its part in the layouts that products take. */
   *openBlinded(op: Operation, x: Blinded0): Round<Opened0> {
-    const values = x.values.map((matrix) => reducedAtC0(matrix, this.sizes.blindBits))
+    const values = x.values.map((matrix) => shortenedAtC0(matrix, this.sizes))
     yield* send(async () => this.#encrypted(await values.ready(), layoutsOf(op)))
     return { ...shapeOf(x), values }
   }

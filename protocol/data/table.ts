@@ -140,6 +140,11 @@ export class Problems {
     this.#source = source
   }
 
+  /** Whether somebody has declared what the file holds. */
+  get isDeclared(): boolean {
+    return this.#source.user !== ""
+  }
+
   add(problem: TableProblem): void {
     if (problem.alike) {
       const key = keyOf(problem)
@@ -223,7 +228,8 @@ export const locateColumns = (
       const near = nearName(column, names)
       const reason = `is missing from the header${near}`
       const meant = near === "" ? didYouMean(column, names) : ""
-      const remedy = `add the column, or declare only columns that the file has${meant}`
+      const declared = problems.isDeclared ? ", or declare only columns that the file has" : ""
+      const remedy = `add the column${declared}${meant}`
       problems.add({ ...at, column, reason, remedy, among: names })
     } else if (repeated.has(trimmed(column))) {
       problems.add({

@@ -5,6 +5,7 @@
  */
 import type { Prepared } from "../data/description.ts"
 import { type FloatMatrix, floatMatrix, floatOperations, floatValues } from "./float.ts"
+import type { Loss } from "./loss.ts"
 import { biasShape, type Network, outputs, weightShape } from "./network.ts"
 import type { Shape } from "./operations.ts"
 import { runLocally } from "./run.ts"
@@ -17,12 +18,19 @@ export interface ModelLayer {
   readonly bias: ReadonlyArray<number>
 }
 
+/** Of what a file of a model holds. */
+export const modelVersion = 4
+
 export interface Model {
   readonly format: "bicameral model"
-  readonly version: 3
+  readonly version: typeof modelVersion
   /** With what it takes to make a row of features of a row of a file. */
   readonly data: Prepared
   readonly network: Network
+  /** What it was trained with: of a cross-entropy the outputs are logits. */
+  readonly loss: Loss
+  /** Of the numbers that it was trained in. */
+  readonly fractionalBits: number
   readonly layers: ReadonlyArray<ModelLayer>
 }
 
@@ -36,8 +44,11 @@ const modelShapes = (network: Network): ReadonlyArray<Shape> =>
 export const modelWords = (network: Network): number =>
   modelShapes(network).reduce((sum, shape) => sum + size(shape), 0)
 
+/** What a model is beside its numbers. */
+export type Trained = Pick<Model, "data" | "network" | "loss" | "fractionalBits">
+
 /** The model of these real numbers, given in the order of its words. */
-export const modelOf = (data: Prepared, network: Network, values: Float64Array): Model => {
+export const modelOf = ({ data, network, loss, fractionalBits }: Trained, values: Float64Array): Model => {
   let at = 0
   const take = ({ rows, cols }: Shape) =>
     Array.from({ length: rows }, () => {
@@ -48,7 +59,7 @@ export const modelOf = (data: Prepared, network: Network, values: Float64Array):
     const weights = take(weightShape(network, i + 1))
     return { weights, bias: take(biasShape(network, i + 1))[0]! }
   })
-  return { format: "bicameral model", version: 3, data, network, layers }
+  return { format: "bicameral model", version: modelVersion, data, network, loss, fractionalBits, layers }
 }
 
 /** The model's numbers in the order of its words; the reverse of `modelOf`. */
@@ -61,7 +72,7 @@ export const noClass = 2 ** 32 - 1
 /**
  * Rows whose outputs are computed together: their intermediate values are small next to the rows themselves.
  */
-const rowsAtATime = 1024
+export const rowsAtATime = 1024
 
 /**
  * The outputs of the network for each row, rows × outputs, computed in float64. `features` is rows × inputs,

@@ -84,14 +84,17 @@ export const addTallies = (data: Pick<DataDescription, "label">, tallies: Readon
   return sum
 }
 
-/** Tests a model, trained with this loss, on rows with their labels. */
-export const tallyOf = (model: Model, loss: Loss, table: JointTable): Tally => {
+/** Tests a model on rows with their labels. */
+export const tallyOf = (model: Model, { features, labels }: JointTable): Tally =>
+  tallyOfOutputs(model, scores(model, features), labels)
+
+/** The same of outputs that are there: of both, rows × outputs. */
+export const tallyOfOutputs = (model: Model, found: Float64Array, labels: Float64Array): Tally => {
   const { data } = model
   const tally = emptyTally(data)
-  const found = scores(model, table.features)
   const classes = classesOf(data)?.length
-  if (classes === undefined) tallyNumbers(tally, model, found, table.labels)
-  else tallyClasses(tally, loss, classes, found, table.labels)
+  if (classes === undefined) tallyNumbers(tally, model, found, labels)
+  else tallyClasses(tally, model.loss, classes, found, labels)
   return tally
 }
 

@@ -21,10 +21,13 @@ import {
   folder,
   hosts,
   identityFile,
+  model,
   modulus,
   nkey,
   out,
+  predictions,
   processes,
+  rows,
   seed,
   seeds,
   target,
@@ -128,6 +131,18 @@ export interface TuneRequest {
   readonly user: Option.Option<string>
 }
 
+/** A request for `bicameral predict`. */
+export interface PredictRequest {
+  /** The file of an opened model, or the folder of the run. */
+  readonly model: string
+  /** The data file with the rows. */
+  readonly rows: string
+  /** How it is written, if it is CSV. */
+  readonly written: SaidOfFiles
+  /** A file for the predictions; standard output where left out. */
+  readonly out: Option.Option<string>
+}
+
 /** A request for `bicameral identity`. */
 export interface IdentityRequest {
   /** The file of the identity, made if it is not there. */
@@ -155,6 +170,8 @@ export interface CommandHandlers<R> {
   readonly check: (request: CheckRequest) => Effect.Effect<string, Failure, R>
   /** Prints how settings of the training do on the rows to train on. */
   readonly tune: (request: TuneRequest) => Effect.Effect<void, Failure, R>
+  /** Predicts the rows of a file with an opened model. */
+  readonly predict: (request: PredictRequest) => Effect.Effect<void, Failure, R>
   /** Prints what data files hold. */
   readonly inspect: (request: InspectRequest) => Effect.Effect<void, Failure, R>
   /** Writes a scenario, or a part of one. */
@@ -289,6 +306,11 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
       "Tries rates, layers and epochs in the clear, on all rows or, with --user, on one owner's, and prints the best"
     )
   )
+  const predict = Command.make("predict", { model, rows, written, out: predictions }, handlers.predict).pipe(
+    Command.withDescription(
+      "Predicts the rows of a data file with an opened model, and prints or writes labels and probabilities, or numbers"
+    )
+  )
   const audit = auditCommand(handlers)
   const { init, inspect } = firstCommands(handlers)
   const actor = actorCommand(handlers)
@@ -305,6 +327,7 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
       simulate,
       check,
       tune,
+      predict,
       audit,
       identity,
       nkeys,
@@ -320,6 +343,7 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
     ["simulate", Command.getUsage(simulate)],
     ["check", Command.getUsage(check)],
     ["tune", Command.getUsage(tune)],
+    ["predict", Command.getUsage(predict)],
     ["audit", Command.getUsage(audit)],
     ["identity", Command.getUsage(identity)],
     ["nkeys", Command.getUsage(nkeys)],

@@ -43,6 +43,12 @@ const bicameral = commandLine({
       Effect.promise(() => import("./tune.ts")),
       ({ tuneScenario }) => tuneScenario(request)
     ),
+  predict: (request) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./predict.ts")),
+      // Its output is its result.
+      ({ predictRows }) => Effect.raceFirst(predictRows(request), output.lost)
+    ),
   inspect: (request) =>
     Effect.flatMap(
       Effect.promise(() => import("./inspect.ts")),

@@ -19,6 +19,24 @@ export const nkey = Options.text("nkey").pipe(
 
 export const folder = Args.text({ name: "DIR" }).pipe(Args.withDescription("The out folder of the run"))
 
+export const model = Args.text({ name: "MODEL" }).pipe(
+  Args.withDescription("An opened model: model.json, or the out folder of its run")
+)
+
+export const rows = Args.text({ name: "FILE" }).pipe(
+  Args.withDescription(
+    "The rows to predict: CSV, Parquet or IDX, perhaps compressed with gzip, with the columns of the model's features"
+  )
+)
+
+export const predictions = Options.text("out").pipe(
+  Options.withPseudoName("FILE"),
+  Options.withDescription(
+    "Writes the predictions to this file, Parquet if its name ends so and otherwise CSV, and prints what they are like; CSV on standard output when left out"
+  ),
+  Options.optional
+)
+
 export const target = Args.text({ name: "FILE|DIR" }).pipe(
   Args.withDescription(
     "A scenario, of which a trial is run; or the folder of an audit that was kept with --out"

@@ -60,7 +60,7 @@ const scoreAlone = async (
     const { model } = await trainFloatReference({ data, plan, training, order, initialKeys })
     if (!modelValues(model).every(Number.isFinite)) return { reason: "its training diverges" }
     const loss = lossOf(agreement)
-    return scoreOf(metricsOf(data, loss, tallyOf(model, loss, heldOut)))
+    return scoreOf(metricsOf(data, loss, tallyOf(model, heldOut)))
   } catch (error) {
     // Fewer rows make smaller batches, for which there may be no plan.
     if (error instanceof InvalidPlan) return { reason: `it can't be trained: ${error.message}` }

@@ -135,7 +135,7 @@ export const compareWithReferences = async (compared: Compared): Promise<Compari
     const loss = lossOf(agreement)
     const metrics =
       finite && heldOut.rows > 0
-        ? metricsOf(agreement.data, loss, tallyOf(trained.model, loss, heldOut))
+        ? metricsOf(agreement.data, loss, tallyOf(trained.model, heldOut))
         : undefined
     return { leftRangeIn: trained.leftRangeIn, finite, metrics }
   })

@@ -214,7 +214,9 @@ const trainWith = async <V extends Shape, G>(
     turn = performance.now()
   }
   const values = (best ?? numbers()).flatMap((part) => [...part])
-  return { model: modelOf(run.data, network, Float64Array.from(values)), curve }
+  const { loss, fractionalBits } = plan
+  const model = modelOf({ data: run.data, network, loss, fractionalBits }, Float64Array.from(values))
+  return { model, curve }
 }
 
 /** The rows of all that are opened on which the model is validated. */

@@ -180,7 +180,7 @@ const tested = async (
       order: batchOrder(plan, orderKey)
     })
     if (leftRangeIn !== undefined || !modelValues(model).every(Number.isFinite)) return undefined
-    found.push(figuresOf(agreement, tallyOf(model, lossOf(agreement), test)))
+    found.push(figuresOf(agreement, tallyOf(model, test)))
   }
   const error = mean(found.map((each) => each.error))
   const variance = mean(found.map((each) => (each.error - error) ** 2))

@@ -175,12 +175,13 @@ const isLopsided = ({ majority }: { readonly majority: { readonly accuracy: numb
 const mean = (values: ReadonlyArray<number>): number =>
   values.reduce((sum, each) => sum + each, 0) / values.length
 
-const figure = (value: number | null): string => (value === null ? "–" : value.toFixed(4).replace("-", "−"))
+export const figure = (value: number | null): string =>
+  value === null ? "–" : value.toFixed(4).replace("-", "−")
 
 /** A number in units of the data. */
-const amount = (value: number): string => String(Number(value.toPrecision(4)))
+export const amount = (value: number): string => String(Number(value.toPrecision(4)))
 
-const between = ([low, high]: Interval): string => `${figure(low)} to ${figure(high)}`
+export const between = ([low, high]: Interval): string => `${figure(low)} to ${figure(high)}`
 
 const withInterval = (value: number | null, interval: Interval | null): string =>
   interval === null ? figure(value) : `${figure(value)} (${between(interval)})`

@@ -21,6 +21,7 @@ const printed = async (...words: ReadonlyArray<string>): Promise<string> => {
     simulate: nothing,
     check: () => Effect.succeed(""),
     tune: nothing,
+    predict: nothing,
     inspect: nothing,
     init: nothing,
     audit: nothing,

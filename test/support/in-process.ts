@@ -7,6 +7,7 @@ import { commandLine, verdictOf } from "../../scenarios/command/commands.ts"
 import { showIdentity, showNkeys } from "../../scenarios/command/identity.ts"
 import { initScenario } from "../../scenarios/command/init.ts"
 import { inspectFiles } from "../../scenarios/command/inspect.ts"
+import { predictRows } from "../../scenarios/command/predict.ts"
 import { resumeAndReport, runAndReport } from "../../scenarios/command/run.ts"
 import { simulateAndReport } from "../../scenarios/command/simulate.ts"
 import { tuneScenario } from "../../scenarios/command/tune.ts"
@@ -31,6 +32,7 @@ export const command = (...words: ReadonlyArray<string>) =>
       simulate: simulateAndReport,
       check: checkScenario,
       tune: tuneScenario,
+      predict: predictRows,
       inspect: inspectFiles,
       init: initScenario,
       audit: auditAndReport,

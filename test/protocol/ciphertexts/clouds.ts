@@ -79,10 +79,12 @@ export const trainingOf = async (
   plan: TrainingPlan,
   {
     seed = 1,
+    seedOfC1 = seed,
     bits = 512,
     wrap = (work) => work
   }: {
     readonly seed?: number
+    readonly seedOfC1?: number
     readonly bits?: 512 | 2048
     readonly wrap?: (work: CiphertextWork, cloud: 0 | 1) => CiphertextWork
   } = {}
@@ -99,7 +101,7 @@ export const trainingOf = async (
       sizes,
       work,
       transfers: parties[cloud],
-      randomness: bytesOf(100 * seed + 10 + cloud)
+      randomness: bytesOf(100 * (cloud === 0 ? seed : seedOfC1) + 10 + cloud)
     }
   }
   return {

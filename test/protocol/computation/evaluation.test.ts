@@ -70,8 +70,7 @@ const floatOf = (plan: EvaluationPlan, inputs: ReadonlyArray<Clear>): ReadonlyAr
 /** The network of an example as a model of its owners. */
 const modelIn = ({ network, weights, biases }: Example) =>
   modelOf(
-    { columns: [] } as never,
-    network,
+    { data: { columns: [] } as never, network, loss: "softmax", fractionalBits: 20 },
     Float64Array.from(network.layers.flatMap((_, l) => [...weights[l]!, ...biases[l]!]))
   )
 

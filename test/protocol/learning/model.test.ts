@@ -13,7 +13,10 @@ import { networkOf, uniform } from "./example.ts"
 
 /** One layer of two inputs and three outputs: each output is one number times the first input, or the bias. */
 const linear = (weights: readonly [number, number, number], bias: readonly [number, number, number]): Model =>
-  modelOf(flowers, networkOf([2, 3], "identity"), Float64Array.of(...weights, 0, 0, 0, ...bias))
+  modelOf(
+    { data: flowers, network: networkOf([2, 3], "identity"), loss: "softmax", fractionalBits: 20 },
+    Float64Array.of(...weights, 0, 0, 0, ...bias)
+  )
 
 const rowsOf = (...first: ReadonlyArray<number>) => Float64Array.from(first.flatMap((x) => [x, 0]))
 
@@ -48,8 +51,7 @@ describe("classes of a model", () => {
     const next = uniform(7)
     const network = networkOf([2, 5, 3], "identity")
     const model = modelOf(
-      flowers,
-      network,
+      { data: flowers, network, loss: "softmax", fractionalBits: 20 },
       Float64Array.from({ length: 2 * 5 + 5 + 5 * 3 + 3 }, () => next() - 0.5)
     )
     const features = Float64Array.from({ length: 2 * 2500 }, () => 2 * next() - 1)

@@ -16,14 +16,14 @@ export const classesLabel = (classes: number): Label => ({
 })
 
 /** What passes its inputs on. */
-const passing = (label: Label, outputs: number, statistics?: Statistics) => {
+const passing = (label: Label, outputs: number, loss: Loss, statistics?: Statistics) => {
   const identity = Array.from({ length: outputs }, (_, i) =>
     Array.from({ length: outputs }, (_, j) => Number(i === j))
   )
   const values = [...identity.flat(), ...Array.from({ length: outputs }, () => 0)]
+  const network = networkOf([outputs, outputs], "identity")
   return modelOf(
-    prepared(label, statistics),
-    networkOf([outputs, outputs], "identity"),
+    { data: prepared(label, statistics), network, loss, fractionalBits: 20 },
     Float64Array.from(values)
   )
 }
@@ -35,7 +35,7 @@ export interface Classified {
 }
 
 export const tallyOfClasses = (classes: number, loss: Loss, { outputs, truth }: Classified): Tally =>
-  tallyOf(passing(classesLabel(classes), classes), loss, {
+  tallyOf(passing(classesLabel(classes), classes, loss), {
     rows: truth.length,
     features: Float64Array.from(outputs.flat()),
     labels: Float64Array.from(
@@ -64,7 +64,7 @@ export interface Predicted {
 const scaled = ([height, depth]: readonly [number, number]) => [(height - 170) / 10, -1 + depth / 5]
 
 export const tallyOfNumbers = ({ predictions, truth }: Predicted): Tally =>
-  tallyOf(passing(numberLabel, 2, heights), "squared-error", {
+  tallyOf(passing(numberLabel, 2, "squared-error", heights), {
     rows: truth.length,
     features: Float64Array.from(predictions.flatMap(scaled)),
     labels: Float64Array.from(truth.flatMap(scaled))

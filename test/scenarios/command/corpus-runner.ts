@@ -43,6 +43,7 @@ export const tryParsed = ({ words, outcome }: ParsedCase) =>
       simulate: note,
       check: (request) => Effect.as(note(request), ""),
       tune: note,
+      predict: note,
       inspect: note,
       init: note,
       audit: note,

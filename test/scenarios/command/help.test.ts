@@ -13,6 +13,7 @@ const program = commandLine({
   simulate: nothing,
   check: () => Effect.succeed(""),
   tune: nothing,
+  predict: nothing,
   inspect: nothing,
   init: nothing,
   audit: nothing,
@@ -36,7 +37,7 @@ const printed = (words: ReadonlyArray<string>) =>
     return stripVTControlCharacters(lines.join("\n")).split("\n")
   })
 
-const commands = "init inspect run resume simulate check tune audit identity nkeys actor".split(" ")
+const commands = "init inspect run resume simulate check tune predict audit identity nkeys actor".split(" ")
 
 describe("the help", () => {
   it.effect.each([[], ...commands.map((command) => [command])])(

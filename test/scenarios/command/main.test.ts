@@ -15,6 +15,7 @@ import {
   type IdentityRequest,
   type InitRequest,
   type InspectRequest,
+  type PredictRequest,
   type RunRequest,
   type SimulateRequest,
   type TuneRequest,
@@ -50,6 +51,7 @@ type Asked =
   | IdentityRequest
   | InitRequest
   | InspectRequest
+  | PredictRequest
   | ActorOptions
   | MemberOptions
   | SimulateRequest
@@ -68,6 +70,7 @@ const given = (...words: ReadonlyArray<string>) =>
       simulate: note,
       check: (request) => Effect.as(note(request), `checked ${request.file}`),
       tune: note,
+      predict: note,
       inspect: note,
       init: note,
       audit: note,
@@ -162,7 +165,7 @@ describe("bicameral run", () => {
       expect(verdict).toEqual({
         status: 1,
         lines: [
-          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, resume, simulate, check, tune, audit, identity, nkeys, actor; see bicameral --help'
+          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, resume, simulate, check, tune, predict, audit, identity, nkeys, actor; see bicameral --help'
         ]
       })
       expect(asked).toEqual([])

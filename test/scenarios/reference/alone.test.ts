@@ -74,7 +74,7 @@ describe("what an owner gets alone", () => {
     expect(plan.steps).toBe(4 * 3)
     const order = batchOrder(plan, choices.orderKey)
     const { model } = await trainFloatReference({ ...choices, plan, training, order })
-    const metrics = metricsOf(agreement.data, "squared-error", tallyOf(model, "squared-error", heldOut))
+    const metrics = metricsOf(agreement.data, "squared-error", tallyOf(model, heldOut))
     expect(found[0]).toEqual({ user: "north", rows: 25, ...scoreOf(metrics) })
     expect(found[1]).toMatchObject({ user: "south", rows: 30 })
     expect(found[1]!.accuracy).not.toBe(undefined)

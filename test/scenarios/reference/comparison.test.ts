@@ -216,7 +216,7 @@ describe("comparison with the references", () => {
       const model = await trained(agreementFor(changes))
       const times = (factor: number) => {
         const values = modelValues(model).map((value) => factor * value)
-        return compared(changes, { model: modelOf(model.data, model.network, values) })
+        return compared(changes, { model: modelOf(model, values) })
       }
       expect(await times(1)).toMatchObject({ meaningless: [], warnings: [] })
       // With a cross-entropy the wrong way round: with great certainty on the wrong side.

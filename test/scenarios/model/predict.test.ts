@@ -1,0 +1,177 @@
+/** `bicameral predict`: what it says of rows, and of what is no model or no rows of it. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { parquetReadObjects } from "hyparquet"
+import { afterAll } from "vitest"
+import type { DataDescription } from "../../../protocol/data/description.ts"
+import { noStatistics, prepare } from "../../../protocol/data/preparation.ts"
+import { type Model, modelOf, type Trained } from "../../../protocol/learning/model.ts"
+import { command } from "../../support/in-process.ts"
+
+const folder = mkdtempSync(join(tmpdir(), "bicameral-predict-"))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const fileOf = (name: string, text: string): string => {
+  const file = join(folder, name)
+  writeFileSync(file, text)
+  return file
+}
+
+const description: DataDescription = {
+  id: "patient",
+  features: [
+    { name: "age", range: [0, 100], fill: { value: 50 }, indicator: true },
+    { name: "born", kind: "date", range: [0, 20_000] },
+    { name: "smoker", kind: "boolean", range: [0, 1] },
+    { name: "ward", kind: "category", values: ["A", "B"], other: true }
+  ],
+  label: { column: "ill", values: ["no", "yes"] },
+  scaleTo: [-1, 1]
+}
+
+const linear = { layers: [{ units: 2, activation: "identity" as const }] }
+
+/** One layer: the logit of "yes" is 4·age + 2·missing + 1·date + ½·smoker + the weights of the wards, that of "no" is 0. */
+const trained: Trained = {
+  data: prepare(description, noStatistics),
+  network: { inputs: 7, ...linear },
+  loss: "softmax",
+  fractionalBits: 20
+}
+const weights = [4, 2, 1, 0.5, -1, 1, 3]
+const model = modelOf(trained, Float64Array.from([...weights.flatMap((w) => [0, w]), 0, 0.25]))
+const modelFile = fileOf("model.json", JSON.stringify(model))
+
+const rows = [
+  "patient,ward,age,born,smoker",
+  "p1,A,50,1970-01-01,no",
+  "p2,B,,1997-05-19,yes",
+  'p3,"C, old",25,1970-01-01,no'
+]
+const rowsFile = fileOf("rows.csv", `${rows.join("\n")}\n`)
+/** By hand: scaled age, missing, date, smoker, ward, bias. */
+const logits = [
+  0 - 1 - 0.5 - 1 + 0.25,
+  0 + 2 + (2 * 10_000) / 20_000 - 1 + 0.5 + 1 + 0.25,
+  -2 - 1 - 0.5 + 3 + 0.25
+]
+
+const lines = (text: string) => text.split("\n").map((line) => line.split(","))
+
+describe("predict", () => {
+  it.effect("prints labels and probabilities of rows that are prepared as those of the training were", () =>
+    Effect.gen(function* () {
+      const { status, printed, complained } = yield* command("predict", modelFile, rowsFile)
+      expect([status, complained]).toEqual([0, ""])
+      const [header, ...found] = lines(printed)
+      expect(header).toEqual(["patient", "ill", "ill=no", "ill=yes"])
+      expect(found.map(([id, ill]) => [id, ill])).toEqual([
+        ["p1", "no"],
+        ["p2", "yes"],
+        ["p3", "no"]
+      ])
+      found.forEach(([, , no, yes], row) => {
+        expect(Number(yes)).toBeCloseTo(1 / (1 + Math.exp(-logits[row]!)), 5)
+        expect(Number(no) + Number(yes)).toBeCloseTo(1, 12)
+      })
+    })
+  )
+
+  it.effect(
+    "writes Parquet, tells how many rows have which label, and compares them with labels that are there",
+    () =>
+      Effect.gen(function* () {
+        const labelled = fileOf(
+          "labelled.csv",
+          rows.map((row, i) => `${row},${["ill", "no", "no", "no"][i]}`).join("\n")
+        )
+        const out = join(folder, "found.parquet")
+        const { status, printed } = yield* command("predict", folder, labelled, "--out", out)
+        expect(status).toBe(0)
+        expect(printed).toContain("3 rows predicted in ")
+        expect(printed).toContain("no 2, yes 1")
+        expect(printed).toContain("accuracy 0.6667 on 3 rows with labels, 95 % interval")
+        const bytes = readFileSync(out)
+        const written = yield* Effect.promise(() =>
+          parquetReadObjects({ file: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) })
+        )
+        expect(written.map(({ patient, ill }) => [patient, ill])).toEqual([
+          ["p1", "no"],
+          ["p2", "yes"],
+          ["p3", "no"]
+        ])
+        expect(written[0]!["ill=yes"]).toBeCloseTo(1 / (1 + Math.exp(-logits[0]!)), 5)
+      })
+  )
+
+  it.effect("numbers rows without ids, and gives numbers in their own units", () =>
+    Effect.gen(function* () {
+      const data = prepare(
+        {
+          id: "id",
+          features: [{ name: "x", range: [0, 10] }],
+          label: { numbers: [{ name: "price", range: [0, 200] }] },
+          scaleTo: [0, 1]
+        },
+        noStatistics
+      )
+      const network = { inputs: 1, layers: [{ units: 1, activation: "identity" as const }] }
+      const half = modelOf(
+        { data, network, loss: "squared-error", fractionalBits: 20 },
+        Float64Array.of(0.5, 0.25)
+      )
+      const file = fileOf("half.json", JSON.stringify(half))
+      const given = fileOf("numbers.csv", "x\n0\n10\n4\n")
+      const { printed } = yield* command("predict", file, given)
+      expect(printed).toBe("id,price\n1,50\n2,150\n3,89.99996185302734")
+    })
+  )
+
+  const refused: ReadonlyArray<readonly [string, string, string, RegExp]> = [
+    [
+      "a column is missing",
+      JSON.stringify(model),
+      "patient,ward,age,smoker\np1,A,1,no\n",
+      /born.*missing from the header/
+    ],
+    [
+      "a value is out of its range",
+      JSON.stringify(model),
+      `${rows[0]}\np1,A,101,1970-01-01,no\n`,
+      /:2: .*age.*p1/
+    ],
+    ["the model is no JSON", "{", rows.join("\n"), /is no JSON; give the model.json that a run wrote/],
+    ["the file is another JSON", "[]", rows.join("\n"), /is no model of bicameral/],
+    [
+      "the model is of another version",
+      JSON.stringify({ ...model, version: 3 }),
+      rows.join("\n"),
+      /version 3, and this program reads version 4/
+    ],
+    [
+      "the model lacks a part",
+      JSON.stringify({ ...model, loss: undefined }),
+      rows.join("\n"),
+      /damaged at loss/
+    ],
+    [
+      "its parts do not fit",
+      JSON.stringify({ ...model, layers: [] } satisfies Model),
+      rows.join("\n"),
+      /don't fit each other/
+    ]
+  ]
+  it.effect.each(refused)(
+    "refuses, with status 1 and the culprit, where %s",
+    ([, modelText, rowsText, message]) =>
+      Effect.gen(function* () {
+        const given = [fileOf("m.json", modelText), fileOf("r.csv", rowsText)] as const
+        const { status, printed, complained } = yield* command("predict", ...given)
+        expect([status, printed]).toEqual([1, ""])
+        expect(complained).toMatch(message)
+      })
+  )
+})
