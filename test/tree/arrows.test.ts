@@ -114,7 +114,16 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
     computation: ["learning", "ring"],
     "oblivious-transfer": ["learning", "ring"],
     lattice: ["learning", "ring"],
-    ciphertexts: ["archive", "bcp", "computation", "data", "dealing", "learning", "oblivious-transfer", "ring"],
+    ciphertexts: [
+      "archive",
+      "bcp",
+      "computation",
+      "data",
+      "dealing",
+      "learning",
+      "oblivious-transfer",
+      "ring"
+    ],
     dealing: ["computation", "lattice", "learning", "oblivious-transfer", "ring"],
     learning: ["data", "ring"],
     metrics: ["data", "learning"],

@@ -8,15 +8,13 @@ import type { Agreement } from "../../party/agreement.ts"
 import { MoreLanes } from "./lanes/register.ts"
 import type { OfAllSessions, Session } from "./session.ts"
 
-/** Least number of steps between two reports. */
-const stepsAReport = 10
-
 /** What is reported, and what is stored. */
 interface Progressing extends Pick<OfAllSessions, "checkpoints" | "available"> {
   readonly agreement: Agreement
   readonly plan: TrainingPlan
-  /** Least number of steps between two checkpoints. */
+  /** Least number of steps between two checkpoints, and between two reports. */
   readonly stepsACheckpoint: number
+  readonly stepsAReport: number
   /** What a checkpoint holds. */
   readonly state: () => Uint8Array
 }
@@ -57,7 +55,7 @@ export class SessionProgress {
   /** Reports a step if that is due. */
   report(step: number) {
     return Effect.gen(this, function* () {
-      const { agreement, plan } = this.#of
+      const { agreement, plan, stepsAReport } = this.#of
       const due = step - this.#reported >= stepsAReport || step === plan.steps
       if (!agreement.reveal.progress || !due) return
       this.#reported = step

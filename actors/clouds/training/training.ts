@@ -36,6 +36,8 @@ import { type Validation, validating } from "./validation.ts"
  * milliseconds.
  */
 const stepsACheckpoint = 64
+/** Least number of steps between two reports of progress. */
+const stepsAReport = 10
 
 /** What a cloud brings to the training. */
 interface TrainingInputs extends OfAllSessions {
@@ -98,7 +100,7 @@ export const train = (inputs: TrainingInputs, session: Session = { epoch: 1, ste
     if (session.step > 0) resume(ring, layers, validation, yield* checkpoints.load(session.step))
     const makeSteps = part === undefined ? stepsAlone(parts) : stepsWithLanes(parts, part, enlisted)
     const state = () => concatenate([stateWords(ring, layers), ...(validation?.words() ?? [])])
-    const progress = new SessionProgress({ ...inputs, plan, state, stepsACheckpoint }, session)
+    const progress = new SessionProgress({ ...inputs, plan, state, stepsACheckpoint, stepsAReport }, session)
     const training = Effect.gen(function* () {
       for (const stretch of stretches) {
         if (stretch.last <= plan.steps) {

@@ -33,6 +33,7 @@ import { workOf } from "./work.ts"
 
 /** A step takes a second; its ciphertexts, a thousandth. */
 const stepsACheckpoint = 1
+const stepsAReport = 1
 
 /** The key of all blinds: only in a reproducible run does it follow from the seed. */
 const blindsKey = ({ agreement: { seed }, root }: CiphertextInputs): Uint8Array =>
@@ -81,7 +82,8 @@ export const onCiphertextsAtCloud1 =
         (plan, step, layers) =>
           Effect.gen(function* () {
             state = yield* raisedWithin(sessionErrors)(Effect.promise(() => layerBytes(layers)))
-            const of = { agreement, checkpoints, available, plan, state: () => state, stepsACheckpoint }
+            const every = { stepsACheckpoint, stepsAReport }
+            const of = { agreement, checkpoints, available, plan, state: () => state, ...every }
             progress ??= new SessionProgress(of, session)
             yield* progress.after(step)
           })
