@@ -18,12 +18,13 @@ import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
 import { partyRoot } from "../party/root.ts"
-import { commonHandlers, sessionInputs } from "./common.ts"
+import { commonHandlers, trainingOf } from "./common.ts"
 import { sealedModelEntry, sealingAtCloud1 } from "./output/seal-model.ts"
 import { credentialsOf } from "./setup/credentials.ts"
 import { CheckpointStore } from "./training/checkpoints.ts"
+import { onCiphertextsAtCloud1 } from "./training/ciphertexts/at-cloud1.ts"
+import { trainedFormat } from "./training/session.ts"
 import { sessionsAtCloud1 } from "./training/sessions.ts"
-import { trainedFormat } from "./training/training.ts"
 import { isOfArchive, pieceKeyEntry, transformationAtCloud1 } from "./transformation/at-cloud1.ts"
 import { intakeAt } from "./upload/intake.ts"
 
@@ -49,8 +50,11 @@ export const cloud1 = (agreement: Agreement) =>
     const credentials = credentialsOf({ agreement, cloud: 1, root }, enrolling, () => ({}))
     const intake = yield* intakeAt(agreement, 1)
     const transformation = yield* transformationAtCloud1(agreement, credentials, intake, root)
-    const inputs = sessionInputs({ agreement, cloud: 1, credentials, transformation, root })
-    const sessions = yield* sessionsAtCloud1(agreement, inputs)
+    const trains = trainingOf({
+      ...{ agreement, cloud: 1, credentials, transformation, root },
+      onCiphertexts: onCiphertextsAtCloud1
+    })
+    const sessions = yield* sessionsAtCloud1(agreement, trains)
     const training = yield* once("trained", trainedFormat, sessions.trained)
     const sealing = yield* sealingAtCloud1(agreement, credentials, training.outcome)
 
@@ -68,7 +72,7 @@ export const cloud1 = (agreement: Agreement) =>
     yield* party.serve([
       ...life.handlers,
       ...members.handlers,
-      ...commonHandlers({ enrolling, intake, transformation, training }),
+      ...commonHandlers({ agreement, enrolling, intake, transformation, training }),
       on(UploadShare1, (piece, from) => Effect.as(intake.place(from, piece), {})),
       on(UploadWords1, (piece, from) => Effect.as(intake.place(from, piece), {})),
       ...transformation.handlers,

@@ -7,8 +7,8 @@
 import type { Ciphertext } from "./ciphertext.ts"
 import { Undecryptable } from "./decryption.ts"
 import { Exponentiation, modPow } from "./exponentiation.ts"
-import { bitLength, inverse, residue } from "./integers.ts"
-import { type ExponentMode, InvalidPublicKey, shortRandomizerBits } from "./keys.ts"
+import { bitLength, inverse, inverses, residue } from "./integers.ts"
+import { type ExponentMode, InvalidPublicKey, shortRandomizerBits, shortSecretKeyBits } from "./keys.ts"
 import { half, InvalidParameters, type MasterKey, type Parameters } from "./parameters.ts"
 
 /** A few integers are cached for each public key; a run has at most some tens of keys. */
@@ -68,6 +68,9 @@ export const openingBits = shortRandomizerBits + 64
 
 /** Short exponents are below this; those of ciphertexts that were added together still are. */
 const shortExponentBound = 2n ** BigInt(openingBits - 1)
+
+/** Joint secret keys of the short mode, sums of those of all users, are below this. */
+const shortSecretBound = 2n ** BigInt(shortSecretKeyBits + 16)
 
 /** Below this length of p too many residues would pass for short exponents. Tests alone have such primes. */
 const leastShortPrimeBits = shortRandomizerBits + 128
@@ -149,6 +152,21 @@ class PrimeDecryptor {
     return quotient === undefined ? undefined : (quotient * this.#cofactorInverse) % this.prime
   }
 
+  /**
+   * m mod p of each, with sk: where P = A^sk, B − P = P·mN modulo p². Throws Undecryptable where B and P differ modulo p.
+   */
+  openAll(secretKey: bigint, ciphertexts: ReadonlyArray<Ciphertext>): ReadonlyArray<bigint> {
+    const raise = new Exponentiation(this.#square, secretKey)
+    const powers = ciphertexts.map(({ A }) => raise.power(A))
+    const inverted = inverses(powers, this.prime)
+    return ciphertexts.map(({ B }, index) => {
+      const difference = residue(B - powers[index]!, this.#square)
+      if (inverted === undefined || difference % this.prime !== 0n) throw new Undecryptable({ index })
+      const quotient = ((difference / this.prime) * inverted[index]!) % this.prime
+      return (quotient * this.#cofactorInverse) % this.prime
+    })
+  }
+
   /** L_p(x), or undefined where x is not ≡ 1 modulo p. */
   #quotient(x: bigint): bigint | undefined {
     return x % this.prime === 1n ? (x - 1n) / this.prime : undefined
@@ -190,10 +208,7 @@ export class CrtDecryptor {
    * mode r must be short, where the primes are long enough to tell.
    */
   decrypt(publicKey: bigint, { A, B }: Ciphertext, index = 0, mode: ExponentMode = "full"): bigint {
-    const { modP, modQ } = lookUp(this.#keys, publicKey, () => ({
-      modP: this.#modP.key(publicKey),
-      modQ: this.#modQ.key(publicKey)
-    }))
+    const { modP, modQ } = this.#keyOf(publicKey)
     const bottom = () => new Undecryptable({ index })
     const logarithm = this.#modP.logarithm(A)
     if (logarithm === undefined) throw bottom()
@@ -211,6 +226,33 @@ export class CrtDecryptor {
     const y = logarithmModQ === undefined ? undefined : this.#modQ.message(modQ, B, logarithmModQ)
     if (y === undefined) throw bottom()
     return this.#join(x, y)
+  }
+
+  /**
+   * The plaintexts of ciphertexts under one public key, whatever their randomness. In `short` mode the secret key is shorter
+   * than the primes, so it is the logarithm of h modulo either, and B/A^sk = 1 + mN takes one exponentiation modulo each.
+   * Throws Undecryptable (with the index) for what is not h^r·(1 + mN), or InvalidPublicKey.
+   */
+  decryptAll(
+    publicKey: bigint,
+    ciphertexts: ReadonlyArray<Ciphertext>,
+    mode: ExponentMode
+  ): ReadonlyArray<bigint> {
+    const { modP, modQ } = this.#keyOf(publicKey)
+    const secret = modP.exponent
+    const short =
+      mode === "short" && this.#tellsShort && secret < shortSecretBound && secret === modQ.exponent
+    if (!short) return ciphertexts.map((each, i) => this.decrypt(publicKey, each, i))
+    const x = this.#modP.openAll(secret, ciphertexts)
+    const y = this.#modQ.openAll(secret, ciphertexts)
+    return x.map((residue, i) => this.#join(residue, y[i]!))
+  }
+
+  #keyOf(publicKey: bigint) {
+    return lookUp(this.#keys, publicKey, () => ({
+      modP: this.#modP.key(publicKey),
+      modQ: this.#modQ.key(publicKey)
+    }))
   }
 
   /** The residue modulo N of its residues modulo p and q. */

@@ -6,6 +6,7 @@
 import { availableParallelism } from "node:os"
 import { FileSystem } from "@effect/platform"
 import { Console, Data, Effect, Option } from "effect"
+import { trainsOnCiphertexts } from "../../actors/party/agreement.ts"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { auditViews } from "../../protocol/audit/audit.ts"
 import { auditPads } from "../../protocol/audit/audit-pads.ts"
@@ -41,6 +42,16 @@ export class NoDealerToAudit extends Data.TaggedError("NoDealerToAudit")<{ reado
   }
 }
 
+/** The audit follows pads of 64 bits, and blinds of a training on ciphertexts are longer integers. */
+export class CiphertextsNotAudited extends Data.TaggedError("CiphertextsNotAudited")<{
+  readonly target: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.target}: training.on is ciphertexts, and an audit follows pads of shares, not blinds under encryption; audit a copy of the scenario that trains on shares. What cloud 0 opens in the training is tested in test/protocol/ciphertexts/`
+  }
+}
+
 /** How large a trial is can't be changed once it is over. */
 export class TrialIsOver extends Data.TaggedError("TrialIsOver")<{
   readonly folder: string
@@ -67,6 +78,7 @@ const tried = ({ target, modulus, rows, epochs }: AuditRequest) =>
       rows: Option.getOrElse(rows, () => defaultSize.rows),
       epochs: Option.getOrElse(epochs, () => defaultSize.epochs)
     })
+    if (trainsOnCiphertexts(input.agreement)) return yield* new CiphertextsNotAudited({ target })
     if (input.agreement.security.dealing === "clouds") return yield* new NoDealerToAudit({ target })
     const trial = yield* Effect.provide(runTrial(input), bcpPool(availableParallelism()))
     const kept: KeptTrial = { ...trial, about }

@@ -12,6 +12,7 @@ import {
 } from "../../protocol/computation/cost.ts"
 import { modelWords } from "../../protocol/learning/model.ts"
 import { evaluates, type TrainingPlan } from "../../protocol/learning/plan.ts"
+import { ciphertextTrainingTime } from "./ciphertexts-time.ts"
 import type { Deployment } from "./deployment.ts"
 import {
   brokerLoad,
@@ -44,7 +45,8 @@ const cloudMs = (deployment: Deployment, cost: Cost, dealt: number): number =>
 
 export const trainingTime: PredictPhase = (run, deployment) => {
   const { placement } = deployment
-  const { plan } = run.cost
+  const { onCiphertexts, plan } = run.cost
+  if (onCiphertexts !== undefined) return ciphertextTrainingTime(run, deployment, onCiphertexts)
   const hasDealer = run.scenario.security.dealing === "kgc"
   const step = new StepTime(plan, deployment, hasDealer)
   const whole = time("train", step.work, step.waiting, step.transfer)

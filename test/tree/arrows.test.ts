@@ -66,6 +66,12 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
     ],
     "clouds/output": ["clouds/training", "clouds/setup", "sharing", "party"],
     "clouds/training": ["clouds/training/lanes", "clouds/transformation", "clouds/randomness", "party"],
+    "clouds/training/ciphertexts": [
+      "clouds/training",
+      "clouds/training/lanes",
+      "clouds/transformation",
+      "party"
+    ],
     "clouds/training/lanes": ["clouds/transformation", "clouds/randomness", "sharing", "group", "party"],
     "clouds/transformation": ["clouds/upload", "clouds/setup", "sharing", "party"],
     "clouds/upload": ["sharing", "party"],
@@ -101,13 +107,23 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
       "statistics"
     ],
     archive: ["sharing", "data", "bcp"],
-    sharing: ["bcp", "join", "proofs"],
+    sharing: ["bcp", "ciphertexts", "join", "proofs"],
     join: ["data", "ring"],
     statistics: ["bcp", "data"],
     proofs: ["bcp"],
     computation: ["learning", "ring"],
     "oblivious-transfer": ["learning", "ring"],
     lattice: ["learning", "ring"],
+    ciphertexts: [
+      "archive",
+      "bcp",
+      "computation",
+      "data",
+      "dealing",
+      "learning",
+      "oblivious-transfer",
+      "ring"
+    ],
     dealing: ["computation", "lattice", "learning", "oblivious-transfer", "ring"],
     learning: ["data", "ring"],
     metrics: ["data", "learning"],

@@ -71,6 +71,8 @@ const calibration: Calibration = {
       openMaster: linear(20),
       blind: linear(10),
       reencrypt: linear(25),
+      multiplicationMs: 0.01,
+      openAnyMs: 3,
       strip: linear(1),
       partialDecrypt: linear(10),
       prove: linear(3),
