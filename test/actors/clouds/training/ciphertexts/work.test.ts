@@ -41,7 +41,7 @@ const encrypted = (count: number) => direct.encrypt({ plaintexts: plaintextsOf(c
 
 /** A request of several jobs: more results than one takes, and several groups. */
 const request = async (changes: Partial<PowersRequest> = {}): Promise<PowersRequest> => {
-  const [terms, groups, results, exponentBytes] = [3, 2, 11, 5]
+  const [terms, groups, results, exponentBytes] = [3, 2, 19, 5]
   return {
     ...{ terms, groups, results, exponentBytes, factor: 6 },
     bases: await encrypted(terms * groups),
