@@ -7,13 +7,7 @@ import {
   type Sealed0,
   type Value0
 } from "../../../protocol/ciphertexts/cloud0.ts"
-import {
-  blinded1,
-  Cloud1,
-  cloud1Operations,
-  type Sealed1,
-  type Value1
-} from "../../../protocol/ciphertexts/cloud1.ts"
+import { Cloud1, cloud1Operations } from "../../../protocol/ciphertexts/cloud1.ts"
 import { directWork } from "../../../protocol/ciphertexts/direct.ts"
 import { Draws } from "../../../protocol/ciphertexts/draws.ts"
 import { gatheredRows, type IntegerMatrix } from "../../../protocol/ciphertexts/matrices.ts"
@@ -21,6 +15,7 @@ import { CiphertextParty, type CiphertextStep } from "../../../protocol/cipherte
 import { type CiphertextSizes, sizesOf } from "../../../protocol/ciphertexts/plan.ts"
 import { outputAtC0, outputAtC1, sealAtC0, sealAtC1 } from "../../../protocol/ciphertexts/state.ts"
 import { ciphertextStep } from "../../../protocol/ciphertexts/step.ts"
+import { blinded1, type Sealed1, type Value1 } from "../../../protocol/ciphertexts/values1.ts"
 import type { CiphertextWork } from "../../../protocol/ciphertexts/work.ts"
 import { TransferringParty } from "../../../protocol/dealing/party.ts"
 import { type Round, together } from "../../../protocol/learning/operations.ts"
