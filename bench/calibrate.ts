@@ -480,7 +480,7 @@ const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly 
           partials: material.partials.map((partials) => some(partials, count, bits / 4))
         })
       ),
-      multiplicationMs: multiplication(parameters.N2),
+      productMs: product(parameters),
       openAnyMs: yield* Effect.scoped(
         Effect.flatMap(fresh, ({ pool }) =>
           Effect.map(
@@ -498,14 +498,13 @@ const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly 
     return { threadMs, bcp: measured }
   }).pipe(Effect.scoped, Effect.orDie)
 
-/** Milliseconds of a multiplication modulo N². */
-const multiplication = (square: bigint): number => {
-  const many = 5_000
-  const factor = square / 3n
-  let product = factor
-  const from = performance.now()
-  for (let i = 0; i < many; i++) product = (product * factor) % square
-  return (performance.now() - from) / many
+/** Processor time of a product, modulo N², of an element and a number below N. */
+const product = ({ N, N2 }: { readonly N: bigint; readonly N2: bigint }): number => {
+  const many = 10_000
+  let found = N2 / 3n
+  const before = ownProcessorMs()
+  for (let i = 0; i < many; i++) found = (found * (N / 3n)) % N2
+  return (ownProcessorMs() - before) / many
 }
 
 /** What one more of many takes: the slope of the last part of a curve. */
