@@ -14,6 +14,7 @@ const topics: Readonly<Record<string, (others: ReadonlyArray<string>) => Promise
   ot: async () => (await import("./ot.ts")).run(),
   lattice: async () => (await import("./lattice.ts")).run(),
   dealing: async () => (await import("./dealing.ts")).run(),
+  ciphertexts: async () => (await import("./ciphertexts.ts")).run(),
   defaults: async () => (await import("./defaults.ts")).run(),
   data: async () => (await import("./data.ts")).run(),
   calibrate: async () => (await import("./calibrate.ts")).run(),

@@ -3,93 +3,40 @@
  * velocities rest with it as ciphertexts under pk; of all other values it has the blinds that complete C0's parts, which it
  * drew itself or had left over from keys that it drew. It does the products of powers.
  */
-import { type Operation, type Operations, type Round, type Shape, together } from "../learning/operations.ts"
-import type { ProductForm } from "../ring/ring.ts"
-import type { DrawnKind, Draws } from "./draws.ts"
+import { type Operation, type Operations, type Round, together } from "../learning/operations.ts"
+import type { Draws } from "./draws.ts"
 import { cutInto, idle, receive, send } from "./exchange.ts"
 import { type GateBits, gatedAtC1 } from "./gates.ts"
 import { Later } from "./later.ts"
 import { columnSums, combined, type IntegerMatrix, mapped, shapeOf } from "./matrices.ts"
-import { type Layout, packMatrix } from "./packing.ts"
-import { CiphertextParty, type CiphertextStep, notOnCiphertexts } from "./party.ts"
+import type { Layout } from "./packing.ts"
+import { type CiphertextStep, DrawingParty, notOnCiphertexts } from "./party.ts"
 import { layoutsOf, restsSealed, shiftedKey, sizesOfProduct } from "./rescaling.ts"
 import { placed, signShares } from "./signs.ts"
 import { type AddedValue, termOfValue, termsOfProduct } from "./terms.ts"
+import {
+  asSealed,
+  type Blinded1,
+  blinded1,
+  blindsOf,
+  notSealed,
+  type Opened1,
+  type Sealed1,
+  sealed1,
+  type Value1
+} from "./values1.ts"
 
-/** What completes C0's part of a value. */
-export interface Blinded1 extends Shape {
-  readonly kind: "blinded"
-  readonly blinds: IntegerMatrix
-}
-
-/** Ciphertexts, packed along the rows. */
-export interface Sealed1 extends Shape {
-  readonly kind: "sealed"
-  readonly ciphertexts: Later<Uint8Array>
-}
-
-export interface Product1 extends Shape {
-  readonly kind: "product"
-  readonly x: Opened1
-  readonly y: Opened1
-  readonly form: ProductForm
-  readonly bias?: { readonly of: Sealed1; readonly shift: number }
-}
-
-export type Value1 = Blinded1 | Sealed1 | Product1
-
-/** A factor: its ciphertexts in the layouts that products take, and the blinds of C0's part. */
-export interface Opened1 extends Shape {
-  readonly blinds: IntegerMatrix
-  readonly packed: Partial<Readonly<Record<Layout, Later<Uint8Array>>>>
-}
-
-export const blinded1 = (blinds: IntegerMatrix): Blinded1 => ({
-  kind: "blinded",
-  ...shapeOf(blinds),
-  blinds
-})
-
-export const sealed1 = (shape: Shape, ciphertexts: Later<Uint8Array>): Sealed1 => ({
-  kind: "sealed",
-  ...shapeOf(shape),
-  ciphertexts
-})
-
-const notSealed = (): never => {
-  throw new RangeError("C1 has no ciphertexts of this matrix")
-}
-export const asSealed = (x: Value1): Sealed1 => (x.kind === "sealed" ? x : notSealed())
-
-const blindsOf = (x: Value1): IntegerMatrix => {
-  if (x.kind !== "blinded") throw new RangeError("C1 has no blinds of this matrix")
-  return x.blinds
-}
-
-export class Cloud1 extends CiphertextParty {
-  readonly #draws: Draws
-
-  constructor(step: CiphertextStep, draws: Draws) {
-    super(step)
-    this.#draws = draws
-  }
-
-  draw(op: Operation, kind: DrawnKind, shape: Shape, bits: number): IntegerMatrix {
-    return this.#draws.matrix(this.step, op, kind, shape, bits)
-  }
-
+export class Cloud1 extends DrawingParty {
   /** Blinds ciphertexts, and takes the blinds off what comes back in another layout. */
   *openSealed(op: Operation, x: Sealed1): Round<Opened1> {
     const blinds = this.draw(op, "blind", x, this.sizes.blindBits)
     yield* send(async () => this.added(await x.ciphertexts.ready(), negated(blinds), "rows"))
-    const packed = { rows: x.ciphertexts }
-    if (!layoutsOf(op).includes("columns")) return { ...shapeOf(x), blinds, packed }
-    const message = yield* receive(this.place(op), this.bytes(x, "columns"))
-    return {
-      ...shapeOf(x),
-      blinds,
-      packed: { ...packed, columns: this.#unblinded(message, blinds, "columns") }
+    const packed = new Map<Layout, Later<Uint8Array>>([["rows", x.ciphertexts]])
+    if (layoutsOf(op).includes("columns")) {
+      const message = yield* receive(this.place(op), this.bytes(x, "columns"))
+      packed.set("columns", this.#unblinded(message, blinds, "columns"))
     }
+    return { ...shapeOf(x), blinds, packed }
   }
 
   /** Takes the blinds off encryptions of C0's part. */
@@ -103,16 +50,11 @@ export class Cloud1 extends CiphertextParty {
     )
     const parts = cutInto(message, bytes)
     const packed = layouts.map((layout, i) => [layout, this.#unblinded(parts[i]!, blinds, layout)] as const)
-    return { ...shapeOf(x), blinds, packed: Object.fromEntries(packed) }
+    return { ...shapeOf(x), blinds, packed: new Map(packed) }
   }
 
   #unblinded(message: Uint8Array, blinds: IntegerMatrix, layout: Layout): Later<Uint8Array> {
     return new Later(() => this.added(message, blinds, layout))
-  }
-
-  /** Ciphertexts and a matrix in the clear. */
-  added(ciphertexts: Uint8Array, x: IntegerMatrix, layout: Layout): Promise<Uint8Array> {
-    return this.work.add({ ciphertexts, plaintexts: packMatrix(this.slots, x, layout) })
   }
 
   /** Sends what lets C0 put together c = z − k, and returns C1's part of the quotient. One round. */

@@ -7,12 +7,11 @@
 import { randomBits } from "../bcp/integers.ts"
 import type { ByteSource } from "../bytes.ts"
 import { type Operation, operation, type Round } from "../learning/operations.ts"
-import type { Cloud1 } from "./cloud1.ts"
 import { idle, receive, send, settled } from "./exchange.ts"
 import { Later } from "./later.ts"
 import { type IntegerMatrix, mapped } from "./matrices.ts"
 import { packedBytes, packValues, type Slots, unpackValues } from "./packing.ts"
-import type { CiphertextParty } from "./party.ts"
+import type { CiphertextParty, DrawingParty } from "./party.ts"
 import type { CiphertextSizes } from "./plan.ts"
 import type { UploadedIntegers } from "./uploaded.ts"
 
@@ -61,7 +60,7 @@ export function* openCellsAtC0(party: CiphertextParty, uploaded: UploadedCells):
 
 /** C1's parts: the blinds. `ciphertexts` are those of the cells under pk. Two rounds. */
 export function* openCellsAtC1(
-  cloud: Cloud1,
+  cloud: DrawingParty,
   uploaded: UploadedCells,
   ciphertexts: Uint8Array
 ): Round<IntegerMatrix> {

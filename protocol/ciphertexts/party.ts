@@ -3,8 +3,10 @@ import type { Parameters } from "../bcp/parameters.ts"
 import type { ByteSource } from "../bytes.ts"
 import type { TransferringParty } from "../dealing/party.ts"
 import type { Operation, Operations, Shape } from "../learning/operations.ts"
+import type { DrawnKind, Draws } from "./draws.ts"
 import type { Place } from "./exchange.ts"
-import { type Layout, packedBytes, type Slots } from "./packing.ts"
+import type { IntegerMatrix } from "./matrices.ts"
+import { type Layout, packedBytes, packMatrix, type Slots } from "./packing.ts"
 import type { CiphertextSizes } from "./plan.ts"
 import { resultLayouts } from "./rescaling.ts"
 import type { CiphertextWork } from "./work.ts"
@@ -55,6 +57,25 @@ export class CiphertextParty {
   rescaledBytes(shape: Shape, isProduct: boolean): number {
     const layouts: ReadonlyArray<Layout> = isProduct ? resultLayouts : ["rows"]
     return layouts.reduce((sum, layout) => sum + this.bytes(shape, layout), 0)
+  }
+}
+
+/** C1, which draws. */
+export class DrawingParty extends CiphertextParty {
+  readonly #draws: Draws
+
+  constructor(step: CiphertextStep, draws: Draws) {
+    super(step)
+    this.#draws = draws
+  }
+
+  draw(op: Operation, kind: DrawnKind, shape: Shape, bits: number): IntegerMatrix {
+    return this.#draws.matrix(this.step, op, kind, shape, bits)
+  }
+
+  /** Ciphertexts and a matrix in the clear. */
+  added(ciphertexts: Uint8Array, x: IntegerMatrix, layout: Layout): Promise<Uint8Array> {
+    return this.work.add({ ciphertexts, plaintexts: packMatrix(this.slots, x, layout) })
   }
 }
 

@@ -10,12 +10,12 @@ import { type Operation, operation, type Round, type Shape } from "../learning/o
 import type { StepPlan, TrainingPlan } from "../learning/plan.ts"
 import { atRest, type Layer } from "../learning/step.ts"
 import { type Sealed0, sealed0 } from "./cloud0.ts"
-import { asSealed, type Cloud1, type Sealed1, sealed1, type Value1 } from "./cloud1.ts"
 import { cutInto, idle, receive, send, settled } from "./exchange.ts"
 import { Later } from "./later.ts"
 import { type IntegerMatrix, mapped, shapeOf, zerosOf } from "./matrices.ts"
 import { packMatrix, unpackMatrix } from "./packing.ts"
-import type { CiphertextParty } from "./party.ts"
+import type { CiphertextParty, DrawingParty } from "./party.ts"
+import { asSealed, type Sealed1, sealed1, type Value1 } from "./values1.ts"
 
 /** Weights and biases first, and with momentum the velocities. */
 const partsOf = <V>({ weights, bias, velocity }: Layer<V>): ReadonlyArray<V> => [
@@ -147,7 +147,7 @@ export function* outputAtC0(party: CiphertextParty, network: Network): Round<Big
 
 /** C1's share: the blinds, under which it has C0 open the weights and biases. Two rounds. */
 export function* outputAtC1(
-  cloud: Cloud1,
+  cloud: DrawingParty,
   network: Network,
   layers: ReadonlyArray<Layer<Value1>>
 ): Round<BigUint64Array> {

@@ -12,10 +12,11 @@
 import { toDigits } from "../bcp/digits.ts"
 import { concatenate } from "../bytes.ts"
 import type { Factor, Operation } from "../learning/operations.ts"
-import type { Cloud1, Product1, Sealed1 } from "./cloud1.ts"
 import { type IntegerMatrix, leftFactor, mapped, multiplied, rightFactor, transposed } from "./matrices.ts"
 import { groupsOf, type Layout, packMatrix } from "./packing.ts"
+import type { DrawingParty } from "./party.ts"
 import { gainOf, raisedLayouts, resultLayouts, sizesOfProduct } from "./rescaling.ts"
+import type { Product1, Sealed1 } from "./values1.ts"
 import type { FreshEncryptions } from "./work.ts"
 
 /** A multiple of what rests at C1. */
@@ -33,7 +34,7 @@ export interface Keyed {
 
 /** Multiples of what is added, which have the shape of the result, and how often C0 takes the rest. */
 export const termsOfProduct = (
-  cloud: Cloud1,
+  cloud: DrawingParty,
   op: Operation,
   { x, y, form, bias }: Product1,
   { factor, added, k }: Keyed
@@ -81,7 +82,7 @@ export const termsOfProduct = (
 
 /** Of a value of which C0 has its part: what is added and the multiple of the blinds, less k. */
 export const termOfValue = async (
-  cloud: Cloud1,
+  cloud: DrawingParty,
   blinds: IntegerMatrix,
   { factor, added, k }: Keyed
 ): Promise<Uint8Array> => {
@@ -101,12 +102,12 @@ export const termOfValue = async (
 }
 
 const raisedIn = (packed: Product1["x"]["packed"], layout: Layout): Promise<Uint8Array> => {
-  const ciphertexts = packed[layout]
+  const ciphertexts = packed.get(layout)
   if (ciphertexts === undefined) throw new RangeError(`a factor was not opened along its ${layout}`)
   return ciphertexts.ready()
 }
 
-const fresh = (cloud: Cloud1, plaintexts: IntegerMatrix, layout: Layout): FreshEncryptions => ({
+const fresh = (cloud: DrawingParty, plaintexts: IntegerMatrix, layout: Layout): FreshEncryptions => ({
   plaintexts: packMatrix(cloud.slots, plaintexts, layout),
   key: cloud.key(),
   randomizerBits: cloud.sizes.randomizerBits
@@ -122,7 +123,7 @@ const multiplesOf = (added: ReadonlyArray<AddedValue>): ReadonlyArray<PublicMult
 
 /** The sum of public multiples of ciphertexts, which stays at C1. Nothing where nothing is added. */
 const multiples = async (
-  cloud: Cloud1,
+  cloud: DrawingParty,
   added: ReadonlyArray<PublicMultiple>
 ): Promise<Uint8Array | undefined> => {
   const [first] = added

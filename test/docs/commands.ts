@@ -22,6 +22,7 @@ const printed = async (...words: ReadonlyArray<string>): Promise<string> => {
     check: () => Effect.succeed(""),
     tune: nothing,
     predict: nothing,
+    export: nothing,
     inspect: nothing,
     init: nothing,
     audit: nothing,

@@ -1,19 +1,8 @@
 /** Both clouds of a training on ciphertexts in one process, with real transfers and the work done at once. */
 import { toBytes } from "../../../protocol/bcp/integers.ts"
 import { elementBytes } from "../../../protocol/bcp/wire.ts"
-import {
-  blinded0,
-  cloud0Operations,
-  type Sealed0,
-  type Value0
-} from "../../../protocol/ciphertexts/cloud0.ts"
-import {
-  blinded1,
-  Cloud1,
-  cloud1Operations,
-  type Sealed1,
-  type Value1
-} from "../../../protocol/ciphertexts/cloud1.ts"
+import { blinded0, cloud0Operations, type Value0 } from "../../../protocol/ciphertexts/cloud0.ts"
+import { Cloud1, cloud1Operations } from "../../../protocol/ciphertexts/cloud1.ts"
 import { directWork } from "../../../protocol/ciphertexts/direct.ts"
 import { Draws } from "../../../protocol/ciphertexts/draws.ts"
 import { gatheredRows, type IntegerMatrix } from "../../../protocol/ciphertexts/matrices.ts"
@@ -21,6 +10,7 @@ import { CiphertextParty, type CiphertextStep } from "../../../protocol/cipherte
 import { type CiphertextSizes, sizesOf } from "../../../protocol/ciphertexts/plan.ts"
 import { outputAtC0, outputAtC1, sealAtC0, sealAtC1 } from "../../../protocol/ciphertexts/state.ts"
 import { ciphertextStep } from "../../../protocol/ciphertexts/step.ts"
+import { blinded1, type Value1 } from "../../../protocol/ciphertexts/values1.ts"
 import type { CiphertextWork } from "../../../protocol/ciphertexts/work.ts"
 import { TransferringParty } from "../../../protocol/dealing/party.ts"
 import { type Round, together } from "../../../protocol/learning/operations.ts"
@@ -124,7 +114,7 @@ export const split = ({ draws, sizes }: Training, x: IntegerMatrix, place: numbe
 export interface State {
   readonly features: readonly [IntegerMatrix, IntegerMatrix]
   readonly labels: readonly [IntegerMatrix, IntegerMatrix]
-  readonly layers: readonly [ReadonlyArray<Layer<Sealed0>>, ReadonlyArray<Layer<Sealed1>>]
+  readonly layers: readonly [ReadonlyArray<Layer<Value0>>, ReadonlyArray<Layer<Value1>>]
 }
 
 /** Layers sealed from the clouds' shares of them. */
@@ -164,8 +154,7 @@ export type StepRun = PreparedRun<ReadonlyArray<Layer<Value0>>, ReadonlyArray<La
 /** Runs a step. */
 export const stepped = async (training: Training, step: number, state: State, rows: Uint32Array) => {
   const ran: StepRun = await runPrepared(...stepRounds(training, step, state, rows))
-  const layers = ran.results as unknown as State["layers"]
-  return { ran, state: { ...state, layers } }
+  return { ran, state: { ...state, layers: ran.results } }
 }
 
 /** The model as signed words, from both shares. */

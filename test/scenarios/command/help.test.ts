@@ -14,6 +14,7 @@ const program = commandLine({
   check: () => Effect.succeed(""),
   tune: nothing,
   predict: nothing,
+  export: nothing,
   inspect: nothing,
   init: nothing,
   audit: nothing,
@@ -37,7 +38,8 @@ const printed = (words: ReadonlyArray<string>) =>
     return stripVTControlCharacters(lines.join("\n")).split("\n")
   })
 
-const commands = "init inspect run resume simulate check tune predict audit identity nkeys actor".split(" ")
+const commands =
+  "init inspect run resume simulate check tune predict export audit identity nkeys actor".split(" ")
 
 describe("the help", () => {
   it.effect.each([[], ...commands.map((command) => [command])])(

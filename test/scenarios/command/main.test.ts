@@ -12,6 +12,7 @@ import {
   type AuditRequest,
   type CheckRequest,
   commandLine,
+  type ExportRequest,
   type IdentityRequest,
   type InitRequest,
   type InspectRequest,
@@ -48,6 +49,7 @@ type Asked =
   | AuditRequest
   | RunRequest
   | CheckRequest
+  | ExportRequest
   | IdentityRequest
   | InitRequest
   | InspectRequest
@@ -71,6 +73,7 @@ const given = (...words: ReadonlyArray<string>) =>
       check: (request) => Effect.as(note(request), `checked ${request.file}`),
       tune: note,
       predict: note,
+      export: note,
       inspect: note,
       init: note,
       audit: note,
@@ -165,7 +168,7 @@ describe("bicameral run", () => {
       expect(verdict).toEqual({
         status: 1,
         lines: [
-          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, resume, simulate, check, tune, predict, audit, identity, nkeys, actor; see bicameral --help'
+          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, resume, simulate, check, tune, predict, export, audit, identity, nkeys, actor; see bicameral --help'
         ]
       })
       expect(asked).toEqual([])

@@ -6,7 +6,7 @@
 import { Effect } from "effect"
 import { decodeArchive } from "../../../../protocol/archive/archive.ts"
 import { addShares } from "../../../../protocol/archive/reopening.ts"
-import { blinded1, Cloud1, cloud1Operations } from "../../../../protocol/ciphertexts/cloud1.ts"
+import { Cloud1, cloud1Operations } from "../../../../protocol/ciphertexts/cloud1.ts"
 import { openCellsAtC1 } from "../../../../protocol/ciphertexts/data.ts"
 import { Draws } from "../../../../protocol/ciphertexts/draws.ts"
 import {
@@ -16,6 +16,7 @@ import {
   outputAtC1,
   sealAtC1
 } from "../../../../protocol/ciphertexts/state.ts"
+import { blinded1 } from "../../../../protocol/ciphertexts/values1.ts"
 import { seededKey } from "../../../../protocol/seeding.ts"
 import { Party } from "../../../../runtime/messaging/contract.ts"
 import { Store, StoreFailed } from "../../../../runtime/storage/store.ts"
