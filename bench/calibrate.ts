@@ -480,7 +480,7 @@ const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly 
           partials: material.partials.map((partials) => some(partials, count, bits / 4))
         })
       ),
-      productMs: product(parameters),
+      multiplicationMs: multiplication(parameters.N2),
       openAnyMs: yield* Effect.scoped(
         Effect.flatMap(fresh, ({ pool }) =>
           Effect.map(
@@ -498,12 +498,13 @@ const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly 
     return { threadMs, bcp: measured }
   }).pipe(Effect.scoped, Effect.orDie)
 
-/** Processor time of a product, modulo N², of an element and a number below N. */
-const product = ({ N, N2 }: { readonly N: bigint; readonly N2: bigint }): number => {
+/** Processor time of a multiplication modulo N². */
+const multiplication = (square: bigint): number => {
   const many = 10_000
-  let found = N2 / 3n
+  const factor = square / 3n
+  let product = factor
   const before = ownProcessorMs()
-  for (let i = 0; i < many; i++) found = (found * (N / 3n)) % N2
+  for (let i = 0; i < many; i++) product = (product * factor) % square
   return (ownProcessorMs() - before) / many
 }
 

@@ -4,11 +4,14 @@
  * key, which it finds from pk, where primes are long enough to tell it.
  */
 import { add, addPlain, type Ciphertext, checkCiphertexts } from "../bcp/ciphertext.ts"
+import { fromDigits } from "../bcp/digits.ts"
+import { squareAndMultiply } from "../bcp/exponentiation.ts"
 import { WindowedBase } from "../bcp/fixed-base.ts"
 import { bytesFrom, fromBytes, inverses, randomBits } from "../bcp/integers.ts"
 import { type ExponentMode, generateRandomizer } from "../bcp/keys.ts"
 import type { Parameters } from "../bcp/parameters.ts"
 import { decryptorOf, encryptorOf } from "../bcp/precomputed.ts"
+import { ProductsOfPowers } from "../bcp/products-of-powers.ts"
 import {
   decodeCiphertexts,
   decodeIntegers,
@@ -56,45 +59,7 @@ const received = (pp: Parameters, bytes: Uint8Array): Array<Ciphertext> => {
 }
 
 /** Results of a job: some tenths of a second at 2048 bits, and enough to make tables of powers for. */
-export const resultsAJob = 8
-
-/** Bits of an exponent that are looked up at once. */
-export const windowBits = 4
-
-/** b^1, b^2, … up to all that a window asks for. */
-const tableOf = (base: bigint, modulus: bigint): ReadonlyArray<bigint> => {
-  const table = [1n, base]
-  while (table.length < 2 ** windowBits) table.push((table.at(-1)! * base) % modulus)
-  return table
-}
-
-/** Π_j b_j^(e_j) of one component, by tables of the b_j. Windows are nibbles of little-endian bytes. */
-const productOfPowers = (
-  tables: ReadonlyArray<ReadonlyArray<bigint>>,
-  exponents: Uint8Array,
-  exponentBytes: number,
-  modulus: bigint
-): bigint => {
-  let product = 1n
-  for (let window = 2 * exponentBytes - 1; window >= 0; window--) {
-    if (product !== 1n) for (let i = 0; i < windowBits; i++) product = (product * product) % modulus
-    for (const [j, table] of tables.entries()) {
-      const byte = exponents[j * exponentBytes + (window >> 1)]!
-      const digit = window % 2 === 0 ? byte & 15 : byte >> 4
-      if (digit !== 0) product = (product * table[digit]!) % modulus
-    }
-  }
-  return product
-}
-
-const power = (base: bigint, exponent: number, modulus: bigint): bigint => {
-  let product = 1n
-  for (const bit of exponent.toString(2)) {
-    product = (product * product) % modulus
-    if (bit === "1") product = (product * base) % modulus
-  }
-  return product
-}
+export const resultsAJob = 16
 
 /** Tables of g and pk for randomizers longer than those of the mode: a process meets one length a run. */
 const longBases = new Map<string, readonly [WindowedBase, WindowedBase]>()
@@ -122,18 +87,23 @@ const streamFrom = (key: Uint8Array, offset: number): ByteSource => {
 const powersPart = (input: PowersPart): { readonly ciphertexts: Uint8Array } => {
   const { parameters: pp, results, exponents, exponentBytes, factor, fresh } = input
   const bases = decodeCiphertexts(pp, input.bases)
-  const tables = {
-    A: bases.map(({ A }) => tableOf(A, pp.N2)),
-    B: bases.map(({ B }) => tableOf(B, pp.N2))
-  }
+  const shape = { results, exponentBits: 8 * exponentBytes }
+  const [powersOfA, powersOfB] = (["A", "B"] as const).map(
+    (component) =>
+      new ProductsOfPowers(
+        pp.N,
+        bases.map((base) => base[component]),
+        shape
+      )
+  ) as [ProductsOfPowers, ProductsOfPowers]
   const addends = input.addends && decodeCiphertexts(pp, input.addends)
   const randomised = fresh && randomiserOf(input, fresh)
   const eachBytes = bases.length * exponentBytes
   const products = Array.from({ length: results }, (_, i) => {
-    const own = exponents.subarray(i * eachBytes, (i + 1) * eachBytes)
-    const component = (of: "A" | "B") =>
-      power(productOfPowers(tables[of], own, exponentBytes, pp.N2), factor, pp.N2)
-    const product = { A: component("A"), B: component("B") }
+    const own = fromDigits(exponents.subarray(i * eachBytes, (i + 1) * eachBytes), exponentBytes)
+    const component = (powers: ProductsOfPowers) =>
+      squareAndMultiply(powers.product(own), BigInt(factor), pp.N2)
+    const product = { A: component(powersOfA), B: component(powersOfB) }
     const sum = addends === undefined ? product : add(pp, product, addends[i % addends.length]!)
     return randomised === undefined ? sum : randomised(sum, i)
   })

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url"
 import { Data, Effect, Option } from "effect"
 import { phases } from "../../actors/party/phases.ts"
 import { projectRoot } from "../../protocol/artifact.ts"
-import { productsOf } from "../../protocol/ciphertexts/products.ts"
+import { multiplicationsOf } from "../../protocol/ciphertexts/multiplications.ts"
 import { weightsByClass } from "../../protocol/data/class-weights.ts"
 import { labelColumns } from "../../protocol/data/description.ts"
 import { describeDialect } from "../../protocol/data/dialect.ts"
@@ -256,8 +256,8 @@ const onCiphertexts = ({
 }: Forecast): ReadonlyArray<string> => {
   if (found === undefined) return []
   const { openings, encryptions, powers, rounds } = found.step
-  const products = powers.reduce((sum, shape) => sum + productsOf(shape), 0)
-  const takes = `ciphertexts  a step opens ${count(openings)} and encrypts ${count(encryptions)} at cloud 0, takes ${count(Math.round(products))} products modulo N² at cloud 1, and ${count(rounds)} rounds`
+  const multiplications = powers.reduce((sum, shape) => sum + multiplicationsOf(shape), 0)
+  const takes = `ciphertexts  a step opens ${count(openings)} and encrypts ${count(encryptions)} at cloud 0, takes ${count(Math.round(multiplications))} multiplications modulo N² at cloud 1, and ${count(rounds)} rounds`
   if (stepSeconds === undefined) return [takes]
   const all = stepSeconds * plan.steps
   const tooLong = stepSeconds > longStepSeconds || 1000 * all > deadlines.phaseTimeoutMs

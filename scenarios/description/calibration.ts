@@ -49,8 +49,8 @@ const BcpCalibration = struct({
   prove: Curve,
   verify: Curve,
   combine: Curve,
-  /** A product, modulo N², of an element and a number below N. */
-  productMs: milliseconds,
+  /** A multiplication modulo N². */
+  multiplicationMs: milliseconds,
   /** The opening of a ciphertext with long randomness, one of many, at C0. */
   openAnyMs: milliseconds
 })

@@ -1,6 +1,6 @@
 /** The time of a training on ciphertexts: in a step the clouds work in turn, each with all threads that it has. */
 import type { CiphertextCost } from "../../protocol/ciphertexts/cost.ts"
-import { productsOf } from "../../protocol/ciphertexts/products.ts"
+import { multiplicationsOf } from "../../protocol/ciphertexts/multiplications.ts"
 import { type BcpCalibration, type Curve, onCurve } from "../description/calibration.ts"
 import type { CiphertextTraining } from "./ciphertexts.ts"
 import type { Deployment } from "./deployment.ts"
@@ -12,14 +12,14 @@ const manyCiphertexts = 192
 
 /** Processor time of each cloud for a step, but for messages. */
 export const stepWorkMs = (
-  { encryptFactored, openAnyMs, productMs, strip }: BcpCalibration,
+  { encryptFactored, openAnyMs, multiplicationMs, strip }: BcpCalibration,
   { additions, encryptions, openings, powers }: CiphertextCost
 ) => {
   const each = (curve: Curve) => onCurve(curve, manyCiphertexts) / manyCiphertexts
-  const products = powers.reduce((sum, shape) => sum + productsOf(shape), 0)
+  const multiplications = powers.reduce((sum, shape) => sum + multiplicationsOf(shape), 0)
   return {
     cloud0: openings * openAnyMs + encryptions * each(encryptFactored),
-    cloud1: products * productMs + additions * each(strip)
+    cloud1: multiplications * multiplicationMs + additions * each(strip)
   }
 }
 

@@ -71,7 +71,7 @@ const calibration: Calibration = {
       openMaster: linear(20),
       blind: linear(10),
       reencrypt: linear(25),
-      productMs: 0.01,
+      multiplicationMs: 0.01,
       openAnyMs: 3,
       strip: linear(1),
       partialDecrypt: linear(10),

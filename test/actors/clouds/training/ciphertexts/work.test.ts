@@ -4,6 +4,7 @@ import { Effect, Redacted } from "effect"
 import { workOf } from "../../../../../actors/clouds/training/ciphertexts/work.ts"
 import { BcpPool } from "../../../../../actors/party/bcp-pool.ts"
 import { Undecryptable } from "../../../../../protocol/bcp/decryption.ts"
+import { modPow } from "../../../../../protocol/bcp/exponentiation.ts"
 import { CrtDecryptor, MasterDecryptor } from "../../../../../protocol/bcp/master-decryption.ts"
 import {
   elementBytes,
@@ -41,7 +42,7 @@ const encrypted = (count: number) => direct.encrypt({ plaintexts: plaintextsOf(c
 
 /** A request of several jobs: more results than one takes, and several groups. */
 const request = async (changes: Partial<PowersRequest> = {}): Promise<PowersRequest> => {
-  const [terms, groups, results, exponentBytes] = [3, 2, 11, 5]
+  const [terms, groups, results, exponentBytes] = [3, 2, 19, 5]
   return {
     ...{ terms, groups, results, exponentBytes, factor: 6 },
     bases: await encrypted(terms * groups),
@@ -112,17 +113,11 @@ describe("the work on ciphertexts", () => {
 })
 
 describe("openings with the joint secret key", () => {
+  const { masterKey, parameters: pp } = keysOf(2048)
+  const decryptor = new CrtDecryptor(pp, masterKey)
+  const power = (base: bigint, exponent: bigint) => modPow(base, exponent, pp.N2)
+
   it("are those of the paper, whatever the randomness, and refuse what is no ciphertext under the key", () => {
-    const { masterKey, parameters: pp } = keysOf(2048)
-    const decryptor = new CrtDecryptor(pp, masterKey)
-    const power = (base: bigint, exponent: bigint) => {
-      let product = 1n
-      for (const bit of exponent.toString(2)) {
-        product = (product * product) % pp.N2
-        if (bit === "1") product = (product * base) % pp.N2
-      }
-      return product
-    }
     const h = power(pp.g, 5n ** 220n)
     const long = 3n ** 500n
     const ciphertext = { A: power(pp.g, long), B: (power(h, long) * (1n + 12_345n * pp.N)) % pp.N2 }
@@ -130,5 +125,11 @@ describe("openings with the joint secret key", () => {
     expect(new MasterDecryptor(pp, masterKey).decrypt(h, ciphertext)).toBe(12_345n)
     const other = { ...ciphertext, B: (ciphertext.B * pp.g) % pp.N2 }
     expect(() => decryptor.decryptAll(h, [ciphertext, other], "short")).toThrow(Undecryptable)
+  })
+
+  it("take the general way where the key is longer than what its residues show", () => {
+    const h = power(pp.g, 5n ** 220n + 3n * pp.N)
+    const ciphertext = { A: power(pp.g, 77n), B: (power(h, 77n) * (1n + 12_345n * pp.N)) % pp.N2 }
+    expect(decryptor.decryptAll(h, [ciphertext], "short")).toEqual([12_345n])
   })
 })
