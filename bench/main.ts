@@ -11,6 +11,7 @@ const topics: Readonly<Record<string, (others: ReadonlyArray<string>) => Promise
   bcp: async () => (await import("./bcp.ts")).run(),
   proofs: async () => (await import("./proofs.ts")).run(),
   join: async () => (await import("./join.ts")).run(),
+  powers: async () => (await import("./powers.ts")).run(),
   ot: async () => (await import("./ot.ts")).run(),
   lattice: async () => (await import("./lattice.ts")).run(),
   dealing: async () => (await import("./dealing.ts")).run(),

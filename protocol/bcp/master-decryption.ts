@@ -82,6 +82,8 @@ interface KeyModulo {
   readonly inverse: bigint
   /** h^(2^319), which removes the term that makes every short exponent 320 bits long. */
   readonly excess: bigint
+  /** Whether the exponent is short, and h is g to it modulo p²: the secret key then. */
+  readonly isSecret: boolean
 }
 
 /** Everything modulo one of the two primes. */
@@ -113,8 +115,11 @@ class PrimeDecryptor {
   key(h: bigint): KeyModulo {
     const logarithm = this.logarithm(h)
     if (logarithm === undefined) throw new InvalidPublicKey({ why: "it is no power of g" })
+    const exponent = this.exponent(logarithm)
     return {
-      exponent: this.exponent(logarithm),
+      exponent,
+      isSecret:
+        exponent < shortSecretBound && modPow(this.#g, exponent, this.#square) === residue(h, this.#square),
       inverse: inverse(h, this.#square)!,
       excess: modPow(h, shortExponentBound, this.#square)
     }
@@ -240,9 +245,9 @@ export class CrtDecryptor {
   ): ReadonlyArray<bigint> {
     const { modP, modQ } = this.#keyOf(publicKey)
     const secret = modP.exponent
-    const short =
-      mode === "short" && this.#tellsShort && secret < shortSecretBound && secret === modQ.exponent
-    if (!short) return ciphertexts.map((each, i) => this.decrypt(publicKey, each, i))
+    const isSecret = modP.isSecret && modQ.isSecret && secret === modQ.exponent
+    if (mode !== "short" || !this.#tellsShort || !isSecret)
+      return ciphertexts.map((each, i) => this.decrypt(publicKey, each, i))
     const x = this.#modP.openAll(secret, ciphertexts)
     const y = this.#modQ.openAll(secret, ciphertexts)
     return x.map((residue, i) => this.#join(residue, y[i]!))

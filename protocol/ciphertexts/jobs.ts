@@ -4,11 +4,14 @@
  * key, which it finds from pk, where primes are long enough to tell it.
  */
 import { add, addPlain, type Ciphertext, checkCiphertexts } from "../bcp/ciphertext.ts"
+import { fromDigits } from "../bcp/digits.ts"
+import { squareAndMultiply } from "../bcp/exponentiation.ts"
 import { WindowedBase } from "../bcp/fixed-base.ts"
 import { bytesFrom, fromBytes, inverses, randomBits } from "../bcp/integers.ts"
 import { type ExponentMode, generateRandomizer } from "../bcp/keys.ts"
 import type { Parameters } from "../bcp/parameters.ts"
 import { decryptorOf, encryptorOf } from "../bcp/precomputed.ts"
+import { ProductsOfPowers } from "../bcp/products-of-powers.ts"
 import {
   decodeCiphertexts,
   decodeIntegers,
@@ -26,21 +29,21 @@ interface Keys {
   readonly mode: ExponentMode
 }
 
-/** Some results of one group of slots. */
+/** Some results of some groups, in the order of a `PowersRequest`. */
 export interface PowersPart extends Pick<Keys, "parameters" | "publicKey"> {
-  /** A ciphertext a term. */
   readonly bases: Uint8Array
+  readonly groups: number
   readonly results: number
   readonly exponents: Uint8Array
   readonly exponentBytes: number
   readonly factor: number
-  /** One for each result, or one for all. */
+  /** One for each ciphertext, or one a group. */
   readonly addends?: Uint8Array
   readonly fresh?: {
     readonly plaintexts: Uint8Array
     readonly key: Uint8Array
     readonly randomizerBits: number
-    /** Which randomizers of the request they take: every `stride`-th from the `first`. */
+    /** Which randomizers of the request they take: one a group from the `first` on, and again `stride` further for each result. */
     readonly first: number
     readonly stride: number
   }
@@ -53,47 +56,6 @@ const received = (pp: Parameters, bytes: Uint8Array): Array<Ciphertext> => {
   const ciphertexts = decodeCiphertexts(pp, bytes)
   checkCiphertexts(pp, ciphertexts)
   return ciphertexts
-}
-
-/** Results of a job: some tenths of a second at 2048 bits, and enough to make tables of powers for. */
-export const resultsAJob = 8
-
-/** Bits of an exponent that are looked up at once. */
-export const windowBits = 4
-
-/** b^1, b^2, … up to all that a window asks for. */
-const tableOf = (base: bigint, modulus: bigint): ReadonlyArray<bigint> => {
-  const table = [1n, base]
-  while (table.length < 2 ** windowBits) table.push((table.at(-1)! * base) % modulus)
-  return table
-}
-
-/** Π_j b_j^(e_j) of one component, by tables of the b_j. Windows are nibbles of little-endian bytes. */
-const productOfPowers = (
-  tables: ReadonlyArray<ReadonlyArray<bigint>>,
-  exponents: Uint8Array,
-  exponentBytes: number,
-  modulus: bigint
-): bigint => {
-  let product = 1n
-  for (let window = 2 * exponentBytes - 1; window >= 0; window--) {
-    if (product !== 1n) for (let i = 0; i < windowBits; i++) product = (product * product) % modulus
-    for (const [j, table] of tables.entries()) {
-      const byte = exponents[j * exponentBytes + (window >> 1)]!
-      const digit = window % 2 === 0 ? byte & 15 : byte >> 4
-      if (digit !== 0) product = (product * table[digit]!) % modulus
-    }
-  }
-  return product
-}
-
-const power = (base: bigint, exponent: number, modulus: bigint): bigint => {
-  let product = 1n
-  for (const bit of exponent.toString(2)) {
-    product = (product * product) % modulus
-    if (bit === "1") product = (product * base) % modulus
-  }
-  return product
 }
 
 /** Tables of g and pk for randomizers longer than those of the mode: a process meets one length a run. */
@@ -118,41 +80,57 @@ const streamFrom = (key: Uint8Array, offset: number): ByteSource => {
   return source
 }
 
+/** Products of powers of the bases of each group: of their A and of their B. */
+const tablesOf = ({ parameters: pp, groups, results, exponentBytes, bases }: PowersPart) => {
+  const decoded = decodeCiphertexts(pp, bases)
+  const shape = { results, exponentBits: 8 * exponentBytes }
+  return Array.from({ length: groups }, (_, group) => {
+    const own = decoded.filter((_, i) => i % groups === group)
+    const of = (component: "A" | "B") =>
+      new ProductsOfPowers(
+        pp.N,
+        own.map((base) => base[component]),
+        shape
+      )
+    return { A: of("A"), B: of("B") }
+  })
+}
+
 /** C1. A part of a `PowersRequest`. */
 const powersPart = (input: PowersPart): { readonly ciphertexts: Uint8Array } => {
-  const { parameters: pp, results, exponents, exponentBytes, factor, fresh } = input
-  const bases = decodeCiphertexts(pp, input.bases)
-  const tables = {
-    A: bases.map(({ A }) => tableOf(A, pp.N2)),
-    B: bases.map(({ B }) => tableOf(B, pp.N2))
-  }
+  const { parameters: pp, groups, results, exponents, exponentBytes, factor, fresh } = input
+  const tables = tablesOf(input)
   const addends = input.addends && decodeCiphertexts(pp, input.addends)
   const randomised = fresh && randomiserOf(input, fresh)
-  const eachBytes = bases.length * exponentBytes
-  const products = Array.from({ length: results }, (_, i) => {
-    const own = exponents.subarray(i * eachBytes, (i + 1) * eachBytes)
-    const component = (of: "A" | "B") =>
-      power(productOfPowers(tables[of], own, exponentBytes, pp.N2), factor, pp.N2)
-    const product = { A: component("A"), B: component("B") }
+  const decoded = fromDigits(exponents, exponentBytes)
+  const terms = decoded.length / results
+  const products = Array.from({ length: results * groups }, (_, i) => {
+    const result = Math.floor(i / groups)
+    const own = decoded.slice(result * terms, (result + 1) * terms)
+    const { A, B } = tables[i % groups]!
+    const component = (powers: ProductsOfPowers) =>
+      squareAndMultiply(powers.product(own), BigInt(factor), pp.N2)
+    const product = { A: component(A), B: component(B) }
     const sum = addends === undefined ? product : add(pp, product, addends[i % addends.length]!)
     return randomised === undefined ? sum : randomised(sum, i)
   })
   return { ciphertexts: encodeCiphertexts(pp, products) }
 }
 
+/** Multiplies ciphertexts by fresh encryptions, in their order. */
 const randomiserOf = (
-  { parameters: pp, publicKey, results }: PowersPart,
+  { parameters: pp, publicKey, groups, results }: PowersPart,
   { plaintexts, key, randomizerBits, first, stride }: NonNullable<PowersPart["fresh"]>
 ) => {
   const [powersOfG, powersOfKey] = longBasesOf(pp, publicKey, randomizerBits)
-  powersOfG.expect(results)
-  powersOfKey.expect(results)
+  powersOfG.expect(results * groups)
+  powersOfKey.expect(results * groups)
   const bytesEach = Math.ceil(randomizerBits / 8)
   const values = decodedPlaintexts(pp, plaintexts)
   const source = streamFrom(key, first * bytesEach)
   return ({ A, B }: Ciphertext, i: number): Ciphertext => {
     const r = randomBits(randomizerBits, source)
-    source((stride - 1) * bytesEach)
+    if ((i + 1) % groups === 0) source((stride - groups) * bytesEach)
     return { A: powersOfG.multiply(A, r), B: powersOfKey.multiply(B, r, values[i]!) }
   }
 }

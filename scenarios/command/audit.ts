@@ -11,6 +11,8 @@ import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { auditViews } from "../../protocol/audit/audit.ts"
 import { auditPads } from "../../protocol/audit/audit-pads.ts"
 import { auditForm, smallFormOf } from "../../protocol/audit/coupled-form.ts"
+import { auditDealing } from "../../protocol/audit/dealing.ts"
+import { auditDealtRounds } from "../../protocol/audit/dealt-rounds.ts"
 import { claimFolder, type KeptTrial, keepAudit, keptTrial } from "../audit/kept.ts"
 import { type AuditReport, auditJson, auditText } from "../audit/page.ts"
 import { defaultSize, prepareTrial } from "../audit/prepare.ts"
@@ -34,6 +36,7 @@ export class TrialFailed extends Data.TaggedError("TrialFailed")<{ readonly reas
   }
 }
 
+<<<<<<< HEAD
 /** The pads of a training are followed by the dealer's messages, and here there is none. */
 export class NoDealerToAudit extends Data.TaggedError("NoDealerToAudit")<{ readonly target: string }> {
   readonly retryable = false
@@ -52,6 +55,8 @@ export class CiphertextsNotAudited extends Data.TaggedError("CiphertextsNotAudit
   }
 }
 
+=======
+>>>>>>> main
 /** How large a trial is can't be changed once it is over. */
 export class TrialIsOver extends Data.TaggedError("TrialIsOver")<{
   readonly folder: string
@@ -78,8 +83,11 @@ const tried = ({ target, modulus, rows, epochs }: AuditRequest) =>
       rows: Option.getOrElse(rows, () => defaultSize.rows),
       epochs: Option.getOrElse(epochs, () => defaultSize.epochs)
     })
+<<<<<<< HEAD
     if (trainsOnCiphertexts(input.agreement)) return yield* new CiphertextsNotAudited({ target })
     if (input.agreement.security.dealing === "clouds") return yield* new NoDealerToAudit({ target })
+=======
+>>>>>>> main
     const trial = yield* Effect.provide(runTrial(input), bcpPool(availableParallelism()))
     const kept: KeptTrial = { ...trial, about }
     return kept
@@ -102,12 +110,15 @@ export const auditAndReport = (request: AuditRequest) =>
     const ofPads = yield* auditPads(recording)
     const coupled = smallFormOf(recording)
     const ofForm = yield* Effect.promise(() => auditForm(coupled))
+    const dealtInSmall = recording.agreement.security.dealing === "clouds"
+    const ofDealing = dealtInSmall ? yield* Effect.promise(() => auditDealing(coupled)) : []
     const report: AuditReport = {
       views,
-      findings: [...findings, ...ofPads, ...ofForm],
+      findings: [...findings, ...ofPads, ...auditDealtRounds(recording), ...ofForm, ...ofDealing],
       about,
       users: recording.agreement.users,
       coupled,
+      dealtInSmall,
       error,
       asked: { rows: Option.getOrUndefined(request.rows), epochs: Option.getOrUndefined(request.epochs) }
     }

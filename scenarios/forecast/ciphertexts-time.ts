@@ -1,7 +1,7 @@
 /** The time of a training on ciphertexts: in a step the clouds work in turn, each with all threads that it has. */
 import type { CiphertextCost } from "../../protocol/ciphertexts/cost.ts"
 import { multiplicationsOf } from "../../protocol/ciphertexts/multiplications.ts"
-import { onCurve } from "../description/calibration.ts"
+import { type BcpCalibration, type Curve, onCurve } from "../description/calibration.ts"
 import type { CiphertextTraining } from "./ciphertexts.ts"
 import type { Deployment } from "./deployment.ts"
 import { bcpOf, brokerLoad, type CloudName, endMs, type Predicted, trafficOf } from "./loads.ts"
@@ -10,14 +10,16 @@ import { type PredictedTime, time } from "./time.ts"
 /** Enough ciphertexts for the tables of an encryptor to pay. */
 const manyCiphertexts = 192
 
-/** Processor time of each cloud for a part of the training, but for messages. */
-const workMs = (run: Predicted, deployment: Deployment, cost: CiphertextCost) => {
-  const { encryptFactored, multiplicationMs, openAnyMs, strip } = bcpOf(run, deployment)
-  const each = (curve: typeof strip) => onCurve(curve, manyCiphertexts) / manyCiphertexts
-  const multiplications = cost.powers.reduce((sum, shape) => sum + multiplicationsOf(shape), 0)
+/** Processor time of each cloud for a step, but for messages. */
+export const stepWorkMs = (
+  { encryptFactored, openAnyMs, multiplicationMs, strip }: BcpCalibration,
+  { additions, encryptions, openings, powers }: CiphertextCost
+) => {
+  const each = (curve: Curve) => onCurve(curve, manyCiphertexts) / manyCiphertexts
+  const multiplications = powers.reduce((sum, shape) => sum + multiplicationsOf(shape), 0)
   return {
-    cloud0: cost.openings * openAnyMs + cost.encryptions * each(encryptFactored),
-    cloud1: multiplications * multiplicationMs + cost.additions * each(strip)
+    cloud0: openings * openAnyMs + encryptions * each(encryptFactored),
+    cloud1: multiplications * multiplicationMs + additions * each(strip)
   }
 }
 
@@ -36,7 +38,7 @@ export const ciphertextTrainingTime = (
   const { calibration, placement } = deployment
   const { cloud0, cloud1 } = placement
   const { plan } = run.cost
-  const ms = workMs(run, deployment, step)
+  const ms = stepWorkMs(bcpOf(run, deployment), step)
   const traffic = trafficOf(run, "train", ["round:train"])
   const turns = (["cloud0", "cloud1"] as const).map((who) => ({
     who,

@@ -57,6 +57,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
     clouds: [
       "clouds/output",
       "clouds/training",
+      "clouds/training/ciphertexts",
       "clouds/transformation",
       "clouds/upload",
       "clouds/setup",
@@ -99,9 +100,12 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
       "channels",
       "computation",
       "data",
+      "dealing",
       "join",
+      "lattice",
       "learning",
       "messages",
+      "oblivious-transfer",
       "ring",
       "sharing",
       "statistics"
@@ -114,16 +118,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
     computation: ["learning", "ring"],
     "oblivious-transfer": ["learning", "ring"],
     lattice: ["learning", "ring"],
-    ciphertexts: [
-      "archive",
-      "bcp",
-      "computation",
-      "data",
-      "dealing",
-      "learning",
-      "oblivious-transfer",
-      "ring"
-    ],
+    ciphertexts: ["bcp", "computation", "dealing", "learning", "oblivious-transfer", "ring"],
     dealing: ["computation", "lattice", "learning", "oblivious-transfer", "ring"],
     learning: ["data", "ring"],
     metrics: ["data", "learning"],

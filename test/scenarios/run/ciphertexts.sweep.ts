@@ -14,7 +14,7 @@ import { quicklyBut } from "../../support/shipped.ts"
 import { splits, writeScenario } from "../../support/small-scenario.ts"
 import { full } from "../../support/sweep.ts"
 
-const training = { on: "ciphertexts", epochs: 2, batch: 12, rate: 0.25 }
+const training = { on: "ciphertexts", epochs: 1, batch: 12, rate: 0.25 }
 
 describe("a training on ciphertexts", () => {
   it.scopedLive("needs neither KGC nor users, and stands kills of both clouds", () =>
@@ -25,8 +25,8 @@ describe("a training on ciphertexts", () => {
         expect: { maxWeightDeviation: 0 }
       })
       const { display, lives, onUp } = killing([
-        [2, "cloud0"],
-        [5, "cloud1"]
+        [1, "cloud0"],
+        [2, "cloud1"]
       ])
       const stored: Array<ReadonlyArray<string>> = []
       const watching = {

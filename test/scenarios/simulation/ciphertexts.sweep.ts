@@ -14,7 +14,7 @@ describe("simulation - a training on ciphertexts", () => {
     Effect.gen(function* () {
       const training = { on: "ciphertexts", epochs: 1, batch: 16, rate: 0.25 }
       const run = yield* undisturbedOf(splits.rows, { training, network: { hidden: [2] }, seed: 5 })
-      for (const death of slice(deaths, 4)) yield* survives(run, death)
+      for (const death of slice(deaths, 2)) yield* survives(run, death)
     })
   )
 })
