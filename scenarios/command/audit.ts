@@ -36,15 +36,6 @@ export class TrialFailed extends Data.TaggedError("TrialFailed")<{ readonly reas
   }
 }
 
-<<<<<<< HEAD
-/** The pads of a training are followed by the dealer's messages, and here there is none. */
-export class NoDealerToAudit extends Data.TaggedError("NoDealerToAudit")<{ readonly target: string }> {
-  readonly retryable = false
-  override get message(): string {
-    return `${this.target}: security.dealing is clouds, and an audit follows what the KGC deals; audit a copy of the scenario that says kgc, in which the clouds send each other the same in the training, to the byte`
-  }
-}
-
 /** The audit follows pads of 64 bits, and blinds of a training on ciphertexts are longer integers. */
 export class CiphertextsNotAudited extends Data.TaggedError("CiphertextsNotAudited")<{
   readonly target: string
@@ -55,8 +46,6 @@ export class CiphertextsNotAudited extends Data.TaggedError("CiphertextsNotAudit
   }
 }
 
-=======
->>>>>>> main
 /** How large a trial is can't be changed once it is over. */
 export class TrialIsOver extends Data.TaggedError("TrialIsOver")<{
   readonly folder: string
@@ -83,11 +72,7 @@ const tried = ({ target, modulus, rows, epochs }: AuditRequest) =>
       rows: Option.getOrElse(rows, () => defaultSize.rows),
       epochs: Option.getOrElse(epochs, () => defaultSize.epochs)
     })
-<<<<<<< HEAD
     if (trainsOnCiphertexts(input.agreement)) return yield* new CiphertextsNotAudited({ target })
-    if (input.agreement.security.dealing === "clouds") return yield* new NoDealerToAudit({ target })
-=======
->>>>>>> main
     const trial = yield* Effect.provide(runTrial(input), bcpPool(availableParallelism()))
     const kept: KeptTrial = { ...trial, about }
     return kept

@@ -8,12 +8,8 @@
 import { planOf, quorumOf } from "../../actors/party/agreement.ts"
 import { pieceBytes } from "../../actors/party/bcp-pool.ts"
 import type { Phase } from "../../actors/party/phases.ts"
-<<<<<<< HEAD
-import { stretchesOf } from "../../actors/party/stretches.ts"
-import { sharingOf } from "../../actors/sharing/forms.ts"
-=======
 import { strandName, stretchesOf } from "../../actors/party/stretches.ts"
->>>>>>> main
+import { sharingOf } from "../../actors/sharing/forms.ts"
 import { cellsARun } from "../../actors/sharing/share-words.ts"
 import { secretKeyBits } from "../../protocol/bcp/keys.ts"
 import { outputSlotBits, plaintextsFor } from "../../protocol/bcp/packing.ts"
@@ -74,12 +70,8 @@ import { firstLayout, secondLayout } from "../../protocol/statistics/statistics.
 import { agreementOf, isTested } from "../description/agreement.ts"
 import type { JoinedData } from "../description/joined.ts"
 import type { Scenario } from "../description/schema.ts"
-<<<<<<< HEAD
 import { type CiphertextTraining, ciphertextTraining } from "./ciphertexts.ts"
-import { dealingCost } from "./dealing.ts"
-=======
 import { dealingCosts } from "./dealing.ts"
->>>>>>> main
 import { fieldBytes, type PredictedPhase, type PredictedTraffic, Tally, total } from "./tally.ts"
 
 export interface PredictedCost {
@@ -123,18 +115,9 @@ export const predictCost = (
   predictTransformation(tally, scenario, placed)
   tally.ask("train", Train, 2, evaluates(plan) ? { replies: 2 * plan.epochs * evaluatedBytes } : {})
   tally.ask("train", Join, 1, { requests: 0, replies: 0 })
-<<<<<<< HEAD
   const rounds =
     onCiphertexts === undefined ? predictTrainingOnShares(tally, scenario, plan) : onCiphertexts.rounds
   if (onCiphertexts !== undefined) tally.exchanges("train", "train", rounds, onCiphertexts.bytes)
-=======
-  tally.rounds("train", training.rounds, training.bytesEachWay)
-  if (scenario.security.dealing === "kgc")
-    tally.ask("train", Deal, stretchesOf(plan, 0).length, { replies: training.dealtBytes })
-  else
-    for (const [strand, { rounds, bytes }] of dealingCosts(plan).entries())
-      tally.exchanges("train", strandName(strand), rounds, bytes)
->>>>>>> main
   predictOutput(tally, scenario, placed, plan.network)
   return {
     plan,
@@ -156,10 +139,9 @@ const predictTrainingOnShares = (tally: Tally, { security }: Scenario, plan: Tra
   tally.rounds("train", training.rounds, training.bytesEachWay)
   if (security.dealing === "kgc")
     tally.ask("train", Deal, stretchesOf(plan, 0).length, { replies: training.dealtBytes })
-  else {
-    const dealing = dealingCost(plan)
-    tally.exchanges("train", "deal", dealing.rounds, dealing.bytes)
-  }
+  else
+    for (const [strand, { rounds, bytes }] of dealingCosts(plan).entries())
+      tally.exchanges("train", strandName(strand), rounds, bytes)
   return training.rounds
 }
 
