@@ -20,6 +20,7 @@ import {
 import { modelWords } from "../../protocol/learning/model.ts"
 import { evaluates, type TrainingPlan } from "../../protocol/learning/plan.ts"
 import { Deal } from "../../protocol/messages/training.ts"
+import { ciphertextTrainingTime } from "./ciphertexts-time.ts"
 import type { Deployment } from "./deployment.ts"
 import {
   brokerLoad,
@@ -53,7 +54,8 @@ const cloudMs = (deployment: Deployment, cost: Cost, dealt: number): number =>
 
 export const trainingTime: PredictPhase = (run, deployment) => {
   const { placement } = deployment
-  const { plan } = run.cost
+  const { onCiphertexts, plan } = run.cost
+  if (onCiphertexts !== undefined) return ciphertextTrainingTime(run, deployment, onCiphertexts)
   const { dealing: who } = run.scenario.security
   // Beside the training.
   const hasDealer = who === "kgc"
