@@ -25,7 +25,7 @@ import { MalformedTally } from "../protocol/metrics/tally.ts"
 import { type AskError, on, Party } from "../runtime/messaging/contract.ts"
 import type { Stable, StoreError } from "../runtime/storage/store.ts"
 import { keptByAbsent, type Openers, openByQuorum, type TooFewUsers } from "./opening.ts"
-import { type Agreement, actorsOf, agreementDigest, kgcDeals } from "./party/agreement.ts"
+import { type Agreement, actorsOf, agreementDigest, leaveAfterSetup } from "./party/agreement.ts"
 import type { Erased } from "./party/erasure.ts"
 import { remembered, type StorageFormat } from "./party/once.ts"
 import type { Phase } from "./party/phases.ts"
@@ -107,7 +107,7 @@ export const direct = <E = never>(
     const enrolled = askAll([...clouds, ...users], Enrol, {}, "setup")
     yield* through("setup", Effect.zipRight(askAll(everyone, Begin, begin, "setup"), enrolled))
     // All have its keys in their stable storage, and nobody asks it again.
-    const gone = kgcDeals(agreement) ? [] : ["kgc"]
+    const gone = leaveAfterSetup(agreement)
     const departed = yield* remembered("departed", logged<Departed>(), takeLeave(agreement, gone, "setup"))
     if (gone.length > 0)
       yield* remembered("kgc-gone", logged<object>(), Effect.as(release(gone, "setup"), {}))

@@ -4,16 +4,13 @@
  * a time.
  */
 import { randomBytes } from "node:crypto"
+import { beginDealing } from "../protocol/dealing/begin.ts"
 import { dealingRounds } from "../protocol/dealing/cost.ts"
 import { dealTogether } from "../protocol/dealing/deal.ts"
-import type { DealingWith } from "../protocol/dealing/party.ts"
+
 import { dealtStep, programOfShapes } from "../protocol/dealing/steps.ts"
-import { LatticeParty } from "../protocol/lattice/products.ts"
-import { type Round, together } from "../protocol/learning/operations.ts"
 import { batchOrder } from "../protocol/learning/order.ts"
 import { trainingPlan } from "../protocol/learning/plan.ts"
-import { TransferReceiver } from "../protocol/oblivious-transfer/receiver.ts"
-import { TransferSender } from "../protocol/oblivious-transfer/sender.ts"
 import { defaultExtension } from "../protocol/oblivious-transfer/sizes.ts"
 import { Prg } from "../protocol/ring/prg.ts"
 import { Ring } from "../protocol/ring/ring.ts"
@@ -30,22 +27,6 @@ const cellsAtOnce = 100_000
 const clouds = [0, 1] as const
 
 const fresh = (bytes: number) => new Uint8Array(randomBytes(bytes))
-
-/** A cloud that has just started: its transfers are opened and its lattice key exchanged. */
-function* started(ring: Ring, cloud: 0 | 1, prg: Prg): Round<Omit<DealingWith, "masks">> {
-  const products = new LatticeParty(ring, fresh(16))
-  const instance = (direction: 0 | 1) => ({ ring, direction, shape: defaultExtension, randomness: fresh })
-  const sender = TransferSender.open(instance(cloud))
-  const receiver = TransferReceiver.open(instance(cloud === 0 ? 1 : 0))
-  yield* products.exchangeKeys()
-  // By direction, at both clouds in the same order.
-  if (cloud === 0) {
-    const [forward, reversed] = yield* together(sender, receiver)
-    return { ring, cloud, prg, products, sender: forward, receiver: reversed }
-  }
-  const [forward, reversed] = yield* together(receiver, sender)
-  return { ring, cloud, prg, products, sender: reversed, receiver: forward }
-}
 
 interface Measured {
   readonly name: string
@@ -76,12 +57,14 @@ export const measureDealing = async ({
   const rings = [await Ring.load(), await Ring.load()] as const
   const prgs = [new Prg(fresh(16)), new Prg(fresh(16))] as const
   const order = batchOrder(plan, fresh(16))
-  const start = inTurns(started(rings[0], 0, prgs[0]), started(rings[1], 1, prgs[1]))
+  const started = (cloud: 0 | 1) =>
+    beginDealing({ ring: rings[cloud], cloud, prg: prgs[cloud], randomness: fresh, shape: defaultExtension })
+  const start = inTurns(started(0), started(1))
   const turns = Array.from({ length: repetitions + 1 }, (_, turn) => {
     const [one, other] = clouds.map((cloud) => {
       const own = { ring: rings[cloud], prg: prgs[cloud], plan, order }
       const dealt = Array.from({ length: steps }, (_, i) => dealtStep(own, 1 + turn * steps + i))
-      return dealTogether({ ...start.results[cloud], masks: new Prg(fresh(16)) }, dealt)
+      return dealTogether(start.results[cloud], dealt)
     })
     return inTurns(one!, other!)
   }).slice(1)

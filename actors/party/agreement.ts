@@ -113,6 +113,11 @@ export const trainsOnCiphertexts = ({ training }: Pick<Agreement, "training">): 
 export const kgcDeals = (agreement: Pick<Agreement, "security" | "training">): boolean =>
   agreement.security.dealing === "kgc" && !trainsOnCiphertexts(agreement)
 
+/** The parties whom a run lets go after the setup, since nobody asks them for anything afterwards. */
+export const leaveAfterSetup = (
+  agreement: Pick<Agreement, "security" | "training">
+): ReadonlyArray<string> => (kgcDeals(agreement) ? [] : ["kgc"])
+
 /** The loss that the network is trained with. */
 export const lossOf = ({ training }: Pick<Agreement, "training">): Loss => training.loss ?? "squared-error"
 

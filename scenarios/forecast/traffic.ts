@@ -8,7 +8,7 @@
 import { planOf, quorumOf } from "../../actors/party/agreement.ts"
 import { pieceBytes } from "../../actors/party/bcp-pool.ts"
 import type { Phase } from "../../actors/party/phases.ts"
-import { stretchesOf } from "../../actors/party/stretches.ts"
+import { strandName, stretchesOf } from "../../actors/party/stretches.ts"
 import { sharingOf } from "../../actors/sharing/forms.ts"
 import { cellsARun } from "../../actors/sharing/share-words.ts"
 import { secretKeyBits } from "../../protocol/bcp/keys.ts"
@@ -71,7 +71,7 @@ import { agreementOf, isTested } from "../description/agreement.ts"
 import type { JoinedData } from "../description/joined.ts"
 import type { Scenario } from "../description/schema.ts"
 import { type CiphertextTraining, ciphertextTraining } from "./ciphertexts.ts"
-import { dealingCost } from "./dealing.ts"
+import { dealingCosts } from "./dealing.ts"
 import { fieldBytes, type PredictedPhase, type PredictedTraffic, Tally, total } from "./tally.ts"
 
 export interface PredictedCost {
@@ -139,10 +139,9 @@ const predictTrainingOnShares = (tally: Tally, { security }: Scenario, plan: Tra
   tally.rounds("train", training.rounds, training.bytesEachWay)
   if (security.dealing === "kgc")
     tally.ask("train", Deal, stretchesOf(plan, 0).length, { replies: training.dealtBytes })
-  else {
-    const dealing = dealingCost(plan)
-    tally.exchanges("train", "deal", dealing.rounds, dealing.bytes)
-  }
+  else
+    for (const [strand, { rounds, bytes }] of dealingCosts(plan).entries())
+      tally.exchanges("train", strandName(strand), rounds, bytes)
   return training.rounds
 }
 

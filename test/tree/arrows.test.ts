@@ -100,9 +100,12 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
       "channels",
       "computation",
       "data",
+      "dealing",
       "join",
+      "lattice",
       "learning",
       "messages",
+      "oblivious-transfer",
       "ring",
       "sharing",
       "statistics"

@@ -5,36 +5,41 @@
  * makes the same bytes anew.
  */
 import { createCipheriv, randomBytes } from "node:crypto"
-import { Deferred, Effect, Redacted } from "effect"
+import { Effect, Redacted } from "effect"
 import { type ByteSource, concatenate } from "../../../protocol/bytes.ts"
+import { beginDealing } from "../../../protocol/dealing/begin.ts"
 import { dealTogether } from "../../../protocol/dealing/deal.ts"
 import { dealingErrors } from "../../../protocol/dealing/errors.ts"
-import type { DealingWith } from "../../../protocol/dealing/party.ts"
-import { cutStep, dealtStep, type OwnMasks } from "../../../protocol/dealing/steps.ts"
-import { LatticeParty } from "../../../protocol/lattice/products.ts"
-import { type Round, together } from "../../../protocol/learning/operations.ts"
-import type { DealtPart } from "../../../protocol/messages/training.ts"
-
-import { TransferReceiver } from "../../../protocol/oblivious-transfer/receiver.ts"
-import { TransferSender } from "../../../protocol/oblivious-transfer/sender.ts"
+import { dealtStep, type OwnMasks } from "../../../protocol/dealing/steps.ts"
 import { defaultExtension } from "../../../protocol/oblivious-transfer/sizes.ts"
 import { Prg } from "../../../protocol/ring/prg.ts"
 import { Ring } from "../../../protocol/ring/ring.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
 import { type Agreement, computationName, roundDeadlines } from "../../party/agreement.ts"
 import { drivenBy } from "../../party/driven.ts"
-import { NotExpected } from "../../party/handlers.ts"
-import { dealingGroups, type Stretch, stepsOfStretch } from "../../party/stretches.ts"
-import type { RandomnessProvider, Supply, SupplyRequest } from "./provider.ts"
+import {
+  dealingGroups,
+  dealingStrands,
+  type Stretch,
+  stepsOfStretch,
+  strandName
+} from "../../party/stretches.ts"
+import { handOut, type WholeStretch } from "./handing-out.ts"
+import type { RandomnessProvider, SupplyRequest } from "./provider.ts"
 
-/** The phase of a session's rounds of dealing. */
-const dealingPhase = (session: number): string => (session === 1 ? "deal" : `deal.${session}`)
+/** The phase of a session's rounds of dealing in a strand. */
+const dealingPhase = (session: number, strand: number): string =>
+  `${strandName(strand)}${session === 1 ? "" : `.${session}`}`
 
 export const randomnessFromClouds = (
   agreement: Agreement,
   cloud: 0 | 1,
   prgKey: Redacted.Redacted<Uint8Array>
-): RandomnessProvider => ({ prgKey, supply: (request) => dealtAhead(agreement, cloud, prgKey, request) })
+): RandomnessProvider => ({
+  prgKey,
+  supply: (request) =>
+    Effect.flatMap(dealtByClouds(agreement, cloud, prgKey, request), (source) => handOut(source, request))
+})
 
 /** Bytes that follow from a secret one drawn now: some are sent as they are, and none tells of the others. */
 const drawnNow = (): ByteSource => {
@@ -42,131 +47,55 @@ const drawnNow = (): ByteSource => {
   return (length) => new Uint8Array(cipher.update(new Uint8Array(length)))
 }
 
-/** What a start of both processes makes: both directions of transfers, and the keys of products. */
-function* begin(ring: Ring, cloud: 0 | 1, prg: Prg): Round<DealingWith> {
-  const randomness = drawnNow()
-  const lattice = new LatticeParty(ring, randomness(16))
-  const instance = (direction: 0 | 1) => ({ ring, direction, shape: defaultExtension, randomness })
-  const keys = lattice.exchangeKeys()
-  // By direction, so that both clouds have the messages of a round in the same order.
-  const first = { ring, cloud, prg, masks: new Prg(randomness(16)), products: lattice }
-  if (cloud === 0) {
-    const [sender, receiver] = yield* together(
-      TransferSender.open(instance(0)),
-      TransferReceiver.open(instance(1)),
-      keys
-    )
-    return { ...first, sender, receiver }
-  }
-  const [receiver, sender] = yield* together(
-    TransferReceiver.open(instance(0)),
-    TransferSender.open(instance(1)),
-    keys
-  )
-  return { ...first, sender, receiver }
-}
-
 /** A round of dealing takes as much longer than one of the training, for what is computed and sent in it. */
 const longRounds = 4
 
-const dealtAhead = (
+/**
+ * Both clouds deal the stretches of a session, group by group, in some strands side by side: while one waits for the other
+ * cloud, or for what is on its way, another computes.
+ */
+const dealtByClouds = (
   agreement: Agreement,
   cloud: 0 | 1,
   prgKey: Redacted.Redacted<Uint8Array>,
-  request: SupplyRequest
+  { order, plan, session, stretches }: SupplyRequest
 ) =>
   Effect.gen(function* () {
     const party = yield* Party
-    const { order, part, plan, session, stretches } = request
     const { firstMs, deadlineMs } = roundDeadlines(agreement)
     const peer = cloud === 0 ? "cloud1" : "cloud0"
     const deadlines = { firstMs, deadlineMs: longRounds * deadlineMs }
-    const rounds = yield* party.rounds(peer, dealingPhase(session), deadlines)
-    const { drive } = drivenBy(rounds, dealingErrors)
-    const ring = yield* Effect.promise(() => Ring.load())
     const prg = Prg.ofRun(Redacted.value(prgKey), computationName(agreement, party.run))
-    const own: OwnMasks = { ring, prg, plan, order }
-
-    const groups = dealingGroups(plan, stretches)
-    const ahead = yield* Effect.makeSemaphore(2 * Math.max(1, ...groups.map(({ length }) => length)))
-    type Failure = NotExpected | Effect.Effect.Error<ReturnType<typeof deal>>
-    const deal = (dealing: DealingWith, group: ReadonlyArray<Stretch>) =>
-      drive(
-        dealTogether(
-          dealing,
-          group.flatMap((stretch) => stepsOfStretch(stretch).map((step) => dealtStep(own, step)))
+    const strand = (number: number) =>
+      Effect.gen(function* () {
+        const rounds = yield* party.rounds(peer, dealingPhase(session, number), deadlines)
+        const { drive } = drivenBy(rounds, dealingErrors)
+        const ring = yield* Effect.promise(() => Ring.load())
+        const own: OwnMasks = { ring, prg, plan, order }
+        const begin = Effect.map(
+          drive(beginDealing({ ring, cloud, prg, randomness: drawnNow(), shape: defaultExtension })),
+          (dealing) => (group: ReadonlyArray<Stretch>) => {
+            const steps = group.flatMap(stepsOfStretch).map((step) => dealtStep(own, step))
+            return Effect.map(drive(dealTogether(dealing, steps)), (corrections) =>
+              cloud === 0 ? group.map(() => undefined) : byStretch(group, corrections)
+            )
+          }
         )
-      )
-    /** The corrections of a stretch, at C0 nothing. */
-    const slot = Deferred.make<ReadonlyArray<Uint8Array> | undefined, Failure>()
-    const dealt = yield* Effect.forEach(stretches, () => slot)
-    // Lanes may still be waiting for what a session does not come to.
-    const over = new NotExpected({
-      what: "a request for corrections of a session that is over",
-      party: party.name
-    })
-    yield* Effect.addFinalizer(() =>
-      Effect.forEach(dealt, (each) => Deferred.fail(each, over), { discard: true })
-    )
-    const dealing = Effect.gen(function* () {
-      const parties = yield* drive(begin(ring, cloud, prg))
-      let done = 0
-      for (const group of groups) {
-        yield* ahead.take(group.length)
-        const corrections = yield* deal(parties, group)
-        let at = 0
-        for (const stretch of group) {
-          const steps = stretch.last - stretch.first + 1
-          const own = cloud === 0 ? undefined : corrections.slice(at, at + steps)
-          yield* Deferred.succeed(dealt[done++]!, own)
-          at += steps
-        }
-      }
-    })
-    yield* Effect.forkScoped(
-      Effect.catchAllCause(dealing, (cause) =>
-        Effect.forEach(dealt, (each) => Deferred.failCause(each, cause), { discard: true })
-      )
-    )
-
-    let next = 0
-    const supply: Supply = {
-      next: Effect.gen(function* () {
-        const stretch = next++
-        const whole = yield* Deferred.await(dealt[stretch]!)
-        // Lanes have theirs of the stretch before, without which this process could not have ended it.
-        if (stretch > 0) dealt[stretch - 1] = yield* slot
-        yield* ahead.release(1)
-        if (whole === undefined) return undefined
-        return partOf(own, stretches[stretch]!, whole, part)
-      }),
-      ofLane: ({ step, steps = 1, part }, lane) =>
-        Effect.gen(function* () {
-          const place = stretches.findIndex(({ first, last }) => first === step && last - first + 1 === steps)
-          const stretch = stretches[place]
-          const what = `a request for corrections of ${steps} steps from step ${step}`
-          if (stretch === undefined || place < next - 1 || part === undefined)
-            return yield* new NotExpected({ what, party: lane })
-          const whole = yield* Deferred.await(dealt[place]!)
-          return partOf(own, stretch, whole ?? [], part)
-        }),
-      release: () => {}
-    }
-    return supply
+        return begin
+      })
+    const groups = dealingGroups(plan, stretches)
+    const strands = yield* Effect.forEach(Array.from({ length: dealingStrands(groups) }).keys(), strand)
+    return { groups, groupsAhead: strands.length + 1, strands }
   })
 
-/** The corrections of a stretch for a process: of whole steps, or of its part of each. Lanes take no part in evaluations. */
-const partOf = (
-  own: OwnMasks,
-  stretch: Stretch,
-  whole: ReadonlyArray<Uint8Array>,
-  part: DealtPart | undefined
-): Uint8Array => {
-  if (part === undefined || stretch.first > own.plan.steps) return concatenate(whole)
-  return concatenate(
-    whole.flatMap((corrections, i) => {
-      const { gradients, update } = cutStep(own, stretch.first + i, corrections, part)
-      return [gradients, update]
-    })
-  )
+/** The corrections of the steps of some stretches, stretch by stretch. */
+const byStretch = (
+  group: ReadonlyArray<Stretch>,
+  corrections: ReadonlyArray<Uint8Array>
+): ReadonlyArray<WholeStretch> => {
+  let at = 0
+  return group.map(({ first, last }) => {
+    at += last - first + 1
+    return concatenate(corrections.slice(at - (last - first + 1), at))
+  })
 }
