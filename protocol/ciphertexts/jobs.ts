@@ -29,21 +29,21 @@ interface Keys {
   readonly mode: ExponentMode
 }
 
-/** Some results of one group of slots. */
+/** Some results of some groups, in the order of a `PowersRequest`. */
 export interface PowersPart extends Pick<Keys, "parameters" | "publicKey"> {
-  /** A ciphertext a term. */
   readonly bases: Uint8Array
+  readonly groups: number
   readonly results: number
   readonly exponents: Uint8Array
   readonly exponentBytes: number
   readonly factor: number
-  /** One for each result, or one for all. */
+  /** One for each ciphertext, or one a group. */
   readonly addends?: Uint8Array
   readonly fresh?: {
     readonly plaintexts: Uint8Array
     readonly key: Uint8Array
     readonly randomizerBits: number
-    /** Which randomizers of the request they take: every `stride`-th from the `first`. */
+    /** Which randomizers of the request they take: one a group from the `first` on, and again `stride` further for each result. */
     readonly first: number
     readonly stride: number
   }
@@ -57,9 +57,6 @@ const received = (pp: Parameters, bytes: Uint8Array): Array<Ciphertext> => {
   checkCiphertexts(pp, ciphertexts)
   return ciphertexts
 }
-
-/** Results of a job: some tenths of a second at 2048 bits, and enough to make tables of powers for. */
-export const resultsAJob = 16
 
 /** Tables of g and pk for randomizers longer than those of the mode: a process meets one length a run. */
 const longBases = new Map<string, readonly [WindowedBase, WindowedBase]>()
@@ -83,46 +80,57 @@ const streamFrom = (key: Uint8Array, offset: number): ByteSource => {
   return source
 }
 
-/** C1. A part of a `PowersRequest`. */
-const powersPart = (input: PowersPart): { readonly ciphertexts: Uint8Array } => {
-  const { parameters: pp, results, exponents, exponentBytes, factor, fresh } = input
-  const bases = decodeCiphertexts(pp, input.bases)
+/** Products of powers of the bases of each group: of their A and of their B. */
+const tablesOf = ({ parameters: pp, groups, results, exponentBytes, bases }: PowersPart) => {
+  const decoded = decodeCiphertexts(pp, bases)
   const shape = { results, exponentBits: 8 * exponentBytes }
-  const [powersOfA, powersOfB] = (["A", "B"] as const).map(
-    (component) =>
+  return Array.from({ length: groups }, (_, group) => {
+    const own = decoded.filter((_, i) => i % groups === group)
+    const of = (component: "A" | "B") =>
       new ProductsOfPowers(
         pp.N,
-        bases.map((base) => base[component]),
+        own.map((base) => base[component]),
         shape
       )
-  ) as [ProductsOfPowers, ProductsOfPowers]
+    return { A: of("A"), B: of("B") }
+  })
+}
+
+/** C1. A part of a `PowersRequest`. */
+const powersPart = (input: PowersPart): { readonly ciphertexts: Uint8Array } => {
+  const { parameters: pp, groups, results, exponents, exponentBytes, factor, fresh } = input
+  const tables = tablesOf(input)
   const addends = input.addends && decodeCiphertexts(pp, input.addends)
   const randomised = fresh && randomiserOf(input, fresh)
-  const eachBytes = bases.length * exponentBytes
-  const products = Array.from({ length: results }, (_, i) => {
-    const own = fromDigits(exponents.subarray(i * eachBytes, (i + 1) * eachBytes), exponentBytes)
+  const decoded = fromDigits(exponents, exponentBytes)
+  const terms = decoded.length / results
+  const products = Array.from({ length: results * groups }, (_, i) => {
+    const result = Math.floor(i / groups)
+    const own = decoded.slice(result * terms, (result + 1) * terms)
+    const { A, B } = tables[i % groups]!
     const component = (powers: ProductsOfPowers) =>
       squareAndMultiply(powers.product(own), BigInt(factor), pp.N2)
-    const product = { A: component(powersOfA), B: component(powersOfB) }
+    const product = { A: component(A), B: component(B) }
     const sum = addends === undefined ? product : add(pp, product, addends[i % addends.length]!)
     return randomised === undefined ? sum : randomised(sum, i)
   })
   return { ciphertexts: encodeCiphertexts(pp, products) }
 }
 
+/** Multiplies ciphertexts by fresh encryptions, in their order. */
 const randomiserOf = (
-  { parameters: pp, publicKey, results }: PowersPart,
+  { parameters: pp, publicKey, groups, results }: PowersPart,
   { plaintexts, key, randomizerBits, first, stride }: NonNullable<PowersPart["fresh"]>
 ) => {
   const [powersOfG, powersOfKey] = longBasesOf(pp, publicKey, randomizerBits)
-  powersOfG.expect(results)
-  powersOfKey.expect(results)
+  powersOfG.expect(results * groups)
+  powersOfKey.expect(results * groups)
   const bytesEach = Math.ceil(randomizerBits / 8)
   const values = decodedPlaintexts(pp, plaintexts)
   const source = streamFrom(key, first * bytesEach)
   return ({ A, B }: Ciphertext, i: number): Ciphertext => {
     const r = randomBits(randomizerBits, source)
-    source((stride - 1) * bytesEach)
+    if ((i + 1) % groups === 0) source((stride - groups) * bytesEach)
     return { A: powersOfG.multiply(A, r), B: powersOfKey.multiply(B, r, values[i]!) }
   }
 }

@@ -1,7 +1,7 @@
 /** How many multiplications modulo N² the products of powers of `jobs.ts` take, on average. Public. */
 import { cheapestWindow } from "../bcp/products-of-powers.ts"
 import type { PowersShape } from "./cost.ts"
-import { resultsAJob } from "./jobs.ts"
+import { piecesOfPowers } from "./pieces.ts"
 
 /** Windows of the tables of g and pk. */
 const freshWindowBits = 7
@@ -18,10 +18,14 @@ const ofFactor = (factor: number): number => {
 /** Of both components of all results. */
 export const multiplicationsOf = (shape: PowersShape): number => {
   const { terms, groups, results, exponentBits, factor, randomizerBits } = shape
-  const productsOf = (count: number) =>
-    count === 0 || terms === 0 ? 0 : cheapestWindow({ terms, results: count, exponentBits }).products
-  const inFullJobs = Math.floor(results / resultsAJob) * productsOf(resultsAJob)
-  const products = inFullJobs + productsOf(results % resultsAJob)
+  const products = piecesOfPowers(shape).reduce(
+    (sum, piece) =>
+      sum +
+      piece.groups.count * cheapestWindow({ terms, results: piece.results.count, exponentBits }).products,
+    0
+  )
   const ofFresh = (tableProduct * randomizerBits) / freshWindowBits
-  return 2 * groups * (tableProduct * products + results * (ofFactor(factor) + ofFresh + 1))
+  return (
+    2 * (tableProduct * (terms === 0 ? 0 : products) + groups * results * (ofFactor(factor) + ofFresh + 1))
+  )
 }

@@ -13,7 +13,7 @@ import { ciphertextStep } from "../../../protocol/ciphertexts/step.ts"
 import { blinded1, type Value1 } from "../../../protocol/ciphertexts/values1.ts"
 import type { CiphertextWork } from "../../../protocol/ciphertexts/work.ts"
 import { TransferringParty } from "../../../protocol/dealing/party.ts"
-import { type Round, together } from "../../../protocol/learning/operations.ts"
+import { operation, type Round, together } from "../../../protocol/learning/operations.ts"
 import { planOfStep, type TrainingPlan } from "../../../protocol/learning/plan.ts"
 import { type PreparedRun, runPrepared } from "../../../protocol/learning/run.ts"
 import type { Layer } from "../../../protocol/learning/step.ts"
@@ -105,7 +105,7 @@ export const trainingOf = async (
 
 /** Parts of a matrix: C1's are blinds of as many bits as the plan says. */
 export const split = ({ draws, sizes }: Training, x: IntegerMatrix, place: number) => {
-  const blinds = draws.matrix(0, place as never, "blind", x, sizes.blindBits)
+  const blinds = draws.matrix(0, operation("openInput", place), "blind", x, sizes.blindBits)
   const values = x.values.map((value, i) => value - blinds.values[i]!)
   return [{ rows: x.rows, cols: x.cols, values }, blinds] as const
 }
@@ -158,7 +158,7 @@ export const stepped = async (training: Training, step: number, state: State, ro
 }
 
 /** The model as signed words, from both shares. */
-export const modelOf = async ({ plan, draws, sessions }: Training, { layers }: State) => {
+export const modelOf = async ({ plan, draws, sessions }: Training, { layers }: Pick<State, "layers">) => {
   const step = plan.steps + 1
   const { results } = await runPrepared(
     outputAtC0(new CiphertextParty({ ...sessions[0], step }), plan.network),

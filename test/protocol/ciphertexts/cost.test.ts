@@ -70,10 +70,10 @@ describe("the cost of a training on ciphertexts", () => {
     const { sizes } = training
     expect(training.opened).toEqual(transfersCost)
 
-    const layers = await sealed(
-      training,
-      [0, 1].map((i) => initialShares(plan, new Uint8Array(16).fill(i))) as never
-    )
+    const layers = await sealed(training, [
+      initialShares(plan, new Uint8Array(16)),
+      initialShares(plan, new Uint8Array(16).fill(1))
+    ])
     const filled = (cols: number, place: number) =>
       split(
         training,

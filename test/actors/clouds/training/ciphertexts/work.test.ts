@@ -7,6 +7,7 @@ import { Undecryptable } from "../../../../../protocol/bcp/decryption.ts"
 import { modPow } from "../../../../../protocol/bcp/exponentiation.ts"
 import { CrtDecryptor, MasterDecryptor } from "../../../../../protocol/bcp/master-decryption.ts"
 import {
+  ciphertextBytes,
   elementBytes,
   encodeIntegers,
   encodeMasterKey,
@@ -40,14 +41,20 @@ const plaintextsOf = (count: number, of: (i: number) => bigint = (i) => BigInt(i
   )
 const encrypted = (count: number) => direct.encrypt({ plaintexts: plaintextsOf(count), key: key(1) })
 
-/** A request of several jobs: more results than one takes, and several groups. */
-const request = async (changes: Partial<PowersRequest> = {}): Promise<PowersRequest> => {
-  const [terms, groups, results, exponentBytes] = [3, 2, 19, 5]
+/** A request of several jobs, unless told otherwise: more results than one takes, and several groups. */
+const request = async ({
+  terms = 3,
+  groups = 2,
+  results = 19,
+  addends = results * groups,
+  ...changes
+}: Partial<Omit<PowersRequest, "addends">> & { readonly addends?: number } = {}): Promise<PowersRequest> => {
+  const exponentBytes = 5
   return {
     ...{ terms, groups, results, exponentBytes, factor: 6 },
     bases: await encrypted(terms * groups),
     exponents: Uint8Array.from({ length: terms * results * exponentBytes }, (_, i) => (i * 37) % 251),
-    addends: await encrypted(results * groups),
+    addends: await encrypted(addends),
     fresh: { plaintexts: plaintextsOf(results * groups), key: key(2), randomizerBits: 301 },
     ...changes
   }
@@ -58,24 +65,42 @@ describe("the work on ciphertexts", () => {
     ["of several terms", {}],
     ["with one addend a group for all results", { addends: 2 }],
     ["that stay at the cloud", { fresh: undefined, factor: 1 }],
+    ["of groups that share jobs", { terms: 2, groups: 7, results: 3 }],
+    ["of one result a group", { terms: 1, groups: 40, results: 1 }],
     ["of which nothing but fresh encryptions is left", { terms: 0 }]
   ] as const)("has products of powers %s as they are without tables", ([, changes]) =>
     Effect.gen(function* () {
       const work = yield* jobbed
-      const asked = yield* Effect.promise(async () => {
-        const { addends, ...others } = await request()
-        const none = new Uint8Array(0)
-        return {
-          ...others,
-          ...changes,
-          ...("terms" in changes && { bases: none, exponents: none }),
-          ...(addends && { addends: "addends" in changes ? await encrypted(changes.addends) : addends })
-        } as PowersRequest
-      })
+      const asked = yield* Effect.promise(() => request(changes as Parameters<typeof request>[0]))
       const [found, expected] = yield* Effect.promise(() =>
         Promise.all([work.powers(asked), direct.powers(asked)])
       )
       expect(found).toEqual(expected)
+    })
+  )
+
+  it.scoped("refuses what has not the size that it should have", () =>
+    Effect.gen(function* () {
+      const work = yield* jobbed
+      const asked = yield* Effect.promise(() => request())
+      const refused = (ask: () => Promise<unknown>) =>
+        Effect.promise(async () => {
+          const failed = await ask().then(() => "nothing", String)
+          expect(failed).toMatch(/instead of|no multiple/)
+        })
+      const shorter = (bytes: Uint8Array) => bytes.subarray(1)
+      const fewer = asked.bases.subarray(ciphertextBytes(parameters))
+      const { plaintexts } = asked.fresh!
+      yield* refused(() => work.powers({ ...asked, bases: fewer }))
+      yield* refused(() => work.powers({ ...asked, exponents: shorter(asked.exponents) }))
+      yield* refused(() => work.powers({ ...asked, addends: fewer }))
+      yield* refused(() =>
+        work.powers({ ...asked, fresh: { ...asked.fresh!, plaintexts: new Uint8Array(0) } })
+      )
+      yield* refused(() => work.open({ ciphertexts: shorter(asked.bases) }))
+      yield* refused(() => work.encrypt({ plaintexts: shorter(plaintexts), key: key(1) }))
+      yield* refused(() => work.add({ ciphertexts: fewer, plaintexts }))
+      yield* refused(() => work.subtract({ left: asked.bases, right: fewer }))
     })
   )
 
