@@ -114,8 +114,9 @@ export const kgcDeals = (agreement: Pick<Agreement, "security" | "training">): b
   agreement.security.dealing !== "clouds" && !trainsOnCiphertexts(agreement)
 
 /** The parties whom a run lets go after the setup, since nobody asks them for anything afterwards. */
-export const leaveAfterSetup = (agreement: Agreement): ReadonlyArray<string> =>
-  kgcDeals(agreement) ? [] : ["kgc"]
+export const leaveAfterSetup = (
+  agreement: Pick<Agreement, "security" | "training">
+): ReadonlyArray<string> => (kgcDeals(agreement) ? [] : ["kgc"])
 
 /** The loss that the network is trained with. */
 export const lossOf = ({ training }: Pick<Agreement, "training">): Loss => training.loss ?? "squared-error"
