@@ -26,7 +26,7 @@ import { MalformedTally } from "../protocol/metrics/tally.ts"
 import { type AskError, on, Party } from "../runtime/messaging/contract.ts"
 import type { Stable, StoreError } from "../runtime/storage/store.ts"
 import { keptByAbsent, type Openers, openByQuorum, type TooFewUsers } from "./opening.ts"
-import { type Agreement, actorsOf, agreementDigest, leaveAfterSetup } from "./party/agreement.ts"
+import { type Agreement, actorsOf, agreementDigest, leaveBeforeTraining } from "./party/agreement.ts"
 import type { Erased } from "./party/erasure.ts"
 import { remembered, type StorageFormat } from "./party/once.ts"
 import type { Phase } from "./party/phases.ts"
@@ -108,10 +108,9 @@ export const direct = <E = never>(
     const enrolled = askAll([...clouds, ...users], Enrol, {}, "setup")
     yield* through("setup", Effect.zipRight(askAll(everyone, Begin, begin, "setup"), enrolled))
     const dealsAhead = agreement.security.dealing === "kgc-ahead"
+    const gone = leaveBeforeTraining(agreement)
     // All have its keys in their stable storage, and nobody asks it again.
-    const leaveNow = leaveAfterSetup(agreement)
-    const gone = dealsAhead ? ["kgc"] : leaveNow
-    if (leaveNow.length > 0) yield* departure(agreement, gone, "setup")
+    if (!dealsAhead && gone.length > 0) yield* departure(agreement, gone, "setup")
     const uploads = yield* through("upload", askAll(users, Upload, {}, "upload"))
     const usersLeave = bringBack !== undefined
     const left = yield* remembered(

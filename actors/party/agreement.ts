@@ -113,10 +113,9 @@ export const trainsOnCiphertexts = ({ training }: Pick<Agreement, "training">): 
 export const kgcDeals = (agreement: Pick<Agreement, "security" | "training">): boolean =>
   agreement.security.dealing !== "clouds" && !trainsOnCiphertexts(agreement)
 
-/** The parties whom a run lets go after the setup, since nobody asks them for anything afterwards. */
-export const leaveAfterSetup = (
-  agreement: Pick<Agreement, "security" | "training">
-): ReadonlyArray<string> => (kgcDeals(agreement) ? [] : ["kgc"])
+/** The parties whom a run lets go before the clouds train: after the setup, or the KGC that deals ahead once it has dealt. */
+export const leaveBeforeTraining = (agreement: Agreement): ReadonlyArray<string> =>
+  kgcDeals(agreement) && agreement.security.dealing === "kgc" ? [] : ["kgc"]
 
 /** The loss that the network is trained with. */
 export const lossOf = ({ training }: Pick<Agreement, "training">): Loss => training.loss ?? "squared-error"

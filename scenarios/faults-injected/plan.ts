@@ -4,7 +4,7 @@
  * of scenarios without one.
  */
 import { Data, Effect } from "effect"
-import { type Agreement, actorsOf, leaveAfterSetup } from "../../actors/party/agreement.ts"
+import { type Agreement, actorsOf, leaveBeforeTraining } from "../../actors/party/agreement.ts"
 import type { Phase } from "../../actors/party/phases.ts"
 import { Deal } from "../../protocol/messages/training.ts"
 import { draws, type LinkFaults } from "../../runtime/transport/faulty.ts"
@@ -56,10 +56,11 @@ export class FaultAfterLeaving extends Data.TaggedError("FaultAfterLeaving")<{
   readonly event: EventKind
   readonly party: string
   readonly when: string
+  readonly left: string
 }> {
   readonly retryable = false
   override get message(): string {
-    return `${this.at}: ${this.event} of ${this.party} at ${this.when} disturbs nothing, since the run lets ${this.party} go after the setup; plan it for when: { phase: setup } or { message: Enrolment }, or set security.dealing to kgc`
+    return `${this.at}: ${this.event} of ${this.party} at ${this.when} disturbs nothing, since the run lets ${this.party} go ${this.left}; plan it for when: { phase: setup } or { message: Enrolment }, or set security.dealing to kgc`
   }
 }
 
@@ -74,7 +75,10 @@ export const planFaults = (
 ): Effect.Effect<FaultPlan, NoSuchParty | FaultAfterLeaving> =>
   Effect.gen(function* () {
     const parties = partiesOf(agreement)
-    const leave = leaveAfterSetup(agreement)
+    const dealsAhead = agreement.security.dealing === "kgc-ahead"
+    const leave = leaveBeforeTraining(agreement)
+    const isLater = dealsAhead ? isInTraining : isAfterSetup
+    const left = dealsAhead ? "before the clouds train" : "after the setup"
     const named = (name: string, at: string): Effect.Effect<string, NoSuchParty> => {
       if (name === "*" || parties.includes(name)) return Effect.succeed(name)
       const user = agreement.users.find((each) => each.name === name)
@@ -95,14 +99,14 @@ export const planFaults = (
         const groups = yield* Effect.forEach(event.groups ?? [], (group, k) =>
           Effect.forEach(group, (name) => named(name, `${at}.groups[${k}]`))
         )
-        if (isAfterSetup(event.when)) {
-          const left = leave.find((name) => name === party || isAlone(name, groups))
-          if (left !== undefined)
+        if (isLater(event.when)) {
+          const gone = leave.find((name) => name === party || isAlone(name, groups))
+          if (gone !== undefined)
             return yield* new FaultAfterLeaving({
-              ...{ at, event: event.event, party: left, when: JSON.stringify(event.when) }
+              ...{ at, event: event.event, party: gone, when: JSON.stringify(event.when), left }
             })
         }
-        const there = isAfterSetup(event.when) ? parties.filter((name) => !leave.includes(name)) : parties
+        const there = isLater(event.when) ? parties.filter((name) => !leave.includes(name)) : parties
         return Array.from({ length: event.count }, () => planned(event, party, groups, there, draw))
       })
     )
@@ -114,6 +118,12 @@ const isAfterSetup = (when: When): boolean => {
   if (when === "drawn") return false
   if ("phase" in when) return when.phase !== "setup"
   return "step" in when || "round" in when || ("message" in when && when.message === Deal.tag)
+}
+
+/** Whether the phase, step or round is one that follows the dealing ahead. */
+const isInTraining = (when: When): boolean => {
+  if (when === "drawn") return false
+  return "phase" in when ? when.phase === "output" : "step" in when || "round" in when
 }
 
 /** Whether a partition separates a party from all others, and none of these from each other. */
