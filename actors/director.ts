@@ -107,10 +107,10 @@ export const direct = <E = never>(
 
     const enrolled = askAll([...clouds, ...users], Enrol, {}, "setup")
     yield* through("setup", Effect.zipRight(askAll(everyone, Begin, begin, "setup"), enrolled))
-    const { dealing } = agreement.security
+    const dealsAhead = agreement.security.dealing === "kgc-ahead"
     const gone = leaveBeforeTraining(agreement)
     // All have its keys in their stable storage, and nobody asks it again.
-    if (dealing === "clouds") yield* departure(agreement, gone, "setup")
+    if (!dealsAhead && gone.length > 0) yield* departure(agreement, gone, "setup")
     const uploads = yield* through("upload", askAll(users, Upload, {}, "upload"))
     const usersLeave = bringBack !== undefined
     const left = yield* remembered(
@@ -120,7 +120,7 @@ export const direct = <E = never>(
     )
     if (usersLeave) yield* remembered("let-go", logged<object>(), Effect.as(release(users, "upload"), {}))
     const [, archive] = yield* through("transform", askAll(clouds, Transform, {}, "transform"))
-    const dealt = dealing === "kgc-ahead" ? dealtAhead(agreement, gone) : Effect.void
+    const dealt = dealsAhead ? dealtAhead(agreement, gone) : Effect.void
     const [training] = yield* through("train", Effect.zipRight(dealt, askAll(clouds, Train, {}, "train")))
     const departed = yield* departure(agreement, gone, "train")
     const tested = (actors: ReadonlyArray<string>, replies: ReadonlyArray<Opened>) =>

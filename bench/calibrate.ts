@@ -479,10 +479,40 @@ const bcp = (bits: number): Effect.Effect<{ readonly threadMs: number; readonly 
           ciphertexts: some(material.unified, count),
           partials: material.partials.map((partials) => some(partials, count, bits / 4))
         })
+      ),
+      multiplicationMs: multiplication(parameters.N2),
+      openAnyMs: yield* Effect.scoped(
+        Effect.flatMap(fresh, ({ pool }) =>
+          Effect.map(
+            curve((count) =>
+              pool.run("openResidues", {
+                ...{ parameters, masterKey, publicKey: unifiedPublicKey, mode },
+                ciphertexts: some(material.unified, count)
+              })
+            ),
+            eachOfMany
+          )
+        )
       )
     }
     return { threadMs, bcp: measured }
   }).pipe(Effect.scoped, Effect.orDie)
+
+/** Processor time of a multiplication modulo N². */
+const multiplication = (square: bigint): number => {
+  const many = 10_000
+  const factor = square / 3n
+  let product = factor
+  const before = ownProcessorMs()
+  for (let i = 0; i < many; i++) product = (product * factor) % square
+  return (ownProcessorMs() - before) / many
+}
+
+/** What one more of many takes: the slope of the last part of a curve. */
+const eachOfMany = (measured: Curve): number => {
+  const [[fewer, ms], [more, all]] = [measured.at(-2)!, measured.at(-1)!]
+  return Math.max(0, (all - ms) / (more - fewer))
+}
 
 /** Processor time until the program has loaded what a party needs and says how it is used. */
 const startUp = (): number => {

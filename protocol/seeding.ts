@@ -7,7 +7,15 @@
 import { derive } from "./aead.ts"
 
 /** The purpose of a seeded key; one purpose, one key. */
-export type SeededPurpose = "dealer0" | "dealer1" | "initial0" | "initial1" | "order" | "rows" | "join"
+export type SeededPurpose =
+  | "dealer0"
+  | "dealer1"
+  | "initial0"
+  | "initial1"
+  | "order"
+  | "rows"
+  | "join"
+  | "blinds"
 
 /** 16 bytes: HKDF-SHA256 of the seed (any safe integer ≥ 0), separated by purpose. */
 export const seededKey = (seed: number, purpose: SeededPurpose): Uint8Array => {

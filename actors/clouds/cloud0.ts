@@ -20,12 +20,13 @@ import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
 import { partyRoot } from "../party/root.ts"
-import { commonHandlers, dealtMeanwhile, sessionInputs } from "./common.ts"
+import { commonHandlers, dealtMeanwhile, trainingOf } from "./common.ts"
 import { sealingAtCloud0 } from "./output/seal-share.ts"
 import { credentialsOf } from "./setup/credentials.ts"
 import { CheckpointStore } from "./training/checkpoints.ts"
+import { onCiphertextsAtCloud0 } from "./training/ciphertexts/at-cloud0.ts"
+import { trainedFormat } from "./training/session.ts"
 import { sessionsAtCloud0 } from "./training/sessions.ts"
-import { trainedFormat } from "./training/training.ts"
 import { transformationAtCloud0 } from "./transformation/at-cloud0.ts"
 import { intakeAt } from "./upload/intake.ts"
 
@@ -56,9 +57,12 @@ export const cloud0 = (agreement: Agreement) =>
     }))
     const intake = yield* intakeAt(agreement, 0)
     const transformation = yield* transformationAtCloud0(agreement, credentials, intake)
-    const randomness = dealtMeanwhile(agreement, 0)
-    const inputs = sessionInputs({ cloud: 0, credentials, transformation, root, randomness })
-    const sessions = yield* sessionsAtCloud0(agreement, inputs)
+    const trains = trainingOf({
+      ...{ agreement, cloud: 0, credentials, transformation, root },
+      randomness: dealtMeanwhile(agreement, 0),
+      onCiphertexts: (inputs) => onCiphertextsAtCloud0(inputs, transformation.close)
+    })
+    const sessions = yield* sessionsAtCloud0(agreement, trains)
     const training = yield* once("trained", trainedFormat, sessions.trained)
     const sealing = yield* sealingAtCloud0(agreement, credentials, training.outcome)
 
@@ -76,7 +80,7 @@ export const cloud0 = (agreement: Agreement) =>
     yield* party.serve([
       ...life.handlers,
       ...members.handlers,
-      ...commonHandlers({ enrolling, intake, transformation, training }),
+      ...commonHandlers({ agreement, enrolling, intake, transformation, training }),
       on(UploadShare0, (piece, from) => Effect.as(intake.place(from, piece), {})),
       ...transformation.handlers,
       ...sessions.handlers,

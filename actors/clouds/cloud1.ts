@@ -19,13 +19,14 @@ import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
 import { partyRoot } from "../party/root.ts"
 import { dealingAhead } from "./ahead.ts"
-import { commonHandlers, dealtMeanwhile, sessionInputs } from "./common.ts"
+import { commonHandlers, dealtMeanwhile, trainingOf } from "./common.ts"
 import { sealedModelEntry, sealingAtCloud1 } from "./output/seal-model.ts"
 import { isDealt } from "./randomness/stored.ts"
 import { credentialsOf } from "./setup/credentials.ts"
 import { CheckpointStore } from "./training/checkpoints.ts"
+import { onCiphertextsAtCloud1 } from "./training/ciphertexts/at-cloud1.ts"
+import { trainedFormat } from "./training/session.ts"
 import { sessionsAtCloud1 } from "./training/sessions.ts"
-import { trainedFormat } from "./training/training.ts"
 import { isOfArchive, pieceKeyEntry, transformationAtCloud1 } from "./transformation/at-cloud1.ts"
 import { intakeAt } from "./upload/intake.ts"
 
@@ -53,9 +54,12 @@ export const cloud1 = (agreement: Agreement) =>
     const transformation = yield* transformationAtCloud1(agreement, credentials, intake, root)
     const ahead = yield* dealingAhead({ agreement, credentials, transformation, root })
     const dealsAhead = agreement.security.dealing === "kgc-ahead"
-    const randomness = dealsAhead ? ahead.randomness : dealtMeanwhile(agreement, 1)
-    const inputs = sessionInputs({ cloud: 1, credentials, transformation, root, randomness })
-    const sessions = yield* sessionsAtCloud1(agreement, inputs)
+    const trains = trainingOf({
+      ...{ agreement, cloud: 1, credentials, transformation, root },
+      randomness: dealsAhead ? ahead.randomness : dealtMeanwhile(agreement, 1),
+      onCiphertexts: onCiphertextsAtCloud1
+    })
+    const sessions = yield* sessionsAtCloud1(agreement, trains)
     const training = yield* once("trained", trainedFormat, sessions.trained)
     const sealing = yield* sealingAtCloud1(agreement, credentials, training.outcome)
 
@@ -73,7 +77,7 @@ export const cloud1 = (agreement: Agreement) =>
     yield* party.serve([
       ...life.handlers,
       ...members.handlers,
-      ...commonHandlers({ enrolling, intake, transformation, training }),
+      ...commonHandlers({ agreement, enrolling, intake, transformation, training }),
       on(UploadShare1, (piece, from) => Effect.as(intake.place(from, piece), {})),
       on(UploadWords1, (piece, from) => Effect.as(intake.place(from, piece), {})),
       ...transformation.handlers,

@@ -1,7 +1,9 @@
 /** What both clouds do in the same way, each with its own parts. */
 import { Deferred, Effect, type Redacted } from "effect"
 import { Enrol, Train, Transform } from "../../protocol/messages/control.ts"
-import type { Agreement } from "../party/agreement.ts"
+import type { Cloud1Keys } from "../../protocol/sharing/transformation.ts"
+import type { Party } from "../../runtime/messaging/contract.ts"
+import { type Agreement, trainsOnCiphertexts } from "../party/agreement.ts"
 import { onDirector } from "../party/handlers.ts"
 import type { Once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
@@ -10,8 +12,9 @@ import { randomnessFromClouds } from "./randomness/from-clouds.ts"
 import { randomnessFromKgc } from "./randomness/from-kgc.ts"
 import type { RandomnessProvider } from "./randomness/provider.ts"
 import type { CredentialsFor } from "./setup/credentials.ts"
-import type { SessionInputs } from "./training/sessions.ts"
-import type { TrainedShare } from "./training/training.ts"
+import type { CiphertextInputs } from "./training/ciphertexts/session.ts"
+import type { TrainedShare, TrainIn } from "./training/session.ts"
+import { onShares, type TrainError } from "./training/training.ts"
 import type { SharedTable, TableOutline } from "./transformation/joint-table.ts"
 import { type Intake, onAnnouncement } from "./upload/intake.ts"
 
@@ -32,36 +35,40 @@ export const dealtMeanwhile = (agreement: Agreement, cloud: 0 | 1) => {
   return (prgKey: Redacted.Redacted<Uint8Array>) => Effect.succeed(provider(agreement, cloud, prgKey))
 }
 
-/** What a cloud brings to a training session. */
-export const sessionInputs = <E, R, E1, R1, E2, R2, E3, R3>(from: {
+/** How a cloud trains; fails if it is too early. `onCiphertexts` is where it does not train on shares. */
+export const trainingOf = <K, E, R, E1, R1, E2, R2, E3, R3, E4, R4>(from: {
+  readonly agreement: Agreement
   readonly cloud: 0 | 1
-  readonly credentials: CredentialsFor
+  readonly credentials: CredentialsFor<K>
   readonly transformation: Transformation<E, R, E1, R1, E2, R2>
   readonly root: Root
-  readonly randomness: (prgKey: Redacted.Redacted<Uint8Array>) => Effect.Effect<RandomnessProvider, E3, R3>
+  readonly randomness: (prgKey: Redacted.Redacted<Uint8Array>) => Effect.Effect<RandomnessProvider, E4, R4>
+  readonly onCiphertexts: (inputs: CiphertextInputs<Cloud1Keys & K>) => TrainIn<E3, R3>
 }) =>
   Effect.gen(function* () {
-    const { cloud, transformation, root } = from
-    const { membership, prgKey } = yield* from.credentials("train")
-    yield* reached(transformation.outcome, "train", "the data were transformed")
-    const inputs: SessionInputs<E2, R2> = {
-      cloud,
-      table: transformation.tables.take,
-      randomness: yield* from.randomness(prgKey),
-      orderKey: membership.orderKey,
-      root
-    }
-    return inputs
+    const { agreement, cloud, transformation, root } = from
+    const { keys, membership, prgKey } = yield* from.credentials("train")
+    const outline = yield* reached(transformation.outcome, "train", "the data were transformed")
+    const { orderKey } = membership
+    const train: TrainIn<TrainError | E2 | E3, R2 | R3 | Party> = trainsOnCiphertexts(agreement)
+      ? from.onCiphertexts({ agreement, keys, orderKey, root, outline })
+      : onShares({
+          ...{ agreement, cloud, orderKey, root },
+          table: transformation.tables.take,
+          randomness: yield* from.randomness(prgKey)
+        })
+    return train
   })
 
 /** The handlers of the director's requests up to the training, and of the users' announcements. */
 export const commonHandlers = <E0, R0, E1, R1, E2, R2, E3, R3, E4, R4>(parts: {
+  readonly agreement: Agreement
   readonly enrolling: { readonly done: Effect.Effect<unknown, E0, R0> }
   readonly intake: Intake
   readonly transformation: Transformation<E1, R1, E2, R2, E3, R3>
   readonly training: Once<TrainedShare, E4, R4>
 }) => {
-  const { enrolling, intake, transformation, training } = parts
+  const { agreement, enrolling, intake, transformation, training } = parts
   return [
     onDirector(Enrol, () => Effect.as(enrolling.done, {})),
     onAnnouncement(intake, Deferred.isDone(transformation.outcome)),
@@ -70,7 +77,7 @@ export const commonHandlers = <E0, R0, E1, R1, E2, R2, E3, R3, E4, R4>(parts: {
         const { ciphertexts } = yield* transformation.done
         yield* transformation.forget
         yield* intake.forget
-        yield* transformation.tables.prepare
+        if (!trainsOnCiphertexts(agreement)) yield* transformation.tables.prepare
         return { ciphertexts }
       })
     ),

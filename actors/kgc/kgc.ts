@@ -22,7 +22,7 @@ import { within } from "../../runtime/deadline.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { groupMembers } from "../group/members.ts"
 import type { PrgKeys } from "../group/requests.ts"
-import { type Agreement, actorsOf, partTimeoutMs } from "../party/agreement.ts"
+import { type Agreement, actorsOf, kgcDeals, partTimeoutMs } from "../party/agreement.ts"
 import { BcpPool } from "../party/bcp-pool.ts"
 import { erasing, nothing } from "../party/erasure.ts"
 import { gather } from "../party/gathering.ts"
@@ -79,9 +79,8 @@ const generateRunKeys = Effect.fn("kgc.generateRunKeys")(function* (agreement: A
     secrets.set(actor, yield* pack(UserSecrets, own))
   }
   const factors = encodeMasterKey(parameters, masterKey)
-  // Where the clouds deal, each draws its own.
-  const { dealing } = agreement.security
-  const dealt = (prgKey: Uint8Array) => (dealing === "clouds" ? {} : { prgKey })
+  // Where the clouds deal, each draws its own, and on ciphertexts they need none.
+  const dealt = (prgKey: Uint8Array) => (kgcDeals(agreement) ? { prgKey } : {})
   secrets.set("cloud0", yield* pack(Cloud0Secrets, { ...factors, ...dealt(prg.key0) }))
   secrets.set("cloud1", yield* pack(Cloud1Secrets, dealt(prg.key1)))
   const byUser = (keys: ReadonlyArray<Uint8Array>) =>
@@ -138,7 +137,7 @@ export const kgc = (agreement: Agreement) =>
       )
     )
     const rowsOfRun = yield* firstNamed
-    const deals = agreement.security.dealing !== "clouds"
+    const deals = kgcDeals(agreement)
     const members = yield* groupMembers({ agreement, ...(deals && { dealing: { keys: prg, rowsOfRun } }) })
     const life = yield* lifecycle(agreement, erasing(nothing, Effect.void), members)
     yield* party.serve([

@@ -34,6 +34,8 @@ export interface Agreement {
     readonly initialVariance?: number
   }
   readonly training: {
+    /** What the clouds train on, if not on shares. */
+    readonly on?: "ciphertexts"
     /** By the number of training rows where it is left out, as `batch`. */
     readonly epochs?: number
     readonly batch?: number
@@ -99,13 +101,21 @@ export const actorsOf = (agreement: Agreement): ReadonlyArray<string> => [
   ...agreement.users.map((user) => user.actor)
 ]
 
-/** The parties whom a run lets go before the clouds train: after the setup, or the KGC that deals ahead once it has dealt. */
-export const leaveBeforeTraining = ({ security }: Agreement): ReadonlyArray<string> =>
-  security.dealing === "kgc" ? [] : ["kgc"]
-
 /** Whether the users test the model on held-out rows. */
 export const isTested = ({ reveal }: Pick<Agreement, "reveal">): boolean =>
   reveal.accuracy || reveal.metrics === true
+
+/** Whether everything is a ciphertext at C1 between two exchanges of the training; else the clouds have shares. */
+export const trainsOnCiphertexts = ({ training }: Pick<Agreement, "training">): boolean =>
+  training.on === "ciphertexts"
+
+/** Whether the KGC deals the randomness of the training; else nobody needs it once all have their keys. */
+export const kgcDeals = (agreement: Pick<Agreement, "security" | "training">): boolean =>
+  agreement.security.dealing !== "clouds" && !trainsOnCiphertexts(agreement)
+
+/** The parties whom a run lets go before the clouds train: after the setup, or the KGC that deals ahead once it has dealt. */
+export const leaveBeforeTraining = (agreement: Agreement): ReadonlyArray<string> =>
+  kgcDeals(agreement) && agreement.security.dealing === "kgc" ? [] : ["kgc"]
 
 /** The loss that the network is trained with. */
 export const lossOf = ({ training }: Pick<Agreement, "training">): Loss => training.loss ?? "squared-error"
@@ -143,7 +153,7 @@ export const sizesFor = (
  */
 export const planOf = (agreement: Agreement, uploaded: number): TrainingPlan =>
   inWordsOf(agreement, () => {
-    const { rate, stop: _, ...training } = agreement.training
+    const { on: _on, rate, stop: _stop, ...training } = agreement.training
     const validation = validationOf(agreement, uploaded)
     const rows = trainedRows(agreement, uploaded)
     const weights = classWeightsOf(agreement.data)

@@ -30,7 +30,7 @@ import {
 } from "../../protocol/sharing/published.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import type { JobFailed } from "../../runtime/work/pool.ts"
-import { type Agreement, displayName, quorumOf } from "./agreement.ts"
+import { type Agreement, displayName, kgcDeals, quorumOf, trainsOnCiphertexts } from "./agreement.ts"
 import { BcpPool } from "./bcp-pool.ts"
 import { raised } from "./typed-throws.ts"
 
@@ -74,15 +74,20 @@ const requireKey = (key: Uint8Array, value: string) =>
     "it is all zeros"
   )
 
-/** Refuses a key of the dealer where the clouds deal for themselves, and none where the KGC deals. */
-const requirePrgKey = ({ security }: Agreement, key: Uint8Array | undefined, value: string) =>
-  key === undefined || security.dealing === "clouds"
+/** Refuses a key of the dealer where the KGC does not deal, and none where it does. */
+const requirePrgKey = (agreement: Agreement, key: Uint8Array | undefined, value: string) =>
+  key === undefined || !kgcDeals(agreement)
     ? requireThat(
-        (key === undefined) === (security.dealing === "clouds"),
+        (key === undefined) === !kgcDeals(agreement),
         "the secrets of a cloud",
-        `they have ${key === undefined ? "no key of the dealer" : value} where security.dealing is ${security.dealing}`
+        `they have ${key === undefined ? "no key of the dealer" : value} where ${whoDeals(agreement)}`
       )
     : requireKey(key, value)
+
+const whoDeals = (agreement: Agreement): string =>
+  trainsOnCiphertexts(agreement)
+    ? "training.on is ciphertexts"
+    : `security.dealing is ${agreement.security.dealing}`
 
 /**
  * Checks what the KGC publishes: the agreed size, sound parameters, a key of each user, and their product;

@@ -21,6 +21,7 @@ export type Purpose =
   | "join"
   | "statistics"
   | "weights"
+  | "ciphertexts"
   | "dealer0"
   | "dealer1"
   | "order"

@@ -24,6 +24,7 @@ import { Store } from "../../runtime/storage/store.ts"
 import { BcpPool, piecesAtOnce } from "../party/bcp-pool.ts"
 import { existing } from "../party/once.ts"
 import type { Root } from "../party/root.ts"
+import { unifyWords0 } from "./packed.ts"
 import { cellsARun, partOf, wordsAtATime } from "./share-words.ts"
 import type { Archiving, OutgoingCells, ShareReader, Sharing, Uploaded } from "./sharing.ts"
 
@@ -85,10 +86,11 @@ const pieceReader =
 
 export const hybrid: Sharing = {
   upload: {
+    slotBits: uploadSlotBits,
     ciphertexts: (_, bits) => [plaintextsFor(seedWords, bits, uploadSlotBits), 0],
     send,
     cloud0: {
-      encryptedWords: () => seedWords,
+      unify: (piece) => unifyWords0(piece, seedWords),
       share: (seed) => (first, count) => Effect.sync(() => expandSeed(seed, count, first))
     },
     cloud1: {

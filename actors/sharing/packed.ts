@@ -18,23 +18,67 @@ import { Schema } from "../../protocol/schema.ts"
 import { openModel, sealModel, sealModelShare } from "../../protocol/sharing/model-output.ts"
 import { publicKeyOf } from "../../protocol/sharing/published.ts"
 import { seedBytes, splitWords } from "../../protocol/sharing/split.ts"
-import { unifyShare1 } from "../../protocol/sharing/transformation.ts"
-import { cutRun, encryptPiece, pieceOf, RunAssembly, wordsOfPiece } from "../../protocol/sharing/upload.ts"
+import { type UnifiedPiece, unifyShare0, unifyShare1 } from "../../protocol/sharing/transformation.ts"
+import {
+  cutRun,
+  encryptPiece,
+  type Piece,
+  pieceOf,
+  RunAssembly,
+  wordsOfPiece
+} from "../../protocol/sharing/upload.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
+import type { JobFailed } from "../../runtime/work/pool.ts"
 import { BcpPool, pieceBytes, piecesAtOnce } from "../party/bcp-pool.ts"
 import { recalled, remembered } from "../party/once.ts"
 import type { Root } from "../party/root.ts"
 import { attributed } from "./refusal.ts"
 import { cellsARun, partOf } from "./share-words.ts"
-import type { Archiving, OutgoingCells, Sharing, Uploaded } from "./sharing.ts"
+import type { Archiving, EncryptedPiece, OutgoingCells, Sharing, Uploaded } from "./sharing.ts"
 
 const ciphertexts = (words: number, bits: number): readonly [number, number] => {
   const count = plaintextsFor(words, bits, uploadSlotBits)
   return [count, count]
 }
 
-const send = ({ agreement, membership, blocks, encode, seed, randomness }: OutgoingCells) =>
+/** Encrypts a piece of a user's share for a cloud. */
+type EncryptPiece<E, R> = (
+  cloud: 0 | 1,
+  mode: ExponentMode,
+  piece: Piece
+) => Effect.Effect<{ readonly ciphertexts: Uint8Array }, E, R>
+
+/** Encrypts and sends both shares of a user's cells, `count` ciphertexts each, piece by piece. */
+export const sendPieces = <E, R>(
+  { agreement, membership: { parameters } }: Pick<OutgoingCells, "agreement" | "membership">,
+  count: number,
+  encrypt: EncryptPiece<E, R>
+) =>
   Effect.gen(function* () {
+    const party = yield* Party
+    const pool = yield* BcpPool
+    const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "upload" }
+    const pieces = yield* cutRun(count, ciphertextBytes(parameters), pieceBytes)
+    const digests = yield* Effect.forEach(
+      pieces,
+      (piece) =>
+        Effect.gen(function* () {
+          const { first } = piece
+          const run0 = yield* encrypt(0, agreement.security.exponents, piece)
+          yield* party.ask("cloud0", UploadShare0, { first, ciphertexts: run0.ciphertexts }, ask)
+          // C0 opens nothing for C1 whose r it can't see to be short.
+          const { ciphertexts } = yield* encrypt(1, "short", piece)
+          yield* party.ask("cloud1", UploadShare1, { first, ciphertexts }, ask)
+          return (yield* pool.run("randomnessOf", { parameters, ciphertexts })).digest
+        }),
+      { concurrency: piecesAtOnce }
+    )
+    yield* party.ask("cloud0", UploadRandomness, { digests: concatenate(digests) }, ask)
+  })
+
+const send = (cells: OutgoingCells) =>
+  Effect.gen(function* () {
+    const { membership, blocks, encode, seed, randomness } = cells
     const party = yield* Party
     const pool = yield* BcpPool
     const { parameters } = membership
@@ -43,35 +87,29 @@ const send = ({ agreement, membership, blocks, encode, seed, randomness }: Outgo
     for (const { first, read } of cellsInOrder(blocks, cellsARun))
       words.set(yield* encode(read()), first * wordBytes)
     const { share0, share1 } = splitWords(words, seed)
-
     const [count] = ciphertexts(countCells(blocks), parameters.bits)
-    const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "upload" }
-    const pieces = yield* cutRun(count, ciphertextBytes(parameters), pieceBytes)
-    const keyFor = (cloud: 0 | 1, mode: ExponentMode) => ({
-      ...{ parameters, publicKey, mode },
-      randomness: derive(randomness, "", `share ${cloud}`, seedBytes)
+    yield* sendPieces(cells, count, (cloud, mode, piece) => {
+      const key = derive(randomness, "", `share ${cloud}`, seedBytes)
+      const keys = { parameters, publicKey, mode, randomness: key }
+      return encryptPiece(pool, keys, cloud === 0 ? share0 : share1, piece, uploadSlotBits)
     })
-    // C0 opens nothing for C1 whose r it can't see to be short.
-    const keys = [keyFor(0, agreement.security.exponents), keyFor(1, "short")] as const
-    const digests = yield* Effect.forEach(
-      pieces,
-      (piece) =>
-        Effect.gen(function* () {
-          const run0 = yield* encryptPiece(pool, keys[0], share0, piece, uploadSlotBits)
-          yield* party.ask("cloud0", UploadShare0, run0, ask)
-          const run1 = yield* encryptPiece(pool, keys[1], share1, piece, uploadSlotBits)
-          yield* party.ask("cloud1", UploadShare1, run1, ask)
-          const { ciphertexts } = run1
-          return (yield* pool.run("randomnessOf", { parameters, ciphertexts })).digest
-        }),
-      { concurrency: piecesAtOnce }
-    )
-    yield* party.ask("cloud0", UploadRandomness, { digests: concatenate(digests) }, ask)
   })
 
+/** Decrypts a piece of what a user has encrypted for C0, `words` words in all, and encrypts it under pk. */
+export const unifyWords0 = (
+  { keys, publicKey, piece, ciphertexts }: EncryptedPiece,
+  words: number
+): Effect.Effect<UnifiedPiece, JobFailed, BcpPool> =>
+  Effect.flatMap(BcpPool, (pool) =>
+    unifyShare0(pool, keys, publicKey, {
+      ciphertexts,
+      words: wordsOfPiece(words, piece, keys.parameters.bits, uploadSlotBits).words
+    })
+  )
+
 /** C1's share of a user's cells, as stored: under pk for the archive, and in the clear. */
-const Unified = format("opened share", Schema.Struct({ ciphertexts: Bytes, words: Bytes }))
-const unifiedEntry = (user: string) => `opened-${user}`
+export const Unified = format("opened share", Schema.Struct({ ciphertexts: Bytes, words: Bytes }))
+export const unifiedEntry = (user: string) => `opened-${user}`
 
 /** The key of the blinds of a piece: for these ciphertexts alone, so that no blind hides two messages. */
 const blindKey = (root: Root, user: string, first: number, ciphertexts: Uint8Array): Uint8Array => {
@@ -79,8 +117,12 @@ const blindKey = (root: Root, user: string, first: number, ciphertexts: Uint8Arr
   return root("blinds", createHash("sha256").update(place).update(ciphertexts).digest())
 }
 
-/** Brings C1's share of a user's cells under pk: KeyProd, batched. */
-const unify = ({ user, blocks, bytes }: Uploaded, archiving: Archiving) =>
+/** Brings C1's share of a user's cells under pk: KeyProd, batched. `unifyPiece` makes what is kept of a piece. */
+export const unify1 = (
+  { user, blocks, bytes }: Uploaded,
+  archiving: Archiving,
+  unifyPiece: typeof unifyShare1 = unifyShare1
+) =>
   Effect.gen(function* () {
     const { agreement, keys, root, pieces, onItems } = archiving
     const party = yield* Party
@@ -97,7 +139,7 @@ const unify = ({ user, blocks, bytes }: Uploaded, archiving: Archiving) =>
       const { words: count } = wordsOfPiece(words, piece, keys.parameters.bits, uploadSlotBits)
       const packed = { ciphertexts: pieceOf(bytes, piece, bytesEach).slice(), words: count }
       const key = blindKey(root, user, piece.first, packed.ciphertexts)
-      return unifyShare1(pool, keys, key, packed, askCloud0(piece.first)).pipe(
+      return unifyPiece(pool, keys, key, packed, askCloud0(piece.first)).pipe(
         Effect.mapError(attributed(agreement, user, piece.first)),
         Effect.zipLeft(onItems(piece.count))
       )
@@ -110,16 +152,17 @@ const unify = ({ user, blocks, bytes }: Uploaded, archiving: Archiving) =>
 
 export const packed: Sharing = {
   upload: {
+    slotBits: uploadSlotBits,
     ciphertexts,
     send,
-    cloud0: { encryptedWords: (words) => words, share: partOf },
+    cloud0: { unify: unifyWords0, share: partOf },
     cloud1: {
       assembly: (from, words, bits) =>
         new RunAssembly(from, ciphertexts(words, bits)[1], ciphertextBytes({ bits })),
       itemBytes: (bits) => ciphertextBytes({ bits }),
       archive: (upload, archiving) =>
         Effect.map(
-          remembered(unifiedEntry(upload.user), Unified, unify(upload, archiving)),
+          remembered(unifiedEntry(upload.user), Unified, unify1(upload, archiving)),
           ({ ciphertexts }) => ({ share1: ciphertexts })
         ),
       share: (user) => Effect.map(recalled(unifiedEntry(user), Unified), ({ words }) => partOf(words))

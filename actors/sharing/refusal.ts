@@ -16,7 +16,7 @@ export class UploadRefused extends Data.TaggedError("UploadRefused")<{
 }
 
 /** The jobs whose input a user has sent: at C0 and at C1. */
-const jobsOnUploads: ReadonlyArray<string> = ["openMaster", "addBlinds"]
+const jobsOnUploads: ReadonlyArray<string> = ["openMaster", "reencryptBlinded", "addBlinds"]
 /** What they find wrong with it. */
 const faults: ReadonlyArray<string> = ["InvalidCiphertext", "Undecryptable"]
 

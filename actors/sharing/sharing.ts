@@ -20,8 +20,13 @@ import type {
 } from "../../protocol/sharing/model-output.ts"
 import type { NotAUser } from "../../protocol/sharing/published.ts"
 import type { ModelOfWrongSize, SealedModel, SealedShare0 } from "../../protocol/sharing/sealed-model.ts"
-import type { AnswerOfWrongSize, Cloud1Keys } from "../../protocol/sharing/transformation.ts"
-import type { MessageTooSmall, RunAssembly } from "../../protocol/sharing/upload.ts"
+import type {
+  AnswerOfWrongSize,
+  Cloud0Keys,
+  Cloud1Keys,
+  UnifiedPiece
+} from "../../protocol/sharing/transformation.ts"
+import type { MessageTooSmall, Piece, RunAssembly } from "../../protocol/sharing/upload.ts"
 import type { AskError, Party } from "../../runtime/messaging/contract.ts"
 import type { Stable, Store, StoreError } from "../../runtime/storage/store.ts"
 import type { JobFailed } from "../../runtime/work/pool.ts"
@@ -88,16 +93,27 @@ type SharingFailure =
 /** A part of it, as a party carries it out. */
 type AtParty<A> = Effect.Effect<A, SharingFailure, Party | BcpPool | Stable | Store>
 
+/** A piece of what a user has encrypted for C0. */
+export interface EncryptedPiece {
+  readonly keys: Cloud0Keys
+  /** The user's. */
+  readonly publicKey: Uint8Array
+  readonly piece: Piece
+  readonly ciphertexts: Uint8Array
+}
+
 /** The users' shares, on their way to the clouds. */
 export interface UploadForm {
+  /** Bits of the slot of a word, or of an integer, in these ciphertexts and in the archive. */
+  readonly slotBits: number
   /** How many ciphertexts the user of this many words sends to each cloud. */
   readonly ciphertexts: (words: number, bits: number) => readonly [cloud0: number, cloud1: number]
   /** At a user: sends both shares; done once both clouds have confirmed every piece. */
   readonly send: (cells: OutgoingCells) => AtParty<void>
   readonly cloud0: {
-    /** How many of a user's words its ciphertexts hold: all words of C0's share, or those of its seed. */
-    readonly encryptedWords: (words: number) => number
-    /** C0's share, from the words that the ciphertexts held. */
+    /** Brings a piece of C0's share of a user's cells, of which there are so many words, under pk. */
+    readonly unify: (piece: EncryptedPiece, words: number) => AtParty<UnifiedPiece>
+    /** C0's share, from the words that the ciphertexts held; on ciphertexts it keeps none. */
     readonly share: (decrypted: Uint8Array) => ShareReader
   }
   readonly cloud1: {

@@ -72,7 +72,8 @@ const contextOf = (modulus: bigint): DiffieHellman => {
 const isRefusal = (error: unknown): boolean =>
   error instanceof Error && "code" in error && error.code === "ERR_CRYPTO_INVALID_KEYTYPE"
 
-const squareAndMultiply = (base: bigint, exponent: bigint, modulus: bigint): bigint => {
+/** base^exponent mod `modulus` over `bigint`: for the shortest of exponents. */
+export const squareAndMultiply = (base: bigint, exponent: bigint, modulus: bigint): bigint => {
   let result = 1n
   for (const bit of exponent.toString(2)) {
     result = (result * result) % modulus

@@ -1,14 +1,14 @@
 /**
  * Powers of a base that is raised again and again (g and the public keys): windowed tables, Brickell, Gordon,
  * McCurley and Wilson, EUROCRYPT 1992. With a table base^(d·2^(w·i)) for every digit d of every window i, a
- * power costs one product a window and no squaring. Here the modulus is a square n², and an entry is kept as
- * a·(1 + cn) with a, c < n: products are taken of the a's alone, half as long as an entry, and the c's are
- * added, since (1 + cn)(1 + dn) = 1 + (c + d)n modulo n². Look-ups and `bigint` products are not constant
- * time in the exponent, which here always is a fresh randomizer.
+ * power costs one product a window and no squaring. Here the modulus is a square n², which entries of half the
+ * length serve (`table-entries.ts`). Look-ups and `bigint` products are not constant time in the exponent,
+ * which here always is a fresh randomizer.
  */
 
 import { modPow } from "./exponentiation.ts"
 import { bitLength, inverse, residue, timesOnePlus, toBytes } from "./integers.ts"
+import { type Entry, entryOf, timesEntry } from "./table-entries.ts"
 
 /**
  * The cost of a bit of exponent without a table and of an entry of a table, in products of an element and an
@@ -35,12 +35,6 @@ export interface FixedBase {
   readonly multiply: (x: bigint, exponent: bigint, m?: bigint) => bigint
   /** Announces how many powers are wanted soon, so that a table of fitting width is built. */
   readonly expect: (powers: number) => void
-}
-
-/** a·(1 + cn). */
-interface Entry {
-  readonly a: bigint
-  readonly c: bigint
 }
 
 /** The width of windows that makes `powers` powers cheapest, table included; 0 means no table. */
@@ -116,27 +110,19 @@ export class WindowedBase implements FixedBase {
     return timesOnePlus(product, c, this.#root, this.#modulus)
   }
 
-  /**
-   * Entry d + 1 of a row is that of d times the base of the row, b: where a_d·a_b = qn + a, its c is c_d +
-   * c_b + q·a⁻¹. The inverse of a is that of a_d times that of a_b, so there is one inversion a table.
-   */
+  /** Entry d + 1 of a row is that of d times the base of the row; one inversion serves the whole table. */
   #build(width: number): void {
     const n = this.#root
-    const a = this.#base % n
-    let inverseOfA = inverse(a, n)
-    if (inverseOfA === undefined) throw new RangeError("a fixed base must be a unit")
-    let last: Entry = { a, c: ((this.#base / n) * inverseOfA) % n }
+    const inverseOfBase = inverse(this.#base % n, n)
+    if (inverseOfBase === undefined) throw new RangeError("a fixed base must be a unit")
+    let last = entryOf(this.#base, inverseOfBase, n)
     const table: Array<Array<Entry>> = []
     for (let bit = 0; bit < this.#exponentBits; bit += width) {
       const base = last
-      const inverseOfBase: bigint = inverseOfA
       const row: Array<Entry> = []
       for (let digit = 1; digit < 2 ** width; digit++) {
-        row.push(last)
-        const product = last.a * base.a
-        const quotient = product / n
-        inverseOfA = (inverseOfA * inverseOfBase) % n
-        last = { a: product - quotient * n, c: (last.c + base.c + quotient * inverseOfA) % n }
+        row.push({ a: last.a, c: last.c })
+        last = timesEntry(last, base, n)
       }
       table.push(row)
     }

@@ -129,6 +129,26 @@ export const encryptPacked = (input: {
   return { ciphertexts: encodeCiphertexts(pp, encrypted) }
 }
 
+/**
+ * Encryptions of plaintexts, which are residues modulo N. The randomizers follow from `randomness`, as of packed words.
+ * User.
+ */
+const encryptPlaintexts = (input: {
+  readonly parameters: Parameters
+  readonly publicKey: Uint8Array
+  readonly mode: ExponentMode
+  readonly plaintexts: Uint8Array
+  readonly randomness: Uint8Array
+}): { readonly ciphertexts: Uint8Array } => {
+  const { parameters: pp } = input
+  const encryptor = encryptorOf(pp, input.publicKey, input.mode)
+  const source = bytesFrom(input.randomness)
+  const plaintexts = decodeIntegers(input.plaintexts, plaintextBytes(pp), "plaintexts")
+  encryptor.expect(plaintexts.length)
+  const encrypted = plaintexts.map((m) => encryptor.encrypt(m, generateRandomizer(pp, input.mode, source)))
+  return { ciphertexts: encodeCiphertexts(pp, encrypted) }
+}
+
 /** By what C1's requests are known for what the user uploaded. User. */
 const randomnessOf = (input: { readonly parameters: Parameters; readonly ciphertexts: Uint8Array }) => {
   const { parameters: pp } = input
@@ -427,6 +447,7 @@ export const jobs = {
   examineMasterKey,
   examineShares,
   encryptPacked,
+  encryptPlaintexts,
   randomnessOf,
   openMaster,
   addBlinds,

@@ -7,8 +7,8 @@
 import type { Ciphertext } from "./ciphertext.ts"
 import { Undecryptable } from "./decryption.ts"
 import { Exponentiation, modPow } from "./exponentiation.ts"
-import { bitLength, inverse, residue } from "./integers.ts"
-import { type ExponentMode, InvalidPublicKey, shortRandomizerBits } from "./keys.ts"
+import { bitLength, inverse, inverses, residue } from "./integers.ts"
+import { type ExponentMode, InvalidPublicKey, shortRandomizerBits, shortSecretKeyBits } from "./keys.ts"
 import { half, InvalidParameters, type MasterKey, type Parameters } from "./parameters.ts"
 
 /** A few integers are cached for each public key; a run has at most some tens of keys. */
@@ -69,6 +69,9 @@ export const openingBits = shortRandomizerBits + 64
 /** Short exponents are below this; those of ciphertexts that were added together still are. */
 const shortExponentBound = 2n ** BigInt(openingBits - 1)
 
+/** Joint secret keys of the short mode, sums of those of all users, are below this. */
+const shortSecretBound = 2n ** BigInt(shortSecretKeyBits + 16)
+
 /** Below this length of p too many residues would pass for short exponents. Tests alone have such primes. */
 const leastShortPrimeBits = shortRandomizerBits + 128
 
@@ -79,6 +82,8 @@ interface KeyModulo {
   readonly inverse: bigint
   /** h^(2^319), which removes the term that makes every short exponent 320 bits long. */
   readonly excess: bigint
+  /** Whether the exponent is short, and h is g to it modulo p²: the secret key then. */
+  readonly isSecret: boolean
 }
 
 /** Everything modulo one of the two primes. */
@@ -110,8 +115,11 @@ class PrimeDecryptor {
   key(h: bigint): KeyModulo {
     const logarithm = this.logarithm(h)
     if (logarithm === undefined) throw new InvalidPublicKey({ why: "it is no power of g" })
+    const exponent = this.exponent(logarithm)
     return {
-      exponent: this.exponent(logarithm),
+      exponent,
+      isSecret:
+        exponent < shortSecretBound && modPow(this.#g, exponent, this.#square) === residue(h, this.#square),
       inverse: inverse(h, this.#square)!,
       excess: modPow(h, shortExponentBound, this.#square)
     }
@@ -147,6 +155,21 @@ class PrimeDecryptor {
     const masked = ((B % this.#square) * key.excess) % this.#square
     const quotient = this.#quotient((masked * modPow(key.inverse, exponent, this.#square)) % this.#square)
     return quotient === undefined ? undefined : (quotient * this.#cofactorInverse) % this.prime
+  }
+
+  /**
+   * m mod p of each, with sk: where P = A^sk, B − P = P·mN modulo p². Throws Undecryptable where B and P differ modulo p.
+   */
+  openAll(secretKey: bigint, ciphertexts: ReadonlyArray<Ciphertext>): ReadonlyArray<bigint> {
+    const raise = new Exponentiation(this.#square, secretKey)
+    const powers = ciphertexts.map(({ A }) => raise.power(A))
+    const inverted = inverses(powers, this.prime)
+    return ciphertexts.map(({ B }, index) => {
+      const difference = residue(B - powers[index]!, this.#square)
+      if (inverted === undefined || difference % this.prime !== 0n) throw new Undecryptable({ index })
+      const quotient = ((difference / this.prime) * inverted[index]!) % this.prime
+      return (quotient * this.#cofactorInverse) % this.prime
+    })
   }
 
   /** L_p(x), or undefined where x is not ≡ 1 modulo p. */
@@ -190,10 +213,7 @@ export class CrtDecryptor {
    * mode r must be short, where the primes are long enough to tell.
    */
   decrypt(publicKey: bigint, { A, B }: Ciphertext, index = 0, mode: ExponentMode = "full"): bigint {
-    const { modP, modQ } = lookUp(this.#keys, publicKey, () => ({
-      modP: this.#modP.key(publicKey),
-      modQ: this.#modQ.key(publicKey)
-    }))
+    const { modP, modQ } = this.#keyOf(publicKey)
     const bottom = () => new Undecryptable({ index })
     const logarithm = this.#modP.logarithm(A)
     if (logarithm === undefined) throw bottom()
@@ -211,6 +231,33 @@ export class CrtDecryptor {
     const y = logarithmModQ === undefined ? undefined : this.#modQ.message(modQ, B, logarithmModQ)
     if (y === undefined) throw bottom()
     return this.#join(x, y)
+  }
+
+  /**
+   * The plaintexts of ciphertexts under one public key, whatever their randomness. In `short` mode the secret key is shorter
+   * than the primes, so it is the logarithm of h modulo either, and B/A^sk = 1 + mN takes one exponentiation modulo each.
+   * Throws Undecryptable (with the index) for what is not h^r·(1 + mN), or InvalidPublicKey.
+   */
+  decryptAll(
+    publicKey: bigint,
+    ciphertexts: ReadonlyArray<Ciphertext>,
+    mode: ExponentMode
+  ): ReadonlyArray<bigint> {
+    const { modP, modQ } = this.#keyOf(publicKey)
+    const secret = modP.exponent
+    const isSecret = modP.isSecret && modQ.isSecret && secret === modQ.exponent
+    if (mode !== "short" || !this.#tellsShort || !isSecret)
+      return ciphertexts.map((each, i) => this.decrypt(publicKey, each, i))
+    const x = this.#modP.openAll(secret, ciphertexts)
+    const y = this.#modQ.openAll(secret, ciphertexts)
+    return x.map((residue, i) => this.#join(residue, y[i]!))
+  }
+
+  #keyOf(publicKey: bigint) {
+    return lookUp(this.#keys, publicKey, () => ({
+      modP: this.#modP.key(publicKey),
+      modQ: this.#modQ.key(publicKey)
+    }))
   }
 
   /** The residue modulo N of its residues modulo p and q. */

@@ -9,12 +9,18 @@ import { dotsOfRows, productShape } from "./product.ts"
 import { addMultiples, blindingOffset } from "./rescale.ts"
 import { blindedBytes, dealtLayout } from "./sizes.ts"
 
+/** By what a rescale multiplies, and how much it adds. */
+export interface RescaledBy {
+  readonly factor: number
+  readonly addends: number
+}
+
 /** The random values of both clouds in a step; `drawnIn` of the dealer returns them. */
 export interface Drawn {
-  /** The difference of the clouds' masks under which an operation opens a matrix. */
-  readonly maskDifference: (op: Operation, shape: Shape) => Matrix
+  /** The difference of the clouds' masks under which an operation opens a matrix; absent where nothing is left of them. */
+  readonly maskDifference?: (op: Operation, shape: Shape) => Matrix
   /** ρ of a rescale, of both clouds together. */
-  readonly rounding: (op: Operation, shape: Shape) => Matrix
+  readonly rounding: (op: Operation, shape: Shape, rescaled: RescaledBy) => Matrix
   /** Cloud 0's part of it. */
   readonly leadingRounding: (op: Operation, shape: Shape) => Matrix
   /** Cloud 0's part of a rounding that is a function's argument. */
@@ -125,7 +131,8 @@ export class FixedPoint {
     added: Added<Matrix> = []
   ): { readonly c: Matrix; readonly r: Matrix } {
     const drawn = this.#drawn
-    const r = drawn === undefined ? this.#half(x, shift) : this.#dealtRounding(op, x, factor, drawn)
+    const by = { factor, addends: added.length }
+    const r = drawn === undefined ? this.#half(x, shift) : this.#dealtRounding(op, x, by, drawn)
     const leading = x.leading && drawn && { share: x.leading, rounding: drawn.leadingRounding(op, x) }
     const opened = blindedBytes(leading ? { product: true } : {}, shift, added)
     const offset = blindingOffset(opened)
@@ -155,11 +162,11 @@ export class FixedPoint {
   }
 
   /** r = ρ + 2·factor·ΔA·ΔB for a product, as the dealer has it. */
-  #dealtRounding(op: Operation, x: FixedMatrix, factor: number, { rounding }: Drawn): Matrix {
-    const r = rounding(op, x)
+  #dealtRounding(op: Operation, x: FixedMatrix, by: RescaledBy, { rounding }: Drawn): Matrix {
+    const r = rounding(op, x, by)
     if (x.difference === undefined) return r
     const surplus = this.like(x)
-    this.ring.scale(surplus, x.difference, 2 * factor)
+    this.ring.scale(surplus, x.difference, 2 * by.factor)
     this.ring.add(r, r, surplus)
     return r
   }

@@ -36,7 +36,10 @@ export const fixedOperations = (
 ): Operations<FixedMatrix, FixedMatrix, Matrix, FixedMatrix> => {
   const fixed = new FixedPoint(ring, drawn)
   return {
-    open: (op, x) => local(drawn === undefined ? x : { ...x, difference: drawn.maskDifference(op, x) }),
+    open: (op, x) => {
+      const difference = drawn?.maskDifference?.(op, x)
+      return local(difference === undefined ? x : { ...x, difference })
+    },
     openLabels: (_op, y) => local(y),
     product: (_op, x, y, form) => fixed.doubled(x, y, form),
     addBias: (z, bias, shift) => ({ ...z, ...fixed.made(z, (out) => ring.addRow(out, z, bias, shift)) }),

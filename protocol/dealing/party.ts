@@ -45,9 +45,15 @@ export interface MaskProducts {
   products(all: ReadonlyArray<MaskedProduct>): Round<ReadonlyArray<Matrix>>
 }
 
-export interface DealingWith {
+/** One direction of transfers each way, that with this cloud as its sender first. */
+export interface TransferringWith {
   readonly ring: Ring
   readonly cloud: 0 | 1
+  readonly sender: TransferSender
+  readonly receiver: TransferReceiver
+}
+
+export interface DealingWith extends TransferringWith {
   /** This cloud's generator of the run. */
   readonly prg: Prg
   /**
@@ -55,15 +61,13 @@ export interface DealingWith {
    * products are others each time, and so is what these masks hide.
    */
   readonly masks: Prg
-  readonly sender: TransferSender
-  readonly receiver: TransferReceiver
   readonly products: MaskProducts
 }
 
 export type Direction = "forward" | "reversed"
 
 /** A word that is stored or read at the last message reaches so far beyond it. */
-const slackBytes = 8
+export const slackBytes = 8
 
 /** The streams of what a dealing masks, beside those of the training (`protocol/computation/streams.ts`). */
 export const dealingKinds = {
@@ -83,23 +87,18 @@ export interface Place {
   readonly operation: Operation
 }
 
-export class DealingParty {
+/** A cloud with one direction of transfers each way. */
+export class TransferringParty {
   readonly ring: Ring
   readonly cloud: 0 | 1
-  readonly #with: DealingWith
+  readonly #sender: TransferSender
+  readonly #receiver: TransferReceiver
 
-  constructor(dealing: DealingWith) {
-    this.ring = dealing.ring
-    this.cloud = dealing.cloud
-    this.#with = dealing
-  }
-
-  get prg(): Prg {
-    return this.#with.prg
-  }
-
-  get products(): MaskProducts {
-    return this.#with.products
+  constructor({ ring, cloud, sender, receiver }: TransferringWith) {
+    this.ring = ring
+    this.cloud = cloud
+    this.#sender = sender
+    this.#receiver = receiver
   }
 
   sends(direction: Direction): boolean {
@@ -113,22 +112,9 @@ export class DealingParty {
     return at
   }
 
-  /** Fills memory with this cloud's random words for masks, from a place of the stream on. */
-  fill(at: number, words: number, place: Place, kind: keyof typeof dealingKinds, from: number): void {
-    this.#with.masks.fill(this.ring, at, words, { ...place, kind: dealingKinds[kind] }, from)
-  }
-
-  /** New memory of such words. */
-  draw(place: Place, kind: keyof typeof dealingKinds, words: number, from = 0): number {
-    const at = this.ring.allocate(words * wordBytes)
-    this.fill(at, words, place, kind, from)
-    return at
-  }
-
   /** n choices of a direction, which its receiver has packed at `own`. */
   *choices(direction: Direction, n: number, own: number): Round<Batch> {
-    const { sender, receiver } = this.#with
-    return yield* this.sends(direction) ? sender.offer(n) : receiver.choose(n, own)
+    return yield* this.sends(direction) ? this.#sender.offer(n) : this.#receiver.choose(n, own)
   }
 
   /** Transfers: the sender writes its messages where `offer` is told, the receiver finds its own where `take` is. */
@@ -141,17 +127,45 @@ export class DealingParty {
     take: (received: number) => void
   ): Round<void> {
     const { ring } = this
-    const { sender, receiver } = this.#with
     const bytes = Math.ceil(shape.messageBits / 8)
     if (this.sends(direction)) {
       const messages = ring.allocate(count * 2 ** bits.length * bytes + slackBytes)
       offer(messages)
-      yield* sender.send(bits, count, shape, messages)
+      yield* this.#sender.send(bits, count, shape, messages)
     } else {
       const received = ring.allocate(count * bytes + slackBytes)
-      yield* receiver.receive(bits, count, shape, received)
+      yield* this.#receiver.receive(bits, count, shape, received)
       take(received)
     }
+  }
+}
+
+export class DealingParty extends TransferringParty {
+  readonly #with: DealingWith
+
+  constructor(dealing: DealingWith) {
+    super(dealing)
+    this.#with = dealing
+  }
+
+  get prg(): Prg {
+    return this.#with.prg
+  }
+
+  get products(): MaskProducts {
+    return this.#with.products
+  }
+
+  /** Fills memory with this cloud's random words for masks, from a place of the stream on. */
+  fill(at: number, words: number, place: Place, kind: keyof typeof dealingKinds, from: number): void {
+    this.#with.masks.fill(this.ring, at, words, { ...place, kind: dealingKinds[kind] }, from)
+  }
+
+  /** New memory of such words. */
+  draw(place: Place, kind: keyof typeof dealingKinds, words: number, from = 0): number {
+    const at = this.ring.allocate(words * wordBytes)
+    this.fill(at, words, place, kind, from)
+    return at
   }
 
   /** Bytes that cloud 0 tells cloud 1: those at `own` there, at `into` here. */

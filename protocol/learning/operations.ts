@@ -93,11 +93,31 @@ export interface Message {
   (): Uint8Array
   /** The bytes of the peer's message in its place, if they are not as many as its own. */
   readonly receives?: number
+  /**
+   * Work that takes long and must be done before the bytes are read, in worker threads for one. All of a round is begun at
+   * once. It is called once.
+   */
+  readonly prepared?: () => Promise<void>
 }
 
 /** A message for which the peer sends one of another length. */
 export const crossing = (message: () => Uint8Array, receives: number): Message =>
   Object.assign(() => message(), { receives })
+
+/** A message whose bytes are there once its preparation is done. */
+export const prepared = (
+  prepare: () => Promise<void>,
+  message: () => Uint8Array,
+  receives: number
+): Message => Object.assign(() => message(), { receives, prepared: prepare })
+
+/** Begins the preparations of a round's messages; nothing is returned where there are none. */
+export const prepareAll = (
+  messages: ReadonlyArray<Pick<Message, "prepared">>
+): Promise<unknown> | undefined => {
+  const begun = messages.flatMap((message) => (message.prepared === undefined ? [] : [message.prepared()]))
+  return begun.length === 0 ? undefined : Promise.all(begun)
+}
 
 /**
  * A computation that may exchange messages with the peer: yields this party's messages of a round, is resumed

@@ -3,7 +3,7 @@
  * process, in lockstep, with the rounds and bytes counted. For references and tests; the actors drive theirs
  * over the network.
  */
-import type { Round } from "./operations.ts"
+import { type Message, prepareAll, type Round } from "./operations.ts"
 
 /** The result of a computation that never yields. Throws if it wants to talk to a peer. */
 export const runLocally = <A>(computation: Round<A>): A => {
@@ -34,6 +34,47 @@ export const runPair = <A, B>(party0: Round<A>, party1: Round<B>): PairRun<A, B>
     next0 = party0.next(sent1)
     next1 = party1.next(sent0)
   }
+}
+
+export interface PreparedRun<A, B> {
+  readonly results: readonly [A, B]
+  readonly rounds: number
+  /** Bytes that each party sent. */
+  readonly bytes: readonly [number, number]
+  /** What each received, round by round. */
+  readonly received: readonly [ReadonlyArray<Uint8Array>, ReadonlyArray<Uint8Array>]
+}
+
+/** The same with messages that are prepared, and that may be of other lengths each way. Both parties prepare at once. */
+export const runPrepared = async <A, B>(party0: Round<A>, party1: Round<B>): Promise<PreparedRun<A, B>> => {
+  let next0 = party0.next()
+  let next1 = party1.next()
+  const bytes: [number, number] = [0, 0]
+  const received: [Uint8Array[], Uint8Array[]] = [[], []]
+  for (let rounds = 0; ; rounds++) {
+    if (next0.done && next1.done) return { results: [next0.value, next1.value], rounds, bytes, received }
+    if (next0.done || next1.done)
+      throw new Error(`party ${next0.done ? 0 : 1} ended after ${rounds} rounds, its peer did not`)
+    await Promise.all([prepareAll(next0.value), prepareAll(next1.value)])
+    const sent = [next0.value, next1.value].map((messages) => messages.map((message) => message().slice()))
+    for (const [i, { value }] of [next0, next1].entries()) requireAwaited(value, sent[i]!, sent[1 - i]!)
+    for (const party of [0, 1] as const) {
+      bytes[party] += sent[party]!.reduce((sum, { length }) => sum + length, 0)
+      received[party].push(...sent[1 - party]!.map((message) => message.slice()))
+    }
+    next0 = party0.next(sent[1]!)
+    next1 = party1.next(sent[0]!)
+  }
+}
+
+const requireAwaited = (
+  messages: ReadonlyArray<Message>,
+  own: ReadonlyArray<Uint8Array>,
+  others: ReadonlyArray<Uint8Array>
+): void => {
+  const awaited = messages.map(({ receives }, i) => receives ?? own[i]!.length)
+  const came = others.map(({ length }) => length)
+  if (String(awaited) !== String(came)) throw new Error(`messages of ${came} bytes came for ${awaited}`)
 }
 
 const requireSameLengths = (

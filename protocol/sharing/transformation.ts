@@ -124,27 +124,66 @@ export const unifyShare1 = <E, E2, R>(
   { parameters }: Pick<Cloud1Keys, "parameters">,
   blindKey: Uint8Array,
   piece: PackedPiece,
-  askCloud0: (blinded: Uint8Array) => Effect.Effect<Reencrypted, E2, R>
+  askCloud0: AskCloud0<E2, R>
 ): Effect.Effect<UnifiedPiece, E | E2 | AnswerOfWrongSize, R> =>
   Effect.gen(function* () {
-    const { ciphertexts: uploaded } = piece
-    const { blinded, blinds } = yield* work.run("addBlinds", {
-      parameters,
-      ciphertexts: uploaded,
-      key: blindKey
-    })
+    const reencrypted = yield* reencryptedBy(work, parameters, blindKey, piece.ciphertexts, askCloud0)
+    const slots = { slotBits: uploadSlotBits, count: piece.words }
+    return yield* work.run("stripBlind", { parameters, ...reencrypted, ...slots })
+  }).pipe(Effect.withSpan("Cloud1.unifyShare"))
+
+/** Carries blinded ciphertexts to `reencrypt` and returns its answer. */
+type AskCloud0<E, R> = (blinded: Uint8Array) => Effect.Effect<Reencrypted, E, R>
+
+const reencryptedBy = <E, E2, R>(
+  work: Work<E>,
+  parameters: Parameters,
+  key: Uint8Array,
+  uploaded: Uint8Array,
+  askCloud0: AskCloud0<E2, R>
+) =>
+  Effect.gen(function* () {
+    const { blinded, blinds } = yield* work.run("addBlinds", { parameters, ciphertexts: uploaded, key })
     const { ciphertexts, plaintexts } = yield* askCloud0(blinded)
     yield* requireSize("ciphertexts", ciphertexts, blinded.length)
     yield* requireSize("plaintexts", plaintexts, blinds.length)
-    return yield* work.run("stripBlind", {
-      parameters,
-      ciphertexts,
-      plaintexts,
-      blinds,
-      slotBits: uploadSlotBits,
-      count: piece.words
+    return { ciphertexts, plaintexts, blinds }
+  })
+
+/** Cloud 0: the same as `unifyShare0`, of a share of integers, of which it keeps nothing. */
+export const unifyIntegers0 = <E>(
+  work: Work<E>,
+  { masterKey, mode, parameters, unifiedPublicKey }: Cloud0Keys,
+  fromKey: Uint8Array,
+  ciphertexts: Uint8Array
+): Effect.Effect<UnifiedPiece, E> =>
+  work
+    .run("reencryptBlinded", {
+      ...{ parameters, masterKey: Redacted.value(masterKey), mode },
+      ...{ fromKey, toKey: unifiedPublicKey, blinded: ciphertexts }
     })
+    .pipe(
+      Effect.map(({ ciphertexts }) => ({ ciphertexts, words: noWords })),
+      Effect.withSpan("Cloud0.unifyShare")
+    )
+
+/** Cloud 1: the same as `unifyShare1`, of a share of integers, of which it has the ciphertexts alone. */
+export const unifyIntegers1 = <E, E2, R>(
+  work: Work<E>,
+  { parameters }: Pick<Cloud1Keys, "parameters">,
+  blindKey: Uint8Array,
+  piece: PackedPiece,
+  askCloud0: AskCloud0<E2, R>
+): Effect.Effect<UnifiedPiece, E | E2 | AnswerOfWrongSize, R> =>
+  Effect.gen(function* () {
+    const { ciphertexts, blinds } = yield* reencryptedBy(
+      ...([work, parameters, blindKey, piece.ciphertexts, askCloud0] as const)
+    )
+    const stripped = yield* work.run("stripCiphertexts", { parameters, ciphertexts, blinds })
+    return { ...stripped, words: noWords }
   }).pipe(Effect.withSpan("Cloud1.unifyShare"))
+
+const noWords = new Uint8Array(0)
 
 /** Whether C0's answer has one item for each that was sent. */
 export const requireSize = (

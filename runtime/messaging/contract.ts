@@ -28,6 +28,8 @@ export interface PeerTraffic {
 export interface RoundPiece {
   (): Uint8Array
   readonly receives?: number
+  /** Called once, and awaited before any piece of the round is read. */
+  readonly prepared?: () => Promise<void>
 }
 
 /**

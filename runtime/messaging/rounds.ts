@@ -13,6 +13,7 @@ import {
   type Driven,
   RoundDeadlineExceeded,
   type RoundError,
+  type RoundPiece,
   type Rounds
 } from "./contract.ts"
 import { framesOfParts, type Sent, sentAt, takeAgain } from "./framing.ts"
@@ -187,33 +188,50 @@ class Exchange {
             `two fibers exchange rounds of phase ${this.phase} with ${this.peer} at the same time`
           )
         )
+      type End = Exit.Exit<Driven<A>, RoundError>
       let round = first
       let lengths: ReadonlyArray<number> = []
-      const advance = (received: Uint8Array | undefined): Exit.Exit<Driven<A>, RoundError> | undefined => {
+      let interrupted = false
+      /** Sends this party's part, and takes the peer's if it is here. */
+      const exchange = (pieces: ReadonlyArray<RoundPiece>): Uint8Array | End | undefined => {
+        const parts = pieces.map((part) => part())
+        lengths = parts.map(({ length }, i) => pieces[i]!.receives ?? length)
+        const error = this.#send(round, parts)
+        return error === undefined ? this.#take(round++, onRound) : Exit.fail(error)
+      }
+      const advance = (received: Uint8Array | undefined): End | undefined => {
         for (let theirs = received; ; ) {
           const next = theirs === undefined ? computation.next([]) : computation.next(cut(theirs, lengths))
           if (theirs !== undefined) freeReceived(theirs)
           if (next.done) return Exit.succeed({ value: next.value, rounds: round - first })
-          const parts = next.value.map((part) => part())
-          lengths = parts.map(({ length }, i) => next.value[i]!.receives ?? length)
-          const error = this.#send(round, parts)
-          if (error !== undefined) return Exit.fail(error)
-          theirs = this.#take(round++, onRound)
-          if (theirs === undefined) return undefined
+          const preparation = preparationOf(next.value)
+          if (preparation !== undefined) {
+            preparation.then(
+              () => run(() => (interrupted ? undefined : continued(exchange(next.value)))),
+              (error) => resume(Exit.die(error))
+            )
+            return undefined
+          }
+          const came = exchange(next.value)
+          if (!(came instanceof Uint8Array)) return came
+          theirs = came
         }
       }
-      const run = (received: Uint8Array | undefined) => {
+      const continued = (came: Uint8Array | End | undefined): End | undefined =>
+        came instanceof Uint8Array ? advance(came) : came
+      const run = (work: () => End | undefined) => {
         try {
-          const end = advance(received)
+          const end = work()
           if (end !== undefined) resume(end)
         } catch (defect) {
           resume(Exit.die(defect))
         }
       }
       const onRound: Waiter["resume"] = (exit) =>
-        Exit.isSuccess(exit) ? run(exit.value) : resume(Exit.failCause(exit.cause))
-      run(undefined)
+        Exit.isSuccess(exit) ? run(() => advance(exit.value)) : resume(Exit.failCause(exit.cause))
+      run(() => advance(undefined))
       return Effect.sync(() => {
+        interrupted = true
         this.#waiter = undefined
       })
     })
@@ -354,6 +372,12 @@ const cut = (received: Uint8Array, lengths: ReadonlyArray<number>): ReadonlyArra
     at = end
     return part
   })
+}
+
+/** Begins the preparations of a round; nothing is returned where there are none. */
+const preparationOf = (pieces: ReadonlyArray<RoundPiece>): Promise<unknown> | undefined => {
+  const begun = pieces.flatMap((piece) => (piece.prepared === undefined ? [] : [piece.prepared()]))
+  return begun.length === 0 ? undefined : Promise.all(begun)
 }
 
 const noBytes = new Uint8Array(0)

@@ -3,7 +3,7 @@
  * it, as it runs the trial.
  */
 import { Effect, Option, Redacted } from "effect"
-import { trainedFormat } from "../../actors/clouds/training/training.ts"
+import { trainedFormat } from "../../actors/clouds/training/session.ts"
 import { type Agreement, actorsOf } from "../../actors/party/agreement.ts"
 import { type Identities, identityIn } from "../../actors/party/identities.ts"
 import { type Root as RootOf, rootEntry, rootFrom } from "../../actors/party/root.ts"

@@ -6,6 +6,7 @@
 import { availableParallelism } from "node:os"
 import { FileSystem } from "@effect/platform"
 import { Console, Data, Effect, Option } from "effect"
+import { trainsOnCiphertexts } from "../../actors/party/agreement.ts"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { auditViews } from "../../protocol/audit/audit.ts"
 import { auditPads } from "../../protocol/audit/audit-pads.ts"
@@ -35,13 +36,21 @@ export class TrialFailed extends Data.TaggedError("TrialFailed")<{ readonly reas
   }
 }
 
-/** An audit follows the dealer's messages beside the training, and here there are none. */
-export class NoAuditOfDealingAhead extends Data.TaggedError("NoAuditOfDealingAhead")<{
+/** The pads of a training are followed by the dealer's messages, and here they come before it. */
+export class NoDealerToAudit extends Data.TaggedError("NoDealerToAudit")<{ readonly target: string }> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.target}: security.dealing is kgc-ahead, and an audit follows what the KGC deals beside the training; audit a copy of the scenario that says kgc, in which the clouds send each other the same in the training, to the byte`
+  }
+}
+
+/** The audit follows pads of 64 bits, and blinds of a training on ciphertexts are longer integers. */
+export class CiphertextsNotAudited extends Data.TaggedError("CiphertextsNotAudited")<{
   readonly target: string
 }> {
   readonly retryable = false
   override get message(): string {
-    return `${this.target}: security.dealing is kgc-ahead, and an audit follows what is dealt beside the training; audit a copy of the scenario that says kgc, in which the clouds send each other the same in the training, to the byte`
+    return `${this.target}: training.on is ciphertexts, and an audit follows pads of shares, not blinds under encryption; audit a copy of the scenario that trains on shares. What cloud 0 opens in the training is tested in test/protocol/ciphertexts/`
   }
 }
 
@@ -71,7 +80,8 @@ const tried = ({ target, modulus, rows, epochs }: AuditRequest) =>
       rows: Option.getOrElse(rows, () => defaultSize.rows),
       epochs: Option.getOrElse(epochs, () => defaultSize.epochs)
     })
-    if (input.agreement.security.dealing === "kgc-ahead") return yield* new NoAuditOfDealingAhead({ target })
+    if (input.agreement.security.dealing === "kgc-ahead") return yield* new NoDealerToAudit({ target })
+    if (trainsOnCiphertexts(input.agreement)) return yield* new CiphertextsNotAudited({ target })
     const trial = yield* Effect.provide(runTrial(input), bcpPool(availableParallelism()))
     const kept: KeptTrial = { ...trial, about }
     return kept

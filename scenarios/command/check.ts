@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url"
 import { Data, Effect, Option } from "effect"
 import { phases } from "../../actors/party/phases.ts"
 import { projectRoot } from "../../protocol/artifact.ts"
+import { multiplicationsOf } from "../../protocol/ciphertexts/multiplications.ts"
 import { weightsByClass } from "../../protocol/data/class-weights.ts"
 import { labelColumns } from "../../protocol/data/description.ts"
 import { describeDialect } from "../../protocol/data/dialect.ts"
@@ -18,6 +19,7 @@ import { columnsHeldBy } from "../description/consistency.ts"
 import type { CheckedData, JoinedData } from "../description/joined.ts"
 import { loadCalibration, loadHosts, type Problem } from "../description/load.ts"
 import type { Scenario, User } from "../description/schema.ts"
+import { stepWorkMs } from "../forecast/ciphertexts-time.ts"
 import { type Prediction, predictTime } from "../forecast/prediction.ts"
 import type { PredictedCost } from "../forecast/traffic.ts"
 import { privacy, quorumLines, revelations, warningLines, weightsText } from "../report/report.ts"
@@ -26,7 +28,11 @@ import { count, counted, duration, headline, listed, size, table } from "../text
 import type { CheckRequest } from "./commands.ts"
 
 /** What is known of a run before it starts, and the time that it takes on the hosts that were given. */
-type Forecast = Prepared & { readonly time?: Prediction }
+type Forecast = Prepared & {
+  readonly time?: Prediction
+  /** Of a training on ciphertexts, on two cores of the machine that the shipped calibration is of. */
+  readonly stepSeconds?: number
+}
 
 /** A calibration can't be read, is something else, or lacks what the scenario needs. */
 export class CalibrationError extends Data.TaggedError("CalibrationError")<{
@@ -69,16 +75,29 @@ export const checkScenario = Effect.fn("Scenario.check")(function* ({
   calibration
 }: CheckRequest) {
   const prepared = yield* prepareRun(file)
-  if (Option.isNone(hosts)) return renderForecast(prepared)
   const { predicted, scenario } = prepared
+  const stepSeconds = yield* secondsAStep(scenario, predicted)
+  if (Option.isNone(hosts)) return renderForecast({ ...prepared, ...stepSeconds })
   const deployment = yield* loadHosts(hosts.value)
   const measured = yield* calibrationFor(
     scenario.security.modulusBits,
     Option.getOrElse(calibration, () => defaultCalibration)
   )
   const time = predictTime({ scenario, cost: predicted }, deployment, measured)
-  return renderForecast({ ...prepared, time })
+  return renderForecast({ ...prepared, ...stepSeconds, time })
 })
+
+/** How long a step on ciphertexts takes; nothing of other steps, or for a modulus that was not measured. */
+const secondsAStep = ({ security }: Scenario, { onCiphertexts }: PredictedCost) =>
+  onCiphertexts === undefined
+    ? Effect.succeed({})
+    : calibrationFor(security.modulusBits, defaultCalibration).pipe(
+        Effect.map(({ bcp }) => {
+          const { cloud0, cloud1 } = stepWorkMs(bcp[security.modulusBits]!, onCiphertexts.step)
+          return { stepSeconds: (cloud0 + cloud1) / 2 / 1000 }
+        }),
+        Effect.orElseSucceed(() => ({}))
+      )
 
 /** What a run would do and cost, for people; ends without a line break. */
 const renderForecast = (forecast: Forecast): string =>
@@ -211,7 +230,9 @@ const optimiser = ({ addends, learningRate, ...plan }: TrainingPlan): ReadonlyAr
   ]
 }
 
-const training = ({ scenario, joined, predicted: { plan } }: Forecast): ReadonlyArray<string> => {
+const training = (forecast: Forecast): ReadonlyArray<string> => {
+  const { scenario, joined } = forecast
+  const { plan } = forecast.predicted
   const { factor, shift, relativeError } = plan.rate
   const layers = plan.network.layers.map(({ units, activation }) => `${units} ${activation}`)
   return [
@@ -219,7 +240,35 @@ const training = ({ scenario, joined, predicted: { plan } }: Forecast): Readonly
     `training     ${scenario.training.stop === undefined ? "" : "at most "}${counted(plan.steps, "step")}: ${counted(plan.epochs, "epoch")} of ${counted(plan.stepsPerEpoch, "step")} on ${counted(plan.batch, "row")} each`,
     `rate         ${scenario.training.rate} over a batch of ${plan.batch}, as ${factor}/2^${shift} (${(100 * relativeError).toFixed(3)} % off)`,
     ...optimiser(plan),
-    ...classWeights(scenario, joined)
+    ...classWeights(scenario, joined),
+    ...onCiphertexts(forecast)
+  ]
+}
+
+/** More seconds than a step should take: a training of some hundred steps takes hours then. */
+const longStepSeconds = 30
+
+/** What a step on ciphertexts takes, and whether that is sensible. */
+const onCiphertexts = ({
+  predicted: { onCiphertexts: found, plan },
+  scenario: { deadlines },
+  stepSeconds
+}: Forecast): ReadonlyArray<string> => {
+  if (found === undefined) return []
+  const { openings, encryptions, powers, rounds } = found.step
+  const multiplications = powers.reduce((sum, shape) => sum + multiplicationsOf(shape), 0)
+  const takes = `ciphertexts  a step opens ${count(openings)} and encrypts ${count(encryptions)} at cloud 0, takes ${count(Math.round(multiplications))} multiplications modulo N² at cloud 1, and ${count(rounds)} rounds`
+  if (stepSeconds === undefined) return [takes]
+  const all = stepSeconds * plan.steps
+  const tooLong = stepSeconds > longStepSeconds || 1000 * all > deadlines.phaseTimeoutMs
+  return [
+    takes,
+    `             about ${duration(stepSeconds)} a step on two cores, ${duration(all)} for all steps`,
+    ...(tooLong
+      ? [
+          `             that is long: use a smaller network or fewer steps, workers of both clouds, or training.on: shares; and see that deadlines.phaseTimeoutMs, ${duration(deadlines.phaseTimeoutMs / 1000)}, is longer`
+        ]
+      : [])
   ]
 }
 

@@ -48,7 +48,11 @@ const BcpCalibration = struct({
   /** A proof for so many partial decryptions, made and verified. */
   prove: Curve,
   verify: Curve,
-  combine: Curve
+  combine: Curve,
+  /** A multiplication modulo N². */
+  multiplicationMs: milliseconds,
+  /** The opening of a ciphertext with long randomness, one of many, at C0. */
+  openAnyMs: milliseconds
 })
 export type BcpCalibration = typeof BcpCalibration.Type
 

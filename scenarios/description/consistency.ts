@@ -10,6 +10,7 @@ import { exactNumber } from "../../protocol/data/spelling.ts"
 import { valueLimit } from "../../protocol/learning/range.ts"
 import { leastContributors, neededColumns } from "../../protocol/statistics/statistics.ts"
 import { isTested } from "./agreement.ts"
+import { ciphertextProblems } from "./ciphertexts.ts"
 import { classWeightProblems } from "./class-weights.ts"
 import { columnsNamed, columnsOf } from "./columns.ts"
 import { strangers } from "./faults-consistency.ts"
@@ -42,6 +43,7 @@ export const inconsistencies = (scenario: Scenario): ReadonlyArray<Inconsistency
   ...identityProblems(scenario),
   ...securityProblems(scenario),
   ...dealingProblems(scenario),
+  ...ciphertextProblems(scenario),
   ...decryptionProblems(scenario),
   ...rangeProblems(scenario),
   ...trainingProblems(scenario),

@@ -33,6 +33,13 @@ const Schedule = Schema.Union(
 })
 
 export const Training = struct({
+  on: defaulted(
+    oneOf(
+      ["shares", "ciphertexts"],
+      "What the clouds train on. shares: each has a share of every number; ciphertexts, as in the paper: everything is a ciphertext under the joint key at cloud 1, cloud 0 helps, and the KGC leaves after the setup; for small networks, since a step takes seconds; default shares"
+    ),
+    "shares"
+  ),
   epochs: optional(
     wholeNumber(
       1,
@@ -58,7 +65,7 @@ export const Training = struct({
   loss: optional(
     oneOf(
       losses,
-      "What is made small: softmax, the cross-entropy of one class a row; sigmoid, that of each output by itself; or squared-error, as in the paper, and for numbers. When left out, softmax for classes, and squared-error for numbers or an output with relu"
+      "What is made small: softmax, the cross-entropy of one class a row; sigmoid, that of each output by itself; or squared-error, as in the paper, and for numbers. When left out, softmax for classes, and squared-error for numbers, an output with relu, or on ciphertexts, where it is the only one"
     )
   ),
   momentum: optional(
@@ -90,14 +97,16 @@ export const Training = struct({
 
 /** A training as it is written, with its defaults but for those that depend on the number of rows. */
 export const completedTraining = (
-  { loss: given, momentum: own, rate, weightDecay, ...rest }: typeof Training.Type,
+  { loss: given, momentum: own, on, rate, weightDecay, ...rest }: typeof Training.Type,
   areClasses: boolean,
   output: "identity" | "relu"
 ) => {
-  const loss = given ?? (areClasses && output === "identity" ? "softmax" : "squared-error")
+  const bySoftmax = areClasses && output === "identity" && on === "shares"
+  const loss = given ?? (bySoftmax ? "softmax" : "squared-error")
   const momentum = own ?? momentumFor(loss, areClasses)
   const high = rate ?? rateFor(loss, areClasses, momentum)
   return {
+    on,
     ...rest,
     loss,
     momentum,
@@ -108,6 +117,7 @@ export const completedTraining = (
 
 /** What the parties agree on, which is silent about what a training has not. */
 export const agreedTraining = ({
+  on,
   momentum,
   weightDecay,
   schedule,
@@ -116,6 +126,7 @@ export const agreedTraining = ({
   ...rest
 }: ReturnType<typeof completedTraining>): Agreement["training"] => ({
   ...rest,
+  ...(on === "shares" ? {} : { on }),
   ...(momentum === 0 ? {} : { momentum }),
   ...(weightDecay === 0 ? {} : { weightDecay }),
   ...(schedule === "constant" ? {} : { schedule }),

@@ -12,7 +12,7 @@ import { decodeEnvelope } from "../../protocol/messages/envelope.ts"
 import { Stable, Store, StoreFailed, type StoreService } from "../../runtime/storage/store.ts"
 import { faulty, type MessageFault } from "../../runtime/transport/faulty.ts"
 import { Transport, type TransportService } from "../../runtime/transport/transport.ts"
-import { hasCome, roundsAStepOf, SentCounts } from "./moments.ts"
+import { hasCome, SentCounts, stepRoundsOf } from "./moments.ts"
 import { type FaultPlan, type PlannedEvent, ratesOf, separates } from "./plan.ts"
 
 /** What holds at the moment for all parties. Times are in milliseconds since 1970. */
@@ -142,7 +142,7 @@ const moments = (plan: FaultPlan, agreement: Agreement, actor: string, state: st
       isOwn(event, actor) && !before.includes(i) ? [[i, event] as const] : []
     )
   )
-  const roundsAStep = roundsAStepOf(agreement)
+  const stepRounds = stepRoundsOf(agreement)
   const sent = new SentCounts()
   return (data: Uint8Array) => {
     if (pending.size === 0) return
@@ -150,7 +150,7 @@ const moments = (plan: FaultPlan, agreement: Agreement, actor: string, state: st
     if (envelope._tag === "Left") return
     sent.add(actor, envelope.right)
     for (const [i, event] of pending) {
-      if (!hasCome(event.moment, actor, envelope.right, sent, roundsAStep)) continue
+      if (!hasCome(event.moment, actor, envelope.right, sent, stepRounds)) continue
       pending.delete(i)
       appendFileSync(fired, `${i}\n`)
       const said: MomentCame = { fault: i }

@@ -1,14 +1,35 @@
 /** The moments of planned events, as they follow from what a party sends. Pure. */
-import { type Agreement, planOfBatch } from "../../actors/party/agreement.ts"
+import { type Agreement, planOfBatch, trainsOnCiphertexts } from "../../actors/party/agreement.ts"
+import {
+  cellsCost,
+  stepCost as ciphertextStepCost,
+  sealingCost,
+  transfersCost
+} from "../../protocol/ciphertexts/cost.ts"
+import { sizesOf } from "../../protocol/ciphertexts/plan.ts"
 import { stepCost } from "../../protocol/computation/cost.ts"
 import type { Envelope } from "../../protocol/messages/envelope.ts"
 import type { Moment } from "./plan.ts"
 
-/** Rounds of the clouds for each step of the training. */
-export const roundsAStepOf = (agreement: Agreement): number => stepCost(planOfBatch(agreement)).rounds
+/** The rounds of the clouds' steps. */
+export interface StepRounds {
+  /** The round in which step 1 begins: the opening of the data comes before. */
+  readonly first: number
+  /** Rounds for each step. */
+  readonly each: number
+}
 
-/** The round in which step 1 begins: the opening of the data comes before. */
-const firstRoundOfSteps = 2
+export const stepRoundsOf = (agreement: Agreement): StepRounds => {
+  const plan = planOfBatch(agreement)
+  if (!trainsOnCiphertexts(agreement)) return { first: 2, each: stepCost(plan).rounds }
+  const { exponents, modulusBits } = agreement.security
+  const sizes = sizesOf(plan, modulusBits, exponents)
+  const cells = agreement.users.length * cellsCost(sizes, 1).rounds
+  return {
+    first: 1 + transfersCost.rounds + cells + sealingCost(plan, sizes).rounds,
+    each: ciphertextStepCost(plan, sizes).rounds
+  }
+}
 
 /** Counts what each party has sent, by message and in all. */
 export class SentCounts {
@@ -31,7 +52,7 @@ export const hasCome = (
   from: string,
   { kind, tag, number }: Pick<Envelope, "kind" | "tag" | "number">,
   sent: SentCounts,
-  roundsAStep: number
+  rounds: StepRounds
 ): boolean => {
   switch (moment.on) {
     case "message":
@@ -41,7 +62,7 @@ export const hasCome = (
     case "round":
       return kind === "round" && number >= moment.round
     case "step":
-      return kind === "round" && number >= firstRoundOfSteps + (moment.step - 1) * roundsAStep
+      return kind === "round" && number >= rounds.first + (moment.step - 1) * rounds.each
     default:
       return false
   }

@@ -11,7 +11,10 @@ import type { PredictedCost } from "./traffic.ts"
 /** What a prediction needs of a run, in addition to its hosts. */
 export interface Predicted {
   readonly scenario: Pick<Scenario, "security" | "placement" | "decryption">
-  readonly cost: Pick<PredictedCost, "plan" | "traffic" | "shares" | "modelCiphertexts" | "raisedIds">
+  readonly cost: Pick<
+    PredictedCost,
+    "plan" | "traffic" | "shares" | "modelCiphertexts" | "raisedIds" | "onCiphertexts"
+  >
 }
 
 /** Predicts the time of one phase of a run. */

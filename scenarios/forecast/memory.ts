@@ -12,6 +12,9 @@ export interface TooSmall {
   readonly gigabytes: number
 }
 
+/** An integer of a part of the table, of a dozen bytes, as an object in memory. */
+const integerBytes = 40
+
 /** What a process takes in addition to the data. */
 const processBytes = 150e6
 
@@ -21,7 +24,7 @@ const processBytes = 150e6
  * that deals keeps the table's mask.
  */
 export const hostsTooSmall = (
-  { cost: { plan }, scenario }: Predicted,
+  { cost: { onCiphertexts, plan }, scenario }: Predicted,
   deployment: Deployment
 ): ReadonlyArray<TooSmall> => {
   const { placement } = deployment
@@ -29,14 +32,17 @@ export const hostsTooSmall = (
   const labels = wordBytes * rowsOpened(plan) * outputs(plan.network)
   const table = wordBytes * rowsOpened(plan) * plan.network.inputs + labels
   const weights = plan.rowWeights ? wordBytes * rowsOpened(plan) : 0
-  const opened = table + (opensLabels(plan.network) ? labels : weights)
+  const opened =
+    onCiphertexts !== undefined
+      ? table * (integerBytes / wordBytes)
+      : table + (opensLabels(plan.network) ? labels : weights)
   const kept = new Map<string, number>()
   const keep = (host: string, bytes: number) => kept.set(host, (kept.get(host) ?? processBytes) + bytes)
   for (const who of clouds) {
     keep(placement[who], opened)
     for (const host of placement.lanes[who]) keep(host, opened / lanes)
   }
-  if (scenario.security.dealing !== "clouds")
+  if (scenario.security.dealing !== "clouds" && onCiphertexts === undefined)
     for (const host of [placement.kgc, ...placement.workers.kgc]) keep(host, table)
   return Array.from(kept, ([host, bytes]) => ({ host, gigabytes: bytes / 1e9 })).filter(
     ({ host, gigabytes }) => gigabytes > (deployment.host(host).gigabytes ?? Number.POSITIVE_INFINITY)

@@ -9,10 +9,11 @@ import { planOf, quorumOf } from "../../actors/party/agreement.ts"
 import { pieceBytes } from "../../actors/party/bcp-pool.ts"
 import type { Phase } from "../../actors/party/phases.ts"
 import { strandName, stretchesOf } from "../../actors/party/stretches.ts"
+import { sharingOf } from "../../actors/sharing/forms.ts"
 import { cellsARun } from "../../actors/sharing/share-words.ts"
 import { nonceBytes, tagBytes } from "../../protocol/aead.ts"
 import { secretKeyBits } from "../../protocol/bcp/keys.ts"
-import { outputSlotBits, plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
+import { outputSlotBits, plaintextsFor } from "../../protocol/bcp/packing.ts"
 import { randomnessDigestBytes } from "../../protocol/bcp/randomness.ts"
 import { decryptionBits, keyShareBytes } from "../../protocol/bcp/threshold.ts"
 import { ciphertextBytes, elementBytes, plaintextBytes } from "../../protocol/bcp/wire.ts"
@@ -66,12 +67,12 @@ import {
 import { tallySize } from "../../protocol/metrics/tally.ts"
 import { challengeBytes, responseBytes } from "../../protocol/proofs/equal-logarithms.ts"
 import { keyWords, shareOverheadBytes } from "../../protocol/sharing/hybrid-output.ts"
-import { seedBytes } from "../../protocol/sharing/split.ts"
 import { secretBytes, vectorBytes } from "../../protocol/statistics/masks.ts"
 import { firstLayout, secondLayout } from "../../protocol/statistics/statistics.ts"
 import { agreementOf, isTested } from "../description/agreement.ts"
 import type { JoinedData } from "../description/joined.ts"
 import type { Scenario } from "../description/schema.ts"
+import { type CiphertextTraining, ciphertextTraining } from "./ciphertexts.ts"
 import { dealingCosts } from "./dealing.ts"
 import { fieldBytes, type PredictedPhase, type PredictedTraffic, Tally, total } from "./tally.ts"
 
@@ -80,6 +81,8 @@ export interface PredictedCost {
   readonly rows: { readonly training: number; readonly heldOut: number }
   /** Exchanges of the clouds in training, the opening of the data set included. */
   readonly rounds: number
+  /** What the training takes where it is on ciphertexts. */
+  readonly onCiphertexts?: CiphertextTraining
   readonly phases: ReadonlyArray<PredictedPhase>
   readonly traffic: ReadonlyArray<PredictedTraffic>
   /** Ciphertexts of one share of each user, and of the encrypted model. */
@@ -102,38 +105,57 @@ export const predictCost = (
   { rows, placed }: Pick<JoinedData, "rows" | "placed">
 ): PredictedCost => {
   const plan = planOf(agreementOf(scenario), rows.uploaded)
-  const training = trainingCost(plan)
+  const onCiphertexts =
+    scenario.training.on === "ciphertexts"
+      ? ciphertextTraining(
+          scenario,
+          plan,
+          placed.map(({ training }) => countCells(training))
+        )
+      : undefined
   const tally = new Tally()
   predictSetup(tally, scenario)
   predictUpload(tally, scenario, placed)
   predictTransformation(tally, scenario, placed)
   tally.ask("train", Train, 2, evaluates(plan) ? { replies: 2 * plan.epochs * evaluatedBytes } : {})
   tally.ask("train", Join, 1, { requests: 0, replies: 0 })
-  tally.rounds("train", training.rounds, training.bytesEachWay)
-  if (scenario.security.dealing === "kgc-ahead") tally.ask("train", DealAhead, 1)
-  if (scenario.security.dealing !== "clouds")
-    tally.ask("train", Deal, stretchesOf(plan, 0).length, { replies: training.dealtBytes })
-  else
-    for (const [strand, { rounds, bytes }] of dealingCosts(plan).entries())
-      tally.exchanges("train", strandName(strand), rounds, bytes)
+  const rounds =
+    onCiphertexts === undefined ? predictTrainingOnShares(tally, scenario, plan) : onCiphertexts.rounds
+  if (onCiphertexts !== undefined) tally.exchanges("train", "train", rounds, onCiphertexts.bytes)
   predictOutput(tally, scenario, placed, plan.network)
   return {
     plan,
     rows: { training: rows.training, heldOut: rows.heldOut },
-    rounds: training.rounds,
+    rounds,
+    ...(onCiphertexts && { onCiphertexts }),
     phases: tally.phases,
     traffic: tally.traffic,
     shares: shareCiphertexts(scenario, placed),
     modelCiphertexts: modelCiphertexts(scenario, plan.network),
     raisedIds: raisedIds(scenario, placed),
-    storedBytes: scenario.security.dealing === "kgc-ahead" ? storedBytes(plan, training.dealtBytes) : 0,
+    storedBytes: storedBytes(scenario, plan),
     bytes: total(tally.traffic, ({ bytes }) => bytes)
   }
 }
 
 /** Corrections at rest: each stretch is sealed as one entry. */
-const storedBytes = (plan: TrainingPlan, dealtBytes: number): number =>
-  dealtBytes + stretchesOf(plan, 0).length * (nonceBytes + tagBytes)
+const storedBytes = ({ security }: Scenario, plan: TrainingPlan): number =>
+  security.dealing === "kgc-ahead"
+    ? trainingCost(plan).dealtBytes + stretchesOf(plan, 0).length * (nonceBytes + tagBytes)
+    : 0
+
+/** The rounds of a training on shares, and what is dealt for it. Returns how many rounds there are. */
+const predictTrainingOnShares = (tally: Tally, { security }: Scenario, plan: TrainingPlan): number => {
+  const training = trainingCost(plan)
+  tally.rounds("train", training.rounds, training.bytesEachWay)
+  if (security.dealing === "kgc-ahead") tally.ask("train", DealAhead, 1)
+  if (security.dealing !== "clouds")
+    tally.ask("train", Deal, stretchesOf(plan, 0).length, { replies: training.dealtBytes })
+  else
+    for (const [strand, { rounds, bytes }] of dealingCosts(plan).entries())
+      tally.exchanges("train", strandName(strand), rounds, bytes)
+  return training.rounds
+}
 
 /** The size of the modulus, in the form that the sizes of numbers depend on. */
 const modulus = ({ security }: Scenario) => ({ bits: security.modulusBits })
@@ -174,14 +196,11 @@ const declaredBytes = (blocks: ReadonlyArray<CellBlock>, bytesARow: number): num
 /**
  * Ciphertexts of each user's share for C0: of its training cells, or of the seed that it is expanded from.
  */
-const shareCiphertexts = (
-  { security }: Scenario,
-  placed: ReadonlyArray<PlacedCells>
-): ReadonlyArray<number> =>
-  placed.map(({ training }) => {
-    const words = security.upload === "hybrid" ? seedBytes / wordBytes : countCells(training)
-    return plaintextsFor(words, security.modulusBits, uploadSlotBits)
-  })
+const shareCiphertexts = (scenario: Scenario, placed: ReadonlyArray<PlacedCells>): ReadonlyArray<number> => {
+  const { upload } = sharingOf(agreementOf(scenario))
+  const { modulusBits } = scenario.security
+  return placed.map(({ training }) => upload.ciphertexts(countCells(training), modulusBits)[0])
+}
 
 /** The different ids of each user, if they are raised. */
 const raisedIds = ({ join }: Scenario, placed: ReadonlyArray<PlacedCells>): ReadonlyArray<number> =>

@@ -20,6 +20,7 @@ import {
 import { modelWords } from "../../protocol/learning/model.ts"
 import { evaluates, type TrainingPlan } from "../../protocol/learning/plan.ts"
 import { Deal } from "../../protocol/messages/training.ts"
+import { ciphertextTrainingTime } from "./ciphertexts-time.ts"
 import type { Deployment } from "./deployment.ts"
 import {
   brokerLoad,
@@ -53,7 +54,8 @@ const cloudMs = (deployment: Deployment, cost: Cost, dealt: number): number =>
 
 export const trainingTime: PredictPhase = (run, deployment) => {
   const { placement } = deployment
-  const { plan } = run.cost
+  const { onCiphertexts, plan } = run.cost
+  if (onCiphertexts !== undefined) return ciphertextTrainingTime(run, deployment, onCiphertexts)
   const { dealing: who } = run.scenario.security
   // Beside the training.
   const hasDealer = who === "kgc"
@@ -85,7 +87,7 @@ export const trainingTime: PredictPhase = (run, deployment) => {
 }
 
 /**
- * Seconds that clouds spend on dealing for themselves, in the processes that train. It is ahead of the training, so that
+ * Seconds that clouds spend on dealing for themselves, in the processes that train, which deal abreast. It is ahead of the training, so that
  * its rounds delay the first steps alone.
  */
 const dealingTime = (run: Predicted, deployment: Deployment) => {
@@ -93,8 +95,20 @@ const dealingTime = (run: Predicted, deployment: Deployment) => {
   const groups = dealingGroups(run.cost.plan, stretchesOf(run.cost.plan, 0))
   const strands = Array.from({ length: dealingStrands(groups) }, (_, strand) => `round:${strandName(strand)}`)
   const { messages, bytes } = trafficOf(run, "train", strands)
-  const ms = (bytes / mega) * calibration.dealing.megabyteMs + endMs(calibration, messages, bytes)
-  const loads = clouds.map((who) => ({ who: `${who}, which deals`, host: placement[who], ms, threads: 1 }))
+  const all = (bytes / mega) * calibration.dealing.megabyteMs + endMs(calibration, messages, bytes)
+  const pairs = Math.min(groups.length, 1 + placement.lanes.cloud0.length)
+  // What the lanes of C1 have dealt goes to its main process.
+  const ofLanes = 1 - 1 / pairs
+  const handed = ofLanes * trainingCost(run.cost.plan).dealtBytes
+  const handingMs = endMs(calibration, 2 * groups.length * ofLanes, handed)
+  const loads = clouds.flatMap((who) =>
+    [placement[who], ...placement.lanes[who]].slice(0, pairs).map((host, i) => ({
+      who: i === 0 ? `${who}, which deals` : `lane ${i} of ${who}, which deals`,
+      host,
+      ms: all / pairs + (who === "cloud1" && i === 0 ? handingMs : 0),
+      threads: 1
+    }))
+  )
   const delays = [
     deployment.delayMs(placement.cloud0, placement.cloud1),
     deployment.delayMs(placement.cloud1, placement.cloud0)

@@ -6,7 +6,15 @@
  * own result stays.
  */
 import { randomBytes } from "node:crypto"
-import { type Agreement, computationName, lossOf, planOf, planOfBatch } from "../../actors/party/agreement.ts"
+import {
+  type Agreement,
+  computationName,
+  lossOf,
+  planOf,
+  planOfBatch,
+  trainsOnCiphertexts
+} from "../../actors/party/agreement.ts"
+import { sizesOf } from "../../protocol/ciphertexts/plan.ts"
 import { classesOf } from "../../protocol/data/description.ts"
 import type { JointTable } from "../../protocol/data/joint.ts"
 import type { Curve } from "../../protocol/learning/evaluations.ts"
@@ -83,6 +91,14 @@ export const drawsOf = (agreement: Agreement) => {
   return { orderKey: key("order"), initialKeys: [key("initial0"), key("initial1")] as const }
 }
 
+/** What decides the rounding of a run. */
+const roundingOf = (agreement: Agreement, plan: TrainingPlan, key: ReturnType<typeof keyFrom>) => {
+  const { exponents, modulusBits } = agreement.security
+  return trainsOnCiphertexts(agreement)
+    ? { blinds: key("blinds"), sizes: sizesOf(plan, modulusBits, exponents) }
+    : { keys: [key("dealer0"), key("dealer1")] as const }
+}
+
 /** The choices that a run with a seed makes, or others like them. */
 export const choicesOf = (agreement: Agreement, { prepared: data, rows }: JoinedData) => {
   const plan = planOf(agreement, rows.uploaded)
@@ -129,8 +145,7 @@ export const compareWithReferences = async (compared: Compared): Promise<Compari
     float.value?.metrics &&
     (await attempted("float64", () => trainAlone(agreement, joined, choices), "each owner's network alone"))
   const fixed = await attempted("fixed-point", async () => {
-    const keys = [dealerKey("dealer0"), dealerKey("dealer1")] as const
-    const replay = { run: computationName(agreement, run), keys }
+    const replay = { run: computationName(agreement, run), ...roundingOf(agreement, plan, dealerKey) }
     const trained = await trainFixedReference({ ...reference(), replay })
     return { deviation: maximumDeviation(model, trained.model), curve: trained.curve }
   })

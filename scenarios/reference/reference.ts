@@ -4,11 +4,14 @@
  * every key, so it serves the author of a reproducible scenario. No party of a run uses this.
  */
 import { setImmediate } from "node:timers/promises"
+import { Draws } from "../../protocol/ciphertexts/draws.ts"
+import { fixedCiphertextOperations } from "../../protocol/ciphertexts/fixed.ts"
+import type { CiphertextSizes } from "../../protocol/ciphertexts/plan.ts"
 import { labelsOperation } from "../../protocol/computation/evaluating.ts"
 import { fixedOperations, gatherFixedRows } from "../../protocol/computation/fixed.ts"
 import type { FixedMatrix } from "../../protocol/computation/fixed-point.ts"
 import { keepState } from "../../protocol/computation/layer-words.ts"
-import { type DealerKeys, drawnIn } from "../../protocol/computation/masks.ts"
+import { drawnIn } from "../../protocol/computation/masks.ts"
 import type { Prepared } from "../../protocol/data/description.ts"
 import type { JointTable } from "../../protocol/data/joint.ts"
 import {
@@ -68,11 +71,16 @@ export interface ReferenceRun {
   /** The keys of both clouds' shares of the initial weights, 16 bytes each. */
   readonly initialKeys: readonly [Uint8Array, Uint8Array]
   /**
-   * The run whose rounding the fixed-point reference repeats, with k_0 and k_1; it rounds to the nearest if
-   * there is none.
+   * The run whose rounding the fixed-point reference repeats; it rounds to the nearest if there is none.
    */
-  readonly replay?: { readonly run: string; readonly keys: readonly [Uint8Array, Uint8Array] }
+  readonly replay?: Replay
 }
+
+/** What decides the rounding of a run: k_0 and k_1 of one on shares, C1's key of all blinds of one on ciphertexts. */
+export type Replay = { readonly run: string } & (
+  | { readonly keys: readonly [Uint8Array, Uint8Array] }
+  | { readonly blinds: Uint8Array; readonly sizes: CiphertextSizes }
+)
 
 /** How one of the references computes. In the clear a matrix is its own opening. */
 interface Arithmetic<V, G> {
@@ -133,8 +141,7 @@ export const trainFloatReference = async (run: ReferenceRun): Promise<FloatRefer
 export const trainFixedReference = async (run: ReferenceRun): Promise<Trained> => {
   const f = run.plan.fractionalBits
   const ring = await Ring.load()
-  const keys = run.replay && dealerKeys(run.replay)
-  const operations = (step: number) => fixedOperations(ring, keys && drawnIn({ ring, keys, step }))
+  const operations = run.replay === undefined ? () => fixedOperations(ring) : replayed(ring, run.replay)
   return trainWith<FixedMatrix, Matrix>(run, {
     matrix: ({ rows, cols }, values) => {
       const x = ring.matrix(rows, cols)
@@ -156,10 +163,16 @@ export const trainFixedReference = async (run: ReferenceRun): Promise<Trained> =
   })
 }
 
-const dealerKeys = ({ run, keys }: NonNullable<ReferenceRun["replay"]>): DealerKeys => ({
-  cloud0: Prg.ofRun(keys[0], run),
-  cloud1: Prg.ofRun(keys[1], run)
-})
+/** The operations of each step with the rounding of a run. */
+const replayed = (ring: Ring, replay: Replay) => {
+  if ("blinds" in replay) {
+    const draws = Draws.ofRun(replay.blinds, replay.run)
+    return (step: number) => fixedCiphertextOperations(ring, draws, replay.sizes, step)
+  }
+  const [key0, key1] = replay.keys
+  const keys = { cloud0: Prg.ofRun(key0, replay.run), cloud1: Prg.ofRun(key1, replay.run) }
+  return (step: number) => fixedOperations(ring, drawnIn({ ring, keys, step }))
+}
 
 /** Between turns: a signal is heard, and actors may share the process. */
 const turnMs = 50

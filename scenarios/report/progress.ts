@@ -14,7 +14,7 @@ export const phaseSentences: Readonly<Record<Phase, string>> = {
   setup: "the KGC makes the keys; clouds and users enrol and get theirs",
   upload: "each user splits its cells into two shares, encrypts both and sends one to each cloud",
   transform: "the clouds bring all cells under the joint key, which no cloud and no single user can decrypt",
-  train: "the clouds train on shares that neither can read",
+  train: "the clouds train on numbers that neither can read",
   output: "the clouds encrypt the model; the users decrypt it together and test it on the rows they kept"
 }
 

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import type { Phase } from "../../actors/party/phases.ts"
 import type { decodeEnvelope } from "../../protocol/messages/envelope.ts"
-import { hasCome, SentCounts } from "../faults-injected/moments.ts"
+import { hasCome, SentCounts, type StepRounds } from "../faults-injected/moments.ts"
 import type { PlannedEvent } from "../faults-injected/plan.ts"
 import type { Parties } from "./parties.ts"
 import type { World } from "./world.ts"
@@ -12,12 +12,12 @@ const startMs = 100
 
 /** Events whose moment has not come yet. Each is taken once. */
 export class PendingEvents {
-  readonly #roundsAStep: number
+  readonly #stepRounds: StepRounds
   readonly #events: Set<PlannedEvent>
   readonly #sent = new SentCounts()
 
-  constructor({ plan, roundsAStep }: World) {
-    this.#roundsAStep = roundsAStep
+  constructor({ plan, stepRounds }: World) {
+    this.#stepRounds = stepRounds
     this.#events = new Set(plan.events)
   }
 
@@ -28,7 +28,7 @@ export class PendingEvents {
     return this.#take(({ moment, party }) => {
       // A round or a step is a moment of both clouds, whichever party the event is about.
       const ofParty = moment.on === "round" || moment.on === "step" || party === undefined || party === from
-      return ofParty && hasCome(moment, from, envelope.right, this.#sent, this.#roundsAStep)
+      return ofParty && hasCome(moment, from, envelope.right, this.#sent, this.#stepRounds)
     })
   }
 

@@ -2,7 +2,7 @@
  * The world of one simulated run: its time, its network, its parties' disks, and all that is observed of it.
  */
 import { Effect } from "effect"
-import { type Agreement, planOf } from "../../actors/party/agreement.ts"
+import { type Agreement, planOf, trainsOnCiphertexts } from "../../actors/party/agreement.ts"
 import { drawIdentities, type Identities } from "../../actors/party/identities.ts"
 import { rootEntry } from "../../actors/party/root.ts"
 import { evaluationCost } from "../../protocol/computation/cost.ts"
@@ -16,10 +16,10 @@ import type { Hub } from "../../runtime/transport/memory.ts"
 import type { VirtualRandomness } from "../../runtime/virtual/randomness.ts"
 import { makeVirtualTime, type VirtualTime } from "../../runtime/virtual/time.ts"
 import type { JobFailed } from "../../runtime/work/pool.ts"
-import { roundsAStepOf } from "../faults-injected/moments.ts"
+import { type StepRounds, stepRoundsOf } from "../faults-injected/moments.ts"
 import { type FaultPlan, partiesOf } from "../faults-injected/plan.ts"
 import { type FrameWatch, watchFrames } from "./checkers/frames.ts"
-import type { EvaluationRounds } from "./checkers/masks.ts"
+import { type EvaluationRounds, MaskWatch } from "./checkers/masks.ts"
 import type { Secrets } from "./checkers/secrets.ts"
 import { Conditions } from "./conditions.ts"
 import { simulatedModulusBits, simulatedPool } from "./keys.ts"
@@ -72,7 +72,7 @@ export interface World {
   readonly sealed: boolean
   /** The director and all actors, by their wire names. */
   readonly parties: ReadonlyArray<string>
-  readonly roundsAStep: number
+  readonly stepRounds: StepRounds
   readonly time: VirtualTime
   readonly conditions: Conditions
   readonly record: RunRecord
@@ -110,18 +110,24 @@ export const makeWorld = (
   const time = makeVirtualTime()
   const parties = partiesOf(simulation.agreement)
   const record = new RunRecord(time.nowMs)
-  const roundsAStep = roundsAStepOf(simulation.agreement)
+  const stepRounds = stepRoundsOf(simulation.agreement)
   return {
     simulation,
     seed,
     plan,
     sealed,
     parties,
-    roundsAStep,
+    stepRounds,
     time,
     conditions: new Conditions(time.nowMs, plan.healAfterMs),
     record,
-    watch: watchFrames(secrets, roundsAStep, (uploaded) => evaluationsOf(simulation.agreement, uploaded)),
+    watch: watchFrames(
+      secrets,
+      // On ciphertexts the same numbers come under other randomness when a step is made again.
+      trainsOnCiphertexts(simulation.agreement)
+        ? undefined
+        : new MaskWatch(stepRounds.each, (uploaded) => evaluationsOf(simulation.agreement, uploaded))
+    ),
     hub: makeNetwork({ seed, time, record, onArrival }),
     disks: new Map(parties.map((actor) => [actor, { store: memoryStore(), stable: memoryStore() }])),
     pool: simulatedPool(randomness, addDrawn(secrets)),

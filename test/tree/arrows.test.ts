@@ -57,6 +57,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
     clouds: [
       "clouds/output",
       "clouds/training",
+      "clouds/training/ciphertexts",
       "clouds/transformation",
       "clouds/upload",
       "clouds/setup",
@@ -66,6 +67,12 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
     ],
     "clouds/output": ["clouds/training", "clouds/setup", "sharing", "party"],
     "clouds/training": ["clouds/training/lanes", "clouds/transformation", "clouds/randomness", "party"],
+    "clouds/training/ciphertexts": [
+      "clouds/training",
+      "clouds/training/lanes",
+      "clouds/transformation",
+      "party"
+    ],
     "clouds/training/lanes": ["clouds/transformation", "clouds/randomness", "sharing", "group", "party"],
     "clouds/transformation": ["clouds/upload", "clouds/setup", "sharing", "party"],
     "clouds/upload": ["sharing", "party"],
@@ -104,13 +111,14 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
       "statistics"
     ],
     archive: ["sharing", "data", "bcp"],
-    sharing: ["bcp", "join", "proofs"],
+    sharing: ["bcp", "ciphertexts", "join", "proofs"],
     join: ["data", "ring"],
     statistics: ["bcp", "data"],
     proofs: ["bcp"],
     computation: ["learning", "ring"],
     "oblivious-transfer": ["learning", "ring"],
     lattice: ["learning", "ring"],
+    ciphertexts: ["bcp", "computation", "dealing", "learning", "oblivious-transfer", "ring"],
     dealing: ["computation", "lattice", "learning", "oblivious-transfer", "ring"],
     learning: ["data", "ring"],
     metrics: ["data", "learning"],

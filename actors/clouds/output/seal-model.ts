@@ -15,7 +15,7 @@ import { once } from "../../party/once.ts"
 import { reached } from "../../party/prerequisites.ts"
 import { sharingOf } from "../../sharing/forms.ts"
 import type { CredentialsFor } from "../setup/credentials.ts"
-import type { TrainedShare } from "../training/training.ts"
+import type { TrainedShare } from "../training/session.ts"
 
 /** The entry of the encrypted model in C1's store. */
 export const sealedModelEntry = "sealed-model"

@@ -13,10 +13,14 @@ import type { DealRequest, DealtPart } from "../../../protocol/messages/training
 import type { AskError, Party, RoundError } from "../../../runtime/messaging/contract.ts"
 import type { NotExpected } from "../../party/handlers.ts"
 import type { Stretch } from "../../party/stretches.ts"
+import type { LaneLost } from "../training/lanes/register.ts"
 import type { StoredDealingError } from "./stored.ts"
 
-/** Why a process gets no corrections: the dealer, or the other cloud that deals too, is not there or sends what does not fit, or what is stored is not what is needed. */
-export type SupplyError = AskError | RoundError | NotExpected | DealingError | StoredDealingError
+/**
+ * Why a process gets no corrections: the dealer, or the other cloud that deals too, is not there or sends what does not fit,
+ * a lane that deals is lost, or what is stored is not what is needed.
+ */
+export type SupplyError = AskError | RoundError | NotExpected | DealingError | LaneLost | StoredDealingError
 
 /** What a process is to be supplied with. */
 export interface SupplyRequest {
@@ -27,7 +31,12 @@ export interface SupplyRequest {
   readonly stretches: ReadonlyArray<Stretch>
   /** The part of each step that this process computes; all of it if absent. */
   readonly part?: DealtPart
+  /** The lanes of this process, which deal abreast of it where the clouds deal. */
+  readonly dealers?: ReadonlyArray<LaneDealer>
 }
+
+/** Has a lane deal a group of stretches with its peer, by its number in the session, in a strand of theirs: at C1 the corrections of them all. */
+export type LaneDealer = (group: number, strand: number) => Effect.Effect<Uint8Array, LaneLost>
 
 /** The corrections of the stretches, in their order. */
 export interface Supply {

@@ -2,7 +2,7 @@
  * How the clouds begin to train together, and begin again after one of them crashed (section 6 of
  * docs/concepts/protocol.md). C0 joins: it names the number of a new session (`epoch`) and the steps whose
  * weights it has; C1 answers with the latest step that it has too, and both train from there in rounds of
- * that session. After a crash of its own, C1 asks C0 to join again. A cloud that has finished the training
+ * that session. On ciphertexts C0 has no weights, and the latest of C1 counts. After a crash of its own, C1 asks C0 to join again. A cloud that has finished the training
  * takes part again for the sake of the other.
  */
 import { Effect, Option } from "effect"
@@ -13,38 +13,27 @@ import { Schema } from "../../../protocol/schema.ts"
 import { within } from "../../../runtime/deadline.ts"
 import { type AskError, Party } from "../../../runtime/messaging/contract.ts"
 import { Stable, type StoreError } from "../../../runtime/storage/store.ts"
-import { type Agreement, partTimeoutMs } from "../../party/agreement.ts"
+import { type Agreement, partTimeoutMs, trainsOnCiphertexts } from "../../party/agreement.ts"
 import { StillMissing } from "../../party/gathering.ts"
 import { NotExpected, onFrom } from "../../party/handlers.ts"
-import type { SharedTable } from "../transformation/joint-table.ts"
 import { CheckpointStore, checkpointsIn } from "./checkpoints.ts"
-import { type LanePair, type Lanes, lanesOf } from "./lanes/leader.ts"
-import { LaneLost } from "./lanes/register.ts"
+import { type LanePair, lanesOf } from "./lanes/leader.ts"
+import { LaneLost, MoreLanes } from "./lanes/register.ts"
 import { Latest } from "./latest.ts"
-import { MoreLanes, type Session, type TrainedShare, type TrainingInputs, train } from "./training.ts"
-
-/** What a cloud brings to a session. The table is assembled when the session begins. */
-export interface SessionInputs<E, R>
-  extends Pick<TrainingInputs, "cloud" | "randomness" | "orderKey" | "root"> {
-  readonly table: Effect.Effect<SharedTable, E, R>
-}
+import type { OfAllSessions, Session, TrainedShare, TrainIn } from "./session.ts"
 
 type JoinError = AskError | StoreError | MalformedMessage
 
-/** What the sessions of a cloud depend on, in addition to their inputs. */
-interface Surroundings {
-  readonly agreement: Agreement
-  readonly lanes: Pick<Lanes, "enlist">
-  /** How many lanes a session could have now, apart from the leader. */
-  readonly available: Effect.Effect<number>
+/** What the sessions of a cloud depend on. */
+interface Surroundings extends Pick<OfAllSessions, "lanes" | "available"> {
   /** Has another session begin, which interrupts the current one. */
   readonly again: Effect.Effect<void, JoinError>
 }
 
-/** The sessions of a cloud, of which the latest counts. `inputs` fails if it is too early to train. */
+/** The sessions of a cloud, of which the latest counts. `training` fails if it is too early to train. */
 const sessions = <E, R, E1, R1>(
-  { agreement, lanes, available, again }: Surroundings,
-  inputs: Effect.Effect<SessionInputs<E1, R1>, E, R>
+  { lanes, available, again }: Surroundings,
+  training: Effect.Effect<TrainIn<E1, R1>, E, R>
 ) =>
   Effect.gen(function* () {
     const stable = yield* Stable
@@ -55,10 +44,8 @@ const sessions = <E, R, E1, R1>(
       Effect.logInfo(reason.message).pipe(Effect.zipRight(again), Effect.zipRight(Effect.never))
     const session = (agreed: Effect.Effect<Session, JoinError>) =>
       Effect.gen(function* () {
-        const own = yield* inputs
-        const session = yield* agreed
-        const table = yield* own.table
-        return yield* train({ ...own, agreement, checkpoints, table, lanes, available }, session)
+        const train = yield* training
+        return yield* train(yield* agreed, { checkpoints, lanes, available })
       }).pipe(Effect.catchIf(lanesChanged, onChangedLanes), Effect.provide(services))
     type Failure = Effect.Effect.Error<ReturnType<typeof session>>
     const latest = yield* Latest.make<TrainedShare, Failure>()
@@ -82,7 +69,7 @@ const epochEntry = "epoch"
 /** The training at C0. */
 export const sessionsAtCloud0 = <E, R, E1, R1>(
   agreement: Agreement,
-  inputs: Effect.Effect<SessionInputs<E1, R1>, E, R>
+  training: Effect.Effect<TrainIn<E1, R1>, E, R>
 ) =>
   Effect.gen(function* () {
     const party = yield* Party
@@ -92,7 +79,7 @@ export const sessionsAtCloud0 = <E, R, E1, R1>(
     const lanes = yield* lanesOf(agreement, () => Effect.void)
     const available = Effect.map(lanes.ready, ({ length }) => Math.min(length, theirs))
     const again: Effect.Effect<void> = Effect.suspend(() => join)
-    const { begin, checkpoints, latest } = yield* sessions({ agreement, lanes, available, again }, inputs)
+    const { begin, checkpoints, latest } = yield* sessions({ lanes, available, again }, training)
     const stored = yield* stable.get(epochEntry)
     let epoch = Option.isSome(stored) ? (yield* EpochFormat.decode(stored.value)).epoch : 0
 
@@ -132,7 +119,7 @@ const begunEntry = "training-begun"
 /** The training at C1. */
 export const sessionsAtCloud1 = <E, R, E1, R1>(
   agreement: Agreement,
-  inputs: Effect.Effect<SessionInputs<E1, R1>, E, R>
+  training: Effect.Effect<TrainIn<E1, R1>, E, R>
 ) =>
   Effect.gen(function* () {
     const party = yield* Party
@@ -143,14 +130,16 @@ export const sessionsAtCloud1 = <E, R, E1, R1>(
       Effect.ignore(party.ask("cloud0", LanesReady, { lanes: ready }, ask))
     )
     const rejoin = Effect.asVoid(party.ask("cloud0", Rejoin, {}, ask))
-    const surroundings = { agreement, lanes, available: Effect.succeed(0), again: rejoin }
-    const { begin, checkpoints, latest } = yield* sessions(surroundings, inputs)
+    const surroundings = { lanes, available: Effect.succeed(0), again: rejoin }
+    const { begin, checkpoints, latest } = yield* sessions(surroundings, training)
+    // On ciphertexts the weights are here alone.
+    const weightsAtBoth = !trainsOnCiphertexts(agreement)
     let begunBefore = Option.isSome(yield* stable.get(begunEntry))
     let epoch = 0
 
     const trained = Effect.gen(function* () {
       // If it is too early, this fails now and not only when C0 stays away.
-      yield* inputs
+      yield* training
       const last = yield* latest.ended
       if (Option.isSome(last) && last.value._tag === "Success") return last.value.value
       if (Option.isSome(last) || (begunBefore && epoch === 0)) {
@@ -166,7 +155,7 @@ export const sessionsAtCloud1 = <E, R, E1, R1>(
     })
     const onJoin = onFrom("cloud0", Join, (joining, from) =>
       Effect.gen(function* () {
-        yield* inputs
+        yield* training
         const earlier = new NotExpected({ what: "word of an earlier session", party: from })
         if (joining.epoch <= epoch) return yield* earlier
         epoch = joining.epoch
@@ -176,7 +165,8 @@ export const sessionsAtCloud1 = <E, R, E1, R1>(
         }
         begunBefore = true
         const stored = yield* checkpoints.steps
-        const step = Math.max(0, ...stored.filter((each) => joining.steps.includes(each)))
+        const common = weightsAtBoth ? stored.filter((each) => joining.steps.includes(each)) : stored
+        const step = Math.max(0, ...common)
         const own = yield* lanes.ready
         // C0 may have joined again meanwhile, and would not take part in the rounds of this session.
         if (joining.epoch !== epoch) return yield* earlier

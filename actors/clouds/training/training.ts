@@ -4,35 +4,30 @@
  * but sizes. From time to time each stores its share of the weights, and can resume there: it then opens what
  * was opened before, under the same masks.
  */
-import { Data, Effect, Fiber, Redacted } from "effect"
+import { Effect, Redacted } from "effect"
 import { concatenate } from "../../../protocol/bytes.ts"
 import { rowsOfLanes } from "../../../protocol/computation/lanes.ts"
 import { layerWords, loadState, stateWords } from "../../../protocol/computation/layer-words.ts"
-import type { Curve } from "../../../protocol/learning/evaluations.ts"
 import { initialWeightsShare } from "../../../protocol/learning/initial.ts"
 import { biasShape, weightShape } from "../../../protocol/learning/network.ts"
 import type { Shape } from "../../../protocol/learning/operations.ts"
 import { batchOrder } from "../../../protocol/learning/order.ts"
 import { evaluates, type TrainingPlan } from "../../../protocol/learning/plan.ts"
 import { atRest, type Layer } from "../../../protocol/learning/step.ts"
-import { EvaluatedEpochs, Progress } from "../../../protocol/messages/control.ts"
-import { Bytes, Count, format } from "../../../protocol/messages/message.ts"
 import { Prg } from "../../../protocol/ring/prg.ts"
 import type { Matrix, Ring } from "../../../protocol/ring/ring.ts"
-import { Schema } from "../../../protocol/schema.ts"
 import { seededKey } from "../../../protocol/seeding.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
-import type { StoreError } from "../../../runtime/storage/store.ts"
 import { type Agreement, computationName, planOf, roundDeadlines } from "../../party/agreement.ts"
 import { drivenBy } from "../../party/driven.ts"
 import type { Root } from "../../party/root.ts"
 import { type Stretch, stretchesOf } from "../../party/stretches.ts"
 import type { RandomnessProvider, Supply } from "../randomness/provider.ts"
 import type { SharedTable } from "../transformation/joint-table.ts"
-import type { Checkpoints } from "./checkpoints.ts"
-import type { LanePair, Lanes } from "./lanes/leader.ts"
 import { computationErrors, phaseOf } from "./lanes/rounds.ts"
 import { openRows, type SliceShare } from "./lanes/slice.ts"
+import { SessionProgress } from "./progress.ts"
+import type { OfAllSessions, Session, TrainedShare, TrainIn } from "./session.ts"
 import { stepsAlone, stepsWithLanes } from "./steps.ts"
 import { type Validation, validating } from "./validation.ts"
 
@@ -45,7 +40,7 @@ const stepsACheckpoint = 64
 const stepsAReport = 10
 
 /** What a cloud brings to the training. */
-export interface TrainingInputs {
+interface TrainingInputs extends OfAllSessions {
   readonly agreement: Agreement
   readonly cloud: 0 | 1
   /** Opening overwrites it: it serves one session. */
@@ -53,51 +48,19 @@ export interface TrainingInputs {
   readonly randomness: RandomnessProvider
   readonly orderKey: Uint8Array
   readonly root: Root
-  /** Where this cloud's shares of the weights are stored. */
-  readonly checkpoints: Checkpoints
-  readonly lanes: Pick<Lanes, "enlist">
-  /** How many lanes a session could have now, apart from the leader. */
-  readonly available: Effect.Effect<number>
 }
 
-/** Where both clouds start, and in which rounds. */
-export interface Session {
-  /** The number of the session: from 1, greater than that of any earlier one. */
-  readonly epoch: number
-  /** The step whose weights both have; 0 before the first. */
-  readonly step: number
-  /** The lanes, apart from the leaders. */
-  readonly lanes: ReadonlyArray<LanePair>
+/** What a cloud brings to its sessions. The table is assembled when one begins. */
+interface SessionInputs<E, R>
+  extends Pick<TrainingInputs, "agreement" | "cloud" | "randomness" | "orderKey" | "root"> {
+  readonly table: Effect.Effect<SharedTable, E, R>
 }
 
-/**
- * A cloud's share of the trained model, in the order of a model's words, what the training took, and how the model did
- * on validation rows.
- */
-export interface TrainedShare {
-  readonly words: Uint8Array
-  readonly steps: number
-  readonly rounds: number
-  readonly curve?: Curve
-}
-
-export const trainedFormat = format(
-  "trained share",
-  Schema.Struct({
-    words: Bytes,
-    steps: Count,
-    rounds: Count,
-    curve: Schema.optionalWith(EvaluatedEpochs, { exact: true })
-  })
-)
-
-/** More lanes are available than the session has: it ends here, so that they can join the next. */
-export class MoreLanes extends Data.TaggedError("MoreLanes")<{ readonly lanes: number }> {
-  readonly retryable = true
-  override get message(): string {
-    return `${this.lanes} lanes are ready to join the training`
-  }
-}
+/** Trains on shares. */
+export const onShares =
+  <E, R>(inputs: SessionInputs<E, R>): TrainIn<TrainError | E, R | Party> =>
+  (session, common) =>
+    Effect.flatMap(inputs.table, (table) => train({ ...inputs, ...common, table }, session))
 
 /** Trains to the end of the plan, or until more lanes are available than the session has. */
 export const train = (inputs: TrainingInputs, session: Session = { epoch: 1, step: 0, lanes: [] }) =>
@@ -112,7 +75,8 @@ export const train = (inputs: TrainingInputs, session: Session = { epoch: 1, ste
     const rows = rowsOfLanes(plan.rows, pairs.length + 1)[0]!
     const stretches = stretchesOf(plan, session.step)
     const part = pairs.length === 0 ? undefined : { ...rows, update: true }
-    const asked = { session: session.epoch, plan, order, stretches, ...(part && { part }) }
+    const dealers = inputs.lanes.dealers({ ...session, pairs, of: table.rows, prgKey, orderKey })
+    const asked = { session: session.epoch, plan, order, stretches, ...(part && { part, dealers }) }
     const supply = yield* randomness.supply(asked)
     const { ofLane } = supply
     const enlisting = { ...session, pairs, table, prgKey, orderKey, ...(ofLane && { ofLane }) }
@@ -137,7 +101,7 @@ export const train = (inputs: TrainingInputs, session: Session = { epoch: 1, ste
     if (session.step > 0) resume(ring, layers, validation, yield* checkpoints.load(session.step))
     const makeSteps = part === undefined ? stepsAlone(parts) : stepsWithLanes(parts, part, enlisted)
     const state = () => concatenate([stateWords(ring, layers), ...(validation?.words() ?? [])])
-    const progress = new SessionProgress(inputs, session, plan, state)
+    const progress = new SessionProgress({ ...inputs, plan, state, stepsACheckpoint, stepsAReport }, session)
     const training = Effect.gen(function* () {
       for (const stretch of stretches) {
         if (stretch.last <= plan.steps) {
@@ -156,6 +120,8 @@ export const train = (inputs: TrainingInputs, session: Session = { epoch: 1, ste
     })
     return yield* Effect.raceFirst(training, enlisted.lost)
   }).pipe(Effect.scoped, Effect.withSpan("cloud.train"))
+
+export type TrainError = Effect.Effect.Error<ReturnType<typeof train>>
 
 const noValidation = { validation: undefined, evaluate: () => Effect.void }
 
@@ -186,57 +152,11 @@ const makeStretch = <E, R>(
     supply.release(dealt)
   })
 
-/** How far a session has come: what it has reported to the director, and which checkpoint it is storing. */
-class SessionProgress {
-  readonly #inputs: TrainingInputs
-  readonly #plan: TrainingPlan
-  readonly #words: () => Uint8Array
-  readonly #lanes: number
-  #reported: number
-  #checkpoint: number
-  #storing: Fiber.Fiber<void, StoreError> = Fiber.void
-
-  constructor(inputs: TrainingInputs, session: Session, plan: TrainingPlan, words: () => Uint8Array) {
-    this.#inputs = inputs
-    this.#plan = plan
-    this.#words = words
-    this.#lanes = session.lanes.length
-    this.#reported = session.step
-    this.#checkpoint = session.step
-  }
-
-  /** After the last step of a stretch: reports, and stores a checkpoint, if either is due. */
-  after(step: number) {
-    return Effect.gen(this, function* () {
-      const { agreement, checkpoints, available } = this.#inputs
-      const atEnd = step === this.#plan.steps
-      if (agreement.reveal.progress && (step - this.#reported >= stepsAReport || atEnd)) {
-        this.#reported = step
-        const party = yield* Party
-        yield* party.tell("director", Progress, { phase: "train", done: step, total: this.#plan.steps })
-      }
-      if (step - this.#checkpoint < stepsACheckpoint && !atEnd) return
-      this.#checkpoint = step
-      yield* this.stored
-      // The training continues meanwhile.
-      this.#storing = yield* Effect.fork(checkpoints.keep(step, this.#words()))
-      const lanes = yield* available
-      if (lanes > this.#lanes && !atEnd) {
-        yield* this.stored
-        return yield* new MoreLanes({ lanes })
-      }
-    })
-  }
-
-  /** Waits until the latest checkpoint is stored. */
-  readonly stored: Effect.Effect<void, StoreError> = Effect.suspend(() => Fiber.join(this.#storing))
-}
-
 /**
  * Each cloud draws its own share of the first weights; only in a reproducible run does the key follow from
  * the seed.
  */
-const initialKey = ({ seed }: Agreement, cloud: 0 | 1, root: Root): Uint8Array =>
+export const initialKey = ({ seed }: Agreement, cloud: 0 | 1, root: Root): Uint8Array =>
   seed === undefined ? root("weights") : seededKey(seed, cloud === 0 ? "initial0" : "initial1")
 
 const initialLayers = (ring: Ring, plan: TrainingPlan, key: Uint8Array): ReadonlyArray<Layer<Matrix>> =>

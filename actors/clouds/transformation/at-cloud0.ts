@@ -4,7 +4,6 @@
  * decrypts for C1 is uniform modulo N.
  */
 import { Effect } from "effect"
-import { uploadSlotBits } from "../../../protocol/bcp/packing.ts"
 import { ciphertextBytes } from "../../../protocol/bcp/wire.ts"
 import { concatenate } from "../../../protocol/bytes.ts"
 import { countCells } from "../../../protocol/data/rows.ts"
@@ -12,11 +11,11 @@ import { Bytes, format } from "../../../protocol/messages/message.ts"
 import { UnifiedShare0 } from "../../../protocol/messages/transformation.ts"
 import { Schema } from "../../../protocol/schema.ts"
 import { publicKeyOf } from "../../../protocol/sharing/published.ts"
-import { type Cloud0Keys, unifyShare0 } from "../../../protocol/sharing/transformation.ts"
-import { cutRun, pieceOf, wordsOfPiece } from "../../../protocol/sharing/upload.ts"
+import type { Cloud0Keys } from "../../../protocol/sharing/transformation.ts"
+import { cutRun, pieceOf } from "../../../protocol/sharing/upload.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
 import type { Agreement } from "../../party/agreement.ts"
-import { BcpPool, type PiecesInProgress, pieceBytes, piecesInProgress } from "../../party/bcp-pool.ts"
+import { type PiecesInProgress, pieceBytes, piecesInProgress } from "../../party/bcp-pool.ts"
 import { recalled, remembered } from "../../party/once.ts"
 import { sharingOf } from "../../sharing/forms.ts"
 import { attributed } from "../../sharing/refusal.ts"
@@ -42,19 +41,17 @@ const unify = (
 ) =>
   Effect.gen(function* () {
     const party = yield* Party
-    const pool = yield* BcpPool
     const publicKey = yield* publicKeyOf(membership, user)
     const bytesEach = ciphertextBytes(keys.parameters)
-    const words = sharingOf(agreement).upload.cloud0.encryptedWords(countCells(blocks))
+    const form = sharingOf(agreement).upload.cloud0
     const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "transform" }
     const cut = yield* cutRun(bytes.length / bytesEach, bytesEach, pieceBytes)
     const decrypted = yield* pieces.forEach(cut, (piece) =>
       Effect.gen(function* () {
-        const { words: count } = wordsOfPiece(words, piece, keys.parameters.bits, uploadSlotBits)
-        const packed = { ciphertexts: pieceOf(bytes, piece, bytesEach).slice(), words: count }
-        const unified = yield* unifyShare0(pool, keys, publicKey, packed).pipe(
-          Effect.mapError(attributed(agreement, user, piece.first))
-        )
+        const ciphertexts = pieceOf(bytes, piece, bytesEach).slice()
+        const unified = yield* form
+          .unify({ keys, publicKey, piece, ciphertexts }, countCells(blocks))
+          .pipe(Effect.mapError(attributed(agreement, user, piece.first)))
         const sent = { user, first: piece.first, ciphertexts: unified.ciphertexts }
         yield* party.ask("cloud1", UnifiedShare0, sent, ask)
         yield* onItems(piece.count)
@@ -94,5 +91,6 @@ export const transformationAtCloud0 = (
     const { prepare, take } = transformed.tables
     // A session takes the table once C1 has joined it: C1 too has transformed everything then.
     const tables = { prepare, take: Effect.zipRight(reencryption.close, take) }
-    return { ...transformed, tables, forget: Effect.void, handlers: reencryption.handlers }
+    const { close, handlers } = reencryption
+    return { ...transformed, tables, close, forget: Effect.void, handlers }
   })

@@ -5,7 +5,6 @@
  */
 import { Deferred, Effect } from "effect"
 import { type ArchivedUpload, encodeArchive } from "../../../protocol/archive/archive.ts"
-import { uploadSlotBits } from "../../../protocol/bcp/packing.ts"
 import { ciphertextBytes } from "../../../protocol/bcp/wire.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
 import { Store } from "../../../runtime/storage/store.ts"
@@ -32,13 +31,14 @@ export const isOfArchive = (name: string): boolean =>
 /** Stores the archive, and returns how many ciphertexts it has. */
 const storeArchive = (
   { wire, parameters, unifiedPublicKey }: Membership,
+  slotBits: number,
   uploads: ReadonlyArray<ArchivedUpload>
 ) =>
   Effect.gen(function* () {
     const { run } = yield* Party
     const store = yield* Store
     const { bits } = parameters
-    const archive = { run, bits, modulus: wire.N, unifiedPublicKey, slotBits: uploadSlotBits, uploads }
+    const archive = { run, bits, modulus: wire.N, unifiedPublicKey, slotBits, uploads }
     yield* store.put(archiveEntry, yield* encodeArchive(archive))
     const bytes = uploads.reduce((sum, { share0, share1 }) => sum + share0.length + share1.length, 0)
     return bytes / ciphertextBytes(parameters)
@@ -53,7 +53,7 @@ export const transformationAtCloud1 = (
   Effect.gen(function* () {
     const pieces = yield* piecesInProgress
     const shares0 = yield* sharesOfCloud0(agreement)
-    const form = sharingOf(agreement).upload.cloud1
+    const { cloud1: form, slotBits } = sharingOf(agreement).upload
     const transformed = yield* transformation(agreement, credentials, intake, {
       itemBytes: form.itemBytes(agreement.security.modulusBits),
       transform: ({ membership, keys }, uploads, onItems) =>
@@ -66,7 +66,7 @@ export const transformationAtCloud1 = (
             ...{ user, blocks, share0: received.get(user)! },
             ...atRest[i]!
           }))
-          return yield* storeArchive(membership, archived)
+          return yield* storeArchive(membership, slotBits, archived)
         }),
       shareOf: (user) => form.share(user, root)
     })

@@ -11,7 +11,7 @@ import { RowSalt } from "../../../protocol/messages/upload.ts"
 import { Reassembly } from "../../../runtime/messaging/framing.ts"
 import { defaultLimits } from "../../../runtime/messaging/limits.ts"
 import type { SentFrame, Violation } from "./frame.ts"
-import { MaskWatch } from "./masks.ts"
+import type { MaskWatch } from "./masks.ts"
 import { RoundWatch } from "./order.ts"
 import type { Secrets } from "./secrets.ts"
 
@@ -28,12 +28,9 @@ const handingOver: ReadonlyArray<string> = [Enrolment.tag, RowSalt.tag, MaskSecr
 const isHandedOver = (envelope: ReturnType<typeof decodeEnvelope>): boolean =>
   envelope._tag === "Right" && handingOver.includes(envelope.right.tag)
 
-/** Watches the frames of a run whose clouds take `roundsAStep` rounds for a training step. */
-export const watchFrames = (
-  secrets: Secrets,
-  ...ofTraining: ConstructorParameters<typeof MaskWatch>
-): FrameWatch => {
-  const watches = [new RoundWatch(), new MaskWatch(...ofTraining)]
+/** Watches the frames of a run, with the masks of its training where there are any. */
+export const watchFrames = (secrets: Secrets, masks: MaskWatch | undefined): FrameWatch => {
+  const watches = [new RoundWatch(), ...(masks === undefined ? [] : [masks])]
   const violations: Array<Violation> = []
   const fragments = new Reassembly(defaultLimits)
   const seeWhole = (frame: SentFrame, envelope: Envelope): void => {

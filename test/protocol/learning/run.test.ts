@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { type Round, together } from "../../../protocol/learning/operations.ts"
-import { runLocally, runPair } from "../../../protocol/learning/run.ts"
+import { crossing, prepared, type Round, together } from "../../../protocol/learning/operations.ts"
+import { runLocally, runPair, runPrepared } from "../../../protocol/learning/run.ts"
 
 /** Sends its values one a round, and returns the sum of what the peer sent. */
 function* exchange(...values: number[]): Round<number> {
@@ -54,6 +54,25 @@ describe("rounds", () => {
       yield [() => new Uint8Array(2)]
     }
     expect(() => runPair(exchange(1), longer())).toThrow("round 1: party 0 sent 1 bytes, party 1 2")
+  })
+
+  it("may be prepared, and be of other lengths each way", async () => {
+    function* preparing(): Round<number> {
+      let value = 0
+      const prepare = async () => {
+        value = 5
+      }
+      const [received] = yield [prepared(prepare, () => Uint8Array.of(value, value), 1)]
+      return received![0]!
+    }
+    function* answering(): Round<number> {
+      const [received] = yield [crossing(() => Uint8Array.of(8), 2)]
+      return received![1]!
+    }
+    const ran = await runPrepared(preparing(), together(answering()))
+    expect(ran).toMatchObject({ results: [8, [5]], rounds: 1, bytes: [2, 1] })
+    expect(ran.received[1]).toEqual([Uint8Array.of(5, 5)])
+    await expect(runPrepared(preparing(), preparing())).rejects.toThrow("messages of 2 bytes came for 1")
   })
 
   it("are refused when one party ends before the other", () => {

@@ -768,6 +768,57 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
       })
     )
 
+    it.scoped("rounds - read their pieces when all of them are prepared", () =>
+      Effect.gen(function* () {
+        const { asker: c0, answerer: c1 } = yield* pair("cloud0", "cloud1")
+        function* preparing(): Computation<ReadonlyArray<number>> {
+          const heard: number[] = []
+          for (let round = 1; round <= 3; round++) {
+            const bytes = new Uint8Array(2)
+            const piece = (at: number) =>
+              Object.assign(() => bytes, {
+                prepared: async () => {
+                  await new Promise(setImmediate)
+                  bytes[at] = round
+                }
+              })
+            const [one] = yield [piece(0), piece(1)]
+            heard.push(...one!)
+          }
+          return heard
+        }
+        const both = [c0, c1].map((party, i) =>
+          Effect.flatMap(party.rounds(i === 0 ? "cloud1" : "cloud0", "train"), (rounds) =>
+            rounds.drive(0, preparing())
+          )
+        )
+        const driven = yield* Effect.all(both, { concurrency: 2 })
+        for (const { value, rounds } of driven) {
+          expect(value).toEqual([1, 1, 2, 2, 3, 3])
+          expect(rounds).toBe(3)
+        }
+      })
+    )
+
+    it.scoped("rounds - end with the error of a preparation", () =>
+      Effect.gen(function* () {
+        const { asker: c0 } = yield* pair("cloud0", "cloud1")
+        const rounds = yield* c0.rounds("cloud1", "train")
+        const failing = Object.assign(() => new Uint8Array(0), {
+          prepared: () => Promise.reject(new RangeError("no ciphertext"))
+        })
+        const exit = yield* Effect.exit(
+          rounds.drive(
+            0,
+            (function* (): Computation<void> {
+              yield [failing]
+            })()
+          )
+        )
+        expect(String(exit)).toContain("no ciphertext")
+      })
+    )
+
     it.scoped("rounds - cost one message each way, counted with their bytes", () =>
       Effect.gen(function* () {
         const {

@@ -464,19 +464,19 @@ const nameCases: ReadonlyArray<ScenarioCase> = refused([
     "learning_rate",
     "  rate: 0.1",
     "  learning_rate: 0.1",
-    `training.learning_rate: ${known("epochs, batch, rate, loss, momentum, weightDecay, schedule, classWeights, stop")}; did you mean rate?`
+    `training.learning_rate: ${known("on, epochs, batch, rate, loss, momentum, weightDecay, schedule, classWeights, stop")}; did you mean rate?`
   ],
   [
     "lr",
     "  rate: 0.1",
     "  lr: 0.1",
-    `training.lr: ${known("epochs, batch, rate, loss, momentum, weightDecay, schedule, classWeights, stop")}; did you mean rate?`
+    `training.lr: ${known("on, epochs, batch, rate, loss, momentum, weightDecay, schedule, classWeights, stop")}; did you mean rate?`
   ],
   [
     "batch_size",
     "  batch: 2",
     "  batch_size: 2",
-    `training.batch_size: ${known("epochs, batch, rate, loss, momentum, weightDecay, schedule, classWeights, stop")}; did you mean batch?`
+    `training.batch_size: ${known("on, epochs, batch, rate, loss, momentum, weightDecay, schedule, classWeights, stop")}; did you mean batch?`
   ],
   [
     "epochs of the network",

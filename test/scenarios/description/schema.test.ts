@@ -47,7 +47,13 @@ describe("scenario schema - defaults", () => {
       heldOut: 0.2,
       validation: 0,
       network: { hidden: [8], output: "identity" },
-      training: { ...plainScenario.training, momentum: 0, weightDecay: 0, schedule: "constant" },
+      training: {
+        ...plainScenario.training,
+        on: "shares",
+        momentum: 0,
+        weightDecay: 0,
+        schedule: "constant"
+      },
       security: {
         modulusBits: 2048,
         exponents: "short",

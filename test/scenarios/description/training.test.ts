@@ -17,6 +17,12 @@ describe("the training of a scenario", () => {
     expect(ofClasses({}, "relu")).toEqual({ loss: "squared-error", rate: 0.03 })
   })
 
+  it("is on shares unless it says otherwise, and on ciphertexts by squared error", () => {
+    expect(ofClasses({ on: "shares" })).toEqual(ofClasses({}))
+    expect(ofClasses({ on: "ciphertexts" })).toEqual({ on: "ciphertexts", loss: "squared-error", rate: 0.03 })
+    for (const on of ["share", true, null]) expect(reads({ on })).toBe(false)
+  })
+
   it("has the rate that acts as much with another momentum", () => {
     expect(ofClasses({ momentum: 0 }).rate).toBe(0.3)
     expect(ofClasses({ momentum: 0.5 }).rate).toBe(0.15)

@@ -7,6 +7,8 @@ import { type Calibration, onCurve } from "../../../scenarios/description/calibr
 import { decodeScenario } from "../../../scenarios/description/decode.ts"
 import { decodeHosts, type Hosts } from "../../../scenarios/description/hosts.ts"
 import type { Scenario } from "../../../scenarios/description/schema.ts"
+import { ciphertextTraining } from "../../../scenarios/forecast/ciphertexts.ts"
+import { stepWorkMs } from "../../../scenarios/forecast/ciphertexts-time.ts"
 import { type Prediction, predictTime } from "../../../scenarios/forecast/prediction.ts"
 import { predictCost } from "../../../scenarios/forecast/traffic.ts"
 import { decodingProblems } from "../../../scenarios/text/problems.ts"
@@ -71,6 +73,8 @@ const calibration: Calibration = {
       openMaster: linear(20),
       blind: linear(10),
       reencrypt: linear(25),
+      multiplicationMs: 0.01,
+      openAnyMs: 3,
       strip: linear(1),
       partialDecrypt: linear(10),
       prove: linear(3),
@@ -136,6 +140,19 @@ describe("predicted time", () => {
     const products = (steps * step.multiplications) / 1e6
     expect(ahead({}).seconds).toBeCloseTo(2 * products, 6)
     expect(ahead({ sharedCores: 2 }).seconds).toBeCloseTo(products + (2 * products) / 2, 6)
+  })
+
+  it("is on ciphertexts what cloud 0 opens, then what cloud 1 multiplies, each with the threads of its workers", () => {
+    const onCiphertexts = ciphertextTraining(scenario, { ...cost.plan, loss: "squared-error" }, [8, 8])
+    const of = { ...cost, onCiphertexts, traffic: [] }
+    const { cloud0, cloud1 } = stepWorkMs(calibration.bcp[2048]!, onCiphertexts.step)
+    expect(cloud0).toBeGreaterThan(3 * onCiphertexts.step.openings)
+    const train = phase(predicted({}, calibration, of), "train")
+    expect(train.seconds).toBeCloseTo((steps * (cloud0 + cloud1)) / 1000, 6)
+    expect(train.binds).toBe(cloud0 > cloud1 ? "the openings of cloud0" : "the products of powers of cloud1")
+    const placement = { ...ground.placement, workers: { cloud1: ["l1"] } }
+    const helped = phase(predicted({ placement }, calibration, of), "train")
+    expect(helped.seconds).toBeCloseTo((steps * (cloud0 + cloud1 / 2)) / 1000, 6)
   })
 
   it("adds to the upload what a private join takes: own ids and those of others, before the rest", () => {

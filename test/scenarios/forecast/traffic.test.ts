@@ -1,6 +1,7 @@
 import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
+import { transfersCost } from "../../../protocol/ciphertexts/cost.ts"
 import { trainingCost } from "../../../protocol/computation/cost.ts"
 import { denseCells } from "../../../protocol/data/cells.ts"
 import { digestIds } from "../../../protocol/data/rows.ts"
@@ -87,6 +88,24 @@ describe("plan", () => {
     // Of each, 27 bytes are its envelope, and 33 its seal.
     const { bytesEachWay } = trainingCost(cost.plan)
     expect(bytesOf(cost, "round:train")).toBe(2 * (bytesEachWay + (27 + 33) * cost.rounds))
+  })
+
+  it("counts ciphertexts both ways where the training is on them, and no corrections", () => {
+    const on = { training: { on: "ciphertexts", epochs: 1, batch: 4, rate: 0.1 } }
+    const cost = predictCost(scenario(on), joined(8, 0))
+    const found = cost.onCiphertexts!
+    // Beginnings of transfers, two rounds a user for the cells, one for the first weights, and two for the model.
+    const once = transfersCost.rounds + 2 * 2 + 1 + 2
+    expect(cost.rounds).toBe(once + cost.plan.steps * found.step.rounds)
+    expect(bytesOf(cost, "round:train")).toBe(found.bytes + 2 * (27 + 33) * cost.rounds)
+    expect(bytesOf(cost, "Deal")).toBe(0)
+    // 8 cells of each user are one ciphertext of 17 slots; the model is of a weight and a bias matrix a layer.
+    expect(found.openings - cost.plan.steps * found.step.openings).toBeGreaterThan(2)
+    // A share of 31 words of 66 bits takes one ciphertext; of 31 integers of 114 bits, two.
+    const upload = (changes: object) =>
+      predictCost(scenario(changes), joined(2 * 31, 0)).phases.find(({ phase }) => phase === "upload")
+    expect(upload({})?.ciphertexts).toBe(2 * 2 * 4)
+    expect(upload(on)?.ciphertexts).toBe(2 * 2 * 8)
   })
 
   it("needs at most 18 rounds a step of three layers", () => {

@@ -17,6 +17,14 @@ const mostFailures = 3
 /** Lanes whose failures are counted. A lane that restarts has another name. */
 const mostNames = 1024
 
+/** More lanes are available than the session has: it ends here, so that they can join the next. */
+export class MoreLanes extends Data.TaggedError("MoreLanes")<{ readonly lanes: number }> {
+  readonly retryable = true
+  override get message(): string {
+    return `${this.lanes} lanes are ready to join the training`
+  }
+}
+
 /** All times are of one clock, in milliseconds that this process was awake. */
 export class LaneRegister {
   readonly #leaseMs: number

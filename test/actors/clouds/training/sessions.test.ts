@@ -5,12 +5,11 @@ import { randomnessFromKgc } from "../../../../actors/clouds/randomness/from-kgc
 import { CheckpointStore } from "../../../../actors/clouds/training/checkpoints.ts"
 import { lanesOf } from "../../../../actors/clouds/training/lanes/leader.ts"
 import { Assign, Enter, LaneRows } from "../../../../actors/clouds/training/lanes/requests.ts"
-import {
-  type SessionInputs,
-  sessionsAtCloud0,
-  sessionsAtCloud1
-} from "../../../../actors/clouds/training/sessions.ts"
+import type { TrainIn } from "../../../../actors/clouds/training/session.ts"
+import { sessionsAtCloud0, sessionsAtCloud1 } from "../../../../actors/clouds/training/sessions.ts"
+import { onShares } from "../../../../actors/clouds/training/training.ts"
 import { emptyTable } from "../../../../actors/clouds/transformation/joint-table.ts"
+import type { Agreement } from "../../../../actors/party/agreement.ts"
 import { Join } from "../../../../protocol/messages/training.ts"
 import { on, Party } from "../../../../runtime/messaging/contract.ts"
 import { workLimits } from "../../../../runtime/messaging/limits.ts"
@@ -25,12 +24,13 @@ const rows = 64
 
 const sixteen = () => new Uint8Array(16)
 
-/** What a cloud brings: a table of noughts. */
-const broughtBy = (cloud: 0 | 1) =>
-  Effect.map(agreed, (agreement) =>
-    Effect.succeed({
+/** How a cloud trains: on a table of noughts, which takes some time. */
+const trainingAt = (cloud: 0 | 1, agreement: Agreement, tableMs = 0) =>
+  Effect.succeed(
+    onShares({
+      agreement,
       cloud,
-      table: emptyTable(agreement, rows),
+      table: Effect.delay(emptyTable(agreement, rows), tableMs),
       randomness: randomnessFromKgc(agreement, cloud, Redacted.make(sixteen())),
       orderKey: sixteen(),
       root: sixteen
@@ -45,7 +45,8 @@ const cloud1On = (
 ) =>
   Effect.gen(function* () {
     const context = yield* processOf(hub, "cloud1", stable)
-    const sessions = yield* sessionsAtCloud1(yield* agreed, yield* broughtBy(1)).pipe(
+    const agreement = yield* agreed
+    const sessions = yield* sessionsAtCloud1(agreement, trainingAt(1, agreement)).pipe(
       Effect.provideService(CheckpointStore, checkpoints),
       Effect.provide(context)
     )
@@ -74,15 +75,10 @@ describe("sessions", () => {
       Effect.gen(function* () {
         const hub = makeHub()
         const agreement = yield* agreedBut({ roundTimeoutMs: 100 })
-        const brought0 = yield* broughtBy(0)
-        const brought1 = Effect.map(yield* broughtBy(1), (own) => ({
-          ...own,
-          table: Effect.delay(own.table, 400)
-        }))
         const [main0, main1] = [yield* processOf(hub, "cloud0"), yield* processOf(hub, "cloud1")]
-        const at1 = yield* Effect.provide(sessionsAtCloud1(agreement, brought1), main1)
+        const at1 = yield* Effect.provide(sessionsAtCloud1(agreement, trainingAt(1, agreement, 400)), main1)
         yield* Context.get(main1, Party).serve(at1.handlers)
-        const at0 = yield* Effect.provide(sessionsAtCloud0(agreement, brought0), main0)
+        const at0 = yield* Effect.provide(sessionsAtCloud0(agreement, trainingAt(0, agreement)), main0)
         // There is nobody who deals, so that C1 stays out in the round after the opening of the table.
         const error = yield* Effect.flip(Effect.provide(at0.trained, main0))
         expect(error).toMatchObject({
@@ -135,7 +131,7 @@ describe("sessions", () => {
         let sessions = 0
         const brought = Effect.acquireUseRelease(
           Effect.sync(() => ++sessions),
-          (): Effect.Effect<SessionInputs<never, never>> => Effect.never,
+          (): Effect.Effect<TrainIn<never, never>> => Effect.never,
           () => Effect.sync(() => --sessions)
         )
         const at0 = yield* Effect.provide(sessionsAtCloud0(yield* agreed, brought), main)
@@ -195,7 +191,8 @@ describe("sessions", () => {
         for (const step of [512, 576, 640]) yield* bucket.put(`weights-${step}`, sixteen())
       yield* cloud1On(hub, memoryStore(), Option.some(bucket1))
       const cloud0 = yield* processOf(hub, "cloud0")
-      const { trained } = yield* sessionsAtCloud0(yield* agreed, yield* broughtBy(0)).pipe(
+      const agreement = yield* agreed
+      const { trained } = yield* sessionsAtCloud0(agreement, trainingAt(0, agreement)).pipe(
         Effect.provideService(CheckpointStore, Option.some(bucket0)),
         Effect.provide(cloud0)
       )
