@@ -12,8 +12,8 @@ import type { TrainingPlan } from "../../../protocol/learning/plan.ts"
 import type { DealRequest, DealtPart } from "../../../protocol/messages/training.ts"
 import type { AskError, Party, RoundError } from "../../../runtime/messaging/contract.ts"
 import type { NotExpected } from "../../party/handlers.ts"
+import type { LaneLost } from "../../party/lane-lost.ts"
 import type { Stretch } from "../../party/stretches.ts"
-import type { LaneLost } from "../training/lanes/register.ts"
 import type { StoredDealingError } from "./stored.ts"
 
 /**

@@ -4,9 +4,10 @@ import type { Curve } from "../../../protocol/learning/evaluations.ts"
 import { EvaluatedEpochs } from "../../../protocol/messages/control.ts"
 import { Bytes, Count, format } from "../../../protocol/messages/message.ts"
 import { Schema } from "../../../protocol/schema.ts"
+import type { LaneLost } from "../../party/lane-lost.ts"
 import type { Checkpoints } from "./checkpoints.ts"
 import type { LanePair, Lanes } from "./lanes/leader.ts"
-import type { LaneLost, MoreLanes } from "./lanes/register.ts"
+import type { MoreLanes } from "./lanes/register.ts"
 
 /** Where both clouds start, and in which rounds. */
 export interface Session {

@@ -815,7 +815,7 @@ export const transportSuite = (name: string, network: Layer.Layer<Network, unkno
             })()
           )
         )
-        expect(String(exit)).toContain("no ciphertext")
+        expect(exit).toEqual(Exit.die(new RangeError("no ciphertext")))
       })
     )
 

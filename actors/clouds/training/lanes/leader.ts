@@ -14,9 +14,10 @@ import { type WorkLimits, workLimits } from "../../../../runtime/messaging/limit
 import { awakeMillis } from "../../../../runtime/processes/awake.ts"
 import { type Agreement, partTimeoutMs, planOf, trainedRows } from "../../../party/agreement.ts"
 import { NotExpected, onMembers } from "../../../party/handlers.ts"
+import type { LaneLost } from "../../../party/lane-lost.ts"
 import type { LaneDealer, Supply } from "../../randomness/provider.ts"
 import type { SharedTable } from "../../transformation/joint-table.ts"
-import { type LaneLost, LaneRegister } from "./register.ts"
+import { LaneRegister } from "./register.ts"
 import {
   Assign,
   DealGroup,

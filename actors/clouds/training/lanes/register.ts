@@ -1,16 +1,6 @@
 /** The lanes that a leader knows: which are alive, and how often each has failed. */
 import { Data } from "effect"
-
-/** A lane failed or fell silent during a session that needs it. */
-export class LaneLost extends Data.TaggedError("LaneLost")<{
-  readonly lane: string
-  readonly reason: string
-}> {
-  readonly retryable = true
-  override get message(): string {
-    return `Lane ${this.lane} was lost: ${this.reason}; the training continues without it; see its event log and check that it runs and reaches the broker, or start another lane`
-  }
-}
+import { LaneLost } from "../../../party/lane-lost.ts"
 
 /** A lane that has failed this often is not enlisted again. */
 const mostFailures = 3
