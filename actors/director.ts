@@ -9,6 +9,7 @@ import type { Curve } from "../protocol/learning/evaluations.ts"
 import type { MalformedMessage } from "../protocol/messages/codec.ts"
 import {
   Begin,
+  DealAhead,
   Enrol,
   Erase,
   Finish,
@@ -106,11 +107,11 @@ export const direct = <E = never>(
 
     const enrolled = askAll([...clouds, ...users], Enrol, {}, "setup")
     yield* through("setup", Effect.zipRight(askAll(everyone, Begin, begin, "setup"), enrolled))
+    const dealsAhead = agreement.security.dealing === "kgc-ahead"
     // All have its keys in their stable storage, and nobody asks it again.
-    const gone = leaveAfterSetup(agreement)
-    const departed = yield* remembered("departed", logged<Departed>(), takeLeave(agreement, gone, "setup"))
-    if (gone.length > 0)
-      yield* remembered("kgc-gone", logged<object>(), Effect.as(release(gone, "setup"), {}))
+    const leaveNow = leaveAfterSetup(agreement)
+    const gone = dealsAhead ? ["kgc"] : leaveNow
+    if (leaveNow.length > 0) yield* departure(agreement, gone, "setup")
     const uploads = yield* through("upload", askAll(users, Upload, {}, "upload"))
     const usersLeave = bringBack !== undefined
     const left = yield* remembered(
@@ -120,7 +121,9 @@ export const direct = <E = never>(
     )
     if (usersLeave) yield* remembered("let-go", logged<object>(), Effect.as(release(users, "upload"), {}))
     const [, archive] = yield* through("transform", askAll(clouds, Transform, {}, "transform"))
-    const [training] = yield* through("train", askAll(clouds, Train, {}, "train"))
+    const dealt = dealsAhead ? dealtAhead(agreement, gone) : Effect.void
+    const [training] = yield* through("train", Effect.zipRight(dealt, askAll(clouds, Train, {}, "train")))
+    const departed = yield* departure(agreement, gone, "train")
     const tested = (actors: ReadonlyArray<string>, replies: ReadonlyArray<Opened>) =>
       raised([MalformedTally], () =>
         testedBy(
@@ -222,6 +225,18 @@ const takeLeave = (agreement: Agreement, actors: ReadonlyArray<string>, phase: P
     const departed: Departed = { ...reported, kept: Object.fromEntries(kept) }
     return departed
   })
+
+/** Lets parties go before the end, once. The KGC goes when all have its keys, and C1 what it deals ahead. */
+const departure = (agreement: Agreement, gone: ReadonlyArray<string>, phase: Phase) =>
+  Effect.gen(function* () {
+    const departed = yield* remembered("departed", logged<Departed>(), takeLeave(agreement, gone, phase))
+    if (gone.length > 0) yield* remembered("kgc-gone", logged<object>(), Effect.as(release(gone, phase), {}))
+    return departed
+  })
+
+/** Has C1 fetch all that the KGC deals, and lets the KGC go. */
+const dealtAhead = (agreement: Agreement, gone: ReadonlyArray<string>) =>
+  Effect.zipRight(askEach(agreement, ["cloud1"], DealAhead, {}, "train"), departure(agreement, gone, "train"))
 
 /** What the director itself has sent. */
 const ownTraffic = Effect.gen(function* () {

@@ -6,6 +6,7 @@ const topics: Readonly<Record<string, (others: ReadonlyArray<string>) => Promise
   step: async (losses) => (await import("./step.ts")).run(losses),
   kernels: async (losses) => (await import("./step-kernels.ts")).run(losses),
   rounds: async () => (await import("./rounds.ts")).run(),
+  ahead: async () => (await import("./ahead.ts")).run(),
   "wide-area": async () => (await import("./wide-area.ts")).run(),
   workers: async () => (await import("./workers.ts")).run(),
   bcp: async () => (await import("./bcp.ts")).run(),

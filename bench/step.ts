@@ -29,12 +29,12 @@ import { kernelSteps } from "./step-kernels.ts"
 import {
   inFolder,
   networkNamed,
-  type StretchEnd,
   stretchEnds,
   type TrainingParty,
   trainingParties,
   trainingParty
 } from "./training-party.ts"
+import { paused, stepDuring, type Turn, turn } from "./turns.ts"
 
 /** Runs whose steps are timed, each of fresh processes. */
 const runs = 5
@@ -42,10 +42,6 @@ const runs = 5
 const warmShare = 0.5
 /** The same for arithmetic alone, which is compiled sooner. */
 const arithmeticWarmMs = 6_000
-/** How long training and arithmetic are at it in turns: what slows the machine for a while slows both. */
-const turnMs = 1_500
-/** After its pause the training gets into its stride. */
-const strideMs = 100
 /** How often who computes tells how far it is. */
 const toldMs = 100
 /** Samples the stacks of a process and writes them when it ends. */
@@ -61,33 +57,6 @@ interface StepTime {
   readonly step: number
   readonly processor: Readonly<Record<string, number>>
   readonly floor: number
-}
-
-/** From and until when, in milliseconds. */
-type Turn = readonly [from: number, to: number]
-
-/** Processes that wait while others are measured. */
-const paused = (pids: ReadonlyArray<number>) => {
-  const all = (signal: NodeJS.Signals) => () => {
-    for (const pid of pids) {
-      try {
-        process.kill(pid, signal)
-      } catch {
-        // It has ended.
-      }
-    }
-  }
-  const goOn = all("SIGCONT")
-  // Who is stopped does not see that this process ends.
-  process.on("exit", goOn)
-  const end = () => {
-    goOn()
-    process.off("exit", goOn)
-  }
-  return Effect.as(
-    Effect.addFinalizer(() => Effect.sync(end)),
-    { stop: Effect.sync(all("SIGSTOP")), goOn: Effect.sync(goOn) }
-  )
 }
 
 /** Steps of arithmetic alone, when the last of them was done, and milliseconds of processor time: of the arithmetic, and all. */
@@ -164,11 +133,6 @@ const trainInTurns = (measured: MeasuredNetwork, folder: string) =>
     const training = yield* paused(Object.values(pids))
     const spent = () =>
       Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, processorMs(pid)]))
-    const turn = Effect.gen(function* () {
-      const from = Date.now()
-      yield* Effect.sleep(turnMs)
-      return [from, Date.now()] as Turn
-    })
     const ofTraining: Array<Turn> = []
     const ofArithmetic: Array<Turn> = []
     let before: Readonly<Record<string, number>> = {}
@@ -207,20 +171,6 @@ const trainInTurns = (measured: MeasuredNetwork, folder: string) =>
     }
     return time
   }).pipe(Effect.scoped)
-
-/** Milliseconds of a step over some turns: of the stretches that lie in them whole. */
-const stepDuring = (ends: ReadonlyArray<StretchEnd>, turns: ReadonlyArray<Turn>): number => {
-  let [ms, steps] = [0, 0]
-  for (const [i, end] of ends.entries()) {
-    const before = ends[i - 1]
-    if (before === undefined || !turns.some(([from, to]) => before.at >= from + strideMs && end.at <= to))
-      continue
-    ms += end.at - before.at
-    steps += end.last - before.last
-  }
-  if (steps === 0) throw new Error("no stretch of steps lies in a turn")
-  return ms / steps
-}
 
 /** Where the time of each process goes, as shares of it, from sampled stacks. */
 const sample = (measured: MeasuredNetwork) =>

@@ -5,18 +5,24 @@ import { join } from "node:path"
 import { Effect, Layer, Redacted } from "effect"
 import { randomnessFromClouds } from "../actors/clouds/randomness/from-clouds.ts"
 import { randomnessFromKgc } from "../actors/clouds/randomness/from-kgc.ts"
+import { dealAhead, randomnessFromStore } from "../actors/clouds/randomness/from-store.ts"
+import type { RandomnessProvider } from "../actors/clouds/randomness/provider.ts"
+import { stretchStore } from "../actors/clouds/randomness/stored.ts"
 import { checkpointsIn } from "../actors/clouds/training/checkpoints.ts"
 import { lanesOf } from "../actors/clouds/training/lanes/leader.ts"
 import { train } from "../actors/clouds/training/training.ts"
 import { emptyTable } from "../actors/clouds/transformation/joint-table.ts"
 import { dealer } from "../actors/kgc/dealing.ts"
+import { type Agreement, planOf } from "../actors/party/agreement.ts"
+import { stretchesOf } from "../actors/party/stretches.ts"
 import { losses } from "../protocol/learning/loss.ts"
+import { batchOrder } from "../protocol/learning/order.ts"
 import { dealers } from "../protocol/messages/subjects.ts"
 import { Deal } from "../protocol/messages/training.ts"
 import { on, Party } from "../runtime/messaging/contract.ts"
 import { layer as party } from "../runtime/messaging/party.ts"
 import { giveWay, parentGone, sayReady } from "../runtime/processes/process.ts"
-import { folderStore } from "../runtime/storage/store.ts"
+import { directory, folderStore, memoryStore, Stable } from "../runtime/storage/store.ts"
 import { layer as tracing } from "../runtime/tracing.ts"
 import { channelsOf } from "./channels.ts"
 import { agreementOf, type MeasuredNetwork, variantsOf } from "./networks.ts"
@@ -24,7 +30,7 @@ import { agreementOf, type MeasuredNetwork, variantsOf } from "./networks.ts"
 export const trainingParties = ["kgc", "cloud0", "cloud1"] as const
 export type TrainingParty = (typeof trainingParties)[number]
 
-export type WhoDeals = "kgc" | "clouds"
+export type WhoDeals = Agreement["security"]["dealing"]
 
 const prgKeys = {
   key0: new Uint8Array(16).fill(1),
@@ -49,7 +55,7 @@ export const trainingParty = (
   dealing: WhoDeals = "kgc"
 ) => {
   const agreement = agreementOf(measured)
-  const randomness = dealing === "kgc" ? randomnessFromKgc : randomnessFromClouds
+  const meanwhile = dealing === "clouds" ? randomnessFromClouds : randomnessFromKgc
   const { rows } = measured
   const cloud = name === "cloud0" ? 0 : 1
   const role =
@@ -75,11 +81,15 @@ export const trainingParty = (
           const prgKey = Redacted.make(cloud === 0 ? prgKeys.key0 : prgKeys.key1)
           const checkpoints = checkpointsIn(yield* folderStore(join(folder, `${name}-checkpoints`)))
           const root = () => prgKeys.orderKey
+          const provider = meanwhile(agreement, cloud, prgKey)
           yield* train({
             agreement,
             cloud,
             table,
-            randomness: randomness(agreement, cloud, prgKey),
+            randomness:
+              dealing === "kgc-ahead" && cloud === 1
+                ? yield* dealtBefore(measured, provider, join(folder, `${name}-dealt`))
+                : provider,
             orderKey: prgKeys.orderKey,
             root,
             checkpoints,
@@ -96,6 +106,18 @@ export const trainingParty = (
     )
   )
 }
+
+/** Has a provider deal all steps, stores them in a folder, and supplies them from there. */
+const dealtBefore = (measured: MeasuredNetwork, provider: RandomnessProvider, folder: string) =>
+  Effect.gen(function* () {
+    const plan = planOf(agreementOf(measured), measured.rows)
+    const { orderKey } = prgKeys
+    const { prgKey } = provider
+    const store = yield* stretchStore(() => orderKey, { plan, orderKey, prgKey })
+    const order = batchOrder(plan, orderKey)
+    yield* dealAhead(provider, store, { session: 1, plan, order, stretches: stretchesOf(plan, 0) })
+    return randomnessFromStore(store, prgKey)
+  }).pipe(Effect.provide(directory(folder)), Effect.provideService(Stable, memoryStore()))
 
 /** When a stretch of steps ended, and its last step. */
 export interface StretchEnd {

@@ -18,21 +18,21 @@ import {
   stretchEnds,
   type TrainingParty,
   trainingParties,
-  trainingParty,
-  type WhoDeals
+  trainingParty
 } from "./training-party.ts"
 
 const delayMs = 20
 const megabitsPerSecond = 352
 
 /** Steps of a run; those before the first of these shares of them fill what is dealt ahead. */
-const stepsOf: Readonly<Record<WhoDeals, number>> = { kgc: 90, clouds: 30 }
+const stepsOf = { kgc: 90, clouds: 30 }
+type Dealing = keyof typeof stepsOf
 const warmShare = 0.4
 
-const measuredAs = (name: string, dealing: WhoDeals) => ({ ...networkNamed(name), steps: stepsOf[dealing] })
+const measuredAs = (name: string, dealing: Dealing) => ({ ...networkNamed(name), steps: stepsOf[dealing] })
 
 /** Trains once; gives the seconds of a step in each stretch. */
-const trainFar = (name: string, dealing: WhoDeals, folder: string) =>
+const trainFar = (name: string, dealing: Dealing, folder: string) =>
   Effect.gen(function* () {
     const { url } = yield* startOwnBroker({ credentials: benchUsers })
     const far = yield* Effect.acquireRelease(
@@ -55,7 +55,7 @@ const trainFar = (name: string, dealing: WhoDeals, folder: string) =>
     return ends.slice(1).flatMap((end, i) => secondsAStep(ends[i]!, end, dealing))
   }).pipe(Effect.scoped)
 
-const secondsAStep = (before: StretchEnd, end: StretchEnd, dealing: WhoDeals): ReadonlyArray<number> =>
+const secondsAStep = (before: StretchEnd, end: StretchEnd, dealing: Dealing): ReadonlyArray<number> =>
   before.last < stepsOf[dealing] * warmShare ? [] : [(end.at - before.at) / 1000 / (end.last - before.last)]
 
 const shown = ({ median, least, most }: Spread): string =>
@@ -79,11 +79,8 @@ export const run = async (): Promise<void> => {
 
 const [, script, party, name, folder, dealing] = process.argv
 if (script !== undefined && import.meta.url === pathToFileURL(script).href && dealing !== undefined) {
-  const measured = measuredAs(name!, dealing as WhoDeals)
+  const measured = measuredAs(name!, dealing as Dealing)
   await Effect.runPromise(
-    Effect.raceFirst(
-      trainingParty(party as TrainingParty, measured, folder!, dealing as WhoDeals),
-      parentGone
-    )
+    Effect.raceFirst(trainingParty(party as TrainingParty, measured, folder!, dealing as Dealing), parentGone)
   )
 }

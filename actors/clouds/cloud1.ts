@@ -18,8 +18,10 @@ import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
 import { partyRoot } from "../party/root.ts"
-import { commonHandlers, trainingOf } from "./common.ts"
+import { dealingAhead } from "./ahead.ts"
+import { commonHandlers, dealtMeanwhile, trainingOf } from "./common.ts"
 import { sealedModelEntry, sealingAtCloud1 } from "./output/seal-model.ts"
+import { isDealt } from "./randomness/stored.ts"
 import { credentialsOf } from "./setup/credentials.ts"
 import { CheckpointStore } from "./training/checkpoints.ts"
 import { onCiphertextsAtCloud1 } from "./training/ciphertexts/at-cloud1.ts"
@@ -36,7 +38,7 @@ export const remainsAtCloud1 = ({ archive, security }: Agreement): Effect.Effect
     return {
       kept: keeps ? ["the archive, encrypted"] : [],
       sealed: inPieces ? { [pieceKeyEntry]: "the key of the archive's pieces" } : {},
-      erases: (name) => name === sealedModelEntry || (!keeps && isOfArchive(name)),
+      erases: (name) => name === sealedModelEntry || isDealt(name) || (!keeps && isOfArchive(name)),
       others: Option.toArray(checkpoints)
     }
   })
@@ -50,8 +52,11 @@ export const cloud1 = (agreement: Agreement) =>
     const credentials = credentialsOf({ agreement, cloud: 1, root }, enrolling, () => ({}))
     const intake = yield* intakeAt(agreement, 1)
     const transformation = yield* transformationAtCloud1(agreement, credentials, intake, root)
+    const ahead = yield* dealingAhead({ agreement, credentials, transformation, root })
+    const dealsAhead = agreement.security.dealing === "kgc-ahead"
     const trains = trainingOf({
       ...{ agreement, cloud: 1, credentials, transformation, root },
+      randomness: dealsAhead ? ahead.randomness : dealtMeanwhile(agreement, 1),
       onCiphertexts: onCiphertextsAtCloud1
     })
     const sessions = yield* sessionsAtCloud1(agreement, trains)
@@ -76,6 +81,7 @@ export const cloud1 = (agreement: Agreement) =>
       on(UploadShare1, (piece, from) => Effect.as(intake.place(from, piece), {})),
       on(UploadWords1, (piece, from) => Effect.as(intake.place(from, piece), {})),
       ...transformation.handlers,
+      ...(dealsAhead ? ahead.handlers : []),
       ...sessions.handlers,
       ...sealing.handlers
     ])

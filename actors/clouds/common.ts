@@ -1,5 +1,5 @@
 /** What both clouds do in the same way, each with its own parts. */
-import { Deferred, Effect } from "effect"
+import { Deferred, Effect, type Redacted } from "effect"
 import { Enrol, Train, Transform } from "../../protocol/messages/control.ts"
 import type { Cloud1Keys } from "../../protocol/sharing/transformation.ts"
 import type { Party } from "../../runtime/messaging/contract.ts"
@@ -10,6 +10,7 @@ import { reached } from "../party/prerequisites.ts"
 import type { Root } from "../party/root.ts"
 import { randomnessFromClouds } from "./randomness/from-clouds.ts"
 import { randomnessFromKgc } from "./randomness/from-kgc.ts"
+import type { RandomnessProvider } from "./randomness/provider.ts"
 import type { CredentialsFor } from "./setup/credentials.ts"
 import type { CiphertextInputs } from "./training/ciphertexts/session.ts"
 import type { TrainedShare, TrainIn } from "./training/session.ts"
@@ -28,13 +29,20 @@ interface Transformation<E, R, E1, R1, E2, R2> extends Once<TableOutline, E, R> 
   }
 }
 
+/** Randomness that is dealt while the clouds train. Where the KGC deals ahead, C0 needs nothing of it but its key either way. */
+export const dealtMeanwhile = (agreement: Agreement, cloud: 0 | 1) => {
+  const provider = agreement.security.dealing === "clouds" ? randomnessFromClouds : randomnessFromKgc
+  return (prgKey: Redacted.Redacted<Uint8Array>) => Effect.succeed(provider(agreement, cloud, prgKey))
+}
+
 /** How a cloud trains; fails if it is too early. `onCiphertexts` is where it does not train on shares. */
-export const trainingOf = <K, E, R, E1, R1, E2, R2, E3, R3>(from: {
+export const trainingOf = <K, E, R, E1, R1, E2, R2, E3, R3, E4, R4>(from: {
   readonly agreement: Agreement
   readonly cloud: 0 | 1
   readonly credentials: CredentialsFor<K>
   readonly transformation: Transformation<E, R, E1, R1, E2, R2>
   readonly root: Root
+  readonly randomness: (prgKey: Redacted.Redacted<Uint8Array>) => Effect.Effect<RandomnessProvider, E4, R4>
   readonly onCiphertexts: (inputs: CiphertextInputs<Cloud1Keys & K>) => TrainIn<E3, R3>
 }) =>
   Effect.gen(function* () {
@@ -47,10 +55,7 @@ export const trainingOf = <K, E, R, E1, R1, E2, R2, E3, R3>(from: {
       : onShares({
           ...{ agreement, cloud, orderKey, root },
           table: transformation.tables.take,
-          randomness:
-            agreement.security.dealing === "kgc"
-              ? randomnessFromKgc(agreement, cloud, prgKey)
-              : randomnessFromClouds(agreement, cloud, prgKey)
+          randomness: yield* from.randomness(prgKey)
         })
     return train
   })

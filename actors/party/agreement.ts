@@ -53,7 +53,7 @@ export interface Agreement {
     readonly upload: "packed" | "hybrid"
     readonly output: "packed" | "hybrid"
     /** Who makes the correlated randomness of the training. */
-    readonly dealing: "kgc" | "clouds"
+    readonly dealing: "kgc" | "clouds" | "kgc-ahead"
     readonly insecure: boolean
   }
   /**
@@ -111,7 +111,7 @@ export const trainsOnCiphertexts = ({ training }: Pick<Agreement, "training">): 
 
 /** Whether the KGC deals the randomness of the training; else nobody needs it once all have their keys. */
 export const kgcDeals = (agreement: Pick<Agreement, "security" | "training">): boolean =>
-  agreement.security.dealing === "kgc" && !trainsOnCiphertexts(agreement)
+  agreement.security.dealing !== "clouds" && !trainsOnCiphertexts(agreement)
 
 /** The parties whom a run lets go after the setup, since nobody asks them for anything afterwards. */
 export const leaveAfterSetup = (

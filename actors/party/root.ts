@@ -26,6 +26,7 @@ export type Purpose =
   | "dealer1"
   | "order"
   | "archive"
+  | "dealt"
   | "mark"
 
 /**

@@ -41,7 +41,7 @@ export interface Agreed {
     readonly upload: "packed" | "hybrid"
     readonly output: "packed" | "hybrid"
     /** By the KGC, if it is not said. */
-    readonly dealing?: "kgc" | "clouds"
+    readonly dealing?: "kgc" | "clouds" | "kgc-ahead"
   }
   /** How many users decrypt, if fewer than all do. */
   readonly decryption?: { readonly threshold: number }

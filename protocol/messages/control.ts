@@ -45,6 +45,9 @@ export const Train = ask(
   })
 )
 
+/** To C1, where the KGC deals ahead: fetch the corrections of all steps and store them. */
+export const DealAhead = ask("DealAhead", Nothing, Nothing)
+
 /** To a cloud: encrypt the model under the joint key. */
 export const SealModel = ask("SealModel", Nothing, Schema.Struct({ ciphertexts: Count }))
 

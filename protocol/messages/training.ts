@@ -46,12 +46,12 @@ const request = Schema.Struct({
 export type DealRequest = typeof request.Type
 
 /** The corrections of the steps, one after another, all of the same length if there is no part. */
-interface Dealt {
+export interface Dealt {
   readonly corrections: Uint8Array
 }
 
 // The largest messages of a run, and bytes already: packing them would only copy them.
-const dealt: Format<Dealt> = {
+export const dealt: Format<Dealt> = {
   ownBuffer: true,
   encode: ({ corrections }) => Either.right(corrections),
   decode: (corrections) => Either.right({ corrections })

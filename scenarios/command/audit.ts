@@ -36,6 +36,14 @@ export class TrialFailed extends Data.TaggedError("TrialFailed")<{ readonly reas
   }
 }
 
+/** The pads of a training are followed by the dealer's messages, and here they come before it. */
+export class NoDealerToAudit extends Data.TaggedError("NoDealerToAudit")<{ readonly target: string }> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.target}: security.dealing is kgc-ahead, and an audit follows what the KGC deals beside the training; audit a copy of the scenario that says kgc, in which the clouds send each other the same in the training, to the byte`
+  }
+}
+
 /** The audit follows pads of 64 bits, and blinds of a training on ciphertexts are longer integers. */
 export class CiphertextsNotAudited extends Data.TaggedError("CiphertextsNotAudited")<{
   readonly target: string
@@ -72,6 +80,7 @@ const tried = ({ target, modulus, rows, epochs }: AuditRequest) =>
       rows: Option.getOrElse(rows, () => defaultSize.rows),
       epochs: Option.getOrElse(epochs, () => defaultSize.epochs)
     })
+    if (input.agreement.security.dealing === "kgc-ahead") return yield* new NoDealerToAudit({ target })
     if (trainsOnCiphertexts(input.agreement)) return yield* new CiphertextsNotAudited({ target })
     const trial = yield* Effect.provide(runTrial(input), bcpPool(availableParallelism()))
     const kept: KeptTrial = { ...trial, about }

@@ -301,7 +301,7 @@ const identities = (scenario: Scenario): ReadonlyArray<string> => {
   ]
 }
 
-const costs = ({ rounds, phases: predicted, bytes }: PredictedCost): ReadonlyArray<string> => [
+const costs = ({ rounds, phases: predicted, bytes, storedBytes }: PredictedCost): ReadonlyArray<string> => [
   "predicted cost",
   ...table([
     ["phase", "rounds", "messages", "bytes", "ciphertexts"],
@@ -322,7 +322,12 @@ const costs = ({ rounds, phases: predicted, bytes }: PredictedCost): ReadonlyArr
       size(bytes),
       count(predicted.reduce((sum, { ciphertexts }) => sum + ciphertexts, 0))
     ]
-  ]).map((line) => `  ${line}`)
+  ]).map((line) => `  ${line}`),
+  ...(storedBytes === 0
+    ? []
+    : [
+        `  cloud 1 stores ${size(storedBytes)} of corrections on its disk, from before the training to the end`
+      ])
 ]
 
 /** The predicted time of each phase, with its three parts and what is the greatest of them. */

@@ -254,8 +254,8 @@ const Security = struct({
   ),
   dealing: defaulted(
     oneOf(
-      ["kgc", "clouds"],
-      "Who makes the correlated randomness of the training. kgc: the KGC deals it, and must be there to the end of the training; clouds: the two clouds make it between themselves, which takes longer, and the KGC leaves after the setup; default kgc"
+      ["kgc", "clouds", "kgc-ahead"],
+      "Who makes the correlated randomness of the training, and when. kgc: the KGC deals it, and must be there to the end of the training; clouds: the two clouds make it between themselves, which takes longer, and the KGC leaves after the setup; kgc-ahead: the KGC deals all of it before the training, cloud 1 stores it on its disk, and the KGC leaves; default kgc"
     ),
     "kgc"
   ),

@@ -7,6 +7,7 @@ import { chmod, readdir, stat } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { Data, Effect, Option, type Scope } from "effect"
 import { sealedModelEntry } from "../../actors/clouds/output/seal-model.ts"
+import { isDealt } from "../../actors/clouds/randomness/stored.ts"
 import { archiveEntry, pieceKeyEntry } from "../../actors/clouds/transformation/at-cloud1.ts"
 import { endEntry } from "../../actors/party/erasure.ts"
 import { modelEntry } from "../../actors/users/output.ts"
@@ -52,8 +53,8 @@ export const partyFolder: OwnFolder = {
   kind: "folder",
   entry: (name) => {
     if (name === stableFolder) return stableStorage
-    const own = named.has(name) || archivePiece.test(name) || faultCountsFile.test(name) || isPassing(name)
-    return own ? ownFile : undefined
+    const numbered = archivePiece.test(name) || isDealt(name) || faultCountsFile.test(name)
+    return named.has(name) || numbered || isPassing(name) ? ownFile : undefined
   }
 }
 

@@ -42,7 +42,7 @@ export const hostsTooSmall = (
     keep(placement[who], opened)
     for (const host of placement.lanes[who]) keep(host, opened / lanes)
   }
-  if (scenario.security.dealing === "kgc" && onCiphertexts === undefined)
+  if (scenario.security.dealing !== "clouds" && onCiphertexts === undefined)
     for (const host of [placement.kgc, ...placement.workers.kgc]) keep(host, table)
   return Array.from(kept, ([host, bytes]) => ({ host, gigabytes: bytes / 1e9 })).filter(
     ({ host, gigabytes }) => gigabytes > (deployment.host(host).gigabytes ?? Number.POSITIVE_INFINITY)

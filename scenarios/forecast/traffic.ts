@@ -11,6 +11,7 @@ import type { Phase } from "../../actors/party/phases.ts"
 import { strandName, stretchesOf } from "../../actors/party/stretches.ts"
 import { sharingOf } from "../../actors/sharing/forms.ts"
 import { cellsARun } from "../../actors/sharing/share-words.ts"
+import { nonceBytes, tagBytes } from "../../protocol/aead.ts"
 import { secretKeyBits } from "../../protocol/bcp/keys.ts"
 import { outputSlotBits, plaintextsFor } from "../../protocol/bcp/packing.ts"
 import { randomnessDigestBytes } from "../../protocol/bcp/randomness.ts"
@@ -28,6 +29,7 @@ import type { Network } from "../../protocol/learning/network.ts"
 import { evaluates, type TrainingPlan } from "../../protocol/learning/plan.ts"
 import {
   Begin,
+  DealAhead,
   Enrol,
   Erase,
   Finish,
@@ -88,6 +90,8 @@ export interface PredictedCost {
   readonly modelCiphertexts: number
   /** Ids that each user has raised in a private join; none in a salted one. */
   readonly raisedIds: ReadonlyArray<number>
+  /** Bytes of corrections on C1's disk before the training; none where nobody deals ahead. */
+  readonly storedBytes: number
   /** All bytes of the run. */
   readonly bytes: number
 }
@@ -129,15 +133,23 @@ export const predictCost = (
     shares: shareCiphertexts(scenario, placed),
     modelCiphertexts: modelCiphertexts(scenario, plan.network),
     raisedIds: raisedIds(scenario, placed),
+    storedBytes: storedBytes(scenario, plan),
     bytes: total(tally.traffic, ({ bytes }) => bytes)
   }
 }
+
+/** Corrections at rest: each stretch is sealed as one entry. */
+const storedBytes = ({ security }: Scenario, plan: TrainingPlan): number =>
+  security.dealing === "kgc-ahead"
+    ? trainingCost(plan).dealtBytes + stretchesOf(plan, 0).length * (nonceBytes + tagBytes)
+    : 0
 
 /** The rounds of a training on shares, and what is dealt for it. Returns how many rounds there are. */
 const predictTrainingOnShares = (tally: Tally, { security }: Scenario, plan: TrainingPlan): number => {
   const training = trainingCost(plan)
   tally.rounds("train", training.rounds, training.bytesEachWay)
-  if (security.dealing === "kgc")
+  if (security.dealing === "kgc-ahead") tally.ask("train", DealAhead, 1)
+  if (security.dealing !== "clouds")
     tally.ask("train", Deal, stretchesOf(plan, 0).length, { replies: training.dealtBytes })
   else
     for (const [strand, { rounds, bytes }] of dealingCosts(plan).entries())

@@ -14,10 +14,12 @@ import {
   setupCost,
   sliceCost,
   stepCost,
+  trainingCost,
   updateCost
 } from "../../protocol/computation/cost.ts"
 import { modelWords } from "../../protocol/learning/model.ts"
 import { evaluates, type TrainingPlan } from "../../protocol/learning/plan.ts"
+import { Deal } from "../../protocol/messages/training.ts"
 import { ciphertextTrainingTime } from "./ciphertexts-time.ts"
 import type { Deployment } from "./deployment.ts"
 import {
@@ -28,6 +30,7 @@ import {
   endMs,
   type Predicted,
   type PredictPhase,
+  stored,
   trafficOf
 } from "./loads.ts"
 import { greatest, type Load, mega, nobody, type Part, sumOf, time } from "./time.ts"
@@ -53,16 +56,23 @@ export const trainingTime: PredictPhase = (run, deployment) => {
   const { placement } = deployment
   const { onCiphertexts, plan } = run.cost
   if (onCiphertexts !== undefined) return ciphertextTrainingTime(run, deployment, onCiphertexts)
-  const hasDealer = run.scenario.security.dealing === "kgc"
+  const { dealing: who } = run.scenario.security
+  // Beside the training.
+  const hasDealer = who === "kgc"
   const step = new StepTime(plan, deployment, hasDealer)
   const whole = time("train", step.work, step.waiting, step.transfer)
-  const dealing = hasDealer ? { work: 0, waiting: 0, transfer: 0 } : dealingTime(run, deployment)
+  const dealing =
+    who === "clouds"
+      ? dealingTime(run, deployment)
+      : who === "kgc-ahead"
+        ? aheadTime(run, deployment)
+        : { work: 0, waiting: 0, transfer: 0 }
   const corrections = hasDealer
     ? deployment.transfer(placement.kgc, placement.cloud1, step.parts.dealtBytes)
     : nobody
   // Corrections arrive ahead of the steps, by the way that the openings take too.
   const perStep = corrections.seconds > whole.seconds ? time("train", nobody, nobody, corrections) : whole
-  const opening = openingTime(plan, deployment, step.parts.lanes, hasDealer)
+  const opening = openingTime(plan, deployment, step.parts.lanes, who !== "clouds")
   const evaluating = evaluationTime(plan, deployment)
   const times = (part: Part, once: number): Part => ({
     seconds: once + plan.steps * part.seconds,
@@ -77,7 +87,7 @@ export const trainingTime: PredictPhase = (run, deployment) => {
 }
 
 /**
- * Seconds that clouds spend on dealing for themselves, in the processes that train. It is ahead of the training, so that
+ * Seconds that clouds spend on dealing for themselves, in the processes that train, which deal abreast. It is ahead of the training, so that
  * its rounds delay the first steps alone.
  */
 const dealingTime = (run: Predicted, deployment: Deployment) => {
@@ -85,8 +95,20 @@ const dealingTime = (run: Predicted, deployment: Deployment) => {
   const groups = dealingGroups(run.cost.plan, stretchesOf(run.cost.plan, 0))
   const strands = Array.from({ length: dealingStrands(groups) }, (_, strand) => `round:${strandName(strand)}`)
   const { messages, bytes } = trafficOf(run, "train", strands)
-  const ms = (bytes / mega) * calibration.dealing.megabyteMs + endMs(calibration, messages, bytes)
-  const loads = clouds.map((who) => ({ who: `${who}, which deals`, host: placement[who], ms, threads: 1 }))
+  const all = (bytes / mega) * calibration.dealing.megabyteMs + endMs(calibration, messages, bytes)
+  const pairs = Math.min(groups.length, 1 + placement.lanes.cloud0.length)
+  // What the lanes of C1 have dealt goes to its main process.
+  const ofLanes = 1 - 1 / pairs
+  const handed = ofLanes * trainingCost(run.cost.plan).dealtBytes
+  const handingMs = endMs(calibration, 2 * groups.length * ofLanes, handed)
+  const loads = clouds.flatMap((who) =>
+    [placement[who], ...placement.lanes[who]].slice(0, pairs).map((host, i) => ({
+      who: i === 0 ? `${who}, which deals` : `lane ${i} of ${who}, which deals`,
+      host,
+      ms: all / pairs + (who === "cloud1" && i === 0 ? handingMs : 0),
+      threads: 1
+    }))
+  )
   const delays = [
     deployment.delayMs(placement.cloud0, placement.cloud1),
     deployment.delayMs(placement.cloud1, placement.cloud0)
@@ -95,6 +117,35 @@ const dealingTime = (run: Predicted, deployment: Deployment) => {
     work: deployment.work([...loads, brokerLoad(deployment, { messages, bytes })]).seconds,
     waiting: ((messages / 2 / groups.length) * (calibration.messages.waitMs + Math.max(...delays))) / 1000,
     transfer: deployment.transfer(placement.cloud0, placement.cloud1, bytes / 2).seconds
+  }
+}
+
+/**
+ * Seconds in which the KGC deals all steps before the training, and C1 stores what it gets. Several requests are pending at a
+ * time, so that nobody waits for them.
+ */
+const aheadTime = (run: Predicted, deployment: Deployment) => {
+  const { calibration, placement } = deployment
+  const { plan } = run.cost
+  const { kgc, cloud1, workers } = placement
+  const { messages, bytes } = trafficOf(run, "train", [Deal.tag])
+  const hosts = [kgc, ...workers.kgc]
+  const cost = trainingCost(plan)
+  const ms = arithmeticMs(deployment, "dealer", cost) + endMs(calibration, messages, bytes)
+  const work = deployment.work([
+    ...hosts.map((host) => ({ who: "the dealer", host, ms: ms / hosts.length, threads: 1 })),
+    {
+      who: "cloud1, which stores what is dealt",
+      host: cloud1,
+      ms: endMs(calibration, messages, bytes),
+      threads: 1
+    },
+    brokerLoad(deployment, { messages, bytes })
+  ])
+  return {
+    work: work.seconds + stored(deployment, "cloud1", stretchesOf(plan, 0).length, bytes).seconds,
+    waiting: 0,
+    transfer: deployment.transfer(kgc, cloud1, bytes).seconds
   }
 }
 

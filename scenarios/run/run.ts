@@ -34,6 +34,7 @@ import { type PredictedCost, predictCost } from "../forecast/traffic.ts"
 import { compareWithReferences, notCompared } from "../reference/comparison.ts"
 import type { RunDisplay, RunResult } from "../report/result.ts"
 import { duration } from "../text/units.ts"
+import { requireRoom } from "./disk-room.ts"
 import { assembleFibers } from "./fibers.ts"
 import { type Prepared, prepareRun } from "./prepare.ts"
 import { assembleProcesses, outcomeOf } from "./processes.ts"
@@ -89,7 +90,10 @@ export const runScenario = Effect.fn("Run.scenario")(function* (options: RunOpti
   const faults = Option.isSome(faultsFile) ? yield* loadFaults(faultsFile.value, scenario) : scenario.faults
   const plan = faults && (yield* planFaults(faults, agreement))
   if (plan !== undefined && transport === "memory") return yield* new FaultsNeedProcesses()
-  if (transport === "nats") yield* brokerIsThere(agreement, scenario.placement)
+  if (transport === "nats") {
+    yield* brokerIsThere(agreement, scenario.placement)
+    yield* requireRoom(out, prepared.predicted.storedBytes)
+  }
   yield* openOut(out, inputsOf(file, scenario, faultsFile))
   const run = randomBytes(6).toString("hex")
   yield* beginIn(out, {

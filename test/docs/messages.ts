@@ -162,6 +162,7 @@ export const routes: ReadonlyMap<string, Route> = new Map([
   ["Transform", route("transform", "director", clouds)],
   ["Reencrypt", route("transform", "cloud1", "cloud0")],
   ["UnifiedShare0", route("transform", "cloud0", "cloud1")],
+  ["DealAhead", route("train", "director", "cloud1")],
   ["Train", route("train", "director", clouds)],
   ["Join", route("train", "cloud0", "cloud1")],
   ["LanesReady", route("train", "cloud1", "cloud0")],
@@ -186,6 +187,7 @@ export const routes: ReadonlyMap<string, Route> = new Map([
   ["TrainingRows", route("group", "kgc.w-1", "kgc")],
   ["EnterLane", route("group", "cloud0.l-1 cloud1.l-1", "cloud0 cloud1")],
   ["AssignLane", route("group", "cloud0 cloud1", "cloud0.l-1 cloud1.l-1")],
+  ["DealGroup", route("group", "cloud0 cloud1", "cloud0.l-1 cloud1.l-1")],
   ["LaneRows", route("group", "cloud0.l-1 cloud1.l-1", "cloud0 cloud1")],
   ["LaneFailed", route("group", "cloud0.l-1 cloud1.l-1", "cloud0 cloud1")]
 ])

@@ -5,12 +5,13 @@
  * makes the same bytes anew.
  */
 import { createCipheriv, randomBytes } from "node:crypto"
-import { Effect, Redacted } from "effect"
+import { Effect, Redacted, type Scope } from "effect"
 import { type ByteSource, concatenate } from "../../../protocol/bytes.ts"
 import { beginDealing } from "../../../protocol/dealing/begin.ts"
 import { dealTogether } from "../../../protocol/dealing/deal.ts"
 import { dealingErrors } from "../../../protocol/dealing/errors.ts"
 import { dealtStep, type OwnMasks } from "../../../protocol/dealing/steps.ts"
+import type { TrainingPlan } from "../../../protocol/learning/plan.ts"
 import { defaultExtension } from "../../../protocol/oblivious-transfer/sizes.ts"
 import { Prg } from "../../../protocol/ring/prg.ts"
 import { Ring } from "../../../protocol/ring/ring.ts"
@@ -22,10 +23,11 @@ import {
   dealingStrands,
   type Stretch,
   stepsOfStretch,
-  strandName
+  strandName,
+  stretchBytes
 } from "../../party/stretches.ts"
-import { handOut, type WholeStretch } from "./handing-out.ts"
-import type { RandomnessProvider, SupplyRequest } from "./provider.ts"
+import { type FetchGroup, handOut, type WholeStretch } from "./handing-out.ts"
+import type { RandomnessProvider, SupplyError, SupplyRequest } from "./provider.ts"
 
 /** The phase of a session's rounds of dealing in a strand. */
 const dealingPhase = (session: number, strand: number): string =>
@@ -37,8 +39,7 @@ export const randomnessFromClouds = (
   prgKey: Redacted.Redacted<Uint8Array>
 ): RandomnessProvider => ({
   prgKey,
-  supply: (request) =>
-    Effect.flatMap(dealtByClouds(agreement, cloud, prgKey, request), (source) => handOut(source, request))
+  supply: (request) => handOut(dealtByClouds(agreement, cloud, prgKey, request), request)
 })
 
 /** Bytes that follow from a secret one drawn now: some are sent as they are, and none tells of the others. */
@@ -50,52 +51,81 @@ const drawnNow = (): ByteSource => {
 /** A round of dealing takes as much longer than one of the training, for what is computed and sent in it. */
 const longRounds = 4
 
+/** What a strand deals for, with a process of the other cloud. */
+export interface DealtWith extends Pick<SupplyRequest, "session" | "plan" | "order"> {
+  readonly peer: string
+  readonly strand: number
+}
+
+/**
+ * Begins to deal with a process of the other cloud in a strand, under keys of its own. Gives what deals a group of stretches:
+ * at C1 the corrections of all its steps, one after another; at C0 nothing. One group at a time.
+ */
+export const dealingWith = (
+  agreement: Agreement,
+  cloud: 0 | 1,
+  prgKey: Redacted.Redacted<Uint8Array>,
+  { peer, strand, session, plan, order }: DealtWith
+) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const { firstMs, deadlineMs } = roundDeadlines(agreement)
+    const deadlines = { firstMs, deadlineMs: longRounds * deadlineMs }
+    const rounds = yield* party.rounds(peer, dealingPhase(session, strand), deadlines)
+    const { drive } = drivenBy(rounds, dealingErrors)
+    const ring = yield* Effect.promise(() => Ring.load())
+    const prg = Prg.ofRun(Redacted.value(prgKey), computationName(agreement, party.run))
+    const own: OwnMasks = { ring, prg, plan, order }
+    const dealing = yield* drive(
+      beginDealing({ ring, cloud, prg, randomness: drawnNow(), shape: defaultExtension })
+    )
+    return (group: ReadonlyArray<Stretch>) =>
+      Effect.suspend(() => {
+        const steps = group.flatMap(stepsOfStretch).map((step) => dealtStep(own, step))
+        return Effect.map(drive(dealTogether(dealing, steps)), concatenate)
+      })
+  })
+
 /**
  * Both clouds deal the stretches of a session, group by group, in some strands side by side: while one waits for the other
- * cloud, or for what is on its way, another computes.
+ * cloud, or for what is on its way, another computes. Pairs of lanes have as many strands as the main processes.
  */
 const dealtByClouds = (
   agreement: Agreement,
   cloud: 0 | 1,
   prgKey: Redacted.Redacted<Uint8Array>,
-  { order, plan, session, stretches }: SupplyRequest
-) =>
-  Effect.gen(function* () {
-    const party = yield* Party
-    const { firstMs, deadlineMs } = roundDeadlines(agreement)
-    const peer = cloud === 0 ? "cloud1" : "cloud0"
-    const deadlines = { firstMs, deadlineMs: longRounds * deadlineMs }
-    const prg = Prg.ofRun(Redacted.value(prgKey), computationName(agreement, party.run))
-    const strand = (number: number) =>
-      Effect.gen(function* () {
-        const rounds = yield* party.rounds(peer, dealingPhase(session, number), deadlines)
-        const { drive } = drivenBy(rounds, dealingErrors)
-        const ring = yield* Effect.promise(() => Ring.load())
-        const own: OwnMasks = { ring, prg, plan, order }
-        const begin = Effect.map(
-          drive(beginDealing({ ring, cloud, prg, randomness: drawnNow(), shape: defaultExtension })),
-          (dealing) => (group: ReadonlyArray<Stretch>) => {
-            const steps = group.flatMap(stepsOfStretch).map((step) => dealtStep(own, step))
-            return Effect.map(drive(dealTogether(dealing, steps)), (corrections) =>
-              cloud === 0 ? group.map(() => undefined) : byStretch(group, corrections)
-            )
-          }
-        )
-        return begin
-      })
-    const groups = dealingGroups(plan, stretches)
-    const strands = yield* Effect.forEach(Array.from({ length: dealingStrands(groups) }).keys(), strand)
-    return { groups, groupsAhead: strands.length + 1, strands }
-  })
+  { dealers = [], order, plan, session, stretches }: SupplyRequest
+) => {
+  const peer = cloud === 0 ? "cloud1" : "cloud0"
+  const groups = dealingGroups(plan, stretches)
+  const ofStretches =
+    <E, R>(deal: (group: ReadonlyArray<Stretch>) => Effect.Effect<Uint8Array, E, R>) =>
+    (group: ReadonlyArray<Stretch>) =>
+      Effect.map(deal(group), (corrections) =>
+        cloud === 0 ? group.map(() => undefined) : byStretch(plan, group, corrections)
+      )
+  type Strand = Effect.Effect<FetchGroup<SupplyError, Party>, SupplyError, Party | Scope.Scope>
+  const strands = Array.from({ length: dealingStrands(groups) }).flatMap(
+    (_, strand): ReadonlyArray<Strand> => [
+      Effect.map(dealingWith(agreement, cloud, prgKey, { peer, strand, session, plan, order }), (deal) =>
+        ofStretches(deal)
+      ),
+      ...dealers.map((lane) => Effect.succeed(ofStretches((group) => lane(groups.indexOf(group), strand))))
+    ]
+  )
+  const needed = strands.slice(0, Math.max(1, groups.length))
+  return { groups, groupsAhead: needed.length + 1, strands: needed }
+}
 
 /** The corrections of the steps of some stretches, stretch by stretch. */
 const byStretch = (
+  plan: TrainingPlan,
   group: ReadonlyArray<Stretch>,
-  corrections: ReadonlyArray<Uint8Array>
+  corrections: Uint8Array
 ): ReadonlyArray<WholeStretch> => {
   let at = 0
-  return group.map(({ first, last }) => {
-    at += last - first + 1
-    return concatenate(corrections.slice(at - (last - first + 1), at))
+  return group.map((stretch) => {
+    at += stretchBytes(plan, stretch)
+    return corrections.subarray(at - stretchBytes(plan, stretch), at)
   })
 }

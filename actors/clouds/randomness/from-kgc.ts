@@ -29,7 +29,7 @@ interface Dealer {
   readonly deadlineMs: number
 }
 
-/** At a lane: from the KGC, or from its main process where that deals. */
+/** At a lane: from the KGC while it deals, or from its main process, which deals or has stored what was dealt. */
 export const randomnessOfLane = (
   agreement: Agreement,
   main: string,
@@ -38,7 +38,7 @@ export const randomnessOfLane = (
   const cloud = main === "cloud0" ? 0 : 1
   return agreement.security.dealing === "kgc"
     ? randomnessFromKgc(agreement, cloud, prgKey)
-    : // It answers once it has dealt so far with the other cloud.
+    : // It answers once it is so far.
       asking({ who: main, deadlineMs: partTimeoutMs(agreement) }, cloud, prgKey)
 }
 

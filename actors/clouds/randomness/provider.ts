@@ -1,8 +1,9 @@
 /**
  * Where the clouds' correlated randomness comes from (section 5 of docs/concepts/protocol.md). Each cloud expands its
  * own PRG key. What C1 lacks so that both expansions fit each other, the corrections, is supplied here: ahead
- * of its use, in stretches of steps. The KGC is one provider (`from-kgc.ts`), the clouds themselves are the other
- * (`from-clouds.ts`); both give the same bytes for the same keys.
+ * of its use, in stretches of steps. The KGC is one provider (`from-kgc.ts`), the clouds themselves are another
+ * (`from-clouds.ts`), and what was dealt and stored before is the third (`from-store.ts`); all give the same bytes for the
+ * same keys.
  */
 import type { Effect, Redacted, Scope } from "effect"
 import type { DealingError } from "../../../protocol/dealing/errors.ts"
@@ -12,9 +13,14 @@ import type { DealRequest, DealtPart } from "../../../protocol/messages/training
 import type { AskError, Party, RoundError } from "../../../runtime/messaging/contract.ts"
 import type { NotExpected } from "../../party/handlers.ts"
 import type { Stretch } from "../../party/stretches.ts"
+import type { LaneLost } from "../training/lanes/register.ts"
+import type { StoredDealingError } from "./stored.ts"
 
-/** Why a process gets no corrections: the dealer, or the other cloud that deals too, is not there or sends what does not fit. */
-export type SupplyError = AskError | RoundError | NotExpected | DealingError
+/**
+ * Why a process gets no corrections: the dealer, or the other cloud that deals too, is not there or sends what does not fit,
+ * a lane that deals is lost, or what is stored is not what is needed.
+ */
+export type SupplyError = AskError | RoundError | NotExpected | DealingError | LaneLost | StoredDealingError
 
 /** What a process is to be supplied with. */
 export interface SupplyRequest {
@@ -25,7 +31,12 @@ export interface SupplyRequest {
   readonly stretches: ReadonlyArray<Stretch>
   /** The part of each step that this process computes; all of it if absent. */
   readonly part?: DealtPart
+  /** The lanes of this process, which deal abreast of it where the clouds deal. */
+  readonly dealers?: ReadonlyArray<LaneDealer>
 }
+
+/** Has a lane deal a group of stretches with its peer, by its number in the session, in a strand of theirs: at C1 the corrections of them all. */
+export type LaneDealer = (group: number, strand: number) => Effect.Effect<Uint8Array, LaneLost>
 
 /** The corrections of the stretches, in their order. */
 export interface Supply {

@@ -75,7 +75,8 @@ export const train = (inputs: TrainingInputs, session: Session = { epoch: 1, ste
     const rows = rowsOfLanes(plan.rows, pairs.length + 1)[0]!
     const stretches = stretchesOf(plan, session.step)
     const part = pairs.length === 0 ? undefined : { ...rows, update: true }
-    const asked = { session: session.epoch, plan, order, stretches, ...(part && { part }) }
+    const dealers = inputs.lanes.dealers({ ...session, pairs, of: table.rows, prgKey, orderKey })
+    const asked = { session: session.epoch, plan, order, stretches, ...(part && { part, dealers }) }
     const supply = yield* randomness.supply(asked)
     const { ofLane } = supply
     const enlisting = { ...session, pairs, table, prgKey, orderKey, ...(ofLane && { ofLane }) }

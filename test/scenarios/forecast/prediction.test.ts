@@ -133,6 +133,15 @@ describe("predicted time", () => {
     expect(train({ sharedCores: 2 }).seconds).toBeCloseTo((2 * products) / 2 + 0.015, 6)
   })
 
+  it("has the KGC that deals ahead done before the training begins", () => {
+    const security = { ...scenario.security, dealing: "kgc-ahead" as const }
+    const ahead = (changes: Changes) =>
+      phase(predictTime({ scenario: { ...scenario, security }, cost }, hosts(changes), calibration), "train")
+    const products = (steps * step.multiplications) / 1e6
+    expect(ahead({}).seconds).toBeCloseTo(2 * products, 6)
+    expect(ahead({ sharedCores: 2 }).seconds).toBeCloseTo(products + (2 * products) / 2, 6)
+  })
+
   it("is on ciphertexts what cloud 0 opens, then what cloud 1 multiplies, each with the threads of its workers", () => {
     const onCiphertexts = ciphertextTraining(scenario, { ...cost.plan, loss: "squared-error" }, [8, 8])
     const of = { ...cost, onCiphertexts, traffic: [] }

@@ -27,6 +27,7 @@ import { onFrom } from "../../../party/handlers.ts"
 import { partsOfStretch, stretchesOfLane } from "../../../party/stretches.ts"
 import { wordsAtATime } from "../../../sharing/share-words.ts"
 import { randomnessOfLane } from "../../randomness/from-kgc.ts"
+import { dealingOfLane } from "./dealing.ts"
 import {
   Assign,
   type Assignment,
@@ -73,7 +74,8 @@ export const lane = (limits: WorkLimits = workLimits) =>
           )
           return {}
         }).pipe(oneAtATime.withPermits(1))
-      )
+      ),
+      yield* dealingOfLane(agreement)
     ])
     const present = Effect.forever(
       Effect.zipLeft(party.ask(main, Enter, {}, ask), Effect.sleep(Duration.millis(limits.aliveEveryMs)))

@@ -14,11 +14,12 @@ import { type WorkLimits, workLimits } from "../../../../runtime/messaging/limit
 import { awakeMillis } from "../../../../runtime/processes/awake.ts"
 import { type Agreement, partTimeoutMs, planOf, trainedRows } from "../../../party/agreement.ts"
 import { NotExpected, onMembers } from "../../../party/handlers.ts"
-import type { Supply } from "../../randomness/provider.ts"
+import type { LaneDealer, Supply } from "../../randomness/provider.ts"
 import type { SharedTable } from "../../transformation/joint-table.ts"
 import { type LaneLost, LaneRegister } from "./register.ts"
 import {
   Assign,
+  DealGroup,
   Enter,
   gatherRound,
   handOutRound,
@@ -46,6 +47,11 @@ export interface Enlisting {
   readonly ofLane?: Supply["ofLane"]
 }
 
+/** What lanes deal for in a session: `of` is the number of rows. */
+export interface DealingSession extends Pick<Enlisting, "epoch" | "step" | "pairs" | "prgKey" | "orderKey"> {
+  readonly of: number
+}
+
 /** The lanes at work in a session. */
 export interface Enlisted {
   /** Hands out the weights of a step, and returns each lane's shares of the gradients on its slice. */
@@ -60,6 +66,8 @@ export interface Lanes {
   readonly handlers: ReadonlyArray<Handler<unknown, never>>
   /** The lanes that are ready, in the order in which they arrived. */
   readonly ready: Effect.Effect<ReadonlyArray<string>>
+  /** The lanes of a session as dealers, whether enlisted yet or not. */
+  readonly dealers: (session: DealingSession) => ReadonlyArray<LaneDealer>
   /** Assigns its rows to each lane of a session; done once all lanes have them. */
   readonly enlist: (enlisting: Enlisting) => Effect.Effect<Enlisted, LaneLost, Scope.Scope>
 }
@@ -86,6 +94,7 @@ export const lanesOf = (
       // The lane does not wait for the listener, which may be waiting for the other cloud.
       handlers: leader.handlers(Effect.asVoid(Effect.forkIn(onNewLane, scope))),
       ready: leader.ready,
+      dealers: (session) => leader.dealers(session),
       enlist: (enlisting) =>
         enlisting.pairs.length === 0 ? Effect.succeed(noneEnlisted) : leader.enlist(enlisting)
     }
@@ -163,6 +172,20 @@ class Leader {
         waits: true
       }
     ]
+  }
+
+  dealers({ epoch, step, pairs, of, prgKey, orderKey }: DealingSession): ReadonlyArray<LaneDealer> {
+    const ask = { deadlineMs: partTimeoutMs(this.#agreement), phase: "train" }
+    return pairs.map(
+      ({ own, peer }): LaneDealer =>
+        (group, strand) =>
+          this.#party
+            .ask(own, DealGroup, { epoch, step, peer, of, prgKey, orderKey, group, strand }, ask)
+            .pipe(
+              Effect.map(({ corrections }) => corrections),
+              Effect.mapError(({ message }) => this.#register.failed(own, message))
+            )
+    )
   }
 
   enlist(enlisting: Enlisting): Effect.Effect<Enlisted, LaneLost, Scope.Scope> {

@@ -5,7 +5,8 @@
  */
 import { slicesOf } from "../../../../protocol/learning/evaluations.ts"
 import type { TrainingPlan } from "../../../../protocol/learning/plan.ts"
-import { ask, Bytes, Count } from "../../../../protocol/messages/message.ts"
+import { type Ask, ask, Bytes, Count, format } from "../../../../protocol/messages/message.ts"
+import { type Dealt, dealt } from "../../../../protocol/messages/training.ts"
 import { Schema } from "../../../../protocol/schema.ts"
 import { type Agreement, roundDeadlines } from "../../../party/agreement.ts"
 
@@ -42,6 +43,31 @@ export const LaneRows = ask(
   Schema.Struct({ epoch: Count, first: Count, count: Count }),
   Schema.Struct({ features: Bytes, labels: Bytes })
 )
+
+const Group = Schema.Struct({
+  epoch: Count,
+  step: Count,
+  peer: Schema.String,
+  /** Rows of the training matrix. */
+  of: Count,
+  prgKey: Bytes,
+  orderKey: Bytes,
+  /** The group, and in which of the pair's strands. */
+  group: Count,
+  strand: Count
+})
+export type GroupToDeal = typeof Group.Type
+
+/**
+ * A lane deals with its peer, abreast of the main processes, for a session that resumes after `step`: the group of this
+ * number. The reply is at C1 the corrections of its steps, one after another, at C0 nothing.
+ */
+export const DealGroup: Ask<GroupToDeal, Dealt> = {
+  kind: "ask",
+  tag: "DealGroup",
+  payload: format("DealGroup", Group),
+  reply: dealt
+}
 
 /** The phase of the rounds of a leader with a lane, and the two rounds of a step. */
 export const lanePhase = (epoch: number): string => `lane.${epoch}`
