@@ -3,7 +3,7 @@
  * leader assigns its rows whenever a training session begins. It stores nothing, and may join or leave at any
  * time.
  */
-import { Cause, Duration, Effect, Fiber, Redacted } from "effect"
+import { Cause, Data, Duration, Effect, Fiber, Redacted } from "effect"
 import { free, wordBytes } from "../../../../protocol/bytes.ts"
 import { takenIn } from "../../../../protocol/computation/lanes.ts"
 import { layerWords } from "../../../../protocol/computation/layer-words.ts"
@@ -15,7 +15,13 @@ import { type Matrix, Ring } from "../../../../protocol/ring/ring.ts"
 import { type Computation, exchange, Party, type Rounds } from "../../../../runtime/messaging/contract.ts"
 import { type WorkLimits, workLimits } from "../../../../runtime/messaging/limits.ts"
 import { admission, attending } from "../../../group/requests.ts"
-import { type Agreement, computationName, planOf, roundDeadlines } from "../../../party/agreement.ts"
+import {
+  type Agreement,
+  computationName,
+  planOf,
+  roundDeadlines,
+  trainsOnCiphertexts
+} from "../../../party/agreement.ts"
 import { drivenBy } from "../../../party/driven.ts"
 import { onFrom } from "../../../party/handlers.ts"
 import { partsOfStretch, stretchesOfLane } from "../../../party/stretches.ts"
@@ -36,6 +42,14 @@ import {
 import { computationErrors, type Drive, phaseOf } from "./rounds.ts"
 import { gradientsOnSlice, type OpenedRows, openRows, type SliceShare } from "./slice.ts"
 
+/** A lane came to a run that trains on ciphertexts. */
+export class LaneNotNeeded extends Data.TaggedError("LaneNotNeeded")<{ readonly party: string }> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.party} trains on ciphertexts, in one process, and has no lanes; start a worker of it instead, which shares the work on ciphertexts`
+  }
+}
+
 /**
  * Trains whenever it is assigned rows, until the main process releases it or cannot be reached for a while.
  */
@@ -45,6 +59,7 @@ export const lane = (limits: WorkLimits = workLimits) =>
     const main = actorOf(party.name)
     const ask = { deadlineMs: limits.patienceMs }
     const { agreement } = yield* admission(ask)
+    if (trainsOnCiphertexts(agreement)) return yield* new LaneNotNeeded({ party: main })
     const scope = yield* Effect.scope
     const oneAtATime = yield* Effect.makeSemaphore(1)
     let underWay: Fiber.Fiber<void, unknown> = Fiber.void
