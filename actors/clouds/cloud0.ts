@@ -20,7 +20,7 @@ import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
 import { partyRoot } from "../party/root.ts"
-import { commonHandlers, dealtMeanwhile, sessionInputs } from "./common.ts"
+import { commonHandlers, dealingByBoth, dealtMeanwhile, sessionInputs } from "./common.ts"
 import { sealingAtCloud0 } from "./output/seal-share.ts"
 import { credentialsOf } from "./setup/credentials.ts"
 import { CheckpointStore } from "./training/checkpoints.ts"
@@ -56,8 +56,10 @@ export const cloud0 = (agreement: Agreement) =>
     }))
     const intake = yield* intakeAt(agreement, 0)
     const transformation = yield* transformationAtCloud0(agreement, credentials, intake)
-    const randomness = dealtMeanwhile(agreement, 0)
-    const inputs = sessionInputs({ cloud: 0, credentials, transformation, root, randomness })
+    const inputs = sessionInputs({
+      ...{ cloud: 0, credentials, transformation, root },
+      supplied: (own) => dealtMeanwhile(agreement, 0, root, own)
+    })
     const sessions = yield* sessionsAtCloud0(agreement, inputs)
     const training = yield* once("trained", trainedFormat, sessions.trained)
     const sealing = yield* sealingAtCloud0(agreement, credentials, training.outcome)
@@ -79,6 +81,7 @@ export const cloud0 = (agreement: Agreement) =>
       ...commonHandlers({ enrolling, intake, transformation, training }),
       on(UploadShare0, (piece, from) => Effect.as(intake.place(from, piece), {})),
       ...transformation.handlers,
+      ...(yield* dealingByBoth(agreement, sessions.dealt)),
       ...sessions.handlers,
       ...sealing.handlers
     ])

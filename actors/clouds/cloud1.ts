@@ -19,7 +19,7 @@ import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
 import { partyRoot } from "../party/root.ts"
 import { dealingAhead } from "./ahead.ts"
-import { commonHandlers, dealtMeanwhile, sessionInputs } from "./common.ts"
+import { commonHandlers, dealingByBoth, dealtMeanwhile, sessionInputs } from "./common.ts"
 import { sealedModelEntry, sealingAtCloud1 } from "./output/seal-model.ts"
 import { isDealt } from "./randomness/stored.ts"
 import { credentialsOf } from "./setup/credentials.ts"
@@ -53,8 +53,14 @@ export const cloud1 = (agreement: Agreement) =>
     const transformation = yield* transformationAtCloud1(agreement, credentials, intake, root)
     const ahead = yield* dealingAhead({ agreement, credentials, transformation, root })
     const dealsAhead = agreement.security.dealing === "kgc-ahead"
-    const randomness = dealsAhead ? ahead.randomness : dealtMeanwhile(agreement, 1)
-    const inputs = sessionInputs({ cloud: 1, credentials, transformation, root, randomness })
+    const inputs = sessionInputs({
+      ...{ cloud: 1, credentials, transformation, root },
+      supplied: (own) =>
+        Effect.gen(function* () {
+          if (dealsAhead) return { randomness: yield* ahead.randomness(own.prgKey) }
+          return yield* dealtMeanwhile(agreement, 1, root, own)
+        })
+    })
     const sessions = yield* sessionsAtCloud1(agreement, inputs)
     const training = yield* once("trained", trainedFormat, sessions.trained)
     const sealing = yield* sealingAtCloud1(agreement, credentials, training.outcome)
@@ -77,7 +83,7 @@ export const cloud1 = (agreement: Agreement) =>
       on(UploadShare1, (piece, from) => Effect.as(intake.place(from, piece), {})),
       on(UploadWords1, (piece, from) => Effect.as(intake.place(from, piece), {})),
       ...transformation.handlers,
-      ...(dealsAhead ? ahead.handlers : []),
+      ...(dealsAhead ? ahead.handlers : yield* dealingByBoth(agreement, sessions.dealt)),
       ...sessions.handlers,
       ...sealing.handlers
     ])

@@ -1,14 +1,14 @@
 /** What both clouds do in the same way, each with its own parts. */
-import { Deferred, Effect, type Redacted } from "effect"
-import { Enrol, Train, Transform } from "../../protocol/messages/control.ts"
+import { Deferred, Effect } from "effect"
+import { DealAhead, Enrol, Train, Transform } from "../../protocol/messages/control.ts"
 import type { Agreement } from "../party/agreement.ts"
 import { onDirector } from "../party/handlers.ts"
-import type { Once } from "../party/once.ts"
+import { type Once, once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
 import type { Root } from "../party/root.ts"
-import { randomnessFromClouds } from "./randomness/from-clouds.ts"
+import { dealtAheadEntry, dealtAheadFormat } from "./ahead.ts"
+import { type SuppliedFor, suppliedByClouds } from "./randomness/by-clouds-ahead.ts"
 import { randomnessFromKgc } from "./randomness/from-kgc.ts"
-import type { RandomnessProvider } from "./randomness/provider.ts"
 import type { CredentialsFor } from "./setup/credentials.ts"
 import type { SessionInputs } from "./training/sessions.ts"
 import type { TrainedShare } from "./training/training.ts"
@@ -27,10 +27,11 @@ interface Transformation<E, R, E1, R1, E2, R2> extends Once<TableOutline, E, R> 
 }
 
 /** Randomness that is dealt while the clouds train. Where the KGC deals ahead, C0 needs nothing of it but its key either way. */
-export const dealtMeanwhile = (agreement: Agreement, cloud: 0 | 1) => {
-  const provider = agreement.security.dealing === "clouds" ? randomnessFromClouds : randomnessFromKgc
-  return (prgKey: Redacted.Redacted<Uint8Array>) => Effect.succeed(provider(agreement, cloud, prgKey))
-}
+export const dealtMeanwhile = (agreement: Agreement, cloud: 0 | 1, root: Root, own: SuppliedFor) =>
+  Effect.gen(function* () {
+    if (agreement.security.dealing === "clouds") return yield* suppliedByClouds(agreement, cloud, root, own)
+    return { randomness: randomnessFromKgc(agreement, cloud, own.prgKey) }
+  })
 
 /** What a cloud brings to a training session. */
 export const sessionInputs = <E, R, E1, R1, E2, R2, E3, R3>(from: {
@@ -38,21 +39,30 @@ export const sessionInputs = <E, R, E1, R1, E2, R2, E3, R3>(from: {
   readonly credentials: CredentialsFor
   readonly transformation: Transformation<E, R, E1, R1, E2, R2>
   readonly root: Root
-  readonly randomness: (prgKey: Redacted.Redacted<Uint8Array>) => Effect.Effect<RandomnessProvider, E3, R3>
+  readonly supplied: (
+    own: SuppliedFor
+  ) => Effect.Effect<Pick<SessionInputs<E2, R2>, "randomness" | "ahead">, E3, R3>
 }) =>
   Effect.gen(function* () {
     const { cloud, transformation, root } = from
     const { membership, prgKey } = yield* from.credentials("train")
-    yield* reached(transformation.outcome, "train", "the data were transformed")
+    const { rows } = yield* reached(transformation.outcome, "train", "the data were transformed")
+    const { orderKey } = membership
     const inputs: SessionInputs<E2, R2> = {
       cloud,
       table: transformation.tables.take,
-      randomness: yield* from.randomness(prgKey),
-      orderKey: membership.orderKey,
+      ...(yield* from.supplied({ prgKey, orderKey, rows })),
+      orderKey,
       root
     }
     return inputs
   })
+
+/** The director's request to deal ahead, where both clouds do. */
+export const dealingByBoth = <E, R>(agreement: Agreement, dealt: Effect.Effect<void, E, R>) =>
+  Effect.map(once(dealtAheadEntry, dealtAheadFormat, Effect.as(dealt, {})), ({ done }) =>
+    agreement.security.dealing === "clouds" ? [onDirector(DealAhead, () => done)] : []
+  )
 
 /** The handlers of the director's requests up to the training, and of the users' announcements. */
 export const commonHandlers = <E0, R0, E1, R1, E2, R2, E3, R3, E4, R4>(parts: {

@@ -127,14 +127,14 @@ export const predictCost = (
     shares: shareCiphertexts(scenario, placed),
     modelCiphertexts: modelCiphertexts(scenario, plan.network),
     raisedIds: raisedIds(scenario, placed),
-    storedBytes: scenario.security.dealing === "kgc-ahead" ? storedBytes(plan, training.dealtBytes) : 0,
+    storedBytes: scenario.security.dealing === "kgc-ahead" ? dealtBytesAtRest(plan) : 0,
     bytes: total(tally.traffic, ({ bytes }) => bytes)
   }
 }
 
-/** Corrections at rest: each stretch is sealed as one entry. */
-const storedBytes = (plan: TrainingPlan, dealtBytes: number): number =>
-  dealtBytes + stretchesOf(plan, 0).length * (nonceBytes + tagBytes)
+/** Corrections of all steps at rest: each stretch is sealed as one entry. */
+export const dealtBytesAtRest = (plan: TrainingPlan): number =>
+  trainingCost(plan).dealtBytes + stretchesOf(plan, 0).length * (nonceBytes + tagBytes)
 
 /** The size of the modulus, in the form that the sizes of numbers depend on. */
 const modulus = ({ security }: Scenario) => ({ bits: security.modulusBits })

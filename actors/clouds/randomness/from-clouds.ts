@@ -17,8 +17,8 @@ import { Party } from "../../../runtime/messaging/contract.ts"
 import { type Agreement, computationName, roundDeadlines } from "../../party/agreement.ts"
 import { drivenBy } from "../../party/driven.ts"
 import { dealingGroups, type Stretch, stepsOfStretch } from "../../party/stretches.ts"
-import { handOut, type WholeStretch } from "./handing-out.ts"
-import type { RandomnessProvider, SupplyRequest } from "./provider.ts"
+import { handOut, type StretchSource, type WholeStretch } from "./handing-out.ts"
+import type { RandomnessProvider, SupplyError, SupplyRequest } from "./provider.ts"
 
 /** The phase of a session's rounds of dealing. */
 const dealingPhase = (session: number): string => (session === 1 ? "deal" : `deal.${session}`)
@@ -26,12 +26,35 @@ const dealingPhase = (session: number): string => (session === 1 ? "deal" : `dea
 export const randomnessFromClouds = (
   agreement: Agreement,
   cloud: 0 | 1,
-  prgKey: Redacted.Redacted<Uint8Array>
+  prgKey: Redacted.Redacted<Uint8Array>,
+  /** At C1: reads what it has stored. */
+  stored: (stretch: Stretch) => Effect.Effect<WholeStretch, SupplyError> = () => Effect.succeed(undefined)
 ): RandomnessProvider => ({
   prgKey,
   supply: (request) =>
-    Effect.flatMap(dealtByClouds(agreement, cloud, prgKey, request), (source) => handOut(source, request))
+    Effect.map(dealtByClouds(agreement, cloud, prgKey, request), (source) =>
+      withStored(source, request, stored)
+    ).pipe(Effect.flatMap((source) => handOut(source, request)))
 })
+
+/** What is stored is read, and dealing begins with what follows. */
+const withStored = <E, R>(
+  { groups, groupsAhead, begin }: StretchSource<E, R>,
+  { dealt = 0, stretches }: SupplyRequest,
+  stored: (stretch: Stretch) => Effect.Effect<WholeStretch, SupplyError>
+): StretchSource<E | SupplyError, R> => {
+  const before = stretches.slice(0, dealt)
+  const isStored = new Set(before)
+  return {
+    groups: [...before.map((stretch) => [stretch]), ...groups],
+    groupsAhead,
+    begin: Effect.map(
+      Effect.cached(begin),
+      (begun) => (group: ReadonlyArray<Stretch>) =>
+        isStored.has(group[0]!) ? Effect.forEach(group, stored) : Effect.flatMap(begun, (deal) => deal(group))
+    )
+  }
+}
 
 /** Bytes that follow from a secret one drawn now: some are sent as they are, and none tells of the others. */
 const drawnNow = (): ByteSource => {
@@ -49,7 +72,7 @@ const dealtByClouds = (
   agreement: Agreement,
   cloud: 0 | 1,
   prgKey: Redacted.Redacted<Uint8Array>,
-  { order, plan, session, stretches }: SupplyRequest
+  { dealt, order, plan, session, stretches }: SupplyRequest
 ) =>
   Effect.gen(function* () {
     const party = yield* Party
@@ -70,7 +93,7 @@ const dealtByClouds = (
         )
       }
     )
-    return { groups: dealingGroups(plan, stretches), groupsAhead, begin }
+    return { groups: dealingGroups(plan, stretches.slice(dealt)), groupsAhead, begin }
   })
 
 /** The corrections of the steps of some stretches, stretch by stretch. */

@@ -3,7 +3,8 @@
  * docs/concepts/protocol.md). C0 joins: it names the number of a new session (`epoch`) and the steps whose
  * weights it has; C1 answers with the latest step that it has too, and both train from there in rounds of
  * that session. After a crash of its own, C1 asks C0 to join again. A cloud that has finished the training
- * takes part again for the sake of the other.
+ * takes part again for the sake of the other. Clouds that deal for themselves have sessions of the same kind in which they
+ * only deal, ahead of the training.
  */
 import { Effect, Option } from "effect"
 import type { MalformedMessage } from "../../../protocol/messages/codec.ts"
@@ -16,6 +17,7 @@ import { Stable, type StoreError } from "../../../runtime/storage/store.ts"
 import { type Agreement, partTimeoutMs } from "../../party/agreement.ts"
 import { StillMissing } from "../../party/gathering.ts"
 import { NotExpected, onFrom } from "../../party/handlers.ts"
+import type { DealingAhead } from "../randomness/by-clouds-ahead.ts"
 import type { SharedTable } from "../transformation/joint-table.ts"
 import { CheckpointStore, checkpointsIn } from "./checkpoints.ts"
 import { type LanePair, type Lanes, lanesOf } from "./lanes/leader.ts"
@@ -27,9 +29,23 @@ import { MoreLanes, type Session, type TrainedShare, type TrainingInputs, train 
 export interface SessionInputs<E, R>
   extends Pick<TrainingInputs, "cloud" | "randomness" | "orderKey" | "root"> {
   readonly table: Effect.Effect<SharedTable, E, R>
+  /** Where the clouds deal. */
+  readonly ahead?: DealingAhead
 }
 
 type JoinError = AskError | StoreError | MalformedMessage
+
+/** A session as both clouds have agreed on it. */
+interface Agreed extends Session {
+  readonly dealt: number
+  /** Whether they only deal in it. */
+  readonly dealing: boolean
+}
+
+/** What a session ends with: the trained share, or that all is dealt. */
+type Ended = TrainedShare | "dealt"
+
+const trainedIn = (ended: Ended): ended is TrainedShare => ended !== "dealt"
 
 /** What the sessions of a cloud depend on, in addition to their inputs. */
 interface Surroundings {
@@ -53,19 +69,21 @@ const sessions = <E, R, E1, R1>(
     /** The lanes have changed: has another session begin, and waits to be interrupted by it. */
     const onChangedLanes = (reason: LaneLost | MoreLanes) =>
       Effect.logInfo(reason.message).pipe(Effect.zipRight(again), Effect.zipRight(Effect.never))
-    const session = (agreed: Effect.Effect<Session, JoinError>) =>
+    const session = (agreed: Effect.Effect<Agreed, JoinError>) =>
       Effect.gen(function* () {
         const own = yield* inputs
         const session = yield* agreed
+        if (session.dealing && own.ahead !== undefined)
+          return yield* Effect.as(own.ahead.deal(session), "dealt" as const)
         const table = yield* own.table
         return yield* train({ ...own, agreement, checkpoints, table, lanes, available }, session)
       }).pipe(Effect.catchIf(lanesChanged, onChangedLanes), Effect.provide(services))
     type Failure = Effect.Effect.Error<ReturnType<typeof session>>
-    const latest = yield* Latest.make<TrainedShare, Failure>()
+    const latest = yield* Latest.make<Ended, Failure>()
     return {
       checkpoints,
       latest,
-      begin: (agreed: Effect.Effect<Session, JoinError>) => latest.begin(session(agreed))
+      begin: (agreed: Effect.Effect<Agreed, JoinError>) => latest.begin(session(agreed))
     }
   })
 
@@ -75,6 +93,8 @@ const lanesChanged = (error: unknown): error is LaneLost | MoreLanes =>
 /** The pairs of two lists of lanes: the first of each, then the second, and so on. */
 const paired = (own: ReadonlyArray<string>, peers: ReadonlyArray<string>): ReadonlyArray<LanePair> =>
   own.slice(0, peers.length).map((name, i) => ({ own: name, peer: peers[i]! }))
+
+const onlyDealing = (dealing: boolean) => (dealing ? { dealing: true as const } : {})
 
 const EpochFormat = format("epoch", Schema.Struct({ epoch: Count }))
 const epochEntry = "epoch"
@@ -91,27 +111,31 @@ export const sessionsAtCloud0 = <E, R, E1, R1>(
     let theirs = 0
     const lanes = yield* lanesOf(agreement, () => Effect.void)
     const available = Effect.map(lanes.ready, ({ length }) => Math.min(length, theirs))
-    const again: Effect.Effect<void> = Effect.suspend(() => join)
+    const again: Effect.Effect<void> = Effect.suspend(() => join(false))
     const { begin, checkpoints, latest } = yield* sessions({ agreement, lanes, available, again }, inputs)
     const stored = yield* stable.get(epochEntry)
     let epoch = Option.isSome(stored) ? (yield* EpochFormat.decode(stored.value)).epoch : 0
 
     // The number is stored before C1 learns of it, so that no later session has the same.
-    const join = begin(
-      Effect.gen(function* () {
-        const mine = ++epoch
-        if (mine === 1) yield* checkpoints.clear
-        yield* stable.put(epochEntry, yield* EpochFormat.encode({ epoch: mine }))
-        const steps = yield* checkpoints.steps
-        const own = yield* lanes.ready
-        const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "train" }
-        const joined = yield* party.ask("cloud1", Join, { epoch: mine, steps, lanes: own }, ask)
-        theirs = joined.lanes.length
-        return { epoch: mine, step: joined.step, lanes: paired(own, joined.lanes) }
-      })
-    )
+    const join = (dealing: boolean) =>
+      begin(
+        Effect.gen(function* () {
+          const mine = ++epoch
+          if (mine === 1) yield* checkpoints.clear
+          yield* stable.put(epochEntry, yield* EpochFormat.encode({ epoch: mine }))
+          const steps = yield* checkpoints.steps
+          const own = yield* lanes.ready
+          const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "train" }
+          const joining = { epoch: mine, steps, lanes: own, ...onlyDealing(dealing) }
+          const { dealt = 0, ...joined } = yield* party.ask("cloud1", Join, joining, ask)
+          theirs = joined.lanes.length
+          return { epoch: mine, step: joined.step, lanes: paired(own, joined.lanes), dealt, dealing }
+        })
+      )
+    const session = (dealing: boolean) => Effect.zipRight(join(dealing), latest.end)
     return {
-      trained: Effect.zipRight(join, latest.end),
+      trained: Effect.repeat(session(false), { until: trainedIn }),
+      dealt: Effect.asVoid(session(true)),
       handlers: [
         ...lanes.handlers,
         onFrom("cloud1", LanesReady, (ready) =>
@@ -121,7 +145,9 @@ export const sessionsAtCloud0 = <E, R, E1, R1>(
           })
         ),
         // If this cloud has not begun, it joins when the director asks it to train.
-        onFrom("cloud1", Rejoin, () => Effect.as(epoch > 0 ? join : Effect.void, {}))
+        onFrom("cloud1", Rejoin, ({ dealing = false }) =>
+          Effect.as(epoch > 0 ? join(dealing) : Effect.void, {})
+        )
       ]
     }
   })
@@ -142,20 +168,22 @@ export const sessionsAtCloud1 = <E, R, E1, R1>(
     const lanes = yield* lanesOf(agreement, (ready) =>
       Effect.ignore(party.ask("cloud0", LanesReady, { lanes: ready }, ask))
     )
-    const rejoin = Effect.asVoid(party.ask("cloud0", Rejoin, {}, ask))
-    const surroundings = { agreement, lanes, available: Effect.succeed(0), again: rejoin }
+    const rejoin = (dealing: boolean) => Effect.asVoid(party.ask("cloud0", Rejoin, onlyDealing(dealing), ask))
+    const surroundings = { agreement, lanes, available: Effect.succeed(0), again: rejoin(false) }
     const { begin, checkpoints, latest } = yield* sessions(surroundings, inputs)
     let begunBefore = Option.isSome(yield* stable.get(begunEntry))
     let epoch = 0
 
-    const trained = Effect.gen(function* () {
+    const ended = Effect.fnUntraced(function* (dealing: boolean) {
       // If it is too early, this fails now and not only when C0 stays away.
       yield* inputs
       const last = yield* latest.ended
-      if (Option.isSome(last) && last.value._tag === "Success") return last.value.value
+      const succeeded = Option.isSome(last) && last.value._tag === "Success"
+      if (succeeded && trainedIn(last.value.value) !== dealing) return last.value.value
       if (Option.isSome(last) || (begunBefore && epoch === 0)) {
         yield* latest.begun.close
-        yield* rejoin
+        // From dealing to training C0 goes on of itself.
+        if (!succeeded) yield* rejoin(dealing)
       }
       const waitedMs = partTimeoutMs(agreement)
       const what = "word that it trains"
@@ -166,7 +194,7 @@ export const sessionsAtCloud1 = <E, R, E1, R1>(
     })
     const onJoin = onFrom("cloud0", Join, (joining, from) =>
       Effect.gen(function* () {
-        yield* inputs
+        const { ahead } = yield* inputs
         const earlier = new NotExpected({ what: "word of an earlier session", party: from })
         if (joining.epoch <= epoch) return yield* earlier
         epoch = joining.epoch
@@ -178,16 +206,19 @@ export const sessionsAtCloud1 = <E, R, E1, R1>(
         const stored = yield* checkpoints.steps
         const step = Math.max(0, ...stored.filter((each) => joining.steps.includes(each)))
         const own = yield* lanes.ready
+        const dealt = ahead === undefined ? 0 : yield* ahead.dealt
         // C0 may have joined again meanwhile, and would not take part in the rounds of this session.
         if (joining.epoch !== epoch) return yield* earlier
-        yield* begin(Effect.succeed({ epoch, step, lanes: paired(own, joining.lanes) }))
-        return { step, lanes: own }
+        const { dealing = false } = joining
+        yield* begin(Effect.succeed({ epoch, step, lanes: paired(own, joining.lanes), dealt, dealing }))
+        return { step, lanes: own, ...(dealt > 0 ? { dealt } : {}) }
       })
     )
     return {
-      trained,
+      trained: Effect.repeat(ended(false), { until: trainedIn }),
+      dealt: Effect.asVoid(ended(true)),
       /** Asks C0 to join again, since it may be waiting for rounds of a process that has ended. */
-      rejoin,
+      rejoin: rejoin(false),
       handlers: [...lanes.handlers, onJoin]
     }
   })

@@ -68,6 +68,8 @@ export interface Session {
   readonly step: number
   /** The lanes, apart from the leaders. */
   readonly lanes: ReadonlyArray<LanePair>
+  /** Where the clouds deal: of how many stretches of the whole plan, from the first, C1 has stored the corrections. */
+  readonly dealt?: number
 }
 
 /**
@@ -112,7 +114,9 @@ export const train = (inputs: TrainingInputs, session: Session = { epoch: 1, ste
     const rows = rowsOfLanes(plan.rows, pairs.length + 1)[0]!
     const stretches = stretchesOf(plan, session.step)
     const part = pairs.length === 0 ? undefined : { ...rows, update: true }
-    const asked = { session: session.epoch, plan, order, stretches, ...(part && { part }) }
+    const before = stretchesOf(plan, 0).length - stretches.length
+    const dealt = Math.max(0, (session.dealt ?? 0) - before)
+    const asked = { session: session.epoch, plan, order, stretches, dealt, ...(part && { part }) }
     const supply = yield* randomness.supply(asked)
     const { ofLane } = supply
     const enlisting = { ...session, pairs, table, prgKey, orderKey, ...(ofLane && { ofLane }) }

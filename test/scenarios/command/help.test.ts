@@ -9,6 +9,7 @@ const nothing = () => Effect.void
 
 const program = commandLine({
   run: nothing,
+  deal: nothing,
   resume: nothing,
   simulate: nothing,
   check: () => Effect.succeed(""),
@@ -37,7 +38,9 @@ const printed = (words: ReadonlyArray<string>) =>
     return stripVTControlCharacters(lines.join("\n")).split("\n")
   })
 
-const commands = "init inspect run resume simulate check tune predict audit identity nkeys actor".split(" ")
+const commands = "init inspect run deal resume simulate check tune predict audit identity nkeys actor".split(
+  " "
+)
 
 describe("the help", () => {
   it.effect.each([[], ...commands.map((command) => [command])])(
