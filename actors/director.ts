@@ -26,7 +26,7 @@ import { MalformedTally } from "../protocol/metrics/tally.ts"
 import { type AskError, on, Party } from "../runtime/messaging/contract.ts"
 import type { Stable, StoreError } from "../runtime/storage/store.ts"
 import { keptByAbsent, type Openers, openByQuorum, type TooFewUsers } from "./opening.ts"
-import { type Agreement, actorsOf, agreementDigest } from "./party/agreement.ts"
+import { type Agreement, actorsOf, agreementDigest, leaveAfterSetup } from "./party/agreement.ts"
 import type { Erased } from "./party/erasure.ts"
 import { remembered, type StorageFormat } from "./party/once.ts"
 import type { Phase } from "./party/phases.ts"
@@ -89,10 +89,10 @@ export const direct = <E = never>(
   Effect.gen(function* () {
     const { agreement, bringBack } = options
     const before = yield* upToTraining(options)
-    const { archive, askAll, clouds, dealing, everyone, gone, left, seconds, through, uploads, users } =
+    const { archive, askAll, clouds, dealsAhead, everyone, gone, left, seconds, through, uploads, users } =
       before
     const usersLeave = bringBack !== undefined
-    const dealt = dealing === "kgc-ahead" ? dealtAhead(agreement, gone) : Effect.void
+    const dealt = dealsAhead ? dealtAhead(agreement, gone) : Effect.void
     const [training] = yield* through("train", Effect.zipRight(dealt, askAll(clouds, Train, {}, "train")))
     const departed = yield* departure(agreement, gone, "train")
     const tested = (actors: ReadonlyArray<string>, replies: ReadonlyArray<Opened>) =>
@@ -185,10 +185,11 @@ const upToTraining = <E>(options: DirectorOptions<E>) =>
 
     const enrolled = askAll([...clouds, ...users], Enrol, {}, "setup")
     yield* through("setup", Effect.zipRight(askAll(everyone, Begin, begin, "setup"), enrolled))
-    const { dealing } = agreement.security
-    const gone = dealing === "kgc" ? [] : ["kgc"]
+    const dealsAhead = agreement.security.dealing === "kgc-ahead"
     // All have its keys in their stable storage, and nobody asks it again.
-    if (dealing === "clouds") yield* departure(agreement, gone, "setup")
+    const leaveNow = leaveAfterSetup(agreement)
+    const gone = dealsAhead ? ["kgc"] : leaveNow
+    if (leaveNow.length > 0) yield* departure(agreement, gone, "setup")
     const uploads = yield* through("upload", askAll(users, Upload, {}, "upload"))
     const usersLeave = bringBack !== undefined
     const left = yield* remembered(
@@ -198,7 +199,20 @@ const upToTraining = <E>(options: DirectorOptions<E>) =>
     )
     if (usersLeave) yield* remembered("let-go", logged<object>(), Effect.as(release(users, "upload"), {}))
     const [, archive] = yield* through("transform", askAll(clouds, Transform, {}, "transform"))
-    return { archive, askAll, begin, clouds, dealing, everyone, gone, left, seconds, through, uploads, users }
+    return {
+      archive,
+      askAll,
+      begin,
+      clouds,
+      dealsAhead,
+      everyone,
+      gone,
+      left,
+      seconds,
+      through,
+      uploads,
+      users
+    }
   })
 
 /** Sends a request to several parties at once; the replies are in their order. */

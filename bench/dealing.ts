@@ -4,9 +4,10 @@
  * a time.
  */
 import { randomBytes } from "node:crypto"
+import { beginDealing } from "../protocol/dealing/begin.ts"
 import { dealingRounds } from "../protocol/dealing/cost.ts"
 import { dealTogether } from "../protocol/dealing/deal.ts"
-import { startDealing } from "../protocol/dealing/start.ts"
+
 import { dealtStep, programOfShapes } from "../protocol/dealing/steps.ts"
 import { batchOrder } from "../protocol/learning/order.ts"
 import { trainingPlan } from "../protocol/learning/plan.ts"
@@ -56,7 +57,8 @@ export const measureDealing = async ({
   const rings = [await Ring.load(), await Ring.load()] as const
   const prgs = [new Prg(fresh(16)), new Prg(fresh(16))] as const
   const order = batchOrder(plan, fresh(16))
-  const started = (cloud: 0 | 1) => startDealing({ ring: rings[cloud], cloud, prg: prgs[cloud] }, fresh)
+  const started = (cloud: 0 | 1) =>
+    beginDealing({ ring: rings[cloud], cloud, prg: prgs[cloud], randomness: fresh, shape: defaultExtension })
   const start = inTurns(started(0), started(1))
   const turns = Array.from({ length: repetitions + 1 }, (_, turn) => {
     const [one, other] = clouds.map((cloud) => {

@@ -99,6 +99,10 @@ export const actorsOf = (agreement: Agreement): ReadonlyArray<string> => [
   ...agreement.users.map((user) => user.actor)
 ]
 
+/** The parties whom a run lets go after the setup, since nobody asks them for anything afterwards. */
+export const leaveAfterSetup = ({ security }: Agreement): ReadonlyArray<string> =>
+  security.dealing === "clouds" ? ["kgc"] : []
+
 /** Whether the users test the model on held-out rows. */
 export const isTested = ({ reveal }: Pick<Agreement, "reveal">): boolean =>
   reveal.accuracy || reveal.metrics === true

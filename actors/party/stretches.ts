@@ -81,6 +81,16 @@ const mostTogether = 64
 /** Bytes of corrections that are dealt together at most, but for those of one stretch. */
 const bytesTogether = 2 ** 22
 
+/** Dealings of two processes side by side. More take more memory, and hide little more waiting than two. */
+const mostStrands = 2
+
+/** What the rounds of a strand are called, before the number of the session. */
+export const strandName = (strand: number): string => (strand === 0 ? "deal" : `deal${strand + 1}`)
+
+/** In how many strands these groups are dealt. */
+export const dealingStrands = (groups: ReadonlyArray<unknown>): number =>
+  Math.max(1, Math.min(mostStrands, groups.length))
+
 /** The stretches that two clouds deal together. */
 export const dealingGroups = (
   plan: TrainingPlan,

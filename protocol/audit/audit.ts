@@ -2,7 +2,7 @@
 import { brokerName, type Coalition, coalitionsOf } from "./coalitions.ts"
 import { auditFrames } from "./frames.ts"
 import { partyOf } from "./material.ts"
-import type { Finding, Recording } from "./recording.ts"
+import { type Finding, isDealing, type Recording, type Seen } from "./recording.ts"
 import { auditCoalition, Truth } from "./taint.ts"
 
 /** Messages of one kind that a coalition has opened, or frames that it carried. */
@@ -52,6 +52,11 @@ const isPart = (members: ReadonlyArray<string>, coalition: Coalition): boolean =
 const factIn = ({ what }: Finding): string => what.replace(/ \(\d+ patterns\)$/, "")
 const sameFact = (one: Finding, other: Finding): boolean => factIn(one) === factIn(other)
 
+const nameOf = (kind: Seen["kind"], tag: string): string => {
+  if (kind === "round") return isDealing(tag) ? "rounds of dealing" : "rounds"
+  return kind === "ask" || kind === "tell" ? tag : `${kind} to ${tag}`
+}
+
 const sightsOf = ({ seen, frames }: Recording, { members }: Coalition): ReadonlyArray<Sight> => {
   const sights = new Map<string, { what: string; messages: number; bytes: number }>()
   const add = (what: string, bytes: number) => {
@@ -62,11 +67,7 @@ const sightsOf = ({ seen, frames }: Recording, { members }: Coalition): Readonly
   }
   for (const [process, messages] of seen)
     if (members.includes(partyOf(process)))
-      for (const { kind, tag, body } of messages)
-        add(
-          kind === "round" ? "rounds" : kind === "ask" || kind === "tell" ? tag : `${kind} to ${tag}`,
-          body.length
-        )
+      for (const { kind, tag, body } of messages) add(nameOf(kind, tag), body.length)
   if (members.includes(brokerName)) for (const { data } of frames) add("frames", data.length)
   return [...sights.values()].sort((a, b) => b.bytes - a.bytes)
 }

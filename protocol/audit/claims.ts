@@ -36,7 +36,12 @@ export type FactKind = keyof typeof factKinds
 export type PartyKind = "kgc" | "cloud0" | "cloud1" | "user" | "director" | "broker"
 
 /** Where a permission holds, if not in every run. */
-export type Condition = "hybrid upload" | "hybrid output" | "salted join" | "tests on pooled rows"
+export type Condition =
+  | "hybrid upload"
+  | "hybrid output"
+  | "salted join"
+  | "tests on pooled rows"
+  | "dealing by the KGC"
 
 /**
  * What a party may know: of itself, of every user, of the pairs of users that it is in, or of the run, which all have in
@@ -57,7 +62,8 @@ const itself: Permission = { kinds: ["root", "identity", "initial"], of: "itself
 export const mayKnow: Readonly<Record<PartyKind, ReadonlyArray<Permission>>> = {
   kgc: [
     itself,
-    { kinds: ["factors", "k0", "k1", "corrections"], of: "run" },
+    { kinds: ["factors"], of: "run" },
+    { kinds: ["k0", "k1", "corrections"], of: "run", where: "dealing by the KGC" },
     { kinds: ["secretKey", "keyShare"], of: "users" }
   ],
   cloud0: [
@@ -125,6 +131,7 @@ export const coalitionKinds = [
   "user",
   "director",
   "kgc with the broker",
+  "kgc with cloud0",
   "cloud0 with a user",
   "cloud1 with a user",
   "all users but one"
@@ -142,6 +149,7 @@ export interface Claim {
 }
 
 const audit = "test/audit/scenarios.sweep.ts"
+const dealing = "test/audit/dealing.sweep.ts"
 
 export const claims: ReadonlyArray<Claim> = [
   {
@@ -258,7 +266,19 @@ export const claims: ReadonlyArray<Claim> = [
     shownBy: ["test/protocol/channels/noise.test.ts"]
   },
   {
-    who: "both clouds; the KGC with either cloud; cloud 1 with all users, or with as many as the threshold",
+    who: "the KGC with cloud 0, where the clouds deal",
+    learns: "what either learns, and no user's cells",
+    shownBy: [dealing],
+    audited: ["kgc with cloud0"]
+  },
+  {
+    who: "the KGC with cloud 1, where the clouds deal",
+    learns:
+      "everything, from what cloud 1 keeps under the joint key: uploads and model; nothing from the messages of the training and of the dealing",
+    shownBy: [dealing]
+  },
+  {
+    who: "both clouds; the KGC with either cloud, where it deals; cloud 1 with all users, or with as many as the threshold",
     learns: "everything",
     shownBy: ["by design"]
   },

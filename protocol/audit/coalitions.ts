@@ -28,6 +28,11 @@ export const coalitionsOf = ({ agreement }: Pick<Recording, "agreement">): Reado
     switch (kind) {
       case "kgc with the broker":
         return [{ kind, name: kind, members: ["kgc", brokerName] }]
+      case "kgc with cloud0":
+        // A KGC that deals opens with either cloud what the clouds open in the training.
+        return agreement.security.dealing === "clouds"
+          ? [{ kind, name: kind, members: ["kgc", "cloud0"] }]
+          : []
       case "cloud0 with a user":
       case "cloud1 with a user": {
         const cloud = kind.slice(0, kind.indexOf(" "))
@@ -83,6 +88,8 @@ const holds = (recording: Recording, member: string, condition: Condition | unde
       return security.output === "hybrid"
     case "salted join":
       return [...recording.held.values()].every(({ secrets }) => !secrets.has("join"))
+    case "dealing by the KGC":
+      return security.dealing !== "clouds"
     case "tests on pooled rows":
       return reveal.heldOutRows && testerOf(recording) === member
   }

@@ -72,12 +72,17 @@ const runSecrets: ReadonlyMap<string, FactKind> = new Map([
   ["dealer0", "k0"],
   ["dealer1", "k1"]
 ])
+/** Where the clouds deal, each has drawn its own. */
+const ownKeys: ReadonlyMap<string, FactKind> = new Map([
+  ["cloud0", "k0"],
+  ["cloud1", "k1"]
+])
 
 /** All facts of a recorded run. */
 export const factsOf = (recording: Recording): Facts => {
   const facts = new Facts()
   for (const [party, held] of recording.held) {
-    addSecrets(facts, party, held)
+    addSecrets(facts, party, held, recording)
     addCells(facts, party, held, recording)
     addShares(facts, party, held)
     addSums(facts, party, held, recording)
@@ -99,12 +104,13 @@ export const testerOf = ({ agreement, held }: Recording): string | undefined => 
 /** A key is found in parts, too. */
 const partBytes = 16
 
-const addSecrets = (facts: Facts, party: string, { secrets }: Held): void => {
+const addSecrets = (facts: Facts, party: string, { secrets }: Held, { agreement }: Recording): void => {
+  const drawn = agreement.security.dealing === "clouds" ? ownKeys.get(party) : undefined
   for (const [name, bytes] of secrets) {
     const [, ofUsers, ofUser] = /^(secretKey|keyShare) of (user\d+)$/.exec(name) ?? []
     const [, other] = /^mask secret for (user\d+)$/.exec(name) ?? []
     const own = secretFacts.get(name)
-    const ofRun = runSecrets.get(name)
+    const ofRun = name === "prgKey" ? drawn : runSecrets.get(name)
     const fact =
       ofUser !== undefined
         ? facts.number(secretFacts.get(ofUsers!)!, ofUser)

@@ -40,6 +40,8 @@ export interface Agreed {
     readonly fractionalBits: number
     readonly upload: "packed" | "hybrid"
     readonly output: "packed" | "hybrid"
+    /** By the KGC, if it is not said. */
+    readonly dealing?: "kgc" | "clouds" | "kgc-ahead"
   }
   /** How many users decrypt, if fewer than all do. */
   readonly decryption?: { readonly threshold: number }
@@ -74,7 +76,7 @@ export interface Held {
   /**
    * Keys and secrets by name. Of every party `identity` (X25519) and `root`; of a user `secretKey` (sk_i), `keyShare` (with a threshold), `salt` or `join` (its secret of a private join), `share`
    * (the seed of its pad) and `randomizers`, and where columns have statistics `mask secret for user2` for each other user; of C0 `p`, `q`, `prgKey` (k_0) and `weights` (the key of its initial weights);
-   * of C1 `prgKey` (k_1) and `weights`; of the KGC `p`, `q`, `dealer0` (k_0), `dealer1` (k_1), `order`, and
+   * of C1 `prgKey` (k_1) and `weights`; of the KGC `p`, `q`, where it deals `dealer0` (k_0) and `dealer1` (k_1), `order`, and
    * `secretKey of user1` and `keyShare of user1` for each user. Integers are big-endian.
    */
   readonly secrets: ReadonlyMap<string, Uint8Array>
@@ -98,6 +100,9 @@ export interface JointStatistics {
   /** SHA-256 of what each user declares, in the order of the users. */
   readonly declared: ReadonlyArray<Uint8Array>
 }
+
+/** Whether rounds of a phase are of a dealing by the clouds, and not of the training. */
+export const isDealing = (phase: string): boolean => /^deal\d*(\.|$)/.test(phase)
 
 export interface Recording {
   readonly agreement: Agreed

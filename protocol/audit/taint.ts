@@ -221,12 +221,11 @@ class Knowledge {
   /** Takes the masks of a cloud, whose key is known, off its part of the round that opens the data. */
   #unmask(): void {
     const { recording } = this.#truth
-    const kgc = recording.held.get("kgc")?.secrets
-    for (const [cloud, kind, name] of [
-      ["cloud0", "k0", "dealer0"],
-      ["cloud1", "k1", "dealer1"]
+    for (const [cloud, kind] of [
+      ["cloud0", "k0"],
+      ["cloud1", "k1"]
     ] as const) {
-      const key = kgc?.get(name)
+      const key = recording.held.get(cloud)?.secrets.get("prgKey")
       if (key === undefined || !this.#knows(kind)) continue
       this.#onceInAll(`unmask ${cloud}`, () => {
         for (const message of this.#messages)

@@ -9,7 +9,7 @@ import { Deal, type DealRequest, Join } from "../messages/training.ts"
 import { Computations, type StepLedger } from "./computations.ts"
 import { bytesOf, type Line, type Section } from "./ledger.ts"
 import type { Order } from "./order.ts"
-import type { Finding, Recording, Seen } from "./recording.ts"
+import { type Finding, isDealing, type Recording, type Seen } from "./recording.ts"
 
 /** Bytes that travelled in a step, and their lines. */
 export interface Travelled {
@@ -63,7 +63,7 @@ class Rounds {
     for (const [process, seen] of recording.seen) {
       for (const { kind, from, tag, number, body } of seen) {
         // A leader and its lanes are one party.
-        if (kind !== "round" || actorOf(from) === actorOf(process)) continue
+        if (kind !== "round" || isDealing(tag) || actorOf(from) === actorOf(process)) continue
         const key = Rounds.#key(process, from, tag, number)
         this.#bodies.set(key, [...(this.#bodies.get(key) ?? []), body])
         this.left.add(key)
@@ -135,7 +135,10 @@ class Reading {
   }
 
   dealings(): void {
-    const asked = all(this.#recording, "kgc").filter(is("ask", Deal.tag))
+    // Where the clouds deal, lanes ask their leader.
+    const asked = ["kgc", "cloud1"].flatMap((dealer) =>
+      all(this.#recording, dealer).filter(is("ask", Deal.tag))
+    )
     const requests = new Map(asked.map(({ id, from, body }) => [`${from} ${id}`, body]))
     for (const { process, id, body } of all(this.#recording, "cloud1").filter(is("reply", Deal.tag))) {
       const request = requests.get(`${process} ${id}`)

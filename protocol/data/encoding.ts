@@ -172,7 +172,7 @@ const scaling = (of: Scaled, scaleTo: Interval): ((raw: number) => number) => {
 }
 
 /** A column of one value says nothing; dividing by zero would make it say it loudly. */
-const deviationOf = ({ deviation = 0 }: Scaled): number => (deviation > 0 ? deviation : 1)
+export const deviationOf = ({ deviation = 0 }: Scaled): number => (deviation > 0 ? deviation : 1)
 
 /** For each column that is predicted, from a cell of it back to a number in its own units: of numbers only. */
 export const unscaledLabels = ({ label, scaleTo }: Prepared): ReadonlyArray<(cell: number) => number> =>

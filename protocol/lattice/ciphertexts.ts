@@ -57,7 +57,7 @@ export class SecretKey {
     const [x, masked] = [ring.allocate(polynomialBytes), ring.allocate(polynomialBytes)]
     const packed = ring.allocate(ciphertextBytes + slackBytes)
     halves.fill(uniform, place.number)
-    samples.error(error, place)
+    samples.error(error, "error", place)
     all.forEach((modulus, i) => {
       clear(this.#moduli, x)
       if (words !== undefined) {

@@ -1,13 +1,16 @@
 /**
  * The evaluator: multiplies the peer's ciphertexts by its own factors in the clear, and makes of each sum of products a
  * result to send back:
- *   Σ P_j·(c_0j, c_1j) + u·(pk_0, pk_1) + (flood − round(Q·S/2^64), 0), switched to 2^74.
+ *   Σ P_j·(c_0j, c_1j) + u·(pk_0, pk_1) + (flood − round(Q·S/2^64), e'), switched to 2^74.
  *
- * u·pk, u ternary and fresh, is an encryption of zero by the peer's public key. The peer knows its c_1j, and could divide the
- * factors P_j out of Σ P_j·c_1j; next to pk_1·u, which is pseudorandom by the ring-LWE assumption, it has no hold on
- * them. The errors that belong to such an encryption are not drawn: in c_0 the flood swallows them (2^−140), and in
- * c_1 the switch, which rounds off 143 bits, gives the same with them as without but for a probability of 2^−123 a result
- * (learning with rounding: Banerjee, Peikert, Rosen, EUROCRYPT 2012).
+ * u·pk + (0, e'), u ternary and fresh, is an encryption of zero by the peer's public key. The peer knows its c_1j, and
+ * could divide the factors P_j out of Σ P_j·c_1j; next to pk_1·u + e', which is pseudorandom by the ring-LWE assumption,
+ * it has no hold on them. That its s and e are known changes nothing: they have no part in pk_1, u and e'. Given c_1,
+ * s, e and its errors e_j, c_0 is determined but for the share and the noise Σ P_j·e_j + u·e + e'·s, which the flood
+ * hides (2^−72 a coefficient). So c_0 needs no error of its own.
+ *
+ * Rounding alone (learning with rounding: Banerjee, Peikert, Rosen, EUROCRYPT 2012) would not replace e':
+ * `Moduli.switch` rounds within 2^−16 of a unit, by the residues, and so not at the same places with an error as without.
  */
 import { wordBytes } from "../bytes.ts"
 import type { Matrix } from "../ring/ring.ts"
@@ -34,8 +37,8 @@ export interface Evaluated {
   readonly firstResult: number
 }
 
-/** What an evaluator draws: u, and the flood. */
-export type EvaluatorSamples = Pick<Samples, "ternary" | "words">
+/** What an evaluator draws: u, e' and the flood. */
+export type EvaluatorSamples = Pick<Samples, "ternary" | "error" | "words">
 
 /** Rows of blocks that are evaluated together, while ciphertexts are in the cache. */
 const rowsAtOnce = 16
@@ -101,12 +104,14 @@ export class Evaluator {
     const out = ring.allocate(rows.length * colBlocks * pairBytes)
     const mark = ring.mark()
     const zeros = ring.allocate(rows.length * colBlocks * polynomialBytes)
+    const errors = ring.allocate(rows.length * colBlocks * polynomialBytes)
     const results = rows.flatMap((i) =>
       Array.from({ length: colBlocks }, (_, l) => this.#place(plan, of, i, l))
     )
     results.forEach((_, result) => {
       const place = { call: of.call, number: of.firstResult + rows[0]! * colBlocks + result }
       this.#samples.ternary(zeros + result * polynomialBytes, "zero", place)
+      this.#samples.error(errors + result * polynomialBytes, "zeroError", place)
     })
     all.forEach((modulus, p) => {
       const to = out + p * polynomialStride
@@ -116,6 +121,7 @@ export class Evaluator {
         this.#addZero(modulus, p, c0, zeros + result * polynomialBytes)
         this.#moduli.back(modulus, c0, modulus.backForSwitch, plan.blocks)
         this.#moduli.back(modulus, c0 + elementBytes, modulus.backForSwitch)
+        this.#addError(modulus, c0 + elementBytes, errors + result * polynomialBytes)
       })
     })
     ring.release(mark)
@@ -199,6 +205,19 @@ export class Evaluator {
     this.#moduli.forward(modulus, u)
     const key = this.#publicKey + prime * polynomialStride
     ring.kernels.multiplyCiphertexts(to, u, 0, 1, key, 0, elementBytes, 1, 0, degree, 1, modulus.at)
+    ring.release(mark)
+  }
+
+  /** Adds an error, times (Q/q)^−1. Errors are as often negative. */
+  #addError({ at, forSwitch }: Modulus, to: number, small: number): void {
+    const { ring } = this.#moduli
+    const { kernels } = ring
+    const mark = ring.mark()
+    const error = ring.allocate(polynomialBytes)
+    ring.bytes(error, polynomialBytes).fill(0)
+    kernels.addSmall(error, small, at)
+    kernels.scaleResidues(error, degree, forSwitch.factor, forSwitch.shoup, at)
+    kernels.subtractResidues(to, to, error, at)
     ring.release(mark)
   }
 

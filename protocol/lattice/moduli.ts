@@ -50,6 +50,8 @@ export interface Modulus {
   readonly blinding: WordFactor
   /** The three words of a flood, times the same. */
   readonly flood: readonly [WordFactor, WordFactor, WordFactor]
+  /** Makes residues times (Q/q)^−1. */
+  readonly forSwitch: Factor
   /** The upper 64 bits of a switched coefficient. */
   readonly upper: WordFactor
   /** Ends a transform back. */
@@ -81,6 +83,7 @@ const constantsOf = (prime: number, index: number, at: number): Modulus => {
     scaled: words(-down),
     blinding: words(down * rest),
     flood: [words(rest), words(rest << 64n), words(rest << 128n)],
+    forSwitch: factor(rest),
     upper: words(1n << BigInt(returnedBits - 64)),
     back: factor(overDegree),
     backForSwitch: factor(overDegree * (1n << 32n) * rest),

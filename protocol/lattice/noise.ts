@@ -16,7 +16,7 @@ const perTerm = errorVariance + 1 / 12
  * coefficient below 2^63, and of the encryption of zero.
  */
 export const noiseBits = (terms: number): number =>
-  63 + Math.log2(terms * perTerm + (degree * errorVariance) / 2 ** 126) / 2
+  63 + Math.log2(terms * perTerm + (2 * degree * errorVariance) / 2 ** 126) / 2
 
 /**
  * The most that is allowed: two uniform numbers from an interval of 2^148, one of them shifted by noise of this size, are

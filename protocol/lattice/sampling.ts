@@ -12,7 +12,7 @@ import { degree, primes } from "./parameters.ts"
 export const seedBytes = 16
 
 /** The purposes of a cloud's own streams. */
-export const purposes = { secret: 1, seed: 2, error: 3, zero: 4, flood: 5, share: 6 } as const
+export const purposes = { secret: 1, seed: 2, error: 3, zero: 4, flood: 5, share: 6, zeroError: 7 } as const
 export type Purpose = keyof typeof purposes
 
 /** The call of the protocol, and the number of what is drawn within it; both u32. */
@@ -47,10 +47,10 @@ export class Samples {
   }
 
   /** An error: `degree` centred binomial numbers, i32. */
-  error(at: number, place: Place): void {
+  error(at: number, purpose: "error" | "zeroError", place: Place): void {
     const mark = this.#ring.mark()
     const random = this.#ring.allocate(degree * wordBytes)
-    this.words(random, degree, "error", place)
+    this.words(random, degree, purpose, place)
     this.#ring.kernels.binomial(at, random, degree)
     this.#ring.release(mark)
   }

@@ -143,8 +143,13 @@ const secretsOfRun = (ended: Ended, { statistics }: Joint, declared: ReadonlyArr
         if (needsStatistics(agreement.data))
           addMaskSecrets(of(party), agreement, root, party, digestUpload(digest, declared, noStatistics))
       } else if (party === "kgc") {
-        for (const purpose of ["dealer0", "dealer1", "order"] as const) of(party).set(purpose, root(purpose))
-      } else of(party).set("weights", root("weights"))
+        const dealt = agreement.security.dealing === "kgc" ? (["dealer0", "dealer1"] as const) : []
+        for (const purpose of [...dealt, "order"] as const) of(party).set(purpose, root(purpose))
+      } else {
+        of(party).set("weights", root("weights"))
+        if (agreement.security.dealing === "clouds")
+          of(party).set("prgKey", root(party === "cloud0" ? "dealer0" : "dealer1"))
+      }
     }
     yield* addRunKeys(ended, of)
     return secrets

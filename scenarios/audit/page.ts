@@ -10,6 +10,8 @@ export interface AuditReport extends ViewAudit {
   readonly users: Recording["agreement"]["users"]
   /** The training in small on which the coupling was tried. */
   readonly coupled: SmallForm
+  /** Whether a dealing by the clouds was tried on that form, too. */
+  readonly dealtInSmall: boolean
   /** What ended the trial before its time. */
   readonly error: string | undefined
   /** How large the trial was to be, where that was said. */
@@ -29,6 +31,7 @@ export const auditText = ({
   views,
   findings,
   coupled,
+  dealtInSmall,
   error,
   asked = {}
 }: AuditReport): string =>
@@ -46,6 +49,7 @@ export const auditText = ({
     ...legend,
     "",
     coupledText(coupled),
+    ...(dealtInSmall ? ["dealt: two steps of it by the clouds, with batches of 64 rows"] : []),
     "",
     ...findingLines(findings)
   ].join("\n")
@@ -72,10 +76,11 @@ const allTaken = (asked: number | undefined, of: number, what: string): Readonly
 const legend: ReadonlyArray<string> = [
   "Each line is what a party could read, or several that put together all that they have: how many messages, their",
   "bytes, and the kinds that most of the bytes are of. A name is that of a request (docs/reference/messages.md), and",
-  '"reply to" its answer; "rounds" are what the clouds exchange in training; "frames" are sealed messages, which the',
-  "broker carries and can't open.",
-  "Left out are the two clouds together and the KGC with a cloud, who can learn all data by design, and a cloud with",
-  "several users: the coupling below is of each cloud with all users but one (docs/how-to/audit.md)."
+  '"reply to" its answer; "rounds" are what the clouds exchange in training, and "rounds of dealing" what they do to deal;',
+  '"frames" are sealed messages, which the broker carries and can\'t open.',
+  "Left out are the two clouds together, and the KGC with cloud 1 or with a cloud for which it deals, who can learn all",
+  "data by design, and a cloud with several users: the coupling below is of each cloud with all users but one",
+  "(docs/how-to/audit.md)."
 ]
 
 const trialText = ({ modulusBits, rows, epochs, batch, withoutSeed }: TrialAbout): string =>

@@ -10,6 +10,8 @@ import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { auditViews } from "../../protocol/audit/audit.ts"
 import { auditPads } from "../../protocol/audit/audit-pads.ts"
 import { auditForm, smallFormOf } from "../../protocol/audit/coupled-form.ts"
+import { auditDealing } from "../../protocol/audit/dealing.ts"
+import { auditDealtRounds } from "../../protocol/audit/dealt-rounds.ts"
 import { claimFolder, type KeptTrial, keepAudit, keptTrial } from "../audit/kept.ts"
 import { type AuditReport, auditJson, auditText } from "../audit/page.ts"
 import { defaultSize, prepareTrial } from "../audit/prepare.ts"
@@ -33,14 +35,13 @@ export class TrialFailed extends Data.TaggedError("TrialFailed")<{ readonly reas
   }
 }
 
-/** The pads of a training are followed by the dealer's messages, and here there is none while the clouds train. */
+/** The pads of a training are followed by the dealer's messages, and here they come before it. */
 export class NoDealerToAudit extends Data.TaggedError("NoDealerToAudit")<{
   readonly target: string
-  readonly dealing: string
 }> {
   readonly retryable = false
   override get message(): string {
-    return `${this.target}: security.dealing is ${this.dealing}, and an audit follows what the KGC deals beside the training; audit a copy of the scenario that says kgc, in which the clouds send each other the same in the training, to the byte`
+    return `${this.target}: security.dealing is kgc-ahead, and an audit follows what the KGC deals beside the training; audit a copy of the scenario that says kgc, in which the clouds send each other the same in the training, to the byte`
   }
 }
 
@@ -71,7 +72,7 @@ const tried = ({ target, modulus, rows, epochs }: AuditRequest) =>
       epochs: Option.getOrElse(epochs, () => defaultSize.epochs)
     })
     const { dealing } = input.agreement.security
-    if (dealing !== "kgc") return yield* new NoDealerToAudit({ target, dealing })
+    if (dealing === "kgc-ahead") return yield* new NoDealerToAudit({ target })
     const trial = yield* Effect.provide(runTrial(input), bcpPool(availableParallelism()))
     const kept: KeptTrial = { ...trial, about }
     return kept
@@ -94,12 +95,15 @@ export const auditAndReport = (request: AuditRequest) =>
     const ofPads = yield* auditPads(recording)
     const coupled = smallFormOf(recording)
     const ofForm = yield* Effect.promise(() => auditForm(coupled))
+    const dealtInSmall = recording.agreement.security.dealing === "clouds"
+    const ofDealing = dealtInSmall ? yield* Effect.promise(() => auditDealing(coupled)) : []
     const report: AuditReport = {
       views,
-      findings: [...findings, ...ofPads, ...ofForm],
+      findings: [...findings, ...ofPads, ...auditDealtRounds(recording), ...ofForm, ...ofDealing],
       about,
       users: recording.agreement.users,
       coupled,
+      dealtInSmall,
       error,
       asked: { rows: Option.getOrUndefined(request.rows), epochs: Option.getOrUndefined(request.epochs) }
     }

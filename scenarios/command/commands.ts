@@ -16,9 +16,12 @@ import {
   auditOut,
   calibration,
   compare,
+  type exportFormats,
+  exportOut,
   faults,
   file,
   folder,
+  format,
   hosts,
   identityFile,
   model,
@@ -146,6 +149,15 @@ export interface PredictRequest {
   readonly out: Option.Option<string>
 }
 
+/** A request for `bicameral export`. */
+export interface ExportRequest {
+  /** The file of an opened model, or the folder of the run. */
+  readonly model: string
+  readonly format: (typeof exportFormats)[number]
+  /** Beside the model where left out. */
+  readonly out: Option.Option<string>
+}
+
 /** A request for `bicameral identity`. */
 export interface IdentityRequest {
   /** The file of the identity, made if it is not there. */
@@ -177,6 +189,8 @@ export interface CommandHandlers<R> {
   readonly tune: (request: TuneRequest) => Effect.Effect<void, Failure, R>
   /** Predicts the rows of a file with an opened model. */
   readonly predict: (request: PredictRequest) => Effect.Effect<void, Failure, R>
+  /** Writes an opened model in the format of another program. */
+  readonly export: (request: ExportRequest) => Effect.Effect<void, Failure, R>
   /** Prints what data files hold. */
   readonly inspect: (request: InspectRequest) => Effect.Effect<void, Failure, R>
   /** Writes a scenario, or a part of one. */
@@ -321,6 +335,11 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
       "Predicts the rows of a data file with an opened model, and prints or writes labels and probabilities, or numbers"
     )
   )
+  const exported = Command.make("export", { model, format, out: exportOut }, handlers.export).pipe(
+    Command.withDescription(
+      "Writes an opened model for other programs: ONNX with the preparation of rows inside, or safetensors; or a card that describes it"
+    )
+  )
   const audit = auditCommand(handlers)
   const { init, inspect } = firstCommands(handlers)
   const actor = actorCommand(handlers)
@@ -339,6 +358,7 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
       check,
       tune,
       predict,
+      exported,
       audit,
       identity,
       nkeys,
@@ -356,6 +376,7 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
     ["check", Command.getUsage(check)],
     ["tune", Command.getUsage(tune)],
     ["predict", Command.getUsage(predict)],
+    ["export", Command.getUsage(exported)],
     ["audit", Command.getUsage(audit)],
     ["identity", Command.getUsage(identity)],
     ["nkeys", Command.getUsage(nkeys)],

@@ -57,6 +57,11 @@ const bicameral = commandLine({
       // Its output is its result.
       ({ predictRows }) => Effect.raceFirst(predictRows(request), output.lost)
     ),
+  export: (request) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./export.ts")),
+      ({ exportModel }) => exportModel(request)
+    ),
   inspect: (request) =>
     Effect.flatMap(
       Effect.promise(() => import("./inspect.ts")),

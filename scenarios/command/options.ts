@@ -75,6 +75,25 @@ export const wholeNumber = (option: string, least: number, most: number, range: 
     `a whole number from ${range}, in digits`
   )
 
+export const exportFormats = ["onnx", "safetensors", "card"] as const
+
+export const format = understood(
+  "format",
+  exportFormats.join("|"),
+  (text) => exportFormats.find((each) => each === text),
+  "onnx, safetensors or card"
+).pipe(
+  Options.withDescription(
+    "onnx: raw columns in, labels with probabilities or numbers out; safetensors: the weights alone; card: a page on data, quality and security, from the out folder of the run"
+  )
+)
+
+export const exportOut = Options.text("out").pipe(
+  Options.withPseudoName("FILE"),
+  Options.withDescription("Where it goes; beside the model when left out"),
+  Options.optional
+)
+
 export const seed = wholeNumber("seed", 0, Number.MAX_SAFE_INTEGER, "0 to 2^53 − 1").pipe(
   Options.withDescription(
     "Makes the run reproducible bit for bit, and not private; replaces the scenario's seed"

@@ -33,7 +33,7 @@ export const predictRows = Effect.fn("Predict.rows")(function* (request: Predict
   const { out, written, rows: file } = request
   const unknown = unknownFile(written, [file])
   if (unknown !== undefined) return yield* unknown
-  const model = yield* readModel(request.model)
+  const { model } = yield* readModel(request.model)
   const read = yield* readRows(model, settingsOf(written, file)).pipe(
     Effect.mapError((error) =>
       error._tag === "TableError"

@@ -4,8 +4,9 @@
  * of scenarios without one.
  */
 import { Data, Effect } from "effect"
-import { type Agreement, actorsOf } from "../../actors/party/agreement.ts"
+import { type Agreement, actorsOf, leaveAfterSetup } from "../../actors/party/agreement.ts"
 import type { Phase } from "../../actors/party/phases.ts"
+import { Deal } from "../../protocol/messages/training.ts"
 import { draws, type LinkFaults } from "../../runtime/transport/faulty.ts"
 import type { EventKind, FaultEvent, Faults, LinkPlan, When } from "../description/faults.ts"
 
@@ -49,6 +50,19 @@ export class NoSuchParty extends Data.TaggedError("NoSuchParty")<{
   }
 }
 
+/** A fault is planned for a party at a moment when it is no longer there. */
+export class FaultAfterLeaving extends Data.TaggedError("FaultAfterLeaving")<{
+  readonly at: string
+  readonly event: EventKind
+  readonly party: string
+  readonly when: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.at}: ${this.event} of ${this.party} at ${this.when} disturbs nothing, since the run lets ${this.party} go after the setup; plan it for when: { phase: setup } or { message: Enrolment }, or set security.dealing to kgc`
+  }
+}
+
 /** All parties that faults may happen to. */
 export const partiesOf = (agreement: Agreement): ReadonlyArray<string> => ["director", ...actorsOf(agreement)]
 
@@ -57,9 +71,10 @@ export const planFaults = (
   faults: Faults,
   agreement: Agreement,
   seed: number = faults.seed
-): Effect.Effect<FaultPlan, NoSuchParty> =>
+): Effect.Effect<FaultPlan, NoSuchParty | FaultAfterLeaving> =>
   Effect.gen(function* () {
     const parties = partiesOf(agreement)
+    const leave = leaveAfterSetup(agreement)
     const named = (name: string, at: string): Effect.Effect<string, NoSuchParty> => {
       if (name === "*" || parties.includes(name)) return Effect.succeed(name)
       const user = agreement.users.find((each) => each.name === name)
@@ -80,11 +95,31 @@ export const planFaults = (
         const groups = yield* Effect.forEach(event.groups ?? [], (group, k) =>
           Effect.forEach(group, (name) => named(name, `${at}.groups[${k}]`))
         )
-        return Array.from({ length: event.count }, () => planned(event, party, groups, parties, draw))
+        if (isAfterSetup(event.when)) {
+          const left = leave.find((name) => name === party || isAlone(name, groups))
+          if (left !== undefined)
+            return yield* new FaultAfterLeaving({
+              ...{ at, event: event.event, party: left, when: JSON.stringify(event.when) }
+            })
+        }
+        const there = isAfterSetup(event.when) ? parties.filter((name) => !leave.includes(name)) : parties
+        return Array.from({ length: event.count }, () => planned(event, party, groups, there, draw))
       })
     )
     return { seed, healAfterMs: faults.healAfterMs, links, events: events.flat() }
   })
+
+/** Whether the phase, step, round or message is one that follows the setup. */
+const isAfterSetup = (when: When): boolean => {
+  if (when === "drawn") return false
+  if ("phase" in when) return when.phase !== "setup"
+  return "step" in when || "round" in when || ("message" in when && when.message === Deal.tag)
+}
+
+/** Whether a partition separates a party from all others, and none of these from each other. */
+const isAlone = (party: string, groups: ReadonlyArray<ReadonlyArray<string>>): boolean =>
+  groups.some((group) => group.includes(party)) &&
+  groups.filter((group) => group.some((name) => name !== party)).length < 2
 
 const planned = (
   event: FaultEvent,

@@ -8,7 +8,7 @@
 import { planOf, quorumOf } from "../../actors/party/agreement.ts"
 import { pieceBytes } from "../../actors/party/bcp-pool.ts"
 import type { Phase } from "../../actors/party/phases.ts"
-import { stretchesOf } from "../../actors/party/stretches.ts"
+import { strandName, stretchesOf } from "../../actors/party/stretches.ts"
 import { cellsARun } from "../../actors/sharing/share-words.ts"
 import { nonceBytes, tagBytes } from "../../protocol/aead.ts"
 import { secretKeyBits } from "../../protocol/bcp/keys.ts"
@@ -72,7 +72,7 @@ import { firstLayout, secondLayout } from "../../protocol/statistics/statistics.
 import { agreementOf, isTested } from "../description/agreement.ts"
 import type { JoinedData } from "../description/joined.ts"
 import type { Scenario } from "../description/schema.ts"
-import { dealingCost } from "./dealing.ts"
+import { dealingCosts } from "./dealing.ts"
 import { fieldBytes, type PredictedPhase, type PredictedTraffic, Tally, total } from "./tally.ts"
 
 export interface PredictedCost {
@@ -113,10 +113,9 @@ export const predictCost = (
   if (scenario.security.dealing === "kgc-ahead") tally.ask("train", DealAhead, 1)
   if (scenario.security.dealing !== "clouds")
     tally.ask("train", Deal, stretchesOf(plan, 0).length, { replies: training.dealtBytes })
-  else {
-    const dealing = dealingCost(plan)
-    tally.exchanges("train", "deal", dealing.rounds, dealing.bytes)
-  }
+  else
+    for (const [strand, { rounds, bytes }] of dealingCosts(plan).entries())
+      tally.exchanges("train", strandName(strand), rounds, bytes)
   predictOutput(tally, scenario, placed, plan.network)
   return {
     plan,

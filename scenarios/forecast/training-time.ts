@@ -1,6 +1,12 @@
 /** The time of the training: the opening of the data, then the steps. */
 
-import { dealingGroups, stepsAsked, stretchesOf } from "../../actors/party/stretches.ts"
+import {
+  dealingGroups,
+  dealingStrands,
+  stepsAsked,
+  strandName,
+  stretchesOf
+} from "../../actors/party/stretches.ts"
 import { wordBytes } from "../../protocol/bytes.ts"
 import {
   type Cost,
@@ -84,8 +90,9 @@ export const trainingTime: PredictPhase = (run, deployment) => {
  */
 const dealingTime = (run: Predicted, deployment: Deployment) => {
   const { calibration, placement } = deployment
-  const { messages, bytes } = trafficOf(run, "train", ["round:deal"])
-  const groups = dealingGroups(run.cost.plan, stretchesOf(run.cost.plan, 0)).length
+  const groups = dealingGroups(run.cost.plan, stretchesOf(run.cost.plan, 0))
+  const strands = Array.from({ length: dealingStrands(groups) }, (_, strand) => `round:${strandName(strand)}`)
+  const { messages, bytes } = trafficOf(run, "train", strands)
   const ms = (bytes / mega) * calibration.dealing.megabyteMs + endMs(calibration, messages, bytes)
   const loads = clouds.map((who) => ({ who: `${who}, which deals`, host: placement[who], ms, threads: 1 }))
   const delays = [
@@ -94,7 +101,7 @@ const dealingTime = (run: Predicted, deployment: Deployment) => {
   ]
   return {
     work: deployment.work([...loads, brokerLoad(deployment, { messages, bytes })]).seconds,
-    waiting: ((messages / 2 / groups) * (calibration.messages.waitMs + Math.max(...delays))) / 1000,
+    waiting: ((messages / 2 / groups.length) * (calibration.messages.waitMs + Math.max(...delays))) / 1000,
     transfer: deployment.transfer(placement.cloud0, placement.cloud1, bytes / 2).seconds
   }
 }

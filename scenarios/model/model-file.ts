@@ -144,5 +144,6 @@ export const readModel = Effect.fn("Model.read")(function* (place: string) {
   const text = yield* files
     .readFileString(file)
     .pipe(Effect.mapError((error) => new NoModel({ file, reason: unreadable(error, file, remedy) })))
-  return yield* Effect.mapError(modelOfText(text), (reason) => new NoModel({ file, reason }))
+  const model = yield* Effect.mapError(modelOfText(text), (reason) => new NoModel({ file, reason }))
+  return { model, file }
 })

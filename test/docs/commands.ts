@@ -23,6 +23,7 @@ const printed = async (...words: ReadonlyArray<string>): Promise<string> => {
     check: () => Effect.succeed(""),
     tune: nothing,
     predict: nothing,
+    export: nothing,
     inspect: nothing,
     init: nothing,
     audit: nothing,

@@ -4,6 +4,7 @@ import { Console, Effect } from "effect"
 import { auditAndReport } from "../../scenarios/command/audit.ts"
 import { checkScenario } from "../../scenarios/command/check.ts"
 import { commandLine, verdictOf } from "../../scenarios/command/commands.ts"
+import { exportModel } from "../../scenarios/command/export.ts"
 import { showIdentity, showNkeys } from "../../scenarios/command/identity.ts"
 import { initScenario } from "../../scenarios/command/init.ts"
 import { inspectFiles } from "../../scenarios/command/inspect.ts"
@@ -35,6 +36,7 @@ export const command = (...words: ReadonlyArray<string>) =>
       check: checkScenario,
       tune: tuneScenario,
       predict: predictRows,
+      export: exportModel,
       inspect: inspectFiles,
       init: initScenario,
       audit: auditAndReport,

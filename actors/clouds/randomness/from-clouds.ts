@@ -7,21 +7,29 @@
 import { createCipheriv, randomBytes } from "node:crypto"
 import { Effect, Redacted } from "effect"
 import { type ByteSource, concatenate } from "../../../protocol/bytes.ts"
+import { beginDealing } from "../../../protocol/dealing/begin.ts"
 import { dealTogether } from "../../../protocol/dealing/deal.ts"
 import { dealingErrors } from "../../../protocol/dealing/errors.ts"
-import { startDealing } from "../../../protocol/dealing/start.ts"
 import { dealtStep, type OwnMasks } from "../../../protocol/dealing/steps.ts"
+import { defaultExtension } from "../../../protocol/oblivious-transfer/sizes.ts"
 import { Prg } from "../../../protocol/ring/prg.ts"
 import { Ring } from "../../../protocol/ring/ring.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
 import { type Agreement, computationName, roundDeadlines } from "../../party/agreement.ts"
 import { drivenBy } from "../../party/driven.ts"
-import { dealingGroups, type Stretch, stepsOfStretch } from "../../party/stretches.ts"
+import {
+  dealingGroups,
+  dealingStrands,
+  type Stretch,
+  stepsOfStretch,
+  strandName
+} from "../../party/stretches.ts"
 import { handOut, type StretchSource, type WholeStretch } from "./handing-out.ts"
 import type { RandomnessProvider, SupplyError, SupplyRequest } from "./provider.ts"
 
-/** The phase of a session's rounds of dealing. */
-const dealingPhase = (session: number): string => (session === 1 ? "deal" : `deal.${session}`)
+/** The phase of a session's rounds of dealing in a strand. */
+const dealingPhase = (session: number, strand: number): string =>
+  `${strandName(strand)}${session === 1 ? "" : `.${session}`}`
 
 export const randomnessFromClouds = (
   agreement: Agreement,
@@ -39,7 +47,7 @@ export const randomnessFromClouds = (
 
 /** What is stored is read, and dealing begins with what follows. */
 const withStored = <E, R>(
-  { groups, groupsAhead, begin }: StretchSource<E, R>,
+  { groups, groupsAhead, strands }: StretchSource<E, R>,
   { dealt = 0, stretches }: SupplyRequest,
   stored: (stretch: Stretch) => Effect.Effect<WholeStretch, SupplyError>
 ): StretchSource<E | SupplyError, R> => {
@@ -48,10 +56,14 @@ const withStored = <E, R>(
   return {
     groups: [...before.map((stretch) => [stretch]), ...groups],
     groupsAhead,
-    begin: Effect.map(
-      Effect.cached(begin),
-      (begun) => (group: ReadonlyArray<Stretch>) =>
-        isStored.has(group[0]!) ? Effect.forEach(group, stored) : Effect.flatMap(begun, (deal) => deal(group))
+    strands: strands.map((begin) =>
+      Effect.map(
+        Effect.cached(begin),
+        (begun) => (group: ReadonlyArray<Stretch>) =>
+          isStored.has(group[0]!)
+            ? Effect.forEach(group, stored)
+            : Effect.flatMap(begun, (deal) => deal(group))
+      )
     )
   }
 }
@@ -64,10 +76,11 @@ const drawnNow = (): ByteSource => {
 
 /** A round of dealing takes as much longer than one of the training, for what is computed and sent in it. */
 const longRounds = 4
-/** Groups that are dealt before their turn: the clouds deal one while they train on the other. */
-const groupsAhead = 2
 
-/** Both clouds deal the stretches of a session, group by group. */
+/**
+ * Both clouds deal the stretches of a session, group by group, in some strands side by side: while one waits for the other
+ * cloud, or for what is on its way, another computes.
+ */
 const dealtByClouds = (
   agreement: Agreement,
   cloud: 0 | 1,
@@ -79,21 +92,27 @@ const dealtByClouds = (
     const { firstMs, deadlineMs } = roundDeadlines(agreement)
     const peer = cloud === 0 ? "cloud1" : "cloud0"
     const deadlines = { firstMs, deadlineMs: longRounds * deadlineMs }
-    const rounds = yield* party.rounds(peer, dealingPhase(session), deadlines)
-    const { drive } = drivenBy(rounds, dealingErrors)
-    const ring = yield* Effect.promise(() => Ring.load())
     const prg = Prg.ofRun(Redacted.value(prgKey), computationName(agreement, party.run))
-    const own: OwnMasks = { ring, prg, plan, order }
-    const begin = Effect.map(
-      drive(startDealing({ ring, cloud, prg }, drawnNow())),
-      (dealing) => (group: ReadonlyArray<Stretch>) => {
-        const steps = group.flatMap(stepsOfStretch).map((step) => dealtStep(own, step))
-        return Effect.map(drive(dealTogether(dealing, steps)), (corrections) =>
-          cloud === 0 ? group.map(() => undefined) : byStretch(group, corrections)
+    const strand = (number: number) =>
+      Effect.gen(function* () {
+        const rounds = yield* party.rounds(peer, dealingPhase(session, number), deadlines)
+        const { drive } = drivenBy(rounds, dealingErrors)
+        const ring = yield* Effect.promise(() => Ring.load())
+        const own: OwnMasks = { ring, prg, plan, order }
+        const begin = Effect.map(
+          drive(beginDealing({ ring, cloud, prg, randomness: drawnNow(), shape: defaultExtension })),
+          (dealing) => (group: ReadonlyArray<Stretch>) => {
+            const steps = group.flatMap(stepsOfStretch).map((step) => dealtStep(own, step))
+            return Effect.map(drive(dealTogether(dealing, steps)), (corrections) =>
+              cloud === 0 ? group.map(() => undefined) : byStretch(group, corrections)
+            )
+          }
         )
-      }
-    )
-    return { groups: dealingGroups(plan, stretches.slice(dealt)), groupsAhead, begin }
+        return begin
+      })
+    const groups = dealingGroups(plan, stretches.slice(dealt))
+    const strands = yield* Effect.forEach(Array.from({ length: dealingStrands(groups) }).keys(), strand)
+    return { groups, groupsAhead: strands.length + 1, strands }
   })
 
 /** The corrections of the steps of some stretches, stretch by stretch. */

@@ -19,7 +19,7 @@ export const randomnessFromStore = (
   supply: (request) => {
     const groups = request.stretches.map((stretch) => [stretch])
     const read = (group: ReadonlyArray<Stretch>) => Effect.forEach(group, get)
-    return handOut({ groups, groupsAhead: stretchesAhead, begin: Effect.succeed(read) }, request)
+    return handOut({ groups, groupsAhead: stretchesAhead, strands: [Effect.succeed(read)] }, request)
   }
 })
 

@@ -18,19 +18,19 @@ export type WholeStretch = Uint8Array | undefined
 export interface StretchSource<E, R> {
   /** The stretches in their order, in groups that come together. */
   readonly groups: ReadonlyArray<ReadonlyArray<Stretch>>
-  /** Groups that are ready or on their way before their turn. */
+  /** Groups that are ready or on their way before their turn, at least as many as there are strands. */
   readonly groupsAhead: number
-  /** Begins, and gives what fetches a group: each once, in their order. */
-  readonly begin: Effect.Effect<
-    (group: ReadonlyArray<Stretch>) => Effect.Effect<ReadonlyArray<WholeStretch>, E, R>,
-    E,
-    R
-  >
+  /** Each begins and gives what fetches a group. The groups go to the strands in turn, each once and in their order. */
+  readonly strands: ReadonlyArray<Effect.Effect<FetchGroup<E, R>, E, R>>
 }
+
+export type FetchGroup<E, R> = (
+  group: ReadonlyArray<Stretch>
+) => Effect.Effect<ReadonlyArray<WholeStretch>, E, R>
 
 /** The supply of a process and its lanes from a source, which it fetches from in the background. */
 export const handOut = <E extends SupplyError, R>(
-  { groups, groupsAhead, begin }: StretchSource<E, R>,
+  { groups, groupsAhead, strands }: StretchSource<E, R>,
   { plan, order, stretches, part }: SupplyRequest
 ) =>
   Effect.gen(function* () {
@@ -45,17 +45,24 @@ export const handOut = <E extends SupplyError, R>(
     yield* Effect.addFinalizer(() =>
       Effect.forEach(ready, (each) => Deferred.fail(each, over), { discard: true })
     )
-    const fetching = Effect.gen(function* () {
-      const fetch = yield* begin
-      let done = 0
-      for (const group of groups) {
-        yield* ahead.take(group.length)
-        for (const whole of yield* fetch(group)) yield* Deferred.succeed(ready[done++]!, whole)
-      }
-    })
+    // A strand that is faster than another must not take the room that an earlier group needs.
+    const begun = yield* Effect.forEach(groups, () => Deferred.make<void>())
+    const firstOf = groups.map((_, i) => groups.slice(0, i).reduce((sum, { length }) => sum + length, 0))
+    const fetching = (begin: (typeof strands)[number], strand: number) =>
+      Effect.gen(function* () {
+        const fetch = yield* begin
+        for (let i = strand; i < groups.length; i += strands.length) {
+          if (i > 0) yield* Deferred.await(begun[i - 1]!)
+          yield* ahead.take(groups[i]!.length)
+          yield* Deferred.succeed(begun[i]!, undefined)
+          for (const [place, whole] of (yield* fetch(groups[i]!)).entries())
+            yield* Deferred.succeed(ready[firstOf[i]! + place]!, whole)
+        }
+      })
     yield* Effect.forkScoped(
-      Effect.catchAllCause(fetching, (cause) =>
-        Effect.forEach(ready, (each) => Deferred.failCause(each, cause), { discard: true })
+      Effect.catchAllCause(
+        Effect.forEach(strands, fetching, { concurrency: "unbounded", discard: true }),
+        (cause) => Effect.forEach(ready, (each) => Deferred.failCause(each, cause), { discard: true })
       )
     )
 

@@ -15,7 +15,10 @@ import type { NotExpected } from "../../party/handlers.ts"
 import type { Stretch } from "../../party/stretches.ts"
 import type { StoredDealingError } from "./stored.ts"
 
-/** Why a process gets no corrections: the dealer, or the other cloud that deals too, is not there or sends what does not fit, or what is stored is not what is needed. */
+/**
+ * Why a process gets no corrections: the dealer, or the other cloud that deals too, is not there or sends what does not fit,
+ * or what is stored is not what is needed.
+ */
 export type SupplyError = AskError | RoundError | NotExpected | DealingError | StoredDealingError
 
 /** What a process is to be supplied with. */

@@ -18,7 +18,7 @@ import {
   switchDeviations
 } from "../../../protocol/lattice/noise.ts"
 import { openResult } from "../../../protocol/lattice/opening.ts"
-import { degree, floodBits, modulus, returnedBits } from "../../../protocol/lattice/parameters.ts"
+import { degree, floodBits, inverse, modulus, returnedBits } from "../../../protocol/lattice/parameters.ts"
 import { noiseTerms, type ProductsPlan, planProducts } from "../../../protocol/lattice/plan.ts"
 import { Samples, UniformHalves } from "../../../protocol/lattice/sampling.ts"
 import { type Matrix, Ring } from "../../../protocol/ring/ring.ts"
@@ -220,6 +220,8 @@ const noiseOf = (each: Case, evaluator: Evaluator, call: number): ReadonlyArray<
 const without = (what: "zero" | "flood"): EvaluatorSamples => ({
   ternary: (at, purpose, place) =>
     what === "zero" ? ring.bytes(at, degree * 4).fill(0) : samples.ternary(at, purpose, place),
+  error: (at, purpose, place) =>
+    what === "zero" ? ring.bytes(at, degree * 4).fill(0) : samples.error(at, purpose, place),
   words: (at, words, purpose, place) =>
     what === "flood" && purpose === "flood"
       ? ring.bytes(at, words * 8).fill(0)
@@ -360,6 +362,62 @@ describe("the encryption of zero", () => {
     }
     expect(found(new Evaluator(moduli, without("zero"), publicKey))).toBe(factor)
     expect(found(new Evaluator(moduli, samples, publicKey))).not.toBe(factor)
+    ring.release(mark)
+  })
+})
+
+/** Coefficients of c_1 of a first result, before the switch. */
+const c1Of = (each: Case, drawn: EvaluatorSamples): ReadonlyArray<bigint> => {
+  const sums = new Evaluator(moduli, drawn, publicKey).sums(each.plan, of(each, 11), [0], each.ciphertexts)
+  const residues = residuesOfAll(moduli, sums + elementBytes)
+  return Array.from({ length: degree }, (_, i) => fromSwitchable(residues.map((x) => x[i]!)))
+}
+
+/** An evaluator that draws no errors for its encryptions of zero. */
+const exactly: EvaluatorSamples = {
+  ternary: (...of) => samples.ternary(...of),
+  error: (at) => ring.bytes(at, degree * 4).fill(0),
+  words: (...of) => samples.words(...of)
+}
+
+describe("the error in c_1", () => {
+  it("is one of ciphertexts", () => {
+    const mark = ring.mark()
+    const each = caseOf(
+      1,
+      1,
+      1,
+      () => next(),
+      () => next()
+    )
+    const [drawn, exact] = [c1Of(each, samples), c1Of(each, exactly)]
+    const errors = drawn.map((x, i) => centred(x - exact[i]!))
+    expect(errors.every((e) => e >= -21n && e <= 21n)).toBe(true)
+    expect(Math.abs(standardDeviation(errors) - Math.sqrt(10.5))).toBeLessThan(0.15)
+    ring.release(mark)
+  })
+
+  it("can't be left to the switch, which rounds numbers near its bounds by their residues", () => {
+    const mark = ring.mark()
+    const n = 256
+    // 2^−18 of a unit above a bound: an exact rounding gives the same with and without an error.
+    const near = Array.from({ length: n }, () => {
+      const bound = (((next() << 1n) + 1n) * modulus) >> BigInt(returnedBits + 1)
+      return bound + (1n << 125n)
+    })
+    const switched = (by: bigint) => {
+      const x = ring.allocate(moduli.all.length * n * 4)
+      const [high, low] = [ring.allocate(n * 8), ring.allocate(n * 4)]
+      moduli.all.forEach(({ q }, p) => {
+        const rest = inverse(modulus / BigInt(q), BigInt(q))
+        const residues = Uint32Array.from(near, (v) => Number(((v + by) * rest) % BigInt(q)))
+        ring.memory.set(new Uint8Array(residues.buffer), x + p * n * 4)
+      })
+      moduli.switch(high, low, x, n * 4, n)
+      return residuesAt(moduli, low, n)
+    }
+    const [exact, moved] = [switched(0n), switched(1n)]
+    expect(exact.filter((v, i) => v !== moved[i]).length).toBeGreaterThan(n / 8)
     ring.release(mark)
   })
 })

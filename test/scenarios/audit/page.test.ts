@@ -18,6 +18,7 @@ const report: AuditReport = {
   views: [{ coalition: "broker", members: ["broker"], saw: [{ what: "frames", messages: 3, bytes: 99 }] }],
   findings: [],
   coupled,
+  dealtInSmall: false,
   error: undefined
 }
 
@@ -29,9 +30,15 @@ describe("the page of an audit", () => {
     for (const said of [
       "Each line is what a party could read, or several that put together all that they have",
       '"reply to" its answer',
-      "Left out are the two clouds together and the KGC with a cloud"
+      "Left out are the two clouds together, and the KGC with cloud 1 or with a cloud for which it deals"
     ])
       expect(text).toContain(said)
+  })
+
+  it("says where a dealing was tried", () => {
+    const dealt = "dealt: two steps of it by the clouds, with batches of 64 rows"
+    expect(linesOf({ dealtInSmall: true })).toContain(dealt)
+    expect(linesOf()).not.toContain(dealt)
   })
 
   it("says that all rows and epochs are taken where more were asked for", () => {

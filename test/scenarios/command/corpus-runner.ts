@@ -45,6 +45,7 @@ export const tryParsed = ({ words, outcome }: ParsedCase) =>
       check: (request) => Effect.as(note(request), ""),
       tune: note,
       predict: note,
+      export: note,
       inspect: note,
       init: note,
       audit: note,

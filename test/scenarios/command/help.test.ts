@@ -15,6 +15,7 @@ const program = commandLine({
   check: () => Effect.succeed(""),
   tune: nothing,
   predict: nothing,
+  export: nothing,
   inspect: nothing,
   init: nothing,
   audit: nothing,
@@ -38,9 +39,8 @@ const printed = (words: ReadonlyArray<string>) =>
     return stripVTControlCharacters(lines.join("\n")).split("\n")
   })
 
-const commands = "init inspect run deal resume simulate check tune predict audit identity nkeys actor".split(
-  " "
-)
+const commands =
+  "init inspect run deal resume simulate check tune predict export audit identity nkeys actor".split(" ")
 
 describe("the help", () => {
   it.effect.each([[], ...commands.map((command) => [command])])(

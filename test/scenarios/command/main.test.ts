@@ -13,6 +13,7 @@ import {
   type CheckRequest,
   commandLine,
   type DealRequest,
+  type ExportRequest,
   type IdentityRequest,
   type InitRequest,
   type InspectRequest,
@@ -50,6 +51,7 @@ type Asked =
   | RunRequest
   | CheckRequest
   | DealRequest
+  | ExportRequest
   | IdentityRequest
   | InitRequest
   | InspectRequest
@@ -74,6 +76,7 @@ const given = (...words: ReadonlyArray<string>) =>
       check: (request) => Effect.as(note(request), `checked ${request.file}`),
       tune: note,
       predict: note,
+      export: note,
       inspect: note,
       init: note,
       audit: note,
@@ -183,7 +186,7 @@ describe("bicameral run", () => {
       expect(verdict).toEqual({
         status: 1,
         lines: [
-          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, resume, simulate, check, tune, predict, audit, identity, nkeys, actor; see bicameral --help'
+          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, resume, simulate, check, tune, predict, export, audit, identity, nkeys, actor; see bicameral --help'
         ]
       })
       expect(asked).toEqual([])

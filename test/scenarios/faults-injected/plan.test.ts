@@ -1,6 +1,7 @@
 /** Faults as data: what a plan may say, how wrong plans are reported, and what becomes of names and drawn moments. */
 import { Effect, Either } from "effect"
 import { describe, expect, it } from "vitest"
+import type { Agreement } from "../../../actors/party/agreement.ts"
 import { ArrayFormatter } from "../../../protocol/schema.ts"
 import { agreementOf } from "../../../scenarios/description/agreement.ts"
 import { decodeScenario } from "../../../scenarios/description/decode.ts"
@@ -88,6 +89,42 @@ describe("faults - plans", () => {
     expect(wrong.message).toMatch(
       /^faults.links\[0\].to: "east" is no party of this scenario; choose one of director, kgc/
     )
+  })
+
+  it("disturb nobody that the run lets go before", () => {
+    const dealing = { ...agreement, security: { ...agreement.security, dealing: "clouds" as const } }
+    const refused = (event: object, of: Agreement = dealing) => {
+      const faults = decoded({ events: [{ event: "pause", party: "cloud0", when: "drawn" }, event] })
+      return Effect.runSync(Effect.merge(Effect.map(planFaults(faults, of), () => undefined)))?.message
+    }
+    const alone = { event: "partition", groups: [["kgc"], ["cloud0", "north"]], when: { round: 3 } }
+    for (const event of [
+      kill,
+      alone,
+      { ...kill, when: { step: 2 } },
+      { ...kill, when: { message: "Deal" } }
+    ]) {
+      expect(refused(event)).toMatch(
+        /^faults.events\[1\]: (kill|partition) of kgc at \{.*\} disturbs nothing/
+      )
+      expect(refused(event, agreement)).toBe(undefined)
+    }
+    expect(refused(kill)).toContain(
+      'at {"phase":"train","afterMs":0} disturbs nothing, since the run lets kgc go'
+    )
+    for (const event of [
+      { ...kill, when: { phase: "setup" } },
+      { ...kill, when: { message: "Enrolment" } },
+      { ...kill, party: "cloud1" },
+      { ...alone, groups: [["kgc", "cloud0"], ["cloud1"]] }
+    ])
+      expect(refused(event)).toBe(undefined)
+    const drawn = decoded({ events: [{ ...kill, party: "*", when: "drawn", count: 60 }] })
+    expect(Effect.runSync(planFaults(drawn, dealing)).events.map(({ party }) => party)).toContain("kgc")
+    for (let seed = 0; seed < 60; seed++) {
+      const any = decoded({ events: [{ ...kill, party: "*" }] })
+      expect(Effect.runSync(planFaults(any, dealing, seed)).events[0]!.party).not.toBe("kgc")
+    }
   })
 
   it("have the last rule that fits hold for a link", () => {
