@@ -88,38 +88,10 @@ export const direct = <E = never>(
 > =>
   Effect.gen(function* () {
     const { agreement, bringBack } = options
-    const party = yield* Party
-    yield* party.serve([
-      on(Progress, ({ phase, done, total }, from) => options.onProgress(from, phase, done, total))
-    ])
-    const users = agreement.users.map((user) => user.actor)
-    const clouds = ["cloud0", "cloud1"]
-    const everyone = actorsOf(agreement)
-    const begin = { agreement: agreementDigest(agreement) }
-    const askAll = <A, R>(actors: ReadonlyArray<string>, message: Ask<A, R>, payload: A, phase: Phase) =>
-      askEach(agreement, actors, message, payload, phase)
-    const seconds: Record<Phase, number> = { setup: 0, upload: 0, transform: 0, train: 0, output: 0 }
-    const through = <A, F, R>(phase: Phase, work: Effect.Effect<A, F, R>) =>
-      Effect.map(recorded(phase, options.onPhase(phase), work), (entry) => {
-        seconds[phase] = entry.seconds
-        return entry.result
-      })
-
-    const enrolled = askAll([...clouds, ...users], Enrol, {}, "setup")
-    yield* through("setup", Effect.zipRight(askAll(everyone, Begin, begin, "setup"), enrolled))
-    const dealsAhead = agreement.security.dealing === "kgc-ahead"
-    const gone = leaveBeforeTraining(agreement)
-    // All have its keys in their stable storage, and nobody asks it again.
-    if (!dealsAhead && gone.length > 0) yield* departure(agreement, gone, "setup")
-    const uploads = yield* through("upload", askAll(users, Upload, {}, "upload"))
+    const before = yield* upToTraining(options)
+    const { archive, askAll, clouds, dealsAhead, everyone, gone, left, seconds, through, uploads, users } =
+      before
     const usersLeave = bringBack !== undefined
-    const left = yield* remembered(
-      "left",
-      logged<Reported>(),
-      usersLeave ? collect(agreement, users, "upload") : Effect.succeed({ traffic: [], peakMemoryBytes: {} })
-    )
-    if (usersLeave) yield* remembered("let-go", logged<object>(), Effect.as(release(users, "upload"), {}))
-    const [, archive] = yield* through("transform", askAll(clouds, Transform, {}, "transform"))
     const dealt = dealsAhead ? dealtAhead(agreement, gone) : Effect.void
     const [training] = yield* through("train", Effect.zipRight(dealt, askAll(clouds, Train, {}, "train")))
     const departed = yield* departure(agreement, gone, "train")
@@ -139,7 +111,7 @@ export const direct = <E = never>(
           const { openers, replies } = yield* openByQuorum(agreement)
           return { sealed: sealed!, openers, ...(yield* tested(openers.opened, replies)) }
         }
-        if (usersLeave) yield* askAll(users, Begin, begin, "output")
+        if (usersLeave) yield* askAll(users, Begin, before.begin, "output")
         const replies = yield* askAll(users, OpenModel, {}, "output")
         return { sealed: sealed!, ...(yield* tested(users, replies)) }
       })
@@ -176,6 +148,71 @@ export const direct = <E = never>(
     }
     return outcome
   }).pipe(Effect.scoped)
+
+/**
+ * Directs a run until all its steps are dealt ahead, and leaves the parties as they are: a later director resumes from
+ * there. What is left of it is the training.
+ */
+export const directDealing = <E = never>(
+  options: DirectorOptions<E>
+): Effect.Effect<void, E | AskError | StoreError | MalformedMessage, Party | Stable> =>
+  Effect.gen(function* () {
+    const { gone } = yield* upToTraining(options)
+    yield* options.onPhase("train")
+    yield* dealtAhead(options.agreement, gone)
+  }).pipe(Effect.scoped)
+
+/** Takes a run to where the clouds can train. */
+const upToTraining = <E>(options: DirectorOptions<E>) =>
+  Effect.gen(function* () {
+    const { agreement, bringBack } = options
+    const party = yield* Party
+    yield* party.serve([
+      on(Progress, ({ phase, done, total }, from) => options.onProgress(from, phase, done, total))
+    ])
+    const users = agreement.users.map((user) => user.actor)
+    const clouds = ["cloud0", "cloud1"]
+    const everyone = actorsOf(agreement)
+    const begin = { agreement: agreementDigest(agreement) }
+    const askAll = <A, R>(actors: ReadonlyArray<string>, message: Ask<A, R>, payload: A, phase: Phase) =>
+      askEach(agreement, actors, message, payload, phase)
+    const seconds: Record<Phase, number> = { setup: 0, upload: 0, transform: 0, train: 0, output: 0 }
+    const through = <A, F, R>(phase: Phase, work: Effect.Effect<A, F, R>) =>
+      Effect.map(recorded(phase, options.onPhase(phase), work), (entry) => {
+        seconds[phase] = entry.seconds
+        return entry.result
+      })
+
+    const enrolled = askAll([...clouds, ...users], Enrol, {}, "setup")
+    yield* through("setup", Effect.zipRight(askAll(everyone, Begin, begin, "setup"), enrolled))
+    const dealsAhead = agreement.security.dealing === "kgc-ahead"
+    const gone = leaveBeforeTraining(agreement)
+    // All have its keys in their stable storage, and nobody asks it again.
+    if (!dealsAhead && gone.length > 0) yield* departure(agreement, gone, "setup")
+    const uploads = yield* through("upload", askAll(users, Upload, {}, "upload"))
+    const usersLeave = bringBack !== undefined
+    const left = yield* remembered(
+      "left",
+      logged<Reported>(),
+      usersLeave ? collect(agreement, users, "upload") : Effect.succeed({ traffic: [], peakMemoryBytes: {} })
+    )
+    if (usersLeave) yield* remembered("let-go", logged<object>(), Effect.as(release(users, "upload"), {}))
+    const [, archive] = yield* through("transform", askAll(clouds, Transform, {}, "transform"))
+    return {
+      archive,
+      askAll,
+      begin,
+      clouds,
+      dealsAhead,
+      everyone,
+      gone,
+      left,
+      seconds,
+      through,
+      uploads,
+      users
+    }
+  })
 
 /** Sends a request to several parties at once; the replies are in their order. */
 const askEach = <A, R>(
@@ -233,9 +270,14 @@ const departure = (agreement: Agreement, gone: ReadonlyArray<string>, phase: Pha
     return departed
   })
 
-/** Has C1 fetch all that the KGC deals, and lets the KGC go. */
-const dealtAhead = (agreement: Agreement, gone: ReadonlyArray<string>) =>
-  Effect.zipRight(askEach(agreement, ["cloud1"], DealAhead, {}, "train"), departure(agreement, gone, "train"))
+/** Has both clouds deal all steps, or C1 fetch all that the KGC deals, and lets the KGC go if it is still there. */
+const dealtAhead = (agreement: Agreement, gone: ReadonlyArray<string>) => {
+  const asked = agreement.security.dealing === "clouds" ? ["cloud0", "cloud1"] : ["cloud1"]
+  return Effect.zipRight(
+    askEach(agreement, asked, DealAhead, {}, "train"),
+    departure(agreement, gone, "train")
+  )
+}
 
 /** What the director itself has sent. */
 const ownTraffic = Effect.gen(function* () {

@@ -18,6 +18,10 @@ import type { TableOutline } from "./transformation/joint-table.ts"
 
 const what = "deal ahead"
 
+/** In stable storage once all is dealt ahead. */
+export const dealtAheadEntry = "dealt-ahead"
+export const dealtAheadFormat = format("end of the dealing", Schema.Struct({}))
+
 /** The request to deal ahead, and what a training is supplied from once that is done. */
 export const dealingAhead = (from: {
   readonly agreement: Agreement
@@ -35,8 +39,8 @@ export const dealingAhead = (from: {
       return { plan, orderKey, prgKey, store: yield* stretchStore(root, { plan, orderKey, prgKey }) }
     })
     const dealt = yield* once(
-      "dealt-ahead",
-      format("end of the dealing", Schema.Struct({})),
+      dealtAheadEntry,
+      dealtAheadFormat,
       Effect.gen(function* () {
         const { plan, orderKey, prgKey, store } = yield* opened
         const order = batchOrder(plan, orderKey)

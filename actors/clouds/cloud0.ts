@@ -20,7 +20,7 @@ import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
 import { partyRoot } from "../party/root.ts"
-import { commonHandlers, dealtMeanwhile, trainingOf } from "./common.ts"
+import { commonHandlers, dealingByBoth, dealtMeanwhile, trainingOf } from "./common.ts"
 import { sealingAtCloud0 } from "./output/seal-share.ts"
 import { credentialsOf } from "./setup/credentials.ts"
 import { CheckpointStore } from "./training/checkpoints.ts"
@@ -59,7 +59,7 @@ export const cloud0 = (agreement: Agreement) =>
     const transformation = yield* transformationAtCloud0(agreement, credentials, intake)
     const trains = trainingOf({
       ...{ agreement, cloud: 0, credentials, transformation, root },
-      randomness: dealtMeanwhile(agreement, 0),
+      supplied: (own) => dealtMeanwhile(agreement, 0, root, own),
       onCiphertexts: (inputs) => onCiphertextsAtCloud0(inputs, transformation.close)
     })
     const sessions = yield* sessionsAtCloud0(agreement, trains)
@@ -83,6 +83,7 @@ export const cloud0 = (agreement: Agreement) =>
       ...commonHandlers({ agreement, enrolling, intake, transformation, training }),
       on(UploadShare0, (piece, from) => Effect.as(intake.place(from, piece), {})),
       ...transformation.handlers,
+      ...(yield* dealingByBoth(agreement, sessions.dealt)),
       ...sessions.handlers,
       ...sealing.handlers
     ])

@@ -19,7 +19,7 @@ import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
 import { partyRoot } from "../party/root.ts"
 import { dealingAhead } from "./ahead.ts"
-import { commonHandlers, dealtMeanwhile, trainingOf } from "./common.ts"
+import { commonHandlers, dealingByBoth, dealtMeanwhile, trainingOf } from "./common.ts"
 import { sealedModelEntry, sealingAtCloud1 } from "./output/seal-model.ts"
 import { isDealt } from "./randomness/stored.ts"
 import { credentialsOf } from "./setup/credentials.ts"
@@ -56,7 +56,11 @@ export const cloud1 = (agreement: Agreement) =>
     const dealsAhead = agreement.security.dealing === "kgc-ahead"
     const trains = trainingOf({
       ...{ agreement, cloud: 1, credentials, transformation, root },
-      randomness: dealsAhead ? ahead.randomness : dealtMeanwhile(agreement, 1),
+      supplied: (own) =>
+        Effect.gen(function* () {
+          if (dealsAhead) return { randomness: yield* ahead.randomness(own.prgKey) }
+          return yield* dealtMeanwhile(agreement, 1, root, own)
+        }),
       onCiphertexts: onCiphertextsAtCloud1
     })
     const sessions = yield* sessionsAtCloud1(agreement, trains)
@@ -81,7 +85,7 @@ export const cloud1 = (agreement: Agreement) =>
       on(UploadShare1, (piece, from) => Effect.as(intake.place(from, piece), {})),
       on(UploadWords1, (piece, from) => Effect.as(intake.place(from, piece), {})),
       ...transformation.handlers,
-      ...(dealsAhead ? ahead.handlers : []),
+      ...(dealsAhead ? ahead.handlers : yield* dealingByBoth(agreement, sessions.dealt)),
       ...sessions.handlers,
       ...sealing.handlers
     ])

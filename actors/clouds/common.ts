@@ -1,19 +1,19 @@
 /** What both clouds do in the same way, each with its own parts. */
-import { Deferred, Effect, type Redacted } from "effect"
-import { Enrol, Train, Transform } from "../../protocol/messages/control.ts"
+import { Deferred, Effect } from "effect"
+import { DealAhead, Enrol, Train, Transform } from "../../protocol/messages/control.ts"
 import type { Cloud1Keys } from "../../protocol/sharing/transformation.ts"
 import type { Party } from "../../runtime/messaging/contract.ts"
 import { type Agreement, trainsOnCiphertexts } from "../party/agreement.ts"
 import { onDirector } from "../party/handlers.ts"
-import type { Once } from "../party/once.ts"
+import { type Once, once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
 import type { Root } from "../party/root.ts"
-import { randomnessFromClouds } from "./randomness/from-clouds.ts"
+import { dealtAheadEntry, dealtAheadFormat } from "./ahead.ts"
+import { type Supplied, type SuppliedFor, suppliedByClouds } from "./randomness/by-clouds-ahead.ts"
 import { randomnessFromKgc } from "./randomness/from-kgc.ts"
-import type { RandomnessProvider } from "./randomness/provider.ts"
 import type { CredentialsFor } from "./setup/credentials.ts"
 import type { CiphertextInputs } from "./training/ciphertexts/session.ts"
-import type { TrainedShare, TrainIn } from "./training/session.ts"
+import type { TrainedShare, TrainIn, Trains } from "./training/session.ts"
 import { onShares, type TrainError } from "./training/training.ts"
 import type { SharedTable, TableOutline } from "./transformation/joint-table.ts"
 import { type Intake, onAnnouncement } from "./upload/intake.ts"
@@ -30,10 +30,11 @@ interface Transformation<E, R, E1, R1, E2, R2> extends Once<TableOutline, E, R> 
 }
 
 /** Randomness that is dealt while the clouds train. Where the KGC deals ahead, C0 needs nothing of it but its key either way. */
-export const dealtMeanwhile = (agreement: Agreement, cloud: 0 | 1) => {
-  const provider = agreement.security.dealing === "clouds" ? randomnessFromClouds : randomnessFromKgc
-  return (prgKey: Redacted.Redacted<Uint8Array>) => Effect.succeed(provider(agreement, cloud, prgKey))
-}
+export const dealtMeanwhile = (agreement: Agreement, cloud: 0 | 1, root: Root, own: SuppliedFor) =>
+  Effect.gen(function* () {
+    if (agreement.security.dealing === "clouds") return yield* suppliedByClouds(agreement, cloud, root, own)
+    return { randomness: randomnessFromKgc(agreement, cloud, own.prgKey) }
+  })
 
 /** How a cloud trains; fails if it is too early. `onCiphertexts` is where it does not train on shares. */
 export const trainingOf = <K, E, R, E1, R1, E2, R2, E3, R3, E4, R4>(from: {
@@ -42,7 +43,7 @@ export const trainingOf = <K, E, R, E1, R1, E2, R2, E3, R3, E4, R4>(from: {
   readonly credentials: CredentialsFor<K>
   readonly transformation: Transformation<E, R, E1, R1, E2, R2>
   readonly root: Root
-  readonly randomness: (prgKey: Redacted.Redacted<Uint8Array>) => Effect.Effect<RandomnessProvider, E4, R4>
+  readonly supplied: (own: SuppliedFor) => Effect.Effect<Supplied, E4, R4>
   readonly onCiphertexts: (inputs: CiphertextInputs<Cloud1Keys & K>) => TrainIn<E3, R3>
 }) =>
   Effect.gen(function* () {
@@ -50,15 +51,25 @@ export const trainingOf = <K, E, R, E1, R1, E2, R2, E3, R3, E4, R4>(from: {
     const { keys, membership, prgKey } = yield* from.credentials("train")
     const outline = yield* reached(transformation.outcome, "train", "the data were transformed")
     const { orderKey } = membership
-    const train: TrainIn<TrainError | E2 | E3, R2 | R3 | Party> = trainsOnCiphertexts(agreement)
-      ? from.onCiphertexts({ agreement, keys, orderKey, root, outline })
-      : onShares({
-          ...{ agreement, cloud, orderKey, root },
-          table: transformation.tables.take,
-          randomness: yield* from.randomness(prgKey)
-        })
-    return train
+    type Found = Trains<TrainError | E2 | E3, R2 | R3 | Party>
+    if (trainsOnCiphertexts(agreement)) {
+      const found: Found = { train: from.onCiphertexts({ agreement, keys, orderKey, root, outline }) }
+      return found
+    }
+    const { ahead, randomness } = yield* from.supplied({ prgKey, orderKey, rows: outline.rows })
+    const table = transformation.tables.take
+    const found: Found = {
+      train: onShares({ ...{ agreement, cloud, orderKey, root }, table, randomness }),
+      ...(ahead && { ahead })
+    }
+    return found
   })
+
+/** The director's request to deal ahead, where both clouds do. */
+export const dealingByBoth = <E, R>(agreement: Agreement, dealt: Effect.Effect<void, E, R>) =>
+  Effect.map(once(dealtAheadEntry, dealtAheadFormat, Effect.as(dealt, {})), ({ done }) =>
+    agreement.security.dealing === "clouds" ? [onDirector(DealAhead, () => done)] : []
+  )
 
 /** The handlers of the director's requests up to the training, and of the users' announcements. */
 export const commonHandlers = <E0, R0, E1, R1, E2, R2, E3, R3, E4, R4>(parts: {

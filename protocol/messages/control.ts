@@ -45,7 +45,10 @@ export const Train = ask(
   })
 )
 
-/** To C1, where the KGC deals ahead: fetch the corrections of all steps and store them. */
+/**
+ * To C1, where the KGC deals ahead: fetch the corrections of all steps and store them. To both clouds, where they deal for
+ * themselves and are to do so before the training: deal them, and C1 stores them.
+ */
 export const DealAhead = ask("DealAhead", Nothing, Nothing)
 
 /** To a cloud: encrypt the model under the joint key. */

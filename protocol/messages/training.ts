@@ -8,23 +8,26 @@ import { Schema } from "../schema.ts"
 import { type Ask, ask, Count, type Format, format } from "./message.ts"
 
 const Lanes = Schema.Array(Schema.String)
+const OnlyDealing = Schema.optionalWith(Schema.Literal(true), { exact: true })
 
 /**
  * C0 begins or resumes training: in a new session, whose number is `epoch`, with its share of the weights
  * after each of these steps, and with lanes of these names. The reply is the latest step that both clouds
- * have (0 is before the first), and C1's lanes. The k-th lanes of both clouds work together.
+ * have (0 is before the first), and C1's lanes. The k-th lanes of both clouds work together. Where the clouds deal, it
+ * also says how many stretches of steps, from the first, C1 has stored the corrections of. A session of `dealing` only deals
+ * the rest, and trains nothing.
  */
 export const Join = ask(
   "Join",
-  Schema.Struct({ epoch: Count, steps: Schema.Array(Count), lanes: Lanes }),
-  Schema.Struct({ step: Count, lanes: Lanes })
+  Schema.Struct({ epoch: Count, steps: Schema.Array(Count), lanes: Lanes, dealing: OnlyDealing }),
+  Schema.Struct({ step: Count, lanes: Lanes, dealt: Schema.optionalWith(Count, { exact: true }) })
 )
 
 /** C1 has this many lanes ready. */
 export const LanesReady = ask("LanesReady", Schema.Struct({ lanes: Count }), Schema.Struct({}))
 
-/** C1 has lost its place in the rounds and asks C0 to join again. */
-export const Rejoin = ask("Rejoin", Schema.Struct({}), Schema.Struct({}))
+/** C1 has lost its place in the rounds and asks C0 to join again, to train or only to deal. */
+export const Rejoin = ask("Rejoin", Schema.Struct({ dealing: OnlyDealing }), Schema.Struct({}))
 
 /**
  * The part of a step that a lane needs: the gradients on its rows, from `from` up to but excluding `end`;

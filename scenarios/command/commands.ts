@@ -56,6 +56,9 @@ export interface RunRequest {
   readonly compare: boolean
 }
 
+/** A request for `bicameral deal`. */
+export type DealRequest = Pick<RunRequest, "file" | "out" | "seed">
+
 /** A request for `bicameral simulate`. */
 export interface SimulateRequest {
   readonly file: string
@@ -174,6 +177,8 @@ export interface Failure {
 export interface CommandHandlers<R> {
   /** Runs a scenario and prints the report. Fails, too, where an expectation did not hold. */
   readonly run: (request: RunRequest) => Effect.Effect<void, Failure, R>
+  /** Runs a scenario until all its steps are dealt ahead; `resume` goes through the rest. */
+  readonly deal: (request: DealRequest) => Effect.Effect<void, Failure, R>
   /** Resumes a run that was broken off; otherwise as `run`. */
   readonly resume: (out: string) => Effect.Effect<void, Failure, R>
   /** Simulates a scenario once for each seed. Fails, too, where a seed did. */
@@ -294,6 +299,11 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
       "Runs a scenario on this machine: every party, from the data to the decrypted model"
     )
   )
+  const deal = Command.make("deal", { file, out, seed }, handlers.deal).pipe(
+    Command.withDescription(
+      "Runs a scenario until the randomness of all training steps is dealt and stored; bicameral resume then trains with it"
+    )
+  )
   const resume = Command.make("resume", { out: folder }, (request) => handlers.resume(request.out)).pipe(
     Command.withDescription("Resumes an interrupted run over NATS from the state that its parties stored")
   )
@@ -342,6 +352,7 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
       init,
       inspect,
       run,
+      deal,
       resume,
       simulate,
       check,
@@ -359,6 +370,7 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
     ["init", Command.getUsage(init)],
     ["inspect", Command.getUsage(inspect)],
     ["run", Command.getUsage(run)],
+    ["deal", Command.getUsage(deal)],
     ["resume", Command.getUsage(resume)],
     ["simulate", Command.getUsage(simulate)],
     ["check", Command.getUsage(check)],

@@ -25,6 +25,14 @@ const toRun = Effect.gen(function* () {
 const bicameral = commandLine({
   run: (request) =>
     Effect.flatMap(toRun, ([{ runAndReport }, { runScenario }]) => runAndReport(runScenario, request)),
+  deal: (request) =>
+    Effect.flatMap(
+      Effect.zipRight(
+        toRun,
+        Effect.promise(() => Promise.all([import("./run.ts"), import("../run/deal.ts")]))
+      ),
+      ([{ dealAndReport }, { dealScenario }]) => dealAndReport(dealScenario, request)
+    ),
   resume: (out) =>
     Effect.flatMap(toRun, ([{ resumeAndReport }, { resumeRun }]) => resumeAndReport(resumeRun, out)),
   simulate: (request) =>

@@ -238,6 +238,11 @@ export const actorArguments = {
     Options.withDescription("Maximum concurrent jobs of a worker; the number of cores when left out"),
     Options.optional
   ),
+  onlyDeal: Options.boolean("only-deal").pipe(
+    Options.withDescription(
+      "Of the director: it ends once all steps are dealt ahead, and another one goes through the rest"
+    )
+  ),
   seed,
   faults
 }

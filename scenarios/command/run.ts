@@ -15,9 +15,10 @@ import { claimOut } from "../folders/out-folder.ts"
 import { standardDisplay } from "../report/progress.ts"
 import { quorumLines, report, sideBySide } from "../report/report.ts"
 import type { RunDisplay, RunResult } from "../report/result.ts"
+import type { DealOptions } from "../run/deal.ts"
 import type { ResumeOptions, RunOptions } from "../run/run.ts"
 import { headline } from "../text/units.ts"
-import type { RunRequest } from "./commands.ts"
+import type { DealRequest, RunRequest } from "./commands.ts"
 
 /** The run finished, but not every expectation of the scenario held. */
 export class ExpectationsFailed extends Data.TaggedError("ExpectationsFailed")<{
@@ -118,6 +119,18 @@ const sameModel = ({ seed }: RunResult, folders: readonly [string, string]) =>
     if ((yield* files.readFileString(one)) !== (yield* files.readFileString(other)))
       return yield* new ModelsDiffer({ models: [one, other] })
     yield* Console.log("models       with and without faults the same, byte for byte")
+  })
+
+/** `bicameral deal`: runs a scenario until all its steps are dealt. */
+export const dealAndReport = <E, R>(
+  dealScenario: (options: DealOptions) => Effect.Effect<void, E, R>,
+  { file, out: given, seed }: DealRequest
+) =>
+  Effect.gen(function* () {
+    const { scenario } = yield* loadScenario(file)
+    const out = Option.getOrElse(given, () => join("out", scenario.name))
+    yield* Console.log(`${headline(scenario)}\n`)
+    yield* watched((display) => dealScenario({ file, out, seed, display }))
   })
 
 /** `bicameral resume`: the same for a run that was broken off. */

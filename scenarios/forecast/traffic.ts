@@ -133,16 +133,14 @@ export const predictCost = (
     shares: shareCiphertexts(scenario, placed),
     modelCiphertexts: modelCiphertexts(scenario, plan.network),
     raisedIds: raisedIds(scenario, placed),
-    storedBytes: storedBytes(scenario, plan),
+    storedBytes: scenario.security.dealing === "kgc-ahead" ? dealtBytesAtRest(plan) : 0,
     bytes: total(tally.traffic, ({ bytes }) => bytes)
   }
 }
 
-/** Corrections at rest: each stretch is sealed as one entry. */
-const storedBytes = ({ security }: Scenario, plan: TrainingPlan): number =>
-  security.dealing === "kgc-ahead"
-    ? trainingCost(plan).dealtBytes + stretchesOf(plan, 0).length * (nonceBytes + tagBytes)
-    : 0
+/** Corrections of all steps at rest: each stretch is sealed as one entry. */
+export const dealtBytesAtRest = (plan: TrainingPlan): number =>
+  trainingCost(plan).dealtBytes + stretchesOf(plan, 0).length * (nonceBytes + tagBytes)
 
 /** The rounds of a training on shares, and what is dealt for it. Returns how many rounds there are. */
 const predictTrainingOnShares = (tally: Tally, { security }: Scenario, plan: TrainingPlan): number => {

@@ -32,6 +32,8 @@ export interface ProcessesOptions extends PartiesOptions {
   readonly identities: Identities
   /** What each party's state is encrypted under. */
   readonly stateKeys: Readonly<Record<string, Redacted.Redacted>>
+  /** Whether the director ends once all steps are dealt. */
+  readonly onlyDeals?: boolean
   /** A file of faults that the parties are given. */
   readonly faultsFile?: Option.Option<string>
   /** Takes what the parties' processes report, a line of JSON at a time. */

@@ -5,7 +5,7 @@
  */
 import { availableParallelism } from "node:os"
 import { Console, Effect, Option } from "effect"
-import { direct } from "../../actors/director.ts"
+import { type DirectorOptions, direct, directDealing } from "../../actors/director.ts"
 import type { Agreement } from "../../actors/party/agreement.ts"
 import { refuseFinished } from "../../actors/party/erasure.ts"
 import { type Role, serve } from "../../actors/roles.ts"
@@ -41,6 +41,8 @@ export interface ActorOptions {
   readonly stateKey: Option.Option<string>
   /** Replaces the scenario's seed. */
   readonly seed: Option.Option<number>
+  /** Whether the director ends once all steps are dealt ahead. */
+  readonly onlyDeal: boolean
   /** A file of faults, in place of those of the scenario. */
   readonly faults: Option.Option<string>
 }
@@ -48,19 +50,22 @@ export interface ActorOptions {
 const report = (event: DirectorEvent) => Console.log(JSON.stringify(event))
 
 /**
- * Takes a run whose parties are up through its phases. Users leave only where somebody can start them again.
+ * Takes a run whose parties are up through its phases, or only until all steps are dealt. Users leave only where somebody can
+ * start them again.
  */
-const directRun = (agreement: Agreement, usersLeave: boolean) =>
+const directRun = (agreement: Agreement, usersLeave: boolean, onlyDeal: boolean) =>
   Effect.gen(function* () {
     const store = yield* Store
-    const outcome = yield* direct({
+    const options: DirectorOptions<never> = {
       agreement,
       ...(usersLeave && isSupervised()
         ? { bringBack: (users: ReadonlyArray<string>) => report({ back: users }) }
         : {}),
       onPhase: (phase) => report({ phase }),
       onProgress: (...progress) => report({ progress })
-    })
+    }
+    if (onlyDeal) return yield* directDealing(options)
+    const outcome = yield* direct(options)
     const text = `${JSON.stringify(outcome, null, 2)}\n`
     yield* store.put(outcomeEntry, new TextEncoder().encode(text))
     yield* report({ outcome: { tested: outcome.tested ?? null, steps: outcome.steps } })
@@ -126,7 +131,7 @@ export const runActor = (options: ActorOptions) =>
       if (!isSupervised()) yield* refuseFinished(actor)
       if (serving !== undefined) return yield* serveAs(agreement, serving)
       yield* sayReady({})
-      yield* directRun(agreement, placement.usersLeaveAfterUpload)
+      yield* directRun(agreement, placement.usersLeaveAfterUpload, options.onlyDeal)
     })
     const lived = Effect.raceFirst(living, brokerLost).pipe(
       Effect.provide(services),

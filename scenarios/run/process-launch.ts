@@ -49,10 +49,18 @@ export class ProcessLaunch {
 
   /** Starts the process of a party. */
   party(actor: string, onLine = this.#options.parties.onLine) {
-    const { agreement, faultsFile = Option.none(), file, folder, run } = this.#options.parties
+    const {
+      agreement,
+      faultsFile = Option.none(),
+      file,
+      folder,
+      onlyDeals = false,
+      run
+    } = this.#options.parties
     const args = [
       ...["--scenario", file, "--run", run, "--state", join(folder, actor)],
       ...(agreement.seed === undefined ? [] : ["--seed", String(agreement.seed)]),
+      ...(onlyDeals && actor === "director" ? ["--only-deal"] : []),
       ...Option.match(faultsFile, { onNone: () => [], onSome: (faults) => ["--faults", faults] })
     ]
     return this.#start(actor, actor, args, onLine)

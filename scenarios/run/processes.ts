@@ -61,14 +61,19 @@ export const assembleProcesses = (options: ProcessesOptions) =>
         return pid !== undefined && process.kill(pid, signal)
       }
     }
-    return { directed: directProcesses(assembly), control }
+    const ended = directorEnds(assembly)
+    return {
+      directed: Effect.map(Effect.zipRight(ended, outcomeOf(options.folder)), (outcome) => outcome!),
+      dealt: ended,
+      control
+    }
   })
 
 /** Starts the director and all others, and waits for the director's end. */
-const directProcesses = (assembly: Assembly) =>
+const directorEnds = (assembly: Assembly) =>
   Effect.gen(function* () {
     const { options, launch, lost, scope } = assembly
-    const { agreement, folder, placement } = options
+    const { agreement, placement } = options
     const runtime = yield* Effect.runtime()
     const follow = followDirector(options.display, (user) => {
       const back = Effect.provide(Effect.forkIn(comeBack(assembly, user), scope), runtime)
@@ -91,7 +96,6 @@ const directProcesses = (assembly: Assembly) =>
       Effect.mapError((died) => reportedBy("director", died)),
       Effect.raceFirst(Deferred.await(lost))
     )
-    return (yield* outcomeOf(folder))!
   })
 
 /** What the director learned of the run, once it has let all parties end; undefined before. */

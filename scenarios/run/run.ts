@@ -86,7 +86,7 @@ export const runScenario = Effect.fn("Run.scenario")(function* (options: RunOpti
   const { file, out, transport, faults: faultsFile = Option.none() } = options
   const startedMs = performance.now()
   const prepared = yield* prepareRun(file, Option.getOrUndefined(options.seed))
-  const { agreement, data, scenario } = prepared
+  const { agreement, scenario } = prepared
   const faults = Option.isSome(faultsFile) ? yield* loadFaults(faultsFile.value, scenario) : scenario.faults
   const plan = faults && (yield* planFaults(faults, agreement))
   if (plan !== undefined && transport === "memory") return yield* new FaultsNeedProcesses()
@@ -94,20 +94,31 @@ export const runScenario = Effect.fn("Run.scenario")(function* (options: RunOpti
     yield* brokerIsThere(agreement, scenario.placement)
     yield* requireRoom(out, prepared.predicted.storedBytes)
   }
-  yield* openOut(out, inputsOf(file, scenario, faultsFile))
-  const run = randomBytes(6).toString("hex")
-  yield* beginIn(out, {
-    file: resolve(file),
-    run,
-    transport,
-    seed: agreement.seed ?? null,
-    agreement: agreementDigest(agreement),
-    // A run over memory is never resumed.
-    data: transport === "memory" ? [] : yield* heldData(scenario, data.tables)
-  })
+  const run = yield* beginRun(prepared, { file, out, transport }, faultsFile)
   const disturbed = plan === undefined ? {} : { injected: { plan, file: faultsFile } }
   return yield* carryOut({ ...prepared, ...options, ...disturbed, run, startedMs })
 }, Effect.scoped)
+
+/** Marks the out folder for a run that begins, and names it. */
+export const beginRun = (
+  { agreement, data, scenario }: Prepared,
+  { file, out, transport }: Pick<RunOptions, "file" | "out" | "transport">,
+  faultsFile: Option.Option<string> = Option.none()
+) =>
+  Effect.gen(function* () {
+    yield* openOut(out, inputsOf(file, scenario, faultsFile))
+    const run = randomBytes(6).toString("hex")
+    yield* beginIn(out, {
+      file: resolve(file),
+      run,
+      transport,
+      seed: agreement.seed ?? null,
+      agreement: agreementDigest(agreement),
+      // A run over memory is never resumed.
+      data: transport === "memory" ? [] : yield* heldData(scenario, data.tables)
+    })
+    return run
+  })
 
 /** The files that a run reads. */
 const inputsOf = (
@@ -180,7 +191,10 @@ const carryOut = Effect.fn("Run.carryOut")(function* (context: RunContext) {
 /** What is known of a run once its parties have done their work. */
 type Done = Pick<Measured, "outcome" | "recoveries" | "faults">
 
-const partiesOptions = ({ agreement, scenario, run, out, display }: RunContext) => ({
+/** What the parties of a run are started from. */
+type PartiesContext = Pick<RunContext, "agreement" | "scenario" | "run" | "out" | "display">
+
+const partiesOptions = ({ agreement, scenario, run, out, display }: PartiesContext) => ({
   agreement,
   placement: scenario.placement,
   run,
@@ -258,6 +272,22 @@ const runToTheEnd = (context: RunContext) =>
     const done: Done = { outcome, recoveries, faults: faults?.counts() ?? null }
     return done
   })
+
+/** Runs each party as a process until all steps are dealt; what they stored is then resumed from. */
+export const dealProcesses = (context: PartiesContext & Pick<RunContext, "file" | "onUp">) =>
+  Effect.gen(function* () {
+    const { agreement, file, onUp, out } = context
+    const options = partiesOptions(context)
+    const { identities: made, stateKeys } = yield* credentialsIn(out, options.folder)
+    const identities = made ?? (yield* identitiesGivenFor(agreement))
+    const { control, dealt } = yield* assembleProcesses({
+      ...options,
+      ...{ file, identities, stateKeys, onlyDeals: true },
+      broker: { folder: join(out, brokerEntry), credentials: usersOf(identities) }
+    })
+    onUp?.(control)
+    yield* dealt
+  }).pipe(Effect.scoped)
 
 /** What was predicted: of a training that ended before its time, for the epochs that there were. */
 const predictedFor = ({ joined, predicted, scenario }: RunContext, { curve }: RunOutcome): PredictedCost => {

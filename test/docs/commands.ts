@@ -17,6 +17,7 @@ const printed = async (...words: ReadonlyArray<string>): Promise<string> => {
   }
   const program = commandLine({
     run: nothing,
+    deal: nothing,
     resume: nothing,
     simulate: nothing,
     check: () => Effect.succeed(""),

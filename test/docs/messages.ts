@@ -162,7 +162,7 @@ export const routes: ReadonlyMap<string, Route> = new Map([
   ["Transform", route("transform", "director", clouds)],
   ["Reencrypt", route("transform", "cloud1", "cloud0")],
   ["UnifiedShare0", route("transform", "cloud0", "cloud1")],
-  ["DealAhead", route("train", "director", "cloud1")],
+  ["DealAhead", route("train", "director", "cloud0 cloud1")],
   ["Train", route("train", "director", clouds)],
   ["Join", route("train", "cloud0", "cloud1")],
   ["LanesReady", route("train", "cloud1", "cloud0")],

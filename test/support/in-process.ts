@@ -9,9 +9,10 @@ import { showIdentity, showNkeys } from "../../scenarios/command/identity.ts"
 import { initScenario } from "../../scenarios/command/init.ts"
 import { inspectFiles } from "../../scenarios/command/inspect.ts"
 import { predictRows } from "../../scenarios/command/predict.ts"
-import { resumeAndReport, runAndReport } from "../../scenarios/command/run.ts"
+import { dealAndReport, resumeAndReport, runAndReport } from "../../scenarios/command/run.ts"
 import { simulateAndReport } from "../../scenarios/command/simulate.ts"
 import { tuneScenario } from "../../scenarios/command/tune.ts"
+import { dealScenario } from "../../scenarios/run/deal.ts"
 import { runMember } from "../../scenarios/run/helper-process.ts"
 import { runActor } from "../../scenarios/run/party-process.ts"
 import { resumeRun, runScenario } from "../../scenarios/run/run.ts"
@@ -29,6 +30,7 @@ export const command = (...words: ReadonlyArray<string>) =>
     }
     const program = commandLine({
       run: (request) => runAndReport(runScenario, request),
+      deal: (request) => dealAndReport(dealScenario, request),
       resume: (folder) => resumeAndReport(resumeRun, folder),
       simulate: simulateAndReport,
       check: checkScenario,

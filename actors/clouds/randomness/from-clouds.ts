@@ -26,7 +26,7 @@ import {
   strandName,
   stretchBytes
 } from "../../party/stretches.ts"
-import { type FetchGroup, handOut, type WholeStretch } from "./handing-out.ts"
+import { type FetchGroup, handOut, type StretchSource, type WholeStretch } from "./handing-out.ts"
 import type { RandomnessProvider, SupplyError, SupplyRequest } from "./provider.ts"
 
 /** The phase of a session's rounds of dealing in a strand. */
@@ -36,11 +36,37 @@ const dealingPhase = (session: number, strand: number): string =>
 export const randomnessFromClouds = (
   agreement: Agreement,
   cloud: 0 | 1,
-  prgKey: Redacted.Redacted<Uint8Array>
+  prgKey: Redacted.Redacted<Uint8Array>,
+  /** At C1: reads what it has stored. */
+  stored: (stretch: Stretch) => Effect.Effect<WholeStretch, SupplyError> = () => Effect.succeed(undefined)
 ): RandomnessProvider => ({
   prgKey,
-  supply: (request) => handOut(dealtByClouds(agreement, cloud, prgKey, request), request)
+  supply: (request) =>
+    handOut(withStored(dealtByClouds(agreement, cloud, prgKey, request), request, stored), request)
 })
+
+/** What is stored is read, and dealing begins with what follows. */
+const withStored = <E, R>(
+  { groups, groupsAhead, strands }: StretchSource<E, R>,
+  { dealt = 0, stretches }: SupplyRequest,
+  stored: (stretch: Stretch) => Effect.Effect<WholeStretch, SupplyError>
+): StretchSource<E | SupplyError, R> => {
+  const before = stretches.slice(0, dealt)
+  const isStored = new Set(before)
+  return {
+    groups: [...before.map((stretch) => [stretch]), ...groups],
+    groupsAhead,
+    strands: strands.map((begin) =>
+      Effect.map(
+        Effect.cached(begin),
+        (begun) => (group: ReadonlyArray<Stretch>) =>
+          isStored.has(group[0]!)
+            ? Effect.forEach(group, stored)
+            : Effect.flatMap(begun, (deal) => deal(group))
+      )
+    )
+  }
+}
 
 /** Bytes that follow from a secret one drawn now: some are sent as they are, and none tells of the others. */
 const drawnNow = (): ByteSource => {
@@ -94,10 +120,12 @@ const dealtByClouds = (
   agreement: Agreement,
   cloud: 0 | 1,
   prgKey: Redacted.Redacted<Uint8Array>,
-  { dealers = [], order, plan, session, stretches }: SupplyRequest
+  { dealers = [], dealt = 0, order, plan, session, stretches }: SupplyRequest
 ) => {
   const peer = cloud === 0 ? "cloud1" : "cloud0"
-  const groups = dealingGroups(plan, stretches)
+  const groups = dealingGroups(plan, stretches.slice(dealt))
+  // Lanes number the groups as if nothing were stored.
+  const lanes = dealt > 0 ? [] : dealers
   const ofStretches =
     <E, R>(deal: (group: ReadonlyArray<Stretch>) => Effect.Effect<Uint8Array, E, R>) =>
     (group: ReadonlyArray<Stretch>) =>
@@ -110,7 +138,7 @@ const dealtByClouds = (
       Effect.map(dealingWith(agreement, cloud, prgKey, { peer, strand, session, plan, order }), (deal) =>
         ofStretches(deal)
       ),
-      ...dealers.map((lane) => Effect.succeed(ofStretches((group) => lane(groups.indexOf(group), strand))))
+      ...lanes.map((lane) => Effect.succeed(ofStretches((group) => lane(groups.indexOf(group), strand))))
     ]
   )
   const needed = strands.slice(0, Math.max(1, groups.length))

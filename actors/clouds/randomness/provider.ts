@@ -29,6 +29,8 @@ export interface SupplyRequest {
   readonly plan: TrainingPlan
   readonly order: BatchOrder
   readonly stretches: ReadonlyArray<Stretch>
+  /** Where the clouds deal: how many of the stretches, from the first, C1 has stored already; none if absent. */
+  readonly dealt?: number
   /** The part of each step that this process computes; all of it if absent. */
   readonly part?: DealtPart
   /** The lanes of this process, which deal abreast of it where the clouds deal. */

@@ -5,6 +5,7 @@ import { EvaluatedEpochs } from "../../../protocol/messages/control.ts"
 import { Bytes, Count, format } from "../../../protocol/messages/message.ts"
 import { Schema } from "../../../protocol/schema.ts"
 import type { LaneLost } from "../../party/lane-lost.ts"
+import type { DealingAhead } from "../randomness/by-clouds-ahead.ts"
 import type { Checkpoints } from "./checkpoints.ts"
 import type { LanePair, Lanes } from "./lanes/leader.ts"
 import type { MoreLanes } from "./lanes/register.ts"
@@ -17,6 +18,8 @@ export interface Session {
   readonly step: number
   /** The lanes, apart from the leaders. */
   readonly lanes: ReadonlyArray<LanePair>
+  /** Where the clouds deal: of how many stretches of the whole plan, from the first, C1 has stored the corrections. */
+  readonly dealt?: number
 }
 
 /** What the sessions of a cloud have in common. */
@@ -33,6 +36,12 @@ export type TrainIn<E, R> = (
   session: Session,
   common: OfAllSessions
 ) => Effect.Effect<TrainedShare, E | LaneLost | MoreLanes, R>
+
+/** What a cloud does in its sessions: trains, and where the clouds deal, may deal all of it before. */
+export interface Trains<E, R> {
+  readonly train: TrainIn<E, R>
+  readonly ahead?: DealingAhead
+}
 
 /**
  * A cloud's share of the trained model, in the order of a model's words, what the training took, and how the model did

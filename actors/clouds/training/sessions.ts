@@ -2,8 +2,9 @@
  * How the clouds begin to train together, and begin again after one of them crashed (section 6 of
  * docs/concepts/protocol.md). C0 joins: it names the number of a new session (`epoch`) and the steps whose
  * weights it has; C1 answers with the latest step that it has too, and both train from there in rounds of
- * that session. On ciphertexts C0 has no weights, and the latest of C1 counts. After a crash of its own, C1 asks C0 to join again. A cloud that has finished the training
- * takes part again for the sake of the other.
+ * that session. On ciphertexts C0 has no weights, and the latest of C1 counts. After a crash of its own, C1 asks C0 to join
+ * again. A cloud that has finished the training takes part again for the sake of the other. Clouds that deal for themselves
+ * have sessions of the same kind in which they only deal, ahead of the training.
  */
 import { Effect, Option } from "effect"
 import type { MalformedMessage } from "../../../protocol/messages/codec.ts"
@@ -21,9 +22,21 @@ import { CheckpointStore, checkpointsIn } from "./checkpoints.ts"
 import { type LanePair, lanesOf } from "./lanes/leader.ts"
 import { MoreLanes } from "./lanes/register.ts"
 import { Latest } from "./latest.ts"
-import type { OfAllSessions, Session, TrainedShare, TrainIn } from "./session.ts"
+import type { OfAllSessions, Session, TrainedShare, Trains } from "./session.ts"
 
 type JoinError = AskError | StoreError | MalformedMessage
+
+/** A session as both clouds have agreed on it. */
+interface Agreed extends Session {
+  readonly dealt: number
+  /** Whether they only deal in it. */
+  readonly dealing: boolean
+}
+
+/** What a session ends with: the trained share, or that all is dealt. */
+type Ended = TrainedShare | "dealt"
+
+const trainedIn = (ended: Ended): ended is TrainedShare => ended !== "dealt"
 
 /** What the sessions of a cloud depend on. */
 interface Surroundings extends Pick<OfAllSessions, "lanes" | "available"> {
@@ -34,7 +47,7 @@ interface Surroundings extends Pick<OfAllSessions, "lanes" | "available"> {
 /** The sessions of a cloud, of which the latest counts. `training` fails if it is too early to train. */
 const sessions = <E, R, E1, R1>(
   { lanes, available, again }: Surroundings,
-  training: Effect.Effect<TrainIn<E1, R1>, E, R>
+  training: Effect.Effect<Trains<E1, R1>, E, R>
 ) =>
   Effect.gen(function* () {
     const stable = yield* Stable
@@ -43,17 +56,20 @@ const sessions = <E, R, E1, R1>(
     /** The lanes have changed: has another session begin, and waits to be interrupted by it. */
     const onChangedLanes = (reason: LaneLost | MoreLanes) =>
       Effect.logInfo(reason.message).pipe(Effect.zipRight(again), Effect.zipRight(Effect.never))
-    const session = (agreed: Effect.Effect<Session, JoinError>) =>
+    const session = (agreed: Effect.Effect<Agreed, JoinError>) =>
       Effect.gen(function* () {
-        const train = yield* training
-        return yield* train(yield* agreed, { checkpoints, lanes, available })
+        const { train, ahead } = yield* training
+        const session = yield* agreed
+        if (session.dealing && ahead !== undefined)
+          return yield* Effect.as(ahead.deal(session), "dealt" as const)
+        return yield* train(session, { checkpoints, lanes, available })
       }).pipe(Effect.catchIf(lanesChanged, onChangedLanes), Effect.provide(services))
     type Failure = Effect.Effect.Error<ReturnType<typeof session>>
-    const latest = yield* Latest.make<TrainedShare, Failure>()
+    const latest = yield* Latest.make<Ended, Failure>()
     return {
       checkpoints,
       latest,
-      begin: (agreed: Effect.Effect<Session, JoinError>) => latest.begin(session(agreed))
+      begin: (agreed: Effect.Effect<Agreed, JoinError>) => latest.begin(session(agreed))
     }
   })
 
@@ -64,13 +80,15 @@ const lanesChanged = (error: unknown): error is LaneLost | MoreLanes =>
 const paired = (own: ReadonlyArray<string>, peers: ReadonlyArray<string>): ReadonlyArray<LanePair> =>
   own.slice(0, peers.length).map((name, i) => ({ own: name, peer: peers[i]! }))
 
+const onlyDealing = (dealing: boolean) => (dealing ? { dealing: true as const } : {})
+
 const EpochFormat = format("epoch", Schema.Struct({ epoch: Count }))
 const epochEntry = "epoch"
 
 /** The training at C0. */
 export const sessionsAtCloud0 = <E, R, E1, R1>(
   agreement: Agreement,
-  training: Effect.Effect<TrainIn<E1, R1>, E, R>
+  training: Effect.Effect<Trains<E1, R1>, E, R>
 ) =>
   Effect.gen(function* () {
     const party = yield* Party
@@ -79,27 +97,31 @@ export const sessionsAtCloud0 = <E, R, E1, R1>(
     let theirs = 0
     const lanes = yield* lanesOf(agreement, () => Effect.void)
     const available = Effect.map(lanes.ready, ({ length }) => Math.min(length, theirs))
-    const again: Effect.Effect<void> = Effect.suspend(() => join)
+    const again: Effect.Effect<void> = Effect.suspend(() => join(false))
     const { begin, checkpoints, latest } = yield* sessions({ lanes, available, again }, training)
     const stored = yield* stable.get(epochEntry)
     let epoch = Option.isSome(stored) ? (yield* EpochFormat.decode(stored.value)).epoch : 0
 
     // The number is stored before C1 learns of it, so that no later session has the same.
-    const join = begin(
-      Effect.gen(function* () {
-        const mine = ++epoch
-        if (mine === 1) yield* checkpoints.clear
-        yield* stable.put(epochEntry, yield* EpochFormat.encode({ epoch: mine }))
-        const steps = yield* checkpoints.steps
-        const own = yield* lanes.ready
-        const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "train" }
-        const joined = yield* party.ask("cloud1", Join, { epoch: mine, steps, lanes: own }, ask)
-        theirs = joined.lanes.length
-        return { epoch: mine, step: joined.step, lanes: paired(own, joined.lanes) }
-      })
-    )
+    const join = (dealing: boolean) =>
+      begin(
+        Effect.gen(function* () {
+          const mine = ++epoch
+          if (mine === 1) yield* checkpoints.clear
+          yield* stable.put(epochEntry, yield* EpochFormat.encode({ epoch: mine }))
+          const steps = yield* checkpoints.steps
+          const own = yield* lanes.ready
+          const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "train" }
+          const joining = { epoch: mine, steps, lanes: own, ...onlyDealing(dealing) }
+          const { dealt = 0, ...joined } = yield* party.ask("cloud1", Join, joining, ask)
+          theirs = joined.lanes.length
+          return { epoch: mine, step: joined.step, lanes: paired(own, joined.lanes), dealt, dealing }
+        })
+      )
+    const session = (dealing: boolean) => Effect.zipRight(join(dealing), latest.end)
     return {
-      trained: Effect.zipRight(join, latest.end),
+      trained: Effect.repeat(session(false), { until: trainedIn }),
+      dealt: Effect.asVoid(session(true)),
       handlers: [
         ...lanes.handlers,
         onFrom("cloud1", LanesReady, (ready) =>
@@ -109,7 +131,9 @@ export const sessionsAtCloud0 = <E, R, E1, R1>(
           })
         ),
         // If this cloud has not begun, it joins when the director asks it to train.
-        onFrom("cloud1", Rejoin, () => Effect.as(epoch > 0 ? join : Effect.void, {}))
+        onFrom("cloud1", Rejoin, ({ dealing = false }) =>
+          Effect.as(epoch > 0 ? join(dealing) : Effect.void, {})
+        )
       ]
     }
   })
@@ -120,7 +144,7 @@ const begunEntry = "training-begun"
 /** The training at C1. */
 export const sessionsAtCloud1 = <E, R, E1, R1>(
   agreement: Agreement,
-  training: Effect.Effect<TrainIn<E1, R1>, E, R>
+  training: Effect.Effect<Trains<E1, R1>, E, R>
 ) =>
   Effect.gen(function* () {
     const party = yield* Party
@@ -130,22 +154,24 @@ export const sessionsAtCloud1 = <E, R, E1, R1>(
     const lanes = yield* lanesOf(agreement, (ready) =>
       Effect.ignore(party.ask("cloud0", LanesReady, { lanes: ready }, ask))
     )
-    const rejoin = Effect.asVoid(party.ask("cloud0", Rejoin, {}, ask))
-    const surroundings = { lanes, available: Effect.succeed(0), again: rejoin }
+    const rejoin = (dealing: boolean) => Effect.asVoid(party.ask("cloud0", Rejoin, onlyDealing(dealing), ask))
+    const surroundings = { lanes, available: Effect.succeed(0), again: rejoin(false) }
     const { begin, checkpoints, latest } = yield* sessions(surroundings, training)
     // On ciphertexts the weights are here alone.
     const weightsAtBoth = !trainsOnCiphertexts(agreement)
     let begunBefore = Option.isSome(yield* stable.get(begunEntry))
     let epoch = 0
 
-    const trained = Effect.gen(function* () {
+    const ended = Effect.fnUntraced(function* (dealing: boolean) {
       // If it is too early, this fails now and not only when C0 stays away.
       yield* training
       const last = yield* latest.ended
-      if (Option.isSome(last) && last.value._tag === "Success") return last.value.value
+      const succeeded = Option.isSome(last) && last.value._tag === "Success"
+      if (succeeded && trainedIn(last.value.value) !== dealing) return last.value.value
       if (Option.isSome(last) || (begunBefore && epoch === 0)) {
         yield* latest.begun.close
-        yield* rejoin
+        // From dealing to training C0 goes on of itself.
+        if (!succeeded) yield* rejoin(dealing)
       }
       const waitedMs = partTimeoutMs(agreement)
       const what = "word that it trains"
@@ -156,7 +182,7 @@ export const sessionsAtCloud1 = <E, R, E1, R1>(
     })
     const onJoin = onFrom("cloud0", Join, (joining, from) =>
       Effect.gen(function* () {
-        yield* training
+        const { ahead } = yield* training
         const earlier = new NotExpected({ what: "word of an earlier session", party: from })
         if (joining.epoch <= epoch) return yield* earlier
         epoch = joining.epoch
@@ -169,16 +195,19 @@ export const sessionsAtCloud1 = <E, R, E1, R1>(
         const common = weightsAtBoth ? stored.filter((each) => joining.steps.includes(each)) : stored
         const step = Math.max(0, ...common)
         const own = yield* lanes.ready
+        const dealt = ahead === undefined ? 0 : yield* ahead.dealt
         // C0 may have joined again meanwhile, and would not take part in the rounds of this session.
         if (joining.epoch !== epoch) return yield* earlier
-        yield* begin(Effect.succeed({ epoch, step, lanes: paired(own, joining.lanes) }))
-        return { step, lanes: own }
+        const { dealing = false } = joining
+        yield* begin(Effect.succeed({ epoch, step, lanes: paired(own, joining.lanes), dealt, dealing }))
+        return { step, lanes: own, ...(dealt > 0 ? { dealt } : {}) }
       })
     )
     return {
-      trained,
+      trained: Effect.repeat(ended(false), { until: trainedIn }),
+      dealt: Effect.asVoid(ended(true)),
       /** Asks C0 to join again, since it may be waiting for rounds of a process that has ended. */
-      rejoin,
+      rejoin: rejoin(false),
       handlers: [...lanes.handlers, onJoin]
     }
   })

@@ -76,7 +76,9 @@ export const train = (inputs: TrainingInputs, session: Session = { epoch: 1, ste
     const stretches = stretchesOf(plan, session.step)
     const part = pairs.length === 0 ? undefined : { ...rows, update: true }
     const dealers = inputs.lanes.dealers({ ...session, pairs, of: table.rows, prgKey, orderKey })
-    const asked = { session: session.epoch, plan, order, stretches, ...(part && { part, dealers }) }
+    const before = stretchesOf(plan, 0).length - stretches.length
+    const dealt = Math.max(0, (session.dealt ?? 0) - before)
+    const asked = { session: session.epoch, plan, order, stretches, dealt, ...(part && { part, dealers }) }
     const supply = yield* randomness.supply(asked)
     const { ofLane } = supply
     const enlisting = { ...session, pairs, table, prgKey, orderKey, ...(ofLane && { ofLane }) }

@@ -39,6 +39,7 @@ export const tryParsed = ({ words, outcome }: ParsedCase) =>
     const note = (request: unknown) => Effect.sync(() => void requests.push(request))
     const program = commandLine({
       run: note,
+      deal: note,
       resume: note,
       simulate: note,
       check: (request) => Effect.as(note(request), ""),

@@ -9,6 +9,7 @@ const nothing = () => Effect.void
 
 const program = commandLine({
   run: nothing,
+  deal: nothing,
   resume: nothing,
   simulate: nothing,
   check: () => Effect.succeed(""),
@@ -39,7 +40,7 @@ const printed = (words: ReadonlyArray<string>) =>
   })
 
 const commands =
-  "init inspect run resume simulate check tune predict export audit identity nkeys actor".split(" ")
+  "init inspect run deal resume simulate check tune predict export audit identity nkeys actor".split(" ")
 
 describe("the help", () => {
   it.effect.each([[], ...commands.map((command) => [command])])(

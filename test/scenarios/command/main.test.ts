@@ -12,6 +12,7 @@ import {
   type AuditRequest,
   type CheckRequest,
   commandLine,
+  type DealRequest,
   type ExportRequest,
   type IdentityRequest,
   type InitRequest,
@@ -49,6 +50,7 @@ type Asked =
   | AuditRequest
   | RunRequest
   | CheckRequest
+  | DealRequest
   | ExportRequest
   | IdentityRequest
   | InitRequest
@@ -68,6 +70,7 @@ const given = (...words: ReadonlyArray<string>) =>
     const { printed, complained, console } = recorder()
     const program = commandLine({
       run: note,
+      deal: note,
       resume: note,
       simulate: note,
       check: (request) => Effect.as(note(request), `checked ${request.file}`),
@@ -89,6 +92,21 @@ const given = (...words: ReadonlyArray<string>) =>
     )
     return { asked, printed, complained: complained.join("\n"), verdict: verdictOf(exit) }
   })
+
+describe("bicameral deal", () => {
+  it.effect(
+    "takes a scenario, an out folder and a seed, and no transport: what is dealt is to be resumed from",
+    () =>
+      Effect.gen(function* () {
+        expect((yield* given("deal", "a.yaml", "--out", "o", "--seed", "7")).asked).toEqual([
+          { file: "a.yaml", out: Option.some("o"), seed: Option.some(7) }
+        ])
+        const { asked, complained } = yield* given("deal", "a.yaml", "--transport", "memory")
+        expect(asked).toEqual([])
+        expect(complained).toContain("--transport")
+      })
+  )
+})
 
 describe("bicameral audit", () => {
   it.effect("takes a scenario or a folder, and the size of the trial", () =>
@@ -246,7 +264,8 @@ describe("bicameral check and actor", () => {
           state: "s",
           stateKey: Option.none(),
           seed: Option.some(3),
-          faults: Option.none()
+          faults: Option.none(),
+          onlyDeal: false
         }
       ])
     })

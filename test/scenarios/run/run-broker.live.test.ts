@@ -93,7 +93,8 @@ describe("a party by itself", () => {
         return true
       })
       yield* Effect.addFinalizer(() => Effect.sync(() => write.mockRestore()))
-      const options = { run: "trial-1", scenario: file, seed: Option.none(), faults: Option.none() }
+      const given = { scenario: file, seed: Option.none(), faults: Option.none(), onlyDeal: false }
+      const options = { run: "trial-1", ...given }
       const kgc = yield* runActor({
         ...options,
         ...{

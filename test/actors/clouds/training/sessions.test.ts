@@ -5,7 +5,7 @@ import { randomnessFromKgc } from "../../../../actors/clouds/randomness/from-kgc
 import { CheckpointStore } from "../../../../actors/clouds/training/checkpoints.ts"
 import { lanesOf } from "../../../../actors/clouds/training/lanes/leader.ts"
 import { Assign, Enter, LaneRows } from "../../../../actors/clouds/training/lanes/requests.ts"
-import type { TrainIn } from "../../../../actors/clouds/training/session.ts"
+import type { Trains } from "../../../../actors/clouds/training/session.ts"
 import { sessionsAtCloud0, sessionsAtCloud1 } from "../../../../actors/clouds/training/sessions.ts"
 import { onShares } from "../../../../actors/clouds/training/training.ts"
 import { emptyTable } from "../../../../actors/clouds/transformation/joint-table.ts"
@@ -26,8 +26,8 @@ const sixteen = () => new Uint8Array(16)
 
 /** How a cloud trains: on a table of noughts, which takes some time. */
 const trainingAt = (cloud: 0 | 1, agreement: Agreement, tableMs = 0) =>
-  Effect.succeed(
-    onShares({
+  Effect.succeed({
+    train: onShares({
       agreement,
       cloud,
       table: Effect.delay(emptyTable(agreement, rows), tableMs),
@@ -35,7 +35,7 @@ const trainingAt = (cloud: 0 | 1, agreement: Agreement, tableMs = 0) =>
       orderKey: sixteen(),
       root: sixteen
     })
-  )
+  })
 
 /** C1 as it waits for C0. */
 const cloud1On = (
@@ -131,7 +131,7 @@ describe("sessions", () => {
         let sessions = 0
         const brought = Effect.acquireUseRelease(
           Effect.sync(() => ++sessions),
-          (): Effect.Effect<TrainIn<never, never>> => Effect.never,
+          (): Effect.Effect<Trains<never, never>> => Effect.never,
           () => Effect.sync(() => --sessions)
         )
         const at0 = yield* Effect.provide(sessionsAtCloud0(yield* agreed, brought), main)
