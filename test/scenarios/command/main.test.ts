@@ -101,9 +101,9 @@ describe("bicameral deal", () => {
         expect((yield* given("deal", "a.yaml", "--out", "o", "--seed", "7")).asked).toEqual([
           { file: "a.yaml", out: Option.some("o"), seed: Option.some(7) }
         ])
-        const { asked, complained } = yield* given("deal", "a.yaml", "--transport", "memory")
+        const { asked, verdict } = yield* given("deal", "a.yaml", "--transport", "memory")
         expect(asked).toEqual([])
-        expect(complained).toContain("--transport")
+        expect(verdict.lines.join()).toContain("--transport")
       })
   )
 })
@@ -186,7 +186,7 @@ describe("bicameral run", () => {
       expect(verdict).toEqual({
         status: 1,
         lines: [
-          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, resume, simulate, check, tune, predict, export, audit, identity, nkeys, actor; see bicameral --help'
+          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, deal, resume, simulate, check, tune, predict, export, audit, identity, nkeys, actor; see bicameral --help'
         ]
       })
       expect(asked).toEqual([])
