@@ -37,7 +37,8 @@ const cellsOf = ({ agreement, blocks, encode }: OutgoingCells) =>
     const { fractionalBits } = agreement.security
     const { valueBits } = uploadedIntegers(fractionalBits)
     const values: Array<bigint> = []
-    for (const { read } of cellsInOrder(blocks, cellsARun)) values.push(...integersOf(yield* encode(read())))
+    for (const { read } of cellsInOrder(blocks, cellsARun))
+      for (const value of integersOf(yield* encode(read()))) values.push(value)
     const limit = 1n << BigInt(valueBits)
     const index = values.findIndex((value) => value >= limit || value <= -limit)
     if (index < 0) return values

@@ -39,7 +39,11 @@ export const auditDealtRounds = ({ seen }: Pick<Recording, "seen">): ReadonlyArr
       const coalition = actorOf(process)
       if (deviationsOf(onesIn(body), 8 * body.length) > mostDeviations)
         findings.push({ coalition, what: "bytes of the dealing that are not uniform", where })
-      const before = repeated(body, blocks, { where, session: tag, number })
+      const before = repeated(body, blocks, {
+        where,
+        session: `${tag} of ${[from, process].sort().join()}`,
+        number
+      })
       if (before !== undefined)
         findings.push({
           coalition,

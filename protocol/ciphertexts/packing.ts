@@ -33,10 +33,6 @@ export const plaintextsOf = (slots: Pick<Slots, "slots">, { rows, cols }: Shape,
 export const packedBytes = (slots: Slots, shape: Shape, layout: Layout): number =>
   plaintextsOf(slots, shape, layout) * ciphertextBytes(slots.parameters)
 
-/** The layout of fewer plaintexts; along the rows where it makes no difference. */
-export const denserLayout = (slots: Pick<Slots, "slots">, shape: Shape): Layout =>
-  plaintextsOf(slots, shape, "columns") < plaintextsOf(slots, shape, "rows") ? "columns" : "rows"
-
 /** The plaintexts of a matrix as residues. Throws `RangeError` where a value does not fit its slot. */
 export const packMatrix = (slots: Slots, x: IntegerMatrix, layout: Layout): Uint8Array => {
   const { rows, cols, values } = layout === "rows" ? x : transposed(x)

@@ -18,7 +18,7 @@ export interface CiphertextStep {
   readonly transfers: TransferringParty
   /** Bytes that nobody else knows, other ones at each start: they are never drawn again. */
   readonly randomness: ByteSource
-  /** 0 for what is opened once a run; training steps count from 1. */
+  /** 0 for what is opened once a session; training steps count from 1. */
   readonly step: number
 }
 

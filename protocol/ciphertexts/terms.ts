@@ -64,7 +64,7 @@ export const termsOfProduct = (
     const both = multiplied(left, right)
     const rest = mapped(both, (value, i) => -BigInt(raised) * value - mask.values[i]! - k.values[i]!)
     const biases = bias === undefined ? [] : [{ of: bias.of, factor: BigInt(2 ** bias.shift / gain) }]
-    const addends = await multiples(cloud, biases.length > 0 ? biases : multiplesOf(added))
+    const addends = await multiples(cloud, [...biases, ...multiplesOf(added)])
     return work.powers({
       bases: await raisedIn(y.packed, layouts.right),
       terms,

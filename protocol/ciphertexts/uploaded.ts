@@ -3,7 +3,7 @@
  * encrypt before anybody knows what a training takes.
  */
 
-/** Bits of a value above its fraction, the sign among them. */
+/** Bits of a value above its fraction, beside its sign. */
 export const integerBits = 11
 /** By so many bits a share is longer than a value: what it hides may be told with a chance of 2^-80. */
 const hidingBits = 80

@@ -26,11 +26,10 @@ type FloatOperations = Operations<FloatMatrix, FloatMatrix, FloatMatrix, FloatMa
 
 /**
  * The float64 operations; `beyond` is called for a matrix with a number that the fixed-point words could not
- * hold, or with none.
+ * hold, or with none; `opened` is what an opened value must be below, where that is less.
  */
-export const watched = (beyond: () => void): FloatOperations => {
-  const limit = 2 ** magnitudeBits
-  const look = ({ data }: FloatMatrix, factor = 1): void => {
+export const watched = (beyond: () => void, opened = 2 ** magnitudeBits): FloatOperations => {
+  const look = ({ data }: FloatMatrix, factor = 1, limit = 2 ** magnitudeBits): void => {
     for (let i = 0; i < data.length; i++) {
       // NaN is not below anything.
       if (Math.abs(data[i]!) * factor < limit) continue
@@ -41,7 +40,7 @@ export const watched = (beyond: () => void): FloatOperations => {
   return {
     ...floatOperations,
     open: (op, x, consumed) => {
-      look(x)
+      look(x, 1, opened)
       return floatOperations.open(op, x, consumed)
     },
     rescale: (op, x, shift, factor, added = []) => {

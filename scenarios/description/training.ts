@@ -36,7 +36,7 @@ export const Training = struct({
   on: defaulted(
     oneOf(
       ["shares", "ciphertexts"],
-      "What the clouds train on. shares: each has a share of every number; ciphertexts, as in the paper: everything is a ciphertext under the joint key at cloud 1, cloud 0 helps, and the KGC leaves after the setup; for small networks, since a step takes seconds; default shares"
+      "What the clouds train on. shares: each has a share of every number; ciphertexts, as in the paper: the weights are ciphertexts under the joint key at cloud 1, cloud 0 helps, and the KGC leaves after the setup; for small networks, since a step takes seconds; default shares"
     ),
     "shares"
   ),

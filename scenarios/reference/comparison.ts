@@ -15,6 +15,7 @@ import {
   trainsOnCiphertexts
 } from "../../actors/party/agreement.ts"
 import { sizesOf } from "../../protocol/ciphertexts/plan.ts"
+import { uploadedIntegers } from "../../protocol/ciphertexts/uploaded.ts"
 import { classesOf } from "../../protocol/data/description.ts"
 import type { JointTable } from "../../protocol/data/joint.ts"
 import type { Curve } from "../../protocol/learning/evaluations.ts"
@@ -103,7 +104,12 @@ const roundingOf = (agreement: Agreement, plan: TrainingPlan, key: ReturnType<ty
 export const choicesOf = (agreement: Agreement, { prepared: data, rows }: JoinedData) => {
   const plan = planOf(agreement, rows.uploaded)
   const draws = drawsOf(agreement)
-  return { data, plan, order: batchOrder(plan, draws.orderKey), ...draws, dealerKey: keyFrom(agreement) }
+  const { fractionalBits } = agreement.security
+  const openedBelow = 2 ** uploadedIntegers(fractionalBits).valueBits
+  return {
+    ...{ data, plan, order: batchOrder(plan, draws.orderKey), ...draws, dealerKey: keyFrom(agreement) },
+    ...(trainsOnCiphertexts(agreement) && { openedBelow })
+  }
 }
 
 /** Trains the references on the joined data and compares. */

@@ -74,6 +74,8 @@ export interface ReferenceRun {
    * The run whose rounding the fixed-point reference repeats; it rounds to the nearest if there is none.
    */
   readonly replay?: Replay
+  /** What an opened word must be below, where that is less than the fixed-point numbers hold: on ciphertexts. */
+  readonly openedBelow?: number
 }
 
 /** What decides the rounding of a run: k_0 and k_1 of one on shares, C1's key of all blinds of one on ciphertexts. */
@@ -129,7 +131,7 @@ export const trainFloatReference = async (run: ReferenceRun): Promise<FloatRefer
       leftRangeIn === undefined
         ? watched(() => {
             leftRangeIn ??= step
-          })
+          }, run.openedBelow)
         : floatOperations,
     evaluating: () => floatOperations,
     settling: () => (_, updated) => updated

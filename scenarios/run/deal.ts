@@ -3,6 +3,7 @@
  * goes through the rest, whenever it may be. Everything is checked first, as for a run.
  */
 import { Data, Effect } from "effect"
+import { trainsOnCiphertexts } from "../../actors/party/agreement.ts"
 import type { Scenario } from "../description/schema.ts"
 import { dealtBytesAtRest } from "../forecast/traffic.ts"
 import { counted, size } from "../text/units.ts"
@@ -22,6 +23,14 @@ export class DealtBesideTraining extends Data.TaggedError("DealtBesideTraining")
   }
 }
 
+/** On ciphertexts nothing is dealt. */
+export class NothingToDeal extends Data.TaggedError("NothingToDeal")<{ readonly file: string }> {
+  readonly retryable = false
+  override get message(): string {
+    return `${this.file}: training.on is ciphertexts, for which nothing is dealt; run it, or train on shares`
+  }
+}
+
 const dealersOf = ({ security }: Scenario): string =>
   security.dealing === "clouds" ? "the clouds deal" : "the KGC deals"
 
@@ -30,6 +39,7 @@ export const dealScenario = Effect.fn("Run.deal")(function* (options: DealOption
   const { file, out, seed, display } = options
   const prepared = yield* prepareRun(file, seed._tag === "Some" ? seed.value : undefined)
   const { agreement, foreseen, predicted, scenario } = prepared
+  if (trainsOnCiphertexts(agreement)) return yield* new NothingToDeal({ file })
   if (agreement.security.dealing === "kgc") return yield* new DealtBesideTraining({ file })
   const storedBytes = dealtBytesAtRest(predicted.plan)
   const train = predicted.phases.find(({ phase }) => phase === "train")?.bytes ?? 0

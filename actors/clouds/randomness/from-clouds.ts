@@ -1,8 +1,8 @@
 /**
  * Randomness that the clouds make between themselves (`protocol/dealing`): each draws its own PRG key, and both run the
  * dealing beside the training, in rounds of their own, some steps ahead of it. C1 ends with the bytes that a KGC with both
- * keys would have dealt, and hands each of its lanes the parts that it needs. Nothing of it outlives the session: the next
- * makes the same bytes anew.
+ * keys would have dealt, and hands each of its lanes the parts that it needs. No key of the dealing outlives the session: the
+ * next makes the same bytes anew, but for what C1 has stored.
  */
 import { createCipheriv, randomBytes } from "node:crypto"
 import { Effect, Redacted, type Scope } from "effect"

@@ -127,7 +127,7 @@ const securityLines = ({
   curve,
   accuracy
 }: RunResult): ReadonlyArray<string> => [
-  `- BCP with a modulus of ${modulusBits} bits; all parties follow the protocol, and the clouds do not collude.`,
+  `- BCP with a modulus of ${modulusBits} bits; all parties follow the protocol, and the clouds collude neither with each other nor with the KGC.`,
   ...(seed === null
     ? []
     : [

@@ -2,8 +2,16 @@
 import type { Attribute, GraphNode, Tensor } from "./onnx-messages.ts"
 
 export class GraphBuilder {
+  readonly #prefix: string
   readonly nodes: Array<GraphNode> = []
   readonly constants = new Map<string, Tensor>()
+
+  /** `taken` are the names of inputs and outputs. */
+  constructor(taken: ReadonlyArray<string>) {
+    let prefix = "/"
+    while (taken.some((name) => name.startsWith(prefix))) prefix += "/"
+    this.#prefix = prefix
+  }
 
   /** A node; gives the name of its output, which is new unless it is said. */
   node(
@@ -11,7 +19,7 @@ export class GraphBuilder {
     inputs: ReadonlyArray<string>,
     attributes: Readonly<Record<string, Attribute>> = {},
     {
-      output = `/${op.toLowerCase()}_${this.nodes.length + 1}`,
+      output = `${this.#prefix}${op.toLowerCase()}_${this.nodes.length + 1}`,
       domain
     }: Pick<GraphNode, "domain"> & { readonly output?: string } = {}
   ): string {
@@ -19,9 +27,9 @@ export class GraphBuilder {
     return output
   }
 
-  /** Names of its own begin with a stroke, so that none is that of a column. */
+  /** Names of its own begin as none of a column does. */
   #constant(own: string, tensor: Tensor): string {
-    const name = `/${own}`
+    const name = `${this.#prefix}${own}`
     this.constants.set(name, tensor)
     return name
   }

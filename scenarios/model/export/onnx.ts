@@ -13,7 +13,7 @@ const freeName = (wanted: string, model: Model): string =>
 
 export const onnxOf = (model: Model, version: string): Uint8Array => {
   const { data } = model
-  const graph = new GraphBuilder()
+  const graph = new GraphBuilder(data.features.map(({ name }) => name))
   const outputs = networkGraph(graph, model, preparationGraph(graph, data))
   const found =
     "values" in data.label

@@ -117,9 +117,7 @@ const categoryParts = (
 ): ReadonlyArray<Part> => {
   const { name, values, other } = feature
   const width = values.length + (other ? 1 : 0)
-  const marks = [
-    ...new Set(missing.flatMap((text) => [text, text.toLowerCase(), text.toUpperCase()]))
-  ].filter((text) => !values.includes(text))
+  const marks = missing.filter((text) => !values.includes(text))
   const noPlace = -1
   const isMissing = -2
   const place = graph.node(
@@ -147,10 +145,22 @@ const categoryParts = (
   ]
 }
 
+/** A graph compares texts as they are, and the usual marks count in any case: those that are likely. */
+const usualMarks = [
+  ...new Set(
+    defaultMissing.flatMap((text) => [
+      text,
+      text.toLowerCase(),
+      text.toUpperCase(),
+      text.slice(0, 1).toUpperCase() + text.slice(1).toLowerCase()
+    ])
+  )
+]
+
 /** The inputs of the network in their order, rows × inputs. */
 export const preparationGraph = (
   graph: GraphBuilder,
-  { features, scaleTo, missing = defaultMissing }: Prepared
+  { features, scaleTo, missing = usualMarks }: Prepared
 ): string => {
   const numbers = features.filter((feature): feature is NumberFeature => !isCategory(feature))
   const categories = features.filter(isCategory)

@@ -29,11 +29,16 @@ describe("range of the fixed-point numbers", () => {
   })
 
   /** Whether a rescale of 1 by a product with these numbers among others is seen to leave the range. */
-  const strays = (use: "open" | "rescale" | "rescaleRelu" | "rescaleGated", word: number, factor = 1) => {
+  const strays = (
+    use: "open" | "rescale" | "rescaleRelu" | "rescaleGated",
+    word: number,
+    factor = 1,
+    opened?: number
+  ) => {
     let left = false
     const ops = watched(() => {
       left = true
-    })
+    }, opened)
     const x = floatMatrix({ rows: 1, cols: 3 }, [1, word, -1], 0)
     const gate = floatMatrix({ rows: 1, cols: 3 }, [1, 1, 1], 0)
     runLocally(
@@ -53,6 +58,10 @@ describe("range of the fixed-point numbers", () => {
       for (const word of [2 ** 62, -(2 ** 62), Number.NaN, Number.POSITIVE_INFINITY])
         expect(strays(use, word)).toBe(true)
     }
+    // On ciphertexts an opened value has fewer bits than a word, and only that.
+    expect(strays("open", 2 ** 31, 1, 2 ** 31)).toBe(true)
+    expect(strays("open", 2 ** 31 - 1, 1, 2 ** 31)).toBe(false)
+    expect(strays("rescaleRelu", 2 ** 31, 1, 2 ** 31)).toBe(false)
     expect(strays("rescale", 2 ** 61, 1)).toBe(false)
     expect(strays("rescale", 2 ** 61, 2)).toBe(true)
   })

@@ -105,22 +105,24 @@ const cases: ReadonlyArray<
     ["predictions"]
   ],
   [
-    "a category with a value for missing cells, and names that outputs have",
+    "a category with a value for missing cells, and names that outputs and constants have",
     drawn(
       {
         features: [
           { name: "label", kind: "category", values: ["p", "q"], fill: { value: "q" }, indicator: true },
-          { name: "probabilities", range: [0, 1] }
+          { name: "probabilities", range: [0, 1] },
+          { name: "/number_fill", range: [0, 2] }
         ],
         label: classes(2)
       },
       "softmax",
       4
     ),
-    ["id,label,probabilities", "1,p,0.5", "2,NA,1", "3,q,0"],
+    ["id,label,probabilities,/number_fill", "1,p,0.5,2", "2,None,1,0", "3,q,0,1"],
     {
-      label: { dims: [3, 1], data: ["p", "NA", "q"] },
-      probabilities: { dims: [3, 1], data: [0.5, 1, 0] }
+      label: { dims: [3, 1], data: ["p", "None", "q"] },
+      probabilities: { dims: [3, 1], data: [0.5, 1, 0] },
+      "/number_fill": { dims: [3, 1], data: [2, 0, 1] }
     },
     ["label_", "probabilities_"]
   ]
