@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs"
 import { describe, expect, layer } from "@effect/vitest"
 import { Effect, Layer, Logger } from "effect"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
+import { command } from "../support/in-process.ts"
 import { splits, writeScenario } from "../support/small-scenario.ts"
 import { full } from "../support/sweep.ts"
 import { audited, lineOf } from "../support/trial.ts"
@@ -10,8 +11,11 @@ import { audited, lineOf } from "../support/trial.ts"
 /** Images have hundreds of columns, and their models a hundred thousand weights. */
 const isLarge = (name: string) => name.startsWith("mnist")
 
+/** An audit follows pads of shares. */
+const onCiphertexts = "on-ciphertexts.yaml"
+
 const scenarios = readdirSync("scenarios").filter(
-  (name) => name.endsWith(".yaml") && (full || !isLarge(name))
+  (name) => name.endsWith(".yaml") && name !== onCiphertexts && (full || !isLarge(name))
 )
 
 const sizeOf = (name: string) => ({ rows: isLarge(name) ? 10 : full ? 96 : 24, epochs: full ? 2 : 1 })
@@ -43,6 +47,14 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
           })
         )
     })
+    it.scoped("is refused where the clouds train on ciphertexts, with what to audit instead", () =>
+      Effect.gen(function* () {
+        const { complained, status } = yield* command("audit", `scenarios/${onCiphertexts}`)
+        expect(status).toBe(1)
+        expect(complained).toContain("training.on is ciphertexts")
+        expect(complained).toContain("audit a copy of the scenario that trains on shares")
+      })
+    )
     describe("of a disturbed trial", () => {
       it.scoped("finds nothing where a party is killed in the training and comes back", () =>
         Effect.gen(function* () {
