@@ -6,11 +6,11 @@
 import { Effect } from "effect"
 import { derive } from "../../protocol/aead.ts"
 import { bytesFrom } from "../../protocol/bcp/integers.ts"
-import { plaintextsFor, slotsPerPlaintext } from "../../protocol/bcp/packing.ts"
+import { plaintextsFor } from "../../protocol/bcp/packing.ts"
 import { ciphertextBytes, plaintextBytes } from "../../protocol/bcp/wire.ts"
 
 import { wordBytes } from "../../protocol/bytes.ts"
-import { splitCells } from "../../protocol/ciphertexts/data.ts"
+import { splitCells, uploadSlotsOf } from "../../protocol/ciphertexts/data.ts"
 import { uploadedIntegers } from "../../protocol/ciphertexts/uploaded.ts"
 import { cellsInOrder } from "../../protocol/data/rows.ts"
 import { OutOfRange } from "../../protocol/ring/ring.ts"
@@ -54,8 +54,7 @@ const send = (cells: OutgoingCells) =>
     const { parameters } = membership
     const publicKey = yield* publicKeyOf(membership, party.name)
     const sizes = uploadedIntegers(agreement.security.fractionalBits)
-    const { slotBits } = sizes
-    const slots = { parameters, slotBits, slots: slotsPerPlaintext(parameters.bits, slotBits) }
+    const slots = uploadSlotsOf(parameters, { dataSlotBits: sizes.slotBits })
     const shares = splitCells(slots, sizes, yield* cellsOf(cells), bytesFrom(seed))
     const bytesEach = plaintextBytes(parameters)
     yield* sendPieces(cells, shares[0].length / bytesEach, (cloud, mode, { first, count }) =>

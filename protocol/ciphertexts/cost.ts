@@ -2,6 +2,7 @@
  * The cost of a training on ciphertexts: the step on shapes alone, with what each cloud sends, what C0 opens and encrypts,
  * and the products of powers that C1 is asked for. Exact; the envelopes of the messages come on top. Public.
  */
+import { plaintextsFor } from "../bcp/packing.ts"
 import { ciphertextBytes } from "../bcp/wire.ts"
 import { outputs } from "../learning/network.ts"
 import type { Operation, Operations, Round, Shape } from "../learning/operations.ts"
@@ -256,10 +257,10 @@ export const sealingCost = (plan: TrainingPlan, sizes: CiphertextSizes): Ciphert
   )
 
 /** Opening so many cells of a user. */
-export const cellsCost = (sizes: CiphertextSizes, cells: number): CiphertextCost => {
-  const slots = Math.floor((sizes.modulusBits - 2) / sizes.dataSlotBits)
-  return counted(sizes, (counting) => openedBlinded(counting, Math.ceil(cells / slots)))
-}
+export const cellsCost = (sizes: CiphertextSizes, cells: number): CiphertextCost =>
+  counted(sizes, (counting) =>
+    openedBlinded(counting, plaintextsFor(cells, sizes.modulusBits, sizes.dataSlotBits))
+  )
 
 function* openedBlinded(counting: Counting, ciphertexts: number): Round<void> {
   counting.additions += ciphertexts

@@ -4,7 +4,9 @@
  * shares modulo 2^64 would leave m or m + 2^64. Then C1 blinds slot by slot and C0 opens: both have their parts of the data
  * set for the whole run.
  */
+
 import { randomBits } from "../bcp/integers.ts"
+import { slotsPerPlaintext } from "../bcp/packing.ts"
 import type { ByteSource } from "../bytes.ts"
 import { type Operation, operation, type Round } from "../learning/operations.ts"
 import { idle, receive, send, settled } from "./exchange.ts"
@@ -21,11 +23,10 @@ export const uploadSlots = ({
   sizes
 }: Pick<CiphertextParty, "slots" | "sizes">): Slots => uploadSlotsOf(parameters, sizes)
 
-export const uploadSlotsOf = (parameters: Slots["parameters"], { dataSlotBits }: CiphertextSizes): Slots => ({
-  parameters,
-  slotBits: dataSlotBits,
-  slots: Math.floor((parameters.bits - 2) / dataSlotBits)
-})
+export const uploadSlotsOf = (
+  parameters: Slots["parameters"],
+  { dataSlotBits: slotBits }: Pick<CiphertextSizes, "dataSlotBits">
+): Slots => ({ parameters, slotBits, slots: slotsPerPlaintext(parameters.bits, slotBits) })
 
 /** A user's cells as shares over the integers, packed in the order of the cells: what goes to C0 and to C1. */
 export const splitCells = (

@@ -7,8 +7,10 @@ import {
   type DataDescription,
   defaultMissing,
   type Feature,
+  featureCount,
   isCategory,
   isStandard,
+  jointColumns,
   type NumberFeature,
   type Prepared
 } from "../../../protocol/data/description.ts"
@@ -158,10 +160,8 @@ const usualMarks = [
 ]
 
 /** The inputs of the network in their order, rows × inputs. */
-export const preparationGraph = (
-  graph: GraphBuilder,
-  { features, scaleTo, missing = usualMarks }: Prepared
-): string => {
+export const preparationGraph = (graph: GraphBuilder, data: Prepared): string => {
+  const { features, scaleTo, missing = usualMarks } = data
   const numbers = features.filter((feature): feature is NumberFeature => !isCategory(feature))
   const categories = features.filter(isCategory)
   const given =
@@ -179,14 +179,11 @@ export const preparationGraph = (
     ...categories.flatMap((feature) => categoryParts(graph, feature, missing))
   ]
   const places = new Map(parts.flatMap(({ columns }) => columns).map((column, place) => [column, place]))
-  const order = features.flatMap((feature) => [
-    ...(isCategory(feature)
-      ? Array.from({ length: feature.values.length + (feature.other ? 1 : 0) }, (_, value) =>
-          columnOf(feature.name, value)
-        )
-      : [columnOf(feature.name)]),
-    ...(feature.indicator ? [columnOf(feature.name, "missing")] : [])
-  ])
+  const order = jointColumns(data)
+    .slice(0, featureCount(data))
+    .map(({ source, what }) =>
+      what === "number" ? columnOf(source) : columnOf(source, what === "missing" ? what : what.value)
+    )
   const all = graph.node(
     "Concat",
     parts.map(({ of }) => of),
