@@ -20,7 +20,7 @@ export function* send(make: () => Promise<Uint8Array>): Round<void> {
   yield [prepared(prepare, () => bytes, 0)]
 }
 
-/** Receives so many bytes, as a copy. One round. Throws `PackedRefused`. */
+/** Receives `expectedBytes` bytes, as a copy. One round. Throws `PackedRefused`. */
 export function* receive({ step, op: operation }: Place, expectedBytes: number): Round<Uint8Array> {
   const [received] = yield [crossing(nothing, expectedBytes)]
   if (received?.length !== expectedBytes)

@@ -73,7 +73,7 @@ const longBasesOf = (pp: Parameters, publicKey: Uint8Array, bits: number) => {
   return bases
 }
 
-/** The stream of a key from so many bytes on. */
+/** The stream of a key, from byte `offset`. */
 const streamFrom = (key: Uint8Array, offset: number): ByteSource => {
   const source = bytesFrom(key)
   source(offset)

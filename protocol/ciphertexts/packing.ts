@@ -22,7 +22,7 @@ export interface Slots {
   readonly slots: number
 }
 
-/** Plaintexts of a line of so many values. */
+/** How many plaintexts a line of `length` values takes. */
 export const groupsOf = ({ slots }: Pick<Slots, "slots">, length: number): number => Math.ceil(length / slots)
 
 /** Plaintexts of a matrix. */

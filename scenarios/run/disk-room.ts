@@ -27,7 +27,7 @@ const freeBytesOf = async (folder: string): Promise<number | undefined> => {
   }
 }
 
-/** Refuses a run whose folder has no room for so many bytes. */
+/** Refuses a run whose folder has no room for `neededBytes`. */
 export const requireRoom = (folder: string, neededBytes: number): Effect.Effect<void, DiskTooFull> =>
   Effect.flatMap(
     Effect.promise(() => freeBytesOf(resolve(folder))),
