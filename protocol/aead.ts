@@ -23,6 +23,11 @@ const cipherOf = (key: Uint8Array) => (key.length === 32 ? "aes-256-gcm" : "aes-
 const options = { authTagLength: tagBytes }
 const nothing = new Uint8Array(0)
 
+/** What goes through a cipher at once: the allocator has such pieces at hand, and a core's cache keeps them. */
+const pieceBytes = 65_536
+/** After so many pieces a long content lets its caller do something else. */
+const piecesATurn = 16
+
 /** `prefix` ‖ ciphertext ‖ tag, in a buffer of its own. The prefix is not authenticated. */
 export const seal = (
   { key, nonce, about }: Sealing,
@@ -32,7 +37,8 @@ export const seal = (
   const cipher = createCipheriv(cipherOf(key), key, nonce, options).setAAD(about)
   const sealed = new Uint8Array(prefix.length + content.length + tagBytes)
   sealed.set(prefix)
-  sealed.set(cipher.update(content), prefix.length)
+  for (let at = 0; at < content.length; at += pieceBytes)
+    sealed.set(cipher.update(content.subarray(at, at + pieceBytes)), prefix.length + at)
   cipher.final()
   sealed.set(cipher.getAuthTag(), sealed.length - tagBytes)
   return sealed
@@ -61,13 +67,43 @@ export const sealFresh = (key: Uint8Array, about: Uint8Array, content: Uint8Arra
   return seal({ key, nonce, about }, content, nonce)
 }
 
-/** The content of what `sealFresh` gave. */
+/**
+ * The content of what `sealFresh` gave, decrypted in place: a part of `sealed`, which is of no other use afterwards. It yields
+ * in between, so that the caller can serve others during a long one; the content is there at the end, once it is authenticated.
+ */
+export function* unsealingFresh(
+  key: Uint8Array,
+  about: Uint8Array,
+  sealed: Uint8Array
+): Generator<void, Option.Option<Uint8Array>> {
+  if (sealed.length < nonceBytes + tagBytes) return Option.none()
+  const decipher = createDecipheriv(cipherOf(key), key, sealed.subarray(0, nonceBytes), options)
+    .setAAD(about)
+    .setAuthTag(sealed.subarray(-tagBytes))
+  const content = sealed.subarray(nonceBytes, -tagBytes)
+  for (let at = 0, pieces = 1; at < content.length; at += pieceBytes, pieces++) {
+    content.set(decipher.update(content.subarray(at, at + pieceBytes)), at)
+    if (pieces % piecesATurn === 0) yield
+  }
+  try {
+    decipher.final()
+  } catch {
+    return Option.none()
+  }
+  return Option.some(content)
+}
+
+/** `unsealingFresh` without a pause. */
 export const unsealFresh = (
   key: Uint8Array,
   about: Uint8Array,
   sealed: Uint8Array
-): Option.Option<Uint8Array> =>
-  unseal({ key, nonce: sealed.subarray(0, nonceBytes), about }, sealed.subarray(nonceBytes))
+): Option.Option<Uint8Array> => {
+  const opening = unsealingFresh(key, about, sealed)
+  let turn = opening.next()
+  while (turn.done !== true) turn = opening.next()
+  return turn.value
+}
 
 /** HKDF-SHA256: `bytes` bytes from a secret. `info` says what they are for; one purpose, one key. */
 export const derive = (

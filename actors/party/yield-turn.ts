@@ -4,3 +4,13 @@ import { Effect } from "effect"
 
 /** Lets the event loop go round once; pending messages come first. */
 export const yieldTurn: Effect.Effect<void> = Effect.promise(() => setImmediate())
+
+/** Goes through a computation that pauses by itself, a turn at each pause. */
+export const inTurns = <A>(computation: Generator<void, A>): Effect.Effect<A> =>
+  Effect.gen(function* () {
+    while (true) {
+      const turn = computation.next()
+      if (turn.done === true) return turn.value
+      yield* yieldTurn
+    }
+  })

@@ -3,7 +3,7 @@
  * has. To C1 they say nothing without C0's key; with it, and with what the clouds sent each other, they remove the masks.
  */
 import { Data, Either } from "effect"
-import { sealFresh, unsealFresh } from "../aead.ts"
+import { sealFresh, unsealingFresh } from "../aead.ts"
 import { CanonicalWriter } from "../canonical.ts"
 
 /** What corrections are for, bound into their seal, so that they serve nothing else. */
@@ -37,10 +37,12 @@ const bound = ({ run, dealtFor, first, last }: StretchName): Uint8Array =>
 export const sealStretch = (key: Uint8Array, name: StretchName, corrections: Uint8Array): Uint8Array =>
   sealFresh(key, bound(name), corrections)
 
-/** The corrections again. */
-export const openStretch = (
+/** The corrections again, decrypted in place; it yields in between, as they may be many. */
+export function* openingStretch(
   key: Uint8Array,
   name: StretchName,
   sealed: Uint8Array
-): Either.Either<Uint8Array, StretchUnreadable> =>
-  Either.fromOption(unsealFresh(key, bound(name), sealed), () => new StretchUnreadable(name))
+): Generator<void, Either.Either<Uint8Array, StretchUnreadable>> {
+  const opened = yield* unsealingFresh(key, bound(name), sealed)
+  return Either.fromOption(opened, () => new StretchUnreadable(name))
+}

@@ -1,6 +1,16 @@
+import { createCipheriv } from "node:crypto"
 import { Option } from "effect"
 import { describe, expect, it } from "vitest"
-import { derive, nonceBytes, seal, sealFresh, tagBytes, unseal, unsealFresh } from "../../protocol/aead.ts"
+import {
+  derive,
+  nonceBytes,
+  seal,
+  sealFresh,
+  tagBytes,
+  unseal,
+  unsealFresh,
+  unsealingFresh
+} from "../../protocol/aead.ts"
 
 const hex = (text: string) => new Uint8Array(Buffer.from(text.replace(/\s/g, ""), "hex"))
 const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
@@ -57,10 +67,29 @@ describe("sealing", () => {
     const [one, other] = [sealFresh(key, about, content), sealFresh(key, about, content)]
     expect(one.length).toBe(nonceBytes + content.length + tagBytes)
     expect(hexOf(one.subarray(0, 12))).not.toBe(hexOf(other.subarray(0, 12)))
-    for (const sealed of [one, other]) expect(unsealFresh(key, about, sealed)).toEqual(Option.some(content))
     for (let length = 0; length < one.length; length++)
-      expect(unsealFresh(key, about, one.subarray(0, length))).toEqual(Option.none())
-    expect(unsealFresh(key, new Uint8Array(0), one)).toEqual(Option.none())
+      expect(unsealFresh(key, about, one.slice(0, length))).toEqual(Option.none())
+    expect(unsealFresh(key, new Uint8Array(0), one.slice())).toEqual(Option.none())
+    for (const sealed of [one, other]) expect(unsealFresh(key, about, sealed)).toEqual(Option.some(content))
+  })
+
+  it("seals a long content as a short one, and opens it in place, with pauses", () => {
+    const long = new Uint8Array(2_500_001).map((_, i) => i % 251)
+    const sealed = sealFresh(key, about, long)
+    const cipher = createCipheriv("aes-128-gcm", key, sealed.subarray(0, nonceBytes)).setAAD(about)
+    const whole = Buffer.concat([cipher.update(long), cipher.final(), cipher.getAuthTag()])
+    expect(Buffer.compare(sealed.subarray(nonceBytes), whole)).toBe(0)
+    const changed = sealed.slice()
+    changed[2_000_000]! ^= 1
+    expect(unsealFresh(key, about, changed)).toEqual(Option.none())
+    const opening = unsealingFresh(key, about, sealed)
+    let pauses = 0
+    let turn = opening.next()
+    for (; turn.done !== true; turn = opening.next()) pauses++
+    expect(pauses).toBe(2)
+    const content = Option.getOrThrow(turn.value)
+    expect(content.buffer).toBe(sealed.buffer)
+    expect(Buffer.compare(content, long)).toBe(0)
   })
 
   it("seals nothing to a tag", () => {

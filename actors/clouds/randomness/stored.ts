@@ -7,7 +7,7 @@ import { createHash } from "node:crypto"
 import { Data, Effect, Option, Redacted } from "effect"
 import { derive } from "../../../protocol/aead.ts"
 import {
-  openStretch,
+  openingStretch,
   type StretchName,
   type StretchUnreadable,
   sealStretch
@@ -21,6 +21,7 @@ import { type Stable, Store, type StoreError } from "../../../runtime/storage/st
 import { remembered } from "../../party/once.ts"
 import type { Root } from "../../party/root.ts"
 import type { Stretch } from "../../party/stretches.ts"
+import { inTurns } from "../../party/yield-turn.ts"
 
 /** What corrections are dealt for. */
 export interface DealtFor {
@@ -127,7 +128,7 @@ export const stretchStore = (
         Effect.gen(function* () {
           const sealed = yield* store.get(entryOf(stretch))
           if (Option.isNone(sealed)) return yield* new StretchMissing({ ...stretch, party })
-          return yield* openStretch(key, nameOf(stretch), sealed.value)
+          return yield* yield* inTurns(openingStretch(key, nameOf(stretch), sealed.value))
         })
     }
   })

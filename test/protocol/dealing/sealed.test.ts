@@ -1,7 +1,15 @@
 /** Corrections at rest. */
 import { Either } from "effect"
 import { describe, expect, it } from "vitest"
-import { openStretch, sealStretch } from "../../../protocol/dealing/sealed.ts"
+import { openingStretch, sealStretch } from "../../../protocol/dealing/sealed.ts"
+
+/** Without the pauses, of a copy, since the corrections are decrypted in place. */
+const openStretch = (...[key, name, sealed]: Parameters<typeof openingStretch>) => {
+  const opening = openingStretch(key, name, sealed.slice())
+  let turn = opening.next()
+  while (turn.done !== true) turn = opening.next()
+  return turn.value
+}
 
 const key = new Uint8Array(16).fill(9)
 const name = { run: "run-7", dealtFor: "a plan", first: 17, last: 32 }
