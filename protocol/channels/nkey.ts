@@ -3,7 +3,7 @@
  * public key, and the user signs what it is asked to; no secret leaves the user. As texts, they are base32 of a kind, the 32 bytes
  * of the key and a CRC-16: `U…` is a user's public key, `SU…` the seed of its pair.
  */
-import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } from "node:crypto"
+import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign, verify } from "node:crypto"
 import { Redacted } from "effect"
 import { concatenate } from "../bytes.ts"
 
@@ -63,7 +63,7 @@ export const drawNkey = (): Redacted.Redacted => nkeySeed(new Uint8Array(randomB
 
 // Up to the 32 bytes of the key itself (RFC 8410): PKCS #8 and SubjectPublicKeyInfo.
 const privatePrefix = Buffer.from("302e020100300506032b657004220420", "hex")
-const spkiPrefixBytes = 12
+const spkiPrefix = Buffer.from("302a300506032b6570032100", "hex")
 
 /** Throws where the text is no seed: all seeds are made here. */
 const privateKeyOf = (seed: Redacted.Redacted): KeyObject => {
@@ -75,12 +75,34 @@ const privateKeyOf = (seed: Redacted.Redacted): KeyObject => {
 /** The public key of a seed, `U…`. */
 export const publicNkey = (seed: Redacted.Redacted): string => {
   const spki = createPublicKey(privateKeyOf(seed)).export({ type: "spki", format: "der" })
-  return asText(publicKind, spki.subarray(spkiPrefixBytes))
+  return asText(publicKind, spki.subarray(spkiPrefix.length))
 }
 
 /** Signs the broker's nonce; base64url without padding, as the broker takes it. */
 export const signNonce = (seed: Redacted.Redacted, nonce: string): string =>
   sign(null, Buffer.from(nonce), privateKeyOf(seed)).toString("base64url")
+
+/**
+ * Before every statement that is signed. A broker has its users sign nonces of its choice, which are texts in UTF-8; this
+ * byte is in none, so the signature of a nonce is never that of a statement.
+ */
+const statementMark = Uint8Array.of(0xff)
+
+/** Bytes of a signature. */
+export const signatureBytes = 64
+
+/** Signs a statement: canonical bytes that begin with what kind of statement they are, so that none passes for another. */
+export const signStatement = (seed: Redacted.Redacted, statement: Uint8Array): Uint8Array =>
+  new Uint8Array(sign(null, concatenate([statementMark, statement]), privateKeyOf(seed)))
+
+/** Whether the holder of a public key, `U…`, has signed a statement. */
+export const hasSigned = (nkey: string, statement: Uint8Array, signature: Uint8Array): boolean => {
+  const key = keyIn(publicKind, nkey)
+  if (key === undefined || signature.length !== signatureBytes) return false
+  const spki = Buffer.concat([spkiPrefix, key])
+  const publicKey = createPublicKey({ key: spki, format: "der", type: "spki" })
+  return verify(null, concatenate([statementMark, statement]), publicKey, signature)
+}
 
 /** Whether a text is a user's public key: a slip in it does not pass. */
 export const isPublicNkey = (text: string): boolean => keyIn(publicKind, text) !== undefined

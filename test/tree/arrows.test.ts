@@ -116,6 +116,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
     statistics: ["bcp", "data"],
     proofs: ["bcp"],
     computation: ["learning", "ring"],
+    serving: ["channels"],
     "oblivious-transfer": ["learning", "ring"],
     lattice: ["learning", "ring"],
     ciphertexts: ["bcp", "computation", "dealing", "learning", "oblivious-transfer", "ring"],
