@@ -17,6 +17,7 @@
 import { type ExponentMode, shortRandomizerBits } from "../bcp/keys.ts"
 import { InvalidPlan, opensLabels, outputs, weightShape, width } from "../learning/network.ts"
 import { magnitudeBits, rowsOpened, type TrainingPlan } from "../learning/plan.ts"
+import { refusedOnCiphertexts } from "./refusals.ts"
 import { uploadedIntegers } from "./uploaded.ts"
 
 /** What is seen of a run may be told from what is drawn with a chance of 2^-40. */
@@ -102,28 +103,20 @@ const exponentBits = (
 }
 
 /** Refuses what is not done on ciphertexts. Throws `InvalidPlan`. */
-export const requireOnCiphertexts = (plan: TrainingPlan): void => {
-  const refuse = (field: string, reason: string, remedy: string) => {
-    throw new InvalidPlan({ field, reason, remedy })
+export const requireOnCiphertexts = ({ loss, network, rowWeights, validation }: TrainingPlan): void => {
+  const [refused] = refusedOnCiphertexts({
+    loss,
+    reluOutput: opensLabels(network),
+    classWeights: rowWeights !== undefined,
+    validation: validation !== undefined
+  })
+  if (refused === undefined) return
+  const { what, reason, remedy } = refused
+  const fields = {
+    loss: "training.loss",
+    reluOutput: "network.output",
+    classWeights: "training.classWeights",
+    validation: "validation"
   }
-  if (plan.loss !== "squared-error")
-    refuse(
-      "loss",
-      `"${plan.loss}" is not computed on ciphertexts`,
-      "use loss: squared-error, or train on: shares"
-    )
-  if (opensLabels(plan.network))
-    refuse(
-      `network.layers[${plan.network.layers.length - 1}].activation`,
-      '"relu" on the output layer is not computed on ciphertexts',
-      'use "identity", or train on: shares'
-    )
-  if (plan.rowWeights !== undefined)
-    refuse("rowWeights", "class weights are not used on ciphertexts", "leave them out, or train on: shares")
-  if (plan.validation !== undefined)
-    refuse(
-      "validation",
-      "rows for the validation are not tried on ciphertexts",
-      "leave it out, or train on: shares"
-    )
+  throw new InvalidPlan({ field: fields[what], reason, remedy })
 }

@@ -2,24 +2,16 @@
  * What a training on ciphertexts can't be combined with, each with the reason and what to do instead. All of it is
  * there for a training on shares.
  */
-import type { Loss } from "../../protocol/learning/loss.ts"
+import { refusedOnCiphertexts, type Wanted } from "../../protocol/ciphertexts/refusals.ts"
 import type { Inconsistency } from "./inconsistency.ts"
 import type { Scenario } from "./schema.ts"
-
-/** The losses that a network can be trained with on ciphertexts. */
-const possibleLosses: ReadonlyArray<Loss> = ["squared-error"]
 
 const train = "or train on shares"
 
 export const ciphertextProblems = (scenario: Scenario): ReadonlyArray<Inconsistency> =>
   scenario.training.on === "shares"
     ? []
-    : [
-        ...placementProblems(scenario),
-        ...securityProblems(scenario),
-        ...learningProblems(scenario),
-        ...validationProblems(scenario)
-      ]
+    : [...placementProblems(scenario), ...securityProblems(scenario), ...learningProblems(scenario)]
 
 const placementProblems = ({ placement }: Scenario): ReadonlyArray<Inconsistency> => [
   ...(placement.lanes > 1
@@ -61,40 +53,19 @@ const securityProblems = ({ security }: Scenario): ReadonlyArray<Inconsistency> 
       ])
 ]
 
-const learningProblems = ({ network, training }: Scenario): ReadonlyArray<Inconsistency> => [
-  ...(network.output === "relu"
-    ? [
-        {
-          path: ["network", "output"],
-          message: `"relu" needs a product of labels and gates, which is not there on ciphertexts; use identity, ${train}`
-        }
-      ]
-    : []),
-  ...(possibleLosses.includes(training.loss)
-    ? []
-    : [
-        {
-          path: ["training", "loss"],
-          message: `"${training.loss}" needs an exponential of the outputs, which is not there on ciphertexts; use squared-error, ${train}`
-        }
-      ]),
-  ...(training.classWeights === undefined
-    ? []
-    : [
-        {
-          path: ["training", "classWeights"],
-          message: `need a product of each row and its weight, which is not there on ciphertexts; leave them out, ${train}`
-        }
-      ])
-]
+/** Where a scenario asks for what the plan of a training refuses. */
+const paths: Readonly<Record<keyof Wanted, ReadonlyArray<PropertyKey>>> = {
+  loss: ["training", "loss"],
+  reluOutput: ["network", "output"],
+  classWeights: ["training", "classWeights"],
+  validation: ["validation"]
+}
 
 /** `training.stop` and `reveal: [curve]` need validation rows in any case. */
-const validationProblems = ({ validation }: Scenario): ReadonlyArray<Inconsistency> =>
-  validation === 0
-    ? []
-    : [
-        {
-          path: ["validation"],
-          message: `rows are evaluated on shares, and on ciphertexts there are none; leave validation out, ${train}`
-        }
-      ]
+const learningProblems = ({ network, training, validation }: Scenario): ReadonlyArray<Inconsistency> =>
+  refusedOnCiphertexts({
+    loss: training.loss,
+    reluOutput: network.output === "relu",
+    classWeights: training.classWeights !== undefined,
+    validation: validation > 0
+  }).map(({ what, reason, remedy }) => ({ path: paths[what], message: `${reason}; ${remedy}` }))

@@ -2,38 +2,16 @@
  * What must hold between the parts of a scenario, beyond what each part's own schema says: columns that are
  * named must exist, names are unique, and what is expected can be judged from what is revealed.
  */
-import { classesOf, isCategory, labelColumns, sourceColumns } from "../../protocol/data/description.ts"
-import { areNumbers } from "../../protocol/data/labels.ts"
-import { didYouMean } from "../../protocol/data/near-names.ts"
-import { statisticsNeeded } from "../../protocol/data/preparation.ts"
-import { exactNumber } from "../../protocol/data/spelling.ts"
-import { valueLimit } from "../../protocol/learning/range.ts"
-import { leastContributors, neededColumns } from "../../protocol/statistics/statistics.ts"
+import { classesOf } from "../../protocol/data/description.ts"
 import { isTested } from "./agreement.ts"
 import { ciphertextProblems } from "./ciphertexts.ts"
 import { classWeightProblems } from "./class-weights.ts"
-import { columnsNamed, columnsOf } from "./columns.ts"
+import { columnProblems, rangeProblems, statisticsProblems } from "./data-consistency.ts"
 import { strangers } from "./faults-consistency.ts"
 import { type Inconsistency, repeated } from "./inconsistency.ts"
 import { planProblems } from "./plan-problem.ts"
-import type { Scenario, User } from "./schema.ts"
-
-/**
- * Names that differ but look alike, since a letter with an accent can be written in two ways: index, and the
- * one before.
- */
-const lookalikes = (names: ReadonlyArray<string>): ReadonlyArray<readonly [number, string]> => {
-  const seen = new Map<string, string>()
-  return names.flatMap((name, index) => {
-    const shown = name.normalize("NFC")
-    const before = seen.get(shown)
-    if (before === undefined) seen.set(shown, name)
-    return before === undefined || before === name ? [] : [[index, before] as const]
-  })
-}
-
-const looksLike = (before: string): string =>
-  `looks like ${JSON.stringify(before)}, but the characters are coded differently (Unicode normalisation); write both as the files do, or rename one`
+import type { Scenario } from "./schema.ts"
+import { identityProblems, userProblems } from "./user-consistency.ts"
 
 /** Every inconsistency of a scenario whose parts are valid each for itself. */
 export const inconsistencies = (scenario: Scenario): ReadonlyArray<Inconsistency> => [
@@ -51,180 +29,6 @@ export const inconsistencies = (scenario: Scenario): ReadonlyArray<Inconsistency
   ...validationProblems(scenario),
   ...faultProblems(scenario)
 ]
-
-const columnProblems = ({ data }: Scenario): ReadonlyArray<Inconsistency> => {
-  const features = data.features.map(({ name }) => name)
-  const problems: Array<Inconsistency> = []
-  if (features.length === 0) {
-    problems.push({ path: ["data", "features"], message: "must have at least one feature column" })
-  }
-  const labels = labelColumns(data)
-  for (const taken of [data.id, ...labels]) {
-    if (features.includes(taken)) {
-      const role = taken === data.id ? "id" : "label"
-      problems.push({
-        path: ["data", "features", taken],
-        message: `is also the ${role} column; a column has one role only`
-      })
-    }
-  }
-  if (labels.includes(data.id)) {
-    problems.push({
-      path: ["data", "label"],
-      message: "is also the id column; a column has one role only"
-    })
-  }
-  for (const [index, before] of lookalikes([...features, ...labels, data.id]))
-    problems.push({ path: pathOfColumn(data, index), message: looksLike(before) })
-  return [...problems, ...labelProblems(classesOf(data) ?? [])]
-}
-
-/** Where the scenario names a column, by its place among features, label and id. */
-const pathOfColumn = (data: Scenario["data"], index: number): ReadonlyArray<PropertyKey> => {
-  const feature = data.features[index]
-  if (feature !== undefined) return ["data", "features", feature.name]
-  return index < data.features.length + labelColumns(data).length ? ["data", "label"] : ["data", "id"]
-}
-
-/** Statistics of columns that too few users hold, unless they may be revealed. */
-const statisticsProblems = ({ data, users, reveal }: Scenario): ReadonlyArray<Inconsistency> => {
-  if (reveal.includes("column-statistics")) return []
-  const held = users.map((user) => columnsHeldBy(data, user))
-  const few = neededColumns(statisticsNeeded(data)).filter(
-    (column) => held.filter((own) => own.has(column)).length < leastContributors
-  )
-  if (few.length === 0) return []
-  const named = few.slice(0, 5).join(", ") + (few.length > 5 ? ` and ${few.length - 5} more` : "")
-  return [
-    {
-      path: ["reveal"],
-      message: `must have column-statistics: fewer than three users hold ${named}, so mean and deviation, or counts of values, which all users learn, tell what is another's; add it, or give these columns public ranges and fills that are values, and classes weights in numbers`
-    }
-  ]
-}
-
-/** The columns of which a user holds cells. */
-export const columnsHeldBy = (data: Scenario["data"], { holds }: User): ReadonlySet<string> =>
-  new Set(holds.flatMap(({ columns, header }) => columnsOf(data, columns ?? header ?? sourceColumns(data))))
-
-const labelProblems = (values: ReadonlyArray<string>): ReadonlyArray<Inconsistency> => {
-  const at = (index: number, message: string) => ({ path: ["data", "label", "values", index], message })
-  const twice = repeated(values).map((index) =>
-    at(index, `"${values[index]}" is listed twice; list each label once`)
-  )
-  const alike = lookalikes(values).map(([index, before]) => at(index, looksLike(before)))
-  if (!areNumbers(values)) return [...twice, ...alike]
-  // Where all labels are numbers, 1 in a file is the label 1.0.
-  const texts = new Map<string | undefined, string>()
-  const equal = values.flatMap((each, index) => {
-    const number = exactNumber(each)
-    const before = texts.get(number)
-    if (before === undefined) texts.set(number, each)
-    return before === undefined || before === each
-      ? []
-      : [at(index, `"${each}" is the same number as "${before}"; list each label once`)]
-  })
-  return [...twice, ...equal]
-}
-
-const userProblems = ({ data, users, heldOut }: Scenario): ReadonlyArray<Inconsistency> => {
-  const problems: Array<Inconsistency> = []
-  const named = columnsNamed(data)
-  const known = new Set(sourceColumns(data))
-  for (const index of repeated(users.map((user) => user.name))) {
-    problems.push({
-      path: ["users", index, "name"],
-      message: `"${users[index]?.name}" is the name of another user too; give each user a name of its own`
-    })
-  }
-  for (const [index, { name }] of users.entries()) {
-    if (!/^(kgc|cloud[01]|director|user\d+)$/.test(name) || name === `user${index + 1}`) continue
-    problems.push({
-      path: ["users", index, "name"],
-      message: `"${name}" is what another party is called; give the user a name of its own, or user${index + 1}`
-    })
-  }
-  users.forEach((user, userIndex) => {
-    user.holds.forEach((holding, holdingIndex) => {
-      const path = ["users", userIndex, "holds", holdingIndex]
-      holding.columns?.forEach((column, index) => {
-        const names = named(column)
-        if (names.length > 0 && !names.includes(data.id)) return
-        problems.push({
-          path: [...path, "columns", index],
-          message: `"${column}" is neither a feature nor the label of data; correct the name or add it there${didYouMean(column, [...known])}`
-        })
-      })
-      for (const field of ["columns", "header"] as const) {
-        const seen = new Set<string>()
-        holding[field]?.forEach((entry, index) => {
-          const stands = named(entry)
-          const names = stands.length === 0 ? [entry] : stands
-          const twice = names.find((name) => seen.has(name))
-          if (twice !== undefined) {
-            problems.push({
-              path: [...path, field, index],
-              message: `"${twice}" is listed twice; list it once`
-            })
-          }
-          for (const name of names) seen.add(name)
-        })
-      }
-      if (holding.dialect?.header === false && holding.header === undefined) {
-        problems.push({
-          path: [...path, "dialect", "header"],
-          message: "says that the file has no names; list the names of its columns as header of the holding"
-        })
-      }
-      if (holding.heldOut !== undefined && heldOut !== "marked") {
-        problems.push({
-          path: [...path, "heldOut"],
-          message: "marks rows, which heldOut of the scenario does not ask for; say heldOut: marked there"
-        })
-      }
-      if (holding.part !== undefined && holding.part.from > holding.part.to) {
-        problems.push({
-          path: [...path, "part"],
-          message: "ends before it begins; give the first row as from"
-        })
-      }
-      const rows = holding.rows ?? []
-      for (const index of repeated(rows)) {
-        problems.push({
-          path: [...path, "rows", index],
-          message: `"${rows[index]}" is listed twice; list it once`
-        })
-      }
-    })
-  })
-  if (heldOut === "marked" && !users.some(({ holds }) => holds.some((holding) => holding.heldOut))) {
-    problems.push({
-      path: ["heldOut"],
-      message: "asks for marked rows, but no file is marked; say heldOut: true in a file that is held"
-    })
-  }
-  return problems
-}
-
-/** An identity is one party's: two that share one could speak in each other's name. */
-const identityProblems = ({ parties = {}, users }: Scenario): ReadonlyArray<Inconsistency> => {
-  const listed = [
-    ...Object.entries(parties).map(([name, text]) => ({ path: ["parties", name], name, text })),
-    ...users.map(({ name, identity: text }, i) => ({ path: ["users", i, "identity"], name, text }))
-  ]
-  // Two texts that share either of their keys are of one party.
-  const alike = (one: string, other: string) =>
-    one.split(".").some((key, part) => key === other.split(".")[part])
-  return listed.flatMap(({ path, text }, index) => {
-    const before =
-      text === undefined
-        ? undefined
-        : listed.slice(0, index).find((each) => each.text !== undefined && alike(each.text, text))
-    return before === undefined
-      ? []
-      : [{ path, message: `is the identity of ${before.name} too; have each party make one of its own` }]
-  })
-}
 
 const faultProblems = ({ faults, users }: Scenario): ReadonlyArray<Inconsistency> =>
   faults === undefined
@@ -277,42 +81,6 @@ const decryptionProblems = ({ deadlines, decryption, users }: Scenario): Readonl
     })
   }
   return problems
-}
-
-/** Fixed-point numbers that a feature needs, so that something is left of its values. */
-const leastSteps = 16
-
-/** Ranges by which no cell could be scaled, or only to what no fixed-point number holds. */
-const rangeProblems = ({ data, security }: Scenario): ReadonlyArray<Inconsistency> => {
-  const ranges = data.features.flatMap((feature) =>
-    isCategory(feature) || feature.range === undefined ? [] : [{ name: feature.name, range: feature.range }]
-  )
-  const tooWide = ranges.filter(({ range: [least, most] }) => !Number.isFinite(most - least))
-  const limit = valueLimit(security.fractionalBits)
-  const steps = (data.scaleTo[1] - data.scaleTo[0]) * 2 ** security.fractionalBits
-  const beyond = Math.max(...data.scaleTo.map(Math.abs)) >= limit
-  return [
-    ...tooWide.map(({ name }) => ({
-      path: ["data", "features", name],
-      message: "is wider than a number can say; give the range that the quantity really has"
-    })),
-    ...(beyond
-      ? [
-          {
-            path: ["data", "scaleTo"],
-            message: `is beyond the fixed-point numbers of ${security.fractionalBits} fractional bits, which are below ${limit}; use [-1, 1] unless there is a reason not to`
-          }
-        ]
-      : []),
-    ...(steps < leastSteps
-      ? [
-          {
-            path: ["data", "scaleTo"],
-            message: `is so narrow that different values become the same number of ${security.fractionalBits} fractional bits; use [-1, 1] unless there is a reason not to`
-          }
-        ]
-      : [])
-  ]
 }
 
 const trainingProblems = (scenario: Scenario): ReadonlyArray<Inconsistency> => {

@@ -135,10 +135,10 @@ describe("the plan of sizes", () => {
   })
 
   it.each([
-    [{ loss: "softmax" }, "loss: squared-error"],
-    [{ network: networkOf([5, 4, 3], "relu") }, '"identity"'],
+    [{ loss: "softmax" }, "squared-error"],
+    [{ network: networkOf([5, 4, 3], "relu") }, "use identity"],
     [{ rowWeights: { gain: 1 } }, "leave them out"],
-    [{ validation: { rows: 4, classes: true } }, "leave it out"]
+    [{ validation: { rows: 4, classes: true } }, "leave validation out"]
   ] as const)("refuses what is not done on ciphertexts: %o", (change, remedy) => {
     expect(() => requireOnCiphertexts(trainingPlan({ ...settings, ...change }))).toThrow(remedy)
   })
