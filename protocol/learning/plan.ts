@@ -67,8 +67,8 @@ export type ForwardPlan = Pick<TrainingPlan, "network" | "fractionalBits">
 /** The part of the plan that a single step needs: `planOfStep`. */
 export type StepPlan = Pick<TrainingPlan, "network" | "fractionalBits" | "rate" | "addends" | "loss">
 
-const minimumFractionalBits = 8
-const maximumFractionalBits = 26
+export const minimumFractionalBits = 8
+export const maximumFractionalBits = 26
 const maximumRows = 2 ** 31 - 1
 /** Rescaled values, factor included, must stay below 2^62 (section 5 of docs/concepts/protocol.md). */
 export const magnitudeBits = 62

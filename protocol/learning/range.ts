@@ -5,12 +5,12 @@
  */
 import { usualCells } from "../data/encoding.ts"
 import { type FloatMatrix, floatMatrix, floatOperations, withMultiples } from "./float.ts"
-import { floatLayers, type Model, modelValues } from "./model.ts"
+import { floatLayers, type Model, modelValues, rowsAtATime } from "./model.ts"
 import type { Operations } from "./operations.ts"
 import { magnitudeBits, type StepPlan, type TrainingPlan } from "./plan.ts"
 import { runLocally } from "./run.ts"
 import { productBits } from "./scales.ts"
-import { openData, trainingStep } from "./step.ts"
+import { openData, predict, trainingStep } from "./step.ts"
 
 /** A value must be below this. */
 export const valueLimit = (fractionalBits: number): number => 2 ** (magnitudeBits - fractionalBits)
@@ -111,6 +111,52 @@ const leavesRangeInStep = (model: Model, plan: TriedPlan): boolean => {
     if (left) beyond++
   }
   return beyond > rowsTried / 2
+}
+
+/** Whether no row with features up to `most` leaves the range: all that a unit adds up counts by its magnitude. */
+const staysWithin = ({ layers, fractionalBits }: Model, most: number): boolean => {
+  if (!(most < valueLimit(fractionalBits))) return false
+  const limit = sumLimit(fractionalBits)
+  let fed = most
+  for (const { weights, bias } of layers) {
+    const sums = bias.map((of, unit) =>
+      weights.reduce((sum, row) => sum + Math.abs(row[unit]!) * fed, Math.abs(of))
+    )
+    fed = Math.max(...sums)
+    if (!(fed < limit)) return false
+  }
+  return true
+}
+
+/** The first row that takes a model out of the range of its numbers, if one does. `features` as of `scores`. */
+export const rowBeyondRange = (model: Model, features: Float64Array): number | undefined => {
+  const { network, fractionalBits } = model
+  const { inputs } = network
+  if (
+    staysWithin(
+      model,
+      features.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+    )
+  )
+    return undefined
+  const layers = floatLayers(model, fractionalBits)
+  const leaves = (first: number, rows: number): boolean => {
+    let left = false
+    const some = features.subarray(first * inputs, (first + rows) * inputs)
+    const operations = watched(() => {
+      left = true
+    })
+    const x = floatMatrix({ rows, cols: inputs }, some, fractionalBits)
+    runLocally(predict(operations, { network, fractionalBits }, layers, x))
+    return left
+  }
+  const rows = features.length / inputs
+  for (let first = 0; first < rows; first += rowsAtATime) {
+    const count = Math.min(rowsAtATime, rows - first)
+    if (!leaves(first, count)) continue
+    for (let row = first; row < first + count; row++) if (leaves(row, 1)) return row
+  }
+  return undefined
 }
 
 /** From 0 to 1: multiples of an irrational number for each column, which fill the interval evenly. */

@@ -4,9 +4,10 @@ import { Console, Data, Effect, Option } from "effect"
 import { fixedScores } from "../../protocol/computation/predicting.ts"
 import { classesOf } from "../../protocol/data/description.ts"
 import { type Model, scores } from "../../protocol/learning/model.ts"
+import { rangeText, rowBeyondRange } from "../../protocol/learning/range.ts"
 import { type Metrics, metricsOf } from "../../protocol/metrics/metrics.ts"
 import { tallyOfOutputs } from "../../protocol/metrics/tally.ts"
-import { OutOfRange, Ring } from "../../protocol/ring/ring.ts"
+import { Ring } from "../../protocol/ring/ring.ts"
 import { unreadable } from "../description/data-path.ts"
 import { settingsOf, unknownFile, withOptions } from "../inspect/file-settings.ts"
 import { csvText } from "../model/csv-text.ts"
@@ -41,15 +42,14 @@ export const predictRows = Effect.fn("Predict.rows")(function* (request: Predict
         : new CannotPredict({ file, reason: error.message })
     )
   )
+  const beyond = rowBeyondRange(model, read.table.features)
+  if (beyond !== undefined)
+    return yield* new CannotPredict({
+      file,
+      reason: `row ${read.ids[beyond]} takes the model out of the range of its fixed-point numbers (${rangeText(model.fractionalBits)}); correct the values of its columns`
+    })
   const ring = yield* Effect.promise(() => Ring.load())
-  const outputs = yield* Effect.try({
-    try: () => fixedScores(ring, model, read.table.features),
-    catch: (error) => {
-      if (!(error instanceof OutOfRange)) throw error
-      const reason = `a row is out of the range of the model's fixed-point numbers; correct the values of its columns`
-      return new CannotPredict({ file, reason })
-    }
-  })
+  const outputs = fixedScores(ring, model, read.table.features)
   const columns = [{ name: model.data.id, values: read.ids }, ...predictedColumns(model, outputs)]
   if (Option.isNone(out)) return yield* Console.log(csvText(columns).trimEnd())
   yield* writeTable(out.value, columns)

@@ -2,13 +2,13 @@
 import { FileSystem, Path } from "@effect/platform"
 import { Data, Effect, Either } from "effect"
 import { modelEntry } from "../../actors/users/output.ts"
-import { dateFormats, featureCount, labelCount } from "../../protocol/data/description.ts"
+import { dateFormats } from "../../protocol/data/description.ts"
 import { losses } from "../../protocol/learning/loss.ts"
-import { type Model, modelVersion, modelWords } from "../../protocol/learning/model.ts"
-import { outputs, width } from "../../protocol/learning/network.ts"
+import { type Model, modelVersion } from "../../protocol/learning/model.ts"
 import { ArrayFormatter, NonNegativeInt, Schema } from "../../protocol/schema.ts"
 import { unreadable } from "../description/data-path.ts"
 import { describePath } from "../text/problems.ts"
+import { unsoundPart } from "./sound-model.ts"
 
 /** A file that is no model of this version. */
 export class NoModel extends Data.TaggedError("NoModel")<{
@@ -41,13 +41,7 @@ const NumberFeature = Schema.Struct({
   fill: optional(Schema.Struct({ value: Schema.Finite })),
   indicator: Flag,
   outside: optional(Schema.Literal("clip"))
-}).pipe(
-  Schema.filter(({ scale, range, mean }) =>
-    scale === "standard" || range === undefined
-      ? mean !== undefined || "has neither a range nor a mean; take the file as a run wrote it"
-      : true
-  )
-)
+})
 
 const CategoryFeature = Schema.Struct({
   name: Schema.String,
@@ -112,23 +106,12 @@ export const modelOfText = (text: string): Either.Either<Model, string> => {
   )
 }
 
-/** A model whose parts fit each other. */
+/** A model whose parts fit each other, and whose numbers its computation can hold. */
 const whole = (model: Model): Either.Either<Model, string> => {
-  const { data, network, layers } = model
-  const fits =
-    network.inputs === featureCount(data) &&
-    outputs(network) === labelCount(data) &&
-    layers.length === network.layers.length &&
-    layers.every(
-      ({ weights, bias }, i) =>
-        weights.length === width(network, i) &&
-        [bias, ...weights].every(({ length }) => length === width(network, i + 1))
-    )
-  return fits
+  const unsound = unsoundPart(model)
+  return unsound === undefined
     ? Either.right(model)
-    : Either.left(
-        `is damaged: its columns, its network and its ${modelWords(network)} numbers don't fit each other; take the file as a run wrote it`
-      )
+    : Either.left(`is damaged: ${unsound.field} ${unsound.reason}; take the file as a run wrote it`)
 }
 
 /** Reads a model from its file, or from the folder of a run. */

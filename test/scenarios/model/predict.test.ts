@@ -9,7 +9,7 @@ import { afterAll } from "vitest"
 import { noStatistics, prepare } from "../../../protocol/data/preparation.ts"
 import { type Model, modelOf } from "../../../protocol/learning/model.ts"
 import { command } from "../../support/in-process.ts"
-import { model } from "./example.ts"
+import { model, weights } from "./example.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "bicameral-predict-"))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -35,6 +35,21 @@ const logits = [
   0 + 2 + (2 * 10_000) / 20_000 - 1 + 0.5 + 1 + 0.25,
   -2 - 1 - 0.5 + 3 + 0.25
 ]
+
+const withLayer = (change: Partial<Model["layers"][number]>): Model => ({
+  ...model,
+  layers: [{ ...model.layers[0]!, ...change }]
+})
+const withData = (change: Readonly<Record<string, unknown>>) => ({
+  ...model,
+  data: { ...model.data, ...change }
+})
+const withFeature = (name: string, change: Readonly<Record<string, unknown>>) =>
+  withData({
+    features: model.data.features.map((feature) =>
+      feature.name === name ? { ...feature, ...change } : feature
+    )
+  })
 
 const lines = (text: string) => text.split("\n").map((line) => line.split(","))
 
@@ -107,6 +122,67 @@ describe("predict", () => {
     })
   )
 
+  /** What no run writes: the field that is named, and why. */
+  const unsound: ReadonlyArray<readonly [Model | Readonly<Record<string, unknown>>, RegExp]> = [
+    [{ ...model, fractionalBits: 27 }, /fractionalBits 27 is not from 8 to 26/],
+    [{ ...model, fractionalBits: 7 }, /fractionalBits 7 is not from 8 to 26/],
+    [withLayer({ bias: [0, 2 ** 22] }), /layers\[0\]\.bias\[1\] 4194304 is beyond the fixed-point numbers/],
+    [withLayer({ bias: [-(2 ** 30), 0] }), /layers\[0\]\.bias\[0\] -1073741824 is beyond/],
+    [
+      withLayer({ weights: weights.map((w) => [w === 3 ? 2 ** 23 : 0, w]) }),
+      /layers\[0\]\.weights\[6\]\[0\] 8388608 is beyond/
+    ],
+    [withLayer({ bias: [0] }), /layers\[0\]\.bias are 1, and the units of the layer are 2/],
+    [withLayer({ weights: [[0, 1]] }), /layers\[0\]\.weights are 1, and the inputs of the layer are 7/],
+    [withFeature("age", { range: [5, 5] }), /data\.features\[0\]\.range \[5,5\] has no width/],
+    [withFeature("age", { range: [100, 0] }), /data\.features\[0\]\.range \[100,0\] has no width/],
+    [withFeature("age", { range: [-1e308, 1e308] }), /data\.features\[0\]\.range .* has no width/],
+    [withFeature("age", { range: undefined }), /data\.features\[0\] has neither a range nor the mean of age/],
+    [withFeature("age", { scale: "standard" }), /data\.features\[0\] has neither a range nor the mean/],
+    [
+      withFeature("age", { scale: "standard", mean: 1, deviation: -1 }),
+      /data\.features\[0\]\.deviation -1 is below 0/
+    ],
+    [
+      withFeature("ward", { fill: { value: "D" } }),
+      /data\.features\[3\]\.fill "D" is none of the values of ward/
+    ],
+    [withFeature("ward", { values: ["A", "A"] }), /data\.features\[3\]\.values\[1\] "A" is there twice/],
+    [
+      withFeature("ward", { name: "age" }),
+      /data\.features\[3\]\.name "age" is the name of another column too/
+    ],
+    [withData({ id: "ill" }), /data\.id "ill" is the name of another column too/],
+    [withData({ scaleTo: [1, 1] }), /data\.scaleTo \[1,1\] is no interval/],
+    [withData({ scaleTo: [-1, 2 ** 42] }), /data\.scaleTo .* is no interval of numbers below 4398046511104/],
+    [
+      withData({ label: { column: "ill", values: ["no", "no"] } }),
+      /data\.label\.values\[1\] "no" is there twice/
+    ],
+    [withData({ label: { column: "ill", values: ["no"] } }), /network\.layers are 2, and the classes are 1/],
+    [
+      withData({ label: { numbers: [{ name: "cost" }, { name: "days", range: [0, 9] }] } }),
+      /data\.label\.numbers\[0\] has neither a range nor the mean of cost/
+    ],
+    [
+      withData({ label: { numbers: [{ name: "cost", range: [1, 1] }] } }),
+      /data\.label\.numbers\[0\]\.range \[1,1\] has no width/
+    ],
+    [
+      { ...model, network: { ...model.network, layers: [{ units: 0, activation: "identity" }] } },
+      /network\.layers\[0\]\.units 0 is not a whole number from 1/
+    ]
+  ]
+  it.effect.each(unsound)("refuses a model that no run writes, and names the field: %#", ([given, message]) =>
+    Effect.gen(function* () {
+      const files = [fileOf("m.json", JSON.stringify(given)), rowsFile] as const
+      const { status, printed, complained } = yield* command("predict", ...files)
+      expect([status, printed]).toEqual([1, ""])
+      expect(complained).toMatch(message)
+      expect(complained).toContain("take the file as a run wrote it")
+    })
+  )
+
   const refused: ReadonlyArray<readonly [string, string, string, RegExp]> = [
     [
       "a column is missing",
@@ -138,7 +214,13 @@ describe("predict", () => {
       "its parts do not fit",
       JSON.stringify({ ...model, layers: [] } satisfies Model),
       rows.join("\n"),
-      /don't fit each other/
+      /damaged: layers are 0, and the layers of the network are 1/
+    ],
+    [
+      "a row takes the network out of the range of its numbers",
+      JSON.stringify(withLayer({ bias: [0, 2 ** 21 - 1] })),
+      rows.join("\n"),
+      /row p2 takes the model out of the range of its fixed-point numbers \(20 bits after the point, sums below 2\^21\)/
     ]
   ]
   it.effect.each(refused)(
