@@ -10,7 +10,7 @@ import { type PredictedTime, time } from "./time.ts"
 /** Enough ciphertexts for the tables of an encryptor to pay. */
 const manyCiphertexts = 192
 
-/** Processor time of each cloud for a step, but for messages. */
+/** Processor time of each cloud for a step, or for what is done once, but for messages. */
 export const stepWorkMs = (
   { encryptFactored, openAnyMs, multiplicationMs, strip }: BcpCalibration,
   { additions, encryptions, openings, powers }: CiphertextCost
@@ -33,16 +33,18 @@ const threadsOf = (deployment: Deployment, who: CloudName): number => {
 export const ciphertextTrainingTime = (
   run: Predicted,
   deployment: Deployment,
-  { rounds, step }: CiphertextTraining
+  { once, rounds, step }: CiphertextTraining
 ): PredictedTime => {
   const { calibration, placement } = deployment
   const { cloud0, cloud1 } = placement
   const { plan } = run.cost
-  const ms = stepWorkMs(bcpOf(run, deployment), step)
+  const bcp = bcpOf(run, deployment)
+  const [ofStep, ...ofOnce] = [step, ...once].map((cost) => stepWorkMs(bcp, cost))
+  const inAllMs = (who: CloudName) => ofOnce.reduce((sum, ms) => sum + ms[who], plan.steps * ofStep![who])
   const traffic = trafficOf(run, "train", ["round:train"])
   const turns = (["cloud0", "cloud1"] as const).map((who) => ({
     who,
-    seconds: (plan.steps * ms[who]) / 1000 / threadsOf(deployment, who)
+    seconds: inAllMs(who) / 1000 / threadsOf(deployment, who)
   }))
   const sending = deployment.work([
     ...turns.map(({ who }) => ({

@@ -21,6 +21,8 @@ export interface CiphertextTraining {
   /** Ciphertexts that C0 opens in all. */
   readonly openings: number
   readonly step: CiphertextCost
+  /** What a session does once: opening the cells of each user, sealing the first layers, and opening the model. */
+  readonly once: ReadonlyArray<CiphertextCost>
 }
 
 /** `cells` are those that each user has uploaded. */
@@ -40,8 +42,7 @@ export const ciphertextTraining = (
     once.reduce((sum, cost) => sum + of(cost), plan.steps * of(step))
   const both = ([from0, from1]: readonly [number, number]): number => from0 + from1
   return {
-    sizes,
-    step,
+    ...{ sizes, step, once },
     rounds: transfersCost.rounds + inAll(({ rounds }) => rounds),
     bytes: both(transfersCost.bytes) + both(extensionsCost(plan, sizes)) + inAll(({ bytes }) => both(bytes)),
     openings: inAll(({ openings }) => openings)

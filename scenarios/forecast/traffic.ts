@@ -293,7 +293,7 @@ const predictTransformation = (
   }
   tally.ask("transform", Reencrypt, messages, {
     requests: count * ciphertextBytes(pp),
-    replies: count * (ciphertextBytes(pp) + plaintextBytes(pp))
+    replies: count * (ciphertextBytes(pp) + (scenario.training.on === "ciphertexts" ? 0 : plaintextBytes(pp)))
   })
   // C0 encrypts its own shares and what C1 blinded.
   tally.encrypted("transform", 2 * count)

@@ -142,17 +142,30 @@ describe("predicted time", () => {
     expect(ahead({ sharedCores: 2 }).seconds).toBeCloseTo(products + (2 * products) / 2, 6)
   })
 
-  it("is on ciphertexts what cloud 0 opens, then what cloud 1 multiplies, each with the threads of its workers", () => {
+  it("is on ciphertexts what cloud 0 opens, then what cloud 1 multiplies, once a session and in each step, with the threads of its workers", () => {
     const onCiphertexts = ciphertextTraining(scenario, { ...cost.plan, loss: "squared-error" }, [8, 8])
     const of = { ...cost, onCiphertexts, traffic: [] }
-    const { cloud0, cloud1 } = stepWorkMs(calibration.bcp[2048]!, onCiphertexts.step)
-    expect(cloud0).toBeGreaterThan(3 * onCiphertexts.step.openings)
+    const { once, openings } = onCiphertexts
+    const work = [...Array.from({ length: steps }, () => onCiphertexts.step), ...once].map((each) =>
+      stepWorkMs(calibration.bcp[2048]!, each)
+    )
+    const [cloud0, cloud1] = (["cloud0", "cloud1"] as const).map((who) =>
+      work.reduce((sum, each) => sum + each[who], 0)
+    ) as [number, number]
+    // The cells of both users, then the weights.
+    expect(once.map((each) => [each.openings > 0, each.encryptions > 0])).toEqual([
+      [true, false],
+      [true, false],
+      [false, true],
+      [true, false]
+    ])
+    expect(cloud0).toBeGreaterThan(3 * openings)
     const train = phase(predicted({}, calibration, of), "train")
-    expect(train.seconds).toBeCloseTo((steps * (cloud0 + cloud1)) / 1000, 6)
+    expect(train.seconds).toBeCloseTo((cloud0 + cloud1) / 1000, 6)
     expect(train.binds).toBe(cloud0 > cloud1 ? "the openings of cloud0" : "the products of powers of cloud1")
     const placement = { ...ground.placement, workers: { cloud1: ["l1"] } }
     const helped = phase(predicted({ placement }, calibration, of), "train")
-    expect(helped.seconds).toBeCloseTo((steps * (cloud0 + cloud1 / 2)) / 1000, 6)
+    expect(helped.seconds).toBeCloseTo((cloud0 + cloud1 / 2) / 1000, 6)
   })
 
   it("adds to the upload what a private join takes: own ids and those of others, before the rest", () => {
