@@ -9,7 +9,7 @@ import { fromBytes, randomBelow, randomBits } from "../protocol/bcp/integers.ts"
 import { jobs as bcpJobs } from "../protocol/bcp/jobs.ts"
 import { CrtDecryptor } from "../protocol/bcp/master-decryption.ts"
 import { generateParameters, type Parameters } from "../protocol/bcp/parameters.ts"
-import { cheapestWindow, ProductsOfPowers, type ProductsShape } from "../protocol/bcp/products-of-powers.ts"
+import { cheapestWindows, ProductsOfPowers, type ProductsShape } from "../protocol/bcp/products-of-powers.ts"
 import { decodeCiphertexts, encodeIntegers, plaintextBytes } from "../protocol/bcp/wire.ts"
 import { announceMachine, ownProcessorMs, ratioOf, type Spread, spreadOf, writeFigures } from "./measure.ts"
 
@@ -54,7 +54,7 @@ const measureShape = (pp: Parameters, shape: ProductsShape) => {
   const { terms, results, exponentBits } = shape
   const bases = Array.from({ length: terms }, () => randomBelow(pp.N2))
   const exponents = Array.from({ length: results }, () => bases.map(() => randomBits(exponentBits)))
-  const { width, products: predicted } = cheapestWindow(shape)
+  const { stretches, width, products: predicted } = cheapestWindows(shape)
   const [work, alone] = taken(
     () => {
       const powers = new ProductsOfPowers(pp.N, bases, shape)
@@ -65,7 +65,7 @@ const measureShape = (pp: Parameters, shape: ProductsShape) => {
   const foreseen = alone.map((ms) => (ms * predicted) / multiplications)
   return {
     ...shape,
-    width,
+    ...{ stretches, width },
     microsecondsATerm: microseconds(work, terms * results),
     ratio: ratioOf(work, foreseen)
   }
@@ -118,9 +118,9 @@ export const run = async (): Promise<void> => {
     `multiplication modulo N², µs: ${shown(alone.microseconds, 2)}; ${shown(alone.ratio, 2)} of it with an entry`
   )
   const rows = shapes.map((shape) => measureShape(pp, shape))
-  for (const { terms, results, exponentBits, width, microsecondsATerm, ratio } of rows)
+  for (const { terms, results, exponentBits, stretches, width, microsecondsATerm, ratio } of rows)
     console.log(
-      `${results} products of ${terms} powers of ${exponentBits} bits, windows of ${width}: ` +
+      `${results} products of ${terms} powers of ${exponentBits} bits, windows of ${width} in ${stretches} stretches: ` +
         `${shown(microsecondsATerm)} µs a term, × ${shown(ratio, 2)} of its multiplications alone`
     )
   const opened = measureOpenings(pp, new CrtDecryptor(pp, masterKey))

@@ -1,11 +1,14 @@
 /**
  * Products of powers b_1^(e_1)·b_2^(e_2)·… modulo a square n², of the same bases for many lists of exponents:
- * simultaneous powers (Straus, Addition chains of vectors, 1964) with sliding windows. The odd powers of a base
- * are made once for all products, and the squarings of a product serve all its bases. Look-ups and `bigint`
- * products are not constant time in the exponents, as other arithmetic here (`integers.ts`).
+ * simultaneous powers (Straus, Addition chains of vectors, 1964) with sliding windows of signed digits. The odd
+ * powers of a base are made once for all products, and the squarings of a product serve all its bases. Exponents are
+ * cut into stretches, each with tables of its own, where this spares more squarings than it costs (Lim and Lee, CRYPTO
+ * 1994). Look-ups and `bigint` products are not constant time in the exponents, as other arithmetic here
+ * (`integers.ts`).
  */
+import { modPow } from "./exponentiation.ts"
 import { inverses, timesOnePlus } from "./integers.ts"
-import { type Entry, entryOf, timesEntry } from "./table-entries.ts"
+import { type Entry, entryOf, type Factor, inverseEntry, timesEntry } from "./table-entries.ts"
 
 /** How many products of powers there are, of how many powers each, and how long the exponents are at most. */
 export interface ProductsShape {
@@ -15,66 +18,100 @@ export interface ProductsShape {
 }
 
 /**
- * What a squaring and an entry of a table take, in products of an element and the a of an entry: see
- * `bench/powers.ts`.
+ * In products of an element and the a of an entry, see `bench/powers.ts`: a squaring, an entry of a table with its
+ * inverse, and a stretch of a base, which OpenSSL raises to a power of so many words.
  */
 const productsPerSquare = 2
-const productsPerEntry = 2
+const productsPerEntry = 2.5
+const productsPerStretch = { each: 5, word: 26 }
 
-/** No table is worth more than 2^9 odd powers of a base, however many products there are. */
+/** No table is worth more than 2^8 odd powers of a base, however many products there are. */
 const widestWindow = 10
+const mostStretches = 8
 
-/** Mean number of windows of `width` bits that begin at a bit which is set, from the least significant one on. */
-const windowsOf = (exponentBits: number, width: number): number => {
-  const means = [0]
-  for (let bits = 1; bits <= exponentBits; bits++)
-    means.push((means[bits - 1]! + 1 + means[Math.max(0, bits - width)]!) / 2)
-  return means[exponentBits]!
-}
+/** By width, the means of exponents of 0, 1, 2, … bits: without a carry into the least of them, and with one. */
+const meansOf = new Map<number, Array<readonly [number, number]>>()
 
 /**
- * What the products of powers of a shape take with windows of so many bits, in products of an element and an a:
- * the mean of uniform exponents.
+ * Mean number of digits, odd and of `width` bits with their sign, from the least significant bit on. A negative digit
+ * leaves a carry, which may need a digit more in the end.
  */
-const productsWith = ({ terms, results, exponentBits }: ProductsShape, width: number): number => {
-  const each = exponentBits * productsPerSquare + terms * windowsOf(exponentBits, width)
-  return productsPerEntry * terms * 2 ** (width - 1) + results * each
+const digitsOf = (exponentBits: number, width: number): number => {
+  const means = meansOf.get(width) ?? [[0, 1]]
+  meansOf.set(width, means)
+  for (let bits = means.length; bits <= exponentBits; bits++) {
+    const [none, carried] = means[Math.max(0, bits - width)]!
+    const window = 1 + (bits < width ? none : (none + carried) / 2)
+    const [before, beforeCarried] = means[bits - 1]!
+    means.push([(before + window) / 2, (beforeCarried + window) / 2])
+  }
+  return means[exponentBits]![0]
 }
 
-/** The width of the windows that make a shape cheapest, and what it takes then. */
-export const cheapestWindow = (
-  shape: ProductsShape
-): { readonly width: number; readonly products: number } => {
-  let best = { width: 1, products: productsWith(shape, 1) }
-  for (let width = 2; width <= widestWindow; width++) {
-    const products = productsWith(shape, width)
-    if (products < best.products) best = { width, products }
-  }
+/** How the tables of a shape are made, and what its products take then. */
+export interface Windows {
+  /** Bits of a digit, with its sign. */
+  readonly width: number
+  readonly stretches: number
+  /** In products of an element and an a: the mean of uniform exponents. */
+  readonly products: number
+}
+
+const productsWith = (
+  { terms, results, exponentBits }: ProductsShape,
+  width: number,
+  stretches: number
+): number => {
+  const stretchBits = Math.ceil(exponentBits / stretches)
+  const ofStretch = productsPerStretch.each + productsPerStretch.word * Math.ceil((stretchBits + 1) / 64)
+  const ofBase = stretches * productsPerEntry * 2 ** (width - 2) + (stretches - 1) * ofStretch
+  return terms * ofBase + results * (stretchBits * productsPerSquare + terms * digitsOf(exponentBits, width))
+}
+
+/** The windows that make a shape cheapest. */
+export const cheapestWindows = (shape: ProductsShape): Windows => {
+  let best: Windows = { width: 2, stretches: 1, products: productsWith(shape, 2, 1) }
+  for (let width = 2; width <= widestWindow; width++)
+    for (let stretches = 1; stretches <= mostStretches; stretches++) {
+      const products = productsWith(shape, width, stretches)
+      if (products < best.products) best = { width, stretches, products }
+    }
   return best
+}
+
+/** An odd power of a base and its inverse. */
+interface BothEntries {
+  readonly power: Entry
+  readonly inverse: Entry
 }
 
 /** The tables of bases, which are units modulo the square of `root`, for so many products of powers. */
 export class ProductsOfPowers {
   readonly #root: bigint
   readonly #square: bigint
-  readonly #width: number
-  /** Entry i of the table of a base is its power 2i + 1. */
-  readonly #tables: ReadonlyArray<ReadonlyArray<Entry>>
+  readonly #windows: Windows
+  readonly #stretchBits: number
+  readonly #bases: number
+  /** Of stretch k of base j that at j·stretches + k: entry i is the power 2i + 1. */
+  readonly #tables: ReadonlyArray<ReadonlyArray<BothEntries>>
 
   /** Throws RangeError where a base is no unit. */
   constructor(root: bigint, bases: ReadonlyArray<bigint>, shape: Omit<ProductsShape, "terms">) {
     this.#root = root
     this.#square = root * root
-    this.#width = cheapestWindow({ ...shape, terms: bases.length }).width
+    this.#bases = bases.length
+    this.#windows = cheapestWindows({ ...shape, terms: bases.length })
+    this.#stretchBits = Math.ceil(shape.exponentBits / this.#windows.stretches)
+    const lifted = bases.flatMap((base) => this.#stretchesOf(base))
     const inverted = inverses(
-      bases.map((base) => base % root),
+      lifted.map((base) => base % root),
       root
     )
     if (inverted === undefined) throw new RangeError("the bases of powers must be units")
-    this.#tables = bases.map((base, j) => this.#oddPowers(base, inverted[j]!))
+    this.#tables = lifted.map((base, j) => this.#oddPowers(entryOf(base, inverted[j]!, root)))
   }
 
-  /** The product of the powers of all bases. Exponents are not negative. */
+  /** The product of the powers of all bases. Exponents are not negative, and of the bits of the shape at most. */
   product(exponents: ReadonlyArray<bigint>): bigint {
     const entries = this.#entries(exponents)
     let product = 1n
@@ -90,42 +127,67 @@ export class ProductsOfPowers {
     return timesOnePlus(product, c, this.#root, this.#square)
   }
 
-  /** What is multiplied at each bit: the powers whose windows begin there. */
+  /** The base to which each stretch of an exponent is raised. The exponent that makes the next of one is public. */
+  #stretchesOf(base: bigint): ReadonlyArray<bigint> {
+    const stretches = [base]
+    while (stretches.length < this.#windows.stretches)
+      stretches.push(modPow(stretches.at(-1)!, 1n << BigInt(this.#stretchBits), this.#square))
+    return stretches
+  }
+
+  /** What is multiplied at each bit of the stretches. */
   #entries(exponents: ReadonlyArray<bigint>): ReadonlyArray<ReadonlyArray<Entry> | undefined> {
-    if (exponents.length !== this.#tables.length)
-      throw new RangeError(`${exponents.length} exponents for ${this.#tables.length} bases`)
+    if (exponents.length !== this.#bases)
+      throw new RangeError(`${exponents.length} exponents for ${this.#bases} bases`)
+    const { stretches, width } = this.#windows
     const entries: Array<Array<Entry> | undefined> = []
-    for (const [j, table] of this.#tables.entries()) {
-      const exponent = exponents[j]!
+    for (const [j, exponent] of exponents.entries()) {
       if (exponent < 0n) throw new RangeError("an exponent must not be negative")
-      const digits = exponent.toString(2)
-      for (let end = digits.length; end > 0; ) {
-        if (digits[end - 1] === "0") {
-          end--
-          continue
-        }
-        const begin = Math.max(0, end - this.#width)
-        const bit = digits.length - end
-        const entry = table[Number.parseInt(digits.slice(begin, end), 2) >> 1]!
-        const others = entries[bit]
-        if (others === undefined) entries[bit] = [entry]
+      eachDigit(exponent.toString(2), width, (digit, bit) => {
+        const stretch = Math.min(stretches - 1, Math.floor(bit / this.#stretchBits))
+        const { power, inverse } = this.#tables[j * stretches + stretch]![Math.abs(digit) >> 1]!
+        const at = bit - stretch * this.#stretchBits
+        const entry = digit > 0 ? power : inverse
+        const others = entries[at]
+        if (others === undefined) entries[at] = [entry]
         else others.push(entry)
-        end = begin
-      }
+      })
     }
     return entries
   }
 
-  #oddPowers(base: bigint, inverse: bigint): ReadonlyArray<Entry> {
-    const first = entryOf(base, inverse, this.#root)
-    const table: Array<Entry> = [{ a: first.a, c: first.c }]
-    if (this.#width === 1) return table
+  #oddPowers(first: Factor): ReadonlyArray<BothEntries> {
+    const both = (factor: Factor): BothEntries => ({
+      power: { a: factor.a, c: factor.c },
+      inverse: inverseEntry(factor, this.#root)
+    })
+    const table = [both(first)]
+    if (this.#windows.width === 2) return table
     const square = timesEntry(first, first, this.#root)
     let last = first
-    while (table.length < 2 ** (this.#width - 1)) {
+    while (table.length < 2 ** (this.#windows.width - 2)) {
       last = timesEntry(last, square, this.#root)
-      table.push({ a: last.a, c: last.c })
+      table.push(both(last))
     }
     return table
   }
+}
+
+/** The signed digits of a number in binary, each odd and below 2^(width − 1), with the bit at which it stands. */
+const eachDigit = (binary: string, width: number, use: (digit: number, bit: number) => void): void => {
+  let carry = 0
+  let bit = 0
+  while (bit < binary.length) {
+    const end = binary.length - bit
+    if (Number(binary[end - 1]) === carry) {
+      // Even: nothing, or a carry that goes on.
+      bit++
+      continue
+    }
+    const odd = Number.parseInt(binary.slice(Math.max(0, end - width), end), 2) | 1
+    carry = Number(odd >= 2 ** (width - 1))
+    use(odd - carry * 2 ** width, bit)
+    bit += width
+  }
+  if (carry === 1) use(1, bit)
 }

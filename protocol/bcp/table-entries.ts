@@ -29,3 +29,9 @@ export const timesEntry = (x: Factor, y: Factor, n: bigint): Factor => {
   const inverse = (x.inverse * y.inverse) % n
   return { a: product - quotient * n, c: (x.c + y.c + quotient * inverse) % n, inverse }
 }
+
+/** x⁻¹: where a·a⁻¹ = 1 + tn, it is a⁻¹·(1 − (c + t)n). Its c may be negative. */
+export const inverseEntry = ({ a, c, inverse }: Factor, n: bigint): Entry => ({
+  a: inverse,
+  c: -c - (a * inverse) / n
+})

@@ -1,5 +1,5 @@
 /** How many multiplications modulo N² the products of powers of `jobs.ts` take, on average. Public. */
-import { cheapestWindow } from "../bcp/products-of-powers.ts"
+import { cheapestWindows } from "../bcp/products-of-powers.ts"
 import type { PowersShape } from "./cost.ts"
 import { piecesOfPowers } from "./pieces.ts"
 
@@ -21,7 +21,7 @@ export const multiplicationsOf = (shape: PowersShape): number => {
   const products = piecesOfPowers(shape).reduce(
     (sum, piece) =>
       sum +
-      piece.groups.count * cheapestWindow({ terms, results: piece.results.count, exponentBits }).products,
+      piece.groups.count * cheapestWindows({ terms, results: piece.results.count, exponentBits }).products,
     0
   )
   const ofFresh = (tableProduct * randomizerBits) / freshWindowBits

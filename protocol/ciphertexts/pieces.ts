@@ -9,8 +9,11 @@ import type { PowersShape } from "./cost.ts"
 import type { PowersPart } from "./jobs.ts"
 import type { PowersRequest } from "./work.ts"
 
-/** Results of a job: some tenths of a second at 2048 bits, and enough to make tables of powers for. */
-const resultsAJob = 16
+/** A request is cut into so many jobs where each has enough to do: then two threads end at about the same time. */
+const jobsARequest = 2
+
+/** Results of a job, at most and at least: some tenths of a second at 2048 bits, and enough to make tables of powers for. */
+const [mostResults, leastResults] = [16, 4]
 
 /** A job of less than so many powers takes further groups: to hand it over costs more than a power. */
 const powersAJob = 32
@@ -21,9 +24,14 @@ export interface Piece {
   readonly count: number
 }
 
-/** Pieces of at most so many items, and as long as one another to one item. */
-export const piecesOf = (items: number, most: number): ReadonlyArray<Piece> => {
-  const pieces = Math.ceil(items / most)
+/** Pieces of at most `most` items, and as long as one another to one item; `wanted` of them, if each has `least` items. */
+export const piecesOf = (
+  items: number,
+  most: number,
+  least = most,
+  wanted = jobsARequest
+): ReadonlyArray<Piece> => {
+  const pieces = Math.max(Math.ceil(items / most), Math.min(wanted, Math.floor(items / least)))
   const begin = (i: number) => Math.floor((i * items) / pieces)
   return Array.from({ length: pieces }, (_, i) => ({ first: begin(i), count: begin(i + 1) - begin(i) }))
 }
@@ -49,7 +57,7 @@ export const piecesOfPowers = ({
   results,
   groups
 }: Pick<PowersShape, "terms" | "results" | "groups">): ReadonlyArray<PieceOfPowers> =>
-  piecesOf(results, resultsAJob).flatMap((some) => {
+  piecesOf(results, mostResults, leastResults, Math.ceil(jobsARequest / groups)).flatMap((some) => {
     const groupsAJob = Math.max(1, Math.floor(powersAJob / (some.count * (terms + 1))))
     return piecesOf(groups, groupsAJob).map((group) => ({ results: some, groups: group }))
   })

@@ -20,8 +20,9 @@ import type { Cloud1Keys } from "../../../../protocol/sharing/transformation.ts"
 import type { JobFailed } from "../../../../runtime/work/pool.ts"
 import { BcpPool } from "../../../party/bcp-pool.ts"
 
-/** Openings, encryptions and additions of a job. */
-const itemsAJob = 16
+/** Openings or encryptions of a job, and additions, which take a tenth of their time: at most and at least. */
+const itemsAJob = [16, 4] as const
+const additionsAJob = [64, 16] as const
 
 /** `masterKey` is C0's, which opens and encrypts. */
 export const workOf = (
@@ -41,6 +42,26 @@ export const workOf = (
       items.slice(first * bytes, (first + count) * bytes)
     const ciphertextsOf = (parts: ReadonlyArray<{ readonly ciphertexts: Uint8Array }>) =>
       concatenate(parts.map(({ ciphertexts }) => ciphertexts))
+
+    /** Jobs on some ciphertexts each, and on what belongs to them. */
+    const inPairs = async (
+      ciphertexts: Uint8Array,
+      others: Uint8Array,
+      [bytesEach, what]: readonly [bytes: number, what: string],
+      job: (
+        some: Uint8Array,
+        others: Uint8Array
+      ) => Effect.Effect<{ readonly ciphertexts: Uint8Array }, JobFailed>
+    ) => {
+      const count = itemsOf(ciphertexts, ciphertext, "ciphertexts")
+      itemsOf(others, bytesEach, what, count)
+      const pieces = piecesOf(count, ...additionsAJob)
+      return ciphertextsOf(
+        await inPieces(pieces, (piece) =>
+          job(sliced(ciphertexts, ciphertext, piece), sliced(others, bytesEach, piece))
+        )
+      )
+    }
 
     const powers = async (request: PowersRequest): Promise<Uint8Array> => {
       requireSizes(parameters, request)
@@ -63,13 +84,12 @@ export const workOf = (
       return { parameters, publicKey, mode, masterKey: Redacted.value(masterKey) }
     }
     const randomizer = Math.ceil(randomizerBits(parameters, mode) / 8)
-    // In full mode randomizers are drawn by rejection, so nobody knows where in the stream the next begins.
-    const encryptionsAJob = mode === "short" ? itemsAJob : Number.POSITIVE_INFINITY
     const work: CiphertextWork = {
       powers,
       encrypt: async ({ plaintexts, key }) => {
         const count = itemsOf(plaintexts, plaintext, "plaintexts")
-        const parts = piecesOf(count, Math.min(count, encryptionsAJob))
+        // In full mode randomizers are drawn by rejection, so nobody knows where in the stream the next begins.
+        const parts = mode === "short" ? piecesOf(count, ...itemsAJob) : [{ first: 0, count }]
         return ciphertextsOf(
           await inPieces(parts, (piece) =>
             pool.run("encryptResidues", {
@@ -80,38 +100,20 @@ export const workOf = (
         )
       },
       open: async ({ ciphertexts }) => {
-        const pieces = piecesOf(itemsOf(ciphertexts, ciphertext, "ciphertexts"), itemsAJob)
+        const pieces = piecesOf(itemsOf(ciphertexts, ciphertext, "ciphertexts"), ...itemsAJob)
         const opened = await inPieces(pieces, (piece) =>
           pool.run("openResidues", { ...secret(), ciphertexts: sliced(ciphertexts, ciphertext, piece) })
         )
         return concatenate(opened.map(({ plaintexts }) => plaintexts))
       },
-      add: async ({ ciphertexts, plaintexts }) => {
-        const count = itemsOf(ciphertexts, ciphertext, "ciphertexts")
-        itemsOf(plaintexts, plaintext, "plaintexts", count)
-        return ciphertextsOf(
-          await inPieces(piecesOf(count, 4 * itemsAJob), (piece) =>
-            pool.run("addResidues", {
-              parameters,
-              ciphertexts: sliced(ciphertexts, ciphertext, piece),
-              plaintexts: sliced(plaintexts, plaintext, piece)
-            })
-          )
+      add: ({ ciphertexts, plaintexts: added }) =>
+        inPairs(ciphertexts, added, [plaintext, "plaintexts"], (some, plaintexts) =>
+          pool.run("addResidues", { parameters, ciphertexts: some, plaintexts })
+        ),
+      subtract: ({ left: all, right: subtracted }) =>
+        inPairs(all, subtracted, [ciphertext, "ciphertexts"], (left, right) =>
+          pool.run("subtractCiphertexts", { parameters, left, right })
         )
-      },
-      subtract: async ({ left, right }) => {
-        const count = itemsOf(left, ciphertext, "ciphertexts")
-        itemsOf(right, ciphertext, "ciphertexts", count)
-        return ciphertextsOf(
-          await inPieces(piecesOf(count, 4 * itemsAJob), (piece) =>
-            pool.run("subtractCiphertexts", {
-              parameters,
-              left: sliced(left, ciphertext, piece),
-              right: sliced(right, ciphertext, piece)
-            })
-          )
-        )
-      }
     }
     return work
   })
