@@ -133,7 +133,7 @@ const transformation = (broker: Broker) =>
       const each = Effect.zipRight(
         unifyShare0(pool, keys0, publicKey, piece),
         unifyShare1(pool, keys0, new Uint8Array(randomBytes(16)), piece, (blinded) =>
-          reencrypt(pool, keys0, publicKey, blinded, randomness)
+          reencrypt(pool, keys0, publicKey, blinded, randomness, true)
         )
       )
       return timed(

@@ -3,6 +3,9 @@
  * is C0's own random share, and c'_i1 blinded, and strips the opened values in the clear. Each cloud then has
  * its share again; the archive is unchanged. C0 must never see c'_i1 itself, nor the sum of the two: it could
  * open them.
+ *
+ * The slots are those of the archive's header. Of an upload for a training on ciphertexts they hold shares over the integers,
+ * whose residues modulo 2^64 are shares of the same cells.
  */
 import { Effect, Redacted } from "effect"
 import { uploadSlotBits } from "../bcp/packing.ts"
@@ -16,11 +19,23 @@ import {
 } from "../sharing/transformation.ts"
 import type { Work } from "../sharing/work.ts"
 
+/** A piece of an archived share. */
+export interface ArchivedPiece extends PackedPiece {
+  /** As in the header of the archive. */
+  readonly slotBits: number
+}
+
+/** Words have slots of their own width; the wider ones of integers have a sign. */
+const layoutOf = ({ slotBits, words: count }: ArchivedPiece) => ({
+  ...{ slotBits, count },
+  signed: slotBits !== uploadSlotBits
+})
+
 /** Cloud 0: its share of a piece from c'_i0, as little-endian words. */
 export const reopenShare0 = <E>(
   work: Work<E>,
   keys: Cloud0Keys,
-  piece: PackedPiece
+  piece: ArchivedPiece
 ): Effect.Effect<Uint8Array, E> =>
   work
     .run("openMaster", {
@@ -29,8 +44,7 @@ export const reopenShare0 = <E>(
       publicKey: keys.unifiedPublicKey,
       mode: keys.mode,
       ciphertexts: piece.ciphertexts,
-      slotBits: uploadSlotBits,
-      count: piece.words
+      ...layoutOf(piece)
     })
     .pipe(
       Effect.map(({ words }) => words),
@@ -62,7 +76,7 @@ export const openBlinded = <E>(
 export const reopenShare1 = <E, E2, R>(
   work: Work<E>,
   keys: Cloud1Keys,
-  piece: PackedPiece,
+  piece: ArchivedPiece,
   askCloud0: (blinded: Uint8Array) => Effect.Effect<Uint8Array, E2, R>
 ): Effect.Effect<Uint8Array, E | E2 | AnswerOfWrongSize, R> =>
   Effect.gen(function* () {
@@ -79,15 +93,14 @@ export const reopenShare1 = <E, E2, R>(
       parameters,
       plaintexts,
       blinds,
-      slotBits: uploadSlotBits,
-      count: piece.words
+      ...layoutOf(piece)
     })
     return words
   }).pipe(Effect.withSpan("Cloud1.reopenShare"))
 
 /**
  * Add (the paper's): Enc_pk(m_i) from (c'_i0, c'_i1), component by component. Its slots hold m_i0 + m_i1 with
- * the carry above the word, which a slot of 66 bits absorbs. Cloud 1.
+ * the carry above the word, which a slot of 66 bits absorbs; of shares over the integers m_i itself. Cloud 1.
  */
 export const addShares = <E>(
   work: Work<E>,

@@ -56,12 +56,19 @@ export const transformToUser = <E, E2, R>(
     return stripped.ciphertexts
   }).pipe(Effect.withSpan("Cloud1.transformToUser"))
 
-/** User: the words of packed ciphertexts under its own pk_i. */
+/** How words are packed. */
+export interface SlotsOfWords {
+  readonly slotBits: number
+  readonly words: number
+  readonly signed?: boolean
+}
+
+/** User: the words of packed ciphertexts under its own pk_i. Slots of integers have a sign. */
 export const openWithOwnKey = <E>(
   work: Work<E>,
   keys: { readonly parameters: Parameters; readonly secretKey: Redacted.Redacted<Uint8Array> },
   ciphertexts: Uint8Array,
-  layout: { readonly slotBits: number; readonly words: number }
+  { slotBits, words: count, signed = false }: SlotsOfWords
 ): Effect.Effect<Uint8Array, E> =>
   Effect.gen(function* () {
     const { parameters } = keys
@@ -72,8 +79,7 @@ export const openWithOwnKey = <E>(
       parameters,
       ciphertexts,
       partials: [partials],
-      slotBits: layout.slotBits,
-      count: layout.words
+      ...{ slotBits, count, signed }
     })
     return words
   }).pipe(Effect.withSpan("User.openWithOwnKey"))

@@ -17,7 +17,7 @@ import {
   publicKey as publicKeyOf,
   secretKeyBits
 } from "./keys.ts"
-import { pack, unpack } from "./packing.ts"
+import { pack, unpack, unpackSigned } from "./packing.ts"
 import { checkMasterKey, generateParameters, InvalidParameters, type Parameters } from "./parameters.ts"
 import { decryptorOf, encryptorOf } from "./precomputed.ts"
 import { digestRandomness, OtherRandomness } from "./randomness.ts"
@@ -40,6 +40,22 @@ const receive = (pp: Parameters, bytes: Uint8Array): Array<Ciphertext> => {
   checkCiphertexts(pp, ciphertexts)
   return ciphertexts
 }
+
+/** The slots of packed plaintexts, `count` of them or as many as there are. */
+interface SlotLayout {
+  readonly slotBits: number
+  readonly count?: number
+  /** Whether the slots have a sign. */
+  readonly signed?: boolean
+}
+
+const wordsIn = (
+  pp: Parameters,
+  plaintexts: ReadonlyArray<bigint>,
+  { slotBits, count, signed = false }: SlotLayout
+): { readonly words: Uint8Array } => ({
+  words: signed ? unpackSigned(plaintexts, pp, slotBits, count) : unpack(plaintexts, pp.bits, slotBits, count)
+})
 
 /** New parameters with their master key. KGC. */
 const newParameters = (input: { readonly bits: number; readonly insecure: boolean }) =>
@@ -159,22 +175,22 @@ const randomnessOf = (input: { readonly parameters: Parameters; readonly ciphert
  * The words of packed ciphertexts under any public key, `count` of them or as many as there are slots. `mode`
  * is that of their randomizers. Throws InvalidCiphertext, Undecryptable or PlaintextTooWide with the index. C0.
  */
-const openMaster = (input: {
-  readonly parameters: Parameters
-  readonly masterKey: MasterKeyBytes
-  readonly publicKey: Uint8Array
-  readonly mode: ExponentMode
-  readonly ciphertexts: Uint8Array
-  readonly slotBits: number
-  readonly count?: number
-}): { readonly words: Uint8Array } => {
+const openMaster = (
+  input: {
+    readonly parameters: Parameters
+    readonly masterKey: MasterKeyBytes
+    readonly publicKey: Uint8Array
+    readonly mode: ExponentMode
+    readonly ciphertexts: Uint8Array
+  } & SlotLayout
+): { readonly words: Uint8Array } => {
   const { parameters: pp } = input
   const decryptor = decryptorOf(pp, input.masterKey)
   const h = fromBytes(input.publicKey)
   const plaintexts = receive(pp, input.ciphertexts).map((ciphertext, i) =>
     decryptor.decrypt(h, ciphertext, i, input.mode)
   )
-  return { words: unpack(plaintexts, pp.bits, input.slotBits, input.count) }
+  return wordsIn(pp, plaintexts, input)
 }
 
 /**
@@ -287,12 +303,10 @@ interface Blinded {
   readonly blinds: Uint8Array
 }
 
-interface BlindedWords {
+interface BlindedWords extends SlotLayout {
   readonly parameters: Parameters
   readonly plaintexts: Uint8Array
   readonly blinds: Uint8Array
-  readonly slotBits: number
-  readonly count?: number
 }
 
 const blindsOf = ({ parameters, blinds }: Pick<Blinded, "parameters" | "blinds">): ReadonlyArray<bigint> =>
@@ -309,13 +323,14 @@ const withoutBlinds = (
 }
 
 const wordsWithoutBlinds = (
-  { parameters: pp, plaintexts: bytes, slotBits, count }: BlindedWords,
+  input: BlindedWords,
   blinds: ReadonlyArray<bigint>
 ): { readonly words: Uint8Array } => {
+  const { parameters: pp, plaintexts: bytes } = input
   const blinded = decodeIntegers(bytes, plaintextBytes(pp), "plaintexts")
   sameNumber(blinded.length, blinds, "blinds")
   const plaintexts = blinded.map((m, i) => residue(m - blinds[i]!, pp.N))
-  return { words: unpack(plaintexts, pp.bits, slotBits, count) }
+  return wordsIn(pp, plaintexts, input)
 }
 
 /** Enc(m) from Enc(m + τ): the blinds taken off in the ciphertext domain. C1. */
@@ -397,14 +412,14 @@ const partialDecryptions = (input: {
  * from those of some of `users` users under their key shares. Throws Undecryptable with the index where a
  * partial is missing, wrong, or of another ciphertext. User.
  */
-const combinePartialDecryptions = (input: {
-  readonly parameters: Parameters
-  readonly ciphertexts: Uint8Array
-  readonly partials: ReadonlyArray<Uint8Array>
-  readonly shared?: { readonly users: number; readonly places: ReadonlyArray<number> } | undefined
-  readonly slotBits: number
-  readonly count?: number
-}): { readonly words: Uint8Array } => {
+const combinePartialDecryptions = (
+  input: {
+    readonly parameters: Parameters
+    readonly ciphertexts: Uint8Array
+    readonly partials: ReadonlyArray<Uint8Array>
+    readonly shared?: { readonly users: number; readonly places: ReadonlyArray<number> } | undefined
+  } & SlotLayout
+): { readonly words: Uint8Array } => {
   const { parameters: pp, shared } = input
   const ciphertexts = receive(pp, input.ciphertexts)
   const perUser = input.partials.map((bytes) =>
@@ -416,8 +431,7 @@ const combinePartialDecryptions = (input: {
   )
   const perCiphertext = ciphertexts.map((_, i) => perUser.map((partials) => partials[i]!))
   const combination = shared && combinationOf(shared.users, shared.places)
-  const plaintexts = combineAll(pp, ciphertexts, perCiphertext, combination)
-  return { words: unpack(plaintexts, pp.bits, input.slotBits, input.count) }
+  return wordsIn(pp, combineAll(pp, ciphertexts, perCiphertext, combination), input)
 }
 
 /** Words of fewer than 2^maskBits each. */

@@ -7,6 +7,8 @@
 import { Data } from "effect"
 import { wordBytes } from "../bytes.ts"
 import { fromDigits, toDigits } from "./digits.ts"
+import { residue } from "./integers.ts"
+import type { Parameters } from "./parameters.ts"
 
 /** Slots of uploaded words and of the archive: two shares and a carry, with a bit to spare. */
 export const uploadSlotBits = 66
@@ -91,6 +93,24 @@ export const unpack = (
     view.setUint32(word * wordBytes + 4, limbs.read(plaintext, bit + 32), true)
   }
   return words
+}
+
+/**
+ * The same of slots with a sign, which are wider than a word: Σ x_i·2^(slotBits·i) modulo N, each x_i modulo 2^64. An offset
+ * of half a slot, a multiple of 2^64, makes all slots positive. Throws as `unpack`.
+ */
+export const unpackSigned = (
+  plaintexts: ReadonlyArray<bigint>,
+  { N, bits }: Pick<Parameters, "N" | "bits">,
+  slotBits: number,
+  count?: number
+): Uint8Array => {
+  if (slotBits <= 64) throw new RangeError("slots with a sign are wider than a word")
+  let offset = 0n
+  for (let slot = slotsPerPlaintext(bits, slotBits); slot > 0; slot--)
+    offset = (offset << BigInt(slotBits)) + (1n << BigInt(slotBits - 1))
+  const positive = plaintexts.map((plaintext) => residue(plaintext + offset, N))
+  return unpack(positive, bits, slotBits, count)
 }
 
 /**

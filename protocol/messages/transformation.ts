@@ -7,12 +7,17 @@ import { ask, Bytes, Count } from "./message.ts"
 
 /**
  * KeyProd, batched: a piece of c_i1 from the `first`-th ciphertext, with τ added, under pk_i. The reply is
- * Enc_pk(m + τ) and m + τ, and the number of jobs that C0 can run at once.
+ * Enc_pk(m + τ), the number of jobs that C0 can run at once, and m + τ where C1 needs its share in the clear: a training on
+ * ciphertexts does not.
  */
 export const Reencrypt = ask(
   "Reencrypt",
   Schema.Struct({ user: Schema.String, first: Count, blinded: Bytes }),
-  Schema.Struct({ ciphertexts: Bytes, plaintexts: Bytes, takers: Count })
+  Schema.Struct({
+    ciphertexts: Bytes,
+    plaintexts: Schema.optionalWith(Bytes, { exact: true }),
+    takers: Count
+  })
 )
 
 /** C0's shares of a user's cells under pk, from the `first`-th ciphertext. */

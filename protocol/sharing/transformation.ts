@@ -44,8 +44,8 @@ export interface UnifiedPiece {
 export interface Reencrypted {
   /** Enc_pk(m + τ). */
   readonly ciphertexts: Uint8Array
-  /** m + τ mod N, fixed-width big-endian. */
-  readonly plaintexts: Uint8Array
+  /** m + τ mod N, fixed-width big-endian, where C1 computes on its share. */
+  readonly plaintexts?: Uint8Array
 }
 
 /** C0's answer has more or fewer ciphertexts or plaintexts than were sent. */
@@ -93,14 +93,15 @@ export const unifyShare0 = <E>(
 
 /**
  * Cloud 0's half of KeyProd: blinded ciphertexts under pk_i, opened and encrypted under pk. `randomness` is the
- * digest that the user gave of the ciphertexts without their messages.
+ * digest that the user gave of the ciphertexts without their messages; `reveals` says whether C1 gets m + τ.
  */
 export const reencrypt = <E>(
   work: Work<E>,
   keys: Cloud0Keys,
   userPublicKey: Uint8Array,
   blinded: Uint8Array,
-  randomness: Uint8Array
+  randomness: Uint8Array,
+  reveals: boolean
 ): Effect.Effect<Reencrypted, E> =>
   work
     .run("reencryptUploaded", {
@@ -112,7 +113,10 @@ export const reencrypt = <E>(
       blinded,
       randomness
     })
-    .pipe(Effect.withSpan("Cloud0.reencrypt"))
+    .pipe(
+      Effect.map(({ ciphertexts, plaintexts }) => ({ ciphertexts, ...(reveals && { plaintexts }) })),
+      Effect.withSpan("Cloud0.reencrypt")
+    )
 
 /**
  * Cloud 1: its share of a user's cells, c_i1 under pk_i, blinded with a τ of its own for each ciphertext,
@@ -128,8 +132,10 @@ export const unifyShare1 = <E, E2, R>(
 ): Effect.Effect<UnifiedPiece, E | E2 | AnswerOfWrongSize, R> =>
   Effect.gen(function* () {
     const reencrypted = yield* reencryptedBy(work, parameters, blindKey, piece.ciphertexts, askCloud0)
+    const { plaintexts = new Uint8Array(0) } = reencrypted
+    yield* requireSize("plaintexts", plaintexts, reencrypted.blinds.length)
     const slots = { slotBits: uploadSlotBits, count: piece.words }
-    return yield* work.run("stripBlind", { parameters, ...reencrypted, ...slots })
+    return yield* work.run("stripBlind", { parameters, ...reencrypted, plaintexts, ...slots })
   }).pipe(Effect.withSpan("Cloud1.unifyShare"))
 
 /** Carries blinded ciphertexts to `reencrypt` and returns its answer. */
@@ -144,10 +150,9 @@ const reencryptedBy = <E, E2, R>(
 ) =>
   Effect.gen(function* () {
     const { blinded, blinds } = yield* work.run("addBlinds", { parameters, ciphertexts: uploaded, key })
-    const { ciphertexts, plaintexts } = yield* askCloud0(blinded)
-    yield* requireSize("ciphertexts", ciphertexts, blinded.length)
-    yield* requireSize("plaintexts", plaintexts, blinds.length)
-    return { ciphertexts, plaintexts, blinds }
+    const answer = yield* askCloud0(blinded)
+    yield* requireSize("ciphertexts", answer.ciphertexts, blinded.length)
+    return { ...answer, blinds }
   })
 
 /** Cloud 0: the same as `unifyShare0`, of a share of integers, of which it keeps nothing. */

@@ -84,7 +84,10 @@ const seen = (messages: ReadonlyArray<Wired>) => {
       lower(Either.getOrThrow(Reencrypt.payload.decode(body)).blinded, element)
     ),
     "what C0 opens and tells C1": carried(Reencrypt.tag, "reply", (body) =>
-      lower(Either.getOrThrow(Reencrypt.reply.decode(body)).plaintexts, plaintextBytes(numbers))
+      lower(
+        Either.getOrThrow(Reencrypt.reply.decode(body)).plaintexts ?? new Uint8Array(0),
+        plaintextBytes(numbers)
+      )
     ),
     "unified ciphertexts to C1": Buffer.concat([
       carried(Reencrypt.tag, "reply", (body) =>

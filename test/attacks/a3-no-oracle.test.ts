@@ -165,8 +165,9 @@ layer(Layer.merge(bcpPool(2), Logger.remove(Logger.defaultLogger)), { excludeTes
         const key = new Uint8Array(16).fill(9)
         const { blinded, blinds } = jobs.addBlinds({ parameters, ciphertexts: own, key })
         for (let time = 0; time < 2; time++) {
-          const answer = yield* cloud1.ask("cloud0", Reencrypt, of(blinded), options)
+          const { ciphertexts, plaintexts } = yield* cloud1.ask("cloud0", Reencrypt, of(blinded), options)
           // Throws unless the plaintexts are packed words.
+          const answer = { ciphertexts, plaintexts: plaintexts! }
           jobs.stripBlind({ parameters, ...answer, blinds, slotBits: uploadSlotBits })
         }
         const again = jobs.addBlinds({ parameters, ciphertexts: own, key: mark }).blinded

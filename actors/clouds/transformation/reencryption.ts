@@ -10,7 +10,7 @@ import { UploadRandomness } from "../../../protocol/messages/upload.ts"
 import { publicKeyOf } from "../../../protocol/sharing/published.ts"
 import { type Cloud0Keys, reencrypt } from "../../../protocol/sharing/transformation.ts"
 import { JobFailed } from "../../../runtime/work/pool.ts"
-import { type Agreement, displayName } from "../../party/agreement.ts"
+import { type Agreement, displayName, trainsOnCiphertexts } from "../../party/agreement.ts"
 import { BcpPool, BcpQueue } from "../../party/bcp-pool.ts"
 import { NotExpected, onFrom } from "../../party/handlers.ts"
 import type { Uploaded } from "../../sharing/sharing.ts"
@@ -40,6 +40,7 @@ export const reencryptionAtCloud0 = (
     const users = agreement.users.map(({ actor }) => actor)
     const bytesEach = ciphertextBytes({ bits: agreement.security.modulusBits })
     const pieces = yield* openablePieces(users, bytesEach)
+    const reveals = !trainsOnCiphertexts(agreement)
     const nameOf = (user: string) => displayName(agreement, user)
 
     const onRandomness = onFrom(users, UploadRandomness, ({ digests }, user) =>
@@ -61,7 +62,9 @@ export const reencryptionAtCloud0 = (
         const { membership, keys } = yield* credentials("re-encrypt")
         const { randomness } = yield* Either.mapLeft(pieces.pieceOf(request), refused)
         const publicKey = yield* publicKeyOf(membership, user)
-        const reencrypted = yield* reencrypt(pool, keys, publicKey, blinded, randomness).pipe(
+        const reencrypted = yield* reencrypt(
+          ...([pool, keys, publicKey, blinded, randomness, reveals] as const)
+        ).pipe(
           Effect.mapError((failure) =>
             failure instanceof JobFailed && failure.error._tag === "OtherRandomness"
               ? refused("they do not match the digest that the user gave of them")

@@ -73,7 +73,9 @@ describe("archive of a hybrid upload", () => {
 
       const [taken] = (yield* decodeArchive(atRest)).uploads
       expect(taken).toEqual({ ...upload, share0: unified.ciphertexts })
-      const again = yield* reopenShare0(work, cloud0, { ciphertexts: taken!.share0, words: 2 })
+      const again = yield* reopenShare0(work, cloud0, {
+        ...{ ciphertexts: taken!.share0, words: 2, slotBits: uploadSlotBits }
+      })
       const opened = yield* Effect.forEach(pieces, (sealed, piece) =>
         openPiece(key, { ...name, piece }, sealed)
       )

@@ -81,7 +81,7 @@ const bringIn = (keys: ReturnType<typeof parties>, user: TestUser, words: Uint8A
         const { words } = wordsOfPiece(count, piece, parameters.bits, uploadSlotBits)
         const blindKey = new Uint8Array(randomBytes(16))
         return yield* unifyShare1(work, cloud1, blindKey, { ciphertexts, words }, (blinded) =>
-          reencrypt(work, cloud0, user.publicKey, blinded, digest)
+          reencrypt(work, cloud0, user.publicKey, blinded, digest, true)
         )
       })
     )
@@ -107,7 +107,8 @@ const reopen = (
     const bytesEach = ciphertextBytes(parameters)
     const piece = (share: Uint8Array, each: Piece) => ({
       ciphertexts: pieceOf(share, each, bytesEach),
-      words: wordsOfPiece(countCells(upload.blocks), each, parameters.bits, uploadSlotBits).words
+      words: wordsOfPiece(countCells(upload.blocks), each, parameters.bits, uploadSlotBits).words,
+      slotBits: uploadSlotBits
     })
     const share0 = yield* Effect.forEach(pieces, (each) =>
       reopenShare0(work, cloud0, piece(upload.share0, each))
@@ -231,7 +232,8 @@ describe("from a user's words to the jointly opened model", () => {
       const words = randomWords(10)
       const { archived0, archived1, share0, share1 } = yield* bringIn(keys, keys.users[0]!, words, 2)
       const sum = yield* addShares(work, keys.parameters, archived0, archived1)
-      expect(yield* reopenShare0(work, keys.cloud0, { ciphertexts: sum, words: 10 })).toEqual(words)
+      const piece = { ciphertexts: sum, words: 10, slotBits: uploadSlotBits }
+      expect(yield* reopenShare0(work, keys.cloud0, piece)).toEqual(words)
       expect(addWords(share0, share1)).toEqual(words)
       const unequal = yield* Effect.flip(addShares(work, keys.parameters, archived0, archived1.subarray(256)))
       expect(unequal._tag).toBe("JobFailed")

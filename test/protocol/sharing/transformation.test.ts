@@ -1,15 +1,21 @@
 import { randomBytes } from "node:crypto"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
-import { openBlinded, reopenShare0, reopenShare1 } from "../../../protocol/archive/reopening.ts"
+import { addShares, openBlinded, reopenShare0, reopenShare1 } from "../../../protocol/archive/reopening.ts"
 import { openWithOwnKey, reencryptForUser, transformToUser } from "../../../protocol/archive/transdec.ts"
-import { fromBytes, toBytes } from "../../../protocol/bcp/integers.ts"
+import { bytesFrom, fromBytes, toBytes } from "../../../protocol/bcp/integers.ts"
 import { slotsPerPlaintext, uploadSlotBits } from "../../../protocol/bcp/packing.ts"
 import { ciphertextBytes, plaintextBytes } from "../../../protocol/bcp/wire.ts"
 import { wordBytes } from "../../../protocol/bytes.ts"
+import { splitCells, uploadSlotsOf } from "../../../protocol/ciphertexts/data.ts"
+import { uploadedIntegers } from "../../../protocol/ciphertexts/uploaded.ts"
+import { addWords } from "../../../protocol/sharing/split.ts"
 import {
   AnswerOfWrongSize,
+  type Reencrypted,
   reencrypt,
+  unifyIntegers0,
+  unifyIntegers1,
   unifyShare0,
   unifyShare1
 } from "../../../protocol/sharing/transformation.ts"
@@ -44,10 +50,36 @@ const reencryptOf =
   ({ ciphertexts: uploaded }: { readonly ciphertexts: Uint8Array }, user = user1) =>
   (blinded: Uint8Array) =>
     Effect.flatMap(randomnessOf(uploaded), (digest) =>
-      reencrypt(work, cloud0, user.publicKey, blinded, digest)
+      reencrypt(work, cloud0, user.publicKey, blinded, digest, true)
     )
 
 const blindKey = new Uint8Array(16).fill(7)
+
+/** Cells as a training on ciphertexts has them uploaded, brought under pk by both clouds. */
+const integersUnderPk = Effect.gen(function* () {
+  const cells = [1n, -1n, 0n, 2n ** 30n, -(2n ** 30n), 12345n, -67890n]
+  const sizes = uploadedIntegers(20)
+  const layout = uploadSlotsOf(parameters, { dataSlotBits: sizes.slotBits })
+  const plaintexts = splitCells(layout, sizes, cells, bytesFrom(new Uint8Array(16).fill(3)))
+  const [sent0, sent1] = yield* Effect.forEach(plaintexts, (each) =>
+    work.run("encryptPlaintexts", {
+      ...{ parameters, publicKey: user1.publicKey, mode: "short", plaintexts: each },
+      randomness: new Uint8Array(randomBytes(16))
+    })
+  )
+  const answers: Array<Reencrypted> = []
+  const { ciphertexts: share0 } = yield* unifyIntegers0(work, cloud0, user1.publicKey, sent0!.ciphertexts)
+  const piece = { ciphertexts: sent1!.ciphertexts, words: cells.length }
+  const digest = yield* randomnessOf(piece.ciphertexts)
+  const { ciphertexts: share1, words: inTheClear } = yield* unifyIntegers1(
+    ...([work, cloud1, blindKey, piece] as const),
+    (blinded) =>
+      Effect.tap(reencrypt(work, cloud0, user1.publicKey, blinded, digest, false), (answer) =>
+        answers.push(answer)
+      )
+  )
+  return { answers, cells, inTheClear, share0, share1, slotBits: sizes.slotBits }
+})
 
 /** The bytes with ciphertext `index` replaced by (A, B). */
 const replaced = (bytes: Uint8Array, index: number, A: bigint, B: bigint) => {
@@ -65,7 +97,11 @@ describe("transformation to the joint key", () => {
       const share1 = yield* unifyShare1(work, cloud1, blindKey, piece, reencryptOf(piece))
       for (const share of [share0, share1]) {
         expect(share.words).toEqual(words)
-        const opened = yield* reopenShare0(work, cloud0, { ciphertexts: share.ciphertexts, words: count })
+        const opened = yield* reopenShare0(work, cloud0, {
+          ciphertexts: share.ciphertexts,
+          words: count,
+          slotBits: uploadSlotBits
+        })
         expect(opened).toEqual(words)
       }
     })
@@ -108,7 +144,7 @@ describe("transformation to the joint key", () => {
           const piece = { ciphertexts: yield* encrypted(user1.publicKey, content), words: many * slots }
           yield* unifyShare1(work, cloud1, new Uint8Array(randomBytes(16)), piece, (blinded) =>
             reencryptOf(piece)(blinded).pipe(
-              Effect.tap(({ plaintexts }) => {
+              Effect.tap(({ plaintexts = new Uint8Array(0) }) => {
                 const width = plaintextBytes(parameters)
                 for (let i = 0; i < many; i++)
                   seen.push(fromBytes(plaintexts.subarray(i * width, (i + 1) * width)))
@@ -198,7 +234,7 @@ describe("transformation to the joint key", () => {
   it.effect("refuses an answer of C0 that has not one item for each that was asked", () =>
     Effect.gen(function* () {
       const piece = { ciphertexts: yield* encrypted(user1.publicKey), words: count }
-      const unify = (change: (answer: { ciphertexts: Uint8Array; plaintexts: Uint8Array }) => object) =>
+      const unify = (change: (answer: Reencrypted) => object) =>
         Effect.flip(
           unifyShare1(work, cloud1, blindKey, piece, (blinded) =>
             reencryptOf(piece)(blinded).pipe(Effect.map((answer) => ({ ...answer, ...change(answer) })))
@@ -217,10 +253,28 @@ describe("transformation to the joint key", () => {
       const outside = yield* unify(({ ciphertexts: all }) => ({ ciphertexts: replaced(all, 1, 1n, 1n) }))
       expect(jobError(outside)).toMatchObject({ _tag: "InvalidCiphertext", index: 1 })
       const other = yield* unify(({ plaintexts }) => ({
-        plaintexts: new Uint8Array(randomBytes(plaintexts.length))
+        plaintexts: new Uint8Array(randomBytes(plaintexts!.length))
       }))
       expect(jobError(other)._tag).toBe("PlaintextTooWide")
     })
+  )
+
+  it.effect(
+    "leaves C1 nothing in the clear of shares over the integers, and C0's answer has no plaintexts",
+    () =>
+      Effect.gen(function* () {
+        const { answers, inTheClear } = yield* integersUnderPk
+        expect(answers.map((answer) => Object.keys(answer))).toEqual([["ciphertexts"]])
+        expect(inTheClear).toHaveLength(0)
+        const piece = { ciphertexts: yield* encrypted(user1.publicKey), words: count }
+        const digest = yield* randomnessOf(piece.ciphertexts)
+        const error = yield* Effect.flip(
+          unifyShare1(work, cloud1, blindKey, piece, (blinded) =>
+            reencrypt(work, cloud0, user1.publicKey, blinded, digest, false)
+          )
+        )
+        expect(error).toMatchObject({ _tag: "AnswerOfWrongSize", what: "plaintexts", bytes: 0 })
+      })
   )
 
   it.effect("passes on what the way to C0 fails with", () =>
@@ -235,7 +289,11 @@ describe("transformation to the joint key", () => {
 describe("opening the archive again", () => {
   it.effect("blinds c'_i1 anew each time, so what C0 is sent twice has nothing in common", () =>
     Effect.gen(function* () {
-      const piece = { ciphertexts: yield* encrypted(cloud1.unifiedPublicKey), words: count }
+      const piece = {
+        ciphertexts: yield* encrypted(cloud1.unifiedPublicKey),
+        words: count,
+        slotBits: uploadSlotBits
+      }
       const asked: Array<Uint8Array> = []
       for (let time = 0; time < 2; time++) {
         const share = yield* reopenShare1(work, cloud1, piece, (blinded) => {
@@ -253,13 +311,33 @@ describe("opening the archive again", () => {
 
   it.effect("refuses an answer of C0 of the wrong size", () =>
     Effect.gen(function* () {
-      const piece = { ciphertexts: yield* encrypted(cloud1.unifiedPublicKey), words: count }
+      const piece = {
+        ciphertexts: yield* encrypted(cloud1.unifiedPublicKey),
+        words: count,
+        slotBits: uploadSlotBits
+      }
       const error = yield* Effect.flip(
         reopenShare1(work, cloud1, piece, (blinded) =>
           openBlinded(work, cloud0, blinded).pipe(Effect.map((answer) => answer.subarray(1)))
         )
       )
       expect(error).toMatchObject({ _tag: "AnswerOfWrongSize", what: "plaintexts" })
+    })
+  )
+
+  it.effect("reads shares over the integers by the slots of the header: they are shares modulo 2^64", () =>
+    Effect.gen(function* () {
+      const { cells, share0, share1, slotBits } = yield* integersUnderPk
+      const of = (ciphertexts: Uint8Array) => ({ ciphertexts, words: cells.length, slotBits })
+      const words0 = yield* reopenShare0(work, cloud0, of(share0))
+      const words1 = yield* reopenShare1(work, cloud1, of(share1), (blinded) =>
+        openBlinded(work, cloud0, blinded)
+      )
+      expect(addWords(words0, words1)).toEqual(wordsOf(cells))
+      expect(words0).not.toEqual(wordsOf(cells))
+      expect(words1).not.toEqual(wordsOf(cells))
+      const other = { ...of(share0), slotBits: uploadSlotBits, words: cells.length }
+      expect((yield* Effect.flip(reopenShare0(work, cloud0, other)))._tag).toBe("JobFailed")
     })
   )
 })
@@ -283,6 +361,21 @@ describe("TransDec", () => {
         const error = yield* Effect.flip(openWithOwnKey(work, { parameters, secretKey }, given, layout))
         expect(jobError(error)).toMatchObject({ _tag: "Undecryptable", index: 0 })
       }
+    })
+  )
+
+  it.effect("hands over the sums of shares over the integers, whose slots have a sign", () =>
+    Effect.gen(function* () {
+      const { cells, share0, share1, slotBits } = yield* integersUnderPk
+      const sum = yield* addShares(work, parameters, share0, share1)
+      const forUser = yield* transformToUser(work, cloud1, sum, (blinded) =>
+        reencryptForUser(work, cloud0, user2.publicKey, blinded)
+      )
+      const own = { parameters, secretKey: user2.secretKey }
+      const slots = { slotBits, words: cells.length }
+      expect(yield* openWithOwnKey(work, own, forUser, { ...slots, signed: true })).toEqual(wordsOf(cells))
+      const unsigned = yield* Effect.flip(openWithOwnKey(work, own, forUser, slots))
+      expect(jobError(unsigned)._tag).toBe("PlaintextTooWide")
     })
   )
 
