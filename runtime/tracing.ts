@@ -8,6 +8,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readSync, statSync, writeSy
 import { dirname, resolve } from "node:path"
 import {
   Cause,
+  Clock,
   Context,
   Data,
   Duration,
@@ -154,18 +155,34 @@ const eventLog = (actor: string, file: string): Effect.Effect<Write, EventLogUnw
         // A full disk ends a party where it stores what it needs, not here: these lines are lost.
       }
     })
-    yield* Effect.addFinalizer(() =>
+    const write: Write = (line) => {
+      lines += `${JSON.stringify({ actor, ...line })}\n`
+      if (lines.length > flushBytes) Effect.runSync(flush)
+    }
+    const mark = (line: Readonly<Record<string, unknown>>) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        write({ ...line, time: new Date(now).toISOString() })
+        return flush
+      })
+    // A start that no end follows is that of a process that was killed or crashed.
+    yield* mark({ type: "start", pid: process.pid })
+    yield* Effect.addFinalizer((exit) =>
       Effect.zipRight(
-        flush,
+        mark({ type: "end", ...outcomeOf(exit) }),
         Effect.sync(() => closeSync(descriptor))
       )
     )
     yield* Effect.forkScoped(Effect.forever(Effect.delay(flush, Duration.millis(flushPauseMs))))
-    return (line) => {
-      lines += `${JSON.stringify({ actor, ...line })}\n`
-      if (lines.length > flushBytes) Effect.runSync(flush)
-    }
+    return write
   })
+
+/** How a span or a process ended. */
+const outcomeOf = (exit: Exit.Exit<unknown, unknown>) => {
+  if (Exit.isSuccess(exit)) return { status: "ok" }
+  return Cause.isInterruptedOnly(exit.cause)
+    ? { status: "interrupted" }
+    : { status: "error", error: messageOf(exit.cause) }
+}
 
 /**
  * The tracer that sends spans to a collector. Loaded only if one is named, so that other parties start
@@ -210,10 +227,7 @@ const recording = (inner: Tracer.Tracer, write: Write): Tracer.Tracer =>
           spanId: span.spanId,
           ...(Option.isSome(parent) ? { parentId: parent.value.spanId } : {}),
           durationMs: Number((endTime - startTime) / 1000n) / 1000,
-          status: Exit.isSuccess(exit) ? "ok" : Cause.isInterruptedOnly(exit.cause) ? "interrupted" : "error",
-          ...(Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)
-            ? { error: messageOf(exit.cause) }
-            : {}),
+          ...outcomeOf(exit),
           attributes: Object.fromEntries(span.attributes),
           ...(events.length > 0 ? { events } : {})
         })

@@ -272,7 +272,7 @@ const notice = (kind: "working" | "unknown", { id, tag, number }: About): Frames
 export const makeAnswering = (post: Post): Answering => {
   const mailbox = new Mailbox(post)
 
-  const traced = <Env>(request: Waiting, work: Effect.Effect<Uint8Array, unknown, Env>) => {
+  const traced = <Env>(request: Waiting, waits: boolean, work: Effect.Effect<Uint8Array, unknown, Env>) => {
     if (!post.traced) return work
     const parent = remoteSpan(request.headers)
     return Effect.useSpan(
@@ -280,7 +280,7 @@ export const makeAnswering = (post: Post): Answering => {
       {
         kind: "server",
         captureStackTrace: false,
-        attributes: { from: request.from },
+        attributes: { from: request.from, ...(waits ? { waits } : {}) },
         ...(parent._tag === "Some" ? { parent: parent.value } : { root: true })
       },
       (span) => Effect.withParentSpan(work, span)
@@ -291,16 +291,16 @@ export const makeAnswering = (post: Post): Answering => {
     serve: <H extends Handler<unknown, unknown>>(handlers: ReadonlyArray<H>) =>
       Effect.gen(function* () {
         const fork = yield* FiberSet.makeRuntime<EnvironmentOf<H>>()
-        for (const { tag, kind, handle, freesAnswer, waits } of handlers as ReadonlyArray<
+        for (const { tag, kind, handle, freesAnswer, waits = false } of handlers as ReadonlyArray<
           Handler<unknown, EnvironmentOf<H>>
         >) {
           const start: Served["start"] = (request, finish) => {
             const work = Effect.suspend(() =>
               handle(request.body, request.from, (bytes) => request.room.take(bytes))
             )
-            fork(traced(request, work)).addObserver(finish)
+            fork(traced(request, waits, work)).addObserver(finish)
           }
-          if (!mailbox.serve(tag, { kind, freesAnswer, places: waits === true ? 0 : 1, start }))
+          if (!mailbox.serve(tag, { kind, freesAnswer, places: waits ? 0 : 1, start }))
             return yield* Effect.dieMessage(`${post.name} has two handlers for ${tag}`)
         }
         yield* Effect.addFinalizer(() =>

@@ -39,10 +39,11 @@ export interface RoundPiece {
  */
 export type Computation<A> = Generator<ReadonlyArray<RoundPiece>, A, ReadonlyArray<Uint8Array>>
 
-/** The result of a computation, and the number of rounds it took. */
+/** The result of a computation, the number of rounds it took, and how long it waited for the peer in them. */
 export interface Driven<A> {
   readonly value: A
   readonly rounds: number
+  readonly waitedMs: number
 }
 
 /** Symmetric numbered exchanges with one peer. One fiber at a time may use it. */

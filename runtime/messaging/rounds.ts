@@ -18,6 +18,7 @@ import {
 } from "./contract.ts"
 import { framesOfParts, type Sent, sentAt, takeAgain } from "./framing.ts"
 import type { Post } from "./post.ts"
+import { notedInSpan } from "./rounds-in-spans.ts"
 import { type Counter, trafficTag } from "./traffic.ts"
 
 /** How long a round may take, and the first of a phase. */
@@ -189,7 +190,10 @@ class Exchange {
           )
         )
       type End = Exit.Exit<Driven<A>, RoundError>
+      const now = () => this.#post.clock.unsafeCurrentTimeMillis()
       let round = first
+      let waitedMs = 0
+      let waitingSince = 0
       let lengths: ReadonlyArray<number> = []
       let interrupted = false
       /** Sends this party's part, and takes the peer's if it is here. */
@@ -197,13 +201,16 @@ class Exchange {
         const parts = pieces.map((part) => part())
         lengths = parts.map(({ length }, i) => pieces[i]!.receives ?? length)
         const error = this.#send(round, parts)
-        return error === undefined ? this.#take(round++, onRound) : Exit.fail(error)
+        if (error !== undefined) return Exit.fail(error)
+        const came = this.#take(round++, onRound)
+        if (came === undefined) waitingSince = now()
+        return came
       }
       const advance = (received: Uint8Array | undefined): End | undefined => {
         for (let theirs = received; ; ) {
           const next = theirs === undefined ? computation.next([]) : computation.next(cut(theirs, lengths))
           if (theirs !== undefined) freeReceived(theirs)
-          if (next.done) return Exit.succeed({ value: next.value, rounds: round - first })
+          if (next.done) return Exit.succeed({ value: next.value, rounds: round - first, waitedMs })
           const preparation = preparationOf(next.value)
           if (preparation !== undefined) {
             preparation.then(
@@ -227,8 +234,11 @@ class Exchange {
           resume(Exit.die(defect))
         }
       }
-      const onRound: Waiter["resume"] = (exit) =>
-        Exit.isSuccess(exit) ? run(() => advance(exit.value)) : resume(Exit.failCause(exit.cause))
+      const onRound: Waiter["resume"] = (exit) => {
+        waitedMs += now() - waitingSince
+        if (Exit.isSuccess(exit)) run(() => advance(exit.value))
+        else resume(Exit.failCause(exit.cause))
+      }
       run(() => advance(undefined))
       return Effect.sync(() => {
         interrupted = true
@@ -355,7 +365,12 @@ export const makeRounds = (post: Post): RoundKeeping => {
           Effect.forever,
           Effect.forkScoped
         )
-        return { drive: (first, computation) => exchange.drive(first, computation) }
+        return {
+          drive: (first, computation) => {
+            const driven = exchange.drive(first, computation)
+            return post.traced ? notedInSpan(peer, driven) : driven
+          }
+        }
       }),
     receive: (envelope, from) => exchanges.receive(envelope, from),
     reconnected: () => exchanges.reconnected(),

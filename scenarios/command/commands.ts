@@ -24,6 +24,7 @@ import {
   format,
   hosts,
   identityFile,
+  logsFolder,
   model,
   modulus,
   nkey,
@@ -94,6 +95,13 @@ export interface InspectRequest {
   readonly files: ReadonlyArray<string>
   /** How CSV files are written. */
   readonly written: SaidOfFiles
+  readonly json: boolean
+}
+
+/** A request for `bicameral inspect-run`. */
+export interface InspectRunRequest {
+  /** The out folder of a run, or the folder of a party. */
+  readonly folder: string
   readonly json: boolean
 }
 
@@ -193,6 +201,8 @@ export interface CommandHandlers<R> {
   readonly export: (request: ExportRequest) => Effect.Effect<void, Failure, R>
   /** Prints what data files hold. */
   readonly inspect: (request: InspectRequest) => Effect.Effect<void, Failure, R>
+  /** Prints the timeline of a run. */
+  readonly inspectRun: (request: InspectRunRequest) => Effect.Effect<void, Failure, R>
   /** Writes a scenario, or a part of one. */
   readonly init: (request: InitRequest) => Effect.Effect<void, Failure, R>
   /** Audits a trial and prints who saw what. Fails, too, where somebody could learn more than is claimed. */
@@ -271,6 +281,21 @@ const firstCommands = <R>(handlers: Pick<CommandHandlers<R>, "inspect" | "init">
   )
 })
 
+/** What is done with an opened model. */
+const modelCommands = <R>(handlers: Pick<CommandHandlers<R>, "predict" | "export">) => {
+  const predict = Command.make("predict", { model, rows, written, out: predictions }, handlers.predict).pipe(
+    Command.withDescription(
+      "Predicts the rows of a data file with an opened model, and prints or writes labels and probabilities, or numbers"
+    )
+  )
+  const exported = Command.make("export", { model, format, out: exportOut }, handlers.export).pipe(
+    Command.withDescription(
+      "Writes an opened model for other programs: ONNX with the preparation of rows inside, or safetensors; or a card that describes it"
+    )
+  )
+  return { exported, predict }
+}
+
 /** What has to do with who a party is. */
 const identityCommands = <R>(handlers: Pick<CommandHandlers<R>, "identity" | "nkeys">) => ({
   identity: Command.make("identity", { file: identityFile, nkey }, (request) =>
@@ -288,6 +313,10 @@ const identityCommands = <R>(handlers: Pick<CommandHandlers<R>, "identity" | "nk
     )
   )
 })
+
+/** The name of a command, and what words it takes. */
+const usageOf = <Name extends string, R, E, A>(command: Command.Command<Name, R, E, A>) =>
+  [[...Command.getNames(command)][0] ?? "", Command.getUsage(command)] as const
 
 /**
  * The program as a function of its arguments. Every error is a failure; only those of the arguments are
@@ -330,17 +359,13 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
       "Tries rates, layers and epochs in the clear, on all rows or, with --user, on one owner's, and prints the best"
     )
   )
-  const predict = Command.make("predict", { model, rows, written, out: predictions }, handlers.predict).pipe(
-    Command.withDescription(
-      "Predicts the rows of a data file with an opened model, and prints or writes labels and probabilities, or numbers"
-    )
-  )
-  const exported = Command.make("export", { model, format, out: exportOut }, handlers.export).pipe(
-    Command.withDescription(
-      "Writes an opened model for other programs: ONNX with the preparation of rows inside, or safetensors; or a card that describes it"
-    )
-  )
+  const { exported, predict } = modelCommands(handlers)
   const audit = auditCommand(handlers)
+  const inspectRun = Command.make("inspect-run", { folder: logsFolder, json }, handlers.inspectRun).pipe(
+    Command.withDescription(
+      "Prints where the time of a run went, from the event logs of its parties: phases, the longest parts, waits, bytes, restarts"
+    )
+  )
   const { init, inspect } = firstCommands(handlers)
   const actor = actorCommand(handlers)
   const { identity, nkeys } = identityCommands(handlers)
@@ -360,6 +385,7 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
       predict,
       exported,
       audit,
+      inspectRun,
       identity,
       nkeys,
       actor
@@ -367,20 +393,21 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
   )
   const parse = Command.run(bicameral, { name: "bicameral", version: version() })
   const usages = new Map([
-    ["init", Command.getUsage(init)],
-    ["inspect", Command.getUsage(inspect)],
-    ["run", Command.getUsage(run)],
-    ["deal", Command.getUsage(deal)],
-    ["resume", Command.getUsage(resume)],
-    ["simulate", Command.getUsage(simulate)],
-    ["check", Command.getUsage(check)],
-    ["tune", Command.getUsage(tune)],
-    ["predict", Command.getUsage(predict)],
-    ["export", Command.getUsage(exported)],
-    ["audit", Command.getUsage(audit)],
-    ["identity", Command.getUsage(identity)],
-    ["nkeys", Command.getUsage(nkeys)],
-    ["actor", Command.getUsage(actor)]
+    usageOf(init),
+    usageOf(inspect),
+    usageOf(run),
+    usageOf(deal),
+    usageOf(resume),
+    usageOf(simulate),
+    usageOf(check),
+    usageOf(tune),
+    usageOf(predict),
+    usageOf(exported),
+    usageOf(audit),
+    usageOf(inspectRun),
+    usageOf(identity),
+    usageOf(nkeys),
+    usageOf(actor)
   ])
   return (given: ReadonlyArray<string>) =>
     Effect.gen(function* () {

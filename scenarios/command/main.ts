@@ -67,6 +67,11 @@ const bicameral = commandLine({
       Effect.promise(() => import("./inspect.ts")),
       ({ inspectFiles }) => inspectFiles(request)
     ),
+  inspectRun: ({ folder, json }) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./inspect-run.ts")),
+      ({ inspectRun }) => inspectRun(folder, process.stdout.columns || 100, json)
+    ),
   init: (request) =>
     Effect.flatMap(
       Effect.promise(() => import("./init.ts")),

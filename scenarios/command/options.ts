@@ -19,6 +19,12 @@ export const nkey = Options.text("nkey").pipe(
 
 export const folder = Args.text({ name: "DIR" }).pipe(Args.withDescription("The out folder of the run"))
 
+export const logsFolder = Args.text({ name: "DIR" }).pipe(
+  Args.withDescription(
+    "The out folder of a run, the folder of one party, or one to which the folders of several were copied"
+  )
+)
+
 export const model = Args.text({ name: "MODEL" }).pipe(
   Args.withDescription("An opened model: model.json, or the out folder of its run")
 )

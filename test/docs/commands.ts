@@ -25,6 +25,7 @@ const printed = async (...words: ReadonlyArray<string>): Promise<string> => {
     predict: nothing,
     export: nothing,
     inspect: nothing,
+    inspectRun: nothing,
     init: nothing,
     audit: nothing,
     identity: () => Effect.succeed(""),

@@ -98,6 +98,27 @@ describe("event log", () => {
     })
   )
 
+  it.scopedLive("it begins with the start of the process, and ends with how its work ended", () =>
+    Effect.gen(function* () {
+      const path = yield* folder
+      const logOf = (actor: string, work: Effect.Effect<unknown, Error>) =>
+        Effect.gen(function* () {
+          const file = join(path, actor)
+          yield* Effect.exit(Effect.provide(work, Tracing.layer({ actor, file })))
+          return yield* linesOf(file)
+        })
+      const died = new Error("the disk is gone")
+      const well = yield* logOf("kgc", Effect.logInfo("at work"))
+      expect(well.map(({ type }) => type)).toEqual(["start", "event", "end"])
+      expect(well[0]).toMatchObject({ actor: "kgc", pid: process.pid })
+      expect(well.at(-1)).toMatchObject({ status: "ok" })
+      expect((yield* logOf("cloud0", Effect.fail(died))).at(-1)).toMatchObject({
+        ...{ type: "end", status: "error", error: "Error: the disk is gone" }
+      })
+      expect((yield* logOf("cloud1", Effect.interrupt)).at(-1)).toMatchObject({ status: "interrupted" })
+    })
+  )
+
   it.scopedLive("log events carry the span they happened in", () =>
     Effect.gen(function* () {
       const path = yield* folder
@@ -121,6 +142,10 @@ describe("event log", () => {
       yield* Effect.all([cloud("cloud0", "cloud1"), cloud("cloud1", "cloud0")], { concurrency: 2 })
       const lines = yield* linesOf(join(path, "cloud0"))
       const train = lines.find(({ name }) => name === "train")!
+      expect(train.attributes).toMatchObject({
+        "rounds with cloud1": 1,
+        "ms waited for cloud1": expect.any(Number)
+      })
       expect(lines.find(({ type }) => type === "event")).toMatchObject({
         level: "WARN",
         message: "a warning",
@@ -147,7 +172,8 @@ describe("event log", () => {
         Effect.provide(Tracing.layer({ actor: "kgc", file }))
       )
       const text = yield* Effect.promise(() => readFile(file, "utf8"))
-      for (const secret of ["p-hidden", "251", "987654321", "123456789"]) expect(text).not.toContain(secret)
+      for (const secret of ["p-hidden", '"0":251', "251,252", "987654321", "123456789"])
+        expect(text).not.toContain(secret)
       expect(text).toContain('"rows":3')
     })
   )
@@ -160,7 +186,7 @@ describe("event log", () => {
         Effect.ignore,
         Effect.provide(Tracing.layer({ actor: "kgc", file }))
       )
-      expect((yield* linesOf(file))[0]).toMatchObject({
+      expect((yield* linesOf(file)).find(({ type }) => type === "span")).toMatchObject({
         name: "check",
         status: "error",
         error: "Error: out of range"

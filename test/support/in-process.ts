@@ -8,6 +8,7 @@ import { exportModel } from "../../scenarios/command/export.ts"
 import { showIdentity, showNkeys } from "../../scenarios/command/identity.ts"
 import { initScenario } from "../../scenarios/command/init.ts"
 import { inspectFiles } from "../../scenarios/command/inspect.ts"
+import { inspectRun } from "../../scenarios/command/inspect-run.ts"
 import { predictRows } from "../../scenarios/command/predict.ts"
 import { dealAndReport, resumeAndReport, runAndReport } from "../../scenarios/command/run.ts"
 import { simulateAndReport } from "../../scenarios/command/simulate.ts"
@@ -38,6 +39,7 @@ export const command = (...words: ReadonlyArray<string>) =>
       predict: predictRows,
       export: exportModel,
       inspect: inspectFiles,
+      inspectRun: ({ folder, json }) => inspectRun(folder, 100, json),
       init: initScenario,
       audit: auditAndReport,
       identity: showIdentity,

@@ -44,7 +44,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
     simulation: ["description", "faults-injected", "simulation/checkers"],
     "simulation/checkers": [],
     reference: ["description", "report", "text"],
-    folders: ["description", "faults-injected", "text"],
+    folders: ["description", "faults-injected", "report", "text"],
     report: ["description", "text"],
     forecast: ["description"],
     "faults-injected": ["description"],

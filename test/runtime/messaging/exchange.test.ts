@@ -17,7 +17,7 @@ describe("exchange", () => {
               computation.next()
               const end = computation.next([first])
               if (!end.done) throw new Error("one round was expected")
-              return { value: end.value, rounds: 1 }
+              return { value: end.value, rounds: 1, waitedMs: 0 }
             })
         }
         const received = yield* exchange(rounds, 1, new Uint8Array(0))

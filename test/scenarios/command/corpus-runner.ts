@@ -47,6 +47,7 @@ export const tryParsed = ({ words, outcome }: ParsedCase) =>
       predict: note,
       export: note,
       inspect: note,
+      inspectRun: note,
       init: note,
       audit: note,
       identity: (request) => Effect.as(note(request), ""),

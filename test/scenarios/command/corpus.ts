@@ -106,6 +106,7 @@ const accepted: ReadonlyArray<ParsedCase> = [
   parsed(["simulate", "a.yaml", "--processes", "256"], asked({ processes: { value: 256 } })),
   parsed(["audit", "a.yaml", "--rows", "8"], asked({ target: "a.yaml", rows: { value: 8 } })),
   parsed(["resume", "out/leaves"], asked("out/leaves")),
+  parsed(["inspect-run", "out/leaves"], asked({ folder: "out/leaves", json: false })),
   parsed([...kgc, "--run", "r-1"], asked({ role: "kgc", run: "r-1" })),
   parsed(["actor", "cloud0", "--join", "--run", "r", "--threads", "2"], asked({ kind: "worker" })),
   parsed(["actor", "cloud0", "--lane", "--run", "r"], asked({ kind: "lane" })),

@@ -17,6 +17,7 @@ const program = commandLine({
   predict: nothing,
   export: nothing,
   inspect: nothing,
+  inspectRun: nothing,
   init: nothing,
   audit: nothing,
   identity: () => Effect.succeed(""),
@@ -40,7 +41,9 @@ const printed = (words: ReadonlyArray<string>) =>
   })
 
 const commands =
-  "init inspect run deal resume simulate check tune predict export audit identity nkeys actor".split(" ")
+  "init inspect run deal resume simulate check tune predict export audit inspect-run identity nkeys actor".split(
+    " "
+  )
 
 describe("the help", () => {
   it.effect.each([[], ...commands.map((command) => [command])])(

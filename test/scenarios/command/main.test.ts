@@ -17,6 +17,7 @@ import {
   type IdentityRequest,
   type InitRequest,
   type InspectRequest,
+  type InspectRunRequest,
   type PredictRequest,
   type RunRequest,
   type SimulateRequest,
@@ -55,6 +56,7 @@ type Asked =
   | IdentityRequest
   | InitRequest
   | InspectRequest
+  | InspectRunRequest
   | PredictRequest
   | ActorOptions
   | MemberOptions
@@ -78,6 +80,7 @@ const given = (...words: ReadonlyArray<string>) =>
       predict: note,
       export: note,
       inspect: note,
+      inspectRun: note,
       init: note,
       audit: note,
       identity: (request) => Effect.as(note(request), `identity of ${request.file}`),
@@ -186,7 +189,7 @@ describe("bicameral run", () => {
       expect(verdict).toEqual({
         status: 1,
         lines: [
-          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, deal, resume, simulate, check, tune, predict, export, audit, identity, nkeys, actor; see bicameral --help'
+          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, deal, resume, simulate, check, tune, predict, export, audit, inspect-run, identity, nkeys, actor; see bicameral --help'
         ]
       })
       expect(asked).toEqual([])

@@ -60,6 +60,13 @@ describe("bicameral run - over NATS", () => {
         const log = yield* Effect.promise(() => readFile(join(out, "parties", party, "events.jsonl"), "utf8"))
         expect(JSON.parse(log.slice(0, log.indexOf("\n")))).toMatchObject({ actor: party })
       }
+      const inspected = yield* bicameral(["inspect-run", out])
+      expect(inspected.printed).toMatch(/^the run ended: .* rounds between the clouds\n/)
+      for (const part of ["waits in rounds", "what took longest", "who waited", "bytes sent"])
+        expect(inspected.printed).toContain(part)
+      const nothing = yield* bicameral(["inspect-run", join(out, "parties", "kgc", "stable")])
+      expect(nothing.status).toBe(1)
+      expect(nothing.complained).toContain("has no event log")
       // The same run with all parties in one process.
       const inMemory = join(folder, "in-memory")
       yield* runInMemory(file, inMemory)

@@ -8,7 +8,9 @@ import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import type { ProcessControl } from "../../../scenarios/faults-injected/process-control.ts"
+import { readEventLogs } from "../../../scenarios/folders/event-logs.ts"
 import type { RunDisplay } from "../../../scenarios/report/result.ts"
+import { timelineOf } from "../../../scenarios/report/run-timeline.ts"
 import { runScenario } from "../../../scenarios/run/run.ts"
 import { disturbedRun, splits, writeScenario } from "../../support/small-scenario.ts"
 import { plan, survives } from "./recovery-table.ts"
@@ -51,6 +53,11 @@ describe("recovery - a party whose program breaks down", () => {
       expect(deaths[0]).toContain("(SIGKILL)")
       expect(deaths[1]).toMatch(/\(70\); it said last:\nbicameral: internal error: EISDIR/)
       expect(result.maxWeightDeviation).toBe(0)
+      const timeline = timelineOf(yield* readEventLogs(out))!
+      expect(timeline.outcome).toBe("over")
+      const restarts = timeline.parties.map(({ actor, restarts }) => [actor, restarts] as const)
+      expect(restarts.filter(([, times]) => times > 0)).toEqual([["cloud0", expect.any(Number)]])
+      expect(timeline.rounds).toBe(result.rounds.measured)
     })
   )
 })
