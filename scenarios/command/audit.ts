@@ -5,7 +5,7 @@
 
 import { availableParallelism } from "node:os"
 import { FileSystem } from "@effect/platform"
-import { Console, Data, Effect, Option } from "effect"
+import { Data, Effect, Option } from "effect"
 import { trainsOnCiphertexts } from "../../actors/party/agreement.ts"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { auditViews } from "../../protocol/audit/audit.ts"
@@ -17,6 +17,7 @@ import { claimFolder, type KeptTrial, keepAudit, keptTrial } from "../audit/kept
 import { type AuditReport, auditJson, auditText } from "../audit/page.ts"
 import { defaultSize, prepareTrial } from "../audit/prepare.ts"
 import { runTrial } from "../audit/trial.ts"
+import { answer } from "../text/answer.ts"
 import type { AuditRequest } from "./commands.ts"
 
 /** Somebody could learn more than the claims say, or something was not sealed as it must be. */
@@ -117,7 +118,7 @@ export const auditAndReport = (request: AuditRequest) =>
       asked: { rows: Option.getOrUndefined(request.rows), epochs: Option.getOrUndefined(request.epochs) }
     }
     const text = auditText(report)
-    yield* Console.log(text)
+    yield* answer({ text, value: auditJson(report) })
     if (Option.isSome(out)) yield* keepAudit(out.value, trial, text, auditJson(report))
     if (report.findings.length > 0) return yield* new AuditFailed({ findings: report.findings.length })
     if (error !== undefined) return yield* new TrialFailed({ reason: error })

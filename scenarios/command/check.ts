@@ -24,6 +24,7 @@ import { type Prediction, predictTime } from "../forecast/prediction.ts"
 import type { PredictedCost } from "../forecast/traffic.ts"
 import { privacy, quorumLines, revelations, warningLines, weightsText } from "../report/report.ts"
 import { type Prepared, prepareRun } from "../run/prepare.ts"
+import type { Answer } from "../text/answer.ts"
 import { count, counted, duration, headline, listed, size, table } from "../text/units.ts"
 import type { CheckRequest } from "./commands.ts"
 
@@ -77,14 +78,14 @@ export const checkScenario = Effect.fn("Scenario.check")(function* ({
   const prepared = yield* prepareRun(file)
   const { predicted, scenario } = prepared
   const stepSeconds = yield* secondsAStep(scenario, predicted)
-  if (Option.isNone(hosts)) return renderForecast({ ...prepared, ...stepSeconds })
+  if (Option.isNone(hosts)) return answerOf({ ...prepared, ...stepSeconds })
   const deployment = yield* loadHosts(hosts.value)
   const measured = yield* calibrationFor(
     scenario.security.modulusBits,
     Option.getOrElse(calibration, () => defaultCalibration)
   )
   const time = predictTime({ scenario, cost: predicted }, deployment, measured)
-  return renderForecast({ ...prepared, ...stepSeconds, time })
+  return answerOf({ ...prepared, ...stepSeconds, time })
 })
 
 /** How long a step on ciphertexts takes; nothing of other steps, or for a modulus that was not measured. */
@@ -98,6 +99,30 @@ const secondsAStep = ({ security }: Scenario, { onCiphertexts }: PredictedCost) 
         }),
         Effect.orElseSucceed(() => ({}))
       )
+
+const answerOf = (forecast: Forecast): Answer => {
+  const { data, foreseen, joined, predicted, scenario, stepSeconds, time } = forecast
+  const listed = identitiesOfScenario(scenario)
+  const { onCiphertexts, phases, plan } = predicted
+  return {
+    text: renderForecast(forecast),
+    value: {
+      scenario: scenario.name,
+      users: scenario.users.map(({ name }, i) => ({ name, cells: countCells(joined.placed[i]!.training) })),
+      rows: { ...joined.rows, leftOut: data.leftOut },
+      network: plan.network,
+      training: { steps: plan.steps, epochs: plan.epochs, batch: plan.batch, on: scenario.training.on },
+      security: scenario.security,
+      reveal: scenario.reveal,
+      seed: scenario.seed ?? null,
+      warnings: warningLines(foreseen).map((line) => line.trim()),
+      withoutIdentity: partiesOf(scenario).filter((actor) => !listed.has(actor)),
+      cost: { rounds: predicted.rounds, bytes: predicted.bytes, storedBytes: predicted.storedBytes, phases },
+      ...(onCiphertexts === undefined ? {} : { step: onCiphertexts.step, stepSeconds: stepSeconds ?? null }),
+      ...(time === undefined ? {} : { time })
+    }
+  }
+}
 
 /** What a run would do and cost, for people; ends without a line break. */
 const renderForecast = (forecast: Forecast): string =>

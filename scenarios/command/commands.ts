@@ -5,12 +5,14 @@
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
 import { isValidationError } from "@effect/cli/ValidationError"
-import { Cause, Console, Data, Effect, Exit, Option } from "effect"
+import { Cause, Data, Effect, Exit, Option } from "effect"
 import { defectStatus, toldStatus } from "../../runtime/processes/process.ts"
 import type { SaidOfFiles } from "../inspect/file-settings.ts"
 import type { MemberOptions } from "../run/helper-process.ts"
 import type { ActorOptions } from "../run/party-process.ts"
-import { dataFiles, initArguments, json, written } from "./data-options.ts"
+import { type Answer, answer } from "../text/answer.ts"
+import { dataFiles, initArguments, written } from "./data-options.ts"
+import { asksForJson, inJson, jsonLast, withoutJson } from "./json.ts"
 import {
   actorArguments,
   auditOut,
@@ -95,14 +97,6 @@ export interface InspectRequest {
   readonly files: ReadonlyArray<string>
   /** How CSV files are written. */
   readonly written: SaidOfFiles
-  readonly json: boolean
-}
-
-/** A request for `bicameral inspect-run`. */
-export interface InspectRunRequest {
-  /** The out folder of a run, or the folder of a party. */
-  readonly folder: string
-  readonly json: boolean
 }
 
 /** A request for `bicameral init`; what is left out is asked, or taken as it is proposed. */
@@ -191,8 +185,8 @@ export interface CommandHandlers<R> {
   readonly resume: (out: string) => Effect.Effect<void, Failure, R>
   /** Simulates a scenario once for each seed. Fails, too, where a seed did. */
   readonly simulate: (request: SimulateRequest) => Effect.Effect<void, Failure, R>
-  /** Returns what a run would do and cost, as text. */
-  readonly check: (request: CheckRequest) => Effect.Effect<string, Failure, R>
+  /** Returns what a run would do and cost. */
+  readonly check: (request: CheckRequest) => Effect.Effect<Answer, Failure, R>
   /** Prints how settings of the training do on the rows to train on. */
   readonly tune: (request: TuneRequest) => Effect.Effect<void, Failure, R>
   /** Predicts the rows of a file with an opened model. */
@@ -202,15 +196,15 @@ export interface CommandHandlers<R> {
   /** Prints what data files hold. */
   readonly inspect: (request: InspectRequest) => Effect.Effect<void, Failure, R>
   /** Prints the timeline of a run. */
-  readonly inspectRun: (request: InspectRunRequest) => Effect.Effect<void, Failure, R>
+  readonly inspectRun: (folder: string) => Effect.Effect<void, Failure, R>
   /** Writes a scenario, or a part of one. */
   readonly init: (request: InitRequest) => Effect.Effect<void, Failure, R>
   /** Audits a trial and prints who saw what. Fails, too, where somebody could learn more than is claimed. */
   readonly audit: (request: AuditRequest) => Effect.Effect<void, Failure, R>
   /** Returns the public text of an identity and where it goes; makes the identity if it is not there. */
-  readonly identity: (request: IdentityRequest) => Effect.Effect<string, Failure, R>
+  readonly identity: (request: IdentityRequest) => Effect.Effect<Answer, Failure, R>
   /** Returns the variables with the NKEYs of a scenario's parties. */
-  readonly nkeys: (file: string) => Effect.Effect<string, Failure, R>
+  readonly nkeys: (file: string) => Effect.Effect<Answer, Failure, R>
   /** Serves as one party until the run is over. */
   readonly actor: (options: ActorOptions) => Effect.Effect<void, Failure, R>
   /** Serves as a worker or a lane of a party until it is released. */
@@ -267,7 +261,7 @@ const auditCommand = <R>(handlers: Pick<CommandHandlers<R>, "audit">) =>
 
 /** What comes before there is a scenario. */
 const firstCommands = <R>(handlers: Pick<CommandHandlers<R>, "inspect" | "init">) => ({
-  inspect: Command.make("inspect", { files: dataFiles, written, json }, handlers.inspect).pipe(
+  inspect: Command.make("inspect", { files: dataFiles, written }, handlers.inspect).pipe(
     Command.withDescription(
       "Prints what data files hold, with cells' values and ranges, for their owner's eyes; proposes the columns of a scenario"
     )
@@ -280,6 +274,24 @@ const firstCommands = <R>(handlers: Pick<CommandHandlers<R>, "inspect" | "init">
     )
   )
 })
+
+/** A run of all parties on this machine, whole or in parts. */
+const runCommands = <R>(handlers: Pick<CommandHandlers<R>, "run" | "deal" | "resume">) => {
+  const run = Command.make("run", { file, out, transport, seed, faults, compare }, handlers.run).pipe(
+    Command.withDescription(
+      "Runs a scenario on this machine: every party, from the data to the decrypted model"
+    )
+  )
+  const deal = Command.make("deal", { file, out, seed }, handlers.deal).pipe(
+    Command.withDescription(
+      "Runs a scenario until the randomness of all training steps is dealt and stored; bicameral resume then trains with it"
+    )
+  )
+  const resume = Command.make("resume", { out: folder }, (request) => handlers.resume(request.out)).pipe(
+    Command.withDescription("Resumes an interrupted run over NATS from the state that its parties stored")
+  )
+  return { deal, resume, run }
+}
 
 /** What is done with an opened model. */
 const modelCommands = <R>(handlers: Pick<CommandHandlers<R>, "predict" | "export">) => {
@@ -299,14 +311,14 @@ const modelCommands = <R>(handlers: Pick<CommandHandlers<R>, "predict" | "export
 /** What has to do with who a party is. */
 const identityCommands = <R>(handlers: Pick<CommandHandlers<R>, "identity" | "nkeys">) => ({
   identity: Command.make("identity", { file: identityFile, nkey }, (request) =>
-    Effect.flatMap(handlers.identity(request), Console.log)
+    Effect.flatMap(handlers.identity(request), answer)
   ).pipe(
     Command.withDescription(
       "Prints the public text of a party's identity, for the scenario; makes FILE if it is not there"
     )
   ),
   nkeys: Command.make("nkeys", { file }, (request) =>
-    Effect.flatMap(handlers.nkeys(request.file), Console.log)
+    Effect.flatMap(handlers.nkeys(request.file), answer)
   ).pipe(
     Command.withDescription(
       "Prints the environment of a broker with nats.conf: the public NKEYs of a scenario's parties"
@@ -323,19 +335,7 @@ const usageOf = <Name extends string, R, E, A>(command: Command.Command<Name, R,
  * printed.
  */
 export const commandLine = <R>(handlers: CommandHandlers<R>) => {
-  const run = Command.make("run", { file, out, transport, seed, faults, compare }, handlers.run).pipe(
-    Command.withDescription(
-      "Runs a scenario on this machine: every party, from the data to the decrypted model"
-    )
-  )
-  const deal = Command.make("deal", { file, out, seed }, handlers.deal).pipe(
-    Command.withDescription(
-      "Runs a scenario until the randomness of all training steps is dealt and stored; bicameral resume then trains with it"
-    )
-  )
-  const resume = Command.make("resume", { out: folder }, (request) => handlers.resume(request.out)).pipe(
-    Command.withDescription("Resumes an interrupted run over NATS from the state that its parties stored")
-  )
+  const { deal, resume, run } = runCommands(handlers)
   const simulate = Command.make("simulate", { file, seeds, faults, processes }, handlers.simulate).pipe(
     Command.withDescription(
       "Runs a scenario once per seed on a virtual network that injects faults; every run must end with the same model"
@@ -347,7 +347,7 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
         const reason = "--calibration tells what the machines of --hosts take; give --hosts HOSTS too"
         return yield* new WrongWords({ reason, help: "bicameral check" })
       }
-      yield* Console.log(yield* handlers.check(request))
+      yield* answer(yield* handlers.check(request))
     })
   ).pipe(
     Command.withDescription(
@@ -361,7 +361,9 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
   )
   const { exported, predict } = modelCommands(handlers)
   const audit = auditCommand(handlers)
-  const inspectRun = Command.make("inspect-run", { folder: logsFolder, json }, handlers.inspectRun).pipe(
+  const inspectRun = Command.make("inspect-run", { folder: logsFolder }, (request) =>
+    handlers.inspectRun(request.folder)
+  ).pipe(
     Command.withDescription(
       "Prints where the time of a run went, from the event logs of its parties: phases, the longest parts, waits, bytes, restarts"
     )
@@ -371,7 +373,7 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
   const { identity, nkeys } = identityCommands(handlers)
   const bicameral = Command.make("bicameral").pipe(
     Command.withDescription(
-      "Trains one neural network on the joined data of several owners, on two clouds that must not collude"
+      "Trains one neural network on the joined data of several owners, on two clouds that must not collude. With --json, every command prints one JSON document"
     ),
     Command.withSubcommands([
       init,
@@ -409,13 +411,17 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
     usageOf(nkeys),
     usageOf(actor)
   ])
-  return (given: ReadonlyArray<string>) =>
-    Effect.gen(function* () {
-      const words = asHelp([...usages.keys()], given)
+  return (given: ReadonlyArray<string>) => {
+    const words = asHelp([...usages.keys()], jsonLast(given))
+    const done = Effect.gen(function* () {
       const wrong = wrongWords(usages, words)
       if (wrong !== undefined) return yield* wrong
-      yield* parse(["node", "bicameral", ...words])
+      yield* parse(["node", "bicameral", ...withoutJson(words)])
     }).pipe(Effect.provide(CliConfig.layer({ showBuiltIns: false })))
+    if (!asksForJson(given)) return done
+    const command = words.find((word) => usages.has(word)) ?? null
+    return inJson(withoutJson(words), { command, version: version() }, (exit) => verdictOf(exit).status)(done)
+  }
 }
 
 /** The exit status for the shell, and the lines for people on the standard error. */

@@ -67,8 +67,6 @@ export const written = {
   comment: ofFiles("comment", keysOf(commentSigns), "How comment lines begin, where it is not found out")
 }
 
-export const json = Options.boolean("json").pipe(Options.withDescription("Prints the same as JSON"))
-
 /** An option with a text that may be left out. */
 const words = (option: string, placeholder: string, description: string) =>
   Options.text(option).pipe(

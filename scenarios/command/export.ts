@@ -1,9 +1,10 @@
 /** `bicameral export`: an opened model in the format of another program. */
 import { FileSystem, Path } from "@effect/platform"
-import { Console, Data, Effect, Option } from "effect"
+import { Data, Effect, Option } from "effect"
 import { unreadable } from "../description/data-path.ts"
 import { readModel } from "../model/model-file.ts"
 import { runOfModel } from "../model/run-of-model.ts"
+import { answer } from "../text/answer.ts"
 import { size } from "../text/units.ts"
 import type { ExportRequest } from "./commands.ts"
 import { version } from "./version.ts"
@@ -69,5 +70,5 @@ export const exportModel = Effect.fn("Export.model")(function* ({
           new ExportNotWritable({ file, reason: unreadable(error, file, "choose another with --out") })
       )
     )
-  yield* Console.log(`${file}, ${size(bytes.length)}`)
+  yield* answer({ text: `${file}, ${size(bytes.length)}`, value: { file, format, bytes: bytes.length } })
 })

@@ -17,7 +17,7 @@ export const showIdentity = Effect.fn("Identity.show")(function* ({ file, nkey }
   const { identity, made } = yield* identityAt(file)
   if (Option.isSome(nkey)) yield* writeNkey(nkey.value, identity)
   const text = publicTextOf(identity)
-  return [
+  const shown = [
     text,
     "",
     "In the scenario of all parties, under parties (or cloud0, cloud1, director):",
@@ -26,6 +26,7 @@ export const showIdentity = Effect.fn("Identity.show")(function* ({ file, nkey }
     `  identity: ${text}`,
     ...(made ? ["", `${file} is new: it is the secret of this party. Keep it, and show it to nobody.`] : [])
   ].join("\n")
+  return { text: shown, value: { identity: text, file, made, nkey: Option.getOrNull(nkey) } }
 })
 
 /**
@@ -37,7 +38,9 @@ export const showNkeys = Effect.fn("Identity.nkeys")(function* (file: string) {
   const listed = identitiesOfScenario(scenario)
   const missing = partiesOf(scenario).filter((actor) => !listed.has(actor))
   if (missing.length > 0) return yield* new IdentitiesMissing({ parties: missing })
-  return everyUser
-    .map((user) => `${nkeyVariable(user)}=${listed.get(user)?.nkey ?? publicNkey(drawNkey())}`)
-    .join("\n")
+  const variables = everyUser.map((user) => ({
+    name: nkeyVariable(user),
+    value: listed.get(user)?.nkey ?? publicNkey(drawNkey())
+  }))
+  return { text: variables.map(({ name, value }) => `${name}=${value}`).join("\n"), value: { variables } }
 })

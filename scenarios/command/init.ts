@@ -29,6 +29,7 @@ import { settled } from "../inspect/settle.ts"
 import { studyOf } from "../inspect/study.ts"
 import { distinctNames, nameOf } from "../inspect/user-names.ts"
 import { numbersIn, wildNumbers } from "../inspect/wild-numbers.ts"
+import { answer, isForPrograms } from "../text/answer.ts"
 import { counted, listed } from "../text/units.ts"
 import { checkScenario } from "./check.ts"
 import type { InitRequest } from "./commands.ts"
@@ -87,7 +88,11 @@ const written = Effect.fn("Init")(function* (request: InitRequest) {
   )
   const file = yield* freeName(request.out, path.relative("", path.join(folder, `${draft.name}.yaml`)))
   yield* writeNew(file, draft.text)
-  yield* Console.log([`wrote ${file}: ${summary(draft)}`, ...notes(draft)].join("\n"))
+  const said = notes(draft)
+  yield* answer({
+    text: [`wrote ${file}: ${summary(draft)}`, ...said].join("\n"),
+    value: { files: [file], summary: summary(draft), notes: trimmed(said) }
+  })
   yield* checkScenario({ file, hosts: Option.none(), calibration: Option.none() }).pipe(
     Effect.mapError(({ message }) => new DraftFailsCheck({ file, reason: message }))
   )
@@ -123,6 +128,8 @@ const summary = ({ label, rows, study }: Draft): string => {
     label.values === undefined ? "a number" : `one of ${counted(label.values.length, "class", "classes")}`
   return `${how}; ${counted(rows, "row")}; ${label.column}, ${what}, predicted from ${counted(columns.length - 1, "column")}`
 }
+
+const trimmed = (lines: ReadonlyArray<string>) => lines.map((line) => line.trim())
 
 const noteLine = (told: string): string => `  note: ${told}`
 
@@ -189,6 +196,8 @@ const writeParts = Effect.fn("Init.part")(function* (request: InitRequest) {
   const settings = places.map((place) => settingsOf(request.written, place))
   const { decisions, profiles } = yield* settled(settings, decisionsOf(request), false)
   const { leaveOut, missing } = decisions
+  const written: Array<string> = []
+  const toldOfAll: Array<string> = []
   for (const [index, place] of places.entries()) {
     const profile = profiles[index]!
     const own = profile.columns.filter(({ name }) => !leaveOut.includes(name))
@@ -218,6 +227,8 @@ const writeParts = Effect.fn("Init.part")(function* (request: InitRequest) {
             (each) => `${shown(name)}: ${each}`
           )
     const told = [...columns.flatMap(rareOf), ...wildNumbers(numbersIn(profile, own))]
+    written.push(file)
+    toldOfAll.push(...told)
     yield* Console.log(
       [
         `wrote ${file}: look at what it tells, then send it to the person who runs bicameral init --join`,
@@ -225,6 +236,7 @@ const writeParts = Effect.fn("Init.part")(function* (request: InitRequest) {
       ].join("\n")
     )
   }
+  if (yield* isForPrograms) yield* answer({ text: "", value: { files: written, notes: toldOfAll } })
 })
 
 /** Puts the parts of several owners together. */
@@ -265,11 +277,13 @@ const joinParts = Effect.fn("Init.join")(function* (request: InitRequest) {
   const loaded = parseScenario(scenario.text, file)
   if (Either.isLeft(loaded)) return yield* loaded.left
   yield* writeNew(file, scenario.text)
-  yield* Console.log(
-    [
+  const said = notes({ ...scenario, told: [...told, ...toldOf(study, label)] })
+  yield* answer({
+    text: [
       `wrote ${file}, with ${counted(files.length, "owner")}`,
-      ...notes({ ...scenario, told: [...told, ...toldOf(study, label)] }),
+      ...said,
       "Next: every owner reads it, puts it into the folder of its data, and follows docs/how-to/deploy.md"
-    ].join("\n")
-  )
+    ].join("\n"),
+    value: { files: [file], notes: trimmed(said) }
+  })
 })

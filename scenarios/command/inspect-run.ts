@@ -1,6 +1,6 @@
 /** `bicameral inspect-run`: where the time of a run went, from the event logs of its parties. */
 import { join } from "node:path"
-import { Console, Effect } from "effect"
+import { Effect } from "effect"
 import type { RunOutcome } from "../../actors/director.ts"
 import { NoEventLogs, readEventLogs } from "../folders/event-logs.ts"
 import { partiesEntry } from "../folders/out-folder.ts"
@@ -9,19 +9,19 @@ import { outcomeEntry } from "../folders/party-folder.ts"
 import type { EventLogs } from "../report/event-log.ts"
 import { type RunTimeline, timelineOf } from "../report/run-timeline.ts"
 import { type LinkBytes, timelineText } from "../report/timeline-text.ts"
+import { answer } from "../text/answer.ts"
 
 /** Prints the timeline of the run in a folder, as it is now. */
-export const inspectRun = Effect.fn("InspectRun")(function* (folder: string, columns: number, json: boolean) {
+export const inspectRun = Effect.fn("InspectRun")(function* (folder: string, columns: number) {
   const logs = yield* readEventLogs(folder)
   const timeline = timelineOf(logs)
   if (timeline === undefined)
     return yield* new NoEventLogs({ folder, reason: "has event logs without a line that can be read" })
   const links = yield* linksIn(folder)
-  yield* Console.log(
-    json
-      ? JSON.stringify(timelineJson(timeline, logs, links), undefined, 2)
-      : timelineText({ timeline, logs, links }, columns)
-  )
+  yield* answer({
+    text: timelineText({ timeline, logs, links }, columns),
+    value: timelineJson(timeline, logs, links)
+  })
 })
 
 /** Times are milliseconds since 1970. */

@@ -67,10 +67,10 @@ const bicameral = commandLine({
       Effect.promise(() => import("./inspect.ts")),
       ({ inspectFiles }) => inspectFiles(request)
     ),
-  inspectRun: ({ folder, json }) =>
+  inspectRun: (folder) =>
     Effect.flatMap(
       Effect.promise(() => import("./inspect-run.ts")),
-      ({ inspectRun }) => inspectRun(folder, process.stdout.columns || 100, json)
+      ({ inspectRun }) => inspectRun(folder, process.stdout.columns || 100)
     ),
   init: (request) =>
     Effect.flatMap(

@@ -1,6 +1,6 @@
 /** `bicameral predict`: what an opened model says of the rows of a file. */
 import { FileSystem } from "@effect/platform"
-import { Console, Data, Effect, Option } from "effect"
+import { Data, Effect, Option } from "effect"
 import { fixedScores } from "../../protocol/computation/predicting.ts"
 import { classesOf } from "../../protocol/data/description.ts"
 import { type Model, scores } from "../../protocol/learning/model.ts"
@@ -15,6 +15,7 @@ import { readModel } from "../model/model-file.ts"
 import { type PredictedColumn, predictedClasses, predictedColumns } from "../model/predictions.ts"
 import { type PredictedRows, readRows } from "../model/rows.ts"
 import { amount, between, figure } from "../report/figures-text.ts"
+import { answer } from "../text/answer.ts"
 import { count, counted } from "../text/units.ts"
 import type { PredictRequest } from "./commands.ts"
 
@@ -51,13 +52,20 @@ export const predictRows = Effect.fn("Predict.rows")(function* (request: Predict
   const ring = yield* Effect.promise(() => Ring.load())
   const outputs = fixedScores(ring, model, read.table.features)
   const columns = [{ name: model.data.id, values: read.ids }, ...predictedColumns(model, outputs)]
-  if (Option.isNone(out)) return yield* Console.log(csvText(columns).trimEnd())
+  if (Option.isNone(out))
+    return yield* answer({
+      text: csvText(columns).trimEnd(),
+      value: {
+        rows: read.ids.length,
+        columns: columns.map(({ name, values }) => ({ name, values: [...values] }))
+      }
+    })
   yield* writeTable(out.value, columns)
-  yield* Console.log(
-    [`${counted(read.ids.length, "row")} predicted in ${out.value}`, ...summary(model, read, outputs)].join(
-      "\n"
-    )
-  )
+  const said = summary(model, read, outputs)
+  yield* answer({
+    text: [`${counted(read.ids.length, "row")} predicted in ${out.value}`, ...said].join("\n"),
+    value: { rows: read.ids.length, file: out.value, summary: said }
+  })
 })
 
 /** Parquet where the name says so, otherwise CSV. A file that is there is replaced. */

@@ -17,6 +17,7 @@ import { quorumLines, report, sideBySide } from "../report/report.ts"
 import type { RunDisplay, RunResult } from "../report/result.ts"
 import type { DealOptions } from "../run/deal.ts"
 import type { ResumeOptions, RunOptions } from "../run/run.ts"
+import { answer } from "../text/answer.ts"
 import { headline } from "../text/units.ts"
 import type { DealRequest, RunRequest } from "./commands.ts"
 
@@ -131,6 +132,7 @@ export const dealAndReport = <E, R>(
     const out = Option.getOrElse(given, () => join("out", scenario.name))
     yield* Console.log(`${headline(scenario)}\n`)
     yield* watched((display) => dealScenario({ file, out, seed, display }))
+    yield* answer({ text: `all steps are dealt: bicameral resume ${out} trains with them`, value: { out } })
   })
 
 /** `bicameral resume`: the same for a run that was broken off. */
@@ -156,7 +158,7 @@ const watched = <A, E, R>(work: (display: RunDisplay) => Effect.Effect<A, E, R>)
 
 const reported = (result: RunResult, out: string, revealed: ReadonlyArray<Revelation>) =>
   Effect.gen(function* () {
-    yield* Console.log(report(result, { out, revealed }))
+    yield* answer({ text: report(result, { out, revealed }), value: { out, ...result } })
     if (result.meaningless.length > 0) return yield* new ResultNotMeaningful({ reasons: result.meaningless })
     const failed = result.expectations.filter(({ held }) => !held).map(({ what }) => what)
     if (failed.length > 0) return yield* new ExpectationsFailed({ failed, of: result.expectations.length })

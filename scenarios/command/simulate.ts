@@ -10,6 +10,7 @@ import { Console, Data, Deferred, Effect, Option } from "effect"
 import { artifact } from "../../protocol/artifact.ts"
 import { loadSimulation, type SeedResult } from "../simulation/seeds.ts"
 import type { WorkerReply, WorkerRequest } from "../simulation/simulate-worker.ts"
+import { answer } from "../text/answer.ts"
 import type { SimulateRequest } from "./commands.ts"
 
 /** Seeds that did not end as they must. */
@@ -40,7 +41,7 @@ const toldInFull = 10
 /** What all seeds did together. */
 interface Tally {
   done: number
-  failed: number
+  readonly failed: Array<SeedResult>
   messages: number
   virtualMs: number
   readonly faults: Map<string, number>
@@ -55,22 +56,24 @@ export const simulateAndReport = (request: SimulateRequest) =>
       yield* Console.log(
         `${file}: ${number} ${number === 1 ? "seed" : "seeds"}, ${faults === undefined ? "each with faults of its own" : "each with the faults of the plan, drawn anew"}`
       )
+      const { log: say } = (yield* Effect.console).unsafe
       const startedMs = performance.now()
       let toldMs = startedMs
-      const tally: Tally = { done: 0, failed: 0, messages: 0, virtualMs: 0, faults: new Map() }
+      const tally: Tally = { done: 0, failed: [], messages: 0, virtualMs: 0, faults: new Map() }
       const ended = yield* Deferred.make<void, SimulatorFailed>()
       let next = seeds.from
       const lines: Array<string> = []
       const take = (result: SeedResult) => {
         add(tally, result)
-        if (result.problems.length > 0 && tally.failed <= toldInFull) lines.push(...failure(request, result))
+        if (result.problems.length > 0 && tally.failed.length <= toldInFull)
+          lines.push(...failure(request, result))
         else if (number === 1) lines.push(...story(result))
         const nowMs = performance.now()
         if (nowMs - toldMs >= progressEveryMs && tally.done < number) {
           toldMs = nowMs
           lines.push(`  ${tally.done} of ${number} seeds, ${rate(tally.done, nowMs - startedMs)}`)
         }
-        for (const line of lines.splice(0)) console.log(line)
+        for (const line of lines.splice(0)) say(line)
         if (tally.done === number) Deferred.unsafeDone(ended, Effect.void)
       }
       const fail = (reason: string) =>
@@ -103,14 +106,19 @@ export const simulateAndReport = (request: SimulateRequest) =>
         tell({ file, faults: Option.getOrUndefined(request.faults) })
       }
       yield* Deferred.await(ended)
-      for (const line of summary(tally, performance.now() - startedMs)) yield* Console.log(line)
-      if (tally.failed > 0) return yield* new SeedsFailed({ failed: tally.failed, of: number })
+      const elapsedMs = performance.now() - startedMs
+      yield* answer({
+        text: summary(tally, elapsedMs).join("\n"),
+        value: resultOf(request, tally, elapsedMs)
+      })
+      if (tally.failed.length > 0) return yield* new SeedsFailed({ failed: tally.failed.length, of: number })
     })
   )
 
-const add = (tally: Tally, { problems, messages, virtualMs, faults }: SeedResult) => {
+const add = (tally: Tally, result: SeedResult) => {
+  const { problems, messages, virtualMs, faults } = result
   tally.done++
-  if (problems.length > 0) tally.failed++
+  if (problems.length > 0) tally.failed.push(result)
   tally.messages += messages
   tally.virtualMs += virtualMs
   for (const [kind, count] of Object.entries(faults))
@@ -125,7 +133,7 @@ const summary = (tally: Tally, elapsedMs: number): ReadonlyArray<string> => {
   const faults = [...tally.faults].sort(([, a], [, b]) => b - a)
   return [
     `${thousands(tally.done)} seeds in ${(elapsedMs / 1000).toFixed(1)} s (${rate(tally.done, elapsedMs)}): ${
-      tally.failed === 0 ? "none failed" : `${tally.failed} failed`
+      tally.failed.length === 0 ? "none failed" : `${tally.failed.length} failed`
     }`,
     `  ${thousands(tally.messages)} messages arrived, ${thousands(Math.round(tally.virtualMs / 1000))} s passed for the parties`,
     `  faults: ${faults.length === 0 ? "none" : faults.map(([kind, count]) => `${thousands(count)} ${kind}`).join(", ")}`
@@ -136,8 +144,24 @@ const failure = ({ file, faults }: SimulateRequest, { seed, problems, plan, hist
   `seed ${seed} failed:`,
   ...problems.slice(0, 5).map((problem) => `  ${problem}`),
   ...[...plan, ...history].map((line) => `    ${line}`),
-  `  to repeat it: bicameral simulate ${file} --seeds ${seed}${Option.match(faults, { onNone: () => "", onSome: (path) => ` --faults ${path}` })}`
+  `  to repeat it: ${repeating({ file, faults }, seed)}`
 ]
+
+const repeating = ({ file, faults }: Pick<SimulateRequest, "file" | "faults">, seed: number): string =>
+  `bicameral simulate ${file} --seeds ${seed}${Option.match(faults, { onNone: () => "", onSome: (path) => ` --faults ${path}` })}`
+
+/** What all seeds did, and every seed that failed. */
+const resultOf = (request: SimulateRequest, tally: Tally, elapsedMs: number) => ({
+  seeds: tally.done,
+  seconds: elapsedMs / 1000,
+  messages: tally.messages,
+  virtualSeconds: tally.virtualMs / 1000,
+  faults: Array.from(tally.faults, ([kind, count]) => ({ kind, count })),
+  failed: tally.failed.map(({ history, plan, problems, seed }) => ({
+    ...{ seed, problems, plan, history },
+    repeat: repeating(request, seed)
+  }))
+})
 
 const story = ({ history, plan, trace }: SeedResult) => [
   ...[...plan, ...history].map((line) => `  ${line}`),

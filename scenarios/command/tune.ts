@@ -13,6 +13,7 @@ import {
   tune
 } from "../reference/tuning.ts"
 import { prepareOwn, prepareRun } from "../run/prepare.ts"
+import { answer } from "../text/answer.ts"
 import { count, counted } from "../text/units.ts"
 import type { TuneRequest } from "./commands.ts"
 
@@ -111,9 +112,14 @@ export const tuneScenario = Effect.fn("Tune.scenario")(function* (request: TuneR
   yield* Console.log(
     `settings tried in the clear on the training rows of ${whose}; ${heldOutText(agreement, request)}\n\n${line(["rate", "hidden", "epochs", "error", figure])}`
   )
+  const { log: say } = (yield* Effect.console).unsafe
   const tuning = yield* Effect.promise(() =>
-    tune(agreement, source, drawsOf(agreement), (trial) => console.log(row(trial)))
+    tune(agreement, source, drawsOf(agreement), (trial) => say(row(trial)))
   )
   if (tuning.best.score === undefined) return yield* new NothingTrains({ file: request.file })
-  yield* Console.log(["", ...conclusion(tuning, figure)].join("\n"))
+  const { best, folds, rows, trials } = tuning
+  yield* answer({
+    text: ["", ...conclusion(tuning, figure)].join("\n"),
+    value: { figure, rows, folds, trials, best, isBetter: best !== trials[0] }
+  })
 })

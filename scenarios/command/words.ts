@@ -128,7 +128,12 @@ const wrongBuiltIn = (words: ReadonlyArray<string>): string | undefined => {
 const withoutLogLevel = (words: ReadonlyArray<string>): ReadonlyArray<string> =>
   words.filter((word, i) => !/^--log-level(=|$)/.test(word) && words[i - 1] !== "--log-level")
 
-const wrongWith = (command: string, { options, places }: Syntax, words: ReadonlyArray<string>) => {
+/** Every command has it, and `json.ts` takes it out before the words are parsed. */
+const jsonOption: OptionSyntax = { names: ["--json"], value: undefined, required: false }
+
+const wrongWith = (command: string, syntax: Syntax, words: ReadonlyArray<string>) => {
+  const { places } = syntax
+  const options = [...syntax.options, jsonOption]
   const given = new Set<OptionSyntax>()
   const placed: Array<string> = []
   const rest = words.values()

@@ -6,6 +6,7 @@
 import { clearLine, cursorTo } from "node:readline"
 import { Effect, type Scope } from "effect"
 import type { Phase } from "../../actors/party/phases.ts"
+import { isForPrograms } from "../text/answer.ts"
 import { duration, wholeSeconds } from "../text/units.ts"
 import type { RunDisplay } from "./result.ts"
 
@@ -233,10 +234,12 @@ export const redrawsLines = (isTerminal: boolean, { TERM, CI = "" }: TerminalVar
  * of its own.
  */
 export const standardDisplay: Effect.Effect<RunDisplay, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.map(Effect.console, ({ unsafe }) => {
+  Effect.zipWith(Effect.console, isForPrograms, ({ unsafe }, forPrograms) => {
     const options = { nowMs: () => performance.now(), writeLine: (line: string) => unsafe.log(line) }
     const { stdout, env } = process
-    return redrawsLines(stdout.isTTY, env) ? terminalDisplay(stdout, options) : plainDisplay(options)
+    return !forPrograms && redrawsLines(stdout.isTTY, env)
+      ? terminalDisplay(stdout, options)
+      : plainDisplay(options)
   }),
   (display, exit) => Effect.sync(() => display.close(exit._tag === "Success"))
 )

@@ -51,5 +51,4 @@ export const dealScenario = Effect.fn("Run.deal")(function* (options: DealOption
   yield* requireRoom(out, storedBytes)
   const run = yield* beginRun(prepared, { file, out, transport: "nats" })
   yield* dealProcesses({ ...prepared, ...options, run })
-  display.note(`all steps are dealt: bicameral resume ${out} trains with them`)
 }, Effect.scoped)

@@ -20,7 +20,7 @@ const printed = async (...words: ReadonlyArray<string>): Promise<string> => {
     deal: nothing,
     resume: nothing,
     simulate: nothing,
-    check: () => Effect.succeed(""),
+    check: () => Effect.succeed({ text: "", value: null }),
     tune: nothing,
     predict: nothing,
     export: nothing,
@@ -28,8 +28,8 @@ const printed = async (...words: ReadonlyArray<string>): Promise<string> => {
     inspectRun: nothing,
     init: nothing,
     audit: nothing,
-    identity: () => Effect.succeed(""),
-    nkeys: () => Effect.succeed(""),
+    identity: () => Effect.succeed({ text: "", value: null }),
+    nkeys: () => Effect.succeed({ text: "", value: null }),
     actor: nothing,
     member: nothing
   })

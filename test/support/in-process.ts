@@ -23,11 +23,12 @@ export const command = (...words: ReadonlyArray<string>) =>
     const printed: Array<string> = []
     const complained: Array<string> = []
     const log = (...said: ReadonlyArray<unknown>) => void printed.push(said.join(" "))
+    const complain = (...said: ReadonlyArray<unknown>) => void complained.push(said.join(" "))
     const console: Console.Console = {
       ...(yield* Console.consoleWith(Effect.succeed)),
       log: (...said) => Effect.sync(() => log(...said)),
-      error: (...said) => Effect.sync(() => void complained.push(said.join(" "))),
-      unsafe: { ...globalThis.console, log }
+      error: (...said) => Effect.sync(() => complain(...said)),
+      unsafe: { ...globalThis.console, log, error: complain }
     }
     const program = commandLine({
       run: (request) => runAndReport(runScenario, request),
@@ -39,7 +40,7 @@ export const command = (...words: ReadonlyArray<string>) =>
       predict: predictRows,
       export: exportModel,
       inspect: inspectFiles,
-      inspectRun: ({ folder, json }) => inspectRun(folder, 100, json),
+      inspectRun: (folder) => inspectRun(folder, 100),
       init: initScenario,
       audit: auditAndReport,
       identity: showIdentity,

@@ -42,7 +42,7 @@ export const tryParsed = ({ words, outcome }: ParsedCase) =>
       deal: note,
       resume: note,
       simulate: note,
-      check: (request) => Effect.as(note(request), ""),
+      check: (request) => Effect.as(note(request), { text: "", value: null }),
       tune: note,
       predict: note,
       export: note,
@@ -50,8 +50,8 @@ export const tryParsed = ({ words, outcome }: ParsedCase) =>
       inspectRun: note,
       init: note,
       audit: note,
-      identity: (request) => Effect.as(note(request), ""),
-      nkeys: (request) => Effect.as(note(request), ""),
+      identity: (request) => Effect.as(note(request), { text: "", value: null }),
+      nkeys: (request) => Effect.as(note(request), { text: "", value: null }),
       actor: note,
       member: note
     })

@@ -53,8 +53,8 @@ const kgc = ["actor", "kgc", "--scenario", "a.yaml", "--state", "s"]
 
 /** Accepted. */
 const accepted: ReadonlyArray<ParsedCase> = [
-  parsed(["inspect", "a.csv"], asked({ files: ["a.csv"], json: false })),
-  parsed(["inspect", "--json", "a.csv", "b.csv"], asked({ files: ["a.csv", "b.csv"], json: true })),
+  parsed(["inspect", "a.csv"], asked({ files: ["a.csv"] })),
+  parsed(["inspect", "--json", "a.csv", "b.csv"], asked({ files: ["a.csv", "b.csv"] })),
   parsed(
     ["inspect", "a.csv", "--encoding", "latin1"],
     asked({ files: ["a.csv"], written: { encoding: { all: "latin1", named: new Map() } } })
@@ -106,7 +106,7 @@ const accepted: ReadonlyArray<ParsedCase> = [
   parsed(["simulate", "a.yaml", "--processes", "256"], asked({ processes: { value: 256 } })),
   parsed(["audit", "a.yaml", "--rows", "8"], asked({ target: "a.yaml", rows: { value: 8 } })),
   parsed(["resume", "out/leaves"], asked("out/leaves")),
-  parsed(["inspect-run", "out/leaves"], asked({ folder: "out/leaves", json: false })),
+  parsed(["inspect-run", "out/leaves"], asked("out/leaves")),
   parsed([...kgc, "--run", "r-1"], asked({ role: "kgc", run: "r-1" })),
   parsed(["actor", "cloud0", "--join", "--run", "r", "--threads", "2"], asked({ kind: "worker" })),
   parsed(["actor", "cloud0", "--lane", "--run", "r"], asked({ kind: "lane" })),
@@ -123,7 +123,7 @@ const accepted: ReadonlyArray<ParsedCase> = [
 
 const help = (command: string) => new RegExp(`; see bicameral ${command} --help$`)
 const choose =
-  /choose one of init, inspect, run, deal, resume, simulate, check, tune, predict, export, audit, identity, nkeys, actor; see bicameral --help$/
+  /choose one of init, inspect, run, deal, resume, simulate, check, tune, predict, export, audit, inspect-run, identity, nkeys, actor; see bicameral --help$/
 
 /** Wrong words, names and places. */
 const wrongWords: ReadonlyArray<ParsedCase> = [

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process"
 import { stripVTControlCharacters } from "node:util"
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { describe, expect, it } from "@effect/vitest"
@@ -12,7 +13,7 @@ const program = commandLine({
   deal: nothing,
   resume: nothing,
   simulate: nothing,
-  check: () => Effect.succeed(""),
+  check: () => Effect.succeed({ text: "", value: null }),
   tune: nothing,
   predict: nothing,
   export: nothing,
@@ -20,8 +21,8 @@ const program = commandLine({
   inspectRun: nothing,
   init: nothing,
   audit: nothing,
-  identity: () => Effect.succeed(""),
-  nkeys: () => Effect.succeed(""),
+  identity: () => Effect.succeed({ text: "", value: null }),
+  nkeys: () => Effect.succeed({ text: "", value: null }),
   actor: nothing,
   member: nothing
 })
@@ -44,6 +45,37 @@ const commands =
   "init inspect run deal resume simulate check tune predict export audit inspect-run identity nkeys actor".split(
     " "
   )
+
+/** What bash offers for the last of these words, with the script that the program prints. */
+const completed = (script: string, ...words: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const last = words.length - 1
+  const asked = `COMP_WORDS=(${words.join(" ")}); COMP_CWORD=${last}
+name=$(complete -p bicameral | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+"$name" bicameral '${words[last]}' '${words[last - 1]}'; printf '%s\\n' "\${COMPREPLY[@]}"`
+  const said = execFileSync("bash", ["--norc", "-c", `${script}\n${asked}`], { encoding: "utf8" })
+  return said.split("\n").filter((line) => line !== "")
+}
+
+describe("the completion of bash", () => {
+  it.effect("offers commands, options and, behind --out, files", () =>
+    Effect.gen(function* () {
+      const script = (yield* printed(["--completions", "bash"])).join("\n")
+      expect(completed(script, "bicameral", "exp")).toEqual(["export"])
+      expect(completed(script, "bicameral", "run", "--tr")).toEqual(["--transport"])
+      expect(completed(script, "bicameral", "run", "--out", "scena")).toEqual(["scenarios"])
+      expect(completed(script, "bicameral", "frobnicate", "--tr")).toEqual([])
+      // A scenario is a word that is no option: there bash offers files by itself.
+      expect(script).toMatch(/^complete -F \w+ .*-o default bicameral$/m)
+    })
+  )
+
+  it.effect("is printed for zsh and fish, too", () =>
+    Effect.gen(function* () {
+      expect((yield* printed(["--completions", "zsh"]))[0]).toBe("#compdef bicameral")
+      expect((yield* printed(["--completions", "fish"]))[0]).toMatch(/^complete -c bicameral /)
+    })
+  )
+})
 
 describe("the help", () => {
   it.effect.each([[], ...commands.map((command) => [command])])(

@@ -22,16 +22,17 @@ describe("bicameral identity", () => {
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const [file, seed] = [join(folder, "me"), join(folder, "seed")]
-      const first = yield* showIdentity({ file, nkey: Option.some(seed) })
+      const { text: first, value } = yield* showIdentity({ file, nkey: Option.some(seed) })
       const [text] = first.split("\n")
       expect(first).toContain(`\n  kgc: ${text}\n`)
       expect(first).toContain(`\n  identity: ${text}\n`)
       expect(first).toContain(`${file} is new`)
-      const again = yield* showIdentity({ file, nkey: Option.none() })
+      const { text: again } = yield* showIdentity({ file, nkey: Option.none() })
       expect(again).toBe(first.slice(0, first.indexOf("\n\n", first.indexOf("  identity: "))))
       for (const secret of [file, seed]) {
         const line = (yield* Effect.promise(() => readFile(secret, "utf8"))).trim()
         expect(first).not.toContain(line.slice(20))
+        expect(JSON.stringify(value)).not.toContain(line.slice(20))
       }
       const nkey = Redacted.make((yield* Effect.promise(() => readFile(seed, "utf8"))).trim())
       expect(text).toMatch(new RegExp(`\\.${publicNkey(nkey)}$`))
@@ -44,7 +45,7 @@ describe("bicameral nkeys", () => {
     Effect.gen(function* () {
       const { file } = yield* writeScenario(splits.rows, { parties })
       yield* listUsers(file, identities)
-      const lines = (yield* Effect.provide(showNkeys(file), nodeContext)).split("\n")
+      const lines = (yield* Effect.provide(showNkeys(file), nodeContext)).text.split("\n")
       const given = new Map(lines.map((line) => line.split("=") as [string, string]))
       expect([...given.keys()]).toEqual(everyUser.map((user) => `${user.toUpperCase()}_NKEY`))
       expect(new Set(given.values()).size).toBe(everyUser.length)
@@ -72,7 +73,7 @@ describe("bicameral check", () => {
       const { file } = yield* writeScenario(splits.rows, changes)
       yield* listUsers(file, identities, without)
       const request = { file, hosts: Option.none(), calibration: Option.none() }
-      const said = yield* Effect.provide(checkScenario(request), nodeContext)
+      const { text: said } = yield* Effect.provide(checkScenario(request), nodeContext)
       return said.split("\n").find((each) => each.startsWith("identities"))
     })
 

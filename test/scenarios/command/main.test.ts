@@ -17,7 +17,6 @@ import {
   type IdentityRequest,
   type InitRequest,
   type InspectRequest,
-  type InspectRunRequest,
   type PredictRequest,
   type RunRequest,
   type SimulateRequest,
@@ -56,7 +55,6 @@ type Asked =
   | IdentityRequest
   | InitRequest
   | InspectRequest
-  | InspectRunRequest
   | PredictRequest
   | ActorOptions
   | MemberOptions
@@ -75,7 +73,7 @@ const given = (...words: ReadonlyArray<string>) =>
       deal: note,
       resume: note,
       simulate: note,
-      check: (request) => Effect.as(note(request), `checked ${request.file}`),
+      check: (request) => Effect.as(note(request), { text: `checked ${request.file}`, value: null }),
       tune: note,
       predict: note,
       export: note,
@@ -83,8 +81,8 @@ const given = (...words: ReadonlyArray<string>) =>
       inspectRun: note,
       init: note,
       audit: note,
-      identity: (request) => Effect.as(note(request), `identity of ${request.file}`),
-      nkeys: (file) => Effect.as(note(file), `NKEYs of ${file}`),
+      identity: (request) => Effect.as(note(request), { text: `identity of ${request.file}`, value: null }),
+      nkeys: (file) => Effect.as(note(file), { text: `NKEYs of ${file}`, value: null }),
       actor: note,
       member: note
     })
@@ -492,7 +490,7 @@ describe("run and report", () => {
 describe("check", () => {
   it.effect("tells who holds what, the plan, the cost, what is revealed and whether the run is private", () =>
     Effect.gen(function* () {
-      const text = yield* checkScenario({
+      const { text } = yield* checkScenario({
         file: "scenarios/two-labs.yaml",
         hosts: Option.none(),
         calibration: Option.none()
@@ -510,7 +508,7 @@ describe("check", () => {
 
   it.effect("tells how files are written, what the users find out together, and what becomes of cells", () =>
     Effect.gen(function* () {
-      const text = yield* checkScenario({
+      const { text } = yield* checkScenario({
         file: "scenarios/three-clinics.yaml",
         hosts: Option.none(),
         calibration: Option.none()
@@ -527,7 +525,7 @@ describe("check", () => {
 
   it.effect("tells of a column that one user holds that all learn its mean", () =>
     Effect.gen(function* () {
-      const text = yield* checkScenario({
+      const { text } = yield* checkScenario({
         file: "scenarios/passengers.yaml",
         hosts: Option.none(),
         calibration: Option.none()
@@ -540,7 +538,7 @@ describe("check", () => {
 
   it.effect("tells the time on hosts, what binds each phase, and that of the run", () =>
     Effect.gen(function* () {
-      const text = yield* checkScenario({
+      const { text } = yield* checkScenario({
         file: "scenarios/two-labs.yaml",
         hosts: Option.some("docs/deployment/hosts.yaml"),
         calibration: Option.none()

@@ -26,7 +26,12 @@ import {
 } from "../../support/small-scenario.ts"
 
 const check = (file: string) =>
-  checkScenario({ file, hosts: Option.none(), calibration: Option.none() }).pipe(Effect.provide(nodeContext))
+  Effect.map(
+    checkScenario({ file, hosts: Option.none(), calibration: Option.none() }).pipe(
+      Effect.provide(nodeContext)
+    ),
+    ({ text }) => text
+  )
 
 /** `bicameral run` over memory: what it printed, its last words and its status. */
 const run = (file: string, out: string) =>

@@ -163,7 +163,7 @@ describe("bicameral inspect", () => {
         log: (text: string) => Effect.sync(() => void printed.push(text))
       }
       const inspected = (written: InspectRequest["written"]) =>
-        inspectFiles({ files: [folder], json: false, written }).pipe(Effect.withConsole(console), Effect.flip)
+        inspectFiles({ files: [folder], written }).pipe(Effect.withConsole(console), Effect.flip)
       const remedy = (name: string) => `k\\.csv:2: .*; .*give --encoding ${name}\\.csv=windows-1252`
       const { message } = yield* inspected({})
       expect(message).toMatch(new RegExp(`${remedy("k")}\n.*${remedy("m").replace("k\\.", "m\\.")}`))

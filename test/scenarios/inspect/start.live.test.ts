@@ -45,10 +45,10 @@ describe("the program", () => {
         join(folder, "valley.tsv")
       ])
       expect(status).toBe(0)
-      expect(JSON.parse(printed)).toMatchObject([
-        { dialect: { separator: "semicolon" } },
-        { dialect: { separator: "tab" } }
-      ])
+      expect(JSON.parse(printed)).toMatchObject({
+        command: "inspect",
+        result: [{ dialect: { separator: "semicolon" } }, { dialect: { separator: "tab" } }]
+      })
     })
   )
 })
