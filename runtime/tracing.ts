@@ -29,6 +29,7 @@ import {
 } from "effect"
 import { variable } from "./environment.ts"
 import { fileReason } from "./file-reason.ts"
+import { Metering, meters } from "./metrics.ts"
 
 /** Whether spans are recorded. If not, the runtime makes none and sends no trace headers. */
 export class Tracing extends Context.Reference<Tracing>()("runtime/Tracing", {
@@ -94,6 +95,14 @@ export const layer = (
         Layer.provideMerge(Logger.remove(Logger.tracerLogger)),
         Layer.provideMerge(
           Logger.replace(Logger.defaultLogger, file === undefined ? Logger.defaultLogger : eventLogger(write))
+        ),
+        Layer.provideMerge(
+          endpoint === undefined
+            ? Layer.empty
+            : Layer.scoped(
+                Metering,
+                Effect.map(meters(actor, endpoint), (meters) => ({ meters }))
+              )
         ),
         Layer.provideMerge(Layer.succeed(Tracing, { enabled: true }))
       )

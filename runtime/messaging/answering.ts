@@ -29,6 +29,8 @@ export interface Answering {
    * the asker turns to no other member.
    */
   readonly receive: (envelope: Envelope, from: string, headers: Headers, ofGroup?: boolean) => void
+  /** How many requests wait for a handler. */
+  readonly waiting: () => number
 }
 
 interface Waiting {
@@ -167,6 +169,10 @@ class Mailbox {
       if (ofGroup && envelope.kind === "ask") this.#notify(from, "working", envelope)
       this.pump()
     }
+  }
+
+  get waiting(): number {
+    return this.#waiting.length
   }
 
   /** Starts what waits, as long as there is room and handlers serve. */
@@ -316,7 +322,8 @@ export const makeAnswering = (post: Post): Answering => {
       return post.send(to, "reply", frames, post.ledger.counter("sent", to, "hello"))
     },
 
-    receive: (envelope, from, headers, ofGroup = false) => mailbox.receive(envelope, from, headers, ofGroup)
+    receive: (envelope, from, headers, ofGroup = false) => mailbox.receive(envelope, from, headers, ofGroup),
+    waiting: () => mailbox.waiting
   }
 }
 

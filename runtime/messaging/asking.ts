@@ -32,6 +32,8 @@ export interface Asking {
   readonly reconnected: () => void
   readonly closed: (error: TransportError) => void
   readonly denied: (error: PermissionDenied) => void
+  /** How many requests have no answer yet. */
+  readonly open: () => number
 }
 
 /** What a request needs to be sent. */
@@ -326,6 +328,10 @@ class Requests {
     return known
   }
 
+  get open(): number {
+    return this.#pending.size
+  }
+
   /** How many of our requests a member has. */
   #underWay(member: string): number {
     let requests = 0
@@ -372,7 +378,8 @@ export const makeAsking = (post: Post, newId: () => string): Asking => {
     receive: (envelope, from) => requests.receive(envelope, from),
     reconnected: () => requests.reconnected(),
     closed: (error) => requests.closed(error),
-    denied: (error) => requests.denied(error)
+    denied: (error) => requests.denied(error),
+    open: () => requests.open
   }
 }
 

@@ -5,16 +5,17 @@
  */
 import { Clock, Duration, Effect, Layer, Random, Runtime } from "effect"
 import { inboxesOf, inboxOf, isRunName, mayPublish } from "../../protocol/messages/subjects.ts"
+import { Metering, type Sample } from "../metrics.ts"
 import { Tracing } from "../tracing.ts"
 import { Transport, TransportClosed, type TransportError } from "../transport/transport.ts"
-import { makeAnswering } from "./answering.ts"
-import { makeAsking } from "./asking.ts"
+import { type Answering, makeAnswering } from "./answering.ts"
+import { type Asking, makeAsking } from "./asking.ts"
 import { Party } from "./contract.ts"
 import { framesOf } from "./framing.ts"
 import { defaultLimits, type Limits } from "./limits.ts"
 import { makePost, traceHeaders } from "./post.ts"
 import { Receiving } from "./receiving.ts"
-import { makeRounds } from "./rounds.ts"
+import { makeRounds, type RoundKeeping } from "./rounds.ts"
 import { Ledger } from "./traffic.ts"
 
 export interface PartyOptions {
@@ -58,6 +59,8 @@ export const makeParty = (options: PartyOptions) =>
     const asking = makeAsking(post, newId)
     const answering = makeAnswering(post)
     const rounds = makeRounds(post)
+    const { meters } = yield* Metering
+    if (meters !== undefined) yield* meters.observe(() => figuresOf(ledger, { asking, answering, rounds }))
     const receiving = new Receiving(post, run, { asking, answering, rounds })
 
     const unlisten = transport.listen((event) => {
@@ -108,6 +111,41 @@ export const makeParty = (options: PartyOptions) =>
       traffic: Effect.sync(() => ledger.rows())
     })
   })
+
+/** What a party counts, for its operator. */
+const figuresOf = (
+  ledger: Ledger,
+  parts: {
+    readonly asking: Asking
+    readonly answering: Answering
+    readonly rounds: RoundKeeping
+  }
+): ReadonlyArray<Sample> => {
+  const byPeer = new Map<string, { direction: string; peer: string; bytes: number; messages: number }>()
+  for (const { direction, peer, bytes, messages } of ledger.rows()) {
+    const sum = byPeer.get(`${direction} ${peer}`) ?? { direction, peer, bytes: 0, messages: 0 }
+    sum.bytes += bytes
+    sum.messages += messages
+    byPeer.set(`${direction} ${peer}`, sum)
+  }
+  return [
+    ...[...byPeer.values()].flatMap(({ direction, peer, bytes, messages }): ReadonlyArray<Sample> => {
+      const attributes = [["direction", direction] as const, ["peer", peer] as const]
+      return [
+        { name: "bicameral.bytes", value: bytes, attributes },
+        { name: "bicameral.messages", value: messages, attributes }
+      ]
+    }),
+    ...parts.rounds.counts().flatMap(
+      ({ peer, rounds, waitedMs }): ReadonlyArray<Sample> => [
+        { name: "bicameral.rounds", value: rounds, attributes: [["peer", peer]] },
+        { name: "bicameral.round.wait", value: waitedMs / 1000, attributes: [["peer", peer]] }
+      ]
+    ),
+    { name: "bicameral.requests.open", value: parts.asking.open() },
+    { name: "bicameral.requests.waiting", value: parts.answering.waiting() }
+  ]
+}
 
 /**
  * A clock whose milliseconds never jump, from an arbitrary start. The system's date may be set at any time,

@@ -37,6 +37,14 @@ export interface RoundKeeping {
   readonly receive: (envelope: Envelope, from: string) => void
   readonly reconnected: () => void
   readonly closed: (error: TransportError) => void
+  /** What was exchanged with each peer so far. */
+  readonly counts: () => ReadonlyArray<RoundCount>
+}
+
+interface RoundCount {
+  readonly peer: string
+  readonly rounds: number
+  readonly waitedMs: number
 }
 
 interface Waiter {
@@ -56,6 +64,9 @@ interface Waiter {
 class Exchange {
   readonly peer: string
   readonly phase: string
+  /** Of all times that this party opened it. */
+  rounds = 0
+  waitedMs = 0
   readonly #post: Post
   readonly #counter: Counter
   /** The round this party is at: its own part is sent, or it is the next. Unknown before the first. */
@@ -235,7 +246,9 @@ class Exchange {
         }
       }
       const onRound: Waiter["resume"] = (exit) => {
-        waitedMs += now() - waitingSince
+        const lastedMs = now() - waitingSince
+        waitedMs += lastedMs
+        this.waitedMs += lastedMs
         if (Exit.isSuccess(exit)) run(() => advance(exit.value))
         else resume(Exit.failCause(exit.cause))
       }
@@ -284,6 +297,7 @@ class Exchange {
   #advance(round: number): void {
     this.#at = round + 1
     this.#met = true
+    this.rounds++
     this.#arrived.delete(round)
   }
 
@@ -334,6 +348,15 @@ class Exchanges {
     for (const exchange of this.#all.values()) exchange.giveUp(error)
   }
 
+  get counts(): ReadonlyArray<RoundCount> {
+    const peers = new Map<string, RoundCount>()
+    for (const { peer, rounds, waitedMs } of this.#all.values()) {
+      const before = peers.get(peer) ?? { peer, rounds: 0, waitedMs: 0 }
+      peers.set(peer, { peer, rounds: before.rounds + rounds, waitedMs: before.waitedMs + waitedMs })
+    }
+    return [...peers.values()]
+  }
+
   /** Makes room for one more phase that this party has not opened. */
   #forgetUnopened(): void {
     const unopened = Array.from(this.#all.entries()).filter(([, { isOpen }]) => !isOpen)
@@ -374,7 +397,8 @@ export const makeRounds = (post: Post): RoundKeeping => {
       }),
     receive: (envelope, from) => exchanges.receive(envelope, from),
     reconnected: () => exchanges.reconnected(),
-    closed: (error) => exchanges.closed(error)
+    closed: (error) => exchanges.closed(error),
+    counts: () => exchanges.counts
   }
 }
 

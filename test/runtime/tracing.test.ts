@@ -9,6 +9,7 @@ import { ask } from "../../protocol/messages/message.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { exchange, on, Party } from "../../runtime/messaging/contract.ts"
 import * as Parties from "../../runtime/messaging/party.ts"
+import { instruments, Metering } from "../../runtime/metrics.ts"
 import * as Tracing from "../../runtime/tracing.ts"
 import { makeHub } from "../../runtime/transport/memory.ts"
 import { type Delivery, Transport } from "../../runtime/transport/transport.ts"
@@ -232,6 +233,73 @@ describe("event log", () => {
       expect(all).toContain("collected")
       expect(all).toContain("bicameral-cloud1")
       expect(all).not.toContain("42424242")
+    })
+  )
+})
+
+describe("figures for the operator", () => {
+  it.scopedLive(
+    "go to the collector: traffic, rounds, waits, queues, steps and the start, of each by name",
+    () =>
+      Effect.gen(function* () {
+        const received: Array<string> = []
+        const server = createServer((request, response) => {
+          const chunks: Array<Buffer> = []
+          request.on("data", (chunk: Buffer) => chunks.push(chunk))
+          request.on("end", () => {
+            if (request.url === "/v1/metrics") received.push(Buffer.concat(chunks).toString())
+            response.end("{}")
+          })
+        })
+        yield* Effect.acquireRelease(
+          Effect.async<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+          () => Effect.sync(() => server.close())
+        )
+        const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+        const hub = makeHub()
+        const cloud = (name: string, peer: string) =>
+          Effect.gen(function* () {
+            const rounds = yield* (yield* Party).rounds(peer, "train")
+            for (const round of [1, 2, 3]) yield* exchange(rounds, round, new Uint8Array(4))
+            const { meters } = yield* Metering
+            meters?.addSteps(7)
+          }).pipe(
+            Effect.scoped,
+            Effect.provide(
+              Parties.layer({ name, run: "metered" }).pipe(
+                Layer.provide(hub.layer(name)),
+                Layer.provideMerge(Tracing.layer({ actor: name }))
+              )
+            ),
+            withVariables({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint })
+          )
+        yield* Effect.all([cloud("cloud0", "cloud1"), cloud("cloud1", "cloud0")], { concurrency: 2 })
+        const [sent] = received
+          .map((text) => JSON.parse(text).resourceMetrics[0])
+          .filter(({ resource }) => JSON.stringify(resource).includes("bicameral-cloud0"))
+        const metrics = new Map<string, Record<string, { readonly dataPoints: ReadonlyArray<object> }>>(
+          sent.scopeMetrics[0].metrics.map((metric: { readonly name: string }) => [metric.name, metric])
+        )
+        expect([...metrics.keys()].sort()).toEqual(Object.keys(instruments).sort())
+        const peer = [{ key: "peer", value: { stringValue: "cloud1" } }]
+        expect(metrics.get("bicameral.rounds")).toMatchObject({
+          sum: { isMonotonic: true, dataPoints: [{ attributes: peer, asDouble: 3 }] }
+        })
+        expect(metrics.get("bicameral.steps")).toMatchObject({ sum: { dataPoints: [{ asDouble: 7 }] } })
+        expect(metrics.get("bicameral.requests.open")).toMatchObject({
+          gauge: { dataPoints: [{ asDouble: 0 }] }
+        })
+        expect(JSON.stringify(metrics.get("bicameral.bytes"))).toContain('"sent"')
+      })
+  )
+
+  it.scopedLive("are counted for nobody where no collector is named", () =>
+    Effect.gen(function* () {
+      const { meters } = yield* Metering
+      expect(meters).toBeUndefined()
+      const path = yield* folder
+      const inLog = yield* Effect.provide(Metering, Tracing.layer({ actor: "kgc", file: join(path, "kgc") }))
+      expect(inLog.meters).toBeUndefined()
     })
   )
 })

@@ -3,6 +3,7 @@ import { Effect, Fiber } from "effect"
 import type { TrainingPlan } from "../../../protocol/learning/plan.ts"
 import { Progress } from "../../../protocol/messages/control.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
+import { Metering } from "../../../runtime/metrics.ts"
 import type { StoreError } from "../../../runtime/storage/store.ts"
 import type { Agreement } from "../../party/agreement.ts"
 import { MoreLanes } from "./lanes/register.ts"
@@ -22,6 +23,7 @@ interface Progressing extends Pick<OfAllSessions, "checkpoints" | "available"> {
 export class SessionProgress {
   readonly #of: Progressing
   readonly #lanes: number
+  #counted: number
   #reported: number
   #checkpoint: number
   #storing: Fiber.Fiber<void, StoreError> = Fiber.void
@@ -29,6 +31,7 @@ export class SessionProgress {
   constructor(of: Progressing, session: Session) {
     this.#of = of
     this.#lanes = session.lanes.length
+    this.#counted = session.step
     this.#reported = session.step
     this.#checkpoint = session.step
   }
@@ -38,6 +41,9 @@ export class SessionProgress {
     return Effect.gen(this, function* () {
       const { checkpoints, available, plan, state, stepsACheckpoint } = this.#of
       const atEnd = step === plan.steps
+      const { meters } = yield* Metering
+      meters?.addSteps(step - this.#counted)
+      this.#counted = step
       yield* this.report(step)
       if (step - this.#checkpoint < stepsACheckpoint && !atEnd) return
       this.#checkpoint = step
