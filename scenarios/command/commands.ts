@@ -2,8 +2,10 @@
  * The commands of `bicameral`, their arguments and what they print when they fail. `commandLine` takes their
  * handlers, which are loaded on demand: a party's process starts without what only `run` and `check` need.
  */
+import { stripVTControlCharacters } from "node:util"
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
+import * as HelpDoc from "@effect/cli/HelpDoc"
 import { isValidationError } from "@effect/cli/ValidationError"
 import { Cause, Data, Effect, Exit, Option } from "effect"
 import { defectStatus, toldStatus } from "../../runtime/processes/process.ts"
@@ -43,7 +45,7 @@ import {
   user
 } from "./options.ts"
 import { version } from "./version.ts"
-import { asHelp, WrongWords, wrongWords } from "./words.ts"
+import { asHelp, ValueRefused, WrongWords, wrongWords } from "./words.ts"
 
 /** A request for `bicameral run`. */
 export interface RunRequest {
@@ -416,7 +418,12 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
     const done = Effect.gen(function* () {
       const wrong = wrongWords(usages, words)
       if (wrong !== undefined) return yield* wrong
-      yield* parse(["node", "bicameral", ...withoutJson(words)])
+      const help = ["bicameral", ...words.filter((word) => usages.has(word)).slice(0, 1)].join(" ")
+      yield* Effect.mapError(parse(["node", "bicameral", ...withoutJson(words)]), (error) =>
+        isValidationError(error)
+          ? new ValueRefused({ said: stripVTControlCharacters(HelpDoc.toAnsiText(error.error)).trim(), help })
+          : error
+      )
     }).pipe(Effect.provide(CliConfig.layer({ showBuiltIns: false })))
     if (!asksForJson(given)) return done
     const command = words.find((word) => usages.has(word)) ?? null
@@ -441,7 +448,8 @@ export const verdictOf = (exit: Exit.Exit<unknown, unknown>): Verdict => {
   if (Exit.isSuccess(exit)) return { status: 0, lines: [] }
   const { cause } = exit
   const failure = Cause.failureOption(cause)
-  if (Option.isSome(failure)) return { status: statusOf(failure.value), lines: said(failure.value) }
+  if (Option.isSome(failure))
+    return { status: statusOf(failure.value), lines: prefixed(messageOf(failure.value)) }
   const defect = Cause.dieOption(cause)
   if (Option.isNone(defect)) return { status: interruptedStatus, lines: ["bicameral: interrupted"] }
   return brokenDown(defect.value)
@@ -464,10 +472,6 @@ const statusOf = (error: unknown): number =>
 
 const isStatus = (status: unknown): status is number =>
   typeof status === "number" && Number.isInteger(status) && status >= 1 && status <= 255
-
-const said = (error: unknown): ReadonlyArray<string> =>
-  // The parser has printed the argument's error already.
-  isValidationError(error) ? ["bicameral: see bicameral --help"] : prefixed(messageOf(error))
 
 const messageOf = (error: unknown): string =>
   typeof error === "object" && error !== null && "message" in error && typeof error.message === "string"

@@ -2,11 +2,9 @@
  * `--json`, which every command takes: standard output is then one JSON document, however the command ends. All that is for
  * people goes to standard error.
  */
-import * as HelpDoc from "@effect/cli/HelpDoc"
-import { isValidationError } from "@effect/cli/ValidationError"
 import { Cause, Console, Effect, Exit, Option } from "effect"
 import { Answers } from "../text/answer.ts"
-import { asksAboutItself } from "./words.ts"
+import { asksAboutItself, ValueRefused } from "./words.ts"
 
 /** What a command failed with. */
 interface JsonError {
@@ -71,8 +69,7 @@ const errorOf = (cause: Cause.Cause<unknown>): JsonError => {
 }
 
 const taggedError = (error: unknown): JsonError => {
-  if (isValidationError(error))
-    return { tag: "WrongWords", message: HelpDoc.toAnsiText(error.error).trim(), retryable: false }
+  if (error instanceof ValueRefused) return { tag: error._tag, message: error.said, retryable: false }
   const { _tag, retryable } = (typeof error === "object" && error !== null ? error : {}) as {
     readonly _tag?: unknown
     readonly retryable?: unknown

@@ -19,6 +19,19 @@ export class WrongWords extends Data.TaggedError("WrongWords")<{
   }
 }
 
+/** A value of a word is not understood. The parser has said so on standard error. */
+export class ValueRefused extends Data.TaggedError("ValueRefused")<{
+  /** What the parser said. */
+  readonly said: string
+  /** As of `WrongWords`. */
+  readonly help: string
+}> {
+  readonly retryable = false
+  override get message(): string {
+    return `see ${this.help} --help`
+  }
+}
+
 interface OptionSyntax {
   /** All that it goes by, `--worker` and `--join`. */
   readonly names: ReadonlyArray<string>
@@ -182,8 +195,7 @@ const paths: ReadonlySet<string> = new Set(["FILE", "DIR", "HOSTS"])
 const unexpanded = (what: string): string =>
   `${what} begins with ~, which a shell replaces by the home folder only without quotes and behind a space; write the whole path`
 
-const known = (options: ReadonlyArray<OptionSyntax>): string =>
-  options.length === 0 ? "none" : namesOf(options).join(", ")
+const known = (options: ReadonlyArray<OptionSyntax>): string => namesOf(options).join(", ")
 
 const namesOf = (options: ReadonlyArray<OptionSyntax>): ReadonlyArray<string> =>
   options.flatMap(({ names }) => names)

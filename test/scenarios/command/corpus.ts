@@ -156,7 +156,7 @@ const wrongWords: ReadonlyArray<ParsedCase> = [
     ["check", "a.yaml", "--seed", "1"],
     refused(/check has no option --seed; it takes --hosts, --calibration/)
   ),
-  parsed(["resume", "out", "--seed", "1"], refused(/resume has no option --seed; it takes none/)),
+  parsed(["resume", "out", "--seed", "1"], refused(/resume has no option --seed; it takes --json;/)),
   parsed(["run", "a.yaml", "-o", "x"], refused(/run has no option -o/)),
   parsed(["run", "a.yaml", "--Out", "x"], refused(/run has no option --Out/)),
   parsed(["run", "a.yaml", "—seed", "1"], refused(/"—seed" is one word too many/)),

@@ -130,9 +130,10 @@ describe("--json", () => {
       expect(JSON.parse(printed)).toMatchObject({ command: "check", ok: false })
       expect(yield* documentOf("frobnicate")).toMatchObject({ command: null, error: { tag: "WrongWords" } })
       const { complained, error, exitStatus } = yield* documentOf("run", "a.yaml", "--seed", "1e3")
-      expect({ exitStatus, tag: error.tag }).toEqual({ exitStatus: 1, tag: "WrongWords" })
+      expect({ exitStatus, tag: error.tag }).toEqual({ exitStatus: 1, tag: "ValueRefused" })
       expect(error.message).toContain("--seed must be")
       expect(complained).toContain("--seed must be")
+      expect(complained).toMatch(/bicameral: see bicameral run --help$/)
     })
   )
 
