@@ -4,7 +4,7 @@
  * uniform modulo N; a user's second share never reaches it, because it could decrypt that too. What it has
  * confirmed or computed is in stable storage: it may crash at any time and resumes from that point.
  */
-import { Effect, Option, Redacted } from "effect"
+import { Deferred, Effect, Option, Redacted } from "effect"
 import { ParametersOnWire } from "../../protocol/messages/enrolment.ts"
 import { Bytes, format } from "../../protocol/messages/message.ts"
 import { UploadShare0 } from "../../protocol/messages/upload.ts"
@@ -20,7 +20,7 @@ import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
 import { partyRoot } from "../party/root.ts"
-import { commonHandlers, dealingByBoth, dealtMeanwhile, trainingOf } from "./common.ts"
+import { commonHandlers, dealingByBoth, dealtMeanwhile, forTheOther, trainingOf } from "./common.ts"
 import { sealingAtCloud0 } from "./output/seal-share.ts"
 import { credentialsOf } from "./setup/credentials.ts"
 import { CheckpointStore } from "./training/checkpoints.ts"
@@ -66,6 +66,12 @@ export const cloud0 = (agreement: Agreement) =>
     const training = yield* once("trained", trainedFormat, sessions.trained)
     const sealing = yield* sealingAtCloud0(agreement, credentials, training.outcome)
 
+    const dealing = yield* dealingByBoth(agreement, sessions.dealt)
+    const comeBack = yield* forTheOther(sessions.rejoin, {
+      dealing: dealing.ended,
+      training: Deferred.isDone(training.outcome),
+      sealing: Deferred.isDone(sealing.outcome)
+    })
     const members = yield* groupMembers({ agreement })
     const remains = yield* remainsAtCloud0(agreement)
     const keepMasterKey = Effect.gen(function* () {
@@ -83,10 +89,11 @@ export const cloud0 = (agreement: Agreement) =>
       ...commonHandlers({ agreement, enrolling, intake, transformation, training }),
       on(UploadShare0, (piece, from) => Effect.as(intake.place(from, piece), {})),
       ...transformation.handlers,
-      ...(yield* dealingByBoth(agreement, sessions.dealt)),
+      ...dealing.handlers,
       ...sessions.handlers,
       ...sealing.handlers
     ])
     yield* life.announced
+    yield* comeBack
     yield* life.finished
   })

@@ -19,7 +19,7 @@ import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
 import { partyRoot } from "../party/root.ts"
 import { dealingAhead } from "./ahead.ts"
-import { commonHandlers, dealingByBoth, dealtMeanwhile, trainingOf } from "./common.ts"
+import { commonHandlers, dealingByBoth, dealtMeanwhile, forTheOther, trainingOf } from "./common.ts"
 import { sealedModelEntry, sealingAtCloud1 } from "./output/seal-model.ts"
 import { isDealt } from "./randomness/stored.ts"
 import { credentialsOf } from "./setup/credentials.ts"
@@ -67,9 +67,14 @@ export const cloud1 = (agreement: Agreement) =>
     const training = yield* once("trained", trainedFormat, sessions.trained)
     const sealing = yield* sealingAtCloud1(agreement, credentials, training.outcome)
 
-    // An earlier process finished the training, perhaps before C0 received its last rounds.
-    const trainedBefore =
-      (yield* Deferred.isDone(training.outcome)) && !(yield* Deferred.isDone(sealing.outcome))
+    const dealing = dealsAhead
+      ? { handlers: ahead.handlers, ended: Effect.succeed(false) }
+      : yield* dealingByBoth(agreement, sessions.dealt)
+    const comeBack = yield* forTheOther(sessions.rejoin, {
+      dealing: dealing.ended,
+      training: Deferred.isDone(training.outcome),
+      sealing: Deferred.isDone(sealing.outcome)
+    })
     const members = yield* groupMembers({ agreement })
     const remains = yield* remainsAtCloud1(agreement)
     const keepPieceKey = Effect.gen(function* () {
@@ -85,11 +90,11 @@ export const cloud1 = (agreement: Agreement) =>
       on(UploadShare1, (piece, from) => Effect.as(intake.place(from, piece), {})),
       on(UploadWords1, (piece, from) => Effect.as(intake.place(from, piece), {})),
       ...transformation.handlers,
-      ...(dealsAhead ? ahead.handlers : yield* dealingByBoth(agreement, sessions.dealt)),
+      ...dealing.handlers,
       ...sessions.handlers,
       ...sealing.handlers
     ])
     yield* life.announced
-    if (trainedBefore) yield* Effect.forkScoped(Effect.ignore(sessions.rejoin))
+    yield* comeBack
     yield* life.finished
   })

@@ -65,11 +65,26 @@ export const trainingOf = <K, E, R, E1, R1, E2, R2, E3, R3, E4, R4>(from: {
     return found
   })
 
-/** The director's request to deal ahead, where both clouds do. */
+/** The director's request to deal ahead, where both clouds do, and whether that is done. */
 export const dealingByBoth = <E, R>(agreement: Agreement, dealt: Effect.Effect<void, E, R>) =>
-  Effect.map(once(dealtAheadEntry, dealtAheadFormat, Effect.as(dealt, {})), ({ done }) =>
-    agreement.security.dealing === "clouds" ? [onDirector(DealAhead, () => done)] : []
-  )
+  Effect.map(once(dealtAheadEntry, dealtAheadFormat, Effect.as(dealt, {})), ({ done, outcome }) => ({
+    handlers: agreement.security.dealing === "clouds" ? [onDirector(DealAhead, () => done)] : [],
+    ended: Deferred.isDone(outcome)
+  }))
+
+/**
+ * What a process that comes back does for the other cloud, to be run once it serves: an earlier process may have ended the
+ * dealing, or the training, with its last rounds on their way, which are lost with it.
+ */
+export const forTheOther = <E, R>(
+  rejoin: (dealing: boolean) => Effect.Effect<void, E, R>,
+  ended: Readonly<Record<"dealing" | "training" | "sealing", Effect.Effect<boolean>>>
+) =>
+  Effect.gen(function* () {
+    const { dealing: dealt, sealing: sealed, training: trained } = yield* Effect.all(ended)
+    const last = trained ? !sealed : dealt
+    return last ? Effect.asVoid(Effect.forkScoped(Effect.ignore(rejoin(!trained)))) : Effect.void
+  })
 
 /** The handlers of the director's requests up to the training, and of the users' announcements. */
 export const commonHandlers = <E0, R0, E1, R1, E2, R2, E3, R3, E4, R4>(parts: {

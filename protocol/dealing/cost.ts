@@ -5,14 +5,15 @@
  */
 import { wordBytes } from "../bytes.ts"
 import { type DealerOperations, dealerOperations, runDealer } from "../computation/dealer.ts"
-import { planesOf, topBytes } from "../computation/sizes.ts"
-import { productsBytes, shapeOf } from "../lattice/plan.ts"
+import { nodesOf, planesOf, topBytes } from "../computation/sizes.ts"
+import { byShape, productsBytes, shapeOf } from "../lattice/plan.ts"
 import { type Round, together } from "../learning/operations.ts"
 import { exponentialEntries, reciprocalEntries, sigmoidWaves } from "../learning/scales.ts"
 import { choiceBytes, type ExtensionShape, taken, transferBytes } from "../oblivious-transfer/sizes.ts"
 import { dealTasks, isElementwise } from "./deal.ts"
 import type { Gated, GateTask } from "./gates.ts"
 import { type ProductTask, productTransfers } from "./mask-products.ts"
+import { type AtBoth, Room, wordsIn } from "./memory.ts"
 import { digitBits, wordBits } from "./numbers.ts"
 import type { Direction } from "./party.ts"
 import { inWaves, type Piece } from "./pieces.ts"
@@ -20,7 +21,6 @@ import { lowDigitBits, planeBits } from "./selections.ts"
 import { blockMessageBits, blocksOf, constantBytes, type SumTask } from "./sums.ts"
 import { factorBits, type TableTask, waveNumber } from "./tables.ts"
 import { StepTasks, Tasks } from "./tasks.ts"
-import { noWords } from "./words.ts"
 
 /** Bytes from cloud 0 to cloud 1, and back. */
 export type BothWays = readonly [number, number]
@@ -40,10 +40,12 @@ class Count {
   #sent: [number, number] = [0, 0]
   readonly #shape: ExtensionShape
   readonly #taken: Record<Direction, number>
+  readonly room: Room
 
-  constructor(shape: ExtensionShape, before: Taken) {
+  constructor(shape: ExtensionShape, before: Taken, room: Room) {
     this.#shape = shape
     this.#taken = { ...before }
+    this.room = room
   }
 
   get taken(): Taken {
@@ -70,18 +72,22 @@ class Count {
   *choices(direction: Direction, n: number): Round<void> {
     const bytes = choiceBytes(this.#shape, this.#taken[direction], n)
     this.#taken[direction] += taken(n)
+    this.room.choices(senders[direction], n, bytes)
     yield* this.#send(direction === "forward" ? 1 : 0, bytes)
   }
 
-  transfer(direction: Direction, choiceBits: number, n: number, messageBits: number): Round<void> {
-    return this.#send(senders[direction], transferBytes(choiceBits, n, { messageBits }))
+  *transfer(direction: Direction, choiceBits: number, n: number, messageBits: number): Round<void> {
+    this.room.transfer(senders[direction], choiceBits, n, messageBits)
+    yield* this.#send(senders[direction], transferBytes(choiceBits, n, { messageBits }))
   }
 
-  tell(bytes: number): Round<void> {
-    return this.#send(0, bytes)
+  *tell(bytes: number): Round<void> {
+    this.room.both(bytes)
+    yield* this.#send(0, bytes)
   }
 
   *products(shapes: Parameters<typeof productsBytes>[0]): Round<void> {
+    for (const { plan } of byShape(shapes)) this.room.products(plan)
     for (const bytes of productsBytes(shapes)) {
       this.#sent[1] += bytes
       yield* this.#send(0, bytes)
@@ -90,6 +96,8 @@ class Count {
 
   *sums({ values: n, spans }: Piece<SumTask>): Round<void> {
     const { shift, shifted, oneHot } = spans[0]!.task
+    // r, carries, and what gathers the numbers; then one-hot words.
+    this.room.both(n * wordBytes * (6 + (oneHot === undefined ? 0 : nodesOf(shift))))
     yield* this.choices("forward", wordBits * n)
     for (const [j, block] of blocksOf(shift).all.entries()) {
       const bits = blockMessageBits(block, shift, oneHot !== undefined)
@@ -108,7 +116,9 @@ class Count {
 
   *maskProducts({ values: n, spans }: Piece<ProductTask>): Round<void> {
     const { nodes } = spans[0]!.task
-    yield* this.choices("forward", (planesOf(nodes).masks - 1) * n)
+    const { masks, products } = planesOf(nodes)
+    this.room.both((n * (2 * masks + products)) / 8)
+    yield* this.choices("forward", (masks - 1) * n)
     yield* this.all(
       ...productTransfers(nodes).map(({ factors, products }) =>
         this.transfer("forward", factors.length, n, products.length)
@@ -187,8 +197,6 @@ class Count {
   }
 }
 
-const noRing = { mark: () => 0, release: () => {} }
-
 /** All rounds of some tasks. */
 function* rounds(count: Count, tasks: Tasks): Round<void> {
   const products = [...new Set(tasks.lacked.map(({ product }) => product))]
@@ -200,9 +208,9 @@ function* rounds(count: Count, tasks: Tasks): Round<void> {
     const [n, columns] = form === "rows" ? [rows, cols] : [rows * cols, 1]
     return [{ values: rows * cols, deal: () => count.elementwise(n, columns) }]
   })
-  yield* inWaves(noRing, elements)
+  yield* inWaves(count.room, elements)
   yield* count.all(...tasks.reshared.map(({ words }) => count.tell(words * wordBytes)))
-  yield* dealTasks(noRing, tasks, {
+  yield* dealTasks(count.room, tasks, {
     sums: (piece) => count.sums(piece),
     maskProducts: (piece) => count.maskProducts(piece),
     tables: (task) => count.tables(task),
@@ -220,18 +228,29 @@ export const dealingRounds = (
   before: Taken = noneTaken
 ): ReadonlyArray<BothWays> => dealingOf(shape, steps, before).rounds
 
-/** The same, and how many transfers have been taken after it. */
+/** What a dealing takes, besides its rounds. */
+export interface DealingTaken {
+  readonly rounds: ReadonlyArray<BothWays>
+  /** The transfers that have been taken after it. */
+  readonly taken: Taken
+  /** What it allocates at most of each cloud's ring, but for the masks of what is open when a step begins. */
+  readonly room: AtBoth
+}
+
+/** The same, and what else it takes. */
 export const dealingOf = (
   shape: ExtensionShape,
   steps: ReadonlyArray<(operations: DealerOperations) => Round<unknown>>,
   before: Taken = noneTaken
-): { readonly rounds: ReadonlyArray<BothWays>; readonly taken: Taken } => {
+): DealingTaken => {
   const tasks = new Tasks()
+  const room = new Room()
+  const words = wordsIn(room)
   for (const [step, program] of steps.entries())
-    runDealer(program(dealerOperations(new StepTasks(noWords, step, tasks))))
-  const count = new Count(shape, before)
+    runDealer(program(dealerOperations(new StepTasks(words, step, tasks))))
+  const count = new Count(shape, before, room)
   const all = rounds(count, tasks)
   const sent: BothWays[] = []
   while (!all.next([]).done) sent.push(count.round())
-  return { rounds: sent, taken: count.taken }
+  return { rounds: sent, taken: count.taken, room: room.most }
 }

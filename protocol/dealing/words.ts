@@ -1,6 +1,6 @@
 /**
- * Where the words of a step's tasks are: a cloud's own parts of masks and its sections of the corrections, in its memory;
- * or nowhere, where only sizes count.
+ * Where the words of a step's tasks are: a cloud's own parts of masks and its sections of the corrections, in its memory.
+ * Where only sizes count, `wordsIn` of `memory.ts` stands in for it.
  */
 import { wordBytes } from "../bytes.ts"
 import type { MaskedFunction } from "../computation/functions.ts"
@@ -107,17 +107,4 @@ export const ownWords = (party: DealingParty): Words => {
       return { x, products, bringBack: cloud === 0 ? nothing : bringBack }
     }
   }
-}
-
-/** None. */
-export const noWords: Words = {
-  drawn: () => 0,
-  section: (_place, layout, values) => ({ ...layout(values), memory: 0 }),
-  addProduct: nothing,
-  part: () => 0,
-  argument: () => ({ at: 0, compute: nothing }),
-  bits: () => 0,
-  sums: () => 0,
-  picked: () => 0,
-  columns: () => ({ x: 0, products: 0, bringBack: nothing })
 }

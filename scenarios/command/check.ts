@@ -20,6 +20,7 @@ import type { CheckedData, JoinedData } from "../description/joined.ts"
 import { loadCalibration, loadHosts, type Problem } from "../description/load.ts"
 import type { Scenario, User } from "../description/schema.ts"
 import { stepWorkMs } from "../forecast/ciphertexts-time.ts"
+import { cloudsMemory } from "../forecast/memory.ts"
 import { type Prediction, predictTime } from "../forecast/prediction.ts"
 import type { PredictedCost } from "../forecast/traffic.ts"
 import { privacy, quorumLines, revelations, warningLines, weightsText } from "../report/report.ts"
@@ -140,6 +141,7 @@ const renderForecast = (forecast: Forecast): string =>
     ...privacy(forecast.scenario.seed ?? null),
     ...warningLines(forecast.foreseen),
     ...costs(forecast.predicted),
+    ...memory(forecast),
     ...(forecast.time === undefined ? [] : ["", ...times(forecast.time)])
   ].join("\n")
 
@@ -354,6 +356,18 @@ const costs = ({ rounds, phases: predicted, bytes, storedBytes }: PredictedCost)
         `  cloud 1 stores ${size(storedBytes)} of corrections on its disk, from before the training to the end`
       ])
 ]
+
+/** What clouds that deal for themselves need of their hosts. */
+const memory = ({
+  predicted: cost,
+  scenario
+}: Pick<Forecast, "predicted" | "scenario">): ReadonlyArray<string> => {
+  const bytes = cloudsMemory({ scenario, cost })
+  if (bytes === undefined) return []
+  return [
+    `  cloud 0 takes about ${size(bytes[0])} of memory, most of it to deal, and cloud 1 ${size(bytes[1])}`
+  ]
+}
 
 /** The predicted time of each phase, with its three parts and what is the greatest of them. */
 export const times = ({ phases: predicted, seconds, binds, tooSmall }: Prediction): ReadonlyArray<string> => [

@@ -140,7 +140,8 @@ const costs = ({
   rounds,
   bytes,
   seconds,
-  peakMemoryBytes
+  peakMemoryBytes,
+  predictedMemoryBytes
 }: RunResult): ReadonlyArray<string> => [
   field("modulus", `${modulusBits} bits`),
   field("transport", transport === "nats" ? "NATS" : "memory (all parties in one process)"),
@@ -149,7 +150,7 @@ const costs = ({
     "bytes",
     `${size(bytes.predicted)} predicted, ${size(bytes.measured)} measured (${deviation(bytes)})`
   ),
-  ...memory(peakMemoryBytes),
+  ...memory(peakMemoryBytes, predictedMemoryBytes),
   "",
   ...table([
     ["phase", "time", "predicted", "measured", ""],
@@ -159,10 +160,17 @@ const costs = ({
   ])
 ]
 
-/** Which process needed most. */
-const memory = (peaks: RunResult["peakMemoryBytes"]): ReadonlyArray<string> => {
+/** Which process needed most, and what was predicted of it. */
+const memory = (
+  peaks: RunResult["peakMemoryBytes"],
+  predicted: RunResult["predictedMemoryBytes"]
+): ReadonlyArray<string> => {
   const [most] = Object.entries(peaks ?? {}).sort(([, a], [, b]) => b - a)
-  return most === undefined ? [] : [field("memory", `at most ${size(most[1])} a process (${most[0]})`)]
+  if (most === undefined) return []
+  const [actor, bytes] = most
+  const foreseen = predicted?.[actor]
+  const beside = foreseen === undefined ? "" : `; ${size(foreseen)} predicted`
+  return [field("memory", `at most ${size(bytes)} a process (${actor})${beside}`)]
 }
 
 /** Who died on the way and came back. */

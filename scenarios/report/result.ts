@@ -139,6 +139,9 @@ const RunResult = Schema.Struct({
   peakMemoryBytes: Schema.NullOr(Schema.Record({ key: Schema.String, value: Schema.Number })).annotations({
     description: "Peak memory of each actor's process; null where all share one"
   }),
+  predictedMemoryBytes: left(Schema.Record({ key: Schema.String, value: Schema.Number })).annotations({
+    description: "What was predicted of that for the clouds; only where they deal for themselves"
+  }),
   kept: Schema.Record({ key: Schema.String, value: Schema.Array(Schema.String) }).annotations({
     description: "What each actor still has once all that no result needs is erased, in words"
   }),

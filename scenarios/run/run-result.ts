@@ -11,6 +11,7 @@ import { bestEpoch, type Curve } from "../../protocol/learning/evaluations.ts"
 import { evaluates } from "../../protocol/learning/plan.ts"
 import type { JoinedData } from "../description/joined.ts"
 import type { Scenario } from "../description/schema.ts"
+import { cloudsMemory } from "../forecast/memory.ts"
 import type { PredictedCost } from "../forecast/traffic.ts"
 import { areNumbers, type Comparison } from "../reference/comparison.ts"
 import type {
@@ -88,9 +89,20 @@ export const resultOf = (measured: Measured): RunResult => {
     recoveries: measured.recoveries.map(({ party, seconds }) => ({ party, seconds: Math.max(0, seconds) })),
     faults: measured.faults,
     peakMemoryBytes: transport === "nats" ? outcome.peakMemoryBytes : null,
+    ...memoryOf(measured),
     ...openersOf(measured),
     expectations: expectationsOf(measured.scenario, figures)
   }
+}
+
+/** What was predicted of the clouds' memory, where each has a process. */
+const memoryOf = ({
+  predicted: cost,
+  scenario,
+  transport
+}: Measured): Pick<RunResult, "predictedMemoryBytes"> => {
+  const foreseen = transport === "nats" ? cloudsMemory({ scenario, cost }) : undefined
+  return foreseen === undefined ? {} : { predictedMemoryBytes: { cloud0: foreseen[0], cloud1: foreseen[1] } }
 }
 
 /** How many of the tested rows are right; undefined unless revealed, and where numbers are predicted. */

@@ -2,7 +2,8 @@
  * Takes the parties of a simulated run from the start to the end, and the planned events to their moments.
  */
 import { Cause, Deferred, Effect, Exit, Logger } from "effect"
-import { direct, type RunOutcome } from "../../actors/director.ts"
+import { direct, directDealing, type RunOutcome } from "../../actors/director.ts"
+import type { Phase } from "../../actors/party/phases.ts"
 import { happen, type Later, PendingEvents } from "./events.ts"
 import { Parties } from "./parties.ts"
 import { storeRoots, type World } from "./world.ts"
@@ -21,7 +22,7 @@ export const directWorld = (world: World): Effect.Effect<RunOutcome, unknown> =>
         void Effect.runFork(forked, { scheduler: time.scheduler })
       })
     const pending = new PendingEvents(world)
-    const directing = direct({
+    const options = {
       agreement: simulation.agreement,
       ...(simulation.usersLeave
         ? {
@@ -29,14 +30,17 @@ export const directWorld = (world: World): Effect.Effect<RunOutcome, unknown> =>
               Effect.forEach(users, (user) => parties.bringBack(user), { discard: true })
           }
         : {}),
-      onPhase: (phase) =>
+      onPhase: (phase: Phase) =>
         Effect.sync(() => {
           record.note(`phase ${phase}`)
           for (const [event, afterMs] of pending.takePhase(phase))
             later(afterMs, happen(world, parties, later, event))
         }),
       onProgress: () => Effect.void
-    })
+    }
+    const directing = world.dealsFirst
+      ? Effect.zipRight(directDealing(options), direct(options))
+      : direct(options)
     const parties: Parties = new Parties(world, {
       scope,
       directing,

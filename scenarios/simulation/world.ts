@@ -55,6 +55,8 @@ export interface SimulationOptions {
   /** Longest the run may take after healing; in all, where links never heal. */
   readonly livenessMs: number
   readonly onArrival?: OnArrival
+  /** Whether all steps are dealt first, as by `bicameral deal`. */
+  readonly dealsFirst?: boolean
   /** Whether messages are sealed, as they are by default; not, to test what takes them apart with anything at all. */
   readonly sealed?: boolean
 }
@@ -67,6 +69,7 @@ interface Disk {
 
 export interface World {
   readonly simulation: Simulation
+  readonly dealsFirst: boolean
   readonly seed: number
   readonly plan: FaultPlan
   readonly sealed: boolean
@@ -103,7 +106,7 @@ const evaluationsOf = (agreement: Agreement, uploaded: number): EvaluationRounds
 /** The world of a run before it begins. `randomness` stands in for the operating system's meanwhile. */
 export const makeWorld = (
   simulation: Simulation,
-  { seed, plan, onArrival, sealed = true }: SimulationOptions,
+  { seed, plan, onArrival, dealsFirst = false, sealed = true }: SimulationOptions,
   secrets: Secrets,
   randomness: VirtualRandomness
 ): World => {
@@ -113,6 +116,7 @@ export const makeWorld = (
   const stepRounds = stepRoundsOf(simulation.agreement)
   return {
     simulation,
+    dealsFirst,
     seed,
     plan,
     sealed,

@@ -2,7 +2,7 @@
  * What clouds that deal for themselves are supplied with: what C1 has stored, and from there on what both deal beside the
  * training. They can deal all of it ahead, in a session that trains nothing.
  */
-import { Effect, type Redacted } from "effect"
+import { Effect, Redacted } from "effect"
 import { batchOrder } from "../../../protocol/learning/order.ts"
 import type { Party } from "../../../runtime/messaging/contract.ts"
 import type { Stable, Store } from "../../../runtime/storage/store.ts"
@@ -10,7 +10,7 @@ import { type Agreement, planOf } from "../../party/agreement.ts"
 import type { Root } from "../../party/root.ts"
 import { stretchesOf } from "../../party/stretches.ts"
 import { randomnessFromClouds } from "./from-clouds.ts"
-import type { RandomnessProvider, SupplyError } from "./provider.ts"
+import type { LaneDealer, RandomnessProvider, SupplyError } from "./provider.ts"
 import { stretchStore } from "./stored.ts"
 
 /** The dealing of two clouds ahead of their training. */
@@ -18,10 +18,22 @@ export interface DealingAhead {
   /** How many stretches of the plan, from the first, C1 has stored; at C0 none. */
   readonly dealt: Effect.Effect<number, SupplyError>
   /** Deals what follows them with the other cloud, which does the same in a session of this number; C1 stores it. */
-  readonly deal: (session: {
-    readonly epoch: number
-    readonly dealt: number
-  }) => Effect.Effect<void, SupplyError>
+  readonly deal: (session: AheadSession) => Effect.Effect<void, SupplyError>
+}
+
+/** A session in which the clouds only deal: its number, what C1 has stored, and the lanes that deal for this training. */
+export interface AheadSession {
+  readonly epoch: number
+  readonly dealt: number
+  readonly dealersFor: (training: LaneTraining) => ReadonlyArray<LaneDealer>
+}
+
+/** What a lane must know of a training to deal for it. `of` is the number of rows. */
+interface LaneTraining {
+  readonly step: number
+  readonly of: number
+  readonly prgKey: Uint8Array
+  readonly orderKey: Uint8Array
 }
 
 /** What a training is supplied by; where the clouds deal, their dealing ahead. */
@@ -59,10 +71,11 @@ export const suppliedByClouds = (
           : Effect.map(store.missing(all), ([first]) =>
               first === undefined ? all.length : all.indexOf(first)
             ),
-      deal: ({ epoch, dealt }) =>
+      deal: ({ dealersFor, dealt, epoch }) =>
         Effect.gen(function* () {
           const stretches = all.slice(dealt)
-          const { next } = yield* randomness.supply({ session: epoch, plan, order, stretches })
+          const dealers = dealersFor({ step: 0, of: rows, prgKey: Redacted.value(prgKey), orderKey })
+          const { next } = yield* randomness.supply({ session: epoch, plan, order, stretches, dealers })
           for (const stretch of stretches) {
             const corrections = yield* next
             if (store !== undefined && corrections !== undefined) yield* store.put(stretch, corrections)

@@ -124,8 +124,6 @@ const dealtByClouds = (
 ) => {
   const peer = cloud === 0 ? "cloud1" : "cloud0"
   const groups = dealingGroups(plan, stretches.slice(dealt))
-  // Lanes number the groups as if nothing were stored.
-  const lanes = dealt > 0 ? [] : dealers
   const ofStretches =
     <E, R>(deal: (group: ReadonlyArray<Stretch>) => Effect.Effect<Uint8Array, E, R>) =>
     (group: ReadonlyArray<Stretch>) =>
@@ -138,7 +136,7 @@ const dealtByClouds = (
       Effect.map(dealingWith(agreement, cloud, prgKey, { peer, strand, session, plan, order }), (deal) =>
         ofStretches(deal)
       ),
-      ...lanes.map((lane) => Effect.succeed(ofStretches((group) => lane(groups.indexOf(group), strand))))
+      ...dealers.map((lane) => Effect.succeed(ofStretches((group) => lane(groups.indexOf(group), strand))))
     ]
   )
   const needed = strands.slice(0, Math.max(1, groups.length))

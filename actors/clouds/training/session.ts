@@ -26,7 +26,7 @@ export interface Session {
 export interface OfAllSessions {
   /** Where this cloud's part of the weights is stored. */
   readonly checkpoints: Checkpoints
-  readonly lanes: Pick<Lanes, "dealers" | "enlist">
+  readonly lanes: Pick<Lanes, "dealers" | "enlist" | "lost">
   /** How many lanes a session could have now, apart from the leader. */
   readonly available: Effect.Effect<number>
 }

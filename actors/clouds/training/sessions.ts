@@ -18,6 +18,8 @@ import { type Agreement, partTimeoutMs, trainsOnCiphertexts } from "../../party/
 import { StillMissing } from "../../party/gathering.ts"
 import { NotExpected, onFrom } from "../../party/handlers.ts"
 import { LaneLost } from "../../party/lane-lost.ts"
+import type { AheadSession, DealingAhead } from "../randomness/by-clouds-ahead.ts"
+import type { SupplyError } from "../randomness/provider.ts"
 import { CheckpointStore, checkpointsIn } from "./checkpoints.ts"
 import { type LanePair, lanesOf } from "./lanes/leader.ts"
 import { MoreLanes } from "./lanes/register.ts"
@@ -40,8 +42,8 @@ const trainedIn = (ended: Ended): ended is TrainedShare => ended !== "dealt"
 
 /** What the sessions of a cloud depend on. */
 interface Surroundings extends Pick<OfAllSessions, "lanes" | "available"> {
-  /** Has another session begin, which interrupts the current one. */
-  readonly again: Effect.Effect<void, JoinError>
+  /** Has another session begin, to train or only to deal, which interrupts the current one. */
+  readonly again: (dealing: boolean) => Effect.Effect<void, JoinError>
 }
 
 /** The sessions of a cloud, of which the latest counts. `training` fails if it is too early to train. */
@@ -54,16 +56,19 @@ const sessions = <E, R, E1, R1>(
     const services = yield* Effect.context<R | R1 | Party>()
     const checkpoints = checkpointsIn(Option.getOrElse(yield* CheckpointStore, () => stable))
     /** The lanes have changed: has another session begin, and waits to be interrupted by it. */
-    const onChangedLanes = (reason: LaneLost | MoreLanes) =>
-      Effect.logInfo(reason.message).pipe(Effect.zipRight(again), Effect.zipRight(Effect.never))
+    const onChangedLanes = (reason: LaneLost | MoreLanes, dealing: boolean) =>
+      Effect.logInfo(reason.message).pipe(Effect.zipRight(again(dealing)), Effect.zipRight(Effect.never))
     const session = (agreed: Effect.Effect<Agreed, JoinError>) =>
       Effect.gen(function* () {
         const { train, ahead } = yield* training
         const session = yield* agreed
-        if (session.dealing && ahead !== undefined)
-          return yield* Effect.as(ahead.deal(session), "dealt" as const)
-        return yield* train(session, { checkpoints, lanes, available })
-      }).pipe(Effect.catchIf(lanesChanged, onChangedLanes), Effect.provide(services))
+        const { dealing } = session
+        const work: Effect.Effect<Ended, E1 | SupplyError | LaneLost | MoreLanes, R1> =
+          dealing && ahead !== undefined
+            ? dealtIn(ahead, session, lanes)
+            : train(session, { checkpoints, lanes, available })
+        return yield* Effect.catchIf(work, lanesChanged, (reason) => onChangedLanes(reason, dealing))
+      }).pipe(Effect.provide(services))
     type Failure = Effect.Effect.Error<ReturnType<typeof session>>
     const latest = yield* Latest.make<Ended, Failure>()
     return {
@@ -72,6 +77,19 @@ const sessions = <E, R, E1, R1>(
       begin: (agreed: Effect.Effect<Agreed, JoinError>) => latest.begin(session(agreed))
     }
   })
+
+/** Deals ahead in a session, with its lanes. */
+const dealtIn = (
+  ahead: DealingAhead,
+  { dealt, epoch, lanes: pairs }: Agreed,
+  lanes: OfAllSessions["lanes"]
+) => {
+  const dealersFor: AheadSession["dealersFor"] = (training) =>
+    lanes.dealers({ epoch, pairs, ...training, dealt })
+  return ahead
+    .deal({ epoch, dealt, dealersFor })
+    .pipe(Effect.raceFirst(lanes.lost(pairs)), Effect.as("dealt" as const))
+}
 
 const lanesChanged = (error: unknown): error is LaneLost | MoreLanes =>
   error instanceof LaneLost || error instanceof MoreLanes
@@ -85,6 +103,16 @@ const onlyDealing = (dealing: boolean) => (dealing ? { dealing: true as const } 
 const EpochFormat = format("epoch", Schema.Struct({ epoch: Count }))
 const epochEntry = "epoch"
 
+/** The number of the latest session of a cloud, over all its processes: 0 before the first. */
+const storedEpoch = Effect.gen(function* () {
+  const stored = yield* (yield* Stable).get(epochEntry)
+  return Option.isSome(stored) ? (yield* EpochFormat.decode(stored.value)).epoch : 0
+})
+const storeEpoch = (epoch: number) =>
+  Effect.flatMap(Effect.all([Stable, EpochFormat.encode({ epoch })]), ([stable, bytes]) =>
+    stable.put(epochEntry, bytes)
+  )
+
 /** The training at C0. */
 export const sessionsAtCloud0 = <E, R, E1, R1>(
   agreement: Agreement,
@@ -97,10 +125,11 @@ export const sessionsAtCloud0 = <E, R, E1, R1>(
     let theirs = 0
     const lanes = yield* lanesOf(agreement, () => Effect.void)
     const available = Effect.map(lanes.ready, ({ length }) => Math.min(length, theirs))
-    const again: Effect.Effect<void> = Effect.suspend(() => join(false))
+    /** From then on nothing is dealt ahead. */
+    let trains = false
+    const again = (dealing: boolean): Effect.Effect<void> => join(dealing)
     const { begin, checkpoints, latest } = yield* sessions({ lanes, available, again }, training)
-    const stored = yield* stable.get(epochEntry)
-    let epoch = Option.isSome(stored) ? (yield* EpochFormat.decode(stored.value)).epoch : 0
+    let epoch = yield* storedEpoch
 
     // The number is stored before C1 learns of it, so that no later session has the same.
     const join = (dealing: boolean) =>
@@ -108,7 +137,7 @@ export const sessionsAtCloud0 = <E, R, E1, R1>(
         Effect.gen(function* () {
           const mine = ++epoch
           if (mine === 1) yield* checkpoints.clear
-          yield* stable.put(epochEntry, yield* EpochFormat.encode({ epoch: mine }))
+          yield* Effect.provideService(storeEpoch(mine), Stable, stable)
           const steps = yield* checkpoints.steps
           const own = yield* lanes.ready
           const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "train" }
@@ -118,10 +147,18 @@ export const sessionsAtCloud0 = <E, R, E1, R1>(
           return { epoch: mine, step: joined.step, lanes: paired(own, joined.lanes), dealt, dealing }
         })
       )
+    /** For the sake of C1, which misses what was dealt, or only of this cloud's last rounds. */
+    const rejoin = (dealing: boolean) =>
+      Effect.suspend(() => (dealing && trains ? Effect.void : join(dealing)))
     const session = (dealing: boolean) => Effect.zipRight(join(dealing), latest.end)
+    const trained = Effect.suspend(() => {
+      trains = true
+      return session(false)
+    })
     return {
-      trained: Effect.repeat(session(false), { until: trainedIn }),
+      trained: Effect.repeat(trained, { until: trainedIn }),
       dealt: Effect.asVoid(session(true)),
+      rejoin,
       handlers: [
         ...lanes.handlers,
         onFrom("cloud1", LanesReady, (ready) =>
@@ -132,14 +169,11 @@ export const sessionsAtCloud0 = <E, R, E1, R1>(
         ),
         // If this cloud has not begun, it joins when the director asks it to train.
         onFrom("cloud1", Rejoin, ({ dealing = false }) =>
-          Effect.as(epoch > 0 ? join(dealing) : Effect.void, {})
+          Effect.as(epoch > 0 ? rejoin(dealing) : Effect.void, {})
         )
       ]
     }
   })
-
-/** In stable storage as soon as C1 has been in a session. */
-const begunEntry = "training-begun"
 
 /** The training at C1. */
 export const sessionsAtCloud1 = <E, R, E1, R1>(
@@ -155,12 +189,15 @@ export const sessionsAtCloud1 = <E, R, E1, R1>(
       Effect.ignore(party.ask("cloud0", LanesReady, { lanes: ready }, ask))
     )
     const rejoin = (dealing: boolean) => Effect.asVoid(party.ask("cloud0", Rejoin, onlyDealing(dealing), ask))
-    const surroundings = { lanes, available: Effect.succeed(0), again: rejoin(false) }
+    const surroundings = { lanes, available: Effect.succeed(0), again: rejoin }
     const { begin, checkpoints, latest } = yield* sessions(surroundings, training)
     // On ciphertexts the weights are here alone.
     const weightsAtBoth = !trainsOnCiphertexts(agreement)
-    let begunBefore = Option.isSome(yield* stable.get(begunEntry))
-    let epoch = 0
+    let epoch = yield* storedEpoch
+    /** The latest session of an earlier process, until this one is in one. */
+    let before = epoch
+    /** Whether nothing of another run is left. */
+    let cleared = epoch > 0
 
     const ended = Effect.fnUntraced(function* (dealing: boolean) {
       // If it is too early, this fails now and not only when C0 stays away.
@@ -168,7 +205,7 @@ export const sessionsAtCloud1 = <E, R, E1, R1>(
       const last = yield* latest.ended
       const succeeded = Option.isSome(last) && last.value._tag === "Success"
       if (succeeded && trainedIn(last.value.value) !== dealing) return last.value.value
-      if (Option.isSome(last) || (begunBefore && epoch === 0)) {
+      if (Option.isSome(last) || before > 0) {
         yield* latest.begun.close
         // From dealing to training C0 goes on of itself.
         if (!succeeded) yield* rejoin(dealing)
@@ -184,13 +221,19 @@ export const sessionsAtCloud1 = <E, R, E1, R1>(
       Effect.gen(function* () {
         const { ahead } = yield* training
         const earlier = new NotExpected({ what: "word of an earlier session", party: from })
-        if (joining.epoch <= epoch) return yield* earlier
-        epoch = joining.epoch
-        if (!begunBefore) {
-          yield* checkpoints.clear
-          yield* stable.put(begunEntry, new Uint8Array(0))
+        const { dealing = false } = joining
+        if (joining.epoch <= epoch) {
+          // That process began to deal in it, under keys that are lost with it, and C0 may have word of its own.
+          if (joining.epoch === before) yield* Effect.ignore(rejoin(dealing))
+          return yield* earlier
         }
-        begunBefore = true
+        before = 0
+        epoch = joining.epoch
+        if (!cleared) yield* checkpoints.clear
+        cleared = true
+        // C0 may have joined again meanwhile, as below.
+        if (joining.epoch !== epoch) return yield* earlier
+        yield* Effect.provideService(storeEpoch(epoch), Stable, stable)
         const stored = yield* checkpoints.steps
         const common = weightsAtBoth ? stored.filter((each) => joining.steps.includes(each)) : stored
         const step = Math.max(0, ...common)
@@ -198,7 +241,6 @@ export const sessionsAtCloud1 = <E, R, E1, R1>(
         const dealt = ahead === undefined ? 0 : yield* ahead.dealt
         // C0 may have joined again meanwhile, and would not take part in the rounds of this session.
         if (joining.epoch !== epoch) return yield* earlier
-        const { dealing = false } = joining
         yield* begin(Effect.succeed({ epoch, step, lanes: paired(own, joining.lanes), dealt, dealing }))
         return { step, lanes: own, ...(dealt > 0 ? { dealt } : {}) }
       })
@@ -207,7 +249,7 @@ export const sessionsAtCloud1 = <E, R, E1, R1>(
       trained: Effect.repeat(ended(false), { until: trainedIn }),
       dealt: Effect.asVoid(ended(true)),
       /** Asks C0 to join again, since it may be waiting for rounds of a process that has ended. */
-      rejoin: rejoin(false),
+      rejoin,
       handlers: [...lanes.handlers, onJoin]
     }
   })

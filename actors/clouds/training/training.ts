@@ -75,9 +75,9 @@ export const train = (inputs: TrainingInputs, session: Session = { epoch: 1, ste
     const rows = rowsOfLanes(plan.rows, pairs.length + 1)[0]!
     const stretches = stretchesOf(plan, session.step)
     const part = pairs.length === 0 ? undefined : { ...rows, update: true }
-    const dealers = inputs.lanes.dealers({ ...session, pairs, of: table.rows, prgKey, orderKey })
     const before = stretchesOf(plan, 0).length - stretches.length
     const dealt = Math.max(0, (session.dealt ?? 0) - before)
+    const dealers = inputs.lanes.dealers({ ...session, pairs, of: table.rows, prgKey, orderKey, dealt })
     const asked = { session: session.epoch, plan, order, stretches, dealt, ...(part && { part, dealers }) }
     const supply = yield* randomness.supply(asked)
     const { ofLane } = supply

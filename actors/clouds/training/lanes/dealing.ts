@@ -1,7 +1,7 @@
 /**
  * A lane that deals abreast of its main process where the clouds deal: with the lane of the other cloud that has the same
- * rows, the groups of stretches that its main process asks it for. Beside its steps, and like them for one session at a
- * time.
+ * rows, the groups of stretches that its main process asks it for. Beside its steps, or ahead of the training, and for one
+ * session at a time.
  */
 import { Effect, ExecutionStrategy, Exit, Fiber, Redacted, Scope } from "effect"
 import { batchOrder } from "../../../../protocol/learning/order.ts"
@@ -22,10 +22,10 @@ export const dealingOfLane = (agreement: Agreement) =>
     let current: Effect.Effect.Success<ReturnType<typeof begun>> | undefined
     const begun = (asked: GroupToDeal) =>
       Effect.gen(function* () {
-        const { epoch, of, orderKey, peer, step } = asked
+        const { dealt, epoch, of, orderKey, peer, step } = asked
         const plan = planOf(agreement, of)
         const within = yield* Scope.fork(scope, ExecutionStrategy.sequential)
-        const groups = dealingGroups(plan, stretchesOf(plan, step))
+        const groups = dealingGroups(plan, stretchesOf(plan, step).slice(dealt))
         const dealtWith = { peer, session: epoch, plan, order: batchOrder(plan, orderKey) }
         const prgKey = Redacted.make(asked.prgKey)
         const begin = (_: unknown, strand: number) =>

@@ -48,9 +48,12 @@ export interface Enlisting {
   readonly ofLane?: Supply["ofLane"]
 }
 
-/** What lanes deal for in a session: `of` is the number of rows. */
+/** What lanes deal for in a session. */
 export interface DealingSession extends Pick<Enlisting, "epoch" | "step" | "pairs" | "prgKey" | "orderKey"> {
+  /** Number of rows. */
   readonly of: number
+  /** How many stretches after `step` C1 has stored. */
+  readonly dealt: number
 }
 
 /** The lanes at work in a session. */
@@ -69,6 +72,8 @@ export interface Lanes {
   readonly ready: Effect.Effect<ReadonlyArray<string>>
   /** The lanes of a session as dealers, whether enlisted yet or not. */
   readonly dealers: (session: DealingSession) => ReadonlyArray<LaneDealer>
+  /** Fails as soon as one of these lanes has been silent for too long. Lanes that are enlisted are watched anyway. */
+  readonly lost: (pairs: ReadonlyArray<LanePair>) => Effect.Effect<never, LaneLost>
   /** Assigns its rows to each lane of a session; done once all lanes have them. */
   readonly enlist: (enlisting: Enlisting) => Effect.Effect<Enlisted, LaneLost, Scope.Scope>
 }
@@ -96,6 +101,7 @@ export const lanesOf = (
       handlers: leader.handlers(Effect.asVoid(Effect.forkIn(onNewLane, scope))),
       ready: leader.ready,
       dealers: (session) => leader.dealers(session),
+      lost: (pairs) => leader.lost(pairs),
       enlist: (enlisting) =>
         enlisting.pairs.length === 0 ? Effect.succeed(noneEnlisted) : leader.enlist(enlisting)
     }
@@ -175,17 +181,15 @@ class Leader {
     ]
   }
 
-  dealers({ epoch, step, pairs, of, prgKey, orderKey }: DealingSession): ReadonlyArray<LaneDealer> {
+  dealers({ pairs, ...session }: DealingSession): ReadonlyArray<LaneDealer> {
     const ask = { deadlineMs: partTimeoutMs(this.#agreement), phase: "train" }
     return pairs.map(
       ({ own, peer }): LaneDealer =>
         (group, strand) =>
-          this.#party
-            .ask(own, DealGroup, { epoch, step, peer, of, prgKey, orderKey, group, strand }, ask)
-            .pipe(
-              Effect.map(({ corrections }) => corrections),
-              Effect.mapError(({ message }) => this.#register.failed(own, message))
-            )
+          this.#party.ask(own, DealGroup, { ...session, peer, group, strand }, ask).pipe(
+            Effect.map(({ corrections }) => corrections),
+            Effect.mapError(({ message }) => this.#register.failed(own, message))
+          )
     )
   }
 
@@ -199,7 +203,7 @@ class Leader {
           if (this.#session === session) this.#session = undefined
         })
       )
-      const lost = Effect.raceFirst(Deferred.await(session.lost), this.#lostOf(pairs))
+      const lost = Effect.raceFirst(Deferred.await(session.lost), this.lost(pairs))
       const handedOver = Effect.sync(() => {
         session.table = undefined
       })
@@ -255,7 +259,7 @@ class Leader {
   }
 
   /** Fails once one of these lanes has been silent for the time of a lease. */
-  #lostOf(pairs: ReadonlyArray<LanePair>): Effect.Effect<never, LaneLost> {
+  lost(pairs: ReadonlyArray<LanePair>): Effect.Effect<never, LaneLost> {
     const { aliveEveryMs, leaseMs } = this.#limits
     return this.#awake.pipe(
       Effect.flatMap((now) => {

@@ -52,6 +52,8 @@ const Group = Schema.Struct({
   of: Count,
   prgKey: Bytes,
   orderKey: Bytes,
+  /** How many stretches after `step` C1 has stored: the groups begin with what follows them. */
+  dealt: Count,
   /** The group, and in which of the pair's strands. */
   group: Count,
   strand: Count

@@ -26,8 +26,19 @@ const limits = { ...workLimits, aliveEveryMs: 50 }
 /** Waits for it to hold. */
 const until = (holds: Effect.Effect<boolean>) => Effect.repeat(Effect.sleep(10), { until: () => holds })
 
+/** What a cloud 1 has stored of a stretch, in this test. */
+const storedBytes = new Uint8Array([1, 2, 3])
+
+interface Supplied {
+  readonly agreement: Agreement
+  /** Further lanes of each cloud. */
+  readonly further: number
+  /** Stretches that cloud 1 has stored. */
+  readonly dealt: number
+}
+
 /** A cloud of so many lanes, and the corrections of all stretches that it is supplied with. */
-const suppliedTo = (hub: Hub, cloud: 0 | 1, agreement: Agreement, further: number) =>
+const suppliedTo = (hub: Hub, cloud: 0 | 1, { agreement, dealt, further }: Supplied) =>
   Effect.gen(function* () {
     const name = `cloud${cloud}`
     const context = Context.merge(yield* processOf(hub, name), yield* Layer.build(bcpPool(0)))
@@ -47,11 +58,12 @@ const suppliedTo = (hub: Hub, cloud: 0 | 1, agreement: Agreement, further: numbe
     yield* until(Effect.map(lanes.ready, ({ length }) => length === further))
     const plan = planOf(agreement, rows)
     const prgKey = keys[cloud]!
-    const dealers = lanes.dealers({ epoch: 1, step: 0, pairs, of: rows, prgKey, orderKey })
+    const dealers = lanes.dealers({ epoch: 1, step: 0, pairs, of: rows, prgKey, orderKey, dealt })
     const order = batchOrder(plan, orderKey)
     const stretches = stretchesOf(plan, 0)
-    const { supply } = randomnessFromClouds(agreement, cloud, Redacted.make(prgKey))
-    const request = { session: 1, plan, order, stretches, dealers }
+    const stored = () => Effect.succeed(cloud === 1 ? storedBytes : undefined)
+    const { supply } = randomnessFromClouds(agreement, cloud, Redacted.make(prgKey), stored)
+    const request = { session: 1, plan, order, stretches, dealers, dealt }
     const { next } = yield* Effect.provide(supply(request), context)
     const supplied = yield* Effect.forEach(stretches, () => next)
     const sent = yield* party.traffic
@@ -60,9 +72,14 @@ const suppliedTo = (hub: Hub, cloud: 0 | 1, agreement: Agreement, further: numbe
   })
 
 describe("clouds that deal in several pairs", () => {
-  it.scopedLive.each([1, 2, 3])(
-    "make what the KGC deals, in %d",
-    (pairs) =>
+  it.scopedLive.each([
+    { pairs: 1, dealt: 1 },
+    { pairs: 2, dealt: 0 },
+    { pairs: 2, dealt: 1 },
+    { pairs: 3, dealt: 0 }
+  ])(
+    "make what the KGC deals, in $pairs after $dealt stretches that are stored",
+    ({ dealt, pairs }) =>
       Effect.gen(function* () {
         const small = yield* agreed
         const agreement: Agreement = {
@@ -72,12 +89,12 @@ describe("clouds that deal in several pairs", () => {
         }
         const plan = planOf(agreement, rows)
         const stretches = stretchesOf(plan, 0)
-        const groups = dealingGroups(plan, stretches).length
+        const groups = dealingGroups(plan, stretches.slice(dealt)).length
         expect(groups).toBeGreaterThan(2)
         const hub = makeHub()
         const [supplied0, supplied1] = yield* Effect.forEach(
           clouds,
-          (cloud) => suppliedTo(hub, cloud, agreement, pairs - 1),
+          (cloud) => suppliedTo(hub, cloud, { agreement, dealt, further: pairs - 1 }),
           { concurrency: "unbounded" }
         )
         expect(new Set(supplied0!.supplied)).toEqual(new Set([undefined]))
@@ -87,7 +104,9 @@ describe("clouds that deal in several pairs", () => {
           yield* processOf(hub, "kgc")
         )
         const room = (bytes: number) => new Uint8Array(bytes)
+        for (const stored of supplied1!.supplied.slice(0, dealt)) expect(stored).toBe(storedBytes)
         for (const [i, { first, last }] of stretches.entries()) {
+          if (i < dealt) continue
           const asked = { rows: rowsOpened(plan), step: first, steps: last - first + 1 }
           expect({ first, same: Buffer.compare(supplied1!.supplied[i]!, yield* kgc(asked, room)) }).toEqual({
             first,
