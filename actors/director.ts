@@ -26,7 +26,7 @@ import { MalformedTally } from "../protocol/metrics/tally.ts"
 import { type AskError, on, Party } from "../runtime/messaging/contract.ts"
 import type { Stable, StoreError } from "../runtime/storage/store.ts"
 import { keptByAbsent, type Openers, openByQuorum, type TooFewUsers } from "./opening.ts"
-import { type Agreement, actorsOf, agreementDigest, leaveBeforeTraining } from "./party/agreement.ts"
+import { type Agreement, actorsOf, agreementDigest, leaveBeforeTraining, reopens } from "./party/agreement.ts"
 import type { Erased } from "./party/erasure.ts"
 import { remembered, type StorageFormat } from "./party/once.ts"
 import type { Phase } from "./party/phases.ts"
@@ -67,8 +67,8 @@ type Kept = Pick<Erased, "kept" | "sealed">
 export interface DirectorOptions<E> {
   readonly agreement: Agreement
   /**
-   * If users end their process after the upload: starts those that are not running, with the state that they
-   * stored.
+   * If users end their process after the upload, or come for the output alone: starts those that are not running, with
+   * the state that they stored.
    */
   readonly bringBack?: (users: ReadonlyArray<string>) => Effect.Effect<void, E>
   readonly onPhase: (phase: Phase) => Effect.Effect<void>
@@ -111,7 +111,7 @@ export const direct = <E = never>(
           const { openers, replies } = yield* openByQuorum(agreement)
           return { sealed: sealed!, openers, ...(yield* tested(openers.opened, replies)) }
         }
-        if (usersLeave) yield* askAll(users, Begin, before.begin, "output")
+        if (usersLeave || reopens(agreement)) yield* askAll(users, Begin, before.begin, "output")
         const replies = yield* askAll(users, OpenModel, {}, "output")
         return { sealed: sealed!, ...(yield* tested(users, replies)) }
       })
@@ -122,7 +122,7 @@ export const direct = <E = never>(
     yield* release(present, "output")
     const { sealed, ...opened } = output
     const outcome: RunOutcome = {
-      rows: uploads[0]!.rows,
+      rows: archive!.rows,
       steps: training!.steps,
       rounds: training!.rounds,
       ...(training!.curve && { curve: training!.curve }),
@@ -183,14 +183,17 @@ const upToTraining = <E>(options: DirectorOptions<E>) =>
         return entry.result
       })
 
-    const enrolled = askAll([...clouds, ...users], Enrol, {}, "setup")
-    yield* through("setup", Effect.zipRight(askAll(everyone, Begin, begin, "setup"), enrolled))
+    // From an archive users come for the output alone.
+    const early = reopens(agreement) ? [] : users
+    const enrolled = askAll([...clouds, ...early], Enrol, {}, "setup")
+    const there = everyone.filter((actor) => early.includes(actor) || !users.includes(actor))
+    yield* through("setup", Effect.zipRight(askAll(there, Begin, begin, "setup"), enrolled))
     const dealsAhead = agreement.security.dealing === "kgc-ahead"
     const gone = leaveBeforeTraining(agreement)
     // All have its keys in their stable storage, and nobody asks it again.
     if (!dealsAhead && gone.length > 0) yield* departure(agreement, gone, "setup")
-    const uploads = yield* through("upload", askAll(users, Upload, {}, "upload"))
-    const usersLeave = bringBack !== undefined
+    const uploads = reopens(agreement) ? [] : yield* through("upload", askAll(users, Upload, {}, "upload"))
+    const usersLeave = bringBack !== undefined && !reopens(agreement)
     const left = yield* remembered(
       "left",
       logged<Reported>(),

@@ -7,7 +7,8 @@ import { kgc } from "./kgc/kgc.ts"
 import type { Agreement } from "./party/agreement.ts"
 import { hasEnded, nothing, type Remains } from "./party/erasure.ts"
 import { serveEnded } from "./party/lifecycle.ts"
-import { remainsAtUser, user } from "./users/user.ts"
+import { remainsAtUser } from "./users/archived.ts"
+import { user } from "./users/user.ts"
 
 /** What each role is started with, in addition to the agreement. */
 export type Role =

@@ -5,17 +5,11 @@
  * confirmed or computed is in stable storage: it may crash at any time and resumes from that point.
  */
 import { Deferred, Effect, Option, Redacted } from "effect"
-import { ParametersOnWire } from "../../protocol/messages/enrolment.ts"
-import { Bytes, format } from "../../protocol/messages/message.ts"
 import { UploadShare0 } from "../../protocol/messages/upload.ts"
-import { Schema } from "../../protocol/schema.ts"
 import { on, Party } from "../../runtime/messaging/contract.ts"
-import { Stable } from "../../runtime/storage/store.ts"
 import { groupMembers } from "../group/members.ts"
-import type { Agreement } from "../party/agreement.ts"
-import { enrolment } from "../party/enrolment.ts"
+import { type Agreement, reopens } from "../party/agreement.ts"
 import { erasing, type Remains } from "../party/erasure.ts"
-import { ofCloud0 } from "../party/handouts.ts"
 import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
@@ -27,15 +21,11 @@ import { CheckpointStore } from "./training/checkpoints.ts"
 import { onCiphertextsAtCloud0 } from "./training/ciphertexts/at-cloud0.ts"
 import { trainedFormat } from "./training/session.ts"
 import { sessionsAtCloud0 } from "./training/sessions.ts"
+import { enrolmentAtCloud0, keepForArchive, masterKeyEntry } from "./transformation/archived-at-cloud0.ts"
 import { transformationAtCloud0 } from "./transformation/at-cloud0.ts"
+import { reopeningAtCloud0 } from "./transformation/reopening-at-cloud0.ts"
+import { eitherWay } from "./transformation/transformation.ts"
 import { intakeAt } from "./upload/intake.ts"
-
-const masterKeyEntry = "master-key"
-/** What opens the archive after the run: the parameters, and p and q, fixed-width big-endian. */
-const MasterKeyFormat = format(
-  "master key",
-  Schema.Struct({ parameters: ParametersOnWire, p: Bytes, q: Bytes })
-)
 
 /** What stays at C0 after the run. */
 export const remainsAtCloud0 = ({ archive }: Agreement): Effect.Effect<Remains> =>
@@ -51,16 +41,19 @@ export const cloud0 = (agreement: Agreement) =>
   Effect.gen(function* () {
     const party = yield* Party
     const root = yield* partyRoot(agreement)
-    const enrolling = yield* enrolment(agreement, ofCloud0)
+    const enrolling = yield* enrolmentAtCloud0(agreement)
     const credentials = credentialsOf({ agreement, cloud: 0, root }, enrolling, ({ p, q }) => ({
       masterKey: Redacted.make({ p, q })
     }))
     const intake = yield* intakeAt(agreement, 0)
-    const transformation = yield* transformationAtCloud0(agreement, credentials, intake)
+    const way = yield* reopens(agreement)
+      ? reopeningAtCloud0(agreement, credentials)
+      : transformationAtCloud0(agreement, credentials, intake)
+    const transformation = eitherWay(way)
     const trains = trainingOf({
       ...{ agreement, cloud: 0, credentials, transformation, root },
       supplied: (own) => dealtMeanwhile(agreement, 0, root, own),
-      onCiphertexts: (inputs) => onCiphertextsAtCloud0(inputs, transformation.close)
+      onCiphertexts: (inputs) => onCiphertextsAtCloud0(inputs, way.close)
     })
     const sessions = yield* sessionsAtCloud0(agreement, trains)
     const training = yield* once("trained", trainedFormat, sessions.trained)
@@ -76,11 +69,9 @@ export const cloud0 = (agreement: Agreement) =>
     const remains = yield* remainsAtCloud0(agreement)
     const keepMasterKey = Effect.gen(function* () {
       yield* reached(sealing.outcome, "erase", "it had encrypted its share of the model")
-      const { membership, secrets } = yield* reached(enrolling.outcome, "erase", "it had enrolled")
-      if (agreement.archive === "none") return
-      const { p, q } = Redacted.value(secrets)
-      const kept = yield* MasterKeyFormat.encode({ parameters: membership.wire, p, q })
-      yield* (yield* Stable).put(masterKeyEntry, kept)
+      const enrolled = yield* reached(enrolling.outcome, "erase", "it had enrolled")
+      const outline = yield* reached(transformation.outcome, "erase", "the data were transformed")
+      if (agreement.archive === "keep") yield* keepForArchive(agreement, enrolled, outline)
     })
     const life = yield* lifecycle(agreement, erasing(remains, keepMasterKey), members)
     yield* party.serve([

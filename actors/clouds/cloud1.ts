@@ -8,12 +8,9 @@
 import { Deferred, Effect, Option } from "effect"
 import { UploadShare1, UploadWords1 } from "../../protocol/messages/upload.ts"
 import { on, Party } from "../../runtime/messaging/contract.ts"
-import { Stable } from "../../runtime/storage/store.ts"
 import { groupMembers } from "../group/members.ts"
-import type { Agreement } from "../party/agreement.ts"
-import { enrolment } from "../party/enrolment.ts"
+import { type Agreement, reopens } from "../party/agreement.ts"
 import { erasing, type Remains } from "../party/erasure.ts"
-import { ofCloud1 } from "../party/handouts.ts"
 import { lifecycle } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
@@ -27,17 +24,20 @@ import { CheckpointStore } from "./training/checkpoints.ts"
 import { onCiphertextsAtCloud1 } from "./training/ciphertexts/at-cloud1.ts"
 import { trainedFormat } from "./training/session.ts"
 import { sessionsAtCloud1 } from "./training/sessions.ts"
-import { isOfArchive, pieceKeyEntry, transformationAtCloud1 } from "./transformation/at-cloud1.ts"
+import { archiveKeyEntry, enrolmentAtCloud1, keepForArchive } from "./transformation/archived-at-cloud1.ts"
+import { isOfArchive, transformationAtCloud1 } from "./transformation/at-cloud1.ts"
+import { reopeningAtCloud1 } from "./transformation/reopening-at-cloud1.ts"
+import { eitherWay } from "./transformation/transformation.ts"
 import { intakeAt } from "./upload/intake.ts"
 
 /** What stays at C1 after the run. */
 export const remainsAtCloud1 = ({ archive, security }: Agreement): Effect.Effect<Remains> =>
   Effect.map(CheckpointStore, (checkpoints) => {
     const keeps = archive === "keep"
-    const inPieces = keeps && security.upload === "hybrid"
+    const sealed = security.upload === "hybrid" ? "the key of the archive's pieces" : "what the KGC published"
     return {
       kept: keeps ? ["the archive, encrypted"] : [],
-      sealed: inPieces ? { [pieceKeyEntry]: "the key of the archive's pieces" } : {},
+      sealed: keeps ? { [archiveKeyEntry]: sealed } : {},
       erases: (name) => name === sealedModelEntry || isDealt(name) || (!keeps && isOfArchive(name)),
       others: Option.toArray(checkpoints)
     }
@@ -48,10 +48,14 @@ export const cloud1 = (agreement: Agreement) =>
   Effect.gen(function* () {
     const party = yield* Party
     const root = yield* partyRoot(agreement)
-    const enrolling = yield* enrolment(agreement, ofCloud1)
+    const enrolling = yield* enrolmentAtCloud1(agreement)
     const credentials = credentialsOf({ agreement, cloud: 1, root }, enrolling, () => ({}))
     const intake = yield* intakeAt(agreement, 1)
-    const transformation = yield* transformationAtCloud1(agreement, credentials, intake, root)
+    const transformation = eitherWay(
+      yield* reopens(agreement)
+        ? reopeningAtCloud1(agreement, credentials, root)
+        : transformationAtCloud1(agreement, credentials, intake, root)
+    )
     const ahead = yield* dealingAhead({ agreement, credentials, transformation, root })
     const dealsAhead = agreement.security.dealing === "kgc-ahead"
     const trains = trainingOf({
@@ -77,12 +81,12 @@ export const cloud1 = (agreement: Agreement) =>
     })
     const members = yield* groupMembers({ agreement })
     const remains = yield* remainsAtCloud1(agreement)
-    const keepPieceKey = Effect.gen(function* () {
+    const keepKeys = Effect.gen(function* () {
       yield* reached(sealing.outcome, "erase", "it had encrypted the model")
-      if (Object.hasOwn(remains.sealed, pieceKeyEntry))
-        yield* (yield* Stable).put(pieceKeyEntry, root("archive"))
+      const enrolled = yield* reached(enrolling.outcome, "erase", "it had enrolled")
+      if (agreement.archive === "keep") yield* keepForArchive(agreement, enrolled, root)
     })
-    const life = yield* lifecycle(agreement, erasing(remains, keepPieceKey), members)
+    const life = yield* lifecycle(agreement, erasing(remains, keepKeys), members)
     yield* party.serve([
       ...life.handlers,
       ...members.handlers,

@@ -100,11 +100,11 @@ export const commonHandlers = <E0, R0, E1, R1, E2, R2, E3, R3, E4, R4>(parts: {
     onAnnouncement(intake, Deferred.isDone(transformation.outcome)),
     onDirector(Transform, () =>
       Effect.gen(function* () {
-        const { ciphertexts } = yield* transformation.done
+        const { rows, ciphertexts } = yield* transformation.done
         yield* transformation.forget
         yield* intake.forget
         if (!trainsOnCiphertexts(agreement)) yield* transformation.tables.prepare
-        return { ciphertexts }
+        return { rows, ciphertexts }
       })
     ),
     onDirector(Train, () => Effect.map(training.done, ({ words: _, ...told }) => told))

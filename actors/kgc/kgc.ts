@@ -10,6 +10,7 @@ import {
   Cloud0Secrets,
   Cloud1Secrets,
   Enrolment,
+  NewPrgKey,
   PublishedOnWire,
   UserSecrets
 } from "../../protocol/messages/enrolment.ts"
@@ -22,8 +23,9 @@ import { within } from "../../runtime/deadline.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { groupMembers } from "../group/members.ts"
 import type { PrgKeys } from "../group/requests.ts"
-import { type Agreement, actorsOf, kgcDeals, partTimeoutMs } from "../party/agreement.ts"
+import { type Agreement, actorsOf, kgcDeals, partTimeoutMs, reopens } from "../party/agreement.ts"
 import { BcpPool } from "../party/bcp-pool.ts"
+import { orderKeyOf } from "../party/enrolment.ts"
 import { erasing, nothing } from "../party/erasure.ts"
 import { gather } from "../party/gathering.ts"
 import { onFrom } from "../party/handlers.ts"
@@ -53,10 +55,12 @@ type RunKeys = typeof RunKeys.Type
  * The two PRG keys (section 5 of docs/concepts/protocol.md) and the public key of the batch order: from the root, or
  * from the seed of a reproducible run.
  */
-const prgKeysOf = ({ seed }: Agreement, root: Root): PrgKeys => {
+const prgKeysOf = (agreement: Agreement, root: Root, run: string): PrgKeys => {
+  const { seed } = agreement
   const key = (purpose: SeededPurpose & Parameters<Root>[0]) =>
     seed === undefined ? root(purpose) : seededKey(seed, purpose)
-  return { key0: key("dealer0"), key1: key("dealer1"), orderKey: key("order") }
+  const orderKey = reopens(agreement) ? orderKeyOf(agreement, run) : key("order")
+  return { key0: key("dealer0"), key1: key("dealer1"), orderKey }
 }
 
 const generateRunKeys = Effect.fn("kgc.generateRunKeys")(function* (agreement: Agreement, prg: PrgKeys) {
@@ -99,34 +103,50 @@ const generateRunKeys = Effect.fn("kgc.generateRunKeys")(function* (agreement: A
 })
 
 /**
- * Hands each party its keys. A party that comes back with other state than it had is refused: it would mask
- * other values by the same keys.
+ * Knows the parties that have enrolled by their marks. One that comes back with other state than it had is refused: it
+ * would mask other values by the same keys.
  */
-const onEnrolment = <E, R>(parties: ReadonlyArray<string>, drawn: Effect.Effect<RunKeys, E, R>) =>
+const enrolling = (parties: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const enrolments = yield* gather("an enrolment", parties, "enrolment", Enrolment.payload)
     // Known as soon as a party asks to enrol, so that other state is refused even before the first is stored.
     const marks = new Map<string, Uint8Array>()
     for (const actor of parties) Option.map(enrolments.of(actor), ({ mark }) => marks.set(actor, mark))
-    return onFrom(parties, Enrolment, ({ mark }, from) =>
+    return (mark: Uint8Array, from: string) =>
       Effect.gen(function* () {
         if (Buffer.compare(marks.get(from) ?? mark, mark) !== 0)
           return yield* new AlreadyEnrolled({ party: from })
         marks.set(from, mark)
         yield* enrolments.put(from, { mark })
+      })
+  })
+
+/** Hands each party its keys. */
+const onEnrolment = <E, R>(parties: ReadonlyArray<string>, drawn: Effect.Effect<RunKeys, E, R>) =>
+  Effect.map(enrolling(parties), (enrolled) =>
+    onFrom(parties, Enrolment, ({ mark }, from) =>
+      Effect.gen(function* () {
+        yield* enrolled(mark, from)
         const { published, secrets } = yield* drawn
         return { published, secrets: Redacted.value(secrets.get(from)!) }
       })
     )
-  })
+  )
 
-/** Serves as the KGC of one run, until the director releases it. */
-export const kgc = (agreement: Agreement) =>
+/** Hands both clouds their PRG keys, in a training from an archive, for which they have kept their other keys. */
+const onNewPrgKey = ({ key0, key1 }: PrgKeys) =>
+  Effect.map(enrolling(["cloud0", "cloud1"]), (enrolled) =>
+    onFrom(["cloud0", "cloud1"], NewPrgKey, ({ mark }, from) =>
+      Effect.as(enrolled(mark, from), { prgKey: from === "cloud0" ? key0 : key1 })
+    )
+  )
+
+/** Draws the keys of a run, and hands them out. */
+const handingOut = (agreement: Agreement, prg: PrgKeys) =>
   Effect.gen(function* () {
+    if (reopens(agreement)) return yield* onNewPrgKey(prg)
     const party = yield* Party
-    const prg = prgKeysOf(agreement, yield* partyRoot(agreement))
     const parties = actorsOf(agreement).filter((actor) => actor !== "kgc")
-
     const keys = yield* once("keys", format("keys of the run", RunKeys), generateRunKeys(agreement, prg))
     // The primes take seconds to find: the search starts before anyone asks.
     yield* Effect.forkScoped(keys.done)
@@ -136,13 +156,22 @@ export const kgc = (agreement: Agreement) =>
         () => new TooEarly({ party: party.name, what: "hand out keys", before: "it had found the primes" })
       )
     )
+    return yield* onEnrolment(parties, drawn)
+  })
+
+/** Serves as the KGC of one run, until the director releases it. */
+export const kgc = (agreement: Agreement) =>
+  Effect.gen(function* () {
+    const party = yield* Party
+    const prg = prgKeysOf(agreement, yield* partyRoot(agreement), party.run)
+    const handsOut = yield* handingOut(agreement, prg)
     const rowsOfRun = yield* firstNamed
     const deals = kgcDeals(agreement)
     const members = yield* groupMembers({ agreement, ...(deals && { dealing: { keys: prg, rowsOfRun } }) })
     const life = yield* lifecycle(agreement, erasing(nothing, Effect.void), members)
     yield* party.serve([
       ...life.handlers,
-      yield* onEnrolment(parties, drawn),
+      handsOut,
       ...(deals ? [yield* dealing(agreement, prg, rowsOfRun)] : []),
       ...members.handlers
     ])

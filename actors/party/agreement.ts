@@ -63,6 +63,11 @@ export interface Agreement {
   readonly decryption?: { readonly threshold: number; readonly absenceTimeoutMs: number }
   /** Whether the joint data set outlives the run, with the keys that open it. */
   readonly archive: "keep" | "none"
+  /**
+   * Only where no user uploads, and the clouds open an archive again: the run in which the users uploaded. Users take
+   * part in the output alone.
+   */
+  readonly reopens?: string
   /** Only in a run that is reproducible and not private. */
   readonly seed?: number
   readonly reveal: {
@@ -93,9 +98,12 @@ export const agreementDigest = (agreement: Agreement): string =>
     .update(JSON.stringify([computationVersion, agreement]))
     .digest("hex")
 
-/** The actors of a run, in the order in which they are started. */
+/** Whether the data come from an archive, and no user uploads. */
+export const reopens = (agreement: Pick<Agreement, "reopens">): boolean => agreement.reopens !== undefined
+
+/** The actors of a run, in the order in which they are started. For an archive that is opened again all keys but the dealer's are there. */
 export const actorsOf = (agreement: Agreement): ReadonlyArray<string> => [
-  "kgc",
+  ...(reopens(agreement) && !kgcDeals(agreement) ? [] : ["kgc"]),
   "cloud0",
   "cloud1",
   ...agreement.users.map((user) => user.actor)
@@ -115,7 +123,9 @@ export const kgcDeals = (agreement: Pick<Agreement, "security" | "training">): b
 
 /** The parties whom a run lets go before the clouds train: after the setup, or the KGC that deals ahead once it has dealt. */
 export const leaveBeforeTraining = (agreement: Agreement): ReadonlyArray<string> =>
-  kgcDeals(agreement) && agreement.security.dealing === "kgc" ? [] : ["kgc"]
+  kgcDeals(agreement) && agreement.security.dealing === "kgc"
+    ? []
+    : actorsOf(agreement).filter((actor) => actor === "kgc")
 
 /** The loss that the network is trained with. */
 export const lossOf = ({ training }: Pick<Agreement, "training">): Loss => training.loss ?? "squared-error"

@@ -23,10 +23,9 @@ import { Party } from "../../runtime/messaging/contract.ts"
 import { Store } from "../../runtime/storage/store.ts"
 import { BcpPool, piecesAtOnce } from "../party/bcp-pool.ts"
 import { existing } from "../party/once.ts"
-import type { Root } from "../party/root.ts"
 import { unifyWords0 } from "./packed.ts"
 import { cellsARun, partOf, wordsAtATime } from "./share-words.ts"
-import type { Archiving, OutgoingCells, ShareReader, Sharing, Uploaded } from "./sharing.ts"
+import type { Archiving, KeptPieces, OutgoingCells, ShareReader, Sharing, Uploaded } from "./sharing.ts"
 
 const seedWords = seedBytes / wordBytes
 
@@ -75,13 +74,11 @@ const archive = ({ user, bytes }: Uploaded, { root, onItems }: Archiving) =>
 
 /** Reads a whole piece at a time. */
 const pieceReader =
-  (user: string, root: Root): ShareReader =>
+  (user: string, { run, store, pieceKey = none }: KeptPieces): ShareReader =>
   (first) =>
     Effect.gen(function* () {
-      const { run } = yield* Party
       const name = { run, user, piece: first / wordsAtATime }
-      const sealed = yield* existing(yield* Store, pieceEntry(name))
-      return yield* openPiece(root("archive"), name, sealed)
+      return yield* openPiece(pieceKey, name, yield* existing(store, pieceEntry(name)))
     })
 
 export const hybrid: Sharing = {
@@ -90,6 +87,7 @@ export const hybrid: Sharing = {
     ciphertexts: (_, bits) => [plaintextsFor(seedWords, bits, uploadSlotBits), 0],
     send,
     cloud0: {
+      words: () => seedWords,
       unify: (piece) => unifyWords0(piece, seedWords),
       share: (seed) => (first, count) => Effect.sync(() => expandSeed(seed, count, first))
     },
@@ -97,7 +95,14 @@ export const hybrid: Sharing = {
       assembly: (from, words) => new RunAssembly(from, words, wordBytes, "words"),
       itemBytes: () => wordBytes,
       archive,
-      share: (user, root) => Effect.succeed(pieceReader(user, root))
+      share: (user, root) =>
+        Effect.gen(function* () {
+          const { run } = yield* Party
+          return pieceReader(user, { run, store: yield* Store, pieceKey: root("archive") })
+        }),
+      // The pieces are read where they are.
+      reopen: () => Effect.void,
+      reopened: (user, kept) => Effect.succeed(pieceReader(user, kept))
     }
   },
   output: {

@@ -78,6 +78,7 @@ export const integers = (fractionalBits: number): UploadForm => {
     ciphertexts,
     send,
     cloud0: {
+      words: (cells) => cells,
       unify: ({ keys, publicKey, ciphertexts }) =>
         Effect.flatMap(BcpPool, (pool) => unifyIntegers0(pool, keys, publicKey, ciphertexts)),
       share: partOf
@@ -91,7 +92,10 @@ export const integers = (fractionalBits: number): UploadForm => {
           remembered(unifiedEntry(upload.user), Unified, unify1(upload, archiving, unifyIntegers1)),
           ({ ciphertexts }) => ({ share1: ciphertexts })
         ),
-      share: () => Effect.succeed(partOf(new Uint8Array(0)))
+      share: () => Effect.succeed(partOf(new Uint8Array(0))),
+      // What is archived for a training on ciphertexts is refused before (`../party/archived.ts`).
+      reopen: () => Effect.void,
+      reopened: () => Effect.succeed(partOf(new Uint8Array(0)))
     }
   }
 }

@@ -5,6 +5,8 @@
 import { createHash } from "node:crypto"
 import { Effect } from "effect"
 import { derive } from "../../protocol/aead.ts"
+import type { ArchivedUpload } from "../../protocol/archive/archive.ts"
+import { reopenShare1 } from "../../protocol/archive/reopening.ts"
 import type { ExponentMode } from "../../protocol/bcp/keys.ts"
 import { outputSlotBits, plaintextsFor, uploadSlotBits } from "../../protocol/bcp/packing.ts"
 import { ciphertextBytes } from "../../protocol/bcp/wire.ts"
@@ -12,7 +14,7 @@ import { concatenate, wordBytes } from "../../protocol/bytes.ts"
 import { CanonicalWriter } from "../../protocol/canonical.ts"
 import { cellsInOrder, countCells } from "../../protocol/data/rows.ts"
 import { Bytes, format } from "../../protocol/messages/message.ts"
-import { Reencrypt } from "../../protocol/messages/transformation.ts"
+import { Reencrypt, Reopen } from "../../protocol/messages/transformation.ts"
 import { UploadRandomness, UploadShare0, UploadShare1 } from "../../protocol/messages/upload.ts"
 import { Schema } from "../../protocol/schema.ts"
 import { openModel, sealModel, sealModelShare } from "../../protocol/sharing/model-output.ts"
@@ -34,7 +36,7 @@ import { recalled, remembered } from "../party/once.ts"
 import type { Root } from "../party/root.ts"
 import { attributed } from "./refusal.ts"
 import { cellsARun, partOf } from "./share-words.ts"
-import type { Archiving, EncryptedPiece, OutgoingCells, Sharing, Uploaded } from "./sharing.ts"
+import type { Archiving, EncryptedPiece, OutgoingCells, Reopening, Sharing, Uploaded } from "./sharing.ts"
 
 const ciphertexts = (words: number, bits: number): readonly [number, number] => {
   const count = plaintextsFor(words, bits, uploadSlotBits)
@@ -150,12 +152,44 @@ export const unify1 = (
     }
   })
 
+/** Opens C1's share of a user's cells in the archive again: what C0 sees of it is under new blinds. */
+const reopen1 = ({ user, blocks, share1 }: ArchivedUpload, reopening: Reopening) =>
+  Effect.gen(function* () {
+    const { agreement, keys, root, pieces, onItems } = reopening
+    const party = yield* Party
+    const pool = yield* BcpPool
+    const bytesEach = ciphertextBytes(keys.parameters)
+    const words = countCells(blocks)
+    const ask = { deadlineMs: agreement.deadlines.replyTimeoutMs, phase: "transform" }
+    const cut = yield* cutRun(share1.length / bytesEach, bytesEach, pieceBytes)
+    const opened = yield* pieces.forEach(cut, (piece) => {
+      const { first } = piece
+      const { words: count } = wordsOfPiece(words, piece, keys.parameters.bits, uploadSlotBits)
+      const ciphertexts = pieceOf(share1, piece, bytesEach).slice()
+      const packed = { ciphertexts, words: count, slotBits: uploadSlotBits }
+      const key = blindKey(root, user, first, packed.ciphertexts)
+      const askCloud0 = (blinded: Uint8Array) =>
+        Effect.map(
+          Effect.tap(party.ask("cloud0", Reopen, { user, first, blinded }, ask), ({ takers }) =>
+            pieces.setOthers(takers)
+          ),
+          ({ plaintexts }) => plaintexts
+        )
+      return reopenShare1(pool, keys, key, packed, askCloud0).pipe(Effect.zipLeft(onItems(piece.count)))
+    })
+    return { ciphertexts: new Uint8Array(0), words: concatenate(opened) }
+  })
+
+/** C1's words of a user's share, in stable storage since it was opened. */
+const sharedWords = (user: string) =>
+  Effect.map(recalled(unifiedEntry(user), Unified), ({ words }) => partOf(words))
+
 export const packed: Sharing = {
   upload: {
     slotBits: uploadSlotBits,
     ciphertexts,
     send,
-    cloud0: { unify: unifyWords0, share: partOf },
+    cloud0: { words: (cells) => cells, unify: unifyWords0, share: partOf },
     cloud1: {
       assembly: (from, words, bits) =>
         new RunAssembly(from, ciphertexts(words, bits)[1], ciphertextBytes({ bits })),
@@ -165,7 +199,10 @@ export const packed: Sharing = {
           remembered(unifiedEntry(upload.user), Unified, unify1(upload, archiving)),
           ({ ciphertexts }) => ({ share1: ciphertexts })
         ),
-      share: (user) => Effect.map(recalled(unifiedEntry(user), Unified), ({ words }) => partOf(words))
+      share: sharedWords,
+      reopen: (upload, reopening) =>
+        Effect.asVoid(remembered(unifiedEntry(upload.user), Unified, reopen1(upload, reopening))),
+      reopened: sharedWords
     }
   },
   output: {

@@ -28,7 +28,7 @@ import type {
 } from "../../protocol/sharing/transformation.ts"
 import type { MessageTooSmall, Piece, RunAssembly } from "../../protocol/sharing/upload.ts"
 import type { AskError, Party } from "../../runtime/messaging/contract.ts"
-import type { Stable, Store, StoreError } from "../../runtime/storage/store.ts"
+import type { Stable, Store, StoreError, StoreService } from "../../runtime/storage/store.ts"
 import type { JobFailed } from "../../runtime/work/pool.ts"
 import type { Agreement } from "../party/agreement.ts"
 import type { BcpPool, PiecesInProgress } from "../party/bcp-pool.ts"
@@ -71,6 +71,20 @@ export interface Archiving {
   readonly onItems: (count: number) => Effect.Effect<void>
 }
 
+/** What C1 needs to open its share of an upload in the archive again. */
+export interface Reopening extends Omit<Archiving, "membership"> {
+  /** Where the share is in pieces. */
+  readonly kept: KeptPieces
+}
+
+/** C1's share of hybrid uploads in an archive of an earlier run. */
+export interface KeptPieces {
+  readonly run: string
+  readonly store: StoreService
+  /** The key of the pieces; not there where an archive has none. */
+  readonly pieceKey?: Uint8Array | undefined
+}
+
 /** What a user needs to decrypt the encrypted model together with the others. */
 export interface JointDecryption {
   readonly parameters: Parameters
@@ -111,6 +125,8 @@ export interface UploadForm {
   /** At a user: sends both shares; done once both clouds have confirmed every piece. */
   readonly send: (cells: OutgoingCells) => AtParty<void>
   readonly cloud0: {
+    /** Words under the ciphertexts of C0's share of so many cells. */
+    readonly words: (cells: number) => number
     /** Brings a piece of C0's share of a user's cells, of which there are so many words, under pk. */
     readonly unify: (piece: EncryptedPiece, words: number) => AtParty<UnifiedPiece>
     /** C0's share, from the words that the ciphertexts held; on ciphertexts it keeps none. */
@@ -128,6 +144,10 @@ export interface UploadForm {
     ) => AtParty<Pick<ArchivedUpload, "share1" | "pieceWords">>
     /** C1's share of the cells of a user, after `archive`. */
     readonly share: (user: string, root: Root) => AtParty<ShareReader>
+    /** Opens what the archive holds of that share again, for this run. May be repeated. */
+    readonly reopen: (upload: ArchivedUpload, reopening: Reopening) => AtParty<void>
+    /** C1's share of the cells of a user, after `reopen`. */
+    readonly reopened: (user: string, kept: KeptPieces) => AtParty<ShareReader>
   }
 }
 

@@ -4,28 +4,24 @@
  * the model together and test it on the rows that they held out. Cells and keys leave this actor only
  * encrypted.
  */
-import { Deferred, Effect, Redacted } from "effect"
+import { Deferred, Effect } from "effect"
 import type { HeldTable } from "../../protocol/data/encoding.ts"
 import { MalformedRows } from "../../protocol/data/rows.ts"
 import { Enrol, OpenModel, RollCall, Upload } from "../../protocol/messages/control.ts"
-import { ParametersOnWire } from "../../protocol/messages/enrolment.ts"
-import { Bytes, Count, format } from "../../protocol/messages/message.ts"
 import { HeldOutCells, PartialDecryptions } from "../../protocol/messages/output.ts"
 import { Declaration } from "../../protocol/messages/upload.ts"
-import { Schema } from "../../protocol/schema.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
-import { Stable } from "../../runtime/storage/store.ts"
-import { type Agreement, agreementDigest, quorumOf } from "../party/agreement.ts"
-import { enrolment } from "../party/enrolment.ts"
-import { erasing, type Remains } from "../party/erasure.ts"
+import { type Agreement, agreementDigest, reopens } from "../party/agreement.ts"
+import { erasing } from "../party/erasure.ts"
 import { type Gathering, gather } from "../party/gathering.ts"
 import { onDirector, onFrom } from "../party/handlers.ts"
-import { type Membership, ofUser } from "../party/handouts.ts"
+import type { Membership } from "../party/handouts.ts"
 import { lifecycle, OtherScenario } from "../party/lifecycle.ts"
 import { once } from "../party/once.ts"
 import { reached } from "../party/prerequisites.ts"
 import { partyRoot, type Root, unchanged } from "../party/root.ts"
 import { raised } from "../party/typed-throws.ts"
+import { enrolmentAtUser, keepForArchive, keptState, remainsAtUser, uploadedEntry } from "./archived.ts"
 import { exchangeOfPartials } from "./exchange.ts"
 import { joinOf } from "./join.ts"
 import { decryptModel, testModel } from "./output.ts"
@@ -41,34 +37,6 @@ export interface UserOptions {
   /** What this user holds, checked before the actor starts. */
   readonly tables: ReadonlyArray<HeldTable>
 }
-
-const secretKeyEntry = "secret-key"
-/**
- * What a user opens its part of the archive with after the run: sk_i, and its key share with its place among
- * the users where the joint key is shared; fixed-width big-endian.
- */
-const SecretKeyFormat = format(
-  "secret key",
-  Schema.Struct({
-    parameters: ParametersOnWire,
-    secretKey: Bytes,
-    share: Schema.optionalWith(
-      Schema.Struct({ keyShare: Bytes, place: Count, users: Count, threshold: Count }),
-      { exact: true }
-    )
-  })
-)
-
-const secretsInWords = (decryption: Agreement["decryption"]): string =>
-  decryption === undefined ? "its secret key" : "its secret key and its share of the joint key"
-
-/** What stays at a user after the run. */
-export const remainsAtUser = ({ archive, decryption }: Agreement): Remains => ({
-  kept: ["the model"],
-  sealed: archive === "keep" ? { [secretKeyEntry]: secretsInWords(decryption) } : {},
-  erases: () => false,
-  others: []
-})
 
 /** What the other users send to this one. */
 const gatherFromUsers = (others: ReadonlyArray<string>) =>
@@ -119,15 +87,16 @@ export const user = (options: UserOptions) =>
     const others = agreement.users.map(({ actor }) => actor).filter((actor) => actor !== party.name)
 
     const root = yield* partyRoot(agreement)
-    const enrolling = yield* enrolment(agreement, ofUser)
+    const enrolling = yield* enrolmentAtUser(agreement)
     const join = yield* joinOf(agreement, root)
     const statistics = yield* statisticsAmong(agreement, root)
     const gathered = yield* gatherFromUsers(others)
 
     const uploading = yield* once(
-      "uploaded",
+      uploadedEntry,
       userStateFormat,
       Effect.gen(function* () {
+        if (reopens(agreement)) return yield* keptState(agreement)
         const { membership } = yield* reached(enrolling.outcome, "upload", "it had enrolled")
         return yield* agreeAndUpload(options, membership, root, { join, statistics, ...gathered })
       })
@@ -153,19 +122,12 @@ export const user = (options: UserOptions) =>
 
     const keepSecretKey = Effect.gen(function* () {
       yield* reached(opening.outcome, "erase", "it had opened the model")
-      const { membership, secrets } = yield* reached(enrolling.outcome, "erase", "it had enrolled")
-      if (agreement.archive === "none") return
-      const { keyShare, secretKey } = Redacted.value(secrets)
-      const quorum = quorumOf(agreement)
-      const place = agreement.users.findIndex(({ actor }) => actor === party.name) + 1
-      const kept = yield* SecretKeyFormat.encode({
-        parameters: membership.wire,
-        secretKey,
-        ...(keyShare === undefined || quorum === undefined ? {} : { share: { keyShare, place, ...quorum } })
-      })
-      yield* (yield* Stable).put(secretKeyEntry, kept)
+      const enrolled = yield* reached(enrolling.outcome, "erase", "it had enrolled")
+      if (agreement.archive === "keep") yield* keepForArchive(agreement, enrolled)
     })
     const life = yield* lifecycle(agreement, erasing(remainsAtUser(agreement), keepSecretKey))
+    // All that it takes is here: it comes for the output alone.
+    if (reopens(agreement)) yield* Effect.zipRight(enrolling.done, uploading.done)
     yield* party.serve([
       ...life.handlers,
       onDirector(Enrol, () => Effect.as(enrolling.done, {})),

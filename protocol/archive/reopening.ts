@@ -2,7 +2,7 @@
  * Reopening the archive without any user (section 4 of docs/concepts/protocol.md): C1 sends C0 c'_i0 as it is, which
  * is C0's own random share, and c'_i1 blinded, and strips the opened values in the clear. Each cloud then has
  * its share again; the archive is unchanged. C0 must never see c'_i1 itself, nor the sum of the two: it could
- * open them.
+ * open them. For C1 it opens nothing but c'_i1, which it recognises by the randomness that it gave it.
  *
  * The slots are those of the archive's header. Of an upload for a training on ciphertexts they hold shares over the integers,
  * whose residues modulo 2^64 are shares of the same cells.
@@ -51,18 +51,24 @@ export const reopenShare0 = <E>(
       Effect.withSpan("Cloud0.reopenShare")
     )
 
-/** Cloud 0: opens blinded ciphertexts under pk for C1; m + τ mod N, fixed-width big-endian. */
+/**
+ * Cloud 0: opens blinded ciphertexts under pk for C1, where they have the randomness of what it encrypted itself
+ * for the archive (`randomness`, the digests that it may have); m + τ mod N, fixed-width big-endian.
+ */
 export const openBlinded = <E>(
   work: Work<E>,
   keys: Cloud0Keys,
-  blinded: Uint8Array
+  blinded: Uint8Array,
+  randomness: ReadonlyArray<Uint8Array>
 ): Effect.Effect<Uint8Array, E> =>
   work
     .run("openBlinded", {
       parameters: keys.parameters,
       masterKey: Redacted.value(keys.masterKey),
       publicKey: keys.unifiedPublicKey,
-      blinded
+      mode: keys.mode,
+      blinded,
+      randomness
     })
     .pipe(
       Effect.map(({ plaintexts }) => plaintexts),
@@ -70,22 +76,21 @@ export const openBlinded = <E>(
     )
 
 /**
- * Cloud 1: its share of a piece from c'_i1, as little-endian words. `askCloud0` carries the blinded
- * ciphertexts to `openBlinded`.
+ * Cloud 1: its share of a piece from c'_i1, as little-endian words. The blinds follow from `blindKey`, 16 bytes for
+ * this piece in this run alone. `askCloud0` carries the blinded ciphertexts to `openBlinded`.
  */
 export const reopenShare1 = <E, E2, R>(
   work: Work<E>,
-  keys: Cloud1Keys,
+  { parameters }: Pick<Cloud1Keys, "parameters">,
+  blindKey: Uint8Array,
   piece: ArchivedPiece,
   askCloud0: (blinded: Uint8Array) => Effect.Effect<Uint8Array, E2, R>
 ): Effect.Effect<Uint8Array, E | E2 | AnswerOfWrongSize, R> =>
   Effect.gen(function* () {
-    const { parameters, mode, unifiedPublicKey: publicKey } = keys
-    const { blinded, blinds } = yield* work.run("blind", {
+    const { blinded, blinds } = yield* work.run("addBlinds", {
       parameters,
-      publicKey,
-      mode,
-      ciphertexts: piece.ciphertexts
+      ciphertexts: piece.ciphertexts,
+      key: blindKey
     })
     const plaintexts = yield* askCloud0(blinded)
     yield* requireSize("plaintexts", plaintexts, blinds.length)

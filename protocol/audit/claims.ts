@@ -261,6 +261,17 @@ export const claims: ReadonlyArray<Claim> = [
     shownBy: ["test/attacks/a8-old-backup.live.test.ts"]
   },
   {
+    who: "cloud 1 that does not follow the protocol when an archive is opened again",
+    learns: "its own shares",
+    shownBy: ["test/actors/again.live.test.ts"]
+  },
+  {
+    who: "both clouds' folders, after a user has been withdrawn",
+    learns:
+      "no cell of that user; copies made before, and models trained on its cells, are outside the claim",
+    shownBy: ["test/scenarios/run/again.live.test.ts"]
+  },
+  {
     who: "a thief of an identity, after the run",
     learns: "nothing of the run",
     shownBy: ["test/protocol/channels/noise.test.ts"]

@@ -282,18 +282,25 @@ const reencryptUploaded = (input: Reencryption & { readonly randomness: Uint8Arr
 
 /**
  * Opens blinded ciphertexts: the plaintexts m + τ mod N, and no re-encryption. For an archive that rests
- * under pk already. C0.
+ * under pk already, and only what has the randomness of one of these digests: those of what C0 itself encrypted
+ * for it. `mode` is that of the randomizers. Throws OtherRandomness. C0.
  */
 const openBlinded = (input: {
   readonly parameters: Parameters
   readonly masterKey: MasterKeyBytes
   readonly publicKey: Uint8Array
+  readonly mode: ExponentMode
   readonly blinded: Uint8Array
+  readonly randomness: ReadonlyArray<Uint8Array>
 }): { readonly plaintexts: Uint8Array } => {
   const { parameters: pp } = input
+  const blinded = receive(pp, input.blinded)
+  const digest = digestRandomness(pp, blinded)
+  if (!input.randomness.some((known) => sameBytes(digest, known)))
+    throw new OtherRandomness({ ciphertexts: blinded.length })
   const decryptor = decryptorOf(pp, input.masterKey)
   const h = fromBytes(input.publicKey)
-  const plaintexts = receive(pp, input.blinded).map((ciphertext, i) => decryptor.decrypt(h, ciphertext, i))
+  const plaintexts = blinded.map((ciphertext, i) => decryptor.decrypt(h, ciphertext, i, input.mode))
   return { plaintexts: encodeIntegers(plaintexts, plaintextBytes(pp)) }
 }
 

@@ -18,8 +18,11 @@ export const Enrol = ask("Enrol", Nothing, Nothing)
 /** To a user: agree on the rows with the other users and upload both shares. */
 export const Upload = ask("Upload", Nothing, Schema.Struct({ rows: Count, words: Count, ciphertexts: Count }))
 
-/** To a cloud: bring the shares of all users under the joint key. */
-export const Transform = ask("Transform", Nothing, Schema.Struct({ ciphertexts: Count }))
+/**
+ * To a cloud: bring the shares of all users under the joint key, or back from the archive. The reply says how many rows
+ * the joint table has.
+ */
+export const Transform = ask("Transform", Nothing, Schema.Struct({ rows: Count, ciphertexts: Count }))
 
 /**
  * What both clouds are told of a model on the validation rows: the sum of squared errors in units of the last place,

@@ -37,11 +37,22 @@ export const Enrolment = ask(
   Schema.Struct({ published: PublishedOnWire, secrets: Bytes })
 )
 
-/** The secrets of a user: sk_i, and its share of the joint key where that is shared. */
-export const UserSecrets = format(
-  "user secrets",
-  Schema.Struct({ secretKey: Bytes, keyShare: Schema.optionalWith(Bytes, { exact: true }) })
+/**
+ * In a training from an archive, for which a cloud has kept its other keys: a cloud asks the KGC, if that deals, for the
+ * PRG key of the run.
+ */
+export const NewPrgKey = ask(
+  "NewPrgKey",
+  Schema.Struct({ mark: BytesOf(markBytes) }),
+  Schema.Struct({ prgKey: BytesOf(prgKeyBytes) })
 )
+
+/** The secrets of a user: sk_i, and its share of the joint key where that is shared. */
+export const UserSecretsOnWire = Schema.Struct({
+  secretKey: Bytes,
+  keyShare: Schema.optionalWith(Bytes, { exact: true })
+})
+export const UserSecrets = format("user secrets", UserSecretsOnWire)
 /** k_0 or k_1, where the KGC deals; else each cloud draws its own. */
 const PrgKey = Schema.optionalWith(BytesOf(prgKeyBytes), { exact: true })
 

@@ -106,6 +106,32 @@ export const findStateKey = (
     return yield* keyInFile(options, stateKeyFile(folder))
   })
 
+/** The environment variable with the state key that an actor had in an earlier run. */
+export const keptKeyVariable = (actor: string): string => `${actor.toUpperCase()}_KEPT_STATE_KEY`
+
+/**
+ * The state key under which a party left something in the folder of an earlier run: from the given file, else from the
+ * environment, else from a file next to the folder. It is not made if it is not there.
+ */
+export const findKeptKey = ({
+  actor,
+  folder,
+  file
+}: Omit<StateKeyOptions, "ended">): Effect.Effect<
+  Redacted.Redacted,
+  StateKeyMissing | StateKeyUnfit | StoreFailed
+> =>
+  Effect.gen(function* () {
+    const name = keptKeyVariable(actor)
+    const inEnvironment = Option.isSome(file) ? undefined : yield* variable(name)
+    if (inEnvironment !== undefined)
+      return (yield* given(actor, name, inEnvironment, "whoever set its environment")).secret
+    const place = Option.match(file, { onNone: () => stateKeyFile(folder), onSome: (path) => resolve(path) })
+    const text = yield* textOf(actor, place)
+    if (text === undefined) return yield* new StateKeyMissing({ party: actor, folder, place })
+    return (yield* given(actor, place, text, "its owner")).secret
+  })
+
 const given = (actor: string, place: string, text: string, elsewhere: string) =>
   isStateKey(text.trim())
     ? Effect.succeed({ secret: Redacted.make(text.trim()), destroy: Effect.void, elsewhere })

@@ -17,6 +17,11 @@ import { dataFiles, initArguments, written } from "./data-options.ts"
 import { asksForJson, inJson, jsonLast, withoutJson } from "./json.ts"
 import {
   actorArguments,
+  againOut,
+  archiveAction,
+  archiveActions,
+  archiveFolder,
+  archiveOf,
   auditOut,
   calibration,
   compare,
@@ -32,6 +37,7 @@ import {
   model,
   modulus,
   nkey,
+  otherScenario,
   out,
   predictions,
   processes,
@@ -42,7 +48,8 @@ import {
   transport,
   trialEpochs,
   trialRows,
-  user
+  user,
+  withdrawn
 } from "./options.ts"
 import { version } from "./version.ts"
 import { asHelp, ValueRefused, WrongWords, wrongWords } from "./words.ts"
@@ -63,6 +70,26 @@ export interface RunRequest {
 
 /** A request for `bicameral deal`. */
 export type DealRequest = Pick<RunRequest, "file" | "out" | "seed">
+
+/** A request for `bicameral train`. */
+export interface TrainRequest {
+  /** The out folder of the run in which the users uploaded. */
+  readonly from: string
+  /** Another scenario. */
+  readonly scenario: Option.Option<string>
+  /** Without it: the folder of that run, with `-again` behind its name. */
+  readonly out: Option.Option<string>
+  /** Replaces the scenario's seed. */
+  readonly seed: Option.Option<number>
+}
+
+/** A request for `bicameral archive`. */
+export interface ArchiveRequest {
+  readonly action: (typeof archiveActions)[number]
+  readonly folder: string
+  /** Whose cells alone are forgotten. */
+  readonly user: Option.Option<string>
+}
 
 /** A request for `bicameral simulate`. */
 export interface SimulateRequest {
@@ -183,6 +210,10 @@ export interface CommandHandlers<R> {
   readonly run: (request: RunRequest) => Effect.Effect<void, Failure, R>
   /** Runs a scenario until all its steps are dealt ahead; `resume` goes through the rest. */
   readonly deal: (request: DealRequest) => Effect.Effect<void, Failure, R>
+  /** Trains from the archive of a run that has ended; otherwise as `run`. */
+  readonly train: (request: TrainRequest) => Effect.Effect<void, Failure, R>
+  /** Lists, shows or forgets archives. */
+  readonly archive: (request: ArchiveRequest) => Effect.Effect<void, Failure, R>
   /** Resumes a run that was broken off; otherwise as `run`. */
   readonly resume: (out: string) => Effect.Effect<void, Failure, R>
   /** Simulates a scenario once for each seed. Fails, too, where a seed did. */
@@ -258,6 +289,37 @@ const auditCommand = <R>(handlers: Pick<CommandHandlers<R>, "audit">) =>
   ).pipe(
     Command.withDescription(
       "Runs a trial of a scenario and prints what each party saw, alone and together with others, and all that they could learn beyond what SECURITY.md claims"
+    )
+  )
+
+const trainCommand = <R>(handlers: Pick<CommandHandlers<R>, "train">) =>
+  Command.make(
+    "train",
+    { from: archiveFolder, scenario: otherScenario, out: againOut, seed },
+    handlers.train
+  ).pipe(
+    Command.withDescription(
+      "Trains another network, loss, rate, epochs or seed from the archive of a run that has ended; the users come back for the model alone"
+    )
+  )
+
+const archivesCommand = <R>(handlers: Pick<CommandHandlers<R>, "archive">) =>
+  Command.make(
+    "archive",
+    { action: archiveAction, folder: archiveOf, user: withdrawn },
+    ({ action: written, ...rest }) =>
+      Effect.gen(function* () {
+        const wrong = (reason: string) => new WrongWords({ reason, help: "bicameral archive" })
+        const action = archiveActions.find((each) => each === written)
+        if (action === undefined)
+          return yield* wrong(`"${written}" is nothing to do with an archive; say list, show or forget`)
+        if (action !== "forget" && Option.isSome(rest.user))
+          return yield* wrong("--user is whose cells to forget; say forget, or leave it out")
+        yield* handlers.archive({ action, ...rest })
+      })
+  ).pipe(
+    Command.withDescription(
+      "Lists and shows the archives at the clouds, and forgets them, or one user's cells in one"
     )
   )
 
@@ -338,6 +400,8 @@ const usageOf = <Name extends string, R, E, A>(command: Command.Command<Name, R,
  */
 export const commandLine = <R>(handlers: CommandHandlers<R>) => {
   const { deal, resume, run } = runCommands(handlers)
+  const train = trainCommand(handlers)
+  const archive = archivesCommand(handlers)
   const simulate = Command.make("simulate", { file, seeds, faults, processes }, handlers.simulate).pipe(
     Command.withDescription(
       "Runs a scenario once per seed on a virtual network that injects faults; every run must end with the same model"
@@ -382,6 +446,8 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
       inspect,
       run,
       deal,
+      train,
+      archive,
       resume,
       simulate,
       check,
@@ -401,6 +467,8 @@ export const commandLine = <R>(handlers: CommandHandlers<R>) => {
     usageOf(inspect),
     usageOf(run),
     usageOf(deal),
+    usageOf(train),
+    usageOf(archive),
     usageOf(resume),
     usageOf(simulate),
     usageOf(check),

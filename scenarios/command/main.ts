@@ -33,6 +33,19 @@ const bicameral = commandLine({
       ),
       ([{ dealAndReport }, { dealScenario }]) => dealAndReport(dealScenario, request)
     ),
+  train: (request) =>
+    Effect.flatMap(
+      Effect.zipRight(
+        toRun,
+        Effect.promise(() => Promise.all([import("./run.ts"), import("../run/again.ts")]))
+      ),
+      ([{ trainAndReport }, { trainAgain }]) => trainAndReport(trainAgain, request)
+    ),
+  archive: (request) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./archive.ts")),
+      ({ archiveCommand }) => archiveCommand(request)
+    ),
   resume: (out) =>
     Effect.flatMap(toRun, ([{ resumeAndReport }, { resumeRun }]) => resumeAndReport(resumeRun, out)),
   simulate: (request) =>

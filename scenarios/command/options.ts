@@ -113,6 +113,44 @@ export const out = Options.text("out").pipe(
   Options.optional
 )
 
+export const archiveFolder = Args.text({ name: "DIR" }).pipe(
+  Args.withDescription("The out folder of the run in which the users uploaded, with archive: keep")
+)
+
+export const otherScenario = Options.text("scenario").pipe(
+  Options.withPseudoName("FILE"),
+  Options.withDescription(
+    "Another scenario, of the same users and the same data; that of the run when left out"
+  ),
+  Options.optional
+)
+
+export const archiveActions = ["list", "show", "forget"] as const
+
+export const archiveAction = Args.text({ name: archiveActions.join("|") }).pipe(
+  Args.withDescription(
+    "list: the archives in DIR and directly below it; show: what is in that of DIR; forget: erases it, with all that opens it"
+  )
+)
+
+export const archiveOf = Args.text({ name: "DIR" }).pipe(
+  Args.withDescription("The out folder of a run; to forget, a cloud's or a user's own folder too")
+)
+
+export const withdrawn = Options.text("user").pipe(
+  Options.withPseudoName("NAME"),
+  Options.withDescription("Forgets the cells of this user alone, at both clouds"),
+  Options.optional
+)
+
+export const againOut = Options.text("out").pipe(
+  Options.withPseudoName("DIR"),
+  Options.withDescription(
+    "Folder of the results; DIR-again when left out, next to the folder of the users' run"
+  ),
+  Options.optional
+)
+
 const transports = ["nats", "memory"] as const
 
 export const transport = understood(
@@ -248,6 +286,25 @@ export const actorArguments = {
     Options.withDescription(
       "Of the director: it ends once all steps are dealt ahead, and another one goes through the rest"
     )
+  ),
+  reopens: Options.text("archive").pipe(
+    Options.withPseudoName("ID"),
+    Options.withDescription(
+      "Trains from the archive of this run, in which the users uploaded: the clouds open it again, and the users come for the output; the same for all parties"
+    ),
+    Options.optional
+  ),
+  from: Options.text("from").pipe(
+    Options.withPseudoName("DIR"),
+    Options.withDescription(
+      "With --archive, of a cloud or a user: the folder that it had in that run, which is read and not changed"
+    ),
+    Options.optional
+  ),
+  fromKey: Options.text("from-state-key").pipe(
+    Options.withPseudoName("FILE"),
+    Options.withDescription("The state key of --from; DIR.state-key, next to it, when left out"),
+    Options.optional
   ),
   seed,
   faults

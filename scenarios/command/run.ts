@@ -15,11 +15,12 @@ import { claimOut } from "../folders/out-folder.ts"
 import { standardDisplay } from "../report/progress.ts"
 import { quorumLines, report, sideBySide } from "../report/report.ts"
 import type { RunDisplay, RunResult } from "../report/result.ts"
+import type { TrainOptions } from "../run/again.ts"
 import type { DealOptions } from "../run/deal.ts"
 import type { ResumeOptions, RunOptions } from "../run/run.ts"
 import { answer } from "../text/answer.ts"
 import { headline } from "../text/units.ts"
-import type { DealRequest, RunRequest } from "./commands.ts"
+import type { DealRequest, RunRequest, TrainRequest } from "./commands.ts"
 
 /** The run finished, but not every expectation of the scenario held. */
 export class ExpectationsFailed extends Data.TaggedError("ExpectationsFailed")<{
@@ -135,11 +136,26 @@ export const dealAndReport = <E, R>(
     yield* answer({ text: `all steps are dealt: bicameral resume ${out} trains with them`, value: { out } })
   })
 
+/** The result of a run, and what its scenario reveals. */
+interface Ended {
+  readonly result: RunResult
+  readonly revealed: ReadonlyArray<Revelation>
+}
+
+/** `bicameral train`: a run from the archive of another. */
+export const trainAndReport = <E, R>(
+  trainAgain: (options: TrainOptions) => Effect.Effect<Ended, E, R>,
+  { out: given, ...request }: TrainRequest
+) =>
+  Effect.gen(function* () {
+    const out = Option.getOrElse(given, () => `${request.from.replace(/\/+$/, "")}-again`)
+    const { result, revealed } = yield* watched((display) => trainAgain({ ...request, out, display }))
+    yield* reported(result, out, revealed)
+  })
+
 /** `bicameral resume`: the same for a run that was broken off. */
 export const resumeAndReport = <E, R>(
-  resumeRun: (
-    options: ResumeOptions
-  ) => Effect.Effect<{ readonly result: RunResult; readonly revealed: ReadonlyArray<Revelation> }, E, R>,
+  resumeRun: (options: ResumeOptions) => Effect.Effect<Ended, E, R>,
   out: string
 ) =>
   Effect.gen(function* () {

@@ -87,3 +87,10 @@ export const agreementOf = (scenario: Scenario, seed: number | undefined = scena
     deadlines: { replyTimeoutMs, roundTimeoutMs, phaseTimeoutMs }
   }
 }
+
+/** The agreement of a training from the archive of an earlier run. Nothing of it is archived again. */
+export const agreementAgain = (
+  scenario: Scenario,
+  reopens: string,
+  seed: number | undefined = scenario.seed
+): Agreement => ({ ...agreementOf(scenario, seed), archive: "none", reopens })

@@ -95,6 +95,26 @@ export const credentialsIn = (
     }
   })
 
+/** The state keys that a run which has ended has left, by actor. */
+export const stateKeysIn = (
+  out: string
+): Effect.Effect<Readonly<Record<string, Redacted.Redacted>>, CredentialsLost> =>
+  Effect.tryPromise({
+    try: () => smallFile(join(out, credentialsEntry)),
+    catch: (error) =>
+      new CredentialsLost({
+        file: join(out, credentialsEntry),
+        reason: `can't be read (${fileReason(error)})`
+      })
+  }).pipe(
+    Effect.map((text) =>
+      Option.match(decode(Kept, text), {
+        onNone: () => ({}),
+        onSome: ({ stateKeys }) => Record.map(stateKeys, (key) => Redacted.make(key))
+      })
+    )
+  )
+
 /**
  * Destroys all secrets of a run that has ended but the state keys of these actors, which still have something
  * under them. May be repeated.

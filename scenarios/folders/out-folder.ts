@@ -311,6 +311,23 @@ export const resumableRun = (
     return yield* new NothingToResume({ folder, reason: "another run has begun there meanwhile" })
   })
 
+/** The run over NATS that was begun in the folder and has ended. */
+export const endedRunIn = (folder: string): Effect.Effect<Begun, NothingToResume> =>
+  Effect.gen(function* () {
+    const nothing = (reason: string) => new NothingToResume({ folder, reason })
+    const reading = <A>(work: () => Promise<A>) =>
+      Effect.tryPromise({ try: work, catch: (error) => nothing(`it can't be read: ${fileReason(error)}`) })
+    if (folder === "" || !(yield* reading(() => isThere(folder)))) return yield* nothing("it is not there")
+    const read = yield* reading(() => readMark(folder, names))
+    if (read._tag === "Left") return yield* nothing(`its ${markEntry} ${read.left}`)
+    const begun = read.right?.begun
+    if (begun === undefined || begun.transport === "memory")
+      return yield* nothing("no run over NATS was begun there")
+    if ((yield* reading(() => runOfResult(folder))) !== begun.run)
+      return yield* nothing(`its run has not ended: bicameral resume ${folder} resumes it`)
+    return begun
+  })
+
 const begunIn = (folder: string): Effect.Effect<Begun, NothingToResume> =>
   Effect.gen(function* () {
     const nothing = (reason: string) => new NothingToResume({ folder, reason })

@@ -8,7 +8,8 @@ import { join, resolve } from "node:path"
 import { Data, Effect, Option, type Scope } from "effect"
 import { sealedModelEntry } from "../../actors/clouds/output/seal-model.ts"
 import { isDealt } from "../../actors/clouds/randomness/stored.ts"
-import { archiveEntry, pieceKeyEntry } from "../../actors/clouds/transformation/at-cloud1.ts"
+import { archiveKeyEntry } from "../../actors/clouds/transformation/archived-at-cloud1.ts"
+import { archiveEntry } from "../../actors/clouds/transformation/at-cloud1.ts"
 import { endEntry } from "../../actors/party/erasure.ts"
 import { modelEntry } from "../../actors/users/output.ts"
 import { Schema } from "../../protocol/schema.ts"
@@ -31,7 +32,7 @@ const named = new Set([
   ...[partyMarkEntry, eventsEntry, outcomeEntry, modelEntry, firedFile],
   ...[archiveEntry, sealedModelEntry, endEntry],
   // Where version 0.2.0 kept the key of the archive's pieces.
-  pieceKeyEntry,
+  archiveKeyEntry,
   // Where version 0.1.0 tested whether it could write.
   ".probe"
 ])
@@ -130,6 +131,23 @@ export const hasEndRecord = (folder: string): Effect.Effect<boolean, StoreFailed
     try: async () => (await idOf(join(folder, endEntry))) !== undefined,
     catch: (error) =>
       new StoreFailed({ operation: "use the folder", place: folder, reason: fileReason(error) })
+  })
+
+/** The party whose folder it is, its run, and whether that has ended there; undefined where it is no party's. */
+export const markedParty = (
+  folder: string
+): Effect.Effect<
+  { readonly party: string; readonly run: string; readonly ended: boolean } | undefined,
+  StoreFailed
+> =>
+  Effect.gen(function* () {
+    const text = yield* Effect.tryPromise({
+      try: () => smallFile(join(folder, partyMarkEntry)),
+      catch: (error) => new StoreFailed({ operation: "read", place: folder, reason: fileReason(error) })
+    })
+    const mark = Option.getOrUndefined(Schema.decodeUnknownOption(PartyMark)(parsed(text ?? "")))
+    if (mark === undefined) return undefined
+    return { party: mark.party, run: mark.run, ended: yield* hasEndRecord(folder) }
   })
 
 type Standing =

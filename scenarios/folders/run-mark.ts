@@ -50,7 +50,9 @@ const BegunMark = Schema.Struct({
   ...markFields,
   ...oldFields,
   transport: Schema.Literal("nats", "memory"),
-  data: Schema.Array(Held)
+  data: Schema.Array(Held),
+  /** The out folder of the users' run, absolute, where the data come from its archive. */
+  archive: Schema.optionalWith(Schema.NonEmptyString, { exact: true })
 })
 const ClearedMark = Schema.Struct({ ...markFields, run: Schema.Null })
 const OldMark = Schema.Struct(oldFields)
@@ -72,6 +74,8 @@ export interface Begun extends Schema.Struct.Type<typeof oldFields> {
   readonly transport: "nats" | "memory"
   /** In the order of the scenario; undefined where version 0.1.0 began the run. */
   readonly data: ReadonlyArray<HeldData> | undefined
+  /** The out folder of the users' run, where the data come from its archive. */
+  readonly archive?: string
 }
 
 export interface Mark {
@@ -143,4 +147,13 @@ export const endedRun = async (folder: string): Promise<string | undefined> => {
 const resultIn = async (folder: string): Promise<typeof Result.Type | undefined> => {
   const text = await smallFile(join(folder, resultEntry))
   return Option.getOrUndefined(Schema.decodeUnknownOption(Result)(parsed(text ?? "")))
+}
+
+/** How many rows the users of a folder's run held out, by its result; none where it does not say. */
+export const heldOutIn = async (folder: string): Promise<number> => {
+  const value = parsed((await smallFile(join(folder, resultEntry))) ?? "")
+  const found = Schema.decodeUnknownOption(
+    Schema.Struct({ rows: Schema.Struct({ heldOut: NonNegativeInt }) })
+  )(value)
+  return Option.match(found, { onNone: () => 0, onSome: ({ rows }) => rows.heldOut })
 }

@@ -74,6 +74,7 @@ import type { JoinedData } from "../description/joined.ts"
 import type { Scenario } from "../description/schema.ts"
 import { type CiphertextTraining, ciphertextTraining } from "./ciphertexts.ts"
 import { dealingCosts } from "./dealing.ts"
+import { kgcReturns, predictNewKeys, predictReopening } from "./reopening.ts"
 import { fieldBytes, type PredictedPhase, type PredictedTraffic, Tally, total } from "./tally.ts"
 
 export interface PredictedCost {
@@ -97,12 +98,13 @@ export interface PredictedCost {
 }
 
 /**
- * Predicts a run of the scenario on its data, joined as that run joins them. Throws `InvalidPlan` where it
- * can't run.
+ * Predicts a run of the scenario on its data, joined as that run joins them; or a training on what rests of them in an
+ * archive (`reopens`). Throws `InvalidPlan` where it can't run.
  */
 export const predictCost = (
   scenario: Scenario,
-  { rows, placed }: Pick<JoinedData, "rows" | "placed">
+  { rows, placed }: Pick<JoinedData, "rows" | "placed">,
+  { reopens = false }: { readonly reopens?: boolean } = {}
 ): PredictedCost => {
   const plan = planOf(agreementOf(scenario), rows.uploaded)
   const onCiphertexts =
@@ -114,15 +116,20 @@ export const predictCost = (
         )
       : undefined
   const tally = new Tally()
-  predictSetup(tally, scenario)
-  predictUpload(tally, scenario, placed)
-  predictTransformation(tally, scenario, placed)
+  if (reopens) {
+    predictNewKeys(tally, scenario)
+    predictReopening(tally, scenario, piecesOf(scenario, placed))
+  } else {
+    predictSetup(tally, scenario)
+    predictUpload(tally, scenario, placed)
+    predictTransformation(tally, scenario, placed)
+  }
   tally.ask("train", Train, 2, evaluates(plan) ? { replies: 2 * plan.epochs * evaluatedBytes } : {})
   tally.ask("train", Join, 1, { requests: 0, replies: 0 })
   const rounds =
     onCiphertexts === undefined ? predictTrainingOnShares(tally, scenario, plan) : onCiphertexts.rounds
   if (onCiphertexts !== undefined) tally.exchanges("train", "train", rounds, onCiphertexts.bytes)
-  predictOutput(tally, scenario, placed, plan.network)
+  predictOutput(tally, scenario, placed, plan.network, reopens)
   return {
     plan,
     rows: { training: rows.training, heldOut: rows.heldOut },
@@ -276,14 +283,21 @@ const predictFarewell = (tally: Tally, phase: Phase, parties: number): void => {
   tally.request(phase, Finish, parties)
 }
 
+/** Ciphertexts of all users' shares for one cloud, and the messages in which they travel. */
+const piecesOf = (scenario: Scenario, placed: ReadonlyArray<PlacedCells>) => {
+  const shares = shareCiphertexts(scenario, placed)
+  return {
+    ciphertexts: total(shares, (ciphertexts) => ciphertexts),
+    messages: total(shares, (ciphertexts) => pieces(scenario, ciphertexts))
+  }
+}
+
 const predictTransformation = (
   tally: Tally,
   scenario: Scenario,
   placed: ReadonlyArray<PlacedCells>
 ): void => {
-  const shares = shareCiphertexts(scenario, placed)
-  const count = total(shares, (ciphertexts) => ciphertexts)
-  const messages = total(shares, (ciphertexts) => pieces(scenario, ciphertexts))
+  const { ciphertexts: count, messages } = piecesOf(scenario, placed)
   const pp = modulus(scenario)
   tally.ask("transform", Transform, 2)
   tally.ask("transform", UnifiedShare0, messages, { requests: count * ciphertextBytes(pp) })
@@ -307,9 +321,11 @@ const predictOutput = (
   tally: Tally,
   scenario: Scenario,
   placed: ReadonlyArray<PlacedCells>,
-  network: Network
+  network: Network,
+  reopens: boolean
 ): void => {
   const users = placed.length
+  const parties = users + (reopens && !kgcReturns(scenario) ? 2 : 3)
   const pp = modulus(scenario)
   const hybrid = scenario.security.output === "hybrid"
   const ciphertexts = modelCiphertexts(scenario, network)
@@ -322,7 +338,7 @@ const predictOutput = (
   const quorum = quorumOf(agreementOf(scenario))
   const digests = { requests: 64 * users }
   if (quorum !== undefined) tally.ask("output", RollCall, users, { ...digests, replies: 0 })
-  else if (scenario.placement.usersLeaveAfterUpload) tally.ask("output", Begin, users, digests)
+  else if (reopens || scenario.placement.usersLeaveAfterUpload) tally.ask("output", Begin, users, digests)
   // Names of actors, such as user1.
   const testers = !isTested(scenario) ? 0 : scenario.reveal.includes("heldOutRows") ? 1 : users
   const tallies = scenario.reveal.includes("metrics") ? testers * (tallySize(scenario.data) + fieldBytes) : 0
@@ -350,6 +366,6 @@ const predictOutput = (
       requests: total(sent, (blocks) => declaredBytes(blocks, indexBytes) + 8 * countCells(blocks))
     })
   }
-  tally.ask("output", Erase, users + 3)
-  predictFarewell(tally, "output", users + 3)
+  tally.ask("output", Erase, parties)
+  predictFarewell(tally, "output", parties)
 }

@@ -22,6 +22,14 @@ export interface FibersOptions extends PartiesOptions {
   readonly tables: ReadonlyArray<ReadonlyArray<HeldTable>>
 }
 
+/** A run that has ended, and left an archive. */
+export interface ArchivedRun {
+  readonly run: string
+  /** Each party's folder is `<folder>/<actor>`. */
+  readonly folder: string
+  readonly stateKeys: Readonly<Record<string, Redacted.Redacted>>
+}
+
 /** Options of parties that are processes. */
 export interface ProcessesOptions extends PartiesOptions {
   /** Path of the scenario file. */
@@ -32,6 +40,8 @@ export interface ProcessesOptions extends PartiesOptions {
   readonly identities: Identities
   /** What each party's state is encrypted under. */
   readonly stateKeys: Readonly<Record<string, Redacted.Redacted>>
+  /** Where the data come from an archive: the parties' folders of the users' run, and their state keys there. */
+  readonly archived?: ArchivedRun
   /** Whether the director ends once all steps are dealt. */
   readonly onlyDeals?: boolean
   /** A file of faults that the parties are given. */

@@ -4,21 +4,22 @@
  * its own folder: started again with the same folder, it resumes.
  */
 import { availableParallelism } from "node:os"
-import { Console, Effect, Option } from "effect"
+import { Console, Effect, Layer, Option } from "effect"
 import { type DirectorOptions, direct, directDealing } from "../../actors/director.ts"
-import type { Agreement } from "../../actors/party/agreement.ts"
+import { type Agreement, reopens } from "../../actors/party/agreement.ts"
 import { refuseFinished } from "../../actors/party/erasure.ts"
 import { type Role, serve } from "../../actors/roles.ts"
 import { accessFromEnvironment } from "../../runtime/broker/access.ts"
 import { giveWay, isSupervised, parentGone, sayReady } from "../../runtime/processes/process.ts"
-import { findStateKey } from "../../runtime/storage/state-key.ts"
+import { findKeptKey, findStateKey } from "../../runtime/storage/state-key.ts"
 import { Store } from "../../runtime/storage/store.ts"
-import { agreementOf, keysOfScenario } from "../description/agreement.ts"
+import { agreementAgain, agreementOf, keysOfScenario } from "../description/agreement.ts"
 import { type LoadedScenario, loadFaults, loadScenario } from "../description/load.ts"
 import { checkRunName } from "../description/run-name.ts"
 import { threadsFor } from "../description/schema.ts"
 import { faultsAtParty } from "../faults-injected/at-party.ts"
 import { planFaults } from "../faults-injected/plan.ts"
+import { keptLayer } from "../folders/kept-folder.ts"
 import { hasEndRecord, holdPartyFolder, outcomeEntry } from "../folders/party-folder.ts"
 import { requireMeaningful } from "../reference/opened-model.ts"
 import type { DirectorEvent } from "./director-events.ts"
@@ -43,6 +44,11 @@ export interface ActorOptions {
   readonly seed: Option.Option<number>
   /** Whether the director ends once all steps are dealt ahead. */
   readonly onlyDeal: boolean
+  /** The run in which the users uploaded, where its archive is opened again. */
+  readonly reopens: Option.Option<string>
+  /** The folder that the party had in it, and the file of its state key there. */
+  readonly from: Option.Option<string>
+  readonly fromKey: Option.Option<string>
   /** A file of faults, in place of those of the scenario. */
   readonly faults: Option.Option<string>
 }
@@ -95,6 +101,14 @@ const serveAs = (agreement: Agreement, role: Role) =>
     if (role.role === "user" && !isSupervised()) yield* requireMeaningful(agreement)
   })
 
+/** What a party of a training from an archive has of the users' run. */
+const keptFor = ({ reopens, from, fromKey }: ActorOptions, actor: string) =>
+  Effect.gen(function* () {
+    if (Option.isNone(reopens) || Option.isNone(from)) return Layer.empty
+    const secret = yield* findKeptKey({ actor, folder: from.value, file: fromKey })
+    return keptLayer(from.value, actor, secret)
+  })
+
 /** Runs one party over NATS to the end of the run, or until the process that started it is gone. */
 export const runActor = (options: ActorOptions) =>
   Effect.gen(function* () {
@@ -102,10 +116,15 @@ export const runActor = (options: ActorOptions) =>
     yield* checkRunName(run)
     const loaded = yield* loadScenario(options.scenario)
     const { placement, seed } = loaded.scenario
-    const agreement = agreementOf(loaded.scenario, Option.getOrUndefined(options.seed) ?? seed)
+    const givenSeed = Option.getOrUndefined(options.seed) ?? seed
+    const agreement = Option.match(options.reopens, {
+      onNone: () => agreementOf(loaded.scenario, givenSeed),
+      onSome: (archived) => agreementAgain(loaded.scenario, archived, givenSeed)
+    })
     const actor = yield* actorNamed(agreement, options.role)
     // What is wrong with the party's own files or identity is found out before it connects.
-    const serving = yield* servingRole(actor, loaded)
+    const serving = yield* servingRole(actor, loaded, agreement)
+    const kept = yield* keptFor(options, actor)
     const own = yield* ownIdentity(actor, options.identity)
     const keys = keysOfScenario(loaded.scenario)
     const directory = yield* directoryOfParty(agreement, { name: actor, run }, own.channel, keys)
@@ -131,9 +150,11 @@ export const runActor = (options: ActorOptions) =>
       if (!isSupervised()) yield* refuseFinished(actor)
       if (serving !== undefined) return yield* serveAs(agreement, serving)
       yield* sayReady({})
-      yield* directRun(agreement, placement.usersLeaveAfterUpload, options.onlyDeal)
+      const usersCome = placement.usersLeaveAfterUpload || reopens(agreement)
+      yield* directRun(agreement, usersCome, options.onlyDeal)
     })
     const lived = Effect.raceFirst(living, brokerLost).pipe(
+      Effect.provide(kept),
       Effect.provide(services),
       Effect.raceFirst(parentGone)
     )

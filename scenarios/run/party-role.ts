@@ -1,6 +1,6 @@
 /** The role of a party's process: which actor it is, and what it needs for that before it connects. */
 import { Data, Effect } from "effect"
-import type { Agreement } from "../../actors/party/agreement.ts"
+import { type Agreement, reopens } from "../../actors/party/agreement.ts"
 import type { Role } from "../../actors/roles.ts"
 import { type LoadedScenario, readUserTables } from "../description/load.ts"
 
@@ -30,14 +30,17 @@ export const actorNamed = (agreement: Agreement, role: string): Effect.Effect<st
 }
 
 /** What a party serves as, with its own files if it is a user. Undefined for the director. */
-export const servingRole = (actor: string, loaded: LoadedScenario) =>
+export const servingRole = (actor: string, loaded: LoadedScenario, agreement: Agreement) =>
   Effect.gen(function* () {
     if (actor === "director") return undefined
     if (actor === "kgc" || actor === "cloud0" || actor === "cloud1") {
       const role: Role = { role: actor }
       return role
     }
-    const tables = yield* readUserTables(loaded, Number(actor.slice("user".length)) - 1)
+    // For an archive that is opened again nothing is read of its files.
+    const tables = reopens(agreement)
+      ? []
+      : yield* readUserTables(loaded, Number(actor.slice("user".length)) - 1)
     const role: Role = { role: "user", tables }
     return role
   })

@@ -10,7 +10,7 @@ import { artifact } from "../../protocol/artifact.ts"
 import { memberNamed } from "../../protocol/messages/subjects.ts"
 import { type ActorDied, type ActorProcess, startActor } from "../../runtime/processes/process.ts"
 import { type LifeEvent, type Supervised, supervise } from "../../runtime/processes/supervision.ts"
-import { stateKeyVariable } from "../../runtime/storage/state-key.ts"
+import { keptKeyVariable, stateKeyVariable } from "../../runtime/storage/state-key.ts"
 import { threadsFor } from "../description/schema.ts"
 import { identityVariable, keysText, keysVariable } from "./identities.ts"
 import type { ProcessesOptions } from "./parties.ts"
@@ -51,6 +51,7 @@ export class ProcessLaunch {
   party(actor: string, onLine = this.#options.parties.onLine) {
     const {
       agreement,
+      archived,
       faultsFile = Option.none(),
       file,
       folder,
@@ -60,6 +61,8 @@ export class ProcessLaunch {
     const args = [
       ...["--scenario", file, "--run", run, "--state", join(folder, actor)],
       ...(agreement.seed === undefined ? [] : ["--seed", String(agreement.seed)]),
+      ...(archived === undefined ? [] : ["--archive", archived.run]),
+      ...(archived?.stateKeys[actor] === undefined ? [] : ["--from", join(archived.folder, actor)]),
       ...(onlyDeals && actor === "director" ? ["--only-deal"] : []),
       ...Option.match(faultsFile, { onNone: () => [], onSome: (faults) => ["--faults", faults] })
     ]
@@ -87,7 +90,7 @@ export class ProcessLaunch {
       entry: fileURLToPath(artifact("program/main.js")),
       args: ["actor", actor, ...args],
       env: { NATS_URL: url, [keysVariable]: keysText(keysOf(parties.identities)) },
-      secrets: { ...this.#secretsOf(actor), ...this.#stateKeyOf(name) },
+      secrets: { ...this.#secretsOf(actor), ...this.#stateKeyOf(name), ...this.#keptKeyOf(name) },
       readyTimeoutMs,
       onWaiting: (reason) => parties.display.note(`${name} is waiting: ${reason}`),
       ...(onLine === undefined ? {} : { onLine })
@@ -102,6 +105,12 @@ export class ProcessLaunch {
   #stateKeyOf(name: string) {
     const key = this.#options.parties.stateKeys[name]
     return key === undefined ? {} : { [stateKeyVariable(name)]: key }
+  }
+
+  /** Of a party, in the run whose archive is opened. */
+  #keptKeyOf(name: string) {
+    const key = this.#options.parties.archived?.stateKeys[name]
+    return key === undefined ? {} : { [keptKeyVariable(name)]: key }
   }
 
   #secretsOf(actor: string) {

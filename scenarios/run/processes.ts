@@ -6,7 +6,7 @@
 import { join } from "node:path"
 import { Deferred, Duration, Effect, type Scope } from "effect"
 import type { RunOutcome } from "../../actors/director.ts"
-import { actorsOf } from "../../actors/party/agreement.ts"
+import { actorsOf, reopens } from "../../actors/party/agreement.ts"
 import { accessTo } from "../../runtime/broker/access.ts"
 import { type BrokerNotStarted, startBroker } from "../../runtime/broker/start.ts"
 import { type ActorDied, toldStatus } from "../../runtime/processes/process.ts"
@@ -84,9 +84,10 @@ const directorEnds = (assembly: Assembly) =>
       assembly.uploaded ||= saysUploaded(line)
       follow(line)
     })
-    yield* Effect.forEach(actorsOf(agreement), (actor) => startParty(assembly, actor), {
-      concurrency: "unbounded"
-    })
+    // From an archive users come for the output alone, once the director calls them.
+    const later = reopens(agreement) ? agreement.users.map(({ actor }) => actor) : []
+    const first = actorsOf(agreement).filter((actor) => !later.includes(actor))
+    yield* Effect.forEach(first, (actor) => startParty(assembly, actor), { concurrency: "unbounded" })
     for (const [actor, count] of Object.entries(placement.workers))
       for (let number = 1; number <= count; number++) yield* startMember(assembly, "worker", actor, number)
     for (const actor of ["cloud0", "cloud1"])
@@ -124,9 +125,9 @@ const startParty = (assembly: Assembly, actor: string) =>
     )
   })
 
-/** Starts a user again once the process that it left by has ended. A user who never left stays as it is. */
+/** Starts a user, again once the process that it left by has ended. A user who never left stays as it is. */
 const comeBack = (assembly: Assembly, user: string) =>
-  Effect.zipRight(assembly.launch.get(user)!.ended, startParty(assembly, user)).pipe(
+  Effect.zipRight(assembly.launch.get(user)?.ended ?? Effect.void, startParty(assembly, user)).pipe(
     (back) => doingWithout(assembly, user, back),
     Effect.catchAll((died) => Deferred.fail(assembly.lost, died))
   )

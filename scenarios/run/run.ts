@@ -36,7 +36,9 @@ import type { RunDisplay, RunResult } from "../report/result.ts"
 import { duration } from "../text/units.ts"
 import { requireRoom } from "./disk-room.ts"
 import { assembleFibers } from "./fibers.ts"
+import type { ArchivedRun } from "./parties.ts"
 import { type Prepared, prepareRun } from "./prepare.ts"
+import { prepareAgain } from "./prepare-again.ts"
 import { assembleProcesses, outcomeOf } from "./processes.ts"
 import { brokerIsThere, identitiesGivenFor } from "./run-broker.ts"
 import { type Measured, resultOf } from "./run-result.ts"
@@ -134,7 +136,13 @@ const inputsOf = (
 /** Resumes a run over NATS that was broken off: by an error, by a signal, or by the end of its machine. */
 export const resumeRun = Effect.fn("Run.resume")(function* ({ out, ...options }: ResumeOptions) {
   const startedMs = performance.now()
-  const { file, run, seed, agreement, data: begunWith } = yield* resumableRun(out)
+  const { archive, file, run, seed, agreement, data: begunWith } = yield* resumableRun(out)
+  if (archive !== undefined) {
+    const again = yield* prepareAgain(archive, file, seed ?? undefined)
+    if (agreementDigest(again.agreement) !== agreement) return yield* new OtherScenario({ folder: out, file })
+    const context = { ...again, ...options, out, run, startedMs, transport: "nats" as const }
+    return { result: yield* carryOut(context), revealed: again.scenario.reveal }
+  }
   const prepared = yield* prepareRun(file, seed ?? undefined)
   const { data, scenario } = prepared
   if (agreementDigest(prepared.agreement) !== agreement)
@@ -158,7 +166,8 @@ export const resumeRun = Effect.fn("Run.resume")(function* ({ out, ...options }:
 
 /** Everything about one run, from its preparation to its result. */
 interface RunContext
-  extends Prepared,
+  extends Omit<Prepared, "data">,
+    Partial<Pick<Prepared, "data">>,
     Pick<RunOptions, "file" | "out" | "transport" | "display" | "onUp" | "memoryBytes"> {
   readonly run: string
   /** When this process began with it. */
@@ -166,10 +175,12 @@ interface RunContext
   readonly injected?: { readonly plan: FaultPlan; readonly file: Option.Option<string> }
   /** Why no reference can be trained, such as data that are no longer those of the run. */
   readonly referenceLeftOut?: string
+  /** Where the data come from the archive of an earlier run. */
+  readonly archived?: ArchivedRun
 }
 
 /** Runs what is prepared to its result. Says how to resume it where it fails. */
-const carryOut = Effect.fn("Run.carryOut")(function* (context: RunContext) {
+export const carryOut = Effect.fn("Run.carryOut")(function* (context: RunContext) {
   const { display, foreseen, out, scenario, transport } = context
   for (const each of foreseen) display.note(`warning: ${each}`)
   if (identitiesOfScenario(scenario).size > 0 && (transport === "memory" || (yield* givenUrl) === undefined))
@@ -204,7 +215,7 @@ const partiesOptions = ({ agreement, scenario, run, out, display }: PartiesConte
 
 /** Runs all parties as fibers of this process. */
 const runFibers = (context: RunContext) =>
-  assembleFibers({ ...partiesOptions(context), tables: context.data.tables }).pipe(
+  assembleFibers({ ...partiesOptions(context), tables: context.data?.tables ?? [] }).pipe(
     Effect.flatMap(({ directed }) => directed),
     Effect.scoped,
     Effect.map((outcome): Done => ({ outcome, recoveries: [], faults: null }))
@@ -228,7 +239,7 @@ const runProcesses = (context: RunContext) =>
 /** Runs each party as a process, through the faults of the run's plan if it has one. */
 const runToTheEnd = (context: RunContext) =>
   Effect.gen(function* () {
-    const { agreement, display, file, injected, onUp, out } = context
+    const { agreement, archived, display, file, injected, onUp, out } = context
     const options = partiesOptions(context)
     const recoveries: Array<RunResult["recoveries"][number]> = []
     let faults: FaultsAtRun | undefined
@@ -259,6 +270,7 @@ const runToTheEnd = (context: RunContext) =>
         broker: { folder: join(out, brokerEntry), credentials: usersOf(identities) },
         identities,
         stateKeys,
+        ...(archived && { archived }),
         ...(injected === undefined
           ? {}
           : { faultsFile: injected.file, onLine: (line: unknown) => faults?.said(line) })
@@ -290,10 +302,14 @@ export const dealProcesses = (context: PartiesContext & Pick<RunContext, "file" 
   }).pipe(Effect.scoped)
 
 /** What was predicted: of a training that ended before its time, for the epochs that there were. */
-const predictedFor = ({ joined, predicted, scenario }: RunContext, { curve }: RunOutcome): PredictedCost => {
+const predictedFor = (
+  { archived, joined, predicted, scenario }: RunContext,
+  { curve }: RunOutcome
+): PredictedCost => {
   const { training } = scenario
   if (curve === undefined || curve.length === training.epochs) return predicted
-  return predictCost({ ...scenario, training: { ...training, epochs: curve.length } }, joined)
+  const reopens = archived !== undefined
+  return predictCost({ ...scenario, training: { ...training, epochs: curve.length } }, joined, { reopens })
 }
 
 /** Writes the model and the result of a run whose parties have done their work. */

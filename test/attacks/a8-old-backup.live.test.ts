@@ -9,6 +9,7 @@ import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Either, Layer, Option, Redacted } from "effect"
+import { KeptByCloud1 } from "../../actors/clouds/transformation/archived-at-cloud1.ts"
 import { actorsOf } from "../../actors/party/agreement.ts"
 import { layer as bcpPool } from "../../actors/party/bcp-pool.ts"
 import { decodeArchive } from "../../protocol/archive/archive.ts"
@@ -163,13 +164,16 @@ layer(bcpPool(availableParallelism()), { excludeTestServices: true })("A8 - an o
           expect(Object.fromEntries(left)).toEqual({
             kgc: [],
             cloud0: ["master-key"],
-            cloud1: upload === "hybrid" ? ["archive-key"] : [],
-            user1: ["secret-key"],
-            user2: ["secret-key"],
-            user3: ["secret-key"]
+            cloud1: ["archive-key"],
+            user1: ["secret-key", "uploaded"],
+            user2: ["secret-key", "uploaded"],
+            user3: ["secret-key", "uploaded"]
           })
           expect(kept.cloud0).toEqual({ kept: [], sealed: ["the master key"] })
-          expect(kept.user1).toEqual({ kept: ["the model"], sealed: ["its secret key"] })
+          expect(kept.user1).toEqual({
+            kept: ["the model"],
+            sealed: ["its secret key", "its held-out cells"]
+          })
           expect(kept.kgc).toEqual({ kept: [], sealed: [] })
           const archive = yield* decodeArchive(
             yield* Effect.promise(() => readFile(join(after, "cloud1", "archive")))
@@ -179,7 +183,8 @@ layer(bcpPool(availableParallelism()), { excludeTestServices: true })("A8 - an o
             const name = { run, user: "user1", piece: 0 }
             const piece = yield* Effect.promise(() => readFile(join(after, "cloud1", pieceEntry(name))))
             const words = countCells(archive.uploads[0]!.blocks)
-            expect(yield* openPiece(own.get("archive-key")!, name, piece)).toHaveLength(wordBytes * words)
+            const { pieceKey } = yield* KeptByCloud1.decode(own.get("archive-key")!)
+            expect(yield* openPiece(pieceKey!, name, piece)).toHaveLength(wordBytes * words)
           }
           const master = yield* opened(after, "cloud0", yield* keyIn(after, "cloud0"))
           const { p, q } = Either.getOrThrow(decode("", master.get("master-key")!)) as Record<

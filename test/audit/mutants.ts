@@ -47,8 +47,8 @@ vi.mock("../../actors/party/enrolment.ts", async (load) => {
     if (name === "cloud1" && active.has("k_1 for cloud 0")) return ["cloud0", own.prgKey] as const
     return undefined
   }
-  const enrolment: typeof real.enrolment = (agreement, handout) =>
-    Effect.map(real.enrolment(agreement, handout), (once) => ({
+  const enrolment: typeof real.enrolment = (agreement, handout, kept) =>
+    Effect.map(real.enrolment(agreement, handout, kept), (once) => ({
       ...once,
       done: Effect.tap(once.done, (enrolled) =>
         Effect.gen(function* () {

@@ -18,6 +18,8 @@ const printed = async (...words: ReadonlyArray<string>): Promise<string> => {
   const program = commandLine({
     run: nothing,
     deal: nothing,
+    train: nothing,
+    archive: nothing,
     resume: nothing,
     simulate: nothing,
     check: () => Effect.succeed({ text: "", value: null }),

@@ -4,7 +4,7 @@
  * would, and each frame on its way, as a broker would.
  */
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
-import { Context, Effect, Either, Layer } from "effect"
+import { Context, Effect, Either, Layer, Option } from "effect"
 import { direct } from "../../actors/director.ts"
 import { type Agreement, actorsOf } from "../../actors/party/agreement.ts"
 import { BcpPool } from "../../actors/party/bcp-pool.ts"
@@ -16,6 +16,7 @@ import { decodeEnvelope, type Envelope, encodeEnvelope } from "../../protocol/me
 import { type Address, parseSubject } from "../../protocol/messages/subjects.ts"
 import { Party } from "../../runtime/messaging/contract.ts"
 import { layer as partyOf } from "../../runtime/messaging/party.ts"
+import { Kept, type KeptService } from "../../runtime/storage/kept.ts"
 import { Stable, Store, memory as storeInMemory } from "../../runtime/storage/store.ts"
 import { makeHub } from "../../runtime/transport/memory.ts"
 import { sealed } from "../../runtime/transport/sealed.ts"
@@ -102,6 +103,11 @@ export interface CompanyOptions {
   readonly transport?: (actor: string) => Layer.Layer<Transport, TransportError>
   /** A party's storage; new and in memory unless told. */
   readonly stores?: (actor: string) => Layer.Layer<Store | Stable, unknown>
+  /** The agreement in place of that of the scenario, and the run's name. */
+  readonly agreement?: Agreement
+  readonly run?: string
+  /** What parties kept of an earlier run, by actor, where its archive is opened again. */
+  readonly kept?: ReadonlyMap<string, KeptService>
   /** The users' tables in place of those of the scenario, by actor. */
   readonly tables?: Readonly<Record<string, ReadonlyArray<HeldTable>>>
 }
@@ -110,12 +116,12 @@ export const company = (file: string, options: CompanyOptions = {}) =>
   Effect.gen(function* () {
     const { stores = () => storeInMemory } = options
     const loaded = yield* loadScenario(file)
-    const agreement = agreementOf(loaded.scenario)
+    const agreement = options.agreement ?? agreementOf(loaded.scenario)
     const tables = new Map<string, ReadonlyArray<HeldTable>>()
     for (const [k, { actor }] of agreement.users.entries()) {
       tables.set(actor, options.tables?.[actor] ?? (yield* readUserTables(loaded, k)))
     }
-    const run = "test-run"
+    const { run = "test-run" } = options
     const hub = makeHub()
     const keys = new Map(
       ["director", ...actorsOf(agreement)].map((actor) => [actor, identityOf(actor).publicKey])
@@ -154,6 +160,7 @@ export const company = (file: string, options: CompanyOptions = {}) =>
             : role
         const serving = serve(otherwise.agreement ?? agreement, own).pipe(
           Effect.provideService(BcpPool, pool),
+          Effect.provideService(Kept, Option.fromNullable(options.kept?.get(actor))),
           Effect.provide(services)
         )
         const fiber = yield* Effect.forkScoped(serving)
@@ -177,10 +184,15 @@ export const company = (file: string, options: CompanyOptions = {}) =>
           actorsOf(agreement).filter((actor) => !but.includes(actor)),
           (actor) => Effect.map(start(actor), (started) => [actor, started] as const)
         ).pipe(Effect.map((started) => new Map(started))),
-      /** Directs the run to its end. */
+      /** Directs the run to its end; with `bringBack` users are started by it. */
       directed: Effect.provide(
         direct({ agreement, onPhase: () => Effect.void, onProgress: () => Effect.void }),
         Layer.merge(ways("director"), storeInMemory)
-      )
+      ),
+      directedBringing: <E>(bringBack: (users: ReadonlyArray<string>) => Effect.Effect<void, E>) =>
+        Effect.provide(
+          direct({ agreement, bringBack, onPhase: () => Effect.void, onProgress: () => Effect.void }),
+          Layer.merge(ways("director"), storeInMemory)
+        )
     }
   }).pipe(Effect.provide(nodeContext))

@@ -1,6 +1,7 @@
 /** The command line in this process: what it printed, what it complained of and its exit status. */
 import { layer as nodeContext } from "@effect/platform-node/NodeContext"
 import { Console, Effect } from "effect"
+import { archiveCommand } from "../../scenarios/command/archive.ts"
 import { auditAndReport } from "../../scenarios/command/audit.ts"
 import { checkScenario } from "../../scenarios/command/check.ts"
 import { commandLine, verdictOf } from "../../scenarios/command/commands.ts"
@@ -10,9 +11,10 @@ import { initScenario } from "../../scenarios/command/init.ts"
 import { inspectFiles } from "../../scenarios/command/inspect.ts"
 import { inspectRun } from "../../scenarios/command/inspect-run.ts"
 import { predictRows } from "../../scenarios/command/predict.ts"
-import { dealAndReport, resumeAndReport, runAndReport } from "../../scenarios/command/run.ts"
+import { dealAndReport, resumeAndReport, runAndReport, trainAndReport } from "../../scenarios/command/run.ts"
 import { simulateAndReport } from "../../scenarios/command/simulate.ts"
 import { tuneScenario } from "../../scenarios/command/tune.ts"
+import { trainAgain } from "../../scenarios/run/again.ts"
 import { dealScenario } from "../../scenarios/run/deal.ts"
 import { runMember } from "../../scenarios/run/helper-process.ts"
 import { runActor } from "../../scenarios/run/party-process.ts"
@@ -33,6 +35,8 @@ export const command = (...words: ReadonlyArray<string>) =>
     const program = commandLine({
       run: (request) => runAndReport(runScenario, request),
       deal: (request) => dealAndReport(dealScenario, request),
+      train: (request) => trainAndReport(trainAgain, request),
+      archive: archiveCommand,
       resume: (folder) => resumeAndReport(resumeRun, folder),
       simulate: simulateAndReport,
       check: checkScenario,

@@ -28,8 +28,8 @@ import { transformation } from "./transformation.ts"
 type MasterKey = Pick<Cloud0Keys, "masterKey">
 
 /** What is stored of a user's decrypted share: its words, or the seed that they follow from. */
-const Decrypted = format("opened share", Schema.Struct({ words: Bytes }))
-const decryptedEntry = (user: string) => `opened-${user}`
+export const Decrypted = format("opened share", Schema.Struct({ words: Bytes }))
+export const decryptedEntry = (user: string) => `opened-${user}`
 
 /** Decrypts what a user has encrypted for C0, and sends it on under the joint key. */
 const unify = (

@@ -6,6 +6,7 @@
 import { Deferred, Effect } from "effect"
 import { type ArchivedUpload, encodeArchive } from "../../../protocol/archive/archive.ts"
 import { ciphertextBytes } from "../../../protocol/bcp/wire.ts"
+import { UnifiedShare0 } from "../../../protocol/messages/transformation.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
 import { Store } from "../../../runtime/storage/store.ts"
 import type { Agreement } from "../../party/agreement.ts"
@@ -15,14 +16,11 @@ import type { Root } from "../../party/root.ts"
 import { sharingOf } from "../../sharing/forms.ts"
 import type { CredentialsFor } from "../setup/credentials.ts"
 import type { Intake } from "../upload/intake.ts"
-import { sharesOfCloud0 } from "./shares-of-cloud0.ts"
+import { incomingShares } from "./incoming-shares.ts"
 import { transformation } from "./transformation.ts"
 
 /** The entry of the joint data set at rest in C1's store. */
 export const archiveEntry = "archive"
-
-/** The entry with the key of a hybrid archive's pieces in C1's stable storage, after the run. */
-export const pieceKeyEntry = "archive-key"
 
 /** Whether an entry of C1's store is of the archive: the whole, or a piece of a share (`protocol/archive/pieces.ts`). */
 export const isOfArchive = (name: string): boolean =>
@@ -52,7 +50,7 @@ export const transformationAtCloud1 = (
 ) =>
   Effect.gen(function* () {
     const pieces = yield* piecesInProgress
-    const shares0 = yield* sharesOfCloud0(agreement)
+    const shares0 = yield* incomingShares(agreement, "cloud0", UnifiedShare0)
     const { cloud1: form, slotBits } = sharingOf(agreement).upload
     const transformed = yield* transformation(agreement, credentials, intake, {
       itemBytes: form.itemBytes(agreement.security.modulusBits),

@@ -4,6 +4,7 @@
  * needed.
  */
 import { Effect } from "effect"
+import { wordBytes } from "../../../protocol/bytes.ts"
 import { featureCount, labelCount } from "../../../protocol/data/description.ts"
 import { placeRun } from "../../../protocol/data/joint.ts"
 import { type CellBlock, countCells, indicesFromBytes, indicesToBytes } from "../../../protocol/data/rows.ts"
@@ -21,16 +22,21 @@ const Indices: Schema.Schema<Uint32Array, Uint8Array> = Schema.transform(
   { strict: true, decode: indicesFromBytes, encode: indicesToBytes }
 )
 
+/** Which cells are whose. */
+export const UploadedCells = Schema.Array(
+  Schema.Struct({
+    user: Schema.String,
+    blocks: Schema.Array(Schema.Struct({ rows: Indices, columns: Indices }))
+  })
+)
+
 const Outline = Schema.Struct({
   rows: Count,
+  /** Where users have been withdrawn from an archive: the rows of which all cells are left, of those that were uploaded. */
+  left: Schema.optionalWith(Schema.Struct({ of: Count, whole: Indices }), { exact: true }),
   /** For the director: how many ciphertexts were transformed, or are in the archive. */
   ciphertexts: Count,
-  uploads: Schema.Array(
-    Schema.Struct({
-      user: Schema.String,
-      blocks: Schema.Array(Schema.Struct({ rows: Indices, columns: Indices }))
-    })
-  )
+  uploads: UploadedCells
 })
 /** Which cells of the joint table came from which user. The users' shares are stored separately. */
 export type TableOutline = typeof Outline.Type
@@ -68,6 +74,19 @@ const placeAll = (
     }
   })
 
+/** The table with these of its rows, ascending, in the memory that it is in. */
+const withRows = ({ ring, features, labels }: SharedTable, whole: Uint32Array): SharedTable => {
+  const moved = (matrix: Matrix): Matrix => {
+    const bytes = ring.view(matrix)
+    const width = matrix.cols * wordBytes
+    whole.forEach((row, place) => {
+      bytes.copyWithin(place * width, row * width, (row + 1) * width)
+    })
+    return { ...matrix, rows: whole.length }
+  }
+  return { rows: whole.length, ring, features: moved(features), labels: moved(labels) }
+}
+
 /**
  * The joint table, assembled from each user's share in turn; one share is in memory at a time. A training
  * session consumes the table, so it is assembled again for the next.
@@ -79,10 +98,10 @@ export const jointTables = <E, R, E1, R1>(
 ) => {
   let prepared: SharedTable | undefined
   const assembled = Effect.gen(function* () {
-    const { rows, uploads } = yield* outline
-    const joint = yield* emptyTable(agreement, rows)
+    const { rows, left, uploads } = yield* outline
+    const joint = yield* emptyTable(agreement, left?.of ?? rows)
     for (const { user, blocks } of uploads) yield* placeAll(joint, blocks, yield* shareOf(user))
-    return joint
+    return left === undefined ? joint : withRows(joint, left.whole)
   })
   /** Assembles it ahead of the training. */
   const prepare = Effect.suspend(() =>

@@ -1,16 +1,19 @@
 /**
  * What C0 may open for C1: the pieces of each upload to C1, by the digests of their randomness that the users
- * gave, and which of them it has opened. All is in stable storage until nothing may be opened any more.
+ * gave, and which of them it has opened. All is in stable storage until nothing may be opened any more. Then it keeps
+ * digests of the randomness that it gave C1's shares under the joint key: by them it recognises the archive when it is
+ * opened again.
  */
 import { createHash } from "node:crypto"
 import { Effect, Either, Option } from "effect"
 import { randomnessDigestBytes } from "../../../protocol/bcp/randomness.ts"
 import { sameBytes } from "../../../protocol/canonical.ts"
-import { Bytes, Count, format } from "../../../protocol/messages/message.ts"
+import { Bytes, BytesOf, Count, format } from "../../../protocol/messages/message.ts"
 import { Schema } from "../../../protocol/schema.ts"
 import { cutRun } from "../../../protocol/sharing/upload.ts"
 import { Stable } from "../../../runtime/storage/store.ts"
 import { pieceBytes } from "../../party/bcp-pool.ts"
+import { recalled } from "../../party/once.ts"
 import { UploadsDisagree } from "../upload/intake.ts"
 
 /** A piece that may be opened. */
@@ -33,7 +36,31 @@ type Announced = Effect.Effect.Success<ReturnType<typeof Announced.decode>>
 
 const announcedEntry = (user: string) => `randomness-of-${user}`
 const openedPrefix = "reencrypted-"
+const answeredEntry = "answered"
 const openedEntry = ({ user, first }: Request) => `${openedPrefix}${user}-${first}`
+
+/** A piece of C1's share of a user's cells in the archive, by the randomness that C0 gave it: once or, after a crash, again. */
+export const ArchivedPieces = Schema.Array(
+  Schema.Struct({
+    user: Schema.String,
+    first: Count,
+    randomness: Schema.Array(BytesOf(randomnessDigestBytes))
+  })
+)
+export type ArchivedPieces = typeof ArchivedPieces.Type
+const archivedPiecesFormat = format("pieces of the archive", Schema.Struct({ pieces: ArchivedPieces }))
+
+/** A request that was answered: its SHA-256, and the digests of the randomness of all answers to it. */
+const Answered = format(
+  "answered request",
+  Schema.Struct({
+    user: Schema.String,
+    first: Count,
+    request: BytesOf(randomnessDigestBytes),
+    randomness: Schema.Array(BytesOf(randomnessDigestBytes))
+  })
+)
+type Answered = Effect.Effect.Success<ReturnType<typeof Answered.decode>>
 
 const digestOf = (bytes: Uint8Array): Uint8Array =>
   new Uint8Array(createHash("sha256").update(bytes).digest())
@@ -53,8 +80,8 @@ export const openablePieces = (users: ReadonlyArray<string>, bytesEach: number) 
   Effect.gen(function* () {
     const stable = yield* Stable
     const pieces = new Map<string, ReadonlyMap<number, Piece>>()
-    /** SHA-256 of each request that was answered, by its entry in stable storage. */
-    const opened = new Map<string, Uint8Array>()
+    /** Each request that was answered, by its entry in stable storage. */
+    const opened = new Map<string, Answered>()
 
     for (const user of users) {
       const stored = yield* stable.get(announcedEntry(user))
@@ -63,7 +90,7 @@ export const openablePieces = (users: ReadonlyArray<string>, bytesEach: number) 
     }
     for (const name of yield* stable.list) {
       const request = name.startsWith(openedPrefix) ? yield* stable.get(name) : Option.none()
-      if (Option.isSome(request)) opened.set(name, request.value)
+      if (Option.isSome(request)) opened.set(name, yield* Answered.decode(request.value))
     }
 
     return {
@@ -93,23 +120,40 @@ export const openablePieces = (users: ReadonlyArray<string>, bytesEach: number) 
         if (piece.bytes !== blinded.length)
           return Either.left(`the piece there has ${piece.bytes} bytes, not ${blinded.length}`)
         const before = opened.get(openedEntry(request))
-        return before === undefined || sameBytes(before, digestOf(blinded))
+        return before === undefined || sameBytes(before.request, digestOf(blinded))
           ? Either.right(piece)
           : Either.left("it had the piece there opened before, blinded otherwise")
       },
-      /** From now on the piece is opened for this request only; stored when this returns. */
-      markOpened: (request: Request) =>
-        Effect.suspend(() => {
-          const [entry, digest] = [openedEntry(request), digestOf(request.blinded)]
-          opened.set(entry, digest)
-          return stable.put(entry, digest)
+      /**
+       * From now on the piece is opened for this request only; stored when this returns. The answer has ciphertexts of
+       * this `randomness`.
+       */
+      markOpened: (request: Request, randomness: Uint8Array) =>
+        Effect.gen(function* () {
+          const { user, first, blinded } = request
+          const entry = openedEntry(request)
+          const before = opened.get(entry)?.randomness ?? []
+          const answered = { user, first, request: digestOf(blinded), randomness: [...before, randomness] }
+          opened.set(entry, answered)
+          yield* stable.put(entry, yield* Answered.encode(answered))
         }),
       /** From now on nothing is opened, in this process and in later ones. */
-      close: Effect.suspend(() => {
+      close: Effect.gen(function* () {
+        // A process that died while it closed may have removed a part of them.
+        if (Option.isNone(yield* stable.get(answeredEntry))) {
+          const answered = [...opened.values()].map(({ request: _, ...piece }) => piece)
+          yield* stable.put(answeredEntry, yield* archivedPiecesFormat.encode({ pieces: answered }))
+        }
         const entries = [...Array.from(pieces.keys(), announcedEntry), ...opened.keys()]
         pieces.clear()
         opened.clear()
-        return Effect.forEach(entries, stable.remove, { discard: true })
+        yield* Effect.forEach(entries, stable.remove, { discard: true })
       })
     }
   })
+
+/** What C0 recognises C1's shares in the archive by, once nothing of the uploads may be opened any more. */
+export const archivedPieces = Effect.map(
+  recalled(answeredEntry, archivedPiecesFormat),
+  ({ pieces }): ArchivedPieces => pieces
+)

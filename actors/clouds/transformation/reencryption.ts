@@ -71,9 +71,14 @@ export const reencryptionAtCloud0 = (
               : failure
           )
         )
+        const { parameters } = keys
+        const given = yield* pool.run("randomnessOf", { parameters, ciphertexts: reencrypted.ciphertexts })
         // Another request for the piece may have been answered meanwhile: looked at and noted in one go.
         yield* Effect.suspend(() =>
-          Effect.zipRight(Either.mapLeft(pieces.pieceOf(request), refused), pieces.markOpened(request))
+          Effect.zipRight(
+            Either.mapLeft(pieces.pieceOf(request), refused),
+            pieces.markOpened(request, given.digest)
+          )
         )
         const takers = Option.match(queue, { onNone: () => 1, onSome: (jobs) => jobs.takers() })
         return { ...reencrypted, takers }

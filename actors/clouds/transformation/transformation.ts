@@ -1,7 +1,7 @@
 /**
  * The transformation to the joint key, as both clouds go through it, each with its own work on the uploads.
  */
-import { Effect } from "effect"
+import { Effect, Unify } from "effect"
 import { Progress } from "../../../protocol/messages/control.ts"
 import { Party } from "../../../runtime/messaging/contract.ts"
 import type { Agreement } from "../../party/agreement.ts"
@@ -55,3 +55,29 @@ export const transformation = <K, E, R, E1, R1>(
     const outline = reached(outcome, "train", "the data were transformed")
     return { done, outcome, tables: jointTables(agreement, outline, shareOf) }
   })
+
+/** Two ways to the joint table, by a transformation or from an archive: whichever it is, with the types of both. */
+export const eitherWay = <
+  W extends {
+    readonly done: unknown
+    readonly outcome: unknown
+    readonly forget: unknown
+    readonly handlers: unknown
+    readonly tables: { readonly prepare: unknown; readonly take: unknown }
+  }
+>({
+  done,
+  outcome,
+  forget,
+  handlers,
+  tables: { prepare, take }
+}: W) => ({
+  done: Unify.unify(done as W["done"]),
+  outcome: outcome as W["outcome"],
+  forget: Unify.unify(forget as W["forget"]),
+  handlers: handlers as W["handlers"],
+  tables: {
+    prepare: Unify.unify(prepare as W["tables"]["prepare"]),
+    take: Unify.unify(take as W["tables"]["take"])
+  }
+})

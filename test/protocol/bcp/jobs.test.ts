@@ -69,9 +69,13 @@ describe.each(["short", "full"] as const)("jobs, %s exponents", (mode) => {
     const sum = jobs.addCiphertexts(cloned({ parameters, left: kept0.ciphertexts, right: kept1.ciphertexts }))
     expect(openJointly(sum.ciphertexts, uploadSlots)).toEqual(sumOfWords(share0, share1))
     // Opening the archive again: C0 sees a blinded value only, and nothing needs encrypting.
-    const again = jobs.blind(cloned({ parameters, publicKey: pk, mode, ciphertexts: kept1.ciphertexts }))
-    const plaintexts = jobs.openBlinded(
-      cloned({ parameters, masterKey: keyOfC0, publicKey: pk, blinded: again.blinded })
+    const other = new Uint8Array(randomBytes(16))
+    const again = jobs.addBlinds(cloned({ parameters, ciphertexts: kept1.ciphertexts, key: other }))
+    const given = jobs.randomnessOf(cloned({ parameters, ciphertexts: returned.ciphertexts }))
+    const asked = { parameters, masterKey: keyOfC0, publicKey: pk, mode, blinded: again.blinded }
+    const plaintexts = jobs.openBlinded(cloned({ ...asked, randomness: [randomness, given.digest] }))
+    expect(() => jobs.openBlinded({ ...asked, randomness: [randomness] })).toThrow(
+      expect.objectContaining({ _tag: "OtherRandomness" })
     )
     const words = jobs.stripPlaintexts(
       cloned({ parameters, ...plaintexts, blinds: again.blinds, ...uploadSlots, count })
@@ -155,7 +159,14 @@ describe("jobs", () => {
         blinded: received
       }),
     openBlinded: (received: Uint8Array) =>
-      jobs.openBlinded({ parameters, masterKey: keyOfC0, publicKey, blinded: received }),
+      jobs.openBlinded({
+        parameters,
+        masterKey: keyOfC0,
+        publicKey,
+        mode,
+        blinded: received,
+        randomness: []
+      }),
     stripCiphertexts: (received: Uint8Array) =>
       jobs.stripCiphertexts({ parameters, ciphertexts: received, blinds: new Uint8Array() }),
     addCiphertexts: (received: Uint8Array) =>

@@ -79,11 +79,14 @@ describe("the sealed model", () => {
       const aboveOf = (share0: Uint8Array) =>
         Effect.gen(function* () {
           const sealed = yield* sealedFrom(share0, subtractWords(weights, share0))
+          const { digest } = yield* work.run("randomnessOf", { parameters, ciphertexts: sealed })
           const { plaintexts } = yield* work.run("openBlinded", {
             parameters,
             masterKey: Redacted.value(cloud0.masterKey),
             publicKey: cloud1.unifiedPublicKey,
-            blinded: sealed
+            mode: cloud0.mode,
+            blinded: sealed,
+            randomness: [digest]
           })
           const width = plaintextBytes(parameters)
           const above: Array<number> = []

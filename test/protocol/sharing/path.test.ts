@@ -114,7 +114,13 @@ const reopen = (
       reopenShare0(work, cloud0, piece(upload.share0, each))
     )
     const share1 = yield* Effect.forEach(pieces, (each) =>
-      reopenShare1(work, cloud1, piece(upload.share1, each), (blinded) => openBlinded(work, cloud0, blinded))
+      Effect.gen(function* () {
+        const archived = piece(upload.share1, each)
+        const { digest } = yield* work.run("randomnessOf", { parameters, ciphertexts: archived.ciphertexts })
+        return yield* reopenShare1(work, cloud1, new Uint8Array(randomBytes(16)), archived, (blinded) =>
+          openBlinded(work, cloud0, blinded, [digest])
+        )
+      })
     )
     return { share0: concatenate(share0), share1: concatenate(share1) }
   })

@@ -202,7 +202,7 @@ describe("transformation to the joint key", () => {
           yield* Effect.flip(unifyShare0(work, cloud0, user1.publicKey, piece)),
           yield* Effect.flip(unifyShare1(work, cloud1, blindKey, piece, ask)),
           yield* Effect.flip(reencryptOf(piece)(piece.ciphertexts)),
-          yield* Effect.flip(openBlinded(work, cloud0, piece.ciphertexts))
+          yield* Effect.flip(openBlinded(work, cloud0, piece.ciphertexts, []))
         ]
         for (const error of errors)
           expect(jobError(error)).toMatchObject({ _tag: "InvalidCiphertext", index: 1 })
@@ -294,18 +294,32 @@ describe("opening the archive again", () => {
         words: count,
         slotBits: uploadSlotBits
       }
+      const digest = yield* randomnessOf(piece.ciphertexts)
       const asked: Array<Uint8Array> = []
       for (let time = 0; time < 2; time++) {
-        const share = yield* reopenShare1(work, cloud1, piece, (blinded) => {
+        const share = yield* reopenShare1(work, cloud1, new Uint8Array(randomBytes(16)), piece, (blinded) => {
           asked.push(blinded)
-          return openBlinded(work, cloud0, blinded)
+          return openBlinded(work, cloud0, blinded, [digest])
         })
         expect(share).toEqual(words)
       }
       expect(Buffer.compare(asked[0]!, asked[1]!)).not.toBe(0)
-      expect(yield* openBlinded(work, cloud0, asked[0]!)).not.toEqual(
-        yield* openBlinded(work, cloud0, asked[1]!)
+      expect(yield* openBlinded(work, cloud0, asked[0]!, [digest])).not.toEqual(
+        yield* openBlinded(work, cloud0, asked[1]!, [digest])
       )
+    })
+  )
+
+  it.effect("C0 opens nothing but what it recognises by its randomness", () =>
+    Effect.gen(function* () {
+      const archived = yield* encrypted(cloud1.unifiedPublicKey)
+      const others = yield* encrypted(cloud1.unifiedPublicKey)
+      const known = yield* randomnessOf(archived)
+      expect(yield* openBlinded(work, cloud0, archived, [yield* randomnessOf(others), known])).toHaveLength(
+        ciphertexts * plaintextBytes(parameters)
+      )
+      const error = yield* Effect.flip(openBlinded(work, cloud0, others, [known]))
+      expect(jobError(error)._tag).toBe("OtherRandomness")
     })
   )
 
@@ -316,9 +330,10 @@ describe("opening the archive again", () => {
         words: count,
         slotBits: uploadSlotBits
       }
+      const digest = yield* randomnessOf(piece.ciphertexts)
       const error = yield* Effect.flip(
-        reopenShare1(work, cloud1, piece, (blinded) =>
-          openBlinded(work, cloud0, blinded).pipe(Effect.map((answer) => answer.subarray(1)))
+        reopenShare1(work, cloud1, new Uint8Array(16), piece, (blinded) =>
+          openBlinded(work, cloud0, blinded, [digest]).pipe(Effect.map((answer) => answer.subarray(1)))
         )
       )
       expect(error).toMatchObject({ _tag: "AnswerOfWrongSize", what: "plaintexts" })
@@ -330,8 +345,9 @@ describe("opening the archive again", () => {
       const { cells, share0, share1, slotBits } = yield* integersUnderPk
       const of = (ciphertexts: Uint8Array) => ({ ciphertexts, words: cells.length, slotBits })
       const words0 = yield* reopenShare0(work, cloud0, of(share0))
-      const words1 = yield* reopenShare1(work, cloud1, of(share1), (blinded) =>
-        openBlinded(work, cloud0, blinded)
+      const digest = yield* randomnessOf(share1)
+      const words1 = yield* reopenShare1(work, cloud1, new Uint8Array(16), of(share1), (blinded) =>
+        openBlinded(work, cloud0, blinded, [digest])
       )
       expect(addWords(words0, words1)).toEqual(wordsOf(cells))
       expect(words0).not.toEqual(wordsOf(cells))

@@ -40,6 +40,8 @@ export const tryParsed = ({ words, outcome }: ParsedCase) =>
     const program = commandLine({
       run: note,
       deal: note,
+      train: note,
+      archive: note,
       resume: note,
       simulate: note,
       check: (request) => Effect.as(note(request), { text: "", value: null }),

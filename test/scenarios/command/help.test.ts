@@ -11,6 +11,8 @@ const nothing = () => Effect.void
 const program = commandLine({
   run: nothing,
   deal: nothing,
+  train: nothing,
+  archive: nothing,
   resume: nothing,
   simulate: nothing,
   check: () => Effect.succeed({ text: "", value: null }),
@@ -42,7 +44,7 @@ const printed = (words: ReadonlyArray<string>) =>
   })
 
 const commands =
-  "init inspect run deal resume simulate check tune predict export audit inspect-run identity nkeys actor".split(
+  "init inspect run deal train archive resume simulate check tune predict export audit inspect-run identity nkeys actor".split(
     " "
   )
 

@@ -9,6 +9,7 @@ import { stringify } from "yaml"
 import { AuditFailed } from "../../../scenarios/command/audit.ts"
 import { checkScenario } from "../../../scenarios/command/check.ts"
 import {
+  type ArchiveRequest,
   type AuditRequest,
   type CheckRequest,
   commandLine,
@@ -20,6 +21,7 @@ import {
   type PredictRequest,
   type RunRequest,
   type SimulateRequest,
+  type TrainRequest,
   type TuneRequest,
   verdictOf
 } from "../../../scenarios/command/commands.ts"
@@ -47,6 +49,7 @@ const recorder = () => {
 }
 
 type Asked =
+  | ArchiveRequest
   | AuditRequest
   | RunRequest
   | CheckRequest
@@ -59,6 +62,7 @@ type Asked =
   | ActorOptions
   | MemberOptions
   | SimulateRequest
+  | TrainRequest
   | TuneRequest
   | string
 
@@ -71,6 +75,8 @@ const given = (...words: ReadonlyArray<string>) =>
     const program = commandLine({
       run: note,
       deal: note,
+      train: note,
+      archive: note,
       resume: note,
       simulate: note,
       check: (request) => Effect.as(note(request), { text: `checked ${request.file}`, value: null }),
@@ -106,6 +112,29 @@ describe("bicameral deal", () => {
         expect(asked).toEqual([])
         expect(verdict.lines.join()).toContain("--transport")
       })
+  )
+})
+
+describe("bicameral train and archive", () => {
+  it.effect("take the folder of a run, and what is to be done with it", () =>
+    Effect.gen(function* () {
+      expect((yield* given("train", "o", "--scenario", "b.yaml", "--seed", "7")).asked).toEqual([
+        { from: "o", scenario: Option.some("b.yaml"), out: Option.none(), seed: Option.some(7) }
+      ])
+      expect((yield* given("archive", "forget", "o", "--user", "north")).asked).toEqual([
+        { action: "forget", folder: "o", user: Option.some("north") }
+      ])
+      for (const words of [
+        ["archive", "burn", "o"],
+        ["archive", "show", "o", "--user", "north"],
+        ["archive", "o"],
+        ["train"]
+      ]) {
+        const { asked, verdict } = yield* given(...words)
+        expect(asked).toEqual([])
+        expect(verdict.status).not.toBe(0)
+      }
+    })
   )
 })
 
@@ -187,7 +216,7 @@ describe("bicameral run", () => {
       expect(verdict).toEqual({
         status: 1,
         lines: [
-          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, deal, resume, simulate, check, tune, predict, export, audit, inspect-run, identity, nkeys, actor; see bicameral --help'
+          'bicameral: "ran" is no command (did you mean run?); choose one of init, inspect, run, deal, train, archive, resume, simulate, check, tune, predict, export, audit, inspect-run, identity, nkeys, actor; see bicameral --help'
         ]
       })
       expect(asked).toEqual([])
@@ -266,7 +295,10 @@ describe("bicameral check and actor", () => {
           stateKey: Option.none(),
           seed: Option.some(3),
           faults: Option.none(),
-          onlyDeal: false
+          onlyDeal: false,
+          reopens: Option.none(),
+          from: Option.none(),
+          fromKey: Option.none()
         }
       ])
     })

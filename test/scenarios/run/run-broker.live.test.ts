@@ -93,7 +93,15 @@ describe("a party by itself", () => {
         return true
       })
       yield* Effect.addFinalizer(() => Effect.sync(() => write.mockRestore()))
-      const given = { scenario: file, seed: Option.none(), faults: Option.none(), onlyDeal: false }
+      const given = {
+        scenario: file,
+        seed: Option.none(),
+        faults: Option.none(),
+        onlyDeal: false,
+        reopens: Option.none(),
+        from: Option.none(),
+        fromKey: Option.none()
+      }
       const options = { run: "trial-1", ...given }
       const kgc = yield* runActor({
         ...options,

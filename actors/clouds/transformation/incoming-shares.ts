@@ -1,8 +1,11 @@
-/** C0's shares under the joint key, as they arrive at C1 for the archive. */
+/**
+ * C0's shares under the joint key, as they arrive from the other cloud: at C1 for the archive, and at C0 from an archive
+ * that is opened again.
+ */
 import { Deferred, Effect } from "effect"
 import { ciphertextBytes } from "../../../protocol/bcp/wire.ts"
 import { countCells } from "../../../protocol/data/rows.ts"
-import { UnifiedShare0 } from "../../../protocol/messages/transformation.ts"
+import type { UnifiedShare0 } from "../../../protocol/messages/transformation.ts"
 import { RunAssembly } from "../../../protocol/sharing/upload.ts"
 import { within } from "../../../runtime/deadline.ts"
 import { type Agreement, partTimeoutMs } from "../../party/agreement.ts"
@@ -15,9 +18,12 @@ import type { Uploaded } from "../../sharing/sharing.ts"
 import type { CredentialsFor } from "../setup/credentials.ts"
 import { type StoredRun, storedRun } from "../upload/stored-run.ts"
 
+/** Whose shares they are, and of which cells. */
+type Held = Pick<Uploaded, "user" | "blocks">
 type Runs = ReadonlyMap<string, StoredRun>
 
-export const sharesOfCloud0 = (agreement: Agreement) =>
+/** From the `other` cloud, by this `message`. */
+export const incomingShares = (agreement: Agreement, other: string, message: typeof UnifiedShare0) =>
   Effect.gen(function* () {
     /** By user, as soon as it is known how many ciphertexts each will have. */
     const expected = yield* Deferred.make<Runs>()
@@ -28,11 +34,11 @@ export const sharesOfCloud0 = (agreement: Agreement) =>
         : Effect.void
     return {
       /** Begins to take the shares of these uploads. */
-      expect: (uploads: ReadonlyArray<Uploaded>) =>
+      expect: (uploads: ReadonlyArray<Held>) =>
         Effect.gen(function* () {
           if (!(yield* Deferred.isDone(expected)))
-            yield* Deferred.succeed(expected, yield* runsOf(agreement, uploads))
-          // They may be complete already: C0 does not repeat what an earlier process of this cloud has
+            yield* Deferred.succeed(expected, yield* runsOf(agreement, other, uploads))
+          // They may be complete already: the other does not repeat what an earlier process of this cloud has
           // confirmed.
           yield* checkComplete(yield* Deferred.await(expected))
         }),
@@ -41,7 +47,7 @@ export const sharesOfCloud0 = (agreement: Agreement) =>
         const waitedMs = partTimeoutMs(agreement)
         const what = "the shares under the joint key"
         yield* Deferred.await(complete).pipe(
-          within(waitedMs, () => new StillMissing({ what, parties: ["cloud0"], waitedMs }))
+          within(waitedMs, () => new StillMissing({ what, parties: [other], waitedMs }))
         )
         const wholes = new Map<string, Uint8Array>()
         for (const [user, run] of yield* Deferred.await(expected)) wholes.set(user, yield* run.whole)
@@ -53,9 +59,9 @@ export const sharesOfCloud0 = (agreement: Agreement) =>
         for (const run of (yield* Deferred.await(expected)).values()) yield* run.forget
       }),
       handler: (credentials: CredentialsFor, transformed: Effect.Effect<boolean>) =>
-        onFrom("cloud0", UnifiedShare0, ({ user, first, ciphertexts }, from) =>
+        onFrom(other, message, ({ user, first, ciphertexts }, from) =>
           Effect.gen(function* () {
-            // C0 crashed before it learned that all shares are here.
+            // The other crashed before it learned that all shares are here.
             if (yield* transformed) return {}
             const pool = yield* BcpPool
             const { keys } = yield* credentials("take shares")
@@ -72,13 +78,13 @@ export const sharesOfCloud0 = (agreement: Agreement) =>
     }
   })
 
-const runsOf = (agreement: Agreement, uploads: ReadonlyArray<Uploaded>) =>
+const runsOf = (agreement: Agreement, other: string, uploads: ReadonlyArray<Held>) =>
   Effect.gen(function* () {
     const bits = agreement.security.modulusBits
     const runs = new Map<string, StoredRun>()
     for (const { user, blocks } of uploads) {
       const [count] = sharingOf(agreement).upload.ciphertexts(countCells(blocks), bits)
-      const assembly = new RunAssembly(`cloud0 (${user})`, count, ciphertextBytes({ bits }))
+      const assembly = new RunAssembly(`${other} (${user})`, count, ciphertextBytes({ bits }))
       runs.set(user, yield* storedRun(`unified-of-${user}`, assembly))
     }
     return runs

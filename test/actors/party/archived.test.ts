@@ -1,0 +1,79 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Either } from "effect"
+import type { Agreement } from "../../../actors/party/agreement.ts"
+import { requireSettled } from "../../../actors/party/archived.ts"
+import { agreementAgain, agreementOf } from "../../../scenarios/description/agreement.ts"
+import { decodeScenario } from "../../../scenarios/description/decode.ts"
+import { smallScenario, splits } from "../../support/small-scenario.ts"
+
+const scenarioWith = (changes: object) =>
+  Either.getOrThrow(decodeScenario(smallScenario(splits.rows, changes)))
+const uploaded = agreementOf(scenarioWith({}))
+const data = smallScenario(splits.rows).data
+
+/** What a training with these changes is refused for. */
+const refused = (changes: object, before: Agreement = uploaded) =>
+  Effect.match(requireSettled(before, agreementAgain(scenarioWith(changes), "r")), {
+    onFailure: ({ message }) => message,
+    onSuccess: () => "nothing"
+  })
+
+describe("what a training from an archive may change", () => {
+  it.effect("is all that is in neither the cells nor the keys", () =>
+    Effect.gen(function* () {
+      for (const changes of [
+        { network: { hidden: [9, 4] } },
+        { training: { epochs: 3, batch: 16, rate: 0.5, loss: "sigmoid", momentum: 0.5 } },
+        { seed: 9 },
+        { name: "other", description: "Other leaves" },
+        { validation: 0.25, reveal: ["curve"] },
+        { security: { modulusBits: 512, insecure: true, output: "hybrid", dealing: "clouds" } },
+        { deadlines: { phaseTimeoutMs: 1_000_000 } }
+      ])
+        expect(yield* refused(changes)).toBe("nothing")
+    })
+  )
+
+  it.effect("is nothing of these, which the refusal names", () =>
+    Effect.gen(function* () {
+      const insecure = { modulusBits: 512, insecure: true }
+      const cases: ReadonlyArray<readonly [field: string, changes: object]> = [
+        ["data.features", { data: { ...data, features: { ...data.features, length: [0, 9] } } }],
+        ["data.scaleTo", { data: { ...data, scaleTo: [0, 1] } }],
+        ["data.label", { data: { ...data, label: { column: "kind", values: ["elm", "ash"] } } }],
+        ["data.id", { data: { ...data, id: "leaf" } }],
+        ["data.label, or training.classWeights", { training: { classWeights: { ash: 1, elm: 2 } } }],
+        ["join", { join: "private" }],
+        ["heldOut", { heldOut: 0.3 }],
+        ["security.modulusBits", { security: { ...insecure, modulusBits: 1024 } }],
+        ["security.exponents", { security: { ...insecure, exponents: "full" } }],
+        ["security.fractionalBits", { security: { ...insecure, fractionalBits: 18 } }],
+        ["security.upload", { security: { ...insecure, upload: "hybrid" } }],
+        ["decryption.threshold", { decryption: { threshold: 2 } }],
+        ["users", { users: smallScenario(splits.rows).users.map((user, i) => ({ ...user, name: `u${i}` })) }]
+      ]
+      for (const [field, changes] of cases) expect(yield* refused(changes)).toContain(`${field}`)
+      for (const [, changes] of cases)
+        expect(yield* refused(changes)).toContain("was settled when the users uploaded")
+    })
+  )
+
+  it.effect("is not the validation where cells depend on which rows are for it", () =>
+    Effect.gen(function* () {
+      const standard = { data: { ...data, scale: "standard" } }
+      const before = agreementOf(scenarioWith(standard))
+      expect(yield* refused(standard, before)).toBe("nothing")
+      expect(yield* refused({ ...standard, validation: 0.25, reveal: ["curve"] }, before)).toContain(
+        "validation was settled"
+      )
+    })
+  )
+
+  it.effect("is not what is trained on", () =>
+    Effect.gen(function* () {
+      const changes = { training: { on: "ciphertexts", epochs: 1, batch: 8, rate: 0.25 } }
+      expect(yield* refused(changes)).toContain("training.on is ciphertexts")
+      expect(yield* refused({}, agreementOf(scenarioWith(changes)))).toContain("training.on is ciphertexts")
+    })
+  )
+})
