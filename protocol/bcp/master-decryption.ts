@@ -82,8 +82,8 @@ interface KeyModulo {
   readonly inverse: bigint
   /** h^(2^319), which removes the term that makes every short exponent 320 bits long. */
   readonly excess: bigint
-  /** Whether the exponent is short, and h is g to it modulo p²: the secret key then. */
-  readonly isSecret: boolean
+  /** Where the exponent is short, and h is g to it modulo p²: raises to it, which is the secret key. */
+  readonly raiseToSecret?: Exponentiation
 }
 
 /** Everything modulo one of the two primes. */
@@ -116,10 +116,12 @@ class PrimeDecryptor {
     const logarithm = this.logarithm(h)
     if (logarithm === undefined) throw new InvalidPublicKey({ why: "it is no power of g" })
     const exponent = this.exponent(logarithm)
+    const isSecret =
+      exponent < shortSecretBound && modPow(this.#g, exponent, this.#square) === residue(h, this.#square)
     return {
       exponent,
-      isSecret:
-        exponent < shortSecretBound && modPow(this.#g, exponent, this.#square) === residue(h, this.#square),
+      // Kept for all jobs: to make one takes as long as some openings.
+      ...(isSecret && { raiseToSecret: new Exponentiation(this.#square, exponent) }),
       inverse: inverse(h, this.#square)!,
       excess: modPow(h, shortExponentBound, this.#square)
     }
@@ -160,8 +162,7 @@ class PrimeDecryptor {
   /**
    * m mod p of each, with sk: where P = A^sk, B − P = P·mN modulo p². Throws Undecryptable where B and P differ modulo p.
    */
-  openAll(secretKey: bigint, ciphertexts: ReadonlyArray<Ciphertext>): ReadonlyArray<bigint> {
-    const raise = new Exponentiation(this.#square, secretKey)
+  openAll(raise: Exponentiation, ciphertexts: ReadonlyArray<Ciphertext>): ReadonlyArray<bigint> {
     const powers = ciphertexts.map(({ A }) => raise.power(A))
     const inverted = inverses(powers, this.prime)
     return ciphertexts.map(({ B }, index) => {
@@ -244,12 +245,12 @@ export class CrtDecryptor {
     mode: ExponentMode
   ): ReadonlyArray<bigint> {
     const { modP, modQ } = this.#keyOf(publicKey)
-    const secret = modP.exponent
-    const isSecret = modP.isSecret && modQ.isSecret && secret === modQ.exponent
+    const [raiseModP, raiseModQ] = [modP.raiseToSecret, modQ.raiseToSecret]
+    const isSecret = raiseModP !== undefined && raiseModQ !== undefined && modP.exponent === modQ.exponent
     if (mode !== "short" || !this.#tellsShort || !isSecret)
       return ciphertexts.map((each, i) => this.decrypt(publicKey, each, i))
-    const x = this.#modP.openAll(secret, ciphertexts)
-    const y = this.#modQ.openAll(secret, ciphertexts)
+    const x = this.#modP.openAll(raiseModP, ciphertexts)
+    const y = this.#modQ.openAll(raiseModQ, ciphertexts)
     return x.map((residue, i) => this.#join(residue, y[i]!))
   }
 
