@@ -1,7 +1,7 @@
 /**
  * A training step on ciphertexts: both clouds in one process, whose jobs share two worker threads, as on a machine with two
  * cores. Beside it, what its plan predicts times what one multiplication modulo N², one opening and one encryption take
- * alone, in the same run. N has 2048 bits.
+ * alone, in the same run: by the clock, and in processor time, which other work on the machine changes less. N has 2048 bits.
  */
 import { randomBytes } from "node:crypto"
 import { Effect, Redacted } from "effect"
@@ -40,11 +40,12 @@ import { TransferReceiver } from "../protocol/oblivious-transfer/receiver.ts"
 import { TransferSender } from "../protocol/oblivious-transfer/sender.ts"
 import { defaultExtension } from "../protocol/oblivious-transfer/sizes.ts"
 import { Ring } from "../protocol/ring/ring.ts"
-import { announceMachine, type Spread, spreadOf, writeFigures } from "./measure.ts"
+import { announceMachine, ownProcessorMs, type Spread, spreadOf, writeFigures } from "./measure.ts"
 
 const modulusBits = 2048
 const threads = 2
-const repetitions = 5
+/** Left out: in the first steps V8 compiles, and the tables of powers grow. */
+const [warmUp, repetitions] = [5, 5]
 /** Ciphertexts of a measurement alone: as many as a job has. */
 const items = 16
 const mode = "short" as const
@@ -99,7 +100,18 @@ const transfersOf = async () => {
   ] as const
 }
 
-/** Milliseconds of some steps, one after another. */
+/** Milliseconds, by the clock and of all threads of this process. */
+interface Took {
+  readonly clock: number
+  readonly processor: number
+}
+
+const begun = (): (() => Took) => {
+  const [clock, processor] = [performance.now(), ownProcessorMs()]
+  return () => ({ clock: performance.now() - clock, processor: ownProcessorMs() - processor })
+}
+
+/** What some steps take, one after another. */
 const stepsOf = async (
   plan: TrainingPlan,
   { parameters }: Keys,
@@ -132,9 +144,9 @@ const stepsOf = async (
   const [features, labels] = [parts(network.inputs), parts(outputs(network))]
   let at0: ReadonlyArray<Layer<Value0>> = sealed.results[0]
   let at1: ReadonlyArray<Layer<Value1>> = sealed.results[1]
-  const spent: number[] = []
-  for (let step = 1; step <= repetitions + 1; step++) {
-    const start = performance.now()
+  const spent: Took[] = []
+  for (let step = 1; step <= warmUp + repetitions; step++) {
+    const took = begun()
     const { results } = await runPrepared(
       ciphertextStep(cloud0Operations(of(0, step)), plan, at0, {
         features: blinded0(features[0]),
@@ -148,21 +160,25 @@ const stepsOf = async (
     at0 = results[0]
     at1 = results[1]
     await layerBytes(at1)
-    spent.push(performance.now() - start)
+    spent.push(took())
   }
-  return spent.slice(1)
+  return spent.slice(warmUp)
 }
 
-/** Milliseconds of one multiplication modulo N², and of one opening and one encryption in a thread that has nothing else. */
+/** What one multiplication modulo N² takes, and one opening and one encryption in a thread that has nothing else. */
 const alone = async ({ parameters, h }: Keys, work: CiphertextWork) => {
   const { N, N2 } = parameters
   const factors = Array.from({ length: 64 }, () => randomBelow(N2))
+  const each = ({ clock, processor }: Took, times: number): Took => ({
+    clock: clock / times,
+    processor: processor / times
+  })
   const multiplications = () => {
     const times = 4000
     let x = factors[0]!
-    const start = performance.now()
+    const took = begun()
     for (let i = 0; i < times; i++) x = (x * factors[i % factors.length]!) % N2
-    return (performance.now() - start) / times
+    return each(took(), times)
   }
   const plaintexts = encodeIntegers(
     Array.from({ length: items }, () => randomBelow(N)),
@@ -173,16 +189,16 @@ const alone = async ({ parameters, h }: Keys, work: CiphertextWork) => {
     parameters,
     Array.from({ length: items }, () => encryptWith(parameters, h, randomBelow(N), long()))
   )
-  const each = async (once: () => Promise<unknown>) => {
+  const ofItem = async (once: () => Promise<unknown>) => {
     await once()
-    const start = performance.now()
+    const took = begun()
     await once()
-    return (performance.now() - start) / items
+    return each(took(), items)
   }
   return {
     multiplication: multiplications(),
-    opening: await each(() => work.open({ ciphertexts })),
-    encryption: await each(() => work.encrypt({ plaintexts, key: fresh(16) }))
+    opening: await ofItem(() => work.open({ ciphertexts })),
+    encryption: await ofItem(() => work.encrypt({ plaintexts, key: fresh(16) }))
   }
 }
 
@@ -193,6 +209,11 @@ interface Measured {
   readonly openings: number
   readonly encryptions: number
   /** Milliseconds of a step. */
+  readonly clock: Compared
+  readonly processor: Compared
+}
+
+interface Compared {
   readonly step: Spread
   readonly predicted: Spread
   readonly ratio: Spread
@@ -209,20 +230,25 @@ const measure = async (
   const units = [await alone(keys, work[0])]
   const spent = await stepsOf(plan, keys, work)
   while (units.length < repetitions) units.push(await alone(keys, work[0]))
-  const predicted = units.map(
-    ({ multiplication, opening, encryption }) =>
-      (multiplications * multiplication + cost.openings * opening + cost.encryptions * encryption) / threads
-  )
+  const compared = (time: keyof Took, threadsAtOnce: number): Compared => {
+    const predicted = spreadOf(
+      units.map(
+        ({ multiplication, opening, encryption }) =>
+          (multiplications * multiplication[time] +
+            cost.openings * opening[time] +
+            cost.encryptions * encryption[time]) /
+          threadsAtOnce
+      )
+    )
+    const steps = spent.map((took) => took[time])
+    const ratio = spreadOf(steps.map((ms) => ms / predicted.median))
+    return { step: spreadOf(steps), predicted, ratio }
+  }
   const { inputs, layers } = plan.network
-  const middle = spreadOf(predicted).median
   return {
     name: `${[inputs, ...layers.map(({ units }) => units)].join("-")}, batch ${plan.batch}`,
     ...{ slots: sizes.slots, multiplications, openings: cost.openings, encryptions: cost.encryptions },
-    ...{
-      step: spreadOf(spent),
-      predicted: spreadOf(predicted),
-      ratio: spreadOf(spent.map((ms) => ms / middle))
-    }
+    ...{ clock: compared("clock", threads), processor: compared("processor", 1) }
   }
 }
 
@@ -239,19 +265,16 @@ export const run = async (): Promise<void> => {
       return yield* Effect.forEach(plans, (plan) => Effect.promise(() => measure(plan, keys, work)))
     }).pipe(Effect.provide(bcpPool(threads)), Effect.scoped)
   )
-  console.log("network | slots | multiplications | openings | encryptions | ms a step | predicted | ratio")
-  for (const { name, slots, multiplications, openings, encryptions, step, predicted, ratio } of all)
-    console.log(
-      [
-        name,
-        slots,
-        multiplications,
-        openings,
-        encryptions,
-        shown(step, 0),
-        shown(predicted, 0),
-        shown(ratio, 2)
-      ].join(" | ")
-    )
+  console.log(
+    "network | slots | multiplications | openings | encryptions | ms a step | predicted | ratio | processor ms | predicted | ratio"
+  )
+  for (const { name, slots, multiplications, openings, encryptions, clock, processor } of all) {
+    const columns = [clock, processor].flatMap(({ step, predicted, ratio }) => [
+      shown(step, 0),
+      shown(predicted, 0),
+      shown(ratio, 2)
+    ])
+    console.log([name, slots, multiplications, openings, encryptions, ...columns].join(" | "))
+  }
   writeFigures("ciphertexts", { machine, threads, networks: all })
 }

@@ -2,8 +2,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { within } from "../../scenarios/run/run-result.ts"
+import { quicklyBut } from "../support/shipped.ts"
 import { runInMemory, smallScenario, splits, writeScenario } from "../support/small-scenario.ts"
-import { slice } from "../support/sweep.ts"
+import { full, slice } from "../support/sweep.ts"
 
 const training = { on: "ciphertexts", epochs: 1, batch: 16, rate: 0.25 }
 const { security } = smallScenario(splits.rows)
@@ -40,6 +41,23 @@ describe("a training on ciphertexts", () => {
         expect(result.kept.kgc).toEqual([])
         expect(result.rounds.measured).toBe(result.rounds.predicted)
         expect(within(result.bytes, 0.05)).toBe(true)
+        expect(within(result.bytes.byPhase.train!, 0.01)).toBe(true)
+      })
+    )
+
+  // Under 2048 bits: its 14 steps take half a minute on two quiet cores, and the making of primes as long.
+  if (full)
+    it.scopedLive("of three-hospitals ends with the model of its fixed-point reference after an epoch", () =>
+      Effect.gen(function* () {
+        const { result } = yield* quicklyBut("three-hospitals", {
+          training: { on: "ciphertexts", epochs: 1, batch: 32, rate: 0.1 },
+          security: { modulusBits: 2048 },
+          // An epoch is too few steps to learn from.
+          expect: { maxWeightDeviation: 0 }
+        })
+        expect(result.steps).toBe(14)
+        expect(result.maxWeightDeviation).toBe(0)
+        expect(result.rounds.measured).toBe(result.rounds.predicted)
         expect(within(result.bytes.byPhase.train!, 0.01)).toBe(true)
       })
     )
